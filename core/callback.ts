@@ -1,0 +1,205 @@
+import type { Logs } from "./logs.ts";
+import type { TrainableModel } from "./model.ts";
+
+/** What a hook gives back is not used; a promise is awaited before training goes on. */
+export type HookResult = unknown;
+
+/** What a run is told about itself before it begins; Keras's three keys first. */
+export interface Params {
+  /** As the user gave it: 0 silent, 1 progress bar, 2 one line an epoch, `"auto"` is 1. */
+  verbose: number | "auto";
+  /** The final epoch's number (an index to stop before, not a count); 1 in evaluate and predict. */
+  epochs: number;
+  /** Batches of an epoch, or null while it is not known. */
+  steps: number | null;
+  /** Epoch to start at. */
+  initialEpoch?: number;
+  /** Rows of a batch, where they are known. */
+  batchSize?: number | null;
+  /** Rows of an epoch, where they are known. */
+  samples?: number | null;
+  /** True when the run validates. */
+  doValidation?: boolean;
+  /** The keys that epoch logs will have, `val_` ones included. */
+  metrics?: string[];
+  /** Which way each metric improves, for those that say so. */
+  directions?: Record<string, "min" | "max">;
+  /** What the order of the rows was made from; give it to `fit` again to have the same order. */
+  seed?: number;
+}
+
+/** Plain data: what survives `structuredClone`. */
+export type StateValue =
+  | null
+  | boolean
+  | number
+  | string
+  | ArrayBufferView
+  | StateValue[]
+  | { [key: string]: StateValue | undefined };
+
+/** What a callback remembers between batches, as plain data. */
+export type CallbackState = { [key: string]: StateValue | undefined };
+
+/** What happens to a run when a hook throws: end it, drop the callback, or only say so. */
+export type ErrorPolicy = "throw" | "disable" | "warn";
+
+/** Logs of `onPredictBatchEnd`: the batch's outputs, one tensor or one per model output. */
+export interface PredictLogs {
+  /** Disposed after the hook: `clone()` what must live longer. */
+  outputs: unknown;
+  [name: string]: unknown;
+}
+
+/**
+ * Every hook of a run, all of them optional. Epochs and batches count from 0. Which hooks a
+ * callback has is looked up once, when a run begins: a hook that is not there costs nothing.
+ */
+export interface CallbackHooks {
+  onTrainBegin?(logs: Logs): HookResult;
+  onTrainEnd?(logs: Logs): HookResult;
+  onEpochBegin?(epoch: number, logs: Logs): HookResult;
+  onEpochEnd?(epoch: number, logs: Logs): HookResult;
+  onTrainBatchBegin?(batch: number, logs: Logs): HookResult;
+  onTrainBatchEnd?(batch: number, logs: Logs): HookResult;
+  /** Older name of {@linkcode onTrainBatchBegin}; used where that one is absent. */
+  onBatchBegin?(batch: number, logs: Logs): HookResult;
+  /** Older name of {@linkcode onTrainBatchEnd}; used where that one is absent. */
+  onBatchEnd?(batch: number, logs: Logs): HookResult;
+  onTestBegin?(logs: Logs): HookResult;
+  onTestEnd?(logs: Logs): HookResult;
+  onTestBatchBegin?(batch: number, logs: Logs): HookResult;
+  onTestBatchEnd?(batch: number, logs: Logs): HookResult;
+  onPredictBegin?(logs: Logs): HookResult;
+  onPredictEnd?(logs: Logs): HookResult;
+  onPredictBatchBegin?(batch: number, logs: Logs): HookResult;
+  onPredictBatchEnd?(batch: number, logs: PredictLogs): HookResult;
+  /** The run is about to fail with `error`. No `onEpochEnd` or `onTrainEnd` will follow. */
+  onException?(error: unknown): HookResult;
+  /** Free what is held. Always runs, last, and may run more than once. */
+  close?(): HookResult;
+}
+
+/** What may stand beside the hooks. */
+export interface CallbackAbilities {
+  /** How messages call it; the class's name where this is absent. */
+  name?: string;
+  /** What happens when one of its hooks throws; the run's own `onError` where this is absent. */
+  onError?: ErrorPolicy;
+  /** Told before `onTrainBegin`, after the model. */
+  setParams?(params: Params): void;
+  /** Told the model of the run. */
+  setModel?(model: never): void;
+  /** What it remembers, as plain data; a promise where weights must be read from a device. */
+  getState?(): CallbackState | Promise<CallbackState>;
+  /** Remember what {@linkcode getState} gave, in this process or another one. */
+  setState?(state: CallbackState): void | Promise<void>;
+  /**
+   * Say whether `onTrainBatchEnd` reads the logs of this batch. When no callback does, the values
+   * stay on the device and the hook is given empty logs. Absent means always.
+   */
+  readsBatchLogs?(batch: number): boolean;
+}
+
+/** A callback in any form: a {@linkcode Callback}, a plain object of hooks, a `tf.Callback`. */
+export type CallbackLike = CallbackHooks & CallbackAbilities;
+
+/** Options that every callback of the catalogue takes beside its own. */
+export interface CallbackOptions {
+  /** What a failure in one of its hooks does to the run. Default: as the run says (`"throw"`). */
+  onError?: ErrorPolicy;
+}
+
+// The hooks are declared here and not as empty methods, because their presence decides.
+export interface Callback<Model extends TrainableModel = TrainableModel> extends CallbackHooks {
+  readsBatchLogs?(batch: number): boolean;
+}
+
+/**
+ * The base of a callback. Extend it and write the hooks you need; each may return a promise.
+ *
+ * This is when they are called (`fit`, in pseudo-code):
+ *
+ * ```text
+ * setModel, setParams                        each callback, in list order
+ * model.stopTraining = false
+ * onTrainBegin({})
+ * for epoch in initialEpoch .. epochs - 1
+ *   onEpochBegin(epoch, {})
+ *   for batch in 0 .. steps - 1
+ *     onTrainBatchBegin(batch, {})
+ *     forward, loss, gradients, update
+ *     onTrainBatchEnd(batch, means since the epoch began)
+ *     stopTraining? leave the batches
+ *   validation due?
+ *     onTestBegin({})
+ *     for each batch: onTestBatchBegin(batch, {}), onTestBatchEnd(batch, means so far)
+ *     onTestEnd(means)                       keys without val_
+ *   onEpochEnd(epoch, means and val_ means)
+ *   stopTraining? leave the epochs
+ * onTrainEnd(logs of the last epoch)
+ *
+ * on any error: onException(error) instead of what was still to come
+ * always, last: close()
+ * ```
+ *
+ * `evaluate` runs the four test hooks alone, `predict` the four predict hooks, whose batch end is
+ * given `{ outputs }`. A stop asked for in a begin hook lets one batch run; validation, epoch end
+ * and train end always follow. Order and arguments are those of Keras 3
+ * (`keras/src/callbacks/callback.py`, `backend/tensorflow/trainer.py`).
+ *
+ * @example
+ * ```ts
+ * import { Callback, CallbackList, type Logs } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * class Worst extends Callback {
+ *   loss = -Infinity;
+ *   override onEpochEnd(_epoch: number, logs: Logs) {
+ *     this.loss = Math.max(this.loss, logs.loss);
+ *   }
+ * }
+ *
+ * const worst = new Worst();
+ * const list = new CallbackList([worst]);
+ * await list.onEpochEnd(0, { loss: 2 });
+ * await list.onEpochEnd(1, { loss: 1 });
+ * assert.equal(worst.loss, 2);
+ * ```
+ */
+export class Callback<Model extends TrainableModel = TrainableModel> {
+  /** What the run was told about itself; null before {@linkcode setParams}. */
+  params: Params | null = null;
+  /** What a failure in a hook does to the run; undefined leaves it to the run. */
+  onError: ErrorPolicy | undefined;
+  #model: Model | null = null;
+
+  /** @param options what every callback takes */
+  constructor(options: CallbackOptions = {}) {
+    this.onError = options.onError;
+  }
+
+  /**
+   * The model of the run: the very object that was given to `fit`.
+   *
+   * @throws TypeError before a run has set it
+   */
+  get model(): Model {
+    if (this.#model === null) {
+      throw new TypeError(
+        `Cannot read the model of ${this.constructor.name}: it is set when a run begins`,
+      );
+    }
+    return this.#model;
+  }
+
+  /** Called by the list before any hook. */
+  setModel(model: Model): void {
+    this.#model = model;
+  }
+
+  /** Called by the list after {@linkcode setModel}. */
+  setParams(params: Params): void {
+    this.params = params;
+  }
+}

@@ -1,0 +1,75 @@
+/** What can go wrong in keepfit's core, as codes that a program may test for. Sorted. */
+export type CallbackErrorCode =
+  | "CALLBACK_CLOSE"
+  | "CALLBACK_DUPLICATE"
+  | "CALLBACK_HOOK"
+  | "CALLBACK_INVALID"
+  | "CALLBACK_STATE";
+
+/** Where in a run a callback failed. */
+export interface CallbackErrorContext {
+  /** Name of the callback, its class as a rule. */
+  callback?: string;
+  /** Name of the hook, for example `onEpochEnd`. */
+  hook?: string;
+  /** 0-based epoch, where there was one. */
+  epoch?: number;
+  /** 0-based batch, where there was one. */
+  batch?: number;
+  /** The error that the callback threw. */
+  cause?: unknown;
+}
+
+/**
+ * A callback failed, or what was given as a callback is none. The message names the callback and
+ * the hook; `cause` is the error that was thrown there, untouched.
+ *
+ * @example
+ * ```ts
+ * import { CallbackError, CallbackList } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const list = new CallbackList([{ name: "mine", onEpochEnd() { throw new Error("no disk"); } }]);
+ * await list.onTrainBegin();
+ * try {
+ *   await list.onEpochEnd(3, { loss: 1 });
+ *   assert.fail("unreachable");
+ * } catch (error) {
+ *   assert(error instanceof CallbackError);
+ *   assert.equal(error.code, "CALLBACK_HOOK");
+ *   assert.equal(error.message, "Callback mine failed in onEpochEnd (epoch 3): no disk");
+ * }
+ * ```
+ */
+export class CallbackError extends Error {
+  override name = "CallbackError";
+  /** What went wrong, from a fixed list. */
+  readonly code: CallbackErrorCode;
+  /** Name of the callback, or undefined where the list itself is wrong. */
+  readonly callback: string | undefined;
+  /** Name of the hook that was running, or undefined. */
+  readonly hook: string | undefined;
+  /** 0-based epoch, or undefined. */
+  readonly epoch: number | undefined;
+  /** 0-based batch, or undefined. */
+  readonly batch: number | undefined;
+
+  /**
+   * @param code what went wrong
+   * @param message a sentence for a person
+   * @param context where it happened, and the error behind it
+   */
+  constructor(code: CallbackErrorCode, message: string, context: CallbackErrorContext = {}) {
+    super(message, { cause: context.cause });
+    this.code = code;
+    this.callback = context.callback;
+    this.hook = context.hook;
+    this.epoch = context.epoch;
+    this.batch = context.batch;
+  }
+}
+
+/** What an unknown thrown value says, in one line. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

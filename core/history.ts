@@ -1,0 +1,91 @@
+import { Callback, type CallbackState } from "./callback.ts";
+import { addOtherNames, type Logs } from "./logs.ts";
+
+/**
+ * What happened in a run: every epoch log, by name. `fit` makes one by itself and returns it.
+ *
+ * Both lists start anew with each run (Keras 3.15 resets `epoch` and lets `history` grow). A key
+ * that some epochs lack (`val_loss` with `validationFreq`) has a shorter list; `at` tells which
+ * epochs its values belong to.
+ *
+ * Source: `keras/src/callbacks/history.py`.
+ *
+ * @example
+ * ```ts
+ * import { CallbackList, History } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const history = new History();
+ * const list = new CallbackList([history]);
+ * await list.onTrainBegin();
+ * await list.onEpochEnd(0, { loss: 0.5 });
+ * await list.onEpochEnd(1, { loss: 0.25, val_loss: 0.3 });
+ * assert.deepEqual(history.epoch, [0, 1]);
+ * assert.deepEqual(history.history, { loss: [0.5, 0.25], val_loss: [0.3] });
+ * assert.deepEqual(history.at("val_loss"), [1]);
+ * ```
+ */
+export class History extends Callback {
+  /** The epochs that ended, 0-based. */
+  epoch: number[] = [];
+  /** For each key of the epoch logs its values, in order; keys by first appearance. */
+  history: Record<string, number[]> = {};
+  #at: Record<string, number[]> = {};
+  /** How long each hook of each callback took in all; filled when the run ends. */
+  timings: HookTiming[] = [];
+  /** Callbacks that failed and were dropped or warned about. */
+  failures: CallbackFailure[] = [];
+
+  /** The epochs, 0-based, that have a value of `name`; empty when none has. */
+  at(name: string): number[] {
+    return this.#at[name] ?? [];
+  }
+
+  override onTrainBegin(): void {
+    this.epoch = [];
+    this.history = {};
+    this.#at = {};
+  }
+
+  override onEpochEnd(epoch: number, logs: Logs): void {
+    this.epoch.push(epoch);
+    for (const [name, value] of Object.entries(logs)) {
+      (this.history[name] ??= []).push(value);
+      (this.#at[name] ??= []).push(epoch);
+    }
+    addOtherNames(this.history);
+  }
+
+  getState(): CallbackState {
+    return structuredClone({ epoch: this.epoch, history: this.history, at: this.#at });
+  }
+
+  setState(state: CallbackState): void {
+    const kept = structuredClone(state) as {
+      epoch: number[];
+      history: Record<string, number[]>;
+      at: Record<string, number[]>;
+    };
+    this.epoch = kept.epoch;
+    this.history = addOtherNames(kept.history);
+    this.#at = kept.at;
+  }
+}
+
+/** How long one hook of one callback took over a whole run. */
+export interface HookTiming {
+  callback: string;
+  hook: string;
+  calls: number;
+  /** Milliseconds in all, waiting for its promises included. */
+  milliseconds: number;
+}
+
+/** A hook that failed without ending the run. */
+export interface CallbackFailure {
+  callback: string;
+  hook: string;
+  /** What was done about it. */
+  policy: "disable" | "warn";
+  error: unknown;
+}

@@ -1,0 +1,121 @@
+/** A place in the file system: a path, relative to the working directory or absolute, or a `file:` URL. */
+export type Path = string | URL;
+
+/** Why a file operation failed, the same words on every runtime. Sorted. */
+export type FileSystemErrorCode =
+  | "AlreadyExists"
+  | "InvalidPath"
+  | "IsADirectory"
+  | "NoSpace"
+  | "NotADirectory"
+  | "NotEmpty"
+  | "NotFound"
+  | "Other"
+  | "PermissionDenied";
+
+/** What {@linkcode FileSystem.stat} tells. */
+export interface FileInfo {
+  isFile: boolean;
+  isDirectory: boolean;
+  isSymlink: boolean;
+  /** Bytes. */
+  size: number;
+  /** Milliseconds since 1970; null where the system does not tell. */
+  modified: number | null;
+}
+
+/** One entry of a directory. */
+export interface DirectoryEntry {
+  name: string;
+  isFile: boolean;
+  isDirectory: boolean;
+  isSymlink: boolean;
+}
+
+/** An open file that is written from its start or its end. */
+export interface WritableFile {
+  /** Write all of `data` behind what was written before. */
+  write(data: Uint8Array | string): Promise<void>;
+  /** Wait until what was written is on the disk. */
+  sync(): Promise<void>;
+  /** Close; may be called again. */
+  close(): Promise<void>;
+}
+
+/**
+ * The few verbs by which files are reached. Every method rejects with a `FileSystemError` that has
+ * a {@linkcode FileSystemErrorCode} and names the path. `memory` is one of them, as real as the
+ * others.
+ */
+export interface FileSystem {
+  readFile(path: Path): Promise<Uint8Array>;
+  readTextFile(path: Path): Promise<string>;
+  /**
+   * Put a whole file in place at once: written beside, synced to the disk, renamed over `path`.
+   * A reader sees the old file or the new one, also when the process is killed. `data` may come in
+   * parts, which are written one after another without being joined.
+   */
+  writeFile(
+    path: Path,
+    data: Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<void>;
+  /** Open for writing: `"truncate"` empties the file first, `"append"` goes on at its end. Created when missing. */
+  open(path: Path, mode: "append" | "truncate"): Promise<WritableFile>;
+  /** What is there, links followed; rejects with `NotFound` when nothing is. */
+  stat(path: Path): Promise<FileInfo>;
+  /** The entries of a directory, by name. */
+  readDir(path: Path): Promise<DirectoryEntry[]>;
+  /** Make a directory and its missing parents; fine when it is there. */
+  makeDir(path: Path): Promise<void>;
+  /** Move a file over another one, or a directory to a new name, at once. */
+  rename(from: Path, to: Path): Promise<void>;
+  /** Remove a file, an empty directory or, with `recursive`, a whole one; fine when nothing is there. */
+  remove(path: Path, options?: { recursive?: boolean }): Promise<void>;
+}
+
+/** Where a person reads along. */
+export interface Terminal {
+  write(text: string): void;
+  /** True when lines can be drawn over: a real terminal, not a pipe or a file. */
+  readonly isInteractive: boolean;
+  /** True when colors are wanted: a real terminal without `NO_COLOR`. */
+  readonly hasColors: boolean;
+  /** Present width in characters; undefined when unknown. */
+  readonly columns: number | undefined;
+}
+
+/** A server that listens. */
+export interface HttpServer {
+  /** Where it listens, with a slash at the end: `http://127.0.0.1:8000/`. */
+  readonly url: string;
+  /** Stop listening and drop what is open. */
+  close(): Promise<void>;
+}
+
+/** The machine a run lives on: everything that differs between Deno, Bun and Node. */
+export interface Runtime {
+  readonly name: "deno" | "bun" | "node";
+  readonly version: string;
+  readonly fs: FileSystem;
+  readonly terminal: Terminal;
+  /** An environment variable; undefined when it is not set or may not be read. */
+  env(name: string): string | undefined;
+  /** Arguments of the script. */
+  readonly args: string[];
+  /** End the process with this code. */
+  exit(code: number): never;
+  /** Where caches of this user belong, with no slash at the end; undefined when it cannot be told. */
+  cacheDir(): string | undefined;
+  /**
+   * Call `listener` when the user asks to stop (Ctrl-C, or a polite kill).
+   * @returns a function that takes the listener off
+   */
+  onInterrupt(listener: (signal: "SIGINT" | "SIGTERM") => void): () => void;
+  /** Serve HTTP with a fetch handler. `port` 0 takes a free one. */
+  serve(
+    handler: (request: Request) => Response | Promise<Response>,
+    options: { hostname: string; port: number },
+  ): Promise<HttpServer>;
+  /** Import a module by a specifier that is only known now. */
+  importModule(specifier: string): Promise<unknown>;
+}

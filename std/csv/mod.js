@@ -1,0 +1,1 @@
+export * from "deno-std/csv/mod.js";
