@@ -1,0 +1,172 @@
+import type * as tf from "@tensorflow/tfjs";
+import { directionOf } from "../core/monitor_callback.ts";
+import { type RatioMetric, ratioOf } from "./metrics.ts";
+
+/** A loss or metric as tfjs keeps it: per-sample values, or one number. */
+export type TensorFunction = (yTrue: tf.Tensor, yPred: tf.Tensor) => tf.Tensor;
+
+/** One metric of one output. */
+export interface CompiledMetric {
+  /** Key in the logs. */
+  name: string;
+  /** Index of the output it reads. */
+  output: number;
+  measure: TensorFunction;
+  /** How to count it over batches, when a mean of batch values would be wrong. */
+  ratio: RatioMetric | undefined;
+}
+
+/** What `compile` left in a model, in the order in which tfjs made it. */
+export interface Compiled {
+  /** What computes: the inner model of a `Sequential`, else the model. */
+  network: tf.LayersModel;
+  inputNames: string[];
+  /** Shape of each input, null where any size will do; the first axis is the batch. */
+  inputShapes: (number | null)[][];
+  outputNames: string[];
+  outputShapes: (number | null)[][];
+  losses: TensorFunction[];
+  /** True where the targets are class numbers. */
+  sparse: boolean[];
+  metrics: CompiledMetric[];
+  /** Which way each log key improves, where the metric says so. */
+  directions: Record<string, "min" | "max">;
+}
+
+// Present at run time, private to TypeScript.
+interface Insides {
+  model?: tf.LayersModel;
+  optimizer?: tf.Optimizer;
+  lossFunctions?: TensorFunction[];
+  metricsTensors?: [TensorFunction, number][];
+  metrics?: MetricsArgument;
+  outputNames: string[];
+  inputNames: string[];
+  feedInputShapes: (number | null)[][];
+  internalOutputShapes: (number | null)[][];
+  collectedTrainableWeights?: { read(): tf.Variable }[];
+}
+
+type MetricArgument = string | (TensorFunction & { direction?: "min" | "max" });
+type MetricsArgument =
+  | MetricArgument
+  | MetricArgument[]
+  | Record<string, MetricArgument | MetricArgument[]>
+  | null
+  | undefined;
+
+/**
+ * The model that computes. `Sequential` forwards to an inner one, and only that one has what the
+ * loops need.
+ *
+ * @throws TypeError for something that is no model, or a Sequential without layers
+ */
+export function networkOf(model: tf.LayersModel, verb: string): tf.LayersModel {
+  if (typeof model?.getWeights !== "function" || !("layers" in model)) {
+    throw new TypeError(
+      `Cannot ${verb}: expected a tf.LayersModel or tf.Sequential, got ${describe(model)}`,
+    );
+  }
+  if (model.outputs === undefined || model.outputs.length === 0) {
+    throw new TypeError(
+      `Cannot ${verb}: the model is not built; add a layer with inputShape first`,
+    );
+  }
+  return (model as unknown as Insides).model ?? model;
+}
+
+/** Names and shapes that a forward pass needs, compiled or not. */
+export function signatureOf(
+  network: tf.LayersModel,
+): Pick<Compiled, "network" | "inputNames" | "inputShapes" | "outputNames" | "outputShapes"> {
+  const insides = network as unknown as Insides;
+  return {
+    network,
+    inputNames: insides.inputNames,
+    inputShapes: insides.feedInputShapes,
+    outputNames: insides.outputNames,
+    outputShapes: insides.internalOutputShapes,
+  };
+}
+
+/**
+ * What `compile` left in the model.
+ *
+ * @throws TypeError when the model is not compiled
+ */
+export function compiledParts(model: tf.LayersModel, verb: string): Compiled {
+  const network = networkOf(model, verb);
+  const insides = network as unknown as Insides;
+  if (
+    insides.optimizer === undefined || insides.optimizer === null ||
+    insides.lossFunctions === undefined
+  ) {
+    throw new TypeError(
+      `Cannot ${verb}: the model is not compiled; call model.compile({ optimizer, loss }) first`,
+    );
+  }
+  const signature = signatureOf(network);
+  const metrics = compiledMetrics(insides);
+  const directions: Record<string, "min" | "max"> = {};
+  for (const { name, measure } of metrics) {
+    const direction = (measure as { direction?: "min" | "max" }).direction ??
+      directionOf(name, {}) ?? directionOf(measure.name, {});
+    if (direction !== undefined) directions[name] = direction;
+  }
+  return {
+    ...signature,
+    losses: insides.lossFunctions,
+    sparse: insides.lossFunctions.map((loss) => loss?.name === "sparseCategoricalCrossentropy"),
+    metrics,
+    directions,
+  };
+}
+
+/** The variables that training changes: those that were trainable at `compile`. */
+export function trainableVariables(network: tf.LayersModel): tf.Variable[] {
+  const collected = (network as unknown as Insides).collectedTrainableWeights ??
+    network.trainableWeights as unknown as { read(): tf.Variable }[];
+  return collected.map((weight) => weight.read());
+}
+
+/**
+ * Metrics under the names given to `compile`, as Keras calls them. tfjs renames `accuracy` to `acc`
+ * and calls an anonymous function by the empty string.
+ */
+function compiledMetrics(insides: Insides): CompiledMetric[] {
+  const several = insides.outputNames.length > 1;
+  // With several outputs, tfjs lists the losses of the outputs before the metrics.
+  const measures = (insides.metricsTensors ?? []).slice(several ? insides.outputNames.length : 0);
+  const given = insides.outputNames.flatMap((output) => metricsOf(insides.metrics, output));
+  const taken = new Map<string, number>();
+  return measures.map(([measure, output], i) => {
+    const prefix = several ? `${insides.outputNames[output]}_` : "";
+    const bare = prefix + nameOfMetric(given[i], measure);
+    const count = taken.get(bare) ?? 0;
+    taken.set(bare, count + 1);
+    return {
+      name: count === 0 ? bare : `${bare}_${count}`,
+      output,
+      measure,
+      ratio: ratioOf(measure),
+    };
+  });
+}
+
+function metricsOf(metrics: MetricsArgument, output: string): MetricArgument[] {
+  if (metrics === null || metrics === undefined) return [];
+  if (typeof metrics === "string" || typeof metrics === "function") return [metrics];
+  if (Array.isArray(metrics)) return metrics;
+  const own = metrics[output] ?? [];
+  return Array.isArray(own) ? own : [own];
+}
+
+function nameOfMetric(given: MetricArgument | undefined, measure: TensorFunction): string {
+  if (typeof given === "string") return given;
+  return (given ?? measure).name || "metric";
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  return typeof value === "object" ? value.constructor?.name ?? "an object" : typeof value;
+}

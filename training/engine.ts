@@ -1,0 +1,42 @@
+import type * as tf from "@tensorflow/tfjs";
+
+/**
+ * The part of TensorFlow.js's engine that the loops use. `tf.engine()` is the same object; it
+ * stands on the global, where every copy of tfjs of one process shares it, so that the loops work
+ * with the user's instance and never import one of their own.
+ */
+export interface Engine {
+  readonly backendName: string;
+  tidy<T extends tf.TensorContainer | void>(run: () => T): T;
+  keep<T extends tf.Tensor>(tensor: T): T;
+  makeTensor(values: tf.TypedArray, shape: number[], dtype: tf.DataType): tf.Tensor;
+  makeVariable(initial: tf.Tensor, trainable: boolean, name?: string): tf.Variable;
+}
+
+/**
+ * The engine of the user's TensorFlow.js.
+ *
+ * @throws TypeError when TensorFlow.js was never imported
+ */
+export function getEngine(): Engine {
+  const engine = (globalThis as { _tfengine?: Engine })._tfengine;
+  if (engine === undefined) {
+    throw new TypeError(
+      "Cannot train: TensorFlow.js is not loaded; import @tensorflow/tfjs and make the model with it",
+    );
+  }
+  return engine;
+}
+
+/**
+ * True when values can be read without waiting. WebGPU has no such read outside a browser, and a
+ * wait for each batch would stall it.
+ */
+export function readsSynchronously(engine: Engine): boolean {
+  return engine.backendName !== "webgpu";
+}
+
+/** True when rows are best copied on the host: no device, or one whose slices copy everything. */
+export function keepsRowsOnHost(engine: Engine): boolean {
+  return engine.backendName === "cpu" || engine.backendName === "wasm";
+}

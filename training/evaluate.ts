@@ -1,0 +1,140 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { Logs } from "../core/logs.ts";
+import { compiledParts } from "./compiled.ts";
+import {
+  type BatchSource,
+  type DatasetLike,
+  datasetSource,
+  isDataset,
+  type Tensors,
+  tensorSource,
+} from "./data.ts";
+import { getEngine } from "./engine.ts";
+import {
+  logKeys,
+  makeList,
+  type RunOptions,
+  runTest,
+  Turns,
+  wholeNumber,
+  withList,
+} from "./run.ts";
+
+/** Options of {@linkcode evaluateDataset}. */
+export interface EvaluateDatasetOptions extends RunOptions {
+  /** Batches to evaluate. Default: all. */
+  steps?: number;
+  /** tfjs's name of {@linkcode EvaluateDatasetOptions.steps}. */
+  batches?: number;
+}
+
+/** Options of {@linkcode evaluate}. */
+export interface EvaluateOptions extends RunOptions {
+  /** Rows of a batch. Default: 32. */
+  batchSize?: number;
+  /** Weight of each row in the loss, shape [rows] or [rows, steps]; for several outputs one each. */
+  sampleWeight?: Tensors;
+  /** Batches to evaluate. Default: all. */
+  steps?: number;
+}
+
+/**
+ * Loss and metrics of a model over tensors, with the test hooks of callbacks.
+ *
+ * @param model a compiled `tf.LayersModel` or `tf.Sequential`
+ * @param x inputs: a tensor of shape [rows, ...], or one for each input, in order or by name
+ * @param y targets: a tensor, or one for each output, in order or by name
+ * @param options how to evaluate
+ * @returns numbers by name: `loss`, then the metrics. Nothing to dispose, unlike `model.evaluate`
+ * @throws TypeError when the model is not compiled, or the data is of another form than it needs
+ * @throws RangeError for shapes that do not fit, and data without rows
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { evaluate } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const model = tf.sequential({
+ *   layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones" })],
+ * });
+ * model.compile({ optimizer: "sgd", loss: "meanSquaredError", metrics: ["mae"] });
+ *
+ * const logs = await evaluate(model, tf.tensor2d([[1], [2]]), tf.tensor2d([[1], [4]]), { verbose: 0 });
+ *
+ * assert.deepEqual(logs, { loss: 2, mae: 1 });
+ * ```
+ */
+export async function evaluate(
+  model: tf.LayersModel,
+  x: Tensors,
+  y: Tensors,
+  options: EvaluateOptions = {},
+): Promise<Logs> {
+  const engine = getEngine();
+  const compiled = compiledParts(model, "evaluate");
+  const { batchSize = 32 } = options;
+  const source = await tensorSource(engine, compiled, x, y, {
+    batchSize,
+    sampleWeight: options.sampleWeight,
+    steps: wholeNumber("steps", options.steps, 1),
+    role: "evaluation",
+  });
+  return await runEvaluation(model, source, options, batchSize);
+}
+
+/**
+ * Loss and metrics of a model over a dataset, with the test hooks of callbacks.
+ *
+ * @param model a compiled `tf.LayersModel` or `tf.Sequential`
+ * @param dataset batches `{ xs, ys, sampleWeight? }` or `[xs, ys, sampleWeight?]`; the loop disposes
+ *   their tensors
+ * @param options how to evaluate
+ * @returns numbers by name: `loss`, then the metrics
+ * @throws TypeError when the model is not compiled, or a batch is of another form than it needs
+ * @throws RangeError for shapes that do not fit, and for a dataset without batches
+ */
+export async function evaluateDataset(
+  model: tf.LayersModel,
+  dataset: DatasetLike,
+  options: EvaluateDatasetOptions = {},
+): Promise<Logs> {
+  if (!isDataset(dataset)) {
+    throw new TypeError(
+      "Cannot read this dataset: it must be a tf.data.Dataset, an iterable or a function that " +
+        "gives an iterator; for tensors call evaluate(model, x, y, options)",
+    );
+  }
+  const compiled = compiledParts(model, "evaluate");
+  const source = datasetSource(getEngine(), compiled, dataset, {
+    steps: wholeNumber("steps", options.steps ?? options.batches, 1),
+    role: "evaluation",
+  });
+  return await runEvaluation(model, source, options, null);
+}
+
+async function runEvaluation(
+  model: tf.LayersModel,
+  source: BatchSource,
+  options: RunOptions,
+  batchSize: number | null,
+): Promise<Logs> {
+  try {
+    const compiled = compiledParts(model, "evaluate");
+    const turns = new Turns(options);
+    const list = makeList(model, options, {
+      verbose: options.verbose ?? "auto",
+      epochs: 1,
+      steps: source.steps,
+      batchSize,
+      samples: source.samples,
+      metrics: logKeys(compiled, false),
+      directions: compiled.directions,
+    }, false);
+    return await withList(
+      list,
+      () => runTest(model, getEngine(), compiled, source, list, turns),
+    );
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,81 @@
+/** The source of a run's random numbers: the same for one seed on every runtime. */
+export interface Random {
+  /** A whole number, 0 up to but not including `limit`, all equally likely. */
+  below(limit: number): number;
+}
+
+/**
+ * Random numbers from a seed (sfc32, seeded through splitmix32).
+ *
+ * @param seed a whole number; all 53 bits count
+ * @param stream which of the seed's sequences, for example the number of a pass
+ */
+export function random(seed: number, stream = 0): Random {
+  let state = mix(mix(mix(0x9e3779b9, seed >>> 0), Math.floor(seed / 2 ** 32) >>> 0), stream >>> 0);
+  const next = () => (state = (state + 0x9e3779b9) >>> 0, mix(state, 0));
+  let a = next(), b = next(), c = next(), counter = 1;
+  const draw = (): number => {
+    const sum = (a + b + counter) >>> 0;
+    counter = (counter + 1) >>> 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) >>> 0;
+    c = (((c << 21) | (c >>> 11)) + sum) >>> 0;
+    return sum;
+  };
+  for (let i = 0; i < 12; i++) draw();
+  return {
+    below(limit) {
+      // Numbers above the last whole multiple would make the small ones likelier.
+      const fair = 2 ** 32 - 2 ** 32 % limit;
+      let number = draw();
+      while (number >= fair) number = draw();
+      return number % limit;
+    },
+  };
+}
+
+function mix(hash: number, value: number): number {
+  hash = Math.imul(hash ^ value ^ (value >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** A seed that nobody chose. */
+export function freshSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0];
+}
+
+/**
+ * The order of the rows in one pass over the data, fixed by seed and pass alone: a run that starts
+ * again at pass 7 has the order that pass 7 would have had.
+ *
+ * @param rows how many rows
+ * @param seed the run's seed
+ * @param pass 0-based number of the pass
+ * @param together rows that stay together, for `shuffle: "batch"`; 1 shuffles rows
+ */
+export function shuffledOrder(
+  rows: number,
+  seed: number,
+  pass: number,
+  together = 1,
+): Uint32Array {
+  const { below } = random(seed, pass);
+  // A last, smaller group stays last, as in Keras.
+  const groups = together === 1 ? rows : Math.floor(rows / together);
+  const order = new Uint32Array(groups);
+  for (let i = 0; i < groups; i++) order[i] = i;
+  for (let i = groups - 1; i > 0; i--) {
+    const j = below(i + 1);
+    const swapped = order[i];
+    order[i] = order[j];
+    order[j] = swapped;
+  }
+  if (together === 1) return order;
+  const expanded = new Uint32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const group = Math.floor(row / together);
+    expanded[row] = group < groups ? order[group] * together + row % together : row;
+  }
+  return expanded;
+}
