@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, it } from "node:test";
+import { CallbackList } from "../core/callback_list.ts";
+import { FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
+import { CSVLogger, type CSVLoggerOptions } from "./csv_logger.ts";
+import { drive, heard } from "./test_world.ts";
+
+/** The file after one run for each list of epoch logs; line ends shown as `|`. */
+async function written(runs: object[][], options: CSVLoggerOptions = {}) {
+  const fs = memoryFileSystem();
+  const logger = new CSVLogger("log.csv", { fs, ...options });
+  for (const epochs of runs) await heard(() => drive(logger, epochs));
+  return (await fs.readTextFile("log.csv")).replaceAll("\r\n", "|");
+}
+
+describe("CSVLogger", () => {
+  it("writes the bytes that Keras writes", async () => {
+    const rows = [{ loss: 0.1, acc: 1 }, { loss: NaN, acc: 1e-5, extra: 3 }, { loss: -Infinity }];
+    assert.equal(
+      await written([rows]),
+      "epoch,acc,loss,val_acc,val_loss|0,1.0,0.1,NA,NA|1,1e-05,nan,NA,NA|2,NA,-inf,NA,NA|",
+    );
+    assert.equal(await written([[{}, { b: 2 }]]), "epoch|0|1|");
+    assert.equal(await written([[{ b: 1.5 }]], { separator: ";" }), "epoch;b;val_b|0;1.5;NA|");
+    assert.equal(
+      await written([[{ v: [1, 2.5], y: "a,b", z: 'q"q', val_q: null, x: true }]]),
+      'epoch,v,val_q,x,y,z|0,"""[1.0, 2.5]""",,1.0,"a,b","q""q"|',
+    );
+  });
+
+  it("sorts the columns by code point, those that other callbacks added too", async () => {
+    const fs = memoryFileSystem();
+    const rate = { onEpochEnd: (_: number, logs: object) => Object.assign(logs, { a_rate: 0.5 }) };
+    await drive([rate, new CSVLogger("log.csv", { fs })], [{ Z: 1, val_Z: 2, loss: 3 }]);
+    assert.match(
+      await fs.readTextFile("log.csv"),
+      /^epoch,Z,a_rate,loss,val_Z\r\n0,1.0,0.5,3.0,2.0\r\n$/,
+    );
+  });
+
+  it("keeps room for validation that comes later, unless told not to", async () => {
+    const epochs = [{ loss: 3 }, { loss: 2 }, { loss: 1, val_loss: 4 }];
+    assert.equal(
+      await written([epochs]),
+      "epoch,loss,val_loss|0,3.0,NA|1,2.0,NA|2,1.0,4.0|",
+    );
+    assert.equal(
+      await written([epochs], { reserveValColumns: false }),
+      "epoch,loss|0,3.0|1,2.0|2,1.0|",
+    );
+  });
+
+  it("warns once of a key that has no column", async () => {
+    const logger = new CSVLogger("log.csv", { fs: memoryFileSystem() });
+    const { warned } = await heard(() => drive(logger, [{ b: 1 }, { b: 1, c: 2 }, { b: 1, c: 2 }]));
+    assert.equal(warned.length, 1);
+    assert.match(warned[0], /no column for c,.*epoch,b,val_b/);
+  });
+
+  it("replaces the file with each run, or goes on at its end under one header", async () => {
+    const runs = [[{ loss: 1 }], [{ loss: 2 }, { loss: 3 }]];
+    const options = { reserveValColumns: false };
+    assert.equal(await written(runs, options), "epoch,loss|0,2.0|1,3.0|");
+    assert.equal(
+      await written(runs, { ...options, append: true }),
+      "epoch,loss|0,1.0|0,2.0|1,3.0|",
+    );
+  });
+
+  it("appends in the columns of the file", async () => {
+    const fs = memoryFileSystem();
+    await fs.writeFile("log.csv", 'epoch,loss,"a,b"\r\n0,1,2\r\n');
+    const logger = new CSVLogger("log.csv", { fs, append: true });
+    await drive(logger, [{ "a,b": 5, loss: 4 }]);
+    assert.equal(
+      await fs.readTextFile("log.csv"),
+      'epoch,loss,"a,b"\r\n0,1,2\r\n0,4.0,5.0\r\n',
+    );
+  });
+
+  it("fails before the first batch when the file has no column for a metric", async () => {
+    const fs = memoryFileSystem();
+    for (const [header, reason] of [["epoch,loss", "logs mae"], ["a;b", "must be 'epoch'"]]) {
+      await fs.writeFile("log.csv", `${header}\r\n0,1\r\n`);
+      const run = drive(new CSVLogger("log.csv", { fs, append: true }), [{ loss: 1, mae: 1 }], {
+        params: { metrics: ["loss", "mae"] },
+        train: () => assert.fail("trained"),
+      });
+      await assert.rejects(run, (error: Error) => {
+        assert(error.cause instanceof RangeError);
+        assert(error.message.includes("onTrainBegin") && error.message.includes(reason));
+        return true;
+      });
+      assert.equal(await fs.readTextFile("log.csv"), `${header}\r\n0,1\r\n`);
+    }
+  });
+
+  it("has each row in a real file when its epoch ends, in folders it makes", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-csv-"));
+    try {
+      for (const filename of [join(folder, "a", "b", "log.csv"), join(folder, "log.csv")]) {
+        const seen: string[] = [];
+        const reader = { onEpochEnd: async () => seen.push(await readFile(filename, "utf8")) };
+        const given = filename.includes("b") ? filename : pathToFileURL(filename);
+        const logger = new CSVLogger(given, { reserveValColumns: false });
+        await drive([logger, reader], [{ loss: 1 }, { loss: 2 }]);
+        assert.deepEqual(seen, ["epoch,loss\r\n0,1.0\r\n", "epoch,loss\r\n0,1.0\r\n1,2.0\r\n"]);
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("fails before the first batch when the file cannot be written", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-csv-"));
+    try {
+      await writeFile(join(folder, "file"), "");
+      for (const filename of [folder, join(folder, "file", "log.csv")]) {
+        const run = drive(new CSVLogger(filename), [{ loss: 1 }], {
+          train: () => assert.fail("trained"),
+        });
+        await assert.rejects(run, (error: Error) => error.cause instanceof FileSystemError);
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("keeps what was written, and closes the file, when training fails", async () => {
+    const fs = memoryFileSystem();
+    const logger = new CSVLogger("log.csv", { fs, reserveValColumns: false });
+    const failing = { onEpochEnd: (epoch: number) => assert.equal(epoch, 0) };
+    await assert.rejects(drive([logger, failing], [{ loss: 1 }, { loss: 2 }, { loss: 3 }]));
+    assert.equal(await fs.readTextFile("log.csv"), "epoch,loss\r\n0,1.0\r\n1,2.0\r\n");
+    await assert.rejects(logger.onEpochEnd(2, { loss: 3 }), TypeError);
+  });
+
+  it("cuts off rows that a resumed run writes again, wherever the state is set", async () => {
+    for (const isEarly of [true, false]) {
+      const fs = memoryFileSystem();
+      const options = { fs, reserveValColumns: false };
+      const first = new CallbackList(new CSVLogger("log.csv", options));
+      await first.onTrainBegin();
+      await first.onEpochEnd(0, { loss: 3 });
+      const state = structuredClone(await first.getState());
+      await first.onEpochEnd(1, { loss: 2 });
+      await first.close();
+
+      const resumed = new CallbackList(new CSVLogger("log.csv", options));
+      if (isEarly) await resumed.setState(state);
+      await resumed.onTrainBegin();
+      if (!isEarly) await resumed.setState(state);
+      // A run that goes on in the middle of an epoch does not begin it again.
+      if (isEarly) await resumed.onEpochBegin(1);
+      await resumed.onEpochEnd(1, { loss: 2.5, mae: 1 });
+      await resumed.onTrainEnd();
+      await resumed.close();
+      assert.equal(await fs.readTextFile("log.csv"), "epoch,loss\r\n0,3.0\r\n1,2.5\r\n");
+    }
+  });
+
+  it("writes the header again when a resumed run finds no file, and starts anew after it", async () => {
+    const fs = memoryFileSystem();
+    const logger = new CSVLogger("log.csv", { fs });
+    logger.setState({ columns: ["loss"], size: 99 });
+    await drive(logger, [{ loss: 1 }]);
+    assert.equal(await fs.readTextFile("log.csv"), "epoch,loss\r\n0,1.0\r\n");
+    await drive(logger, [{ acc: 1, val_acc: 1 }]);
+    assert.equal(await fs.readTextFile("log.csv"), "epoch,acc,val_acc\r\n0,1.0,1.0\r\n");
+  });
+
+  it("refuses a name and a separator that are none", () => {
+    assert.throws(() => new CSVLogger(""), RangeError);
+    assert.throws(() => new CSVLogger(undefined as never), TypeError);
+    for (const separator of ["", ";;", '"', "\n"]) {
+      assert.throws(() => new CSVLogger("log.csv", { separator }), RangeError);
+    }
+  });
+});

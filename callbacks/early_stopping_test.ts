@@ -1,0 +1,203 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { CallbackList } from "../core/callback_list.ts";
+import { EarlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
+import { drive, heard, losses } from "./test_world.ts";
+
+/** `wait` after each epoch, and where it ended. */
+async function watch(options: EarlyStoppingOptions, values: number[]) {
+  const stopping = new EarlyStopping({ monitor: "loss", ...options });
+  const waits: number[] = [];
+  await drive([stopping, { onEpochEnd: () => waits.push(stopping.wait) }], losses(...values));
+  return { waits, stopped: stopping.stoppedEpoch, best: stopping.bestEpoch };
+}
+
+/** A model whose only weight is set to the epoch's number while it "trains". */
+function numberedModel() {
+  const model = tf.sequential({
+    layers: [tf.layers.dense({ units: 1, inputShape: [1], useBias: false })],
+  });
+  model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+  const train = (epoch: number) => tf.tidy(() => model.setWeights([tf.tensor2d([[epoch]])]));
+  return { model, train, weight: () => model.getWeights()[0].dataSync()[0] };
+}
+
+describe("EarlyStopping", () => {
+  it("counts epochs without improvement as Keras does", async () => {
+    // options, values -> wait after each epoch, stoppedEpoch, bestEpoch
+    const table: [EarlyStoppingOptions, number[], number[], number, number][] = [
+      [{}, [5, 5], [0, 1], 1, 0],
+      [{}, [5, 6, 7], [0, 1], 1, 0],
+      [{ patience: 1 }, [5, 6, 7], [0, 1], 1, 0],
+      [{ patience: 5 }, [5, 4, 6], [0, 0, 1], 0, 1],
+      [{ patience: 2, startFromEpoch: 2 }, [9, 1, 2, 3, 4], [0, 0, 0, 1, 2], 4, 2],
+      [{ patience: 2, baseline: 0.5 }, [1, .9, .8, .7, .6], [1, 2, 3, 4, 5], 0, 4],
+      [{ patience: 1, baseline: 0.5 }, [1, 1, 1], [1, 2], 1, 0],
+      [{ patience: 2, minDelta: 0.1 }, [1, .95, .9, .9], [0, 1, 2], 2, 0],
+      [{ patience: 2, minDelta: -0.1 }, [1, .95, .9, .9], [0, 1, 2], 2, 0],
+      [{ patience: 2 }, [3, NaN, 2, 2, 2, 2], [0, 1, 0, 1, 2], 4, 2],
+      [{}, [NaN, 1], [1, 0], 0, 1],
+      [{ mode: "max", patience: 1 }, [1, 2, 2], [0, 0, 1], 2, 1],
+    ];
+    for (const [options, values, waits, stopped, best] of table) {
+      assert.deepEqual(
+        await watch(options, values),
+        { waits, stopped, best },
+        `${JSON.stringify(options)} ${values}`,
+      );
+    }
+  });
+
+  it("stops at max(patience, 1) epochs after the best one", async () => {
+    const values = [10, 9, 8, 9, 8.9, 8.8, 8.7, 8.6, 8.5];
+    for (const [patience, stopped] of [[0, 3], [1, 3], [2, 4], [3, 5]]) {
+      assert.equal((await watch({ patience }, values)).stopped, stopped);
+    }
+  });
+
+  it("takes NaN for no improvement, and for the best only when asked to", async () => {
+    assert.deepEqual((await watch({ patience: 2 }, [NaN, 1, .5])).waits, [1, 0, 0]);
+    const parity = await watch({ patience: 2, nanIsFirstBest: true }, [NaN, 1, .5]);
+    assert.deepEqual(parity, { waits: [0, 1, 2], stopped: 2, best: 0 });
+  });
+
+  it("warns once a run of a missing value, lists the keys, and lets training go on", async () => {
+    const stopping = new EarlyStopping();
+    let ran = 0;
+    const watchNothing = () =>
+      heard(async () => {
+        ran = await drive(stopping, [1, 2, 3].map((loss) => ({ loss, mae: loss })));
+      });
+    const { warned } = await watchNothing();
+    assert.equal(ran, 3);
+    assert.equal(stopping.wait, 0);
+    assert.deepEqual((await watchNothing()).warned, warned);
+    assert.equal(warned.length, 1);
+    assert.match(warned[0], /'val_loss'.*loss,mae/);
+  });
+
+  it("restores the best weights, whoever ended training", async () => {
+    const table: [EarlyStoppingOptions, number[], number, number][] = [
+      [{ patience: 2 }, [.2, .15, .1, .11, .12, .1], 5, 2],
+      [{ patience: 5, baseline: .5 }, [.9, .8, .7, .71, .72, .73, .74], 5, 2],
+      [{ patience: 9 }, [.3, .2, .25], 3, 1],
+      [{ patience: 2, startFromEpoch: 2 }, [9, 1, 2, 3, 4, 5], 5, 2],
+    ];
+    for (const [options, values, epochs, weights] of table) {
+      const { model, train, weight } = numberedModel();
+      const stopping = new EarlyStopping({ monitor: "loss", restoreBestWeights: true, ...options });
+      assert.equal(await drive(stopping, losses(...values), { model, train }), epochs);
+      assert.equal(weight(), weights);
+    }
+    const { model, train, weight } = numberedModel();
+    const stopping = new EarlyStopping({ monitor: "loss", restoreBestWeights: true, patience: 9 });
+    const other = { onEpochEnd: (epoch: number) => void (model.stopTraining = epoch === 3) };
+    await drive([stopping, other], losses(.9, .8, .7, .71, .72), { model, train });
+    assert.equal(weight(), 2);
+  });
+
+  it("restores the first watched epoch when no epoch counts as an improvement", async () => {
+    const { model, train, weight } = numberedModel();
+    const stopping = new EarlyStopping({ monitor: "loss", restoreBestWeights: true, patience: 3 });
+    await drive(stopping, losses(NaN, NaN, NaN), { model, train });
+    assert.equal(weight(), 0);
+    assert.equal(stopping.stoppedEpoch, 2);
+  });
+
+  it("leaves no tensor behind, also when training fails", async () => {
+    const { model, train } = numberedModel();
+    const stopping = new EarlyStopping({ monitor: "loss", restoreBestWeights: true, patience: 9 });
+    const before = tf.memory().numTensors;
+    await drive(stopping, losses(3, 2, 1), { model, train });
+    assert.equal(tf.memory().numTensors, before);
+    const failing = { onEpochEnd: (epoch: number) => assert.equal(epoch, 0) };
+    await assert.rejects(drive([stopping, failing], losses(3, 2, 1), { model, train }));
+    assert.equal(tf.memory().numTensors, before);
+  });
+
+  it("starts anew with each run", async () => {
+    const stopping = new EarlyStopping({ monitor: "loss" });
+    await drive(stopping, losses(1, 2));
+    assert.equal(stopping.stoppedEpoch, 1);
+    assert.equal(await drive(stopping, losses(9, 8, 7)), 3);
+    assert.deepEqual([stopping.best, stopping.stoppedEpoch, stopping.bestEpoch], [7, 0, 2]);
+  });
+
+  it("prints the 1-based epochs only when verbose", async () => {
+    const say = async (verbose: number) => {
+      const { model, train } = numberedModel();
+      const options = { monitor: "loss", restoreBestWeights: true, verbose };
+      return await heard(() => drive(new EarlyStopping(options), losses(1, 2), { model, train }));
+    };
+    assert.deepEqual((await say(1)).printed, [
+      "Epoch 2: early stopping",
+      "Restoring model weights from the end of the best epoch: 1.",
+    ]);
+    assert.deepEqual((await say(0)).printed, []);
+  });
+
+  it("goes on from a state as if it had never stopped, before a model is known", async () => {
+    const options = { monitor: "loss", restoreBestWeights: true, patience: 3 };
+    const first = numberedModel();
+    const list = new CallbackList(new EarlyStopping(options), { model: first.model });
+    await list.onTrainBegin();
+    for (const [epoch, loss] of [3, 1, 2].entries()) {
+      first.train(epoch);
+      await list.onEpochEnd(epoch, { loss });
+    }
+    const state = structuredClone(await list.getState());
+    await list.close();
+
+    const second = numberedModel();
+    const stopping = new EarlyStopping(options);
+    stopping.setState(state.EarlyStopping);
+    const resumed = new CallbackList(stopping, { model: second.model });
+    await resumed.onTrainBegin();
+    assert.deepEqual(await resumed.getState(), state);
+    for (const epoch of [3, 4]) {
+      second.train(epoch);
+      await resumed.onEpochEnd(epoch, { loss: 2 });
+    }
+    assert.equal(stopping.stoppedEpoch, 4);
+    const before = tf.memory().numTensors;
+    await resumed.onTrainEnd();
+    assert.equal(tf.memory().numTensors, before);
+    assert.equal(second.weight(), 1);
+    await resumed.onTrainBegin();
+    assert.equal(stopping.best, undefined);
+    await resumed.close();
+  });
+
+  it("fails before the first batch without a direction, or without weights to restore", async () => {
+    const run = (monitor: string, mode?: "max") =>
+      drive(new EarlyStopping({ monitor, mode }), [{ loss: 1, score: 1 }], {
+        params: { metrics: ["loss", "score"] },
+        train: () => assert.fail("trained"),
+      });
+    await assert.rejects(
+      run("score"),
+      /onTrainBegin.*'score'.*mode to "min" or "max".*loss, score/,
+    );
+    await assert.rejects(run("score", "max"), /trained/);
+    await assert.rejects(run("loss"), /trained/);
+    const restoring = new EarlyStopping({ monitor: "loss", restoreBestWeights: true });
+    await assert.rejects(drive(restoring, losses(1)), /onTrainBegin.*must have getWeights/);
+  });
+
+  it("refuses options that mean nothing", async () => {
+    assert.throws(() => new EarlyStopping({ patience: -1 }), {
+      name: "RangeError",
+      message: "Cannot create EarlyStopping with patience -1: patience must be >= 0",
+    });
+    assert.throws(() => new EarlyStopping({ patience: NaN }), RangeError);
+    assert.throws(() => new EarlyStopping({ patience: "3" as never }), TypeError);
+    assert.throws(() => new EarlyStopping({ minDelta: Infinity }), RangeError);
+    assert.throws(() => new EarlyStopping({ startFromEpoch: -1 }), RangeError);
+    assert.throws(() => new EarlyStopping({ onError: "never" as never }), RangeError);
+    const { warned } = await heard(() =>
+      new EarlyStopping({ restore_best_weights: true } as EarlyStoppingOptions)
+    );
+    assert.match(warned[0], /no option 'restore_best_weights'.*'restoreBestWeights'/);
+  });
+});

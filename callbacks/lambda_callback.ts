@@ -1,0 +1,84 @@
+import { Callback, type CallbackHooks, type CallbackOptions } from "../core/callback.ts";
+import { callbackOptions, checkValue, nearest } from "./options.ts";
+
+/** Hooks of a {@linkcode LambdaCallback}, and how it is called. */
+export interface LambdaHooks extends CallbackHooks, CallbackOptions {
+  /** How messages call it. Default: `"LambdaCallback"`. */
+  name?: string;
+}
+
+// Named one by one so that the compiler tells when a hook is added.
+const hookNames: Record<keyof CallbackHooks, true> = {
+  onTrainBegin: true,
+  onTrainEnd: true,
+  onEpochBegin: true,
+  onEpochEnd: true,
+  onTrainBatchBegin: true,
+  onTrainBatchEnd: true,
+  onBatchBegin: true,
+  onBatchEnd: true,
+  onTestBegin: true,
+  onTestEnd: true,
+  onTestBatchBegin: true,
+  onTestBatchEnd: true,
+  onPredictBegin: true,
+  onPredictEnd: true,
+  onPredictBatchBegin: true,
+  onPredictBatchEnd: true,
+  onException: true,
+  close: true,
+};
+
+/**
+ * A callback made of functions, which find the model and the params in `this`.
+ *
+ * With both `onBatchEnd` and `onTrainBatchEnd` only the latter is called. A name that is no hook
+ * is an error (Keras keeps it as an attribute that nobody reads).
+ *
+ * Source: `keras/src/callbacks/lambda_callback.py`.
+ *
+ * @example
+ * ```ts
+ * import { CallbackList, LambdaCallback } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const losses: number[] = [];
+ * const list = new CallbackList([
+ *   new LambdaCallback({ onEpochEnd: (_epoch, logs) => losses.push(logs.loss) }),
+ * ]);
+ * await list.onEpochEnd(0, { loss: 0.5 });
+ * assert.deepEqual(losses, [0.5]);
+ * ```
+ */
+export class LambdaCallback extends Callback {
+  /** How messages call it. */
+  readonly name: string;
+
+  /**
+   * @param hooks functions by the name of the hook; undefined ones are left out
+   * @throws TypeError for a name that is no hook, or a hook that is no function
+   */
+  constructor(hooks: LambdaHooks & ThisType<LambdaCallback> = {}) {
+    super(hooks);
+    const { name = "LambdaCallback", onError, ...rest } = hooks;
+    this.name = name;
+    if (onError !== undefined) {
+      checkValue("LambdaCallback", "onError", onError, callbackOptions.onError);
+    }
+    for (const [hook, run] of Object.entries(rest)) {
+      if (!Object.hasOwn(hookNames, hook)) {
+        throw new TypeError(
+          `Cannot create LambdaCallback with '${hook}', which is no hook: ` +
+            `did you mean '${nearest(hook, Object.keys(hookNames))}'?`,
+        );
+      }
+      if (run === undefined || run === null) continue;
+      if (typeof run !== "function") {
+        throw new TypeError(
+          `Cannot create LambdaCallback with ${hook} ${String(run)}: it must be a function`,
+        );
+      }
+      Object.assign(this, { [hook]: run });
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { CallbackList } from "../core/callback_list.ts";
+import { LambdaCallback } from "./lambda_callback.ts";
+import { drive, heard, losses } from "./test_world.ts";
+
+describe("LambdaCallback", () => {
+  it("calls the functions as hooks, with the model in this", async () => {
+    const seen: unknown[] = [];
+    const model = { stopTraining: false };
+    const callback = new LambdaCallback({
+      onTrainBegin: () => seen.push("begin"),
+      onEpochEnd(epoch, logs) {
+        seen.push([epoch, logs.loss]);
+        this.model.stopTraining = true;
+      },
+      onBatchEnd: (batch) => seen.push(batch),
+      onTrainEnd: undefined,
+      close: () => seen.push("closed"),
+    });
+    assert.equal(await drive(callback, losses(5, 4), { model, batches: 2 }), 1);
+    assert.deepEqual(seen, ["begin", 0, 1, [0, 5], "closed"]);
+  });
+
+  it("calls test and predict hooks", async () => {
+    const seen: string[] = [];
+    const list = new CallbackList(
+      new LambdaCallback({
+        onTestBegin: () => seen.push("test"),
+        onPredictBegin: () => seen.push("predict"),
+      }),
+    );
+    await list.onTestBegin();
+    await list.onPredictBegin();
+    assert.deepEqual(seen, ["test", "predict"]);
+  });
+
+  it("calls onTrainBatchEnd alone when onBatchEnd is given too", async () => {
+    const seen: string[] = [];
+    const callback = new LambdaCallback({
+      onBatchEnd: () => seen.push("older"),
+      onTrainBatchEnd: () => seen.push("newer"),
+    });
+    await drive(callback, losses(1), { batches: 1 });
+    assert.deepEqual(seen, ["newer"]);
+  });
+
+  it("has only the hooks it was given", () => {
+    const list = new CallbackList(new LambdaCallback({ onEpochEnd: () => {} }));
+    assert.equal(list.has("onEpochEnd"), true);
+    assert.equal(list.has("onTrainBatchEnd"), false);
+    assert.equal(new CallbackList(new LambdaCallback()).has("onEpochEnd"), false);
+  });
+
+  it("names the nearest hook for a name that is none", () => {
+    for (
+      const [wrong, right] of [
+        ["on_epoch_end", "onEpochEnd"],
+        ["onEpochEnds", "onEpochEnd"],
+        ["onTrainBatchStart", "onTrainBatchBegin"],
+        ["closed", "close"],
+      ]
+    ) {
+      assert.throws(() => new LambdaCallback({ [wrong]: () => {} }), {
+        name: "TypeError",
+        message: `Cannot create LambdaCallback with '${wrong}', which is no hook: ` +
+          `did you mean '${right}'?`,
+      });
+    }
+    assert.throws(() => new LambdaCallback({ onEpochEnd: 3 as never }), TypeError);
+    assert.throws(() => new LambdaCallback({ onError: "no" as never }), RangeError);
+  });
+
+  it("is called by its name, and fails by its policy", async () => {
+    const failing = (onError: "throw" | "disable") =>
+      new LambdaCallback({
+        name: "mine",
+        onError,
+        onEpochEnd() {
+          throw new Error("no");
+        },
+      });
+    await assert.rejects(drive(failing("throw"), losses(1)), /Callback mine failed in onEpochEnd/);
+    const list = new CallbackList(failing("disable"));
+    await heard(() => list.onEpochEnd(0, {}));
+    assert.equal(list.failures[0].policy, "disable");
+  });
+});

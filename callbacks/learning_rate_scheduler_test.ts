@@ -1,0 +1,92 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { History } from "../core/history.ts";
+import { getLearningRate } from "../core/model.ts";
+import { LearningRateScheduler } from "./learning_rate_scheduler.ts";
+import { drive, heard, losses } from "./test_world.ts";
+
+describe("LearningRateScheduler", () => {
+  it("gives the schedule the 0-based epoch and the present rate", async () => {
+    const model = { optimizer: tf.train.adam(0.03) };
+    const seen: number[][] = [];
+    const schedule = (epoch: number, rate: number) => {
+      seen.push([epoch, rate]);
+      return rate / 2;
+    };
+    await drive(new LearningRateScheduler(schedule), losses(1, 1), { model });
+    assert.deepEqual(seen, [[0, 0.03], [1, 0.015]]);
+    assert.equal(getLearningRate(model), 0.0075);
+  });
+
+  it("changes what the next update does, for optimizers of both kinds", async () => {
+    for (const make of [tf.train.sgd, tf.train.adam]) {
+      const optimizer = make(0.5);
+      const weight = tf.variable(tf.scalar(1));
+      await drive(new LearningRateScheduler(() => 0), losses(1), {
+        model: { optimizer },
+        train: () => optimizer.minimize(() => weight.square()),
+      });
+      assert.equal(weight.dataSync()[0], 1);
+    }
+  });
+
+  it("writes the rate into the epoch logs for the callbacks behind it", async () => {
+    const model = { optimizer: tf.train.sgd(1) };
+    const before: string[][] = [];
+    const history = new History();
+    await drive(
+      [
+        { onEpochEnd: (_epoch: number, logs: object) => before.push(Object.keys(logs)) },
+        new LearningRateScheduler(() => 0.5),
+        history,
+      ],
+      losses(1, 1),
+      { model },
+    );
+    assert.deepEqual(history.history, { loss: [1, 1], learning_rate: [0.5, 0.5] });
+    assert.deepEqual(before, [["loss"], ["loss"]]);
+  });
+
+  it("prints the 1-based epoch and the rate only when verbose", async () => {
+    const say = async (verbose: boolean) => {
+      const scheduler = new LearningRateScheduler((epoch) => [1, 1e-5][epoch], { verbose });
+      const model = { optimizer: tf.train.sgd(1) };
+      return (await heard(() => drive(scheduler, losses(1, 1), { model }))).printed;
+    };
+    assert.deepEqual(await say(true), [
+      "\nEpoch 1: LearningRateScheduler setting learning rate to 1.0.",
+      "\nEpoch 2: LearningRateScheduler setting learning rate to 1e-05.",
+    ]);
+    assert.deepEqual(await say(false), []);
+  });
+
+  it("refuses what is no learning rate, and passes on what the schedule throws", async () => {
+    const fail = async (schedule: unknown) => {
+      const model = { optimizer: tf.train.sgd(1) };
+      try {
+        await drive(new LearningRateScheduler(schedule as () => number), losses(1), { model });
+      } catch (error) {
+        return (error as Error).cause;
+      } finally {
+        assert.equal(getLearningRate(model), 1);
+      }
+    };
+    assert(await fail(() => undefined) instanceof TypeError);
+    assert(await fail(async () => 0.1) instanceof TypeError);
+    assert(await fail(() => NaN) instanceof RangeError);
+    assert(await fail(() => -1) instanceof RangeError);
+    const own = new TypeError("mine");
+    assert.equal(
+      await fail(() => {
+        throw own;
+      }),
+      own,
+    );
+  });
+
+  it("fails before the first epoch when the model has no optimizer", async () => {
+    await assert.rejects(drive(new LearningRateScheduler(() => 1), losses(1)), /onTrainBegin/);
+    assert.throws(() => new LearningRateScheduler(0.1 as never), TypeError);
+  });
+});

@@ -1,0 +1,239 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, it } from "node:test";
+import { checkpointHandler, exists, type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
+import { ModelCheckpoint, type ModelCheckpointOptions } from "./model_checkpoint.ts";
+import { drive, heard, losses, type Run } from "./test_world.ts";
+
+function tinyModel() {
+  const model = tf.sequential({
+    layers: [tf.layers.dense({ units: 1, inputShape: [1], useBias: false })],
+  });
+  model.compile({ optimizer: "adam", loss: "meanSquaredError" });
+  return model;
+}
+
+async function names(fs: FileSystem, directory = "."): Promise<string[]> {
+  return (await fs.readDir(directory)).filter((entry) => entry.isDirectory).map(({ name }) => name);
+}
+
+/** The names of the checkpoints that a run leaves. */
+async function saved(
+  filepath: string,
+  options: ModelCheckpointOptions,
+  epochs: object[],
+  run: Run = {},
+): Promise<string[]> {
+  const fs = memoryFileSystem();
+  const checkpoint = new ModelCheckpoint(filepath, { fs, monitor: "loss", ...options });
+  await heard(() => drive(checkpoint, epochs, { model: tinyModel(), ...run }));
+  return await names(fs);
+}
+
+describe("ModelCheckpoint", () => {
+  it("saves every epoch under its 1-based number, in a checkpoint that loads", async () => {
+    const fs = memoryFileSystem();
+    const model = tinyModel();
+    await drive(new ModelCheckpoint("runs/{epoch:02d}-{loss:.2f}", { fs }), losses(0.5, 0.125), {
+      model,
+      train: async (epoch) => {
+        await model.trainOnBatch(tf.tensor2d([[1]]), tf.tensor2d([[epoch]]));
+      },
+    });
+    assert.deepEqual(await names(fs, "runs"), ["01-0.50", "02-0.12"]);
+    const loaded = await tf.loadLayersModel(checkpointHandler("runs/02-0.12", { fs }));
+    assert.deepEqual(loaded.getWeights()[0].dataSync(), model.getWeights()[0].dataSync());
+    assert.deepEqual(loaded.getUserDefinedMetadata(), { epoch: 1, logs: { loss: 0.125 } });
+    assert.equal((loaded as tf.LayersModel).optimizer.getClassName(), "Adam");
+  });
+
+  it("counts batches over epochs, and begins at zero after each save", async () => {
+    const template = "{epoch}-{batch}";
+    const by = (saveFreq: number, epochs: number, batches: number, extra = {}) =>
+      saved(template, { saveFreq }, Array(epochs).fill({ loss: 1, ...extra }), { batches });
+    assert.deepEqual(await by(4, 3, 3), ["2-1", "3-2"]);
+    assert.deepEqual(await by(15, 10, 5), ["3-5", "6-5", "9-5"]);
+    assert.deepEqual(await by(1, 2, 2), ["1-1", "1-2", "2-1", "2-2"]);
+    assert.deepEqual(await by(1, 1, 1, { batch: 77 }), ["1-77.0"]);
+  });
+
+  it("reads the logs of those batches only after which it saves", async () => {
+    const checkpoint = new ModelCheckpoint("{batch}", { saveFreq: 2, fs: memoryFileSystem() });
+    const asked: boolean[] = [];
+    const spy = {
+      onTrainBatchBegin: (batch: number) => asked.push(checkpoint.readsBatchLogs(batch)),
+    };
+    await drive([checkpoint, spy], losses(1, 1), { model: tinyModel(), batches: 3 });
+    assert.deepEqual(asked, [false, true, false, true, false, true]);
+    assert.equal(new ModelCheckpoint("{epoch}").onTrainBatchEnd, undefined);
+  });
+
+  it("saves only what beats the best so far", async () => {
+    const best = (options: ModelCheckpointOptions, ...values: number[]) =>
+      saved("{epoch}", { saveBestOnly: true, ...options }, losses(...values));
+    assert.deepEqual(await best({}, 3, 2, 2.5, 1), ["1", "2", "4"]);
+    assert.deepEqual(await best({ initialValueThreshold: 2.2 }, 3, 2, 2.5, 1), ["2", "4"]);
+    assert.deepEqual(await best({ initialValueThreshold: 3 }, 3), []);
+    assert.deepEqual(await best({ mode: "max" }, 3, 2), ["1"]);
+    assert.deepEqual(await best({ mode: "max", initialValueThreshold: -0.01 }, 0), ["1"]);
+    assert.deepEqual(await best({}, NaN, 2, 1), ["2", "3"]);
+    assert.deepEqual(await best({ nanIsFirstBest: true }, NaN, 2, 1), ["1"]);
+  });
+
+  it("compares by batch too, from the first epoch on", async () => {
+    const fs = memoryFileSystem();
+    const options = { fs, saveFreq: 1, saveBestOnly: true, monitor: "loss" };
+    const checkpoint = new ModelCheckpoint("{epoch}-{batch}", options);
+    await drive(checkpoint, losses(2, 1), { model: tinyModel(), batches: 2 });
+    assert.deepEqual(await names(fs), ["1-1", "2-1"]);
+    const loaded = await tf.loadLayersModel(checkpointHandler("2-1", { fs }));
+    assert.deepEqual(loaded.getUserDefinedMetadata(), { epoch: 1, batch: 0, logs: { loss: 1 } });
+  });
+
+  it("saves when the watched value is missing, or skips if told to, and warns once", async () => {
+    const count = async (onMissing?: "save" | "skip") => {
+      const fs = memoryFileSystem();
+      const options = { fs, saveBestOnly: true, mode: "min", onMissing } as const;
+      const checkpoint = new ModelCheckpoint("{epoch}", { monitor: "unknown", ...options });
+      const { warned } = await heard(() => drive(checkpoint, losses(1, 2), { model: tinyModel() }));
+      assert.equal(warned.length, 1);
+      assert.match(warned[0], /'unknown'.*loss/);
+      assert.equal(checkpoint.best, undefined);
+      return (await names(fs)).length;
+    };
+    assert.equal(await count(), 2);
+    assert.equal(await count("save"), 2);
+    assert.equal(await count("skip"), 0);
+  });
+
+  it("does not care about the monitor while it saves everything", async () => {
+    assert.deepEqual(
+      await saved("{epoch}", { monitor: "val_foo" }, losses(1), { params: { metrics: ["loss"] } }),
+      ["1"],
+    );
+  });
+
+  it("keeps its best over runs, and its counters in its state", async () => {
+    const fs = memoryFileSystem();
+    const model = tinyModel();
+    const options = { fs, saveBestOnly: true, monitor: "loss" };
+    const checkpoint = new ModelCheckpoint("{epoch}", options);
+    await drive(checkpoint, losses(2, 1), { model });
+    await drive(checkpoint, losses(9, 9, 1.5), { model });
+    assert.deepEqual(await names(fs), ["1", "2"]);
+    assert.equal(checkpoint.best, 1);
+
+    const byBatch = new ModelCheckpoint("b{epoch}-{batch}", { fs, saveFreq: 4 });
+    await drive(byBatch, losses(1), { model, batches: 3 });
+    const resumed = new ModelCheckpoint("b{epoch}-{batch}", { fs, saveFreq: 4 });
+    resumed.setState(structuredClone(byBatch.getState()));
+    await drive(resumed, losses(1), { model, batches: 3 });
+    assert.deepEqual(await names(fs), ["1", "2", "b1-1"]);
+  });
+
+  it("prints what it saves and why only when verbose", async () => {
+    const say = async (options: ModelCheckpointOptions, ...values: number[]) => {
+      const checkpoint = new ModelCheckpoint("m", {
+        fs: memoryFileSystem(),
+        monitor: "loss",
+        ...options,
+      });
+      return (await heard(() => drive(checkpoint, losses(...values), { model: tinyModel() })))
+        .printed;
+    };
+    assert.deepEqual(await say({ verbose: 1, saveBestOnly: true }, 2, 3, 1), [
+      "\nEpoch 1: loss improved from None to 2.00000, saving model to m",
+      "\nEpoch 1: finished saving model to m",
+      "\nEpoch 2: loss did not improve from 2.00000",
+      "\nEpoch 3: loss improved from 2.00000 to 1.00000, saving model to m",
+      "\nEpoch 3: finished saving model to m",
+    ]);
+    assert.deepEqual(await say({ verbose: 1 }, 2), [
+      "\nEpoch 1: saving model to m",
+      "\nEpoch 1: finished saving model to m",
+    ]);
+    assert.deepEqual(await say({}, 2), []);
+  });
+
+  it("fails before the first batch for a name that no log has", async () => {
+    const run = (filepath: string, options: ModelCheckpointOptions = {}) =>
+      saved(filepath, { mode: "min", ...options }, losses(1), {
+        params: { metrics: ["loss", "acc"], steps: 1 },
+        train: () => assert.fail("trained"),
+      });
+    const early = /onTrainBegin.*no log has val_loss, available are epoch, loss, acc$/;
+    await assert.rejects(run("{val_loss:.2f}"), early);
+    await assert.rejects(run("{val_loss:.2f}", { monitor: "val_loss", saveBestOnly: true }), early);
+    await assert.rejects(run("{batch}"), /no log has batch/);
+    await assert.rejects(run("{score}"), /no log has score/);
+    for (const known of ["{epoch}{loss}", "{accuracy}", "{learning_rate}"]) {
+      await assert.rejects(run(known), /trained/);
+    }
+    await assert.rejects(run("{score}", { monitor: "score", saveBestOnly: true }), /trained/);
+    await assert.rejects(saved("{score}", {}, losses(1)), /onEpochEnd.*\{score\}.*epoch, loss/);
+    await assert.rejects(saved("m", {}, [{ epoch: 3 }]), /key 'epoch'/);
+  });
+
+  it("fails before the first batch where no directory can be made", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-checkpoint-"));
+    try {
+      await writeFile(join(folder, "file"), "");
+      const run = drive(new ModelCheckpoint(join(folder, "file", "{epoch}")), losses(1), {
+        model: tinyModel(),
+        train: () => assert.fail("trained"),
+      });
+      await assert.rejects(run, /onTrainBegin/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("names the path when a save fails, and does not count that value as the best", async () => {
+    const fs = memoryFileSystem();
+    await fs.makeDir("runs");
+    await fs.writeFile("runs/2", "a file where the checkpoint should be");
+    const options = { fs, saveBestOnly: true, monitor: "loss", onError: "warn" } as const;
+    const checkpoint = new ModelCheckpoint("runs/{epoch}", options);
+    const { warned } = await heard(() =>
+      drive(checkpoint, losses(3, 1, 2), { model: tinyModel() })
+    );
+    assert.match(warned[0], /Cannot save the checkpoint runs\/2: /);
+    assert.equal(checkpoint.best, 2);
+    assert.deepEqual(await names(fs, "runs"), ["1", "3"]);
+  });
+
+  it("takes a file: URL, on a real disk", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-checkpoint-"));
+    try {
+      const filepath = new URL("deep/{epoch:02d}", pathToFileURL(folder + "/"));
+      await drive(new ModelCheckpoint(filepath), losses(1), { model: tinyModel() });
+      assert((await stat(join(folder, "deep", "01", "model.json"))).isFile());
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("saves weights alone without a model that loads", async () => {
+    const fs = memoryFileSystem();
+    const options = { fs, saveWeightsOnly: true };
+    await drive(new ModelCheckpoint("w", options), losses(1), { model: tinyModel() });
+    assert.deepEqual(await names(fs), ["w"]);
+    assert.equal(await exists("w/model.json", { fs }), false);
+  });
+
+  it("refuses options that mean nothing", async () => {
+    for (const saveFreq of ["batch", 0, -1, 1.5, NaN]) {
+      assert.throws(() => new ModelCheckpoint("m", { saveFreq: saveFreq as never }), RangeError);
+    }
+    assert.throws(() => new ModelCheckpoint("m", { saveFreq: true as never }), TypeError);
+    assert.throws(() => new ModelCheckpoint("m", { onMissing: "no" as never }), RangeError);
+    assert.throws(() => new ModelCheckpoint(""), RangeError);
+    assert.throws(() => new ModelCheckpoint("{epoch"), SyntaxError);
+    const { warned } = await heard(() => new ModelCheckpoint("m", { mode: "unknown" as never }));
+    assert.match(warned[0], /ModelCheckpoint mode 'unknown' is unknown/);
+  });
+});

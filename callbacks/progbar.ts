@@ -1,0 +1,214 @@
+import { pythonExponent, pythonFixed } from "./python_format.ts";
+
+/** Options of {@linkcode Progbar}. */
+export interface ProgbarOptions {
+  /** Steps in all; null while unknown. */
+  target: number | null;
+  /** When it began, in milliseconds of the clock that `update` is given. */
+  start: number;
+  /** 1 draws a bar over and over, 2 writes one line at the end, 0 nothing. Default: 1. */
+  verbose?: number;
+  /** Characters of the bar. Default: 20. */
+  width?: number;
+  /** Milliseconds that must pass between two drawings. Default: 50. */
+  interval?: number;
+  /** Whether a line can be drawn over; if not, only the last one is written. Default: true. */
+  isInteractive?: boolean;
+  /** Whether to write colors and bold. Default: false. */
+  hasColors?: boolean;
+}
+
+/** Characters that a bar is worth at least; below that it is left out. */
+const leastBar = 4;
+
+/**
+ * The text of a progress bar. It writes nowhere and has no clock: {@linkcode Progbar.update} gives
+ * back what to write.
+ *
+ * On a terminal that is too narrow the bar gets shorter, then metrics give way to `…`; the last
+ * line, which is not drawn over, is broken between metrics instead.
+ *
+ * Source: `keras/src/utils/progbar.py`.
+ *
+ * @example
+ * ```ts
+ * import { Progbar } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const bar = new Progbar({ target: 4, start: 0, width: 8 });
+ * assert.equal(bar.update(1, { loss: 0.5 }, { now: 2000 }), "\r1/4 ━━────── 6s 2s/step - loss: 0.5000");
+ * ```
+ */
+export class Progbar {
+  /** Steps in all; null while unknown. */
+  target: number | null;
+  /** What it shows behind the time, by name, in the order in which the names came. */
+  readonly values: Map<string, number> = new Map();
+  #start: number;
+  #verbose: number;
+  #width: number;
+  #interval: number;
+  #isInteractive: boolean;
+  #hasColors: boolean;
+  #afterFirstStep: number | undefined;
+  #lastDrawn = -Infinity;
+  #lastLength = 0;
+
+  /** @param options what to draw, and for what kind of terminal */
+  constructor(options: ProgbarOptions) {
+    this.target = options.target;
+    this.#start = options.start;
+    this.#verbose = options.verbose ?? 1;
+    this.#width = options.width ?? 20;
+    this.#interval = options.interval ?? 50;
+    this.#isInteractive = options.isInteractive ?? true;
+    this.#hasColors = options.hasColors ?? false;
+  }
+
+  /** True when an update at `now` (milliseconds) would draw, though it is not the last. */
+  isDue(now: number): boolean {
+    return this.#verbose === 1 && this.#isInteractive && now - this.#lastDrawn >= this.#interval;
+  }
+
+  /**
+   * @param current steps that are done
+   * @param values what to show; names that came before keep their last value
+   * @param at.now milliseconds
+   * @param at.columns width of the terminal in characters; undefined for no limit
+   * @param at.isLast the last update: it is always drawn, and ends the line
+   * @returns what to write, empty when there is nothing to
+   */
+  update(
+    current: number,
+    values: Record<string, number>,
+    at: { now: number; columns?: number; isLast?: boolean },
+  ): string {
+    const { now, columns = Infinity, isLast = false } = at;
+    for (const [name, value] of Object.entries(values)) this.values.set(name, value);
+    const perStep = this.#secondsPerStep(current, now);
+    if (this.#verbose === 2) return isLast ? this.#summary(current, now, perStep) : "";
+    if (this.#verbose !== 1 || !(isLast || this.isDue(now))) return "";
+    this.#lastDrawn = now;
+
+    const time = this.target === null || isLast
+      ? this.#elapsed(now)
+      : formatEta(perStep * (this.target - current));
+    const count = this.target === null
+      ? `${String(current).padStart(7)}/Unknown`
+      : this.#count(current);
+    const step = formatStep(perStep);
+    const metrics = this.#metrics();
+
+    // A line as wide as the terminal would already go on to the next row.
+    const room = this.#isInteractive ? columns - 1 : Infinity;
+    const shortest = count.length + 1 + time.length + step.length;
+    const bar = this.#barWidth(room - shortest - 1, metrics.join("").length);
+    let head = `${this.#bold(count)}${this.#bar(current, bar)} ${this.#bold(time)}${step}`;
+    let length = shortest + (bar > 0 ? bar + 1 : 0);
+    if (length > room) {
+      length = Math.max(0, room);
+      head = `${count} ${time}${step}`.slice(0, length);
+    }
+    const [row, ...more] = isLast
+      ? breakRows(metrics, length, room)
+      : [shorten(metrics, room - length)];
+    length += row.length;
+    const padding = " ".repeat(Math.max(0, Math.min(this.#lastLength, room) - length));
+    this.#lastLength = length;
+    const line = this.#isInteractive ? `\r${head}${row}${padding}` : head + row;
+    return isLast ? `${[line, ...more].join("\n")}\n` : line;
+  }
+
+  #summary(current: number, now: number, perStep: number): string {
+    if (this.target === null || this.target <= 0) return "";
+    const metrics = this.#metrics().join("");
+    return `${this.#count(current)} - ${this.#elapsed(now)} -${formatStep(perStep)}${metrics}\n`;
+  }
+
+  #count(current: number): string {
+    return `${String(current).padStart(String(this.target).length)}/${this.target}`;
+  }
+
+  #elapsed(now: number): string {
+    return `${pythonFixed((now - this.#start) / 1000, 0)}s`;
+  }
+
+  #metrics(): string[] {
+    return [...this.values].map(([name, value]) => ` - ${name}: ${formatValue(value)}`);
+  }
+
+  #secondsPerStep(current: number, now: number): number {
+    if (current <= 0) return 0;
+    // The first step also pays for what is made on first use.
+    const perStep = this.#afterFirstStep !== undefined && current > 1
+      ? (now - this.#afterFirstStep) / (current - 1)
+      : (now - this.#start) / current;
+    if (current === 1) this.#afterFirstStep = now;
+    return perStep / 1000;
+  }
+
+  /** As long as the metrics leave room for, but not so short that it says nothing. */
+  #barWidth(room: number, metrics: number): number {
+    if (this.target === null || room < leastBar) return 0;
+    return Math.min(this.#width, Math.max(leastBar, room - metrics));
+  }
+
+  #bar(current: number, width: number): string {
+    if (width === 0) return "";
+    const target = this.target as number;
+    const done = target > 0 ? Math.min(width, Math.floor(width * current / target)) : width;
+    if (!this.#hasColors) return ` ${"━".repeat(done)}${"─".repeat(width - done)}`;
+    const green = done > 0 ? `\x1b[32m${"━".repeat(done)}\x1b[0m` : "";
+    return ` ${green}\x1b[37m${"━".repeat(width - done)}\x1b[0m`;
+  }
+
+  #bold(text: string): string {
+    return this.#hasColors ? `\x1b[1m${text}\x1b[0m` : text;
+  }
+}
+
+/** As many metrics as there is room for, and an ellipsis for the others. */
+function shorten(metrics: string[], room: number): string {
+  const whole = metrics.join("");
+  if (whole.length <= room) return whole;
+  let line = "";
+  for (const metric of metrics) {
+    if (line.length + metric.length + 2 > room) break;
+    line += metric;
+  }
+  return room >= 2 ? `${line} …` : "";
+}
+
+/** All metrics, the first row behind `head` characters, each row within `room` where it can be. */
+function breakRows(metrics: string[], head: number, room: number): string[] {
+  const rows = [""];
+  let used = head;
+  for (const metric of metrics) {
+    if (used + metric.length > room && used > 0) {
+      rows.push("");
+      used = 0;
+    }
+    rows[rows.length - 1] += metric;
+    used += metric.length;
+  }
+  return rows;
+}
+
+function formatEta(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  if (seconds > 3600) return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
+  return seconds > 60 ? `${minutes}:${two(whole % 60)}` : `${whole}s`;
+}
+
+function formatStep(seconds: number): string {
+  if (seconds >= 1 || seconds === 0) return ` ${pythonFixed(seconds, 0)}s/step`;
+  if (seconds >= 1e-3) return ` ${pythonFixed(seconds * 1e3, 0)}ms/step`;
+  return ` ${pythonFixed(seconds * 1e6, 0)}us/step`;
+}
+
+function formatValue(value: number): string {
+  if (typeof value !== "number") return String(value);
+  return Math.abs(value) > 1e-3 ? pythonFixed(value, 4) : pythonExponent(value, 4);
+}

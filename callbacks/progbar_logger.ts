@@ -1,0 +1,178 @@
+import { Callback, type CallbackOptions } from "../core/callback.ts";
+import type { Logs } from "../core/logs.ts";
+import { getRuntime } from "../runtime/mod.ts";
+import type { Terminal } from "../runtime/types.ts";
+import { callable, callbackOptions, checkOptions, given } from "./options.ts";
+import { Progbar } from "./progbar.ts";
+
+/** Options of {@linkcode ProgbarLogger}. */
+export interface ProgbarLoggerOptions extends CallbackOptions {
+  /** Where to draw. Default: the process's own terminal. */
+  terminal?: Terminal;
+  /** A clock, in milliseconds. Default: `performance.now`. */
+  now?: () => number;
+}
+
+/**
+ * Show how far training is, on a terminal as a bar that is drawn over, otherwise as one line an
+ * epoch. How much is told by `params.verbose`: 0 nothing, 1 (or `"auto"`) a bar, 2 one line.
+ *
+ * It draws at most every 50 ms, and only then asks for the values of a batch. Validation inside a
+ * run is silent; `evaluate` and `predict` show a bar of their own.
+ *
+ * Source: `keras/src/callbacks/progbar_logger.py`.
+ *
+ * @example
+ * ```ts
+ * import { CallbackList, ProgbarLogger } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * let shown = "";
+ * const terminal = {
+ *   write: (text: string) => void (shown += text),
+ *   isInteractive: false,
+ *   hasColors: false,
+ *   columns: undefined,
+ * };
+ * const list = new CallbackList([new ProgbarLogger({ terminal, now: () => 0 })], {
+ *   params: { verbose: 2, epochs: 1, steps: 1 },
+ * });
+ * await list.onTrainBegin();
+ * await list.onEpochBegin(0);
+ * await list.onTrainBatchEnd(0, { loss: 0.5 });
+ * await list.onEpochEnd(0, { loss: 0.5 });
+ * assert.equal(shown, "1/1 - 0s - 0s/step - loss: 0.5000\n");
+ * ```
+ */
+export class ProgbarLogger extends Callback {
+  #terminal: Terminal | undefined;
+  #now: () => number;
+  #progbar: Progbar | undefined;
+  #seen = 0;
+  // Kept over the epochs once the first one has told it.
+  #target: number | null = null;
+  #isInFit = false;
+
+  /**
+   * @param options where to draw
+   * @throws TypeError for an option of the wrong type
+   */
+  constructor(options: ProgbarLoggerOptions = {}) {
+    super(options);
+    checkOptions(this, "ProgbarLogger", options, {
+      ...callbackOptions,
+      terminal: given,
+      now: callable,
+    });
+    this.#terminal = options.terminal;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** Only the batches that will be drawn. */
+  override readsBatchLogs(): boolean {
+    return this.#progbar?.isDue(this.#now()) ?? false;
+  }
+
+  override onTrainBegin(): void {
+    this.#isInFit = true;
+    this.#target = this.params?.steps ?? null;
+  }
+
+  override onEpochBegin(epoch: number): void {
+    const epochs = this.params?.epochs ?? 1;
+    if (this.#verbose() > 0 && epochs > 1) {
+      this.#write(`Epoch ${epoch + 1}/${epochs}\n`);
+    }
+    this.#begin();
+  }
+
+  override onTrainBatchEnd(batch: number, logs: Logs): void {
+    this.#step(batch, logs);
+  }
+
+  override onEpochEnd(_epoch: number, logs: Logs): void {
+    this.#finish(logs);
+  }
+
+  override onTestBegin(): void {
+    if (!this.#isInFit) this.#beginAlone();
+  }
+
+  override onTestBatchEnd(batch: number, logs: Logs): void {
+    if (!this.#isInFit) this.#step(batch, logs);
+  }
+
+  override onTestEnd(logs: Logs): void {
+    if (!this.#isInFit) this.#finish(logs);
+  }
+
+  override onPredictBegin(): void {
+    this.#beginAlone();
+  }
+
+  override onPredictBatchEnd(batch: number): void {
+    this.#step(batch, {});
+  }
+
+  override onPredictEnd(): void {
+    this.#finish({});
+  }
+
+  /** End the line where a run failed in the middle of one. */
+  override close(): void {
+    if (this.#progbar !== undefined && this.#verbose() === 1 && this.#place().isInteractive) {
+      this.#write("\n");
+    }
+    this.#progbar = undefined;
+    this.#isInFit = false;
+  }
+
+  #verbose(): number {
+    const verbose = this.params?.verbose ?? 1;
+    return verbose === "auto" ? 1 : Number(verbose);
+  }
+
+  #beginAlone(): void {
+    this.#target = this.params?.steps ?? null;
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#seen = 0;
+    const { isInteractive, hasColors } = this.#place();
+    this.#progbar = new Progbar({
+      target: this.#target,
+      start: this.#now(),
+      verbose: this.#verbose(),
+      isInteractive,
+      hasColors,
+    });
+  }
+
+  #step(batch: number, logs: Logs): void {
+    this.#seen = batch + 1;
+    this.#draw(this.#seen, logs, false);
+  }
+
+  #finish(logs: Logs): void {
+    if (this.#progbar === undefined) return;
+    this.#target ??= this.#seen;
+    this.#progbar.target = this.#target;
+    this.#draw(this.#target, logs, true);
+    this.#progbar = undefined;
+  }
+
+  #draw(current: number, logs: Logs, isLast: boolean): void {
+    const { columns } = this.#place();
+    const text = this.#progbar?.update(current, logs, { now: this.#now(), columns, isLast });
+    if (text) this.#write(text);
+  }
+
+  #write(text: string): void {
+    this.#place().write(text);
+  }
+
+  #place(): Terminal {
+    return this.#terminal ??= getRuntime().terminal;
+  }
+}

@@ -1,0 +1,155 @@
+import type { CallbackState } from "../core/callback.ts";
+import type { Logs } from "../core/logs.ts";
+import { getLearningRate, setLearningRate } from "../core/model.ts";
+import { MonitorCallback, type MonitorOptions } from "../core/monitor_callback.ts";
+import { atLeastZero, checkOptions, finite, flag, monitorOptions, verbosity } from "./options.ts";
+import { pythonFloat } from "./python_format.ts";
+
+/** Options of {@linkcode ReduceLROnPlateau}. */
+export interface ReduceLROnPlateauOptions extends MonitorOptions {
+  /** What the rate is multiplied by, from 0 to below 1. Default: 0.1. */
+  factor?: number;
+  /** Epochs without improvement before a reduction; 0 and 1 are the same. Default: 10. */
+  patience?: number;
+  /** Above 0 or true: print each reduction. Default: 0. */
+  verbose?: number | boolean;
+  /** The least change that counts as better. Default: 1e-4. */
+  minDelta?: number;
+  /**
+   * Epochs after a reduction in which nothing is counted. As in Keras the epoch in which the
+   * count runs out is watched again, so 1 does nothing; see `fullCooldown`. Default: 0.
+   */
+  cooldown?: number;
+  /** Rest for all of `cooldown` epochs, where Keras rests for one less. Default: false. */
+  fullCooldown?: boolean;
+  /** The rate never goes below this, per step. Default: 0. */
+  minLr?: number;
+}
+
+/**
+ * Reduce the learning rate when a value of the epoch logs has stopped getting better.
+ *
+ * Writes the rate that the epoch was trained with into its logs as `learning_rate`, before any
+ * reduction. Counts start anew with each run. Rates are float64, as in TensorFlow.js; Keras has
+ * float32.
+ *
+ * Source: `keras/src/callbacks/reduce_lr_on_plateau.py`.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { CallbackList, getLearningRate, ReduceLROnPlateau } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const model = { optimizer: tf.train.sgd(0.5) };
+ * const reduce = new ReduceLROnPlateau({ monitor: "loss", factor: 0.5, patience: 2 });
+ * const list = new CallbackList([reduce], { model });
+ * await list.onTrainBegin();
+ * for (const epoch of [0, 1, 2]) await list.onEpochEnd(epoch, { loss: 1 });
+ * assert.equal(getLearningRate(model.optimizer), 0.25);
+ * ```
+ */
+export class ReduceLROnPlateau extends MonitorCallback {
+  /** What the rate is multiplied by. */
+  readonly factor: number;
+  /** Epochs without improvement before a reduction. */
+  readonly patience: number;
+  /** Epochs of rest after a reduction. */
+  readonly cooldown: number;
+  /** The rate never goes below this. */
+  readonly minLr: number;
+  /** Epochs of rest that are left. */
+  cooldownCounter = 0;
+  /** Epochs since the last improvement. */
+  wait = 0;
+  #fullCooldown: boolean;
+  #verbose: boolean;
+  #isResumed = false;
+
+  /**
+   * @param options what to watch, and what to do
+   * @throws TypeError for an option of the wrong type
+   * @throws RangeError for a `factor` outside 0 to below 1, or a negative number
+   */
+  constructor(options: ReduceLROnPlateauOptions = {}) {
+    super({ ...options, minDelta: options.minDelta ?? 1e-4 });
+    checkOptions(this, "ReduceLROnPlateau", options, {
+      ...monitorOptions,
+      factor: {
+        types: ["number"],
+        wanted: ">= 0 and < 1",
+        holds: (factor: number) => factor >= 0 && factor < 1,
+      },
+      patience: atLeastZero,
+      verbose: verbosity,
+      minDelta: finite,
+      cooldown: atLeastZero,
+      fullCooldown: flag,
+      minLr: atLeastZero,
+    });
+    this.factor = options.factor ?? 0.1;
+    this.patience = options.patience ?? 10;
+    this.cooldown = options.cooldown ?? 0;
+    this.minLr = options.minLr ?? 0;
+    this.#fullCooldown = options.fullCooldown ?? false;
+    this.#verbose = Number(options.verbose ?? 0) > 0;
+  }
+
+  override onTrainBegin(): void {
+    this.resetMonitorWarning();
+    if (!this.#isResumed) {
+      this.best = undefined;
+      this.cooldownCounter = 0;
+      this.wait = 0;
+    }
+    // Without the keys the direction waits for the first epoch's end.
+    if (this.params?.metrics !== undefined) this.resolveMode();
+    getLearningRate(this.model);
+  }
+
+  override onEpochEnd(epoch: number, logs: Logs): void {
+    this.#isResumed = false;
+    this.resolveMode();
+    const learningRate = getLearningRate(this.model);
+    logs.learning_rate = learningRate;
+    const value = this.monitorValue(logs, "the learning rate stays");
+    if (value === undefined) return;
+    const wasResting = this.cooldownCounter > 0;
+    if (wasResting) this.cooldownCounter--;
+    if (this.isImprovement(value, this.best)) {
+      this.best = value;
+      this.wait = 0;
+      return;
+    }
+    if (this.cooldownCounter > 0 || (wasResting && this.#fullCooldown)) return;
+    this.wait++;
+    if (this.wait >= this.patience && learningRate > this.minLr) this.#reduce(epoch, learningRate);
+  }
+
+  /** The counters. The rate itself is the optimizer's. */
+  getState(): CallbackState {
+    return { best: this.best, wait: this.wait, cooldownCounter: this.cooldownCounter };
+  }
+
+  /** Go on from there; the next `onTrainBegin` does not reset it. */
+  setState(state: CallbackState): void {
+    this.best = state.best as number | undefined;
+    this.wait = state.wait as number;
+    this.cooldownCounter = state.cooldownCounter as number;
+    this.#isResumed = true;
+  }
+
+  #reduce(epoch: number, learningRate: number): void {
+    const reduced = Math.max(learningRate * this.factor, this.minLr);
+    setLearningRate(this.model.optimizer, reduced);
+    this.cooldownCounter = this.cooldown;
+    this.wait = 0;
+    if (this.#verbose) {
+      console.log(
+        `\nEpoch ${epoch + 1}: ReduceLROnPlateau reducing learning rate to ${
+          pythonFloat(reduced)
+        }.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,178 @@
+import { Callback, type CallbackOptions } from "../core/callback.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Logs } from "../core/logs.ts";
+import { callbackOptions, checkOptions, flag, given, type OptionRule, text } from "./options.ts";
+import { pythonFloat } from "./python_format.ts";
+
+/** Options of {@linkcode RemoteMonitor}. */
+export interface RemoteMonitorOptions extends CallbackOptions {
+  /** Where the server is. Default: `"http://localhost:9000"`. */
+  root?: string;
+  /** What is put behind it. Default: `"/publish/epoch/end/"`. */
+  path?: string;
+  /** The form field that has the JSON; not used with `sendAsJson`. Default: `"data"`. */
+  field?: string;
+  /** HTTP headers to send too. Default: none. */
+  headers?: Record<string, string>;
+  /** Send the JSON as the body itself instead of in a form. Default: false. */
+  sendAsJson?: boolean;
+  /** Milliseconds that one request may take, and that `close` waits for all. Default: 5000. */
+  timeout?: number;
+}
+
+/**
+ * Send the logs of each epoch to a server, by HTTP POST.
+ *
+ * Training does not wait: requests go out one after another, in order, and `close` waits for the
+ * last ones, for `timeout` at most. A server that cannot be reached or that answers 400 and above
+ * is warned about once a run. The JSON is Python's: `"epoch"` first, `1.0`, and in a form the bare
+ * words `NaN` and `Infinity`; with `sendAsJson` an epoch with such a value is not sent.
+ *
+ * Source: `keras/src/callbacks/remote_monitor.py`.
+ *
+ * @example
+ * ```ts
+ * import { CallbackList, RemoteMonitor } from "keepfit";
+ * import { getRuntime } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const bodies: string[] = [];
+ * const server = await getRuntime().serve(async (request) => {
+ *   bodies.push(await request.text());
+ *   return new Response();
+ * }, { hostname: "127.0.0.1", port: 0 });
+ *
+ * const list = new CallbackList([new RemoteMonitor({ root: server.url, path: "", sendAsJson: true })]);
+ * await list.onEpochEnd(0, { loss: 0.5 });
+ * await list.close();
+ * assert.deepEqual(bodies, ['{"epoch": 0, "loss": 0.5}']);
+ * await server.close();
+ * ```
+ */
+export class RemoteMonitor extends Callback {
+  /** Where the epochs are sent. */
+  readonly url: string;
+  #field: string;
+  #headers: Record<string, string>;
+  #sendAsJson: boolean;
+  #timeout: number;
+  #waiting = 0;
+  #posts: Promise<void> = Promise.resolve();
+  #abort = new AbortController();
+  #warned = new Set<string>();
+
+  /**
+   * @param options where to send, and how
+   * @throws TypeError for an option of the wrong type, or a `root` and `path` that are no URL
+   * @throws RangeError for a `timeout` that is not above 0
+   */
+  constructor(options: RemoteMonitorOptions = {}) {
+    super(options);
+    checkOptions(this, "RemoteMonitor", options, {
+      ...callbackOptions,
+      root: text,
+      path: { types: ["string"], wanted: "a text" },
+      field: text,
+      headers: given,
+      sendAsJson: flag,
+      timeout: milliseconds,
+    });
+    this.url = (options.root ?? "http://localhost:9000") + (options.path ?? "/publish/epoch/end/");
+    if (!URL.canParse(this.url) || !/^https?:$/.test(new URL(this.url).protocol)) {
+      throw new TypeError(
+        `Cannot create RemoteMonitor with root and path '${this.url}': ` +
+          `they must make an http: or https: URL`,
+      );
+    }
+    this.#field = options.field ?? "data";
+    this.#sendAsJson = options.sendAsJson ?? false;
+    this.#headers = {
+      "content-type": this.#sendAsJson ? "application/json" : "application/x-www-form-urlencoded",
+      ...Object.fromEntries(new Headers(options.headers)),
+    };
+    this.#timeout = options.timeout ?? 5000;
+  }
+
+  override onTrainBegin(): void {
+    this.#warned.clear();
+  }
+
+  override onEpochEnd(epoch: number, logs: Logs): void {
+    const entries = Object.entries({ epoch, ...logs });
+    const odd = entries.find(([, value]) => typeof value === "number" && !isFinite(value));
+    if (this.#sendAsJson && odd !== undefined) {
+      this.#warn(
+        "value",
+        `epoch ${epoch} is not sent: ${odd[0]} is ${odd[1]}, for which JSON has no word`,
+      );
+      return;
+    }
+    const json = pythonJson(entries, Object.hasOwn(logs, "epoch") ? [] : ["epoch"]);
+    const body = this.#sendAsJson ? json : String(new URLSearchParams({ [this.#field]: json }));
+    this.#waiting++;
+    this.#posts = this.#posts.then(() => this.#post(body)).finally(() => this.#waiting--);
+  }
+
+  /** Wait until everything is sent, for `timeout` at most; then give up what is left. */
+  override async close(): Promise<void> {
+    if (this.#waiting === 0) return;
+    const timer = setTimeout(() => {
+      this.#warn("left", `${this.#waiting} epochs are not sent: ${this.#timeout} ms are over`);
+      this.#abort.abort();
+    }, this.#timeout);
+    await this.#posts;
+    clearTimeout(timer);
+    this.#abort = new AbortController();
+  }
+
+  async #post(body: string): Promise<void> {
+    if (this.#abort.signal.aborted) return;
+    const request = new AbortController();
+    const timer = setTimeout(() => request.abort(), this.#timeout);
+    try {
+      const response = await fetch(this.url, {
+        method: "POST",
+        headers: this.#headers,
+        body,
+        signal: AbortSignal.any([request.signal, this.#abort.signal]),
+      });
+      await response.body?.cancel();
+      if (response.status >= 400) {
+        this.#warn("status", `the server at ${this.url} answered ${response.status}`);
+      }
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      const reason = request.signal.aborted ? `no answer in ${this.#timeout} ms` : messageOf(error);
+      this.#warn("unreachable", `could not reach the server at ${this.url}: ${reason}`);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #warn(kind: string, message: string): void {
+    if (this.#warned.has(kind)) return;
+    this.#warned.add(kind);
+    console.warn(`keepfit: RemoteMonitor: ${message}; training goes on`);
+  }
+}
+
+const milliseconds: OptionRule = {
+  types: ["number"],
+  wanted: "> 0 milliseconds",
+  holds: (value: number) => value > 0 && value < 2 ** 31,
+};
+
+/** The text that Python's json module has for an object of numbers. */
+function pythonJson(entries: [string, unknown][], integers: readonly string[]): string {
+  const words: Record<string, string> = { nan: "NaN", inf: "Infinity", "-inf": "-Infinity" };
+  const members = entries.map(([name, value]) => {
+    const number = typeof value !== "number" ? JSON.stringify(value) ?? "null" : pythonFloat(value);
+    return `${JSON.stringify(name)}: ${
+      integers.includes(name) ? String(value) : words[number] ?? number
+    }`;
+  });
+  return `{${members.join(", ")}}`.replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

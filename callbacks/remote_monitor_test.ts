@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { getRuntime } from "../runtime/mod.ts";
+import { RemoteMonitor, type RemoteMonitorOptions } from "./remote_monitor.ts";
+import { drive, heard, losses } from "./test_world.ts";
+
+interface Received {
+  path: string;
+  type: string | null;
+  token: string | null;
+  body: string;
+}
+
+/** Run against a real server, which answers with `answer`. */
+async function received(
+  options: RemoteMonitorOptions,
+  epochs: object[],
+  answer: () => Response | Promise<Response> = () => new Response("ok"),
+) {
+  const requests: Received[] = [];
+  const server = await getRuntime().serve(async (request) => {
+    requests.push({
+      path: new URL(request.url).pathname,
+      type: request.headers.get("content-type"),
+      token: request.headers.get("x-token"),
+      body: await request.text(),
+    });
+    return await answer();
+  }, { hostname: "127.0.0.1", port: 0 });
+  try {
+    const root = server.url.replace(/\/$/, "");
+    const { warned } = await heard(() => drive(new RemoteMonitor({ root, ...options }), epochs));
+    return { requests, warned };
+  } finally {
+    await server.close();
+  }
+}
+
+/** An address of this machine where nothing listens. */
+async function nowhere(): Promise<string> {
+  const server = await getRuntime().serve(() => new Response(), { hostname: "127.0.0.1", port: 0 });
+  await server.close();
+  return server.url;
+}
+
+/** A server that keeps the first requests waiting until it is released. */
+function hangingServer(first: number) {
+  let asked = 0;
+  let release = () => {};
+  const released = new Promise<void>((resolve) => release = resolve);
+  const server = getRuntime().serve(async () => {
+    if (++asked <= first) await released;
+    return new Response();
+  }, { hostname: "127.0.0.1", port: 0 });
+  return { server, asked: () => asked, release };
+}
+
+describe("RemoteMonitor", () => {
+  it("posts a form with Python's JSON, the epochs in order", async () => {
+    const { requests, warned } = await received({}, [{ loss: 0.5, val: 1 }, { loss: NaN }]);
+    assert.deepEqual(requests.map(({ path, type, body }) => [path, type, body]), [
+      [
+        "/publish/epoch/end/",
+        "application/x-www-form-urlencoded",
+        "data=%7B%22epoch%22%3A+0%2C+%22loss%22%3A+0.5%2C+%22val%22%3A+1.0%7D",
+      ],
+      [
+        "/publish/epoch/end/",
+        "application/x-www-form-urlencoded",
+        "data=%7B%22epoch%22%3A+1%2C+%22loss%22%3A+NaN%7D",
+      ],
+    ]);
+    assert.deepEqual(warned, []);
+  });
+
+  it("sends one epoch at a time", async () => {
+    let open = 0;
+    let most = 0;
+    await received({}, losses(3, 2, 1), async () => {
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      open--;
+      return new Response();
+    });
+    assert.equal(most, 1);
+  });
+
+  it("posts JSON as the body when asked to, with headers, path and field of the user's", async () => {
+    const options = { sendAsJson: true, path: "/in", headers: { "X-Token": "t" } };
+    const { requests } = await received(options, [{ loss: 0, "é": 1e-7 }]);
+    assert.deepEqual(requests, [{
+      path: "/in",
+      type: "application/json",
+      token: "t",
+      body: '{"epoch": 0, "loss": 0.0, "\\u00e9": 1e-07}',
+    }]);
+    const form = await received({ field: "logs" }, [{ epoch: 7 }]);
+    assert.equal(form.requests[0].body, "logs=%7B%22epoch%22%3A+7.0%7D");
+  });
+
+  it("leaves out an epoch that JSON cannot say, with a warning", async () => {
+    const { requests, warned } = await received({ sendAsJson: true }, losses(NaN, Infinity, 1));
+    assert.deepEqual(requests.map(({ body }) => body), ['{"epoch": 2, "loss": 1.0}']);
+    assert.equal(warned.length, 1);
+    assert.match(warned[0], /epoch 0 is not sent: loss is NaN/);
+  });
+
+  it("warns once of a server that refuses, and goes on", async () => {
+    const refuse = () => new Response("no", { status: 500 });
+    const { requests, warned } = await received({}, losses(3, 2, 1), refuse);
+    assert.equal(requests.length, 3);
+    assert.equal(warned.length, 1);
+    assert.match(warned[0], /answered 500/);
+  });
+
+  it("warns once of a server that cannot be reached, and training ends as usual", async () => {
+    const root = await nowhere();
+    let ran = 0;
+    const { warned } = await heard(async () => {
+      ran = await drive(new RemoteMonitor({ root }), losses(3, 2, 1));
+    });
+    assert.equal(ran, 3);
+    assert.equal(warned.length, 1);
+    assert.match(warned[0], /could not reach the server at http:/);
+  });
+
+  it("does not make training wait for a server that does not answer", async () => {
+    const hanging = hangingServer(2);
+    const server = await hanging.server;
+    let isReleased = false;
+    const runner = {
+      onTrainEnd() {
+        assert.equal(isReleased, false);
+        isReleased = true;
+        hanging.release();
+      },
+    };
+    try {
+      const { warned } = await heard(() =>
+        drive([new RemoteMonitor({ root: server.url }), runner], losses(2, 1))
+      );
+      assert.equal(isReleased, true);
+      assert.deepEqual(warned, []);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it("gives up a request that is not answered in time, and sends the next one", async () => {
+    const hanging = hangingServer(1);
+    const server = await hanging.server;
+    try {
+      const monitor = new RemoteMonitor({ root: server.url, timeout: 50 });
+      const { warned } = await heard(async () => {
+        monitor.onEpochEnd(0, { loss: 1 });
+        // Well past the time-out, without close, which has one of its own.
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        monitor.onEpochEnd(1, { loss: 1 });
+        await monitor.close();
+      });
+      assert.equal(warned.length, 1);
+      assert.match(warned[0], /no answer in 50 ms/);
+      assert.equal(hanging.asked(), 2);
+    } finally {
+      hanging.release();
+      await server.close();
+    }
+  });
+
+  it("gives up at close what is not sent in time, with a warning", async () => {
+    const hanging = hangingServer(3);
+    const server = await hanging.server;
+    try {
+      const monitor = new RemoteMonitor({ root: server.url, timeout: 50 });
+      const { warned } = await heard(() => drive(monitor, losses(1, 2, 3)));
+      assert.match(warned.join(), /epochs are not sent: 50 ms are over/);
+      assert(hanging.asked() < 3);
+    } finally {
+      hanging.release();
+      await server.close();
+    }
+  });
+
+  it("refuses options that mean nothing", () => {
+    for (const root of ["", "ftp://example.org", "//x"]) {
+      assert.throws(() => new RemoteMonitor({ root }), /Cannot create RemoteMonitor with root/);
+    }
+    for (const timeout of [0, -1, NaN, Infinity]) {
+      assert.throws(() => new RemoteMonitor({ timeout }), RangeError);
+    }
+    assert.throws(() => new RemoteMonitor({ headers: "x" as never }), TypeError);
+  });
+});

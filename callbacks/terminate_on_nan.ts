@@ -1,0 +1,58 @@
+import { Callback, type CallbackOptions } from "../core/callback.ts";
+import type { Logs } from "../core/logs.ts";
+import { callbackOptions, checkOptions, flag } from "./options.ts";
+
+/** Options of {@linkcode TerminateOnNaN}. */
+export interface TerminateOnNaNOptions extends CallbackOptions {
+  /** Fail instead of ending training: then no epoch end and no train end follow. Default: false. */
+  raiseError?: boolean;
+}
+
+/**
+ * End training as soon as the loss of a training batch is NaN or infinite.
+ *
+ * It reads `loss` after every batch, which on a GPU means waiting for it. As the loss is the mean
+ * since the epoch began, one bad batch is enough. Other metrics and `val_loss` are not looked at.
+ *
+ * Source: `keras/src/callbacks/terminate_on_nan.py`.
+ *
+ * @example
+ * ```ts
+ * import { CallbackList, TerminateOnNaN } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const model = { stopTraining: false };
+ * const list = new CallbackList([new TerminateOnNaN()], { model });
+ * await list.onTrainBatchEnd(0, { loss: 1 });
+ * assert.equal(model.stopTraining, false);
+ * await list.onTrainBatchEnd(1, { loss: NaN });
+ * assert.equal(model.stopTraining, true);
+ * ```
+ */
+export class TerminateOnNaN extends Callback {
+  /** Whether it fails instead of ending training. */
+  readonly raiseError: boolean;
+
+  /**
+   * @param options what to do about it
+   * @throws TypeError for an option of the wrong type
+   */
+  constructor(options: TerminateOnNaNOptions = {}) {
+    super(options);
+    checkOptions(this, "TerminateOnNaN", options, { ...callbackOptions, raiseError: flag });
+    this.raiseError = options.raiseError ?? false;
+  }
+
+  override onTrainBatchEnd(batch: number, logs: Logs): void {
+    const { loss } = logs;
+    if (loss === undefined || Number.isFinite(loss)) return;
+    if (this.raiseError) {
+      throw new RangeError(
+        `Cannot train on after batch ${batch}: NaN or Inf loss encountered, ` +
+          `loss is ${loss} and must be finite`,
+      );
+    }
+    console.log(`Batch ${batch}: Invalid loss, terminating training`);
+    this.model.stopTraining = true;
+  }
+}
