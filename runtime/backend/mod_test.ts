@@ -1,0 +1,81 @@
+import * as tf from "@tensorflow/tfjs";
+import { after, describe, it } from "node:test";
+import assert from "node:assert/strict";
+import { startChild } from "../../tests/child.ts";
+import { type BackendChoice, useBackend } from "keepfit/runtime";
+
+describe("useBackend", () => {
+  after(() => tf.setBackend("cpu"));
+
+  it("sets cpu", async () => {
+    assert.deepEqual(await useBackend(tf, "cpu"), { backend: "cpu", reasons: [] });
+    assert.equal(tf.getBackend(), "cpu");
+  });
+
+  it("falls back to cpu and says why when wasm cannot be set", async () => {
+    const broken = {
+      ...tf,
+      setBackend: (name: string) => name === "wasm" ? Promise.resolve(false) : tf.setBackend(name),
+    };
+    const { backend, reasons } = await useBackend(broken, "auto");
+    assert.equal(backend, "cpu");
+    assert.equal(tf.getBackend(), "cpu");
+    assert.equal(reasons.length, 1);
+    assert.equal(reasons[0].backend, "wasm");
+    assert.match(reasons[0].reason, /tf\.setBackend\("wasm"\) gave false/);
+  });
+
+  it("falls back to cpu when wasm gives wrong values", async () => {
+    const matMul = () => tf.tensor1d(tf.getBackend() === "wasm" ? [0] : [19, 22, 43, 50]);
+    const { numTensors } = tf.memory();
+    const wrong = { ...tf, matMul: matMul as unknown as typeof tf.matMul };
+    const { backend, reasons } = await useBackend(wrong, "wasm");
+    assert.equal(backend, "cpu");
+    assert.deepEqual(reasons, [{ backend: "wasm", reason: "it multiplies wrongly: 0" }]);
+    assert.equal(tf.getBackend(), "cpu");
+    assert.equal(tf.memory().numTensors, numTensors);
+  });
+
+  it("takes wasm first, and trains on it", async () => {
+    const { numTensors } = tf.memory();
+    assert.deepEqual(await useBackend(tf), { backend: "wasm", reasons: [] });
+    assert.equal(tf.getBackend(), "wasm");
+    assert.equal(tf.memory().numTensors, numTensors);
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+    model.compile({ loss: "meanSquaredError", optimizer: "sgd" });
+    assert(Number.isFinite(await model.trainOnBatch(tf.ones([2, 1]), tf.ones([2, 1]))));
+  });
+
+  // In a process of its own, for a test runner has such listeners too.
+  it("leaves no listener of the wasm start-up on the process", async () => {
+    const { result } = startChild(`
+      import * as tf from ${JSON.stringify(import.meta.resolve("@tensorflow/tfjs"))};
+      import { useBackend } from "keepfit/runtime";
+      const events = ["uncaughtException", "unhandledRejection"];
+      const mine = () => {};
+      for (const event of events) process.on(event, mine);
+      const { backend } = await useBackend(tf);
+      for (const event of events) {
+        const listeners = process.listeners(event);
+        console.log(backend, listeners.length, listeners[0] === mine);
+        process.off(event, mine);
+      }
+    `);
+    const { stdout, stderr } = await result;
+    assert(stdout.endsWith("wasm 1 true\nwasm 1 true\n"), stdout + stderr);
+  });
+
+  it("refuses a backend that it does not know", async () => {
+    for (const choice of ["webgl", "", "toString"]) {
+      await assert.rejects(
+        useBackend(tf, choice as BackendChoice),
+        /^RangeError: Cannot use backend ".*": it must be "auto", "wasm" or "cpu"$/,
+      );
+    }
+  });
+
+  it("says why when nothing works", async () => {
+    const broken = { ...tf, setBackend: () => Promise.resolve(false) };
+    await assert.rejects(useBackend(broken), /any backend .*\(wasm: .* false.*; cpu: .* false/);
+  });
+});

@@ -1,0 +1,65 @@
+import { cacheDirOf } from "./cache_dir.ts";
+import { denoCalls } from "./deno_calls.ts";
+import { createFileSystem } from "./file_system.ts";
+import { answering, serverUrl, toServeError } from "./serve.ts";
+import { createTerminal } from "./terminal.ts";
+import type { Runtime } from "./types.ts";
+
+/** The machine as Deno shows it. Making it needs no permission, and none is ever asked for to read a variable. */
+export function denoRuntime(): Runtime {
+  const isWindows = Deno.build.os === "windows";
+  return {
+    name: "deno",
+    version: Deno.version.deno,
+    fs: createFileSystem(denoCalls()),
+    terminal: createTerminal({
+      writeSync: (bytes) => Deno.stdout.writeSync(bytes),
+      isTerminal: () => Deno.stdout.isTerminal(),
+      columns: () => Deno.stdout.isTerminal() ? Deno.consoleSize().columns || undefined : undefined,
+      // Deno tells this one variable without a permission.
+      env: (name) => name === "NO_COLOR" ? (Deno.noColor ? "1" : undefined) : env(name),
+    }),
+    env,
+    args: [...Deno.args],
+    exit: (code) => Deno.exit(code),
+    cacheDir: () =>
+      cacheDirOf({
+        os: isWindows ? "windows" : Deno.build.os === "darwin" ? "darwin" : "other",
+        env,
+      }),
+    onInterrupt(listener) {
+      const signals = isWindows ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const;
+      const listeners = signals.map((signal) => [signal, () => listener(signal)] as const);
+      for (const [signal, call] of listeners) Deno.addSignalListener(signal, call);
+      return () => {
+        for (const [signal, call] of listeners) Deno.removeSignalListener(signal, call);
+      };
+    },
+    async serve(handler, { hostname, port }) {
+      const closing = new AbortController();
+      let server: Deno.HttpServer<Deno.NetAddr>;
+      try {
+        server = Deno.serve(
+          { hostname, port, signal: closing.signal, onListen() {} },
+          answering(handler),
+        );
+      } catch (error) {
+        throw toServeError(error, hostname, port);
+      }
+      return {
+        url: serverUrl(hostname, server.addr.port),
+        close: async () => {
+          // Unlike shutdown(), this does not wait for a stream that never ends.
+          closing.abort();
+          await server.finished;
+        },
+      };
+    },
+    importModule: (specifier) => import(specifier),
+  };
+}
+
+function env(name: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+  return state === "granted" ? Deno.env.get(name) : undefined;
+}

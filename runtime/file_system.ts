@@ -1,0 +1,239 @@
+import { type FileAction, FileSystemError, toFileSystemError } from "./errors.ts";
+import { directoryOf, isAbsolute, pathOf, showPath } from "./paths.ts";
+import type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "./types.ts";
+
+/** A file that a system call opened. */
+export interface SystemFile {
+  /** Write some of `bytes`, at least one. @returns how many */
+  write(bytes: Uint8Array): Promise<number>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What the system tells about a file. */
+export interface SystemFileInfo extends FileInfo {
+  /** Permission bits; null where there are none. */
+  mode: number | null;
+}
+
+/** The system calls that a {@linkcode FileSystem} is made of; each adapter gives its own. */
+export interface SystemCalls {
+  readFile(path: string): Promise<Uint8Array>;
+  /** `"create"` fails with EEXIST when something is there. */
+  open(path: string, how: "append" | "create" | "truncate"): Promise<SystemFile>;
+  /** Links followed. */
+  stat(path: string): Promise<SystemFileInfo>;
+  /** The link itself. */
+  lstat(path: string): Promise<SystemFileInfo>;
+  readLink(path: string): Promise<string>;
+  /** In any order. */
+  readDir(path: string): Promise<DirectoryEntry[]>;
+  /** With its parents; fine when it is there. */
+  makeDir(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  removeFile(path: string): Promise<void>;
+  removeDir(path: string, recursive: boolean): Promise<void>;
+  chmod(path: string, mode: number): Promise<void>;
+  /** Wait until a rename in this directory is on the disk. */
+  syncDir(path: string): Promise<void>;
+  /** What a person can do about a missing permission; undefined where the runtime has none. */
+  permissionHint?(error: unknown, action: FileAction, path: string): string | undefined;
+}
+
+/** Build a {@linkcode FileSystem} on a runtime's system calls. */
+export function createFileSystem(calls: SystemCalls): FileSystem {
+  /** Run one system call; what it throws becomes a FileSystemError about the user's path. */
+  async function attempt<T>(
+    action: FileAction,
+    path: Path,
+    call: () => Promise<T>,
+    to?: Path,
+  ): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw toFileSystemError({
+        action,
+        path: showPath(path),
+        to: to === undefined ? undefined : showPath(to),
+        cause: error,
+        permissionHint: calls.permissionHint?.(error, action, showPath(to ?? path)),
+      });
+    }
+  }
+
+  /** Where a write to `path` ends up: the end of a chain of links, whether it exists or not. */
+  async function followLinks(path: string): Promise<string> {
+    for (let links = 0; links < 40; links++) {
+      const info = await orMissing(calls.lstat(path));
+      if (!info?.isSymlink) return path;
+      const target = await calls.readLink(path);
+      path = isAbsolute(target) ? target : `${directoryOf(path)}/${target}`;
+    }
+    throw new TypeError("too many symbolic links");
+  }
+
+  async function writeParts(file: SystemFile, path: Path, data: FileData): Promise<void> {
+    for await (const part of partsOf(data)) {
+      if (!(part instanceof Uint8Array)) {
+        throw new TypeError(
+          `Cannot write ${showPath(path)} with a part of type ${typeof part}: ` +
+            "every part must be a Uint8Array",
+        );
+      }
+      await attempt("write", path, () => writeAll(file, part));
+    }
+  }
+
+  return {
+    readFile: (path) => attempt("read", path, async () => await calls.readFile(pathOf(path))),
+
+    readTextFile: (path) =>
+      attempt("read", path, async () => decoder.decode(await calls.readFile(pathOf(path)))),
+
+    async writeFile(path, data) {
+      const { target, info } = await attempt("write", path, async () => {
+        const target = await followLinks(pathOf(path));
+        const info = await orMissing(calls.stat(target));
+        if (info?.isDirectory || target.endsWith("/")) throw errno("EISDIR");
+        return { target, info };
+      });
+      if (info !== undefined && !info.isFile) {
+        // A device or a pipe: renaming over it would put a plain file in its place.
+        const device = await attempt("write", path, () => calls.open(target, "truncate"));
+        await writeParts(device, path, data).finally(() => device.close());
+        return;
+      }
+      const directory = directoryOf(target);
+      // Not built from the target's name, which may be as long as names can be.
+      const beside = `${directory}/.keepfit-${crypto.randomUUID()}.tmp`;
+      const file = await attempt("write", path, () => calls.open(beside, "create"));
+      try {
+        await writeParts(file, path, data);
+        await attempt("write", path, async () => {
+          await file.sync();
+          await file.close();
+          if (info !== undefined && info.mode !== null) {
+            await calls.chmod(beside, info.mode & 0o7777);
+          }
+          await calls.rename(beside, target);
+        });
+      } catch (error) {
+        await file.close().catch(() => {});
+        await calls.removeFile(beside).catch(() => {});
+        throw error;
+      }
+      // Some platforms cannot sync a directory; the file is in place all the same.
+      await calls.syncDir(directory).catch(() => {});
+    },
+
+    async open(path, mode) {
+      const action = mode === "append" ? "append to" : "write";
+      const file = await attempt(action, path, async () => await calls.open(pathOf(path), mode));
+      return new QueuedFile(file, showPath(path), (call) => attempt(action, path, call));
+    },
+
+    stat: (path) =>
+      attempt("look at", path, async () => {
+        const { mode: _mode, ...info } = await calls.stat(pathOf(path));
+        return info;
+      }),
+
+    readDir: (path) =>
+      attempt("list", path, async () => {
+        const entries = await calls.readDir(pathOf(path));
+        return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+      }),
+
+    makeDir: (path) =>
+      attempt("make directory", path, async () => await calls.makeDir(pathOf(path))),
+
+    rename: (from, to) =>
+      attempt("rename", from, async () => await calls.rename(pathOf(from), pathOf(to)), to),
+
+    remove: (path, options = {}) =>
+      attempt("remove", path, async () => {
+        const place = pathOf(path);
+        const info = await orMissing(calls.lstat(place));
+        if (info === undefined) return;
+        const removal = info.isDirectory
+          ? calls.removeDir(place, options.recursive ?? false)
+          : calls.removeFile(place);
+        await orMissing(removal);
+      }),
+  };
+}
+
+type FileData = Parameters<FileSystem["writeFile"]>[1];
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** An open file whose calls run one after another, also when nobody waits between them. */
+class QueuedFile implements WritableFile {
+  #file: SystemFile;
+  #path: string;
+  #attempt: <T>(call: () => Promise<T>) => Promise<T>;
+  #last: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    file: SystemFile,
+    path: string,
+    attempt: <T>(call: () => Promise<T>) => Promise<T>,
+  ) {
+    this.#file = file;
+    this.#path = path;
+    this.#attempt = attempt;
+  }
+
+  write(data: Uint8Array | string): Promise<void> {
+    const bytes = typeof data === "string" ? encoder.encode(data) : data;
+    return this.#enqueue("write to", () => writeAll(this.#file, bytes));
+  }
+
+  sync(): Promise<void> {
+    return this.#enqueue("sync", () => this.#file.sync());
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#enqueue("close", () => this.#file.close());
+    return this.#closing;
+  }
+
+  #enqueue(verb: string, call: () => Promise<void>): Promise<void> {
+    if (this.#closing !== undefined) {
+      const message = `Cannot ${verb} ${this.#path}: it was closed (open it again)`;
+      return Promise.reject(new FileSystemError("Other", message, { path: this.#path }));
+    }
+    const done = this.#last.then(() => this.#attempt(call));
+    this.#last = done.catch(() => {});
+    return done;
+  }
+}
+
+/** One call may write less than it is given. */
+async function writeAll(file: SystemFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
+
+function partsOf(data: FileData): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  if (typeof data === "string") return [encoder.encode(data)];
+  return data instanceof Uint8Array ? [data] : data;
+}
+
+/** What a call gives, or undefined when nothing is there. */
+async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    const { code, name } = error as { code?: unknown; name?: unknown };
+    if (code === "ENOENT" || name === "NotFound") return undefined;
+    throw error;
+  }
+}
+
+/** An error like a system call's, for adapters that find the fault themselves. */
+export function errno(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}

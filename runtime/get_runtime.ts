@@ -1,0 +1,45 @@
+import { bunRuntime } from "./bun.ts";
+import { denoRuntime } from "./deno.ts";
+import { nodeRuntime } from "./node.ts";
+import type { Runtime } from "./types.ts";
+
+let present: Runtime | undefined;
+
+/**
+ * The machine this process lives on. Found out at the first call and kept; needs no permission.
+ *
+ * @throws TypeError where there is neither Deno nor Bun nor Node (>= 20.16), as in a browser: give
+ *   a file system explicitly there, for example `memoryFileSystem()`
+ * @example
+ * ```ts
+ * import { getRuntime } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const runtime = getRuntime();
+ * assert(["deno", "bun", "node"].includes(runtime.name));
+ * assert.equal(getRuntime(), runtime);
+ * ```
+ */
+export function getRuntime(): Runtime {
+  present ??= detect();
+  return present;
+}
+
+/** Deno and Bun have a `process` too, so Node is what is left. */
+function detect(): Runtime {
+  const globals = globalThis as {
+    Deno?: { version?: unknown };
+    Bun?: unknown;
+    process?: { getBuiltinModule?: unknown; versions?: { node?: string } };
+  };
+  if (globals.Deno?.version !== undefined) return denoRuntime();
+  if (globals.Bun !== undefined) return bunRuntime();
+  if (typeof globals.process?.getBuiltinModule === "function") return nodeRuntime();
+  const node = globals.process?.versions?.node;
+  throw new TypeError(
+    `Cannot tell the runtime: this is ${
+      node ? `Node ${node}` : "neither Deno nor Bun nor Node"
+    }, ` +
+      "wanted is Deno, Bun or Node >= 20.16 (elsewhere pass { fs: memoryFileSystem() })",
+  );
+}

@@ -1,0 +1,66 @@
+import { describe, it } from "node:test";
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { pathToFileURL } from "node:url";
+import { getRuntime } from "keepfit/runtime";
+import { startChild } from "../tests/child.ts";
+
+describe("getRuntime", () => {
+  it("tells where it is, always by the same object", () => {
+    const runtime = getRuntime();
+    const { versions } = process as { versions: Record<string, string | undefined> };
+    const wanted = versions.deno ? "deno" : versions.bun ? "bun" : "node";
+    assert.equal(runtime.name, wanted);
+    assert.equal(runtime.version, versions[wanted]);
+    assert.equal(getRuntime(), runtime);
+  });
+
+  it("gives environment, arguments and exit code", async () => {
+    const module = `
+      import { getRuntime } from "keepfit/runtime";
+      const runtime = getRuntime();
+      console.log(runtime.env("KEEPFIT_A"), runtime.env("KEEPFIT_B"), runtime.args.join("|"));
+      runtime.exit(7);
+    `;
+    const { result } = startChild(module, { args: ["--x", "a b"], env: { KEEPFIT_A: "1" } });
+    const { code, stdout } = await result;
+    assert.equal(stdout, "1 undefined --x|a b\n");
+    assert.equal(code, 7);
+  });
+
+  it("asks for no permission on Deno, at its making or for a variable", async () => {
+    if (getRuntime().name !== "deno") return console.log("skipped: only Deno has permissions");
+    const module = `
+      import { getRuntime } from "keepfit/runtime";
+      const { env, terminal, cacheDir } = getRuntime();
+      console.log(env("HOME"), cacheDir(), terminal.isInteractive, terminal.hasColors);
+    `;
+    const { result } = startChild(module, { permissions: [] });
+    const { code, stdout, stderr } = await result;
+    assert.equal(stdout, "undefined undefined false false\n", stderr);
+    assert.equal(code, 0);
+  });
+
+  it("keeps caches in the directory that the user has chosen", async () => {
+    const module = `
+      import { getRuntime } from "keepfit/runtime";
+      console.log(getRuntime().cacheDir());
+    `;
+    const { result } = startChild(module, { env: { XDG_CACHE_HOME: "/tmp/caches/" } });
+    assert.equal((await result).stdout, "/tmp/caches/keepfit\n");
+  });
+
+  it("imports a module by a specifier known only now", async () => {
+    const directory = mkdtempSync(`${tmpdir()}/keepfit-import-`);
+    try {
+      writeFileSync(`${directory}/a b.mjs`, "export const answer = 42;");
+      const url = pathToFileURL(`${directory}/a b.mjs`).href;
+      const module = await getRuntime().importModule(url) as { answer: number };
+      assert.equal(module.answer, 42);
+      await assert.rejects(getRuntime().importModule(`${url}.none`));
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});

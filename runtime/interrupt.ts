@@ -1,0 +1,63 @@
+import { getRuntime } from "./get_runtime.ts";
+import type { Runtime } from "./types.ts";
+
+/** The user asked the process to stop. The reason of the signal of {@linkcode interruptSignal}. */
+export class InterruptedError extends Error {
+  override name = "InterruptedError";
+  /** How it was asked: Ctrl-C, or a polite kill. */
+  readonly signal: "SIGINT" | "SIGTERM";
+
+  /** @param signal how it was asked */
+  constructor(signal: "SIGINT" | "SIGTERM") {
+    super(`Interrupted by ${signal}`);
+    this.signal = signal;
+  }
+}
+
+/** What {@linkcode interruptSignal} gives. `using` releases it at the end of a block. */
+export interface Interruption extends Disposable {
+  /** Aborts when the user asks to stop, with an {@linkcode InterruptedError} as its reason. */
+  readonly signal: AbortSignal;
+  /** Stop listening, so that Ctrl-C ends the process again and a finished one can end by itself. */
+  release(): void;
+}
+
+/**
+ * Turn the first Ctrl-C (or SIGTERM) into an abort, so that a run can end in good order. A second
+ * one ends the process at once, with code 130.
+ *
+ * @param options `runtime`: whose signals to listen to, this process's by default
+ * @returns the signal, and the way to stop listening
+ * @example
+ * ```ts
+ * import { interruptSignal } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const interruption = interruptSignal();
+ * try {
+ *   // train, and look at interruption.signal.aborted between batches
+ *   assert.equal(interruption.signal.aborted, false);
+ * } finally {
+ *   interruption.release();
+ * }
+ * ```
+ */
+export function interruptSignal(
+  { runtime = getRuntime() }: { runtime?: Pick<Runtime, "exit" | "onInterrupt"> } = {},
+): Interruption {
+  const controller = new AbortController();
+  let first = 0;
+  const release = runtime.onInterrupt((signal) => {
+    if (!controller.signal.aborted) {
+      first = performance.now();
+      controller.abort(new InterruptedError(signal));
+    } else if (performance.now() - first > doubledMs) {
+      runtime.exit(130);
+    }
+  });
+  return { signal: controller.signal, release, [Symbol.dispose]: release };
+}
+
+// Task runners pass on a Ctrl-C that the terminal has sent to the whole process group already, so
+// one key press arrives twice.
+const doubledMs = 100;

@@ -1,0 +1,76 @@
+import { describe, it } from "node:test";
+import assert from "node:assert/strict";
+import { InterruptedError, interruptSignal } from "keepfit/runtime";
+import { startChild } from "../tests/child.ts";
+
+// The timer stands for training: it keeps the process alive, but not for ever.
+const listening = `
+  import { interruptSignal } from "keepfit/runtime";
+  const interruption = interruptSignal();
+  const training = setTimeout(() => {}, 20_000);
+  interruption.signal.addEventListener("abort", () => {
+    console.log(interruption.signal.reason.name, interruption.signal.reason.signal);
+    if (process.argv.includes("stop")) clearTimeout(training), interruption.release();
+  });
+  console.log("ready");
+`;
+const skip = process.platform === "win32" ? "Windows has no such signals" : false;
+
+describe("interruptSignal", { skip }, () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it(`aborts on ${signal}, and the process ends by itself after release`, async () => {
+      const { child, printed, result } = startChild(listening, { args: ["stop"] });
+      await printed("ready");
+      process.kill(child.pid!, signal);
+      const { code, stdout, stderr } = await result;
+      assert.equal(stdout, `ready\nInterruptedError ${signal}\n`, stderr);
+      assert.equal(code, 0);
+    });
+  }
+
+  it("ends the process with 130 when it is asked twice", async () => {
+    const { child, printed, result } = startChild(listening);
+    await printed("ready");
+    process.kill(child.pid!, "SIGINT");
+    await printed("InterruptedError SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    process.kill(child.pid!, "SIGINT");
+    assert.equal((await result).code, 130);
+  });
+
+  it("lets Ctrl-C end the process again once released", async () => {
+    const module = `
+      import { interruptSignal } from "keepfit/runtime";
+      const interruption = interruptSignal();
+      interruption.release();
+      interruption.release();
+      setTimeout(() => {}, 20_000);
+      console.log("ready");
+    `;
+    const { child, printed, result } = startChild(module);
+    await printed("ready");
+    process.kill(child.pid!, "SIGINT");
+    const { code, signal } = await result;
+    assert(signal === "SIGINT" || code === 130, `${signal} ${code}`);
+  });
+
+  it("does not take one key press that arrives twice for two", () => {
+    let interrupt: (signal: "SIGINT") => void = () => {};
+    const exits: number[] = [];
+    const runtime = {
+      onInterrupt(listener: typeof interrupt) {
+        interrupt = listener;
+        return () => {};
+      },
+      exit(code: number): never {
+        exits.push(code);
+        return undefined as never;
+      },
+    };
+    const { signal } = interruptSignal({ runtime });
+    interrupt("SIGINT");
+    interrupt("SIGINT");
+    assert(signal.reason instanceof InterruptedError);
+    assert.deepEqual(exits, []);
+  });
+});

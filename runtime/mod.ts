@@ -1,0 +1,46 @@
+/**
+ * The seam to the machine: files, terminal, signals and HTTP in one shape on Deno, Bun and Node,
+ * and TensorFlow.js models saved to and loaded from any such file system.
+ *
+ * @module
+ */
+export {
+  type BackendChoice,
+  type BackendName,
+  type ChosenBackend,
+  useBackend,
+} from "./backend/mod.ts";
+export {
+  checkpointHandler,
+  type CheckpointOptions,
+  saveCheckpoint,
+  type SaveCheckpointOptions,
+} from "./checkpoint.ts";
+export { FileSystemError } from "./errors.ts";
+export {
+  ensureDir,
+  exists,
+  type ExistsOptions,
+  type FilesOptions,
+  move,
+  type MoveOptions,
+  walk,
+  type WalkEntry,
+  type WalkOptions,
+} from "./files.ts";
+export { getRuntime } from "./get_runtime.ts";
+export { InterruptedError, type Interruption, interruptSignal } from "./interrupt.ts";
+export { type LoadedWeights, loadWeights } from "./load_weights.ts";
+export { memoryFileSystem } from "./memory.ts";
+export { joinPath } from "./paths.ts";
+export type {
+  DirectoryEntry,
+  FileInfo,
+  FileSystem,
+  FileSystemErrorCode,
+  HttpServer,
+  Path,
+  Runtime,
+  Terminal,
+  WritableFile,
+} from "./types.ts";

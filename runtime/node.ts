@@ -1,0 +1,70 @@
+import type { AddressInfo } from "node:net";
+import { cacheDirOf } from "./cache_dir.ts";
+import { createFileSystem } from "./file_system.ts";
+import { nodeCalls } from "./node_calls.ts";
+import { answering, serverUrl, toServeError } from "./serve.ts";
+import { createTerminal } from "./terminal.ts";
+import type { Runtime } from "./types.ts";
+
+/** The machine as Node shows it. Everything is reached late: importing this file does nothing. */
+export function nodeRuntime(): Runtime {
+  return {
+    name: "node",
+    version: process.versions.node,
+    ...onProcess(),
+    async serve(handler, { hostname, port }) {
+      const { createAdaptorServer } = await import("@hono/node-server");
+      const server = createAdaptorServer({
+        fetch: answering(handler),
+        overrideGlobalObjects: false,
+      }) as import("node:http").Server;
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", (error) => reject(toServeError(error, hostname, port)));
+        server.listen(port, hostname, resolve);
+      });
+      return {
+        url: serverUrl(hostname, (server.address() as AddressInfo).port),
+        close: () =>
+          new Promise((resolve) => {
+            // A second close finds the server closed already, which is what was asked for.
+            server.close(() => resolve());
+            server.closeAllConnections();
+          }),
+      };
+    },
+  };
+}
+
+/** What Node and Bun share: all that `process` and `node:fs` give on both. */
+export function onProcess(): Omit<Runtime, "name" | "version" | "serve"> {
+  const fs = process.getBuiltinModule("node:fs");
+  const env = (name: string) => process.env[name];
+  const isWindows = process.platform === "win32";
+  return {
+    fs: createFileSystem(nodeCalls()),
+    terminal: createTerminal({
+      writeSync: (bytes) => fs.writeSync(1, bytes),
+      isTerminal: () => process.stdout.isTTY === true,
+      columns: () => process.stdout.columns || undefined,
+      env,
+    }),
+    env,
+    args: process.argv.slice(2),
+    exit: (code) => process.exit(code),
+    cacheDir: () =>
+      cacheDirOf({
+        os: isWindows ? "windows" : process.platform === "darwin" ? "darwin" : "other",
+        env,
+      }),
+    onInterrupt(listener) {
+      // Windows ends a process on SIGTERM without asking it.
+      const signals = isWindows ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const;
+      const listeners = signals.map((signal) => [signal, () => listener(signal)] as const);
+      for (const [signal, call] of listeners) process.on(signal, call);
+      return () => {
+        for (const [signal, call] of listeners) process.off(signal, call);
+      };
+    },
+    importModule: (specifier) => import(specifier),
+  };
+}

@@ -1,0 +1,91 @@
+import type { Path } from "./types.ts";
+
+const onWindows = /^win/i.test(
+  (globalThis as { Deno?: { build: { os: string } } }).Deno?.build.os ??
+    (globalThis as { process?: { platform?: string } }).process?.platform ?? "",
+);
+
+/**
+ * The path that `path` means, for a system call.
+ *
+ * @throws TypeError when it is none: an empty string, a NUL in it, a URL that is not `file:`
+ */
+export function pathOf(path: Path): string {
+  const text = path instanceof URL ? pathOfUrl(path) : path;
+  if (typeof text !== "string") {
+    throw new TypeError(`a path must be a string or a file: URL, this is ${typeof text}`);
+  }
+  if (text === "") throw new TypeError("a path must not be empty");
+  if (text.includes("\0")) throw new TypeError("a path must not contain NUL");
+  return text;
+}
+
+function pathOfUrl(url: URL): string {
+  if (url.protocol !== "file:") {
+    throw new TypeError(`a URL must be of the scheme file:, this one is ${url.protocol}`);
+  }
+  if (/%2f/i.test(url.pathname) || (onWindows && /%5c/i.test(url.pathname))) {
+    throw new TypeError("a file: URL must not contain an encoded slash");
+  }
+  let path: string;
+  try {
+    path = decodeURIComponent(url.pathname);
+  } catch (cause) {
+    throw new TypeError("a file: URL must be UTF-8, percent-encoded", { cause });
+  }
+  if (onWindows) return url.host === "" ? path.slice(1) : `//${url.host}${path}`;
+  if (url.host !== "") {
+    throw new TypeError(`a file: URL must name this machine, this one names ${url.host}`);
+  }
+  return path;
+}
+
+/** How a message shows a path, also one that {@linkcode pathOf} refuses. */
+export function showPath(path: Path): string {
+  try {
+    return pathOf(path);
+  } catch {
+    return path === "" ? "''" : String(path);
+  }
+}
+
+/**
+ * The place called `name` in a directory. The parts of `name` are taken literally, also in a URL
+ * (`"50%"` and `"a?b"` are names).
+ *
+ * @param directory a directory, with or without a slash at its end
+ * @param name a name, or several with slashes between them
+ * @returns a URL for a URL, a string for a string
+ * @example
+ * ```ts
+ * import { joinPath } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(joinPath("runs", "1/log.csv"), "runs/1/log.csv");
+ * assert.equal(String(joinPath(new URL("file:///runs"), "50%.csv")), "file:///runs/50%25.csv");
+ * ```
+ */
+export function joinPath<P extends Path>(directory: P, name: string): P extends URL ? URL : string;
+export function joinPath(directory: Path, name: string): Path {
+  if (directory instanceof URL) {
+    const parent = new URL(directory);
+    if (!parent.pathname.endsWith("/")) parent.pathname += "/";
+    return new URL(parent.href + name.split("/").map(encodeURIComponent).join("/"));
+  }
+  const hasSlash = directory.endsWith("/") || (onWindows && directory.endsWith("\\"));
+  return hasSlash ? directory + name : `${directory}/${name}`;
+}
+
+/** The directory that holds `path`: `"."` where none is named. */
+export function directoryOf(path: string): string {
+  const bare = path.replace(onWindows ? /[/\\]+$/ : /\/+$/, "");
+  const end = Math.max(bare.lastIndexOf("/"), onWindows ? bare.lastIndexOf("\\") : -1);
+  if (bare === "") return "/";
+  if (end < 0) return ".";
+  return end === 0 ? "/" : bare.slice(0, end);
+}
+
+/** True for a path that does not depend on the working directory. */
+export function isAbsolute(path: string): boolean {
+  return path.startsWith("/") || (onWindows && /^([A-Za-z]:)?[/\\]/.test(path));
+}

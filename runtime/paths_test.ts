@@ -1,0 +1,32 @@
+import { describe, it } from "node:test";
+import assert from "node:assert/strict";
+import { joinPath } from "keepfit/runtime";
+import { directoryOf, pathOf } from "./paths.ts";
+
+describe("joinPath", () => {
+  it("joins strings with one slash", () => {
+    assert.equal(joinPath("runs", "a.csv"), "runs/a.csv");
+    assert.equal(joinPath("runs/", "a.csv"), "runs/a.csv");
+    assert.equal(joinPath("/", "a.csv"), "/a.csv");
+    assert.equal(joinPath(".", "1/a.csv"), "./1/a.csv");
+  });
+
+  it("takes a name literally in a URL", () => {
+    for (const directory of ["file:///runs", "file:///runs/"]) {
+      for (const name of ["50%.csv", "a?b#c", "größe", "1/a b"]) {
+        const url = joinPath(new URL(directory), name);
+        assert(url instanceof URL);
+        assert.equal(pathOf(url), `/runs/${name}`);
+      }
+    }
+  });
+});
+
+describe("directoryOf", () => {
+  it("names the directory that holds a path", () => {
+    const cases = { "a": ".", "a/b": "a", "a/b/": "a", "/a": "/", "/": "/", "/a/b/c": "/a/b" };
+    for (const [path, directory] of Object.entries(cases)) {
+      assert.equal(directoryOf(path), directory, path);
+    }
+  });
+});

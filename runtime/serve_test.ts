@@ -1,0 +1,108 @@
+import { describe, it } from "node:test";
+import assert from "node:assert/strict";
+import { getRuntime } from "keepfit/runtime";
+import { startChild } from "../tests/child.ts";
+
+const { serve, name } = getRuntime();
+const local = { hostname: "127.0.0.1", port: 0 };
+
+describe("serve", () => {
+  it("answers with the handler, on a free port that the url names", async () => {
+    const server = await serve(async (request) => {
+      const { pathname, search } = new URL(request.url);
+      const body = await request.text();
+      return new Response(`${request.method} ${pathname}${search} ${body}`, {
+        status: 201,
+        headers: { "x-run": "1" },
+      });
+    }, local);
+    try {
+      assert.match(server.url, /^http:\/\/127\.0\.0\.1:[1-9]\d+\/$/);
+      const response = await fetch(`${server.url}a%20b?c=d`, { method: "POST", body: "text" });
+      assert.equal(await response.text(), "POST /a%20b?c=d text");
+      assert.equal(response.status, 201);
+      assert.equal(response.headers.get("x-run"), "1");
+    } finally {
+      await server.close();
+    }
+  });
+
+  it("drops what is open when it is closed, and may be closed again", async () => {
+    const server = await serve(() => {
+      const endless = new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode("data: 1\n\n")),
+      });
+      return new Response(endless, { headers: { "content-type": "text/event-stream" } });
+    }, local);
+    const response = await fetch(server.url);
+    const reader = response.body!.getReader();
+    assert.equal((await reader.read()).done, false);
+    await server.close();
+    await server.close();
+    await reader.read().then(({ done }) => assert(done), () => {});
+    await assert.rejects(fetch(server.url));
+  });
+
+  it("answers 500 for a handler that fails, tells it on the console, and goes on", async () => {
+    const told: unknown[][] = [];
+    const { error } = console;
+    console.error = (...args: unknown[]) => told.push(args);
+    const server = await serve((request) => {
+      if (request.url.endsWith("bad")) throw new RangeError("no such run");
+      return new Response("good");
+    }, local);
+    try {
+      const response = await fetch(`${server.url}bad`);
+      assert.equal(response.status, 500);
+      assert.equal(await response.text(), "Internal Server Error");
+      assert.equal(await (await fetch(server.url)).text(), "good");
+      assert.equal(told.length, 1);
+      assert.equal(told[0][0], "keepfit: GET /bad failed:");
+      assert(told[0][1] instanceof RangeError);
+    } finally {
+      console.error = error;
+      await server.close();
+    }
+  });
+
+  it("says what to do when the port is in use", async () => {
+    const server = await serve(() => new Response(), local);
+    const port = Number(new URL(server.url).port);
+    try {
+      await assert.rejects(serve(() => new Response(), { ...local, port }), {
+        message: `Cannot serve on http://127.0.0.1:${port}/: ` +
+          "the port is in use (use another --port, or 0 for any free one)",
+      });
+    } finally {
+      await server.close();
+    }
+  });
+
+  it("prints nothing, and lets the process end once it is closed", async () => {
+    const { result } = startChild(`
+      import { getRuntime } from "keepfit/runtime";
+      const server = await getRuntime().serve(() => new Response("x"), ${JSON.stringify(local)});
+      await (await fetch(server.url)).text();
+      await server.close();
+    `);
+    const { code, stdout, stderr } = await result;
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
+  });
+
+  it("says which flag Deno wants", async () => {
+    if (name !== "deno") return console.log("skipped: only Deno has permissions");
+    const { result } = startChild(
+      `
+      import { getRuntime } from "keepfit/runtime";
+      await getRuntime().serve(() => new Response(), { hostname: "127.0.0.1", port: 8123 })
+        .catch((error) => console.log(error.message));
+    `,
+      { permissions: [] },
+    );
+    assert.equal(
+      (await result).stdout,
+      "Cannot serve on http://127.0.0.1:8123/: permission denied " +
+        "(run Deno again with --allow-net=127.0.0.1:8123)\n",
+    );
+  });
+});

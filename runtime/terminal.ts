@@ -1,0 +1,46 @@
+import type { Terminal } from "./types.ts";
+
+/** What an adapter knows of its standard output. */
+export interface Output {
+  /** Write some of `bytes` now. @returns how many */
+  writeSync(bytes: Uint8Array): number;
+  isTerminal(): boolean;
+  columns(): number | undefined;
+  env(name: string): string | undefined;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * The terminal on a standard output. Text is written at once, so that the end of the process loses
+ * none of it; a reader that has gone away is no reason to stop a run.
+ */
+export function createTerminal(output: Output): Terminal {
+  return {
+    write(text) {
+      const bytes = encoder.encode(text);
+      for (let at = 0; at < bytes.length;) {
+        try {
+          at += output.writeSync(bytes.subarray(at));
+        } catch (error) {
+          const { code, name } = error as { code?: string; name?: string };
+          if (code === "EPIPE" || name === "BrokenPipe") return;
+          if (code !== "EAGAIN" && name !== "WouldBlock") throw error;
+          // The pipe is full and does not block: give its reader a millisecond.
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+        }
+      }
+    },
+    get isInteractive() {
+      return output.isTerminal() && output.env("TERM") !== "dumb";
+    },
+    get hasColors() {
+      const forced = output.env("FORCE_COLOR");
+      if (forced !== undefined && forced !== "") return forced !== "0" && forced !== "false";
+      return this.isInteractive && !output.env("NO_COLOR");
+    },
+    get columns() {
+      return output.columns();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { describe, it } from "node:test";
+import assert from "node:assert/strict";
+import { startChild } from "../tests/child.ts";
+import { createTerminal } from "./terminal.ts";
+
+function terminalWith(
+  env: Record<string, string>,
+  { isTerminal = true, columns }: { isTerminal?: boolean; columns?: () => number } = {},
+) {
+  return createTerminal({
+    writeSync: (bytes) => bytes.length,
+    isTerminal: () => isTerminal,
+    columns: () => columns?.(),
+    env: (name) => env[name],
+  });
+}
+
+describe("a terminal", () => {
+  it("is interactive when it is a real one", () => {
+    assert.equal(terminalWith({}).isInteractive, true);
+    assert.equal(terminalWith({ TERM: "dumb" }).isInteractive, false);
+    assert.equal(terminalWith({}, { isTerminal: false }).isInteractive, false);
+  });
+
+  it("has colors unless the user or the terminal does not want them", () => {
+    assert.equal(terminalWith({}).hasColors, true);
+    assert.equal(terminalWith({ NO_COLOR: "" }).hasColors, true);
+    assert.equal(terminalWith({ NO_COLOR: "1" }).hasColors, false);
+    assert.equal(terminalWith({ TERM: "dumb" }).hasColors, false);
+    assert.equal(terminalWith({}, { isTerminal: false }).hasColors, false);
+    assert.equal(terminalWith({ FORCE_COLOR: "1" }, { isTerminal: false }).hasColors, true);
+    assert.equal(terminalWith({ FORCE_COLOR: "1", NO_COLOR: "1" }).hasColors, true);
+    assert.equal(terminalWith({ FORCE_COLOR: "0" }).hasColors, false);
+  });
+
+  it("tells the width of the moment", () => {
+    let width = 80;
+    const terminal = terminalWith({}, { columns: () => width });
+    assert.equal(terminal.columns, 80);
+    width = 40;
+    assert.equal(terminal.columns, 40);
+    assert.equal(terminalWith({}).columns, undefined);
+  });
+
+  it("writes all, through an output that takes little or nothing at a time", () => {
+    let written = "";
+    let calls = 0;
+    const terminal = createTerminal({
+      writeSync(bytes) {
+        if (calls++ % 2 === 0) throw Object.assign(new Error(), { code: "EAGAIN" });
+        written += new TextDecoder().decode(bytes.subarray(0, 2));
+        return Math.min(bytes.length, 2);
+      },
+      isTerminal: () => true,
+      columns: () => 80,
+      env: () => undefined,
+    });
+    terminal.write("epoch 1");
+    assert.equal(written, "epoch 1");
+  });
+
+  it("does not stop a run when its reader has gone, but tells any other fault", () => {
+    const failing = (properties: object) =>
+      createTerminal({
+        writeSync() {
+          throw Object.assign(new Error("fault"), properties);
+        },
+        isTerminal: () => true,
+        columns: () => 80,
+        env: () => undefined,
+      });
+    failing({ code: "EPIPE" }).write("x");
+    failing({ name: "BrokenPipe" }).write("x");
+    assert.throws(() => failing({ code: "EIO" }).write("x"), /fault/);
+  });
+
+  it("loses nothing at the end of the process", async () => {
+    const { result } = startChild(`
+      import { getRuntime } from "keepfit/runtime";
+      const { terminal, exit } = getRuntime();
+      for (let i = 0; i < 300; i++) terminal.write("é".repeat(1000) + "\\n");
+      terminal.write([terminal.isInteractive, terminal.columns].join());
+      exit(3);
+    `);
+    const { code, stdout } = await result;
+    assert.equal(code, 3);
+    assert.equal(stdout.length, 300 * 1001 + "false,".length);
+    assert(stdout.endsWith("\nfalse,"));
+  });
+});

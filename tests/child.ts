@@ -1,0 +1,72 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { getRuntime } from "keepfit/runtime";
+
+/** How a child process ended. */
+export interface ChildResult {
+  code: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Options of {@linkcode startChild}. */
+export interface ChildOptions {
+  args?: string[];
+  env?: Record<string, string>;
+  /** What Deno is allowed; the others know no permissions. Default: `["-A"]`. */
+  permissions?: string[];
+}
+
+const house = fileURLToPath(new URL("../", import.meta.url));
+
+/**
+ * Run a module on the runtime that runs the test, in a process of its own. `keepfit/runtime` in its
+ * text stands for this repository's.
+ */
+export function startChild(
+  module: string,
+  { args = [], env = {}, permissions = ["-A"] }: ChildOptions = {},
+): { child: ChildProcess; result: Promise<ChildResult>; printed(text: string): Promise<void> } {
+  const directory = mkdtempSync(join(tmpdir(), "keepfit-child-"));
+  const file = join(directory, "child.mjs");
+  const runtime = String(new URL("../runtime/mod.ts", import.meta.url));
+  writeFileSync(file, module.replaceAll('"keepfit/runtime"', JSON.stringify(runtime)));
+  const flags = {
+    deno: ["run", "--no-check", "--no-prompt", `--config=${house}deno.json`, ...permissions],
+    bun: [],
+    node: ["--import", "tsx"],
+  }[getRuntime().name];
+  // Deno's spawn adds -A where it sees that Deno is to be run; by another name it does not see it.
+  const executable = join(directory, "runtime");
+  symlinkSync(process.execPath, executable);
+  const child = spawn(executable, [...flags, file, ...args], {
+    cwd: house,
+    env: { ...process.env, ...env },
+  });
+  let stdout = "";
+  let stderr = "";
+  const waiting: (() => void)[] = [];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    for (const look of waiting) look();
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
+  const result = new Promise<ChildResult>((resolve) => {
+    child.on("close", (code, signal) => {
+      rmSync(directory, { recursive: true, force: true });
+      resolve({ code, signal, stdout, stderr });
+    });
+  });
+  const printed = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => stdout.includes(text) && resolve();
+      waiting.push(look);
+      look();
+      result.then(() => reject(new Error(`the child ended without printing ${text}: ${stderr}`)));
+    });
+  return { child, result, printed };
+}

@@ -1,0 +1,412 @@
+import { after, describe, it } from "node:test";
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import * as nodeFs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import {
+  type FileSystem,
+  FileSystemError,
+  type FileSystemErrorCode,
+  getRuntime,
+  memoryFileSystem,
+  type Path,
+} from "keepfit/runtime";
+import { startChild } from "../child.ts";
+
+/** A file system and an empty directory in it. */
+interface World {
+  fs: FileSystem;
+  root: string;
+}
+
+const place = nodeFs.mkdtempSync(join(tmpdir(), "keepfit-fs-"));
+let worlds = 0;
+
+const fileSystems: Record<string, () => Promise<World>> = {
+  async memory() {
+    const fs = memoryFileSystem();
+    await fs.makeDir("/root");
+    return { fs, root: "/root" };
+  },
+  async [getRuntime().name]() {
+    const root = `${place}/${++worlds}`;
+    nodeFs.mkdirSync(root);
+    return { fs: getRuntime().fs, root };
+  },
+};
+
+async function rejects(
+  operation: Promise<unknown>,
+  code: FileSystemErrorCode,
+  message?: RegExp,
+): Promise<void> {
+  await assert.rejects(operation, (error) => {
+    assert(error instanceof FileSystemError, String(error));
+    assert.equal(error.code, code, error.message);
+    if (message !== undefined) assert.match(error.message, message);
+    return true;
+  });
+}
+
+function isForbidden(path: string): boolean {
+  try {
+    nodeFs.closeSync(nodeFs.openSync(path, "a"));
+    return false;
+  } catch (error) {
+    return (error as { code?: string }).code !== "ENOENT";
+  }
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+for (const [name, newWorld] of Object.entries(fileSystems)) {
+  describe(`the file system of ${name}`, () => {
+    const test = (title: string, body: (world: World) => Promise<void>) =>
+      it(title, async () => await body(await newWorld()));
+
+    test("reads back the bytes and the text that were written", async ({ fs, root }) => {
+      const data = Uint8Array.from({ length: 70_000 }, (_, i) => i * 7);
+      await fs.writeFile(`${root}/data`, data);
+      assert.deepEqual(await fs.readFile(`${root}/data`), data);
+      await fs.writeFile(`${root}/text`, "größe\n");
+      assert.equal(await fs.readTextFile(`${root}/text`), "größe\n");
+      await fs.writeFile(`${root}/empty`, "");
+      assert.equal((await fs.readFile(`${root}/empty`)).length, 0);
+    });
+
+    test("gives a reader bytes of its own", async ({ fs, root }) => {
+      await fs.writeFile(`${root}/a`, "abc");
+      const read = await fs.readFile(`${root}/a`);
+      assert.equal(read.buffer.byteLength, 3);
+      read.fill(0);
+      assert.equal(await fs.readTextFile(`${root}/a`), "abc");
+    });
+
+    test("writes parts one after another", async ({ fs, root }) => {
+      await fs.writeFile(`${root}/list`, [bytes("a"), bytes(""), bytes("bc")]);
+      assert.equal(await fs.readTextFile(`${root}/list`), "abc");
+      const stream = async function* () {
+        for (const text of ["x", "yz"]) yield bytes(text);
+      };
+      await fs.writeFile(`${root}/stream`, stream());
+      assert.equal(await fs.readTextFile(`${root}/stream`), "xyz");
+    });
+
+    test("keeps the old file and leaves nothing behind when its parts fail", async (world) => {
+      const { fs, root } = world;
+      await fs.writeFile(`${root}/a`, "old");
+      const broken = async function* () {
+        yield bytes("new");
+        throw new RangeError("no more rows");
+      };
+      await assert.rejects(fs.writeFile(`${root}/a`, broken()), /^RangeError: no more rows$/);
+      const strings = ["text"] as unknown as Uint8Array[];
+      await assert.rejects(fs.writeFile(`${root}/a`, strings), TypeError);
+      assert.equal(await fs.readTextFile(`${root}/a`), "old");
+      assert.deepEqual((await fs.readDir(root)).map((entry) => entry.name), ["a"]);
+    });
+
+    test("appends behind what is there and truncates on request", async ({ fs, root }) => {
+      for (const line of ["1\n", "2\n"]) {
+        const file = await fs.open(`${root}/log`, "append");
+        await file.write(line);
+        await file.close();
+      }
+      assert.equal(await fs.readTextFile(`${root}/log`), "1\n2\n");
+      const file = await fs.open(`${root}/log`, "truncate");
+      await file.write(bytes("3"));
+      await file.sync();
+      await file.close();
+      assert.equal(await fs.readTextFile(`${root}/log`), "3");
+    });
+
+    test("keeps the order of writes that nobody waited for", async ({ fs, root }) => {
+      const file = await fs.open(`${root}/log`, "append");
+      const lines = Array.from({ length: 200 }, (_, i) => `${i} ${"x".repeat(i * 50)}\n`);
+      const writes = lines.map((line) => file.write(line));
+      await file.close();
+      await Promise.all(writes);
+      assert.equal(await fs.readTextFile(`${root}/log`), lines.join(""));
+    });
+
+    test("closes twice and refuses to write after that", async ({ fs, root }) => {
+      const file = await fs.open(`${root}/log`, "append");
+      await file.close();
+      await file.close();
+      await rejects(file.write("late"), "Other", /^Cannot write to .*log: it was closed \(open/);
+      await rejects(file.sync(), "Other");
+    });
+
+    test("goes on writing to an open file that was renamed", async ({ fs, root }) => {
+      const file = await fs.open(`${root}/a`, "append");
+      await fs.rename(`${root}/a`, `${root}/b`);
+      await file.write("x");
+      await file.close();
+      assert.equal(await fs.readTextFile(`${root}/b`), "x");
+    });
+
+    test("never shows a reader a mix or a missing file while many write", async (world) => {
+      const { fs, root } = world;
+      const path = `${root}/model.json`;
+      const versions = "abcdef".split("").map((letter) => letter.repeat(50_000));
+      await fs.writeFile(path, versions[0]);
+      let writing = true;
+      const writers = Promise.all(versions.map(async (version) => {
+        for (let i = 0; i < 5; i++) await fs.writeFile(path, version);
+      })).finally(() => writing = false);
+      let reads = 0;
+      while (writing) {
+        assert(versions.includes(await fs.readTextFile(path)), "a mix was read");
+        reads++;
+      }
+      await writers;
+      assert(reads > 0);
+      assert.deepEqual((await fs.readDir(root)).map((entry) => entry.name), ["model.json"]);
+    });
+
+    test("takes many writers to many files", async ({ fs, root }) => {
+      const names = Array.from({ length: 30 }, (_, i) => `${i}`);
+      await Promise.all(names.map((name) => fs.writeFile(`${root}/${name}`, name)));
+      for (const name of names) assert.equal(await fs.readTextFile(`${root}/${name}`), name);
+    });
+
+    const names = [
+      "with space",
+      "größe-日本-🙂",
+      "50%25",
+      "a#b",
+      "a?b=c",
+      "-rf",
+      ".hidden",
+      "a'b\"c",
+      "ä".repeat(127) + "x",
+      "n".repeat(255),
+    ];
+    test("takes any name, in a path and in a URL", async ({ fs, root }) => {
+      for (const name of names) {
+        const path = `${root}/${name}`;
+        await fs.writeFile(path, name);
+        assert.equal(await fs.readTextFile(path), name);
+        const url = pathToFileURL(path);
+        assert.equal(await fs.readTextFile(url), name);
+        await fs.writeFile(url, "by URL");
+        assert.equal(await fs.readTextFile(path), "by URL");
+        assert.equal((await fs.stat(url)).size, 6);
+        await fs.remove(url);
+      }
+      assert.deepEqual(await fs.readDir(root), []);
+    });
+
+    test("refuses what is no path", async ({ fs, root }) => {
+      const places: [Path, RegExp][] = [
+        ["", /^Cannot read '': a path must not be empty$/],
+        ["a\0b", /must not contain NUL/],
+        [new URL("http://127.0.0.1/a"), /^Cannot read http:\/\/127.0.0.1\/a: .* scheme file:/],
+        [new URL("file:///a%2Fb"), /encoded slash/],
+        [undefined as unknown as string, /must be a string or a file: URL/],
+      ];
+      for (const [path, message] of places) {
+        await rejects(fs.readFile(path), "InvalidPath", message);
+        await rejects(fs.writeFile(path, "x"), "InvalidPath");
+        await rejects(fs.open(path, "append"), "InvalidPath");
+        await rejects(fs.stat(path), "InvalidPath");
+        await rejects(fs.readDir(path), "InvalidPath");
+        await rejects(fs.makeDir(path), "InvalidPath");
+        await rejects(fs.rename(path, `${root}/a`), "InvalidPath");
+        await rejects(fs.remove(path), "InvalidPath");
+      }
+      await rejects(fs.writeFile(`${root}/${"n".repeat(256)}`, "x"), "InvalidPath");
+    });
+
+    test("tells what is missing", async ({ fs, root }) => {
+      const path = `${root}/none/a.csv`;
+      await rejects(fs.readFile(path), "NotFound", /^Cannot read .*a\.csv: no such file or dir/);
+      await rejects(fs.readTextFile(path), "NotFound");
+      await rejects(fs.stat(path), "NotFound", /^Cannot look at /);
+      await rejects(fs.readDir(path), "NotFound", /^Cannot list /);
+      await rejects(fs.writeFile(path, ""), "NotFound", /^Cannot write .*: its directory does not/);
+      await rejects(fs.open(path, "append"), "NotFound", /^Cannot append to /);
+      await rejects(fs.rename(path, `${root}/b`), "NotFound", /^Cannot rename .*a\.csv to .*b: /);
+    });
+
+    test("tells a file from a directory", async ({ fs, root }) => {
+      await fs.makeDir(`${root}/d`);
+      await fs.writeFile(`${root}/f`, "x");
+      await rejects(fs.writeFile(`${root}/d`, ""), "IsADirectory");
+      await rejects(fs.writeFile(`${root}/new/`, ""), "IsADirectory");
+      await rejects(fs.readFile(`${root}/d`), "IsADirectory");
+      await rejects(fs.open(`${root}/d`, "append"), "IsADirectory");
+      await rejects(fs.rename(`${root}/f`, `${root}/d`), "IsADirectory");
+      for (const below of [`${root}/f/x`, `${root}/f/x/y`]) {
+        await rejects(fs.writeFile(below, ""), "NotADirectory");
+        await rejects(fs.readFile(below), "NotADirectory");
+        await rejects(fs.makeDir(below), "NotADirectory");
+      }
+      await rejects(fs.readDir(`${root}/f`), "NotADirectory");
+      await rejects(fs.rename(`${root}/d`, `${root}/f`), "NotADirectory");
+      await rejects(fs.makeDir(`${root}/f`), "AlreadyExists");
+      assert.equal(await fs.readTextFile(`${root}/f`), "x");
+    });
+
+    test("makes a directory with its parents, twice without harm", async ({ fs, root }) => {
+      await fs.makeDir(`${root}/a/b/c`);
+      await fs.makeDir(`${root}/a/b/c/`);
+      assert((await fs.stat(`${root}/a/b/c`)).isDirectory);
+      await fs.writeFile(`${root}/a/./b/../b/c/f`, "x");
+      assert.equal(await fs.readTextFile(`${root}/a/b/c/f`), "x");
+    });
+
+    test("renames over a file, and a directory to a new name", async ({ fs, root }) => {
+      await fs.writeFile(`${root}/a`, "a");
+      await fs.writeFile(`${root}/b`, "b");
+      await fs.rename(`${root}/a`, `${root}/b`);
+      assert.equal(await fs.readTextFile(`${root}/b`), "a");
+      await rejects(fs.stat(`${root}/a`), "NotFound");
+      await fs.rename(`${root}/b`, `${root}/b`);
+      await fs.makeDir(`${root}/d/e`);
+      await fs.writeFile(`${root}/d/e/f`, "f");
+      await fs.rename(`${root}/d`, `${root}/g`);
+      assert.equal(await fs.readTextFile(`${root}/g/e/f`), "f");
+      await fs.makeDir(`${root}/full/x`);
+      await rejects(fs.rename(`${root}/g`, `${root}/full`), "NotEmpty");
+      await fs.makeDir(`${root}/empty`);
+      await fs.rename(`${root}/g`, `${root}/empty`);
+      assert.equal(await fs.readTextFile(`${root}/empty/e/f`), "f");
+    });
+
+    test("removes files and empty directories, whole ones only when told so", async (world) => {
+      const { fs, root } = world;
+      await fs.makeDir(`${root}/d/e`);
+      await fs.writeFile(`${root}/d/f`, "x");
+      await rejects(fs.remove(`${root}/d`), "NotEmpty", /the directory is not empty/);
+      await fs.remove(`${root}/d/e`);
+      await fs.remove(`${root}/d/e`);
+      await fs.remove(`${root}/d`, { recursive: true });
+      await fs.remove(`${root}/d`, { recursive: true });
+      assert.deepEqual(await fs.readDir(root), []);
+    });
+
+    test("lists a directory by name", async ({ fs, root }) => {
+      for (const name of ["b", "a", "10", "9", "Z"]) await fs.writeFile(`${root}/${name}`, "");
+      await fs.makeDir(`${root}/c`);
+      const entries = await fs.readDir(root);
+      assert.deepEqual(entries.map((entry) => entry.name), ["10", "9", "Z", "a", "b", "c"]);
+      const { name, isFile, isDirectory, isSymlink } = entries[5];
+      assert.deepEqual({ name, isFile, isDirectory, isSymlink }, {
+        name: "c",
+        isFile: false,
+        isDirectory: true,
+        isSymlink: false,
+      });
+    });
+
+    test("tells size and kind, and nothing of its own", async ({ fs, root }) => {
+      await fs.writeFile(`${root}/f`, "12345");
+      const { modified, ...info } = await fs.stat(`${root}/f`);
+      assert.deepEqual(info, { isFile: true, isDirectory: false, isSymlink: false, size: 5 });
+      assert(modified !== null && modified > Date.UTC(2020));
+      assert((await fs.stat(root)).isDirectory);
+    });
+  });
+}
+
+describe(`the real file system of ${getRuntime().name}`, () => {
+  after(() => nodeFs.rmSync(place, { recursive: true, force: true }));
+  const newWorld = fileSystems[getRuntime().name];
+
+  it("writes through a symbolic link, also one that points at nothing yet", async () => {
+    const { fs, root } = await newWorld();
+    await fs.makeDir(`${root}/d`);
+    nodeFs.symlinkSync("d/real", `${root}/link`);
+    await fs.writeFile(`${root}/link`, "1");
+    await fs.writeFile(`${root}/link`, "2");
+    assert(nodeFs.lstatSync(`${root}/link`).isSymbolicLink());
+    assert.equal(await fs.readTextFile(`${root}/d/real`), "2");
+    assert.equal((await fs.stat(`${root}/link`)).isSymlink, false);
+    assert((await fs.readDir(root)).find(({ name }) => name === "link")?.isSymlink);
+    await fs.remove(`${root}/link`);
+    assert.equal(await fs.readTextFile(`${root}/d/real`), "2");
+  });
+
+  it("removes a link to a directory and not what is in it", async () => {
+    const { fs, root } = await newWorld();
+    await fs.makeDir(`${root}/d`);
+    await fs.writeFile(`${root}/d/f`, "x");
+    nodeFs.symlinkSync("d", `${root}/link`);
+    await fs.remove(`${root}/link`, { recursive: true });
+    assert.equal(await fs.readTextFile(`${root}/d/f`), "x");
+  });
+
+  it("tells links that go in a circle", async () => {
+    const { fs, root } = await newWorld();
+    nodeFs.symlinkSync("b", `${root}/a`);
+    nodeFs.symlinkSync("a", `${root}/b`);
+    await rejects(fs.writeFile(`${root}/a`, ""), "InvalidPath", /symbolic links/);
+  });
+
+  it("keeps the permissions of a file that it replaces", async () => {
+    const { fs, root } = await newWorld();
+    await fs.writeFile(`${root}/f`, "1");
+    nodeFs.chmodSync(`${root}/f`, 0o646);
+    await fs.writeFile(`${root}/f`, "2");
+    assert.equal(nodeFs.statSync(`${root}/f`).mode & 0o777, 0o646);
+  });
+
+  it("writes into a pipe without replacing it", async () => {
+    const { fs, root } = await newWorld();
+    const pipe = `${root}/pipe`;
+    if (spawnSync("mkfifo", [pipe]).status !== 0) return console.log("skipped: no mkfifo here");
+    const reader = spawn("cat", [pipe]);
+    let read = "";
+    reader.stdout.setEncoding("utf8").on("data", (text: string) => read += text);
+    const ended = new Promise((resolve) => reader.on("close", resolve));
+    await fs.writeFile(pipe, [bytes("a"), bytes("b")]);
+    assert(nodeFs.lstatSync(pipe).isFIFO());
+    await ended;
+    assert.equal(read, "ab");
+  });
+
+  it("tells that it may not write where not even root may", async () => {
+    const { fs, root } = await newWorld();
+    nodeFs.writeFileSync(`${root}/f`, "", { mode: 0o400 });
+    // Root is stopped by the kernel's own files only.
+    const path = [`${root}/f`, "/proc/sys/kernel/ostype", "/sys/kernel/notes"].find(isForbidden);
+    if (path === undefined) return console.log("skipped: root may write everything here");
+    await rejects(
+      fs.open(path, "append"),
+      "PermissionDenied",
+      /^Cannot append to .*: permission denied \(make the folder writable or choose another one\)$/,
+    );
+  });
+
+  it("says which flag Deno wants", async () => {
+    if (getRuntime().name !== "deno") return console.log("skipped: only Deno has permissions");
+    const { root } = await newWorld();
+    const module = `
+      import { getRuntime } from "keepfit/runtime";
+      const { fs } = getRuntime();
+      const path = Deno.args[0] + "/a.csv";
+      for (const operation of [() => fs.writeFile(path, ""), () => fs.readFile(path)]) {
+        await operation().then(() => console.log("done"), (error) => {
+          console.log(error.code, error.message);
+        });
+      }`;
+    const tell = async (permissions: string[]) => {
+      const { result } = startChild(module, { args: [root], permissions });
+      return (await result).stdout.trim().split("\n");
+    };
+    const denied = `permission denied (run Deno again with --allow`;
+    assert.deepEqual(await tell([]), [
+      `PermissionDenied Cannot write ${root}/a.csv: ${denied}-read=${root} --allow-write=${root})`,
+      `PermissionDenied Cannot read ${root}/a.csv: ${denied}-read=${root}/a.csv)`,
+    ]);
+    assert.deepEqual(await tell([`--allow-read=${root}`]), [
+      `PermissionDenied Cannot write ${root}/a.csv: ${denied}-write=${root})`,
+      `NotFound Cannot read ${root}/a.csv: no such file or directory`,
+    ]);
+    const both = [`--allow-read=${root}`, `--allow-write=${root}`];
+    assert.deepEqual(await tell(both), ["done", "done"]);
+  });
+});
