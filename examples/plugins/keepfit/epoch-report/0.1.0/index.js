@@ -1,0 +1,28 @@
+import { lineChart } from "./chart/line_chart.js";
+
+const name = "learning-curve.svg";
+
+/**
+ * Draws the epoch logs as lines, one panel for losses and one for what is better when it is greater,
+ * and writes them to `learning-curve.svg` after each epoch.
+ */
+export default function epochReport({ title }, { write }) {
+  /** @type {{ epoch: number, logs: Record<string, number> }[]} */
+  let epochs = [];
+
+  return {
+    onTrainBegin() {
+      epochs = [];
+    },
+    async onEpochEnd(epoch, logs) {
+      epochs.push({ epoch, logs: { ...logs } });
+      await write(name, lineChart(title, epochs));
+    },
+    getState() {
+      return { epochs };
+    },
+    setState(state) {
+      epochs = structuredClone(state.epochs);
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import type { FileSystem, Path } from "../runtime/types.ts";
+import { joinPath } from "../runtime/mod.ts";
+import { base64ToHex, parseIntegrity, verifyIntegrity } from "./integrity.ts";
+
+/**
+ * Files of plugins, kept by the hash of their content. There is no index that two processes could
+ * disagree on: each entry is written whole or not at all, and its name says what must be in it.
+ *
+ * ```text
+ * <directory>/src/sha384-<hex>             what a server sent, byte for byte
+ * <directory>/mod/<graph>/<module>.mjs     what is imported, made from src
+ * ```
+ *
+ * A cache that cannot be read or written is an empty one: nothing here fails for its sake.
+ */
+export class PluginCache {
+  #fs: FileSystem;
+  #directory: URL | undefined;
+
+  /**
+   * @param fs where it lies
+   * @param directory its folder, made when needed; undefined for no cache
+   * @throws TypeError for a path that depends on the working directory: modules are imported by URL
+   */
+  constructor(fs: FileSystem, directory: Path | undefined) {
+    this.#fs = fs;
+    this.#directory = directory === undefined ? undefined : toUrl(directory);
+  }
+
+  /** The content that has this integrity; undefined where it is missing or was changed. */
+  async read(integrity: string): Promise<Uint8Array | undefined> {
+    for (const { algorithm, digest } of parseIntegrity(integrity)) {
+      try {
+        const bytes = await this.#fs.readFile(
+          this.#place(`src/${algorithm}-${base64ToHex(digest)}`),
+        );
+        await verifyIntegrity(bytes, `${algorithm}-${digest}`, "the cache");
+        return bytes;
+      } catch {
+        // Missing, unreadable or changed: all three mean that it must be fetched.
+      }
+    }
+    return undefined;
+  }
+
+  /** Keep content under an integrity that it was found to have. */
+  async write(integrity: string, bytes: Uint8Array): Promise<void> {
+    // With several digests of one algorithm it is not known which one fits: not worth an entry.
+    const [{ algorithm, digest }, another] = parseIntegrity(integrity);
+    if (another !== undefined) return;
+    try {
+      await this.#fs.makeDir(this.#place("src"));
+      await this.#fs.writeFile(this.#place(`src/${algorithm}-${base64ToHex(digest)}`), bytes);
+    } catch {
+      // Not kept, then.
+    }
+  }
+
+  /**
+   * Put modules where they can be imported from.
+   *
+   * @param graph the folder's name, the same only for the same modules
+   * @param modules texts by file name
+   * @returns the folder, or undefined when that cannot be done here
+   */
+  async emit(graph: string, modules: ReadonlyMap<string, string>): Promise<URL | undefined> {
+    try {
+      const folder = this.#place(`mod/${graph}`);
+      await this.#fs.makeDir(folder);
+      for (const [name, text] of modules) {
+        const path = joinPath(folder, name);
+        // Compared and not trusted: somebody may have changed it since.
+        const present = await this.#fs.readTextFile(path).catch(() => undefined);
+        if (present === text) continue;
+        await this.#fs.writeFile(path, text);
+        // What may be written but not read cannot be imported.
+        await this.#fs.stat(path);
+      }
+      return folder;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #place(name: string): URL {
+    if (this.#directory === undefined) throw new TypeError("there is no cache");
+    return joinPath(this.#directory, name);
+  }
+}
+
+function toUrl(path: Path): URL {
+  if (path instanceof URL) return path;
+  const isWindows = /^[A-Za-z]:[\\/]/.test(path);
+  if (!isWindows && !path.startsWith("/")) {
+    throw new TypeError(
+      `Cannot keep plugins in ${path}: cacheDir must be an absolute path or a file: URL`,
+    );
+  }
+  const parts = isWindows ? path.split(/[\\/]/) : path.slice(1).split("/");
+  return new URL(
+    `file:///${parts.map(encodeURIComponent).join("/").replace(/^([A-Za-z])%3A/, "$1:")}`,
+  );
+}

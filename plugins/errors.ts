@@ -1,0 +1,93 @@
+/** What can go wrong with a plugin, as codes that a program may test for. Sorted. */
+export type PluginErrorCode =
+  /** This keepfit, or a peer, is not of a version that the plugin works with. */
+  | "E_ENGINE"
+  /** The module lacks the export, or what the factory made is not the callback that was declared. */
+  | "E_EXPORT"
+  /** The factory threw. */
+  | "E_FACTORY"
+  /** The server was not reached or gave no file; a redirect that is not followed. */
+  | "E_HTTP"
+  /** An import that a plugin may not have. */
+  | "E_IMPORT"
+  /** The bytes are not those that were promised, or nothing promises them. */
+  | "E_INTEGRITY"
+  /** More files or bytes than allowed. */
+  | "E_LIMIT"
+  /** The manifest cannot be used. */
+  | "E_MANIFEST"
+  /** A module cannot be parsed, or threw while it was evaluated. */
+  | "E_MODULE"
+  /** The options do not fit the manifest's schema. */
+  | "E_OPTIONS"
+  /** The plugin declares something that it was not granted, or does something it did not declare. */
+  | "E_PERMISSION"
+  /** The plugin does not run on this runtime. */
+  | "E_RUNTIME"
+  /** The plugin wants a sandbox and there is none. */
+  | "E_SANDBOX";
+
+/** What is known about a failure beside its code. */
+export interface PluginErrorContext {
+  /** The manifest, file or module it is about. */
+  url?: string;
+  /** What was wanted: an integrity value, a version range. */
+  expected?: string;
+  /** What was found instead. */
+  actual?: string;
+  /** What a person can do about it. */
+  hint?: string;
+  /** The error behind it, untouched. */
+  cause?: unknown;
+}
+
+/**
+ * A plugin cannot be loaded, or did what it may not do. Always catchable, the same on every runtime.
+ * The message tells what was wanted, what was found and what to do; the fields tell it to programs.
+ *
+ * @example
+ * ```ts
+ * import { loadPlugin, PluginError } from "keepfit/plugins";
+ * import assert from "node:assert/strict";
+ *
+ * try {
+ *   await loadPlugin("file:///no/such/callback.plugin.json");
+ *   assert.fail("unreachable");
+ * } catch (error) {
+ *   assert(error instanceof PluginError);
+ *   assert.equal(error.code, "E_HTTP");
+ *   assert.equal(error.url, "file:///no/such/callback.plugin.json");
+ * }
+ * ```
+ */
+export class PluginError extends Error {
+  override name = "PluginError";
+  /** What went wrong, from a fixed list. */
+  readonly code: PluginErrorCode;
+  /** The manifest, file or module it is about. */
+  readonly url: string | undefined;
+  /** What was wanted. */
+  readonly expected: string | undefined;
+  /** What was found instead. */
+  readonly actual: string | undefined;
+  /** What a person can do about it. */
+  readonly hint: string | undefined;
+
+  /**
+   * @param code what went wrong
+   * @param message a sentence for a person; expected, actual and hint are put below it
+   * @param context what else is known, and the error behind it
+   */
+  constructor(code: PluginErrorCode, message: string, context: PluginErrorContext = {}) {
+    const lines = [message];
+    if (context.expected !== undefined) lines.push(`  expected: ${context.expected}`);
+    if (context.actual !== undefined) lines.push(`  actual:   ${context.actual}`);
+    if (context.hint !== undefined) lines.push(`  hint:     ${context.hint}`);
+    super(lines.join("\n"), { cause: context.cause });
+    this.code = code;
+    this.url = context.url;
+    this.expected = context.expected;
+    this.actual = context.actual;
+    this.hint = context.hint;
+  }
+}

@@ -1,0 +1,161 @@
+import type { OptionsSchema } from "./options_schema.ts";
+
+/** A hook that a plugin may declare. `close`, `getState` and `setState` are always there. */
+export type PluginHook = (typeof pluginHooks)[number];
+
+/** Every hook that a plugin may declare, in the order of a run. */
+export const pluginHooks = [
+  "onTrainBegin",
+  "onTrainEnd",
+  "onEpochBegin",
+  "onEpochEnd",
+  "onTrainBatchBegin",
+  "onTrainBatchEnd",
+  "onTestBegin",
+  "onTestEnd",
+  "onTestBatchBegin",
+  "onTestBatchEnd",
+  "onPredictBegin",
+  "onPredictEnd",
+  "onPredictBatchBegin",
+  "onPredictBatchEnd",
+  "onException",
+] as const;
+
+/** What a plugin may do to the training, beside looking at it. */
+export type PluginControl = (typeof pluginControls)[number];
+
+/** Every control that a manifest may declare. Sorted. */
+export const pluginControls = [
+  "addLogs",
+  "evaluate",
+  "readWeights",
+  "saveCheckpoint",
+  "setLearningRate",
+  "skipEpochRest",
+  "stop",
+  "writeWeights",
+] as const;
+
+/** What a plugin may touch outside the training. */
+export type PluginPermission = (typeof pluginPermissions)[number];
+
+/** Every permission that a manifest may declare. Sorted. */
+export const pluginPermissions = ["env", "ffi", "net", "read", "run", "write"] as const;
+
+/** A hook with what is to be known about its calls. */
+export interface PluginHookEntry {
+  name: PluginHook;
+  /** Where among callbacks it wants to stand; a wish for hosts that sort. */
+  order?: "pre" | "normal" | "post";
+  /** Ids of plugins that should be called after it. */
+  before?: string[];
+  /** Ids of plugins that should be called before it. */
+  after?: string[];
+  /** Call it for each n-th epoch or batch only (the n-th, the 2n-th, ...). Default: 1. */
+  every?: number;
+}
+
+/** One callback of a plugin. */
+export interface PluginCallbackEntry {
+  /** What users choose it by. */
+  name: string;
+  /** The module's export: a class, or a function `(options, context) => callback`. */
+  export: string;
+  title?: string;
+  description?: string;
+  /** The hooks that are called. Others are not, whatever the code has. */
+  hooks: (PluginHook | PluginHookEntry)[];
+  /** What its options look like; without it there are none. */
+  options?: OptionsSchema;
+  /** Options that hold where the user gives none. */
+  defaults?: Record<string, unknown>;
+  /** What it may do to the training. */
+  controls: PluginControl[];
+  /** Grows when its saved state changes its form. */
+  stateVersion?: number;
+  /** What its author advises when a hook throws; the user decides. */
+  onError?: "disable" | "fail" | "ignore";
+}
+
+/** One thing that a permission is for. */
+export interface PermissionEntry {
+  reason: string;
+  /** `net`: a host, `*.` in front for the ones below it. */
+  host?: string;
+  /** `read`, `write`, `ffi`: a path; of `write` relative to the output directory, `*` for any name. */
+  path?: string;
+  /** `env`: a variable; `run`: a command. */
+  name?: string;
+}
+
+/** The permissions of a plugin, each with reasons to show to the user. */
+export type PluginPermissions = Partial<Record<PluginPermission, PermissionEntry[]>>;
+
+/** A file of a plugin, as published. */
+export interface PluginFile {
+  /** `sha256-`, `sha384-` or `sha512-` and the digest in base64; several with spaces between. */
+  integrity: string;
+  /** Bytes. */
+  size: number;
+}
+
+/**
+ * A plugin's manifest, version 1: what it is, what it needs, what it may do and which bytes it
+ * consists of. It stands in `callback.plugin.json` beside the module.
+ */
+export interface PluginManifest {
+  /** Where editors find the schema. */
+  $schema?: string;
+  manifestVersion: 1;
+  /** `owner/name`. */
+  id: string;
+  /** Semantic version. */
+  version: string;
+  title: string;
+  description: string;
+  /** SPDX expression. */
+  license: string;
+  authors: { name: string; url?: string }[];
+  /** Version ranges of what it runs on; `core` is keepfit. */
+  engines: { core: string; tfjs?: string; deno?: string; bun?: string; node?: string };
+  /** For other versions of the plugin the range of keepfit, so that an old host finds an old one. */
+  compat?: Record<string, string>;
+  /** Where it runs; everywhere without it. */
+  runtimes?: ("browser" | "bun" | "deno" | "node")[];
+  /** TensorFlow.js backends that it works with; all without it. */
+  backends?: ("cpu" | "tensorflow" | "wasm" | "webgl" | "webgpu")[];
+  /** The JavaScript module that has the exports: a key of `files`. */
+  module: string;
+  /** All its files: a path relative to the manifest, or an https URL. */
+  files: Record<string, PluginFile>;
+  callbacks: PluginCallbackEntry[];
+  permissions?: PluginPermissions;
+  optionalPermissions?: PluginPermissions;
+  /** Whether it works in a sandbox, and why not. */
+  sandbox: { support: "required" | "supported" | "unsupported"; reason?: string };
+  /** Packages that the host hands in: name and version range. `keepfit` always is. */
+  peers?: Record<string, string>;
+  /** Plugins that it builds on: id and version range. */
+  dependencies?: Record<string, string>;
+  repository: string;
+  homepage?: string;
+  bugs?: string;
+  keywords?: string[];
+  categories?: ("control" | "data" | "logging" | "monitoring" | "saving" | "visualization")[];
+  stage?: { name: "deprecated" | "experimental" | "stable"; message?: string; successor?: string };
+  /** Where to learn of newer versions without a registry. */
+  updateUrl?: string;
+  /** A Sigstore bundle. */
+  provenance?: string;
+  signatures?: { keyId: string; ed25519: string }[];
+  telemetry?: { kind: "disclosed" | "none"; reason?: string };
+  /** Anything else that tools want to keep. */
+  [key: `x-${string}`]: unknown;
+}
+
+/** A manifest as its author writes it: without `files`, which `keepfit pack` fills in. */
+export type SourceManifest = Omit<PluginManifest, "files"> & Partial<Pick<PluginManifest, "files">>;
+
+/** The name of the file that a manifest stands in. */
+export const manifestName = "callback.plugin.json";

@@ -1,0 +1,26 @@
+/**
+ * Callbacks from elsewhere: read a plugin's manifest, verify every byte, import it the same way on
+ * Deno, Bun and Node, and give it no more than it declares.
+ *
+ * @module
+ */
+export { PluginError, type PluginErrorCode, type PluginErrorContext } from "./errors.ts";
+export type { Fetch, FetchOptions } from "./fetcher.ts";
+export { computeIntegrity, type IntegrityAlgorithm, verifyIntegrity } from "./integrity.ts";
+export { loadPlugin, type LoadPluginOptions } from "./load_plugin.ts";
+export { parseManifest } from "./manifest.ts";
+export {
+  manifestName,
+  type PermissionEntry,
+  type PluginCallbackEntry,
+  type PluginControl,
+  type PluginFile,
+  type PluginHook,
+  type PluginHookEntry,
+  type PluginManifest,
+  type PluginPermission,
+  type PluginPermissions,
+} from "./manifest_format.ts";
+export type { OptionsScalar, OptionsSchema, OptionsType } from "./options_schema.ts";
+export type { Peers } from "./peers.ts";
+export type { PluginContext } from "./plugin_callback.ts";

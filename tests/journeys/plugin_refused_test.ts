@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { computeIntegrity } from "keepfit/plugins";
+import { getRuntime } from "keepfit/runtime";
+import { fails, load, publish, recording, runOnce, setUpSite, site } from "./plugin_site.ts";
+
+setUpSite();
+
+describe("a plugin that must not run", () => {
+  /** Sets a mark when it is evaluated. */
+  const marking = `globalThis.evaluated = true; ${recording("")}`;
+  const evaluated = () => (globalThis as { evaluated?: boolean }).evaluated;
+  beforeEach(() => {
+    delete (globalThis as { evaluated?: boolean }).evaluated;
+  });
+
+  it("is refused when a file is not what the manifest says", async () => {
+    const url = await publish({ "main.js": marking });
+    site.pages.set(new URL("main.js", url).pathname, marking.replace("true", "TRUE"));
+    const error = await fails(
+      "E_INTEGRITY",
+      /expected: sha384-.*\n.*actual: {3}sha384-/,
+      load(url),
+    );
+    assert.match(error.url ?? "", /main\.js$/);
+    assert.equal(evaluated(), undefined);
+  });
+
+  it("is refused when the manifest is not what the reference says", async () => {
+    const url = await publish({ "main.js": marking });
+    const other = await computeIntegrity(new Uint8Array(1));
+    const error = await fails("E_INTEGRITY", /not what was promised/, load(`${url}#${other}`));
+    await fails("E_INTEGRITY", /not what was promised/, load(url, { integrity: other }));
+    await load(`${url}#${error.actual}`);
+  });
+
+  it("is refused from a network without integrity, and the error says what to write", async () => {
+    const url = await publish({ "main.js": marking });
+    // An address that is not this machine's, answered by the server of this test.
+    const options = {
+      fetch: (input: string, init: RequestInit) =>
+        fetch(input.replace("https://plugins.example/", site.url), init),
+    };
+    const far = url.replace(site.url, "https://plugins.example/");
+    const error = await fails("E_INTEGRITY", /if you trust it load https:/, load(far, options));
+    assert.equal(site.asked.length, 1);
+    const reference = /load (https:\S+)$/.exec(error.message)?.[1] ?? "";
+    assert.equal(reference, `${far}#${error.actual}`);
+    await load(reference, options);
+    assert.equal(evaluated(), true);
+  });
+
+  it("is refused where its manifest breaks the format", async () => {
+    const url = await publish({ "main.js": marking }, { id: "Ada", permision: {} });
+    const error = await fails("E_MANIFEST", /2 problems/, load(url));
+    assert.match(error.message, /id: found "Ada", wanted owner\/name/);
+    assert.match(error.message, /permision: is no key of a manifest/);
+  });
+
+  it("is refused on another runtime, by another engine, without a sandbox it needs", async () => {
+    const files = { "main.js": marking };
+    await fails("E_RUNTIME", /browser/, load(await publish(files, { runtimes: ["browser"] })));
+    const core = load(await publish(files, { engines: { core: "^7.1" } }));
+    await fails("E_ENGINE", /expected: keepfit \^7\.1/, core);
+    const { name } = getRuntime();
+    const engines = { core: ">=0.1", [name]: ">=900" };
+    await fails("E_ENGINE", new RegExp(`${name} >=900`), load(await publish(files, { engines })));
+    const sandbox = { support: "required" };
+    await fails("E_SANDBOX", /sandbox/, load(await publish(files, { sandbox })));
+    const wanting = await publish(files, {}, { controls: ["evaluate"] });
+    await fails("E_PERMISSION", /actual: {3}evaluate/, load(wanting));
+    assert.equal(evaluated(), undefined);
+  });
+
+  it("is refused with options that do not fit", async () => {
+    const schema = {
+      type: "object",
+      properties: { every: { type: "integer", minimum: 1 } },
+      additionalProperties: false,
+    };
+    const url = await publish({ "main.js": marking }, {}, { options: schema });
+    const wrong = load(url, { options: { every: 0, evry: 2 } });
+    const error = await fails("E_OPTIONS", /options\.every: found 0, wanted >= 1/, wrong);
+    assert.match(error.message, /options\.evry: is not an option; there are every/);
+    const none = await publish({ "main.js": marking });
+    await fails("E_OPTIONS", /there are none/, load(none, { options: { a: 1 } }));
+    assert.equal(evaluated(), undefined);
+  });
+
+  it("is refused for imports that nobody verified, with line and column", async () => {
+    const cases: [string, RegExp][] = [
+      [`\n  const m = await import("./" + "a.js");`, /computed at run time \(line 2, column 26\)/],
+      ["await import(`./${1}.js`);", /computed at run time/],
+      [`import "node:fs";`, /"node:fs" \(line 1, column 9\), which belongs to one runtime/],
+      [`import "lodash";`, /which is no file of the plugin/],
+      [`import "./other.js";`, /which its manifest does not list/],
+      [`import "../secret.js";`, /which its manifest does not list/],
+      [`import "data:text/javascript,";`, /which is no file of the plugin/],
+      [`import a from "./main.js" with { type: "css" };`, /import attributes/],
+    ];
+    for (const [line, message] of cases) {
+      const url = await publish({ "main.js": `${line}\n${marking}` });
+      await fails("E_IMPORT", message, load(url));
+    }
+    assert.equal(evaluated(), undefined);
+  });
+});
+
+describe("a plugin that is broken", () => {
+  it("says so: syntax, evaluation, export, factory, hooks", async () => {
+    const broken = async (text: string, callback = {}) =>
+      load(await publish({ "main.js": text }, {}, callback));
+    await fails("E_MODULE", /main\.js/, broken("export default function ( {"));
+    await fails("E_MODULE", /main\.js/, broken("const a = 1; const a = 2; export default 1;"));
+    const thrown = await fails("E_MODULE", /no good/, broken(`throw new RangeError("no good");`));
+    assert(thrown.cause instanceof RangeError);
+    await fails("E_EXPORT", /no such export/, broken("export const other = 1;"));
+    await fails("E_EXPORT", /actual: {3}object/, broken("export default {};"));
+    await fails("E_EXPORT", /no onEpochEnd/, broken("export default () => ({});"));
+    await fails("E_EXPORT", /actual: {3}undefined/, broken("export default () => {};"));
+    const source = `export default () => { throw new TypeError("not today"); };`;
+    const factory = await fails("E_FACTORY", /not today/, broken(source));
+    assert(factory.cause instanceof TypeError);
+  });
+
+  it("must be told which of several callbacks", async () => {
+    const entry = { export: "default", hooks: ["onEpochEnd"], controls: [] };
+    const callbacks = [{ name: "a", ...entry }, { name: "b", ...entry }];
+    const url = await publish({ "main.js": recording("") }, { callbacks });
+    await fails("E_EXPORT", /one of a, b/, load(url));
+    assert.equal((await load(url, { callback: "b" })).name, "ada/counter:b");
+  });
+});
+
+describe("a server that fails", () => {
+  it("is told apart: unreachable, missing, too slow", async () => {
+    const closed = await getRuntime().serve(() => new Response(), {
+      hostname: "127.0.0.1",
+      port: 0,
+    });
+    await closed.close();
+    const gone = load(`${closed.url}callback.plugin.json`);
+    const error = await fails("E_HTTP", /tried 3 times/, gone);
+    assert(error.cause instanceof Error);
+    await fails("E_HTTP", /404/, load(new URL("nothing.json", site.url).href));
+    assert.deepEqual(site.asked, ["/nothing.json"]);
+    site.pages.set("/slow.json", () => new Promise(() => {}));
+    const slow = load(`${site.url}slow.json`, { timeout: 50, retries: 1 });
+    await fails("E_HTTP", /longer than 50 ms \(tried 2 times\)/, slow);
+  });
+
+  it("is asked again after a 500", async () => {
+    const url = await publish({ "main.js": recording("globalThis.seen.push(1)") });
+    const path = new URL("main.js", url).pathname;
+    const text = site.pages.get(path) as string;
+    let answers = 0;
+    site.pages.set(path, () => new Response(text, { status: answers++ === 0 ? 500 : 200 }));
+    assert.deepEqual(await runOnce(url), [1]);
+    assert.equal(answers, 2);
+  });
+
+  it("cannot send more than was promised", async () => {
+    const url = await publish({ "main.js": recording("") });
+    site.pages.set(new URL("main.js", url).pathname, "x".repeat(100_000));
+    await fails("E_LIMIT", /at most \d+ bytes/, load(url));
+    site.pages.set("/big.json", " ".repeat(300 * 1024));
+    await fails("E_LIMIT", /at most 262144 bytes/, load(`${site.url}big.json`));
+  });
+
+  it("may redirect to as safe a place, and never to a file", async () => {
+    const url = await publish({ "main.js": recording("globalThis.seen.push(1)") });
+    const to = (location: string) => () =>
+      new Response(null, { status: 302, headers: { location } });
+    const file = new URL("main.js", url).pathname;
+    site.pages.set("/elsewhere.js", site.pages.get(file) as string);
+    site.pages.set(file, to("/elsewhere.js"));
+    assert.deepEqual(await runOnce(url), [1]);
+    for (const location of ["file:///etc/passwd", "http://example.com/a.js", "data:,1"]) {
+      site.pages.set("/moved.json", to(location));
+      await fails("E_HTTP", /redirects to where it may not/, load(`${site.url}moved.json`));
+    }
+    site.pages.set("/round.json", to("/round.json"));
+    await fails("E_HTTP", /redirects more than 5 times/, load(`${site.url}round.json`));
+  });
+
+  it("is shown credentials only where they belong", async () => {
+    const seen: (string | null)[] = [];
+    const url = await publish({ "main.js": recording("") });
+    const other = await getRuntime().serve(async (request) => {
+      seen.push(request.headers.get("authorization"));
+      return new Response(await Promise.resolve(recording("")));
+    }, { hostname: "127.0.0.1", port: 0 });
+    try {
+      site.pages.set(new URL("main.js", url).pathname, (request) => {
+        seen.push(request.headers.get("authorization"));
+        return new Response(null, { status: 307, headers: { location: `${other.url}main.js` } });
+      });
+      await load(url, { headers: { authorization: "Bearer secret" } });
+    } finally {
+      await other.close();
+    }
+    assert.deepEqual(seen, ["Bearer secret", null]);
+  });
+});
