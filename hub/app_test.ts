@@ -1,0 +1,265 @@
+import assert from "node:assert/strict";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { memoryFileSystem } from "../runtime/mod.ts";
+import type { HttpServer } from "../runtime/types.ts";
+import { createHub } from "./app.ts";
+import { serveHub } from "./serve.ts";
+
+const published = fileURLToPath(new URL("../examples/plugins", import.meta.url));
+const version = "/keepfit/epoch-report/0.1.0";
+
+async function emptyHub(limits: { maxRuns?: number; maxEpochs?: number } = {}) {
+  const fs = memoryFileSystem();
+  await fs.makeDir("plugins");
+  return createHub({ directory: "plugins", fs, ...limits });
+}
+
+describe("a hub's registry", () => {
+  let folder: string;
+  let hub: HttpServer;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "keepfit-hub-"));
+    await cp(published, folder, { recursive: true });
+    await writeFile(join(folder, "secret.txt"), "secret");
+    await writeFile(join(folder, version, "unlisted.js"), "secret");
+    hub = await serveHub({ directory: folder });
+  });
+  after(async () => {
+    await hub.close();
+    await rm(folder, { recursive: true });
+  });
+  const get = (path: string, init?: RequestInit) => fetch(new URL(path, hub.url), init);
+  const json = async (path: string) => await (await get(path)).json();
+
+  it("makes the same index and meta.json that are stored for static hosts", async () => {
+    for (const path of ["index.json", "keepfit/epoch-report/meta.json"]) {
+      assert.deepEqual(await json(path), JSON.parse(await readFile(join(published, path), "utf8")));
+    }
+  });
+
+  it("serves a version's files as they are, forever, to anyone", async () => {
+    const response = await get(`${version}/chart/line_chart.js`);
+    const stored = await readFile(join(published, version, "chart/line_chart.js"), "utf8");
+    assert.equal(await response.text(), stored);
+    const { headers } = response;
+    assert.equal(headers.get("content-type"), "text/javascript; charset=utf-8");
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+    assert.equal(headers.get("cache-control"), "public, max-age=31536000, immutable");
+    assert.equal(headers.get("access-control-allow-origin"), "*");
+  });
+
+  it("lets meta.json be kept for a short time only", async () => {
+    const { headers } = await get("/keepfit/epoch-report/meta.json");
+    assert.equal(headers.get("cache-control"), "public, max-age=60");
+  });
+
+  it("answers HEAD without a body, and 304 to who has it already", async () => {
+    const url = `${version}/callback.plugin.json`;
+    const head = await get(url, { method: "HEAD" });
+    assert.equal(head.status, 200);
+    assert.equal(await head.text(), "");
+    const etag = head.headers.get("etag") ?? "";
+    assert.notEqual(etag, "");
+    const again = await get(url, { headers: { "if-none-match": etag } });
+    assert.equal(again.status, 304);
+    assert.equal(await again.text(), "");
+    assert.equal((await get(url, { headers: { "if-none-match": '"other"' } })).status, 200);
+  });
+
+  it("gives out nothing that no manifest lists", async () => {
+    for (
+      const path of [
+        `${version}/unlisted.js`,
+        `${version}/toString`,
+        "/secret.txt",
+        "/keepfit/nothing/meta.json",
+        "/keepfit/epoch-report/9.9.9/callback.plugin.json",
+        "/keepfit/epoch-report/latest/callback.plugin.json",
+      ]
+    ) {
+      const response = await get(path);
+      assert.equal(response.status, 404, path);
+      assert.deepEqual(await response.json(), { error: `Nothing is at ${path}` });
+    }
+  });
+
+  it("cannot be led out of its folder, however the way is written", async () => {
+    for (
+      const path of [
+        `${version}/../../../secret.txt`,
+        `${version}/..%2f..%2f..%2fsecret.txt`,
+        `${version}/%2e%2e/%2e%2e/%2e%2e/secret.txt`,
+        `${version}/..\\..\\..\\secret.txt`,
+        `${version}/..%5c..%5c..%5csecret.txt`,
+        "/../secret.txt",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "//etc/passwd",
+        `${version}/%00`,
+        `${version}/%`,
+      ]
+    ) {
+      const answer = await raw(path);
+      assert.match(answer, /^HTTP\/1\.1 (400|404) /, path);
+      assert.doesNotMatch(answer, /secret\n|root:/, path);
+    }
+  });
+
+  it("does not follow links, and goes on without the plugin that needs them", async () => {
+    const linked = join(folder, "eve/linked/1.0.0");
+    await mkdir(linked, { recursive: true });
+    const text = await readFile(join(folder, version, "callback.plugin.json"), "utf8");
+    const manifest = { ...JSON.parse(text), id: "eve/linked", version: "1.0.0" };
+    await writeFile(join(linked, "callback.plugin.json"), JSON.stringify(manifest));
+    await symlink(join(folder, "secret.txt"), join(linked, "index.js"));
+    await symlink(join(folder, version, "chart"), join(linked, "chart"));
+    await symlink(join(folder, "keepfit"), join(folder, "mallory"));
+    assert.equal((await get("/eve/linked/1.0.0/callback.plugin.json")).status, 200);
+    assert.equal((await get("/eve/linked/1.0.0/index.js")).status, 404);
+    assert.equal((await get("/eve/linked/1.0.0/chart/ticks.js")).status, 404);
+    assert.equal((await get(`/mallory/epoch-report/0.1.0/callback.plugin.json`)).status, 404);
+  });
+
+  it("names the newest version that is not withdrawn, and leaves out what is broken", async () => {
+    const fs = memoryFileSystem();
+    const text = await readFile(join(published, version, "callback.plugin.json"), "utf8");
+    const publish = async (number: string, change = {}) => {
+      await fs.makeDir(`p/keepfit/epoch-report/${number}`);
+      const manifest = { ...JSON.parse(text), version: number, ...change };
+      const path = `p/keepfit/epoch-report/${number}/callback.plugin.json`;
+      await fs.writeFile(path, JSON.stringify(manifest));
+    };
+    for (const number of ["0.9.0", "0.10.0", "1.0.0-beta.1", "0.11.0"]) await publish(number);
+    await publish("2.0.0", { id: "someone/else" });
+    await publish("3.0.0", { callbacks: [] });
+    const meta = JSON.stringify({ yanked: ["0.11.0", "7.0.0"] });
+    await fs.writeFile("p/keepfit/epoch-report/meta.json", meta);
+    const app = createHub({ directory: "p", fs });
+    const { latest, versions, yanked } =
+      await (await app.request("/keepfit/epoch-report/meta.json"))
+        .json();
+    assert.equal(latest, "0.10.0");
+    assert.deepEqual(Object.keys(versions), ["1.0.0-beta.1", "0.11.0", "0.10.0", "0.9.0"]);
+    assert.deepEqual(yanked, ["0.11.0"]);
+    const index = await (await app.request("/index.json")).json();
+    assert.deepEqual(index.plugins.map((one: { latest: string }) => one.latest), ["0.10.0"]);
+  });
+
+  it("of a folder that is not there is not served at all", async () => {
+    await assert.rejects(serveHub({ directory: join(folder, "nothing") }), { code: "NotFound" });
+  });
+
+  /** The answer to a path that `fetch` would tidy up. */
+  function raw(path: string): Promise<string> {
+    const { hostname, port } = new URL(hub.url);
+    return new Promise((resolve, reject) => {
+      let answer = "";
+      const socket = connect(Number(port), hostname, () => {
+        socket.write(`GET ${path} HTTP/1.1\r\nhost: ${hostname}\r\nconnection: close\r\n\r\n`);
+      });
+      socket.on("data", (data) => answer += data);
+      socket.on("close", () => resolve(answer));
+      socket.on("error", reject);
+    });
+  }
+});
+
+describe("a hub's runs", () => {
+  type Hub = Awaited<ReturnType<typeof emptyHub>>;
+  const form = (data: string) => ({
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    body: new URLSearchParams({ data }).toString(),
+  });
+  const post = (hub: Hub, data: string, path = "/publish/epoch/end/") =>
+    hub.request(path, form(data));
+  const epochs = async (hub: Hub, id: string) =>
+    (await (await hub.request(`/runs/${id}`)).json()).epochs;
+
+  it("take epochs as forms and as JSON, with bare NaN, and keep text as it is", async () => {
+    const hub = await emptyHub();
+    assert.deepEqual(await (await post(hub, '{"epoch": 0, "loss": NaN}')).json(), { run: "run-1" });
+    await hub.request("/publish/epoch/end", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"epoch": 1, "loss": -Infinity, "note": "a \\"NaN\\" b"}',
+    });
+    assert.deepEqual(await epochs(hub, "run-1"), [
+      { epoch: 0, loss: "NaN" },
+      { epoch: 1, loss: "-Infinity", note: 'a "NaN" b' },
+    ]);
+  });
+
+  it("begin anew when the epochs do, and go by the name that is given", async () => {
+    const hub = await emptyHub();
+    for (const epoch of [0, 1, 0]) await post(hub, `{"epoch": ${epoch}}`);
+    for (const epoch of [0, 1, 5, 0]) {
+      await post(hub, `{"epoch": ${epoch}}`, "/publish/epoch/end/?run=mine");
+    }
+    assert.equal((await epochs(hub, "run-1")).length, 2);
+    assert.equal((await epochs(hub, "run-2")).length, 1);
+    assert.deepEqual(await epochs(hub, "mine"), [{ epoch: 0 }]);
+    const { runs } = await (await hub.request("/runs")).json();
+    assert.deepEqual(runs.map((run: { id: string }) => run.id), ["mine", "run-2", "run-1"]);
+    assert.deepEqual(runs[2].last, { epoch: 1 });
+  });
+
+  it("are forgotten when there are too many", async () => {
+    const hub = await emptyHub({ maxRuns: 2, maxEpochs: 3 });
+    for (const name of ["a", "b", "a", "c"]) {
+      for (const epoch of [0, 1, 2, 3]) {
+        await post(hub, `{"epoch": ${epoch}}`, `/publish/epoch/end/?run=${name}`);
+      }
+    }
+    assert.equal((await hub.request("/runs/b")).status, 404);
+    assert.deepEqual(await epochs(hub, "a"), [{ epoch: 1 }, { epoch: 2 }, { epoch: 3 }]);
+  });
+
+  it("refuse what is no epoch", async () => {
+    const hub = await emptyHub();
+    for (const data of ["", "{", "[]", "null", "{}", '{"epoch": -1}', '{"epoch": 0, "a": [1]}']) {
+      const response = await post(hub, data);
+      assert.equal(response.status, 400, data);
+      assert.equal(typeof (await response.json()).error, "string");
+    }
+    const noField = { ...form(""), body: "other=1" };
+    assert.equal((await hub.request("/publish/epoch/end/", noField)).status, 400);
+    const badName = await post(hub, '{"epoch": 0}', "/publish/epoch/end/?run=a/b");
+    assert.equal(badName.status, 400);
+    const large = await post(hub, `{"epoch": 0, "a": "${"x".repeat(70_000)}"}`);
+    assert.equal(large.status, 413);
+    assert.deepEqual(await (await hub.request("/runs")).json(), { runs: [] });
+  });
+
+  it("are not written by pages of other origins, nor read by them", async () => {
+    const hub = await emptyHub();
+    const foreign = form('{"epoch": 0}');
+    const headers = { ...foreign.headers, origin: "https://example.com" };
+    const response = await hub.request("/publish/epoch/end/", { ...foreign, headers });
+    assert.equal(response.status, 403);
+    const runs = await hub.request("/runs", { headers: { origin: "https://example.com" } });
+    assert.equal(runs.headers.get("access-control-allow-origin"), null);
+  });
+
+  it("stand on the page with the plugins, as text whatever they contain", async () => {
+    const fs = memoryFileSystem();
+    await fs.makeDir("plugins");
+    const hub = createHub({ directory: "plugins", fs });
+    await post(hub, '{"epoch": 3, "loss": 0.123456, "<script>alert(1)</script>": 1}');
+    const response = await hub.request("/");
+    assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
+    const page = await response.text();
+    assert.match(page, /run-1/);
+    assert.match(page, /loss 0\.1235/);
+    assert.doesNotMatch(page, /<script/);
+  });
+
+  it("tell that the hub is well", async () => {
+    const response = await (await emptyHub()).request("/healthz");
+    assert.deepEqual(await response.json(), { status: "ok" });
+  });
+});

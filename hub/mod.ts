@@ -1,0 +1,17 @@
+/**
+ * A place for plugins and runs over HTTP: a registry that serves a folder of published plugins, and
+ * a receiver of what `RemoteMonitor` posts. It knows training only by what is posted to it.
+ *
+ * @module
+ */
+export { createHub, type HubOptions } from "./app.ts";
+export {
+  type PublishedFile,
+  Registry,
+  type RegistryEntry,
+  type RegistryIndex,
+  type RegistryMeta,
+  type RegistryVersion,
+} from "./registry.ts";
+export type { Run, RunEpoch, RunSummary, RunValue } from "./runs.ts";
+export { serveHub, type ServeHubOptions } from "./serve.ts";
