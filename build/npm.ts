@@ -1,0 +1,85 @@
+/**
+ * The npm package: one JavaScript file and one declaration for each source file.
+ *
+ * ```sh
+ * node --import tsx build/npm.ts          # or: deno run -A build/npm.ts; into dist/npm
+ * ```
+ */
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import {
+  compile,
+  dependencies,
+  entries,
+  manifest,
+  packageOf,
+  rewriteImports,
+  root,
+  targetFolder,
+} from "./package.ts";
+
+const command = "cli/keepfit.js";
+const folder = targetFolder("npm");
+await rm(folder, { recursive: true, force: true });
+compile(folder);
+await rewriteImports(folder, ".js", published);
+await rewriteImports(folder, ".d.ts", (name) => published(name).replace(/^(\..*)\.ts$/, "$1.js"));
+await copyOtherFiles();
+await markExecutable(command);
+await writeFile(`${folder}/package.json`, `${JSON.stringify(packageJson(), null, 2)}\n`);
+console.log(`keepfit ${manifest.version} for npm: ${folder}`);
+
+/** The name under which npm has what a source file imports. */
+function published(specifier: string): string {
+  const found = packageOf(specifier);
+  return found === undefined ? specifier : found.name + found.path;
+}
+
+/** Pages and styles of the rooms, and what a package carries at its root. */
+async function copyOtherFiles(): Promise<void> {
+  const built = (await readdir(folder, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const paths = (await readdir(root)).filter((name) => /^(README|CHANGELOG|LICENSE)/.test(name));
+  for (const room of built) {
+    for (const entry of await readdir(root + room, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || entry.name.endsWith(".ts")) continue;
+      paths.push(`${entry.parentPath}/${entry.name}`.slice(root.length));
+    }
+  }
+  for (const path of paths) {
+    await mkdir(dirname(`${folder}/${path}`), { recursive: true });
+    await copyFile(root + path, `${folder}/${path}`);
+  }
+}
+
+/** npm starts a command by its first line. */
+async function markExecutable(path: string): Promise<void> {
+  const text = await readFile(`${folder}/${path}`, "utf8");
+  await writeFile(`${folder}/${path}`, `#!/usr/bin/env node\n${text}`);
+  await chmod(`${folder}/${path}`, 0o755);
+}
+
+function packageJson(): Record<string, unknown> {
+  const { name, version, description, license, engines } = manifest;
+  // One tfjs in a program: the user's own, and its backends only when they want one.
+  const peers = dependencies.filter((one) => one.name.startsWith("@tensorflow/"));
+  const others = dependencies.filter((one) => !peers.includes(one));
+  return {
+    name,
+    version,
+    description,
+    license,
+    type: "module",
+    engines,
+    bin: { keepfit: command },
+    exports: Object.fromEntries(
+      Object.entries(entries()).map(([name, path]) => [name, path.replace(/\.ts$/, ".js")]),
+    ),
+    dependencies: Object.fromEntries(others.map((one) => [one.name, one.version])),
+    peerDependencies: Object.fromEntries(peers.map((one) => [one.name, `^${one.version}`])),
+    peerDependenciesMeta: Object.fromEntries(
+      peers.filter((one) => one.name !== "@tensorflow/tfjs")
+        .map((one) => [one.name, { optional: true }]),
+    ),
+  };
+}

@@ -1,0 +1,119 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** The repository, with a slash at the end. */
+export const root: string = fileURLToPath(new URL("..", import.meta.url));
+
+/** What the builds read of package.json. */
+export interface Manifest {
+  name: string;
+  version: string;
+  description: string;
+  license: string;
+  exports: Record<string, string>;
+  engines: Record<string, string>;
+  dependencies: Record<string, string>;
+}
+
+/** The repository's package.json. */
+export const manifest: Manifest = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+
+/** A package as it is published, or a path in it. */
+export interface PackageName {
+  name: string;
+  version: string;
+  /** Empty, or what comes behind the name, with its slash. */
+  path: string;
+}
+
+/** The packages that the code imports, by the name it uses. */
+const packages: Record<string, PackageName> = {
+  ...Object.fromEntries(
+    Object.entries(manifest.dependencies).map((
+      [name, version],
+    ) => [name, { name, version, path: "" }]),
+  ),
+  // A name of this repository only: npm has it inside deno-std.
+  "@std/csv": { name: "deno-std", version: stdVersion(), path: "/csv/mod.js" },
+};
+
+/** The published packages that keepfit needs. */
+export const dependencies: PackageName[] = Object.values(packages);
+
+/** What a specifier names of a published package; undefined for files and built-in modules. */
+export function packageOf(specifier: string): PackageName | undefined {
+  const used = Object.keys(packages)
+    .find((name) => specifier === name || specifier.startsWith(`${name}/`));
+  if (used === undefined) return undefined;
+  const { name, version, path } = packages[used];
+  return { name, version, path: path + specifier.slice(used.length) };
+}
+
+/**
+ * What can be imported by itself: the exports of package.json, and each callback, which is a file
+ * of `callbacks/` that is named after the class in it.
+ *
+ * @returns name to source file: `"./callbacks/early_stopping"` to `"./callbacks/early_stopping.ts"`
+ */
+export function entries(): Record<string, string> {
+  const callbacks = readdirSync(`${root}callbacks`).sort().filter((file) => {
+    if (!/(?<!_test)\.ts$/.test(file)) return false;
+    const classes = readFileSync(`${root}callbacks/${file}`, "utf8")
+      .matchAll(/^export class (\w+)[^{]*? extends /gm);
+    const name = file.slice(0, -3).replaceAll("_", "");
+    return [...classes].some(([, className]) => className.toLowerCase() === name);
+  });
+  return {
+    ...manifest.exports,
+    ...Object.fromEntries(
+      callbacks.map((file) => [`./callbacks/${file.slice(0, -3)}`, `./callbacks/${file}`]),
+    ),
+  };
+}
+
+/** The folder to build into: the first argument, or `dist/<name>`. */
+export function targetFolder(name: string): string {
+  return resolve(process.argv[2] ?? `${root}dist/${name}`);
+}
+
+/**
+ * Run the TypeScript compiler over all rooms; `deno check` is who looks for errors.
+ *
+ * @throws Error when it fails
+ */
+export function compile(folder: string, ...options: string[]): void {
+  const script = `${root}node_modules/typescript/bin/tsc`;
+  const runtime = process.versions.deno === undefined ? [] : ["run", "-A"];
+  const { status } = spawnSync(process.execPath, [
+    ...runtime,
+    script,
+    ...["--project", `${root}build/tsconfig.json`, "--outDir", folder, ...options],
+  ], { stdio: "inherit" });
+  if (status !== 0) throw new Error(`Cannot build ${folder}: tsc ended with exit code ${status}`);
+}
+
+/**
+ * Change the specifier of every import in the files of a folder that end in `ending`, of the
+ * imports in the examples too.
+ */
+export async function rewriteImports(
+  folder: string,
+  ending: string,
+  rewrite: (specifier: string) => string,
+): Promise<void> {
+  const specifiers = /(\bfrom\s*|\bimport\s*\(?\s*)"([^"\n]+)"/g;
+  for (const path of await readdir(folder, { recursive: true })) {
+    if (!path.endsWith(ending)) continue;
+    const text = await readFile(`${folder}/${path}`, "utf8");
+    const changed = text.replace(specifiers, (_, head, name) => `${head}"${rewrite(name)}"`);
+    if (changed !== text) await writeFile(`${folder}/${path}`, changed);
+  }
+}
+
+function stdVersion(): string {
+  return JSON.parse(readFileSync(`${root}std/csv/package.json`, "utf8")).dependencies["deno-std"];
+}

@@ -1,0 +1,69 @@
+/**
+ * The modules to import by URL: self-contained, no config file needed, types included.
+ *
+ * ```sh
+ * node --import tsx build/web.ts          # or: deno run -A build/web.ts; into dist/web
+ * ```
+ */
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { build, type PluginBuild } from "esbuild";
+import {
+  compile,
+  entries,
+  manifest,
+  packageOf,
+  rewriteImports,
+  root,
+  targetFolder,
+} from "./package.ts";
+
+// The hub and the command are programs of a machine: they come from npm.
+const modules = Object.fromEntries(
+  Object.entries(entries())
+    .filter(([name]) => name !== "./hub" && name !== "./cli")
+    .map(([name, path]) => [name === "." ? "mod" : name.slice(2), path]),
+);
+
+const folder = targetFolder("web");
+await rm(folder, { recursive: true, force: true });
+compile(folder, "--emitDeclarationOnly");
+await rewriteImports(folder, ".d.ts", published);
+await build({
+  absWorkingDir: root,
+  entryPoints: modules,
+  outdir: folder,
+  chunkNames: "chunks/[name]-[hash]",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "neutral",
+  mainFields: ["module", "main"],
+  target: "es2022",
+  keepNames: true,
+  external: ["node:*"],
+  plugins: [{ name: "one tfjs", setup: keepTfjsOut }],
+});
+for (const [name, path] of Object.entries(modules)) {
+  const file = `${folder}/${name}.js`;
+  const up = "../".repeat(name.split("/").length - 1) || "./";
+  const types = up + path.slice(2).replace(/\.ts$/, ".d.ts");
+  await writeFile(file, `// @ts-self-types="${types}"\n${await readFile(file, "utf8")}`);
+}
+console.log(`keepfit ${manifest.version} for the web: ${folder}`);
+
+/** The user's program has a tfjs already; only a backend may be asked for, when somebody wants it. */
+function keepTfjsOut(build: PluginBuild): void {
+  build.onResolve({ filter: /^@tensorflow\// }, ({ path, kind, importer }) => {
+    if (kind === "dynamic-import") return { path: published(path), external: true };
+    const text =
+      `${importer} would bring a tfjs of its own: import ${path} late, or only its types`;
+    return { errors: [{ text }] };
+  });
+}
+
+/** How a module or a declaration is named that is read with no config file. */
+function published(specifier: string): string {
+  if (specifier.startsWith(".")) return specifier.replace(/\.ts$/, ".d.ts");
+  const found = packageOf(specifier);
+  return found === undefined ? specifier : `npm:${found.name}@${found.version}${found.path}`;
+}

@@ -1,0 +1,20 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** The repository, with a slash at the end. */
+export const root: string = fileURLToPath(new URL("..", import.meta.url));
+
+/** The files that git would keep, sorted, as paths from the repository: `core/callback.ts`. */
+export function listFiles(): string[] {
+  const lines = readFileSync(`${root}.gitignore`, "utf8").trim().split("\n");
+  const ignored = [".git", ...lines.map((line) => line.replace(/\/$/, ""))];
+  const isIgnored = (name: string) =>
+    ignored.some((one) => one.startsWith("*") ? name.endsWith(one.slice(1)) : name === one);
+  const walk = (folder: string): string[] =>
+    readdirSync(root + folder, { withFileTypes: true })
+      .filter((entry) => !isIgnored(entry.name))
+      .flatMap((entry) =>
+        entry.isDirectory() ? walk(`${folder}${entry.name}/`) : [folder + entry.name]
+      );
+  return walk("").sort();
+}

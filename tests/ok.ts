@@ -1,0 +1,33 @@
+/** Everything that must hold before a commit: format, lint, types, the documentation's examples, all tests. */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { listFiles, root } from "./files.ts";
+import { findRuntime } from "./runtimes/mod.ts";
+
+const deno = findRuntime("deno");
+if ("reason" in deno) {
+  console.error(`Cannot check format, lint, types and examples: ${deno.reason}`);
+  process.exit(1);
+}
+
+// Deno runs each of these files as well, so only what has an example, and no test.
+const documented = listFiles().filter((path) =>
+  /(?<!_test)\.ts$|\.md$/.test(path) && !/^(tests|bench|build|examples)\//.test(path) &&
+  readFileSync(root + path, "utf8").includes("```ts")
+);
+const checks: [title: string, ...args: string[]][] = [
+  ["format", "fmt", "--check"],
+  ["lint", "lint"],
+  ["types", "check", "."],
+  ["examples in the documentation", "test", "--doc", "-A", "--parallel", ...documented],
+];
+const failed = checks.filter(([title, ...args]) => {
+  console.log(`\n${title}: deno ${args.slice(0, 2).join(" ")}`);
+  return spawnSync(deno.command, args, { cwd: root, stdio: "inherit" }).status !== 0;
+});
+if (failed.length > 0) {
+  console.error(`\nNot ok: ${failed.map(([title]) => title).join(", ")}`);
+  process.exit(1);
+}
+await import("./run.ts");
