@@ -1,18 +1,83 @@
 /**
- * Keras-style training callbacks for TensorFlow.js on Deno, Bun and Node.
+ * Keras-style training callbacks for TensorFlow.js on Deno, Bun and Node: `fit`, `evaluate` and
+ * `predict` with every hook of Keras, the callbacks themselves, and plugins imported, verified, from
+ * any URL.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { EarlyStopping, fit } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const model = tf.sequential({
+ *   layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" })],
+ * });
+ * model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError" });
+ * const x = tf.randomUniform([32, 1], -1, 1, "float32", 1);
+ * const y = x.mul(2).sub(1);
+ *
+ * const history = await fit(model, x, y, {
+ *   batchSize: 8,
+ *   epochs: 500,
+ *   seed: 1,
+ *   validationSplit: 0.25,
+ *   callbacks: [new EarlyStopping({ patience: 3, minDelta: 1e-4, restoreBestWeights: true })],
+ *   verbose: 0,
+ * });
+ *
+ * assert(history.epoch.length < 500);
+ * assert(Math.min(...history.history.val_loss) < 0.01);
+ * ```
  *
  * @module
  */
-export * from "./core/callback.ts";
+import { ProgbarLogger } from "./callbacks/mod.ts";
+import { CallbackList } from "./core/callback_list.ts";
+
+CallbackList.progbar = () => new ProgbarLogger();
+
+export { CallbackList };
+export * from "./callbacks/mod.ts";
 export {
-  CallbackList,
-  type CallbackListOptions,
-  type CallbacksArgument,
-} from "./core/callback_list.ts";
+  Callback,
+  type CallbackAbilities,
+  type CallbackHooks,
+  type CallbackLike,
+  type CallbackOptions,
+  type CallbackState,
+  type ErrorPolicy,
+  type HookResult,
+  type Params,
+  type PredictLogs,
+  type StateValue,
+} from "./core/callback.ts";
+export type { CallbackListOptions, CallbacksArgument } from "./core/callback_list.ts";
 export { CallbackError, type CallbackErrorCode, type CallbackErrorContext } from "./core/errors.ts";
 export { type CallbackFailure, History, type HookTiming } from "./core/history.ts";
 export type { Logs } from "./core/logs.ts";
-export { getLearningRate, setLearningRate, type TrainableModel } from "./core/model.ts";
+export {
+  getLearningRate,
+  setLearningRate,
+  type TrainableModel,
+  type WeightTensor,
+} from "./core/model.ts";
+export { MonitorCallback, type MonitorMode, type MonitorOptions } from "./core/monitor_callback.ts";
+export { loadPlugin, type LoadPluginOptions, PluginError } from "./plugins/mod.ts";
+export {
+  checkpointHandler,
+  InterruptedError,
+  interruptSignal,
+  loadWeights,
+  saveCheckpoint,
+  useBackend,
+} from "./runtime/mod.ts";
+export type { ClassWeight, DatasetBatch, DatasetLike, Tensors } from "./training/data.ts";
+export {
+  evaluate,
+  evaluateDataset,
+  type EvaluateDatasetOptions,
+  type EvaluateOptions,
+} from "./training/evaluate.ts";
 export {
   fit,
   fitDataset,
@@ -21,15 +86,8 @@ export {
   type TrainOptions,
   type ValidationTensors,
 } from "./training/fit.ts";
-export {
-  evaluate,
-  evaluateDataset,
-  type EvaluateDatasetOptions,
-  type EvaluateOptions,
-} from "./training/evaluate.ts";
-export { predict, type PredictOptions } from "./training/predict.ts";
 export { type RatioMetric, ratioMetric } from "./training/metrics.ts";
-export type { ClassWeight, DatasetBatch, DatasetLike, Tensors } from "./training/data.ts";
-export type { RunOptions } from "./training/run.ts";
 export { getOptimizerState, type OptimizerState, setOptimizerState } from "./training/optimizer.ts";
+export { predict, type PredictOptions } from "./training/predict.ts";
+export type { RunOptions } from "./training/run.ts";
 export { toTfjs } from "./training/to_tfjs.ts";

@@ -1,0 +1,118 @@
+/**
+ * Ratios of keepfit's loops to TensorFlow.js's own, on this machine, in one run.
+ *
+ * ```sh
+ * npm run bench            # Node
+ * deno task bench          # Deno
+ * bun bench/run.ts         # Bun
+ * ```
+ */
+import * as tf from "@tensorflow/tfjs";
+import {
+  CSVLogger,
+  EarlyStopping,
+  fit,
+  ModelCheckpoint,
+  predict,
+  ReduceLROnPlateau,
+} from "keepfit";
+import { getRuntime, memoryFileSystem, useBackend } from "keepfit/runtime";
+
+interface Row {
+  what: string;
+  backend: string;
+  ratio: number;
+  keepfit: number;
+  tfjs: number;
+}
+
+function classifier(): tf.LayersModel {
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({ inputShape: [784], units: 64, activation: "relu" }),
+      tf.layers.dense({ units: 10, activation: "softmax" }),
+    ],
+  });
+  model.compile({ optimizer: "adam", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
+  return model;
+}
+
+/** Milliseconds of each, by turns, so that a machine that slows down slows both. */
+async function pair(
+  ours: () => Promise<unknown>,
+  theirs: () => Promise<unknown>,
+  rounds: number,
+): Promise<[number, number]> {
+  const times: [number[], number[]] = [[], []];
+  for (let round = 0; round <= rounds; round++) {
+    for (const [i, run] of [ours, theirs].entries()) {
+      const began = performance.now();
+      await run();
+      // The first round warms up.
+      if (round > 0) times[i].push(performance.now() - began);
+    }
+  }
+  const median = (list: number[]) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
+  return [median(times[0]), median(times[1])];
+}
+
+async function fitRow(backend: string, rows: number): Promise<Row> {
+  const x = tf.randomUniform([rows, 784]);
+  const y = tf.oneHot(tf.randomUniform([rows], 0, 10, "int32"), 10).toFloat();
+  const [a, b] = [classifier(), classifier()];
+  const fs = memoryFileSystem();
+  const callbacks = () => [
+    new EarlyStopping({ monitor: "loss", patience: 9, restoreBestWeights: true }),
+    new ReduceLROnPlateau({ monitor: "loss" }),
+    new ModelCheckpoint("best", { monitor: "loss", saveBestOnly: true, fs }),
+    new CSVLogger("log.csv", { fs }),
+    { onTrainBatchEnd: () => {} },
+  ];
+  const [keepfit, tfjs] = await pair(
+    () => fit(a, x, y, { batchSize: 32, verbose: 0, callbacks: callbacks() }),
+    () => b.fit(x, y, { batchSize: 32, verbose: 0 }),
+    5,
+  );
+  tf.dispose([x, y]);
+  return {
+    what: "fit, 5 callbacks / bare model.fit",
+    backend,
+    ratio: keepfit / tfjs,
+    keepfit,
+    tfjs,
+  };
+}
+
+async function predictRow(backend: string, rows: number): Promise<Row> {
+  const x = tf.randomUniform([rows, 256]);
+  const model = tf.sequential({ layers: [tf.layers.dense({ inputShape: [256], units: 10 })] });
+  const [keepfit, tfjs] = await pair(
+    async () => tf.dispose(await predict(model, x, { batchSize: 32, verbose: 0 })),
+    async () => {
+      const out = model.predict(x, { batchSize: 32 }) as tf.Tensor;
+      await out.data();
+      out.dispose();
+    },
+    3,
+  );
+  x.dispose();
+  return { what: "predict / model.predict", backend, ratio: keepfit / tfjs, keepfit, tfjs };
+}
+
+const rows: Row[] = [];
+for (const wanted of ["cpu", "wasm"] as const) {
+  const { backend } = await useBackend(tf, wanted);
+  if (backend !== wanted) continue;
+  rows.push(
+    await fitRow(backend, backend === "cpu" ? 1024 : 4096),
+    await predictRow(backend, 8192),
+  );
+}
+const { name, version } = getRuntime();
+console.log(`${name} ${version}, tfjs ${tf.version_core}; a ratio below 1 is faster than tfjs`);
+for (const { what, backend, ratio, keepfit, tfjs } of rows) {
+  console.log(
+    `${ratio.toFixed(2).padStart(6)}  ${backend.padEnd(5)} ${what}  ` +
+      `(${keepfit.toFixed(0)} ms / ${tfjs.toFixed(0)} ms)`,
+  );
+}

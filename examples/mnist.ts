@@ -1,0 +1,244 @@
+/**
+ * Train a digit classifier on MNIST with callbacks, one of them loaded from a URL.
+ *
+ * ```sh
+ * npm install && npm run train           # Node
+ * bun install && bun examples/mnist.ts   # Bun
+ * deno task train                        # Deno
+ * ```
+ *
+ * Leaves in `runs/mnist/`: `log.csv`, the best model (`best/`), the state to go on from (`last/`)
+ * and what the plugin draws (`learning-curve.svg`).
+ */
+import { parseArgs } from "node:util";
+import * as tf from "@tensorflow/tfjs";
+import {
+  type CallbackLike,
+  CSVLogger,
+  EarlyStopping,
+  evaluate,
+  fit,
+  ModelCheckpoint,
+  predict,
+  ReduceLROnPlateau,
+  RemoteMonitor,
+  TerminateOnNaN,
+} from "keepfit";
+import { serveHub } from "keepfit/hub";
+import { loadPlugin } from "keepfit/plugins";
+import {
+  checkpointHandler,
+  exists,
+  getRuntime,
+  InterruptedError,
+  interruptSignal,
+  useBackend,
+} from "keepfit/runtime";
+import { loadMnist } from "./mnist_data.ts";
+
+const help = `Train a digit classifier on MNIST.
+
+  --epochs N          train at most N epochs (default 12)
+  --batch-size N      rows of a batch (default 128)
+  --learning-rate N   first learning rate (default 0.002)
+  --units N           units of the hidden layer (default 128)
+  --rows N            use N training rows only (default all 60,000)
+  --seed N            order of the rows (default 1)
+  --backend NAME      auto, wasm or cpu (default auto: the fastest that works)
+  --verbose N         0 silent, 1 progress bar, 2 one line an epoch (default 1)
+  --out DIR           where to leave everything (default runs/mnist)
+  --resume            go on after the last whole epoch of DIR
+  --help              this text`;
+
+/** A reference names a manifest and its hash; the manifest names the hash of every file. */
+const epochReport = "keepfit/epoch-report/0.1.0/callback.plugin.json" +
+  "#sha384-q0fe/BXqbfNS+r7003cVondZHwBQUMbh37vplXddCPi1QwUwmznHrZ0f4MoVvv/m";
+
+interface Settings {
+  epochs: number;
+  batchSize: number;
+  learningRate: number;
+  units: number;
+  rows: number;
+  seed: number;
+  backend: "auto" | "wasm" | "cpu";
+  verbose: 0 | 1 | 2;
+  out: string;
+  resume: boolean;
+}
+
+const runtime = getRuntime();
+
+function readSettings(): Settings | undefined {
+  const { values } = parseArgs({
+    args: runtime.args,
+    options: {
+      "epochs": { type: "string", default: "12" },
+      "batch-size": { type: "string", default: "128" },
+      "learning-rate": { type: "string", default: "0.002" },
+      "units": { type: "string", default: "128" },
+      "rows": { type: "string", default: "60000" },
+      "seed": { type: "string", default: "1" },
+      "backend": { type: "string", default: "auto" },
+      "verbose": { type: "string", default: "1" },
+      "out": { type: "string", default: "runs/mnist" },
+      "resume": { type: "boolean", default: false },
+      "help": { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  return {
+    epochs: Number(values.epochs),
+    batchSize: Number(values["batch-size"]),
+    learningRate: Number(values["learning-rate"]),
+    units: Number(values.units),
+    rows: Number(values.rows),
+    seed: Number(values.seed),
+    backend: values.backend as Settings["backend"],
+    verbose: Number(values.verbose) as Settings["verbose"],
+    out: values.out,
+    resume: values.resume,
+  };
+}
+
+function makeModel({ units, learningRate }: Settings): tf.LayersModel {
+  const model = tf.sequential({
+    name: "digits",
+    layers: [
+      tf.layers.dense({ name: "hidden", inputShape: [784], units, activation: "relu" }),
+      tf.layers.dense({ name: "digit", units: 10, activation: "softmax" }),
+    ],
+  });
+  model.compile({
+    optimizer: tf.train.adam(learningRate),
+    loss: "categoricalCrossentropy",
+    metrics: ["accuracy"],
+  });
+  return model;
+}
+
+/** The model of the last whole epoch, and the epoch after it; a new one where there is none. */
+async function startingPoint(settings: Settings): Promise<[tf.LayersModel, number]> {
+  const last = `${settings.out}/last`;
+  if (!settings.resume) return [makeModel(settings), 0];
+  if (!await exists(`${last}/model.json`)) {
+    console.log(`Nothing to go on from in ${settings.out}: starting anew.`);
+    return [makeModel(settings), 0];
+  }
+  const model = await tf.loadLayersModel(checkpointHandler(last));
+  const { epoch } = model.getUserDefinedMetadata() as { epoch: number };
+  console.log(`Going on after epoch ${epoch + 1}.`);
+  return [model, epoch + 1];
+}
+
+async function main(settings: Settings): Promise<void> {
+  const { out, verbose } = settings;
+  const { backend } = await useBackend(tf, settings.backend);
+  console.log(`keepfit on ${runtime.name} ${runtime.version}, tfjs ${tf.version_core}, ${backend}`);
+
+  const train = await loadMnist("train", settings.rows);
+  const test = await loadMnist("test");
+  console.log(`${train.x.shape[0]} digits to train with, ${test.x.shape[0]} to test`);
+
+  // A registry of plugins and a place to watch runs, here on this machine's loopback.
+  const hub = await serveHub({ directory: new URL("plugins/", import.meta.url) });
+  const interruption = interruptSignal();
+  try {
+    const report = await loadPlugin(`${hub.url}${epochReport}`, {
+      options: { title: "MNIST" },
+      outputDir: out,
+    });
+
+    const [model, initialEpoch] = await startingPoint(settings);
+    const callbacks: CallbackLike[] = [
+      new TerminateOnNaN(),
+      new ReduceLROnPlateau({ monitor: "val_loss", factor: 0.5, patience: 2, verbose: 1 }),
+      new EarlyStopping({
+        monitor: "val_accuracy",
+        patience: 4,
+        restoreBestWeights: true,
+        verbose: 1,
+      }),
+      new ModelCheckpoint(`${out}/best`, { monitor: "val_accuracy", saveBestOnly: true }),
+      new ModelCheckpoint(`${out}/last`),
+      new CSVLogger(`${out}/log.csv`, { append: settings.resume }),
+      new RemoteMonitor({ root: hub.url, path: "publish/epoch/end/" }),
+      report,
+    ];
+
+    try {
+      const history = await fit(model, train.x, train.y, {
+        epochs: settings.epochs,
+        initialEpoch,
+        batchSize: settings.batchSize,
+        validationSplit: 0.1,
+        validationBatchSize: 1000,
+        seed: settings.seed,
+        callbacks,
+        verbose,
+        signal: interruption.signal,
+      });
+      for (const { callback, hook, error } of history.failures) {
+        console.log(`${callback} failed in ${hook}: ${error}`);
+      }
+    } catch (error) {
+      if (!(error instanceof InterruptedError)) throw error;
+      console.log(`\n${error.message}. Files are closed and whole in ${out}.`);
+      console.log(
+        await exists(`${out}/last/model.json`)
+          ? "Go on after the last whole epoch with the same command and --resume."
+          : "No epoch was whole yet: the same command starts anew.",
+      );
+      runtime.exit(130);
+    }
+
+    // The best model comes back as any tfjs program would load it.
+    const best = await tf.loadLayersModel(checkpointHandler(`${out}/best`));
+    const logs = await evaluate(best, test.x, test.y, {
+      batchSize: 1000,
+      verbose,
+      callbacks: { onTestBegin: () => console.log("\nEvaluating the best model") },
+    });
+    await showMistakes(best, test.x, test.labels, verbose);
+    console.log(`\nLog, checkpoints and the plugin's learning-curve.svg are in ${out}/`);
+    console.log(`Test accuracy: ${(100 * logs.accuracy).toFixed(2)} %`);
+  } finally {
+    interruption.release();
+    await hub.close();
+  }
+}
+
+/** Predict every test digit, batch by batch, and tell which are mistaken for which most often. */
+async function showMistakes(
+  model: tf.LayersModel,
+  x: tf.Tensor2D,
+  labels: Uint8Array,
+  verbose: Settings["verbose"],
+): Promise<void> {
+  const mistakes = new Map<string, number>();
+  let row = 0;
+  const outputs = await predict(model, x, {
+    batchSize: 1000,
+    verbose,
+    callbacks: {
+      onPredictBegin: () => console.log("Predicting every test digit"),
+      async onPredictBatchEnd(_batch, { outputs }) {
+        const digits = tf.tidy(() => (outputs as tf.Tensor).argMax(1));
+        for (const digit of await digits.data()) {
+          const label = labels[row++];
+          if (digit === label) continue;
+          const pair = `${label} as ${digit}`;
+          mistakes.set(pair, (mistakes.get(pair) ?? 0) + 1);
+        }
+        digits.dispose();
+      },
+    },
+  });
+  tf.dispose(outputs);
+  const most = [...mistakes].sort(([, a], [, b]) => b - a).slice(0, 5);
+  console.log(`Most often mistaken: ${most.map(([pair, n]) => `${pair} (${n})`).join(", ")}`);
+}
+
+const settings = readSettings();
+if (settings === undefined) console.log(help);
+else await main(settings);
