@@ -36,8 +36,13 @@ export function denoCalls(): SystemCalls {
       if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
     },
     async syncDir(path) {
-      using directory = await Deno.open(path);
-      await directory.sync();
+      // `using` would do, but Node 22 strips types and does not know the word.
+      const directory = await Deno.open(path);
+      try {
+        await directory.sync();
+      } finally {
+        directory.close();
+      }
     },
     permissionHint,
   };
