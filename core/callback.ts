@@ -1,3 +1,4 @@
+import type { CallbackList } from "./callback_list.ts";
 import type { Logs } from "./logs.ts";
 import type { TrainableModel } from "./model.ts";
 
@@ -56,10 +57,19 @@ export interface PredictLogs {
  * callback has is looked up once, when a run begins: a hook that is not there costs nothing.
  */
 export interface CallbackHooks {
+  /**
+   * Before any callback's `onTrainBegin`: the place to put back what an earlier run left, in this
+   * list's callbacks too. Not in Keras.
+   */
+  beforeTrainBegin?(list: CallbackList): HookResult;
   onTrainBegin?(logs: Logs): HookResult;
   onTrainEnd?(logs: Logs): HookResult;
   onEpochBegin?(epoch: number, logs: Logs): HookResult;
   onEpochEnd?(epoch: number, logs: Logs): HookResult;
+  /**
+   * After every callback's `onEpochEnd`: the place to save what they remember. Not in Keras.
+   */
+  afterEpochEnd?(epoch: number): HookResult;
   onTrainBatchBegin?(batch: number, logs: Logs): HookResult;
   onTrainBatchEnd?(batch: number, logs: Logs): HookResult;
   /** Older name of {@linkcode onTrainBatchBegin}; used where that one is absent. */
@@ -123,7 +133,7 @@ export interface Callback<Model extends TrainableModel = TrainableModel> extends
  * ```text
  * setModel, setParams                        each callback, in list order
  * model.stopTraining = false
- * onTrainBegin({})
+ * beforeTrainBegin(list), onTrainBegin({})
  * for epoch in initialEpoch .. epochs - 1
  *   onEpochBegin(epoch, {})
  *   for batch in 0 .. steps - 1
@@ -135,7 +145,7 @@ export interface Callback<Model extends TrainableModel = TrainableModel> extends
  *     onTestBegin({})
  *     for each batch: onTestBatchBegin(batch, {}), onTestBatchEnd(batch, means so far)
  *     onTestEnd(means)                       keys without val_
- *   onEpochEnd(epoch, means and val_ means)
+ *   onEpochEnd(epoch, means and val_ means), afterEpochEnd(epoch)
  *   stopTraining? leave the epochs
  * onTrainEnd(logs of the last epoch)
  *

@@ -1,23 +1,14 @@
-import type {
-  CallbackHooks,
-  CallbackLike,
-  CallbackState,
-  ErrorPolicy,
-  Params,
-  PredictLogs,
-} from "./callback.ts";
-import { CallbackError, type CallbackErrorContext, messageOf } from "./errors.ts";
+import type { CallbackLike, CallbackState, ErrorPolicy, Params, PredictLogs } from "./callback.ts";
+import { CallbackError, messageOf } from "./errors.ts";
+import { type CallbacksArgument, flatten, isErrorPolicy } from "./flatten.ts";
 import { type CallbackFailure, History, type HookTiming } from "./history.ts";
 import { normalizeLogs } from "./logs.ts";
 import type { TrainableModel } from "./model.ts";
+import { isPromise } from "./promise.ts";
+import { hookNames, type ListHook, lookUpReceivers, nameOf, type Receiver } from "./receivers.ts";
+import { getStates, setStates } from "./states.ts";
 
-/** Callbacks in the forms that `fit` takes: one, or a list that may hold lists. */
-export type CallbacksArgument =
-  | CallbackLike
-  | CallbackList
-  | readonly (CallbacksArgument | null | undefined | false)[]
-  | null
-  | undefined;
+export type { CallbacksArgument };
 
 /** Options of {@linkcode CallbackList}. */
 export interface CallbackListOptions {
@@ -27,48 +18,11 @@ export interface CallbackListOptions {
   params?: Params;
   /** Append a {@linkcode History} when the list has none. Default: false. */
   addHistory?: boolean;
-  /** Append a progress bar when the list has none. Default: false. */
-  addProgbar?: boolean | (() => CallbackLike);
+  /** Append a {@linkcode CallbackList.progbar} when the list has no ProgbarLogger. Default: false. */
+  addProgbar?: boolean;
   /** What a failing hook does to the run, for callbacks that do not say. Default: `"throw"`. */
   onError?: ErrorPolicy;
 }
-
-type HookName = keyof CallbackHooks;
-
-/** A hook of one callback, looked up once. */
-interface Receiver {
-  callback: CallbackLike;
-  name: string;
-  hook: HookName;
-  call: (...args: unknown[]) => unknown;
-  timing: HookTiming;
-}
-
-const hookNames = [
-  "onTrainBegin",
-  "onTrainEnd",
-  "onEpochBegin",
-  "onEpochEnd",
-  "onTrainBatchBegin",
-  "onTrainBatchEnd",
-  "onTestBegin",
-  "onTestEnd",
-  "onTestBatchBegin",
-  "onTestBatchEnd",
-  "onPredictBegin",
-  "onPredictEnd",
-  "onPredictBatchBegin",
-  "onPredictBatchEnd",
-  "onException",
-  "close",
-] as const satisfies readonly HookName[];
-
-type ListHook = (typeof hookNames)[number];
-
-const olderNames: Partial<Record<ListHook, HookName>> = {
-  onTrainBatchBegin: "onBatchBegin",
-  onTrainBatchEnd: "onBatchEnd",
-};
 
 /**
  * Calls the hooks of many callbacks, in list order.
@@ -102,42 +56,56 @@ const olderNames: Partial<Record<ListHook, HookName>> = {
  * ```
  */
 export class CallbackList {
+  /**
+   * Makes the progress bar of `addProgbar`. The front door sets it to `ProgbarLogger`; without it,
+   * as when only a part of keepfit is imported, nothing is drawn.
+   */
+  static progbar: (() => CallbackLike) | undefined;
+
   /** The callbacks, flattened, in the order in which they are called. */
   readonly callbacks: readonly CallbackLike[];
   /** Hooks that failed without ending the run. */
   readonly failures: CallbackFailure[] = [];
   /** The run's history: the last {@linkcode History} in the list, if there is one. */
   readonly history: History | undefined;
+  /**
+   * Set by a callback before training begins to have it start at this epoch; each run clears it.
+   * `fit` heeds it unless it is 0 or undefined; in a loop of your own, read it after `onTrainBegin`.
+   */
+  initialEpoch: number | undefined;
 
   #receivers: Record<ListHook, Receiver[]>;
-  #timings: HookTiming[] = [];
-  #onError: ErrorPolicy;
+  readonly #timings: HookTiming[];
+  readonly #onError: ErrorPolicy;
+  readonly #disabled = new Set<CallbackLike>();
   #epoch: number | undefined;
+  #params: Params | undefined;
 
   /**
    * @param callbacks callbacks in any form; `null`, `undefined` and `false` are left out
    * @param options what to tell them, and what to add
    * @throws CallbackError for something that is no callback (`CALLBACK_INVALID`)
    * @throws CallbackError for one callback listed twice (`CALLBACK_DUPLICATE`)
+   * @throws RangeError for an unknown `onError`
+   * @throws CallbackError when a callback does not take the model or params (`CALLBACK_HOOK`)
    */
   constructor(callbacks: CallbacksArgument = [], options: CallbackListOptions = {}) {
+    const { onError = "throw" } = options;
+    if (!isErrorPolicy(onError)) {
+      throw new RangeError(
+        `Cannot use onError ${onError}: it must be "throw", "disable" or "warn"`,
+      );
+    }
     const list = flatten(callbacks);
     if (options.addHistory && !list.some(isHistory)) list.push(new History());
-    if (typeof options.addProgbar === "function" && !list.some(isProgbar)) {
-      list.push(options.addProgbar());
-    }
-    if (new Set(list).size < list.length) {
-      const twice = list.find((one, i) => list.indexOf(one) !== i) as CallbackLike;
-      throw new CallbackError(
-        "CALLBACK_DUPLICATE",
-        `Cannot use ${nameOf(twice)} twice in one list: its state is its own; make a second one`,
-        { callback: nameOf(twice) },
-      );
+    if (options.addProgbar && CallbackList.progbar !== undefined && !list.some(isProgbar)) {
+      list.push(CallbackList.progbar());
     }
     this.callbacks = list;
     this.history = list.findLast(isHistory);
-    this.#onError = options.onError ?? "throw";
-    this.#receivers = this.#lookUp();
+    this.#onError = onError;
+    this.#receivers = lookUpReceivers(list);
+    this.#timings = Object.values(this.#receivers).flat().map(({ timing }) => timing);
     if (options.model !== undefined) this.setModel(options.model);
     if (options.params !== undefined) this.setParams(options.params);
   }
@@ -146,14 +114,15 @@ export class CallbackList {
   setModel(model: TrainableModel): void {
     if (this.history !== undefined) (model as { history?: History }).history = this.history;
     for (const callback of this.callbacks) {
-      this.#tell(callback, "setModel", () => callback.setModel?.(model as never));
+      this.#tell(callback, "setModel", model);
     }
   }
 
   /** Tell every callback about the run. */
   setParams(params: Params): void {
+    this.#params = params;
     for (const callback of this.callbacks) {
-      this.#tell(callback, "setParams", () => callback.setParams?.(params));
+      this.#tell(callback, "setParams", params);
     }
   }
 
@@ -164,17 +133,34 @@ export class CallbackList {
 
   /** True when some callback reads the training logs of this batch. */
   readsBatchLogs(batch: number): boolean {
-    return this.#receivers.onTrainBatchEnd.some(({ callback }) =>
-      callback.readsBatchLogs?.(batch) ?? true
-    );
+    return this.#receivers.onTrainBatchEnd.some((receiver) => {
+      const { callback } = receiver;
+      if (callback.readsBatchLogs === undefined) return true;
+      try {
+        return callback.readsBatchLogs(batch);
+      } catch (error) {
+        this.#fail(callback, "readsBatchLogs", error, batch);
+        return false;
+      }
+    });
   }
 
   onTrainBegin(logs?: object): void | Promise<void> {
     this.#epoch = undefined;
-    return this.#run("onTrainBegin", logs);
+    this.initialEpoch = undefined;
+    return inTurn(
+      this.#dispatch(this.#receivers.beforeTrainBegin, 0, [this]),
+      () => {
+        if (this.#params !== undefined && this.initialEpoch) {
+          this.#params.initialEpoch = this.initialEpoch;
+        }
+        return this.#run("onTrainBegin", logs);
+      },
+    );
   }
 
   onTrainEnd(logs?: object): void | Promise<void> {
+    this.#epoch = undefined;
     return this.#run("onTrainEnd", logs);
   }
 
@@ -185,7 +171,10 @@ export class CallbackList {
 
   onEpochEnd(epoch: number, logs?: object): void | Promise<void> {
     this.#epoch = epoch;
-    return this.#runAt("onEpochEnd", epoch, logs);
+    return inTurn(
+      this.#runAt("onEpochEnd", epoch, logs),
+      () => this.#dispatch(this.#receivers.afterEpochEnd, 0, [epoch]),
+    );
   }
 
   onTrainBatchBegin(batch: number, logs?: object): void | Promise<void> {
@@ -237,7 +226,7 @@ export class CallbackList {
   onPredictBatchEnd(batch: number, logs?: PredictLogs): void | Promise<void> {
     // The outputs are tensors: nothing to sort or to turn into numbers.
     const receivers = this.#receivers.onPredictBatchEnd;
-    return this.#dispatch(receivers, 0, [batch, logs ?? {}], { batch });
+    return this.#dispatch(receivers, 0, [batch, logs ?? {}], batch);
   }
 
   /** Tell every callback that the run fails. What goes wrong there is reported, never thrown. */
@@ -254,10 +243,13 @@ export class CallbackList {
    * @throws CallbackError of the first callback whose `close` failed (`CALLBACK_CLOSE`)
    */
   async close(failure?: unknown): Promise<void> {
-    await this.#runAll("close", [], failure !== undefined);
-    if (this.history !== undefined) {
-      this.history.timings = this.timings();
-      this.history.failures = this.failures.slice();
+    try {
+      await this.#runAll("close", [], failure !== undefined);
+    } finally {
+      if (this.history !== undefined) {
+        this.history.timings = this.timings();
+        this.history.failures = this.failures.slice();
+      }
     }
   }
 
@@ -271,90 +263,42 @@ export class CallbackList {
    * What the callbacks remember, keyed by name; a second callback of one name gets `#2`.
    *
    * @returns plain data for {@linkcode setState}
+   * @throws CallbackError when a callback fails to tell (`CALLBACK_STATE`)
    */
-  async getState(): Promise<Record<string, CallbackState>> {
-    const states: Record<string, CallbackState> = {};
-    for (const [key, callback] of this.#keyed()) {
-      if (callback.getState !== undefined) states[key] = await callback.getState();
-    }
-    return states;
+  getState(): Promise<Record<string, CallbackState>> {
+    return getStates(this.callbacks);
   }
 
   /**
-   * Give the callbacks back what {@linkcode getState} told, by name. A callback that has no entry
-   * keeps what it has.
+   * Give the callbacks back what {@linkcode getState} told, by name. Call it before
+   * `onTrainBegin`: a callback that was given a state goes on from there instead of starting anew.
+   * One that has no entry keeps what it has.
    *
-   * @throws CallbackError for an entry that no callback of the list takes (`CALLBACK_STATE`)
+   * @throws CallbackError for an entry that no callback of the list takes; then none was given any
+   *   (`CALLBACK_STATE`)
    */
-  async setState(states: Record<string, CallbackState>): Promise<void> {
-    const keyed = this.#keyed();
-    for (const [key, state] of Object.entries(states)) {
-      const callback = keyed.get(key);
-      if (callback?.setState === undefined) {
-        throw new CallbackError(
-          "CALLBACK_STATE",
-          `Cannot restore the state of ${key}: the list has ${
-            [...keyed.keys()].join(", ") || "no callback"
-          }`,
-          { callback: key },
-        );
-      }
-      await callback.setState(state);
-    }
-  }
-
-  #keyed(): Map<string, CallbackLike> {
-    const keyed = new Map<string, CallbackLike>();
-    const count = new Map<string, number>();
-    for (const callback of this.callbacks) {
-      const name = nameOf(callback);
-      const nth = (count.get(name) ?? 0) + 1;
-      count.set(name, nth);
-      keyed.set(nth === 1 ? name : `${name}#${nth}`, callback);
-    }
-    return keyed;
-  }
-
-  #lookUp(): Record<ListHook, Receiver[]> {
-    const receivers = {} as Record<ListHook, Receiver[]>;
-    for (const hook of hookNames) {
-      receivers[hook] = [];
-      for (const callback of this.callbacks) {
-        const own = typeof callback[hook] === "function" ? hook : olderNames[hook];
-        if (own === undefined || typeof callback[own] !== "function") continue;
-        const name = nameOf(callback);
-        const timing = { callback: name, hook, calls: 0, milliseconds: 0 };
-        this.#timings.push(timing);
-        receivers[hook].push({
-          callback,
-          name,
-          hook,
-          call: (...args) => (callback[own] as (...args: unknown[]) => unknown)(...args),
-          timing,
-        });
-      }
-    }
-    return receivers;
+  setState(states: Record<string, CallbackState>): Promise<void> {
+    return setStates(this.callbacks, states);
   }
 
   #run(hook: ListHook, logs: object | undefined): void | Promise<void> {
     const receivers = this.#receivers[hook];
-    if (receivers.length > 0) return this.#dispatch(receivers, 0, [normalizeLogs(logs)], {});
+    if (receivers.length > 0) return this.#dispatch(receivers, 0, [normalizeLogs(logs)]);
   }
 
   #runAt(hook: ListHook, index: number, logs: object | undefined): void | Promise<void> {
     const receivers = this.#receivers[hook];
     if (receivers.length === 0) return;
-    const context = hook.startsWith("onEpoch") ? {} : { batch: index };
-    return this.#dispatch(receivers, 0, [index, normalizeLogs(logs)], context);
+    const batch = hook.startsWith("onEpoch") ? undefined : index;
+    return this.#dispatch(receivers, 0, [index, normalizeLogs(logs)], batch);
   }
 
   /** Call the receivers from `first` on; goes on asynchronously from the first promise. */
   #dispatch(
-    receivers: Receiver[],
+    receivers: readonly Receiver[],
     first: number,
     args: unknown[],
-    context: { batch?: number },
+    batch?: number,
   ): void | Promise<void> {
     // A receiver that is disabled meanwhile replaces the list, never this array.
     for (let i = first; i < receivers.length; i++) {
@@ -364,31 +308,32 @@ export class CallbackList {
       try {
         result = receiver.call(...args);
       } catch (error) {
-        this.#count(receiver, began);
-        this.#fail(receiver, error, context);
+        count(receiver, began);
+        this.#fail(receiver.callback, receiver.hook, error, batch);
         continue;
       }
-      if (isPromise(result)) return this.#dispatchFrom(receivers, i, args, context, result, began);
-      this.#count(receiver, began);
+      if (isPromise(result)) return this.#dispatchFrom(receivers, i, args, batch, result, began);
+      count(receiver, began);
     }
   }
 
   async #dispatchFrom(
-    receivers: Receiver[],
+    receivers: readonly Receiver[],
     i: number,
     args: unknown[],
-    context: { batch?: number },
+    batch: number | undefined,
     pending: PromiseLike<unknown>,
     began: number,
   ): Promise<void> {
+    const { callback, hook } = receivers[i];
     try {
       await pending;
-      this.#count(receivers[i], began);
+      count(receivers[i], began);
     } catch (error) {
-      this.#count(receivers[i], began);
-      this.#fail(receivers[i], error, context);
+      count(receivers[i], began);
+      this.#fail(callback, hook, error, batch);
     }
-    await this.#dispatch(receivers, i + 1, args, context);
+    await this.#dispatch(receivers, i + 1, args, batch);
   }
 
   /** Call a hook of every callback, whatever another one throws. */
@@ -399,32 +344,28 @@ export class CallbackList {
       try {
         await receiver.call(...args);
       } catch (error) {
-        const failure = new CallbackError(
-          hook === "close" ? "CALLBACK_CLOSE" : "CALLBACK_HOOK",
-          `Callback ${receiver.name} failed in ${hook}: ${messageOf(error)}`,
-          { callback: receiver.name, hook, cause: error },
-        );
-        if (report || first !== undefined || this.#policy(receiver.callback) !== "throw") {
+        const failure = hookError(receiver.name, hook, error, {});
+        const policy = this.#policy(receiver.callback);
+        if (policy !== "throw") {
+          this.failures.push({ callback: receiver.name, hook, policy, error });
+        }
+        if (report || first !== undefined || policy !== "throw") {
           console.warn(`keepfit: ${failure.message}`);
         } else {
           first = failure;
         }
       }
-      this.#count(receiver, began);
+      count(receiver, began);
     }
     if (first !== undefined) throw first;
   }
 
-  #count(receiver: Receiver, began: number): void {
-    receiver.timing.calls++;
-    receiver.timing.milliseconds += performance.now() - began;
-  }
-
-  #tell(callback: CallbackLike, verb: "setModel" | "setParams", call: () => unknown): void {
+  #tell(callback: CallbackLike, verb: "setModel" | "setParams", value: unknown): void {
+    if (this.#disabled.has(callback)) return;
     try {
-      call();
+      callback[verb]?.(value as never);
     } catch (error) {
-      throw hookError(nameOf(callback), verb, error, {});
+      this.#fail(callback, verb, error);
     }
   }
 
@@ -432,79 +373,56 @@ export class CallbackList {
     return callback.onError ?? this.#onError;
   }
 
-  #fail(receiver: Receiver, error: unknown, context: { batch?: number }): void {
-    const { callback, name, hook } = receiver;
-    const failure = hookError(name, hook, error, { epoch: this.#epoch, ...context });
+  /** A callback failed in mid-run: end the run, or do what its policy says instead. */
+  #fail(callback: CallbackLike, hook: string, error: unknown, batch?: number): void {
+    const name = nameOf(callback);
+    const failure = hookError(name, hook, error, { epoch: this.#epoch, batch });
     const policy = this.#policy(callback);
     if (policy === "throw") throw failure;
+    const before = this.failures.some((one) => one.callback === name && one.hook === hook);
     this.failures.push({ callback: name, hook, policy, error });
     if (policy === "disable") {
+      this.#disabled.add(callback);
       for (const each of hookNames) {
         // It still has files to close.
         if (each === "close") continue;
         this.#receivers[each] = this.#receivers[each].filter((one) => one.callback !== callback);
       }
       console.warn(`keepfit: ${failure.message}; it is left out of the rest of this run`);
-    } else if (
-      !this.failures.slice(0, -1).some((one) => one.callback === name && one.hook === hook)
-    ) {
+    } else if (!before) {
       console.warn(`keepfit: ${failure.message}; training goes on, more of these are not shown`);
     }
   }
 }
 
 function hookError(
-  name: string,
+  callback: string,
   hook: string,
   cause: unknown,
-  at: Pick<CallbackErrorContext, "epoch" | "batch">,
+  { epoch, batch }: { epoch?: number; batch?: number },
 ): CallbackError {
   const where = [
-    at.epoch === undefined ? "" : `epoch ${at.epoch}`,
-    at.batch === undefined ? "" : `batch ${at.batch}`,
-  ].filter((part) => part !== "").join(", ");
+    ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
+    ...(batch === undefined ? [] : [`batch ${batch}`]),
+  ].join(", ");
   return new CallbackError(
-    "CALLBACK_HOOK",
-    `Callback ${name} failed in ${hook}${where && ` (${where})`}: ${messageOf(cause)}`,
-    { ...at, callback: name, hook, cause },
+    hook === "close" ? "CALLBACK_CLOSE" : "CALLBACK_HOOK",
+    `Callback ${callback} failed in ${hook}${where && ` (${where})`}: ${messageOf(cause)}`,
+    { callback, hook, epoch, batch, cause },
   );
 }
 
-/** What messages call a callback: its own name, else its class. */
-export function nameOf(callback: CallbackLike): string {
-  if (typeof callback.name === "string" && callback.name !== "") return callback.name;
-  const name = Object.getPrototypeOf(callback)?.constructor?.name;
-  return typeof name === "string" && name !== "" && name !== "Object" ? name : "(plain object)";
+/** The second step after the first one; a promise only when one of them gave one. */
+function inTurn(
+  first: void | Promise<void>,
+  second: () => void | Promise<void>,
+): void | Promise<void> {
+  return isPromise(first) ? (first as Promise<void>).then(second) : second();
 }
 
-function flatten(callbacks: CallbacksArgument): CallbackLike[] {
-  if (callbacks === null || callbacks === undefined) return [];
-  if (callbacks instanceof CallbackList) return [...callbacks.callbacks];
-  if (Array.isArray(callbacks)) {
-    return callbacks.flatMap((one) => one === false ? [] : flatten(one));
-  }
-  if (typeof callbacks === "function") {
-    const name = (callbacks as { name?: string }).name || "a function";
-    throw invalid(`${name} is a class or a function; write new ${name}(...)`);
-  }
-  if (typeof callbacks !== "object") throw invalid(`got ${typeof callbacks} ${String(callbacks)}`);
-  const one = callbacks as CallbackLike;
-  if (
-    ![...hookNames, "onBatchBegin", "onBatchEnd", "setModel", "setParams"].some((hook) =>
-      hook in one
-    )
-  ) {
-    throw invalid(
-      `it has none of the hooks${
-        Object.keys(one).length ? `; it has ${Object.keys(one).join(", ")}` : ""
-      }`,
-    );
-  }
-  return [one];
-}
-
-function invalid(reason: string): CallbackError {
-  return new CallbackError("CALLBACK_INVALID", `Cannot use this as a callback: ${reason}`);
+function count({ timing }: Receiver, began: number): void {
+  timing.calls++;
+  timing.milliseconds += performance.now() - began;
 }
 
 // By shape and not by class: a plugin or a second copy of keepfit may bring its own.
@@ -514,9 +432,4 @@ function isHistory(callback: CallbackLike): callback is History {
 
 function isProgbar(callback: CallbackLike): boolean {
   return nameOf(callback) === "ProgbarLogger";
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as PromiseLike<unknown>).then === "function";
 }

@@ -31,6 +31,7 @@ export class History extends Callback {
   /** For each key of the epoch logs its values, in order; keys by first appearance. */
   history: Record<string, number[]> = {};
   #at: Record<string, number[]> = {};
+  #isResumed = false;
   /** How long each hook of each callback took in all; filled when the run ends. */
   timings: HookTiming[] = [];
   /** Callbacks that failed and were dropped or warned about. */
@@ -42,6 +43,10 @@ export class History extends Callback {
   }
 
   override onTrainBegin(): void {
+    if (this.#isResumed) {
+      this.#isResumed = false;
+      return;
+    }
     this.epoch = [];
     this.history = {};
     this.#at = {};
@@ -50,16 +55,18 @@ export class History extends Callback {
   override onEpochEnd(epoch: number, logs: Logs): void {
     this.epoch.push(epoch);
     for (const [name, value] of Object.entries(logs)) {
-      (this.history[name] ??= []).push(value);
-      (this.#at[name] ??= []).push(epoch);
+      append(this.history, name, value);
+      append(this.#at, name, epoch);
     }
     addOtherNames(this.history);
+    addOtherNames(this.#at);
   }
 
   getState(): CallbackState {
     return structuredClone({ epoch: this.epoch, history: this.history, at: this.#at });
   }
 
+  /** Go on from there: the next `onTrainBegin` keeps it. */
   setState(state: CallbackState): void {
     const kept = structuredClone(state) as {
       epoch: number[];
@@ -68,8 +75,15 @@ export class History extends Callback {
     };
     this.epoch = kept.epoch;
     this.history = addOtherNames(kept.history);
-    this.#at = kept.at;
+    this.#at = addOtherNames(kept.at);
+    this.#isResumed = true;
   }
+}
+
+function append(lists: Record<string, number[]>, name: string, value: number): void {
+  // The other name of `acc` or `accuracy` reads a list that is not its own.
+  if (!Object.prototype.propertyIsEnumerable.call(lists, name)) lists[name] = [];
+  lists[name].push(value);
 }
 
 /** How long one hook of one callback took over a whole run. */

@@ -58,12 +58,18 @@ export function assignWeights(model: TrainableModel, weights: WeightTensor[]): v
   model.setWeights(weights as never[]);
 }
 
-/** Read weights to the host as copies that no later step changes. */
+/** Read weights to the host, as they are now: training may go on meanwhile. */
 export async function readWeights(weights: WeightTensor[]): Promise<HostWeight[]> {
-  return await Promise.all(weights.map(async (weight) => {
-    const values = await weight.data() as HostWeight["values"];
-    return { shape: weight.shape.slice(), dtype: weight.dtype, values: values.slice() };
-  }));
+  // A clone costs nothing and keeps its values when an update replaces those of the variable.
+  const taken = weights.map((weight) => weight.clone());
+  try {
+    return await Promise.all(taken.map(async (weight) => {
+      const values = await weight.data() as HostWeight["values"];
+      return { shape: weight.shape.slice(), dtype: weight.dtype, values: values.slice() };
+    }));
+  } finally {
+    for (const weight of taken) weight.dispose();
+  }
 }
 
 /**
@@ -81,18 +87,18 @@ export async function weightsFromHost(
       `Cannot restore weights: ${kept.length} were kept, the model has ${weights.length}`,
     );
   }
-  return await Promise.all(kept.map(async (one, i) => {
-    if (String(weights[i].shape) !== String(one.shape)) {
-      throw new RangeError(
-        `Cannot restore weight ${i}: kept with shape [${one.shape}], the model has [${
-          weights[i].shape
-        }]`,
-      );
-    }
-    const buffer = await weights[i].buffer();
-    buffer.values = one.values.slice();
+  kept.forEach((one, i) => {
+    if (String(weights[i].shape) === String(one.shape)) return;
+    throw new RangeError(
+      `Cannot restore weight ${i}: kept with shape [${one.shape}], the model has ` +
+        `[${weights[i].shape}]`,
+    );
+  });
+  const buffers = await Promise.all(weights.map((weight) => weight.buffer()));
+  return buffers.map((buffer, i) => {
+    buffer.values = kept[i].values.slice();
     return buffer.toTensor();
-  }));
+  });
 }
 
 interface RatedOptimizer {

@@ -4,14 +4,28 @@ import type { Logs } from "./logs.ts";
 /** Which way a watched value improves. */
 export type MonitorMode = "auto" | "min" | "max";
 
+/**
+ * Computes what is watched, for example `(logs) => logs.val_loss - logs.loss`. Messages call it by
+ * the function's name. Its `mode` must be given: nothing tells which way it improves.
+ *
+ * @param logs the epoch logs
+ * @returns the value; undefined where it is not available
+ */
+export type MonitorFunction = (logs: Logs) => number | undefined;
+
 /** Options of every callback that watches a value of the epoch logs. */
 export interface MonitorOptions extends CallbackOptions {
-  /** Key of the epoch logs. Default: `"val_loss"`. */
-  monitor?: string;
+  /** Key of the epoch logs, or a function of them. Default: `"val_loss"`. */
+  monitor?: string | MonitorFunction;
   /** Which way it improves; `"auto"` knows losses and metrics that declare it. Default: `"auto"`. */
   mode?: MonitorMode;
   /** The least change that counts as better, strictly more than this; the sign is ignored. */
   minDelta?: number;
+  /**
+   * What `minDelta` is counted in: the value's own unit, or with `"relative"` parts of the best
+   * value (0.01 for one percent of it). Default: `"absolute"`, as in Keras.
+   */
+  minDeltaMode?: "absolute" | "relative";
   /**
    * Take a first NaN as the best value, which then nothing beats, as Keras does. Default: false,
    * NaN is never an improvement.
@@ -26,14 +40,17 @@ export interface MonitorOptions extends CallbackOptions {
  * Source: `keras/src/callbacks/monitor_callback.py`.
  */
 export class MonitorCallback extends Callback {
-  /** The log key it watches. */
+  /** The log key it watches, or the name of the function that computes the value. */
   readonly monitor: string;
   /** The least change that counts, not negative. */
   readonly minDelta: number;
+  /** What `minDelta` is counted in. */
+  readonly minDeltaMode: "absolute" | "relative";
   /** The best value so far; undefined before the first one. */
   best: number | undefined;
   /** `"min"` or `"max"` once known, `"auto"` before. */
   mode: MonitorMode;
+  #compute: MonitorFunction | undefined;
   #nanIsFirstBest: boolean;
   #warned = false;
 
@@ -43,8 +60,11 @@ export class MonitorCallback extends Callback {
    */
   constructor(options: MonitorOptions = {}, best?: number) {
     super(options);
-    this.monitor = options.monitor ?? "val_loss";
+    const monitor = options.monitor ?? "val_loss";
+    this.#compute = typeof monitor === "function" ? monitor : undefined;
+    this.monitor = typeof monitor === "function" ? monitor.name || "a function" : monitor;
     this.minDelta = Math.abs(options.minDelta ?? 0);
+    this.minDeltaMode = options.minDeltaMode ?? "absolute";
     this.best = best;
     this.mode = options.mode ?? "auto";
     this.#nanIsFirstBest = options.nanIsFirstBest ?? false;
@@ -65,7 +85,9 @@ export class MonitorCallback extends Callback {
    */
   resolveMode(): void {
     if (this.mode !== "auto") return;
-    const direction = directionOf(this.monitor, this.params?.directions ?? {});
+    const direction = this.#compute === undefined
+      ? directionOf(this.monitor, this.params?.directions ?? {})
+      : undefined;
     if (direction === undefined) {
       const known = this.params?.metrics ?? [];
       throw new TypeError(
@@ -79,7 +101,9 @@ export class MonitorCallback extends Callback {
 
   /** The watched value of these logs; warns once a run when it is missing. */
   monitorValue(logs: Logs, consequence: string): number | undefined {
-    const value = logs[this.monitor] as number | undefined;
+    const value = (this.#compute === undefined ? logs[this.monitor] : this.#compute(logs)) as
+      | number
+      | undefined;
     if (value === undefined && !this.#warned) {
       this.#warned = true;
       console.warn(
@@ -100,9 +124,10 @@ export class MonitorCallback extends Callback {
     if (Number.isNaN(value) && !(this.#nanIsFirstBest && reference === undefined)) return false;
     if (reference === undefined) return true;
     this.resolveMode();
-    return this.mode === "max"
-      ? value - this.minDelta > reference
-      : value + this.minDelta < reference;
+    // There are no parts of infinity: whatever is better than it counts.
+    const unit = Number.isFinite(reference) ? Math.abs(reference) : 0;
+    const delta = this.minDelta * (this.minDeltaMode === "relative" ? unit : 1);
+    return this.mode === "max" ? value - delta > reference : value + delta < reference;
   }
 }
 

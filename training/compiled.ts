@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { directionOf } from "../core/monitor_callback.ts";
-import { type RatioMetric, ratioOf } from "./metrics.ts";
+import { plainName, type RatioMetric, ratioOf } from "./metrics.ts";
 
 /** A loss or metric as tfjs keeps it: per-sample values, or one number. */
 export type TensorFunction = (yTrue: tf.Tensor, yPred: tf.Tensor) => tf.Tensor;
@@ -24,10 +24,11 @@ export interface Compiled {
   /** Shape of each input, null where any size will do; the first axis is the batch. */
   inputShapes: (number | null)[][];
   outputNames: string[];
-  outputShapes: (number | null)[][];
   losses: TensorFunction[];
+  /** Shape of each output's targets; undefined where the loss is the user's and may take any. */
+  targetShapes: ((number | null)[] | undefined)[];
   /** True where the targets are class numbers. */
-  sparse: boolean[];
+  isSparse: boolean[];
   metrics: CompiledMetric[];
   /** Which way each log key improves, where the metric says so. */
   directions: Record<string, "min" | "max">;
@@ -37,6 +38,7 @@ export interface Compiled {
 interface Insides {
   model?: tf.LayersModel;
   optimizer?: tf.Optimizer;
+  loss?: LossArgument;
   lossFunctions?: TensorFunction[];
   metricsTensors?: [TensorFunction, number][];
   metrics?: MetricsArgument;
@@ -47,6 +49,7 @@ interface Insides {
   collectedTrainableWeights?: { read(): tf.Variable }[];
 }
 
+type LossArgument = string | TensorFunction | LossArgument[] | { [output: string]: LossArgument };
 type MetricArgument = string | (TensorFunction & { direction?: "min" | "max" });
 type MetricsArgument =
   | MetricArgument
@@ -72,20 +75,23 @@ export function networkOf(model: tf.LayersModel, verb: string): tf.LayersModel {
       `Cannot ${verb}: the model is not built; add a layer with inputShape first`,
     );
   }
-  return (model as unknown as Insides).model ?? model;
+  const insides = model as unknown as Insides;
+  if (model.getClassName() !== "Sequential") return model;
+  // A Sequential makes its inner model when it is compiled or first used.
+  if (!insides.model) (model as unknown as { build(): void }).build();
+  return insides.model ?? model;
 }
 
 /** Names and shapes that a forward pass needs, compiled or not. */
 export function signatureOf(
   network: tf.LayersModel,
-): Pick<Compiled, "network" | "inputNames" | "inputShapes" | "outputNames" | "outputShapes"> {
+): Pick<Compiled, "network" | "inputNames" | "inputShapes" | "outputNames"> {
   const insides = network as unknown as Insides;
   return {
     network,
     inputNames: insides.inputNames,
     inputShapes: insides.feedInputShapes,
     outputNames: insides.outputNames,
-    outputShapes: insides.internalOutputShapes,
   };
 }
 
@@ -107,19 +113,36 @@ export function compiledParts(model: tf.LayersModel, verb: string): Compiled {
   }
   const signature = signatureOf(network);
   const metrics = compiledMetrics(insides);
-  const directions: Record<string, "min" | "max"> = {};
-  for (const { name, measure } of metrics) {
-    const direction = (measure as { direction?: "min" | "max" }).direction ??
-      directionOf(name, {}) ?? directionOf(measure.name, {});
-    if (direction !== undefined) directions[name] = direction;
-  }
+  // A loss given by its name is tfjs's own. Its function's name depends on how tfjs was bundled.
+  const lossNames = signature.outputNames.map((name, i) => lossName(insides.loss, name, i));
+  const isSparse = lossNames.map((name) => name === "sparseCategoricalCrossentropy");
+  const targetShapes = insides.internalOutputShapes.map((shape, i) =>
+    lossNames[i] === undefined ? undefined : isSparse[i] ? [...shape.slice(0, -1), 1] : shape
+  );
   return {
     ...signature,
     losses: insides.lossFunctions,
-    sparse: insides.lossFunctions.map((loss) => loss?.name === "sparseCategoricalCrossentropy"),
+    targetShapes,
+    isSparse,
     metrics,
-    directions,
+    directions: directionsOf(metrics),
   };
+}
+
+function lossName(loss: LossArgument | undefined, output: string, i: number): string | undefined {
+  if (typeof loss === "string") return loss;
+  if (typeof loss !== "object" || loss === null) return undefined;
+  return lossName(Array.isArray(loss) ? loss[i] : loss[output], output, i);
+}
+
+function directionsOf(metrics: CompiledMetric[]): Compiled["directions"] {
+  const directions: Compiled["directions"] = {};
+  for (const { name, measure } of metrics) {
+    const direction = (measure as { direction?: "min" | "max" }).direction ??
+      directionOf(name, {}) ?? directionOf(plainName(measure), {});
+    if (direction !== undefined) directions[name] = direction;
+  }
+  return directions;
 }
 
 /** The variables that training changes: those that were trainable at `compile`. */
@@ -138,7 +161,8 @@ function compiledMetrics(insides: Insides): CompiledMetric[] {
   // With several outputs, tfjs lists the losses of the outputs before the metrics.
   const measures = (insides.metricsTensors ?? []).slice(several ? insides.outputNames.length : 0);
   const given = insides.outputNames.flatMap((output) => metricsOf(insides.metrics, output));
-  const taken = new Map<string, number>();
+  const losses = several ? insides.outputNames.map((output) => `${output}_loss`) : [];
+  const taken = new Map(["loss", ...losses].map((name) => [name, 1]));
   return measures.map(([measure, output], i) => {
     const prefix = several ? `${insides.outputNames[output]}_` : "";
     const bare = prefix + nameOfMetric(given[i], measure);
@@ -148,7 +172,7 @@ function compiledMetrics(insides: Insides): CompiledMetric[] {
       name: count === 0 ? bare : `${bare}_${count}`,
       output,
       measure,
-      ratio: ratioOf(measure),
+      ratio: ratioOf(given[i], measure),
     };
   });
 }
@@ -163,7 +187,7 @@ function metricsOf(metrics: MetricsArgument, output: string): MetricArgument[] {
 
 function nameOfMetric(given: MetricArgument | undefined, measure: TensorFunction): string {
   if (typeof given === "string") return given;
-  return (given ?? measure).name || "metric";
+  return plainName(given ?? measure) || "metric";
 }
 
 function describe(value: unknown): string {

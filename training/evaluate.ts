@@ -1,24 +1,13 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { Logs } from "../core/logs.ts";
-import { compiledParts } from "./compiled.ts";
-import {
-  type BatchSource,
-  type DatasetLike,
-  datasetSource,
-  isDataset,
-  type Tensors,
-  tensorSource,
-} from "./data.ts";
-import { getEngine } from "./engine.ts";
-import {
-  logKeys,
-  makeList,
-  type RunOptions,
-  runTest,
-  Turns,
-  wholeNumber,
-  withList,
-} from "./run.ts";
+import { type Logs, normalizeLogs } from "../core/logs.ts";
+import { type Compiled, compiledParts } from "./compiled.ts";
+import { type BatchSource, checkDataset, type DatasetLike, type Tensors } from "./data.ts";
+import { datasetSource } from "./dataset_source.ts";
+import { type Engine, getEngine } from "./engine.ts";
+import { closing, type RunOptions, Turns, wholeNumber, withCallbacks } from "./run.ts";
+import { tensorSource } from "./tensor_source.ts";
+import { testLoop } from "./test_loop.ts";
+import { logKeys } from "./train_loop.ts";
 
 /** Options of {@linkcode evaluateDataset}. */
 export interface EvaluateDatasetOptions extends RunOptions {
@@ -79,7 +68,7 @@ export async function evaluate(
     steps: wholeNumber("steps", options.steps, 1),
     role: "evaluation",
   });
-  return await runEvaluation(model, source, options, batchSize);
+  return await runEvaluation(model, engine, compiled, source, options, batchSize);
 }
 
 /**
@@ -98,30 +87,27 @@ export async function evaluateDataset(
   dataset: DatasetLike,
   options: EvaluateDatasetOptions = {},
 ): Promise<Logs> {
-  if (!isDataset(dataset)) {
-    throw new TypeError(
-      "Cannot read this dataset: it must be a tf.data.Dataset, an iterable or a function that " +
-        "gives an iterator; for tensors call evaluate(model, x, y, options)",
-    );
-  }
+  checkDataset(dataset, "evaluate(model, x, y, options)");
+  const engine = getEngine();
   const compiled = compiledParts(model, "evaluate");
-  const source = datasetSource(getEngine(), compiled, dataset, {
+  const source = datasetSource(engine, compiled, dataset, {
     steps: wholeNumber("steps", options.steps ?? options.batches, 1),
     role: "evaluation",
   });
-  return await runEvaluation(model, source, options, null);
+  return await runEvaluation(model, engine, compiled, source, options, null);
 }
 
 async function runEvaluation(
   model: tf.LayersModel,
+  engine: Engine,
+  compiled: Compiled,
   source: BatchSource,
   options: RunOptions,
   batchSize: number | null,
 ): Promise<Logs> {
-  try {
-    const compiled = compiledParts(model, "evaluate");
+  return await closing(source, async () => {
     const turns = new Turns(options);
-    const list = makeList(model, options, {
+    const params = {
       verbose: options.verbose ?? "auto",
       epochs: 1,
       steps: source.steps,
@@ -129,12 +115,13 @@ async function runEvaluation(
       samples: source.samples,
       metrics: logKeys(compiled, false),
       directions: compiled.directions,
-    }, false);
-    return await withList(
-      list,
-      () => runTest(model, getEngine(), compiled, source, list, turns),
+    };
+    return await withCallbacks(
+      model,
+      options,
+      params,
+      false,
+      async (list) => normalizeLogs(await testLoop(model, engine, compiled, source, list, turns)),
     );
-  } finally {
-    await source.close();
-  }
+  });
 }

@@ -1,6 +1,4 @@
 import type * as tf from "@tensorflow/tfjs";
-import { addOtherNames, type Logs } from "../core/logs.ts";
-import type { CompiledMetric } from "./compiled.ts";
 
 /**
  * A metric that is a ratio of sums, counted over all rows of an epoch instead of averaged over
@@ -89,146 +87,30 @@ function vector(scalars: tf.Tensor[]): tf.Tensor {
   return first.concat(rest as unknown as tf.Tensor, 0);
 }
 
-/** How to count a metric over batches; undefined where the mean of batch values is right. */
-export function ratioOf(measure: unknown): RatioMetric | undefined {
-  const own = measure as { ratio?: RatioMetric; name: string };
-  // Only what is in tfjs's own words is taken for tfjs's: a user's metric may have the same name.
-  return own.ratio ?? (isFromTfjs(own) ? tfjsRatios[own.name] : undefined);
-}
-
-function isFromTfjs(measure: { name: string }): boolean {
-  if (!Object.hasOwn(tfjsRatios, measure.name)) return false;
-  const source = Function.prototype.toString.call(measure);
-  return measure.name === "r2Score"
-    ? /\.sub\(\w+\)\.square\(\)\.sum\(\)/.test(source)
-    : /truePositives/.test(source);
-}
-
 /**
- * The numbers of a training or a validation pass: sums over its batches, kept on the device until
- * somebody reads them, added up as float64.
+ * How to count a metric over batches; undefined where the mean of batch values is right.
+ *
+ * @param given what stands in `compile({ metrics })`
+ * @param measure the function that tfjs made of it
  */
-export class RunningMeans {
-  readonly #slots: { name: string; ratio: RatioMetric | undefined; width: number }[];
-  readonly #synchronous: boolean;
-  #sums: Float64Array;
-  #rows = 0;
-  #pending: { values: tf.Tensor; rows: number }[] = [];
-
-  /**
-   * @param measures names in the order of the values, a ratio where sums are counted
-   * @param synchronous true where the backend reads without waiting
-   */
-  constructor(
-    measures: { name: string; ratio?: RatioMetric; width?: number }[],
-    synchronous: boolean,
-  ) {
-    this.#slots = measures.map(({ name, ratio, width }) => ({ name, ratio, width: width ?? 1 }));
-    this.#synchronous = synchronous;
-    this.#sums = new Float64Array(0);
-  }
-
-  /** Forget the batches so far. */
-  reset(): void {
-    this.dispose();
-    this.#sums = new Float64Array(0);
-    this.#rows = 0;
-  }
-
-  /**
-   * Count a batch. Takes over `values`.
-   *
-   * @param values one scalar per measure, or the vector of its sums
-   * @param rows rows of the batch, the weight of its means
-   * @returns a promise when it had to wait for the device
-   */
-  add(values: tf.Tensor[], rows: number): void | Promise<void> {
-    this.#slots.forEach((slot, i) => slot.width = values[i].size);
-    if (this.#synchronous) {
-      try {
-        this.#count(values.flatMap((value) => Array.from(value.dataSync())), rows);
-      } finally {
-        for (const value of values) value.dispose();
-      }
-      return;
-    }
-    for (const value of values) this.#pending.push({ values: value, rows });
-    // Read together now and then, so that a long epoch does not fill the device with scalars.
-    if (this.#pending.length >= 128 * this.#slots.length) return this.#read();
-  }
-
-  /** Means and ratios over all batches so far; keys sorted. Empty before the first batch. */
-  async logs(): Promise<Logs> {
-    await this.#read();
-    return this.logsOnHost();
-  }
-
-  /** Like {@linkcode logs} for backends that read without waiting. */
-  logsOnHost(): Logs {
-    const logs: Logs = {};
-    if (this.#rows === 0) return logs;
-    const values = new Map<string, number>();
-    let at = 0;
-    for (const { name, ratio, width } of this.#slots) {
-      values.set(
-        name,
-        ratio === undefined
-          ? this.#sums[at] / this.#rows
-          : ratio.result(Array.from(this.#sums.subarray(at, at + width))),
-      );
-      at += width;
-    }
-    for (const name of [...values.keys()].sort((a, b) => (a < b ? -1 : 1))) {
-      logs[name] = values.get(name) as number;
-    }
-    return addOtherNames(logs);
-  }
-
-  /** True when values wait on the device. */
-  get isPending(): boolean {
-    return this.#pending.length > 0;
-  }
-
-  /** Drop what waits on the device. */
-  dispose(): void {
-    for (const { values } of this.#pending) values.dispose();
-    this.#pending = [];
-  }
-
-  async #read(): Promise<void> {
-    const pending = this.#pending;
-    this.#pending = [];
-    try {
-      const read = await Promise.all(pending.map(({ values }) => values.data()));
-      const width = this.#slots.length;
-      for (let i = 0; i < pending.length; i += width) {
-        this.#count(read.slice(i, i + width).flatMap((one) => Array.from(one)), pending[i].rows);
-      }
-    } finally {
-      for (const { values } of pending) values.dispose();
-    }
-  }
-
-  #count(values: number[], rows: number): void {
-    if (this.#sums.length === 0) this.#sums = new Float64Array(values.length);
-    let at = 0;
-    for (const { ratio, width } of this.#slots) {
-      // Sums are sums already; means weigh by their rows.
-      const weight = ratio === undefined ? rows : 1;
-      for (let i = 0; i < width; i++, at++) this.#sums[at] += values[at] * weight;
-    }
-    this.#rows += rows;
-  }
+export function ratioOf(
+  given: unknown,
+  measure: { name: string; ratio?: RatioMetric },
+): RatioMetric | undefined {
+  if (measure.ratio !== undefined) return measure.ratio;
+  const name = typeof given === "string" ? given : plainName(measure);
+  if (!Object.hasOwn(tfjsRatios, name)) return undefined;
+  return typeof given === "string" || isFromTfjs(measure) ? tfjsRatios[name] : undefined;
 }
 
-/** Names of the values that a step gives, in its order. */
-export function measuresOf(
-  outputNames: string[],
-  metrics: CompiledMetric[],
-): { name: string; ratio?: RatioMetric }[] {
-  return [
-    { name: "loss" },
-    ...(outputNames.length > 1 ? outputNames.map((name) => ({ name: `${name}_loss` })) : []),
-    ...metrics.map(({ name, ratio }) => ({ name, ratio })),
-  ];
+/** A function's name as its author wrote it: bundlers put a number behind it. */
+export function plainName({ name }: { name: string }): string {
+  return name.replace(/(\$\d+|__op)$/, "");
+}
+
+/** True for `tf.metrics.recall` and its like; a user's function may have the same name. */
+function isFromTfjs(measure: { name: string }): boolean {
+  // No copy of tfjs can be asked, since none is imported: its functions are known by their text.
+  return /^function (\w+)\(yTrue, yPred\) \{\s*return (metrics\.\1|\1\$\d+)\(yTrue, yPred\);\s*\}$/
+    .test(Function.prototype.toString.call(measure));
 }

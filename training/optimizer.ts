@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type HostWeight, setLearningRate } from "../core/model.ts";
+import { movingAverageOf } from "./ema.ts";
 import { type Engine, getEngine } from "./engine.ts";
 
 /** What an optimizer has accumulated, as plain data: fit for a callback's state or a file. */
@@ -14,6 +15,8 @@ export interface OptimizerState {
   slots: { [field: string]: { name: string; value: HostWeight }[] };
   /** Single numbers that change with each update (powers of beta, ...). */
   scalars: { [field: string]: number };
+  /** Averages of the weights, where it keeps some; see {@linkcode exponentialMovingAverage}. */
+  average?: HostWeight[];
 }
 
 // The fields in which tfjs's seven classes keep what they accumulate. Their own getWeights() makes a
@@ -104,7 +107,10 @@ export async function getOptimizerState(
       put: ([value]) => state.scalars[field] = value,
     });
   }
+  // Asked for before anything is awaited: it takes the values of this moment too.
+  const average = movingAverageOf(insides)?.getState();
   try {
+    if (average !== undefined) state.average = await average;
     await Promise.all(taken.map(async ({ tensor, put }) => {
       put((await tensor.data() as HostWeight["values"]).slice());
     }));
@@ -147,6 +153,7 @@ export function setOptimizerState(
     variable?.assign(tensor);
     tensor.dispose();
   }
+  movingAverageOf(insides)?.setState(state.average ?? []);
   insides.iterations_ = state.iterations;
   if (state.learningRate !== null) setLearningRate(insides, state.learningRate);
 }

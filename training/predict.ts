@@ -1,10 +1,14 @@
 import type * as tf from "@tensorflow/tfjs";
+import type { CallbackList } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
+import { isPromise } from "../core/promise.ts";
 import { networkOf, signatureOf } from "./compiled.ts";
-import { type DatasetLike, datasetSource, isDataset, type Tensors, tensorSource } from "./data.ts";
-import { getEngine } from "./engine.ts";
-import { isPromise, makeList, type RunOptions, Turns, wholeNumber, withList } from "./run.ts";
+import { type BatchSource, type DatasetLike, disposeAll, isDataset, type Tensors } from "./data.ts";
+import { datasetSource } from "./dataset_source.ts";
+import { type Engine, getEngine } from "./engine.ts";
+import { closing, type RunOptions, Turns, wholeNumber, withCallbacks } from "./run.ts";
 import { predictStep } from "./step.ts";
+import { tensorSource } from "./tensor_source.ts";
 
 /** Options of {@linkcode predict}. */
 export interface PredictOptions extends RunOptions {
@@ -46,66 +50,79 @@ export async function predict(
   options: PredictOptions = {},
 ): Promise<tf.Tensor | tf.Tensor[]> {
   const engine = getEngine();
-  const signature = signatureOf(networkOf(model, "predict"));
-  const { network, inputNames, inputShapes } = signature;
+  const { inputNames, inputShapes } = signatureOf(networkOf(model, "predict"));
   const wanted = { inputNames, inputShapes };
   const { batchSize = 32 } = options;
   const steps = wholeNumber("steps", options.steps, 1);
-  const source = !Array.isArray(x) && isDataset(x)
-    ? datasetSource(engine, wanted, x, { steps, role: "prediction" })
-    : await tensorSource(engine, wanted, x as Tensors, undefined, {
-      batchSize,
-      steps,
-      role: "prediction",
-    });
-  const parts: tf.Tensor[][] = [];
-  try {
+  const role = "prediction";
+  const source = isDataset(x)
+    ? datasetSource(engine, wanted, x, { steps, role })
+    : await tensorSource(engine, wanted, x, undefined, { batchSize, steps, role });
+  return await closing(source, async () => {
     const turns = new Turns(options);
-    const list = makeList(model, options, {
+    const params = {
       verbose: options.verbose ?? "auto",
       epochs: 1,
       steps: source.steps,
       samples: source.samples,
-    }, false);
-    const flags = model as unknown as TrainableModel;
-    await withList(list, async () => {
-      flags.stopPredicting = false;
-      await list.onPredictBegin();
-      const batches = source.epoch(0);
+    };
+    const parts: tf.Tensor[][] = [];
+    try {
+      await withCallbacks(
+        model,
+        options,
+        params,
+        false,
+        (list) => predictLoop(model, engine, source, list, turns, parts),
+      );
+      const outputs = engine.tidy(() =>
+        parts[0].map((_, i) => joinRows(parts.map((part) => part[i])))
+      );
+      return outputs.length === 1 ? outputs[0] : outputs;
+    } finally {
+      disposeAll(parts.flat());
+    }
+  });
+}
+
+/** Predict batch by batch, and put the outputs of each batch into `parts`. */
+async function predictLoop(
+  model: tf.LayersModel,
+  engine: Engine,
+  source: BatchSource,
+  list: CallbackList,
+  turns: Turns,
+  parts: tf.Tensor[][],
+): Promise<void> {
+  const flags = model as unknown as TrainableModel;
+  const network = networkOf(model, "predict");
+  const tellsBatches = list.has("onPredictBatchEnd");
+  flags.stopPredicting = false;
+  await list.onPredictBegin();
+  const batches = source.epoch(0);
+  await closing(batches, async () => {
+    for (let index = 0;; index++) {
+      let batch = batches.next();
+      if (isPromise(batch)) batch = await batch;
+      if (batch === null) break;
       try {
-        for (let index = 0;; index++) {
-          let batch = batches.next();
-          if (isPromise(batch)) batch = await batch;
-          if (batch === null) break;
-          try {
-            const begun = list.onPredictBatchBegin(index);
-            if (isPromise(begun)) await begun;
-            parts.push(predictStep(engine, network, batch.xs));
-          } finally {
-            batch.dispose();
-          }
-          if (list.has("onPredictBatchEnd")) {
-            const outputs = parts[index];
-            const ended = list.onPredictBatchEnd(index, {
-              outputs: outputs.length === 1 ? outputs[0] : outputs,
-            });
-            if (isPromise(ended)) await ended;
-          }
-          if (flags.stopPredicting) break;
-          const turn = turns.afterBatch();
-          if (isPromise(turn)) await turn;
-        }
+        const begun = list.onPredictBatchBegin(index);
+        if (isPromise(begun)) await begun;
+        parts.push(predictStep(engine, network, batch.xs));
       } finally {
-        await batches.close();
+        batch.dispose();
       }
-      await list.onPredictEnd();
-    });
-    const outputs = parts[0].map((_, i) => joinRows(parts.map((part) => part[i])));
-    return outputs.length === 1 ? outputs[0] : outputs;
-  } finally {
-    for (const tensor of parts.flat()) tensor.dispose();
-    await source.close();
-  }
+      if (tellsBatches) {
+        const outputs = parts[index].length === 1 ? parts[index][0] : parts[index];
+        const ended = list.onPredictBatchEnd(index, { outputs });
+        if (isPromise(ended)) await ended;
+      }
+      if (flags.stopPredicting) break;
+      const turn = turns.afterBatch();
+      if (isPromise(turn)) await turn;
+    }
+  });
+  await list.onPredictEnd();
 }
 
 function joinRows(parts: tf.Tensor[]): tf.Tensor {

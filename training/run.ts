@@ -1,17 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { CallbackLike, ErrorPolicy, Params } from "../core/callback.ts";
+import type { ErrorPolicy, Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
-import { normalizeLogs } from "../core/logs.ts";
+import { messageOf } from "../core/errors.ts";
 import type { TrainableModel } from "../core/model.ts";
-import type { Compiled } from "./compiled.ts";
-import type { BatchSource } from "./data.ts";
-import { type Engine, readsSynchronously } from "./engine.ts";
-import { measuresOf, RunningMeans } from "./metrics.ts";
-import { testStep } from "./step.ts";
 
 /** Options that fit, evaluate and predict share. */
 export interface RunOptions {
-  /** Callbacks in any form, nested as you like; a ready `CallbackList` is used as it is. */
+  /** Callbacks in any form, nested as you like; to a ready `CallbackList` no default is added. */
   callbacks?: CallbacksArgument;
   /** 0 silent, 1 progress bar, 2 one line an epoch. Default: `"auto"`, which is 1. */
   verbose?: 0 | 1 | 2 | "auto";
@@ -24,33 +19,37 @@ export interface RunOptions {
   yieldEvery?: "auto" | "batch" | "epoch" | "never" | number;
   /** Ends the run after the batch in which it aborts: the promise rejects with its reason. */
   signal?: AbortSignal;
-  /** Makes the progress bar where `verbose` asks for one. Default: `ProgbarLogger`. */
-  progbar?: () => CallbackLike;
 }
 
-/** The list of a run: the user's callbacks, and the defaults that the run asks for. */
-export function makeList(
+/**
+ * Run with callbacks: each is told the model and the params, hears of it when the run fails, and is
+ * closed in any case. What goes wrong in closing never hides the error that came first.
+ *
+ * @param addHistory append a history when the list has none
+ */
+export async function withCallbacks<T>(
   model: tf.LayersModel,
   options: RunOptions,
   params: Params,
   addHistory: boolean,
-): CallbackList {
-  // As in Keras: whoever brings a list has set it up.
-  if (options.callbacks instanceof CallbackList) return options.callbacks;
-  return new CallbackList(options.callbacks, {
-    model: model as unknown as TrainableModel,
-    params,
-    addHistory,
-    addProgbar: params.verbose === 0 ? false : options.progbar,
-    onError: options.onError,
+  run: (list: CallbackList) => Promise<T>,
+): Promise<T> {
+  const list = options.callbacks instanceof CallbackList
+    ? options.callbacks
+    : new CallbackList(options.callbacks, {
+      addHistory,
+      addProgbar: params.verbose !== 0,
+      onError: options.onError,
+    });
+  return await closingList(list, async () => {
+    list.setModel(model as unknown as TrainableModel);
+    list.setParams(params);
+    return await run(list);
   });
 }
 
-/**
- * Run with a list: when it fails every callback hears of it, and all are closed in any case. What
- * goes wrong in closing never hides the error that came first.
- */
-export async function withList<T>(list: CallbackList, run: () => Promise<T>): Promise<T> {
+/** Close the list when `run` is done; when it fails, tell every callback first. */
+export async function closingList<T>(list: CallbackList, run: () => Promise<T>): Promise<T> {
   let result: T;
   try {
     result = await run();
@@ -60,6 +59,26 @@ export async function withList<T>(list: CallbackList, run: () => Promise<T>): Pr
     throw error;
   }
   await list.close();
+  return result;
+}
+
+/** Close something when `run` is done. An error of `run` comes before one of closing. */
+export async function closing<T>(
+  open: { close(): void | Promise<void> },
+  run: () => Promise<T>,
+): Promise<T> {
+  let result: T;
+  try {
+    result = await run();
+  } catch (error) {
+    try {
+      await open.close();
+    } catch (second) {
+      console.warn(`keepfit: closing the data failed too: ${messageOf(second)}`);
+    }
+    throw error;
+  }
+  await open.close();
   return result;
 }
 
@@ -118,76 +137,4 @@ export function wholeNumber(
     throw new RangeError(`Cannot use ${name} ${value}: it must be a whole number >= ${least}`);
   }
   return value;
-}
-
-/** True for what must be awaited. */
-export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === "object" && value !== null && "then" in value;
-}
-
-/**
- * Evaluate one source with the test hooks: a run of its own, or the validation of a fit.
- *
- * @returns means over all rows, keys without `val_`
- */
-export async function runTest(
-  model: tf.LayersModel,
-  engine: Engine,
-  compiled: Compiled,
-  source: BatchSource,
-  list: CallbackList,
-  turns: Turns,
-): Promise<Record<string, number>> {
-  const flags = model as unknown as TrainableModel;
-  const synchronous = readsSynchronously(engine);
-  const means = new RunningMeans(measuresOf(compiled.outputNames, compiled.metrics), synchronous);
-  flags.stopEvaluating = false;
-  await list.onTestBegin();
-  const batches = source.epoch(0);
-  try {
-    const tellsBatches = list.has("onTestBatchEnd");
-    for (let index = 0;; index++) {
-      let batch = batches.next();
-      if (isPromise(batch)) batch = await batch;
-      if (batch === null) break;
-      try {
-        const begun = list.onTestBatchBegin(index);
-        if (isPromise(begun)) await begun;
-        const counted = means.add(testStep(engine, compiled, batch), batch.size);
-        if (isPromise(counted)) await counted;
-      } finally {
-        batch.dispose();
-      }
-      if (tellsBatches) {
-        const logs = synchronous ? means.logsOnHost() : await means.logs();
-        const ended = list.onTestBatchEnd(index, logs);
-        if (isPromise(ended)) await ended;
-      }
-      if (flags.stopEvaluating) break;
-      const turn = turns.afterBatch();
-      if (isPromise(turn)) await turn;
-    }
-    const logs = await means.logs();
-    await list.onTestEnd(logs);
-    return logs;
-  } finally {
-    means.dispose();
-    await batches.close();
-  }
-}
-
-/** Logs of an epoch: training means, and validation means with `val_` before their names. */
-export function epochLogs(
-  training: Record<string, number>,
-  validation: Record<string, number> | undefined,
-): Record<string, number> {
-  const logs: Record<string, number> = { ...training };
-  for (const [name, value] of Object.entries(validation ?? {})) logs[`val_${name}`] = value;
-  return normalizeLogs(logs);
-}
-
-/** The log keys of a model, sorted. */
-export function logKeys(compiled: Compiled, validation: boolean): string[] {
-  const names = measuresOf(compiled.outputNames, compiled.metrics).map(({ name }) => name);
-  return [...names, ...(validation ? names.map((name) => `val_${name}`) : [])].sort();
 }

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Batch } from "./data.ts";
 import { type Compiled, trainableVariables } from "./compiled.ts";
-import type { Engine } from "./engine.ts";
+import { disposeTape, type Engine } from "./engine.ts";
 
 /** What one forward pass gives. */
 interface Forward {
@@ -37,6 +37,9 @@ export function trainStep(engine: Engine, compiled: Compiled, batch: Batch): tf.
         variables,
       ) as tf.Scalar;
       return [total, ...measure(compiled, batch, pass as Forward)];
+    } catch (error) {
+      disposeTape(engine);
+      throw error;
     } finally {
       for (const tensor of kept) tensor.dispose();
     }
@@ -51,13 +54,18 @@ export function testStep(engine: Engine, compiled: Compiled, batch: Batch): tf.T
   });
 }
 
-/** Outputs of one batch, in inference mode. The caller disposes. */
+/** Outputs of one batch, in inference mode, none of them an input itself. The caller disposes. */
 export function predictStep(
   engine: Engine,
   network: tf.LayersModel,
   inputs: tf.Tensor[],
 ): tf.Tensor[] {
-  return engine.tidy(() => outputsOf(network, inputs, false));
+  return engine.tidy(() =>
+    // An input of the model may be an output too.
+    outputsOf(network, inputs, false).map((output) =>
+      inputs.includes(output) ? output.clone() : output
+    )
+  );
 }
 
 function outputsOf(network: tf.LayersModel, inputs: tf.Tensor[], training: boolean): tf.Tensor[] {
@@ -97,6 +105,13 @@ function weigh(values: tf.Tensor, weights: tf.Tensor): tf.Tensor {
   if (weights.rank < values.rank) {
     const ones: number[] = new Array(values.rank - weights.rank).fill(1);
     weights = weights.reshape([...weights.shape, ...ones]);
+  }
+  // A loss may be one number already. Anything else would be spread over rows that it is not for.
+  if (values.rank > 0 && weights.shape.some((size, i) => size !== 1 && size !== values.shape[i])) {
+    throw new RangeError(
+      `Cannot use weights of shape [${weights.shape}] for a loss of shape [${values.shape}]: ` +
+        `there must be one for each row, or for each of its steps`,
+    );
   }
   return values.mul(weights);
 }

@@ -2,20 +2,22 @@ import type * as tf from "@tensorflow/tfjs";
 import type { Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
+import { movingAverageOf } from "./ema.ts";
+import { closingList } from "./run.ts";
 
 /**
  * Use keepfit's callbacks in TensorFlow.js's own `model.fit` and `model.fitDataset`: pass the
  * result as their `callbacks`.
  *
  * Train, epoch and batch hooks are called. tfjs has no test and predict hooks, validates before
- * the last batch's end, leaves validation out when training is stopped in mid-epoch, and after an
- * error calls nothing more: `close` runs at the end of training only. `fit` of keepfit has none of
- * these limits.
+ * the last batch's end, and leaves validation out when training is stopped in mid-epoch. After an
+ * error of its own it calls nothing more, so that `close` runs only when training ends or a callback
+ * fails. `fit` of keepfit has none of these limits.
  *
  * @param callbacks callbacks in any form
- * @param model the model that is trained; default: the one tfjs names, for a `Sequential` the inner
- *   one, which saves as another class
+ * @param model the model that is trained, which tfjs does not tell to plain hooks
  * @returns an object of hooks for tfjs
+ * @throws TypeError without a model
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -36,42 +38,63 @@ import type { TrainableModel } from "../core/model.ts";
  */
 export function toTfjs(
   callbacks: CallbacksArgument,
-  model?: tf.LayersModel,
+  model: tf.LayersModel,
 ): tf.CustomCallbackArgs {
+  if (typeof model?.getWeights !== "function") {
+    throw new TypeError(
+      `Cannot make callbacks for model.fit without the model: call toTfjs(callbacks, model)`,
+    );
+  }
   const list = new CallbackList(callbacks);
-  // tfjs calls the hooks of a plain object on its own wrapper, which knows the run.
   return {
-    async onTrainBegin(this: { model?: tf.LayersModel; params?: Record<string, unknown> }, logs) {
-      const trained = model ?? this.model;
-      if (trained !== undefined) list.setModel(trained as unknown as TrainableModel);
-      list.setParams(paramsOf(this.params ?? {}));
-      await list.onTrainBegin(logs);
+    // tfjs calls the hooks of a plain object on its own wrapper, which knows the params.
+    onTrainBegin(this: { params?: Record<string, unknown> }, logs) {
+      return failing(list, async () => {
+        list.setModel(model as unknown as TrainableModel);
+        const params = paramsOf(this.params ?? {});
+        const { initialEpoch = 0 } = params;
+        list.setParams(params);
+        await list.onTrainBegin(logs);
+        checkInitialEpoch(list, initialEpoch);
+      });
     },
-    async onTrainEnd(logs) {
-      try {
+    onTrainEnd: (logs) =>
+      closingList(list, async () => {
+        movingAverageOf(model)?.finalize(model as unknown as TrainableModel);
         await list.onTrainEnd(logs);
-      } finally {
-        await list.close();
-      }
-    },
-    async onEpochBegin(epoch, logs) {
-      await list.onEpochBegin(epoch, logs);
-    },
-    async onEpochEnd(epoch, logs) {
-      await list.onEpochEnd(epoch, logs);
-    },
+      }),
+    onEpochBegin: (epoch, logs) => failing(list, () => list.onEpochBegin(epoch, logs)),
+    onEpochEnd: (epoch, logs) => failing(list, () => list.onEpochEnd(epoch, logs)),
     ...(list.has("onTrainBatchBegin") && {
-      async onBatchBegin(batch: number) {
-        await list.onTrainBatchBegin(batch);
-      },
+      onBatchBegin: (batch: number) => failing(list, () => list.onTrainBatchBegin(batch)),
     }),
     ...(list.has("onTrainBatchEnd") && {
-      async onBatchEnd(index: number, logs?: tf.Logs) {
+      onBatchEnd(index: number, logs?: tf.Logs) {
         const { batch: _batch, size: _size, ...values } = logs ?? {};
-        await list.onTrainBatchEnd(index, values);
+        return failing(list, () => list.onTrainBatchEnd(index, values));
       },
     }),
   };
+}
+
+/** tfjs calls nothing more after a hook that fails, so the callbacks are closed right there. */
+async function failing(list: CallbackList, run: () => void | Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    await closingList(list, () => Promise.reject(error));
+  }
+}
+
+/**
+ * @throws RangeError when a callback wants to start at an epoch that model.fit will not start at
+ */
+function checkInitialEpoch(list: CallbackList, initialEpoch: number): void {
+  if (!list.initialEpoch || list.initialEpoch === initialEpoch) return;
+  throw new RangeError(
+    `Cannot go on at epoch ${list.initialEpoch}: model.fit starts at epoch ${initialEpoch}; pass ` +
+      `it initialEpoch: ${list.initialEpoch}, or train with fit of keepfit`,
+  );
 }
 
 /** tfjs's params in keepfit's words. */

@@ -1,0 +1,366 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  Callback,
+  type CallbackLike,
+  CallbackList,
+  type ErrorPolicy,
+  type Logs,
+  type Params,
+} from "keepfit";
+import { errorOf, warned } from "./test_world.ts";
+
+const params: Params = { verbose: 0, epochs: 3, steps: 2 };
+
+describe("CallbackList calls hooks", () => {
+  const hooks = [
+    ["onTrainBegin", []],
+    ["onEpochBegin", [4]],
+    ["onTrainBatchBegin", [7]],
+    ["onTrainBatchEnd", [7]],
+    ["onTestBegin", []],
+    ["onTestBatchBegin", [2]],
+    ["onTestBatchEnd", [2]],
+    ["onTestEnd", []],
+    ["onEpochEnd", [4]],
+    ["onTrainEnd", []],
+    ["onPredictBegin", []],
+    ["onPredictBatchBegin", [1]],
+    ["onPredictBatchEnd", [1]],
+    ["onPredictEnd", []],
+  ] as const;
+  for (const [hook, at] of hooks) {
+    it(`${hook}, with its arguments, in list order`, async () => {
+      const seen: unknown[] = [];
+      const one = { [hook]: (...args: unknown[]) => seen.push(["one", ...args]) };
+      const two = { [hook]: (...args: unknown[]) => seen.push(["two", ...args]) };
+      const list = new CallbackList([one, two] as CallbackLike[]);
+      const logs = hook === "onPredictBatchEnd" ? { outputs: "a tensor" } : { loss: 1 };
+      await (list[hook] as (...args: unknown[]) => unknown)(...at, logs);
+      assert.deepEqual(seen, [["one", ...at, logs], ["two", ...at, logs]]);
+    });
+  }
+
+  it("under their older names, unless the present one is there", async () => {
+    const seen: string[] = [];
+    const list = new CallbackList([
+      { onBatchBegin: () => seen.push("old begin"), onBatchEnd: () => seen.push("old end") },
+      { onBatchEnd: () => seen.push("never"), onTrainBatchEnd: () => seen.push("new end") },
+    ]);
+    await list.onTrainBatchBegin(0);
+    await list.onBatchEnd(0);
+    assert.deepEqual(seen, ["old begin", "old end", "new end"]);
+  });
+
+  it("on the callback itself, with its fields and its parent's hooks", async () => {
+    class Counter extends Callback {
+      epochs = 0;
+      override onEpochEnd() {
+        this.epochs++;
+      }
+    }
+    class Louder extends Counter {}
+    const counter = new Louder();
+    const list = new CallbackList(counter);
+    await list.onEpochEnd(0);
+    await list.onEpochEnd(1);
+    assert.equal(counter.epochs, 2);
+  });
+
+  it("one after another, waiting for each promise", async () => {
+    const seen: string[] = [];
+    const list = new CallbackList([
+      {
+        onEpochEnd: () =>
+          new Promise<void>((done) => setTimeout(() => (seen.push("slow"), done()))),
+      },
+      { onEpochEnd: () => seen.push("fast") },
+    ]);
+    await list.onEpochEnd(0);
+    assert.deepEqual(seen, ["slow", "fast"]);
+  });
+
+  it("without a promise when none of them gives one", () => {
+    const list = new CallbackList([{ onEpochEnd: () => 5 }, {
+      onEpochEnd: () => Promise.resolve(),
+      onTrainBatchEnd: () => {},
+    }]);
+    assert.equal(list.onTrainBatchEnd(0, { loss: 1 }), undefined);
+    assert.equal(list.onTestBatchEnd(0, { loss: 1 }), undefined);
+    assert(list.onEpochEnd(0) instanceof Promise);
+  });
+
+  it("with one object for all, which is not the caller's", async () => {
+    const seen: Logs[] = [];
+    const given = { loss: 1 };
+    const list = new CallbackList([
+      { onEpochEnd: (_epoch, logs) => void (logs.learning_rate = 0.1) },
+      { onEpochEnd: (_epoch, logs) => seen.push(logs) },
+    ]);
+    await list.onEpochEnd(0, given);
+    assert.deepEqual(seen, [{ loss: 1, learning_rate: 0.1 }]);
+    assert.deepEqual(given, { loss: 1 });
+  });
+});
+
+describe("CallbackList tells", () => {
+  it("the model, then the params, before any hook", async () => {
+    const seen: unknown[] = [];
+    const model = { stopTraining: false };
+    const list = new CallbackList({
+      setModel: (given: unknown) => void seen.push(given),
+      setParams: (given) => void seen.push(given),
+      onTrainBegin: () => seen.push("begin"),
+    }, { model, params });
+    await list.onTrainBegin();
+    assert.deepEqual(seen, [model, params, "begin"]);
+  });
+
+  it("a Callback that has not been told says so", () => {
+    class Mine extends Callback {}
+    assert.throws(
+      () => new Mine().model,
+      /Cannot read the model of Mine: it is set when a run begins/,
+    );
+  });
+
+  it("whose setModel fails, and leaves it out where it may", async () => {
+    const seen: string[] = [];
+    const callback = (onError: ErrorPolicy): CallbackLike => ({
+      name: "picky",
+      onError,
+      setModel() {
+        throw new TypeError("not this one");
+      },
+      setParams: () => void seen.push("params"),
+      onTrainBegin: () => seen.push("begin"),
+    });
+    const error = await errorOf(() => new CallbackList(callback("throw"), { model: {}, params }));
+    assert.equal(error.message, "Callback picky failed in setModel: not this one");
+    const messages = await warned(async () => {
+      await new CallbackList(callback("disable"), { model: {}, params }).onTrainBegin();
+    });
+    assert.equal(messages.length, 1);
+    assert.deepEqual(seen, []);
+  });
+});
+
+describe("A hook that throws", () => {
+  const cause = new RangeError("no disk");
+  const failing = (onError?: ErrorPolicy): CallbackLike & { calls: number } => ({
+    name: "mine",
+    calls: 0,
+    onError,
+    onEpochBegin() {},
+    onTrainBatchEnd() {
+      this.calls++;
+      throw cause;
+    },
+    onEpochEnd() {
+      this.calls++;
+    },
+  });
+
+  it("ends the run with its name, its place and the error itself", async () => {
+    const list = new CallbackList(failing());
+    await list.onEpochBegin(3);
+    const error = await errorOf(() => list.onTrainBatchEnd(5, {}));
+    assert.equal(error.code, "CALLBACK_HOOK");
+    assert.equal(
+      error.message,
+      "Callback mine failed in onTrainBatchEnd (epoch 3, batch 5): no disk",
+    );
+    assert.deepEqual(
+      [error.callback, error.hook, error.epoch, error.batch],
+      ["mine", "onTrainBatchEnd", 3, 5],
+    );
+    assert.equal(error.cause, cause);
+  });
+
+  it("does so from a promise as well, and the next callback is not called", async () => {
+    let called = false;
+    class Late extends Callback {
+      override onTrainEnd() {
+        return Promise.reject("just a string");
+      }
+    }
+    const list = new CallbackList([new Late(), { onTrainEnd: () => void (called = true) }]);
+    await list.onEpochBegin(3);
+    const error = await errorOf(() => list.onTrainEnd());
+    assert.equal(error.message, "Callback Late failed in onTrainEnd: just a string");
+    assert.equal(error.cause, "just a string");
+    assert.equal(called, false);
+  });
+
+  it('with "disable" is left out from then on, others go on, and close still runs', async () => {
+    const seen: string[] = [];
+    const mine = { ...failing("disable"), close: () => seen.push("closed") };
+    const list = new CallbackList([mine, { onTrainBatchEnd: () => seen.push("other") }]);
+    const messages = await warned(async () => {
+      await list.onTrainBatchEnd(0);
+      await list.onTrainBatchEnd(1);
+      await list.onEpochEnd(0);
+      await list.close();
+    });
+    assert.equal(mine.calls, 1);
+    assert.deepEqual(seen, ["other", "other", "closed"]);
+    assert.deepEqual(messages, [
+      "keepfit: Callback mine failed in onTrainBatchEnd (batch 0): no disk; it is left out of the " +
+      "rest of this run",
+    ]);
+    assert.deepEqual(list.failures, [
+      { callback: "mine", hook: "onTrainBatchEnd", policy: "disable", error: cause },
+    ]);
+  });
+
+  it('with "warn" is called again, says it once, and every failure is kept', async () => {
+    const mine = failing("warn");
+    const list = new CallbackList([mine], { addHistory: true });
+    const messages = await warned(async () => {
+      await list.onTrainBatchEnd(0);
+      await list.onTrainBatchEnd(1);
+      await list.onEpochEnd(0);
+      await list.close();
+    });
+    assert.equal(mine.calls, 3);
+    assert.equal(messages.length, 1);
+    assert.equal(list.history?.failures.length, 2);
+  });
+
+  it("does what the list says where the callback does not", async () => {
+    const messages = await warned(async () => {
+      const list = new CallbackList([failing()], { onError: "disable" });
+      await list.onTrainBatchEnd(0);
+      const strict = new CallbackList([failing("throw")], { onError: "disable" });
+      await errorOf(() => strict.onTrainBatchEnd(0));
+    });
+    assert.equal(messages.length, 1);
+  });
+
+  it("in readsBatchLogs is treated alike", async () => {
+    const callback: CallbackLike = {
+      name: "mine",
+      onTrainBatchEnd() {},
+      readsBatchLogs() {
+        throw cause;
+      },
+    };
+    const error = await errorOf(() => new CallbackList(callback).readsBatchLogs(2));
+    assert.equal(error.message, "Callback mine failed in readsBatchLogs (batch 2): no disk");
+    const list = new CallbackList(callback, { onError: "disable" });
+    assert.equal((await warned(() => assert.equal(list.readsBatchLogs(0), false))).length, 1);
+    assert.equal(list.has("onTrainBatchEnd"), false);
+  });
+});
+
+describe("close", () => {
+  it("reaches every callback although some of them throw, and fails with the first", async () => {
+    const seen: string[] = [];
+    const closing = (name: string, fails: boolean): CallbackLike => ({
+      name,
+      async close() {
+        seen.push(name);
+        if (fails) throw new Error(`${name} is stuck`);
+      },
+    });
+    const list = new CallbackList([closing("a", true), closing("b", true), closing("c", false)], {
+      addHistory: true,
+    });
+    const messages = await warned(async () => {
+      const error = await errorOf(() => list.close());
+      assert.equal(error.code, "CALLBACK_CLOSE");
+      assert.equal(error.message, "Callback a failed in close: a is stuck");
+    });
+    assert.deepEqual(seen, ["a", "b", "c"]);
+    assert.deepEqual(messages, ["keepfit: Callback b failed in close: b is stuck"]);
+    assert.equal(list.history?.timings.length, 3);
+  });
+
+  it("only warns when the run has failed already, or the callback may fail", async () => {
+    const stuck: CallbackLike = {
+      name: "a",
+      close() {
+        throw new Error("stuck");
+      },
+    };
+    const list = new CallbackList(stuck);
+    const said = ["keepfit: Callback a failed in close: stuck"];
+    assert.deepEqual(await warned(() => list.close(new Error("first"))), said);
+    const lenient = new CallbackList(stuck, { onError: "warn" });
+    assert.deepEqual(await warned(() => lenient.close()), said);
+    assert.equal(lenient.failures.length, 1);
+  });
+
+  it("may be called again", async () => {
+    let calls = 0;
+    const list = new CallbackList({ close: () => void calls++ });
+    await list.close();
+    await list.close();
+    assert.equal(calls, 2);
+  });
+});
+
+describe("onException", () => {
+  it("reaches every callback and never throws", async () => {
+    const seen: unknown[] = [];
+    const failure = new Error("the run's own");
+    const list = new CallbackList([
+      {
+        name: "a",
+        onException() {
+          throw new Error("worse");
+        },
+      },
+      { onException: (error: unknown) => seen.push(error) },
+    ]);
+    const messages = await warned(() => list.onException(failure));
+    assert.deepEqual(seen, [failure]);
+    assert.deepEqual(messages, ["keepfit: Callback a failed in onException: worse"]);
+  });
+});
+
+describe("Timings", () => {
+  it("count the calls of every hook of every callback, waiting included, the longest first", async () => {
+    const list = new CallbackList([
+      { name: "quick", onEpochEnd() {}, onTrainEnd() {} },
+      { name: "slow", onEpochEnd: () => new Promise((done) => setTimeout(done, 20)) },
+    ], { addHistory: true });
+    await list.onEpochEnd(0);
+    await list.onEpochEnd(1);
+    await list.close();
+    const timings = list.history?.timings ?? [];
+    assert.deepEqual([timings[0].callback, timings[0].hook, timings[0].calls], [
+      "slow",
+      "onEpochEnd",
+      2,
+    ]);
+    assert.deepEqual(
+      timings.map(({ callback, hook, calls }) => `${callback} ${hook} ${calls}`).sort(),
+      ["History onEpochEnd 2", "quick onEpochEnd 2", "slow onEpochEnd 2"],
+    );
+    assert(
+      timings.every(({ milliseconds }, i) =>
+        i === 0 || milliseconds <= timings[i - 1].milliseconds
+      ),
+    );
+  });
+});
+
+describe("readsBatchLogs", () => {
+  it("is true when one callback reads this batch; absent means always", () => {
+    const every = (n: number): CallbackLike => ({
+      onTrainBatchEnd() {},
+      readsBatchLogs: (batch: number) => batch % n === 0,
+    });
+    const list = new CallbackList([every(2), every(3), { onEpochEnd() {} }]);
+    assert.deepEqual([0, 1, 2, 3, 5].map((batch) => list.readsBatchLogs(batch)), [
+      true,
+      false,
+      true,
+      true,
+      false,
+    ]);
+    assert.equal(new CallbackList([every(2), { onTrainBatchEnd() {} }]).readsBatchLogs(1), true);
+    assert.equal(new CallbackList({ onEpochEnd() {} }).readsBatchLogs(0), false);
+  });
+});

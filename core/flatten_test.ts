@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { Callback, type CallbackLike, CallbackList, History, type Params } from "keepfit";
+import { errorOf } from "./test_world.ts";
+
+/** A model that tfjs's own callbacks take. */
+function tinyModel(): tf.Sequential {
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+  return model;
+}
+
+const params: Params = { verbose: 0, epochs: 3, steps: 2 };
+
+describe("CallbackList takes", () => {
+  it("one callback, nested lists, other lists, and leaves out what is not there", () => {
+    const a = { onEpochEnd() {} };
+    const b = new History();
+    const c = { close() {} };
+    assert.deepEqual(new CallbackList(a).callbacks, [a]);
+    assert.deepEqual(new CallbackList(null).callbacks, []);
+    assert.deepEqual(
+      new CallbackList([[a, [null, false]], undefined, new CallbackList([b, [c]])]).callbacks,
+      [a, b, c],
+    );
+  });
+
+  it("instances of tfjs's classes beside plain objects and our own", async () => {
+    const seen: string[] = [];
+    class Theirs extends tf.Callback {
+      override async onEpochEnd(epoch: number, logs?: tf.Logs) {
+        seen.push(`theirs ${epoch} ${logs?.loss} ${this.model === model} ${this.params.epochs}`);
+      }
+    }
+    class Ours extends Callback {
+      override onEpochEnd(epoch: number) {
+        seen.push(`ours ${epoch}`);
+      }
+    }
+    const model = tinyModel();
+    const list = new CallbackList([
+      { onEpochEnd: (epoch: number) => seen.push(`plain ${epoch}`) },
+      new Theirs(),
+      new Ours(),
+      new tf.CustomCallback({ onEpochEnd: (epoch) => void seen.push(`custom ${epoch}`) }),
+      tf.callbacks.earlyStopping({ monitor: "loss", patience: 0 }),
+    ], { model: model as never, params });
+    await list.onTrainBegin();
+    await list.onEpochEnd(0, { loss: 1 });
+    assert.notEqual(model.stopTraining, true);
+    await list.onEpochEnd(1, { loss: 2 });
+    assert.equal(model.stopTraining, true);
+    assert.deepEqual(
+      seen,
+      [0, 1].flatMap((epoch) => [
+        `plain ${epoch}`,
+        `theirs ${epoch} ${epoch + 1} true 3`,
+        `ours ${epoch}`,
+        `custom ${epoch}`,
+      ]),
+    );
+  });
+
+  it("only the hooks that a tfjs callback wrote itself", () => {
+    class Epochs extends tf.Callback {
+      override async onEpochEnd() {}
+    }
+    class Deeper extends Epochs {}
+    const list = new CallbackList(new Deeper());
+    assert.equal(list.has("onEpochEnd"), true);
+    assert.equal(list.has("onEpochBegin"), false);
+    assert.equal(list.has("onTrainBatchEnd"), false);
+    assert.equal(list.onTrainBatchEnd(0, {}), undefined);
+  });
+
+  it("nothing that is no callback", async () => {
+    const refused: [unknown, RegExp][] = [
+      [History, /History is a class or a function; write new History\(/],
+      [{ onEpochEnds() {} }, /none of the hooks \(onTrainBegin.*it has onEpochEnds/],
+      [{}, /none of the hooks/],
+      [{ onEpochEnd: 5 }, /its onEpochEnd is a number; a hook is a function/],
+      [{ onEpochEnd() {}, onError: "ignore" }, /its onError is ignore; it must be "throw"/],
+      [Promise.resolve(new History()), /a promise; await it/],
+      ["EarlyStopping", /got string EarlyStopping/],
+      [[true], /got boolean true/],
+    ];
+    for (const [given, message] of refused) {
+      const error = await errorOf(() => new CallbackList(given as CallbackLike));
+      assert.equal(error.code, "CALLBACK_INVALID");
+      assert.match(error.message, message);
+    }
+  });
+
+  it("no unknown policy", () => {
+    assert.throws(() => new CallbackList([], { onError: "ignore" as never }), {
+      name: "RangeError",
+      message: 'Cannot use onError ignore: it must be "throw", "disable" or "warn"',
+    });
+  });
+
+  it("no callback twice", async () => {
+    const history = new History();
+    const error = await errorOf(() => new CallbackList([history, [history]]));
+    assert.equal(error.code, "CALLBACK_DUPLICATE");
+    assert.match(error.message, /Cannot use History twice/);
+  });
+});
+
+describe("CallbackList adds", () => {
+  it("a history at the end, when there is none and one is asked for", () => {
+    const mine = new History();
+    assert.equal(new CallbackList([{ close() {} }]).history, undefined);
+    assert.equal(new CallbackList([mine, { close() {} }], { addHistory: true }).history, mine);
+    const list = new CallbackList([{ close() {} }], { addHistory: true });
+    assert.equal(list.callbacks.length, 2);
+    assert.equal(list.callbacks[1], list.history);
+  });
+
+  it("a progress bar behind the history, unless there is one", () => {
+    const names = (list: CallbackList) => list.callbacks.map((one) => one.constructor.name);
+    const list = new CallbackList([], { addHistory: true, addProgbar: true });
+    assert.deepEqual(names(list), ["History", "ProgbarLogger"]);
+    assert.deepEqual(names(new CallbackList(list, { addProgbar: true })), names(list));
+  });
+
+  it("the history to the model", () => {
+    const model: { history?: History } = {};
+    const list = new CallbackList([], { model: model as never, addHistory: true });
+    assert.equal(model.history, list.history);
+  });
+});

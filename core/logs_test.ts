@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { addOtherNames, normalizeLogs } from "./logs.ts";
+
+describe("normalizeLogs", () => {
+  it("makes a new object with the keys sorted by code point", () => {
+    const given = { val_loss: 1, loss: 2, Z: 3, a: 4 };
+    const logs = normalizeLogs(given);
+    assert.deepEqual(Object.keys(logs), ["Z", "a", "loss", "val_loss"]);
+    assert.notEqual(logs, given);
+  });
+
+  it("makes an empty object of nothing", () => {
+    assert.deepEqual(normalizeLogs(undefined), {});
+    assert.deepEqual(normalizeLogs(null), {});
+  });
+
+  it("turns booleans and numeric strings into numbers and leaves the rest alone", () => {
+    const outputs = [1, 2];
+    assert.deepEqual(
+      normalizeLogs({ a: true, b: false, c: "1e3", d: "x", e: "", f: null, g: outputs, h: NaN }),
+      { a: 1, b: 0, c: 1000, d: "x", e: "", f: null, g: outputs, h: NaN },
+    );
+  });
+
+  it("flattens a nested object at its place; the later key of one name wins", () => {
+    const logs = normalizeLogs({ b: { z: 1, c: 2 }, c: 3, a: 0 });
+    assert.deepEqual(Object.entries(logs), [["a", 0], ["c", 3], ["z", 1]]);
+  });
+
+  it("lets an accuracy be read by its other name, without listing it", () => {
+    const logs = normalizeLogs({ accuracy: 0.5, val_acc: 0.25, out_acc: 1, accurate: 2 });
+    assert.equal(logs.acc, 0.5);
+    assert.equal(logs.val_accuracy, 0.25);
+    assert.equal(logs.out_accuracy, 1);
+    assert.deepEqual(Object.keys(logs), ["accurate", "accuracy", "out_acc", "val_acc"].sort());
+    assert.equal(JSON.stringify(logs).includes('"acc"'), false);
+  });
+});
+
+describe("addOtherNames", () => {
+  it("follows the value that is listed", () => {
+    const logs = addOtherNames<Record<string, number>>({ acc: 1 });
+    logs.acc = 2;
+    assert.equal(logs.accuracy, 2);
+  });
+
+  it("keeps two keys that are both listed apart", () => {
+    assert.deepEqual(Object.entries(addOtherNames({ acc: 1, accuracy: 2 })), [
+      ["acc", 1],
+      ["accuracy", 2],
+    ]);
+  });
+
+  it("makes a key of its own of the other name when it is assigned", () => {
+    const logs = addOtherNames<Record<string, number>>({ acc: 1 });
+    logs.accuracy = 5;
+    assert.deepEqual({ ...logs }, { acc: 1, accuracy: 5 });
+  });
+});

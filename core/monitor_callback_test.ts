@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Params } from "./callback.ts";
+import { directionOf, MonitorCallback, type MonitorOptions } from "./monitor_callback.ts";
+import { warned } from "./test_world.ts";
+
+class Watch extends MonitorCallback {}
+
+/** A callback told of a run. */
+function watch(options: MonitorOptions, params: Partial<Params> = {}): Watch {
+  const callback = new Watch(options);
+  callback.setParams({ verbose: 0, epochs: 1, steps: 1, ...params });
+  return callback;
+}
+
+describe("directionOf", () => {
+  const directions: [string, "min" | "max" | undefined][] = [
+    ["loss", "min"],
+    ["val_loss", "min"],
+    ["left_arm_loss", "min"],
+    ["acc", "max"],
+    ["val_accuracy", "max"],
+    ["a_b_categoricalAccuracy", "max"],
+    ["val_out_acc", "max"],
+    ["precision", "max"],
+    ["recall_1", "max"],
+    ["auc", "max"],
+    ["r2Score", "max"],
+    ["meanSquaredError", "min"],
+    ["mean_squared_error", "min"],
+    ["MAE", "min"],
+    ["cosineProximity", "min"],
+    ["learning_rate", undefined],
+    ["metric", undefined],
+    ["lossless", undefined],
+  ];
+  for (const [key, direction] of directions) {
+    it(`says ${direction} of ${key}`, () => assert.equal(directionOf(key, {}), direction));
+  }
+
+  it("believes what the metric declares", () => {
+    assert.equal(directionOf("val_accuracy", { accuracy: "min" }), "min");
+  });
+});
+
+describe("MonitorCallback", () => {
+  it("has Keras's defaults", () => {
+    const { monitor, mode, minDelta, best } = new Watch();
+    assert.deepEqual([monitor, mode, minDelta, best], ["val_loss", "auto", 0, undefined]);
+  });
+
+  it("warns of an unknown mode and goes on with auto", async () => {
+    let mode: string | undefined;
+    const messages = await warned(() => void (mode = new Watch({ mode: "up" as never }).mode));
+    assert.equal(mode, "auto");
+    assert.equal(messages.length, 1);
+    assert.match(messages[0], /Watch mode 'up' is unknown, using "auto"/);
+  });
+
+  it("finds the direction from what the run declares", () => {
+    const callback = watch({ monitor: "val_wape" }, { directions: { wape: "min" } });
+    callback.resolveMode();
+    assert.equal(callback.mode, "min");
+  });
+
+  it("fails where nothing tells the direction, and lists what is logged", () => {
+    const callback = watch({ monitor: "speed" }, { metrics: ["loss", "speed"] });
+    assert.throws(() => callback.resolveMode(), {
+      name: "TypeError",
+      message: "Cannot tell whether Watch should minimize or maximize 'speed': set mode to " +
+        '"min" or "max". This run logs loss, speed',
+    });
+  });
+
+  it("wants more than minDelta, whatever its sign, in either direction", () => {
+    const down = watch({ monitor: "loss", minDelta: -0.5 });
+    assert.equal(down.isImprovement(0.5, 1), false);
+    assert.equal(down.isImprovement(0.25, 1), true);
+    const up = watch({ monitor: "acc", minDelta: 0.5 });
+    assert.equal(up.isImprovement(1.5, 1), false);
+    assert.equal(up.isImprovement(1.75, 1), true);
+    assert.equal(up.isImprovement(-5, undefined), true);
+  });
+
+  it("sees a difference that float32 does not", () => {
+    const callback = watch({ monitor: "loss" });
+    assert.equal(callback.isImprovement(1 - 1e-9, 1), true);
+    assert.equal(Math.fround(1 - 1e-9), 1);
+  });
+
+  it("never takes NaN for better, unless it may be the first best", () => {
+    const callback = watch({ monitor: "loss" });
+    assert.equal(callback.isImprovement(NaN, undefined), false);
+    assert.equal(callback.isImprovement(NaN, 1), false);
+    const keras = watch({ monitor: "loss", nanIsFirstBest: true });
+    assert.equal(keras.isImprovement(NaN, undefined), true);
+    assert.equal(keras.isImprovement(NaN, 1), false);
+    assert.equal(keras.isImprovement(1, NaN), false);
+  });
+
+  it("says once a run that its value is missing, and what there is", async () => {
+    const callback = watch({});
+    const messages = await warned(() => {
+      assert.equal(callback.monitorValue({ loss: 1, mae: 2 }, "nothing is saved"), undefined);
+      callback.monitorValue({ loss: 1 }, "nothing is saved");
+      callback.resetMonitorWarning();
+      callback.monitorValue({ loss: 1 }, "nothing is saved");
+    });
+    assert.equal(messages.length, 2);
+    assert.equal(
+      messages[0],
+      "keepfit: Watch watches 'val_loss', which is not available; nothing is saved. " +
+        "Available are: loss,mae",
+    );
+    assert.equal(callback.monitorValue({ val_loss: 0 }, ""), 0);
+  });
+});

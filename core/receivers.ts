@@ -1,0 +1,88 @@
+import type { CallbackHooks, CallbackLike } from "./callback.ts";
+import type { HookTiming } from "./history.ts";
+
+/** The hooks that a list calls, under their present names. */
+export const hookNames = [
+  "beforeTrainBegin",
+  "onTrainBegin",
+  "onTrainEnd",
+  "onEpochBegin",
+  "onEpochEnd",
+  "afterEpochEnd",
+  "onTrainBatchBegin",
+  "onTrainBatchEnd",
+  "onTestBegin",
+  "onTestEnd",
+  "onTestBatchBegin",
+  "onTestBatchEnd",
+  "onPredictBegin",
+  "onPredictEnd",
+  "onPredictBatchBegin",
+  "onPredictBatchEnd",
+  "onException",
+  "close",
+] as const satisfies readonly (keyof CallbackHooks)[];
+
+/** Name of a hook that a list calls. */
+export type ListHook = (typeof hookNames)[number];
+
+/** Names from before Keras 2.2, which tfjs still uses; heard where the present one is absent. */
+export const olderNames: Partial<Record<ListHook, keyof CallbackHooks>> = {
+  onTrainBatchBegin: "onBatchBegin",
+  onTrainBatchEnd: "onBatchEnd",
+};
+
+/** A hook of one callback. */
+export interface Receiver {
+  readonly callback: CallbackLike;
+  /** What messages call the callback. */
+  readonly name: string;
+  readonly hook: ListHook;
+  readonly call: (...args: unknown[]) => unknown;
+  readonly timing: HookTiming;
+}
+
+/** Who hears each hook, in list order. A hook that a callback lacks has no entry and no cost. */
+export function lookUpReceivers(
+  callbacks: readonly CallbackLike[],
+): Record<ListHook, Receiver[]> {
+  const receivers = {} as Record<ListHook, Receiver[]>;
+  for (const hook of hookNames) {
+    receivers[hook] = callbacks.flatMap((callback) => {
+      const own = [hook, olderNames[hook]].find((name) =>
+        name !== undefined && typeof callback[name] === "function"
+      );
+      if (own === undefined || isEmptyHookOfTfjs(callback, own)) return [];
+      const name = nameOf(callback);
+      return {
+        callback,
+        name,
+        hook,
+        call: (...args) => (callback[own] as Receiver["call"])(...args),
+        timing: { callback: name, hook, calls: 0, milliseconds: 0 },
+      };
+    });
+  }
+  return receivers;
+}
+
+/** What messages call a callback: its own name, else its class. */
+export function nameOf(callback: CallbackLike): string {
+  if (typeof callback.name === "string" && callback.name !== "") return callback.name;
+  const name = Object.getPrototypeOf(callback)?.constructor?.name;
+  return typeof name === "string" && name !== "" && name !== "Object" ? name : "(plain object)";
+}
+
+/**
+ * True for a hook that a `tf.Callback` only inherits. The base of tfjs's classes has all six, each
+ * an empty async function that would cost a promise and the reading of every batch's logs.
+ */
+function isEmptyHookOfTfjs(callback: CallbackLike, hook: keyof CallbackHooks): boolean {
+  // The base is not exported, and another copy of tfjs has another one: known by what only it has.
+  if (!("validationData" in callback)) return false;
+  let owner: object = Object.getPrototypeOf(callback);
+  // An own class without a parent is the user's, whatever its fields are called.
+  if (Object.hasOwn(callback, hook) || Object.hasOwn(owner, hook)) return false;
+  while (!Object.hasOwn(owner, hook)) owner = Object.getPrototypeOf(owner);
+  return Object.getPrototypeOf(owner) === Object.prototype && Object.hasOwn(owner, "setParams");
+}

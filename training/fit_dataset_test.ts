@@ -1,0 +1,271 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import {
+  type DatasetBatch,
+  type DatasetLike,
+  evaluateDataset,
+  fitDataset,
+  type FitDatasetOptions,
+} from "keepfit";
+import { tensorsLeft, warned, weightsOf } from "./test_world.ts";
+
+function line(): tf.Sequential {
+  const model = tf.sequential({
+    layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" })],
+  });
+  model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanAbsoluteError" });
+  return model;
+}
+
+/** Batches of one row, numbered; `log` hears when one is made and when the iterator ends. */
+function numbered(count: number, log: unknown[] = []): () => Generator<DatasetBatch> {
+  return function* () {
+    try {
+      for (let i = 1; i <= count; i++) {
+        log.push(i);
+        yield { xs: tf.tensor2d([[i]]), ys: tf.tensor2d([[i]]) };
+      }
+    } finally {
+      log.push("end");
+    }
+  };
+}
+
+const quiet = { verbose: 0 } as const;
+
+describe("fitDataset reads", () => {
+  it("a generator function, an iterable, an async iterable and a tf.data.Dataset alike", async () => {
+    const make = numbered(3);
+    const datasets: DatasetLike[] = [
+      make,
+      { [Symbol.iterator]: make },
+      {
+        async *[Symbol.asyncIterator]() {
+          yield* make();
+        },
+      },
+      tf.data.generator(make as never) as tf.data.Dataset<tf.TensorContainer>,
+      function* () {
+        for (let i = 1; i <= 3; i++) yield [tf.tensor1d([i]), { output: tf.tensor1d([i]) }.output];
+      },
+    ];
+    const weights: number[][] = [];
+    for (const dataset of datasets) {
+      const model = line();
+      const { history } = await fitDataset(model, dataset, { ...quiet, epochs: 2 });
+      assert.equal(history.loss.length, 2);
+      weights.push(weightsOf(model));
+    }
+    for (const one of weights) assert.deepEqual(one, weights[0]);
+    assert.notEqual(weights[0][0], 0);
+  });
+
+  it("each epoch from its start, and closes each iterator", async () => {
+    const log: unknown[] = [];
+    await fitDataset(line(), numbered(2, log), { ...quiet, epochs: 2 });
+    assert.deepEqual(log, [1, 2, "end", 1, 2, "end"]);
+  });
+
+  it("one iterator through all epochs with stepsPerEpoch, and closes it", async () => {
+    for (const name of ["stepsPerEpoch", "batchesPerEpoch"]) {
+      const log: unknown[] = [];
+      await fitDataset(line(), numbered(9, log), { ...quiet, epochs: 2, [name]: 2 });
+      assert.deepEqual(log, [1, 2, 3, 4, "end"]);
+    }
+  });
+
+  it("weights of rows out of each batch, times those of classes", async () => {
+    const batches = (weight: number) =>
+      function* (): Generator<DatasetBatch> {
+        yield [tf.tensor1d([0, 0]), tf.tensor1d([1, 0]), tf.tensor1d([weight, 5])];
+      };
+    const { history } = await fitDataset(line(), batches(3), quiet);
+    assert.deepEqual(history.loss, [1.5]);
+    const classWeight = { 0: 1, 1: 10 };
+    const both = await fitDataset(line(), batches(3), { ...quiet, classWeight });
+    assert.deepEqual(both.history.loss, [15]);
+  });
+
+  it("tensors to validate with, and a dataset from its start each time", async () => {
+    const log: unknown[] = [];
+    const history = await fitDataset(line(), numbered(1), {
+      ...quiet,
+      epochs: 2,
+      validationData: numbered(5, log),
+      validationBatches: 2,
+    });
+    assert.deepEqual(log, [1, 2, "end", 1, 2, "end"]);
+    assert.equal(history.history.val_loss.length, 2);
+    const tensors: FitDatasetOptions = {
+      ...quiet,
+      validationData: [tf.ones([3, 1]), tf.ones([3, 1])],
+    };
+    assert.equal((await fitDataset(line(), numbered(1), tensors)).history.val_loss.length, 1);
+  });
+});
+
+describe("fitDataset tells", () => {
+  it("the steps where they are known", async () => {
+    const steps = async (dataset: DatasetLike, options: FitDatasetOptions = {}) => {
+      let told: unknown;
+      const callbacks = { setParams: ({ steps }: { steps: number | null }) => void (told = steps) };
+      await fitDataset(line(), dataset, { ...quiet, ...options, callbacks });
+      return told;
+    };
+    assert.equal(await steps(numbered(2)), null);
+    assert.equal(await steps(numbered(2), { stepsPerEpoch: 2 }), 2);
+    const sized = Object.assign(numbered(2), { size: 2 });
+    assert.equal(await steps(sized), 2);
+  });
+
+  it("as many batch begins as ends, although the end of the data comes unforeseen", async () => {
+    const seen: string[] = [];
+    await fitDataset(line(), numbered(2), {
+      ...quiet,
+      validationData: numbered(1),
+      callbacks: {
+        onTrainBatchBegin: (batch) => seen.push(`begin ${batch}`),
+        onTrainBatchEnd: (batch) => seen.push(`end ${batch}`),
+        onTestBatchBegin: (batch) => seen.push(`test begin ${batch}`),
+        onTestBatchEnd: (batch) => seen.push(`test end ${batch}`),
+      },
+    });
+    assert.deepEqual(seen, ["begin 0", "end 0", "begin 1", "end 1", "test begin 0", "test end 0"]);
+  });
+});
+
+describe("fitDataset ends early", () => {
+  it("with an epoch that ran out of data, and one warning", async () => {
+    const messages = await warned(async () => {
+      const history = await fitDataset(line(), numbered(3), {
+        ...quiet,
+        epochs: 5,
+        stepsPerEpoch: 2,
+      });
+      assert.equal(history.epoch.length, 5);
+    });
+    assert.equal(messages.length, 1);
+    assert.match(messages[0], /the training dataset ran out of data after 1 of 2 batches/);
+  });
+
+  it("and closes the iterator after a stop, an error of a hook and an aborted signal", async () => {
+    for (const steps of [undefined, 5]) {
+      const log: unknown[] = [];
+      const options = { ...quiet, epochs: 9, stepsPerEpoch: steps };
+      const model = line();
+      await fitDataset(model, numbered(5, log), {
+        ...options,
+        callbacks: { onTrainBatchEnd: () => void (model.stopTraining = true) },
+      });
+      const fails = {
+        onTrainBatchBegin() {
+          throw new Error("oh");
+        },
+      };
+      await assert.rejects(fitDataset(model, numbered(5, log), { ...options, callbacks: fails }));
+      const abort = new AbortController();
+      const aborts = { onTrainBatchEnd: () => abort.abort(new Error("enough")) };
+      await assert.rejects(
+        fitDataset(model, numbered(5, log), {
+          ...options,
+          signal: abort.signal,
+          callbacks: aborts,
+        }),
+        { message: "enough" },
+      );
+      assert.deepEqual(log, [1, "end", 1, "end", 1, "end"]);
+    }
+  });
+
+  it("with the dataset's own error, before one of its closing", async () => {
+    const batches = {
+      [Symbol.iterator]: () => ({
+        next(): IteratorResult<DatasetBatch> {
+          throw new Error("disk gone");
+        },
+        return(): IteratorResult<DatasetBatch> {
+          throw new Error("cannot close");
+        },
+      }),
+    };
+    const messages = await warned(() =>
+      assert.rejects(fitDataset(line(), batches, quiet), { message: "disk gone" })
+    );
+    assert.deepEqual(messages, ["keepfit: closing the data failed too: cannot close"]);
+  });
+
+  it("with the error of closing where there is no other", async () => {
+    const batch = () => ({ xs: tf.ones([1, 1]), ys: tf.ones([1, 1]) });
+    const dataset = {
+      [Symbol.iterator]: () => ({
+        next: (): IteratorResult<DatasetBatch> => ({ done: false, value: batch() }),
+        return(): IteratorResult<DatasetBatch> {
+          throw new Error("cannot close");
+        },
+      }),
+    };
+    await assert.rejects(fitDataset(line(), dataset, { ...quiet, stepsPerEpoch: 1 }), {
+      message: "cannot close",
+    });
+  });
+});
+
+describe("fitDataset refuses, without a tensor left,", () => {
+  const batch = (value: unknown) =>
+    function* (): Generator<DatasetBatch> {
+      yield value as DatasetBatch;
+    };
+  const one = () => tf.ones([2, 1]);
+  const refused: [string, () => unknown, RegExp][] = [
+    ["no batch at all", () => function* () {}, /the training dataset: it gave no batch in epoch 0/],
+    [
+      "an array",
+      () => [{ xs: one(), ys: one() }],
+      /an iterable that is no array.*fit\(model, x, y/,
+    ],
+    ["nothing", () => undefined, /Cannot read this dataset/],
+    ["a number", () => 5, /Cannot read this dataset/],
+    ["what has no next", () => () => 5, /must give an iterator with next\(\), got 5/],
+    ["a batch that is null", () => batch(null), /expected \{ xs, ys \} or \[xs, ys\], got null/],
+    ["a batch without targets", () => batch({ xs: one(), y: one() }), /got \{ xs, y \}/],
+    ["a lone tensor", () => batch(one()), /got a tensor/],
+    [
+      "arrays for tensors",
+      () => batch({ xs: [[1]], ys: one() }),
+      /must be a tf.Tensor, got object/,
+    ],
+    ["another width", () => batch([tf.ones([2, 3]), one()]), /training x of shape \[2,3\]/],
+    ["other targets", () => batch([one(), tf.ones([2, 4])]), /training y of shape \[2,4\]/],
+    ["other rows", () => batch([one(), tf.ones([3, 1])]), /x has 2 rows, another tensor has 3/],
+    ["no rows", () => batch([tf.ones([0, 1]), tf.ones([0, 1])]), /without rows/],
+    ["other weights", () => batch([one(), one(), tf.ones([5])]), /sampleWeight of shape \[5\]/],
+  ];
+  for (const [what, make, message] of refused) {
+    it(what, async () => {
+      const model = line();
+      let dataset = make();
+      await assert.rejects(fitDataset(model, dataset as DatasetLike, quiet), { message });
+      await assert.rejects(evaluateDataset(model, make() as DatasetLike, quiet), {
+        message: new RegExp(
+          message.source.replace("training", "evaluation").replace("fit", "evaluate"),
+        ),
+      });
+      if (Array.isArray(dataset)) return;
+      const left = await tensorsLeft(async () => {
+        dataset = make();
+        await fitDataset(model, dataset as DatasetLike, quiet);
+      });
+      // What a generator closes over is its own until it is yielded, which is once.
+      assert.equal(left, 0);
+    });
+  }
+
+  it("a generator that was used up, in the second epoch", async () => {
+    const once = numbered(2)();
+    await assert.rejects(fitDataset(line(), once, { ...quiet, epochs: 2 }), {
+      name: "RangeError",
+      message: /it gave no batch in epoch 1; .* a function that gives a new iterator/,
+    });
+  });
+});

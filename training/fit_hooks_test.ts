@@ -1,0 +1,275 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { Callback, CallbackList, fit, History, type Logs, type Params } from "keepfit";
+import { warned } from "./test_world.ts";
+
+/** y = 2x - 1 with one weight and one bias. */
+function line(compile: Partial<tf.ModelCompileArgs> = {}): tf.Sequential {
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError", ...compile });
+  return model;
+}
+
+const x = tf.tensor2d([[0], [1], [2], [3], [4], [5]]);
+const y = x.mul(2).sub(1);
+const quiet = { verbose: 0 } as const;
+
+/** A class that writes down every hook it hears, with its arguments. */
+function recorder(): Callback & { heard: unknown[][] } {
+  const recorder = Object.assign(new Callback(), { heard: [] as unknown[][] });
+  for (
+    const hook of [
+      "onTrainBegin",
+      "onTrainEnd",
+      "onEpochBegin",
+      "onEpochEnd",
+      "onTrainBatchBegin",
+      "onTrainBatchEnd",
+      "onTestBegin",
+      "onTestEnd",
+      "onTestBatchBegin",
+      "onTestBatchEnd",
+      "onException",
+      "close",
+    ] as const
+  ) {
+    recorder[hook] = (...args: unknown[]) => {
+      const readable = args.map((one) =>
+        typeof one === "object" ? Object.keys(one as object) : one
+      );
+      recorder.heard.push([hook, ...readable]);
+    };
+  }
+  return recorder;
+}
+
+describe("fit calls the hooks", () => {
+  it("in Keras's order, with Keras's logs, validation among them", async () => {
+    const callback = recorder();
+    await fit(line({ metrics: ["mae"] }), x, y, {
+      ...quiet,
+      batchSize: 3,
+      validationData: [x, y],
+      validationBatchSize: 4,
+      callbacks: callback,
+    });
+    const keys = ["loss", "mae"];
+    assert.deepEqual(callback.heard, [
+      ["onTrainBegin", []],
+      ["onEpochBegin", 0, []],
+      ["onTrainBatchBegin", 0, []],
+      ["onTrainBatchEnd", 0, keys],
+      ["onTrainBatchBegin", 1, []],
+      ["onTrainBatchEnd", 1, keys],
+      ["onTestBegin", []],
+      ["onTestBatchBegin", 0, []],
+      ["onTestBatchEnd", 0, keys],
+      ["onTestBatchBegin", 1, []],
+      ["onTestBatchEnd", 1, keys],
+      ["onTestEnd", keys],
+      ["onEpochEnd", 0, ["loss", "mae", "val_loss", "val_mae"]],
+      ["onTrainEnd", ["loss", "mae", "val_loss", "val_mae"]],
+      ["close"],
+    ]);
+  });
+
+  it("with the means since the epoch began, weighted by rows", async () => {
+    const seen: number[] = [];
+    const model = line({ optimizer: tf.train.sgd(0), loss: "meanAbsoluteError" });
+    tf.tidy(() => model.setWeights([tf.zeros([1, 1]), tf.zeros([1])]));
+    await fit(model, x, x, {
+      ...quiet,
+      epochs: 2,
+      batchSize: 4,
+      shuffle: false,
+      callbacks: { onTrainBatchEnd: (_batch, { loss }) => seen.push(loss) },
+    });
+    assert.deepEqual(seen, [1.5, 2.5, 1.5, 2.5]);
+  });
+
+  it("with logs that a callback writes for the later ones, but not into onTrainEnd", async () => {
+    let last: Logs = {};
+    const history = await fit(line(), x, y, {
+      ...quiet,
+      callbacks: [
+        { onEpochEnd: (_epoch, logs) => void (logs.learning_rate = 0.1) },
+        { onTrainEnd: (logs) => void (last = logs) },
+      ],
+    });
+    assert.deepEqual(history.history.learning_rate, [0.1]);
+    assert.deepEqual(Object.keys(last), ["loss"]);
+  });
+
+  it("with the very model that was given, and params of the run", async () => {
+    const model = line({ metrics: ["accuracy"] });
+    let params: Params | null = null;
+    let seen: unknown;
+    class Mine extends Callback {
+      override onTrainBegin() {
+        seen = this.model;
+        params = this.params;
+      }
+    }
+    await fit(model, x, y, {
+      verbose: 0,
+      epochs: 7,
+      initialEpoch: 6,
+      batchSize: 4,
+      seed: 5,
+      validationSplit: 0.5,
+      callbacks: new Mine(),
+    });
+    assert.equal(seen, model);
+    assert.deepEqual(params, {
+      verbose: 0,
+      epochs: 7,
+      initialEpoch: 6,
+      steps: 1,
+      batchSize: 4,
+      samples: 3,
+      doValidation: true,
+      metrics: ["accuracy", "loss", "val_accuracy", "val_loss"],
+      directions: { accuracy: "max" },
+      seed: 5,
+    });
+  });
+
+  it("with empty logs for batches that no callback reads", async () => {
+    const seen: number[] = [];
+    await fit(line(), x, y, {
+      ...quiet,
+      batchSize: 2,
+      callbacks: {
+        readsBatchLogs: (batch) => batch === 2,
+        onTrainBatchEnd: (_batch, logs) => seen.push(Object.keys(logs).length),
+      },
+    });
+    assert.deepEqual(seen, [0, 0, 1]);
+  });
+
+  it("of tfjs's own callbacks", async () => {
+    const seen: unknown[] = [];
+    class Theirs extends tf.Callback {
+      override async onBatchEnd(batch: number, logs?: tf.Logs) {
+        seen.push(batch, typeof logs?.loss);
+      }
+    }
+    const history = await fit(line({ optimizer: tf.train.sgd(0) }), x, y, {
+      ...quiet,
+      epochs: 9,
+      shuffle: false,
+      callbacks: [new Theirs(), tf.callbacks.earlyStopping({ monitor: "loss", patience: 2 })],
+    });
+    assert.deepEqual(seen.slice(0, 2), [0, "number"]);
+    assert.deepEqual(history.epoch, [0, 1, 2]);
+  });
+});
+
+describe("fit takes a ready CallbackList", () => {
+  it("tells it of the run, adds nothing to it, and returns the history all the same", async () => {
+    const seen: unknown[] = [];
+    const list = new CallbackList({
+      setModel: (model: unknown) => void seen.push(model),
+      setParams: (params) => void seen.push(params.epochs),
+      close: () => seen.push("closed"),
+    });
+    const model = line();
+    const history = await fit(model, x, y, { ...quiet, epochs: 2, callbacks: list });
+    assert.deepEqual(seen, [model, 2, "closed"]);
+    assert.equal(list.callbacks.length, 1);
+    assert.equal(history.history.loss.length, 2);
+
+    const mine = new History();
+    const ready = new CallbackList(mine);
+    assert.equal(await fit(model, x, y, { ...quiet, callbacks: ready }), mine);
+  });
+});
+
+describe("fit and failing callbacks", () => {
+  it("closes every one also when it cannot be told of the run", async () => {
+    const seen: string[] = [];
+    const run = fit(line(), x, y, {
+      ...quiet,
+      callbacks: [
+        { onException: () => seen.push("heard"), close: () => seen.push("closed") },
+        {
+          name: "picky",
+          setModel() {
+            throw new Error("not this one");
+          },
+        },
+      ],
+    });
+    await assert.rejects(run, { message: "Callback picky failed in setModel: not this one" });
+    assert.deepEqual(seen, ["heard", "closed"]);
+  });
+
+  it("closes every one after a hook throws; a failing close comes second", async () => {
+    const first = new Error("first");
+    const seen: unknown[] = [];
+    const messages = await warned(async () => {
+      const run = fit(line(), x, y, {
+        ...quiet,
+        callbacks: [
+          {
+            name: "a",
+            close() {
+              throw new Error("second");
+            },
+          },
+          {
+            name: "b",
+            onEpochEnd() {
+              throw first;
+            },
+          },
+          {
+            onException: (error) => seen.push((error as Error).cause),
+            onTrainEnd: () => seen.push("never"),
+            close: () => seen.push("closed"),
+          },
+        ],
+      });
+      await assert.rejects(run, {
+        message: "Callback b failed in onEpochEnd (epoch 0): first",
+        cause: first,
+      });
+    });
+    assert.deepEqual(seen, [first, "closed"]);
+    assert.deepEqual(messages, ["keepfit: Callback a failed in close: second"]);
+  });
+
+  it("goes on without one that may be disabled, and tells so in the history", async () => {
+    const messages = await warned(async () => {
+      const history = await fit(line(), x, y, {
+        ...quiet,
+        epochs: 3,
+        onError: "disable",
+        callbacks: {
+          name: "a",
+          onEpochEnd() {
+            throw new Error("oh");
+          },
+        },
+      });
+      assert.equal(history.epoch.length, 3);
+      assert.deepEqual(history.failures.map(({ callback, hook }) => [callback, hook]), [
+        ["a", "onEpochEnd"],
+      ]);
+    });
+    assert.equal(messages.length, 1);
+  });
+
+  it("lets the model be trained again afterwards", async () => {
+    const model = line();
+    const fails = {
+      onEpochBegin() {
+        throw new Error("oh");
+      },
+    };
+    await assert.rejects(fit(model, x, y, { ...quiet, callbacks: fails }));
+    assert.equal((await fit(model, x, y, quiet)).epoch.length, 1);
+    assert.equal((await model.fit(x, y, { verbose: 0 })).epoch.length, 1);
+  });
+});

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { fit, type FitOptions, type History, type Params } from "keepfit";
+import { tensorsLeft, twins, warned, weightsOf } from "./test_world.ts";
+
+/** y = 2x - 1 with one weight and one bias. */
+function line(compile: Partial<tf.ModelCompileArgs> = {}): tf.Sequential {
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError", ...compile });
+  return model;
+}
+
+const x = tf.tensor2d([[0], [1], [2], [3], [4], [5]]);
+const y = x.mul(2).sub(1);
+const quiet = { verbose: 0 } as const;
+
+/** The targets of every batch that a fit trains and validates on, in order. */
+async function batchesOf(options: FitOptions, make = line): Promise<number[][]> {
+  const seen: number[][] = [];
+  const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) => {
+    seen.push(Array.from(yTrue.dataSync(), (value) => (value + 1) / 2));
+    return yTrue.sub(yPred).abs().mean(-1);
+  };
+  await fit(make({ loss }), x, y, { ...quiet, ...options });
+  return seen;
+}
+
+describe("fit trains", () => {
+  it("a Sequential and a LayersModel", async () => {
+    const sequential = line();
+    const input = tf.input({ shape: [1] });
+    const functional = tf.model({
+      inputs: input,
+      outputs: tf.layers.dense({ units: 1 }).apply(input) as tf.SymbolicTensor,
+    });
+    functional.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError" });
+    for (const model of [sequential, functional]) {
+      const { history } = await fit(model, x.div(5), y.div(5), { ...quiet, epochs: 300 });
+      assert(history.loss[299] < 1e-3);
+    }
+  });
+
+  it("epochs from initialEpoch up to epochs, which is no count", async () => {
+    const history = await fit(line(), x, y, { ...quiet, initialEpoch: 2, epochs: 5 });
+    assert.deepEqual(history.epoch, [2, 3, 4]);
+  });
+
+  it("no epoch, with a warning, where there is none to train", async () => {
+    for (const options of [{ epochs: 0 }, { epochs: 3, initialEpoch: 3 }]) {
+      const seen: string[] = [];
+      const callbacks = {
+        onTrainBegin: () => seen.push("begin"),
+        onEpochBegin: () => seen.push("never"),
+        onTrainEnd: () => seen.push("end"),
+        close: () => seen.push("closed"),
+      };
+      let history: History | undefined;
+      const messages = await warned(async () => {
+        history = await fit(line(), x, y, { ...quiet, ...options, callbacks });
+      });
+      assert.deepEqual(history?.epoch, []);
+      assert.deepEqual(seen, ["begin", "end", "closed"]);
+      assert.equal(messages.length, 1);
+      assert.match(messages[0], /trains no epoch: initialEpoch is \d, epochs \d/);
+    }
+  });
+
+  it("one epoch of batches of 32 when nothing is said", async () => {
+    let params: Params | undefined;
+    await fit(line(), tf.zeros([70, 1]), tf.zeros([70, 1]), {
+      ...quiet,
+      callbacks: { setParams: (given) => void (params = given) },
+    });
+    assert.deepEqual(
+      [params?.epochs, params?.steps, params?.batchSize, params?.samples, params?.doValidation],
+      [1, 3, 32, 70, false],
+    );
+  });
+
+  it("targets of rank 1", async () => {
+    const [one, two] = twins(line);
+    await fit(one, x, y, { ...quiet, seed: 1 });
+    await fit(two, x.flatten(), y.flatten(), { ...quiet, seed: 1 });
+    assert.deepEqual(weightsOf(one), weightsOf(two));
+  });
+});
+
+describe("fit orders the rows", () => {
+  it("anew in every epoch, the same for one seed on every runtime", async () => {
+    const seen = await batchesOf({ epochs: 2, batchSize: 6, seed: 3 });
+    assert.deepEqual(seen, [[4, 0, 1, 3, 2, 5], [0, 3, 1, 5, 2, 4]]);
+    assert.deepEqual(await batchesOf({ epochs: 2, batchSize: 6, seed: 3 }), seen);
+  });
+
+  it("in a later epoch as a run from the start would", async () => {
+    const [, , third] = await batchesOf({ epochs: 3, batchSize: 6, seed: 3 });
+    const [resumed] = await batchesOf({ epochs: 3, initialEpoch: 2, batchSize: 6, seed: 3 });
+    assert.deepEqual(resumed, third);
+  });
+
+  it("by a fresh seed that params tell, when none is given", async () => {
+    const seeds: unknown[] = [];
+    const callbacks = { setParams: (params: Params) => void seeds.push(params.seed) };
+    const seen = await batchesOf({ batchSize: 6, callbacks });
+    await batchesOf({ batchSize: 6, callbacks });
+    assert.notEqual(seeds[0], seeds[1]);
+    assert.deepEqual(await batchesOf({ batchSize: 6, seed: seeds[0] as number }), seen);
+  });
+
+  it("not at all with shuffle false, and by whole batches with shuffle batch", async () => {
+    assert.deepEqual(await batchesOf({ batchSize: 4, shuffle: false }), [[0, 1, 2, 3], [4, 5]]);
+    const seen = await batchesOf({ batchSize: 2, shuffle: "batch", seed: 3 });
+    assert.deepEqual(seen.flat().toSorted(), [0, 1, 2, 3, 4, 5]);
+    for (const [a, b] of seen) assert.equal(b, a + 1);
+    assert.notDeepEqual(seen.flat(), [0, 1, 2, 3, 4, 5]);
+  });
+
+  it("into stepsPerEpoch batches, the next epoch going on where this one ended", async () => {
+    const seen = await batchesOf({ batchSize: 2, shuffle: false, stepsPerEpoch: 2, epochs: 2 });
+    assert.deepEqual(seen, [[0, 1], [2, 3], [4, 5], [0, 1]]);
+    const long = await batchesOf({ batchSize: 4, shuffle: false, stepsPerEpoch: 3 });
+    assert.deepEqual(long, [[0, 1, 2, 3], [4, 5], [0, 1, 2, 3]]);
+    const shuffled = await batchesOf({ batchSize: 2, seed: 1, stepsPerEpoch: 2, epochs: 3 });
+    const passes = await batchesOf({ batchSize: 2, seed: 1, epochs: 2 });
+    assert.deepEqual(shuffled, passes);
+  });
+
+  it("after the last part was split off for validation", async () => {
+    const seen = await batchesOf({ batchSize: 4, seed: 2, validationSplit: 0.5 });
+    assert.deepEqual(seen.map((batch) => batch.toSorted()), [[0, 1, 2], [3, 4, 5]]);
+    assert.deepEqual(seen[1], [3, 4, 5]);
+  });
+});
+
+describe("fit gives the event loop its turn", () => {
+  it("on a time budget, with callbacks that never wait", async () => {
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    // Each batch takes a while, and there is one epoch only.
+    const work = () => {
+      const end = performance.now() + 10;
+      while (performance.now() < end);
+    };
+    try {
+      const options = { ...quiet, batchSize: 1, callbacks: { onTrainBatchEnd: work } };
+      await fit(line(), x, y, { ...options, yieldEvery: "never" });
+      const starved = ticks;
+      await fit(line(), x, y, options);
+      assert.equal(starved, 0);
+      assert(ticks > 0);
+      const before = ticks;
+      await fit(line(), x, y, { ...options, yieldEvery: "batch" });
+      assert(ticks >= before + 3, `${before} ${ticks}`);
+    } finally {
+      clearInterval(timer);
+    }
+  });
+});
+
+describe("fit counts", () => {
+  it("an accuracy under the name given to compile, readable by both", async () => {
+    for (const [given, other] of [["acc", "accuracy"], ["accuracy", "acc"]]) {
+      const model = line({ metrics: [given] });
+      const { history } = await fit(model, x, y, { ...quiet, validationData: [x, y] });
+      assert.deepEqual(
+        Object.keys(history).sort(),
+        [given, "loss", `val_${given}`, "val_loss"].sort(),
+      );
+      assert.equal(history[other], history[given]);
+      assert.equal(history[`val_${other}`], history[`val_${given}`]);
+    }
+  });
+
+  it("a metric given twice by a number, and one without a name as metric", async () => {
+    const model = line({ metrics: ["mae", "mae", (yTrue: tf.Tensor) => yTrue] });
+    const { history } = await fit(model, x, y, quiet);
+    assert.deepEqual(Object.keys(history), ["loss", "mae", "mae_1", "metric"]);
+  });
+
+  it("a metric called loss beside the loss", async () => {
+    const model = line({
+      metrics: [function loss() {
+        return tf.scalar(7);
+      }],
+    });
+    const { history } = await fit(model, x, y, quiet);
+    assert.deepEqual(history.loss_1, [7]);
+    assert.notDeepEqual(history.loss, [7]);
+  });
+
+  it("NaN, with one warning", async () => {
+    const messages = await warned(async () => {
+      const { history } = await fit(line(), x, y.mul(NaN), { ...quiet, epochs: 3 });
+      assert.deepEqual(history.loss, [NaN, NaN, NaN]);
+    });
+    assert.equal(messages.length, 1);
+    assert.match(messages[0], /the loss of epoch 0 is NaN/);
+  });
+
+  it("without a tensor left", async () => {
+    const model = line({ metrics: ["mae", tf.metrics.precision] });
+    await fit(model, x, y, quiet);
+    assert.equal(
+      await tensorsLeft(() => fit(model, x, y, { ...quiet, epochs: 2, validationSplit: 0.5 })),
+      0,
+    );
+  });
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { type Measure, RunningMeans } from "./running_means.ts";
+import { tensorsLeft } from "./test_world.ts";
+
+const share: Measure = {
+  name: "share",
+  ratio: {
+    sums: () => tf.tensor1d([]),
+    result: ([part, whole]) => part / whole,
+  },
+};
+const measures = [{ name: "loss" }, share, { name: "acc" }];
+
+/** The values of one step. */
+const values = (loss: number, part: number, whole: number, acc: number) => [
+  tf.scalar(loss),
+  tf.tensor1d([part, whole]),
+  tf.scalar(acc),
+];
+
+for (const synchronous of [true, false]) {
+  describe(`RunningMeans, ${synchronous ? "read at once" : "read from a device"},`, () => {
+    it("weighs means by rows and adds the sums of ratios", async () => {
+      const means = new RunningMeans(measures, synchronous);
+      await means.add(values(1, 1, 4, 0), 3);
+      assert.deepEqual(await means.logs(), { acc: 0, loss: 1, share: 0.25 });
+      await means.add(values(5, 1, 1, 1), 1);
+      const logs = await means.logs();
+      assert.deepEqual(logs, { acc: 0.25, loss: 2, share: 0.4 });
+      assert.deepEqual(Object.keys(logs), ["acc", "loss", "share"]);
+    });
+
+    it("is empty before the first batch", async () => {
+      assert.deepEqual(await new RunningMeans(measures, synchronous).logs(), {});
+    });
+
+    it("adds in float64", async () => {
+      const means = new RunningMeans([{ name: "loss" }], synchronous);
+      await means.add([tf.scalar(2 ** 24)], 1);
+      for (let i = 0; i < 7; i++) await means.add([tf.scalar(1)], 1);
+      // Float32 would stay at 2 ** 24.
+      assert.deepEqual(await means.logs(), { loss: (2 ** 24 + 7) / 8 });
+    });
+
+    it("counts more batches than wait on a device, once each", async () => {
+      const means = new RunningMeans(measures, synchronous);
+      let waited = 0;
+      const left = await tensorsLeft(async () => {
+        for (let i = 0; i < 300; i++) {
+          const counted = means.add(values(i, 1, 2, 1), 1);
+          if (counted !== undefined) waited++;
+          await counted;
+        }
+        assert.deepEqual(await means.logs(), { acc: 1, loss: 149.5, share: 0.5 });
+      });
+      assert.equal(left, 0);
+      assert.equal(waited, synchronous ? 0 : 2);
+    });
+
+    it("keeps no tensor that was read or dropped", async () => {
+      const left = await tensorsLeft(async () => {
+        const means = new RunningMeans(measures, synchronous);
+        await means.add(values(1, 1, 4, 0), 3);
+        await means.logs();
+        await means.add(values(1, 1, 4, 0), 3);
+        means.dispose();
+      });
+      assert.equal(left, 0);
+    });
+
+    it("keeps no tensor when reading fails", async () => {
+      const left = await tensorsLeft(async () => {
+        const means = new RunningMeans(measures, synchronous);
+        const broken = tf.scalar(1);
+        broken.dispose();
+        await means.add([tf.scalar(1), tf.tensor1d([1, 2]), broken], 1);
+        await means.logs();
+        assert.fail("a disposed tensor was read");
+      });
+      assert.equal(left, 0);
+    });
+  });
+}
+
+describe("RunningMeans on a device", () => {
+  it("reads nothing until somebody asks", () => {
+    const means = new RunningMeans([{ name: "loss" }], false);
+    const value = tf.scalar(3);
+    assert.equal(means.add([value], 1), undefined);
+    assert.equal(value.isDisposed, false);
+    means.dispose();
+    assert.equal(value.isDisposed, true);
+  });
+});

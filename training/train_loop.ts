@@ -1,0 +1,169 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { Params } from "../core/callback.ts";
+import type { CallbackList } from "../core/callback_list.ts";
+import { History } from "../core/history.ts";
+import { normalizeLogs } from "../core/logs.ts";
+import type { TrainableModel } from "../core/model.ts";
+import { isPromise } from "../core/promise.ts";
+import type { Compiled } from "./compiled.ts";
+import type { BatchSource, ClassWeights, DatasetLike } from "./data.ts";
+import { movingAverageOf } from "./ema.ts";
+import { type Engine, readsSynchronously } from "./engine.ts";
+import { closing, type RunOptions, Turns, wholeNumber, withCallbacks } from "./run.ts";
+import { measuresOf, RunningMeans } from "./running_means.ts";
+import { trainStep } from "./step.ts";
+import { testLoop } from "./test_loop.ts";
+import { validationDue, type ValidationTensors } from "./validation.ts";
+
+/** Options that fit and fitDataset share. */
+export interface TrainOptions extends RunOptions {
+  /** The final epoch's number: training stops before it. Default: 1. */
+  epochs?: number;
+  /** Epoch to start at, when going on with an earlier run. Default: 0. */
+  initialEpoch?: number;
+  /** Validate after every n-th epoch, or after these (counted from 1). Default: 1. */
+  validationFreq?: number | readonly number[];
+  /** Rows of a validation batch; for tensors. Default: `batchSize`, else 32. */
+  validationBatchSize?: number;
+  /** Batches to validate with. Default: all. */
+  validationSteps?: number;
+  /** Weight of each class in the training loss; multiplies sample weights. */
+  classWeight?: ClassWeights;
+  /** Data to validate with after an epoch. */
+  validationData?: ValidationTensors | DatasetLike;
+}
+
+/** What is trained, and on what. */
+export interface Training {
+  model: tf.LayersModel;
+  engine: Engine;
+  compiled: Compiled;
+  source: BatchSource;
+  validation: BatchSource | undefined;
+  /** Rows of a batch, where they are known. */
+  batchSize?: number;
+  /** What the order of the rows is made from. */
+  seed?: number;
+}
+
+/** Train epoch by epoch; {@linkcode Callback} has the order of the hooks. */
+export async function trainLoop(training: Training, options: TrainOptions): Promise<History> {
+  const { model, engine, compiled, source, validation } = training;
+  const epochs = wholeNumber("epochs", options.epochs, 0) ?? 1;
+  const initialEpoch = wholeNumber("initialEpoch", options.initialEpoch, 0) ?? 0;
+  const isDue = validationDue(options.validationFreq);
+  const turns = new Turns(options);
+  const params: Params = {
+    verbose: options.verbose ?? "auto",
+    epochs,
+    steps: source.steps,
+    initialEpoch,
+    batchSize: training.batchSize ?? null,
+    samples: source.samples,
+    doValidation: validation !== undefined,
+    metrics: logKeys(compiled, validation !== undefined),
+    directions: compiled.directions,
+    seed: training.seed,
+  };
+  const flags = model as unknown as TrainableModel;
+  // tfjs's own fit reads and sets the same flag.
+  const state = compiled.network as unknown as { isTraining?: boolean };
+  if (state.isTraining) {
+    throw new TypeError("Cannot fit: the model is in another fit already; await that one first");
+  }
+  state.isTraining = true;
+  try {
+    return await withCallbacks(model, options, params, true, async (list) => {
+      // A ready list may have none; what happened is returned all the same.
+      const own = list.history === undefined ? new History() : undefined;
+      flags.stopTraining = false;
+      await list.onTrainBegin();
+      // A callback that put an earlier run back knows better where to start.
+      const first = list.initialEpoch || initialEpoch;
+      if (first >= epochs) {
+        console.warn(
+          `keepfit: fit trains no epoch: initialEpoch is ${first}, epochs ${epochs} ` +
+            `(the number to stop before, not a count)`,
+        );
+      }
+      let logs: Record<string, number> = {};
+      let warnedOfNaN = false;
+      for (let epoch = first; epoch < epochs; epoch++) {
+        await list.onEpochBegin(epoch);
+        logs = await trainEpoch(training, list, turns, epoch);
+        if (Number.isNaN(logs.loss) && !warnedOfNaN) {
+          warnedOfNaN = true;
+          warnOfNaN(epoch);
+        }
+        if (validation !== undefined && isDue(epoch)) {
+          const measured = await testLoop(model, engine, compiled, validation, list, turns);
+          for (const name of Object.keys(measured)) logs[`val_${name}`] = measured[name];
+        }
+        await list.onEpochEnd(epoch, logs);
+        own?.onEpochEnd(epoch, normalizeLogs(logs));
+        if (flags.stopTraining) break;
+        if (options.yieldEvery !== "never") await turns.yield();
+      }
+      movingAverageOf(model)?.finalize(flags);
+      await list.onTrainEnd(logs);
+      return list.history ?? own as History;
+    });
+  } finally {
+    state.isTraining = false;
+  }
+}
+
+async function trainEpoch(
+  { model, engine, compiled, source }: Training,
+  list: CallbackList,
+  turns: Turns,
+  epoch: number,
+): Promise<Record<string, number>> {
+  const flags = model as unknown as TrainableModel;
+  const means = new RunningMeans(measuresOf(compiled), readsSynchronously(engine));
+  const tellsBatches = list.has("onTrainBatchEnd");
+  const batches = source.epoch(epoch);
+  try {
+    await closing(batches, async () => {
+      for (let index = 0;; index++) {
+        // Fetched before the begin hook, so that every begin has its end.
+        let batch = batches.next();
+        if (isPromise(batch)) batch = await batch;
+        if (batch === null) break;
+        try {
+          const begun = list.onTrainBatchBegin(index);
+          if (isPromise(begun)) await begun;
+          const counted = means.add(trainStep(engine, compiled, batch), batch.size);
+          if (isPromise(counted)) await counted;
+        } finally {
+          batch.dispose();
+        }
+        if (tellsBatches) {
+          let logs = list.readsBatchLogs(index) ? means.logs() : {};
+          if (isPromise(logs)) logs = await logs;
+          const ended = list.onTrainBatchEnd(index, logs);
+          if (isPromise(ended)) await ended;
+        }
+        if (flags.stopTraining) break;
+        const turn = turns.afterBatch();
+        if (isPromise(turn)) await turn;
+      }
+    });
+    return await means.logs();
+  } finally {
+    means.dispose();
+  }
+}
+
+/** The log keys of a model, sorted. */
+export function logKeys(compiled: Compiled, validates: boolean): string[] {
+  const names = measuresOf(compiled).map(({ name }) => name);
+  return [...names, ...(validates ? names.map((name) => `val_${name}`) : [])].sort();
+}
+
+function warnOfNaN(epoch: number): void {
+  console.warn(
+    `keepfit: the loss of epoch ${epoch} is NaN: the data holds NaN, or the learning rate is too ` +
+      `high; TerminateOnNaN stops such a run at its first batch`,
+  );
+}

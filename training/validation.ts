@@ -1,0 +1,46 @@
+import type { Compiled } from "./compiled.ts";
+import { type BatchSource, isDataset, type Tensors } from "./data.ts";
+import { datasetSource } from "./dataset_source.ts";
+import type { Engine } from "./engine.ts";
+import { wholeNumber } from "./run.ts";
+import { tensorSource } from "./tensor_source.ts";
+import type { TrainOptions } from "./train_loop.ts";
+
+/** Tensors to validate with: inputs, targets and, if wanted, weights of the rows. */
+export type ValidationTensors =
+  | readonly [x: Tensors, y: Tensors]
+  | readonly [x: Tensors, y: Tensors, sampleWeight: Tensors];
+
+/** Where validation's batches come from; undefined when there is no `validationData`. */
+export async function validationSource(
+  engine: Engine,
+  compiled: Compiled,
+  options: TrainOptions,
+  batchSize: number,
+): Promise<BatchSource | undefined> {
+  const { validationData: data } = options;
+  if (data === undefined || data === null) return undefined;
+  const role = "validation";
+  const steps = wholeNumber("validationSteps", options.validationSteps, 1);
+  if (isDataset(data)) return datasetSource(engine, compiled, data, { steps, role });
+  if (!Array.isArray(data) || data.length < 2 || data.length > 3) {
+    throw new TypeError(
+      "Cannot use this validationData: it must be [x, y], [x, y, sampleWeight] or a dataset",
+    );
+  }
+  const [x, y, sampleWeight] = data as [Tensors, Tensors, Tensors?];
+  batchSize = options.validationBatchSize ?? batchSize;
+  return await tensorSource(engine, compiled, x, y, { batchSize, sampleWeight, steps, role });
+}
+
+/** Says of an epoch whether it ends with validation. */
+export function validationDue(
+  frequency: number | readonly number[] = 1,
+): (epoch: number) => boolean {
+  if (typeof frequency === "object" && frequency !== null) {
+    const epochs = new Set(frequency.map((epoch) => wholeNumber("validationFreq", epoch, 1)));
+    return (epoch) => epochs.has(epoch + 1);
+  }
+  const every = wholeNumber("validationFreq", frequency, 1) ?? 1;
+  return (epoch) => (epoch + 1) % every === 0;
+}
