@@ -38,7 +38,7 @@ import { loadMnist } from "./mnist_data.ts";
 
 const help = `Train a digit classifier on MNIST.
 
-  --epochs N          train at most N epochs (default 10)
+  --epochs N          train at most N epochs (default 8)
   --batch-size N      rows of a batch (default 128)
   --learning-rate N   first learning rate (default 0.002)
   --units N           units of the hidden layer (default 128)
@@ -73,7 +73,7 @@ function readSettings(): Settings | undefined {
   const { values } = parseArgs({
     args: runtime.args,
     options: {
-      "epochs": { type: "string", default: "10" },
+      "epochs": { type: "string", default: "8" },
       "batch-size": { type: "string", default: "128" },
       "learning-rate": { type: "string", default: "0.002" },
       "units": { type: "string", default: "128" },
