@@ -21,6 +21,8 @@ interface Room {
 
 const tfjs = "@tensorflow/tfjs";
 const runtime = ["runtime/mod.ts", "runtime/types.ts"];
+// What an optimizer has accumulated; the loops are no callback's business.
+const optimizers = ["training/ema.ts", "training/optimizer.ts"];
 const publicNames = ["keepfit"];
 // What a manifest is made of; the hub has no use for the loader.
 const pluginManifest = ["integrity", "manifest", "manifest_format", "semver"]
@@ -29,14 +31,18 @@ const pluginManifest = ["integrity", "manifest", "manifest_format", "semver"]
 /** The import table of ARCHITECTURE.md. */
 const table: Record<string, Room> = {
   core: { types: [tfjs] },
-  tensorboard: { types: [tfjs] },
+  tensorboard: { rooms: ["runtime/types.ts"] },
   runtime: {
     late: [tfjs, "@tensorflow/tfjs-backend-wasm", "@hono/node-server"],
     types: [tfjs],
     machine: true,
   },
   training: { rooms: ["core"], types: [tfjs] },
-  callbacks: { rooms: ["core", "tensorboard", ...runtime], packages: ["@std/csv"], types: [tfjs] },
+  callbacks: {
+    rooms: ["core", "tensorboard", ...runtime, ...optimizers],
+    packages: ["@std/csv"],
+    types: [tfjs],
+  },
   plugins: { rooms: ["core", ...runtime], packages: ["es-module-lexer", "valibot"] },
   hub: { rooms: [...pluginManifest, ...runtime], packages: ["hono", "valibot"] },
   cli: { rooms: ["hub", "plugins", "runtime"] },

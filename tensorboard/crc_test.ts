@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { crc32, crc32c, maskedCrc32c } from "./crc.ts";
+
+const bytes = (from: (i: number) => number) => Uint8Array.from({ length: 32 }, (_, i) => from(i));
+const text = (text: string) => new TextEncoder().encode(text);
+
+describe("crc32c", () => {
+  // RFC 3720, B.4.
+  const vectors: [name: string, data: Uint8Array, sum: number][] = [
+    ["32 zeros", bytes(() => 0), 0x8a9136aa],
+    ["32 ones", bytes(() => 255), 0x62a8ab43],
+    ["32 that grow", bytes((i) => i), 0x46dd794e],
+    ["32 that fall", bytes((i) => 31 - i), 0x113fdb5c],
+    [
+      "a SCSI read command",
+      Uint8Array.from(
+        "01c00000000000000000000000000000140000000000040000000014000000182800000000000000020000000000000000"
+          .match(/../g)!.slice(0, 48),
+        (byte) => parseInt(byte, 16),
+      ),
+      0xd9963a56,
+    ],
+    ["nothing", new Uint8Array(), 0],
+  ];
+  for (const [name, data, sum] of vectors) {
+    it(`of ${name} is that of the RFC`, () => assert.equal(crc32c(data), sum));
+  }
+});
+
+describe("maskedCrc32c", () => {
+  it("is that of TensorFlow", () => {
+    // As TensorBoard's record writer has them.
+    assert.equal(maskedCrc32c(Uint8Array.of(24, 0, 0, 0, 0, 0, 0, 0)), 0x224b7fa3);
+    assert.equal(maskedCrc32c(new Uint8Array()), 0xa282ead8);
+  });
+});
+
+describe("crc32", () => {
+  it("is that of PNG", () => {
+    assert.equal(crc32(text("123456789")), 0xcbf43926);
+    assert.equal(crc32(text("IEND")), 0xae426082);
+  });
+});

@@ -1,0 +1,118 @@
+import { ProtobufWriter } from "./protobuf.ts";
+import type { Summary } from "./summary.ts";
+
+/** A value by which sessions are compared. */
+export interface HparamsMetric {
+  /** Tag of a scalar. */
+  tag: string;
+  /** Shown instead of the tag. */
+  displayName?: string;
+  /** Folder below that of the session in which the scalar is: `"validation"`. Default: none. */
+  group?: string;
+  /** Markdown. */
+  description?: string;
+}
+
+/** How a session begins. */
+export interface HparamsOptions {
+  /**
+   * Write an experiment too: these metrics, and the names and types of the hyperparameters.
+   * TensorBoard shows what the first experiment it finds says, so sessions that are compared should
+   * all have the same. Default: none; TensorBoard finds what all sessions together have.
+   */
+  metrics?: readonly HparamsMetric[];
+  /**
+   * Sessions of one trial are shown as one row. Default: the hyperparameters as JSON, so that
+   * sessions with the same ones are one trial.
+   */
+  trialId?: string;
+  /** When the session began, in milliseconds since 1970. Default: now. */
+  startTime?: number;
+}
+
+/** The value of a hyperparameter. */
+export type HparamValue = string | number | boolean;
+
+/** What a session may be tried with: names, their types, and the metrics to look at. */
+export function experimentSummary(
+  hparams: Readonly<Record<string, HparamValue>>,
+  metrics: readonly HparamsMetric[],
+  time: number,
+): Summary {
+  return hparamsSummary("experiment", 2, (out) => {
+    out.double(3, time / 1000);
+    for (const name of Object.keys(hparams).sort()) {
+      out.message(4, () => {
+        out.text(1, name);
+        out.varint(4, { string: 1, boolean: 2, number: 3 }[typeof hparams[name] as "string"]);
+      });
+    }
+    for (const { tag, displayName, group, description } of metrics) {
+      out.message(5, () => {
+        out.message(1, () => {
+          if (group) out.text(1, group);
+          out.text(2, tag);
+        });
+        if (displayName) out.text(3, displayName);
+        if (description) out.text(4, description);
+      });
+    }
+  });
+}
+
+/**
+ * What a session was tried with.
+ *
+ * @throws TypeError for a value that is no string, number or boolean
+ */
+export function sessionStartSummary(
+  hparams: Readonly<Record<string, HparamValue>>,
+  trialId: string | undefined,
+  time: number,
+): Summary {
+  const names = Object.keys(hparams).sort();
+  return hparamsSummary("session_start_info", 3, (out) => {
+    for (const name of names) {
+      out.message(1, () => {
+        out.text(1, name);
+        out.message(2, () => writeValue(out, name, hparams[name]));
+      });
+    }
+    out.text(4, trialId ?? JSON.stringify(Object.fromEntries(names.map((n) => [n, hparams[n]]))));
+    out.double(5, time / 1000);
+  });
+}
+
+/** How a session ended. */
+export function sessionEndSummary(status: "success" | "failure", time: number): Summary {
+  return hparamsSummary("session_end_info", 4, (out) => {
+    out.varint(1, status === "success" ? 1 : 2);
+    out.double(2, time / 1000);
+  });
+}
+
+/** The plugin reads only what stands in the metadata; the tensor is empty. */
+function hparamsSummary(
+  tag: string,
+  field: number,
+  write: (out: ProtobufWriter) => void,
+): Summary {
+  const out = new ProtobufWriter();
+  out.message(field, () => write(out));
+  return {
+    tag: `_hparams_/${tag}`,
+    plugin: "hparams",
+    content: out.take(),
+    tensor: { dtype: "float32", shape: [0], values: [] },
+  };
+}
+
+function writeValue(out: ProtobufWriter, name: string, value: HparamValue): void {
+  if (typeof value === "number") return out.double(2, value);
+  if (typeof value === "string") return out.text(3, value);
+  if (typeof value === "boolean") return out.varint(4, value ? 1 : 0);
+  throw new TypeError(
+    `Cannot write the hyperparameter ${name} of type ${typeof value}: ` +
+      `it must be a string, number or boolean`,
+  );
+}

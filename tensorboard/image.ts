@@ -1,0 +1,61 @@
+import { encodePng } from "./png.ts";
+import type { TensorLike } from "./tensor.ts";
+
+/** Pixels in rows, from the top left. */
+export interface ImageLike {
+  /** Pixels of a row. */
+  width: number;
+  /** Rows. */
+  height: number;
+  /** Values of a pixel: 1 gray, 3 red, green and blue, 4 these and alpha. */
+  channels: 1 | 3 | 4;
+  /** Bytes are 0..255; floats are 0..1, what is beyond is clipped, NaN is 0. */
+  data: Uint8Array | Uint8ClampedArray | Float32Array;
+}
+
+/**
+ * Images of one size as TensorBoard keeps them: width, height and a PNG of each.
+ *
+ * Source: `tensorboard/plugins/image/summary_v2.py`; floats become bytes as in
+ * `tf.image.convert_image_dtype`.
+ *
+ * @throws RangeError when there is no image, when sizes differ, or when one has not the values that
+ * its size asks for
+ */
+export function imageTensor(images: ImageLike | readonly ImageLike[]): TensorLike {
+  const all = "data" in images ? [images] : images;
+  if (all.length === 0) {
+    throw new RangeError("Cannot write an image summary of 0 images: there must be at least one");
+  }
+  const { width, height } = all[0];
+  for (const image of all) {
+    if (image.width === width && image.height === height) continue;
+    throw new RangeError(
+      `Cannot write images of ${width} x ${height} and ${image.width} x ${image.height} pixels ` +
+        `under one tag: they must be of one size`,
+    );
+  }
+  const values = [String(width), String(height), ...all.map(pngOf)];
+  return { dtype: "string", shape: [values.length], values };
+}
+
+function pngOf({ width, height, channels, data }: ImageLike): Uint8Array {
+  if (![1, 3, 4].includes(channels)) {
+    throw new RangeError(
+      `Cannot write an image with ${channels} channels: there must be 1, 3 or 4`,
+    );
+  }
+  const size = width * height * channels;
+  if (data.length !== size || !(size > 0)) {
+    throw new RangeError(
+      `Cannot write an image of ${width} x ${height} pixels and ${channels} channels with ` +
+        `${data.length} values: there must be ${size}, and more than 0`,
+    );
+  }
+  return encodePng(width, height, channels, data instanceof Float32Array ? bytesOf(data) : data);
+}
+
+function bytesOf(floats: Float32Array): Uint8Array {
+  // Half a step more than 255, so that 256 steps of one width make up 0..1.
+  return Uint8Array.from(floats, (value) => Math.min(255, Math.max(0, Math.floor(value * 255.5))));
+}

@@ -1,0 +1,189 @@
+import type { FileSystem, Path } from "../runtime/types.ts";
+import { placeIn } from "./place.ts";
+
+/** An embedding as the projector's configuration names it. */
+export interface EmbeddingInfo {
+  /** Name under which it is chosen, or of a variable in a TensorFlow checkpoint. */
+  tensorName: string;
+  /** File with its vectors. */
+  tensorPath?: string;
+  /** Rows and columns; needed where the file does not say. */
+  tensorShape?: readonly [number, number];
+  /** File with a label, or a row of labels, for each vector. */
+  metadataPath?: string;
+  /** File with views to begin with. */
+  bookmarksPath?: string;
+  /** One picture with a small one for each vector, in rows; sizes in pixels. */
+  sprite?: { imagePath: string; width: number; height: number };
+}
+
+/** An embedding to write. */
+export interface Embedding {
+  /** Name under which it is chosen; the files are called after it. */
+  name: string;
+  /** Rows and columns. */
+  shape: readonly [number, number];
+  /** The vectors, one after another. */
+  values: ArrayLike<number>;
+  /** A label for each vector; or columns of labels by their names. Default: none. */
+  metadata?: readonly string[] | Readonly<Record<string, readonly (string | number)[]>>;
+}
+
+/** How {@linkcode writeEmbedding} writes. */
+export interface WriteEmbeddingOptions {
+  /** Where the folder is. */
+  fs: FileSystem;
+  /**
+   * `"tsv"` is text and always read. `"bytes"` are float32, a third of the size; TensorBoard knows
+   * them only by their not being UTF-8, so vectors of few different values may not be read.
+   * Default: `"tsv"`.
+   */
+  format?: "tsv" | "bytes";
+}
+
+/**
+ * The text of `projector_config.pbtxt`, which TensorBoard's projector looks for in the folder of a
+ * run. Paths in it are seen from that folder.
+ *
+ * @param embeddings what to show, in this order
+ * @example
+ * ```ts
+ * import { projectorConfig } from "keepfit/tensorboard";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(
+ *   projectorConfig([{ tensorName: "words", metadataPath: "words.tsv" }]),
+ *   'embeddings {\n  tensor_name: "words"\n  metadata_path: "words.tsv"\n}\n',
+ * );
+ * ```
+ */
+export function projectorConfig(embeddings: readonly EmbeddingInfo[]): string {
+  return embeddings.map((embedding) => {
+    const { tensorName, tensorPath, tensorShape, metadataPath, bookmarksPath, sprite } = embedding;
+    const lines = [`  tensor_name: ${quote(tensorName)}`];
+    if (metadataPath) lines.push(`  metadata_path: ${quote(metadataPath)}`);
+    if (bookmarksPath) lines.push(`  bookmarks_path: ${quote(bookmarksPath)}`);
+    for (const size of tensorShape ?? []) lines.push(`  tensor_shape: ${size}`);
+    if (sprite !== undefined) {
+      lines.push(
+        "  sprite {",
+        `    image_path: ${quote(sprite.imagePath)}`,
+        `    single_image_dim: ${sprite.width}`,
+        `    single_image_dim: ${sprite.height}`,
+        "  }",
+      );
+    }
+    if (tensorPath) lines.push(`  tensor_path: ${quote(tensorPath)}`);
+    return `embeddings {\n${lines.join("\n")}\n}\n`;
+  }).join("");
+}
+
+/**
+ * Write the vectors of an embedding, and its labels, for TensorBoard's projector.
+ *
+ * @param folder folder of the run; made when it is not there
+ * @param embedding what to write
+ * @returns what {@linkcode projectorConfig} has to say about it
+ * @throws RangeError when there are not as many values, or labels, as the shape says
+ * @example
+ * ```ts
+ * import { memoryFileSystem } from "keepfit/runtime";
+ * import { projectorConfig, writeEmbedding } from "keepfit/tensorboard";
+ * import assert from "node:assert/strict";
+ *
+ * const fs = memoryFileSystem();
+ * const words = await writeEmbedding("logs", {
+ *   name: "words",
+ *   shape: [2, 3],
+ *   values: [1, 0, 0, 0, 1, 0],
+ *   metadata: ["yes", "no"],
+ * }, { fs });
+ * await fs.writeFile("logs/projector_config.pbtxt", projectorConfig([words]));
+ * assert.equal(await fs.readTextFile("logs/words.tsv"), "1\t0\t0\n0\t1\t0\n");
+ * assert.equal(await fs.readTextFile("logs/words_metadata.tsv"), "yes\nno\n");
+ * ```
+ */
+export async function writeEmbedding(
+  folder: Path,
+  embedding: Embedding,
+  { fs, format = "tsv" }: WriteEmbeddingOptions,
+): Promise<EmbeddingInfo> {
+  const { name, shape, values, metadata } = embedding;
+  const [rows, columns] = shape;
+  if (values.length !== rows * columns) {
+    throw new RangeError(
+      `Cannot write the embedding ${name} of shape [${shape}] with ${values.length} values: ` +
+        `there must be ${rows * columns}`,
+    );
+  }
+  const labels = metadata && metadataTsv(name, rows, metadata);
+  const file = name.replaceAll(/[/\\:]/g, "_");
+  const info: EmbeddingInfo = {
+    tensorName: name,
+    tensorPath: `${file}.${format}`,
+    tensorShape: [rows, columns],
+  };
+  await fs.makeDir(folder);
+  await fs.writeFile(
+    placeIn(folder, `${file}.${format}`),
+    format === "tsv" ? tensorTsv(values, columns) : tensorBytes(values),
+  );
+  if (labels !== undefined) {
+    info.metadataPath = `${file}_metadata.tsv`;
+    await fs.writeFile(placeIn(folder, info.metadataPath), labels);
+  }
+  return info;
+}
+
+function* tensorTsv(values: ArrayLike<number>, columns: number): Generator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for (let start = 0; start < values.length; start += columns) {
+    yield encoder.encode(
+      Array.from({ length: columns }, (_, i) => pythonNumber(values[start + i])).join("\t") + "\n",
+    );
+  }
+}
+
+/** What Python's `float` reads. */
+function pythonNumber(value: number): string {
+  return Number.isFinite(value) ? String(value) : String(value).replace("Infinity", "inf");
+}
+
+function tensorBytes(values: ArrayLike<number>): Uint8Array {
+  const view = new DataView(new ArrayBuffer(values.length * 4));
+  for (let i = 0; i < values.length; i++) view.setFloat32(i * 4, values[i], true);
+  return new Uint8Array(view.buffer);
+}
+
+/** One column has no heading, several have: TensorBoard takes the first line for one by its tab. */
+function metadataTsv(
+  name: string,
+  rows: number,
+  metadata: NonNullable<Embedding["metadata"]>,
+): string {
+  const columns = Array.isArray(metadata) ? [["", metadata] as const] : Object.entries(metadata);
+  for (const [heading, labels] of columns) {
+    if (labels.length === rows) continue;
+    throw new RangeError(
+      `Cannot write the embedding ${name} of ${rows} rows with ${labels.length} labels` +
+        `${heading && ` in ${heading}`}: there must be ${rows}`,
+    );
+  }
+  const lines = Array.from({ length: rows }, (_, row) => columns.map(([, labels]) => labels[row]));
+  if (columns.length > 1) lines.unshift(columns.map(([heading]) => heading));
+  // A label cannot have a tab or a line end, and there is no way to quote one.
+  return lines.map((line) =>
+    line.map((label) => String(label).replaceAll(/\s/g, " ")).join("\t") + "\n"
+  ).join("");
+}
+
+/** A string of the protocol buffers' text format. */
+function quote(text: string): string {
+  const named: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+  const escaped = text.replaceAll(/["'\\]/g, "\\$&").replaceAll(
+    // deno-lint-ignore no-control-regex
+    /[\x00-\x1f\x7f]/g,
+    (sign) => named[sign] ?? `\\${sign.charCodeAt(0).toString(8).padStart(3, "0")}`,
+  );
+  return `"${escaped}"`;
+}

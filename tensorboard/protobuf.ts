@@ -1,0 +1,236 @@
+/**
+ * Writes protocol buffers into one growing piece of memory. A field is written whenever it is asked
+ * for: leaving out a default, as proto3 does, is the caller's affair.
+ */
+export class ProtobufWriter {
+  #bytes = new Uint8Array(1024);
+  #view = new DataView(this.#bytes.buffer);
+  #size = 0;
+
+  /** Bytes written. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Forget what was written from this place on. */
+  truncate(size: number): void {
+    this.#size = size;
+  }
+
+  /** What was written, from one place to another; overwritten by what is written next. */
+  view(start = 0, end = this.#size): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(start, end);
+  }
+
+  /** What was written, which is the caller's from now on; the writer begins again. */
+  take(): Uint8Array<ArrayBuffer> {
+    const taken = this.view();
+    this.#replace(new Uint8Array(1024));
+    this.#size = 0;
+    return taken;
+  }
+
+  /** Room for `length` bytes that are filled in later with {@linkcode fixed32At}. */
+  skip(length: number): void {
+    this.#reserve(length);
+    this.#bytes.fill(0, this.#size, this.#size += length);
+  }
+
+  /** Put an unsigned 32-bit integer at a place that was written. */
+  fixed32At(offset: number, value: number): void {
+    this.#view.setUint32(offset, value, true);
+  }
+
+  /** Any integer type, bool or enum. */
+  varint(field: number, value: number | bigint): void {
+    this.#key(field, 0);
+    this.#varint(value);
+  }
+
+  double(field: number, value: number): void {
+    this.#key(field, 1);
+    this.#reserve(8);
+    this.#view.setFloat64(this.#size, value, true);
+    this.#size += 8;
+  }
+
+  float(field: number, value: number): void {
+    this.#key(field, 5);
+    this.#reserve(4);
+    this.#view.setFloat32(this.#size, value, true);
+    this.#size += 4;
+  }
+
+  text(field: number, text: string): void {
+    this.message(field, () => {
+      // UTF-8 takes at most three bytes for each of the two that JavaScript counts.
+      this.#reserve(text.length * 3);
+      // Nearly all texts are short and ASCII, which is faster by hand.
+      const start = this.#size;
+      for (let i = 0; i < text.length; i++) {
+        const code = text.charCodeAt(i);
+        if (code > 127 || i > 100) {
+          this.#size = start + encoder.encodeInto(text, this.#bytes.subarray(start)).written;
+          return;
+        }
+        this.#bytes[this.#size++] = code;
+      }
+    });
+  }
+
+  bytes(field: number, bytes: Uint8Array): void {
+    this.#key(field, 2);
+    this.#varint(bytes.length);
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#size);
+    this.#size += bytes.length;
+  }
+
+  /** A message, or a packed field: `write` writes what is in it with this writer. */
+  message(field: number, write: () => void): void {
+    this.#key(field, 2);
+    this.skip(1);
+    const start = this.#size;
+    write();
+    // One byte was left for the length; a length that takes more moves what was written.
+    const end = this.#size;
+    let more = 0;
+    for (let rest = end - start; rest > 127; rest = Math.floor(rest / 128)) more++;
+    this.skip(more);
+    this.#bytes.copyWithin(start + more, start, end);
+    this.#size = start - 1;
+    this.#varint(end - start);
+    this.#size = end + more;
+  }
+
+  /** A number of a packed field. */
+  packedVarint(value: number | bigint): void {
+    this.#varint(value);
+  }
+
+  #key(field: number, wireType: number): void {
+    this.#varint(field * 8 + wireType);
+  }
+
+  #varint(value: number | bigint): void {
+    this.#reserve(10);
+    if (typeof value === "number" && value >= 0 && value < 128) {
+      this.#bytes[this.#size++] = value;
+      return;
+    }
+    // A negative integer is written as the 64-bit one that has the same bits.
+    let rest = value < 0 ? BigInt.asUintN(64, BigInt(value)) : value;
+    while (rest > 127) {
+      if (typeof rest === "bigint") {
+        this.#bytes[this.#size++] = Number(rest & 127n) | 128;
+        rest >>= 7n;
+      } else {
+        this.#bytes[this.#size++] = (rest & 127) | 128;
+        rest = Math.floor(rest / 128);
+      }
+    }
+    this.#bytes[this.#size++] = Number(rest);
+  }
+
+  #reserve(length: number): void {
+    if (this.#size + length <= this.#bytes.length) return;
+    const bytes = new Uint8Array(Math.max(this.#bytes.length * 2, this.#size + length));
+    bytes.set(this.view());
+    this.#replace(bytes);
+  }
+
+  #replace(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
+  }
+}
+
+/** One field of a message as it was read. */
+export interface ProtobufField {
+  number: number;
+  /** The value of an integer, bool or enum, as 64 bits with sign; 0 for other types. */
+  integer: bigint;
+  /** The bytes of any other type; empty for an integer. */
+  bytes: Uint8Array;
+}
+
+/**
+ * The fields of a message, in the order in which they stand.
+ *
+ * @throws SyntaxError where the bytes are no message
+ */
+export function* readFields(bytes: Uint8Array): Generator<ProtobufField> {
+  let offset = 0;
+
+  const varint = (): bigint => {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = bytes[offset++];
+      if (byte === undefined) break;
+      value |= BigInt(byte & 127) << shift;
+      if (byte < 128) return BigInt.asIntN(64, value);
+    }
+    throw malformed(offset, "an integer that ends");
+  };
+
+  while (offset < bytes.length) {
+    const start = offset;
+    const key = Number(varint());
+    const [number, wireType] = [Math.floor(key / 8), key % 8];
+    if (wireType === 0) {
+      yield { number, integer: varint(), bytes: nothing };
+      continue;
+    }
+    if (wireType !== 1 && wireType !== 2 && wireType !== 5) {
+      throw malformed(start, "a field of a known type");
+    }
+    const length = wireType === 2 ? Number(varint()) : wireType === 1 ? 8 : 4;
+    const end = offset + length;
+    if (end < offset || end > bytes.length) throw malformed(start, "a field that ends");
+    yield { number, integer: 0n, bytes: bytes.subarray(offset, end) };
+    offset = end;
+  }
+}
+
+/** The number in the bytes of a `double`. */
+export function readDouble(bytes: Uint8Array): number {
+  return viewOf(bytes).getFloat64(0, true);
+}
+
+/** The number in the bytes of a `float`. */
+export function readFloat(bytes: Uint8Array): number {
+  return viewOf(bytes).getFloat32(0, true);
+}
+
+/** The text in the bytes of a `string`. */
+export function readText(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+/** The integers in the bytes of a packed field. */
+export function readPackedIntegers(bytes: Uint8Array): bigint[] {
+  const found: bigint[] = [];
+  let [value, shift] = [0n, 0n];
+  for (const byte of bytes) {
+    value |= BigInt(byte & 127) << shift;
+    shift += 7n;
+    if (byte < 128) {
+      found.push(BigInt.asIntN(64, value));
+      [value, shift] = [0n, 0n];
+    }
+  }
+  return found;
+}
+
+/** A view of the same bytes. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const nothing = new Uint8Array();
+
+function malformed(offset: number, wanted: string): SyntaxError {
+  return new SyntaxError(`Cannot read a message at its byte ${offset}: there must be ${wanted}`);
+}

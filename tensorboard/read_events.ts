@@ -1,0 +1,148 @@
+import { maskedCrc32c } from "./crc.ts";
+import { type GraphDefLike, readGraph } from "./graph.ts";
+import { readDouble, readFields, readFloat, readText, viewOf } from "./protobuf.ts";
+import { type DataClass, dataClasses } from "./summary.ts";
+import { readTensor, type TensorValue } from "./tensor.ts";
+
+/** One event of a file. */
+export interface SummaryEvent {
+  /** Milliseconds since 1970. */
+  wallTime: number;
+  step: number;
+  /** Only in the first event of a file: `brain.Event:2`. */
+  fileVersion?: string;
+  /** Only in the first event of a file: what wrote it. */
+  writer?: string;
+  graph?: GraphDefLike;
+  /** Empty for an event that has none. */
+  summaries: SummaryValue[];
+}
+
+/** One value of an event. */
+export interface SummaryValue {
+  tag: string;
+  /** The plugin of TensorBoard that shows it; "" where only the first value of the tag says so. */
+  plugin: string;
+  content: Uint8Array;
+  displayName: string;
+  description: string;
+  dataClass?: DataClass;
+  /** Undefined for the image, audio and histogram messages of old files. */
+  tensor?: TensorValue;
+}
+
+/** The events of a file. */
+export interface SummaryEvents extends Array<SummaryEvent> {
+  /** Byte at which an event begins that is not whole; undefined when all are. Not enumerable. */
+  readonly truncatedAt: number | undefined;
+}
+
+/**
+ * Read an event file, as TensorFlow, TensorBoard, tensorboardX and PyTorch write it.
+ *
+ * The file of a process that was killed may end in the middle of an event: the events before it are
+ * read, and `truncatedAt` says where it begins. The same file read while it is written goes on there.
+ *
+ * @param bytes the whole file
+ * @throws SyntaxError when a checksum is wrong or an event is malformed
+ * @example
+ * ```ts
+ * import { memoryFileSystem } from "keepfit/runtime";
+ * import { readEvents, SummaryWriter } from "keepfit/tensorboard";
+ * import assert from "node:assert/strict";
+ *
+ * const fs = memoryFileSystem();
+ * const writer = new SummaryWriter("logs", { fs });
+ * writer.scalar("loss", 0.5, 7);
+ * await writer.close();
+ *
+ * const [{ name }] = await fs.readDir("logs");
+ * const [header, event] = readEvents(await fs.readFile(`logs/${name}`));
+ * assert.equal(header.fileVersion, "brain.Event:2");
+ * assert.equal(event.step, 7);
+ * assert.deepEqual(event.summaries[0].tensor, { dtype: "float32", shape: [], values: [0.5] });
+ * ```
+ */
+export function readEvents(bytes: Uint8Array): SummaryEvents {
+  const events: SummaryEvent[] = [];
+  const view = viewOf(bytes);
+  let offset = 0;
+  while (bytes.length - offset >= headerSize) {
+    check(bytes, offset, offset + 8);
+    const length = Number(view.getBigUint64(offset, true));
+    const [start, end] = [offset + headerSize, offset + headerSize + length];
+    if (end + checksumSize > bytes.length) break;
+    check(bytes, start, end);
+    events.push(readEvent(bytes.subarray(start, end)));
+    offset = end + checksumSize;
+  }
+  return Object.defineProperty(events, "truncatedAt", {
+    value: offset < bytes.length ? offset : undefined,
+  }) as SummaryEvents;
+}
+
+const checksumSize = 4;
+const headerSize = 8 + checksumSize;
+
+function check(bytes: Uint8Array, start: number, end: number): void {
+  if (viewOf(bytes).getUint32(end, true) === maskedCrc32c(bytes.subarray(start, end))) return;
+  throw new SyntaxError(
+    `Cannot read events: the checksum at byte ${end} is not that of bytes ${start} to ${end}`,
+  );
+}
+
+function readEvent(bytes: Uint8Array): SummaryEvent {
+  const event: SummaryEvent = { wallTime: 0, step: 0, summaries: [] };
+  for (const { number, integer, bytes: value } of readFields(bytes)) {
+    // Seconds have room for microseconds, not for more.
+    if (number === 1) event.wallTime = Math.round(readDouble(value) * 1e6) / 1e3;
+    if (number === 2) event.step = Number(integer);
+    if (number === 3) event.fileVersion = readText(value);
+    if (number === 4) event.graph = readGraph(value);
+    if (number === 5) event.summaries.push(...readSummary(value));
+    if (number === 10) {
+      for (const source of readFields(value)) {
+        if (source.number === 1) event.writer = readText(source.bytes);
+      }
+    }
+  }
+  return event;
+}
+
+function* readSummary(bytes: Uint8Array): Generator<SummaryValue> {
+  for (const { number, bytes: message } of readFields(bytes)) {
+    if (number !== 1) continue;
+    const value: SummaryValue = {
+      tag: "",
+      plugin: "",
+      content: new Uint8Array(),
+      displayName: "",
+      description: "",
+    };
+    for (const { number, bytes } of readFields(message)) {
+      if (number === 1) value.tag = readText(bytes);
+      if (number === 2) value.tensor = simpleValue(readFloat(bytes));
+      if (number === 8) value.tensor = readTensor(bytes);
+      if (number === 9) readMetadata(bytes, value);
+    }
+    yield value;
+  }
+}
+
+/** A scalar as tensorboardX and PyTorch write it. */
+function simpleValue(value: number): TensorValue {
+  return { dtype: "float32", shape: [], values: [value] };
+}
+
+function readMetadata(bytes: Uint8Array, value: SummaryValue): void {
+  for (const { number, integer, bytes: field } of readFields(bytes)) {
+    if (number === 2) value.displayName = readText(field);
+    if (number === 3) value.description = readText(field);
+    if (number === 4) value.dataClass = dataClasses[Number(integer) - 1];
+    if (number !== 1) continue;
+    for (const { number, bytes } of readFields(field)) {
+      if (number === 1) value.plugin = readText(bytes);
+      if (number === 2) value.content = bytes;
+    }
+  }
+}

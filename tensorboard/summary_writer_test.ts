@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { inflateSync } from "node:zlib";
+import { memoryFileSystem } from "../runtime/mod.ts";
+import type { SummaryEvent } from "./read_events.ts";
+import { SummaryWriter } from "./summary_writer.ts";
+import { eventsIn } from "./test_world.ts";
+
+describe("SummaryWriter refuses", () => {
+  const fs = memoryFileSystem();
+  const writer = new SummaryWriter("/refused", { fs });
+  const pixels = new Uint8Array(12);
+  const refused: [string, () => void, RegExp][] = [
+    ["a negative time", () => new SummaryWriter("a", { fs, flushMillis: -1 }), /flushMillis -1/],
+    ["a negative size", () => new SummaryWriter("a", { fs, maxPendingBytes: -1 }), /Bytes -1/],
+    ["a step in between", () => writer.scalar("loss", 1, 0.5), /'loss' at step 0.5/],
+    ["a step that is too large", () => writer.text("a", "b", 2 ** 53), /must be a safe integer/],
+    ["no buckets", () => writer.histogram("h", [1], 0, { buckets: 0 }), /with buckets 0/],
+    ["one threshold", () => writer.prCurve("p", [1], [1], 0, { thresholds: 1 }), /thresholds 1/],
+    ["predictions without labels", () => writer.prCurve("p", [1], [1, 0], 0), /1 labels and 2 pre/],
+    [
+      "weights for some",
+      () => writer.prCurve("p", [1, 1], [1, 0], 0, { weights: [1] }),
+      /2 labels and 1 weights/,
+    ],
+    ["an odd table", () => writer.text("t", [["a"], ["b", "c"]], 0), /rows of 1 and 2 texts/],
+    ["no image", () => writer.image("i", [], 0), /of 0 images/],
+    [
+      "an image without pixels",
+      () => writer.image("i", { width: 0, height: 2, channels: 1, data: new Uint8Array() }, 0),
+      /0 x 2 pixels/,
+    ],
+    [
+      "an image with pixels of another size",
+      () => writer.image("i", { width: 2, height: 3, channels: 3, data: pixels }, 0),
+      /with 12 values: there must be 18/,
+    ],
+    [
+      "images of two sizes",
+      () =>
+        writer.image("i", [
+          { width: 4, height: 3, channels: 1, data: pixels },
+          { width: 3, height: 4, channels: 1, data: pixels },
+        ], 0),
+      /4 x 3 and 3 x 4/,
+    ],
+    [
+      "an image with two channels",
+      () => writer.image("i", { width: 2, height: 3, channels: 2 as 1, data: pixels }, 0),
+      /with 2 channels/,
+    ],
+    [
+      "a tensor of another shape",
+      () => writer.tensor("t", { dtype: "int32", shape: [2], values: [1] }, 0, { plugin: "p" }),
+      /shape \[2\] with 1 values/,
+    ],
+    [
+      "a tensor of a type that is not known",
+      () =>
+        writer.tensor("t", { dtype: "half" as "bool", shape: [1], values: [1] }, 0, {
+          plugin: "p",
+        }),
+      /dtype half: dtype must be one of/,
+    ],
+  ];
+  for (const [what, write, message] of refused) {
+    it(what, () => assert.throws(write, { name: "RangeError", message }));
+  }
+
+  it("a hyperparameter that is no string, number or boolean", () => {
+    assert.throws(
+      () => writer.hparams({ layers: [1, 2] as unknown as string }, { metrics: [] }),
+      { name: "TypeError", message: /hyperparameter layers of type object/ },
+    );
+  });
+
+  it("summaries after close", async () => {
+    await writer.close();
+    assert.throws(
+      () => writer.scalar("loss", 1, 1),
+      { name: "TypeError", message: "Cannot write to /refused: its writer is closed" },
+    );
+  });
+
+  it("without leaving a trace", async () => {
+    await writer.close();
+    assert.deepEqual(await fs.readDir("/"), []);
+  });
+});
+
+describe("SummaryWriter keeps", () => {
+  /** The one event that this writes. */
+  async function event(write: (writer: SummaryWriter) => void): Promise<SummaryEvent> {
+    const fs = memoryFileSystem();
+    const writer = new SummaryWriter("/logs", { fs, now: () => 5000 });
+    write(writer);
+    await writer.close();
+    const [[found]] = await eventsIn(fs);
+    return found;
+  }
+
+  it("the time of a summary, in milliseconds", async () => {
+    const wallTime = 1_795_421_234_849.125;
+    assert.equal((await event((writer) => writer.scalar("a", 1, 1))).wallTime, 5000);
+    const found = await event((writer) => writer.scalar("a", 1, 1, { wallTime }));
+    assert.equal(found.wallTime, wallTime);
+  });
+
+  it("what tells a plugin of one's own about a tensor", async () => {
+    const { summaries: [found] } = await event((writer) =>
+      writer.tensor("a", { dtype: "uint8", shape: [1], values: [300] }, 1, {
+        plugin: "mine",
+        content: "é",
+        displayName: "A",
+        description: "a *letter*",
+        dataClass: "blob-sequence",
+      })
+    );
+    assert.deepEqual(found, {
+      tag: "a",
+      plugin: "mine",
+      content: new TextEncoder().encode("é"),
+      displayName: "A",
+      description: "a *letter*",
+      dataClass: "blob-sequence",
+      tensor: { dtype: "uint8", shape: [1], values: [44] },
+    });
+  });
+
+  it("floats of an image as bytes, clipped", async () => {
+    const data = Float32Array.of(-1, 0, 0.5, 0.999, 1, 2, NaN);
+    const { summaries: [{ tensor }] } = await event((writer) =>
+      writer.image("a", { width: 7, height: 1, channels: 1, data }, 1)
+    );
+    const [width, height, png] = tensor?.values as Uint8Array[];
+    const text = new TextDecoder();
+    assert.deepEqual([text.decode(width), text.decode(height)], ["7", "1"]);
+    // The data of IDAT stands between 8 + 25 + 8 bytes and 4 + 12 more.
+    const [filter, ...row] = inflateSync(png.subarray(41, -16));
+    assert.deepEqual([filter, ...row], [0, 0, 0, 127, 255, 255, 255, 0]);
+  });
+
+  it("sessions with the same hyperparameters as one trial, whatever their order", async () => {
+    const one = await event((writer) => writer.hparams({ a: 1, b: "x" }));
+    const same = await event((writer) => writer.hparams({ b: "x", a: 1 }));
+    const other = await event((writer) => writer.hparams({ b: "x", a: 2 }));
+    assert.deepEqual(same, one);
+    assert.notDeepEqual(other.summaries[0].content, one.summaries[0].content);
+    assert.equal(one.summaries[0].tag, "_hparams_/session_start_info");
+  });
+
+  it("how a session ended", async () => {
+    const status = async (how?: "success" | "failure") =>
+      (await event((writer) => writer.hparamsEnd(how))).summaries[0].content[3];
+    assert.deepEqual([await status(), await status("success"), await status("failure")], [1, 1, 2]);
+  });
+});
