@@ -1,8 +1,8 @@
 import { parse, stringify } from "@std/csv";
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
-import { ensureDir, getRuntime } from "../runtime/mod.ts";
-import type { FileSystem, Path, WritableFile } from "../runtime/types.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
+import { LogFile } from "./log_file.ts";
 import {
   callbackOptions,
   checkOptions,
@@ -11,7 +11,7 @@ import {
   given,
   type OptionRule,
 } from "./options.ts";
-import { parentOf, place } from "./place.ts";
+import { place } from "./place.ts";
 import { pythonFloat } from "./python_format.ts";
 
 /** Options of {@linkcode CSVLogger}. */
@@ -21,8 +21,13 @@ export interface CSVLoggerOptions extends CallbackOptions {
   /** Go on at the end of a file that is there, in its columns. Default: false, it is replaced. */
   append?: boolean;
   /**
+   * Give a key that comes later a column of its own, behind the others: the file is replaced at once
+   * by one with a longer header, in which earlier rows have `NA`. Default: false, as in Keras.
+   */
+  allKeys?: boolean;
+  /**
    * When the first epoch has no `val_` key, make a `val_` column for every key, in case that
-   * validation comes later. Default: true, as in Keras.
+   * validation comes later. Default: true, as in Keras; false with `allKeys`.
    */
   reserveValColumns?: boolean;
   /** Where the file is. Default: the runtime's own file system. */
@@ -34,8 +39,8 @@ export interface CSVLoggerOptions extends CallbackOptions {
  * 0-based epoch, then the keys of the first epoch in sorted order; lines end in CR LF, a missing
  * value is `NA`, numbers are as Python writes them (`1.0`, `1e-05`, `nan`).
  *
- * A key that comes later has no column and is left out, with a warning; so is `learning_rate` when
- * the callback that writes it stands behind this one. Each row is in the file when its epoch ends.
+ * A key that comes later has no column and is left out, with a warning, unless `allKeys` is set; so
+ * is `learning_rate` when the callback that writes it stands behind this one. Each row is in the file when its epoch ends.
  * Parent folders are made (Keras fails). Appending keeps to the columns of the file; when it has
  * none for a metric of this run, the run fails before its first batch.
  *
@@ -60,14 +65,13 @@ export class CSVLogger extends Callback {
   readonly filename: Path;
   #separator: string;
   #append: boolean;
+  #allKeys: boolean;
   #reserveValColumns: boolean;
-  #fs: FileSystem | undefined;
-  #file: WritableFile | undefined;
+  #file: LogFile;
   // Without the epoch; unknown until the first row, or until a header is read.
   #columns: string[] | undefined;
-  // How much of the file is this run's, in bytes. What lies behind it is cut off before the first row.
-  #size = 0;
-  #isCut = false;
+  // Rows of the file that are this run's. Counted, because a longer header moves every byte.
+  #rows = 0;
   #isResumed = false;
   #hasWarned = false;
 
@@ -84,28 +88,27 @@ export class CSVLogger extends Callback {
       ...callbackOptions,
       separator: oneCharacter,
       append: flag,
+      allKeys: flag,
       reserveValColumns: flag,
       fs: given,
     });
     this.filename = filename;
     this.#separator = options.separator ?? ",";
     this.#append = options.append ?? false;
-    this.#reserveValColumns = options.reserveValColumns ?? true;
-    this.#fs = options.fs;
+    this.#allKeys = options.allKeys ?? false;
+    this.#reserveValColumns = options.reserveValColumns ?? !this.#allKeys;
+    this.#file = new LogFile(filename, options.fs);
   }
 
   /** Open the file, so that one that cannot be written fails before the first batch. */
   override async onTrainBegin(): Promise<void> {
-    await this.close();
     this.#hasWarned = false;
-    this.#isCut = false;
-    const fs = this.#fs ??= getRuntime().fs;
-    await ensureDir(parentOf(this.filename), { fs });
-    this.#file = await fs.open(this.filename, "append");
+    await this.#file.open();
     if (this.#isResumed) return;
     this.#columns = undefined;
-    this.#size = 0;
-    if (this.#append) await this.#readHeader(fs);
+    this.#rows = 0;
+    this.#file.keep(0);
+    if (this.#append) await this.#readHeader();
   }
 
   override async onEpochBegin(): Promise<void> {
@@ -116,8 +119,9 @@ export class CSVLogger extends Callback {
     await this.#cut();
     this.#isResumed = false;
     const columns = this.#columns ??= this.#columnsOf(logs);
+    if (this.#allKeys) await this.#addColumns(logs, columns);
     const rows: string[][] = [];
-    if (this.#size === 0) rows.push(["epoch", ...columns]);
+    if (this.#file.size === 0) rows.push(["epoch", ...columns]);
     // Python tells an int from a float; among our numbers only the epoch is an int.
     const first = Object.hasOwn(logs, "epoch") ? pythonText(logs.epoch) : String(epoch);
     rows.push([
@@ -125,7 +129,8 @@ export class CSVLogger extends Callback {
       ...columns.map((name) => Object.hasOwn(logs, name) ? pythonText(logs[name]) : "NA"),
     ]);
     this.#warnAboutOthers(logs, columns);
-    await this.#write(stringify(rows, { headers: false, separator: this.#separator }));
+    await this.#file.write(this.#text(rows));
+    this.#rows++;
   }
 
   override async onTrainEnd(): Promise<void> {
@@ -135,37 +140,36 @@ export class CSVLogger extends Callback {
 
   /** Close the file. */
   override async close(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.close();
+    await this.#file.close();
   }
 
   /** The columns, and how far the file is written. */
   getState(): CallbackState {
-    return { columns: this.#columns?.slice(), size: this.#size };
+    return { columns: this.#columns?.slice(), size: this.#file.size, rows: this.#rows };
   }
 
   /** Go on from there: rows that were written later are cut off before the next one. */
   setState(state: CallbackState): void {
     this.#columns = (state.columns as string[] | undefined)?.slice();
-    this.#size = state.size as number;
-    this.#isCut = false;
+    this.#rows = state.rows as number;
+    this.#file.keep(state.size as number);
     this.#isResumed = true;
   }
 
   #columnsOf(logs: Logs): string[] {
-    const keys = Object.keys(logs).sort((a, b) => (a < b ? -1 : 1));
+    const keys = Object.keys(logs).sort();
     if (!this.#reserveValColumns || keys.some((key) => key.startsWith("val_"))) return keys;
     return [...keys, ...keys.map((key) => `val_${key}`)];
   }
 
-  async #readHeader(fs: FileSystem): Promise<void> {
-    const { size } = await fs.stat(this.filename);
-    this.#size = size;
-    if (size === 0) return;
-    const [line] = (await fs.readTextFile(this.filename)).split(/\r?\n/, 1);
-    const [first, ...columns]: string[] = parse(line, { separator: this.#separator })[0] ?? [];
-    const missing = (this.params?.metrics ?? []).filter((name) => !columns.includes(name));
+  async #readHeader(): Promise<void> {
+    const text = await this.#file.read();
+    if (text === "") return;
+    const [line] = text.split(/\r?\n/, 1);
+    const [first, ...columns] = this.#records(line)[0] ?? [];
+    const missing = this.#allKeys
+      ? []
+      : (this.params?.metrics ?? []).filter((name) => !columns.includes(name));
     if (first !== "epoch" || missing.length > 0) {
       throw new RangeError(
         `Cannot append to ${this.filename} with the header '${line}': ` +
@@ -175,35 +179,36 @@ export class CSVLogger extends Callback {
       );
     }
     this.#columns = columns;
+    if (this.#allKeys) this.#rows = this.#records(text).length - 1;
   }
 
   /** Leave of the file what is this run's: nothing, what it appends to, or what a resumed run had. */
   async #cut(): Promise<void> {
-    if (this.#isCut || this.#file === undefined) return;
-    this.#isCut = true;
-    const fs = this.#fs as FileSystem;
-    const { size } = await fs.stat(this.filename);
-    if (size > this.#size) {
-      await this.#file.close();
-      if (this.#size > 0) {
-        await fs.writeFile(
-          this.filename,
-          (await fs.readFile(this.filename)).subarray(0, this.#size),
-        );
-      }
-      this.#file = await fs.open(this.filename, this.#size > 0 ? "append" : "truncate");
+    if (this.#isResumed && this.#allKeys) {
+      const records = this.#records(await this.#file.read());
+      const kept = records.slice(0, this.#rows + 1);
+      if (kept.length < records.length) await this.#file.replace(this.#text(kept));
+      if (kept.length > 0) this.#columns = kept[0].slice(1);
     }
-    this.#size = Math.min(size, this.#size);
+    await this.#file.cut();
   }
 
-  async #write(text: string): Promise<void> {
-    if (this.#file === undefined) {
-      throw new TypeError(
-        `Cannot write to ${this.filename}: it is open between train begin and end`,
-      );
-    }
-    await this.#file.write(text);
-    this.#size += new TextEncoder().encode(text).length;
+  async #addColumns(logs: Logs, columns: string[]): Promise<void> {
+    const added = Object.keys(logs).filter((name) => !columns.includes(name)).sort();
+    if (added.length === 0) return;
+    columns.push(...added);
+    if (this.#file.size === 0) return;
+    const [, ...rows] = this.#records(await this.#file.read());
+    const filled = rows.map((row) => [...row, ...added.map(() => "NA")]);
+    await this.#file.replace(this.#text([["epoch", ...columns], ...filled]));
+  }
+
+  #records(text: string): string[][] {
+    return text === "" ? [] : parse(text, { separator: this.#separator });
+  }
+
+  #text(records: string[][]): string {
+    return stringify(records, { headers: false, separator: this.#separator });
   }
 
   #warnAboutOthers(logs: Logs, columns: string[]): void {

@@ -173,6 +173,43 @@ describe("CSVLogger", () => {
     assert.equal(await fs.readTextFile("log.csv"), "epoch,acc,val_acc\r\n0,1.0,1.0\r\n");
   });
 
+  it("gives every key a column when asked to, earlier rows NA", async () => {
+    const epochs = [{ loss: 3 }, { loss: 2, 'a"b': 1 }, { loss: 1 }, { val_loss: 9, extra: 1 }];
+    assert.equal(
+      await written([epochs], { allKeys: true, separator: ";" }),
+      'epoch;loss;"a""b";extra;val_loss|0;3.0;NA;NA;NA|1;2.0;1.0;NA;NA|2;1.0;NA;NA;NA|' +
+        "3;NA;NA;1.0;9.0|",
+    );
+    assert.equal(
+      await written([[{ loss: 1 }], [{ mae: 2 }]], { allKeys: true, append: true }),
+      "epoch,loss,mae|0,1.0,NA|0,NA,2.0|",
+    );
+  });
+
+  it("resumes a file whose header has grown since the state was taken", async () => {
+    const fs = memoryFileSystem();
+    await fs.writeFile("log.csv", "epoch,loss\r\n0,4.0\r\n");
+    const first = new CSVLogger("log.csv", { fs, allKeys: true, append: true });
+    const list = new CallbackList(first);
+    await list.onTrainBegin();
+    await list.onEpochEnd(0, { loss: 3 });
+    const state = structuredClone(await list.getState());
+    await list.onEpochEnd(1, { loss: 2, mae: 1 });
+    await list.close();
+
+    const resumed = new CallbackList(new CSVLogger("log.csv", { fs, allKeys: true }));
+    await resumed.setState(state);
+    await resumed.onTrainBegin();
+    await resumed.onEpochBegin(1);
+    await resumed.onEpochEnd(1, { loss: 2.5, auc: 1 });
+    await resumed.onEpochEnd(2, { loss: 2.25 });
+    await resumed.close();
+    assert.equal(
+      await fs.readTextFile("log.csv"),
+      "epoch,loss,mae,auc\r\n0,4.0,NA,NA\r\n0,3.0,NA,NA\r\n1,2.5,NA,1.0\r\n2,2.25,NA,NA\r\n",
+    );
+  });
+
   it("refuses a name and a separator that are none", () => {
     assert.throws(() => new CSVLogger(""), RangeError);
     assert.throws(() => new CSVLogger(undefined as never), TypeError);

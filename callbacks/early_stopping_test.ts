@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
+import type { Logs } from "../core/logs.ts";
 import { EarlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
 import { drive, heard, losses } from "./test_world.ts";
 
@@ -56,8 +57,110 @@ describe("EarlyStopping", () => {
     }
   });
 
+  it("ends training when one of several monitors runs out of patience, and names it", async () => {
+    const stopping = new EarlyStopping({
+      monitor: ["val_loss", "val_accuracy", "loss"],
+      patience: 2,
+      verbose: 1,
+    });
+    const epochs = [
+      { loss: 3, val_loss: 3, val_accuracy: 0.5 },
+      { loss: 2, val_loss: 2, val_accuracy: 0.5 },
+      { loss: 1, val_loss: 1, val_accuracy: 0.4 },
+      { loss: 0, val_loss: 0, val_accuracy: 0.4 },
+    ];
+    const { printed } = await heard(async () => assert.equal(await drive(stopping, epochs), 3));
+    assert.deepEqual(stopping.stoppedBy, ["val_accuracy"]);
+    assert.deepEqual(printed, ["Epoch 3: early stopping by val_accuracy"]);
+    assert.equal(stopping.monitor, "val_loss");
+    assert.deepEqual([stopping.best, stopping.bestEpoch, stopping.wait], [1, 2, 0]);
+  });
+
+  it("waits for all of several monitors when asked to", async () => {
+    const stopping = new EarlyStopping({ monitor: ["a_loss", "b_loss"], stopWhen: "all" });
+    const epochs = [[5, 5], [6, 4], [4, 6], [4, 3], [4, 4], [0, 0]]
+      .map(([a_loss, b_loss]) => ({ a_loss, b_loss }));
+    assert.equal(await drive(stopping, epochs), 5);
+    assert.deepEqual(stopping.stoppedBy, ["a_loss", "b_loss"]);
+  });
+
+  it("keeps what ran out in mind while its value is missing", async () => {
+    const stopping = new EarlyStopping({ monitor: ["loss", "val_loss"], stopWhen: "all" });
+    // Validation every second epoch: val_loss has run out at epoch 3, loss does at epoch 4.
+    const epochs = [
+      { loss: 9 },
+      { loss: 8, val_loss: 5 },
+      { loss: 7 },
+      { loss: 6, val_loss: 5 },
+      { loss: 6 },
+      { loss: 5 },
+    ];
+    await heard(async () => assert.equal(await drive(stopping, epochs), 5));
+    assert.deepEqual(stopping.stoppedBy, ["loss", "val_loss"]);
+  });
+
+  it("gives each of several monitors its own options", async () => {
+    const stopping = new EarlyStopping({
+      monitor: [
+        { monitor: "score", mode: "max", patience: 9, minDelta: 0.5 },
+        { monitor: "loss", baseline: 2 },
+      ],
+      patience: 3,
+    });
+    const epochs = [9, 8, 7, 6, 6].map((loss) => ({ loss, score: 1 }));
+    assert.equal(await drive(stopping, epochs), 5);
+    assert.deepEqual(stopping.stoppedBy, ["loss"]);
+    assert.deepEqual([stopping.patience, stopping.minDelta, stopping.mode], [9, 0.5, "max"]);
+  });
+
+  it("restores the weights that were best by the first monitor", async () => {
+    const { model, train, weight } = numberedModel();
+    const stopping = new EarlyStopping({
+      monitor: ["loss", "mae"],
+      patience: 2,
+      restoreBestWeights: true,
+    });
+    const epochs = [[3, 1], [1, 2], [2, 3], [0, 0]].map(([loss, mae]) => ({ loss, mae }));
+    await drive(stopping, epochs, { model, train });
+    assert.deepEqual(stopping.stoppedBy, ["mae"]);
+    assert.equal(weight(), 1);
+  });
+
+  it("watches what a function computes", async () => {
+    const gap = (logs: Logs) => logs.val_loss - logs.loss;
+    const stopping = new EarlyStopping({ monitor: gap, mode: "min", patience: 2 });
+    const epochs = [[1, 2], [.5, 1], [.4, 1], [.3, 1], [.2, .2]]
+      .map(([loss, val_loss]) => ({ loss, val_loss }));
+    assert.equal(await drive(stopping, epochs), 4);
+    assert.deepEqual([stopping.best, stopping.stoppedBy], [0.5, ["gap"]]);
+    await assert.rejects(
+      drive(new EarlyStopping({ monitor: gap }), losses(1), { params: { metrics: ["loss"] } }),
+      /onTrainBegin.*'gap': set mode to "min" or "max"/,
+    );
+  });
+
+  it("counts minDelta in parts of the best value when asked to", async () => {
+    const relative = { minDelta: 0.1, minDeltaMode: "relative", patience: 9 } as const;
+    assert.deepEqual((await watch(relative, [100, 91, 89, 81, 80])).waits, [0, 1, 0, 1, 0]);
+    const { waits } = await watch({ ...relative, mode: "max" }, [-100, -91, -89]);
+    assert.deepEqual(waits, [0, 1, 0]);
+  });
+
+  it("goes on from a state with several monitors", async () => {
+    const make = () => new EarlyStopping({ monitor: ["a_loss", "b_loss"], patience: 3 });
+    const first = make();
+    await drive(first, [{ a_loss: 2, b_loss: 1 }, { a_loss: 1, b_loss: 2 }]);
+    const second = make();
+    second.setState(structuredClone(await first.getState()));
+    const epochs = [{ a_loss: 0, b_loss: 1.5 }, { a_loss: -1, b_loss: 1 }, { a_loss: -2 }];
+    assert.equal(await drive(second, epochs), 2);
+    assert.deepEqual(second.stoppedBy, ["b_loss"]);
+  });
+
   it("takes NaN for no improvement, and for the best only when asked to", async () => {
     assert.deepEqual((await watch({ patience: 2 }, [NaN, 1, .5])).waits, [1, 0, 0]);
+    // Epoch 0 never ends training, though only NaN is no improvement there.
+    assert.equal((await watch({}, [NaN, 1, .5])).stopped, 0);
     const parity = await watch({ patience: 2, nanIsFirstBest: true }, [NaN, 1, .5]);
     assert.deepEqual(parity, { waits: [0, 1, 2], stopped: 2, best: 0 });
   });
@@ -195,6 +298,14 @@ describe("EarlyStopping", () => {
     assert.throws(() => new EarlyStopping({ minDelta: Infinity }), RangeError);
     assert.throws(() => new EarlyStopping({ startFromEpoch: -1 }), RangeError);
     assert.throws(() => new EarlyStopping({ onError: "never" as never }), RangeError);
+    assert.throws(() => new EarlyStopping({ monitor: [] }), /at least one/);
+    assert.throws(() => new EarlyStopping({ monitor: ["loss", null as never] }), TypeError);
+    assert.throws(() => new EarlyStopping({ monitor: [["loss"] as never] }), TypeError);
+    assert.throws(() => new EarlyStopping({ monitor: ["a", { monitor: "b", patience: -1 }] }), {
+      message: "Cannot create EarlyStopping with patience -1: patience must be >= 0",
+    });
+    assert.throws(() => new EarlyStopping({ stopWhen: "one" as never }), RangeError);
+    assert.throws(() => new EarlyStopping({ minDeltaMode: "percent" as never }), RangeError);
     const { warned } = await heard(() =>
       new EarlyStopping({ restore_best_weights: true } as EarlyStoppingOptions)
     );

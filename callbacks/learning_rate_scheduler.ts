@@ -1,26 +1,47 @@
 import { Callback, type CallbackOptions } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { getLearningRate, setLearningRate } from "../core/model.ts";
-import { callable, callbackOptions, checkOptions, checkValue, verbosity } from "./options.ts";
+import {
+  callable,
+  callbackOptions,
+  checkOptions,
+  checkValue,
+  epochOrStep,
+  verbosity,
+} from "./options.ts";
 import { pythonFloat } from "./python_format.ts";
 
+// Who imports this callback alone has them too.
+export * from "./schedules.ts";
+export * from "./warmup_schedules.ts";
+
 /**
- * What the rate of an epoch shall be.
+ * What the rate of an epoch, or of a step, shall be. `cosineDecay`, `oneCycle` and their like make
+ * ready ones.
  *
- * @param epoch 0-based
+ * @param index number of the epoch or the step, 0-based
  * @param learningRate the present rate, per step
- * @returns the rate for this epoch, a finite number >= 0
+ * @returns the rate for this epoch or step, a finite number >= 0
  */
-export type Schedule = (epoch: number, learningRate: number) => number;
+export type Schedule = (index: number, learningRate: number) => number;
 
 /** Options of {@linkcode LearningRateScheduler}. */
 export interface LearningRateSchedulerOptions extends CallbackOptions {
-  /** Above 0 or true: print the rate of each epoch. Default: 0. */
+  /**
+   * What is counted, and when the rate is set: before each epoch, or before each step, which is one
+   * update of the weights. Default: `"epoch"`, as in Keras.
+   */
+  every?: "epoch" | "step";
+  /** Above 0 or true: print the rate of each epoch, or of its first step. Default: 0. */
   verbose?: number | boolean;
 }
 
 /**
- * Set the learning rate of each epoch by a function.
+ * Set the learning rate of each epoch, or of each step, by a function.
+ *
+ * Steps are the updates that the optimizer has made, so they go on over epochs, over runs, and after
+ * `setOptimizerState`. When it has made none, a run with an `initialEpoch` counts from that epoch's
+ * first step.
  *
  * Writes the rate into the epoch logs as `learning_rate`, where callbacks behind it, the history
  * and the progress bar see it. What the function throws ends the run as any error does (Keras
@@ -40,14 +61,41 @@ export interface LearningRateSchedulerOptions extends CallbackOptions {
  * await list.onEpochBegin(0);
  * assert.equal(getLearningRate(model.optimizer), 0.25);
  * ```
+ *
+ * @example Per step, with a ready schedule
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { fit, LearningRateScheduler, withWarmup } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+ * model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+ * const scheduler = new LearningRateScheduler(withWarmup(0.1, { warmupSteps: 4 }), {
+ *   every: "step",
+ * });
+ *
+ * const { history } = await fit(model, tf.ones([6, 1]), tf.ones([6, 1]), {
+ *   batchSize: 2,
+ *   epochs: 2,
+ *   verbose: 0,
+ *   callbacks: [scheduler],
+ * });
+ *
+ * assert.deepEqual(history.learning_rate, [0.05, 0.1]);
+ * ```
  */
 export class LearningRateScheduler extends Callback {
-  /** What the rate of an epoch shall be. */
+  /** What the rate of an epoch or a step shall be. */
   readonly schedule: Schedule;
+  /** What is counted. */
+  readonly every: "epoch" | "step";
   #verbose: boolean;
+  #epoch = 0;
+  // The step that the first update of the optimizer is.
+  #firstStep = 0;
 
   /**
-   * @param schedule called with the epoch and the present rate when an epoch begins
+   * @param schedule called with the epoch or step and the present rate when that begins
    * @param options what else
    * @throws TypeError when `schedule` is no function
    */
@@ -56,36 +104,60 @@ export class LearningRateScheduler extends Callback {
     checkValue("LearningRateScheduler", "schedule", schedule, callable);
     checkOptions(this, "LearningRateScheduler", options, {
       ...callbackOptions,
+      every: epochOrStep,
       verbose: verbosity,
     });
     this.schedule = schedule;
+    this.every = options.every ?? "epoch";
     this.#verbose = Number(options.verbose ?? 0) > 0;
+    // Only then, because a batch hook that is there is called for every batch.
+    if (this.every === "step") this.onTrainBatchBegin = this.#beginStep;
   }
 
   override onTrainBegin(): void {
     // Fails now, not at the first epoch, when there is no rate to set.
     getLearningRate(this.model);
+    if (this.every === "epoch") return;
+    const { initialEpoch = 0, steps } = this.params ?? {};
+    this.#firstStep = this.#updates() > 0 ? 0 : initialEpoch * (steps ?? 0);
   }
 
   override onEpochBegin(epoch: number): void {
-    const learningRate: unknown = this.schedule(epoch, getLearningRate(this.model));
-    if (typeof learningRate !== "number") {
-      throw new TypeError(
-        `Cannot set the learning rate of epoch ${epoch} to ${String(learningRate)}: ` +
-          `the schedule must return a number`,
-      );
-    }
-    setLearningRate(this.model.optimizer, learningRate);
-    if (this.#verbose) {
-      console.log(
-        `\nEpoch ${epoch + 1}: LearningRateScheduler setting learning rate to ${
-          pythonFloat(learningRate)
-        }.`,
-      );
-    }
+    this.#epoch = epoch;
+    if (this.every === "epoch") this.#set(epoch, this.#verbose);
   }
 
   override onEpochEnd(_epoch: number, logs: Logs): void {
     logs.learning_rate = getLearningRate(this.model);
+  }
+  #beginStep(batch: number): void {
+    this.#set(this.#firstStep + this.#updates(), this.#verbose && batch === 0);
+  }
+
+  /** Updates that the optimizer has made. */
+  #updates(): number {
+    const { iterations } = this.model.optimizer as { iterations?: unknown };
+    if (typeof iterations === "number") return iterations;
+    throw new TypeError(
+      "Cannot set the learning rate of each step: the optimizer must count its iterations",
+    );
+  }
+
+  #set(index: number, isTold: boolean): void {
+    const learningRate: unknown = this.schedule(index, getLearningRate(this.model));
+    if (typeof learningRate !== "number") {
+      throw new TypeError(
+        `Cannot set the learning rate of ${this.every} ${index} to ${String(learningRate)}: ` +
+          `the schedule must return a number`,
+      );
+    }
+    setLearningRate(this.model.optimizer, learningRate);
+    if (isTold) {
+      console.log(
+        `\nEpoch ${this.#epoch + 1}: LearningRateScheduler setting learning rate to ${
+          pythonFloat(learningRate)
+        }.`,
+      );
+    }
   }
 }

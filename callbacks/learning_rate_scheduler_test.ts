@@ -1,10 +1,18 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { fit, getOptimizerState, setOptimizerState } from "keepfit";
 import { History } from "../core/history.ts";
 import { getLearningRate } from "../core/model.ts";
 import { LearningRateScheduler } from "./learning_rate_scheduler.ts";
 import { drive, heard, losses } from "./test_world.ts";
+
+/** A model with a rate of 0.5, and four rows for it. */
+function smallModel() {
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  model.compile({ optimizer: tf.train.sgd(0.5), loss: "meanSquaredError" });
+  return { model, data: tf.zeros([4, 1]) };
+}
 
 describe("LearningRateScheduler", () => {
   it("gives the schedule the 0-based epoch and the present rate", async () => {
@@ -61,6 +69,62 @@ describe("LearningRateScheduler", () => {
     assert.deepEqual(await say(false), []);
   });
 
+  it("sets the rate of each step, counted over the epochs", async () => {
+    const { model, data } = smallModel();
+    const seen: number[][] = [];
+    const schedule = (step: number, rate: number) => {
+      seen.push([step, rate]);
+      return (step + 1) / 8;
+    };
+    const callbacks = [new LearningRateScheduler(schedule, { every: "step" })];
+    const options = { batchSize: 2, epochs: 2, verbose: 0 as const, callbacks };
+    const { history } = await fit(model, data, data, options);
+    assert.deepEqual(seen, [[0, 0.5], [1, 1 / 8], [2, 2 / 8], [3, 3 / 8]]);
+    assert.deepEqual(history.learning_rate, [2 / 8, 4 / 8]);
+    await fit(model, data, data, { ...options, epochs: 1 });
+    assert.deepEqual(seen.slice(4), [[4, 4 / 8], [5, 5 / 8]]);
+  });
+
+  it("counts on from the optimizer's state, in the middle of an epoch too", async () => {
+    const before = smallModel();
+    const { data } = before;
+    const options = { batchSize: 1, verbose: 0 as const };
+    await fit(before.model, data, data, { ...options, stepsPerEpoch: 3 });
+    const { model } = smallModel();
+    setOptimizerState(model, await getOptimizerState(before.model));
+    const steps: number[] = [];
+    const schedule = (step: number) => steps.push(step) / 100;
+    const callbacks = [new LearningRateScheduler(schedule, { every: "step" })];
+    await fit(model, data, data, { ...options, initialEpoch: 1, epochs: 2, callbacks });
+    assert.deepEqual(steps, [3, 4, 5, 6]);
+  });
+
+  it("counts from initialEpoch when the optimizer has made no update", async () => {
+    const { model, data } = smallModel();
+    const steps: number[] = [];
+    const schedule = (step: number) => steps.push(step) / 100;
+    const callbacks = [new LearningRateScheduler(schedule, { every: "step" })];
+    const options = { batchSize: 2, initialEpoch: 3, epochs: 5, verbose: 0 as const, callbacks };
+    await fit(model, data, data, options);
+    assert.deepEqual(steps, [6, 7, 8, 9]);
+  });
+
+  it("has no batch hook unless it has a use for it", () => {
+    assert.equal(new LearningRateScheduler(() => 1).onTrainBatchBegin, undefined);
+  });
+
+  it("prints once an epoch also when it sets the rate of each step", async () => {
+    const { model, data } = smallModel();
+    const schedule = (step: number) => (step + 1) / 8;
+    const callbacks = [new LearningRateScheduler(schedule, { every: "step", verbose: 1 })];
+    const options = { batchSize: 2, epochs: 2, verbose: 0 as const, callbacks };
+    const { printed } = await heard(() => fit(model, data, data, options));
+    assert.deepEqual(printed, [
+      "\nEpoch 1: LearningRateScheduler setting learning rate to 0.125.",
+      "\nEpoch 2: LearningRateScheduler setting learning rate to 0.375.",
+    ]);
+  });
+
   it("refuses what is no learning rate, and passes on what the schedule throws", async () => {
     const fail = async (schedule: unknown) => {
       const model = { optimizer: tf.train.sgd(1) };
@@ -88,5 +152,14 @@ describe("LearningRateScheduler", () => {
   it("fails before the first epoch when the model has no optimizer", async () => {
     await assert.rejects(drive(new LearningRateScheduler(() => 1), losses(1)), /onTrainBegin/);
     assert.throws(() => new LearningRateScheduler(0.1 as never), TypeError);
+    assert.throws(() => new LearningRateScheduler(() => 1, { every: "batch" as never }), {
+      name: "RangeError",
+      message: /every must be "epoch" or "step"/,
+    });
+    const rated = { optimizer: { learningRate: 1 } };
+    await assert.rejects(
+      drive(new LearningRateScheduler(() => 1, { every: "step" }), losses(1), { model: rated }),
+      /onTrainBegin.*must count its iterations/,
+    );
   });
 });

@@ -49,9 +49,27 @@ export const callbackOptions: Record<string, OptionRule> = {
 /** What every callback takes that watches a value. An unknown `mode` is warned about there. */
 export const monitorOptions: Record<string, OptionRule> = {
   ...callbackOptions,
-  monitor: text,
+  monitor: {
+    types: ["string", "function"],
+    wanted: "a key of the logs or a function of them",
+    holds: (monitor: unknown) => monitor !== "",
+  },
   mode: { types: ["string"], wanted: `"auto", "min" or "max"` },
   nanIsFirstBest: flag,
+};
+
+/** What `minDelta` is counted in. */
+export const deltaMode: OptionRule = {
+  types: ["string"],
+  wanted: `"absolute" or "relative"`,
+  holds: (value: string) => value === "absolute" || value === "relative",
+};
+
+/** When a callback acts, for those that leave it to the user. */
+export const epochOrStep: OptionRule = {
+  types: ["string"],
+  wanted: `"epoch" or "step"`,
+  holds: (value: string) => value === "epoch" || value === "step",
 };
 
 /**

@@ -2,7 +2,15 @@ import type { CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { getLearningRate, setLearningRate } from "../core/model.ts";
 import { MonitorCallback, type MonitorOptions } from "../core/monitor_callback.ts";
-import { atLeastZero, checkOptions, finite, flag, monitorOptions, verbosity } from "./options.ts";
+import {
+  atLeastZero,
+  checkOptions,
+  deltaMode,
+  finite,
+  flag,
+  monitorOptions,
+  verbosity,
+} from "./options.ts";
 import { pythonFloat } from "./python_format.ts";
 
 /** Options of {@linkcode ReduceLROnPlateau}. */
@@ -83,6 +91,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
       patience: atLeastZero,
       verbose: verbosity,
       minDelta: finite,
+      minDeltaMode: deltaMode,
       cooldown: atLeastZero,
       fullCooldown: flag,
       minLr: atLeastZero,

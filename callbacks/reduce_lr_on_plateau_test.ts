@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { History } from "../core/history.ts";
+import type { Logs } from "../core/logs.ts";
 import { getLearningRate } from "../core/model.ts";
 import { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from "./reduce_lr_on_plateau.ts";
 import { drive, heard, losses } from "./test_world.ts";
@@ -116,6 +117,14 @@ describe("ReduceLROnPlateau", () => {
       }),
       /onTrainBegin.*mode/,
     );
+  });
+
+  it("takes parts of the best value for minDelta, and a function for the monitor, when asked to", async () => {
+    const values = losses(100, 95, 89, 85, 84);
+    const relative = { patience: 1, minDelta: 0.1, minDeltaMode: "relative" } as const;
+    assert.deepEqual((await rates(relative, values)).after, [.1, .01, .01, .001, .0001]);
+    const doubled = { patience: 1, monitor: (logs: Logs) => 2 * logs.loss, mode: "min" } as const;
+    assert.deepEqual((await rates(doubled, losses(2, 1, 1))).after, [.1, .1, .01]);
   });
 
   it("refuses a factor that does not reduce", () => {

@@ -364,3 +364,56 @@ describe("readsBatchLogs", () => {
     assert.equal(new CallbackList({ onEpochEnd() {} }).readsBatchLogs(0), false);
   });
 });
+
+describe("beforeTrainBegin and afterEpochEnd", () => {
+  it("come before and after the hook of every callback, with promises and without", async () => {
+    const seen: string[] = [];
+    for (const wait of [async () => await Promise.resolve(), () => {}]) {
+      const saver = {
+        beforeTrainBegin: () => (seen.push("before"), wait()),
+        onTrainBegin: () => void seen.push("begin 1"),
+        onEpochEnd: () => (seen.push("end 1"), wait()),
+        afterEpochEnd: (epoch: number) => void seen.push(`after ${epoch}`),
+      };
+      const other = {
+        onTrainBegin: () => void seen.push("begin 2"),
+        onEpochEnd: () => (seen.push("end 2"), wait()),
+      };
+      const list = new CallbackList([saver, other]);
+      await list.onTrainBegin();
+      await list.onEpochEnd(3, {});
+    }
+    const once = ["before", "begin 1", "begin 2", "end 1", "end 2", "after 3"];
+    assert.deepEqual(seen, [...once, ...once]);
+  });
+
+  it("are not called when the hook before them fails", async () => {
+    const seen: string[] = [];
+    const failing = {
+      onEpochEnd() {
+        throw new Error("no");
+      },
+      afterEpochEnd: () => seen.push("after"),
+    };
+    const list = new CallbackList(failing);
+    assert.throws(() => list.onEpochEnd(0, {}), /no/);
+    assert.deepEqual(seen, []);
+  });
+
+  it("are given the list, whose initialEpoch each run clears and the params follow", async () => {
+    let start: number | undefined = 4;
+    const params = { verbose: 0, epochs: 9, steps: 1, initialEpoch: 1 };
+    const list: CallbackList = new CallbackList({
+      beforeTrainBegin(given: CallbackList) {
+        assert.equal(given, list);
+        if (start !== undefined) given.initialEpoch = start;
+      },
+    }, { params });
+    await list.onTrainBegin();
+    assert.equal(list.initialEpoch, 4);
+    assert.equal(params.initialEpoch, 4);
+    start = undefined;
+    await list.onTrainBegin();
+    assert.equal(list.initialEpoch, undefined);
+  });
+});

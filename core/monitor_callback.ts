@@ -121,9 +121,10 @@ export class MonitorCallback extends Callback {
 
   /** True when `value` is better than `reference` by more than `minDelta`. */
   isImprovement(value: number, reference: number | undefined): boolean {
+    // First of all: a monitor nobody can place is no better for having nothing to be compared with.
+    this.resolveMode();
     if (Number.isNaN(value) && !(this.#nanIsFirstBest && reference === undefined)) return false;
     if (reference === undefined) return true;
-    this.resolveMode();
     // There are no parts of infinity: whatever is better than it counts.
     const unit = Number.isFinite(reference) ? Math.abs(reference) : 0;
     const delta = this.minDelta * (this.minDeltaMode === "relative" ? unit : 1);

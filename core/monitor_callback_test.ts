@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Params } from "./callback.ts";
+import type { Logs } from "./logs.ts";
 import { directionOf, MonitorCallback, type MonitorOptions } from "./monitor_callback.ts";
 import { warned } from "./test_world.ts";
 
@@ -70,6 +71,8 @@ describe("MonitorCallback", () => {
       message: "Cannot tell whether Watch should minimize or maximize 'speed': set mode to " +
         '"min" or "max". This run logs loss, speed',
     });
+    // Also where there is nothing yet to be compared with.
+    assert.throws(() => callback.isImprovement(1, undefined), /set mode/);
   });
 
   it("wants more than minDelta, whatever its sign, in either direction", () => {
@@ -80,6 +83,34 @@ describe("MonitorCallback", () => {
     assert.equal(up.isImprovement(1.5, 1), false);
     assert.equal(up.isImprovement(1.75, 1), true);
     assert.equal(up.isImprovement(-5, undefined), true);
+  });
+
+  it("counts minDelta in parts of the reference when asked to", () => {
+    const down = watch({ monitor: "loss", minDelta: 0.25, minDeltaMode: "relative" });
+    assert.equal(down.isImprovement(3, 4), false);
+    assert.equal(down.isImprovement(2.9, 4), true);
+    assert.equal(down.isImprovement(-5.1, -4), true);
+    assert.equal(down.isImprovement(-5, -4), false);
+    assert.equal(down.isImprovement(5, Infinity), true);
+  });
+
+  it("watches what a function makes of the logs", async () => {
+    function ratio(logs: Logs): number {
+      return logs.val_loss / logs.loss;
+    }
+    const callback = watch({ monitor: ratio, mode: "min" });
+    assert.equal(callback.monitor, "ratio");
+    assert.equal(callback.monitorValue({ loss: 2, val_loss: 3 }, ""), 1.5);
+    // Its name may be that of a metric, which says nothing.
+    assert.throws(() =>
+      watch({
+        monitor: function loss() {
+          return 0;
+        },
+      }).resolveMode(), /set mode/);
+    const missing = watch({ monitor: (logs) => logs.auc, mode: "max" });
+    const messages = await warned(() => missing.monitorValue({ loss: 1 }, "nothing is saved"));
+    assert.equal(messages.length, 1);
   });
 
   it("sees a difference that float32 does not", () => {

@@ -1,9 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
+import { findEngine } from "../core/engine.ts";
 
 /**
- * The part of TensorFlow.js's engine that the loops use. `tf.engine()` is the same object; it
- * stands on the global, where every copy of tfjs of one process shares it, so that the loops work
- * with the user's instance and never import one of their own.
+ * The part of TensorFlow.js's engine that the loops use. {@linkcode findEngine} tells where it
+ * stands; so the loops work with the user's instance and never import one of their own.
  */
 export interface Engine {
   readonly backendName: string;
@@ -23,7 +23,7 @@ export interface Engine {
  * @throws TypeError when TensorFlow.js was never imported
  */
 export function getEngine(): Engine {
-  const engine = (globalThis as { _tfengine?: Engine })._tfengine;
+  const engine = findEngine<Engine>();
   if (engine === undefined) {
     throw new TypeError(
       "Cannot train: TensorFlow.js is not loaded; import @tensorflow/tfjs and make the model with it",

@@ -1,0 +1,183 @@
+import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
+import type { Logs } from "../core/logs.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
+import { LogFile } from "./log_file.ts";
+import {
+  callbackOptions,
+  checkOptions,
+  checkValue,
+  flag,
+  given,
+  type OptionRule,
+} from "./options.ts";
+import { place } from "./place.ts";
+
+/** Options of {@linkcode JSONLinesLogger}. */
+export interface JSONLinesLoggerOptions extends CallbackOptions {
+  /** Go on at the end of a file that is there. Default: false, it is replaced. */
+  append?: boolean;
+  /**
+   * Write a line for batches too: for each, or for every n-th of an epoch. Their values are the
+   * means since the epoch began, and each line costs a read from the device. Default: `"epoch"`.
+   */
+  updateFreq?: "epoch" | "batch" | number;
+  /** What stands for NaN and the infinities, which JSON lacks: null or their names. Default: `"null"`. */
+  nonFinite?: "null" | "string";
+  /** Where the file is. Default: the runtime's own file system. */
+  fs?: FileSystem;
+}
+
+/**
+ * Write the logs of each epoch as one JSON object a line: `{"epoch":0,"loss":0.5}`, and on demand
+ * of batches: `{"epoch":0,"batch":9,"loss":0.7}`. Epochs and batches count from 0.
+ *
+ * Each line has the keys that were there, so a key that comes later needs no room made for it.
+ * Lines of batches wait until the epoch ends or a hundred of them are there. Parent folders are
+ * made. A resumed run cuts off what was written after its state; appending to a file that ends in
+ * the middle of a line begins a new one.
+ *
+ * @example
+ * ```ts
+ * import { CallbackList, JSONLinesLogger } from "keepfit";
+ * import { memoryFileSystem } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const fs = memoryFileSystem();
+ * const list = new CallbackList([new JSONLinesLogger("runs/log.jsonl", { fs })]);
+ * await list.onTrainBegin();
+ * await list.onEpochEnd(0, { loss: 0.5 });
+ * await list.onEpochEnd(1, { loss: NaN });
+ * await list.close();
+ * assert.equal(
+ *   await fs.readTextFile("runs/log.jsonl"),
+ *   '{"epoch":0,"loss":0.5}\n{"epoch":1,"loss":null}\n',
+ * );
+ * ```
+ */
+export class JSONLinesLogger extends Callback {
+  /** Where it writes. */
+  readonly filename: Path;
+  /** Which batches have a line. */
+  readonly updateFreq: "epoch" | "batch" | number;
+  #append: boolean;
+  #nonFinite: "null" | "string";
+  #file: LogFile;
+  #waiting: string[] = [];
+  #epoch = 0;
+  #isResumed = false;
+
+  /**
+   * @param filename path or `file:` URL
+   * @param options how to write
+   * @throws TypeError for an option of the wrong type
+   * @throws RangeError for an empty `filename`, or an `updateFreq` that is no whole number above 0
+   */
+  constructor(filename: Path, options: JSONLinesLoggerOptions = {}) {
+    super(options);
+    checkValue("JSONLinesLogger", "filename", filename, place);
+    checkOptions(this, "JSONLinesLogger", options, {
+      ...callbackOptions,
+      append: flag,
+      updateFreq: frequency,
+      nonFinite: nullOrString,
+      fs: given,
+    });
+    this.filename = filename;
+    this.updateFreq = options.updateFreq ?? "epoch";
+    this.#append = options.append ?? false;
+    this.#nonFinite = options.nonFinite ?? "null";
+    this.#file = new LogFile(filename, options.fs);
+    // Only then, because a batch hook that is there is called for every batch.
+    if (this.updateFreq !== "epoch") this.onTrainBatchEnd = this.#logBatch;
+  }
+
+  /** Only the batches that have a line. */
+  override readsBatchLogs(batch: number): boolean {
+    if (this.updateFreq === "epoch") return false;
+    return this.updateFreq === "batch" || (batch + 1) % this.updateFreq === 0;
+  }
+
+  /** Open the file, so that one that cannot be written fails before the first batch. */
+  override async onTrainBegin(): Promise<void> {
+    this.#waiting = [];
+    await this.#file.open();
+    if (this.#isResumed) return;
+    this.#file.keep(0);
+    if (!this.#append) return;
+    const text = await this.#file.read();
+    if (text !== "" && !text.endsWith("\n")) await this.#file.write("\n");
+  }
+
+  override async onEpochBegin(epoch: number): Promise<void> {
+    this.#epoch = epoch;
+    await this.#file.cut();
+  }
+
+  override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
+    this.#waiting.push(this.#line({ epoch, ...logs }));
+    await this.#flush();
+  }
+
+  override async onTrainEnd(): Promise<void> {
+    await this.#file.cut();
+    await this.close();
+  }
+
+  /** Write what waits, and close the file. */
+  override async close(): Promise<void> {
+    try {
+      await this.#flush();
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  /** How far the file is written. */
+  async getState(): Promise<CallbackState> {
+    await this.#flush();
+    return { epoch: this.#epoch, size: this.#file.size };
+  }
+
+  /** Go on from there: lines that were written later are cut off before the next one. */
+  setState(state: CallbackState): void {
+    this.#epoch = state.epoch as number;
+    this.#file.keep(state.size as number);
+    this.#isResumed = true;
+  }
+
+  #logBatch(batch: number, logs: Logs): void | Promise<void> {
+    if (!this.readsBatchLogs(batch)) return;
+    this.#waiting.push(this.#line({ epoch: this.#epoch, batch, ...logs }));
+    if (this.#waiting.length >= 100) return this.#flush();
+  }
+
+  #line(values: object): string {
+    return `${
+      JSON.stringify(values, (_key, value) => {
+        if (typeof value !== "number" || Number.isFinite(value)) return value;
+        return this.#nonFinite === "null" ? null : String(value);
+      })
+    }\n`;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#waiting.length === 0) return;
+    this.#isResumed = false;
+    const text = this.#waiting.join("");
+    this.#waiting = [];
+    await this.#file.write(text);
+  }
+}
+
+const frequency: OptionRule = {
+  types: ["string", "number"],
+  wanted: `"epoch", "batch" or a whole number of batches above 0`,
+  holds: (value: unknown) =>
+    value === "epoch" || value === "batch" || (Number.isSafeInteger(value) && Number(value) > 0),
+};
+
+const nullOrString: OptionRule = {
+  types: ["string"],
+  wanted: `"null" or "string"`,
+  holds: (value: string) => value === "null" || value === "string",
+};

@@ -1,0 +1,300 @@
+import type * as tf from "@tensorflow/tfjs";
+import { Callback, type CallbackOptions } from "../core/callback.ts";
+import type { Logs } from "../core/logs.ts";
+import {
+  assignWeights,
+  cloneWeights,
+  getLearningRate,
+  setLearningRate,
+  type WeightTensor,
+} from "../core/model.ts";
+import { ensureDir, getRuntime } from "../runtime/mod.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
+import {
+  getOptimizerState,
+  type OptimizerState,
+  setOptimizerState,
+} from "../training/optimizer.ts";
+import { drawSweep } from "./learning_rate_plot.ts";
+import { callbackOptions, checkOptions, given, type OptionRule, verbosity } from "./options.ts";
+import { parentOf, place } from "./place.ts";
+
+/** Options of {@linkcode LearningRateFinder}. */
+export interface LearningRateFinderOptions extends CallbackOptions {
+  /** Rate of the first step, above 0. Default: 1e-7. */
+  minLearningRate?: number;
+  /** Rate of the last step. Default: 10. */
+  maxLearningRate?: number;
+  /** Steps of the whole sweep, 3 or more. Default: 100. */
+  steps?: number;
+  /** How much of the smoothed loss is the past, from 0 to below 1. Default: 0.9. */
+  smoothing?: number;
+  /** The sweep ends when the smoothed loss is this many times its lowest value. Default: 4. */
+  divergence?: number;
+  /**
+   * What follows the sweep: the end of the run, or training at the suggested rate. The sweep's losses
+   * stay in the means of the epoch in which it ends. Default: `"stop"`.
+   */
+  afterwards?: "stop" | "train";
+  /** An SVG file to draw the sweep to. Default: none. */
+  plot?: Path;
+  /** Above 0 or true: print what was found. Default: 1. */
+  verbose?: number | boolean;
+  /** Where the plot is. Default: the runtime's own file system. */
+  fs?: FileSystem;
+}
+
+/**
+ * Find a good learning rate: raise it step by step from very low to very high, and see where the
+ * loss falls the fastest.
+ *
+ * The steps are the first ones of the run, over as many epochs as they need. When the sweep is done
+ * or the loss diverges, the model's weights, the optimizer's state and its rate are put back as they
+ * were, before validation and before any callback behind this one hears of that step.
+ * `suggestion` is the rate at the steepest fall of the smoothed loss. The first tenth of the steps
+ * tells neither that nor a divergence. Use no other callback that sets the rate in the same run.
+ *
+ * Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks"; the suggestion is
+ * that of Lightning's `LearningRateFinder`.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { fit, getLearningRate, LearningRateFinder } from "keepfit";
+ * import { exists, memoryFileSystem } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+ * model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+ * const x = tf.randomNormal([64, 1], 0, 1, "float32", 1);
+ * const fs = memoryFileSystem();
+ * const finder = new LearningRateFinder({ plot: "runs/rate.svg", fs, verbose: 0 });
+ *
+ * await fit(model, x, x.mul(3), { epochs: 100, batchSize: 16, verbose: 0, callbacks: [finder] });
+ *
+ * assert(finder.suggestion! > 1e-3 && finder.suggestion! < 2);
+ * assert.equal(getLearningRate(model), 0.01);
+ * assert(await exists("runs/rate.svg", { fs }));
+ * ```
+ */
+export class LearningRateFinder extends Callback {
+  /** The rate of each step of the sweep. */
+  readonly learningRates: number[] = [];
+  /** The loss of each step, of its batch alone. */
+  readonly losses: number[] = [];
+  /** The losses smoothed. */
+  readonly smoothedLosses: number[] = [];
+  /** The rate to train with; undefined before the sweep is done, and when no rate made the loss fall. */
+  suggestion: number | undefined;
+  readonly #options: Required<Omit<LearningRateFinderOptions, "onError" | "plot" | "fs">>;
+  #plot: Path | undefined;
+  #fs: FileSystem | undefined;
+  #kept: { weights: WeightTensor[]; optimizer: OptimizerState } | undefined;
+  // Of the epoch so far: the loss of all its rows, and their number.
+  #sum = 0;
+  #rows = 0;
+  #average = 0;
+
+  /**
+   * @param options from where to where, and what to do with it
+   * @throws TypeError for an option of the wrong type
+   * @throws RangeError for an option out of range, or rates that do not rise
+   */
+  constructor(options: LearningRateFinderOptions = {}) {
+    super(options);
+    checkOptions(this, "LearningRateFinder", options, {
+      ...callbackOptions,
+      minLearningRate: aboveZero,
+      maxLearningRate: aboveZero,
+      steps: {
+        types: ["number"],
+        wanted: "a whole number >= 3",
+        holds: (steps: number) => Number.isSafeInteger(steps) && steps >= 3,
+      },
+      smoothing: {
+        types: ["number"],
+        wanted: ">= 0 and < 1",
+        holds: (smoothing: number) => smoothing >= 0 && smoothing < 1,
+      },
+      divergence: {
+        types: ["number"],
+        wanted: "> 1",
+        holds: (divergence: number) => divergence > 1,
+      },
+      afterwards: {
+        types: ["string"],
+        wanted: `"stop" or "train"`,
+        holds: (afterwards: string) => afterwards === "stop" || afterwards === "train",
+      },
+      plot: place,
+      verbose: verbosity,
+      fs: given,
+    });
+    this.#options = {
+      minLearningRate: options.minLearningRate ?? 1e-7,
+      maxLearningRate: options.maxLearningRate ?? 10,
+      steps: options.steps ?? 100,
+      smoothing: options.smoothing ?? 0.9,
+      divergence: options.divergence ?? 4,
+      afterwards: options.afterwards ?? "stop",
+      verbose: options.verbose ?? 1,
+    };
+    const { minLearningRate, maxLearningRate } = this.#options;
+    if (minLearningRate >= maxLearningRate) {
+      throw new RangeError(
+        `Cannot create LearningRateFinder from ${minLearningRate} to ${maxLearningRate}: ` +
+          `minLearningRate must be below maxLearningRate`,
+      );
+    }
+    this.#plot = options.plot;
+    this.#fs = options.fs;
+  }
+
+  /** Only the steps of the sweep. */
+  override readsBatchLogs(): boolean {
+    return this.#kept !== undefined;
+  }
+
+  override async onTrainBegin(): Promise<void> {
+    this.close();
+    for (const list of [this.learningRates, this.losses, this.smoothedLosses]) list.length = 0;
+    this.suggestion = undefined;
+    this.#average = 0;
+    if (this.#plot !== undefined) {
+      // A folder that cannot be made fails now.
+      this.#fs ??= getRuntime().fs;
+      await ensureDir(parentOf(this.#plot), { fs: this.#fs });
+    }
+    const optimizer = await getOptimizerState(this.model.optimizer as tf.Optimizer);
+    this.#kept = { weights: cloneWeights(this.model), optimizer };
+  }
+
+  override onEpochBegin(): void {
+    this.#sum = 0;
+    this.#rows = 0;
+  }
+
+  override onTrainBatchBegin(): void {
+    if (this.#kept === undefined) return;
+    const { minLearningRate, maxLearningRate, steps } = this.#options;
+    const done = this.learningRates.length / (steps - 1);
+    setLearningRate(
+      this.model.optimizer,
+      minLearningRate * (maxLearningRate / minLearningRate) ** done,
+    );
+  }
+
+  override onTrainBatchEnd(batch: number, logs: Logs): void | Promise<void> {
+    if (this.#kept === undefined) return;
+    const loss = this.#lossOf(batch, logs.loss);
+    const smoothed = this.#smooth(loss);
+    const lowest = Math.min(smoothed, ...this.smoothedLosses);
+    // Of a loss that may be negative no multiple tells anything.
+    const isFarUp = lowest > 0 && smoothed > lowest * this.#options.divergence;
+    const isLost = !Number.isFinite(loss) || (isFarUp && this.losses.length >= this.#settled);
+    if (Number.isFinite(loss)) {
+      this.learningRates.push(getLearningRate(this.model));
+      this.losses.push(loss);
+      this.smoothedLosses.push(smoothed);
+    }
+    if (isLost || this.learningRates.length === this.#options.steps) return this.#finish(isLost);
+  }
+
+  override async onTrainEnd(): Promise<void> {
+    if (this.#kept === undefined) return;
+    const { steps } = this.#options;
+    console.warn(
+      `keepfit: LearningRateFinder saw ${this.learningRates.length} of its ${steps} steps: ` +
+        `train for more epochs, or give it fewer steps`,
+    );
+    await this.#finish(false);
+  }
+
+  /** Put the model back as it was if the sweep is not done, and free what is kept. */
+  override close(): void {
+    if (this.#kept === undefined) return;
+    const { weights, optimizer } = this.#kept;
+    this.#kept = undefined;
+    try {
+      assignWeights(this.model, weights);
+      setOptimizerState(this.model.optimizer as tf.Optimizer, optimizer);
+    } finally {
+      for (const weight of weights) weight.dispose();
+    }
+  }
+
+  /** Steps before the average of the losses is more than their noise: a tenth of them. */
+  get #settled(): number {
+    return Math.max(Math.floor(this.#options.steps / 10), 1);
+  }
+
+  /** The loss of this batch alone, from the mean over the rows since the epoch began. */
+  #lossOf(batch: number, mean: number): number {
+    const { batchSize, samples } = this.params ?? {};
+    const before = batchSize && samples ? samples - batch * batchSize : 0;
+    const rows = batchSize && before > 0 ? Math.min(batchSize, before) : batchSize || 1;
+    const sum = mean * (this.#rows + rows);
+    const loss = (sum - this.#sum) / rows;
+    this.#sum = sum;
+    this.#rows += rows;
+    return loss;
+  }
+
+  /** A running average that does not begin at 0. */
+  #smooth(loss: number): number {
+    const { smoothing } = this.#options;
+    this.#average = smoothing * this.#average + (1 - smoothing) * loss;
+    return this.#average / (1 - smoothing ** (this.losses.length + 1));
+  }
+
+  async #finish(isLost: boolean): Promise<void> {
+    this.close();
+    this.suggestion = this.#steepest();
+    if (this.#options.afterwards === "stop") this.model.stopTraining = true;
+    else if (this.suggestion !== undefined) {
+      setLearningRate(this.model.optimizer, this.suggestion);
+    }
+    if (Number(this.#options.verbose) > 0) this.#print(isLost);
+    if (this.#plot !== undefined && this.losses.length > 1) {
+      await (this.#fs as FileSystem).writeFile(
+        this.#plot,
+        drawSweep({
+          learningRates: this.learningRates,
+          losses: this.losses,
+          smoothedLosses: this.smoothedLosses,
+          suggestion: this.suggestion,
+        }),
+      );
+    }
+  }
+
+  /** The rate where the smoothed loss falls the most from the step before to the step after. */
+  #steepest(): number | undefined {
+    const losses = this.smoothedLosses;
+    let lowest = 0;
+    let found: number | undefined;
+    for (let step = this.#settled; step < losses.length - 1; step++) {
+      const slope = losses[step + 1] - losses[step - 1];
+      if (slope < lowest) [lowest, found] = [slope, this.learningRates[step]];
+    }
+    return found;
+  }
+
+  #print(isLost: boolean): void {
+    const { minLearningRate, maxLearningRate } = this.#options;
+    const last = this.learningRates.at(-1) ?? minLearningRate;
+    console.log(
+      this.suggestion === undefined
+        ? `LearningRateFinder: no rate from ${minLearningRate} to ${maxLearningRate} made the ` +
+          `loss fall`
+        : `LearningRateFinder: suggestion ${this.suggestion.toPrecision(3)}, ` +
+          (isLost ? `the loss diverges at ${last.toPrecision(3)}` : `the loss never diverged`),
+    );
+  }
+}
+
+const aboveZero: OptionRule = {
+  types: ["number"],
+  wanted: "a finite number > 0",
+  holds: (value: number) => Number.isFinite(value) && value > 0,
+};

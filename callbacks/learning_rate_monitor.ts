@@ -1,0 +1,83 @@
+import { Callback, type CallbackOptions } from "../core/callback.ts";
+import type { Logs } from "../core/logs.ts";
+import { getLearningRate } from "../core/model.ts";
+import { callbackOptions, checkOptions, epochOrStep, given } from "./options.ts";
+
+/** Options of {@linkcode LearningRateMonitor}. */
+export interface LearningRateMonitorOptions extends CallbackOptions {
+  /** Where the rate is written: into the logs of each epoch, or of each step too. Default: `"epoch"`. */
+  every?: "epoch" | "step";
+  /**
+   * Optimizers by name, where a loop has several: each is logged as `learning_rate_<name>`.
+   * Default: the model's own, as `learning_rate`.
+   */
+  optimizers?: Record<string, unknown>;
+}
+
+/**
+ * Write the learning rate into the logs, where callbacks behind it, the history and the progress bar
+ * see it. At the end of an epoch it is the rate of the next update.
+ *
+ * LearningRateScheduler and ReduceLROnPlateau do so for themselves; this one is for a rate that
+ * something else changes. Put it in front of what shall see the key.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { CallbackList, History, LearningRateMonitor } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const optimizers = { generator: tf.train.adam(0.5), critic: tf.train.sgd(0.25) };
+ * const history = new History();
+ * const list = new CallbackList([new LearningRateMonitor({ optimizers }), history]);
+ * await list.onTrainBegin();
+ * await list.onEpochEnd(0, { loss: 1 });
+ * assert.deepEqual(history.history.learning_rate_critic, [0.25]);
+ * ```
+ */
+export class LearningRateMonitor extends Callback {
+  /** Where the rate is written. */
+  readonly every: "epoch" | "step";
+  #optimizers: Record<string, unknown> | undefined;
+
+  /**
+   * @param options whose rate, and when
+   * @throws TypeError for an option of the wrong type
+   */
+  constructor(options: LearningRateMonitorOptions = {}) {
+    super(options);
+    checkOptions(this, "LearningRateMonitor", options, {
+      ...callbackOptions,
+      every: epochOrStep,
+      optimizers: given,
+    });
+    this.every = options.every ?? "epoch";
+    this.#optimizers = options.optimizers;
+    // Only then, because a batch hook that is there is called for every batch.
+    if (this.every === "step") this.onTrainBatchEnd = (_batch, logs) => this.#write(logs);
+  }
+
+  /** It writes into the logs and reads none. */
+  override readsBatchLogs(): boolean {
+    return false;
+  }
+
+  override onTrainBegin(): void {
+    // Fails now, not after the first epoch, when there is no rate to read.
+    this.#write({});
+  }
+
+  override onEpochEnd(_epoch: number, logs: Logs): void {
+    this.#write(logs);
+  }
+
+  #write(logs: Logs): void {
+    if (this.#optimizers === undefined) {
+      logs.learning_rate = getLearningRate(this.model);
+      return;
+    }
+    for (const [name, optimizer] of Object.entries(this.#optimizers)) {
+      logs[`learning_rate_${name}`] = getLearningRate(optimizer);
+    }
+  }
+}

@@ -1,0 +1,221 @@
+import { Callback, type CallbackOptions } from "../core/callback.ts";
+import { getRuntime } from "../runtime/mod.ts";
+import type { Terminal } from "../runtime/types.ts";
+import { callbackOptions, checkOptions, flag, given, type OptionRule } from "./options.ts";
+
+/** Options of {@linkcode ModelSummary}. */
+export interface ModelSummaryOptions extends CallbackOptions {
+  /** Show the layers of models that are layers too, indented. Default: false. */
+  expandNested?: boolean;
+  /** Width of the table in characters at most, 40 or more. Default: the terminal's, else 80. */
+  columns?: number;
+  /** Where to print. Default: the process's own terminal. */
+  terminal?: Terminal;
+}
+
+/**
+ * Print the model's layers when training begins: their names, classes, output shapes, and how many
+ * parameters they have and train. A table that is too wide has its longest texts cut short.
+ *
+ * Layers are counted as they stand at that moment. TensorFlow.js trains what was trainable at
+ * `compile`. A layer that is used several times is listed and counted once.
+ *
+ * Source: `model.summary()` of Keras, `keras/src/utils/summary_utils.py`.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { CallbackList, ModelSummary } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const model = tf.sequential({
+ *   name: "small",
+ *   layers: [tf.layers.dense({ name: "out", units: 2, inputShape: [3] })],
+ * });
+ * const summary = new ModelSummary();
+ * const list = new CallbackList([summary], { model });
+ * await list.onTrainBegin();
+ *
+ * assert.equal(
+ *   summary.text,
+ *   `Model: small
+ * ┌─────────────┬──────────────┬────────┬───────────┐
+ * │ Layer       │ Output shape │ Params │ Trainable │
+ * ├─────────────┼──────────────┼────────┼───────────┤
+ * │ out (Dense) │ [null, 2]    │      8 │         8 │
+ * └─────────────┴──────────────┴────────┴───────────┘
+ * Params: 8 (32 B)
+ * Trainable: 8
+ * Not trainable: 0
+ * `,
+ * );
+ * ```
+ */
+export class ModelSummary extends Callback {
+  /** What was printed; empty before a run has begun. */
+  text = "";
+  #expandNested: boolean;
+  #columns: number | undefined;
+  #terminal: Terminal | undefined;
+
+  /**
+   * @param options what to show, and where
+   * @throws TypeError for an option of the wrong type
+   * @throws RangeError for less than 40 `columns`
+   */
+  constructor(options: ModelSummaryOptions = {}) {
+    super(options);
+    checkOptions(this, "ModelSummary", options, {
+      ...callbackOptions,
+      expandNested: flag,
+      columns: atLeastForty,
+      terminal: given,
+    });
+    this.#expandNested = options.expandNested ?? false;
+    this.#columns = options.columns;
+    this.#terminal = options.terminal;
+  }
+
+  override onTrainBegin(): void {
+    const model = this.model as unknown as SummedModel;
+    if (!Array.isArray(model.layers) || !Array.isArray(model.weights)) {
+      throw new TypeError(
+        "Cannot print a summary: the model must have layers, as those of TensorFlow.js do",
+      );
+    }
+    const terminal = this.#terminal ??= getRuntime().terminal;
+    const columns = this.#columns ?? Math.max(terminal.columns ?? 80, 40);
+    this.text = summaryOf(model, columns, this.#expandNested);
+    terminal.write(this.text);
+  }
+}
+
+interface Shaped {
+  readonly shape: number[];
+}
+
+interface SummedLayer {
+  readonly name: string;
+  readonly weights: Shaped[];
+  readonly outputShape: unknown;
+  /** A model has layers and outputs of its own. */
+  readonly layers?: SummedLayer[];
+  readonly outputs?: Shaped[];
+  getClassName(): string;
+}
+
+interface SummedModel extends SummedLayer {
+  readonly layers: SummedLayer[];
+  readonly trainableWeights: Shaped[];
+}
+
+const header = ["Layer", "Output shape", "Params", "Trainable"];
+
+function summaryOf(model: SummedModel, columns: number, expandNested: boolean): string {
+  const trainable = new Set(model.trainableWeights);
+  const rows = rowsOf(model.layers, trainable, expandNested, "");
+  const widths = fit([header, ...rows], columns);
+  const line = (left: string, middle: string, right: string) =>
+    left + widths.map((width) => "─".repeat(width + 2)).join(middle) + right;
+  const row = (cells: string[]) =>
+    `│ ${
+      cells.map((cell, i) => {
+        const short = cut(cell, widths[i]);
+        return cell !== header[i] && i > 1 ? short.padStart(widths[i]) : short.padEnd(widths[i]);
+      }).join(" │ ")
+    } │`;
+  const all = count(model.weights);
+  const trained = count(model.trainableWeights);
+  return [
+    `Model: ${model.name}`,
+    line("┌", "┬", "┐"),
+    row(header),
+    line("├", "┼", "┤"),
+    ...rows.map(row),
+    line("└", "┴", "┘"),
+    // Weights are float32; the few that are int32 have four bytes too.
+    `Params: ${grouped(all)} (${inBytes(all * 4)})`,
+    `Trainable: ${grouped(trained)}`,
+    `Not trainable: ${grouped(all - trained)}`,
+    "",
+  ].join("\n");
+}
+
+function rowsOf(
+  layers: SummedLayer[],
+  trainable: Set<Shaped>,
+  expandNested: boolean,
+  indent: string,
+): string[][] {
+  return layers.flatMap((layer) => {
+    const row = [
+      indent + titleOf(layer),
+      shapeOf(layer),
+      grouped(count(layer.weights)),
+      // Without parameters there is nothing to train or to freeze.
+      layer.weights.length === 0
+        ? "–"
+        : grouped(count(layer.weights.filter((weight) => trainable.has(weight)))),
+    ];
+    const nested = expandNested ? layer.layers ?? [] : [];
+    return [row, ...rowsOf(nested, trainable, expandNested, `${indent}  `)];
+  });
+}
+
+/** Name and class; the names that TensorFlow.js gives by itself have the class in them. */
+function titleOf(layer: SummedLayer): string {
+  const className = layer.getClassName();
+  return layer.name.includes(className) ? layer.name : `${layer.name} (${className})`;
+}
+
+/** `[null, 10]`, or one for each output. */
+function shapeOf(layer: SummedLayer): string {
+  let shape: unknown;
+  try {
+    // A model that is a layer has been called twice: by itself, and by the model around it.
+    shape = layer.outputs?.map((output) => output.shape) ?? layer.outputShape;
+  } catch {
+    // A layer that is used several times, with several shapes, has none of its own.
+    return "multiple";
+  }
+  const shapes = (Array.isArray(shape) && Array.isArray(shape[0]) ? shape : [shape]) as unknown[][];
+  return shapes.map((one) => `[${one.map(String).join(", ")}]`).join(" ");
+}
+
+function count(weights: Shaped[]): number {
+  return weights.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0);
+}
+
+/** Width of each column. Where that is too much, names give way, then shapes, then both. */
+function fit(rows: string[][], columns: number): number[] {
+  const widths = header.map((_, i) => Math.max(...rows.map((row) => [...row[i]].length)));
+  for (const [column, least] of [[0, 12], [1, 12], [0, 4], [1, 4]]) {
+    const excess = widths.reduce((sum, width) => sum + width + 3, 1) - columns;
+    const spare = Math.max(widths[column] - least, 0);
+    widths[column] -= Math.min(Math.max(excess, 0), spare);
+  }
+  return widths;
+}
+
+function cut(text: string, width: number): string {
+  const characters = [...text];
+  return characters.length <= width ? text : `${characters.slice(0, width - 1).join("")}…`;
+}
+
+/** 1234567 as `1,234,567`, the same in every locale. */
+function grouped(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+function inBytes(bytes: number): string {
+  const units = ["B", "KB", "MB", "GB"];
+  let unit = 0;
+  for (; bytes >= 1024 && unit < units.length - 1; unit++) bytes /= 1024;
+  return `${Number(bytes.toPrecision(3))} ${units[unit]}`;
+}
+
+const atLeastForty: OptionRule = {
+  types: ["number"],
+  wanted: "a whole number >= 40",
+  holds: (columns: number) => Number.isSafeInteger(columns) && columns >= 40,
+};

@@ -1,0 +1,42 @@
+import { checkValue, type OptionRule } from "./options.ts";
+
+/** What the options of a schedule must be, by name. */
+export type Rules = Record<string, OptionRule>;
+
+/** A learning rate, or a part of one. */
+export const rateRule = {
+  types: ["number"],
+  wanted: "a finite number >= 0",
+  holds: (rate: number) => Number.isFinite(rate) && rate >= 0,
+};
+
+/** A number of steps that something takes. */
+export const stepsRule = {
+  types: ["number"],
+  wanted: "a finite number > 0",
+  holds: (steps: number) => Number.isFinite(steps) && steps > 0,
+};
+
+/**
+ * Check the options of a schedule when it is made.
+ *
+ * @throws TypeError for a value of the wrong type, and for one that is needed and not there
+ * @throws RangeError for a value out of range
+ */
+export function checkSchedule(
+  owner: string,
+  options: object,
+  needed: Rules,
+  others: Rules = {},
+): void {
+  const values = options as Record<string, unknown>;
+  for (const [name, rule] of Object.entries({ ...needed, ...others })) {
+    if (values[name] === undefined && Object.hasOwn(others, name)) continue;
+    checkValue(owner, name, values[name], rule);
+  }
+}
+
+/** From 1 at 0 down to 0 at 1, along a cosine. */
+export function halfWave(done: number): number {
+  return (1 + Math.cos(Math.PI * done)) / 2;
+}

@@ -1,0 +1,296 @@
+import { atLeastZero, flag } from "./options.ts";
+import { checkSchedule, halfWave, rateRule, type Rules, stepsRule } from "./schedule_rules.ts";
+
+/**
+ * A learning rate for each step: a function of the step alone, so that a run that is resumed has the
+ * same rates. Give it to `LearningRateScheduler`, with `{ every: "step" }` when its steps are
+ * updates, as they are in Keras; without it they are epochs.
+ *
+ * @param step 0-based
+ * @returns the rate for this step
+ */
+export type StepSchedule = (step: number) => number;
+
+/** Options of {@linkcode exponentialDecay} and {@linkcode inverseTimeDecay}. */
+export interface DecayOptions {
+  /** Rate of step 0. */
+  initialLearningRate: number;
+  /** Steps in which the rate falls by `decayRate` once; above 0. */
+  decaySteps: number;
+  /** How much it falls; not negative. */
+  decayRate: number;
+  /** Fall at every `decaySteps` at once and not a little at each step. Default: false. */
+  staircase?: boolean;
+}
+
+/**
+ * The rate times `decayRate` after every `decaySteps`: `initial * decayRate ** (step / decaySteps)`.
+ *
+ * With `staircase` it is what others call step decay: `{ decaySteps: 30, decayRate: 0.1 }` makes it
+ * a tenth every 30 steps.
+ *
+ * @throws TypeError for an option of the wrong type
+ * @throws RangeError for an option out of range
+ *
+ * Source: `ExponentialDecay` in `keras/src/optimizers/schedules/learning_rate_schedule.py`.
+ *
+ * @example
+ * ```ts
+ * import { exponentialDecay } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const rate = exponentialDecay({ initialLearningRate: 1, decaySteps: 10, decayRate: 0.25 });
+ * assert.deepEqual([0, 5, 10].map(rate), [1, 0.5, 0.25]);
+ * ```
+ */
+export function exponentialDecay(options: DecayOptions): StepSchedule {
+  checkSchedule("exponentialDecay", options, ...decayRules);
+  const { initialLearningRate, decayRate } = options;
+  const progress = progressOf(options);
+  return (step) => initialLearningRate * decayRate ** progress(step);
+}
+
+/**
+ * The rate divided by what grows with the step: `initial / (1 + decayRate * step / decaySteps)`.
+ *
+ * @throws TypeError for an option of the wrong type
+ * @throws RangeError for an option out of range
+ *
+ * Source: `InverseTimeDecay` in `keras/src/optimizers/schedules/learning_rate_schedule.py`.
+ *
+ * @example
+ * ```ts
+ * import { inverseTimeDecay } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const rate = inverseTimeDecay({ initialLearningRate: 1, decaySteps: 10, decayRate: 1 });
+ * assert.deepEqual([0, 10, 30].map(rate), [1, 0.5, 0.25]);
+ * ```
+ */
+export function inverseTimeDecay(options: DecayOptions): StepSchedule {
+  checkSchedule("inverseTimeDecay", options, ...decayRules);
+  const { initialLearningRate, decayRate } = options;
+  const progress = progressOf(options);
+  return (step) => initialLearningRate / (1 + decayRate * progress(step));
+}
+
+/** Options of {@linkcode polynomialDecay}. */
+export interface PolynomialDecayOptions {
+  /** Rate of step 0. */
+  initialLearningRate: number;
+  /** Steps until `endLearningRate`; above 0. */
+  decaySteps: number;
+  /** Rate at the end and after it. Default: 0.0001. */
+  endLearningRate?: number;
+  /** 1 for a straight line, more to fall fast at first. Default: 1. */
+  power?: number;
+  /** Begin again at the end, each time with a longer way down from the first step on. Default: false. */
+  cycle?: boolean;
+}
+
+/**
+ * From one rate down to another along a power of what is left; a straight line by default.
+ *
+ * @throws TypeError for an option of the wrong type
+ * @throws RangeError for an option out of range
+ *
+ * Source: `PolynomialDecay` in `keras/src/optimizers/schedules/learning_rate_schedule.py`.
+ *
+ * @example
+ * ```ts
+ * import { polynomialDecay } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const rate = polynomialDecay({ initialLearningRate: 1, decaySteps: 4, endLearningRate: 0 });
+ * assert.deepEqual([0, 1, 2, 4, 9].map(rate), [1, 0.75, 0.5, 0, 0]);
+ * ```
+ */
+export function polynomialDecay(options: PolynomialDecayOptions): StepSchedule {
+  checkSchedule("polynomialDecay", options, {
+    initialLearningRate: rateRule,
+    decaySteps: stepsRule,
+  }, {
+    endLearningRate: rateRule,
+    power: atLeastZero,
+    cycle: flag,
+  });
+  const { initialLearningRate, decaySteps, endLearningRate = 1e-4, power = 1, cycle = false } =
+    options;
+  return (step) => {
+    const length = cycle ? decaySteps * Math.max(Math.ceil(step / decaySteps), 1) : decaySteps;
+    const left = 1 - Math.min(step, length) / length;
+    return (initialLearningRate - endLearningRate) * left ** power + endLearningRate;
+  };
+}
+
+/** Options of {@linkcode cosineDecay}. */
+export interface CosineDecayOptions {
+  /** Rate of step 0. */
+  initialLearningRate: number;
+  /** Steps of the fall, without those of the warm-up; above 0. */
+  decaySteps: number;
+  /** What part of the highest rate remains at the end. Default: 0. */
+  alpha?: number;
+  /** Rate to climb to before the fall begins. Default: none, it begins at once. */
+  warmupTarget?: number;
+  /** Steps of the climb, in a straight line. Default: 0. */
+  warmupSteps?: number;
+}
+
+/**
+ * Half a wave of the cosine down from the highest rate, after a straight climb where one is wanted.
+ *
+ * @throws TypeError for an option of the wrong type
+ * @throws RangeError for an option out of range
+ *
+ * Source: `CosineDecay` in `keras/src/optimizers/schedules/learning_rate_schedule.py`.
+ *
+ * @example
+ * ```ts
+ * import { cosineDecay } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const rate = cosineDecay({
+ *   initialLearningRate: 0,
+ *   warmupTarget: 1,
+ *   warmupSteps: 4,
+ *   decaySteps: 100,
+ * });
+ * assert.deepEqual([0, 2, 4, 104].map(rate), [0, 0.5, 1, 0]);
+ * ```
+ */
+export function cosineDecay(options: CosineDecayOptions): StepSchedule {
+  checkSchedule("cosineDecay", options, {
+    initialLearningRate: rateRule,
+    decaySteps: stepsRule,
+  }, {
+    alpha: rateRule,
+    warmupTarget: rateRule,
+    warmupSteps: atLeastZero,
+  });
+  const { initialLearningRate, decaySteps, alpha = 0, warmupTarget } = options;
+  const warmupSteps = warmupTarget === undefined ? 0 : options.warmupSteps ?? 0;
+  const highest = warmupTarget ?? initialLearningRate;
+  return (step) => {
+    if (step < warmupSteps) {
+      return initialLearningRate + (highest - initialLearningRate) * step / warmupSteps;
+    }
+    const done = Math.min((step - warmupSteps) / decaySteps, 1);
+    return highest * (alpha + (1 - alpha) * halfWave(done));
+  };
+}
+
+/** Options of {@linkcode cosineDecayRestarts}. */
+export interface CosineDecayRestartsOptions {
+  /** Rate of step 0. */
+  initialLearningRate: number;
+  /** Steps of the first fall; above 0. */
+  firstDecaySteps: number;
+  /** How much longer each fall is than the one before, 1 or more. Default: 2. */
+  tMul?: number;
+  /** How high each fall begins, as a part of the one before. Default: 1. */
+  mMul?: number;
+  /** What part of the first rate is never gone below. Default: 0. */
+  alpha?: number;
+}
+
+/**
+ * The fall of a cosine again and again, each time a longer one.
+ *
+ * @throws TypeError for an option of the wrong type
+ * @throws RangeError for an option out of range
+ *
+ * Source: `CosineDecayRestarts` in `keras/src/optimizers/schedules/learning_rate_schedule.py`.
+ *
+ * @example
+ * ```ts
+ * import { cosineDecayRestarts } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const rate = cosineDecayRestarts({ initialLearningRate: 1, firstDecaySteps: 10, mMul: 0.5 });
+ * assert.deepEqual([0, 10, 30].map(rate), [1, 0.5, 0.25]);
+ * ```
+ */
+export function cosineDecayRestarts(options: CosineDecayRestartsOptions): StepSchedule {
+  checkSchedule("cosineDecayRestarts", options, {
+    initialLearningRate: rateRule,
+    firstDecaySteps: stepsRule,
+  }, {
+    tMul: { types: ["number"], wanted: ">= 1", holds: (tMul: number) => tMul >= 1 },
+    mMul: rateRule,
+    alpha: rateRule,
+  });
+  const { initialLearningRate, firstDecaySteps, tMul = 2, mMul = 1, alpha = 0 } = options;
+  return (step) => {
+    let cycle = 0;
+    let done = step / firstDecaySteps;
+    if (tMul === 1) {
+      cycle = Math.floor(done);
+      done -= cycle;
+    } else {
+      // The falls before this one lasted (1 - tMul ** cycle) / (1 - tMul) times the first.
+      const before = (n: number) => (tMul ** n - 1) / (tMul - 1);
+      while (done >= before(cycle + 1)) cycle++;
+      done = (done - before(cycle)) / tMul ** cycle;
+    }
+    return initialLearningRate * (alpha + (1 - alpha) * mMul ** cycle * halfWave(done));
+  };
+}
+
+/** Options of {@linkcode piecewiseConstantDecay}. */
+export interface PiecewiseConstantDecayOptions {
+  /** The last step of each rate but the last one, rising. */
+  boundaries: number[];
+  /** The rates, one more than there are boundaries. */
+  values: number[];
+}
+
+/**
+ * One rate up to and with the first boundary, another one up to the next, and so on.
+ *
+ * @throws TypeError for an option of the wrong type
+ * @throws RangeError when the boundaries do not rise, or values and boundaries do not fit together
+ *
+ * Source: `PiecewiseConstantDecay` in `keras/src/optimizers/schedules/learning_rate_schedule.py`.
+ *
+ * @example
+ * ```ts
+ * import { piecewiseConstantDecay } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const rate = piecewiseConstantDecay({ boundaries: [100, 200], values: [1, 0.5, 0.1] });
+ * assert.deepEqual([0, 100, 101, 200, 201].map(rate), [1, 1, 0.5, 0.5, 0.1]);
+ * ```
+ */
+export function piecewiseConstantDecay(options: PiecewiseConstantDecayOptions): StepSchedule {
+  checkSchedule("piecewiseConstantDecay", options, {
+    boundaries: {
+      types: ["object"],
+      wanted: "a list of rising numbers",
+      holds: (list: number[]) => list.every((at, i) => i === 0 ? !isNaN(at) : at > list[i - 1]),
+    },
+    values: {
+      types: ["object"],
+      wanted: "a list of rates, one more than there are boundaries",
+      holds: (list: number[]) =>
+        list.length === options.boundaries.length + 1 && list.every(rateRule.holds),
+    },
+  });
+  const boundaries = options.boundaries.slice();
+  const values = options.values.slice();
+  return (step) => {
+    const piece = boundaries.findIndex((boundary) => step <= boundary);
+    return values[piece < 0 ? boundaries.length : piece];
+  };
+}
+
+/** What a decay needs, and what it may have. */
+const decayRules: [Rules, Rules] = [
+  { initialLearningRate: rateRule, decaySteps: stepsRule, decayRate: rateRule },
+  { staircase: flag },
+];
+
+/** How many times `decaySteps` have gone by. */
+function progressOf({ decaySteps, staircase = false }: DecayOptions): StepSchedule {
+  return (step) => staircase ? Math.floor(step / decaySteps) : step / decaySteps;
+}

@@ -1,0 +1,155 @@
+import { Callback, type CallbackOptions } from "../core/callback.ts";
+import { type EngineMemory, findEngine } from "../core/engine.ts";
+import type { Logs } from "../core/logs.ts";
+import { callable, callbackOptions, checkOptions, type OptionRule, verbosity } from "./options.ts";
+
+/** Options of {@linkcode SpeedMonitor}. */
+export interface SpeedMonitorOptions extends CallbackOptions {
+  /** Above 0 or true: print the speed of each epoch. Default: 0. */
+  verbose?: number | boolean;
+  /** Epochs in a row that leave more tensors than the one before, until it warns. Default: 3. */
+  leakPatience?: number;
+  /** Tells how many tensors there are, `tf.memory` for example. Default: the engine's own. */
+  memory?: () => EngineMemory;
+  /** A clock, in milliseconds. Default: `performance.now`. */
+  now?: () => number;
+}
+
+/**
+ * Measure how fast training is, and warn when tensors are left behind epoch by epoch.
+ *
+ * Writes into the epoch logs, where callbacks behind it and the history see them: `epoch_seconds`,
+ * with validation; `steps_per_second` and `samples_per_second`, of the training alone. The last one
+ * is left out while the number of rows is not known (a dataset).
+ *
+ * @example
+ * ```ts
+ * import { CallbackList, History, SpeedMonitor } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * let now = 0;
+ * const history = new History();
+ * const list = new CallbackList([new SpeedMonitor({ now: () => now }), history], {
+ *   params: { verbose: 0, epochs: 1, steps: 1, batchSize: 32, samples: 32 },
+ * });
+ * await list.onTrainBegin();
+ * await list.onEpochBegin(0);
+ * now = 500;
+ * await list.onTrainBatchEnd(0);
+ * await list.onEpochEnd(0, { loss: 1 });
+ * assert.deepEqual(history.history.samples_per_second, [64]);
+ * assert.deepEqual(history.history.steps_per_second, [2]);
+ * ```
+ */
+export class SpeedMonitor extends Callback {
+  /** Epochs in a row that leave more tensors, until it warns. */
+  readonly leakPatience: number;
+  #verbose: boolean;
+  #memory: () => EngineMemory | undefined;
+  #now: () => number;
+  #begin = 0;
+  #steps = 0;
+  // Training ends where validation begins.
+  #trained: number | undefined;
+  /** Tensors after each of the last epochs in which their number grew. */
+  #tensors: number[] = [];
+  #hasWarned = false;
+
+  /**
+   * @param options what to tell
+   * @throws TypeError for an option of the wrong type
+   * @throws RangeError for a `leakPatience` below 1
+   */
+  constructor(options: SpeedMonitorOptions = {}) {
+    super(options);
+    checkOptions(this, "SpeedMonitor", options, {
+      ...callbackOptions,
+      verbose: verbosity,
+      leakPatience: atLeastOne,
+      memory: callable,
+      now: callable,
+    });
+    this.leakPatience = options.leakPatience ?? 3;
+    this.#verbose = Number(options.verbose ?? 0) > 0;
+    this.#memory = options.memory ?? (() => findEngine()?.memory());
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** It counts batches and reads no logs. */
+  override readsBatchLogs(): boolean {
+    return false;
+  }
+
+  override onTrainBegin(): void {
+    this.#tensors = [];
+    this.#hasWarned = false;
+  }
+
+  override onEpochBegin(): void {
+    this.#begin = this.#now();
+    this.#steps = 0;
+    this.#trained = undefined;
+  }
+
+  override onTrainBatchEnd(): void {
+    this.#steps++;
+  }
+
+  override onTestBegin(): void {
+    this.#trained ??= this.#now();
+  }
+
+  override onEpochEnd(epoch: number, logs: Logs): void {
+    const end = this.#now();
+    const trained = ((this.#trained ?? end) - this.#begin) / 1000;
+    const samples = this.#samples();
+    logs.epoch_seconds = (end - this.#begin) / 1000;
+    if (trained > 0) {
+      logs.steps_per_second = this.#steps / trained;
+      if (samples !== undefined) logs.samples_per_second = samples / trained;
+    }
+    if (this.#verbose) print(epoch, logs);
+    this.#watchTensors();
+  }
+
+  /** Rows of this epoch. */
+  #samples(): number | undefined {
+    const { steps, samples, batchSize } = this.params ?? {};
+    if (samples && this.#steps === steps) return samples;
+    return batchSize ? this.#steps * batchSize : undefined;
+  }
+
+  #watchTensors(): void {
+    const count = this.#memory()?.numTensors;
+    if (count === undefined || this.#hasWarned) return;
+    const before = this.#tensors.at(-1);
+    if (before !== undefined && count <= before) this.#tensors = [];
+    this.#tensors.push(count);
+    if (this.#tensors.length <= this.leakPatience) return;
+    this.#hasWarned = true;
+    console.warn(
+      `keepfit: SpeedMonitor sees tensors left behind: there were ${this.#tensors.join(", ")} ` +
+        `after the last epochs; dispose what hooks, metrics and datasets make, or use tf.tidy`,
+    );
+  }
+}
+
+function print(epoch: number, logs: Logs): void {
+  const parts = [
+    logs.samples_per_second === undefined ? [] : `${round(logs.samples_per_second)} samples/s`,
+    logs.steps_per_second === undefined ? [] : `${round(logs.steps_per_second)} steps/s`,
+    `${round(logs.epoch_seconds)} s`,
+  ].flat();
+  console.log(`Epoch ${epoch + 1}: ${parts.join(", ")}`);
+}
+
+/** Three digits that count; those before the point all. */
+function round(value: number): string {
+  return String(value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
+}
+
+const atLeastOne: OptionRule = {
+  types: ["number"],
+  wanted: ">= 1",
+  holds: (value: number) => value >= 1,
+};
