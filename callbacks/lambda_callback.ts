@@ -9,10 +9,12 @@ export interface LambdaHooks extends CallbackHooks, CallbackOptions {
 
 // Named one by one so that the compiler tells when a hook is added.
 const hookNames: Record<keyof CallbackHooks, true> = {
+  beforeTrainBegin: true,
   onTrainBegin: true,
   onTrainEnd: true,
   onEpochBegin: true,
   onEpochEnd: true,
+  afterEpochEnd: true,
   onTrainBatchBegin: true,
   onTrainBatchEnd: true,
   onBatchBegin: true,

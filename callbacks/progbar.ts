@@ -93,9 +93,8 @@ export class Progbar {
     const time = this.target === null || isLast
       ? this.#elapsed(now)
       : formatEta(perStep * (this.target - current));
-    const count = this.target === null
-      ? `${String(current).padStart(7)}/Unknown`
-      : this.#count(current);
+    const isKnown = this.target !== null;
+    const count = isKnown ? this.#count(current) : `${String(current).padStart(7)}/Unknown`;
     const step = formatStep(perStep);
     const metrics = this.#metrics();
 
@@ -103,7 +102,8 @@ export class Progbar {
     const room = this.#isInteractive ? columns - 1 : Infinity;
     const shortest = count.length + 1 + time.length + step.length;
     const bar = this.#barWidth(room - shortest - 1, metrics.join("").length);
-    let head = `${this.#bold(count)}${this.#bar(current, bar)} ${this.#bold(time)}${step}`;
+    let head = `${isKnown ? this.#bold(count) : count}${this.#bar(current, bar)} ` +
+      `${this.#bold(time)}${step}`;
     let length = shortest + (bar > 0 ? bar + 1 : 0);
     if (length > room) {
       length = Math.max(0, room);

@@ -151,7 +151,8 @@ export class ProgbarLogger extends Callback {
 
   #step(batch: number, logs: Logs): void {
     this.#seen = batch + 1;
-    this.#draw(this.#seen, logs, false);
+    // The one line of an epoch is made of the epoch's logs and time alone.
+    if (this.#verbose() === 1) this.#draw(this.#seen, logs, false);
   }
 
   #finish(logs: Logs): void {

@@ -90,6 +90,23 @@ describe("ProgbarLogger", () => {
     assert.equal(summary.shown, "2/2 - 0s - 0s/step - loss: -2.0000\n");
   });
 
+  it("makes the summary line of the epoch alone, whatever the batches logged", async () => {
+    const summary = world({ isInteractive: true });
+    const list = new CallbackList(summary.logger, { params: params({ verbose: 2 }) });
+    await list.onTrainBegin();
+    await list.onEpochBegin(0);
+    for (const batch of [0, 1]) {
+      summary.now += 1000;
+      await list.onTrainBatchEnd(batch, { seen: 1, loss: 3 });
+    }
+    summary.now += 1000;
+    await list.onEpochEnd(0, { loss: 2, acc: 1 });
+    assert.equal(
+      summary.shown.split("\n").at(-2),
+      "2/2 - 3s - 2s/step - acc: 1.0000 - loss: 2.0000",
+    );
+  });
+
   it("shows evaluate, also after a fit, and predict without values", async () => {
     const pipe = world();
     await drive(pipe.logger, losses(1), { batches: 1, params: { verbose: 2 } });

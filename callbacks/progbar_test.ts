@@ -25,6 +25,10 @@ describe("Progbar", () => {
       bar({ target: null }).update(3, {}, { now: 6000 }),
       "\r      3/Unknown 6s 2s/step",
     );
+    assert.equal(
+      bar({ target: null, hasColors: true }).update(3, {}, { now: 6000 }),
+      "\r      3/Unknown \x1b[1m6s\x1b[0m 2s/step",
+    );
   });
 
   it("writes the time to come in seconds, minutes or hours", () => {

@@ -162,17 +162,22 @@ const milliseconds: OptionRule = {
   holds: (value: number) => value > 0 && value < 2 ** 31,
 };
 
+const words: Record<string, string> = { nan: "NaN", inf: "Infinity", "-inf": "-Infinity" };
+
 /** The text that Python's json module has for an object of numbers. */
 function pythonJson(entries: [string, unknown][], integers: readonly string[]): string {
-  const words: Record<string, string> = { nan: "NaN", inf: "Infinity", "-inf": "-Infinity" };
-  const members = entries.map(([name, value]) => {
-    const number = typeof value !== "number" ? JSON.stringify(value) ?? "null" : pythonFloat(value);
-    return `${JSON.stringify(name)}: ${
-      integers.includes(name) ? String(value) : words[number] ?? number
-    }`;
-  });
+  const members = entries.map(([name, value]) =>
+    `${JSON.stringify(name)}: ${integers.includes(name) ? String(value) : pythonValue(value)}`
+  );
   return `{${members.join(", ")}}`.replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+function pythonValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(pythonValue).join(", ")}]`;
+  if (typeof value !== "number") return JSON.stringify(value) ?? "null";
+  const text = pythonFloat(value);
+  return words[text] ?? text;
 }

@@ -98,6 +98,15 @@ describe("RemoteMonitor", () => {
     assert.equal(form.requests[0].body, "logs=%7B%22epoch%22%3A+7.0%7D");
   });
 
+  it("posts lists, text and null as Python's JSON has them", async () => {
+    const logs = { list: [1, 0.5], none: null, text: "a" };
+    const { requests } = await received({ sendAsJson: true }, [logs]);
+    assert.equal(
+      requests[0].body,
+      '{"epoch": 0, "list": [1.0, 0.5], "none": null, "text": "a"}',
+    );
+  });
+
   it("leaves out an epoch that JSON cannot say, with a warning", async () => {
     const { requests, warned } = await received({ sendAsJson: true }, losses(NaN, Infinity, 1));
     assert.deepEqual(requests.map(({ body }) => body), ['{"epoch": 2, "loss": 1.0}']);
