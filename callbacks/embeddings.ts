@@ -1,0 +1,61 @@
+import { readWeights } from "../core/model.ts";
+import { joinPath } from "../runtime/mod.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
+import { projectorConfig, writeEmbedding } from "../tensorboard/mod.ts";
+import type { ModelLayer } from "./model_layers.ts";
+
+/** File with a label for each row: one for all embeddings, or by the layer's path. */
+export type EmbeddingsMetadata = string | Readonly<Record<string, string>>;
+
+/**
+ * Make sure that labels are for layers that are there.
+ *
+ * @throws RangeError for labels of something that is no Embedding layer
+ */
+export function checkMetadata(layers: ModelLayer[], metadata: EmbeddingsMetadata = ""): void {
+  if (typeof metadata === "string") return;
+  const known = embeddingsOf(layers).map(({ path }) => path);
+  const unknown = Object.keys(metadata).filter((path) => !known.includes(path));
+  if (unknown.length === 0) return;
+  throw new RangeError(
+    `Cannot label the embeddings of ${unknown.join(", ")}: embeddingsMetadata must name ` +
+      `Embedding layers, the model has ${known.join(", ") || "none"}`,
+  );
+}
+
+/**
+ * Write the embeddings of an epoch for TensorBoard's projector, and the config that names them:
+ * `train/keras_embedding-<layer>-<epoch>.tsv` and `projector_config.pbtxt` in `logDir`.
+ */
+export async function writeEmbeddings(
+  layers: ModelLayer[],
+  epoch: number,
+  { logDir, fs, metadata }: { logDir: Path; fs: FileSystem; metadata?: EmbeddingsMetadata },
+): Promise<void> {
+  const embeddings = embeddingsOf(layers);
+  if (embeddings.length === 0) return;
+  const tables = await readWeights(embeddings.map(({ weights }) => weights[0].tensor));
+  const infos = await Promise.all(embeddings.map(async ({ path, index }, i) => {
+    const name = `keras_embedding-${path}-${epoch}`;
+    const { shape, values } = tables[i];
+    const table = { name, values, shape: shape as [number, number] };
+    const info = await writeEmbedding(joinPath(logDir, "train"), table, { fs });
+    return {
+      ...info,
+      // What a checkpoint of TensorFlow calls it, and Keras with it.
+      tensorName: `layer_with_weights-${index}/embeddings/.ATTRIBUTES/VARIABLE_VALUE`,
+      tensorPath: `train/${info.tensorPath}`,
+      metadataPath: typeof metadata === "object" ? metadata[path] : metadata,
+    };
+  }));
+  // Last, so that whatever it names is there.
+  await fs.writeFile(joinPath(logDir, "projector_config.pbtxt"), projectorConfig(infos));
+}
+
+/** The Embedding layers, each with its place among the layers that have weights. */
+function embeddingsOf(layers: ModelLayer[]): (ModelLayer & { index: number })[] {
+  return layers
+    .filter(({ weights }) => weights.length > 0)
+    .map((layer, index) => ({ ...layer, index }))
+    .filter(({ className }) => className === "Embedding");
+}

@@ -1,0 +1,396 @@
+import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Logs } from "../core/logs.ts";
+import { readWeights, type TrainableModel } from "../core/model.ts";
+import { getRuntime, joinPath } from "../runtime/mod.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
+import { SummaryWriter } from "../tensorboard/mod.ts";
+import {
+  kerasModelJson,
+  type LayerConfig,
+  modelGraph,
+  modelTable,
+} from "../tensorboard/model_graph.ts";
+import { weightImages } from "../tensorboard/weight_images.ts";
+import {
+  BatchProfiler,
+  choosesBatches,
+  type ProfileBatch,
+  profileBatch,
+} from "./batch_profiler.ts";
+import { checkMetadata, type EmbeddingsMetadata, writeEmbeddings } from "./embeddings.ts";
+import { isLayered, type LayeredModel, layersOf } from "./model_layers.ts";
+import {
+  atLeastZero,
+  callbackOptions,
+  checkOptions,
+  flag,
+  given,
+  type OptionRule,
+} from "./options.ts";
+import { place } from "./place.ts";
+
+/** Options of {@linkcode TensorBoard}. */
+export interface TensorBoardOptions extends CallbackOptions {
+  /** Folder of this run, path or `file:` URL; no other callback may write there. Default: `"logs"`. */
+  logDir?: Path;
+  /** Write histograms of all weights every so many epochs; 0 for never. Default: 0. */
+  histogramFreq?: number;
+  /** Draw the model. Default: true. */
+  writeGraph?: boolean;
+  /** With the histograms, write the weights as pictures. Default: false. */
+  writeImages?: boolean;
+  /** Write how many batches a second are trained. Default: false. */
+  writeStepsPerSecond?: boolean;
+  /**
+   * When to write the logs of batches: never (`"epoch"`), for each (`"batch"`), or for every so
+   * many. Default: `"epoch"`.
+   */
+  updateFreq?: "batch" | "epoch" | number;
+  /**
+   * Batches whose kernels are timed, counted from 1 over the run: one, or first and last as
+   * `[5, 10]` or `"5,10"`; 0 for none. Default: 0.
+   */
+  profileBatch?: ProfileBatch;
+  /** Write the embeddings for the projector every so many epochs; 0 for never. Default: 0. */
+  embeddingsFreq?: number;
+  /** File with a label for each row of an embedding, in `logDir`: one for all, or by name of the layer. */
+  embeddingsMetadata?: EmbeddingsMetadata;
+  /** What this run tries, for TensorBoard's table of hyperparameters. Default: no row there. */
+  hparams?: Record<string, string | number | boolean>;
+  /** Write to the disk after so many milliseconds, beside every epoch's end. Default: the writer's. */
+  flushMillis?: number;
+  /** Where the files are. Default: the runtime's own file system. */
+  fs?: FileSystem;
+}
+
+/**
+ * Write what TensorBoard shows: losses and metrics, the model, weights, embeddings, the time of
+ * kernels. `tensorboard --logdir logs` opens it.
+ *
+ * | run | tag | step |
+ * | --- | --- | --- |
+ * | train | `epoch_<key>`, `epoch_learning_rate`, `epoch_steps_per_second` | epoch, from 0 |
+ * | train | `batch_<key>`, `batch_steps_per_second` | batch of the run, from 1 |
+ * | train | `<layer>/<weight>/histogram` and `/image` | epoch |
+ * | train | `keras` and the graph of the model, text `model_summary` | 0 |
+ * | train | text `batch_<last>`, `profile_kernel_ms`, `profile_peak_bytes` | last batch profiled |
+ * | validation | `epoch_<key>` | epoch |
+ * | validation | `evaluation_<key>_vs_iterations` | updates of the optimizer |
+ *
+ * Values of batches are means since the epoch began, and are read from the device only when they
+ * are written. Batches count on where a run goes on: from a restored state, or with `initialEpoch`
+ * from the optimizer's updates. Write summaries of your own by {@linkcode writer}.
+ *
+ * A profile is a trace for Perfetto in `train/plugins/profile/<time>/keepfit.trace.json`. An
+ * embedding is a table `train/keras_embedding-<layer>-<epoch>.tsv`, and `projector_config.pbtxt`
+ * names the newest: the projector finds it when `logDir` itself is what TensorBoard was started on.
+ *
+ * Epochs and evaluations are always written; with a number for `update_freq` Keras leaves most out.
+ *
+ * Source: `keras/src/callbacks/tensorboard.py`.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { fit, TensorBoard } from "keepfit";
+ * import { memoryFileSystem } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+ * model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+ * const fs = memoryFileSystem();
+ * await fit(model, tf.ones([8, 1]), tf.ones([8, 1]), {
+ *   epochs: 2,
+ *   validationSplit: 0.5,
+ *   callbacks: new TensorBoard({ logDir: "logs", histogramFreq: 1, fs }),
+ *   verbose: 0,
+ * });
+ * const runs = (await fs.readDir("logs")).map(({ name }) => name);
+ * assert.deepEqual(runs, ["train", "validation"]);
+ * ```
+ */
+export class TensorBoard extends Callback {
+  /** Folder of the run. */
+  readonly logDir: Path;
+  /** Epochs between histograms; 0 for none. */
+  readonly histogramFreq: number;
+  /** Whether the model is drawn. */
+  readonly writeGraph: boolean;
+  /** Whether weights are written as pictures. */
+  readonly writeImages: boolean;
+  /** Whether the speed is written. */
+  readonly writeStepsPerSecond: boolean;
+  /** Batches between logs of batches; `"epoch"` for none. */
+  readonly updateFreq: "epoch" | number;
+  /** Epochs between embeddings; 0 for none. */
+  readonly embeddingsFreq: number;
+  /** Labels of embeddings: one file for all, or by name of the layer. */
+  readonly embeddingsMetadata: EmbeddingsMetadata | undefined;
+  #profiler: BatchProfiler | undefined;
+  #hparams: TensorBoardOptions["hparams"];
+  #flushMillis: number | undefined;
+  #fs: FileSystem | undefined;
+  #writers = new Map<string, SummaryWriter>();
+  // Of this run, from 1: the batch that runs or ran last.
+  #batch = 0;
+  #batchBegin = 0;
+  #epochBegin = { time: 0, iterations: 0 };
+  #isResumed = false;
+  #hasSession = false;
+
+  /**
+   * @param options where to write, and what
+   * @throws TypeError for an option of the wrong type
+   * @throws RangeError for a frequency that is no whole number, or batches that are no range
+   */
+  constructor(options: TensorBoardOptions = {}) {
+    super(options);
+    checkOptions(this, "TensorBoard", options, {
+      ...callbackOptions,
+      logDir: place,
+      histogramFreq: everySoManyEpochs,
+      writeGraph: flag,
+      writeImages: flag,
+      writeStepsPerSecond: flag,
+      updateFreq,
+      profileBatch,
+      embeddingsFreq: everySoManyEpochs,
+      embeddingsMetadata: { types: ["string", "object"], wanted: "a path, or paths by layer" },
+      hparams: given,
+      flushMillis: atLeastZero,
+      fs: given,
+    });
+    this.logDir = options.logDir ?? "logs";
+    this.histogramFreq = options.histogramFreq ?? 0;
+    this.writeGraph = options.writeGraph ?? true;
+    this.writeImages = options.writeImages ?? false;
+    this.writeStepsPerSecond = options.writeStepsPerSecond ?? false;
+    this.updateFreq = options.updateFreq === "batch" ? 1 : options.updateFreq ?? "epoch";
+    this.embeddingsFreq = options.embeddingsFreq ?? 0;
+    this.embeddingsMetadata = options.embeddingsMetadata;
+    this.#hparams = options.hparams;
+    this.#flushMillis = options.flushMillis;
+    this.#fs = options.fs;
+    const { profileBatch: batches = 0 } = options;
+    if (choosesBatches(batches)) {
+      this.#profiler = new BatchProfiler(batches, () => ({
+        writer: this.writer("train"),
+        directory: joinPath(this.logDir, "train"),
+        fs: this.#files(),
+      }));
+    }
+    // Only then, because a batch hook that is there is called for every batch.
+    if (this.updateFreq !== "epoch" || this.#profiler !== undefined) {
+      this.onTrainBatchBegin = this.#beginBatch;
+      this.onTrainBatchEnd = this.#endBatch;
+    }
+  }
+
+  /**
+   * The writer of a run, to add summaries of your own while the callback is in use. It is closed
+   * when the run ends; ask for it again rather than keep it.
+   *
+   * @param run the folder in `logDir`
+   */
+  writer(run: "train" | "validation"): SummaryWriter {
+    return this.#writer(run);
+  }
+
+  /** Only the batches whose logs it writes. */
+  override readsBatchLogs(): boolean {
+    return this.#writesBatch();
+  }
+
+  /** Draw the model, whatever is to be done with it. */
+  override setModel(model: TrainableModel): void {
+    super.setModel(model);
+    if (!isLayered(model)) return;
+    if (this.embeddingsFreq > 0) checkMetadata(layersOf(model), this.embeddingsMetadata);
+    if (!this.writeGraph) return;
+    try {
+      const config = model.toJSON(null, false) as LayerConfig;
+      const layers = layersOf(model);
+      const writer = this.writer("train");
+      writer.kerasModel(kerasModelJson(config));
+      writer.graph(modelGraph(config, layers));
+      writer.text("model_summary", modelTable(layers), 0);
+    } catch (error) {
+      console.warn(`keepfit: TensorBoard cannot draw the model: ${messageOf(error)}`);
+    }
+  }
+
+  override onTrainBegin(): void {
+    if (!this.#isResumed) {
+      const { initialEpoch = 0, steps } = this.params ?? {};
+      const trained = initialEpoch * (steps ?? 0);
+      this.#batch = initialEpoch > 0 ? this.#iterations() || trained : 0;
+    }
+    if (this.#hparams === undefined) return;
+    this.#hasSession = true;
+    this.#writer("").hparams(this.#hparams, {
+      metrics: (this.params?.metrics ?? []).map((name) =>
+        name.startsWith("val_")
+          ? { tag: `epoch_${name.slice(4)}`, group: "validation" }
+          : { tag: `epoch_${name}`, group: "train" }
+      ),
+    });
+  }
+
+  override onEpochBegin(): void {
+    this.#epochBegin = { time: performance.now(), iterations: this.#iterations() ?? 0 };
+  }
+
+  override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
+    this.#isResumed = false;
+    this.#writeEpoch(epoch, logs);
+    const { model, logDir, embeddingsMetadata: metadata } = this;
+    if (isLayered(model)) {
+      const isDue = (frequency: number) => frequency > 0 && epoch % frequency === 0;
+      if (isDue(this.histogramFreq)) await this.#writeWeights(model, epoch);
+      if (isDue(this.embeddingsFreq)) {
+        await writeEmbeddings(layersOf(model), epoch, { logDir, fs: this.#files(), metadata });
+      }
+    }
+    for (const writer of this.#writers.values()) await writer.flush();
+  }
+
+  override onTestEnd(logs: Logs): void {
+    const iterations = this.#iterations();
+    if (iterations === undefined) return;
+    for (const [name, value] of numbersOf(logs)) {
+      this.writer("validation").scalar(`evaluation_${name}_vs_iterations`, value, iterations);
+    }
+  }
+
+  override async onTrainEnd(): Promise<void> {
+    await this.#profiler?.write();
+    this.#endSession("success");
+  }
+
+  override onException(): void {
+    this.#endSession("failure");
+  }
+
+  /** Close the files. */
+  override async close(): Promise<void> {
+    this.#profiler?.stop();
+    const writers = [...this.#writers.values()];
+    this.#writers.clear();
+    const closed = await Promise.allSettled(writers.map((writer) => writer.close()));
+    for (const result of closed) if (result.status === "rejected") throw result.reason;
+  }
+
+  /** How many batches the run has had, where they are counted. */
+  getState(): CallbackState {
+    return this.onTrainBatchBegin === undefined ? {} : { batch: this.#batch };
+  }
+
+  /** Count on from there. */
+  setState(state: CallbackState): void {
+    if (state.batch === undefined) return;
+    this.#batch = state.batch as number;
+    this.#isResumed = true;
+  }
+
+  #writer(run: string): SummaryWriter {
+    let writer = this.#writers.get(run);
+    if (writer === undefined) {
+      const directory = run === "" ? this.logDir : joinPath(this.logDir, run);
+      writer = new SummaryWriter(directory, { fs: this.#files(), flushMillis: this.#flushMillis });
+      this.#writers.set(run, writer);
+    }
+    return writer;
+  }
+
+  #endSession(status: "success" | "failure"): void {
+    if (this.#hasSession) this.#writer("").hparamsEnd(status);
+    this.#hasSession = false;
+  }
+
+  #iterations(): number | undefined {
+    const { iterations } = (this.model.optimizer ?? {}) as { iterations?: unknown };
+    return typeof iterations === "number" ? iterations : undefined;
+  }
+
+  #writesBatch(): boolean {
+    return this.updateFreq !== "epoch" && this.#batch % this.updateFreq === 0;
+  }
+
+  #beginBatch(): void {
+    this.#batch++;
+    this.#batchBegin = performance.now();
+    this.#profiler?.beginBatch(this.#batch);
+  }
+
+  #endBatch(_batch: number, logs: Logs): void | Promise<void> {
+    const profiled = this.#profiler?.endBatch();
+    if (this.#writesBatch()) {
+      const writer = this.writer("train");
+      for (const [name, value] of numbersOf(logs)) {
+        writer.scalar(`batch_${name}`, value, this.#batch);
+      }
+      if (this.writeStepsPerSecond) {
+        const seconds = (performance.now() - this.#batchBegin) / 1000;
+        writer.scalar("batch_steps_per_second", 1 / seconds, this.#batch);
+      }
+    }
+    return profiled;
+  }
+
+  #writeEpoch(epoch: number, logs: Logs): void {
+    const entries = numbersOf(logs);
+    if (entries.length === 0) return;
+    const train = new Map<string, number>();
+    for (const [name, value] of entries) {
+      if (name.startsWith("val_")) {
+        this.writer("validation").scalar(`epoch_${name.slice(4)}`, value, epoch);
+      } else {
+        train.set(name, value);
+      }
+    }
+    const { learningRate } = (this.model.optimizer ?? {}) as { learningRate?: unknown };
+    if (typeof learningRate === "number") train.set("learning_rate", learningRate);
+    if (this.writeStepsPerSecond) {
+      const { time, iterations } = this.#epochBegin;
+      const steps = (this.#iterations() ?? 0) - iterations;
+      train.set("steps_per_second", steps / ((performance.now() - time) / 1000));
+    }
+    for (const [name, value] of train) this.writer("train").scalar(`epoch_${name}`, value, epoch);
+  }
+
+  async #writeWeights(model: LayeredModel, epoch: number): Promise<void> {
+    // Keras's paths have the name of a Sequential in front, but not of a functional model.
+    const scope = model.getClassName() === "Sequential" ? `${model.name}/` : "";
+    const weights = layersOf(model).flatMap((layer) => layer.weights);
+    const values = await readWeights(weights.map(({ tensor }) => tensor));
+    const writer = this.writer("train");
+    weights.forEach(({ path }, i) => {
+      writer.histogram(`${scope}${path}/histogram`, values[i].values, epoch);
+      if (!this.writeImages) return;
+      const images = weightImages(values[i]);
+      if (images.length > 0) writer.image(`${scope}${path}/image`, images, epoch);
+    });
+  }
+
+  #files(): FileSystem {
+    return this.#fs ??= getRuntime().fs;
+  }
+}
+
+const everySoManyEpochs: OptionRule = {
+  types: ["number"],
+  wanted: "a whole number of epochs >= 0",
+  holds: (value: number) => Number.isSafeInteger(value) && value >= 0,
+};
+
+const updateFreq: OptionRule = {
+  types: ["string", "number"],
+  wanted: `"epoch", "batch" or a whole number of batches above 0`,
+  holds: (value: unknown) =>
+    value === "epoch" || value === "batch" || (Number.isSafeInteger(value) && Number(value) > 0),
+};
+
+function numbersOf(logs: Logs): [name: string, value: number][] {
+  return Object.entries(logs).filter(([, value]) => typeof value === "number");
+}

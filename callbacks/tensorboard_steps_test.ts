@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { BackupAndRestore, fit } from "keepfit";
+import type { CallbackLike } from "../core/callback.ts";
+import { memoryFileSystem } from "../runtime/mod.ts";
+import { validationData, World, x, y } from "../tests/tensorboard_world.ts";
+import { TensorBoard } from "./tensorboard.ts";
+
+describe("TensorBoard's steps", () => {
+  it("are epochs from 0, batches from 1 and the optimizer's updates", async () => {
+    const world = new World({ updateFreq: "batch" });
+    await world.fit({ validationData });
+    assert.deepEqual(await world.steps("train", "epoch_loss"), [0, 1]);
+    assert.deepEqual(await world.steps("train", "batch_loss"), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert.deepEqual(await world.steps("validation", "epoch_loss"), [0, 1]);
+    assert.deepEqual(await world.steps("validation", "evaluation_loss_vs_iterations"), [5, 10]);
+  });
+
+  it("start anew with a second fit, but for the updates", async () => {
+    const world = new World({ updateFreq: 5 });
+    await world.fit({ validationData });
+    await world.fit({ validationData });
+    assert.deepEqual(await world.steps("train", "batch_loss"), [5, 10, 5, 10]);
+    assert.deepEqual(await world.steps("train", "epoch_loss"), [0, 1, 0, 1]);
+    const evaluations = await world.steps("validation", "evaluation_loss_vs_iterations");
+    assert.deepEqual(evaluations, [5, 10, 15, 20]);
+  });
+
+  it("go on where a fit goes on at a later epoch", async () => {
+    const world = new World({ updateFreq: 5 });
+    await world.fit();
+    await world.fit({ initialEpoch: 2, epochs: 4 });
+    assert.deepEqual(await world.steps("train", "batch_loss"), [5, 10, 15, 20]);
+    assert.deepEqual(await world.steps("train", "epoch_loss"), [0, 1, 2, 3]);
+  });
+
+  it("go on by the length of an epoch when the optimizer is a new one", async () => {
+    const world = new World({ updateFreq: 5 });
+    await world.fit({ initialEpoch: 2, epochs: 3 });
+    assert.deepEqual(await world.steps("train", "batch_loss"), [15]);
+  });
+
+  it("go on from a state, once", async () => {
+    const first = new World({ updateFreq: 1 });
+    await first.fit({ epochs: 1 });
+    const state = structuredClone(first.callback.getState());
+    const second = new World({ updateFreq: 1 });
+    second.callback.setState(state);
+    await second.fit({ epochs: 1 });
+    assert.deepEqual(await second.steps("train", "batch_loss"), [6, 7, 8, 9, 10]);
+    await second.fit({ epochs: 1 });
+    assert.equal((await second.steps("train", "batch_loss")).at(-1), 5);
+  });
+});
+
+describe("TensorBoard's steps of a run that broke off", () => {
+  for (const order of ["before", "after"]) {
+    it(`go on in the middle of an epoch, with the backup ${order} it in the list`, async () => {
+      const fs = memoryFileSystem();
+      const start = (world: World, others?: CallbackLike) => {
+        const backup = new BackupAndRestore("backup", { fs, saveFreq: 2 });
+        const callbacks = order === "before" ? [backup, world.callback] : [world.callback, backup];
+        return fit(world.model, x, y, {
+          epochs: 2,
+          batchSize: 2,
+          seed: 1,
+          verbose: 0,
+          callbacks: [...callbacks, others],
+        });
+      };
+      const first = new World({ updateFreq: 1 });
+      let trained = 0;
+      const failing: CallbackLike = {
+        onTrainBatchEnd() {
+          if (++trained === 9) throw new Error("enough");
+        },
+      };
+      await assert.rejects(start(first, failing), /enough/);
+      // Another process has nothing but the backup.
+      const second = new World({ updateFreq: 1 });
+      await start(second);
+      const batches = (world: World) => world.steps("train", "batch_loss");
+      assert.deepEqual(await batches(first), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      // It is for the backup to say how much of the epoch is trained again.
+      const updates = second.model.optimizer.iterations;
+      assert.deepEqual(
+        await batches(second),
+        Array.from({ length: updates - 8 }, (_, i) => 9 + i),
+      );
+      assert.deepEqual(await second.steps("train", "epoch_loss"), [1]);
+    });
+  }
+});
+
+describe("TensorBoard's updateFreq", () => {
+  for (const [updateFreq, batches] of [[2, [2, 4, 6, 8, 10]], [3, [3, 6, 9]], [100, []]] as const) {
+    it(`${updateFreq} thins the batches out, but no epoch and no evaluation`, async () => {
+      const world = new World({ updateFreq });
+      await world.fit({ validationData });
+      assert.deepEqual(await world.steps("train", "batch_loss"), batches);
+      assert.deepEqual(await world.steps("train", "epoch_loss"), [0, 1]);
+      assert.deepEqual(await world.steps("validation", "epoch_loss"), [0, 1]);
+      assert.deepEqual(await world.steps("validation", "evaluation_loss_vs_iterations"), [5, 10]);
+    });
+  }
+
+  it("'epoch' leaves the callback without batch hooks", () => {
+    const { onTrainBatchBegin, onTrainBatchEnd } = new TensorBoard({ writeStepsPerSecond: true });
+    assert.deepEqual([onTrainBatchBegin, onTrainBatchEnd], [undefined, undefined]);
+  });
+
+  it("reads the logs of no batch but those that it writes", async () => {
+    const world = new World({ updateFreq: 4 });
+    const read: number[] = [];
+    const quiet: CallbackLike = {
+      readsBatchLogs: () => false,
+      onTrainBatchEnd: (batch, logs) => void (Object.keys(logs).length > 0 && read.push(batch)),
+    };
+    await world.fit({ callbacks: [quiet], epochs: 1 });
+    assert.deepEqual(read, [3]);
+  });
+
+  it("writes the values that the logs have", async () => {
+    const world = new World({ updateFreq: 1 });
+    const batches: number[] = [];
+    const epochs: number[] = [];
+    const validated: number[] = [];
+    await world.fit({
+      validationData,
+      callbacks: {
+        onTrainBatchEnd: (_batch, { loss }) => void batches.push(Math.fround(loss)),
+        onEpochEnd: (_epoch, { loss, val_loss }) => {
+          epochs.push(Math.fround(loss));
+          validated.push(Math.fround(val_loss));
+        },
+      },
+    });
+    const values = async (run: string, tag: string) =>
+      (await world.scalars(run, tag)).map(([, value]) => value);
+    assert.deepEqual(await values("train", "batch_loss"), batches);
+    assert.deepEqual(await values("train", "epoch_loss"), epochs);
+    assert.deepEqual(await values("validation", "epoch_loss"), validated);
+    assert.deepEqual(await values("validation", "evaluation_loss_vs_iterations"), validated);
+  });
+});

@@ -1,0 +1,65 @@
+import type { ImageLike } from "./image.ts";
+
+// As many as a summary of several pictures shows in TensorFlow.
+const mostImages = 3;
+
+/**
+ * A weight as the pictures that Keras makes of it, at most three; none for a shape that makes no
+ * picture.
+ *
+ * Axes of length 1 are dropped first. A vector is one column; a matrix lies down, the longer side
+ * across; of three axes, the last one counts pictures; of four, the first one does, when the last is
+ * a picture's 1, 3 or 4 channels. Values are shown from 0, black, to 1.
+ *
+ * Source: `keras/src/callbacks/tensorboard.py`.
+ *
+ * @param weight values in row-major order
+ */
+export function weightImages(
+  weight: { shape: readonly number[]; values: ArrayLike<number> },
+): ImageLike[] {
+  const values = Float32Array.from(weight.values);
+  const shape = weight.shape.filter((size) => size !== 1);
+  switch (shape.length) {
+    case 1:
+      return pictures(values, [1, shape[0], 1, 1]);
+    case 2: {
+      const [rows, columns] = shape;
+      return rows > columns
+        ? pictures(transpose(values, rows, columns), [1, columns, rows, 1])
+        : pictures(values, [1, rows, columns, 1]);
+    }
+    case 3: {
+      const [height, width, count] = shape;
+      return pictures(transpose(values, height * width, count), [count, height, width, 1]);
+    }
+    case 4:
+      return pictures(values, shape as [number, number, number, number]);
+    default:
+      return [];
+  }
+}
+
+function pictures(
+  values: Float32Array,
+  [count, height, width, channels]: [number, number, number, number],
+): ImageLike[] {
+  if (channels !== 1 && channels !== 3 && channels !== 4) return [];
+  const size = height * width * channels;
+  return Array.from({ length: Math.min(count, mostImages) }, (_, i) => ({
+    width,
+    height,
+    channels,
+    data: values.slice(i * size, (i + 1) * size),
+  }));
+}
+
+function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
+  const turned = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      turned[column * rows + row] = values[row * columns + column];
+    }
+  }
+  return turned;
+}
