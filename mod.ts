@@ -61,7 +61,12 @@ export {
   type TrainableModel,
   type WeightTensor,
 } from "./core/model.ts";
-export { MonitorCallback, type MonitorMode, type MonitorOptions } from "./core/monitor_callback.ts";
+export {
+  MonitorCallback,
+  type MonitorFunction,
+  type MonitorMode,
+  type MonitorOptions,
+} from "./core/monitor_callback.ts";
 export { loadPlugin, type LoadPluginOptions, PluginError } from "./plugins/mod.ts";
 export {
   checkpointHandler,
@@ -72,6 +77,12 @@ export {
   useBackend,
 } from "./runtime/mod.ts";
 export type { ClassWeight, DatasetBatch, DatasetLike, Tensors } from "./training/data.ts";
+export {
+  type AveragedOptimizer,
+  exponentialMovingAverage,
+  MovingAverage,
+  type MovingAverageOptions,
+} from "./training/ema.ts";
 export {
   evaluate,
   evaluateDataset,

@@ -1,9 +1,15 @@
 import type { CallbackState, StateValue } from "../core/callback.ts";
-import { messageOf } from "../core/errors.ts";
-import { addOtherNames, type Logs } from "../core/logs.ts";
+import type { Logs } from "../core/logs.ts";
 import { MonitorCallback, type MonitorOptions } from "../core/monitor_callback.ts";
-import { ensureDir, getRuntime, saveCheckpoint } from "../runtime/mod.ts";
-import type { FileSystem, Path } from "../runtime/types.ts";
+import { ensureDir } from "../runtime/mod.ts";
+import type { Path } from "../runtime/types.ts";
+import { CheckpointPath } from "./checkpoint_path.ts";
+import {
+  CheckpointWriter,
+  type CheckpointWriterOptions,
+  isSafetensors,
+  type KeptCheckpoint,
+} from "./checkpoint_writer.ts";
 import {
   checkOptions,
   checkValue,
@@ -14,42 +20,45 @@ import {
   type OptionRule,
   verbosity,
 } from "./options.ts";
-import { parentOf, place } from "./place.ts";
-import { parseTemplate, pythonFixed, type Template } from "./python_format.ts";
+import { place } from "./place.ts";
+import { pythonFixed } from "./python_format.ts";
 
 /** Options of {@linkcode ModelCheckpoint}. */
-export interface ModelCheckpointOptions extends Omit<MonitorOptions, "minDelta"> {
+export interface ModelCheckpointOptions
+  extends CheckpointWriterOptions, Omit<MonitorOptions, "minDelta" | "minDeltaMode"> {
   /** Above 0 or true: print what is saved and why. Default: 0. */
   verbose?: number | boolean;
   /** Save only when the watched value is the best so far. Default: false. */
   saveBestOnly?: boolean;
-  /** Save the weights alone, to be read by `loadWeights`: no layers, no optimizer. Default: false. */
-  saveWeightsOnly?: boolean;
   /** `"epoch"`, or a number of batches after which to save; it counts on over epochs. Default: `"epoch"`. */
   saveFreq?: "epoch" | number;
+  /** Save after the first batch that ends so long after the last save; instead of `saveFreq`. */
+  saveEvery?: { seconds: number } | { minutes: number };
+  /** Where to save the model as it is when the run fails. Default: nowhere. */
+  saveOnException?: Path;
   /** What the first best value must beat; used with `saveBestOnly`. Default: nothing. */
   initialValueThreshold?: number;
   /** With `saveBestOnly`, what to do when the watched key is missing. Default: `"save"`, as in Keras. */
   onMissing?: "save" | "skip";
-  /** Save the optimizer's state too, to go on with training. Default: true. */
-  includeOptimizer?: boolean;
-  /** Where checkpoints are. Default: the runtime's own file system. */
-  fs?: FileSystem;
 }
 
 /**
  * Save the model, or its weights, as training goes on.
  *
- * `filepath` names a directory, which has TensorFlow.js's `model.json` and weights in it. It is a
- * template as in Python: `{epoch:02d}` and, with a `saveFreq` of batches, `{batch}` count from 1;
- * `{val_loss:.4f}` and every other key of the logs may stand in it. A name that no log will have
- * fails before the first batch.
+ * `filepath` names a directory, which has TensorFlow.js's `model.json` and weights in it; with
+ * `saveWeightsOnly` it may name a file `*.safetensors`. It is a template as in Python: `{epoch:02d}`
+ * and, where it saves after batches, `{batch}` count from 1; `{val_loss:.4f}` and every other key of
+ * the logs may stand in it. A name that no log will have fails before the first batch.
  *
  * A checkpoint that is there is replaced at once, never in part. `best` goes on over runs of one
  * instance. A whole model has the epoch and the batch (both 0-based) and the logs in its
  * `userDefinedMetadata`.
  *
- * Source: `keras/src/callbacks/model_checkpoint.py`.
+ * A filepath of `{epoch}` alone, with `maxToKeep` and `saveOnBackground`, makes the numbered
+ * directories of Keras's `OrbaxCheckpoint`.
+ *
+ * Source: `keras/src/callbacks/model_checkpoint.py`; `orbax_checkpoint.py` for what is kept, and for
+ * saving in the background.
  *
  * @example
  * ```ts
@@ -77,11 +86,17 @@ export class ModelCheckpoint extends MonitorCallback {
   readonly saveWeightsOnly: boolean;
   /** When it saves. */
   readonly saveFreq: "epoch" | number;
-  #template: Template;
+  /** Milliseconds after which it saves; undefined where it goes by epochs or batches. */
+  readonly #every: number | undefined;
+  readonly #saveOnException: Path | undefined;
+  readonly #writer: CheckpointWriter;
+  /** Whether values are compared at all. */
+  readonly #compares: boolean;
+  readonly #path: CheckpointPath;
   #verbose: boolean;
   #onMissing: "save" | "skip";
-  #includeOptimizer: boolean;
-  #fs: FileSystem | undefined;
+  #savedAt = 0;
+  #isDue = false;
   #epoch = 0;
   #lastBatch = -1;
   #batchesSinceSave = 0;
@@ -91,7 +106,8 @@ export class ModelCheckpoint extends MonitorCallback {
    * @param options what to save, and when
    * @throws SyntaxError for a template that cannot be read
    * @throws TypeError for an option of the wrong type
-   * @throws RangeError for a `saveFreq` that is neither `"epoch"` nor a whole number above 0
+   * @throws RangeError for a `saveFreq` that is neither `"epoch"` nor a whole number above 0, for
+   *   `saveFreq` beside `saveEvery`, for a whole model in a safetensors file
    */
   constructor(filepath: Path, options: ModelCheckpointOptions = {}) {
     super(options, options.initialValueThreshold);
@@ -102,6 +118,11 @@ export class ModelCheckpoint extends MonitorCallback {
       saveBestOnly: flag,
       saveWeightsOnly: flag,
       saveFreq: frequency,
+      saveEvery: duration,
+      saveOnException: place,
+      maxToKeep: atLeastOne,
+      keepBest: atLeastOne,
+      saveOnBackground: flag,
       initialValueThreshold: finite,
       onMissing: saveOrSkip,
       includeOptimizer: flag,
@@ -111,20 +132,32 @@ export class ModelCheckpoint extends MonitorCallback {
     this.saveBestOnly = options.saveBestOnly ?? false;
     this.saveWeightsOnly = options.saveWeightsOnly ?? false;
     this.saveFreq = options.saveFreq ?? "epoch";
-    // In a URL the braces are encoded.
-    this.#template = parseTemplate(
-      filepath instanceof URL ? decodeURI(filepath.href) : filepath,
+    this.#path = new CheckpointPath(filepath);
+    this.#every = millisecondsOf(options);
+    if (isSafetensors(filepath) && !this.saveWeightsOnly) {
+      throw new RangeError(
+        `Cannot create ModelCheckpoint with filepath ${filepath}: a safetensors file holds ` +
+          `weights alone; set saveWeightsOnly, or name a directory`,
+      );
+    }
+    this.#saveOnException = options.saveOnException;
+    this.#compares = this.saveBestOnly || options.keepBest !== undefined;
+    this.#writer = new CheckpointWriter(
+      options,
+      (value, reference) => this.isImprovement(value, reference),
     );
     this.#verbose = Number(options.verbose ?? 0) > 0;
     this.#onMissing = options.onMissing ?? "save";
-    this.#includeOptimizer = options.includeOptimizer ?? true;
-    this.#fs = options.fs;
     // Only then, because a batch hook that is there is called for every batch.
-    if (this.saveFreq !== "epoch") this.onTrainBatchEnd = this.#countBatch;
+    if (this.#every !== undefined) {
+      this.onTrainBatchBegin = this.#lookAtClock;
+      this.onTrainBatchEnd = this.#saveIfDue;
+    } else if (this.saveFreq !== "epoch") this.onTrainBatchEnd = this.#countBatch;
   }
 
   /** Only the batches after which it saves. */
   override readsBatchLogs(batch: number): boolean {
+    if (this.#every !== undefined) return this.#isDue;
     return this.saveFreq !== "epoch" && this.#count(batch) >= this.saveFreq;
   }
 
@@ -132,15 +165,13 @@ export class ModelCheckpoint extends MonitorCallback {
     this.resetMonitorWarning();
     const { metrics } = this.params ?? {};
     if (metrics !== undefined) {
-      if (this.saveBestOnly) this.resolveMode();
+      if (this.#compares) this.resolveMode();
       this.#checkNames(metrics);
     }
-    this.#fs ??= getRuntime().fs;
+    this.#savedAt = performance.now();
+    this.#isDue = false;
     // A folder that cannot be made fails now; behind the first placeholder it is not known yet.
-    const { start, names } = this.#template;
-    await ensureDir(parentOf(this.#place(names.length > 0 ? `${start}_` : start)), {
-      fs: this.#fs,
-    });
+    await ensureDir(this.#path.parent, { fs: this.#writer.fs });
   }
 
   override onEpochBegin(epoch: number): void {
@@ -149,16 +180,37 @@ export class ModelCheckpoint extends MonitorCallback {
 
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     this.#epoch = epoch;
-    if (this.saveFreq === "epoch") await this.#saveIfWanted(logs);
+    if (!this.#isByBatch) await this.#saveIfWanted(logs);
   }
 
-  /** The best value, and how many batches were counted. */
+  override async onTrainEnd(): Promise<void> {
+    await this.#writer.settle();
+  }
+
+  /** Save the model of a run that fails, where that is wanted. */
+  override async onException(): Promise<void> {
+    if (this.#saveOnException === undefined) return;
+    await this.#writer.save(
+      this.model,
+      this.#saveOnException,
+      { epoch: this.#epoch },
+      () => this.#print(`Epoch ${this.#epoch + 1}: saved the failing model`),
+    );
+  }
+
+  /** Wait for what is still being written. */
+  override async close(): Promise<void> {
+    await this.#writer.settle();
+  }
+
+  /** The best value, how many batches were counted, and what there is to remove once. */
   getState(): CallbackState {
     return {
       best: this.best,
       epoch: this.#epoch,
       lastBatch: this.#lastBatch,
       batchesSinceSave: this.#batchesSinceSave,
+      kept: this.#writer.kept.map((one) => ({ ...one })),
     };
   }
 
@@ -168,6 +220,23 @@ export class ModelCheckpoint extends MonitorCallback {
     this.#epoch = state.epoch as number;
     this.#lastBatch = state.lastBatch as number;
     this.#batchesSinceSave = state.batchesSinceSave as number;
+    this.#writer.kept = structuredClone(state.kept ?? []) as unknown as KeptCheckpoint[];
+  }
+
+  get #isByBatch(): boolean {
+    return this.saveFreq !== "epoch" || this.#every !== undefined;
+  }
+
+  // Before the batch, so that the loop reads its logs and the hook saves by the same decision.
+  #lookAtClock(): void {
+    this.#isDue = performance.now() - this.#savedAt >= (this.#every as number);
+  }
+
+  async #saveIfDue(batch: number, logs: Logs): Promise<void> {
+    if (!this.#isDue) return;
+    this.#isDue = false;
+    await this.#saveIfWanted(logs, batch);
+    this.#savedAt = performance.now();
   }
 
   async #countBatch(batch: number, logs: Logs): Promise<void> {
@@ -186,12 +255,14 @@ export class ModelCheckpoint extends MonitorCallback {
 
   async #saveIfWanted(logs: Logs, batch?: number): Promise<void> {
     // Before the decision, so that a bad template shows at once.
-    const directory = this.#directory(logs, batch);
+    const directory = this.#path.at(this.#epoch, batch, logs);
     const epoch = `Epoch ${this.#epoch + 1}`;
     let improved = "";
     let best = this.best;
+    const value = this.#compares
+      ? this.monitorValue(logs, this.#onMissing === "save" ? "saving" : "not saving")
+      : undefined;
     if (this.saveBestOnly) {
-      const value = this.monitorValue(logs, this.#onMissing === "save" ? "saving" : "not saving");
       if (value === undefined) {
         if (this.#onMissing === "skip") return;
       } else if (this.isImprovement(value, this.best)) {
@@ -203,67 +274,24 @@ export class ModelCheckpoint extends MonitorCallback {
       }
     }
     this.#print(`${epoch}: ${improved}saving model to ${directory}`);
-    await this.#save(directory, logs, batch);
-    // A value that could not be saved is not to be beaten.
-    this.best = best;
-    this.#print(`${epoch}: finished saving model to ${directory}`);
-  }
-
-  async #save(directory: Path, logs: Logs, batch: number | undefined): Promise<void> {
     const metadata: Record<string, StateValue> = { epoch: this.#epoch, logs: { ...logs } };
     if (batch !== undefined) metadata.batch = batch;
-    try {
-      await saveCheckpoint(this.model as never, directory, {
-        fs: this.#fs,
-        includeOptimizer: this.#includeOptimizer && !this.saveWeightsOnly,
-        weightsOnly: this.saveWeightsOnly,
-        metadata,
-      });
-    } catch (cause) {
-      throw new Error(`Cannot save the checkpoint ${directory}: ${messageOf(cause)}`, { cause });
-    }
-  }
-
-  #directory(logs: Logs, batch: number | undefined): Path {
-    if (Object.hasOwn(logs, "epoch")) {
-      throw new TypeError(
-        `Cannot name a checkpoint by '${this.filepath}': the logs have a key 'epoch' of their own`,
-      );
-    }
-    const isOwnBatch = batch !== undefined && logs.batch === undefined;
-    const values = addOtherNames({
-      epoch: this.#epoch + 1,
-      ...(isOwnBatch ? { batch: batch + 1 } : {}),
-      ...logs,
+    await this.#writer.save(this.model, directory, metadata, async () => {
+      await this.#writer.keep({ path: String(directory), value });
+      this.#print(`${epoch}: finished saving model to ${directory}`);
     });
-    return this.#place(this.#template.format(values, isOwnBatch ? ["epoch", "batch"] : ["epoch"]));
-  }
-
-  #place(path: string): Path {
-    return this.filepath instanceof URL ? new URL(path) : path;
+    // A value that could not be saved is not to be beaten.
+    this.best = best;
   }
 
   /** Fail for a name that no log will have, as far as the run's keys tell. */
   #checkNames(metrics: string[]): void {
-    const isByBatch = this.saveFreq !== "epoch";
     const available = [
       "epoch",
-      ...(isByBatch ? ["batch"] : []),
-      ...metrics.filter((name) => !isByBatch || !name.startsWith("val_")),
+      ...(this.#isByBatch ? ["batch"] : []),
+      ...metrics.filter((name) => !this.#isByBatch || !name.startsWith("val_")),
     ];
-    const known = addOtherNames(Object.fromEntries(available.map((name) => [name, 0])));
-    // Other callbacks may add the rate or what is watched, but no `val_` of the run's own metrics.
-    const mayBeAdded = (name: string) =>
-      name.startsWith("learning_rate") ||
-      (this.saveBestOnly && name === this.monitor &&
-        !Object.hasOwn(known, name.replace(/^val_/, "")));
-    for (const name of this.#template.names) {
-      if (Object.hasOwn(known, name) || mayBeAdded(name)) continue;
-      throw new RangeError(
-        `Cannot name checkpoints by '${this.filepath}': no log has ${name}, ` +
-          `available are ${available.join(", ")}`,
-      );
-    }
+    this.#path.check(available, this.saveBestOnly ? this.monitor : undefined);
   }
 
   #print(message: string): void {
@@ -277,6 +305,33 @@ const frequency: OptionRule = {
   holds: (value: unknown) =>
     value === "epoch" || (Number.isSafeInteger(value) && Number(value) > 0),
 };
+
+const atLeastOne: OptionRule = {
+  types: ["number"],
+  wanted: "a whole number above 0",
+  holds: (value: number) => Number.isSafeInteger(value) && value > 0,
+};
+
+const duration: OptionRule = {
+  types: ["object"],
+  wanted: "{ seconds } or { minutes } above 0",
+  holds: (value: object) => {
+    const entries = Object.entries(value);
+    return entries.length === 1 && ["seconds", "minutes"].includes(entries[0][0]) &&
+      entries[0][1] > 0;
+  },
+};
+
+/** @throws RangeError for two ways to say when */
+function millisecondsOf({ saveEvery, saveFreq }: ModelCheckpointOptions): number | undefined {
+  if (saveEvery === undefined) return undefined;
+  if (saveFreq !== undefined) {
+    throw new RangeError(
+      `Cannot create ModelCheckpoint with saveEvery and saveFreq ${saveFreq}: give one of them`,
+    );
+  }
+  return 1000 * ("minutes" in saveEvery ? 60 * saveEvery.minutes : saveEvery.seconds);
+}
 
 const saveOrSkip: OptionRule = {
   types: ["string"],

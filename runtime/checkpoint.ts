@@ -2,6 +2,7 @@ import type { io, LayersModel, Tensor } from "@tensorflow/tfjs";
 import {
   MODEL_FILE,
   readCheckpoint,
+  removeFiles,
   WEIGHTS_FILE,
   type WeightSource,
   writeCheckpoint,
@@ -26,6 +27,8 @@ export interface SaveCheckpointOptions extends CheckpointOptions {
   maxShardBytes?: number;
   /** Put into `userDefinedMetadata`, over what the model has there. JSON. */
   metadata?: Record<string, unknown>;
+  /** Called once the values are taken: training may go on while they are written. */
+  onTaken?: () => void;
 }
 
 /**
@@ -89,6 +92,7 @@ export async function saveCheckpoint(
       optimizerClass: state.length > 0 ? model.optimizer.getClassName() : undefined,
       userDefinedMetadata: known || metadata ? { ...known, ...metadata } : undefined,
     };
+    options.onTaken?.();
     await writeCheckpoint(fs, directory, {
       file: weightsOnly ? WEIGHTS_FILE : MODEL_FILE,
       weights,
@@ -160,6 +164,32 @@ export function checkpointHandler(
       return { ...header, weightSpecs: specs, weightData: shards } as io.ModelArtifacts;
     },
   };
+}
+
+/**
+ * Remove a checkpoint: the files that it names, and the directory when nothing else is in it. Fine
+ * when there is none.
+ *
+ * @param directory the one that was given to {@linkcode saveCheckpoint}
+ * @throws FileSystemError when a file cannot be removed
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { exists, memoryFileSystem, removeCheckpoint, saveCheckpoint } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const fs = memoryFileSystem();
+ * const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+ * await saveCheckpoint(model, "runs/1", { fs });
+ * await removeCheckpoint("runs/1", { fs });
+ * assert.equal(await exists("runs/1", { fs }), false);
+ * ```
+ */
+export async function removeCheckpoint(
+  directory: Path,
+  { fs = getRuntime().fs }: CheckpointOptions = {},
+): Promise<void> {
+  await removeFiles(fs, directory);
 }
 
 /** A weight or a slot as it is now, by the name that the file gives it. */

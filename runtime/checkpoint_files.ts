@@ -123,6 +123,23 @@ async function removeQuietly(fs: FileSystem, directory: Path, names: string[]): 
   for (const name of names) await fs.remove(joinPath(directory, name)).catch(() => {});
 }
 
+/**
+ * Remove the checkpoints in `directory`, and the directory when nothing else is in it. What names
+ * the files goes first: killed at any instant, it leaves no checkpoint that seems whole.
+ */
+export async function removeFiles(fs: FileSystem, directory: Path): Promise<void> {
+  for (const file of [MODEL_FILE, WEIGHTS_FILE]) {
+    const shards = await namedShards(fs, directory, file);
+    await fs.remove(joinPath(directory, file));
+    for (const name of shards) await fs.remove(joinPath(directory, name));
+  }
+  try {
+    await fs.remove(directory);
+  } catch (error) {
+    if (!(error instanceof FileSystemError && error.code === "NotEmpty")) throw error;
+  }
+}
+
 /** A checkpoint as it was read. */
 export interface CheckpointContent {
   /** The whole of `model.json`; undefined for a checkpoint without topology. */

@@ -1,9 +1,10 @@
 import type { io, LayersModel, Optimizer, Tensor } from "@tensorflow/tfjs";
 import type { CheckpointOptions } from "./checkpoint.ts";
-import { MODEL_FILE, readCheckpoint, WEIGHTS_FILE } from "./checkpoint_files.ts";
+import { MODEL_FILE, type ModelJson, readCheckpoint, WEIGHTS_FILE } from "./checkpoint_files.ts";
 import { getRuntime } from "./get_runtime.ts";
 import { showPath } from "./paths.ts";
-import type { Path } from "./types.ts";
+import { readSafetensors } from "./safetensors.ts";
+import type { FileSystem, Path } from "./types.ts";
 
 /** What {@linkcode loadWeights} did. */
 export interface LoadedWeights {
@@ -22,7 +23,8 @@ export interface LoadedWeights {
  * changed when anything does not fit.
  *
  * @param model a built model; with an optimizer, compiled
- * @param directory a checkpoint of {@linkcode saveCheckpoint} or `model.save`, of either form
+ * @param path a checkpoint of {@linkcode saveCheckpoint} or `model.save`, of either form, or a file
+ *   of {@linkcode saveSafetensors}, known by the end of its name
  * @returns whether the optimizer's state came with it
  * @throws FileSystemError `NotFound` when there is no checkpoint
  * @throws SyntaxError when it cannot be read
@@ -43,15 +45,11 @@ export interface LoadedWeights {
  */
 export async function loadWeights(
   model: LayersModel,
-  directory: Path,
+  path: Path,
   { fs = getRuntime().fs }: CheckpointOptions = {},
 ): Promise<LoadedWeights> {
-  const { model: header, specs, shards } = await readCheckpoint(fs, directory, [
-    MODEL_FILE,
-    WEIGHTS_FILE,
-  ]);
-  const action = `Cannot load weights from ${showPath(directory)}`;
-  const saved = decodeWeights(specs, shards, action);
+  const action = `Cannot load weights from ${showPath(path)}`;
+  const { header, saved } = await readWeights(fs, path, action);
   const weights = matchByName(model, saved.filter(({ group }) => group !== "optimizer"), action);
   const state = saved.filter(({ group }) => group === "optimizer");
   const config = header?.trainingConfig?.optimizer_config as { class_name?: string } | undefined;
@@ -77,6 +75,20 @@ interface SavedWeight {
   dtype: string;
   group?: string;
   values: Values;
+}
+
+async function readWeights(
+  fs: FileSystem,
+  path: Path,
+  action: string,
+): Promise<{ header?: ModelJson; saved: SavedWeight[] }> {
+  if (/\.safetensors$/.test(path instanceof URL ? path.pathname : path)) {
+    const { tensors } = await readSafetensors(path, { fs });
+    // A dtype that the model does not have is told by its name, before the values are used.
+    return { saved: tensors as SavedWeight[] };
+  }
+  const { model, specs, shards } = await readCheckpoint(fs, path, [MODEL_FILE, WEIGHTS_FILE]);
+  return { header: model, saved: decodeWeights(specs, shards, action) };
 }
 
 /** Read the weights out of bytes that may be cut anywhere. */

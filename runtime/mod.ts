@@ -13,6 +13,7 @@ export {
 export {
   checkpointHandler,
   type CheckpointOptions,
+  removeCheckpoint,
   saveCheckpoint,
   type SaveCheckpointOptions,
 } from "./checkpoint.ts";
@@ -33,6 +34,15 @@ export { InterruptedError, type Interruption, interruptSignal } from "./interrup
 export { type LoadedWeights, loadWeights } from "./load_weights.ts";
 export { memoryFileSystem } from "./memory.ts";
 export { joinPath } from "./paths.ts";
+export {
+  type NamedTensor,
+  readSafetensors,
+  type SafetensorsContent,
+  type SafetensorsOptions,
+  saveSafetensors,
+  type TensorValues,
+  writeSafetensors,
+} from "./safetensors.ts";
 export type {
   DirectoryEntry,
   FileInfo,

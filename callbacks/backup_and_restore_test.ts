@@ -1,0 +1,447 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, it } from "node:test";
+import {
+  BackupAndRestore,
+  type BackupAndRestoreOptions,
+  CallbackList,
+  CSVLogger,
+  EarlyStopping,
+  exponentialMovingAverage,
+  fit,
+  type FitOptions,
+  getLearningRate,
+  getOptimizerState,
+  type History,
+  InterruptedError,
+  ReduceLROnPlateau,
+  SwapEMAWeights,
+  toTfjs,
+} from "keepfit";
+import { exists, type FileSystem, memoryFileSystem } from "keepfit/runtime";
+import { heard } from "./test_world.ts";
+
+const x = tf.linspace(-1, 1, 10).reshape([10, 1]);
+const y = x.square();
+
+function makeModel(optimizer: string | tf.Optimizer = "adam", units = 3): tf.Sequential {
+  const kernelInitializer = tf.initializers.glorotUniform({ seed: 3 });
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({ units, inputShape: [1], activation: "tanh", kernelInitializer }),
+      tf.layers.dense({ units: 1, kernelInitializer }),
+    ],
+  });
+  model.compile({ optimizer, loss: "meanSquaredError" });
+  return model;
+}
+
+/** Three batches an epoch. */
+function train(
+  model: tf.LayersModel,
+  callbacks: FitOptions["callbacks"],
+  options?: FitOptions,
+): Promise<History> {
+  return fit(model, x, y, { batchSize: 4, epochs: 5, seed: 7, verbose: 0, callbacks, ...options });
+}
+
+/** Ends the run as a failing disk or a bug would, in this hook of this epoch. */
+function crash(hook: "onEpochBegin" | "onEpochEnd" | "onTrainBatchEnd", at: number): object {
+  let epoch = 0;
+  return {
+    onEpochBegin(index: number) {
+      epoch = index;
+      if (hook === "onEpochBegin" && epoch === at) throw new Error("crash");
+    },
+    ...(hook !== "onEpochBegin" && {
+      [hook](index: number) {
+        if (epoch === at && (hook === "onEpochEnd" || index === 1)) throw new Error("crash");
+      },
+    }),
+  };
+}
+
+/** Counts batches over both runs, and the epochs of each. */
+function counter() {
+  const seen = { batches: 0, epochs: [] as number[] };
+  const callback = {
+    onEpochBegin: (epoch: number) => void seen.epochs.push(epoch),
+    onTrainBatchEnd: () => void seen.batches++,
+  };
+  return { seen, callback };
+}
+
+async function resultOf(model: tf.LayersModel) {
+  const weights = model.getWeights().map((weight) => Array.from(weight.dataSync()));
+  const { slots, ...optimizer } = await getOptimizerState(model);
+  // The names of unnamed layers count on in this process.
+  const values = Object.values(slots).map((of) => of.map(({ value }) => value));
+  return { weights, optimizer, values };
+}
+
+const backup = (fs: FileSystem, options: BackupAndRestoreOptions = {}) =>
+  new BackupAndRestore("backup", { fs, ...options });
+
+/** A file system that takes so many changes and fails from then on, as if its process was killed. */
+function dyingFileSystem(fs: FileSystem, after: number): FileSystem {
+  let changes = 0;
+  const dying = <A extends unknown[], R>(change: (...args: A) => Promise<R>) => {
+    return async (...args: A): Promise<R> => {
+      if (++changes > after) throw new Error("killed");
+      return await change(...args);
+    };
+  };
+  return {
+    ...fs,
+    makeDir: dying(fs.makeDir),
+    remove: dying(fs.remove),
+    rename: dying(fs.rename),
+    writeFile: dying(fs.writeFile),
+  };
+}
+
+describe("BackupAndRestore", () => {
+  const optimizers: Record<string, () => tf.Optimizer> = {
+    SGD: () => tf.train.sgd(0.1),
+    Momentum: () => tf.train.momentum(0.1, 0.9),
+    Adagrad: () => tf.train.adagrad(0.1),
+    Adadelta: () => tf.train.adadelta(0.1),
+    Adam: () => tf.train.adam(0.1),
+    Adamax: () => tf.train.adamax(0.1),
+    RMSProp: () => tf.train.rmsprop(0.1, 0.9, 0.1, 1e-7, true),
+    "Adam with averages": () => exponentialMovingAverage(tf.train.adam(0.1), { momentum: 0.9 }),
+  };
+  for (const [name, make] of Object.entries(optimizers)) {
+    it(`makes an interrupted run equal to one that was not, bit for bit: ${name}`, async () => {
+      const others = () => [
+        new ReduceLROnPlateau({ monitor: "loss", patience: 1, minDelta: 0.5, factor: 0.5 }),
+        new EarlyStopping({ monitor: "loss", patience: 9, restoreBestWeights: true }),
+        ...(name.includes("averages") ? [new SwapEMAWeights({ swapOnEpoch: true })] : []),
+      ];
+      const straight = makeModel(make());
+      const whole = await train(straight, others());
+
+      const fs = memoryFileSystem();
+      const first = makeModel(make());
+      await assert.rejects(
+        train(first, [...others(), backup(fs), crash("onTrainBatchEnd", 3)]),
+        /crash/,
+      );
+      const second = makeModel(make());
+      const { seen, callback } = counter();
+      const resumed = await train(second, [...others(), backup(fs), callback]);
+
+      assert.deepEqual(seen.epochs, [3, 4]);
+      assert.deepEqual(resumed.history, whole.history);
+      assert.deepEqual(resumed.epoch, whole.epoch);
+      assert.deepEqual(await resultOf(second), await resultOf(straight));
+      assert.ok(getLearningRate(second) < 0.1);
+    });
+  }
+
+  it("counts as Keras after a crash behind it at the end of the second epoch", async () => {
+    const fs = memoryFileSystem();
+    const { seen, callback } = counter();
+    await assert.rejects(train(makeModel(), [backup(fs), callback, crash("onEpochEnd", 1)]));
+    assert.equal(seen.batches, 6);
+    const history = await train(makeModel(), [backup(fs), callback]);
+    assert.equal(history.epoch.at(-1), 4);
+    assert.equal(seen.batches, 15);
+  });
+
+  it("counts as Keras after a crash in the middle of the first epoch", async () => {
+    const fs = memoryFileSystem();
+    const { seen, callback } = counter();
+    const options = { saveFreq: 1 };
+    const first = makeModel();
+    await assert.rejects(
+      train(first, [backup(fs, options), callback, crash("onTrainBatchEnd", 0)]),
+    );
+    assert.equal(seen.batches, 2);
+    const second = makeModel();
+    let began: number[][] = [];
+    const look = {
+      onEpochBegin(epoch: number) {
+        if (epoch > 0) return;
+        began = second.getWeights().map((weight) => Array.from(weight.dataSync()));
+      },
+    };
+    const history = await train(second, [backup(fs, options), callback, look]);
+    assert.equal(history.epoch.at(-1), 4);
+    assert.equal(seen.batches, 17);
+    assert.deepEqual(began, (await resultOf(first)).weights);
+  });
+
+  it("goes on at the same epoch when the first resumed epoch fails too", async () => {
+    const fs = memoryFileSystem();
+    const { seen, callback } = counter();
+    const options = { saveFreq: 1 };
+    await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochEnd", 2)]));
+    await assert.rejects(train(makeModel(), [backup(fs, options), crash("onTrainBatchEnd", 2)]));
+    await train(makeModel(), [backup(fs, options), callback]);
+    assert.deepEqual(seen.epochs, [2, 3, 4]);
+  });
+
+  it("starts a later run at its beginning", async () => {
+    const fs = memoryFileSystem();
+    const model = makeModel();
+    await assert.rejects(train(model, [backup(fs), crash("onEpochBegin", 3)]));
+    const callback = backup(fs);
+    await train(model, callback);
+    assert.deepEqual((await train(model, null)).epoch, [0, 1, 2, 3, 4]);
+    assert.deepEqual((await train(model, callback)).epoch, [0, 1, 2, 3, 4]);
+  });
+
+  it("wins over initialEpoch, and tells the callbacks where the run starts", async () => {
+    const fs = memoryFileSystem();
+    await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 3)]));
+    const callback = backup(fs);
+    const { seen, callback: count } = counter();
+    await train(makeModel(), [count, callback], { initialEpoch: 1 });
+    assert.deepEqual(seen.epochs, [3, 4]);
+    assert.equal(callback.params?.initialEpoch, 3);
+  });
+
+  it("removes its own files when training ends, and the directory when it is empty", async () => {
+    const fs = memoryFileSystem();
+    await train(makeModel(), backup(fs, { doubleCheckpoint: true }));
+    assert.equal(await exists("backup", { fs }), false);
+    await fs.makeDir("backup");
+    await fs.writeFile("backup/notes.txt", "mine");
+    await train(makeModel(), backup(fs));
+    assert.deepEqual((await fs.readDir("backup")).map(({ name }) => name), ["notes.txt"]);
+  });
+
+  it("trains nothing more when a finished run whose backup was kept is started again", async () => {
+    const fs = memoryFileSystem();
+    const options = { deleteCheckpoint: false };
+    const model = makeModel();
+    const whole = await train(model, backup(fs, options));
+    const { seen, callback } = counter();
+    const again = makeModel();
+    const { warned } = await heard(async () => {
+      const history = await train(again, [backup(fs, options), callback]);
+      assert.deepEqual(history.history, whole.history);
+    });
+    assert.deepEqual(seen.epochs, []);
+    assert.match(warned.join(), /initialEpoch is 5, epochs 5/);
+    assert.deepEqual((await resultOf(again)).weights, (await resultOf(model)).weights);
+  });
+
+  it("takes the backup before when the last one is damaged", async () => {
+    const fs = memoryFileSystem();
+    const options = { doubleCheckpoint: true };
+    await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochBegin", 3)]));
+    await fs.writeFile("backup/latest.safetensors", "garbage");
+    const { seen, callback } = counter();
+    const { warned } = await heard(() => train(makeModel(), [backup(fs), callback]));
+    assert.deepEqual(seen.epochs, [2, 3, 4]);
+    assert.match(warned.join(), /latest\.safetensors.*the one before it is used/);
+  });
+
+  it("takes the backup before when a kill came before the last one was written", async () => {
+    const fs = memoryFileSystem();
+    const options = { doubleCheckpoint: true };
+    await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochBegin", 3)]));
+    await fs.remove("backup/latest.safetensors");
+    const { seen, callback } = counter();
+    const { warned } = await heard(() => train(makeModel(), [backup(fs), callback]));
+    assert.deepEqual(seen.epochs, [2, 3, 4]);
+    assert.deepEqual(warned, []);
+  });
+
+  it("starts anew, with a warning, when nothing can be read", async () => {
+    const fs = memoryFileSystem();
+    await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 3)]));
+    const whole = await fs.readFile("backup/latest.safetensors");
+    const damaged: Uint8Array[] = [
+      new Uint8Array(),
+      whole.slice(0, 40),
+      whole.slice(0, whole.length - 1),
+      whole.map((byte, i) => i === 20 ? 0 : byte),
+    ];
+    for (const bytes of damaged) {
+      await fs.makeDir("backup");
+      await fs.writeFile("backup/latest.safetensors", bytes);
+      const { seen, callback } = counter();
+      const { warned } = await heard(() => train(makeModel(), [backup(fs), callback]));
+      assert.deepEqual(seen.epochs, [0, 1, 2, 3, 4]);
+      assert.equal(warned.length, 1);
+      assert.match(warned[0], /latest\.safetensors.*starts anew/);
+    }
+  });
+
+  for (const doubleCheckpoint of [false, true]) {
+    const kind = doubleCheckpoint ? "two backups" : "one backup";
+    it(`ends the same whichever change of a file the process dies at, with ${kind}`, async () => {
+      const straight = makeModel();
+      const whole = await train(straight, null, { epochs: 3 });
+      let died = 0;
+      for (let changes = 0;; changes++) {
+        const fs = memoryFileSystem();
+        const run = (fs: FileSystem, model: tf.LayersModel) =>
+          train(model, backup(fs, { doubleCheckpoint }), { epochs: 3 });
+        const dead = await run(dyingFileSystem(fs, changes), makeModel()).catch(() => undefined);
+        if (dead !== undefined) break;
+        died++;
+        const model = makeModel();
+        let resumed: History | undefined;
+        await heard(async () => resumed = await run(fs, model));
+        assert.deepEqual(resumed?.history, whole.history);
+        assert.deepEqual(await resultOf(model), await resultOf(straight));
+        assert.equal(await exists("backup", { fs }), false);
+      }
+      // Making the directory, three writes, up to two renames, and what is removed at the end.
+      assert.ok(died >= 7, `${died}`);
+    });
+  }
+
+  it("changes nothing when the backup is of another model or optimizer", async () => {
+    const fs = memoryFileSystem();
+    await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 3)]));
+    const model = makeModel("adam", 4);
+    const before = await resultOf(model);
+    await assert.rejects(train(model, backup(fs)), /Cannot restore weight 0.*\[1,3\].*\[1,4\]/);
+    assert.deepEqual(await resultOf(model), before);
+    const other = makeModel("sgd");
+    const untouched = await resultOf(other);
+    await assert.rejects(train(other, backup(fs)), /Cannot set the state of SGD.*Adam/);
+    assert.deepEqual(await resultOf(other), untouched);
+    assert.equal(await exists("backup/latest.safetensors", { fs }), true);
+  });
+
+  it("leaves out the state of a callback that is no longer used, and says so", async () => {
+    const fs = memoryFileSystem();
+    const stopping = new EarlyStopping({ monitor: "loss", patience: 9 });
+    await assert.rejects(train(makeModel(), [stopping, backup(fs), crash("onEpochBegin", 3)]));
+    const { seen, callback } = counter();
+    const { warned } = await heard(() => train(makeModel(), [backup(fs), callback]));
+    assert.deepEqual(seen.epochs, [3, 4]);
+    assert.match(warned.join(), /the state of EarlyStopping, which this run does not use/);
+  });
+
+  it("saves only when interrupted with saveFreq false", async () => {
+    const fs = memoryFileSystem();
+    const options = { saveFreq: false } as const;
+    await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochBegin", 3)]));
+    assert.equal(await exists("backup/latest.safetensors", { fs }), false);
+
+    const stop = new AbortController();
+    const interrupt = {
+      onEpochBegin(epoch: number) {
+        if (epoch === 2) stop.abort(new InterruptedError("SIGINT"));
+      },
+    };
+    await assert.rejects(
+      train(makeModel(), [backup(fs, options), interrupt], { signal: stop.signal }),
+      InterruptedError,
+    );
+    const { seen, callback } = counter();
+    await train(makeModel(), [backup(fs, options), callback]);
+    assert.deepEqual(seen.epochs, [2, 3, 4]);
+  });
+
+  it("goes on with a log file, on the runtime's own file system and by URL", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "keepfit-"));
+    try {
+      const url = pathToFileURL(join(directory, "backup"));
+      const logger = () => new CSVLogger(join(directory, "log.csv"), { append: true });
+      await assert.rejects(
+        train(makeModel(), [new BackupAndRestore(url), logger(), crash("onEpochBegin", 3)]),
+      );
+      assert.deepEqual(await readdir(url), ["latest.safetensors"]);
+      const { seen, callback } = counter();
+      await train(makeModel(), [new BackupAndRestore(url), logger(), callback]);
+      assert.deepEqual(seen.epochs, [3, 4]);
+      assert.deepEqual(await readdir(directory), ["log.csv"]);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it("works in a loop of your own, which asks the list where to start", async () => {
+    const fs = memoryFileSystem();
+    const run = async (model: tf.LayersModel, last: number) => {
+      const list = new CallbackList(backup(fs), { model, addHistory: true });
+      await list.onTrainBegin();
+      const first = list.initialEpoch ?? 0;
+      for (let epoch = first; epoch < last; epoch++) {
+        await list.onEpochBegin(epoch);
+        await model.trainOnBatch(x, y);
+        await list.onEpochEnd(epoch, { loss: epoch });
+      }
+      await list.close();
+      return { first, losses: list.history?.history.loss };
+    };
+    assert.deepEqual(await run(makeModel(), 2), { first: 0, losses: [0, 1] });
+    assert.deepEqual(await run(makeModel(), 3), { first: 2, losses: [0, 1, 2] });
+  });
+
+  it("says in model.fit of TensorFlow.js which initialEpoch it needs", async () => {
+    const fs = memoryFileSystem();
+    const options = { deleteCheckpoint: false };
+    const model = makeModel();
+    const use = (epochs: number, initialEpoch = 0) =>
+      model.fit(x, y, {
+        epochs,
+        initialEpoch,
+        verbose: 0,
+        callbacks: toTfjs(backup(fs, options), model),
+      });
+    await use(2);
+    await assert.rejects(use(3), /pass it initialEpoch: 2/);
+    assert.deepEqual((await use(3, 2)).epoch, [2]);
+  });
+
+  it("leaves no tensor", async () => {
+    const fs = memoryFileSystem();
+    const model = makeModel();
+    await train(model, null);
+    const before = tf.memory().numTensors;
+    await assert.rejects(train(model, [backup(fs, { saveFreq: 1 }), crash("onEpochEnd", 2)]));
+    await train(model, backup(fs));
+    assert.equal(tf.memory().numTensors, before);
+  });
+
+  it("keeps numbers that JSON has no words for, and every kind of array", async () => {
+    const fs = memoryFileSystem();
+    const state = {
+      numbers: [NaN, Infinity, -Infinity, -0, 0.1, null],
+      text: "$",
+      $: { $: "array" },
+      arrays: [
+        Float32Array.of(0.1, NaN),
+        Float64Array.of(0.1),
+        Int32Array.of(-1),
+        Uint8Array.of(255),
+        BigInt64Array.of(-1n),
+        new Uint16Array(0),
+      ],
+    };
+    let given: unknown;
+    const keeper = () => ({
+      name: "keeper",
+      onTrainEnd() {},
+      getState: () => state,
+      setState: (back: unknown) => void (given = back),
+    });
+    await assert.rejects(train(makeModel(), [keeper(), backup(fs), crash("onEpochBegin", 1)]));
+    await train(makeModel(), [keeper(), backup(fs)]);
+    assert.deepEqual(given, state);
+  });
+
+  it("refuses what it cannot work with", () => {
+    assert.throws(() => new BackupAndRestore(""), /backupDir/);
+    assert.throws(() => new BackupAndRestore(null as never), TypeError);
+    for (const saveFreq of ["batch", 0.15, 0, -1, true]) {
+      assert.throws(
+        () => new BackupAndRestore("backup", { saveFreq: saveFreq as never }),
+        /saveFreq must be "epoch", a whole number of batches above 0, or false/,
+      );
+    }
+  });
+});

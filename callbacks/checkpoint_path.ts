@@ -1,0 +1,70 @@
+import { addOtherNames, type Logs } from "../core/logs.ts";
+import type { Path } from "../runtime/types.ts";
+import { parentOf } from "./place.ts";
+import { parseTemplate, type Template } from "./python_format.ts";
+
+/** The template of a checkpoint's path, as in Python: `{epoch:02d}-{val_loss:.2f}`. */
+export class CheckpointPath {
+  readonly #filepath: Path;
+  readonly #template: Template;
+
+  /** @throws SyntaxError for a template that cannot be read */
+  constructor(filepath: Path) {
+    this.#filepath = filepath;
+    // In a URL the braces are encoded.
+    this.#template = parseTemplate(filepath instanceof URL ? decodeURI(filepath.href) : filepath);
+  }
+
+  /** The directory that all checkpoints lie in, as far as it is known before the first one. */
+  get parent(): Path {
+    const { start, names } = this.#template;
+    return parentOf(this.#place(names.length > 0 ? `${start}_` : start));
+  }
+
+  /**
+   * The path at this epoch and after this batch, both counted from 0 here and from 1 there.
+   *
+   * @throws RangeError for a name that has no value
+   * @throws TypeError when the logs have a key `epoch`
+   */
+  at(epoch: number, batch: number | undefined, logs: Logs): Path {
+    if (Object.hasOwn(logs, "epoch")) {
+      throw new TypeError(
+        `Cannot name a checkpoint by '${this.#filepath}': the logs have a key 'epoch' of their own`,
+      );
+    }
+    const isOwnBatch = batch !== undefined && logs.batch === undefined;
+    const values = addOtherNames({
+      epoch: epoch + 1,
+      ...(isOwnBatch ? { batch: batch + 1 } : {}),
+      ...logs,
+    });
+    return this.#place(this.#template.format(values, isOwnBatch ? ["epoch", "batch"] : ["epoch"]));
+  }
+
+  /**
+   * Fail for a name that no log will have, as far as the run's keys tell.
+   *
+   * @param available the names that there will be
+   * @param watched a key that another callback may add, besides the learning rate
+   * @throws RangeError for a name that is none of them
+   */
+  check(available: string[], watched: string | undefined): void {
+    const known = addOtherNames(Object.fromEntries(available.map((name) => [name, 0])));
+    // Another callback adds no `val_` of the run's own metrics.
+    const mayBeAdded = (name: string) =>
+      name.startsWith("learning_rate") ||
+      (name === watched && !Object.hasOwn(known, name.replace(/^val_/, "")));
+    for (const name of this.#template.names) {
+      if (Object.hasOwn(known, name) || mayBeAdded(name)) continue;
+      throw new RangeError(
+        `Cannot name checkpoints by '${this.#filepath}': no log has ${name}, ` +
+          `available are ${available.join(", ")}`,
+      );
+    }
+  }
+
+  #place(path: string): Path {
+    return this.#filepath instanceof URL ? new URL(path) : path;
+  }
+}

@@ -1,0 +1,104 @@
+import { Callback, type CallbackOptions } from "../core/callback.ts";
+import { type MovingAverage, movingAverageOf } from "../training/ema.ts";
+import { callbackOptions, checkOptions, flag } from "./options.ts";
+
+/** Options of {@linkcode SwapEMAWeights}. */
+export interface SwapEMAWeightsOptions extends CallbackOptions {
+  /** Have the averages in the model at the end of each epoch too, for callbacks behind. Default: false. */
+  swapOnEpoch?: boolean;
+}
+
+/**
+ * Put the moving averages of the weights into the model for validation, `evaluate` and `predict`,
+ * and the weights back afterwards. The optimizer keeps the averages: see
+ * `exponentialMovingAverage`.
+ *
+ * With `swapOnEpoch`, callbacks behind this one (a `ModelCheckpoint`) find the averages at the end
+ * of an epoch; those before it find the weights. However training ends, the model has the averages
+ * after it; after an error it has the weights. Keras 3.15 loses the averages when such a run is
+ * stopped early, and keeps them in the model after `predict`.
+ *
+ * Source: `keras/src/callbacks/swap_ema_weights.py`.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { exponentialMovingAverage, fit, SwapEMAWeights } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const layer = tf.layers.dense({ units: 1, inputShape: [1], useBias: false });
+ * const model = tf.sequential({ layers: [layer] });
+ * layer.setWeights([tf.zeros([1, 1])]);
+ * const optimizer = exponentialMovingAverage(tf.train.sgd(0.25), { momentum: 0.5 });
+ * model.compile({ optimizer, loss: "meanSquaredError" });
+ * const one = tf.ones([1, 1]);
+ * const { history } = await fit(model, one, one, {
+ *   epochs: 2,
+ *   validationData: [one, one],
+ *   callbacks: [new SwapEMAWeights()],
+ *   verbose: 0,
+ * });
+ * // The average goes 0.5, 0.625.
+ * assert.deepEqual(history.val_loss, [0.5 ** 2, 0.375 ** 2]);
+ * ```
+ */
+export class SwapEMAWeights extends Callback {
+  /** Whether the averages are in the model at the end of each epoch. */
+  readonly swapOnEpoch: boolean;
+  #average: MovingAverage | undefined;
+
+  /**
+   * @param options when to swap
+   * @throws TypeError for an option of the wrong type
+   */
+  constructor(options: SwapEMAWeightsOptions = {}) {
+    super(options);
+    checkOptions(this, "SwapEMAWeights", options, { ...callbackOptions, swapOnEpoch: flag });
+    this.swapOnEpoch = options.swapOnEpoch ?? false;
+  }
+
+  override onTrainBegin(): void {
+    this.#findAverage();
+  }
+
+  override onEpochBegin(): void {
+    if (this.swapOnEpoch) this.#average?.swapOut(this.model);
+  }
+
+  override onEpochEnd(): void {
+    if (this.swapOnEpoch) this.#average?.swapIn(this.model);
+  }
+
+  override onTestBegin(): void {
+    this.#findAverage().swapIn(this.model);
+  }
+
+  override onTestEnd(): void {
+    this.#average?.swapOut(this.model);
+  }
+
+  override onPredictBegin(): void {
+    this.#findAverage().swapIn(this.model);
+  }
+
+  override onPredictEnd(): void {
+    this.#average?.swapOut(this.model);
+  }
+
+  /** Put the weights back where a run that failed has left the averages. */
+  override close(): void {
+    this.#average?.swapOut(this.model);
+    this.#average = undefined;
+  }
+
+  #findAverage(): MovingAverage {
+    this.#average = movingAverageOf(this.model);
+    if (this.#average === undefined) {
+      throw new TypeError(
+        "Cannot swap in the moving averages: the optimizer keeps none; compile the model with " +
+          "exponentialMovingAverage(optimizer)",
+      );
+    }
+    return this.#average;
+  }
+}

@@ -1,0 +1,240 @@
+import type * as tf from "@tensorflow/tfjs";
+import { type HostWeight, readWeights, type TrainableModel } from "../core/model.ts";
+import { networkOf, trainableVariables } from "./compiled.ts";
+import { getEngine } from "./engine.ts";
+
+/** Options of {@linkcode exponentialMovingAverage}. */
+export interface MovingAverageOptions {
+  /** How much of the old average each update keeps: 0 to 1. Default: 0.99. */
+  momentum?: number;
+  /** After every n-th update the averages replace the weights. Default: at the end of `fit` only. */
+  overwriteFrequency?: number;
+}
+
+/** An optimizer that keeps averages of what it trains. */
+export type AveragedOptimizer<O extends tf.Optimizer = tf.Optimizer> = O & {
+  readonly movingAverage: MovingAverage;
+};
+
+/**
+ * Let an optimizer keep an exponential moving average of the weights that it trains, as Keras's
+ * `use_ema` does. The average begins as the weights after the first update; from then on it is
+ * `momentum * average + (1 - momentum) * weight`, in float32.
+ *
+ * It is the same optimizer that is returned: any of the seven classes, in `fit` and in
+ * TensorFlow.js's own `model.fit`. At the end of `fit`, before `onTrainEnd`, the averages replace
+ * the weights; `model.fit` does so through `toTfjs`, or call `movingAverage.finalize(model)`.
+ * `getOptimizerState` has the averages too, a `model.json` does not. See `SwapEMAWeights` for
+ * averages in validation.
+ *
+ * Source: `keras/src/optimizers/base_optimizer.py`.
+ *
+ * @param optimizer the one to be given to `compile`
+ * @param options how fast the average follows
+ * @throws TypeError when it is no optimizer, or has an average already
+ * @throws RangeError for a momentum outside 0 to 1, or an `overwriteFrequency` that is no whole
+ *   number >= 1
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { exponentialMovingAverage, fit } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * const layer = tf.layers.dense({ units: 1, inputShape: [1], useBias: false });
+ * const model = tf.sequential({ layers: [layer] });
+ * layer.setWeights([tf.zeros([1, 1])]);
+ * const optimizer = exponentialMovingAverage(tf.train.sgd(0.25), { momentum: 0.5 });
+ * model.compile({ optimizer, loss: "meanSquaredError" });
+ * await fit(model, tf.ones([1, 1]), tf.ones([1, 1]), { epochs: 2, verbose: 0 });
+ * // The weight goes 0, 0.5, 0.75; its average 0.5, 0.625.
+ * assert.equal(layer.getWeights()[0].dataSync()[0], 0.625);
+ * ```
+ */
+export function exponentialMovingAverage<O extends tf.Optimizer>(
+  optimizer: O,
+  options: MovingAverageOptions = {},
+): AveragedOptimizer<O> {
+  if (typeof optimizer?.applyGradients !== "function") {
+    throw new TypeError("Cannot average the weights: expected a tfjs optimizer");
+  }
+  if ("movingAverage" in optimizer) {
+    throw new TypeError("Cannot average the weights: the optimizer has a moving average already");
+  }
+  const movingAverage = new MovingAverage(options);
+  const applyGradients = optimizer.applyGradients.bind(optimizer);
+  const dispose = optimizer.dispose.bind(optimizer);
+  return Object.assign(optimizer, {
+    movingAverage,
+    applyGradients(gradients: Parameters<tf.Optimizer["applyGradients"]>[0]): void {
+      applyGradients(gradients);
+      const names = Array.isArray(gradients)
+        ? gradients.map(({ name }) => name)
+        : Object.keys(gradients);
+      movingAverage.update(names, optimizer.iterations);
+    },
+    dispose(): void {
+      movingAverage.dispose();
+      dispose();
+    },
+  });
+}
+
+/**
+ * The average that the optimizer of a model keeps; undefined when it keeps none.
+ *
+ * @param optimizer an optimizer, or a compiled model
+ */
+export function movingAverageOf(optimizer: unknown): MovingAverage | undefined {
+  const given = optimizer as Partial<AveragedOptimizer> & TrainableModel | null | undefined;
+  return given?.movingAverage ?? (given?.optimizer as Partial<AveragedOptimizer>)?.movingAverage;
+}
+
+/**
+ * Averages of the weights that one optimizer trains; made by
+ * {@linkcode exponentialMovingAverage}. Weights and averages change places without being copied.
+ */
+export class MovingAverage {
+  /** How much of the old average each update keeps. */
+  readonly momentum: number;
+  /** After how many updates the averages replace the weights; undefined for never. */
+  readonly overwriteFrequency: number | undefined;
+  /** By variable name, in the order of the first update. */
+  readonly #averages = new Map<string, tf.Tensor>();
+  // Averages of a restored state, until the variables that they belong to are known.
+  #restored: tf.Tensor[] = [];
+  #isInModel = false;
+
+  /** @param options see {@linkcode exponentialMovingAverage} */
+  constructor({ momentum = 0.99, overwriteFrequency }: MovingAverageOptions) {
+    if (!(momentum >= 0 && momentum <= 1)) {
+      throw new RangeError(
+        `Cannot average the weights with momentum ${momentum}: it must be 0 to 1`,
+      );
+    }
+    const isFrequency = Number.isSafeInteger(overwriteFrequency) && Number(overwriteFrequency) >= 1;
+    if (overwriteFrequency !== undefined && !isFrequency) {
+      throw new RangeError(
+        `Cannot average the weights with overwriteFrequency ${overwriteFrequency}: it must be a ` +
+          `whole number >= 1`,
+      );
+    }
+    this.momentum = momentum;
+    this.overwriteFrequency = overwriteFrequency;
+  }
+
+  /** True while the averages are in the model, and the weights are kept here. */
+  get isInModel(): boolean {
+    return this.#isInModel;
+  }
+
+  /** Put the averages into the model; nothing when they are there, or nothing was trained yet. */
+  swapIn(model: TrainableModel): void {
+    if (!this.#isInModel) this.#isInModel = this.#exchange(model);
+  }
+
+  /** Put the weights back into the model; nothing when they are there. */
+  swapOut(model: TrainableModel): void {
+    if (this.#isInModel) this.#isInModel = !this.#exchange(model);
+  }
+
+  /**
+   * Replace the weights of the model by their averages, for good. The weights are gone, also when
+   * they were kept here because the averages were in the model.
+   */
+  finalize(model: TrainableModel): void {
+    this.#adopt(model);
+    for (const [name, average] of this.#averages) {
+      const variable = variableOf(name);
+      if (this.#isInModel) this.#put(name, variable.clone(), average);
+      else variable.assign(average);
+    }
+    this.#isInModel = false;
+  }
+
+  /** Average what an update of these variables left; called by the optimizer. */
+  update(names: string[], iterations: number): void {
+    this.#name(names);
+    const keptPart = Math.fround(this.momentum);
+    const newPart = Math.fround(1 - keptPart);
+    const overwrites = this.overwriteFrequency !== undefined &&
+      iterations % this.overwriteFrequency === 0;
+    const engine = getEngine();
+    engine.tidy(() => {
+      for (const name of names) {
+        const variable = variableOf(name);
+        const old = this.#averages.get(name);
+        const average = old === undefined
+          ? variable.clone()
+          : old.mul(keptPart).add(variable.mul(newPart));
+        this.#put(name, engine.keep(average), old);
+        if (overwrites) variable.assign(average);
+      }
+    });
+  }
+
+  /** The averages as host values, in the order of the trained weights. */
+  getState(): Promise<HostWeight[]> {
+    const averages = [...this.#averages].map(([name, kept]) =>
+      this.#isInModel ? variableOf(name) : kept
+    );
+    return readWeights(this.#restored.length > 0 ? this.#restored : averages);
+  }
+
+  /** Go on from these averages; they are matched with the trained weights in their order. */
+  setState(averages: HostWeight[]): void {
+    this.dispose();
+    const engine = getEngine();
+    this.#restored = averages.map(({ values, shape, dtype }) =>
+      engine.makeTensor(values.slice() as tf.TypedArray, shape, dtype as tf.DataType)
+    );
+  }
+
+  /** Forget the averages. */
+  dispose(): void {
+    for (const average of [...this.#averages.values(), ...this.#restored]) average.dispose();
+    this.#averages.clear();
+    this.#restored = [];
+    this.#isInModel = false;
+  }
+
+  #exchange(model: TrainableModel): boolean {
+    this.#adopt(model);
+    for (const [name, average] of this.#averages) {
+      const variable = variableOf(name);
+      const value = variable.clone();
+      variable.assign(average);
+      this.#put(name, value, average);
+    }
+    return this.#averages.size > 0;
+  }
+
+  #put(name: string, value: tf.Tensor, old: tf.Tensor | undefined): void {
+    this.#averages.set(name, value);
+    old?.dispose();
+  }
+
+  /** Match restored averages with the variables of the model that is trained. */
+  #adopt(model: TrainableModel): void {
+    if (this.#restored.length === 0) return;
+    const network = networkOf(model as unknown as tf.LayersModel, "average the weights");
+    this.#name(trainableVariables(network).map(({ name }) => name));
+  }
+
+  #name(names: string[]): void {
+    if (this.#restored.length === 0) return;
+    const restored = this.#restored;
+    const shapes = names.map((name) => `[${variableOf(name).shape}]`).join(", ");
+    const kept = restored.map(({ shape }) => `[${shape}]`).join(", ");
+    if (shapes !== kept) {
+      throw new RangeError(
+        `Cannot restore the moving average: it was kept of weights ${kept}, trained are ${shapes}`,
+      );
+    }
+    names.forEach((name, i) => this.#averages.set(name, restored[i]));
+    this.#restored = [];
+  }
+}
+
+function variableOf(name: string): tf.Variable {
+  return getEngine().registeredVariables[name];
+}
