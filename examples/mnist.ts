@@ -7,12 +7,13 @@
  * deno task train                        # Deno
  * ```
  *
- * Leaves in `runs/mnist/`: `log.csv`, the best model (`best/`), the state to go on from (`last/`)
- * and what the plugin draws (`learning-curve.svg`).
+ * Leaves in `runs/mnist/`: `log.csv`, the best model (`best/`) and what the plugin draws
+ * (`learning-curve.svg`). A run that was interrupted goes on when the command is given again.
  */
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import {
+  BackupAndRestore,
   type CallbackLike,
   CSVLogger,
   EarlyStopping,
@@ -47,7 +48,7 @@ const help = `Train a digit classifier on MNIST.
   --backend NAME      auto, wasm or cpu (default auto: the fastest that works)
   --verbose N         0 silent, 1 progress bar, 2 one line an epoch (default 1)
   --out DIR           where to leave everything (default runs/mnist)
-  --resume            go on after the last whole epoch of DIR
+  --fresh             start anew where an interrupted run would go on
   --help              this text`;
 
 /** A reference names a manifest and its hash; the manifest names the hash of every file. */
@@ -64,7 +65,7 @@ interface Settings {
   backend: "auto" | "wasm" | "cpu";
   verbose: 0 | 1 | 2;
   out: string;
-  resume: boolean;
+  fresh: boolean;
 }
 
 const runtime = getRuntime();
@@ -82,7 +83,7 @@ function readSettings(): Settings | undefined {
       "backend": { type: "string", default: "auto" },
       "verbose": { type: "string", default: "1" },
       "out": { type: "string", default: "runs/mnist" },
-      "resume": { type: "boolean", default: false },
+      "fresh": { type: "boolean", default: false },
       "help": { type: "boolean", default: false },
     },
   });
@@ -97,7 +98,7 @@ function readSettings(): Settings | undefined {
     backend: values.backend as Settings["backend"],
     verbose: Number(values.verbose) as Settings["verbose"],
     out: values.out,
-    resume: values.resume,
+    fresh: values.fresh,
   };
 }
 
@@ -115,20 +116,6 @@ function makeModel({ units, learningRate }: Settings): tf.LayersModel {
     metrics: ["accuracy"],
   });
   return model;
-}
-
-/** The model of the last whole epoch, and the epoch after it; a new one where there is none. */
-async function startingPoint(settings: Settings): Promise<[tf.LayersModel, number]> {
-  const last = `${settings.out}/last`;
-  if (!settings.resume) return [makeModel(settings), 0];
-  if (!await exists(`${last}/model.json`)) {
-    console.log(`Nothing to go on from in ${settings.out}: starting anew.`);
-    return [makeModel(settings), 0];
-  }
-  const model = await tf.loadLayersModel(checkpointHandler(last));
-  const { epoch } = model.getUserDefinedMetadata() as { epoch: number };
-  console.log(`Going on after epoch ${epoch + 1}.`);
-  return [model, epoch + 1];
 }
 
 async function main(settings: Settings): Promise<void> {
@@ -149,7 +136,10 @@ async function main(settings: Settings): Promise<void> {
       outputDir: out,
     });
 
-    const [model, initialEpoch] = await startingPoint(settings);
+    const backup = `${out}/backup`;
+    if (settings.fresh) await runtime.fs.remove(backup, { recursive: true });
+    else if (await exists(backup)) console.log(`Going on with the interrupted run in ${out}`);
+    const model = makeModel(settings);
     const callbacks: CallbackLike[] = [
       new TerminateOnNaN(),
       new ReduceLROnPlateau({ monitor: "val_loss", factor: 0.5, patience: 2, verbose: 1 }),
@@ -160,8 +150,8 @@ async function main(settings: Settings): Promise<void> {
         verbose: 1,
       }),
       new ModelCheckpoint(`${out}/best`, { monitor: "val_accuracy", saveBestOnly: true }),
-      new ModelCheckpoint(`${out}/last`),
-      new CSVLogger(`${out}/log.csv`, { append: settings.resume }),
+      new BackupAndRestore(backup),
+      new CSVLogger(`${out}/log.csv`),
       new RemoteMonitor({ root: hub.url, path: "publish/epoch/end/" }),
       report,
     ];
@@ -169,7 +159,6 @@ async function main(settings: Settings): Promise<void> {
     try {
       const history = await fit(model, train.x, train.y, {
         epochs: settings.epochs,
-        initialEpoch,
         batchSize: settings.batchSize,
         validationSplit: 0.1,
         validationBatchSize: 1000,
@@ -183,12 +172,8 @@ async function main(settings: Settings): Promise<void> {
       }
     } catch (error) {
       if (!(error instanceof InterruptedError)) throw error;
-      console.log(`\n${error.message}. Files are closed and whole in ${out}.`);
-      console.log(
-        await exists(`${out}/last/model.json`)
-          ? "Go on after the last whole epoch with the same command and --resume."
-          : "No epoch was whole yet: the same command starts anew.",
-      );
+      console.log(`\n${error.message}. The files in ${out} are closed and whole.`);
+      console.log("The same command goes on after the last epoch that ended; --fresh starts anew.");
       runtime.exit(130);
     }
 
