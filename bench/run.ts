@@ -17,14 +17,8 @@ import {
   ReduceLROnPlateau,
 } from "keepfit";
 import { getRuntime, memoryFileSystem, useBackend } from "keepfit/runtime";
-
-interface Row {
-  what: string;
-  backend: string;
-  ratio: number;
-  keepfit: number;
-  tfjs: number;
-}
+import { kernelRows } from "./kernels.ts";
+import { pair, type Row } from "./pair.ts";
 
 function classifier(): tf.LayersModel {
   const model = tf.sequential({
@@ -35,25 +29,6 @@ function classifier(): tf.LayersModel {
   });
   model.compile({ optimizer: "adam", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
   return model;
-}
-
-/** Milliseconds of each, by turns, so that a machine that slows down slows both. */
-async function pair(
-  ours: () => Promise<unknown>,
-  theirs: () => Promise<unknown>,
-  rounds: number,
-): Promise<[number, number]> {
-  const times: [number[], number[]] = [[], []];
-  for (let round = 0; round <= rounds; round++) {
-    for (const [i, run] of [ours, theirs].entries()) {
-      const began = performance.now();
-      await run();
-      // The first round warms up.
-      if (round > 0) times[i].push(performance.now() - began);
-    }
-  }
-  const median = (list: number[]) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
-  return [median(times[0]), median(times[1])];
 }
 
 async function fitRow(backend: string, rows: number): Promise<Row> {
@@ -99,7 +74,8 @@ async function predictRow(backend: string, rows: number): Promise<Row> {
   return { what: "predict / model.predict", backend, ratio: keepfit / tfjs, keepfit, tfjs };
 }
 
-const rows: Row[] = [];
+// First, while tfjs has its own kernels; what follows has the training kernels on both sides.
+const rows: Row[] = await kernelRows();
 for (const wanted of ["cpu", "wasm"] as const) {
   const { backend } = await useBackend(tf, wanted);
   if (backend !== wanted) continue;
@@ -112,7 +88,7 @@ const { name, version } = getRuntime();
 console.log(`${name} ${version}, tfjs ${tf.version_core}; a ratio below 1 is faster than tfjs`);
 for (const { what, backend, ratio, keepfit, tfjs } of rows) {
   console.log(
-    `${ratio.toFixed(2).padStart(6)}  ${backend.padEnd(5)} ${what}  ` +
+    `${ratio.toPrecision(2).padStart(6)}  ${backend.padEnd(5)} ${what}  ` +
       `(${keepfit.toFixed(0)} ms / ${tfjs.toFixed(0)} ms)`,
   );
 }

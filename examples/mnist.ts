@@ -45,7 +45,7 @@ const help = `Train a digit classifier on MNIST.
   --units N           units of the hidden layer (default 128)
   --rows N            use N training rows only (default all 60,000)
   --seed N            order of the rows (default 1)
-  --backend NAME      auto, wasm or cpu (default auto: the fastest that works)
+  --backend NAME      auto, webgpu, wasm or cpu (default auto: the fastest)
   --verbose N         0 silent, 1 progress bar, 2 one line an epoch (default 1)
   --out DIR           where to leave everything (default runs/mnist)
   --fresh             start anew where an interrupted run would go on
@@ -62,7 +62,7 @@ interface Settings {
   units: number;
   rows: number;
   seed: number;
-  backend: "auto" | "wasm" | "cpu";
+  backend: "auto" | "webgpu" | "wasm" | "cpu";
   verbose: 0 | 1 | 2;
   out: string;
   fresh: boolean;

@@ -54,7 +54,7 @@ function makeModel(units: number, learningRate: number): tf.Sequential {
 }
 
 /** Summaries of one's own, beside those of the callback. */
-class DigitSummaries extends Callback {
+class DigitSummaries extends Callback<tf.LayersModel> {
   #board: TensorBoard;
   #digits: Digits;
   #inputs: tf.Tensor2D;
@@ -85,7 +85,7 @@ class DigitSummaries extends Callback {
 
   override async onEpochEnd(epoch: number): Promise<void> {
     const writer = this.#board.writer("validation");
-    const outputs = await predict(this.model as unknown as tf.LayersModel, this.#inputs, {
+    const outputs = await predict(this.model, this.#inputs, {
       batchSize: 500,
       verbose: 0,
     }) as tf.Tensor;

@@ -1,10 +1,29 @@
 import type * as tfjs from "@tensorflow/tfjs";
+import type { GPULike } from "./gpu.ts";
+import { setBackend } from "./set_backend.ts";
+import { startWasm, type WasmPaths } from "./wasm.ts";
+import { forgetWebGPU, startWebGPU } from "./webgpu.ts";
 
 /** A backend that {@linkcode useBackend} can choose. Sorted. */
-export type BackendName = "cpu" | "wasm";
+export type BackendName = "cpu" | "wasm" | "webgpu";
 
-/** `"auto"` takes the fastest that works: wasm, then cpu. */
+/** `"auto"` takes the fastest that works: webgpu on a graphics card, then wasm, then cpu. */
 export type BackendChoice = "auto" | BackendName;
+
+/** Options of {@linkcode useBackend}. */
+export interface BackendOptions {
+  /**
+   * Where the `.wasm` files of `@tensorflow/tfjs-backend-wasm` are: a folder's path or URL, or the
+   * place of each file by its name. Read when wasm starts first in a process; TensorFlow.js keeps a
+   * place that failed until another is given. Default: in the package.
+   */
+  wasmPaths?: WasmPaths;
+  /**
+   * An implementation of WebGPU to compute on. Default: `navigator.gpu`, else the package `webgpu`
+   * (Node and Bun) or `bun-webgpu` (Bun), where it is installed.
+   */
+  gpu?: GPULike;
+}
 
 /** What {@linkcode useBackend} came to. */
 export interface ChosenBackend {
@@ -15,7 +34,8 @@ export interface ChosenBackend {
 }
 
 const order: Record<BackendChoice, BackendName[]> = {
-  auto: ["wasm", "cpu"],
+  auto: ["webgpu", "wasm", "cpu"],
+  webgpu: ["webgpu", "wasm", "cpu"],
   wasm: ["wasm", "cpu"],
   cpu: ["cpu"],
 };
@@ -25,11 +45,20 @@ const order: Record<BackendChoice, BackendName[]> = {
  * to multiply two matrices; when it fails the next one is tried, so that tfjs is never left on a
  * backend that does not work.
  *
+ * Call it again to switch. Models and optimizers go along; of other tensors that were computed on
+ * webgpu, read the values before (`await tensor.data()`), for outside a browser there is no reading
+ * without waiting, and using them on the next backend would be that.
+ *
+ * `"auto"` leaves out a WebGPU that is software (llvmpipe, SwiftShader): it is slower than wasm.
+ * `"webgpu"` takes it.
+ *
  * @param tf the TensorFlow.js that the models are made with
- * @param choice what is wanted; `"wasm"` falls back to cpu and says why. Default: `"auto"`
+ * @param choice what is wanted; where it does not work the next slower one is set. Default: `"auto"`
+ * @param options where things are that are not where they are expected
  * @returns the backend that is set, and why not another one
- * @throws RangeError when `choice` is none of the three
- * @throws Error when not even cpu works, as when its package is absent
+ * @throws RangeError when `choice` is none of the four
+ * @throws Error when not even cpu works, as when its package is absent; the backend from before is
+ *   set again
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -45,59 +74,49 @@ const order: Record<BackendChoice, BackendName[]> = {
 export async function useBackend(
   tf: typeof tfjs,
   choice: BackendChoice = "auto",
+  options: BackendOptions = {},
 ): Promise<ChosenBackend> {
   if (!Object.hasOwn(order, choice)) {
     throw new RangeError(
-      `Cannot use backend ${JSON.stringify(choice)}: it must be "auto", "wasm" or "cpu"`,
+      `Cannot use backend ${JSON.stringify(choice)}: it must be "auto", "webgpu", "wasm" or "cpu"`,
     );
   }
+  const before = tf.getBackend();
+  const hadWebGPU = tf.engine().registry.webgpu !== undefined;
   const reasons: ChosenBackend["reasons"] = [];
   for (const backend of order[choice]) {
     try {
-      if (backend === "wasm") await startWasm(tf);
-      else await setBackend(tf, backend);
+      await start(tf, backend, choice, options);
       await multiply(tf);
       return { backend, reasons };
     } catch (error) {
       reasons.push({ backend, reason: error instanceof Error ? error.message : String(error) });
+      // Deno's navigator.gpu is always there, so tfjs would start it by itself.
+      if (backend === "webgpu" && !hadWebGPU) forgetWebGPU(tf);
     }
   }
+  if (before && tf.engine().registry[before] !== undefined) await tf.setBackend(before);
   const told = reasons.map(({ backend, reason }) => `${backend}: ${reason}`).join("; ");
   throw new Error(`Cannot use any backend of TensorFlow.js (${told})`);
 }
 
-/** setBackend tells a failure by `false` only, and getBackend() then names the failed one. */
-async function setBackend(tf: typeof tfjs, backend: BackendName): Promise<void> {
-  if (!(await tf.setBackend(backend))) {
-    throw new Error(`tf.setBackend("${backend}") gave false: it is not registered or cannot start`);
-  }
+async function start(
+  tf: typeof tfjs,
+  backend: BackendName,
+  choice: BackendChoice,
+  { wasmPaths, gpu }: BackendOptions,
+): Promise<void> {
+  if (backend === "webgpu") return await startWebGPU(tf, gpu, choice === "webgpu");
+  if (tf.getBackend() === "webgpu") await readVariables(tf);
+  if (backend === "wasm") return await startWasm(tf, wasmPaths);
+  await setBackend(tf, "cpu");
 }
 
-/**
- * Its start-up makes the process rethrow every uncaught error and unhandled rejection, also those
- * that have nothing to do with it; those listeners are taken off again.
- */
-async function startWasm(tf: typeof tfjs): Promise<void> {
-  const { process } = globalThis as { process?: ListeningProcess };
-  const events = ["uncaughtException", "unhandledRejection"] as const;
-  const before = events.map((event) => new Set(process?.listeners(event)));
-  try {
-    await import("@tensorflow/tfjs-backend-wasm");
-    await setBackend(tf, "wasm");
-  } finally {
-    events.forEach((event, i) => {
-      for (const listener of process?.listeners(event) ?? []) {
-        if (!before[i].has(listener)) process?.removeListener(event, listener);
-      }
-    });
-  }
-}
-
-type Listener = (...args: unknown[]) => void;
-
-interface ListeningProcess {
-  listeners(event: string): Listener[];
-  removeListener(event: string, listener: Listener): void;
+/** What has been read once can be moved to another backend. */
+async function readVariables(tf: typeof tfjs): Promise<void> {
+  const variables = Object.values(tf.engine().registeredVariables);
+  // A device that is lost must not stand in the way of leaving it.
+  await Promise.allSettled(variables.map((variable) => variable.data()));
 }
 
 async function multiply(tf: typeof tfjs): Promise<void> {

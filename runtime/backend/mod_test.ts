@@ -17,7 +17,7 @@ describe("useBackend", () => {
       ...tf,
       setBackend: (name: string) => name === "wasm" ? Promise.resolve(false) : tf.setBackend(name),
     };
-    const { backend, reasons } = await useBackend(broken, "auto");
+    const { backend, reasons } = await useBackend(broken, "wasm");
     assert.equal(backend, "cpu");
     assert.equal(tf.getBackend(), "cpu");
     assert.equal(reasons.length, 1);
@@ -36,9 +36,9 @@ describe("useBackend", () => {
     assert.equal(tf.memory().numTensors, numTensors);
   });
 
-  it("takes wasm first, and trains on it", async () => {
+  it("takes wasm where it is wanted, and trains on it", async () => {
     const { numTensors } = tf.memory();
-    assert.deepEqual(await useBackend(tf), { backend: "wasm", reasons: [] });
+    assert.deepEqual(await useBackend(tf, "wasm"), { backend: "wasm", reasons: [] });
     assert.equal(tf.getBackend(), "wasm");
     assert.equal(tf.memory().numTensors, numTensors);
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
@@ -54,7 +54,7 @@ describe("useBackend", () => {
       const events = ["uncaughtException", "unhandledRejection"];
       const mine = () => {};
       for (const event of events) process.on(event, mine);
-      const { backend } = await useBackend(tf);
+      const { backend } = await useBackend(tf, "wasm");
       for (const event of events) {
         const listeners = process.listeners(event);
         console.log(backend, listeners.length, listeners[0] === mine);
@@ -69,13 +69,18 @@ describe("useBackend", () => {
     for (const choice of ["webgl", "", "toString"]) {
       await assert.rejects(
         useBackend(tf, choice as BackendChoice),
-        /^RangeError: Cannot use backend ".*": it must be "auto", "wasm" or "cpu"$/,
+        /^RangeError: Cannot use backend ".*": it must be "auto", "webgpu", "wasm" or "cpu"$/,
       );
     }
   });
 
   it("says why when nothing works", async () => {
     const broken = { ...tf, setBackend: () => Promise.resolve(false) };
-    await assert.rejects(useBackend(broken), /any backend .*\(wasm: .* false.*; cpu: .* false/);
+    await useBackend(tf, "wasm");
+    await assert.rejects(
+      useBackend(broken, "wasm"),
+      /any backend .*\(wasm: .* false.*; cpu: .* false/,
+    );
+    assert.equal(tf.getBackend(), "wasm");
   });
 });

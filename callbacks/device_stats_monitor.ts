@@ -1,0 +1,122 @@
+import { Callback, type CallbackOptions } from "../core/callback.ts";
+import { type EngineMemory, findEngine } from "../core/engine.ts";
+import type { Logs } from "../core/logs.ts";
+import { callable, callbackOptions, checkOptions, epochOrStep } from "./options.ts";
+
+/** What a backend holds, as `tf.memory()` tells it; each backend leaves out what it cannot know. */
+export interface DeviceMemory extends EngineMemory {
+  /** Bytes of tensors that are on the graphics card. */
+  numBytesInGPU?: number;
+  /** Bytes taken on the graphics card, those kept for later tensors included. */
+  numBytesAllocatedInGPU?: number;
+  /** Bytes of the WebAssembly heap; it grows and never shrinks. */
+  numBytesInHeap?: number;
+  /** True when these are estimates. */
+  unreliable?: boolean;
+  /** Why they are estimates. */
+  reasons?: string[];
+}
+
+/** Options of {@linkcode DeviceStatsMonitor}. */
+export interface DeviceStatsMonitorOptions extends CallbackOptions {
+  /** Where it writes: into the logs of each epoch, or of each step too. Default: `"epoch"`. */
+  every?: "epoch" | "step";
+  /** Tells what is held, `tf.memory` for example. Default: the engine and its backend. */
+  memory?: () => DeviceMemory;
+}
+
+/**
+ * Write into the logs what the tensors take of the machine, where callbacks behind it, the history
+ * and TensorBoard see it.
+ *
+ * | key                   | what                                             | backend |
+ * | --------------------- | ------------------------------------------------ | ------- |
+ * | `num_tensors`         | tensors that nobody has disposed                 | all     |
+ * | `tensor_bytes`        | bytes of their values                            | all     |
+ * | `wasm_heap_bytes`     | bytes of the WebAssembly heap; it never shrinks  | wasm    |
+ * | `gpu_bytes`           | bytes of tensors on the card                     | webgpu  |
+ * | `gpu_allocated_bytes` | bytes taken on the card, with what is kept ready | webgpu  |
+ *
+ * Asking costs no wait for the device. Where the backend calls its numbers estimates, as cpu does,
+ * `unreliableReasons` has why. After PyTorch Lightning's callback of this name.
+ *
+ * @example
+ * ```ts
+ * import { CallbackList, DeviceStatsMonitor, History } from "keepfit";
+ * import * as tf from "@tensorflow/tfjs";
+ * import assert from "node:assert/strict";
+ *
+ * const history = new History();
+ * const list = new CallbackList([new DeviceStatsMonitor({ memory: tf.memory }), history]);
+ * const kept = tf.zeros([256]);
+ * await list.onEpochEnd(0, { loss: 1 });
+ * assert.deepEqual(history.history.tensor_bytes, [tf.memory().numBytes]);
+ * assert.ok(history.history.tensor_bytes[0] >= 1024);
+ * kept.dispose();
+ * ```
+ */
+export class DeviceStatsMonitor extends Callback {
+  /** Where it writes. */
+  readonly every: "epoch" | "step";
+  /** Why the last numbers are estimates; empty where they are exact. */
+  unreliableReasons: readonly string[] = [];
+  #memory: () => DeviceMemory | undefined;
+
+  /**
+   * @param options whom to ask, and when
+   * @throws TypeError for an option of the wrong type
+   * @throws RangeError for an unknown `every`
+   */
+  constructor(options: DeviceStatsMonitorOptions = {}) {
+    super(options);
+    checkOptions(this, "DeviceStatsMonitor", options, {
+      ...callbackOptions,
+      every: epochOrStep,
+      memory: callable,
+    });
+    this.every = options.every ?? "epoch";
+    this.#memory = options.memory ?? deviceMemory;
+    // Only then, because a batch hook that is there is called for every batch.
+    if (this.every === "step") this.onTrainBatchEnd = (_batch, logs) => this.#write(logs);
+  }
+
+  /** It writes into the logs and reads none. */
+  override readsBatchLogs(): boolean {
+    return false;
+  }
+
+  override onEpochEnd(_epoch: number, logs: Logs): void {
+    this.#write(logs);
+  }
+
+  #write(logs: Logs): void {
+    const memory = this.#memory();
+    if (memory === undefined) return;
+    this.unreliableReasons = memory.unreliable ? memory.reasons ?? ["the backend says so"] : [];
+    for (const [key, name] of Object.entries(keys)) {
+      const value = memory[name];
+      if (typeof value === "number") logs[key] = value;
+    }
+  }
+}
+
+const keys: Record<string, keyof DeviceMemory> = {
+  num_tensors: "numTensors",
+  tensor_bytes: "numBytes",
+  wasm_heap_bytes: "numBytesInHeap",
+  gpu_bytes: "numBytesInGPU",
+  gpu_allocated_bytes: "numBytesAllocatedInGPU",
+};
+
+/** The part of the engine that tells; `wasm` is the module of the backend of that name. */
+interface DeviceEngine {
+  readonly backend: { readonly wasm?: { readonly HEAPU8: Uint8Array } };
+  memory(): DeviceMemory;
+}
+
+function deviceMemory(): DeviceMemory | undefined {
+  const engine = findEngine<DeviceEngine>();
+  if (engine === undefined) return undefined;
+  const heap = engine.backend.wasm?.HEAPU8.byteLength;
+  return { ...engine.memory(), numBytesInHeap: heap };
+}

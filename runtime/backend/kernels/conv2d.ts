@@ -1,0 +1,96 @@
+import type * as tfjs from "@tensorflow/tfjs";
+import { spread } from "./spread.ts";
+import { runKernel, type TrainingKernel, type WasmBackend } from "./wasm.ts";
+
+type Shape4D = [number, number, number, number];
+
+/**
+ * The gradient of a convolution by its filter. It is a convolution itself, of the input with the
+ * output's gradient as filter, when batch and channels change places and stride becomes dilation;
+ * the backend is fast at those.
+ */
+export const conv2DFilterGradient: TrainingKernel = {
+  name: "Conv2DBackpropFilter",
+  run(tf, { inputs: { x, dy }, attrs, backend }) {
+    const [kernelHeight, kernelWidth, inChannels, outChannels] = attrs.filterShape as Shape4D;
+    const info = convInfo(tf, x.shape, attrs.filterShape as Shape4D, attrs);
+    const { strideHeight, strideWidth, outHeight, outWidth, padInfo: { top, left } } = info;
+    const turn = (x: tfjs.TensorInfo, perm: number[]) =>
+      runKernel(tf, "Transpose", { x }, { perm }, backend);
+    const input = turn(x, [3, 1, 2, 0]);
+    const filter = turn(dy, [1, 2, 0, 3]);
+    // What the last window leaves over of the input is no less than nothing, and cut off below.
+    const bottom = kernelHeight - info.inHeight - top + (outHeight - 1) * strideHeight;
+    const right = kernelWidth - info.inWidth - left + (outWidth - 1) * strideWidth;
+    const pad = [[0, 0], [top, Math.max(0, bottom)], [left, Math.max(0, right)], [0, 0]];
+    const dilations = [strideHeight, strideWidth];
+    const whole = convolve(tf, input, filter, { pad, dilations }, backend);
+    const size = [inChannels, kernelHeight, kernelWidth, outChannels];
+    const cut = runKernel(tf, "Slice", { x: whole }, { begin: [0, 0, 0, 0], size }, backend);
+    const out = turn(cut, [1, 2, 0, 3]);
+    for (const { dataId } of [input, filter, whole, cut]) backend.disposeData(dataId);
+    return out;
+  },
+};
+
+/**
+ * The gradient of a convolution by its input, and so a transposed convolution: a convolution of the
+ * output's gradient with the filter turned round. tfjs's own is right, and ten times slower than
+ * its convolution.
+ */
+export const conv2DInputGradient: TrainingKernel = {
+  name: "Conv2DBackpropInput",
+  run(tf, { inputs: { dy, filter }, attrs, backend }) {
+    const info = convInfo(tf, attrs.inputShape as number[], filter.shape as Shape4D, attrs);
+    const [height, width, inChannels, outChannels] = filter.shape;
+    const spaced = spread(dy, info, backend);
+    const turned = backend.makeOutput([height, width, outChannels, inChannels], "float32");
+    const to = backend.typedArrayFromHeap(turned);
+    const from = backend.typedArrayFromHeap(filter);
+    const taps = height * width;
+    for (let tap = 0, at = 0; tap < taps; tap++) {
+      const start = (taps - 1 - tap) * inChannels * outChannels;
+      for (let o = 0; o < outChannels; o++) {
+        for (let i = 0; i < inChannels; i++) to[at++] = from[start + i * outChannels + o];
+      }
+    }
+    const out = convolve(tf, spaced, turned, { pad: "valid", dilations: [1, 1] }, backend);
+    backend.disposeData(spaced.dataId);
+    backend.disposeData(turned.dataId);
+    return out;
+  },
+  // Right, but slow, and only a clock could tell.
+  suffices: () => false,
+};
+
+function convolve(
+  tf: typeof tfjs,
+  x: tfjs.TensorInfo,
+  filter: tfjs.TensorInfo,
+  { pad, dilations }: { pad: number[][] | "valid"; dilations: number[] },
+  backend: WasmBackend,
+): tfjs.TensorInfo {
+  const attrs = { strides: [1, 1], dilations, pad, dataFormat: "NHWC" };
+  return runKernel(tf, "Conv2D", { x, filter }, attrs, backend);
+}
+
+function convInfo(
+  tf: typeof tfjs,
+  inputShape: number[],
+  filterShape: Shape4D,
+  { strides, pad, dataFormat, dimRoundingMode }: tfjs.NamedAttrMap,
+): tfjs.backend_util.Conv2DInfo {
+  if (dataFormat === "NCHW") {
+    throw new RangeError(
+      'Cannot compute a gradient of conv2d on wasm with data format "NCHW": it must be "NHWC"',
+    );
+  }
+  return tf.backend_util.computeConv2DInfo(
+    inputShape as Shape4D,
+    filterShape,
+    strides as [number, number],
+    1,
+    pad as "valid",
+    dimRoundingMode as "floor",
+  );
+}

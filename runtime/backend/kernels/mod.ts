@@ -1,0 +1,117 @@
+import type * as tfjs from "@tensorflow/tfjs";
+import { conv2DFilterGradient, conv2DInputGradient } from "./conv2d.ts";
+import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise.ts";
+import { einsum, einsumGradient } from "./einsum.ts";
+import { matMul } from "./mat_mul.ts";
+import { maxPool3D, maxPool3DGradient, maxPoolGradient } from "./max_pool.ts";
+import { segmentSum } from "./segment_sum.ts";
+import { skippingConvolutions } from "./skipping.ts";
+import { slice, split, unstack } from "./slice.ts";
+import { type TrainingKernel, wasm, type WasmBackend } from "./wasm.ts";
+
+const kernels: TrainingKernel[] = [
+  conv2DFilterGradient,
+  conv2DInputGradient,
+  depthwiseFilterGradient,
+  depthwiseInputGradient,
+  einsum,
+  matMul,
+  maxPool3D,
+  maxPool3DGradient,
+  maxPoolGradient,
+  segmentSum,
+  ...skippingConvolutions,
+  slice,
+  split,
+  unstack,
+];
+
+const registered = new WeakSet<tfjs.KernelFunc>();
+
+/**
+ * Give TensorFlow.js's WASM backend the kernels that training needs and it lacks, has wrong, or has
+ * slow, so that convolutions, embeddings and attention train on it:
+ *
+ * - lacking: `Conv2DBackpropFilter`, `DepthwiseConv2dNativeBackpropFilter`,
+ *   `DepthwiseConv2dNativeBackpropInput`, `Einsum` and `UnsortedSegmentSum`;
+ * - wrong where all values of a window are negative: `MaxPool3D`, `MaxPool3DGrad`, `MaxPoolGrad`;
+ * - wrong where strides skip pixels under "same" padding: `Conv2D`, `DepthwiseConv2dNative` and
+ *   their fused forms;
+ * - slow: `Conv2DBackpropInput`, which is a transposed convolution too; `BatchMatMul` with a
+ *   transposed matrix, as in the gradient of each dense layer; `Slice`, `SplitV` and `Unpack`, which
+ *   copy the whole tensor for each part of it.
+ *
+ * It also gives `Einsum` the gradient that tfjs has for no backend. What the backend has by then is
+ * tried on its first use and kept when it is right. May be called before or after the backend
+ * starts, and again. `useBackend` calls it when it starts wasm.
+ *
+ * @param tf the TensorFlow.js that the models are made with
+ * @throws Error when `@tensorflow/tfjs-backend-wasm` has not been imported
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import "@tensorflow/tfjs-backend-wasm";
+ * import { registerTrainingKernels } from "keepfit/backend/kernels";
+ * import assert from "node:assert/strict";
+ *
+ * registerTrainingKernels(tf);
+ * await tf.setBackend("wasm");
+ * const x = tf.ones<tf.Rank.R4>([1, 3, 3, 1]);
+ * const sum = (filter: tf.Tensor4D) => tf.conv2d(x, filter, 1, "valid").sum();
+ * const gradient = tf.grad((filter) => sum(filter as tf.Tensor4D))(tf.ones([2, 2, 1, 1]));
+ * assert.deepEqual([...await gradient.data()], [4, 4, 4, 4]);
+ * ```
+ */
+export function registerTrainingKernels(tf: typeof tfjs): void {
+  if (!tf.getKernel("Transpose", wasm)) {
+    throw new Error(
+      "Cannot register training kernels, for TensorFlow.js has no WASM backend: " +
+        "@tensorflow/tfjs-backend-wasm must be imported first",
+    );
+  }
+  for (const kernel of kernels) register(tf, kernel);
+  if (!tf.getGradient("Einsum")) tf.registerGradient(einsumGradient(tf));
+}
+
+/** Names of the kernels that {@linkcode registerTrainingKernels} has put on wasm. Sorted. */
+export function addedKernels(tf: typeof tfjs): string[] {
+  return tf.getKernelsForBackend(wasm)
+    .filter(({ kernelFunc }) => registered.has(kernelFunc))
+    .map(({ kernelName }) => kernelName)
+    .sort();
+}
+
+function register(tf: typeof tfjs, kernel: TrainingKernel): void {
+  const theirs = tf.getKernel(kernel.name, wasm) as tfjs.KernelConfig | undefined;
+  if (theirs && (registered.has(theirs.kernelFunc) || !kernel.suffices)) return;
+  const ours: tfjs.KernelFunc = ({ inputs, attrs, backend }) =>
+    kernel.run(
+      tf,
+      {
+        inputs: inputs as Record<string, tfjs.TensorInfo>,
+        attrs: attrs ?? {},
+        backend: backend as WasmBackend,
+      },
+      theirs?.kernelFunc,
+    );
+  const kernelFunc: tfjs.KernelFunc = theirs ? choose(kernel, theirs.kernelFunc, ours) : ours;
+  registered.add(kernelFunc);
+  // tfjs warns when one is registered over another.
+  if (theirs) tf.unregisterKernel(kernel.name, wasm);
+  tf.registerKernel({ ...theirs, kernelName: kernel.name, backendName: wasm, kernelFunc });
+}
+
+/** The backend runs only once it is started, so that the choice waits for the first call. */
+function choose(
+  kernel: TrainingKernel,
+  theirs: tfjs.KernelFunc,
+  ours: tfjs.KernelFunc,
+): tfjs.KernelFunc {
+  let chosen: tfjs.KernelFunc | undefined;
+  return (call) => {
+    // Strings are not on the heap; only tfjs knows where.
+    if (Object.values(call.inputs).some((input) => input?.dtype === "string")) return theirs(call);
+    chosen ??= kernel.suffices?.(theirs, call.backend as WasmBackend) ? theirs : ours;
+    return chosen(call);
+  };
+}

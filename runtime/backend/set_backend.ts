@@ -1,0 +1,12 @@
+import type * as tfjs from "@tensorflow/tfjs";
+
+/**
+ * `tf.setBackend`, which tells a failure by `false` only; `getBackend()` then names the failed one.
+ *
+ * @throws Error when the backend cannot be set
+ */
+export async function setBackend(tf: typeof tfjs, backend: string): Promise<void> {
+  if (!(await tf.setBackend(backend))) {
+    throw new Error(`tf.setBackend("${backend}") gave false: it is not registered or cannot start`);
+  }
+}
