@@ -51,12 +51,19 @@ export {
   type PredictLogs,
   type StateValue,
 } from "./core/callback.ts";
-export type { CallbackListOptions, CallbacksArgument } from "./core/callback_list.ts";
+export type {
+  CallbackListOptions,
+  CallbacksArgument,
+  ListHook,
+  TfjsCallback,
+} from "./core/callback_list.ts";
+export type { EngineMemory } from "./core/engine.ts";
 export { CallbackError, type CallbackErrorCode, type CallbackErrorContext } from "./core/errors.ts";
 export { type CallbackFailure, History, type HookTiming } from "./core/history.ts";
 export type { Logs } from "./core/logs.ts";
 export {
   getLearningRate,
+  type HostWeight,
   setLearningRate,
   type TrainableModel,
   type WeightTensor,
@@ -76,7 +83,13 @@ export {
   saveCheckpoint,
   useBackend,
 } from "./runtime/mod.ts";
-export type { ClassWeight, DatasetBatch, DatasetLike, Tensors } from "./training/data.ts";
+export type {
+  ClassWeight,
+  ClassWeights,
+  DatasetBatch,
+  DatasetLike,
+  Tensors,
+} from "./training/data.ts";
 export {
   type AveragedOptimizer,
   exponentialMovingAverage,
@@ -95,6 +108,7 @@ export {
   type FitDatasetOptions,
   type FitOptions,
   type TrainOptions,
+  type ValidationOptions,
   type ValidationTensors,
 } from "./training/fit.ts";
 export { type RatioMetric, ratioMetric } from "./training/metrics.ts";

@@ -7,6 +7,7 @@ import {
   readWeights,
   type TrainableModel,
   weightsFromHost,
+  type WeightTensor,
 } from "../core/model.ts";
 import { ensureDir, FileSystemError, getRuntime, joinPath } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
@@ -23,8 +24,8 @@ import {
   flag,
   given,
   type OptionRule,
+  place,
 } from "./options.ts";
-import { place } from "./place.ts";
 import { readPlainData, writePlainData } from "./plain_data_file.ts";
 
 /** Options of {@linkcode BackupAndRestore}. */
@@ -280,23 +281,29 @@ export class BackupAndRestore extends Callback {
   async #restore(backup: Backup, list: CallbackList): Promise<void> {
     const { model } = this;
     const { callbacks, missing } = await matchCallbacks(backup, list);
-    const weights = await weightsFromHost(model, backup.weights);
+    let weights: WeightTensor[] = [];
     try {
+      weights = await weightsFromHost(model, backup.weights);
       // First, because it may be of another class.
       if (backup.optimizer !== null && hasOptimizer(model)) {
         setOptimizerState(model as never, backup.optimizer);
       }
       assignWeights(model, weights);
+    } catch (cause) {
+      throw new RangeError(
+        `Cannot go on from the backup in ${this.backupDir}, remove it to start anew: ` +
+          messageOf(cause),
+        { cause },
+      );
     } finally {
       for (const weight of weights) weight.dispose();
     }
     await list.setState(callbacks);
     if (missing.length > 0) {
+      const names = missing.join(", ");
       console.warn(
-        `keepfit: the backup in ${this.backupDir} has the state of ${
-          missing.join(", ")
-        }, which this ` +
-          `run does not use; it is left out`,
+        `keepfit: the backup in ${this.backupDir} has the state of ${names}, which this run ` +
+          `does not use; it is left out`,
       );
     }
   }

@@ -1,6 +1,6 @@
 import { addOtherNames, type Logs } from "../core/logs.ts";
+import { directoryOf } from "../runtime/mod.ts";
 import type { Path } from "../runtime/types.ts";
-import { parentOf } from "./place.ts";
 import { parseTemplate, type Template } from "./python_format.ts";
 
 /** The template of a checkpoint's path, as in Python: `{epoch:02d}-{val_loss:.2f}`. */
@@ -18,7 +18,7 @@ export class CheckpointPath {
   /** The directory that all checkpoints lie in, as far as it is known before the first one. */
   get parent(): Path {
     const { start, names } = this.#template;
-    return parentOf(this.#place(names.length > 0 ? `${start}_` : start));
+    return directoryOf(this.#place(names.length > 0 ? `${start}_` : start));
   }
 
   /**

@@ -2,6 +2,7 @@ import type { StateValue } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
 import type { TrainableModel } from "../core/model.ts";
 import {
+  directoryOf,
   ensureDir,
   getRuntime,
   removeCheckpoint,
@@ -9,7 +10,6 @@ import {
   saveSafetensors,
 } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { parentOf } from "./place.ts";
 
 /** What is written, and what stays. */
 export interface CheckpointWriterOptions {
@@ -118,7 +118,7 @@ export class CheckpointWriter {
     const { saveWeightsOnly = false, includeOptimizer } = this.#options;
     try {
       if (isSafetensors(path)) {
-        await ensureDir(parentOf(path), { fs });
+        await ensureDir(directoryOf(path), { fs });
         await saveSafetensors(model as never, path, { fs, onTaken });
       } else {
         const options = { fs, weightsOnly: saveWeightsOnly, includeOptimizer, metadata, onTaken };

@@ -10,8 +10,8 @@ import {
   flag,
   given,
   type OptionRule,
+  place,
 } from "./options.ts";
-import { place } from "./place.ts";
 import { pythonFloat } from "./python_format.ts";
 
 /** Options of {@linkcode CSVLogger}. */
@@ -39,10 +39,11 @@ export interface CSVLoggerOptions extends CallbackOptions {
  * 0-based epoch, then the keys of the first epoch in sorted order; lines end in CR LF, a missing
  * value is `NA`, numbers are as Python writes them (`1.0`, `1e-05`, `nan`).
  *
- * A key that comes later has no column and is left out, with a warning, unless `allKeys` is set; so
- * is `learning_rate` when the callback that writes it stands behind this one. Each row is in the file when its epoch ends.
- * Parent folders are made (Keras fails). Appending keeps to the columns of the file; when it has
- * none for a metric of this run, the run fails before its first batch.
+ * A key that comes later has no column and is left out, with a warning, unless `allKeys` is set. A
+ * callback that writes a key, `learning_rate` for example, must stand before this one. Each row is
+ * in the file when its epoch ends. Parent folders are made (Keras fails). Appending keeps to the
+ * columns of the file; when it has none for a metric of this run, the run fails before its first
+ * batch.
  *
  * Source: `keras/src/callbacks/csv_logger.py`.
  *

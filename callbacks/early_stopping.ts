@@ -21,7 +21,7 @@ import {
   finite,
   flag,
   monitorOptions,
-  type OptionRule,
+  oneOf,
   verbosity,
 } from "./options.ts";
 
@@ -130,7 +130,7 @@ export class EarlyStopping extends MonitorCallback {
       minDelta: finite,
       minDeltaMode: deltaMode,
       patience: atLeastZero,
-      stopWhen: anyOrAll,
+      stopWhen: oneOf("any", "all"),
       verbose: verbosity,
       baseline: finite,
       restoreBestWeights: flag,
@@ -283,12 +283,6 @@ export class EarlyStopping extends MonitorCallback {
 
 /** What one monitor remembers. */
 type Remembered = { best: number | undefined; wait: number; isOut: boolean };
-
-const anyOrAll: OptionRule = {
-  types: ["string"],
-  wanted: `"any" or "all"`,
-  holds: (value: string) => value === "any" || value === "all",
-};
 
 /** The options of each monitor: the first with the callback's own, the others to watch with. */
 function watchesOf(

@@ -8,9 +8,10 @@ import {
   checkValue,
   flag,
   given,
-  type OptionRule,
+  oneOf,
+  place,
+  wordOrBatches,
 } from "./options.ts";
-import { place } from "./place.ts";
 
 /** Options of {@linkcode JSONLinesLogger}. */
 export interface JSONLinesLoggerOptions extends CallbackOptions {
@@ -78,8 +79,8 @@ export class JSONLinesLogger extends Callback {
     checkOptions(this, "JSONLinesLogger", options, {
       ...callbackOptions,
       append: flag,
-      updateFreq: frequency,
-      nonFinite: nullOrString,
+      updateFreq: wordOrBatches("epoch", "batch"),
+      nonFinite: oneOf("null", "string"),
       fs: given,
     });
     this.filename = filename;
@@ -168,16 +169,3 @@ export class JSONLinesLogger extends Callback {
     await this.#file.write(text);
   }
 }
-
-const frequency: OptionRule = {
-  types: ["string", "number"],
-  wanted: `"epoch", "batch" or a whole number of batches above 0`,
-  holds: (value: unknown) =>
-    value === "epoch" || value === "batch" || (Number.isSafeInteger(value) && Number(value) > 0),
-};
-
-const nullOrString: OptionRule = {
-  types: ["string"],
-  wanted: `"null" or "string"`,
-  holds: (value: string) => value === "null" || value === "string",
-};

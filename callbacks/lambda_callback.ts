@@ -1,35 +1,13 @@
 import { Callback, type CallbackHooks, type CallbackOptions } from "../core/callback.ts";
-import { callbackOptions, checkValue, nearest } from "./options.ts";
+import { everyHookName } from "../core/receivers.ts";
+import { didYouMean } from "../core/unknown_option.ts";
+import { callbackOptions, checkValue } from "./options.ts";
 
 /** Hooks of a {@linkcode LambdaCallback}, and how it is called. */
 export interface LambdaHooks extends CallbackHooks, CallbackOptions {
   /** How messages call it. Default: `"LambdaCallback"`. */
   name?: string;
 }
-
-// Named one by one so that the compiler tells when a hook is added.
-const hookNames: Record<keyof CallbackHooks, true> = {
-  beforeTrainBegin: true,
-  onTrainBegin: true,
-  onTrainEnd: true,
-  onEpochBegin: true,
-  onEpochEnd: true,
-  afterEpochEnd: true,
-  onTrainBatchBegin: true,
-  onTrainBatchEnd: true,
-  onBatchBegin: true,
-  onBatchEnd: true,
-  onTestBegin: true,
-  onTestEnd: true,
-  onTestBatchBegin: true,
-  onTestBatchEnd: true,
-  onPredictBegin: true,
-  onPredictEnd: true,
-  onPredictBatchBegin: true,
-  onPredictBatchEnd: true,
-  onException: true,
-  close: true,
-};
 
 /**
  * A callback made of functions, which find the model and the params in `this`.
@@ -68,10 +46,10 @@ export class LambdaCallback extends Callback {
       checkValue("LambdaCallback", "onError", onError, callbackOptions.onError);
     }
     for (const [hook, run] of Object.entries(rest)) {
-      if (!Object.hasOwn(hookNames, hook)) {
+      if (!everyHookName.includes(hook as keyof CallbackHooks)) {
         throw new TypeError(
           `Cannot create LambdaCallback with '${hook}', which is no hook: ` +
-            `did you mean '${nearest(hook, Object.keys(hookNames))}'?`,
+            didYouMean(hook, everyHookName),
         );
       }
       if (run === undefined || run === null) continue;

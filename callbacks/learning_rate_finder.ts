@@ -8,7 +8,7 @@ import {
   setLearningRate,
   type WeightTensor,
 } from "../core/model.ts";
-import { ensureDir, getRuntime } from "../runtime/mod.ts";
+import { directoryOf, ensureDir, getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import {
   getOptimizerState,
@@ -16,8 +16,15 @@ import {
   setOptimizerState,
 } from "../training/optimizer.ts";
 import { drawSweep } from "./learning_rate_plot.ts";
-import { callbackOptions, checkOptions, given, type OptionRule, verbosity } from "./options.ts";
-import { parentOf, place } from "./place.ts";
+import {
+  callbackOptions,
+  checkOptions,
+  given,
+  oneOf,
+  type OptionRule,
+  place,
+  verbosity,
+} from "./options.ts";
 
 /** Options of {@linkcode LearningRateFinder}. */
 export interface LearningRateFinderOptions extends CallbackOptions {
@@ -121,11 +128,7 @@ export class LearningRateFinder extends Callback {
         wanted: "> 1",
         holds: (divergence: number) => divergence > 1,
       },
-      afterwards: {
-        types: ["string"],
-        wanted: `"stop" or "train"`,
-        holds: (afterwards: string) => afterwards === "stop" || afterwards === "train",
-      },
+      afterwards: oneOf("stop", "train"),
       plot: place,
       verbose: verbosity,
       fs: given,
@@ -163,7 +166,7 @@ export class LearningRateFinder extends Callback {
     if (this.#plot !== undefined) {
       // A folder that cannot be made fails now.
       this.#fs ??= getRuntime().fs;
-      await ensureDir(parentOf(this.#plot), { fs: this.#fs });
+      await ensureDir(directoryOf(this.#plot), { fs: this.#fs });
     }
     const optimizer = await getOptimizerState(this.model.optimizer as tf.Optimizer);
     this.#kept = { weights: cloneWeights(this.model), optimizer };

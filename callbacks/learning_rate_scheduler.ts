@@ -130,6 +130,7 @@ export class LearningRateScheduler extends Callback {
   override onEpochEnd(_epoch: number, logs: Logs): void {
     logs.learning_rate = getLearningRate(this.model);
   }
+
   #beginStep(batch: number): void {
     this.#set(this.#firstStep + this.#updates(), this.#verbose && batch === 0);
   }

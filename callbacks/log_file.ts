@@ -1,6 +1,5 @@
-import { ensureDir, getRuntime } from "../runtime/mod.ts";
+import { directoryOf, ensureDir, getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path, WritableFile } from "../runtime/types.ts";
-import { parentOf } from "./place.ts";
 
 /**
  * A file that a logger writes at its end, line by line, and that remembers how much of it belongs
@@ -39,7 +38,7 @@ export class LogFile {
     await this.close();
     this.#isCut = false;
     const fs = this.#fs ??= getRuntime().fs;
-    await ensureDir(parentOf(this.path), { fs });
+    await ensureDir(directoryOf(this.path), { fs });
     this.#file = await fs.open(this.path, "append");
   }
 

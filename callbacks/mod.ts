@@ -4,9 +4,16 @@
  * @module
  */
 export { BackupAndRestore, type BackupAndRestoreOptions } from "./backup_and_restore.ts";
+export type { ProfileBatch } from "./batch_profiler.ts";
 export type { CheckpointWriterOptions } from "./checkpoint_writer.ts";
 export { CSVLogger, type CSVLoggerOptions } from "./csv_logger.ts";
+export {
+  type DeviceMemory,
+  DeviceStatsMonitor,
+  type DeviceStatsMonitorOptions,
+} from "./device_stats_monitor.ts";
 export { EarlyStopping, type EarlyStoppingOptions, type WatchOptions } from "./early_stopping.ts";
+export type { EmbeddingsMetadata } from "./embeddings.ts";
 export { JSONLinesLogger, type JSONLinesLoggerOptions } from "./json_lines_logger.ts";
 export { LambdaCallback, type LambdaHooks } from "./lambda_callback.ts";
 export { LearningRateFinder, type LearningRateFinderOptions } from "./learning_rate_finder.ts";

@@ -11,16 +11,19 @@ import {
   type KeptCheckpoint,
 } from "./checkpoint_writer.ts";
 import {
+  atLeastOne,
   checkOptions,
   checkValue,
   finite,
   flag,
   given,
   monitorOptions,
+  oneOf,
   type OptionRule,
+  place,
   verbosity,
+  wordOrBatches,
 } from "./options.ts";
-import { place } from "./place.ts";
 import { pythonFixed } from "./python_format.ts";
 
 /** Options of {@linkcode ModelCheckpoint}. */
@@ -117,14 +120,14 @@ export class ModelCheckpoint extends MonitorCallback {
       verbose: verbosity,
       saveBestOnly: flag,
       saveWeightsOnly: flag,
-      saveFreq: frequency,
+      saveFreq: wordOrBatches("epoch"),
       saveEvery: duration,
       saveOnException: place,
       maxToKeep: atLeastOne,
       keepBest: atLeastOne,
       saveOnBackground: flag,
       initialValueThreshold: finite,
-      onMissing: saveOrSkip,
+      onMissing: oneOf("save", "skip"),
       includeOptimizer: flag,
       fs: given,
     });
@@ -299,19 +302,6 @@ export class ModelCheckpoint extends MonitorCallback {
   }
 }
 
-const frequency: OptionRule = {
-  types: ["string", "number"],
-  wanted: `"epoch" or a whole number of batches above 0`,
-  holds: (value: unknown) =>
-    value === "epoch" || (Number.isSafeInteger(value) && Number(value) > 0),
-};
-
-const atLeastOne: OptionRule = {
-  types: ["number"],
-  wanted: "a whole number above 0",
-  holds: (value: number) => Number.isSafeInteger(value) && value > 0,
-};
-
 const duration: OptionRule = {
   types: ["object"],
   wanted: "{ seconds } or { minutes } above 0",
@@ -332,12 +322,6 @@ function millisecondsOf({ saveEvery, saveFreq }: ModelCheckpointOptions): number
   }
   return 1000 * ("minutes" in saveEvery ? 60 * saveEvery.minutes : saveEvery.seconds);
 }
-
-const saveOrSkip: OptionRule = {
-  types: ["string"],
-  wanted: `"save" or "skip"`,
-  holds: (value: string) => value === "save" || value === "skip",
-};
 
 function show(value: number | undefined): string {
   return value === undefined ? "None" : pythonFixed(value, 5);

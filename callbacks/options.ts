@@ -1,3 +1,6 @@
+import { warnOfUnknownOption } from "../core/unknown_option.ts";
+import type { Path } from "../runtime/types.ts";
+
 /** What one option of a callback must be. */
 export interface OptionRule {
   /** What `typeof` may say. */
@@ -28,6 +31,13 @@ export const atLeastZero: OptionRule = {
   holds: (value: number) => value >= 0,
 };
 
+/** A count of something. */
+export const atLeastOne: OptionRule = {
+  types: ["number"],
+  wanted: "a whole number above 0",
+  holds: (value: number) => Number.isSafeInteger(value) && value > 0,
+};
+
 /** Above 0 or true to print. */
 export const verbosity: OptionRule = { types: ["boolean", "number"], wanted: "0, 1 or a boolean" };
 
@@ -37,13 +47,39 @@ export const callable: OptionRule = { types: ["function"], wanted: "a function" 
 /** An object with the verbs of its kind; what is missing shows when it is used. */
 export const given: OptionRule = { types: ["object"], wanted: "an object" };
 
+/** A path that is not empty, or a URL. */
+export const place: OptionRule = {
+  types: ["string", "object"],
+  wanted: "a path or a file: URL",
+  holds: (path: Path) => path instanceof URL || (typeof path === "string" && path !== ""),
+};
+
+/** One of some words. */
+export function oneOf(...words: string[]): OptionRule {
+  return {
+    types: ["string"],
+    wanted: `${quoted(words.slice(0, -1))} or "${words.at(-1)}"`,
+    holds: (value: string) => words.includes(value),
+  };
+}
+
+/** One of some words, or a number of batches. */
+export function wordOrBatches(...words: string[]): OptionRule {
+  return {
+    types: ["string", "number"],
+    wanted: `${quoted(words)} or a whole number of batches above 0`,
+    holds: (value: unknown) =>
+      words.includes(value as string) || (Number.isSafeInteger(value) && Number(value) > 0),
+  };
+}
+
+function quoted(words: string[]): string {
+  return words.map((word) => `"${word}"`).join(", ");
+}
+
 /** What every callback takes. */
 export const callbackOptions: Record<string, OptionRule> = {
-  onError: {
-    types: ["string"],
-    wanted: `"throw", "disable" or "warn"`,
-    holds: (value: string) => ["throw", "disable", "warn"].includes(value),
-  },
+  onError: oneOf("throw", "disable", "warn"),
 };
 
 /** What every callback takes that watches a value. An unknown `mode` is warned about there. */
@@ -59,18 +95,10 @@ export const monitorOptions: Record<string, OptionRule> = {
 };
 
 /** What `minDelta` is counted in. */
-export const deltaMode: OptionRule = {
-  types: ["string"],
-  wanted: `"absolute" or "relative"`,
-  holds: (value: string) => value === "absolute" || value === "relative",
-};
+export const deltaMode: OptionRule = oneOf("absolute", "relative");
 
 /** When a callback acts, for those that leave it to the user. */
-export const epochOrStep: OptionRule = {
-  types: ["string"],
-  wanted: `"epoch" or "step"`,
-  holds: (value: string) => value === "epoch" || value === "step",
-};
+export const epochOrStep: OptionRule = oneOf("epoch", "step");
 
 /**
  * Check the options of a callback when it is made, by one table.
@@ -78,7 +106,7 @@ export const epochOrStep: OptionRule = {
  * An unknown name is warned about, with the nearest known one; a subclass may have names of its
  * own, so there it is not.
  *
- * @throws TypeError for a value of the wrong type
+ * @throws TypeError for a value of the wrong type, and for options that are no object
  * @throws RangeError for a value out of range
  */
 export function checkOptions(
@@ -87,14 +115,12 @@ export function checkOptions(
   options: object,
   rules: Record<string, OptionRule>,
 ): void {
+  checkValue(owner, "options", options, given);
   for (const [name, value] of Object.entries(options)) {
     if (Object.hasOwn(rules, name)) {
       if (value !== undefined) checkValue(owner, name, value, rules[name]);
     } else if (callback.constructor.name === owner) {
-      console.warn(
-        `keepfit: ${owner} has no option '${name}', it is ignored: ` +
-          `did you mean '${nearest(name, Object.keys(rules))}'?`,
-      );
+      warnOfUnknownOption(owner, name, Object.keys(rules));
     }
   }
 }
@@ -106,29 +132,4 @@ export function checkValue(owner: string, name: string, value: unknown, rule: Op
   const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
   const message = `Cannot create ${owner} with ${name} ${shown}: ${name} must be ${rule.wanted}`;
   throw isRightType ? new RangeError(message) : new TypeError(message);
-}
-
-/** The candidate that takes the fewest edits; case and underscores are free. */
-export function nearest(name: string, candidates: readonly string[]): string {
-  const bare = (word: string) => word.replaceAll("_", "").toLowerCase();
-  let best = candidates[0];
-  let fewest = Infinity;
-  for (const candidate of candidates) {
-    const edits = editDistance(bare(name), bare(candidate));
-    if (edits < fewest) [best, fewest] = [candidate, edits];
-  }
-  return best;
-}
-
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const swap = row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, swap));
-    }
-    row = next;
-  }
-  return row[to.length];
 }

@@ -27,8 +27,9 @@ import {
   flag,
   given,
   type OptionRule,
+  place,
+  wordOrBatches,
 } from "./options.ts";
-import { place } from "./place.ts";
 
 /** Options of {@linkcode TensorBoard}. */
 export interface TensorBoardOptions extends CallbackOptions {
@@ -153,7 +154,7 @@ export class TensorBoard extends Callback {
       writeGraph: flag,
       writeImages: flag,
       writeStepsPerSecond: flag,
-      updateFreq,
+      updateFreq: wordOrBatches("epoch", "batch"),
       profileBatch,
       embeddingsFreq: everySoManyEpochs,
       embeddingsMetadata: { types: ["string", "object"], wanted: "a path, or paths by layer" },
@@ -382,13 +383,6 @@ const everySoManyEpochs: OptionRule = {
   types: ["number"],
   wanted: "a whole number of epochs >= 0",
   holds: (value: number) => Number.isSafeInteger(value) && value >= 0,
-};
-
-const updateFreq: OptionRule = {
-  types: ["string", "number"],
-  wanted: `"epoch", "batch" or a whole number of batches above 0`,
-  holds: (value: unknown) =>
-    value === "epoch" || value === "batch" || (Number.isSafeInteger(value) && Number(value) > 0),
 };
 
 function numbersOf(logs: Logs): [name: string, value: number][] {

@@ -5,7 +5,7 @@ import { parseManifest, parseSourceManifest } from "../plugins/manifest.ts";
 import { manifestName, type PluginFile } from "../plugins/manifest_format.ts";
 import { isRelativePath } from "../plugins/manifest_schema.ts";
 import { peerModules } from "../plugins/peers.ts";
-import { joinPath, walk } from "../runtime/mod.ts";
+import { directoryOf, joinPath, walk } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 
 /** Options of {@linkcode packPlugin}. */
@@ -74,7 +74,7 @@ export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
   if (!force) await refuseChange(contents, folder, fs);
   for (const [path, bytes] of contents) {
     const place = joinPath(folder, path);
-    await fs.makeDir(place.slice(0, place.lastIndexOf("/")));
+    await fs.makeDir(directoryOf(place));
     await fs.writeFile(place, bytes);
   }
   await derive(out, id, fs);

@@ -190,11 +190,12 @@ export class Callback<Model extends TrainableModel = TrainableModel> {
   }
 
   /**
-   * The model of the run: the very object that was given to `fit`.
+   * The model of the run: the very object that was given to `fit`. A `Callback<tf.LayersModel>` has
+   * it with that type.
    *
    * @throws TypeError before a run has set it
    */
-  get model(): Model {
+  get model(): Model & TrainableModel {
     if (this.#model === null) {
       throw new TypeError(
         `Cannot read the model of ${this.constructor.name}: it is set when a run begins`,

@@ -1,6 +1,6 @@
 import type { CallbackLike, CallbackState, ErrorPolicy, Params, PredictLogs } from "./callback.ts";
 import { CallbackError, messageOf } from "./errors.ts";
-import { type CallbacksArgument, flatten, isErrorPolicy } from "./flatten.ts";
+import { type CallbacksArgument, flatten, isErrorPolicy, type TfjsCallback } from "./flatten.ts";
 import { type CallbackFailure, History, type HookTiming } from "./history.ts";
 import { normalizeLogs } from "./logs.ts";
 import type { TrainableModel } from "./model.ts";
@@ -8,7 +8,7 @@ import { isPromise } from "./promise.ts";
 import { hookNames, type ListHook, lookUpReceivers, nameOf, type Receiver } from "./receivers.ts";
 import { getStates, setStates } from "./states.ts";
 
-export type { CallbacksArgument };
+export type { CallbacksArgument, ListHook, TfjsCallback };
 
 /** Options of {@linkcode CallbackList}. */
 export interface CallbackListOptions {

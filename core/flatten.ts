@@ -1,7 +1,7 @@
 import type { CallbackHooks, CallbackLike, ErrorPolicy } from "./callback.ts";
 import type { CallbackList } from "./callback_list.ts";
 import { CallbackError } from "./errors.ts";
-import { hookNames, nameOf, olderNames } from "./receivers.ts";
+import { everyHookName, hookNames, nameOf } from "./receivers.ts";
 
 /** A callback of TensorFlow.js's own: a subclass of `tf.Callback`, `tf.callbacks.earlyStopping()`. */
 export interface TfjsCallback extends CallbackHooks {
@@ -18,8 +18,6 @@ export type CallbacksArgument =
   | readonly (CallbacksArgument | null | undefined | false)[]
   | null
   | undefined;
-
-const hooks = [...hookNames, ...Object.values(olderNames)];
 
 /**
  * One flat array of callbacks, whatever form they came in.
@@ -67,7 +65,7 @@ function checkCallback(value: unknown): asserts value is CallbackLike {
   }
   if ("then" in value) throw invalid("it is a promise; await it first");
   const members = value as Record<string, unknown>;
-  for (const hook of hooks) {
+  for (const hook of everyHookName) {
     const member = members[hook];
     if (member === undefined || member === null || typeof member === "function") continue;
     throw invalid(`its ${hook} is a ${typeof member}; a hook is a function`);
@@ -76,7 +74,9 @@ function checkCallback(value: unknown): asserts value is CallbackLike {
   if (onError !== undefined && !isErrorPolicy(onError)) {
     throw invalid(`its onError is ${String(onError)}; it must be "throw", "disable" or "warn"`);
   }
-  if ([...hooks, "setModel", "setParams"].some((name) => typeof members[name] === "function")) {
+  if (
+    [...everyHookName, "setModel", "setParams"].some((name) => typeof members[name] === "function")
+  ) {
     return;
   }
   const keys = Object.keys(value);

@@ -30,12 +30,12 @@ export class History extends Callback {
   epoch: number[] = [];
   /** For each key of the epoch logs its values, in order; keys by first appearance. */
   history: Record<string, number[]> = {};
-  #at: Record<string, number[]> = {};
-  #isResumed = false;
   /** How long each hook of each callback took in all; filled when the run ends. */
   timings: HookTiming[] = [];
   /** Callbacks that failed and were dropped or warned about. */
   failures: CallbackFailure[] = [];
+  #at: Record<string, number[]> = {};
+  #isResumed = false;
 
   /** The epochs, 0-based, that have a value of `name`; empty when none has. */
   at(name: string): number[] {

@@ -32,6 +32,12 @@ export const olderNames: Partial<Record<ListHook, keyof CallbackHooks>> = {
   onTrainBatchEnd: "onBatchEnd",
 };
 
+/** Every name that a hook may have. */
+export const everyHookName: readonly (keyof CallbackHooks)[] = [
+  ...hookNames,
+  ...Object.values(olderNames),
+];
+
 /** A hook of one callback. */
 export interface Receiver {
   readonly callback: CallbackLike;

@@ -8,7 +8,8 @@ import {
   type TrainableModel,
   weightsFromHost,
 } from "../core/model.ts";
-import { joinPath } from "../runtime/mod.ts";
+import { olderNames } from "../core/receivers.ts";
+import { directoryOf, joinPath } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { PluginError } from "./errors.ts";
 import type {
@@ -100,11 +101,9 @@ export function createContext(
           actual: name,
         });
       }
-      const parent = name.includes("/") ? name.slice(0, name.lastIndexOf("/")) : undefined;
-      await output.fs.makeDir(
-        parent === undefined ? output.directory : joinPath(output.directory, parent),
-      );
-      await output.fs.writeFile(joinPath(output.directory, name), data);
+      const place = joinPath(output.directory, name);
+      await output.fs.makeDir(directoryOf(place));
+      await output.fs.writeFile(place, data);
     };
   }
   return Object.freeze(context);
@@ -169,11 +168,6 @@ export function wirePlugin(
   }
   return wired;
 }
-
-const olderNames: Partial<Record<PluginHook, "onBatchBegin" | "onBatchEnd">> = {
-  onTrainBatchBegin: "onBatchBegin",
-  onTrainBatchEnd: "onBatchEnd",
-};
 
 function hookOf(
   plugin: CallbackLike,

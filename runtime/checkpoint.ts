@@ -224,12 +224,11 @@ async function optimizerState(model: LayersModel): Promise<NamedWeight[]> {
         .map((weight) => ({ ...weight, group: "optimizer" }));
     }
   } catch (error) {
+    const reason = (error as Error).message.replace(/\.$/, "");
     warnOnce(
       model,
-      `the state of ${optimizer.getClassName()} is left out of checkpoints: ` +
-        `${
-          (error as Error).message.replace(/\.$/, "")
-        }; training resumed from one starts it afresh`,
+      `the state of ${optimizer.getClassName()} is left out of checkpoints: ${reason}; training ` +
+        `resumed from one starts it afresh`,
     );
     return [];
   }

@@ -36,10 +36,9 @@ function detect(): Runtime {
   if (globals.Bun !== undefined) return bunRuntime();
   if (typeof globals.process?.getBuiltinModule === "function") return nodeRuntime();
   const node = globals.process?.versions?.node;
+  const found = node ? `Node ${node}` : "neither Deno nor Bun nor Node";
   throw new TypeError(
-    `Cannot tell the runtime: this is ${
-      node ? `Node ${node}` : "neither Deno nor Bun nor Node"
-    }, ` +
+    `Cannot tell the runtime: this is ${found}, ` +
       "wanted is Deno, Bun or Node >= 20.16 (elsewhere pass { fs: memoryFileSystem() })",
   );
 }

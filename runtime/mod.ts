@@ -4,12 +4,17 @@
  *
  * @module
  */
+export { type BackendDescription, describeBackend } from "./backend/describe.ts";
+export type { GPUAdapterLike, GPUDeviceLike, GPULike } from "./backend/gpu.ts";
 export {
   type BackendChoice,
   type BackendName,
+  type BackendOptions,
   type ChosenBackend,
   useBackend,
 } from "./backend/mod.ts";
+export type { WasmPaths } from "./backend/wasm.ts";
+export type { AdapterDescription } from "./backend/webgpu.ts";
 export {
   checkpointHandler,
   type CheckpointOptions,
@@ -33,7 +38,7 @@ export { getRuntime } from "./get_runtime.ts";
 export { InterruptedError, type Interruption, interruptSignal } from "./interrupt.ts";
 export { type LoadedWeights, loadWeights } from "./load_weights.ts";
 export { memoryFileSystem } from "./memory.ts";
-export { joinPath } from "./paths.ts";
+export { directoryOf, joinPath } from "./paths.ts";
 export {
   type NamedTensor,
   readSafetensors,

@@ -76,8 +76,23 @@ export function joinPath(directory: Path, name: string): Path {
   return hasSlash ? directory + name : `${directory}/${name}`;
 }
 
-/** The directory that holds `path`: `"."` where none is named. */
-export function directoryOf(path: string): string {
+/**
+ * The directory that holds a file or a directory: `"."` where none is named.
+ *
+ * @param path with or without a slash at its end
+ * @returns a URL for a URL, a string for a string
+ * @example
+ * ```ts
+ * import { directoryOf } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(directoryOf("runs/1/log.csv"), "runs/1");
+ * assert.equal(String(directoryOf(new URL("file:///runs/log.csv"))), "file:///runs/");
+ * ```
+ */
+export function directoryOf<P extends Path>(path: P): P extends URL ? URL : string;
+export function directoryOf(path: Path): Path {
+  if (path instanceof URL) return new URL(path.pathname.endsWith("/") ? ".." : ".", path);
   const bare = path.replace(onWindows ? /[/\\]+$/ : /\/+$/, "");
   const end = Math.max(bare.lastIndexOf("/"), onWindows ? bare.lastIndexOf("\\") : -1);
   if (bare === "") return "/";

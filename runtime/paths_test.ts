@@ -29,4 +29,11 @@ describe("directoryOf", () => {
       assert.equal(directoryOf(path), directory, path);
     }
   });
+
+  it("gives a URL for a URL", () => {
+    for (const url of ["file:///a/50%25.csv", "file:///a/b/", "file:///a/"]) {
+      const directory = url === "file:///a/" ? "file:///" : "file:///a/";
+      assert.equal(directoryOf(new URL(url)).href, directory, url);
+    }
+  });
 });

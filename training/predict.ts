@@ -6,7 +6,15 @@ import { networkOf, signatureOf } from "./compiled.ts";
 import { type BatchSource, type DatasetLike, disposeAll, isDataset, type Tensors } from "./data.ts";
 import { datasetSource } from "./dataset_source.ts";
 import { type Engine, getEngine } from "./engine.ts";
-import { closing, type RunOptions, Turns, wholeNumber, withCallbacks } from "./run.ts";
+import {
+  checkNames,
+  closing,
+  type RunOptions,
+  runOptions,
+  Turns,
+  wholeNumber,
+  withCallbacks,
+} from "./run.ts";
 import { predictStep } from "./step.ts";
 import { tensorSource } from "./tensor_source.ts";
 
@@ -49,6 +57,7 @@ export async function predict(
   x: Tensors | DatasetLike,
   options: PredictOptions = {},
 ): Promise<tf.Tensor | tf.Tensor[]> {
+  checkNames("predict", options, predictOptions);
   const engine = getEngine();
   const { inputNames, inputShapes } = signatureOf(networkOf(model, "predict"));
   const wanted = { inputNames, inputShapes };
@@ -84,6 +93,12 @@ export async function predict(
     }
   });
 }
+
+const predictOptions: Record<keyof PredictOptions, true> = {
+  ...runOptions,
+  batchSize: true,
+  steps: true,
+};
 
 /** Predict batch by batch, and put the outputs of each batch into `parts`. */
 async function predictLoop(

@@ -3,6 +3,7 @@ import type { ErrorPolicy, Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import { messageOf } from "../core/errors.ts";
 import type { TrainableModel } from "../core/model.ts";
+import { warnOfUnknownOption } from "../core/unknown_option.ts";
 
 /** Options that fit, evaluate and predict share. */
 export interface RunOptions {
@@ -19,6 +20,22 @@ export interface RunOptions {
   yieldEvery?: "auto" | "batch" | "epoch" | "never" | number;
   /** Ends the run after the batch in which it aborts: the promise rejects with its reason. */
   signal?: AbortSignal;
+}
+
+/** The names of {@linkcode RunOptions}. */
+export const runOptions: Record<keyof RunOptions, true> = {
+  callbacks: true,
+  verbose: true,
+  onError: true,
+  yieldEvery: true,
+  signal: true,
+};
+
+/** Warn of the options that a verb does not have, as callbacks do of theirs. */
+export function checkNames(verb: string, options: object, known: Record<string, true>): void {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(known, name)) warnOfUnknownOption(verb, name, Object.keys(known));
+  }
 }
 
 /**

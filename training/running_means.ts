@@ -18,6 +18,12 @@ export function measuresOf({ outputNames, metrics }: Compiled): Measure[] {
   ];
 }
 
+/** The keys that epoch logs will have, sorted; with validation the `val_` ones too. */
+export function logKeys(compiled: Compiled, validates: boolean): string[] {
+  const names = measuresOf(compiled).map(({ name }) => name);
+  return [...names, ...(validates ? names.map((name) => `val_${name}`) : [])].sort();
+}
+
 /**
  * The numbers of a training or a validation pass: sums over its batches, added up as float64. On a
  * device that must be waited for they stay there until somebody reads them.

@@ -23,6 +23,12 @@ export function byName(given: Tensors, names: readonly string[], what: string): 
   if (typeof given !== "object" || given === null) {
     throw new TypeError(`Cannot use ${String(given)} as ${what}: a tf.Tensor is needed`);
   }
+  if (Array.isArray(given) && typeof given[0] === "number") {
+    throw new TypeError(
+      `Cannot use an array of numbers as ${what}: a tf.Tensor is needed; a tf.data.Dataset gives ` +
+        `tensors after .batch(n)`,
+    );
+  }
   const list = Array.isArray(given) ? given : names.map((name) => given[name]);
   if (list.length !== names.length) {
     throw new TypeError(

@@ -6,32 +6,36 @@ import { normalizeLogs } from "../core/logs.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { isPromise } from "../core/promise.ts";
 import type { Compiled } from "./compiled.ts";
-import type { BatchSource, ClassWeights, DatasetLike } from "./data.ts";
+import type { BatchSource, ClassWeights } from "./data.ts";
 import { movingAverageOf } from "./ema.ts";
 import { type Engine, readsSynchronously } from "./engine.ts";
-import { closing, type RunOptions, Turns, wholeNumber, withCallbacks } from "./run.ts";
-import { measuresOf, RunningMeans } from "./running_means.ts";
+import { closing, type RunOptions, runOptions, Turns, wholeNumber, withCallbacks } from "./run.ts";
+import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
 import { trainStep } from "./step.ts";
 import { testLoop } from "./test_loop.ts";
-import { validationDue, type ValidationTensors } from "./validation.ts";
+import { validationDue, type ValidationOptions } from "./validation.ts";
 
 /** Options that fit and fitDataset share. */
-export interface TrainOptions extends RunOptions {
+export interface TrainOptions extends RunOptions, ValidationOptions {
   /** The final epoch's number: training stops before it. Default: 1. */
   epochs?: number;
   /** Epoch to start at, when going on with an earlier run. Default: 0. */
   initialEpoch?: number;
-  /** Validate after every n-th epoch, or after these (counted from 1). Default: 1. */
-  validationFreq?: number | readonly number[];
-  /** Rows of a validation batch; for tensors. Default: `batchSize`, else 32. */
-  validationBatchSize?: number;
-  /** Batches to validate with. Default: all. */
-  validationSteps?: number;
   /** Weight of each class in the training loss; multiplies sample weights. */
   classWeight?: ClassWeights;
-  /** Data to validate with after an epoch. */
-  validationData?: ValidationTensors | DatasetLike;
 }
+
+/** The names of {@linkcode TrainOptions}. */
+export const trainOptions: Record<keyof TrainOptions, true> = {
+  ...runOptions,
+  epochs: true,
+  initialEpoch: true,
+  classWeight: true,
+  validationData: true,
+  validationFreq: true,
+  validationBatchSize: true,
+  validationSteps: true,
+};
 
 /** What is trained, and on what. */
 export interface Training {
@@ -153,12 +157,6 @@ async function trainEpoch(
   } finally {
     means.dispose();
   }
-}
-
-/** The log keys of a model, sorted. */
-export function logKeys(compiled: Compiled, validates: boolean): string[] {
-  const names = measuresOf(compiled).map(({ name }) => name);
-  return [...names, ...(validates ? names.map((name) => `val_${name}`) : [])].sort();
 }
 
 function warnOfNaN(epoch: number): void {

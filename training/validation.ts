@@ -1,21 +1,32 @@
 import type { Compiled } from "./compiled.ts";
-import { type BatchSource, isDataset, type Tensors } from "./data.ts";
+import { type BatchSource, type DatasetLike, isDataset, type Tensors } from "./data.ts";
 import { datasetSource } from "./dataset_source.ts";
 import type { Engine } from "./engine.ts";
 import { wholeNumber } from "./run.ts";
 import { tensorSource } from "./tensor_source.ts";
-import type { TrainOptions } from "./train_loop.ts";
 
 /** Tensors to validate with: inputs, targets and, if wanted, weights of the rows. */
 export type ValidationTensors =
   | readonly [x: Tensors, y: Tensors]
   | readonly [x: Tensors, y: Tensors, sampleWeight: Tensors];
 
+/** Options of validation inside a run. */
+export interface ValidationOptions {
+  /** Data to validate with after an epoch. */
+  validationData?: ValidationTensors | DatasetLike;
+  /** Validate after every n-th epoch, or after these (counted from 1). Default: 1. */
+  validationFreq?: number | readonly number[];
+  /** Rows of a validation batch; for tensors. Default: `batchSize`, else 32. */
+  validationBatchSize?: number;
+  /** Batches to validate with. Default: all. */
+  validationSteps?: number;
+}
+
 /** Where validation's batches come from; undefined when there is no `validationData`. */
 export async function validationSource(
   engine: Engine,
   compiled: Compiled,
-  options: TrainOptions,
+  options: ValidationOptions,
   batchSize: number,
 ): Promise<BatchSource | undefined> {
   const { validationData: data } = options;

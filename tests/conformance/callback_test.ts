@@ -40,6 +40,7 @@ const samples: Record<string, Sample> = {
     withoutModel: /Cannot back up: the model must have getWeights/,
   },
   CSVLogger: { arguments: ({ fs }) => ["log.csv", { fs }] },
+  DeviceStatsMonitor: { arguments: () => [{ every: "step" }] },
   EarlyStopping: {
     arguments: () => [{ monitor: "loss", patience: 5, restoreBestWeights: true }],
     withoutModel: { restoreBestWeights: false },

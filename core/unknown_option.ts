@@ -1,0 +1,34 @@
+/** Warn of an option that nobody reads: a misspelt one may cost a whole run. */
+export function warnOfUnknownOption(owner: string, name: string, known: readonly string[]): void {
+  console.warn(
+    `keepfit: ${owner} has no option '${name}', it is ignored: ${didYouMean(name, known)}`,
+  );
+}
+
+/**
+ * `did you mean 'patience'?`: the candidate that takes the fewest edits; all of them where none is
+ * near. Case and underscores are free.
+ */
+export function didYouMean(name: string, candidates: readonly string[]): string {
+  const bare = (word: string) => word.replaceAll("_", "").toLowerCase();
+  let best: string | undefined;
+  let fewest = name.length / 2;
+  for (const candidate of candidates) {
+    const edits = editDistance(bare(name), bare(candidate));
+    if (edits <= fewest) [best, fewest] = [candidate, edits - 1];
+  }
+  return best === undefined ? `there are ${candidates.join(", ")}` : `did you mean '${best}'?`;
+}
+
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const swap = row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, swap));
+    }
+    row = next;
+  }
+  return row[to.length];
+}
