@@ -39,7 +39,8 @@ import { loadMnist } from "./mnist_data.ts";
 
 const help = `Train a digit classifier on MNIST.
 
-  --epochs N          train at most N epochs (default 8)
+  --epochs N          train at most N epochs (default 15)
+  --model NAME        dense, or conv: slower and better (default dense)
   --batch-size N      rows of a batch (default 128)
   --learning-rate N   first learning rate (default 0.002)
   --units N           units of the hidden layer (default 128)
@@ -57,6 +58,7 @@ const epochReport = "keepfit/epoch-report/0.1.0/callback.plugin.json" +
 
 interface Settings {
   epochs: number;
+  model: string;
   batchSize: number;
   learningRate: number;
   units: number;
@@ -74,7 +76,8 @@ function readSettings(): Settings | undefined {
   const { values } = parseArgs({
     args: runtime.args,
     options: {
-      "epochs": { type: "string", default: "8" },
+      "epochs": { type: "string", default: "15" },
+      "model": { type: "string", default: "dense" },
       "batch-size": { type: "string", default: "128" },
       "learning-rate": { type: "string", default: "0.002" },
       "units": { type: "string", default: "128" },
@@ -90,6 +93,7 @@ function readSettings(): Settings | undefined {
   if (values.help) return undefined;
   return {
     epochs: Number(values.epochs),
+    model: values.model,
     batchSize: Number(values["batch-size"]),
     learningRate: Number(values["learning-rate"]),
     units: Number(values.units),
@@ -102,11 +106,31 @@ function readSettings(): Settings | undefined {
   };
 }
 
-function makeModel({ units, learningRate }: Settings): tf.LayersModel {
+const layers: Record<string, (units: number) => tf.layers.Layer[]> = {
+  dense: (units) => [
+    tf.layers.dense({ name: "hidden", inputShape: [784], units, activation: "relu" }),
+  ],
+  conv: (units) => [
+    tf.layers.reshape({ name: "picture", inputShape: [784], targetShape: [28, 28, 1] }),
+    tf.layers.conv2d({ name: "strokes", filters: 8, kernelSize: 3, activation: "relu" }),
+    tf.layers.maxPooling2d({ poolSize: 2 }),
+    tf.layers.conv2d({ name: "shapes", filters: 16, kernelSize: 3, activation: "relu" }),
+    tf.layers.maxPooling2d({ poolSize: 2 }),
+    tf.layers.flatten(),
+    tf.layers.dense({ name: "hidden", units, activation: "relu" }),
+  ],
+};
+
+function makeModel({ model: name, units, learningRate }: Settings): tf.LayersModel {
+  if (!Object.hasOwn(layers, name)) {
+    throw new RangeError(
+      `Cannot make model ${name}: it must be one of ${Object.keys(layers).join(", ")}`,
+    );
+  }
   const model = tf.sequential({
     name: "digits",
     layers: [
-      tf.layers.dense({ name: "hidden", inputShape: [784], units, activation: "relu" }),
+      ...layers[name](units),
       tf.layers.dense({ name: "digit", units: 10, activation: "softmax" }),
     ],
   });
