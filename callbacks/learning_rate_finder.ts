@@ -71,13 +71,21 @@ export interface LearningRateFinderOptions extends CallbackOptions {
  * import { exists, memoryFileSystem } from "keepfit/runtime";
  * import assert from "node:assert/strict";
  *
- * const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+ * const model = tf.sequential({
+ *   layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" })],
+ * });
  * model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
  * const x = tf.randomNormal([64, 1], 0, 1, "float32", 1);
  * const fs = memoryFileSystem();
  * const finder = new LearningRateFinder({ plot: "runs/rate.svg", fs, verbose: 0 });
  *
- * await fit(model, x, x.mul(3), { epochs: 100, batchSize: 16, verbose: 0, callbacks: [finder] });
+ * await fit(model, x, x.mul(3), {
+ *   epochs: 100,
+ *   batchSize: 16,
+ *   seed: 1,
+ *   verbose: 0,
+ *   callbacks: [finder],
+ * });
  *
  * assert(finder.suggestion! > 1e-3 && finder.suggestion! < 2);
  * assert.equal(getLearningRate(model), 0.01);
