@@ -1,57 +1,43 @@
 import type { CallbackLike, ErrorPolicy } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
-import { getRuntime, joinPath } from "../runtime/mod.ts";
-import type { FileSystem, Path } from "../runtime/types.ts";
-import { PluginCache } from "./cache.ts";
+import { getRuntime } from "../runtime/mod.ts";
+import type { Path } from "../runtime/types.ts";
+import { createContext, givenControls, type PluginRun } from "./context.ts";
 import { checkEngines } from "./engines.ts";
 import { PluginError } from "./errors.ts";
-import { createReader, type FetchOptions, isLoopback, type ReadUrl } from "./fetcher.ts";
+import { type Allowed, grantsOf } from "./grants.ts";
 import { readGraph } from "./graph.ts";
-import { importGraph } from "./import_graph.ts";
-import { computeIntegrity, parseIntegrity, verifyIntegrity } from "./integrity.ts";
-import { parseManifest } from "./manifest.ts";
-import type {
-  PluginCallbackEntry,
-  PluginFile,
-  PluginManifest,
-  PluginPermission,
-} from "./manifest_format.ts";
+import { limitsOf, type PluginLimits } from "./limits.ts";
+import type { PluginCallbackEntry, PluginManifest } from "./manifest_format.ts";
+import { openPlugin, type OpenPluginOptions } from "./open_plugin.ts";
 import { checkOptions, noOptions } from "./options_schema.ts";
 import { peerModules, type Peers } from "./peers.ts";
-import {
-  createContext,
-  givenControls,
-  type PluginContext,
-  type PluginRun,
-  wirePlugin,
-} from "./plugin_callback.ts";
+import { wirePlugin } from "./plugin_callback.ts";
+import { chooseTier, type PluginTier, type RunTier, type TierRun } from "./tier.ts";
+import { runTrusted } from "./trusted.ts";
 
 /** Options of {@linkcode loadPlugin}. */
-export interface LoadPluginOptions extends FetchOptions {
+export interface LoadPluginOptions extends OpenPluginOptions {
   /** Which of the plugin's callbacks. Default: its only one. */
   callback?: string;
   /** Options of the callback itself, plain data as its manifest describes them. Default: none. */
   options?: Record<string, unknown>;
-  /** Integrity of the manifest, where the reference does not carry it. */
-  integrity?: string;
+  /** Where its code runs. Default: `"trusted"`, or `"sandboxed"` where its manifest requires that. */
+  tier?: PluginTier;
+  /**
+   * Permissions that the plugin declares and you agree to. A sandbox holds it to them; elsewhere
+   * they are consent. `write` is granted by `outputDir`. Default: none.
+   */
+  allow?: Allowed;
   /** Where the plugin may write, if its manifest declares files. Default: nowhere. */
   outputDir?: Path;
-  /**
-   * Permissions that the plugin declares and you agree to. Nothing holds it to them: this is
-   * consent, not a sandbox. `write` is granted by `outputDir`. Default: none.
-   */
-  allow?: readonly PluginPermission[];
+  /** How much of the host it may take. */
+  limits?: PluginLimits;
   /** What a failing hook does to the run. Default: as the manifest advises, else `"disable"`. */
   onError?: ErrorPolicy;
   /** Modules that the plugin may import as they are in this program, `{ "@tensorflow/tfjs": tf }`. */
   peers?: Peers;
-  /** Where the cache lies. An absolute path or a `file:` URL. Default: in the user's cache folder. */
-  cacheDir?: Path;
-  /** File system of the cache, of `file:` references and of `outputDir`. Default: the runtime's. */
-  fs?: FileSystem;
 }
-
-const maxManifestBytes = 256 * 1024;
 
 /**
  * Import a callback from anywhere, verified.
@@ -97,121 +83,48 @@ export async function loadPlugin(
   reference: string | URL,
   options: LoadPluginOptions = {},
 ): Promise<CallbackLike> {
-  const { url, integrity } = parseReference(reference, options.integrity);
   const runtime = getRuntime();
-  const fs = options.fs ?? runtime.fs;
-  const cache = new PluginCache(fs, options.cacheDir ?? defaultCacheDir(runtime.cacheDir()));
-  const read = createReader(fs, url.origin, options);
-
-  const manifest = await readManifest(url, integrity, cache, read);
-  checkEngines(manifest, url.href, runtime, options.peers);
-  const entry = chooseCallback(manifest, url.href, options.callback);
-  checkGrants(manifest, entry, url.href, options);
-  const pluginOptions = checkPluginOptions(entry, url.href, options.options);
-
-  const graph = await readGraph(
-    manifest,
-    url,
-    (file, listed) => readFile(file, listed, cache, read),
-    peerModules(options.peers),
-  );
-  // Modules can be imported from the runtime's own files only.
-  const modules = fs === runtime.fs ? cache : undefined;
-  const exports = await importGraph(graph, modules, runtime.importModule);
+  const { manifest, url: manifestUrl, readFile, fs, cache } = await openPlugin(reference, options);
+  const url = manifestUrl.href;
+  checkEngines(manifest, url, runtime, options.peers);
+  const tier = chooseTier(manifest, url, options.tier);
+  const limits = limitsOf(options.limits);
+  const entry = chooseCallback(manifest, url, options.callback);
+  checkControls(manifest, entry, url);
+  const pluginOptions = checkPluginOptions(entry, url, options.options);
+  const { outputDir } = options;
+  const grants = grantsOf(manifest, url, pluginOptions, options.allow, outputDir !== undefined);
+  const graph = await readGraph(manifest, manifestUrl, readFile, peerModules(options.peers));
 
   const run: PluginRun = { model: undefined };
-  const output = options.outputDir === undefined ? undefined : { fs, directory: options.outputDir };
-  const context = createContext(manifest, entry, run, output);
-  const made = await make(exports[entry.export], entry.export, url.href, pluginOptions, context);
+  const made = await tiers[tier]({
+    manifest,
+    entry,
+    url,
+    graph,
+    options: pluginOptions,
+    context: createContext({ manifest, entry, run, grants, fs, outputDir }),
+    limits,
+    // Modules can be imported from the runtime's own files only.
+    cache: fs === runtime.fs ? cache : undefined,
+    runtime,
+  });
   const advised = { disable: "disable", fail: "throw", ignore: "warn" } as const;
   const onError = options.onError ?? advised[entry.onError ?? "disable"];
   return wirePlugin(made, manifest, entry, run, onError);
 }
 
-function parseReference(
-  reference: string | URL,
-  given: string | undefined,
-): { url: URL; integrity: string | undefined } {
-  let url: URL;
-  try {
-    url = new URL(reference);
-  } catch (cause) {
-    throw new TypeError(
-      `Cannot load plugin ${reference}: wanted the URL of its manifest; for a file beside your ` +
-        `module write new URL("...", import.meta.url)`,
-      { cause },
-    );
-  }
-  const fragment = decodeURIComponent(url.hash.slice(1));
-  url.hash = "";
-  const isServed = url.protocol === "https:" || url.protocol === "file:" ||
-    (url.protocol === "http:" && isLoopback(url));
-  const hasCredentials = url.username !== "" || url.password !== "";
-  // Before any message: what is secret is not printed.
-  url.username = url.password = "";
-  if (!isServed || hasCredentials) {
-    throw new TypeError(
-      `Cannot load plugin ${url}: wanted https:, file:, or http: on this ` +
-        `machine, with credentials in the option headers if there are any`,
-    );
-  }
-  const integrity = fragment || given;
-  if (fragment !== "" && given !== undefined && fragment !== given) {
-    throw new TypeError(
-      `Cannot load plugin ${url}: its reference says ${fragment}, the option integrity ${given}`,
-    );
-  }
-  if (integrity !== undefined) parseIntegrity(integrity);
-  return { url, integrity };
-}
+const tiers: Record<PluginTier, RunTier> = {
+  sandboxed: notYet,
+  trusted: runTrusted,
+  worker: notYet,
+};
 
-function defaultCacheDir(userCache: string | undefined): Path | undefined {
-  return userCache === undefined ? undefined : joinPath(userCache, "plugins");
-}
-
-async function readManifest(
-  url: URL,
-  integrity: string | undefined,
-  cache: PluginCache,
-  read: ReadUrl,
-): Promise<PluginManifest> {
-  let bytes = integrity === undefined ? undefined : await cache.read(integrity);
-  if (bytes === undefined) {
-    bytes = await read(url, maxManifestBytes);
-    if (integrity !== undefined) {
-      await verifyIntegrity(bytes, integrity, url.href);
-      await cache.write(integrity, bytes);
-    } else if (url.protocol !== "file:" && !isLoopback(url)) {
-      const actual = await computeIntegrity(bytes);
-      throw new PluginError(
-        "E_INTEGRITY",
-        `Cannot load plugin ${url}: nothing says what its manifest must be`,
-        {
-          url: url.href,
-          expected: "an integrity value in the reference",
-          actual,
-          hint: `look at what it does, and if you trust it load ${url.href}#${actual}`,
-        },
-      );
-    }
-  }
-  return parseManifest(new TextDecoder().decode(bytes), url.href);
-}
-
-async function readFile(
-  url: URL,
-  { integrity, size }: PluginFile,
-  cache: PluginCache,
-  read: ReadUrl,
-): Promise<Uint8Array> {
-  // A local file is as near as the cache.
-  const isLocal = url.protocol === "file:";
-  const kept = isLocal ? undefined : await cache.read(integrity);
-  if (kept !== undefined) return kept;
-  const bytes = await read(url, size);
-  await verifyIntegrity(bytes, integrity, url.href);
-  if (!isLocal) await cache.write(integrity, bytes);
-  return bytes;
+function notYet({ manifest: { id }, url }: TierRun): Promise<never> {
+  throw new PluginError("E_SANDBOX", `Cannot load plugin ${id}: it wants a sandbox`, {
+    url,
+    hint: "this keepfit has none yet",
+  });
 }
 
 function chooseCallback(
@@ -231,47 +144,14 @@ function chooseCallback(
   });
 }
 
-function checkGrants(
-  manifest: PluginManifest,
-  entry: PluginCallbackEntry,
-  url: string,
-  { allow = [], outputDir }: LoadPluginOptions,
-): void {
-  if (manifest.sandbox.support === "required") {
-    throw new PluginError("E_SANDBOX", `Cannot load plugin ${manifest.id}: it wants a sandbox`, {
-      url,
-      hint: "this keepfit has none yet",
-    });
-  }
+function checkControls(manifest: PluginManifest, entry: PluginCallbackEntry, url: string): void {
   const missing = entry.controls.filter((control) => !givenControls.includes(control));
-  if (missing.length > 0) {
-    throw new PluginError("E_PERMISSION", `Cannot load plugin ${manifest.id}: it wants controls`, {
-      url,
-      expected: `some of ${givenControls.join(", ")}, which this keepfit has`,
-      actual: missing.join(", "),
-    });
-  }
-  for (const [name, entries] of Object.entries(manifest.permissions ?? {})) {
-    const isGranted = name === "write"
-      ? outputDir !== undefined
-      : allow.includes(name as PluginPermission);
-    if (isGranted || entries.length === 0) continue;
-    const wants = entries.map(({ host, path, name, reason }) =>
-      `${host ?? path ?? name} (${reason})`
-    );
-    throw new PluginError(
-      "E_PERMISSION",
-      `Cannot load plugin ${manifest.id}: it wants to ${name}`,
-      {
-        url,
-        expected: allow.join(", ") || "no permission",
-        actual: `${name}: ${wants.join(", ")}`,
-        hint: name === "write"
-          ? "say where with { outputDir }"
-          : `if you agree, pass { allow: [${JSON.stringify(name)}] }`,
-      },
-    );
-  }
+  if (missing.length === 0) return;
+  throw new PluginError("E_PERMISSION", `Cannot load plugin ${manifest.id}: it wants controls`, {
+    url,
+    expected: `some of ${givenControls.join(", ")}, which this keepfit has`,
+    actual: missing.join(", "),
+  });
 }
 
 function checkPluginOptions(
@@ -298,31 +178,4 @@ function checkPluginOptions(
     }`,
     { url, cause },
   );
-}
-
-async function make(
-  exported: unknown,
-  name: string,
-  url: string,
-  ...args: [options: Record<string, unknown>, context: PluginContext]
-): Promise<unknown> {
-  if (typeof exported !== "function") {
-    throw new PluginError("E_EXPORT", `Cannot load plugin ${url}: its module lacks an export`, {
-      url,
-      expected: `a class or a function as ${name}`,
-      actual: exported === undefined ? "no such export" : typeof exported,
-    });
-  }
-  try {
-    // Nothing else tells a class from a function before it is called.
-    return /^class\b/.test(Function.prototype.toString.call(exported))
-      ? Reflect.construct(exported, args)
-      : await exported(...args);
-  } catch (cause) {
-    throw new PluginError(
-      "E_FACTORY",
-      `Cannot load plugin ${url}: ${name} threw: ${messageOf(cause)}`,
-      { url, cause },
-    );
-  }
 }

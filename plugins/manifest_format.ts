@@ -41,7 +41,7 @@ export const pluginControls = [
 export type PluginPermission = (typeof pluginPermissions)[number];
 
 /** Every permission that a manifest may declare. Sorted. */
-export const pluginPermissions = ["env", "ffi", "net", "read", "run", "write"] as const;
+export const pluginPermissions = ["env", "ffi", "listen", "net", "read", "run", "write"] as const;
 
 /** A hook with what is to be known about its calls. */
 export interface PluginHookEntry {
@@ -78,15 +78,19 @@ export interface PluginCallbackEntry {
   onError?: "disable" | "fail" | "ignore";
 }
 
-/** One thing that a permission is for. */
+/** One thing that a permission is for: a value of its kind, or the option that has it. */
 export interface PermissionEntry {
   reason: string;
-  /** `net`: a host, `*.` in front for the ones below it. */
+  /** `net`: a host, with its port where that is not the scheme's; `*.` in front for those below it. */
   host?: string;
   /** `read`, `write`, `ffi`: a path; of `write` relative to the output directory, `*` for any name. */
   path?: string;
   /** `env`: a variable; `run`: a command. */
   name?: string;
+  /** `listen`: a host and port of this machine, `127.0.0.1:9464`. */
+  address?: string;
+  /** Not for `write`: the option of the plugin that the user says it with; of a URL, its host. */
+  option?: string;
 }
 
 /** The permissions of a plugin, each with reasons to show to the user. */

@@ -77,12 +77,19 @@ const callback = object({
   onError: v.optional(v.picklist(["disable", "fail", "ignore"])),
 });
 
-const permission = (key: "host" | "path" | "name") =>
-  v.optional(v.array(object({ reason: text, [key]: text })));
+const permission = (key: "address" | "host" | "name" | "path") =>
+  v.optional(v.array(v.pipe(
+    object({ reason: text, [key]: v.optional(text), option: v.optional(text) }),
+    v.check(
+      (one) => (one as Record<string, unknown>)[key] === undefined !== (one.option === undefined),
+      `either ${key} or option`,
+    ),
+  )));
 const permissions = object(
   {
     env: permission("name"),
     ffi: permission("path"),
+    listen: permission("address"),
     net: permission("host"),
     read: permission("path"),
     run: permission("name"),

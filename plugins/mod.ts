@@ -4,9 +4,17 @@
  *
  * @module
  */
+export type {
+  PluginCommandResult,
+  PluginContext,
+  PluginRequest,
+  PluginResponse,
+} from "./context.ts";
 export { PluginError, type PluginErrorCode, type PluginErrorContext } from "./errors.ts";
 export type { Fetch, FetchOptions } from "./fetcher.ts";
+export type { Allowed } from "./grants.ts";
 export { computeIntegrity, type IntegrityAlgorithm, verifyIntegrity } from "./integrity.ts";
+export type { PluginLimits } from "./limits.ts";
 export { loadPlugin, type LoadPluginOptions } from "./load_plugin.ts";
 export { parseManifest } from "./manifest.ts";
 export {
@@ -23,4 +31,4 @@ export {
 } from "./manifest_format.ts";
 export type { OptionsScalar, OptionsSchema, OptionsType } from "./options_schema.ts";
 export type { Peers } from "./peers.ts";
-export type { PluginContext } from "./plugin_callback.ts";
+export type { PluginTier } from "./tier.ts";

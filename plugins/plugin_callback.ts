@@ -1,113 +1,9 @@
 import type { CallbackLike, CallbackState, ErrorPolicy, Params } from "../core/callback.ts";
 import { addOtherNames } from "../core/logs.ts";
-import {
-  assignWeights,
-  type HostWeight,
-  readWeights,
-  setLearningRate,
-  type TrainableModel,
-  weightsFromHost,
-} from "../core/model.ts";
 import { olderNames } from "../core/receivers.ts";
-import { directoryOf, joinPath } from "../runtime/mod.ts";
-import type { FileSystem, Path } from "../runtime/types.ts";
+import type { PluginRun } from "./context.ts";
 import { PluginError } from "./errors.ts";
-import type {
-  PluginCallbackEntry,
-  PluginControl,
-  PluginHook,
-  PluginManifest,
-} from "./manifest_format.ts";
-import { isRelativePath } from "./manifest_schema.ts";
-
-/**
- * What a plugin can do, handed to its factory beside the options. There is only what its manifest
- * declares and the user granted; the model itself is never handed over.
- */
-export interface PluginContext {
-  /** The plugin's id. */
-  readonly id: string;
-  /** The plugin's version. */
-  readonly version: string;
-  /**
-   * Put a file in place in the output directory, as a whole. Permission `write`.
-   *
-   * @param name a path relative to the output directory; its directories are made
-   * @param data the content
-   */
-  write?(name: string, data: string | Uint8Array): Promise<void>;
-  /** End training after the running batch, or epoch when called at its end. Control `stop`. */
-  stop?(): void;
-  /** Set the learning rate from the next update on. Control `setLearningRate`. */
-  setLearningRate?(learningRate: number): void;
-  /** Copies of the model's weights. Control `readWeights`. */
-  readWeights?(): Promise<HostWeight[]>;
-  /** Put values into the model's weights, in the form that `readWeights` gives. Control `writeWeights`. */
-  writeWeights?(weights: HostWeight[]): Promise<void>;
-}
-
-/** The controls that this keepfit can give. */
-export const givenControls: readonly PluginControl[] = [
-  "addLogs",
-  "readWeights",
-  "setLearningRate",
-  "stop",
-  "writeWeights",
-];
-
-/** What connects a plugin's context with the run it is in. */
-export interface PluginRun {
-  model: TrainableModel | undefined;
-}
-
-/** Make the context of one callback of a plugin. */
-export function createContext(
-  manifest: PluginManifest,
-  entry: PluginCallbackEntry,
-  run: PluginRun,
-  output: { fs: FileSystem; directory: Path } | undefined,
-): PluginContext {
-  const model = (): TrainableModel => {
-    if (run.model === undefined) {
-      throw new TypeError(`Cannot reach the model of ${manifest.id}: it is set when a run begins`);
-    }
-    return run.model;
-  };
-  const all: Required<Omit<PluginContext, "id" | "version" | "write">> = {
-    stop: () => {
-      model().stopTraining = true;
-    },
-    setLearningRate: (learningRate) => setLearningRate(model(), learningRate),
-    readWeights: () => readWeights(model().getWeights?.() as never),
-    writeWeights: async (values) => {
-      const weights = await weightsFromHost(model(), values);
-      try {
-        assignWeights(model(), weights);
-      } finally {
-        for (const weight of weights) weight.dispose();
-      }
-    },
-  };
-  const context: PluginContext = { id: manifest.id, version: manifest.version };
-  for (const control of entry.controls) {
-    if (control in all) Object.assign(context, { [control]: all[control as keyof typeof all] });
-  }
-  const writable = manifest.permissions?.write?.map(({ path }) => path as string) ?? [];
-  if (output !== undefined && writable.length > 0) {
-    context.write = async (name, data) => {
-      if (!isRelativePath(name) || !writable.some((pattern) => matches(pattern, name))) {
-        throw new PluginError("E_PERMISSION", `Plugin ${manifest.id} may not write ${name}`, {
-          expected: `one of ${writable.join(", ")}, as its manifest declares`,
-          actual: name,
-        });
-      }
-      const place = joinPath(output.directory, name);
-      await output.fs.makeDir(directoryOf(place));
-      await output.fs.writeFile(place, data);
-    };
-  }
-  return Object.freeze(context);
-}
+import type { PluginCallbackEntry, PluginHook, PluginManifest } from "./manifest_format.ts";
 
 /**
  * Make the callback that a run sees from what a plugin's factory made: only the declared hooks,
@@ -183,10 +79,4 @@ function hookOf(
 /** A copy that later callbacks do not see changes of. */
 function ownLogs(logs: unknown): unknown {
   return Object.freeze(addOtherNames({ ...logs as object }));
-}
-
-/** `*` stands for any characters but a slash. */
-function matches(pattern: string, path: string): boolean {
-  const escaped = pattern.replace(/[.+^${}()|[\]]/g, "\\$&").replaceAll("*", "[^/]*");
-  return new RegExp(`^${escaped}$`).test(path);
 }

