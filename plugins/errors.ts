@@ -1,5 +1,7 @@
 /** What can go wrong with a plugin, as codes that a program may test for. Sorted. */
 export type PluginErrorCode =
+  /** What the plugin runs in has ended, by an error or by itself. */
+  | "E_CRASH"
   /** This keepfit, or a peer, is not of a version that the plugin works with. */
   | "E_ENGINE"
   /** The module lacks the export, or what the factory made is not the callback that was declared. */
@@ -25,7 +27,9 @@ export type PluginErrorCode =
   /** The plugin does not run on this runtime. */
   | "E_RUNTIME"
   /** The plugin wants a sandbox and there is none. */
-  | "E_SANDBOX";
+  | "E_SANDBOX"
+  /** The plugin took too long. */
+  | "E_TIMEOUT";
 
 /** What is known about a failure beside its code. */
 export interface PluginErrorContext {

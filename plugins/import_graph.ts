@@ -25,7 +25,7 @@ export async function importGraph(
   cache: PluginCache | undefined,
   importModule: Runtime["importModule"],
 ): Promise<Record<string, unknown>> {
-  const specifier = (cache && await emitFiles(graph, cache)) ?? toDataUrl(graph);
+  const specifier = await emitGraph(graph, cache);
   try {
     return await importModule(specifier) as Record<string, unknown>;
   } catch (cause) {
@@ -35,6 +35,19 @@ export async function importGraph(
       { url: graph.entry, cause },
     );
   }
+}
+
+/**
+ * Put the modules where they can be imported from.
+ *
+ * @returns the URL of the entry: a file in the cache, or all in one `data:` URL
+ * @throws PluginError `E_IMPORT` for a cycle without a cache
+ */
+export async function emitGraph(
+  graph: ModuleGraph,
+  cache: PluginCache | undefined,
+): Promise<string> {
+  return (cache && await emitFiles(graph, cache)) ?? toDataUrl(graph);
 }
 
 async function emitFiles(graph: ModuleGraph, cache: PluginCache): Promise<string | undefined> {

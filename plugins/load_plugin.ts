@@ -117,7 +117,7 @@ export async function loadPlugin(
 const tiers: Record<PluginTier, RunTier> = {
   sandboxed: notYet,
   trusted: runTrusted,
-  worker: notYet,
+  worker: async (run) => await (await import("./worker/mod.ts")).runInWorker(run),
 };
 
 function notYet({ manifest: { id }, url }: TierRun): Promise<never> {

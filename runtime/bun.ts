@@ -1,6 +1,7 @@
 import { onProcess } from "./node.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
 import type { Runtime } from "./types.ts";
+import { startWebWorker } from "./worker.ts";
 
 /** The machine as Bun shows it: Node's, but for its version and its own server. */
 export function bunRuntime(): Runtime {
@@ -8,6 +9,7 @@ export function bunRuntime(): Runtime {
     name: "bun",
     version: bun().version,
     ...onProcess(),
+    startWorker: startWebWorker,
     async serve(handler, { hostname, port }) {
       let server: BunServer;
       try {

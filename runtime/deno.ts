@@ -4,6 +4,7 @@ import { createFileSystem } from "./file_system.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
+import { startWebWorker } from "./worker.ts";
 
 /** The machine as Deno shows it. Making it needs no permission, and none is ever asked for to read a variable. */
 export function denoRuntime(): Runtime {
@@ -56,6 +57,7 @@ export function denoRuntime(): Runtime {
       };
     },
     importModule: (specifier) => import(specifier),
+    startWorker: startWebWorker,
   };
 }
 

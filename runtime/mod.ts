@@ -57,5 +57,7 @@ export type {
   Path,
   Runtime,
   Terminal,
+  WorkerOptions,
+  WorkerThread,
   WritableFile,
 } from "./types.ts";

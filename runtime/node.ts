@@ -5,6 +5,7 @@ import { nodeCalls } from "./node_calls.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
+import { startNodeWorker } from "./worker.ts";
 
 /** The machine as Node shows it. Everything is reached late: importing this file does nothing. */
 export function nodeRuntime(): Runtime {
@@ -12,6 +13,7 @@ export function nodeRuntime(): Runtime {
     name: "node",
     version: process.versions.node,
     ...onProcess(),
+    startWorker: startNodeWorker,
     async serve(handler, { hostname, port }) {
       const { createAdaptorServer } = await import("@hono/node-server");
       const server = createAdaptorServer({
@@ -36,7 +38,7 @@ export function nodeRuntime(): Runtime {
 }
 
 /** What Node and Bun share: all that `process` and `node:fs` give on both. */
-export function onProcess(): Omit<Runtime, "name" | "version" | "serve"> {
+export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "startWorker"> {
   const fs = process.getBuiltinModule("node:fs");
   const env = (name: string) => process.env[name];
   const isWindows = process.platform === "win32";

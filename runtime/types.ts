@@ -92,6 +92,23 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** A thread of its own. */
+export interface WorkerThread {
+  /** Send plain data. What is sent after its end is lost. */
+  post(message: unknown): void;
+  /** End it now, whatever it is doing; may be called again. */
+  terminate(): Promise<void>;
+}
+
+/** Who is told of a thread. */
+export interface WorkerOptions {
+  onMessage(message: unknown): void;
+  /** It has ended, by an error or by itself; told once, and not after `terminate`. */
+  onEnd(reason: string): void;
+  /** Bytes that its code may hold; heeded by Node only. */
+  memory?: number;
+}
+
 /** The machine a run lives on: everything that differs between Deno, Bun and Node. */
 export interface Runtime {
   readonly name: "deno" | "bun" | "node";
@@ -118,4 +135,9 @@ export interface Runtime {
   ): Promise<HttpServer>;
   /** Import a module by a specifier that is only known now. */
   importModule(specifier: string): Promise<unknown>;
+  /**
+   * Start a thread with a module, without environment variables where the runtime can. It does not
+   * keep the process alive on Node and Bun.
+   */
+  startWorker(specifier: string, options: WorkerOptions): WorkerThread;
 }

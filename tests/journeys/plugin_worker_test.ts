@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { type CallbackLike, CallbackList, fit, type History, type Logs } from "keepfit";
+import type { LoadPluginOptions } from "keepfit/plugins";
+import { fails, load, publish, setUpSite } from "./plugin_site.ts";
+
+setUpSite();
+
+/** Load a module into a thread. */
+async function loadInWorker(
+  source: string,
+  callback: Record<string, unknown> = {},
+  options: LoadPluginOptions = {},
+): Promise<CallbackLike> {
+  const reference = await publish({ "main.js": source }, {}, callback);
+  return await load(reference, { tier: "worker", ...options });
+}
+
+async function train(callbacks: CallbackLike[], epochs = 4): Promise<History> {
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError" });
+  const x = tf.linspace(-1, 1, 8).reshape([8, 1]);
+  try {
+    return await fit(model, x, x, { epochs, verbose: 0, callbacks });
+  } finally {
+    x.dispose();
+    model.dispose();
+  }
+}
+
+describe("a plugin in a worker", () => {
+  it("takes part in a training: reads logs, sets the rate, adds logs, reads weights, stops", async () => {
+    const plugin = await loadInWorker(
+      `import { Callback } from "keepfit";
+      export default class extends Callback {
+        constructor(options, context) { super(); Object.assign(this, { options, context }); }
+        async onEpochEnd(epoch, logs) {
+          logs.rate_before = this.context.getLearningRate();
+          this.context.setLearningRate(this.options.rate);
+          const [kernel] = await this.context.readWeights();
+          logs.kernel = kernel.values[0];
+          logs.epochs = this.params.epochs;
+          logs.nothing = NaN;
+          if (epoch === 1) this.context.stop();
+        }
+      }`,
+      { controls: ["addLogs", "readWeights", "setLearningRate", "stop"], options: {} },
+      { options: { rate: 0.05 } },
+    );
+    const rates: number[] = [];
+    const { epoch, history, failures } = await train([plugin, {
+      onEpochEnd: (_: number, logs: Logs) => rates.push(logs.rate_before),
+    }]);
+    assert.deepEqual(failures, []);
+    assert.deepEqual(epoch, [0, 1]);
+    assert.deepEqual(rates.map((rate) => Number(rate.toFixed(6))), [0.1, 0.05]);
+    assert.deepEqual(history.epochs, [4, 4]);
+    assert.deepEqual(history.nothing, [NaN, NaN]);
+    assert.equal(typeof history.kernel[0], "number");
+  });
+
+  it("keeps its state over two lives", async () => {
+    const source = `export default () => { let count = 0; return {
+      onEpochEnd() { count++; },
+      getState: () => ({ count, values: new Float32Array([count]) }),
+      setState: (state) => { count = state.count; },
+    }; };`;
+    const first = await loadInWorker(source);
+    await new CallbackList([first]).onEpochEnd(0, {});
+    const state = await first.getState?.();
+    assert.deepEqual(state, { count: 1, values: new Float32Array([1]) });
+    await first.close?.();
+    const second = await loadInWorker(source);
+    await second.setState?.(state as never);
+    await new CallbackList([second]).onEpochEnd(1, {});
+    assert.equal((await second.getState?.())?.count, 2);
+    await second.close?.();
+  });
+
+  const deaths: [what: string, body: string, reason: RegExp][] = [
+    ["hangs", "for (;;);", /longer than 1000 ms/],
+    ["ends itself", `(globalThis.Deno ?? process).exit(3);`, /ended|closed|longer than 1000 ms/],
+    [
+      "throws where nobody catches it",
+      `setTimeout(() => { throw new Error("late"); }); await new Promise(() => {});`,
+      /late/,
+    ],
+    [
+      "rejects where nobody catches it",
+      `Promise.reject(new Error("lost")); await new Promise(() => {});`,
+      /lost/,
+    ],
+    ["recurses without end", "const again = () => again() + 1; again();", /stack|recursion/i],
+    ["throws", `throw new TypeError("no good");`, /no good/],
+  ];
+  for (const [what, body, reason] of deaths) {
+    it(`that ${what} is left out, and the training goes on`, async () => {
+      const plugin = await loadInWorker(
+        `export default () => ({ async onEpochEnd(epoch) { if (epoch === 1) { ${body} } } });`,
+        {},
+        { limits: { callTime: 1000 } },
+      );
+      const { epoch, failures } = await train([plugin]);
+      assert.deepEqual(epoch, [0, 1, 2, 3]);
+      assert.equal(failures.length, 1);
+      assert.match(String((failures[0].error as Error).message), reason);
+    });
+  }
+
+  it("that hangs before it is made is refused", async () => {
+    const options = { limits: { callTime: 1000 } };
+    await fails("E_TIMEOUT", /longer than 1000 ms/, loadInWorker("for (;;);", {}, options));
+    const factory = "export default () => { for (;;); };";
+    await fails("E_TIMEOUT", /longer than 1000 ms/, loadInWorker(factory, {}, options));
+  });
+
+  it("says what is wrong with it, as in this process", async () => {
+    await fails("E_MODULE", /no good/, loadInWorker(`throw new RangeError("no good");`));
+    await fails("E_EXPORT", /no such export/, loadInWorker("export const other = 1;"));
+    await fails("E_EXPORT", /undefined/, loadInWorker("export default () => {};"));
+    await fails("E_EXPORT", /no onEpochEnd/, loadInWorker("export default () => ({});"));
+    await fails(
+      "E_FACTORY",
+      /not today/,
+      loadInWorker(`export default () => { throw new TypeError("not today"); };`),
+    );
+  });
+
+  it("cannot have what belongs to this thread", async () => {
+    const source =
+      `import { sequential } from "@tensorflow/tfjs"; export default () => sequential;`;
+    const url = await publish({ "main.js": source }, { peers: { "@tensorflow/tfjs": "^4" } });
+    const loading = load(url, { tier: "worker", peers: { "@tensorflow/tfjs": tf } });
+    await fails("E_SANDBOX", /an import of @tensorflow\/tfjs/, loading);
+  });
+
+  it("is handed no environment on Node and Bun", async (t) => {
+    if ("Deno" in globalThis) return t.skip("Deno's threads see what the process may see");
+    const plugin = await loadInWorker(
+      `export default () => ({ onEpochEnd(_, logs) { logs.count = Object.keys(process.env).length; } });`,
+      { controls: ["addLogs"] },
+    );
+    const logs: Record<string, number> = {};
+    await new CallbackList([plugin, {
+      onEpochEnd: (_: number, given: Logs) => void Object.assign(logs, given),
+    }])
+      .onEpochEnd(0, {});
+    await plugin.close?.();
+    assert.equal(logs.count, 0);
+  });
+});
