@@ -25,7 +25,9 @@ export type PluginErrorCode =
   /** The plugin does not run on this runtime. */
   | "E_RUNTIME"
   /** The plugin wants a sandbox and there is none. */
-  | "E_SANDBOX";
+  | "E_SANDBOX"
+  /** A signature does not hold, or none is of a key that is wanted. */
+  | "E_SIGNATURE";
 
 /** What is known about a failure beside its code. */
 export interface PluginErrorContext {
