@@ -3,7 +3,7 @@ import { PluginError } from "./errors.ts";
 import type { PluginManifest, SourceManifest } from "./manifest_format.ts";
 import { brokenRules } from "./manifest_rules.ts";
 import { manifestSchema } from "./manifest_schema.ts";
-import { show } from "./options_schema.ts";
+import { show, visible } from "./options_schema.ts";
 import { plainDataProblems } from "./plain_data.ts";
 
 /**
@@ -57,7 +57,7 @@ function parse(source: string | object, url: string, published: boolean): Source
   }
   const problems = problemsOf(data, published);
   if (problems.length > 0) {
-    const told = problems.slice(0, maxTold);
+    const told = problems.slice(0, maxTold).map((problem) => visible(problem, 500));
     if (told.length < problems.length) told.push(`and ${problems.length - told.length} more`);
     throw new PluginError(
       "E_MANIFEST",

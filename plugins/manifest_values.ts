@@ -119,7 +119,7 @@ export const writtenPath: TextSchema = matching(
 
 /** A file or folder of the user's machine. */
 export const readPath: TextSchema = matching(
-  `^(?:~/|/|[A-Za-z]:/)?${relativePath}$`,
+  `^(?:~/|/|[A-Za-z]:/|(?!~))${relativePath}$`,
   "a path without . and .. parts: relative, absolute, or ~/ and what lies in the user's home",
 );
 

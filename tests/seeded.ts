@@ -131,6 +131,7 @@ function partsOf(data: unknown): Place[] {
 
 /** As JSON.parse does: `__proto__` is a key like others. */
 function put(holder: Record<string, unknown>, key: string, value: unknown): void {
+  if (Array.isArray(holder) && !/^\d$/.test(key)) return;
   Object.defineProperty(holder, key, {
     value,
     configurable: true,
