@@ -9,18 +9,27 @@ import { parseRange, parseVersion } from "./semver.ts";
 /** The schema of a value that is text. */
 type TextSchema = v.GenericSchema<string, string>;
 
-/** One schema for values of this form, and the same form in the JSON Schema. */
-const matching = (pattern: string, wanted: string): TextSchema => {
-  const form = new RegExp(pattern, "u");
-  return v.pipe(v.string(), v.check((one) => form.test(one), wanted), v.metadata({ pattern }));
-};
+/** Longer text is nobody's wish; it would only keep the checks busy. */
+const maxLength = 2000;
 
-/** Values that pass a test, of which the JSON Schema knows the form only. */
+/** Values that pass a test, of which the JSON Schema knows the form. */
 const passing = (
   test: (text: string) => boolean,
   wanted: string,
   pattern: string,
-): TextSchema => v.pipe(v.string(), v.check(test, wanted), v.metadata({ pattern }));
+): TextSchema =>
+  v.pipe(
+    v.string(),
+    v.maxLength(maxLength, `at most ${maxLength} characters`),
+    v.check((one) => one.length > maxLength || test(one), wanted),
+    v.metadata({ pattern }),
+  );
+
+/** Values of this form: it is all that is to be tested. */
+const matching = (pattern: string, wanted: string): TextSchema => {
+  const form = new RegExp(pattern, "u");
+  return passing((one) => form.test(one), wanted, pattern);
+};
 
 const slug = "[a-z0-9]+(?:-[a-z0-9]+)*";
 // No control characters, and none that turn the direction of what follows: it is shown to people
@@ -38,14 +47,9 @@ const packageName = "(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*";
 const spdx = String.raw`\(*[A-Za-z0-9.+:-]+\)*`;
 
 /** Text for people, in one line. */
-export const text: TextSchema = v.pipe(
-  v.string(),
-  v.nonEmpty("text that is not empty"),
-  v.check(
-    (one) => one === "" || new RegExp(`^${shown}+$`, "u").test(one),
-    "one line without control characters",
-  ),
-  v.metadata({ pattern: `^${shown}+$` }),
+export const text: TextSchema = matching(
+  `^${shown}+$`,
+  "text in one line, not empty, without control characters",
 );
 
 /** `owner/name`. */

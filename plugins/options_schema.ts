@@ -192,11 +192,12 @@ export function checkOptions(schema: OptionsSchema, value: unknown, path: string
     for (const name of schema.required ?? []) {
       if (!Object.hasOwn(value, name)) problems.push(`${path}.${name}: is missing`);
     }
+    let known: string | undefined;
     for (const [name, member] of Object.entries(value)) {
       if (Object.hasOwn(properties, name)) {
         problems.push(...checkOptions(properties[name], member, `${path}.${name}`));
       } else if (schema.additionalProperties === false) {
-        const known = listed(Object.keys(properties)) || "none";
+        known ??= listed(Object.keys(properties)) || "none";
         problems.push(`${path}.${name}: is not an option; there are ${known}`);
       }
     }
