@@ -35,12 +35,12 @@ function published(specifier: string): string {
   return found === undefined ? specifier : found.name + found.path;
 }
 
-/** Pages and styles of the rooms, and what a package carries at its root. */
+/** Pages and styles of the rooms, the JSON Schemas, and what a package carries at its root. */
 async function copyOtherFiles(): Promise<void> {
   const built = (await readdir(folder, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   const paths = (await readdir(root)).filter((name) => /^(README|CHANGELOG|LICENSE)/.test(name));
-  for (const room of built) {
+  for (const room of [...built, "schemas"]) {
     for (const entry of await readdir(root + room, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || entry.name.endsWith(".ts")) continue;
       paths.push(`${entry.parentPath}/${entry.name}`.slice(root.length));

@@ -5,7 +5,7 @@
  * node --import tsx build/web.ts          # or: deno run -A build/web.ts; into dist/web
  * ```
  */
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { build, type PluginBuild } from "esbuild";
 import {
   compile,
@@ -49,6 +49,7 @@ for (const [name, path] of Object.entries(modules)) {
   const types = up + path.slice(2).replace(/\.ts$/, ".d.ts");
   await writeFile(file, `// @ts-self-types="${types}"\n${await readFile(file, "utf8")}`);
 }
+await cp(`${root}schemas`, `${folder}/schemas`, { recursive: true });
 console.log(`keepfit ${manifest.version} for the web: ${folder}`);
 
 /** The user's program has a tfjs already; only a backend may be asked for, when somebody wants it. */

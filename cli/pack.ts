@@ -1,11 +1,9 @@
-import { Registry } from "../hub/mod.ts";
-import { readGraph } from "../plugins/graph.ts";
+import { PublishError, Registry } from "../hub/mod.ts";
 import { computeIntegrity } from "../plugins/integrity.ts";
 import { parseManifest, parseSourceManifest } from "../plugins/manifest.ts";
 import { manifestName, type PluginFile } from "../plugins/manifest_format.ts";
 import { isRelativePath } from "../plugins/manifest_schema.ts";
-import { peerModules } from "../plugins/peers.ts";
-import { directoryOf, joinPath, walk } from "../runtime/mod.ts";
+import { joinPath, walk } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 
 /** Options of {@linkcode packPlugin}. */
@@ -51,40 +49,26 @@ export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
     contents.set(path, bytes);
     files[path] = { integrity: await computeIntegrity(bytes), size: bytes.length };
   }
+  // What a person wrote is told of by its own name, before the registry looks at all of it.
   const manifest = parseManifest({ ...draft, files }, manifestPath);
-  const peers = peerModules(
-    Object.fromEntries(Object.keys(manifest.peers ?? {}).map((name) => [name, {}])),
-  );
-  // The URL only serves to resolve relative imports.
-  const base = new URL(`file:///${manifest.id}/${manifest.version}/`);
-  await readGraph(
-    manifest,
-    base,
-    (url) =>
-      Promise.resolve(
-        contents.get(decodeURIComponent(url.pathname.slice(base.pathname.length))) as Uint8Array,
-      ),
-    peers,
-  );
-  const manifestBytes = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
-  contents.set(manifestName, manifestBytes);
-
-  const { id, version } = manifest;
-  const folder = joinPath(out, `${id}/${version}`);
-  if (!force) await refuseChange(contents, folder, fs);
-  for (const [path, bytes] of contents) {
-    const place = joinPath(folder, path);
-    await fs.makeDir(directoryOf(place));
-    await fs.writeFile(place, bytes);
+  const text = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
+  const registry = new Registry(fs, out);
+  await fs.makeDir(out);
+  try {
+    const { id, version, integrity } = await registry.publish(
+      { manifest: text, files: contents },
+      { replace: force },
+    );
+    return {
+      id,
+      version,
+      reference: `${id}/${version}/${manifestName}#${integrity}`,
+      files: contents.size + 1,
+    };
+  } catch (error) {
+    if (!(error instanceof PublishError) || error.status !== 409) throw error;
+    throw new Error(`${error.message}, or use --force if nobody has it yet`, { cause: error });
   }
-  await derive(out, id, fs);
-  const integrity = await computeIntegrity(manifestBytes);
-  return {
-    id,
-    version,
-    reference: `${id}/${version}/${manifestName}#${integrity}`,
-    files: contents.size,
-  };
 }
 
 async function listFiles(source: string, fs: FileSystem): Promise<string[]> {
@@ -101,34 +85,4 @@ async function listFiles(source: string, fs: FileSystem): Promise<string[]> {
     paths.push(path);
   }
   return paths.sort();
-}
-
-async function refuseChange(
-  contents: ReadonlyMap<string, Uint8Array>,
-  folder: string,
-  fs: FileSystem,
-): Promise<void> {
-  for (const [path, bytes] of contents) {
-    const place = joinPath(folder, path);
-    const present = await fs.readFile(place).catch(() => undefined);
-    if (present === undefined || equal(present, bytes)) continue;
-    throw new Error(
-      `Cannot pack into ${folder}: ${path} is there and differs; a published version never ` +
-        `changes: raise the version, or use --force if nobody has it yet`,
-    );
-  }
-}
-
-/** Write what static hosts need and the hub makes itself. */
-async function derive(out: string, id: string, fs: FileSystem): Promise<void> {
-  const registry = new Registry(fs, out);
-  const [owner, name] = id.split("/");
-  const write = (path: string, data: unknown): Promise<void> =>
-    fs.writeFile(joinPath(out, path), `${JSON.stringify(data, null, 2)}\n`);
-  await write(`${id}/meta.json`, await registry.meta(owner, name));
-  await write("index.json", await registry.index());
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

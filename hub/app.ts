@@ -5,8 +5,10 @@ import { etag } from "hono/etag";
 import { getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { renderPage } from "./page.ts";
+import { publishRoutes } from "./publish_routes.ts";
 import { Registry } from "./registry.ts";
 import { parseEpoch, type RunEpoch, Runs } from "./runs.ts";
+import { checkTokens, type Tokens } from "./tokens.ts";
 
 /** Options of {@linkcode createHub}. */
 export interface HubOptions {
@@ -14,6 +16,11 @@ export interface HubOptions {
   directory: Path;
   /** Where that folder lies. Default: the runtime's files. */
   fs?: FileSystem;
+  /**
+   * Who may publish: for each token the owners whose plugins it may publish and withdraw,
+   * `{ "a long random text": ["ada"] }`. Default: nobody.
+   */
+  tokens?: Tokens;
   /** How many runs are remembered. Default: 100. */
   maxRuns?: number;
   /** How many epochs of each run are remembered. Default: 10 000. */
@@ -29,15 +36,21 @@ export interface HubOptions {
  * GET  /index.json                         every plugin
  * GET  /<owner>/<name>/meta.json           every version of one
  * GET  /<owner>/<name>/<version>/<file>    a version's files, which never change
+ * PUT  /<owner>/<name>/<version>           publish it: { "manifest": text, "files": { path: base64 } }
+ * POST /<owner>/<name>/<version>/yank      withdraw it; /unyank takes that back
+ * GET  /schemas/callback.plugin.schema.json   what editors check a manifest by
  * POST /publish/epoch/end/                 an epoch's logs, as RemoteMonitor sends them; ?run=<name>
  * GET  /runs  /runs/<id>                   what was reported
  * ```
  *
  * The registry may be read from any web page; runs may not, and a page of another origin cannot
- * report. There are no accounts: serve it to people you trust.
+ * report. Publishing wants a token, `Authorization: Bearer <token>`; everything is verified before
+ * anything is written, and a version never changes. There are no other accounts: serve it to people
+ * you trust, over https where tokens are sent.
  *
  * @param options where the plugins are, and what is remembered
  * @returns the app; `app.fetch` is a fetch handler
+ * @throws RangeError for a token that can be guessed, or an owner that is none
  * @example
  * ```ts
  * import { createHub } from "keepfit/hub";
@@ -58,6 +71,8 @@ export interface HubOptions {
  */
 export function createHub(options: HubOptions): Hono {
   const { directory, fs = getRuntime().fs, maxRuns = 100, maxEpochs = 10_000 } = options;
+  const { tokens = {} } = options;
+  checkTokens(tokens);
   const registry = new Registry(fs, directory);
   const runs = new Runs(maxRuns, maxEpochs);
   const app = new Hono({ strict: false });
@@ -108,11 +123,29 @@ export function createHub(options: HubOptions): Hono {
       "content-security-policy": "default-src 'none'; sandbox",
     });
   });
+  app.route("/", publishRoutes(registry, tokens));
+  app.get("/schemas/:name{[a-z.]+\\.schema\\.json}", ...shared, async (c) => {
+    const text = await readSchema(c.req.param("name"));
+    if (text === undefined) return notFound(c);
+    return c.body(text, 200, {
+      "cache-control": brief,
+      "content-type": "application/schema+json; charset=utf-8",
+    });
+  });
   app.notFound(notFound);
   return app;
 }
 
 const brief = "public, max-age=60";
+
+/** A JSON Schema that this package carries. */
+async function readSchema(name: string): Promise<string | undefined> {
+  try {
+    return await getRuntime().fs.readTextFile(new URL(`../schemas/${name}`, import.meta.url));
+  } catch {
+    return undefined;
+  }
+}
 
 async function report(c: Context, runs: Runs): Promise<Response> {
   const origin = c.req.header("origin");

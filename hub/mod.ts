@@ -5,13 +5,14 @@
  * @module
  */
 export { createHub, type HubOptions } from "./app.ts";
-export {
-  type PublishedFile,
-  Registry,
-  type RegistryEntry,
-  type RegistryIndex,
-  type RegistryMeta,
-  type RegistryVersion,
-} from "./registry.ts";
+export { PublishError } from "./errors.ts";
+export { type PublishedFile, type PublishedVersion, Registry } from "./registry.ts";
+export type {
+  RegistryEntry,
+  RegistryIndex,
+  RegistryMeta,
+  RegistryVersion,
+} from "./registry_format.ts";
 export type { Run, RunEpoch, RunSummary, RunValue } from "./runs.ts";
 export { serveHub, type ServeHubOptions } from "./serve.ts";
+export type { NewVersion } from "./verify_version.ts";

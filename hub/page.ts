@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { RegistryIndex } from "./registry.ts";
+import type { RegistryIndex } from "./registry_format.ts";
 import type { RunSummary, RunValue } from "./runs.ts";
 
 /** The hub for people: which plugins there are, and how the trainings stand. */

@@ -2,50 +2,34 @@ import { computeIntegrity } from "../plugins/integrity.ts";
 import { parseManifest } from "../plugins/manifest.ts";
 import { manifestName, type PluginManifest } from "../plugins/manifest_format.ts";
 import { compareVersions, parseVersion } from "../plugins/semver.ts";
-import { joinPath } from "../runtime/mod.ts";
+import { verifySignatures } from "../plugins/signature.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-
-/** `/index.json`: every plugin of a registry. */
-export interface RegistryIndex {
-  schemaVersion: 1;
-  /** By id. */
-  plugins: RegistryEntry[];
-}
-
-/** A plugin in the index, as its latest version describes it. */
-export interface RegistryEntry {
-  id: string;
-  latest: string;
-  title: string;
-  description: string;
-  keywords?: string[];
-  categories?: PluginManifest["categories"];
-  stage?: PluginManifest["stage"];
-}
-
-/** `/<owner>/<name>/meta.json`: every version of a plugin. */
-export interface RegistryMeta {
-  schemaVersion: 1;
-  id: string;
-  /** The newest version that is no prerelease and not withdrawn, where there is one. */
-  latest: string;
-  /** The newest first. */
-  versions: Record<string, RegistryVersion>;
-  /** Versions that nobody should newly choose. Kept when the rest is made anew. */
-  yanked: string[];
-}
-
-/** What is to be known of a version before its manifest is fetched. */
-export interface RegistryVersion {
-  /** Of the manifest: what a reference carries as its fragment. */
-  integrity: string;
-  engines: PluginManifest["engines"];
-}
+import { PublishError } from "./errors.ts";
+import type { RegistryEntry, RegistryIndex, RegistryMeta } from "./registry_format.ts";
+import { RegistryFiles } from "./registry_files.ts";
+import { type NewVersion, type VerifiedVersion, verifyVersion } from "./verify_version.ts";
 
 /** A file of a published version. */
 export interface PublishedFile {
   /** Relative to the version's folder. */
   path: string;
+  bytes: Uint8Array;
+}
+
+/** What {@linkcode Registry.publish} did. */
+export interface PublishedVersion {
+  id: string;
+  version: string;
+  /** Of the manifest. */
+  integrity: string;
+  /** False when it was there already, with the same bytes. */
+  isNew: boolean;
+}
+
+/** A version that is there. */
+interface StoredVersion {
+  manifest: PluginManifest;
+  /** Of the manifest. */
   bytes: Uint8Array;
 }
 
@@ -66,24 +50,23 @@ const slug = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
  * lists is ever given out, and nothing that is reached over a symbolic link.
  */
 export class Registry {
-  #fs: FileSystem;
-  #directory: Path;
+  #files: RegistryFiles;
   #warned = new Set<string>();
+  #lastChange: Promise<unknown> = Promise.resolve();
 
   /**
    * @param fs where it lies
    * @param directory its folder
    */
   constructor(fs: FileSystem, directory: Path) {
-    this.#fs = fs;
-    this.#directory = directory;
+    this.#files = new RegistryFiles(fs, directory);
   }
 
   /** What `/index.json` says. Folders that hold no plugin are left out. */
   async index(): Promise<RegistryIndex> {
     const plugins: RegistryEntry[] = [];
-    for (const owner of await this.#folders([])) {
-      for (const name of slug.test(owner) ? await this.#folders([owner]) : []) {
+    for (const owner of await this.#files.folders([])) {
+      for (const name of slug.test(owner) ? await this.#files.folders([owner]) : []) {
         const meta = await this.meta(owner, name);
         const published = meta && await this.#manifest(owner, name, meta.latest);
         if (published === undefined) continue;
@@ -97,27 +80,17 @@ export class Registry {
 
   /** What a plugin's `meta.json` says; undefined where there is no such plugin. */
   async meta(owner: string, name: string): Promise<RegistryMeta | undefined> {
-    if (!slug.test(owner) || !slug.test(name)) return undefined;
-    const found: { version: string; entry: RegistryVersion }[] = [];
-    for (const version of (await this.#folders([owner, name])).filter(isVersion)) {
-      const published = await this.#manifest(owner, name, version);
-      if (published === undefined) continue;
-      const integrity = await computeIntegrity(published.bytes);
-      found.push({ version, entry: { integrity, engines: published.manifest.engines } });
-    }
+    const found = await this.#versions(owner, name);
     if (found.length === 0) return undefined;
-    found.sort((a, b) => compareVersions(parseVersion(b.version), parseVersion(a.version)));
-    const yanked = (await this.#yanked(owner, name))
-      .filter((version) => found.some((one) => one.version === version));
-    const usable = found.filter(({ version }) => !yanked.includes(version));
-    const latest = usable.find(({ version }) => !version.includes("-")) ?? usable[0] ?? found[0];
-    return {
-      schemaVersion: 1,
-      id: `${owner}/${name}`,
-      latest: latest.version,
-      versions: Object.fromEntries(found.map(({ version, entry }) => [version, entry])),
-      yanked,
-    };
+    const versions: RegistryMeta["versions"] = {};
+    for (const { manifest: { version, engines }, bytes } of found) {
+      versions[version] = { integrity: await computeIntegrity(bytes), engines };
+    }
+    const numbers = Object.keys(versions);
+    const yanked = (await this.#yanked(owner, name)).filter((one) => numbers.includes(one));
+    const usable = numbers.filter((one) => !yanked.includes(one));
+    const latest = usable.find((one) => !one.includes("-")) ?? usable[0] ?? numbers[0];
+    return { schemaVersion: 1, id: `${owner}/${name}`, latest, versions, yanked };
   }
 
   /** A file of a version: its manifest, or what the manifest lists. Undefined for anything else. */
@@ -136,17 +109,140 @@ export class Registry {
       // What lies elsewhere is fetched there.
       if (path.startsWith("https://")) return undefined;
     }
-    const bytes = await this.#bytes([owner, name, version, ...path.split("/")]);
+    const bytes = await this.#files.read([owner, name, version, ...path.split("/")]);
     return bytes && { path, bytes };
+  }
+
+  /**
+   * Add a version, when all of it holds, and write what is derived. It is there as a whole or not at
+   * all, and never changes from then on. Who signed the newest version that is signed has to sign
+   * this one too, or one of them where they were several.
+   *
+   * @param wanted manifest and files
+   * @param options `id` and `version` that it must have; `replace` for a version that nobody has
+   *   yet: what is there may change, and who signed is not looked at
+   * @throws PluginError when it could not be loaded later
+   * @throws PublishError 400 for another id or version, 403 for other signers, 409 when it is there
+   *   and differs
+   * @throws FileSystemError when the folder cannot be written
+   */
+  publish(
+    wanted: NewVersion,
+    options: { id?: string; version?: string; replace?: boolean } = {},
+  ): Promise<PublishedVersion> {
+    return this.#change(async () => {
+      const verified = await verifyVersion(wanted);
+      const { id, version } = verified.manifest;
+      const { id: wantedId = id, version: wantedVersion = version, replace = false } = options;
+      if (id !== wantedId || version !== wantedVersion) {
+        throw new PublishError(
+          400,
+          `Cannot publish ${wantedId} ${wantedVersion}: its manifest says ${id} ${version}`,
+        );
+      }
+      const [owner, name] = id.split("/");
+      const integrity = await computeIntegrity(wanted.manifest);
+      const present = () => this.#manifest(owner, name, version);
+      const stored = await present();
+      const isSame = stored !== undefined && await computeIntegrity(stored.bytes) === integrity;
+      if (!isSame && !replace) {
+        if (stored !== undefined) {
+          throw new PublishError(
+            409,
+            `Cannot publish ${id} ${version}: it is there and differs; a published version never ` +
+              `changes: raise the version`,
+          );
+        }
+        await this.#checkSigners(verified);
+      }
+      if (!isSame) {
+        await this.#files.putFolder(
+          [owner, name, version],
+          new Map([...wanted.files, [manifestName, wanted.manifest]]),
+          async () => replace || await present() === undefined,
+        );
+      }
+      await this.#derive(owner, name);
+      return { id, version, integrity, isNew: !isSame };
+    });
+  }
+
+  /**
+   * Withdraw a version, or take that back. Its files stay for who has it locked; nobody should
+   * newly choose it.
+   *
+   * @throws PublishError 404 when there is no such version
+   * @throws FileSystemError when the folder cannot be written
+   */
+  setYanked(
+    owner: string,
+    name: string,
+    version: string,
+    isYanked: boolean,
+  ): Promise<RegistryMeta> {
+    return this.#change(async () => {
+      const meta = await this.meta(owner, name);
+      if (meta === undefined || !Object.hasOwn(meta.versions, version)) {
+        throw new PublishError(404, `Cannot change ${owner}/${name} ${version}: it is not there`);
+      }
+      const yanked = meta.yanked.filter((one) => one !== version);
+      if (isYanked) yanked.push(version);
+      await this.#files.writeJson([owner, name, "meta.json"], { ...meta, yanked });
+      await this.#derive(owner, name);
+      return await this.meta(owner, name) as RegistryMeta;
+    });
+  }
+
+  /** One change after the other. */
+  #change<Result>(change: () => Promise<Result>): Promise<Result> {
+    const result = this.#lastChange.then(change);
+    this.#lastChange = result.catch(() => {});
+    return result;
+  }
+
+  async #checkSigners({ manifest: { id, version }, signers }: VerifiedVersion): Promise<void> {
+    const [owner, name] = id.split("/");
+    for (const { manifest } of await this.#versions(owner, name)) {
+      const before = await verifySignatures(manifest, `${id} ${manifest.version}`).catch(() => []);
+      if (before.length === 0) continue;
+      if (before.some((one) => signers.includes(one))) return;
+      throw new PublishError(
+        403,
+        `Cannot publish ${id} ${version}: ${manifest.version} is signed by ${before.join(", ")}, ` +
+          `this one by ${
+            signers.join(", ") || "nobody"
+          }; sign it with that key, and with the new ` +
+          `one beside it if the key is to change`,
+      );
+    }
+  }
+
+  /** Write what static hosts need; the hub itself makes it anew. */
+  async #derive(owner: string, name: string): Promise<void> {
+    await this.#files.writeJson([owner, name, "meta.json"], await this.meta(owner, name));
+    await this.#files.writeJson(["index.json"], await this.index());
+  }
+
+  /** All versions of a plugin that can be read, the newest first. */
+  async #versions(owner: string, name: string): Promise<StoredVersion[]> {
+    if (!slug.test(owner) || !slug.test(name)) return [];
+    const found: StoredVersion[] = [];
+    for (const version of (await this.#files.folders([owner, name])).filter(isVersion)) {
+      const stored = await this.#manifest(owner, name, version);
+      if (stored !== undefined) found.push(stored);
+    }
+    return found.sort((a, b) =>
+      compareVersions(parseVersion(b.manifest.version), parseVersion(a.manifest.version))
+    );
   }
 
   async #manifest(
     owner: string,
     name: string,
     version: string,
-  ): Promise<{ manifest: PluginManifest; bytes: Uint8Array } | undefined> {
+  ): Promise<StoredVersion | undefined> {
     const place = `${owner}/${name}/${version}/${manifestName}`;
-    const bytes = await this.#bytes(place.split("/"));
+    const bytes = await this.#files.read(place.split("/"));
     if (bytes === undefined) return undefined;
     try {
       const manifest = parseManifest(new TextDecoder().decode(bytes), place);
@@ -165,43 +261,13 @@ export class Registry {
   }
 
   async #yanked(owner: string, name: string): Promise<string[]> {
-    const bytes = await this.#bytes([owner, name, "meta.json"]);
+    const bytes = await this.#files.read([owner, name, "meta.json"]);
     try {
       const { yanked } = JSON.parse(new TextDecoder().decode(bytes)) as { yanked?: unknown };
       return Array.isArray(yanked) ? yanked.filter((one) => typeof one === "string") : [];
     } catch {
       return [];
     }
-  }
-
-  /** Names of the folders below a place, sorted; none where there is no such place. */
-  async #folders(parts: string[]): Promise<string[]> {
-    try {
-      const entries = await this.#fs.readDir(this.#place(parts));
-      return entries.filter((entry) => entry.isDirectory && !entry.isSymlink)
-        .map((entry) => entry.name).sort();
-    } catch (error) {
-      if (parts.length === 0) throw error;
-      return [];
-    }
-  }
-
-  async #bytes(parts: string[]): Promise<Uint8Array | undefined> {
-    try {
-      for (let depth = 0; depth < parts.length; depth++) {
-        const entries = await this.#fs.readDir(this.#place(parts.slice(0, depth)));
-        const entry = entries.find((one) => one.name === parts[depth]);
-        // A link may lead out of the folder.
-        if (entry === undefined || entry.isSymlink) return undefined;
-      }
-      return await this.#fs.readFile(this.#place(parts));
-    } catch {
-      return undefined;
-    }
-  }
-
-  #place(parts: string[]): Path {
-    return parts.length === 0 ? this.#directory : joinPath(this.#directory, parts.join("/"));
   }
 }
 

@@ -28,6 +28,8 @@ export type PluginErrorCode =
   | "E_RUNTIME"
   /** The plugin wants a sandbox and there is none. */
   | "E_SANDBOX"
+  /** A signature does not hold, or none is of a key that is wanted. */
+  | "E_SIGNATURE"
   /** The plugin took too long. */
   | "E_TIMEOUT";
 

@@ -104,6 +104,26 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
+/**
+ * The bytes of base64, in its one strict spelling: padded, no spaces, no bits left over.
+ *
+ * @throws SyntaxError for any other text
+ */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  let binary: string | undefined;
+  try {
+    binary = atob(text);
+  } catch {
+    // Reported below, as what it is.
+  }
+  if (binary === undefined || btoa(binary) !== text) {
+    throw new SyntaxError(`Cannot read base64 ${JSON.stringify(text.slice(0, 60))}`);
+  }
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
 /** SHA-256 as lower-case hex, for file names. */
 export async function hexHash(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));

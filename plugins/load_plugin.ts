@@ -13,6 +13,7 @@ import { openPlugin, type OpenPluginOptions } from "./open_plugin.ts";
 import { checkOptions, noOptions } from "./options_schema.ts";
 import { peerModules, type Peers } from "./peers.ts";
 import { wirePlugin } from "./plugin_callback.ts";
+import { checkSigners } from "./signature.ts";
 import { chooseTier, type PluginTier, type RunTier, type TierRun } from "./tier.ts";
 import { runTrusted } from "./trusted.ts";
 
@@ -35,6 +36,11 @@ export interface LoadPluginOptions extends OpenPluginOptions {
   limits?: PluginLimits;
   /** What a failing hook does to the run. Default: as the manifest advises, else `"disable"`. */
   onError?: ErrorPolicy;
+  /**
+   * Keys of which one must have signed the plugin, each `ed25519:` and the public key in base64.
+   * Default: it need not be signed.
+   */
+  signers?: readonly string[];
   /** Modules that the plugin may import as they are in this program, `{ "@tensorflow/tfjs": tf }`. */
   peers?: Peers;
 }
@@ -84,9 +90,11 @@ export async function loadPlugin(
   options: LoadPluginOptions = {},
 ): Promise<CallbackLike> {
   const runtime = getRuntime();
-  const { manifest, url: manifestUrl, readFile, fs, cache } = await openPlugin(reference, options);
+  const opened = await openPlugin(reference, options);
+  const { manifest, url: manifestUrl, readFile, fs, cache } = opened;
   const url = manifestUrl.href;
   checkEngines(manifest, url, runtime, options.peers);
+  checkSigners(opened.signers, options.signers, url);
   const tier = chooseTier(manifest, url, options.tier);
   const limits = limitsOf(options.limits);
   const entry = chooseCallback(manifest, url, options.callback);

@@ -1,14 +1,16 @@
 import * as v from "valibot";
 import { PluginError } from "./errors.ts";
 import type { PluginManifest, SourceManifest } from "./manifest_format.ts";
+import { brokenRules } from "./manifest_rules.ts";
 import { manifestSchema } from "./manifest_schema.ts";
-import { checkOptions, checkOptionsSchema, noOptions, show } from "./options_schema.ts";
+import { show, visible } from "./options_schema.ts";
+import { plainDataProblems } from "./plain_data.ts";
 
 /**
  * Read a plugin's manifest and make sure that it is a whole one.
  *
  * Unknown keys are refused unless they begin with `x-`, so that a typing mistake in a permission
- * is seen and not granted. All problems are told at once.
+ * is seen and not granted. All problems are told at once, the first 50 in words.
  *
  * @param source the text of the file, or what was parsed from it
  * @param url where it comes from, for messages
@@ -39,6 +41,9 @@ export function parseSourceManifest(source: string | object, url: string): Sourc
   return parse(source, url, false);
 }
 
+/** Nobody reads more, and a manifest may be made so that there are many. */
+const maxTold = 50;
+
 function parse(source: string | object, url: string, published: boolean): SourceManifest {
   const data = typeof source === "string" ? parseJson(source, url) : source;
   const given = (data as { manifestVersion?: unknown } | null)?.manifestVersion;
@@ -52,11 +57,13 @@ function parse(source: string | object, url: string, published: boolean): Source
   }
   const problems = problemsOf(data, published);
   if (problems.length > 0) {
+    const told = problems.slice(0, maxTold).map((problem) => visible(problem, 500));
+    if (told.length < problems.length) told.push(`and ${problems.length - told.length} more`);
     throw new PluginError(
       "E_MANIFEST",
       `Cannot read plugin manifest ${url}: ${problems.length} ${
         problems.length === 1 ? "problem" : "problems"
-      }\n${problems.map((problem) => `  ${problem}`).join("\n")}`,
+      }\n${told.map((problem) => `  ${problem}`).join("\n")}`,
       { url },
     );
   }
@@ -79,6 +86,9 @@ function parseJson(text: string, url: string): unknown {
 }
 
 function problemsOf(data: unknown, published: boolean): string[] {
+  // First: what comes after may go through the data by recursion, and look up its keys.
+  const notPlain = plainDataProblems(data, "the manifest");
+  if (notPlain.length > 0) return notPlain;
   const result = v.safeParse(manifestSchema, data);
   const problems = (result.issues ?? []).flatMap((issue) => {
     const path = pathOf(issue);
@@ -93,24 +103,7 @@ function problemsOf(data: unknown, published: boolean): string[] {
     const wanted = issue.kind === "schema" ? issue.expected ?? issue.message : issue.message;
     return [`${path || "the manifest"}: found ${show(issue.input)}, wanted ${wantedText(wanted)}`];
   });
-  if (problems.length > 0) return problems;
-  const manifest = data as SourceManifest;
-  manifest.callbacks.forEach((callback, i) => {
-    const { options = noOptions, defaults = {} } = callback;
-    const wrong = checkOptionsSchema(options, `callbacks[${i}].options`);
-    problems.push(...wrong);
-    if (wrong.length > 0) return;
-    // What is required may still come from the user.
-    const optional = { ...options, required: undefined };
-    problems.push(...checkOptions(optional, defaults, `callbacks[${i}].defaults`));
-  });
-  const names = manifest.callbacks.map((callback) => callback.name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) problems.push(`callbacks: found ${show(twice)} twice, wanted it once`);
-  if (manifest.files !== undefined && !Object.hasOwn(manifest.files, manifest.module)) {
-    problems.push(`module: found ${show(manifest.module)}, wanted one of the files`);
-  }
-  return problems;
+  return problems.length > 0 ? problems : brokenRules(data as SourceManifest);
 }
 
 /** As in JavaScript: `callbacks[0].hooks`, `files["a.js"].size`. */

@@ -81,11 +81,18 @@ export interface PluginCallbackEntry {
 /** One thing that a permission is for: a value of its kind, or the option that has it. */
 export interface PermissionEntry {
   reason: string;
-  /** `net`: a host, with its port where that is not the scheme's; `*.` in front for those below it. */
+  /**
+   * `net`: a host in lower case, with its port where that is not the scheme's; `*.` in front of a
+   * domain for those below it.
+   */
   host?: string;
-  /** `read`, `write`, `ffi`: a path; of `write` relative to the output directory, `*` for any name. */
+  /**
+   * `read`, `ffi`: a file or folder, relative to the working directory, absolute (`/data`,
+   * `C:/data`), or `~/` and what lies in the user's home; with slashes. `write`: a path below the
+   * output directory, `*` for any characters but a slash.
+   */
   path?: string;
-  /** `env`: a variable; `run`: a command. */
+  /** `env`: a variable; `run`: a command, without a path. */
   name?: string;
   /** `listen`: a host and port of this machine, `127.0.0.1:9464`. */
   address?: string;
@@ -147,12 +154,15 @@ export interface PluginManifest {
   bugs?: string;
   keywords?: string[];
   categories?: ("control" | "data" | "logging" | "monitoring" | "saving" | "visualization")[];
+  /** Where it stands in its life; `deprecated` says why. */
   stage?: { name: "deprecated" | "experimental" | "stable"; message?: string; successor?: string };
   /** Where to learn of newer versions without a registry. */
   updateUrl?: string;
   /** A Sigstore bundle. */
   provenance?: string;
+  /** Who vouches for it: `ed25519:` and a public key, and its signature, both in base64. */
   signatures?: { keyId: string; ed25519: string }[];
+  /** What it tells its author; `disclosed` says what and why. */
   telemetry?: { kind: "disclosed" | "none"; reason?: string };
   /** Anything else that tools want to keep. */
   [key: `x-${string}`]: unknown;

@@ -1,204 +1,319 @@
 import * as v from "valibot";
-import { parseIntegrity } from "./integrity.ts";
 import {
   pluginControls,
   pluginHooks,
   type PluginManifest,
   pluginPermissions,
 } from "./manifest_format.ts";
-import { parseRange, parseVersion } from "./semver.ts";
+import {
+  callbackName,
+  commandName,
+  count,
+  envName,
+  filePath,
+  id,
+  integrity,
+  keyId,
+  license,
+  listenAddress,
+  netHost,
+  peerName,
+  range,
+  readPath,
+  signature,
+  size,
+  text,
+  version,
+  webUrl,
+  writtenPath,
+} from "./manifest_values.ts";
 
-// The message of a check says what is wanted; the reader of the issues puts path and finding
-// before it. Unknown keys are issues of `never`, which the reader forgives for `x-` keys.
-const object = <Entries extends v.ObjectEntries>(entries: Entries) =>
-  v.objectWithRest(entries, v.never());
+export { isRelativePath } from "./manifest_values.ts";
 
-const text = v.pipe(v.string(), v.nonEmpty("text that is not empty"));
-const slug = "[a-z0-9]+(?:-[a-z0-9]+)*";
-const id = v.pipe(
-  v.string(),
-  v.regex(
-    new RegExp(`^${slug}/${slug}$`),
-    "owner/name of lower-case letters, digits and single dashes",
-  ),
-);
-const webUrl = v.pipe(
-  v.string(),
-  v.check((one) => /^https?:$/.test(protocolOf(one)), "an http(s) URL"),
-);
-const version = v.pipe(
-  v.string(),
-  v.check((one) => parses(parseVersion, one), "a version such as 1.2.3"),
-);
-const range = v.pipe(
-  v.string(),
-  v.check((one) => parses(parseRange, one), "a version range such as ^1.2"),
-  v.check(
-    (one) => !parses(parseRange, one) || !allowsAll(one),
-    "a range with a lower bound: nobody has tried every version",
-  ),
-);
-const integrity = v.pipe(
-  v.string(),
-  v.check(
-    (one) => parses(parseIntegrity, one),
-    "sha256-, sha384- or sha512- and the digest in base64",
-  ),
-);
-const filePath = v.pipe(
-  v.string(),
-  v.check(isFilePath, "a relative path without . and .. parts, or an https URL"),
-);
-const count = v.pipe(v.number(), v.integer("a whole number"), v.minValue(1, "1 or more"));
+// The descriptions are what editors show; the JSON Schema is made of this by build/schemas.ts.
+// Unknown keys are issues of `never`, which the reader forgives for `x-` keys.
+const object = (entries: v.ObjectEntries): v.GenericSchema => v.objectWithRest(entries, v.never());
+const required = (schema: v.GenericSchema, description: string): v.GenericSchema =>
+  v.pipe(schema, v.description(description));
+const optional = (schema: v.GenericSchema, description: string) =>
+  v.optional(required(schema, description));
+
+/** A list that has each value once. */
+const unique = (item: v.GenericSchema): v.GenericSchema =>
+  v.pipe(
+    v.array(item),
+    v.check((list) => new Set(list).size === list.length, "each value once"),
+    v.metadata({ uniqueItems: true }),
+  );
+const uniqueAndSome = (item: v.GenericSchema): v.GenericSchema =>
+  v.pipe(
+    unique(item) as v.GenericSchema<unknown[]>,
+    v.minLength(1, "one value or more"),
+  );
 
 const hookName = v.picklist(pluginHooks);
 const hookEntry = object({
-  name: hookName,
-  order: v.optional(v.picklist(["pre", "normal", "post"])),
-  before: v.optional(v.array(id)),
-  after: v.optional(v.array(id)),
-  every: v.optional(count),
+  name: required(hookName, "The hook."),
+  order: optional(
+    v.picklist(["pre", "normal", "post"]),
+    "Where among callbacks it wants to stand.",
+  ),
+  before: optional(unique(id), "Ids of plugins that should be called after it."),
+  after: optional(unique(id), "Ids of plugins that should be called before it."),
+  every: optional(
+    count,
+    "Call it for each n-th epoch or batch only: the n-th, the 2n-th, and so on. Default: 1.",
+  ),
 });
 
 const callback = object({
-  name: v.pipe(v.string(), v.regex(/^[A-Za-z][\w-]*$/, "a word of letters, digits, - and _")),
-  export: text,
-  title: v.optional(text),
-  description: v.optional(text),
-  // Not a union: that would hide which key of an entry is wrong.
-  hooks: v.pipe(
-    v.array(v.lazy((one) => typeof one === "object" ? hookEntry : hookName)),
-    v.nonEmpty("one hook or more"),
+  name: required(callbackName, "What users choose it by."),
+  export: required(text, "The module's export: a class, or (options, context) => callback."),
+  title: optional(text, "What it is called in lists."),
+  description: optional(text, "What it does, in a sentence."),
+  hooks: required(
+    v.pipe(
+      // Not a union: that would hide which key of an entry is wrong.
+      v.array(v.lazy((one) => typeof one === "object" ? hookEntry : hookName)),
+      v.nonEmpty("one hook or more"),
+      v.check(
+        (list) => new Set(list.map(nameOfHook)).size === list.length,
+        "each hook once",
+      ),
+      v.metadata({ uniqueItems: true }),
+    ),
+    "The hooks that are called. Others are not, whatever the code has.",
   ),
-  options: v.optional(v.looseObject({})),
-  defaults: v.optional(v.looseObject({})),
-  controls: v.array(v.picklist(pluginControls)),
-  stateVersion: v.optional(count),
-  onError: v.optional(v.picklist(["disable", "fail", "ignore"])),
+  options: optional(
+    v.pipe(v.looseObject({}), v.metadata({ $ref: "#/$defs/options" })),
+    "What its options look like, in a subset of JSON Schema; without it there are none.",
+  ),
+  defaults: optional(v.looseObject({}), "Options that hold where the user gives none."),
+  controls: required(
+    unique(v.picklist(pluginControls)),
+    "What it may do to the training; it may be empty.",
+  ),
+  stateVersion: optional(count, "Grows when its saved state changes its form."),
+  onError: optional(
+    v.picklist(["disable", "fail", "ignore"]),
+    "What its author advises when a hook throws; the user decides.",
+  ),
 });
 
-const permission = (key: "address" | "host" | "name" | "path") =>
-  v.optional(v.array(v.pipe(
-    object({ reason: text, [key]: v.optional(text), option: v.optional(text) }),
+const reason = required(text, "Why it is needed. Shown to the user, who decides by it.");
+const permission = (
+  key: "address" | "host" | "name" | "path",
+  value: v.GenericSchema,
+  description: string,
+): v.GenericSchema =>
+  v.array(v.pipe(
+    object({
+      reason,
+      [key]: optional(value, description),
+      option: optional(text, "Instead of a fixed value: the option that the user says it with."),
+    }) as v.GenericSchema<Record<string, unknown>>,
     v.check(
-      (one) => (one as Record<string, unknown>)[key] === undefined !== (one.option === undefined),
+      (one) => one[key] === undefined !== (one.option === undefined),
       `either ${key} or option`,
     ),
-  )));
+    v.metadata({ oneOf: [{ required: [key] }, { required: ["option"] }] }),
+  ));
 const permissions = object(
   {
-    env: permission("name"),
-    ffi: permission("path"),
-    listen: permission("address"),
-    net: permission("host"),
-    read: permission("path"),
-    run: permission("name"),
-    write: v.optional(v.array(object({
-      reason: text,
-      path: v.pipe(text, v.check(isRelativePath, "a relative path without . and .. parts")),
-    }))),
+    env: optional(
+      permission("name", envName, "The variable's name."),
+      "Environment variables that it reads.",
+    ),
+    ffi: optional(
+      permission("path", readPath, "A library's path."),
+      "Native libraries that it loads.",
+    ),
+    listen: optional(
+      permission("address", listenAddress, "Host and port of this machine: 127.0.0.1:9464."),
+      "Addresses that it serves on.",
+    ),
+    net: optional(
+      permission(
+        "host",
+        netHost,
+        "A host in lower case, with its port where that is not the scheme's; *. before a domain " +
+          "for all below it.",
+      ),
+      "Hosts that it sends requests to.",
+    ),
+    read: optional(
+      permission(
+        "path",
+        readPath,
+        "A file or folder: relative to the working directory, absolute, or ~/ and what lies in " +
+          "the user's home; with slashes.",
+      ),
+      "Files and folders that it reads.",
+    ),
+    run: optional(
+      permission("name", commandName, "The command's name, without a path."),
+      "Commands that it runs.",
+    ),
+    write: optional(
+      v.array(object({
+        reason,
+        path: required(
+          writtenPath,
+          "A path below the output directory; * stands for any characters but a slash.",
+        ),
+      })),
+      "Files that it writes into the output directory.",
+    ),
   } satisfies Record<(typeof pluginPermissions)[number], unknown>,
 );
 
 /** The schema of manifest version 1. What it finds is put into words by `parseManifest`. */
 export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
   {
-    $schema: v.optional(webUrl),
-    manifestVersion: v.literal(1),
-    id,
-    version,
-    title: text,
-    description: text,
-    license: text,
-    authors: v.pipe(
-      v.array(object({ name: text, url: v.optional(webUrl) })),
-      v.nonEmpty("one author or more"),
+    $schema: optional(webUrl, "Where editors find this schema."),
+    manifestVersion: required(v.literal(1), "The version of this format."),
+    id: required(id, "owner/name: lower-case letters, digits and single dashes."),
+    version: required(version, "Semantic version; a published one never changes."),
+    title: required(text, "What it is called in lists."),
+    description: required(text, "What it does, in a sentence."),
+    license: required(license, "SPDX expression."),
+    authors: required(
+      v.pipe(
+        v.array(object({
+          name: required(text, "The author's name."),
+          url: optional(webUrl, "Where to find the author."),
+        })),
+        v.nonEmpty("one author or more"),
+      ),
+      "Who made it.",
     ),
-    engines: object({
-      core: range,
-      tfjs: v.optional(range),
-      deno: v.optional(range),
-      bun: v.optional(range),
-      node: v.optional(range),
-    }),
-    compat: v.optional(v.record(version, range)),
-    runtimes: v.optional(v.array(v.picklist(["browser", "bun", "deno", "node"]))),
-    backends: v.optional(v.array(v.picklist(["cpu", "tensorflow", "wasm", "webgl", "webgpu"]))),
-    module: filePath,
-    files: v.record(
-      filePath,
+    engines: required(
       object({
-        integrity,
-        size: v.pipe(v.number(), v.integer("a whole number"), v.minValue(0, "0 or more")),
+        core: required(range, "Versions of keepfit."),
+        tfjs: optional(range, "Versions of TensorFlow.js."),
+        deno: optional(range, "Versions of Deno."),
+        bun: optional(range, "Versions of Bun."),
+        node: optional(range, "Versions of Node.js."),
       }),
+      "Version ranges of what it runs on.",
     ),
-    callbacks: v.pipe(v.array(callback), v.nonEmpty("one callback or more")),
-    permissions: v.optional(permissions),
-    optionalPermissions: v.optional(permissions),
-    sandbox: object({
-      support: v.picklist(["required", "supported", "unsupported"]),
-      reason: v.optional(text),
-    }),
-    peers: v.optional(v.record(text, range)),
-    dependencies: v.optional(v.record(id, range)),
-    repository: webUrl,
-    homepage: v.optional(webUrl),
-    bugs: v.optional(webUrl),
-    keywords: v.optional(v.array(text)),
-    categories: v.optional(
-      v.array(
+    compat: optional(
+      v.record(version, range),
+      "For other versions of the plugin the range of keepfit, so that an old host finds an old one.",
+    ),
+    runtimes: optional(
+      uniqueAndSome(v.picklist(["browser", "bun", "deno", "node"])),
+      "Where it runs; everywhere without it.",
+    ),
+    backends: optional(
+      uniqueAndSome(v.picklist(["cpu", "tensorflow", "wasm", "webgl", "webgpu"])),
+      "TensorFlow.js backends that it works with; all without it.",
+    ),
+    module: required(filePath, "The JavaScript module that has the exports: a key of files."),
+    files: required(
+      v.record(
+        filePath,
+        object({
+          integrity: required(integrity, "Digest of the bytes; keepfit pack computes it."),
+          size: required(size, "Number of bytes."),
+        }),
+      ),
+      "All its files, by path relative to the manifest or https URL. keepfit pack fills it in.",
+    ),
+    callbacks: required(
+      v.pipe(v.array(callback), v.nonEmpty("one callback or more")),
+      "What it offers.",
+    ),
+    permissions: optional(permissions, "What it cannot do without, each with a reason."),
+    optionalPermissions: optional(permissions, "What it uses where the user agrees."),
+    sandbox: required(
+      object({
+        support: required(
+          v.picklist(["required", "supported", "unsupported"]),
+          "Whether it works in the sandbox.",
+        ),
+        reason: optional(text, "Why, or why not."),
+      }),
+      "Whether it works in the sandbox, and why not.",
+    ),
+    peers: optional(
+      v.record(peerName, range),
+      "Packages that the host hands in, with version ranges. keepfit always is one.",
+    ),
+    dependencies: optional(v.record(id, range), "Plugins that it builds on, with version ranges."),
+    repository: required(webUrl, "Where its source is."),
+    homepage: optional(webUrl, "Where people read about it."),
+    bugs: optional(webUrl, "Where people report what is wrong."),
+    keywords: optional(unique(text), "Words to find it by."),
+    categories: optional(
+      unique(
         v.picklist(["control", "data", "logging", "monitoring", "saving", "visualization"]),
       ),
+      "What kind of callbacks it has.",
     ),
-    stage: v.optional(object({
-      name: v.picklist(["deprecated", "experimental", "stable"]),
-      message: v.optional(text),
-      successor: v.optional(text),
-    })),
-    updateUrl: v.optional(webUrl),
-    provenance: v.optional(webUrl),
-    signatures: v.optional(v.array(object({ keyId: text, ed25519: text }))),
-    telemetry: v.optional(object({
-      kind: v.picklist(["disclosed", "none"]),
-      reason: v.optional(text),
-    })),
+    stage: optional(
+      v.pipe(
+        object({
+          name: required(
+            v.picklist(["deprecated", "experimental", "stable"]),
+            "How far it is.",
+          ),
+          message: optional(text, "What users should know; with deprecated it must be there."),
+          successor: optional(id, "The id of the plugin to use instead."),
+        }) as v.GenericSchema<{ name: string; message?: string }>,
+        v.check(
+          ({ name, message }) => name !== "deprecated" || message !== undefined,
+          "a message that says why it is deprecated",
+        ),
+        v.metadata({
+          if: { properties: { name: { const: "deprecated" } } },
+          then: { required: ["message"] },
+        }),
+      ),
+      "Where it stands in its life.",
+    ),
+    updateUrl: optional(webUrl, "Where to learn of newer versions without a registry."),
+    provenance: optional(webUrl, "A Sigstore bundle that tells where it was built."),
+    signatures: optional(
+      v.pipe(
+        v.array(object({
+          keyId: required(keyId, "Who signed: ed25519: and the public key in base64."),
+          ed25519: required(
+            signature,
+            "The signature over the canonical JSON (RFC 8785) of the manifest without signatures.",
+          ),
+        }) as v.GenericSchema<{ keyId: string }>),
+        v.maxLength(16, "16 or fewer"),
+        v.check(
+          (list) => new Set(list.map((one) => one.keyId)).size === list.length,
+          "each key once",
+        ),
+      ),
+      "Who vouches for it. keepfit sign adds to it.",
+    ),
+    telemetry: optional(
+      v.pipe(
+        object({
+          kind: required(
+            v.picklist(["disclosed", "none"]),
+            "Whether it tells its author anything.",
+          ),
+          reason: optional(text, "What it tells and why; with disclosed it must be there."),
+        }) as v.GenericSchema<{ kind: string; reason?: string }>,
+        v.check(
+          ({ kind, reason }) => kind !== "disclosed" || reason !== undefined,
+          "a reason that says what is told",
+        ),
+        v.metadata({
+          if: { properties: { kind: { const: "disclosed" } } },
+          then: { required: ["reason"] },
+        }),
+      ),
+      "What it tells its author.",
+    ),
   } satisfies Record<Exclude<keyof PluginManifest, `x-${string}`>, unknown>,
 );
 
-/**
- * True for `a/b.js`: no root, no drive, no empty, `.` or `..` part, nothing that a URL reads
- * otherwise (`%2e%2e`, `?`, `#`, `\`).
- */
-export function isRelativePath(path: string): boolean {
-  return path !== "" && !/[\\%?#:\0]/.test(path) &&
-    path.split("/").every((one) => one !== "" && one !== "." && one !== "..");
-}
-
-function isFilePath(path: string): boolean {
-  return path.startsWith("https://") ? protocolOf(path) === "https:" : isRelativePath(path);
-}
-
-function protocolOf(text: string): string {
-  try {
-    return new URL(text).protocol;
-  } catch {
-    return "";
-  }
-}
-
-function allowsAll(text: string): boolean {
-  return parseRange(text).some((comparators) =>
-    comparators.every(({ operator, version: { major, minor, patch } }) =>
-      operator === ">=" && major + minor + patch === 0
-    )
-  );
-}
-
-function parses(parse: (text: string) => unknown, text: string): boolean {
-  try {
-    parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+function nameOfHook(hook: unknown): unknown {
+  return typeof hook === "object" ? (hook as { name?: unknown }).name : hook;
 }

@@ -60,7 +60,7 @@ const whole: PluginManifest = {
   stage: { name: "deprecated", message: "use the other", successor: "ada/other" },
   updateUrl: "https://example.com/meta.json",
   provenance: "https://example.com/bundle.json",
-  signatures: [{ keyId: "k", ed25519: "s" }],
+  signatures: [{ keyId: `ed25519:${"A".repeat(43)}=`, ed25519: `${"A".repeat(86)}==` }],
   telemetry: { kind: "disclosed", reason: "counts loads" },
   "x-tool": { any: "thing" },
 };

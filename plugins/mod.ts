@@ -31,4 +31,6 @@ export {
 } from "./manifest_format.ts";
 export type { OptionsScalar, OptionsSchema, OptionsType } from "./options_schema.ts";
 export type { Peers } from "./peers.ts";
+export { signManifest, verifySignatures } from "./signature.ts";
+export { generateKeyPair, parseKey, type SigningKey } from "./signing_key.ts";
 export type { PluginTier } from "./tier.ts";

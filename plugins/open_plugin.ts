@@ -8,6 +8,7 @@ import { computeIntegrity, verifyIntegrity } from "./integrity.ts";
 import { parseManifest } from "./manifest.ts";
 import type { PluginManifest } from "./manifest_format.ts";
 import { parseReference } from "./reference.ts";
+import { verifySignatures } from "./signature.ts";
 
 /** Options of {@linkcode openPlugin}. */
 export interface OpenPluginOptions extends FetchOptions {
@@ -22,6 +23,8 @@ export interface OpenPluginOptions extends FetchOptions {
 /** A plugin whose manifest is verified and of which nothing has run. */
 export interface OpenPlugin {
   manifest: PluginManifest;
+  /** The keys that signed the manifest, all verified. */
+  signers: string[];
   /** Of the manifest. */
   url: URL;
   /** Of the manifest. */
@@ -38,7 +41,7 @@ const maxManifestBytes = 256 * 1024;
  * Find a plugin's manifest and verify it.
  *
  * @throws TypeError for a reference that is no URL, or of a scheme that is not served
- * @throws PluginError `E_HTTP`, `E_INTEGRITY`, `E_LIMIT`, `E_MANIFEST`
+ * @throws PluginError `E_HTTP`, `E_INTEGRITY`, `E_LIMIT`, `E_MANIFEST`, `E_SIGNATURE`
  */
 export async function openPlugin(
   reference: string | URL,
@@ -50,8 +53,10 @@ export async function openPlugin(
   const cache = new PluginCache(fs, options.cacheDir ?? defaultCacheDir(runtime.cacheDir()));
   const read = createReader(fs, url.origin, options);
   const bytes = await readManifest(url, integrity, cache, read);
+  const manifest = parseManifest(new TextDecoder().decode(bytes), url.href);
   return {
-    manifest: parseManifest(new TextDecoder().decode(bytes), url.href),
+    manifest,
+    signers: await verifySignatures(manifest, url.href),
     url,
     integrity: integrity ?? await computeIntegrity(bytes),
     readFile: (file, listed) => readFile(file, listed, cache, read),

@@ -1,3 +1,5 @@
+import { compilePattern } from "./pattern.ts";
+
 /**
  * What a plugin's options must look like: a subset of JSON Schema 2020-12, small enough to be
  * checked completely. A keyword that is not listed here is refused, never ignored.
@@ -39,7 +41,7 @@ export interface OptionsSchema {
   minLength?: number;
   /** Text: the greatest number of characters. */
   maxLength?: number;
-  /** Text: a regular expression that must match somewhere. */
+  /** Text: a regular expression that must match somewhere; no look-around, back references, `\b`. */
   pattern?: string;
 }
 
@@ -71,6 +73,9 @@ const types: readonly OptionsType[] = [
 
 type Check = (value: unknown) => string | undefined;
 
+/** Every value is compared with all of them. */
+const maxList = 256;
+
 const isText: Check = (value) => typeof value === "string" ? undefined : "text";
 const isNumber: Check = (value) => Number.isFinite(value) ? undefined : "a number";
 const isCount: Check = (value) =>
@@ -81,9 +86,10 @@ const isScalar: Check = (value) =>
     ? undefined
     : "text, a number, true, false or null";
 const isListOf = (check: Check, wanted: string): Check => (value) =>
-  Array.isArray(value) && value.length > 0 && value.every((one) => check(one) === undefined)
+  Array.isArray(value) && value.length > 0 && value.length <= maxList &&
+    value.every((one) => check(one) === undefined)
     ? undefined
-    : `a list of ${wanted}`;
+    : `a list of ${wanted}, at most ${maxList}`;
 
 /** For each keyword what its own value must be. */
 const keywords: Record<keyof OptionsSchema, Check> = {
@@ -109,7 +115,9 @@ const keywords: Record<keyof OptionsSchema, Check> = {
   minLength: isCount,
   maxLength: isCount,
   pattern: (value) =>
-    typeof value === "string" && isPattern(value) ? undefined : "a regular expression",
+    typeof value === "string" && isPattern(value)
+      ? undefined
+      : "a regular expression without look-around, back references and \\b",
 };
 
 /**
@@ -166,7 +174,7 @@ export function checkOptions(schema: OptionsSchema, value: unknown, path: string
   if (schema.enum !== undefined) {
     want(
       schema.enum.includes(value as OptionsScalar),
-      `one of ${schema.enum.map(show).join(", ")}`,
+      `one of ${listed(schema.enum.map(show))}`,
     );
   }
   if (schema.const !== undefined) want(value === schema.const, show(schema.const));
@@ -184,11 +192,12 @@ export function checkOptions(schema: OptionsSchema, value: unknown, path: string
     for (const name of schema.required ?? []) {
       if (!Object.hasOwn(value, name)) problems.push(`${path}.${name}: is missing`);
     }
+    let known: string | undefined;
     for (const [name, member] of Object.entries(value)) {
       if (Object.hasOwn(properties, name)) {
         problems.push(...checkOptions(properties[name], member, `${path}.${name}`));
       } else if (schema.additionalProperties === false) {
-        const known = Object.keys(properties).join(", ") || "none";
+        known ??= listed(Object.keys(properties)) || "none";
         problems.push(`${path}.${name}: is not an option; there are ${known}`);
       }
     }
@@ -218,7 +227,7 @@ function checkText(
   const { minLength = 0, maxLength = Infinity, pattern } = schema;
   want(length >= minLength, `at least ${minLength} characters`);
   want(length <= maxLength, `at most ${maxLength} characters`);
-  if (pattern !== undefined) want(new RegExp(pattern, "u").test(value), `text like ${pattern}`);
+  if (pattern !== undefined) want(compilePattern(pattern)(value), `text like ${pattern}`);
 }
 
 function isOfType(value: unknown, type: OptionsType): boolean {
@@ -242,11 +251,17 @@ function isOfType(value: unknown, type: OptionsType): boolean {
 
 function isPattern(text: string): boolean {
   try {
-    new RegExp(text, "u");
+    compilePattern(text);
     return true;
   } catch {
     return false;
   }
+}
+
+/** A list for a message. */
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 20).map((name) => name.slice(0, 60));
+  return shown.join(", ") + (names.length > 20 ? ", ..." : "");
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -258,6 +273,14 @@ export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "function") return "a function";
   const isQuoted = typeof value === "string" || (typeof value === "object" && value !== null);
-  const text = isQuoted ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  return visible(isQuoted ? JSON.stringify(value) : String(value), 60);
+}
+
+/** Text of a stranger for a message: what a terminal obeys or turns around is spelled out. */
+export function visible(text: string, length: number): string {
+  const short = text.length > length ? `${text.slice(0, length - 3)}...` : text;
+  return short.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -12,6 +12,9 @@ interface Comparator {
   version: Version;
 }
 
+/** As npm's: nobody writes longer ones, but to keep the reader busy. */
+const maxLength = 256;
+
 const number = "(0|[1-9]\\d*)";
 const suffix = "(?:-([0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*))?(?:\\+[0-9A-Za-z.-]+)?";
 const versionPattern = new RegExp(`^${number}\\.${number}\\.${number}${suffix}$`);
@@ -28,10 +31,10 @@ const partialPattern = new RegExp(
  * @throws SyntaxError when it is none
  */
 export function parseVersion(text: string): Version {
-  const match = versionPattern.exec(text);
+  const match = text.length > maxLength ? null : versionPattern.exec(text);
   if (match === null) {
     throw new SyntaxError(
-      `Cannot read version ${JSON.stringify(text)}: wanted a form such as 1.2.3 or 1.2.3-beta.1`,
+      `Cannot read version ${quote(text)}: wanted a form such as 1.2.3 or 1.2.3-beta.1`,
     );
   }
   return toVersion(match[1], match[2], match[3], match[4]);
@@ -80,6 +83,7 @@ export function satisfies(version: string, range: string): boolean {
 
 /** The alternatives of a range; of each one all comparators must hold. */
 export function parseRange(range: string): Comparator[][] {
+  if (range.length > maxLength) throw noRange(range);
   return range.split("||").map((alternative) => {
     const text = alternative.trim();
     const hyphen = /^(\S+)\s+-\s+(\S+)$/.exec(text);
@@ -94,10 +98,7 @@ export function parseRange(range: string): Comparator[][] {
 function toComparators(text: string, range: string): Comparator[] {
   const match = partialPattern.exec(text);
   if (match === null) {
-    throw new SyntaxError(
-      `Cannot read version range ${JSON.stringify(range)}: wanted a form such as ^1.2.0, ` +
-        `>=1.2 <2 or 1.x`,
-    );
+    throw noRange(range);
   }
   const operator = match[1] ?? "";
   const [major, minor, patch] = [match[2], match[3], match[4]].map((one) =>
@@ -135,6 +136,16 @@ function toComparators(text: string, range: string): Comparator[] {
     default:
       return whole ? [{ operator: "=", version: low }] : [atLeast, next];
   }
+}
+
+function noRange(range: string): SyntaxError {
+  return new SyntaxError(
+    `Cannot read version range ${quote(range)}: wanted a form such as ^1.2.0, >=1.2 <2 or 1.x`,
+  );
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > maxLength ? `${text.slice(0, maxLength)}...` : text);
 }
 
 function holds(version: Version, { operator, version: bound }: Comparator): boolean {

@@ -25,8 +25,15 @@ const runtime = ["runtime/mod.ts", "runtime/types.ts"];
 const optimizers = ["training/ema.ts", "training/optimizer.ts"];
 const publicNames = ["keepfit"];
 // What a manifest is made of; the hub has no use for the loader.
-const pluginManifest = ["integrity", "manifest", "manifest_format", "semver"]
-  .map((file) => `plugins/${file}.ts`);
+const pluginManifest = [
+  "errors",
+  "graph",
+  "integrity",
+  "manifest",
+  "manifest_format",
+  "semver",
+  "signature",
+].map((file) => `plugins/${file}.ts`);
 
 /** The import table of ARCHITECTURE.md. */
 const table: Record<string, Room> = {

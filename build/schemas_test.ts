@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import { parseManifest } from "keepfit/plugins";
+import { listFiles, root } from "../tests/files.ts";
+import { schemaFiles } from "./schemas.ts";
+
+const read = (path: string) => readFileSync(root + path, "utf8");
+const schema = JSON.parse(read("schemas/callback.plugin.schema.json"));
+// Without strictness: "oneOf" beside "properties" and the like are meant.
+const validate: ValidateFunction = new Ajv2020({ allErrors: true, strict: false }).compile(schema);
+const manifests = listFiles().filter((path) =>
+  path.startsWith("examples/plugins/") && path.endsWith("/callback.plugin.json")
+);
+const example = JSON.parse(
+  read("examples/plugins/keepfit/epoch-report/0.1.0/callback.plugin.json"),
+);
+
+/** What the test reads of a JSON Schema. */
+interface Part {
+  description?: string;
+  properties?: Record<string, Part>;
+  items?: Part;
+  additionalProperties?: Part | boolean;
+  anyOf?: Part[];
+  $defs?: Record<string, Part>;
+}
+
+describe("the JSON Schemas", () => {
+  it("are those that are committed: `npm run build` makes them anew", () => {
+    const stored = listFiles().filter((path) => path.startsWith("schemas/"));
+    const made = schemaFiles();
+    assert.deepEqual(stored, Object.keys(made).map((name) => `schemas/${name}`).sort());
+    for (const [name, text] of Object.entries(made)) assert.equal(read(`schemas/${name}`), text);
+  });
+
+  it("describe every key", () => {
+    const bare: string[] = [];
+    const walk = (part: Part, path: string): void => {
+      for (const [key, one] of Object.entries(part.properties ?? {})) {
+        if (one.description === undefined) bare.push(`${path}.${key}`);
+        walk(one, `${path}.${key}`);
+      }
+      for (const one of Object.values(part.$defs ?? {})) walk(one, path);
+      for (const one of part.anyOf ?? []) walk(one, path);
+      for (const one of [part.items, part.additionalProperties]) {
+        if (typeof one === "object") walk(one, path);
+      }
+    };
+    for (const [name, text] of Object.entries(schemaFiles())) walk(JSON.parse(text), name);
+    assert.deepEqual(bare, []);
+  });
+});
+
+describe("the JSON Schema of manifests", () => {
+  it("takes every example, packed or not", () => {
+    assert.ok(manifests.length > 0);
+    for (const path of manifests) {
+      const manifest: Record<string, unknown> = JSON.parse(read(path));
+      assert.equal(validate(manifest), true, `${path}: ${JSON.stringify(validate.errors)}`);
+      delete manifest.files;
+      assert.equal(validate(manifest), true, path);
+    }
+  });
+
+  it("takes what the reader takes", () => {
+    for (const [change, where] of taken) {
+      const manifest = { ...example, ...change };
+      parseManifest(manifest, "test:");
+      assert.ok(validate(manifest), `${where}: ${JSON.stringify(validate.errors)}`);
+    }
+  });
+
+  it("refuses what the reader refuses, at the same place", () => {
+    for (const [change, where] of refused) {
+      const manifest = { ...example, ...change };
+      assert.throws(() => parseManifest(manifest, "test:"), { code: "E_MANIFEST" }, where);
+      assert.equal(validate(manifest), false, where);
+      const places = validate.errors?.map(({ instancePath }) => instancePath) ?? [];
+      assert.ok(places.some((one) => one.startsWith(where)), `${where}: ${places}`);
+    }
+  });
+});
+
+const [callback] = example.callbacks;
+const withCallback = (change: object) => ({ callbacks: [{ ...callback, ...change }] });
+const withNet = (entry: object) => ({ permissions: { net: [{ reason: "r", ...entry }] } });
+const [file] = Object.values(example.files);
+const key = `ed25519:${"A".repeat(43)}=`;
+
+const taken: [change: object, where: string][] = [
+  [{ "x-mine": { any: 1 } }, "x- keys"],
+  [withCallback({ "x-mine": 1, hooks: ["onTrainEnd", { name: "onEpochEnd", every: 2 }] }), "hooks"],
+  [withCallback({ options: { properties: { title: { type: ["string", "null"] } } } }), "options"],
+  [withNet({ host: "*.example.com:8443" }), "net"],
+  [withNet({ option: "title" }), "option"],
+  [{ stage: { name: "deprecated", message: "m" } }, "stage"],
+  [{ engines: { core: ">=0.1 <0.3 || ^1.x", deno: "2" } }, "ranges"],
+  [{ files: { ...example.files, "https://example.com/a.js": file, "a b/c.txt": file } }, "files"],
+  [{ version: "1.0.0-beta.1+7", compat: { "0.9.0": "^0.1" } }, "version"],
+  [{ signatures: [{ keyId: key, ed25519: `${"A".repeat(86)}==` }] }, "signatures"],
+  [{ license: "(MIT OR Apache-2.0)", peers: { "@tensorflow/tfjs": "^4" } }, "license"],
+];
+
+const refused: [change: object, where: string][] = [
+  [{ licence: "MIT" }, ""],
+  [{ manifestVersion: 2 }, "/manifestVersion"],
+  [{ id: "Ada/x" }, "/id"],
+  [{ title: "" }, "/title"],
+  [{ title: "a\u202eb" }, "/title"],
+  [{ version: "1.2" }, "/version"],
+  [{ engines: { core: "*" } }, "/engines/core"],
+  [{ engines: { core: "latest!" } }, "/engines/core"],
+  [{ engines: { nod: "1" } }, "/engines"],
+  [{ repository: "ftp://example.com" }, "/repository"],
+  [{ module: "../a.js" }, "/module"],
+  [{ files: { "../a.js": file } }, "/files"],
+  [{ files: { "a.js": { integrity: "sha1-A", size: 1 } } }, "/files/a.js/integrity"],
+  [{ files: { "a.js": { ...file as object, size: -1 } } }, "/files/a.js/size"],
+  [{ authors: [] }, "/authors"],
+  [{ runtimes: ["deno", "deno"] }, "/runtimes"],
+  [{ backends: [] }, "/backends"],
+  [{ callbacks: [] }, "/callbacks"],
+  [withCallback({ name: "1" }), "/callbacks/0/name"],
+  [withCallback({ hooks: ["onEpochStart"] }), "/callbacks/0/hooks/0"],
+  [withCallback({ hooks: [{ name: "onEpochEnd", evry: 1 }] }), "/callbacks/0/hooks/0"],
+  [withCallback({ hooks: ["onEpochEnd", "onEpochEnd"] }), "/callbacks/0/hooks"],
+  [withCallback({ controls: ["stop", "stop"] }), "/callbacks/0/controls"],
+  [withCallback({ options: { $ref: "#" } }), "/callbacks/0/options"],
+  [withCallback({ options: { properties: { a: { type: "int" } } } }), "/callbacks/0/options"],
+  [withCallback({ stateVersion: 0 }), "/callbacks/0/stateVersion"],
+  [withNet({}), "/permissions/net/0"],
+  [withNet({ host: "a.com", option: "title" }), "/permissions/net/0"],
+  [withNet({ host: "https://a.com" }), "/permissions/net/0/host"],
+  [withNet({ host: "*" }), "/permissions/net/0/host"],
+  [{ permissions: { net: [{ host: "a.com" }] } }, "/permissions/net/0"],
+  [{ permissions: { nett: [] } }, "/permissions"],
+  [{ permissions: { run: [{ name: "/bin/sh", reason: "r" }] } }, "/permissions/run/0/name"],
+  [{ permissions: { read: [{ path: "a/../b", reason: "r" }] } }, "/permissions/read/0/path"],
+  [{ permissions: { write: [{ path: "/a", reason: "r" }] } }, "/permissions/write/0/path"],
+  [{ permissions: { env: [{ name: "A-B", reason: "r" }] } }, "/permissions/env/0/name"],
+  [{ permissions: { listen: [{ address: "a", reason: "r" }] } }, "/permissions/listen/0/address"],
+  [{ stage: { name: "deprecated" } }, "/stage"],
+  [{ telemetry: { kind: "disclosed" } }, "/telemetry"],
+  [{ signatures: [{ keyId: "k", ed25519: `${"A".repeat(86)}==` }] }, "/signatures/0/keyId"],
+  [{ signatures: [{ keyId: key, ed25519: "s" }] }, "/signatures/0/ed25519"],
+  [{ peers: { "": "^1" } }, "/peers"],
+  [{ dependencies: { a: "^1" } }, "/dependencies"],
+  [{ compat: { "1": "^1" } }, "/compat"],
+];

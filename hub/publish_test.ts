@@ -1,0 +1,422 @@
+import assert from "node:assert/strict";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { computeIntegrity, toBase64 } from "../plugins/integrity.ts";
+import { publishPlugin, yankPlugin } from "../plugins/publish.ts";
+import { signManifest } from "../plugins/signature.ts";
+import { generateKeyPair } from "../plugins/signing_key.ts";
+import type { PluginManifest } from "../plugins/manifest_format.ts";
+import { memoryFileSystem } from "../runtime/mod.ts";
+import type { FileSystem } from "../runtime/types.ts";
+import { createHub } from "./app.ts";
+import { serveHub } from "./serve.ts";
+
+const token = "a-token-that-nobody-guesses";
+const other = "another-token-for-somebody-else";
+const tokens = { [other]: ["bob"], [token]: ["keepfit", "ada"] };
+const source = new URL("../examples/plugins/keepfit/epoch-report/0.1.0/", import.meta.url);
+const example: PluginManifest = JSON.parse(
+  await readFile(new URL("callback.plugin.json", source), "utf8"),
+);
+const files = new Map<string, Uint8Array>();
+for (const path of Object.keys(example.files)) {
+  files.set(path, new Uint8Array(await readFile(new URL(path, source))));
+}
+const place = "/keepfit/epoch-report/0.1.0";
+
+/** A hub with an empty registry in memory. */
+async function emptyHub(fs: FileSystem = memoryFileSystem()) {
+  await fs.makeDir("p");
+  const hub = createHub({ directory: "p", fs, tokens });
+  const put = (
+    manifest: unknown = example,
+    { path = place, contents = files, bearer = token }: {
+      path?: string;
+      contents?: ReadonlyMap<string, Uint8Array>;
+      bearer?: string;
+    } = {},
+  ) =>
+    hub.request(path, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${bearer}` },
+      body: JSON.stringify({
+        manifest: typeof manifest === "string" ? manifest : JSON.stringify(manifest),
+        files: Object.fromEntries([...contents].map(([name, bytes]) => [name, toBase64(bytes)])),
+      }),
+    });
+  const post = (path: string, bearer = token) =>
+    hub.request(path, { method: "POST", headers: { authorization: `Bearer ${bearer}` } });
+  const json = async (path: string) => await (await hub.request(path)).json();
+  return { hub, fs, put, post, json };
+}
+
+/** Expect an answer of an error. @returns what it says */
+async function refused(response: Response | Promise<Response>, status: number): Promise<string> {
+  const { status: found, headers } = await response;
+  const { error } = await (await response).json();
+  assert.equal(found, status, error);
+  assert.match(headers.get("content-type") ?? "", /^application\/json/);
+  assert.doesNotMatch(error, /token-that|another-token/);
+  return error;
+}
+
+/** Version 0.1.0 as another one. */
+const numbered = (version: string, change: object = {}) => ({ ...example, version, ...change });
+
+describe("publishing to a hub", () => {
+  it("puts a version in place that everybody can read then, byte for byte", async () => {
+    const { hub, fs, put, json } = await emptyHub();
+    const text = JSON.stringify(example, null, 1);
+    const response = await put(text);
+    assert.equal(response.status, 201);
+    const integrity = await computeIntegrity(new TextEncoder().encode(text));
+    assert.deepEqual(await response.json(), {
+      id: "keepfit/epoch-report",
+      version: "0.1.0",
+      integrity,
+      reference: `keepfit/epoch-report/0.1.0/callback.plugin.json#${integrity}`,
+    });
+    assert.equal(await (await hub.request(`${place}/callback.plugin.json`)).text(), text);
+    for (const [path, bytes] of files) {
+      const body = await (await hub.request(`${place}/${path}`)).arrayBuffer();
+      assert.deepEqual(new Uint8Array(body), bytes);
+    }
+    const meta = await json("/keepfit/epoch-report/meta.json");
+    assert.equal(meta.versions["0.1.0"].integrity, integrity);
+    // For static hosts.
+    for (const path of ["keepfit/epoch-report/meta.json", "index.json"]) {
+      assert.deepEqual(JSON.parse(await fs.readTextFile(`p/${path}`)), await json(`/${path}`));
+    }
+    assert.deepEqual((await fs.readDir("p")).map(({ name }) => name), ["index.json", "keepfit"]);
+  });
+
+  it("is fine twice with the same bytes, and refused with others", async () => {
+    const { put, hub } = await emptyHub();
+    assert.equal((await put()).status, 201);
+    assert.equal((await put()).status, 200);
+    const error = await refused(put({ ...example, title: "Another" }), 409);
+    assert.match(error, /it is there and differs; a published version never changes/);
+    const stored = await (await hub.request(`${place}/callback.plugin.json`)).json();
+    assert.equal(stored.title, example.title);
+  });
+
+  it("gives a version to one of those who publish it at the same time", async () => {
+    const { put, json } = await emptyHub();
+    const titles = Array.from({ length: 8 }, (_, i) => `Title ${i}`);
+    const answers = await Promise.all(titles.map((title) => put({ ...example, title })));
+    const won = answers.flatMap(({ status }, i) => status === 201 ? [titles[i]] : []);
+    assert.equal(won.length, 1);
+    assert.equal(answers.filter(({ status }) => status === 409).length, 7);
+    assert.equal((await json("/index.json")).plugins[0].title, won[0]);
+  });
+
+  it("wants a token, and one for that owner", async () => {
+    const { hub, put, post, fs } = await emptyHub();
+    for (const bearer of ["", "wrong-token-of-some-length", token.slice(1), `${token}x`]) {
+      await refused(put(example, { bearer }), 401);
+      await refused(post(`${place}/yank`, bearer), 401);
+    }
+    const plain = await hub.request(place, { method: "PUT", body: "{}" });
+    assert.equal(plain.headers.get("www-authenticate"), "Bearer");
+    await refused(plain, 401);
+    assert.match(await refused(put(example, { bearer: other }), 403), /for keepfit/);
+    await refused(post(`${place}/yank`, other), 403);
+    assert.deepEqual(await fs.readDir("p"), []);
+    const closed = createHub({ directory: "p", fs });
+    assert.match(
+      await refused(
+        closed.request(place, { method: "PUT", headers: { authorization: `Bearer ${token}` } }),
+        401,
+      ),
+      /nobody may publish here/,
+    );
+  });
+
+  it("refuses tokens that can be guessed, without telling them", () => {
+    const fs = memoryFileSystem();
+    for (const wrong of ["hunter2", "with a space in the middle"]) {
+      assert.throws(
+        () => createHub({ directory: "p", fs, tokens: { [wrong]: ["ada"] } }),
+        (error) => {
+          assert(error instanceof RangeError);
+          assert.doesNotMatch(error.message, /hunter2|middle/);
+          return true;
+        },
+      );
+    }
+    assert.throws(
+      () => createHub({ directory: "p", fs, tokens: { [token]: ["Ada"] } }),
+      /for owner "Ada"/,
+    );
+  });
+
+  it("takes nothing that could not be loaded, and writes nothing of it", async () => {
+    const { put, fs } = await emptyHub();
+    const bytes = (text: string) => new TextEncoder().encode(text);
+    const without = new Map([...files].slice(1));
+    const changed = new Map(files).set("index.js", files.get("index.js")!.toReversed());
+    const longer = new Map(files).set("index.js", bytes("export default () => ({});"));
+    const more = new Map(files).set("../../evil.js", bytes("1"));
+    const listed = { ...example.files["index.js"] };
+    for (
+      const [answer, error] of [
+        [put("{"), /it is not JSON/],
+        [put({ ...example, id: "ada" }), /id: found "ada"/],
+        [put(numbered("0.2.0")), /Cannot publish .* 0\.1\.0: its manifest says .* 0\.2\.0/],
+        [put({ ...example, id: "ada/x" }), /its manifest says ada\/x/],
+        [put(example, { contents: without }), /files are missing/],
+        [put(example, { contents: changed }), /its content is not what was promised/],
+        [put(example, { contents: longer }), /index\.js is of another size/],
+        [put(example, { contents: more }), /files are not listed in the manifest/],
+        [
+          put({ ...example, files: { ...example.files, "https://example.com/a.js": listed } }),
+          /files lie elsewhere/,
+        ],
+        [put({ ...example, "x-much": "x".repeat(300_000) }), /larger than allowed/],
+      ] as const
+    ) {
+      assert.match(await refused(answer, 400), error);
+    }
+    const broken = await withModule('import "node:fs";');
+    const contents = new Map(files).set("index.js", bytes('import "node:fs";'));
+    assert.match(await refused(put(broken, { contents }), 400), /imports "node:fs"/);
+    assert.deepEqual(await fs.readDir("p"), []);
+  });
+
+  it("tells what is wrong with the form of a request", async () => {
+    const { hub } = await emptyHub();
+    const put = (body: string) =>
+      hub.request(place, { method: "PUT", headers: { authorization: `Bearer ${token}` }, body });
+    for (
+      const body of [
+        "",
+        "[]",
+        "null",
+        "{}",
+        '{"manifest": {}, "files": {}}',
+        '{"manifest": "", "files": []}',
+        '{"manifest": "", "files": {}, "more": 1}',
+        '{"manifest": "", "files": {"a": 1}}',
+        '{"manifest": "", "files": {"a": "!"}}',
+        '{"manifest": "", "files": {"a": "QQ"}}',
+        `{"manifest": "", "files": {${
+          Array.from({ length: 1001 }, (_, i) => `"${i}": ""`).join()
+        }}}`,
+      ]
+    ) {
+      assert.match(await refused(put(body), 400), /^Cannot publish: the body .*; wanted \{/, body);
+    }
+    const large = await put(`"${"x".repeat(33 * 1024 * 1024)}"`);
+    assert.match(await refused(large, 413), /more than 33554432 bytes/);
+  });
+});
+
+describe("a hub's signed plugins", () => {
+  it("stay signed by one of the same keys", async () => {
+    const { put } = await emptyHub();
+    const [a, b] = [await generateKeyPair(), await generateKeyPair()];
+    const publish = (version: string, manifest: unknown) =>
+      put(manifest, { path: `/keepfit/epoch-report/${version}` });
+    assert.equal((await publish("0.1.0", example)).status, 201);
+    const first = await signManifest(numbered("0.2.0"), a);
+    assert.equal((await publish("0.2.0", first)).status, 201);
+    for (const wrong of [numbered("0.3.0"), await signManifest(numbered("0.3.0"), b)]) {
+      const error = await refused(publish("0.3.0", wrong), 403);
+      assert.ok(error.includes(`0.2.0 is signed by ${a.keyId}`), error);
+    }
+    // An older number is no way around.
+    await refused(publish("0.1.1", numbered("0.1.1")), 403);
+    const both = await signManifest(await signManifest(numbered("0.3.0"), a), b);
+    assert.equal((await publish("0.3.0", both)).status, 201);
+    const next = await signManifest(numbered("0.4.0"), b);
+    assert.equal((await publish("0.4.0", next)).status, 201);
+    // The key that was handed over is no one's any more.
+    await refused(publish("0.5.0", await signManifest(numbered("0.5.0"), a)), 403);
+  });
+
+  it("are refused with a signature that does not hold", async () => {
+    const { put } = await emptyHub();
+    const signed = await signManifest(example, await generateKeyPair());
+    const response = await put({ ...signed, title: "Another" });
+    assert.equal(response.status, 400);
+    assert.equal((await response.json()).code, "E_SIGNATURE");
+  });
+});
+
+describe("withdrawing a version from a hub", () => {
+  it("keeps its files and takes it from the latest, until it is taken back", async () => {
+    const { hub, fs, put, post, json } = await emptyHub();
+    await put();
+    await put(numbered("0.2.0"), { path: "/keepfit/epoch-report/0.2.0" });
+    const yank = await post("/keepfit/epoch-report/0.2.0/yank");
+    assert.equal(yank.status, 200);
+    assert.deepEqual((await yank.json()).yanked, ["0.2.0"]);
+    await post("/keepfit/epoch-report/0.2.0/yank");
+    const meta = await json("/keepfit/epoch-report/meta.json");
+    assert.deepEqual([meta.latest, meta.yanked], ["0.1.0", ["0.2.0"]]);
+    assert.deepEqual(JSON.parse(await fs.readTextFile("p/keepfit/epoch-report/meta.json")), meta);
+    assert.equal((await json("/index.json")).plugins[0].latest, "0.1.0");
+    const kept = await hub.request("/keepfit/epoch-report/0.2.0/callback.plugin.json");
+    assert.equal(kept.status, 200);
+    // It stays withdrawn when others come.
+    await put(numbered("0.3.0"), { path: "/keepfit/epoch-report/0.3.0" });
+    assert.deepEqual((await json("/keepfit/epoch-report/meta.json")).yanked, ["0.2.0"]);
+    await post("/keepfit/epoch-report/0.2.0/unyank");
+    assert.deepEqual((await json("/keepfit/epoch-report/meta.json")).yanked, []);
+    await refused(post("/keepfit/epoch-report/9.9.9/yank"), 404);
+    await refused(post("/ada/nothing/1.0.0/yank"), 404);
+  });
+});
+
+describe("a registry's folder", () => {
+  it("that cannot be written is told as that, and left as it was", async () => {
+    const fs = memoryFileSystem();
+    let failing = false;
+    const { hub, put } = await emptyHub({
+      ...fs,
+      rename: async (from, to) => {
+        if (failing) throw new Error("the disk is full");
+        await fs.rename(from, to);
+      },
+    });
+    await put();
+    failing = true;
+    const report = console.error;
+    const reported: unknown[] = [];
+    console.error = (error) => reported.push(error);
+    try {
+      const path = "/keepfit/epoch-report/0.2.0";
+      assert.match(await refused(put(numbered("0.2.0"), { path }), 500), /cannot be changed/);
+    } finally {
+      console.error = report;
+    }
+    assert.equal(reported.length, 1);
+    assert.deepEqual((await fs.readDir("p")).map(({ name }) => name), ["index.json", "keepfit"]);
+    const left = await hub.request("/keepfit/epoch-report/0.2.0/callback.plugin.json");
+    assert.equal(left.status, 404);
+    failing = false;
+    const again = await put(numbered("0.2.0"), { path: "/keepfit/epoch-report/0.2.0" });
+    assert.equal(again.status, 201);
+  });
+
+  it("with half a version, of a process that was killed, takes the whole one", async () => {
+    const { fs, put } = await emptyHub();
+    await fs.makeDir(`p${place}`);
+    await fs.writeFile(`p${place}/index.js`, "half");
+    assert.equal((await put()).status, 201);
+    const text = await fs.readTextFile(`p${place}/index.js`);
+    assert.equal(text, new TextDecoder().decode(files.get("index.js")));
+  });
+
+  it("is not written over a link, on real disks", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-publish-"));
+    try {
+      await mkdir(join(folder, "registry"));
+      await mkdir(join(folder, "elsewhere"));
+      await symlink(join(folder, "elsewhere"), join(folder, "registry/ada"));
+      const hub = await serveHub({ directory: join(folder, "registry"), tokens });
+      try {
+        const manifest = JSON.stringify({ ...example, id: "ada/report" });
+        const publishing = publishPlugin({ registry: hub.url, token, manifest, files });
+        await assert.rejects(publishing, /answered 409: .* its place is a link elsewhere/);
+        assert.deepEqual(await readdir(join(folder, "elsewhere")), []);
+      } finally {
+        await hub.close();
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("a client that publishes", () => {
+  it("puts a plugin on a real hub, which anyone can load then, and withdraws it", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-publish-"));
+    await cp(fileURLToPath(new URL("../../..", source)), folder, { recursive: true });
+    const hub = await serveHub({ directory: folder, tokens });
+    try {
+      const access = { registry: hub.url.replace(/\/$/, ""), token };
+      const key = await generateKeyPair();
+      const manifest = JSON.stringify(await signManifest(numbered("0.2.0"), key));
+      const published = await publishPlugin({ ...access, manifest, files });
+      const { reference, ...told } = published;
+      assert.deepEqual(told, { id: "keepfit/epoch-report", version: "0.2.0", isNew: true });
+      const [url, integrity] = reference.split("#");
+      assert.equal(url, `${hub.url}keepfit/epoch-report/0.2.0/callback.plugin.json`);
+      const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer());
+      assert.equal(await computeIntegrity(bytes), integrity);
+      assert.equal((await publishPlugin({ ...access, manifest, files })).isNew, false);
+      const id = "keepfit/epoch-report";
+      assert.deepEqual(await yankPlugin(access, id, "0.2.0"), ["0.2.0"]);
+      assert.deepEqual(await yankPlugin(access, id, "0.2.0", false), []);
+      await assert.rejects(
+        publishPlugin({ ...access, token: other, manifest, files }),
+        { code: "E_HTTP", message: /keepfit\/epoch-report 0\.2\.0: the registry answered 403: .*/ },
+      );
+    } finally {
+      await hub.close();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("sends its token nowhere else, nor where it could be read on the way", async () => {
+    const asked: string[] = [];
+    const access = {
+      token,
+      manifest: JSON.stringify(example),
+      files,
+      fetch: (url: string) => {
+        asked.push(url);
+        const headers = { location: "https://evil.example/" };
+        return Promise.resolve(new Response(null, { status: 307, headers }));
+      },
+    };
+    const insecure = publishPlugin({ ...access, registry: "http://example.com/" });
+    await assert.rejects(insecure, /over https only/);
+    assert.deepEqual(asked, []);
+    const redirected = publishPlugin({ ...access, registry: "https://example.com/sub" });
+    await assert.rejects(redirected, { code: "E_HTTP", message: /the registry answered 307/ });
+    assert.deepEqual(asked, [`https://example.com/sub${place}`]);
+  });
+
+  it("is not content with a registry that keeps something else", async () => {
+    const fetch = () => Promise.resolve(Response.json({ integrity: "sha384-x" }, { status: 201 }));
+    await assert.rejects(
+      publishPlugin({
+        registry: "https://example.com",
+        token,
+        manifest: JSON.stringify(example),
+        files,
+        fetch,
+      }),
+      { code: "E_HTTP", actual: "sha384-x" },
+    );
+  });
+});
+
+describe("a hub's schemas", () => {
+  it("are those of the package, for any page", async () => {
+    const { hub } = await emptyHub();
+    const path = "/schemas/callback.plugin.schema.json";
+    const response = await hub.request(path);
+    assert.match(response.headers.get("content-type") ?? "", /^application\/schema\+json/);
+    assert.equal(response.headers.get("access-control-allow-origin"), "*");
+    assert.equal(
+      await response.text(),
+      await readFile(new URL(`..${path}`, import.meta.url), "utf8"),
+    );
+    for (const one of ["/schemas/no.schema.json", "/schemas/..%2fpackage.json", "/schemas/"]) {
+      assert.equal((await hub.request(one)).status, 404, one);
+    }
+  });
+});
+
+/** The example with other code in its module. */
+async function withModule(code: string): Promise<PluginManifest> {
+  const bytes = new TextEncoder().encode(code);
+  const module = { integrity: await computeIntegrity(bytes), size: bytes.length };
+  return { ...example, files: { ...example.files, "index.js": module } };
+}

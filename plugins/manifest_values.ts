@@ -1,0 +1,247 @@
+import * as v from "valibot";
+import { fromBase64, parseIntegrity } from "./integrity.ts";
+import { parseRange, parseVersion } from "./semver.ts";
+
+// The single values of a manifest. The message of a check says what is wanted; the reader of the
+// issues puts path and finding before it. What stands in `metadata` is the check's counterpart in
+// the JSON Schema, the whole of it or as much as can be said there.
+
+/** The schema of a value that is text. */
+type TextSchema = v.GenericSchema<string, string>;
+
+/** Longer text is nobody's wish; it would only keep the checks busy. */
+const maxLength = 2000;
+
+/** Values that pass a test, of which the JSON Schema knows the form. */
+const passing = (
+  test: (text: string) => boolean,
+  wanted: string,
+  pattern: string,
+): TextSchema =>
+  v.pipe(
+    v.string(),
+    v.maxLength(maxLength, `at most ${maxLength} characters`),
+    v.check((one) => one.length > maxLength || test(one), wanted),
+    v.metadata({ pattern }),
+  );
+
+/** Values of this form: it is all that is to be tested. */
+const matching = (pattern: string, wanted: string): TextSchema => {
+  const form = new RegExp(pattern, "u");
+  return passing((one) => form.test(one), wanted, pattern);
+};
+
+const slug = "[a-z0-9]+(?:-[a-z0-9]+)*";
+// No control characters, and none that turn the direction of what follows: it is shown to people
+// who decide by it.
+const shown = String.raw`[^\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]`;
+const part = String.raw`(?!\.{1,2}(?:/|$))[^\\%?#:/\p{Cc}]+`;
+const relativePath = `${part}(?:/${part})*`;
+const host = (() => {
+  const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
+  const name = String.raw`${label}(?:\.${label})*`;
+  const address = String.raw`\[[0-9a-f:.]{2,45}\]`;
+  return { name, address, below: String.raw`\*\.${label}(?:\.${label})+` };
+})();
+const packageName = "(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*";
+const spdx = String.raw`\(*[A-Za-z0-9.+:-]+\)*`;
+
+/** Text for people, in one line. */
+export const text: TextSchema = matching(
+  `^${shown}+$`,
+  "text in one line, not empty, without control characters",
+);
+
+/** `owner/name`. */
+export const id: TextSchema = matching(
+  `^${slug}/${slug}$`,
+  "owner/name of lower-case letters, digits and single dashes",
+);
+
+/** The name of a callback. */
+export const callbackName: TextSchema = matching(
+  String.raw`^[A-Za-z][\w\-]*$`,
+  "a word of letters, digits, - and _",
+);
+
+/** An SPDX expression, by its form. */
+export const license: TextSchema = matching(
+  `^${spdx}(?: (?:AND|OR|WITH) ${spdx})*$`,
+  'an SPDX expression such as MIT or "Apache-2.0 OR MIT"',
+);
+
+/** What a program or a person is led to. */
+export const webUrl: TextSchema = passing(
+  isWebUrl,
+  "an http(s) URL",
+  String.raw`^https?://[^\s/?#@]+(?:[/?#]\S*)?$`,
+);
+
+/** A semantic version. */
+export const version: TextSchema = passing(
+  (one) => parses(parseVersion, one),
+  "a version such as 1.2.3",
+  String.raw`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.\-]+)?(\+[0-9A-Za-z.\-]+)?$`,
+);
+
+/** A range of versions that has a lower bound. */
+export const range: TextSchema = v.pipe(
+  passing(
+    (one) => parses(parseRange, one),
+    "a version range such as ^1.2",
+    String.raw`^(?!\s*[*xX]?\s*$)[0-9A-Za-z.*<>=^~|+\s\-]+$`,
+  ),
+  v.check(
+    (one) => !parses(parseRange, one) || !allowsAll(one),
+    "a range with a lower bound: nobody has tried every version",
+  ),
+);
+
+/** Integrity values, with spaces between them. */
+export const integrity: TextSchema = passing(
+  (one) => parses(parseIntegrity, one),
+  "sha256-, sha384- or sha512- and the digest in base64",
+  (() => {
+    const digest = (length: number, end = "") => `[A-Za-z0-9+/]{${length}}${end}`;
+    const one = `sha(256-${digest(43, "=")}|384-${digest(64)}|512-${digest(86, "==")})`;
+    return `^${one}( +${one})*$`;
+  })(),
+);
+
+/** A file of a plugin. */
+export const filePath: TextSchema = passing(
+  isFilePath,
+  "a relative path without . and .. parts, or an https URL",
+  String.raw`^(https://[^\s/?#@]+/[^\s#]*|${relativePath})$`,
+);
+
+/** A file below the output directory. */
+export const writtenPath: TextSchema = matching(
+  `^${relativePath}$`,
+  "a relative path without . and .. parts",
+);
+
+/** A file or folder of the user's machine. */
+export const readPath: TextSchema = matching(
+  `^(?:~/|/|[A-Za-z]:/|(?!~))${relativePath}$`,
+  "a path without . and .. parts: relative, absolute, or ~/ and what lies in the user's home",
+);
+
+/** A host to send requests to. */
+export const netHost: TextSchema = passing(
+  (one) =>
+    new RegExp(`^(?:${host.below}|${host.name}|${host.address})(?::\\d+)?$`).test(one) &&
+    one.length < 260 && hasGoodPort(one),
+  "a host in lower case, maybe with *. before a domain or a :port behind it",
+  `^(?:${host.below}|${host.name}|${host.address})(?::[1-9][0-9]{0,4})?$`,
+);
+
+/** An address to listen on. */
+export const listenAddress: TextSchema = passing(
+  (one) => new RegExp(`^(?:${host.name}|${host.address}):\\d+$`).test(one) && hasGoodPort(one),
+  "a host and port such as 127.0.0.1:9464",
+  `^(?:${host.name}|${host.address}):[1-9][0-9]{0,4}$`,
+);
+
+/** An environment variable. */
+export const envName: TextSchema = matching(
+  "^[A-Za-z_][A-Za-z0-9_]*$",
+  "the name of a variable: letters, digits and _",
+);
+
+/** A command, found by the system. */
+export const commandName: TextSchema = matching(
+  String.raw`^[A-Za-z0-9_][A-Za-z0-9_.+\-]*$`,
+  "the name of a command, without a path",
+);
+
+/** A package that the host hands in. */
+export const peerName: TextSchema = matching(
+  `^${packageName}(?:/[A-Za-z0-9._/\\-]+)?$`,
+  "the name of a package",
+);
+
+/** Who signed. */
+export const keyId: TextSchema = passing(
+  isKeyId,
+  "ed25519: and the public key, 32 bytes in base64",
+  "^ed25519:[A-Za-z0-9+/]{43}=$",
+);
+
+/** An Ed25519 signature. */
+export const signature: TextSchema = passing(
+  (one) => isBase64Of(one, 64),
+  "a signature, 64 bytes in base64",
+  "^[A-Za-z0-9+/]{86}==$",
+);
+
+/** From 1 on. */
+export const count: v.GenericSchema = v.pipe(
+  v.number(),
+  v.integer("a whole number"),
+  v.minValue(1, "1 or more"),
+);
+
+/** Bytes of a file. More than 256 MiB is no plugin. */
+export const size: v.GenericSchema = v.pipe(
+  v.number(),
+  v.integer("a whole number"),
+  v.minValue(0, "0 or more"),
+  v.maxValue(2 ** 28, "268435456 or less"),
+);
+
+/** What stands before the public key in a `keyId`. */
+export const keyIdPrefix = "ed25519:";
+
+/** True for `ed25519:` and 32 bytes in base64. */
+export function isKeyId(text: string): boolean {
+  return text.startsWith(keyIdPrefix) && isBase64Of(text.slice(keyIdPrefix.length), 32);
+}
+
+const relativeForm = new RegExp(`^${relativePath}$`, "u");
+
+/**
+ * True for `a/b.js`: no root, no drive, no empty, `.` or `..` part, nothing that a URL reads
+ * otherwise (`%2e%2e`, `?`, `#`, `\`), no control characters.
+ */
+export function isRelativePath(path: string): boolean {
+  return relativeForm.test(path);
+}
+
+function isFilePath(path: string): boolean {
+  if (!path.startsWith("https://")) return isRelativePath(path);
+  // One spelling only: it is looked up by it.
+  return isWebUrl(path) && new URL(path).href === path && !path.includes("#");
+}
+
+function isWebUrl(text: string): boolean {
+  if (!URL.canParse(text) || !/^https?:\/\/\S+$/.test(text)) return false;
+  const { username, password } = new URL(text);
+  return username === "" && password === "";
+}
+
+function hasGoodPort(text: string): boolean {
+  const port = /:(\d+)$/.exec(text.replace(/^\[.*\]/, ""))?.[1];
+  return port === undefined || (/^[1-9]/.test(port) && Number(port) <= 65535);
+}
+
+function isBase64Of(text: string, length: number): boolean {
+  return parses(fromBase64, text) && fromBase64(text).length === length;
+}
+
+function allowsAll(text: string): boolean {
+  return parseRange(text).some((comparators) =>
+    comparators.every(({ operator, version: { major, minor, patch } }) =>
+      operator === ">=" && major + minor + patch === 0
+    )
+  );
+}
+
+function parses(parse: (text: string) => unknown, text: string): boolean {
+  try {
+    parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

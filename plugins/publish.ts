@@ -1,0 +1,157 @@
+import { messageOf } from "../core/errors.ts";
+import { PluginError } from "./errors.ts";
+import { type Fetch, isLoopback } from "./fetcher.ts";
+import { computeIntegrity, toBase64 } from "./integrity.ts";
+import { parseManifest } from "./manifest.ts";
+import { manifestName } from "./manifest_format.ts";
+
+/** How a registry is reached. */
+export interface RegistryAccess {
+  /** Where the hub is: https, or http on this machine. */
+  registry: string | URL;
+  /** One of the hub's tokens. */
+  token: string;
+  /** Default: the runtime's own. */
+  fetch?: Fetch;
+  /** Milliseconds that the answer may take. Default: 60 000. */
+  timeout?: number;
+}
+
+/** What is published. */
+export interface PublishOptions extends RegistryAccess {
+  /** The text of the manifest, whose bytes are kept as they are. */
+  manifest: string;
+  /** The bytes of all its files, by their paths in the manifest. */
+  files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What was published. */
+export interface PublishedPlugin {
+  id: string;
+  version: string;
+  /** The URL of the manifest with its integrity, for `loadPlugin`. */
+  reference: string;
+  /** False when it was there already, with the same bytes. */
+  isNew: boolean;
+}
+
+/**
+ * Publish a packed plugin to a hub.
+ *
+ * @param options the plugin, and where it goes
+ * @throws TypeError for a registry that a token must not be sent to
+ * @throws PluginError `E_MANIFEST` when the manifest is none, `E_HTTP` when the hub is not reached or
+ *   refuses, with what it said
+ */
+export async function publishPlugin(options: PublishOptions): Promise<PublishedPlugin> {
+  const { manifest: text, files } = options;
+  const { id, version } = parseManifest(text, manifestName);
+  const contents = Object.fromEntries([...files].map(([path, bytes]) => [path, toBase64(bytes)]));
+  const place = `${id}/${version}`;
+  const body = JSON.stringify({ manifest: text, files: contents });
+  const { status, answer, url } = await send(options, "PUT", place, body);
+  const integrity = await computeIntegrity(new TextEncoder().encode(text));
+  if (answer.integrity !== integrity) {
+    throw new PluginError("E_HTTP", `Cannot publish ${id} ${version}: ${url} keeps other bytes`, {
+      url,
+      expected: integrity,
+      actual: String(answer.integrity),
+    });
+  }
+  return {
+    id,
+    version,
+    reference: `${url}/${manifestName}#${integrity}`,
+    isNew: status === 201,
+  };
+}
+
+/**
+ * Withdraw a published version, or take that back. Who has it locked keeps it.
+ *
+ * @param id `owner/name`
+ * @param version which one
+ * @param isYanked false takes it back
+ * @returns all versions that are withdrawn then
+ * @throws TypeError for a registry that a token must not be sent to
+ * @throws PluginError `E_HTTP` when the hub is not reached or refuses, with what it said
+ */
+export async function yankPlugin(
+  access: RegistryAccess,
+  id: string,
+  version: string,
+  isYanked = true,
+): Promise<string[]> {
+  const { answer } = await send(
+    access,
+    "POST",
+    `${id}/${version}`,
+    "",
+    isYanked ? "yank" : "unyank",
+  );
+  return Array.isArray(answer.yanked) ? answer.yanked : [];
+}
+
+interface Answer {
+  status: number;
+  answer: Record<string, unknown>;
+  /** What was changed. */
+  url: string;
+}
+
+async function send(
+  access: RegistryAccess,
+  method: "POST" | "PUT",
+  place: string,
+  body: string,
+  verb?: string,
+): Promise<Answer> {
+  const { fetch = (input, init) => globalThis.fetch(input, init), timeout = 60_000 } = access;
+  const base = new URL(access.registry);
+  if (base.protocol !== "https:" && !(base.protocol === "http:" && isLoopback(base))) {
+    throw new TypeError(
+      `Cannot publish to ${base}: a token is sent over https only, or to this machine`,
+    );
+  }
+  const parts = place.split("/").map(encodeURIComponent).join("/");
+  const url = new URL(parts, base.href.replace(/\/*$/, "/")).href;
+  const failed = (what: string, cause?: unknown): PluginError =>
+    new PluginError("E_HTTP", `Cannot publish ${place.replace(/\/(?=[^/]*$)/, " ")}: ${what}`, {
+      url,
+      cause,
+    });
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(verb === undefined ? url : `${url}/${verb}`, {
+      method,
+      body,
+      // Elsewhere the token is nobody's business.
+      redirect: "manual",
+      credentials: "omit",
+      signal: AbortSignal.timeout(timeout),
+      headers: {
+        accept: "application/json",
+        authorization: `Bearer ${access.token}`,
+        "content-type": "application/json",
+        "user-agent": "keepfit",
+      },
+    });
+    text = await response.text();
+  } catch (cause) {
+    throw failed(messageOf(cause), cause);
+  }
+  const answer = parseAnswer(text);
+  if (response.ok && answer !== undefined) return { status: response.status, answer, url };
+  const said = typeof answer?.error === "string" ? `: ${answer.error}` : "";
+  throw failed(`the registry answered ${response.status}${said}`);
+}
+
+function parseAnswer(text: string): Record<string, unknown> | undefined {
+  try {
+    const answer: unknown = JSON.parse(text);
+    return typeof answer === "object" ? answer as Record<string, unknown> ?? undefined : undefined;
+  } catch {
+    return undefined;
+  }
+}
