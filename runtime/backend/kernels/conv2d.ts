@@ -13,7 +13,7 @@ export const conv2DFilterGradient: TrainingKernel = {
   name: "Conv2DBackpropFilter",
   run(tf, { inputs: { x, dy }, attrs, backend }) {
     const [kernelHeight, kernelWidth, inChannels, outChannels] = attrs.filterShape as Shape4D;
-    const info = convInfo(tf, x.shape, attrs.filterShape as Shape4D, attrs);
+    const info = convInfo(tf, x.shape, attrs.filterShape as Shape4D, dy, attrs);
     const { strideHeight, strideWidth, outHeight, outWidth, padInfo: { top, left } } = info;
     const turn = (x: tfjs.TensorInfo, perm: number[]) =>
       runKernel(tf, "Transpose", { x }, { perm }, backend);
@@ -41,9 +41,9 @@ export const conv2DFilterGradient: TrainingKernel = {
 export const conv2DInputGradient: TrainingKernel = {
   name: "Conv2DBackpropInput",
   run(tf, { inputs: { dy, filter }, attrs, backend }) {
-    const info = convInfo(tf, attrs.inputShape as number[], filter.shape as Shape4D, attrs);
+    const info = convInfo(tf, attrs.inputShape as number[], filter.shape as Shape4D, dy, attrs);
     const [height, width, inChannels, outChannels] = filter.shape;
-    const spaced = spread(dy, info, backend);
+    const { x, pad } = spread(dy, info, backend);
     const turned = backend.makeOutput([height, width, outChannels, inChannels], "float32");
     const to = backend.typedArrayFromHeap(turned);
     const from = backend.typedArrayFromHeap(filter);
@@ -54,8 +54,8 @@ export const conv2DInputGradient: TrainingKernel = {
         for (let i = 0; i < inChannels; i++) to[at++] = from[start + i * outChannels + o];
       }
     }
-    const out = convolve(tf, spaced, turned, { pad: "valid", dilations: [1, 1] }, backend);
-    backend.disposeData(spaced.dataId);
+    const out = convolve(tf, x, turned, { pad, dilations: [1, 1] }, backend);
+    if (x !== dy) backend.disposeData(x.dataId);
     backend.disposeData(turned.dataId);
     return out;
   },
@@ -78,19 +78,16 @@ function convInfo(
   tf: typeof tfjs,
   inputShape: number[],
   filterShape: Shape4D,
-  { strides, pad, dataFormat, dimRoundingMode }: tfjs.NamedAttrMap,
+  dy: tfjs.TensorInfo,
+  { strides, pad }: tfjs.NamedAttrMap,
 ): tfjs.backend_util.Conv2DInfo {
-  if (dataFormat === "NCHW") {
-    throw new RangeError(
-      'Cannot compute a gradient of conv2d on wasm with data format "NCHW": it must be "NHWC"',
-    );
-  }
-  return tf.backend_util.computeConv2DInfo(
+  const info = tf.backend_util.computeConv2DInfo(
     inputShape as Shape4D,
     filterShape,
     strides as [number, number],
     1,
     pad as "valid",
-    dimRoundingMode as "floor",
   );
+  // tfjs's gradients are not told how the size of the output was rounded.
+  return { ...info, outHeight: dy.shape[1], outWidth: dy.shape[2] };
 }

@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import { pick, sameGradients, seeded, start, values } from "./test_world.ts";
+import { close, pick, sameGradients, seeded, start, values } from "./test_world.ts";
 
 describe("convolutions on wasm", () => {
   after(() => tf.setBackend("cpu"));
@@ -74,29 +73,81 @@ describe("convolutions on wasm", () => {
     }
   });
 
-  it("refuse channels first, which wasm cannot convolve either", async () => {
-    await start("wasm");
-    const x = tf.ones([1, 1, 3, 3]);
-    const filterShape = [2, 2, 1, 1];
-    const filter = tf.ones(filterShape);
-    for (
-      const [name, inputs, attrs] of [
-        ["Conv2DBackpropFilter", { x, dy: x }, { filterShape }],
-        ["Conv2DBackpropInput", { dy: x, filter }, { inputShape: x.shape }],
-      ] as const
-    ) {
-      assert.throws(
-        () =>
-          tf.engine().runKernel(name, { ...inputs }, {
-            strides: [1, 1],
-            pad: "valid",
-            dataFormat: "NCHW",
-            ...attrs,
-          }),
-        /^RangeError: Cannot compute a gradient of conv2d on wasm with data format "NCHW": it must/,
-      );
+  it("have cpu's gradients with channels first", async () => {
+    for (const stride of [1, 2]) {
+      for (const pad of ["same", "valid", [[0, 0], [0, 0], [1, 2], [3, 0]]] as const) {
+        const random = seeded(stride);
+        const inputs = [[2, 3, 6, 5], [2, 3, 3, 4]]
+          .map((shape) => ({ shape, values: values(shape, random) }));
+        await sameGradients(
+          `channels first, stride ${stride}, ${pad}`,
+          inputs,
+          (x, filter) =>
+            tf.conv2d(
+              x as tf.Tensor4D,
+              filter as tf.Tensor4D,
+              stride,
+              pad as "same",
+              "NCHW",
+            ),
+        );
+      }
     }
-    tf.dispose([x, filter]);
+  });
+
+  it("have the gradients of wider padding with sizes rounded up, which cpu leaves out", async () => {
+    await start("wasm");
+    tf.tidy(() => {
+      const random = seeded(2);
+      const [x, filter, weights] = [[2, 6, 8, 2], [3, 3, 2, 3], [2, 4, 5, 3]]
+        .map((shape) =>
+          tf.tensor4d(values(shape, random), shape as [number, number, number, number])
+        );
+      const gradients = (
+        convolve: (x: tf.Tensor4D, filter: tf.Tensor4D) => tf.Tensor,
+      ) =>
+        tf.grads((x, filter) =>
+          convolve(x as tf.Tensor4D, filter as tf.Tensor4D).mul(weights).sum()
+        )([x, filter]);
+      const rounded = gradients((x, filter) => tf.conv2d(x, filter, 2, 1, "NHWC", 1, "ceil"));
+      const padded = gradients((x, filter) =>
+        tf.conv2d(x, filter, 2, [[0, 0], [1, 2], [1, 2], [0, 0]])
+      );
+      rounded.forEach((gradient, i) =>
+        close(gradient.dataSync(), padded[i].dataSync(), `gradient ${i}`)
+      );
+    });
+  });
+});
+
+describe("convolutions of volumes on wasm", () => {
+  after(() => tf.setBackend("cpu"));
+
+  it("have cpu's gradients for any shape, stride and padding, also transposed", async () => {
+    for (let seed = 0; seed < 30; seed++) {
+      const random = seeded(seed);
+      const few = (list: number[]) => [1, 2, 3].map(() => pick(list, random));
+      const [channels, filters] = [pick([1, 2, 3], random), pick([1, 2, 5], random)];
+      const x = [pick([1, 2], random), ...few([3, 4, 5]), channels];
+      const filter = [...few([1, 2, 3]), channels, filters];
+      const strides = few([1, 1, 2]) as [number, number, number];
+      const pad = pick(["same", "valid"] as const, random);
+      const what = `[${x}] by [${filter}], strides ${strides}, ${pad}`;
+      const [image, taps] = [x, filter].map((shape) => ({ shape, values: values(shape, random) }));
+      const convolve = (x: tf.Tensor, filter: tf.Tensor) =>
+        tf.conv3d(x as tf.Tensor5D, filter as tf.Tensor5D, strides, pad);
+      await sameGradients(what, [image, taps], convolve);
+      const shape = tf.tidy(() => convolve(tf.zeros(x), tf.zeros(filter)).shape);
+      const dy = { shape, values: values(shape, random) };
+      await sameGradients(`${what} transposed`, [dy, taps], (dy, filter) =>
+        tf.conv3dTranspose(
+          dy as tf.Tensor5D,
+          filter as tf.Tensor5D,
+          x as [number, number, number, number, number],
+          strides,
+          pad,
+        ));
+    }
   });
 });
 
@@ -129,8 +180,6 @@ function convolution(seed: number) {
   ];
   const stride: [number, number] = [pick([1, 2, 3], random), pick([1, 1, 2], random)];
   const pad = pick(["same", "valid", 1] as const, random);
-  // With a number as padding tfjs takes height and stride of the filter for its width and stride.
-  if (pad === 1) [filter[1], stride[1]] = [filter[0], stride[0]];
   return {
     what: `[${x}] by [${filter}], strides ${stride}, padding ${pad}`,
     inputs: [x, filter].map((shape) => ({ shape, values: values(shape, random) })),

@@ -1,6 +1,6 @@
 import type * as tfjs from "@tensorflow/tfjs";
 import { spread } from "./spread.ts";
-import { type KernelCall, runKernel, type TrainingKernel } from "./wasm.ts";
+import { type KernelCall, runKernel, type TrainingKernel, type Values } from "./wasm.ts";
 
 type ConvInfo = tfjs.backend_util.Conv2DInfo;
 
@@ -10,94 +10,125 @@ export const depthwiseFilterGradient: TrainingKernel = {
   run(tf, call) {
     const { inputs: { x, dy }, attrs, backend } = call;
     const info = convInfo(tf, call, x.shape, attrs.filterShape as number[]);
+    const { inHeight, inWidth, inChannels, outHeight, outChannels, filterWidth } = info;
     const out = backend.makeOutput(info.filterShape, "float32");
     const sums = backend.typedArrayFromHeap(out).fill(0);
     const values = backend.typedArrayFromHeap(x);
     const gradients = backend.typedArrayFromHeap(dy);
-    const { inChannels, outChannels } = info;
-    const multiplier = outChannels / inChannels;
-    eachTap(info, (pixel, place, tap) => {
-      if (multiplier === 1) {
-        for (let i = 0; i < inChannels; i++) {
-          sums[tap + i] += values[pixel + i] * gradients[place + i];
+    const columns = Array.from({ length: filterWidth }, (_, tap) => seen(info, tap));
+    const addRow = rowAdder(sums, values, gradients, info);
+    for (let image = 0; image < info.batchSize; image++) {
+      for (let y = 0; y < outHeight; y++) {
+        for (let h = 0; h < info.filterHeight; h++) {
+          const row = y * info.strideHeight - info.padInfo.top + h * info.dilationHeight;
+          if (row < 0 || row >= inHeight) continue;
+          for (let w = 0; w < filterWidth; w++) {
+            const { column, first, count } = columns[w];
+            const place = ((image * outHeight + y) * info.outWidth + first) * outChannels;
+            addRow(
+              (h * filterWidth + w) * outChannels,
+              ((image * inHeight + row) * inWidth + column) * inChannels,
+              place,
+              place + count * outChannels,
+            );
+          }
         }
-        return;
       }
-      for (let i = 0, o = 0; i < inChannels; i++) {
-        const value = values[pixel + i];
-        for (let m = 0; m < multiplier; m++, o++) sums[tap + o] += value * gradients[place + o];
-      }
-    });
+    }
     return out;
   },
 };
 
 /**
- * The gradient of a depthwise convolution by its input: with one filter a channel, a depthwise
- * convolution itself, which the backend is fast at.
+ * The gradient of a depthwise convolution by its input: one itself, with one filter a channel of
+ * the output, summed over the filters of a channel of the input.
  */
 export const depthwiseInputGradient: TrainingKernel = {
   name: "DepthwiseConv2dNativeBackpropInput",
   run(tf, call) {
     const { inputs: { dy, filter }, attrs, backend } = call;
     const info = convInfo(tf, call, attrs.inputShape as number[], filter.shape);
-    const { inChannels, outChannels } = info;
-    if (inChannels === outChannels) {
-      const x = spread(dy, info, backend);
-      const turned = runKernel(tf, "Reverse", { x: filter }, { dims: [0, 1] }, backend);
-      const out = runKernel(tf, "DepthwiseConv2dNative", { x, filter: turned }, {
-        strides: [1, 1],
-        dilations: [info.dilationHeight, info.dilationWidth],
-        pad: "valid",
-      }, backend);
-      for (const { dataId } of [x, turned]) backend.disposeData(dataId);
-      return out;
-    }
-    const out = backend.makeOutput(info.inShape, "float32");
-    const sums = backend.typedArrayFromHeap(out).fill(0);
-    const weights = backend.typedArrayFromHeap(filter);
-    const gradients = backend.typedArrayFromHeap(dy);
-    const multiplier = outChannels / inChannels;
-    eachTap(info, (pixel, place, tap) => {
-      for (let i = 0, o = 0; i < inChannels; i++) {
-        let sum = 0;
-        for (let m = 0; m < multiplier; m++, o++) sum += weights[tap + o] * gradients[place + o];
-        sums[pixel + i] += sum;
-      }
-    });
+    const { x, pad } = spread(dy, info, backend);
+    const turned = runKernel(tf, "Reverse", { x: filter }, { dims: [0, 1] }, backend);
+    const single = [info.filterHeight, info.filterWidth, info.outChannels, 1];
+    const all = runKernel(tf, "DepthwiseConv2dNative", {
+      x,
+      filter: { ...turned, shape: single },
+    }, {
+      strides: [1, 1],
+      dilations: [info.dilationHeight, info.dilationWidth],
+      pad,
+    }, backend);
+    if (x !== dy) backend.disposeData(x.dataId);
+    backend.disposeData(turned.dataId);
+    const multiplier = info.outChannels / info.inChannels;
+    if (multiplier === 1) return all;
+    const shape = [...info.inShape, multiplier];
+    const out = runKernel(
+      tf,
+      "Sum",
+      { x: { ...all, shape } },
+      { axis: [4], keepDims: false },
+      backend,
+    );
+    backend.disposeData(all.dataId);
     return out;
   },
 };
 
+/** The first column of the output at which a tap is inside the image, its column there, and how many. */
+function seen(
+  { inWidth, outWidth, strideWidth, dilationWidth, padInfo: { left } }: ConvInfo,
+  tap: number,
+): { first: number; column: number; count: number } {
+  const shift = tap * dilationWidth - left;
+  const first = Math.max(0, Math.ceil(-shift / strideWidth));
+  const end = Math.min(outWidth, Math.ceil((inWidth - shift) / strideWidth));
+  return { first, column: first * strideWidth + shift, count: Math.max(0, end - first) };
+}
+
 /**
- * Call back for each place of the output and tap of the filter that meet inside the image: where
- * the channels of the input, of the output and of the filter begin.
+ * Add up what a tap, whose channels begin at `at`, meets in one row: pixels of the input, each a
+ * step on, times places of the output up to its end.
  */
-function eachTap(
-  info: ConvInfo,
-  callback: (pixel: number, place: number, tap: number) => void,
-): void {
-  const { inHeight, inWidth, inChannels, outChannels, filterHeight, filterWidth, padInfo } = info;
-  let place = 0;
-  for (let image = 0; image < info.batchSize; image++) {
-    for (let y = 0; y < info.outHeight; y++) {
-      for (let x = 0; x < info.outWidth; x++, place += outChannels) {
-        for (let h = 0; h < filterHeight; h++) {
-          const row = y * info.strideHeight - padInfo.top + h * info.dilationHeight;
-          if (row < 0 || row >= inHeight) continue;
-          for (let w = 0; w < filterWidth; w++) {
-            const column = x * info.strideWidth - padInfo.left + w * info.dilationWidth;
-            if (column < 0 || column >= inWidth) continue;
-            callback(
-              ((image * inHeight + row) * inWidth + column) * inChannels,
-              place,
-              (h * filterWidth + w) * outChannels,
-            );
-          }
-        }
+type AddRow = (at: number, pixel: number, place: number, end: number) => void;
+
+/** Four channels go together, so that their sums stay in registers. */
+function rowAdder(
+  sums: Values,
+  values: Values,
+  gradients: Values,
+  { inChannels, outChannels, strideWidth }: ConvInfo,
+): AddRow {
+  const multiplier = outChannels / inChannels;
+  const step = strideWidth * inChannels;
+  const channelOf = Int32Array.from({ length: outChannels }, (_, o) => o / multiplier);
+  return (at, pixel, place, end) => {
+    let o = 0;
+    for (; o + 4 <= outChannels; o += 4) {
+      const to1 = channelOf[o + 1] - channelOf[o];
+      const to2 = channelOf[o + 2] - channelOf[o];
+      const to3 = channelOf[o + 3] - channelOf[o];
+      let sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+      for (let p = pixel + channelOf[o], q = place + o; q < end; p += step, q += outChannels) {
+        sum0 += values[p] * gradients[q];
+        sum1 += values[p + to1] * gradients[q + 1];
+        sum2 += values[p + to2] * gradients[q + 2];
+        sum3 += values[p + to3] * gradients[q + 3];
       }
+      sums[at + o] += sum0;
+      sums[at + o + 1] += sum1;
+      sums[at + o + 2] += sum2;
+      sums[at + o + 3] += sum3;
     }
-  }
+    for (; o < outChannels; o++) {
+      let sum = 0;
+      for (let p = pixel + channelOf[o], q = place + o; q < end; p += step, q += outChannels) {
+        sum += values[p] * gradients[q];
+      }
+      sums[at + o] += sum;
+    }
+  };
 }
 
 function convInfo(

@@ -6,6 +6,7 @@ type PoolInfo = ReturnType<typeof tfjs.backend_util.computePool3DInfo>;
 // A window of negatives, and one of equals: the gradient goes to the first of them, as on cpu.
 const probe = { shape: [1, 1, 1, 4, 1], values: [-2, -1, 3, 3] };
 const probeGradient = { shape: [1, 1, 1, 2, 1], values: [1, 1] };
+const probeOutput = { shape: [1, 1, 1, 2, 1], values: [-1, 3] };
 const probeAttrs = { filterSize: [1, 1, 2], strides: [1, 1, 2], pad: "valid" };
 const flat = ({ shape, values }: typeof probe) => ({ shape: shape.slice(1), values });
 
@@ -17,16 +18,21 @@ export const maxPool3D: TrainingKernel = {
     const out = backend.makeOutput(info.outShape, x.dtype);
     const from = backend.typedArrayFromHeap(x);
     const to = backend.typedArrayFromHeap(out);
-    eachWindow(info, (window, size, at) => {
-      for (let channel = 0; channel < info.inChannels; channel++) {
-        let max = -Infinity;
-        for (let i = 0; i < size; i++) {
-          const value = from[window[i] + channel];
-          if (value > max) max = value;
+    const image = info.inDepth * info.inHeight * info.inWidth * info.inChannels;
+    const windows = windowsOf(info);
+    for (let start = 0, at = 0; start < from.length; start += image) {
+      for (const { first, offsets } of windows) {
+        const end = start + first + info.inChannels;
+        for (let pixel = start + first; pixel < end; pixel++, at++) {
+          let max = -Infinity;
+          for (let i = 0; i < offsets.length; i++) {
+            const value = from[pixel + offsets[i]];
+            if (value > max) max = value;
+          }
+          to[at] = max;
         }
-        to[at + channel] = max;
       }
-    });
+    }
     return out;
   },
   suffices: (theirs, backend) => gives([-1, 3], theirs, { x: probe }, probeAttrs, backend),
@@ -37,7 +43,13 @@ export const maxPool3DGradient: TrainingKernel = {
   name: "MaxPool3DGrad",
   run: (tf, call) => gradient(call, poolInfo3D(tf, call.inputs.input, call.attrs)),
   suffices: (theirs, backend) =>
-    gives([0, 1, 1, 0], theirs, { input: probe, dy: probeGradient }, probeAttrs, backend),
+    gives(
+      [0, 1, 1, 0],
+      theirs,
+      { input: probe, dy: probeGradient, output: probeOutput },
+      probeAttrs,
+      backend,
+    ),
 };
 
 /** The gradient of a maximum over windows of an image. */
@@ -67,73 +79,102 @@ export const maxPoolGradient: TrainingKernel = {
     gives(
       [0, 1, 1, 0],
       theirs,
-      { input: flat(probe), dy: flat(probeGradient) },
+      { input: flat(probe), dy: flat(probeGradient), output: flat(probeOutput) },
       { filterSize: [1, 2], strides: [1, 2], pad: "valid" },
       backend,
     ),
 };
 
-function gradient({ inputs: { dy, input }, backend }: KernelCall, info: PoolInfo): tfjs.TensorInfo {
+/** The first that equals the maximum has all of its gradient. */
+function gradient(
+  { inputs: { dy, input, output }, backend }: KernelCall,
+  info: PoolInfo,
+): tfjs.TensorInfo {
   const dx = backend.makeOutput(input.shape, "float32");
   const to = backend.typedArrayFromHeap(dx).fill(0);
   const values = backend.typedArrayFromHeap(input);
+  const maxima = backend.typedArrayFromHeap(output);
   const from = backend.typedArrayFromHeap(dy);
-  eachWindow(info, (window, size, at) => {
-    for (let channel = 0; channel < info.inChannels; channel++) {
-      let max = -Infinity;
-      let place = -1;
-      for (let i = 0; i < size; i++) {
-        const value = values[window[i] + channel];
-        if (value > max) {
-          max = value;
-          place = window[i];
-        }
-      }
-      if (place >= 0) to[place + channel] += from[at + channel];
-    }
-  });
-  return dx;
-}
-
-/**
- * Call back for each place of the output with where the pixels of its window begin in the input, how
- * many there are inside the image, and where its own begins. The list is used again for the next.
- */
-function eachWindow(
-  info: PoolInfo,
-  callback: (window: Int32Array, size: number, at: number) => void,
-): void {
-  const { inDepth, inHeight, inWidth, inChannels: channels, padInfo } = info;
-  const { effectiveFilterDepth, effectiveFilterHeight, effectiveFilterWidth } = info;
-  const window = new Int32Array(
-    effectiveFilterDepth * effectiveFilterHeight * effectiveFilterWidth,
-  );
-  let at = 0;
-  for (let image = 0; image < info.batchSize; image++) {
-    for (let z = 0; z < info.outDepth; z++) {
-      const front = z * info.strideDepth - padInfo.front;
-      const back = Math.min(inDepth, front + effectiveFilterDepth);
-      for (let y = 0; y < info.outHeight; y++) {
-        const top = y * info.strideHeight - padInfo.top;
-        const bottom = Math.min(inHeight, top + effectiveFilterHeight);
-        for (let x = 0; x < info.outWidth; x++) {
-          const left = x * info.strideWidth - padInfo.left;
-          const right = Math.min(inWidth, left + effectiveFilterWidth);
-          let size = 0;
-          for (let d = Math.max(0, front); d < back; d++) {
-            for (let h = Math.max(0, top); h < bottom; h++) {
-              const row = ((image * inDepth + d) * inHeight + h) * inWidth;
-              for (let w = Math.max(0, left); w < right; w++) {
-                window[size++] = (row + w) * channels;
-              }
-            }
+  const image = info.inDepth * info.inHeight * info.inWidth * info.inChannels;
+  const windows = windowsOf(info);
+  for (let start = 0, at = 0; start < values.length; start += image) {
+    for (const { first, offsets } of windows) {
+      const end = start + first + info.inChannels;
+      for (let pixel = start + first; pixel < end; pixel++, at++) {
+        const max = maxima[at];
+        for (let i = 0; i < offsets.length; i++) {
+          const place = pixel + offsets[i];
+          if (values[place] === max) {
+            to[place] += from[at];
+            break;
           }
-          callback(window, size, at);
-          at += channels;
         }
       }
     }
   }
+  return dx;
+}
+
+interface PoolWindow {
+  /** Where its first pixel begins in an image. */
+  first: number;
+  /** Where its pixels begin, from the first one; shared by all windows of the same size. */
+  offsets: Int32Array;
+}
+
+/** The windows of one image, without what is outside of it. */
+function windowsOf(info: PoolInfo): PoolWindow[] {
+  const { inDepth, inHeight, inWidth, inChannels, padInfo } = info;
+  const spans = (
+    length: number,
+    { count, stride, before, size }: Record<"count" | "stride" | "before" | "size", number>,
+  ) =>
+    Array.from({ length: count }, (_, i) => {
+      const from = Math.max(0, i * stride - before);
+      return { from, size: Math.max(0, Math.min(length, i * stride - before + size) - from) };
+    });
+  const planes = spans(inDepth, {
+    count: info.outDepth,
+    stride: info.strideDepth,
+    before: padInfo.front,
+    size: info.effectiveFilterDepth,
+  });
+  const rows = spans(inHeight, {
+    count: info.outHeight,
+    stride: info.strideHeight,
+    before: padInfo.top,
+    size: info.effectiveFilterHeight,
+  });
+  const columns = spans(inWidth, {
+    count: info.outWidth,
+    stride: info.strideWidth,
+    before: padInfo.left,
+    size: info.effectiveFilterWidth,
+  });
+  const place = (plane: number, row: number, column: number) =>
+    ((plane * inHeight + row) * inWidth + column) * inChannels;
+  const known = new Map<string, Int32Array>();
+  const offsetsOf = (depth: number, height: number, width: number) => {
+    const size = `${depth},${height},${width}`;
+    let offsets = known.get(size);
+    if (!offsets) {
+      offsets = Int32Array.from(
+        { length: depth * height * width },
+        (_, i) =>
+          place(Math.floor(i / (height * width)), Math.floor(i / width) % height, i % width),
+      );
+      known.set(size, offsets);
+    }
+    return offsets;
+  };
+  return planes.flatMap((plane) =>
+    rows.flatMap((row) =>
+      columns.map((column) => ({
+        first: place(plane.from, row.from, column.from),
+        offsets: offsetsOf(plane.size, row.size, column.size),
+      }))
+    )
+  );
 }
 
 function poolInfo3D(tf: typeof tfjs, x: tfjs.TensorInfo, attrs: tfjs.NamedAttrMap): PoolInfo {

@@ -1,17 +1,24 @@
 import type * as tfjs from "@tensorflow/tfjs";
+import { takingChannelsFirst } from "./channels_first.ts";
 import { conv2DFilterGradient, conv2DInputGradient } from "./conv2d.ts";
+import { conv3DFilterGradient, conv3DInputGradient, transposedConv3DGradient } from "./conv3d.ts";
 import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise.ts";
+import { dilatedGradients } from "./dilated.ts";
+import { unfuseDilatedLayers } from "./dilated_layers.ts";
 import { einsum, einsumGradient } from "./einsum.ts";
 import { matMul } from "./mat_mul.ts";
 import { maxPool3D, maxPool3DGradient, maxPoolGradient } from "./max_pool.ts";
 import { segmentSum } from "./segment_sum.ts";
 import { skippingConvolutions } from "./skipping.ts";
 import { slice, split, unstack } from "./slice.ts";
+import { truthGradients } from "./truth.ts";
 import { type TrainingKernel, wasm, type WasmBackend } from "./wasm.ts";
 
 const kernels: TrainingKernel[] = [
-  conv2DFilterGradient,
-  conv2DInputGradient,
+  takingChannelsFirst(conv2DFilterGradient, ["x", "dy"], false),
+  takingChannelsFirst(conv2DInputGradient, ["dy"], true),
+  conv3DFilterGradient,
+  conv3DInputGradient,
   depthwiseFilterGradient,
   depthwiseInputGradient,
   einsum,
@@ -20,13 +27,16 @@ const kernels: TrainingKernel[] = [
   maxPool3DGradient,
   maxPoolGradient,
   segmentSum,
-  ...skippingConvolutions,
+  ...skippingConvolutions.map((kernel) =>
+    kernel.name === "Conv2D" ? takingChannelsFirst(kernel, ["x"], true) : kernel
+  ),
   slice,
   split,
   unstack,
 ];
 
 const registered = new WeakSet<tfjs.KernelFunc>();
+const registeredGradients = new WeakSet<tfjs.GradConfig["gradFunc"]>();
 
 /**
  * Give TensorFlow.js's WASM backend the kernels that training needs and it lacks, has wrong, or has
@@ -35,15 +45,20 @@ const registered = new WeakSet<tfjs.KernelFunc>();
  * - lacking: `Conv2DBackpropFilter`, `DepthwiseConv2dNativeBackpropFilter`,
  *   `DepthwiseConv2dNativeBackpropInput`, `Einsum` and `UnsortedSegmentSum`;
  * - wrong where all values of a window are negative: `MaxPool3D`, `MaxPool3DGrad`, `MaxPoolGrad`;
- * - wrong where strides skip pixels under "same" padding: `Conv2D`, `DepthwiseConv2dNative` and
- *   their fused forms;
+ * - wrong where strides skip pixels under "same" padding, and writing past the end of the output where
+ *   a number is the padding of a filter that is not square: `Conv2D`, `DepthwiseConv2dNative` and
+ *   their fused forms, of which `Conv2D` takes channels first as well;
+ * - wrong for most shapes: `Conv3DBackpropFilterV2`, `Conv3DBackpropInputV2`;
  * - slow: `Conv2DBackpropInput`, which is a transposed convolution too; `BatchMatMul` with a
  *   transposed matrix, as in the gradient of each dense layer; `Slice`, `SplitV` and `Unpack`, which
  *   copy the whole tensor for each part of it.
  *
- * It also gives `Einsum` the gradient that tfjs has for no backend. What the backend has by then is
- * tried on its first use and kept when it is right. May be called before or after the backend
- * starts, and again. `useBackend` calls it when it starts wasm.
+ * It also registers gradients that tfjs has for no backend, and so for all of them: of `Einsum`, of
+ * dilated convolutions and the layers that have them, of transposed convolutions of volumes, and of
+ * comparisons and logic, which is zero.
+ *
+ * What the backend has by then is tried on its first use and kept when it is right. May be called
+ * before or after the backend starts, and again. `useBackend` calls it when it starts wasm.
  *
  * @param tf the TensorFlow.js that the models are made with
  * @throws Error when `@tensorflow/tfjs-backend-wasm` has not been imported
@@ -70,7 +85,8 @@ export function registerTrainingKernels(tf: typeof tfjs): void {
     );
   }
   for (const kernel of kernels) register(tf, kernel);
-  if (!tf.getGradient("Einsum")) tf.registerGradient(einsumGradient(tf));
+  registerGradients(tf);
+  unfuseDilatedLayers(tf);
 }
 
 /** Names of the kernels that {@linkcode registerTrainingKernels} has put on wasm. Sorted. */
@@ -79,6 +95,24 @@ export function addedKernels(tf: typeof tfjs): string[] {
     .filter(({ kernelFunc }) => registered.has(kernelFunc))
     .map(({ kernelName }) => kernelName)
     .sort();
+}
+
+/** Gradients belong to no backend. Only those of dilated convolutions are put over tfjs's own. */
+function registerGradients(tf: typeof tfjs): void {
+  for (
+    const gradient of [einsumGradient(tf), transposedConv3DGradient(tf), ...truthGradients(tf)]
+  ) {
+    if (!tf.getGradient(gradient.kernelName)) tf.registerGradient(gradient);
+  }
+  for (const [name, gradient] of Object.entries(dilatedGradients)) {
+    const theirs = tf.getGradient(name) as tfjs.GradConfig | undefined;
+    if (!theirs || registeredGradients.has(theirs.gradFunc)) continue;
+    const gradFunc = gradient(tf, theirs.gradFunc);
+    registeredGradients.add(gradFunc);
+    // tfjs warns when one is registered over another.
+    tf.unregisterGradient(name);
+    tf.registerGradient({ ...theirs, gradFunc });
+  }
 }
 
 function register(tf: typeof tfjs, kernel: TrainingKernel): void {

@@ -2,23 +2,27 @@ import type * as tfjs from "@tensorflow/tfjs";
 import type { WasmBackend } from "./wasm.ts";
 
 /**
- * An output's gradient laid out so that a convolution of stride one, without padding, leads back to
- * the shape of the input: with as many zeros between its pixels as the stride skipped, and around
- * them. The caller disposes its data.
+ * An output's gradient laid out so that a convolution of stride one leads back to the shape of the
+ * input: with as many zeros between its pixels as the stride skipped, and with the padding that
+ * belongs to it. The caller disposes its data when it is not the gradient itself.
  *
- * The zeros around are written out and not left to the convolution, because padding cannot be
- * negative, as it would be after explicit padding wider than the filter.
+ * Where there are zeros between, or would be a negative padding, as after explicit padding wider
+ * than the filter, those around are written out and the padding is "valid".
  */
 export function spread(
   dy: tfjs.TensorInfo,
   info: tfjs.backend_util.Conv2DInfo,
   backend: WasmBackend,
-): tfjs.TensorInfo {
+): { x: tfjs.TensorInfo; pad: number[][] | "valid" } {
   const { batchSize, outHeight, outWidth, outChannels, strideHeight, strideWidth } = info;
   const height = info.inHeight + info.effectiveFilterHeight - 1;
   const width = info.inWidth + info.effectiveFilterWidth - 1;
   const top = info.effectiveFilterHeight - 1 - info.padInfo.top;
   const left = info.effectiveFilterWidth - 1 - info.padInfo.left;
+  const around = [[top, height - top - outHeight], [left, width - left - outWidth]];
+  if (strideHeight === 1 && strideWidth === 1 && around.flat().every((zeros) => zeros >= 0)) {
+    return { x: dy, pad: [[0, 0], ...around, [0, 0]] };
+  }
   const out = backend.makeOutput([batchSize, height, width, outChannels], "float32");
   const to = backend.typedArrayFromHeap(out).fill(0);
   const from = backend.typedArrayFromHeap(dy);
@@ -34,5 +38,5 @@ export function spread(
       }
     }
   }
-  return out;
+  return { x: out, pad: "valid" };
 }

@@ -4,73 +4,14 @@ import { after, describe, it } from "node:test";
 import { fit } from "keepfit";
 import { registerTrainingKernels } from "keepfit/backend/kernels";
 import { useBackend } from "keepfit/runtime";
+import {
+  aliases,
+  networks,
+  oneAtATime,
+  outsideModels,
+  takesWholeNumbers,
+} from "./test_networks.ts";
 import { close, seeded, start, values } from "./test_world.ts";
-
-type Layers = () => tf.layers.Layer[];
-
-const image = { inputShape: [8, 8, 2] };
-const head = () => [tf.layers.flatten(), tf.layers.dense({ units: 1 })];
-const volume = { inputShape: [4, 4, 4, 1] };
-const words = { inputShape: [5, 3] };
-
-const networks: Record<string, Layers> = {
-  conv1d: () => [tf.layers.conv1d({ ...words, filters: 3, kernelSize: 3 }), ...head()],
-  conv2d: () => [
-    tf.layers.conv2d({ ...image, filters: 3, kernelSize: 3, padding: "same", activation: "relu" }),
-    tf.layers.conv2d({ filters: 2, kernelSize: 2, strides: 2 }),
-    ...head(),
-  ],
-  "conv2d, channels first": () => [
-    tf.layers.conv2d({
-      inputShape: [2, 8, 8],
-      filters: 3,
-      kernelSize: 3,
-      dataFormat: "channelsFirst",
-    }),
-    ...head(),
-  ],
-  conv2dTranspose: () => [
-    tf.layers.conv2dTranspose({ ...image, filters: 2, kernelSize: 3, strides: 2, padding: "same" }),
-    ...head(),
-  ],
-  conv3d: () => [tf.layers.conv3d({ ...volume, filters: 2, kernelSize: 2 }), ...head()],
-  separableConv2d: () => [
-    tf.layers.separableConv2d({ ...image, filters: 3, kernelSize: 3, depthMultiplier: 2 }),
-    ...head(),
-  ],
-  depthwiseConv2d: () => [
-    tf.layers.depthwiseConv2d({ ...image, kernelSize: 3, strides: 2, padding: "same" }),
-    ...head(),
-  ],
-  "max pooling of negatives": () => [
-    tf.layers.conv2d({ ...image, filters: 2, kernelSize: 1, biasInitializer: "ones" }),
-    tf.layers.activation({ activation: "tanh" }),
-    tf.layers.maxPooling2d({ poolSize: 3, strides: 2 }),
-    ...head(),
-  ],
-  "max pooling of volumes": () => [tf.layers.maxPooling3d({ ...volume, poolSize: 2 }), ...head()],
-  "average pooling": () => [
-    tf.layers.averagePooling2d({ ...image, poolSize: 2, padding: "same" }),
-    ...head(),
-  ],
-  batchNormalization: () => [
-    tf.layers.conv2d({ ...image, filters: 2, kernelSize: 2 }),
-    tf.layers.batchNormalization(),
-    ...head(),
-  ],
-  layerNormalization: () => [tf.layers.layerNormalization(words), ...head()],
-  simpleRNN: () => [tf.layers.simpleRNN({ ...words, units: 3, returnSequences: true }), ...head()],
-  lstm: () => [tf.layers.lstm({ ...words, units: 3, returnSequences: true }), ...head()],
-  gru: () => [tf.layers.gru({ ...words, units: 3, returnSequences: true }), ...head()],
-  convLstm2d: () => [
-    tf.layers.convLstm2d({ inputShape: [2, 5, 5, 1], filters: 2, kernelSize: 2 }),
-    ...head(),
-  ],
-  embedding: () => [
-    tf.layers.embedding({ inputDim: 6, outputDim: 3, inputLength: 4 }),
-    ...head(),
-  ],
-};
 
 const optimizers: Record<string, () => tf.Optimizer> = {
   sgd: () => tf.train.sgd(0.002),
@@ -83,31 +24,40 @@ const optimizers: Record<string, () => tf.Optimizer> = {
 };
 
 /** Train three epochs of the same numbers on each backend, and compare losses and weights. */
-async function trainsAsOnCpu(layers: Layers, optimizer: () => tf.Optimizer): Promise<void> {
+async function trainsAsOnCpu(name: string, optimizer: () => tf.Optimizer): Promise<void> {
   const results: { losses: number[]; weights: ArrayLike<number>[] }[] = [];
   for (const backend of ["cpu", "wasm"] as const) {
     await start(backend);
-    const model = tf.sequential({ layers: layers() });
+    const model = networks[name]();
     const random = seeded(7);
+    // Of either sign, so that there are negative values in the network too.
     model.setWeights(
-      model.getWeights().map(({ shape }) =>
-        tf.tensor(values(shape, random).map((value) => Math.abs(value) / 20 + 0.02), shape)
+      model.weights.map(({ name, shape }) =>
+        name.includes("variance") ? tf.ones(shape as number[]) : tf.tensor(
+          values(shape as number[], random).map((value) => value / 5),
+          shape as number[],
+        )
       ),
     );
     const shape = [6, ...model.inputs[0].shape.slice(1) as number[]];
-    const isWords = model.layers[0].getClassName() === "Embedding";
     const x = tf.tensor(
-      values(shape, random, 1).map((value) => isWords ? Math.floor((value + 2) * 2) : value),
+      values(shape, random, 1).map((value) =>
+        takesWholeNumbers.includes(name) ? Math.floor((value + 2) * 2) : value
+      ),
       shape,
     );
     const y = tf.tensor(values([6, 1], random), [6, 1]);
     model.compile({ optimizer: optimizer(), loss: "meanSquaredError" });
-    const { history } = await fit(model, x, y, {
-      epochs: 3,
-      batchSize: 3,
-      shuffle: false,
-      verbose: 0,
-    });
+    const { history } = await withRandom(
+      seeded(11),
+      () =>
+        fit(model, x, y, {
+          epochs: 3,
+          batchSize: oneAtATime.includes(name) ? 1 : 3,
+          shuffle: false,
+          verbose: 0,
+        }),
+    );
     results.push({
       losses: history.loss as number[],
       weights: model.getWeights().map((weight) => weight.dataSync()),
@@ -122,26 +72,51 @@ async function trainsAsOnCpu(layers: Layers, optimizer: () => tf.Optimizer): Pro
   cpu.weights.forEach((weights, i) => close(wasm.weights[i], weights, `weight ${i}`));
 }
 
+/** Give layers that drop or add noise the same random numbers on each backend. */
+async function withRandom<Result>(
+  random: () => number,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const { random: restored } = Math;
+  Math.random = random;
+  try {
+    return await run();
+  } finally {
+    Math.random = restored;
+  }
+}
+
 describe("training on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
-  for (const [name, layers] of Object.entries(networks)) {
+  for (const name of Object.keys(networks)) {
     it(`comes to cpu's losses and weights with ${name}`, async () => {
-      await trainsAsOnCpu(layers, optimizers.sgd);
+      await trainsAsOnCpu(name, optimizers.sgd);
     });
   }
 
+  it("is tried with every layer that tfjs has", () => {
+    // A name in lower case makes a layer; the others are classes.
+    const layers = Object.keys(tf.layers).filter((name) => /^[a-z]/.test(name));
+    const tried = [...Object.keys(networks), ...Object.keys(aliases), ...outsideModels];
+    assert.deepEqual(layers.filter((name) => !tried.includes(name)), []);
+  });
+
   for (const [name, optimizer] of Object.entries(optimizers)) {
     it(`comes to cpu's losses and weights with ${name} as the optimizer`, async () => {
-      await trainsAsOnCpu(networks.conv2d, optimizer);
+      await trainsAsOnCpu("conv2d", optimizer);
     });
   }
+
+  it("is tried with every optimizer that tfjs has", () => {
+    assert.deepEqual(Object.keys(optimizers).sort(), Object.keys(tf.train).sort());
+  });
 
   it("works for a convnet after useBackend, and leaves nothing behind", async () => {
     assert.equal((await useBackend(tf, "wasm")).backend, "wasm");
     const { numTensors } = tf.memory();
     const dataIds = tf.backend().numDataIds();
-    const model = tf.sequential({ layers: networks.conv2d() });
+    const model = networks.conv2d();
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
     const [x, y] = [tf.ones([4, 8, 8, 2]), tf.ones([4, 1])];
     await fit(model, x, y, { epochs: 2, verbose: 0 });

@@ -3,7 +3,8 @@ import type * as tfjs from "@tensorflow/tfjs";
 /** The name under which tfjs has the backend. */
 export const wasm = "wasm";
 
-type Values = Float32Array | Int32Array | Uint8Array;
+/** Values of a tensor, as they lie on the heap. */
+export type Values = Float32Array | Int32Array | Uint8Array;
 
 /** What a kernel uses of tfjs's WASM backend. */
 export interface WasmBackend {
