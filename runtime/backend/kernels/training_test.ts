@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { fit } from "keepfit";
 import { registerTrainingKernels } from "keepfit/backend/kernels";
-import { useBackend } from "keepfit/runtime";
+import { describeBackend, useBackend } from "keepfit/runtime";
 import { close, seeded, start, values } from "./test_world.ts";
 
 type Layers = () => tf.layers.Layer[];
@@ -136,6 +136,19 @@ describe("training on wasm", () => {
       await trainsAsOnCpu(networks.conv2d, optimizer);
     });
   }
+
+  it("comes to cpu's losses and weights with two threads", async () => {
+    assert.deepEqual(await useBackend(tf, "wasm", { threads: 2 }), {
+      backend: "wasm",
+      reasons: [],
+    });
+    try {
+      for (const layers of Object.values(networks)) await trainsAsOnCpu(layers, optimizers.sgd);
+      assert.equal(describeBackend(tf).wasm?.threads, 2);
+    } finally {
+      await useBackend(tf, "wasm", { threads: 1 });
+    }
+  });
 
   it("works for a convnet after useBackend, and leaves nothing behind", async () => {
     assert.equal((await useBackend(tf, "wasm")).backend, "wasm");
