@@ -136,23 +136,27 @@ describe("wasm with threads", () => {
     await use(2);
   });
 
-  it("ends them with the backend", async () => {
-    const [told] = await printed(`
-      await useBackend(tf, "wasm", { threads: 2 });
-      const { pthreads } = tf.backend().wasm.PThread;
-      const ended = Object.values(pthreads)
-        .map((worker) => new Promise((resolve) => worker.once("exit", resolve)));
+  it("ends them with the backend and with another number, and no listener of the process", async () => {
+    const lines = await printed(`
       const mine = () => {};
       process.on("uncaughtException", mine);
-      tf.removeBackend("wasm");
-      const timer = setTimeout(() => {}, 60_000);
-      await Promise.all(ended);
-      clearTimeout(timer);
-      await tf.setBackend("cpu");
-      const kept = process.listeners("uncaughtException").includes(mine);
-      console.log("told", ended.length, kept);
+      const changes = [
+        () => useBackend(tf, "wasm", { threads: 1 }),
+        () => useBackend(tf, "wasm", { threads: 3 }),
+        () => tf.removeBackend("wasm"),
+      ];
+      await useBackend(tf, "wasm", { threads: 2 });
+      for (const change of changes) {
+        const ended = Object.values(tf.backend().wasm.PThread?.pthreads ?? {})
+          .map((worker) => new Promise((resolve) => worker.once("exit", resolve)));
+        await change();
+        const timer = setTimeout(() => process.exit(1), 60_000);
+        await Promise.all(ended);
+        clearTimeout(timer);
+        console.log("told", ended.length, process.listeners("uncaughtException").includes(mine));
+      }
     `);
-    assert.equal(told, "1 true");
+    assert.deepEqual(lines, ["1 true", "0 true", "2 true"]);
   });
 
   it("leaves the global and the process as they were, which ends by itself", async () => {
