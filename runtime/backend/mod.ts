@@ -14,10 +14,17 @@ export type BackendChoice = "auto" | BackendName;
 export interface BackendOptions {
   /**
    * Where the `.wasm` files of `@tensorflow/tfjs-backend-wasm` are: a folder's path or URL, or the
-   * place of each file by its name. Read when wasm starts first in a process; TensorFlow.js keeps a
-   * place that failed until another is given. Default: in the package.
+   * place of each file by its name. Read when wasm starts, first or with other threads;
+   * TensorFlow.js keeps a place that failed until another is given. Default: in the package.
    */
   wasmPaths?: WasmPaths;
+  /**
+   * How many threads wasm computes with, the main one among them; more than 8 count as 8. Where
+   * they do not start, it computes with one. Two halve the time of a large product of matrices, but
+   * hardly that of a training step, and on a busy machine they are slower than one. Default: as
+   * many as it runs with, at first one.
+   */
+  threads?: number;
   /**
    * An implementation of WebGPU to compute on. Default: `navigator.gpu`, else the package `webgpu`
    * (Node and Bun) or `bun-webgpu` (Bun), where it is installed.
@@ -29,8 +36,14 @@ export interface BackendOptions {
 export interface ChosenBackend {
   /** The backend that is set now, and has been seen to work. */
   backend: BackendName;
-  /** Why each one that was tried before it did not work. */
+  /** Why each one that was tried before it did not work; wasm itself, where its threads did not. */
   reasons: { backend: BackendName; reason: string }[];
+}
+
+/** What is tried in one go. */
+interface Attempt {
+  backend: BackendName;
+  threads?: number;
 }
 
 const order: Record<BackendChoice, BackendName[]> = {
@@ -54,9 +67,9 @@ const order: Record<BackendChoice, BackendName[]> = {
  *
  * @param tf the TensorFlow.js that the models are made with
  * @param choice what is wanted; where it does not work the next slower one is set. Default: `"auto"`
- * @param options where things are that are not where they are expected
+ * @param options threads, and where things are that are not where they are expected
  * @returns the backend that is set, and why not another one
- * @throws RangeError when `choice` is none of the four
+ * @throws RangeError when `choice` is none of the four, or `threads` no whole number from 1
  * @throws Error when not even cpu works, as when its package is absent; the backend from before is
  *   set again
  * @example
@@ -81,16 +94,24 @@ export async function useBackend(
       `Cannot use backend ${JSON.stringify(choice)}: it must be "auto", "webgpu", "wasm" or "cpu"`,
     );
   }
+  const { threads } = options;
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+    throw new RangeError(
+      `Cannot use a backend with ${threads} threads: it must be a whole number, 1 or more`,
+    );
+  }
   const before = tf.getBackend();
   const hadWebGPU = tf.engine().registry.webgpu !== undefined;
   const reasons: ChosenBackend["reasons"] = [];
-  for (const backend of order[choice]) {
+  for (const { backend, threads } of attempts(choice, options.threads)) {
     try {
-      await start(tf, backend, choice, options);
+      await start(tf, backend, choice, { ...options, threads });
       await multiply(tf);
       return { backend, reasons };
     } catch (error) {
-      reasons.push({ backend, reason: error instanceof Error ? error.message : String(error) });
+      const message = error instanceof Error ? error.message : String(error);
+      const isThreaded = threads !== undefined && threads > 1;
+      reasons.push({ backend, reason: isThreaded ? `${threads} threads: ${message}` : message });
       // Deno's navigator.gpu is always there, so tfjs would start it by itself.
       if (backend === "webgpu" && !hadWebGPU) forgetWebGPU(tf);
     }
@@ -100,15 +121,24 @@ export async function useBackend(
   throw new Error(`Cannot use any backend of TensorFlow.js (${told})`);
 }
 
+/** Each candidate in its turn; wasm without threads where it does not start with them. */
+function attempts(choice: BackendChoice, threads?: number): Attempt[] {
+  return order[choice].flatMap((backend): Attempt[] => {
+    if (backend !== "wasm") return [{ backend }];
+    const single = threads === undefined || threads === 1;
+    return single ? [{ backend, threads }] : [{ backend, threads }, { backend, threads: 1 }];
+  });
+}
+
 async function start(
   tf: typeof tfjs,
   backend: BackendName,
   choice: BackendChoice,
-  { wasmPaths, gpu }: BackendOptions,
+  { wasmPaths, threads, gpu }: BackendOptions,
 ): Promise<void> {
   if (backend === "webgpu") return await startWebGPU(tf, gpu, choice === "webgpu");
   if (tf.getBackend() === "webgpu") await readVariables(tf);
-  if (backend === "wasm") return await startWasm(tf, wasmPaths);
+  if (backend === "wasm") return await startWasm(tf, wasmPaths, threads);
   await setBackend(tf, "cpu");
 }
 

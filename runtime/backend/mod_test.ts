@@ -74,6 +74,15 @@ describe("useBackend", () => {
     }
   });
 
+  it("refuses a number of threads that is none", async () => {
+    for (const threads of [0, -1, 1.5, NaN, Infinity]) {
+      await assert.rejects(
+        useBackend(tf, "wasm", { threads }),
+        /^RangeError: Cannot use a backend with .* threads: it must be a whole number, 1 or more$/,
+      );
+    }
+  });
+
   it("says why when nothing works", async () => {
     const broken = { ...tf, setBackend: () => Promise.resolve(false) };
     await useBackend(tf, "wasm");

@@ -1,24 +1,74 @@
 import type * as tfjs from "@tensorflow/tfjs";
-import { getRuntime } from "../get_runtime.ts";
 import { registerTrainingKernels } from "./kernels/mod.ts";
+import { keepListeners } from "./listeners.ts";
 import { setBackend } from "./set_backend.ts";
+import { readWasm } from "./wasm_file.ts";
+import { createThreadedBackend, endThreads, mostThreads, threadsOf } from "./wasm_threads.ts";
 
 /** Where the `.wasm` files are: a folder's path or URL, or the place of each of the three. */
 export type WasmPaths = string | URL | Record<string, string>;
 
 /**
- * Set the backend to wasm, with the kernels that training needs, and clear up behind its start: that makes the process rethrow every
- * uncaught error and unhandled rejection, also those that have nothing to do with it, and a file
- * that cannot be fetched would be such a rejection.
+ * Set the backend to wasm, with the kernels that training needs. One that runs already is taken, or
+ * gives way where another number of threads is asked for; its tensors go along.
  *
  * @param tf the TensorFlow.js that the models are made with
  * @param paths where the files are. Default: in their package
- * @throws Error that says what went wrong
+ * @param threads how many compute, of which 8 are used. Default: as many as it runs with, else one
+ * @throws Error that says what went wrong; the one that ran is registered still
  */
-export async function startWasm(tf: typeof tfjs, paths?: WasmPaths): Promise<void> {
-  const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
+export async function startWasm(
+  tf: typeof tfjs,
+  paths?: WasmPaths,
+  threads?: number,
+): Promise<void> {
+  await import("@tensorflow/tfjs-backend-wasm");
   registerTrainingKernels(tf);
-  if (tf.engine().registry.wasm !== undefined) return await setBackend(tf, "wasm");
+  const { registry } = tf.engine();
+  const running = registry.wasm as tfjs.KernelBackend | undefined;
+  const present = running && threadsOf(running);
+  const wanted = Math.min(threads ?? present ?? 1, mostThreads);
+  if (wanted === present) return await setBackend(tf, "wasm");
+  await startAnew(tf, paths, wanted);
+  if (running !== undefined) endThreads(running);
+}
+
+async function startAnew(
+  tf: typeof tfjs,
+  paths: WasmPaths | undefined,
+  threads: number,
+): Promise<void> {
+  const { registry } = tf.engine();
+  const running = registry.wasm as tfjs.KernelBackend | undefined;
+  try {
+    if (threads > 1) return await startThreaded(tf, paths, threads);
+    delete registry.wasm;
+    await startSingle(tf, paths);
+  } catch (error) {
+    if (registry.wasm !== undefined && registry.wasm !== running) endThreads(registry.wasm);
+    if (running === undefined) delete registry.wasm;
+    else registry.wasm = running;
+    throw error;
+  }
+}
+
+async function startThreaded(
+  tf: typeof tfjs,
+  paths: WasmPaths | undefined,
+  threads: number,
+): Promise<void> {
+  // The package's own start would look; without it, nobody can read the flag without waiting.
+  await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
+  tf.engine().registry.wasm = await createThreadedBackend(
+    threads,
+    (name, folder) => placeOf(name, paths ?? folder),
+  );
+  await setBackend(tf, "wasm");
+}
+
+/** Start it as the package does, and clear up behind that. */
+async function startSingle(tf: typeof tfjs, paths?: WasmPaths): Promise<void> {
+  const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
   if (paths !== undefined) setWasmPaths(toWasmPaths(paths), true);
   const restoreListeners = keepListeners();
   try {
@@ -26,6 +76,13 @@ export async function startWasm(tf: typeof tfjs, paths?: WasmPaths): Promise<voi
   } finally {
     restoreListeners();
   }
+}
+
+function placeOf(name: string, paths: WasmPaths): string {
+  const places = toWasmPaths(paths);
+  const place = typeof places === "string" ? places + name : places[name];
+  if (place === undefined) throw new Error(`wasmPaths has no entry for ${name}`);
+  return place;
 }
 
 function toWasmPaths(paths: WasmPaths): string | Record<string, string> {
@@ -71,47 +128,4 @@ async function withFetch(
   } finally {
     platform.fetch = fetch;
   }
-}
-
-async function readWasm(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const isWeb = /^(https?|data|blob):/.test(path);
-  const bytes = isWeb
-    ? await download(path)
-    : await getRuntime().fs.readFile(path.startsWith("file:") ? new URL(path) : path);
-  const copy = new Uint8Array(bytes);
-  if (!WebAssembly.validate(copy)) throw new Error(`${path} is not WebAssembly`);
-  return copy;
-}
-
-async function download(url: string): Promise<ArrayBuffer> {
-  try {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`the server answers ${response.status}`);
-    return await response.arrayBuffer();
-  } catch (error) {
-    // Node says why only in the cause.
-    const { message, cause } = error as Error;
-    const detail = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    throw new Error(`Cannot read ${url}: ${detail}`, { cause: error });
-  }
-}
-
-type Listener = (...args: unknown[]) => void;
-
-interface ListeningProcess {
-  listeners(event: string): Listener[];
-  removeListener(event: string, listener: Listener): void;
-}
-
-/** Note who listens to the process; what is returned takes the others off again. */
-function keepListeners(): () => void {
-  const { process } = globalThis as { process?: ListeningProcess };
-  const events = ["uncaughtException", "unhandledRejection"] as const;
-  const before = events.map((event) => new Set(process?.listeners(event)));
-  return () =>
-    events.forEach((event, i) => {
-      for (const listener of process?.listeners(event) ?? []) {
-        if (!before[i].has(listener)) process?.removeListener(event, listener);
-      }
-    });
 }

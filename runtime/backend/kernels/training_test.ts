@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { fit } from "keepfit";
 import { registerTrainingKernels } from "keepfit/backend/kernels";
-import { useBackend } from "keepfit/runtime";
+import { describeBackend, useBackend } from "keepfit/runtime";
 import {
   aliases,
   networks,
@@ -110,6 +110,19 @@ describe("training on wasm", () => {
 
   it("is tried with every optimizer that tfjs has", () => {
     assert.deepEqual(Object.keys(optimizers).sort(), Object.keys(tf.train).sort());
+  });
+
+  it("comes to cpu's losses and weights with two threads", async () => {
+    assert.deepEqual(await useBackend(tf, "wasm", { threads: 2 }), {
+      backend: "wasm",
+      reasons: [],
+    });
+    try {
+      for (const name of Object.keys(networks)) await trainsAsOnCpu(name, optimizers.sgd);
+      assert.equal(describeBackend(tf).wasm?.threads, 2);
+    } finally {
+      await useBackend(tf, "wasm", { threads: 1 });
+    }
   });
 
   it("works for a convnet after useBackend, and leaves nothing behind", async () => {
