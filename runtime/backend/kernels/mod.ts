@@ -2,6 +2,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { conv2DFilterGradient, conv2DInputGradient } from "./conv2d.ts";
 import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise.ts";
 import { einsum, einsumGradient } from "./einsum.ts";
+import { identity } from "./identity.ts";
 import { matMul } from "./mat_mul.ts";
 import { maxPool3D, maxPool3DGradient, maxPoolGradient } from "./max_pool.ts";
 import { segmentSum } from "./segment_sum.ts";
@@ -15,6 +16,7 @@ const kernels: TrainingKernel[] = [
   depthwiseFilterGradient,
   depthwiseInputGradient,
   einsum,
+  identity,
   matMul,
   maxPool3D,
   maxPool3DGradient,
@@ -38,8 +40,9 @@ const registered = new WeakSet<tfjs.KernelFunc>();
  * - wrong where strides skip pixels under "same" padding: `Conv2D`, `DepthwiseConv2dNative` and
  *   their fused forms;
  * - slow: `Conv2DBackpropInput`, which is a transposed convolution too; `BatchMatMul` with a
- *   transposed matrix, as in the gradient of each dense layer; `Slice`, `SplitV` and `Unpack`, which
- *   copy the whole tensor for each part of it.
+ *   transposed matrix, as in the gradient of each dense layer; `Identity`, by which the tape keeps
+ *   what gradients need, and which copies it; `Slice`, `SplitV` and `Unpack`, which copy the whole
+ *   tensor for each part of it.
  *
  * It also gives `Einsum` the gradient that tfjs has for no backend. What the backend has by then is
  * tried on its first use and kept when it is right. May be called before or after the backend
