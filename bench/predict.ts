@@ -3,7 +3,7 @@ import { predict } from "keepfit";
 import { pair, type Row } from "./pair.ts";
 
 /** Predicting many rows in small batches, on the backend that is set. */
-export async function predictRow(what: string, rounds: number): Promise<Row> {
+export async function predictRow(what: string, rounds: number, repeats = 1): Promise<Row> {
   const x = tf.randomUniform([16_384, 256]);
   const model = tf.sequential({ layers: [tf.layers.dense({ inputShape: [256], units: 10 })] });
   const read = async (outputs: tf.Tensor | tf.Tensor[]) => {
@@ -14,6 +14,7 @@ export async function predictRow(what: string, rounds: number): Promise<Row> {
     async () => await read(await predict(model, x, { batchSize: 32, verbose: 0 })),
     async () => await read(model.predict(x, { batchSize: 32 })),
     rounds,
+    repeats,
   );
   x.dispose();
   model.dispose();

@@ -44,14 +44,14 @@ async function fitRow(backend: string, rows: number): Promise<Row> {
 
 // First, while tfjs has its own kernels; what follows has the training kernels on both sides.
 const rows: Row[] = [];
-if (await tf.setBackend("wasm")) rows.push(await predictRow("tfjs's own kernels", 1));
+if (await tf.setBackend("wasm")) rows.push(await predictRow("tfjs's own kernels", 1, 15));
 rows.push(...await kernelRows());
 for (const wanted of ["cpu", "wasm"] as const) {
   const { backend } = await useBackend(tf, wanted);
   if (backend !== wanted) continue;
   rows.push(
     await fitRow(backend, backend === "cpu" ? 1024 : 4096),
-    await predictRow("the same kernels", 9),
+    await predictRow("the same kernels", 15),
   );
 }
 rows.push(...await startRows());
