@@ -8,33 +8,17 @@
  * ```
  */
 import * as tf from "@tensorflow/tfjs";
-import {
-  CSVLogger,
-  EarlyStopping,
-  fit,
-  ModelCheckpoint,
-  predict,
-  ReduceLROnPlateau,
-} from "keepfit";
+import { CSVLogger, EarlyStopping, fit, ModelCheckpoint, ReduceLROnPlateau } from "keepfit";
 import { getRuntime, memoryFileSystem, useBackend } from "keepfit/runtime";
 import { kernelRows } from "./kernels.ts";
+import { data, dense } from "./networks.ts";
 import { pair, type Row } from "./pair.ts";
-
-function classifier(): tf.LayersModel {
-  const model = tf.sequential({
-    layers: [
-      tf.layers.dense({ inputShape: [784], units: 64, activation: "relu" }),
-      tf.layers.dense({ units: 10, activation: "softmax" }),
-    ],
-  });
-  model.compile({ optimizer: "adam", loss: "categoricalCrossentropy", metrics: ["accuracy"] });
-  return model;
-}
+import { predictRow } from "./predict.ts";
+import { startRows } from "./start.ts";
 
 async function fitRow(backend: string, rows: number): Promise<Row> {
-  const x = tf.randomUniform([rows, 784]);
-  const y = tf.oneHot(tf.randomUniform([rows], 0, 10, "int32"), 10).toFloat();
-  const [a, b] = [classifier(), classifier()];
+  const [a, b] = [dense(64), dense(64)];
+  const [x, y] = data(a, rows);
   const fs = memoryFileSystem();
   const callbacks = () => [
     new EarlyStopping({ monitor: "loss", patience: 9, restoreBestWeights: true }),
@@ -58,37 +42,25 @@ async function fitRow(backend: string, rows: number): Promise<Row> {
   };
 }
 
-async function predictRow(backend: string, rows: number): Promise<Row> {
-  const x = tf.randomUniform([rows, 256]);
-  const model = tf.sequential({ layers: [tf.layers.dense({ inputShape: [256], units: 10 })] });
-  const [keepfit, tfjs] = await pair(
-    async () => tf.dispose(await predict(model, x, { batchSize: 32, verbose: 0 })),
-    async () => {
-      const out = model.predict(x, { batchSize: 32 }) as tf.Tensor;
-      await out.data();
-      out.dispose();
-    },
-    3,
-  );
-  x.dispose();
-  return { what: "predict / model.predict", backend, ratio: keepfit / tfjs, keepfit, tfjs };
-}
-
 // First, while tfjs has its own kernels; what follows has the training kernels on both sides.
-const rows: Row[] = await kernelRows();
+const rows: Row[] = [];
+if (await tf.setBackend("wasm")) rows.push(await predictRow("tfjs's own kernels", 1, 15));
+rows.push(...await kernelRows());
 for (const wanted of ["cpu", "wasm"] as const) {
   const { backend } = await useBackend(tf, wanted);
   if (backend !== wanted) continue;
   rows.push(
     await fitRow(backend, backend === "cpu" ? 1024 : 4096),
-    await predictRow(backend, 8192),
+    await predictRow("the same kernels", 15),
   );
 }
+rows.push(...await startRows());
 const { name, version } = getRuntime();
 console.log(`${name} ${version}, tfjs ${tf.version_core}; a ratio below 1 is faster than tfjs`);
 for (const { what, backend, ratio, keepfit, tfjs } of rows) {
   console.log(
     `${ratio.toPrecision(2).padStart(6)}  ${backend.padEnd(5)} ${what}  ` +
-      `(${keepfit.toFixed(0)} ms / ${tfjs.toFixed(0)} ms)`,
+      `(${keepfit.toFixed(0)} ms / ${tfjs.toFixed(0)} ms` +
+      (ratio < 0.1 ? `, ${(1 / ratio).toFixed(0)} times as fast)` : ")"),
   );
 }

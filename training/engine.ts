@@ -7,14 +7,30 @@ import { findEngine } from "../core/engine.ts";
  */
 export interface Engine {
   readonly backendName: string;
+  readonly backend: unknown;
   /** Every variable there is, by its unique name. */
   readonly registeredVariables: Record<string, tf.Variable>;
   tidy<T extends tf.TensorContainer | void>(run: () => T): T;
   keep<T extends tf.Tensor>(tensor: T): T;
   makeTensor(values: tf.TypedArray, shape: number[], dtype: tf.DataType): tf.Tensor;
+  /** A tensor of what a backend has made. */
+  makeTensorFromTensorInfo(info: tf.TensorInfo, backend: unknown): tf.Tensor;
   makeVariable(initial: tf.Tensor, trainable: boolean, name?: string): tf.Variable;
-  /** Private to TypeScript. What a forward pass notes for its gradients. */
-  readonly state: { activeTape: { saved?: tf.Tensor[] }[] | null };
+  /** Private to TypeScript. */
+  readonly state: {
+    /** What a forward pass notes for its gradients. */
+    activeTape: { saved?: tf.Tensor[] }[] | null;
+    /** Where the values of each tensor are. */
+    tensorInfo: WeakMap<tf.DataId, { backend: unknown }>;
+  };
+}
+
+/** What the loops use of tfjs's wasm backend. */
+export interface Heap {
+  /** Make a tensor, its values whatever was there. The heap may grow: views of it are then dead. */
+  makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
+  /** A view of a tensor's values, good until the next allocation. */
+  typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
 }
 
 /**
@@ -40,9 +56,9 @@ export function readsSynchronously(engine: Engine): boolean {
   return engine.backendName !== "webgpu" && engine.backendName !== "webgl";
 }
 
-/** True when rows are best copied on the host: no device, or one whose slices copy everything. */
-export function keepsRowsOnHost(engine: Engine): boolean {
-  return engine.backendName === "cpu" || engine.backendName === "wasm";
+/** The backend whose tensors lie on a heap that JavaScript sees; undefined when another is set. */
+export function heapOf(engine: Engine): Heap | undefined {
+  return engine.backendName === "wasm" ? engine.backend as Heap : undefined;
 }
 
 /** Drop what a forward pass that failed has kept for its gradients: tfjs does so after success only. */

@@ -4,7 +4,6 @@ import { compiledParts } from "./compiled.ts";
 import { checkDataset, type DatasetLike, isDataset, type Tensors } from "./data.ts";
 import { datasetSource } from "./dataset_source.ts";
 import { getEngine } from "./engine.ts";
-import type { HostCopies } from "./rows.ts";
 import { checkNames, closing, wholeNumber } from "./run.ts";
 import { freshSeed } from "./shuffle.ts";
 import { tensorSource } from "./tensor_source.ts";
@@ -89,11 +88,9 @@ export async function fit(
   const compiled = compiledParts(model, "fit");
   const splits = validationSplit !== 0 && !options.validationData;
   const splitAt = (rows: number) => splitRows(rows, validationSplit);
-  const copies: HostCopies = new Map();
   const source = await tensorSource(engine, compiled, x, y, {
     batchSize,
     range: splits ? (rows) => [0, splitAt(rows)] : undefined,
-    copies,
     seed,
     shuffle: options.shuffle ?? true,
     steps: wholeNumber("stepsPerEpoch", options.stepsPerEpoch, 1),
@@ -107,7 +104,6 @@ export async function fit(
       ? await tensorSource(engine, compiled, x, y, {
         batchSize: options.validationBatchSize ?? batchSize,
         range: (rows) => [splitAt(rows), rows],
-        copies,
         sampleWeight: options.sampleWeight,
         steps: wholeNumber("validationSteps", options.validationSteps, 1),
         role: "validation",

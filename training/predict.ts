@@ -5,7 +5,7 @@ import { isPromise } from "../core/promise.ts";
 import { networkOf, signatureOf } from "./compiled.ts";
 import { type BatchSource, type DatasetLike, disposeAll, isDataset, type Tensors } from "./data.ts";
 import { datasetSource } from "./dataset_source.ts";
-import { type Engine, getEngine } from "./engine.ts";
+import { getEngine } from "./engine.ts";
 import {
   checkNames,
   closing,
@@ -82,7 +82,7 @@ export async function predict(
         options,
         params,
         false,
-        (list) => predictLoop(model, engine, source, list, turns, parts),
+        (list) => predictLoop(model, source, list, turns, parts),
       );
       const outputs = engine.tidy(() =>
         parts[0].map((_, i) => joinRows(parts.map((part) => part[i])))
@@ -103,7 +103,6 @@ const predictOptions: Record<keyof PredictOptions, true> = {
 /** Predict batch by batch, and put the outputs of each batch into `parts`. */
 async function predictLoop(
   model: tf.LayersModel,
-  engine: Engine,
   source: BatchSource,
   list: CallbackList,
   turns: Turns,
@@ -123,7 +122,7 @@ async function predictLoop(
       try {
         const begun = list.onPredictBatchBegin(index);
         if (isPromise(begun)) await begun;
-        parts.push(predictStep(engine, network, batch.xs));
+        parts.push(predictStep(network, batch.xs));
       } finally {
         batch.dispose();
       }

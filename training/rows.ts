@@ -1,8 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type Engine, keepsRowsOnHost } from "./engine.ts";
-
-/** Values of tensors on the host: a device is asked once. */
-export type HostCopies = Map<tf.Tensor, Promise<tf.TypedArray>>;
+import { type Engine, type Heap, heapOf } from "./engine.ts";
 
 /** The rows of a tensor, to be taken batch by batch. */
 export interface Rows {
@@ -12,22 +9,22 @@ export interface Rows {
 }
 
 /**
- * Rows of a tensor, from the host or the device, whichever is cheaper on this backend. A column of
- * single values gets a second axis, as in tfjs.
+ * Rows of a tensor, from where this backend has them cheapest. A column of single values gets a
+ * second axis, as in tfjs.
  */
-export async function tensorRows(
-  engine: Engine,
-  tensor: tf.Tensor,
-  copies: HostCopies,
-): Promise<Rows> {
-  if (keepsRowsOnHost(engine) && ["float32", "int32", "bool"].includes(tensor.dtype)) {
-    // On cpu this is the live storage: read, never written.
-    const values = copies.get(tensor) ?? tensor.data() as Promise<tf.TypedArray>;
-    copies.set(tensor, values);
+export async function tensorRows(engine: Engine, tensor: tf.Tensor): Promise<Rows> {
+  const heap = heapOf(engine);
+  if (!["float32", "int32", "bool"].includes(tensor.dtype)) return deviceRows(engine, tensor);
+  if (engine.backendName === "cpu") {
+    // The live storage: read, never written.
+    const values = await tensor.data() as tf.TypedArray;
     const rowShape = tensor.rank === 1 ? [1] : tensor.shape.slice(1);
-    return hostRows(engine, await values, rowShape, tensor.dtype);
+    return hostRows(engine, values, rowShape, tensor.dtype);
   }
-  return deviceRows(engine, tensor);
+  if (heap === undefined) return deviceRows(engine, tensor);
+  // A device hands over to another backend only what has been read.
+  if (engine.state.tensorInfo.get(tensor.dataId)?.backend !== heap) await tensor.data();
+  return heapRows(engine, heap, tensor);
 }
 
 /**
@@ -41,7 +38,7 @@ export function hostRows(
   rowShape: number[],
   dtype: tf.DataType,
 ): Rows {
-  const width = rowShape.reduce((size, one) => size * one, 1);
+  const width = sizeOf(rowShape);
   const Values = values.constructor as new (length: number) => Float32Array;
   return {
     take: (begin, end, order) => {
@@ -50,22 +47,35 @@ export function hostRows(
         return engine.makeTensor(values.subarray(begin * width, end * width), shape, dtype);
       }
       const taken = new Values((end - begin) * width);
-      for (let i = begin, to = 0; i < end; i++, to += width) {
-        const from = order[i] * width;
-        // Below some dozens of values a view costs more than it saves.
-        if (width > 48) taken.set(values.subarray(from, from + width), to);
-        else for (let at = 0; at < width; at++) taken[to + at] = values[from + at];
-      }
+      copyRows(values, taken, width, begin, order);
       return engine.makeTensor(taken, shape, dtype);
     },
     dispose: () => {},
   };
 }
 
+/** Rows copied inside the heap: tfjs's own slice and gather read the whole tensor first. */
+function heapRows(engine: Engine, heap: Heap, tensor: tf.Tensor): Rows {
+  const all = keptRows(engine, tensor);
+  const { dtype } = tensor;
+  const rowShape = all.shape.slice(1);
+  const width = sizeOf(rowShape);
+  return {
+    take: (begin, end, order) => {
+      const taken = heap.makeOutput([end - begin, ...rowShape], dtype);
+      // Views last until the next allocation.
+      const values = heap.typedArrayFromHeap(all);
+      const to = heap.typedArrayFromHeap(taken);
+      if (order === undefined) to.set(values.subarray(begin * width, end * width));
+      else copyRows(values, to, width, begin, order);
+      return engine.makeTensorFromTensorInfo(taken, heap);
+    },
+    dispose: () => all.dispose(),
+  };
+}
+
 function deviceRows(engine: Engine, tensor: tf.Tensor): Rows {
-  const rows = engine.tidy(() =>
-    engine.keep(tensor.rank === 1 ? tensor.reshape([tensor.shape[0], 1]) : tensor.clone())
-  );
+  const rows = keptRows(engine, tensor);
   return {
     take: (begin, end, order) =>
       engine.tidy(() => {
@@ -78,4 +88,31 @@ function deviceRows(engine: Engine, tensor: tf.Tensor): Rows {
       }),
     dispose: () => rows.dispose(),
   };
+}
+
+/** The tensor once more, with two axes at least, whatever the user does to his. */
+function keptRows(engine: Engine, tensor: tf.Tensor): tf.Tensor {
+  const { shape } = tensor;
+  // On wasm a clone copies, a reshape does not.
+  return engine.tidy(() => engine.keep(tensor.reshape(shape.length === 1 ? [shape[0], 1] : shape)));
+}
+
+/** Fill `to` with the rows that come in `order` from place `begin` on. */
+function copyRows(
+  values: tf.TypedArray,
+  to: tf.TypedArray,
+  width: number,
+  begin: number,
+  order: Uint32Array,
+): void {
+  for (let at = 0, i = begin; at < to.length; at += width, i++) {
+    const from = order[i] * width;
+    // Below some dozens of values a view costs more than it saves.
+    if (width > 48) to.set(values.subarray(from, from + width), at);
+    else for (let j = 0; j < width; j++) to[at + j] = values[from + j];
+  }
+}
+
+function sizeOf(shape: number[]): number {
+  return shape.reduce((size, one) => size * one, 1);
 }

@@ -55,16 +55,10 @@ export function testStep(engine: Engine, compiled: Compiled, batch: Batch): tf.T
 }
 
 /** Outputs of one batch, in inference mode, none of them an input itself. The caller disposes. */
-export function predictStep(
-  engine: Engine,
-  network: tf.LayersModel,
-  inputs: tf.Tensor[],
-): tf.Tensor[] {
-  return engine.tidy(() =>
-    // An input of the model may be an output too.
-    outputsOf(network, inputs, false).map((output) =>
-      inputs.includes(output) ? output.clone() : output
-    )
+export function predictStep(network: tf.LayersModel, inputs: tf.Tensor[]): tf.Tensor[] {
+  // An input of the model may be an output too. A model's call drops what else it makes.
+  return outputsOf(network, inputs, false).map((output) =>
+    inputs.includes(output) ? output.clone() : output
   );
 }
 

@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { type Batch, type BatchSource, disposeAll, type Tensors } from "./data.ts";
 import type { Engine } from "./engine.ts";
 import { type GivenWeights, rowWeights } from "./row_weights.ts";
-import { type HostCopies, hostRows, type Rows, tensorRows } from "./rows.ts";
+import { hostRows, type Rows, tensorRows } from "./rows.ts";
 import { byName, checkShapes, type Wanted } from "./shapes.ts";
 import { shuffledOrder } from "./shuffle.ts";
 
@@ -17,8 +17,6 @@ export interface TensorSourceOptions extends GivenWeights {
   seed?: number;
   /** From the number of rows, the first one to take and the one to stop before. Default: all. */
   range?: (rows: number) => [first: number, end: number];
-  /** Host copies that two sources of one tensor share. */
-  copies?: HostCopies;
 }
 
 /**
@@ -49,7 +47,7 @@ export async function tensorSource(
   const steps = stepsOf(options, batches);
 
   const weights = await rowWeights(ys, outputNames, total, options);
-  const opened = await openRows(engine, [...xs, ...ys], options.copies ?? new Map());
+  const opened = await openRows(engine, [...xs, ...ys]);
   const xRows = opened.slice(0, xs.length);
   const yRows = opened.slice(xs.length);
   const weightRows = weights.map((one) =>
@@ -67,13 +65,17 @@ export async function tensorSource(
     }
     const from = (order === undefined ? first : 0) + index * batchSize;
     const size = Math.min(batchSize, rows - index * batchSize);
-    const takeRows = (all: Rows) => all.take(from, from + size, order);
+    const until = from + size;
     const batch: Batch = {
-      xs: xRows.map(takeRows),
-      ys: yRows.map(takeRows),
-      weights: weightRows.map((one) => one && takeRows(one)),
+      xs: takeEach(xRows, from, until, order),
+      ys: takeEach(yRows, from, until, order),
+      weights: weightRows.map((one) => one?.take(from, until, order)),
       size,
-      dispose: () => disposeAll([...batch.xs, ...batch.ys, ...batch.weights]),
+      dispose() {
+        disposeAll(batch.xs);
+        disposeAll(batch.ys);
+        disposeAll(batch.weights);
+      },
     };
     return batch;
   };
@@ -93,6 +95,15 @@ export async function tensorSource(
   };
 }
 
+function takeEach(
+  all: Rows[],
+  begin: number,
+  end: number,
+  order: Uint32Array | undefined,
+): tf.Tensor[] {
+  return all.map((rows) => rows.take(begin, end, order));
+}
+
 function stepsOf({ steps, wraps, role }: TensorSourceOptions, batches: number): number {
   if (steps === undefined) return batches;
   if (wraps || steps <= batches) return steps;
@@ -103,14 +114,10 @@ function stepsOf({ steps, wraps, role }: TensorSourceOptions, batches: number): 
   return batches;
 }
 
-async function openRows(
-  engine: Engine,
-  tensors: tf.Tensor[],
-  copies: HostCopies,
-): Promise<Rows[]> {
+async function openRows(engine: Engine, tensors: tf.Tensor[]): Promise<Rows[]> {
   const opened: Rows[] = [];
   try {
-    for (const tensor of tensors) opened.push(await tensorRows(engine, tensor, copies));
+    for (const tensor of tensors) opened.push(await tensorRows(engine, tensor));
   } catch (error) {
     for (const one of opened) one.dispose();
     throw error;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
+import { useBackend } from "keepfit/runtime";
 import type { BatchSource } from "./data.ts";
 import { type Engine, getEngine } from "./engine.ts";
 import { tensorSource, type TensorSourceOptions } from "./tensor_source.ts";
@@ -16,10 +17,14 @@ const wanted = {
   isSparse: [false],
 };
 
-const engines: Record<string, Engine> = {
-  "the host": getEngine(),
+const places: Record<string, { backend: "cpu" | "wasm"; engine: Engine }> = {
+  "the host": { backend: "cpu", engine: getEngine() },
+  "the heap of wasm": { backend: "wasm", engine: getEngine() },
   // The same engine under another name, so that it takes the way of a device.
-  "a device": Object.create(getEngine(), { backendName: { value: "webgpu" } }),
+  "a device": {
+    backend: "cpu",
+    engine: Object.create(getEngine(), { backendName: { value: "webgpu" } }),
+  },
 };
 
 /** What the batches of an epoch hold: x, y, weights. */
@@ -36,11 +41,15 @@ function read(source: BatchSource, epoch = 0): unknown[] {
   return seen;
 }
 
-for (const [name, engine] of Object.entries(engines)) {
+for (const [name, { backend, engine }] of Object.entries(places)) {
   const open = (options: Partial<TensorSourceOptions>) =>
     tensorSource(engine, wanted, x, y, { batchSize: 3, role: "training", ...options });
 
   describe(`A source of tensors on ${name}`, () => {
+    before(async () => {
+      assert.equal((await useBackend(tf, backend)).backend, backend);
+    });
+
     it("gives rows in order, the last batch smaller", async () => {
       const source = await open({});
       assert.deepEqual([source.steps, source.samples], [3, 7]);
@@ -113,24 +122,57 @@ for (const [name, engine] of Object.entries(engines)) {
       );
       assert.equal(left, 0);
     });
+
+    it("gives rows wide enough to be copied as a whole, and narrow ones", async () => {
+      for (const width of [1, 48, 49, 100]) {
+        const wide = tf.range(0, 4 * width).reshape([4, width]);
+        const wanted = { inputNames: ["in"], inputShapes: [[null, width]] };
+        const options = { batchSize: 4, shuffle: true, seed: 5, role: "prediction" };
+        const source = await tensorSource(engine, wanted, wide, undefined, options);
+        const batch = source.epoch(0).next();
+        assert(batch !== null && !(batch instanceof Promise));
+        const rows = await batch.xs[0].array() as number[][];
+        const firsts = rows.map(([first]) => first);
+        assert.deepEqual(firsts.toSorted((a, b) => a - b), [0, 1, 2, 3].map((row) => row * width));
+        for (const row of rows) {
+          assert.deepEqual(row, Array.from({ length: width }, (_, i) => row[0] + i));
+        }
+      }
+    });
   });
 }
 
-describe("A source of tensors on the host", () => {
-  it("gives rows wide enough to be copied as a whole, and narrow ones", async () => {
-    for (const width of [1, 48, 49, 100]) {
-      const wide = tf.range(0, 4 * width).reshape([4, width]);
-      const wanted = { inputNames: ["in"], inputShapes: [[null, width]] };
-      const options = { batchSize: 4, shuffle: true, seed: 5, role: "prediction" };
-      const source = await tensorSource(getEngine(), wanted, wide, undefined, options);
-      const batch = source.epoch(0).next();
-      assert(batch !== null && !(batch instanceof Promise));
-      const rows = await batch.xs[0].array() as number[][];
-      const firsts = rows.map(([first]) => first);
-      assert.deepEqual(firsts.toSorted((a, b) => a - b), [0, 1, 2, 3].map((row) => row * width));
-      for (const row of rows) {
-        assert.deepEqual(row, Array.from({ length: width }, (_, i) => row[0] + i));
+describe("A source of tensors on the heap of wasm", () => {
+  before(() => useBackend(tf, "wasm"));
+  const options = { batchSize: 50_000, role: "prediction" };
+  const wanted = { inputNames: ["in"], inputShapes: [[null, 20]] };
+
+  it("gives the right rows also when the heap grows for them", async () => {
+    const large = tf.range(0, 1_000_000).mod(7).reshape([50_000, 20]);
+    const [sum] = large.sum().dataSync();
+    for (const shuffle of [false, true]) {
+      const source = await tensorSource(getEngine(), wanted, large, undefined, {
+        ...options,
+        shuffle,
+        seed: 3,
+      });
+      const batches = Array.from({ length: 40 }, () => source.epoch(0).next());
+      for (const batch of batches) {
+        assert(batch !== null && !(batch instanceof Promise));
+        assert.equal(batch.xs[0].sum().dataSync()[0], sum);
+        batch.dispose();
       }
+      await source.close();
     }
+    large.dispose();
+  });
+
+  it("still has its rows when the user disposes the tensor", async () => {
+    const own = tf.ones([2, 20]);
+    const source = await tensorSource(getEngine(), wanted, own, undefined, options);
+    own.dispose();
+    const batch = source.epoch(0).next();
+    assert(batch !== null && !(batch instanceof Promise));
+    assert.deepEqual(Array.from(batch.xs[0].dataSync()), Array.from({ length: 40 }, () => 1));
   });
 });

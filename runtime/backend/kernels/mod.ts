@@ -6,6 +6,7 @@ import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise.ts"
 import { dilatedGradients } from "./dilated.ts";
 import { unfuseDilatedLayers } from "./dilated_layers.ts";
 import { einsum, einsumGradient } from "./einsum.ts";
+import { identity } from "./identity.ts";
 import { matMul } from "./mat_mul.ts";
 import { maxPool3D, maxPool3DGradient, maxPoolGradient } from "./max_pool.ts";
 import { segmentSum } from "./segment_sum.ts";
@@ -22,6 +23,7 @@ const kernels: TrainingKernel[] = [
   depthwiseFilterGradient,
   depthwiseInputGradient,
   einsum,
+  identity,
   matMul,
   maxPool3D,
   maxPool3DGradient,
@@ -50,8 +52,9 @@ const registeredGradients = new WeakSet<tfjs.GradConfig["gradFunc"]>();
  *   their fused forms, of which `Conv2D` takes channels first as well;
  * - wrong for most shapes: `Conv3DBackpropFilterV2`, `Conv3DBackpropInputV2`;
  * - slow: `Conv2DBackpropInput`, which is a transposed convolution too; `BatchMatMul` with a
- *   transposed matrix, as in the gradient of each dense layer; `Slice`, `SplitV` and `Unpack`, which
- *   copy the whole tensor for each part of it.
+ *   transposed matrix, as in the gradient of each dense layer; `Identity`, by which the tape keeps
+ *   what gradients need, and which copies it; `Slice`, `SplitV` and `Unpack`, which copy the whole
+ *   tensor for each part of it.
  *
  * It also registers gradients that tfjs has for no backend, and so for all of them: of `Einsum`, of
  * dilated convolutions and the layers that have them, of transposed convolutions of volumes, and of

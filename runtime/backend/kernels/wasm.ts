@@ -17,6 +17,9 @@ export interface WasmBackend {
   ): tfjs.TensorInfo;
   /** A view of the values on the heap, good until the next allocation. */
   typedArrayFromHeap(tensor: tfjs.TensorInfo): Values;
+  /** Count one more tensor that has these values. */
+  incRef(dataId: tfjs.DataId): void;
+  /** Count one less; the last one frees them. */
   disposeData(dataId: tfjs.DataId): boolean;
   readSync(dataId: tfjs.DataId, start?: number, end?: number): Values;
 }
