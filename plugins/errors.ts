@@ -25,7 +25,9 @@ export type PluginErrorCode =
   /** The plugin does not run on this runtime. */
   | "E_RUNTIME"
   /** The plugin wants a sandbox and there is none. */
-  | "E_SANDBOX";
+  | "E_SANDBOX"
+  /** The plugin, or what it asked for, took longer than it may. */
+  | "E_TIMEOUT";
 
 /** What is known about a failure beside its code. */
 export interface PluginErrorContext {
