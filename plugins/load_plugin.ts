@@ -15,6 +15,7 @@ import { peerModules, type Peers } from "./peers.ts";
 import { closePlugin, type PluginCallback, wirePlugin } from "./plugin_callback.ts";
 import { PluginRun } from "./plugin_run.ts";
 import { chooseTier, type PluginTier, type RunTier, type TierRun } from "./tier.ts";
+import { within } from "./time_limit.ts";
 import { runTrusted } from "./trusted.ts";
 
 /** Options of {@linkcode loadPlugin}. */
@@ -111,7 +112,7 @@ export async function loadPlugin(
   let made: unknown;
   try {
     const { fetch } = options;
-    made = await tiers[tier]({
+    const making = tiers[tier]({
       manifest,
       entry,
       url,
@@ -133,12 +134,25 @@ export async function loadPlugin(
       cache: fs === runtime.fs ? cache : undefined,
       runtime,
     });
+    made = await within(
+      making,
+      limits.hookTime,
+      () => neverMade(manifest.id, url, limits.hookTime),
+    );
     return wirePlugin(made, parts);
   } catch (error) {
     // What its factory began must not outlive it; the error that came first is told.
     await closePlugin(made, parts).catch(() => {});
     throw error;
   }
+}
+
+function neverMade(id: string, url: string, time: number): PluginError {
+  return new PluginError("E_TIMEOUT", `Cannot load plugin ${id}: it did not come back`, {
+    url,
+    expected: `a callback within ${time} ms`,
+    hint: "if it needs longer, load it with { limits: { hookTime } }",
+  });
 }
 
 const tiers: Record<PluginTier, RunTier> = {

@@ -251,4 +251,11 @@ describe("what a plugin does through its context in a training", () => {
     await fails("E_FACTORY", /threw: no/, load(url, { allow: ["listen"] }));
     await assert.rejects(fetch(String(seen[0])));
   });
+
+  it("is closed, too, when its factory does not come back", async () => {
+    const main = "export default () => new Promise(() => {});";
+    const limits = { hookTime: 50 };
+    const loading = load(await publish({ "main.js": main }), { limits });
+    await fails("E_TIMEOUT", /it did not come back\n.*a callback within 50 ms/, loading);
+  });
 });
