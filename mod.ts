@@ -33,8 +33,10 @@
  */
 import { ProgbarLogger } from "./callbacks/mod.ts";
 import { CallbackList } from "./core/callback_list.ts";
+import { loadReference } from "./plugins/load_reference.ts";
 
 CallbackList.progbar = () => new ProgbarLogger();
+CallbackList.loadPlugin = loadReference;
 
 export { CallbackList };
 export * from "./callbacks/mod.ts";
@@ -46,6 +48,7 @@ export {
   type CallbackOptions,
   type CallbackState,
   type ErrorPolicy,
+  type HookOrder,
   type HookResult,
   type Params,
   type PredictLogs,
@@ -53,6 +56,7 @@ export {
 } from "./core/callback.ts";
 export type {
   CallbackListOptions,
+  CallbackReference,
   CallbacksArgument,
   ListHook,
   TfjsCallback,
@@ -74,7 +78,12 @@ export {
   type MonitorMode,
   type MonitorOptions,
 } from "./core/monitor_callback.ts";
-export { loadPlugin, type LoadPluginOptions, PluginError } from "./plugins/mod.ts";
+export {
+  loadPlugin,
+  type LoadPluginOptions,
+  type PluginCallback,
+  PluginError,
+} from "./plugins/mod.ts";
 export {
   checkpointHandler,
   InterruptedError,

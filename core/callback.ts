@@ -90,6 +90,16 @@ export interface CallbackHooks {
   close?(): HookResult;
 }
 
+/** Where among the callbacks of a hook one wants to be called. */
+export interface HookOrder {
+  /** Before or after all that wish for nothing. Default: `"normal"`, its place in the list. */
+  order?: "pre" | "normal" | "post";
+  /** Names of callbacks to be called before, where they are in the list. */
+  before?: readonly string[];
+  /** Names of callbacks to be called after, where they are in the list. */
+  after?: readonly string[];
+}
+
 /** What may stand beside the hooks. */
 export interface CallbackAbilities {
   /** How messages call it; the class's name where this is absent. */
@@ -109,6 +119,8 @@ export interface CallbackAbilities {
    * stay on the device and the hook is given empty logs. Absent means always.
    */
   readsBatchLogs?(batch: number): boolean;
+  /** Say where this callback wants to stand when a hook is called. Asked once, by the list. */
+  hookOrder?(hook: string): HookOrder | undefined;
 }
 
 /** A callback in any form: a {@linkcode Callback}, a plain object of hooks, a `tf.Callback`. */
@@ -123,6 +135,7 @@ export interface CallbackOptions {
 // The hooks are declared here and not as empty methods, because their presence decides.
 export interface Callback<Model extends TrainableModel = TrainableModel> extends CallbackHooks {
   readsBatchLogs?(batch: number): boolean;
+  hookOrder?(hook: string): HookOrder | undefined;
 }
 
 /**
@@ -152,6 +165,9 @@ export interface Callback<Model extends TrainableModel = TrainableModel> extends
  * on any error: onException(error) instead of what was still to come
  * always, last: close()
  * ```
+ *
+ * The callbacks of a hook are called in list order. One whose `hookOrder(hook)` says so comes before
+ * all those (`order: "pre"`), after them (`"post"`), or before and after others by their names.
  *
  * `evaluate` runs the four test hooks alone, `predict` the four predict hooks, whose batch end is
  * given `{ outputs }`. A stop asked for in a begin hook lets one batch run; validation, epoch end

@@ -1,6 +1,13 @@
 import type { CallbackLike, CallbackState, ErrorPolicy, Params, PredictLogs } from "./callback.ts";
-import { CallbackError, messageOf } from "./errors.ts";
-import { type CallbacksArgument, flatten, isErrorPolicy, type TfjsCallback } from "./flatten.ts";
+import type { CallbackError } from "./errors.ts";
+import { hookError, summaryOf } from "./failures.ts";
+import {
+  type CallbackReference,
+  type CallbacksArgument,
+  flatten,
+  isErrorPolicy,
+  type TfjsCallback,
+} from "./flatten.ts";
 import { type CallbackFailure, History, type HookTiming } from "./history.ts";
 import { normalizeLogs } from "./logs.ts";
 import type { TrainableModel } from "./model.ts";
@@ -8,7 +15,7 @@ import { isPromise } from "./promise.ts";
 import { hookNames, type ListHook, lookUpReceivers, nameOf, type Receiver } from "./receivers.ts";
 import { getStates, setStates } from "./states.ts";
 
-export type { CallbacksArgument, ListHook, TfjsCallback };
+export type { CallbackReference, CallbacksArgument, ListHook, TfjsCallback };
 
 /** Options of {@linkcode CallbackList}. */
 export interface CallbackListOptions {
@@ -25,7 +32,7 @@ export interface CallbackListOptions {
 }
 
 /**
- * Calls the hooks of many callbacks, in list order.
+ * Calls the hooks of many callbacks, in list order unless a callback's `hookOrder` says otherwise.
  *
  * `fit`, `evaluate` and `predict` make one by themselves. Make your own to drive callbacks from a
  * loop of your own: call the hooks where they belong, await what they return, and `close()` in a
@@ -62,6 +69,14 @@ export class CallbackList {
    */
   static progbar: (() => CallbackLike) | undefined;
 
+  /**
+   * Loads the callbacks that `fit`, `evaluate` and `predict` are given by reference: one, or several
+   * from one reference. The front door sets it.
+   */
+  static loadPlugin:
+    | ((reference: string | URL | CallbackReference) => Promise<CallbackLike | CallbackLike[]>)
+    | undefined;
+
   /** The callbacks, flattened, in the order in which they are called. */
   readonly callbacks: readonly CallbackLike[];
   /** Hooks that failed without ending the run. */
@@ -77,16 +92,18 @@ export class CallbackList {
   #receivers: Record<ListHook, Receiver[]>;
   readonly #timings: HookTiming[];
   readonly #onError: ErrorPolicy;
-  readonly #disabled = new Set<CallbackLike>();
+  readonly #disabled = new Map<CallbackLike, CallbackError>();
   #epoch: number | undefined;
   #params: Params | undefined;
 
   /**
-   * @param callbacks callbacks in any form; `null`, `undefined` and `false` are left out
+   * @param callbacks callbacks in any form but by reference, which takes time: `await loadPlugin`
+   *   first; `null`, `undefined` and `false` are left out
    * @param options what to tell them, and what to add
    * @throws CallbackError for something that is no callback (`CALLBACK_INVALID`)
    * @throws CallbackError for one callback listed twice (`CALLBACK_DUPLICATE`)
    * @throws RangeError for an unknown `onError`
+   * @throws CallbackError for wishes for an order that contradict each other (`CALLBACK_ORDER`)
    * @throws CallbackError when a callback does not take the model or params (`CALLBACK_HOOK`)
    */
   constructor(callbacks: CallbacksArgument = [], options: CallbackListOptions = {}) {
@@ -131,13 +148,16 @@ export class CallbackList {
     return this.#receivers[hook].length > 0;
   }
 
+  /** Names of the callbacks that have this hook, in the order in which they are called. */
+  order(hook: ListHook): string[] {
+    return this.#receivers[hook].map(({ name }) => name);
+  }
+
   /** True when some callback reads the training logs of this batch. */
   readsBatchLogs(batch: number): boolean {
-    return this.#receivers.onTrainBatchEnd.some((receiver) => {
-      const { callback } = receiver;
-      if (callback.readsBatchLogs === undefined) return true;
+    return this.#receivers.onTrainBatchEnd.some(({ callback }) => {
       try {
-        return callback.readsBatchLogs(batch);
+        return callback.readsBatchLogs === undefined || callback.readsBatchLogs(batch);
       } catch (error) {
         this.#fail(callback, "readsBatchLogs", error, batch);
         return false;
@@ -259,14 +279,21 @@ export class CallbackList {
       .sort((a, b) => b.milliseconds - a.milliseconds);
   }
 
+  /** One line about the callbacks that were left out and why; undefined where none was. */
+  summary(): string | undefined {
+    return summaryOf([...this.#disabled.values()]);
+  }
+
   /**
-   * What the callbacks remember, keyed by name; a second callback of one name gets `#2`.
+   * What the callbacks remember, keyed by name; a second callback of one name gets `#2`. One that
+   * was left out of the run is not asked.
    *
    * @returns plain data for {@linkcode setState}
    * @throws CallbackError when a callback fails to tell (`CALLBACK_STATE`)
    */
   getState(): Promise<Record<string, CallbackState>> {
-    return getStates(this.callbacks);
+    const isAsked = (callback: CallbackLike) => !this.#disabled.has(callback);
+    return getStates(this.callbacks, isAsked, (...failed) => this.#handle(...failed));
   }
 
   /**
@@ -276,9 +303,10 @@ export class CallbackList {
    *
    * @throws CallbackError for an entry that no callback of the list takes; then none was given any
    *   (`CALLBACK_STATE`)
+   * @throws CallbackError when a callback fails to take it (`CALLBACK_STATE`)
    */
   setState(states: Record<string, CallbackState>): Promise<void> {
-    return setStates(this.callbacks, states);
+    return setStates(this.callbacks, states, (...failed) => this.#handle(...failed));
   }
 
   #run(hook: ListHook, logs: object | undefined): void | Promise<void> {
@@ -304,15 +332,19 @@ export class CallbackList {
     for (let i = first; i < receivers.length; i++) {
       const receiver = receivers[i];
       const began = performance.now();
-      let result: unknown;
+      let pending: PromiseLike<unknown> | undefined;
       try {
-        result = receiver.call(...args);
+        const result = receiver.call(...args);
+        // Here, because only looking at a foreign result may throw.
+        if (isPromise(result)) pending = result;
       } catch (error) {
         count(receiver, began);
         this.#fail(receiver.callback, receiver.hook, error, batch);
         continue;
       }
-      if (isPromise(result)) return this.#dispatchFrom(receivers, i, args, batch, result, began);
+      if (pending !== undefined) {
+        return this.#dispatchFrom(receivers, i, args, batch, pending, began);
+      }
       count(receiver, began);
     }
   }
@@ -375,14 +407,19 @@ export class CallbackList {
 
   /** A callback failed in mid-run: end the run, or do what its policy says instead. */
   #fail(callback: CallbackLike, hook: string, error: unknown, batch?: number): void {
-    const name = nameOf(callback);
-    const failure = hookError(name, hook, error, { epoch: this.#epoch, batch });
+    const place = { epoch: this.#epoch, batch };
+    this.#handle(callback, hookError(nameOf(callback), hook, error, place));
+  }
+
+  #handle(callback: CallbackLike, failure: CallbackError): void {
     const policy = this.#policy(callback);
     if (policy === "throw") throw failure;
+    const name = nameOf(callback);
+    const hook = failure.hook as string;
     const before = this.failures.some((one) => one.callback === name && one.hook === hook);
-    this.failures.push({ callback: name, hook, policy, error });
+    this.failures.push({ callback: name, hook, policy, error: failure.cause });
     if (policy === "disable") {
-      this.#disabled.add(callback);
+      if (!this.#disabled.has(callback)) this.#disabled.set(callback, failure);
       for (const each of hookNames) {
         // It still has files to close.
         if (each === "close") continue;
@@ -393,23 +430,6 @@ export class CallbackList {
       console.warn(`keepfit: ${failure.message}; training goes on, more of these are not shown`);
     }
   }
-}
-
-function hookError(
-  callback: string,
-  hook: string,
-  cause: unknown,
-  { epoch, batch }: { epoch?: number; batch?: number },
-): CallbackError {
-  const where = [
-    ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
-    ...(batch === undefined ? [] : [`batch ${batch}`]),
-  ].join(", ");
-  return new CallbackError(
-    hook === "close" ? "CALLBACK_CLOSE" : "CALLBACK_HOOK",
-    `Callback ${callback} failed in ${hook}${where && ` (${where})`}: ${messageOf(cause)}`,
-    { callback, hook, epoch, batch, cause },
-  );
 }
 
 /** The second step after the first one; a promise only when one of them gave one. */

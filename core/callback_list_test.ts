@@ -253,6 +253,130 @@ describe("A hook that throws", () => {
   });
 });
 
+describe("A hook that misbehaves", () => {
+  // Each is given back by a hook, or thrown by it.
+  const thenables: [string, () => unknown, RegExp][] = [
+    ["a then that cannot be looked at", () => ({
+      get then() {
+        throw new Error("look away");
+      },
+    }), /: look away/],
+    ["a then that throws", () => ({
+      then() {
+        throw new Error("not then");
+      },
+    }), /: not then/],
+    ["a then that is there once only", () => {
+      let looked = 0;
+      return {
+        get then() {
+          if (looked++ > 0) throw new Error("no more");
+          return () => {};
+        },
+      };
+    }, /: no more/],
+  ];
+  const thrown: [string, unknown, RegExp][] = [
+    ["undefined", undefined, /: undefined$/],
+    ["null", null, /: null$/],
+    ["text that moves the cursor", "a\u001b[2Jb\u202e", /: a\\u001b\[2Jb\\u202e$/],
+    ["an object without a text", Object.create(null), /: an error that cannot be shown$/],
+    [
+      "an error whose message throws",
+      Object.defineProperty(new Error(), "message", {
+        get() {
+          throw new Error("never");
+        },
+      }),
+      /: an error that cannot be shown$/,
+    ],
+    ["a symbol", Symbol("sign"), /: Symbol\(sign\)$/],
+    ["a very long text", "x".repeat(1e6), /: x{10000}…$/],
+  ];
+  const hooks: [string, () => unknown, RegExp][] = [
+    ...thenables,
+    ...thrown.flatMap(([what, value, message]): typeof thenables => [
+      [`throws ${what}`, () => {
+        throw value;
+      }, message],
+      [`rejects with ${what}`, () => Promise.reject(value), message],
+    ]),
+  ];
+  for (const [what, hook, message] of hooks) {
+    it(`ends the run with a CallbackError, or is left out: ${what}`, async () => {
+      const callback = (onError: ErrorPolicy): CallbackLike => ({
+        name: "mine",
+        onError,
+        onEpochEnd: hook,
+      });
+      const error = await errorOf(() => new CallbackList(callback("throw")).onEpochEnd(0, {}));
+      assert.equal(error.code, "CALLBACK_HOOK");
+      assert.match(error.message, message);
+      const seen: string[] = [];
+      const list = new CallbackList([
+        callback("disable"),
+        { onEpochEnd: () => seen.push("next") },
+      ]);
+      const messages = await warned(async () => {
+        await list.onEpochEnd(0, {});
+        await list.onEpochEnd(1, {});
+      });
+      assert.equal(messages.length, 1);
+      assert.deepEqual(seen, ["next", "next"]);
+    });
+  }
+
+  it("may answer twice: the first answer counts", async () => {
+    const list = new CallbackList({
+      onEpochEnd: () => ({
+        then(resolve: () => void, reject: (error: Error) => void) {
+          resolve();
+          reject(new Error("second thoughts"));
+          resolve();
+        },
+      }),
+    });
+    await list.onEpochEnd(0, {});
+  });
+});
+
+describe("The summary", () => {
+  it("names who was left out, where and why, and is not there where nobody was", async () => {
+    const failing = (name: string, hook: string, message: string): CallbackLike => ({
+      name,
+      onError: "disable",
+      [hook]() {
+        throw new Error(message);
+      },
+    });
+    const list = new CallbackList([
+      failing("ada/counter", "onEpochEnd", "no disk\nsee below"),
+      { ...failing("b", "onTrainBatchEnd", "x"), onError: "warn" },
+    ]);
+    assert.equal(list.summary(), undefined);
+    await warned(async () => {
+      await list.onEpochBegin(1);
+      await list.onTrainBatchEnd(2, {});
+      await list.onEpochEnd(1, {});
+    });
+    assert.equal(
+      list.summary(),
+      "1 callback was left out of this run: ada/counter (onEpochEnd, epoch 1: no disk)",
+    );
+    const two = new CallbackList([failing("a", "setParams", "1"), failing("b", "setModel", "2")], {
+      onError: "disable",
+    });
+    await warned(() => {
+      two.setModel({});
+      two.setParams(params);
+    });
+    assert.equal(
+      two.summary(),
+      "2 callbacks were left out of this run: b (setModel: 2), a (setParams: 1)",
+    );
+  });
+});
+
 describe("close", () => {
   it("reaches every callback although some of them throw, and fails with the first", async () => {
     const seen: string[] = [];

@@ -1,9 +1,12 @@
+import { printable } from "./printable.ts";
+
 /** What can go wrong in keepfit's core, as codes that a program may test for. Sorted. */
 export type CallbackErrorCode =
   | "CALLBACK_CLOSE"
   | "CALLBACK_DUPLICATE"
   | "CALLBACK_HOOK"
   | "CALLBACK_INVALID"
+  | "CALLBACK_ORDER"
   | "CALLBACK_STATE";
 
 /** Where in a run a callback failed. */
@@ -69,7 +72,17 @@ export class CallbackError extends Error {
   }
 }
 
-/** What an unknown thrown value says, in one line. */
+const maxMessage = 10_000;
+
+/**
+ * What an unknown thrown value says, fit to be printed. Never throws, whatever the value does when it
+ * is looked at.
+ */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    const text = String(error instanceof Error ? error.message : error);
+    return printable(text.length > maxMessage ? `${text.slice(0, maxMessage)}…` : text);
+  } catch {
+    return "an error that cannot be shown";
+  }
 }

@@ -1,6 +1,6 @@
 import type { CallbackHooks, CallbackLike, ErrorPolicy } from "./callback.ts";
 import type { CallbackList } from "./callback_list.ts";
-import { CallbackError } from "./errors.ts";
+import { CallbackError, messageOf } from "./errors.ts";
 import { everyHookName, hookNames, nameOf } from "./receivers.ts";
 
 /** A callback of TensorFlow.js's own: a subclass of `tf.Callback`, `tf.callbacks.earlyStopping()`. */
@@ -9,10 +9,30 @@ export interface TfjsCallback extends CallbackHooks {
   validationData: unknown;
 }
 
-/** Callbacks in the forms that `fit` takes: one, or a list that may hold lists. */
+/**
+ * A plugin to be loaded when a run begins, with the options of `loadPlugin` beside its reference:
+ * `{ plugin: "registry:ada/counter@^1", tier: "sandboxed", options: { label: "mine" } }`.
+ */
+export interface CallbackReference extends NoHooks {
+  /** What `loadPlugin` takes first. */
+  plugin: string | URL;
+  /** What `loadPlugin` takes second; a name that it does not know fails the run. */
+  [option: string]: unknown;
+}
+
+// Said outright: TypeScript could not infer the arguments of a plain object's hooks otherwise.
+type NoHooks = { [Hook in keyof CallbackHooks]?: undefined };
+
+/**
+ * Callbacks in the forms that `fit` takes: one, or a list that may hold lists. Text and URLs are
+ * references of plugins, or names of configuration files, which are loaded when the run begins.
+ */
 export type CallbacksArgument =
   | CallbackLike
   | TfjsCallback
+  | string
+  | URL
+  | CallbackReference
   // Without its hooks: TypeScript could not infer the arguments of a plain object's hooks otherwise.
   | Pick<CallbackList, "callbacks" | "timings">
   | readonly (CallbacksArgument | null | undefined | false)[]
@@ -55,7 +75,44 @@ function isList(value: unknown): value is CallbackList {
   return Array.isArray(list.callbacks) && Array.isArray(list.failures);
 }
 
+/** True for what stands for callbacks that are still to be loaded. */
+export function isReference(value: unknown): value is string | URL | CallbackReference {
+  if (typeof value === "string" || value instanceof URL) return true;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  try {
+    const { plugin } = value as Partial<CallbackReference>;
+    return (typeof plugin === "string" || plugin instanceof URL) &&
+      !everyHookName.some((hook) => hook in value);
+  } catch {
+    // What it is, is told where its hooks are looked up.
+    return false;
+  }
+}
+
+/** A reference as a message shows it: in quotes, without what may be a password. */
+export function showReference(value: string | URL | CallbackReference): string {
+  const reference = typeof value === "object" && "plugin" in value ? value.plugin : value;
+  return JSON.stringify(String(reference).replace(/^([\w+.-]+:\/\/)[^/?#]*@/, "$1"));
+}
+
 function checkCallback(value: unknown): asserts value is CallbackLike {
+  try {
+    checkMembers(value);
+  } catch (error) {
+    if (error instanceof CallbackError) throw error;
+    // A getter, or a proxy: none of this is known to be harmless to look at.
+    throw invalid(`it cannot be looked at: ${messageOf(error)}`, error);
+  }
+}
+
+function checkMembers(value: unknown): void {
+  if (isReference(value)) {
+    const reference = showReference(value);
+    throw invalid(
+      `${reference} is still to be loaded, which fit, evaluate and predict do; here write ` +
+        `await loadPlugin(${reference})`,
+    );
+  }
   if (typeof value === "function") {
     const name = value.name || "a function";
     throw invalid(`${name} is a class or a function; write new ${name}(...)`);
@@ -91,6 +148,8 @@ export function isErrorPolicy(value: unknown): value is ErrorPolicy {
   return value === "throw" || value === "disable" || value === "warn";
 }
 
-function invalid(reason: string): CallbackError {
-  return new CallbackError("CALLBACK_INVALID", `Cannot use this as a callback: ${reason}`);
+function invalid(reason: string, cause?: unknown): CallbackError {
+  return new CallbackError("CALLBACK_INVALID", `Cannot use this as a callback: ${reason}`, {
+    cause,
+  });
 }

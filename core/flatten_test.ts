@@ -82,7 +82,17 @@ describe("CallbackList takes", () => {
       [{ onEpochEnd: 5 }, /its onEpochEnd is a number; a hook is a function/],
       [{ onEpochEnd() {}, onError: "ignore" }, /its onError is ignore; it must be "throw"/],
       [Promise.resolve(new History()), /a promise; await it/],
-      ["EarlyStopping", /got string EarlyStopping/],
+      [5, /got number 5/],
+      ["https://a.b/c", /"https:\/\/a\.b\/c" is still to be loaded.* await loadPlugin\("https/],
+      [[{ plugin: new URL("file:///a") }], /"file:\/\/\/a" is still to be loaded/],
+      [
+        {
+          get onEpochEnd() {
+            throw new Error("look away");
+          },
+        },
+        /it cannot be looked at: look away/,
+      ],
       [[true], /got boolean true/],
     ];
     for (const [given, message] of refused) {

@@ -1,5 +1,6 @@
 import type { CallbackHooks, CallbackLike } from "./callback.ts";
 import type { HookTiming } from "./history.ts";
+import { inCallOrder } from "./hook_order.ts";
 
 /** The hooks that a list calls, under their present names. */
 export const hookNames = [
@@ -48,26 +49,32 @@ export interface Receiver {
   readonly timing: HookTiming;
 }
 
-/** Who hears each hook, in list order. A hook that a callback lacks has no entry and no cost. */
+/**
+ * Who hears each hook, in the order of the calls. A hook that a callback lacks has no entry and no
+ * cost.
+ *
+ * @throws CallbackError when wishes for an order contradict each other (`CALLBACK_ORDER`)
+ */
 export function lookUpReceivers(
   callbacks: readonly CallbackLike[],
 ): Record<ListHook, Receiver[]> {
   const receivers = {} as Record<ListHook, Receiver[]>;
   for (const hook of hookNames) {
-    receivers[hook] = callbacks.flatMap((callback) => {
+    const listed = callbacks.flatMap((callback): Receiver[] => {
       const own = [hook, olderNames[hook]].find((name) =>
         name !== undefined && typeof callback[name] === "function"
       );
       if (own === undefined || isEmptyHookOfTfjs(callback, own)) return [];
       const name = nameOf(callback);
-      return {
+      return [{
         callback,
         name,
         hook,
         call: (...args) => (callback[own] as Receiver["call"])(...args),
         timing: { callback: name, hook, calls: 0, milliseconds: 0 },
-      };
+      }];
     });
+    receivers[hook] = inCallOrder(hook, listed);
   }
   return receivers;
 }

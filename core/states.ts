@@ -2,17 +2,27 @@ import type { CallbackLike, CallbackState } from "./callback.ts";
 import { CallbackError, messageOf } from "./errors.ts";
 import { nameOf } from "./receivers.ts";
 
-/** What the callbacks remember, by name; see `CallbackList.getState`. */
+/** Told of a callback that fails to tell or to take its state; throws where that ends the run. */
+export type OnFailure = (callback: CallbackLike, failure: CallbackError) => void;
+
+/**
+ * What the callbacks remember, by name; see `CallbackList.getState`.
+ *
+ * @param isAsked says which callbacks are asked
+ */
 export async function getStates(
   callbacks: readonly CallbackLike[],
+  isAsked: (callback: CallbackLike) => boolean,
+  onFailure: OnFailure,
 ): Promise<Record<string, CallbackState>> {
   const states: Record<string, CallbackState> = {};
   for (const [key, callback] of byKey(callbacks)) {
-    if (callback.getState === undefined) continue;
+    if (!isAsked(callback)) continue;
     try {
-      states[key] = await callback.getState();
+      const state = await callback.getState?.();
+      if (state !== undefined) states[key] = state;
     } catch (error) {
-      throw failed(key, "getState", error);
+      onFailure(callback, failed(key, "getState", error));
     }
   }
   return states;
@@ -22,6 +32,7 @@ export async function getStates(
 export async function setStates(
   callbacks: readonly CallbackLike[],
   states: Record<string, CallbackState>,
+  onFailure: OnFailure,
 ): Promise<void> {
   const takers = new Map(
     [...byKey(callbacks)].filter(([, callback]) => callback.setState !== undefined),
@@ -37,10 +48,11 @@ export async function setStates(
     );
   }
   for (const [key, state] of Object.entries(states)) {
+    const taker = takers.get(key) as CallbackLike;
     try {
-      await takers.get(key)?.setState?.(state);
+      await taker.setState?.(state);
     } catch (error) {
-      throw failed(key, "setState", error);
+      onFailure(taker, failed(key, "setState", error));
     }
   }
 }

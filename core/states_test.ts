@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type CallbackLike, CallbackList } from "keepfit";
-import { errorOf } from "./test_world.ts";
+import { errorOf, warned } from "./test_world.ts";
 
 describe("The state of a list", () => {
   const counter = (name: string) => ({
@@ -57,5 +57,32 @@ describe("The state of a list", () => {
       (await errorOf(() => list.setState({ broken: {} }))).message,
       "Callback broken failed in setState: too old",
     );
+  });
+
+  it("of a callback that may fail is left out, and it is not asked again", async () => {
+    let asked = 0;
+    const broken: CallbackLike = {
+      name: "broken",
+      onError: "disable",
+      close() {},
+      onEpochEnd() {},
+      getState() {
+        asked++;
+        throw new Error("lost");
+      },
+      setState: () => Promise.reject(new Error("too old")),
+    };
+    const list = new CallbackList([broken, counter("a")]);
+    const messages = await warned(async () => {
+      assert.deepEqual(await list.getState(), { a: { count: 0 } });
+      assert.deepEqual(await list.getState(), { a: { count: 0 } });
+    });
+    assert.equal(asked, 1);
+    assert.deepEqual(messages, [
+      "keepfit: Callback broken failed in getState: lost; it is left out of the rest of this run",
+    ]);
+    assert.deepEqual(list.order("onEpochEnd"), ["a"]);
+    const other = new CallbackList([broken, counter("a")], {});
+    assert.match((await warned(() => other.setState({ broken: {} })))[0], /in setState: too old/);
   });
 });

@@ -7,12 +7,18 @@ import {
   type TrainableModel,
   weightsFromHost,
 } from "../core/model.ts";
-import { directoryOf, joinPath } from "../runtime/mod.ts";
-import type { FileSystem, Path } from "../runtime/types.ts";
-import { PluginError } from "./errors.ts";
-import { type Grants, isGranted } from "./grants.ts";
+import { isPromise } from "../core/promise.ts";
+import type { FileSystem, Path, Runtime } from "../runtime/types.ts";
+import { fileAccess } from "./context_files.ts";
+import { listenAccess } from "./context_listen.ts";
+import { logAccess } from "./context_log.ts";
+import { machineAccess } from "./context_machine.ts";
+import { netAccess } from "./context_net.ts";
+import type { Fetch } from "./fetcher.ts";
+import type { Grants } from "./grants.ts";
+import type { PluginLimits } from "./limits.ts";
 import type { PluginCallbackEntry, PluginControl, PluginManifest } from "./manifest_format.ts";
-import { isRelativePath } from "./manifest_schema.ts";
+import type { PluginRun } from "./plugin_run.ts";
 
 /** A request that a plugin sends. */
 export interface PluginRequest {
@@ -50,7 +56,7 @@ export interface PluginContext {
   readonly id: string;
   /** The plugin's version. */
   readonly version: string;
-  /** Tell the user a line. What is too long or too much is cut. */
+  /** Tell the user a line, or several. What is too long or too much is cut. */
   log(message: string): void;
   /** The present learning rate; undefined where there is none yet. */
   getLearningRate(): number | undefined;
@@ -61,25 +67,33 @@ export interface PluginContext {
    * @param data the content
    */
   write?(name: string, data: string | Uint8Array): Promise<void>;
-  /** Put data behind what a file in the output directory has. Permission `write`. */
+  /**
+   * Put data behind what a file in the output directory has; it is made when missing. Data of
+   * several calls comes there in their order. Permission `write`.
+   */
   append?(name: string, data: string | Uint8Array): Promise<void>;
-  /** A file below a folder that may be read, by its path. Permission `read`. */
+  /** A file that may be read, or below a folder that may be, by its path. Permission `read`. */
   read?(path: string): Promise<Uint8Array>;
-  /** Paths of the files below a folder that may be read, sorted. Permission `read`. */
+  /**
+   * Paths of the files below a folder that may be read, sorted; links are left out. Permission
+   * `read`.
+   */
   list?(path: string): Promise<string[]>;
   /**
-   * Send a request to a host that may be reached. Redirects are followed to such hosts only.
-   * Permission `net`.
+   * Send a request to a host that may be reached, by https, on this machine also by http. Redirects
+   * are followed to such hosts only. Whatever the server answers is an answer. Permission `net`.
    */
   fetch?(url: string, request?: PluginRequest): Promise<PluginResponse>;
   /** An environment variable. Permission `env`. */
   env?(name: string): string | undefined;
-  /** Run a command to its end, without a shell. Permission `run`. */
+  /** Run a command to its end, without a shell. What it writes is cut. Permission `run`. */
   run?(command: string, args: string[]): Promise<PluginCommandResult>;
   /**
-   * Serve this text at a path of the address that may be listened on, until it is replaced.
-   * Permission `listen`.
+   * Serve this text at a path of the address that may be listened on, until it is replaced or the
+   * run is over. Permission `listen`.
    *
+   * @param path for example `/metrics`
+   * @param contentType default: `"text/plain; charset=utf-8"`
    * @returns its URL
    */
   publish?(path: string, text: string, contentType?: string): Promise<string>;
@@ -102,80 +116,94 @@ export const givenControls: readonly PluginControl[] = [
   "writeWeights",
 ];
 
-/** What connects a plugin's context with the run it is in. */
-export interface PluginRun {
-  model: TrainableModel | undefined;
-}
-
 /** What a context is made of. */
 export interface ContextParts {
   manifest: PluginManifest;
   entry: PluginCallbackEntry;
   run: PluginRun;
   grants: Grants;
+  limits: Required<PluginLimits>;
+  runtime: Runtime;
   fs: FileSystem;
   /** Where the plugin writes. */
   outputDir: Path | undefined;
+  /** How its requests are sent; undefined for the runtime's own way. */
+  fetch: Fetch | undefined;
 }
 
-/** Make the context of one callback of a plugin. */
+/**
+ * Make the context of one callback of a plugin. What it opens is closed by the run's
+ * {@linkcode PluginRun.close}.
+ */
 export function createContext(parts: ContextParts): PluginContext {
-  const { manifest, entry, run } = parts;
-  const model = (): TrainableModel => {
+  const { manifest: { id, version }, entry, run } = parts;
+  const all = controlsOf(id, run);
+  const context: Record<string, unknown> = {
+    ...logAccess(parts),
+    getLearningRate: () => run.model === undefined ? undefined : getLearningRate(run.model),
+    ...fileAccess(parts),
+    ...netAccess(parts),
+    ...machineAccess(parts),
+    ...listenAccess(parts),
+  };
+  for (const control of entry.controls) if (control in all) context[control] = all[control];
+  for (const [name, call] of Object.entries(context)) context[name] = unbreakable(call as Call);
+  return Object.freeze({ id, version, ...context }) as unknown as PluginContext;
+}
+
+type Call = (...args: unknown[]) => unknown;
+
+/** A plugin that does not await must not end the process with what it did not wait for. */
+function unbreakable(call: Call): Call {
+  return (...args) => {
+    const result = call(...args);
+    if (isPromise(result)) result.then(undefined, () => {});
+    return result;
+  };
+}
+
+function controlsOf(id: string, run: PluginRun): Partial<Record<PluginControl, unknown>> {
+  const model = (action: string): TrainableModel => {
+    run.checkOpen(action);
     if (run.model === undefined) {
-      throw new TypeError(`Cannot reach the model of ${manifest.id}: it is set when a run begins`);
+      throw new TypeError(`Cannot reach the model of ${id}: it is set when a run begins`);
     }
     return run.model;
   };
-  const all: Partial<Record<PluginControl, unknown>> = {
+  return {
     stop: () => {
-      model().stopTraining = true;
+      model("stop").stopTraining = true;
     },
-    setLearningRate: (learningRate: number) => setLearningRate(model(), learningRate),
-    readWeights: () => readWeights(model().getWeights?.() as never),
+    setLearningRate: (learningRate: number) =>
+      setLearningRate(model("set the learning rate"), learningRate),
+    readWeights: async () => await readWeights(model("read weights").getWeights?.() ?? []),
     writeWeights: async (values: HostWeight[]) => {
-      const weights = await weightsFromHost(model(), values);
+      const target = model("write weights");
+      checkWeights(values);
+      const weights = await weightsFromHost(target, values);
       try {
-        assignWeights(model(), weights);
+        assignWeights(model("write weights"), weights);
       } finally {
         for (const weight of weights) weight.dispose();
       }
     },
   };
-  const context: PluginContext = {
-    id: manifest.id,
-    version: manifest.version,
-    log: (message) => console.log(`${manifest.id}: ${message}`),
-    getLearningRate: () => run.model === undefined ? undefined : getLearningRate(run.model),
-    ...fileAccess(parts),
-  };
-  for (const control of entry.controls) {
-    if (control in all) Object.assign(context, { [control]: all[control] });
-  }
-  return Object.freeze(context);
 }
 
-function fileAccess(
-  { manifest, grants: { write: grant }, fs, outputDir }: ContextParts,
-): Pick<PluginContext, "write"> {
-  if (outputDir === undefined || grant === undefined) return {};
-  return {
-    write: async (name, data) => {
-      if (!isRelativePath(name) || !isGranted(grant, name, matchesPath)) {
-        throw new PluginError("E_PERMISSION", `Plugin ${manifest.id} may not write ${name}`, {
-          expected: `one of ${grant.declared.join(", ")}, as its manifest declares`,
-          actual: name,
-        });
-      }
-      const place = joinPath(outputDir, name);
-      await fs.makeDir(directoryOf(place));
-      await fs.writeFile(place, data);
-    },
-  };
-}
+const arrays: Record<string, unknown> = {
+  bool: Uint8Array,
+  float32: Float32Array,
+  int32: Int32Array,
+};
 
-/** `*` stands for any characters but a slash. */
-function matchesPath(pattern: string, path: string): boolean {
-  const escaped = pattern.replace(/[.+^${}()|[\]]/g, "\\$&").replaceAll("*", "[^/]*");
-  return new RegExp(`^${escaped}$`).test(path);
+/** @throws TypeError for what is not as `readWeights` gives it: in a tensor it would be garbage */
+function checkWeights(weights: HostWeight[]): void {
+  const isWeight = ({ shape, dtype, values }: HostWeight): boolean =>
+    Array.isArray(shape) && values?.constructor === arrays[dtype] &&
+    values.length === shape.reduce((size, side) => size * side, 1);
+  const wrong = Array.isArray(weights) ? weights.findIndex((one) => !isWeight(one)) : 0;
+  if (wrong < 0) return;
+  throw new TypeError(
+    `Cannot write weight ${wrong}: wanted { shape, dtype, values } as readWeights gives it`,
+  );
 }

@@ -30,7 +30,7 @@ export type PluginErrorCode =
   | "E_SANDBOX"
   /** A signature does not hold, or none is of a key that is wanted. */
   | "E_SIGNATURE"
-  /** The plugin took too long. */
+  /** The plugin, or what it asked for, took longer than it may. */
   | "E_TIMEOUT";
 
 /** What is known about a failure beside its code. */

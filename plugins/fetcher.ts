@@ -74,7 +74,9 @@ export function createReader(
             "user-agent": "keepfit",
           },
         });
-        if (response.status === 200) return await readBody(response, start, maxBytes);
+        if (response.status === 200) {
+          return await readBody(response, maxBytes, () => tooLarge(start, maxBytes));
+        }
         await response.body?.cancel();
         if (![301, 302, 303, 307, 308].includes(response.status)) {
           throw failedWith(response.status, start);
@@ -120,12 +122,21 @@ export function createReader(
 }
 
 /** True for names of this machine, from which plain http may be used. */
-export function isLoopback(url: URL): boolean {
-  return url.hostname === "localhost" || url.hostname === "[::1]" ||
-    /^127\.\d+\.\d+\.\d+$/.test(url.hostname);
+export function isLoopback({ hostname }: Pick<URL, "hostname">): boolean {
+  return hostname === "localhost" || hostname === "[::1]" ||
+    /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-async function readBody(response: Response, url: URL, maxBytes: number): Promise<Uint8Array> {
+/**
+ * The body of a response, and no more of it than allowed.
+ *
+ * @param tooLarge makes the error for more
+ */
+export async function readBody(
+  response: Response,
+  maxBytes: number,
+  tooLarge: () => Error,
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   const reader = response.body?.getReader();
@@ -135,7 +146,7 @@ async function readBody(response: Response, url: URL, maxBytes: number): Promise
     length += value.length;
     if (length > maxBytes) {
       await reader.cancel();
-      throw tooLarge(url, maxBytes);
+      throw tooLarge();
     }
     parts.push(value);
   }

@@ -5,6 +5,7 @@ import {
   type PluginPermission,
   pluginPermissions,
 } from "./manifest_format.ts";
+import { coversNet } from "./net_pattern.ts";
 
 /**
  * What a user agrees to, but for `write`: kinds of permission, or for each kind all that is declared (`true`) or
@@ -55,11 +56,13 @@ export function grantsOf(
   const agreed = { ...agreedOf(allow, url), write: writes ? true as const : undefined };
   const grants: Grants = {};
   for (const kind of pluginPermissions) {
-    const needed = valuesOf(manifest.permissions?.[kind], options);
-    const wished = valuesOf(manifest.optionalPermissions?.[kind], options);
+    const needed = valuesOf(kind, manifest.permissions?.[kind], options);
+    const wished = valuesOf(kind, manifest.optionalPermissions?.[kind], options);
     const given = agreed[kind];
     if (given !== true) {
-      const missing = needed.filter(({ value }) => !given?.includes(value));
+      const missing = needed.filter(({ value }) =>
+        !given?.some((one) => one === value || (kind === "net" && coversNet(one, value)))
+      );
       if (missing.length > 0) throw refused(manifest.id, url, kind, missing, given);
     }
     if (given === undefined || needed.length + wished.length === 0) continue;
@@ -75,14 +78,21 @@ interface Wanted {
 
 /** The values of a kind of permission; one that names an option which is not given is none. */
 function valuesOf(
+  kind: PluginPermission,
   entries: readonly PermissionEntry[] = [],
   options: Record<string, unknown>,
 ): Wanted[] {
   return entries.flatMap(({ reason, option, host, path, name, address }) => {
     const value = option === undefined ? host ?? path ?? name ?? address : options[option];
     if (typeof value !== "string") return [];
-    return { value: option !== undefined && isWebUrl(value) ? new URL(value).host : value, reason };
+    const isPlace = option !== undefined && (kind === "net" || kind === "listen");
+    return { value: isPlace && isWebUrl(value) ? placeOf(kind, new URL(value)) : value, reason };
   });
+}
+
+/** Plain http reaches another machine only where the user's own URL says so: then that origin. */
+function placeOf(kind: PluginPermission, { host, origin, protocol }: URL): string {
+  return kind === "net" && protocol === "http:" ? origin : host;
 }
 
 function agreedOf(

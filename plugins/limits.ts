@@ -1,7 +1,8 @@
 /** How much of the host a plugin may take. */
 export interface PluginLimits {
   /**
-   * Milliseconds until a hook's promise must be settled; then the hook has failed. Default: 30 000.
+   * Milliseconds until a promise of a hook, of the factory, `getState`, `setState` or `close` must be
+   * settled, then it has failed; a request and a command take no longer either. Default: 30 000.
    */
   hookTime?: number;
   /** Milliseconds that one call may compute; sandboxed and in a worker. Default: 1000. */
@@ -10,7 +11,7 @@ export interface PluginLimits {
   memory?: number;
   /** Lines that it may log in a minute; what is more is dropped, and said so once. Default: 60. */
   logLines?: number;
-  /** Bytes of one answer from the network, or of one file that is read. Default: 16 MiB. */
+  /** Bytes of one answer from the network, of one file that is read, one write. Default: 16 MiB. */
   bytes?: number;
 }
 

@@ -1,8 +1,8 @@
-import type { CallbackLike, ErrorPolicy } from "../core/callback.ts";
+import type { ErrorPolicy } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import type { Path } from "../runtime/types.ts";
-import { createContext, givenControls, type PluginRun } from "./context.ts";
+import { createContext, givenControls } from "./context.ts";
 import { checkEngines } from "./engines.ts";
 import { PluginError } from "./errors.ts";
 import { type Allowed, grantsOf } from "./grants.ts";
@@ -12,9 +12,11 @@ import type { PluginCallbackEntry, PluginManifest } from "./manifest_format.ts";
 import { openPlugin, type OpenPluginOptions } from "./open_plugin.ts";
 import { checkOptions, noOptions } from "./options_schema.ts";
 import { peerModules, type Peers } from "./peers.ts";
-import { wirePlugin } from "./plugin_callback.ts";
+import { closePlugin, type PluginCallback, wirePlugin } from "./plugin_callback.ts";
+import { PluginRun } from "./plugin_run.ts";
 import { checkSigners } from "./signature.ts";
 import { chooseTier, type PluginTier, type RunTier, type TierRun } from "./tier.ts";
+import { within } from "./time_limit.ts";
 import { runTrusted } from "./trusted.ts";
 
 /** Options of {@linkcode loadPlugin}. */
@@ -88,10 +90,10 @@ export interface LoadPluginOptions extends OpenPluginOptions {
 export async function loadPlugin(
   reference: string | URL,
   options: LoadPluginOptions = {},
-): Promise<CallbackLike> {
+): Promise<PluginCallback> {
   const runtime = getRuntime();
   const opened = await openPlugin(reference, options);
-  const { manifest, url: manifestUrl, readFile, fs, cache } = opened;
+  const { manifest, url: manifestUrl, integrity, readFile, fs, cache } = opened;
   const url = manifestUrl.href;
   checkEngines(manifest, url, runtime, options.peers);
   checkSigners(opened.signers, options.signers, url);
@@ -104,22 +106,60 @@ export async function loadPlugin(
   const grants = grantsOf(manifest, url, pluginOptions, options.allow, outputDir !== undefined);
   const graph = await readGraph(manifest, manifestUrl, readFile, peerModules(options.peers));
 
-  const run: PluginRun = { model: undefined };
-  const made = await tiers[tier]({
+  const run = new PluginRun(manifest.id, limits.hookTime);
+  const advised = { disable: "disable", fail: "throw", ignore: "warn" } as const;
+  const parts = {
     manifest,
     entry,
-    url,
-    graph,
-    options: pluginOptions,
-    context: createContext({ manifest, entry, run, grants, fs, outputDir }),
+    info: { id: manifest.id, version: manifest.version, url, integrity, tier, grants },
+    run,
     limits,
-    // Modules can be imported from the runtime's own files only.
-    cache: fs === runtime.fs ? cache : undefined,
-    runtime,
+    onError: options.onError ?? advised[entry.onError ?? "disable"],
+  };
+  let made: unknown;
+  try {
+    const { fetch } = options;
+    const making = tiers[tier]({
+      manifest,
+      entry,
+      url,
+      graph,
+      options: pluginOptions,
+      context: createContext({
+        manifest,
+        entry,
+        run,
+        grants,
+        limits,
+        runtime,
+        fs,
+        outputDir,
+        fetch,
+      }),
+      limits,
+      // Modules can be imported from the runtime's own files only.
+      cache: fs === runtime.fs ? cache : undefined,
+      runtime,
+    });
+    made = await within(
+      making,
+      limits.hookTime,
+      () => neverMade(manifest.id, url, limits.hookTime),
+    );
+    return wirePlugin(made, parts);
+  } catch (error) {
+    // What its factory began must not outlive it; the error that came first is told.
+    await closePlugin(made, parts).catch(() => {});
+    throw error;
+  }
+}
+
+function neverMade(id: string, url: string, time: number): PluginError {
+  return new PluginError("E_TIMEOUT", `Cannot load plugin ${id}: it did not come back`, {
+    url,
+    expected: `a callback within ${time} ms`,
+    hint: "if it needs longer, load it with { limits: { hookTime } }",
   });
-  const advised = { disable: "disable", fail: "throw", ignore: "warn" } as const;
-  const onError = options.onError ?? advised[entry.onError ?? "disable"];
-  return wirePlugin(made, manifest, entry, run, onError);
 }
 
 const tiers: Record<PluginTier, RunTier> = {

@@ -96,7 +96,10 @@ export interface PermissionEntry {
   name?: string;
   /** `listen`: a host and port of this machine, `127.0.0.1:9464`. */
   address?: string;
-  /** Not for `write`: the option of the plugin that the user says it with; of a URL, its host. */
+  /**
+   * Not for `write`: the option of the plugin that the user says it with. Of a URL that is its host;
+   * of `net` and an http URL its origin, so that a server without TLS is reached where named.
+   */
   option?: string;
 }
 

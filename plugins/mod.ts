@@ -12,7 +12,7 @@ export type {
 } from "./context.ts";
 export { PluginError, type PluginErrorCode, type PluginErrorContext } from "./errors.ts";
 export type { Fetch, FetchOptions } from "./fetcher.ts";
-export type { Allowed } from "./grants.ts";
+export type { Allowed, Grant, Grants } from "./grants.ts";
 export { computeIntegrity, type IntegrityAlgorithm, verifyIntegrity } from "./integrity.ts";
 export type { PluginLimits } from "./limits.ts";
 export { loadPlugin, type LoadPluginOptions } from "./load_plugin.ts";
@@ -31,6 +31,7 @@ export {
 } from "./manifest_format.ts";
 export type { OptionsScalar, OptionsSchema, OptionsType } from "./options_schema.ts";
 export type { Peers } from "./peers.ts";
+export type { PluginCallback, PluginInfo } from "./plugin_callback.ts";
 export { signManifest, verifySignatures } from "./signature.ts";
 export { generateKeyPair, parseKey, type SigningKey } from "./signing_key.ts";
 export type { PluginTier } from "./tier.ts";

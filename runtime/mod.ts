@@ -49,6 +49,8 @@ export {
   writeSafetensors,
 } from "./safetensors.ts";
 export type {
+  CommandOptions,
+  CommandResult,
   DirectoryEntry,
   FileInfo,
   FileSystem,

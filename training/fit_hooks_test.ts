@@ -258,7 +258,10 @@ describe("fit and failing callbacks", () => {
         ["a", "onEpochEnd"],
       ]);
     });
-    assert.equal(messages.length, 1);
+    assert.deepEqual(messages, [
+      "keepfit: Callback a failed in onEpochEnd (epoch 0): oh; it is left out of the rest of this run",
+      "keepfit: 1 callback was left out of this run: a (onEpochEnd, epoch 0: oh)",
+    ]);
   });
 
   it("lets the model be trained again afterwards", async () => {

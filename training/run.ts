@@ -3,11 +3,16 @@ import type { ErrorPolicy, Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import { messageOf } from "../core/errors.ts";
 import type { TrainableModel } from "../core/model.ts";
+import { openList } from "../core/open_list.ts";
+import { isPromise } from "../core/promise.ts";
 import { warnOfUnknownOption } from "../core/unknown_option.ts";
 
 /** Options that fit, evaluate and predict share. */
 export interface RunOptions {
-  /** Callbacks in any form, nested as you like; to a ready `CallbackList` no default is added. */
+  /**
+   * Callbacks in any form, nested as you like; to a ready `CallbackList` no default is added. Text,
+   * a URL and `{ plugin, ... }` are plugins that are loaded for this run and closed with it.
+   */
   callbacks?: CallbacksArgument;
   /** 0 silent, 1 progress bar, 2 one line an epoch. Default: `"auto"`, which is 1. */
   verbose?: 0 | 1 | 2 | "auto";
@@ -51,18 +56,24 @@ export async function withCallbacks<T>(
   addHistory: boolean,
   run: (list: CallbackList) => Promise<T>,
 ): Promise<T> {
-  const list = options.callbacks instanceof CallbackList
+  const opened = options.callbacks instanceof CallbackList
     ? options.callbacks
-    : new CallbackList(options.callbacks, {
+    : openList(options.callbacks, {
       addHistory,
       addProgbar: params.verbose !== 0,
       onError: options.onError,
     });
-  return await closingList(list, async () => {
-    list.setModel(model as unknown as TrainableModel);
-    list.setParams(params);
-    return await run(list);
-  });
+  const list = isPromise(opened) ? await opened : opened;
+  try {
+    return await closingList(list, async () => {
+      list.setModel(model as unknown as TrainableModel);
+      list.setParams(params);
+      return await run(list);
+    });
+  } finally {
+    const summary = list.summary();
+    if (summary !== undefined) console.warn(`keepfit: ${summary}`);
+  }
 }
 
 /** Close the list when `run` is done; when it fails, tell every callback first. */

@@ -1,0 +1,112 @@
+import type { HookOrder } from "./callback.ts";
+import { CallbackError, messageOf } from "./errors.ts";
+import type { ListHook, Receiver } from "./receivers.ts";
+
+const ranks = { pre: 0, normal: 1, post: 2 };
+
+/**
+ * The receivers of a hook in the order in which they are called. Those that wish for nothing keep
+ * the order of the list among themselves. Wishes by name are kept; `pre` and `post` as far as those
+ * allow.
+ *
+ * @param receivers in list order
+ * @throws CallbackError when wishes contradict each other, or are none (`CALLBACK_ORDER`)
+ */
+export function inCallOrder(hook: ListHook, receivers: Receiver[]): Receiver[] {
+  const wishes = receivers.map((receiver) => wishOf(receiver, hook));
+  if (wishes.every((wish) => wish === undefined)) return receivers;
+  const rankOf = (i: number) => ranks[wishes[i]?.order ?? "normal"];
+  // Array.prototype.sort keeps the order of equals.
+  const listed = [...receivers.keys()].sort((a, b) => rankOf(a) - rankOf(b));
+  const earlier = whoComesEarlier(receivers, wishes, rankOf);
+  const order: number[] = [];
+  while (listed.length > 0) {
+    const next = listed.findIndex((i) => earlier[i].every(({ i: other }) => order.includes(other)));
+    if (next < 0) throw contradiction(hook, receivers, earlier, listed);
+    order.push(...listed.splice(next, 1));
+  }
+  return order.map((i) => receivers[i]);
+}
+
+/** Who must be called before a receiver, and whether it is only the list that says so. */
+type Earlier = { i: number; isListed: boolean }[];
+
+function whoComesEarlier(
+  receivers: readonly Receiver[],
+  wishes: readonly (HookOrder | undefined)[],
+  rankOf: (i: number) => number,
+): Earlier[] {
+  const earlier: Earlier[] = receivers.map(() => []);
+  let lastSilent: number | undefined;
+  receivers.forEach((_, i) => {
+    const others = (names: readonly string[] = []): number[] =>
+      [...receivers.keys()].filter((j) =>
+        j !== i && names.some((name) => isNamed(receivers[j], name))
+      );
+    const before = others(wishes[i]?.before);
+    const after = others(wishes[i]?.after);
+    for (const j of before) earlier[j].push({ i, isListed: false });
+    for (const j of after) earlier[i].push({ i: j, isListed: false });
+    if (before.length + after.length > 0 || rankOf(i) !== ranks.normal) return;
+    if (lastSilent !== undefined) earlier[i].push({ i: lastSilent, isListed: true });
+    lastSilent = i;
+  });
+  return earlier;
+}
+
+/** A plugin with several callbacks has its id before a colon in their names. */
+function isNamed({ name }: Receiver, wanted: string): boolean {
+  return name === wanted || name.startsWith(`${wanted}:`);
+}
+
+function wishOf({ callback, name }: Receiver, hook: ListHook): HookOrder | undefined {
+  if (callback.hookOrder === undefined) return undefined;
+  let problem: string;
+  let cause: unknown;
+  try {
+    const wish = callback.hookOrder(hook);
+    if (wish === undefined) return undefined;
+    const { order = "normal", before = [], after = [] } = wish;
+    const isWish = Object.hasOwn(ranks, order) && Array.isArray(before) && Array.isArray(after);
+    if (isWish) return { order, before, after };
+    problem = `found order ${String(order)}, before ${typeof before}, after ${typeof after}; ` +
+      `wanted "pre", "normal" or "post", and lists of names`;
+  } catch (error) {
+    problem = messageOf(error);
+    cause = error;
+  }
+  throw new CallbackError(
+    "CALLBACK_ORDER",
+    `Cannot order the callbacks of ${hook}: hookOrder of ${name}: ${problem}`,
+    { callback: name, hook, cause },
+  );
+}
+
+/** What makes it impossible: each of the receivers left waits for another one of them. */
+function contradiction(
+  hook: ListHook,
+  receivers: readonly Receiver[],
+  earlier: readonly Earlier[],
+  left: readonly number[],
+): CallbackError {
+  const path: { i: number; isListed: boolean }[] = [{ i: left[0], isListed: false }];
+  let start = -1;
+  while (start < 0) {
+    const last = path[path.length - 1].i;
+    const waited = earlier[last].find(({ i }) => left.includes(i));
+    // Every receiver that is left waits for one that is left.
+    if (waited === undefined) break;
+    start = path.findIndex(({ i }) => i === waited.i);
+    path.push(waited);
+  }
+  const steps = path.slice(start + 1).map(({ i, isListed }, n) => {
+    const later = path[start + n].i;
+    return `${receivers[i].name} before ${receivers[later].name}${isListed ? " (as listed)" : ""}`;
+  });
+  return new CallbackError(
+    "CALLBACK_ORDER",
+    `Cannot order the callbacks of ${hook}: wanted ${steps.reverse().join(", ")}; list them in ` +
+      `another order, or leave one out`,
+    { hook },
+  );
+}

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type CallbackLike, CallbackList, type HookOrder } from "keepfit";
+import { errorOf } from "./test_world.ts";
+
+/** A callback with one hook, and a wish for it. */
+const one = (name: string, wish?: HookOrder): CallbackLike => ({
+  name,
+  onEpochEnd() {},
+  ...(wish !== undefined && {
+    hookOrder: (hook: string) => hook === "onEpochEnd" ? wish : undefined,
+  }),
+});
+const orderOf = (...callbacks: CallbackLike[]): string =>
+  new CallbackList(callbacks).order("onEpochEnd").join(" ");
+
+describe("The order of a hook", () => {
+  it("is that of the list where nobody wishes for another", () => {
+    assert.equal(orderOf(one("c"), one("a"), one("b")), "c a b");
+    assert.equal(orderOf(one("c"), one("a", {}), one("b", { order: "normal" })), "c a b");
+  });
+
+  it("has pre first and post last, in list order among themselves", () => {
+    const list = [
+      one("a"),
+      one("z", { order: "post" }),
+      one("p", { order: "pre" }),
+      one("b"),
+      one("y", { order: "post" }),
+      one("o", { order: "pre" }),
+    ];
+    assert.equal(orderOf(...list), "p o a b z y");
+  });
+
+  it("is the order of the calls, each hook on its own", async () => {
+    const seen: string[] = [];
+    const last: CallbackLike = {
+      onEpochBegin: () => seen.push("last begins"),
+      onEpochEnd: async () => seen.push("last ends"),
+      hookOrder: (hook) => hook === "onEpochEnd" ? { order: "post" } : undefined,
+    };
+    const list = new CallbackList([last, {
+      onEpochBegin: () => seen.push("other begins"),
+      onEpochEnd: () => seen.push("other ends"),
+    }]);
+    await list.onEpochBegin(0);
+    await list.onEpochEnd(0);
+    assert.deepEqual(seen, ["last begins", "other begins", "other ends", "last ends"]);
+  });
+
+  it("heeds names, and those that say nothing keep their order among themselves", () => {
+    assert.equal(orderOf(one("a"), one("b"), one("x", { before: ["a"] })), "x a b");
+    assert.equal(orderOf(one("x", { after: ["b"] }), one("a"), one("b"), one("c")), "a b x c");
+    const silent = ["d", "b", "a", "c"].map((name) => one(name));
+    const between = one("x", { after: ["b"], before: ["a"] });
+    assert.equal(orderOf(between, ...silent), "d b x a c");
+    assert.equal(orderOf(...silent, between), "d b x a c");
+  });
+
+  it("heeds names more than pre and post", () => {
+    assert.equal(orderOf(one("a"), one("b"), one("x", { order: "post", before: ["b"] })), "a x b");
+    assert.equal(orderOf(one("a"), one("x", { order: "pre", after: ["a"] }), one("b")), "a x b");
+  });
+
+  it("takes no notice of names that are not in the list, nor of one's own", () => {
+    const wish = { before: ["no/one", "x"], after: ["nobody", "x"] };
+    assert.equal(orderOf(one("a"), one("x", wish), one("b")), "a x b");
+  });
+
+  it("means every callback of a plugin by the plugin's id", () => {
+    const of = ["ada/two:a", "b", "ada/two:c", "ada/twofold"].map((name) => one(name));
+    assert.equal(
+      orderOf(one("x", { after: ["ada/two"] }), ...of),
+      "ada/two:a b ada/two:c x ada/twofold",
+    );
+  });
+
+  it("is refused where wishes go in a circle, and the circle is named", async () => {
+    const error = await errorOf(() =>
+      new CallbackList([
+        one("ok"),
+        one("ada/a", { before: ["ada/b"] }),
+        one("ada/b", { before: ["ada/c"] }),
+        one("ada/c", { before: ["ada/a"] }),
+        one("later", { after: ["ada/c"] }),
+      ])
+    );
+    assert.equal(error.code, "CALLBACK_ORDER");
+    assert.equal(error.hook, "onEpochEnd");
+    assert.equal(
+      error.message,
+      "Cannot order the callbacks of onEpochEnd: wanted ada/a before ada/b, ada/b before ada/c, " +
+        "ada/c before ada/a; list them in another order, or leave one out",
+    );
+  });
+
+  it("is refused where it would turn around what the list says", async () => {
+    const error = await errorOf(() =>
+      new CallbackList([one("a"), one("b"), one("x", { after: ["b"], before: ["a"] })])
+    );
+    assert.match(
+      error.message,
+      /wanted (?=.*x before a)(?=.*b before x)(?=.*a before b \(as listed\))/,
+    );
+  });
+
+  it("is refused where a wish is none", async () => {
+    const wishes: [unknown, RegExp][] = [
+      [{ order: "first" }, /hookOrder of x: found order first.*wanted "pre", "normal" or "post"/],
+      [{ before: "a" }, /before string/],
+      [null, /hookOrder of x: /],
+    ];
+    for (const [wish, message] of wishes) {
+      const error = await errorOf(() => new CallbackList([one("x", wish as HookOrder)]));
+      assert.equal(error.code, "CALLBACK_ORDER");
+      assert.match(error.message, message);
+    }
+    const throwing: CallbackLike = {
+      ...one("x"),
+      hookOrder() {
+        throw new Error("no wish");
+      },
+    };
+    assert.match((await errorOf(() => new CallbackList(throwing))).message, /x: no wish$/);
+  });
+});

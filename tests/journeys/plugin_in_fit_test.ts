@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { after, before, describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import {
+  CallbackError,
+  CallbackList,
+  evaluate,
+  evaluateDataset,
+  fit,
+  fitDataset,
+  type FitOptions,
+  type History,
+  predict,
+  toTfjs,
+} from "keepfit";
+import { fails, load, publish, recording, setUpSite, site, unique } from "./plugin_site.ts";
+
+setUpSite();
+
+// A mere reference says no folder for the cache: not the user's own, then.
+const { XDG_CACHE_HOME } = process.env;
+before(() => {
+  process.env.XDG_CACHE_HOME = site.folder;
+});
+after(() => {
+  if (XDG_CACHE_HOME === undefined) delete process.env.XDG_CACHE_HOME;
+  else process.env.XDG_CACHE_HOME = XDG_CACHE_HOME;
+});
+
+const shared = globalThis as { seen?: unknown[] };
+
+/** Train a line for some epochs with callbacks as a user says them. */
+async function train(options: FitOptions): Promise<History> {
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+  const x = tf.linspace(-1, 1, 8).reshape([8, 1]);
+  try {
+    return await fit(model, x, x, { epochs: 2, verbose: 0, seed: 1, ...options });
+  } finally {
+    x.dispose();
+    model.dispose();
+  }
+}
+
+/** A plugin that says what is called, to `globalThis.seen`. */
+const telling = `export default ({ label = "plain" }) => ({
+  onEpochEnd: (epoch) => globalThis.seen.push(label + " " + epoch),
+  onTestEnd: () => globalThis.seen.push(label + " tested"),
+  onPredictEnd: () => globalThis.seen.push(label + " predicted"),
+  close: () => globalThis.seen.push(label + " closed"),
+});`;
+const schema = { type: "object", properties: { label: { type: "string" } } };
+const hooks = ["onEpochEnd", "onTestEnd", "onPredictEnd"];
+const publishTelling = (change = {}) =>
+  publish({ "main.js": telling }, change, { hooks, options: schema });
+
+/** Say it with options, so that the test's own cache is used. */
+const quoted = (plugin: string | URL, options: Record<string, unknown> = {}) => ({
+  plugin,
+  cacheDir: site.cacheDir,
+  retryDelay: 1,
+  ...options,
+});
+
+async function warned(run: () => unknown): Promise<string[]> {
+  const { warn } = console;
+  const messages: string[] = [];
+  console.warn = (message: string) => void messages.push(message);
+  try {
+    await run();
+  } finally {
+    console.warn = warn;
+  }
+  return messages;
+}
+
+describe("a plugin among the callbacks of fit", () => {
+  it("is loaded by its reference, with options or without, and closed with the run", async () => {
+    const seen: unknown[] = shared.seen = [];
+    const url = await publishTelling();
+    await train({
+      callbacks: [
+        url,
+        [quoted(new URL(url), { options: { label: "mine" } }), null],
+        { onEpochEnd: (epoch) => void seen.push(`own ${epoch}`) },
+      ],
+    });
+    assert.deepEqual(seen, [
+      ...["plain 0", "mine 0", "own 0", "plain 1", "mine 1", "own 1"],
+      ...["plain closed", "mine closed"],
+    ]);
+  });
+
+  it("works in fitDataset, evaluate, evaluateDataset and predict too", async () => {
+    const seen: unknown[] = shared.seen = [];
+    const callbacks = quoted(await publishTelling());
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+    model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    const x = tf.ones([2, 1]);
+    const batches = function* () {
+      yield { xs: tf.ones([2, 1]), ys: tf.ones([2, 1]) };
+    };
+    const options = { callbacks, verbose: 0 } as const;
+    await fitDataset(model, batches, options);
+    await evaluate(model, x, x, options);
+    await evaluateDataset(model, batches, options);
+    await predict(model, x, options);
+    assert.deepEqual(seen, [
+      ...["plain 0", "plain closed", "plain tested", "plain closed"],
+      ...["plain tested", "plain closed", "plain predicted", "plain closed"],
+    ]);
+  });
+
+  it("fails the run before its first batch when one cannot be loaded, and closes the others", async () => {
+    const seen: unknown[] = shared.seen = [];
+    const one = quoted(await publishTelling(), { options: { label: "one" } });
+    const two = quoted(await publishTelling(), { options: { label: "two" } });
+    const begun = { onTrainBegin: () => void seen.push("began") };
+    const missing = quoted(`${site.url}none/callback.plugin.json`);
+    await fails("E_HTTP", /status 404/, train({ callbacks: [begun, one, [two], missing] }));
+    assert.deepEqual(seen, ["one closed", "two closed"]);
+  });
+
+  it("refuses an option that nobody knows: it may be a restriction", async () => {
+    const callbacks = quoted(await publishTelling(), { teir: "sandboxed" });
+    await assert.rejects(train({ callbacks }), /with option teir: did you mean 'tier'\?/);
+  });
+
+  it("is not loaded by a list or toTfjs, which say what to do", async () => {
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+    const reference = "https://example.com/callback.plugin.json";
+    for (const make of [() => new CallbackList(reference), () => toTfjs([reference], model)]) {
+      assert.throws(make, (error) => {
+        assert(error instanceof CallbackError);
+        assert.equal(error.code, "CALLBACK_INVALID");
+        assert.match(error.message, /here write await loadPlugin\("https:\/\/example\.com/);
+        return true;
+      });
+    }
+  });
+
+  it("that fails does not end the run, which tells in the end who was left out", async () => {
+    const broken = await publish({
+      "main.js": recording(`if (epoch === 1) throw new Error("no disk");`)
+        .replace("onEpochEnd()", "onEpochEnd(epoch)"),
+    });
+    let history: History | undefined;
+    const messages = await warned(async () => {
+      history = await train({ epochs: 3, callbacks: quoted(broken) });
+    });
+    assert.deepEqual(history?.epoch, [0, 1, 2]);
+    assert.deepEqual(
+      history?.failures.map(({ callback, hook, policy }) => [callback, hook, policy]),
+      [
+        ["ada/counter", "onEpochEnd", "disable"],
+      ],
+    );
+    assert.equal(
+      messages.at(-1),
+      "keepfit: 1 callback was left out of this run: ada/counter (onEpochEnd, epoch 1: no disk)",
+    );
+  });
+
+  it("that hangs does not stop the run either", async () => {
+    const hanging = await publish({ "main.js": recording("await new Promise(() => {});") });
+    const messages = await warned(async () => {
+      const { epoch } = await train({ callbacks: quoted(hanging, { limits: { hookTime: 50 } }) });
+      assert.deepEqual(epoch, [0, 1]);
+    });
+    assert.match(messages[0], /did not come back from onEpochEnd/);
+  });
+
+  it("ends the run where the user says so", async () => {
+    const broken = await publish({ "main.js": recording(`throw undefined;`) });
+    await assert.rejects(train({ callbacks: quoted(broken, { onError: "throw" }) }), {
+      code: "CALLBACK_HOOK",
+      message: "Callback ada/counter failed in onEpochEnd (epoch 0): undefined",
+    });
+  });
+});
+
+describe("what a plugin does through its context in a training", () => {
+  it("is all there, and all closed with the run", async () => {
+    const posted: string[] = [];
+    site.pages.set("/hook", async (request) => (posted.push(await request.text()), new Response()));
+    const url = await publish(
+      {
+        "main.js": `export default ({ url }, context) => ({
+          async onEpochEnd(epoch, { loss }) {
+            void context.append("log.csv", epoch + "\\n");
+            globalThis.seen.push(await context.publish("/metrics", "epoch " + epoch));
+            const { status } = await context.fetch(url, { method: "POST", body: "epoch " + epoch });
+            context.log("sent, \\u001b[1mstatus " + status);
+          },
+          close: () => void context.append("log.csv", "closed\\n"),
+        });`,
+      },
+      {
+        permissions: {
+          net: [{ option: "url", reason: "sends" }],
+          listen: [{ address: "127.0.0.1:0", reason: "serves" }],
+          write: [{ path: "*.csv", reason: "keeps" }],
+        },
+      },
+      { options: { type: "object", properties: { url: { type: "string" } }, required: ["url"] } },
+    );
+    const outputDir = join(site.folder, `out-${unique()}`);
+    const { log } = console;
+    const lines: string[] = [];
+    console.log = (line: string) => void lines.push(line);
+    const seen: unknown[] = shared.seen = [];
+    const served: string[] = [];
+    const plugin = await load(url, {
+      options: { url: `${site.url}hook` },
+      allow: { net: [new URL(site.url).origin], listen: true },
+      outputDir,
+    });
+    try {
+      for (const _run of [1, 2]) {
+        const look = {
+          onEpochEnd: async () => void served.push(await (await fetch(String(seen.at(-1)))).text()),
+        };
+        const { failures } = await train({ callbacks: [plugin, look] });
+        assert.deepEqual(failures, []);
+        await assert.rejects(fetch(String(seen.at(-1))));
+      }
+    } finally {
+      console.log = log;
+    }
+    const twice = ["epoch 0", "epoch 1", "epoch 0", "epoch 1"];
+    assert.deepEqual(served, twice);
+    assert.deepEqual(posted, twice);
+    assert.deepEqual(lines, Array(4).fill("ada/counter: sent, \\u001b[1mstatus 200"));
+    assert.equal(await readFile(join(outputDir, "log.csv"), "utf8"), "0\n1\nclosed\n".repeat(2));
+  });
+
+  it("is closed, too, when its factory fails after it began something", async () => {
+    const url = await publish(
+      {
+        "main.js": `export default async (_, context) => {
+          globalThis.seen.push(await context.publish("/", "x"));
+          throw new Error("no");
+        };`,
+      },
+      { permissions: { listen: [{ address: "127.0.0.1:0", reason: "serves" }] } },
+    );
+    const seen: unknown[] = shared.seen = [];
+    await fails("E_FACTORY", /threw: no/, load(url, { allow: ["listen"] }));
+    await assert.rejects(fetch(String(seen[0])));
+  });
+
+  it("is closed, too, when its factory does not come back", async () => {
+    const main = "export default () => new Promise(() => {});";
+    const limits = { hookTime: 50 };
+    const loading = load(await publish({ "main.js": main }), { limits });
+    await fails("E_TIMEOUT", /it did not come back\n.*a callback within 50 ms/, loading);
+  });
+});
