@@ -24,8 +24,10 @@ export type PluginErrorCode =
   | "E_PERMISSION"
   /** The plugin does not run on this runtime. */
   | "E_RUNTIME"
-  /** The plugin wants a sandbox and there is none. */
-  | "E_SANDBOX";
+  /** The plugin does not run in a sandbox, or did what ended it there. */
+  | "E_SANDBOX"
+  /** The plugin took longer than it may. */
+  | "E_TIMEOUT";
 
 /** What is known about a failure beside its code. */
 export interface PluginErrorContext {

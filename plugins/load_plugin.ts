@@ -115,7 +115,7 @@ export async function loadPlugin(
 }
 
 const tiers: Record<PluginTier, RunTier> = {
-  sandboxed: notYet,
+  sandboxed: async (run) => (await import("./sandbox/mod.ts")).runSandboxed(run),
   trusted: runTrusted,
   worker: notYet,
 };
