@@ -18,7 +18,11 @@ export function guestError(text: string): Error {
   return error;
 }
 
-/** True for what QuickJS throws when there is no memory left. */
-export function isOutOfMemory({ name, message }: Error): boolean {
-  return name === "InternalError" && message === "out of memory";
+/**
+ * True for what QuickJS throws when there is no memory left.
+ *
+ * @param isFull true when there may be none for an error either: it throws null then
+ */
+export function isOutOfMemory({ name, message }: Error, isFull: boolean): boolean {
+  return name === "InternalError" && message === "out of memory" || isFull && message === "null";
 }

@@ -2,11 +2,11 @@ import type { QuickJSHandle } from "quickjs-emscripten-core";
 import type { Logs } from "../../core/logs.ts";
 import { PluginError } from "../errors.ts";
 import type { PluginLimits } from "../limits.ts";
-import { cellCount, codes, firstValue, flags, preludeName, preludeOf } from "./guest.ts";
+import { cellCount, codes, flags, preludeName, preludeOf } from "./guest.ts";
 import { guestError, isOutOfMemory } from "./guest_error.ts";
 import { HostCalls } from "./host_calls.ts";
 import { Interpreter } from "./interpreter.ts";
-import { type Layout, Layouts } from "./layouts.ts";
+import { type Layout, Layouts, readAddedLogs, readLogs, writeLogs } from "./layouts.ts";
 import { type Crossing, decode, encode } from "./value_codec.ts";
 
 const guestFunctions = [
@@ -70,11 +70,17 @@ export class GuestPlugin {
   }
 
   /** Start a sandbox in which nothing of the plugin has run yet. */
-  static async start({ id, limits, options, context, moduleText }: GuestParts): Promise<GuestPlugin> {
+  static async start(
+    { id, limits, options, context, moduleText }: GuestParts,
+  ): Promise<GuestPlugin> {
     const interpreter = await Interpreter.start(id, limits, (key) => {
       const text = moduleText(key);
-      return text === undefined
-        ? { error: new Error(`Cannot import ${key}: it is not in the plugin`) }
+      if (text === undefined) {
+        return { error: new Error(`Cannot import ${key}: it is not in the plugin`) };
+      }
+      // What is behind it would not be read.
+      return text.includes("\0")
+        ? { error: new Error(`Cannot import ${key}: its text has the character 0`) }
         : text;
     });
     const hostCalls: HostCalls = new HostCalls(
@@ -83,15 +89,16 @@ export class GuestPlugin {
     );
     const plugin = interpreter.run(() => {
       const prelude = interpreter.evaluate(preludeOf(limits.memory), preludeName);
-      const [shared, numbers] = interpreter.newSharedNumbers(cellCount);
+      const [shared, numbers] = interpreter.values.newSharedNumbers(cellCount);
       const given = [hostCalls.callHost, hostCalls.hostBytes, shared];
       const exports = interpreter.callForHandle(prelude, ...given);
       const guest = Object.fromEntries(
-        guestFunctions.map((name) => [name, interpreter.member(exports, name)]),
+        guestFunctions.map((name) => [name, interpreter.values.member(exports, name)]),
       ) as GuestFunctions;
       for (const handle of [prelude, exports, ...given]) handle.dispose();
       return new GuestPlugin(id, interpreter, guest, numbers, hostCalls);
-    });
+      // None of the plugin's code is in it yet.
+    }, Infinity);
     const { text, bytes } = encode({ options, context }, (call) => hostCalls.add(call));
     plugin.#send("open", text, bytes, () => undefined);
     return plugin;
@@ -149,13 +156,12 @@ export class GuestPlugin {
    */
   callHook(index: number, first: number | undefined, logs: Logs, sharesLogs: boolean): unknown {
     const layout = this.#layoutOf(logs);
-    const { names } = layout;
     const cells = this.#numbers();
     cells[0] = index;
     cells[1] = layout.id;
     cells[2] = first ?? 0;
     cells[3] = (first === undefined ? 0 : flags.hasFirst) | (sharesLogs ? flags.sharesLogs : 0);
-    for (let i = 0; i < names.length; i++) cells[firstValue + i] = logs[names[i]];
+    writeLogs(cells, layout, logs);
     return this.#enter(
       () => this.#interpreter.call(this.#guest.callHook),
       sharesLogs ? (code) => this.#takeLogs(logs, layout, code) : nothing,
@@ -184,18 +190,22 @@ export class GuestPlugin {
     return this.#send("invoke", text, bytes, wantsResult ? () => this.#takeValue() : nothing);
   }
 
-  /** Free all. Calls that wait will never be answered. */
-  close(): void {
+  /**
+   * Free all. Calls that wait fail.
+   *
+   * @returns false when it could not be freed in order, as what was ended never can
+   */
+  close(): boolean {
     this.#failAll(
       new PluginError("E_SANDBOX", `Cannot go on with plugin ${this.#id}: it was closed`),
     );
     this.#hostCalls.close();
-    this.#interpreter.close(Object.values(this.#guest));
+    return this.#interpreter.close(Object.values(this.#guest));
   }
 
-  /** Bytes that it holds. */
-  get usedMemory(): number {
-    return this.#interpreter.usedMemory;
+  /** How many pieces of memory it holds: what is forgotten on the way shows in them. */
+  get pieces(): number {
+    return this.#interpreter.pieces;
   }
 
   #send(
@@ -205,9 +215,10 @@ export class GuestPlugin {
     finish: (code: number) => unknown,
   ): unknown {
     const interpreter = this.#interpreter;
+    const { values } = interpreter;
     return this.#enter(() => {
-      const textHandle = interpreter.newText(text);
-      const bytesHandle = bytes === undefined ? interpreter.undefined : interpreter.newBytes(bytes);
+      const textHandle = values.newText(text);
+      const bytesHandle = bytes === undefined ? values.undefined : values.newBytes(bytes);
       const code = interpreter.call(this.#guest[name], textHandle, bytesHandle);
       textHandle.dispose();
       bytesHandle.dispose();
@@ -246,7 +257,8 @@ export class GuestPlugin {
   #finish(code: number, finish: (code: number) => unknown): Outcome {
     if (code !== codes.failed) return { value: finish(code) };
     const error = guestError(this.#interpreter.callForText(this.#guest.takeText));
-    if (isOutOfMemory(error)) throw this.#interpreter.endWithoutMemory();
+    const interpreter = this.#interpreter;
+    if (isOutOfMemory(error, interpreter.isFull)) throw interpreter.endWithoutMemory();
     return { error };
   }
 
@@ -267,10 +279,14 @@ export class GuestPlugin {
     }
     if (waiting.size > 0 && this.#hostCalls.pending === 0) {
       this.#failAll(
-        new PluginError("E_SANDBOX", `Cannot wait for plugin ${this.#id}: its promise never settles`, {
-          expected: "a promise that waits for a function of the context",
-          actual: "nothing in the sandbox is under way",
-        }),
+        new PluginError(
+          "E_SANDBOX",
+          `Cannot wait for plugin ${this.#id}: its promise never settles`,
+          {
+            expected: "a promise that waits for a function of the context",
+            actual: "nothing in the sandbox is under way",
+          },
+        ),
       );
     }
   }
@@ -307,21 +323,11 @@ export class GuestPlugin {
     return layout;
   }
 
-  #takeLogs(logs: Logs, { names }: Layout, code: number): void {
-    const cells = this.#numbers();
-    const count = names.length;
-    for (let i = 0; i < count; i++) {
-      const value = cells[firstValue + i];
-      const isNumber = cells[firstValue + count + i] === 1;
-      if (isNumber && !Object.is(logs[names[i]], value)) logs[names[i]] = value;
-    }
+  #takeLogs(logs: Logs, layout: Layout, code: number): void {
+    readLogs(this.#numbers(), layout, logs);
     if (code !== codes.doneWithMore) return;
-    const added: string[] = JSON.parse(this.#interpreter.callForText(this.#guest.takeText));
-    const values = this.#numbers();
-    for (let i = 0; i < added.length; i++) {
-      // As a plain assignment it would set the prototype.
-      if (added[i] !== "__proto__") logs[added[i]] = values[firstValue + 2 * count + i];
-    }
+    const added = JSON.parse(this.#interpreter.callForText(this.#guest.takeText));
+    readAddedLogs(this.#numbers(), layout, added, logs);
   }
 }
 

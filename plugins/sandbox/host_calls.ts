@@ -1,5 +1,5 @@
-import { isPromise } from "../../core/promise.ts";
 import type { QuickJSHandle } from "quickjs-emscripten-core";
+import { isPromise } from "../../core/promise.ts";
 import type { Interpreter } from "./interpreter.ts";
 import { type Callable, decode, describe, encode } from "./value_codec.ts";
 
@@ -25,18 +25,18 @@ export class HostCalls {
   ) {
     this.#settle = settle;
     this.callHost = interpreter.newFunction((index, text, bytes) =>
-      interpreter.newText(
+      interpreter.values.newText(
         this.#reply(
-          interpreter.numberOf(index),
-          interpreter.textOf(text),
-          interpreter.bytesOf(bytes),
+          interpreter.values.numberOf(index),
+          interpreter.values.textOf(text),
+          interpreter.values.bytesOf(bytes),
         ),
       )
     );
     this.hostBytes = interpreter.newFunction(() => {
       const bytes = this.#bytes;
       this.#bytes = undefined;
-      return bytes && interpreter.newBytes(bytes);
+      return bytes && interpreter.values.newBytes(bytes);
     });
   }
 

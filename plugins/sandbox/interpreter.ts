@@ -1,24 +1,18 @@
 import type {
-  EmscriptenModuleLoader,
-  EmscriptenModuleLoaderOptions,
   JSModuleLoader,
   QuickJSContext,
-  QuickJSEmscriptenModule,
   QuickJSHandle,
   QuickJSRuntime,
-  QuickJSSyncVariant,
-  QuickJSWASMModule,
 } from "quickjs-emscripten-core";
 import { PluginError } from "../errors.ts";
 import type { PluginLimits } from "../limits.ts";
-import { compileInterpreter } from "./interpreter_code.ts";
-import { fuelExport } from "./loop_fuel.ts";
+import { GuestValues } from "./guest_values.ts";
+import { mostFuel, type QuickJSInstance, startQuickJS } from "./quickjs_instance.ts";
 
 /** A function that the sandbox may call. */
 export type HostFunction = (...args: QuickJSHandle[]) => QuickJSHandle | undefined;
 
-type ModuleLoader = EmscriptenModuleLoader<QuickJSEmscriptenModule>;
-type Limits = Required<Pick<PluginLimits, "callTime" | "memory">>;
+type Limits = Required<Pick<PluginLimits, "callTime" | "hookTime" | "memory">>;
 
 /**
  * A JavaScript interpreter of its own: one instance of QuickJS, in one WebAssembly memory, for one
@@ -26,12 +20,13 @@ type Limits = Required<Pick<PluginLimits, "callTime" | "memory">>;
  * breaks it ends it and nothing else.
  */
 export class Interpreter {
+  /** What goes in and comes out. */
+  readonly values: GuestValues;
   readonly #id: string;
   readonly #limits: Limits;
-  readonly #memory: WebAssembly.Memory;
+  readonly #isFull: () => boolean;
   readonly #runtime: QuickJSRuntime;
   readonly #context: QuickJSContext;
-  readonly #wasm: QuickJSWASMModule;
   readonly #fuel: WebAssembly.Global<"i32">;
   /** Turns of loops that built-in functions may take between two looks at the clock. */
   readonly #tank: number;
@@ -39,32 +34,32 @@ export class Interpreter {
   #isRunning = false;
   #isClosed = false;
   #deadline = 0;
+  /** Milliseconds of the host that may still be added to the deadline. */
+  #credit = 0;
   #isLate = false;
 
   private constructor(
     id: string,
     limits: Limits,
-    wasm: QuickJSWASMModule,
-    memory: WebAssembly.Memory,
-    fuel: WebAssembly.Global<"i32">,
+    { wasm, memory, mostBytes, fuel }: QuickJSInstance,
     loader: JSModuleLoader,
   ) {
     this.#id = id;
     this.#limits = limits;
-    this.#memory = memory;
     this.#fuel = fuel;
-    this.#tank = Math.min(Math.max(limits.callTime * turnsInMillisecond, leastTank), mostTank);
-    this.#wasm = wasm;
+    // It grows by a twentieth at least.
+    this.#isFull = () => memory.buffer.byteLength * 1.06 >= mostBytes;
+    this.#tank = Math.min(Math.max(limits.callTime * turnsInMillisecond, leastTank), mostFuel);
     this.#runtime = wasm.newRuntime();
-    this.#runtime.setMemoryLimit(limits.memory);
     this.#runtime.setMaxStackSize(stackSize);
     this.#runtime.setModuleLoader(loader, (_base, name) => name);
     this.#runtime.setInterruptHandler(() => {
       this.#fuel.value = this.#tank;
       return this.#isLate ||= performance.now() > this.#deadline;
     });
-    this.#fuel.value = mostTank;
+    this.#fuel.value = mostFuel;
     this.#context = this.#runtime.newContext();
+    this.values = new GuestValues(this.#context, wasm, memory, () => this.endWithoutMemory());
   }
 
   /**
@@ -74,45 +69,19 @@ export class Interpreter {
    * @param loader gives the text of a module
    */
   static async start(id: string, limits: Limits, loader: JSModuleLoader): Promise<Interpreter> {
-    const [core, { default: variant }] = await Promise.all([
-      import("quickjs-emscripten-core"),
-      import("@jitl/quickjs-singlefile-mjs-release-sync"),
-    ]);
-    // Beyond the plugin's own there is what crosses, which is in there twice for a moment.
-    const pages = Math.ceil((firstMemory + 3 * limits.memory) / pageSize);
-    const memory = new WebAssembly.Memory({
-      initial: firstMemory / pageSize,
-      maximum: Math.min(pages, mostPages),
-    });
-    let fuel: WebAssembly.Global<"i32"> | undefined;
-    const own: QuickJSSyncVariant = {
-      ...variant,
-      async importModuleLoader() {
-        const load = await variant.importModuleLoader();
-        const loadModule = ("default" in load ? load.default : load) as ModuleLoader;
-        const code = await compileInterpreter(loadModule);
-        const options: EmscriptenModuleLoaderOptions & { printErr(): void } = {
-          wasmMemory: memory,
-          // Why it aborted is in the error.
-          printErr() {},
-          async instantiateWasm(imports, onSuccess) {
-            const instance = await WebAssembly.instantiate(code, imports);
-            fuel = instance.exports[fuelExport] as WebAssembly.Global<"i32">;
-            fuel.value = mostTank;
-            onSuccess(instance);
-            return instance.exports;
-          },
-        };
-        return () => loadModule(options);
-      },
-    };
-    const wasm = await core.newQuickJSWASMModuleFromVariant(own);
-    return new Interpreter(id, limits, wasm, memory, fuel as WebAssembly.Global<"i32">, loader);
+    // QuickJS's own limit counts pieces of memory here, whatever their size.
+    const instance = await startQuickJS(limits.memory);
+    return new Interpreter(id, limits, instance, loader);
   }
 
   /** Why it has ended; undefined while it lives. */
   get death(): PluginError | undefined {
     return this.#death;
+  }
+
+  /** True when its memory cannot grow: there may be room in it, or not enough to say so. */
+  get isFull(): boolean {
+    return this.#isFull();
   }
 
   /** False once it was closed or has ended. */
@@ -124,16 +93,18 @@ export class Interpreter {
    * Let code run in the sandbox, for as long as one call may.
    *
    * @param act enters the sandbox, as often as it likes
+   * @param callTime in milliseconds. Default: the plugin's
    * @throws PluginError `E_TIMEOUT`, `E_SANDBOX` when that ended it, or something had before
    */
-  run<T>(act: () => T): T {
+  run<T>(act: () => T, callTime: number = this.#limits.callTime): T {
     if (this.#death !== undefined) throw this.#again(this.#death);
     if (this.#isClosed || this.#isRunning) {
       throw new PluginError("E_SANDBOX", `Cannot call plugin ${this.#id}`, {
         actual: this.#isClosed ? "its sandbox is closed" : "it is in a call",
       });
     }
-    this.#deadline = performance.now() + this.#limits.callTime;
+    this.#deadline = performance.now() + callTime;
+    this.#credit = this.#limits.hookTime;
     this.#fuel.value = this.#tank;
     this.#isRunning = true;
     try {
@@ -168,7 +139,7 @@ export class Interpreter {
   /** As {@linkcode call}, for a function that gives an `ArrayBuffer` or undefined. @returns a copy */
   callForBytes(callee: QuickJSHandle): Uint8Array | undefined {
     const result = this.#call(callee, []);
-    const bytes = this.bytesOf(result);
+    const bytes = this.values.bytesOf(result);
     result.dispose();
     return bytes;
   }
@@ -183,7 +154,10 @@ export class Interpreter {
     }
   }
 
-  /** Make a function that the sandbox can call. What it takes is not counted as the plugin's time. */
+  /**
+   * Make a function that the sandbox can call. What it takes is not counted as the plugin's time, up
+   * to what a hook may take.
+   */
   newFunction(call: HostFunction): QuickJSHandle {
     return this.#context.newFunction((...args) => {
       try {
@@ -195,7 +169,9 @@ export class Interpreter {
       try {
         return call(...args);
       } finally {
-        this.#deadline += performance.now() - began;
+        const spent = Math.min(performance.now() - began, this.#credit);
+        this.#credit -= spent;
+        this.#deadline += spent;
       }
     });
   }
@@ -210,76 +186,14 @@ export class Interpreter {
     return this.#call(callee, args);
   }
 
-  /** A member of an object that no plugin has seen. */
-  member(object: QuickJSHandle, name: string): QuickJSHandle {
-    return this.#context.getProp(object, name);
-  }
-
-  /** @param text without the character 0, which would end it */
-  newText(text: string): QuickJSHandle {
-    const { module, ffi, context } = this.#parts;
-    const size = module.lengthBytesUTF8(text) + 1;
-    const place = this.#allocate(size);
-    module.stringToUTF8(text, place as never, size);
-    const pointer = ffi.QTS_NewString(context, place as never);
-    module._free(place);
-    return this.#handle(pointer);
-  }
-
-  /** @returns an `ArrayBuffer` with a copy, which is not counted as the plugin's memory */
-  newBytes(bytes: Uint8Array): QuickJSHandle {
-    const place = this.#allocate(bytes.length);
-    new Uint8Array(this.#memory.buffer).set(bytes, place);
-    return this.#newBuffer(place, bytes.length);
-  }
-
-  /**
-   * Memory that both sides see.
-   *
-   * @returns the `ArrayBuffer` in the sandbox, and a function that gives the host's present view: a
-   *   view is dead once the memory has grown
-   */
-  newSharedNumbers(count: number): [QuickJSHandle, () => Float64Array] {
-    const place = this.#allocate(count * Float64Array.BYTES_PER_ELEMENT);
-    let view = new Float64Array(this.#memory.buffer, place, count);
-    return [
-      this.#newBuffer(place, view.byteLength),
-      () => {
-        if (view.length === 0) view = new Float64Array(this.#memory.buffer, place, count);
-        return view;
-      },
-    ];
-  }
-
-  get undefined(): QuickJSHandle {
-    return this.#context.undefined;
-  }
-
-  numberOf(handle: QuickJSHandle): number {
-    return this.#context.getNumber(handle);
-  }
-
-  textOf(handle: QuickJSHandle): string {
-    return this.#context.getString(handle);
-  }
-
-  /** @returns a copy of an `ArrayBuffer`; undefined for undefined */
-  bytesOf(handle: QuickJSHandle): Uint8Array | undefined {
-    if (this.#context.typeof(handle) === "undefined") return undefined;
-    const lifetime = this.#context.getArrayBuffer(handle);
-    const copy = lifetime.value.slice();
-    lifetime.dispose();
-    return copy;
-  }
-
-  /** Bytes that the plugin and its interpreter hold. */
-  get usedMemory(): number {
+  /** How many pieces of memory the plugin and its interpreter hold. */
+  get pieces(): number {
     const usage = this.#runtime.computeMemoryUsage();
-    const size = this.#context.getProp(usage, "memory_used_size");
-    const bytes = this.#context.getNumber(size);
-    size.dispose();
+    const count = this.#context.getProp(usage, "malloc_count");
+    const pieces = this.#context.getNumber(count);
+    count.dispose();
     usage.dispose();
-    return bytes;
+    return pieces;
   }
 
   /** End it for a reason, for good. @returns the error to throw */
@@ -305,17 +219,23 @@ export class Interpreter {
    * Free all that it holds. It may be closed again.
    *
    * @param handles those that were kept
-   * @throws Error when a handle was forgotten
+   * @returns false when something was left over: a handle that was forgotten here, or what QuickJS
+   *   lost when memory ran out; it goes with the whole memory then
    */
-  close(handles: Iterable<QuickJSHandle>): void {
-    if (this.#isClosed) return;
+  close(handles: Iterable<QuickJSHandle>): boolean {
+    if (this.#isClosed) return true;
     this.#isClosed = true;
-    // What was ended in the middle is not to be entered again; it goes as a whole, with its memory.
-    if (this.#death !== undefined || this.#isRunning) return;
-    this.#fuel.value = mostTank;
-    for (const handle of handles) handle.dispose();
-    this.#context.dispose();
-    this.#runtime.dispose();
+    // What was ended in the middle is not to be entered again.
+    if (this.#death !== undefined || this.#isRunning) return false;
+    this.#fuel.value = mostFuel;
+    try {
+      for (const handle of handles) handle.dispose();
+      this.#context.dispose();
+      this.#runtime.dispose();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #call(callee: QuickJSHandle, args: QuickJSHandle[]): QuickJSHandle {
@@ -339,7 +259,9 @@ export class Interpreter {
     if (cause instanceof RangeError) {
       return this.end("E_SANDBOX", { what: "it recursed too deep", cause });
     }
-    return this.end("E_SANDBOX", { what: "its interpreter broke down", cause });
+    return this.isFull
+      ? this.endWithoutMemory()
+      : this.end("E_SANDBOX", { what: "its interpreter broke down", cause });
   }
 
   #again(death: PluginError): PluginError {
@@ -349,31 +271,6 @@ export class Interpreter {
       [first.replace("Cannot go on with", "Cannot call"), ...rest].join("\n"),
       { cause: death },
     );
-  }
-
-  #allocate(size: number): number {
-    const place = this.#parts.module._malloc(Math.max(size, 8));
-    if (place === 0) throw this.endWithoutMemory();
-    return place;
-  }
-
-  #newBuffer(place: number, size: number): QuickJSHandle {
-    const { ffi, context } = this.#parts;
-    return this.#handle(ffi.QTS_NewArrayBuffer(context, place as never, size));
-  }
-
-  #handle(pointer: number): QuickJSHandle {
-    return this.#context["memory"].heapValueHandle(pointer as never);
-  }
-
-  // Public functions of the package write to address 0 when there is no memory, and cut strings and
-  // bytes into more copies than there must be.
-  get #parts() {
-    return {
-      module: this.#context["module"],
-      ffi: this.#wasm.getFFI(),
-      context: this.#context["ctx"].value,
-    };
   }
 }
 
@@ -385,14 +282,10 @@ export interface Reason {
   cause?: unknown;
 }
 
-const pageSize = 65536;
-const mostPages = 32768;
-const firstMemory = 16 * 1024 * 1024;
 const jobsAtOnce = 256;
 // About as much as takes a millisecond, in loops of three to five instructions.
 const turnsInMillisecond = 200_000;
 const leastTank = 20_000_000;
-const mostTank = 2 ** 31 - 1;
 // What QuickJS counts. Its built-in functions take more of the host's stack, which may end first.
 const stackSize = 256 * 1024;
 
@@ -400,6 +293,6 @@ const stackSize = 256 * 1024;
  * Throws while there is still room to do so: a plugin that recurses deep enough could otherwise have
  * a function of the host end in its middle.
  */
-function checkHeadroom(left = 60): number {
+function checkHeadroom(left = 300): number {
   return left === 0 ? 0 : 1 + checkHeadroom(left - 1);
 }

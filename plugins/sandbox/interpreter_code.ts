@@ -8,7 +8,11 @@ import { addLoopFuel } from "./loop_fuel.ts";
  * @throws PluginError `E_SANDBOX` where the code is not found in it
  */
 export function compileInterpreter(load: object): Promise<WebAssembly.Module> {
-  return compiled ??= WebAssembly.compile(addLoopFuel(codeOf(load)));
+  if (compiled === undefined) {
+    compiled = WebAssembly.compile(addLoopFuel(codeOf(load)));
+    compiled.catch(() => compiled = undefined);
+  }
+  return compiled;
 }
 
 let compiled: Promise<WebAssembly.Module> | undefined;
@@ -24,10 +28,14 @@ function codeOf(load: object): Uint8Array {
     const bytes = decodeLiteral(text, magic.index);
     if (bytes[0] === 0 && bytes[4] === 1) return bytes;
   }
-  throw new PluginError("E_SANDBOX", "Cannot start a sandbox: the interpreter's code is not found", {
-    expected: "a WebAssembly module in the loader of quickjs-singlefile-mjs-release-sync",
-    hint: "leave this package as it is when you bundle your program",
-  });
+  throw new PluginError(
+    "E_SANDBOX",
+    "Cannot start a sandbox: the interpreter's code is not found",
+    {
+      expected: "a WebAssembly module in the loader of quickjs-singlefile-mjs-release-sync",
+      hint: "leave this package as it is when you bundle your program",
+    },
+  );
 }
 
 const escapes: Record<string, number> = { 0: 0, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 };

@@ -46,3 +46,31 @@ function otherNameOf(name: string): [string, string][] {
   const named = Object.getOwnPropertyNames(addOtherNames({ [name]: 0 }));
   return named.length === 2 ? [[name, named[1]]] : [];
 }
+
+/** Put logs of this layout into the cells that both sides see. */
+export function writeLogs(cells: Float64Array, { names }: Layout, logs: Logs): void {
+  for (let i = 0; i < names.length; i++) cells[firstValue + i] = logs[names[i]];
+}
+
+/** Take what the sandbox changed: behind the values it says of each whether it still is a number. */
+export function readLogs(cells: Float64Array, { names }: Layout, logs: Logs): void {
+  const isNumber = firstValue + names.length;
+  for (let i = 0; i < names.length; i++) {
+    const value = cells[firstValue + i];
+    if (cells[isNumber + i] === 1 && !Object.is(logs[names[i]], value)) logs[names[i]] = value;
+  }
+}
+
+/** Take what the sandbox added, which is behind that. */
+export function readAddedLogs(
+  cells: Float64Array,
+  { names }: Layout,
+  added: readonly string[],
+  logs: Logs,
+): void {
+  const first = firstValue + 2 * names.length;
+  for (let i = 0; i < added.length; i++) {
+    // As a plain assignment it would set the prototype.
+    if (added[i] !== "__proto__") logs[added[i]] = cells[first + i];
+  }
+}

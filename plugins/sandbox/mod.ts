@@ -87,7 +87,9 @@ function textOf({ url, parsed, imports }: GraphModule): string {
 const isKeepfit = (key: string): boolean => key === "keepfit";
 
 function checkPeers({ manifest, url, graph }: TierRun): void {
-  const files = new Set(Object.keys(manifest.files).map((path) => fileUrl(path, new URL(url)).href));
+  const files = new Set(
+    Object.keys(manifest.files).map((path) => fileUrl(path, new URL(url)).href),
+  );
   for (const [key, module] of graph.modules) {
     if (files.has(module.url) || isKeepfit(key)) continue;
     throw new PluginError("E_SANDBOX", `Cannot load plugin ${manifest.id}: it imports ${key}`, {
@@ -135,7 +137,8 @@ class SandboxedCallback {
         this.#with((plugin) => plugin.invoke(indexOf("setState"), [state])) as void;
     }
     if (plugin.has(indexOf("readsBatchLogs"))) {
-      members.readsBatchLogs = (batch) => this.#plugin?.ask(indexOf("readsBatchLogs"), batch) ?? true;
+      members.readsBatchLogs = (batch) =>
+        this.#plugin?.ask(indexOf("readsBatchLogs"), batch) ?? true;
     }
     this.members = members;
   }

@@ -164,7 +164,8 @@ describe("a plugin in a sandbox", () => {
   });
 
   it("is chosen by a manifest that requires it", async () => {
-    const main = `export default () => ({ onEpochEnd() {}, getState: () => ({ on: typeof URL }) });`;
+    const main =
+      `export default () => ({ onEpochEnd() {}, getState: () => ({ on: typeof URL }) });`;
     const url = await publish({ "main.js": main }, { sandbox: { support: "required" } });
     assert.deepEqual(await (await load(url)).getState?.(), { on: "undefined" });
   });
@@ -301,7 +302,14 @@ describe("values", () => {
     const shared = await plugin(main, { controls: ["addLogs"] });
     const logs = given();
     await shared.onEpochEnd?.(3, logs);
-    const expected = { accuracy: 0.5, inf: -Infinity, loss: -0, nan: Infinity, zero: -0, added: NaN };
+    const expected = {
+      accuracy: 0.5,
+      inf: -Infinity,
+      loss: -0,
+      nan: Infinity,
+      zero: -0,
+      added: NaN,
+    };
     assert.deepEqual(logs, expected);
     assert.equal(Object.getPrototypeOf(logs), Object.prototype);
     const { seen } = await shared.getState?.() as { seen: unknown };
@@ -326,7 +334,8 @@ describe("values", () => {
 
   it("survive a state that goes out and in again", async () => {
     const state = {
-      numbers: [NaN, Infinity, -Infinity, -0, 0, 1e300, undefined, null],
+      numbers: [NaN, Infinity, -Infinity, -0, 0, 1e300, null],
+      nothing: undefined,
       text: ["~", "~u", "\u0000\ud800é😀", ""],
       floats: Float32Array.of(1.5, NaN),
       bytes: new Uint8Array(0),
@@ -354,7 +363,9 @@ describe("values", () => {
 describe("the globals of a sandbox", () => {
   it("are JavaScript's own and a few that give no power", async () => {
     const names = await inside("return Object.getOwnPropertyNames(globalThis);") as string[];
-    for (const name of ["process", "Deno", "Bun", "require", "fetch", "setTimeout", "WebAssembly"]) {
+    for (
+      const name of ["process", "Deno", "Bun", "require", "fetch", "setTimeout", "WebAssembly"]
+    ) {
       assert(!names.includes(name), name);
     }
     for (const name of ["console", "TextEncoder", "atob", "structuredClone", "Math", "Date"]) {
@@ -379,7 +390,9 @@ describe("the globals of a sandbox", () => {
       assert.equal(decoded, new TextDecoder().decode(Uint8Array.from(list)));
     }
     assert.deepEqual(
-      await inside(`return [btoa("\\xff\\x00a"), btoa("ab"), atob("/wBh").charCodeAt(0), atob("YWI=")];`),
+      await inside(
+        `return [btoa("\\xff\\x00a"), btoa("ab"), atob("/wBh").charCodeAt(0), atob("YWI=")];`,
+      ),
       [btoa("\xff\0a"), btoa("ab"), 255, "ab"],
     );
   });
@@ -404,7 +417,9 @@ describe("a plugin that wants out", () => {
   });
 
   it("cannot import what is not its own", async () => {
-    for (const specifier of ["node:fs", "fs", "keepfit/runtime", "file:///etc/passwd", "std", "os"]) {
+    for (
+      const specifier of ["node:fs", "fs", "keepfit/runtime", "file:///etc/passwd", "std", "os"]
+    ) {
       const what = JSON.stringify(specifier);
       const caught = await inside(`
         try { await eval('import(' + ${JSON.stringify(what)} + ')'); return "imported"; }
@@ -453,7 +468,10 @@ describe("a plugin that wants out", () => {
     const logs: Logs = { loss: 1, nan: NaN };
     await callback.onEpochEnd?.(0, logs);
     assert.deepEqual(logs, { loss: 1, nan: NaN, rate: 7, stolen: 0 });
-    assert.deepEqual(await callback.getState?.(), { list: [1, "a", new Float32Array(2)], stolen: 0 });
+    assert.deepEqual(await callback.getState?.(), {
+      list: [1, "a", new Float32Array(2)],
+      stolen: 0,
+    });
     await callback.close?.();
   });
 
@@ -461,10 +479,13 @@ describe("a plugin that wants out", () => {
     const results: [string, unknown][] = [
       [`JSON.parse('{"__proto__": {"polluted": 1}}')`, undefined],
       [`{ toJSON: 1, constructor: 2, then: 3 }`, { toJSON: 1, constructor: 2, then: 3 }],
-      [`new Proxy({}, { ownKeys: () => ["a"], get: () => 5,
-        getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true, value: 1 }) })`, {
-        a: 5,
-      }],
+      [
+        `new Proxy({}, { ownKeys: () => ["a"], get: () => 5,
+        getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true, value: 1 }) })`,
+        {
+          a: 5,
+        },
+      ],
       [`new Proxy([1, 2], {})`, [1, 2]],
       [`Object.setPrototypeOf({ own: 1 }, { inherited: 2 })`, { own: 1 }],
     ];
@@ -483,9 +504,21 @@ describe("a plugin that takes too much", () => {
   const bombs: [what: string, code: "E_SANDBOX" | "E_TIMEOUT", body: string][] = [
     ["loops for ever", "E_TIMEOUT", `for (;;);`],
     ["loops in a getter of its result", "E_TIMEOUT", `return { get a() { for (;;); } };`],
-    ["loops in a trap of its result", "E_TIMEOUT", `return new Proxy({}, { ownKeys() { for (;;); } });`],
-    ["catches what interrupts it", "E_TIMEOUT", `for (;;) try { for (;;); } catch {} finally { for (;;); }`],
-    ["makes promises for ever", "E_TIMEOUT", `const go = () => Promise.resolve().then(go); await go();`],
+    [
+      "loops in a trap of its result",
+      "E_TIMEOUT",
+      `return new Proxy({}, { ownKeys() { for (;;); } });`,
+    ],
+    [
+      "catches what interrupts it",
+      "E_TIMEOUT",
+      `for (;;) try { for (;;); } catch {} finally { for (;;); }`,
+    ],
+    [
+      "makes promises for ever",
+      "E_TIMEOUT",
+      `const go = () => Promise.resolve().then(go); await go();`,
+    ],
     ["waits for nothing for ever", "E_TIMEOUT", `for (;;) await null;`],
     ["loops in a job", "E_TIMEOUT", `await null; for (;;);`],
     [
@@ -493,7 +526,11 @@ describe("a plugin that takes too much", () => {
       "E_TIMEOUT",
       `return "a".repeat(4e6).indexOf("a".repeat(2e6) + "b");`,
     ],
-    ["walks a list that is not there", "E_TIMEOUT", `return [].indexOf.call({ length: 2 ** 52 }, 1);`],
+    [
+      "walks a list that is not there",
+      "E_TIMEOUT",
+      `return [].indexOf.call({ length: 2 ** 52 }, 1);`,
+    ],
     [
       "flattens what has no end",
       "E_TIMEOUT",
@@ -501,6 +538,7 @@ describe("a plugin that takes too much", () => {
     ],
     ["has a bad regular expression", "E_TIMEOUT", `return /(a+)+b/.test("a".repeat(60));`],
     ["fills its memory", "E_SANDBOX", `const all = []; for (;;) all.push(new Uint8Array(1e6));`],
+    ["fills its memory with crumbs", "E_SANDBOX", `const all = []; for (;;) all.push({});`],
     ["makes a string that is too large", "E_SANDBOX", `return "a".repeat(2 ** 29).length;`],
   ];
   for (const [what, code, body] of bombs) {
@@ -532,15 +570,20 @@ describe("a plugin that takes too much", () => {
     const nested = `let a = null; for (let i = 0; i < 1e5; i++) a = [a];
       try { return JSON.stringify(a).length; } catch (error) { return error.message; }`;
     const result = await inside(nested).catch((error) => error);
-    if (result instanceof Error) assert.match(result.message, /recursed too deep|computed for too long/);
-    else assert.equal(result, "stack overflow");
+    if (result instanceof Error) {
+      assert.match(result.message, /recursed too deep|computed for too long/);
+    } else assert.equal(result, "stack overflow");
   });
 
   it("does not load when its module or factory never ends", async () => {
     const ok = "export default () => ({ onEpochEnd() {} });";
     await fails("E_TIMEOUT", /at most 300 ms/, plugin(`for (;;); ${ok}`, {}, { limits }));
     await fails("E_TIMEOUT", /at most/, plugin(`await null; for (;;); ${ok}`, {}, { limits }));
-    await fails("E_TIMEOUT", /at most/, plugin(`export default () => { for (;;); }`, {}, { limits }));
+    await fails(
+      "E_TIMEOUT",
+      /at most/,
+      plugin(`export default () => { for (;;); }`, {}, { limits }),
+    );
   });
 
   it("fails at once where it waits for what cannot come, and goes on living", async () => {
