@@ -41,7 +41,10 @@ await build({
   target: "es2022",
   keepNames: true,
   external: ["node:*"],
-  plugins: [{ name: "one tfjs", setup: keepTfjsOut }],
+  plugins: [
+    { name: "one tfjs", setup: keepTfjsOut },
+    { name: "node's modules", setup: nameNodeModules },
+  ],
 });
 for (const [name, path] of Object.entries(modules)) {
   const file = `${folder}/${name}.js`;
@@ -60,6 +63,11 @@ function keepTfjsOut(build: PluginBuild): void {
       `${importer} would bring a tfjs of its own: import ${path} late, or only its types`;
     return { errors: [{ text }] };
   });
+}
+
+/** Only from packages may a module of Node be asked for by its short name. */
+function nameNodeModules(build: PluginBuild): void {
+  build.onResolve({ filter: /^module$/ }, ({ path }) => ({ path: `node:${path}`, external: true }));
 }
 
 /** How a module or a declaration is named that is read with no config file. */

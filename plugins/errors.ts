@@ -26,7 +26,7 @@ export type PluginErrorCode =
   | "E_PERMISSION"
   /** The plugin does not run on this runtime. */
   | "E_RUNTIME"
-  /** The plugin wants a sandbox and there is none. */
+  /** The plugin does not run in a sandbox, or did what ended it there. */
   | "E_SANDBOX"
   /** A signature does not hold, or none is of a key that is wanted. */
   | "E_SIGNATURE"

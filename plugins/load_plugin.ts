@@ -15,7 +15,7 @@ import { peerModules, type Peers } from "./peers.ts";
 import { closePlugin, type PluginCallback, wirePlugin } from "./plugin_callback.ts";
 import { PluginRun } from "./plugin_run.ts";
 import { checkSigners } from "./signature.ts";
-import { chooseTier, type PluginTier, type RunTier, type TierRun } from "./tier.ts";
+import { chooseTier, type PluginTier, type RunTier } from "./tier.ts";
 import { within } from "./time_limit.ts";
 import { runTrusted } from "./trusted.ts";
 
@@ -163,17 +163,10 @@ function neverMade(id: string, url: string, time: number): PluginError {
 }
 
 const tiers: Record<PluginTier, RunTier> = {
-  sandboxed: notYet,
+  sandboxed: async (run) => (await import("./sandbox/mod.ts")).runSandboxed(run),
   trusted: runTrusted,
   worker: async (run) => await (await import("./worker/mod.ts")).runInWorker(run),
 };
-
-function notYet({ manifest: { id }, url }: TierRun): Promise<never> {
-  throw new PluginError("E_SANDBOX", `Cannot load plugin ${id}: it wants a sandbox`, {
-    url,
-    hint: "this keepfit has none yet",
-  });
-}
 
 function chooseCallback(
   manifest: PluginManifest,

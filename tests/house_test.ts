@@ -54,6 +54,7 @@ const table: Record<string, Room> = {
     rooms: ["core", ...runtime],
     packages: ["es-module-lexer", "valibot"],
     late: ["@jitl/quickjs-singlefile-mjs-release-sync", "quickjs-emscripten-core"],
+    types: ["quickjs-emscripten-core"],
   },
   hub: { rooms: [...pluginManifest, ...runtime], packages: ["hono", "valibot"] },
   cli: {

@@ -57,7 +57,7 @@ describe("a plugin that must not run", () => {
     assert.match(error.message, /permision: is no key of a manifest/);
   });
 
-  it("is refused on another runtime, by another engine, without a sandbox it needs", async () => {
+  it("is refused on another runtime, by another engine, outside a sandbox it needs", async () => {
     const files = { "main.js": marking };
     await fails("E_RUNTIME", /browser/, load(await publish(files, { runtimes: ["browser"] })));
     const core = load(await publish(files, { engines: { core: "^7.1" } }));
@@ -66,7 +66,8 @@ describe("a plugin that must not run", () => {
     const engines = { core: ">=0.1", [name]: ">=900" };
     await fails("E_ENGINE", new RegExp(`${name} >=900`), load(await publish(files, { engines })));
     const sandbox = { support: "required" };
-    await fails("E_SANDBOX", /sandbox/, load(await publish(files, { sandbox })));
+    const free = load(await publish(files, { sandbox }), { tier: "trusted" });
+    await fails("E_SANDBOX", /does not run trusted/, free);
     const wanting = await publish(files, {}, { controls: ["evaluate"] });
     await fails("E_PERMISSION", /actual: {3}evaluate/, load(wanting));
     assert.equal(evaluated(), undefined);

@@ -1,0 +1,28 @@
+import { preludeName } from "./guest.ts";
+import type { CrossingError } from "./value_codec.ts";
+
+/**
+ * The error of the host's side for one that was thrown in a sandbox: its name, message and code, and
+ * a stack that shows the plugin's own files.
+ *
+ * @param text what the sandbox tells of it
+ */
+export function guestError(text: string): Error {
+  const { name, message, code, stack } = JSON.parse(text) as Partial<CrossingError>;
+  const error: Error & { code?: string } = new Error(String(message));
+  error.name = String(name);
+  if (typeof code === "string") error.code = code;
+  const frames = String(stack ?? "").split("\n")
+    .filter((line) => /\(.+:\d+/.test(line) && !line.includes(preludeName));
+  error.stack = [`${error.name}: ${error.message}`, ...frames].join("\n");
+  return error;
+}
+
+/**
+ * True for what QuickJS throws when there is no memory left.
+ *
+ * @param isFull true when there may be none for an error either: it throws null then
+ */
+export function isOutOfMemory({ name, message }: Error, isFull: boolean): boolean {
+  return name === "InternalError" && message === "out of memory" || isFull && message === "null";
+}

@@ -1,0 +1,109 @@
+import type { QuickJSContext, QuickJSHandle, QuickJSWASMModule } from "quickjs-emscripten-core";
+
+/** Makes values in a sandbox, and reads what comes out. None of it runs a plugin's code. */
+export class GuestValues {
+  readonly #context: QuickJSContext;
+  readonly #wasm: QuickJSWASMModule;
+  readonly #memory: WebAssembly.Memory;
+  readonly #endWithoutMemory: () => Error;
+
+  /** @param endWithoutMemory gives the error to throw when there is no room left */
+  constructor(
+    context: QuickJSContext,
+    wasm: QuickJSWASMModule,
+    memory: WebAssembly.Memory,
+    endWithoutMemory: () => Error,
+  ) {
+    this.#context = context;
+    this.#wasm = wasm;
+    this.#memory = memory;
+    this.#endWithoutMemory = endWithoutMemory;
+  }
+
+  /** A member of an object that no plugin has seen. */
+  member(object: QuickJSHandle, name: string): QuickJSHandle {
+    return this.#context.getProp(object, name);
+  }
+
+  /** @param text without the character 0, which would end it */
+  newText(text: string): QuickJSHandle {
+    const { module, ffi, context } = this.#parts;
+    const size = module.lengthBytesUTF8(text) + 1;
+    const place = this.#allocate(size);
+    module.stringToUTF8(text, place as never, size);
+    const pointer = ffi.QTS_NewString(context, place as never);
+    module._free(place);
+    return this.#handle(pointer);
+  }
+
+  /** @returns an `ArrayBuffer` with a copy, which is not counted as the plugin's memory */
+  newBytes(bytes: Uint8Array): QuickJSHandle {
+    const place = this.#allocate(bytes.length);
+    new Uint8Array(this.#memory.buffer).set(bytes, place);
+    return this.#newBuffer(place, bytes.length);
+  }
+
+  /**
+   * Memory that both sides see.
+   *
+   * @returns the `ArrayBuffer` in the sandbox, and a function that gives the host's present view: a
+   *   view is dead once the memory has grown
+   */
+  newSharedNumbers(count: number): [QuickJSHandle, () => Float64Array] {
+    const place = this.#allocate(count * Float64Array.BYTES_PER_ELEMENT);
+    let view = new Float64Array(this.#memory.buffer, place, count);
+    return [
+      this.#newBuffer(place, view.byteLength),
+      () => {
+        if (view.length === 0) view = new Float64Array(this.#memory.buffer, place, count);
+        return view;
+      },
+    ];
+  }
+
+  get undefined(): QuickJSHandle {
+    return this.#context.undefined;
+  }
+
+  numberOf(handle: QuickJSHandle): number {
+    return this.#context.getNumber(handle);
+  }
+
+  textOf(handle: QuickJSHandle): string {
+    return this.#context.getString(handle);
+  }
+
+  /** @returns a copy of an `ArrayBuffer`; undefined for undefined */
+  bytesOf(handle: QuickJSHandle): Uint8Array | undefined {
+    if (this.#context.typeof(handle) === "undefined") return undefined;
+    const lifetime = this.#context.getArrayBuffer(handle);
+    const copy = lifetime.value.slice();
+    lifetime.dispose();
+    return copy;
+  }
+
+  #allocate(size: number): number {
+    const place = this.#parts.module._malloc(Math.max(size, 8));
+    if (place === 0) throw this.#endWithoutMemory();
+    return place;
+  }
+
+  #newBuffer(place: number, size: number): QuickJSHandle {
+    const { ffi, context } = this.#parts;
+    return this.#handle(ffi.QTS_NewArrayBuffer(context, place as never, size));
+  }
+
+  #handle(pointer: number): QuickJSHandle {
+    return this.#context["memory"].heapValueHandle(pointer as never);
+  }
+
+  // Public functions of the package write to address 0 when there is no memory, and cut strings and
+  // bytes into more copies than there must be.
+  get #parts() {
+    return {
+      module: this.#context["module"],
+      ffi: this.#wasm.getFFI(),
+      context: this.#context["ctx"].value,
+    };
+  }
+}

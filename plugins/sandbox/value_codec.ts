@@ -1,0 +1,180 @@
+/**
+ * Values as they cross the wall of a sandbox, the same on its two sides: JSON, in which a string
+ * that begins with `~` is something else, and the bytes of all arrays in one piece beside it.
+ *
+ * `~u` undefined, `~N` NaN, `~I` and `~-I` the infinities, `~-0`, `~b<kind>,<at>,<length>` bytes,
+ * `~e<JSON>` an error, `~f<index>` a function of the host, `~~…` a string that begins with `~`.
+ * `guest_codec.ts` is the other side.
+ */
+export interface Crossing {
+  text: string;
+  /** Absent where there are none. */
+  bytes?: Uint8Array;
+}
+
+/** What an error is on the other side. */
+export interface CrossingError {
+  name: string;
+  message: string;
+  code?: string;
+  stack?: string;
+}
+
+/** Most values in what crosses at once. */
+export const maxValues = 1_000_000;
+/** Deepest that arrays and objects may be nested in one another. */
+export const maxDepth = 64;
+/** Most characters of text that cross at once. */
+export const maxText = 16 * 1024 * 1024;
+
+const kinds = {
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+};
+
+/**
+ * Write a value for the sandbox.
+ *
+ * @param addFunction gives the number that a function is called by; without it functions are refused
+ * @throws TypeError for what is no plain data
+ */
+export function encode(value: unknown, addFunction?: (call: Callable) => number): Crossing {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  let values = 0;
+
+  function plain(value: unknown, depth: number): unknown {
+    if (++values > maxValues || depth > maxDepth) {
+      throw new RangeError(
+        `Cannot pass data into the sandbox: wanted at most ${maxValues} values, ${maxDepth} deep`,
+      );
+    }
+    switch (typeof value) {
+      case "undefined":
+        return "~u";
+      case "boolean":
+        return value;
+      case "number":
+        return numberOf(value);
+      case "string":
+        return value.startsWith("~") ? `~${value}` : value;
+      case "function":
+        if (addFunction !== undefined) return `~f${addFunction(value as Callable)}`;
+        break;
+      case "object":
+        return value === null ? null : objectOf(value, depth);
+    }
+    throw new TypeError(`Cannot pass a ${typeof value} into the sandbox: wanted plain data`);
+  }
+
+  function objectOf(value: object, depth: number): unknown {
+    if (Array.isArray(value)) return Array.from(value, (one) => plain(one, depth + 1));
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return bytesOf(value);
+    if (value instanceof Error) return `~e${JSON.stringify(describe(value))}`;
+    const out = Object.create(null);
+    for (const [key, one] of Object.entries(value)) out[key] = plain(one, depth + 1);
+    return out;
+  }
+
+  function bytesOf(value: ArrayBufferView | ArrayBuffer): string {
+    const bytes = value instanceof ArrayBuffer
+      ? new Uint8Array(value)
+      : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    const kind = Object.entries(kinds).find(([, kind]) => value instanceof kind)?.[0];
+    const at = size;
+    parts.push(bytes);
+    size += bytes.length;
+    return `~b${kind ?? "ArrayBuffer"},${at},${bytes.length}`;
+  }
+
+  const text = JSON.stringify(plain(value, 0));
+  if (size === 0) return { text };
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return { text, bytes };
+}
+
+/** A function of the host. */
+export type Callable = (...args: unknown[]) => unknown;
+
+function numberOf(value: number): unknown {
+  if (Number.isFinite(value)) return Object.is(value, -0) ? "~-0" : value;
+  return Number.isNaN(value) ? "~N" : value > 0 ? "~I" : "~-I";
+}
+
+/** What the sandbox may know of an error: never where in the host it was thrown. */
+export function describe(error: unknown): CrossingError {
+  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
+  const { name, message, code } = error as Error & { code?: unknown };
+  return {
+    name: String(name),
+    message: String(message),
+    ...typeof code === "string" ? { code } : {},
+  };
+}
+
+const specials = new Map<string, unknown>([
+  ["~u", undefined],
+  ["~N", NaN],
+  ["~I", Infinity],
+  ["~-I", -Infinity],
+  ["~-0", -0],
+]);
+
+/**
+ * Read a value from the sandbox. Nothing in it is trusted, but it is data whatever it is.
+ *
+ * @throws TypeError for what the sandbox's side would not have written
+ */
+export function decode({ text, bytes }: Crossing): unknown {
+  function revive(value: unknown, depth: number): unknown {
+    if (typeof value === "string") return value.startsWith("~") ? special(value) : value;
+    if (typeof value !== "object" || value === null) return value;
+    if (depth > maxDepth) throw new TypeError("Cannot read data of the sandbox: it is too deep");
+    if (Array.isArray(value)) return value.map((one) => revive(one, depth + 1));
+    const out: Record<string, unknown> = {};
+    for (const [key, one] of Object.entries(value)) {
+      const revived = revive(one, depth + 1);
+      // As a plain assignment it would set the prototype.
+      if (key === "__proto__") {
+        Object.defineProperty(out, key, {
+          configurable: true,
+          enumerable: true,
+          writable: true,
+          value: revived,
+        });
+      } else out[key] = revived;
+    }
+    return out;
+  }
+
+  function special(text: string): unknown {
+    if (text.startsWith("~~")) return text.slice(1);
+    if (specials.has(text)) return specials.get(text);
+    const [, kind, at, length] = /^~b(\w+),(\d+),(\d+)$/.exec(text) ?? [];
+    const begin = Number(at);
+    const size = Number(length);
+    if (begin + size <= (bytes?.length ?? 0)) {
+      const copy = new Uint8Array(size);
+      if (size > 0) copy.set((bytes as Uint8Array).subarray(begin, begin + size));
+      if (kind === "ArrayBuffer") return copy.buffer;
+      if (Object.hasOwn(kinds, kind)) return new kinds[kind as keyof typeof kinds](copy.buffer);
+    }
+    throw new TypeError(`Cannot read data of the sandbox: found ${text.slice(0, 40)}`);
+  }
+
+  return revive(JSON.parse(text), 0);
+}

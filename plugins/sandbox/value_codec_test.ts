@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { decode, describe as describeError, encode, maxDepth } from "./value_codec.ts";
+
+describe("values for a sandbox", () => {
+  it("are JSON and bytes, and become the same again", () => {
+    const value = {
+      list: [1, -0, NaN, Infinity, -Infinity, null, undefined, true],
+      text: ["~", "~u", "\0\ud800"],
+      bytes: [Uint8Array.of(1, 2), Float64Array.of(NaN, -0), new Int16Array(0)],
+      nested: { "": [] },
+    };
+    assert.deepEqual(decode(encode(value)), value);
+    assert.equal(encode([1, "a"]).text, `[1,"a"]`);
+    assert.equal(encode([1]).bytes, undefined);
+  });
+
+  it("carry errors without their stack, and functions by number", () => {
+    const error = Object.assign(new RangeError("no"), { code: "E_NO" });
+    const told = { name: "RangeError", message: "no", code: "E_NO" };
+    assert.deepEqual(describeError(error), told);
+    assert.deepEqual(encode(error).text, JSON.stringify(`~e${JSON.stringify(told)}`));
+    const functions: unknown[] = [];
+    const { text } = encode({ a() {}, b() {} }, (call) => functions.push(call) - 1);
+    assert.equal(text, `{"a":"~f0","b":"~f1"}`);
+    assert.equal(functions.length, 2);
+    assert.throws(() => encode({ a() {} }), /Cannot pass a function/);
+  });
+
+  it("have their own depth and prototype only", () => {
+    let deep: unknown = 1;
+    for (let i = 0; i <= maxDepth + 1; i++) deep = [deep];
+    assert.throws(() => encode(deep), RangeError);
+    const text = `${"[".repeat(maxDepth + 2)}${"]".repeat(maxDepth + 2)}`;
+    assert.throws(() => decode({ text }), /too deep/);
+    const value = decode({ text: `{"__proto__":{"polluted":1},"constructor":2}` });
+    assert.equal(Object.getPrototypeOf(value), Object.prototype);
+    assert.deepEqual(Object.keys(value as object), ["__proto__", "constructor"]);
+  });
+
+  it("are refused where the other side could not have written them", () => {
+    const bytes = Uint8Array.of(1, 2, 3, 4);
+    const wrong = ["~bUint8Array,2,3", "~bFoo,0,1", "~btoString,0,1", "~b", "~f0", "~e{}", "~x"];
+    for (const text of wrong) {
+      assert.throws(() => decode({ text: JSON.stringify(text), bytes }), TypeError, text);
+    }
+    assert.throws(() => decode({ text: `"~bFloat32Array,0,3"`, bytes }), RangeError);
+    assert.throws(() => decode({ text: "[1" }), SyntaxError);
+  });
+});
