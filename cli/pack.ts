@@ -1,12 +1,9 @@
 import { Registry } from "../hub/mod.ts";
-import { readGraph } from "../plugins/graph.ts";
 import { computeIntegrity } from "../plugins/integrity.ts";
-import { parseManifest, parseSourceManifest } from "../plugins/manifest.ts";
-import { manifestName, type PluginFile } from "../plugins/manifest_format.ts";
-import { isRelativePath } from "../plugins/manifest_schema.ts";
-import { peerModules } from "../plugins/peers.ts";
-import { directoryOf, joinPath, walk } from "../runtime/mod.ts";
+import { manifestName } from "../plugins/manifest_format.ts";
+import { directoryOf, joinPath } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
+import { packSource } from "../testing/pack_source.ts";
 
 /** Options of {@linkcode packPlugin}. */
 export interface PackOptions {
@@ -15,7 +12,9 @@ export interface PackOptions {
   /** The registry's folder; made when it is not there. */
   out: string;
   fs: FileSystem;
-  /** Replace a version that is there with other bytes. */
+  /** Make the module and all that it imports one JavaScript module. Default: false. */
+  bundle?: boolean;
+  /** Replace a version that is there with other bytes. Default: false. */
   force?: boolean;
 }
 
@@ -27,49 +26,25 @@ export interface PackedPlugin {
   reference: string;
   /** How many files, the manifest included. */
   files: number;
+  /** Bytes of all of them. */
+  size: number;
 }
 
 /**
  * Publish a plugin into a registry's folder: list its files with size and integrity, try that its
  * modules can be loaded, write the version and what is derived from it.
  *
- * Every file of the source folder goes along but hidden ones and `node_modules`.
+ * Every file of the source folder goes along but hidden ones and `node_modules`; of a bundle only
+ * the one module and what people read.
  *
  * @throws PluginError when the plugin could not be loaded later
+ * @throws TypeError for TypeScript without `bundle`, and when there is no esbuild to bundle with
  * @throws Error when the version is there already and differs
  * @throws FileSystemError when a folder cannot be read or written
  */
 export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
-  const { source, out, fs, force = false } = options;
-  const manifestPath = joinPath(source, manifestName);
-  const draft = parseSourceManifest(await fs.readTextFile(manifestPath), manifestPath);
-
-  const contents = new Map<string, Uint8Array>();
-  const files: Record<string, PluginFile> = {};
-  for (const path of await listFiles(source, fs)) {
-    const bytes = await fs.readFile(joinPath(source, path));
-    contents.set(path, bytes);
-    files[path] = { integrity: await computeIntegrity(bytes), size: bytes.length };
-  }
-  const manifest = parseManifest({ ...draft, files }, manifestPath);
-  const peers = peerModules(
-    Object.fromEntries(Object.keys(manifest.peers ?? {}).map((name) => [name, {}])),
-  );
-  // The URL only serves to resolve relative imports.
-  const base = new URL(`file:///${manifest.id}/${manifest.version}/`);
-  await readGraph(
-    manifest,
-    base,
-    (url) =>
-      Promise.resolve(
-        contents.get(decodeURIComponent(url.pathname.slice(base.pathname.length))) as Uint8Array,
-      ),
-    peers,
-  );
-  const manifestBytes = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
-  contents.set(manifestName, manifestBytes);
-
-  const { id, version } = manifest;
+  const { source, out, fs, bundle = false, force = false } = options;
+  const { manifest: { id, version }, contents } = await packSource(source, { fs, bundle });
   const folder = joinPath(out, `${id}/${version}`);
   if (!force) await refuseChange(contents, folder, fs);
   for (const [path, bytes] of contents) {
@@ -78,29 +53,14 @@ export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
     await fs.writeFile(place, bytes);
   }
   await derive(out, id, fs);
-  const integrity = await computeIntegrity(manifestBytes);
+  const integrity = await computeIntegrity(contents.get(manifestName) as Uint8Array);
   return {
     id,
     version,
     reference: `${id}/${version}/${manifestName}#${integrity}`,
     files: contents.size,
+    size: [...contents.values()].reduce((sum, { length }) => sum + length, 0),
   };
-}
-
-async function listFiles(source: string, fs: FileSystem): Promise<string[]> {
-  const paths: string[] = [];
-  const skip = [/(^|\/)\.[^/.][^/]*$/, /(^|\/)node_modules$/];
-  for await (
-    const entry of walk(source, { fs, includeDirs: false, includeSymlinks: false, skip })
-  ) {
-    const path = entry.path.slice(source.replace(/(?<=.)\/+$/, "").length + 1);
-    if (path === manifestName) continue;
-    if (!isRelativePath(path)) {
-      throw new RangeError(`Cannot pack ${entry.path}: its name must not contain \\ % ? # or :`);
-    }
-    paths.push(path);
-  }
-  return paths.sort();
 }
 
 async function refuseChange(

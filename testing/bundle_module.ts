@@ -16,7 +16,15 @@ export async function bundleModule(
   module: string,
   peers: readonly string[],
 ): Promise<Uint8Array> {
-  const { build } = await esbuildOf(source);
+  const { build } = await import("esbuild").catch((cause: unknown) => {
+    throw new TypeError(
+      `Cannot bundle ${source}: found no esbuild (${
+        messageOf(cause)
+      }); wanted it beside keepfit: ` +
+        `npm install --save-dev esbuild`,
+      { cause },
+    );
+  });
   const entry = joinPath(source, module);
   try {
     const { outputFiles } = await build({
@@ -37,19 +45,5 @@ export async function bundleModule(
     return outputFiles[0].contents;
   } catch (cause) {
     throw new SyntaxError(`Cannot bundle ${entry}: ${messageOf(cause)}`, { cause });
-  }
-}
-
-async function esbuildOf(source: string): Promise<typeof import("esbuild")> {
-  try {
-    return await import("esbuild");
-  } catch (cause) {
-    throw new TypeError(
-      `Cannot bundle ${source}: found no esbuild (${
-        messageOf(cause)
-      }); wanted it beside keepfit: ` +
-        `npm install --save-dev esbuild`,
-      { cause },
-    );
   }
 }

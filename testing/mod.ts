@@ -6,6 +6,7 @@
  * @module
  */
 export { checkCallback, type CheckCallbackOptions, type MakeCallback } from "./check_callback.ts";
+export { devPlugin, type DevPluginOptions, type Reload } from "./dev_plugin.ts";
 export { driveEpochs, type DrivenCall, type DrivenRun, type DriveOptions } from "./drive_epochs.ts";
 export {
   loadForTest,
