@@ -1,5 +1,6 @@
 import { cacheDirOf } from "./cache_dir.ts";
 import { denoCalls } from "./deno_calls.ts";
+import { runDenoCommand } from "./deno_command.ts";
 import { createFileSystem } from "./file_system.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
@@ -55,6 +56,7 @@ export function denoRuntime(): Runtime {
         },
       };
     },
+    runCommand: runDenoCommand,
     importModule: (specifier) => import(specifier),
   };
 }

@@ -50,6 +50,8 @@ export {
   writeSafetensors,
 } from "./safetensors.ts";
 export type {
+  CommandOptions,
+  CommandResult,
   DirectoryEntry,
   FileInfo,
   FileSystem,

@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import { cacheDirOf } from "./cache_dir.ts";
 import { createFileSystem } from "./file_system.ts";
 import { nodeCalls } from "./node_calls.ts";
+import { runNodeCommand } from "./node_command.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
@@ -65,6 +66,7 @@ export function onProcess(): Omit<Runtime, "name" | "version" | "serve"> {
         for (const [signal, call] of listeners) process.off(signal, call);
       };
     },
+    runCommand: runNodeCommand,
     importModule: (specifier) => import(specifier),
   };
 }

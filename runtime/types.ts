@@ -92,6 +92,25 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** How {@linkcode Runtime.runCommand} runs a command. */
+export interface CommandOptions {
+  /** Milliseconds that it may take. */
+  timeout: number;
+  /** Bytes that are kept of each of its outputs; what comes behind them is dropped. */
+  maxBytes: number;
+  /** Ends it when it aborts. */
+  signal?: AbortSignal;
+}
+
+/** How a command ended. */
+export interface CommandResult {
+  /** Exit code; of one that a signal ended 128 and the signal's number, as a shell says it. */
+  code: number;
+  /** What it wrote, read as UTF-8. */
+  stdout: string;
+  stderr: string;
+}
+
 /** The machine a run lives on: everything that differs between Deno, Bun and Node. */
 export interface Runtime {
   readonly name: "deno" | "bun" | "node";
@@ -116,6 +135,19 @@ export interface Runtime {
     handler: (request: Request) => Response | Promise<Response>,
     options: { hostname: string; port: number },
   ): Promise<HttpServer>;
+  /**
+   * Run a program to its end, without a shell and with nothing to read. What it starts itself is not
+   * looked after.
+   *
+   * @throws Error when it cannot be started, with what to do about it
+   * @throws DOMException `TimeoutError` when it took longer than `timeout` and was killed
+   * @throws what `signal` aborted with; then it was killed too
+   */
+  runCommand(
+    command: string,
+    args: readonly string[],
+    options: CommandOptions,
+  ): Promise<CommandResult>;
   /** Import a module by a specifier that is only known now. */
   importModule(specifier: string): Promise<unknown>;
 }

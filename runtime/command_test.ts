@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type CommandOptions, getRuntime } from "keepfit/runtime";
+import { startChild } from "../tests/child.ts";
+
+const { runCommand, name } = getRuntime();
+const plenty: CommandOptions = { timeout: 60_000, maxBytes: 1000 };
+
+/** Node is there wherever these tests run: it runs the test command. */
+const node = (code: string, options: Partial<CommandOptions> = {}, args: string[] = []) =>
+  runCommand("node", ["-e", code, ...args], { ...plenty, ...options });
+
+describe("runCommand", () => {
+  it("gives both outputs and the exit code", async () => {
+    const code = `console.log("å"); console.error("bad"); process.exitCode = 3`;
+    assert.deepEqual(await node(code), { code: 3, stdout: "å\n", stderr: "bad\n" });
+  });
+
+  it("passes arguments as they are, to no shell", async () => {
+    const args = ["a b", "$HOME", "*", '"; exit 1', ""];
+    const { stdout } = await node("console.log(JSON.stringify(process.argv.slice(1)))", {}, args);
+    assert.deepEqual(JSON.parse(stdout), args);
+  });
+
+  it("leaves nothing to read", async () => {
+    const { stdout } = await node(`process.stdin.on("data", () => {}).on("end", () =>
+      console.log("end"))`);
+    assert.equal(stdout, "end\n");
+  });
+
+  it("keeps the beginning of an output, and lets the command go on", async () => {
+    const code = `
+      process.stdout.write("å".repeat(500_000), () => console.error("done"));`;
+    const { stdout, stderr } = await node(code, { maxBytes: 11 });
+    assert.deepEqual([stdout, stderr, (await node(code)).stdout.length], [
+      "å".repeat(5),
+      "done\n",
+      500,
+    ]);
+  });
+
+  it("kills what takes too long, also when a child of it holds the output", async () => {
+    const code = `
+      const { spawn } = require("node:child_process");
+      spawn(process.execPath, ["-e", "setTimeout(() => {}, 20_000)"], { stdio: "inherit" });
+      setInterval(() => {}, 1000);`;
+    await assert.rejects(node(code, { timeout: 300 }), {
+      name: "TimeoutError",
+      message: "Cannot run node: it took longer than 300 ms and was killed",
+    });
+  });
+
+  it("kills it when the signal aborts, and starts nothing that would outlive one that has", async () => {
+    const controller = new AbortController();
+    const reason = new RangeError("closed");
+    const running = node("setInterval(() => {}, 1000)", { signal: controller.signal });
+    setTimeout(() => controller.abort(reason), 100);
+    await assert.rejects(running, reason);
+    await assert.rejects(node("", { signal: controller.signal }), reason);
+  });
+
+  it("says so when a signal ended it", async () => {
+    const { code } = await node(
+      `process.kill(process.pid, "SIGTERM"); setInterval(() => {}, 1000)`,
+    );
+    assert.equal(code, 128 + 15);
+  });
+
+  it("says that there is no such program", async () => {
+    await assert.rejects(runCommand("keepfit-no-such", [], plenty), {
+      message: "Cannot run keepfit-no-such: there is no such program (is it installed, and in a " +
+        "folder of PATH?)",
+    });
+  });
+
+  it("says which flag Deno wants", async () => {
+    if (name !== "deno") return console.log("skipped: only Deno has permissions");
+    const { result } = startChild(
+      `
+      import { getRuntime } from "keepfit/runtime";
+      await getRuntime().runCommand("node", [], { timeout: 1000, maxBytes: 10 })
+        .catch((error) => console.log(error.message));
+    `,
+      { permissions: [] },
+    );
+    assert.equal(
+      (await result).stdout,
+      "Cannot run node: permission denied (run Deno again with --allow-run=node)\n",
+    );
+  });
+});
