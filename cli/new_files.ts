@@ -68,7 +68,8 @@ function manifestOf({ id, hooks, controls }: NewPlugin): object {
     engines: { core: `^${version}` },
     module: "src/mod.ts",
     callbacks: [{
-      name,
+      // A callback is called by a word, which begins with a letter.
+      name: /^\d/.test(name) ? `plugin-${name}` : name,
       export: "default",
       hooks,
       options: {
@@ -95,8 +96,16 @@ function manifestOf({ id, hooks, controls }: NewPlugin): object {
 
 function moduleText({ id, hooks, controls }: NewPlugin): string {
   const name = functionName(id);
-  const usesLogs = hooks.some((hook) => hook !== "onException");
+  const usesLogs = hooks.some((hook) => hook !== "onException" && hook !== "onTrainBegin");
+  const begins = hooks.includes("onTrainBegin");
   const members = hooks.map((hook) => {
+    if (hook === "onTrainBegin") {
+      return `    onTrainBegin() {
+      // A run that goes on where another one was interrupted keeps what it remembers.
+      if (!isResumed) calls = 0;
+      isResumed = false;
+    },`;
+    }
     if (hook === "onException") return `    onException: () => tell("onException", {}),`;
     if (hook === "onPredictBatchEnd") {
       return `    onPredictBatchEnd: (batch) => tell(\`onPredictBatchEnd \${batch}\`, {}),`;
@@ -126,7 +135,7 @@ export interface Options {
 export default function ${name}({ every }: Options, { log }: PluginContext): CallbackLike {
   // What it remembers is plain data, so that an interrupted run can go on.
   let calls = 0;
-
+${begins ? "  let isResumed = false;\n" : ""}
   function tell(hook: string, logs: ${usesLogs ? "Logs" : "object"}): void {
     calls++;
     if (calls % every === 0) log(\`\${hook} \${JSON.stringify(logs)}\`);
@@ -137,14 +146,14 @@ ${members.join("\n")}
     getState: () => ({ calls }),
     setState(state) {
       calls = state.calls as number;
-    },
+${begins ? "      isResumed = true;\n" : ""}    },
   };
 }
 `;
 }
 
 function testText({ id, hooks }: NewPlugin): string {
-  const isDriven = hooks.some((hook) => !/Predict|onException/.test(hook));
+  const isDriven = hooks.some((hook) => !/Predict|onException|onTrainBegin/.test(hook));
   return `import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

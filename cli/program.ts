@@ -52,7 +52,7 @@ export function createProgram(line: CommandLine, printed: Printed): Command {
     .configureHelp({
       showGlobalOptions: true,
       subcommandTerm: (command) =>
-        command.name() === "help" ? "help [COMMAND]" : `${command.name()} ${command.usage()}`,
+        `${command.name()} ${command.usage().replace(/ \[-.*/, "")}`.replace(" [options]", ""),
       styleTitle: (text) => `\x1b[1m${text}\x1b[22m`,
       styleCommandText: (text) => `\x1b[36m${text}\x1b[39m`,
       styleOptionText: (text) => `\x1b[36m${text}\x1b[39m`,
