@@ -4,7 +4,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { root, start } from "./test_world.ts";
+import { start } from "../tests/command.ts";
+import { root } from "../tests/files.ts";
 
 const example = join(root, "examples/plugins/keepfit/epoch-report/0.1.0");
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { getRuntime } from "../../runtime/mod.ts";
-import { start } from "../test_world.ts";
+import { start } from "../../tests/command.ts";
 
 let folder: string;
 before(async () => {

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { start } from "../test_world.ts";
+import { start } from "../../tests/command.ts";
 
 describe("a running training with a plugin in development", () => {
   let folder: string;

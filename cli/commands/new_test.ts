@@ -7,7 +7,8 @@ import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { getRuntime } from "../../runtime/mod.ts";
 import { newDependencies } from "../new_files.ts";
-import { root, start } from "../test_world.ts";
+import { start } from "../../tests/command.ts";
+import { root } from "../../tests/files.ts";
 
 const { name: runtime } = getRuntime();
 let folder: string;

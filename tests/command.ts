@@ -1,12 +1,9 @@
-/** What the tests of this room share: the command as a process of the runtime that tests it. */
+/** The command as a process of the runtime that tests it. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { getRuntime } from "../runtime/mod.ts";
-
-/** The repository. */
-export const root: string = fileURLToPath(new URL("..", import.meta.url));
+import { getRuntime } from "keepfit/runtime";
+import { root } from "./files.ts";
 
 /** How the command ended. */
 export interface Ended {
