@@ -37,7 +37,7 @@ export interface ScriptedModel extends TrainableModel {
  * const model = scriptedModel({ learningRate: 0.1 });
  * setLearningRate(model, 0.05);
  * assert.deepEqual(model.learningRates, [0.05]);
- * assert.deepEqual([...await model.getWeights()[0].data()], [1, 2]);
+ * assert.deepEqual(Array.from(await model.getWeights()[0].data()), [1, 2]);
  * ```
  */
 export function scriptedModel(options: ScriptedModelOptions = {}): ScriptedModel {
