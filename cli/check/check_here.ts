@@ -61,8 +61,8 @@ async function checkSandboxed(
   try {
     report.problems = await problemsIn(packed, "sandboxed", options, tf);
   } catch (error) {
-    if (!(error instanceof PluginError && error.code === "E_SANDBOX")) throw error;
-    report.skipped = error.message.split("\n")[0];
+    if (!isWithoutSandbox(error)) throw error;
+    report.skipped = (error as PluginError).hint;
   }
   return report;
 }
@@ -89,7 +89,7 @@ async function problemsIn(
       // What cannot be loaded once is one problem, and not one of each check.
       await (await make()).close?.();
     } catch (error) {
-      if (error instanceof PluginError && error.code === "E_SANDBOX") throw error;
+      if (isWithoutSandbox(error)) throw error;
       problems.push(error instanceof Error ? error.message : String(error));
       continue;
     }
@@ -100,6 +100,11 @@ async function problemsIn(
     problems.push(...found.map((problem) => isOne ? problem : `${name}: ${problem}`));
   }
   return problems;
+}
+
+/** True where it is not the plugin's fault that it was not tried. */
+function isWithoutSandbox(error: unknown): boolean {
+  return error instanceof PluginError && error.hint === "this keepfit has none yet";
 }
 
 /** Failures that are looked for are told in the report. */
