@@ -62,8 +62,10 @@ async function markExecutable(path: string): Promise<void> {
 function packageJson(): Record<string, unknown> {
   const { name, version, description, license, engines } = manifest;
   // One tfjs in a program: the user's own, and its backends only when they want one.
-  const peers = dependencies.filter((one) => one.name.startsWith("@tensorflow/"));
-  const others = dependencies.filter((one) => !peers.includes(one));
+  const tfjs = dependencies.filter((one) => one.name.startsWith("@tensorflow/"));
+  const others = dependencies.filter((one) => !tfjs.includes(one));
+  // Only authors of plugins bundle.
+  const peers = [...tfjs, { name: "esbuild", version: manifest.devDependencies.esbuild }];
   return {
     name,
     version,

@@ -17,6 +17,7 @@ export interface Manifest {
   exports: Record<string, string>;
   engines: Record<string, string>;
   dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
 }
 
 /** The repository's package.json. */

@@ -17,10 +17,10 @@ import {
   targetFolder,
 } from "./package.ts";
 
-// The hub and the command are programs of a machine: they come from npm.
+// The hub and the command are programs of a machine, and who tests has one: they come from npm.
 const modules = Object.fromEntries(
   Object.entries(entries())
-    .filter(([name]) => name !== "./hub" && name !== "./cli")
+    .filter(([name]) => !["./cli", "./hub", "./testing"].includes(name))
     .map(([name, path]) => [name === "." ? "mod" : name.slice(2), path]),
 );
 

@@ -1,53 +1,19 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
-import { getRuntime } from "../runtime/mod.ts";
+import { start } from "../tests/command.ts";
+import { root } from "../tests/files.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const example = join(root, "examples/plugins/keepfit/epoch-report/0.1.0");
-const runtimeArguments = {
-  deno: ["run", "--no-check", "-A"],
-  bun: [],
-  node: ["--import", "tsx"],
-}[getRuntime().name];
-
-interface Ended {
-  code: number | null;
-  output: string;
-  errors: string;
-}
-
-/** Start the command as a process of this runtime. */
-function start(...args: string[]): { ended: Promise<Ended>; says: Promise<string>; end(): void } {
-  const command = [...runtimeArguments, join(root, "cli/keepfit.ts"), ...args];
-  const child = spawn(process.execPath, command, { cwd: root });
-  let output = "";
-  let errors = "";
-  child.stderr.on("data", (data) => errors += data);
-  const says = new Promise<string>((resolve) => {
-    child.stdout.on("data", (data) => {
-      output += data;
-      if (output.includes("\n")) resolve(output);
-    });
-  });
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, output, errors }));
-  });
-  // Not child.kill(): after that, Deno 2.9 reports the signal and not the exit code.
-  return { ended, says, end: () => process.kill(child.pid as number, "SIGINT") };
-}
 
 describe("the command", () => {
   it("explains itself and tells its version", async () => {
     const help = await start("--help").ended;
     assert.equal(help.code, 0, help.errors);
-    assert.match(help.output, /keepfit pack SOURCE --out DIR/);
+    assert.match(help.output, /^ {2}pack SOURCE --out DIR /m);
     const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
     assert.equal((await start("--version").ended).output, `${version}\n`);
   });
@@ -55,7 +21,13 @@ describe("the command", () => {
   it("ends with 2 when it does not understand, and with 1 when it fails", async () => {
     const wrong = await start("hub", "a", "--prot", "1").ended;
     assert.equal(wrong.code, 2);
-    assert.match(wrong.errors, /there is no --prot; there are --help, --host, --port\n\nkeepfit /);
+    assert.match(wrong.errors, /^keepfit: unknown option '--prot'\n\(Did you mean --port\?\)/);
+    const unknown = await start("hbu").ended;
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.errors, /unknown command 'hbu'\n\(Did you mean hub\?\)/);
+    const nothing = await start().ended;
+    assert.equal(nothing.code, 2);
+    assert.match(nothing.errors, /^Usage: keepfit COMMAND/);
     const failed = await start("hub", "no/such/folder", "--port", "0").ended;
     assert.equal(failed.code, 1);
     assert.match(
@@ -64,14 +36,60 @@ describe("the command", () => {
     );
   });
 
+  it("speaks JSON on standard output alone when it is asked to, also of what is wrong", async () => {
+    const said = async (...args: string[]) => {
+      const { code, output, errors } = await start(...args).ended;
+      assert.equal(errors, "");
+      return { code, ...JSON.parse(output) };
+    };
+    assert.match((await said("--json", "--version")).version, /^\d/);
+    assert.match((await said("help", "pack", "--json")).help, /^Usage: keepfit pack SOURCE/);
+    const wrong = await said("pack", "--json");
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.error.message, /required option '--out <DIR>' not specified/);
+    const failed = await said("hub", "no/such/folder", "--json");
+    assert.equal(failed.code, 1);
+    assert.match(failed.error.message, /^Cannot list no\/such\/folder/);
+    const plugin = await said("pack", "tests", "--out", "no/such/folder", "--json");
+    assert.match(plugin.error.message, /callback\.plugin\.json/);
+  });
+
+  it("completes commands and options in bash", async () => {
+    const { output, code } = await start("completions", "bash").ended;
+    assert.equal(code, 0);
+    assert.equal((await start("completions", "tcsh").ended).code, 2);
+    const complete = (...words: string[]) =>
+      spawnSync("bash", [
+        "-c",
+        `${output}
+COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")})
+COMP_CWORD=${words.length - 1}
+_keepfit
+echo "\${COMPREPLY[@]}"`,
+      ], { encoding: "utf8" }).stdout.trim();
+    assert.equal(complete("keepfit", "pa"), "pack");
+    assert.equal(complete("keepfit", "pack", "source", "--f"), "--force");
+    assert.equal(complete("keepfit", "hub", "--"), "--host --port --help --version --json");
+  });
+
+  it("has completions for zsh and fish, each command in them", async () => {
+    for (const shell of ["zsh", "fish"]) {
+      const { output } = await start("completions", shell).ended;
+      for (const command of ["new", "dev", "check", "pack", "hub"]) {
+        assert.match(output, new RegExp(`[' ]${command}[': ]`), shell);
+      }
+      const { status, error } = spawnSync(shell, ["-n"], { input: output });
+      if (error !== undefined) console.log(`${shell} was not asked: it is not on PATH`);
+      else assert.equal(status, 0);
+    }
+  });
+
   it("serves a hub until Ctrl-C, which ends it well", async () => {
     const hub = start("hub", "examples/plugins", "--port=0");
-    const ended = hub.ended.then(({ errors }) => assert.fail(`ended early: ${errors}`));
-    const line = await Promise.race([hub.says, ended]);
+    const line = await hub.says("http:");
     const [url] = /http:\S+/.exec(line) ?? assert.fail(line);
     const response = await fetch(`${url}index.json`);
     assert.equal((await response.json()).plugins[0].id, "keepfit/epoch-report");
-    ended.catch(() => {});
     hub.end();
     const { code, errors } = await hub.ended;
     assert.equal(code, 0, errors);
@@ -134,5 +152,45 @@ describe("packing a plugin", () => {
     const { code, errors } = await pack("--force");
     assert.equal(code, 1);
     assert.match(errors, /it imports "node:fs" \(line 1, column 9\), which belongs to one runtime/);
+  });
+
+  it("wants TypeScript bundled, and publishes the one module that comes of it", async () => {
+    const typed = join(folder, "typed");
+    await mkdir(join(typed, "src"), { recursive: true });
+    const manifest = JSON.parse(await readFile(join(source, "callback.plugin.json"), "utf8"));
+    manifest.id = "ada/typed";
+    manifest.module = "src/mod.ts";
+    await writeFile(join(typed, "callback.plugin.json"), JSON.stringify(manifest));
+    await writeFile(
+      join(typed, "src/mod.ts"),
+      `import { Callback, type Logs } from "keepfit";
+      import { half } from "./half.ts";
+      export default class Typed extends Callback {
+        onTrainBegin(): void {}
+        override onEpochEnd(epoch: number, _logs: Logs): void { half(epoch); }
+      }`,
+    );
+    await writeFile(
+      join(typed, "src/half.ts"),
+      "export const half = (n: number): number => n / 2;",
+    );
+    await writeFile(join(typed, "README.md"), "# Typed\n");
+    const plain = await start("pack", typed, "--out", out).ended;
+    assert.equal(plain.code, 1);
+    assert.match(plain.errors, /found src\/half\.ts, which is TypeScript; wanted .*--bundle/s);
+    const { code, output, errors } = await start("pack", typed, "--out", out, "--bundle").ended;
+    assert.equal(code, 0, errors);
+    assert.match(output, /^packed ada\/typed 0\.1\.0, 3 files\n/);
+    const place = join(out, "ada/typed/0.1.0");
+    assert.deepEqual((await readdir(place)).sort(), [
+      "README.md",
+      "callback.plugin.json",
+      "mod.js",
+    ]);
+    const text = await readFile(join(place, "mod.js"), "utf8");
+    assert.match(text, /from "keepfit"/);
+    assert.match(text, /n \/ 2/);
+    const packed = JSON.parse(await readFile(join(place, "callback.plugin.json"), "utf8"));
+    assert.equal(packed.module, "mod.js");
   });
 });

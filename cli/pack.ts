@@ -1,10 +1,7 @@
 import { PublishError, Registry } from "../hub/mod.ts";
-import { computeIntegrity } from "../plugins/integrity.ts";
-import { parseManifest, parseSourceManifest } from "../plugins/manifest.ts";
-import { manifestName, type PluginFile } from "../plugins/manifest_format.ts";
-import { isRelativePath } from "../plugins/manifest_schema.ts";
-import { joinPath, walk } from "../runtime/mod.ts";
+import { manifestName } from "../plugins/manifest_format.ts";
 import type { FileSystem } from "../runtime/types.ts";
+import { packSource } from "../testing/pack_source.ts";
 
 /** Options of {@linkcode packPlugin}. */
 export interface PackOptions {
@@ -13,7 +10,9 @@ export interface PackOptions {
   /** The registry's folder; made when it is not there. */
   out: string;
   fs: FileSystem;
-  /** Replace a version that is there with other bytes. */
+  /** Make the module and all that it imports one JavaScript module. Default: false. */
+  bundle?: boolean;
+  /** Replace a version that is there with other bytes. Default: false. */
   force?: boolean;
 }
 
@@ -25,64 +24,43 @@ export interface PackedPlugin {
   reference: string;
   /** How many files, the manifest included. */
   files: number;
+  /** Bytes of all of them. */
+  size: number;
 }
 
 /**
  * Publish a plugin into a registry's folder: list its files with size and integrity, try that its
  * modules can be loaded, write the version and what is derived from it.
  *
- * Every file of the source folder goes along but hidden ones and `node_modules`.
+ * Every file of the source folder goes along but hidden ones and `node_modules`; of a bundle only
+ * the one module and what people read.
  *
  * @throws PluginError when the plugin could not be loaded later
+ * @throws TypeError for TypeScript without `bundle`, and when there is no esbuild to bundle with
  * @throws Error when the version is there already and differs
  * @throws FileSystemError when a folder cannot be read or written
  */
 export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
-  const { source, out, fs, force = false } = options;
-  const manifestPath = joinPath(source, manifestName);
-  const draft = parseSourceManifest(await fs.readTextFile(manifestPath), manifestPath);
-
-  const contents = new Map<string, Uint8Array>();
-  const files: Record<string, PluginFile> = {};
-  for (const path of await listFiles(source, fs)) {
-    const bytes = await fs.readFile(joinPath(source, path));
-    contents.set(path, bytes);
-    files[path] = { integrity: await computeIntegrity(bytes), size: bytes.length };
-  }
-  // What a person wrote is told of by its own name, before the registry looks at all of it.
-  const manifest = parseManifest({ ...draft, files }, manifestPath);
-  const text = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
+  const { source, out, fs, bundle = false, force = false } = options;
+  const { contents } = await packSource(source, { fs, bundle });
+  const manifest = contents.get(manifestName) as Uint8Array;
+  const files = new Map([...contents].filter(([path]) => path !== manifestName));
   const registry = new Registry(fs, out);
   await fs.makeDir(out);
   try {
     const { id, version, integrity } = await registry.publish(
-      { manifest: text, files: contents },
+      { manifest, files },
       { replace: force },
     );
     return {
       id,
       version,
       reference: `${id}/${version}/${manifestName}#${integrity}`,
-      files: contents.size + 1,
+      files: contents.size,
+      size: [...contents.values()].reduce((sum, { length }) => sum + length, 0),
     };
   } catch (error) {
     if (!(error instanceof PublishError) || error.status !== 409) throw error;
     throw new Error(`${error.message}, or use --force if nobody has it yet`, { cause: error });
   }
-}
-
-async function listFiles(source: string, fs: FileSystem): Promise<string[]> {
-  const paths: string[] = [];
-  const skip = [/(^|\/)\.[^/.][^/]*$/, /(^|\/)node_modules$/];
-  for await (
-    const entry of walk(source, { fs, includeDirs: false, includeSymlinks: false, skip })
-  ) {
-    const path = entry.path.slice(source.replace(/(?<=.)\/+$/, "").length + 1);
-    if (path === manifestName) continue;
-    if (!isRelativePath(path)) {
-      throw new RangeError(`Cannot pack ${entry.path}: its name must not contain \\ % ? # or :`);
-    }
-    paths.push(path);
-  }
-  return paths.sort();
 }

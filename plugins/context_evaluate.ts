@@ -1,4 +1,9 @@
-import { type HostWeight, readWeights, type TrainableModel, type WeightTensor } from "../core/model.ts";
+import {
+  type HostWeight,
+  readWeights,
+  type TrainableModel,
+  type WeightTensor,
+} from "../core/model.ts";
 
 /** Rows that a plugin with the control `evaluate` may have the model's outputs for. */
 export interface PluginData {

@@ -39,6 +39,7 @@ export { InterruptedError, type Interruption, interruptSignal } from "./interrup
 export { type LoadedWeights, loadWeights } from "./load_weights.ts";
 export { memoryFileSystem } from "./memory.ts";
 export { directoryOf, joinPath } from "./paths.ts";
+export { onUnhandledRejection } from "./rejections.ts";
 export {
   type NamedTensor,
   readSafetensors,

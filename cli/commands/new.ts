@@ -1,0 +1,75 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { pluginControls, pluginHooks } from "../../plugins/manifest_format.ts";
+import { directoryOf, exists, joinPath } from "../../runtime/mod.ts";
+import type { CommandLine } from "../command_line.ts";
+import { newFiles } from "../new_files.ts";
+
+interface Given {
+  hooks: string[];
+  controls: string[];
+  out?: string;
+}
+
+/** `keepfit new NAME`: a plugin to begin with. */
+export function addNew(program: Command, line: CommandLine): void {
+  program.command("new")
+    .usage("OWNER/NAME [--hooks LIST] [--controls LIST] [--out DIR]")
+    .description(
+      "Begin a plugin in TypeScript: manifest, module, tests and tasks, in a folder NAME.",
+    )
+    .argument("<OWNER/NAME>", "The plugin's id, for example ada/loss-to-slack.", idOf)
+    .option(
+      "--hooks <LIST>",
+      `With commas between: ${pluginHooks.join(", ")}.`,
+      listOf(pluginHooks),
+      [
+        "onEpochEnd",
+      ],
+    )
+    .option(
+      "--controls <LIST>",
+      `What it may do to the training: ${pluginControls.join(", ")}. Default: nothing.`,
+      listOf(pluginControls),
+      [],
+    )
+    .option("--out <DIR>", "The folder to make. Default: NAME.")
+    .action(async (id: string, { hooks, controls, out = id.split("/")[1] }: Given) => {
+      const { fs } = line;
+      if (await exists(out, { fs }) && (await fs.readDir(out)).length > 0) {
+        throw new Error(
+          `Cannot begin ${id} in ${out}: found files there; wanted a new folder (--out)`,
+        );
+      }
+      const files = newFiles({ id, hooks, controls });
+      for (const [path, text] of Object.entries(files)) {
+        const place = joinPath(out, path);
+        await fs.makeDir(directoryOf(place));
+        await fs.writeFile(place, text);
+      }
+      const paths = Object.keys(files).sort();
+      line.tell(
+        { id, folder: out, files: paths },
+        `${paths.map((path) => `${out}/${path}\n`).join("")}
+Next: cd ${out}, then npm install and npm test (or bun install and bun test, or deno install and
+deno task test).
+`,
+      );
+    });
+}
+
+function idOf(text: string): string {
+  const word = "[a-z0-9]+(?:-[a-z0-9]+)*";
+  if (new RegExp(`^${word}/${word}$`).test(text)) return text;
+  throw new InvalidArgumentError(
+    "It must be owner/name of lower-case letters, digits and single dashes.",
+  );
+}
+
+function listOf(known: readonly string[]): (text: string) => string[] {
+  return (text) => {
+    const names = text.split(",").map((name) => name.trim()).filter((name) => name !== "");
+    const unknown = names.find((name) => !known.includes(name));
+    if (unknown === undefined) return [...new Set(names)];
+    throw new InvalidArgumentError(`There is no ${unknown}; there are ${known.join(", ")}.`);
+  };
+}

@@ -1,0 +1,202 @@
+import type { CallbackLike } from "../core/callback.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Logs } from "../core/logs.ts";
+import type { TrainableModel } from "../core/model.ts";
+import { onUnhandledRejection } from "../runtime/mod.ts";
+import { checkState } from "./check_state.ts";
+import { checkTraining } from "./check_training.ts";
+import { driveEpochs, type DrivenRun, type DriveOptions } from "./drive_epochs.ts";
+import { differenceOf } from "./plain_data.ts";
+import { scriptedModel } from "./scripted_model.ts";
+import type { TensorFlow } from "./train_small.ts";
+
+/** Options of {@linkcode checkCallback}. */
+export interface CheckCallbackOptions {
+  /** TensorFlow.js, to train with for real too. Default: scripted runs only. */
+  tf?: TensorFlow;
+  /** What is driven by script. Default: a {@linkcode scriptedModel}. */
+  model?: () => TrainableModel;
+  /** Keys that it may add to the logs or change there; true for any. Default: none. */
+  writesLogs?: readonly string[] | true;
+  /** Keys of its state that tell the time, or are otherwise never the same again. Default: none. */
+  volatileState?: readonly string[];
+  /** Messages of errors that it throws on purpose, when the loss is NaN for example. */
+  mayFail?: RegExp;
+}
+
+/** Makes the callback that is checked, a new one each time. */
+export type MakeCallback = () => CallbackLike | Promise<CallbackLike>;
+
+/** What each check is given. */
+export interface CheckWorld {
+  make: MakeCallback;
+  options: CheckCallbackOptions;
+  /** Drive by script; what failed without ending the run is put into the problems. */
+  drive(
+    callbacks: CallbackLike | CallbackLike[],
+    more?: Partial<DriveOptions>,
+  ): Promise<DrivenRun>;
+  /** Tell a problem. */
+  problem(what: string): void;
+}
+
+/** What training measures in the scripted runs: better at first, then worse. */
+export const script: readonly Logs[] = [
+  { loss: 3, accuracy: 0.3, val_loss: 3.5, val_accuracy: 0.25 },
+  { loss: 2, accuracy: 0.5, val_loss: 2.5, val_accuracy: 0.4 },
+  { loss: 1.5, accuracy: 0.6, val_loss: 2, val_accuracy: 0.5 },
+  { loss: 1.5, accuracy: 0.6, val_loss: 2.5, val_accuracy: 0.5 },
+  { loss: 1.6, accuracy: 0.6, val_loss: 3, val_accuracy: 0.45 },
+  { loss: 1.7, accuracy: 0.55, val_loss: 3.5, val_accuracy: 0.4 },
+];
+
+/**
+ * Hold a callback to what every callback must keep to: it survives runs of all kinds, may be used
+ * again, changes no logs that it was not allowed to, has a state of plain data with which another
+ * one goes on the same, may be closed twice, and leaves neither tensors nor rejected promises.
+ *
+ * @param make makes one, a new one each time
+ * @param options what it is allowed, and TensorFlow.js to train with
+ * @returns the problems, a sentence each; none for a callback that is fine
+ * @example
+ * ```ts
+ * import { EarlyStopping } from "keepfit";
+ * import { checkCallback } from "keepfit/testing";
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual(await checkCallback(() => new EarlyStopping({ patience: 1 })), []);
+ *
+ * const [problem] = await checkCallback(() => ({
+ *   onEpochEnd: (_epoch, logs) => void (logs.loss = 0),
+ * }));
+ * assert.match(problem, /changes the logs: in onEpochEnd logs.loss: found 0, wanted 3/);
+ * ```
+ */
+export async function checkCallback(
+  make: MakeCallback,
+  options: CheckCallbackOptions = {},
+): Promise<string[]> {
+  const { model = scriptedModel, mayFail } = options;
+  const problems: string[] = [];
+  const forgotten = new Set<unknown>();
+  const release = onUnhandledRejection((reason) => void forgotten.add(reason));
+  try {
+    for (const [title, check] of Object.entries(checks)) {
+      const problem = (what: string): void => {
+        const line = `${title}: ${what}`;
+        if (!mayFail?.test(line) && !problems.includes(line)) problems.push(line);
+      };
+      const drive: CheckWorld["drive"] = async (callbacks, more) => {
+        const run = await driveEpochs(callbacks, { epochs: script, model: model(), ...more });
+        for (const { callback, hook, error } of run.failures) {
+          problem(`${callback} failed in ${hook}: ${messageOf(error)}`);
+        }
+        return run;
+      };
+      try {
+        await check({ make, options, drive, problem });
+      } catch (error) {
+        problem(messageOf(error));
+      }
+    }
+    // The runtime tells of them when the present tasks are done.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  } finally {
+    release();
+  }
+  for (const reason of forgotten) {
+    problems.push(`a promise was rejected and nobody waited for it: ${messageOf(reason)}`);
+  }
+  return problems;
+}
+
+const checks: Record<string, (world: CheckWorld) => Promise<unknown>> = {
+  "in a scripted run": async ({ make, drive }) => drive(await make()),
+  "in a run without validation": async ({ make, drive }) =>
+    drive(await make(), { epochs: script.map(({ loss, accuracy }) => ({ loss, accuracy })) }),
+  "in a run without batches": async ({ make, drive }) => drive(await make(), { batches: 0 }),
+  "when everything is NaN": async ({ make, drive }) =>
+    drive(await make(), { epochs: [{ loss: NaN, val_loss: NaN }, { loss: NaN, val_loss: NaN }] }),
+  "in a second run": checkSecondRun,
+  "when training fails": checkFailingRun,
+  "changes the logs": checkLogs,
+  "when it is closed": async ({ make, drive }) => {
+    await (await make()).close?.();
+    const callback = await make();
+    await drive(callback);
+    await callback.close?.();
+    await callback.close?.();
+  },
+  "in its state": checkState,
+  "in a real training": checkTraining,
+};
+
+async function checkSecondRun({ make, drive, problem }: CheckWorld): Promise<void> {
+  const callback = await make();
+  const first = doingsOf(await drive(callback));
+  const difference = differenceOf(doingsOf(await drive(callback)), first, "the run");
+  if (difference !== undefined) problem(`it does not do the same again: ${difference}`);
+}
+
+async function checkFailingRun({ make, drive, problem }: CheckWorld): Promise<void> {
+  const callback = await make();
+  await drive(reporting(callback, problem), { failAt: 1 });
+  await drive(callback);
+}
+
+/** The callback, but what it throws behind a failure is told: the failure itself hides it. */
+function reporting(callback: CallbackLike, problem: (what: string) => void): CallbackLike {
+  return new Proxy(callback, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== "function") return member;
+      if (key !== "onException" && key !== "close") return member.bind(target);
+      return async (...args: unknown[]) => {
+        try {
+          await member.apply(target, args);
+        } catch (error) {
+          problem(`it failed in ${key}: ${messageOf(error)}`);
+        }
+      };
+    },
+  });
+}
+
+async function checkLogs({ make, options, drive, problem }: CheckWorld): Promise<void> {
+  const { writesLogs = [] } = options;
+  if (writesLogs === true) return;
+  let before: Record<string, number> = {};
+  const look = (_hook: string, logs: Logs): void => {
+    before = { ...logs };
+  };
+  const compare = (hook: string, logs: Logs): void => {
+    const kept = Object.entries({ ...logs }).filter(([key]) => !writesLogs.includes(key));
+    const wanted = Object.entries(before).filter(([key]) => !writesLogs.includes(key));
+    const difference = differenceOf(Object.fromEntries(kept), Object.fromEntries(wanted), "logs");
+    if (difference !== undefined) problem(`in ${hook} ${difference}`);
+  };
+  await drive([probe("before it", look), await make(), probe("behind it", compare)]);
+}
+
+/** A callback that only looks. */
+function probe(name: string, look: (hook: string, logs: Logs) => void): CallbackLike {
+  return {
+    name,
+    readsBatchLogs: () => false,
+    onEpochBegin: (_epoch, logs) => look("onEpochBegin", logs),
+    onTrainBatchBegin: (_batch, logs) => look("onTrainBatchBegin", logs),
+    onTrainBatchEnd: (_batch, logs) => look("onTrainBatchEnd", logs),
+    onTestEnd: (logs) => look("onTestEnd", logs),
+    onEpochEnd: (_epoch, logs) => look("onEpochEnd", logs),
+    onTrainEnd: (logs) => look("onTrainEnd", logs),
+  };
+}
+
+/** What can be seen of a run from outside, measured times left out. */
+export function doingsOf({ calls, stoppedAt, learningRates }: DrivenRun): object {
+  return {
+    hooks: calls.map(({ hook, logs }) => `${hook} ${Object.keys(logs)}`),
+    stoppedAt: stoppedAt ?? null,
+    learningRates,
+  };
+}

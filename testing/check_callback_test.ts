@@ -1,0 +1,120 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type CallbackLike, type Logs, TerminateOnNaN } from "keepfit";
+import { checkCallback } from "keepfit/testing";
+import { startChild } from "../tests/child.ts";
+
+/** Sums up the losses; a model of how to do it. */
+function sum(more: Partial<CallbackLike> = {}): CallbackLike {
+  let total = 0;
+  let isResumed = false;
+  return {
+    name: "sum",
+    onTrainBegin() {
+      if (!isResumed) total = 0;
+      isResumed = false;
+    },
+    onEpochEnd(_epoch, logs) {
+      total += logs.loss;
+    },
+    getState: () => ({ total }),
+    setState(state) {
+      total = state.total as number;
+      isResumed = true;
+    },
+    ...more,
+  };
+}
+
+async function problemsOf(more: Partial<CallbackLike>): Promise<string[]> {
+  return await checkCallback(() => sum(more));
+}
+
+describe("checking a callback", () => {
+  it("finds nothing in a good one, in trainings too", async () => {
+    assert.deepEqual(await checkCallback(() => sum(), { tf }), []);
+  });
+
+  it("finds logs that are changed, unless they may be", async () => {
+    const onEpochEnd = (_epoch: number, logs: Logs) => void (logs.sum = 1);
+    const [problem] = await problemsOf({ onEpochEnd });
+    assert.match(problem, /^changes the logs: in onEpochEnd logs\.sum: found 1, wanted undefined/);
+    assert.deepEqual(await checkCallback(() => sum({ onEpochEnd }), { writesLogs: ["sum"] }), []);
+  });
+
+  it("finds who does something else in a second run", async () => {
+    const make = () => {
+      let epochs = 0;
+      return { onEpochEnd: (_epoch: number, logs: Logs) => void (++epochs > 6 && (logs.late = 1)) };
+    };
+    const problems = await checkCallback(make, { writesLogs: true });
+    assert.match(problems.join("\n"), /in a second run: it does not do the same again: the run\./);
+  });
+
+  it("finds state that is lost, is no data, or has no way back", async () => {
+    const forgetful = await problemsOf({ setState() {} });
+    assert.match(
+      forgetful.join("\n"),
+      /in its state: another one does not go on the same: the last state\.total: found 4\.8, wanted 11\./,
+    );
+    const impure = await problemsOf({ getState: () => ({ when: new Date(0) as never }) });
+    assert.match(impure.join("\n"), /it is no plain data: state\.when: a Date/);
+    const oneWay = await problemsOf({ setState: undefined });
+    assert.match(oneWay.join("\n"), /it has only one of getState and setState/);
+  });
+
+  it("finds failures of every kind of run, also those that a policy hides", async () => {
+    const fails = (when: boolean) => {
+      if (when) throw new Error("not my day");
+    };
+    const cases: [RegExp, Partial<CallbackLike>][] = [
+      [/in a run without validation: .*not my day/, {
+        onEpochEnd: (_epoch, logs) => fails(logs.val_loss === undefined),
+      }],
+      [/when everything is NaN: .*not my day/, {
+        onEpochEnd: (_epoch, logs) => fails(Number.isNaN(logs.loss)),
+      }],
+      [/when training fails: it failed in onException: not my day/, {
+        onException: () => fails(true),
+      }],
+      [/in a scripted run: sum failed in onEpochEnd: not my day/, {
+        onEpochEnd: () => fails(true),
+        onError: "disable",
+      }],
+    ];
+    for (const [wanted, more] of cases) {
+      assert.match((await problemsOf(more)).join("\n"), wanted);
+    }
+    let closed = 0;
+    const close = () => fails(++closed > 1);
+    assert.match((await problemsOf({ close })).join("\n"), /when it is closed: .*not my day/);
+  });
+
+  it("forgives errors that are on purpose", async () => {
+    const make = () => new TerminateOnNaN({ raiseError: true });
+    assert.match((await checkCallback(make)).join("\n"), /^when everything is NaN: [^\n]*$/);
+    assert.deepEqual(await checkCallback(make, { mayFail: /^when everything is NaN/ }), []);
+  });
+
+  it("finds tensors that are left", async () => {
+    const make = () => ({ onTestEnd: () => void tf.scalar(1) });
+    const problems = await checkCallback(make, { tf });
+    assert.deepEqual(problems, [
+      "in a real training: it leaves 2 tensors after training",
+      "in a real training: it leaves 1 tensors after evaluate and predict",
+    ]);
+  });
+
+  it("finds a promise that nobody waits for", async () => {
+    // In a process of its own: test runners count such a promise as a failure.
+    const testing = new URL("mod.ts", import.meta.url).href;
+    const { stdout, stderr, code } = await startChild(`
+      const { checkCallback } = await import(${JSON.stringify(testing)});
+      const make = () => ({ onTrainEnd() { Promise.reject(new Error("forgotten")); } });
+      console.log(JSON.stringify(await checkCallback(make)));
+    `).result;
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /a promise was rejected and nobody waited for it: forgotten/);
+  });
+});

@@ -1,0 +1,199 @@
+import type { CallbackHooks, CallbackLike, CallbackState, Params } from "../core/callback.ts";
+import { messageOf } from "../core/errors.ts";
+import { loadPlugin, type LoadPluginOptions } from "../plugins/load_plugin.ts";
+import { manifestName, pluginHooks, type PluginManifest } from "../plugins/manifest_format.ts";
+import { directoryOf, getRuntime, joinPath, memoryFileSystem } from "../runtime/mod.ts";
+import type { FileSystem } from "../runtime/types.ts";
+import { overlay } from "./overlay.ts";
+import { isTypeScriptSource, listSource, packSource } from "./pack_source.ts";
+import { sourceFolder } from "./tested_plugin.ts";
+
+/** What came of a change of the source. */
+export interface Reload {
+  /** `owner/name`. */
+  id: string;
+  /** The epoch, 0-based, that is the first with the new code; undefined when it could not be used. */
+  epoch: number | undefined;
+  /** Why it could not be used; undefined when it is. */
+  error: unknown;
+}
+
+/** Options of {@linkcode devPlugin}: those of `loadPlugin`, but for what is about fetching. */
+export interface DevPluginOptions extends
+  Pick<
+    LoadPluginOptions,
+    "allow" | "callback" | "limits" | "onError" | "options" | "outputDir" | "peers" | "tier"
+  > {
+  /** Milliseconds between two looks at the source folder. Default: 200. */
+  interval?: number;
+  /** Bundle the source first. Default: when it is TypeScript. */
+  bundle?: boolean;
+  /** Is told of each change that was tried. Default: prints it. */
+  onReload?: (reload: Reload) => void;
+}
+
+/**
+ * Load a plugin from the folder that it is written in, and load it anew whenever a file there
+ * changes, in the middle of a training.
+ *
+ * The new code takes over when the next epoch begins, with what the old one remembered (`getState`,
+ * `setState`), unless `stateVersion` has changed. What cannot be loaded is told, and the old code
+ * goes on. A failing hook is told and does not end the run, unless `onError` says otherwise.
+ *
+ * @param source the folder, or the manifest in it; a path or a `file:` URL
+ * @param options what it is told, and what it may do
+ * @returns a callback for your own training script
+ * @throws PluginError when it cannot be loaded the first time
+ * @throws SyntaxError when it cannot be bundled the first time
+ * @example
+ * ```ts
+ * import { devPlugin, driveEpochs } from "keepfit/testing";
+ * import assert from "node:assert/strict";
+ * import { mkdtemp, readdir } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ *
+ * const outputDir = await mkdtemp(`${tmpdir()}/report-`);
+ * const source = "examples/plugins/keepfit/epoch-report/0.1.0";
+ * // In a training script: callbacks: [await devPlugin(...)].
+ * await driveEpochs(await devPlugin(source, { outputDir }), { epochs: [{ loss: 1 }] });
+ * assert.deepEqual(await readdir(outputDir), ["learning-curve.svg"]);
+ * ```
+ */
+export async function devPlugin(
+  source: string | URL,
+  options: DevPluginOptions = {},
+): Promise<CallbackLike> {
+  const { interval = 200, bundle, onReload = printReload, ...given } = options;
+  const { fs } = getRuntime();
+  const folder = sourceFolder(source);
+  let signature = await signatureOf(folder, fs);
+  let current = await loadSource(folder, fs, bundle, given);
+  let next: Loaded | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isWatching = false;
+  let model: unknown;
+  let params: Params | undefined;
+
+  async function look(): Promise<void> {
+    try {
+      const present = await signatureOf(folder, fs);
+      if (present !== signature) {
+        signature = present;
+        next = await loadSource(folder, fs, bundle, given);
+      }
+    } catch (error) {
+      onReload({ id: current.manifest.id, epoch: undefined, error });
+    }
+    if (isWatching) timer = setTimeout(look, interval);
+  }
+
+  async function takeOver(epoch: number): Promise<void> {
+    if (next === undefined) return;
+    const [before, behind] = [current, next];
+    const { id } = behind.manifest;
+    next = undefined;
+    try {
+      if (model !== undefined) behind.callback.setModel?.(model as never);
+      if (params !== undefined) behind.callback.setParams?.(params);
+      if (before.stateVersion === behind.stateVersion) {
+        const state = await before.callback.getState?.();
+        if (state !== undefined) await behind.callback.setState?.(structuredClone(state));
+      }
+      await behind.callback.onTrainBegin?.({});
+      current = behind;
+      onReload({ id, epoch, error: undefined });
+      await before.callback.close?.();
+    } catch (error) {
+      onReload({ id, epoch: undefined, error });
+    }
+  }
+
+  const callback: CallbackLike = {
+    name: current.manifest.id,
+    onError: options.onError ?? "warn",
+    setModel(given: unknown) {
+      model = given;
+      current.callback.setModel?.(given as never);
+    },
+    setParams(given) {
+      params = given;
+      current.callback.setParams?.(given);
+    },
+    getState: async (): Promise<CallbackState> => await current.callback.getState?.() ?? {},
+    setState: (state) => current.callback.setState?.(state),
+    readsBatchLogs: (batch) =>
+      current.callback.onTrainBatchEnd !== undefined &&
+      (current.callback.readsBatchLogs?.(batch) ?? true),
+  };
+  for (const hook of pluginHooks) {
+    (callback as Record<keyof CallbackHooks, unknown>)[hook] = (...args: unknown[]) =>
+      (current.callback[hook] as ((...args: unknown[]) => unknown) | undefined)?.(...args);
+  }
+  return Object.assign(
+    callback,
+    {
+      onTrainBegin(logs) {
+        isWatching = true;
+        clearTimeout(timer);
+        timer = setTimeout(look, interval);
+        return current.callback.onTrainBegin?.(logs);
+      },
+      async onEpochBegin(epoch, logs) {
+        await takeOver(epoch);
+        await current.callback.onEpochBegin?.(epoch, logs);
+      },
+      close() {
+        isWatching = false;
+        clearTimeout(timer);
+        return current.callback.close?.();
+      },
+    } satisfies CallbackLike,
+  );
+}
+
+interface Loaded {
+  callback: CallbackLike;
+  manifest: PluginManifest;
+  stateVersion: number | undefined;
+}
+
+async function loadSource(
+  folder: string,
+  fs: FileSystem,
+  bundle: boolean | undefined,
+  options: LoadPluginOptions,
+): Promise<Loaded> {
+  const { manifest, contents } = await packSource(folder, {
+    fs,
+    bundle: bundle ?? await isTypeScriptSource(folder, fs),
+  });
+  const place = "/keepfit-dev";
+  const packed = memoryFileSystem();
+  for (const [path, bytes] of contents) {
+    await packed.makeDir(directoryOf(`${place}/${path}`));
+    await packed.writeFile(`${place}/${path}`, bytes);
+  }
+  const callback = await loadPlugin(`file://${place}/${manifestName}`, {
+    ...options,
+    fs: overlay(fs, place, packed),
+  });
+  const { callbacks } = manifest;
+  const entry = callbacks.find(({ name }) => name === options.callback) ?? callbacks[0];
+  return { callback, manifest, stateVersion: entry.stateVersion };
+}
+
+/** Another text whenever a file of the source has changed. */
+async function signatureOf(folder: string, fs: FileSystem): Promise<string> {
+  const parts = await Promise.all(
+    [manifestName, ...await listSource(folder, fs)].map(async (path) => {
+      const { modified, size } = await fs.stat(joinPath(folder, path));
+      return `${path} ${modified} ${size}`;
+    }),
+  );
+  return parts.join("\n");
+}
+
+function printReload({ id, epoch, error }: Reload): void {
+  if (error === undefined) console.log(`keepfit: ${id} is loaded anew, from epoch ${epoch} on`);
+  else console.warn(`keepfit: ${id} goes on as it was: ${messageOf(error)}`);
+}

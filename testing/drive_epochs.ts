@@ -1,0 +1,202 @@
+import type { CallbackHooks, CallbackLike, Params } from "../core/callback.ts";
+import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
+import type { CallbackFailure } from "../core/history.ts";
+import type { Logs } from "../core/logs.ts";
+import { getLearningRate, type TrainableModel } from "../core/model.ts";
+import { scriptedModel } from "./scripted_model.ts";
+
+/** Options of {@linkcode driveEpochs}. */
+export interface DriveOptions {
+  /**
+   * Logs of each epoch, as training would measure them. Keys that begin with `val_` stand for a
+   * validation: the test hooks are called with them, without that beginning.
+   */
+  epochs: readonly object[];
+  /** Batches of each epoch; they log what the epoch logs but for validation. Default: 2. */
+  batches?: number;
+  /** What the run is told about itself, beside what follows from the script. */
+  params?: Partial<Params>;
+  /** Default: a {@linkcode scriptedModel}. */
+  model?: TrainableModel;
+  /** What training does to the model before an epoch ends. Default: nothing. */
+  train?: (epoch: number) => unknown;
+  /** Let training itself fail in this epoch, behind its batches, to see what `onException` does. */
+  failAt?: number;
+}
+
+/** One call of a hook, of all callbacks. */
+export interface DrivenCall {
+  hook: keyof CallbackHooks;
+  /** Of the epoch or batch; undefined for hooks that have none. */
+  index: number | undefined;
+  /** The logs as they were when every callback had seen them. */
+  logs: Record<string, number>;
+}
+
+/** What happened in {@linkcode driveEpochs}. */
+export interface DrivenRun {
+  /** Every call in order, `close` not among them. */
+  calls: DrivenCall[];
+  /** The logs of each epoch that ended, as they were when every callback had seen them. */
+  logs: Record<string, number>[];
+  /** The epoch at which a callback ended training; undefined when all were run. */
+  stoppedAt: number | undefined;
+  /** Each new value that callbacks gave the learning rate, per step. */
+  learningRates: number[];
+  /** Hooks that failed without ending the run: those of plugins usually do not. */
+  failures: CallbackFailure[];
+  model: TrainableModel;
+}
+
+/**
+ * Drive callbacks through a run that is written down: every hook in the order and with the arguments
+ * of `fit`, without training anything.
+ *
+ * The run starts at `params.initialEpoch`, if there is one, with the first of `epochs`. A stop leaves
+ * the batches, or the epochs, as in `fit`.
+ *
+ * @param callbacks one callback or a list, in any form that `fit` takes
+ * @param options the script
+ * @returns what the callbacks did
+ * @throws CallbackError when a callback fails and its `onError` does not say otherwise
+ * @example
+ * ```ts
+ * import { EarlyStopping } from "keepfit";
+ * import { driveEpochs } from "keepfit/testing";
+ * import assert from "node:assert/strict";
+ *
+ * const { stoppedAt, logs } = await driveEpochs(new EarlyStopping({ monitor: "loss" }), {
+ *   epochs: [{ loss: 2 }, { loss: 1 }, { loss: 3 }, { loss: 0 }],
+ * });
+ * assert.equal(stoppedAt, 2);
+ * assert.deepEqual(logs, [{ loss: 2 }, { loss: 1 }, { loss: 3 }]);
+ * ```
+ */
+export async function driveEpochs(
+  callbacks: CallbacksArgument,
+  options: DriveOptions,
+): Promise<DrivenRun> {
+  const { epochs, batches = 2, model = scriptedModel(), train, failAt } = options;
+  const initialEpoch = options.params?.initialEpoch ?? 0;
+  const run: DrivenRun = {
+    calls: [],
+    logs: [],
+    stoppedAt: undefined,
+    learningRates: [],
+    failures: [],
+    model,
+  };
+  const list = new CallbackList([callbacks, recorderOf(run)], {
+    model,
+    params: {
+      verbose: 0,
+      epochs: initialEpoch + epochs.length,
+      steps: batches,
+      doValidation: epochs.some((logs) => Object.keys(validationOf(logs)).length > 0),
+      metrics: [...new Set(epochs.flatMap((logs) => Object.keys(logs)))],
+      ...options.params,
+    },
+  });
+  run.failures = list.failures;
+  const scripted = new Error(`the script lets training fail in epoch ${failAt}`);
+  let failure: unknown;
+  model.stopTraining = false;
+  try {
+    await list.onTrainBegin();
+    const first = list.initialEpoch || initialEpoch;
+    for (let epoch = first; epoch < initialEpoch + epochs.length; epoch++) {
+      const logs = epochs[epoch - initialEpoch];
+      await driveEpoch(list, epoch, logs, batches, model);
+      await train?.(epoch);
+      if (epoch === failAt) throw scripted;
+      await driveValidation(list, validationOf(logs), batches);
+      await list.onEpochEnd(epoch, logs);
+      if (!model.stopTraining) continue;
+      run.stoppedAt = epoch;
+      break;
+    }
+    await list.onTrainEnd(run.logs.at(-1));
+  } catch (error) {
+    failure = error;
+    await list.onException(error);
+    if (error !== scripted) throw error;
+  } finally {
+    await list.close(failure);
+  }
+  return run;
+}
+
+async function driveEpoch(
+  list: CallbackList,
+  epoch: number,
+  logs: object,
+  batches: number,
+  model: TrainableModel,
+): Promise<void> {
+  await list.onEpochBegin(epoch);
+  const measured = Object.entries(logs).filter(([name]) => !name.startsWith(prefix));
+  for (let batch = 0; batch < batches; batch++) {
+    await list.onTrainBatchBegin(batch);
+    const isRead = list.readsBatchLogs(batch);
+    await list.onTrainBatchEnd(batch, isRead ? Object.fromEntries(measured) : {});
+    if (model.stopTraining) break;
+  }
+}
+
+async function driveValidation(list: CallbackList, logs: object, batches: number): Promise<void> {
+  if (Object.keys(logs).length === 0) return;
+  await list.onTestBegin();
+  for (let batch = 0; batch < batches; batch++) {
+    await list.onTestBatchBegin(batch);
+    await list.onTestBatchEnd(batch, logs);
+  }
+  await list.onTestEnd(logs);
+}
+
+const prefix = "val_";
+
+function validationOf(logs: object): object {
+  return Object.fromEntries(
+    Object.entries(logs).filter(([name]) => name.startsWith(prefix))
+      .map(([name, value]) => [name.slice(prefix.length), value]),
+  );
+}
+
+/** A callback for the end of the list, which writes down what it is given. */
+function recorderOf(run: DrivenRun): CallbackLike {
+  let rate = rateOf(run.model);
+  const record = (hook: keyof CallbackHooks, index: number | undefined, logs: Logs): void => {
+    run.calls.push({ hook, index, logs: { ...logs } });
+    if (hook === "onEpochEnd") run.logs.push({ ...logs });
+    const present = rateOf(run.model);
+    if (present !== undefined && !Object.is(present, rate)) run.learningRates.push(present);
+    rate = present;
+  };
+  const indexed = (hook: keyof CallbackHooks) => (index: number, logs: Logs) =>
+    record(hook, index, logs);
+  const plain = (hook: keyof CallbackHooks) => (logs: Logs) => record(hook, undefined, logs);
+  return {
+    name: "the script",
+    // It reads what others have read, and causes no reading.
+    readsBatchLogs: () => false,
+    onTrainBegin: plain("onTrainBegin"),
+    onTrainEnd: plain("onTrainEnd"),
+    onEpochBegin: indexed("onEpochBegin"),
+    onEpochEnd: indexed("onEpochEnd"),
+    onTrainBatchBegin: indexed("onTrainBatchBegin"),
+    onTrainBatchEnd: indexed("onTrainBatchEnd"),
+    onTestBegin: plain("onTestBegin"),
+    onTestEnd: plain("onTestEnd"),
+    onTestBatchBegin: indexed("onTestBatchBegin"),
+    onTestBatchEnd: indexed("onTestBatchEnd"),
+    onException: () => record("onException", undefined, {}),
+  };
+}
+
+function rateOf(model: TrainableModel): number | undefined {
+  try {
+    return getLearningRate(model);
+  } catch {
+    return undefined;
+  }
+}

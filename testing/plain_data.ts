@@ -1,0 +1,49 @@
+/**
+ * Where a value is not plain data: nothing but what `structuredClone` copies as it is.
+ *
+ * @returns for example `state.model: a Sequential`; undefined for plain data
+ */
+export function impurityOf(value: unknown, path: string): string | undefined {
+  if (value === null || ["boolean", "number", "string", "undefined"].includes(typeof value)) {
+    return undefined;
+  }
+  if (typeof value !== "object") return `${path}: a ${typeof value}`;
+  if (ArrayBuffer.isView(value)) return undefined;
+  const prototype = Object.getPrototypeOf(value);
+  // A sandbox has an Object of its own.
+  if (!Array.isArray(value) && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    return `${path}: a ${prototype.constructor?.name ?? "object of a class"}`;
+  }
+  for (const [key, member] of Object.entries(value)) {
+    const found = impurityOf(member, memberPath(path, key, value));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Where two values of plain data differ.
+ *
+ * @returns for example `logs.loss: found 1, wanted 2`; undefined where they are the same
+ */
+export function differenceOf(found: unknown, wanted: unknown, path: string): string | undefined {
+  if (Object.is(found, wanted)) return undefined;
+  const isObject = typeof found === "object" && typeof wanted === "object" && found !== null &&
+    wanted !== null && Array.isArray(found) === Array.isArray(wanted);
+  if (!isObject) return `${path}: found ${shown(found)}, wanted ${shown(wanted)}`;
+  const [one, other] = [found as Record<string, unknown>, wanted as Record<string, unknown>];
+  for (const key of new Set([...Object.keys(one), ...Object.keys(other)])) {
+    const difference = differenceOf(one[key], other[key], memberPath(path, key, found));
+    if (difference !== undefined) return difference;
+  }
+  return undefined;
+}
+
+function memberPath(path: string, key: string, owner: object): string {
+  return Array.isArray(owner) || ArrayBuffer.isView(owner) ? `${path}[${key}]` : `${path}.${key}`;
+}
+
+function shown(value: unknown): string {
+  if (typeof value === "number") return String(value);
+  return JSON.stringify(value) ?? String(value);
+}

@@ -1,0 +1,187 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { CallbacksArgument } from "../core/callback_list.ts";
+import type { History } from "../core/history.ts";
+import { fit } from "../training/fit.ts";
+
+/** TensorFlow.js, as `import * as tf from "@tensorflow/tfjs"` gives it. */
+export type TensorFlow = typeof tf;
+
+/** What a small model learns. */
+export type SmallTask = "classification" | "regression";
+
+/** Options of {@linkcode trainSmall}. */
+export interface TrainSmallOptions {
+  /** A sum of two waves (loss, mae), or three clouds of points (loss, acc). Default: regression. */
+  task?: SmallTask;
+  /** Default: 3. */
+  epochs?: number;
+  /** Rows to train with; a quarter as many to validate with. Default: 256. */
+  rows?: number;
+  /** Default: 32. */
+  batchSize?: number;
+  /** Makes data, first weights and order of the rows. Default: 1. */
+  seed?: number;
+  /** Validate after each epoch. Default: true. */
+  validation?: boolean;
+  /** Default: SGD at 0.05, whose state is no tensor. */
+  optimizer?: tf.Optimizer;
+}
+
+/** What {@linkcode trainSmall} gives back. */
+export interface SmallTraining {
+  history: History;
+  model: tf.Sequential;
+  /** Rows to train with. */
+  x: tf.Tensor2D;
+  y: tf.Tensor2D;
+  /** Tensors that the run left behind: more than none is a leak, of the callbacks usually. */
+  tensorsLeft: number;
+  /** Free the model and its data. */
+  dispose(): void;
+}
+
+/**
+ * Train a small model for real, with callbacks: the same data, weights and order each time, in about
+ * a second.
+ *
+ * @param tensorflow the TensorFlow.js of your program
+ * @param callbacks what `fit` takes
+ * @param options what to learn, and how long
+ * @returns what happened, and the model
+ * @throws CallbackError when a callback fails and its `onError` does not say otherwise
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { trainSmall } from "keepfit/testing";
+ * import assert from "node:assert/strict";
+ *
+ * let batches = 0;
+ * const training = await trainSmall(tf, { onTrainBatchEnd: () => void batches++ });
+ * assert.equal(batches, 3 * 256 / 32);
+ * assert(training.history.history.loss[2] < training.history.history.loss[0]);
+ * assert.equal(training.tensorsLeft, 0);
+ * training.dispose();
+ * ```
+ */
+export async function trainSmall(
+  tensorflow: TensorFlow,
+  callbacks: CallbacksArgument,
+  options: TrainSmallOptions = {},
+): Promise<SmallTraining> {
+  const { epochs = 3, batchSize = 32, seed = 1, validation = true } = options;
+  const { model, x, y, validationData, dispose } = makeSmall(tensorflow, options);
+  try {
+    const before = tensorflow.memory().numTensors;
+    const history = await fit(model, x, y, {
+      epochs,
+      batchSize,
+      seed,
+      validationData: validation ? validationData : undefined,
+      verbose: 0,
+      callbacks,
+    });
+    return {
+      history,
+      model,
+      x,
+      y,
+      tensorsLeft: tensorflow.memory().numTensors - before,
+      dispose,
+    };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** A small model with its data, before it is trained. */
+export interface SmallWorld {
+  model: tf.Sequential;
+  x: tf.Tensor2D;
+  y: tf.Tensor2D;
+  validationData: [tf.Tensor2D, tf.Tensor2D];
+  /** Free all of it. */
+  dispose(): void;
+}
+
+/** Make what {@linkcode trainSmall} trains. */
+export function makeSmall(tensorflow: TensorFlow, options: TrainSmallOptions = {}): SmallWorld {
+  const { task = "regression", rows = 256, seed = 1 } = options;
+  const own = options.optimizer === undefined;
+  const optimizer = options.optimizer ?? tensorflow.train.sgd(0.05);
+  const random = randomOf(seed);
+  const make = task === "regression" ? wave : cloud;
+  const [x, y] = tensorsOf(tensorflow, make, rows, random);
+  const validationData = tensorsOf(tensorflow, make, Math.ceil(rows / 4), random);
+  const dense = (units: number, nth: number, more: object) =>
+    tensorflow.layers.dense({
+      units,
+      kernelInitializer: tensorflow.initializers.glorotUniform({ seed: seed + nth }),
+      ...more,
+    });
+  const isRegression = task === "regression";
+  const model = tensorflow.sequential({
+    layers: [
+      dense(8, 0, { inputShape: [2], activation: "relu" }),
+      dense(isRegression ? 1 : 3, 1, isRegression ? {} : { activation: "softmax" }),
+    ],
+  });
+  model.compile({
+    optimizer,
+    loss: isRegression ? "meanSquaredError" : "categoricalCrossentropy",
+    metrics: [isRegression ? "mae" : "accuracy"],
+  });
+  return {
+    model,
+    x,
+    y,
+    validationData,
+    dispose() {
+      tensorflow.dispose([x, y, ...validationData]);
+      model.dispose();
+      if (own) optimizer.dispose();
+    },
+  };
+}
+
+/** One row: what the model sees, and what it should say. */
+type MakeRow = (random: () => number) => [x: [number, number], y: number[]];
+
+const wave: MakeRow = (random) => {
+  const [a, b] = [2 * random() - 1, 2 * random() - 1];
+  return [[a, b], [Math.sin(2 * a) + 0.5 * Math.cos(3 * b) + 0.05 * (random() - 0.5)]];
+};
+
+const cloud: MakeRow = (random) => {
+  const kind = Math.floor(3 * random());
+  const angle = 2 * Math.PI * kind / 3;
+  const spread = (): number => 0.6 * (random() + random() - 1);
+  return [
+    [Math.cos(angle) + spread(), Math.sin(angle) + spread()],
+    [0, 1, 2].map((one) => one === kind ? 1 : 0),
+  ];
+};
+
+function tensorsOf(
+  tensorflow: TensorFlow,
+  make: MakeRow,
+  rows: number,
+  random: () => number,
+): [tf.Tensor2D, tf.Tensor2D] {
+  const made = Array.from({ length: rows }, () => make(random));
+  return [
+    tensorflow.tensor2d(made.map(([x]) => x)),
+    tensorflow.tensor2d(made.map(([, y]) => y)),
+  ];
+}
+
+/** Numbers from 0 to below 1 (mulberry32), the same for the same seed everywhere. */
+function randomOf(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}

@@ -1,0 +1,40 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { trainSmall } from "keepfit/testing";
+
+describe("a small training", () => {
+  it("learns the same each time, waves and clouds", async () => {
+    for (const [task, metric] of [["regression", "val_mae"], ["classification", "val_accuracy"]]) {
+      const runs = [];
+      for (let run = 0; run < 2; run++) {
+        const training = await trainSmall(tf, null, { task: task as "regression" });
+        const { history } = training.history;
+        assert.equal(history.loss[2] < history.loss[0], true);
+        assert.equal(history[metric].length, 3);
+        assert.equal(training.tensorsLeft, 0);
+        training.dispose();
+        runs.push(history.loss);
+      }
+      assert.deepEqual(runs[0], runs[1]);
+    }
+  });
+
+  it("counts what a callback leaves behind, and frees everything of its own", async () => {
+    const before = tf.memory().numTensors;
+    const kept: tf.Tensor[] = [];
+    const training = await trainSmall(tf, {
+      onEpochEnd: () => void kept.push(tf.scalar(1)),
+    }, { epochs: 2, rows: 32 });
+    assert.equal(training.tensorsLeft, 2);
+    training.dispose();
+    tf.dispose(kept);
+    const failing = {
+      onEpochEnd() {
+        throw new Error("not my day");
+      },
+    };
+    await assert.rejects(trainSmall(tf, failing, { rows: 32 }), /not my day/);
+    assert.equal(tf.memory().numTensors, before);
+  });
+});

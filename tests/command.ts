@@ -1,0 +1,58 @@
+/** The command as a process of the runtime that tests it. */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import process from "node:process";
+import { getRuntime } from "keepfit/runtime";
+import { root } from "./files.ts";
+
+/** How the command ended. */
+export interface Ended {
+  code: number | null;
+  output: string;
+  errors: string;
+}
+
+/** A command that runs. */
+export interface Started {
+  ended: Promise<Ended>;
+  /** What it has printed, once it has printed this; rejects when it ends before. */
+  says(text: string): Promise<string>;
+  /** Press Ctrl-C. */
+  end(): void;
+}
+
+const runtimeArguments = {
+  deno: ["run", "--no-check", "-A"],
+  bun: [],
+  node: ["--import", "tsx"],
+}[getRuntime().name];
+
+/** Start the command. */
+export function start(...args: string[]): Started {
+  const command = [...runtimeArguments, join(root, "cli/keepfit.ts"), ...args];
+  const child = spawn(process.execPath, command, {
+    cwd: root,
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+  });
+  let output = "";
+  let errors = "";
+  const waiting: (() => void)[] = [];
+  child.stderr.on("data", (data) => errors += data);
+  child.stdout.on("data", (data) => {
+    output += data;
+    for (const look of waiting) look();
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, output, errors }));
+  });
+  const says = (text: string) =>
+    new Promise<string>((resolve, reject) => {
+      const look = () => output.includes(text) && resolve(output);
+      waiting.push(look);
+      look();
+      ended.then(() => reject(new Error(`it ended without saying ${text}: ${output}${errors}`)));
+    });
+  // Not child.kill(): after that, Deno 2.9 reports the signal and not the exit code.
+  return { ended, says, end: () => process.kill(child.pid as number, "SIGINT") };
+}
