@@ -1,5 +1,5 @@
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { joinPath } from "../runtime/mod.ts";
+import { joinPath, toFileUrl } from "../runtime/mod.ts";
 import { base64ToHex, parseIntegrity, verifyIntegrity } from "./integrity.ts";
 
 /**
@@ -24,7 +24,7 @@ export class PluginCache {
    */
   constructor(fs: FileSystem, directory: Path | undefined) {
     this.#fs = fs;
-    this.#directory = directory === undefined ? undefined : toUrl(directory);
+    this.#directory = directory === undefined ? undefined : toFileUrl(directory);
   }
 
   /** The content that has this integrity; undefined where it is missing or was changed. */
@@ -86,18 +86,4 @@ export class PluginCache {
     if (this.#directory === undefined) throw new TypeError("there is no cache");
     return joinPath(this.#directory, name);
   }
-}
-
-function toUrl(path: Path): URL {
-  if (path instanceof URL) return path;
-  const isWindows = /^[A-Za-z]:[\\/]/.test(path);
-  if (!isWindows && !path.startsWith("/")) {
-    throw new TypeError(
-      `Cannot keep plugins in ${path}: cacheDir must be an absolute path or a file: URL`,
-    );
-  }
-  const parts = isWindows ? path.split(/[\\/]/) : path.slice(1).split("/");
-  return new URL(
-    `file:///${parts.map(encodeURIComponent).join("/").replace(/^([A-Za-z])%3A/, "$1:")}`,
-  );
 }
