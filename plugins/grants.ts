@@ -74,7 +74,7 @@ interface Wanted {
 }
 
 /** The values of a kind of permission; one that names an option which is not given is none. */
-function valuesOf(
+export function valuesOf(
   entries: readonly PermissionEntry[] = [],
   options: Record<string, unknown>,
 ): Wanted[] {

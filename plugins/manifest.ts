@@ -1,8 +1,8 @@
-import * as v from "valibot";
 import { PluginError } from "./errors.ts";
 import type { PluginManifest, SourceManifest } from "./manifest_format.ts";
 import { manifestSchema } from "./manifest_schema.ts";
 import { checkOptions, checkOptionsSchema, noOptions, show } from "./options_schema.ts";
+import { hasProblems, parseJson, schemaProblems } from "./schema_problems.ts";
 
 /**
  * Read a plugin's manifest and make sure that it is a whole one.
@@ -40,7 +40,9 @@ export function parseSourceManifest(source: string | object, url: string): Sourc
 }
 
 function parse(source: string | object, url: string, published: boolean): SourceManifest {
-  const data = typeof source === "string" ? parseJson(source, url) : source;
+  const data = typeof source === "string"
+    ? parseJson(source, "E_MANIFEST", `plugin manifest ${url}`, url)
+    : source;
   const given = (data as { manifestVersion?: unknown } | null)?.manifestVersion;
   if (typeof given === "number" && given > 1) {
     throw new PluginError("E_MANIFEST", `Cannot read plugin manifest ${url}: it is newer`, {
@@ -51,47 +53,14 @@ function parse(source: string | object, url: string, published: boolean): Source
     });
   }
   const problems = problemsOf(data, published);
-  if (problems.length > 0) {
-    throw new PluginError(
-      "E_MANIFEST",
-      `Cannot read plugin manifest ${url}: ${problems.length} ${
-        problems.length === 1 ? "problem" : "problems"
-      }\n${problems.map((problem) => `  ${problem}`).join("\n")}`,
-      { url },
-    );
-  }
+  if (problems.length > 0) throw hasProblems("E_MANIFEST", `plugin manifest ${url}`, url, problems);
   return structuredClone(data) as SourceManifest;
 }
 
-function parseJson(text: string, url: string): unknown {
-  try {
-    // An editor's byte order mark is no reason to fail.
-    return JSON.parse(text.replace(/^\uFEFF/, ""));
-  } catch (cause) {
-    throw new PluginError("E_MANIFEST", `Cannot read plugin manifest ${url}: it is not JSON`, {
-      url,
-      hint: text.trimStart().startsWith("<")
-        ? "the server sent a page: is this the address of the file itself?"
-        : undefined,
-      cause,
-    });
-  }
-}
-
 function problemsOf(data: unknown, published: boolean): string[] {
-  const result = v.safeParse(manifestSchema, data);
-  const problems = (result.issues ?? []).flatMap((issue) => {
-    const path = pathOf(issue);
-    const last = issue.path?.at(-1)?.key;
-    if (issue.type === "never") {
-      return typeof last === "string" && last.startsWith("x-")
-        ? []
-        : [`${path}: is no key of a manifest; keys of your own begin with x-`];
-    }
-    if (path === "files" && issue.input === undefined && !published) return [];
-    // A regular expression is no help to a person: those carry what is wanted as their message.
-    const wanted = issue.kind === "schema" ? issue.expected ?? issue.message : issue.message;
-    return [`${path || "the manifest"}: found ${show(issue.input)}, wanted ${wantedText(wanted)}`];
+  const problems = schemaProblems(manifestSchema, data, "a manifest", {
+    ownKeys: true,
+    isAllowed: (path, input) => path === "files" && input === undefined && !published,
   });
   if (problems.length > 0) return problems;
   const manifest = data as SourceManifest;
@@ -111,24 +80,4 @@ function problemsOf(data: unknown, published: boolean): string[] {
     problems.push(`module: found ${show(manifest.module)}, wanted one of the files`);
   }
   return problems;
-}
-
-/** As in JavaScript: `callbacks[0].hooks`, `files["a.js"].size`. */
-function pathOf(issue: v.BaseIssue<unknown>): string {
-  let path = "";
-  for (const { key } of issue.path ?? []) {
-    if (typeof key === "number") path += `[${key}]`;
-    else if (/^[\w$-]+$/.test(String(key))) path += path === "" ? key : `.${key}`;
-    else path += `[${JSON.stringify(key)}]`;
-  }
-  return path;
-}
-
-/** A missing key is expected under its quoted name: the name is in the path already. */
-function wantedText(expected: string): string {
-  if (/^"[^"|]*"$/.test(expected)) return "it to be there";
-  return expected.replace(/^\((.*)\)$/, "$1").replaceAll(" | ", " or ").replace(
-    /^Object$/,
-    "object",
-  );
 }

@@ -202,3 +202,5 @@ function parses(parse: (text: string) => unknown, text: string): boolean {
     return false;
   }
 }
+
+export { filePath, id, integrity, object, range, text, version };
