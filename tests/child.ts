@@ -21,6 +21,8 @@ export interface ChildOptions {
   permissions?: string[];
   /** Texts of files beside the module, by name. Default: none. */
   files?: Record<string, string>;
+  /** Where the module is put. Default: in a folder of its own, which is removed in the end. */
+  main?: string;
 }
 
 const house = fileURLToPath(new URL("../", import.meta.url));
@@ -31,10 +33,10 @@ const house = fileURLToPath(new URL("../", import.meta.url));
  */
 export function startChild(
   module: string,
-  { args = [], env = {}, permissions = ["-A"], files = {} }: ChildOptions = {},
+  { args = [], env = {}, permissions = ["-A"], files = {}, main }: ChildOptions = {},
 ): { child: ChildProcess; result: Promise<ChildResult>; printed(text: string): Promise<void> } {
   const directory = mkdtempSync(join(tmpdir(), "keepfit-child-"));
-  const file = join(directory, "child.mjs");
+  const file = main ?? join(directory, "child.mjs");
   const room = (name: string) =>
     JSON.stringify(String(new URL(`../${name}/mod.ts`, import.meta.url)));
   const text = module.replace(/"keepfit\/(runtime|plugins)"/g, (_, name) => room(name));
