@@ -1,6 +1,16 @@
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { joinPath } from "../runtime/mod.ts";
-import { base64ToHex, parseIntegrity, verifyIntegrity } from "./integrity.ts";
+import { joinPath, toFileUrl } from "../runtime/mod.ts";
+import { base64ToHex, hexHash, parseIntegrity, verifyIntegrity } from "./integrity.ts";
+
+/** What a server said that may say otherwise the next time. */
+export interface KeptAnswer {
+  text: string;
+  /** By which the server knows it again. */
+  etag: string | undefined;
+}
+
+/** The folders that a cache consists of. */
+export const cacheFolders: readonly string[] = ["answers", "mod", "src"];
 
 /**
  * Files of plugins, kept by the hash of their content. There is no index that two processes could
@@ -9,6 +19,7 @@ import { base64ToHex, parseIntegrity, verifyIntegrity } from "./integrity.ts";
  * ```text
  * <directory>/src/sha384-<hex>             what a server sent, byte for byte
  * <directory>/mod/<graph>/<module>.mjs     what is imported, made from src
+ * <directory>/answers/<hash of URL>.json   what a registry answered, with its ETag
  * ```
  *
  * A cache that cannot be read or written is an empty one: nothing here fails for its sake.
@@ -24,7 +35,7 @@ export class PluginCache {
    */
   constructor(fs: FileSystem, directory: Path | undefined) {
     this.#fs = fs;
-    this.#directory = directory === undefined ? undefined : toUrl(directory);
+    this.#directory = directory === undefined ? undefined : toFileUrl(directory);
   }
 
   /** The content that has this integrity; undefined where it is missing or was changed. */
@@ -51,6 +62,30 @@ export class PluginCache {
     try {
       await this.#fs.makeDir(this.#place("src"));
       await this.#fs.writeFile(this.#place(`src/${algorithm}-${base64ToHex(digest)}`), bytes);
+    } catch {
+      // Not kept, then.
+    }
+  }
+
+  /** What a server answered the last time; undefined where that is not known. */
+  async readAnswer(url: URL): Promise<KeptAnswer | undefined> {
+    try {
+      const { text, etag } = JSON.parse(
+        await this.#fs.readTextFile(this.#place(`answers/${await hexHash(url.href)}.json`)),
+      );
+      if (typeof text !== "string") return undefined;
+      return { text, etag: typeof etag === "string" ? etag : undefined };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Keep what a server answered, until it answers otherwise. */
+  async writeAnswer(url: URL, answer: KeptAnswer): Promise<void> {
+    try {
+      await this.#fs.makeDir(this.#place("answers"));
+      const place = this.#place(`answers/${await hexHash(url.href)}.json`);
+      await this.#fs.writeFile(place, JSON.stringify(answer));
     } catch {
       // Not kept, then.
     }
@@ -86,18 +121,4 @@ export class PluginCache {
     if (this.#directory === undefined) throw new TypeError("there is no cache");
     return joinPath(this.#directory, name);
   }
-}
-
-function toUrl(path: Path): URL {
-  if (path instanceof URL) return path;
-  const isWindows = /^[A-Za-z]:[\\/]/.test(path);
-  if (!isWindows && !path.startsWith("/")) {
-    throw new TypeError(
-      `Cannot keep plugins in ${path}: cacheDir must be an absolute path or a file: URL`,
-    );
-  }
-  const parts = isWindows ? path.split(/[\\/]/) : path.slice(1).split("/");
-  return new URL(
-    `file:///${parts.map(encodeURIComponent).join("/").replace(/^([A-Za-z])%3A/, "$1:")}`,
-  );
 }

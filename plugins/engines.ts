@@ -2,8 +2,44 @@ import type { Runtime } from "../runtime/types.ts";
 import { PluginError } from "./errors.ts";
 import type { PluginManifest } from "./manifest_format.ts";
 import type { Peers } from "./peers.ts";
-import { satisfies } from "./semver.ts";
+import { compareVersions, parseVersion, satisfies } from "./semver.ts";
 import { version } from "./version.ts";
+
+/** A version that is present, and the range that it is not in. */
+export interface Misfit {
+  name: string;
+  range: string;
+  actual: string;
+}
+
+/**
+ * Tell what of the present versions is outside the ranges that a plugin declares.
+ *
+ * @param engines as in a manifest or in a registry's list of versions
+ * @param runtime what this runs on
+ * @param peers modules that are handed in, and the ranges for them
+ * @returns the first one that does not fit; undefined where all do
+ */
+export function misfitOf(
+  engines: PluginManifest["engines"],
+  runtime: Pick<Runtime, "name" | "version">,
+  peers: Peers = {},
+  ranges: Record<string, string> = {},
+): Misfit | undefined {
+  const present: [name: string, range: string | undefined, actual: string | undefined][] = [
+    ["keepfit", engines.core, version],
+    [runtime.name, engines[runtime.name], runtime.version],
+    [tfjs, engines.tfjs, versionOf(peers[tfjs])],
+    ...Object.entries(ranges).map((
+      [name, range],
+    ): [string, string, string | undefined] => [name, range, versionOf(peers[name])]),
+  ];
+  for (const [name, range, actual] of present) {
+    if (range === undefined || actual === undefined || satisfies(actual, range)) continue;
+    return { name, range, actual };
+  }
+  return undefined;
+}
 
 /**
  * Make sure that a plugin was made for this keepfit, this runtime and the peers it is given.
@@ -17,7 +53,7 @@ export function checkEngines(
   runtime: Pick<Runtime, "name" | "version">,
   peers: Peers = {},
 ): void {
-  const { id, engines, runtimes } = manifest;
+  const { id, engines, runtimes, compat = {} } = manifest;
   if (runtimes !== undefined && !runtimes.includes(runtime.name)) {
     throw new PluginError("E_RUNTIME", `Cannot load plugin ${id} on ${runtime.name}`, {
       url,
@@ -25,23 +61,24 @@ export function checkEngines(
       actual: runtime.name,
     });
   }
-  const present: [name: string, range: string | undefined, actual: string | undefined][] = [
-    ["keepfit", engines.core, version],
-    [runtime.name, engines[runtime.name], runtime.version],
-    [tfjs, engines.tfjs, versionOf(peers[tfjs])],
-    ...Object.entries(manifest.peers ?? {}).map((
-      [name, range],
-    ): [string, string, string | undefined] => [name, range, versionOf(peers[name])]),
-  ];
-  for (const [name, range, actual] of present) {
-    if (range === undefined || actual === undefined || satisfies(actual, range)) continue;
-    throw new PluginError("E_ENGINE", `Cannot load plugin ${id}: it is not made for this ${name}`, {
-      url,
-      expected: `${name} ${range}`,
-      actual: `${name} ${actual}`,
-      hint: `use another version of the plugin, or of ${name}`,
-    });
-  }
+  const misfit = misfitOf(engines, runtime, peers, manifest.peers);
+  if (misfit === undefined) return;
+  const { name, range, actual } = misfit;
+  const other = name === "keepfit" ? newestFor(compat) : undefined;
+  throw new PluginError("E_ENGINE", `Cannot load plugin ${id}: it is not made for this ${name}`, {
+    url,
+    expected: `${name} ${range}`,
+    actual: `${name} ${actual}`,
+    hint: other === undefined
+      ? `use another version of the plugin, or of ${name}`
+      : `its version ${other} is made for this one`,
+  });
+}
+
+/** The newest of a plugin's other versions that is made for this keepfit. */
+function newestFor(compat: Record<string, string>): string | undefined {
+  return Object.keys(compat).filter((one) => satisfies(version, compat[one]))
+    .sort((a, b) => compareVersions(parseVersion(b), parseVersion(a)))[0];
 }
 
 const tfjs = "@tensorflow/tfjs";

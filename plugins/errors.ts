@@ -1,5 +1,7 @@
 /** What can go wrong with a plugin, as codes that a program may test for. Sorted. */
 export type PluginErrorCode =
+  /** `keepfit.json` cannot be used. */
+  | "E_CONFIG"
   /** What the plugin runs in has ended, by an error or by itself. */
   | "E_CRASH"
   /** This keepfit, or a peer, is not of a version that the plugin works with. */
@@ -16,14 +18,20 @@ export type PluginErrorCode =
   | "E_INTEGRITY"
   /** More files or bytes than allowed. */
   | "E_LIMIT"
+  /** The lock file cannot be used, or is frozen and does not have what is asked for. */
+  | "E_LOCK"
   /** The manifest cannot be used. */
   | "E_MANIFEST"
   /** A module cannot be parsed, or threw while it was evaluated. */
   | "E_MODULE"
+  /** What is wanted lies on a network, which may not be used. */
+  | "E_OFFLINE"
   /** The options do not fit the manifest's schema. */
   | "E_OPTIONS"
   /** The plugin declares something that it was not granted, or does something it did not declare. */
   | "E_PERMISSION"
+  /** No registry or package has such a plugin, or no version of it fits. */
+  | "E_REGISTRY"
   /** The plugin does not run on this runtime. */
   | "E_RUNTIME"
   /** The plugin does not run in a sandbox, or did what ended it there. */
@@ -31,7 +39,9 @@ export type PluginErrorCode =
   /** A signature does not hold, or none is of a key that is wanted. */
   | "E_SIGNATURE"
   /** The plugin, or what it asked for, took longer than it may. */
-  | "E_TIMEOUT";
+  | "E_TIMEOUT"
+  /** The plugin would be trusted further, or on weaker grounds, than the lock file says. */
+  | "E_TRUST";
 
 /** What is known about a failure beside its code. */
 export interface PluginErrorContext {

@@ -1,5 +1,7 @@
 import { messageOf } from "../core/errors.ts";
+import { FileSystemError, getRuntime } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
+import { parseAuthTokens } from "./auth_tokens.ts";
 import { PluginError } from "./errors.ts";
 
 /** The form of `fetch`, so that a proxy, a private registry or a test may bring its own. */
@@ -11,6 +13,13 @@ export interface FetchOptions {
   fetch?: Fetch;
   /** Headers for the origin of the reference alone, credentials for example. Default: none. */
   headers?: Record<string, string>;
+  /**
+   * Credentials by host, `"token@example.com;user:password@example.org"`: for requests that begin
+   * there, and not for where they redirect. Default: the variable `KEEPFIT_AUTH_TOKENS`.
+   */
+  tokens?: string;
+  /** Use no network: what is not on this machine is an error. Default: false. */
+  offline?: boolean;
   /** Milliseconds that one file may take, from request to last byte, each try anew. Default: 30 000. */
   timeout?: number;
   /** How often a try that failed for want of a server is repeated. Default: 2. */
@@ -22,13 +31,29 @@ export interface FetchOptions {
 /** Gives the bytes at a URL, and no more than so many. */
 export type ReadUrl = (url: URL, maxBytes: number) => Promise<Uint8Array>;
 
+/** Reads what plugins consist of. */
+export interface Fetcher {
+  read: ReadUrl;
+  /**
+   * Ask a server for what may have changed.
+   *
+   * @param etag of what is there already
+   * @returns undefined where it has not changed
+   */
+  readChanged(
+    url: URL,
+    maxBytes: number,
+    etag: string | undefined,
+  ): Promise<{ bytes: Uint8Array; etag: string | undefined } | undefined>;
+}
+
 const maxRedirects = 5;
 
 /** A try that failed in a way that may pass. */
 class Passing extends Error {}
 
 /**
- * Make what fetches the files of one plugin, over http(s) or from `file:` URLs.
+ * Make what fetches the files of plugins, over http(s) or from `file:` URLs.
  *
  * A response is taken only when it is a 200 of at most `maxBytes`. Network errors, time-outs and
  * the statuses 408, 429 and 5xx are tried again. Requests say the same on every runtime: servers
@@ -38,15 +63,19 @@ class Passing extends Error {}
  *
  * @param origin the origin that `headers` are for
  * @throws RangeError for a time-out or number of retries that is none
+ * @throws SyntaxError for tokens that cannot be read
+ * @throws TypeError for a header that cannot be sent
  */
-export function createReader(
+export function createFetcher(
   fs: FileSystem,
   origin: string,
   options: FetchOptions = {},
-): ReadUrl {
+): Fetcher {
   const {
     fetch = (input, init) => globalThis.fetch(input, init),
     headers = {},
+    tokens = getRuntime().env("KEEPFIT_AUTH_TOKENS"),
+    offline = false,
     timeout = 30_000,
     retries = 2,
     retryDelay = 250,
@@ -58,7 +87,16 @@ export function createReader(
     throw new RangeError(`Cannot fetch with ${retries} retries: retries must be >= 0 and whole`);
   }
 
-  async function readOnce(start: URL, maxBytes: number): Promise<Uint8Array> {
+  const own = sendable(headers);
+  const authorization = parseAuthTokens(tokens);
+
+  async function readOnce(
+    start: URL,
+    maxBytes: number,
+    etag: string | undefined,
+  ): Promise<{ bytes: Uint8Array; etag: string | undefined } | undefined> {
+    const token = authorization(start);
+    const credentials: Record<string, string> = token === undefined ? {} : { authorization: token };
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(), timeout);
     try {
@@ -69,15 +107,21 @@ export function createReader(
           credentials: "omit",
           signal: controller.signal,
           headers: {
-            ...(url.origin === origin ? headers : {}),
+            ...(url.origin === start.origin ? credentials : {}),
+            ...(url.origin === origin ? own : {}),
+            ...(etag === undefined ? {} : { "if-none-match": etag }),
             accept: "text/javascript, application/json, */*;q=0.5",
             "user-agent": "keepfit",
           },
         });
         if (response.status === 200) {
-          return await readBody(response, maxBytes, () => tooLarge(start, maxBytes));
+          return {
+            bytes: await readBody(response, maxBytes, () => tooLarge(start, maxBytes)),
+            etag: response.headers.get("etag") ?? undefined,
+          };
         }
         await response.body?.cancel();
+        if (response.status === 304 && etag !== undefined) return undefined;
         if (![301, 302, 303, 307, 308].includes(response.status)) {
           throw failedWith(response.status, start);
         }
@@ -99,11 +143,18 @@ export function createReader(
     }
   }
 
-  return async (url, maxBytes) => {
-    if (url.protocol === "file:") return await readFile(fs, url, maxBytes);
+  async function readChanged(
+    url: URL,
+    maxBytes: number,
+    etag: string | undefined,
+  ): Promise<{ bytes: Uint8Array; etag: string | undefined } | undefined> {
+    if (url.protocol === "file:") {
+      return { bytes: await readFile(fs, url, maxBytes), etag: undefined };
+    }
+    if (offline) throw isOffline(url);
     for (let tries = 1;; tries++) {
       try {
-        return await readOnce(url, maxBytes);
+        return await readOnce(url, maxBytes, etag);
       } catch (error) {
         if (!(error instanceof Passing)) throw error;
         if (tries > retries) {
@@ -118,7 +169,36 @@ export function createReader(
         await new Promise((resolve) => setTimeout(resolve, retryDelay * 2 ** (tries - 1)));
       }
     }
+  }
+
+  return {
+    read: async (url, maxBytes) => {
+      const read = await readChanged(url, maxBytes, undefined);
+      return (read as { bytes: Uint8Array }).bytes;
+    },
+    readChanged,
   };
+}
+
+/** The error that names what would have to be fetched. */
+function isOffline(url: URL): PluginError {
+  return new PluginError("E_OFFLINE", `Cannot fetch ${url}: no network is to be used`, {
+    url: url.href,
+    expected: "it in the cache or the vendor folder",
+    hint: "load it once without { offline: true }, or put it there with keepfit vendor",
+  });
+}
+
+/** Names in lower case, so that none is sent twice. What cannot be sent a runtime's error would quote. */
+function sendable(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => {
+      if (/^[\x20-\x7e\x80-\xff]*$/.test(value)) return [name.toLowerCase(), value];
+      throw new TypeError(
+        `Cannot send header ${name}: its value has characters that cannot be sent`,
+      );
+    }),
+  );
 }
 
 /** True for names of this machine, from which plain http may be used. */
@@ -167,6 +247,7 @@ async function readFile(fs: FileSystem, url: URL, maxBytes: number): Promise<Uin
     if (cause instanceof PluginError) throw cause;
     throw new PluginError("E_HTTP", `Cannot read ${url}: ${messageOf(cause)}`, {
       url: url.href,
+      actual: cause instanceof FileSystemError ? cause.code : undefined,
       cause,
     });
   }
@@ -190,7 +271,7 @@ function failedWith(status: number, url: URL): Error {
     hint: status === 404
       ? "is the address spelled right? Versions of a plugin may be withdrawn"
       : status === 401 || status === 403
-      ? "give credentials with the option headers"
+      ? "give credentials with the option headers, or with KEEPFIT_AUTH_TOKENS=token@host"
       : undefined,
   });
 }

@@ -77,7 +77,7 @@ interface Wanted {
 }
 
 /** The values of a kind of permission; one that names an option which is not given is none. */
-function valuesOf(
+export function valuesOf(
   kind: PluginPermission,
   entries: readonly PermissionEntry[] = [],
   options: Record<string, unknown>,

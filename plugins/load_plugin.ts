@@ -2,16 +2,19 @@ import type { ErrorPolicy } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import type { Path } from "../runtime/types.ts";
+import { chooseCallback } from "./choose_callback.ts";
 import { createContext, givenControls } from "./context.ts";
 import { checkEngines } from "./engines.ts";
 import { PluginError } from "./errors.ts";
 import { type Allowed, grantsOf } from "./grants.ts";
 import { readGraph } from "./graph.ts";
 import { limitsOf, type PluginLimits } from "./limits.ts";
+import { compareWithLock, lockAsFound } from "./lock_check.ts";
+import { allowedBy } from "./locked_permissions.ts";
 import type { PluginCallbackEntry, PluginManifest } from "./manifest_format.ts";
 import { openPlugin, type OpenPluginOptions } from "./open_plugin.ts";
 import { checkOptions, noOptions } from "./options_schema.ts";
-import { peerModules, type Peers } from "./peers.ts";
+import { peerModules } from "./peers.ts";
 import { closePlugin, type PluginCallback, wirePlugin } from "./plugin_callback.ts";
 import { PluginRun } from "./plugin_run.ts";
 import { checkSigners } from "./signature.ts";
@@ -25,11 +28,14 @@ export interface LoadPluginOptions extends OpenPluginOptions {
   callback?: string;
   /** Options of the callback itself, plain data as its manifest describes them. Default: none. */
   options?: Record<string, unknown>;
-  /** Where its code runs. Default: `"trusted"`, or `"sandboxed"` where its manifest requires that. */
+  /**
+   * Where its code runs. Default: as the lock file says, else `"sandboxed"` for a plugin that comes
+   * from elsewhere or wants it, `"trusted"` for one of this machine.
+   */
   tier?: PluginTier;
   /**
    * Permissions that the plugin declares and you agree to. A sandbox holds it to them; elsewhere
-   * they are consent. `write` is granted by `outputDir`. Default: none.
+   * they are consent. `write` is granted by `outputDir`. Default: as the lock file says, else none.
    */
   allow?: Allowed;
   /** Where the plugin may write, if its manifest declares files. Default: nowhere. */
@@ -43,27 +49,28 @@ export interface LoadPluginOptions extends OpenPluginOptions {
    * Default: it need not be signed.
    */
   signers?: readonly string[];
-  /** Modules that the plugin may import as they are in this program, `{ "@tensorflow/tfjs": tf }`. */
-  peers?: Peers;
 }
 
 /**
  * Import a callback from anywhere, verified.
  *
- * The reference is the URL of a plugin's manifest: https, `file:`, or http on this machine. It
- * carries the manifest's integrity as its fragment, and the manifest carries that of every file, so
- * a reference names certain bytes wherever they come from. From a network nothing is used without
- * one: the error tells the value to add. Files that were loaded before come from the cache, also
- * without a network, and so does a manifest whose integrity is given.
+ * The reference is the URL of a plugin's manifest (https, `file:`, or http on this machine), a
+ * plugin of a registry (`registry:owner/name@^1`), or a package that is installed (`npm:name`,
+ * `jsr:@scope/name`). As its fragment it may carry the manifest's integrity, and the manifest carries
+ * that of every file, so that it names certain bytes wherever they come from. From a network nothing
+ * is used without one: it stands in the reference or in the project's `keepfit.lock.json`, where
+ * `keepfit add` puts it, or `trustFirstUse` here. Files that were loaded before come from the cache,
+ * also without a network.
  *
- * Manifest, engines, permissions and options are checked before any code runs. The plugin then runs
- * in this process with its rights: integrity says that it is the code you chose, not that it is
- * harmless.
+ * Manifest, engines, permissions, options and what the lock file says are checked before any code
+ * runs. Sandboxed, its code has nothing but what it is granted. Trusted, it runs in this process with
+ * its rights: integrity says that it is the code you chose, not that it is harmless.
  *
  * @param reference for example `https://example.com/owner/name/1.0.0/callback.plugin.json#sha384-…`
  * @param options what the callback is told, what it may do, and how it is fetched
  * @returns a callback for `fit` or a `CallbackList`, named by the plugin's id
  * @throws TypeError for a reference that is no URL, or of a scheme that is not served
+ * @throws SyntaxError for a part of a reference that cannot be read
  * @throws PluginError for all that is wrong with the plugin; see its codes
  * @example
  * ```ts
@@ -93,18 +100,27 @@ export async function loadPlugin(
 ): Promise<PluginCallback> {
   const runtime = getRuntime();
   const opened = await openPlugin(reference, options);
-  const { manifest, url: manifestUrl, integrity, readFile, fs, cache } = opened;
-  const url = manifestUrl.href;
+  const { manifest, integrity, readFile, fs, cache, locked } = opened;
+  const url = opened.url.href;
   checkEngines(manifest, url, runtime, options.peers);
   checkSigners(opened.signers, options.signers, url);
-  const tier = chooseTier(manifest, url, options.tier);
+  const tier = chooseTier(manifest, url, {
+    wanted: options.tier,
+    locked: locked?.tier,
+    isLocal: opened.isLocal,
+  });
   const limits = limitsOf(options.limits);
   const entry = chooseCallback(manifest, url, options.callback);
   checkControls(manifest, entry, url);
   const pluginOptions = checkPluginOptions(entry, url, options.options);
   const { outputDir } = options;
-  const grants = grantsOf(manifest, url, pluginOptions, options.allow, outputDir !== undefined);
-  const graph = await readGraph(manifest, manifestUrl, readFile, peerModules(options.peers));
+  compareWithLock(opened, tier, pluginOptions, options);
+  const allow = options.allow ?? (locked && allowedBy(locked.permissions, pluginOptions));
+  const grants = grantsOf(manifest, url, pluginOptions, allow, outputDir !== undefined);
+  const graph = await readGraph(manifest, opened.url, readFile, peerModules(options.peers));
+  if (options.trustFirstUse && locked === undefined && opened.reference.integrity === undefined) {
+    await lockAsFound(opened, tier, pluginOptions, options);
+  }
 
   const run = new PluginRun(manifest.id, limits.hookTime);
   const advised = { disable: "disable", fail: "throw", ignore: "warn" } as const;
@@ -165,25 +181,8 @@ function neverMade(id: string, url: string, time: number): PluginError {
 const tiers: Record<PluginTier, RunTier> = {
   sandboxed: async (run) => (await import("./sandbox/mod.ts")).runSandboxed(run),
   trusted: runTrusted,
-  worker: async (run) => await (await import("./worker/mod.ts")).runInWorker(run),
+  worker: async (run) => (await import("./worker/mod.ts")).runInWorker(run),
 };
-
-function chooseCallback(
-  manifest: PluginManifest,
-  url: string,
-  name: string | undefined,
-): PluginCallbackEntry {
-  const { callbacks } = manifest;
-  const found = name === undefined && callbacks.length === 1
-    ? callbacks[0]
-    : callbacks.find((one) => one.name === name);
-  if (found !== undefined) return found;
-  throw new PluginError("E_EXPORT", `Cannot load plugin ${manifest.id}: which of its callbacks?`, {
-    url,
-    expected: `{ callback } as one of ${callbacks.map((one) => one.name).join(", ")}`,
-    actual: name ?? "none",
-  });
-}
 
 function checkControls(manifest: PluginManifest, entry: PluginCallbackEntry, url: string): void {
   const missing = entry.controls.filter((control) => !givenControls.includes(control));

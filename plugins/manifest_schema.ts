@@ -317,3 +317,5 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
 function nameOfHook(hook: unknown): unknown {
   return typeof hook === "object" ? (hook as { name?: unknown }).name : hook;
 }
+
+export { filePath, id, integrity, object, range, text, version };

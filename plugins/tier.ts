@@ -41,19 +41,30 @@ export interface TierRun {
  */
 export type RunTier = (run: TierRun) => Promise<unknown>;
 
+/** What decides about a plugin's tier beside its manifest. */
+export interface TierChoice {
+  /** What the user asks for. */
+  wanted?: PluginTier;
+  /** What the lock file says. */
+  locked?: PluginTier;
+  /** True where the plugin comes from this machine. */
+  isLocal: boolean;
+}
+
 /**
- * The tier of a plugin that is loaded.
+ * The tier of a plugin that is loaded: what the user says, else what the lock file says, else
+ * `"sandboxed"` for what comes from elsewhere or wants it, `"trusted"` for what is on this machine.
  *
- * @param wanted what the user asks for
  * @throws PluginError `E_SANDBOX` when the plugin does not run there
  */
 export function chooseTier(
   manifest: PluginManifest,
   url: string,
-  wanted: PluginTier | undefined,
+  { wanted, locked, isLocal }: TierChoice,
 ): PluginTier {
   const { support, reason } = manifest.sandbox;
-  const tier = wanted ?? (support === "required" ? "sandboxed" : "trusted");
+  const own = support === "required" || !isLocal ? "sandboxed" : "trusted";
+  const tier = wanted ?? locked ?? own;
   const fits = tier === "sandboxed" ? support !== "unsupported" : support !== "required";
   if (fits) return tier;
   throw new PluginError(
@@ -62,10 +73,12 @@ export function chooseTier(
     {
       url,
       expected: `sandbox ${support}${reason === undefined ? "" : ` (${reason})`}`,
-      actual: `tier ${tier}`,
+      actual: wanted === undefined && locked === undefined
+        ? `tier ${tier}, as for all that comes from elsewhere`
+        : `tier ${tier}`,
       hint: support === "required"
         ? `leave out the tier, or pass { tier: "sandboxed" }`
-        : `{ tier: "trusted" } or { tier: "worker" } gives it your process's rights`,
+        : `pass { tier: "trusted" } or { tier: "worker" }: both give it your process's rights`,
     },
   );
 }

@@ -2,6 +2,7 @@ import { cacheDirOf } from "./cache_dir.ts";
 import { denoCalls } from "./deno_calls.ts";
 import { runDenoCommand } from "./deno_command.ts";
 import { createFileSystem } from "./file_system.ts";
+import { toFileUrl } from "./paths.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
@@ -24,6 +25,12 @@ export function denoRuntime(): Runtime {
     env,
     args: [...Deno.args],
     exit: (code) => Deno.exit(code),
+    // Needs no permission, unlike in the first versions of Deno 2.
+    mainModule: () => Deno.mainModule,
+    workingDirectory() {
+      const { state } = Deno.permissions.querySync({ name: "read", path: "." });
+      return state === "granted" ? new URL(`${toFileUrl(Deno.cwd())}/`) : undefined;
+    },
     cacheDir: () =>
       cacheDirOf({
         os: isWindows ? "windows" : Deno.build.os === "darwin" ? "darwin" : "other",

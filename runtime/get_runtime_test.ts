@@ -42,6 +42,19 @@ describe("getRuntime", () => {
     assert.equal(code, 0);
   });
 
+  it("tells the module that the process began with and the working directory", async () => {
+    const module = `
+      import { getRuntime } from "keepfit/runtime";
+      const { mainModule, workingDirectory } = getRuntime();
+      console.log(mainModule() === import.meta.url, workingDirectory()?.href);
+    `;
+    const house = new URL("../", import.meta.url).href;
+    assert.equal((await startChild(module).result).stdout, `true ${house}\n`);
+    if (getRuntime().name !== "deno") return;
+    const { stdout, stderr } = await startChild(module, { permissions: [] }).result;
+    assert.equal(stdout, "true undefined\n", stderr);
+  });
+
   it("keeps caches in the directory that the user has chosen", async () => {
     const module = `
       import { getRuntime } from "keepfit/runtime";

@@ -38,7 +38,7 @@ export { getRuntime } from "./get_runtime.ts";
 export { InterruptedError, type Interruption, interruptSignal } from "./interrupt.ts";
 export { type LoadedWeights, loadWeights } from "./load_weights.ts";
 export { memoryFileSystem } from "./memory.ts";
-export { directoryOf, joinPath } from "./paths.ts";
+export { directoryOf, joinPath, toFileUrl } from "./paths.ts";
 export { onUnhandledRejection } from "./rejections.ts";
 export {
   type NamedTensor,

@@ -3,6 +3,7 @@ import { cacheDirOf } from "./cache_dir.ts";
 import { createFileSystem } from "./file_system.ts";
 import { nodeCalls } from "./node_calls.ts";
 import { runNodeCommand } from "./node_command.ts";
+import { toFileUrl } from "./paths.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
@@ -54,6 +55,11 @@ export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "start
     env,
     args: process.argv.slice(2),
     exit: (code) => process.exit(code),
+    mainModule() {
+      const path = process.argv[1];
+      return path === undefined ? undefined : toFileUrl(path).href;
+    },
+    workingDirectory: () => new URL(`${toFileUrl(process.cwd())}/`),
     cacheDir: () =>
       cacheDirOf({
         os: isWindows ? "windows" : process.platform === "darwin" ? "darwin" : "other",

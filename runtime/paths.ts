@@ -100,6 +100,29 @@ export function directoryOf(path: Path): Path {
   return end === 0 ? "/" : bare.slice(0, end);
 }
 
+/**
+ * The `file:` URL of a path that does not depend on the working directory.
+ *
+ * @throws TypeError for one that does
+ * @example
+ * ```ts
+ * import { toFileUrl } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(toFileUrl(new URL("file:///runs/")).href, "file:///runs/");
+ * assert.throws(() => toFileUrl("runs"), TypeError);
+ * ```
+ */
+export function toFileUrl(path: Path): URL {
+  if (path instanceof URL) return path;
+  if (!isAbsolute(path)) {
+    throw new TypeError(`Cannot use ${showPath(path)}: wanted an absolute path or a file: URL`);
+  }
+  const parts = (onWindows ? path.replaceAll("\\", "/") : path).split("/").map(encodeURIComponent);
+  const encoded = parts.join("/").replace(/^\/?([A-Za-z])%3A/, "/$1:");
+  return new URL(`file:${encoded.startsWith("//") ? "" : "//"}${encoded}`);
+}
+
 /** True for a path that does not depend on the working directory. */
 export function isAbsolute(path: string): boolean {
   return path.startsWith("/") || (onWindows && /^([A-Za-z]:)?[/\\]/.test(path));

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
-import { joinPath } from "keepfit/runtime";
+import { joinPath, toFileUrl } from "keepfit/runtime";
 import { directoryOf, pathOf } from "./paths.ts";
 
 describe("joinPath", () => {
@@ -35,5 +35,14 @@ describe("directoryOf", () => {
       const directory = url === "file:///a/" ? "file:///" : "file:///a/";
       assert.equal(directoryOf(new URL(url)).href, directory, url);
     }
+  });
+});
+
+describe("toFileUrl", () => {
+  it("takes a path literally, whatever stands in it", () => {
+    for (const path of ["/", "/runs/", "/a b/50%/größe?#.csv"]) {
+      assert.equal(pathOf(toFileUrl(path)), path);
+    }
+    assert.throws(() => toFileUrl("runs/a.csv"), /wanted an absolute path or a file: URL/);
   });
 });

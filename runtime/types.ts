@@ -59,8 +59,12 @@ export interface FileSystem {
     path: Path,
     data: Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   ): Promise<void>;
-  /** Open for writing: `"truncate"` empties the file first, `"append"` goes on at its end. Created when missing. */
-  open(path: Path, mode: "append" | "truncate"): Promise<WritableFile>;
+  /**
+   * Open for writing: `"truncate"` empties the file first, `"append"` goes on at its end, both make
+   * it when it is missing; `"create"` rejects with `AlreadyExists` when something is there, so that
+   * of several processes one has made it.
+   */
+  open(path: Path, mode: "append" | "create" | "truncate"): Promise<WritableFile>;
   /** What is there, links followed; rejects with `NotFound` when nothing is. */
   stat(path: Path): Promise<FileInfo>;
   /** The entries of a directory, by name. */
@@ -140,6 +144,10 @@ export interface Runtime {
   readonly args: string[];
   /** End the process with this code. */
   exit(code: number): never;
+  /** URL of the module that the process began with; undefined when there is none. */
+  mainModule(): string | undefined;
+  /** The working directory, as a `file:` URL with a slash at its end; undefined when it may not be read. */
+  workingDirectory(): URL | undefined;
   /** Where caches of this user belong, with no slash at the end; undefined when it cannot be told. */
   cacheDir(): string | undefined;
   /**

@@ -19,22 +19,29 @@ export interface ChildOptions {
   env?: Record<string, string>;
   /** What Deno is allowed; the others know no permissions. Default: `["-A"]`. */
   permissions?: string[];
+  /** Texts of files beside the module, by name. Default: none. */
+  files?: Record<string, string>;
+  /** Where the module is put. Default: in a folder of its own, which is removed in the end. */
+  main?: string;
 }
 
 const house = fileURLToPath(new URL("../", import.meta.url));
 
 /**
- * Run a module on the runtime that runs the test, in a process of its own. `keepfit/runtime` in its
- * text stands for this repository's.
+ * Run a module on the runtime that runs the test, in a process of its own. `keepfit/runtime` and
+ * `keepfit/plugins` in its text stand for this repository's.
  */
 export function startChild(
   module: string,
-  { args = [], env = {}, permissions = ["-A"] }: ChildOptions = {},
+  { args = [], env = {}, permissions = ["-A"], files = {}, main }: ChildOptions = {},
 ): { child: ChildProcess; result: Promise<ChildResult>; printed(text: string): Promise<void> } {
   const directory = mkdtempSync(join(tmpdir(), "keepfit-child-"));
-  const file = join(directory, "child.mjs");
-  const runtime = String(new URL("../runtime/mod.ts", import.meta.url));
-  writeFileSync(file, module.replaceAll('"keepfit/runtime"', JSON.stringify(runtime)));
+  const file = main ?? join(directory, "child.mjs");
+  const room = (name: string) =>
+    JSON.stringify(String(new URL(`../${name}/mod.ts`, import.meta.url)));
+  const text = module.replace(/"keepfit\/(runtime|plugins)"/g, (_, name) => room(name));
+  writeFileSync(file, text);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
   const flags = {
     deno: ["run", "--no-check", "--no-prompt", `--config=${house}deno.json`, ...permissions],
     bun: [],

@@ -122,6 +122,18 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.equal(await fs.readTextFile(`${root}/log`), "3");
     });
 
+    test("creates a file for one of many who want to", async ({ fs, root }) => {
+      const tries = Array.from({ length: 8 }, async () => {
+        const file = await fs.open(`${root}/one`, "create");
+        await file.write("mine");
+        await file.close();
+      });
+      const ended = await Promise.allSettled(tries);
+      assert.equal(ended.filter(({ status }) => status === "fulfilled").length, 1);
+      await rejects(fs.open(`${root}/one`, "create"), "AlreadyExists", /^Cannot write /);
+      assert.equal(await fs.readTextFile(`${root}/one`), "mine");
+    });
+
     test("keeps the order of writes that nobody waited for", async ({ fs, root }) => {
       const file = await fs.open(`${root}/log`, "append");
       const lines = Array.from({ length: 200 }, (_, i) => `${i} ${"x".repeat(i * 50)}\n`);

@@ -38,11 +38,16 @@ describe("a plugin that must not run", () => {
     const url = await publish({ "main.js": marking });
     // An address that is not this machine's, answered by the server of this test.
     const options = {
+      tier: "trusted" as const,
       fetch: (input: string, init: RequestInit) =>
         fetch(input.replace("https://plugins.example/", site.url), init),
     };
     const far = url.replace(site.url, "https://plugins.example/");
-    const error = await fails("E_INTEGRITY", /if you trust it load https:/, load(far, options));
+    const error = await fails(
+      "E_INTEGRITY",
+      /if you trust it run keepfit add, or load https:/,
+      load(far, options),
+    );
     assert.equal(site.asked.length, 1);
     const reference = /load (https:\S+)$/.exec(error.message)?.[1] ?? "";
     assert.equal(reference, `${far}#${error.actual}`);

@@ -1,0 +1,118 @@
+import type { ErrorPolicy } from "../core/callback.ts";
+import type { Path } from "../runtime/types.ts";
+import { toConfigPath, updateConfig } from "./config.ts";
+import type { ConfiguredPlugin } from "./config_format.ts";
+import { checkEngines } from "./engines.ts";
+import { explainOpened, type PluginExplanation } from "./explain.ts";
+import { urlOfPath } from "./find_file.ts";
+import { type Allowed, grantsOf } from "./grants.ts";
+import type { PluginLimits } from "./limits.ts";
+import { addToLock, toLocked, updateLock } from "./lock.ts";
+import { agreedPermissions, neededPermissions } from "./locked_permissions.ts";
+import { lockedPlugin } from "./locked_plugin.ts";
+import { openPlugin } from "./open_plugin.ts";
+import { readFiles } from "./plugin_files.ts";
+import {
+  configuredPlugins,
+  isSame,
+  openProject,
+  type ProjectOptions,
+  typedReference,
+} from "./project.ts";
+import { chooseCallback } from "./choose_callback.ts";
+import { getRuntime } from "../runtime/mod.ts";
+import { chooseTier, type PluginTier } from "./tier.ts";
+import { checkTrust, differencesFromLock } from "./trust.ts";
+
+/** Options of {@linkcode addPlugin}. */
+export interface AddPluginOptions extends Omit<ProjectOptions, "frozen" | "trustFirstUse"> {
+  /** What the manifest must be: the value that somebody looked at. Default: as the reference says, else as it is found. */
+  integrity?: string;
+  /** Which of the plugin's callbacks. Default: its only one. */
+  callback?: string;
+  /** Options of the callback. */
+  options?: Record<string, unknown>;
+  /** Where its code is to run. Default: as `loadPlugin` chooses. */
+  tier?: PluginTier;
+  /** What it may touch. Default: nothing. */
+  allow?: Allowed;
+  /** Where it may write. */
+  outputDir?: Path;
+  /** What a failing hook does to the run. */
+  onError?: ErrorPolicy;
+  /** How much of the host it may take. */
+  limits?: PluginLimits;
+  /** Take it also where it asks for more trust than what is locked. Default: false. */
+  accept?: boolean;
+}
+
+/**
+ * Add a plugin to a project: pin it in the lock file with what it was agreed that it may do, and
+ * name it in `keepfit.json`. All its files are fetched and verified; none of its code runs.
+ *
+ * @param reference as for `loadPlugin`, or the path of a manifest
+ * @returns what there is to know about it, as {@linkcode explainPlugin} tells it
+ * @throws PluginError for all that would keep it from being loaded
+ */
+export async function addPlugin(
+  reference: string | URL,
+  options: AddPluginOptions = {},
+): Promise<PluginExplanation> {
+  const { callback, options: pluginOptions, tier: wanted, allow, outputDir, ...rest } = options;
+  const { onError, limits, accept = false, integrity, ...projectOptions } = rest;
+  const project = await openProject(projectOptions);
+  const { fs, lockUrl, configUrl, open } = project;
+  const given = typedReference(reference);
+  const opened = await openPlugin(given, { ...open, integrity, trustFirstUse: true });
+  const { manifest, locked, isLocal } = opened;
+  const url = opened.url.href;
+  checkEngines(manifest, url, getRuntime());
+  const tier = chooseTier(manifest, url, { wanted, locked: locked?.tier, isLocal });
+  const entry = chooseCallback(manifest, url, callback);
+  const merged = { ...entry.defaults, ...pluginOptions };
+  const writes = outputDir !== undefined;
+  grantsOf(manifest, url, merged, allow, writes);
+  const now = lockedPlugin(opened, tier, neededPermissions(manifest), lockUrl);
+  const differences = differencesFromLock(project.lock.plugins, undefined, now) ?? [];
+  // Tier and permissions are what the user says here.
+  const unasked = differences.filter(({ what }) =>
+    !(what === "tier" && wanted !== undefined) && !what.startsWith("permissions.")
+  );
+  if (!accept) checkTrust(manifest.id, unasked, url);
+  await readFiles(opened);
+
+  const agreed = agreedPermissions(manifest, merged, allow, writes);
+  const pinned = lockedPlugin(opened, tier, agreed, lockUrl);
+  await updateLock(lockUrl, (lock) => addToLock(lock, opened.reference, pinned, lockUrl), { fs });
+  const added: ConfiguredPlugin = withoutMissing({
+    plugin: writtenReference(given, opened.reference.key, configUrl),
+    callback,
+    options: pluginOptions,
+    tier: wanted,
+    outputDir: outputDir === undefined ? undefined : toConfigPath(urlOfPath(outputDir), configUrl),
+    onError,
+    limits,
+  });
+  await updateConfig(configUrl, (config) => {
+    const plugins = [...config.plugins ?? []];
+    const known = configuredPlugins({ ...project, config: { url: configUrl, config } });
+    const at = known.findIndex(({ configured, reference }) =>
+      isSame(reference, opened.reference, project) && configured.callback === callback
+    );
+    plugins.splice(at < 0 ? plugins.length : at, at < 0 ? 0 : 1, added);
+    return { ...config, plugins };
+  }, { fs });
+  return explainOpened({ ...opened, locked: pinned }, { ...options, tier });
+}
+
+/** As it was given; a file below the config file's folder by its path from there. */
+function writtenReference(given: string | URL, key: string, config: URL): string {
+  if (!key.startsWith("file:")) return String(given);
+  return toLocked(new URL(given), config);
+}
+
+function withoutMissing<T extends object>(value: T): T {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, one]) => one !== undefined),
+  ) as T;
+}

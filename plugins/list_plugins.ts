@@ -1,0 +1,33 @@
+import { lockKey } from "./lock.ts";
+import type { LockedPlugin } from "./lock_format.ts";
+import { configuredPlugins, openProject, type ProjectOptions } from "./project.ts";
+
+/** A plugin of a project. */
+export interface ListedPlugin {
+  /** As the lock file has it. */
+  reference: string;
+  /** What is locked; undefined for one that is only in `keepfit.json`. */
+  locked: LockedPlugin | undefined;
+  /** How often `keepfit.json` names it. */
+  configured: number;
+}
+
+/**
+ * List the plugins of a project, by reference, from its files alone: no network, no cache.
+ *
+ * @throws PluginError `E_CONFIG`, `E_LOCK`
+ */
+export async function listPlugins(
+  options: Pick<ProjectOptions, "config" | "fs" | "lock"> = {},
+): Promise<ListedPlugin[]> {
+  const project = await openProject(options);
+  const { plugins } = project.lock;
+  const configured = configuredPlugins(project)
+    .map(({ reference }) => lockKey(reference, project.lockUrl));
+  const references = [...new Set([...Object.keys(plugins), ...configured])].sort();
+  return references.map((reference) => ({
+    reference,
+    locked: Object.hasOwn(plugins, reference) ? plugins[reference] : undefined,
+    configured: configured.filter((one) => one === reference).length,
+  }));
+}

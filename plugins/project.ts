@@ -1,0 +1,85 @@
+import { directoryOf, getRuntime, joinPath } from "../runtime/mod.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
+import { type ConfigFile, configReference, readConfig } from "./config.ts";
+import { configName, type ConfiguredPlugin } from "./config_format.ts";
+import { textOf } from "./exclusive_file.ts";
+import { findUpward, urlOfPath } from "./find_file.ts";
+import { emptyLock, lockKey, readLock } from "./lock.ts";
+import { lockName, type PluginLock } from "./lock_format.ts";
+import type { OpenPluginOptions } from "./open_plugin.ts";
+import { parseReference, type PluginReference } from "./reference.ts";
+import { placesOf } from "./settings.ts";
+
+/** Which project is looked at, and how its plugins are fetched. */
+export interface ProjectOptions extends Omit<OpenPluginOptions, "integrity" | "lock" | "peers"> {
+  /** `keepfit.json`. Default: from the working directory upward, else beside the lock file. */
+  config?: Path;
+  /** `keepfit.lock.json`. Default: beside `keepfit.json`, else from the working directory upward. */
+  lock?: Path;
+}
+
+/** The files of a project, of which neither need be there. */
+export interface Project {
+  fs: FileSystem;
+  configUrl: URL;
+  lockUrl: URL;
+  config: ConfigFile | undefined;
+  lock: PluginLock;
+  /** For `openPlugin`. */
+  open: OpenPluginOptions;
+}
+
+/**
+ * Read the files of a project.
+ *
+ * @throws PluginError `E_CONFIG`, `E_LOCK`
+ */
+export async function openProject(options: ProjectOptions = {}): Promise<Project> {
+  const { fs = getRuntime().fs, config: givenConfig, lock: givenLock, ...rest } = options;
+  const folder = getRuntime().workingDirectory();
+  const upward = async (name: string) => folder && await findUpward(fs, name, folder);
+  const known = givenConfig ?? givenLock ?? await upward(configName) ?? await upward(lockName) ??
+    configName;
+  const near = directoryOf(urlOfPath(known));
+  const configUrl = givenConfig === undefined ? joinPath(near, configName) : urlOfPath(givenConfig);
+  const lockUrl = givenLock === undefined ? joinPath(near, lockName) : urlOfPath(givenLock);
+  const isThere = await textOf(fs, configUrl) !== undefined;
+  const config = isThere ? await readConfig(configUrl, { fs }) : undefined;
+  return {
+    fs,
+    configUrl,
+    lockUrl,
+    config,
+    lock: await readLock(lockUrl, { fs }) ?? emptyLock(),
+    open: { ...rest, ...placesOf(rest, config), fs, lock: lockUrl },
+  };
+}
+
+/** The reference that a lock file has a plugin under. */
+export function lockedReference(key: string, lock: URL): string {
+  return key.startsWith("./") ? new URL(key, lock).href : key;
+}
+
+/** A reference as a person types it: a path of a file too, from the working directory. */
+export function typedReference(reference: string | URL): string | URL {
+  if (typeof reference !== "string" || !/^(\.{1,2}[\\/]|\/|[A-Za-z]:[\\/])/.test(reference)) {
+    return reference;
+  }
+  const [path, integrity] = reference.split("#");
+  return `${urlOfPath(path).href}${integrity === undefined ? "" : `#${integrity}`}`;
+}
+
+/** The plugins of a config file, each with its reference taken apart. */
+export function configuredPlugins(
+  { config }: Project,
+): { configured: ConfiguredPlugin; reference: PluginReference }[] {
+  return (config?.config.plugins ?? []).map((configured) => ({
+    configured,
+    reference: parseReference(configReference(configured.plugin, (config as ConfigFile).url)),
+  }));
+}
+
+/** True where two references stand for the same entry of a lock file. */
+export function isSame(a: PluginReference, b: PluginReference, { lockUrl }: Project): boolean {
+  return lockKey(a, lockUrl) === lockKey(b, lockUrl);
+}

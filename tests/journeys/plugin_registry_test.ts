@@ -1,0 +1,230 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { computeIntegrity } from "keepfit/plugins";
+import { getRuntime } from "keepfit/runtime";
+import { startChild } from "../child.ts";
+import { farFetch, farRegistry, publishVersions } from "./plugin_registry_site.ts";
+import { fails, load, publish, runOnce, setUpSite, site } from "./plugin_site.ts";
+
+setUpSite();
+
+const lock = false;
+
+describe("a plugin of a registry", () => {
+  it("is the highest version in the range that is not withdrawn and no prerelease", async () => {
+    const registry = await publishVersions("ada/timer", {
+      "3.0.0-rc.1": {},
+      "2.1.0": {},
+      "2.0.0": {},
+      "1.10.0": {},
+      "1.9.0": {},
+    }, ["2.1.0"]);
+    const version = async (range: string) =>
+      (await runOnce(`registry:ada/timer${range}`, { registry, lock }))[0];
+    assert.equal(await version(""), "2.0.0");
+    assert.equal(await version("@^1"), "1.10.0");
+    assert.equal(await version("@<1.10"), "1.9.0");
+    assert.equal(await version("@>=3.0.0-rc.1"), "3.0.0-rc.1");
+    await fails("E_REGISTRY", /2\.1\.0 \(withdrawn\)/, version("@2.1"));
+  });
+
+  it("is an old version on an old host, and an error that says why where none fits", async () => {
+    const { name } = getRuntime();
+    const registry = await publishVersions("ada/timer", {
+      "3.0.0": { change: { engines: { core: "^9.1" } } },
+      "2.0.0": { change: { engines: { core: ">=0.1", [name]: ">=900" } } },
+      "1.0.0": {},
+    });
+    assert.deepEqual(await runOnce("registry:ada/timer", { registry, lock }), ["1.0.0"]);
+    const none = load("registry:ada/timer@>=2", { registry, lock });
+    const error = await fails("E_REGISTRY", /no version fits/, none);
+    assert.match(error.message, /3\.0\.0 \(wants keepfit \^9\.1, this is 0\./);
+    assert.match(error.message, new RegExp(`2\\.0\\.0 \\(wants ${name} >=900, this is`));
+    assert.match(error.message, /1\.0\.0 \(out of the range\)/);
+  });
+
+  it("is not there: no plugin, no registry, no sense", async () => {
+    const registry = await publishVersions("ada/timer", { "1.0.0": {} });
+    const missing = load("registry:ada/tiner", { registry, lock });
+    await fails("E_REGISTRY", /the registry has none[^]*spelled right/, missing);
+    if (getRuntime().env("KEEPFIT_REGISTRY") === undefined) {
+      await fails("E_REGISTRY", /KEEPFIT_REGISTRY/, load("registry:ada/timer", { lock }));
+    }
+    for (
+      const wrong of ["http://example.com/", "ftp://example.com", "https://a:secret@b.example/"]
+    ) {
+      await assert.rejects(load("registry:ada/timer", { registry: wrong, lock }), (error) => {
+        assert(error instanceof TypeError);
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      });
+    }
+    const meta = "/registry/ada/timer/meta.json";
+    site.pages.set(meta, `{ "schemaVersion": 2, "versions": { "1": {} } }`);
+    const unread = load("registry:ada/timer", { registry, lock });
+    const error = await fails("E_REGISTRY", /schemaVersion: found 2/, unread);
+    assert.match(error.message, /yanked: found nothing/);
+    site.pages.set(meta, "<html>");
+    await fails("E_REGISTRY", /not JSON/, load("registry:ada/timer", { registry, lock }));
+  });
+
+  it("must be what the registry says: bytes, id and version", async () => {
+    const registry = await publishVersions("ada/timer", { "1.0.0": {}, "2.0.0": {} });
+    const path = (version: string) => `/registry/ada/timer/${version}/callback.plugin.json`;
+    const old = site.pages.get(path("1.0.0")) as string;
+    site.pages.set(path("2.0.0"), old);
+    const swapped = load("registry:ada/timer", { registry, lock });
+    await fails("E_INTEGRITY", /not what was promised/, swapped);
+    const integrity = await computeIntegrity(new TextEncoder().encode(old));
+    const meta = JSON.parse(site.pages.get("/registry/ada/timer/meta.json") as string);
+    meta.versions["2.0.0"].integrity = integrity;
+    site.pages.set("/registry/ada/timer/meta.json", JSON.stringify(meta));
+    const another = load("registry:ada/timer", { registry, lock });
+    await fails(
+      "E_REGISTRY",
+      /expected: ada\/timer 2\.0\.0\n.*actual: {3}ada\/timer 1\.0\.0/,
+      another,
+    );
+  });
+
+  it("may be named by its integrity, whatever else there is", async () => {
+    const registry = await publishVersions("ada/timer", { "2.0.0": {}, "1.0.0": {} }, ["1.0.0"]);
+    const { versions } = JSON.parse(site.pages.get("/registry/ada/timer/meta.json") as string);
+    const reference = `registry:ada/timer#${versions["1.0.0"].integrity}`;
+    assert.deepEqual(await runOnce(reference, { registry }), ["1.0.0"]);
+  });
+
+  it("from a network is not taken on the registry's word alone", async () => {
+    await publishVersions("ada/timer", { "1.0.0": {} });
+    const options = { registry: farRegistry, fetch: farFetch, lock, tier: "trusted" } as const;
+    const error = await fails(
+      "E_INTEGRITY",
+      /nothing says what its manifest must be/,
+      load("registry:ada/timer", options),
+    );
+    assert.deepEqual(site.asked, ["/registry/ada/timer/meta.json"]);
+    await load(`registry:ada/timer#${error.actual}`, options);
+  });
+
+  it("asks only whether its list of versions has changed", async () => {
+    const registry = await publishVersions("ada/timer", { "1.0.0": {} });
+    const path = "/registry/ada/timer/meta.json";
+    const serve = (etag: string) => {
+      const text = site.pages.get(path) as string;
+      site.pages.set(path, (request) => {
+        const isKnown = request.headers.get("if-none-match") === etag;
+        statuses.push(isKnown ? 304 : 200);
+        return new Response(isKnown ? null : text, {
+          status: isKnown ? 304 : 200,
+          headers: { etag },
+        });
+      });
+    };
+    const statuses: number[] = [];
+    serve('"one"');
+    const version = () => runOnce("registry:ada/timer", { registry, lock });
+    assert.deepEqual([await version(), await version()], [["1.0.0"], ["1.0.0"]]);
+    await publishVersions("ada/timer", { "2.0.0": {} });
+    serve('"two"');
+    assert.deepEqual([await version(), await version()], [["2.0.0"], ["2.0.0"]]);
+    assert.deepEqual(statuses, [200, 304, 200, 304]);
+    // What was spoilt in the cache is asked for anew.
+    const [kept] = await readdir(join(site.cacheDir, "answers"));
+    for (const text of ["{", `{ "text": "{", "etag": "\\"two\\"" }`]) {
+      await writeFile(join(site.cacheDir, "answers", kept), text);
+      assert.deepEqual(await version(), ["2.0.0"]);
+    }
+    assert.deepEqual(statuses.slice(4), [200, 200]);
+  });
+
+  it("is found without a network in what the cache has of the registry", async () => {
+    const registry = await publishVersions("ada/timer", { "1.0.0": {} });
+    const offline = () => load("registry:ada/timer", { registry, lock, offline: true });
+    await fails("E_OFFLINE", /meta\.json: no network is to be used/, offline());
+    await load("registry:ada/timer", { registry, lock });
+    site.asked.length = 0;
+    await offline();
+    assert.deepEqual(site.asked, []);
+  });
+
+  it("may lie in a folder", async () => {
+    const registry = new URL("../../examples/plugins", import.meta.url);
+    const outputDir = join(site.folder, "out");
+    for (const given of [registry, registry.href]) {
+      const options = { registry: given, lock, outputDir } as const;
+      const report = await load("registry:keepfit/epoch-report@^0.1", options);
+      assert.equal(report.name, "keepfit/epoch-report");
+    }
+    const missing = load("registry:keepfit/no-such", { registry, lock });
+    await fails("E_REGISTRY", /the registry has none/, missing);
+  });
+});
+
+describe("a plugin that is not made for this keepfit", () => {
+  it("names the newest of its versions that is", async () => {
+    const url = await publish({ "main.js": "" }, {
+      version: "3.0.0",
+      engines: { core: "^9.1" },
+      compat: { "2.0.0": "^8.1", "1.9.0": ">=0.1 <1", "1.10.0": ">=0.1 <1" },
+    });
+    await fails("E_ENGINE", /its version 1\.10\.0 is made for this one/, load(url));
+  });
+});
+
+describe("a plugin in a package", () => {
+  it("is found in node_modules, from the main script's folder upward", async () => {
+    const place = await mkdtemp(join(site.folder, "packages-"));
+    const fs = getRuntime().fs;
+    const install = async (name: string, version: string, path = "") => {
+      const url = await publish({ "main.js": `export default () => ({ onEpochEnd() {} });` });
+      const folder = join(place, "node_modules", name);
+      await fs.makeDir(join(folder, path));
+      await fs.writeFile(join(folder, "package.json"), JSON.stringify({ name, version }));
+      for (const file of ["callback.plugin.json", "main.js"]) {
+        const text = site.pages.get(new URL(file, url).pathname) as string;
+        await fs.writeFile(join(folder, path, file), text);
+      }
+    };
+    await install("timer", "1.2.3");
+    await install("@ada/timers", "2.0.0", "plugins/step");
+    await install("@jsr/ada__timer", "0.3.0");
+    await fs.makeDir(join(place, "a/b"));
+    const module = `
+      import { loadPlugin } from "keepfit/plugins";
+      for (const reference of process.argv.slice(2)) {
+        try {
+          console.log((await loadPlugin(reference)).name);
+        } catch (error) {
+          console.log(error.code, error.message);
+        }
+      }`;
+    const references = [
+      "npm:timer",
+      "npm:timer@^1.2",
+      "npm:@ada/timers@2/plugins/step",
+      "npm:@ada/timers/plugins/step/callback.plugin.json",
+      "jsr:@ada/timer@^0.3",
+      "npm:timer@^2",
+      "npm:no-such@^1",
+      "jsr:@ada/none",
+    ];
+    const main = join(place, "a/b/main.mjs");
+    const { stdout, stderr } = await startChild(module, { args: references, main }).result;
+    const lines = stdout.split("\n");
+    assert.deepEqual(lines.slice(0, 5), Array(5).fill("ada/counter"), stdout + stderr);
+    assert.match(
+      stdout,
+      /E_REGISTRY Cannot load plugin npm:timer@\^2: timer is of another version/,
+    );
+    assert.match(stdout, /actual: {3}1\.2\.3/);
+    const command = {
+      deno: /deno add "npm:no-such@\^1", with "nodeModulesDir"/,
+      bun: /bun add "no-such@\^1"/,
+      node: /npm install "no-such@\^1"/,
+    };
+    assert.match(stdout, command[getRuntime().name]);
+    assert.match(stdout, /jsr:@ada\/none|jsr add @ada\/none/);
+  });
+});
