@@ -47,7 +47,7 @@ describe("a config file", () => {
       assert.equal(error.code, "E_CONFIG");
       for (
         const problem of [
-          /plugins\[0\]\.plugin: found "", wanted text that is not empty/,
+          /plugins\[0\]\.plugin: found "", wanted text in one line, not empty/,
           /plugins\[0\]\.teir: is no key of a keepfit\.json/,
           /plugins\[0\]\.tier: found "builtin", wanted "sandboxed" or "trusted" or "worker"/,
           /plugins\[0\]\.allow\.net: found "all", wanted true or a list/,

@@ -9,6 +9,7 @@ import {
 } from "../core/model.ts";
 import { isPromise } from "../core/promise.ts";
 import type { FileSystem, Path, Runtime } from "../runtime/types.ts";
+import { evaluator, type PluginData, type PluginEvaluation } from "./context_evaluate.ts";
 import { fileAccess } from "./context_files.ts";
 import { listenAccess } from "./context_listen.ts";
 import { logAccess } from "./context_log.ts";
@@ -101,6 +102,8 @@ export interface PluginContext {
   stop?(): void;
   /** Set the learning rate from the next update on. Control `setLearningRate`. */
   setLearningRate?(learningRate: number): void;
+  /** What the model says of the rows that the user gave, and what is true. Control `evaluate`. */
+  evaluate?(): Promise<PluginEvaluation>;
   /** Copies of the model's weights. Control `readWeights`. */
   readWeights?(): Promise<HostWeight[]>;
   /** Put values into the model's weights, in the form that `readWeights` gives. Control `writeWeights`. */
@@ -110,6 +113,7 @@ export interface PluginContext {
 /** The controls that this keepfit can give. */
 export const givenControls: readonly PluginControl[] = [
   "addLogs",
+  "evaluate",
   "readWeights",
   "setLearningRate",
   "stop",
@@ -127,6 +131,8 @@ export interface ContextParts {
   fs: FileSystem;
   /** Where the plugin writes. */
   outputDir: Path | undefined;
+  /** What it may evaluate the model on. */
+  data: PluginData | undefined;
   /** How its requests are sent; undefined for the runtime's own way. */
   fetch: Fetch | undefined;
 }
@@ -137,7 +143,7 @@ export interface ContextParts {
  */
 export function createContext(parts: ContextParts): PluginContext {
   const { manifest: { id, version }, entry, run } = parts;
-  const all = controlsOf(id, run);
+  const all = controlsOf(parts);
   const context: Record<string, unknown> = {
     ...logAccess(parts),
     getLearningRate: () => run.model === undefined ? undefined : getLearningRate(run.model),
@@ -162,7 +168,9 @@ function unbreakable(call: Call): Call {
   };
 }
 
-function controlsOf(id: string, run: PluginRun): Partial<Record<PluginControl, unknown>> {
+function controlsOf(
+  { manifest: { id }, run, data }: ContextParts,
+): Partial<Record<PluginControl, unknown>> {
   const model = (action: string): TrainableModel => {
     run.checkOpen(action);
     if (run.model === undefined) {
@@ -170,7 +178,9 @@ function controlsOf(id: string, run: PluginRun): Partial<Record<PluginControl, u
     }
     return run.model;
   };
+  const evaluate = data && evaluator(data);
   return {
+    ...(evaluate && { evaluate: async () => await evaluate(model("evaluate")) }),
     stop: () => {
       model("stop").stopTraining = true;
     },

@@ -60,15 +60,22 @@ export function grantsOf(
     const wished = valuesOf(kind, manifest.optionalPermissions?.[kind], options);
     const given = agreed[kind];
     if (given !== true) {
-      const missing = needed.filter(({ value }) =>
-        !given?.some((one) => one === value || (kind === "net" && coversNet(one, value)))
-      );
+      const missing = needed.filter(({ value }) => !isAgreed(kind, given, value));
       if (missing.length > 0) throw refused(manifest.id, url, kind, missing, given);
     }
     if (given === undefined || needed.length + wished.length === 0) continue;
     grants[kind] = { declared: [...needed, ...wished].map(({ value }) => value), agreed: given };
   }
   return grants;
+}
+
+/** True when a user's values of a kind have this one, or one that it is below. */
+export function isAgreed(
+  kind: PluginPermission,
+  given: readonly string[] | undefined,
+  value: string,
+): boolean {
+  return given?.some((one) => one === value || (kind === "net" && coversNet(one, value))) ?? false;
 }
 
 interface Wanted {

@@ -4,6 +4,7 @@ import { getRuntime } from "../runtime/mod.ts";
 import type { Path } from "../runtime/types.ts";
 import { chooseCallback } from "./choose_callback.ts";
 import { createContext, givenControls } from "./context.ts";
+import type { PluginData } from "./context_evaluate.ts";
 import { checkEngines } from "./engines.ts";
 import { PluginError } from "./errors.ts";
 import { type Allowed, grantsOf } from "./grants.ts";
@@ -40,6 +41,8 @@ export interface LoadPluginOptions extends OpenPluginOptions {
   allow?: Allowed;
   /** Where the plugin may write, if its manifest declares files. Default: nowhere. */
   outputDir?: Path;
+  /** Rows that it may evaluate the model on, where it has the control `evaluate`. Default: none. */
+  data?: PluginData;
   /** How much of the host it may take. */
   limits?: PluginLimits;
   /** What a failing hook does to the run. Default: as the manifest advises, else `"disable"`. */
@@ -111,7 +114,7 @@ export async function loadPlugin(
   });
   const limits = limitsOf(options.limits);
   const entry = chooseCallback(manifest, url, options.callback);
-  checkControls(manifest, entry, url);
+  checkControls(manifest, entry, url, options.data);
   const pluginOptions = checkPluginOptions(entry, url, options.options);
   const { outputDir } = options;
   compareWithLock(opened, tier, pluginOptions, options);
@@ -134,7 +137,7 @@ export async function loadPlugin(
   };
   let made: unknown;
   try {
-    const { fetch } = options;
+    const { data, fetch } = options;
     const making = tiers[tier]({
       manifest,
       entry,
@@ -150,6 +153,7 @@ export async function loadPlugin(
         runtime,
         fs,
         outputDir,
+        data,
         fetch,
       }),
       limits,
@@ -184,14 +188,27 @@ const tiers: Record<PluginTier, RunTier> = {
   worker: async (run) => (await import("./worker/mod.ts")).runInWorker(run),
 };
 
-function checkControls(manifest: PluginManifest, entry: PluginCallbackEntry, url: string): void {
+function checkControls(
+  manifest: PluginManifest,
+  entry: PluginCallbackEntry,
+  url: string,
+  data: PluginData | undefined,
+): void {
   const missing = entry.controls.filter((control) => !givenControls.includes(control));
-  if (missing.length === 0) return;
-  throw new PluginError("E_PERMISSION", `Cannot load plugin ${manifest.id}: it wants controls`, {
-    url,
-    expected: `some of ${givenControls.join(", ")}, which this keepfit has`,
-    actual: missing.join(", "),
-  });
+  if (missing.length > 0) {
+    throw new PluginError("E_PERMISSION", `Cannot load plugin ${manifest.id}: it wants controls`, {
+      url,
+      expected: `some of ${givenControls.join(", ")}, which this keepfit has`,
+      actual: missing.join(", "),
+    });
+  }
+  if (entry.controls.includes("evaluate") && data === undefined) {
+    throw new PluginError("E_PERMISSION", `Cannot load plugin ${manifest.id}: it has no data`, {
+      url,
+      expected: "rows that it may evaluate the model on",
+      hint: "pass { data: { x, y } }",
+    });
+  }
 }
 
 function checkPluginOptions(

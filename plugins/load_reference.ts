@@ -54,6 +54,7 @@ const optionNames: Record<keyof LoadPluginOptions, true> = {
   retryDelay: true,
   callback: true,
   options: true,
+  data: true,
   tier: true,
   allow: true,
   outputDir: true,

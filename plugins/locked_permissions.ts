@@ -1,4 +1,4 @@
-import { type Allowed, valuesOf } from "./grants.ts";
+import { type Allowed, isAgreed, valuesOf } from "./grants.ts";
 import {
   type PermissionEntry,
   type PluginManifest,
@@ -39,7 +39,8 @@ export function agreedPermissions(
       ...manifest.optionalPermissions?.[kind] ?? [],
     ];
     return entries.filter((entry) =>
-      given === true || valuesOf(kind, [entry], options).some(({ value }) => given?.includes(value))
+      given === true ||
+      valuesOf(kind, [entry], options).some(({ value }) => isAgreed(kind, given, value))
     ).map((entry) => lockedValue(kind, entry));
   });
 }

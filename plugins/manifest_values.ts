@@ -136,11 +136,13 @@ export const netHost: TextSchema = passing(
   `^(?:${host.below}|${host.name}|${host.address})(?::[1-9][0-9]{0,4})?$`,
 );
 
-/** An address to listen on. */
+/** An address to listen on; port 0 is any that is free. */
 export const listenAddress: TextSchema = passing(
-  (one) => new RegExp(`^(?:${host.name}|${host.address}):\\d+$`).test(one) && hasGoodPort(one),
+  (one) =>
+    new RegExp(`^(?:${host.name}|${host.address}):\\d+$`).test(one) &&
+    (one.endsWith(":0") || hasGoodPort(one)),
   "a host and port such as 127.0.0.1:9464",
-  `^(?:${host.name}|${host.address}):[1-9][0-9]{0,4}$`,
+  `^(?:${host.name}|${host.address}):(?:0|[1-9][0-9]{0,4})$`,
 );
 
 /** An environment variable. */

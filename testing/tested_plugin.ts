@@ -24,7 +24,7 @@ export interface RecordedRequest {
 export interface LoadForTestOptions extends
   Pick<
     LoadPluginOptions,
-    "allow" | "callback" | "limits" | "onError" | "options" | "peers" | "tier"
+    "allow" | "callback" | "data" | "limits" | "onError" | "options" | "peers" | "tier"
   > {
   /** What the network answers. Default: status 200 and no body. */
   respond?: (request: RecordedRequest) => Response | Promise<Response>;

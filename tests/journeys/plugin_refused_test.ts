@@ -73,8 +73,8 @@ describe("a plugin that must not run", () => {
     const sandbox = { support: "required" };
     const free = load(await publish(files, { sandbox }), { tier: "trusted" });
     await fails("E_SANDBOX", /does not run trusted/, free);
-    const wanting = await publish(files, {}, { controls: ["evaluate"] });
-    await fails("E_PERMISSION", /actual: {3}evaluate/, load(wanting));
+    const wanting = await publish(files, {}, { controls: ["saveCheckpoint"] });
+    await fails("E_PERMISSION", /actual: {3}saveCheckpoint/, load(wanting));
     assert.equal(evaluated(), undefined);
   });
 
