@@ -131,6 +131,8 @@ export interface ContextParts {
   fs: FileSystem;
   /** Where the plugin writes. */
   outputDir: Path | undefined;
+  /** Where its lines for the user go. */
+  log: (line: string) => void;
   /** What it may evaluate the model on. */
   data: PluginData | undefined;
   /** How its requests are sent; undefined for the runtime's own way. */

@@ -11,7 +11,7 @@ const maxLength = 1000;
  * @param clock gives milliseconds
  */
 export function logAccess(
-  { manifest: { id }, limits, run }: Pick<ContextParts, "manifest" | "limits" | "run">,
+  { manifest: { id }, limits, log, run }: Pick<ContextParts, "limits" | "log" | "manifest" | "run">,
   clock: () => number = () => performance.now(),
 ): Pick<PluginContext, "log"> {
   let began = -Infinity;
@@ -19,7 +19,7 @@ export function logAccess(
   let dropped = 0;
   const tellDropped = (): void => {
     if (dropped === 0) return;
-    console.log(
+    log(
       `${id}: … ${dropped} more ${dropped === 1 ? "line" : "lines"} of ${id} ${
         dropped === 1 ? "was" : "were"
       } dropped`,
@@ -45,7 +45,7 @@ export function logAccess(
         at = end + 1;
       }
       for (; at <= text.length; dropped++) at = endOfLine(text, at) + 1;
-      if (lines.length > 0) console.log(`${id}: ${lines.join("\n  ")}`);
+      if (lines.length > 0) log(`${id}: ${lines.join("\n  ")}`);
     },
   };
 }

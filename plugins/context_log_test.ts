@@ -48,9 +48,15 @@ describe("log", () => {
   it("shows so many lines a minute, and tells once how many more there were", async () => {
     let now = 1000;
     const run = new PluginRun("ada/counter", 1000);
-    const parts = { manifest: manifestWith(), limits: limitsOf({ logLines: 3 }), run };
+    const lines: string[] = [];
+    const parts = {
+      manifest: manifestWith(),
+      limits: limitsOf({ logLines: 3 }),
+      log: (line: string) => lines.push(line),
+      run,
+    };
     const { log } = logAccess(parts, () => now);
-    const lines = await logged(async () => {
+    await logged(async () => {
       log("1");
       log("2\n3\n4\n5");
       for (let i = 0; i < 100; i++) log("x");

@@ -43,6 +43,8 @@ export interface LoadPluginOptions extends OpenPluginOptions {
   outputDir?: Path;
   /** Rows that it may evaluate the model on, where it has the control `evaluate`. Default: none. */
   data?: PluginData;
+  /** Takes what it tells the user, its id in front. Default: `console.log`. */
+  log?: (line: string) => void;
   /** How much of the host it may take. */
   limits?: PluginLimits;
   /** What a failing hook does to the run. Default: as the manifest advises, else `"disable"`. */
@@ -137,7 +139,7 @@ export async function loadPlugin(
   };
   let made: unknown;
   try {
-    const { data, fetch } = options;
+    const { data, fetch, log = (line) => console.log(line) } = options;
     const making = tiers[tier]({
       manifest,
       entry,
@@ -153,6 +155,7 @@ export async function loadPlugin(
         runtime,
         fs,
         outputDir,
+        log,
         data,
         fetch,
       }),

@@ -55,6 +55,7 @@ const optionNames: Record<keyof LoadPluginOptions, true> = {
   callback: true,
   options: true,
   data: true,
+  log: true,
   tier: true,
   allow: true,
   outputDir: true,

@@ -56,6 +56,7 @@ export function contextWith(world: World = {}): { context: PluginContext; run: P
     runtime,
     fs: world.fs ?? runtime.fs,
     outputDir,
+    log: (line) => console.log(line),
     data: undefined,
     fetch,
   });

@@ -154,7 +154,9 @@ let fileCount = 0;
  * reads the files in the order of their names, hence the zeros.
  */
 function nameParts(time: number): string {
-  processNumber ??= crypto.getRandomValues(new Uint32Array(1))[0];
+  // A sandbox may have no crypto; elsewhere a seeded Math.random must not make equal names.
+  processNumber ??= globalThis.crypto?.getRandomValues(new Uint32Array(1))[0] ??
+    Math.floor(Math.random() * 2 ** 32);
   const seconds = String(Math.floor(time / 1000)).padStart(10, "0");
   return `${seconds}.keepfit.${processNumber}.${String(fileCount++).padStart(4, "0")}`;
 }

@@ -2,6 +2,6 @@ import type { Path } from "../runtime/types.ts";
 
 /** The file of this name in a folder. */
 export function placeIn(folder: Path, name: string): Path {
-  if (!(folder instanceof URL)) return folder.endsWith("/") ? folder + name : `${folder}/${name}`;
+  if (typeof folder === "string") return folder.endsWith("/") ? folder + name : `${folder}/${name}`;
   return new URL(encodeURIComponent(name), folder.href.replace(/\/?$/, "/"));
 }

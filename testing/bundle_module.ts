@@ -6,7 +6,7 @@ import { joinPath } from "../runtime/mod.ts";
  *
  * @param source the folder that it is in, on this machine's disk
  * @param module the module's path in that folder, JavaScript or TypeScript
- * @param peers packages that stay imports, with what is below them
+ * @param peers packages that stay imports
  * @returns its text as UTF-8
  * @throws TypeError when esbuild is not installed
  * @throws SyntaxError when it cannot be bundled, with what is wrong and where
@@ -36,7 +36,15 @@ export async function bundleModule(
       mainFields: ["module", "main"],
       conditions: ["import", "default"],
       target: "es2022",
-      external: peers.flatMap((name) => [name, `${name}/*`]),
+      plugins: [{
+        name: "peers",
+        // By name alone: as `external` it would stand for all that is below the package too.
+        setup: ({ onResolve }) =>
+          onResolve(
+            { filter: /^[^./]/ },
+            ({ path }) => peers.includes(path) ? { path, external: true } : undefined,
+          ),
+      }],
       // The authors' own config is for their editor: what is published must not depend on it.
       tsconfigRaw: "{}",
       charset: "utf8",

@@ -7,7 +7,6 @@ import {
 } from "../plugins/manifest_format.ts";
 import { directoryOf, getRuntime, memoryFileSystem, walk } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
-import { listenToLog } from "./listen_to_log.ts";
 import { isTypeScriptSource, type PackedSource, packSource } from "./pack_source.ts";
 
 /** A request that a plugin sent. */
@@ -95,22 +94,21 @@ export async function loadPacked(
   await world.makeDir(output);
   const requests: RecordedRequest[] = [];
   const lines: string[] = [];
-  const listening = listenToLog(manifest.id, lines);
-  const callback = await listening.during(() =>
-    loadPlugin(`file://${place}/${manifestName}`, {
-      allow: declaredIn(manifest),
-      ...given,
-      fs: world,
-      outputDir: output,
-      fetch: async (input, init) => {
-        const request = await recorded(input, init);
-        requests.push(request);
-        return await respond(request);
-      },
-    })
-  );
+  const mark = `${manifest.id}: `;
+  const callback = await loadPlugin(`file://${place}/${manifestName}`, {
+    allow: declaredIn(manifest),
+    ...given,
+    fs: world,
+    outputDir: output,
+    log: (line) => lines.push(line.startsWith(mark) ? line.slice(mark.length) : line),
+    fetch: async (input, init) => {
+      const request = await recorded(input, init);
+      requests.push(request);
+      return await respond(request);
+    },
+  });
   return {
-    callback: listening.wrap(callback),
+    callback,
     manifest,
     requests,
     lines,

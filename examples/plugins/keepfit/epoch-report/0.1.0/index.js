@@ -9,10 +9,13 @@ const name = "learning-curve.svg";
 export default function epochReport({ title }, { write }) {
   /** @type {{ epoch: number, logs: Record<string, number> }[]} */
   let epochs = [];
+  let goesOn = false;
 
   return {
     onTrainBegin() {
-      epochs = [];
+      // A resumed run goes on with what it had.
+      if (!goesOn) epochs = [];
+      goesOn = false;
     },
     async onEpochEnd(epoch, logs) {
       epochs.push({ epoch, logs: { ...logs } });
@@ -23,6 +26,7 @@ export default function epochReport({ title }, { write }) {
     },
     setState(state) {
       epochs = structuredClone(state.epochs);
+      goesOn = true;
     },
   };
 }
