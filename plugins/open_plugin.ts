@@ -200,6 +200,9 @@ async function readManifest(
       throw isLocked && error instanceof PluginError ? notAsLocked(error, url) : error;
     });
     if (!isFile) await cache.write(integrity, bytes);
+  } else if (!isFile && options.trustFirstUse) {
+    // What is locked now is read from there the next time.
+    await cache.write(await computeIntegrity(bytes), bytes);
   }
   return { bytes, source: isFile ? "file" : "network" };
 }

@@ -304,7 +304,7 @@ describe("many processes with one cache", () => {
   it("all load the same plugin, and leave nothing half written", async () => {
     const body = Array.from({ length: 20 }, (_, i) => `import "./part${i}.js";`).join("\n");
     const parts = Object.fromEntries(
-      Array.from({ length: 20 }, (_, i) => [`part${i}.js`, `/* ${"x".repeat(20_000)} */`]),
+      Array.from({ length: 20 }, (_, i) => [`part${i}.js`, `/* ${i} ${"x".repeat(20_000)} */`]),
     );
     const url = await publish({ "main.js": recording("", body), ...parts });
     const module = `
