@@ -367,14 +367,14 @@ describe("explaining a plugin", () => {
   it("fits 80 columns, and lets no stranger's text pass for its own", async () => {
     const url = await publish(
       { "main.js": recording("") },
-      {
-        permissions,
-        title: "Timer\u001b[2J",
-        description: `Good.\n  tier       sandboxed\u202e ${"very long words ".repeat(20)}`,
-      },
+      { permissions },
       { hooks, options, controls: ["stop"] },
     );
-    const text = explainText(await explainPlugin(url, { allow: ["net"], cacheDir: site.cacheDir }));
+    const text = explainText({
+      ...await explainPlugin(url, { allow: ["net"], cacheDir: site.cacheDir }),
+      title: "Timer\u001b[2J",
+      description: `Good.\n  tier       sandboxed\u202e ${"very long words ".repeat(20)}`,
+    });
     assert.match(text, /^ada\/counter 1\.0\.0: Timer \[2J\n/);
     assert.equal(text.match(/^ {2}tier /gm)?.length, 1);
     assert.match(text, /onTrainBatchEnd \(post, every 10\)/);
