@@ -149,6 +149,21 @@ describe("a plugin of a registry", () => {
     assert.deepEqual(site.asked, []);
   });
 
+  it("is looked up where a variable says, when nothing nearer does", async () => {
+    const registry = await publishVersions("ada/timer", { "1.0.0": {} });
+    const module = `
+      import { loadPlugin } from "keepfit/plugins";
+      console.log((await loadPlugin("registry:ada/timer")).name);
+    `;
+    const env = { KEEPFIT_REGISTRY: registry, XDG_CACHE_HOME: site.cacheDir };
+    const { stdout, stderr } = await startChild(module, { env }).result;
+    assert.equal(stdout, "ada/timer\n", stderr);
+    // The file of the project goes before it.
+    const files = { "keepfit.json": JSON.stringify({ registry: "./none" }) };
+    const other = await startChild(module, { env, files }).result;
+    assert.match(other.stderr, /E_REGISTRY|the registry has none/);
+  });
+
   it("may lie in a folder", async () => {
     const registry = new URL("../../examples/plugins", import.meta.url);
     const outputDir = join(site.folder, "out");

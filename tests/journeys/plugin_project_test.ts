@@ -1,0 +1,389 @@
+import assert from "node:assert/strict";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import {
+  addPlugin,
+  cleanCache,
+  explainPlugin,
+  explainText,
+  listPlugins,
+  loadPlugin,
+  loadPlugins,
+  readLock,
+  removePlugin,
+  updatePlugins,
+  vendorPlugins,
+  verifyPlugins,
+} from "keepfit/plugins";
+import { getRuntime } from "keepfit/runtime";
+import { farFetch, farRegistry, publishVersions } from "./plugin_registry_site.ts";
+import { fails, publish, recording, setUpSite, site, unique } from "./plugin_site.ts";
+
+setUpSite();
+
+const far = (url: string) => url.replace(site.url, "https://plugins.example/");
+const timer = "registry:ada/timer@^1";
+
+/** A project of its own: where its files are and how its plugins are fetched. */
+async function newProject(config: Record<string, unknown> = {}) {
+  const folder = join(site.folder, `project-${unique()}`);
+  await mkdir(folder);
+  const path = join(folder, "keepfit.json");
+  await writeFile(path, JSON.stringify({ registry: farRegistry, ...config }));
+  return {
+    folder,
+    lock: join(folder, "keepfit.lock.json"),
+    options: { config: path, fetch: farFetch, cacheDir: site.cacheDir, retryDelay: 1 },
+    config: async () => JSON.parse(await readFile(path, "utf8")),
+  };
+}
+
+describe("adding a plugin", () => {
+  it("pins it, names it in the config file, and runs none of its code", async () => {
+    (globalThis as { evaluated?: boolean }).evaluated = false;
+    const permissions = { net: [{ host: "a.example", reason: "sends" }] };
+    await publishVersions("ada/timer", {
+      "1.0.0": {
+        files: { "main.js": `globalThis.evaluated = true; ${recording("")}` },
+        change: { permissions },
+      },
+    });
+    const project = await newProject();
+    const refused = addPlugin(timer, project.options);
+    await fails("E_PERMISSION", /net: a\.example \(sends\)/, refused);
+    assert.equal(await readLock(project.lock), undefined);
+    const told = await addPlugin(timer, {
+      ...project.options,
+      tier: "trusted",
+      allow: ["net"],
+      outputDir: join(project.folder, "runs"),
+      onError: "warn",
+    });
+    assert.equal(told.version, "1.0.0");
+    assert.equal(told.permissions[0].isGranted, true);
+    assert.equal((globalThis as { evaluated?: boolean }).evaluated, false);
+    assert.deepEqual((await project.config()).plugins, [
+      { plugin: timer, tier: "trusted", outputDir: "./runs", onError: "warn" },
+    ]);
+    const entry = (await readLock(project.lock))?.plugins[timer];
+    assert.equal(entry?.integrity, told.integrity);
+    assert.deepEqual(entry?.permissions, { net: ["a.example"] });
+    // All that is needed is there.
+    site.pages.clear();
+    const { config, ...rest } = project.options;
+    const [callback] = await loadPlugins(config, { ...rest, frozen: true, offline: true });
+    assert.equal(callback.name, "ada/timer");
+  });
+
+  it("takes the value that somebody looked at, and no other", async () => {
+    const url = far(await publish({ "main.js": recording("") }));
+    const project = await newProject();
+    const { integrity } = await explainPlugin(url, { fetch: farFetch, lock: project.lock });
+    const path = new URL(url).pathname;
+    const text = site.pages.get(path) as string;
+    site.pages.set(path, text.replace("Counts", "counts"));
+    const swapped = addPlugin(url, { ...project.options, integrity, tier: "trusted" });
+    await fails("E_INTEGRITY", /not what was promised/, swapped);
+    site.pages.set(path, text);
+    await addPlugin(url, { ...project.options, integrity, tier: "trusted" });
+  });
+
+  it("again changes its line, and another callback of it is another line", async () => {
+    const entry = { export: "default", hooks: ["onEpochEnd"], controls: [] };
+    const callbacks = [{ name: "a", ...entry }, { name: "b", ...entry }];
+    const url = await publish({ "main.js": recording("") }, { callbacks });
+    const project = await newProject({ plugins: [{ plugin: "npm:other" }] });
+    await fails("E_EXPORT", /one of a, b/, addPlugin(url, project.options));
+    await addPlugin(url, { ...project.options, callback: "a" });
+    await addPlugin(url, { ...project.options, callback: "b" });
+    await addPlugin(url, { ...project.options, callback: "a", onError: "throw" });
+    assert.deepEqual((await project.config()).plugins, [
+      { plugin: "npm:other" },
+      { plugin: url, callback: "a", onError: "throw" },
+      { plugin: url, callback: "b" },
+    ]);
+  });
+
+  it("of the project's own folder writes paths that move with it", async () => {
+    const project = await newProject();
+    const url = await publish({ "main.js": recording("") });
+    await mkdir(join(project.folder, "my plugin"));
+    for (const name of ["callback.plugin.json", "main.js"]) {
+      const text = site.pages.get(new URL(name, url).pathname) as string;
+      await writeFile(join(project.folder, "my plugin", name), text);
+    }
+    const reference = join(project.folder, "my plugin", "callback.plugin.json");
+    await addPlugin(reference, project.options);
+    const written = "./my%20plugin/callback.plugin.json";
+    assert.deepEqual((await project.config()).plugins, [{ plugin: written }]);
+    assert.deepEqual(Object.keys((await readLock(project.lock))?.plugins ?? {}), [written]);
+    assert.equal((await readLock(project.lock))?.plugins[written].url, written);
+    const [callback] = await loadPlugins(project.options.config);
+    assert.equal(callback.name, "ada/counter");
+    assert.deepEqual((await verifyPlugins(project.options))[0].problems, []);
+    assert.equal((await updatePlugins(project.options))[0].status, "same");
+  });
+
+  it("of many at the same time loses none", async () => {
+    const project = await newProject();
+    const ids = ["ada/a", "ada/b", "ada/c", "ada/d", "ada/e"];
+    for (const id of ids) await publishVersions(id, { "1.0.0": {} });
+    await Promise.all(ids.map((id) => addPlugin(`registry:${id}`, project.options)));
+    const listed = await listPlugins(project.options);
+    assert.deepEqual(
+      listed.map(({ reference, locked, configured }) => [
+        reference,
+        locked?.tier,
+        configured,
+      ]),
+      ids.map((id) => [`registry:${id}`, "sandboxed", 1]),
+    );
+  });
+});
+
+describe("updating plugins", () => {
+  it("takes what is newer in the range and trusted no further", async () => {
+    const project = await newProject();
+    await publishVersions("ada/timer", { "1.0.0": {} });
+    await addPlugin(timer, project.options);
+    assert.equal((await updatePlugins(project.options))[0].status, "same");
+    await publishVersions("ada/timer", { "2.0.0": {}, "1.1.0": {}, "1.0.0": {} });
+    const before = await readFile(project.lock, "utf8");
+    const [dry] = await updatePlugins({ ...project.options, dryRun: true });
+    assert.equal(dry.status, "updated");
+    assert.deepEqual(dry.differences.map(({ what }) => what), ["version", "integrity", "url"]);
+    assert.equal(await readFile(project.lock, "utf8"), before);
+    const [done] = await updatePlugins(project.options);
+    assert.deepEqual([done.before.version, done.after?.version], ["1.0.0", "1.1.0"]);
+    assert.equal((await readLock(project.lock))?.plugins[timer].version, "1.1.0");
+    assert.deepEqual((await verifyPlugins(project.options))[0].problems, []);
+    assert.deepEqual(await updatePlugins({ ...project.options, only: ["ada/none"] }), []);
+  });
+
+  it("leaves alone what asks for more trust, until it is accepted", async () => {
+    const project = await newProject();
+    await publishVersions("ada/timer", { "1.0.0": {} });
+    await addPlugin(timer, project.options);
+    const permissions = { env: [{ name: "TOKEN", reason: "r" }] };
+    await publishVersions("ada/timer", {
+      "1.1.0": { change: { permissions }, callback: { controls: ["stop"] } },
+      "1.0.0": {},
+    });
+    const [refused] = await updatePlugins(project.options);
+    assert.equal(refused.status, "refused");
+    const weaker = refused.differences.filter(({ weakens }) => weakens);
+    assert.deepEqual(weaker, [
+      { what: "permissions.env", before: "none", after: "TOKEN", weakens: true },
+      { what: "controls", before: "none", after: "stop", weakens: true },
+    ]);
+    assert.equal((await readLock(project.lock))?.plugins[timer].version, "1.0.0");
+    assert.equal(
+      (await updatePlugins({ ...project.options, accept: ["eve/x"] }))[0].status,
+      "refused",
+    );
+    const [accepted] = await updatePlugins({ ...project.options, accept: ["ada/timer"] });
+    assert.equal(accepted.status, "updated");
+    const entry = (await readLock(project.lock))?.plugins[timer];
+    assert.deepEqual([entry?.version, entry?.permissions, entry?.controls], ["1.1.0", {
+      env: ["TOKEN"],
+    }, ["stop"]]);
+  });
+
+  it("tells what cannot be had, leaves what is pinned, and goes on with the others", async () => {
+    const project = await newProject();
+    await publishVersions("ada/timer", { "1.0.0": {} });
+    await addPlugin(timer, project.options);
+    const url = far(await publish({ "main.js": recording("") }));
+    const { integrity } = await explainPlugin(url, { fetch: farFetch, lock: project.lock });
+    await addPlugin(`${url}#${integrity}`, project.options);
+    const other = far(await publish({ "main.js": recording("") }, { id: "ada/other" }));
+    await addPlugin(other, project.options);
+    site.pages.delete("/registry/ada/timer/meta.json");
+    const path = new URL(other).pathname;
+    const changed = (site.pages.get(path) as string).replace('"1.0.0"', '"1.0.1"');
+    site.pages.set(path, changed);
+    const updates = await updatePlugins(project.options);
+    const statuses = Object.fromEntries(
+      updates.map(({ reference, status }) => [reference, status]),
+    );
+    assert.deepEqual(statuses, { [timer]: "failed", [url]: "pinned", [other]: "updated" });
+    assert.match(String(updates.find(({ status }) => status === "failed")?.error), /has none/);
+    // The same version with other bytes.
+    site.pages.set(path, changed.replace("Counts", "counts"));
+    const [swapped] = await updatePlugins({ ...project.options, only: ["ada/other"] });
+    assert.equal(swapped.status, "refused");
+    assert.equal(swapped.differences[0].what, "integrity");
+  });
+});
+
+describe("a project's plugins", () => {
+  it("are verified where they are, and fetched where they are missing", async () => {
+    const project = await newProject();
+    await publishVersions("ada/timer", { "1.0.0": {} });
+    await addPlugin(timer, project.options);
+    const [found] = await verifyPlugins(project.options);
+    assert.deepEqual(found, {
+      reference: timer,
+      id: "ada/timer",
+      version: "1.0.0",
+      source: "cache",
+      files: 1,
+      problems: [],
+    });
+    const freed = await cleanCache({ cacheDir: site.cacheDir });
+    assert(freed > 500, String(freed));
+    assert.deepEqual(await readdir(site.cacheDir), []);
+    assert.equal(await cleanCache({ cacheDir: site.cacheDir }), 0);
+    assert.equal((await verifyPlugins(project.options))[0].source, "network");
+    // A file that is no longer what it was.
+    const main = "/registry/ada/timer/1.0.0/main.js";
+    site.pages.set(main, (site.pages.get(main) as string).replace("1", "2"));
+    await cleanCache({ cacheDir: site.cacheDir });
+    const [changed] = await verifyPlugins(project.options);
+    assert.match(changed.problems.join(), /main\.js: its content is not what was promised/);
+    // A lock file that somebody wrote by hand.
+    const text = await readFile(project.lock, "utf8");
+    await writeFile(project.lock, text.replace('"version": "1.0.0"', '"version": "1.0.9"'));
+    const [edited] = await verifyPlugins(project.options);
+    assert.match(
+      edited.problems.join(),
+      /version: the lock file says 1\.0\.9, the manifest 1\.0\.0/,
+    );
+  });
+
+  it("are removed by reference or id, and by nothing else", async () => {
+    const project = await newProject();
+    for (const id of ["ada/a", "ada/b"]) {
+      await publishVersions(id, { "1.0.0": {} });
+      await addPlugin(`registry:${id}`, project.options);
+    }
+    await assert.rejects(
+      removePlugin("ada/c", project.options),
+      /RangeError: Cannot remove plugin ada\/c: there are registry:ada\/a, registry:ada\/b/,
+    );
+    assert.deepEqual(await removePlugin("ada/a", project.options), ["registry:ada/a"]);
+    assert.deepEqual(await removePlugin("registry:ada/b", project.options), ["registry:ada/b"]);
+    assert.deepEqual(await listPlugins(project.options), []);
+    assert.deepEqual((await project.config()).plugins, []);
+  });
+
+  it("are read from the vendor folder first, and a change there is named", async () => {
+    const project = await newProject();
+    await publishVersions("ada/timer", {
+      "1.0.0": {
+        files: { "main.js": `import "./a/b.js"; ${recording("")}`, "a/b.js": "export default 1;" },
+      },
+    });
+    await addPlugin(timer, { ...project.options, tier: "trusted" });
+    const copied = await vendorPlugins(project.options);
+    assert.deepEqual(copied.map(({ reference, files }) => [reference, files]), [[timer, 3]]);
+    assert.equal((await project.config()).vendor, "./vendor");
+    const place = join(project.folder, "vendor/ada/timer/1.0.0");
+    assert.deepEqual((await readdir(place)).sort(), ["a", "callback.plugin.json", "main.js"]);
+    // Neither network nor cache.
+    site.pages.clear();
+    await cleanCache({ cacheDir: site.cacheDir });
+    const { config, ...rest } = project.options;
+    const offline = { ...rest, offline: true, frozen: true };
+    assert.equal((await loadPlugins(config, offline)).length, 1);
+    assert.equal((await verifyPlugins({ ...project.options, offline: true }))[0].source, "vendor");
+    await cleanCache({ cacheDir: site.cacheDir });
+    for (const name of ["a/b.js", "callback.plugin.json"]) {
+      const file = join(place, name);
+      const text = await readFile(file, "utf8");
+      await writeFile(file, `${text} `);
+      const error = await fails("E_INTEGRITY", /it was changed/, loadPlugins(config, offline));
+      assert(error.url?.endsWith(name), String(error.url));
+      assert.match((await verifyPlugins(project.options))[0].problems.join(), /it was changed/);
+      await writeFile(file, text);
+    }
+    assert.equal((await loadPlugins(config, offline)).length, 1);
+  });
+});
+
+describe("explaining a plugin", () => {
+  const permissions = {
+    net: [{ host: "a.example", reason: "sends the logs" }, { option: "url", reason: "yours" }],
+  };
+  const hooks = ["onEpochEnd", { name: "onTrainBatchEnd", every: 10, order: "post" }];
+  const options = {
+    type: "object",
+    properties: { url: { type: "string", description: "where to" } },
+    required: ["url"],
+  };
+
+  it("tells all there is to know, without running or agreeing to anything", async () => {
+    const url = await publish(
+      { "main.js": `throw new Error("it ran");` },
+      { permissions, optionalPermissions: { env: [{ name: "TOKEN", reason: "log in" }] } },
+      { hooks, options, controls: ["stop"] },
+    );
+    const lock = join(site.folder, `lock-${unique()}.json`);
+    const told = await explainPlugin(far(url), { fetch: farFetch, lock, cacheDir: site.cacheDir });
+    assert.equal(told.tier, "sandboxed");
+    assert.equal(told.source, "network");
+    assert.equal(told.isLocked, false);
+    assert.deepEqual(told.callbacks[0].hooks, [{ name: "onEpochEnd" }, hooks[1]]);
+    assert.deepEqual(
+      told.permissions.map(({ kind, value, isOptional, isGranted }) =>
+        `${kind} ${value} ${isOptional} ${isGranted}`
+      ),
+      ["env TOKEN true false", "net a.example false false", "net option url false false"],
+    );
+    assert.deepEqual(told.problems, []);
+    assert.equal(await readLock(lock), undefined);
+    const unpinned = loadPlugin(far(url), { fetch: farFetch, lock: false });
+    const { actual } = await fails("E_INTEGRITY", /nothing says/, unpinned);
+    assert.equal(told.integrity, actual);
+  });
+
+  it("says what is really enforced in each tier on this runtime", async () => {
+    const url = await publish({ "main.js": recording("") });
+    const of = async (tier: "sandboxed" | "trusted" | "worker") => {
+      const { enforced, notEnforced } = await explainPlugin(url, { tier });
+      return { enforced: enforced.join("\n"), notEnforced: notEnforced.join("\n") };
+    };
+    const isDeno = getRuntime().name === "deno";
+    assert.match((await of("trusted")).notEnforced, /not a wall/);
+    assert.match((await of("sandboxed")).enforced, /Permissions and controls hold/);
+    const worker = await of("worker");
+    assert.equal(/a worker restricts nothing/.test(worker.notEnforced), !isDeno);
+    assert.equal(/flags of this Deno process hold/.test(worker.enforced), isDeno);
+  });
+
+  it("says why it would not load here, and what is not as it was locked", async () => {
+    const url = await publish({ "main.js": "" }, {
+      engines: { core: "^9.1" },
+      sandbox: { support: "unsupported", reason: "native" },
+    });
+    const lock = join(site.folder, `lock-${unique()}.json`);
+    const told = await explainPlugin(far(url), { fetch: farFetch, lock });
+    assert.equal(told.tier, undefined);
+    assert.match(told.problems.join("\n"), /keepfit \^9\.1[^]*does not run sandboxed/);
+    assert.match(explainText(told), /tier +none: it would not load/);
+  });
+
+  it("fits 80 columns, and lets no stranger's text pass for its own", async () => {
+    const url = await publish(
+      { "main.js": recording("") },
+      { permissions },
+      { hooks, options, controls: ["stop"] },
+    );
+    const text = explainText({
+      ...await explainPlugin(url, { allow: ["net"], cacheDir: site.cacheDir }),
+      title: "Timer\u001b[2J",
+      description: `Good.\n  tier       sandboxed\u202e ${"very long words ".repeat(20)}`,
+    });
+    assert.match(text, /^ada\/counter 1\.0\.0: Timer \[2J\n/);
+    assert.equal(text.match(/^ {2}tier /gm)?.length, 1);
+    assert.match(text, /onTrainBatchEnd \(post, every 10\)/);
+    assert.match(text, /net a\.example: sends the logs \(agreed\)/);
+    assert.match(text, /url \(string\), required: where to/);
+    assert.match(text, /Not enforced\n/);
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u202e]/);
+    const long = text.split("\n").filter((line) => line.length > 80);
+    assert.deepEqual(long.filter((line) => !/^ {2}(from|integrity) /.test(line)), []);
+  });
+});
