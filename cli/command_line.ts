@@ -28,6 +28,17 @@ export class CommandLine {
     if (!this.json) this.terminal.write(text);
   }
 
+  /**
+   * Ask for a yes. Where nobody can be asked it is none, and they are told of `--yes`.
+   *
+   * @param question ends where the answer is typed
+   */
+  agrees(question: string): boolean {
+    const answer = this.json ? undefined : this.terminal.ask?.(question);
+    if (answer === undefined) console.error("keepfit: nobody can be asked here: --yes agrees");
+    return /^y(es)?$/i.test(answer?.trim() ?? "");
+  }
+
   /** Tell why it failed: to a person on standard error, to a program where it reads. */
   fail(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);

@@ -69,7 +69,7 @@ echo "\${COMPREPLY[@]}"`,
       ], { encoding: "utf8" }).stdout.trim();
     assert.equal(complete("keepfit", "pa"), "pack");
     assert.equal(complete("keepfit", "pack", "source", "--f"), "--force");
-    assert.equal(complete("keepfit", "hub", "--"), "--host --port --help --version --json");
+    assert.equal(complete("keepfit", "hub", "--"), "--host --port --token --help --version --json");
   });
 
   it("has completions for zsh and fish, each command in them", async () => {
@@ -89,7 +89,8 @@ echo "\${COMPREPLY[@]}"`,
     const line = await hub.says("http:");
     const [url] = /http:\S+/.exec(line) ?? assert.fail(line);
     const response = await fetch(`${url}index.json`);
-    assert.equal((await response.json()).plugins[0].id, "keepfit/epoch-report");
+    const { plugins } = await response.json();
+    assert(plugins.some(({ id }: { id: string }) => id === "keepfit/epoch-report"));
     hub.end();
     const { code, errors } = await hub.ended;
     assert.equal(code, 0, errors);
@@ -123,7 +124,6 @@ describe("packing a plugin", () => {
     const registry = join(root, "examples/plugins");
     for (
       const path of [
-        "index.json",
         "keepfit/epoch-report/meta.json",
         `${place}/callback.plugin.json`,
         `${place}/index.js`,

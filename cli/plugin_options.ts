@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
+import { type PluginPermission, pluginPermissions } from "../plugins/manifest_format.ts";
 import type { PluginTier } from "../plugins/mod.ts";
 
 /** The options of a callback, as they stand on a command line: JSON. */
@@ -13,6 +14,20 @@ export function parseOptions(text: string): Record<string, unknown> {
     return data as Record<string, unknown>;
   }
   throw new InvalidArgumentError(`It must be a JSON object, such as '{ "every": 2 }'.`);
+}
+
+/** Permissions by kind: all that is declared, or these values. */
+export type AllowedKinds = Partial<Record<PluginPermission, true | string[]>>;
+
+/** `--allow net`, `--allow net=a.example,b.example`, again and again. */
+export function collectAllowed(text: string, before: AllowedKinds = {}): AllowedKinds {
+  const [, kind, values] = /^([a-z]+)(?:=(.+))?$/.exec(text) ?? [];
+  if (!pluginPermissions.includes(kind as PluginPermission)) {
+    throw new InvalidArgumentError(
+      `It must be ${pluginPermissions.join(", ")}, with =VALUE,VALUE behind it for some alone.`,
+    );
+  }
+  return { ...before, [kind]: values === undefined ? true : values.split(",") };
 }
 
 const tiers: readonly PluginTier[] = ["sandboxed", "trusted", "worker"];

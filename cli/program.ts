@@ -1,22 +1,44 @@
 import { Command } from "commander";
 import { version } from "../plugins/version.ts";
 import type { CommandLine } from "./command_line.ts";
+import { addAdd } from "./commands/add.ts";
+import { addCache } from "./commands/cache.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompletions } from "./commands/completions.ts";
 import { addDev } from "./commands/dev.ts";
+import { addExplain } from "./commands/explain.ts";
 import { addHub } from "./commands/hub.ts";
+import { addKey } from "./commands/key.ts";
+import { addList } from "./commands/list.ts";
 import { addNew } from "./commands/new.ts";
 import { addPack } from "./commands/pack.ts";
+import { addPublish } from "./commands/publish.ts";
+import { addRemove } from "./commands/remove.ts";
+import { addSign } from "./commands/sign.ts";
+import { addUpdate } from "./commands/update.ts";
+import { addVendor } from "./commands/vendor.ts";
+import { addVerify } from "./commands/verify.ts";
 
 /** Puts one command, with all below it, into the program. */
 export type AddCommand = (program: Command, line: CommandLine) => void;
 
 /** Every command, in the order of the help. */
 const commands: readonly AddCommand[] = [
+  addAdd,
+  addRemove,
+  addUpdate,
+  addList,
+  addExplain,
+  addVerify,
+  addVendor,
+  addCache,
   addNew,
   addDev,
   addCheck,
   addPack,
+  addKey,
+  addSign,
+  addPublish,
   addHub,
   addCompletions,
 ];
@@ -61,6 +83,7 @@ export function createProgram(line: CommandLine, printed: Printed): Command {
       "after",
       `
 Examples:
+  keepfit add registry:ada/loss-to-slack@^1   see what it may do, then pin it
   keepfit new ada/loss-to-slack        a plugin of your own, with tests
   keepfit check loss-to-slack          what keeps it from being published
   keepfit pack loss-to-slack --bundle --out public

@@ -17,6 +17,8 @@ export function denoRuntime(): Runtime {
     fs: createFileSystem(denoCalls()),
     terminal: createTerminal({
       writeSync: (bytes) => Deno.stdout.writeSync(bytes),
+      readSync: (bytes) => Deno.stdin.readSync(bytes),
+      isTyped: () => Deno.stdin.isTerminal(),
       isTerminal: () => Deno.stdout.isTerminal(),
       columns: () => Deno.stdout.isTerminal() ? Deno.consoleSize().columns || undefined : undefined,
       // Deno tells this one variable without a permission.

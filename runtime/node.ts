@@ -48,6 +48,9 @@ export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "start
     fs: createFileSystem(nodeCalls()),
     terminal: createTerminal({
       writeSync: (bytes) => fs.writeSync(1, bytes),
+      readSync: (bytes) => fs.readSync(0, bytes),
+      // Not process.stdin.isTTY: touching that stream would read ahead and keep the process.
+      isTyped: () => process.getBuiltinModule("node:tty").isatty(0),
       isTerminal: () => process.stdout.isTTY === true,
       columns: () => process.stdout.columns || undefined,
       env,

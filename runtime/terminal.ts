@@ -1,7 +1,11 @@
 import type { Terminal } from "./types.ts";
 
-/** What an adapter knows of its standard output. */
+/** What an adapter knows of its standard output and input. */
 export interface Output {
+  /** Wait for some bytes that are typed. @returns how many there are; 0 or null at the end */
+  readSync?(bytes: Uint8Array): number | null;
+  /** True when somebody types. */
+  isTyped?(): boolean;
   /** Write some of `bytes` now. @returns how many */
   writeSync(bytes: Uint8Array): number;
   isTerminal(): boolean;
@@ -31,6 +35,11 @@ export function createTerminal(output: Output): Terminal {
         }
       }
     },
+    ask(question) {
+      if (!output.isTyped?.()) return undefined;
+      this.write(question);
+      return readLine((bytes) => output.readSync?.(bytes) ?? 0);
+    },
     get isInteractive() {
       return output.isTerminal() && output.env("TERM") !== "dumb";
     },
@@ -43,4 +52,12 @@ export function createTerminal(output: Output): Terminal {
       return output.columns();
     },
   };
+}
+
+/** A line without its end. Byte by byte: what is typed behind it is for whoever reads next. */
+function readLine(read: (bytes: Uint8Array) => number): string {
+  const line: number[] = [];
+  const byte = new Uint8Array(1);
+  while (read(byte) > 0 && byte[0] !== 10) line.push(byte[0]);
+  return new TextDecoder().decode(new Uint8Array(line)).replace(/\r$/, "");
 }

@@ -87,4 +87,30 @@ describe("a terminal", () => {
     assert.equal(stdout.length, 300 * 1001 + "false,".length);
     assert(stdout.endsWith("\nfalse,"));
   });
+
+  it("asks where somebody types, and for one line only", () => {
+    const typed = new TextEncoder().encode("yes\r\nno\n");
+    let at = 0;
+    let written = "";
+    const output = {
+      writeSync(bytes: Uint8Array) {
+        written += new TextDecoder().decode(bytes);
+        return bytes.length;
+      },
+      readSync(bytes: Uint8Array) {
+        if (at === typed.length) return 0;
+        bytes[0] = typed[at++];
+        return 1;
+      },
+      isTerminal: () => true,
+      columns: () => 80,
+      env: () => undefined,
+    };
+    const terminal = createTerminal({ ...output, isTyped: () => true });
+    assert.equal(terminal.ask?.("sure? "), "yes");
+    assert.equal(terminal.ask?.("really? "), "no");
+    assert.equal(terminal.ask?.("still? "), "");
+    assert.equal(written, "sure? really? still? ");
+    assert.equal(createTerminal({ ...output, isTyped: () => false }).ask?.("?"), undefined);
+  });
 });

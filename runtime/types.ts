@@ -80,6 +80,8 @@ export interface FileSystem {
 /** Where a person reads along. */
 export interface Terminal {
   write(text: string): void;
+  /** Ask a question and wait for a line; undefined where no person types. */
+  ask?(question: string): string | undefined;
   /** True when lines can be drawn over: a real terminal, not a pipe or a file. */
   readonly isInteractive: boolean;
   /** True when colors are wanted: a real terminal without `NO_COLOR`. */

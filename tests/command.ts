@@ -22,17 +22,26 @@ export interface Started {
 }
 
 const runtimeArguments = {
-  deno: ["run", "--no-check", "-A"],
+  deno: ["run", "--no-check", "-A", "--config", join(root, "deno.json")],
   bun: [],
-  node: ["--import", "tsx"],
+  node: ["--import", String(new URL("../node_modules/tsx/dist/loader.mjs", import.meta.url))],
 }[getRuntime().name];
 
 /** Start the command. */
 export function start(...args: string[]): Started {
+  return startIn(root, args);
+}
+
+/** Start the command in a folder, with these variables beside those of this process. */
+export function startIn(
+  cwd: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Started {
   const command = [...runtimeArguments, join(root, "cli/keepfit.ts"), ...args];
   const child = spawn(process.execPath, command, {
-    cwd: root,
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+    cwd,
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...env },
   });
   let output = "";
   let errors = "";

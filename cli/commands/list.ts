@@ -1,0 +1,18 @@
+import type { Command } from "commander";
+import { listPlugins } from "../../plugins/mod.ts";
+import type { CommandLine } from "../command_line.ts";
+
+/** `keepfit list`: what the lock file and the config file have; needs no network. */
+export function addList(program: Command, line: CommandLine): void {
+  program.command("list")
+    .description("List the plugins of keepfit.lock.json and keepfit.json, without a network.")
+    .action(async () => {
+      const plugins = await listPlugins();
+      const lines = plugins.map(({ reference, locked, configured }) => {
+        const what = locked === undefined ? "not locked" : `${locked.id} ${locked.version}`;
+        const where = locked?.tier === undefined ? "" : `  ${locked.tier}`;
+        return `${what}${where}${configured > 0 ? "" : "  not in keepfit.json"}\n  ${reference}\n`;
+      });
+      line.tell({ plugins }, lines.join("") || "there are no plugins\n");
+    });
+}

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+import { serveHub } from "keepfit/hub";
+import type { HttpServer } from "keepfit/runtime";
+import { startIn } from "../../tests/command.ts";
+import { root } from "../../tests/files.ts";
+
+const example = join(root, "examples/plugins/keepfit/epoch-report/0.1.0");
+const token = "a-token-of-twenty-characters";
+
+describe("a plugin from its author to its user", () => {
+  let folder: string;
+  let hub: HttpServer;
+  let source: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "keepfit-cli-"));
+    source = join(folder, "source");
+    await cp(example, source, { recursive: true });
+    const { makeDir } = (await import("keepfit/runtime")).getRuntime().fs;
+    await makeDir(join(folder, "registry"));
+    await makeDir(join(folder, "project"));
+    hub = await serveHub({ directory: join(folder, "registry"), tokens: { [token]: ["keepfit"] } });
+  });
+  after(async () => {
+    await hub.close();
+    await rm(folder, { recursive: true });
+  });
+
+  /** Run the command in the project's folder. @returns what it tells as JSON */
+  async function keepfit(...args: string[]): Promise<{ code: number | null; told: Told }> {
+    const { code, output, errors } = await startIn(join(folder, "project"), [...args, "--json"], {
+      KEEPFIT_REGISTRY: hub.url,
+      XDG_CACHE_HOME: join(folder, "cache"),
+    }).ended;
+    assert.notEqual(output, "", errors);
+    return { code, told: JSON.parse(output) };
+  }
+
+  // deno-lint-ignore no-explicit-any -- what the command tells is read here as a program would
+  type Told = any;
+
+  it("is signed and published, looked at, added, verified, kept with the program and removed", async () => {
+    const keyFile = join(folder, "key.pem");
+    const { told: { keyId } } = await keepfit("key", "new", keyFile);
+    assert.match(keyId, /^ed25519:/);
+    assert.match((await keepfit("key", "new", keyFile)).told.error.message, /key\.pem/);
+    assert.match(await readFile(keyFile, "utf8"), /BEGIN PRIVATE KEY/);
+
+    const publish = ["publish", source, "--registry", hub.url, "--key", keyFile];
+    assert.equal((await keepfit(...publish)).code, 1);
+    const published = await keepfit(...publish, "--token", token);
+    assert.equal(published.told.isNew, true, JSON.stringify(published));
+
+    const reference = "registry:keepfit/epoch-report@^0.1";
+    const { told: explained } = await keepfit("explain", reference);
+    assert.deepEqual(explained.signers, [keyId]);
+    assert.deepEqual(explained.permissions[0].kind, "write");
+    const refused = await keepfit("add", reference, "--output-dir", "reports");
+    assert.deepEqual([refused.code, refused.told.added], [1, false]);
+    const added = await keepfit("add", reference, "--output-dir", "reports", "--yes");
+    assert.deepEqual([added.code, added.told.added], [0, true]);
+    const config = JSON.parse(await readFile(join(folder, "project/keepfit.json"), "utf8"));
+    assert.equal(config.plugins[0].plugin, reference);
+    const { told: listed } = await keepfit("list");
+    assert.equal(listed.plugins[0].locked.id, "keepfit/epoch-report");
+    assert.deepEqual(listed.plugins[0].locked.signers, [keyId]);
+
+    assert.equal((await keepfit("verify")).code, 0);
+    const { told: vendored } = await keepfit("vendor");
+    assert.equal(vendored.plugins[0].files, 4);
+    const kept = "vendor/keepfit/epoch-report/0.1.0/index.js";
+    await stat(join(folder, "project", kept));
+    await writeFile(join(folder, "project", kept), "evil();");
+    const verified = await keepfit("verify");
+    assert.equal(verified.code, 1);
+    assert.match(verified.told.plugins[0].problems[0], /index\.js/);
+
+    const { told: { removed } } = await keepfit("remove", "keepfit/epoch-report");
+    assert.equal(removed.length, 1);
+    assert.deepEqual((await keepfit("list")).told.plugins, []);
+  });
+
+  it("is not replaced by one that would be trusted further, unless that is accepted", async () => {
+    // A local one: its address stays, its content does not.
+    const reference = pathToFileURL(join(source, "callback.plugin.json")).href;
+    await keepfit("add", reference, "--output-dir", "reports", "--yes");
+    assert.equal((await keepfit("update", "--dry-run")).told.updates[0].status, "same");
+    const path = join(source, "callback.plugin.json");
+    const manifest = JSON.parse(await readFile(path, "utf8"));
+    manifest.callbacks[0].controls = ["writeWeights"];
+    await writeFile(path, JSON.stringify(manifest));
+    const update = await keepfit("update");
+    assert.equal(update.code, 1);
+    assert.equal(update.told.updates[0].status, "refused");
+    assert.equal(update.told.updates[0].differences[0].weakens, true);
+    assert.equal((await keepfit("update", "--accept")).told.updates[0].status, "updated");
+    const { told } = await keepfit("cache", "clean");
+    assert(told.bytes > 0);
+  });
+});

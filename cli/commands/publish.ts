@@ -1,0 +1,49 @@
+import type { Command } from "commander";
+import { manifestName, parseKey, signManifest } from "../../plugins/mod.ts";
+import { publishPlugin } from "../../plugins/publish.ts";
+import { getRuntime } from "../../runtime/mod.ts";
+import { packSource } from "../../testing/pack_source.ts";
+import type { CommandLine } from "../command_line.ts";
+
+interface Given {
+  registry: string;
+  token?: string;
+  key?: string;
+  bundle?: boolean;
+}
+
+/** `keepfit publish SOURCE --registry URL`: pack, sign and send to a hub. */
+export function addPublish(program: Command, line: CommandLine): void {
+  program.command("publish")
+    .usage("SOURCE --registry URL [--bundle] [--key FILE]")
+    .description("Pack the plugin in SOURCE and publish it on a hub. For a folder there is pack.")
+    .argument("<SOURCE>", "The folder that the plugin is written in.")
+    .requiredOption("--registry <URL>", "The hub.")
+    .option("--token <TOKEN>", "What the hub knows you by. Default: KEEPFIT_TOKEN.")
+    .option("--key <FILE>", "Sign it with this key, as key new makes it.")
+    .option("--bundle", "Make one JavaScript module of it. Wants esbuild.")
+    .action(async (source: string, { registry, key, bundle = false, ...given }: Given) => {
+      const token = given.token ?? getRuntime().env("KEEPFIT_TOKEN");
+      if (token === undefined) {
+        throw new TypeError(
+          "Cannot publish without a token: pass --token, or set KEEPFIT_TOKEN",
+        );
+      }
+      const { manifest, contents } = await packSource(source, { fs: line.fs, bundle });
+      const signed = key === undefined
+        ? manifest
+        : await signManifest(manifest, await parseKey(await line.fs.readTextFile(key)));
+      const files = new Map([...contents].filter(([path]) => path !== manifestName));
+      const published = await publishPlugin({
+        registry,
+        token,
+        manifest: `${JSON.stringify(signed, null, 2)}\n`,
+        files,
+      });
+      const { id, version, reference, isNew } = published;
+      line.tell(
+        published,
+        `${isNew ? "published" : "already there:"} ${id} ${version}\n${reference}\n`,
+      );
+    });
+}

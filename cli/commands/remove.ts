@@ -1,0 +1,14 @@
+import type { Command } from "commander";
+import { removePlugin } from "../../plugins/mod.ts";
+import type { CommandLine } from "../command_line.ts";
+
+/** `keepfit remove PLUGIN`: out of the lock file and the config file. */
+export function addRemove(program: Command, line: CommandLine): void {
+  program.command("remove")
+    .description("Take a plugin out of keepfit.lock.json and keepfit.json.")
+    .argument("<PLUGIN>", "Its id, or the reference that it was added by.")
+    .action(async (plugin: string) => {
+      const removed = await removePlugin(plugin);
+      line.tell({ removed }, removed.map((one) => `removed ${one}\n`).join(""));
+    });
+}

@@ -1,0 +1,19 @@
+import type { Command } from "commander";
+import { parseKey, parseManifest, signManifest } from "../../plugins/mod.ts";
+import type { CommandLine } from "../command_line.ts";
+
+/** `keepfit sign MANIFEST --key FILE`. */
+export function addSign(program: Command, line: CommandLine): void {
+  program.command("sign")
+    .usage("MANIFEST --key FILE")
+    .description("Sign a packed plugin's manifest, and by its hashes all of its files.")
+    .argument("<MANIFEST>", "The manifest that pack has written.")
+    .requiredOption("--key <FILE>", "The key, as key new makes it.")
+    .action(async (path: string, { key: keyPath }: { key: string }) => {
+      const key = await parseKey(await line.fs.readTextFile(keyPath));
+      const manifest = parseManifest(await line.fs.readTextFile(path), path);
+      const signed = await signManifest(manifest, key);
+      await line.fs.writeFile(path, `${JSON.stringify(signed, null, 2)}\n`);
+      line.tell({ path, keyId: key.keyId }, `signed ${path} by ${key.keyId}\n`);
+    });
+}

@@ -1,0 +1,47 @@
+import type { Command } from "commander";
+import { type PluginUpdate, updatePlugins } from "../../plugins/mod.ts";
+import type { CommandLine } from "../command_line.ts";
+
+interface Given {
+  dryRun?: true;
+  accept?: true;
+}
+
+/** `keepfit update [PLUGIN...]`: what each reference names today, and what that changes. */
+export function addUpdate(program: Command, line: CommandLine): void {
+  program.command("update")
+    .usage("[PLUGIN...] [--dry-run] [--accept]")
+    .description("Pin what each reference names today, and show what that changes.")
+    .argument("[PLUGIN...]", "Ids or references. Default: all.")
+    .option("--dry-run", "Only show it.")
+    .option("--accept", "Take also what has to be trusted further than before.")
+    .action(async (only: string[], { dryRun, accept }: Given) => {
+      const updates = await updatePlugins({
+        ...(only.length > 0 && { only }),
+        dryRun,
+        accept,
+      });
+      line.tell(
+        { updates: updates.map(({ error, ...rest }) => ({ ...rest, error: messageOf(error) })) },
+        updates.map((update) => textOf(update, dryRun === true)).join(""),
+      );
+      if (updates.some(({ status }) => status === "failed" || status === "refused")) line.code = 1;
+    });
+}
+
+function textOf(update: PluginUpdate, isTrial: boolean): string {
+  const { status, id, before, after, differences, error } = update;
+  const lines = [`${id} ${before.version}: `];
+  if (status === "updated") lines[0] += `${isTrial ? "would become" : "now"} ${after?.version}`;
+  else if (status === "refused") lines[0] += `${after?.version} is not taken (--accept takes it)`;
+  else if (status === "failed") lines[0] += `could not be had: ${messageOf(error)}`;
+  else lines[0] += status === "pinned" ? "pinned by its reference" : "as before";
+  for (const { what, before, after, weakens } of differences) {
+    lines.push(`  ${weakens ? "weaker: " : ""}${what}: ${before} -> ${after}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function messageOf(error: unknown): string | undefined {
+  return error === undefined ? undefined : error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,18 @@
+import type { Command } from "commander";
+import { vendorPlugins } from "../../plugins/mod.ts";
+import type { CommandLine } from "../command_line.ts";
+
+/** `keepfit vendor`: keep the plugins with the program. */
+export function addVendor(program: Command, line: CommandLine): void {
+  program.command("vendor")
+    .usage("[--out DIR]")
+    .description("Copy every locked plugin into a folder, from which it is loaded then.")
+    .option("--out <DIR>", "The folder. Default: the one that keepfit.json names, else vendor.")
+    .action(async ({ out }: { out?: string }) => {
+      const plugins = await vendorPlugins({ directory: out });
+      const lines = plugins.map(({ id, version, files, folder }) =>
+        `${id} ${version}: ${files} files in ${folder}\n`
+      );
+      line.tell({ plugins }, lines.join("") || "nothing is to be copied\n");
+    });
+}
