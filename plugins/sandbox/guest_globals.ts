@@ -224,23 +224,3 @@ addGlobal("atob", atob);
 addGlobal("btoa", btoa);
 addGlobal("structuredClone", structuredClone);
 `;
-
-/** What `import ... from "keepfit"` gives in a sandbox. */
-export const guestKeepfit = String.raw`
-export class Callback {
-  params = null;
-  onError;
-
-  constructor(options = {}) {
-    this.onError = options.onError;
-  }
-
-  get model() {
-    throw new TypeError("Cannot reach the model from a sandbox: the context has what may be done with it");
-  }
-
-  setParams(params) {
-    this.params = params;
-  }
-}
-`;

@@ -4,9 +4,9 @@ import { messageOf } from "../../core/errors.ts";
 import { olderNames } from "../../core/receivers.ts";
 import { PluginError } from "../errors.ts";
 import { fileUrl, type GraphModule } from "../graph.ts";
+import { guestKeepfit } from "../guest_keepfit.ts";
 import { type PluginHook, pluginHooks } from "../manifest_format.ts";
 import type { TierRun } from "../tier.ts";
-import { guestKeepfit } from "./guest_globals.ts";
 import { GuestPlugin } from "./guest_plugin.ts";
 
 /**

@@ -1,14 +1,15 @@
 import type { CallbackLike, CallbackState, Params } from "../../core/callback.ts";
 import { PluginError } from "../errors.ts";
 import type { ModuleGraph } from "../graph.ts";
+import { guestKeepfit } from "../guest_keepfit.ts";
 import { emitGraph } from "../import_graph.ts";
 import type { TierRun } from "../tier.ts";
 import { PluginThread, type ThreadResult, toError } from "./plugin_thread.ts";
-import { guestKeepfit } from "./thread_source.ts";
 
 /**
  * Run a plugin in a thread of its own. A hang or a crash of it is an error of its hook, and the
- * training goes on; it has the process's rights all the same.
+ * training goes on; it has the process's rights all the same. It is started anew when it is used
+ * after `close`, with the state that it had.
  *
  * Each hook is a message there and one back. The context's `env` and `getLearningRate` answer from
  * what was sent along, `log`, `stop` and `setLearningRate` are not waited for.
@@ -16,8 +17,19 @@ import { guestKeepfit } from "./thread_source.ts";
  * @returns a callback whose hooks are asked of the thread
  */
 export async function runInWorker(run: TierRun): Promise<CallbackLike> {
-  const { entry, url, context, limits, runtime } = run;
   const specifier = await emitGraph(withoutHost(run), run.cache);
+  return new ThreadedCallback(run, specifier, await startPlugin(run, specifier)).members;
+}
+
+/** A thread in which the plugin is made. */
+interface StartedPlugin {
+  thread: PluginThread;
+  /** Names of the functions that it has. */
+  members: string[];
+}
+
+async function startPlugin(run: TierRun, specifier: string): Promise<StartedPlugin> {
+  const { entry, url, context, limits, runtime } = run;
   const thread = new PluginThread(runtime, context, limits);
   try {
     const { id, version } = context;
@@ -32,7 +44,7 @@ export async function runInWorker(run: TierRun): Promise<CallbackLike> {
       context: { id, version, functions, env: environmentOf(run) },
     });
     if (loaded.failed !== undefined) throw failedWith(loaded, entry.export, url);
-    return callbackOf(thread, loaded.members ?? [], run);
+    return { thread, members: loaded.members ?? [] };
   } catch (error) {
     await thread.end();
     throw error;
@@ -88,49 +100,87 @@ function failedWith(
   return new PluginError(failed, message, { url, expected, actual: found, cause });
 }
 
-function callbackOf(thread: PluginThread, members: string[], run: TierRun): CallbackLike {
-  const { getLearningRate } = run.context;
-  const ask = (member: string, args: unknown[]): Promise<ThreadResult> =>
-    thread.ask({ kind: "call", member, args, learningRate: getLearningRate() });
-  let told: Promise<unknown> | undefined;
-  const callback: Record<string, unknown> = {
-    async close() {
-      try {
-        if (members.includes("close")) await ask("close", []);
-      } finally {
-        await thread.end();
+/** This side of a callback in a thread, over any number of runs. */
+class ThreadedCallback {
+  /** As the plugin made it: what it lacks is absent. */
+  readonly members: CallbackLike;
+  readonly #run: TierRun;
+  readonly #specifier: string;
+  readonly #has: ReadonlySet<string>;
+  /** Absent after `close`, until it is wanted again. */
+  #thread: PluginThread | undefined;
+  #starting: Promise<PluginThread> | undefined;
+  #params: Params | undefined;
+  #state: unknown;
+
+  constructor(run: TierRun, specifier: string, { thread, members }: StartedPlugin) {
+    this.#run = run;
+    this.#specifier = specifier;
+    this.#thread = thread;
+    this.#has = new Set(members);
+    const callback: Record<string, unknown> = { close: () => this.#close() };
+    if (this.#has.has("getState")) {
+      callback.getState = async () => (await this.#ask("getState", [])).value as CallbackState;
+    }
+    if (this.#has.has("setState")) {
+      callback.setState = async (state: CallbackState) => void await this.#ask("setState", [state]);
+    }
+    if (this.#has.has("setParams")) {
+      callback.setParams = async (params: Params) => {
+        this.#params = params;
+        if (this.#thread !== undefined) await this.#ask("setParams", [params]);
+      };
+    }
+    for (const member of members.filter((one) => one.startsWith("on"))) {
+      callback[member] = (...args: unknown[]) => this.#hook(member, args);
+    }
+    this.members = callback;
+  }
+
+  async #hook(member: string, args: unknown[]): Promise<void> {
+    const sent = member === "onException" ? [plainError(args[0])] : args.map(ownValues);
+    const { logs = {} } = await this.#ask(member, sent);
+    for (const [name, value] of Object.entries(logs)) {
+      // As in this thread: nothing but numbers, and no other object's members.
+      if (typeof value === "number" && name !== "__proto__") {
+        (args.at(-1) as Record<string, number>)[name] = value;
       }
-    },
-  };
-  if (members.includes("getState")) {
-    callback.getState = async () => (await ask("getState", [])).value as CallbackState;
+    }
   }
-  if (members.includes("setState")) {
-    callback.setState = async (state: CallbackState) => void await ask("setState", [state]);
+
+  async #ask(member: string, args: unknown[]): Promise<ThreadResult> {
+    const thread = this.#thread ??
+      await (this.#starting ??= this.#restart().finally(() => this.#starting = undefined));
+    return await this.#askOf(thread, member, args);
   }
-  if (members.includes("setParams")) {
-    callback.setParams = (params: Params) => {
-      told = ask("setParams", [params]);
-      // What it throws, the next hook tells.
-      told.catch(() => {});
-    };
+
+  #askOf(thread: PluginThread, member: string, args: unknown[]): Promise<ThreadResult> {
+    const learningRate = this.#run.context.getLearningRate();
+    return thread.ask({ kind: "call", member, args, learningRate });
   }
-  for (const member of members.filter((one) => one.startsWith("on"))) {
-    callback[member] = async (...args: unknown[]) => {
-      await told;
-      const last = args.at(-1);
-      const sent = member === "onException" ? [plainError(args[0])] : args.map(ownValues);
-      const { logs } = await ask(member, sent);
-      if (logs === undefined) return;
-      for (const [name, value] of Object.entries(logs)) {
-        // As in this thread: nothing but numbers, and no other object's members.
-        if (typeof value === "number" && name !== "__proto__") {
-          (last as Record<string, number>)[name] = value;
-        }
+
+  async #restart(): Promise<PluginThread> {
+    const { thread } = await startPlugin(this.#run, this.#specifier);
+    if (this.#params !== undefined) await this.#askOf(thread, "setParams", [this.#params]);
+    if (this.#state !== undefined) await this.#askOf(thread, "setState", [this.#state]);
+    return this.#thread = thread;
+  }
+
+  async #close(): Promise<void> {
+    const thread = this.#thread;
+    if (thread === undefined) return;
+    this.#thread = undefined;
+    try {
+      // What ended before is told by the hook that was called then.
+      if (thread.hasEnded) return;
+      if (this.#has.has("getState") && this.#has.has("setState")) {
+        this.#state = (await this.#askOf(thread, "getState", [])).value;
       }
-    };
+      if (this.#has.has("close")) await this.#askOf(thread, "close", []);
+    } finally {
+      await thread.end();
+    }
   }
-  return callback;
 }
 
 /** Logs without what is computed when they are read. */

@@ -88,6 +88,11 @@ export class PluginThread {
     });
   }
 
+  /** True once it has ended, however. */
+  get hasEnded(): boolean {
+    return this.#dead !== undefined;
+  }
+
   /** End the thread. What waits for it fails. */
   async end(): Promise<void> {
     this.#die("it was closed");

@@ -7,6 +7,7 @@ export const threadSource = `
 const { parentPort } = globalThis.process?.getBuiltinModule?.("node:worker_threads") ?? {};
 const isWeb = typeof globalThis.postMessage === "function";
 const send = isWeb ? globalThis.postMessage.bind(globalThis) : parentPort.postMessage.bind(parentPort);
+const asks = /^(on[A-Z]\\w*|setParams|getState|setState|close)$/;
 const asked = new Map();
 let last = 0;
 let rate;
@@ -65,7 +66,8 @@ async function load({ specifier, name, options, context, adds }) {
   const members = [];
   for (let one = made; one !== null && one !== Object.prototype; one = Object.getPrototypeOf(one)) {
     for (const key of Object.getOwnPropertyNames(one)) {
-      if (key !== "constructor" && typeof made[key] === "function") members.push(key);
+      // Others may be accessors, which are nobody's business.
+      if (asks.test(key) && typeof made[key] === "function") members.push(key);
     }
   }
   return { members };
@@ -82,7 +84,9 @@ async function call({ member, args, learningRate }) {
   }
   const value = await made[member](...args);
   const result = member === "getState" ? { value } : {};
-  if (isLogs && addsLogs) result.logs = { ...logs };
+  if (isLogs && addsLogs) {
+    result.logs = Object.fromEntries(Object.entries(logs).filter(([, one]) => typeof one === "number"));
+  }
   return result;
 }
 
@@ -125,18 +129,4 @@ async function receive(message) {
 if (isWeb) globalThis.addEventListener("message", ({ data }) => receive(data));
 else parentPort.on("message", receive);
 send({ kind: "pong" });
-`;
-
-/** What `import ... from "keepfit"` gives where there is no host: a base to extend. */
-export const guestKeepfit = `
-export class Callback {
-  params = null;
-  onError = undefined;
-  constructor(options = {}) {
-    this.onError = options.onError;
-  }
-  setParams(params) {
-    this.params = params;
-  }
-}
 `;

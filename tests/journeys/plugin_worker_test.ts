@@ -78,6 +78,23 @@ describe("a plugin in a worker", () => {
     await second.close?.();
   });
 
+  it("may be used in one training after another, with what it remembers", async () => {
+    const plugin = await loadInWorker(
+      `export default () => { let count = 0; let epochs; return {
+        setParams: (params) => { epochs = params.epochs; },
+        onEpochEnd(_, logs) { logs.count = ++count; logs.epochs = epochs; },
+        getState: () => ({ count }),
+        setState: (state) => { count = state.count; },
+      }; };`,
+      { controls: ["addLogs"] },
+    );
+    assert.deepEqual((await train([plugin], 2)).history.count, [1, 2]);
+    const second = await train([plugin], 3);
+    assert.deepEqual(second.failures, []);
+    assert.deepEqual(second.history.count, [3, 4, 5]);
+    assert.deepEqual(second.history.epochs, [3, 3, 3]);
+  });
+
   const deaths: [what: string, body: string, reason: RegExp][] = [
     ["hangs", "for (;;);", /longer than 1000 ms/],
     ["ends itself", `(globalThis.Deno ?? process).exit(3);`, /ended|closed|longer than 1000 ms/],
