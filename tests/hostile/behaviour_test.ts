@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type CallbackLike, CallbackList } from "keepfit";
 import { type LoadPluginOptions, PluginError } from "keepfit/plugins";
+import { getRuntime } from "keepfit/runtime";
 import { load, publish, setUpSite, site } from "../journeys/plugin_site.ts";
 
 setUpSite();
@@ -35,6 +36,9 @@ const read = { permissions: { read: [{ path: "allowed", reason: "x" }] } };
 const harmless = { sandboxed: "harmless", worker: "harmless" } as const;
 const leftOut = { sandboxed: "left out", worker: "left out" } as const;
 const refused = { sandboxed: "refused", worker: "refused" } as const;
+// Deno and Bun cannot limit the memory of a thread: there a bomb takes the process with it.
+const isNode = getRuntime().name === "node";
+const bomb = { sandboxed: "left out", worker: isNode ? "left out" : undefined } as const;
 /** The rights of the process are what a worker has: what it does with them is not held against it. */
 const sandboxOnly = { worker: undefined } as const;
 
@@ -68,7 +72,9 @@ const corpus: Hostile[] = [
   {
     what: "recurses through JSON",
     hook: "let a = []; for (let i = 0; i < 1e5; i++) a = [a]; JSON.stringify(a);",
-    ...leftOut,
+    sandboxed: "left out",
+    // Some engines manage.
+    worker: undefined,
   },
   {
     what: "sorts with a comparison that never ends",
@@ -83,17 +89,17 @@ const corpus: Hostile[] = [
   {
     what: "fills memory with arrays",
     hook: "const a = []; for (;;) a.push(new Array(1e4).fill(1));",
-    ...leftOut,
+    ...bomb,
     options: { limits: { memory: 32 * 1024 * 1024 } },
   },
-  { what: "fills memory with one text", hook: "let s = 'x'; for (;;) s += s;", ...leftOut },
+  { what: "fills memory with one text", hook: "let s = 'x'; for (;;) s += s;", ...bomb },
   {
     what: "fills memory with one buffer",
     hook: "new Uint8Array(2 ** 31);",
     sandboxed: "left out",
     ...sandboxOnly,
   },
-  { what: "floods with promises", hook: "for (;;) Promise.resolve().then(() => {});", ...leftOut },
+  { what: "floods with promises", hook: "for (;;) Promise.resolve().then(() => {});", ...bomb },
   { what: "throws undefined", hook: "throw undefined;", ...leftOut },
   { what: "throws null", hook: "throw null;", ...leftOut },
   { what: "throws a symbol", hook: "throw Symbol('x');", ...leftOut },
