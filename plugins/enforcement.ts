@@ -36,6 +36,7 @@ export function enforcementOf(tier: PluginTier, runtime: Runtime["name"]): Enfor
           ...always,
           offered,
           "A hang or a crash ends its thread and not the training.",
+          ...(runtime === "node" ? ["Its code may hold limited memory."] : []),
           ...(runtime === "deno" ? [denoFlags] : []),
         ],
         notEnforced: [
@@ -45,6 +46,9 @@ export function enforcementOf(tier: PluginTier, runtime: Runtime["name"]): Enfor
               nameOf(runtime)
             } a worker restricts nothing: its code can read and write files, ` +
               "reach the network, see the environment and run commands, permissions or not.",
+          ...(runtime === "node"
+            ? []
+            : [`It may fill the memory of this ${nameOf(runtime)} process, which ends it.`]),
         ],
       };
     case "trusted":
@@ -62,5 +66,5 @@ export function enforcementOf(tier: PluginTier, runtime: Runtime["name"]): Enfor
 }
 
 function nameOf(runtime: "bun" | "node"): string {
-  return runtime === "bun" ? "Bun" : "Node";
+  return { bun: "Bun", deno: "Deno", node: "Node" }[runtime];
 }
