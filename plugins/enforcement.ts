@@ -65,6 +65,6 @@ export function enforcementOf(tier: PluginTier, runtime: Runtime["name"]): Enfor
   }
 }
 
-function nameOf(runtime: "bun" | "node"): string {
+function nameOf(runtime: Runtime["name"]): string {
   return { bun: "Bun", deno: "Deno", node: "Node" }[runtime];
 }
