@@ -18,6 +18,7 @@ import { addSign } from "./commands/sign.ts";
 import { addUpdate } from "./commands/update.ts";
 import { addVendor } from "./commands/vendor.ts";
 import { addVerify } from "./commands/verify.ts";
+import { addYank } from "./commands/yank.ts";
 
 /** Puts one command, with all below it, into the program. */
 export type AddCommand = (program: Command, line: CommandLine) => void;
@@ -39,6 +40,7 @@ const commands: readonly AddCommand[] = [
   addKey,
   addSign,
   addPublish,
+  addYank,
   addHub,
   addCompletions,
 ];

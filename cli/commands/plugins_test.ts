@@ -82,6 +82,14 @@ describe("a plugin from its author to its user", () => {
     const { told: { removed } } = await keepfit("remove", "keepfit/epoch-report");
     assert.equal(removed.length, 1);
     assert.deepEqual((await keepfit("list")).told.plugins, []);
+
+    const yank = ["yank", "keepfit/epoch-report@0.1.0", "--registry", hub.url];
+    assert.match((await keepfit(...yank)).told.error.message, /--token/);
+    const noVersion = ["yank", "keepfit/epoch-report", "--registry", hub.url, "--token", token];
+    assert.match((await keepfit(...noVersion)).told.error.message, /OWNER\/NAME@VERSION/);
+    assert.deepEqual((await keepfit(...yank, "--token", token)).told.yanked, ["0.1.0"]);
+    assert.equal((await keepfit("add", reference, "--output-dir", "r", "--yes")).code, 1);
+    assert.deepEqual((await keepfit(...yank, "--token", token, "--undo")).told.yanked, []);
   });
 
   it("is not replaced by one that would be trusted further, unless that is accepted", async () => {

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { manifestName, parseKey, signManifest } from "../../plugins/mod.ts";
 import { publishPlugin } from "../../plugins/publish.ts";
-import { getRuntime } from "../../runtime/mod.ts";
 import { packSource } from "../../testing/pack_source.ts";
 import type { CommandLine } from "../command_line.ts";
+import { hubToken } from "../hub_token.ts";
 
 interface Given {
   registry: string;
@@ -23,12 +23,7 @@ export function addPublish(program: Command, line: CommandLine): void {
     .option("--key <FILE>", "Sign it with this key, as key new makes it.")
     .option("--bundle", "Make one JavaScript module of it. Wants esbuild.")
     .action(async (source: string, { registry, key, bundle = false, ...given }: Given) => {
-      const token = given.token ?? getRuntime().env("KEEPFIT_TOKEN");
-      if (token === undefined) {
-        throw new TypeError(
-          "Cannot publish without a token: pass --token, or set KEEPFIT_TOKEN",
-        );
-      }
+      const token = hubToken(given.token, "publish");
       const { manifest, contents } = await packSource(source, { fs: line.fs, bundle });
       const signed = key === undefined
         ? manifest
