@@ -12,6 +12,8 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { type ConversionConfig, type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
 import type { GenericSchema, LazySchema } from "valibot";
+import { configName, configSchema } from "../plugins/config_format.ts";
+import { lockName, lockSchema } from "../plugins/lock_format.ts";
 import { manifestName } from "../plugins/manifest_format.ts";
 import { manifestSchema } from "../plugins/manifest_schema.ts";
 import { optionsSchema } from "./options_schema.ts";
@@ -24,6 +26,8 @@ interface SchemaSource {
   definitions?: Record<string, JsonSchema>;
   /** Keys that a tool fills in: who writes the file by hand leaves them out. */
   filledIn?: string[];
+  /** Keys that begin with `x-` are the writer's own. */
+  ownKeys?: boolean;
 }
 
 /** By the name of the file that they are for. */
@@ -33,14 +37,18 @@ const sources: Record<string, SchemaSource> = {
     schema: manifestSchema,
     definitions: { options: optionsSchema },
     filledIn: ["files"],
+    ownKeys: true,
   },
+  [configName]: { title: "Plugins of a project that keepfit loads", schema: configSchema },
+  [lockName]: { title: "Plugins that a project has agreed to, version 1", schema: lockSchema },
 };
 
 /** The text of each schema file, by its name: `callback.plugin.schema.json`. */
 export function schemaFiles(): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(sources).map(([name, { title, schema, definitions, filledIn = [] }]) => {
-      const { $schema, ...rest } = toJsonSchema(schema, config);
+    Object.entries(sources).map(([name, source]) => {
+      const { title, schema, definitions, filledIn = [], ownKeys = false } = source;
+      const { $schema, ...rest } = toJsonSchema(schema, configOf(ownKeys));
       const required = rest.required?.filter((key) => !filledIn.includes(key));
       const whole = { $schema, title, ...rest, required, $defs: definitions };
       return [name.replace(/json$/, "schema.json"), `${JSON.stringify(whole, null, 2)}\n`];
@@ -48,27 +56,29 @@ export function schemaFiles(): Record<string, string> {
   );
 }
 
-const config: ConversionConfig = {
+const configOf = (ownKeys: boolean): ConversionConfig => ({
   target: "draft-2020-12",
   // A check that has no counterpart is the reader's alone.
   ignoreActions: ["check"],
   overrideSchema: ({ valibotSchema, jsonSchema }) => {
     if (valibotSchema.type === "object_with_rest") {
-      return { ...jsonSchema, patternProperties: { "^x-": {} }, additionalProperties: false };
+      const own = ownKeys ? { patternProperties: { "^x-": {} } } : {};
+      return { ...jsonSchema, ...own, additionalProperties: false };
     }
     if (valibotSchema.type === "lazy") {
-      // It is the getter that tells text from objects.
+      // It is the getter that tells text, objects and lists apart, each as it needs.
       const { getter } = valibotSchema as LazySchema<GenericSchema>;
+      const kinds = new Set(["", {}, []].map((input) => getter(input)));
       return {
-        anyOf: ["", {}].map((input) => {
-          const { $schema: _, ...one } = toJsonSchema(getter(input), config);
+        anyOf: [...kinds].map((kind) => {
+          const { $schema: _, ...one } = toJsonSchema(kind, configOf(ownKeys));
           return one;
         }),
       };
     }
     return undefined;
   },
-};
+});
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   await mkdir(`${root}schemas`, { recursive: true });

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { parseManifest } from "keepfit/plugins";
+import { parseConfig } from "../plugins/config.ts";
+import { parseLock } from "../plugins/lock.ts";
 import { listFiles, root } from "../tests/files.ts";
 import { schemaFiles } from "./schemas.ts";
 
@@ -83,10 +85,83 @@ describe("the JSON Schema of manifests", () => {
   });
 });
 
+describe("the JSON Schemas of keepfit.json and keepfit.lock.json", () => {
+  it("take what the reader takes and refuse what it refuses", () => {
+    const locked = {
+      id: "ada/x",
+      version: "1.0.0",
+      url: "https://example.com/x.json",
+      integrity: file.integrity,
+      files: { "index.js": file.integrity },
+      permissions: { net: ["example.com"] },
+      controls: ["stop"],
+      signers: [],
+      repository: "https://example.com/x",
+      added: "2026-01-31",
+    };
+    const lock = (change: object) => ({
+      lockVersion: 1,
+      plugins: { "registry:ada/x@^1": { ...locked, ...change } },
+    });
+    const plugins = (change: object) => ({ plugins: [{ plugin: "./a.json", ...change }] });
+    const cases: Record<string, [parse: typeof parseLock, good: object[], bad: object[]]> = {
+      keepfit: [
+        parseConfig as unknown as typeof parseLock,
+        [
+          {},
+          { $schema: "./s.json", registry: "https://example.com", vendor: "vendor" },
+          plugins({ tier: "worker", allow: ["net"], limits: { callTime: 5 } }),
+          plugins({ allow: { net: true, read: ["data"] }, options: { a: 1 } }),
+        ],
+        [
+          { plugin: [] },
+          { "x-mine": 1 },
+          { plugins: [{}] },
+          plugins({ tier: "none" }),
+          plugins({ allow: ["internet"] }),
+          plugins({ allow: { net: false } }),
+          plugins({ allow: { internet: true } }),
+          plugins({ limits: { callTime: 0 } }),
+          plugins({ limits: { time: 1 } }),
+        ],
+      ],
+      "keepfit.lock": [
+        parseLock,
+        [{ lockVersion: 1, plugins: {} }, lock({}), lock({ tier: "trusted", callbacks: ["x"] })],
+        [
+          {},
+          { lockVersion: 2, plugins: {} },
+          lock({ integrity: "sha1-A" }),
+          lock({ files: { "../a.js": file.integrity } }),
+          lock({ permissions: { internet: [] } }),
+          lock({ controls: ["everything"] }),
+          lock({ added: "yesterday" }),
+          lock({ extra: 1 }),
+        ],
+      ],
+    };
+    for (const [name, [parse, good, bad]] of Object.entries(cases)) {
+      const text = read(`schemas/${name}.schema.json`);
+      // What a day is stands beside the forms of JSON Schema, which Ajv has elsewhere.
+      const formats = { date: /^\d{4}-\d\d-\d\d$/ };
+      const check = new Ajv2020({ strict: false, formats }).compile(JSON.parse(text));
+      for (const one of good) {
+        parse(JSON.stringify(one), "file:///test");
+        assert.ok(check(one), `${JSON.stringify(one)}: ${JSON.stringify(check.errors)}`);
+      }
+      for (const one of bad) {
+        const given = JSON.stringify(one);
+        assert.throws(() => parse(given, "file:///test"), { name: "PluginError" }, given);
+        assert.equal(check(one), false, given);
+      }
+    }
+  });
+});
+
 const [callback] = example.callbacks;
 const withCallback = (change: object) => ({ callbacks: [{ ...callback, ...change }] });
 const withNet = (entry: object) => ({ permissions: { net: [{ reason: "r", ...entry }] } });
-const [file] = Object.values(example.files);
+const [file] = Object.values<{ integrity: string; size: number }>(example.files);
 const key = `ed25519:${"A".repeat(43)}=`;
 
 const taken: [change: object, where: string][] = [
@@ -117,7 +192,7 @@ const refused: [change: object, where: string][] = [
   [{ module: "../a.js" }, "/module"],
   [{ files: { "../a.js": file } }, "/files"],
   [{ files: { "a.js": { integrity: "sha1-A", size: 1 } } }, "/files/a.js/integrity"],
-  [{ files: { "a.js": { ...file as object, size: -1 } } }, "/files/a.js/size"],
+  [{ files: { "a.js": { ...file, size: -1 } } }, "/files/a.js/size"],
   [{ authors: [] }, "/authors"],
   [{ runtimes: ["deno", "deno"] }, "/runtimes"],
   [{ backends: [] }, "/backends"],

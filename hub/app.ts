@@ -38,7 +38,7 @@ export interface HubOptions {
  * GET  /<owner>/<name>/<version>/<file>    a version's files, which never change
  * PUT  /<owner>/<name>/<version>           publish it: { "manifest": text, "files": { path: base64 } }
  * POST /<owner>/<name>/<version>/yank      withdraw it; /unyank takes that back
- * GET  /schemas/callback.plugin.schema.json   what editors check a manifest by
+ * GET  /schemas/<name>.schema.json         what editors check a manifest, keepfit.json and the lock by
  * POST /publish/epoch/end/                 an epoch's logs, as RemoteMonitor sends them; ?run=<name>
  * GET  /runs  /runs/<id>                   what was reported
  * ```

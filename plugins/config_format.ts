@@ -3,7 +3,7 @@ import type { ErrorPolicy } from "../core/callback.ts";
 import type { Allowed } from "./grants.ts";
 import type { PluginLimits } from "./limits.ts";
 import { pluginPermissions } from "./manifest_format.ts";
-import { object, text } from "./manifest_schema.ts";
+import { object, optional, required, text } from "./manifest_schema.ts";
 import type { PluginTier } from "./tier.ts";
 
 /** The name of the file that says which plugins a project uses. */
@@ -36,42 +36,71 @@ export interface ConfiguredPlugin {
   limits?: PluginLimits;
 }
 
-const limit = v.optional(v.pipe(v.number(), v.gtValue(0, "a number above 0")));
 const kind = v.picklist(pluginPermissions);
-const all = v.pipe(v.unknown(), v.check((given) => given === true, "true or a list"));
-const agreed = v.record(
-  kind,
-  v.lazy((given) => Array.isArray(given) ? v.array(text) : all),
+const list = v.array(text);
+const kinds = v.array(kind);
+const all = v.pipe(
+  v.unknown(),
+  v.check((given) => given === true, "true or a list"),
+  v.metadata({ const: true }),
 );
+const agreed = object(
+  Object.fromEntries(
+    pluginPermissions.map((kind) => [
+      kind,
+      optional(
+        v.lazy((given) => Array.isArray(given) ? list : all),
+        "True for all that it asks for, or a list of values.",
+      ),
+    ]),
+  ),
+);
+const limit = (description: string) =>
+  optional(v.pipe(v.number(), v.gtValue(0, "a number above 0")), description);
 
 const configuredPlugin = object(
   {
-    plugin: text,
-    callback: v.optional(text),
-    options: v.optional(v.looseObject({})),
-    tier: v.optional(v.picklist(["sandboxed", "trusted", "worker"])),
-    allow: v.optional(v.lazy((given) => Array.isArray(given) ? v.array(kind) : agreed)),
-    outputDir: v.optional(text),
-    onError: v.optional(v.picklist(["disable", "throw", "warn"])),
-    limits: v.optional(object(
-      {
-        hookTime: limit,
-        callTime: limit,
-        memory: limit,
-        logLines: limit,
-        bytes: limit,
-      } satisfies Record<keyof PluginLimits, unknown>,
-    )),
+    plugin: required(text, "Its reference; a file also by its path, ./…"),
+    callback: optional(text, "Which of its callbacks. Default: the only one."),
+    options: optional(v.looseObject({}), "Options of the callback."),
+    tier: optional(
+      v.picklist(["sandboxed", "trusted", "worker"]),
+      "Where its code runs. Default: sandboxed for what comes from a network.",
+    ),
+    allow: optional(
+      v.lazy((given) => Array.isArray(given) ? kinds : agreed),
+      "What it may touch: kinds of permission, or for each kind true or a list of values.",
+    ),
+    outputDir: optional(text, "The folder that it may write into."),
+    onError: optional(
+      v.picklist(["disable", "throw", "warn"]),
+      "What happens when one of its hooks fails. Default: disable.",
+    ),
+    limits: optional(
+      object(
+        {
+          hookTime: limit("Milliseconds until a hook must be over. Default: 30000."),
+          callTime: limit("Milliseconds that one call may compute. Default: 1000."),
+          memory: limit("Bytes that its code may hold. Default: 64 MiB."),
+          logLines: limit("Lines that it may log in a minute. Default: 60."),
+          bytes: limit("Bytes of one answer, one file, one write. Default: 16 MiB."),
+        } satisfies Record<keyof PluginLimits, unknown>,
+      ),
+      "How much of the machine it may take.",
+    ),
   } satisfies Record<keyof ConfiguredPlugin, unknown>,
 );
 
 /** The schema of `keepfit.json`. */
 export const configSchema: v.GenericSchema<unknown, unknown> = object(
   {
-    $schema: v.optional(text),
-    registry: v.optional(text),
-    vendor: v.optional(text),
-    cacheDir: v.optional(text),
-    plugins: v.optional(v.array(configuredPlugin)),
+    $schema: optional(text, "Where editors find this schema."),
+    registry: optional(text, "Where registry: references are looked up: a URL or a folder."),
+    vendor: optional(text, "Folder of the files of locked plugins, as keepfit vendor makes it."),
+    cacheDir: optional(text, "Where the cache lies. Default: in the user's cache folder."),
+    plugins: optional(
+      v.array(configuredPlugin),
+      "The plugins, in the order in which a run calls them.",
+    ),
   } satisfies Record<keyof PluginConfig, unknown>,
 );

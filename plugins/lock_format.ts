@@ -1,6 +1,15 @@
 import * as v from "valibot";
 import { type PluginControl, pluginControls, type PluginPermission } from "./manifest_format.ts";
-import { filePath, id, integrity, object, text, version } from "./manifest_schema.ts";
+import {
+  filePath,
+  id,
+  integrity,
+  object,
+  optional,
+  required,
+  text,
+  version,
+} from "./manifest_schema.ts";
 import type { PluginTier } from "./tier.ts";
 
 /** The name of the file that pins plugins. */
@@ -39,40 +48,49 @@ export interface LockedPlugin {
   added: string;
 }
 
-const values = v.optional(v.array(text));
+const values = (description: string) => optional(v.array(text), description);
 const permissions = object(
   {
-    env: values,
-    ffi: values,
-    listen: values,
-    net: values,
-    read: values,
-    run: values,
-    write: values,
+    env: values("Environment variables that it may read."),
+    ffi: values("Native libraries that it may load."),
+    listen: values("Addresses that it may serve at."),
+    net: values("Hosts that it may reach."),
+    read: values("Paths that it may read."),
+    run: values("Commands that it may start."),
+    write: values("Paths that it may write."),
   } satisfies Record<PluginPermission, unknown>,
 );
 
 const lockedPlugin = object(
   {
-    id,
-    version,
-    url: text,
-    integrity,
-    files: v.record(filePath, integrity),
-    tier: v.optional(v.picklist(["sandboxed", "trusted", "worker"])),
-    callbacks: v.optional(v.array(text)),
-    permissions,
-    controls: v.array(v.picklist(pluginControls)),
-    signers: v.array(text),
-    repository: text,
-    added: v.pipe(v.string(), v.isoDate("a day such as 2026-01-31")),
+    id: required(id, "OWNER/NAME of the manifest."),
+    version: required(version, "Of the manifest."),
+    url: required(text, "Of the manifest; ./… below the lock's folder."),
+    integrity: required(integrity, "Of the manifest."),
+    files: required(v.record(filePath, integrity), "Integrity of each file, by its path."),
+    tier: optional(v.picklist(["sandboxed", "trusted", "worker"]), "Where its code runs."),
+    callbacks: optional(v.array(text), "Names of its callbacks."),
+    permissions: required(permissions, "What it was agreed that it may touch."),
+    controls: required(
+      v.array(v.picklist(pluginControls)),
+      "What its callbacks may do to the training.",
+    ),
+    signers: required(v.array(text), "Keys that signed the manifest."),
+    repository: required(text, "Where its source was."),
+    added: required(
+      v.pipe(v.string(), v.isoDate("a day such as 2026-01-31")),
+      "Day on which it was locked.",
+    ),
   } satisfies Record<keyof LockedPlugin, unknown>,
 );
 
 /** The schema of lock version 1. */
 export const lockSchema: v.GenericSchema<unknown, unknown> = object(
   {
-    lockVersion: v.literal(1),
-    plugins: v.record(v.string(), lockedPlugin),
+    lockVersion: required(v.literal(1), "The version of this form."),
+    plugins: required(
+      v.record(v.string(), lockedPlugin),
+      "By reference, without its integrity; a file below the lock's folder as ./…",
+    ),
   } satisfies Record<keyof PluginLock, unknown>,
 );

@@ -318,4 +318,4 @@ function nameOfHook(hook: unknown): unknown {
   return typeof hook === "object" ? (hook as { name?: unknown }).name : hook;
 }
 
-export { filePath, id, integrity, object, range, text, version };
+export { filePath, id, integrity, object, optional, range, required, text, version };
