@@ -1,18 +1,23 @@
 /**
  * What verifying costs: milliseconds of a warm load (all from the cache, hashed again) beside a plain
- * import of the same module, and of 50 plugins loaded at once; each in a process of its own.
+ * import of the same module, the first of a process and one after others, and of 50 plugins loaded at
+ * once; each in a process of its own.
  *
  * ```sh
- * node --import tsx bench/plugins.ts      # or: deno run -A bench/plugins.ts, bun bench/plugins.ts
+ * node bench/plugins.ts      # 22 or newer; or: deno run -A bench/plugins.ts, bun bench/plugins.ts
  * ```
+ *
+ * With `--import tsx`, which Node 20 needs, each import first of all passes through esbuild.
  */
 import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { computeIntegrity, loadPlugin } from "keepfit/plugins";
+import { computeIntegrity, loadPlugin, type PluginTier } from "keepfit/plugins";
 import { getRuntime } from "keepfit/runtime";
 
 const count = 50;
@@ -23,54 +28,74 @@ const source = (i: number) =>
 const step = "export const step = 10;";
 
 const [role, folder, tier] = process.argv.slice(2);
-if (role === "one" || role === "all" || role === "plain") await child(role, folder, tier);
-else await main();
+if (role === undefined) await main();
+else console.log(await child(role, folder, tier as PluginTier));
+process.exit(0);
 
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "keepfit-bench-"));
   try {
-    for (let i = 0; i < count; i++) await publish(join(folder, `p${i}`), i);
+    await publishAll(folder);
     const took = (role: string, tier = "trusted") => median(() => Number(run(folder, role, tier)));
-    // Once for the cache.
-    run(folder, "all", "trusted");
-    const plain = took("plain");
     console.log(`${getRuntime().name} ${getRuntime().version}, medians of ${rounds} processes`);
-    console.log(`${plain.toFixed(1).padStart(8)} ms  plain import`);
-    for (const tier of ["trusted", "sandboxed"]) {
-      const one = took("one", tier);
-      console.log(
-        `${one.toFixed(1).padStart(8)} ms  loadPlugin, ${tier}: ${
-          (one - plain).toFixed(1)
-        } ms more`,
-      );
+    const tell = (ms: number, what: string) =>
+      console.log(`${ms.toFixed(1).padStart(8)} ms  ${what}`);
+    for (const [when, suffix] of [["the first of a process", ""], ["after ten others", "-later"]]) {
+      const plain = took(`plain${suffix}`);
+      tell(plain, `plain import, ${when}`);
+      for (const tier of ["trusted", "sandboxed"]) {
+        const one = took(`one${suffix}`, tier);
+        tell(one, `loadPlugin, ${tier}, ${when}: ${(one - plain).toFixed(1)} ms more`);
+      }
     }
-    console.log(`${took("all", "trusted").toFixed(1).padStart(8)} ms  ${count} plugins, trusted`);
+    tell(took("all"), `${count} plugins at once, trusted`);
+    tell(took("all", "sandboxed"), `${count} plugins at once, sandboxed`);
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** In a process of its own: print how long it took. */
-async function child(role: string, folder: string, tier = "trusted"): Promise<void> {
-  const place = (i: number, name: string) => pathToFileURL(join(folder, `p${i}`, name)).href;
-  const load = (i: number) =>
-    loadPlugin(place(i, "callback.plugin.json"), {
-      tier: tier as "trusted",
-      cacheDir: join(folder, "cache"),
-    });
-  // What a program has loaded before its plugins.
-  await getRuntime().importModule("es-module-lexer");
+/** In a process of its own: the milliseconds of what is measured. */
+async function child(role: string, folder: string, tier: PluginTier): Promise<number> {
+  const references: string[] = JSON.parse(await readFile(join(folder, "references.json"), "utf8"));
+  const load = (i: number) => loadPlugin(references[i], { tier, cacheDir: join(folder, "cache") });
+  const plain = (i: number) =>
+    getRuntime().importModule(pathToFileURL(join(folder, `p${i}`, "main.js")).href);
+  const [what, when] = role.split("-");
+  const measured = what === "plain" ? plain : load;
+  if (when === "later") { for (let i = 1; i <= 10; i++) await measured(i); }
   const began = performance.now();
-  if (role === "plain") await getRuntime().importModule(place(0, "main.js"));
-  else if (role === "one") await load(0);
-  else await Promise.all(Array.from({ length: count }, (_, i) => load(i)));
-  console.log(performance.now() - began);
-  process.exit(0);
+  if (what === "all") await Promise.all(references.map((_, i) => load(i)));
+  else await measured(0);
+  return performance.now() - began;
+}
+
+/** Write all plugins, and load them once from a server, which fills the cache. */
+async function publishAll(folder: string): Promise<void> {
+  const server = createServer((request, response) => {
+    readFile(join(folder, request.url ?? "")).then(
+      (bytes) => {
+        const type = request.url?.endsWith(".js") ? "text/javascript" : "application/json";
+        response.writeHead(200, { "content-type": type }).end(bytes);
+      },
+      () => response.writeHead(404).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const references: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const integrity = await publish(join(folder, `p${i}`), i);
+    references.push(`http://127.0.0.1:${port}/p${i}/callback.plugin.json#${integrity}`);
+    await loadPlugin(references[i], { tier: "trusted", cacheDir: join(folder, "cache") });
+  }
+  await writeFile(join(folder, "references.json"), JSON.stringify(references));
+  server.close();
 }
 
 function run(folder: string, role: string, ...rest: string[]): string {
   const script = fileURLToPath(import.meta.url);
-  const before = { deno: ["run", "-A", "--no-check"], bun: [], node: ["--import", "tsx"] };
+  const before = { deno: ["run", "-A", "--no-check"], bun: [], node: process.execArgv };
   const args = [...before[getRuntime().name], script, role, folder, ...rest];
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(stderr);
@@ -81,7 +106,8 @@ function median(measure: () => number): number {
   return Array.from({ length: rounds }, measure).sort((a, b) => a - b)[Math.floor(rounds / 2)];
 }
 
-async function publish(folder: string, i: number): Promise<void> {
+/** The integrity of the manifest. */
+async function publish(folder: string, i: number): Promise<string> {
   await mkdir(folder, { recursive: true });
   const files: Record<string, { integrity: string; size: number }> = {};
   for (const [name, text] of [["main.js", source(i)], ["step.js", step]]) {
@@ -104,5 +130,7 @@ async function publish(folder: string, i: number): Promise<void> {
     sandbox: { support: "supported" },
     repository: "https://example.com/keepfit/keepfit",
   };
-  await writeFile(join(folder, "callback.plugin.json"), JSON.stringify(manifest));
+  const text = JSON.stringify(manifest);
+  await writeFile(join(folder, "callback.plugin.json"), text);
+  return await computeIntegrity(new TextEncoder().encode(text));
 }

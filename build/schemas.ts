@@ -48,7 +48,7 @@ export function schemaFiles(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(sources).map(([name, source]) => {
       const { title, schema, definitions, filledIn = [], ownKeys = false } = source;
-      const { $schema, ...rest } = toJsonSchema(schema, configOf(ownKeys));
+      const { $schema, $defs: _, ...rest } = toJsonSchema(schema, configOf(ownKeys));
       const required = rest.required?.filter((key) => !filledIn.includes(key));
       const whole = { $schema, title, ...rest, required, $defs: definitions };
       return [name.replace(/json$/, "schema.json"), `${JSON.stringify(whole, null, 2)}\n`];
@@ -69,12 +69,14 @@ const configOf = (ownKeys: boolean): ConversionConfig => ({
       // It is the getter that tells text, objects and lists apart, each as it needs.
       const { getter } = valibotSchema as LazySchema<GenericSchema>;
       const kinds = new Set(["", {}, []].map((input) => getter(input)));
-      return {
-        anyOf: [...kinds].map((kind) => {
-          const { $schema: _, ...one } = toJsonSchema(kind, configOf(ownKeys));
-          return one;
-        }),
-      };
+      const schemas = [...kinds].map((kind) => {
+        // Nothing refers to its definitions: it is all in its place.
+        const { $schema: _, $defs: __, ...one } = toJsonSchema(kind, configOf(ownKeys));
+        return one;
+      });
+      // What says nothing in JSON Schema is there for a check that refuses.
+      const anyOf = schemas.filter((one) => Object.keys(one).length > 0);
+      return anyOf.length === 1 ? anyOf[0] : { anyOf };
     }
     return undefined;
   },

@@ -3,8 +3,8 @@ import type { ErrorPolicy } from "../core/callback.ts";
 import type { Allowed } from "./grants.ts";
 import type { PluginLimits } from "./limits.ts";
 import { pluginPermissions } from "./manifest_format.ts";
-import { object, optional, required, text } from "./manifest_schema.ts";
-import type { PluginTier } from "./tier.ts";
+import { anyObject, object, optional, required, text } from "./manifest_schema.ts";
+import { type PluginTier, pluginTiers } from "./tier.ts";
 
 /** The name of the file that says which plugins a project uses. */
 export const configName = "keepfit.json";
@@ -62,9 +62,9 @@ const configuredPlugin = object(
   {
     plugin: required(text, "Its reference; a file also by its path, ./…"),
     callback: optional(text, "Which of its callbacks. Default: the only one."),
-    options: optional(v.looseObject({}), "Options of the callback."),
+    options: optional(anyObject, "Options of the callback."),
     tier: optional(
-      v.picklist(["sandboxed", "trusted", "worker"]),
+      v.picklist(pluginTiers),
       "Where its code runs. Default: sandboxed for what comes from a network.",
     ),
     allow: optional(

@@ -6,11 +6,12 @@ import {
   integrity,
   object,
   optional,
+  record,
   required,
   text,
   version,
 } from "./manifest_schema.ts";
-import type { PluginTier } from "./tier.ts";
+import { type PluginTier, pluginTiers } from "./tier.ts";
 
 /** The name of the file that pins plugins. */
 export const lockName = "keepfit.lock.json";
@@ -67,8 +68,8 @@ const lockedPlugin = object(
     version: required(version, "Of the manifest."),
     url: required(text, "Of the manifest; ./… below the lock's folder."),
     integrity: required(integrity, "Of the manifest."),
-    files: required(v.record(filePath, integrity), "Integrity of each file, by its path."),
-    tier: optional(v.picklist(["sandboxed", "trusted", "worker"]), "Where its code runs."),
+    files: required(record(filePath, integrity), "Integrity of each file, by its path."),
+    tier: optional(v.picklist(pluginTiers), "Where its code runs."),
     callbacks: optional(v.array(text), "Names of its callbacks."),
     permissions: required(permissions, "What it was agreed that it may touch."),
     controls: required(
@@ -89,7 +90,7 @@ export const lockSchema: v.GenericSchema<unknown, unknown> = object(
   {
     lockVersion: required(v.literal(1), "The version of this form."),
     plugins: required(
-      v.record(v.string(), lockedPlugin),
+      record(v.string(), lockedPlugin),
       "By reference, without its integrity; a file below the lock's folder as ./…",
     ),
   } satisfies Record<keyof PluginLock, unknown>,

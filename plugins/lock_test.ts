@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { PluginError, type PluginLock, readLock, updateLock } from "keepfit/plugins";
 import { memoryFileSystem } from "keepfit/runtime";
 import { startChild } from "../tests/child.ts";
+import { createRandom, isLong, mutateJson, mutateText } from "../tests/seeded.ts";
 import { changeFile } from "./exclusive_file.ts";
 import { formatLock, fromLocked, lockKey, parseLock } from "./lock.ts";
 import { parseReference } from "./reference.ts";
@@ -60,8 +61,37 @@ describe("a lock file", () => {
     assert.match(message, /wanted a relative path/);
     assert.match(refused("{}"), /lockVersion: found nothing, wanted it to be there/);
     assert.match(refused("null"), /the lock file: found null/);
+    assert.match(refused('{ "lockVersion": 1, "plugins": [] }'), /wanted an object and no list/);
     assert.match(refused("{"), /is not JSON/);
     assert.match(refused('{ "lockVersion": 2 }'), /this keepfit is too old/);
+  });
+
+  it("is taken or refused as E_LOCK, and what was taken is written and read again as it was", () => {
+    const text = formatLock(lock);
+    const pieces = ["{", "}", "[", ",", '"', "null", "1e999", '"__proto__":{},', "<<<<<<<"];
+    const cases = isLong ? 1_000_000 : 4_000;
+    let taken = 0;
+    for (let seed = 0; seed < cases; seed++) {
+      const random = createRandom(seed);
+      let changed = text;
+      if (seed % 2 === 0) changed = mutateText(random, text, pieces);
+      else {
+        const data = JSON.parse(text);
+        for (let times = random(3); times >= 0; times--) mutateJson(random, data);
+        changed = JSON.stringify(data);
+      }
+      let read: PluginLock;
+      try {
+        read = parseLock(changed, "file:///keepfit.lock.json");
+      } catch (error) {
+        assert(error instanceof PluginError && error.code === "E_LOCK", `seed ${seed}: ${error}`);
+        continue;
+      }
+      taken++;
+      assert.deepEqual(parseLock(formatLock(read), ""), read, `seed ${seed}`);
+      assert.equal(Object.getPrototypeOf(read.plugins), Object.prototype, `seed ${seed}`);
+    }
+    assert(taken > cases / 100 && taken < cases, `${taken} of ${cases}`);
   });
 
   it("with two versions in it says how to merge them", () => {

@@ -32,7 +32,16 @@ export { isRelativePath } from "./manifest_values.ts";
 
 // The descriptions are what editors show; the JSON Schema is made of this by build/schemas.ts.
 // Unknown keys are issues of `never`, which the reader forgives for `x-` keys.
-const object = (entries: v.ObjectEntries): v.GenericSchema => v.objectWithRest(entries, v.never());
+// For valibot a list is an object too.
+const refusedList = v.pipe(v.unknown(), v.check(() => false, "an object and no list"));
+const noList = (schema: v.GenericSchema): v.GenericSchema =>
+  v.lazy((given) => Array.isArray(given) ? refusedList : schema);
+const object = (entries: v.ObjectEntries): v.GenericSchema =>
+  noList(v.objectWithRest(entries, v.never()));
+const record = (key: v.GenericSchema<string, string>, value: v.GenericSchema): v.GenericSchema =>
+  noList(v.record(key, value));
+/** An object with any keys. */
+const anyObject: v.GenericSchema = noList(v.looseObject({}));
 const required = (schema: v.GenericSchema, description: string): v.GenericSchema =>
   v.pipe(schema, v.description(description));
 const optional = (schema: v.GenericSchema, description: string) =>
@@ -85,10 +94,10 @@ const callback = object({
     "The hooks that are called. Others are not, whatever the code has.",
   ),
   options: optional(
-    v.pipe(v.looseObject({}), v.metadata({ $ref: "#/$defs/options" })),
+    v.pipe(anyObject, v.metadata({ $ref: "#/$defs/options" })),
     "What its options look like, in a subset of JSON Schema; without it there are none.",
   ),
-  defaults: optional(v.looseObject({}), "Options that hold where the user gives none."),
+  defaults: optional(anyObject, "Options that hold where the user gives none."),
   controls: required(
     unique(v.picklist(pluginControls)),
     "What it may do to the training; it may be empty.",
@@ -198,7 +207,7 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
       "Version ranges of what it runs on.",
     ),
     compat: optional(
-      v.record(version, range),
+      record(version, range),
       "For other versions of the plugin the range of keepfit, so that an old host finds an old one.",
     ),
     runtimes: optional(
@@ -211,7 +220,7 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
     ),
     module: required(filePath, "The JavaScript module that has the exports: a key of files."),
     files: required(
-      v.record(
+      record(
         filePath,
         object({
           integrity: required(integrity, "Digest of the bytes; keepfit pack computes it."),
@@ -237,10 +246,10 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
       "Whether it works in the sandbox, and why not.",
     ),
     peers: optional(
-      v.record(peerName, range),
+      record(peerName, range),
       "Packages that the host hands in, with version ranges. keepfit always is one.",
     ),
-    dependencies: optional(v.record(id, range), "Plugins that it builds on, with version ranges."),
+    dependencies: optional(record(id, range), "Plugins that it builds on, with version ranges."),
     repository: required(webUrl, "Where its source is."),
     homepage: optional(webUrl, "Where people read about it."),
     bugs: optional(webUrl, "Where people report what is wrong."),
@@ -318,4 +327,16 @@ function nameOfHook(hook: unknown): unknown {
   return typeof hook === "object" ? (hook as { name?: unknown }).name : hook;
 }
 
-export { filePath, id, integrity, object, optional, range, required, text, version };
+export {
+  anyObject,
+  filePath,
+  id,
+  integrity,
+  object,
+  optional,
+  range,
+  record,
+  required,
+  text,
+  version,
+};

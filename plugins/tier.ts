@@ -13,7 +13,10 @@ import type { PluginCallbackEntry, PluginManifest } from "./manifest_format.ts";
  * - `"trusted"`: in this process with its rights
  * - `"worker"`: in a thread of its own, which can be ended, with the process's rights
  */
-export type PluginTier = "sandboxed" | "trusted" | "worker";
+export type PluginTier = typeof pluginTiers[number];
+
+/** Every tier. */
+export const pluginTiers = ["sandboxed", "trusted", "worker"] as const;
 
 /** A verified plugin, about to be made into a callback. */
 export interface TierRun {
@@ -55,6 +58,7 @@ export interface TierChoice {
  * The tier of a plugin that is loaded: what the user says, else what the lock file says, else
  * `"sandboxed"` for what comes from elsewhere or wants it, `"trusted"` for what is on this machine.
  *
+ * @throws RangeError for a tier that there is not
  * @throws PluginError `E_SANDBOX` when the plugin does not run there
  */
 export function chooseTier(
@@ -62,6 +66,13 @@ export function chooseTier(
   url: string,
   { wanted, locked, isLocal }: TierChoice,
 ): PluginTier {
+  if (wanted !== undefined && !pluginTiers.includes(wanted)) {
+    throw new RangeError(
+      `Cannot run plugin ${manifest.id} in tier '${wanted}': the tiers are ${
+        pluginTiers.join(", ")
+      }`,
+    );
+  }
   const { support, reason } = manifest.sandbox;
   const own = support === "required" || !isLocal ? "sandboxed" : "trusted";
   const tier = wanted ?? locked ?? own;

@@ -28,5 +28,9 @@ describe("a tier", () => {
     assert.throws(() => tierOf("unsupported", far), hint);
     assert.throws(() => tierOf("required", { isLocal: true, wanted: "worker" }), /leave out/);
     assert.throws(() => tierOf("unsupported", { ...far, wanted: "sandboxed" }), /E_|sandbox/);
+    assert.throws(
+      () => tierOf("supported", { ...far, wanted: "sandbox" as never }),
+      /in tier 'sandbox': the tiers are sandboxed, trusted, worker/,
+    );
   });
 });

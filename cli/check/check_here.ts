@@ -1,4 +1,4 @@
-import { PluginError, type PluginTier } from "../../plugins/mod.ts";
+import type { PluginTier } from "../../plugins/mod.ts";
 import { getRuntime } from "../../runtime/mod.ts";
 import { checkCallback, type TensorFlow } from "../../testing/mod.ts";
 import type { PackedSource } from "../../testing/pack_source.ts";
@@ -58,12 +58,7 @@ async function checkSandboxed(
     report.skipped = "it would run commands, or listen, for real";
     return report;
   }
-  try {
-    report.problems = await problemsIn(packed, "sandboxed", options, tf);
-  } catch (error) {
-    if (!isWithoutSandbox(error)) throw error;
-    report.skipped = (error as PluginError).hint;
-  }
+  report.problems = await problemsIn(packed, "sandboxed", options, tf);
   return report;
 }
 
@@ -89,7 +84,6 @@ async function problemsIn(
       // What cannot be loaded once is one problem, and not one of each check.
       await (await make()).close?.();
     } catch (error) {
-      if (isWithoutSandbox(error)) throw error;
       problems.push(error instanceof Error ? error.message : String(error));
       continue;
     }
@@ -100,11 +94,6 @@ async function problemsIn(
     problems.push(...found.map((problem) => isOne ? problem : `${name}: ${problem}`));
   }
   return problems;
-}
-
-/** True where it is not the plugin's fault that it was not tried. */
-function isWithoutSandbox(error: unknown): boolean {
-  return error instanceof PluginError && error.hint === "this keepfit has none yet";
 }
 
 /** Failures that are looked for are told in the report. */
