@@ -167,7 +167,7 @@ describe("a plugin among the callbacks of fit", () => {
   it("that hangs does not stop the run either", async () => {
     const hanging = await publish({ "main.js": recording("await new Promise(() => {});") });
     const messages = await warned(async () => {
-      const { epoch } = await train({ callbacks: quoted(hanging, { limits: { hookTime: 50 } }) });
+      const { epoch } = await train({ callbacks: quoted(hanging, { limits: { hookTime: 500 } }) });
       assert.deepEqual(epoch, [0, 1]);
     });
     assert.match(messages[0], /did not come back from onEpochEnd/);
