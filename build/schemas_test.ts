@@ -109,13 +109,19 @@ describe("the JSON Schemas of keepfit.json and keepfit.lock.json", () => {
         parseConfig as unknown as typeof parseLock,
         [
           {},
-          { $schema: "./s.json", registry: "https://example.com", vendor: "vendor" },
+          {
+            $schema: "./s.json",
+            registry: "https://example.com",
+            vendor: "vendor",
+            minimumAge: 24,
+          },
           plugins({ tier: "worker", allow: ["net"], limits: { callTime: 5 } }),
           plugins({ allow: { net: true, read: ["data"] }, options: { a: 1 } }),
         ],
         [
           { plugin: [] },
           { "x-mine": 1 },
+          { minimumAge: -1 },
           { plugins: [{}] },
           plugins({ tier: "none" }),
           plugins({ allow: ["internet"] }),

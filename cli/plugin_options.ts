@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
 import { type PluginPermission, pluginPermissions } from "../plugins/manifest_format.ts";
-import type { PluginTier } from "../plugins/mod.ts";
+import { pluginTiers } from "../plugins/tier.ts";
 
 /** The options of a callback, as they stand on a command line: JSON. */
 export function parseOptions(text: string): Record<string, unknown> {
@@ -30,10 +30,20 @@ export function collectAllowed(text: string, before: AllowedKinds = {}): Allowed
   return { ...before, [kind]: values === undefined ? true : values.split(",") };
 }
 
-const tiers: readonly PluginTier[] = ["sandboxed", "trusted", "worker"];
+/** `--minimum-age`: how long a version of a registry must be out. */
+export function minimumAgeOption(): Option {
+  return new Option(
+    "--minimum-age <HOURS>",
+    "Take a registry's version only when it was published so long ago.",
+  ).argParser((text) => {
+    const hours = Number(text);
+    if (text.trim() !== "" && hours >= 0) return hours;
+    throw new InvalidArgumentError("It must be a number of hours, 0 or more.");
+  });
+}
 
 /** `--tier`: where the plugin's code runs. */
 export function tierOption(): Option {
   return new Option("--tier <TIER>", "Where its code runs. Default: as loadPlugin chooses.")
-    .choices(tiers);
+    .choices(pluginTiers);
 }

@@ -36,7 +36,11 @@ export function publishRoutes(registry: Registry, tokens: Tokens): Hono {
       answer(c, async () => {
         const { owner, name, version } = c.req.param();
         const wanted = readVersion(await c.req.text());
-        const published = await registry.publish(wanted, { id: `${owner}/${name}`, version });
+        const published = await registry.publish(wanted, {
+          id: `${owner}/${name}`,
+          version,
+          published: new Date(),
+        });
         const { isNew, ...told } = published;
         const reference = `${told.id}/${version}/${manifestName}#${told.integrity}`;
         return c.json({ ...told, reference }, isNew ? 201 : 200);

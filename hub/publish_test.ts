@@ -270,6 +270,23 @@ describe("withdrawing a version from a hub", () => {
   });
 });
 
+describe("a hub", () => {
+  it("writes down when a version came, and keeps that", async () => {
+    const { fs, put, post, json } = await emptyHub();
+    const before = Date.now();
+    await put();
+    const place = "/keepfit/epoch-report/meta.json";
+    const { published } = (await json(place)).versions["0.1.0"];
+    assert(Date.parse(published) >= before && Date.parse(published) <= Date.now(), published);
+    await put();
+    await put(numbered("0.2.0"), { path: "/keepfit/epoch-report/0.2.0" });
+    await post("/keepfit/epoch-report/0.1.0/yank");
+    assert.equal((await json(place)).versions["0.1.0"].published, published);
+    const stored = JSON.parse(await fs.readTextFile(`p${place}`));
+    assert.deepEqual(Object.keys(stored.versions["0.2.0"]), ["integrity", "engines", "published"]);
+  });
+});
+
 describe("a registry's folder", () => {
   it("that cannot be written is told as that, and left as it was", async () => {
     const fs = memoryFileSystem();

@@ -40,7 +40,7 @@ const slug = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
  *
  * ```text
  * index.json                                      derived
- * <owner>/<name>/meta.json                        derived, but for `yanked`
+ * <owner>/<name>/meta.json                        derived, but for `yanked` and `published`
  * <owner>/<name>/<version>/callback.plugin.json   stored, never changed
  * <owner>/<name>/<version>/...                    stored, as the manifest lists them
  * ```
@@ -82,12 +82,14 @@ export class Registry {
   async meta(owner: string, name: string): Promise<RegistryMeta | undefined> {
     const found = await this.#versions(owner, name);
     if (found.length === 0) return undefined;
+    const kept = await this.#kept(owner, name);
     const versions: RegistryMeta["versions"] = {};
     for (const { manifest: { version, engines }, bytes } of found) {
-      versions[version] = { integrity: await computeIntegrity(bytes), engines };
+      const published = kept.published.get(version);
+      versions[version] = { integrity: await computeIntegrity(bytes), engines, published };
     }
     const numbers = Object.keys(versions);
-    const yanked = (await this.#yanked(owner, name)).filter((one) => numbers.includes(one));
+    const yanked = kept.yanked.filter((one) => numbers.includes(one));
     const usable = numbers.filter((one) => !yanked.includes(one));
     const latest = usable.find((one) => !one.includes("-")) ?? usable[0] ?? numbers[0];
     return { schemaVersion: 1, id: `${owner}/${name}`, latest, versions, yanked };
@@ -120,7 +122,8 @@ export class Registry {
    *
    * @param wanted manifest and files
    * @param options `id` and `version` that it must have; `replace` for a version that nobody has
-   *   yet: what is there may change, and who signed is not looked at
+   *   yet: what is there may change, and who signed is not looked at; `published`: when it was
+   *   taken, kept where it is new
    * @throws PluginError when it could not be loaded later
    * @throws PublishError 400 for another id or version, 403 for other signers, 409 when it is there
    *   and differs
@@ -128,7 +131,7 @@ export class Registry {
    */
   publish(
     wanted: NewVersion,
-    options: { id?: string; version?: string; replace?: boolean } = {},
+    options: { id?: string; version?: string; replace?: boolean; published?: Date } = {},
   ): Promise<PublishedVersion> {
     return this.#change(async () => {
       const verified = await verifyVersion(wanted);
@@ -161,6 +164,7 @@ export class Registry {
           new Map([...wanted.files, [manifestName, wanted.manifest]]),
           async () => replace || await present() === undefined,
         );
+        if (options.published) await this.#date(owner, name, version, options.published);
       }
       await this.#derive(owner, name);
       return { id, version, integrity, isNew: !isSame };
@@ -260,14 +264,34 @@ export class Registry {
     }
   }
 
-  async #yanked(owner: string, name: string): Promise<string[]> {
+  /** Write down when a version was taken. */
+  async #date(owner: string, name: string, version: string, published: Date): Promise<void> {
+    const meta = await this.meta(owner, name);
+    if (meta === undefined || !Object.hasOwn(meta.versions, version)) return;
+    meta.versions[version].published = published.toISOString();
+    await this.#files.writeJson([owner, name, "meta.json"], meta);
+  }
+
+  /** What `meta.json` alone knows. */
+  async #kept(
+    owner: string,
+    name: string,
+  ): Promise<{ yanked: string[]; published: Map<string, string> }> {
     const bytes = await this.#files.read([owner, name, "meta.json"]);
+    const kept = { yanked: [] as string[], published: new Map<string, string>() };
     try {
-      const { yanked } = JSON.parse(new TextDecoder().decode(bytes)) as { yanked?: unknown };
-      return Array.isArray(yanked) ? yanked.filter((one) => typeof one === "string") : [];
+      const { yanked, versions } = JSON.parse(new TextDecoder().decode(bytes)) as {
+        yanked?: unknown;
+        versions?: Record<string, { published?: unknown }>;
+      };
+      for (const [version, { published }] of Object.entries(versions ?? {})) {
+        if (typeof published === "string") kept.published.set(version, published);
+      }
+      if (Array.isArray(yanked)) kept.yanked = yanked.filter((one) => typeof one === "string");
     } catch {
-      return [];
+      // There is none yet, or it is no longer readable and is made anew.
     }
+    return kept;
   }
 }
 

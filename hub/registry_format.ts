@@ -35,4 +35,6 @@ export interface RegistryVersion {
   /** Of the manifest: what a reference carries as its fragment. */
   integrity: string;
   engines: PluginManifest["engines"];
+  /** When a hub took it, as an ISO timestamp; what was put into the folder otherwise has none. */
+  published?: string;
 }

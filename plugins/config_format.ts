@@ -15,6 +15,8 @@ export interface PluginConfig {
   $schema?: string;
   /** Where `registry:` references are looked up: a URL or a folder. */
   registry?: string;
+  /** Hours that a version of a registry must have been published. */
+  minimumAge?: number;
   /** Folder of the files of locked plugins, as `keepfit vendor` makes it. */
   vendor?: string;
   /** Where the cache lies. Default: in the user's cache folder. */
@@ -96,6 +98,10 @@ export const configSchema: v.GenericSchema<unknown, unknown> = object(
   {
     $schema: optional(text, "Where editors find this schema."),
     registry: optional(text, "Where registry: references are looked up: a URL or a folder."),
+    minimumAge: optional(
+      v.pipe(v.number(), v.minValue(0, "0 or more")),
+      "Hours that a version of a registry must have been published. Default: 0.",
+    ),
     vendor: optional(text, "Folder of the files of locked plugins, as keepfit vendor makes it."),
     cacheDir: optional(text, "Where the cache lies. Default: in the user's cache folder."),
     plugins: optional(

@@ -43,6 +43,7 @@ const optionNames: Record<keyof LoadPluginOptions, true> = {
   offline: true,
   trustFirstUse: true,
   registry: true,
+  minimumAge: true,
   vendor: true,
   tokens: true,
   cacheDir: true,

@@ -130,7 +130,7 @@ interface FoundManifest {
 
 async function findManifest(
   reference: PluginReference,
-  { locked, lockFile, registry }: Settings,
+  { locked, lockFile, registry, minimumAge }: Settings,
   fs: FileSystem,
   cache: PluginCache,
   options: OpenPluginOptions,
@@ -167,7 +167,10 @@ async function findManifest(
       const { id } = reference;
       const base = registryUrl(registry);
       const fetcher = createFetcher(fs, base.origin, options);
-      const chosen = await chooseVersion(reference, base, fetcher, cache, options);
+      const chosen = await chooseVersion(reference, base, fetcher, cache, {
+        ...options,
+        minimumAge,
+      });
       return {
         url: chosen.url,
         integrity: chosen.integrity,

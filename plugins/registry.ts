@@ -14,7 +14,10 @@ import { compareVersions, parseVersion, satisfies } from "./semver.ts";
 
 /** What is read of a registry's `meta.json`. A registry may say more. */
 interface RegistryMeta {
-  versions: Record<string, { integrity: string; engines: PluginManifest["engines"] }>;
+  versions: Record<
+    string,
+    { integrity: string; engines: PluginManifest["engines"]; published?: string }
+  >;
   yanked: string[];
 }
 
@@ -25,6 +28,14 @@ export interface RegistryChoice {
   url: URL;
   /** Of its manifest, as the registry says. */
   integrity: string;
+}
+
+/** What has a say in which version is chosen. */
+export interface ChoiceRules {
+  offline?: boolean;
+  peers?: Peers;
+  /** Hours since it was published. Default: 0. */
+  minimumAge?: number;
 }
 
 const maxMetaBytes = 4 * 1024 * 1024;
@@ -42,6 +53,7 @@ const metaSchema: v.GenericSchema<unknown, unknown> = v.looseObject({
         bun: v.optional(range),
         node: v.optional(range),
       }),
+      published: v.optional(v.pipe(v.string(), v.isoTimestamp("a time such as 2026-01-31T12:00Z"))),
     }),
   ),
   yanked: v.array(v.string()),
@@ -76,8 +88,8 @@ export function registryUrl(given: string | URL | undefined): URL {
 }
 
 /**
- * Find the version that a reference stands for: the highest in its range that is not withdrawn and
- * is made for this keepfit and this runtime. Of a reference with an integrity, the version that has
+ * Find the version that a reference stands for: the highest in its range that is not withdrawn, is
+ * old enough and is made for this keepfit and this runtime. Of a reference with an integrity, the version that has
  * it, withdrawn or not.
  *
  * @throws PluginError `E_REGISTRY` where none fits, with what there is and why it does not
@@ -87,8 +99,11 @@ export async function chooseVersion(
   registry: URL,
   fetcher: Fetcher,
   cache: PluginCache,
-  { offline = false, peers }: { offline?: boolean; peers?: Peers } = {},
+  { offline = false, peers, minimumAge = 0 }: ChoiceRules = {},
 ): Promise<RegistryChoice> {
+  if (!(minimumAge >= 0)) {
+    throw new RangeError(`Cannot use minimumAge ${minimumAge}: it must be hours, 0 or more`);
+  }
   const { id } = reference;
   const url = new URL(`${id}/meta.json`, registry);
   const meta = await readMeta(id, url, fetcher, cache, offline);
@@ -96,7 +111,7 @@ export async function chooseVersion(
     .sort((a, b) => compareVersions(parseVersion(b), parseVersion(a)));
   const reasons: string[] = [];
   for (const version of versions) {
-    const unfit = reasonAgainst(version, meta, reference, peers);
+    const unfit = reasonAgainst(version, meta, reference, minimumAge, peers);
     if (unfit === undefined) {
       return {
         version,
@@ -120,6 +135,7 @@ function reasonAgainst(
   version: string,
   { versions, yanked }: RegistryMeta,
   reference: RegistryReference,
+  minimumAge: number,
   peers: Peers | undefined,
 ): string | undefined {
   const entry = versions[version];
@@ -131,6 +147,13 @@ function reasonAgainst(
   }
   if (reference.range === undefined && isPrerelease(version)) return "a prerelease";
   if (yanked.includes(version)) return "withdrawn";
+  if (minimumAge > 0) {
+    if (entry.published === undefined) return "of unknown age";
+    const age = (Date.now() - Date.parse(entry.published)) / 3_600_000;
+    if (age < minimumAge) {
+      return `published ${Math.max(0, Math.floor(age))} hours ago, wanted ${minimumAge}`;
+    }
+  }
   const misfit = misfitOf(entry.engines, getRuntime(), peers);
   return misfit && `wants ${misfit.name} ${misfit.range}, this is ${misfit.actual}`;
 }

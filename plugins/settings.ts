@@ -24,6 +24,12 @@ export interface SettingsOptions {
    * else the variable `KEEPFIT_REGISTRY`.
    */
   registry?: string | URL;
+  /**
+   * Hours that a version must have been published before a `registry:` reference with a range
+   * stands for it: by then others have looked at it. A version of unknown age is none. What is
+   * locked, or named with its integrity, may be of any age. Default: as `keepfit.json` says, else 0.
+   */
+  minimumAge?: number;
   /** Folder in which the files of locked plugins are looked for first; false for none. Default: as `keepfit.json` says. */
   vendor?: Path | false;
   /** Where the cache lies. An absolute path or a `file:` URL. Default: in the user's cache folder. */
@@ -42,6 +48,7 @@ export interface Settings {
   /** What the lock file has for the reference. */
   locked: LockedPlugin | undefined;
   registry: string | URL | undefined;
+  minimumAge: number | undefined;
   vendor: URL | undefined;
   cacheDir: Path | undefined;
 }
@@ -89,16 +96,17 @@ export async function readSettings(
   return { lockFile: url && { url, lock: content }, locked, ...placesOf(options, config) };
 }
 
-/** Registry, vendor folder and cache: what is said in code, else in the config file. */
+/** Registry, age, vendor folder and cache: what is said in code, else in the config file. */
 export function placesOf(
   options: SettingsOptions,
   file: ConfigFile | undefined,
-): Pick<Settings, "cacheDir" | "registry" | "vendor"> {
-  const { registry, vendor, cacheDir } = file?.config ?? {};
+): Pick<Settings, "cacheDir" | "minimumAge" | "registry" | "vendor"> {
+  const { registry, minimumAge, vendor, cacheDir } = file?.config ?? {};
   const near = (path: string | undefined) => file && configPath(path, file.url);
   return {
     registry: options.registry ??
       (registry !== undefined && /^https?:/.test(registry) ? registry : near(registry)),
+    minimumAge: options.minimumAge ?? minimumAge,
     vendor: options.vendor === undefined
       ? near(vendor)
       : options.vendor === false

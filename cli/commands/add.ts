@@ -1,7 +1,13 @@
 import type { Command } from "commander";
 import { addPlugin, explainPlugin, explainText, type PluginTier } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
-import { type AllowedKinds, collectAllowed, parseOptions, tierOption } from "../plugin_options.ts";
+import {
+  type AllowedKinds,
+  collectAllowed,
+  minimumAgeOption,
+  parseOptions,
+  tierOption,
+} from "../plugin_options.ts";
 
 interface Given {
   tier?: PluginTier;
@@ -10,6 +16,7 @@ interface Given {
   outputDir?: string;
   callback?: string;
   registry?: string;
+  minimumAge?: number;
   accept?: true;
   yes?: true;
 }
@@ -30,6 +37,7 @@ export function addAdd(program: Command, line: CommandLine): void {
     .option("--output-dir <DIR>", "Where it may write.")
     .option("--callback <NAME>", "Which of its callbacks.")
     .option("--registry <URL>", "The registry of registry: references.")
+    .addOption(minimumAgeOption())
     .option("--accept", "Agree to trust it further than the lock file does.")
     .option("--yes", "Do not ask.")
     .action(async (reference: string, { yes, accept, ...given }: Given) => {

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { type PluginUpdate, updatePlugins } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { minimumAgeOption } from "../plugin_options.ts";
 
 interface Given {
   dryRun?: true;
+  minimumAge?: number;
   accept?: true;
 }
 
@@ -14,11 +16,13 @@ export function addUpdate(program: Command, line: CommandLine): void {
     .description("Pin what each reference names today, and show what that changes.")
     .argument("[PLUGIN...]", "Ids or references. Default: all.")
     .option("--dry-run", "Only show it.")
+    .addOption(minimumAgeOption())
     .option("--accept", "Take also what has to be trusted further than before.")
-    .action(async (only: string[], { dryRun, accept }: Given) => {
+    .action(async (only: string[], { dryRun, minimumAge, accept }: Given) => {
       const updates = await updatePlugins({
         ...(only.length > 0 && { only }),
         dryRun,
+        minimumAge,
         accept,
       });
       line.tell(

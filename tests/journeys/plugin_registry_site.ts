@@ -8,6 +8,8 @@ export interface VersionToPublish {
   change?: Record<string, unknown>;
   /** Changes of its callback. */
   callback?: Record<string, unknown>;
+  /** How many hours ago it came; undefined where the registry does not say. */
+  age?: number;
 }
 
 /**
@@ -22,7 +24,7 @@ export async function publishVersions(
   yanked: string[] = [],
 ): Promise<string> {
   const listed: Record<string, unknown> = {};
-  for (const [version, { files, change, callback }] of Object.entries(versions)) {
+  for (const [version, { files, change, callback, age }] of Object.entries(versions)) {
     const pushing = `globalThis.seen.push(${JSON.stringify(version)})`;
     const made = await publish(
       files ?? { "main.js": recording(pushing) },
@@ -40,6 +42,9 @@ export async function publishVersions(
     listed[version] = {
       integrity: await computeIntegrity(new TextEncoder().encode(text)),
       engines: JSON.parse(text).engines,
+      published: age === undefined
+        ? undefined
+        : new Date(Date.now() - age * 3_600_000).toISOString(),
     };
   }
   const latest = Object.keys(versions)[0];
