@@ -48,8 +48,8 @@ const all = v.pipe(
 );
 const agreed = object(
   Object.fromEntries(
-    pluginPermissions.map((kind) => [
-      kind,
+    pluginPermissions.map((name) => [
+      name,
       optional(
         v.lazy((given) => Array.isArray(given) ? list : all),
         "True for all that it asks for, or a list of values.",
