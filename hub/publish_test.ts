@@ -283,6 +283,10 @@ describe("a hub", () => {
     await post("/keepfit/epoch-report/0.1.0/yank");
     assert.equal((await json(place)).versions["0.1.0"].published, published);
     const stored = JSON.parse(await fs.readTextFile(`p${place}`));
+    // One entry that is none takes nothing else with it.
+    const broken = { ...stored, versions: { "7.0.0": null, ...stored.versions } };
+    await fs.writeFile(`p${place}`, JSON.stringify(broken));
+    assert.deepEqual(await json(place), stored);
     assert.deepEqual(Object.keys(stored.versions["0.2.0"]), ["integrity", "engines", "published"]);
   });
 });

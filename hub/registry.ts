@@ -123,7 +123,7 @@ export class Registry {
    * @param wanted manifest and files
    * @param options `id` and `version` that it must have; `replace` for a version that nobody has
    *   yet: what is there may change, and who signed is not looked at; `published`: when it was
-   *   taken, kept where it is new
+   *   taken, written down where it is new
    * @throws PluginError when it could not be loaded later
    * @throws PublishError 400 for another id or version, 403 for other signers, 409 when it is there
    *   and differs
@@ -282,12 +282,12 @@ export class Registry {
     try {
       const { yanked, versions } = JSON.parse(new TextDecoder().decode(bytes)) as {
         yanked?: unknown;
-        versions?: Record<string, { published?: unknown }>;
+        versions?: Record<string, { published?: unknown } | null>;
       };
-      for (const [version, { published }] of Object.entries(versions ?? {})) {
-        if (typeof published === "string") kept.published.set(version, published);
-      }
       if (Array.isArray(yanked)) kept.yanked = yanked.filter((one) => typeof one === "string");
+      for (const [version, entry] of Object.entries(versions ?? {})) {
+        if (typeof entry?.published === "string") kept.published.set(version, entry.published);
+      }
     } catch {
       // There is none yet, or it is no longer readable and is made anew.
     }
