@@ -1,4 +1,12 @@
-/** Everything that must hold before a commit: format, lint, types, the documentation's examples, all tests. */
+/**
+ * Everything that must hold before a commit: format, lint, types, the documentation's examples, what
+ * a stranger finds, all tests.
+ *
+ * ```sh
+ * npm run ok                  # or: deno task ok
+ * npm run ok -- --checks      # format, lint, types and examples alone
+ * ```
+ */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -30,4 +38,8 @@ if (failed.length > 0) {
   console.error(`\nNot ok: ${failed.map(([title]) => title).join(", ")}`);
   process.exit(1);
 }
-await import("./run.ts");
+if (!process.argv.includes("--checks")) {
+  await import("./stranger.ts");
+  if (process.exitCode) process.exit();
+  await import("./run.ts");
+}

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { after, before, describe, it } from "node:test";
+import process from "node:process";
+import { promisify } from "node:util";
+import { execFile } from "node:child_process";
+import { blocksOf, documents, examples } from "./documents.ts";
+import { root } from "./files.ts";
+import { currentRuntime, scriptArguments } from "./runtimes/mod.ts";
+
+const blocks = [...documents, ...examples].flatMap(blocksOf);
+const programs = blocks.filter(({ language, reason }) =>
+  /^(ts|js|mjs)$/.test(language) && reason === undefined
+);
+
+describe("the programs in the documentation", () => {
+  // Not in a folder of the system's: what they import is this repository.
+  let folder: string;
+  before(async () => {
+    await mkdir(`${root}runs`, { recursive: true });
+    folder = await mkdtemp(`${root}runs/documents-`);
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  for (const [index, { file, line, language, text }] of programs.entries()) {
+    it(`${file}:${line} runs`, async () => {
+      const path = `${folder}/${index}.${language}`;
+      await writeFile(path, text);
+      const [command, ...args] = scriptArguments(currentRuntime, path);
+      const prefix = currentRuntime === "deno"
+        ? [command, "--config", `${root}deno.json`]
+        : [command];
+      await promisify(execFile)(process.execPath, [...prefix, ...args], { cwd: root });
+    });
+  }
+});
+
+describe("the documentation", () => {
+  it("says why a block is not run", () => {
+    const bare = blocks.filter(({ reason }) =>
+      reason !== undefined && reason.split(" ").length < 3
+    );
+    assert.deepEqual(bare.map(({ file, line }) => `${file}:${line}`), []);
+  });
+
+  it("names a language for each block", () => {
+    const bare = blocks.filter(({ language }) => language === "");
+    assert.deepEqual(bare.map(({ file, line }) => `${file}:${line}`), []);
+  });
+
+  it("has no JSON that cannot be parsed", () => {
+    for (const { language, text, reason } of blocks) {
+      if (language === "json" && reason === undefined) JSON.parse(text);
+    }
+  });
+
+  it("tells the permissions that `deno task train` has", async () => {
+    const { tasks } = JSON.parse(await readFile(`${root}deno.json`, "utf8"));
+    const readme = await readFile(`${root}README.md`, "utf8");
+    assert.ok(readme.includes(`\`${tasks.train}\``), tasks.train);
+  });
+});
