@@ -21,6 +21,7 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -85,6 +86,9 @@ const noise: [text: RegExp, meaning: string][] = [
   [/^\s+at .+:\d+:\d+\)?$/m, "a stack trace"],
   [/(: |= )undefined\b/, "undefined"],
 ];
+/** Commands of a person's own project; the others are of the repository. */
+const usesPackage =
+  /\/path\/to\/keepfit|your\.host|\b(npx|bunx) keepfit\b|\bnpm install [@\w]|\b(bun|deno) add\b/;
 const dawn = "webgpu@0.6.2";
 const fewRows = "--epochs 1 --rows 3000";
 const trained: Expected = {
@@ -130,6 +134,7 @@ async function walk(): Promise<void> {
   for (const command of tryItCommands()) await runOnce("README.md", command);
   await runOnce("README.md", "npm run build", { leaves: ["dist/npm/package.json"] });
 
+  writeFirstProgram();
   for (const block of [...documents, ...examples].flatMap(blocksOf)) {
     if (block.language !== "sh" || block.reason !== undefined) continue;
     const commands = commandsOf(block.text).filter((one) => reasonOf(one) === undefined);
@@ -142,6 +147,25 @@ async function walk(): Promise<void> {
   for (const { file, line, command, reason } of documents.flatMap(inlineCommandsOf)) {
     if (reason === undefined) await runOnce(`${file}:${line}`, command);
   }
+  // What was installed above trains by the README's first program.
+  for (
+    const [command, { project: cwd }] of [["node train.mjs", node], ["bun train.ts", bun]] as const
+  ) {
+    await runOnce("README.md, first program", command, { cwd, leaves: ["runs/readme/log.csv"] });
+  }
+}
+
+/** Put the README's first program where it is run: with the package, or with modules by URL. */
+function writeFirstProgram(): void {
+  const program = blocksOf("README.md").find(({ language }) => language === "ts")?.text ?? "";
+  writeFileSync(`${node.project}/train.mjs`, program);
+  writeFileSync(`${bun.project}/train.ts`, program);
+  const { dependencies } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+  const tfjs = `npm:@tensorflow/tfjs@${dependencies["@tensorflow/tfjs"]}`;
+  writeFileSync(
+    `${deno.project}/train.ts`,
+    program.replace('"@tensorflow/tfjs"', `"${tfjs}"`).replace('"keepfit"', `"${site.url}/mod.js"`),
+  );
 }
 
 /** The README's test command, whole; what Node's runner prints stays the last thing. */
@@ -170,8 +194,8 @@ function tryItCommands(): string[] {
 /** Run a command as it is written, where a person would, and note what comes of it. */
 async function run(source: string, command: string, expected: Expected = {}): Promise<void> {
   const stranger = strangerFor(command);
-  const usesPackage = /\/path\/to\/keepfit|your\.host|\b(npx|bunx) keepfit\b/.test(command);
-  const { cwd = usesPackage ? stranger.project : stranger.clone, isShown = false } = expected;
+  const { cwd = usesPackage.test(command) ? stranger.project : stranger.clone, isShown = false } =
+    expected;
   let line = command.replaceAll("/path/to/keepfit", node.clone)
     .replaceAll("https://your.host/keepfit", site.url).replaceAll("your.host", site.host);
   if (/\b(run|task) train\b|\bexamples\/mnist\.ts\b/.test(line)) {
