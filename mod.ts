@@ -123,5 +123,6 @@ export {
 export { type RatioMetric, ratioMetric } from "./training/metrics.ts";
 export { getOptimizerState, type OptimizerState, setOptimizerState } from "./training/optimizer.ts";
 export { predict, type PredictOptions } from "./training/predict.ts";
+export { setRandomSeed } from "./training/random_seed.ts";
 export type { RunOptions } from "./training/run.ts";
 export { toTfjs } from "./training/to_tfjs.ts";

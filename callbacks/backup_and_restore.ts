@@ -1,5 +1,6 @@
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
 import type { CallbackList } from "../core/callback_list.ts";
+import { findEngine } from "../core/engine.ts";
 import { messageOf } from "../core/errors.ts";
 import {
   assignWeights,
@@ -17,6 +18,7 @@ import {
   type OptimizerState,
   setOptimizerState,
 } from "../training/optimizer.ts";
+import { getRandomState, type RandomState, setRandomState } from "../training/random_seed.ts";
 import {
   callbackOptions,
   checkOptions,
@@ -52,6 +54,8 @@ interface Backup {
   weights: HostWeight[];
   /** Null for a model without one. */
   optimizer: OptimizerState | null;
+  /** The sequence of `setRandomSeed`; null where no seed was set. Absent in older backups. */
+  random?: RandomState | null;
   /** What the callbacks of the list remember, by name. */
   callbacks: Record<string, CallbackState>;
 }
@@ -62,7 +66,7 @@ interface Backup {
  * the list remembers, the `History` too. Where in the list it stands does not matter.
  *
  * With the same `seed`, a run that goes on at an epoch's beginning equals one that was never
- * interrupted, bit for bit. A backup from the middle of an epoch has that epoch start anew with the
+ * interrupted, bit for bit; with the same `setRandomSeed` also where dropout or noise is drawn. A backup from the middle of an epoch has that epoch start anew with the
  * weights as they were, as in Keras.
  *
  * `backupDir` is of one run. `latest.safetensors` in it is replaced at once; nothing else is touched,
@@ -234,6 +238,7 @@ export class BackupAndRestore extends Callback {
       batch: this.#lastBatch < 0 ? null : this.#lastBatch,
       weights: await readWeights(weightsOf(model)),
       optimizer: hasOptimizer(model) ? await getOptimizerState(model as never) : null,
+      random: getRandomState(findEngine()) ?? null,
       callbacks: await list.getState(),
     };
   }
@@ -299,6 +304,7 @@ export class BackupAndRestore extends Callback {
       for (const weight of weights) weight.dispose();
     }
     await list.setState(callbacks);
+    if (backup.random) setRandomState(findEngine(), backup.random);
     if (missing.length > 0) {
       const names = missing.join(", ");
       console.warn(

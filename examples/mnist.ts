@@ -23,6 +23,7 @@ import {
   predict,
   ReduceLROnPlateau,
   RemoteMonitor,
+  setRandomSeed,
   TerminateOnNaN,
 } from "keepfit";
 import { serveHub } from "keepfit/hub";
@@ -45,7 +46,7 @@ const help = `Train a digit classifier on MNIST.
   --learning-rate N   first learning rate (default 0.002)
   --units N           units of the hidden layer (default 128)
   --rows N            use N training rows only (default all 60,000)
-  --seed N            order of the rows (default 1)
+  --seed N            seed of the weights and of the order of the rows (default 1)
   --backend NAME      auto, webgpu, wasm or cpu (default auto: the fastest)
   --verbose N         0 silent, 1 progress bar, 2 one line an epoch (default 1)
   --out DIR           where to leave everything (default runs/mnist)
@@ -145,6 +146,7 @@ function makeModel({ model: name, units, learningRate }: Settings): tf.LayersMod
 async function main(settings: Settings): Promise<void> {
   const { out, verbose } = settings;
   const { backend } = await useBackend(tf, settings.backend);
+  setRandomSeed(tf, settings.seed);
   console.log(`keepfit on ${runtime.name} ${runtime.version}, tfjs ${tf.version_core}, ${backend}`);
 
   const train = await loadMnist("train", settings.rows);
@@ -186,7 +188,6 @@ async function main(settings: Settings): Promise<void> {
         batchSize: settings.batchSize,
         validationSplit: 0.1,
         validationBatchSize: 1000,
-        seed: settings.seed,
         callbacks,
         verbose,
         signal: interruption.signal,

@@ -21,8 +21,8 @@ interface Room {
 
 const tfjs = "@tensorflow/tfjs";
 const runtime = ["runtime/mod.ts", "runtime/types.ts"];
-// What an optimizer has accumulated; the loops are no callback's business.
-const optimizers = ["training/ema.ts", "training/optimizer.ts"];
+// What a run has accumulated beside the weights; the loops are no callback's business.
+const runState = ["training/ema.ts", "training/optimizer.ts", "training/random_seed.ts"];
 const publicNames = ["keepfit"];
 // What a manifest is made of; the hub has no use for the loader.
 const pluginManifest = [
@@ -46,7 +46,7 @@ const table: Record<string, Room> = {
   },
   training: { rooms: ["core"], types: [tfjs] },
   callbacks: {
-    rooms: ["core", "tensorboard", ...runtime, ...optimizers],
+    rooms: ["core", "tensorboard", ...runtime, ...runState],
     packages: ["@std/csv"],
     types: [tfjs],
   },

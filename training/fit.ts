@@ -4,8 +4,8 @@ import { compiledParts } from "./compiled.ts";
 import { checkDataset, type DatasetLike, isDataset, type Tensors } from "./data.ts";
 import { datasetSource } from "./dataset_source.ts";
 import { getEngine } from "./engine.ts";
+import { seedOfRun } from "./random_seed.ts";
 import { checkNames, closing, wholeNumber } from "./run.ts";
-import { freshSeed } from "./shuffle.ts";
 import { tensorSource } from "./tensor_source.ts";
 import { trainLoop, type TrainOptions, trainOptions } from "./train_loop.ts";
 import { validationSource } from "./validation.ts";
@@ -21,7 +21,10 @@ export interface FitOptions extends TrainOptions {
   validationSplit?: number;
   /** New order of the rows each epoch, or of whole batches with `"batch"`. Default: true. */
   shuffle?: boolean | "batch";
-  /** Makes the order of the rows the same on every runtime. Default: a fresh one, in `params`. */
+  /**
+   * Seed of the order of the rows, which is then the same on every runtime. Default: the next number
+   * of {@linkcode setRandomSeed}, else a random one; `params.seed` has it.
+   */
   seed?: number;
   /** Weight of each row in the loss, shape [rows] or [rows, steps]; for several outputs one each. */
   sampleWeight?: Tensors;
@@ -83,8 +86,8 @@ export async function fit(
   }
   checkNames("fit", options, fitOptions);
   const { batchSize = 32, validationSplit = 0 } = options;
-  const seed = wholeNumber("seed", options.seed, 0) ?? freshSeed();
   const engine = getEngine();
+  const seed = wholeNumber("seed", options.seed, 0) ?? seedOfRun(engine);
   const compiled = compiledParts(model, "fit");
   const splits = validationSplit !== 0 && !options.validationData;
   const splitAt = (rows: number) => splitRows(rows, validationSplit);

@@ -2,6 +2,8 @@
 export interface Random {
   /** A whole number, 0 up to but not including `limit`, all equally likely. */
   below(limit: number): number;
+  /** A number from 0 up to but not including 1, with all 53 bits. */
+  fraction(): number;
 }
 
 /**
@@ -31,6 +33,7 @@ export function random(seed: number, stream = 0): Random {
       while (number >= fair) number = draw();
       return number % limit;
     },
+    fraction: () => ((draw() >>> 5) * 2 ** 26 + (draw() >>> 6)) / 2 ** 53,
   };
 }
 
