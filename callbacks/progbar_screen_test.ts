@@ -1,9 +1,15 @@
+import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Logs } from "../core/logs.ts";
 import { CallbackList } from "../core/callback_list.ts";
 import { Screen } from "../tests/screen.ts";
+import { memoryFileSystem } from "../runtime/mod.ts";
+import { ModelCheckpoint } from "./model_checkpoint.ts";
 import { ProgbarLogger } from "./progbar_logger.ts";
+import { ReduceLROnPlateau } from "./reduce_lr_on_plateau.ts";
+import { SpeedMonitor } from "./speed_monitor.ts";
+import { drive } from "./test_world.ts";
 
 const widths = [25, 44, 60, 80, 100, 120];
 const steps = 30;
@@ -87,6 +93,52 @@ describe("the progress bar on a screen", () => {
     const bars = barsOf(await train(78, { accuracy: 0.9127, loss: 0.308 }, { falls: true }));
     assert.deepEqual([bars[0], bars.at(-1)], [20, 19]);
     assert.deepEqual(bars, bars.toSorted((a, b) => b - a));
+  });
+
+  it("stands above what callbacks print when an epoch has ended", async () => {
+    const screen = new Screen(100);
+    let now = 0;
+    const clock = () => now;
+    const terminal = {
+      write: (text: string) => screen.write(text),
+      isInteractive: true,
+      hasColors: false,
+      columns: 100,
+    };
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+    model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError" });
+    const callbacks = [
+      new ReduceLROnPlateau({ monitor: "loss", patience: 1, factor: 0.5, verbose: 1 }),
+      new ModelCheckpoint("m", { fs: memoryFileSystem(), verbose: 1 }),
+      new SpeedMonitor({ verbose: 1, now: clock }),
+      new ProgbarLogger({ terminal, now: clock }),
+    ];
+    const { log } = console;
+    console.log = (message: string) => screen.write(`${message}\n`);
+    try {
+      await drive(callbacks, [{ loss: 1 }, { loss: 2 }], {
+        model,
+        batches: 2,
+        params: { verbose: 1 },
+        train: () => void (now += 1000),
+      });
+    } finally {
+      console.log = log;
+    }
+    const [, first] = screen.rows;
+    assert.match(first, /^2\/2 ━+ 1s /);
+    assert.deepEqual(screen.rows.filter((row) => !/^ {4}- |^2\/2/.test(row)), [
+      "Epoch 1/2",
+      "Epoch 1: saving model to m",
+      "Epoch 1: finished saving model to m",
+      "Epoch 1: 2 steps/s, 1 s",
+      "Epoch 2/2",
+      "Epoch 2: ReduceLROnPlateau reducing learning rate to 0.05.",
+      "Epoch 2: saving model to m",
+      "Epoch 2: finished saving model to m",
+      "Epoch 2: 2 steps/s, 1 s",
+      "",
+    ]);
   });
 
   for (const columns of widths) {
