@@ -97,6 +97,8 @@ export class ModelCheckpoint extends MonitorCallback {
   readonly #compares: boolean;
   readonly #path: CheckpointPath;
   #verbose: boolean;
+  // Of an epoch's end, until the bar has ended its line.
+  #messages: string[] | undefined;
   #onMissing: "save" | "skip";
   #savedAt = 0;
   #isDue = false;
@@ -183,7 +185,15 @@ export class ModelCheckpoint extends MonitorCallback {
 
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     this.#epoch = epoch;
-    if (!this.#isByBatch) await this.#saveIfWanted(logs);
+    if (this.#isByBatch) return;
+    this.#messages = [];
+    await this.#saveIfWanted(logs);
+  }
+
+  /** Print below the progress bar, which ends with the epoch. */
+  override afterEpochEnd(): void {
+    for (const message of this.#messages ?? []) console.log(message);
+    this.#messages = undefined;
   }
 
   override async onTrainEnd(): Promise<void> {
@@ -192,6 +202,7 @@ export class ModelCheckpoint extends MonitorCallback {
 
   /** Save the model of a run that fails, where that is wanted. */
   override async onException(): Promise<void> {
+    this.#messages = undefined;
     if (this.#saveOnException === undefined) return;
     await this.#writer.save(
       this.model,
@@ -298,7 +309,9 @@ export class ModelCheckpoint extends MonitorCallback {
   }
 
   #print(message: string): void {
-    if (this.#verbose) console.log(`\n${message}`);
+    if (!this.#verbose) return;
+    if (this.#messages !== undefined) this.#messages.push(message);
+    else console.log(`\n${message}`);
   }
 }
 

@@ -146,15 +146,15 @@ describe("ModelCheckpoint", () => {
         .printed;
     };
     assert.deepEqual(await say({ verbose: 1, saveBestOnly: true }, 2, 3, 1), [
-      "\nEpoch 1: loss improved from None to 2.00000, saving model to m",
-      "\nEpoch 1: finished saving model to m",
-      "\nEpoch 2: loss did not improve from 2.00000",
-      "\nEpoch 3: loss improved from 2.00000 to 1.00000, saving model to m",
-      "\nEpoch 3: finished saving model to m",
+      "Epoch 1: loss improved from None to 2.00000, saving model to m",
+      "Epoch 1: finished saving model to m",
+      "Epoch 2: loss did not improve from 2.00000",
+      "Epoch 3: loss improved from 2.00000 to 1.00000, saving model to m",
+      "Epoch 3: finished saving model to m",
     ]);
     assert.deepEqual(await say({ verbose: 1 }, 2), [
-      "\nEpoch 1: saving model to m",
-      "\nEpoch 1: finished saving model to m",
+      "Epoch 1: saving model to m",
+      "Epoch 1: finished saving model to m",
     ]);
     assert.deepEqual(await say({}, 2), []);
   });

@@ -1,3 +1,5 @@
+import { printable } from "../core/printable.ts";
+import { cellsOf } from "./cells.ts";
 import { pythonExponent, pythonFixed } from "./python_format.ts";
 
 /** Options of {@linkcode Progbar}. */
@@ -8,7 +10,7 @@ export interface ProgbarOptions {
   start: number;
   /** 1 draws a bar over and over, 2 writes one line at the end, 0 nothing. Default: 1. */
   verbose?: number;
-  /** Characters of the bar. Default: 20. */
+  /** Cells of the bar where there is room for them. Default: 20. */
   width?: number;
   /** Milliseconds that must pass between two drawings. Default: 50. */
   interval?: number;
@@ -18,15 +20,19 @@ export interface ProgbarOptions {
   hasColors?: boolean;
 }
 
-/** Characters that a bar is worth at least; below that it is left out. */
+/** Cells that a bar is worth at least; below that it is left out. */
 const leastBar = 4;
+
+/** Cells kept free for a time and a time of a step, such as `59s 99ms/step`, which change. */
+const timeCells = 13;
 
 /**
  * The text of a progress bar. It writes nowhere and has no clock: {@linkcode Progbar.update} gives
  * back what to write.
  *
- * On a terminal that is too narrow the bar gets shorter, then metrics give way to `…`; the last
- * line, which is not drawn over, is broken between metrics instead.
+ * On a terminal that is too narrow for bar and metrics the bar is shorter, or left out. It never gets
+ * longer again. Metrics that have no room even so give way to `…`; the last line, which is not drawn
+ * over, keeps the bar and goes on in the rows below.
  *
  * Source: `keras/src/utils/progbar.py`.
  *
@@ -52,7 +58,7 @@ export class Progbar {
   #hasColors: boolean;
   #afterFirstStep: number | undefined;
   #lastDrawn = -Infinity;
-  #lastLength = 0;
+  #lastCells = 0;
 
   /** @param options what to draw, and for what kind of terminal */
   constructor(options: ProgbarOptions) {
@@ -65,6 +71,11 @@ export class Progbar {
     this.#hasColors = options.hasColors ?? false;
   }
 
+  /** Present cells of the bar; 0 where there is no room for one. */
+  get width(): number {
+    return this.#width;
+  }
+
   /** True when an update at `now` (milliseconds) would draw, though it is not the last. */
   isDue(now: number): boolean {
     return this.#verbose === 1 && this.#isInteractive && now - this.#lastDrawn >= this.#interval;
@@ -74,7 +85,7 @@ export class Progbar {
    * @param current steps that are done
    * @param values what to show; names that came before keep their last value
    * @param at.now milliseconds
-   * @param at.columns width of the terminal in characters; undefined for no limit
+   * @param at.columns width of the terminal in cells; undefined for no limit
    * @param at.isLast the last update: it is always drawn, and ends the line
    * @returns what to write, empty when there is nothing to
    */
@@ -99,22 +110,27 @@ export class Progbar {
     const metrics = this.#metrics();
 
     // A line as wide as the terminal would already go on to the next row.
-    const room = this.#isInteractive ? columns - 1 : Infinity;
+    const room = Math.max(0, this.#isInteractive ? columns - 1 : Infinity);
     const shortest = count.length + 1 + time.length + step.length;
-    const bar = this.#barWidth(room - shortest - 1, metrics.join("").length);
+    if (isKnown && isLast) this.#fitBar(room - shortest - 1, 0);
+    else if (isKnown) {
+      const usual = Math.max(shortest, count.length + 1 + timeCells);
+      this.#fitBar(room - usual - 1, cellsOf(metrics.join("")));
+    }
+    const bar = isKnown ? this.#width : 0;
     let head = `${isKnown ? this.#bold(count) : count}${this.#bar(current, bar)} ` +
       `${this.#bold(time)}${step}`;
-    let length = shortest + (bar > 0 ? bar + 1 : 0);
-    if (length > room) {
-      length = Math.max(0, room);
-      head = `${count} ${time}${step}`.slice(0, length);
+    let cells = shortest + (bar > 0 ? bar + 1 : 0);
+    if (cells > room) {
+      cells = room;
+      head = `${count} ${time}${step}`.slice(0, room);
     }
     const [row, ...more] = isLast
-      ? breakRows(metrics, length, room)
-      : [shorten(metrics, room - length)];
-    length += row.length;
-    const padding = " ".repeat(Math.max(0, Math.min(this.#lastLength, room) - length));
-    this.#lastLength = length;
+      ? breakRows(metrics, cells, room, count.length)
+      : [shorten(metrics, room - cells)];
+    cells += cellsOf(row);
+    const padding = " ".repeat(Math.max(0, Math.min(this.#lastCells, room) - cells));
+    this.#lastCells = cells;
     const line = this.#isInteractive ? `\r${head}${row}${padding}` : head + row;
     return isLast ? `${[line, ...more].join("\n")}\n` : line;
   }
@@ -134,7 +150,9 @@ export class Progbar {
   }
 
   #metrics(): string[] {
-    return [...this.values].map(([name, value]) => ` - ${name}: ${formatValue(value)}`);
+    return [...this.values].map(([name, value]) =>
+      printable(` - ${name}: ${formatValue(value)}`).replace(/[\t\n]/g, " ")
+    );
   }
 
   #secondsPerStep(current: number, now: number): number {
@@ -147,10 +165,19 @@ export class Progbar {
     return perStep / 1000;
   }
 
-  /** As long as the metrics leave room for, but not so short that it says nothing. */
-  #barWidth(room: number, metrics: number): number {
-    if (this.target === null || room < leastBar) return 0;
-    return Math.min(this.#width, Math.max(leastBar, room - metrics));
+  /**
+   * Shorten the bar so that the metrics have room, or leave it out where only that makes room for
+   * all of them. Where nothing does, the least bar stays and metrics give way.
+   *
+   * @param room cells for bar and metrics
+   * @param metrics cells of the metrics
+   */
+  #fitBar(room: number, metrics: number): void {
+    const least = Math.min(leastBar, this.#width);
+    const free = room - metrics;
+    // Without a bar the blank in front of it is free, too.
+    if (room < least || (free < least && free >= -1)) this.#width = 0;
+    else this.#width = Math.min(this.#width, Math.max(least, free));
   }
 
   #bar(current: number, width: number): string {
@@ -167,31 +194,39 @@ export class Progbar {
   }
 }
 
-/** As many metrics as there is room for, and an ellipsis for the others. */
+/** The metrics that there is room for, and an ellipsis for the others. */
 function shorten(metrics: string[], room: number): string {
   const whole = metrics.join("");
-  if (whole.length <= room) return whole;
+  if (cellsOf(whole) <= room) return whole;
   let line = "";
   for (const metric of metrics) {
-    if (line.length + metric.length + 2 > room) break;
-    line += metric;
+    if (cellsOf(line + metric) + 2 <= room) line += metric;
   }
   return room >= 2 ? `${line} …` : "";
 }
 
-/** All metrics, the first row behind `head` characters, each row within `room` where it can be. */
-function breakRows(metrics: string[], head: number, room: number): string[] {
-  const rows = [""];
-  let used = head;
-  for (const metric of metrics) {
-    if (used + metric.length > room && used > 0) {
-      rows.push("");
-      used = 0;
+/**
+ * All metrics, the first row behind `head` cells, each row within `room` where it can be. The rows
+ * below begin under the bar unless that takes more of them.
+ */
+function breakRows(metrics: string[], head: number, room: number, indent: number): string[] {
+  const broken = (margin: string) => {
+    const rows = [""];
+    let used = head;
+    for (const metric of metrics) {
+      const cells = cellsOf(metric);
+      if (used + cells > room && used > margin.length) {
+        rows.push(margin);
+        used = margin.length;
+      }
+      rows[rows.length - 1] += metric;
+      used += cells;
     }
-    rows[rows.length - 1] += metric;
-    used += metric.length;
-  }
-  return rows;
+    return rows;
+  };
+  const [flush, indented] = [broken(""), broken(" ".repeat(indent))];
+  const isWithin = indented.slice(1).every((row) => cellsOf(row) <= room);
+  return isWithin && indented.length === flush.length ? indented : flush;
 }
 
 function formatEta(seconds: number): string {

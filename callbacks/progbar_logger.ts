@@ -52,6 +52,9 @@ export class ProgbarLogger extends Callback {
   // Kept over the epochs once the first one has told it.
   #target: number | null = null;
   #isInFit = false;
+  // The bar of an epoch begins as wide as that of the one before it ended, on the same terminal.
+  #barWidth: number | undefined;
+  #columns: number | undefined;
 
   /**
    * @param options where to draw
@@ -75,6 +78,7 @@ export class ProgbarLogger extends Callback {
 
   override onTrainBegin(): void {
     this.#isInFit = true;
+    this.#barWidth = undefined;
     this.#target = this.params?.steps ?? null;
   }
 
@@ -133,17 +137,21 @@ export class ProgbarLogger extends Callback {
   }
 
   #beginAlone(): void {
+    this.#barWidth = undefined;
     this.#target = this.params?.steps ?? null;
     this.#begin();
   }
 
   #begin(): void {
     this.#seen = 0;
-    const { isInteractive, hasColors } = this.#place();
+    const { isInteractive, hasColors, columns } = this.#place();
+    if (columns !== this.#columns) this.#barWidth = undefined;
+    this.#columns = columns;
     this.#progbar = new Progbar({
       target: this.#target,
       start: this.#now(),
       verbose: this.#verbose(),
+      width: this.#barWidth,
       isInteractive,
       hasColors,
     });
@@ -160,6 +168,7 @@ export class ProgbarLogger extends Callback {
     this.#target ??= this.#seen;
     this.#progbar.target = this.#target;
     this.#draw(this.#target, logs, true);
+    this.#barWidth = this.#progbar.width;
     this.#progbar = undefined;
   }
 

@@ -72,6 +72,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
   wait = 0;
   #fullCooldown: boolean;
   #verbose: boolean;
+  #message: string | undefined;
   #isResumed = false;
 
   /**
@@ -118,6 +119,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
 
   override onEpochEnd(epoch: number, logs: Logs): void {
     this.#isResumed = false;
+    this.#message = undefined;
     this.resolveMode();
     const learningRate = getLearningRate(this.model);
     logs.learning_rate = learningRate;
@@ -133,6 +135,11 @@ export class ReduceLROnPlateau extends MonitorCallback {
     if (this.cooldownCounter > 0 || (wasResting && this.#fullCooldown)) return;
     this.wait++;
     if (this.wait >= this.patience && learningRate > this.minLr) this.#reduce(epoch, learningRate);
+  }
+
+  /** Print below the progress bar, which ends with the epoch. */
+  override afterEpochEnd(): void {
+    if (this.#message !== undefined) console.log(this.#message);
   }
 
   /** The counters. The rate itself is the optimizer's. */
@@ -154,11 +161,9 @@ export class ReduceLROnPlateau extends MonitorCallback {
     this.cooldownCounter = this.cooldown;
     this.wait = 0;
     if (this.#verbose) {
-      console.log(
-        `\nEpoch ${epoch + 1}: ReduceLROnPlateau reducing learning rate to ${
-          pythonFloat(reduced)
-        }.`,
-      );
+      this.#message = `Epoch ${epoch + 1}: ReduceLROnPlateau reducing learning rate to ${
+        pythonFloat(reduced)
+      }.`;
     }
   }
 }

@@ -86,7 +86,7 @@ describe("ReduceLROnPlateau", () => {
       return (await heard(() => drive(reduce, constant(2), { model }))).printed;
     };
     assert.deepEqual(await say(1), [
-      "\nEpoch 2: ReduceLROnPlateau reducing learning rate to 0.25.",
+      "Epoch 2: ReduceLROnPlateau reducing learning rate to 0.25.",
     ]);
     assert.deepEqual(await say(0), []);
   });

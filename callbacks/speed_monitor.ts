@@ -45,6 +45,7 @@ export class SpeedMonitor extends Callback {
   /** Epochs in a row that leave more tensors, until it warns. */
   readonly leakPatience: number;
   #verbose: boolean;
+  #message = "";
   #memory: () => EngineMemory | undefined;
   #now: () => number;
   #begin = 0;
@@ -108,8 +109,13 @@ export class SpeedMonitor extends Callback {
       logs.steps_per_second = this.#steps / trained;
       if (samples !== undefined) logs.samples_per_second = samples / trained;
     }
-    if (this.#verbose) print(epoch, logs);
+    if (this.#verbose) this.#message = messageOf(epoch, logs);
     this.#watchTensors();
+  }
+
+  /** Print below the progress bar, which ends with the epoch. */
+  override afterEpochEnd(): void {
+    if (this.#verbose) console.log(this.#message);
   }
 
   /** Rows of this epoch. */
@@ -134,13 +140,13 @@ export class SpeedMonitor extends Callback {
   }
 }
 
-function print(epoch: number, logs: Logs): void {
+function messageOf(epoch: number, logs: Logs): string {
   const parts = [
     logs.samples_per_second === undefined ? [] : `${round(logs.samples_per_second)} samples/s`,
     logs.steps_per_second === undefined ? [] : `${round(logs.steps_per_second)} steps/s`,
     `${round(logs.epoch_seconds)} s`,
   ].flat();
-  console.log(`Epoch ${epoch + 1}: ${parts.join(", ")}`);
+  return `Epoch ${epoch + 1}: ${parts.join(", ")}`;
 }
 
 /** Three digits that count; those before the point all. */

@@ -57,7 +57,11 @@ export interface TensorBoardOptions extends CallbackOptions {
   embeddingsFreq?: number;
   /** File with a label for each row of an embedding, in `logDir`: one for all, or by name of the layer. */
   embeddingsMetadata?: EmbeddingsMetadata;
-  /** What this run tries, for TensorBoard's table of hyperparameters. Default: no row there. */
+  /**
+   * Hyperparameters of this run: its row in TensorBoard's HParams tab, with the last metrics beside
+   * them. TensorBoard finds the metrics only when it is started on a folder above `logDir`: with
+   * `logDir: "logs/first"`, `tensorboard --logdir logs`. Default: no row.
+   */
   hparams?: Record<string, string | number | boolean>;
   /** Write to the disk after so many milliseconds, beside every epoch's end. Default: the writer's. */
   flushMillis?: number;
@@ -83,9 +87,12 @@ export interface TensorBoardOptions extends CallbackOptions {
  * are written. Batches count on where a run goes on: from a restored state, or with `initialEpoch`
  * from the optimizer's updates. Write summaries of your own by {@linkcode writer}.
  *
- * A profile is a trace for Perfetto in `train/plugins/profile/<time>/keepfit.trace.json`. An
- * embedding is a table `train/keras_embedding-<layer>-<epoch>.tsv`, and `projector_config.pbtxt`
- * names the newest: the projector finds it when `logDir` itself is what TensorBoard was started on.
+ * A profile is the text `batch_<last>`, a table of the kernels, and a trace in
+ * `train/plugins/profile/<time>/keepfit.trace.json`, which opens in Perfetto
+ * (https://ui.perfetto.dev) or `chrome://tracing`, not in TensorBoard's Profile tab. An embedding is
+ * a table `train/keras_embedding-<layer>-<epoch>.tsv`, and `projector_config.pbtxt` names the
+ * newest: the projector finds it when TensorBoard was started on `logDir` itself, or on a folder
+ * above it and the run has `hparams`.
  *
  * Epochs and evaluations are always written; with a number for `update_freq` Keras leaves most out.
  *

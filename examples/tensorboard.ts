@@ -1,5 +1,7 @@
 /**
- * Train on MNIST with the TensorBoard callback and fill every tab of TensorBoard.
+ * Train on MNIST with the TensorBoard callback and fill the tabs of TensorBoard: Time Series,
+ * Scalars, Custom Scalars, Images, Graphs, Distributions, Histograms, Text, PR Curves, HParams and
+ * Projector.
  *
  * ```sh
  * node --import tsx examples/tensorboard.ts   # Node
@@ -8,6 +10,10 @@
  *
  * tensorboard --logdir runs/tensorboard
  * ```
+ *
+ * Each run has its own folder in `runs/tensorboard`. Run it again with `--units 64`, and HParams
+ * compares the two. Kernel times are a table in Text; the trace of them opens in Perfetto
+ * (https://ui.perfetto.dev), since TensorBoard's Profile tab needs a plugin that reads other files.
  *
  * The model sees each digit as 7 x 7 cells of 16 shades and learns a vector for each shade, which
  * the Projector tab shows.
@@ -116,6 +122,7 @@ const { values } = parseArgs({
   args: runtime.args,
   options: {
     out: { type: "string", default: "runs/tensorboard" },
+    run: { type: "string", default: new Date().toISOString().slice(0, 19).replaceAll(":", ".") },
     epochs: { type: "string", default: "5" },
     rows: { type: "string", default: "2500" },
     units: { type: "string", default: "32" },
@@ -129,13 +136,15 @@ const train = await loadMnist("train", rows);
 const test = await loadMnist("test", Math.ceil(rows / 4));
 const [trainInputs, testInputs] = [shadesOf(train), shadesOf(test)];
 
-await runtime.fs.makeDir(values.out);
+// One folder a run: HParams shows the metrics of runs below the folder that TensorBoard is given.
+const logDir = joinPath(values.out, values.run);
+await runtime.fs.makeDir(logDir);
 await runtime.fs.writeFile(
-  joinPath(values.out, "shades.tsv"),
+  joinPath(logDir, "shades.tsv"),
   Array.from({ length: shades }, (_, shade) => `shade ${shade}\n`).join(""),
 );
 const board = new TensorBoard({
-  logDir: values.out,
+  logDir,
   histogramFreq: 1,
   writeImages: true,
   writeStepsPerSecond: true,

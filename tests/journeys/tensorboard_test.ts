@@ -26,7 +26,8 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keepfit-tensorboard-"));
     history = await train(model, join(folder, "own"));
-    example = await runExample(join(folder, "example"));
+    example = await runExample(folder, "example");
+    await runExample(folder, "smaller", "--units", "8");
     board = await startBoard((found as { python: string }).python, folder);
   });
   after(async () => {
@@ -34,7 +35,8 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("fills every tab from the example's run", async () => {
+  it("fills its tabs from the example's run, by the command that the example prints", async () => {
+    assert.equal(example.match(/^Look at it: tensorboard --logdir (.+)$/m)?.[1], folder);
     const tabs = await board.json("plugins_listing") as Record<string, { enabled: boolean }>;
     for (const tab of filledTabs) assert.equal(tabs[tab]?.enabled, true, tab);
     const [, accuracy] = example.match(/^Test accuracy: (\S+) %$/m) ?? [];
@@ -46,7 +48,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     const runs = await board.json("runs") as string[];
     assert.deepEqual(
       runs.sort(),
-      ["example", "own"].flatMap((run) => [
+      ["example", "own", "smaller"].flatMap((run) => [
         run,
         `${run}/train`,
         `${run}/validation`,
@@ -71,6 +73,22 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     assert.deepEqual(batches.map(([step]) => step), [2, 4, 6, 8, 10]);
     // A batch's value is the mean since the epoch began.
     assert.deepEqual(batches.at(-1)?.[1], near(loss[1]));
+  });
+
+  it("compares two runs of the example as two rows, each with its metrics", async () => {
+    const { sessionGroups } = await board.post("plugin/hparams/session_groups", {
+      experimentName: "",
+      allowedStatuses: ["STATUS_SUCCESS"],
+      startIndex: 0,
+      sliceSize: 10,
+    }) as { sessionGroups: SessionGroup[] };
+    for (const [run, units] of [["example", 32], ["smaller", 8]] as const) {
+      const row = sessionGroups.find(({ sessions }) => sessions[0].name === run);
+      assert.equal(row?.hparams.units, units);
+      // TensorBoard takes the columns of one run for all; these are in each.
+      const metrics = row?.metricValues.map(({ name }) => `${name.group}/${name.tag}`);
+      assert(metrics?.includes("train/epoch_loss") && metrics.includes("validation/epoch_loss"));
+    }
   });
 
   it("draws how the weights are spread", async () => {
@@ -143,7 +161,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
       metricInfos: { name: { tag: string; group: string } }[];
     };
     const names = experiment.metricInfos.map(({ name }) => `${name.group} ${name.tag}`);
-    assert.ok(names.includes("train epoch_loss") && names.includes("validation epoch_mae"));
+    assert.ok(names.includes("train epoch_loss") && names.includes("validation epoch_loss"));
     const { sessionGroups } = await board.post("plugin/hparams/session_groups", {
       experimentName: "",
       allowedStatuses: ["STATUS_SUCCESS"],
@@ -268,8 +286,8 @@ async function train(model: tf.LayersModel, logDir: string): Promise<History> {
 }
 
 /** What the example prints, run with few digits. */
-async function runExample(out: string): Promise<string> {
-  const sizes = ["--out", out, "--rows", "400", "--epochs", "2"];
+async function runExample(out: string, run: string, ...more: string[]): Promise<string> {
+  const sizes = ["--out", out, "--run", run, "--rows", "400", "--epochs", "2", ...more];
   const script = scriptArguments(currentRuntime, `${root}examples/tensorboard.ts`);
   const child = spawn(process.execPath, [...script, ...sizes], {
     cwd: root,
@@ -328,7 +346,7 @@ async function startBoard(python: string, logDir: string): Promise<Board> {
   const isReady = async () => {
     const tabs = await board.json("plugins_listing") as Record<string, { enabled: boolean }>;
     return filledTabs.every((tab) => tabs[tab]?.enabled) &&
-      (await board.json("runs") as string[]).length === 6;
+      (await board.json("runs") as string[]).length === 9;
   };
   // What never comes shows as a failed test, not as a test without end.
   for (let tries = 0; tries < 150 && !await isReady(); tries++) {

@@ -1,0 +1,21 @@
+// Han and its neighbours, full-width forms and emoji, but for the half-width forms among them.
+const wide =
+  /(?![\uff61-\uffdc])[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Bopomofo}\p{sc=Yi}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uffe6]/u;
+// U+FE0F asks for the wide form of the character in front of it.
+const empty = /(?![\u00ad\ufe0f])[\p{Mn}\p{Me}\p{Cf}]/u;
+
+/**
+ * Cells that a text takes on a terminal: two for each CJK character or emoji, none for a combining
+ * mark. Where terminals differ, as on emoji joined to one, it is the most that one of them takes.
+ *
+ * @param text a text without control characters
+ */
+export function cellsOf(text: string): number {
+  let cells = 0;
+  for (const character of text) {
+    if (character <= "\x7f") cells++;
+    else if (wide.test(character)) cells += 2;
+    else if (!empty.test(character)) cells++;
+  }
+  return cells;
+}
