@@ -1,5 +1,5 @@
 import { messageOf } from "../core/errors.ts";
-import { FileSystemError, getRuntime } from "../runtime/mod.ts";
+import { fetchFailure, FileSystemError, getRuntime } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 import { parseAuthTokens } from "./auth_tokens.ts";
 import { PluginError } from "./errors.ts";
@@ -137,7 +137,7 @@ export function createFetcher(
       if (controller.signal.aborted) {
         throw new Passing(`it took longer than ${timeout} ms`, { cause });
       }
-      throw new Passing(messageOf(cause), { cause });
+      throw new Passing(fetchFailure(cause), { cause });
     } finally {
       clearTimeout(timer);
     }
@@ -160,9 +160,7 @@ export function createFetcher(
         if (tries > retries) {
           throw new PluginError(
             "E_HTTP",
-            `Cannot fetch ${url}: ${error.message} (tried ${tries} ${
-              tries === 1 ? "time" : "times"
-            })`,
+            `Cannot fetch ${url}: ${error.message}` + (tries > 1 ? `, tried ${tries} times` : ""),
             { url: url.href, cause: error.cause ?? error },
           );
         }

@@ -1,4 +1,4 @@
-import { messageOf } from "../core/errors.ts";
+import { fetchFailure } from "../runtime/mod.ts";
 import { PluginError } from "./errors.ts";
 import { type Fetch, isLoopback } from "./fetcher.ts";
 import { computeIntegrity, toBase64 } from "./integrity.ts";
@@ -115,11 +115,13 @@ async function send(
   }
   const parts = place.split("/").map(encodeURIComponent).join("/");
   const url = new URL(parts, base.href.replace(/\/*$/, "/")).href;
-  const failed = (what: string, cause?: unknown): PluginError =>
-    new PluginError("E_HTTP", `Cannot publish ${place.replace(/\/(?=[^/]*$)/, " ")}: ${what}`, {
+  const failed = (what: string, cause?: unknown): PluginError => {
+    const plugin = place.replace(/\/(?=[^/]*$)/, " ");
+    return new PluginError("E_HTTP", `Cannot ${verb ?? "publish"} ${plugin} at ${base}: ${what}`, {
       url,
       cause,
     });
+  };
   let response: Response;
   let text: string;
   try {
@@ -139,7 +141,7 @@ async function send(
     });
     text = await response.text();
   } catch (cause) {
-    throw failed(messageOf(cause), cause);
+    throw failed(fetchFailure(cause), cause);
   }
   const answer = parseAnswer(text);
   if (response.ok && answer !== undefined) return { status: response.status, answer, url };

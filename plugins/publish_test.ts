@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serveHub } from "../hub/mod.ts";
+import { getRuntime } from "../runtime/mod.ts";
 import { computeIntegrity } from "./integrity.ts";
 import type { PluginManifest } from "./manifest_format.ts";
 import { publishPlugin, yankPlugin } from "./publish.ts";
@@ -47,7 +48,10 @@ describe("a client that publishes", () => {
       assert.deepEqual(await yankPlugin(access, id, "0.2.0", false), []);
       await assert.rejects(
         publishPlugin({ ...access, token: other, manifest, files }),
-        { code: "E_HTTP", message: /keepfit\/epoch-report 0\.2\.0: the registry answered 403: .*/ },
+        {
+          code: "E_HTTP",
+          message: /keepfit\/epoch-report 0\.2\.0 at http:\S+: the registry answered 403: .*/,
+        },
       );
     } finally {
       await hub.close();
@@ -73,6 +77,24 @@ describe("a client that publishes", () => {
     const redirected = publishPlugin({ ...access, registry: "https://example.com/sub" });
     await assert.rejects(redirected, { code: "E_HTTP", message: /the registry answered 307/ });
     assert.deepEqual(asked, [`https://example.com/sub${place}`]);
+  });
+
+  it("names the hub and the reason when the hub is not reached", async () => {
+    const closed = await getRuntime().serve(() => new Response(), {
+      hostname: "127.0.0.1",
+      port: 0,
+    });
+    await closed.close();
+    const access = { registry: closed.url, token };
+    const reason = `at ${closed.url}: the connection was refused (ECONNREFUSED)`;
+    await assert.rejects(
+      publishPlugin({ ...access, manifest: JSON.stringify(example), files }),
+      { code: "E_HTTP", message: `Cannot publish keepfit/epoch-report 0.1.0 ${reason}` },
+    );
+    await assert.rejects(
+      yankPlugin(access, "keepfit/epoch-report", "0.1.0"),
+      { code: "E_HTTP", message: `Cannot yank keepfit/epoch-report 0.1.0 ${reason}` },
+    );
   });
 
   it("is not content with a registry that keeps something else", async () => {
