@@ -27,7 +27,7 @@ for (const path of Object.keys(example.files)) {
 }
 
 describe("a client that publishes", () => {
-  it("puts a plugin on a real hub, which anyone can load then, and withdraws it", async () => {
+  it("puts a plugin on a real hub, which anyone can load then, and yanks it", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-publish-"));
     await cp(fileURLToPath(registry), folder, { recursive: true });
     const hub = await serveHub({ directory: folder, tokens });
@@ -44,8 +44,11 @@ describe("a client that publishes", () => {
       assert.equal(await computeIntegrity(bytes), integrity);
       assert.equal((await publishPlugin({ ...access, manifest, files })).isNew, false);
       const id = "keepfit/epoch-report";
-      assert.deepEqual(await yankPlugin(access, id, "0.2.0"), ["0.2.0"]);
-      assert.deepEqual(await yankPlugin(access, id, "0.2.0", false), []);
+      const reason = "draws the wrong line";
+      assert.deepEqual(await yankPlugin(access, id, "0.2.0", { reason }), ["0.2.0"]);
+      const meta = await (await fetch(`${hub.url}${id}/meta.json`)).json();
+      assert.equal(meta.versions["0.2.0"].yankReason, reason);
+      assert.deepEqual(await yankPlugin(access, id, "0.2.0", { undo: true }), []);
       await assert.rejects(
         publishPlugin({ ...access, token: other, manifest, files }),
         {
