@@ -11,6 +11,7 @@ import { addHub } from "./commands/hub.ts";
 import { addKey } from "./commands/key.ts";
 import { addList } from "./commands/list.ts";
 import { addNew } from "./commands/new.ts";
+import { addOutdated } from "./commands/outdated.ts";
 import { addPack } from "./commands/pack.ts";
 import { addPublish } from "./commands/publish.ts";
 import { addRemove } from "./commands/remove.ts";
@@ -28,6 +29,7 @@ const commands: readonly AddCommand[] = [
   addAdd,
   addRemove,
   addUpdate,
+  addOutdated,
   addList,
   addExplain,
   addVerify,
