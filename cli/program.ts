@@ -16,6 +16,7 @@ import { addPack } from "./commands/pack.ts";
 import { addPublish } from "./commands/publish.ts";
 import { addRemove } from "./commands/remove.ts";
 import { addSign } from "./commands/sign.ts";
+import { addToken } from "./commands/token.ts";
 import { addUpdate } from "./commands/update.ts";
 import { addVendor } from "./commands/vendor.ts";
 import { addVerify } from "./commands/verify.ts";
@@ -40,6 +41,7 @@ const commands: readonly AddCommand[] = [
   addCheck,
   addPack,
   addKey,
+  addToken,
   addSign,
   addPublish,
   addYank,

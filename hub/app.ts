@@ -18,7 +18,7 @@ export interface HubOptions {
   fs?: FileSystem;
   /**
    * Who may publish: for each token the owners whose plugins it may publish and yank,
-   * `{ "a long random text": ["ada"] }`. Default: nobody.
+   * `{ "a long random text": ["ada"] }`, as `parseTokens` reads them. Default: nobody.
    */
   tokens?: Tokens;
   /** How many runs are remembered. Default: 100. */
