@@ -267,7 +267,7 @@ function failedWith(status: number, url: URL): Error {
     expected: "status 200",
     actual: `status ${status}`,
     hint: status === 404
-      ? "is the address spelled right? Versions of a plugin may be withdrawn"
+      ? "is the address spelled right?"
       : status === 401 || status === 403
       ? "give credentials with the option headers, or with KEEPFIT_AUTH_TOKENS=token@host"
       : undefined,

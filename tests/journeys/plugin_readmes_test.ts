@@ -8,6 +8,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { getRuntime } from "keepfit/runtime";
+import { pluginControls, pluginPermissions } from "../../plugins/manifest_format.ts";
 import { MlflowServer } from "../../examples/plugins/keepfit/mlflow/mlflow_server.ts";
 import { root } from "../files.ts";
 import { currentRuntime, scriptArguments } from "../runtimes/mod.ts";
@@ -163,6 +164,19 @@ describe("the README of each plugin", () => {
       });
     });
   }
+});
+
+describe("docs/plugins.md", () => {
+  it("says of every control and permission what it gives", () => {
+    const text = readFileSync(join(root, "docs/plugins.md"), "utf8");
+    const table = text.slice(
+      text.indexOf("\n## The context\n"),
+      text.indexOf("\n## The manifest\n"),
+    );
+    for (const name of [...pluginControls, ...pluginPermissions]) {
+      assert(table.includes(`\`${name}\``) || table.includes(`\`${name}(`), name);
+    }
+  });
 });
 
 /** Run a program in the clone as a reader does. @returns all that it printed, and what was shown */
