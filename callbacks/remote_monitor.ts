@@ -1,6 +1,6 @@
 import { Callback, type CallbackOptions } from "../core/callback.ts";
-import { messageOf } from "../core/errors.ts";
 import type { Logs } from "../core/logs.ts";
+import { fetchFailure } from "../runtime/fetch_failure.ts";
 import { callbackOptions, checkOptions, flag, given, type OptionRule, text } from "./options.ts";
 import { pythonFloat } from "./python_format.ts";
 
@@ -142,7 +142,9 @@ export class RemoteMonitor extends Callback {
       }
     } catch (error) {
       if (this.#abort.signal.aborted) return;
-      const reason = request.signal.aborted ? `no answer in ${this.#timeout} ms` : messageOf(error);
+      const reason = request.signal.aborted
+        ? `no answer in ${this.#timeout} ms`
+        : fetchFailure(error);
       this.#warn("unreachable", `could not reach the server at ${this.url}: ${reason}`);
     } finally {
       clearTimeout(timer);

@@ -69,7 +69,10 @@ echo "\${COMPREPLY[@]}"`,
       ], { encoding: "utf8" }).stdout.trim();
     assert.equal(complete("keepfit", "pa"), "pack");
     assert.equal(complete("keepfit", "pack", "source", "--f"), "--force");
-    assert.equal(complete("keepfit", "hub", "--"), "--host --port --token --help --version --json");
+    assert.equal(
+      complete("keepfit", "hub", "--"),
+      "--host --port --token --tokens --help --version --json",
+    );
   });
 
   it("has completions for zsh and fish, each command in them", async () => {

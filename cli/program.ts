@@ -11,10 +11,12 @@ import { addHub } from "./commands/hub.ts";
 import { addKey } from "./commands/key.ts";
 import { addList } from "./commands/list.ts";
 import { addNew } from "./commands/new.ts";
+import { addOutdated } from "./commands/outdated.ts";
 import { addPack } from "./commands/pack.ts";
 import { addPublish } from "./commands/publish.ts";
 import { addRemove } from "./commands/remove.ts";
 import { addSign } from "./commands/sign.ts";
+import { addToken } from "./commands/token.ts";
 import { addUpdate } from "./commands/update.ts";
 import { addVendor } from "./commands/vendor.ts";
 import { addVerify } from "./commands/verify.ts";
@@ -28,6 +30,7 @@ const commands: readonly AddCommand[] = [
   addAdd,
   addRemove,
   addUpdate,
+  addOutdated,
   addList,
   addExplain,
   addVerify,
@@ -38,6 +41,7 @@ const commands: readonly AddCommand[] = [
   addCheck,
   addPack,
   addKey,
+  addToken,
   addSign,
   addPublish,
   addYank,

@@ -17,8 +17,8 @@ export interface HubOptions {
   /** Where that folder lies. Default: the runtime's files. */
   fs?: FileSystem;
   /**
-   * Who may publish: for each token the owners whose plugins it may publish and withdraw,
-   * `{ "a long random text": ["ada"] }`. Default: nobody.
+   * Who may publish: for each token the owners whose plugins it may publish and yank,
+   * `{ "a long random text": ["ada"] }`, as `parseTokens` reads them. Default: nobody.
    */
   tokens?: Tokens;
   /** How many runs are remembered. Default: 100. */
@@ -37,7 +37,7 @@ export interface HubOptions {
  * GET  /<owner>/<name>/meta.json           every version of one
  * GET  /<owner>/<name>/<version>/<file>    a version's files, which never change
  * PUT  /<owner>/<name>/<version>           publish it: { "manifest": text, "files": { path: base64 } }
- * POST /<owner>/<name>/<version>/yank      withdraw it; /unyank takes that back
+ * POST /<owner>/<name>/<version>/yank      yank it, { "reason": text }; /unyank undoes it
  * GET  /schemas/<name>.schema.json         what editors check a manifest, keepfit.json and the lock by
  * POST /publish/epoch/end/                 an epoch's logs, as RemoteMonitor sends them; ?run=<name>
  * GET  /runs  /runs/<id>                   what was reported

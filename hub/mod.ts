@@ -15,4 +15,5 @@ export type {
 } from "./registry_format.ts";
 export type { Run, RunEpoch, RunSummary, RunValue } from "./runs.ts";
 export { serveHub, type ServeHubOptions } from "./serve.ts";
+export { parseTokens, type Tokens } from "./tokens.ts";
 export type { NewVersion } from "./verify_version.ts";

@@ -31,7 +31,9 @@ ${
           html`
             <tr>
               <td><a href="/${id}/meta.json">${id}</a></td>
-              <td><a href="/${id}/${latest}/callback.plugin.json">${latest}</a></td>
+              <td>${latest === undefined
+                ? "none: every version is yanked"
+                : html`<a href="/${id}/${latest}/callback.plugin.json">${latest}</a>`}</td>
               <td>${description}</td>
             </tr>
           `

@@ -11,15 +11,16 @@ import type { NewVersion } from "./verify_version.ts";
 /** In base64 that is 24 MiB of files. */
 const maxBody = 32 * 1024 * 1024;
 const maxFiles = 1000;
+const maxReasonBody = 16 * 1024;
 
 /**
- * What changes a registry: publish a version, withdraw it, take that back.
+ * What changes a registry: publish a version, yank it, undo that.
  *
  * A version comes in one request, as JSON: `manifest` is the text of its manifest, `files` has each
  * file that the manifest lists, by its path, in base64. Answers are JSON: 201 for a new version and
  * 200 for one that is there with the same bytes, `{ id, version, integrity, reference }`; else
  * `{ error, code? }` with 400 for what is no whole plugin, 401 and 403 for who may not, 404, 409 for
- * a version that is there and differs, 413 for too much.
+ * a version that is there and differs, 413 for too much. A yank may say why: `{ "reason": text }`.
  */
 export function publishRoutes(registry: Registry, tokens: Tokens): Hono {
   const app = new Hono({ strict: false });
@@ -47,11 +48,20 @@ export function publishRoutes(registry: Registry, tokens: Tokens): Hono {
       }),
   );
   for (const [verb, isYanked] of [["yank", true], ["unyank", false]] as const) {
-    app.post(`/:owner/:name/:version/${verb}`, allowed, (c) =>
-      answer(c, async () => {
-        const { owner, name, version } = c.req.param();
-        return c.json(await registry.setYanked(owner, name, version, isYanked));
-      }));
+    app.post(
+      `/:owner/:name/:version/${verb}`,
+      allowed,
+      bodyLimit({
+        maxSize: maxReasonBody,
+        onError: (c) => c.json({ error: `Cannot ${verb}: more than ${maxReasonBody} bytes` }, 413),
+      }),
+      (c) =>
+        answer(c, async () => {
+          const { owner, name, version } = c.req.param();
+          const reason = readReason(await c.req.text());
+          return c.json(await registry.setYanked(owner, name, version, isYanked, reason));
+        }),
+    );
   }
   return app;
 }
@@ -110,6 +120,19 @@ function readVersion(text: string): NewVersion {
     }
   }));
   return { manifest: new TextEncoder().encode(manifest), files: contents };
+}
+
+function readReason(text: string): string | undefined {
+  if (text === "") return undefined;
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // Reported below, as what was wanted.
+  }
+  const { reason } = isObject(body) ? body : { reason: null };
+  if (reason === undefined || typeof reason === "string") return reason;
+  throw new PublishError(400, `Cannot yank: the body must be empty or { "reason": text }`);
 }
 
 function wrongBody(what: string): PublishError {

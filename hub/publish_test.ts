@@ -46,8 +46,8 @@ async function emptyHub(fs: FileSystem = memoryFileSystem()) {
         files: Object.fromEntries([...contents].map(([name, bytes]) => [name, toBase64(bytes)])),
       }),
     });
-  const post = (path: string, bearer = token) =>
-    hub.request(path, { method: "POST", headers: { authorization: `Bearer ${bearer}` } });
+  const post = (path: string, { bearer = token, body }: { bearer?: string; body?: string } = {}) =>
+    hub.request(path, { method: "POST", headers: { authorization: `Bearer ${bearer}` }, body });
   const json = async (path: string) => await (await hub.request(path)).json();
   return { hub, fs, put, post, json };
 }
@@ -116,13 +116,13 @@ describe("publishing to a hub", () => {
     const { hub, put, post, fs } = await emptyHub();
     for (const bearer of ["", "wrong-token-of-some-length", token.slice(1), `${token}x`]) {
       await refused(put(example, { bearer }), 401);
-      await refused(post(`${place}/yank`, bearer), 401);
+      await refused(post(`${place}/yank`, { bearer }), 401);
     }
     const plain = await hub.request(place, { method: "PUT", body: "{}" });
     assert.equal(plain.headers.get("www-authenticate"), "Bearer");
     await refused(plain, 401);
     assert.match(await refused(put(example, { bearer: other }), 403), /for keepfit/);
-    await refused(post(`${place}/yank`, other), 403);
+    await refused(post(`${place}/yank`, { bearer: other }), 403);
     assert.deepEqual(await fs.readDir("p"), []);
     const closed = createHub({ directory: "p", fs });
     assert.match(
@@ -245,8 +245,8 @@ describe("a hub's signed plugins", () => {
   });
 });
 
-describe("withdrawing a version from a hub", () => {
-  it("keeps its files and takes it from the latest, until it is taken back", async () => {
+describe("yanking a version on a hub", () => {
+  it("keeps its files and makes another one the latest, until it is undone", async () => {
     const { hub, fs, put, post, json } = await emptyHub();
     await put();
     await put(numbered("0.2.0"), { path: "/keepfit/epoch-report/0.2.0" });
@@ -260,13 +260,65 @@ describe("withdrawing a version from a hub", () => {
     assert.equal((await json("/index.json")).plugins[0].latest, "0.1.0");
     const kept = await hub.request("/keepfit/epoch-report/0.2.0/callback.plugin.json");
     assert.equal(kept.status, 200);
-    // It stays withdrawn when others come.
+    // It stays yanked when others come.
     await put(numbered("0.3.0"), { path: "/keepfit/epoch-report/0.3.0" });
     assert.deepEqual((await json("/keepfit/epoch-report/meta.json")).yanked, ["0.2.0"]);
     await post("/keepfit/epoch-report/0.2.0/unyank");
     assert.deepEqual((await json("/keepfit/epoch-report/meta.json")).yanked, []);
     await refused(post("/keepfit/epoch-report/9.9.9/yank"), 404);
     await refused(post("/ada/nothing/1.0.0/yank"), 404);
+  });
+
+  it("keeps the reason, shows it, and forgets it with the yank", async () => {
+    const { fs, put, post, json } = await emptyHub();
+    await put();
+    const why = JSON.stringify({ reason: "leaks file handles: use 0.2.0" });
+    const yanked = await (await post(`${place}/yank`, { body: why })).json();
+    assert.equal(yanked.versions["0.1.0"].yankReason, "leaks file handles: use 0.2.0");
+    // Yanked again without one, and after another version came, it is still there.
+    await post(`${place}/yank`);
+    await put(numbered("0.2.0"), { path: "/keepfit/epoch-report/0.2.0" });
+    const meta = await json("/keepfit/epoch-report/meta.json");
+    assert.equal(meta.versions["0.1.0"].yankReason, "leaks file handles: use 0.2.0");
+    assert.deepEqual(JSON.parse(await fs.readTextFile("p/keepfit/epoch-report/meta.json")), meta);
+    const { versions } = await (await post(`${place}/unyank`)).json();
+    assert.equal(versions["0.1.0"].yankReason, undefined);
+    const again = await (await post(`${place}/yank`)).json();
+    assert.equal(again.versions["0.1.0"].yankReason, undefined);
+  });
+
+  it("refuses a reason that is not one line", async () => {
+    const { put, post } = await emptyHub();
+    await put();
+    for (const body of ["{", "[]", `{"reason": 1}`, `{"reason": "a\\nb"}`, `{"reason": ""}`]) {
+      assert.match(await refused(post(`${place}/yank`, { body }), 400), /reason/);
+    }
+    const long = JSON.stringify({ reason: "x".repeat(501) });
+    assert.match(await refused(post(`${place}/yank`, { body: long }), 400), /500 characters/);
+    await refused(post(`${place}/yank`, { body: "x".repeat(20_000) }), 413);
+  });
+
+  it("leaves no latest where every version is yanked, in the index and on the page", async () => {
+    const { hub, fs, put, post, json } = await emptyHub();
+    await put();
+    await post(`${place}/yank`);
+    const meta = await json("/keepfit/epoch-report/meta.json");
+    assert.equal(meta.latest, undefined);
+    const index = await json("/index.json");
+    const [{ id, latest, yanked, title }] = index.plugins;
+    assert.deepEqual([id, latest, yanked, title], [
+      "keepfit/epoch-report",
+      undefined,
+      true,
+      example.title,
+    ]);
+    assert.deepEqual(JSON.parse(await fs.readTextFile("p/index.json")), index);
+    const page = await (await hub.request("/")).text();
+    assert.match(page, /every version is yanked/);
+    assert.doesNotMatch(page, /0\.1\.0/);
+    await post(`${place}/unyank`);
+    assert.deepEqual((await json("/index.json")).plugins[0].latest, "0.1.0");
+    assert.equal("yanked" in (await json("/index.json")).plugins[0], false);
   });
 });
 

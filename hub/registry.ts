@@ -40,7 +40,7 @@ const slug = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
  *
  * ```text
  * index.json                                      derived
- * <owner>/<name>/meta.json                        derived, but for `yanked` and `published`
+ * <owner>/<name>/meta.json                        derived, but for yanks and dates
  * <owner>/<name>/<version>/callback.plugin.json   stored, never changed
  * <owner>/<name>/<version>/...                    stored, as the manifest lists them
  * ```
@@ -68,11 +68,14 @@ export class Registry {
     for (const owner of await this.#files.folders([])) {
       for (const name of slug.test(owner) ? await this.#files.folders([owner]) : []) {
         const meta = await this.meta(owner, name);
-        const published = meta && await this.#manifest(owner, name, meta.latest);
+        if (meta === undefined) continue;
+        const { latest } = meta;
+        const shown = latest ?? Object.keys(meta.versions)[0];
+        const published = await this.#manifest(owner, name, shown);
         if (published === undefined) continue;
-        const { id, version: latest, title, description } = published.manifest;
-        const { keywords, categories, stage } = published.manifest;
-        plugins.push({ id, latest, title, description, keywords, categories, stage });
+        const { id, title, description, keywords, categories, stage } = published.manifest;
+        const standing = latest === undefined ? { yanked: true } as const : { latest };
+        plugins.push({ id, ...standing, title, description, keywords, categories, stage });
       }
     }
     return { schemaVersion: 1, plugins };
@@ -85,13 +88,17 @@ export class Registry {
     const kept = await this.#kept(owner, name);
     const versions: RegistryMeta["versions"] = {};
     for (const { manifest: { version, engines }, bytes } of found) {
-      const published = kept.published.get(version);
-      versions[version] = { integrity: await computeIntegrity(bytes), engines, published };
+      versions[version] = {
+        integrity: await computeIntegrity(bytes),
+        engines,
+        published: kept.published.get(version),
+        yankReason: kept.yanked.includes(version) ? kept.reasons.get(version) : undefined,
+      };
     }
     const numbers = Object.keys(versions);
     const yanked = kept.yanked.filter((one) => numbers.includes(one));
     const usable = numbers.filter((one) => !yanked.includes(one));
-    const latest = usable.find((one) => !one.includes("-")) ?? usable[0] ?? numbers[0];
+    const latest = usable.find((one) => !one.includes("-")) ?? usable[0];
     return { schemaVersion: 1, id: `${owner}/${name}`, latest, versions, yanked };
   }
 
@@ -172,10 +179,11 @@ export class Registry {
   }
 
   /**
-   * Withdraw a version, or take that back. Its files stay for who has it locked; nobody should
+   * Yank a version, or undo that. Its files stay for projects that have it locked; nobody should
    * newly choose it.
    *
-   * @throws PublishError 404 when there is no such version
+   * @param reason why it is yanked, one line of at most 500 characters
+   * @throws PublishError 400 for a reason that is not such a line, 404 when there is no such version
    * @throws FileSystemError when the folder cannot be written
    */
   setYanked(
@@ -183,14 +191,25 @@ export class Registry {
     name: string,
     version: string,
     isYanked: boolean,
+    reason?: string,
   ): Promise<RegistryMeta> {
     return this.#change(async () => {
+      if (reason !== undefined && !/^\S(?:\P{Cc}{0,498}\S)?$/u.test(reason)) {
+        throw new PublishError(
+          400,
+          `Cannot yank ${owner}/${name} ${version}: the reason must be one line of 1 to 500 ` +
+            `characters`,
+        );
+      }
       const meta = await this.meta(owner, name);
       if (meta === undefined || !Object.hasOwn(meta.versions, version)) {
         throw new PublishError(404, `Cannot change ${owner}/${name} ${version}: it is not there`);
       }
       const yanked = meta.yanked.filter((one) => one !== version);
       if (isYanked) yanked.push(version);
+      meta.versions[version].yankReason = isYanked
+        ? reason ?? meta.versions[version].yankReason
+        : undefined;
       await this.#files.writeJson([owner, name, "meta.json"], { ...meta, yanked });
       await this.#derive(owner, name);
       return await this.meta(owner, name) as RegistryMeta;
@@ -276,17 +295,24 @@ export class Registry {
   async #kept(
     owner: string,
     name: string,
-  ): Promise<{ yanked: string[]; published: Map<string, string> }> {
+  ): Promise<
+    { yanked: string[]; published: Map<string, string>; reasons: Map<string, string> }
+  > {
     const bytes = await this.#files.read([owner, name, "meta.json"]);
-    const kept = { yanked: [] as string[], published: new Map<string, string>() };
+    const kept = {
+      yanked: [] as string[],
+      published: new Map<string, string>(),
+      reasons: new Map<string, string>(),
+    };
     try {
       const { yanked, versions } = JSON.parse(new TextDecoder().decode(bytes)) as {
         yanked?: unknown;
-        versions?: Record<string, { published?: unknown } | null>;
+        versions?: Record<string, { published?: unknown; yankReason?: unknown } | null>;
       };
       if (Array.isArray(yanked)) kept.yanked = yanked.filter((one) => typeof one === "string");
       for (const [version, entry] of Object.entries(versions ?? {})) {
         if (typeof entry?.published === "string") kept.published.set(version, entry.published);
+        if (typeof entry?.yankReason === "string") kept.reasons.set(version, entry.yankReason);
       }
     } catch {
       // There is none yet, or it is no longer readable and is made anew.

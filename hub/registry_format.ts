@@ -7,10 +7,13 @@ export interface RegistryIndex {
   plugins: RegistryEntry[];
 }
 
-/** A plugin in the index, as its latest version describes it. */
+/** A plugin in the index, as its latest version describes it, or its newest where all are yanked. */
 export interface RegistryEntry {
   id: string;
-  latest: string;
+  /** As in `meta.json`; missing where every version is yanked. */
+  latest?: string;
+  /** True where every version is yanked. */
+  yanked?: true;
   title: string;
   description: string;
   keywords?: string[];
@@ -22,11 +25,14 @@ export interface RegistryEntry {
 export interface RegistryMeta {
   schemaVersion: 1;
   id: string;
-  /** The newest version that is no prerelease and not withdrawn, where there is one. */
-  latest: string;
+  /**
+   * The newest version that is neither yanked nor a prerelease, else the newest prerelease that is
+   * not yanked; missing where every version is yanked.
+   */
+  latest?: string;
   /** The newest first. */
   versions: Record<string, RegistryVersion>;
-  /** Versions that nobody should newly choose. Kept when the rest is made anew. */
+  /** Versions that nobody should newly choose. Kept when the rest is derived again. */
   yanked: string[];
 }
 
@@ -37,4 +43,6 @@ export interface RegistryVersion {
   engines: PluginManifest["engines"];
   /** When a hub took it, as an ISO timestamp; what was put into the folder otherwise has none. */
   published?: string;
+  /** Why it was yanked, where somebody said so. Kept like `published`. */
+  yankReason?: string;
 }

@@ -4,6 +4,36 @@ export type Tokens = Readonly<Record<string, readonly string[]>>;
 const minLength = 20;
 
 /**
+ * Read tokens from the text of a file or a variable: `OWNER=TOKEN`, with white space or lines between
+ * them; a line that begins with `#` is a comment. One token may stand there for several owners.
+ *
+ * @throws SyntaxError for a part that is not `OWNER=TOKEN`; what is secret is not in the message
+ * @example
+ * ```ts
+ * import { parseTokens } from "keepfit/hub";
+ * import assert from "node:assert/strict";
+ *
+ * const token = "k3q0wZ7yB1tXn5sVfJ2u";
+ * assert.deepEqual(parseTokens(`# Ada\nada=${token}\nbob=${token}\n`), { [token]: ["ada", "bob"] });
+ * ```
+ */
+export function parseTokens(text: string): Tokens {
+  const parts = text.replace(/^\s*#.*$/gm, "").split(/\s+/).filter((part) => part !== "");
+  const tokens = new Map<string, string[]>();
+  parts.forEach((part, i) => {
+    const [, owner, token] = /^([a-z0-9-]+)=(.+)$/.exec(part) ?? [];
+    if (owner === undefined) {
+      throw new SyntaxError(
+        `Cannot read token ${i + 1} of ${parts.length}: expected OWNER=TOKEN, the owner in ` +
+          `lower-case letters, digits and dashes`,
+      );
+    }
+    tokens.set(token, [...tokens.get(token) ?? [], owner]);
+  });
+  return Object.fromEntries(tokens);
+}
+
+/**
  * Make sure that tokens are such that nobody guesses them.
  *
  * @throws RangeError for a short token or one that no header can hold, or an owner that is none

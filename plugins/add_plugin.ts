@@ -1,6 +1,6 @@
 import type { ErrorPolicy } from "../core/callback.ts";
 import type { Path } from "../runtime/types.ts";
-import { toConfigPath, updateConfig } from "./config.ts";
+import { type ConfigFile, configRegistry, toConfigPath, updateConfig } from "./config.ts";
 import type { ConfiguredPlugin } from "./config_format.ts";
 import { checkEngines } from "./engines.ts";
 import { explainOpened, type PluginExplanation } from "./explain.ts";
@@ -20,6 +20,7 @@ import {
   typedReference,
 } from "./project.ts";
 import { chooseCallback } from "./choose_callback.ts";
+import { registryUrl } from "./registry.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { chooseTier, type PluginTier } from "./tier.ts";
 import { checkTrust, differencesFromLock } from "./trust.ts";
@@ -48,7 +49,9 @@ export interface AddPluginOptions extends Omit<ProjectOptions, "frozen" | "trust
 
 /**
  * Add a plugin to a project: pin it in the lock file with what it was agreed that it may do, and
- * name it in `keepfit.json`. All its files are fetched and verified; none of its code runs.
+ * name it in `keepfit.json`. All its files are fetched and verified; none of its code runs. A
+ * `registry` that is named here is written into that file too: for the whole project where it names
+ * none yet and no other plugin comes from a registry, else into the plugin's own line.
  *
  * @param reference as for `loadPlugin`, or the path of a manifest
  * @returns what there is to know about it, as {@linkcode explainPlugin} tells it
@@ -84,6 +87,9 @@ export async function addPlugin(
   const agreed = agreedPermissions(manifest, merged, allow, writes);
   const pinned = lockedPlugin(opened, tier, agreed, lockUrl);
   await updateLock(lockUrl, (lock) => addToLock(lock, opened.reference, pinned, lockUrl), { fs });
+  const registry = opened.reference.kind === "registry" && projectOptions.registry !== undefined
+    ? registryUrl(projectOptions.registry)
+    : undefined;
   const added: ConfiguredPlugin = withoutMissing({
     plugin: writtenReference(given, opened.reference.key, configUrl),
     callback,
@@ -99,10 +105,44 @@ export async function addPlugin(
     const at = known.findIndex(({ configured, reference }) =>
       isSame(reference, opened.reference, project) && configured.callback === callback
     );
-    plugins.splice(at < 0 ? plugins.length : at, at < 0 ? 0 : 1, added);
-    return { ...config, plugins };
+    const others = known.filter((_, i) => i !== at);
+    const place = placeFor(registry, { url: configUrl, config }, others);
+    const own = place === "plugin" ? writtenRegistry(registry as URL, configUrl) : undefined;
+    const { plugin, ...rest } = added;
+    plugins.splice(at < 0 ? plugins.length : at, at < 0 ? 0 : 1, {
+      plugin,
+      ...withoutMissing({ registry: own ?? (registry ? undefined : plugins[at]?.registry) }),
+      ...rest,
+    });
+    return place === "project"
+      ? { ...config, registry: writtenRegistry(registry as URL, configUrl), plugins }
+      : { ...config, plugins };
   }, { fs });
   return explainOpened({ ...opened, locked: pinned }, { ...options, tier });
+}
+
+/**
+ * Where a registry that was named is remembered; undefined where none was, or the file names it
+ * already. For the project only where nothing of it is looked up elsewhere.
+ */
+function placeFor(
+  registry: URL | undefined,
+  { url, config }: ConfigFile,
+  others: ReturnType<typeof configuredPlugins>,
+): "plugin" | "project" | undefined {
+  if (registry === undefined) return undefined;
+  const present = configRegistry(config.registry, url);
+  if (present !== undefined) {
+    return registryUrl(present).href === registry.href ? undefined : "plugin";
+  }
+  const isElsewhere = others.some(({ configured, reference }) =>
+    reference.kind === "registry" && configured.registry === undefined
+  );
+  return isElsewhere ? "plugin" : "project";
+}
+
+function writtenRegistry(registry: URL, config: URL): string {
+  return registry.protocol === "file:" ? toConfigPath(registry, config) : registry.href;
 }
 
 /** As it was given; a file below the config file's folder by its path from there. */

@@ -77,6 +77,15 @@ export function toConfigPath(url: URL, config: URL): string {
   return written.startsWith("./") ? decodeURIComponent(written) : written;
 }
 
+/** A registry of a config file: a URL as it is, a folder from the file. */
+export function configRegistry(
+  registry: string | undefined,
+  config: URL,
+): string | URL | undefined {
+  if (registry === undefined || /^https?:/.test(registry)) return registry;
+  return configPath(registry, config);
+}
+
 /** A path of a config file, from the file. */
 export function configPath<P extends string | undefined>(
   path: P,

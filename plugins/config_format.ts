@@ -13,7 +13,7 @@ export const configName = "keepfit.json";
 export interface PluginConfig {
   /** Where editors find the schema. */
   $schema?: string;
-  /** Where `registry:` references are looked up: a URL or a folder. */
+  /** Where `registry:` references are looked up: a URL or a folder. Default: `KEEPFIT_REGISTRY`. */
   registry?: string;
   /** Hours that a version of a registry must have been published. */
   minimumAge?: number;
@@ -29,6 +29,8 @@ export interface PluginConfig {
 export interface ConfiguredPlugin {
   /** Its reference; a file also by its path, `./…`. */
   plugin: string;
+  /** Where it is looked up, instead of in the registry of the file. */
+  registry?: string;
   callback?: string;
   options?: Record<string, unknown>;
   tier?: PluginTier;
@@ -63,6 +65,7 @@ const limit = (description: string) =>
 const configuredPlugin = object(
   {
     plugin: required(text, "Its reference; a file also by its path, ./…"),
+    registry: optional(text, "Where it is looked up, instead of in the registry of the file."),
     callback: optional(text, "Which of its callbacks. Default: the only one."),
     options: optional(anyObject, "Options of the callback."),
     tier: optional(

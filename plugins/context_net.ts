@@ -1,4 +1,4 @@
-import { messageOf } from "../core/errors.ts";
+import { fetchFailure } from "../runtime/mod.ts";
 import type { ContextParts, PluginContext, PluginRequest, PluginResponse } from "./context.ts";
 import { PluginError } from "./errors.ts";
 import { readBody } from "./fetcher.ts";
@@ -209,12 +209,8 @@ function checkRequest(
 }
 
 function unreachable(id: string, url: URL, error: unknown): PluginError {
-  // Node and Bun tell the reason one level down.
-  const { cause } = (error ?? {}) as { cause?: unknown };
-  const reason = [messageOf(error), ...(cause === undefined ? [] : [messageOf(cause)])].join(": ");
-  return new PluginError(
-    "E_HTTP",
-    `Plugin ${id} cannot reach ${url.origin}: ${reason.replaceAll(url.href, url.origin)}`,
-    { cause: error },
-  );
+  const reason = fetchFailure(error).replaceAll(url.href, url.origin);
+  return new PluginError("E_HTTP", `Plugin ${id} cannot reach ${url.origin}: ${reason}`, {
+    cause: error,
+  });
 }

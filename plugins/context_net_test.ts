@@ -245,7 +245,10 @@ describe("fetch of a plugin", () => {
     await gone.close();
     const { send } = reaching([hostOf(gone.url)]);
     const { message } = await refusal("E_HTTP", () => send(`${gone.url}services/secret`));
-    assert.match(message, /^Plugin ada\/counter cannot reach http:\/\/127\.0\.0\.1:\d+: ./);
+    assert.match(
+      message,
+      /^Plugin ada\/counter cannot reach http:\/\/127\.0\.0\.1:\d+: the connection was refused/,
+    );
     assert.doesNotMatch(message, /secret/);
   });
 

@@ -20,7 +20,9 @@ import {
   type PluginSource,
 } from "./open_plugin.ts";
 import { chooseTier, type PluginTier } from "./tier.ts";
+import type { Yank } from "./registry.ts";
 import { differencesFromLock, type TrustDifference } from "./trust.ts";
+import { askForYank } from "./yanks.ts";
 
 /** Options of {@linkcode explainPlugin}. */
 export interface ExplainPluginOptions extends Omit<OpenPluginOptions, "trustFirstUse"> {
@@ -71,6 +73,8 @@ export interface PluginExplanation {
   permissions: ExplainedPermission[];
   /** Keys that signed it. */
   signers: string[];
+  /** Set where its registry has yanked this version. */
+  yanked?: Yank;
   files: { path: string; size: number; integrity: string }[];
   /** What is not as it was locked. */
   differences: TrustDifference[];
@@ -80,7 +84,8 @@ export interface PluginExplanation {
 
 /**
  * Tell what a plugin is, what it may do and what is really enforced, before any of its code runs.
- * Nothing is written but to the cache.
+ * Nothing is written but to the cache. A plugin of a registry is looked up there, so that a yanked
+ * version is known as one.
  *
  * @param reference as for `loadPlugin`; it needs no integrity
  * @throws PluginError when there is no such plugin, or it is not what the reference says
@@ -102,7 +107,10 @@ export async function explainPlugin(
   reference: string | URL,
   options: ExplainPluginOptions = {},
 ): Promise<PluginExplanation> {
-  return explainOpened(await openPlugin(reference, { ...options, trustFirstUse: true }), options);
+  const opened = await openPlugin(reference, { ...options, trustFirstUse: true });
+  // A registry that cannot be asked is told by verify.
+  const yanked = await askForYank(opened, options).catch(() => undefined);
+  return { ...explainOpened(opened, options), yanked };
 }
 
 /** {@linkcode explainPlugin} for a plugin that is open. */

@@ -17,6 +17,9 @@ export function explainText(explanation: PluginExplanation): string {
     `  read from  the ${plugin.source}${isLocked ? ", as the lock file says" : ""}`,
     `  integrity  ${integrity}`,
     ...wrap(signers.length === 0 ? "nobody" : signers.join("\n"), "  signed by  "),
+    ...(plugin.yanked === undefined
+      ? []
+      : wrap(plugin.yanked.reason ?? "no reason is given", "  yanked     ")),
     `  tier       ${plugin.tier ?? "none: it would not load"}`,
     ...section("Problems", plugin.problems),
     ...section(

@@ -1,5 +1,5 @@
 import { messageOf } from "../core/errors.ts";
-import { FileSystemError, getRuntime } from "../runtime/mod.ts";
+import { fetchFailure, FileSystemError, getRuntime } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 import { parseAuthTokens } from "./auth_tokens.ts";
 import { PluginError } from "./errors.ts";
@@ -137,7 +137,7 @@ export function createFetcher(
       if (controller.signal.aborted) {
         throw new Passing(`it took longer than ${timeout} ms`, { cause });
       }
-      throw new Passing(messageOf(cause), { cause });
+      throw new Passing(fetchFailure(cause), { cause });
     } finally {
       clearTimeout(timer);
     }
@@ -160,9 +160,7 @@ export function createFetcher(
         if (tries > retries) {
           throw new PluginError(
             "E_HTTP",
-            `Cannot fetch ${url}: ${error.message} (tried ${tries} ${
-              tries === 1 ? "time" : "times"
-            })`,
+            `Cannot fetch ${url}: ${error.message}` + (tries > 1 ? `, tried ${tries} times` : ""),
             { url: url.href, cause: error.cause ?? error },
           );
         }
@@ -269,7 +267,7 @@ function failedWith(status: number, url: URL): Error {
     expected: "status 200",
     actual: `status ${status}`,
     hint: status === 404
-      ? "is the address spelled right? Versions of a plugin may be withdrawn"
+      ? "is the address spelled right?"
       : status === 401 || status === 403
       ? "give credentials with the option headers, or with KEEPFIT_AUTH_TOKENS=token@host"
       : undefined,

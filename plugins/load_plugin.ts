@@ -22,6 +22,7 @@ import { checkSigners } from "./signature.ts";
 import { chooseTier, type PluginTier, type RunTier } from "./tier.ts";
 import { within } from "./time_limit.ts";
 import { runTrusted } from "./trusted.ts";
+import { warnIfYanked } from "./yanks.ts";
 
 /** Options of {@linkcode loadPlugin}. */
 export interface LoadPluginOptions extends OpenPluginOptions {
@@ -122,6 +123,7 @@ export async function loadPlugin(
   compareWithLock(opened, tier, pluginOptions, options);
   const allow = options.allow ?? (locked && allowedBy(locked.permissions, pluginOptions));
   const grants = grantsOf(manifest, url, pluginOptions, allow, outputDir !== undefined);
+  await warnIfYanked(opened, options);
   const graph = await readGraph(manifest, opened.url, readFile, peerModules(options.peers));
   if (options.trustFirstUse && locked === undefined && opened.reference.integrity === undefined) {
     await lockAsFound(opened, tier, pluginOptions, options);

@@ -1,7 +1,7 @@
 import type { CallbackLike } from "../core/callback.ts";
 import { directoryOf, getRuntime, joinPath } from "../runtime/mod.ts";
 import type { Path } from "../runtime/types.ts";
-import { configPath, configReference, readConfig } from "./config.ts";
+import { configPath, configReference, configRegistry, readConfig } from "./config.ts";
 import { configName } from "./config_format.ts";
 import { PluginError } from "./errors.ts";
 import { loadPlugin } from "./load_plugin.ts";
@@ -57,10 +57,11 @@ export async function loadPlugins(
     fs,
     lock: options.lock ?? joinPath(directoryOf(url), lockName),
   };
-  const loading = (file.config.plugins ?? []).map(({ plugin, outputDir, ...rest }) =>
+  const loading = (file.config.plugins ?? []).map(({ plugin, registry, outputDir, ...rest }) =>
     loadPlugin(configReference(plugin, url), {
       ...shared,
       ...rest,
+      registry: options.registry ?? configRegistry(registry, url) ?? shared.registry,
       outputDir: configPath(outputDir, url),
     })
   );

@@ -46,9 +46,11 @@ export {
 } from "./manifest_format.ts";
 export type { OptionsScalar, OptionsSchema, OptionsType } from "./options_schema.ts";
 export type { OpenPluginOptions, PluginSource } from "./open_plugin.ts";
+export { type OutdatedPlugin, outdatedPlugins } from "./outdated_plugins.ts";
 export type { Peers } from "./peers.ts";
 export type { PluginCallback, PluginInfo } from "./plugin_callback.ts";
 export type { ProjectOptions } from "./project.ts";
+export type { Yank } from "./registry.ts";
 export { removePlugin } from "./remove_plugin.ts";
 export type { SettingsOptions } from "./settings.ts";
 export { signManifest, verifySignatures } from "./signature.ts";

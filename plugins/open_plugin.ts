@@ -12,7 +12,13 @@ import { manifestName, type PluginManifest } from "./manifest_format.ts";
 import { findPackage } from "./package_reference.ts";
 import type { Peers } from "./peers.ts";
 import { isLocal, parseReference, type PluginReference } from "./reference.ts";
-import { checkIdentity, chooseVersion, registryUrl } from "./registry.ts";
+import {
+  checkIdentity,
+  chooseVersion,
+  readMeta,
+  type RegistryMeta,
+  registryUrl,
+} from "./registry.ts";
 import { type LockFile, readSettings, type Settings, type SettingsOptions } from "./settings.ts";
 import { VendoredPlugin } from "./vendored.ts";
 import { verifySignatures } from "./signature.ts";
@@ -49,6 +55,8 @@ export interface OpenPlugin {
   lockFile: LockFile | undefined;
   /** What the lock file has for the reference. */
   locked: LockedPlugin | undefined;
+  /** What its registry has of it, where that was asked. */
+  meta: RegistryMeta | undefined;
   /** Gives the verified bytes of its files. */
   readFile: ReadFile;
   fs: FileSystem;
@@ -101,6 +109,7 @@ export async function openPlugin(
     isLocal: isLocal(url),
     lockFile: settings.lockFile,
     locked: settings.locked,
+    meta: found.meta,
     readFile: fileReader(manifest, url, cache, vendored, fetcher),
     fs,
     cache,
@@ -125,6 +134,8 @@ interface FoundManifest {
   identity: { id: string; version: string } | undefined;
   /** True where the lock file is whose word counts. */
   isLocked: boolean;
+  /** What the registry has of it, where that was asked. */
+  meta?: RegistryMeta;
   fetcher: Fetcher;
 }
 
@@ -167,16 +178,15 @@ async function findManifest(
       const { id } = reference;
       const base = registryUrl(registry);
       const fetcher = createFetcher(fs, base.origin, options);
-      const chosen = await chooseVersion(reference, base, fetcher, cache, {
-        ...options,
-        minimumAge,
-      });
+      const meta = await readMeta(id, base, fetcher, cache, options);
+      const chosen = chooseVersion(reference, base, meta, { ...options, minimumAge });
       return {
         url: chosen.url,
         integrity: chosen.integrity,
         isHearsay: reference.integrity === undefined,
         isLocked: false,
         identity: { id, version: chosen.version },
+        meta,
         fetcher,
       };
     }

@@ -1,14 +1,16 @@
 import { directoryOf, getRuntime, joinPath } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { type ConfigFile, configReference, readConfig } from "./config.ts";
+import { type ConfigFile, configReference, configRegistry, readConfig } from "./config.ts";
 import { configName, type ConfiguredPlugin } from "./config_format.ts";
 import { textOf } from "./exclusive_file.ts";
 import { findUpward, urlOfPath } from "./find_file.ts";
 import { emptyLock, lockKey, readLock } from "./lock.ts";
-import { lockName, type PluginLock } from "./lock_format.ts";
+import { type LockedPlugin, lockName, type PluginLock } from "./lock_format.ts";
 import type { OpenPluginOptions } from "./open_plugin.ts";
 import { parseReference, type PluginReference } from "./reference.ts";
+import { registryFromEnvironment } from "./registry.ts";
 import { placesOf } from "./settings.ts";
+import { registryOfLocked } from "./yanks.ts";
 
 /** Which project is looked at, and how its plugins are fetched. */
 export interface ProjectOptions extends Omit<OpenPluginOptions, "integrity" | "lock" | "peers"> {
@@ -27,6 +29,8 @@ export interface Project {
   lock: PluginLock;
   /** For `openPlugin`. */
   open: OpenPluginOptions;
+  /** The registry that was named in code or on the command line. */
+  namedRegistry: string | URL | undefined;
 }
 
 /**
@@ -52,7 +56,26 @@ export async function openProject(options: ProjectOptions = {}): Promise<Project
     config,
     lock: await readLock(lockUrl, { fs }) ?? emptyLock(),
     open: { ...rest, ...placesOf(rest, config), fs, lock: lockUrl },
+    namedRegistry: rest.registry,
   };
+}
+
+/**
+ * Where newer versions of a locked plugin are looked up: in the registry that is named in code, else
+ * by the plugin's own line in `keepfit.json`, else by that file, else by `KEEPFIT_REGISTRY`, else in
+ * the one that it was locked from.
+ */
+export function registryOf(
+  reference: PluginReference,
+  locked: LockedPlugin,
+  project: Project,
+): string | URL | undefined {
+  const { config, lockUrl, namedRegistry, open } = project;
+  const own = configuredPlugins(project).find((one) =>
+    one.configured.registry !== undefined && isSame(one.reference, reference, project)
+  )?.configured.registry;
+  return namedRegistry ?? (config && configRegistry(own, config.url)) ?? open.registry ??
+    registryFromEnvironment() ?? registryOfLocked(locked, lockUrl);
 }
 
 /** The reference that a lock file has a plugin under. */

@@ -1,4 +1,4 @@
-import { messageOf } from "../core/errors.ts";
+import { fetchFailure } from "../runtime/mod.ts";
 import { PluginError } from "./errors.ts";
 import { type Fetch, isLoopback } from "./fetcher.ts";
 import { computeIntegrity, toBase64 } from "./integrity.ts";
@@ -66,13 +66,20 @@ export async function publishPlugin(options: PublishOptions): Promise<PublishedP
   };
 }
 
+/** Options of {@linkcode yankPlugin}. */
+export interface YankOptions {
+  /** Make it available again. Default: false. */
+  undo?: boolean;
+  /** Why it is yanked, one line of at most 500 characters. Default: as said before, else none. */
+  reason?: string;
+}
+
 /**
- * Withdraw a published version, or take that back. Who has it locked keeps it.
+ * Yank a published version, or undo that. Projects that have it locked keep it.
  *
  * @param id `owner/name`
  * @param version which one
- * @param isYanked false takes it back
- * @returns all versions that are withdrawn then
+ * @returns all versions that are yanked then
  * @throws TypeError for a registry that a token must not be sent to
  * @throws PluginError `E_HTTP` when the hub is not reached or refuses, with what it said
  */
@@ -80,14 +87,15 @@ export async function yankPlugin(
   access: RegistryAccess,
   id: string,
   version: string,
-  isYanked = true,
+  { undo = false, reason }: YankOptions = {},
 ): Promise<string[]> {
+  const body = reason === undefined ? "" : JSON.stringify({ reason });
   const { answer } = await send(
     access,
     "POST",
     `${id}/${version}`,
-    "",
-    isYanked ? "yank" : "unyank",
+    body,
+    undo ? "unyank" : "yank",
   );
   return Array.isArray(answer.yanked) ? answer.yanked : [];
 }
@@ -115,11 +123,13 @@ async function send(
   }
   const parts = place.split("/").map(encodeURIComponent).join("/");
   const url = new URL(parts, base.href.replace(/\/*$/, "/")).href;
-  const failed = (what: string, cause?: unknown): PluginError =>
-    new PluginError("E_HTTP", `Cannot publish ${place.replace(/\/(?=[^/]*$)/, " ")}: ${what}`, {
+  const failed = (what: string, cause?: unknown): PluginError => {
+    const plugin = place.replace(/\/(?=[^/]*$)/, " ");
+    return new PluginError("E_HTTP", `Cannot ${verb ?? "publish"} ${plugin} at ${base}: ${what}`, {
       url,
       cause,
     });
+  };
   let response: Response;
   let text: string;
   try {
@@ -139,7 +149,7 @@ async function send(
     });
     text = await response.text();
   } catch (cause) {
-    throw failed(messageOf(cause), cause);
+    throw failed(fetchFailure(cause), cause);
   }
   const answer = parseAnswer(text);
   if (response.ok && answer !== undefined) return { status: response.status, answer, url };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serveHub } from "../hub/mod.ts";
+import { getRuntime } from "../runtime/mod.ts";
 import { computeIntegrity } from "./integrity.ts";
 import type { PluginManifest } from "./manifest_format.ts";
 import { publishPlugin, yankPlugin } from "./publish.ts";
@@ -26,7 +27,7 @@ for (const path of Object.keys(example.files)) {
 }
 
 describe("a client that publishes", () => {
-  it("puts a plugin on a real hub, which anyone can load then, and withdraws it", async () => {
+  it("puts a plugin on a real hub, which anyone can load then, and yanks it", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-publish-"));
     await cp(fileURLToPath(registry), folder, { recursive: true });
     const hub = await serveHub({ directory: folder, tokens });
@@ -43,11 +44,17 @@ describe("a client that publishes", () => {
       assert.equal(await computeIntegrity(bytes), integrity);
       assert.equal((await publishPlugin({ ...access, manifest, files })).isNew, false);
       const id = "keepfit/epoch-report";
-      assert.deepEqual(await yankPlugin(access, id, "0.2.0"), ["0.2.0"]);
-      assert.deepEqual(await yankPlugin(access, id, "0.2.0", false), []);
+      const reason = "draws the wrong line";
+      assert.deepEqual(await yankPlugin(access, id, "0.2.0", { reason }), ["0.2.0"]);
+      const meta = await (await fetch(`${hub.url}${id}/meta.json`)).json();
+      assert.equal(meta.versions["0.2.0"].yankReason, reason);
+      assert.deepEqual(await yankPlugin(access, id, "0.2.0", { undo: true }), []);
       await assert.rejects(
         publishPlugin({ ...access, token: other, manifest, files }),
-        { code: "E_HTTP", message: /keepfit\/epoch-report 0\.2\.0: the registry answered 403: .*/ },
+        {
+          code: "E_HTTP",
+          message: /keepfit\/epoch-report 0\.2\.0 at http:\S+: the registry answered 403: .*/,
+        },
       );
     } finally {
       await hub.close();
@@ -73,6 +80,24 @@ describe("a client that publishes", () => {
     const redirected = publishPlugin({ ...access, registry: "https://example.com/sub" });
     await assert.rejects(redirected, { code: "E_HTTP", message: /the registry answered 307/ });
     assert.deepEqual(asked, [`https://example.com/sub${place}`]);
+  });
+
+  it("names the hub and the reason when the hub is not reached", async () => {
+    const closed = await getRuntime().serve(() => new Response(), {
+      hostname: "127.0.0.1",
+      port: 0,
+    });
+    await closed.close();
+    const access = { registry: closed.url, token };
+    const reason = `at ${closed.url}: the connection was refused (ECONNREFUSED)`;
+    await assert.rejects(
+      publishPlugin({ ...access, manifest: JSON.stringify(example), files }),
+      { code: "E_HTTP", message: `Cannot publish keepfit/epoch-report 0.1.0 ${reason}` },
+    );
+    await assert.rejects(
+      yankPlugin(access, "keepfit/epoch-report", "0.1.0"),
+      { code: "E_HTTP", message: `Cannot yank keepfit/epoch-report 0.1.0 ${reason}` },
+    );
   });
 
   it("is not content with a registry that keeps something else", async () => {

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { printable } from "../core/printable.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import type { PluginCache } from "./cache.ts";
 import { misfitOf } from "./engines.ts";
@@ -13,12 +14,22 @@ import { hasProblems, parseJson, schemaProblems } from "./schema_problems.ts";
 import { compareVersions, parseVersion, satisfies } from "./semver.ts";
 
 /** What is read of a registry's `meta.json`. A registry may say more. */
-interface RegistryMeta {
-  versions: Record<
-    string,
-    { integrity: string; engines: PluginManifest["engines"]; published?: string }
-  >;
+export interface RegistryMeta {
+  versions: Record<string, RegistryVersion>;
   yanked: string[];
+}
+
+interface RegistryVersion {
+  integrity: string;
+  engines: PluginManifest["engines"];
+  published?: string;
+  yankReason?: string;
+}
+
+/** A version that nobody should newly choose. */
+export interface Yank {
+  /** Why, as its author says: one line, fit to be printed. Undefined where nobody said. */
+  reason: string | undefined;
 }
 
 /** A version that a registry has, and where. */
@@ -32,7 +43,6 @@ export interface RegistryChoice {
 
 /** What has a say in which version is chosen. */
 export interface ChoiceRules {
-  offline?: boolean;
   peers?: Peers;
   /** Hours since it was published. Default: 0. */
   minimumAge?: number;
@@ -54,6 +64,7 @@ const metaSchema: v.GenericSchema<unknown, unknown> = v.looseObject({
         node: v.optional(range),
       }),
       published: v.optional(v.pipe(v.string(), v.isoTimestamp("a time such as 2026-01-31T12:00Z"))),
+      yankReason: v.optional(v.string()),
     }),
   ),
   yanked: v.array(v.string()),
@@ -62,15 +73,18 @@ const metaSchema: v.GenericSchema<unknown, unknown> = v.looseObject({
 /**
  * The URL of a registry, with a slash at its end.
  *
- * @param given URL or path; undefined for the variable `KEEPFIT_REGISTRY`
+ * @param given URL or path; undefined for the variable `KEEPFIT_REGISTRY`, as an empty one is none
  * @throws TypeError for one that is not served
  * @throws PluginError `E_REGISTRY` where none is named
  */
 export function registryUrl(given: string | URL | undefined): URL {
-  const named = given ?? getRuntime().env("KEEPFIT_REGISTRY");
+  const named = given ?? registryFromEnvironment();
   if (named === undefined || named === "") {
     throw new PluginError("E_REGISTRY", "Cannot look up a plugin: no registry is named", {
-      hint: `say "registry" in keepfit.json, KEEPFIT_REGISTRY, or { registry: "https://..." }`,
+      expected: "the URL or the folder of a registry",
+      hint:
+        'name it in a shell by --registry URL or KEEPFIT_REGISTRY, in code by { registry: "URL" ' +
+        '}, for a project by "registry" in keepfit.json',
     });
   }
   const url = URL.canParse(named) ? new URL(named) : urlOfPath(named);
@@ -87,31 +101,34 @@ export function registryUrl(given: string | URL | undefined): URL {
   return url;
 }
 
+/** What `KEEPFIT_REGISTRY` names; undefined where it is not set or empty. */
+export function registryFromEnvironment(): string | undefined {
+  return getRuntime().env("KEEPFIT_REGISTRY") || undefined;
+}
+
+/** Where a registry says which versions of a plugin it has. */
+export function metaUrl(id: string, registry: URL): URL {
+  return new URL(`${id}/meta.json`, registry);
+}
+
 /**
- * Find the version that a reference stands for: the highest in its range that is not withdrawn, is
- * old enough and is made for this keepfit and this runtime. Of a reference with an integrity, the version that has
- * it, withdrawn or not.
+ * Find the version that a reference stands for: the highest in its range that is not yanked, is old
+ * enough and is made for this keepfit and this runtime. Of a reference with an integrity, the version
+ * that has it, yanked or not.
  *
+ * @param meta what the registry has of the plugin
  * @throws PluginError `E_REGISTRY` where none fits, with what there is and why it does not
  */
-export async function chooseVersion(
+export function chooseVersion(
   reference: RegistryReference,
   registry: URL,
-  fetcher: Fetcher,
-  cache: PluginCache,
-  { offline = false, peers, minimumAge = 0 }: ChoiceRules = {},
-): Promise<RegistryChoice> {
-  if (!(minimumAge >= 0)) {
-    throw new RangeError(`Cannot use minimumAge ${minimumAge}: it must be hours, 0 or more`);
-  }
+  meta: RegistryMeta,
+  rules: ChoiceRules = {},
+): RegistryChoice {
   const { id } = reference;
-  const url = new URL(`${id}/meta.json`, registry);
-  const meta = await readMeta(id, url, fetcher, cache, offline);
-  const versions = Object.keys(meta.versions)
-    .sort((a, b) => compareVersions(parseVersion(b), parseVersion(a)));
   const reasons: string[] = [];
-  for (const version of versions) {
-    const unfit = reasonAgainst(version, meta, reference, minimumAge, peers);
+  for (const version of newestFirst(meta)) {
+    const unfit = reasonAgainst(version, meta, reference, rules);
     if (unfit === undefined) {
       return {
         version,
@@ -124,21 +141,46 @@ export async function chooseVersion(
   const shown = reasons.slice(0, 5);
   if (reasons.length > shown.length) shown.push(`and ${reasons.length - shown.length} older ones`);
   throw new PluginError("E_REGISTRY", `Cannot load plugin ${reference.key}: no version fits`, {
-    url: url.href,
+    url: metaUrl(id, registry).href,
     expected: reference.integrity ?? `a version in ${reference.range ?? "any range"}`,
     actual: shown.join(", ") || "no version at all",
   });
 }
 
+/** The newest version in a range, as it would be chosen; undefined where none fits. */
+export function bestVersion(
+  meta: RegistryMeta,
+  { range }: { range?: string },
+  rules: ChoiceRules = {},
+): string | undefined {
+  return newestFirst(meta).find((version) =>
+    reasonAgainst(version, meta, { range, integrity: undefined }, rules) === undefined
+  );
+}
+
+/** Whether a version is yanked, and why; undefined where it is not. */
+export function yankOf(version: string, { versions, yanked }: RegistryMeta): Yank | undefined {
+  if (!yanked.includes(version)) return undefined;
+  const reason = Object.hasOwn(versions, version) ? versions[version].yankReason : undefined;
+  return { reason: reason && printable(reason.replace(/\s+/g, " ").slice(0, 500)) };
+}
+
+function newestFirst({ versions }: RegistryMeta): string[] {
+  return Object.keys(versions)
+    .sort((a, b) => compareVersions(parseVersion(b), parseVersion(a)));
+}
+
 /** Why a version is not the one; undefined where it may be. */
 function reasonAgainst(
   version: string,
-  { versions, yanked }: RegistryMeta,
-  reference: RegistryReference,
-  minimumAge: number,
-  peers: Peers | undefined,
+  meta: RegistryMeta,
+  reference: Pick<RegistryReference, "integrity" | "range">,
+  { minimumAge = 0, peers }: ChoiceRules,
 ): string | undefined {
-  const entry = versions[version];
+  if (!(minimumAge >= 0)) {
+    throw new RangeError(`Cannot use minimumAge ${minimumAge}: it must be hours, 0 or more`);
+  }
+  const entry = meta.versions[version];
   if (reference.range !== undefined && !satisfies(version, reference.range)) {
     return isPrerelease(version) ? "a prerelease, out of the range" : "out of the range";
   }
@@ -146,7 +188,8 @@ function reasonAgainst(
     return entry.integrity === reference.integrity ? undefined : entry.integrity;
   }
   if (reference.range === undefined && isPrerelease(version)) return "a prerelease";
-  if (yanked.includes(version)) return "withdrawn";
+  const yank = yankOf(version, meta);
+  if (yank !== undefined) return yank.reason === undefined ? "yanked" : `yanked: ${yank.reason}`;
   if (minimumAge > 0) {
     if (entry.published === undefined) return "of unknown age";
     const age = (Date.now() - Date.parse(entry.published)) / 3_600_000;
@@ -162,14 +205,20 @@ function isPrerelease(version: string): boolean {
   return parseVersion(version).prerelease.length > 0;
 }
 
-/** What the server says, or the cache where the server says that this has not changed. */
-async function readMeta(
+/**
+ * What a registry has of a plugin: as the server says, or the cache where the server says that this
+ * has not changed; offline as the cache has it.
+ *
+ * @throws PluginError `E_REGISTRY` where it has no such plugin, `E_HTTP`, `E_OFFLINE`
+ */
+export async function readMeta(
   id: string,
-  url: URL,
+  registry: URL,
   fetcher: Fetcher,
   cache: PluginCache,
-  offline: boolean,
+  { offline = false }: { offline?: boolean } = {},
 ): Promise<RegistryMeta> {
+  const url = metaUrl(id, registry);
   const isRemote = url.protocol !== "file:";
   const kept = isRemote ? await readKept(id, url, cache) : undefined;
   if (offline && kept !== undefined) return kept.meta;
@@ -191,6 +240,15 @@ async function readMeta(
       cause: error,
     });
   }
+}
+
+/** What a registry had of a plugin when it was last asked; undefined where it was not. */
+export async function readKeptMeta(
+  id: string,
+  registry: URL,
+  cache: PluginCache,
+): Promise<RegistryMeta | undefined> {
+  return (await readKept(id, metaUrl(id, registry), cache))?.meta;
 }
 
 /** What the cache has, if it still is what a registry may say. */

@@ -59,6 +59,11 @@ export function compareVersions(a: Version, b: Version): number {
   return 0;
 }
 
+/** True where the version `a` is above `b`. */
+export function isNewer(a: string, b: string): boolean {
+  return compareVersions(parseVersion(a), parseVersion(b)) > 0;
+}
+
 /**
  * Tell whether a version is in a range.
  *

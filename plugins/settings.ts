@@ -1,6 +1,6 @@
 import { directoryOf, joinPath } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { type ConfigFile, configPath, readConfig } from "./config.ts";
+import { type ConfigFile, configPath, configRegistry, readConfig } from "./config.ts";
 import { configName } from "./config_format.ts";
 import { PluginError } from "./errors.ts";
 import { findFile, projectFolders, urlOfPath } from "./find_file.ts";
@@ -104,8 +104,7 @@ export function placesOf(
   const { registry, minimumAge, vendor, cacheDir } = file?.config ?? {};
   const near = (path: string | undefined) => file && configPath(path, file.url);
   return {
-    registry: options.registry ??
-      (registry !== undefined && /^https?:/.test(registry) ? registry : near(registry)),
+    registry: options.registry ?? (file && configRegistry(registry, file.url)),
     minimumAge: options.minimumAge ?? minimumAge,
     vendor: options.vendor === undefined
       ? near(vendor)

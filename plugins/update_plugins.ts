@@ -14,8 +14,11 @@ import {
   openProject,
   type Project,
   type ProjectOptions,
+  registryOf,
 } from "./project.ts";
 import { parseReference } from "./reference.ts";
+import { bestVersion } from "./registry.ts";
+import { isNewer } from "./semver.ts";
 import { chooseTier } from "./tier.ts";
 import { type TrustDifference, trustDifferences } from "./trust.ts";
 
@@ -43,6 +46,11 @@ export interface PluginUpdate {
   before: LockedPlugin;
   /** What is there now; undefined where that is not known. */
   after: LockedPlugin | undefined;
+  /**
+   * The newest version of its registry, where that lies outside the reference's range and is newer
+   * than what is, or would be, locked; else undefined.
+   */
+  outside: string | undefined;
   /** What is different, as far as trust is concerned. */
   differences: TrustDifference[];
   error: unknown;
@@ -95,6 +103,7 @@ async function updateOne(
     status: "same",
     before,
     after: before,
+    outside: undefined,
     differences: [],
     error: undefined,
   };
@@ -106,8 +115,15 @@ async function updateOne(
     );
     if (isPinned) return { ...update, status: "pinned" };
     // As if for the first time.
-    const opened = await openPlugin(given, { ...open, lock: false, trustFirstUse: true });
-    const { manifest, url, isLocal } = opened;
+    const opened = await openPlugin(given, {
+      ...open,
+      registry: registryOf(parsed, before, project),
+      lock: false,
+      trustFirstUse: true,
+    });
+    const { manifest, url, isLocal, meta } = opened;
+    const latest = meta && bestVersion(meta, {}, open);
+    if (latest !== undefined && isNewer(latest, manifest.version)) update.outside = latest;
     if (opened.integrity === before.integrity && url.href === locatedAt(before, lockUrl)) {
       return update;
     }

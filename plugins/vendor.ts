@@ -29,7 +29,8 @@ export interface VendoredFiles {
 
 /**
  * Copy the manifest and the files of every locked plugin that comes from elsewhere, verified, into a
- * folder of the project, and say so in `keepfit.json`: from then on they are read from there.
+ * folder of the project, and say so in `keepfit.json`: from then on they are read from there. Where
+ * there is nothing to copy, nothing is written.
  *
  * @returns what was copied
  * @throws PluginError of the first that cannot be had as it was locked
@@ -60,7 +61,7 @@ export async function vendorPlugins(options: VendorPluginsOptions = {}): Promise
     return { reference: key, id, version, folder: `${place.folder}/`, files: files.size + 1 };
   });
   const done = (await Promise.all(copied)).filter((one) => one !== undefined);
-  if (config?.config.vendor === undefined || directory !== undefined) {
+  if (done.length > 0 && (config?.config.vendor === undefined || directory !== undefined)) {
     const written = toConfigPath(vendor, configUrl);
     await updateConfig(configUrl, (present) => ({ ...present, vendor: written }), { fs });
   }

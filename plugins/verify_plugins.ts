@@ -3,6 +3,8 @@ import type { LockedPlugin } from "./lock_format.ts";
 import { openPlugin, type PluginSource } from "./open_plugin.ts";
 import { readFiles } from "./plugin_files.ts";
 import { lockedReference, openProject, type ProjectOptions } from "./project.ts";
+import type { Yank } from "./registry.ts";
+import { askForYank } from "./yanks.ts";
 
 /** How a locked plugin was found. */
 export interface VerifiedPlugin {
@@ -15,11 +17,17 @@ export interface VerifiedPlugin {
   files: number;
   /** What is wrong; empty where nothing is. */
   problems: string[];
+  /** Set where its registry has yanked this version: what is locked stays usable. */
+  yanked: Yank | undefined;
+  /** Why its registry could not be asked whether it is yanked; undefined where it could. */
+  unasked: string | undefined;
 }
 
 /**
  * Hash every file of every locked plugin anew, in the vendor folder, the cache or where it lies on
- * this machine, and hold it against the lock file. What is missing is fetched.
+ * this machine, and hold it against the lock file. What is missing is fetched. Registries are asked
+ * whether a version has been yanked since; one that does not answer is no problem, nor is a yank.
+ * With `offline` what they said last counts, which the cache has.
  *
  * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used
  */
@@ -37,6 +45,8 @@ export async function verifyPlugins(
         source: undefined,
         files: 0,
         problems: [],
+        yanked: undefined,
+        unasked: undefined,
       };
       try {
         const opened = await openPlugin(lockedReference(reference, lockUrl), {
@@ -46,6 +56,11 @@ export async function verifyPlugins(
         found.source = opened.source;
         found.problems.push(...contradictions(locked, opened.manifest));
         found.files = (await readFiles(opened)).size;
+        try {
+          found.yanked = await askForYank(opened, options);
+        } catch (error) {
+          found.unasked = messageOf(error);
+        }
       } catch (error) {
         found.problems.push(messageOf(error));
       }

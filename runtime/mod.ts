@@ -23,6 +23,7 @@ export {
   type SaveCheckpointOptions,
 } from "./checkpoint.ts";
 export { FileSystemError } from "./errors.ts";
+export { fetchFailure } from "./fetch_failure.ts";
 export {
   ensureDir,
   exists,

@@ -27,6 +27,9 @@ const runtimeArguments = {
   node: ["--import", String(new URL("../node_modules/tsx/dist/loader.mjs", import.meta.url))],
 }[getRuntime().name];
 
+/** What stands between the runtime's executable and the command's own arguments. */
+export const command: readonly string[] = [...runtimeArguments, join(root, "cli/keepfit.ts")];
+
 /** Start the command. */
 export function start(...args: string[]): Started {
   return startIn(root, args);
@@ -38,8 +41,7 @@ export function startIn(
   args: string[],
   env: Record<string, string> = {},
 ): Started {
-  const command = [...runtimeArguments, join(root, "cli/keepfit.ts"), ...args];
-  const child = spawn(process.execPath, command, {
+  const child = spawn(process.execPath, [...command, ...args], {
     cwd,
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...env },
   });

@@ -40,13 +40,14 @@ const table: Record<string, Room> = {
   core: { types: [tfjs] },
   tensorboard: { rooms: ["runtime/types.ts"] },
   runtime: {
+    rooms: ["core/errors.ts"],
     late: [tfjs, "@tensorflow/tfjs-backend-wasm", "@hono/node-server"],
     types: [tfjs],
     machine: true,
   },
   training: { rooms: ["core"], types: [tfjs] },
   callbacks: {
-    rooms: ["core", "tensorboard", ...runtime, ...runState],
+    rooms: ["core", "tensorboard", ...runtime, "runtime/fetch_failure.ts", ...runState],
     packages: ["@std/csv"],
     types: [tfjs],
   },

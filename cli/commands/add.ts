@@ -36,7 +36,10 @@ export function addAdd(program: Command, line: CommandLine): void {
     .option("--options <JSON>", "What the callback is told.", parseOptions)
     .option("--output-dir <DIR>", "Where it may write.")
     .option("--callback <NAME>", "Which of its callbacks.")
-    .option("--registry <URL>", "The registry of registry: references.")
+    .option(
+      "--registry <URL>",
+      "The registry of registry: references, which keepfit.json remembers.",
+    )
     .addOption(minimumAgeOption())
     .option("--accept", "Agree to trust it further than the lock file does.")
     .option("--yes", "Do not ask.")

@@ -1,28 +1,36 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { serveHub } from "../../hub/mod.ts";
-import { interruptSignal } from "../../runtime/mod.ts";
+import { parseTokens, serveHub, type Tokens } from "../../hub/mod.ts";
+import { getRuntime, interruptSignal } from "../../runtime/mod.ts";
+import type { FileSystem } from "../../runtime/types.ts";
 import type { CommandLine } from "../command_line.ts";
 
 interface Given {
   host: string;
   port: number;
-  token?: Record<string, string[]>;
+  token?: string[];
+  tokens?: string;
 }
 
 /** `keepfit hub DIR`: serve a registry, and take the runs that are posted to it. */
 export function addHub(program: Command, line: CommandLine): void {
   program.command("hub")
-    .usage("DIR [--host ADDRESS] [--port NUMBER] [--token OWNER=TOKEN]")
+    .usage("DIR [--host ADDRESS] [--port NUMBER] [--tokens FILE]")
     .description("Serve the plugins in DIR and take what RemoteMonitor posts, until Ctrl-C.")
     .argument("<DIR>", "The registry's folder, as pack makes it.")
     .option("--host <ADDRESS>", "What to listen on.", "127.0.0.1")
     .option("--port <NUMBER>", "0 is any free port.", portOf, 8000)
     .option(
       "--token <OWNER=TOKEN>",
-      "Who has TOKEN may publish plugins of OWNER. Again for more.",
+      "Who has TOKEN may publish plugins of OWNER; other users of this machine can see it. Again " +
+        "for more.",
       collectTokens,
     )
-    .action(async (directory: string, { host, port, token: tokens }: Given) => {
+    .option(
+      "--tokens <FILE>",
+      "A file of such lines, OWNER=TOKEN. KEEPFIT_HUB_TOKENS may have them as well.",
+    )
+    .action(async (directory: string, { host, port, ...given }: Given) => {
+      const tokens = await readTokens(given, line.fs);
       const server = await serveHub({ directory, hostname: host, port, tokens });
       const interruption = interruptSignal();
       line.tell({ directory, url: server.url }, `keepfit hub of ${directory} at ${server.url}\n`);
@@ -41,14 +49,24 @@ function portOf(text: string): number {
   throw new InvalidArgumentError("It must be a number from 0 to 65535.");
 }
 
-/** Owners by token, as the hub has them. */
-function collectTokens(
-  text: string,
-  before: Record<string, string[]> = {},
-): Record<string, string[]> {
-  const [, owner, token] = /^([a-z0-9-]+)=(.+)$/.exec(text) ?? [];
-  if (owner === undefined) {
+function collectTokens(text: string, before: string[] = []): string[] {
+  try {
+    parseTokens(text);
+  } catch {
     throw new InvalidArgumentError("It must be the owner's name, = and the token.");
   }
-  return { ...before, [token]: [...before[token] ?? [], owner] };
+  return [...before, text];
+}
+
+/** From the command line, the file and the environment together. */
+async function readTokens(
+  { token = [], tokens }: Pick<Given, "token" | "tokens">,
+  fs: FileSystem,
+): Promise<Tokens> {
+  const texts = [
+    token.join("\n"),
+    tokens === undefined ? "" : await fs.readTextFile(tokens),
+    getRuntime().env("KEEPFIT_HUB_TOKENS") ?? "",
+  ];
+  return parseTokens(texts.join("\n"));
 }

@@ -3,11 +3,9 @@ import { manifestName, parseKey, signManifest } from "../../plugins/mod.ts";
 import { publishPlugin } from "../../plugins/publish.ts";
 import { packSource } from "../../testing/pack_source.ts";
 import type { CommandLine } from "../command_line.ts";
-import { hubToken } from "../hub_token.ts";
+import { type GivenAccess, hubAccess } from "../hub_access.ts";
 
-interface Given {
-  registry: string;
-  token?: string;
+interface Given extends GivenAccess {
   key?: string;
   bundle?: boolean;
 }
@@ -18,20 +16,19 @@ export function addPublish(program: Command, line: CommandLine): void {
     .usage("SOURCE --registry URL [--bundle] [--key FILE]")
     .description("Pack the plugin in SOURCE and publish it on a hub. For a folder there is pack.")
     .argument("<SOURCE>", "The folder that the plugin is written in.")
-    .requiredOption("--registry <URL>", "The hub.")
+    .option("--registry <URL>", "The hub. Default: KEEPFIT_REGISTRY.")
     .option("--token <TOKEN>", "What the hub knows you by. Default: KEEPFIT_TOKEN.")
     .option("--key <FILE>", "Sign it with this key, as key new makes it.")
     .option("--bundle", "Make one JavaScript module of it. Wants esbuild.")
-    .action(async (source: string, { registry, key, bundle = false, ...given }: Given) => {
-      const token = hubToken(given.token, "publish");
+    .action(async (source: string, { key, bundle = false, ...given }: Given) => {
+      const access = hubAccess(given, "publish");
       const { manifest, contents } = await packSource(source, { fs: line.fs, bundle });
       const signed = key === undefined
         ? manifest
         : await signManifest(manifest, await parseKey(await line.fs.readTextFile(key)));
       const files = new Map([...contents].filter(([path]) => path !== manifestName));
       const published = await publishPlugin({
-        registry,
-        token,
+        ...access,
         manifest: `${JSON.stringify(signed, null, 2)}\n`,
         files,
       });

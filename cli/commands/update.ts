@@ -5,6 +5,7 @@ import { minimumAgeOption } from "../plugin_options.ts";
 
 interface Given {
   dryRun?: true;
+  registry?: string;
   minimumAge?: number;
   accept?: true;
 }
@@ -12,16 +13,18 @@ interface Given {
 /** `keepfit update [PLUGIN...]`: what each reference names today, and what that changes. */
 export function addUpdate(program: Command, line: CommandLine): void {
   program.command("update")
-    .usage("[PLUGIN...] [--dry-run] [--accept]")
+    .usage("[PLUGIN...] [--dry-run] [--accept] [--registry URL]")
     .description("Pin what each reference names today, and show what that changes.")
     .argument("[PLUGIN...]", "Ids or references. Default: all.")
     .option("--dry-run", "Only show it.")
+    .option("--registry <URL>", "Where to look. Default: as keepfit.json says.")
     .addOption(minimumAgeOption())
     .option("--accept", "Take also what has to be trusted further than before.")
-    .action(async (only: string[], { dryRun, minimumAge, accept }: Given) => {
+    .action(async (only: string[], { dryRun, registry, minimumAge, accept }: Given) => {
       const updates = await updatePlugins({
         ...(only.length > 0 && { only }),
         dryRun,
+        ...(registry && { registry }),
         minimumAge,
         accept,
       });
@@ -34,16 +37,21 @@ export function addUpdate(program: Command, line: CommandLine): void {
 }
 
 function textOf(update: PluginUpdate, isTrial: boolean): string {
-  const { status, id, before, after, differences, error } = update;
+  const { status, id, before, after, outside, differences, error } = update;
   const lines = [`${id} ${before.version}: `];
   if (status === "updated") lines[0] += `${isTrial ? "would become" : "now"} ${after?.version}`;
   else if (status === "refused") lines[0] += `${after?.version} is not taken (--accept takes it)`;
   else if (status === "failed") lines[0] += `could not be had: ${messageOf(error)}`;
   else lines[0] += status === "pinned" ? "pinned by its reference" : "as before";
+  if (outside !== undefined) lines[0] += `; ${outside} is out, outside ${rangeOf(update)}`;
   for (const { what, before, after, weakens } of differences) {
     lines.push(`  ${weakens ? "weaker: " : ""}${what}: ${before} -> ${after}`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+function rangeOf({ reference }: PluginUpdate): string {
+  return /@([^@]+)$/.exec(reference)?.[1] ?? "its range";
 }
 
 function messageOf(error: unknown): string | undefined {

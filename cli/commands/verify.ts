@@ -1,19 +1,30 @@
 import type { Command } from "commander";
-import { verifyPlugins } from "../../plugins/mod.ts";
+import { type VerifiedPlugin, verifyPlugins } from "../../plugins/mod.ts";
+import { yankText } from "../../plugins/yanks.ts";
 import type { CommandLine } from "../command_line.ts";
 
 /** `keepfit verify`: hash everything again and hold it against the lock file. */
 export function addVerify(program: Command, line: CommandLine): void {
   program.command("verify")
-    .description("Hash every file of every plugin again and hold it against keepfit.lock.json.")
-    .action(async () => {
-      const plugins = await verifyPlugins();
-      const lines = plugins.map(({ id, version, files, problems }) =>
-        problems.length === 0
-          ? `${id} ${version}: ${files} files as locked\n`
-          : `${id} ${version}:\n${problems.map((problem) => `  ${problem}\n`).join("")}`
-      );
+    .usage("[--offline]")
+    .description(
+      "Hash every file of every plugin again and hold it against keepfit.lock.json; ask its " +
+        "registry whether the version has been yanked.",
+    )
+    .option("--offline", "Use no network.")
+    .action(async (given: { offline?: boolean }) => {
+      const plugins = await verifyPlugins(given);
+      const lines = plugins.map(textOf);
       line.tell({ plugins }, lines.join("") || "nothing is locked\n");
       if (plugins.some(({ problems }) => problems.length > 0)) line.code = 1;
     });
+}
+
+function textOf({ id, version, files, problems, yanked, unasked }: VerifiedPlugin): string {
+  const lines = problems.length === 0
+    ? [`${id} ${version}: ${files} ${files === 1 ? "file" : "files"} as locked`]
+    : [`${id} ${version}:`, ...problems.map((problem) => `  ${problem}`)];
+  if (yanked !== undefined) lines.push(`  ${yankText(yanked)}: keepfit update looks for another`);
+  if (unasked !== undefined) lines.push(`  not known whether it is yanked: ${unasked}`);
+  return `${lines.join("\n")}\n`;
 }

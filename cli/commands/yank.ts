@@ -1,37 +1,38 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { yankPlugin } from "../../plugins/publish.ts";
 import type { CommandLine } from "../command_line.ts";
-import { hubToken } from "../hub_token.ts";
+import { type GivenAccess, hubAccess } from "../hub_access.ts";
 
-interface Given {
-  registry: string;
-  token?: string;
+interface Given extends GivenAccess {
+  reason?: string;
   undo?: boolean;
 }
 
-/** `keepfit yank PLUGIN@VERSION --registry URL`: withdraw what was published. */
+/** `keepfit yank PLUGIN@VERSION --registry URL`: nobody should newly choose that version. */
 export function addYank(program: Command, line: CommandLine): void {
   program.command("yank")
-    .usage("PLUGIN@VERSION --registry URL [--undo]")
+    .usage("PLUGIN@VERSION --registry URL [--reason TEXT] [--undo]")
     .description(
-      "Withdraw a version from a hub: ranges pass it over, who has it locked keeps it.",
+      "Yank a version on a hub: ranges pass it over, projects that have it locked keep it.",
     )
     .argument("<PLUGIN@VERSION>", "Which one, such as ada/loss-to-slack@0.2.0.")
-    .requiredOption("--registry <URL>", "The hub.")
+    .option("--registry <URL>", "The hub. Default: KEEPFIT_REGISTRY.")
     .option("--token <TOKEN>", "What the hub knows you by. Default: KEEPFIT_TOKEN.")
-    .option("--undo", "Take it back.")
-    .action(async (plugin: string, { registry, undo = false, ...given }: Given) => {
+    .addOption(
+      new Option("--reason <TEXT>", "Why, for those who have it: one line.").conflicts("undo"),
+    )
+    .option("--undo", "Make it available again.")
+    .action(async (plugin: string, { undo = false, reason, ...given }: Given) => {
       const [, id, version] = /^([^/@]+\/[^/@]+)@([^/@]+)$/.exec(plugin) ?? [];
       if (id === undefined) {
         throw new TypeError(
           `Cannot yank '${plugin}': name it OWNER/NAME@VERSION, such as ada/loss-to-slack@0.2.0`,
         );
       }
-      const token = hubToken(given.token, "yank");
-      const yanked = await yankPlugin({ registry, token }, id, version, !undo);
+      const yanked = await yankPlugin(hubAccess(given, "yank"), id, version, { undo, reason });
       line.tell(
         { id, version, yanked },
-        `${undo ? "no longer withdrawn" : "withdrawn"}: ${id} ${version}\n`,
+        `${undo ? "no longer yanked" : "yanked"}: ${id} ${version}\n`,
       );
     });
 }

@@ -1,3 +1,4 @@
+import { fetchFailure } from "../fetch_failure.ts";
 import { getRuntime } from "../get_runtime.ts";
 
 /**
@@ -22,9 +23,6 @@ async function download(url: string): Promise<ArrayBuffer> {
     if (!response.ok) throw new Error(`the server answers ${response.status}`);
     return await response.arrayBuffer();
   } catch (error) {
-    // Node says why only in the cause.
-    const { message, cause } = error as Error;
-    const detail = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    throw new Error(`Cannot read ${url}: ${detail}`, { cause: error });
+    throw new Error(`Cannot read ${url}: ${fetchFailure(error)}`, { cause: error });
   }
 }

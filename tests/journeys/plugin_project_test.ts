@@ -230,6 +230,8 @@ describe("a project's plugins", () => {
       source: "cache",
       files: 1,
       problems: [],
+      yanked: undefined,
+      unasked: undefined,
     });
     const freed = await cleanCache({ cacheDir: site.cacheDir });
     assert(freed > 500, String(freed));

@@ -10,6 +10,8 @@ export interface VersionToPublish {
   callback?: Record<string, unknown>;
   /** How many hours ago it came; undefined where the registry does not say. */
   age?: number;
+  /** Why it was yanked. */
+  yankReason?: string;
 }
 
 /**
@@ -24,7 +26,7 @@ export async function publishVersions(
   yanked: string[] = [],
 ): Promise<string> {
   const listed: Record<string, unknown> = {};
-  for (const [version, { files, change, callback, age }] of Object.entries(versions)) {
+  for (const [version, { files, change, callback, age, yankReason }] of Object.entries(versions)) {
     const pushing = `globalThis.seen.push(${JSON.stringify(version)})`;
     const made = await publish(
       files ?? { "main.js": recording(pushing) },
@@ -45,6 +47,7 @@ export async function publishVersions(
       published: age === undefined
         ? undefined
         : new Date(Date.now() - age * 3_600_000).toISOString(),
+      yankReason,
     };
   }
   const latest = Object.keys(versions)[0];

@@ -1,0 +1,46 @@
+import type { Command } from "commander";
+import { type OutdatedPlugin, outdatedPlugins } from "../../plugins/mod.ts";
+import { yankText } from "../../plugins/yanks.ts";
+import type { CommandLine } from "../command_line.ts";
+import { minimumAgeOption } from "../plugin_options.ts";
+
+/** `keepfit outdated`: locked plugins beside what their registries have now. */
+export function addOutdated(program: Command, line: CommandLine): void {
+  program.command("outdated")
+    .usage("[--registry URL]")
+    .description(
+      "List the locked plugins that have newer versions or were yanked. Ends with 1 if there is one.",
+    )
+    .option("--registry <URL>", "Where to look. Default: as keepfit.json says.")
+    .addOption(minimumAgeOption())
+    .action(async (given: { registry?: string; minimumAge?: number }) => {
+      const plugins = await outdatedPlugins(given);
+      const shown = plugins.filter(({ isOutdated, error }) => isOutdated || error !== undefined);
+      line.tell(
+        { plugins: plugins.map(({ error, ...rest }) => ({ ...rest, error: messageOf(error) })) },
+        shown.length === 0 ? "everything is up to date\n" : tableOf(shown),
+      );
+      if (shown.length > 0) line.code = 1;
+    });
+}
+
+function tableOf(plugins: readonly OutdatedPlugin[]): string {
+  const rows = [
+    ["Plugin", "Locked", "Wanted", "Latest"],
+    ...plugins.map(({ id, locked, wanted = "none", latest = "none", error }) =>
+      error === undefined ? [id, locked, wanted, latest] : [id, locked, "?", "?"]
+    ),
+  ];
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+  const [head, ...lines] = rows.map((row) =>
+    `${row.map((cell, i) => cell.padEnd(widths[i])).join("  ").trimEnd()}\n`
+  );
+  return head + plugins.map(({ locked, yanked, error }, i) => {
+    const notes = yanked === undefined ? "" : `  ${locked} is ${yankText(yanked)}\n`;
+    return lines[i] + notes + (error === undefined ? "" : `  ${messageOf(error)}\n`);
+  }).join("");
+}
+
+function messageOf(error: unknown): string | undefined {
+  return error === undefined ? undefined : error instanceof Error ? error.message : String(error);
+}

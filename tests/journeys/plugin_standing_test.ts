@@ -1,0 +1,295 @@
+/** How a project stands to its registries: where it looks, what is newer there, what was yanked. */
+import assert from "node:assert/strict";
+import { cp, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import {
+  addPlugin,
+  cleanCache,
+  explainPlugin,
+  explainText,
+  loadPlugins,
+  outdatedPlugins,
+  updatePlugins,
+  vendorPlugins,
+  verifyPlugins,
+} from "keepfit/plugins";
+import { startIn } from "../command.ts";
+import { root } from "../files.ts";
+import { farFetch, farRegistry, publishVersions } from "./plugin_registry_site.ts";
+import { setUpSite, site, unique } from "./plugin_site.ts";
+
+setUpSite();
+
+const timer = "registry:ada/timer@^1";
+const meta = "/registry/ada/timer/meta.json";
+
+/** A project without files yet. */
+async function newProject(config?: Record<string, unknown>) {
+  const folder = join(site.folder, `standing-${unique()}`);
+  await mkdir(folder);
+  const path = join(folder, "keepfit.json");
+  if (config !== undefined) await writeFile(path, JSON.stringify(config));
+  return {
+    folder,
+    path,
+    lock: join(folder, "keepfit.lock.json"),
+    options: { config: path, fetch: farFetch, cacheDir: site.cacheDir, retryDelay: 1 },
+    written: async () => JSON.parse(await readFile(path, "utf8")),
+    keepfit: (...args: string[]) => startIn(folder, args, { XDG_CACHE_HOME: site.cacheDir }).ended,
+  };
+}
+
+/** What `run` warns. */
+async function warned(run: () => Promise<unknown>): Promise<string[]> {
+  const { warn } = console;
+  const lines: string[] = [];
+  console.warn = (line: string) => void lines.push(line);
+  try {
+    await run();
+  } finally {
+    console.warn = warn;
+  }
+  return lines;
+}
+
+describe("the registry that a plugin was added from", () => {
+  it("is written into keepfit.json, so that nothing has to be named again", async () => {
+    await publishVersions("ada/timer", { "1.0.0": {} });
+    const project = await newProject();
+    await addPlugin(timer, { ...project.options, registry: farRegistry });
+    assert.deepEqual(await project.written(), {
+      registry: farRegistry,
+      plugins: [{ plugin: timer }],
+    });
+    await publishVersions("ada/timer", { "1.1.0": {}, "1.0.0": {} });
+    assert.equal((await updatePlugins(project.options))[0].after?.version, "1.1.0");
+    // A second one from there has nothing to add.
+    await publishVersions("ada/other", { "1.0.0": {} });
+    await addPlugin("registry:ada/other", {
+      ...project.options,
+      registry: farRegistry.slice(0, -1),
+    });
+    const { registry, plugins } = await project.written();
+    assert.deepEqual([registry, plugins[1]], [farRegistry, { plugin: "registry:ada/other" }]);
+  });
+
+  it("is the plugin's own where the project has another one", async () => {
+    await publishVersions("ada/timer", { "1.0.0": {} });
+    const elsewhere = join(site.folder, `elsewhere-${unique()}`);
+    const project = await newProject({ registry: elsewhere });
+    await addPlugin(timer, { ...project.options, registry: farRegistry });
+    assert.deepEqual(await project.written(), {
+      registry: elsewhere,
+      plugins: [{ plugin: timer, registry: farRegistry }],
+    });
+    await publishVersions("ada/timer", { "1.1.0": {}, "1.0.0": {} });
+    assert.equal((await updatePlugins(project.options))[0].status, "updated");
+    // Added again without it, it stays.
+    await addPlugin(timer, { ...project.options, onError: "warn" });
+    assert.deepEqual((await project.written()).plugins, [
+      { plugin: timer, registry: farRegistry, onError: "warn" },
+    ]);
+    const { config, ...rest } = project.options;
+    const unlocked = { ...rest, lock: join(site.folder, `none-${unique()}`), trustFirstUse: true };
+    assert.equal((await loadPlugins(config, unlocked)).length, 1);
+  });
+
+  it("is the plugin's own where others of the project are looked up by a variable", async () => {
+    await publishVersions("ada/timer", { "1.0.0": {} });
+    const project = await newProject({ plugins: [{ plugin: "registry:ada/other" }] });
+    await addPlugin(timer, { ...project.options, registry: farRegistry });
+    assert.deepEqual(await project.written(), {
+      plugins: [{ plugin: "registry:ada/other" }, { plugin: timer, registry: farRegistry }],
+    });
+  });
+
+  it("may be a folder, whose path is written from the file", async () => {
+    const project = await newProject();
+    await cp(join(root, "examples/plugins"), join(project.folder, "my plugins"), {
+      recursive: true,
+    });
+    const added = await project.keepfit(
+      ...["add", "registry:keepfit/plateau", "--registry", "my plugins", "--yes"],
+    );
+    assert.equal(added.code, 0, added.errors);
+    assert.equal((await project.written()).registry, "./my plugins/");
+    assert.match(
+      (await project.keepfit("update")).output,
+      /^keepfit\/plateau 0\.1\.0: as before\n/,
+    );
+    assert.equal((await loadPlugins(project.path, { cacheDir: site.cacheDir })).length, 1);
+  });
+
+  it("is asked where nothing else names one, and any other may be named", async () => {
+    await publishVersions("ada/timer", { "1.0.0": {} });
+    const project = await newProject();
+    await addPlugin(timer, { ...project.options, registry: farRegistry });
+    await writeFile(project.path, JSON.stringify({ plugins: [{ plugin: timer }] }));
+    assert.equal((await updatePlugins(project.options))[0].status, "same");
+    const named = { ...project.options, registry: "https://plugins.example/none/" };
+    const [{ status, error }] = await updatePlugins(named);
+    assert.equal(status, "failed");
+    assert.match(String(error), /the registry has none/);
+  });
+
+  it("is asked for in words that fit shell, code and project", async () => {
+    const { code, errors } = await (await newProject()).keepfit("explain", "registry:ada/timer");
+    assert.equal(code, 1);
+    assert.match(errors, /no registry is named/);
+    for (const way of [/--registry URL/, /KEEPFIT_REGISTRY/, /\{ registry: /, /keepfit\.json/]) {
+      assert.match(errors, way);
+    }
+  });
+});
+
+describe("a newer version outside the range", () => {
+  it("is told by update, and taken by nobody", async () => {
+    const registry = await publishVersions("ada/timer", { "2.0.0": {}, "1.1.0": {}, "1.0.0": {} });
+    const project = await newProject();
+    await addPlugin(timer, { ...project.options, registry });
+    const [update] = await updatePlugins(project.options);
+    assert.deepEqual([update.status, update.outside], ["same", "2.0.0"]);
+    const { output } = await project.keepfit("update");
+    assert.equal(output, "ada/timer 1.1.0: as before; 2.0.0 is out, outside ^1\n");
+    // One that nobody should choose is none.
+    await publishVersions("ada/timer", { "2.0.0": {}, "1.1.0": {} }, ["2.0.0"]);
+    assert.equal((await updatePlugins(project.options))[0].outside, undefined);
+  });
+
+  it("is listed by outdated with what is locked and what the range has", async () => {
+    const registry = await publishVersions("ada/timer", { "1.0.0": {} });
+    const project = await newProject();
+    await addPlugin(timer, { ...project.options, registry });
+    const quiet = await project.keepfit("outdated");
+    assert.deepEqual([quiet.code, quiet.output], [0, "everything is up to date\n"]);
+    await publishVersions("ada/timer", {
+      "3.0.0-rc.1": {},
+      "2.0.0": {},
+      "1.1.0": {},
+      "1.0.0": { yankReason: "counts\nbackwards" },
+    }, ["1.0.0"]);
+    const before = await readFile(project.lock, "utf8");
+    const [told] = await outdatedPlugins(project.options);
+    assert.deepEqual(told, {
+      reference: timer,
+      id: "ada/timer",
+      locked: "1.0.0",
+      wanted: "1.1.0",
+      latest: "2.0.0",
+      yanked: { reason: "counts backwards" },
+      isOutdated: true,
+      error: undefined,
+    });
+    const { code, output } = await project.keepfit("outdated");
+    assert.equal(code, 1);
+    assert.equal(
+      output,
+      "Plugin     Locked  Wanted  Latest\nada/timer  1.0.0   1.1.0   2.0.0\n" +
+        "  1.0.0 is yanked (counts backwards)\n",
+    );
+    assert.equal(await readFile(project.lock, "utf8"), before);
+    const [none] = await outdatedPlugins({
+      ...project.options,
+      registry: new URL("/none/", registry),
+    });
+    assert.match(String(none.error), /the registry has none/);
+  });
+});
+
+describe("a version that was yanked after it was locked", () => {
+  /** A project that has 1.0.0 locked, which is yanked by now. */
+  async function withYanked(version = "1.0.0") {
+    await publishVersions("ada/timer", { [version]: {} });
+    const project = await newProject({ registry: farRegistry });
+    await addPlugin(timer, project.options);
+    await publishVersions("ada/timer", { [version]: { yankReason: "leaks" } }, [version]);
+    return project;
+  }
+
+  it("is told by verify, which finds nothing wrong with it", async () => {
+    const project = await withYanked();
+    const [verified] = await verifyPlugins(project.options);
+    assert.deepEqual([verified.problems, verified.yanked], [[], { reason: "leaks" }]);
+    // A registry that does not answer is no problem either.
+    site.pages.delete(meta);
+    const [unknown] = await verifyPlugins(project.options);
+    assert.deepEqual([unknown.problems, unknown.yanked], [[], undefined]);
+    assert.match(String(unknown.unasked), /the registry has none/);
+    // Without a network what it said last is known.
+    const [offline] = await verifyPlugins({ ...project.options, offline: true });
+    assert.deepEqual([offline.yanked, offline.unasked], [{ reason: "leaks" }, undefined]);
+  });
+
+  it("is told by explain", async () => {
+    const project = await withYanked();
+    const { config: _, ...options } = project.options;
+    const explained = await explainPlugin(timer, { ...options, lock: project.lock });
+    assert.deepEqual(explained.yanked, { reason: "leaks" });
+    assert.match(explainText(explained), /^ {2}yanked +leaks$/m);
+  });
+
+  it("is told to people in a shell, with what to do", async () => {
+    const registry = await publishVersions("ada/timer", { "1.0.0": {} });
+    const project = await newProject({ registry });
+    await addPlugin(timer, { ...project.options });
+    await publishVersions("ada/timer", { "1.0.0": { yankReason: "leaks" } }, ["1.0.0"]);
+    const verified = await project.keepfit("verify");
+    assert.equal(verified.code, 0);
+    assert.equal(
+      verified.output,
+      "ada/timer 1.0.0: 1 file as locked\n  yanked (leaks): keepfit update looks for another\n",
+    );
+    const { output } = await project.keepfit("update");
+    assert.match(output, /1\.0\.0 \(yanked: leaks\)/);
+  });
+
+  it("is warned of once when a run fetches it", async () => {
+    const project = await withYanked("1.0.1");
+    const { config, ...rest } = project.options;
+    await cleanCache({ cacheDir: site.cacheDir });
+    const lines = await warned(async () => {
+      await loadPlugins(config, rest);
+      await cleanCache({ cacheDir: site.cacheDir });
+      await loadPlugins(config, rest);
+    });
+    assert.deepEqual(lines, [
+      "keepfit: plugin ada/timer 1.0.1 is yanked (leaks); keepfit update looks for another version",
+    ]);
+  });
+
+  it("costs a run that has everything no request, and is known from the last look", async () => {
+    const project = await withYanked("1.0.2");
+    const { config, ...rest } = project.options;
+    site.asked.length = 0;
+    assert.deepEqual(await warned(() => loadPlugins(config, rest)), []);
+    assert.deepEqual(site.asked, []);
+    await outdatedPlugins(project.options);
+    assert.deepEqual(site.asked, [meta]);
+    const lines = await warned(() => loadPlugins(config, { ...rest, offline: true }));
+    assert.equal(lines.length, 1);
+    assert.match(lines[0], /1\.0\.2 is yanked \(leaks\)/);
+    assert.deepEqual(site.asked, [meta]);
+  });
+
+  it("keeps no run from starting when its registry does not answer", async () => {
+    const project = await withYanked("1.0.3");
+    const { config, ...rest } = project.options;
+    await cleanCache({ cacheDir: site.cacheDir });
+    site.pages.set(meta, () => new Response(null, { status: 500 }));
+    site.asked.length = 0;
+    assert.deepEqual(await warned(() => loadPlugins(config, rest)), []);
+    assert.equal(site.asked.filter((path) => path === meta).length, 1);
+  });
+});
+
+describe("vendoring nothing", () => {
+  it("writes nothing", async () => {
+    const project = await newProject();
+    const { code, output } = await project.keepfit("vendor");
+    assert.deepEqual([code, output], [0, "nothing is to be copied\n"]);
+    await assert.rejects(stat(project.path), { code: "ENOENT" });
+    assert.deepEqual(await vendorPlugins({ ...project.options, directory: "elsewhere" }), []);
+    await assert.rejects(stat(project.path), { code: "ENOENT" });
+  });
+});
