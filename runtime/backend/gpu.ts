@@ -120,9 +120,15 @@ export async function importPackage(name: string, version?: string): Promise<unk
   try {
     return await importModule(name);
   } catch (error) {
+    const failure = packageError(error, name, version);
     // Where there is a node_modules folder, Deno looks only there and in the import map.
-    if (runtime === "deno" && version !== undefined) return importModule(`npm:${name}@${version}`);
-    throw packageError(error, name, version);
+    if (runtime !== "deno" || version === undefined) throw failure;
+    try {
+      return await importModule(`npm:${name}@${version}`);
+    } catch {
+      // A module that is itself in a package may import nothing so.
+      throw failure;
+    }
   }
 }
 
