@@ -22,9 +22,10 @@ const { name, version } = getRuntime();
 console.log(`${name} ${version}, tfjs ${tf.version_core}`);
 const onCpu: Record<string, number> = {};
 for (const wanted of ["cpu", "wasm", "webgpu"] as const) {
-  const { backend, reasons } = await useBackend(tf, wanted);
-  if (backend !== wanted) {
-    console.log(`no ${wanted}: ${reasons[0].reason}`);
+  try {
+    await useBackend(tf, wanted);
+  } catch (error) {
+    console.log((error as Error).message);
     continue;
   }
   console.log(describeBackend(tf).text.split("\n").slice(0, 2).join("; "));

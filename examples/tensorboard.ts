@@ -20,7 +20,7 @@
  */
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import { Callback, fit, predict, TensorBoard } from "keepfit";
+import { Callback, fit, predict, TensorBoard, useBackend } from "keepfit";
 import { getRuntime, joinPath } from "keepfit/runtime";
 import { type Digits, loadMnist } from "./mnist_data.ts";
 
@@ -130,8 +130,7 @@ const { values } = parseArgs({
 });
 const [rows, units, learningRate] = [Number(values.rows), Number(values.units), 0.005];
 
-// The only backend of tfjs that trains embeddings everywhere.
-await tf.setBackend("cpu");
+await useBackend(tf);
 const train = await loadMnist("train", rows);
 const test = await loadMnist("test", Math.ceil(rows / 4));
 const [trainInputs, testInputs] = [shadesOf(train), shadesOf(test)];

@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { CallbacksArgument } from "../core/callback_list.ts";
 import type { History } from "../core/history.ts";
+import { skipBanner } from "../runtime/backend/banner.ts";
 import { fit } from "../training/fit.ts";
 
 /** TensorFlow.js, as `import * as tf from "@tensorflow/tfjs"` gives it. */
@@ -106,6 +107,9 @@ export interface SmallWorld {
 
 /** Make what {@linkcode trainSmall} trains. */
 export function makeSmall(tensorflow: TensorFlow, options: TrainSmallOptions = {}): SmallWorld {
+  // Starts the default backend where none is set; it would replace one that exists already.
+  tensorflow.backend();
+  skipBanner(tensorflow);
   const { task = "regression", rows = 256, seed = 1 } = options;
   const own = options.optimizer === undefined;
   const optimizer = options.optimizer ?? tensorflow.train.sgd(0.05);

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { trainSmall } from "keepfit/testing";
+import { startChild } from "../tests/child.ts";
 
 describe("a small training", () => {
   it("learns the same each time, waves and clouds", async () => {
@@ -36,5 +37,18 @@ describe("a small training", () => {
     };
     await assert.rejects(trainSmall(tf, failing, { rows: 32 }), /not my day/);
     assert.equal(tf.memory().numTensors, before);
+  });
+
+  // As the tests of a plugin and `keepfit dev` do, where tfjs prints its banner at the first tensor.
+  it("prints nothing, and leaves the backend that is set", async () => {
+    const testing = String(new URL("./mod.ts", import.meta.url));
+    const { stdout, stderr } = await startChild(`
+      import * as tf from ${JSON.stringify(import.meta.resolve("@tensorflow/tfjs"))};
+      import { trainSmall } from ${JSON.stringify(testing)};
+      const training = await trainSmall(tf, null, { epochs: 1, rows: 32 });
+      console.log(tf.getBackend(), training.history.epoch.length);
+    `).result;
+    assert.equal(stdout, "cpu 1\n", stderr);
+    assert.equal(stderr.includes("Hi, looks like"), false, stderr);
   });
 });

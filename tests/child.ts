@@ -19,6 +19,8 @@ export interface ChildOptions {
   env?: Record<string, string>;
   /** What Deno is allowed; the others know no permissions. Default: `["-A"]`. */
   permissions?: string[];
+  /** Config file of Deno's. Default: this repository's. */
+  config?: string;
   /** Texts of files beside the module, by name. Default: none. */
   files?: Record<string, string>;
   /** Where the module is put. Default: in a folder of its own, which is removed in the end. */
@@ -33,7 +35,14 @@ const house = fileURLToPath(new URL("../", import.meta.url));
  */
 export function startChild(
   module: string,
-  { args = [], env = {}, permissions = ["-A"], files = {}, main }: ChildOptions = {},
+  {
+    args = [],
+    env = {},
+    permissions = ["-A"],
+    config = `${house}deno.json`,
+    files = {},
+    main,
+  }: ChildOptions = {},
 ): { child: ChildProcess; result: Promise<ChildResult>; printed(text: string): Promise<void> } {
   const directory = mkdtempSync(join(tmpdir(), "keepfit-child-"));
   const file = main ?? join(directory, "child.mjs");
@@ -43,7 +52,7 @@ export function startChild(
   writeFileSync(file, text);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
   const flags = {
-    deno: ["run", "--no-check", "--no-prompt", `--config=${house}deno.json`, ...permissions],
+    deno: ["run", "--no-check", "--no-prompt", `--config=${config}`, ...permissions],
     bun: [],
     node: ["--import", "tsx"],
   }[getRuntime().name];

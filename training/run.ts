@@ -14,7 +14,10 @@ export interface RunOptions {
    * a URL and `{ plugin, ... }` are plugins that are loaded for this run and closed with it.
    */
   callbacks?: CallbacksArgument;
-  /** 0 silent, 1 progress bar, 2 one line an epoch. Default: `"auto"`, which is 1. */
+  /**
+   * 0 silent, without the hint at a slow backend too; 1 progress bar; 2 one line an epoch. Default:
+   * `"auto"`, which is 1.
+   */
   verbose?: 0 | 1 | 2 | "auto";
   /** What a failing callback does to the run, if it does not say so itself. Default: `"throw"`. */
   onError?: ErrorPolicy;

@@ -12,6 +12,7 @@ import { type Engine, readsSynchronously } from "./engine.ts";
 import { closing, type RunOptions, runOptions, Turns, wholeNumber, withCallbacks } from "./run.ts";
 import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
 import { trainStep } from "./step.ts";
+import { hintAtSlowBackend } from "./slow_backend.ts";
 import { testLoop } from "./test_loop.ts";
 import { validationDue, type ValidationOptions } from "./validation.ts";
 
@@ -89,6 +90,11 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
           `keepfit: fit trains no epoch: initialEpoch is ${first}, epochs ${epochs} ` +
             `(the number to stop before, not a count)`,
         );
+      }
+      if (options.verbose !== 0) {
+        const { steps, samples } = source;
+        const { batchSize } = training;
+        hintAtSlowBackend(engine, model, { epochs: epochs - first, samples, steps, batchSize });
       }
       let logs: Record<string, number> = {};
       let warnedOfNaN = false;

@@ -1,4 +1,5 @@
 import { getRuntime } from "../get_runtime.ts";
+import { packageError } from "./package_error.ts";
 
 /** The little of a WebGPU adapter that is asked. */
 export interface GPUAdapterLike {
@@ -55,6 +56,43 @@ export async function findGPU(): Promise<FoundGPU> {
   throw new Error([`${name} ${version} has no WebGPU of its own`, ...failures].join("; "));
 }
 
+/** What Linux shows of a graphics card: Mesa's drivers, NVIDIA's, and Windows's behind WSL. */
+const devices = ["/dev/dri", "/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg"];
+
+/** Where a Vulkan driver is that is not in its folder. */
+const driverVariables = ["VK_ADD_DRIVER_FILES", "VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
+
+/**
+ * Look whether there may be a graphics card, without starting WebGPU: on Linux without a desktop its
+ * libraries write to the terminal that XDG_RUNTIME_DIR is not set, once for each that is tried. Only
+ * Deno is asked, for elsewhere WebGPU is a package that somebody has installed to use it.
+ *
+ * @throws Error when there is no card, or Deno may not look for one
+ */
+export async function findCard(): Promise<void> {
+  const { name, env } = getRuntime();
+  if (name !== "deno" || Deno.build.os !== "linux") return;
+  if (driverVariables.some((variable) => env(variable))) return;
+  let isKnown = true;
+  for (const path of devices) {
+    const { state } = await Deno.permissions.query({ name: "read", path });
+    try {
+      if (state === "granted" && (await Deno.stat(path))) return;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) continue;
+    }
+    // Deno shows nothing in /dev without all permissions.
+    isKnown = false;
+  }
+  if (isKnown) throw new Error("there is no graphics card in /dev/dri");
+  // Then nothing is written.
+  if (env("XDG_RUNTIME_DIR")) return;
+  throw new Error(
+    "Deno may not look for a graphics card in /dev/dri (run it again with -A, or with " +
+      `--allow-env=XDG_RUNTIME_DIR on a desktop; or ask for "webgpu")`,
+  );
+}
+
 /** Who brings WebGPU where the runtime has none, the better one first. */
 const packages: Record<"deno" | "bun" | "node", Record<string, (module: unknown) => GPULike>> = {
   deno: {},
@@ -82,18 +120,16 @@ export async function importPackage(name: string, version?: string): Promise<unk
   try {
     return await importModule(name);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const failure = packageError(error, name, version);
     // Where there is a node_modules folder, Deno looks only there and in the import map.
-    if (runtime === "deno" && version !== undefined) return importModule(`npm:${name}@${version}`);
-    if (!isMissing(error)) throw new Error(`the package ${name} does not load: ${message}`);
-    const command = runtime === "bun" ? "bun add" : "npm install";
-    const wanted = version === undefined ? name : `${name}@${version}`;
-    throw new Error(`the package ${name} is not installed: ${command} ${wanted}`);
+    if (runtime !== "deno" || version === undefined) throw failure;
+    try {
+      return await importModule(`npm:${name}@${version}`);
+    } catch {
+      // A module that is itself in a package may import nothing so.
+      throw failure;
+    }
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes((error as { code: string })?.code);
 }
 
 /** What the WebGPU backend takes from the global. Numbers are those of the specification. */

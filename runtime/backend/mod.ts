@@ -1,4 +1,5 @@
 import type * as tfjs from "@tensorflow/tfjs";
+import { skipBanner } from "./banner.ts";
 import type { GPULike } from "./gpu.ts";
 import { setBackend } from "./set_backend.ts";
 import { startWasm, type WasmPaths } from "./wasm.ts";
@@ -15,7 +16,8 @@ export interface BackendOptions {
   /**
    * Where the `.wasm` files of `@tensorflow/tfjs-backend-wasm` are: a folder's path or URL, or the
    * place of each file by its name. Read when wasm starts, first or with other threads;
-   * TensorFlow.js keeps a place that failed until another is given. Default: in the package.
+   * TensorFlow.js keeps a place that failed until another is given. Deno needs `--allow-read` of a
+   * path and `--allow-net` of a URL's host. Default: in the package.
    */
   wasmPaths?: WasmPaths;
   /**
@@ -34,9 +36,9 @@ export interface BackendOptions {
 
 /** What {@linkcode useBackend} came to. */
 export interface ChosenBackend {
-  /** The backend that is set now, and has been seen to work. */
+  /** The backend that is set now, and has been seen to work: the one that was asked for by name. */
   backend: BackendName;
-  /** Why each one that was tried before it did not work; wasm itself, where its threads did not. */
+  /** Why each faster one cannot be used; wasm itself, where its threads do not start. */
   reasons: { backend: BackendName; reason: string }[];
 }
 
@@ -48,30 +50,44 @@ interface Attempt {
 
 const order: Record<BackendChoice, BackendName[]> = {
   auto: ["webgpu", "wasm", "cpu"],
-  webgpu: ["webgpu", "wasm", "cpu"],
-  wasm: ["wasm", "cpu"],
+  webgpu: ["webgpu"],
+  wasm: ["wasm"],
   cpu: ["cpu"],
 };
 
 /**
+ * A property of the backend that this has set: whoever has chosen it needs no hint that there are
+ * faster ones. `fit` looks for it.
+ */
+const chosenKey = Symbol.for("keepfit.backend.chosen");
+
+/**
  * Set the backend of TensorFlow.js to one that works here. Each candidate is set, checked and made
- * to multiply two matrices; when it fails the next one is tried, so that tfjs is never left on a
- * backend that does not work.
+ * to multiply two matrices, so that tfjs is never left on a backend that does not work. With
+ * `"auto"` the next one is tried when it fails; one that is asked for by name is set or an error
+ * says why not.
+ *
+ * When `"auto"` ends on cpu, where training takes ten to two hundred times as long, it warns once
+ * why wasm cannot be used and what to do: which package to install, which permission to give.
+ *
+ * Call it before the first tensor is made, and TensorFlow.js does not print its advertisement of
+ * tfjs-node either.
  *
  * Call it again to switch. Models and optimizers go along; of other tensors that were computed on
  * webgpu, read the values before (`await tensor.data()`), for outside a browser there is no reading
  * without waiting, and using them on the next backend would be that.
  *
  * `"auto"` leaves out a WebGPU that is software (llvmpipe, SwiftShader): it is slower than wasm.
- * `"webgpu"` takes it.
+ * `"webgpu"` takes it. On Deno for Linux `"auto"` looks for a graphics card before it starts WebGPU;
+ * that needs `-A`, see `docs/backends.md`.
  *
  * @param tf the TensorFlow.js that the models are made with
- * @param choice what is wanted; where it does not work the next slower one is set. Default: `"auto"`
+ * @param choice the fastest that works, or a backend by its name. Default: `"auto"`
  * @param options threads, and where things are that are not where they are expected
- * @returns the backend that is set, and why not another one
+ * @returns the backend that is set, and why not a faster one
  * @throws RangeError when `choice` is none of the four, or `threads` no whole number from 1
- * @throws Error when not even cpu works, as when its package is absent; the backend from before is
- *   set again
+ * @throws Error when the backend that is asked for by name cannot be used, or with `"auto"` not even
+ *   cpu; it says why and what to do. The backend from before is set again, or cpu
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -100,15 +116,20 @@ export async function useBackend(
       `Cannot use a backend with ${threads} threads: it must be a whole number, 1 or more`,
     );
   }
+  skipBanner(tf);
   const before = tf.getBackend();
   const hadWebGPU = tf.engine().registry.webgpu !== undefined;
   const reasons: ChosenBackend["reasons"] = [];
+  let cause: unknown;
   for (const { backend, threads } of attempts(choice, options.threads)) {
     try {
       await start(tf, backend, choice, { ...options, threads });
       await multiply(tf);
+      if (choice === "auto" && backend === "cpu") warnOfCpu(reasons);
+      Object.defineProperty(tf.backend(), chosenKey, { value: true });
       return { backend, reasons };
     } catch (error) {
+      cause = error;
       const message = error instanceof Error ? error.message : String(error);
       const isThreaded = threads !== undefined && threads > 1;
       reasons.push({ backend, reason: isThreaded ? `${threads} threads: ${message}` : message });
@@ -116,9 +137,30 @@ export async function useBackend(
       if (backend === "webgpu" && !hadWebGPU) forgetWebGPU(tf);
     }
   }
-  if (before && tf.engine().registry[before] !== undefined) await tf.setBackend(before);
-  const told = reasons.map(({ backend, reason }) => `${backend}: ${reason}`).join("; ");
-  throw new Error(`Cannot use any backend of TensorFlow.js (${told})`);
+  const last = before && tf.engine().registry[before] !== undefined ? before : "cpu";
+  if (tf.findBackend(last) !== null) await tf.setBackend(last);
+  if (choice === "auto") {
+    const told = reasons.map(({ backend, reason }) => `${backend}: ${reason}`).join("; ");
+    throw new Error(`Cannot use any backend of TensorFlow.js (${told})`, { cause });
+  }
+  throw new Error(
+    `Cannot use backend ${choice}: ${reasons[reasons.length - 1].reason}` +
+      (choice === "cpu" ? "" : "; useBackend(tf) takes the fastest backend that works here"),
+    { cause },
+  );
+}
+
+const warned = new Set<string>();
+
+/** Tell why training will be slow, each reason once a process. */
+function warnOfCpu(reasons: ChosenBackend["reasons"]): void {
+  const reason = reasons.findLast(({ backend }) => backend === "wasm")?.reason;
+  if (reason === undefined || warned.has(reason)) return;
+  warned.add(reason);
+  console.warn(
+    `keepfit: TensorFlow.js computes on cpu, its slowest backend, because wasm cannot be used: ` +
+      `${reason}; useBackend(tf, "cpu") takes cpu without this warning`,
+  );
 }
 
 /** Each candidate in its turn; wasm without threads where it does not start with them. */

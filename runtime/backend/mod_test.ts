@@ -1,8 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { after, describe, it } from "node:test";
 import assert from "node:assert/strict";
+import { warned } from "../../core/test_world.ts";
 import { startChild } from "../../tests/child.ts";
 import { type BackendChoice, useBackend } from "keepfit/runtime";
+
+/** A TensorFlow.js whose wasm cannot multiply. */
+function wrongOnWasm(): typeof tf {
+  const matMul = () => tf.tensor1d(tf.getBackend() === "wasm" ? [0] : [19, 22, 43, 50]);
+  return { ...tf, matMul: matMul as unknown as typeof tf.matMul };
+}
 
 describe("useBackend", () => {
   after(() => tf.setBackend("cpu"));
@@ -12,28 +19,46 @@ describe("useBackend", () => {
     assert.equal(tf.getBackend(), "cpu");
   });
 
-  it("falls back to cpu and says why when wasm cannot be set", async () => {
+  it("fails and says why when a backend asked for by name cannot be set", async () => {
     const broken = {
       ...tf,
       setBackend: (name: string) => name === "wasm" ? Promise.resolve(false) : tf.setBackend(name),
     };
-    const { backend, reasons } = await useBackend(broken, "wasm");
-    assert.equal(backend, "cpu");
+    await assert.rejects(
+      useBackend(broken, "wasm"),
+      /^Error: Cannot use backend wasm: tf\.setBackend\("wasm"\) gave false: .*; useBackend\(tf\) takes the fastest/,
+    );
     assert.equal(tf.getBackend(), "cpu");
-    assert.equal(reasons.length, 1);
-    assert.equal(reasons[0].backend, "wasm");
-    assert.match(reasons[0].reason, /tf\.setBackend\("wasm"\) gave false/);
   });
 
-  it("falls back to cpu when wasm gives wrong values", async () => {
-    const matMul = () => tf.tensor1d(tf.getBackend() === "wasm" ? [0] : [19, 22, 43, 50]);
+  it("fails when wasm, asked for by name, gives wrong values, and leaves cpu set", async () => {
     const { numTensors } = tf.memory();
-    const wrong = { ...tf, matMul: matMul as unknown as typeof tf.matMul };
-    const { backend, reasons } = await useBackend(wrong, "wasm");
-    assert.equal(backend, "cpu");
-    assert.deepEqual(reasons, [{ backend: "wasm", reason: "it multiplies wrongly: 0" }]);
+    await assert.rejects(useBackend(wrongOnWasm(), "wasm"), /wasm: it multiplies wrongly: 0;/);
     assert.equal(tf.getBackend(), "cpu");
     assert.equal(tf.memory().numTensors, numTensors);
+  });
+
+  it("falls back to cpu in auto, and warns once of each reason", async () => {
+    const gpu = { requestAdapter: () => Promise.resolve(null) };
+    const messages = await warned(async () => {
+      for (let turn = 0; turn < 2; turn++) {
+        const { backend, reasons } = await useBackend(wrongOnWasm(), "auto", { gpu });
+        assert.equal(backend, "cpu");
+        assert.equal(tf.getBackend(), "cpu");
+        assert.deepEqual(reasons[1], { backend: "wasm", reason: "it multiplies wrongly: 0" });
+      }
+    });
+    assert.equal(messages.length, 1);
+    assert.match(messages[0], /^keepfit: .*computes on cpu, .*: it multiplies wrongly: 0; .*"cpu"/);
+  });
+
+  it("says nothing when cpu is asked for, or wasm can be had", async () => {
+    const messages = await warned(async () => {
+      await useBackend(tf, "cpu");
+      await useBackend(tf, "auto", { gpu: { requestAdapter: () => Promise.resolve(null) } });
+    });
+    assert.equal(tf.getBackend(), "wasm");
+    assert.deepEqual(messages, []);
   });
 
   it("takes wasm where it is wanted, and trains on it", async () => {
@@ -87,9 +112,10 @@ describe("useBackend", () => {
     const broken = { ...tf, setBackend: () => Promise.resolve(false) };
     await useBackend(tf, "wasm");
     await assert.rejects(
-      useBackend(broken, "wasm"),
-      /any backend .*\(wasm: .* false.*; cpu: .* false/,
+      useBackend(broken),
+      /any backend .*\(webgpu: .*; wasm: .* false.*; cpu: .* false/,
     );
+    await assert.rejects(useBackend(broken, "cpu"), /^Error: Cannot use backend cpu: .* start$/);
     assert.equal(tf.getBackend(), "wasm");
   });
 });

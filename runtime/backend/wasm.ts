@@ -1,8 +1,9 @@
 import type * as tfjs from "@tensorflow/tfjs";
 import { registerTrainingKernels } from "./kernels/mod.ts";
 import { keepListeners } from "./listeners.ts";
+import { packageError } from "./package_error.ts";
 import { setBackend } from "./set_backend.ts";
-import { readWasm } from "./wasm_file.ts";
+import { checkInstalledWasm, readWasm } from "./wasm_file.ts";
 import { createThreadedBackend, endThreads, mostThreads, threadsOf } from "./wasm_threads.ts";
 
 /** Where the `.wasm` files are: a folder's path or URL, or the place of each of the three. */
@@ -15,14 +16,18 @@ export type WasmPaths = string | URL | Record<string, string>;
  * @param tf the TensorFlow.js that the models are made with
  * @param paths where the files are. Default: in their package
  * @param threads how many compute, of which 8 are used. Default: as many as it runs with, else one
- * @throws Error that says what went wrong; the one that ran is registered still
+ * @throws Error that says what went wrong and what to do; the one that ran is registered still
  */
 export async function startWasm(
   tf: typeof tfjs,
   paths?: WasmPaths,
   threads?: number,
 ): Promise<void> {
-  await import("@tensorflow/tfjs-backend-wasm");
+  try {
+    await import("@tensorflow/tfjs-backend-wasm");
+  } catch (error) {
+    throw packageError(error, "@tensorflow/tfjs-backend-wasm", tf.version_core);
+  }
   registerTrainingKernels(tf);
   const { registry } = tf.engine();
   const running = registry.wasm as tfjs.KernelBackend | undefined;
@@ -40,6 +45,12 @@ async function startAnew(
 ): Promise<void> {
   const { registry } = tf.engine();
   const running = registry.wasm as tfjs.KernelBackend | undefined;
+  // The package's own start would look; without it, nobody can read the flag without waiting.
+  const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
+  if (paths === undefined) {
+    const name = threads > 1 ? "-threaded-simd" : simd ? "-simd" : "";
+    await checkInstalledWasm(`tfjs-backend-wasm${name}.wasm`);
+  }
   try {
     if (threads > 1) return await startThreaded(tf, paths, threads);
     delete registry.wasm;
@@ -57,8 +68,6 @@ async function startThreaded(
   paths: WasmPaths | undefined,
   threads: number,
 ): Promise<void> {
-  // The package's own start would look; without it, nobody can read the flag without waiting.
-  await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
   tf.engine().registry.wasm = await createThreadedBackend(
     threads,
     (name, folder) => placeOf(name, paths ?? folder),

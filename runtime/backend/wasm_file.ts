@@ -1,5 +1,7 @@
+import { FileSystemError } from "../errors.ts";
 import { fetchFailure } from "../fetch_failure.ts";
 import { getRuntime } from "../get_runtime.ts";
+import { keepListeners } from "./listeners.ts";
 
 /**
  * Read a `.wasm` file from disk or the web.
@@ -15,6 +17,59 @@ export async function readWasm(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const copy = new Uint8Array(bytes);
   if (!WebAssembly.validate(copy)) throw new Error(`${path} is not WebAssembly`);
   return copy;
+}
+
+/**
+ * Look whether the package's own `.wasm` file can be read, before the package's start tries to: that
+ * prints what fails line by line, and gives no reason to whoever awaits it.
+ *
+ * @param name the file's name
+ * @throws Error that says what is missing, and which permission Deno wants
+ */
+export async function checkInstalledWasm(name: string): Promise<void> {
+  const loaded = await findLoaderFolder();
+  // A program that is bundled without the loader must say itself where the file is.
+  if (loaded === undefined) return;
+  const [, folder] = loaded.match(/^(.*)[\\/]wasm-out[\\/]$/) ?? [];
+  // The package's own start takes the copy in dist; in a bundle everything is in one folder.
+  const isThreaded = name.includes("threaded");
+  const path = folder === undefined || isThreaded ? loaded + name : `${folder}/dist/${name}`;
+  try {
+    await getRuntime().fs.stat(path);
+  } catch (error) {
+    if (!(error instanceof FileSystemError)) throw error;
+    if (getRuntime().name !== "deno" || error.code !== "PermissionDenied") {
+      throw new Error(`${error.message} (wasmPaths says where else it is)`, { cause: error.cause });
+    }
+    // The folder that people know, where there is one.
+    const [place] = path.match(/^.*?[\\/]node_modules(?=[\\/])/) ?? [folder ?? path];
+    throw new Error(`Deno may not read ${path} (run it again with --allow-read=${place})`, {
+      cause: error.cause,
+    });
+  }
+}
+
+/** The folder of the package's loader, with a slash at the end; the loader alone knows it everywhere. */
+async function findLoaderFolder(): Promise<string | undefined> {
+  const restoreListeners = keepListeners();
+  let found: string | undefined;
+  try {
+    const { default: load } = await import(
+      "@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js"
+    ) as unknown as { default: (config: object) => Promise<unknown> };
+    await load({
+      locateFile(_name: string, folder: string): never {
+        found = folder;
+        // It starts nothing then.
+        throw new Error("the folder is known");
+      },
+    });
+  } catch {
+    // Without it, found stays undefined.
+  } finally {
+    restoreListeners();
+  }
+  return found;
 }
 
 async function download(url: string): Promise<ArrayBuffer> {

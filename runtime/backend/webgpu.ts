@@ -1,5 +1,6 @@
 import type * as tfjs from "@tensorflow/tfjs";
 import {
+  findCard,
   findGPU,
   type GPUAdapterLike,
   type GPUDeviceLike,
@@ -63,6 +64,8 @@ export async function startWebGPU(
     if (!takesSoftware && adapter?.isSoftware) throw softwareError(adapter);
     return await setBackend(tf, "webgpu");
   }
+  // Asked for by name, it may be software, which no device stands for.
+  if (given === undefined && !takesSoftware) await findCard();
   const { gpu, source } = given === undefined
     ? await findGPU()
     : { gpu: given, source: "options.gpu" };

@@ -55,14 +55,27 @@ describe("WebGPU that does not work", () => {
     ],
   ];
   for (const [why, choice, gpu, reason] of failures) {
-    it(`is told and left for wasm when ${why}`, async () => {
+    const isAuto = choice === "auto";
+    it(`is ${isAuto ? "left for wasm" : "an error by its name"} when ${why}`, async () => {
       const navigator = (globalThis as { navigator?: { gpu?: unknown } }).navigator;
       const own = navigator?.gpu;
-      const { backend, reasons } = await useBackend(tf, choice, { gpu });
-      assert.equal(backend, "wasm");
+      await useBackend(tf, "wasm");
+      if (isAuto) {
+        const { backend, reasons } = await useBackend(tf, choice, { gpu });
+        assert.equal(backend, "wasm");
+        assert.deepEqual(reasons.map(({ backend }) => backend), ["webgpu"]);
+        assert.match(reasons[0].reason, reason);
+      } else {
+        await assert.rejects(useBackend(tf, choice, { gpu }), ({ message, cause }: Error) => {
+          assert.match(
+            message,
+            /^Cannot use backend webgpu: .*; useBackend\(tf\) takes the fastest/,
+          );
+          assert.match((cause as Error).message, reason);
+          return true;
+        });
+      }
       assert.equal(tf.getBackend(), "wasm");
-      assert.deepEqual(reasons.map(({ backend }) => backend), ["webgpu"]);
-      assert.match(reasons[0].reason, reason);
       // Or else tfjs would start it by itself.
       assert.equal(tf.findBackendFactory("webgpu"), null);
       assert.equal(navigator?.gpu, own);

@@ -16,8 +16,7 @@ import {
 import { describeBackend, loadWeights, memoryFileSystem, useBackend } from "keepfit/runtime";
 
 // Vulkan's loader takes a driver from where VK_ICD_FILENAMES says; one in software will do.
-const { backend, reasons } = await useBackend(tf, "webgpu");
-const skip = backend !== "webgpu" && reasons[0].reason;
+const skip = await useBackend(tf, "webgpu").then(() => false as const, ({ message }) => message);
 if (skip) console.log(`Training on webgpu is left out: ${skip}`);
 else console.log(describeBackend(tf).text);
 
