@@ -12,13 +12,8 @@ import { agreedPermissions, neededPermissions } from "./locked_permissions.ts";
 import { lockedPlugin } from "./locked_plugin.ts";
 import { openPlugin } from "./open_plugin.ts";
 import { readFiles } from "./plugin_files.ts";
-import {
-  configuredPlugins,
-  isSame,
-  openProject,
-  type ProjectOptions,
-  typedReference,
-} from "./project.ts";
+import { configuredPlugins, isSame, openProject, type ProjectOptions } from "./project.ts";
+import { typedReference } from "./typed_reference.ts";
 import { chooseCallback } from "./choose_callback.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { chooseTier, type PluginTier } from "./tier.ts";
@@ -50,7 +45,7 @@ export interface AddPluginOptions extends Omit<ProjectOptions, "frozen" | "trust
  * Add a plugin to a project: pin it in the lock file with what it was agreed that it may do, and
  * name it in `keepfit.json`. All its files are fetched and verified; none of its code runs.
  *
- * @param reference as for `loadPlugin`, or the path of a manifest
+ * @param reference as for `loadPlugin`, or the path of a manifest or its folder
  * @returns what there is to know about it, as {@linkcode explainPlugin} tells it
  * @throws PluginError for all that would keep it from being loaded
  */
@@ -62,7 +57,7 @@ export async function addPlugin(
   const { onError, limits, accept = false, integrity, ...projectOptions } = rest;
   const project = await openProject(projectOptions);
   const { fs, lockUrl, configUrl, open } = project;
-  const given = typedReference(reference);
+  const given = await typedReference(reference, fs);
   const opened = await openPlugin(given, { ...open, integrity, trustFirstUse: true });
   const { manifest, locked, isLocal } = opened;
   const url = opened.url.href;

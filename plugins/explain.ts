@@ -21,6 +21,7 @@ import {
 } from "./open_plugin.ts";
 import { chooseTier, type PluginTier } from "./tier.ts";
 import { differencesFromLock, type TrustDifference } from "./trust.ts";
+import { typedReference } from "./typed_reference.ts";
 
 /** Options of {@linkcode explainPlugin}. */
 export interface ExplainPluginOptions extends Omit<OpenPluginOptions, "trustFirstUse"> {
@@ -82,7 +83,8 @@ export interface PluginExplanation {
  * Tell what a plugin is, what it may do and what is really enforced, before any of its code runs.
  * Nothing is written but to the cache.
  *
- * @param reference as for `loadPlugin`; it needs no integrity
+ * @param reference as for `loadPlugin`, or the path of a manifest or its folder; it needs no
+ *   integrity
  * @throws PluginError when there is no such plugin, or it is not what the reference says
  * @example
  * ```ts
@@ -102,7 +104,8 @@ export async function explainPlugin(
   reference: string | URL,
   options: ExplainPluginOptions = {},
 ): Promise<PluginExplanation> {
-  return explainOpened(await openPlugin(reference, { ...options, trustFirstUse: true }), options);
+  const typed = await typedReference(reference, options.fs ?? getRuntime().fs);
+  return explainOpened(await openPlugin(typed, { ...options, trustFirstUse: true }), options);
 }
 
 /** {@linkcode explainPlugin} for a plugin that is open. */
