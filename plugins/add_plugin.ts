@@ -14,6 +14,7 @@ import { openPlugin } from "./open_plugin.ts";
 import { readFiles } from "./plugin_files.ts";
 import { configuredPlugins, isSame, openProject, type ProjectOptions } from "./project.ts";
 import { typedReference } from "./typed_reference.ts";
+import { optionsFor } from "./callback_options.ts";
 import { chooseCallback } from "./choose_callback.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { chooseTier, type PluginTier } from "./tier.ts";
@@ -64,7 +65,7 @@ export async function addPlugin(
   checkEngines(manifest, url, getRuntime());
   const tier = chooseTier(manifest, url, { wanted, locked: locked?.tier, isLocal });
   const entry = chooseCallback(manifest, url, callback);
-  const merged = { ...entry.defaults, ...pluginOptions };
+  const merged = optionsFor(manifest, entry, url, pluginOptions);
   const writes = outputDir !== undefined;
   grantsOf(manifest, url, merged, allow, writes);
   const now = lockedPlugin(opened, tier, neededPermissions(manifest), lockUrl);

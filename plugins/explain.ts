@@ -3,7 +3,9 @@ import type { Path } from "../runtime/types.ts";
 import { checkEngines } from "./engines.ts";
 import { enforcementOf } from "./enforcement.ts";
 import { PluginError } from "./errors.ts";
-import type { Allowed } from "./grants.ts";
+import { optionsFor } from "./callback_options.ts";
+import { chooseCallback } from "./choose_callback.ts";
+import { type Allowed, valuesOf } from "./grants.ts";
 import { lockedPlugin } from "./locked_plugin.ts";
 import { agreedPermissions, lockedValue, neededPermissions } from "./locked_permissions.ts";
 import {
@@ -28,6 +30,8 @@ export interface ExplainPluginOptions extends Omit<OpenPluginOptions, "trustFirs
   /** As it would be loaded. */
   tier?: PluginTier;
   /** As it would be loaded. */
+  callback?: string;
+  /** As it would be loaded. Default: they are not checked. */
   options?: Record<string, unknown>;
   /** As it would be loaded. */
   allow?: Allowed;
@@ -41,6 +45,8 @@ export interface ExplainedPermission {
   /** The host, path, name or address; the option that has it as `option name`. */
   value: string;
   reason: string;
+  /** What there is to agree to: of an option what `options` say, if they do. */
+  allow: string[];
   /** True where it can do without. */
   isOptional: boolean;
   /** True where you have agreed, in the lock file or here. */
@@ -134,6 +140,10 @@ export function explainOpened(
       isLocal: opened.isLocal,
     })
   );
+  const pluginOptions = options.options && attempt(() => {
+    const entry = chooseCallback(manifest, url.href, options.callback);
+    return optionsFor(manifest, entry, url.href, options.options);
+  });
   const now = lockedPlugin(opened, tier, neededPermissions(manifest), lockFile?.url);
   const known = lockFile?.lock?.plugins ?? {};
   return {
@@ -155,7 +165,7 @@ export function explainOpened(
       options,
       defaults,
     })),
-    permissions: permissionsOf(manifest, grantedOf(opened, options)),
+    permissions: permissionsOf(manifest, pluginOptions, grantedOf(opened, options, pluginOptions)),
     signers,
     files: Object.entries(manifest.files).map(([path, { size, integrity }]) => ({
       path,
@@ -169,7 +179,8 @@ export function explainOpened(
 
 function grantedOf(
   { manifest, locked }: OpenPlugin,
-  { allow, options = {}, outputDir }: ExplainPluginOptions,
+  { allow, outputDir }: ExplainPluginOptions,
+  options: Record<string, unknown> = {},
 ): Partial<Record<PluginPermission, string[]>> {
   const agreed = agreedPermissions(manifest, options, allow, outputDir !== undefined);
   return allow === undefined ? { ...locked?.permissions, ...agreed } : agreed;
@@ -177,6 +188,7 @@ function grantedOf(
 
 function permissionsOf(
   manifest: PluginManifest,
+  options: Record<string, unknown> = {},
   granted: Partial<Record<PluginPermission, string[]>>,
 ): ExplainedPermission[] {
   const { permissions = {}, optionalPermissions = {} } = manifest;
@@ -187,7 +199,8 @@ function permissionsOf(
         const locked = lockedValue(kind, entry);
         const value = option === undefined ? locked : `option ${option}`;
         const isGranted = granted[kind]?.includes(locked) ?? false;
-        return { kind, value, reason, isOptional: i === 1, isGranted };
+        const allow = valuesOf(kind, [entry], options).map((one) => one.value);
+        return { kind, value, reason, allow, isOptional: i === 1, isGranted };
       })
     )
   );
