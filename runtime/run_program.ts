@@ -30,10 +30,15 @@ export async function runProgram(main: () => Promise<void> | void): Promise<void
  * With `KEEPFIT_DEBUG=1` in the environment the error itself, with its stack.
  *
  * @param prefix stands in front of the message: the program's name
+ * @param shown gives the text as it is to be printed
  */
-export function printError(prefix: string, error: unknown): void {
+export function printError(
+  prefix: string,
+  error: unknown,
+  shown: (text: string) => string = (text) => text,
+): void {
   if (isDebugging()) console.error(error);
-  else console.error(prefix + errorText(error));
+  else console.error(shown(prefix + errorText(error)));
 }
 
 function isDebugging(): boolean {

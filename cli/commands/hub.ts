@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { serveHub } from "../../hub/mod.ts";
 import { interruptSignal } from "../../runtime/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 
 interface Given {
   host: string;
@@ -11,7 +12,7 @@ interface Given {
 
 /** `keepfit hub DIR`: serve a registry, and take the runs that are posted to it. */
 export function addHub(program: Command, line: CommandLine): void {
-  program.command("hub")
+  const command = program.command("hub")
     .usage("DIR [--host ADDRESS] [--port NUMBER] [--token OWNER=TOKEN]")
     .description("Serve the plugins in DIR and take what RemoteMonitor posts, until Ctrl-C.")
     .argument("<DIR>", "The registry's folder, as pack makes it.")
@@ -33,6 +34,12 @@ export function addHub(program: Command, line: CommandLine): void {
         await server.close();
       }
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit hub public", "serve what pack has made"],
+    ["keepfit hub public --port 8080 --token ada=…", "whoever has the token may publish"],
+  );
 }
 
 function portOf(text: string): number {

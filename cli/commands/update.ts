@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type PluginUpdate, updatePlugins } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import { minimumAgeOption } from "../plugin_options.ts";
 
 interface Given {
@@ -11,7 +12,7 @@ interface Given {
 
 /** `keepfit update [PLUGIN...]`: what each reference names today, and what that changes. */
 export function addUpdate(program: Command, line: CommandLine): void {
-  program.command("update")
+  const command = program.command("update")
     .usage("[PLUGIN...] [--dry-run] [--accept]")
     .description("Pin what each reference names today, and show what that changes.")
     .argument("[PLUGIN...]", "Ids or references. Default: all.")
@@ -31,6 +32,12 @@ export function addUpdate(program: Command, line: CommandLine): void {
       );
       if (updates.some(({ status }) => status === "failed" || status === "refused")) line.code = 1;
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit update", "all of them"],
+    ["keepfit update ada/loss-to-slack --dry-run", "only show what would change"],
+  );
 }
 
 function textOf(update: PluginUpdate, isTrial: boolean): string {

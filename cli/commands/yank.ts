@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { yankPlugin } from "../../plugins/publish.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import { hubToken } from "../hub_token.ts";
 
 interface Given {
@@ -11,7 +12,7 @@ interface Given {
 
 /** `keepfit yank PLUGIN@VERSION --registry URL`: withdraw what was published. */
 export function addYank(program: Command, line: CommandLine): void {
-  program.command("yank")
+  const command = program.command("yank")
     .usage("PLUGIN@VERSION --registry URL [--undo]")
     .description(
       "Withdraw a version from a hub: ranges pass it over, who has it locked keeps it.",
@@ -34,4 +35,13 @@ export function addYank(program: Command, line: CommandLine): void {
         `${undo ? "no longer withdrawn" : "withdrawn"}: ${id} ${version}\n`,
       );
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit yank ada/notes@0.2.0 --registry https://hub.example"],
+    [
+      "keepfit yank ada/notes@0.2.0 --registry https://hub.example --undo",
+      "make it available again",
+    ],
+  );
 }
