@@ -1,6 +1,9 @@
 import { PluginError } from "../plugins/mod.ts";
 import { getRuntime } from "../runtime/mod.ts";
+import { errorText, printError } from "../runtime/run_program.ts";
 import type { FileSystem, Terminal } from "../runtime/types.ts";
+import { fitText } from "./fit_text.ts";
+import { inShell } from "./shell_words.ts";
 
 /** Where a command's words come from and go to. */
 export class CommandLine {
@@ -11,11 +14,30 @@ export class CommandLine {
   /** How the command ends where it throws nothing: 0 fine, 1 failed. */
   code = 0;
 
+  /** The first word, as a rule the command's name. */
+  readonly #command: string | undefined;
+
   /** @param args the command line without the program's name */
   constructor(args: readonly string[]) {
     // Known before it is parsed: what is wrong with it is told in JSON too.
     const end = args.indexOf("--");
     this.json = (end < 0 ? args : args.slice(0, end)).includes("--json");
+    this.#command = args.find((one) => !one.startsWith("-"));
+  }
+
+  /** Width of what is shown to a person. */
+  get columns(): number {
+    return Math.max(this.terminal.columns ?? 80, 20);
+  }
+
+  /** True where a person sees colors. */
+  get hasColors(): boolean {
+    return this.terminal.hasColors && !this.json;
+  }
+
+  /** Text for a person, broken between words where a terminal would cut them. */
+  fit(text: string): string {
+    return fitText(text, this.terminal.columns && this.columns);
   }
 
   /** Tell a result on standard output. */
@@ -41,9 +63,9 @@ export class CommandLine {
 
   /** Tell why it failed: to a person on standard error, to a program where it reads. */
   fail(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    if (!this.json) return console.error(`keepfit: ${message}`);
+    const shown = (text: string): string => inShell(text, this.#command);
+    if (!this.json) return printError("keepfit: ", error, (text) => this.fit(shown(text)));
     const code = error instanceof PluginError ? error.code : undefined;
-    this.tell({ error: { message, code } }, "");
+    this.tell({ error: { message: shown(errorText(error)), code } }, "");
   }
 }

@@ -15,8 +15,21 @@ export function completionScript(program: Command, shell: Shell): string {
 interface Node {
   /** Words behind the program's name, each with a space before it: `""`, `" key new"`. */
   path: string;
-  words: { word: string; description: string; isCommand: boolean }[];
+  words: Word[];
+  /** True where a plugin that is locked may stand. */
+  takesPlugin: boolean;
 }
+
+interface Word {
+  word: string;
+  description: string;
+  kind: "argument" | "command" | "option";
+  /** Of an option that has a value: what the value may be, none where it may be anything. */
+  values?: readonly string[];
+}
+
+/** Commands whose argument is a plugin of the project. */
+const pluginCommands = [" explain", " remove", " update"];
 
 function nodesOf(command: Command, path = ""): Node[] {
   const help = command.createHelp();
@@ -26,30 +39,60 @@ function nodesOf(command: Command, path = ""): Node[] {
     ...help.visibleOptions(command),
     ...(path === "" ? [] : help.visibleGlobalOptions(command)),
   ];
+  const words: Word[] = [
+    ...subcommands.map((one): Word => ({
+      word: one.name(),
+      description: one.description(),
+      kind: "command",
+    })),
+    ...command.registeredArguments.flatMap(({ argChoices = [], description }) =>
+      argChoices.map((word): Word => ({ word, description, kind: "argument" }))
+    ),
+    ...options.flatMap(({ long, description, required, argChoices = [] }): Word[] =>
+      long
+        ? [{ word: long, description, kind: "option", ...(required && { values: argChoices }) }]
+        : []
+    ),
+  ];
   return [
-    {
-      path,
-      words: [
-        ...subcommands.map((one) => ({
-          word: one.name(),
-          description: one.description(),
-          isCommand: true,
-        })),
-        ...options.flatMap(({ long, description }) =>
-          long ? [{ word: long, description, isCommand: false }] : []
-        ),
-      ],
-    },
+    { path, words, takesPlugin: pluginCommands.includes(path) },
     ...subcommands.flatMap((one) => nodesOf(one, `${path} ${one.name()}`)),
   ];
 }
 
+/** What may stand behind each option that has a value. */
+function valuesByOption(nodes: Node[]): Map<string, readonly string[]> {
+  return new Map(
+    nodes.flatMap(({ words }) =>
+      words.flatMap(({ word, values }) => values === undefined ? [] : [[word, values] as const])
+    ),
+  );
+}
+
+// Only what an id may consist of: a shell would run what else a stranger's file says.
+const idsOf = `sed -n 's#^ *"id": "\\([a-z0-9-]*/[a-z0-9-]*\\)",*$#\\1#p'`;
+
+/** A function for bash and zsh: the plugins of the nearest lock file. */
+function idsFunction(program: string): string {
+  return `_${program}_plugins() {
+  local dir="$PWD"
+  while [[ -n "$dir" && ! -f "$dir/keepfit.lock.json" ]]; do dir="\${dir%/*}"; done
+  ${idsOf} "$dir/keepfit.lock.json" 2>/dev/null
+}
+`;
+}
+
 function bash(program: string, nodes: Node[]): string {
   const paths = nodes.slice(1).map(({ path }) => quoted(path)).join(" | ");
-  const cases = nodes.map(({ path, words }) =>
-    `    ${quoted(path)}) list="${words.map(({ word }) => word).join(" ")}" ;;`
+  const cases = nodes.map(({ path, words, takesPlugin }) => {
+    const list = words.map(({ word }) => word).join(" ");
+    const plugins = takesPlugin ? ` $(_${program}_plugins)` : "";
+    return `    ${quoted(path)}) list="${list}${plugins}" ;;`;
+  });
+  const values = [...valuesByOption(nodes)].map(([option, values]) =>
+    `  ${option}) list="${values.join(" ")}" ;;`
   );
-  return `_${program}() {
+  return `${idsFunction(program)}_${program}() {
   local word="\${COMP_WORDS[COMP_CWORD]}" path="" list="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "$path \${COMP_WORDS[i]}" in
@@ -58,6 +101,9 @@ function bash(program: string, nodes: Node[]): string {
   done
   case "$path" in
 ${cases.join("\n")}
+  esac
+  case "\${COMP_WORDS[COMP_CWORD - 1]}" in
+${values.join("\n")}
   esac
   COMPREPLY=($(compgen -W "$list" -- "$word"))
   if [[ \${#COMPREPLY[@]} -eq 0 ]]; then COMPREPLY=($(compgen -f -- "$word")); fi
@@ -68,14 +114,18 @@ complete -o filenames -F _${program} ${program}
 
 function zsh(program: string, nodes: Node[]): string {
   const paths = nodes.slice(1).map(({ path }) => quoted(path)).join(" | ");
-  const cases = nodes.map(({ path, words }) => {
+  const cases = nodes.map(({ path, words, takesPlugin }) => {
     const list = words.map(({ word, description }) =>
       quoted(`${word}:${description.replaceAll(":", "\\:")}`)
     );
+    if (takesPlugin) list.push(`\${(f)"$(_${program}_plugins)"}`);
     return `    (${quoted(path)}) list=(${list.join(" ")}) ;;`;
   });
+  const values = [...valuesByOption(nodes)].map(([option, values]) =>
+    `  (${option}) list=(${values.join(" ")}) ;;`
+  );
   return `#compdef ${program}
-_${program}() {
+${idsFunction(program)}_${program}() {
   local at="" i
   local -a list
   for ((i = 2; i < CURRENT; i++)); do
@@ -86,6 +136,9 @@ _${program}() {
   case "$at" in
 ${cases.join("\n")}
   esac
+  case "\${words[CURRENT - 1]}" in
+${values.join("\n")}
+  esac
   _describe ${program} list
   _files
 }
@@ -95,20 +148,40 @@ compdef _${program} ${program}
 
 function fish(program: string, nodes: Node[]): string {
   const seen = (word: string): string => `__fish_seen_subcommand_from ${word}`;
-  const lines = nodes.flatMap(({ path, words }) => {
+  const lines = nodes.flatMap(({ path, words, takesPlugin }) => {
     const above = path.split(" ").slice(1);
-    const below = words.filter(({ isCommand }) => isCommand).map(({ word }) => word);
+    const below = words.filter(({ kind }) => kind === "command").map(({ word }) => word);
     const isHere = above.length === 0 ? "__fish_use_subcommand" : above.map(seen).join("; and ");
     const first = above.length > 0 && below.length > 0
       ? `${isHere}; and not ${seen(below.join(" "))}`
       : isHere;
-    return words.map(({ word, description, isCommand }) =>
-      `complete -c ${program} -n ${quoted(isCommand ? first : isHere)} ${
-        isCommand ? `-f -a ${word}` : `-l ${word.slice(2)}`
-      } -d ${quoted(description)}`
-    );
+    const complete = (when: string, what: string) =>
+      `complete -c ${program} -n ${quoted(when)} ${what}`;
+    const valued = (values: readonly string[]) =>
+      values.length > 0 ? ` -x -a ${quoted(values.join(" "))}` : " -r";
+    return [
+      ...words.map(({ word, description, kind, values }) =>
+        complete(
+          kind === "command" ? first : isHere,
+          `${
+            kind === "option"
+              ? `-l ${word.slice(2)}${values ? valued(values) : ""}`
+              : `-f -a ${word}`
+          } -d ${quoted(description)}`,
+        )
+      ),
+      ...(takesPlugin ? [complete(isHere, `-a '(__${program}_plugins)'`)] : []),
+    ];
   });
-  return `${lines.join("\n")}\n`;
+  return `function __${program}_plugins
+  set -l dir $PWD
+  while test -n "$dir"; and not test -f "$dir/keepfit.lock.json"
+    set dir (string replace -r '/[^/]*$' '' -- $dir)
+  end
+  ${idsOf} "$dir/keepfit.lock.json" 2>/dev/null
+end
+${lines.join("\n")}
+`;
 }
 
 function quoted(text: string): string {

@@ -39,10 +39,39 @@ export async function main(args: readonly string[]): Promise<number> {
 function tellParsed(error: CommanderError, line: CommandLine, printed: Printed): number {
   const { output, errors } = printed;
   if (error.exitCode === 0) {
-    line.tell(error.code === "commander.version" ? { version } : { help: output }, output);
+    const data = error.code === "commander.version" ? { version } : { help: output };
+    line.tell(data, line.fit(output));
     return 0;
   }
-  if (line.json) line.fail(errors.replace(/^keepfit: /, "").trim());
-  else console.error(errors.trimEnd());
+  const told = withSuggestion(errors);
+  if (line.json) line.fail(told.replace(/^keepfit: /, "").trim());
+  else console.error(line.fit(told.trimEnd()));
   return 2;
+}
+
+/** What other programs call a command; the parser itself suggests only what is spelled alike. */
+const otherNames: Record<string, RegExp> = {
+  add: /^(i|in|inst|instal|install|get|use|pin|trust)$/,
+  cache: /^(clean|clear|prune)$/,
+  check: /^(lint|test|validate|doctor)$/,
+  completions: /^(completion|complete)$/,
+  explain: /^(info|show|view|inspect|audit|describe|permissions)$/,
+  help: /^(h|man|usage)$/,
+  hub: /^(serve|server|registry|start)$/,
+  list: /^(ls|ll|la|plugins)$/,
+  new: /^(init|create|scaffold|generate|make)$/,
+  pack: /^(build|bundle|package)$/,
+  publish: /^(deploy|push|release|upload)$/,
+  remove: /^(rm|r|un|uninstall|uninstal|delete|del)$/,
+  update: /^(up|upgrade|bump|refresh)$/,
+  yank: /^(unpublish|withdraw|deprecate)$/,
+};
+
+function withSuggestion(errors: string): string {
+  const [line, word] = /^keepfit: unknown command '(.*)'$/m.exec(errors) ?? [];
+  if (line === undefined) return errors;
+  const [meant] = Object.entries(otherNames).find(([, names]) => names.test(word)) ?? [];
+  if (meant === undefined) return errors;
+  const rest = errors.slice(errors.indexOf(line) + line.length).replace(/^\n\(Did you .*\)/, "");
+  return `${line}\n(Did you mean ${meant}?)${rest}`;
 }

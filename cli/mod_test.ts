@@ -13,7 +13,7 @@ describe("the command", () => {
   it("explains itself and tells its version", async () => {
     const help = await start("--help").ended;
     assert.equal(help.code, 0, help.errors);
-    assert.match(help.output, /^ {2}pack SOURCE --out DIR /m);
+    assert.match(help.output, /^ {2}pack SOURCE {2}/m);
     const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
     assert.equal((await start("--version").ended).output, `${version}\n`);
   });
@@ -73,6 +73,32 @@ echo "\${COMPREPLY[@]}"`,
       complete("keepfit", "hub", "--"),
       "--host --port --token --tokens --help --version --json",
     );
+    assert.equal(complete("keepfit", "add", "x", "--tier", ""), "sandboxed trusted worker");
+    assert.equal(complete("keepfit", "completions", "z"), "zsh");
+  });
+
+  it("completes the plugins that are locked, whatever a lock file says", async () => {
+    const { output } = await start("completions", "bash").ended;
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-complete-"));
+    try {
+      await mkdir(join(folder, "a/b"), { recursive: true });
+      const plugins = { b: { id: "ada/notes" }, c: { id: "$(touch evil)" } };
+      await writeFile(join(folder, "keepfit.lock.json"), JSON.stringify({ plugins }, null, 2));
+      for (const command of ["remove", "update", "explain"]) {
+        const { stdout } = spawnSync("bash", [
+          "-c",
+          `${output}
+COMP_WORDS=(keepfit ${command} a)
+COMP_CWORD=2
+_keepfit
+echo "\${COMPREPLY[@]}"`,
+        ], { encoding: "utf8", cwd: join(folder, "a/b") });
+        assert.equal(stdout, "ada/notes\n", command);
+      }
+      assert.deepEqual(await readdir(join(folder, "a/b")), []);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("has completions for zsh and fish, each command in them", async () => {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { version } from "../plugins/version.ts";
 import type { CommandLine } from "./command_line.ts";
+import { addExamples, helpLayout } from "./help.ts";
 import { addAdd } from "./commands/add.ts";
 import { addCache } from "./commands/cache.ts";
 import { addCheck } from "./commands/check.ts";
@@ -57,7 +58,6 @@ export interface Printed {
 
 /** Make the command tree; it throws a CommanderError where it would end the process. */
 export function createProgram(line: CommandLine, printed: Printed): Command {
-  const { terminal } = line;
   const program = new Command("keepfit")
     .description("Callbacks for TensorFlow.js, and plugins of them.")
     .usage("COMMAND [options]")
@@ -72,31 +72,36 @@ export function createProgram(line: CommandLine, printed: Printed): Command {
       writeOut: (text) => void (printed.output += text),
       writeErr: (text) => void (printed.errors += text),
       outputError: (text, write) => write(text.replace(/^error: /, "keepfit: ")),
-      getOutHelpWidth: () => terminal.columns ?? 80,
-      getErrHelpWidth: () => terminal.columns ?? 80,
-      getOutHasColors: () => terminal.hasColors,
-      getErrHasColors: () => terminal.hasColors,
+      getOutHelpWidth: () => line.columns,
+      getErrHelpWidth: () => line.columns,
+      getOutHasColors: () => line.hasColors,
+      // What goes there may be read from a file.
+      getErrHasColors: () => false,
     })
-    .configureHelp({
-      showGlobalOptions: true,
-      subcommandTerm: (command) =>
-        `${command.name()} ${command.usage().replace(/ \[-.*/, "")}`.replace(" [options]", ""),
-      styleTitle: (text) => `\x1b[1m${text}\x1b[22m`,
-      styleCommandText: (text) => `\x1b[36m${text}\x1b[39m`,
-      styleOptionText: (text) => `\x1b[36m${text}\x1b[39m`,
-    })
-    .addHelpText(
-      "after",
-      `
-Examples:
-  keepfit add registry:ada/loss-to-slack@^1   see what it may do, then pin it
-  keepfit new ada/loss-to-slack        a plugin of your own, with tests
-  keepfit check loss-to-slack          what keeps it from being published
-  keepfit pack loss-to-slack --bundle --out public
-  keepfit hub public                   serve what is in the folder public
-
-It ends with 0 when all went well, 1 when not, 2 when the command line was not understood.`,
-    );
+    .configureHelp(helpLayout);
+  addExamples(
+    program,
+    line,
+    ["keepfit add registry:ada/loss-to-slack@^1", "see what it may do, then pin it"],
+    ["keepfit add ./loss-to-slack", "the same with one on this machine"],
+    ["keepfit new ada/loss-to-slack", "a plugin of your own, with tests"],
+    ["keepfit check loss-to-slack", "what keeps it from being published"],
+    ["keepfit pack loss-to-slack --bundle --out public", "publish it into a folder"],
+    ["keepfit hub public", "serve what is in the folder public"],
+  );
+  program.addHelpText(
+    "after",
+    `
+It ends with 0 when all went well, 1 when not, 2 when the command line was not understood.
+KEEPFIT_DEBUG=1 prints the stack of an error.`,
+  );
   for (const add of commands) add(program, line);
+  nameOwnHelp(program, "keepfit");
   return program;
+}
+
+/** An error of the command line names the help of its command. */
+function nameOwnHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`${path} --help tells more`);
+  for (const one of command.commands) nameOwnHelp(one, `${path} ${one.name()}`);
 }

@@ -25,7 +25,7 @@ export interface CallbackErrorContext {
 
 /**
  * A callback failed, or what was given as a callback is none. The message names the callback and
- * the hook; `cause` is the error that was thrown there, untouched.
+ * the hook; `cause` is the error that was thrown there, untouched: its stack says where.
  *
  * @example
  * ```ts
@@ -48,14 +48,15 @@ export class CallbackError extends Error {
   override name = "CallbackError";
   /** What went wrong, from a fixed list. */
   readonly code: CallbackErrorCode;
+  // Declared, not defined: a field without a value would be printed as undefined.
   /** Name of the callback, or undefined where the list itself is wrong. */
-  readonly callback: string | undefined;
+  declare readonly callback: string | undefined;
   /** Name of the hook that was running, or undefined. */
-  readonly hook: string | undefined;
+  declare readonly hook: string | undefined;
   /** 0-based epoch, or undefined. */
-  readonly epoch: number | undefined;
+  declare readonly epoch: number | undefined;
   /** 0-based batch, or undefined. */
-  readonly batch: number | undefined;
+  declare readonly batch: number | undefined;
 
   /**
    * @param code what went wrong
@@ -63,12 +64,35 @@ export class CallbackError extends Error {
    * @param context where it happened, and the error behind it
    */
   constructor(code: CallbackErrorCode, message: string, context: CallbackErrorContext = {}) {
-    super(message, { cause: context.cause });
+    const { cause, ...details } = context;
+    super(message, causeOf(cause));
     this.code = code;
-    this.callback = context.callback;
-    this.hook = context.hook;
-    this.epoch = context.epoch;
-    this.batch = context.batch;
+    setDetails(this, details);
+  }
+}
+
+/** The second argument of `Error`: none where there is no cause, which would be printed. */
+export function causeOf(cause: unknown): ErrorOptions | undefined {
+  return cause === undefined ? undefined : { cause };
+}
+
+/**
+ * Complete an error: only details that are known are set, and where its cause has a stack, the
+ * error has none of its own. Runtimes print both, and where the cause was thrown is what matters.
+ */
+export function setDetails(error: Error, details: object): void {
+  for (const [name, value] of Object.entries(details)) {
+    if (value !== undefined) Object.assign(error, { [name]: value });
+  }
+  if (hasFrames(error.cause)) error.stack = `${error.name}: ${error.message}`;
+}
+
+/** Whatever the value does when it is looked at. */
+function hasFrames(cause: unknown): boolean {
+  try {
+    return cause instanceof Error && /\n +at /.test(cause.stack ?? "");
+  } catch {
+    return false;
   }
 }
 

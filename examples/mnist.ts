@@ -34,6 +34,7 @@ import {
   getRuntime,
   InterruptedError,
   interruptSignal,
+  runProgram,
   useBackend,
 } from "keepfit/runtime";
 import { loadMnist } from "./mnist_data.ts";
@@ -249,6 +250,8 @@ async function showMistakes(
   console.log(`Most often mistaken: ${most.map(([pair, n]) => `${pair} (${n})`).join(", ")}`);
 }
 
-const settings = readSettings();
-if (settings === undefined) console.log(help);
-else await main(settings);
+await runProgram(async () => {
+  const settings = readSettings();
+  if (settings === undefined) console.log(help);
+  else await main(settings);
+});

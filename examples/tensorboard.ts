@@ -21,7 +21,7 @@
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { Callback, fit, predict, TensorBoard, useBackend } from "keepfit";
-import { getRuntime, joinPath } from "keepfit/runtime";
+import { getRuntime, joinPath, runProgram } from "keepfit/runtime";
 import { type Digits, loadMnist } from "./mnist_data.ts";
 
 const cells = 7;
@@ -117,48 +117,54 @@ class DigitSummaries extends Callback<tf.LayersModel> {
   }
 }
 
-const runtime = getRuntime();
-const { values } = parseArgs({
-  args: runtime.args,
-  options: {
-    out: { type: "string", default: "runs/tensorboard" },
-    run: { type: "string", default: new Date().toISOString().slice(0, 19).replaceAll(":", ".") },
-    epochs: { type: "string", default: "5" },
-    rows: { type: "string", default: "2500" },
-    units: { type: "string", default: "32" },
-  },
-});
-const [rows, units, learningRate] = [Number(values.rows), Number(values.units), 0.005];
+async function main(): Promise<void> {
+  const runtime = getRuntime();
+  const { values } = parseArgs({
+    args: runtime.args,
+    options: {
+      out: { type: "string", default: "runs/tensorboard" },
+      run: { type: "string", default: new Date().toISOString().slice(0, 19).replaceAll(":", ".") },
+      epochs: { type: "string", default: "5" },
+      rows: { type: "string", default: "2500" },
+      units: { type: "string", default: "32" },
+    },
+  });
+  const [rows, units, learningRate] = [Number(values.rows), Number(values.units), 0.005];
 
-await useBackend(tf);
-const train = await loadMnist("train", rows);
-const test = await loadMnist("test", Math.ceil(rows / 4));
-const [trainInputs, testInputs] = [shadesOf(train), shadesOf(test)];
+  await useBackend(tf);
+  const train = await loadMnist("train", rows);
+  const test = await loadMnist("test", Math.ceil(rows / 4));
+  const [trainInputs, testInputs] = [shadesOf(train), shadesOf(test)];
 
-// One folder a run: HParams shows the metrics of runs below the folder that TensorBoard is given.
-const logDir = joinPath(values.out, values.run);
-await runtime.fs.makeDir(logDir);
-await runtime.fs.writeFile(
-  joinPath(logDir, "shades.tsv"),
-  Array.from({ length: shades }, (_, shade) => `shade ${shade}\n`).join(""),
-);
-const board = new TensorBoard({
-  logDir,
-  histogramFreq: 1,
-  writeImages: true,
-  writeStepsPerSecond: true,
-  updateFreq: 4,
-  profileBatch: [3, 5],
-  embeddingsFreq: 1,
-  embeddingsMetadata: { shade: "shades.tsv" },
-  hparams: { units, rows, learningRate, optimizer: "adam" },
-});
-const history = await fit(makeModel(units, learningRate), trainInputs, train.y, {
-  epochs: Number(values.epochs),
-  batchSize: 64,
-  validationData: [testInputs, test.y],
-  seed: 1,
-  callbacks: [board, new DigitSummaries(board, test, testInputs)],
-});
-console.log(`\nTest accuracy: ${(100 * (history.history.val_accuracy.at(-1) ?? 0)).toFixed(2)} %`);
-console.log(`Look at it: tensorboard --logdir ${values.out}`);
+  // One folder a run: HParams shows the metrics of runs below the folder that TensorBoard is given.
+  const logDir = joinPath(values.out, values.run);
+  await runtime.fs.makeDir(logDir);
+  await runtime.fs.writeFile(
+    joinPath(logDir, "shades.tsv"),
+    Array.from({ length: shades }, (_, shade) => `shade ${shade}\n`).join(""),
+  );
+  const board = new TensorBoard({
+    logDir,
+    histogramFreq: 1,
+    writeImages: true,
+    writeStepsPerSecond: true,
+    updateFreq: 4,
+    profileBatch: [3, 5],
+    embeddingsFreq: 1,
+    embeddingsMetadata: { shade: "shades.tsv" },
+    hparams: { units, rows, learningRate, optimizer: "adam" },
+  });
+  const history = await fit(makeModel(units, learningRate), trainInputs, train.y, {
+    epochs: Number(values.epochs),
+    batchSize: 64,
+    validationData: [testInputs, test.y],
+    seed: 1,
+    callbacks: [board, new DigitSummaries(board, test, testInputs)],
+  });
+  console.log(
+    `\nTest accuracy: ${(100 * (history.history.val_accuracy.at(-1) ?? 0)).toFixed(2)} %`,
+  );
+  console.log(`Look at it: tensorboard --logdir ${values.out}`);
+}
+
+await runProgram(main);

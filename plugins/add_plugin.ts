@@ -12,13 +12,9 @@ import { agreedPermissions, neededPermissions } from "./locked_permissions.ts";
 import { lockedPlugin } from "./locked_plugin.ts";
 import { openPlugin } from "./open_plugin.ts";
 import { readFiles } from "./plugin_files.ts";
-import {
-  configuredPlugins,
-  isSame,
-  openProject,
-  type ProjectOptions,
-  typedReference,
-} from "./project.ts";
+import { configuredPlugins, isSame, openProject, type ProjectOptions } from "./project.ts";
+import { typedReference } from "./typed_reference.ts";
+import { optionsFor } from "./callback_options.ts";
 import { chooseCallback } from "./choose_callback.ts";
 import { registryUrl } from "./registry.ts";
 import { getRuntime } from "../runtime/mod.ts";
@@ -53,7 +49,7 @@ export interface AddPluginOptions extends Omit<ProjectOptions, "frozen" | "trust
  * `registry` that is named here is written into that file too: for the whole project where it names
  * none yet and no other plugin comes from a registry, else into the plugin's own line.
  *
- * @param reference as for `loadPlugin`, or the path of a manifest
+ * @param reference as for `loadPlugin`, or the path of a manifest or its folder
  * @returns what there is to know about it, as {@linkcode explainPlugin} tells it
  * @throws PluginError for all that would keep it from being loaded
  */
@@ -65,14 +61,14 @@ export async function addPlugin(
   const { onError, limits, accept = false, integrity, ...projectOptions } = rest;
   const project = await openProject(projectOptions);
   const { fs, lockUrl, configUrl, open } = project;
-  const given = typedReference(reference);
+  const given = await typedReference(reference, fs);
   const opened = await openPlugin(given, { ...open, integrity, trustFirstUse: true });
   const { manifest, locked, isLocal } = opened;
   const url = opened.url.href;
   checkEngines(manifest, url, getRuntime());
   const tier = chooseTier(manifest, url, { wanted, locked: locked?.tier, isLocal });
   const entry = chooseCallback(manifest, url, callback);
-  const merged = { ...entry.defaults, ...pluginOptions };
+  const merged = optionsFor(manifest, entry, url, pluginOptions);
   const writes = outputDir !== undefined;
   grantsOf(manifest, url, merged, allow, writes);
   const now = lockedPlugin(opened, tier, neededPermissions(manifest), lockUrl);

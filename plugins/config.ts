@@ -4,7 +4,7 @@ import { configName, configSchema, type PluginConfig } from "./config_format.ts"
 import { PluginError } from "./errors.ts";
 import { changeFile, textOf } from "./exclusive_file.ts";
 import { findFile, urlOfPath } from "./find_file.ts";
-import { toLocked } from "./lock.ts";
+import { isRelative, toLocked } from "./lock.ts";
 import { hasProblems, parseJson, schemaProblems } from "./schema_problems.ts";
 
 /** A config file that was read. */
@@ -68,13 +68,13 @@ export function parseConfig(text: string, url: string): PluginConfig {
 
 /** A reference of a config file: what begins with a dot is a path from the file. */
 export function configReference(reference: string, config: URL): string {
-  return /^\.{1,2}\//.test(reference) ? new URL(reference, config).href : reference;
+  return isRelative(reference) ? new URL(reference, config).href : reference;
 }
 
 /** How a config file writes a path: one below its folder from there. */
 export function toConfigPath(url: URL, config: URL): string {
   const written = toLocked(url, config);
-  return written.startsWith("./") ? decodeURIComponent(written) : written;
+  return isRelative(written) ? decodeURIComponent(written) : written;
 }
 
 /** A registry of a config file: a URL as it is, a folder from the file. */

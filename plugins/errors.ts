@@ -1,3 +1,5 @@
+import { causeOf, setDetails } from "../core/errors.ts";
+
 /** What can go wrong with a plugin, as codes that a program may test for. Sorted. */
 export type PluginErrorCode =
   /** `keepfit.json` cannot be used. */
@@ -80,14 +82,15 @@ export class PluginError extends Error {
   override name = "PluginError";
   /** What went wrong, from a fixed list. */
   readonly code: PluginErrorCode;
+  // Declared, not defined: a field without a value would be printed as undefined.
   /** The manifest, file or module it is about. */
-  readonly url: string | undefined;
+  declare readonly url: string | undefined;
   /** What was wanted. */
-  readonly expected: string | undefined;
+  declare readonly expected: string | undefined;
   /** What was found instead. */
-  readonly actual: string | undefined;
+  declare readonly actual: string | undefined;
   /** What a person can do about it. */
-  readonly hint: string | undefined;
+  declare readonly hint: string | undefined;
 
   /**
    * @param code what went wrong
@@ -95,15 +98,13 @@ export class PluginError extends Error {
    * @param context what else is known, and the error behind it
    */
   constructor(code: PluginErrorCode, message: string, context: PluginErrorContext = {}) {
+    const { cause, ...details } = context;
     const lines = [message];
     if (context.expected !== undefined) lines.push(`  expected: ${context.expected}`);
     if (context.actual !== undefined) lines.push(`  actual:   ${context.actual}`);
     if (context.hint !== undefined) lines.push(`  hint:     ${context.hint}`);
-    super(lines.join("\n"), { cause: context.cause });
+    super(lines.join("\n"), causeOf(cause));
     this.code = code;
-    this.url = context.url;
-    this.expected = context.expected;
-    this.actual = context.actual;
-    this.hint = context.hint;
+    setDetails(this, details);
   }
 }

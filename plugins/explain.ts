@@ -3,7 +3,9 @@ import type { Path } from "../runtime/types.ts";
 import { checkEngines } from "./engines.ts";
 import { enforcementOf } from "./enforcement.ts";
 import { PluginError } from "./errors.ts";
-import type { Allowed } from "./grants.ts";
+import { optionsFor } from "./callback_options.ts";
+import { chooseCallback } from "./choose_callback.ts";
+import { type Allowed, valuesOf } from "./grants.ts";
 import { lockedPlugin } from "./locked_plugin.ts";
 import { agreedPermissions, lockedValue, neededPermissions } from "./locked_permissions.ts";
 import {
@@ -22,6 +24,7 @@ import {
 import { chooseTier, type PluginTier } from "./tier.ts";
 import type { Yank } from "./registry.ts";
 import { differencesFromLock, type TrustDifference } from "./trust.ts";
+import { typedReference } from "./typed_reference.ts";
 import { askForYank } from "./yanks.ts";
 
 /** Options of {@linkcode explainPlugin}. */
@@ -29,6 +32,8 @@ export interface ExplainPluginOptions extends Omit<OpenPluginOptions, "trustFirs
   /** As it would be loaded. */
   tier?: PluginTier;
   /** As it would be loaded. */
+  callback?: string;
+  /** As it would be loaded. Default: they are not checked. */
   options?: Record<string, unknown>;
   /** As it would be loaded. */
   allow?: Allowed;
@@ -42,6 +47,8 @@ export interface ExplainedPermission {
   /** The host, path, name or address; the option that has it as `option name`. */
   value: string;
   reason: string;
+  /** What there is to agree to: of an option what `options` say, if they do. */
+  allow: string[];
   /** True where it can do without. */
   isOptional: boolean;
   /** True where you have agreed, in the lock file or here. */
@@ -87,7 +94,8 @@ export interface PluginExplanation {
  * Nothing is written but to the cache. A plugin of a registry is looked up there, so that a yanked
  * version is known as one.
  *
- * @param reference as for `loadPlugin`; it needs no integrity
+ * @param reference as for `loadPlugin`, or the path of a manifest or its folder; it needs no
+ *   integrity
  * @throws PluginError when there is no such plugin, or it is not what the reference says
  * @example
  * ```ts
@@ -107,8 +115,9 @@ export async function explainPlugin(
   reference: string | URL,
   options: ExplainPluginOptions = {},
 ): Promise<PluginExplanation> {
-  const opened = await openPlugin(reference, { ...options, trustFirstUse: true });
-  // A registry that cannot be asked is told by verify.
+  const typed = await typedReference(reference, options.fs ?? getRuntime().fs);
+  const opened = await openPlugin(typed, { ...options, trustFirstUse: true });
+  // A registry that cannot be asked is reported by verify.
   const yanked = await askForYank(opened, options).catch(() => undefined);
   return { ...explainOpened(opened, options), yanked };
 }
@@ -139,6 +148,10 @@ export function explainOpened(
       isLocal: opened.isLocal,
     })
   );
+  const pluginOptions = options.options && attempt(() => {
+    const entry = chooseCallback(manifest, url.href, options.callback);
+    return optionsFor(manifest, entry, url.href, options.options);
+  });
   const now = lockedPlugin(opened, tier, neededPermissions(manifest), lockFile?.url);
   const known = lockFile?.lock?.plugins ?? {};
   return {
@@ -160,7 +173,7 @@ export function explainOpened(
       options,
       defaults,
     })),
-    permissions: permissionsOf(manifest, grantedOf(opened, options)),
+    permissions: permissionsOf(manifest, pluginOptions, grantedOf(opened, options, pluginOptions)),
     signers,
     files: Object.entries(manifest.files).map(([path, { size, integrity }]) => ({
       path,
@@ -174,7 +187,8 @@ export function explainOpened(
 
 function grantedOf(
   { manifest, locked }: OpenPlugin,
-  { allow, options = {}, outputDir }: ExplainPluginOptions,
+  { allow, outputDir }: ExplainPluginOptions,
+  options: Record<string, unknown> = {},
 ): Partial<Record<PluginPermission, string[]>> {
   const agreed = agreedPermissions(manifest, options, allow, outputDir !== undefined);
   return allow === undefined ? { ...locked?.permissions, ...agreed } : agreed;
@@ -182,6 +196,7 @@ function grantedOf(
 
 function permissionsOf(
   manifest: PluginManifest,
+  options: Record<string, unknown> = {},
   granted: Partial<Record<PluginPermission, string[]>>,
 ): ExplainedPermission[] {
   const { permissions = {}, optionalPermissions = {} } = manifest;
@@ -192,7 +207,8 @@ function permissionsOf(
         const locked = lockedValue(kind, entry);
         const value = option === undefined ? locked : `option ${option}`;
         const isGranted = granted[kind]?.includes(locked) ?? false;
-        return { kind, value, reason, isOptional: i === 1, isGranted };
+        const allow = valuesOf(kind, [entry], options).map((one) => one.value);
+        return { kind, value, reason, allow, isOptional: i === 1, isGranted };
       })
     )
   );

@@ -1,56 +1,104 @@
-import type { PluginExplanation } from "./explain.ts";
+import type { ExplainedPermission, PluginExplanation } from "./explain.ts";
 import type { PluginHookEntry } from "./manifest_format.ts";
 import type { OptionsSchema } from "./options_schema.ts";
+import { wrap } from "./wrap_text.ts";
 
-const width = 80;
+/** Options of {@linkcode explainText}. */
+export interface ExplainTextOptions {
+  /** Width in characters. Default: 80. */
+  columns?: number;
+  /** Whether headings and warnings stand out, by ANSI colors. Default: false. */
+  colors?: boolean;
+  /**
+   * Whether hashes, hooks, single files and what is enforced in each tier are left out. Default:
+   * false.
+   */
+  isShort?: boolean;
+}
 
-/** Put what is told about a plugin into lines of at most 80 characters, but for addresses. */
-export function explainText(explanation: PluginExplanation): string {
+/** Put what is known about a plugin into lines that fit a terminal, but for addresses. */
+export function explainText(
+  explanation: PluginExplanation,
+  { columns = 80, colors = false, isShort = false }: ExplainTextOptions = {},
+): string {
   const plugin = withPlainText(explanation);
   const { integrity, isLocked, signers, files } = plugin;
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const lines = [
-    `${plugin.id} ${plugin.version}: ${plugin.title}`,
-    ...wrap(plugin.description, "  "),
-    "",
+  const bold = (text: string) => colors ? `\x1b[1m${text}\x1b[22m` : text;
+  const warning = (text: string) => colors ? `\x1b[33m${text}\x1b[39m` : text;
+  const field = (name: string, text: string) => wrap(text, `  ${name.padEnd(11)}`, columns);
+  const section = (title: string, items: readonly string[], isWarning = false) =>
+    items.length === 0 ? [] : [
+      "",
+      isWarning ? warning(bold(title)) : bold(title),
+      ...items.flatMap((item) => {
+        const lines = wrap(item, "  - ", columns);
+        return item.startsWith("! ") ? lines.map(warning) : lines;
+      }),
+    ];
+  const known = [
     `  from       ${plugin.url}`,
-    `  read from  the ${plugin.source}${isLocked ? ", as the lock file says" : ""}`,
-    `  integrity  ${integrity}`,
-    ...wrap(signers.length === 0 ? "nobody" : signers.join("\n"), "  signed by  "),
+    ...(isShort ? [] : [
+      ...field("read from", `the ${plugin.source}${isLocked ? ", as the lock file says" : ""}`),
+      `  integrity  ${integrity}`,
+    ]),
+    ...(signers.length === 0
+      ? field("signed by", "nobody").map(warning)
+      : field("signed by", signers.join("\n"))),
     ...(plugin.yanked === undefined
       ? []
-      : wrap(plugin.yanked.reason ?? "no reason is given", "  yanked     ")),
-    `  tier       ${plugin.tier ?? "none: it would not load"}`,
-    ...section("Problems", plugin.problems),
+      : field("yanked", plugin.yanked.reason ?? "no reason is given").map(warning)),
+    ...field("tier", plugin.tier ?? "none: it would not load"),
+    ...(isShort ? field("files", `${files.length}, ${sizeText(bytes)}`) : []),
+  ];
+  const callbacks = plugin.callbacks.flatMap((
+    { name, title, hooks, controls, options, defaults },
+  ) => [
+    "",
+    ...wrap(`Callback ${name}${title === undefined ? "" : `: ${title}`}`, "", columns).map(bold),
+    ...(isShort ? [] : field("hooks", hooks.map(hookText).join(", "))),
+    ...field("controls", controls.join(", ") || "none: it looks on"),
+    ...field("options", optionsText(options, defaults)),
+  ]);
+  const lines = [
+    ...wrap(`${plugin.id} ${plugin.version}: ${plugin.title}`, "", columns).map(bold),
+    ...wrap(plugin.description, "  ", columns),
+    "",
+    ...known,
+    ...section("Problems", plugin.problems, true),
     ...section(
       "Not as in the lock file",
       plugin.differences.map(({ what, before, after, weakens }) =>
         `${weakens ? "! " : ""}${what}: was ${before}, is ${after}`
       ),
+      true,
     ),
     ...section(
       "May touch",
-      plugin.permissions.map(({ kind, value, reason, isOptional, isGranted }) =>
-        `${kind} ${value}: ${reason} (${isOptional ? "optional, " : ""}${
-          isGranted ? "agreed" : "not agreed yet"
-        })`
-      ),
-      "nothing outside the training",
+      plugin.permissions.length === 0
+        ? ["nothing outside the training"]
+        : plugin.permissions.map(permissionText),
     ),
-    ...plugin.callbacks.flatMap(({ name, title, hooks, controls, options, defaults }) => [
+    ...callbacks,
+    ...section("Enforced", isShort ? [] : plugin.enforced),
+    ...section("Not enforced", plugin.notEnforced, true),
+    ...(isShort ? [] : [
       "",
-      `Callback ${name}${title === undefined ? "" : `: ${title}`}`,
-      ...wrap(hooks.map(hookText).join(", "), "  hooks      "),
-      ...wrap(controls.join(", ") || "none: it looks on", "  controls   "),
-      ...wrap(optionsText(options, defaults), "  options    "),
+      bold(`Files (${files.length}, ${sizeText(bytes)})`),
+      ...files.map(({ path, size }) => `  ${sizeText(size).padStart(9)}  ${path}`),
     ]),
-    ...section("Enforced", plugin.enforced),
-    ...section("Not enforced", plugin.notEnforced),
-    "",
-    `Files (${files.length}, ${sizeText(bytes)})`,
-    ...files.map(({ path, size }) => `  ${sizeText(size).padStart(9)}  ${path}`),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** A permission with what it comes to, why, and whether it was agreed to. */
+export function permissionText(permission: ExplainedPermission): string {
+  const { kind, value, allow, reason, isOptional, isGranted } = permission;
+  const what = allow.length === 0 || allow.includes(value)
+    ? value
+    : `${allow.join(", ")} (${value})`;
+  const consent = [...isOptional ? ["optional"] : [], isGranted ? "agreed" : "not agreed"];
+  return `${kind} ${what}: ${reason} (${consent.join(", ")})`;
 }
 
 /** Bytes for people: `12.3 KiB`. */
@@ -72,12 +120,6 @@ function withPlainText(explanation: PluginExplanation): PluginExplanation {
 
 function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ");
-}
-
-function section(title: string, items: readonly string[], none?: string): string[] {
-  if (items.length === 0 && none === undefined) return [];
-  const shown = items.length === 0 ? [none as string] : items;
-  return ["", title, ...shown.flatMap((item) => wrap(item, "  - "))];
 }
 
 function hookText({ name, order, before, after, every }: PluginHookEntry): string {
@@ -103,19 +145,4 @@ function optionsText(
     const needed = schema?.required?.includes(name) && given === "" ? ", required" : "";
     return `${shown}${kind}${given}${needed}${description === undefined ? "" : `: ${description}`}`;
   }).join("\n");
-}
-
-/** Lines of a text, the first behind `head`, the others below it; words longer than a line stay whole. */
-function wrap(text: string, head: string): string[] {
-  const indent = " ".repeat(head.length);
-  return text.split("\n").flatMap((paragraph, i) => {
-    const lines = [i === 0 ? head : indent];
-    for (const word of paragraph.split(/\s+/).filter((one) => one !== "")) {
-      const last = lines.length - 1;
-      const isEmpty = lines[last].length === indent.length;
-      if (!isEmpty && lines[last].length + word.length + 1 > width) lines.push(indent + word);
-      else lines[last] += isEmpty ? word : ` ${word}`;
-    }
-    return lines;
-  });
 }

@@ -47,10 +47,5 @@ export function projectFolders(): URL[] {
  * @throws TypeError for such a one where the working directory may not be read
  */
 export function urlOfPath(path: Path): URL {
-  if (path instanceof URL) return path;
-  const folder = getRuntime().workingDirectory();
-  if (folder === undefined || path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path)) {
-    return toFileUrl(path);
-  }
-  return new URL(path.split("/").map(encodeURIComponent).join("/"), folder);
+  return toFileUrl(path, getRuntime().workingDirectory());
 }

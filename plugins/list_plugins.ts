@@ -1,11 +1,13 @@
 import { lockKey } from "./lock.ts";
 import type { LockedPlugin } from "./lock_format.ts";
-import { configuredPlugins, openProject, type ProjectOptions } from "./project.ts";
+import { configuredPlugins, lockedReference, openProject, type ProjectOptions } from "./project.ts";
 
 /** A plugin of a project. */
 export interface ListedPlugin {
   /** As the lock file has it. */
   reference: string;
+  /** The same for use anywhere: of a file its URL. */
+  absolute: string;
   /** What is locked; undefined for one that is only in `keepfit.json`. */
   locked: LockedPlugin | undefined;
   /** How often `keepfit.json` names it. */
@@ -27,6 +29,7 @@ export async function listPlugins(
   const references = [...new Set([...Object.keys(plugins), ...configured])].sort();
   return references.map((reference) => ({
     reference,
+    absolute: lockedReference(reference, project.lockUrl),
     locked: Object.hasOwn(plugins, reference) ? plugins[reference] : undefined,
     configured: configured.filter((one) => one === reference).length,
   }));

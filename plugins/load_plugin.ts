@@ -1,7 +1,7 @@
 import type { ErrorPolicy } from "../core/callback.ts";
-import { messageOf } from "../core/errors.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import type { Path } from "../runtime/types.ts";
+import { optionsFor } from "./callback_options.ts";
 import { chooseCallback } from "./choose_callback.ts";
 import { createContext, givenControls } from "./context.ts";
 import type { PluginData } from "./context_evaluate.ts";
@@ -14,7 +14,6 @@ import { compareWithLock, lockAsFound } from "./lock_check.ts";
 import { allowedBy } from "./locked_permissions.ts";
 import type { PluginCallbackEntry, PluginManifest } from "./manifest_format.ts";
 import { openPlugin, type OpenPluginOptions } from "./open_plugin.ts";
-import { checkOptions, noOptions } from "./options_schema.ts";
 import { peerModules } from "./peers.ts";
 import { closePlugin, type PluginCallback, wirePlugin } from "./plugin_callback.ts";
 import { PluginRun } from "./plugin_run.ts";
@@ -118,7 +117,7 @@ export async function loadPlugin(
   const limits = limitsOf(options.limits);
   const entry = chooseCallback(manifest, url, options.callback);
   checkControls(manifest, entry, url, options.data);
-  const pluginOptions = checkPluginOptions(entry, url, options.options);
+  const pluginOptions = optionsFor(manifest, entry, url, options.options);
   const { outputDir } = options;
   compareWithLock(opened, tier, pluginOptions, options);
   const allow = options.allow ?? (locked && allowedBy(locked.permissions, pluginOptions));
@@ -214,30 +213,4 @@ function checkControls(
       hint: "pass { data: { x, y } }",
     });
   }
-}
-
-function checkPluginOptions(
-  entry: PluginCallbackEntry,
-  url: string,
-  given: Record<string, unknown> = {},
-): Record<string, unknown> {
-  const merged = { ...entry.defaults, ...given };
-  const problems = checkOptions(entry.options ?? noOptions, merged, "options");
-  let plain: Record<string, unknown> = {};
-  let cause: unknown;
-  try {
-    // The plugin's own: what it does to them is not seen outside.
-    plain = structuredClone(merged);
-  } catch (error) {
-    cause = error;
-    problems.push(`options: are not plain data: ${messageOf(error)}`);
-  }
-  if (problems.length === 0) return plain;
-  throw new PluginError(
-    "E_OPTIONS",
-    `Cannot load plugin ${url} with these options\n${
-      problems.map((problem) => `  ${problem}`).join("\n")
-    }`,
-    { url, cause },
-  );
 }

@@ -1,4 +1,4 @@
-import { directoryOf, getRuntime } from "../runtime/mod.ts";
+import { getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { PluginError } from "./errors.ts";
 import { changeFile, type Patience, textOf } from "./exclusive_file.ts";
@@ -118,12 +118,29 @@ export function lockKey(reference: PluginReference, lock: URL): string {
   return reference.kind === "url" ? toLocked(reference.url, lock) : reference.key;
 }
 
-/** How a lock file at this place writes a URL: what lies below its folder is found wherever that is moved. */
+/**
+ * How a lock file at this place writes a URL: a file that shares a folder with it, the root apart, by
+ * its path from there, so that both may be moved together.
+ */
 export function toLocked(url: URL, lock: URL): string {
-  const folder = directoryOf(lock).href;
-  return url.protocol === "file:" && url.href.startsWith(folder)
-    ? `./${url.href.slice(folder.length)}`
-    : url.href;
+  if (url.protocol !== "file:" || lock.protocol !== "file:" || url.host !== lock.host) {
+    return url.href;
+  }
+  const from = lock.pathname.split("/").slice(1, -1);
+  const to = url.pathname.split("/").slice(1);
+  let shared = 0;
+  while (shared < Math.min(from.length, to.length - 1) && from[shared] === to[shared]) shared++;
+  const above = from.length - shared;
+  if (above > 0 && !from.slice(0, shared).some((name) => !/^[A-Za-z]:$/.test(name))) {
+    return url.href;
+  }
+  const path = to.slice(shared).join("/");
+  return `${above === 0 ? "./" : "../".repeat(above)}${path}${url.search}${url.hash}`;
+}
+
+/** True for what {@linkcode toLocked} writes as a path. */
+export function isRelative(locked: string): boolean {
+  return /^\.{1,2}\//.test(locked);
 }
 
 /**

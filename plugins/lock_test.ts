@@ -106,6 +106,13 @@ describe("a lock file", () => {
     const moved = new URL("file:///elsewhere/keepfit.lock.json");
     const { href } = fromLocked("./my%20plugin/callback.plugin.json", moved);
     assert.equal(href, "file:///elsewhere/my%20plugin/callback.plugin.json");
+    const nested = new URL("file:///code/trains/a/keepfit.lock.json");
+    const shared = parseReference("file:///code/plugins/100%25/callback.plugin.json");
+    assert.equal(lockKey(shared, nested), "../../plugins/100%25/callback.plugin.json");
+    assert.equal(fromLocked(lockKey(shared, nested), nested).href, shared.key);
+    for (const elsewhere of ["file:///other/callback.plugin.json", "https://code.example/a"]) {
+      assert.equal(lockKey(parseReference(elsewhere), nested), elsewhere);
+    }
     assert.throws(() => fromLocked("ftp://example.com/a", at), /it says where a plugin is/);
     assert.throws(() => fromLocked("http://example.com/a", at), /it says where a plugin is/);
   });

@@ -21,7 +21,7 @@ export {
   type ExplainPluginOptions,
   type PluginExplanation,
 } from "./explain.ts";
-export { explainText } from "./explain_text.ts";
+export { explainText, type ExplainTextOptions } from "./explain_text.ts";
 export type { Fetch, FetchOptions } from "./fetcher.ts";
 export type { Allowed, Grant, Grants } from "./grants.ts";
 export { computeIntegrity, type IntegrityAlgorithm, verifyIntegrity } from "./integrity.ts";

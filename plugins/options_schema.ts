@@ -190,7 +190,8 @@ export function checkOptions(schema: OptionsSchema, value: unknown, path: string
   } else if (isObject(value)) {
     const properties = schema.properties ?? {};
     for (const name of schema.required ?? []) {
-      if (!Object.hasOwn(value, name)) problems.push(`${path}.${name}: is missing`);
+      if (Object.hasOwn(value, name)) continue;
+      problems.push(`${path}.${name}: is missing${wantedText(properties[name])}`);
     }
     let known: string | undefined;
     for (const [name, member] of Object.entries(value)) {
@@ -228,6 +229,12 @@ function checkText(
   want(length >= minLength, `at least ${minLength} characters`);
   want(length <= maxLength, `at most ${maxLength} characters`);
   if (pattern !== undefined) want(compilePattern(pattern)(value), `text like ${pattern}`);
+}
+
+/** What a person needs to know about an option: its type, and what it is for. */
+function wantedText({ type, description }: OptionsSchema = {}): string {
+  const wanted = type === undefined ? "" : `, wanted ${[type].flat().join(" or ")}`;
+  return wanted + (description === undefined ? "" : `: ${visible(description, 200)}`);
 }
 
 function isOfType(value: unknown, type: OptionsType): boolean {

@@ -4,7 +4,7 @@ import { type ConfigFile, configReference, configRegistry, readConfig } from "./
 import { configName, type ConfiguredPlugin } from "./config_format.ts";
 import { textOf } from "./exclusive_file.ts";
 import { findUpward, urlOfPath } from "./find_file.ts";
-import { emptyLock, lockKey, readLock } from "./lock.ts";
+import { emptyLock, isRelative, lockKey, readLock } from "./lock.ts";
 import { type LockedPlugin, lockName, type PluginLock } from "./lock_format.ts";
 import type { OpenPluginOptions } from "./open_plugin.ts";
 import { parseReference, type PluginReference } from "./reference.ts";
@@ -80,16 +80,7 @@ export function registryOf(
 
 /** The reference that a lock file has a plugin under. */
 export function lockedReference(key: string, lock: URL): string {
-  return key.startsWith("./") ? new URL(key, lock).href : key;
-}
-
-/** A reference as a person types it: a path of a file too, from the working directory. */
-export function typedReference(reference: string | URL): string | URL {
-  if (typeof reference !== "string" || !/^(\.{1,2}[\\/]|\/|[A-Za-z]:[\\/])/.test(reference)) {
-    return reference;
-  }
-  const [path, integrity] = reference.split("#");
-  return `${urlOfPath(path).href}${integrity === undefined ? "" : `#${integrity}`}`;
+  return isRelative(key) ? new URL(key, lock).href : key;
 }
 
 /** The plugins of a config file, each with its reference taken apart. */

@@ -1,7 +1,7 @@
 import { updateConfig } from "./config.ts";
 import { lockKey, updateLock } from "./lock.ts";
-import { configuredPlugins, openProject, type ProjectOptions, typedReference } from "./project.ts";
-import { parseReference } from "./reference.ts";
+import { configuredPlugins, openProject, type ProjectOptions } from "./project.ts";
+import { typedKeys } from "./typed_reference.ts";
 
 /**
  * Take a plugin out of a project: out of the lock file and out of `keepfit.json`.
@@ -19,14 +19,14 @@ export async function removePlugin(
   const project = await openProject(options);
   const { fs, lock, lockUrl, configUrl, config } = project;
   const isId = /^[a-z\d-]+\/[a-z\d-]+$/.test(plugin);
-  const wanted = isId ? undefined : lockKey(parseReference(typedReference(plugin)), lockUrl);
+  const wanted = isId ? [] : typedKeys(plugin, lockUrl);
   const keys = new Set(
     Object.entries(lock.plugins)
-      .filter(([key, { id }]) => isId ? id === plugin : key === wanted)
+      .filter(([key, { id }]) => isId && id === plugin || wanted.includes(key))
       .map(([key]) => key),
   );
   const configured = configuredPlugins(project).map(({ reference }) => lockKey(reference, lockUrl));
-  for (const key of configured) if (key === wanted) keys.add(key);
+  for (const key of configured) if (wanted.includes(key)) keys.add(key);
   if (keys.size === 0) {
     const known = [...new Set([...Object.keys(lock.plugins), ...configured])];
     throw new RangeError(

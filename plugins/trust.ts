@@ -53,7 +53,7 @@ export function trustDifferences(before: LockedPlugin, after: LockedPlugin): Tru
   const order = compareVersions(parseVersion(after.version), parseVersion(before.version));
   tell("version", [before.version], [after.version], order < 0);
   // What a person is working on changes all the time and keeps its version.
-  const isPublished = !/^(file:|\.\/)/.test(after.url);
+  const isPublished = !/^(file:|\.{1,2}\/)/.test(after.url);
   const isSwapped = before.id === after.id && order === 0 && isPublished;
   tell("integrity", [before.integrity], [after.integrity], isSwapped);
   tell("url", [before.url], [after.url], false);

@@ -21,6 +21,7 @@ import { bestVersion } from "./registry.ts";
 import { isNewer } from "./semver.ts";
 import { chooseTier } from "./tier.ts";
 import { type TrustDifference, trustDifferences } from "./trust.ts";
+import { typedKeys } from "./typed_reference.ts";
 
 /** Options of {@linkcode updatePlugins}. */
 export interface UpdatePluginsOptions extends Omit<ProjectOptions, "frozen" | "trustFirstUse"> {
@@ -68,8 +69,11 @@ export async function updatePlugins(options: UpdatePluginsOptions = {}): Promise
   const { only, dryRun = false, accept = false, ...rest } = options;
   const project = await openProject(rest);
   const { fs, lock, lockUrl } = project;
+  // An id may be a path too, but one that is locked goes first.
+  const ids = new Set(Object.values(lock.plugins).map(({ id }) => id));
+  const keysOf = (name: string) => ids.has(name) ? [] : typedKeys(name, lockUrl);
   const isNamed = (names: readonly string[], key: string, { id }: LockedPlugin) =>
-    names.includes(key) || names.includes(id);
+    names.some((name) => name === key || name === id || keysOf(name).includes(key));
   const updating = Object.entries(lock.plugins)
     .filter(([key, locked]) => only === undefined || isNamed(only, key, locked))
     .map(([key, before]) => {

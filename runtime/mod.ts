@@ -41,6 +41,7 @@ export { type LoadedWeights, loadWeights } from "./load_weights.ts";
 export { memoryFileSystem } from "./memory.ts";
 export { directoryOf, joinPath, toFileUrl } from "./paths.ts";
 export { onUnhandledRejection } from "./rejections.ts";
+export { runProgram } from "./run_program.ts";
 export {
   type NamedTensor,
   readSafetensors,

@@ -101,24 +101,28 @@ export function directoryOf(path: Path): Path {
 }
 
 /**
- * The `file:` URL of a path that does not depend on the working directory.
+ * The `file:` URL of a path. Its letters are taken literally: `"50%"` and `"a?b"` are names.
  *
- * @throws TypeError for one that does
+ * @param path absolute, or relative to `folder`; a URL is returned as it is
+ * @param folder URL of a folder, with a slash at its end. Default: none, the path must be absolute
+ * @throws TypeError for a relative path without a folder
  * @example
  * ```ts
  * import { toFileUrl } from "keepfit/runtime";
  * import assert from "node:assert/strict";
  *
- * assert.equal(toFileUrl(new URL("file:///runs/")).href, "file:///runs/");
+ * assert.equal(toFileUrl("50%.csv", new URL("file:///runs/")).href, "file:///runs/50%25.csv");
  * assert.throws(() => toFileUrl("runs"), TypeError);
  * ```
  */
-export function toFileUrl(path: Path): URL {
+export function toFileUrl(path: Path, folder?: URL): URL {
   if (path instanceof URL) return path;
+  const parts = (onWindows ? path.replaceAll("\\", "/") : path).split("/").map(encodeURIComponent);
   if (!isAbsolute(path)) {
+    // The ./ keeps a name with a colon from being read as a scheme.
+    if (folder !== undefined) return new URL(`./${parts.join("/")}`, folder);
     throw new TypeError(`Cannot use ${showPath(path)}: wanted an absolute path or a file: URL`);
   }
-  const parts = (onWindows ? path.replaceAll("\\", "/") : path).split("/").map(encodeURIComponent);
   const encoded = parts.join("/").replace(/^\/?([A-Za-z])%3A/, "/$1:");
   return new URL(`file:${encoded.startsWith("//") ? "" : "//"}${encoded}`);
 }

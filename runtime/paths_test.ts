@@ -43,6 +43,11 @@ describe("toFileUrl", () => {
     for (const path of ["/", "/runs/", "/a b/50%/größe?#.csv"]) {
       assert.equal(pathOf(toFileUrl(path)), path);
     }
+    const folder = new URL("file:///runs/");
+    assert.equal(pathOf(toFileUrl("a b/50%/c:d?#.csv", folder)), "/runs/a b/50%/c:d?#.csv");
+    assert.equal(pathOf(toFileUrl("c:d", folder)), "/runs/c:d");
+    assert.equal(pathOf(toFileUrl("../a", folder)), "/a");
+    assert.equal(pathOf(toFileUrl("/a", folder)), "/a");
     assert.throws(() => toFileUrl("runs/a.csv"), /wanted an absolute path or a file: URL/);
   });
 });

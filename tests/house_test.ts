@@ -40,7 +40,7 @@ const table: Record<string, Room> = {
   core: { types: [tfjs] },
   tensorboard: { rooms: ["runtime/types.ts"] },
   runtime: {
-    rooms: ["core/errors.ts"],
+    rooms: ["core/errors.ts", "core/printable.ts"],
     late: [tfjs, "@tensorflow/tfjs-backend-wasm", "@hono/node-server"],
     types: [tfjs],
     machine: true,

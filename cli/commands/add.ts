@@ -1,6 +1,14 @@
 import type { Command } from "commander";
-import { addPlugin, explainPlugin, explainText, type PluginTier } from "../../plugins/mod.ts";
+import {
+  addPlugin,
+  explainPlugin,
+  explainText,
+  type PluginExplanation,
+  type PluginTier,
+} from "../../plugins/mod.ts";
+import { wrap } from "../../plugins/wrap_text.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import {
   type AllowedKinds,
   collectAllowed,
@@ -23,17 +31,20 @@ interface Given {
 
 /** `keepfit add REFERENCE`: the one explicit yes, which pins a plugin. */
 export function addAdd(program: Command, line: CommandLine): void {
-  program.command("add")
-    .usage("REFERENCE [--tier TIER] [--allow KIND=VALUES] [--yes]")
+  const command = program.command("add")
+    .usage("REFERENCE [--options JSON] [--allow KIND=VALUES] [--yes]")
     .description("Show what a plugin may do and, if you agree, pin it in keepfit.lock.json.")
-    .argument("<REFERENCE>", "A manifest's URL or path, registry:owner/name@^1, or npm:name.")
+    .argument(
+      "<REFERENCE>",
+      "A manifest's path or URL, its folder, registry:owner/name@^1, or npm:name.",
+    )
     .addOption(tierOption())
     .option(
       "--allow <KIND=VALUES>",
       "Agree to a permission: net=a.example,b.example, or net for all it declares. Again for more.",
       collectAllowed,
     )
-    .option("--options <JSON>", "What the callback is told.", parseOptions)
+    .option("--options <JSON>", "Options of the callback, as JSON.", parseOptions)
     .option("--output-dir <DIR>", "Where it may write.")
     .option("--callback <NAME>", "Which of its callbacks.")
     .option(
@@ -42,17 +53,97 @@ export function addAdd(program: Command, line: CommandLine): void {
     )
     .addOption(minimumAgeOption())
     .option("--accept", "Agree to trust it further than the lock file does.")
-    .option("--yes", "Do not ask.")
+    .option("--yes", "Do not ask; what it may touch is then said by --allow and --output-dir.")
     .action(async (reference: string, { yes, accept, ...given }: Given) => {
-      const explained = await explainPlugin(reference, given);
-      line.note(`${explainText(explained)}\n`);
-      if (yes === undefined && !line.agrees(`Add ${explained.id} ${explained.version}? [y/N] `)) {
-        line.code = 1;
-        return line.tell({ added: false, plugin: explained }, "nothing was added\n");
-      }
-      // What was shown, and not what its host says by now.
-      const { integrity } = explained;
-      const added = await addPlugin(reference, { ...given, accept, integrity });
-      line.tell({ added: true, plugin: added }, `added ${added.id} ${added.version}\n`);
+      // Options that are missing are a problem here and not in the next training.
+      const explained = await explainPlugin(reference, { ...given, options: given.options ?? {} });
+      const { id, version, integrity, problems } = explained;
+      const { columns, hasColors: colors } = line;
+      // The error says what they are.
+      const shown = { ...explained, problems: [] };
+      line.note(`${explainText(shown, { columns, colors, isShort: true })}\n`);
+      const add = async (allow: AllowedKinds | undefined): Promise<void> => {
+        // What was shown, and not what its host says by now.
+        const added = await addPlugin(reference, { ...given, allow, accept, integrity });
+        line.tell({ added: true, plugin: added }, line.fit(addedText(added)));
+      };
+      const agreed = allowedBy(explained, given.allow, yes === undefined);
+      const lacksFolder = explained.permissions.some(({ kind, isOptional, isGranted }) =>
+        kind === "write" && !isOptional && !isGranted
+      );
+      // Without a question where the answer would change nothing: it says what is missing.
+      if (yes !== undefined || problems.length > 0 || lacksFolder) return await add(agreed);
+      line.note(agreementText(explained, columns));
+      if (line.agrees(`Add ${id} ${version}? [y/N] `)) return await add(agreed);
+      line.code = 1;
+      line.tell({ added: false, plugin: explained }, "nothing was added\n");
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit add registry:ada/loss-to-slack@^1", "from a registry"],
+    ["keepfit add ./plugins/notes --output-dir runs", "from a folder; it may write into runs"],
+    [
+      `keepfit add npm:loss-to-slack --options '{"url":"https://a.example/x"}' --allow net=a.example --yes`,
+      "without a question",
+    ],
+  );
+}
+
+/**
+ * What is agreed to: flags, what the lock file has, and of what it cannot do without all that a
+ * question shows.
+ */
+function allowedBy(
+  { permissions }: PluginExplanation,
+  given: AllowedKinds = {},
+  isAsked: boolean,
+): AllowedKinds | undefined {
+  const allowed = { ...given };
+  for (const { kind, allow, isOptional, isGranted } of permissions) {
+    const values = allowed[kind];
+    if (kind === "write" || values === true || !(isGranted || (isAsked && !isOptional))) continue;
+    allowed[kind] = [...new Set([...values ?? [], ...allow])];
+  }
+  return Object.keys(allowed).length === 0 ? undefined : allowed;
+}
+
+/** What a yes means. */
+function agreementText(
+  { permissions, files, tier, isLocked }: PluginExplanation,
+  columns: number,
+): string {
+  const pins = `${files.length} ${files.length === 1 ? "file" : "files"} as they are now`;
+  const touched = permissions.filter(({ isOptional, isGranted }) => !isOptional || isGranted)
+    .map(({ kind, value, allow }) => `${kind} ${allow.join(", ") || value}`);
+  const optional = permissions.filter(({ isOptional, isGranted }) => isOptional && !isGranted)
+    .map(({ kind, value, allow }) => `${kind} ${allow.join(", ") || value} (--allow ${kind})`);
+  const lines = [
+    ...wrap("y agrees that", "", columns),
+    ...wrap(
+      `${isLocked ? "keepfit.lock.json then pins" : "keepfit.lock.json pins"} ${pins}, and ` +
+        `keepfit.json lists it`,
+      "  - ",
+      columns,
+    ),
+    ...wrap(
+      `its code runs ${tier}${tier === "trusted" ? ", with all your rights" : ""}`,
+      "  - ",
+      columns,
+    ),
+    ...wrap(
+      `it may touch ${touched.join("; ") || "nothing outside the training"}`,
+      "  - ",
+      columns,
+    ),
+    ...(optional.length === 0 ? [] : wrap(`but not ${optional.join("; ")}`, "  - ", columns)),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function addedText({ id, version }: PluginExplanation): string {
+  return `added ${id} ${version}
+Next: let your training load what keepfit.json lists:
+  await fit(model, x, y, { callbacks: "keepfit.json" })
+`;
 }

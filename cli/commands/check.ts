@@ -7,11 +7,12 @@ import { checkOn, otherRuntimes } from "../check/check_runtimes.ts";
 import { checkTypes, importsOf } from "../check/check_source.ts";
 import { type CheckReport, problemsOf, reportText, warningsOf } from "../check/report.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import { parseOptions } from "../plugin_options.ts";
 
 /** `keepfit check SOURCE`: what keeps a plugin from being published. */
 export function addCheck(program: Command, line: CommandLine): void {
-  program.command("check")
+  const command = program.command("check")
     .usage("SOURCE [--here] [-- OPTIONS]")
     .description(
       "Hold the plugin in SOURCE to what it says, on each runtime found on this machine.",
@@ -24,10 +25,7 @@ export function addCheck(program: Command, line: CommandLine): void {
       `
 It looks at manifest, types, size and imports, then drives the plugin by script and in small
 trainings, in each tier that the manifest claims. It writes to memory, gets {} from every server and
-runs no command. What is declared and never used is a warning.
-
-Example:
-  keepfit check . -- '{ "url": "https://hooks.example.com/T0/B0" }'`,
+runs no command. What is declared and never used is a warning.`,
     )
     .action(
       async (
@@ -41,6 +39,12 @@ Example:
         if (problems.length > 0) line.code = 1;
       },
     );
+  addExamples(
+    command,
+    line,
+    ["keepfit check notes"],
+    [`keepfit check . -- '{"url":"https://a.example/x"}'`, "with options of the callback"],
+  );
 }
 
 async function check(

@@ -3,34 +3,36 @@ import { pluginPermissions } from "../../plugins/manifest_format.ts";
 import { interruptSignal, joinPath } from "../../runtime/mod.ts";
 import { devPlugin, type Reload, trainSmall } from "../../testing/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import { parseOptions, tierOption } from "../plugin_options.ts";
 import type { PluginTier } from "../../plugins/mod.ts";
 
 interface Given {
-  epochs: number;
+  epochs?: number;
   out?: string;
   tier?: PluginTier;
 }
 
 /** `keepfit dev SOURCE`: a running training that loads the plugin anew on each save. */
 export function addDev(program: Command, line: CommandLine): void {
-  program.command("dev")
+  const command = program.command("dev")
     .usage("SOURCE [--epochs N] [--tier TIER] [--out DIR] [-- OPTIONS]")
     .description("Train something small without end, with the plugin in it, reloaded on each save.")
     .argument("<SOURCE>", "The folder that the plugin is written in.")
     .argument("[OPTIONS]", "The callback's options as JSON, behind --.", parseOptions)
-    .option("--epochs <N>", "How many, at two a second. Default: until Ctrl-C.", countOf, endless)
+    .option("--epochs <N>", "How many, at two a second. Default: until Ctrl-C.", countOf)
     .addOption(tierOption())
     .option("--out <DIR>", "Where it may write. Default: .keepfit in SOURCE.")
-    .addHelpText(
-      "after",
-      `
-All that its manifest declares is allowed. Example:
-  keepfit dev . --epochs 20 -- '{ "every": 2 }'`,
-    )
+    .addHelpText("after", "\nAll that its manifest declares is allowed.")
     .action(async (source: string, options: Record<string, unknown> | undefined, given: Given) => {
       await dev(line, source, options, given);
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit dev notes"],
+    [`keepfit dev . --epochs 20 -- '{"every":2}'`, "with options of the callback"],
+  );
 }
 
 const endless = Number.MAX_SAFE_INTEGER;
@@ -40,7 +42,7 @@ async function dev(
   line: CommandLine,
   source: string,
   options: Record<string, unknown> | undefined,
-  { epochs, out = joinPath(source, ".keepfit"), tier }: Given,
+  { epochs = endless, out = joinPath(source, ".keepfit"), tier }: Given,
 ): Promise<void> {
   const tf = await import("@tensorflow/tfjs");
   const plugin = await devPlugin(source, {

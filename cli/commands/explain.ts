@@ -1,6 +1,8 @@
 import type { Command } from "commander";
-import { explainPlugin, explainText, type PluginTier } from "../../plugins/mod.ts";
+import { explainPlugin, explainText, listPlugins, type PluginTier } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
+import { inShell } from "../shell_words.ts";
 import { type AllowedKinds, collectAllowed, parseOptions, tierOption } from "../plugin_options.ts";
 
 interface Given {
@@ -12,16 +14,34 @@ interface Given {
 
 /** `keepfit explain REFERENCE`: what a plugin may do, and what is really enforced here. */
 export function addExplain(program: Command, line: CommandLine): void {
-  program.command("explain")
+  const command = program.command("explain")
     .usage("REFERENCE [--tier TIER]")
     .description("Tell what a plugin may do, and what is really enforced on this runtime.")
-    .argument("<REFERENCE>", "A manifest's URL or path, registry:owner/name@^1, or npm:name.")
+    .argument(
+      "<REFERENCE>",
+      "A manifest's path or URL, its folder, registry:owner/name@^1, npm:name, or a locked id.",
+    )
     .addOption(tierOption())
     .option("--allow <KIND=VALUES>", "As add has it.", collectAllowed)
-    .option("--options <JSON>", "What the callback is told.", parseOptions)
+    .option("--options <JSON>", "Options of the callback, as JSON: are they right?", parseOptions)
     .option("--registry <URL>", "The registry of registry: references.")
     .action(async (reference: string, given: Given) => {
-      const explained = await explainPlugin(reference, given);
-      line.tell(explained, explainText(explained));
+      const { problems, ...rest } = await explainPlugin(await referenceOf(reference), given);
+      const explained = { ...rest, problems: problems.map((one) => inShell(one)) };
+      const { columns, hasColors: colors } = line;
+      line.tell(explained, explainText(explained, { columns, colors }));
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit explain registry:ada/loss-to-slack@^1"],
+    ["keepfit explain ./plugins/notes --tier sandboxed", "as it would run in the sandbox"],
+  );
+}
+
+/** Of an id that the project has locked, the reference that it was added by. */
+async function referenceOf(given: string): Promise<string> {
+  if (!/^[a-z\d-]+\/[a-z\d-]+$/.test(given)) return given;
+  const plugins = await listPlugins();
+  return plugins.find(({ locked }) => locked?.id === given)?.absolute ?? given;
 }

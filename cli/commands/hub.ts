@@ -3,6 +3,7 @@ import { parseTokens, serveHub, type Tokens } from "../../hub/mod.ts";
 import { getRuntime, interruptSignal } from "../../runtime/mod.ts";
 import type { FileSystem } from "../../runtime/types.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 
 interface Given {
   host: string;
@@ -13,7 +14,7 @@ interface Given {
 
 /** `keepfit hub DIR`: serve a registry, and take the runs that are posted to it. */
 export function addHub(program: Command, line: CommandLine): void {
-  program.command("hub")
+  const command = program.command("hub")
     .usage("DIR [--host ADDRESS] [--port NUMBER] [--tokens FILE]")
     .description("Serve the plugins in DIR and take what RemoteMonitor posts, until Ctrl-C.")
     .argument("<DIR>", "The registry's folder, as pack makes it.")
@@ -41,6 +42,12 @@ export function addHub(program: Command, line: CommandLine): void {
         await server.close();
       }
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit hub public", "serve what pack has made"],
+    ["keepfit hub public --port 8080 --token ada=…", "whoever has the token may publish"],
+  );
 }
 
 function portOf(text: string): number {

@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { generateKeyPair } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 
 /** `keepfit key new FILE`: a key to sign plugins with. */
 export function addKey(program: Command, line: CommandLine): void {
   const key = program.command("key").description("Keys to sign plugins with.");
-  key.command("new")
+  const command = key.command("new")
     .description("Make a key and put it into FILE, which nobody else should be able to read.")
     .argument("<FILE>", "Must not be there yet.")
     .action(async (path: string) => {
@@ -19,4 +20,5 @@ export function addKey(program: Command, line: CommandLine): void {
       }
       line.tell({ path, keyId: made.keyId }, `${made.keyId}\n`);
     });
+  for (const one of [key, command]) addExamples(one, line, ["keepfit key new key.pem"]);
 }

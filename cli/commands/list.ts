@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { listPlugins } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 
 /** `keepfit list`: what the lock file and the config file have; needs no network. */
 export function addList(program: Command, line: CommandLine): void {
-  program.command("list")
+  const command = program.command("list")
     .description("List the plugins of keepfit.lock.json and keepfit.json, without a network.")
     .action(async () => {
       const plugins = await listPlugins();
@@ -15,4 +16,5 @@ export function addList(program: Command, line: CommandLine): void {
       });
       line.tell({ plugins }, lines.join("") || "there are no plugins\n");
     });
+  addExamples(command, line, ["keepfit list"]);
 }

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { pluginControls, pluginHooks } from "../../plugins/manifest_format.ts";
 import { directoryOf, exists, joinPath } from "../../runtime/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import { newFiles } from "../new_files.ts";
 
 interface Given {
@@ -12,7 +13,7 @@ interface Given {
 
 /** `keepfit new NAME`: a plugin to begin with. */
 export function addNew(program: Command, line: CommandLine): void {
-  program.command("new")
+  const command = program.command("new")
     .usage("OWNER/NAME [--hooks LIST] [--controls LIST] [--out DIR]")
     .description(
       "Begin a plugin in TypeScript: manifest, module, tests and tasks, in a folder NAME.",
@@ -55,6 +56,15 @@ deno task test).
 `,
       );
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit new ada/notes"],
+    [
+      "keepfit new ada/notes --hooks onEpochEnd,onTrainEnd --controls stop",
+      "it may stop the training",
+    ],
+  );
 }
 
 function idOf(text: string): string {

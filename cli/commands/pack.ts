@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import { packPlugin } from "../pack.ts";
 
 /** `keepfit pack SOURCE --out DIR`: publish into a folder that any static host can serve. */
 export function addPack(program: Command, line: CommandLine): void {
-  program.command("pack")
+  const command = program.command("pack")
     .usage("SOURCE --out DIR [--bundle] [--force]")
     .description(
       "Publish the plugin in SOURCE into the folder DIR, as the hub or any host serves it.",
@@ -23,4 +24,5 @@ export function addPack(program: Command, line: CommandLine): void {
         line.tell(packed, `packed ${id} ${version}, ${files} files\n${reference}\n`);
       },
     );
+  addExamples(command, line, ["keepfit pack notes --bundle --out public"]);
 }

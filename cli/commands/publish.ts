@@ -3,6 +3,7 @@ import { manifestName, parseKey, signManifest } from "../../plugins/mod.ts";
 import { publishPlugin } from "../../plugins/publish.ts";
 import { packSource } from "../../testing/pack_source.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import { type GivenAccess, hubAccess } from "../hub_access.ts";
 
 interface Given extends GivenAccess {
@@ -12,7 +13,7 @@ interface Given extends GivenAccess {
 
 /** `keepfit publish SOURCE --registry URL`: pack, sign and send to a hub. */
 export function addPublish(program: Command, line: CommandLine): void {
-  program.command("publish")
+  const command = program.command("publish")
     .usage("SOURCE --registry URL [--bundle] [--key FILE]")
     .description("Pack the plugin in SOURCE and publish it on a hub. For a folder there is pack.")
     .argument("<SOURCE>", "The folder that the plugin is written in.")
@@ -38,4 +39,7 @@ export function addPublish(program: Command, line: CommandLine): void {
         `${isNew ? "published" : "already there:"} ${id} ${version}\n${reference}\n`,
       );
     });
+  addExamples(command, line, [
+    "keepfit publish notes --registry https://hub.example --key key.pem --bundle",
+  ]);
 }

@@ -1,14 +1,21 @@
 import type { Command } from "commander";
 import { removePlugin } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 
 /** `keepfit remove PLUGIN`: out of the lock file and the config file. */
 export function addRemove(program: Command, line: CommandLine): void {
-  program.command("remove")
+  const command = program.command("remove")
     .description("Take a plugin out of keepfit.lock.json and keepfit.json.")
     .argument("<PLUGIN>", "Its id, or the reference that it was added by.")
     .action(async (plugin: string) => {
       const removed = await removePlugin(plugin);
       line.tell({ removed }, removed.map((one) => `removed ${one}\n`).join(""));
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit remove ada/loss-to-slack"],
+    ["keepfit remove ./plugins/notes", "as it was added"],
+  );
 }

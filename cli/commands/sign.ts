@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { parseKey, parseManifest, signManifest } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 
 /** `keepfit sign MANIFEST --key FILE`. */
 export function addSign(program: Command, line: CommandLine): void {
-  program.command("sign")
+  const command = program.command("sign")
     .usage("MANIFEST --key FILE")
     .description("Sign a packed plugin's manifest, and by its hashes all of its files.")
     .argument("<MANIFEST>", "The manifest that pack has written.")
@@ -16,4 +17,7 @@ export function addSign(program: Command, line: CommandLine): void {
       await line.fs.writeFile(path, `${JSON.stringify(signed, null, 2)}\n`);
       line.tell({ path, keyId: key.keyId }, `signed ${path} by ${key.keyId}\n`);
     });
+  addExamples(command, line, [
+    "keepfit sign public/ada/notes/0.1.0/callback.plugin.json --key key.pem",
+  ]);
 }

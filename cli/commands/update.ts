@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type PluginUpdate, updatePlugins } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import { minimumAgeOption } from "../plugin_options.ts";
 
 interface Given {
@@ -12,7 +13,7 @@ interface Given {
 
 /** `keepfit update [PLUGIN...]`: what each reference names today, and what that changes. */
 export function addUpdate(program: Command, line: CommandLine): void {
-  program.command("update")
+  const command = program.command("update")
     .usage("[PLUGIN...] [--dry-run] [--accept] [--registry URL]")
     .description("Pin what each reference names today, and show what that changes.")
     .argument("[PLUGIN...]", "Ids or references. Default: all.")
@@ -34,6 +35,12 @@ export function addUpdate(program: Command, line: CommandLine): void {
       );
       if (updates.some(({ status }) => status === "failed" || status === "refused")) line.code = 1;
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit update", "all of them"],
+    ["keepfit update ada/loss-to-slack --dry-run", "only show what would change"],
+  );
 }
 
 function textOf(update: PluginUpdate, isTrial: boolean): string {

@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { vendorPlugins } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 
 /** `keepfit vendor`: keep the plugins with the program. */
 export function addVendor(program: Command, line: CommandLine): void {
-  program.command("vendor")
+  const command = program.command("vendor")
     .usage("[--out DIR]")
     .description("Copy every locked plugin into a folder, from which it is loaded then.")
     .option("--out <DIR>", "The folder. Default: the one that keepfit.json names, else vendor.")
@@ -15,4 +16,5 @@ export function addVendor(program: Command, line: CommandLine): void {
       );
       line.tell({ plugins }, lines.join("") || "nothing is to be copied\n");
     });
+  addExamples(command, line, ["keepfit vendor", "into the folder vendor"]);
 }

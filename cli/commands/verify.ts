@@ -2,10 +2,11 @@ import type { Command } from "commander";
 import { type VerifiedPlugin, verifyPlugins } from "../../plugins/mod.ts";
 import { yankText } from "../../plugins/yanks.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 
 /** `keepfit verify`: hash everything again and hold it against the lock file. */
 export function addVerify(program: Command, line: CommandLine): void {
-  program.command("verify")
+  const command = program.command("verify")
     .usage("[--offline]")
     .description(
       "Hash every file of every plugin again and hold it against keepfit.lock.json; ask its " +
@@ -18,6 +19,7 @@ export function addVerify(program: Command, line: CommandLine): void {
       line.tell({ plugins }, lines.join("") || "nothing is locked\n");
       if (plugins.some(({ problems }) => problems.length > 0)) line.code = 1;
     });
+  addExamples(command, line, ["keepfit verify"]);
 }
 
 function textOf({ id, version, files, problems, yanked, unasked }: VerifiedPlugin): string {

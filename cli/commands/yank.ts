@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { yankPlugin } from "../../plugins/publish.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import { type GivenAccess, hubAccess } from "../hub_access.ts";
 
 interface Given extends GivenAccess {
@@ -10,7 +11,7 @@ interface Given extends GivenAccess {
 
 /** `keepfit yank PLUGIN@VERSION --registry URL`: nobody should newly choose that version. */
 export function addYank(program: Command, line: CommandLine): void {
-  program.command("yank")
+  const command = program.command("yank")
     .usage("PLUGIN@VERSION --registry URL [--reason TEXT] [--undo]")
     .description(
       "Yank a version on a hub: ranges pass it over, projects that have it locked keep it.",
@@ -35,4 +36,13 @@ export function addYank(program: Command, line: CommandLine): void {
         `${undo ? "no longer yanked" : "yanked"}: ${id} ${version}\n`,
       );
     });
+  addExamples(
+    command,
+    line,
+    ["keepfit yank ada/notes@0.2.0 --registry https://hub.example"],
+    [
+      "keepfit yank ada/notes@0.2.0 --registry https://hub.example --undo",
+      "make it available again",
+    ],
+  );
 }

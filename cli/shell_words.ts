@@ -1,0 +1,46 @@
+/**
+ * A message in the words of a command line: what it advises to write in code becomes the flag, or the
+ * key of `keepfit.json`, that does the same.
+ *
+ * @param command name of the command that the message is of: some take options elsewhere
+ */
+export function inShell(message: string, command?: string): string {
+  return words.reduce(
+    (text, [code, shell]) => text.replace(code, (...match: string[]) => shell(match, command)),
+    message,
+  );
+}
+
+/** A word as a POSIX shell reads it as one. */
+export function shellQuoted(text: string): string {
+  return /^[\w@%+=:,./^~-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+type Shell = (match: string[], command: string | undefined) => string;
+
+const words: [code: RegExp, shell: Shell][] = [
+  [
+    /pass \{ allow: \{ (\w+): (\[.*\]) \} \}/g,
+    ([, kind, values]) => `pass --allow ${shellQuoted(`${kind}=${JSON.parse(values).join(",")}`)}`,
+  ],
+  [
+    /give it options: (\{.*\})/g,
+    ([, options], command) =>
+      `give it ${command === "dev" || command === "check" ? "--" : "--options"} ` +
+      shellQuoted(options),
+  ],
+  [/\{ outputDir \}/g, () => "--output-dir DIR"],
+  [/\{ tier: "(\w+)" \}/g, ([, tier]) => `--tier ${tier}`],
+  [/\{ callback \} as one of/g, () => "--callback NAME, one of"],
+  [/\{ limits: \{ (\w+) \} \}/g, ([, limit]) => `"limits": { "${limit}": … } in keepfit.json`],
+  [/pass \{ data: \{ x, y \} \}/g, () => "load it in your program, with { data: { x, y } }"],
+  [/, in code by \{ registry: [^{}]*\}/g, () => ""],
+  [/\{ registry: [^{}]* \}/g, () => "--registry URL"],
+  [/say where with \{ lock: [^{}]* \}/g, () => "run it in the project's folder"],
+  [/\{ offline: true \}/g, () => "--offline"],
+  [/\{ trustFirstUse: true \}/g, () => "keepfit add"],
+  [/\(cacheDir\)/g, () => `("cacheDir" in keepfit.json)`],
+  [/with the option headers, or with KEEPFIT/g, () => "with KEEPFIT"],
+  [/in the option (headers|tokens)/g, () => "in KEEPFIT_AUTH_TOKENS"],
+  [/; for a file beside your module write new URL\(.*?import\.meta\.url\)/g, () => ""],
+];

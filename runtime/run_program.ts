@@ -1,0 +1,63 @@
+import { messageOf } from "../core/errors.ts";
+import { getRuntime } from "./get_runtime.ts";
+
+/**
+ * Run the main function of a program. When it fails, the program ends with exit code 1 and the
+ * error's message on standard error; with `KEEPFIT_DEBUG=1` in the environment, with its stack.
+ *
+ * @param main the program
+ * @example
+ * ```ts
+ * import { runProgram } from "keepfit/runtime";
+ *
+ * await runProgram(async () => {
+ *   await Promise.resolve("load the data, fit the model");
+ * });
+ * ```
+ */
+export async function runProgram(main: () => Promise<void> | void): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    printError("", error);
+    if (!isDebugging()) console.error("KEEPFIT_DEBUG=1 prints the stack");
+    getRuntime().exit(1);
+  }
+}
+
+/**
+ * Print an error for a person: its message, and the messages of its causes that it does not repeat.
+ * With `KEEPFIT_DEBUG=1` in the environment the error itself, with its stack.
+ *
+ * @param prefix stands in front of the message: the program's name
+ * @param shown gives the text as it is to be printed
+ */
+export function printError(
+  prefix: string,
+  error: unknown,
+  shown: (text: string) => string = (text) => text,
+): void {
+  if (isDebugging()) console.error(error);
+  else console.error(shown(prefix + errorText(error)));
+}
+
+function isDebugging(): boolean {
+  return !["", "0", undefined].includes(getRuntime().env("KEEPFIT_DEBUG"));
+}
+
+/** The message of an error, and below it those of its causes that it does not repeat. */
+export function errorText(error: unknown): string {
+  let text = messageOf(error);
+  const seen = new Set<unknown>([error]);
+  for (let cause = causeOf(error); cause !== undefined && !seen.has(cause);) {
+    seen.add(cause);
+    const message = messageOf(cause);
+    if (!text.includes(message)) text += `\n  because: ${message.replaceAll("\n", "\n  ")}`;
+    cause = causeOf(cause);
+  }
+  return text;
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}
