@@ -128,7 +128,6 @@ async function publish(folder: string, i: number): Promise<string> {
     files,
     callbacks: [{ name: "bench", export: "default", hooks: ["onEpochEnd"], controls: [] }],
     sandbox: { support: "supported" },
-    repository: "https://example.com/keepfit/keepfit",
   };
   const text = JSON.stringify(manifest);
   await writeFile(join(folder, "callback.plugin.json"), text);

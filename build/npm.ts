@@ -6,7 +6,7 @@
  * ```
  */
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import {
   compile,
   dependencies,
@@ -17,20 +17,24 @@ import {
   root,
   targetFolder,
 } from "./package.ts";
+import { published } from "../plugins/version.ts";
 
 const command = "cli/keepfit.js";
 const folder = targetFolder("npm");
 await rm(folder, { recursive: true, force: true });
 compile(folder);
-await rewriteImports(folder, ".js", published);
-await rewriteImports(folder, ".d.ts", (name) => published(name).replace(/^(\..*)\.ts$/, "$1.js"));
+await rewriteImports(folder, ".js", onNpm);
+await rewriteImports(folder, ".d.ts", (name) => onNpm(name).replace(/^(\..*)\.ts$/, "$1.js"));
+await nameTypes();
 await copyOtherFiles();
 await markExecutable(command);
 await writeFile(`${folder}/package.json`, `${JSON.stringify(packageJson(), null, 2)}\n`);
+// Else Deno takes what is imported from dist/npm for a part of this repository.
+if (folder === resolve(root, "dist/npm")) await writeFile(`${root}dist/deno.json`, "{}\n");
 console.log(`keepfit ${manifest.version} for npm: ${folder}`);
 
 /** The name under which npm has what a source file imports. */
-function published(specifier: string): string {
+function onNpm(specifier: string): string {
   const found = packageOf(specifier);
   return found === undefined ? specifier : found.name + found.path;
 }
@@ -52,6 +56,16 @@ async function copyOtherFiles(): Promise<void> {
   }
 }
 
+/** Deno finds the types of a file by this, where it knows of no package.json. */
+async function nameTypes(): Promise<void> {
+  for (const path of await readdir(folder, { recursive: true })) {
+    if (!path.endsWith(".js")) continue;
+    const types = `./${basename(path, ".js")}.d.ts`;
+    const text = await readFile(`${folder}/${path}`, "utf8");
+    await writeFile(`${folder}/${path}`, `// @ts-self-types="${types}"\n${text}`);
+  }
+}
+
 /** npm starts a command by its first line. */
 async function markExecutable(path: string): Promise<void> {
   const text = await readFile(`${folder}/${path}`, "utf8");
@@ -67,8 +81,10 @@ function packageJson(): Record<string, unknown> {
   // Only authors of plugins bundle.
   const peers = [...tfjs, { name: "esbuild", version: manifest.devDependencies.esbuild }];
   return {
-    name,
+    name: published ?? name,
     version,
+    // Nobody is to publish it by mistake.
+    private: published === undefined ? true : undefined,
     description,
     license,
     type: "module",

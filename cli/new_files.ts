@@ -1,5 +1,6 @@
 import { manifestName } from "../plugins/manifest_format.ts";
 import { version } from "../plugins/version.ts";
+import type { KeepfitSource } from "./keepfit_source.ts";
 
 /** What a new plugin is to be. */
 export interface NewPlugin {
@@ -7,6 +8,8 @@ export interface NewPlugin {
   id: string;
   hooks: readonly string[];
   controls: readonly string[];
+  /** Where it gets keepfit from. */
+  keepfit: KeepfitSource;
 }
 
 /** What a new plugin is developed with: the versions that keepfit is tested with. */
@@ -26,13 +29,16 @@ export function newFiles(plugin: NewPlugin): Record<string, string> {
     "src/mod_test.ts": testText(plugin),
     "README.md": readmeText(plugin),
     "package.json": json(packageOf(plugin)),
+    // npm would link a package in a folder, which then finds none of those that it needs.
+    ...plugin.keepfit.isPublished ? {} : { ".npmrc": "install-links=true\n" },
     "deno.json": json({
       tasks: {
         test: "deno test -A src/",
-        dev: "deno run -A npm:keepfit dev .",
-        check: "deno run -A npm:keepfit check .",
-        pack: "deno run -A npm:keepfit pack . --bundle --out public",
+        dev: "deno run -A keepfit/command dev .",
+        check: "deno run -A keepfit/command check .",
+        pack: "deno run -A keepfit/command pack . --bundle --out public",
       },
+      ...plugin.keepfit.deno,
       exclude: ["public"],
     }),
     "tsconfig.json": json({
@@ -55,9 +61,10 @@ export function newFiles(plugin: NewPlugin): Record<string, string> {
   };
 }
 
-function manifestOf({ id, hooks, controls }: NewPlugin): object {
+function manifestOf({ id, hooks, controls, keepfit }: NewPlugin): object {
   const [owner, name] = id.split("/");
   return {
+    $schema: keepfit.schema,
     manifestVersion: 1,
     id,
     version: "0.1.0",
@@ -88,7 +95,6 @@ function manifestOf({ id, hooks, controls }: NewPlugin): object {
       stateVersion: 1,
     }],
     sandbox: { support: "supported" },
-    repository: `https://example.com/${id}`,
     stage: { name: "experimental" },
     telemetry: { kind: "none" },
   };
@@ -191,8 +197,12 @@ ${
 `;
 }
 
-function readmeText({ id }: NewPlugin): string {
+function readmeText({ id, keepfit }: NewPlugin): string {
   const [, name] = id.split("/");
+  const unpublished = `
+keepfit is on no registry yet. package.json, deno.json and ${manifestName} name the folder that it
+is in, \`${keepfit.name}\`: change it there when one of the two folders moves.
+`;
   return `# ${titleOf(name)}
 
 A keepfit plugin: tells the user what training measures.
@@ -200,7 +210,7 @@ A keepfit plugin: tells the user what training measures.
 \`\`\`ts
 await fit(model, x, y, {
   callbacks: [
-    await loadPlugin("https://example.com/${id}/0.1.0/${manifestName}#sha384-...", {
+    await loadPlugin("https://your.host/${id}/0.1.0/${manifestName}#sha384-...", {
       options: { every: 2 },
     }),
   ],
@@ -209,24 +219,28 @@ await fit(model, x, y, {
 
 ## Options
 
-| option  | meaning                   | default |
-| ------- | ------------------------- | ------- |
+| option  | meaning                  | default |
+| ------- | ------------------------ | ------- |
 | \`every\` | tell each n-th time only | 1       |
 
 ## Working on it
 
-\`\`\`sh
-npm test            # or: bun test, deno task test
-npm run dev         # a running training that reloads it on each save
-npm run check       # what keeps it from being published
-npm run pack        # into the folder public, for any static host
-\`\`\`
+| Node            | Bun             | Deno              |                                         |
+| --------------- | --------------- | ----------------- | --------------------------------------- |
+| \`npm install\`   | \`bun install\`   |                   | first                                   |
+| \`npm test\`      | \`bun test\`      | \`deno task test\`  | run its tests                           |
+| \`npm run dev\`   | \`bun run dev\`   | \`deno task dev\`   | train with it, reload it on each save   |
+| \`npm run check\` | \`bun run check\` | \`deno task check\` | show what keeps it from being published |
+| \`npm run pack\`  | \`bun run pack\`  | \`deno task pack\`  | write it to public/ for any static host |
 
-${manifestName} says what it may do, and why.
+\`npm test\` runs the files that package.json names; the others find every \`*_test.ts\`.
+${keepfit.isPublished ? "" : unpublished}
+${manifestName} says what the plugin may do, and why. Before you publish, add to it the URL of the
+source as \`repository\`.
 `;
 }
 
-function packageOf({ id }: NewPlugin): object {
+function packageOf({ id, keepfit }: NewPlugin): object {
   return {
     name: `keepfit-${id.replace("/", "-")}`,
     private: true,
@@ -237,7 +251,7 @@ function packageOf({ id }: NewPlugin): object {
       check: "keepfit check .",
       pack: "keepfit pack . --bundle --out public",
     },
-    devDependencies: { ...newDependencies, keepfit: `^${version}` },
+    devDependencies: { ...newDependencies, keepfit: keepfit.dependency },
   };
 }
 

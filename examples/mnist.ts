@@ -56,7 +56,7 @@ const help = `Train a digit classifier on MNIST.
 
 /** A reference names a manifest and its hash; the manifest names the hash of every file. */
 const epochReport =
-  "keepfit/epoch-report/0.1.0/callback.plugin.json#sha384-JnWQy0Z1mo5eNMe7SLNn4JJosMVYjPRexektVgsTSw1Il1xSykpifDpO6saoVPr1";
+  "keepfit/epoch-report/0.1.0/callback.plugin.json#sha384-fcsbJmy/Uj4DAOiGF0IEDHVf+LbQ1nhtku5LDy7yoWMyttHp/12D6rUAG6B/bngl";
 
 interface Settings {
   epochs: number;

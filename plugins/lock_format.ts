@@ -43,8 +43,8 @@ export interface LockedPlugin {
   controls: PluginControl[];
   /** Keys that signed the manifest. */
   signers: string[];
-  /** Where its source was. */
-  repository: string;
+  /** Where its source was, if the manifest said so. */
+  repository?: string;
   /** Day on which it was locked. */
   added: string;
 }
@@ -77,7 +77,7 @@ const lockedPlugin = object(
       "What its callbacks may do to the training.",
     ),
     signers: required(v.array(text), "Keys that signed the manifest."),
-    repository: required(text, "Where its source was."),
+    repository: optional(text, "Where its source was."),
     added: required(
       v.pipe(v.string(), v.isoDate("a day such as 2026-01-31")),
       "Day on which it was locked.",

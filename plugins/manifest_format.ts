@@ -119,7 +119,7 @@ export interface PluginFile {
  * consists of. It stands in `callback.plugin.json` beside the module.
  */
 export interface PluginManifest {
-  /** Where editors find the schema. */
+  /** Where editors find the schema: a URL, or a path from this file, which `keepfit pack` drops. */
   $schema?: string;
   manifestVersion: 1;
   /** `owner/name`. */
@@ -152,7 +152,8 @@ export interface PluginManifest {
   peers?: Record<string, string>;
   /** Plugins that it builds on: id and version range. */
   dependencies?: Record<string, string>;
-  repository: string;
+  /** Where its source is. */
+  repository?: string;
   homepage?: string;
   bugs?: string;
   keywords?: string[];

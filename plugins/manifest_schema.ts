@@ -179,7 +179,7 @@ const permissions = object(
 /** The schema of manifest version 1. What it finds is put into words by `parseManifest`. */
 export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
   {
-    $schema: optional(webUrl, "Where editors find this schema."),
+    $schema: optional(text, "Where editors find this schema: a URL, or a path from this file."),
     manifestVersion: required(v.literal(1), "The version of this format."),
     id: required(id, "owner/name: lower-case letters, digits and single dashes."),
     version: required(version, "Semantic version; a published one never changes."),
@@ -250,7 +250,7 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
       "Packages that the host hands in, with version ranges. keepfit always is one.",
     ),
     dependencies: optional(record(id, range), "Plugins that it builds on, with version ranges."),
-    repository: required(webUrl, "Where its source is."),
+    repository: optional(webUrl, "Where its source is."),
     homepage: optional(webUrl, "Where people read about it."),
     bugs: optional(webUrl, "Where people report what is wrong."),
     keywords: optional(unique(text), "Words to find it by."),

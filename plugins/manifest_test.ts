@@ -143,6 +143,13 @@ describe("a manifest", () => {
     ]);
   });
 
+  it("needs no repository, and takes the path of a schema", () => {
+    const { repository: _, ...rest } = whole;
+    assert.equal(parseManifest(rest, url).repository, undefined);
+    const $schema = "../keepfit/schemas/callback.plugin.schema.json";
+    assert.equal(parseManifest({ ...whole, $schema }, url).$schema, $schema);
+  });
+
   it("refuses paths that lead out of its folder", () => {
     const file = { integrity, size: 1 };
     for (

@@ -48,8 +48,9 @@ export function trustDifferences(before: LockedPlugin, after: LockedPlugin): Tru
   }
   const more = after.controls.some((control) => !before.controls.includes(control));
   tell("controls", before.controls, after.controls, more);
-  const moved = placeOf(before.repository) !== placeOf(after.repository);
-  tell("repository", [before.repository], [after.repository], moved);
+  const moved = before.repository !== undefined &&
+    (after.repository === undefined || placeOf(before.repository) !== placeOf(after.repository));
+  tell("repository", listOf(before.repository), listOf(after.repository), moved);
   const order = compareVersions(parseVersion(after.version), parseVersion(before.version));
   tell("version", [before.version], [after.version], order < 0);
   // What a person is working on changes all the time and keeps its version.
@@ -112,6 +113,10 @@ export function differencesFromLock(
 
 /** The more, the more a plugin may do to the host. */
 const rights: Record<PluginTier, number> = { sandboxed: 0, worker: 1, trusted: 2 };
+
+function listOf(value: string | undefined): string[] {
+  return value === undefined ? [] : [value];
+}
 
 function placeOf(repository: string): string {
   return repository.toLowerCase().replace(/(\.git)?\/*$/, "");

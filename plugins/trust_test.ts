@@ -66,6 +66,12 @@ describe("trust", () => {
 
   it("is weaker when the source moved, the version went back, or a version has other bytes", () => {
     assert.equal(told({ repository: "https://example.org/eve/timer" })[0][0], "!");
+    assert.deepEqual(told({ repository: undefined }), [
+      "!repository https://example.com/ada/timer > none",
+    ]);
+    assert.deepEqual(told({ repository: "https://example.com/a" }, { repository: undefined }), [
+      "repository none > https://example.com/a",
+    ]);
     assert.deepEqual(told({ version: "1.1.9" }), ["!version 1.2.0 > 1.1.9"]);
     assert.deepEqual(told({ version: "1.2.0-rc.1" }), ["!version 1.2.0 > 1.2.0-rc.1"]);
     assert.deepEqual(told({ version: "1.10.0", integrity: "sha384-new" }), [

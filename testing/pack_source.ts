@@ -66,7 +66,10 @@ export async function packSource(
     const bytes = contents.get(path) as Uint8Array;
     files[path] = { integrity: await computeIntegrity(bytes), size: bytes.length };
   }
-  const manifest = parseManifest({ ...draft, module, files }, manifestPath);
+  const { $schema, ...rest } = draft;
+  // A path leads nowhere from where the manifest is published.
+  const schema = /^https?:/.test($schema ?? "") ? { $schema } : {};
+  const manifest = parseManifest({ ...schema, ...rest, module, files }, manifestPath);
   await tryGraph(manifest, contents, peers);
   contents.set(manifestName, new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`));
   return { manifest, contents };

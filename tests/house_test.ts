@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { describe, it } from "node:test";
 import * as keepfit from "keepfit";
+import { published } from "../plugins/version.ts";
 import { listFiles, root } from "./files.ts";
 
 /** What the code of one room may import. */
@@ -104,6 +105,24 @@ describe("the house", () => {
 
   it("names no package registry's host and nobody's home folder", () => {
     assert.deepEqual(files.flatMap((path) => foreignPlaces(path, read(path))), []);
+  });
+
+  it("installs keepfit from no registry while it is on none", () => {
+    // Whoever took the name there would run on the reader's machine.
+    if (published !== undefined) return;
+    assert.deepEqual(files.flatMap((path) => registryInstalls(path, read(path))), []);
+  });
+
+  it("publishes the rooms and no tests, examples or tools of the repository", () => {
+    const { include, exclude } = JSON.parse(read("build/tsconfig.json"));
+    const topLevel = (path: string) => path.replace(/^\.\.\//, "").split("/")[0];
+    const pages = /^(CHANGELOG|LICENSE|README)|^deno\.json$/;
+    const packed = ["schemas", ...include.map(topLevel)];
+    const others = new Set(
+      files.map(topLevel).filter((name) => !packed.includes(name) && !pages.test(name)),
+    );
+    const tests = exclude.map((path: string) => path.replace("../", ""));
+    assert.deepEqual([...deno.publish.exclude].sort(), [...others, ...tests].sort());
   });
 
   it("exports the same files from both manifests", () => {
@@ -235,6 +254,36 @@ describe("the checks of the house", () => {
     });
   }
 
+  it("find an installation of keepfit from a registry, and none from a folder", () => {
+    const name = "keepfit";
+    const fromRegistry = [
+      `npx ${name} --help`,
+      `bunx --bun ${name}`,
+      `npm install --save-dev ${name}`,
+      `npm i @tensorflow/tfjs ${name}@latest`,
+      `deno add jsr:@${name}/${name}`,
+      `bun add @${name}/${name}`,
+      `deno run -A npm:${name} dev .`,
+      `npm create ${name}`,
+      `import "https://esm.sh/${name}@0.1.0";`,
+      `{ "dependencies": { "${name}": "^0.1.0" } }`,
+      `"repository": "https://example.com/${name}/${name}"`,
+    ];
+    for (const text of fromRegistry) {
+      assert.equal(registryInstalls("a.md", text).length, 1, text);
+    }
+    const fromElsewhere = [
+      `npx --no -- ${name} --help`,
+      `npm install --install-links /path/to/${name}/dist/npm @tensorflow/tfjs`,
+      `bun add ../${name}/dist/npm`,
+      `npm install --save-dev esbuild # beside ${name}`,
+      `{ "dependencies": { "${name}": "file:../${name}/dist/npm" } }`,
+      `import { fit } from "https://your.host/${name}/mod.js";`,
+      `registry:${name}/webhook@^0.1`,
+    ];
+    assert.deepEqual(fromElsewhere.flatMap((text) => registryInstalls("a.md", text)), []);
+  });
+
   it("find a registry's host and a home folder", () => {
     const registry = ["https://registry", "npmjs", "org/a.tgz"].join(".");
     const home = ["", "home", "ada", "keepfit"].join("/");
@@ -334,6 +383,23 @@ function foreignPlaces(path: string, text: string): string[] {
     /\bregistry\.(?:npmjs|yarnpkg|npmmirror)\b|\bnpm\.(?:jsr|pkg)\b|(?<![\w.])\/(?:home|Users)\/\w+|(?<![\w.])\/root\/|\b[A-Z]:\\Users\b/g,
   );
   return [...places].map(([place]) => `${path} names ${place}`);
+}
+
+/** Where a file says that keepfit is to be had from a registry. */
+function registryInstalls(path: string, text: string): string[] {
+  const name = String.raw`(?:keepfit|@keepfit/keepfit)(?![\w/-])`;
+  const forms = [
+    String.raw`\b(?:npm|jsr):/?${name}`,
+    // With --no, npx runs what is installed and fetches nothing.
+    String.raw`\b(?:npx|bunx|pnpx)(?! --no\b)(?: -\S+)* ${name}`,
+    String
+      .raw`\b(?:npm|bun|deno|pnpm|yarn) (?:i|install|add|create|init|exec)(?: [\w@-][^\s#]*)*? ${name}`,
+    String.raw`"${name}": ?"[\^~\d]`,
+    String.raw`https://(?:esm\.sh|unpkg\.com|cdn\.jsdelivr\.net|jsr\.io)/\S*keepfit`,
+    String.raw`https://example\.com/keepfit/keepfit`,
+  ];
+  const found = text.matchAll(new RegExp(forms.join("|"), "g"));
+  return [...found].map(([form]) => `${path} says ${form}`);
 }
 
 function roomOf(path: string): string {

@@ -1,6 +1,7 @@
 import { getRuntime } from "../../runtime/mod.ts";
 import type { Runtime } from "../../runtime/types.ts";
 import type { RuntimeReport } from "./report.ts";
+import { findAbove } from "./check_source.ts";
 import { runCommand } from "./run_command.ts";
 
 /** The runtimes that a plugin may be on, as commands. */
@@ -29,8 +30,13 @@ export async function checkOn(
   // Deno answers for a node that is not there.
   const version = versionText[name].exec(told?.stdout ?? "")?.[1];
   if (version === undefined) return skipped(`${name} is not on PATH`);
+  const start = await startArguments(name, source);
+  if (start === undefined) {
+    const install = name === "bun" ? "bun install" : "npm install";
+    return skipped(`keepfit is not installed for it: ${install}`, version);
+  }
   const ended = await runCommand(name, [
-    ...startArguments(name),
+    ...start,
     ...["check", source, "--here", "--json", "--", JSON.stringify(options)],
   ]);
   const line = ended?.stdout.trimEnd().split("\n").at(-1) ?? "";
@@ -53,17 +59,33 @@ const versionText: Record<Runtime["name"], RegExp> = {
   node: /^v(\d+\S+)/,
 };
 
-/** What starts this command on a runtime: published it is JavaScript, in the repository TypeScript. */
-function startArguments(name: Runtime["name"]): string[] {
+/**
+ * What starts this command on another runtime: published it is JavaScript, in the repository
+ * TypeScript.
+ *
+ * @returns undefined where what it needs is not installed for that runtime
+ */
+async function startArguments(
+  name: Runtime["name"],
+  source: string,
+): Promise<string[] | undefined> {
   const isSource = import.meta.url.endsWith(".ts");
   const place = (path: string): string =>
     decodeURIComponent(new URL(path, import.meta.url).pathname);
-  const entry = place(isSource ? "../keepfit.ts" : "../keepfit.js");
+  const entry = isSource
+    ? place("../keepfit.ts")
+    : getRuntime().name === "deno"
+    ? await findInstalled(source)
+    : place("../keepfit.js");
+  if (entry === undefined) return undefined;
   switch (name) {
     case "deno":
       return [
         ...["run", "--no-check", "--no-prompt", "-A"],
-        ...isSource ? ["--config", place("../../deno.json")] : [],
+        // Not the plugin's deno.json: all that this command needs is in node_modules.
+        ...isSource
+          ? ["--config", place("../../deno.json")]
+          : ["--no-config", "--node-modules-dir=manual"],
         entry,
       ];
     case "bun":
@@ -77,6 +99,19 @@ function startArguments(name: Runtime["name"]): string[] {
         ]
         : [entry];
   }
+}
+
+/**
+ * This command as Node and Bun have it beside a source, with esbuild; Deno needs no node_modules for
+ * its own.
+ */
+async function findInstalled(source: string): Promise<string | undefined> {
+  const { fs } = getRuntime();
+  const entry = await findAbove(source, "node_modules/keepfit/cli/keepfit.js", fs);
+  const bundler = await findAbove(source, "node_modules/esbuild/package.json", fs);
+  const modules = (path: string | undefined): string | undefined =>
+    path?.slice(0, path.lastIndexOf("node_modules/"));
+  return modules(entry) === modules(bundler) ? entry : undefined;
 }
 
 /** The runtimes that are not the present one. */

@@ -53,7 +53,7 @@ export async function checkTypes(
 }
 
 /** A file in this folder or the nearest one above it that has it. */
-async function findAbove(
+export async function findAbove(
   folder: string,
   path: string,
   fs: FileSystem,

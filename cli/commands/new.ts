@@ -3,6 +3,7 @@ import { pluginControls, pluginHooks } from "../../plugins/manifest_format.ts";
 import { directoryOf, exists, joinPath } from "../../runtime/mod.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
+import { findKeepfit } from "../keepfit_source.ts";
 import { newFiles } from "../new_files.ts";
 
 interface Given {
@@ -41,7 +42,8 @@ export function addNew(program: Command, line: CommandLine): void {
           `Cannot begin ${id} in ${out}: found files there; wanted a new folder (--out)`,
         );
       }
-      const files = newFiles({ id, hooks, controls });
+      const keepfit = await findKeepfit(out, fs);
+      const files = newFiles({ id, hooks, controls, keepfit });
       for (const [path, text] of Object.entries(files)) {
         const place = joinPath(out, path);
         await fs.makeDir(directoryOf(place));
@@ -51,9 +53,9 @@ export function addNew(program: Command, line: CommandLine): void {
       line.tell(
         { id, folder: out, files: paths },
         `${paths.map((path) => `${out}/${path}\n`).join("")}
-Next: cd ${out}, then npm install and npm test (or bun install and bun test, or deno install and
-deno task test).
-`,
+${keepfit.isPublished ? "" : `keepfit is on no registry yet: taken from ${keepfit.name}\n\n`}${
+          nextText(out)
+        }`,
       );
     });
   addExamples(
@@ -65,6 +67,18 @@ deno task test).
       "it may stop the training",
     ],
   );
+}
+
+/** What to do with a new plugin, on each runtime. */
+function nextText(folder: string): string {
+  return `Next, with one of the three:
+
+  Node  cd ${folder} && npm install && npm test && npm run check
+  Bun   cd ${folder} && bun install && bun test && bun run check
+  Deno  cd ${folder} && deno task test && deno task check
+
+npm run dev, bun run dev or deno task dev trains with the plugin and reloads it on each save.
+`;
 }
 
 function idOf(text: string): string {

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { getRuntime } from "../../runtime/mod.ts";
-import { newDependencies } from "../new_files.ts";
+import { version } from "../../plugins/version.ts";
+import { fromFolder, fromRegistry } from "../keepfit_source.ts";
+import { newDependencies, newFiles } from "../new_files.ts";
 import { start } from "../../tests/command.ts";
 import { root } from "../../tests/files.ts";
 
@@ -43,9 +46,55 @@ describe("a new plugin", () => {
     }
   });
 
-  describe("with keepfit as it is published", () => {
+  it("from a clone takes the package built there, and says how to build it where there is none", async () => {
+    const isBuilt = existsSync(join(root, "dist/npm/package.json"));
+    const { code, errors } = await start("new", "ada/cloned", "--out", join(folder, "cloned"))
+      .ended;
+    assert.equal(code, isBuilt ? 0 : 1);
+    assert.match(errors, isBuilt ? /^$/ : /Cannot begin a plugin: .*; build it with npm run build/);
+    assert.equal(existsSync(join(folder, "cloned")), isBuilt);
+  });
+
+  it("names a registry once keepfit is published, and only then", () => {
+    const plugin = { id: "ada/notes", hooks: ["onEpochEnd"], controls: [] };
+    const built = { bin: { keepfit: "cli/keepfit.js" }, exports: { ".": "./mod.js" } };
+    const none = { dependencies: {}, peerDependencies: {} };
+    const local = newFiles({
+      ...plugin,
+      keepfit: fromFolder("../my%20keepfit", { ...built, ...none }),
+    });
+    const text = JSON.stringify(local);
+    assert.doesNotMatch(text, /npm:|jsr:/);
+    assert.equal(JSON.parse(local["package.json"]).devDependencies.keepfit, "file:../my keepfit");
+    assert.equal(JSON.parse(local["deno.json"]).imports["keepfit"], "../my%20keepfit/mod.js");
+    assert.match(local["README.md"], /on no registry yet/);
+
+    const released = newFiles({ ...plugin, keepfit: fromRegistry("@ada/keepfit") });
+    assert.equal(
+      JSON.parse(released["package.json"]).devDependencies.keepfit,
+      `npm:@ada/keepfit@^${version}`,
+    );
+    assert.deepEqual(JSON.parse(released["deno.json"]).imports, {
+      "keepfit": `npm:@ada/keepfit@^${version}`,
+      "keepfit/": `npm:/@ada/keepfit@^${version}/`,
+      "keepfit/command": `npm:@ada/keepfit@^${version}`,
+    });
+    assert.doesNotMatch(JSON.stringify(released), /no registry|file:/);
+  });
+
+  describe("with keepfit as a package", () => {
     const modules = () => join(folder, "node_modules");
+    /** The package's own command; it is run where the user is. */
+    const keepfit = (...args: string[]) =>
+      run(process.execPath, [
+        ...runtime === "deno" ? ["run", "-A", "--node-modules-dir=manual"] : [],
+        join(modules(), "keepfit/cli/keepfit.js"),
+        ...args,
+      ], folder);
     before(async () => {
+      // The runtime that tests, by its name.
+      await mkdir(join(folder, "bin"));
+      await symlink(process.execPath, join(folder, "bin", runtime));
       await mkdir(modules());
       await run(process.execPath, [
         ...{ deno: ["run", "-A", "--no-check"], bun: [], node: ["--import", "tsx"] }[runtime],
@@ -70,10 +119,10 @@ describe("a new plugin", () => {
     for (const [what, id, ...flags] of plugins) {
       it(`${what} passes its tests and type check at once`, async () => {
         const out = join(folder, id.split("/")[1]);
-        const begun = await start("new", id, "--out", out, "--json", ...flags).ended;
-        assert.equal(begun.code, 0, begun.errors);
-        assert.deepEqual(JSON.parse(begun.output).files, [
+        const begun = await keepfit("new", id, "--json", ...flags);
+        assert.deepEqual(JSON.parse(begun).files, [
           ".gitignore",
+          ".npmrc",
           "README.md",
           "callback.plugin.json",
           "deno.json",
@@ -95,8 +144,107 @@ describe("a new plugin", () => {
         }
       });
     }
+
+    it("names its schema for editors, and is packed without that path", async () => {
+      const source = join(folder, "loss-to-slack");
+      const { $schema, ...rest } = await readJson(join(source, "callback.plugin.json"));
+      const schema = await readJson(join(source, $schema));
+      assert.equal(schema.title, "Manifest of a keepfit plugin, version 1");
+      assert.equal(rest.repository, undefined);
+      const out = join(folder, "public");
+      await keepfit("pack", source, "--bundle", "--out", out);
+      const packed = await readJson(join(out, "ada/loss-to-slack/0.1.0/callback.plugin.json"));
+      assert.deepEqual(Object.keys(packed).sort(), [...Object.keys(rest), "files"].sort());
+    });
+
+    it("goes on as its next steps say, with all that it needs installed", async () => {
+      const said = await keepfit("new", "ada/next-steps");
+      const [, steps] = said.match(
+        {
+          deno: /^ *Deno +(.+)$/m,
+          bun: /^ *Bun +(.+)$/m,
+          node: /^ *Node +(.+)$/m,
+        }[runtime],
+      ) as RegExpMatchArray;
+      const ended = await shell(steps, folder);
+      if (ended.code !== 0 && unreachable.test(ended.output)) {
+        return console.log(`skipped: it needs packages of npm's registry: ${ended.output}`);
+      }
+      assert.equal(ended.code, 0, ended.output);
+      assert.match(ended.output, /\b2 pass|pass 2|2 steps/);
+      assert.match(ended.output, new RegExp(`${runtime} \\S+ +trusted ok, sandboxed ok`));
+
+      const out = join(folder, "next-steps");
+      const [dev] = said.match(
+        {
+          deno: /deno task dev/,
+          bun: /bun run dev/,
+          node: /npm run dev/,
+        }[runtime],
+      ) as RegExpMatchArray;
+      const trained = await shell(dev, out, "epoch 1:");
+      assert.match(trained.output, /^ended after \d+ epochs$/m);
+
+      if (runtime === "node") {
+        const readme = await readFile(join(root, "README.md"), "utf8");
+        const [command] = readme.match(/^npx .*keepfit --help/m) as RegExpMatchArray;
+        assert.match((await shell(command, out)).output, /^Usage: keepfit COMMAND/);
+      }
+      await rm(join(out, "src/mod_test.ts"));
+      const test = { deno: "deno task test", bun: "bun test", node: "npm test" }[runtime];
+      assert.notEqual((await shell(test, out)).code, 0, "no test is no success");
+    });
   });
 });
+
+const readJson = async (path: string) => JSON.parse(await readFile(path, "utf8"));
+
+// What npm, Bun and Deno say where there is no network.
+const unreachable =
+  /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENOTCACHED|ConnectionRefused|FailedToOpenSocket|error sending request|dns error/;
+
+/**
+ * Type a line into a shell.
+ *
+ * @param until it has printed this, then Ctrl-C
+ */
+function shell(
+  line: string,
+  cwd: string,
+  until?: string,
+): Promise<{ code: number | null; output: string }> {
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const child = spawn(line, {
+    cwd,
+    shell: true,
+    detached: true,
+    env: {
+      ...env,
+      PATH: `${join(folder, "bin")}${delimiter}${env.PATH}`,
+      NO_COLOR: "1",
+      FORCE_COLOR: "0",
+      // What this machine has already is not fetched again.
+      npm_config_prefer_offline: "true",
+      npm_config_audit: "false",
+      npm_config_fund: "false",
+      npm_config_update_notifier: "false",
+    },
+  });
+  let output = "";
+  let isEnded = false;
+  const read = (data: unknown) => {
+    output += data;
+    if (until === undefined || isEnded || !output.includes(until)) return;
+    isEnded = true;
+    process.kill(-(child.pid as number), "SIGINT");
+  };
+  child.stdout.on("data", read);
+  child.stderr.on("data", read);
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, output }));
+  });
+}
 
 /** What a command prints; rejects with it when the command fails. */
 function run(command: string, args: string[], cwd: string): Promise<string> {
