@@ -36,7 +36,7 @@ describe("messages in the words of a command line", () => {
     const unreachable = ["frozen: true, lock: false"];
     const hints: string[] = [];
     for (const path of listFiles().filter((path) => /^plugins\/.*(?<!_test)\.ts$/.test(path))) {
-      const source = await readFile(root + path, "utf8");
+      const source = (await readFile(root + path, "utf8")).replace(/["'`] \+\n\s*["'`]/g, "");
       const lines = source.split("\n").filter((line) =>
         !/^\s*(\*|\/\/|import|export|const)/.test(line)
       );

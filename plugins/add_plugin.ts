@@ -41,6 +41,8 @@ export interface AddPluginOptions extends Omit<ProjectOptions, "frozen" | "trust
   limits?: PluginLimits;
   /** Take it also where it asks for more trust than what is locked. Default: false. */
   accept?: boolean;
+  /** Only find out whether it could be added, and change nothing. Default: false. */
+  dryRun?: boolean;
 }
 
 /**
@@ -58,7 +60,7 @@ export async function addPlugin(
   options: AddPluginOptions = {},
 ): Promise<PluginExplanation> {
   const { callback, options: pluginOptions, tier: wanted, allow, outputDir, ...rest } = options;
-  const { onError, limits, accept = false, integrity, ...projectOptions } = rest;
+  const { onError, limits, accept = false, dryRun = false, integrity, ...projectOptions } = rest;
   const project = await openProject(projectOptions);
   const { fs, lockUrl, configUrl, open } = project;
   const given = await typedReference(reference, fs);
@@ -78,10 +80,10 @@ export async function addPlugin(
     !(what === "tier" && wanted !== undefined) && !what.startsWith("permissions.")
   );
   if (!accept) checkTrust(manifest.id, unasked, url);
-  await readFiles(opened);
-
   const agreed = agreedPermissions(manifest, merged, allow, writes);
   const pinned = lockedPlugin(opened, tier, agreed, lockUrl);
+  if (dryRun) return explainOpened({ ...opened, locked: pinned }, { ...options, tier });
+  await readFiles(opened);
   await updateLock(lockUrl, (lock) => addToLock(lock, opened.reference, pinned, lockUrl), { fs });
   const registry = opened.reference.kind === "registry" && projectOptions.registry !== undefined
     ? registryUrl(projectOptions.registry)

@@ -57,24 +57,28 @@ export function addAdd(program: Command, line: CommandLine): void {
     .action(async (reference: string, { yes, accept, ...given }: Given) => {
       // Options that are missing are a problem here and not in the next training.
       const explained = await explainPlugin(reference, { ...given, options: given.options ?? {} });
-      const { id, version, integrity, problems } = explained;
+      const { id, version, integrity } = explained;
       const { columns, hasColors: colors } = line;
       // The error says what they are.
       const shown = { ...explained, problems: [] };
       line.note(`${explainText(shown, { columns, colors, isShort: true })}\n`);
-      const add = async (allow: AllowedKinds | undefined): Promise<void> => {
+      const isAsked = yes === undefined;
+      const wanted = {
+        ...given,
+        allow: allowedBy(explained, given.allow, isAsked),
+        accept,
         // What was shown, and not what its host says by now.
-        const added = await addPlugin(reference, { ...given, allow, accept, integrity });
-        line.tell({ added: true, plugin: added }, line.fit(addedText(added)));
+        integrity,
       };
-      const agreed = allowedBy(explained, given.allow, yes === undefined);
-      const lacksFolder = explained.permissions.some(({ kind, isOptional, isGranted }) =>
-        kind === "write" && !isOptional && !isGranted
-      );
-      // Without a question where the answer would change nothing: it says what is missing.
-      if (yes !== undefined || problems.length > 0 || lacksFolder) return await add(agreed);
-      line.note(agreementText(explained, columns));
-      if (line.agrees(`Add ${id} ${version}? [y/N] `)) return await add(agreed);
+      if (isAsked) {
+        // No question where a yes would change nothing: the error says what is missing.
+        await addPlugin(reference, { ...wanted, dryRun: true });
+        line.note(agreementText(explained, columns));
+      }
+      if (!isAsked || line.agrees(`Add ${id} ${version}? [y/N] `)) {
+        const added = await addPlugin(reference, wanted);
+        return line.tell({ added: true, plugin: added }, line.fit(addedText(added)));
+      }
       line.code = 1;
       line.tell({ added: false, plugin: explained }, "nothing was added\n");
     });
@@ -113,7 +117,9 @@ function agreementText(
   { permissions, files, tier, isLocked }: PluginExplanation,
   columns: number,
 ): string {
-  const pins = `${files.length} ${files.length === 1 ? "file" : "files"} as they are now`;
+  const pins = files.length === 1
+    ? "its file as it is now"
+    : `its ${files.length} files as they are now`;
   const touched = permissions.filter(({ isOptional, isGranted }) => !isOptional || isGranted)
     .map(({ kind, value, allow }) => `${kind} ${allow.join(", ") || value}`);
   const optional = permissions.filter(({ isOptional, isGranted }) => isOptional && !isGranted)

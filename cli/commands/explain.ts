@@ -9,6 +9,7 @@ interface Given {
   tier?: PluginTier;
   allow?: AllowedKinds;
   options?: Record<string, unknown>;
+  callback?: string;
   registry?: string;
 }
 
@@ -24,6 +25,7 @@ export function addExplain(program: Command, line: CommandLine): void {
     .addOption(tierOption())
     .option("--allow <KIND=VALUES>", "As add has it.", collectAllowed)
     .option("--options <JSON>", "Options of the callback, as JSON: are they right?", parseOptions)
+    .option("--callback <NAME>", "Which of its callbacks the options are for.")
     .option("--registry <URL>", "The registry of registry: references.")
     .action(async (reference: string, given: Given) => {
       const { problems, ...rest } = await explainPlugin(await referenceOf(reference), given);
