@@ -15,8 +15,8 @@ export interface RunOptions {
    */
   callbacks?: CallbacksArgument;
   /**
-   * 0 silent, without the hint at a slow backend too; 1 progress bar; 2 one line an epoch. Default:
-   * `"auto"`, which is 1.
+   * 0 silent, 1 progress bar, 2 one line an epoch. All but 0 also hint at a faster backend, once a
+   * process, before a long run on cpu. Default: `"auto"`, which is 1.
    */
   verbose?: 0 | 1 | 2 | "auto";
   /** What a failing callback does to the run, if it does not say so itself. Default: `"throw"`. */

@@ -16,18 +16,18 @@ export interface RunSize {
 /** Multiply-adds of the forward passes of a run that takes cpu about ten seconds. */
 const longRun = 5e8;
 
-/** The gradients of a convolution take tfjs's cpu so many times what those of a product do. */
+/** Time of a convolution's multiply-add with its gradients, in those of a matrix product. */
 const convolutionCost = 30;
 
-/** Set on a backend by `useBackend`: who has chosen it needs no hint. */
+/** Marks a backend that was chosen by `useBackend`. */
 const chosenKey = Symbol.for("keepfit.backend.chosen");
 
 let isTold = false;
 
 /**
- * Hint, once a process, that there are faster backends than cpu: when nobody has chosen it by
- * `useBackend` and the run will take some ten seconds or more. That is estimated from the weights,
- * not measured, so that the same program prints the same everywhere.
+ * Hint, once a process, that there are faster backends than cpu: when cpu was not chosen by
+ * `useBackend` and the run will take about ten seconds or more. The time is estimated from the
+ * weights, not measured, so that a program prints the same on every machine.
  */
 export function hintAtSlowBackend(engine: Engine, model: tf.LayersModel, run: RunSize): void {
   if (isTold || engine.backendName !== "cpu") return;
@@ -40,17 +40,17 @@ export function hintAtSlowBackend(engine: Engine, model: tf.LayersModel, run: Ru
   );
 }
 
-/** Rows of an epoch; of a dataset of unknown length as many as would be few. */
+/** Rows of an epoch; a dataset of unknown length counts as 100 batches. */
 function rowsOf({ samples, steps, batchSize = 32 }: RunSize): number {
   return samples ?? (steps ?? 100) * batchSize;
 }
 
-/** Multiply-adds of one row's forward pass, those of convolutions in those of products. */
+/** Multiply-adds of one row's forward pass, convolutions weighted by their cost. */
 function workOf(layers: tf.layers.Layer[]): number {
   let work = 0;
   for (const layer of layers) {
     if ("layers" in layer) work += workOf((layer as tf.LayersModel).layers);
-    // A row looks up a few of its weights.
+    // It looks up a few rows of its weights.
     else if (layer.getClassName() !== "Embedding") work += layerWork(layer);
   }
   return work;
@@ -72,7 +72,7 @@ function listOf(shapes: tf.Shape | tf.Shape[]): tf.Shape[] {
   return (Array.isArray(shapes[0]) ? shapes : [shapes]) as tf.Shape[];
 }
 
-/** What is not known before a batch is there counts as one. */
+/** The product of the dimensions; an unknown one counts as 1. */
 function sizeOf(shape: tf.Shape): number {
   return shape.reduce<number>((size, length) => size * (length ?? 1), 1);
 }

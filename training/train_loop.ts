@@ -11,8 +11,8 @@ import { movingAverageOf } from "./ema.ts";
 import { type Engine, readsSynchronously } from "./engine.ts";
 import { closing, type RunOptions, runOptions, Turns, wholeNumber, withCallbacks } from "./run.ts";
 import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
-import { trainStep } from "./step.ts";
 import { hintAtSlowBackend } from "./slow_backend.ts";
+import { trainStep } from "./step.ts";
 import { testLoop } from "./test_loop.ts";
 import { validationDue, type ValidationOptions } from "./validation.ts";
 

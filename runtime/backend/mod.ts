@@ -55,10 +55,7 @@ const order: Record<BackendChoice, BackendName[]> = {
   cpu: ["cpu"],
 };
 
-/**
- * A property of the backend that this has set: whoever has chosen it needs no hint that there are
- * faster ones. `fit` looks for it.
- */
+/** Marks the backend that was chosen here; `fit` gives no hint at faster ones then. */
 const chosenKey = Symbol.for("keepfit.backend.chosen");
 
 /**
@@ -152,7 +149,7 @@ export async function useBackend(
 
 const warned = new Set<string>();
 
-/** Tell why training will be slow, each reason once a process. */
+/** Warn that training will be slow, once a process for each reason. */
 function warnOfCpu(reasons: ChosenBackend["reasons"]): void {
   const reason = reasons.findLast(({ backend }) => backend === "wasm")?.reason;
   if (reason === undefined || warned.has(reason)) return;

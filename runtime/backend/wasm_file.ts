@@ -20,15 +20,15 @@ export async function readWasm(path: string): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /**
- * Look whether the package's own `.wasm` file can be read, before the package's start tries to: that
- * prints what fails line by line, and gives no reason to whoever awaits it.
+ * Check that the package's own `.wasm` file can be read, before the package starts. The package
+ * prints such a failure itself, in several lines, and rejects without the reason.
  *
  * @param name the file's name
  * @throws Error that says what is missing, and which permission Deno wants
  */
 export async function checkInstalledWasm(name: string): Promise<void> {
   const loaded = await findLoaderFolder();
-  // A program that is bundled without the loader must say itself where the file is.
+  // A program that is bundled without the loader needs wasmPaths.
   if (loaded === undefined) return;
   const [, folder] = loaded.match(/^(.*)[\\/]wasm-out[\\/]$/) ?? [];
   // The package's own start takes the copy in dist; in a bundle everything is in one folder.
@@ -41,7 +41,7 @@ export async function checkInstalledWasm(name: string): Promise<void> {
     if (getRuntime().name !== "deno" || error.code !== "PermissionDenied") {
       throw new Error(`${error.message} (wasmPaths says where else it is)`, { cause: error.cause });
     }
-    // The folder that people know, where there is one.
+    // The folder of all packages makes the shorter flag, and holds for threads too.
     const [place] = path.match(/^.*?[\\/]node_modules(?=[\\/])/) ?? [folder ?? path];
     throw new Error(`Deno may not read ${path} (run it again with --allow-read=${place})`, {
       cause: error.cause,
@@ -49,7 +49,10 @@ export async function checkInstalledWasm(name: string): Promise<void> {
   }
 }
 
-/** The folder of the package's loader, with a slash at the end; the loader alone knows it everywhere. */
+/**
+ * The folder of the package's loader, with a slash at the end. Only the loader itself knows it on
+ * every runtime, in Deno's npm cache too.
+ */
 async function findLoaderFolder(): Promise<string | undefined> {
   const restoreListeners = keepListeners();
   let found: string | undefined;
