@@ -17,7 +17,7 @@ import {
   targetFolder,
 } from "./package.ts";
 
-// The hub and the command are programs of a machine, and who tests has one: they come from npm.
+// The hub and the command are programs of a machine, and who tests has one: they are in the npm package.
 const modules = Object.fromEntries(
   Object.entries(entries())
     .filter(([name]) => !["./cli", "./hub", "./testing"].includes(name))

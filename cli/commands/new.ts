@@ -70,7 +70,8 @@ ${keepfit.isPublished ? "" : `keepfit is on no registry yet: taken from ${keepfi
 }
 
 /** What to do with a new plugin, on each runtime. */
-function nextText(folder: string): string {
+function nextText(out: string): string {
+  const folder = /^[\w./~-]+$/.test(out) ? out : `"${out}"`;
   return `Next, with one of the three:
 
   Node  cd ${folder} && npm install && npm test && npm run check

@@ -158,7 +158,7 @@ describe("a new plugin", () => {
     });
 
     it("goes on as its next steps say, with all that it needs installed", async () => {
-      const said = await keepfit("new", "ada/next-steps");
+      const said = await keepfit("new", "ada/next-steps", "--out", "next steps");
       const [, steps] = said.match(
         {
           deno: /^ *Deno +(.+)$/m,
@@ -174,7 +174,7 @@ describe("a new plugin", () => {
       assert.match(ended.output, /\b2 pass|pass 2|2 steps/);
       assert.match(ended.output, new RegExp(`${runtime} \\S+ +trusted ok, sandboxed ok`));
 
-      const out = join(folder, "next-steps");
+      const out = join(folder, "next steps");
       const [dev] = said.match(
         {
           deno: /deno task dev/,

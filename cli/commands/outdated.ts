@@ -2,11 +2,12 @@ import type { Command } from "commander";
 import { type OutdatedPlugin, outdatedPlugins } from "../../plugins/mod.ts";
 import { yankText } from "../../plugins/yanks.ts";
 import type { CommandLine } from "../command_line.ts";
+import { addExamples } from "../help.ts";
 import { minimumAgeOption } from "../plugin_options.ts";
 
 /** `keepfit outdated`: locked plugins beside what their registries have now. */
 export function addOutdated(program: Command, line: CommandLine): void {
-  program.command("outdated")
+  const command = program.command("outdated")
     .usage("[--registry URL]")
     .description(
       "List the locked plugins that have newer versions or were yanked. Ends with 1 if there is one.",
@@ -22,6 +23,7 @@ export function addOutdated(program: Command, line: CommandLine): void {
       );
       if (shown.length > 0) line.code = 1;
     });
+  addExamples(command, line, ["keepfit outdated"]);
 }
 
 function tableOf(plugins: readonly OutdatedPlugin[]): string {
