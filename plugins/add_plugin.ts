@@ -88,15 +88,6 @@ export async function addPlugin(
   const registry = opened.reference.kind === "registry" && projectOptions.registry !== undefined
     ? registryUrl(projectOptions.registry)
     : undefined;
-  const added: ConfiguredPlugin = withoutMissing({
-    plugin: writtenReference(given, opened.reference.key, configUrl),
-    callback,
-    options: pluginOptions,
-    tier: wanted,
-    outputDir: outputDir === undefined ? undefined : toConfigPath(urlOfPath(outputDir), configUrl),
-    onError,
-    limits,
-  });
   await updateConfig(configUrl, (config) => {
     const plugins = [...config.plugins ?? []];
     const known = configuredPlugins({ ...project, config: { url: configUrl, config } });
@@ -105,13 +96,23 @@ export async function addPlugin(
     );
     const others = known.filter((_, i) => i !== at);
     const place = placeFor(registry, { url: configUrl, config }, others);
-    const own = place === "plugin" ? writtenRegistry(registry as URL, configUrl) : undefined;
-    const { plugin, ...rest } = added;
-    plugins.splice(at < 0 ? plugins.length : at, at < 0 ? 0 : 1, {
-      plugin,
-      ...withoutMissing({ registry: own ?? (registry ? undefined : plugins[at]?.registry) }),
-      ...rest,
+    const added: ConfiguredPlugin = withoutMissing({
+      plugin: writtenReference(given, opened.reference.key, configUrl),
+      registry: place === "plugin"
+        ? writtenRegistry(registry as URL, configUrl)
+        : registry === undefined
+        ? plugins[at]?.registry
+        : undefined,
+      callback,
+      options: pluginOptions,
+      tier: wanted,
+      outputDir: outputDir === undefined
+        ? undefined
+        : toConfigPath(urlOfPath(outputDir), configUrl),
+      onError,
+      limits,
     });
+    plugins.splice(at < 0 ? plugins.length : at, at < 0 ? 0 : 1, added);
     return place === "project"
       ? { ...config, registry: writtenRegistry(registry as URL, configUrl), plugins }
       : { ...config, plugins };

@@ -115,10 +115,16 @@ async function send(
   verb?: string,
 ): Promise<Answer> {
   const { fetch = (input, init) => globalThis.fetch(input, init), timeout = 60_000 } = access;
+  if (!URL.canParse(access.registry)) {
+    throw new TypeError(
+      `Cannot ${verb ?? "publish"} at ${access.registry}: expected the URL of a hub; a folder is ` +
+        `published into by keepfit pack --out`,
+    );
+  }
   const base = new URL(access.registry);
   if (base.protocol !== "https:" && !(base.protocol === "http:" && isLoopback(base))) {
     throw new TypeError(
-      `Cannot publish to ${base}: a token is sent over https only, or to this machine`,
+      `Cannot ${verb ?? "publish"} at ${base}: a token is sent over https only, or to this machine`,
     );
   }
   const parts = place.split("/").map(encodeURIComponent).join("/");

@@ -76,6 +76,8 @@ describe("a client that publishes", () => {
     };
     const insecure = publishPlugin({ ...access, registry: "http://example.com/" });
     await assert.rejects(insecure, /over https only/);
+    const folder = publishPlugin({ ...access, registry: "examples/plugins" });
+    await assert.rejects(folder, /expected the URL of a hub; a folder is published into by/);
     assert.deepEqual(asked, []);
     const redirected = publishPlugin({ ...access, registry: "https://example.com/sub" });
     await assert.rejects(redirected, { code: "E_HTTP", message: /the registry answered 307/ });

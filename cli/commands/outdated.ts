@@ -4,6 +4,7 @@ import { yankText } from "../../plugins/yanks.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 import { minimumAgeOption } from "../plugin_options.ts";
+import { messageOf } from "./update.ts";
 
 /** `keepfit outdated`: locked plugins beside what their registries have now. */
 export function addOutdated(program: Command, line: CommandLine): void {
@@ -41,8 +42,4 @@ function tableOf(plugins: readonly OutdatedPlugin[]): string {
     const notes = yanked === undefined ? "" : `  ${locked} is ${yankText(yanked)}\n`;
     return lines[i] + notes + (error === undefined ? "" : `  ${messageOf(error)}\n`);
   }).join("");
-}
-
-function messageOf(error: unknown): string | undefined {
-  return error === undefined ? undefined : error instanceof Error ? error.message : String(error);
 }

@@ -61,6 +61,7 @@ function rangeOf({ reference }: PluginUpdate): string {
   return /@([^@]+)$/.exec(reference)?.[1] ?? "its range";
 }
 
-function messageOf(error: unknown): string | undefined {
+/** What an error says, where there is one. */
+export function messageOf(error: unknown): string | undefined {
   return error === undefined ? undefined : error instanceof Error ? error.message : String(error);
 }
