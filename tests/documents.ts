@@ -33,6 +33,17 @@ const commandReasons: [commands: RegExp, reason: string][] = [
   [/^deno run -A$/, "the beginning of a command, not a whole one"],
 ];
 
+/** Tests that run the blocks of a page themselves, with what these talk to. */
+const ownTests: [files: RegExp, language: string, test: string][] = [
+  [/^examples\/plugins\//, "ts", "tests/journeys/plugin_readmes_test.ts"],
+  [/^docs\/hub\.md$|^docs\/plugins\.md$/, "sh", "tests/journeys/hub_page_test.ts"],
+];
+
+function reasonElsewhere(file: string, language: string): string | undefined {
+  const found = ownTests.find(([files, one]) => one === language && files.test(file));
+  return found && `run by ${found[2]}`;
+}
+
 /** Why a command is not run; undefined for one that is. */
 export function reasonOf(command: string): string | undefined {
   return commandReasons.find(([commands]) => commands.test(command))?.[1];
@@ -54,28 +65,29 @@ export const examples: string[] = listFiles().filter((path) => /^examples\/\w+\.
  * ` ```ts ignore (needs a Slack workspace) `.
  */
 export function blocksOf(file: string): Block[] {
-  const lines = read(file);
-  const blocks: Block[] = [];
-  for (let i = 0; i < lines.length; i++) {
-    const [, indent, info] = /^((?:\s*\*)?\s*)```(.+)$/.exec(lines[i]) ?? [];
-    if (info === undefined) continue;
-    const first = i + 1;
-    while (i < lines.length - 1 && lines[i + 1].trim() !== `${indent.trim()} \`\`\``.trim()) i++;
-    const text = lines.slice(first, ++i)
-      .map((line) => line.startsWith(indent) ? line.slice(indent.length) : line.trim().slice(1));
+  return parseBlocks(readFileSync(root + file, "utf8"))
+    .map((block) => ({ file, reason: reasonElsewhere(file, block.language), ...block }));
+}
+
+/** The fenced blocks of a text; those that stand in comments without the comment's margin. */
+export function parseBlocks(text: string): Omit<Block, "file">[] {
+  const fences = /^((?:\s*\*)?[ \t]*)```(.*)\n([^]*?)^\1```$/gm;
+  return [...text.matchAll(fences)].map(({ 1: margin, 2: info, 3: body, index }) => {
     const [language, ...attributes] = info.trim().split(" ");
-    const reason = attributes[0] === "ignore"
-      ? attributes.slice(1).join(" ").replace(/^\((.*)\)$/, "$1")
-      : undefined;
-    blocks.push({ file, line: first, language, text: `${text.join("\n")}\n`, reason });
-  }
-  return blocks;
+    const line = text.slice(0, index).split("\n").length;
+    const lines = body.split("\n").map((one) =>
+      one.startsWith(margin) ? one.slice(margin.length) : one.replace(/^\s*\*?/, "")
+    );
+    const block = { line, language, text: lines.join("\n") };
+    if (attributes[0] !== "ignore") return block;
+    return { ...block, reason: attributes.slice(1).join(" ").replace(/^\((.*)\)$/, "$1") };
+  });
 }
 
 /** The commands in the lines of a document outside its blocks: inline code that starts a program. */
 export function inlineCommandsOf(file: string): InlineCommand[] {
   let isBlock = false;
-  return read(file).flatMap((line, index) => {
+  return readFileSync(root + file, "utf8").split("\n").flatMap((line, index) => {
     if (/^\s*```/.test(line)) isBlock = !isBlock;
     if (isBlock) return [];
     return [...line.matchAll(/`((?:npm|npx|node|deno|bun|bunx|bash|sh) [^`]+)`/g)]
@@ -93,8 +105,4 @@ export function commandsOf(text: string): string[] {
   return text.replaceAll("\\\n", " ").split("\n")
     .map((line) => line.replace(/(^|\s+)#.*$/, "").trim())
     .filter((line) => line !== "");
-}
-
-function read(file: string): string[] {
-  return readFileSync(root + file, "utf8").split("\n");
 }

@@ -43,11 +43,6 @@ describe("the documentation", () => {
     assert.deepEqual(bare.map(({ file, line }) => `${file}:${line}`), []);
   });
 
-  it("names a language for each block", () => {
-    const bare = blocks.filter(({ language }) => language === "");
-    assert.deepEqual(bare.map(({ file, line }) => `${file}:${line}`), []);
-  });
-
   it("has no JSON that cannot be parsed", () => {
     for (const { language, text, reason } of blocks) {
       if (language === "json" && reason === undefined) JSON.parse(text);

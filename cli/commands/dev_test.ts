@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { fromRegistry } from "../keepfit_source.ts";
+import { newFiles } from "../new_files.ts";
 import { start } from "../../tests/command.ts";
 
 describe("a running training with a plugin in development", () => {
@@ -11,7 +13,10 @@ describe("a running training with a plugin in development", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keepfit-dev-"));
     source = join(folder, "watched");
-    assert.equal((await start("new", "ada/watched", "--out", source).ended).code, 0);
+    const keepfit = fromRegistry("keepfit");
+    const files = newFiles({ id: "ada/watched", hooks: ["onEpochEnd"], controls: [], keepfit });
+    await mkdir(join(source, "src"), { recursive: true });
+    for (const [path, text] of Object.entries(files)) await writeFile(join(source, path), text);
   });
   after(() => rm(folder, { recursive: true }));
 

@@ -1,7 +1,7 @@
 /** The commands of docs/hub.md, and those by which docs/plugins.md publishes, as they are written. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -9,18 +9,20 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
 import { type HttpServer } from "keepfit/runtime";
 import { serveHub } from "keepfit/hub";
 import { command, startIn } from "../command.ts";
 import { root } from "../files.ts";
-import { codeBlocks } from "./code_blocks.ts";
+import { currentRuntime, scriptArguments } from "../runtimes/mod.ts";
+import { parseBlocks } from "../documents.ts";
 
 /** The commands of a page's part that begins with this heading. */
 function commandsOf(page: string, heading: string): string[] {
   const text = readFileSync(join(root, page), "utf8");
   const part = text.split(/^(?=## )/m).find((one) => one.startsWith(`## ${heading}\n`));
   assert(part !== undefined, `${page} has no part ${heading}`);
-  return codeBlocks(part).filter(({ language }) => language === "sh").map((block) => block.text);
+  return parseBlocks(part).filter(({ language }) => language === "sh").map((block) => block.text);
 }
 
 /** A port that nobody listens on. */
@@ -42,6 +44,11 @@ describe("the pages about hubs", () => {
     const quoted = [process.execPath, ...command].map((one) => `'${one}'`).join(" ");
     await writeFile(join(folder, "bin/keepfit"), `#!/bin/sh\nexec ${quoted} "$@"\n`);
     await chmod(join(folder, "bin/keepfit"), 0o755);
+    // `keepfit new` takes the package that is built in the clone.
+    if (!existsSync(join(root, "dist/npm/package.json"))) {
+      const build = scriptArguments(currentRuntime, join(root, "build/npm.ts"));
+      await promisify(execFile)(process.execPath, build, { cwd: root });
+    }
   });
   after(async () => {
     for (const child of running) child.kill();

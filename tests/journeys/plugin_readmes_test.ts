@@ -12,7 +12,7 @@ import { pluginControls, pluginPermissions } from "../../plugins/manifest_format
 import { MlflowServer } from "../../examples/plugins/keepfit/mlflow/mlflow_server.ts";
 import { root } from "../files.ts";
 import { currentRuntime, scriptArguments } from "../runtimes/mod.ts";
-import { codeBlocks } from "./code_blocks.ts";
+import { parseBlocks } from "../documents.ts";
 
 /** A request that a plugin sent. */
 interface Received {
@@ -121,8 +121,8 @@ describe("the README of each plugin", () => {
       const readme = () => readFileSync(join(plugins, name, "README.md"), "utf8");
 
       it("has a program that runs as it is written, but for the ports of servers", async () => {
-        const blocks = codeBlocks(readme()).filter(({ language }) => language === "ts");
-        assert.deepEqual(blocks.map(({ info }) => info), [""]);
+        const blocks = parseBlocks(readme()).filter(({ language }) => language === "ts");
+        assert.deepEqual(blocks.map(({ reason }) => reason), [undefined]);
         const received: Received[] = [];
         const host = await getRuntime().serve(async (request) => {
           const { method, url } = request;
