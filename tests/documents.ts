@@ -30,11 +30,13 @@ const commandReasons: [commands: RegExp, reason: string][] = [
   [/ webgpu /, "Dawn is 130 MB; tests/stranger.ts --test installs it beside the clone"],
   [/\bnpm test\b|\bdeno task test\b/, "the suite, which .ci/run runs whole, once"],
   [/\b(npm run|deno task) ok$/, "the checks, this walk and the suite"],
+  [/^tensorboard /, "a Python program, which tests/journeys/tensorboard_test.ts starts"],
   [/^deno run -A$/, "the beginning of a command, not a whole one"],
 ];
 
 /** Tests that run the blocks of a page themselves, with what these talk to. */
 const ownTests: [files: RegExp, language: string, test: string][] = [
+  [/^examples\/plugins\//, "sh", "tests/journeys/plugin_readmes_test.ts"],
   [/^examples\/plugins\//, "ts", "tests/journeys/plugin_readmes_test.ts"],
   [/^docs\/hub\.md$|^docs\/plugins\.md$/, "sh", "tests/journeys/hub_page_test.ts"],
 ];

@@ -88,7 +88,7 @@ const noise: [text: RegExp, meaning: string][] = [
 ];
 /** Commands of a person's own project; the others are of the repository. */
 const usesPackage =
-  /\/path\/to\/keepfit|your\.host|\b(npx|bunx) keepfit\b|\bnpm install [@\w]|\b(bun|deno) add\b/;
+  /\/path\/to\/keepfit|your\.host|\b(npx|bunx)\b.* keepfit\b|\bnpm install [@\w]|\b(bun|deno) add\b/;
 const dawn = "webgpu@0.6.2";
 const fewRows = "--epochs 1 --rows 3000";
 const trained: Expected = {
