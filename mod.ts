@@ -33,7 +33,7 @@
  */
 import { ProgbarLogger } from "./callbacks/mod.ts";
 import { CallbackList } from "./core/callback_list.ts";
-import { loadReference } from "./plugins/load_reference.ts";
+import { loadReference } from "./plugins/load/load_reference.ts";
 
 CallbackList.progbar = () => new ProgbarLogger();
 CallbackList.loadPlugin = loadReference;
@@ -61,7 +61,7 @@ export type {
   ListHook,
   TfjsCallback,
 } from "./core/callback_list.ts";
-export type { EngineMemory } from "./core/engine.ts";
+export type { EngineMemory } from "./tfjs/engine.ts";
 export { CallbackError, type CallbackErrorCode, type CallbackErrorContext } from "./core/errors.ts";
 export { type CallbackFailure, History, type HookTiming } from "./core/history.ts";
 export type { Logs } from "./core/logs.ts";
@@ -84,27 +84,22 @@ export {
   type PluginCallback,
   PluginError,
 } from "./plugins/mod.ts";
-export {
-  checkpointHandler,
-  InterruptedError,
-  interruptSignal,
-  loadWeights,
-  saveCheckpoint,
-  useBackend,
-} from "./runtime/mod.ts";
+export { checkpointHandler, loadWeights, saveCheckpoint } from "./checkpoints/mod.ts";
+export { useBackend } from "./tfjs/backend/mod.ts";
+export { InterruptedError, interruptSignal } from "./runtime/mod.ts";
 export type {
   ClassWeight,
   ClassWeights,
   DatasetBatch,
   DatasetLike,
   Tensors,
-} from "./training/data.ts";
+} from "./training/data/data.ts";
 export {
   type AveragedOptimizer,
   exponentialMovingAverage,
   MovingAverage,
   type MovingAverageOptions,
-} from "./training/ema.ts";
+} from "./tfjs/moving_average.ts";
 export {
   evaluate,
   evaluateDataset,
@@ -120,9 +115,13 @@ export {
   type ValidationOptions,
   type ValidationTensors,
 } from "./training/fit.ts";
-export { type RatioMetric, ratioMetric } from "./training/metrics.ts";
-export { getOptimizerState, type OptimizerState, setOptimizerState } from "./training/optimizer.ts";
+export { type RatioMetric, ratioMetric } from "./tfjs/metrics.ts";
+export {
+  getOptimizerState,
+  type OptimizerState,
+  setOptimizerState,
+} from "./tfjs/optimizer_state.ts";
 export { predict, type PredictOptions } from "./training/predict.ts";
-export { setRandomSeed } from "./training/random_seed.ts";
+export { setRandomSeed } from "./tfjs/random_seed.ts";
 export type { RunOptions } from "./training/run.ts";
 export { toTfjs } from "./training/to_tfjs.ts";

@@ -17,7 +17,7 @@ import {
   root,
   targetFolder,
 } from "./package.ts";
-import { published } from "../plugins/version.ts";
+import { published } from "../plugins/manifest/version.ts";
 
 const command = "cli/keepfit.js";
 const folder = targetFolder("npm");

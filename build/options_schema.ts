@@ -1,5 +1,5 @@
 import type { JsonSchema } from "@valibot/to-json-schema";
-import type { OptionsSchema } from "../plugins/options_schema.ts";
+import type { OptionsSchema } from "../plugins/manifest/options_schema.ts";
 
 const text = (description: string): JsonSchema => ({ type: "string", description });
 const number = (description: string): JsonSchema => ({ type: "number", description });

@@ -15,8 +15,8 @@ import { pathToFileURL } from "node:url";
 import { getRuntime } from "keepfit/runtime";
 import { packPlugin } from "../cli/pack.ts";
 import type { RegistryMeta } from "../hub/registry_format.ts";
-import { computeIntegrity } from "../plugins/integrity.ts";
-import { manifestName, type PluginManifest } from "../plugins/manifest_format.ts";
+import { computeIntegrity } from "../plugins/manifest/integrity.ts";
+import { manifestName, type PluginManifest } from "../plugins/manifest/format.ts";
 import { packSource } from "../testing/pack_source.ts";
 import { listFiles, root } from "../tests/files.ts";
 

@@ -12,10 +12,10 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { type ConversionConfig, type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
 import type { GenericSchema, LazySchema } from "valibot";
-import { configName, configSchema } from "../plugins/config_format.ts";
-import { lockName, lockSchema } from "../plugins/lock_format.ts";
-import { manifestName } from "../plugins/manifest_format.ts";
-import { manifestSchema } from "../plugins/manifest_schema.ts";
+import { configName, configSchema } from "../plugins/project/config_format.ts";
+import { lockName, lockSchema } from "../plugins/project/lock_format.ts";
+import { manifestName } from "../plugins/manifest/format.ts";
+import { manifestSchema } from "../plugins/manifest/schema.ts";
 import { optionsSchema } from "./options_schema.ts";
 import { root } from "./package.ts";
 

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { parseManifest } from "keepfit/plugins";
-import { parseConfig } from "../plugins/config.ts";
-import { parseLock } from "../plugins/lock.ts";
+import { parseConfig } from "../plugins/project/config.ts";
+import { parseLock } from "../plugins/project/lock.ts";
 import { listFiles, root } from "../tests/files.ts";
 import { schemaFiles } from "./schemas.ts";
 

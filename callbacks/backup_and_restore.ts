@@ -1,6 +1,6 @@
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
 import type { CallbackList } from "../core/callback_list.ts";
-import { findEngine } from "../core/engine.ts";
+import { findEngine } from "../tfjs/engine.ts";
 import { messageOf } from "../core/errors.ts";
 import {
   assignWeights,
@@ -12,13 +12,13 @@ import {
 } from "../core/model.ts";
 import { ensureDir, FileSystemError, getRuntime, joinPath } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { movingAverageOf } from "../training/ema.ts";
+import { movingAverageOf } from "../tfjs/moving_average.ts";
 import {
   getOptimizerState,
   type OptimizerState,
   setOptimizerState,
-} from "../training/optimizer.ts";
-import { getRandomState, type RandomState, setRandomState } from "../training/random_seed.ts";
+} from "../tfjs/optimizer_state.ts";
+import { getRandomState, type RandomState, setRandomState } from "../tfjs/random_seed.ts";
 import {
   callbackOptions,
   checkOptions,
@@ -28,7 +28,7 @@ import {
   type OptionRule,
   place,
 } from "./options.ts";
-import { readPlainData, writePlainData } from "./plain_data_file.ts";
+import { readPlainData, writePlainData } from "../checkpoints/plain_data_file.ts";
 
 /** Options of {@linkcode BackupAndRestore}. */
 export interface BackupAndRestoreOptions extends CallbackOptions {

@@ -24,7 +24,7 @@ import {
   toTfjs,
 } from "keepfit";
 import { exists, type FileSystem, memoryFileSystem } from "keepfit/runtime";
-import { heard } from "./test_world.ts";
+import { heard } from "./fixtures.ts";
 
 const x = tf.linspace(-1, 1, 10).reshape([10, 1]);
 const y = x.square();

@@ -3,7 +3,7 @@ import { ensureDir, joinPath } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import type { SummaryWriter } from "../tensorboard/mod.ts";
 import { kernelTable, kernelTotals, traceJson } from "../tensorboard/trace.ts";
-import { KernelRecorder } from "./kernel_recorder.ts";
+import { KernelRecorder } from "../tfjs/profiler.ts";
 import type { OptionRule } from "./options.ts";
 
 /** Batches counted from 1: one, or first and last, as a pair or as `"first,last"`; 0 is none. */

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import type { CallbackLike } from "../core/callback.ts";
 import { textOf, World } from "../tests/tensorboard_world.ts";
-import { heard } from "./test_world.ts";
+import { heard } from "./fixtures.ts";
 
 /** What a trace says of a batch or a kernel; times in microseconds. */
 interface Slice {

@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import { FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { CSVLogger, type CSVLoggerOptions } from "./csv_logger.ts";
-import { drive, heard } from "./test_world.ts";
+import { drive, heard } from "./fixtures.ts";
 
 /** The file after one run for each list of epoch logs; line ends shown as `|`. */
 async function written(runs: object[][], options: CSVLoggerOptions = {}) {

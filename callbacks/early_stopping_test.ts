@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import type { Logs } from "../core/logs.ts";
 import { EarlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
-import { drive, heard, losses } from "./test_world.ts";
+import { drive, heard, losses } from "./fixtures.ts";
 
 /** `wait` after each epoch, and where it ended. */
 async function watch(options: EarlyStoppingOptions, values: number[]) {

@@ -2,7 +2,7 @@ import { readWeights } from "../core/model.ts";
 import { joinPath } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { projectorConfig, writeEmbedding } from "../tensorboard/mod.ts";
-import type { ModelLayer } from "./model_layers.ts";
+import type { ModelLayer } from "../tfjs/layers.ts";
 
 /** File with a label for each row: one for all embeddings, or by the layer's path. */
 export type EmbeddingsMetadata = string | Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import { FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { JSONLinesLogger, type JSONLinesLoggerOptions } from "./json_lines_logger.ts";
-import { drive } from "./test_world.ts";
+import { drive } from "./fixtures.ts";
 
 /** What each line of the file says after these runs. */
 async function logged(runs: object[][], options: JSONLinesLoggerOptions = {}, batches = 0) {

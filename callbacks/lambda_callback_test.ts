@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import { LambdaCallback } from "./lambda_callback.ts";
-import { drive, heard, losses } from "./test_world.ts";
+import { drive, heard, losses } from "./fixtures.ts";
 
 describe("LambdaCallback", () => {
   it("calls the functions as hooks, with the model in this", async () => {

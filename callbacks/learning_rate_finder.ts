@@ -14,7 +14,7 @@ import {
   getOptimizerState,
   type OptimizerState,
   setOptimizerState,
-} from "../training/optimizer.ts";
+} from "../tfjs/optimizer_state.ts";
 import { drawSweep } from "./learning_rate_plot.ts";
 import {
   callbackOptions,

@@ -6,7 +6,7 @@ import { CallbackList } from "../core/callback_list.ts";
 import { getLearningRate } from "../core/model.ts";
 import { memoryFileSystem } from "../runtime/mod.ts";
 import { LearningRateFinder, type LearningRateFinderOptions } from "./learning_rate_finder.ts";
-import { heard } from "./test_world.ts";
+import { heard } from "./fixtures.ts";
 
 const silent = { verbose: 0 } as const;
 

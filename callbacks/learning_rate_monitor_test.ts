@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { type CallbackLike, fit, type Logs } from "keepfit";
 import { setLearningRate } from "../core/model.ts";
 import { LearningRateMonitor } from "./learning_rate_monitor.ts";
-import { drive, losses } from "./test_world.ts";
+import { drive, losses } from "./fixtures.ts";
 
 /** Train 2 epochs of 2 steps, the rate halved after each step; what a callback behind it sees. */
 async function trained(monitor: LearningRateMonitor) {

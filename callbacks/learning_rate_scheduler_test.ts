@@ -5,7 +5,7 @@ import { fit, getOptimizerState, setOptimizerState } from "keepfit";
 import { History } from "../core/history.ts";
 import { getLearningRate } from "../core/model.ts";
 import { LearningRateScheduler } from "./learning_rate_scheduler.ts";
-import { drive, heard, losses } from "./test_world.ts";
+import { drive, heard, losses } from "./fixtures.ts";
 
 /** A model with a rate of 0.5, and four rows for it. */
 function smallModel() {

@@ -5,7 +5,7 @@
  */
 export { BackupAndRestore, type BackupAndRestoreOptions } from "./backup_and_restore.ts";
 export type { ProfileBatch } from "./batch_profiler.ts";
-export type { CheckpointWriterOptions } from "./checkpoint_writer.ts";
+export type { CheckpointWriterOptions } from "../checkpoints/checkpoint_writer.ts";
 export { CSVLogger, type CSVLoggerOptions } from "./csv_logger.ts";
 export {
   type DeviceMemory,

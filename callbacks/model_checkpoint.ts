@@ -9,7 +9,7 @@ import {
   type CheckpointWriterOptions,
   isSafetensors,
   type KeptCheckpoint,
-} from "./checkpoint_writer.ts";
+} from "../checkpoints/checkpoint_writer.ts";
 import {
   atLeastOne,
   checkOptions,

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, it } from "node:test";
-import { checkpointHandler, exists, type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
+import { checkpointHandler } from "../checkpoints/mod.ts";
+import { exists, type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
 import { ModelCheckpoint, type ModelCheckpointOptions } from "./model_checkpoint.ts";
-import { drive, heard, losses, type Run } from "./test_world.ts";
+import { drive, heard, losses, type Run } from "./fixtures.ts";
 
 function tinyModel() {
   const model = tf.sequential({

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Terminal } from "../runtime/types.ts";
 import { ModelSummary, type ModelSummaryOptions } from "./model_summary.ts";
-import { drive, losses } from "./test_world.ts";
+import { drive, losses } from "./fixtures.ts";
 
 /** A model with a model in it, a frozen layer, and one that trains a part of what it has. */
 function nestedModel() {

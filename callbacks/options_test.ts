@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EarlyStopping, ModelCheckpoint, TensorBoard } from "keepfit";
 import { oneOf, wordOrBatches } from "./options.ts";
-import { heard } from "./test_world.ts";
+import { heard } from "./fixtures.ts";
 
 describe("the options of a callback", () => {
   it("must be an object, so that a path or a key in their place fails at once", () => {

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { Params } from "../core/callback.ts";
 import { CallbackList } from "../core/callback_list.ts";
 import { ProgbarLogger } from "./progbar_logger.ts";
-import { drive, losses } from "./test_world.ts";
+import { drive, losses } from "./fixtures.ts";
 
 /** A logger with a terminal that keeps what is written, and a clock that is set by hand. */
 function world({ isInteractive = false } = {}) {

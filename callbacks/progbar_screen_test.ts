@@ -9,7 +9,7 @@ import { ModelCheckpoint } from "./model_checkpoint.ts";
 import { ProgbarLogger } from "./progbar_logger.ts";
 import { ReduceLROnPlateau } from "./reduce_lr_on_plateau.ts";
 import { SpeedMonitor } from "./speed_monitor.ts";
-import { drive } from "./test_world.ts";
+import { drive } from "./fixtures.ts";
 
 const widths = [25, 44, 60, 80, 100, 120];
 const steps = 30;

@@ -5,7 +5,7 @@ import { History } from "../core/history.ts";
 import type { Logs } from "../core/logs.ts";
 import { getLearningRate } from "../core/model.ts";
 import { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from "./reduce_lr_on_plateau.ts";
-import { drive, heard, losses } from "./test_world.ts";
+import { drive, heard, losses } from "./fixtures.ts";
 
 /** The rate after each epoch, as the exponent k of 0.1 ** k where it is one. */
 async function rates(options: ReduceLROnPlateauOptions, epochs: object[]) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { getRuntime } from "../runtime/mod.ts";
 import { RemoteMonitor, type RemoteMonitorOptions } from "./remote_monitor.ts";
-import { drive, heard, losses } from "./test_world.ts";
+import { drive, heard, losses } from "./fixtures.ts";
 
 interface Received {
   path: string;

@@ -1,5 +1,5 @@
 import { Callback, type CallbackOptions } from "../core/callback.ts";
-import { type EngineMemory, findEngine } from "../core/engine.ts";
+import { type EngineMemory, findEngine } from "../tfjs/engine.ts";
 import type { Logs } from "../core/logs.ts";
 import { callable, callbackOptions, checkOptions, type OptionRule, verbosity } from "./options.ts";
 

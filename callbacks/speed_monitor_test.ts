@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { Callback, type CallbackLike, fit, fitDataset } from "keepfit";
 import { CallbackList } from "../core/callback_list.ts";
 import { SpeedMonitor } from "./speed_monitor.ts";
-import { heard } from "./test_world.ts";
+import { heard } from "./fixtures.ts";
 
 /** A model that is quick to train. */
 function smallModel() {

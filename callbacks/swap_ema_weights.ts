@@ -1,5 +1,5 @@
 import { Callback, type CallbackOptions } from "../core/callback.ts";
-import { type MovingAverage, movingAverageOf } from "../training/ema.ts";
+import { type MovingAverage, movingAverageOf } from "../tfjs/moving_average.ts";
 import { callbackOptions, checkOptions, flag } from "./options.ts";
 
 /** Options of {@linkcode SwapEMAWeights}. */

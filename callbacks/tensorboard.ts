@@ -19,7 +19,7 @@ import {
   profileBatch,
 } from "./batch_profiler.ts";
 import { checkMetadata, type EmbeddingsMetadata, writeEmbeddings } from "./embeddings.ts";
-import { isLayered, type LayeredModel, layersOf } from "./model_layers.ts";
+import { isLayered, type LayeredModel, layersOf } from "../tfjs/layers.ts";
 import {
   atLeastZero,
   callbackOptions,

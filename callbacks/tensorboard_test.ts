@@ -12,7 +12,7 @@ import { readEvents } from "../tensorboard/mod.ts";
 import { startChild } from "../tests/child.ts";
 import { embedding, tokens, validationData, World, x, y } from "../tests/tensorboard_world.ts";
 import { TensorBoard } from "./tensorboard.ts";
-import { drive, heard } from "./test_world.ts";
+import { drive, heard } from "./fixtures.ts";
 
 describe("TensorBoard", () => {
   it("writes nothing for an epoch without logs, and does not touch the logs", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { TerminateOnNaN } from "./terminate_on_nan.ts";
-import { drive, heard, losses } from "./test_world.ts";
+import { drive, heard, losses } from "./fixtures.ts";
 
 describe("TerminateOnNaN", () => {
   it("ends training after the bad batch, and the epoch still ends", async () => {

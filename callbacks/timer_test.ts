@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fit } from "keepfit";
 import { CallbackList } from "../core/callback_list.ts";
-import { drive, heard, losses } from "./test_world.ts";
+import { drive, heard, losses } from "./fixtures.ts";
 import { Timer, type TimerOptions } from "./timer.ts";
 
 /** A clock that a run sets itself: `seconds` for each batch. */

@@ -1,4 +1,4 @@
-import { published, version } from "../plugins/version.ts";
+import { published, version } from "../plugins/manifest/version.ts";
 import { exists, getRuntime, joinPath, toFileUrl } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { CommanderError } from "commander";
-import { version } from "../plugins/version.ts";
+import { version } from "../plugins/manifest/version.ts";
 import { CommandLine } from "./command_line.ts";
 import { createProgram, type Printed } from "./program.ts";
 

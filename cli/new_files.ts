@@ -1,5 +1,5 @@
-import { manifestName } from "../plugins/manifest_format.ts";
-import { version } from "../plugins/version.ts";
+import { manifestName } from "../plugins/manifest/format.ts";
+import { version } from "../plugins/manifest/version.ts";
 import type { KeepfitSource } from "./keepfit_source.ts";
 
 /** What a new plugin is to be. */

@@ -1,5 +1,5 @@
 import { PublishError, Registry } from "../hub/mod.ts";
-import { manifestName } from "../plugins/manifest_format.ts";
+import { manifestName } from "../plugins/manifest/format.ts";
 import type { FileSystem } from "../runtime/types.ts";
 import { packSource } from "../testing/pack_source.ts";
 

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
-import { type PluginPermission, pluginPermissions } from "../plugins/manifest_format.ts";
-import { pluginTiers } from "../plugins/tier.ts";
+import { type PluginPermission, pluginPermissions } from "../plugins/manifest/format.ts";
+import { pluginTiers } from "../plugins/project/tiers.ts";
 
 /** The options of a callback, as they stand on a command line: JSON. */
 export function parseOptions(text: string): Record<string, unknown> {

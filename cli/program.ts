@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { version } from "../plugins/version.ts";
+import { version } from "../plugins/manifest/version.ts";
 import type { CommandLine } from "./command_line.ts";
 import { addExamples, helpLayout } from "./help.ts";
 import { addAdd } from "./commands/add.ts";

@@ -8,7 +8,7 @@ import {
   type Logs,
   type Params,
 } from "keepfit";
-import { errorOf, warned } from "./test_world.ts";
+import { errorOf, warned } from "./fixtures.ts";
 
 const params: Params = { verbose: 0, epochs: 3, steps: 2 };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { Callback, type CallbackLike, CallbackList, History, type Params } from "keepfit";
-import { errorOf } from "./test_world.ts";
+import { errorOf } from "./fixtures.ts";
 
 /** A model that tfjs's own callbacks take. */
 function tinyModel(): tf.Sequential {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type CallbackLike, CallbackList, type HookOrder } from "keepfit";
-import { errorOf } from "./test_world.ts";
+import { errorOf } from "./fixtures.ts";
 
 /** A callback with one hook, and a wish for it. */
 const one = (name: string, wish?: HookOrder): CallbackLike => ({

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { Params } from "./callback.ts";
 import type { Logs } from "./logs.ts";
 import { directionOf, MonitorCallback, type MonitorOptions } from "./monitor_callback.ts";
-import { warned } from "./test_world.ts";
+import { warned } from "./fixtures.ts";
 
 class Watch extends MonitorCallback {}
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type CallbackLike, CallbackList } from "keepfit";
-import { errorOf, warned } from "./test_world.ts";
+import { errorOf, warned } from "./fixtures.ts";
 
 describe("The state of a list", () => {
   const counter = (name: string) => ({

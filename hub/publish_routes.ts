@@ -1,8 +1,8 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { PluginError } from "../plugins/errors.ts";
-import { fromBase64 } from "../plugins/integrity.ts";
-import { manifestName } from "../plugins/manifest_format.ts";
+import { fromBase64 } from "../plugins/manifest/integrity.ts";
+import { manifestName } from "../plugins/manifest/format.ts";
 import { PublishError } from "./errors.ts";
 import type { Registry } from "./registry.ts";
 import { ownersOf, type Tokens } from "./tokens.ts";

@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { computeIntegrity, toBase64 } from "../plugins/integrity.ts";
-import { publishPlugin } from "../plugins/publish.ts";
-import { signManifest } from "../plugins/signature.ts";
-import { generateKeyPair } from "../plugins/signing_key.ts";
-import type { PluginManifest } from "../plugins/manifest_format.ts";
+import { computeIntegrity, toBase64 } from "../plugins/manifest/integrity.ts";
+import { publishPlugin } from "../plugins/sources/publish.ts";
+import { signManifest } from "../plugins/manifest/signature.ts";
+import { generateKeyPair } from "../plugins/manifest/signing_key.ts";
+import type { PluginManifest } from "../plugins/manifest/format.ts";
 import { memoryFileSystem } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 import { createHub } from "./app.ts";

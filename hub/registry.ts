@@ -1,8 +1,8 @@
-import { computeIntegrity } from "../plugins/integrity.ts";
-import { parseManifest } from "../plugins/manifest.ts";
-import { manifestName, type PluginManifest } from "../plugins/manifest_format.ts";
-import { compareVersions, parseVersion } from "../plugins/semver.ts";
-import { verifySignatures } from "../plugins/signature.ts";
+import { computeIntegrity } from "../plugins/manifest/integrity.ts";
+import { parseManifest } from "../plugins/manifest/parse.ts";
+import { manifestName, type PluginManifest } from "../plugins/manifest/format.ts";
+import { compareVersions, parseVersion } from "../plugins/manifest/semver.ts";
+import { verifySignatures } from "../plugins/manifest/signature.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { PublishError } from "./errors.ts";
 import type { RegistryEntry, RegistryIndex, RegistryMeta } from "./registry_format.ts";

@@ -1,7 +1,7 @@
 import type { CallbackHooks, CallbackLike, CallbackState, Params } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
-import { loadPlugin, type LoadPluginOptions } from "../plugins/load_plugin.ts";
-import { manifestName, pluginHooks, type PluginManifest } from "../plugins/manifest_format.ts";
+import { loadPlugin, type LoadPluginOptions } from "../plugins/load/load_plugin.ts";
+import { manifestName, pluginHooks, type PluginManifest } from "../plugins/manifest/format.ts";
 import { directoryOf, getRuntime, joinPath, memoryFileSystem } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 import { overlay } from "./overlay.ts";

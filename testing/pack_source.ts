@@ -1,9 +1,9 @@
-import { readGraph } from "../plugins/graph.ts";
-import { computeIntegrity } from "../plugins/integrity.ts";
-import { parseManifest, parseSourceManifest } from "../plugins/manifest.ts";
-import { manifestName, type PluginFile, type PluginManifest } from "../plugins/manifest_format.ts";
-import { isRelativePath } from "../plugins/manifest_schema.ts";
-import { peerModules } from "../plugins/peers.ts";
+import { readGraph } from "../plugins/modules/graph.ts";
+import { computeIntegrity } from "../plugins/manifest/integrity.ts";
+import { parseManifest, parseSourceManifest } from "../plugins/manifest/parse.ts";
+import { manifestName, type PluginFile, type PluginManifest } from "../plugins/manifest/format.ts";
+import { isRelativePath } from "../plugins/manifest/schema.ts";
+import { peerModules } from "../plugins/modules/peers.ts";
 import { joinPath, walk } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 import { bundleModule } from "./bundle_module.ts";

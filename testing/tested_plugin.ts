@@ -1,10 +1,10 @@
 import type { CallbackLike } from "../core/callback.ts";
-import { loadPlugin, type LoadPluginOptions } from "../plugins/load_plugin.ts";
+import { loadPlugin, type LoadPluginOptions } from "../plugins/load/load_plugin.ts";
 import {
   manifestName,
   type PluginManifest,
   pluginPermissions,
-} from "../plugins/manifest_format.ts";
+} from "../plugins/manifest/format.ts";
 import { directoryOf, getRuntime, memoryFileSystem, walk } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 import { isTypeScriptSource, type PackedSource, packSource } from "./pack_source.ts";

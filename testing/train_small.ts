@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { CallbacksArgument } from "../core/callback_list.ts";
 import type { History } from "../core/history.ts";
-import { skipBanner } from "../runtime/backend/banner.ts";
+import { skipBanner } from "../tfjs/backend/banner.ts";
 import { fit } from "../training/fit.ts";
 
 /** TensorFlow.js, as `import * as tf from "@tensorflow/tfjs"` gives it. */

@@ -47,7 +47,9 @@ export function startChild(
   const directory = mkdtempSync(join(tmpdir(), "keepfit-child-"));
   const file = main ?? join(directory, "child.mjs");
   const room = (name: string) =>
-    JSON.stringify(String(new URL(`../${name}/mod.ts`, import.meta.url)));
+    JSON.stringify(
+      String(new URL(`../${name}/${name === "runtime" ? "public" : "mod"}.ts`, import.meta.url)),
+    );
   const text = module.replace(/"keepfit\/(runtime|plugins)"/g, (_, name) => room(name));
   writeFileSync(file, text);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);

@@ -11,7 +11,7 @@ import {
   predict,
   type Tensors,
 } from "keepfit";
-import { warned } from "./test_world.ts";
+import { warned } from "./fixtures.ts";
 
 const x = tf.ones([4, 3]);
 const y = tf.ones([4, 1]);

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import type { CallbackLike, History } from "keepfit";
-import { compiledParts } from "./compiled.ts";
-import { type Engine, getEngine } from "./engine.ts";
+import { compiledParts } from "../tfjs/compiled.ts";
+import { type Engine, getEngine } from "../tfjs/engine.ts";
 import { closing } from "./run.ts";
-import { tensorSource } from "./tensor_source.ts";
+import { tensorSource } from "./data/tensor_source.ts";
 import { trainLoop, type TrainOptions } from "./train_loop.ts";
-import { furthest, tensorsLeft } from "./test_world.ts";
+import { furthest, tensorsLeft } from "./fixtures.ts";
 
 // The same engine under another name: rows are gathered and values waited for, as on a device.
 const device: Engine = Object.create(getEngine(), { backendName: { value: "webgpu" } });

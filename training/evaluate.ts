@@ -1,9 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type Logs, normalizeLogs } from "../core/logs.ts";
-import { type Compiled, compiledParts } from "./compiled.ts";
-import { type BatchSource, checkDataset, type DatasetLike, type Tensors } from "./data.ts";
-import { datasetSource } from "./dataset_source.ts";
-import { type Engine, getEngine } from "./engine.ts";
+import { type Compiled, compiledParts } from "../tfjs/compiled.ts";
+import { type BatchSource, checkDataset, type DatasetLike, type Tensors } from "./data/data.ts";
+import { datasetSource } from "./data/dataset_source.ts";
+import { type Engine, getEngine } from "../tfjs/engine.ts";
 import {
   checkNames,
   closing,
@@ -14,7 +14,7 @@ import {
   withCallbacks,
 } from "./run.ts";
 import { logKeys } from "./running_means.ts";
-import { tensorSource } from "./tensor_source.ts";
+import { tensorSource } from "./data/tensor_source.ts";
 import { testLoop } from "./test_loop.ts";
 
 /** Options of {@linkcode evaluateDataset}. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { evaluate, evaluateDataset, type EvaluateOptions, fit, type Params } from "keepfit";
-import { furthest, tensorsLeft, warned } from "./test_world.ts";
+import { furthest, tensorsLeft, warned } from "./fixtures.ts";
 
 const x = tf.tensor2d([[1], [2], [3], [4], [5]]);
 const zeros = tf.zeros([5, 1]);

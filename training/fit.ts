@@ -1,12 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { History } from "../core/history.ts";
-import { compiledParts } from "./compiled.ts";
-import { checkDataset, type DatasetLike, isDataset, type Tensors } from "./data.ts";
-import { datasetSource } from "./dataset_source.ts";
-import { getEngine } from "./engine.ts";
-import { seedOfRun } from "./random_seed.ts";
+import { compiledParts } from "../tfjs/compiled.ts";
+import { checkDataset, type DatasetLike, isDataset, type Tensors } from "./data/data.ts";
+import { datasetSource } from "./data/dataset_source.ts";
+import { getEngine } from "../tfjs/engine.ts";
+import { seedOfRun } from "../tfjs/random_seed.ts";
 import { checkNames, closing, wholeNumber } from "./run.ts";
-import { tensorSource } from "./tensor_source.ts";
+import { tensorSource } from "./data/tensor_source.ts";
 import { trainLoop, type TrainOptions, trainOptions } from "./train_loop.ts";
 import { validationSource } from "./validation.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { fit, fitDataset, type FitOptions, type Tensors } from "keepfit";
-import { furthest, twins, weightsOf } from "./test_world.ts";
+import { furthest, twins, weightsOf } from "./fixtures.ts";
 
 const rows = 10;
 const x = tf.randomNormal([rows, 3], 0, 1, "float32", 1);

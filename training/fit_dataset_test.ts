@@ -8,7 +8,7 @@ import {
   fitDataset,
   type FitDatasetOptions,
 } from "keepfit";
-import { tensorsLeft, warned, weightsOf } from "./test_world.ts";
+import { tensorsLeft, warned, weightsOf } from "./fixtures.ts";
 
 function line(): tf.Sequential {
   const model = tf.sequential({

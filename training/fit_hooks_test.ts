@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { Callback, CallbackList, fit, History, type Logs, type Params } from "keepfit";
-import { warned } from "./test_world.ts";
+import { warned } from "./fixtures.ts";
 
 /** y = 2x - 1 with one weight and one bias. */
 function line(compile: Partial<tf.ModelCompileArgs> = {}): tf.Sequential {

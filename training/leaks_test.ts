@@ -14,7 +14,7 @@ import {
   ratioMetric,
   type ValidationTensors,
 } from "keepfit";
-import { tensorsLeft } from "./test_world.ts";
+import { tensorsLeft } from "./fixtures.ts";
 
 const x = tf.range(0, 6).reshape([6, 1]);
 const y = x.mul(2);

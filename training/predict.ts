@@ -2,10 +2,16 @@ import type * as tf from "@tensorflow/tfjs";
 import type { CallbackList } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { isPromise } from "../core/promise.ts";
-import { networkOf, signatureOf } from "./compiled.ts";
-import { type BatchSource, type DatasetLike, disposeAll, isDataset, type Tensors } from "./data.ts";
-import { datasetSource } from "./dataset_source.ts";
-import { getEngine } from "./engine.ts";
+import { networkOf, signatureOf } from "../tfjs/compiled.ts";
+import {
+  type BatchSource,
+  type DatasetLike,
+  disposeAll,
+  isDataset,
+  type Tensors,
+} from "./data/data.ts";
+import { datasetSource } from "./data/dataset_source.ts";
+import { getEngine } from "../tfjs/engine.ts";
 import {
   checkNames,
   closing,
@@ -16,7 +22,7 @@ import {
   withCallbacks,
 } from "./run.ts";
 import { predictStep } from "./step.ts";
-import { tensorSource } from "./tensor_source.ts";
+import { tensorSource } from "./data/tensor_source.ts";
 
 /** Options of {@linkcode predict}. */
 export interface PredictOptions extends RunOptions {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { type Params, predict, type PredictLogs } from "keepfit";
-import { furthest, tensorsLeft, warned } from "./test_world.ts";
+import { furthest, tensorsLeft, warned } from "./fixtures.ts";
 
 const x = tf.randomNormal([5, 2], 0, 1, "float32", 1);
 const quiet = { verbose: 0 } as const;

@@ -3,7 +3,7 @@ import type { ErrorPolicy, Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import { messageOf } from "../core/errors.ts";
 import type { TrainableModel } from "../core/model.ts";
-import { openList } from "../core/open_list.ts";
+import { openList } from "./open_list.ts";
 import { isPromise } from "../core/promise.ts";
 import { warnOfUnknownOption } from "../core/unknown_option.ts";
 

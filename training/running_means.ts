@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { Compiled } from "./compiled.ts";
-import type { RatioMetric } from "./metrics.ts";
+import type { Compiled } from "../tfjs/compiled.ts";
+import type { RatioMetric } from "../tfjs/metrics.ts";
 
 /** One number of the logs. */
 export interface Measure {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { type Measure, RunningMeans } from "./running_means.ts";
-import { tensorsLeft } from "./test_world.ts";
+import { tensorsLeft } from "./fixtures.ts";
 
 const share: Measure = {
   name: "share",

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "../tfjs/engine.ts";
 
 /** What a run computes with and how long it is. */
 export interface RunSize {

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { Batch } from "./data.ts";
-import { type Compiled, trainableVariables } from "./compiled.ts";
-import { disposeTape, type Engine } from "./engine.ts";
+import type { Batch } from "./data/data.ts";
+import { type Compiled, trainableVariables } from "../tfjs/compiled.ts";
+import { disposeTape, type Engine } from "../tfjs/engine.ts";
 
 /** What one forward pass gives. */
 interface Forward {

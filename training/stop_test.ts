@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { type CallbackHooks, type CallbackLike, fit } from "keepfit";
-import { tensorsLeft } from "./test_world.ts";
+import { tensorsLeft } from "./fixtures.ts";
 
 const x = tf.range(0, 6).reshape([6, 1]);
 const y = x.mul(2);

@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
-import { movingAverageOf } from "./ema.ts";
+import { movingAverageOf } from "../tfjs/moving_average.ts";
 import { closingList } from "./run.ts";
 
 /**

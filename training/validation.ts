@@ -1,9 +1,9 @@
-import type { Compiled } from "./compiled.ts";
-import { type BatchSource, type DatasetLike, isDataset, type Tensors } from "./data.ts";
-import { datasetSource } from "./dataset_source.ts";
-import type { Engine } from "./engine.ts";
+import type { Compiled } from "../tfjs/compiled.ts";
+import { type BatchSource, type DatasetLike, isDataset, type Tensors } from "./data/data.ts";
+import { datasetSource } from "./data/dataset_source.ts";
+import type { Engine } from "../tfjs/engine.ts";
 import { wholeNumber } from "./run.ts";
-import { tensorSource } from "./tensor_source.ts";
+import { tensorSource } from "./data/tensor_source.ts";
 
 /** Tensors to validate with: inputs, targets and, if wanted, weights of the rows. */
 export type ValidationTensors =

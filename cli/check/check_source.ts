@@ -1,4 +1,4 @@
-import { parseModule } from "../../plugins/parse_module.ts";
+import { parseModule } from "../../plugins/modules/parse_module.ts";
 import { directoryOf, exists, joinPath } from "../../runtime/mod.ts";
 import type { FileSystem } from "../../runtime/types.ts";
 import type { PackedSource } from "../../testing/pack_source.ts";

@@ -1,11 +1,11 @@
-import { grantsOf } from "../../plugins/grants.ts";
-import { computeIntegrity } from "../../plugins/integrity.ts";
+import { grantsOf } from "../../plugins/project/grants.ts";
+import { computeIntegrity } from "../../plugins/manifest/integrity.ts";
 import {
   manifestName,
   type PluginControl,
   type PluginPermission,
   pluginPermissions,
-} from "../../plugins/manifest_format.ts";
+} from "../../plugins/manifest/format.ts";
 import type { PackedSource } from "../../testing/pack_source.ts";
 
 /** What a plugin did with its context. */

@@ -6,7 +6,7 @@ import {
   type PluginExplanation,
   type PluginTier,
 } from "../../plugins/mod.ts";
-import { wrap } from "../../plugins/wrap_text.ts";
+import { wrap } from "../../plugins/manage/wrap_text.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 import {

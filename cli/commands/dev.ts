@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { pluginPermissions } from "../../plugins/manifest_format.ts";
+import { pluginPermissions } from "../../plugins/manifest/format.ts";
 import { interruptSignal, joinPath } from "../../runtime/mod.ts";
 import { devPlugin, type Reload, trainSmall } from "../../testing/mod.ts";
 import type { CommandLine } from "../command_line.ts";

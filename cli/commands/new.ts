@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { pluginControls, pluginHooks } from "../../plugins/manifest_format.ts";
+import { pluginControls, pluginHooks } from "../../plugins/manifest/format.ts";
 import { directoryOf, exists, joinPath } from "../../runtime/mod.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";

@@ -7,7 +7,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { getRuntime } from "../../runtime/mod.ts";
-import { version } from "../../plugins/version.ts";
+import { version } from "../../plugins/manifest/version.ts";
 import { fromFolder, fromRegistry } from "../keepfit_source.ts";
 import { newDependencies, newFiles } from "../new_files.ts";
 import { start } from "../../tests/command.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { manifestName, parseKey, signManifest } from "../../plugins/mod.ts";
-import { publishPlugin } from "../../plugins/publish.ts";
+import { publishPlugin } from "../../plugins/sources/publish.ts";
 import { packSource } from "../../testing/pack_source.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type VerifiedPlugin, verifyPlugins } from "../../plugins/mod.ts";
-import { yankText } from "../../plugins/yanks.ts";
+import { yankText } from "../../plugins/load/yanks.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 

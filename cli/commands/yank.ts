@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { yankPlugin } from "../../plugins/publish.ts";
+import { yankPlugin } from "../../plugins/sources/publish.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 import { type GivenAccess, hubAccess } from "../hub_access.ts";

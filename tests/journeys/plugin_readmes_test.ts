@@ -8,7 +8,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { getRuntime } from "keepfit/runtime";
-import { pluginControls, pluginPermissions } from "../../plugins/manifest_format.ts";
+import { pluginControls, pluginPermissions } from "../../plugins/manifest/format.ts";
 import { MlflowServer } from "../../examples/plugins/keepfit/mlflow/mlflow_server.ts";
 import { root } from "../files.ts";
 import { currentRuntime, scriptArguments } from "../runtimes/mod.ts";

@@ -1,0 +1,304 @@
+import type { io, LayersModel, Tensor } from "@tensorflow/tfjs";
+import {
+  MODEL_FILE,
+  readCheckpoint,
+  removeFiles,
+  WEIGHTS_FILE,
+  type WeightSource,
+  writeCheckpoint,
+} from "./checkpoint_files.ts";
+import { getRuntime } from "../runtime/mod.ts";
+import { showPath } from "../runtime/paths.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
+
+/** Options of everything that reads or writes a checkpoint. */
+export interface CheckpointOptions {
+  /** Where the files are. Default: the runtime's own file system. */
+  fs?: FileSystem;
+}
+
+/** Options of {@linkcode saveCheckpoint}. */
+export interface SaveCheckpointOptions extends CheckpointOptions {
+  /** Save the training configuration and the optimizer's state too. Default: true. */
+  includeOptimizer?: boolean;
+  /** Save the model's weights alone: no topology, no optimizer. Default: false. */
+  weightsOnly?: boolean;
+  /** Most bytes in one file of weights. Default: 4 MiB, what browsers like to cache. */
+  maxShardBytes?: number;
+  /** Put into `userDefinedMetadata`, over what the model has there. JSON. */
+  metadata?: Record<string, unknown>;
+  /** Called once the values are taken: training may go on while they are written. */
+  onTaken?: () => void;
+}
+
+/**
+ * Save a model so that `tf.loadLayersModel` can load it: through {@linkcode checkpointHandler}, by
+ * HTTP from a server of static files, or with tfjs-node from `file://`.
+ *
+ * The checkpoint in `directory` is replaced at once: killed at any instant, it leaves the old one or
+ * the new one, whole. What is saved is the model at the time of the call, also when training goes
+ * on meanwhile. Weights are read one by one and never joined. Files that the present checkpoint
+ * does not name are left alone.
+ *
+ * What TensorFlow.js cannot write down is told once: a loss or metric given as a function (saved
+ * without the training configuration: compile after loading) and the state of Adamax (saved
+ * without it). Nothing is quantized.
+ *
+ * @param model a `tf.LayersModel`; a `tf.Sequential` is saved as one
+ * @param directory made when it is missing
+ * @throws RangeError for a `maxShardBytes` below 1
+ * @throws TypeError when `model` is no layers model
+ * @throws FileSystemError when a file cannot be written; the old checkpoint is still there
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { checkpointHandler, memoryFileSystem, saveCheckpoint } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const fs = memoryFileSystem();
+ * const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+ * await saveCheckpoint(model, "runs/best", { fs });
+ * const loaded = await tf.loadLayersModel(checkpointHandler("runs/best", { fs }));
+ * assert.deepEqual(loaded.getWeights()[0].dataSync(), model.getWeights()[0].dataSync());
+ * ```
+ */
+export async function saveCheckpoint(
+  model: LayersModel,
+  directory: Path,
+  options: SaveCheckpointOptions = {},
+): Promise<void> {
+  const { fs = getRuntime().fs, weightsOnly = false, metadata } = options;
+  const { includeOptimizer = true, maxShardBytes = 4 * 2 ** 20 } = options;
+  if (!(maxShardBytes >= 1)) {
+    throw new RangeError(
+      `Cannot save a checkpoint with maxShardBytes ${maxShardBytes}: it must be >= 1`,
+    );
+  }
+  if (typeof model?.toJSON !== "function" || typeof model.getWeights !== "function") {
+    throw new TypeError("Cannot save a checkpoint: the model must be a tf.LayersModel");
+  }
+  const withOptimizer = includeOptimizer && !weightsOnly && model.optimizer != null;
+  const state = withOptimizer ? await optimizerState(model) : [];
+  // No await from here until all is cloned: no training step may come between.
+  const weights = [...modelWeights(model), ...state].map(snapshot);
+  try {
+    const known = model.getUserDefinedMetadata() as Record<string, unknown> | undefined;
+    const header = weightsOnly ? undefined : {
+      modelTopology: model.toJSON(null, false),
+      format: "layers-model",
+      generatedBy: "keepfit",
+      convertedBy: null,
+      trainingConfig: withOptimizer ? trainingConfigOf(model) : undefined,
+      optimizerClass: state.length > 0 ? model.optimizer.getClassName() : undefined,
+      userDefinedMetadata: known || metadata ? { ...known, ...metadata } : undefined,
+    };
+    options.onTaken?.();
+    await writeCheckpoint(fs, directory, {
+      file: weightsOnly ? WEIGHTS_FILE : MODEL_FILE,
+      weights,
+      maxShardBytes: Math.floor(maxShardBytes),
+      content: (weightsManifest) => header ? { ...header, weightsManifest } : weightsManifest,
+    });
+  } finally {
+    for (const weight of weights) weight.dispose();
+  }
+}
+
+/**
+ * A handler for `model.save(handler)` and `tf.loadLayersModel(handler)`. A save through it is as
+ * safe as {@linkcode saveCheckpoint}, but holds all weights once more, because tfjs joins them
+ * first. Loading accepts what any TensorFlow.js has saved as `model.json` and its weight files.
+ *
+ * @param directory the one that holds `model.json`
+ * @throws FileSystemError `NotFound` (from `load`) when there is no `model.json`
+ * @throws SyntaxError (from `load`) when it is no JSON, or has no weights manifest
+ * @throws RangeError (from `load`) when a weight file is too short or too long
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { checkpointHandler, memoryFileSystem } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const handler = checkpointHandler("model", { fs: memoryFileSystem() });
+ * const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+ * await model.save(handler);
+ * const loaded = await tf.loadLayersModel(handler);
+ * assert.equal(loaded.countParams(), 3);
+ * ```
+ */
+export function checkpointHandler(
+  directory: Path,
+  { fs = getRuntime().fs }: CheckpointOptions = {},
+): Required<io.IOHandler> {
+  return {
+    async save({ weightData = [], weightSpecs = [], ...header }) {
+      if (header.modelTopology instanceof ArrayBuffer) {
+        throw new TypeError(
+          `Cannot save a checkpoint to ${showPath(directory)}: its topology must be JSON`,
+        );
+      }
+      const shards = Array.isArray(weightData) ? weightData : [weightData];
+      // The bytes are not cut at the weights, which the format does not ask for.
+      const weights: WeightSource[] = weightSpecs.map((spec, i) => ({
+        spec,
+        read: async () => i === 0 ? shards.map((shard) => new Uint8Array(shard)) : [],
+      }));
+      const { bytes, text } = await writeCheckpoint(fs, directory, {
+        file: MODEL_FILE,
+        weights,
+        maxShardBytes: 4 * 2 ** 20,
+        content: (weightsManifest) => ({ ...header, weightsManifest }),
+      });
+      return {
+        modelArtifactsInfo: {
+          dateSaved: new Date(),
+          modelTopologyType: "JSON",
+          modelTopologyBytes: text.length,
+          weightDataBytes: bytes,
+        },
+      };
+    },
+    async load() {
+      const { model, specs, shards } = await readCheckpoint(fs, directory, [MODEL_FILE]);
+      const { weightsManifest: _manifest, ...header } = { ...model };
+      return { ...header, weightSpecs: specs, weightData: shards } as io.ModelArtifacts;
+    },
+  };
+}
+
+/**
+ * Remove a checkpoint: the files that it names, and the directory when nothing else is in it. Fine
+ * when there is none.
+ *
+ * @param directory the one that was given to {@linkcode saveCheckpoint}
+ * @throws FileSystemError when a file cannot be removed
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { exists, memoryFileSystem, removeCheckpoint, saveCheckpoint } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const fs = memoryFileSystem();
+ * const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+ * await saveCheckpoint(model, "runs/1", { fs });
+ * await removeCheckpoint("runs/1", { fs });
+ * assert.equal(await exists("runs/1", { fs }), false);
+ * ```
+ */
+export async function removeCheckpoint(
+  directory: Path,
+  { fs = getRuntime().fs }: CheckpointOptions = {},
+): Promise<void> {
+  await removeFiles(fs, directory);
+}
+
+/** A weight or a slot as it is now, by the name that the file gives it. */
+interface NamedWeight {
+  name: string;
+  /** A number stands for an int32 scalar. */
+  value: Tensor | number;
+  group?: "optimizer";
+}
+
+function modelWeights(model: LayersModel): NamedWeight[] {
+  const values = model.getWeights();
+  return model.weights.map(({ originalName }, i) => ({ name: originalName, value: values[i] }));
+}
+
+/**
+ * The live slots of the optimizer behind its step counter, as they are at one instant; nothing when
+ * it cannot tell them.
+ */
+async function optimizerState(model: LayersModel): Promise<NamedWeight[]> {
+  const { optimizer } = model;
+  try {
+    while (true) {
+      const iterations = optimizer.iterations;
+      const [iter, ...slots] = await optimizer.getWeights();
+      // A new tensor at each call; the slots are the optimizer's own and must live on.
+      iter.tensor.dispose();
+      // It awaits between the counter and the slots, where a step may come in.
+      if (optimizer.iterations !== iterations) continue;
+      const named = slots.map(({ name, tensor }) => ({ name, value: tensor }));
+      return [{ name: iter.name, value: iterations }, ...named]
+        .map((weight) => ({ ...weight, group: "optimizer" }));
+    }
+  } catch (error) {
+    const reason = (error as Error).message.replace(/\.$/, "");
+    warnOnce(
+      model,
+      `the state of ${optimizer.getClassName()} is left out of checkpoints: ${reason}; training ` +
+        `resumed from one starts it afresh`,
+    );
+    return [];
+  }
+}
+
+/** Keep a weight as it is now. A clone shares the values until training makes new ones. */
+function snapshot({ name, value, group }: NamedWeight): WeightSource & { dispose(): void } {
+  const placed = group === undefined ? {} : { group };
+  if (typeof value === "number") {
+    return {
+      spec: { name, shape: [], dtype: "int32", ...placed },
+      read: async () => [new Uint8Array(new Int32Array([value]).buffer)],
+      dispose() {},
+    };
+  }
+  const clone = value.clone();
+  return {
+    spec: { name, shape: clone.shape, dtype: clone.dtype as "float32", ...placed },
+    async read() {
+      const parts = clone.dtype === "string"
+        ? (await clone.bytes() as Uint8Array[]).flatMap((text) => [lengthOf(text), text])
+        : [bytesOf(await clone.data())];
+      clone.dispose();
+      return parts;
+    },
+    dispose: () => clone.dispose(),
+  };
+}
+
+/** On the cpu backend these are the live values: to be read only. */
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function lengthOf(text: Uint8Array): Uint8Array {
+  return new Uint8Array(new Uint32Array([text.length]).buffer);
+}
+
+/**
+ * Loss, metrics and optimizer in TensorFlow.js's form; undefined when they hold what it cannot
+ * write: it saves a loss function as `{}` and a metric function by a name that no load finds.
+ */
+function trainingConfigOf(model: LayersModel): io.TrainingConfig | undefined {
+  let reason = "its loss or a metric is a function, which has no name that a load could find";
+  if (!holdsFunction(model.loss) && !holdsFunction(model.metrics)) {
+    try {
+      return (model as unknown as { getTrainingConfig(): io.TrainingConfig }).getTrainingConfig();
+    } catch (error) {
+      reason = (error as Error).message;
+    }
+  }
+  warnOnce(
+    model,
+    `the training configuration is left out of checkpoints: ${reason}; ` +
+      "call model.compile() after loading",
+  );
+  return undefined;
+}
+
+function holdsFunction(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return typeof value === "function";
+  return Object.values(value).some(holdsFunction);
+}
+
+const told = new WeakMap<object, Set<string>>();
+
+/** A run saves many times. */
+function warnOnce(model: LayersModel, message: string): void {
+  const before = told.get(model) ?? new Set();
+  if (before.has(message)) return;
+  told.set(model, before.add(message));
+  console.warn(`keepfit: ${model.name}: ${message}`);
+}

@@ -1,0 +1,284 @@
+import type { io } from "@tensorflow/tfjs";
+import { FileSystemError, joinPath } from "../runtime/mod.ts";
+import { showPath } from "../runtime/paths.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
+
+/** File that holds topology, training configuration and manifest. */
+export const MODEL_FILE = "model.json";
+/** File that holds the manifest of a checkpoint without topology. */
+export const WEIGHTS_FILE = "weights_manifest.json";
+
+/** Some weights and the files that hold their bytes, one after another. */
+export interface WeightsGroup {
+  paths: string[];
+  weights: io.WeightsManifestEntry[];
+  /** Bytes of each path. Ours: TensorFlow.js neither writes nor reads it. */
+  bytes?: number[];
+}
+
+/** What a `model.json` holds. */
+export interface ModelJson extends Record<string, unknown> {
+  modelTopology?: unknown;
+  trainingConfig?: io.TrainingConfig;
+  weightsManifest: WeightsGroup[];
+  /** Class of the optimizer whose state is among the weights. Ours, as `bytes` is. */
+  optimizerClass?: string;
+}
+
+/** A weight to be written: what the manifest says of it, and its bytes when they are asked for. */
+export interface WeightSource {
+  spec: io.WeightsManifestEntry;
+  read(): Promise<Uint8Array[]>;
+}
+
+/** What is to be written. */
+export interface NewCheckpoint {
+  file: typeof MODEL_FILE | typeof WEIGHTS_FILE;
+  /** Specs are complete once all weights are read: write them as they are then. */
+  weights: WeightSource[];
+  maxShardBytes: number;
+  /** The content of `file`, made of the manifest. */
+  content(manifest: WeightsGroup[]): unknown;
+}
+
+/**
+ * Replace the checkpoint in `directory` at once: shards under names of their own first, then the
+ * file that names them, then the shards that only the file before it named are removed.
+ */
+export async function writeCheckpoint(
+  fs: FileSystem,
+  directory: Path,
+  { file, weights, maxShardBytes, content }: NewCheckpoint,
+): Promise<{ bytes: number; text: string }> {
+  await fs.makeDir(directory);
+  const group: Required<WeightsGroup> = {
+    paths: [],
+    weights: weights.map(({ spec }) => spec),
+    bytes: [],
+  };
+  let before: string[];
+  let text: string;
+  try {
+    await writeShards(fs, directory, weights, maxShardBytes, group);
+    text = JSON.stringify(content([group]));
+    before = await namedShards(fs, directory, file);
+    await fs.writeFile(joinPath(directory, file), text);
+  } catch (error) {
+    await removeQuietly(fs, directory, group.paths);
+    throw error;
+  }
+  await removeQuietly(fs, directory, before.filter((name) => !group.paths.includes(name)));
+  return { bytes: group.bytes.reduce((sum, size) => sum + size, 0), text };
+}
+
+/** Stream all bytes into files of at most `maxShardBytes`; a weight may go on in the next file. */
+async function writeShards(
+  fs: FileSystem,
+  directory: Path,
+  weights: WeightSource[],
+  maxShardBytes: number,
+  group: Required<WeightsGroup>,
+): Promise<void> {
+  const save = crypto.randomUUID().slice(0, 13);
+  const parts = partsOf(weights);
+  let rest = (await parts.next()).value;
+  while (rest) {
+    const name = `weights-${save}-${group.paths.length + 1}.bin`;
+    const at = group.paths.push(name) - 1;
+    group.bytes.push(0);
+    const shard = async function* (): AsyncGenerator<Uint8Array> {
+      while (rest && group.bytes[at] < maxShardBytes) {
+        const part: Uint8Array = rest.subarray(0, maxShardBytes - group.bytes[at]);
+        group.bytes[at] += part.length;
+        yield part;
+        rest = part.length < rest.length ? rest.subarray(part.length) : (await parts.next()).value;
+      }
+    };
+    await fs.writeFile(joinPath(directory, name), shard());
+  }
+}
+
+async function* partsOf(weights: WeightSource[]): AsyncGenerator<Uint8Array, undefined> {
+  for (const weight of weights) {
+    for (const part of await weight.read()) {
+      if (part.length > 0) yield part;
+    }
+  }
+}
+
+/** The shards that the present checkpoint names; none when there is none that can be read. */
+async function namedShards(fs: FileSystem, directory: Path, file: string): Promise<string[]> {
+  try {
+    const { manifest } = parseManifest(await fs.readTextFile(joinPath(directory, file)), file);
+    // A name with a slash or of dots may lead out of the directory; a manifest is no shard.
+    return manifest.flatMap(({ paths }) => paths)
+      .filter((name) => /^[^/\\.][^/\\]*$/.test(name) && !name.endsWith(".json"));
+  } catch {
+    return [];
+  }
+}
+
+/** What stays behind here is no harm: nothing names it. */
+async function removeQuietly(fs: FileSystem, directory: Path, names: string[]): Promise<void> {
+  for (const name of names) await fs.remove(joinPath(directory, name)).catch(() => {});
+}
+
+/**
+ * Remove the checkpoints in `directory`, and the directory when nothing else is in it. What names
+ * the files goes first: killed at any instant, it leaves no checkpoint that seems whole.
+ */
+export async function removeFiles(fs: FileSystem, directory: Path): Promise<void> {
+  for (const file of [MODEL_FILE, WEIGHTS_FILE]) {
+    const shards = await namedShards(fs, directory, file);
+    await fs.remove(joinPath(directory, file));
+    for (const name of shards) await fs.remove(joinPath(directory, name));
+  }
+  try {
+    await fs.remove(directory);
+  } catch (error) {
+    if (!(error instanceof FileSystemError && error.code === "NotEmpty")) throw error;
+  }
+}
+
+/** A checkpoint as it was read. */
+export interface CheckpointContent {
+  /** The whole of `model.json`; undefined for a checkpoint without topology. */
+  model: ModelJson | undefined;
+  specs: io.WeightsManifestEntry[];
+  /** The bytes of all weights, in the order of the specs, cut anywhere. */
+  shards: ArrayBuffer[];
+}
+
+/**
+ * Read the checkpoint in `directory`, looking for `files` in this order.
+ *
+ * @throws FileSystemError `NotFound` when none of them is there, or a shard is missing
+ * @throws SyntaxError when the file is no JSON, or no manifest
+ * @throws RangeError when a shard does not have the bytes that the manifest promises
+ */
+export async function readCheckpoint(
+  fs: FileSystem,
+  directory: Path,
+  files: string[],
+): Promise<CheckpointContent> {
+  for (let last: string | undefined;;) {
+    const { file, text } = await readFirst(fs, directory, files);
+    const { manifest, model } = parseManifest(text, showPath(joinPath(directory, file)));
+    try {
+      const specs = manifest.flatMap(({ weights }) => weights);
+      return { model, specs, shards: await readShards(fs, directory, manifest) };
+    } catch (error) {
+      // A save that came between has removed the shards: its own are named by the file now.
+      const replaced = error instanceof FileSystemError && error.code === "NotFound";
+      if (!replaced || text === last) throw error;
+      last = text;
+    }
+  }
+}
+
+async function readFirst(
+  fs: FileSystem,
+  directory: Path,
+  files: string[],
+): Promise<{ file: string; text: string }> {
+  let cause: unknown;
+  for (const file of files) {
+    try {
+      return { file, text: await fs.readTextFile(joinPath(directory, file)) };
+    } catch (error) {
+      if (!(error instanceof FileSystemError && error.code === "NotFound")) throw error;
+      cause = error;
+    }
+  }
+  const path = showPath(directory);
+  throw new FileSystemError(
+    "NotFound",
+    `Cannot load a checkpoint from ${path}: it has no ${files.join(" and no ")}`,
+    { path, cause },
+  );
+}
+
+function parseManifest(
+  text: string,
+  path: string,
+): { manifest: WeightsGroup[]; model: ModelJson | undefined } {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new SyntaxError(`Cannot load ${path}: it is no JSON (${(cause as Error).message})`, {
+      cause,
+    });
+  }
+  const model = Array.isArray(json) ? undefined : json as ModelJson | null;
+  const manifest = model === undefined ? json : model?.weightsManifest;
+  if (!Array.isArray(manifest) || !manifest.every(isGroup)) {
+    throw new SyntaxError(
+      `Cannot load ${path}: it has no weights manifest (a list of groups of paths and weights)`,
+    );
+  }
+  return { manifest, model: model ?? undefined };
+}
+
+function isGroup(group: unknown): group is WeightsGroup {
+  const { paths, weights } = (group ?? {}) as Partial<WeightsGroup>;
+  return Array.isArray(paths) && paths.every((path) => typeof path === "string") &&
+    Array.isArray(weights) &&
+    weights.every(({ name, shape }) => typeof name === "string" && Array.isArray(shape));
+}
+
+async function readShards(
+  fs: FileSystem,
+  directory: Path,
+  manifest: WeightsGroup[],
+): Promise<ArrayBuffer[]> {
+  const shards: ArrayBuffer[] = [];
+  for (const { paths, weights, bytes } of manifest) {
+    let size = 0;
+    for (const [i, name] of paths.entries()) {
+      const path = joinPath(directory, name);
+      const shard = exactBuffer(await fs.readFile(path));
+      size += shard.byteLength;
+      if (bytes !== undefined && shard.byteLength !== bytes[i]) {
+        throw new RangeError(
+          `Cannot load ${showPath(path)}: it has ${shard.byteLength} bytes, wanted ${bytes[i]} ` +
+            "(truncated, or of another save)",
+        );
+      }
+      shards.push(shard);
+    }
+    const wanted = weights.reduce((sum, spec) => sum + leastBytes(spec), 0);
+    const isExact = weights.every((spec) => spec.dtype !== "string");
+    if (size < wanted || (isExact && size > wanted)) {
+      throw new RangeError(
+        `Cannot load ${paths.map((name) => showPath(joinPath(directory, name))).join(", ")}: ` +
+          `${size} bytes in all, wanted ${isExact ? "" : "at least "}${wanted} (truncated?)`,
+      );
+    }
+  }
+  return shards;
+}
+
+/** TensorFlow.js takes the whole buffer of what it is given, whatever the view says. */
+function exactBuffer(bytes: Uint8Array): ArrayBuffer {
+  return bytes.byteLength === bytes.buffer.byteLength
+    ? bytes.buffer as ArrayBuffer
+    : bytes.slice().buffer as ArrayBuffer;
+}
+
+const valueBytes: Record<string, number> = {
+  bool: 1,
+  complex64: 8,
+  float16: 2,
+  float32: 4,
+  int32: 4,
+  string: 4,
+  uint16: 2,
+  uint8: 1,
+};
+
+/** Bytes of a weight; of strings those of the lengths alone. */
+function leastBytes({ dtype, shape, quantization }: io.WeightsManifestEntry): number {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return size * (valueBytes[quantization?.dtype ?? dtype] ?? 0);
+}

@@ -1,0 +1,23 @@
+/**
+ * TensorFlow.js models and weights on any file system: `model.json` with its shards, as tfjs itself
+ * reads it, and safetensors.
+ *
+ * @module
+ */
+export {
+  checkpointHandler,
+  type CheckpointOptions,
+  removeCheckpoint,
+  saveCheckpoint,
+  type SaveCheckpointOptions,
+} from "./checkpoint.ts";
+export { type LoadedWeights, loadWeights } from "./load_weights.ts";
+export {
+  type NamedTensor,
+  readSafetensors,
+  type SafetensorsContent,
+  type SafetensorsOptions,
+  saveSafetensors,
+  type TensorValues,
+  writeSafetensors,
+} from "./safetensors.ts";

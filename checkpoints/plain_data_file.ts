@@ -1,0 +1,70 @@
+import type { StateValue } from "../core/callback.ts";
+import {
+  type NamedTensor,
+  readSafetensors,
+  type TensorValues,
+  writeSafetensors,
+} from "./safetensors.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
+
+/**
+ * Plain data in one file, replaced at once: safetensors whose tensors are the typed arrays, named
+ * by where they stand, and whose metadata is the rest as JSON. NaN, the infinities and -0 are kept.
+ */
+export async function writePlainData(fs: FileSystem, path: Path, data: StateValue): Promise<void> {
+  const tensors: NamedTensor[] = [];
+  const json = JSON.stringify(pack(data, "", tensors));
+  await writeSafetensors(path, tensors, { fs, metadata: { json } });
+}
+
+/**
+ * Read what {@linkcode writePlainData} wrote.
+ *
+ * @throws FileSystemError `NotFound` when there is no such file
+ * @throws SyntaxError when it is damaged
+ */
+export async function readPlainData(fs: FileSystem, path: Path): Promise<StateValue> {
+  const { tensors, metadata } = await readSafetensors(path, { fs });
+  const arrays = new Map(tensors.map(({ name, values }) => [name, values]));
+  try {
+    return unpack(JSON.parse(metadata.json), arrays);
+  } catch (cause) {
+    throw new SyntaxError(`Cannot load ${path}: its metadata is no data of keepfit`, { cause });
+  }
+}
+
+/** What JSON cannot say stands as an object with this one key. */
+const MARK = "$";
+
+function pack(value: StateValue | undefined, place: string, tensors: NamedTensor[]): unknown {
+  if (typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))) {
+    return { [MARK]: Object.is(value, -0) ? "-0" : String(value) };
+  }
+  if (typeof value !== "object" || value === null) return value;
+  if (ArrayBuffer.isView(value)) {
+    const values = value as TensorValues;
+    tensors.push({ name: place, shape: [values.length], values });
+    return { [MARK]: "array", at: place };
+  }
+  if (Array.isArray(value)) return value.map((one, i) => pack(one, `${place}/${i}`, tensors));
+  const packed = Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [key, pack(one, `${place}/${key}`, tensors)]),
+  );
+  return MARK in packed ? { [MARK]: "object", value: packed } : packed;
+}
+
+function unpack(value: unknown, arrays: Map<string, TensorValues>): StateValue {
+  if (typeof value !== "object" || value === null) return value as StateValue;
+  if (Array.isArray(value)) return value.map((one) => unpack(one, arrays));
+  const { [MARK]: mark, at, value: wrapped } = value as Record<string, unknown>;
+  if (mark === "array") {
+    const values = arrays.get(at as string);
+    if (values === undefined) throw new RangeError(`it has no tensor '${at}'`);
+    return values;
+  }
+  if (mark !== undefined && mark !== "object") return Number(mark);
+  return Object.fromEntries(
+    Object.entries((mark === "object" ? wrapped : value) as object)
+      .map(([key, one]) => [key, unpack(one, arrays)]),
+  );
+}

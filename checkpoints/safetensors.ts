@@ -1,0 +1,326 @@
+import type { LayersModel } from "@tensorflow/tfjs";
+import { getRuntime } from "../runtime/mod.ts";
+import { showPath } from "../runtime/paths.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
+
+/** Numbers as they lie in memory. */
+export type TensorValues =
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array;
+
+/** One tensor of a safetensors file. */
+export interface NamedTensor {
+  name: string;
+  shape: number[];
+  /** TensorFlow.js's name (`float32`, `int32`, `bool`); where absent, the kind of the values. */
+  dtype?: string;
+  values: TensorValues;
+}
+
+/** What {@linkcode readSafetensors} reads. */
+export interface SafetensorsContent {
+  /** In the order of the file. */
+  tensors: (NamedTensor & { dtype: string })[];
+  /** Texts that were saved beside them. */
+  metadata: Record<string, string>;
+}
+
+/** Options of everything that reads or writes safetensors. */
+export interface SafetensorsOptions {
+  /** Where the file is. Default: the runtime's own file system. */
+  fs?: FileSystem;
+  /** Texts to save beside the tensors. */
+  metadata?: Record<string, string>;
+  /** Called once the values are taken: training may go on while they are written. */
+  onTaken?: () => void;
+}
+
+/**
+ * Save the weights of a model as one safetensors file, which Python's `safetensors` and others
+ * read; `loadWeights` puts them back. No layers, no optimizer.
+ *
+ * The file is replaced at once. What is saved is the model at the time of the call, also when
+ * training goes on meanwhile. Weights are read one by one and never joined. Names are those of
+ * TensorFlow.js (`dense_Dense1/kernel`), shapes and values as they are (a kernel is [inputs, units]).
+ *
+ * @param model a `tf.LayersModel`
+ * @param path the file, by custom `*.safetensors`; its directory is there already
+ * @throws TypeError when `model` is no layers model, or has weights that are neither float32, int32
+ *   nor bool
+ * @throws FileSystemError when it cannot be written; the old file is still there
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { loadWeights, memoryFileSystem, saveSafetensors } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const build = () => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+ * const fs = memoryFileSystem();
+ * const [trained, fresh] = [build(), build()];
+ * await saveSafetensors(trained, "best.safetensors", { fs });
+ * await loadWeights(fresh, "best.safetensors", { fs });
+ * assert.deepEqual(fresh.getWeights()[0].dataSync(), trained.getWeights()[0].dataSync());
+ * ```
+ */
+export async function saveSafetensors(
+  model: LayersModel,
+  path: Path,
+  { fs = getRuntime().fs, metadata, onTaken }: SafetensorsOptions = {},
+): Promise<void> {
+  if (typeof model?.getWeights !== "function" || !Array.isArray(model.weights)) {
+    throw new TypeError("Cannot save safetensors: the model must be a tf.LayersModel");
+  }
+  const action = `Cannot save ${showPath(path)}`;
+  const names = model.weights.map(({ originalName }) => originalName);
+  // A clone shares the values until training makes new ones.
+  const taken = model.getWeights().map((weight) => weight.clone());
+  try {
+    const sources = taken.map(({ shape, dtype }, i): Source => ({
+      name: names[i],
+      shape,
+      kind: kindOf(dtype, `${action}: '${names[i]}'`),
+      async read() {
+        const values = await taken[i].data();
+        taken[i].dispose();
+        return values as TensorValues;
+      },
+    }));
+    onTaken?.();
+    await write(fs, path, sources, metadata, action);
+  } finally {
+    for (const tensor of taken) tensor.dispose();
+  }
+}
+
+/**
+ * Write tensors as one safetensors file, replaced at once; nothing is copied.
+ *
+ * @param path the file; its directory is there already
+ * @param tensors by unique names
+ * @throws RangeError for a name that comes twice, or values that do not fill their shape
+ * @throws TypeError for a dtype that safetensors does not know
+ * @throws FileSystemError when it cannot be written; the old file is still there
+ * @example
+ * ```ts
+ * import { memoryFileSystem, readSafetensors, writeSafetensors } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const fs = memoryFileSystem();
+ * const values = Float32Array.of(1, 2, 3, 4, 5, 6);
+ * await writeSafetensors("x.safetensors", [{ name: "x", shape: [2, 3], values }], {
+ *   fs,
+ *   metadata: { unit: "m" },
+ * });
+ * const { tensors, metadata } = await readSafetensors("x.safetensors", { fs });
+ * assert.deepEqual(tensors, [{ name: "x", shape: [2, 3], dtype: "float32", values }]);
+ * assert.equal(metadata.unit, "m");
+ * ```
+ */
+export async function writeSafetensors(
+  path: Path,
+  tensors: readonly NamedTensor[],
+  { fs = getRuntime().fs, metadata }: Omit<SafetensorsOptions, "onTaken"> = {},
+): Promise<void> {
+  const action = `Cannot save ${showPath(path)}`;
+  const sources = tensors.map(({ name, shape, dtype, values }): Source => ({
+    name,
+    shape,
+    kind: kindOf(dtype ?? values, `${action}: '${name}'`),
+    read: () => values,
+  }));
+  await write(fs, path, sources, metadata, action);
+}
+
+/**
+ * Read a safetensors file.
+ *
+ * @throws FileSystemError `NotFound` when there is none
+ * @throws SyntaxError when it is none, or damaged: every byte must belong to one tensor
+ * @throws TypeError for numbers that JavaScript has no array of (`F16`, `BF16`)
+ */
+export async function readSafetensors(
+  path: Path,
+  { fs = getRuntime().fs }: Pick<SafetensorsOptions, "fs"> = {},
+): Promise<SafetensorsContent> {
+  const action = `Cannot load ${showPath(path)}`;
+  const bytes = await fs.readFile(path);
+  const { header, data } = split(bytes, action);
+  const { __metadata__: metadata = {}, ...entries } = header;
+  let end = 0;
+  const tensors = Object.entries(entries)
+    .sort(([, a], [, b]) => start(a) - start(b))
+    .map(([name, entry]) => {
+      const { dtype, shape, data_offsets: offsets } = checkEntry(entry, `${action}: '${name}'`);
+      const kind = kinds.find((one) => one.name === dtype);
+      if (kind === undefined) {
+        throw new TypeError(
+          `${action}: '${name}' is ${dtype}, wanted is one of ` +
+            kinds.map((one) => one.name).join(", "),
+        );
+      }
+      const size = sizeOf(shape) * kind.array.BYTES_PER_ELEMENT;
+      if (offsets[0] !== end || offsets[1] - end !== size) {
+        throw new SyntaxError(
+          `${action}: '${name}' lies at ${offsets.join(" to ")}, wanted ${end} to ${end + size}`,
+        );
+      }
+      end += size;
+      if (end > data.length) throw truncated(action, data.length, end);
+      // A copy, because a typed array must begin at a multiple of its size.
+      const values = new kind.array(data.slice(offsets[0], end).buffer) as TensorValues;
+      return { name, shape, dtype: kind.tfjs, values };
+    });
+  if (end !== data.length) throw truncated(action, data.length, end);
+  return { tensors, metadata: metadata as Record<string, string> };
+}
+
+/** How numbers are called in the file and in TensorFlow.js, and the array that holds them. */
+interface Kind {
+  name: string;
+  tfjs: string;
+  array: {
+    new (buffer: ArrayBuffer): ArrayBufferView;
+    readonly BYTES_PER_ELEMENT: number;
+  };
+}
+
+// BOOL comes first among the arrays of bytes of TensorFlow.js, U8 is any other.
+const kinds: Kind[] = [
+  { name: "F32", tfjs: "float32", array: Float32Array },
+  { name: "I32", tfjs: "int32", array: Int32Array },
+  { name: "BOOL", tfjs: "bool", array: Uint8Array },
+  { name: "F64", tfjs: "float64", array: Float64Array },
+  { name: "I64", tfjs: "int64", array: BigInt64Array },
+  { name: "U64", tfjs: "uint64", array: BigUint64Array },
+  { name: "U32", tfjs: "uint32", array: Uint32Array },
+  { name: "I16", tfjs: "int16", array: Int16Array },
+  { name: "U16", tfjs: "uint16", array: Uint16Array },
+  { name: "I8", tfjs: "int8", array: Int8Array },
+  { name: "U8", tfjs: "uint8", array: Uint8Array },
+];
+
+function kindOf(dtypeOrValues: string | TensorValues, subject: string): Kind {
+  const kind = typeof dtypeOrValues === "string"
+    ? kinds.find(({ tfjs }) => tfjs === dtypeOrValues)
+    : kinds.find(({ name, array }) =>
+      name !== "BOOL" && dtypeOrValues instanceof (array as unknown as typeof Float32Array)
+    );
+  if (kind !== undefined) return kind;
+  throw new TypeError(
+    `${subject} is ${typeof dtypeOrValues === "string" ? dtypeOrValues : "no typed array"}, ` +
+      `which safetensors cannot hold`,
+  );
+}
+
+/** A tensor to be written, whose values are read when their turn comes. */
+interface Source {
+  name: string;
+  shape: number[];
+  kind: Kind;
+  read(): TensorValues | Promise<TensorValues>;
+}
+
+async function write(
+  fs: FileSystem,
+  path: Path,
+  sources: Source[],
+  metadata: Record<string, string> | undefined,
+  action: string,
+): Promise<void> {
+  // Wide numbers first, so that each tensor lies at a multiple of its size.
+  const ordered = sources.slice().sort((a, b) =>
+    b.kind.array.BYTES_PER_ELEMENT - a.kind.array.BYTES_PER_ELEMENT
+  );
+  const header: Record<string, unknown> = metadata === undefined ? {} : { __metadata__: metadata };
+  let end = 0;
+  for (const { name, shape, kind } of ordered) {
+    if (Object.hasOwn(header, name)) {
+      throw new RangeError(`${action}: the name '${name}' is taken by another tensor`);
+    }
+    const begin = end;
+    end += sizeOf(shape) * kind.array.BYTES_PER_ELEMENT;
+    header[name] = { dtype: kind.name, shape, data_offsets: [begin, end] };
+  }
+  await fs.writeFile(path, parts(header, ordered, action));
+}
+
+async function* parts(
+  header: Record<string, unknown>,
+  sources: Source[],
+  action: string,
+): AsyncGenerator<Uint8Array> {
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  // Spaces, so that the data begins at a multiple of 8.
+  const padded = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20, 8 + json.length);
+  new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
+  padded.set(json, 8);
+  yield padded;
+  for (const { name, shape, read } of sources) {
+    const values = await read();
+    if (values.length !== sizeOf(shape)) {
+      throw new RangeError(
+        `${action}: '${name}' has ${values.length} values, its shape [${shape}] ${sizeOf(shape)}`,
+      );
+    }
+    if (values.length > 0) {
+      yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    }
+  }
+}
+
+interface Entry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+function split(
+  bytes: Uint8Array,
+  action: string,
+): { header: Record<string, unknown>; data: Uint8Array } {
+  if (bytes.length < 8) throw truncated(action, bytes.length, 8);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(view.getBigUint64(0, true));
+  if (length > bytes.length - 8) throw truncated(action, bytes.length, 8 + length);
+  let header: unknown;
+  try {
+    header = JSON.parse(
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)),
+    );
+  } catch (cause) {
+    throw new SyntaxError(`${action}: its header is no JSON`, { cause });
+  }
+  if (typeof header !== "object" || header === null || Array.isArray(header)) {
+    throw new SyntaxError(`${action}: its header is no object`);
+  }
+  return { header: header as Record<string, unknown>, data: bytes.subarray(8 + length) };
+}
+
+function start(entry: unknown): number {
+  return (entry as Entry | null)?.data_offsets?.[0] ?? 0;
+}
+
+function checkEntry(entry: unknown, subject: string): Entry {
+  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Partial<Entry>;
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
+  const isEntry = typeof dtype === "string" && Array.isArray(shape) && shape.every(isCount) &&
+    Array.isArray(offsets) && offsets.length === 2 && offsets.every(isCount);
+  if (!isEntry) throw new SyntaxError(`${subject} has no dtype, shape and data_offsets`);
+  return { dtype, shape, data_offsets: offsets };
+}
+
+function truncated(action: string, has: number, wanted: number): SyntaxError {
+  return new SyntaxError(`${action}: it has ${has} bytes of data, wanted ${wanted} (truncated?)`);
+}
+
+function sizeOf(shape: number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}

@@ -1,0 +1,222 @@
+import { directoryOf, FileSystemError, joinPath } from "../../../runtime/mod.ts";
+import type { DirectoryEntry, FileSystem, Path } from "../../../runtime/types.ts";
+import type { ContextParts, PluginContext } from "./mod.ts";
+import { PluginError } from "../../errors.ts";
+import { type Grant, isGranted } from "../../project/grants.ts";
+import { isRelativePath } from "../../manifest/schema.ts";
+
+type Files = Pick<PluginContext, "append" | "list" | "read" | "write">;
+
+/** What a plugin may do with files: write in the user's output directory, read what it was granted. */
+export function fileAccess(parts: ContextParts): Files {
+  const { outputDir, grants: { read, write } } = parts;
+  return {
+    ...(outputDir !== undefined && write !== undefined && writing(parts, outputDir, write)),
+    ...(read !== undefined && reading(parts, read)),
+  };
+}
+
+function writing(
+  { manifest: { id }, fs, limits, run }: ContextParts,
+  outputDir: Path,
+  grant: Grant,
+): Files {
+  // Plugins await or not: what they put into one file comes there in the order of their calls.
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  const put = (
+    verb: "append to" | "write",
+    name: string,
+    data: string | Uint8Array,
+    store: (place: Path, bytes: Uint8Array) => Promise<void>,
+  ): Promise<void> =>
+    run.track(`${verb} ${name}`, async () => {
+      if (!isPath(name) || !isGranted(grant, name, matchesPath)) {
+        throw new PluginError("E_PERMISSION", `Plugin ${id} may not ${verb} ${name}`, {
+          expected: `one of ${grant.declared.join(", ")}, as its manifest declares`,
+          actual: name,
+        });
+      }
+      const bytes = bytesOf(data);
+      // All that waits is held in memory.
+      if (bytes.length > limits.bytes || waiting + bytes.length > 4 * limits.bytes) {
+        throw new PluginError("E_LIMIT", `Plugin ${id} may not ${verb} ${name}: it is too much`, {
+          expected: `at most ${limits.bytes} bytes a call, and four times that waiting`,
+          actual: `${bytes.length} bytes, and ${waiting} waiting`,
+        });
+      }
+      waiting += bytes.length;
+      const done = last.then(async () => {
+        await checkPlace(id, fs, outputDir, name.split("/"), `${verb} ${name}`);
+        const place = joinPath(outputDir, name);
+        await fs.makeDir(directoryOf(place));
+        await store(place, bytes);
+      });
+      last = done.catch(() => {});
+      await done.finally(() => waiting -= bytes.length);
+    }, true);
+  return {
+    write: async (name, data) =>
+      put("write", name, data, (place, bytes) => fs.writeFile(place, bytes)),
+    append: async (name, data) =>
+      put("append to", name, data, async (place, bytes) => {
+        const file = await fs.open(place, "append");
+        await file.write(bytes).finally(() => file.close());
+      }),
+  };
+}
+
+const maxListed = 100_000;
+
+function reading({ manifest: { id }, fs, limits, run }: ContextParts, grant: Grant): Files {
+  const refused = (path: string) =>
+    new PluginError("E_PERMISSION", `Plugin ${id} may not read ${path}`, {
+      expected: `what is granted (${grantedPaths(grant).join(", ")}), or below it`,
+      actual: String(path),
+    });
+  /** The granted path that holds `path`, the nearest one, and the names below it. */
+  const locate = async (path: string, action: string): Promise<void> => {
+    if (!isGranted(grant, path, (granted, one) => namesBelow(granted, one) !== undefined)) {
+      throw refused(path);
+    }
+    const roots = grantedPaths(grant).flatMap((root) => {
+      const names = namesBelow(root, path);
+      return names === undefined ? [] : [{ root, names }];
+    }).sort((a, b) => a.names.length - b.names.length);
+    const { root, names } = roots[0];
+    await checkPlace(id, fs, root, names, action);
+  };
+  return {
+    read: async (path) =>
+      run.track(`read ${path}`, async () => {
+        await locate(path, `read ${path}`);
+        const { isFile, size } = await fs.stat(path);
+        // A device has no end and says it is empty.
+        if (!isFile) throw refused(path);
+        const bytes = size > limits.bytes ? undefined : await fs.readFile(path);
+        if (bytes !== undefined && bytes.length <= limits.bytes) return bytes;
+        throw new PluginError("E_LIMIT", `Plugin ${id} may not read ${path}: it is too large`, {
+          expected: `at most ${limits.bytes} bytes`,
+          actual: `${bytes?.length ?? size} bytes`,
+        });
+      }),
+    list: async (path) =>
+      run.track(`list ${path}`, async () => {
+        await locate(path, `list ${path}`);
+        if ((await fs.stat(path)).isFile) return [path];
+        const found: string[] = [];
+        for await (const file of filesBelow(fs, path)) {
+          if (found.push(file) <= maxListed) continue;
+          throw new PluginError("E_LIMIT", `Plugin ${id} may not list ${path}: it holds too much`, {
+            expected: `at most ${maxListed} files`,
+          });
+        }
+        return found.sort();
+      }),
+  };
+}
+
+async function* filesBelow(fs: FileSystem, directory: string): AsyncGenerator<string> {
+  for (const entry of await fs.readDir(directory)) {
+    const path = joinPath(directory, entry.name);
+    if (entry.isSymlink || namesBelow(directory, path) === undefined) continue;
+    if (entry.isDirectory) yield* filesBelow(fs, path);
+    else if (entry.isFile) yield path;
+  }
+}
+
+/**
+ * Make sure that a place is below a folder: no part of the way there is a link, and what is there is
+ * a file or a folder. The folder itself is the user's word and may be a link.
+ */
+async function checkPlace(
+  id: string,
+  fs: FileSystem,
+  root: Path,
+  names: readonly string[],
+  action: string,
+): Promise<void> {
+  for (let depth = 0; depth < names.length; depth++) {
+    const folder = depth === 0 ? root : joinPath(root, names.slice(0, depth).join("/"));
+    const entries = await entriesOf(fs, folder);
+    const entry = entries.find(({ name }) => name === names[depth]) ??
+      entries.find(({ name }) => folded(name) === folded(names[depth]));
+    if (entry === undefined) return;
+    if (!entry.isSymlink && (entry.isDirectory || entry.isFile)) continue;
+    throw new PluginError("E_PERMISSION", `Plugin ${id} may not ${action}`, {
+      expected: "files and folders",
+      actual: `${names.slice(0, depth + 1).join("/")} is ${
+        entry.isSymlink ? "a link, which may lead anywhere" : "neither"
+      }`,
+    });
+  }
+}
+
+/** Some file systems take names for one that differ in case, or in how accents are written. */
+function folded(name: string): string {
+  return name.normalize("NFC").toLowerCase();
+}
+
+async function entriesOf(fs: FileSystem, folder: Path): Promise<DirectoryEntry[]> {
+  try {
+    return await fs.readDir(folder);
+  } catch (error) {
+    if (error instanceof FileSystemError && error.code === "NotFound") return [];
+    throw error;
+  }
+}
+
+/** The folders and files that the user agreed to. */
+function grantedPaths({ declared, agreed }: Grant): readonly string[] {
+  return agreed === true ? declared : agreed;
+}
+
+/** The names that lead from a folder to a path, none for itself; undefined where it is not below. */
+function namesBelow(folder: string, path: unknown): string[] | undefined {
+  if (typeof path !== "string") return undefined;
+  const [root, wanted] = [trimmed(folder), trimmed(path)];
+  if (wanted === root) return [];
+  const prefix = root === "." ? "" : root.endsWith("/") ? root : `${root}/`;
+  if (!wanted.startsWith(prefix)) return undefined;
+  const names = wanted.slice(prefix.length).split("/");
+  // Nothing decodes a path: but for these, and what Windows knows beside them, a name is a name.
+  return names.some((name) => /^\.{0,2}$|^[A-Za-z]:|[\\\0]/.test(name)) ? undefined : names;
+}
+
+function trimmed(path: string): string {
+  return path.replace(/^(?:\.\/)+(?=.)/, "").replace(/(?<=.)\/+$/, "");
+}
+
+function isPath(name: unknown): name is string {
+  return typeof name === "string" && isRelativePath(name);
+}
+
+function bytesOf(data: unknown): Uint8Array {
+  if (typeof data === "string") return new TextEncoder().encode(data);
+  // A copy: the plugin may write into its own before its turn comes.
+  if (data instanceof Uint8Array) return data.slice();
+  throw new TypeError(`Cannot write data of type ${typeof data}: it must be text or a Uint8Array`);
+}
+
+/** `*` stands for any characters but a slash. Takes no longer for patterns that are made to. */
+function matchesPath(pattern: string, path: string): boolean {
+  const [patterns, names] = [pattern.split("/"), path.split("/")];
+  return patterns.length === names.length &&
+    patterns.every((one, i) => matchesName(one, names[i]));
+}
+
+function matchesName(pattern: string, name: string): boolean {
+  const [first, ...others] = pattern.split("*");
+  const last = others.pop();
+  if (last === undefined) return pattern === name;
+  let at = first.length;
+  const end = name.length - last.length;
+  if (at > end || !name.startsWith(first) || !name.endsWith(last)) return false;
+  for (const part of others) {
+    // The leftmost place leaves most room for what follows.
+    const found = name.indexOf(part, at);
+    if (found < 0 || found + part.length > end) return false;
+    at = found + part.length;
+  }
+  return true;
+}

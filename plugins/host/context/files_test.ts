@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { exists, type FileSystem, getRuntime, memoryFileSystem } from "../../../runtime/mod.ts";
+import { contextWith, refusal, type World } from "../../fixtures.ts";
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "keepfit-context-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+let last = 0;
+const fresh = async (): Promise<string> => {
+  const place = join(folder, String(++last));
+  await mkdir(place);
+  return place;
+};
+
+/** A context that may write these. */
+function writer(outputDir: string | URL, paths: string[], world: World = {}) {
+  const write = paths.map((path) => ({ path, reason: "keeps the logs" }));
+  const { context, run } = contextWith({ permissions: { write }, outputDir, ...world });
+  const { write: put, append } = context as Required<typeof context>;
+  return { put, append, run };
+}
+
+/** A context that may read these. */
+function reader(paths: string[], world: World = {}) {
+  const read = paths.map((path) => ({ path, reason: "compares" }));
+  const { context } = contextWith({ permissions: { read }, ...world });
+  return context as Required<typeof context>;
+}
+
+const outside = [
+  "../a.txt",
+  "sub/../../a.txt",
+  "/tmp/a.txt",
+  "a//b.txt",
+  "./a.txt",
+  "%2e%2e/a.txt",
+  "..%2fa.txt",
+  "..\\a.txt",
+  "C:/a.txt",
+  "file:///a.txt",
+  "a.txt\0b",
+  "",
+  ".",
+];
+
+describe("write and append", () => {
+  it("are not there without the permission and a place", () => {
+    const write = [{ path: "a.txt", reason: "r" }];
+    assert.equal(contextWith({ outputDir: folder }).context.write, undefined);
+    assert.equal(contextWith({ permissions: {}, outputDir: folder }).context.append, undefined);
+    assert.throws(() => contextWith({ permissions: { write } }), /say where with \{ outputDir \}/);
+  });
+
+  it("put files into the output directory, folders made, as a path or a URL, in any file system", async () => {
+    for (const fs of [getRuntime().fs, memoryFileSystem()]) {
+      const place = `${folder}/both ${++last}`;
+      for (const outputDir of [place, new URL(`file://${place}`)]) {
+        const { put, append } = writer(outputDir, ["sub/*.txt"], { fs });
+        await put("sub/a.txt", "one");
+        await append("sub/a.txt", new TextEncoder().encode(" twö"));
+        await append("sub/b.txt", "new");
+        assert.equal(await fs.readTextFile(`${place}/sub/a.txt`), "one twö");
+        assert.equal(await fs.readTextFile(`${place}/sub/b.txt`), "new");
+        await put("sub/b.txt", "");
+        assert.equal(await fs.readTextFile(`${place}/sub/b.txt`), "");
+      }
+    }
+  });
+
+  it("reach nothing outside of it, and nothing that is not declared", async () => {
+    const outputDir = await fresh();
+    const { put, append } = writer(join(outputDir, "out"), ["*", "*/*", "*/*/*.txt"]);
+    for (const name of [...outside, "a/b/c/d.txt", "a/b/c.csv"]) {
+      await refusal("E_PERMISSION", () => put(name, "no"), /may not write/);
+      await refusal("E_PERMISSION", () => append(name, "no"), /may not append to/);
+    }
+    await assert.rejects(put(5 as unknown as string, "no"), { name: "PluginError" });
+    assert.deepEqual(await readdir(outputDir), []);
+  });
+
+  it("take * for any characters of one name, also where patterns are made to be slow", async () => {
+    const { put } = writer("out", ["a*b*c", "log-*.csv"], { fs: memoryFileSystem() });
+    for (const name of ["abc", "aXbYc", "abbcc", "log-.csv", "log-1.2.csv"]) await put(name, "");
+    for (const name of ["ab", "acb", "abcd", "xabc", "log-a/b.csv", "log-.csvx", "logX.csv"]) {
+      await refusal("E_PERMISSION", () => put(name, ""));
+    }
+    const slow = writer("out", [`${"*a".repeat(50)}b`], { fs: memoryFileSystem() });
+    await refusal("E_PERMISSION", () => slow.put("a".repeat(10_000), ""));
+  });
+
+  it("follow no link that lies below it, wherever it leads", async () => {
+    const outputDir = await fresh();
+    const secret = await fresh();
+    await writeFile(join(secret, "a.txt"), "secret");
+    await symlink(secret, join(outputDir, "linked"));
+    await symlink(join(secret, "a.txt"), join(outputDir, "a.txt"));
+    await symlink(join(secret, "new.txt"), join(outputDir, "dangling.txt"));
+    await mkdir(join(outputDir, "sub"));
+    await symlink("../..", join(outputDir, "sub", "up"));
+    const { put, append } = writer(outputDir, ["*", "*/*", "*/*/*"]);
+    for (const name of ["linked/a.txt", "a.txt", "dangling.txt", "sub/up/x.txt", "linked/new/x"]) {
+      await refusal("E_PERMISSION", () => put(name, "mine"), /is a link, which may lead anywhere/);
+      await refusal("E_PERMISSION", () => append(name, "mine"), /is a link/);
+    }
+    assert.deepEqual(await readdir(secret), ["a.txt"]);
+    assert.equal(await readFile(join(secret, "a.txt"), "utf8"), "secret");
+  });
+
+  it("may have an output directory that is a link itself: the user says so", async () => {
+    const target = await fresh();
+    const linked = join(folder, `link-${++last}`);
+    await symlink(target, linked);
+    await writer(linked, ["a.txt"]).put("a.txt", "mine");
+    assert.equal(await readFile(join(target, "a.txt"), "utf8"), "mine");
+  });
+
+  it("keep the order of the calls, also of those that nobody awaits, and lose none at the end", async () => {
+    const outputDir = await fresh();
+    const { put, append, run } = writer(outputDir, ["*.txt"]);
+    const buffer = new Uint8Array([48, 10]);
+    for (let i = 0; i < 200; i++) {
+      buffer[0] = 48 + i % 10;
+      void append("a.txt", buffer);
+      if (i === 99) void put("a.txt", "cleared\n");
+    }
+    void append("b.txt", "b");
+    await run.close();
+    const expected = Array.from({ length: 100 }, (_, i) => `${i % 10}\n`).join("");
+    assert.equal(await readFile(join(outputDir, "a.txt"), "utf8"), `cleared\n${expected}`);
+    assert.equal(await readFile(join(outputDir, "b.txt"), "utf8"), "b");
+    await refusal("E_PERMISSION", () => append("b.txt", "late"), /its run is over/);
+  });
+
+  it("tell at the end of data that was lost where nobody waited for it, once", async () => {
+    const real = getRuntime().fs;
+    const full: FileSystem = {
+      ...real,
+      open: () => Promise.reject(new RangeError("no space left")),
+    };
+    const { append, put, run } = writer(await fresh(), ["*.txt"], { fs: full });
+    void append("a.txt", "1");
+    await put("b.txt", "2");
+    void append("a.txt", "3");
+    await assert.rejects(run.close(), /no space left/);
+    await run.close();
+    run.begin();
+    await assert.rejects(append("a.txt", "4"), /no space left/);
+    run.toldFailure();
+    await run.close();
+  });
+
+  it("take no more at once than allowed, and nothing but text and bytes", async () => {
+    const outputDir = await fresh();
+    const { put, append, run } = writer(outputDir, ["a.txt"], { limits: { bytes: 10 } });
+    await put("a.txt", "0123456789");
+    await refusal("E_LIMIT", () => put("a.txt", "01234567890"), /at most 10 bytes a call/);
+    await refusal("E_LIMIT", () => append("a.txt", new Uint8Array(11)));
+    for (const data of [null, {}, 5, [1]]) {
+      await assert.rejects(put("a.txt", data as unknown as string), /must be text or a Uint8Array/);
+    }
+    const flood = Array.from({ length: 10 }, () => append("a.txt", "0123456789"));
+    const ends = await Promise.allSettled(flood);
+    assert.deepEqual(ends.map(({ status }) => status === "fulfilled"), [
+      ...Array(4).fill(true),
+      ...Array(6).fill(false),
+    ]);
+    // What was refused is lost where nobody looks at what the call gives.
+    await refusal("E_LIMIT", () => run.close());
+    assert.equal((await readFile(join(outputDir, "a.txt"), "utf8")).length, 50);
+  });
+});
+
+describe("read and list", () => {
+  it("are not there without the permission", () => {
+    assert.equal(contextWith().context.read, undefined);
+    assert.equal(contextWith().context.list, undefined);
+  });
+
+  it("give files and what is below folders, by the paths that the plugin says", async () => {
+    const place = await fresh();
+    await mkdir(join(place, "data", "deep"), { recursive: true });
+    await writeFile(join(place, "data", "b 50%#.csv"), "b");
+    await writeFile(join(place, "data", "deep", "a.csv"), "a");
+    await writeFile(join(place, "one.txt"), "one");
+    const { read, list } = reader([`${place}/data/`, `${place}/one.txt`]);
+    assert.deepEqual([...await read(`${place}/one.txt`)], [...new TextEncoder().encode("one")]);
+    const files = [`${place}/data/b 50%#.csv`, `${place}/data/deep/a.csv`];
+    assert.deepEqual(await list(`${place}/data`), files);
+    assert.deepEqual(await list(`${place}/data/deep`), files.slice(1));
+    assert.deepEqual(await list(`${place}/one.txt`), [`${place}/one.txt`]);
+    assert.deepEqual(await Promise.all(files.map(async (file) => (await read(file)).length)), [
+      1,
+      1,
+    ]);
+    await assert.rejects(read(`${place}/data/none`), { code: "NotFound" });
+  });
+
+  it("are relative to the working directory where what was granted is", async () => {
+    const fs = memoryFileSystem();
+    await fs.makeDir("data");
+    await fs.writeFile("data/a", "1");
+    await fs.writeFile("secret", "2");
+    const { read, list } = reader(["./data"], { fs });
+    assert.deepEqual(await list("data"), ["data/a"]);
+    assert.equal((await read("./data/a")).length, 1);
+    for (const path of ["secret", ".", "dat", "data2", "/data/a", "/secret"]) {
+      await refusal("E_PERMISSION", () => read(path), /may not read/);
+    }
+    const all = reader(["."], { fs });
+    assert.deepEqual(await all.list("."), ["./data/a", "./secret"]);
+    assert.equal((await all.read("secret")).length, 1);
+    for (const path of ["/secret", "../secret", "data/../../x", "C:/secret", "C:secret"]) {
+      await refusal("E_PERMISSION", () => all.read(path));
+    }
+  });
+
+  it("reach nothing outside of what was granted", async () => {
+    const place = await fresh();
+    await mkdir(join(place, "data"));
+    await writeFile(join(place, "secret"), "secret");
+    await writeFile(join(place, "data", "a"), "");
+    const { read, list } = reader([`${place}/data`]);
+    for (
+      const path of [
+        "../secret",
+        "./../secret",
+        "a/../../secret",
+        "..\\secret",
+        "/a",
+        "a/.",
+        "a\0",
+      ]
+    ) {
+      await refusal("E_PERMISSION", () => read(`${place}/data/${path}`), /may not read/);
+    }
+    for (const path of [`${place}/secret`, place, "", "/", `file://${place}/data/a`, null]) {
+      await refusal("E_PERMISSION", () => read(path as string));
+      await refusal("E_PERMISSION", () => list(path as string));
+    }
+    await assert.rejects(read(`${place}/data/%2e%2e/secret`), { code: "NotFound" });
+    await refusal("E_PERMISSION", () => read(`${place}/data`), /may not read/);
+  });
+
+  it("follow no link below, but one that was granted itself", async () => {
+    const place = await fresh();
+    await mkdir(join(place, "data"));
+    await writeFile(join(place, "secret"), "secret");
+    await symlink("../secret", join(place, "data", "linked"));
+    await symlink("..", join(place, "data", "up"));
+    await writeFile(join(place, "data", "a"), "");
+    const { read, list } = reader([`${place}/data`]);
+    await refusal("E_PERMISSION", () => read(`${place}/data/linked`), /linked is a link/);
+    await refusal("E_PERMISSION", () => read(`${place}/data/up/secret`), /up is a link/);
+    await refusal("E_PERMISSION", () => list(`${place}/data/up`), /up is a link/);
+    assert.deepEqual(await list(`${place}/data`), [`${place}/data/a`]);
+    const granted = reader([`${place}/data`, `${place}/data/linked`]);
+    assert.equal(new TextDecoder().decode(await granted.read(`${place}/data/linked`)), "secret");
+  });
+
+  it("give no more than allowed, and nothing of a device", async () => {
+    const place = await fresh();
+    await writeFile(join(place, "a"), "x".repeat(11));
+    await refusal("E_LIMIT", () => reader([place], { limits: { bytes: 10 } }).read(`${place}/a`));
+    assert.equal((await reader([place], { limits: { bytes: 11 } }).read(`${place}/a`)).length, 11);
+    if (!await exists("/dev/zero")) {
+      return console.log("skipped in part: there is no /dev/zero");
+    }
+    await refusal("E_PERMISSION", () => reader(["/dev/zero"]).read("/dev/zero"));
+    await refusal("E_PERMISSION", () => reader(["/dev"]).read("/dev/zero"), /zero is neither/);
+  });
+});

@@ -1,0 +1,216 @@
+import { fetchFailure } from "../../../runtime/mod.ts";
+import type { ContextParts, PluginContext, PluginRequest, PluginResponse } from "./mod.ts";
+import { PluginError } from "../../errors.ts";
+import { readBody } from "../../sources/fetcher.ts";
+import { isGranted } from "../../project/grants.ts";
+import { coversNet } from "../../project/net_pattern.ts";
+import { Slots } from "../slots.ts";
+import { within } from "../time_limit.ts";
+
+const maxAtOnce = 8;
+const maxRedirects = 5;
+
+/** A request that was checked. */
+interface Outgoing {
+  url: URL;
+  method: string;
+  headers: Record<string, string>;
+  body: Uint8Array | undefined;
+}
+
+/**
+ * Requests to the hosts that were granted, redirects included. No cookies are kept or sent, and
+ * messages never tell more of a URL than its origin: paths hold secrets.
+ */
+export function netAccess(parts: ContextParts): Pick<PluginContext, "fetch"> {
+  const { manifest: { id }, grants: { net }, limits, run } = parts;
+  if (net === undefined) return {};
+  const { fetch = (input, init) => globalThis.fetch(input, init) } = parts;
+  const slots = new Slots(maxAtOnce);
+
+  function checkUrl({ protocol, origin, username, password }: URL): void {
+    const hasCredentials = username !== "" || password !== "";
+    // Without the protocol, a host called null would allow file:, whose origin that is.
+    const isWeb = protocol === "https:" || protocol === "http:";
+    if (isWeb && !hasCredentials && isGranted(net, origin, coversNet)) return;
+    throw new PluginError(
+      "E_PERMISSION",
+      `Plugin ${id} may not reach ${isWeb ? origin : protocol}`,
+      {
+        expected: `https, or http on this machine, to ${net?.declared.join(", ")}` +
+          (net?.agreed === true ? "" : ` as far as allowed (${net?.agreed.join(", ")})`),
+        actual: hasCredentials ? "a URL with credentials in it" : isWeb ? origin : protocol,
+        hint: hasCredentials ? "send them in a header" : undefined,
+      },
+    );
+  }
+
+  async function exchange(first: Outgoing, signal: AbortSignal): Promise<PluginResponse> {
+    let outgoing = first;
+    for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+      const { url, method, headers, body } = outgoing;
+      const response = await fetch(url.href, {
+        method,
+        headers,
+        body: body as BodyInit | undefined,
+        redirect: "manual",
+        credentials: "omit",
+        signal,
+      });
+      const location = redirectStatuses.includes(response.status)
+        ? response.headers.get("location")
+        : null;
+      if (location === null) return await toAnswer(response, url);
+      await response.body?.cancel();
+      outgoing = redirected(outgoing, response.status, location, id);
+      checkUrl(outgoing.url);
+    }
+    throw new PluginError(
+      "E_HTTP",
+      `Plugin ${id} cannot reach ${first.url.origin}: it redirects more than ${maxRedirects} times`,
+    );
+  }
+
+  async function toAnswer(response: Response, { origin }: URL): Promise<PluginResponse> {
+    const body = await readBody(
+      response,
+      limits.bytes,
+      () =>
+        new PluginError("E_LIMIT", `Plugin ${id} may not read the answer of ${origin}`, {
+          expected: `at most ${limits.bytes} bytes`,
+        }),
+    );
+    const headers = [...response.headers].filter(([name]) => !name.startsWith("set-cookie"));
+    return {
+      status: response.status,
+      headers: Object.fromEntries(headers),
+      body,
+      text: new TextDecoder().decode(body),
+    };
+  }
+
+  return {
+    fetch: async (url, request = {}) =>
+      run.track("send a request", async () => {
+        const outgoing = checkRequest(url, request, limits.bytes, id);
+        checkUrl(outgoing.url);
+        return await slots.use(async () => {
+          run.signal.throwIfAborted();
+          const controller = new AbortController();
+          const stop = () => controller.abort(run.signal.reason);
+          run.signal.addEventListener("abort", stop);
+          try {
+            return await within(exchange(outgoing, controller.signal), limits.hookTime, () => {
+              const late = new PluginError(
+                "E_TIMEOUT",
+                `Plugin ${id} cannot reach ${outgoing.url.origin}: it took too long`,
+                { expected: `an answer within ${limits.hookTime} ms` },
+              );
+              controller.abort(late);
+              return late;
+            });
+          } catch (cause) {
+            if (cause instanceof PluginError) throw cause;
+            throw unreachable(id, outgoing.url, cause);
+          } finally {
+            run.signal.removeEventListener("abort", stop);
+          }
+        });
+      }),
+  };
+}
+
+const redirectStatuses = [301, 302, 303, 307, 308];
+
+/** What follows a redirect: as a browser does, and from https never to http. */
+function redirected(
+  { url: from, method, headers, body }: Outgoing,
+  status: number,
+  location: string,
+  id: string,
+): Outgoing {
+  let url: URL | undefined;
+  try {
+    url = new URL(location, from);
+  } catch {
+    // Reported below, as what it is.
+  }
+  if (url === undefined || !(url.protocol === from.protocol || url.protocol === "https:")) {
+    throw new PluginError("E_HTTP", `Plugin ${id} cannot follow a redirect of ${from.origin}`, {
+      expected: `a redirect to ${from.protocol === "http:" ? "http or https" : "https"}`,
+      actual: url?.protocol ?? "a location that is no URL",
+    });
+  }
+  const becomesGet = status === 303 ? method !== "HEAD" : status <= 302 && method === "POST";
+  const isSame = url.origin === from.origin;
+  const kept = Object.entries(headers).filter(([name]) =>
+    // What else there is may be a key of the first server.
+    (isSame || harmlessHeaders.includes(name)) && !(becomesGet && name.startsWith("content-"))
+  );
+  return {
+    url,
+    method: becomesGet ? "GET" : method,
+    headers: Object.fromEntries(kept),
+    body: becomesGet ? undefined : body,
+  };
+}
+
+const harmlessHeaders = ["accept", "accept-language", "content-type", "user-agent"];
+
+/** Headers that say how a request is sent, or for whom, and are not a plugin's. */
+const refusedHeaders =
+  /^(?:connection|content-length|cookie2?|expect|host|keep-alive|set-cookie2?|te|trailer|transfer-encoding|upgrade|via|(?:proxy|sec)-.*)$/;
+
+const methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+function checkRequest(
+  given: unknown,
+  request: PluginRequest,
+  maxBytes: number,
+  id: string,
+): Outgoing {
+  const wrong = (actual: string, expected: string) =>
+    new TypeError(`Cannot send a request of plugin ${id}: found ${actual}; wanted ${expected}`);
+  let url: URL;
+  try {
+    url = new URL(String(given));
+  } catch {
+    throw wrong("no URL", "one with scheme and host");
+  }
+  url.hash = "";
+  const method = String(request.method ?? "GET").toUpperCase();
+  if (!methods.includes(method)) throw wrong(`method ${method}`, `one of ${methods.join(", ")}`);
+  const headers: Record<string, string> = { "user-agent": `keepfit (${id})` };
+  for (const [key, value] of Object.entries(request.headers ?? {})) {
+    const name = key.toLowerCase();
+    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || refusedHeaders.test(name)) {
+      throw wrong(`header ${JSON.stringify(key)}`, "a header that a plugin may set");
+    }
+    if (typeof value !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+      throw wrong(`a value of ${name} that is none`, "text of one line, in Latin-1");
+    }
+    Object.defineProperty(headers, name, { value, enumerable: true, configurable: true });
+  }
+  const body = typeof request.body === "string"
+    ? new TextEncoder().encode(request.body)
+    : request.body;
+  if (body === undefined) return { url, method, headers, body };
+  if (!(body instanceof Uint8Array)) {
+    throw wrong(`a body of type ${typeof body}`, "text or a Uint8Array");
+  }
+  if (method === "GET" || method === "HEAD") throw wrong(`${method} with a body`, "none, or POST");
+  if (body.length > maxBytes) {
+    throw new PluginError("E_LIMIT", `Plugin ${id} may not send a request: it is too large`, {
+      expected: `at most ${maxBytes} bytes`,
+      actual: `${body.length} bytes`,
+    });
+  }
+  return { url, method, headers, body: body.slice() };
+}
+
+function unreachable(id: string, url: URL, error: unknown): PluginError {
+  const reason = fetchFailure(error).replaceAll(url.href, url.origin);
+  return new PluginError("E_HTTP", `Plugin ${id} cannot reach ${url.origin}: ${reason}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,74 @@
+import { messageOf } from "../../core/errors.ts";
+import { isPromise } from "../../core/promise.ts";
+import { PluginError } from "../errors.ts";
+import { within } from "./time_limit.ts";
+
+/** How often a hook may fail in a row before the plugin is given up. */
+const maxInRow = 20;
+
+/** Calls a plugin's members: what they promise is waited for only so long, failures are counted. */
+export class HookGuard {
+  readonly #name: string;
+  readonly #time: number;
+  readonly #onFailure: (isHopeless: boolean) => void;
+  readonly #inRow = new Map<string, number>();
+
+  /**
+   * @param name of the plugin's callback, for messages
+   * @param time milliseconds that a promise may take
+   * @param onFailure told before a failure goes on, and whether it is the last one to put up with
+   */
+  constructor(name: string, time: number, onFailure: (isHopeless: boolean) => void) {
+    this.#name = name;
+    this.#time = time;
+    this.#onFailure = onFailure;
+  }
+
+  /** Begin to count anew. */
+  reset(): void {
+    this.#inRow.clear();
+  }
+
+  /**
+   * @returns what the member gave; a promise only where that was one
+   * @throws what the member threw; PluginError `E_TIMEOUT` when it took too long
+   */
+  call<T>(member: string, work: () => T | PromiseLike<T>): T | Promise<T> {
+    let result: T | PromiseLike<T>;
+    try {
+      result = work();
+      if (isPromise(result)) return this.#wait(member, result);
+    } catch (error) {
+      throw this.#failed(member, error);
+    }
+    this.#inRow.delete(member);
+    return result;
+  }
+
+  async #wait<T>(member: string, pending: PromiseLike<T>): Promise<T> {
+    try {
+      const result = await within(pending, this.#time, () => this.#late(member));
+      this.#inRow.delete(member);
+      return result;
+    } catch (error) {
+      throw this.#failed(member, error);
+    }
+  }
+
+  #late(member: string): PluginError {
+    return new PluginError("E_TIMEOUT", `Plugin ${this.#name} did not come back from ${member}`, {
+      expected: `an end within ${this.#time} ms`,
+      hint: "if it needs longer, load it with { limits: { hookTime } }",
+    });
+  }
+
+  #failed(member: string, error: unknown): unknown {
+    const inRow = (this.#inRow.get(member) ?? 0) + 1;
+    this.#inRow.set(member, inRow);
+    const isHopeless = inRow >= maxInRow;
+    this.#onFailure(isHopeless);
+    return isHopeless
+      ? new Error(`${messageOf(error)} (it failed ${inRow} times in a row)`, { cause: error })
+      : error;
+  }
+}

@@ -1,0 +1,203 @@
+import type {
+  CallbackLike,
+  CallbackState,
+  ErrorPolicy,
+  HookOrder,
+  Params,
+} from "../../core/callback.ts";
+import { messageOf } from "../../core/errors.ts";
+import { addOtherNames } from "../../core/logs.ts";
+import { isPromise } from "../../core/promise.ts";
+import { olderNames } from "../../core/receivers.ts";
+import { PluginError } from "../errors.ts";
+import type { Grants } from "../project/grants.ts";
+import { HookGuard } from "./hook_guard.ts";
+import type { PluginLimits } from "../project/limits.ts";
+import type {
+  PluginCallbackEntry,
+  PluginHook,
+  PluginHookEntry,
+  PluginManifest,
+} from "../manifest/format.ts";
+import type { PluginRun } from "./plugin_run.ts";
+import type { PluginTier } from "../project/tiers.ts";
+
+/** Which plugin a callback is of, and what it may do. */
+export interface PluginInfo {
+  /** `owner/name`. */
+  readonly id: string;
+  readonly version: string;
+  /** Of the manifest. */
+  readonly url: string;
+  /** Of the manifest. */
+  readonly integrity: string;
+  /** Where its code runs. */
+  readonly tier: PluginTier;
+  /** What it may touch outside the training. */
+  readonly grants: Grants;
+}
+
+/** The callback that a plugin was made into. */
+export interface PluginCallback extends CallbackLike {
+  readonly name: string;
+  /** Which plugin it is of. */
+  readonly plugin: PluginInfo;
+  /** Close the plugin and what it opened; in another run it can be used again. */
+  close(): Promise<void>;
+}
+
+/** What a plugin's callback is made with. */
+export interface PluginParts {
+  manifest: PluginManifest;
+  entry: PluginCallbackEntry;
+  info: PluginInfo;
+  run: PluginRun;
+  limits: Required<PluginLimits>;
+  onError: ErrorPolicy;
+}
+
+/**
+ * Make the callback that a run sees from what a plugin's factory made: only the declared hooks,
+ * each for a limited time, with logs of their own unless the plugin may add to them. One that is
+ * only warned of and fails again and again is given up.
+ *
+ * @throws PluginError `E_EXPORT` when it is no callback, or lacks a hook that was declared
+ */
+export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
+  const { entry, run, info, limits, onError } = parts;
+  const name = nameOf(parts);
+  if (typeof made !== "object" || made === null) {
+    throw new PluginError("E_EXPORT", `Cannot use plugin ${name}: it made no callback`, {
+      expected: "an object with hooks",
+      actual: made === null ? "null" : typeof made,
+    });
+  }
+  const plugin = made as CallbackLike;
+  const hooks = entry.hooks.map((one) => typeof one === "string" ? { name: one } : one);
+  const guard = new HookGuard(name, limits.hookTime, (isHopeless) => {
+    run.toldFailure();
+    if (isHopeless && onError === "warn") wired.onError = "disable";
+  });
+  const begin = (): void => {
+    run.begin();
+    guard.reset();
+    wired.onError = onError;
+  };
+  let telling: Promise<unknown> | undefined;
+  const wired: PluginCallback = {
+    name,
+    plugin: Object.freeze({ ...info }),
+    onError,
+    setModel(model: never) {
+      begin();
+      run.model = model;
+    },
+    setParams(params: Params) {
+      begin();
+      const told = guard.call("setParams", () => plugin.setParams?.(structuredClone(params)));
+      telling = isPromise<unknown>(told) ? told as Promise<unknown> : undefined;
+      // Whether it failed is told by the next hook, which waits for it.
+      telling?.catch(() => {});
+    },
+    hookOrder: (hook) => orderOf(hooks.find((one) => one.name === hook)),
+    close: () => closePlugin(plugin, parts),
+  };
+  if (isFunction(plugin, "getState", name)) {
+    wired.getState = () => guard.call("getState", () => plugin.getState?.() as CallbackState);
+  }
+  if (isFunction(plugin, "setState", name)) {
+    wired.setState = (state) => {
+      run.begin();
+      return guard.call("setState", () => plugin.setState?.(state));
+    };
+  }
+  // What runs elsewhere has copies in any case.
+  const sharesLogs = entry.controls.includes("addLogs") || info.tier !== "trusted";
+  const logsFor = (logs: unknown) => sharesLogs ? logs : ownLogs(logs);
+  for (const { name: hook, every = 1 } of hooks) {
+    const member = [hook, olderNames[hook]]
+      .find((one) => one !== undefined && isFunction(plugin, one, name));
+    if (member === undefined) {
+      throw new PluginError("E_EXPORT", `Cannot use plugin ${name}: its callback lacks a hook`, {
+        expected: hooks.map((one) => one.name).join(", "),
+        actual: `no ${hook}`,
+      });
+    }
+    const call = (plugin[member] as (...args: unknown[]) => unknown).bind(plugin);
+    const isDue = (index: unknown): boolean =>
+      typeof index !== "number" || (index + 1) % every === 0;
+    (wired as unknown as Record<PluginHook, unknown>)[hook] = (
+      first: unknown,
+      second: unknown,
+    ): unknown => {
+      if (!isDue(first)) return undefined;
+      run.begin();
+      const work = (): unknown => {
+        if (hook === "onException") return call(first);
+        return typeof first === "number" ? call(first, logsFor(second)) : call(logsFor(first));
+      };
+      if (telling === undefined) return guard.call(hook, work);
+      const told = telling;
+      telling = undefined;
+      return told.then(() => guard.call(hook, work));
+    };
+    if (hook === "onTrainBatchEnd") {
+      wired.readsBatchLogs = (batch) =>
+        isDue(batch) && Boolean(plugin.readsBatchLogs?.(batch) ?? true);
+    }
+  }
+  return wired;
+}
+
+/**
+ * Close what a plugin made, and then all that it opened through its context, whatever fails.
+ *
+ * @throws what the plugin's own `close` threw, or what closing the rest did
+ */
+export async function closePlugin(
+  made: unknown,
+  parts: Pick<PluginParts, "manifest" | "entry" | "limits" | "run">,
+): Promise<void> {
+  const { limits, run } = parts;
+  let failure: { error: unknown } | undefined;
+  try {
+    const guard = new HookGuard(nameOf(parts), limits.hookTime, () => {});
+    await guard.call("close", () => (made as CallbackLike | null | undefined)?.close?.());
+  } catch (error) {
+    failure = { error };
+    run.toldFailure();
+  }
+  try {
+    await run.close();
+  } catch (error) {
+    failure ??= { error };
+  }
+  if (failure !== undefined) throw failure.error;
+}
+
+function nameOf({ manifest, entry }: Pick<PluginParts, "manifest" | "entry">): string {
+  return manifest.callbacks.length > 1 ? `${manifest.id}:${entry.name}` : manifest.id;
+}
+
+function isFunction(plugin: CallbackLike, member: keyof CallbackLike, name: string): boolean {
+  try {
+    return typeof plugin[member] === "function";
+  } catch (cause) {
+    throw new PluginError(
+      "E_EXPORT",
+      `Cannot use plugin ${name}: its ${member} cannot be looked at: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function orderOf(entry: PluginHookEntry | undefined): HookOrder | undefined {
+  if (entry === undefined) return undefined;
+  const { order, before, after } = entry;
+  return { order, before, after };
+}
+
+/** A copy that later callbacks do not see changes of. */
+function ownLogs(logs: unknown): unknown {
+  return Object.freeze(addOtherNames({ ...logs as object }));
+}

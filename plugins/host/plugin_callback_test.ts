@@ -1,0 +1,321 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { CallbackLike, ErrorPolicy } from "../../core/callback.ts";
+import { CallbackList } from "../../core/callback_list.ts";
+import { CallbackError } from "../../core/errors.ts";
+import type { Logs } from "../../core/logs.ts";
+import { limitsOf, type PluginLimits } from "../project/limits.ts";
+import type { PluginCallbackEntry } from "../manifest/format.ts";
+import { type PluginCallback, wirePlugin } from "./plugin_callback.ts";
+import { PluginRun } from "./plugin_run.ts";
+import { contextWith, entryWith, manifestWith, refusal, warned } from "../fixtures.ts";
+
+/** What a test says of a plugin. */
+interface Wiring {
+  onError?: ErrorPolicy;
+  limits?: PluginLimits;
+  entry?: Partial<PluginCallbackEntry>;
+  run?: PluginRun;
+}
+
+function wire(made: unknown, wiring: Wiring = {}): PluginCallback {
+  const limits = limitsOf(wiring.limits);
+  const entry = entryWith(wiring.entry);
+  return wirePlugin(made, {
+    manifest: manifestWith({ callbacks: [entry] }),
+    entry,
+    info: {
+      id: "ada/counter",
+      version: "1.0.0",
+      url: "https://example.com/callback.plugin.json",
+      integrity: "sha384-x",
+      tier: "trusted",
+      grants: { net: { declared: ["example.com"], agreed: true } },
+    },
+    run: wiring.run ?? new PluginRun("ada/counter", limits.hookTime),
+    limits,
+    onError: wiring.onError ?? "disable",
+  });
+}
+
+const never = () => new Promise<never>(() => {});
+const short = { limits: { hookTime: 50 } };
+
+describe("a plugin's callback", () => {
+  it("tells which plugin it is of, for good", () => {
+    const { name, plugin } = wire({ onEpochEnd() {} });
+    assert.equal(name, "ada/counter");
+    assert.deepEqual(plugin, {
+      id: "ada/counter",
+      version: "1.0.0",
+      url: "https://example.com/callback.plugin.json",
+      integrity: "sha384-x",
+      tier: "trusted",
+      grants: { net: { declared: ["example.com"], agreed: true } },
+    });
+    assert.throws(() => Object.assign(plugin, { tier: "sandboxed" }), TypeError);
+  });
+
+  it("is refused where its members cannot be looked at", async () => {
+    for (const member of ["onEpochEnd", "getState", "setState"]) {
+      const made = Object.defineProperty({ onEpochEnd() {} }, member, {
+        get() {
+          throw new Error("look away");
+        },
+      });
+      await refusal("E_EXPORT", () => wire(made), /cannot be looked at: look away/);
+    }
+    await refusal("E_EXPORT", () => wire(null), /it made no callback/);
+    await refusal("E_EXPORT", () => wire({ onEpochBegin() {} }), /no onEpochEnd/);
+  });
+
+  it("stands where the manifest's hooks say", () => {
+    const late = wire({ onEpochEnd() {}, onEpochBegin() {} }, {
+      entry: {
+        hooks: ["onEpochBegin", {
+          name: "onEpochEnd",
+          order: "post",
+          before: ["ada/last"],
+          after: ["nobody"],
+        }],
+      },
+    });
+    const list = new CallbackList([
+      late,
+      { name: "a", onEpochBegin() {}, onEpochEnd() {} },
+      { name: "ada/last", onEpochEnd() {} },
+      { name: "b", onEpochEnd() {} },
+    ]);
+    assert.deepEqual(list.order("onEpochBegin"), ["ada/counter", "a"]);
+    assert.deepEqual(list.order("onEpochEnd"), ["a", "ada/counter", "ada/last", "b"]);
+  });
+
+  it("waits for setParams, where that takes time, before its first hook", async () => {
+    const seen: unknown[] = [];
+    const plugin = wire({
+      async setParams(params: { epochs: number }) {
+        await Promise.resolve();
+        seen.push(params.epochs);
+      },
+      onEpochEnd: (epoch: number, logs: Logs) => void seen.push(epoch, logs.loss),
+    });
+    const list = new CallbackList(plugin, { params: { verbose: 0, epochs: 3, steps: 1 } });
+    await list.onEpochEnd(0, { loss: 5 });
+    assert.equal(list.onEpochEnd(1, { loss: 4 }), undefined);
+    assert.deepEqual(seen, [3, 0, 5, 1, 4]);
+  });
+});
+
+describe("a plugin that fails", () => {
+  const hooks: [string, () => unknown, RegExp][] = [
+    ["throws an error", () => {
+      throw new RangeError("no disk");
+    }, /no disk/],
+    ["throws undefined", () => {
+      throw undefined;
+    }, /undefined/],
+    ["rejects with nothing", () => Promise.reject(), /undefined/],
+    ["does not come back", never, /did not come back from onEpochEnd\n.*within 50 ms/],
+    ["gives a thenable that never answers", () => ({ then() {} }), /did not come back/],
+    ["gives a thenable that throws", () => ({
+      then() {
+        throw new Error("not then");
+      },
+    }), /not then/],
+    ["gives what cannot be looked at", () => ({
+      get then() {
+        throw new Error("look away");
+      },
+    }), /look away/],
+    [
+      "throws what cannot be shown",
+      () => {
+        throw { toString: null };
+      },
+      /an error that cannot be shown/,
+    ],
+  ];
+  for (const [what, onEpochEnd, message] of hooks) {
+    it(`ends the run only where the user says so: ${what}`, async () => {
+      const strict = new CallbackList(wire({ onEpochEnd }, { ...short, onError: "throw" }));
+      await assert.rejects(async () => await strict.onEpochEnd(0, {}), (error) => {
+        assert(error instanceof CallbackError);
+        assert.match(error.message, /^Callback ada\/counter failed in onEpochEnd \(epoch 0\): /);
+        assert.match(error.message, message);
+        return true;
+      });
+      const seen: number[] = [];
+      const list = new CallbackList([
+        wire({ onEpochEnd }, short),
+        { onEpochEnd: (epoch: number) => void seen.push(epoch) },
+      ]);
+      const messages = await warned(async () => {
+        await list.onEpochEnd(0, {});
+        await list.onEpochEnd(1, {});
+        await list.close();
+      });
+      assert.deepEqual(seen, [0, 1]);
+      assert.equal(messages.length, 1);
+      assert.match(messages[0], message);
+      assert.match(list.summary() as string, /ada\/counter \(onEpochEnd, epoch 0: /);
+    });
+  }
+
+  it("may answer twice, or late: the first answer counts and a late failure harms nobody", async () => {
+    const twice = {
+      then(resolve: () => void, reject: (error: Error) => void) {
+        resolve();
+        reject(new Error("second thoughts"));
+      },
+    };
+    await new CallbackList(wire({ onEpochEnd: () => twice }, { onError: "throw" })).onEpochEnd(0);
+    const late = () => new Promise((_, reject) => setTimeout(() => reject(new Error("late")), 80));
+    const list = new CallbackList(wire({ onEpochEnd: late }, short));
+    assert.equal((await warned(() => list.onEpochEnd(0))).length, 1);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  });
+
+  it("is waited for in getState, setState, setParams and close no longer than in a hook", async () => {
+    const made: CallbackLike = {
+      onEpochEnd() {},
+      close: never,
+      getState: never,
+      setState: never,
+      setParams: never as unknown as () => undefined,
+    };
+    const plugin = wire(made, short);
+    await refusal("E_TIMEOUT", () => plugin.getState?.(), /did not come back from getState/);
+    await refusal("E_TIMEOUT", () => plugin.setState?.({}), /setState/);
+    await refusal("E_TIMEOUT", () => plugin.close(), /from close/);
+    const list = new CallbackList(wire(made, short), {
+      params: { verbose: 0, epochs: 1, steps: 1 },
+    });
+    const messages = await warned(async () => {
+      await list.onEpochEnd(0);
+      await list.close();
+    });
+    assert.match(messages[0], /failed in onEpochEnd \(epoch 0\).*did not come back from setParams/);
+    assert.match(messages[1], /failed in close/);
+  });
+
+  it("may take any time where the limit is none", async () => {
+    for (const hookTime of [Infinity, 2 ** 31]) {
+      const onEpochEnd = () => new Promise((resolve) => setTimeout(resolve, 20));
+      const plugin = wire({ onEpochEnd }, { limits: { hookTime }, onError: "throw" });
+      await new CallbackList(plugin).onEpochEnd(0, {});
+    }
+  });
+
+  it("and is only warned of, is left out after 20 failures of a hook in a row", async () => {
+    let calls = 0;
+    let fails = true;
+    const made = {
+      onEpochBegin() {},
+      async onEpochEnd() {
+        calls++;
+        if (fails) throw new Error("no disk");
+      },
+    };
+    const plugin = wire(made, {
+      onError: "warn",
+      entry: { hooks: ["onEpochBegin", "onEpochEnd"] },
+    });
+    const list = new CallbackList(plugin);
+    const messages = await warned(async () => {
+      for (let epoch = 0; epoch < 60; epoch++) {
+        fails = epoch !== 19;
+        // A hook that works says nothing of another one.
+        await list.onEpochBegin(epoch);
+        await list.onEpochEnd(epoch, {});
+      }
+    });
+    assert.equal(calls, 40);
+    assert.equal(messages.length, 2);
+    assert.match(messages[0], /no disk; training goes on/);
+    assert.match(
+      messages[1],
+      /\(epoch 39\): no disk \(it failed 20 times in a row\); it is left out of the rest of this run/,
+    );
+    // In the next run it has another chance.
+    const next = new CallbackList(plugin, { model: {} });
+    assert.match((await warned(() => next.onEpochEnd(0, {})))[0], /no disk; training goes on/);
+  });
+});
+
+describe("closing a plugin", () => {
+  it("closes what it opened after its own close, which may still write", async () => {
+    const seen: string[] = [];
+    const run = new PluginRun("ada/counter", 1000);
+    run.closers.push(() => void seen.push("context"));
+    const plugin = wire({
+      onEpochEnd() {},
+      async close() {
+        await run.track("write", async () => seen.push("plugin writes"));
+        seen.push("plugin");
+      },
+    }, { run });
+    await plugin.close();
+    assert.deepEqual(seen, ["plugin writes", "plugin", "context"]);
+    assert.throws(() => run.checkOpen("write"), /its run is over/);
+    plugin.onEpochEnd?.(0, {});
+    run.checkOpen("write");
+  });
+
+  it("closes all of it whatever fails, and tells the first failure", async () => {
+    const seen: string[] = [];
+    const run = new PluginRun("ada/counter", 1000);
+    run.closers.push(() => {
+      seen.push("one");
+      throw new Error("one is stuck");
+    }, async () => void seen.push("two"));
+    const failing = wire({
+      onEpochEnd() {},
+      close() {
+        throw new Error("plugin is stuck");
+      },
+    }, { run });
+    await assert.rejects(failing.close(), /plugin is stuck/);
+    assert.deepEqual(seen, ["one", "two"]);
+    await assert.rejects(wire({ onEpochEnd() {} }, { run }).close(), /one is stuck/);
+    await assert.rejects(wire({ onEpochEnd() {}, close: never }, { run, ...short }).close(), {
+      code: "E_TIMEOUT",
+    });
+    assert.equal(seen.length, 6);
+  });
+
+  it("leaves nothing that a plugin may still do to the model", async () => {
+    const { context, run } = contextWith({
+      entry: entryWith({ controls: ["readWeights", "setLearningRate", "stop", "writeWeights"] }),
+    });
+    const model = { stopTraining: false, learningRate: 1 };
+    assert.throws(() => context.stop?.(), /it is set when a run begins/);
+    run.model = model;
+    context.stop?.();
+    context.setLearningRate?.(0.5);
+    assert.deepEqual(model, { stopTraining: true, learningRate: 0.5 });
+    assert.throws(() => context.setLearningRate?.(NaN), RangeError);
+    await run.close();
+    await refusal("E_PERMISSION", () => context.stop?.());
+    await refusal("E_PERMISSION", () => context.setLearningRate?.(1));
+    await refusal("E_PERMISSION", () => context.readWeights?.());
+    await refusal("E_PERMISSION", () => context.writeWeights?.([]));
+  });
+
+  it("has refused weights that are none", async () => {
+    const { context, run } = contextWith({ entry: entryWith({ controls: ["writeWeights"] }) });
+    run.model = { getWeights: () => [], setWeights: () => assert.fail("written") };
+    const values = new Float32Array(4);
+    const wrong: unknown[] = [
+      { shape: [2, 3], dtype: "float32", values },
+      { shape: [4], dtype: "int32", values },
+      { shape: [4], dtype: "float32", values: [1, 2, 3, 4] },
+      { shape: 4, dtype: "float32", values },
+      { dtype: "constructor" },
+      {},
+    ];
+    for (const weight of wrong) {
+      await assert.rejects(async () => await context.writeWeights?.([weight as never]), /weight 0/);
+    }
+    await assert.rejects(async () => await context.writeWeights?.("x" as never), TypeError);
+  });
+});

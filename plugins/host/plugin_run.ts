@@ -1,0 +1,112 @@
+import type { TrainableModel } from "../../core/model.ts";
+import { PluginError } from "../errors.ts";
+import { within } from "./time_limit.ts";
+
+const maxPending = 10_000;
+
+/** What connects a plugin's context with the run it is in, and ends with it. */
+export class PluginRun {
+  /** Of the running training. */
+  model: TrainableModel | undefined;
+  /** Close what the context opened; called in order, after what was under way. */
+  readonly closers: (() => void | Promise<void>)[] = [];
+  readonly #id: string;
+  readonly #closeTime: number;
+  readonly #pending = new Set<Promise<unknown>>();
+  #stopping = new AbortController();
+  #isOpen = true;
+  #lost: { error: unknown } | undefined;
+
+  /**
+   * @param id of the plugin
+   * @param closeTime milliseconds that closing waits for what is under way
+   */
+  constructor(id: string, closeTime: number) {
+    this.#id = id;
+    this.#closeTime = closeTime;
+  }
+
+  /** Aborts when the run does not wait any longer. */
+  get signal(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** Let the context work, again after {@linkcode close}. */
+  begin(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.#stopping = new AbortController();
+  }
+
+  /** @throws PluginError `E_PERMISSION` between runs: what is opened there nobody would close */
+  checkOpen(action: string): void {
+    if (this.#isOpen) return;
+    throw new PluginError(
+      "E_PERMISSION",
+      `Plugin ${this.#id} may not ${action}: its run is over, and what it began there was closed`,
+    );
+  }
+
+  /**
+   * Do something that closing waits for. A plugin that does not await it cannot bring the process
+   * down with it.
+   *
+   * @param action what messages call it
+   * @param work what is done; `isData` where a failure loses what the plugin wanted kept
+   * @throws PluginError `E_LIMIT` when too much is under way
+   */
+  async track<T>(action: string, work: () => Promise<T>, isData = false): Promise<T> {
+    this.checkOpen(action);
+    if (this.#pending.size >= maxPending) {
+      throw new PluginError("E_LIMIT", `Plugin ${this.#id} may not ${action}: it does not wait`, {
+        expected: `at most ${maxPending} requests, writes and commands under way`,
+        hint: "await what the functions of the context return",
+      });
+    }
+    const working = work();
+    this.#pending.add(working);
+    try {
+      return await working;
+    } catch (error) {
+      const isRefused = error instanceof PluginError && error.code === "E_PERMISSION";
+      if (isData && !isRefused) this.#lost ??= { error };
+      throw error;
+    } finally {
+      this.#pending.delete(working);
+    }
+  }
+
+  /** A hook failed, and the user is told of it: data that was lost with it is no news. */
+  toldFailure(): void {
+    this.#lost = undefined;
+  }
+
+  /**
+   * Wait for what is under way, stop what takes too long, and close what is open. May be called
+   * again.
+   *
+   * @throws the first error of what nobody waited for, or of closing
+   */
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    const failures: unknown[] = [];
+    const pending = Promise.allSettled(this.#pending).then((all) => {
+      for (const one of all) if (one.status === "rejected") failures.push(one.reason);
+    });
+    const late = new PluginError("E_TIMEOUT", `Plugin ${this.#id} was closed with work under way`, {
+      expected: `an end within ${this.#closeTime} ms`,
+    });
+    await within(pending, this.#closeTime, () => late).catch((error) => failures.push(error));
+    this.#stopping.abort(late);
+    for (const close of this.closers) {
+      try {
+        await close();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (this.#lost !== undefined) failures.unshift(this.#lost.error);
+    this.#lost = undefined;
+    if (failures.length > 0) throw failures[0];
+  }
+}

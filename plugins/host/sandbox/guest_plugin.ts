@@ -1,0 +1,340 @@
+import type { QuickJSHandle } from "quickjs-emscripten-core";
+import type { Logs } from "../../../core/logs.ts";
+import { PluginError } from "../../errors.ts";
+import type { PluginLimits } from "../../project/limits.ts";
+import { cellCount, codes, flags, preludeName, preludeOf } from "./guest.ts";
+import { guestError, isOutOfMemory } from "./guest_error.ts";
+import { HostCalls } from "./host_calls.ts";
+import { Interpreter } from "./interpreter.ts";
+import { type Layout, Layouts, readAddedLogs, readLogs, writeLogs } from "./layouts.ts";
+import { type Crossing, decode, encode } from "./value_codec.ts";
+
+const guestFunctions = [
+  "adopt",
+  "ask",
+  "callHook",
+  "collect",
+  "defineLayout",
+  "importModule",
+  "invoke",
+  "make",
+  "open",
+  "settle",
+  "takeBytes",
+  "takeText",
+] as const;
+type GuestFunctions = Record<typeof guestFunctions[number], QuickJSHandle>;
+
+/** What is done with a call's answer once it is there. */
+interface Waiting {
+  finish: (code: number) => unknown;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+}
+
+/** What a plugin is started with. */
+export interface GuestParts {
+  /** What messages call it. */
+  id: string;
+  limits: Required<PluginLimits>;
+  options: unknown;
+  /** Its functions can be called from the sandbox. */
+  context: object;
+  /** Text of a module by its key; undefined for one that is not there. */
+  moduleText: (key: string) => string | undefined;
+}
+
+/** A plugin in a sandbox of its own. */
+export class GuestPlugin {
+  readonly #id: string;
+  readonly #interpreter: Interpreter;
+  readonly #guest: GuestFunctions;
+  readonly #numbers: () => Float64Array;
+  readonly #hostCalls: HostCalls;
+  readonly #layouts = new Layouts();
+  readonly #waiting = new Map<number, Waiting>();
+  #has: readonly boolean[] = [];
+
+  private constructor(
+    id: string,
+    interpreter: Interpreter,
+    guest: GuestFunctions,
+    numbers: () => Float64Array,
+    hostCalls: HostCalls,
+  ) {
+    this.#id = id;
+    this.#interpreter = interpreter;
+    this.#guest = guest;
+    this.#numbers = numbers;
+    this.#hostCalls = hostCalls;
+  }
+
+  /** Start a sandbox in which nothing of the plugin has run yet. */
+  static async start(
+    { id, limits, options, context, moduleText }: GuestParts,
+  ): Promise<GuestPlugin> {
+    const interpreter = await Interpreter.start(id, limits, (key) => {
+      const text = moduleText(key);
+      if (text === undefined) {
+        return { error: new Error(`Cannot import ${key}: it is not in the plugin`) };
+      }
+      // What is behind it would not be read.
+      return text.includes("\0")
+        ? { error: new Error(`Cannot import ${key}: its text has the character 0`) }
+        : text;
+    });
+    const hostCalls: HostCalls = new HostCalls(
+      interpreter,
+      (id, ok, value) => plugin.#settle(id, ok, value),
+    );
+    const plugin = interpreter.run(() => {
+      const prelude = interpreter.evaluate(preludeOf(limits.memory), preludeName);
+      const [shared, numbers] = interpreter.values.newSharedNumbers(cellCount);
+      const given = [hostCalls.callHost, hostCalls.hostBytes, shared];
+      const exports = interpreter.callForHandle(prelude, ...given);
+      const guest = Object.fromEntries(
+        guestFunctions.map((name) => [name, interpreter.values.member(exports, name)]),
+      ) as GuestFunctions;
+      for (const handle of [prelude, exports, ...given]) handle.dispose();
+      return new GuestPlugin(id, interpreter, guest, numbers, hostCalls);
+      // None of the plugin's code is in it yet.
+    }, Infinity);
+    const { text, bytes } = encode({ options, context }, (call) => hostCalls.add(call));
+    plugin.#send("open", text, bytes, () => undefined);
+    return plugin;
+  }
+
+  /** Why it has ended; undefined while it lives. */
+  get death(): PluginError | undefined {
+    return this.#interpreter.death;
+  }
+
+  /** Evaluate the modules from this one on. */
+  async importModule(key: string): Promise<void> {
+    await this.#send("importModule", key, undefined, () => undefined);
+  }
+
+  /**
+   * Make the callback.
+   *
+   * @returns undefined, or what the export is that should be a function
+   */
+  async make(name: string): Promise<string | undefined> {
+    const { is } = await this.#send("make", name, undefined, () => this.#takeValue()) as {
+      is?: string;
+    };
+    return is;
+  }
+
+  /**
+   * See which functions the callback has; they are called by their index from now on.
+   *
+   * @returns undefined, or what was made instead of an object
+   */
+  adopt(names: readonly string[]): string | undefined {
+    const { is, found } = this.#send(
+      "adopt",
+      JSON.stringify(names),
+      undefined,
+      () => this.#takeValue(),
+    ) as { is?: string; found?: boolean[] };
+    this.#has = found ?? [];
+    return is;
+  }
+
+  /** True when the callback has this function. */
+  has(index: number): boolean {
+    return this.#has[index] === true;
+  }
+
+  /**
+   * Call a hook with logs. Only numbers go in and come back.
+   *
+   * @param first epoch or batch, where the hook has one
+   * @param sharesLogs true when what the hook writes there comes back
+   * @returns a promise when the hook gave one
+   */
+  callHook(index: number, first: number | undefined, logs: Logs, sharesLogs: boolean): unknown {
+    const layout = this.#layoutOf(logs);
+    const cells = this.#numbers();
+    cells[0] = index;
+    cells[1] = layout.id;
+    cells[2] = first ?? 0;
+    cells[3] = (first === undefined ? 0 : flags.hasFirst) | (sharesLogs ? flags.sharesLogs : 0);
+    writeLogs(cells, layout, logs);
+    return this.#enter(
+      () => this.#interpreter.call(this.#guest.callHook),
+      sharesLogs ? (code) => this.#takeLogs(logs, layout, code) : nothing,
+    );
+  }
+
+  /** Call a hook with a number for a yes or no. */
+  ask(index: number, first: number): boolean {
+    const cells = this.#numbers();
+    cells[0] = index;
+    cells[2] = first;
+    return this.#enter(
+      () => this.#interpreter.call(this.#guest.ask),
+      (code) => code === codes.doneWithMore,
+    ) as boolean;
+  }
+
+  /**
+   * Call any function with any plain data.
+   *
+   * @param wantsResult true when what it returns is plain data that is wanted
+   * @returns its result, a promise when it gave one
+   */
+  invoke(index: number, args: unknown[], wantsResult = false): unknown {
+    const { text, bytes } = encode({ hook: index, args, wantsResult });
+    return this.#send("invoke", text, bytes, wantsResult ? () => this.#takeValue() : nothing);
+  }
+
+  /**
+   * Free all. Calls that wait fail.
+   *
+   * @returns false when it could not be freed in order, as what was ended never can
+   */
+  close(): boolean {
+    this.#failAll(
+      new PluginError("E_SANDBOX", `Cannot go on with plugin ${this.#id}: it was closed`),
+    );
+    this.#hostCalls.close();
+    return this.#interpreter.close(Object.values(this.#guest));
+  }
+
+  /** How many pieces of memory it holds: what is forgotten on the way shows in them. */
+  get pieces(): number {
+    return this.#interpreter.pieces;
+  }
+
+  #send(
+    name: keyof GuestFunctions,
+    text: string,
+    bytes: Uint8Array | undefined,
+    finish: (code: number) => unknown,
+  ): unknown {
+    const interpreter = this.#interpreter;
+    const { values } = interpreter;
+    return this.#enter(() => {
+      const textHandle = values.newText(text);
+      const bytesHandle = bytes === undefined ? values.undefined : values.newBytes(bytes);
+      const code = interpreter.call(this.#guest[name], textHandle, bytesHandle);
+      textHandle.dispose();
+      bytesHandle.dispose();
+      return code;
+    }, finish);
+  }
+
+  /** Enter the sandbox, then let its promises go on as far as they can. */
+  #enter(call: () => number, finish: (code: number) => unknown): unknown {
+    let outcome: Outcome;
+    try {
+      outcome = this.#interpreter.run(() => {
+        const code = call();
+        const reached = code === codes.pending ? this.#wait(finish) : this.#finish(code, finish);
+        this.#goOn();
+        return reached;
+      });
+    } catch (error) {
+      this.#failAll(error);
+      throw error;
+    }
+    if ("error" in outcome) throw outcome.error;
+    return outcome.value;
+  }
+
+  #wait(finish: (code: number) => unknown): Outcome {
+    const id = this.#numbers()[0];
+    const value = new Promise((resolve, reject) => {
+      this.#waiting.set(id, { finish, resolve, reject });
+    });
+    // The call may end by an error of its own, and then nobody has the promise.
+    value.catch(nothing);
+    return { value };
+  }
+
+  #finish(code: number, finish: (code: number) => unknown): Outcome {
+    if (code !== codes.failed) return { value: finish(code) };
+    const error = guestError(this.#interpreter.callForText(this.#guest.takeText));
+    const interpreter = this.#interpreter;
+    if (isOutOfMemory(error, interpreter.isFull)) throw interpreter.endWithoutMemory();
+    return { error };
+  }
+
+  #goOn(): void {
+    const waiting = this.#waiting;
+    this.#interpreter.pump();
+    while (waiting.size > 0) {
+      const code = this.#interpreter.call(this.#guest.collect);
+      if (code === codes.pending) break;
+      const id = this.#numbers()[0];
+      const one = waiting.get(id);
+      if (one === undefined) continue;
+      waiting.delete(id);
+      const outcome = this.#finish(code, one.finish);
+      if ("error" in outcome) one.reject(outcome.error);
+      else one.resolve(outcome.value);
+      this.#interpreter.pump();
+    }
+    if (waiting.size > 0 && this.#hostCalls.pending === 0) {
+      this.#failAll(
+        new PluginError(
+          "E_SANDBOX",
+          `Cannot wait for plugin ${this.#id}: its promise never settles`,
+          {
+            expected: "a promise that waits for a function of the context",
+            actual: "nothing in the sandbox is under way",
+          },
+        ),
+      );
+    }
+  }
+
+  #failAll(error: unknown): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+
+  #settle(id: number, ok: boolean, value: unknown): void {
+    if (!this.#interpreter.isAlive) return;
+    let crossing: Crossing;
+    try {
+      crossing = encode(ok ? { id, value } : { id, error: toError(value) });
+    } catch (error) {
+      crossing = encode({ id, error: toError(error) });
+    }
+    try {
+      this.#send("settle", crossing.text, crossing.bytes, nothing);
+    } catch {
+      // The calls that waited have been told.
+    }
+  }
+
+  #takeValue(): unknown {
+    const text = this.#interpreter.callForText(this.#guest.takeText);
+    const bytes = this.#interpreter.callForBytes(this.#guest.takeBytes);
+    return decode({ text, bytes });
+  }
+
+  #layoutOf(logs: Logs): Layout {
+    const { layout, isNew } = this.#layouts.of(logs);
+    if (isNew) this.#send("defineLayout", JSON.stringify(layout), undefined, nothing);
+    return layout;
+  }
+
+  #takeLogs(logs: Logs, layout: Layout, code: number): void {
+    readLogs(this.#numbers(), layout, logs);
+    if (code !== codes.doneWithMore) return;
+    const added = JSON.parse(this.#interpreter.callForText(this.#guest.takeText));
+    readAddedLogs(this.#numbers(), layout, added, logs);
+  }
+}
+
+type Outcome = { value: unknown } | { error: Error };
+
+const nothing = (): undefined => undefined;
+
+function toError(value: unknown): Error {
+  return value instanceof Error ? value : new Error(String(value));
+}

@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Logs } from "../../../core/logs.ts";
+import { PluginError } from "../../errors.ts";
+import { limitsOf, type PluginLimits } from "../../project/limits.ts";
+import { GuestPlugin } from "./guest_plugin.ts";
+
+/** A plugin of one module, whose functions are called by their place in `names`. */
+async function start(
+  source: string,
+  names: string[],
+  context: object = {},
+  limits: PluginLimits = {},
+): Promise<GuestPlugin> {
+  const plugin = await GuestPlugin.start({
+    id: "ada/counter",
+    limits: limitsOf(limits),
+    options: {},
+    context,
+    moduleText: (key) => key === "main" ? source : undefined,
+  });
+  await plugin.importModule("main");
+  assert.equal(await plugin.make("default"), undefined);
+  assert.equal(plugin.adopt(names), undefined);
+  return plugin;
+}
+
+describe("a sandbox", () => {
+  it("holds no more after many calls of each kind, and is freed in order", async () => {
+    const plugin = await start(
+      `export default (_, { give, later }) => ({
+        onEpochEnd(epoch, logs) { logs.more = epoch; },
+        async onTestEnd() { await later(); },
+        getState: () => ({ bytes: give(new Uint8Array(1000)) }),
+        readsBatchLogs: (batch) => batch % 2 === 0,
+        fail() { throw new Error("no"); },
+        async failLater() { await later(); throw new Error("no"); },
+      });`,
+      ["onEpochEnd", "onTestEnd", "getState", "readsBatchLogs", "fail", "failLater"],
+      { give: (bytes: Uint8Array) => bytes.map((_, i) => i), later: () => Promise.resolve([1]) },
+    );
+    const round = async () => {
+      const logs: Logs = { accuracy: 0.5, loss: 1 };
+      plugin.callHook(0, 3, logs, true);
+      assert.equal(logs.more, 3);
+      await plugin.callHook(1, undefined, { loss: 1 }, false);
+      const { bytes } = plugin.invoke(2, [], true) as { bytes: Uint8Array };
+      assert.equal(bytes[255], 255);
+      assert.deepEqual([plugin.ask(3, 0), plugin.ask(3, 1)], [true, false]);
+      assert.throws(() => plugin.invoke(4, []), /no/);
+      await assert.rejects(plugin.invoke(5, []) as Promise<unknown>, /no/);
+    };
+    for (let i = 0; i < 50; i++) await round();
+    const before = plugin.pieces;
+    for (let i = 0; i < 200; i++) await round();
+    assert(plugin.pieces - before < 20, `${plugin.pieces - before} pieces more`);
+    assert.equal(plugin.close(), true);
+    assert.equal(plugin.close(), true);
+  });
+
+  it("is freed in order with promises under way, which come to nothing", async () => {
+    let resolve = (_value: unknown) => {};
+    const plugin = await start(
+      `export default (_, { later }) => ({ async onTestEnd() { await later(); } });`,
+      ["onTestEnd"],
+      { later: () => new Promise((done) => resolve = done) },
+    );
+    const waiting = plugin.callHook(0, undefined, {}, false) as Promise<unknown>;
+    assert.equal(plugin.close(), true);
+    await assert.rejects(waiting, /it was closed/);
+    resolve(1);
+    await null;
+    assert.throws(() => plugin.callHook(0, undefined, {}, false), /its sandbox is closed/);
+  });
+
+  it("counts what it is given as its own memory", async () => {
+    const plugin = await start(
+      `const kept = []; export default (_, { give }) => ({
+        keep() { for (;;) kept.push(give()); },
+      });`,
+      ["keep"],
+      { give: () => new Uint8Array(1_000_000) },
+      { memory: 32 * 1024 * 1024, callTime: 20_000 },
+    );
+    assert.throws(
+      () => plugin.invoke(0, []),
+      (error: unknown) =>
+        error instanceof PluginError && error.code === "E_SANDBOX" &&
+        /more memory/.test(error.message),
+    );
+    assert.equal(plugin.death?.code, "E_SANDBOX");
+    assert.equal(plugin.close(), false);
+  });
+
+  it("does not count the time of the host as its own", async () => {
+    const plugin = await start(
+      `export default (_, { busy }) => ({ call() { busy(); return "done"; } });`,
+      ["call"],
+      {
+        busy() {
+          for (const end = performance.now() + 400; performance.now() < end;);
+        },
+      },
+      { callTime: 200 },
+    );
+    assert.equal(plugin.invoke(0, [], true), "done");
+    assert.equal(plugin.close(), true);
+  });
+
+  it("does not count more of the host's time than a hook may take", async () => {
+    const plugin = await start(
+      `export default (_, { busy }) => ({ call() { for (;;) busy(); } });`,
+      ["call"],
+      {
+        busy() {
+          for (const end = performance.now() + 20; performance.now() < end;);
+        },
+      },
+      { callTime: 100, hookTime: 200 },
+    );
+    assert.throws(() => plugin.invoke(0, []), /computed for too long/);
+  });
+
+  it("starts with however little memory and time, and says when that is not enough", async () => {
+    const limits = { memory: 1, callTime: 20_000 };
+    const plugin = await start("export default () => ({ a: () => 1 });", ["a"], {}, limits);
+    assert.equal(plugin.invoke(0, [], true), 1);
+    const large = "const a = new Uint8Array(2 ** 24); export default () => ({ a });";
+    await assert.rejects(start(large, [], {}, limits), /out of memory|wants more memory/);
+    const loop = start("for (;;); export default () => ({});", [], {}, { callTime: 1 });
+    await assert.rejects(loop, /computed for too long/);
+  });
+
+  it("does not read a part of a module", async () => {
+    const starting = start("export default () => ({}); \0 throw 1;", []);
+    await assert.rejects(starting, /character 0/);
+  });
+
+  it("is not entered while it is in a call", async () => {
+    const plugin: GuestPlugin = await start(
+      `export default (_, { again }) => ({
+        call() { try { again(); } catch (error) { return error.message; } },
+      });`,
+      ["call"],
+      { again: () => plugin.invoke(0, [], true) },
+    );
+    assert.match(String(plugin.invoke(0, [], true)), /it is in a call/);
+    assert.equal(plugin.close(), true);
+  });
+
+  it("has many layouts of logs, and a bounded number of logs", async () => {
+    const plugin = await start(
+      `export default () => ({ sum(logs) {
+        logs.sum = Object.values(logs).reduce((sum, one) => sum + one, 0);
+      } });`,
+      ["sum"],
+    );
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < 100; i++) {
+        const logs: Logs = { [`a${i}`]: i, __proto__: 1 as never };
+        plugin.callHook(0, undefined, logs, true);
+        assert.equal(logs.sum, i);
+      }
+    }
+    const quoted: Logs = { 'a"b\\c\n': 1, "\u2028": 2, "": 3 };
+    plugin.callHook(0, undefined, quoted, true);
+    assert.equal(quoted.sum, 6);
+    const many: Logs = {};
+    for (let i = 0; i < 2000; i++) many[`a${i}`] = i;
+    assert.throws(() => plugin.callHook(0, undefined, many, true), /wanted at most 1023/);
+    assert.equal(plugin.close(), true);
+  });
+
+  it("starts beside others, each alone", async () => {
+    const source = `let n = 0; globalThis.shared ??= 0;
+      export default () => ({ next: () => [++n, ++globalThis.shared] });`;
+    const [one, two] = await Promise.all([start(source, ["next"]), start(source, ["next"])]);
+    one.invoke(0, [], true);
+    assert.deepEqual(one.invoke(0, [], true), [2, 2]);
+    assert.deepEqual(two.invoke(0, [], true), [1, 1]);
+    assert.deepEqual([one.close(), two.close()], [true, true]);
+  });
+});

@@ -1,0 +1,66 @@
+import { PluginError } from "../../errors.ts";
+import { addLoopFuel } from "./loop_fuel.ts";
+
+/**
+ * QuickJS as WebAssembly, compiled once in a process, with loops that burn fuel.
+ *
+ * @param load the loader of the package that carries the code in a string
+ * @throws PluginError `E_SANDBOX` where the code is not found in it
+ */
+export function compileInterpreter(load: object): Promise<WebAssembly.Module> {
+  if (compiled === undefined) {
+    compiled = WebAssembly.compile(addLoopFuel(codeOf(load)));
+    compiled.catch(() => compiled = undefined);
+  }
+  return compiled;
+}
+
+let compiled: Promise<WebAssembly.Module> | undefined;
+
+/**
+ * The bytes of the WebAssembly module that a loader function holds as a literal. There is no other
+ * way to them: the package gives instances, or a place to hand in code that one has already.
+ */
+function codeOf(load: object): Uint8Array {
+  const text = Function.prototype.toString.call(load);
+  const magic = /(["'`])\\(?:0|x00|u0000)asm/.exec(text);
+  if (magic !== null) {
+    const bytes = decodeLiteral(text, magic.index);
+    if (bytes[0] === 0 && bytes[4] === 1) return bytes;
+  }
+  throw new PluginError(
+    "E_SANDBOX",
+    "Cannot start a sandbox: the interpreter's code is not found",
+    {
+      expected: "a WebAssembly module in the loader of quickjs-singlefile-mjs-release-sync",
+      hint: "leave this package as it is when you bundle your program",
+    },
+  );
+}
+
+const escapes: Record<string, number> = { 0: 0, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 };
+
+function decodeLiteral(text: string, start: number): Uint8Array {
+  const quote = text.charCodeAt(start);
+  const bytes = new Uint8Array(text.length - start);
+  let length = 0;
+  for (let i = start + 1; i < text.length; i++) {
+    let code = text.charCodeAt(i);
+    if (code === quote) break;
+    if (code === backslash) {
+      const letter = text[++i];
+      const digits = letter === "x" ? 2 : letter === "u" ? 4 : 0;
+      if (digits > 0) {
+        code = parseInt(text.slice(i + 1, i + 1 + digits), 16);
+        i += digits;
+      } else {
+        code = escapes[letter] ?? letter.charCodeAt(0);
+      }
+    }
+    // As the loader does: a character of 256 stands for the byte 0.
+    bytes[length++] = code;
+  }
+  return bytes.subarray(0, length);
+}
+
+const backslash = 92;

@@ -1,0 +1,76 @@
+import { addOtherNames, type Logs } from "../../../core/logs.ts";
+import { cellCount, firstValue } from "./guest.ts";
+
+/** Which logs a hook's call has, known to both sides by number: their values alone cross then. */
+export interface Layout {
+  id: number;
+  names: string[];
+  /** Names, and the other name that each goes by. */
+  others: [name: string, other: string][];
+}
+
+const mostLayouts = 64;
+const mostNames = Math.floor((cellCount - firstValue) / 4);
+
+/** The layouts that the sandbox knows. */
+export class Layouts {
+  readonly #known = new Map<string, Layout>();
+
+  /**
+   * The layout of these logs. What is no number in them is left out.
+   *
+   * @throws RangeError for more logs than can cross
+   */
+  of(logs: Logs): { layout: Layout; isNew: boolean } {
+    const names: string[] = [];
+    for (const name of Object.keys(logs)) {
+      if (typeof logs[name] === "number") names.push(name);
+    }
+    const key = names.join("\n");
+    const known = this.#known.get(key);
+    if (known !== undefined) return { layout: known, isNew: false };
+    if (names.length > mostNames) {
+      throw new RangeError(
+        `Cannot pass logs into the sandbox: found ${names.length}; wanted at most ${mostNames}`,
+      );
+    }
+    // Numbers are given anew from 0 then.
+    if (this.#known.size === mostLayouts) this.#known.clear();
+    const layout = { id: this.#known.size, names, others: names.flatMap(otherNameOf) };
+    this.#known.set(key, layout);
+    return { layout, isNew: true };
+  }
+}
+
+function otherNameOf(name: string): [string, string][] {
+  const named = Object.getOwnPropertyNames(addOtherNames({ [name]: 0 }));
+  return named.length === 2 ? [[name, named[1]]] : [];
+}
+
+/** Put logs of this layout into the cells that both sides see. */
+export function writeLogs(cells: Float64Array, { names }: Layout, logs: Logs): void {
+  for (let i = 0; i < names.length; i++) cells[firstValue + i] = logs[names[i]];
+}
+
+/** Take what the sandbox changed: behind the values it says of each whether it still is a number. */
+export function readLogs(cells: Float64Array, { names }: Layout, logs: Logs): void {
+  const isNumber = firstValue + names.length;
+  for (let i = 0; i < names.length; i++) {
+    const value = cells[firstValue + i];
+    if (cells[isNumber + i] === 1 && !Object.is(logs[names[i]], value)) logs[names[i]] = value;
+  }
+}
+
+/** Take what the sandbox added, which is behind that. */
+export function readAddedLogs(
+  cells: Float64Array,
+  { names }: Layout,
+  added: readonly string[],
+  logs: Logs,
+): void {
+  const first = firstValue + 2 * names.length;
+  for (let i = 0; i < added.length; i++) {
+    // As a plain assignment it would set the prototype.
+    if (added[i] !== "__proto__") logs[added[i]] = cells[first + i];
+  }
+}

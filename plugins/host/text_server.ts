@@ -1,0 +1,100 @@
+import type { HttpServer, Runtime } from "../../runtime/types.ts";
+
+/** Who has put texts on a server. */
+export type Holder = object;
+
+interface Page {
+  holder: Holder;
+  text: string;
+  contentType: string;
+}
+
+/** The servers of this process that others may join, by address. */
+const servers = new Map<string, TextServer>();
+
+/**
+ * A server that gives out texts. There is one for each address in a process, whoever wants it.
+ */
+export class TextServer {
+  readonly #pages = new Map<string, Page>();
+  readonly #holders = new Set<Holder>();
+  readonly #listening: Promise<HttpServer>;
+  #closed: Promise<void> | undefined;
+
+  private constructor(serve: Runtime["serve"], hostname: string, port: number) {
+    this.#listening = serve((request) => this.#answer(request), { hostname, port });
+  }
+
+  /**
+   * Join the server of an address, or start it. Port 0 is a free one, and always a new server.
+   *
+   * @throws Error when the address cannot be listened on
+   */
+  static async open(
+    serve: Runtime["serve"],
+    hostname: string,
+    port: number,
+    holder: Holder,
+  ): Promise<TextServer> {
+    const address = `${hostname}:${port}`;
+    let server = servers.get(address);
+    // The last one has left it; its port is not free yet.
+    while (server !== undefined && server.#closed !== undefined) {
+      await server.#closed;
+      server = servers.get(address);
+    }
+    server ??= new TextServer(serve, hostname, port);
+    if (port !== 0) servers.set(address, server);
+    server.#holders.add(holder);
+    try {
+      await server.#listening;
+      return server;
+    } catch (error) {
+      if (servers.get(address) === server) servers.delete(address);
+      throw error;
+    }
+  }
+
+  /**
+   * Give out a text at a path, in place of what the holder had there.
+   *
+   * @returns its URL; undefined where the path is another holder's
+   */
+  async put(
+    path: string,
+    text: string,
+    contentType: string,
+    holder: Holder,
+  ): Promise<string | undefined> {
+    const present = this.#pages.get(path);
+    if (present !== undefined && present.holder !== holder) return undefined;
+    this.#pages.set(path, { holder, text, contentType });
+    return (await this.#listening).url + path.slice(1);
+  }
+
+  /** Take a holder's texts away, and stop listening when it was the last one. */
+  async leave(holder: Holder): Promise<void> {
+    for (const [path, page] of this.#pages) if (page.holder === holder) this.#pages.delete(path);
+    if (!this.#holders.delete(holder) || this.#holders.size > 0) return;
+    const closing = this.#listening.then((server) => server.close()).finally(() => {
+      for (const [address, server] of servers) if (server === this) servers.delete(address);
+    });
+    this.#closed = closing.catch(() => {});
+    await closing;
+  }
+
+  #answer(request: Request): Response {
+    const page = this.#pages.get(new URL(request.url).pathname);
+    if (page === undefined) return new Response("Not Found", { status: 404 });
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return new Response("Method Not Allowed", { status: 405, headers: { allow: "GET, HEAD" } });
+    }
+    return new Response(request.method === "HEAD" ? null : page.text, {
+      headers: {
+        "content-type": page.contentType,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+      },
+    });
+  }
+}

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { getRuntime } from "../../runtime/mod.ts";
+import { TextServer } from "./text_server.ts";
+
+const { serve } = getRuntime();
+
+describe("a text server", () => {
+  it("is started anew where the old one is about to close, once its port is free", async () => {
+    const probe = await serve(() => new Response(), { hostname: "127.0.0.1", port: 0 });
+    const port = Number(new URL(probe.url).port);
+    await probe.close();
+    const [one, two, three] = [{}, {}, {}];
+    const first = await TextServer.open(serve, "127.0.0.1", port, one);
+    await first.put("/", "first", "text/plain", one);
+    const leaving = first.leave(one);
+    const [second, third] = await Promise.all(
+      [two, three].map((holder) => TextServer.open(serve, "127.0.0.1", port, holder)),
+    );
+    await leaving;
+    assert.notEqual(second, first);
+    assert.equal(third, second);
+    const url = await second.put("/", "second", "text/plain", two) as string;
+    assert.equal(await (await fetch(url)).text(), "second");
+    assert.equal(await third.put("/", "third", "text/plain", three), undefined);
+    await second.leave(two);
+    await second.leave(two);
+    assert.equal((await fetch(url)).status, 404);
+    await third.leave(three);
+    await assert.rejects(fetch(url));
+  });
+});

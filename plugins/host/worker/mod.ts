@@ -1,0 +1,195 @@
+import type { CallbackLike, CallbackState, Params } from "../../../core/callback.ts";
+import { PluginError } from "../../errors.ts";
+import type { ModuleGraph } from "../../modules/graph.ts";
+import { guestKeepfit } from "../guest_keepfit.ts";
+import { emitGraph } from "../import_graph.ts";
+import type { TierRun } from "../tier.ts";
+import { PluginThread, type ThreadResult, toError } from "./plugin_thread.ts";
+
+/**
+ * Run a plugin in a thread of its own. A hang or a crash of it is an error of its hook, and the
+ * training goes on; it has the process's rights all the same. It is started anew when it is used
+ * after `close`, with the state that it had.
+ *
+ * Each hook is a message there and one back. The context's `env` and `getLearningRate` answer from
+ * what was sent along, `log`, `stop` and `setLearningRate` are not waited for.
+ *
+ * @returns a callback whose hooks are asked of the thread
+ */
+export async function runInWorker(run: TierRun): Promise<CallbackLike> {
+  const specifier = await emitGraph(withoutHost(run), run.cache);
+  return new ThreadedCallback(run, specifier, await startPlugin(run, specifier)).members;
+}
+
+/** A thread in which the plugin is made. */
+interface StartedPlugin {
+  thread: PluginThread;
+  /** Names of the functions that it has. */
+  members: string[];
+}
+
+async function startPlugin(run: TierRun, specifier: string): Promise<StartedPlugin> {
+  const { entry, url, context, limits, runtime } = run;
+  const thread = new PluginThread(runtime, context, limits);
+  try {
+    const { id, version } = context;
+    const functions = Object.entries(context)
+      .filter(([, member]) => typeof member === "function").map(([name]) => name);
+    const loaded = await thread.ask({
+      kind: "load",
+      specifier,
+      name: entry.export,
+      options: run.options,
+      adds: entry.controls.includes("addLogs"),
+      context: { id, version, functions, env: environmentOf(run) },
+    });
+    if (loaded.failed !== undefined) throw failedWith(loaded, entry.export, url);
+    return { thread, members: loaded.members ?? [] };
+  } catch (error) {
+    await thread.end();
+    throw error;
+  }
+}
+
+/** The graph with what a thread can have in place of the host's live modules. */
+function withoutHost({ graph, manifest, url }: TierRun): ModuleGraph {
+  const modules = new Map(graph.modules);
+  for (const [key, module] of modules) {
+    if (module.url !== key || URL.canParse(key)) continue;
+    if (key !== "keepfit") {
+      throw new PluginError("E_SANDBOX", `Cannot load plugin ${manifest.id} in a worker`, {
+        url,
+        expected: "imports of its own files and of keepfit",
+        actual: `an import of ${key}, which is this thread's`,
+        hint: `pass { tier: "trusted" } if you trust it`,
+      });
+    }
+    modules.set(key, { ...module, parsed: { requests: [], render: () => guestKeepfit } });
+  }
+  return { ...graph, modules };
+}
+
+function environmentOf({ manifest, context }: TierRun): Record<string, string> {
+  const { permissions, optionalPermissions } = manifest;
+  const names = [...permissions?.env ?? [], ...optionalPermissions?.env ?? []];
+  const environment: Record<string, string> = {};
+  for (const { name } of names) {
+    if (name === undefined || context.env === undefined) continue;
+    try {
+      const value = context.env(name);
+      if (value !== undefined) environment[name] = value;
+    } catch {
+      // Declared and not granted.
+    }
+  }
+  return environment;
+}
+
+function failedWith(
+  { failed = "E_MODULE", error, found }: ThreadResult,
+  name: string,
+  url: string,
+): PluginError {
+  const cause = error && toError(error);
+  const message = {
+    E_EXPORT: `Cannot load plugin ${url}: its module lacks an export`,
+    E_FACTORY: `Cannot load plugin ${url}: ${name} threw: ${error?.message}`,
+    E_MODULE: `Cannot evaluate plugin module of ${url}: ${error?.message}`,
+  }[failed];
+  const expected = failed === "E_EXPORT" ? `a class or a function as ${name}` : undefined;
+  return new PluginError(failed, message, { url, expected, actual: found, cause });
+}
+
+/** This side of a callback in a thread, over any number of runs. */
+class ThreadedCallback {
+  /** As the plugin made it: what it lacks is absent. */
+  readonly members: CallbackLike;
+  readonly #run: TierRun;
+  readonly #specifier: string;
+  readonly #has: ReadonlySet<string>;
+  /** Absent after `close`, until it is wanted again. */
+  #thread: PluginThread | undefined;
+  #starting: Promise<PluginThread> | undefined;
+  #params: Params | undefined;
+  #state: unknown;
+
+  constructor(run: TierRun, specifier: string, { thread, members }: StartedPlugin) {
+    this.#run = run;
+    this.#specifier = specifier;
+    this.#thread = thread;
+    this.#has = new Set(members);
+    const callback: Record<string, unknown> = { close: () => this.#close() };
+    if (this.#has.has("getState")) {
+      callback.getState = async () => (await this.#ask("getState", [])).value as CallbackState;
+    }
+    if (this.#has.has("setState")) {
+      callback.setState = async (state: CallbackState) => void await this.#ask("setState", [state]);
+    }
+    if (this.#has.has("setParams")) {
+      callback.setParams = async (params: Params) => {
+        this.#params = params;
+        if (this.#thread !== undefined) await this.#ask("setParams", [params]);
+      };
+    }
+    for (const member of members.filter((one) => one.startsWith("on"))) {
+      callback[member] = (...args: unknown[]) => this.#hook(member, args);
+    }
+    this.members = callback;
+  }
+
+  async #hook(member: string, args: unknown[]): Promise<void> {
+    const sent = member === "onException" ? [plainError(args[0])] : args.map(ownValues);
+    const { logs = {} } = await this.#ask(member, sent);
+    for (const [name, value] of Object.entries(logs)) {
+      // As in this thread: nothing but numbers, and no other object's members.
+      if (typeof value === "number" && name !== "__proto__") {
+        (args.at(-1) as Record<string, number>)[name] = value;
+      }
+    }
+  }
+
+  async #ask(member: string, args: unknown[]): Promise<ThreadResult> {
+    const thread = this.#thread ??
+      await (this.#starting ??= this.#restart().finally(() => this.#starting = undefined));
+    return await this.#askOf(thread, member, args);
+  }
+
+  #askOf(thread: PluginThread, member: string, args: unknown[]): Promise<ThreadResult> {
+    const learningRate = this.#run.context.getLearningRate();
+    return thread.ask({ kind: "call", member, args, learningRate });
+  }
+
+  async #restart(): Promise<PluginThread> {
+    const { thread } = await startPlugin(this.#run, this.#specifier);
+    if (this.#params !== undefined) await this.#askOf(thread, "setParams", [this.#params]);
+    if (this.#state !== undefined) await this.#askOf(thread, "setState", [this.#state]);
+    return this.#thread = thread;
+  }
+
+  async #close(): Promise<void> {
+    const thread = this.#thread;
+    if (thread === undefined) return;
+    this.#thread = undefined;
+    try {
+      // What ended before is told by the hook that was called then.
+      if (thread.hasEnded) return;
+      if (this.#has.has("getState") && this.#has.has("setState")) {
+        this.#state = (await this.#askOf(thread, "getState", [])).value;
+      }
+      if (this.#has.has("close")) await this.#askOf(thread, "close", []);
+    } finally {
+      await thread.end();
+    }
+  }
+}
+
+/** Logs without what is computed when they are read. */
+function ownValues(value: unknown): unknown {
+  return typeof value === "object" && value !== null ? { ...value } : value;
+}
+
+function plainError(error: unknown): object {
+  return error instanceof Error
+    ? { name: error.name, message: error.message }
+    : { name: "Error", message: String(error) };
+}

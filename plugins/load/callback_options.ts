@@ -1,0 +1,59 @@
+import { messageOf } from "../../core/errors.ts";
+import { PluginError } from "../errors.ts";
+import type { PluginCallbackEntry, PluginManifest } from "../manifest/format.ts";
+import { checkOptions, noOptions, type OptionsSchema } from "../manifest/options_schema.ts";
+
+/**
+ * The options of a plugin's callback: those given over the defaults of the manifest, checked, and a
+ * copy that is the plugin's own.
+ *
+ * @param url of the manifest
+ * @throws PluginError `E_OPTIONS` with one line for each problem
+ */
+export function optionsFor(
+  { id }: PluginManifest,
+  entry: PluginCallbackEntry,
+  url: string,
+  given: Record<string, unknown> = {},
+): Record<string, unknown> {
+  const merged = { ...entry.defaults, ...given };
+  const schema = entry.options ?? noOptions;
+  const problems = checkOptions(schema, merged, "options");
+  let plain: Record<string, unknown> = {};
+  let cause: unknown;
+  try {
+    plain = structuredClone(merged);
+  } catch (error) {
+    cause = error;
+    problems.push(`options: are not plain data: ${messageOf(error)}`);
+  }
+  if (problems.length === 0) return plain;
+  const missing = (schema.required ?? []).filter((name) => !Object.hasOwn(merged, name));
+  throw new PluginError(
+    "E_OPTIONS",
+    `Cannot load plugin ${id} with these options\n${
+      problems.map((problem) => `  ${problem}`).join("\n")
+    }`,
+    { url, cause, hint: missing.length === 0 ? undefined : completed(schema, given, missing) },
+  );
+}
+
+/** Written so that it stands in code and in `keepfit.json` alike. */
+function completed(
+  { properties = {} }: OptionsSchema,
+  given: Record<string, unknown>,
+  missing: readonly string[],
+): string {
+  const samples = missing.map((name) => [name, sampleOf(properties[name])]);
+  const wanted = JSON.stringify({ ...given, ...Object.fromEntries(samples) });
+  return `give it options: ${wanted.length > 300 ? "{ … }" : wanted}`;
+}
+
+/** A value of the right type, to be replaced. */
+function sampleOf(schema: OptionsSchema = {}): unknown {
+  const [first] = schema.enum ?? [];
+  const type = [schema.type].flat()[0];
+  const samples = { array: [], boolean: true, integer: 1, null: null, number: 1, object: {} };
+  return schema.const ?? first ??
+    (type === undefined || type === "string" ? "…" : samples[type]);
+}

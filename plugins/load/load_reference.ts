@@ -1,0 +1,67 @@
+import type { CallbackReference } from "../../core/callback_list.ts";
+import { didYouMean } from "../../core/unknown_option.ts";
+import type { CallbackLike } from "../../core/callback.ts";
+import { loadPlugin, type LoadPluginOptions } from "./load_plugin.ts";
+import { loadPlugins } from "./load_plugins.ts";
+import { manifestName } from "../manifest/format.ts";
+
+/**
+ * Load what stands for a plugin, or several, among the callbacks of a run.
+ *
+ * @param reference a reference, an object with one and the options of `loadPlugin`, or the path of
+ *   a config file such as `keepfit.json`, whose plugins are meant
+ * @throws TypeError for an option that `loadPlugin` does not have: it may be a misspelt restriction
+ * @throws PluginError as `loadPlugin` does
+ */
+export async function loadReference(
+  reference: string | URL | CallbackReference,
+): Promise<CallbackLike | CallbackLike[]> {
+  if (typeof reference === "string" && isConfig(reference)) return await loadPlugins(reference);
+  if (typeof reference === "string" || reference instanceof URL) return await loadPlugin(reference);
+  const { plugin, ...options } = reference;
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(optionNames, name)) continue;
+    throw new TypeError(
+      `Cannot load plugin ${plugin} with option ${name}: ` +
+        `${didYouMean(name, Object.keys(optionNames))}; what the plugin itself is told goes into ` +
+        `{ options }`,
+    );
+  }
+  return await loadPlugin(plugin, options as LoadPluginOptions);
+}
+
+/** True for the path of a JSON file that is no manifest. */
+function isConfig(reference: string): boolean {
+  return /\.json$/i.test(reference) && !reference.endsWith(manifestName) &&
+    !/^[a-z][a-z+.-]+:/i.test(reference);
+}
+
+const optionNames: Record<keyof LoadPluginOptions, true> = {
+  integrity: true,
+  lock: true,
+  frozen: true,
+  offline: true,
+  trustFirstUse: true,
+  registry: true,
+  minimumAge: true,
+  vendor: true,
+  tokens: true,
+  cacheDir: true,
+  fs: true,
+  fetch: true,
+  headers: true,
+  timeout: true,
+  retries: true,
+  retryDelay: true,
+  callback: true,
+  options: true,
+  data: true,
+  log: true,
+  tier: true,
+  allow: true,
+  outputDir: true,
+  limits: true,
+  onError: true,
+  peers: true,
+  signers: true,
+};

@@ -1,0 +1,49 @@
+import { getRuntime, joinPath, toFileUrl } from "../../runtime/mod.ts";
+import type { FileSystem, Path } from "../../runtime/types.ts";
+import { cacheFolders } from "../sources/cache.ts";
+import { defaultCacheDir } from "../load/open_plugin.ts";
+
+/** Options of {@linkcode cleanCache}. */
+export interface CleanCacheOptions {
+  /** Where the cache lies. Default: in the user's cache folder. */
+  cacheDir?: Path;
+  /** Default: the runtime's own. */
+  fs?: FileSystem;
+}
+
+/**
+ * Empty the cache of plugins. What else lies in its folder stays.
+ *
+ * @returns how many bytes were freed
+ * @example
+ * ```ts
+ * import { cleanCache } from "keepfit/plugins";
+ * import { memoryFileSystem } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(await cleanCache({ cacheDir: "/cache", fs: memoryFileSystem() }), 0);
+ * ```
+ */
+export async function cleanCache(
+  { cacheDir = defaultCacheDir(), fs = getRuntime().fs }: CleanCacheOptions = {},
+): Promise<number> {
+  if (cacheDir === undefined) return 0;
+  let freed = 0;
+  for (const name of cacheFolders) {
+    const folder = joinPath(toFileUrl(cacheDir), name);
+    freed += await bytesIn(folder, fs);
+    await fs.remove(folder, { recursive: true });
+  }
+  return freed;
+}
+
+/** What another process removes meanwhile counts as nothing. */
+async function bytesIn(folder: URL, fs: FileSystem): Promise<number> {
+  let bytes = 0;
+  for (const entry of await fs.readDir(folder).catch(() => [])) {
+    const place = joinPath(folder, entry.name);
+    if (entry.isDirectory) bytes += await bytesIn(place, fs);
+    else bytes += (await fs.stat(place).catch(() => ({ size: 0 }))).size;
+  }
+  return bytes;
+}

@@ -1,0 +1,85 @@
+import { PluginCache } from "../sources/cache.ts";
+import { createFetcher } from "../sources/fetcher.ts";
+import { defaultCacheDir } from "../load/open_plugin.ts";
+import {
+  lockedReference,
+  openProject,
+  type Project,
+  type ProjectOptions,
+  registryOf,
+} from "./project.ts";
+import type { LockedPlugin } from "../project/lock_format.ts";
+import { parseReference, type RegistryReference } from "../sources/reference.ts";
+import { isNewer } from "../manifest/semver.ts";
+import { bestVersion, readMeta, registryUrl, type Yank, yankOf } from "../sources/registry.ts";
+
+/** How a locked plugin of a registry stands. */
+export interface OutdatedPlugin {
+  /** As the lock file has it. */
+  reference: string;
+  id: string;
+  /** The version that is locked. */
+  locked: string;
+  /** The newest version in the range of the reference; undefined where none fits or is known. */
+  wanted: string | undefined;
+  /** The newest version of all; undefined where none fits or is known. */
+  latest: string | undefined;
+  /** Set where the locked version has been yanked. */
+  yanked: Yank | undefined;
+  /** True where `wanted` is not `locked`, `latest` is newer, or `locked` is yanked. */
+  isOutdated: boolean;
+  /** Why its registry could not be asked; undefined where it could. */
+  error: unknown;
+}
+
+/**
+ * Compare the locked plugins that come from registries with what their registries have now. Only
+ * lists of versions are read, and nothing is changed. Versions that are yanked, too young for
+ * `minimumAge` or made for another keepfit or runtime count neither as wanted nor as latest.
+ *
+ * @returns all of them, in the order of the lock file
+ * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used
+ */
+export async function outdatedPlugins(
+  options: Omit<ProjectOptions, "frozen" | "trustFirstUse"> = {},
+): Promise<OutdatedPlugin[]> {
+  const project = await openProject(options);
+  const asking = Object.entries(project.lock.plugins).map(([key, locked]) => {
+    const reference = parseReference(lockedReference(key, project.lockUrl));
+    return reference.kind === "registry" ? standingOf(reference, locked, project) : undefined;
+  });
+  return (await Promise.all(asking)).filter((one) => one !== undefined);
+}
+
+async function standingOf(
+  reference: RegistryReference,
+  locked: LockedPlugin,
+  project: Project,
+): Promise<OutdatedPlugin> {
+  const { fs, open } = project;
+  const { id, version } = locked;
+  const standing: OutdatedPlugin = {
+    reference: reference.key,
+    id,
+    locked: version,
+    wanted: undefined,
+    latest: undefined,
+    yanked: undefined,
+    isOutdated: false,
+    error: undefined,
+  };
+  try {
+    const registry = registryUrl(registryOf(reference, locked, project));
+    const cache = new PluginCache(fs, open.cacheDir ?? defaultCacheDir());
+    const fetcher = createFetcher(fs, registry.origin, open);
+    const meta = await readMeta(id, registry, fetcher, cache, open);
+    const wanted = bestVersion(meta, reference, open);
+    const latest = bestVersion(meta, {}, open);
+    const yanked = yankOf(version, meta);
+    const isOutdated = wanted !== version || yanked !== undefined ||
+      (latest !== undefined && isNewer(latest, version));
+    return { ...standing, wanted, latest, yanked, isOutdated };
+  } catch (error) {
+    return { ...standing, error };
+  }
+}

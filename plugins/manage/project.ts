@@ -1,0 +1,99 @@
+import { directoryOf, getRuntime, joinPath } from "../../runtime/mod.ts";
+import type { FileSystem, Path } from "../../runtime/types.ts";
+import { type ConfigFile, configReference, configRegistry, readConfig } from "../project/config.ts";
+import { configName, type ConfiguredPlugin } from "../project/config_format.ts";
+import { textOf } from "../../runtime/change_file.ts";
+import { findUpward, urlOfPath } from "../../runtime/find_upward.ts";
+import { emptyLock, isRelative, lockKey, readLock } from "../project/lock.ts";
+import { type LockedPlugin, lockName, type PluginLock } from "../project/lock_format.ts";
+import type { OpenPluginOptions } from "../load/open_plugin.ts";
+import { parseReference, type PluginReference } from "../sources/reference.ts";
+import { registryFromEnvironment } from "../sources/registry.ts";
+import { placesOf } from "../project/settings.ts";
+import { registryOfLocked } from "../load/yanks.ts";
+
+/** Which project is looked at, and how its plugins are fetched. */
+export interface ProjectOptions extends Omit<OpenPluginOptions, "integrity" | "lock" | "peers"> {
+  /** `keepfit.json`. Default: from the working directory upward, else beside the lock file. */
+  config?: Path;
+  /** `keepfit.lock.json`. Default: beside `keepfit.json`, else from the working directory upward. */
+  lock?: Path;
+}
+
+/** The files of a project, of which neither need be there. */
+export interface Project {
+  fs: FileSystem;
+  configUrl: URL;
+  lockUrl: URL;
+  config: ConfigFile | undefined;
+  lock: PluginLock;
+  /** For `openPlugin`. */
+  open: OpenPluginOptions;
+  /** The registry that was named in code or on the command line. */
+  namedRegistry: string | URL | undefined;
+}
+
+/**
+ * Read the files of a project.
+ *
+ * @throws PluginError `E_CONFIG`, `E_LOCK`
+ */
+export async function openProject(options: ProjectOptions = {}): Promise<Project> {
+  const { fs = getRuntime().fs, config: givenConfig, lock: givenLock, ...rest } = options;
+  const folder = getRuntime().workingDirectory();
+  const upward = async (name: string) => folder && await findUpward(fs, name, folder);
+  const known = givenConfig ?? givenLock ?? await upward(configName) ?? await upward(lockName) ??
+    configName;
+  const near = directoryOf(urlOfPath(known));
+  const configUrl = givenConfig === undefined ? joinPath(near, configName) : urlOfPath(givenConfig);
+  const lockUrl = givenLock === undefined ? joinPath(near, lockName) : urlOfPath(givenLock);
+  const isThere = await textOf(fs, configUrl) !== undefined;
+  const config = isThere ? await readConfig(configUrl, { fs }) : undefined;
+  return {
+    fs,
+    configUrl,
+    lockUrl,
+    config,
+    lock: await readLock(lockUrl, { fs }) ?? emptyLock(),
+    open: { ...rest, ...placesOf(rest, config), fs, lock: lockUrl },
+    namedRegistry: rest.registry,
+  };
+}
+
+/**
+ * Where newer versions of a locked plugin are looked up: in the registry that is named in code, else
+ * by the plugin's own line in `keepfit.json`, else by that file, else by `KEEPFIT_REGISTRY`, else in
+ * the one that it was locked from.
+ */
+export function registryOf(
+  reference: PluginReference,
+  locked: LockedPlugin,
+  project: Project,
+): string | URL | undefined {
+  const { config, lockUrl, namedRegistry, open } = project;
+  const own = configuredPlugins(project).find((one) =>
+    one.configured.registry !== undefined && isSame(one.reference, reference, project)
+  )?.configured.registry;
+  return namedRegistry ?? (config && configRegistry(own, config.url)) ?? open.registry ??
+    registryFromEnvironment() ?? registryOfLocked(locked, lockUrl);
+}
+
+/** The reference that a lock file has a plugin under. */
+export function lockedReference(key: string, lock: URL): string {
+  return isRelative(key) ? new URL(key, lock).href : key;
+}
+
+/** The plugins of a config file, each with its reference taken apart. */
+export function configuredPlugins(
+  { config }: Project,
+): { configured: ConfiguredPlugin; reference: PluginReference }[] {
+  return (config?.config.plugins ?? []).map((configured) => ({
+    configured,
+    reference: parseReference(configReference(configured.plugin, (config as ConfigFile).url)),
+  }));
+}
+
+/** True where two references stand for the same entry of a lock file. */
+export function isSame(a: PluginReference, b: PluginReference, { lockUrl }: Project): boolean {
+  return lockKey(a, lockUrl) === lockKey(b, lockUrl);
+}

@@ -1,0 +1,70 @@
+import { PluginError } from "../errors.ts";
+import type { PluginManifest, SourceManifest } from "./format.ts";
+import { brokenRules } from "./rules.ts";
+import { manifestSchema } from "./schema.ts";
+import { plainDataProblems } from "./plain_data.ts";
+import { hasProblems, parseJson, schemaProblems } from "./schema_problems.ts";
+
+/**
+ * Read a plugin's manifest and make sure that it is a whole one.
+ *
+ * Unknown keys are refused unless they begin with `x-`, so that a typing mistake in a permission
+ * is seen and not granted. All problems are told at once, the first 50 in words.
+ *
+ * @param source the text of the file, or what was parsed from it
+ * @param url where it comes from, for messages
+ * @returns a copy of the manifest
+ * @throws PluginError `E_MANIFEST` with one line for each problem
+ * @example
+ * ```ts
+ * import { parseManifest, PluginError } from "keepfit/plugins";
+ * import assert from "node:assert/strict";
+ *
+ * assert.throws(
+ *   () => parseManifest('{ "manifestVersion": 2 }', "https://example.com/callback.plugin.json"),
+ *   (error) => error instanceof PluginError && /this keepfit is too old/.test(error.message),
+ * );
+ * ```
+ */
+export function parseManifest(source: string | object, url: string): PluginManifest {
+  return parse(source, url, true) as PluginManifest;
+}
+
+/**
+ * Read the manifest of a plugin that is not packed yet: {@linkcode parseManifest}, but `files` may
+ * be missing.
+ *
+ * @throws PluginError `E_MANIFEST`
+ */
+export function parseSourceManifest(source: string | object, url: string): SourceManifest {
+  return parse(source, url, false);
+}
+
+function parse(source: string | object, url: string, published: boolean): SourceManifest {
+  const data = typeof source === "string"
+    ? parseJson(source, "E_MANIFEST", `plugin manifest ${url}`, url)
+    : source;
+  const given = (data as { manifestVersion?: unknown } | null)?.manifestVersion;
+  if (typeof given === "number" && given > 1) {
+    throw new PluginError("E_MANIFEST", `Cannot read plugin manifest ${url}: it is newer`, {
+      url,
+      expected: "manifestVersion 1",
+      actual: `manifestVersion ${given}`,
+      hint: "this keepfit is too old: update it, or use an older version of the plugin",
+    });
+  }
+  const problems = problemsOf(data, published);
+  if (problems.length > 0) throw hasProblems("E_MANIFEST", `plugin manifest ${url}`, url, problems);
+  return structuredClone(data) as SourceManifest;
+}
+
+function problemsOf(data: unknown, published: boolean): string[] {
+  // First: what comes after may go through the data by recursion, and look up its keys.
+  const notPlain = plainDataProblems(data, "the manifest");
+  if (notPlain.length > 0) return notPlain;
+  const problems = schemaProblems(manifestSchema, data, "a manifest", {
+    ownKeys: true,
+    isAllowed: (path, input) => path === "files" && input === undefined && !published,
+  });
+  return problems.length > 0 ? problems : brokenRules(data as SourceManifest);
+}

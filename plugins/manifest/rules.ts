@@ -1,0 +1,132 @@
+import {
+  manifestName,
+  type PluginCallbackEntry,
+  type PluginHookEntry,
+  pluginPermissions,
+  type SourceManifest,
+} from "./format.ts";
+import { checkOptions, checkOptionsSchema, noOptions, show } from "./options_schema.ts";
+
+/**
+ * Tell what does not go together in a manifest whose parts are all as the schema wants them.
+ *
+ * @returns one sentence for each problem; empty when nothing is wrong
+ */
+export function brokenRules(manifest: SourceManifest): string[] {
+  return [
+    ...manifest.callbacks.flatMap((callback, i) => [
+      ...optionsProblems(callback, `callbacks[${i}]`),
+      ...hookProblems(manifest.id, callback, `callbacks[${i}]`),
+    ]),
+    ...namesProblems(manifest.callbacks),
+    ...fileProblems(manifest),
+    ...permissionProblems(manifest),
+    ...relationProblems(manifest),
+  ];
+}
+
+function optionsProblems(callback: PluginCallbackEntry, path: string): string[] {
+  const { options = noOptions, defaults = {} } = callback;
+  const wrong = checkOptionsSchema(options, `${path}.options`);
+  if (wrong.length > 0) return wrong;
+  // What is required may still come from the user.
+  return checkOptions({ ...options, required: undefined }, defaults, `${path}.defaults`);
+}
+
+function hookProblems(id: string, callback: PluginCallbackEntry, path: string): string[] {
+  const problems: string[] = [];
+  callback.hooks.forEach((hook, i) => {
+    if (typeof hook === "string") return;
+    const { name, before = [], after = [], every }: PluginHookEntry = hook;
+    const place = `${path}.hooks[${i}]`;
+    if (every !== undefined && !/Epoch|Batch/.test(name)) {
+      problems.push(
+        `${place}.every: found ${every}, wanted none: ${name} is no epoch's or batch's`,
+      );
+    }
+    for (const [key, list] of Object.entries({ before, after })) {
+      if (list.includes(id)) {
+        problems.push(`${place}.${key}: found ${show(id)}, wanted other plugins than itself`);
+      }
+    }
+    const both = before.find((one) => after.includes(one));
+    if (both !== undefined) {
+      problems.push(`${place}: found ${show(both)} in before and after, wanted it in one of them`);
+    }
+  });
+  return problems;
+}
+
+function namesProblems(callbacks: readonly PluginCallbackEntry[]): string[] {
+  const twice = firstTwice(callbacks.map((callback) => callback.name));
+  return twice === undefined ? [] : [`callbacks: found ${show(twice)} twice, wanted it once`];
+}
+
+function fileProblems({ files, module }: SourceManifest): string[] {
+  if (files === undefined) return [];
+  const problems: string[] = [];
+  const paths = Object.keys(files);
+  if (!Object.hasOwn(files, module)) {
+    problems.push(`module: found ${show(module)}, wanted one of the files`);
+  }
+  if (Object.hasOwn(files, manifestName)) {
+    problems.push(`files: found ${manifestName}, wanted the other files: it cannot list itself`);
+  }
+  // Some file systems know no case.
+  const relative = paths.filter((path) => !path.startsWith("https://"))
+    .map((path) => path.toLowerCase());
+  const twice = firstTwice(relative);
+  if (twice !== undefined) {
+    problems.push(`files: found ${show(twice)} twice, wanted names that differ in more than case`);
+  }
+  const names = new Set(relative);
+  const folder = relative.flatMap(foldersOf).find((one) => names.has(one));
+  if (folder !== undefined) {
+    problems.push(`files: found ${show(folder)} as a file and as a folder, wanted one of them`);
+  }
+  return problems;
+}
+
+/** `a/b/c.js` lies in `a` and `a/b`. */
+function foldersOf(path: string): string[] {
+  const parts = path.split("/").slice(0, 32);
+  return parts.slice(1).map((_, i) => parts.slice(0, i + 1).join("/"));
+}
+
+function permissionProblems(manifest: SourceManifest): string[] {
+  const problems: string[] = [];
+  for (const list of ["permissions", "optionalPermissions"] as const) {
+    for (const kind of pluginPermissions) {
+      (manifest[list]?.[kind] ?? []).forEach(({ option }, i) => {
+        if (option === undefined || manifest.callbacks.some((one) => hasOption(one, option))) {
+          return;
+        }
+        problems.push(
+          `${list}.${kind}[${i}].option: found ${show(option)}, wanted an option of a callback`,
+        );
+      });
+    }
+  }
+  return problems;
+}
+
+function hasOption({ options = noOptions }: PluginCallbackEntry, name: string): boolean {
+  return options.additionalProperties !== false ||
+    Object.hasOwn(options.properties ?? {}, name);
+}
+
+function relationProblems({ id, dependencies = {}, stage }: SourceManifest): string[] {
+  const problems: string[] = [];
+  if (Object.hasOwn(dependencies, id)) {
+    problems.push(`dependencies: found ${show(id)}, wanted other plugins than itself`);
+  }
+  if (stage?.successor === id) {
+    problems.push(`stage.successor: found ${show(id)}, wanted another plugin`);
+  }
+  return problems;
+}
+
+function firstTwice(names: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  return names.find((name) => seen.has(name) || !seen.add(name));
+}

@@ -1,0 +1,337 @@
+import * as v from "valibot";
+import { pluginControls, pluginHooks, type PluginManifest, pluginPermissions } from "./format.ts";
+import {
+  callbackName,
+  commandName,
+  count,
+  envName,
+  filePath,
+  id,
+  integrity,
+  keyId,
+  license,
+  listenAddress,
+  netHost,
+  peerName,
+  range,
+  readPath,
+  signature,
+  size,
+  text,
+  version,
+  webUrl,
+  writtenPath,
+} from "./values.ts";
+
+export { isRelativePath } from "./values.ts";
+
+// The descriptions are what editors show; the JSON Schema is made of this by build/schemas.ts.
+// Unknown keys are issues of `never`, which the reader forgives for `x-` keys.
+// For valibot a list is an object too.
+const refusedList = v.pipe(v.unknown(), v.check(() => false, "an object and no list"));
+const noList = (schema: v.GenericSchema): v.GenericSchema =>
+  v.lazy((given) => Array.isArray(given) ? refusedList : schema);
+const object = (entries: v.ObjectEntries): v.GenericSchema =>
+  noList(v.objectWithRest(entries, v.never()));
+const record = (key: v.GenericSchema<string, string>, value: v.GenericSchema): v.GenericSchema =>
+  noList(v.record(key, value));
+/** An object with any keys. */
+const anyObject: v.GenericSchema = noList(v.looseObject({}));
+const required = (schema: v.GenericSchema, description: string): v.GenericSchema =>
+  v.pipe(schema, v.description(description));
+const optional = (schema: v.GenericSchema, description: string) =>
+  v.optional(required(schema, description));
+
+/** A list that has each value once. */
+const unique = (item: v.GenericSchema): v.GenericSchema =>
+  v.pipe(
+    v.array(item),
+    v.check((list) => new Set(list).size === list.length, "each value once"),
+    v.metadata({ uniqueItems: true }),
+  );
+const uniqueAndSome = (item: v.GenericSchema): v.GenericSchema =>
+  v.pipe(
+    unique(item) as v.GenericSchema<unknown[]>,
+    v.minLength(1, "one value or more"),
+  );
+
+const hookName = v.picklist(pluginHooks);
+const hookEntry = object({
+  name: required(hookName, "The hook."),
+  order: optional(
+    v.picklist(["pre", "normal", "post"]),
+    "Where among callbacks it wants to stand.",
+  ),
+  before: optional(unique(id), "Ids of plugins that should be called after it."),
+  after: optional(unique(id), "Ids of plugins that should be called before it."),
+  every: optional(
+    count,
+    "Call it for each n-th epoch or batch only: the n-th, the 2n-th, and so on. Default: 1.",
+  ),
+});
+
+const callback = object({
+  name: required(callbackName, "What users choose it by."),
+  export: required(text, "The module's export: a class, or (options, context) => callback."),
+  title: optional(text, "What it is called in lists."),
+  description: optional(text, "What it does, in a sentence."),
+  hooks: required(
+    v.pipe(
+      // Not a union: that would hide which key of an entry is wrong.
+      v.array(v.lazy((one) => typeof one === "object" ? hookEntry : hookName)),
+      v.nonEmpty("one hook or more"),
+      v.check(
+        (list) => new Set(list.map(nameOfHook)).size === list.length,
+        "each hook once",
+      ),
+      v.metadata({ uniqueItems: true }),
+    ),
+    "The hooks that are called. Others are not, whatever the code has.",
+  ),
+  options: optional(
+    v.pipe(anyObject, v.metadata({ $ref: "#/$defs/options" })),
+    "What its options look like, in a subset of JSON Schema; without it there are none.",
+  ),
+  defaults: optional(anyObject, "Options that hold where the user gives none."),
+  controls: required(
+    unique(v.picklist(pluginControls)),
+    "What it may do to the training; it may be empty.",
+  ),
+  stateVersion: optional(count, "Grows when its saved state changes its form."),
+  onError: optional(
+    v.picklist(["disable", "fail", "ignore"]),
+    "What its author advises when a hook throws; the user decides.",
+  ),
+});
+
+const reason = required(text, "Why it is needed. Shown to the user, who decides by it.");
+const permission = (
+  key: "address" | "host" | "name" | "path",
+  value: v.GenericSchema,
+  description: string,
+): v.GenericSchema =>
+  v.array(v.pipe(
+    object({
+      reason,
+      [key]: optional(value, description),
+      option: optional(text, "Instead of a fixed value: the option that the user says it with."),
+    }) as v.GenericSchema<Record<string, unknown>>,
+    v.check(
+      (one) => one[key] === undefined !== (one.option === undefined),
+      `either ${key} or option`,
+    ),
+    v.metadata({ oneOf: [{ required: [key] }, { required: ["option"] }] }),
+  ));
+const permissions = object(
+  {
+    env: optional(
+      permission("name", envName, "The variable's name."),
+      "Environment variables that it reads.",
+    ),
+    ffi: optional(
+      permission("path", readPath, "A library's path."),
+      "Native libraries that it loads.",
+    ),
+    listen: optional(
+      permission("address", listenAddress, "Host and port of this machine: 127.0.0.1:9464."),
+      "Addresses that it serves on.",
+    ),
+    net: optional(
+      permission(
+        "host",
+        netHost,
+        "A host in lower case, with its port where that is not the scheme's; *. before a domain " +
+          "for all below it.",
+      ),
+      "Hosts that it sends requests to.",
+    ),
+    read: optional(
+      permission(
+        "path",
+        readPath,
+        "A file or folder: relative to the working directory, absolute, or ~/ and what lies in " +
+          "the user's home; with slashes.",
+      ),
+      "Files and folders that it reads.",
+    ),
+    run: optional(
+      permission("name", commandName, "The command's name, without a path."),
+      "Commands that it runs.",
+    ),
+    write: optional(
+      v.array(object({
+        reason,
+        path: required(
+          writtenPath,
+          "A path below the output directory; * stands for any characters but a slash.",
+        ),
+      })),
+      "Files that it writes into the output directory.",
+    ),
+  } satisfies Record<(typeof pluginPermissions)[number], unknown>,
+);
+
+/** The schema of manifest version 1. What it finds is put into words by `parseManifest`. */
+export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
+  {
+    $schema: optional(text, "Where editors find this schema: a URL, or a path from this file."),
+    manifestVersion: required(v.literal(1), "The version of this format."),
+    id: required(id, "owner/name: lower-case letters, digits and single dashes."),
+    version: required(version, "Semantic version; a published one never changes."),
+    title: required(text, "What it is called in lists."),
+    description: required(text, "What it does, in a sentence."),
+    license: required(license, "SPDX expression."),
+    authors: required(
+      v.pipe(
+        v.array(object({
+          name: required(text, "The author's name."),
+          url: optional(webUrl, "Where to find the author."),
+        })),
+        v.nonEmpty("one author or more"),
+      ),
+      "Who made it.",
+    ),
+    engines: required(
+      object({
+        core: required(range, "Versions of keepfit."),
+        tfjs: optional(range, "Versions of TensorFlow.js."),
+        deno: optional(range, "Versions of Deno."),
+        bun: optional(range, "Versions of Bun."),
+        node: optional(range, "Versions of Node.js."),
+      }),
+      "Version ranges of what it runs on.",
+    ),
+    compat: optional(
+      record(version, range),
+      "For other versions of the plugin the range of keepfit, so that an old host finds an old one.",
+    ),
+    runtimes: optional(
+      uniqueAndSome(v.picklist(["browser", "bun", "deno", "node"])),
+      "Where it runs; everywhere without it.",
+    ),
+    backends: optional(
+      uniqueAndSome(v.picklist(["cpu", "tensorflow", "wasm", "webgl", "webgpu"])),
+      "TensorFlow.js backends that it works with; all without it.",
+    ),
+    module: required(filePath, "The JavaScript module that has the exports: a key of files."),
+    files: required(
+      record(
+        filePath,
+        object({
+          integrity: required(integrity, "Digest of the bytes; keepfit pack computes it."),
+          size: required(size, "Number of bytes."),
+        }),
+      ),
+      "All its files, by path relative to the manifest or https URL. keepfit pack fills it in.",
+    ),
+    callbacks: required(
+      v.pipe(v.array(callback), v.nonEmpty("one callback or more")),
+      "What it offers.",
+    ),
+    permissions: optional(permissions, "What it cannot do without, each with a reason."),
+    optionalPermissions: optional(permissions, "What it uses where the user agrees."),
+    sandbox: required(
+      object({
+        support: required(
+          v.picklist(["required", "supported", "unsupported"]),
+          "Whether it works in the sandbox.",
+        ),
+        reason: optional(text, "Why, or why not."),
+      }),
+      "Whether it works in the sandbox, and why not.",
+    ),
+    peers: optional(
+      record(peerName, range),
+      "Packages that the host hands in, with version ranges. keepfit always is one.",
+    ),
+    dependencies: optional(record(id, range), "Plugins that it builds on, with version ranges."),
+    repository: optional(webUrl, "Where its source is."),
+    homepage: optional(webUrl, "Where people read about it."),
+    bugs: optional(webUrl, "Where people report what is wrong."),
+    keywords: optional(unique(text), "Words to find it by."),
+    categories: optional(
+      unique(
+        v.picklist(["control", "data", "logging", "monitoring", "saving", "visualization"]),
+      ),
+      "What kind of callbacks it has.",
+    ),
+    stage: optional(
+      v.pipe(
+        object({
+          name: required(
+            v.picklist(["deprecated", "experimental", "stable"]),
+            "How far it is.",
+          ),
+          message: optional(text, "What users should know; with deprecated it must be there."),
+          successor: optional(id, "The id of the plugin to use instead."),
+        }) as v.GenericSchema<{ name: string; message?: string }>,
+        v.check(
+          ({ name, message }) => name !== "deprecated" || message !== undefined,
+          "a message that says why it is deprecated",
+        ),
+        v.metadata({
+          if: { properties: { name: { const: "deprecated" } } },
+          then: { required: ["message"] },
+        }),
+      ),
+      "Where it stands in its life.",
+    ),
+    updateUrl: optional(webUrl, "Where to learn of newer versions without a registry."),
+    provenance: optional(webUrl, "A Sigstore bundle that tells where it was built."),
+    signatures: optional(
+      v.pipe(
+        v.array(object({
+          keyId: required(keyId, "Who signed: ed25519: and the public key in base64."),
+          ed25519: required(
+            signature,
+            "The signature over the canonical JSON (RFC 8785) of the manifest without signatures.",
+          ),
+        }) as v.GenericSchema<{ keyId: string }>),
+        v.maxLength(16, "16 or fewer"),
+        v.check(
+          (list) => new Set(list.map((one) => one.keyId)).size === list.length,
+          "each key once",
+        ),
+      ),
+      "Who vouches for it. keepfit sign adds to it.",
+    ),
+    telemetry: optional(
+      v.pipe(
+        object({
+          kind: required(
+            v.picklist(["disclosed", "none"]),
+            "Whether it tells its author anything.",
+          ),
+          reason: optional(text, "What it tells and why; with disclosed it must be there."),
+        }) as v.GenericSchema<{ kind: string; reason?: string }>,
+        v.check(
+          ({ kind, reason }) => kind !== "disclosed" || reason !== undefined,
+          "a reason that says what is told",
+        ),
+        v.metadata({
+          if: { properties: { kind: { const: "disclosed" } } },
+          then: { required: ["reason"] },
+        }),
+      ),
+      "What it tells its author.",
+    ),
+  } satisfies Record<Exclude<keyof PluginManifest, `x-${string}`>, unknown>,
+);
+
+function nameOfHook(hook: unknown): unknown {
+  return typeof hook === "object" ? (hook as { name?: unknown }).name : hook;
+}
+
+export {
+  anyObject,
+  filePath,
+  id,
+  integrity,
+  object,
+  optional,
+  range,
+  record,
+  required,
+  text,
+  version,
+};

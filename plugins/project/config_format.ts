@@ -1,0 +1,115 @@
+import * as v from "valibot";
+import type { ErrorPolicy } from "../../core/callback.ts";
+import type { Allowed } from "./grants.ts";
+import type { PluginLimits } from "./limits.ts";
+import { pluginPermissions } from "../manifest/format.ts";
+import { anyObject, object, optional, required, text } from "../manifest/schema.ts";
+import { type PluginTier, pluginTiers } from "./tiers.ts";
+
+/** The name of the file that says which plugins a project uses. */
+export const configName = "keepfit.json";
+
+/** What `keepfit.json` says. Paths in it are relative to the file. */
+export interface PluginConfig {
+  /** Where editors find the schema. */
+  $schema?: string;
+  /** Where `registry:` references are looked up: a URL or a folder. Default: `KEEPFIT_REGISTRY`. */
+  registry?: string;
+  /** Hours that a version of a registry must have been published. */
+  minimumAge?: number;
+  /** Folder of the files of locked plugins, as `keepfit vendor` makes it. */
+  vendor?: string;
+  /** Where the cache lies. Default: in the user's cache folder. */
+  cacheDir?: string;
+  /** The plugins, in the order in which a run calls them. */
+  plugins?: ConfiguredPlugin[];
+}
+
+/** A plugin in `keepfit.json`: a reference and what `loadPlugin` is told. */
+export interface ConfiguredPlugin {
+  /** Its reference; a file also by its path, `./…`. */
+  plugin: string;
+  /** Where it is looked up, instead of in the registry of the file. */
+  registry?: string;
+  callback?: string;
+  options?: Record<string, unknown>;
+  tier?: PluginTier;
+  allow?: Allowed;
+  outputDir?: string;
+  onError?: ErrorPolicy;
+  limits?: PluginLimits;
+}
+
+const kind = v.picklist(pluginPermissions);
+const list = v.array(text);
+const kinds = v.array(kind);
+const all = v.pipe(
+  v.unknown(),
+  v.check((given) => given === true, "true or a list"),
+  v.metadata({ const: true }),
+);
+const agreed = object(
+  Object.fromEntries(
+    pluginPermissions.map((name) => [
+      name,
+      optional(
+        v.lazy((given) => Array.isArray(given) ? list : all),
+        "True for all that it asks for, or a list of values.",
+      ),
+    ]),
+  ),
+);
+const limit = (description: string) =>
+  optional(v.pipe(v.number(), v.gtValue(0, "a number above 0")), description);
+
+const configuredPlugin = object(
+  {
+    plugin: required(text, "Its reference; a file also by its path, ./…"),
+    registry: optional(text, "Where it is looked up, instead of in the registry of the file."),
+    callback: optional(text, "Which of its callbacks. Default: the only one."),
+    options: optional(anyObject, "Options of the callback."),
+    tier: optional(
+      v.picklist(pluginTiers),
+      "Where its code runs. Default: sandboxed for what comes from a network.",
+    ),
+    allow: optional(
+      v.lazy((given) => Array.isArray(given) ? kinds : agreed),
+      "What it may touch: kinds of permission, or for each kind true or a list of values.",
+    ),
+    outputDir: optional(text, "The folder that it may write into."),
+    onError: optional(
+      v.picklist(["disable", "throw", "warn"]),
+      "What happens when one of its hooks fails. Default: disable.",
+    ),
+    limits: optional(
+      object(
+        {
+          hookTime: limit("Milliseconds until a hook must be over. Default: 30000."),
+          callTime: limit("Milliseconds that one call may compute. Default: 1000."),
+          memory: limit("Bytes that its code may hold. Default: 64 MiB."),
+          logLines: limit("Lines that it may log in a minute. Default: 60."),
+          bytes: limit("Bytes of one answer, one file, one write. Default: 16 MiB."),
+        } satisfies Record<keyof PluginLimits, unknown>,
+      ),
+      "How much of the machine it may take.",
+    ),
+  } satisfies Record<keyof ConfiguredPlugin, unknown>,
+);
+
+/** The schema of `keepfit.json`. */
+export const configSchema: v.GenericSchema<unknown, unknown> = object(
+  {
+    $schema: optional(text, "Where editors find this schema."),
+    registry: optional(text, "Where registry: references are looked up: a URL or a folder."),
+    minimumAge: optional(
+      v.pipe(v.number(), v.minValue(0, "0 or more")),
+      "Hours that a version of a registry must have been published. Default: 0.",
+    ),
+    vendor: optional(text, "Folder of the files of locked plugins, as keepfit vendor makes it."),
+    cacheDir: optional(text, "Where the cache lies. Default: in the user's cache folder."),
+    plugins: optional(
+      v.array(configuredPlugin),
+      "The plugins, in the order in which a run calls them.",
+    ),
+  } satisfies Record<keyof PluginConfig, unknown>,
+);

@@ -1,0 +1,169 @@
+import { getRuntime } from "../../runtime/mod.ts";
+import type { FileSystem, Path } from "../../runtime/types.ts";
+import { PluginError } from "../errors.ts";
+import { type Patience, textOf } from "../../runtime/change_file.ts";
+import { changeFile } from "./change_file.ts";
+import { urlOfPath } from "../../runtime/find_upward.ts";
+import { type LockedPlugin, lockName, lockSchema, type PluginLock } from "./lock_format.ts";
+import { isLocal, type PluginReference } from "../sources/reference.ts";
+import { hasProblems, parseJson, schemaProblems } from "../manifest/schema_problems.ts";
+
+/** Where a lock file is. */
+export interface LockOptions {
+  /** Default: the runtime's own file system. */
+  fs?: FileSystem;
+}
+
+/**
+ * Read a lock file.
+ *
+ * @param path of the file
+ * @returns undefined where there is none
+ * @throws PluginError `E_LOCK` when it cannot be used
+ */
+export async function readLock(
+  path: Path,
+  { fs = getRuntime().fs }: LockOptions = {},
+): Promise<PluginLock | undefined> {
+  const place = urlOfPath(path);
+  const text = await textOf(fs, place);
+  return text === undefined ? undefined : parseLock(text, place.href);
+}
+
+/**
+ * Change a lock file; it is made where there is none. It is read anew while no other process may
+ * write it, so nothing that others add is lost, and it is replaced as a whole.
+ *
+ * @param path of the file
+ * @param change gives what is to be in it; it may be called again
+ * @throws PluginError `E_LOCK` when it cannot be used, or others do not come to an end
+ * @example
+ * ```ts
+ * import { readLock, updateLock } from "keepfit/plugins";
+ * import { memoryFileSystem } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const fs = memoryFileSystem();
+ * await updateLock("/keepfit.lock.json", (lock) => lock, { fs });
+ * assert.deepEqual(await readLock("/keepfit.lock.json", { fs }), { lockVersion: 1, plugins: {} });
+ * ```
+ */
+export async function updateLock(
+  path: Path,
+  change: (lock: PluginLock) => PluginLock,
+  { fs = getRuntime().fs, ...patience }: LockOptions & Patience = {},
+): Promise<void> {
+  const place = urlOfPath(path);
+  await changeFile(fs, place, (text) => {
+    const lock = text === undefined ? emptyLock() : parseLock(text, place.href);
+    return formatLock(change(lock));
+  }, patience);
+}
+
+/** A lock with an entry more, or another one for its reference; `added` stays while the bytes do. */
+export function addToLock(
+  lock: PluginLock,
+  reference: PluginReference,
+  entry: LockedPlugin,
+  place: URL,
+): PluginLock {
+  const key = lockKey(reference, place);
+  const old = Object.hasOwn(lock.plugins, key) ? lock.plugins[key] : undefined;
+  const { added } = old?.integrity === entry.integrity ? old : entry;
+  return { ...lock, plugins: { ...lock.plugins, [key]: { ...entry, added } } };
+}
+
+/** A lock that pins nothing. */
+export function emptyLock(): PluginLock {
+  return { lockVersion: 1, plugins: {} };
+}
+
+/**
+ * Read the text of a lock file.
+ *
+ * @throws PluginError `E_LOCK` with one line for each problem
+ */
+export function parseLock(text: string, url: string): PluginLock {
+  const title = `lock file ${url}`;
+  if (/^(<{7}|={7}|>{7})( |$)/m.test(text)) {
+    throw new PluginError("E_LOCK", `Cannot read ${title}: it has two versions in it`, {
+      url,
+      expected: "one of them",
+      actual: "the marks of a merge: <<<<<<< and >>>>>>>",
+      hint: "an entry does not depend on others: keep those of both sides, and of one plugin the " +
+        "entry with the higher version; then run keepfit verify",
+    });
+  }
+  const data = parseJson(text, "E_LOCK", title, url);
+  const given = (data as { lockVersion?: unknown } | null)?.lockVersion;
+  if (typeof given === "number" && given > 1) {
+    throw new PluginError("E_LOCK", `Cannot read ${title}: it is newer`, {
+      url,
+      expected: "lockVersion 1",
+      actual: `lockVersion ${given}`,
+      hint: "this keepfit is too old: update it",
+    });
+  }
+  const problems = schemaProblems(lockSchema, data, "a lock file");
+  if (problems.length > 0) throw hasProblems("E_LOCK", title, url, problems);
+  return data as PluginLock;
+}
+
+/** The text of a lock file: the same for the same content, one line for each fact. */
+export function formatLock(lock: PluginLock): string {
+  return `${JSON.stringify(sorted(lock), null, 2)}\n`;
+}
+
+/** What a reference is called in a lock file at this place. */
+export function lockKey(reference: PluginReference, lock: URL): string {
+  return reference.kind === "url" ? toLocked(reference.url, lock) : reference.key;
+}
+
+/**
+ * How a lock file at this place writes a URL: a file that shares a folder with it, the root apart, by
+ * its path from there, so that both may be moved together.
+ */
+export function toLocked(url: URL, lock: URL): string {
+  if (url.protocol !== "file:" || lock.protocol !== "file:" || url.host !== lock.host) {
+    return url.href;
+  }
+  const from = lock.pathname.split("/").slice(1, -1);
+  const to = url.pathname.split("/").slice(1);
+  let shared = 0;
+  while (shared < Math.min(from.length, to.length - 1) && from[shared] === to[shared]) shared++;
+  const above = from.length - shared;
+  if (above > 0 && !from.slice(0, shared).some((name) => !/^[A-Za-z]:$/.test(name))) {
+    return url.href;
+  }
+  const path = to.slice(shared).join("/");
+  return `${above === 0 ? "./" : "../".repeat(above)}${path}${url.search}${url.hash}`;
+}
+
+/** True for what {@linkcode toLocked} writes as a path. */
+export function isRelative(locked: string): boolean {
+  return /^\.{1,2}\//.test(locked);
+}
+
+/**
+ * The URL that a lock file at this place writes so.
+ *
+ * @throws PluginError `E_LOCK` when it is none that a plugin may come from
+ */
+export function fromLocked(text: string, lock: URL): URL {
+  const url = URL.canParse(text, lock.href) ? new URL(text, lock) : undefined;
+  if (url !== undefined && (url.protocol === "https:" || isLocal(url))) return url;
+  throw new PluginError("E_LOCK", `Cannot use ${lockName}: it says where a plugin is`, {
+    url: lock.href,
+    expected: "an https: or file: URL, or a path from its folder",
+    actual: text,
+  });
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([, one]) => one !== undefined);
+  return Object.fromEntries(
+    entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, one]) => [key, sorted(one)]),
+  );
+}

@@ -1,0 +1,97 @@
+import * as v from "valibot";
+import { type PluginControl, pluginControls, type PluginPermission } from "../manifest/format.ts";
+import {
+  filePath,
+  id,
+  integrity,
+  object,
+  optional,
+  record,
+  required,
+  text,
+  version,
+} from "../manifest/schema.ts";
+import { type PluginTier, pluginTiers } from "./tiers.ts";
+
+/** The name of the file that pins plugins. */
+export const lockName = "keepfit.lock.json";
+
+/** What `keepfit.lock.json` says: for each reference the bytes it stands for, and how far they are trusted. */
+export interface PluginLock {
+  lockVersion: 1;
+  /** By reference, without its integrity; a file below the lock's folder by its path from there, `./…`. */
+  plugins: Record<string, LockedPlugin>;
+}
+
+/** A plugin as it was when somebody said yes to it. */
+export interface LockedPlugin {
+  id: string;
+  version: string;
+  /** Of the manifest; `./…` below the lock's folder. */
+  url: string;
+  /** Of the manifest. */
+  integrity: string;
+  /** Integrity of each file, by its path in the manifest. */
+  files: Record<string, string>;
+  /** Where its code runs. */
+  tier?: PluginTier;
+  /** Names of its callbacks. */
+  callbacks?: string[];
+  /** What it was agreed that it may touch; `option:name` is what the user says in that option. */
+  permissions: Partial<Record<PluginPermission, string[]>>;
+  /** What its callbacks may do to the training. */
+  controls: PluginControl[];
+  /** Keys that signed the manifest. */
+  signers: string[];
+  /** Where its source was, if the manifest said so. */
+  repository?: string;
+  /** Day on which it was locked. */
+  added: string;
+}
+
+const values = (description: string) => optional(v.array(text), description);
+const permissions = object(
+  {
+    env: values("Environment variables that it may read."),
+    ffi: values("Native libraries that it may load."),
+    listen: values("Addresses that it may serve at."),
+    net: values("Hosts that it may reach."),
+    read: values("Paths that it may read."),
+    run: values("Commands that it may start."),
+    write: values("Paths that it may write."),
+  } satisfies Record<PluginPermission, unknown>,
+);
+
+const lockedPlugin = object(
+  {
+    id: required(id, "OWNER/NAME of the manifest."),
+    version: required(version, "Of the manifest."),
+    url: required(text, "Of the manifest; ./… below the lock's folder."),
+    integrity: required(integrity, "Of the manifest."),
+    files: required(record(filePath, integrity), "Integrity of each file, by its path."),
+    tier: optional(v.picklist(pluginTiers), "Where its code runs."),
+    callbacks: optional(v.array(text), "Names of its callbacks."),
+    permissions: required(permissions, "What it was agreed that it may touch."),
+    controls: required(
+      v.array(v.picklist(pluginControls)),
+      "What its callbacks may do to the training.",
+    ),
+    signers: required(v.array(text), "Keys that signed the manifest."),
+    repository: optional(text, "Where its source was."),
+    added: required(
+      v.pipe(v.string(), v.isoDate("a day such as 2026-01-31")),
+      "Day on which it was locked.",
+    ),
+  } satisfies Record<keyof LockedPlugin, unknown>,
+);
+
+/** The schema of lock version 1. */
+export const lockSchema: v.GenericSchema<unknown, unknown> = object(
+  {
+    lockVersion: required(v.literal(1), "The version of this form."),
+    plugins: required(
+      record(v.string(), lockedPlugin),
+      "By reference, without its integrity; a file below the lock's folder as ./…",
+    ),
+  } satisfies Record<keyof PluginLock, unknown>,
+);

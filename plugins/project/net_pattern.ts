@@ -1,0 +1,60 @@
+import { isLoopback } from "../sources/fetcher.ts";
+
+/** Where a plugin may send requests: a scheme where it is said, a host, and a port where it is said. */
+interface NetPattern {
+  /** Undefined is https, and http on this machine. */
+  protocol: string | undefined;
+  /** True for all hosts below this one and not for itself. */
+  isWildcard: boolean;
+  /** As a URL writes it. */
+  hostname: string;
+  /** Undefined is that of the scheme. */
+  port: string | undefined;
+}
+
+/**
+ * True where a pattern covers a URL, or all of another pattern: `example.com`, `example.com:8443`,
+ * `*.example.com`, or an origin, `http://mlflow.internal:5000`, which alone covers plain http to
+ * another machine. What cannot be read covers nothing.
+ */
+export function coversNet(pattern: string, wanted: string): boolean {
+  const [wide, narrow] = [parse(pattern), parse(wanted)];
+  if (wide === undefined || narrow === undefined) return false;
+  const protocol = narrow.protocol ?? "https:";
+  const isSecure = protocol === "https:" || (protocol === "http:" && isLoopback(narrow));
+  if (wide.protocol === undefined ? !isSecure : wide.protocol !== protocol) return false;
+  if (portOf(wide, protocol) !== portOf(narrow, protocol)) return false;
+  return wide.isWildcard
+    ? narrow.hostname.endsWith(`.${wide.hostname}`) ||
+      (narrow.isWildcard && narrow.hostname === wide.hostname)
+    : !narrow.isWildcard && narrow.hostname === wide.hostname;
+}
+
+function parse(text: string): NetPattern | undefined {
+  const [, scheme, star, place] = /^(?:(https?):\/\/)?(\*\.)?([^*@]+)$/i.exec(text) ?? [];
+  const protocol = scheme === undefined ? undefined : `${scheme.toLowerCase()}:`;
+  if (place === undefined || (protocol === undefined && /[/?#\\]/.test(place))) return undefined;
+  // The URL parser writes every form of a host in one: names in other letters, addresses.
+  const url = urlOf(`${protocol ?? "http:"}//${place}`);
+  if (url === undefined) return undefined;
+  // It leaves out the port that is the scheme's; of what names no scheme it must be kept.
+  const given = protocol === undefined ? /:(\d+)$/.exec(place)?.[1] : url.port;
+  return {
+    protocol,
+    isWildcard: star !== undefined,
+    hostname: url.hostname,
+    port: given === undefined || given === "" ? undefined : String(Number(given)),
+  };
+}
+
+function urlOf(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function portOf({ port }: NetPattern, protocol: string): string {
+  return port ?? (protocol === "http:" ? "80" : "443");
+}

@@ -1,0 +1,135 @@
+import { directoryOf, joinPath } from "../../runtime/mod.ts";
+import type { FileSystem, Path } from "../../runtime/types.ts";
+import { type ConfigFile, configPath, configRegistry, readConfig } from "./config.ts";
+import { configName } from "./config_format.ts";
+import { PluginError } from "../errors.ts";
+import { findFile, projectFolders, urlOfPath } from "../../runtime/find_upward.ts";
+import { lockKey, readLock } from "./lock.ts";
+import { type LockedPlugin, lockName, type PluginLock } from "./lock_format.ts";
+import { isLocal, type PluginReference } from "../sources/reference.ts";
+
+/** What the files of a project have a say in. */
+export interface SettingsOptions {
+  /**
+   * The lock file; false for none. Default: the nearest `keepfit.lock.json`, which is read only
+   * for a plugin that comes from elsewhere and whose reference carries no integrity.
+   */
+  lock?: Path | false;
+  /** Load only what the lock file has, as it has it. Default: false. */
+  frozen?: boolean;
+  /** The one explicit yes: take a plugin as it is found and write that into the lock file. Default: false. */
+  trustFirstUse?: boolean;
+  /**
+   * Where `registry:` references are looked up: a URL or a folder. Default: as `keepfit.json` says,
+   * else the variable `KEEPFIT_REGISTRY`.
+   */
+  registry?: string | URL;
+  /**
+   * Hours that a version must have been published before a `registry:` reference with a range
+   * stands for it: by then others have looked at it. A version of unknown age is none. What is
+   * locked, or named with its integrity, may be of any age. Default: as `keepfit.json` says, else 0.
+   */
+  minimumAge?: number;
+  /** Folder in which the files of locked plugins are looked for first; false for none. Default: as `keepfit.json` says. */
+  vendor?: Path | false;
+  /** Where the cache lies. An absolute path or a `file:` URL. Default: in the user's cache folder. */
+  cacheDir?: Path;
+}
+
+/** A lock file, or the place where there is none yet. */
+export interface LockFile {
+  url: URL;
+  lock: PluginLock | undefined;
+}
+
+/** What holds for one reference. */
+export interface Settings {
+  lockFile: LockFile | undefined;
+  /** What the lock file has for the reference. */
+  locked: LockedPlugin | undefined;
+  registry: string | URL | undefined;
+  minimumAge: number | undefined;
+  vendor: URL | undefined;
+  cacheDir: Path | undefined;
+}
+
+/**
+ * Read the project's files as far as they are needed for a reference: a plugin that needs none of
+ * them is loaded without a look at the disk, and on Deno without a permission for it.
+ *
+ * @throws PluginError `E_LOCK`, `E_CONFIG`
+ */
+export async function readSettings(
+  reference: PluginReference,
+  fs: FileSystem,
+  options: SettingsOptions,
+): Promise<Settings> {
+  const { lock, frozen = false, trustFirstUse = false } = options;
+  const comesFromHere = reference.kind === "package" ||
+    (reference.kind === "url" && isLocal(reference.url));
+  const needsLock = lock !== false &&
+    (lock !== undefined || frozen || trustFirstUse ||
+      (reference.integrity === undefined && !comesFromHere));
+  if (frozen && lock === false) {
+    throw new TypeError(
+      "Cannot load plugins with { frozen: true, lock: false }: frozen is by lock",
+    );
+  }
+  const url = needsLock ? lock === undefined ? await findLock(fs) : urlOfPath(lock) : undefined;
+  const content = url && await readLock(url, { fs });
+  const needsConfig = url !== undefined ||
+    (reference.kind === "registry" && options.registry === undefined);
+  const config = needsConfig ? await configNear(fs, url) : undefined;
+  const key = url && lockKey(reference, url);
+  const locked = content !== undefined && key !== undefined &&
+      Object.hasOwn(content.plugins, key)
+    ? content.plugins[key]
+    : undefined;
+  if (frozen && locked === undefined) {
+    throw new PluginError("E_LOCK", `Cannot load plugin ${reference.key}: the lock is frozen`, {
+      url: url?.href,
+      expected: "it in the lock file",
+      actual: content === undefined ? "no lock file" : "others in it",
+      hint: `run keepfit add ${reference.key}`,
+    });
+  }
+  return { lockFile: url && { url, lock: content }, locked, ...placesOf(options, config) };
+}
+
+/** Registry, age, vendor folder and cache: what is said in code, else in the config file. */
+export function placesOf(
+  options: SettingsOptions,
+  file: ConfigFile | undefined,
+): Pick<Settings, "cacheDir" | "minimumAge" | "registry" | "vendor"> {
+  const { registry, minimumAge, vendor, cacheDir } = file?.config ?? {};
+  const near = (path: string | undefined) => file && configPath(path, file.url);
+  return {
+    registry: options.registry ?? (file && configRegistry(registry, file.url)),
+    minimumAge: options.minimumAge ?? minimumAge,
+    vendor: options.vendor === undefined
+      ? near(vendor)
+      : options.vendor === false
+      ? undefined
+      : urlOfPath(options.vendor),
+    cacheDir: options.cacheDir ?? near(cacheDir),
+  };
+}
+
+/** The nearest lock file, or the place for one: beside the config file, else where the program is. */
+export async function findLock(fs: FileSystem): Promise<URL | undefined> {
+  const found = await findFile(fs, lockName);
+  if (found !== undefined) return found;
+  const config = await findFile(fs, configName);
+  const folder = config === undefined ? projectFolders()[0] : directoryOf(config);
+  return folder && joinPath(folder, lockName);
+}
+
+/** The config file beside the lock file, else the nearest. */
+async function configNear(fs: FileSystem, lock: URL | undefined): Promise<ConfigFile | undefined> {
+  if (lock !== undefined) {
+    const beside = joinPath(directoryOf(lock), configName);
+    const info = await fs.stat(beside).catch(() => undefined);
+    return info?.isFile ? await readConfig(beside, { fs }) : undefined;
+  }
+  return await readConfig(undefined, { fs });
+}

@@ -1,0 +1,123 @@
+import { PluginError } from "../errors.ts";
+import type { LockedPlugin } from "./lock_format.ts";
+import { pluginPermissions } from "../manifest/format.ts";
+import { compareVersions, parseVersion } from "../manifest/semver.ts";
+import type { PluginTier } from "./tiers.ts";
+
+/** Something about a plugin that is not as it was locked. */
+export interface TrustDifference {
+  /** For example `signature`, `permissions.net`, `tier`. */
+  what: string;
+  before: string;
+  after: string;
+  /** True where the plugin would be trusted further than before, or on weaker grounds. */
+  weakens: boolean;
+}
+
+/**
+ * Compare what was agreed to with what there is now.
+ *
+ * What weakens: a lost signature, another signer, a tier with more rights, more permissions or
+ * controls, a source that moved, a lower version, other bytes under the same version. What else is
+ * different is told too.
+ *
+ * @param before what the lock file has
+ * @param after the plugin as it is now, with the permissions that it cannot do without
+ * @returns the differences; empty where nothing is different
+ */
+export function trustDifferences(before: LockedPlugin, after: LockedPlugin): TrustDifference[] {
+  const found: TrustDifference[] = [];
+  const tell = (
+    what: string,
+    before: readonly string[],
+    after: readonly string[],
+    weakens: boolean,
+  ): void => {
+    const [was, is] = [before, after].map((all) => all.join(", ") || "none");
+    if (was !== is) found.push({ what, before: was, after: is, weakens });
+  };
+  const kept = after.signers.some((key) => before.signers.includes(key));
+  tell("signers", before.signers, after.signers, before.signers.length > 0 && !kept);
+  if (before.tier !== undefined && after.tier !== undefined) {
+    const weakens = rights[after.tier] > rights[before.tier];
+    tell("tier", [before.tier], [after.tier], weakens);
+  }
+  for (const kind of pluginPermissions) {
+    const [was, is] = [before.permissions[kind] ?? [], after.permissions[kind] ?? []];
+    tell(`permissions.${kind}`, was, is, is.some((value) => !was.includes(value)));
+  }
+  const more = after.controls.some((control) => !before.controls.includes(control));
+  tell("controls", before.controls, after.controls, more);
+  const moved = before.repository !== undefined &&
+    (after.repository === undefined || placeOf(before.repository) !== placeOf(after.repository));
+  tell("repository", listOf(before.repository), listOf(after.repository), moved);
+  const order = compareVersions(parseVersion(after.version), parseVersion(before.version));
+  tell("version", [before.version], [after.version], order < 0);
+  // What a person is working on changes all the time and keeps its version.
+  const isPublished = !/^(file:|\.{1,2}\/)/.test(after.url);
+  const isSwapped = before.id === after.id && order === 0 && isPublished;
+  tell("integrity", [before.integrity], [after.integrity], isSwapped);
+  tell("url", [before.url], [after.url], false);
+  return found;
+}
+
+/**
+ * Make sure that a plugin is trusted no further than it was locked.
+ *
+ * @param title how the message calls it
+ * @throws PluginError `E_TRUST` with old and new values, one line for each
+ */
+export function checkTrust(
+  title: string,
+  differences: readonly TrustDifference[],
+  url: string,
+): void {
+  const weaker = differences.filter((one) => one.weakens);
+  if (weaker.length === 0) return;
+  const lines = weaker.map(({ what, before, after }) => `\n  ${what}: was ${before}, is ${after}`);
+  throw new PluginError(
+    "E_TRUST",
+    `Cannot load plugin ${title}: it asks for more trust than the lock file gives it${
+      lines.join("")
+    }`,
+    {
+      url,
+      expected: weaker.map(({ what, before }) => `${what} ${before}`).join("; "),
+      actual: weaker.map(({ what, after }) => `${what} ${after}`).join("; "),
+      hint: weaker.every(({ what }) => what === "tier")
+        ? "leave out the tier, or say it to keepfit add, which locks it"
+        : "find out why; keepfit update --accept, or add --accept, takes it as it is now",
+    },
+  );
+}
+
+/**
+ * The entry that a plugin is measured by: its own, else of those with its id the one that it
+ * differs from the least.
+ *
+ * @returns undefined where it was never locked
+ */
+export function differencesFromLock(
+  plugins: Record<string, LockedPlugin>,
+  own: LockedPlugin | undefined,
+  now: LockedPlugin,
+): TrustDifference[] | undefined {
+  const known = own === undefined
+    ? Object.values(plugins).filter((one) => one.id === now.id)
+    : [own];
+  const weaknesses = (differences: TrustDifference[]) =>
+    differences.filter((one) => one.weakens).length;
+  return known.map((one) => trustDifferences(one, now))
+    .sort((a, b) => weaknesses(a) - weaknesses(b))[0];
+}
+
+/** The more, the more a plugin may do to the host. */
+const rights: Record<PluginTier, number> = { sandboxed: 0, worker: 1, trusted: 2 };
+
+function listOf(value: string | undefined): string[] {
+  return value === undefined ? [] : [value];
+}
+
+function placeOf(repository: string): string {
+  return repository.toLowerCase().replace(/(\.git)?\/*$/, "");
+}

@@ -1,0 +1,293 @@
+import { messageOf } from "../../core/errors.ts";
+import { fetchFailure, FileSystemError, getRuntime } from "../../runtime/mod.ts";
+import type { FileSystem } from "../../runtime/types.ts";
+import { parseAuthTokens } from "./auth_tokens.ts";
+import { PluginError } from "../errors.ts";
+
+/** The form of `fetch`, so that a proxy, a private registry or a test may bring its own. */
+export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
+
+/** How files are fetched. */
+export interface FetchOptions {
+  /** Default: the runtime's own. */
+  fetch?: Fetch;
+  /** Headers for the origin of the reference alone, credentials for example. Default: none. */
+  headers?: Record<string, string>;
+  /**
+   * Credentials by host, `"token@example.com;user:password@example.org"`: for requests that begin
+   * there, and not for where they redirect. Default: the variable `KEEPFIT_AUTH_TOKENS`.
+   */
+  tokens?: string;
+  /** Use no network: what is not on this machine is an error. Default: false. */
+  offline?: boolean;
+  /** Milliseconds that one file may take, from request to last byte, each try anew. Default: 30 000. */
+  timeout?: number;
+  /** How often a try that failed for want of a server is repeated. Default: 2. */
+  retries?: number;
+  /** Milliseconds before the first repetition; doubled for each further one. Default: 250. */
+  retryDelay?: number;
+}
+
+/** Gives the bytes at a URL, and no more than so many. */
+export type ReadUrl = (url: URL, maxBytes: number) => Promise<Uint8Array>;
+
+/** Reads what plugins consist of. */
+export interface Fetcher {
+  read: ReadUrl;
+  /**
+   * Ask a server for what may have changed.
+   *
+   * @param etag of what is there already
+   * @returns undefined where it has not changed
+   */
+  readChanged(
+    url: URL,
+    maxBytes: number,
+    etag: string | undefined,
+  ): Promise<{ bytes: Uint8Array; etag: string | undefined } | undefined>;
+}
+
+const maxRedirects = 5;
+
+/** A try that failed in a way that may pass. */
+class Passing extends Error {}
+
+/**
+ * Make what fetches the files of plugins, over http(s) or from `file:` URLs.
+ *
+ * A response is taken only when it is a 200 of at most `maxBytes`. Network errors, time-outs and
+ * the statuses 408, 429 and 5xx are tried again. Requests say the same on every runtime: servers
+ * that build files for the agent that asks would send other bytes to each one. Redirects are
+ * followed where they stay as safe as they were: from https to https, from loopback http to
+ * loopback http or https, never to a file.
+ *
+ * @param origin the origin that `headers` are for
+ * @throws RangeError for a time-out or number of retries that is none
+ * @throws SyntaxError for tokens that cannot be read
+ * @throws TypeError for a header that cannot be sent
+ */
+export function createFetcher(
+  fs: FileSystem,
+  origin: string,
+  options: FetchOptions = {},
+): Fetcher {
+  const {
+    fetch = (input, init) => globalThis.fetch(input, init),
+    headers = {},
+    tokens = getRuntime().env("KEEPFIT_AUTH_TOKENS"),
+    offline = false,
+    timeout = 30_000,
+    retries = 2,
+    retryDelay = 250,
+  } = options;
+  if (!(timeout > 0)) {
+    throw new RangeError(`Cannot fetch with timeout ${timeout}: timeout must be > 0`);
+  }
+  if (!Number.isInteger(retries) || retries < 0) {
+    throw new RangeError(`Cannot fetch with ${retries} retries: retries must be >= 0 and whole`);
+  }
+
+  const own = sendable(headers);
+  const authorization = parseAuthTokens(tokens);
+
+  async function readOnce(
+    start: URL,
+    maxBytes: number,
+    etag: string | undefined,
+  ): Promise<{ bytes: Uint8Array; etag: string | undefined } | undefined> {
+    const token = authorization(start);
+    const credentials: Record<string, string> = token === undefined ? {} : { authorization: token };
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), timeout);
+    try {
+      let url = start;
+      for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+        const response = await fetch(url.href, {
+          redirect: "manual",
+          credentials: "omit",
+          signal: controller.signal,
+          headers: {
+            ...(url.origin === start.origin ? credentials : {}),
+            ...(url.origin === origin ? own : {}),
+            ...(etag === undefined ? {} : { "if-none-match": etag }),
+            accept: "text/javascript, application/json, */*;q=0.5",
+            "user-agent": "keepfit",
+          },
+        });
+        if (response.status === 200) {
+          return {
+            bytes: await readBody(response, maxBytes, () => tooLarge(start, maxBytes)),
+            etag: response.headers.get("etag") ?? undefined,
+          };
+        }
+        await response.body?.cancel();
+        if (response.status === 304 && etag !== undefined) return undefined;
+        if (![301, 302, 303, 307, 308].includes(response.status)) {
+          throw failedWith(response.status, start);
+        }
+        url = redirected(url, response.headers.get("location"), start);
+      }
+      throw new PluginError(
+        "E_HTTP",
+        `Cannot fetch ${start}: it redirects more than ${maxRedirects} times`,
+        { url: start.href },
+      );
+    } catch (cause) {
+      if (cause instanceof PluginError || cause instanceof Passing) throw cause;
+      if (controller.signal.aborted) {
+        throw new Passing(`it took longer than ${timeout} ms`, { cause });
+      }
+      throw new Passing(fetchFailure(cause), { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function readChanged(
+    url: URL,
+    maxBytes: number,
+    etag: string | undefined,
+  ): Promise<{ bytes: Uint8Array; etag: string | undefined } | undefined> {
+    if (url.protocol === "file:") {
+      return { bytes: await readFile(fs, url, maxBytes), etag: undefined };
+    }
+    if (offline) throw isOffline(url);
+    for (let tries = 1;; tries++) {
+      try {
+        return await readOnce(url, maxBytes, etag);
+      } catch (error) {
+        if (!(error instanceof Passing)) throw error;
+        if (tries > retries) {
+          throw new PluginError(
+            "E_HTTP",
+            `Cannot fetch ${url}: ${error.message}` + (tries > 1 ? `, tried ${tries} times` : ""),
+            { url: url.href, cause: error.cause ?? error },
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, retryDelay * 2 ** (tries - 1)));
+      }
+    }
+  }
+
+  return {
+    read: async (url, maxBytes) => {
+      const read = await readChanged(url, maxBytes, undefined);
+      return (read as { bytes: Uint8Array }).bytes;
+    },
+    readChanged,
+  };
+}
+
+/** The error that names what would have to be fetched. */
+function isOffline(url: URL): PluginError {
+  return new PluginError("E_OFFLINE", `Cannot fetch ${url}: no network is to be used`, {
+    url: url.href,
+    expected: "it in the cache or the vendor folder",
+    hint: "load it once without { offline: true }, or put it there with keepfit vendor",
+  });
+}
+
+/** Names in lower case, so that none is sent twice. What cannot be sent a runtime's error would quote. */
+function sendable(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => {
+      if (/^[\x20-\x7e\x80-\xff]*$/.test(value)) return [name.toLowerCase(), value];
+      throw new TypeError(
+        `Cannot send header ${name}: its value has characters that cannot be sent`,
+      );
+    }),
+  );
+}
+
+/** True for names of this machine, from which plain http may be used. */
+export function isLoopback({ hostname }: Pick<URL, "hostname">): boolean {
+  return hostname === "localhost" || hostname === "[::1]" ||
+    /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/**
+ * The body of a response, and no more of it than allowed.
+ *
+ * @param tooLarge makes the error for more
+ */
+export async function readBody(
+  response: Response,
+  maxBytes: number,
+  tooLarge: () => Error,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const reader = response.body?.getReader();
+  while (reader !== undefined) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > maxBytes) {
+      await reader.cancel();
+      throw tooLarge();
+    }
+    parts.push(value);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const one of parts) {
+    bytes.set(one, at);
+    at += one.length;
+  }
+  return bytes;
+}
+
+async function readFile(fs: FileSystem, url: URL, maxBytes: number): Promise<Uint8Array> {
+  try {
+    if ((await fs.stat(url)).size > maxBytes) throw tooLarge(url, maxBytes);
+    return await fs.readFile(url);
+  } catch (cause) {
+    if (cause instanceof PluginError) throw cause;
+    throw new PluginError("E_HTTP", `Cannot read ${url}: ${messageOf(cause)}`, {
+      url: url.href,
+      actual: cause instanceof FileSystemError ? cause.code : undefined,
+      cause,
+    });
+  }
+}
+
+function tooLarge(url: URL, maxBytes: number): PluginError {
+  return new PluginError("E_LIMIT", `Cannot use ${url}: it is larger than allowed`, {
+    url: url.href,
+    expected: `at most ${maxBytes} bytes`,
+  });
+}
+
+function failedWith(status: number, url: URL): Error {
+  if (status === 408 || status === 429 || status >= 500) {
+    return new Passing(`the server answered ${status}`);
+  }
+  return new PluginError("E_HTTP", `Cannot fetch ${url}: the server answered ${status}`, {
+    url: url.href,
+    expected: "status 200",
+    actual: `status ${status}`,
+    hint: status === 404
+      ? "is the address spelled right?"
+      : status === 401 || status === 403
+      ? "give credentials with the option headers, or with KEEPFIT_AUTH_TOKENS=token@host"
+      : undefined,
+  });
+}
+
+function redirected(from: URL, location: string | null, start: URL): URL {
+  let to: URL | undefined;
+  try {
+    to = new URL(location ?? "", from);
+  } catch {
+    // Reported below, as what it is.
+  }
+  const safe = location !== null && to !== undefined &&
+    (to.protocol === "https:" ||
+      (to.protocol === "http:" && from.protocol === "http:" && isLoopback(to)));
+  if (safe) return to as URL;
+  throw new PluginError("E_HTTP", `Cannot fetch ${start}: it redirects to where it may not`, {
+    url: start.href,
+    expected: "a redirect to https, or from loopback to loopback",
+    actual: location ?? "a redirect without a location",
+  });
+}

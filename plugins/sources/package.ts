@@ -1,0 +1,77 @@
+import { FileSystemError, getRuntime, joinPath } from "../../runtime/mod.ts";
+import type { FileSystem } from "../../runtime/types.ts";
+import { PluginError } from "../errors.ts";
+import { textOf } from "../../runtime/change_file.ts";
+import { findFile } from "../../runtime/find_upward.ts";
+import { manifestName } from "../manifest/format.ts";
+import type { PackageReference } from "./reference.ts";
+import { parseJson } from "../manifest/schema_problems.ts";
+import { satisfies } from "../manifest/semver.ts";
+
+/**
+ * Find the manifest in a package that the runtime's own package manager has installed: in
+ * `node_modules` from the folder of the main script upward, then from the working directory.
+ *
+ * @returns its `file:` URL
+ * @throws PluginError `E_REGISTRY` where the package is not installed, or of another version
+ */
+export async function findPackage(reference: PackageReference, fs: FileSystem): Promise<URL> {
+  const { key, registry, name, range, path } = reference;
+  // In node_modules a package of JSR stands under the name that it has for npm.
+  const folder = registry === "jsr" ? `@jsr/${name.slice(1).replace("/", "__")}` : name;
+  const found = await findFile(fs, `node_modules/${folder}/package.json`);
+  if (found === undefined) {
+    throw new PluginError("E_REGISTRY", `Cannot load plugin ${key}: ${name} is not installed`, {
+      expected: `node_modules/${folder} beside the program or above it`,
+      hint: installHint(reference),
+    });
+  }
+  const version = await versionOf(found, fs);
+  if (range !== undefined && !satisfies(version, range)) {
+    throw new PluginError(
+      "E_REGISTRY",
+      `Cannot load plugin ${key}: ${name} is of another version`,
+      {
+        url: found.href,
+        expected: range,
+        actual: version,
+        hint: installHint(reference),
+      },
+    );
+  }
+  const file = path === undefined
+    ? manifestName
+    : path.endsWith(".json")
+    ? path
+    : `${path}/${manifestName}`;
+  return joinPath(new URL(".", found), file);
+}
+
+async function versionOf(place: URL, fs: FileSystem): Promise<string> {
+  try {
+    const text = await textOf(fs, place);
+    const data = parseJson(text ?? "", "E_REGISTRY", place.href, place.href);
+    const { version } = (data ?? {}) as { version?: unknown };
+    if (typeof version === "string") return version;
+  } catch (error) {
+    if (error instanceof FileSystemError) throw error;
+  }
+  throw new PluginError("E_REGISTRY", `Cannot read ${place}: wanted the version of a package`, {
+    url: place.href,
+    hint: "install the package again",
+  });
+}
+
+function installHint({ registry, name, range }: PackageReference): string {
+  const wanted = range === undefined ? name : `${name}@${range}`;
+  const quoted = /[\s<>|*^]/.test(wanted) ? `"${wanted}"` : wanted;
+  switch (getRuntime().name) {
+    case "deno":
+      return `run deno add ${quoted.replace(/^"?/, `$&${registry}:`)}, with "nodeModulesDir": ` +
+        `"auto" in deno.json`;
+    case "bun":
+      return registry === "jsr" ? `run bunx jsr add ${quoted}` : `run bun add ${quoted}`;
+    case "node":
+      return registry === "jsr" ? `run npx jsr add ${quoted}` : `run npm install ${quoted}`;
+  }
+}

@@ -1,0 +1,173 @@
+import { fetchFailure } from "../../runtime/mod.ts";
+import { PluginError } from "../errors.ts";
+import { type Fetch, isLoopback } from "./fetcher.ts";
+import { computeIntegrity, toBase64 } from "../manifest/integrity.ts";
+import { parseManifest } from "../manifest/parse.ts";
+import { manifestName } from "../manifest/format.ts";
+
+/** How a registry is reached. */
+export interface RegistryAccess {
+  /** Where the hub is: https, or http on this machine. */
+  registry: string | URL;
+  /** One of the hub's tokens. */
+  token: string;
+  /** Default: the runtime's own. */
+  fetch?: Fetch;
+  /** Milliseconds that the answer may take. Default: 60 000. */
+  timeout?: number;
+}
+
+/** What is published. */
+export interface PublishOptions extends RegistryAccess {
+  /** The text of the manifest, whose bytes are kept as they are. */
+  manifest: string;
+  /** The bytes of all its files, by their paths in the manifest. */
+  files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What was published. */
+export interface PublishedPlugin {
+  id: string;
+  version: string;
+  /** The URL of the manifest with its integrity, for `loadPlugin`. */
+  reference: string;
+  /** False when it was there already, with the same bytes. */
+  isNew: boolean;
+}
+
+/**
+ * Publish a packed plugin to a hub.
+ *
+ * @param options the plugin, and where it goes
+ * @throws TypeError for a registry that a token must not be sent to
+ * @throws PluginError `E_MANIFEST` when the manifest is none, `E_HTTP` when the hub is not reached or
+ *   refuses, with what it said
+ */
+export async function publishPlugin(options: PublishOptions): Promise<PublishedPlugin> {
+  const { manifest: text, files } = options;
+  const { id, version } = parseManifest(text, manifestName);
+  const contents = Object.fromEntries([...files].map(([path, bytes]) => [path, toBase64(bytes)]));
+  const place = `${id}/${version}`;
+  const body = JSON.stringify({ manifest: text, files: contents });
+  const { status, answer, url } = await send(options, "PUT", place, body);
+  const integrity = await computeIntegrity(new TextEncoder().encode(text));
+  if (answer.integrity !== integrity) {
+    throw new PluginError("E_HTTP", `Cannot publish ${id} ${version}: ${url} keeps other bytes`, {
+      url,
+      expected: integrity,
+      actual: String(answer.integrity),
+    });
+  }
+  return {
+    id,
+    version,
+    reference: `${url}/${manifestName}#${integrity}`,
+    isNew: status === 201,
+  };
+}
+
+/** Options of {@linkcode yankPlugin}. */
+export interface YankOptions {
+  /** Make it available again. Default: false. */
+  undo?: boolean;
+  /** Why it is yanked, one line of at most 500 characters. Default: as said before, else none. */
+  reason?: string;
+}
+
+/**
+ * Yank a published version, or undo that. Projects that have it locked keep it.
+ *
+ * @param id `owner/name`
+ * @param version which one
+ * @returns all versions that are yanked then
+ * @throws TypeError for a registry that a token must not be sent to
+ * @throws PluginError `E_HTTP` when the hub is not reached or refuses, with what it said
+ */
+export async function yankPlugin(
+  access: RegistryAccess,
+  id: string,
+  version: string,
+  { undo = false, reason }: YankOptions = {},
+): Promise<string[]> {
+  const body = reason === undefined ? "" : JSON.stringify({ reason });
+  const { answer } = await send(
+    access,
+    "POST",
+    `${id}/${version}`,
+    body,
+    undo ? "unyank" : "yank",
+  );
+  return Array.isArray(answer.yanked) ? answer.yanked : [];
+}
+
+interface Answer {
+  status: number;
+  answer: Record<string, unknown>;
+  /** What was changed. */
+  url: string;
+}
+
+async function send(
+  access: RegistryAccess,
+  method: "POST" | "PUT",
+  place: string,
+  body: string,
+  verb?: string,
+): Promise<Answer> {
+  const { fetch = (input, init) => globalThis.fetch(input, init), timeout = 60_000 } = access;
+  if (!URL.canParse(access.registry)) {
+    throw new TypeError(
+      `Cannot ${verb ?? "publish"} at ${access.registry}: expected the URL of a hub; a folder is ` +
+        `published into by keepfit pack --out`,
+    );
+  }
+  const base = new URL(access.registry);
+  if (base.protocol !== "https:" && !(base.protocol === "http:" && isLoopback(base))) {
+    throw new TypeError(
+      `Cannot ${verb ?? "publish"} at ${base}: a token is sent over https only, or to this machine`,
+    );
+  }
+  const parts = place.split("/").map(encodeURIComponent).join("/");
+  const url = new URL(parts, base.href.replace(/\/*$/, "/")).href;
+  const failed = (what: string, cause?: unknown): PluginError => {
+    const plugin = place.replace(/\/(?=[^/]*$)/, " ");
+    return new PluginError("E_HTTP", `Cannot ${verb ?? "publish"} ${plugin} at ${base}: ${what}`, {
+      url,
+      cause,
+    });
+  };
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(verb === undefined ? url : `${url}/${verb}`, {
+      method,
+      body,
+      // Elsewhere the token is nobody's business.
+      redirect: "manual",
+      credentials: "omit",
+      signal: AbortSignal.timeout(timeout),
+      headers: {
+        accept: "application/json",
+        authorization: `Bearer ${access.token}`,
+        "content-type": "application/json",
+        "user-agent": "keepfit",
+      },
+    });
+    text = await response.text();
+  } catch (cause) {
+    throw failed(fetchFailure(cause), cause);
+  }
+  const answer = parseAnswer(text);
+  if (response.ok && answer !== undefined) return { status: response.status, answer, url };
+  const said = typeof answer?.error === "string" ? `: ${answer.error}` : "";
+  throw failed(`the registry answered ${response.status}${said}`);
+}
+
+function parseAnswer(text: string): Record<string, unknown> | undefined {
+  try {
+    const answer: unknown = JSON.parse(text);
+    return typeof answer === "object" ? answer as Record<string, unknown> ?? undefined : undefined;
+  } catch {
+    return undefined;
+  }
+}

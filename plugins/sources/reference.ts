@@ -1,0 +1,167 @@
+import { isLoopback } from "./fetcher.ts";
+import { parseIntegrity } from "../manifest/integrity.ts";
+import { isRelativePath } from "../manifest/schema.ts";
+import { parseRange } from "../manifest/semver.ts";
+
+/** What a reference names: the manifest at a URL, a plugin of a registry, or an installed package. */
+export type PluginReference = PackageReference | RegistryReference | UrlReference;
+
+interface AnyReference {
+  /** As it stands in a lock file: without the integrity. */
+  key: string;
+  /** What the manifest must be, where the reference says so. */
+  integrity: string | undefined;
+}
+
+/** `https:`, `file:`, or `http:` on this machine. */
+export interface UrlReference extends AnyReference {
+  kind: "url";
+  /** The manifest. */
+  url: URL;
+}
+
+/** `registry:owner/name@range`. */
+export interface RegistryReference extends AnyReference {
+  kind: "registry";
+  /** `owner/name`. */
+  id: string;
+  /** Version range; undefined for any. */
+  range: string | undefined;
+}
+
+/** `npm:@scope/name@range/path` and the same with `jsr:`. */
+export interface PackageReference extends AnyReference {
+  kind: "package";
+  registry: "jsr" | "npm";
+  /** With its scope. */
+  name: string;
+  /** Version range; undefined for any. */
+  range: string | undefined;
+  /** Of the manifest or its folder in the package; undefined for the package's own folder. */
+  path: string | undefined;
+}
+
+/**
+ * Take a reference apart.
+ *
+ * @param reference what the user wrote
+ * @param given the integrity where it stands beside the reference
+ * @throws TypeError for a reference that is no URL, or of a scheme that is not served
+ * @throws SyntaxError for an integrity, a name, a range or a path that cannot be read
+ */
+export function parseReference(
+  reference: string | URL,
+  given?: string,
+): PluginReference {
+  if (typeof reference !== "string" && !(reference instanceof URL)) {
+    throw new TypeError(`Cannot load a plugin by ${typeof reference}: wanted text or a URL`);
+  }
+  const text = String(reference).trim();
+  const [, scheme = ""] = /^([a-z][a-z\d+.-]*):/i.exec(text) ?? [];
+  const end = text.indexOf("#");
+  const bare = end < 0 ? text : text.slice(0, end);
+  const integrity = integrityOf(end < 0 ? "" : text.slice(end + 1), given, bare);
+  switch (scheme) {
+    case "registry":
+      return { ...parseRegistry(bare), integrity };
+    case "npm":
+    case "jsr":
+      return { ...parsePackage(bare, scheme), integrity };
+    default:
+      return { ...parseUrl(bare), integrity };
+  }
+}
+
+/** True where the plugin comes from this machine: nobody between has had a hand in it. */
+export function isLocal(url: URL): boolean {
+  return url.protocol === "file:" || isLoopback(url);
+}
+
+/** How a message shows a reference: nothing secret, and no letter that looks like another one. */
+export function showReference(reference: string | URL): string {
+  const shown = String(reference).replace(/(\/\/)[^/?#]*@/, "$1").slice(0, 300);
+  return shown.replace(
+    /[^\x20-\x7e]/gu,
+    (one) => `\\u{${(one.codePointAt(0) as number).toString(16)}}`,
+  );
+}
+
+const slug = "[a-z0-9]+(?:-[a-z0-9]+)*";
+
+function parseRegistry(text: string): Omit<RegistryReference, "integrity"> {
+  const [, id, range] = new RegExp(`^registry:(${slug}/${slug})(?:@(.*))?$`).exec(text) ?? [];
+  if (id === undefined) {
+    throw new SyntaxError(
+      `Cannot load plugin ${showReference(text)}: wanted registry:owner/name or ` +
+        `registry:owner/name@^1.2, of lower-case letters, digits and single dashes`,
+    );
+  }
+  if (range !== undefined) parseRange(range);
+  return { kind: "registry", key: text, id, range };
+}
+
+function parsePackage(text: string, registry: "jsr" | "npm"): Omit<PackageReference, "integrity"> {
+  const [, name, range, path] =
+    /^\w+:((?:@[a-z\d~-][\w.~-]*\/)?[a-z\d~-][\w.~-]*)(?:@([^/]*))?(?:\/(.*))?$/.exec(text) ?? [];
+  if (name === undefined || (registry === "jsr" && !name.startsWith("@"))) {
+    throw new SyntaxError(
+      `Cannot load plugin ${showReference(text)}: wanted ${
+        registry === "jsr" ? "jsr:@scope/name" : "npm:name or npm:@scope/name"
+      }, with @^1.2 and the path of the manifest in the package behind it where needed`,
+    );
+  }
+  if (range !== undefined) parseRange(range);
+  if (path !== undefined && !isRelativePath(path)) {
+    throw new SyntaxError(
+      `Cannot load plugin ${showReference(text)}: wanted a path in the package without . and .. ` +
+        `parts`,
+    );
+  }
+  return { kind: "package", key: text, registry, name, range, path };
+}
+
+function parseUrl(text: string): Omit<UrlReference, "integrity"> {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    // Without the cause, which quotes all of it.
+    throw new TypeError(
+      `Cannot load plugin ${showReference(text)}: wanted the URL of its manifest, or ` +
+        `registry:owner/name; for a file beside your module write new URL("...", import.meta.url)`,
+    );
+  }
+  const isServed = url.protocol === "https:" || url.protocol === "file:" ||
+    (url.protocol === "http:" && isLoopback(url));
+  const hasCredentials = url.username !== "" || url.password !== "";
+  if (!isServed || hasCredentials) {
+    throw new TypeError(
+      `Cannot load plugin ${showReference(url)}: wanted https:, file:, registry:, npm:, jsr:, or ` +
+        `http: on this machine, with credentials in the option headers if there are any`,
+    );
+  }
+  return { kind: "url", key: url.href, url };
+}
+
+function integrityOf(
+  fragment: string,
+  given: string | undefined,
+  bare: string,
+): string | undefined {
+  let written = fragment;
+  try {
+    written = decodeURIComponent(fragment);
+  } catch {
+    // Taken as it is, and refused below.
+  }
+  if (written !== "" && given !== undefined && written !== given) {
+    throw new TypeError(
+      `Cannot load plugin ${
+        showReference(bare)
+      }: its reference says ${written}, the option integrity ${given}`,
+    );
+  }
+  const integrity = written || given;
+  if (integrity !== undefined) parseIntegrity(integrity);
+  return integrity;
+}

@@ -1,0 +1,288 @@
+import * as v from "valibot";
+import { printable } from "../../core/printable.ts";
+import { getRuntime } from "../../runtime/mod.ts";
+import type { PluginCache } from "./cache.ts";
+import { misfitOf } from "../modules/engines.ts";
+import { PluginError } from "../errors.ts";
+import type { Fetcher } from "./fetcher.ts";
+import { urlOfPath } from "../../runtime/find_upward.ts";
+import { manifestName, type PluginManifest } from "../manifest/format.ts";
+import { integrity, range, version } from "../manifest/schema.ts";
+import type { Peers } from "../modules/peers.ts";
+import { isLocal, type RegistryReference, showReference } from "./reference.ts";
+import { hasProblems, parseJson, schemaProblems } from "../manifest/schema_problems.ts";
+import { compareVersions, parseVersion, satisfies } from "../manifest/semver.ts";
+
+/** What is read of a registry's `meta.json`. A registry may say more. */
+export interface RegistryMeta {
+  versions: Record<string, RegistryVersion>;
+  yanked: string[];
+}
+
+interface RegistryVersion {
+  integrity: string;
+  engines: PluginManifest["engines"];
+  published?: string;
+  yankReason?: string;
+}
+
+/** A version that nobody should newly choose. */
+export interface Yank {
+  /** Why, as its author says: one line, fit to be printed. Undefined where nobody said. */
+  reason: string | undefined;
+}
+
+/** A version that a registry has, and where. */
+export interface RegistryChoice {
+  version: string;
+  /** Of its manifest. */
+  url: URL;
+  /** Of its manifest, as the registry says. */
+  integrity: string;
+}
+
+/** What has a say in which version is chosen. */
+export interface ChoiceRules {
+  peers?: Peers;
+  /** Hours since it was published. Default: 0. */
+  minimumAge?: number;
+}
+
+const maxMetaBytes = 4 * 1024 * 1024;
+
+const metaSchema: v.GenericSchema<unknown, unknown> = v.looseObject({
+  schemaVersion: v.literal(1, "1, which this keepfit can read"),
+  versions: v.record(
+    version,
+    v.looseObject({
+      integrity,
+      engines: v.looseObject({
+        core: range,
+        tfjs: v.optional(range),
+        deno: v.optional(range),
+        bun: v.optional(range),
+        node: v.optional(range),
+      }),
+      published: v.optional(v.pipe(v.string(), v.isoTimestamp("a time such as 2026-01-31T12:00Z"))),
+      yankReason: v.optional(v.string()),
+    }),
+  ),
+  yanked: v.array(v.string()),
+});
+
+/**
+ * The URL of a registry, with a slash at its end.
+ *
+ * @param given URL or path; undefined for the variable `KEEPFIT_REGISTRY`, as an empty one is none
+ * @throws TypeError for one that is not served
+ * @throws PluginError `E_REGISTRY` where none is named
+ */
+export function registryUrl(given: string | URL | undefined): URL {
+  const named = given ?? registryFromEnvironment();
+  if (named === undefined || named === "") {
+    throw new PluginError("E_REGISTRY", "Cannot look up a plugin: no registry is named", {
+      expected: "the URL or the folder of a registry",
+      hint:
+        'name it in a shell by --registry URL or KEEPFIT_REGISTRY, in code by { registry: "URL" ' +
+        '}, for a project by "registry" in keepfit.json',
+    });
+  }
+  const url = URL.canParse(named) ? new URL(named) : urlOfPath(named);
+  const isServed = (url.protocol === "https:" || isLocal(url)) && url.username === "" &&
+    url.password === "";
+  if (!isServed) {
+    throw new TypeError(
+      `Cannot use registry ${showReference(named)}: wanted https:, file:, or http: on this ` +
+        `machine, with credentials in the option tokens if there are any`,
+    );
+  }
+  url.search = url.hash = "";
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return url;
+}
+
+/** What `KEEPFIT_REGISTRY` names; undefined where it is not set or empty. */
+export function registryFromEnvironment(): string | undefined {
+  return getRuntime().env("KEEPFIT_REGISTRY") || undefined;
+}
+
+/** Where a registry says which versions of a plugin it has. */
+export function metaUrl(id: string, registry: URL): URL {
+  return new URL(`${id}/meta.json`, registry);
+}
+
+/**
+ * Find the version that a reference stands for: the highest in its range that is not yanked, is old
+ * enough and is made for this keepfit and this runtime. Of a reference with an integrity, the version
+ * that has it, yanked or not.
+ *
+ * @param meta what the registry has of the plugin
+ * @throws PluginError `E_REGISTRY` where none fits, with what there is and why it does not
+ */
+export function chooseVersion(
+  reference: RegistryReference,
+  registry: URL,
+  meta: RegistryMeta,
+  rules: ChoiceRules = {},
+): RegistryChoice {
+  const { id } = reference;
+  const reasons: string[] = [];
+  for (const version of newestFirst(meta)) {
+    const unfit = reasonAgainst(version, meta, reference, rules);
+    if (unfit === undefined) {
+      return {
+        version,
+        url: new URL(`${id}/${encodeURIComponent(version)}/${manifestName}`, registry),
+        integrity: meta.versions[version].integrity,
+      };
+    }
+    reasons.push(`${version} (${unfit})`);
+  }
+  const shown = reasons.slice(0, 5);
+  if (reasons.length > shown.length) shown.push(`and ${reasons.length - shown.length} older ones`);
+  throw new PluginError("E_REGISTRY", `Cannot load plugin ${reference.key}: no version fits`, {
+    url: metaUrl(id, registry).href,
+    expected: reference.integrity ?? `a version in ${reference.range ?? "any range"}`,
+    actual: shown.join(", ") || "no version at all",
+  });
+}
+
+/** The newest version in a range, as it would be chosen; undefined where none fits. */
+export function bestVersion(
+  meta: RegistryMeta,
+  { range }: { range?: string },
+  rules: ChoiceRules = {},
+): string | undefined {
+  return newestFirst(meta).find((version) =>
+    reasonAgainst(version, meta, { range, integrity: undefined }, rules) === undefined
+  );
+}
+
+/** Whether a version is yanked, and why; undefined where it is not. */
+export function yankOf(version: string, { versions, yanked }: RegistryMeta): Yank | undefined {
+  if (!yanked.includes(version)) return undefined;
+  const reason = Object.hasOwn(versions, version) ? versions[version].yankReason : undefined;
+  return { reason: reason && printable(reason.replace(/\s+/g, " ").slice(0, 500)) };
+}
+
+function newestFirst({ versions }: RegistryMeta): string[] {
+  return Object.keys(versions)
+    .sort((a, b) => compareVersions(parseVersion(b), parseVersion(a)));
+}
+
+/** Why a version is not the one; undefined where it may be. */
+function reasonAgainst(
+  version: string,
+  meta: RegistryMeta,
+  reference: Pick<RegistryReference, "integrity" | "range">,
+  { minimumAge = 0, peers }: ChoiceRules,
+): string | undefined {
+  if (!(minimumAge >= 0)) {
+    throw new RangeError(`Cannot use minimumAge ${minimumAge}: it must be hours, 0 or more`);
+  }
+  const entry = meta.versions[version];
+  if (reference.range !== undefined && !satisfies(version, reference.range)) {
+    return isPrerelease(version) ? "a prerelease, out of the range" : "out of the range";
+  }
+  if (reference.integrity !== undefined) {
+    return entry.integrity === reference.integrity ? undefined : entry.integrity;
+  }
+  if (reference.range === undefined && isPrerelease(version)) return "a prerelease";
+  const yank = yankOf(version, meta);
+  if (yank !== undefined) return yank.reason === undefined ? "yanked" : `yanked: ${yank.reason}`;
+  if (minimumAge > 0) {
+    if (entry.published === undefined) return "of unknown age";
+    const age = (Date.now() - Date.parse(entry.published)) / 3_600_000;
+    if (age < minimumAge) {
+      return `published ${Math.max(0, Math.floor(age))} hours ago, wanted ${minimumAge}`;
+    }
+  }
+  const misfit = misfitOf(entry.engines, getRuntime(), peers);
+  return misfit && `wants ${misfit.name} ${misfit.range}, this is ${misfit.actual}`;
+}
+
+function isPrerelease(version: string): boolean {
+  return parseVersion(version).prerelease.length > 0;
+}
+
+/**
+ * What a registry has of a plugin: as the server says, or the cache where the server says that this
+ * has not changed; offline as the cache has it.
+ *
+ * @throws PluginError `E_REGISTRY` where it has no such plugin, `E_HTTP`, `E_OFFLINE`
+ */
+export async function readMeta(
+  id: string,
+  registry: URL,
+  fetcher: Fetcher,
+  cache: PluginCache,
+  { offline = false }: { offline?: boolean } = {},
+): Promise<RegistryMeta> {
+  const url = metaUrl(id, registry);
+  const isRemote = url.protocol !== "file:";
+  const kept = isRemote ? await readKept(id, url, cache) : undefined;
+  if (offline && kept !== undefined) return kept.meta;
+  try {
+    const answer = await fetcher.readChanged(url, maxMetaBytes, kept?.etag);
+    if (answer === undefined) return (kept as { meta: RegistryMeta }).meta;
+    const text = new TextDecoder().decode(answer.bytes);
+    const meta = parseMeta(text, id, url);
+    if (isRemote) await cache.writeAnswer(url, { etag: answer.etag, text });
+    return meta;
+  } catch (error) {
+    const isMissing = error instanceof PluginError && error.code === "E_HTTP" &&
+      (error.actual === "status 404" || (!isRemote && error.actual === "NotFound"));
+    if (!isMissing) throw error;
+    throw new PluginError("E_REGISTRY", `Cannot load plugin ${id}: the registry has none`, {
+      url: url.href,
+      expected: `a plugin at ${url}`,
+      hint: "is its name spelled right, and is this its registry?",
+      cause: error,
+    });
+  }
+}
+
+/** What a registry had of a plugin when it was last asked; undefined where it was not. */
+export async function readKeptMeta(
+  id: string,
+  registry: URL,
+  cache: PluginCache,
+): Promise<RegistryMeta | undefined> {
+  return (await readKept(id, metaUrl(id, registry), cache))?.meta;
+}
+
+/** What the cache has, if it still is what a registry may say. */
+async function readKept(
+  id: string,
+  url: URL,
+  cache: PluginCache,
+): Promise<{ meta: RegistryMeta; etag: string | undefined } | undefined> {
+  const kept = await cache.readAnswer(url);
+  try {
+    return kept && { meta: parseMeta(kept.text, id, url), etag: kept.etag };
+  } catch {
+    return undefined;
+  }
+}
+
+function parseMeta(text: string, id: string, url: URL): RegistryMeta {
+  const title = `what the registry says of ${id}`;
+  const data = parseJson(text, "E_REGISTRY", title, url.href);
+  const problems = schemaProblems(metaSchema, data, "a meta.json");
+  if (problems.length > 0) throw hasProblems("E_REGISTRY", title, url.href, problems);
+  return data as RegistryMeta;
+}
+
+/** Make sure that a manifest is of the plugin and the version that the registry gave it out as. */
+export function checkIdentity(
+  { id, version }: PluginManifest,
+  wanted: { id: string; version: string },
+  url: string,
+): void {
+  if (id === wanted.id && version === wanted.version) return;
+  throw new PluginError("E_REGISTRY", `Cannot load plugin ${wanted.id}: the registry has another`, {
+    url,
+    expected: `${wanted.id} ${wanted.version}`,
+    actual: `${id} ${version}`,
+  });
+}

@@ -1,0 +1,29 @@
+import { getRuntime } from "./get_runtime.ts";
+
+/** How a package is installed, up to its name. */
+const install = { deno: "deno add npm:", bun: "bun add ", node: "npm install " };
+
+/**
+ * Say of a package that could not be imported what to install, or why it does not load.
+ *
+ * @param error what the import failed with
+ * @param name the package
+ * @param version which one to install. Default: the newest
+ */
+export function packageError(error: unknown, name: string, version?: string): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!isMissing(error, name)) {
+    return new Error(`the package ${name} does not load: ${message}`, { cause: error });
+  }
+  const wanted = version === undefined ? name : `${name}@${version}`;
+  const command = install[getRuntime().name] + wanted;
+  return new Error(`the package ${name} is not installed (${command})`, { cause: error });
+}
+
+/** The first name in the message is that of what is missing, which may be another package. */
+function isMissing(error: unknown, name: string): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return false;
+  const [, missing] = String(message).match(/["']([^"']+)["']/) ?? [];
+  return missing === undefined || missing === name || missing.startsWith(`${name}/`);
+}

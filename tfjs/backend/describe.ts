@@ -1,0 +1,90 @@
+import type * as tfjs from "@tensorflow/tfjs";
+import { getRuntime } from "../../runtime/get_runtime.ts";
+import { addedKernels } from "../kernels/mod.ts";
+import { type AdapterDescription, adapterOf } from "./webgpu.ts";
+
+/** What TensorFlow.js computes with; {@linkcode describeBackend} tells. */
+export interface BackendDescription {
+  /** The backend that is set. */
+  backend: string;
+  /** `deno 2.9.6`, for example. */
+  runtime: string;
+  /** Version of TensorFlow.js. */
+  tfjs: string;
+  /** The graphics card, on a webgpu that `useBackend` started. */
+  adapter?: AdapterDescription;
+  /** How WebAssembly runs, on wasm. */
+  wasm?: { simd: boolean; threads: number };
+  /** Kernels that keepfit has added or mended on this backend. Sorted. */
+  addedKernels: string[];
+  /** Kernels that cpu has and this backend lacks. Sorted. */
+  missingKernels: string[];
+  /** The same, for people. */
+  text: string;
+}
+
+/**
+ * Tell what TensorFlow.js computes with: backend, runtime, graphics card, SIMD and threads, and
+ * which kernels keepfit has added and which are missing.
+ *
+ * @param tf the TensorFlow.js that the models are made with
+ * @throws Error when the backend has not been started; await `useBackend` or `tf.ready()` first
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { describeBackend, useBackend } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * await useBackend(tf, "cpu");
+ * const { backend, missingKernels, text } = describeBackend(tf);
+ * assert.equal(backend, "cpu");
+ * assert.deepEqual(missingKernels, []);
+ * assert.match(text, /^cpu on (deno|bun|node) /);
+ * ```
+ */
+export function describeBackend(tf: typeof tfjs): BackendDescription {
+  // Asked first: it starts the default backend where none is set.
+  const instance = tf.backend();
+  const backend = tf.getBackend();
+  const { name, version } = getRuntime();
+  const present = new Set(kernelNames(tf, backend));
+  const description = {
+    backend,
+    runtime: `${name} ${version}`,
+    tfjs: tf.version_core,
+    adapter: adapterOf(instance),
+    wasm: backend === "wasm" ? wasmOf(tf, instance) : undefined,
+    addedKernels: backend === "wasm" ? addedKernels(tf) : [],
+    missingKernels: kernelNames(tf, "cpu").filter((kernel) => !present.has(kernel)),
+  };
+  return { ...description, text: textOf(description) };
+}
+
+function kernelNames(tf: typeof tfjs, backend: string): string[] {
+  return tf.getKernelsForBackend(backend).map(({ kernelName }) => kernelName).sort();
+}
+
+function wasmOf(tf: typeof tfjs, instance: tfjs.KernelBackend): BackendDescription["wasm"] {
+  const { wasm } = instance as unknown as { wasm: { tfjs: { getThreadsCount(): number } } };
+  const threads = wasm.tfjs.getThreadsCount();
+  return { simd: tf.env().getBool("WASM_HAS_SIMD_SUPPORT"), threads: Math.max(1, threads) };
+}
+
+function textOf(description: Omit<BackendDescription, "text">): string {
+  const { backend, runtime, tfjs, adapter, wasm, addedKernels, missingKernels } = description;
+  const lines = [`${backend} on ${runtime}, TensorFlow.js ${tfjs}`];
+  if (adapter !== undefined) {
+    const { vendor, architecture, device, description, isSoftware, source } = adapter;
+    const words = description || [vendor, architecture, device].filter(Boolean).join(" ");
+    lines.push(
+      `adapter: ${words || "unnamed"}, by ${source}${isSoftware ? "; software, slow" : ""}`,
+    );
+  }
+  if (wasm !== undefined) {
+    const threads = `${wasm.threads} thread${wasm.threads === 1 ? "" : "s"}`;
+    lines.push(`WebAssembly: ${wasm.simd ? "SIMD" : "no SIMD"}, ${threads}`);
+  }
+  if (addedKernels.length > 0) lines.push(`added or mended: ${addedKernels.join(", ")}`);
+  if (missingKernels.length > 0) lines.push(`missing: ${missingKernels.join(", ")}`);
+  return lines.join("\n");
+}

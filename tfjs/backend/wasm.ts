@@ -1,0 +1,140 @@
+import type * as tfjs from "@tensorflow/tfjs";
+import { registerTrainingKernels } from "../kernels/mod.ts";
+import { keepListeners } from "./listeners.ts";
+import { packageError } from "../../runtime/package_error.ts";
+import { setBackend } from "./set_backend.ts";
+import { checkInstalledWasm, readWasm } from "./wasm_file.ts";
+import { createThreadedBackend, endThreads, mostThreads, threadsOf } from "./wasm_threads.ts";
+
+/** Where the `.wasm` files are: a folder's path or URL, or the place of each of the three. */
+export type WasmPaths = string | URL | Record<string, string>;
+
+/**
+ * Set the backend to wasm, with the kernels that training needs. One that runs already is taken, or
+ * gives way where another number of threads is asked for; its tensors go along.
+ *
+ * @param tf the TensorFlow.js that the models are made with
+ * @param paths where the files are. Default: in their package
+ * @param threads how many compute, of which 8 are used. Default: as many as it runs with, else one
+ * @throws Error that says what went wrong and what to do; the one that ran is registered still
+ */
+export async function startWasm(
+  tf: typeof tfjs,
+  paths?: WasmPaths,
+  threads?: number,
+): Promise<void> {
+  try {
+    await import("@tensorflow/tfjs-backend-wasm");
+  } catch (error) {
+    throw packageError(error, "@tensorflow/tfjs-backend-wasm", tf.version_core);
+  }
+  registerTrainingKernels(tf);
+  const { registry } = tf.engine();
+  const running = registry.wasm as tfjs.KernelBackend | undefined;
+  const present = running && threadsOf(running);
+  const wanted = Math.min(threads ?? present ?? 1, mostThreads);
+  if (wanted === present) return await setBackend(tf, "wasm");
+  await startAnew(tf, paths, wanted);
+  if (running !== undefined) endThreads(running);
+}
+
+async function startAnew(
+  tf: typeof tfjs,
+  paths: WasmPaths | undefined,
+  threads: number,
+): Promise<void> {
+  const { registry } = tf.engine();
+  const running = registry.wasm as tfjs.KernelBackend | undefined;
+  // The package's own start would look; without it, nobody can read the flag without waiting.
+  const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
+  if (paths === undefined) {
+    const name = threads > 1 ? "-threaded-simd" : simd ? "-simd" : "";
+    await checkInstalledWasm(`tfjs-backend-wasm${name}.wasm`);
+  }
+  try {
+    if (threads > 1) return await startThreaded(tf, paths, threads);
+    delete registry.wasm;
+    await startSingle(tf, paths);
+  } catch (error) {
+    if (registry.wasm !== undefined && registry.wasm !== running) endThreads(registry.wasm);
+    if (running === undefined) delete registry.wasm;
+    else registry.wasm = running;
+    throw error;
+  }
+}
+
+async function startThreaded(
+  tf: typeof tfjs,
+  paths: WasmPaths | undefined,
+  threads: number,
+): Promise<void> {
+  tf.engine().registry.wasm = await createThreadedBackend(
+    threads,
+    (name, folder) => placeOf(name, paths ?? folder),
+  );
+  await setBackend(tf, "wasm");
+}
+
+/** Start it as the package does, and clear up behind that. */
+async function startSingle(tf: typeof tfjs, paths?: WasmPaths): Promise<void> {
+  const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
+  if (paths !== undefined) setWasmPaths(toWasmPaths(paths), true);
+  const restoreListeners = keepListeners();
+  try {
+    await withFetch(tf, (failure) => Promise.race([setBackend(tf, "wasm"), failure]));
+  } finally {
+    restoreListeners();
+  }
+}
+
+function placeOf(name: string, paths: WasmPaths): string {
+  const places = toWasmPaths(paths);
+  const place = typeof places === "string" ? places + name : places[name];
+  if (place === undefined) throw new Error(`wasmPaths has no entry for ${name}`);
+  return place;
+}
+
+function toWasmPaths(paths: WasmPaths): string | Record<string, string> {
+  if (typeof paths === "object" && !(paths instanceof URL)) return paths;
+  return String(paths).replace(/\/?$/, "/");
+}
+
+/**
+ * Read the file in the platform's place while the backend starts: from disk too, and with the error
+ * in hand. A start whose file is missing never ends.
+ *
+ * @param run is given a promise that rejects when the file cannot be had
+ */
+async function withFetch(
+  tf: typeof tfjs,
+  run: (failure: Promise<never>) => Promise<void>,
+): Promise<void> {
+  const { platform } = tf.env();
+  const { fetch } = platform;
+  let fail: (error: Error) => void;
+  const failure = new Promise<never>((_, reject) => fail = reject);
+  // Nobody waits for it where the backend starts without a fetch.
+  failure.catch(() => {});
+  platform.fetch = async (path, options) => {
+    if (!path.endsWith(".wasm")) return fetch.call(platform, path, options);
+    try {
+      return new Response(await readWasm(path));
+    } catch (error) {
+      fail(error as Error);
+      return new Promise<never>(() => {});
+    }
+  };
+  try {
+    await run(failure);
+  } catch (error) {
+    // So that another try begins anew, instead of waiting for this one.
+    const factory = tf.findBackendFactory("wasm");
+    if (factory !== null && tf.engine().registry.wasm === undefined) {
+      tf.removeBackend("wasm");
+      tf.registerBackend("wasm", factory, 2);
+    }
+    throw error;
+  } finally {
+    platform.fetch = fetch;
+  }
+}

@@ -1,0 +1,141 @@
+import type * as tfjs from "@tensorflow/tfjs";
+import { type Random, random, randomSeed } from "../core/random.ts";
+
+/**
+ * Seed every random number that training depends on, so that a program gives the same result each
+ * time: Keras's `keras.utils.set_random_seed`. Call it first, before the model is made.
+ *
+ * From this call on, each of these takes the next number of one sequence as its seed, unless it has
+ * a seed of its own:
+ *
+ * - `tf.randomUniform`, `tf.randomUniformInt`, `tf.randomNormal`, `tf.randomStandardNormal`,
+ *   `tf.truncatedNormal`, `tf.randomGamma`, `tf.multinomial` and `tf.dropout`;
+ * - all that is made with them: every initializer of `tf.layers`, dropout (of recurrent layers
+ *   too), noise layers and random preprocessing;
+ * - the order of the rows in `fit`, which is in `params.seed`.
+ *
+ * The numbers are the same on Deno, Bun and Node and on every backend, for TensorFlow.js draws them
+ * in JavaScript. `tf.multinomial` alone draws in the backend: the same each time, but other numbers
+ * on wasm and WebGPU than on cpu. What is then computed with them may differ in the last digits.
+ *
+ * Not seeded: what was drawn before; `Math.random()` of the program, and so `tf.rand` with it, and
+ * the order of the rows in TensorFlow.js's own `model.fit`; `tf.data`'s `dataset.shuffle(size, seed)`,
+ * which needs its own seed, as the clock is its default. In TensorFlow.js, `seed: 0` of a normal or
+ * gamma distribution and of `tf.multinomial` counts as none.
+ *
+ * Another call starts the sequence again, as does another run of the program. The numbers depend on
+ * how many were drawn before, so a layer more in the model changes those of all that follow.
+ *
+ * @param tf the TensorFlow.js that the models are made with
+ * @param seed a whole number >= 0; all 53 bits count
+ * @throws TypeError when `tf` is not TensorFlow.js
+ * @throws RangeError when `seed` is not a whole number >= 0
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { fit, setRandomSeed } from "keepfit";
+ * import assert from "node:assert/strict";
+ *
+ * async function train(): Promise<number[]> {
+ *   setRandomSeed(tf, 1);
+ *   const model = tf.sequential({
+ *     layers: [
+ *       tf.layers.dense({ units: 8, inputShape: [4], activation: "relu" }),
+ *       tf.layers.dropout({ rate: 0.5 }),
+ *       tf.layers.dense({ units: 1 }),
+ *     ],
+ *   });
+ *   model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+ *   const x = tf.randomUniform([64, 4]);
+ *   const { history } = await fit(model, x, x.sum(1, true), { epochs: 3, verbose: 0 });
+ *   return history.loss;
+ * }
+ *
+ * assert.deepEqual(await train(), await train());
+ * ```
+ */
+export function setRandomSeed(tf: Pick<typeof tfjs, "engine">, seed: number): void {
+  if (typeof tf?.engine !== "function") {
+    throw new TypeError(
+      `Cannot set the random seed: expected TensorFlow.js first, got ${tf}; write ` +
+        "setRandomSeed(tf, 1)",
+    );
+  }
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new RangeError(`Cannot set the random seed: expected a whole number >= 0, got ${seed}`);
+  }
+  const engine = tf.engine() as unknown as SeededEngine;
+  if (engine[sequence] === undefined) seedOps(engine);
+  engine[sequence] = { seed, drawn: 0 };
+}
+
+/** Seed for the order of a run's rows: the next number of `setRandomSeed`, or one nobody chose. */
+export function seedOfRun(engine: object): number {
+  const { [sequence]: state } = engine as SeededEngine;
+  return state === undefined ? randomSeed() : draw(state).below(2 ** 32);
+}
+
+/** How far the sequence of `setRandomSeed` has come; undefined where no seed was set. */
+export function getRandomState(engine: object | undefined): RandomState | undefined {
+  const state = (engine as SeededEngine | undefined)?.[sequence];
+  return state && { ...state };
+}
+
+/** Continue the sequence from there, if it is the one that this program has set. */
+export function setRandomState(engine: object | undefined, { seed, drawn }: RandomState): void {
+  const state = (engine as SeededEngine | undefined)?.[sequence];
+  if (state?.seed === seed) state.drawn = drawn;
+}
+
+/** Where a sequence of seeds is. */
+export type RandomState = {
+  seed: number;
+  /** Numbers drawn so far. */
+  drawn: number;
+};
+
+// On the engine, which all copies of tfjs share, so that all copies of keepfit do.
+const sequence = Symbol.for("keepfit.randomSequence");
+
+interface SeededEngine {
+  [sequence]?: RandomState;
+  startScope(name?: string): void;
+  endScope(result?: tfjs.TensorContainer): void;
+}
+
+/** Passes of `shuffledOrder` count the streams of a seed up from 0; draws count them down. */
+function draw(state: RandomState): Random {
+  return random(state.seed, -1 - state.drawn++);
+}
+
+/** The ops that call `Math.random()`, once each, for a seed where none was given. */
+const drawingOps = new Set(
+  ["randomUniform", "randomNormal", "truncatedNormal", "randomGamma", "multinomial"]
+    .map((name) => `${name}__op`),
+);
+
+/**
+ * Give those ops the next number of the sequence. tfjs takes no generator and exports nothing that
+ * could be replaced, but tells its engine when an op begins and ends; between the two, which is
+ * synchronous and runs no code of the user, `Math.random` is ours. Everywhere else it stays as it is.
+ */
+function seedOps(engine: SeededEngine): void {
+  const { startScope, endScope } = engine;
+  const seeded = () => draw(engine[sequence] as RandomState).fraction();
+  let original = Math.random;
+  // Scopes that are open since such an op began, its own included.
+  let open = 0;
+  engine.startScope = (name) => {
+    startScope.call(engine, name);
+    if (open > 0) open++;
+    else if (name !== undefined && drawingOps.has(name)) {
+      open = 1;
+      original = Math.random;
+      Math.random = seeded;
+    }
+  };
+  engine.endScope = (result) => {
+    if (open > 0 && --open === 0) Math.random = original;
+    endScope.call(engine, result);
+  };
+}

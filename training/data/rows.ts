@@ -1,0 +1,118 @@
+import type * as tf from "@tensorflow/tfjs";
+import { type Engine, type Heap, heapOf } from "../../tfjs/engine.ts";
+
+/** The rows of a tensor, to be taken batch by batch. */
+export interface Rows {
+  /** A tensor of the rows from `begin` to before `end`, of `order` if there is one. */
+  take(begin: number, end: number, order: Uint32Array | undefined): tf.Tensor;
+  dispose(): void;
+}
+
+/**
+ * Rows of a tensor, from where this backend has them cheapest. A column of single values gets a
+ * second axis, as in tfjs.
+ */
+export async function tensorRows(engine: Engine, tensor: tf.Tensor): Promise<Rows> {
+  const heap = heapOf(engine);
+  if (!["float32", "int32", "bool"].includes(tensor.dtype)) return deviceRows(engine, tensor);
+  if (engine.backendName === "cpu") {
+    // The live storage: read, never written.
+    const values = await tensor.data() as tf.TypedArray;
+    const rowShape = tensor.rank === 1 ? [1] : tensor.shape.slice(1);
+    return hostRows(engine, values, rowShape, tensor.dtype);
+  }
+  if (heap === undefined) return deviceRows(engine, tensor);
+  // A device hands over to another backend only what has been read.
+  if (engine.state.tensorInfo.get(tensor.dataId)?.backend !== heap) await tensor.data();
+  return heapRows(engine, heap, tensor);
+}
+
+/**
+ * Rows from values on the host. An unshuffled pass copies nothing, a shuffled one what it takes.
+ *
+ * @param rowShape shape of one row
+ */
+export function hostRows(
+  engine: Engine,
+  values: tf.TypedArray,
+  rowShape: number[],
+  dtype: tf.DataType,
+): Rows {
+  const width = sizeOf(rowShape);
+  const Values = values.constructor as new (length: number) => Float32Array;
+  return {
+    take: (begin, end, order) => {
+      const shape = [end - begin, ...rowShape];
+      if (order === undefined) {
+        return engine.makeTensor(values.subarray(begin * width, end * width), shape, dtype);
+      }
+      const taken = new Values((end - begin) * width);
+      copyRows(values, taken, width, begin, order);
+      return engine.makeTensor(taken, shape, dtype);
+    },
+    dispose: () => {},
+  };
+}
+
+/** Rows copied inside the heap: tfjs's own slice and gather read the whole tensor first. */
+function heapRows(engine: Engine, heap: Heap, tensor: tf.Tensor): Rows {
+  const all = keptRows(engine, tensor);
+  const { dtype } = tensor;
+  const rowShape = all.shape.slice(1);
+  const width = sizeOf(rowShape);
+  return {
+    take: (begin, end, order) => {
+      const taken = heap.makeOutput([end - begin, ...rowShape], dtype);
+      // Views last until the next allocation.
+      const values = heap.typedArrayFromHeap(all);
+      const to = heap.typedArrayFromHeap(taken);
+      if (order === undefined) to.set(values.subarray(begin * width, end * width));
+      else copyRows(values, to, width, begin, order);
+      return engine.makeTensorFromTensorInfo(taken, heap);
+    },
+    dispose: () => all.dispose(),
+  };
+}
+
+function deviceRows(engine: Engine, tensor: tf.Tensor): Rows {
+  const rows = keptRows(engine, tensor);
+  return {
+    take: (begin, end, order) =>
+      engine.tidy(() => {
+        if (order === undefined) {
+          const rowShape = rows.shape.slice(1);
+          return rows.slice([begin, ...rowShape.map(() => 0)], [end - begin, ...rowShape]);
+        }
+        const indices = Int32Array.from(order.subarray(begin, end));
+        return rows.gather(engine.makeTensor(indices, [indices.length], "int32") as tf.Tensor1D);
+      }),
+    dispose: () => rows.dispose(),
+  };
+}
+
+/** The tensor once more, with two axes at least, whatever the user does to his. */
+function keptRows(engine: Engine, tensor: tf.Tensor): tf.Tensor {
+  const { shape } = tensor;
+  // On wasm a clone copies, a reshape does not.
+  return engine.tidy(() => engine.keep(tensor.reshape(shape.length === 1 ? [shape[0], 1] : shape)));
+}
+
+/** Fill `to` with the rows that come in `order` from place `begin` on. */
+function copyRows(
+  values: tf.TypedArray,
+  to: tf.TypedArray,
+  width: number,
+  begin: number,
+  order: Uint32Array,
+): void {
+  for (let at = 0, i = begin; at < to.length; at += width, i++) {
+    const from = order[i] * width;
+    // Below some dozens of values a view costs more than it saves.
+    if (width > 48) to.set(values.subarray(from, from + width), at);
+    else for (let j = 0; j < width; j++) to[at + j] = values[from + j];
+  }
+}
+
+function sizeOf(shape: number[]): number {
+  return shape.reduce((size, one) => size * one, 1);
+}

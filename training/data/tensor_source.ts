@@ -1,0 +1,126 @@
+import type * as tf from "@tensorflow/tfjs";
+import { type Batch, type BatchSource, disposeAll, type Tensors } from "./data.ts";
+import type { Engine } from "../../tfjs/engine.ts";
+import { type GivenWeights, rowWeights } from "./row_weights.ts";
+import { hostRows, type Rows, tensorRows } from "./rows.ts";
+import { byName, checkShapes, type Wanted } from "./shapes.ts";
+import { shuffledOrder } from "./shuffle.ts";
+
+/** Options of {@linkcode tensorSource}. */
+export interface TensorSourceOptions extends GivenWeights {
+  batchSize: number;
+  /** Batches of an epoch. Default: as many as the data has. */
+  steps?: number;
+  /** Whether an epoch goes on where the last one ended, and begins again at the end of the data. */
+  wraps?: boolean;
+  shuffle?: boolean | "batch";
+  seed?: number;
+  /** From the number of rows, the first one to take and the one to stop before. Default: all. */
+  range?: (rows: number) => [first: number, end: number];
+}
+
+/**
+ * Batches from whole tensors. Rows are copied on the host where that is cheaper than the device's
+ * own gather; a range and an unshuffled pass copy nothing.
+ *
+ * @throws TypeError or RangeError for data that does not fit the model
+ */
+export async function tensorSource(
+  engine: Engine,
+  wanted: Wanted,
+  x: Tensors,
+  y: Tensors | undefined,
+  options: TensorSourceOptions,
+): Promise<BatchSource> {
+  const { batchSize, role } = options;
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
+    throw new RangeError(`Cannot use batchSize ${batchSize}: it must be a whole number >= 1`);
+  }
+  const outputNames = wanted.outputNames ?? [];
+  const xs = byName(x, wanted.inputNames, `${role} x`);
+  const ys = outputNames.length === 0 ? [] : byName(y as Tensors, outputNames, `${role} y`);
+  const total = checkShapes(xs, ys, wanted, role);
+  if (total < 1) throw new RangeError(`Cannot use ${role} data without rows: x has ${total} rows`);
+  const [first, end] = options.range?.(total) ?? [0, total];
+  const rows = end - first;
+  const batches = Math.ceil(rows / batchSize);
+  const steps = stepsOf(options, batches);
+
+  const weights = await rowWeights(ys, outputNames, total, options);
+  const opened = await openRows(engine, [...xs, ...ys]);
+  const xRows = opened.slice(0, xs.length);
+  const yRows = opened.slice(xs.length);
+  const weightRows = weights.map((one) =>
+    one && hostRows(engine, one.values, one.rowShape, "float32")
+  );
+
+  let order: Uint32Array | undefined;
+  let orderedPass = -1;
+  const take = (pass: number, index: number): Batch => {
+    if (options.shuffle && pass !== orderedPass) {
+      const together = options.shuffle === "batch" ? batchSize : 1;
+      order = shuffledOrder(rows, options.seed ?? 0, pass, together);
+      if (first > 0) order.forEach((row, i, all) => all[i] = row + first);
+      orderedPass = pass;
+    }
+    const from = (order === undefined ? first : 0) + index * batchSize;
+    const size = Math.min(batchSize, rows - index * batchSize);
+    const until = from + size;
+    const batch: Batch = {
+      xs: takeEach(xRows, from, until, order),
+      ys: takeEach(yRows, from, until, order),
+      weights: weightRows.map((one) => one?.take(from, until, order)),
+      size,
+      dispose() {
+        disposeAll(batch.xs);
+        disposeAll(batch.ys);
+        disposeAll(batch.weights);
+      },
+    };
+    return batch;
+  };
+
+  return {
+    steps,
+    samples: rows,
+    epoch: (epoch) => {
+      let at = options.wraps ? epoch * steps : 0;
+      const stop = at + steps;
+      return {
+        next: () => at < stop ? take(Math.floor(at / batches), at++ % batches) : null,
+        close: () => {},
+      };
+    },
+    close: () => opened.forEach((one) => one.dispose()),
+  };
+}
+
+function takeEach(
+  all: Rows[],
+  begin: number,
+  end: number,
+  order: Uint32Array | undefined,
+): tf.Tensor[] {
+  return all.map((rows) => rows.take(begin, end, order));
+}
+
+function stepsOf({ steps, wraps, role }: TensorSourceOptions, batches: number): number {
+  if (steps === undefined) return batches;
+  if (wraps || steps <= batches) return steps;
+  console.warn(
+    `keepfit: the ${role} data has ${batches} batches, not the ${steps} that were asked for; ` +
+      `all of it is used, once`,
+  );
+  return batches;
+}
+
+async function openRows(engine: Engine, tensors: tf.Tensor[]): Promise<Rows[]> {
+  const opened: Rows[] = [];
+  try {
+    for (const tensor of tensors) opened.push(await tensorRows(engine, tensor));
+  } catch (error) {
+    for (const one of opened) one.dispose();
+    throw error;
+  }
+  return opened;
+}
