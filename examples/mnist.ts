@@ -41,7 +41,7 @@ import { loadMnist } from "./mnist_data.ts";
 
 const help = `Train a digit classifier on MNIST.
 
-  --epochs N          train at most N epochs (default 15)
+  --epochs N          train at most N epochs (default 30)
   --model NAME        dense, or conv: slower and better (default dense)
   --batch-size N      rows of a batch (default 128)
   --learning-rate N   first learning rate (default 0.002)
@@ -51,7 +51,8 @@ const help = `Train a digit classifier on MNIST.
   --backend NAME      auto, webgpu, wasm or cpu (default auto: the fastest)
   --verbose N         0 silent, 1 progress bar, 2 one line an epoch (default 1)
   --out DIR           where to leave everything (default runs/mnist)
-  --fresh             start anew where an interrupted run would go on
+  --fresh             start over instead of resuming an interrupted run
+  --keep-open         keep the page that shows the run open at the end, until Ctrl-C
   --help              this text`;
 
 /** A reference names a manifest and its hash; the manifest names the hash of every file. */
@@ -70,6 +71,7 @@ interface Settings {
   verbose: 0 | 1 | 2;
   out: string;
   fresh: boolean;
+  keepOpen: boolean;
 }
 
 const runtime = getRuntime();
@@ -78,7 +80,7 @@ function readSettings(): Settings | undefined {
   const { values } = parseArgs({
     args: runtime.args,
     options: {
-      "epochs": { type: "string", default: "15" },
+      "epochs": { type: "string", default: "30" },
       "model": { type: "string", default: "dense" },
       "batch-size": { type: "string", default: "128" },
       "learning-rate": { type: "string", default: "0.002" },
@@ -89,6 +91,7 @@ function readSettings(): Settings | undefined {
       "verbose": { type: "string", default: "1" },
       "out": { type: "string", default: "runs/mnist" },
       "fresh": { type: "boolean", default: false },
+      "keep-open": { type: "boolean", default: false },
       "help": { type: "boolean", default: false },
     },
   });
@@ -105,6 +108,7 @@ function readSettings(): Settings | undefined {
     verbose: Number(values.verbose) as Settings["verbose"],
     out: values.out,
     fresh: values.fresh,
+    keepOpen: values["keep-open"],
   };
 }
 
@@ -154,10 +158,11 @@ async function main(settings: Settings): Promise<void> {
   const test = await loadMnist("test");
   console.log(`${train.x.shape[0]} digits to train with, ${test.x.shape[0]} to test`);
 
-  // A registry of plugins and a place to watch runs, here on this machine's loopback.
+  // A registry of plugins and a page that shows runs, here on this machine's loopback.
   const hub = await serveHub({ directory: new URL("plugins/", import.meta.url) });
   const interruption = interruptSignal();
   try {
+    console.log(`Watch it live: ${hub.url}`);
     const report = await loadPlugin(`${hub.url}${epochReport}`, {
       options: { title: "MNIST" },
       outputDir: out,
@@ -165,13 +170,13 @@ async function main(settings: Settings): Promise<void> {
 
     const backup = `${out}/backup`;
     if (settings.fresh) await runtime.fs.remove(backup, { recursive: true });
-    else if (await exists(backup)) console.log(`Going on with the interrupted run in ${out}`);
+    else if (await exists(backup)) console.log(`Resuming the interrupted run in ${out}`);
     const model = makeModel(settings);
     const callbacks: CallbackLike[] = [
       new TerminateOnNaN(),
       new ReduceLROnPlateau({ monitor: "val_loss", factor: 0.5, patience: 2, verbose: 1 }),
       new EarlyStopping({
-        monitor: "val_accuracy",
+        monitor: "val_loss",
         patience: 4,
         restoreBestWeights: true,
         verbose: 1,
@@ -179,7 +184,7 @@ async function main(settings: Settings): Promise<void> {
       new ModelCheckpoint(`${out}/best`, { monitor: "val_accuracy", saveBestOnly: true }),
       new BackupAndRestore(backup),
       new CSVLogger(`${out}/log.csv`),
-      new RemoteMonitor({ root: hub.url, path: "publish/epoch/end/" }),
+      new RemoteMonitor({ root: hub.url, path: "publish/epoch/end/?run=mnist" }),
       report,
     ];
 
@@ -199,7 +204,7 @@ async function main(settings: Settings): Promise<void> {
     } catch (error) {
       if (!(error instanceof InterruptedError)) throw error;
       console.log(`\n${error.message}. The files in ${out} are closed and whole.`);
-      console.log("The same command goes on after the last epoch that ended; --fresh starts anew.");
+      console.log("Run it again to resume after the last finished epoch; --fresh starts over.");
       runtime.exit(130);
     }
 
@@ -213,6 +218,10 @@ async function main(settings: Settings): Promise<void> {
     await showMistakes(best, test.x, test.labels, verbose);
     console.log(`\nLog, checkpoints and the plugin's learning-curve.svg are in ${out}/`);
     console.log(`Test accuracy: ${(100 * logs.accuracy).toFixed(2)} %`);
+    if (settings.keepOpen && !interruption.signal.aborted) {
+      console.log(`The run stays at ${hub.url} until Ctrl-C`);
+      await new Promise((done) => interruption.signal.addEventListener("abort", done));
+    }
   } finally {
     interruption.release();
     await hub.close();
@@ -246,7 +255,7 @@ async function showMistakes(
     },
   });
   tf.dispose(outputs);
-  const most = [...mistakes].sort(([, a], [, b]) => b - a).slice(0, 5);
+  const most = [...mistakes].sort(([, a], [, b]) => b - a).slice(0, 4);
   console.log(`Most often mistaken: ${most.map(([pair, n]) => `${pair} (${n})`).join(", ")}`);
 }
 

@@ -254,6 +254,8 @@ describe("a hub's runs", () => {
     assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
     const page = await response.text();
     assert.match(page, /run-1/);
+    // As terminals count: the fourth epoch.
+    assert.match(page, /<td class="number">4<\/td>/);
     assert.match(page, /loss 0\.1235/);
     assert.doesNotMatch(page, /<script/);
   });

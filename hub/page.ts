@@ -49,7 +49,7 @@ ${
           html`
             <tr>
               <td><a href="/runs/${id}">${id}</a></td>
-              <td class="number">${last.epoch}</td>
+              <td class="number">${last.epoch + 1}</td>
               <td class="number">${showLogs(last)}</td>
               <td><time datetime="${updated}">${updated}</time></td>
             </tr>
