@@ -31,14 +31,7 @@
  *
  * @module
  */
-import { ProgbarLogger } from "./callbacks/mod.ts";
-import { CallbackList } from "./core/callback_list.ts";
-import { loadReference } from "./plugins/load/load_reference.ts";
-
-CallbackList.progbar = () => new ProgbarLogger();
-CallbackList.loadPlugin = loadReference;
-
-export { CallbackList };
+export { CallbackList } from "./core/callback_list.ts";
 export * from "./callbacks/mod.ts";
 export {
   Callback,

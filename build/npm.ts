@@ -10,7 +10,6 @@ import { basename, dirname, resolve } from "node:path";
 import {
   compile,
   dependencies,
-  entries,
   manifest,
   packageOf,
   rewriteImports,
@@ -88,10 +87,11 @@ function packageJson(): Record<string, unknown> {
     description,
     license,
     type: "module",
+    sideEffects: false,
     engines,
     bin: { keepfit: command },
     exports: Object.fromEntries(
-      Object.entries(entries()).map(([name, path]) => [name, path.replace(/\.ts$/, ".js")]),
+      Object.entries(manifest.exports).map(([name, path]) => [name, path.replace(/\.ts$/, ".js")]),
     ),
     dependencies: Object.fromEntries(others.map((one) => [one.name, one.version])),
     peerDependencies: Object.fromEntries(peers.map((one) => [one.name, `^${one.version}`])),

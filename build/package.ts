@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import process from "node:process";
@@ -52,28 +52,6 @@ export function packageOf(specifier: string): PackageName | undefined {
   if (used === undefined) return undefined;
   const { name, version, path } = packages[used];
   return { name, version, path: path + specifier.slice(used.length) };
-}
-
-/**
- * What can be imported by itself: the exports of package.json, and each callback, which is a file
- * of `callbacks/` that is named after the class in it.
- *
- * @returns name to source file: `"./callbacks/early_stopping"` to `"./callbacks/early_stopping.ts"`
- */
-export function entries(): Record<string, string> {
-  const callbacks = readdirSync(`${root}callbacks`).sort().filter((file) => {
-    if (!/(?<!_test)\.ts$/.test(file)) return false;
-    const classes = readFileSync(`${root}callbacks/${file}`, "utf8")
-      .matchAll(/^export class (\w+)[^{]*? extends /gm);
-    const name = file.slice(0, -3).replaceAll("_", "");
-    return [...classes].some(([, className]) => className.toLowerCase() === name);
-  });
-  return {
-    ...manifest.exports,
-    ...Object.fromEntries(
-      callbacks.map((file) => [`./callbacks/${file.slice(0, -3)}`, `./callbacks/${file}`]),
-    ),
-  };
 }
 
 /** The folder to build into: the first argument, or `dist/<name>`. */

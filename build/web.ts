@@ -7,19 +7,11 @@
  */
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { build, type PluginBuild } from "esbuild";
-import {
-  compile,
-  entries,
-  manifest,
-  packageOf,
-  rewriteImports,
-  root,
-  targetFolder,
-} from "./package.ts";
+import { compile, manifest, packageOf, rewriteImports, root, targetFolder } from "./package.ts";
 
 // The hub and the command are programs of a machine, and who tests has one: they are in the npm package.
 const modules = Object.fromEntries(
-  Object.entries(entries())
+  Object.entries(manifest.exports)
     .filter(([name]) => !["./cli", "./hub", "./testing"].includes(name))
     .map(([name, path]) => [name === "." ? "mod" : name.slice(2), path]),
 );

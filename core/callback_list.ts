@@ -25,8 +25,8 @@ export interface CallbackListOptions {
   params?: Params;
   /** Append a {@linkcode History} when the list has none. Default: false. */
   addHistory?: boolean;
-  /** Append a {@linkcode CallbackList.progbar} when the list has no ProgbarLogger. Default: false. */
-  addProgbar?: boolean;
+  /** A progress bar to append when the list has no ProgbarLogger. Default: none. */
+  addProgbar?: CallbackLike;
   /** What a failing hook does to the run, for callbacks that do not say. Default: `"throw"`. */
   onError?: ErrorPolicy;
 }
@@ -63,20 +63,6 @@ export interface CallbackListOptions {
  * ```
  */
 export class CallbackList {
-  /**
-   * Makes the progress bar of `addProgbar`. The front door sets it to `ProgbarLogger`; without it,
-   * as when only a part of keepfit is imported, nothing is drawn.
-   */
-  static progbar: (() => CallbackLike) | undefined;
-
-  /**
-   * Loads the callbacks that `fit`, `evaluate` and `predict` are given by reference: one, or several
-   * from one reference. The front door sets it.
-   */
-  static loadPlugin:
-    | ((reference: string | URL | CallbackReference) => Promise<CallbackLike | CallbackLike[]>)
-    | undefined;
-
   /** The callbacks, flattened, in the order in which they are called. */
   readonly callbacks: readonly CallbackLike[];
   /** Hooks that failed without ending the run. */
@@ -115,8 +101,8 @@ export class CallbackList {
     }
     const list = flatten(callbacks);
     if (options.addHistory && !list.some(isHistory)) list.push(new History());
-    if (options.addProgbar && CallbackList.progbar !== undefined && !list.some(isProgbar)) {
-      list.push(CallbackList.progbar());
+    if (options.addProgbar !== undefined && !list.some(isProgbar)) {
+      list.push(...flatten(options.addProgbar));
     }
     this.callbacks = list;
     this.history = list.findLast(isHistory);

@@ -90,7 +90,7 @@ export function isReference(value: unknown): value is string | URL | CallbackRef
 }
 
 /** A reference as a message shows it: in quotes, without what may be a password. */
-export function showReference(value: string | URL | CallbackReference): string {
+function showReference(value: string | URL | CallbackReference): string {
   const reference = typeof value === "object" && "plugin" in value ? value.plugin : value;
   return JSON.stringify(String(reference).replace(/^([\w+.-]+:\/\/)[^/?#]*@/, "$1"));
 }

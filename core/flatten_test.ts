@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { Callback, type CallbackLike, CallbackList, History, type Params } from "keepfit";
+import {
+  Callback,
+  type CallbackLike,
+  CallbackList,
+  History,
+  type Params,
+  ProgbarLogger,
+} from "keepfit";
 import { errorOf } from "./fixtures.ts";
 
 /** A model that tfjs's own callbacks take. */
@@ -129,9 +136,10 @@ describe("CallbackList adds", () => {
 
   it("a progress bar behind the history, unless there is one", () => {
     const names = (list: CallbackList) => list.callbacks.map((one) => one.constructor.name);
-    const list = new CallbackList([], { addHistory: true, addProgbar: true });
+    const addProgbar = new ProgbarLogger();
+    const list = new CallbackList([], { addHistory: true, addProgbar });
     assert.deepEqual(names(list), ["History", "ProgbarLogger"]);
-    assert.deepEqual(names(new CallbackList(list, { addProgbar: true })), names(list));
+    assert.deepEqual(names(new CallbackList(list, { addProgbar })), names(list));
   });
 
   it("the history to the model", () => {

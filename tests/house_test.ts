@@ -14,6 +14,8 @@ interface Room {
   packages?: string[];
   /** Packages, by `import()` only: who does not use them does not load them. */
   late?: string[];
+  /** Files of other rooms, by `import()` only. */
+  lateRooms?: string[];
   /** Packages, by `import type` only. */
   types?: string[];
   /** May say `Deno`, `Bun` and `node:`. */
@@ -68,7 +70,11 @@ const table: Record<string, Room> = {
     machine: true,
   },
   checkpoints: { rooms: ["core", "tfjs", ...runtime], types: [tfjs] },
-  training: { rooms: ["core", "tfjs"], types: [tfjs] },
+  training: {
+    rooms: ["core", "tfjs"],
+    lateRooms: ["callbacks/progbar_logger.ts", "plugins/load/load_reference.ts"],
+    types: [tfjs],
+  },
   callbacks: {
     rooms: ["core", "tfjs", "checkpoints", "tensorboard", ...runtime],
     packages: ["@std/csv"],
@@ -169,6 +175,14 @@ describe("the house", () => {
     );
   });
 
+  it("exports each callback by itself", async () => {
+    const paths = (await catalogue()).map(({ path }) => path);
+    const exported = Object.entries<string>(node.exports)
+      .filter(([name]) => name.startsWith("./callbacks/"));
+    assert.deepEqual(exported.map(([, path]) => path.slice(2)), [...new Set(paths)]);
+    for (const [name, path] of exported) assert.equal(`${name}.ts`, path);
+  });
+
   it("has one version, in both manifests and for the plugins", () => {
     assert.equal(deno.version, node.version);
     assert.ok(read("plugins/manifest/version.ts").includes(`"${node.version}"`));
@@ -231,6 +245,7 @@ describe("the checks of the house", () => {
     ["another room, for its types", "core/a.ts", `import type { Fs } from "../runtime/types.ts";`],
     ["another room, through export", "core/a.ts", `export * from "../training/fit.ts";`],
     ["another room, late", "training/a.ts", `const m = await import("../callbacks/b.ts");`],
+    ["a late room at once", "training/a.ts", `import "../callbacks/progbar_logger.ts";`],
     ["another room, in many lines", "core/a.ts", `import {\n  a,\n  b,\n} from "../hub/mod.ts";`],
     ["an adapter", "callbacks/a.ts", `import { fs } from "../runtime/node.ts";`],
     ["tfjs at run time", "training/a.ts", `import * as tf from "@tensorflow/tfjs";`],
@@ -364,7 +379,10 @@ function mayImport(path: string, room: string, row: Room, { specifier, kind }: I
   if (specifier.startsWith("node:")) return row.machine === true;
   if (specifier.startsWith(".")) {
     const target = posix.join(posix.dirname(path), specifier);
-    return [room, ...row.rooms ?? []].some((may) => target === may || target.startsWith(`${may}/`));
+    const late = kind === "a late" ? row.lateRooms ?? [] : [];
+    return [room, ...row.rooms ?? [], ...late].some((may) =>
+      target === may || target.startsWith(`${may}/`)
+    );
   }
   return [
     ...row.packages ?? [],

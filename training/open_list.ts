@@ -2,61 +2,69 @@ import type { CallbackLike } from "../core/callback.ts";
 import {
   CallbackList,
   type CallbackListOptions,
+  type CallbackReference,
   type CallbacksArgument,
 } from "../core/callback_list.ts";
-import { CallbackError, messageOf } from "../core/errors.ts";
-import { isReference, showReference } from "../core/flatten.ts";
+import { messageOf } from "../core/errors.ts";
+import { isReference } from "../core/flatten.ts";
 
-/**
- * Make a list of callbacks of which some may have to be loaded first.
- *
- * @returns the list; a promise of it only where there is something to load
- * @throws what the list throws, and what loading throws; then all that was loaded is closed
- */
-export function openList(
-  callbacks: CallbacksArgument,
-  options: CallbackListOptions,
-): CallbackList | Promise<CallbackList> {
-  return holdsReference(callbacks)
-    ? loadList(callbacks, options)
-    : new CallbackList(callbacks, options);
+/** Loads the callbacks that a reference names: one, or several from one reference. */
+export type LoadReference = (
+  reference: string | URL | CallbackReference,
+) => Promise<CallbackLike | CallbackLike[]>;
+
+/** Options of {@linkcode openList}. */
+export interface OpenListOptions extends Omit<CallbackListOptions, "addProgbar"> {
+  /** Append a progress bar when the list has none. Default: false. */
+  addProgbar?: boolean;
 }
 
-async function loadList(
+/**
+ * Make a list of callbacks, loading those that are given by reference. The plugin loader and the
+ * progress bar are imported when a run needs them.
+ *
+ * @throws what the list throws, and what loading throws; all that was loaded is then closed
+ */
+export async function openList(
   callbacks: CallbacksArgument,
-  options: CallbackListOptions,
+  { addProgbar = false, ...options }: OpenListOptions,
+  load: LoadReference = loadReference,
 ): Promise<CallbackList> {
   const loaded: CallbackLike[] = [];
   try {
-    return new CallbackList(await loadReferences(callbacks, loaded), options);
+    const found = await loadReferences(callbacks, loaded, load);
+    const bar = addProgbar ? await makeProgbar() : undefined;
+    return new CallbackList(found, { ...options, addProgbar: bar });
   } catch (error) {
     for (const callback of loaded) await closeQuietly(callback);
     throw error;
   }
 }
 
-function holdsReference(value: unknown): boolean {
-  return Array.isArray(value) ? value.some(holdsReference) : isReference(value);
+async function makeProgbar(): Promise<CallbackLike> {
+  const { ProgbarLogger } = await import("../callbacks/progbar_logger.ts");
+  return new ProgbarLogger();
 }
 
-/** The same callbacks with what was loaded in the places of the references. */
-async function loadReferences(value: unknown, loaded: CallbackLike[]): Promise<CallbacksArgument> {
+const loadReference: LoadReference = async (reference) => {
+  const { loadReference } = await import("../plugins/load/load_reference.ts");
+  return await loadReference(reference);
+};
+
+/** The same callbacks with what was loaded in place of the references. */
+async function loadReferences(
+  value: unknown,
+  loaded: CallbackLike[],
+  load: LoadReference,
+): Promise<CallbacksArgument> {
   if (Array.isArray(value)) {
     const all: CallbacksArgument[] = [];
     // One after another: they share a lock file and a cache.
-    for (const one of value) all.push(await loadReferences(one, loaded));
+    for (const one of value) all.push(await loadReferences(one, loaded, load));
     return all;
   }
   if (!isReference(value)) return value as CallbacksArgument;
-  if (CallbackList.loadPlugin === undefined) {
-    const reference = showReference(value);
-    throw new CallbackError(
-      "CALLBACK_INVALID",
-      `Cannot use this as a callback: ${reference} is still to be loaded, and nothing here loads ` +
-        `plugins; import fit from "keepfit", or write await loadPlugin(${reference})`,
-    );
-  }
-  const found = [await CallbackList.loadPlugin(value)].flat();
+  const found = [await load(value)].flat();
   loaded.push(...found);
   return found;
 }

@@ -1,22 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type CallbackLike, CallbackList, type CallbackReference } from "keepfit";
-import { openList } from "./open_list.ts";
+import { type CallbackLike, CallbackList, type CallbackReference, ProgbarLogger } from "keepfit";
+import { type LoadReference, openList } from "./open_list.ts";
 import { errorOf, warned } from "../core/fixtures.ts";
-
-/** Run with something else that loads: who imports the front door has the real one. */
-async function loadingWith<T>(
-  load: typeof CallbackList.loadPlugin,
-  run: () => T,
-): Promise<Awaited<T>> {
-  const { loadPlugin } = CallbackList;
-  CallbackList.loadPlugin = load;
-  try {
-    return await run();
-  } finally {
-    CallbackList.loadPlugin = loadPlugin;
-  }
-}
 
 const loaded = (name: string, closed: string[] = []): CallbackLike => ({
   name,
@@ -25,8 +11,8 @@ const loaded = (name: string, closed: string[] = []): CallbackLike => ({
 });
 
 describe("openList", () => {
-  it("makes the list at once when there is nothing to load", () => {
-    const list = openList([{ onEpochEnd() {} }, [null]], { addHistory: true });
+  it("makes the list when there is nothing to load", async () => {
+    const list = await openList([{ onEpochEnd() {} }, [null]], { addHistory: true });
     assert(list instanceof CallbackList);
     assert.equal(list.callbacks.length, 2);
   });
@@ -35,42 +21,35 @@ describe("openList", () => {
     const asked: unknown[] = [];
     const reference: CallbackReference = { plugin: "registry:b", options: { label: "x" } };
     const url = new URL("file:///c");
-    const names = await loadingWith(async (given) => {
+    const load: LoadReference = async (given) => {
       asked.push(given);
       if (given === "keepfit.json") return [loaded("one"), loaded("two")];
       return loaded(typeof given === "object" && "plugin" in given ? "object" : String(given));
-    }, async () => {
-      const callbacks = [
-        "a",
-        [{ name: "mine", onEpochEnd() {} }, [reference, null]],
-        url,
-        "keepfit.json",
-      ];
-      return (await openList(callbacks, {})).order("onEpochEnd");
-    });
-    assert.deepEqual(names, ["a", "mine", "object", "file:///c", "one", "two"]);
+    };
+    const callbacks = [
+      "a",
+      [{ name: "mine", onEpochEnd() {} }, [reference, null]],
+      url,
+      "keepfit.json",
+    ];
+    const list = await openList(callbacks, {}, load);
+    assert.deepEqual(list.order("onEpochEnd"), ["a", "mine", "object", "file:///c", "one", "two"]);
     assert.deepEqual(asked, ["a", reference, url, "keepfit.json"]);
   });
 
-  it("takes a callback that only has a member called plugin for what it is", () => {
+  it("takes a callback that only has a member called plugin for what it is", async () => {
     const callback = { name: "mine", plugin: "text", onEpochEnd() {} };
-    assert.deepEqual((openList(callback, {}) as CallbackList).callbacks, [callback]);
+    assert.deepEqual((await openList(callback, {})).callbacks, [callback]);
   });
 
   it("closes what it has loaded when something else cannot be, and fails with that", async () => {
     const closed: string[] = [];
     const failure = new RangeError("no such plugin");
-    await loadingWith(
-      async (given) => {
-        if (given === "third") throw failure;
-        return loaded(String(given), closed);
-      },
-      () =>
-        assert.rejects(
-          async () => await openList(["first", ["second", "third"], "fourth"], {}),
-          failure,
-        ),
-    );
+    const load: LoadReference = async (given) => {
+      if (given === "third") throw failure;
+      return loaded(String(given), closed);
+    };
+    await assert.rejects(openList(["first", ["second", "third"], "fourth"], {}, load), failure);
     assert.deepEqual(closed, ["first", "second"]);
   });
 
@@ -82,29 +61,24 @@ describe("openList", () => {
         throw new Error("stuck");
       },
     };
-    const messages = await warned(() =>
-      loadingWith(
-        async (given) => given === "stuck" ? stuck : loaded(String(given), closed),
-        async () => {
-          const error = await errorOf(() => openList(["stuck", "a", {} as CallbackLike], {}));
-          assert.equal(error.code, "CALLBACK_INVALID");
-        },
-      )
-    );
+    const load: LoadReference = async (given) =>
+      given === "stuck" ? stuck : loaded(String(given), closed);
+    const messages = await warned(async () => {
+      const error = await errorOf(() => openList(["stuck", "a", {} as CallbackLike], {}, load));
+      assert.equal(error.code, "CALLBACK_INVALID");
+    });
     assert.deepEqual(closed, ["a"]);
     assert.deepEqual(messages, ["keepfit: closing a plugin failed too: stuck"]);
   });
 
-  it("says what to do where nothing loads plugins, and prints no password", async () => {
-    const error = await loadingWith(
-      undefined,
-      () => errorOf(() => openList("https://ada:secret@example.com/a", {})),
-    );
-    assert.equal(error.code, "CALLBACK_INVALID");
-    assert.match(
-      error.message,
-      /"https:\/\/example\.com\/a" is still to be loaded.*import fit from/,
-    );
-    assert.doesNotMatch(error.message, /secret/);
+  it("appends a progress bar when it is asked to, and only where there is none", async () => {
+    const list = await openList([], { addHistory: true, addProgbar: true });
+    assert.deepEqual(list.callbacks.map((one) => one.constructor.name), [
+      "History",
+      "ProgbarLogger",
+    ]);
+    const mine = new ProgbarLogger();
+    assert.deepEqual((await openList(mine, { addProgbar: true })).callbacks, [mine]);
+    assert.deepEqual((await openList([], {})).callbacks, []);
   });
 });

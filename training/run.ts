@@ -4,7 +4,6 @@ import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import { messageOf } from "../core/errors.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { openList } from "./open_list.ts";
-import { isPromise } from "../core/promise.ts";
 import { warnOfUnknownOption } from "../core/unknown_option.ts";
 
 /** Options that fit, evaluate and predict share. */
@@ -59,14 +58,13 @@ export async function withCallbacks<T>(
   addHistory: boolean,
   run: (list: CallbackList) => Promise<T>,
 ): Promise<T> {
-  const opened = options.callbacks instanceof CallbackList
+  const list = options.callbacks instanceof CallbackList
     ? options.callbacks
-    : openList(options.callbacks, {
+    : await openList(options.callbacks, {
       addHistory,
       addProgbar: params.verbose !== 0,
       onError: options.onError,
     });
-  const list = isPromise(opened) ? await opened : opened;
   try {
     return await closingList(list, async () => {
       list.setModel(model as unknown as TrainableModel);

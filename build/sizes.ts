@@ -1,0 +1,66 @@
+/**
+ * How much each public name costs its importer: modules and minified bytes of keepfit, without
+ * packages and without what is imported late.
+ *
+ * ```sh
+ * node --import tsx build/sizes.ts      # or: deno run -A build/sizes.ts; into build/sizes.json
+ * ```
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { build, type PluginBuild } from "esbuild";
+import { manifest, root } from "./package.ts";
+
+/** What an import brings with it. */
+export interface Size {
+  modules: number;
+  /** Minified, not compressed. */
+  bytes: number;
+}
+
+/** The sizes that are committed, by public name. */
+export function committedSizes(): Record<string, Size> {
+  return JSON.parse(readFileSync(`${root}build/sizes.json`, "utf8"));
+}
+
+/** The sizes of every export, and of what the README's smallest program takes of the front door. */
+export async function measureSizes(): Promise<Record<string, Size>> {
+  const sizes: Record<string, Size> = {};
+  for (const [name, path] of Object.entries(manifest.exports)) {
+    sizes[name] = await sizeOf(`export * from ${JSON.stringify(path)};`);
+  }
+  sizes["{ EarlyStopping, fit }"] = await sizeOf(`export { EarlyStopping, fit } from "./mod.ts";`);
+  return sizes;
+}
+
+async function sizeOf(contents: string): Promise<Size> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    stdin: { contents, resolveDir: root, loader: "ts", sourcefile: "entry" },
+    outfile: "entry.js",
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "neutral",
+    packages: "external",
+    plugins: [{ name: "late imports", setup: leaveOutLate }],
+    metafile: true,
+    write: false,
+  });
+  const [{ bytes, inputs }] = Object.values(metafile.outputs);
+  return { modules: Object.keys(inputs).length - 1, bytes };
+}
+
+function leaveOutLate(build: PluginBuild): void {
+  build.onResolve(
+    { filter: /./ },
+    ({ kind, path }) => kind === "dynamic-import" ? { path, external: true } : undefined,
+  );
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const sizes = await measureSizes();
+  writeFileSync(`${root}build/sizes.json`, `${JSON.stringify(sizes, null, 2)}\n`);
+  console.table(sizes);
+}
