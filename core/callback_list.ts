@@ -25,8 +25,8 @@ export interface CallbackListOptions {
   params?: Params;
   /** Append a {@linkcode History} when the list has none. Default: false. */
   addHistory?: boolean;
-  /** A progress bar to append when the list has no ProgbarLogger. Default: none. */
-  addProgbar?: CallbackLike;
+  /** A progress bar to append when the list has no ProgbarLogger. Default: false. */
+  addProgbar?: CallbackLike | false;
   /** What a failing hook does to the run, for callbacks that do not say. Default: `"throw"`. */
   onError?: ErrorPolicy;
 }
@@ -101,7 +101,7 @@ export class CallbackList {
     }
     const list = flatten(callbacks);
     if (options.addHistory && !list.some(isHistory)) list.push(new History());
-    if (options.addProgbar !== undefined && !list.some(isProgbar)) {
+    if (options.addProgbar && !list.some(isProgbar)) {
       list.push(...flatten(options.addProgbar));
     }
     this.callbacks = list;

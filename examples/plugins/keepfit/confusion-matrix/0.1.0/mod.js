@@ -305,10 +305,6 @@ function writeMetadata(out, summary) {
   if (dataClass !== void 0) out.varint(4, dataClasses.indexOf(dataClass) + 1);
 }
 
-// tensorboard/read_events.ts
-var checksumSize = 4;
-var headerSize = 8 + checksumSize;
-
 // tensorboard/custom_scalars.ts
 function customScalarsSummary(layout) {
   const out = new ProtobufWriter();
