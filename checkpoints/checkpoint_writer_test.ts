@@ -9,6 +9,7 @@ import { checkpointHandler, loadWeights } from "./mod.ts";
 import { exists, type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
 import { ModelCheckpoint, type ModelCheckpointOptions } from "../callbacks/model_checkpoint.ts";
 import { drive, heard, losses, type Run } from "../callbacks/fixtures.ts";
+import { withClock } from "../tests/clock.ts";
 
 function tinyModel() {
   const model = tf.sequential({
@@ -209,29 +210,35 @@ describe("ModelCheckpoint with saveOnBackground", () => {
 
 describe("ModelCheckpoint with saveEvery", () => {
   it("saves after the batch in which the time is up, and counts anew", async () => {
-    const by = async (saveEvery: ModelCheckpointOptions["saveEvery"]) => {
-      const fs = memoryFileSystem();
-      const checkpoint = new ModelCheckpoint("{epoch}-{batch}", { fs, saveEvery });
-      await drive(checkpoint, losses(2, 1), { model: tinyModel(), batches: 2 });
-      return await names(fs);
-    };
-    assert.deepEqual(await by({ seconds: 1e-9 }), ["1-1", "1-2", "2-1", "2-2"]);
+    const by = (saveEvery: ModelCheckpointOptions["saveEvery"]) =>
+      withClock(async (pass) => {
+        const fs = memoryFileSystem();
+        const checkpoint = new ModelCheckpoint("{epoch}-{batch}", { fs, saveEvery });
+        const computing = { onTrainBatchBegin: () => pass(600_000) };
+        await drive([computing, checkpoint], losses(2, 1), { model: tinyModel(), batches: 2 });
+        return await names(fs);
+      });
+    assert.deepEqual(await by({ seconds: 600 }), ["1-1", "1-2", "2-1", "2-2"]);
+    assert.deepEqual(await by({ minutes: 15 }), ["1-2", "2-2"]);
     assert.deepEqual(await by({ minutes: 60 }), []);
   });
 
   it("asks for the logs of those batches only", async () => {
     const often = new ModelCheckpoint("{batch}-{loss}", {
       fs: memoryFileSystem(),
-      saveEvery: { seconds: 1e-9 },
+      saveEvery: { seconds: 10 },
     });
     const seldom = new ModelCheckpoint("x", {
       fs: memoryFileSystem(),
       saveEvery: { minutes: 60 },
     });
     for (const [checkpoint, reads] of [[often, true], [seldom, false]] as const) {
-      await checkpoint.onTrainBegin();
-      await checkpoint.onTrainBatchBegin!(0, {});
-      assert.equal(checkpoint.readsBatchLogs(0), reads);
+      await withClock(async (pass) => {
+        await checkpoint.onTrainBegin();
+        pass(10_000);
+        await checkpoint.onTrainBatchBegin!(0, {});
+        assert.equal(checkpoint.readsBatchLogs(0), reads);
+      });
     }
   });
 

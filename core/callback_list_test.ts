@@ -9,6 +9,7 @@ import {
   type Params,
 } from "keepfit";
 import { errorOf, warned } from "./fixtures.ts";
+import { withClock } from "../tests/clock.ts";
 
 const params: Params = { verbose: 0, epochs: 3, steps: 2 };
 
@@ -445,13 +446,20 @@ describe("onException", () => {
 
 describe("Timings", () => {
   it("count the calls of every hook of every callback, waiting included, the longest first", async () => {
-    const list = new CallbackList([
-      { name: "quick", onEpochEnd() {}, onTrainEnd() {} },
-      { name: "slow", onEpochEnd: () => new Promise((done) => setTimeout(done, 20)) },
-    ], { addHistory: true });
-    await list.onEpochEnd(0);
-    await list.onEpochEnd(1);
-    await list.close();
+    const list = await withClock(async (pass) => {
+      const slow = async () => {
+        await Promise.resolve();
+        pass(3_600_000);
+      };
+      const list = new CallbackList([
+        { name: "quick", onEpochEnd() {}, onTrainEnd() {} },
+        { name: "slow", onEpochEnd: slow },
+      ], { addHistory: true });
+      await list.onEpochEnd(0);
+      await list.onEpochEnd(1);
+      await list.close();
+      return list;
+    });
     const timings = list.history?.timings ?? [];
     assert.deepEqual([timings[0].callback, timings[0].hook, timings[0].calls], [
       "slow",

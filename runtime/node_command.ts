@@ -18,7 +18,7 @@ export const runNodeCommand: Runtime["runCommand"] = async (command, args, optio
     return kept;
   });
   const ended = new Promise<number>((resolve, reject) => {
-    child.once("error", (error) => reject(toCommandError(error, command)));
+    child.once("error", (error) => reject(toCommandError(missingOr(error, command), command)));
     child.once("close", (code, signal) => resolve(code ?? 128 + (signal ? signals[signal] : 0)));
   });
   const code = await orKill(command, ended, options, () => {
@@ -30,3 +30,13 @@ export const runNodeCommand: Runtime["runCommand"] = async (command, args, optio
   const [stdout, stderr] = outputs.map((kept) => kept.text());
   return { code, stdout, stderr };
 };
+
+/** Node reports a missing program as a forbidden one where a folder of PATH may not be searched. */
+function missingOr(error: NodeJS.ErrnoException, command: string): NodeJS.ErrnoException {
+  if (error.code !== "EACCES" || /[\\/]/.test(command)) return error;
+  const { existsSync } = process.getBuiltinModule("node:fs");
+  const { delimiter, join } = process.getBuiltinModule("node:path");
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  if (folders.some((folder) => existsSync(join(folder, command)))) return error;
+  return Object.assign(new Error(error.message, { cause: error }), { code: "ENOENT" });
+}

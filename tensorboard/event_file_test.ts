@@ -13,8 +13,8 @@ import { eventsIn } from "./test_world.ts";
 
 const stepsOf = (files: SummaryEvent[][]) => files.map((events) => events.map(({ step }) => step));
 
-/** Let writes that nobody waits for come to their end. */
-const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+/** Let writes that nobody waits for come to their end: in memory, they need no turn of the loop. */
+const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 /** A memory file system whose files can be written while `isFull` is false. */
 function fillingFileSystem(): { fs: FileSystem; state: { isFull: boolean } } {

@@ -12,7 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(source, { recursive: true }));
 
-const told: unknown[] = [];
+/** Word and count of each epoch of a test's plugins. */
+const told: [word: string, count: number][] = [];
 (globalThis as { devTold?: unknown[] }).devTold = told;
 
 /** A plugin that counts epochs, and tells each count with a word. */
@@ -45,71 +46,67 @@ async function save(word: string, { stateVersion = 1, hooks = ["onEpochEnd"] } =
   );
 }
 
+/** A run with the plugin in development that has begun. A save may be seen in the middle of it. */
+async function watched() {
+  const reloads: Reload[] = [];
+  const onReload = (one: Reload) => void reloads.push(one);
+  const list = new CallbackList(await devPlugin(source, { interval: 10, onReload }));
+  await list.onTrainBegin();
+  const run = {
+    list,
+    reloads,
+    epochs: 0,
+    async epoch() {
+      await list.onEpochBegin(run.epochs);
+      await list.onEpochEnd(run.epochs++, { loss: 1 });
+    },
+    /** Run epochs, until this is so. */
+    async until(isSo: () => boolean) {
+      for (await run.epoch(); !isSo(); await run.epoch()) {
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+    },
+    [Symbol.asyncDispose]: () => list.close(),
+  };
+  return run;
+}
+
 describe("a plugin in development", () => {
   it("takes over at the next epoch, with its state, and survives what cannot be loaded", async () => {
-    told.length = 0;
     await save("first");
-    const reloads: Reload[] = [];
-    const tried = (count: number) => until(() => reloads.length >= count);
-    const callback = await devPlugin(source, {
-      interval: 10,
-      onReload: (one) => reloads.push(one),
-    });
-    const list = new CallbackList(callback, { model: { stopTraining: false } });
-    let epoch = 0;
-    const runEpoch = async () => {
-      await list.onEpochBegin(epoch);
-      await list.onEpochEnd(epoch++, { loss: 1 });
-    };
-    await list.onTrainBegin();
-    await runEpoch();
+    await using run = await watched();
+    await run.epoch();
+    assert.deepEqual(told.at(-1), ["first", 1]);
 
     await save("second");
-    // Each epoch looks whether it is ready, until it was.
-    await until(async () => {
-      await runEpoch();
-      return reloads.length > 0;
-    });
-    const [word, count] = told.at(-1) as [string, number];
-    assert.deepEqual([word, count], ["second", epoch]);
-    assert.deepEqual(reloads, [{ id: "ada/counter", epoch: epoch - 1, error: undefined }]);
+    await run.until(() => told.at(-1)?.[0] === "second");
+    assert.deepEqual(told.at(-1), ["second", run.epochs]);
+    const taken = { id: "ada/counter", epoch: run.epochs - 1, error: undefined };
+    assert.deepEqual(run.reloads.at(-1), taken);
 
     await writeFile(join(source, "mod.ts"), "export default const;");
-    await tried(2);
-    assert.match(String(reloads[1].error), /Cannot bundle .*mod\.ts:1:15/s);
-    await runEpoch();
-    assert.deepEqual(told.at(-1), ["second", epoch]);
+    const problem = /Cannot bundle .*mod\.ts:1:15/s;
+    await run.until(() => problem.test(String(run.reloads.at(-1)?.error)));
+    await run.epoch();
+    assert.deepEqual(told.at(-1), ["second", run.epochs]);
 
     await save("third", { stateVersion: 2 });
-    await until(async () => {
-      await runEpoch();
-      return reloads.length > 2;
-    });
+    await run.until(() => told.at(-1)?.[0] === "third");
     assert.deepEqual(told.at(-1), ["third", 1]);
-    await list.close();
   });
 
   it("looks no more once it is closed, and again in another run", async () => {
-    told.length = 0;
     await save("first");
-    const reloads: Reload[] = [];
-    const callback = await devPlugin(source, {
-      interval: 10,
-      onReload: (one) => reloads.push(one),
-    });
-    const list = new CallbackList(callback);
-    await list.onTrainBegin();
-    await list.close();
-    await save("second one");
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    await list.onEpochBegin(0);
-    assert.deepEqual(reloads, []);
-    await list.onTrainBegin();
-    await until(async () => {
-      await list.onEpochBegin(1);
-      return reloads.length > 0;
-    });
-    await list.close();
+    await using run = await watched();
+    await run.list.close();
+    await using witness = await watched();
+    await save("second");
+    await witness.until(() => told.at(-1)?.[0] === "second");
+    await run.epoch();
+    assert.equal(told.at(-1)?.[0], "first");
+    assert.deepEqual(run.reloads, []);
+    await run.list.onTrainBegin();
+    await run.until(() => told.at(-1)?.[0] === "second");
   });
 
   it("fails where it cannot be loaded the first time", async () => {
@@ -117,8 +114,3 @@ describe("a plugin in development", () => {
     await assert.rejects(devPlugin(source), /its callback lacks a hook/);
   });
 });
-
-/** Wait for what will come. */
-async function until(isThere: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isThere())) await new Promise((resolve) => setTimeout(resolve, 10));
-}

@@ -20,6 +20,8 @@ interface Hostile {
   /** In a sandbox, and in a worker where that differs. Undefined for a tier in which it is allowed. */
   sandboxed: Outcome;
   worker: Outcome | undefined;
+  /** What ends it is a limit of time, or may be: it gets short ones, all others as good as none. */
+  hangs?: true;
   controls?: string[];
   /** What its manifest has beside. */
   manifest?: Record<string, unknown>;
@@ -36,6 +38,8 @@ const read = { permissions: { read: [{ path: "allowed", reason: "x" }] } };
 const harmless = { sandboxed: "harmless", worker: "harmless" } as const;
 const leftOut = { sandboxed: "left out", worker: "left out" } as const;
 const refused = { sandboxed: "refused", worker: "refused" } as const;
+const short = { callTime: 1500, hookTime: 5000 };
+const long = { callTime: 300_000, hookTime: 300_000 };
 // Deno and Bun cannot limit the memory of a thread: there a bomb takes the process with it.
 const isNode = getRuntime().name === "node";
 const bomb = { sandboxed: "left out", worker: isNode ? "left out" : undefined } as const;
@@ -43,21 +47,38 @@ const bomb = { sandboxed: "left out", worker: isNode ? "left out" : undefined } 
 const sandboxOnly = { worker: undefined } as const;
 
 const corpus: Hostile[] = [
-  { what: "never ends in a hook", hook: "for (;;);", ...leftOut },
-  { what: "never ends in its module", module: "for (;;);", ...refused },
-  { what: "never ends in its factory", module: "export default () => { for (;;); };", ...refused },
+  { what: "never ends in a hook", hook: "for (;;);", hangs: true, ...leftOut },
+  { what: "never ends in its module", module: "for (;;);", hangs: true, ...refused },
+  {
+    what: "never ends in its factory",
+    module: "export default () => { for (;;); };",
+    hangs: true,
+    ...refused,
+  },
   {
     what: "never ends in a getter of what it made",
     module: "export default () => ({ get onEpochEnd() { for (;;); } });",
+    hangs: true,
     ...refused,
   },
   {
     what: "never ends in a promise's jobs",
     hook: "await (function again() { return Promise.resolve().then(again); })();",
+    hangs: true,
     ...leftOut,
   },
-  { what: "waits for what never comes", hook: "await new Promise(() => {});", ...leftOut },
-  { what: "awaits a then that is never called", hook: "await { then() {} };", ...leftOut },
+  {
+    what: "waits for what never comes",
+    hook: "await new Promise(() => {});",
+    hangs: true,
+    ...leftOut,
+  },
+  {
+    what: "awaits a then that is never called",
+    hook: "await { then() {} };",
+    hangs: true,
+    ...leftOut,
+  },
   {
     what: "returns a then that is called twice",
     module:
@@ -79,6 +100,7 @@ const corpus: Hostile[] = [
   {
     what: "sorts with a comparison that never ends",
     hook: "[2, 1].sort(() => { for (;;); });",
+    hangs: true,
     ...leftOut,
   },
   {
@@ -86,22 +108,34 @@ const corpus: Hostile[] = [
     hook: "/^(a+)+$/.test('a'.repeat(60) + '!');",
     sandboxed: "left out",
     // Some engines give up by themselves.
+    hangs: true,
     worker: undefined,
   },
   {
     what: "fills memory with arrays",
     hook: "const a = []; for (;;) a.push(new Array(1e4).fill(1));",
+    hangs: true,
     ...bomb,
     options: { limits: { memory: 32 * 1024 * 1024 } },
   },
-  { what: "fills memory with one text", hook: "let s = 'x'; for (;;) s += s;", ...bomb },
+  {
+    what: "fills memory with one text",
+    hook: "let s = 'x'; for (;;) s += s;",
+    hangs: true,
+    ...bomb,
+  },
   {
     what: "fills memory with one buffer",
     hook: "new Uint8Array(2 ** 31);",
     sandboxed: "left out",
     ...sandboxOnly,
   },
-  { what: "floods with promises", hook: "for (;;) Promise.resolve().then(() => {});", ...bomb },
+  {
+    what: "floods with promises",
+    hook: "for (;;) Promise.resolve().then(() => {});",
+    hangs: true,
+    ...bomb,
+  },
   { what: "throws undefined", hook: "throw undefined;", ...leftOut },
   { what: "throws null", hook: "throw null;", ...leftOut },
   { what: "throws a symbol", hook: "throw Symbol('x');", ...leftOut },
@@ -167,6 +201,7 @@ const corpus: Hostile[] = [
     what: "redefines what logs are read with",
     hook:
       "Object.defineProperty(logs, 'loss', { get() { for (;;); }, enumerable: true, configurable: true });",
+    hangs: true,
     ...leftOut,
     controls: all,
   },
@@ -237,6 +272,7 @@ const corpus: Hostile[] = [
   {
     what: "ends the process",
     hook: "if (globalThis.Deno) Deno.exit(1); process.exit(1);",
+    hangs: true,
     ...leftOut,
   },
   { what: "kills the process", hook: "process.abort();", sandboxed: "left out", ...sandboxOnly },
@@ -330,6 +366,7 @@ const corpus: Hostile[] = [
   {
     what: "writes what is no data",
     hook: "await context.write('x.txt', { toString() { for (;;); } });",
+    hangs: true,
     ...leftOut,
     manifest: { permissions: { write: [{ path: "*.txt", reason: "x" }] } },
     options: { outputDir: "out" },
@@ -365,6 +402,7 @@ const corpus: Hostile[] = [
   {
     what: "never ends in close",
     module: "export default () => ({ onEpochEnd() {}, close() { for (;;); } });",
+    hangs: true,
     ...leftOut,
   },
   {
@@ -398,7 +436,7 @@ async function run(callback: CallbackLike): Promise<{ failures: unknown[]; logs:
 for (const tier of ["sandboxed", "worker"] as const) {
   describe(`a hostile plugin, ${tier}`, () => {
     for (
-      const { what, hook, module, controls = [], manifest = {}, options = {}, ...outcomes }
+      const { what, hook, module, hangs, controls = [], manifest = {}, options = {}, ...outcomes }
         of corpus
     ) {
       const outcome = outcomes[tier];
@@ -410,7 +448,7 @@ for (const tier of ["sandboxed", "worker"] as const) {
         const { outputDir, limits, ...more } = options;
         const loading = load(url, {
           tier,
-          limits: { callTime: 1500, hookTime: 5000, memory: 48 * 1024 * 1024, ...limits },
+          limits: { ...(hangs ? short : long), memory: 48 * 1024 * 1024, ...limits },
           ...(outputDir === undefined ? {} : { outputDir: join(site.folder, "out") }),
           ...more,
         });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { type CallbackLike, CallbackList, fit, type History, type Logs } from "keepfit";
-import type { LoadPluginOptions } from "keepfit/plugins";
+import type { LoadPluginOptions, PluginLimits } from "keepfit/plugins";
 import { fails, load, publish, setUpSite } from "./plugin_site.ts";
 
 setUpSite();
@@ -95,38 +95,63 @@ describe("a plugin in a worker", () => {
     assert.deepEqual(second.history.epochs, [3, 3, 3]);
   });
 
-  const deaths: [what: string, body: string, reason: RegExp][] = [
-    ["hangs", "for (;;);", /longer than 1000 ms/],
-    ["ends itself", `(globalThis.Deno ?? process).exit(3);`, /ended|closed|longer than 1000 ms/],
+  const hanging = { callTime: 1000 };
+  const patient = { callTime: 300_000, hookTime: 300_000 };
+  const deaths: [what: string, body: string, reason: RegExp, limits: PluginLimits][] = [
+    ["hangs", "for (;;);", /longer than 1000 ms/, hanging],
+    // Deno does not report such an end.
+    [
+      "ends itself",
+      `(globalThis.Deno ?? process).exit(3);`,
+      /ended|closed|longer than 1000 ms/,
+      hanging,
+    ],
     [
       "throws where nobody catches it",
       `setTimeout(() => { throw new Error("late"); }); await new Promise(() => {});`,
       /late/,
+      patient,
     ],
     [
       "rejects where nobody catches it",
       `Promise.reject(new Error("lost")); await new Promise(() => {});`,
       /lost/,
+      patient,
     ],
-    ["recurses without end", "const again = () => again() + 1; again();", /stack|recursion/i],
-    ["throws", `throw new TypeError("no good");`, /no good/],
+    [
+      "recurses without end",
+      "const again = () => again() + 1; again();",
+      /stack|recursion/i,
+      patient,
+    ],
+    ["throws", `throw new TypeError("no good");`, /no good/, patient],
   ];
-  for (const [what, body, reason] of deaths) {
+  for (const [what, body, reason, limits] of deaths) {
     it(`that ${what} is left out, and the training goes on`, async () => {
       const plugin = await loadInWorker(
         `export default () => ({ async onEpochEnd(epoch) { if (epoch === 1) { ${body} } } });`,
         {},
-        { limits: { callTime: 1000 } },
+        { limits },
       );
       const { epoch, failures } = await train([plugin]);
       assert.deepEqual(epoch, [0, 1, 2, 3]);
-      assert.equal(failures.length, 1);
+      assert.deepEqual(failures.map(({ hook }) => hook), ["onEpochEnd"]);
       assert.match(String((failures[0].error as Error).message), reason);
     });
   }
 
+  it("that leaves a rejection behind in its last hook fails in that hook", async () => {
+    const plugin = await loadInWorker(
+      `export default () => ({ onTrainEnd() { Promise.reject(new Error("lost")); } });`,
+      { hooks: ["onTrainEnd"] },
+    );
+    const { failures } = await train([plugin]);
+    assert.deepEqual(failures.map(({ hook }) => hook), ["onTrainEnd"]);
+    assert.match(String((failures[0].error as Error).message), /lost/);
+  });
+
   it("that hangs before it is made is refused", async () => {
-    const options = { limits: { callTime: 1000 } };
+    const options = { limits: hanging };
     await fails("E_TIMEOUT", /longer than 1000 ms/, loadInWorker("for (;;);", {}, options));
     const factory = "export default () => { for (;;); };";
     await fails("E_TIMEOUT", /longer than 1000 ms/, loadInWorker(factory, {}, options));

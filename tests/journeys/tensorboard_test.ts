@@ -348,8 +348,8 @@ async function startBoard(python: string, logDir: string): Promise<Board> {
     return filledTabs.every((tab) => tabs[tab]?.enabled) &&
       (await board.json("runs") as string[]).length === 9;
   };
-  // What never comes shows as a failed test, not as a test without end.
-  for (let tries = 0; tries < 150 && !await isReady(); tries++) {
+  // What does not come in ten minutes shows as a failed test, not as a test without end.
+  for (let tries = 0; tries < 3000 && !await isReady(); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   return board;

@@ -3,6 +3,7 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { getRuntime, type HttpServer } from "../../../runtime/mod.ts";
 import type { Fetch } from "../../sources/fetcher.ts";
 import { contextWith, refusal, type World } from "../../fixtures.ts";
+import { PluginRun } from "../plugin_run.ts";
 
 type Answer = (request: Request) => Response | Promise<Response>;
 
@@ -33,6 +34,13 @@ beforeEach(() => {
 });
 
 const hostOf = (url: string): string => new URL(url).host;
+
+/** A promise, and what resolves it: a server that waits for it answers when a test says so. */
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => open = resolve);
+  return { opened, open };
+}
 
 /** A context that may reach the first server, and what else is said. */
 function reaching(hosts: string[] = [], world: World = {}) {
@@ -214,9 +222,13 @@ describe("fetch of a plugin", () => {
 
   it("gives up a server that takes too long, before its headers or behind them", async () => {
     const { send } = reaching([], { limits: { hookTime: 200 } });
-    answer = () =>
-      new Promise<Response>((resolve) => setTimeout(() => resolve(new Response()), 2000));
+    const { opened, open } = gate();
+    answer = async () => {
+      await opened;
+      return new Response();
+    };
     await refusal("E_TIMEOUT", () => send(server.url), /an answer within 200 ms/);
+    open();
     answer = () =>
       new Response(new ReadableStream({ start: (to) => to.enqueue(new Uint8Array([1])) }));
     await refusal("E_TIMEOUT", () => send(server.url));
@@ -226,15 +238,17 @@ describe("fetch of a plugin", () => {
     const { send } = reaching();
     let now = 0;
     let most = 0;
+    const { opened, open } = gate();
     answer = async () => {
       most = Math.max(most, ++now);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (now === 8) open();
+      await opened;
       now--;
       return new Response("ok");
     };
     const all = await Promise.all(Array.from({ length: 30 }, () => send(server.url)));
     assert.equal(all.filter(({ text }) => text === "ok").length, 30);
-    assert(most <= 8 && most > 1, String(most));
+    assert.equal(most, 8);
     answer = () => new Response(null, { status: 204 });
     const failing = reaching([], { fetch: () => Promise.reject(new Error("down")) });
     for (let i = 0; i < 20; i++) await refusal("E_HTTP", () => failing.send(server.url), /: down/);
@@ -252,27 +266,39 @@ describe("fetch of a plugin", () => {
     assert.doesNotMatch(message, /secret/);
   });
 
-  it("ends with the run: what is under way is waited for, then stopped, and nothing begins", async () => {
+  it("is waited for when the run ends, and begins nothing between two runs", async () => {
     const { send, run } = reaching();
+    const asked = gate();
+    const { opened, open } = gate();
     answer = async (request) => {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      asked.open();
+      await opened;
       return echo(request);
     };
-    let text = "";
-    void send(server.url).then((response) => text = response.text);
-    await run.close();
-    assert.match(text, /"GET"/);
+    const sending = send(server.url);
+    await asked.opened;
+    const closing = run.close();
+    open();
+    assert.match((await sending).text, /"GET"/);
+    await closing;
     await refusal("E_PERMISSION", () => send(server.url), /its run is over/);
     run.begin();
     assert.equal((await send(server.url)).status, 200);
+  });
 
-    const slow = reaching([], { limits: { hookTime: 100 } });
-    answer = () =>
-      new Promise<Response>((resolve) => setTimeout(() => resolve(new Response()), 3000));
-    const failures: unknown[] = [];
-    for (let i = 0; i < 20; i++) slow.send(server.url).catch((error) => failures.push(error));
-    await refusal("E_TIMEOUT", () => slow.run.close());
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(failures.length, 20);
+  it("is stopped when the run has waited long enough, and so is what waits for its turn", async () => {
+    const run = new PluginRun("ada/counter", 100);
+    const { send } = reaching([], { run });
+    const { opened, open } = gate();
+    answer = async (request) => {
+      await opened;
+      return echo(request);
+    };
+    const sent = Array.from({ length: 20 }, () => send(server.url));
+    const outcomes = Promise.allSettled(sent);
+    await refusal("E_TIMEOUT", () => run.close(), /with work under way/);
+    const statuses = (await outcomes).map(({ status }) => status);
+    open();
+    assert.deepEqual(statuses, sent.map(() => "rejected"));
   });
 });

@@ -26,6 +26,7 @@ export interface ThreadResult {
 
 type ThreadMessage =
   | { kind: "pong" }
+  | { kind: "crash"; error: PlainError }
   | { kind: "result"; id: number } & ThreadResult
   | { kind: "ask"; id: number; name: string; args: unknown[] }
   | { kind: "tell"; name: string; args: unknown[] };
@@ -103,10 +104,13 @@ export class PluginThread {
   #watchOver(): void {
     if (this.#watch !== undefined || !this.#begun) return;
     let pinged = false;
+    let due = 0;
     const look = (): void => {
       this.#watch = undefined;
       if (this.#waiting.size === 0) return;
-      if (pinged && !this.#answered) {
+      // After a pause of this thread (a busy machine, a laptop that slept) a sign may be there unread.
+      const isOnTime = performance.now() < due + this.#callTime / 2;
+      if (pinged && !this.#answered && isOnTime) {
         return this.#die(
           `it computed longer than ${this.#callTime} ms without a sign`,
           "E_TIMEOUT",
@@ -114,6 +118,7 @@ export class PluginThread {
       }
       pinged = true;
       this.#answered = false;
+      due = performance.now() + this.#callTime;
       this.#thread.post({ kind: "ping" });
       this.#watch = setTimeout(look, this.#callTime);
     };
@@ -156,6 +161,7 @@ export class PluginThread {
         console.warn(`keepfit: ${message.name} of plugin ${this.#id}: ${messageOf(error)}`);
       }
     }
+    if (message.kind === "crash") return this.#die(message.error.message);
     if (message.kind === "ask") void this.#answer(message.id, message.name, message.args);
   }
 

@@ -9,6 +9,7 @@ const isWeb = typeof globalThis.postMessage === "function";
 const send = isWeb ? globalThis.postMessage.bind(globalThis) : parentPort.postMessage.bind(parentPort);
 const asks = /^(on[A-Z]\\w*|setParams|getState|setState|close)$/;
 const asked = new Map();
+const { setImmediate } = globalThis;
 let last = 0;
 let rate;
 let made;
@@ -119,11 +120,26 @@ async function receive(message) {
   } catch (error) {
     answer = { error: toPlain(error) };
   }
+  // Rejections that nothing handles are reported before the event loop's next turn.
+  await new Promise((resolve) => setImmediate(resolve));
   try {
     send({ kind: "result", id: message.id, ...answer });
   } catch (error) {
     send({ kind: "result", id: message.id, error: toPlain(error) });
   }
+}
+
+// The runtime's own report of a crash may reach the host after the run is over; a message keeps its
+// place among the results.
+const crash = (error) => send({ kind: "crash", error: toPlain(error) });
+if (globalThis.process?.versions?.deno === undefined && globalThis.process?.on !== undefined) {
+  globalThis.process.on("unhandledRejection", crash);
+  globalThis.process.on("uncaughtException", crash);
+} else {
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    crash(event.reason);
+  });
 }
 
 if (isWeb) globalThis.addEventListener("message", ({ data }) => receive(data));
