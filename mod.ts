@@ -45,6 +45,8 @@ export {
   type HookResult,
   type Params,
   type PredictLogs,
+  type ResumableLoop,
+  type ResumableTraining,
   type StateValue,
 } from "./core/callback.ts";
 export type {

@@ -1,5 +1,9 @@
-import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
-import type { CallbackList } from "../core/callback_list.ts";
+import {
+  Callback,
+  type CallbackOptions,
+  type CallbackState,
+  type ResumableTraining,
+} from "../core/callback.ts";
 import { findEngine } from "../tfjs/engine.ts";
 import { messageOf } from "../core/errors.ts";
 import {
@@ -54,7 +58,9 @@ interface Backup {
   weights: HostWeight[];
   /** Null for a model without one. */
   optimizer: OptimizerState | null;
-  /** The sequence of `setRandomSeed`; null where no seed was set. Absent in older backups. */
+  /** What the loop of `fit` saves, the seed of the row order included. */
+  loop?: CallbackState;
+  /** The sequence of `setRandomSeed` in other loops and older backups; null where no seed was set. */
   random?: RandomState | null;
   /** What the callbacks of the list remember, by name. */
   callbacks: Record<string, CallbackState>;
@@ -65,9 +71,10 @@ interface Backup {
  * it was killed: weights, optimizer with its learning rate and averages, and what every callback of
  * the list remembers, the `History` too. Where in the list it stands does not matter.
  *
- * With the same `seed`, a run that goes on at an epoch's beginning equals one that was never
- * interrupted, bit for bit; with the same `setRandomSeed` also where dropout or noise is drawn. A backup from the middle of an epoch has that epoch start anew with the
- * weights as they were, as in Keras.
+ * A run that continues at the beginning of an epoch equals one that was never interrupted, bit for
+ * bit: the seed of its row order is in the backup, and is used unless the script passes another
+ * `seed` to `fit`. Where dropout or noise is drawn, it takes the same `setRandomSeed` too. A backup
+ * from the middle of an epoch restarts that epoch with the weights as they were, as in Keras.
  *
  * `backupDir` is of one run. `latest.safetensors` in it is replaced at once; nothing else is touched,
  * except `previous.safetensors` with `doubleCheckpoint`. A file that cannot be read is warned about:
@@ -117,7 +124,7 @@ export class BackupAndRestore extends Callback {
   /** Whether the backup is removed when training has ended. */
   readonly deleteCheckpoint: boolean;
   #fs: FileSystem | undefined;
-  #list: CallbackList | undefined;
+  #training: ResumableTraining | undefined;
   #epoch = 0;
   #lastBatch = -1;
   #batchesSinceSave = 0;
@@ -155,8 +162,8 @@ export class BackupAndRestore extends Callback {
     return false;
   }
 
-  override async beforeTrainBegin(list: CallbackList): Promise<void> {
-    this.#list = list;
+  override async beforeTrainBegin(training: ResumableTraining): Promise<void> {
+    this.#training = training;
     this.#fs ??= getRuntime().fs;
     this.#epoch = 0;
     this.#lastBatch = -1;
@@ -166,9 +173,9 @@ export class BackupAndRestore extends Callback {
     await ensureDir(this.backupDir, { fs: this.#fs });
     const backup = await this.#find();
     if (backup === undefined) return;
-    await this.#restore(backup, list);
+    await this.#restore(backup, training);
     this.#epoch = backup.epoch;
-    list.initialEpoch = backup.epoch;
+    training.initialEpoch = backup.epoch;
   }
 
   override onEpochBegin(epoch: number): void {
@@ -205,7 +212,7 @@ export class BackupAndRestore extends Callback {
   }
 
   override close(): void {
-    this.#list = undefined;
+    this.#training = undefined;
   }
 
   async #countBatch(batch: number): Promise<void> {
@@ -215,15 +222,15 @@ export class BackupAndRestore extends Callback {
   }
 
   async #save(): Promise<void> {
-    const list = this.#list;
-    if (list === undefined) return;
+    const training = this.#training;
+    if (training === undefined) return;
     this.#batchesSinceSave = 0;
     this.#isEpochUnsaved = false;
     // What is trained is the weights, whoever has swapped their averages in for a while.
     const average = movingAverageOf(this.model);
     const isSwapped = average?.isInModel ?? false;
     if (isSwapped) average?.swapOut(this.model);
-    const backup: Backup = await this.#take(list).finally(() => {
+    const backup: Backup = await this.#take(training).finally(() => {
       if (isSwapped) average?.swapIn(this.model);
     });
     await ensureDir(this.backupDir, { fs: this.#files });
@@ -231,15 +238,17 @@ export class BackupAndRestore extends Callback {
     await writePlainData(this.#files, this.#file("latest"), backup as never);
   }
 
-  async #take(list: CallbackList): Promise<Backup> {
+  async #take(training: ResumableTraining): Promise<Backup> {
     const { model } = this;
     return {
       epoch: this.#epoch,
       batch: this.#lastBatch < 0 ? null : this.#lastBatch,
       weights: await readWeights(weightsOf(model)),
       optimizer: hasOptimizer(model) ? await getOptimizerState(model as never) : null,
-      random: getRandomState(findEngine()) ?? null,
-      callbacks: await list.getState(),
+      ...(training.loop === undefined
+        ? { random: getRandomState(findEngine()) ?? null }
+        : { loop: await training.loop.getState() }),
+      callbacks: await training.getState(),
     };
   }
 
@@ -283,9 +292,9 @@ export class BackupAndRestore extends Callback {
     throw new SyntaxError(`Cannot load ${file}: it has no epoch and weights`);
   }
 
-  async #restore(backup: Backup, list: CallbackList): Promise<void> {
+  async #restore(backup: Backup, training: ResumableTraining): Promise<void> {
     const { model } = this;
-    const { callbacks, missing } = await matchCallbacks(backup, list);
+    const { callbacks, missing } = await matchCallbacks(backup, training);
     let weights: WeightTensor[] = [];
     try {
       weights = await weightsFromHost(model, backup.weights);
@@ -303,7 +312,8 @@ export class BackupAndRestore extends Callback {
     } finally {
       for (const weight of weights) weight.dispose();
     }
-    await list.setState(callbacks);
+    await training.setState(callbacks);
+    if (backup.loop !== undefined) await training.loop?.setState(backup.loop);
     if (backup.random) setRandomState(findEngine(), backup.random);
     if (missing.length > 0) {
       const names = missing.join(", ");
@@ -326,9 +336,9 @@ export class BackupAndRestore extends Callback {
 /** The states that the list's callbacks take, and the names of the others. */
 async function matchCallbacks(
   backup: Backup,
-  list: CallbackList,
+  training: ResumableTraining,
 ): Promise<{ callbacks: Backup["callbacks"]; missing: string[] }> {
-  const known = new Set(Object.keys(await list.getState()));
+  const known = new Set(Object.keys(await training.getState()));
   const saved = Object.entries(backup.callbacks);
   return {
     callbacks: Object.fromEntries(saved.filter(([name]) => known.has(name))),

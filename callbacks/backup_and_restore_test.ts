@@ -8,6 +8,7 @@ import { describe, it } from "node:test";
 import {
   BackupAndRestore,
   type BackupAndRestoreOptions,
+  Callback,
   CallbackList,
   CSVLogger,
   EarlyStopping,
@@ -18,6 +19,7 @@ import {
   getOptimizerState,
   type History,
   InterruptedError,
+  type Params,
   ReduceLROnPlateau,
   setRandomSeed,
   SwapEMAWeights,
@@ -125,6 +127,61 @@ describe("BackupAndRestore", () => {
     const fs = memoryFileSystem();
     await assert.rejects(run([backup(fs), crash("onTrainBatchEnd", 3)]), /crash/);
     assert.deepEqual(await run(backup(fs)), whole);
+  });
+
+  it("continues with the run's own seed when the script gives none", async () => {
+    const fs = memoryFileSystem();
+    let seed: number | undefined;
+    const seen = { setParams: (params: Params) => void (seed = params.seed) };
+    const unseeded = { seed: undefined };
+    const failing = [seen, backup(fs), crash("onEpochBegin", 2)];
+    await assert.rejects(train(makeModel(), failing, unseeded), /crash/);
+    const first = seed;
+    const resumed = makeModel();
+    let begunWith: number | undefined;
+    const callback = new class extends Callback {
+      override onTrainBegin() {
+        begunWith = this.params?.seed;
+      }
+    }();
+    await train(resumed, [callback, backup(fs)], unseeded);
+    assert.equal(begunWith, first);
+    const whole = makeModel();
+    await train(whole, [], { seed: first });
+    assert.deepEqual(await resultOf(resumed), await resultOf(whole));
+  });
+
+  it("leaves the seed to a script that gives one", async () => {
+    const fs = memoryFileSystem();
+    await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 2)]), /crash/);
+    let seed: number | undefined;
+    const callback = new class extends Callback {
+      override onTrainBegin() {
+        seed = this.params?.seed;
+      }
+    }();
+    await train(makeModel(), [backup(fs), callback], { seed: 8 });
+    assert.equal(seed, 8);
+  });
+
+  it("saves the progress of a loop of your own that has one", async () => {
+    const fs = memoryFileSystem();
+    const run = async (position: number) => {
+      const restored: unknown[] = [];
+      const list = new CallbackList(backup(fs), { model: makeModel() });
+      list.loop = {
+        getState: () => ({ position }),
+        setState: (state) => void restored.push(state),
+      };
+      await list.onTrainBegin();
+      await list.onEpochBegin(0);
+      await list.onEpochEnd(0, { loss: 1 });
+      await list.close();
+      assert.equal(list.loop, undefined);
+      return restored;
+    };
+    assert.deepEqual(await run(3), []);
+    assert.deepEqual(await run(4), [{ position: 3 }]);
   });
 
   const optimizers: Record<string, () => tf.Optimizer> = {

@@ -1,4 +1,3 @@
-import type { CallbackList } from "./callback_list.ts";
 import type { Logs } from "./logs.ts";
 import type { TrainableModel } from "./model.ts";
 
@@ -42,6 +41,26 @@ export type StateValue =
 /** What a callback remembers between batches, as plain data. */
 export type CallbackState = { [key: string]: StateValue | undefined };
 
+/** Progress of a training loop, to be saved and restored. */
+export interface ResumableLoop {
+  /** The progress as plain data: in `fit` the epoch, batch, seed, running means and more. */
+  getState(): CallbackState | Promise<CallbackState>;
+  /** Continue from what {@linkcode getState} returned, in this process or another one. */
+  setState(state: CallbackState): void | Promise<void>;
+}
+
+/** Training that is about to begin and may continue an earlier run. A `CallbackList` is one. */
+export interface ResumableTraining {
+  /** Epoch to start at. Default: undefined, the epoch that the caller of `fit` chose. */
+  initialEpoch: number | undefined;
+  /** Progress of the loop. Default: undefined, for a loop that cannot restore it. */
+  loop: ResumableLoop | undefined;
+  /** States of the callbacks, by name. */
+  getState(): Promise<Record<string, CallbackState>>;
+  /** Restore the states of the callbacks, by name. */
+  setState(states: Record<string, CallbackState>): Promise<void>;
+}
+
 /** What happens to a run when a hook throws: end it, drop the callback, or only say so. */
 export type ErrorPolicy = "throw" | "disable" | "warn";
 
@@ -58,10 +77,10 @@ export interface PredictLogs {
  */
 export interface CallbackHooks {
   /**
-   * Before any callback's `onTrainBegin`: the place to put back what an earlier run left, in this
-   * list's callbacks too. Not in Keras.
+   * Before any callback's `onTrainBegin`: the place to restore what an earlier run left, in the other
+   * callbacks too. Not in Keras.
    */
-  beforeTrainBegin?(list: CallbackList): HookResult;
+  beforeTrainBegin?(training: ResumableTraining): HookResult;
   onTrainBegin?(logs: Logs): HookResult;
   onTrainEnd?(logs: Logs): HookResult;
   onEpochBegin?(epoch: number, logs: Logs): HookResult;
@@ -146,7 +165,7 @@ export interface Callback<Model extends TrainableModel = TrainableModel> extends
  * ```text
  * setModel, setParams                        each callback, in list order
  * model.stopTraining = false
- * beforeTrainBegin(list), onTrainBegin({})
+ * beforeTrainBegin(training), onTrainBegin({})
  * for epoch in initialEpoch .. epochs - 1
  *   onEpochBegin(epoch, {})
  *   for batch in 0 .. steps - 1

@@ -1,4 +1,12 @@
-import type { CallbackLike, CallbackState, ErrorPolicy, Params, PredictLogs } from "./callback.ts";
+import type {
+  CallbackLike,
+  CallbackState,
+  ErrorPolicy,
+  Params,
+  PredictLogs,
+  ResumableLoop,
+  ResumableTraining,
+} from "./callback.ts";
 import type { CallbackError } from "./errors.ts";
 import { hookError, summaryOf } from "./failures.ts";
 import {
@@ -62,7 +70,7 @@ export interface CallbackListOptions {
  * assert.deepEqual(list.history?.history, { loss: [0.5] });
  * ```
  */
-export class CallbackList {
+export class CallbackList implements ResumableTraining {
   /** The callbacks, flattened, in the order in which they are called. */
   readonly callbacks: readonly CallbackLike[];
   /** Hooks that failed without ending the run. */
@@ -74,6 +82,12 @@ export class CallbackList {
    * `fit` heeds it unless it is 0 or undefined; in a loop of your own, read it after `onTrainBegin`.
    */
   initialEpoch: number | undefined;
+  /**
+   * Progress of the loop that calls this list, until {@linkcode close}. `fit` sets it; set it before
+   * `onTrainBegin` of a loop of your own, and `BackupAndRestore` saves and restores it. Default:
+   * undefined.
+   */
+  loop: ResumableLoop | undefined;
 
   #receivers: Record<ListHook, Receiver[]>;
   readonly #timings: HookTiming[];
@@ -252,6 +266,7 @@ export class CallbackList {
     try {
       await this.#runAll("close", [], failure !== undefined);
     } finally {
+      this.loop = undefined;
       if (this.history !== undefined) {
         this.history.timings = this.timings();
         this.history.failures = this.failures.slice();

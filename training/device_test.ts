@@ -25,10 +25,10 @@ async function train(engine: Engine, callbacks: CallbackLike[] = []): Promise<Hi
     metrics: ["mae", tf.metrics.r2Score],
   });
   const compiled = compiledParts(model, "fit");
-  const batches = { batchSize: 3, shuffle: true, seed: 1, wraps: true, role: "training" };
+  const batches = { batchSize: 3, shuffle: true, wraps: true, role: "training" };
   const source = await tensorSource(engine, compiled, x, y, batches);
   return await closing(source, async () => {
-    const training = { model, engine, compiled, source, validation: source };
+    const training = { model, engine, compiled, source, validation: source, seed: 1 };
     const options: TrainOptions = { epochs: 2, verbose: 0, callbacks };
     try {
       return await trainLoop(training, options);

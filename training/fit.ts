@@ -22,8 +22,9 @@ export interface FitOptions extends TrainOptions {
   /** New order of the rows each epoch, or of whole batches with `"batch"`. Default: true. */
   shuffle?: boolean | "batch";
   /**
-   * Seed of the order of the rows, which is then the same on every runtime. Default: the next number
-   * of {@linkcode setRandomSeed}, else a random one; `params.seed` has it.
+   * Seed of the order of the rows, which is then the same on every runtime. Default: that of the
+   * backup which `BackupAndRestore` restores, the next number of {@linkcode setRandomSeed}, else a
+   * random one; `params.seed` has it.
    */
   seed?: number;
   /** Weight of each row in the loss, shape [rows] or [rows, steps]; for several outputs one each. */
@@ -87,14 +88,14 @@ export async function fit(
   checkNames("fit", options, fitOptions);
   const { batchSize = 32, validationSplit = 0 } = options;
   const engine = getEngine();
-  const seed = wholeNumber("seed", options.seed, 0) ?? seedOfRun(engine);
+  const givenSeed = wholeNumber("seed", options.seed, 0);
+  const seed = givenSeed ?? seedOfRun(engine);
   const compiled = compiledParts(model, "fit");
   const splits = validationSplit !== 0 && !options.validationData;
   const splitAt = (rows: number) => splitRows(rows, validationSplit);
   const source = await tensorSource(engine, compiled, x, y, {
     batchSize,
     range: splits ? (rows) => [0, splitAt(rows)] : undefined,
-    seed,
     shuffle: options.shuffle ?? true,
     steps: wholeNumber("stepsPerEpoch", options.stepsPerEpoch, 1),
     wraps: true,
@@ -112,7 +113,8 @@ export async function fit(
         role: "validation",
       })
       : await validationSource(engine, compiled, options, batchSize);
-    const training = { model, engine, compiled, source, validation, batchSize, seed };
+    const keepsSeed = givenSeed !== undefined;
+    const training = { model, engine, compiled, source, validation, batchSize, seed, keepsSeed };
     return await closing(validation ?? nothing, () => trainLoop(training, options));
   });
 }

@@ -119,7 +119,7 @@ async function predictLoop(
   const tellsBatches = list.has("onPredictBatchEnd");
   flags.stopPredicting = false;
   await list.onPredictBegin();
-  const batches = source.epoch(0);
+  const batches = source.epoch({ epoch: 0 });
   await closing(batches, async () => {
     for (let index = 0;; index++) {
       let batch = batches.next();

@@ -24,6 +24,14 @@ export function logKeys(compiled: Compiled, validates: boolean): string[] {
   return [...names, ...(validates ? names.map((name) => `val_${name}`) : [])].sort();
 }
 
+/** Sums of a {@linkcode RunningMeans} as plain data. */
+export type MeansState = {
+  /** Rows counted. */
+  rows: number;
+  /** Sums of each measure, by its name. */
+  sums: { [measure: string]: number[] };
+};
+
 /**
  * The numbers of a training or a validation pass: sums over its batches, added up as float64. On a
  * device that must be waited for they stay there until somebody reads them.
@@ -79,6 +87,30 @@ export class RunningMeans {
     return this.#pending.length > 0 ? this.#read().then(() => this.#logs()) : this.#logs();
   }
 
+  /**
+   * The sums over all batches so far.
+   *
+   * @returns a promise when values wait on the device
+   */
+  getState(): MeansState | Promise<MeansState> {
+    return this.#pending.length > 0 ? this.#read().then(() => this.#state()) : this.#state();
+  }
+
+  /** Continue from these sums; from none when they are of other measures. */
+  setState({ rows, sums }: MeansState): void {
+    this.reset();
+    if (!this.#measures.every(({ name }) => Array.isArray(sums[name]))) return;
+    this.#measures.forEach(({ name }, i) => this.#sums[i] = [...sums[name]]);
+    this.#rows = rows;
+  }
+
+  /** Forget all batches. */
+  reset(): void {
+    this.dispose();
+    this.#rows = 0;
+    for (const sums of this.#sums) sums.length = 0;
+  }
+
   /** Drop what waits on the device. */
   dispose(): void {
     for (const { values } of this.#pending) for (const value of values) value.dispose();
@@ -99,6 +131,11 @@ export class RunningMeans {
     } finally {
       for (const { values } of pending) for (const value of values) value.dispose();
     }
+  }
+
+  #state(): MeansState {
+    const sums = this.#measures.map(({ name }, i) => [name, this.#sums[i].slice()] as const);
+    return { rows: this.#rows, sums: Object.fromEntries(sums) };
   }
 
   #count(measure: number, values: ArrayLike<number>, rows: number): void {

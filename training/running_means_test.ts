@@ -44,6 +44,28 @@ for (const synchronous of [true, false]) {
       assert.deepEqual(await means.logs(), { loss: (2 ** 24 + 7) / 8 });
     });
 
+    it("goes on from the sums of another one, its state being plain data", async () => {
+      const first = new RunningMeans(measures, synchronous);
+      await first.add(values(1, 1, 4, 0), 3);
+      const state = structuredClone(await first.getState());
+      assert.deepEqual(state, { rows: 3, sums: { acc: [0], loss: [3], share: [1, 4] } });
+      const second = new RunningMeans(measures.toReversed(), synchronous);
+      second.setState(state);
+      await second.add(values(5, 1, 1, 1).toReversed(), 1);
+      assert.deepEqual(await second.logs(), { acc: 0.25, loss: 2, share: 0.4 });
+      assert.deepEqual(state.sums.loss, [3]);
+    });
+
+    it("starts from none with the sums of other measures, and after reset", async () => {
+      const means = new RunningMeans(measures, synchronous);
+      await means.add(values(1, 1, 4, 0), 3);
+      means.setState({ rows: 2, sums: { loss: [1], mae: [1] } });
+      assert.deepEqual(await means.logs(), {});
+      await means.add(values(1, 1, 4, 0), 3);
+      means.reset();
+      assert.deepEqual(await means.logs(), {});
+    });
+
     it("counts more batches than wait on a device, once each", async () => {
       const means = new RunningMeans(measures, synchronous);
       let waited = 0;

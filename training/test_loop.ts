@@ -27,7 +27,7 @@ export async function testLoop(
   const tellsBatches = list.has("onTestBatchEnd");
   flags.stopEvaluating = false;
   await list.onTestBegin();
-  const batches = source.epoch(0);
+  const batches = source.epoch({ epoch: 0 });
   try {
     await closing(batches, async () => {
       for (let index = 0;; index++) {

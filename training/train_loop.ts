@@ -14,6 +14,7 @@ import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
 import { hintAtSlowBackend } from "./slow_backend.ts";
 import { trainStep } from "./step.ts";
 import { testLoop } from "./test_loop.ts";
+import { TrainingState } from "./training_state.ts";
 import { validationDue, type ValidationOptions } from "./validation.ts";
 
 /** Options that fit and fitDataset share. */
@@ -47,8 +48,10 @@ export interface Training {
   validation: BatchSource | undefined;
   /** Rows of a batch, where they are known. */
   batchSize?: number;
-  /** What the order of the rows is made from. */
+  /** Seed of the order of the rows; undefined where the data has an order of its own. */
   seed?: number;
+  /** True where the script chose the seed, which a backup then does not replace. */
+  keepsSeed?: boolean;
 }
 
 /** Train epoch by epoch; {@linkcode Callback} has the order of the hooks. */
@@ -70,20 +73,28 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     directions: compiled.directions,
     seed: training.seed,
   };
-  const flags = model as unknown as TrainableModel;
+  const means = new RunningMeans(measuresOf(compiled), readsSynchronously(engine));
+  const state = new TrainingState({
+    engine,
+    model,
+    means,
+    params,
+    keepsSeed: training.keepsSeed,
+  });
   // tfjs's own fit reads and sets the same flag.
-  const state = compiled.network as unknown as { isTraining?: boolean };
-  if (state.isTraining) {
+  const network = compiled.network as unknown as { isTraining?: boolean };
+  if (network.isTraining) {
     throw new TypeError("Cannot fit: the model is in another fit already; await that one first");
   }
-  state.isTraining = true;
+  network.isTraining = true;
   try {
     return await withCallbacks(model, options, params, true, async (list) => {
       // A ready list may have none; what happened is returned all the same.
       const own = list.history === undefined ? new History() : undefined;
-      flags.stopTraining = false;
+      list.loop = state;
+      state.stopTraining = false;
       await list.onTrainBegin();
-      // A callback that put an earlier run back knows better where to start.
+      // A callback that restored an earlier run knows better where to start.
       const first = list.initialEpoch || initialEpoch;
       if (first >= epochs) {
         console.warn(
@@ -99,27 +110,31 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       let logs: Record<string, number> = {};
       let warnedOfNaN = false;
       for (let epoch = first; epoch < epochs; epoch++) {
+        state.beginEpoch(epoch);
         await list.onEpochBegin(epoch);
-        logs = await trainEpoch(training, list, turns, epoch);
+        logs = await trainEpoch(training, list, turns, state);
         if (Number.isNaN(logs.loss) && !warnedOfNaN) {
           warnedOfNaN = true;
           warnOfNaN(epoch);
         }
         if (validation !== undefined && isDue(epoch)) {
+          state.phase = "validate";
           const measured = await testLoop(model, engine, compiled, validation, list, turns);
           for (const name of Object.keys(measured)) logs[`val_${name}`] = measured[name];
         }
+        state.phase = "end";
         await list.onEpochEnd(epoch, logs);
         own?.onEpochEnd(epoch, normalizeLogs(logs));
-        if (flags.stopTraining) break;
+        if (state.stopTraining) break;
         if (options.yieldEvery !== "never") await turns.yield();
       }
-      movingAverageOf(model)?.finalize(flags);
+      movingAverageOf(model)?.finalize(model as unknown as TrainableModel);
       await list.onTrainEnd(logs);
       return list.history ?? own as History;
     });
   } finally {
-    state.isTraining = false;
+    network.isTraining = false;
+    means.dispose();
   }
 }
 
@@ -127,42 +142,41 @@ async function trainEpoch(
   { model, engine, compiled, source }: Training,
   list: CallbackList,
   turns: Turns,
-  epoch: number,
+  state: TrainingState,
 ): Promise<Record<string, number>> {
   const flags = model as unknown as TrainableModel;
-  const means = new RunningMeans(measuresOf(compiled), readsSynchronously(engine));
+  const { means } = state;
   const tellsBatches = list.has("onTrainBatchEnd");
-  const batches = source.epoch(epoch);
-  try {
-    await closing(batches, async () => {
-      for (let index = 0;; index++) {
-        // Fetched before the begin hook, so that every begin has its end.
-        let batch = batches.next();
-        if (isPromise(batch)) batch = await batch;
-        if (batch === null) break;
-        try {
-          const begun = list.onTrainBatchBegin(index);
-          if (isPromise(begun)) await begun;
-          const counted = means.add(trainStep(engine, compiled, batch), batch.size);
-          if (isPromise(counted)) await counted;
-        } finally {
-          batch.dispose();
-        }
-        if (tellsBatches) {
-          let logs = list.readsBatchLogs(index) ? means.logs() : {};
-          if (isPromise(logs)) logs = await logs;
-          const ended = list.onTrainBatchEnd(index, logs);
-          if (isPromise(ended)) await ended;
-        }
-        if (flags.stopTraining) break;
-        const turn = turns.afterBatch();
-        if (isPromise(turn)) await turn;
+  const batches = source.epoch({ epoch: state.epoch, seed: state.seed });
+  state.phase = "train";
+  await closing(batches, async () => {
+    for (let index = 0;; index++) {
+      // Fetched before the begin hook, so that every begin has its end.
+      let batch = batches.next();
+      if (isPromise(batch)) batch = await batch;
+      if (batch === null) break;
+      try {
+        const begun = list.onTrainBatchBegin(index);
+        if (isPromise(begun)) await begun;
+        const counted = means.add(trainStep(engine, compiled, batch), batch.size);
+        if (isPromise(counted)) await counted;
+        state.batch++;
+        state.step++;
+      } finally {
+        batch.dispose();
       }
-    });
-    return await means.logs();
-  } finally {
-    means.dispose();
-  }
+      if (tellsBatches) {
+        let logs = list.readsBatchLogs(index) ? means.logs() : {};
+        if (isPromise(logs)) logs = await logs;
+        const ended = list.onTrainBatchEnd(index, logs);
+        if (isPromise(ended)) await ended;
+      }
+      if (flags.stopTraining) break;
+      const turn = turns.afterBatch();
+      if (isPromise(turn)) await turn;
+    }
+  });
+  return await means.logs();
 }
 
 function warnOfNaN(epoch: number): void {

@@ -46,15 +46,25 @@ export interface BatchIterator {
   close(): void | Promise<void>;
 }
 
+/** Which epoch to read, and from where. */
+export interface EpochStart {
+  /** 0-based number of the epoch. */
+  epoch: number;
+  /** First batch of the epoch to give; those before it are skipped. Default: 0. */
+  firstBatch?: number;
+  /** Seed of the order of shuffled rows. Default: 0. */
+  seed?: number;
+}
+
 /** Where batches come from. */
 export interface BatchSource {
   /** Batches of an epoch; null while unknown. */
   readonly steps: number | null;
   /** Rows of all the data; null when unknown. */
   readonly samples: number | null;
-  /** The batches of this epoch. */
-  epoch(epoch: number): BatchIterator;
-  /** Let go of everything. */
+  /** The batches of an epoch. */
+  epoch(start: EpochStart): BatchIterator;
+  /** Release everything. */
   close(): void | Promise<void>;
 }
 

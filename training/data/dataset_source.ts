@@ -42,13 +42,17 @@ export function datasetSource(
   return {
     steps: steps ?? known,
     samples: null,
-    epoch: (epoch) => {
+    epoch: ({ epoch, firstBatch = 0 }) => {
       let given = 0;
       return {
         async next() {
           if (given === steps) return null;
           running ??= await iterate(dataset);
-          const item = await running.next();
+          let item = await running.next();
+          for (; !item.done && given < firstBatch; given++) {
+            disposeAll(tensorsIn(item.value));
+            item = await running.next();
+          }
           if (!item.done) {
             given++;
             return await datasetBatch(engine, wanted, item.value, options);

@@ -14,7 +14,6 @@ export interface TensorSourceOptions extends GivenWeights {
   /** Whether an epoch goes on where the last one ended, and begins again at the end of the data. */
   wraps?: boolean;
   shuffle?: boolean | "batch";
-  seed?: number;
   /** From the number of rows, the first one to take and the one to stop before. Default: all. */
   range?: (rows: number) => [first: number, end: number];
 }
@@ -56,12 +55,14 @@ export async function tensorSource(
 
   let order: Uint32Array | undefined;
   let orderedPass = -1;
-  const take = (pass: number, index: number): Batch => {
-    if (options.shuffle && pass !== orderedPass) {
+  let orderedSeed = -1;
+  const take = (pass: number, index: number, seed: number): Batch => {
+    if (options.shuffle && (pass !== orderedPass || seed !== orderedSeed)) {
       const together = options.shuffle === "batch" ? batchSize : 1;
-      order = shuffledOrder(rows, options.seed ?? 0, pass, together);
+      order = shuffledOrder(rows, seed, pass, together);
       if (first > 0) order.forEach((row, i, all) => all[i] = row + first);
       orderedPass = pass;
+      orderedSeed = seed;
     }
     const from = (order === undefined ? first : 0) + index * batchSize;
     const size = Math.min(batchSize, rows - index * batchSize);
@@ -83,11 +84,12 @@ export async function tensorSource(
   return {
     steps,
     samples: rows,
-    epoch: (epoch) => {
-      let at = options.wraps ? epoch * steps : 0;
-      const stop = at + steps;
+    epoch: ({ epoch, firstBatch = 0, seed = 0 }) => {
+      const begin = options.wraps ? epoch * steps : 0;
+      const stop = begin + steps;
+      let at = begin + firstBatch;
       return {
-        next: () => at < stop ? take(Math.floor(at / batches), at++ % batches) : null,
+        next: () => at < stop ? take(Math.floor(at / batches), at++ % batches, seed) : null,
         close: () => {},
       };
     },

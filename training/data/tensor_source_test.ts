@@ -28,8 +28,8 @@ const places: Record<string, { backend: "cpu" | "wasm"; engine: Engine }> = {
 };
 
 /** What the batches of an epoch hold: x, y, weights. */
-function read(source: BatchSource, epoch = 0): unknown[] {
-  const batches = source.epoch(epoch);
+function read(source: BatchSource, epoch = 0, firstBatch?: number): unknown[] {
+  const batches = source.epoch({ epoch, firstBatch, seed: 1 });
   const seen: unknown[] = [];
   for (let batch = batches.next(); batch !== null; batch = batches.next()) {
     if (batch instanceof Promise) throw new Error("tensors are not waited for");
@@ -64,7 +64,6 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
       const weights = y.add(10).toFloat();
       const source = await open({
         shuffle: true,
-        seed: 1,
         range: (rows) => [2, rows - 1],
         sampleWeight: weights,
       });
@@ -74,6 +73,19 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
         assert.deepEqual(ys.toSorted(), [2, 3, 4, 5]);
         assert.deepEqual(xs, ys.flatMap((row) => [2 * row, 2 * row + 1]));
         assert.deepEqual(ws, ys.map((row) => row + 10));
+      }
+    });
+
+    it("starts an epoch at any batch", async () => {
+      for (const steps of [undefined, 5]) {
+        const source = await open({ shuffle: true, steps, wraps: true });
+        for (const epoch of [0, 1]) {
+          const all = read(source, epoch);
+          assert.equal(all.length, source.steps);
+          for (let first = 0; first <= all.length; first++) {
+            assert.deepEqual(read(source, epoch, first), all.slice(first));
+          }
+        }
       }
     });
 
@@ -91,7 +103,7 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
             role: "prediction",
           },
         );
-        const batch = source.epoch(0).next();
+        const batch = source.epoch({ epoch: 0 }).next();
         assert(batch !== null && !(batch instanceof Promise));
         assert.equal(batch.xs[0].dtype, "bool");
         assert.equal(batch.xs[0].dataSync().length, 4);
@@ -127,9 +139,9 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
       for (const width of [1, 48, 49, 100]) {
         const wide = tf.range(0, 4 * width).reshape([4, width]);
         const wanted = { inputNames: ["in"], inputShapes: [[null, width]] };
-        const options = { batchSize: 4, shuffle: true, seed: 5, role: "prediction" };
+        const options = { batchSize: 4, shuffle: true, role: "prediction" };
         const source = await tensorSource(engine, wanted, wide, undefined, options);
-        const batch = source.epoch(0).next();
+        const batch = source.epoch({ epoch: 0 }).next();
         assert(batch !== null && !(batch instanceof Promise));
         const rows = await batch.xs[0].array() as number[][];
         const firsts = rows.map(([first]) => first);
@@ -141,6 +153,26 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
     });
   });
 }
+
+describe("A source of tensors", () => {
+  it("takes the order of the rows from the seed that an epoch is given", async () => {
+    const source = await tensorSource(getEngine(), wanted, x, y, {
+      batchSize: 7,
+      shuffle: true,
+      role: "training",
+    });
+    const order = (seed: number) => {
+      const batch = source.epoch({ epoch: 0, seed }).next();
+      assert(batch !== null && !(batch instanceof Promise));
+      const rows = Array.from(batch.ys[0].dataSync());
+      batch.dispose();
+      return rows;
+    };
+    const first = order(1);
+    assert.notDeepEqual(order(2), first);
+    assert.deepEqual(order(1), first);
+  });
+});
 
 describe("A source of tensors on the heap of wasm", () => {
   before(() => useBackend(tf, "wasm"));
@@ -154,9 +186,8 @@ describe("A source of tensors on the heap of wasm", () => {
       const source = await tensorSource(getEngine(), wanted, large, undefined, {
         ...options,
         shuffle,
-        seed: 3,
       });
-      const batches = Array.from({ length: 40 }, () => source.epoch(0).next());
+      const batches = Array.from({ length: 40 }, () => source.epoch({ epoch: 0 }).next());
       for (const batch of batches) {
         assert(batch !== null && !(batch instanceof Promise));
         assert.equal(batch.xs[0].sum().dataSync()[0], sum);
@@ -171,7 +202,7 @@ describe("A source of tensors on the heap of wasm", () => {
     const own = tf.ones([2, 20]);
     const source = await tensorSource(getEngine(), wanted, own, undefined, options);
     own.dispose();
-    const batch = source.epoch(0).next();
+    const batch = source.epoch({ epoch: 0 }).next();
     assert(batch !== null && !(batch instanceof Promise));
     assert.deepEqual(Array.from(batch.xs[0].dataSync()), Array.from({ length: 40 }, () => 1));
   });

@@ -1,0 +1,101 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { CallbackState, Params, ResumableLoop } from "../core/callback.ts";
+import type { TrainableModel } from "../core/model.ts";
+import type { Engine } from "../tfjs/engine.ts";
+import { getRandomState, type RandomState, setRandomState } from "../tfjs/random_seed.ts";
+import type { MeansState, RunningMeans } from "./running_means.ts";
+
+/** Part of an epoch: before its first batch, training, validation, or its end. */
+export type TrainingPhase = "begin" | "train" | "validate" | "end";
+
+/** What a {@linkcode TrainingState} is about. */
+export interface TrainingStateOptions {
+  engine: Engine;
+  model: tf.LayersModel;
+  means: RunningMeans;
+  /** Params of the run; they show the seed to callbacks. */
+  params: Params;
+  /** True where the script chose the seed: a restored state then does not replace it. */
+  keepsSeed?: boolean;
+}
+
+/** Progress of a training loop: how far it is, and all that the next batch depends on but weights. */
+export class TrainingState implements ResumableLoop {
+  /** Current epoch, 0-based. */
+  epoch = 0;
+  /** Batches trained in this epoch. */
+  batch = 0;
+  /** Batches trained in all epochs, those before a restart included. */
+  step = 0;
+  phase: TrainingPhase = "begin";
+  /** Means of the current epoch's batches. */
+  readonly means: RunningMeans;
+  readonly #engine: Engine;
+  readonly #model: TrainableModel;
+  readonly #params: Params;
+  readonly #keepsSeed: boolean;
+
+  /** @param options what is trained, and how its numbers are counted */
+  constructor({ engine, model, means, params, keepsSeed = false }: TrainingStateOptions) {
+    this.means = means;
+    this.#engine = engine;
+    this.#model = model as unknown as TrainableModel;
+    this.#params = params;
+    this.#keepsSeed = keepsSeed;
+  }
+
+  /** Seed of the order of the rows; undefined where the data has an order of its own. */
+  get seed(): number | undefined {
+    return this.#params.seed;
+  }
+
+  /** Position in the sequence of `setRandomSeed`; undefined where no seed was set. */
+  get random(): RandomState | undefined {
+    return getRandomState(this.#engine);
+  }
+
+  /** The model's flag of the same name, which callbacks set. */
+  get stopTraining(): boolean {
+    return this.#model.stopTraining === true;
+  }
+
+  set stopTraining(stops: boolean) {
+    this.#model.stopTraining = stops;
+  }
+
+  /** Enter an epoch: no batch of it is trained yet. */
+  beginEpoch(epoch: number): void {
+    this.epoch = epoch;
+    this.batch = 0;
+    this.phase = "begin";
+    this.means.reset();
+  }
+
+  /** Everything but `stopTraining`, as plain data. */
+  async getState(): Promise<CallbackState> {
+    const { epoch, batch, step, phase, seed, random } = this;
+    const means = await this.means.getState();
+    return { epoch, batch, step, phase, seed: seed ?? null, means, random: random ?? null };
+  }
+
+  /**
+   * Continue from what {@linkcode getState} returned. The seed is kept where the script chose one,
+   * and where the data has an order of its own.
+   */
+  setState(state: CallbackState): void {
+    const saved = state as unknown as SavedState;
+    this.epoch = saved.epoch;
+    this.batch = saved.batch;
+    this.step = saved.step;
+    this.phase = saved.phase;
+    if (!this.#keepsSeed && this.seed !== undefined) this.#params.seed = saved.seed ?? this.seed;
+    this.means.setState(saved.means);
+    if (saved.random !== null) setRandomState(this.#engine, saved.random);
+  }
+}
+
+interface SavedState extends Pick<TrainingState, "epoch" | "batch" | "step" | "phase"> {
+  seed: number | null;
+  means: MeansState;
+  random: RandomState | null;
+}
