@@ -7,6 +7,7 @@ import {
   checkOptions,
   checkValue,
   epochOrStep,
+  type OptionRule,
   verbosity,
 } from "./options.ts";
 import { pythonFloat } from "./python_format.ts";
@@ -101,7 +102,7 @@ export class LearningRateScheduler extends Callback {
    */
   constructor(schedule: Schedule, options: LearningRateSchedulerOptions = {}) {
     super(options);
-    checkValue("LearningRateScheduler", "schedule", schedule, callable);
+    checkValue("LearningRateScheduler", "schedule", schedule, scheduleRule);
     checkOptions(this, "LearningRateScheduler", options, {
       ...callbackOptions,
       every: epochOrStep,
@@ -162,3 +163,8 @@ export class LearningRateScheduler extends Callback {
     }
   }
 }
+
+const scheduleRule: OptionRule = {
+  ...callable,
+  wanted: "a function (epoch, rate) => rate, or a ready one such as cosineDecay({ ... })",
+};

@@ -51,7 +51,8 @@ export interface ModelCheckpointOptions
  * `filepath` names a directory, which has TensorFlow.js's `model.json` and weights in it; with
  * `saveWeightsOnly` it may name a file `*.safetensors`. It is a template as in Python: `{epoch:02d}`
  * and, where it saves after batches, `{batch}` count from 1; `{val_loss:.4f}` and every other key of
- * the logs may stand in it. A name that no log will have fails before the first batch.
+ * the logs may stand in it. A name that no log will have fails before the first batch. A path of
+ * Keras, such as `best.keras` or `best.weights.h5`, names a directory too; a warning says so.
  *
  * A checkpoint that is there is replaced at once, never in part. `best` goes on over runs of one
  * instance. A whole model has the epoch and the batch (both 0-based) and the logs in its
@@ -146,6 +147,7 @@ export class ModelCheckpoint extends MonitorCallback {
       );
     }
     this.#saveOnException = options.saveOnException;
+    for (const path of [filepath, this.#saveOnException]) warnOfKerasFile(path);
     this.#compares = this.saveBestOnly || options.keepBest !== undefined;
     this.#writer = new CheckpointWriter(
       options,
@@ -334,6 +336,18 @@ function millisecondsOf({ saveEvery, saveFreq }: ModelCheckpointOptions): number
     );
   }
   return 1000 * ("minutes" in saveEvery ? 60 * saveEvery.minutes : saveEvery.seconds);
+}
+
+/** A path copied from Keras works, but what is there afterwards is no file that Keras reads. */
+function warnOfKerasFile(path: Path | undefined): void {
+  const match = /^(.*?)((?:\.weights)?\.h5|\.hdf5|\.keras|\.ckpt)$/i.exec(String(path ?? ""));
+  if (match === null) return;
+  const [, stem, ending] = match;
+  console.warn(
+    `keepfit: ModelCheckpoint makes a directory of '${path}', not a ${ending} file: TensorFlow.js ` +
+      `saves a model as a directory with model.json. Write '${stem}' for the model, or ` +
+      `'${stem}.safetensors' with saveWeightsOnly for a file of its weights`,
+  );
 }
 
 function show(value: number | undefined): string {

@@ -237,4 +237,27 @@ describe("ModelCheckpoint", () => {
     const { warned } = await heard(() => new ModelCheckpoint("m", { mode: "unknown" as never }));
     assert.match(warned[0], /ModelCheckpoint mode 'unknown' is unknown/);
   });
+
+  it("says that a path of Keras names a directory, and what to write", async () => {
+    for (
+      const [path, ending, stem] of [
+        ["best.h5", ".h5", "best"],
+        ["runs/{epoch:02d}.weights.h5", ".weights.h5", "runs/{epoch:02d}"],
+        ["best.keras", ".keras", "best"],
+        ["cp.ckpt", ".ckpt", "cp"],
+      ]
+    ) {
+      assert.deepEqual((await heard(() => new ModelCheckpoint(path))).warned, [
+        `keepfit: ModelCheckpoint makes a directory of '${path}', not a ${ending} file: ` +
+        `TensorFlow.js saves a model as a directory with model.json. Write '${stem}' for the ` +
+        `model, or '${stem}.safetensors' with saveWeightsOnly for a file of its weights`,
+      ]);
+    }
+    const { warned } = await heard(() => [
+      new ModelCheckpoint("best"),
+      new ModelCheckpoint("v1.h5.d/best"),
+      new ModelCheckpoint("best.safetensors", { saveWeightsOnly: true }),
+    ]);
+    assert.deepEqual(warned, []);
+  });
 });

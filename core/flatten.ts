@@ -2,6 +2,7 @@ import type { CallbackHooks, CallbackLike, ErrorPolicy } from "./callback.ts";
 import type { CallbackList } from "./callback_list.ts";
 import { CallbackError, messageOf } from "./errors.ts";
 import { everyHookName, hookNames, nameOf } from "./receivers.ts";
+import { nearest } from "./unknown_option.ts";
 
 /** A callback of TensorFlow.js's own: a subclass of `tf.Callback`, `tf.callbacks.earlyStopping()`. */
 export interface TfjsCallback extends CallbackHooks {
@@ -113,10 +114,7 @@ function checkMembers(value: unknown): void {
         `await loadPlugin(${reference})`,
     );
   }
-  if (typeof value === "function") {
-    const name = value.name || "a function";
-    throw invalid(`${name} is a class or a function; write new ${name}(...)`);
-  }
+  if (typeof value === "function") throw invalid(adviceOf(value as NamedFunction));
   if (typeof value !== "object" || value === null) {
     throw invalid(`got ${typeof value} ${String(value)}`);
   }
@@ -131,16 +129,67 @@ function checkMembers(value: unknown): void {
   if (onError !== undefined && !isErrorPolicy(onError)) {
     throw invalid(`its onError is ${String(onError)}; it must be "throw", "disable" or "warn"`);
   }
+  const misspelt = misspeltHooks(value);
   if (
     [...everyHookName, "setModel", "setParams"].some((name) => typeof members[name] === "function")
   ) {
+    for (const [name, hook] of misspelt) {
+      console.warn(
+        `keepfit: ${nameOf(value)} has no hook '${name}', it is never called: did you mean ` +
+          `'${hook}'?`,
+      );
+    }
     return;
   }
   const keys = Object.keys(value);
+  const [first] = misspelt;
   throw invalid(
     `it has none of the hooks (${hookNames.join(", ")})` +
-      (keys.length > 0 ? `; it has ${keys.join(", ")}` : ""),
+      (keys.length > 0 ? `; it has ${keys.join(", ")}` : "") +
+      (first === undefined ? "" : `; did you mean '${first[1]}' by '${first[0]}'?`),
   );
+}
+
+type NamedFunction = { readonly name: string; readonly prototype?: object };
+
+/** What to write instead of a function: an instance of a class, or the callback that it returns. */
+function adviceOf(value: NamedFunction): string {
+  const { name, prototype } = value;
+  const isClass = /^class\b/.test(Function.prototype.toString.call(value)) ||
+    (typeof prototype === "object" && everyHookName.some((hook) => hook in prototype));
+  if (isClass) {
+    return `${name || "it"} is a class; write new ${name || "TheClass"}(...)`;
+  }
+  return name === ""
+    ? "it is a function; call it for the callback that it returns, or name its hook: " +
+      "{ onEpochEnd: ... }"
+    : `${name} is a function; call it, ${name}(...), for the callback that it returns`;
+}
+
+/**
+ * Methods that are no hook and nearly have the name of one, each with that name:
+ * `on_epoch_end`, `onEpochStart`. Nobody would ever call them.
+ */
+function misspeltHooks(callback: object): [name: string, hook: string][] {
+  const found = new Map<string, string>();
+  for (
+    let owner: object | null = callback;
+    owner !== null && owner !== Object.prototype;
+    owner = Object.getPrototypeOf(owner)
+  ) {
+    for (const name of Object.getOwnPropertyNames(owner)) {
+      if (!/^on[A-Z_]/.test(name) || isHook(name)) continue;
+      // Not read through a getter, which may do anything.
+      if (typeof Object.getOwnPropertyDescriptor(owner, name)?.value !== "function") continue;
+      const hook = nearest(name, everyHookName);
+      if (hook !== undefined) found.set(name, hook);
+    }
+  }
+  return [...found];
+}
+
+function isHook(name: string): boolean {
+  return everyHookName.includes(name as keyof CallbackHooks);
 }
 
 /** True for one of the three policies. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { Callback, type CallbackLike, CallbackList, History, type Params } from "keepfit";
-import { errorOf } from "./fixtures.ts";
+import { errorOf, warned } from "./fixtures.ts";
 
 /** A model that tfjs's own callbacks take. */
 function tinyModel(): tf.Sequential {
@@ -76,8 +76,18 @@ describe("CallbackList takes", () => {
 
   it("nothing that is no callback", async () => {
     const refused: [unknown, RegExp][] = [
-      [History, /History is a class or a function; write new History\(/],
-      [{ onEpochEnds() {} }, /none of the hooks \(.*onTrainBegin.*it has onEpochEnds/],
+      [History, /History is a class; write new History\(/],
+      [tf.Callback, /Callback is a class; write new Callback\(/],
+      [class {}, /it is a class; write new TheClass\(/],
+      [
+        tf.callbacks.earlyStopping,
+        /earlyStopping is a function; call it, earlyStopping\(\.\.\.\), /,
+      ],
+      [() => ({}), /it is a function; call it .*or name its hook: \{ onEpochEnd: \.\.\. \}/],
+      [
+        { onEpochEnds() {} },
+        /none of the hooks \(.*onTrainBegin.*has onEpochEnds; did you mean 'onEpochEnd' by 'onEpochEnds'/,
+      ],
       [{}, /none of the hooks/],
       [{ onEpochEnd: 5 }, /its onEpochEnd is a number; a hook is a function/],
       [{ onEpochEnd() {}, onError: "ignore" }, /its onError is ignore; it must be "throw"/],
@@ -100,6 +110,31 @@ describe("CallbackList takes", () => {
       assert.equal(error.code, "CALLBACK_INVALID");
       assert.match(error.message, message);
     }
+  });
+
+  it("no hook under a name that nobody calls, without a warning", async () => {
+    class Theirs extends Callback {
+      on_epoch_end() {}
+      onTrainStart() {}
+      onYield() {}
+      ongoing() {}
+      override onEpochEnd() {}
+    }
+    assert.deepEqual(
+      await warned(() =>
+        new CallbackList([
+          new Theirs(),
+          { onEpochStart: () => {}, onEpochEnd() {}, onBatch: 5 } as CallbackLike,
+          tf.callbacks.earlyStopping(),
+        ])
+      ),
+      [
+        "keepfit: Theirs has no hook 'on_epoch_end', it is never called: did you mean 'onEpochEnd'?",
+        "keepfit: Theirs has no hook 'onTrainStart', it is never called: did you mean 'onTrainBegin'?",
+        "keepfit: (plain object) has no hook 'onEpochStart', it is never called: did you mean " +
+        "'onEpochBegin'?",
+      ],
+    );
   });
 
   it("no unknown policy", () => {

@@ -1,5 +1,6 @@
 import { Callback, type CallbackOptions } from "./callback.ts";
 import type { Logs } from "./logs.ts";
+import { nearest } from "./unknown_option.ts";
 
 /** Which way a watched value improves. */
 export type MonitorMode = "auto" | "min" | "max";
@@ -68,10 +69,10 @@ export class MonitorCallback extends Callback {
     this.best = best;
     this.mode = options.mode ?? "auto";
     this.#nanIsFirstBest = options.nanIsFirstBest ?? false;
-    if (!["auto", "min", "max"].includes(this.mode)) {
+    if (!modes.includes(this.mode)) {
       console.warn(
         `keepfit: ${this.constructor.name} mode '${this.mode}' is unknown, using "auto": ` +
-          `mode must be "min", "max" or "auto"`,
+          `mode must be "min", "max" or "auto"` + suggestion(nearest(this.mode, modes)),
       );
       this.mode = "auto";
     }
@@ -93,7 +94,8 @@ export class MonitorCallback extends Callback {
       throw new TypeError(
         `Cannot tell whether ${this.constructor.name} should minimize or maximize ` +
           `'${this.monitor}': set mode to "min" or "max"` +
-          (known.length > 0 ? `. This run logs ${known.join(", ")}` : ""),
+          (known.length > 0 ? `. This run logs ${known.join(", ")}` : "") +
+          (known.includes(this.monitor) ? "" : suggestion(nearest(this.monitor, known))),
       );
     }
     this.mode = direction;
@@ -108,10 +110,24 @@ export class MonitorCallback extends Callback {
       this.#warned = true;
       console.warn(
         `keepfit: ${this.constructor.name} watches '${this.monitor}', which is not available; ` +
-          `${consequence}. Available are: ${Object.keys(logs).join(",")}`,
+          `${consequence}${this.#hint(Object.keys(logs))}. ` +
+          `Available are: ${Object.keys(logs).join(",")}`,
       );
     }
     return value;
+  }
+
+  /** What may be meant by a monitor that is none of these keys. */
+  #hint(keys: string[]): string {
+    if (this.#compute !== undefined) return "";
+    const trained = this.monitor.replace(/^val_/, "");
+    if (trained === this.monitor || !keys.includes(trained)) {
+      return suggestion(nearest(this.monitor, keys));
+    }
+    // The name is right, but nothing was validated: perhaps in this epoch only.
+    return this.params?.doValidation === false
+      ? `; the run has no validation data: give validationData or validationSplit, or watch '${trained}'`
+      : "";
   }
 
   /** Let a missing value be told again: call it when a run begins. */
@@ -130,6 +146,12 @@ export class MonitorCallback extends Callback {
     const delta = this.minDelta * (this.minDeltaMode === "relative" ? unit : 1);
     return this.mode === "max" ? value - delta > reference : value + delta < reference;
   }
+}
+
+const modes: readonly string[] = ["auto", "min", "max"] satisfies MonitorMode[];
+
+function suggestion(name: string | undefined): string {
+  return name === undefined ? "" : `; did you mean '${name}'?`;
 }
 
 /**

@@ -58,6 +58,13 @@ describe("MonitorCallback", () => {
     assert.match(messages[0], /Watch mode 'up' is unknown, using "auto"/);
   });
 
+  it("suggests the mode that may be meant", async () => {
+    for (const [given, meant] of [["maximum", "max"], ["minimize", "min"], ["Max", "max"]]) {
+      const [message] = await warned(() => void new Watch({ mode: given as never }));
+      assert.match(message, new RegExp(`or "auto"; did you mean '${meant}'\\?$`));
+    }
+  });
+
   it("finds the direction from what the run declares", () => {
     const callback = watch({ monitor: "val_wape" }, { directions: { wape: "min" } });
     callback.resolveMode();
@@ -71,6 +78,11 @@ describe("MonitorCallback", () => {
       message: "Cannot tell whether Watch should minimize or maximize 'speed': set mode to " +
         '"min" or "max". This run logs loss, speed',
     });
+    const misspelt = watch({ monitor: "val_acuracy" }, { metrics: ["loss", "val_accuracy"] });
+    assert.throws(
+      () => misspelt.resolveMode(),
+      /This run logs loss, val_accuracy; did you mean 'val_accuracy'\?$/,
+    );
     // Also where there is nothing yet to be compared with.
     assert.throws(() => callback.isImprovement(1, undefined), /set mode/);
   });
@@ -144,5 +156,28 @@ describe("MonitorCallback", () => {
         "Available are: loss,mae",
     );
     assert.equal(callback.monitorValue({ val_loss: 0 }, ""), 0);
+  });
+
+  it("suggests the key that may be meant, or what is missing", async () => {
+    const cases: [monitor: string, doValidation: boolean, said: string][] = [
+      ["val_acuracy", true, "; did you mean 'val_accuracy'?"],
+      ["valAccuracy", true, "; did you mean 'val_accuracy'?"],
+      ["f1", true, ""],
+      // Validated in other epochs.
+      ["val_loss", true, ""],
+      [
+        "val_loss",
+        false,
+        "; the run has no validation data: give validationData or validationSplit, or watch 'loss'",
+      ],
+    ];
+    for (const [monitor, doValidation, said] of cases) {
+      const callback = watch({ monitor, mode: "max" }, { doValidation });
+      const logs = { loss: 1, val_accuracy: 1 };
+      assert.deepEqual(await warned(() => void callback.monitorValue(logs, "so what")), [
+        `keepfit: Watch watches '${monitor}', which is not available; so what${said}. ` +
+        "Available are: loss,val_accuracy",
+      ]);
+    }
   });
 });

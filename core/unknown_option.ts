@@ -5,11 +5,17 @@ export function warnOfUnknownOption(owner: string, name: string, known: readonly
   );
 }
 
-/**
- * `did you mean 'patience'?`: the candidate that takes the fewest edits; all of them where none is
- * near. Case and underscores are free.
- */
+/** `did you mean 'patience'?`: the {@linkcode nearest} candidate; all of them where none is near. */
 export function didYouMean(name: string, candidates: readonly string[]): string {
+  const best = nearest(name, candidates);
+  return best === undefined ? `there are ${candidates.join(", ")}` : `did you mean '${best}'?`;
+}
+
+/**
+ * The candidate that takes the fewest edits, else the first one that the name begins with (`max` for
+ * `maximum`); undefined where none is near. Case and underscores are free.
+ */
+export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const bare = (word: string) => word.replaceAll("_", "").toLowerCase();
   let best: string | undefined;
   let fewest = name.length / 2;
@@ -17,7 +23,8 @@ export function didYouMean(name: string, candidates: readonly string[]): string 
     const edits = editDistance(bare(name), bare(candidate));
     if (edits <= fewest) [best, fewest] = [candidate, edits - 1];
   }
-  return best === undefined ? `there are ${candidates.join(", ")}` : `did you mean '${best}'?`;
+  return best ??
+    candidates.find((candidate) => candidate.length >= 3 && bare(name).startsWith(bare(candidate)));
 }
 
 function editDistance(from: string, to: string): number {

@@ -27,8 +27,8 @@ export interface Compiled {
   losses: TensorFunction[];
   /** Shape of each output's targets; undefined where the loss is the user's and may take any. */
   targetShapes: ((number | null)[] | undefined)[];
-  /** True where the targets are class numbers. */
-  isSparse: boolean[];
+  /** Name of each output's loss; undefined where it is the user's function. */
+  lossNames: (string | undefined)[];
   metrics: CompiledMetric[];
   /** Which way each log key improves, where the metric says so. */
   directions: Record<string, "min" | "max">;
@@ -115,15 +115,15 @@ export function compiledParts(model: tf.LayersModel, verb: string): Compiled {
   const metrics = compiledMetrics(insides);
   // A loss given by its name is tfjs's own. Its function's name depends on how tfjs was bundled.
   const lossNames = signature.outputNames.map((name, i) => lossName(insides.loss, name, i));
-  const isSparse = lossNames.map((name) => name === "sparseCategoricalCrossentropy");
-  const targetShapes = insides.internalOutputShapes.map((shape, i) =>
-    lossNames[i] === undefined ? undefined : isSparse[i] ? [...shape.slice(0, -1), 1] : shape
-  );
+  const targetShapes = insides.internalOutputShapes.map((shape, i) => {
+    if (lossNames[i] === undefined) return undefined;
+    return lossNames[i] === "sparseCategoricalCrossentropy" ? [...shape.slice(0, -1), 1] : shape;
+  });
   return {
     ...signature,
     losses: insides.lossFunctions,
     targetShapes,
-    isSparse,
+    lossNames,
     metrics,
     directions: directionsOf(metrics),
   };

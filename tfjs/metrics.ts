@@ -19,6 +19,7 @@ export interface RatioMetric {
  * @param ratio what to sum in a batch, and the value from the sums
  * @param direction which way it improves; lets callbacks with `mode: "auto"` watch it
  * @returns a function to put in `compile({ metrics })`
+ * @throws RangeError when `direction` is neither `"min"` nor `"max"`
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -46,6 +47,11 @@ export function ratioMetric(
   ratio: RatioMetric,
   direction?: "min" | "max",
 ): (yTrue: tf.Tensor, yPred: tf.Tensor) => tf.Tensor {
+  if (direction !== undefined && direction !== "min" && direction !== "max") {
+    throw new RangeError(
+      `Cannot create ratioMetric ${name}: expected direction "min" or "max", got "${direction}"`,
+    );
+  }
   const measure = (yTrue: tf.Tensor, yPred: tf.Tensor): tf.Tensor => {
     // Only tfjs's own loops call this; ours read the sums.
     const sums = ratio.sums(yTrue, yPred);

@@ -89,4 +89,11 @@ describe("ratioMetric", () => {
     const [, value] = identity([wape]).evaluate(x, y) as tf.Scalar[];
     assert(furthest(value.dataSync(), [4 / 5]) < 1e-6);
   });
+
+  it("refuses a direction that callbacks do not know", () => {
+    assert.throws(() => ratioMetric("wape", {} as never, "minimize" as never), {
+      name: "RangeError",
+      message: 'Cannot create ratioMetric wape: expected direction "min" or "max", got "minimize"',
+    });
+  });
 });

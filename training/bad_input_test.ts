@@ -119,21 +119,59 @@ describe("fit refuses data", () => {
       "no x",
       () => [undefined as never, y],
       "TypeError",
-      /Cannot use undefined as training x: a tf.Tensor is needed/,
+      /^Cannot use training x: expected a tf.Tensor, got undefined$/,
     ],
-    ["no y", () => [x, undefined as never], "TypeError", /Cannot use undefined as training y/],
+    ["no y", () => [x, undefined as never], "TypeError", /Cannot use training y: .*got undefined/],
     [
       "an array of numbers",
       () => [[1, 2] as never, y],
       "TypeError",
-      /Cannot use an array of numbers as training x: a tf.Tensor is needed/,
+      /expected a tf.Tensor, got an array of 2 numbers; write tf.tensor1d\(x\)/,
     ],
     [
       "an object that is no tensor",
       () => [{ out_input: 5 } as never, y],
       "TypeError",
-      /out_input must be a tf.Tensor, got number/,
+      /expected a tf.Tensor for out_input, got the number 5/,
     ],
+    [
+      "nested arrays",
+      () => [[[1, 2, 3], [4, 5, 6]] as never, y],
+      "TypeError",
+      /training x: expected a tf.Tensor, got a nested array of shape \[2, 3\]; write tf.tensor2d\(x\)/,
+    ],
+    [
+      "one nested row",
+      () => [[[1, 2, 3]] as never, y],
+      "TypeError",
+      /got a nested array of shape \[1, 3\]; write tf.tensor2d\(x\)/,
+    ],
+    [
+      "nested arrays as y",
+      () => [x, [[true], [false]] as never],
+      "TypeError",
+      /training y: .* got a nested array of shape \[2, 1\]; write tf.tensor2d\(y\)/,
+    ],
+    [
+      "rows of typed arrays",
+      () => [[new Float32Array(3), new Float32Array(3)] as never, y],
+      "TypeError",
+      /got a nested array of shape \[2, 3\]; write tf.tensor2d\(x\)/,
+    ],
+    [
+      "rows of different lengths",
+      () => [[[1, 2, 3], [4, 5]] as never, y],
+      "TypeError",
+      /got a nested array whose parts differ in length/,
+    ],
+    [
+      "a typed array",
+      () => [new Float32Array(12) as never, y],
+      "TypeError",
+      /got a Float32Array of 12 values; write tf.tensor\(x, \[rows, ...\]\)/,
+    ],
+    ["a number", () => [5 as never, y], "TypeError", /training x: .* got the number 5$/],
+    ["a path", () => ["a.csv" as never, y], "TypeError", /got the string "a.csv"$/],
     ["another name", () => [x, { other: y }], "TypeError", /training y: nothing was given for out/],
     ["a scalar", () => [tf.scalar(1), y], "RangeError", /training x of shape \[\]/],
   ];
@@ -153,6 +191,18 @@ describe("fit refuses data", () => {
     /one tensor as training y: the model has 2, a, b/,
   );
   refuses(
+    "arrays for two outputs",
+    () => fit(twoOutputs(), x, [[1, 2], [3, 4]] as never, quiet),
+    "TypeError",
+    /training y: expected a tf.Tensor for a, got an array of 2 numbers; write tf.tensor1d\(...\)/,
+  );
+  refuses(
+    "one array for two outputs",
+    () => fit(twoOutputs(), x, [1, 2, 3] as never, quiet),
+    "TypeError",
+    /training y: expected a tf.Tensor for each of a, b, got an array of 3 numbers/,
+  );
+  refuses(
     "one-hot rows for class numbers",
     () => fit(dense({ loss: "sparseCategoricalCrossentropy" }, 3), x, tf.ones([4, 3]), quiet),
     "RangeError",
@@ -162,7 +212,7 @@ describe("fit refuses data", () => {
     "class numbers for one-hot rows",
     () => fit(dense({ loss: "categoricalCrossentropy" }, 3), x, y, quiet),
     "RangeError",
-    /training y of shape \[4,1\]: out needs \[rows, 3\]/,
+    /out needs \[rows, 3\]; for class numbers compile with sparseCategoricalCrossentropy, or write tf.oneHot\(y, 3\)/,
   );
   refuses(
     "validation data that does not fit",
@@ -299,7 +349,7 @@ describe("an option that nobody reads", () => {
 describe("fit refuses callbacks", () => {
   const history = new History();
   const refused: [unknown, RegExp][] = [
-    [History, /History is a class or a function; write new History/],
+    [History, /History is a class; write new History/],
     [{ onEpochsEnd() {} }, /none of the hooks/],
     [[history, history], /Cannot use History twice/],
   ];
@@ -314,6 +364,12 @@ describe("fit refuses callbacks", () => {
 });
 
 describe("predict refuses", () => {
+  refuses(
+    "a typed array",
+    () => predict(dense(), new Float32Array(3) as never, quiet),
+    "TypeError",
+    /prediction x: expected a tf.Tensor, got a Float32Array of 3 values/,
+  );
   refuses(
     "inputs that do not fit",
     () => predict(dense(), tf.ones([4, 2]), quiet),

@@ -233,7 +233,7 @@ describe("fitDataset refuses, without a tensor left,", () => {
     [
       "arrays for tensors",
       () => batch({ xs: [[1]], ys: one() }),
-      /must be a tf.Tensor, got object/,
+      /xs: expected a tf.Tensor, got a nested array of shape \[1, 1\]; batch a tf.data.Dataset with .batch\(n\), or write tf.tensor2d\(xs\)/,
     ],
     ["another width", () => batch([tf.ones([2, 3]), one()]), /training x of shape \[2,3\]/],
     ["other targets", () => batch([one(), tf.ones([2, 4])]), /training y of shape \[2,4\]/],

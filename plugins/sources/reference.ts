@@ -128,7 +128,11 @@ function parseUrl(text: string): Omit<UrlReference, "integrity"> {
     // Without the cause, which quotes all of it.
     throw new TypeError(
       `Cannot load plugin ${showReference(text)}: wanted the URL of its manifest, or ` +
-        `registry:owner/name; for a file beside your module write new URL("...", import.meta.url)`,
+        `registry:owner/name; ` +
+        // A word alone is rather the name of a callback.
+        (/^\w+$/.test(text)
+          ? `a callback of keepfit is no plugin: import it and write new EarlyStopping(), for example`
+          : `for a file beside your module write new URL("...", import.meta.url)`),
     );
   }
   const isServed = url.protocol === "https:" || url.protocol === "file:" ||

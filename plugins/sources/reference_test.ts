@@ -47,6 +47,7 @@ describe("a reference", () => {
   it("is refused with what was wanted when it is none", () => {
     const cases: [string, RegExp][] = [
       ["", /wanted the URL of its manifest/],
+      ["EarlyStopping", /no plugin: import it and write new EarlyStopping\(\)/],
       ["./callback.plugin.json", /new URL\("\.\.\.", import\.meta\.url\)/],
       ["http://example.com/a.json", /http: on this machine/],
       ["data:application/json,{}", /wanted https:/],

@@ -132,6 +132,8 @@ class World {
   }
 
   warn(message: string): void {
+    // Keras makes the file that the path names.
+    if (message.includes("makes a directory of")) return;
     this.#warned.push(told(message));
   }
 

@@ -63,10 +63,14 @@ export function isTensor(value: unknown): value is tf.Tensor {
   return typeof value === "object" && value !== null && "dataId" in value && "shape" in value;
 }
 
-/** True for what gives batches one after another. An array does not: its tensors last one epoch. */
+/**
+ * True for what gives batches one after another. An array does not: its tensors last one epoch; nor
+ * does a typed array, which gives numbers.
+ */
 export function isDataset(data: unknown): data is DatasetLike {
   if (typeof data === "function") return true;
-  if (typeof data !== "object" || data === null || Array.isArray(data)) return false;
+  if (typeof data !== "object" || data === null) return false;
+  if (Array.isArray(data) || ArrayBuffer.isView(data)) return false;
   return typeof (data as { iterator?: unknown }).iterator === "function" ||
     Symbol.asyncIterator in data || Symbol.iterator in data;
 }

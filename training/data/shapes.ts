@@ -5,7 +5,7 @@ import { isTensor, type Tensors } from "./data.ts";
 /** What a model wants of its data; targets are left out where only outputs are wanted. */
 export type Wanted =
   & Pick<Compiled, "inputNames" | "inputShapes">
-  & Partial<Pick<Compiled, "outputNames" | "targetShapes" | "isSparse">>;
+  & Partial<Pick<Compiled, "outputNames" | "targetShapes" | "lossNames">>;
 
 /**
  * Tensors in the order of the model's inputs or outputs.
@@ -20,16 +20,17 @@ export function byName(given: Tensors, names: readonly string[], what: string): 
       `Cannot use one tensor as ${what}: the model has ${names.length}, ${names.join(", ")}`,
     );
   }
-  if (typeof given !== "object" || given === null) {
-    throw new TypeError(`Cannot use ${String(given)} as ${what}: a tf.Tensor is needed`);
+  if (typeof given !== "object" || given === null || isValues(given)) {
+    // With several inputs, an array may hold the data of each.
+    if (names.length === 1 || !Array.isArray(given) || given.length !== names.length) {
+      throw new TypeError(
+        `Cannot use ${what}: expected ${wantedTensors(names)}, got ${describeData(given, what)}`,
+      );
+    }
   }
-  if (Array.isArray(given) && typeof given[0] === "number") {
-    throw new TypeError(
-      `Cannot use an array of numbers as ${what}: a tf.Tensor is needed; a tf.data.Dataset gives ` +
-        `tensors after .batch(n)`,
-    );
-  }
-  const list = Array.isArray(given) ? given : names.map((name) => given[name]);
+  const list = Array.isArray(given)
+    ? given
+    : names.map((name) => (given as { [name: string]: tf.Tensor })[name]);
   if (list.length !== names.length) {
     throw new TypeError(
       `Cannot use ${list.length} tensors as ${what}: the model has ${names.length}, ` +
@@ -41,10 +42,60 @@ export function byName(given: Tensors, names: readonly string[], what: string): 
     throw new TypeError(
       tensor === undefined || tensor === null
         ? `Cannot use ${what}: nothing was given for ${names[i]}`
-        : `Cannot use ${what}: ${names[i]} must be a tf.Tensor, got ${typeof tensor}`,
+        : `Cannot use ${what}: expected a tf.Tensor for ${names[i]}, got ` +
+          describeData(tensor, "..."),
     );
   });
   return list;
+}
+
+function wantedTensors(names: readonly string[]): string {
+  return names.length === 1 ? "a tf.Tensor" : `a tf.Tensor for each of ${names.join(", ")}`;
+}
+
+/** True for numbers in arrays, typed or nested, that somebody forgot to make a tensor of. */
+function isValues(data: unknown): data is ArrayLike<unknown> {
+  return ArrayBuffer.isView(data) ||
+    (Array.isArray(data) && data.length > 0 &&
+      (["number", "boolean"].includes(typeof data[0]) || isValues(data[0])));
+}
+
+/** What was given for a tensor, and how to make one of it. */
+function describeData(data: unknown, what: string): string {
+  if (typeof data === "string") return `the string ${JSON.stringify(data)}`;
+  if (typeof data === "number" || typeof data === "boolean") return `the ${typeof data} ${data}`;
+  if (!isValues(data)) {
+    return typeof data === "object" && data !== null
+      ? `an object of class ${data.constructor?.name ?? "Object"}`
+      : String(data);
+  }
+  const variable = what.slice(what.lastIndexOf(" ") + 1);
+  // A dataset gives single rows until it is batched.
+  const batch = /s$/.test(variable) ? "batch a tf.data.Dataset with .batch(n), or " : "";
+  if (ArrayBuffer.isView(data)) {
+    const { length } = data as Float32Array;
+    return `a ${data.constructor.name} of ${length} values; ${batch}write ` +
+      `tf.tensor(${variable}, [rows, ...])`;
+  }
+  const shape = shapeOf(data);
+  if (shape === undefined) return "a nested array whose parts differ in length";
+  const make = `${batch}write tf.tensor${shape.length > 6 ? "" : `${shape.length}d`}(${variable})`;
+  return shape.length === 1
+    ? `an array of ${shape[0]} ${typeof data[0]}s; ${make}`
+    : `a nested array of shape [${shape.join(", ")}]; ${make}`;
+}
+
+/** Lengths of a nested array, from the outermost; undefined where they differ. */
+function shapeOf(data: unknown): number[] | undefined {
+  const isList = (part: unknown): part is ArrayLike<unknown> =>
+    Array.isArray(part) || ArrayBuffer.isView(part);
+  const shape: number[] = [];
+  for (let part = data; isList(part); part = part[0]) shape.push(part.length);
+  // The numbers themselves are not looked at: there may be millions.
+  const fits = (part: unknown, axis: number): boolean =>
+    isList(part) && part.length === shape[axis] &&
+    (axis === shape.length - 1 || Array.from(part).every((inner) => fits(inner, axis + 1)));
+  return fits(data, 0) ? shape : undefined;
 }
 
 /**
@@ -66,7 +117,7 @@ export function checkShapes(
     const shape = wanted.targetShapes?.[i];
     if (shape === undefined) return;
     const name = wanted.outputNames?.[i] as string;
-    checkShape(tensor, shape, `${role} y`, name, wanted.isSparse?.[i]);
+    checkShape(tensor, shape, `${role} y`, name, wanted.lossNames?.[i]);
   });
   const all = [...xs, ...ys];
   const rows = all[0].shape[0];
@@ -85,7 +136,7 @@ function checkShape(
   wanted: (number | null)[],
   what: string,
   name: string,
-  isSparse = false,
+  loss?: string,
 ): void {
   const shape = tensor.rank === 1 ? [tensor.shape[0], 1] : tensor.shape;
   const fits = tensor.rank > 0 && shape.length === wanted.length &&
@@ -94,6 +145,18 @@ function checkShape(
   const sizes = ["rows", ...wanted.slice(1).map((size) => size ?? "any")].join(", ");
   throw new RangeError(
     `Cannot use ${what} of shape [${tensor.shape}]: ${name} needs [${sizes}]` +
-      (isSparse ? " (class numbers, because the loss is sparseCategoricalCrossentropy)" : ""),
+      hintOf(loss, shape, wanted),
   );
+}
+
+/** Why targets do not fit, where class numbers and one-hot rows were taken for each other. */
+function hintOf(loss: string | undefined, shape: number[], wanted: (number | null)[]): string {
+  if (loss === "sparseCategoricalCrossentropy") {
+    return " (class numbers, because the loss is sparseCategoricalCrossentropy)";
+  }
+  return loss === "categoricalCrossentropy" && shape.at(-1) === 1
+    ? `; for class numbers compile with sparseCategoricalCrossentropy, or write tf.oneHot(y, ${
+      wanted.at(-1)
+    })`
+    : "";
 }

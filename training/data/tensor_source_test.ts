@@ -14,7 +14,7 @@ const wanted = {
   inputShapes: [[null, 2]],
   outputNames: ["out"],
   targetShapes: [undefined],
-  isSparse: [false],
+  lossNames: [undefined],
 };
 
 const places: Record<string, { backend: "cpu" | "wasm"; engine: Engine }> = {
