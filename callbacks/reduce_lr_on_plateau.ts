@@ -68,8 +68,6 @@ export class ReduceLROnPlateau extends MonitorCallback {
   readonly minLr: number;
   /** Epochs of rest that are left. */
   cooldownCounter = 0;
-  /** Epochs since the last improvement. */
-  wait = 0;
   #fullCooldown: boolean;
   #verbose: boolean;
   #message: string | undefined;
@@ -103,6 +101,14 @@ export class ReduceLROnPlateau extends MonitorCallback {
     this.minLr = options.minLr ?? 0;
     this.#fullCooldown = options.fullCooldown ?? false;
     this.#verbose = Number(options.verbose ?? 0) > 0;
+  }
+
+  /** Epochs since the last improvement. */
+  get wait(): number {
+    return this.watched.wait;
+  }
+  set wait(wait: number) {
+    this.watched.wait = wait;
   }
 
   override onTrainBegin(): void {

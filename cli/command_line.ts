@@ -1,9 +1,14 @@
+import { printable } from "../core/printable.ts";
 import { PluginError } from "../plugins/mod.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { errorText, printError } from "../runtime/run_program.ts";
 import type { FileSystem, Terminal } from "../runtime/types.ts";
 import { fitText } from "./fit_text.ts";
 import { inShell } from "./shell_words.ts";
+
+// Bold, yellow and cyan, and their ends: they change nothing but the look of a word.
+// deno-lint-ignore no-control-regex
+const ownStyles = /(\x1b\[(?:1|22|33|36|39)m)/;
 
 /** Where a command's words come from and go to. */
 export class CommandLine {
@@ -42,12 +47,12 @@ export class CommandLine {
 
   /** Tell a result on standard output. */
   tell(data: object, text: string): void {
-    this.terminal.write(this.json ? `${JSON.stringify(data)}\n` : text);
+    this.terminal.write(this.#printable(this.json ? `${JSON.stringify(data)}\n` : text));
   }
 
   /** Tell, while a command works, what no program needs to read. */
   note(text: string): void {
-    if (!this.json) this.terminal.write(text);
+    if (!this.json) this.terminal.write(this.#printable(text));
   }
 
   /**
@@ -56,7 +61,7 @@ export class CommandLine {
    * @param question ends where the answer is typed
    */
   agrees(question: string): boolean {
-    const answer = this.json ? undefined : this.terminal.ask?.(question);
+    const answer = this.json ? undefined : this.terminal.ask?.(this.#printable(question));
     if (answer === undefined) console.error("keepfit: nobody can be asked here: --yes agrees");
     return /^y(es)?$/i.test(answer?.trim() ?? "");
   }
@@ -67,5 +72,11 @@ export class CommandLine {
     if (!this.json) return printError("keepfit: ", error, (text) => this.fit(shown(text)));
     const code = error instanceof PluginError ? error.code : undefined;
     this.tell({ error: { message: shown(errorText(error)), code } }, "");
+  }
+
+  /** Text as it may be written: much of it comes from servers and manifests. */
+  #printable(text: string): string {
+    const pieces = this.hasColors ? text.split(ownStyles) : [text];
+    return pieces.map((piece, i) => i % 2 === 1 ? piece : printable(piece)).join("");
   }
 }

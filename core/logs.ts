@@ -11,45 +11,62 @@ export interface Logs {
   [name: string]: number;
 }
 
-const otherNames = new Map<string, string | undefined>();
+/** The second name of a key, and how it is defined on logs. */
+interface OtherName {
+  readonly name: string;
+  readonly property: PropertyDescriptor;
+}
+
+// One descriptor a key: with functions made for each object, V8 would give each a shape of its own.
+const otherNames = new Map<string, OtherName | undefined>();
 
 /** The name that the same metric also goes by: `val_acc` for `val_accuracy` and back. */
-function otherName(key: string): string | undefined {
-  if (!otherNames.has(key)) {
-    const match = /^(.*_)?(acc|accuracy)$/.exec(key);
-    otherNames.set(
-      key,
-      match === null ? undefined : (match[1] ?? "") + (match[2] === "acc" ? "accuracy" : "acc"),
-    );
-  }
-  return otherNames.get(key);
+function otherNameOf(key: string): OtherName | undefined {
+  const known = otherNames.get(key);
+  if (known !== undefined || otherNames.has(key)) return known;
+  const [, prefix = "", metric] = /^(.*_)?(acc|accuracy)$/.exec(key) ?? [];
+  const other = metric === undefined
+    ? undefined
+    : aliasOf(key, prefix + (metric === "acc" ? "accuracy" : "acc"));
+  otherNames.set(key, other);
+  return other;
+}
+
+function aliasOf(key: string, name: string): OtherName {
+  return {
+    name,
+    property: {
+      configurable: true,
+      enumerable: false,
+      get(this: Record<string, unknown>) {
+        return this[key];
+      },
+      // A callback that assigns the other name adds a separate key.
+      set(this: object, value: unknown) {
+        Object.defineProperty(this, name, {
+          configurable: true,
+          enumerable: true,
+          writable: true,
+          value,
+        });
+      },
+    },
+  };
 }
 
 /** Let `acc` be read as `accuracy` and back; the second name is not enumerable. */
 export function addOtherNames<T extends object>(record: T): T {
   for (const key of Object.keys(record)) {
-    const other = otherName(key);
-    if (other === undefined || Object.hasOwn(record, other)) continue;
-    Object.defineProperty(record, other, {
-      configurable: true,
-      enumerable: false,
-      get: () => record[key as keyof T],
-      // A callback that assigns the other name means a key of its own.
-      set: (value: unknown) =>
-        Object.defineProperty(record, other, {
-          configurable: true,
-          enumerable: true,
-          writable: true,
-          value,
-        }),
-    });
+    const other = otherNameOf(key);
+    if (other === undefined || Object.hasOwn(record, other.name)) continue;
+    Object.defineProperty(record, other.name, other.property);
   }
   return record;
 }
 
 /**
  * A fresh object with the keys sorted by code point, as Keras hands to every hook. Booleans become
- * 1 and 0, numeric strings numbers; what is no number stays as it is.
+ * 1 and 0, numeric strings become numbers; other values stay as they are.
  */
 export function normalizeLogs(logs: object | null | undefined): Logs {
   const normalized: Record<string, unknown> = {};

@@ -39,6 +39,27 @@ describe("normalizeLogs", () => {
 });
 
 describe("addOtherNames", () => {
+  it("leaves a plain object for spread, JSON, enumeration and deep equality", () => {
+    const logs = addOtherNames<Record<string, number>>({ accuracy: 0.5, loss: 1 });
+    const enumerated: string[] = [];
+    for (const name in logs) enumerated.push(name);
+    assert.deepEqual(enumerated, ["accuracy", "loss"]);
+    assert.deepEqual(logs, { accuracy: 0.5, loss: 1 });
+    assert.deepEqual(Object.getOwnPropertyNames({ ...logs }), ["accuracy", "loss"]);
+    assert.equal(JSON.stringify(logs), '{"accuracy":0.5,"loss":1}');
+    assert.equal(Object.hasOwn(logs, "acc"), true);
+  });
+
+  it("gives each object its own value, and takes an assignment for one alone", () => {
+    const [one, two] = [1, 2].map((acc) => addOtherNames<Record<string, number>>({ acc }));
+    assert.deepEqual([one.accuracy, two.accuracy], [1, 2]);
+    one.accuracy = 5;
+    assert.deepEqual([one.accuracy, two.accuracy], [5, 2]);
+    const frozen = Object.freeze(two);
+    assert.throws(() => Object.assign(frozen, { accuracy: 3 }), TypeError);
+    assert.equal(frozen.accuracy, 2);
+  });
+
   it("follows the value that is listed", () => {
     const logs = addOtherNames<Record<string, number>>({ acc: 1 });
     logs.acc = 2;

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Params } from "./callback.ts";
 import type { Logs } from "./logs.ts";
-import { directionOf, MonitorCallback, type MonitorOptions } from "./monitor_callback.ts";
+import { MonitorCallback, type MonitorOptions } from "./monitor_callback.ts";
+import { directionOf } from "./monitor_direction.ts";
 import { warned } from "./fixtures.ts";
 
 class Watch extends MonitorCallback {}

@@ -1,15 +1,24 @@
-// Control characters but tab and line feed, and what changes the direction of text or breaks lines
-// otherwise.
-// deno-lint-ignore no-control-regex
-const harmful = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+/**
+ * Characters that control a terminal, change the direction of text, break lines or show nothing, as
+ * the inside of a RegExp's class with the flag `u`. Joiners and variation selectors are not among
+ * them: emoji and scripts need those.
+ */
+export const unsafeCharacters: string = String
+  .raw`\p{Cc}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}`;
+
+const unsafe = new RegExp(`(?![\\t\\n])[${unsafeCharacters}]`, "gu");
 
 /**
- * Foreign text as a terminal may show it: nothing in it moves the cursor, changes colors or hides
- * what stands there. Each such character is shown by its number.
+ * Foreign text that is safe to print: nothing in it moves the cursor, changes colors or hides other
+ * text. Each unsafe character is written as its code units, `\u001b`; tabs and line feeds stay.
  */
 export function printable(text: string): string {
   return text.replaceAll("\r\n", "\n").replace(
-    harmful,
-    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    unsafe,
+    (one) => Array.from({ length: one.length }, (_, i) => escaped(one.charCodeAt(i))).join(""),
   );
+}
+
+function escaped(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, "0")}`;
 }

@@ -1,4 +1,5 @@
 import { causeOf, setDetails } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 
 /** What can go wrong with a plugin, as codes that a program may test for. Sorted. */
 export type PluginErrorCode =
@@ -103,7 +104,8 @@ export class PluginError extends Error {
     if (context.expected !== undefined) lines.push(`  expected: ${context.expected}`);
     if (context.actual !== undefined) lines.push(`  actual:   ${context.actual}`);
     if (context.hint !== undefined) lines.push(`  hint:     ${context.hint}`);
-    super(lines.join("\n"), causeOf(cause));
+    // Much of it is what servers and manifests say.
+    super(printable(lines.join("\n")), causeOf(cause));
     this.code = code;
     setDetails(this, details);
   }

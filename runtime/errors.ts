@@ -1,3 +1,4 @@
+import { messageOf } from "../core/errors.ts";
 import type { FileSystemErrorCode } from "./types.ts";
 
 /**
@@ -107,7 +108,7 @@ function codeOf(cause: unknown): FileSystemErrorCode {
 }
 
 function reasonOf(code: FileSystemErrorCode, action: FileAction, cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   switch (code) {
     case "AlreadyExists":
       return "a file is already there";

@@ -1,3 +1,4 @@
+import { messageOf } from "../core/errors.ts";
 import { getRuntime } from "./get_runtime.ts";
 import { packageError } from "./package_error.ts";
 
@@ -50,7 +51,7 @@ export async function findGPU(): Promise<FoundGPU> {
     try {
       return { gpu: take(await importPackage(source)), source };
     } catch (error) {
-      failures.push((error as Error).message);
+      failures.push(messageOf(error));
     }
   }
   throw new Error([`${name} ${version} has no WebGPU of its own`, ...failures].join("; "));

@@ -1,3 +1,4 @@
+import { messageOf } from "../core/errors.ts";
 import { getRuntime } from "./get_runtime.ts";
 
 /** How a package is installed, up to its name. */
@@ -11,9 +12,8 @@ const install = { deno: "deno add npm:", bun: "bun add ", node: "npm install " }
  * @param version which one to install. Default: the newest
  */
 export function packageError(error: unknown, name: string, version?: string): Error {
-  const message = error instanceof Error ? error.message : String(error);
   if (!isMissing(error, name)) {
-    return new Error(`the package ${name} does not load: ${message}`, { cause: error });
+    return new Error(`the package ${name} does not load: ${messageOf(error)}`, { cause: error });
   }
   const wanted = version === undefined ? name : `${name}@${version}`;
   const command = install[getRuntime().name] + wanted;

@@ -1,3 +1,4 @@
+import { messageOf } from "../core/errors.ts";
 import type { WorkerOptions, WorkerThread } from "./types.ts";
 
 /** The little of the web's `Worker` that Deno and Bun have in common. */
@@ -59,7 +60,7 @@ export function startWebWorker(
 }
 
 function reasonOf({ error, message = "it failed" }: WorkerEvent): string {
-  if (error instanceof Error) return error.message;
+  if (error instanceof Error) return messageOf(error);
   // Bun sends what it would print, with the source around the place.
   const [, line] = /^error: (.*)$/m.exec(message) ?? [];
   return line ?? message;
@@ -89,7 +90,7 @@ export function startNodeWorker(
     if (!ended) onMessage(message);
   });
   worker.on("messageerror", () => end("it sent what cannot be read"));
-  worker.on("error", (error) => end(error instanceof Error ? error.message : String(error)));
+  worker.on("error", (error) => end(messageOf(error)));
   worker.on("exit", (code) => end(`it ended itself with code ${code}`));
   worker.unref();
   return {

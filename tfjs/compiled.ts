@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { directionOf } from "../core/monitor_callback.ts";
+import { directionOf } from "../core/monitor_direction.ts";
 import { plainName, type RatioMetric, ratioOf } from "./metrics.ts";
 
 /** A loss or metric as tfjs keeps it: per-sample values, or one number. */

@@ -1,3 +1,4 @@
+import { messageOf } from "../../core/errors.ts";
 import type { PluginTier } from "../../plugins/mod.ts";
 import { getRuntime } from "../../runtime/mod.ts";
 import { checkCallback, type TensorFlow } from "../../testing/mod.ts";
@@ -84,7 +85,7 @@ async function problemsIn(
       // What cannot be loaded once is one problem, and not one of each check.
       await (await make()).close?.();
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(messageOf(error));
       continue;
     }
     const found = await quietly(() =>

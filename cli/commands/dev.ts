@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { messageOf } from "../../core/errors.ts";
 import { pluginPermissions } from "../../plugins/manifest/format.ts";
 import { interruptSignal, joinPath } from "../../runtime/mod.ts";
 import { devPlugin, type Reload, trainSmall } from "../../testing/mod.ts";
@@ -78,7 +79,7 @@ function tellReload(line: CommandLine, { id, epoch, error }: Reload): void {
   if (error === undefined) {
     line.tell({ event: "reload", id, epoch }, `${id} is loaded anew, from epoch ${epoch} on\n`);
   } else {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     line.tell({ event: "error", id, message }, `${id} goes on as it was: ${message}\n`);
   }
 }

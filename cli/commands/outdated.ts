@@ -1,10 +1,11 @@
 import type { Command } from "commander";
+import { messageOf } from "../../core/errors.ts";
 import { type OutdatedPlugin, outdatedPlugins } from "../../plugins/mod.ts";
 import { yankText } from "../../plugins/load/yanks.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 import { minimumAgeOption } from "../plugin_options.ts";
-import { messageOf } from "./update.ts";
+import { withMessage } from "./update.ts";
 
 /** `keepfit outdated`: locked plugins beside what their registries have now. */
 export function addOutdated(program: Command, line: CommandLine): void {
@@ -19,7 +20,7 @@ export function addOutdated(program: Command, line: CommandLine): void {
       const plugins = await outdatedPlugins(given);
       const shown = plugins.filter(({ isOutdated, error }) => isOutdated || error !== undefined);
       line.tell(
-        { plugins: plugins.map(({ error, ...rest }) => ({ ...rest, error: messageOf(error) })) },
+        { plugins: plugins.map(withMessage) },
         shown.length === 0 ? "everything is up to date\n" : tableOf(shown),
       );
       if (shown.length > 0) line.code = 1;

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { messageOf } from "../../core/errors.ts";
 import { type PluginUpdate, updatePlugins } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
@@ -30,7 +31,7 @@ export function addUpdate(program: Command, line: CommandLine): void {
         accept,
       });
       line.tell(
-        { updates: updates.map(({ error, ...rest }) => ({ ...rest, error: messageOf(error) })) },
+        { updates: updates.map(withMessage) },
         updates.map((update) => textOf(update, dryRun === true)).join(""),
       );
       if (updates.some(({ status }) => status === "failed" || status === "refused")) line.code = 1;
@@ -61,7 +62,7 @@ function rangeOf({ reference }: PluginUpdate): string {
   return /@([^@]+)$/.exec(reference)?.[1] ?? "its range";
 }
 
-/** What an error says, where there is one. */
-export function messageOf(error: unknown): string | undefined {
-  return error === undefined ? undefined : error instanceof Error ? error.message : String(error);
+/** An entry for JSON: the message in place of the error, where there is one. */
+export function withMessage(entry: { error?: unknown }): object {
+  return entry.error === undefined ? entry : { ...entry, error: messageOf(entry.error) };
 }

@@ -1,3 +1,4 @@
+import { printable } from "../../core/printable.ts";
 import { compilePattern } from "./pattern.ts";
 
 /**
@@ -283,11 +284,8 @@ export function show(value: unknown): string {
   return visible(isQuoted ? JSON.stringify(value) : String(value), 60);
 }
 
-/** Text of a stranger for a message: what a terminal obeys or turns around is spelled out. */
+/** Foreign text for one line of a message, shortened. */
 export function visible(text: string, length: number): string {
   const short = text.length > length ? `${text.slice(0, length - 3)}...` : text;
-  return short.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return printable(short).replace(/[\t\n]/g, (one) => one === "\t" ? "\\t" : "\\n");
 }

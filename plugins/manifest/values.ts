@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { unsafeCharacters } from "../../core/printable.ts";
 import { fromBase64, parseIntegrity } from "./integrity.ts";
 import { parseRange, parseVersion } from "./semver.ts";
 
@@ -32,9 +33,8 @@ const matching = (pattern: string, wanted: string): TextSchema => {
 };
 
 const slug = "[a-z0-9]+(?:-[a-z0-9]+)*";
-// No control characters, and none that turn the direction of what follows: it is shown to people
-// who decide by it.
-const shown = String.raw`[^\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]`;
+// It is shown to people who decide by it.
+const shown = `[^${unsafeCharacters}]`;
 const part = String.raw`(?!\.{1,2}(?:/|$))[^\\%?#:/\p{Cc}]+`;
 const relativePath = `${part}(?:/${part})*`;
 const host = (() => {

@@ -1,0 +1,59 @@
+import type { StateValue } from "../core/callback.ts";
+import {
+  assignWeights,
+  cloneWeights,
+  type HostWeight,
+  readWeights,
+  type TrainableModel,
+  weightsFromHost,
+  type WeightTensor,
+} from "../core/model.ts";
+
+/** A copy of a model's weights: on the device, or on the host after a state was restored. */
+export class KeptWeights {
+  #onDevice: WeightTensor[] | undefined;
+  // A restored state's weights stay on the host until they are needed: there may be no model yet.
+  #onHost: HostWeight[] | undefined;
+
+  /** True when there are none. */
+  get isEmpty(): boolean {
+    return this.#onDevice === undefined && this.#onHost === undefined;
+  }
+
+  /** Keep the present weights in place of any others. */
+  keep(model: TrainableModel): void {
+    this.clear();
+    this.#onDevice = cloneWeights(model);
+  }
+
+  /** Copy them into the model, if there are any. */
+  assignTo(model: TrainableModel): void | Promise<void> {
+    if (this.#onDevice !== undefined) assignWeights(model, this.#onDevice);
+    else if (this.#onHost !== undefined) return assignHostWeights(model, this.#onHost);
+  }
+
+  /** Release them. */
+  clear(): void {
+    for (const weight of this.#onDevice ?? []) weight.dispose();
+    this.#onDevice = undefined;
+    this.#onHost = undefined;
+  }
+
+  /** Their values as plain data; undefined without any. */
+  async getState(): Promise<StateValue | undefined> {
+    const weights = this.#onDevice === undefined ? this.#onHost : await readWeights(this.#onDevice);
+    return weights?.map((weight) => ({ ...weight }));
+  }
+
+  /** Keep the weights of {@linkcode getState} in place of any others. */
+  setState(state: StateValue | undefined): void {
+    this.clear();
+    this.#onHost = state as HostWeight[] | undefined;
+  }
+}
+
+async function assignHostWeights(model: TrainableModel, kept: HostWeight[]): Promise<void> {
+  const weights = await weightsFromHost(model, kept);
+  assignWeights(model, weights);
+  for (const weight of weights) weight.dispose();
+}

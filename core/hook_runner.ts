@@ -1,0 +1,126 @@
+import type { CallbackLike } from "./callback.ts";
+import type { HookTiming } from "./history.ts";
+import { isPromise } from "./promise.ts";
+import { hookNames, type ListHook, lookUpReceivers, type Receiver } from "./receivers.ts";
+
+/** Called when a hook throws or rejects; throws where that ends the run. */
+export type OnHookFailure = (receiver: Receiver, error: unknown, batch?: number) => void;
+
+/** Calls the receivers of each hook, one after another, and measures how long each takes. */
+export class HookRunner {
+  #receivers: Record<ListHook, Receiver[]>;
+  readonly #timings: HookTiming[];
+  readonly #onFailure: OnHookFailure;
+
+  /**
+   * @param callbacks in list order
+   * @param onFailure decides about a hook that fails in {@linkcode run}
+   * @throws CallbackError for conflicting ordering constraints (`CALLBACK_ORDER`)
+   */
+  constructor(callbacks: readonly CallbackLike[], onFailure: OnHookFailure) {
+    this.#receivers = lookUpReceivers(callbacks);
+    this.#timings = Object.values(this.#receivers).flat().map(({ timing }) => timing);
+    this.#onFailure = onFailure;
+  }
+
+  /** Receivers of a hook, in the order in which they are called. */
+  receivers(hook: ListHook): readonly Receiver[] {
+    return this.#receivers[hook];
+  }
+
+  /**
+   * Call every receiver of a hook. Returns a promise only when a receiver did.
+   *
+   * @param batch the batch that a failure is reported with
+   */
+  run(hook: ListHook, args: unknown[], batch?: number): void | Promise<void> {
+    // Dropping a receiver replaces the list, never this array.
+    return this.#runFrom(this.#receivers[hook], 0, args, batch);
+  }
+
+  /** Call every receiver of a hook, even after one has failed. */
+  async runAll(
+    hook: ListHook,
+    args: unknown[],
+    onFailure: (receiver: Receiver, error: unknown) => void,
+  ): Promise<void> {
+    for (const receiver of this.#receivers[hook]) {
+      const began = performance.now();
+      try {
+        await receiver.call(...args);
+      } catch (error) {
+        onFailure(receiver, error);
+      }
+      count(receiver, began);
+    }
+  }
+
+  /** Call no hook of this callback again but `close`: it may still have files open. */
+  drop(callback: CallbackLike): void {
+    for (const hook of hookNames) {
+      if (hook === "close") continue;
+      this.#receivers[hook] = this.#receivers[hook].filter((one) => one.callback !== callback);
+    }
+  }
+
+  /** Time spent so far in each hook of each callback, longest first. */
+  timings(): HookTiming[] {
+    return this.#timings.filter(({ calls }) => calls > 0)
+      .sort((a, b) => b.milliseconds - a.milliseconds);
+  }
+
+  #runFrom(
+    receivers: readonly Receiver[],
+    first: number,
+    args: unknown[],
+    batch: number | undefined,
+  ): void | Promise<void> {
+    if (first >= receivers.length) return;
+    // One receiver's end is the next one's beginning: the clock costs as much as a short hook.
+    let began = performance.now();
+    for (let i = first; i < receivers.length; i++) {
+      const receiver = receivers[i];
+      let pending: PromiseLike<unknown> | undefined;
+      try {
+        const result = receiver.call(...args);
+        // Inside the try: inspecting a foreign result may throw.
+        if (isPromise(result)) pending = result;
+      } catch (error) {
+        count(receiver, began);
+        this.#onFailure(receiver, error, batch);
+        began = performance.now();
+        continue;
+      }
+      if (pending !== undefined) {
+        return this.#runAfter(pending, began, receivers, i, args, batch);
+      }
+      began = count(receiver, began);
+    }
+  }
+
+  async #runAfter(
+    pending: PromiseLike<unknown>,
+    began: number,
+    receivers: readonly Receiver[],
+    i: number,
+    args: unknown[],
+    batch: number | undefined,
+  ): Promise<void> {
+    try {
+      await pending;
+      count(receivers[i], began);
+    } catch (error) {
+      count(receivers[i], began);
+      this.#onFailure(receivers[i], error, batch);
+    }
+    await this.#runFrom(receivers, i + 1, args, batch);
+  }
+}
+
+/** Add a call to the receiver's timing; returns the time at which it ended. */
+function count({ timing }: Receiver, began: number): number {
+  const ended = performance.now();
+  timing.calls++;
+  timing.milliseconds += ended - began;
+  return ended;
+}

@@ -1,0 +1,156 @@
+import type { Params } from "./callback.ts";
+import type { Logs } from "./logs.ts";
+import { directionOf } from "./monitor_direction.ts";
+import { nearest } from "./unknown_option.ts";
+
+/** Direction in which a watched value improves; `"auto"` finds it from the metric. */
+export type MonitorMode = "auto" | "min" | "max";
+
+/**
+ * Computes what is watched, for example `(logs) => logs.val_loss - logs.loss`. Messages call it by
+ * the function's name. Its `mode` must be given, because nothing else tells its direction.
+ *
+ * @param logs the epoch logs
+ * @returns the value; undefined where it is not available
+ */
+export type MonitorFunction = (logs: Logs) => number | undefined;
+
+/** What a {@linkcode Monitor} watches, and what counts as better. */
+export interface MonitorRules {
+  /** Key of the epoch logs, or a function of them. Default: `"val_loss"`. */
+  monitor?: string | MonitorFunction;
+  /** Direction of improvement; `"auto"` knows losses and metrics that declare it. Default: `"auto"`. */
+  mode?: MonitorMode;
+  /** Least change that counts as better, exclusive; the sign is ignored. Default: 0. */
+  minDelta?: number;
+  /**
+   * Unit of `minDelta`: the value's own, or with `"relative"` the best value (0.01 for one percent
+   * of it). Default: `"absolute"`, as in Keras.
+   */
+  minDeltaMode?: "absolute" | "relative";
+  /**
+   * Take a first NaN as the best value, which then nothing beats, as Keras does. Default: false,
+   * NaN is never an improvement.
+   */
+  nanIsFirstBest?: boolean;
+}
+
+/** One watched value of the epoch logs, with the best one so far. */
+export class Monitor {
+  /** The log key, or the name of the function that computes the value. */
+  readonly name: string;
+  /** Least change that counts, not negative. */
+  readonly minDelta: number;
+  /** Unit of `minDelta`. */
+  readonly minDeltaMode: "absolute" | "relative";
+  /** `"min"` or `"max"` once known, `"auto"` before. */
+  mode: MonitorMode;
+  /** The best value so far; undefined before the first one. */
+  best: number | undefined;
+  /** Epochs since the last improvement, for callbacks that count them. */
+  wait = 0;
+  readonly #owner: string;
+  readonly #compute: MonitorFunction | undefined;
+  readonly #nanIsFirstBest: boolean;
+  #hasWarned = false;
+
+  /**
+   * @param owner name of the callback, for messages
+   * @param rules what to watch, and what counts as better
+   * @param best value that must be beaten first; undefined for none
+   */
+  constructor(owner: string, rules: MonitorRules = {}, best?: number) {
+    const { monitor = "val_loss", mode = "auto" } = rules;
+    this.#owner = owner;
+    this.#compute = typeof monitor === "function" ? monitor : undefined;
+    this.name = typeof monitor === "function" ? monitor.name || "a function" : monitor;
+    this.minDelta = Math.abs(rules.minDelta ?? 0);
+    this.minDeltaMode = rules.minDeltaMode ?? "absolute";
+    this.#nanIsFirstBest = rules.nanIsFirstBest ?? false;
+    this.best = best;
+    this.mode = mode;
+    if (!modes.includes(mode)) {
+      console.warn(
+        `keepfit: ${owner} mode '${mode}' is unknown, using "auto": ` +
+          `mode must be "min", "max" or "auto"` + suggestion(nearest(mode, modes)),
+      );
+      this.mode = "auto";
+    }
+  }
+
+  /**
+   * Find the direction of improvement, if it is not known yet.
+   *
+   * @throws TypeError when `mode` is `"auto"` and nothing tells the direction
+   */
+  resolveMode(params: Params | null): void {
+    if (this.mode !== "auto") return;
+    const direction = this.#compute === undefined
+      ? directionOf(this.name, params?.directions ?? {})
+      : undefined;
+    if (direction === undefined) {
+      const known = params?.metrics ?? [];
+      throw new TypeError(
+        `Cannot tell whether ${this.#owner} should minimize or maximize ` +
+          `'${this.name}': set mode to "min" or "max"` +
+          (known.length > 0 ? `. This run logs ${known.join(", ")}` : "") +
+          (known.includes(this.name) ? "" : suggestion(nearest(this.name, known))),
+      );
+    }
+    this.mode = direction;
+  }
+
+  /**
+   * The watched value of these logs. Warns when it is missing: once, until {@linkcode resetWarning}.
+   *
+   * @param consequence end of the warning: what happens without the value
+   */
+  valueIn(logs: Logs, consequence: string, params: Params | null): number | undefined {
+    const value: number | undefined = this.#compute === undefined
+      ? logs[this.name]
+      : this.#compute(logs);
+    if (value === undefined && !this.#hasWarned) {
+      this.#hasWarned = true;
+      const keys = Object.keys(logs);
+      console.warn(
+        `keepfit: ${this.#owner} watches '${this.name}', which is not available; ` +
+          `${consequence}${this.#hint(keys, params)}. Available are: ${keys.join(",")}`,
+      );
+    }
+    return value;
+  }
+
+  /** Let a missing value be warned about again: call it when a run begins. */
+  resetWarning(): void {
+    this.#hasWarned = false;
+  }
+
+  /** True when `value` is better than `reference` by more than `minDelta`, in a known direction. */
+  isImprovement(value: number, reference: number | undefined): boolean {
+    if (Number.isNaN(value) && !(this.#nanIsFirstBest && reference === undefined)) return false;
+    if (reference === undefined) return true;
+    // There are no parts of infinity: any better value counts.
+    const unit = Number.isFinite(reference) ? Math.abs(reference) : 0;
+    const delta = this.minDelta * (this.minDeltaMode === "relative" ? unit : 1);
+    return this.mode === "max" ? value - delta > reference : value + delta < reference;
+  }
+
+  /** What may be meant by a monitor that is none of these keys. */
+  #hint(keys: string[], params: Params | null): string {
+    if (this.#compute !== undefined) return "";
+    const trained = this.name.replace(/^val_/, "");
+    if (trained === this.name || !keys.includes(trained)) {
+      return suggestion(nearest(this.name, keys));
+    }
+    // The name is right, but nothing was validated: perhaps in this epoch only.
+    return params?.doValidation === false
+      ? `; the run has no validation data: give validationData or validationSplit, or watch '${trained}'`
+      : "";
+  }
+}
+
+const modes: readonly string[] = ["auto", "min", "max"] satisfies MonitorMode[];
+
+function suggestion(name: string | undefined): string {
+  return name === undefined ? "" : `; did you mean '${name}'?`;
+}
