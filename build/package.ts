@@ -65,14 +65,24 @@ export function targetFolder(name: string): string {
  * @throws Error when it fails
  */
 export function compile(folder: string, ...options: string[]): void {
+  const { status } = runCompiler(
+    ["--project", `${root}build/tsconfig.json`, "--outDir", folder, ...options],
+    "inherit",
+  );
+  if (status !== 0) throw new Error(`Cannot build ${folder}: tsc ended with exit code ${status}`);
+}
+
+/** Run the TypeScript compiler and wait for it. */
+export function runCompiler(
+  options: string[],
+  stdio: "inherit" | "pipe",
+): { status: number | null; stdout: string } {
   const script = `${root}node_modules/typescript/bin/tsc`;
   const runtime = process.versions.deno === undefined ? [] : ["run", "-A"];
-  const { status } = spawnSync(process.execPath, [
-    ...runtime,
-    script,
-    ...["--project", `${root}build/tsconfig.json`, "--outDir", folder, ...options],
-  ], { stdio: "inherit" });
-  if (status !== 0) throw new Error(`Cannot build ${folder}: tsc ended with exit code ${status}`);
+  return spawnSync(process.execPath, [...runtime, script, ...options], {
+    stdio,
+    encoding: "utf8",
+  });
 }
 
 /**

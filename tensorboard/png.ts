@@ -1,5 +1,5 @@
+import { zlibSync } from "fflate";
 import { crc32 } from "./crc.ts";
-import { zlibStream } from "./deflate.ts";
 import { viewOf } from "./protobuf.ts";
 
 /**
@@ -25,7 +25,7 @@ export function encodePng(
   return join([
     Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
     chunk("IHDR", header),
-    chunk("IDAT", zlibStream(filterRows(width * channels, height, channels, pixels))),
+    chunk("IDAT", zlibSync(filterRows(width * channels, height, channels, pixels))),
     chunk("IEND", new Uint8Array()),
   ]);
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inflateSync } from "node:zlib";
-import { zlibStream } from "./deflate.ts";
 import { encodePng } from "./png.ts";
 
 /** The same noise each time. */
@@ -86,39 +85,4 @@ describe("a PNG", () => {
     const pixels = Uint8Array.from({ length: 128 * 128 }, (_, i) => (i % 128) + (i >> 7) & 255);
     assert(encodePng(128, 128, 1, pixels).length < pixels.length / 20);
   });
-});
-
-describe("a zlib stream", () => {
-  const cases: [string, Uint8Array][] = [
-    ["nothing", new Uint8Array()],
-    ["one byte", Uint8Array.of(200)],
-    ["two equal bytes", Uint8Array.of(7, 7)],
-    ["every byte", Uint8Array.from({ length: 256 }, (_, i) => i)],
-    ["noise", noise(5000)],
-    ["noise of few values", noise(20000, 3)],
-    ["one byte again and again", new Uint8Array(100_000).fill(143)],
-    ["what comes again from as far away as can be", twice(32768)],
-    ["what comes again from farther away than can be", twice(32769)],
-    ...Array.from({ length: 8 }, (_, i): [string, Uint8Array] => [
-      `a match of ${255 + i}`,
-      new Uint8Array([1, 2, 3, ...new Uint8Array(256 + i).fill(9), 1, 2, 3]),
-    ]),
-  ];
-  for (const [name, data] of cases) {
-    it(`of ${name} inflates to the same`, () => {
-      assert.deepEqual(new Uint8Array(inflateSync(zlibStream(data))), data);
-    });
-  }
-
-  it("finds what comes again", () => {
-    assert(zlibStream(twice(32768)).length < zlibStream(twice(32769)).length - 200);
-    assert(zlibStream(new Uint8Array(100_000)).length < 1000);
-  });
-
-  /** A noise of 300 bytes that comes again `distance` later, after other noise. */
-  function twice(distance: number): Uint8Array {
-    const data = noise(distance + 300);
-    data.copyWithin(distance, 0, 300);
-    return data;
-  }
 });

@@ -50,8 +50,14 @@ export async function bundleModule(
       charset: "utf8",
       logLevel: "silent",
     });
-    return outputFiles[0].contents;
+    return encoder.encode(outputFiles[0].text.replace(storeFolder, "// "));
   } catch (cause) {
     throw new SyntaxError(`Cannot bundle ${entry}: ${messageOf(cause)}`, { cause });
   }
 }
+
+const encoder = new TextEncoder();
+
+// esbuild names each module in a comment. Installers that link packages from a store have its folder
+// in them, and the same source would have another hash.
+const storeFolder = /^\/\/ (?:.*\/)?node_modules\/\.[\w-]+\/[^/\n]+\/(?=node_modules\/)/gm;

@@ -56,7 +56,7 @@ const table: Record<string, Room> = {
   },
   // The names that keepfit/runtime had before there were rooms for them.
   "runtime/public.ts": { rooms: ["runtime/mod.ts", "checkpoints/mod.ts", "tfjs/backend/mod.ts"] },
-  tensorboard: { rooms: ["runtime/types.ts"] },
+  tensorboard: { rooms: ["runtime/types.ts"], packages: ["fflate"] },
   tfjs: {
     rooms: ["core"],
     types: [tfjs],

@@ -1,19 +1,22 @@
-/** What `import ... from "keepfit"` gives where the host's own is out of reach: a base to extend. */
-export const guestKeepfit: string = String.raw`
+/**
+ * What `import ... from "keepfit"` gives where the host's own is out of reach: a base to extend.
+ * `build/guest.ts` bundles it.
+ */
 export class Callback {
-  params = null;
-  onError;
+  params: object | null = null;
+  onError: unknown;
 
-  constructor(options = {}) {
+  constructor(options: { onError?: unknown } = {}) {
     this.onError = options.onError;
   }
 
-  get model() {
-    throw new TypeError("Cannot reach the model from here: the context has what may be done with it");
+  get model(): never {
+    throw new TypeError(
+      "Cannot reach the model from here: the context has what may be done with it",
+    );
   }
 
-  setParams(params) {
+  setParams(params: object): void {
     this.params = params;
   }
 }
-`;

@@ -5,7 +5,7 @@ import { CallbackList } from "../../core/callback_list.ts";
 import { CallbackError } from "../../core/errors.ts";
 import type { Logs } from "../../core/logs.ts";
 import { limitsOf, type PluginLimits } from "../project/limits.ts";
-import type { PluginCallbackEntry } from "../manifest/format.ts";
+import type { PluginCallbackEntry, PluginHookEntry } from "../manifest/format.ts";
 import { type PluginCallback, wirePlugin } from "./plugin_callback.ts";
 import { PluginRun } from "./plugin_run.ts";
 import { contextWith, entryWith, manifestWith, refusal, warned } from "../fixtures.ts";
@@ -88,6 +88,52 @@ describe("a plugin's callback", () => {
     ]);
     assert.deepEqual(list.order("onEpochBegin"), ["ada/counter", "a"]);
     assert.deepEqual(list.order("onEpochEnd"), ["a", "ada/counter", "ada/last", "b"]);
+  });
+
+  it("calls a hook at the last of every n epochs or batches", () => {
+    const seen: string[] = [];
+    const plugin = wire({
+      onEpochBegin: (epoch: number) => void seen.push(`begin ${epoch}`),
+      onEpochEnd: (epoch: number, { loss }: Logs) => void seen.push(`end ${epoch} ${loss}`),
+      onTestBatchEnd: (batch: number) => void seen.push(`test ${batch}`),
+    }, {
+      entry: {
+        hooks: [
+          { name: "onEpochBegin", every: 1 },
+          { name: "onEpochEnd", every: 3 },
+          { name: "onTestBatchEnd", every: 2 },
+        ],
+      },
+    });
+    for (let i = 0; i < 4; i++) {
+      plugin.onEpochBegin?.(i, {});
+      plugin.onTestBatchEnd?.(i, {});
+      plugin.onEpochEnd?.(i, { loss: i / 2 });
+    }
+    assert.deepEqual(seen, [
+      "begin 0",
+      "begin 1",
+      "test 1",
+      "begin 2",
+      "end 2 1",
+      "begin 3",
+      "test 3",
+    ]);
+  });
+
+  it("reads the logs of a batch where the hook is due and the plugin reads them", () => {
+    const reads = (made: CallbackLike, hook: PluginHookEntry) =>
+      [0, 1, 2, 3, 4, 5].filter((batch) =>
+        wire(made, { entry: { hooks: [hook] } }).readsBatchLogs?.(batch)
+      );
+    const onTrainBatchEnd = () => {};
+    const hook = { name: "onTrainBatchEnd" } as const;
+    assert.deepEqual(reads({ onTrainBatchEnd }, hook), [0, 1, 2, 3, 4, 5]);
+    assert.deepEqual(reads({ onTrainBatchEnd }, { ...hook, every: 3 }), [2, 5]);
+    const choosy = { onTrainBatchEnd, readsBatchLogs: (batch: number) => batch !== 3 };
+    assert.deepEqual(reads(choosy, hook), [0, 1, 2, 4, 5]);
+    assert.deepEqual(reads(choosy, { ...hook, every: 2 }), [1, 5]);
+    assert.equal(wire({ onEpochEnd() {} }).readsBatchLogs, undefined);
   });
 
   it("waits for setParams, where that takes time, before its first hook", async () => {

@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import {
   CallbackError,
   CallbackList,
+  type CallbackState,
   evaluate,
   evaluateDataset,
   fit,
@@ -123,6 +124,33 @@ describe("a plugin among the callbacks of fit", () => {
     await fails("E_HTTP", /status 404/, train({ callbacks: [begun, one, [two], missing] }));
     assert.deepEqual(seen, ["one closed", "two closed"]);
   });
+
+  for (const tier of ["trusted", "sandboxed", "worker"] as const) {
+    it(`is called every n epochs and batches, as its manifest says: ${tier}`, async () => {
+      const main = `export default () => { const seen = []; return {
+        onTrainBatchEnd: (batch, logs) => { seen.push("batch " + batch + " " + typeof logs.loss); },
+        onEpochEnd: (epoch, logs) => { seen.push("epoch " + epoch + " " + typeof logs.loss); },
+        getState: () => ({ seen }),
+      }; };`;
+      const hooks = [{ name: "onTrainBatchEnd", every: 2 }, { name: "onEpochEnd", every: 3 }];
+      const plugin = await load(await publish({ "main.js": main }, {}, { hooks }), { tier });
+      let state: CallbackState | undefined;
+      await train({
+        epochs: 4,
+        batchSize: 2,
+        callbacks: [plugin, {
+          async onTrainEnd() {
+            state = await plugin.getState?.();
+          },
+        }],
+      });
+      const batches = ["batch 1 number", "batch 3 number"];
+      assert.deepEqual(state?.seen, [
+        ...[...batches, ...batches, ...batches, "epoch 2 number"],
+        ...batches,
+      ]);
+    });
+  }
 
   it("refuses an option that nobody knows: it may be a restriction", async () => {
     const callbacks = quoted(await publishTelling(), { teir: "sandboxed" });

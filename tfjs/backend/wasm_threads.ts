@@ -2,6 +2,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 import type { Worker } from "node:worker_threads";
 import { keepListeners } from "./listeners.ts";
 import { readWasm } from "./wasm_file.ts";
+import { wasmThreadCode } from "./wasm_thread.generated.ts";
 
 /** The most that tfjs's build takes. */
 export const mostThreads = 8;
@@ -160,28 +161,17 @@ function withoutWorkers<T>(run: () => T): T {
   }
 }
 
-/** Start a worker with its script in a `data:` URL, which needs neither a file nor a permission. */
+/** Start a worker with its code in a `data:` URL, which needs neither a file nor a permission. */
 function startWorker(script: string, onError: (error: Error) => void): Worker {
   const { Worker } = process.getBuiltinModule("node:worker_threads");
-  const url = `data:text/javascript,${encodeURIComponent(toModule(script))}`;
+  const url = `data:text/javascript,${encodeURIComponent(wasmThreadCode)}`;
+  // As tfjs itself does: a line feed in a string of the script has become a real one.
+  const workerData = { script: script.replaceAll("\n", "\\n") };
   // What the process was started with is for its own program, as a loader of TypeScript is.
-  const worker = new Worker(new URL(url), { execArgv: [] });
+  const worker = new Worker(new URL(url), { execArgv: [], workerData });
   // The loader holds the process for as long as the thread runs, which has no end.
   worker.ref = () => {};
   // It would throw where nobody can catch.
   Object.defineProperty(worker, "onerror", { get: () => onError, set: () => {} });
   return worker;
-}
-
-/** The worker's script is CommonJS, and loads the main script from a file. */
-function toModule(script: string): string {
-  return [
-    `const require = (name) => process.getBuiltinModule(name);`,
-    `const __filename = "";`,
-    // Read-only on Deno, where the script sets it.
-    `Object.defineProperty(globalThis, "location", { value: {}, writable: true });`,
-    // As tfjs itself does: a line feed in a string of the script has become a real one.
-    script.replaceAll("\n", "\\n"),
-    `globalThis.importScripts = (text) => (0, eval)(text);`,
-  ].join("\n");
 }

@@ -1,5 +1,7 @@
-import { preludeName } from "./guest.ts";
 import type { CrossingError } from "./value_codec.ts";
+
+/** Name of the guest's code in stacks. */
+export const guestName = "keepfit:sandbox";
 
 /**
  * The error of the host's side for one that was thrown in a sandbox: its name, message and code, and
@@ -13,7 +15,7 @@ export function guestError(text: string): Error {
   error.name = String(name);
   if (typeof code === "string") error.code = code;
   const frames = String(stack ?? "").split("\n")
-    .filter((line) => /\(.+:\d+/.test(line) && !line.includes(preludeName));
+    .filter((line) => /\(.+:\d+/.test(line) && !line.includes(guestName));
   error.stack = [`${error.name}: ${error.message}`, ...frames].join("\n");
   return error;
 }

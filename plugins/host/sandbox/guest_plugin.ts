@@ -2,11 +2,12 @@ import type { QuickJSHandle } from "quickjs-emscripten-core";
 import type { Logs } from "../../../core/logs.ts";
 import { PluginError } from "../../errors.ts";
 import type { PluginLimits } from "../../project/limits.ts";
-import { cellCount, codes, flags, preludeName, preludeOf } from "./guest.ts";
-import { guestError, isOutOfMemory } from "./guest_error.ts";
+import { guestCode } from "./guest.generated.ts";
+import { guestError, guestName, isOutOfMemory } from "./guest_error.ts";
 import { HostCalls } from "./host_calls.ts";
 import { Interpreter } from "./interpreter.ts";
 import { type Layout, Layouts, readAddedLogs, readLogs, writeLogs } from "./layouts.ts";
+import { cellCount, codes, flags, type Guest } from "./protocol.ts";
 import { type Crossing, decode, encode } from "./value_codec.ts";
 
 const guestFunctions = [
@@ -22,8 +23,8 @@ const guestFunctions = [
   "settle",
   "takeBytes",
   "takeText",
-] as const;
-type GuestFunctions = Record<typeof guestFunctions[number], QuickJSHandle>;
+] as const satisfies (keyof Guest)[];
+type GuestFunctions = Record<keyof Guest, QuickJSHandle>;
 
 /** What is done with a call's answer once it is there. */
 interface Waiting {
@@ -88,14 +89,15 @@ export class GuestPlugin {
       (id, ok, value) => plugin.#settle(id, ok, value),
     );
     const plugin = interpreter.run(() => {
-      const prelude = interpreter.evaluate(preludeOf(limits.memory), preludeName);
+      const code = interpreter.evaluate(guestCode, guestName);
       const [shared, numbers] = interpreter.values.newSharedNumbers(cellCount);
-      const given = [hostCalls.callHost, hostCalls.hostBytes, shared];
-      const exports = interpreter.callForHandle(prelude, ...given);
+      const maxBytes = interpreter.values.newNumber(limits.memory);
+      const given = [hostCalls.callHost, hostCalls.hostBytes, shared, maxBytes];
+      const exports = interpreter.callForHandle(code, ...given);
       const guest = Object.fromEntries(
         guestFunctions.map((name) => [name, interpreter.values.member(exports, name)]),
       ) as GuestFunctions;
-      for (const handle of [prelude, exports, ...given]) handle.dispose();
+      for (const handle of [code, exports, ...given]) handle.dispose();
       return new GuestPlugin(id, interpreter, guest, numbers, hostCalls);
       // None of the plugin's code is in it yet.
     }, Infinity);
@@ -278,6 +280,8 @@ export class GuestPlugin {
       this.#interpreter.pump();
     }
     if (waiting.size > 0 && this.#hostCalls.pending === 0) {
+      // A promise is lost where there was no memory to settle it.
+      if (this.#interpreter.isFull) throw this.#interpreter.endWithoutMemory();
       this.#failAll(
         new PluginError(
           "E_SANDBOX",

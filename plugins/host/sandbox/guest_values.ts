@@ -25,6 +25,10 @@ export class GuestValues {
     return this.#context.getProp(object, name);
   }
 
+  newNumber(value: number): QuickJSHandle {
+    return this.#context.newNumber(value);
+  }
+
   /** @param text without the character 0, which would end it */
   newText(text: string): QuickJSHandle {
     const { module, ffi, context } = this.#parts;

@@ -7,9 +7,9 @@ const mostPending = 256;
 
 /** The functions of the host that a sandbox may call, by number. */
 export class HostCalls {
-  /** For the prelude: `(index, text, bytes?) => reply`, whose first letter tells its kind. */
+  /** For the guest: `(index, text, bytes?) => reply`, whose first letter tells its kind. */
   readonly callHost: QuickJSHandle;
-  /** For the prelude: the bytes of the last reply. */
+  /** For the guest: the bytes of the last reply. */
   readonly hostBytes: QuickJSHandle;
   readonly #settle: (id: number, ok: boolean, value: unknown) => void;
   readonly #functions: Callable[] = [];

@@ -241,7 +241,7 @@ export class Interpreter {
   #call(callee: QuickJSHandle, args: QuickJSHandle[]): QuickJSHandle {
     const result = this.#context.callFunction(callee, this.#context.undefined, args);
     if (result.error === undefined) return result.value;
-    // The prelude lets nothing out that can be caught.
+    // The guest lets nothing out that can be caught.
     result.error.dispose();
     throw this.#isLate ? this.end("E_TIMEOUT", this.#tooLong()) : this.endWithoutMemory();
   }

@@ -1,5 +1,5 @@
 import { addOtherNames, type Logs } from "../../../core/logs.ts";
-import { cellCount, firstValue } from "./guest.ts";
+import { cellCount, firstValue } from "./protocol.ts";
 
 /** Which logs a hook's call has, known to both sides by number: their values alone cross then. */
 export interface Layout {

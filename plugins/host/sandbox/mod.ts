@@ -4,7 +4,7 @@ import { messageOf } from "../../../core/errors.ts";
 import { olderNames } from "../../../core/receivers.ts";
 import { PluginError } from "../../errors.ts";
 import { fileUrl, type GraphModule } from "../../modules/graph.ts";
-import { guestKeepfit } from "../guest_keepfit.ts";
+import { guestKeepfit } from "../guest_keepfit.generated.ts";
 import { type PluginHook, pluginHooks } from "../../manifest/format.ts";
 import type { TierRun } from "../tier.ts";
 import { GuestPlugin } from "./guest_plugin.ts";

@@ -1,10 +1,12 @@
+import { maxDepth, maxValues } from "./protocol.ts";
+
 /**
  * Values as they cross the wall of a sandbox, the same on its two sides: JSON, in which a string
  * that begins with `~` is something else, and the bytes of all arrays in one piece beside it.
  *
  * `~u` undefined, `~N` NaN, `~I` and `~-I` the infinities, `~-0`, `~b<kind>,<at>,<length>` bytes,
  * `~e<JSON>` an error, `~f<index>` a function of the host, `~~…` a string that begins with `~`.
- * `guest_codec.ts` is the other side.
+ * `guest/codec.ts` is the other side.
  */
 export interface Crossing {
   text: string;
@@ -19,13 +21,6 @@ export interface CrossingError {
   code?: string;
   stack?: string;
 }
-
-/** Most values in what crosses at once. */
-export const maxValues = 1_000_000;
-/** Deepest that arrays and objects may be nested in one another. */
-export const maxDepth = 64;
-/** Most characters of text that cross at once. */
-export const maxText = 16 * 1024 * 1024;
 
 const kinds = {
   Int8Array,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { decode, describe as describeError, encode, maxDepth } from "./value_codec.ts";
+import { maxDepth } from "./protocol.ts";
+import { decode, describe as describeError, encode } from "./value_codec.ts";
 
 describe("values for a sandbox", () => {
   it("are JSON and bytes, and become the same again", () => {

@@ -1,10 +1,11 @@
 import type { CallbackLike, CallbackState, Params } from "../../../core/callback.ts";
 import { PluginError } from "../../errors.ts";
 import type { ModuleGraph } from "../../modules/graph.ts";
-import { guestKeepfit } from "../guest_keepfit.ts";
+import { guestKeepfit } from "../guest_keepfit.generated.ts";
 import { emitGraph } from "../import_graph.ts";
 import type { TierRun } from "../tier.ts";
-import { PluginThread, type ThreadResult, toError } from "./plugin_thread.ts";
+import { PluginThread, toError } from "./plugin_thread.ts";
+import type { ThreadResult } from "./protocol.ts";
 
 /**
  * Run a plugin in a thread of its own. A hang or a crash of it is an error of its hook, and the

@@ -4,32 +4,14 @@ import type { PluginContext } from "../context/mod.ts";
 import { PluginError } from "../../errors.ts";
 import { toBase64 } from "../../manifest/integrity.ts";
 import type { PluginLimits } from "../../project/limits.ts";
-import { threadSource } from "./thread_source.ts";
-
-/** An error that has come from the other side. */
-interface PlainError {
-  name: string;
-  message: string;
-  stack?: string;
-  code?: string;
-}
-
-/** What the thread says of a call, or of the loading of its module. */
-export interface ThreadResult {
-  value?: unknown;
-  logs?: Record<string, unknown>;
-  members?: string[];
-  failed?: "E_EXPORT" | "E_FACTORY" | "E_MODULE";
-  found?: string;
-  error?: PlainError;
-}
-
-type ThreadMessage =
-  | { kind: "pong" }
-  | { kind: "crash"; error: PlainError }
-  | { kind: "result"; id: number } & ThreadResult
-  | { kind: "ask"; id: number; name: string; args: unknown[] }
-  | { kind: "tell"; name: string; args: unknown[] };
+import type {
+  HostMessage,
+  HostRequest,
+  PlainError,
+  ThreadMessage,
+  ThreadResult,
+} from "./protocol.ts";
+import { threadCode } from "./thread.generated.ts";
 
 interface Waiting {
   resolve(result: ThreadResult): void;
@@ -56,7 +38,7 @@ export class PluginThread {
     this.#id = context.id;
     this.#context = context;
     this.#callTime = limits.callTime;
-    const source = toBase64(new TextEncoder().encode(threadSource));
+    const source = toBase64(new TextEncoder().encode(threadCode));
     this.#thread = runtime.startWorker(`data:text/javascript;base64,${source}`, {
       memory: limits.memory,
       onMessage: (message) => this.#receive(message as ThreadMessage),
@@ -74,13 +56,13 @@ export class PluginThread {
    * @throws PluginError `E_TIMEOUT` when the thread hangs, `E_CRASH` when it has ended
    * @throws Error what the plugin threw
    */
-  ask(message: { kind: "call" | "load"; [key: string]: unknown }): Promise<ThreadResult> {
+  ask(message: HostRequest): Promise<ThreadResult> {
     if (this.#dead !== undefined) return Promise.reject(this.#dead);
     return new Promise((resolve, reject) => {
       const id = ++this.#last;
       this.#waiting.set(id, { resolve, reject });
       try {
-        this.#thread.post({ ...message, id });
+        this.#post({ ...message, id });
       } catch (error) {
         this.#waiting.delete(id);
         return reject(error);
@@ -119,10 +101,14 @@ export class PluginThread {
       pinged = true;
       this.#answered = false;
       due = performance.now() + this.#callTime;
-      this.#thread.post({ kind: "ping" });
+      this.#post({ kind: "ping" });
       this.#watch = setTimeout(look, this.#callTime);
     };
     this.#watch = setTimeout(look, this.#callTime);
+  }
+
+  #post(message: HostMessage): void {
+    this.#thread.post(message);
   }
 
   #die(reason: string, code: "E_CRASH" | "E_TIMEOUT" = "E_CRASH"): void {
@@ -167,10 +153,10 @@ export class PluginThread {
 
   async #answer(id: number, name: string, args: unknown[]): Promise<void> {
     try {
-      this.#thread.post({ kind: "answer", id, value: await this.#call(name, args) });
+      this.#post({ kind: "answer", id, value: await this.#call(name, args) });
     } catch (error) {
       const { code } = error as { code?: string };
-      this.#thread.post({ kind: "answer", id, error: { message: messageOf(error), code } });
+      this.#post({ kind: "answer", id, error: { message: messageOf(error), code } });
     }
   }
 

@@ -6,6 +6,14 @@ import { withClock } from "../../../tests/clock.ts";
 import { limitsOf } from "../../project/limits.ts";
 import { contextWith, refusal } from "../../fixtures.ts";
 import { PluginThread } from "./plugin_thread.ts";
+import type { HostRequest } from "./protocol.ts";
+
+const call: HostRequest = {
+  kind: "call",
+  member: "onTrainEnd",
+  args: [],
+  learningRate: undefined,
+};
 
 interface Posted {
   kind: string;
@@ -42,7 +50,7 @@ describe("PluginThread", () => {
         if (++pings === 1) pass(3_600_000);
         else setTimeout(() => send({ kind: "result", id, value: "done" }));
       });
-      assert.equal((await thread.ask({ kind: "call" })).value, "done");
+      assert.equal((await thread.ask(call)).value, "done");
       assert.equal(pings, 2);
       await thread.end();
     });
@@ -50,8 +58,8 @@ describe("PluginThread", () => {
 
   it("ends a thread that gives no sign", async () => {
     const thread = threadOf({ callTime: 20 }, () => {});
-    await refusal("E_TIMEOUT", () => thread.ask({ kind: "call" }), /longer than 20 ms/);
+    await refusal("E_TIMEOUT", () => thread.ask(call), /longer than 20 ms/);
     assert.equal(thread.hasEnded, true);
-    await refusal("E_TIMEOUT", () => thread.ask({ kind: "call" }));
+    await refusal("E_TIMEOUT", () => thread.ask(call));
   });
 });

@@ -1,0 +1,106 @@
+/**
+ * Code that runs where nothing of keepfit is, as text: the guest of a sandbox, the modules that
+ * threads begin with, and what plugins there get for `import ... from "keepfit"`.
+ *
+ * ```sh
+ * node --import tsx build/guest.ts        # or: deno run -A build/guest.ts; beside the sources
+ * ```
+ */
+import { writeFile } from "node:fs/promises";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { root } from "./package.ts";
+
+interface Guest {
+  /** Where its code begins. */
+  entry: string;
+  /** The file that holds the text. */
+  target: string;
+  /** The constant in it. */
+  name: string;
+  /** Turns the bundle, a module, into what is evaluated. Default: it stays a module. */
+  wrap?(module: string): string;
+}
+
+const guests: Guest[] = [
+  {
+    entry: "plugins/host/sandbox/guest/main.ts",
+    target: "plugins/host/sandbox/guest.generated.ts",
+    name: "guestCode",
+    wrap: toFunction,
+  },
+  {
+    entry: "plugins/host/worker/thread.ts",
+    target: "plugins/host/worker/thread.generated.ts",
+    name: "threadCode",
+  },
+  {
+    entry: "plugins/host/guest_keepfit.ts",
+    target: "plugins/host/guest_keepfit.generated.ts",
+    name: "guestKeepfit",
+  },
+  {
+    entry: "tfjs/backend/wasm_thread.ts",
+    target: "tfjs/backend/wasm_thread.generated.ts",
+    name: "wasmThreadCode",
+  },
+];
+
+/** The text of each generated file, by its path. */
+export async function guestFiles(): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  for (const { entry, target, name, wrap } of guests) {
+    const module = await bundle(entry);
+    const code = wrap?.(module) ?? module;
+    files[target] =
+      `// Made of ${entry} by build/guest.ts, which \`npm run build\` runs: change that.\n\n` +
+      `/** The code of ${entry}. */\nexport const ${name}: string = ${toTemplate(code)};\n`;
+  }
+  return files;
+}
+
+async function bundle(entry: string): Promise<string> {
+  const { outputFiles: [file] } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "esm",
+    // What QuickJS implements. The sources use nothing newer, so esbuild lowers nothing.
+    target: "es2023",
+    charset: "utf8",
+    // The repository's settings are for another target.
+    tsconfigRaw: {},
+    logLevel: "silent",
+  });
+  return file.text;
+}
+
+/**
+ * A script whose value is a function, which returns what the module exports: the interpreter has no
+ * module loader but the plugin's, and none of the guest's names may become a global.
+ */
+function toFunction(module: string): string {
+  const [ending, name] = /export \{\s+(\w+)\s+\};\n$/.exec(module) ?? [];
+  if (ending === undefined) {
+    throw new Error("Cannot wrap the guest: expected one export at its end");
+  }
+  // With the parameters of GuestHost in plugins/host/sandbox/protocol.ts.
+  return `(function (callHost, hostBytes, shared, maxBytes) {
+"use strict";
+const host = { callHost, hostBytes, shared, maxBytes };
+${module.slice(0, -ending.length)}return ${name};
+})`;
+}
+
+function toTemplate(text: string): string {
+  return `\`${text.replace(/[\\`]|\$(?=\{)/g, "\\$&")}\``;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  for (const [path, text] of Object.entries(await guestFiles())) {
+    await writeFile(root + path, text);
+    console.log(path);
+  }
+}

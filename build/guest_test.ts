@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { listFiles } from "../tests/files.ts";
+import { guestFiles } from "./guest.ts";
+import { root, runCompiler } from "./package.ts";
+
+describe("the generated code of guests and threads", () => {
+  it("is that of the committed sources: `npm run build` writes it", async () => {
+    const files = await guestFiles();
+    const stored = listFiles().filter((path) => path.endsWith(".generated.ts"));
+    assert.deepEqual(stored, Object.keys(files).sort());
+    for (const [path, text] of Object.entries(files)) {
+      assert.equal(readFileSync(root + path, "utf8"), text, `${path} is stale: run npm run build`);
+    }
+  });
+
+  it("is written without what only some runtimes have", () => {
+    const project = `${root}build/guest.tsconfig.json`;
+    const { status, stdout } = runCompiler(["--project", project], "pipe");
+    assert.deepEqual({ status, stdout }, { status: 0, stdout: "" });
+  });
+
+  it("calls no iterator in the sandbox, because the plugin could have replaced it", async () => {
+    const { "plugins/host/sandbox/guest.generated.ts": code } = await guestFiles();
+    // Rest parameters, which end a list of parameters, are none.
+    const iterating =
+      /\bfor (?:await )?\([^;\n]* of .*|\.\.\.(?!\w+\) =>).*|\b(?:const|let|var) \[.*|^ *\[.*\] = .*/gm;
+    assert.deepEqual(code.match(iterating), null);
+  });
+});

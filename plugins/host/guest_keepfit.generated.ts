@@ -1,0 +1,23 @@
+// Made of plugins/host/guest_keepfit.ts by build/guest.ts, which `npm run build` runs: change that.
+
+/** The code of plugins/host/guest_keepfit.ts. */
+export const guestKeepfit: string = `// plugins/host/guest_keepfit.ts
+var Callback = class {
+  params = null;
+  onError;
+  constructor(options = {}) {
+    this.onError = options.onError;
+  }
+  get model() {
+    throw new TypeError(
+      "Cannot reach the model from here: the context has what may be done with it"
+    );
+  }
+  setParams(params) {
+    this.params = params;
+  }
+};
+export {
+  Callback
+};
+`;

@@ -1,0 +1,136 @@
+/**
+ * What is written must be on the disk before anything names it, or a power failure leaves an empty
+ * file under a name that promises a whole one. No reader sees the difference, so these tests record
+ * the system calls on their way to a real file system.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { getRuntime, saveCheckpoint } from "keepfit/runtime";
+import { denoCalls } from "../../runtime/deno_calls.ts";
+import { createFileSystem, type SystemCalls } from "../../runtime/file_system.ts";
+import { memoryCalls } from "../../runtime/memory.ts";
+import { nodeCalls } from "../../runtime/node_calls.ts";
+
+const { name } = getRuntime();
+const folder = mkdtempSync(join(tmpdir(), "keepfit-durability-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+before(() => tf.setBackend("cpu"));
+
+/** System calls that record what they have done to the disk, by the names of the files. */
+function recording(calls: SystemCalls): { calls: SystemCalls; done: string[] } {
+  const done: string[] = [];
+  const recorded =
+    <Args extends unknown[], T>(what: string, call: (...args: Args) => Promise<T>) =>
+    async (...args: Args): Promise<T> => {
+      const result = await call(...args);
+      done.push([what, ...args.filter((one) => typeof one === "string").map(nameOf)].join(" "));
+      return result;
+    };
+  return {
+    done,
+    calls: {
+      ...calls,
+      open: recorded("open", async (path, how) => {
+        const { write, sync, close } = await calls.open(path, how);
+        return {
+          write: recorded("write", write),
+          sync: recorded("sync", sync),
+          close: recorded("close", close),
+        };
+      }),
+      chmod: recorded("chmod", calls.chmod),
+      rename: recorded("rename", calls.rename),
+      removeFile: recorded("remove", calls.removeFile),
+      syncDir: recorded("sync folder", calls.syncDir),
+    },
+  };
+}
+
+/** The last name of a path, without what is random in it. */
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1)
+    .replace(/^\.keepfit-.*\.tmp$/, "beside")
+    .replace(/^weights-.*-(\d+)\.bin$/, "shard-$1");
+}
+
+/** The calls by which a file is put in place. */
+const placed = (file: string, folder: string, ...chmod: string[]): string[] => [
+  "open beside create",
+  "write",
+  "sync",
+  "close",
+  ...chmod,
+  `rename beside ${file}`,
+  `sync folder ${folder}`,
+];
+
+const adapters: Record<string, [calls: () => SystemCalls, folder: string]> = {
+  memory: [memoryCalls, "/"],
+  [name]: [name === "deno" ? denoCalls : nodeCalls, `${folder}/`],
+};
+let places = 0;
+
+for (const [adapter, [newCalls, root]] of Object.entries(adapters)) {
+  const newWorld = async () => {
+    const { calls, done } = recording(newCalls());
+    const fs = createFileSystem(calls);
+    const place = `${root}place-${++places}`;
+    await fs.makeDir(place);
+    return { fs, done, place, folder: nameOf(place) };
+  };
+  // Memory has no permission bits.
+  const chmod = adapter === "memory" ? [] : ["chmod beside"];
+
+  describe(`durability on the file system of ${adapter}`, () => {
+    it("writeFile syncs a file before it is renamed into place, then its folder", async () => {
+      const { fs, done, place, folder } = await newWorld();
+      await fs.writeFile(`${place}/a`, "new");
+      assert.deepEqual(done, placed("a", folder));
+      done.length = 0;
+      await fs.writeFile(`${place}/a`, "replaced");
+      assert.deepEqual(done, placed("a", folder, ...chmod));
+    });
+
+    it("sync waits for what was written to an open file", async () => {
+      for (const mode of ["append", "create", "truncate"] as const) {
+        const { fs, done, place } = await newWorld();
+        const file = await fs.open(`${place}/a`, mode);
+        await Promise.all([file.write("1"), file.sync(), file.write("2"), file.close()]);
+        assert.deepEqual(done, [`open a ${mode}`, "write", "sync", "write", "close"]);
+      }
+    });
+
+    it("saveCheckpoint syncs all weights before the file that names them", async () => {
+      const { fs, done, place, folder } = await newWorld();
+      const model = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [2] })] });
+      // Kernel and bias fill a shard each.
+      const options = { fs, maxShardBytes: 16, includeOptimizer: false };
+      await saveCheckpoint(model, place, options);
+      const shards = [...placed("shard-1", folder), ...placed("shard-2", folder)];
+      assert.deepEqual(done, [...shards, ...placed("model.json", folder)]);
+      done.length = 0;
+      await saveCheckpoint(model, place, options);
+      assert.deepEqual(done, [
+        ...shards,
+        ...placed("model.json", folder, ...chmod),
+        // Until the new file is on the disk, these may be the only whole checkpoint.
+        "remove shard-1",
+        "remove shard-2",
+      ]);
+      model.dispose();
+    });
+  });
+}
+
+describe(`the system calls of ${name}`, () => {
+  it("sync by the operating system, which refuses a closed file", async () => {
+    const file = await adapters[name][0]().open(`${folder}/closed`, "create");
+    await file.sync();
+    await file.close();
+    await assert.rejects(async () => await file.sync());
+  });
+});
