@@ -6,7 +6,8 @@ export async function withClock<T>(
   run: (pass: (milliseconds: number) => void) => T | Promise<T>,
 ): Promise<T> {
   const { now } = performance;
-  let time = performance.now();
+  // Whole, so that differences of it are exact.
+  let time = Math.ceil(performance.now());
   performance.now = () => time;
   try {
     return await run((milliseconds) => void (time += milliseconds));

@@ -32,7 +32,10 @@ const checks: [title: string, ...args: string[]][] = [
 ];
 const failed = checks.filter(([title, ...args]) => {
   console.log(`\n${title}: deno ${args.slice(0, 2).join(" ")}`);
-  return spawnSync(deno.command, args, { cwd: root, stdio: "inherit" }).status !== 0;
+  const began = performance.now();
+  const { status } = spawnSync(deno.command, args, { cwd: root, stdio: "inherit" });
+  console.log(`${title}: ${((performance.now() - began) / 1000).toFixed()} seconds`);
+  return status !== 0;
 });
 if (failed.length > 0) {
   console.error(`\nNot ok: ${failed.map(([title]) => title).join(", ")}`);

@@ -1,5 +1,6 @@
 /**
- * The test command: every `*_test.ts` of the repository on Deno, Bun and Node, Node last.
+ * The test command: every `*_test.ts` of the repository on Deno, Bun and Node, Node last. It closes
+ * with the slowest files, and with Node's own summary.
  *
  * ```sh
  * npm test                                     # or: deno task test
@@ -8,7 +9,9 @@
  * ```
  */
 import { spawn } from "node:child_process";
-import { availableParallelism } from "node:os";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { parseArgs, stripVTControlCharacters } from "node:util";
 import { listFiles, root } from "./files.ts";
@@ -25,6 +28,11 @@ const passedCount: Record<RuntimeName, RegExp> = {
   bun: /^\s*(\d+) pass$/gm,
   node: /^[#ℹ] pass (\d+)$/gm,
 };
+/** The line with which Node's summary begins. */
+// deno-lint-ignore no-control-regex
+const summaryBegin = /^(?:\x1b\[\d+m)?[#ℹ] tests \d+/m;
+/** How many of the slowest files are told. */
+const slowest = 5;
 // Node takes a file without tests for a test that passes.
 const emptyFile = /^(?:ok \d+ -|✔) \S+_test\.ts\b/gm;
 
@@ -51,7 +59,12 @@ const isHostile = (path: string) => path.startsWith("tests/hostile/");
 const parts = [files.filter(isHostile), files.filter((path) => !isHostile(path))]
   .filter((part) => part.length > 0);
 
+const reports = mkdtempSync(join(tmpdir(), "keepfit-tests-"));
+process.on("exit", () => rmSync(reports, { recursive: true, force: true }));
+
 const failures: string[] = [];
+const times: string[] = [];
+let closing = "";
 for (const name of runtimeNames) {
   if (asked !== undefined && !asked.includes(name)) continue;
   const runtime = findRuntime(name);
@@ -64,62 +77,138 @@ for (const name of runtimeNames) {
   console.log(`\n${label}: ${files.length} test files`);
   let code = 0;
   let passed = 0;
+  const partSeconds: number[] = [];
+  const fileSeconds: [path: string, seconds: number][] = [];
   for (const part of parts) {
+    process.stdout.write(closing);
     const ended = await test(runtime, part);
     code ||= ended.code;
     passed += ended.passed;
+    closing = ended.closing;
+    partSeconds.push(ended.seconds);
+    fileSeconds.push(...ended.fileSeconds);
+  }
+  const sum = partSeconds.map((seconds) => seconds.toFixed()).join(" + ");
+  times.push(`${label}: ${sum} seconds, the slowest files:`);
+  for (const [path, seconds] of fileSeconds.sort(([, a], [, b]) => b - a).slice(0, slowest)) {
+    times.push(`  ${seconds.toFixed(1).padStart(6)}  ${path}`);
   }
   if (code !== 0) failures.push(`${label}: failed with exit code ${code}`);
   else if (passed === 0) failures.push(`${label}: executed no test`);
-  // Node closes with a summary of its own, which stays the last thing that is printed.
   else if (name !== "node") console.log(`${label}: passed ${passed} tests`);
 }
+console.log(`\n${times.join("\n")}`);
+// Node's summary stays the last thing that is printed.
+process.stdout.write(closing);
 if (failures.length > 0) fail(failures.join("\n"));
 
+interface Ended {
+  code: number;
+  passed: number;
+  seconds: number;
+  fileSeconds: [path: string, seconds: number][];
+  /** Node's summary, which is not shown yet; empty for the others. */
+  closing: string;
+}
+
 /** Run files on one runtime, in one process, showing what it prints. */
-function test(
-  runtime: InstalledRuntime,
-  files: string[],
-): Promise<{ code: number; passed: number }> {
-  const child = spawn(runtime.command, testArguments(runtime.name, files), {
+function test(runtime: InstalledRuntime, files: string[]): Promise<Ended> {
+  const began = performance.now();
+  const report = join(reports, `${runtime.name}-${times.length}-${files.length}.xml`);
+  const child = spawn(runtime.command, testArguments(runtime.name, files, report), {
     cwd: root,
+    env: testEnvironment(),
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
+  let shown = 0;
+  let isClosing = false;
+  /** Show all but a line that is not whole yet, and Node's summary. */
+  const show = () => {
+    if (isClosing) return;
+    const end = output.lastIndexOf("\n") + 1;
+    const lines = output.slice(shown, end);
+    const at = runtime.name === "node" ? lines.search(summaryBegin) : -1;
+    isClosing = at >= 0;
+    const showing = isClosing ? lines.slice(0, at) : lines;
+    shown += showing.length;
+    process.stdout.write(showing);
+  };
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
-    process.stdout.write(text);
+    show();
   });
+  let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
+    errors += text;
     process.stderr.write(text);
   });
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code, signal) => {
-      const text = stripVTControlCharacters(output);
+      const text = stripVTControlCharacters(`${output}\n${errors}`);
       const counts = [...text.matchAll(passedCount[runtime.name])].map(([, count]) =>
         Number(count)
       );
       const empty = runtime.name === "node" ? [...text.matchAll(emptyFile)].length : 0;
       const passed = counts.reduce((sum, count) => sum + count, 0) - empty;
       if (signal !== null) console.error(`${runtime.name} was ended by ${signal}`);
-      resolve({ code: code ?? 1, passed });
+      if (!isClosing) process.stdout.write(output.slice(shown));
+      resolve({
+        code: code ?? 1,
+        passed,
+        seconds: (performance.now() - began) / 1000,
+        fileSeconds: readReport(report),
+        closing: isClosing ? output.slice(shown) : "",
+      });
     });
   });
 }
 
-function testArguments(name: RuntimeName, files: string[]): string[] {
+/** What each file took, by the report of a runtime; none where there is no report. */
+function readReport(path: string): [path: string, seconds: number][] {
+  let text = "";
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    // It was ended before it wrote one, which is a failure already.
+  }
+  // Deno gives each test of a file its time, the others the file.
+  const times =
+    /<testcase .*classname="(?:\.\/)?(?<test>[^"]+_test\.ts)" time="(?<testTime>[\d.]+)"|<testsuite name="(?<file>[^"]+_test\.ts)" file="\k<file>".* time="(?<fileTime>[\d.]+)"/g;
+  const seconds = new Map<string, number>();
+  for (const { groups } of text.matchAll(times)) {
+    const { test, testTime, file = test, fileTime = testTime } = groups as Record<string, string>;
+    seconds.set(file, (seconds.get(file) ?? 0) + Number(fileTime));
+  }
+  return [...seconds];
+}
+
+/** The environment of the tests: what the user of this machine has set is not their business. */
+function testEnvironment(): NodeJS.ProcessEnv {
+  const kept = ["KEEPFIT_LONG", "KEEPFIT_PYTHON"];
+  const own = Object.entries(process.env).filter(([name]) =>
+    name !== "FORCE_COLOR" && (kept.includes(name) || !name.startsWith("KEEPFIT_"))
+  );
+  // Their servers are on this machine, to which no proxy leads.
+  const { no_proxy, NO_PROXY = no_proxy } = process.env;
+  const direct = [...(NO_PROXY ? [NO_PROXY] : []), "127.0.0.1", "localhost"].join(",");
+  return { ...Object.fromEntries(own), NO_PROXY: direct, no_proxy: direct };
+}
+
+function testArguments(name: RuntimeName, files: string[], report: string): string[] {
   const jobs = Math.min(availableParallelism(), 4);
   switch (name) {
     case "deno":
-      return ["test", "--no-check", "-A", "--parallel", ...files];
+      return ["test", "--no-check", "-A", "--parallel", `--junit-path=${report}`, ...files];
     case "bun":
       // Its limit of 5 seconds a test is unknown to the other two.
       return [
         "test",
         "--timeout=600000",
         `--parallel=${jobs}`,
+        "--reporter=junit",
+        `--reporter-outfile=${report}`,
         ...files.map((file) => `./${file}`),
       ];
     case "node": {
@@ -130,6 +219,9 @@ function testArguments(name: RuntimeName, files: string[]): string[] {
         "--test",
         `--test-concurrency=${jobs}`,
         `--test-reporter=${reporter}`,
+        "--test-reporter-destination=stdout",
+        `--test-reporter=${new URL("file_seconds.mjs", import.meta.url)}`,
+        `--test-reporter-destination=${report}`,
         ...files,
       ];
     }
