@@ -68,10 +68,12 @@ export {
   type WeightTensor,
 } from "./core/model.ts";
 export {
+  type Monitor,
   MonitorCallback,
   type MonitorFunction,
   type MonitorMode,
   type MonitorOptions,
+  type MonitorRules,
 } from "./core/monitor_callback.ts";
 export {
   loadPlugin,

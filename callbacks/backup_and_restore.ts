@@ -14,7 +14,7 @@ import {
   weightsFromHost,
   type WeightTensor,
 } from "../core/model.ts";
-import { ensureDir, FileSystemError, getRuntime, joinPath } from "../runtime/mod.ts";
+import { getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { movingAverageOf } from "../tfjs/moving_average.ts";
 import {
@@ -23,6 +23,7 @@ import {
   setOptimizerState,
 } from "../tfjs/optimizer_state.ts";
 import { getRandomState, type RandomState, setRandomState } from "../tfjs/random_seed.ts";
+import { BackupFiles } from "./backup_files.ts";
 import {
   callbackOptions,
   checkOptions,
@@ -32,7 +33,6 @@ import {
   type OptionRule,
   place,
 } from "./options.ts";
-import { readPlainData, writePlainData } from "../checkpoints/plain_data_file.ts";
 
 /** Options of {@linkcode BackupAndRestore}. */
 export interface BackupAndRestoreOptions extends CallbackOptions {
@@ -45,7 +45,7 @@ export interface BackupAndRestoreOptions extends CallbackOptions {
   doubleCheckpoint?: boolean;
   /** Remove the backup when training has ended. Default: true. */
   deleteCheckpoint?: boolean;
-  /** Where the backup is. Default: the runtime's own file system. */
+  /** File system of the backup. Default: the runtime's. */
   fs?: FileSystem;
 }
 
@@ -123,7 +123,8 @@ export class BackupAndRestore extends Callback {
   readonly doubleCheckpoint: boolean;
   /** Whether the backup is removed when training has ended. */
   readonly deleteCheckpoint: boolean;
-  #fs: FileSystem | undefined;
+  readonly #fs: FileSystem | undefined;
+  #files: BackupFiles | undefined;
   #training: ResumableTraining | undefined;
   #epoch = 0;
   #lastBatch = -1;
@@ -164,14 +165,14 @@ export class BackupAndRestore extends Callback {
 
   override async beforeTrainBegin(training: ResumableTraining): Promise<void> {
     this.#training = training;
-    this.#fs ??= getRuntime().fs;
+    this.#files = new BackupFiles(this.#fs ?? getRuntime().fs, this.backupDir);
     this.#epoch = 0;
     this.#lastBatch = -1;
     this.#batchesSinceSave = 0;
     this.#isEpochUnsaved = false;
     // A directory that cannot be made fails now, not after an epoch.
-    await ensureDir(this.backupDir, { fs: this.#fs });
-    const backup = await this.#find();
+    await this.#files.prepare();
+    const backup = await this.#files.find() as Backup | undefined;
     if (backup === undefined) return;
     await this.#restore(backup, training);
     this.#epoch = backup.epoch;
@@ -201,14 +202,7 @@ export class BackupAndRestore extends Callback {
   }
 
   override async onTrainEnd(): Promise<void> {
-    if (!this.deleteCheckpoint) return;
-    for (const name of ["previous", "latest"] as const) await this.#files.remove(this.#file(name));
-    try {
-      await this.#files.remove(this.backupDir);
-    } catch (error) {
-      // Somebody else's files.
-      if (!(error instanceof FileSystemError && error.code === "NotEmpty")) throw error;
-    }
+    if (this.deleteCheckpoint) await this.#files?.remove();
   }
 
   override close(): void {
@@ -233,9 +227,7 @@ export class BackupAndRestore extends Callback {
     const backup: Backup = await this.#take(training).finally(() => {
       if (isSwapped) average?.swapIn(this.model);
     });
-    await ensureDir(this.backupDir, { fs: this.#files });
-    if (this.doubleCheckpoint) await this.#keepPrevious();
-    await writePlainData(this.#files, this.#file("latest"), backup as never);
+    await this.#files?.write(backup as never, this.doubleCheckpoint);
   }
 
   async #take(training: ResumableTraining): Promise<Backup> {
@@ -250,46 +242,6 @@ export class BackupAndRestore extends Callback {
         : { loop: await training.loop.getState() }),
       callbacks: await training.getState(),
     };
-  }
-
-  async #keepPrevious(): Promise<void> {
-    try {
-      await this.#files.rename(this.#file("latest"), this.#file("previous"));
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  }
-
-  /** The last backup, or the one before it when that cannot be read; undefined without one. */
-  async #find(): Promise<Backup | undefined> {
-    const failures: string[] = [];
-    let found: Backup | undefined;
-    for (const name of ["latest", "previous"] as const) {
-      try {
-        found = await this.#read(name);
-      } catch (error) {
-        // What was not read may be whole: no reason to start anew and write over it.
-        if (error instanceof FileSystemError && !isNotFound(error)) throw error;
-        if (!isNotFound(error)) failures.push(messageOf(error));
-      }
-      if (found !== undefined) break;
-    }
-    if (failures.length > 0) {
-      const consequence = found === undefined
-        ? "training starts anew"
-        : "the one before it is used";
-      console.warn(`keepfit: the backup is damaged: ${failures.join("; ")}; ${consequence}`);
-    }
-    return found;
-  }
-
-  async #read(name: "latest" | "previous"): Promise<Backup> {
-    const file = this.#file(name);
-    const backup = await readPlainData(this.#files, file) as unknown as Partial<Backup> | null;
-    if (Number.isSafeInteger(backup?.epoch) && Array.isArray(backup?.weights)) {
-      return backup as Backup;
-    }
-    throw new SyntaxError(`Cannot load ${file}: it has no epoch and weights`);
   }
 
   async #restore(backup: Backup, training: ResumableTraining): Promise<void> {
@@ -323,14 +275,6 @@ export class BackupAndRestore extends Callback {
       );
     }
   }
-
-  get #files(): FileSystem {
-    return this.#fs as FileSystem;
-  }
-
-  #file(name: "latest" | "previous"): Path {
-    return joinPath(this.backupDir, `${name}.safetensors`);
-  }
 }
 
 /** The states that the list's callbacks take, and the names of the others. */
@@ -353,10 +297,6 @@ function weightsOf(model: TrainableModel) {
 
 function hasOptimizer({ optimizer }: TrainableModel): boolean {
   return typeof (optimizer as { getClassName?: unknown } | undefined)?.getClassName === "function";
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof FileSystemError && error.code === "NotFound";
 }
 
 const frequency: OptionRule = {

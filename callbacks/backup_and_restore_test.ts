@@ -333,7 +333,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(warned, []);
   });
 
-  it("starts anew, with a warning, when nothing can be read", async () => {
+  it("starts from scratch, with a warning, when nothing can be read", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 3)]));
     const whole = await fs.readFile("backup/latest.safetensors");
@@ -350,7 +350,7 @@ describe("BackupAndRestore", () => {
       const { warned } = await heard(() => train(makeModel(), [backup(fs), callback]));
       assert.deepEqual(seen.epochs, [0, 1, 2, 3, 4]);
       assert.equal(warned.length, 1);
-      assert.match(warned[0], /latest\.safetensors.*starts anew/);
+      assert.match(warned[0], /latest\.safetensors.*starts from scratch/);
     }
   });
 

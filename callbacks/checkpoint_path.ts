@@ -68,3 +68,15 @@ export class CheckpointPath {
     return this.#filepath instanceof URL ? new URL(path) : path;
   }
 }
+
+/** A path copied from Keras works, but what is there afterwards is no file that Keras reads. */
+export function warnOfKerasFile(path: Path | undefined): void {
+  const match = /^(.*?)((?:\.weights)?\.h5|\.hdf5|\.keras|\.ckpt)$/i.exec(String(path ?? ""));
+  if (match === null) return;
+  const [, stem, ending] = match;
+  console.warn(
+    `keepfit: ModelCheckpoint makes a directory of '${path}', not a ${ending} file: TensorFlow.js ` +
+      `saves a model as a directory with model.json. Write '${stem}' for the model, or ` +
+      `'${stem}.safetensors' with saveWeightsOnly for a file of its weights`,
+  );
+}

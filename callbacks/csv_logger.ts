@@ -2,6 +2,7 @@ import { parse, stringify } from "@std/csv";
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
+import { LogColumns, missing } from "./log_columns.ts";
 import { LogFile } from "./log_file.ts";
 import {
   callbackOptions,
@@ -12,25 +13,24 @@ import {
   type OptionRule,
   place,
 } from "./options.ts";
-import { pythonFloat } from "./python_format.ts";
 
 /** Options of {@linkcode CSVLogger}. */
 export interface CSVLoggerOptions extends CallbackOptions {
-  /** What stands between two values, one character. Default: `","`. */
+  /** Separator of two values, one character. Default: `","`. */
   separator?: string;
-  /** Go on at the end of a file that is there, in its columns. Default: false, it is replaced. */
+  /** Append to an existing file, in its columns. Default: false, it is replaced. */
   append?: boolean;
   /**
-   * Give a key that comes later a column of its own, behind the others: the file is replaced at once
-   * by one with a longer header, in which earlier rows have `NA`. Default: false, as in Keras.
+   * Give a key that comes later a column after the others: the file is replaced atomically by one
+   * with a longer header, in which earlier rows have `NA`. Default: false, as in Keras.
    */
   allKeys?: boolean;
   /**
-   * When the first epoch has no `val_` key, make a `val_` column for every key, in case that
-   * validation comes later. Default: true, as in Keras; false with `allKeys`.
+   * When the first epoch has no `val_` key, make a `val_` column for every key, in case validation
+   * comes later. Default: true, as in Keras; false with `allKeys`.
    */
   reserveValColumns?: boolean;
-  /** Where the file is. Default: the runtime's own file system. */
+  /** File system of the file. Default: the runtime's. */
   fs?: FileSystem;
 }
 
@@ -40,9 +40,9 @@ export interface CSVLoggerOptions extends CallbackOptions {
  * value is `NA`, numbers are as Python writes them (`1.0`, `1e-05`, `nan`).
  *
  * A key that comes later has no column and is left out, with a warning, unless `allKeys` is set. A
- * callback that writes a key, `learning_rate` for example, must stand before this one. Each row is
- * in the file when its epoch ends. Parent folders are made (Keras fails). Appending keeps to the
- * columns of the file; when it has none for a metric of this run, the run fails before its first
+ * callback that writes a key, `learning_rate` for example, must come before this one. Each row is
+ * in the file when its epoch ends. Parent folders are created (Keras fails). Appending keeps the
+ * columns of the file; when it lacks one for a metric of this run, the run fails before its first
  * batch.
  *
  * Source: `keras/src/callbacks/csv_logger.py`.
@@ -67,14 +67,11 @@ export class CSVLogger extends Callback {
   #separator: string;
   #append: boolean;
   #allKeys: boolean;
-  #reserveValColumns: boolean;
   #file: LogFile;
-  // Without the epoch; unknown until the first row, or until a header is read.
-  #columns: string[] | undefined;
+  readonly #columns: LogColumns;
   // Rows of the file that are this run's. Counted, because a longer header moves every byte.
   #rows = 0;
   #isResumed = false;
-  #hasWarned = false;
 
   /**
    * @param filename path or `file:` URL
@@ -97,16 +94,19 @@ export class CSVLogger extends Callback {
     this.#separator = options.separator ?? ",";
     this.#append = options.append ?? false;
     this.#allKeys = options.allKeys ?? false;
-    this.#reserveValColumns = options.reserveValColumns ?? !this.#allKeys;
+    this.#columns = new LogColumns({
+      allKeys: this.#allKeys,
+      reserveValColumns: options.reserveValColumns ?? !this.#allKeys,
+    });
     this.#file = new LogFile(filename, options.fs);
   }
 
   /** Open the file, so that one that cannot be written fails before the first batch. */
   override async onTrainBegin(): Promise<void> {
-    this.#hasWarned = false;
+    this.#columns.resetWarning();
     await this.#file.open();
     if (this.#isResumed) return;
-    this.#columns = undefined;
+    this.#columns.names = undefined;
     this.#rows = 0;
     this.#file.keep(0);
     if (this.#append) await this.#readHeader();
@@ -119,17 +119,10 @@ export class CSVLogger extends Callback {
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     await this.#cut();
     this.#isResumed = false;
-    const columns = this.#columns ??= this.#columnsOf(logs);
-    if (this.#allKeys) await this.#addColumns(logs, columns);
-    const rows: string[][] = [];
-    if (this.#file.size === 0) rows.push(["epoch", ...columns]);
-    // Python tells an int from a float; among our numbers only the epoch is an int.
-    const first = Object.hasOwn(logs, "epoch") ? pythonText(logs.epoch) : String(epoch);
-    rows.push([
-      first,
-      ...columns.map((name) => Object.hasOwn(logs, name) ? pythonText(logs[name]) : "NA"),
-    ]);
-    this.#warnAboutOthers(logs, columns);
+    const added = this.#columns.fit(logs);
+    if (added.length > 0 && this.#file.size > 0) await this.#addColumns(added);
+    const rows = [this.#columns.row(epoch, logs)];
+    if (this.#file.size === 0) rows.unshift(this.#columns.header);
     await this.#file.write(this.#text(rows));
     this.#rows++;
   }
@@ -146,21 +139,15 @@ export class CSVLogger extends Callback {
 
   /** The columns, and how far the file is written. */
   getState(): CallbackState {
-    return { columns: this.#columns?.slice(), size: this.#file.size, rows: this.#rows };
+    return { columns: this.#columns.names?.slice(), size: this.#file.size, rows: this.#rows };
   }
 
-  /** Go on from there: rows that were written later are cut off before the next one. */
+  /** Continue from there: rows that were written later are cut off before the next one. */
   setState(state: CallbackState): void {
-    this.#columns = (state.columns as string[] | undefined)?.slice();
+    this.#columns.names = (state.columns as string[] | undefined)?.slice();
     this.#rows = state.rows as number;
     this.#file.keep(state.size as number);
     this.#isResumed = true;
-  }
-
-  #columnsOf(logs: Logs): string[] {
-    const keys = Object.keys(logs).sort();
-    if (!this.#reserveValColumns || keys.some((key) => key.startsWith("val_"))) return keys;
-    return [...keys, ...keys.map((key) => `val_${key}`)];
   }
 
   async #readHeader(): Promise<void> {
@@ -168,18 +155,18 @@ export class CSVLogger extends Callback {
     if (text === "") return;
     const [line] = text.split(/\r?\n/, 1);
     const [first, ...columns] = this.#records(line)[0] ?? [];
-    const missing = this.#allKeys
+    const lacking = this.#allKeys
       ? []
       : (this.params?.metrics ?? []).filter((name) => !columns.includes(name));
-    if (first !== "epoch" || missing.length > 0) {
+    if (first !== "epoch" || lacking.length > 0) {
       throw new RangeError(
         `Cannot append to ${this.filename} with the header '${line}': ` +
           (first === "epoch"
-            ? `this run also logs ${missing.join(", ")}; write to another file`
+            ? `this run also logs ${lacking.join(", ")}; write to another file`
             : `the first of its columns, separated by '${this.#separator}', must be 'epoch'`),
       );
     }
-    this.#columns = columns;
+    this.#columns.names = columns;
     if (this.#allKeys) this.#rows = this.#records(text).length - 1;
   }
 
@@ -189,19 +176,16 @@ export class CSVLogger extends Callback {
       const records = this.#records(await this.#file.read());
       const kept = records.slice(0, this.#rows + 1);
       if (kept.length < records.length) await this.#file.replace(this.#text(kept));
-      if (kept.length > 0) this.#columns = kept[0].slice(1);
+      if (kept.length > 0) this.#columns.names = kept[0].slice(1);
     }
     await this.#file.cut();
   }
 
-  async #addColumns(logs: Logs, columns: string[]): Promise<void> {
-    const added = Object.keys(logs).filter((name) => !columns.includes(name)).sort();
-    if (added.length === 0) return;
-    columns.push(...added);
-    if (this.#file.size === 0) return;
+  /** Replace the file by one with a longer header, in which earlier rows lack the new values. */
+  async #addColumns(added: string[]): Promise<void> {
     const [, ...rows] = this.#records(await this.#file.read());
-    const filled = rows.map((row) => [...row, ...added.map(() => "NA")]);
-    await this.#file.replace(this.#text([["epoch", ...columns], ...filled]));
+    const filled = rows.map((row) => [...row, ...added.map(() => missing)]);
+    await this.#file.replace(this.#text([this.#columns.header, ...filled]));
   }
 
   #records(text: string): string[][] {
@@ -211,16 +195,6 @@ export class CSVLogger extends Callback {
   #text(records: string[][]): string {
     return stringify(records, { headers: false, separator: this.#separator });
   }
-
-  #warnAboutOthers(logs: Logs, columns: string[]): void {
-    const others = Object.keys(logs).filter((name) => !columns.includes(name));
-    if (others.length === 0 || this.#hasWarned) return;
-    this.#hasWarned = true;
-    console.warn(
-      `keepfit: CSVLogger has no column for ${others.join(", ")}, which is left out; ` +
-        `its columns are epoch,${columns.join(",")}`,
-    );
-  }
 }
 
 const oneCharacter: OptionRule = {
@@ -228,14 +202,3 @@ const oneCharacter: OptionRule = {
   wanted: "one character, no quote and no line end",
   holds: (value: string) => /^[^"\r\n]$/u.test(value),
 };
-
-/** The text that Python's csv writer has for a value. */
-function pythonText(value: unknown): string {
-  if (typeof value === "number") return pythonFloat(value);
-  if (typeof value === "boolean") return value ? "True" : "False";
-  if (value === null || value === undefined) return "";
-  if (typeof value === "object" && Symbol.iterator in value) {
-    return `"[${Array.from(value as Iterable<unknown>, pythonText).join(", ")}]"`;
-  }
-  return String(value);
-}

@@ -1,8 +1,8 @@
 /** What the tests of this room share: a run without a training loop, and what it prints. */
 import type { Params } from "../core/callback.ts";
-import { CallbackList } from "../core/callback_list.ts";
 import type { CallbacksArgument } from "../core/flatten.ts";
 import type { TrainableModel } from "../core/model.ts";
+import { driveEpochs } from "../testing/drive_epochs.ts";
 
 /** A run by hand. */
 export interface Run {
@@ -14,41 +14,16 @@ export interface Run {
   train?: (epoch: number) => unknown;
 }
 
-/** Call every hook as `fit` does, with these epoch logs; returns how many epochs ran. */
+/** Drive callbacks through these epoch logs; returns how many epochs ran. */
 export async function drive(
   callbacks: CallbacksArgument,
   epochs: object[],
   { model = { stopTraining: false }, params, batches = 0, train }: Run = {},
 ): Promise<number> {
-  const list = new CallbackList(callbacks, {
-    model,
-    params: { verbose: 0, epochs: epochs.length, steps: batches, ...params },
-  });
-  let ran = 0;
-  let failure: unknown;
-  model.stopTraining = false;
-  try {
-    await list.onTrainBegin();
-    for (const [epoch, logs] of epochs.entries()) {
-      await list.onEpochBegin(epoch);
-      for (let batch = 0; batch < batches && !model.stopTraining; batch++) {
-        await list.onTrainBatchBegin(batch);
-        await list.onTrainBatchEnd(batch, logs);
-      }
-      await train?.(epoch);
-      await list.onEpochEnd(epoch, logs);
-      ran++;
-      if (model.stopTraining) break;
-    }
-    await list.onTrainEnd(epochs[ran - 1]);
-  } catch (error) {
-    failure = error;
-    await list.onException(error);
-    throw error;
-  } finally {
-    await list.close(failure);
-  }
-  return ran;
+  // Without the keys of the logs, as in a custom loop, unless a test has them.
+  const known = { metrics: undefined, ...params };
+  const { logs } = await driveEpochs(callbacks, { epochs, model, params: known, batches, train });
+  return logs.length;
 }
 
 /** The epoch logs of these losses. */

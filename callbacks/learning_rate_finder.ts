@@ -16,10 +16,12 @@ import {
   setOptimizerState,
 } from "../tfjs/optimizer_state.ts";
 import { drawSweep } from "./learning_rate_plot.ts";
+import { BatchLoss, LearningRateSweep } from "./learning_rate_sweep.ts";
 import {
   callbackOptions,
   checkOptions,
   given,
+  numberThat,
   oneOf,
   type OptionRule,
   place,
@@ -34,7 +36,7 @@ export interface LearningRateFinderOptions extends CallbackOptions {
   maxLearningRate?: number;
   /** Steps of the whole sweep, 3 or more. Default: 100. */
   steps?: number;
-  /** How much of the smoothed loss is the past, from 0 to below 1. Default: 0.9. */
+  /** Share of the past in the smoothed loss, from 0 to below 1. Default: 0.9. */
   smoothing?: number;
   /** The sweep ends when the smoothed loss is this many times its lowest value. Default: 4. */
   divergence?: number;
@@ -47,7 +49,7 @@ export interface LearningRateFinderOptions extends CallbackOptions {
   plot?: Path;
   /** Above 0 or true: print what was found. Default: 1. */
   verbose?: number | boolean;
-  /** Where the plot is. Default: the runtime's own file system. */
+  /** File system of the plot. Default: the runtime's. */
   fs?: FileSystem;
 }
 
@@ -56,10 +58,10 @@ export interface LearningRateFinderOptions extends CallbackOptions {
  * loss falls the fastest.
  *
  * The steps are the first ones of the run, over as many epochs as they need. When the sweep is done
- * or the loss diverges, the model's weights, the optimizer's state and its rate are put back as they
- * were, before validation and before any callback behind this one hears of that step.
- * `suggestion` is the rate at the steepest fall of the smoothed loss. The first tenth of the steps
- * tells neither that nor a divergence. Use no other callback that sets the rate in the same run.
+ * or the loss diverges, the model's weights, the optimizer's state and its rate are restored, before
+ * validation and before the callbacks after this one receive that step. `suggestion` is the rate at
+ * the steepest fall of the smoothed loss. The first tenth of the steps is used neither for that nor
+ * to detect divergence. Use no other callback that sets the rate in the same run.
  *
  * Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks"; the suggestion is
  * that of Lightning's `LearningRateFinder`.
@@ -94,21 +96,19 @@ export interface LearningRateFinderOptions extends CallbackOptions {
  */
 export class LearningRateFinder extends Callback {
   /** The rate of each step of the sweep. */
-  readonly learningRates: number[] = [];
+  readonly learningRates: number[];
   /** The loss of each step, of its batch alone. */
-  readonly losses: number[] = [];
-  /** The losses smoothed. */
-  readonly smoothedLosses: number[] = [];
+  readonly losses: number[];
+  /** The losses, smoothed. */
+  readonly smoothedLosses: number[];
   /** The rate to train with; undefined before the sweep is done, and when no rate made the loss fall. */
   suggestion: number | undefined;
   readonly #options: Required<Omit<LearningRateFinderOptions, "onError" | "plot" | "fs">>;
+  readonly #sweep: LearningRateSweep;
   #plot: Path | undefined;
   #fs: FileSystem | undefined;
   #kept: { weights: WeightTensor[]; optimizer: OptimizerState } | undefined;
-  // Of the epoch so far: the loss of all its rows, and their number.
-  #sum = 0;
-  #rows = 0;
-  #average = 0;
+  readonly #batchLoss = new BatchLoss();
 
   /**
    * @param options from where to where, and what to do with it
@@ -117,30 +117,7 @@ export class LearningRateFinder extends Callback {
    */
   constructor(options: LearningRateFinderOptions = {}) {
     super(options);
-    checkOptions(this, "LearningRateFinder", options, {
-      ...callbackOptions,
-      minLearningRate: aboveZero,
-      maxLearningRate: aboveZero,
-      steps: {
-        types: ["number"],
-        wanted: "a whole number >= 3",
-        holds: (steps: number) => Number.isSafeInteger(steps) && steps >= 3,
-      },
-      smoothing: {
-        types: ["number"],
-        wanted: ">= 0 and < 1",
-        holds: (smoothing: number) => smoothing >= 0 && smoothing < 1,
-      },
-      divergence: {
-        types: ["number"],
-        wanted: "> 1",
-        holds: (divergence: number) => divergence > 1,
-      },
-      afterwards: oneOf("stop", "train"),
-      plot: place,
-      verbose: verbosity,
-      fs: given,
-    });
+    checkOptions(this, "LearningRateFinder", options, rules);
     this.#options = {
       minLearningRate: options.minLearningRate ?? 1e-7,
       maxLearningRate: options.maxLearningRate ?? 10,
@@ -157,6 +134,10 @@ export class LearningRateFinder extends Callback {
           `minLearningRate must be below maxLearningRate`,
       );
     }
+    this.#sweep = new LearningRateSweep(this.#options);
+    this.learningRates = this.#sweep.learningRates;
+    this.losses = this.#sweep.losses;
+    this.smoothedLosses = this.#sweep.smoothedLosses;
     this.#plot = options.plot;
     this.#fs = options.fs;
   }
@@ -168,9 +149,8 @@ export class LearningRateFinder extends Callback {
 
   override async onTrainBegin(): Promise<void> {
     this.close();
-    for (const list of [this.learningRates, this.losses, this.smoothedLosses]) list.length = 0;
+    this.#sweep.clear();
     this.suggestion = undefined;
-    this.#average = 0;
     if (this.#plot !== undefined) {
       // A folder that cannot be made fails now.
       this.#fs ??= getRuntime().fs;
@@ -181,34 +161,23 @@ export class LearningRateFinder extends Callback {
   }
 
   override onEpochBegin(): void {
-    this.#sum = 0;
-    this.#rows = 0;
+    this.#batchLoss.reset();
   }
 
   override onTrainBatchBegin(): void {
     if (this.#kept === undefined) return;
-    const { minLearningRate, maxLearningRate, steps } = this.#options;
-    const done = this.learningRates.length / (steps - 1);
+    const { minLearningRate, maxLearningRate } = this.#options;
     setLearningRate(
       this.model.optimizer,
-      minLearningRate * (maxLearningRate / minLearningRate) ** done,
+      minLearningRate * (maxLearningRate / minLearningRate) ** this.#sweep.progress,
     );
   }
 
   override onTrainBatchEnd(batch: number, logs: Logs): void | Promise<void> {
     if (this.#kept === undefined) return;
-    const loss = this.#lossOf(batch, logs.loss);
-    const smoothed = this.#smooth(loss);
-    const lowest = Math.min(smoothed, ...this.smoothedLosses);
-    // Of a loss that may be negative no multiple tells anything.
-    const isFarUp = lowest > 0 && smoothed > lowest * this.#options.divergence;
-    const isLost = !Number.isFinite(loss) || (isFarUp && this.losses.length >= this.#settled);
-    if (Number.isFinite(loss)) {
-      this.learningRates.push(getLearningRate(this.model));
-      this.losses.push(loss);
-      this.smoothedLosses.push(smoothed);
-    }
-    if (isLost || this.learningRates.length === this.#options.steps) return this.#finish(isLost);
+    const loss = this.#batchLoss.of(batch, logs.loss, this.params);
+    const hasDiverged = !this.#sweep.add(getLearningRate(this.model), loss);
+    if (hasDiverged || this.#sweep.isDone) return this.#finish(hasDiverged);
   }
 
   override async onTrainEnd(): Promise<void> {
@@ -221,7 +190,7 @@ export class LearningRateFinder extends Callback {
     await this.#finish(false);
   }
 
-  /** Put the model back as it was if the sweep is not done, and free what is kept. */
+  /** Restore the model if the sweep is not done, and release what is kept. */
   override close(): void {
     if (this.#kept === undefined) return;
     const { weights, optimizer } = this.#kept;
@@ -234,64 +203,23 @@ export class LearningRateFinder extends Callback {
     }
   }
 
-  /** Steps before the average of the losses is more than their noise: a tenth of them. */
-  get #settled(): number {
-    return Math.max(Math.floor(this.#options.steps / 10), 1);
-  }
-
-  /** The loss of this batch alone, from the mean over the rows since the epoch began. */
-  #lossOf(batch: number, mean: number): number {
-    const { batchSize, samples } = this.params ?? {};
-    const before = batchSize && samples ? samples - batch * batchSize : 0;
-    const rows = batchSize && before > 0 ? Math.min(batchSize, before) : batchSize || 1;
-    const sum = mean * (this.#rows + rows);
-    const loss = (sum - this.#sum) / rows;
-    this.#sum = sum;
-    this.#rows += rows;
-    return loss;
-  }
-
-  /** A running average that does not begin at 0. */
-  #smooth(loss: number): number {
-    const { smoothing } = this.#options;
-    this.#average = smoothing * this.#average + (1 - smoothing) * loss;
-    return this.#average / (1 - smoothing ** (this.losses.length + 1));
-  }
-
-  async #finish(isLost: boolean): Promise<void> {
+  async #finish(hasDiverged: boolean): Promise<void> {
     this.close();
-    this.suggestion = this.#steepest();
+    this.suggestion = this.#sweep.steepest();
     if (this.#options.afterwards === "stop") this.model.stopTraining = true;
     else if (this.suggestion !== undefined) {
       setLearningRate(this.model.optimizer, this.suggestion);
     }
-    if (Number(this.#options.verbose) > 0) this.#print(isLost);
+    if (Number(this.#options.verbose) > 0) this.#print(hasDiverged);
     if (this.#plot !== undefined && this.losses.length > 1) {
       await (this.#fs as FileSystem).writeFile(
         this.#plot,
-        drawSweep({
-          learningRates: this.learningRates,
-          losses: this.losses,
-          smoothedLosses: this.smoothedLosses,
-          suggestion: this.suggestion,
-        }),
+        drawSweep({ ...this.#sweep, suggestion: this.suggestion }),
       );
     }
   }
 
-  /** The rate where the smoothed loss falls the most from the step before to the step after. */
-  #steepest(): number | undefined {
-    const losses = this.smoothedLosses;
-    let lowest = 0;
-    let found: number | undefined;
-    for (let step = this.#settled; step < losses.length - 1; step++) {
-      const slope = losses[step + 1] - losses[step - 1];
-      if (slope < lowest) [lowest, found] = [slope, this.learningRates[step]];
-    }
-    return found;
-  }
-
-  #print(isLost: boolean): void {
+  #print(hasDiverged: boolean): void {
     const { minLearningRate, maxLearningRate } = this.#options;
     const last = this.learningRates.at(-1) ?? minLearningRate;
     console.log(
@@ -299,13 +227,21 @@ export class LearningRateFinder extends Callback {
         ? `LearningRateFinder: no rate from ${minLearningRate} to ${maxLearningRate} made the ` +
           `loss fall`
         : `LearningRateFinder: suggestion ${this.suggestion.toPrecision(3)}, ` +
-          (isLost ? `the loss diverges at ${last.toPrecision(3)}` : `the loss never diverged`),
+          (hasDiverged ? `the loss diverges at ${last.toPrecision(3)}` : `the loss never diverged`),
     );
   }
 }
 
-const aboveZero: OptionRule = {
-  types: ["number"],
-  wanted: "a finite number > 0",
-  holds: (value: number) => Number.isFinite(value) && value > 0,
+const aboveZero = numberThat("a finite number > 0", (rate) => Number.isFinite(rate) && rate > 0);
+const rules: Record<string, OptionRule> = {
+  ...callbackOptions,
+  minLearningRate: aboveZero,
+  maxLearningRate: aboveZero,
+  steps: numberThat("a whole number >= 3", (steps) => Number.isSafeInteger(steps) && steps >= 3),
+  smoothing: numberThat(">= 0 and < 1", (smoothing) => smoothing >= 0 && smoothing < 1),
+  divergence: numberThat("> 1", (divergence) => divergence > 1),
+  afterwards: oneOf("stop", "train"),
+  plot: place,
+  verbose: verbosity,
+  fs: given,
 };

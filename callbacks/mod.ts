@@ -24,6 +24,7 @@ export {
   type Schedule,
 } from "./learning_rate_scheduler.ts";
 export { ModelCheckpoint, type ModelCheckpointOptions } from "./model_checkpoint.ts";
+export type { SaveTimes } from "./save_schedule.ts";
 export { ModelSummary, type ModelSummaryOptions } from "./model_summary.ts";
 export { Progbar, type ProgbarOptions } from "./progbar.ts";
 export { ProgbarLogger, type ProgbarLoggerOptions } from "./progbar_logger.ts";

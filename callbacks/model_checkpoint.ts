@@ -3,7 +3,7 @@ import type { Logs } from "../core/logs.ts";
 import { MonitorCallback, type MonitorOptions } from "../core/monitor_callback.ts";
 import { ensureDir } from "../runtime/mod.ts";
 import type { Path } from "../runtime/types.ts";
-import { CheckpointPath } from "./checkpoint_path.ts";
+import { CheckpointPath, warnOfKerasFile } from "./checkpoint_path.ts";
 import {
   CheckpointWriter,
   type CheckpointWriterOptions,
@@ -19,24 +19,20 @@ import {
   given,
   monitorOptions,
   oneOf,
-  type OptionRule,
   place,
   verbosity,
   wordOrBatches,
 } from "./options.ts";
 import { pythonFixed } from "./python_format.ts";
+import { duration, SaveSchedule, type SaveTimes } from "./save_schedule.ts";
 
 /** Options of {@linkcode ModelCheckpoint}. */
 export interface ModelCheckpointOptions
-  extends CheckpointWriterOptions, Omit<MonitorOptions, "minDelta" | "minDeltaMode"> {
+  extends CheckpointWriterOptions, SaveTimes, Omit<MonitorOptions, "minDelta" | "minDeltaMode"> {
   /** Above 0 or true: print what is saved and why. Default: 0. */
   verbose?: number | boolean;
   /** Save only when the watched value is the best so far. Default: false. */
   saveBestOnly?: boolean;
-  /** `"epoch"`, or a number of batches after which to save; it counts on over epochs. Default: `"epoch"`. */
-  saveFreq?: "epoch" | number;
-  /** Save after the first batch that ends so long after the last save; instead of `saveFreq`. */
-  saveEvery?: { seconds: number } | { minutes: number };
   /** Where to save the model as it is when the run fails. Default: nowhere. */
   saveOnException?: Path;
   /** What the first best value must beat; used with `saveBestOnly`. Default: nothing. */
@@ -54,8 +50,7 @@ export interface ModelCheckpointOptions
  * the logs may stand in it. A name that no log will have fails before the first batch. A path of
  * Keras, such as `best.keras` or `best.weights.h5`, names a directory too; a warning says so.
  *
- * A checkpoint that is there is replaced at once, never in part. `best` goes on over runs of one
- * instance. A whole model has the epoch and the batch (both 0-based) and the logs in its
+ * An existing checkpoint is replaced atomically. `best` is kept over runs of one instance. A whole model has the epoch and the batch (both 0-based) and the logs in its
  * `userDefinedMetadata`.
  *
  * A filepath of `{epoch}` alone, with `maxToKeep` and `saveOnBackground`, makes the numbered
@@ -90,8 +85,7 @@ export class ModelCheckpoint extends MonitorCallback {
   readonly saveWeightsOnly: boolean;
   /** When it saves. */
   readonly saveFreq: "epoch" | number;
-  /** Milliseconds after which it saves; undefined where it goes by epochs or batches. */
-  readonly #every: number | undefined;
+  readonly #schedule: SaveSchedule;
   readonly #saveOnException: Path | undefined;
   readonly #writer: CheckpointWriter;
   /** Whether values are compared at all. */
@@ -101,11 +95,7 @@ export class ModelCheckpoint extends MonitorCallback {
   // Of an epoch's end, until the bar has ended its line.
   #messages: string[] | undefined;
   #onMissing: "save" | "skip";
-  #savedAt = 0;
-  #isDue = false;
   #epoch = 0;
-  #lastBatch = -1;
-  #batchesSinceSave = 0;
 
   /**
    * @param filepath template of a directory's path, or `file:` URL
@@ -137,9 +127,9 @@ export class ModelCheckpoint extends MonitorCallback {
     this.filepath = filepath;
     this.saveBestOnly = options.saveBestOnly ?? false;
     this.saveWeightsOnly = options.saveWeightsOnly ?? false;
-    this.saveFreq = options.saveFreq ?? "epoch";
     this.#path = new CheckpointPath(filepath);
-    this.#every = millisecondsOf(options);
+    this.#schedule = new SaveSchedule("ModelCheckpoint", options);
+    this.saveFreq = this.#schedule.saveFreq;
     if (isSafetensors(filepath) && !this.saveWeightsOnly) {
       throw new RangeError(
         `Cannot create ModelCheckpoint with filepath ${filepath}: a safetensors file holds ` +
@@ -156,16 +146,13 @@ export class ModelCheckpoint extends MonitorCallback {
     this.#verbose = Number(options.verbose ?? 0) > 0;
     this.#onMissing = options.onMissing ?? "save";
     // Only then, because a batch hook that is there is called for every batch.
-    if (this.#every !== undefined) {
-      this.onTrainBatchBegin = this.#lookAtClock;
-      this.onTrainBatchEnd = this.#saveIfDue;
-    } else if (this.saveFreq !== "epoch") this.onTrainBatchEnd = this.#countBatch;
+    if (this.#schedule.isByTime) this.onTrainBatchBegin = () => this.#schedule.beginBatch();
+    if (this.#schedule.isByBatch) this.onTrainBatchEnd = this.#saveIfDue;
   }
 
   /** Only the batches after which it saves. */
   override readsBatchLogs(batch: number): boolean {
-    if (this.#every !== undefined) return this.#isDue;
-    return this.saveFreq !== "epoch" && this.#count(batch) >= this.saveFreq;
+    return this.#schedule.isDueAfter(batch);
   }
 
   override async onTrainBegin(): Promise<void> {
@@ -175,9 +162,8 @@ export class ModelCheckpoint extends MonitorCallback {
       if (this.#compares) this.resolveMode();
       this.#checkNames(metrics);
     }
-    this.#savedAt = performance.now();
-    this.#isDue = false;
-    // A folder that cannot be made fails now; behind the first placeholder it is not known yet.
+    this.#schedule.begin();
+    // A folder that cannot be made fails now; after the first placeholder it is not known yet.
     await ensureDir(this.#path.parent, { fs: this.#writer.fs });
   }
 
@@ -187,7 +173,7 @@ export class ModelCheckpoint extends MonitorCallback {
 
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     this.#epoch = epoch;
-    if (this.#isByBatch) return;
+    if (this.#schedule.isByBatch) return;
     this.#messages = [];
     await this.#saveIfWanted(logs);
   }
@@ -219,54 +205,28 @@ export class ModelCheckpoint extends MonitorCallback {
     await this.#writer.settle();
   }
 
-  /** The best value, how many batches were counted, and what there is to remove once. */
+  /** The best value, the batches counted, and the checkpoints that are to be removed in time. */
   getState(): CallbackState {
     return {
       best: this.best,
       epoch: this.#epoch,
-      lastBatch: this.#lastBatch,
-      batchesSinceSave: this.#batchesSinceSave,
+      ...this.#schedule.getState(),
       kept: this.#writer.kept.map((one) => ({ ...one })),
     };
   }
 
-  /** Go on from there. */
+  /** Continue from there. */
   setState(state: CallbackState): void {
     this.best = state.best as number | undefined;
     this.#epoch = state.epoch as number;
-    this.#lastBatch = state.lastBatch as number;
-    this.#batchesSinceSave = state.batchesSinceSave as number;
+    this.#schedule.setState(state as ReturnType<SaveSchedule["getState"]>);
     this.#writer.kept = structuredClone(state.kept ?? []) as unknown as KeptCheckpoint[];
   }
 
-  get #isByBatch(): boolean {
-    return this.saveFreq !== "epoch" || this.#every !== undefined;
-  }
-
-  // Before the batch, so that the loop reads its logs and the hook saves by the same decision.
-  #lookAtClock(): void {
-    this.#isDue = performance.now() - this.#savedAt >= (this.#every as number);
-  }
-
   async #saveIfDue(batch: number, logs: Logs): Promise<void> {
-    if (!this.#isDue) return;
-    this.#isDue = false;
+    if (!this.#schedule.endBatch(batch)) return;
     await this.#saveIfWanted(logs, batch);
-    this.#savedAt = performance.now();
-  }
-
-  async #countBatch(batch: number, logs: Logs): Promise<void> {
-    this.#batchesSinceSave = this.#count(batch);
-    this.#lastBatch = batch;
-    if (this.#batchesSinceSave < (this.saveFreq as number)) return;
-    this.#batchesSinceSave = 0;
-    await this.#saveIfWanted(logs, batch);
-  }
-
-  /** Batches since the last save, with this one; an index that is not higher begins an epoch. */
-  #count(batch: number): number {
-    const isNewEpoch = batch <= this.#lastBatch;
-    return this.#batchesSinceSave + (isNewEpoch ? batch + 1 : batch - this.#lastBatch);
+    this.#schedule.saved();
   }
 
   async #saveIfWanted(logs: Logs, batch?: number): Promise<void> {
@@ -302,10 +262,11 @@ export class ModelCheckpoint extends MonitorCallback {
 
   /** Fail for a name that no log will have, as far as the run's keys tell. */
   #checkNames(metrics: string[]): void {
+    const { isByBatch } = this.#schedule;
     const available = [
       "epoch",
-      ...(this.#isByBatch ? ["batch"] : []),
-      ...metrics.filter((name) => !this.#isByBatch || !name.startsWith("val_")),
+      ...(isByBatch ? ["batch"] : []),
+      ...metrics.filter((name) => !isByBatch || !name.startsWith("val_")),
     ];
     this.#path.check(available, this.saveBestOnly ? this.monitor : undefined);
   }
@@ -315,39 +276,6 @@ export class ModelCheckpoint extends MonitorCallback {
     if (this.#messages !== undefined) this.#messages.push(message);
     else console.log(`\n${message}`);
   }
-}
-
-const duration: OptionRule = {
-  types: ["object"],
-  wanted: "{ seconds } or { minutes } above 0",
-  holds: (value: object) => {
-    const entries = Object.entries(value);
-    return entries.length === 1 && ["seconds", "minutes"].includes(entries[0][0]) &&
-      entries[0][1] > 0;
-  },
-};
-
-/** @throws RangeError for two ways to say when */
-function millisecondsOf({ saveEvery, saveFreq }: ModelCheckpointOptions): number | undefined {
-  if (saveEvery === undefined) return undefined;
-  if (saveFreq !== undefined) {
-    throw new RangeError(
-      `Cannot create ModelCheckpoint with saveEvery and saveFreq ${saveFreq}: give one of them`,
-    );
-  }
-  return 1000 * ("minutes" in saveEvery ? 60 * saveEvery.minutes : saveEvery.seconds);
-}
-
-/** A path copied from Keras works, but what is there afterwards is no file that Keras reads. */
-function warnOfKerasFile(path: Path | undefined): void {
-  const match = /^(.*?)((?:\.weights)?\.h5|\.hdf5|\.keras|\.ckpt)$/i.exec(String(path ?? ""));
-  if (match === null) return;
-  const [, stem, ending] = match;
-  console.warn(
-    `keepfit: ModelCheckpoint makes a directory of '${path}', not a ${ending} file: TensorFlow.js ` +
-      `saves a model as a directory with model.json. Write '${stem}' for the model, or ` +
-      `'${stem}.safetensors' with saveWeightsOnly for a file of its weights`,
-  );
 }
 
 function show(value: number | undefined): string {

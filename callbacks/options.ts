@@ -38,6 +38,11 @@ export const atLeastOne: OptionRule = {
   holds: (value: number) => Number.isSafeInteger(value) && value > 0,
 };
 
+/** A number of a certain kind. */
+export function numberThat(wanted: string, holds: (value: number) => boolean): OptionRule {
+  return { types: ["number"], wanted, holds };
+}
+
 /** Above 0 or true to print. */
 export const verbosity: OptionRule = { types: ["boolean", "number"], wanted: "0, 1 or a boolean" };
 

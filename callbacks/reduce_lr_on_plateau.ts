@@ -9,6 +9,7 @@ import {
   finite,
   flag,
   monitorOptions,
+  numberThat,
   verbosity,
 } from "./options.ts";
 import { pythonFloat } from "./python_format.ts";
@@ -38,7 +39,7 @@ export interface ReduceLROnPlateauOptions extends MonitorOptions {
  * Reduce the learning rate when a value of the epoch logs has stopped getting better.
  *
  * Writes the rate that the epoch was trained with into its logs as `learning_rate`, before any
- * reduction. Counts start anew with each run. Rates are float64, as in TensorFlow.js; Keras has
+ * reduction. Each run resets the counts. Rates are float64, as in TensorFlow.js; Keras has
  * float32.
  *
  * Source: `keras/src/callbacks/reduce_lr_on_plateau.py`.
@@ -82,11 +83,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
     super({ ...options, minDelta: options.minDelta ?? 1e-4 });
     checkOptions(this, "ReduceLROnPlateau", options, {
       ...monitorOptions,
-      factor: {
-        types: ["number"],
-        wanted: ">= 0 and < 1",
-        holds: (factor: number) => factor >= 0 && factor < 1,
-      },
+      factor: numberThat(">= 0 and < 1", (factor) => factor >= 0 && factor < 1),
       patience: atLeastZero,
       verbose: verbosity,
       minDelta: finite,

@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { CallbacksArgument } from "../core/callback_list.ts";
 import type { History } from "../core/history.ts";
+import { random } from "../core/random.ts";
 import { skipBanner } from "../tfjs/backend/banner.ts";
 import { fit } from "../training/fit.ts";
 
@@ -113,10 +114,10 @@ export function makeSmall(tensorflow: TensorFlow, options: TrainSmallOptions = {
   const { task = "regression", rows = 256, seed = 1 } = options;
   const own = options.optimizer === undefined;
   const optimizer = options.optimizer ?? tensorflow.train.sgd(0.05);
-  const random = randomOf(seed);
+  const { fraction } = random(seed);
   const make = task === "regression" ? wave : cloud;
-  const [x, y] = tensorsOf(tensorflow, make, rows, random);
-  const validationData = tensorsOf(tensorflow, make, Math.ceil(rows / 4), random);
+  const [x, y] = tensorsOf(tensorflow, make, rows, fraction);
+  const validationData = tensorsOf(tensorflow, make, Math.ceil(rows / 4), fraction);
   const dense = (units: number, nth: number, more: object) =>
     tensorflow.layers.dense({
       units,
@@ -149,17 +150,17 @@ export function makeSmall(tensorflow: TensorFlow, options: TrainSmallOptions = {
 }
 
 /** One row: what the model sees, and what it should say. */
-type MakeRow = (random: () => number) => [x: [number, number], y: number[]];
+type MakeRow = (fraction: () => number) => [x: [number, number], y: number[]];
 
-const wave: MakeRow = (random) => {
-  const [a, b] = [2 * random() - 1, 2 * random() - 1];
-  return [[a, b], [Math.sin(2 * a) + 0.5 * Math.cos(3 * b) + 0.05 * (random() - 0.5)]];
+const wave: MakeRow = (fraction) => {
+  const [a, b] = [2 * fraction() - 1, 2 * fraction() - 1];
+  return [[a, b], [Math.sin(2 * a) + 0.5 * Math.cos(3 * b) + 0.05 * (fraction() - 0.5)]];
 };
 
-const cloud: MakeRow = (random) => {
-  const kind = Math.floor(3 * random());
+const cloud: MakeRow = (fraction) => {
+  const kind = Math.floor(3 * fraction());
   const angle = 2 * Math.PI * kind / 3;
-  const spread = (): number => 0.6 * (random() + random() - 1);
+  const spread = (): number => 0.6 * (fraction() + fraction() - 1);
   return [
     [Math.cos(angle) + spread(), Math.sin(angle) + spread()],
     [0, 1, 2].map((one) => one === kind ? 1 : 0),
@@ -170,22 +171,11 @@ function tensorsOf(
   tensorflow: TensorFlow,
   make: MakeRow,
   rows: number,
-  random: () => number,
+  fraction: () => number,
 ): [tf.Tensor2D, tf.Tensor2D] {
-  const made = Array.from({ length: rows }, () => make(random));
+  const made = Array.from({ length: rows }, () => make(fraction));
   return [
     tensorflow.tensor2d(made.map(([x]) => x)),
     tensorflow.tensor2d(made.map(([, y]) => y)),
   ];
-}
-
-/** Numbers from 0 to below 1 (mulberry32), the same for the same seed everywhere. */
-function randomOf(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -1,3 +1,5 @@
+import { random as fromSeed } from "../core/random.ts";
+
 /** Gives whole numbers from 0 to below `limit`, the same ones for the same seed. */
 export type Random = (limit: number) => number;
 
@@ -11,14 +13,7 @@ export const isLong: boolean =
  * again.
  */
 export function createRandom(seed: number): Random {
-  // Mulberry32.
-  let state = seed >>> 0;
-  return (limit) => {
-    state = state + 0x6d2b79f5 >>> 0;
-    let mixed = Math.imul(state ^ state >>> 15, state | 1);
-    mixed = mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61) ^ mixed;
-    return Math.floor(((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32 * limit);
-  };
+  return fromSeed(seed).below;
 }
 
 /** One of these. */

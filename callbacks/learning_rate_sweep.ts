@@ -1,0 +1,100 @@
+import type { Params } from "../core/callback.ts";
+
+/** The rates and losses of a learning rate sweep, and what they tell. */
+export class LearningRateSweep {
+  /** Rate of each step. */
+  readonly learningRates: number[] = [];
+  /** Loss of each step, of its batch alone. */
+  readonly losses: number[] = [];
+  /** The losses, smoothed. */
+  readonly smoothedLosses: number[] = [];
+  readonly #options: { steps: number; smoothing: number; divergence: number };
+  #average = 0;
+
+  /** @param options steps of the whole sweep, share of the past in the average, and its limit */
+  constructor(options: { steps: number; smoothing: number; divergence: number }) {
+    this.#options = options;
+  }
+
+  /** Whether all steps are done. */
+  get isDone(): boolean {
+    return this.learningRates.length === this.#options.steps;
+  }
+
+  /** How much of the sweep is done, from 0 to 1 at its last step. */
+  get progress(): number {
+    return this.learningRates.length / (this.#options.steps - 1);
+  }
+
+  /** Remove all steps. */
+  clear(): void {
+    for (const list of [this.learningRates, this.losses, this.smoothedLosses]) list.length = 0;
+    this.#average = 0;
+  }
+
+  /**
+   * Add a step; one without a finite loss is left out.
+   *
+   * @returns false when the loss diverges
+   */
+  add(learningRate: number, loss: number): boolean {
+    const smoothed = this.#smooth(loss);
+    const lowest = Math.min(smoothed, ...this.smoothedLosses);
+    // A multiple of a loss that may be negative tells nothing.
+    const isFarUp = lowest > 0 && smoothed > lowest * this.#options.divergence;
+    const hasDiverged = isFarUp && this.losses.length >= this.#settled;
+    if (!Number.isFinite(loss)) return false;
+    this.learningRates.push(learningRate);
+    this.losses.push(loss);
+    this.smoothedLosses.push(smoothed);
+    return !hasDiverged;
+  }
+
+  /** Rate where the smoothed loss falls the most from the step before to the step after. */
+  steepest(): number | undefined {
+    const losses = this.smoothedLosses;
+    let lowest = 0;
+    let found: number | undefined;
+    for (let step = this.#settled; step < losses.length - 1; step++) {
+      const slope = losses[step + 1] - losses[step - 1];
+      if (slope < lowest) [lowest, found] = [slope, this.learningRates[step]];
+    }
+    return found;
+  }
+
+  /** Steps before the average of the losses is more than their noise: a tenth of them. */
+  get #settled(): number {
+    return Math.max(Math.floor(this.#options.steps / 10), 1);
+  }
+
+  /** A running average that does not begin at 0. */
+  #smooth(loss: number): number {
+    const { smoothing } = this.#options;
+    this.#average = smoothing * this.#average + (1 - smoothing) * loss;
+    return this.#average / (1 - smoothing ** (this.losses.length + 1));
+  }
+}
+
+/** The loss of each batch alone, from the mean over the rows since the epoch began. */
+export class BatchLoss {
+  #sum = 0;
+  #rows = 0;
+
+  /** Begin an epoch. */
+  reset(): void {
+    this.#sum = 0;
+    this.#rows = 0;
+  }
+
+  /** The loss of this batch, which must follow the one before. */
+  of(batch: number, mean: number, params: Params | null): number {
+    const { batchSize, samples } = params ?? {};
+    const before = batchSize && samples ? samples - batch * batchSize : 0;
+    const rows = batchSize && before > 0 ? Math.min(batchSize, before) : batchSize || 1;
+    const sum = mean * (this.#rows + rows);
+    const loss = (sum - this.#sum) / rows;
+    this.#sum = sum;
+    this.#rows += rows;
+    return loss;
+  }
+}

@@ -1,0 +1,89 @@
+import type { Logs } from "../core/logs.ts";
+import { pythonFloat } from "./python_format.ts";
+
+/** Options of {@linkcode LogColumns}. */
+export interface LogColumnsOptions {
+  /** Give a key that comes later a column after the others. */
+  allKeys: boolean;
+  /** Make a `val_` column for each key when the first epoch has none. */
+  reserveValColumns: boolean;
+}
+
+/** The columns of a CSV log after `epoch`, and the text of its cells. */
+export class LogColumns {
+  /** Their names; undefined until the first row or until a header is read. */
+  names: string[] | undefined;
+  readonly #options: LogColumnsOptions;
+  #hasWarned = false;
+
+  /** @param options which keys have a column */
+  constructor(options: LogColumnsOptions) {
+    this.#options = options;
+  }
+
+  /** The first row of the file. */
+  get header(): string[] {
+    return ["epoch", ...this.names ?? []];
+  }
+
+  /** Let a key without a column be warned about again: call it when a run begins. */
+  resetWarning(): void {
+    this.#hasWarned = false;
+  }
+
+  /** Make the columns of the first row, or with `allKeys` add those of new keys, which are returned. */
+  fit(logs: Logs): string[] {
+    if (this.names === undefined) {
+      this.names = this.#columnsOf(logs);
+      return [];
+    }
+    if (!this.#options.allKeys) return [];
+    const added = this.#without(logs).sort();
+    this.names.push(...added);
+    return added;
+  }
+
+  /** The cells of an epoch. Warns once of keys without a column. */
+  row(epoch: number, logs: Logs): string[] {
+    const others = this.#without(logs);
+    if (others.length > 0 && !this.#hasWarned) {
+      this.#hasWarned = true;
+      console.warn(
+        `keepfit: CSVLogger has no column for ${others.join(", ")}, which is left out; ` +
+          `its columns are ${this.header.join(",")}`,
+      );
+    }
+    // Python tells an int from a float; among our numbers only the epoch is an int.
+    const first = Object.hasOwn(logs, "epoch") ? pythonText(logs.epoch) : String(epoch);
+    const cells = (this.names ?? []).map((name) =>
+      Object.hasOwn(logs, name) ? pythonText(logs[name]) : missing
+    );
+    return [first, ...cells];
+  }
+
+  #columnsOf(logs: Logs): string[] {
+    const keys = Object.keys(logs).sort();
+    const isReserving = this.#options.reserveValColumns &&
+      !keys.some((key) => key.startsWith("val_"));
+    return isReserving ? [...keys, ...keys.map((key) => `val_${key}`)] : keys;
+  }
+
+  /** Keys that have no column. */
+  #without(logs: Logs): string[] {
+    return Object.keys(logs).filter((name) => !this.names?.includes(name));
+  }
+}
+
+/** The cell of a missing value. */
+export const missing = "NA";
+
+/** The text that Python's csv writer has for a value. */
+function pythonText(value: unknown): string {
+  if (typeof value === "number") return pythonFloat(value);
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (value === null || value === undefined) return "";
+  if (typeof value === "object" && Symbol.iterator in value) {
+    return `"[${Array.from(value as Iterable<unknown>, pythonText).join(", ")}]"`;
+  }
+  return String(value);
+}

@@ -1,0 +1,111 @@
+import type { OptionRule } from "./options.ts";
+
+/** When {@linkcode SaveSchedule} is due. */
+export interface SaveTimes {
+  /** `"epoch"`, or a number of batches after which to save; it counts on over epochs. Default: `"epoch"`. */
+  saveFreq?: "epoch" | number;
+  /** Save after the first batch that ends this long after the last save; instead of `saveFreq`. */
+  saveEvery?: { seconds: number } | { minutes: number };
+}
+
+/** Decides after which batches, or at the end of which epochs, a checkpoint is saved. */
+export class SaveSchedule {
+  /** `"epoch"`, or a number of batches. */
+  readonly saveFreq: "epoch" | number;
+  /** Milliseconds after which it is due; undefined where epochs or batches are counted. */
+  readonly #interval: number | undefined;
+  #savedAt = 0;
+  #isTimeUp = false;
+  #lastBatch = -1;
+  #batchesSinceSave = 0;
+
+  /**
+   * @param owner name of the callback, for messages
+   * @param times when to save
+   * @throws RangeError for `saveFreq` beside `saveEvery`
+   */
+  constructor(owner: string, { saveFreq, saveEvery }: SaveTimes) {
+    if (saveEvery !== undefined && saveFreq !== undefined) {
+      throw new RangeError(
+        `Cannot create ${owner} with saveEvery and saveFreq ${saveFreq}: give one of them`,
+      );
+    }
+    this.saveFreq = saveFreq ?? "epoch";
+    this.#interval = saveEvery && millisecondsOf(saveEvery);
+  }
+
+  /** Whether it is due after batches, not at the end of epochs. */
+  get isByBatch(): boolean {
+    return this.isByTime || this.saveFreq !== "epoch";
+  }
+
+  /** Whether it is due after some time. */
+  get isByTime(): boolean {
+    return this.#interval !== undefined;
+  }
+
+  /** Start the clock. */
+  begin(): void {
+    this.#isTimeUp = false;
+    this.saved();
+  }
+
+  /** Restart the clock after a save. */
+  saved(): void {
+    this.#savedAt = performance.now();
+  }
+
+  /** Read the clock before a batch, so that reading its logs and saving are one decision. */
+  beginBatch(): void {
+    this.#isTimeUp = performance.now() - this.#savedAt >= Number(this.#interval);
+  }
+
+  /** Whether it will be due when this batch has ended. */
+  isDueAfter(batch: number): boolean {
+    if (this.isByTime) return this.#isTimeUp;
+    return this.saveFreq !== "epoch" && this.#count(batch) >= this.saveFreq;
+  }
+
+  /** Count a batch that has ended; true when it is due now. */
+  endBatch(batch: number): boolean {
+    const isDue = this.isDueAfter(batch);
+    if (this.isByTime) this.#isTimeUp = false;
+    else {
+      this.#batchesSinceSave = isDue ? 0 : this.#count(batch);
+      this.#lastBatch = batch;
+    }
+    return isDue;
+  }
+
+  /** The counts. */
+  getState(): { lastBatch: number; batchesSinceSave: number } {
+    return { lastBatch: this.#lastBatch, batchesSinceSave: this.#batchesSinceSave };
+  }
+
+  /** Continue from a state of {@linkcode getState}. */
+  setState({ lastBatch, batchesSinceSave }: { lastBatch: number; batchesSinceSave: number }): void {
+    this.#lastBatch = lastBatch;
+    this.#batchesSinceSave = batchesSinceSave;
+  }
+
+  /** Batches since the last save, with this one; an index that is not higher begins an epoch. */
+  #count(batch: number): number {
+    const isNewEpoch = batch <= this.#lastBatch;
+    return this.#batchesSinceSave + (isNewEpoch ? batch + 1 : batch - this.#lastBatch);
+  }
+}
+
+/** `{ seconds }` or `{ minutes }`. */
+export const duration: OptionRule = {
+  types: ["object"],
+  wanted: "{ seconds } or { minutes } above 0",
+  holds: (value: object) => {
+    const entries = Object.entries(value);
+    return entries.length === 1 && ["seconds", "minutes"].includes(entries[0][0]) &&
+      entries[0][1] > 0;
+  },
+};
+
+function millisecondsOf(duration: { seconds: number } | { minutes: number }): number {
+  return 1000 * ("minutes" in duration ? 60 * duration.minutes : duration.seconds);
+}
