@@ -7,9 +7,9 @@ import { type Engine, getEngine } from "../tfjs/engine.ts";
 import {
   checkNames,
   closing,
+  EventLoopYield,
   type RunOptions,
   runOptions,
-  Turns,
   wholeNumber,
   withCallbacks,
 } from "./run.ts";
@@ -129,7 +129,7 @@ async function runEvaluation(
   batchSize: number | null,
 ): Promise<Logs> {
   return await closing(source, async () => {
-    const turns = new Turns(options);
+    const eventLoop = new EventLoopYield(options);
     const params = {
       verbose: options.verbose ?? "auto",
       epochs: 1,
@@ -144,7 +144,8 @@ async function runEvaluation(
       options,
       params,
       false,
-      async (list) => normalizeLogs(await testLoop(model, engine, compiled, source, list, turns)),
+      async (list) =>
+        normalizeLogs(await testLoop(model, engine, compiled, source, list, eventLoop)),
     );
   });
 }
