@@ -15,7 +15,7 @@ import {
 } from "./run.ts";
 import { logKeys } from "./running_means.ts";
 import { tensorSource } from "./data/tensor_source.ts";
-import { testLoop } from "./test_loop.ts";
+import { makeEvaluation, testLoop } from "./test_loop.ts";
 
 /** Options of {@linkcode evaluateDataset}. */
 export interface EvaluateDatasetOptions extends RunOptions {
@@ -139,13 +139,9 @@ async function runEvaluation(
       metrics: logKeys(compiled, false),
       directions: compiled.directions,
     };
-    return await withCallbacks(
-      model,
-      options,
-      params,
-      false,
-      async (list) =>
-        normalizeLogs(await testLoop(model, engine, compiled, source, list, eventLoop)),
-    );
+    return await withCallbacks(model, options, params, false, async (list) => {
+      const evaluation = makeEvaluation(model, engine, compiled, source);
+      return normalizeLogs(await testLoop(evaluation, list, eventLoop));
+    });
   });
 }

@@ -21,7 +21,7 @@ import {
   wholeNumber,
   withCallbacks,
 } from "./run.ts";
-import { predictStep } from "./step.ts";
+import { makePredictStep } from "./step.ts";
 import { tensorSource } from "./data/tensor_source.ts";
 
 /** Options of {@linkcode predict}. */
@@ -115,12 +115,12 @@ async function predictLoop(
   parts: tf.Tensor[][],
 ): Promise<void> {
   const flags = model as unknown as TrainableModel;
-  const network = networkOf(model, "predict");
+  const step = makePredictStep(networkOf(model, "predict"));
   flags.stopPredicting = false;
   await list.onPredictBegin();
   await forEachBatch(source.epoch({ epoch: 0 }), eventLoop, {
     begin: (index) => list.onPredictBatchBegin(index),
-    step: (batch) => void parts.push(predictStep(network, batch.xs)),
+    step: (batch) => void parts.push(step(batch.xs)),
     end: list.has("onPredictBatchEnd")
       ? (index) => list.onPredictBatchEnd(index, { outputs: alone(parts[index]) })
       : undefined,

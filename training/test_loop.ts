@@ -3,12 +3,31 @@ import type { CallbackList } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { isPromise } from "../core/promise.ts";
 import type { Compiled } from "../tfjs/compiled.ts";
-import { type Engine, readsSynchronously } from "../tfjs/engine.ts";
+import type { Engine } from "../tfjs/engine.ts";
 import { forEachBatch } from "./batch_loop.ts";
 import type { BatchSource } from "./data/data.ts";
 import type { EventLoopYield } from "./run.ts";
 import { measuresOf, RunningMeans } from "./running_means.ts";
-import { testStep } from "./step.ts";
+import { makeTestStep, type Step } from "./step.ts";
+
+/** What is evaluated, and on what. */
+export interface Evaluation {
+  model: tf.LayersModel;
+  source: BatchSource;
+  step: Step;
+  means: RunningMeans;
+}
+
+/** Prepare an evaluation, which may then run after every epoch. */
+export function makeEvaluation(
+  model: tf.LayersModel,
+  engine: Engine,
+  compiled: Compiled,
+  source: BatchSource,
+): Evaluation {
+  const means = new RunningMeans(measuresOf(compiled));
+  return { model, source, step: makeTestStep(engine, compiled), means };
+}
 
 /**
  * Evaluate one source with the test hooks: a run of its own, or the validation of a fit.
@@ -16,21 +35,18 @@ import { testStep } from "./step.ts";
  * @returns means over all rows, keys without `val_`
  */
 export async function testLoop(
-  model: tf.LayersModel,
-  engine: Engine,
-  compiled: Compiled,
-  source: BatchSource,
+  { model, source, step, means }: Evaluation,
   list: CallbackList,
   eventLoop: EventLoopYield,
 ): Promise<Record<string, number>> {
   const flags = model as unknown as TrainableModel;
-  const means = new RunningMeans(measuresOf(compiled), readsSynchronously(engine));
+  means.reset();
   flags.stopEvaluating = false;
   await list.onTestBegin();
   try {
     await forEachBatch(source.epoch({ epoch: 0 }), eventLoop, {
       begin: (index) => list.onTestBatchBegin(index),
-      step: (batch) => means.add(testStep(engine, compiled, batch), batch.size),
+      step: (batch) => means.add(step(batch), batch.size),
       end: list.has("onTestBatchEnd")
         ? (index) => {
           const logs = means.logs();

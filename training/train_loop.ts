@@ -9,12 +9,12 @@ import type { Compiled } from "../tfjs/compiled.ts";
 import { forEachBatch } from "./batch_loop.ts";
 import type { BatchSource, ClassWeights } from "./data/data.ts";
 import { movingAverageOf } from "../tfjs/moving_average.ts";
-import { type Engine, readsSynchronously } from "../tfjs/engine.ts";
+import type { Engine } from "../tfjs/engine.ts";
 import { EventLoopYield, type RunOptions, runOptions, wholeNumber, withCallbacks } from "./run.ts";
 import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
 import { hintAtSlowBackend } from "./slow_backend.ts";
-import { trainStep } from "./step.ts";
-import { testLoop } from "./test_loop.ts";
+import { makeTrainStep, type Step } from "./step.ts";
+import { makeEvaluation, testLoop } from "./test_loop.ts";
 import { TrainingState } from "./training_state.ts";
 import { validationDue, type ValidationOptions } from "./validation.ts";
 
@@ -74,7 +74,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     directions: compiled.directions,
     seed: training.seed,
   };
-  const means = new RunningMeans(measuresOf(compiled), readsSynchronously(engine));
+  const means = new RunningMeans(measuresOf(compiled));
   const state = new TrainingState({
     engine,
     model,
@@ -108,19 +108,22 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         const { batchSize } = training;
         hintAtSlowBackend(engine, model, { epochs: epochs - first, samples, steps, batchSize });
       }
+      // Not earlier: a callback may compile the model in onTrainBegin.
+      const step = makeTrainStep(engine, compiled);
+      const evaluation = validation && makeEvaluation(model, engine, compiled, validation);
       let logs: Record<string, number> = {};
       let warnedOfNaN = false;
       for (let epoch = first; epoch < epochs; epoch++) {
         state.beginEpoch(epoch);
         await list.onEpochBegin(epoch);
-        logs = await trainEpoch(training, list, eventLoop, state);
+        logs = await trainEpoch(source, step, list, eventLoop, state);
         if (Number.isNaN(logs.loss) && !warnedOfNaN) {
           warnedOfNaN = true;
           warnOfNaN(epoch);
         }
-        if (validation !== undefined && isDue(epoch)) {
+        if (evaluation !== undefined && isDue(epoch)) {
           state.phase = "validate";
-          const measured = await testLoop(model, engine, compiled, validation, list, eventLoop);
+          const measured = await testLoop(evaluation, list, eventLoop);
           for (const name of Object.keys(measured)) logs[`val_${name}`] = measured[name];
         }
         state.phase = "end";
@@ -140,7 +143,8 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
 }
 
 async function trainEpoch(
-  { engine, compiled, source }: Training,
+  source: BatchSource,
+  step: Step,
   list: CallbackList,
   eventLoop: EventLoopYield,
   state: TrainingState,
@@ -150,7 +154,7 @@ async function trainEpoch(
   await forEachBatch(source.epoch({ epoch: state.epoch, seed: state.seed }), eventLoop, {
     begin: (index) => list.onTrainBatchBegin(index),
     step(batch) {
-      const counted = means.add(trainStep(engine, compiled, batch), batch.size);
+      const counted = means.add(step(batch), batch.size);
       state.batch++;
       state.step++;
       return counted;
