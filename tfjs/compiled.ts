@@ -145,9 +145,16 @@ function directionsOf(metrics: CompiledMetric[]): Compiled["directions"] {
   return directions;
 }
 
+/** The weights that were trainable at `compile`: another array after each `compile`. */
+export function collectedWeights(
+  network: tf.LayersModel,
+): readonly { read(): tf.Variable }[] | undefined {
+  return (network as unknown as Insides).collectedTrainableWeights;
+}
+
 /** The variables that training changes: those that were trainable at `compile`. */
 export function trainableVariables(network: tf.LayersModel): tf.Variable[] {
-  const collected = (network as unknown as Insides).collectedTrainableWeights ??
+  const collected = collectedWeights(network) ??
     network.trainableWeights as unknown as { read(): tf.Variable }[];
   return collected.map((weight) => weight.read());
 }

@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { type HostWeight, readWeights, type TrainableModel } from "../core/model.ts";
 import { networkOf, trainableVariables } from "./compiled.ts";
 import { getEngine } from "./engine.ts";
+import { wrapUpdate } from "./update.ts";
 
 /** Options of {@linkcode exponentialMovingAverage}. */
 export interface MovingAverageOptions {
@@ -61,17 +62,16 @@ export function exponentialMovingAverage<O extends tf.Optimizer>(
     throw new TypeError("Cannot average the weights: the optimizer has a moving average already");
   }
   const movingAverage = new MovingAverage(options);
-  const applyGradients = optimizer.applyGradients.bind(optimizer);
+  wrapUpdate(optimizer, (update) => (gradients) => {
+    update(gradients);
+    const names = Array.isArray(gradients)
+      ? gradients.map(({ name }) => name)
+      : Object.keys(gradients);
+    movingAverage.update(names, optimizer.iterations);
+  });
   const dispose = optimizer.dispose.bind(optimizer);
   return Object.assign(optimizer, {
     movingAverage,
-    applyGradients(gradients: Parameters<tf.Optimizer["applyGradients"]>[0]): void {
-      applyGradients(gradients);
-      const names = Array.isArray(gradients)
-        ? gradients.map(({ name }) => name)
-        : Object.keys(gradients);
-      movingAverage.update(names, optimizer.iterations);
-    },
     dispose(): void {
       movingAverage.dispose();
       dispose();

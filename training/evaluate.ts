@@ -7,15 +7,15 @@ import { type Engine, getEngine } from "../tfjs/engine.ts";
 import {
   checkNames,
   closing,
+  EventLoopYield,
   type RunOptions,
   runOptions,
-  Turns,
   wholeNumber,
   withCallbacks,
 } from "./run.ts";
 import { logKeys } from "./running_means.ts";
 import { tensorSource } from "./data/tensor_source.ts";
-import { testLoop } from "./test_loop.ts";
+import { makeEvaluation, testLoop } from "./test_loop.ts";
 
 /** Options of {@linkcode evaluateDataset}. */
 export interface EvaluateDatasetOptions extends RunOptions {
@@ -129,7 +129,7 @@ async function runEvaluation(
   batchSize: number | null,
 ): Promise<Logs> {
   return await closing(source, async () => {
-    const turns = new Turns(options);
+    const eventLoop = new EventLoopYield(options);
     const params = {
       verbose: options.verbose ?? "auto",
       epochs: 1,
@@ -139,12 +139,9 @@ async function runEvaluation(
       metrics: logKeys(compiled, false),
       directions: compiled.directions,
     };
-    return await withCallbacks(
-      model,
-      options,
-      params,
-      false,
-      async (list) => normalizeLogs(await testLoop(model, engine, compiled, source, list, turns)),
-    );
+    return await withCallbacks(model, options, params, false, async (list) => {
+      const evaluation = makeEvaluation(model, engine, compiled, source);
+      return normalizeLogs(await testLoop(evaluation, list, eventLoop));
+    });
   });
 }

@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { CallbackList } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
-import { isPromise } from "../core/promise.ts";
 import { networkOf, signatureOf } from "../tfjs/compiled.ts";
+import { forEachBatch } from "./batch_loop.ts";
 import {
   type BatchSource,
   type DatasetLike,
@@ -15,13 +15,13 @@ import { getEngine } from "../tfjs/engine.ts";
 import {
   checkNames,
   closing,
+  EventLoopYield,
   type RunOptions,
   runOptions,
-  Turns,
   wholeNumber,
   withCallbacks,
 } from "./run.ts";
-import { predictStep } from "./step.ts";
+import { makePredictStep } from "./step.ts";
 import { tensorSource } from "./data/tensor_source.ts";
 
 /** Options of {@linkcode predict}. */
@@ -74,7 +74,7 @@ export async function predict(
     ? datasetSource(engine, wanted, x, { steps, role })
     : await tensorSource(engine, wanted, x, undefined, { batchSize, steps, role });
   return await closing(source, async () => {
-    const turns = new Turns(options);
+    const eventLoop = new EventLoopYield(options);
     const params = {
       verbose: options.verbose ?? "auto",
       epochs: 1,
@@ -88,12 +88,12 @@ export async function predict(
         options,
         params,
         false,
-        (list) => predictLoop(model, source, list, turns, parts),
+        (list) => predictLoop(model, source, list, eventLoop, parts),
       );
       const outputs = engine.tidy(() =>
         parts[0].map((_, i) => joinRows(parts.map((part) => part[i])))
       );
-      return outputs.length === 1 ? outputs[0] : outputs;
+      return alone(outputs);
     } finally {
       disposeAll(parts.flat());
     }
@@ -106,43 +106,32 @@ const predictOptions: Record<keyof PredictOptions, true> = {
   steps: true,
 };
 
-/** Predict batch by batch, and put the outputs of each batch into `parts`. */
+/** Predict batch by batch, and add the outputs of each batch to `parts`. */
 async function predictLoop(
   model: tf.LayersModel,
   source: BatchSource,
   list: CallbackList,
-  turns: Turns,
+  eventLoop: EventLoopYield,
   parts: tf.Tensor[][],
 ): Promise<void> {
   const flags = model as unknown as TrainableModel;
-  const network = networkOf(model, "predict");
-  const tellsBatches = list.has("onPredictBatchEnd");
+  const step = makePredictStep(networkOf(model, "predict"));
   flags.stopPredicting = false;
   await list.onPredictBegin();
-  const batches = source.epoch({ epoch: 0 });
-  await closing(batches, async () => {
-    for (let index = 0;; index++) {
-      let batch = batches.next();
-      if (isPromise(batch)) batch = await batch;
-      if (batch === null) break;
-      try {
-        const begun = list.onPredictBatchBegin(index);
-        if (isPromise(begun)) await begun;
-        parts.push(predictStep(network, batch.xs));
-      } finally {
-        batch.dispose();
-      }
-      if (tellsBatches) {
-        const outputs = parts[index].length === 1 ? parts[index][0] : parts[index];
-        const ended = list.onPredictBatchEnd(index, { outputs });
-        if (isPromise(ended)) await ended;
-      }
-      if (flags.stopPredicting) break;
-      const turn = turns.afterBatch();
-      if (isPromise(turn)) await turn;
-    }
+  await forEachBatch(source.epoch({ epoch: 0 }), eventLoop, {
+    begin: (index) => list.onPredictBatchBegin(index),
+    step: (batch) => void parts.push(step(batch.xs)),
+    end: list.has("onPredictBatchEnd")
+      ? (index) => list.onPredictBatchEnd(index, { outputs: alone(parts[index]) })
+      : undefined,
+    isStopped: () => flags.stopPredicting === true,
   });
   await list.onPredictEnd();
+}
+
+/** The one tensor without its array; several as they are. */
+function alone(tensors: tf.Tensor[]): tf.Tensor | tf.Tensor[] {
+  return tensors.length === 1 ? tensors[0] : tensors;
 }
 
 function joinRows(parts: tf.Tensor[]): tf.Tensor {

@@ -111,8 +111,8 @@ export async function closing<T>(
   return result;
 }
 
-/** Gives the event loop its turn, and stops a run whose signal aborts. */
-export class Turns {
+/** Yields to the event loop when it is time to, and stops a run whose signal aborts. */
+export class EventLoopYield {
   readonly #budget: number;
   readonly #signal: AbortSignal | undefined;
   #last = performance.now();
@@ -135,7 +135,8 @@ export class Turns {
   /** After a batch: a promise when it is time to yield. */
   afterBatch(): void | Promise<void> {
     this.#signal?.throwIfAborted();
-    if (performance.now() - this.#last >= this.#budget) return this.yield();
+    if (this.#budget === Infinity) return;
+    if (this.#budget === 0 || performance.now() - this.#last >= this.#budget) return this.yield();
   }
 
   /** Yield now. */

@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Compiled } from "../tfjs/compiled.ts";
 import type { RatioMetric } from "../tfjs/metrics.ts";
+import type { PackedMeasures } from "./step.ts";
 
 /** One number of the logs. */
 export interface Measure {
@@ -40,42 +41,30 @@ export class RunningMeans {
   readonly #measures: Measure[];
   /** Indices of the measures, by name. */
   readonly #sorted: number[];
-  readonly #synchronous: boolean;
   readonly #sums: number[][];
   #rows = 0;
-  #pending: { values: tf.Tensor[]; rows: number }[] = [];
+  #pending: { values: tf.Tensor; sizes: number[]; rows: number }[] = [];
 
-  /**
-   * @param measures what is counted, in the order of the values
-   * @param synchronous true where the backend reads without waiting
-   */
-  constructor(measures: Measure[], synchronous: boolean) {
+  /** @param measures what is counted, in the order of the values */
+  constructor(measures: Measure[]) {
     this.#measures = measures;
     this.#sorted = measures.map((_, i) => i)
       .sort((a, b) => measures[a].name < measures[b].name ? -1 : 1);
-    this.#synchronous = synchronous;
     this.#sums = measures.map(() => []);
   }
 
   /**
-   * Count a batch. Takes over `values`.
+   * Count a batch. A tensor of values is disposed when it has been read.
    *
-   * @param values one scalar per measure, or the vector of its sums
+   * @param packed mean of each measure, or its sums
    * @param rows rows of the batch, the weight of its means
    * @returns a promise when it had to wait for the device
    */
-  add(values: tf.Tensor[], rows: number): void | Promise<void> {
-    if (!this.#synchronous) {
-      this.#pending.push({ values, rows });
-      // Read together now and then, so that a long epoch does not fill the device with scalars.
-      return this.#pending.length < 128 ? undefined : this.#read();
-    }
-    try {
-      for (let i = 0; i < values.length; i++) this.#count(i, values[i].dataSync(), rows);
-      this.#rows += rows;
-    } finally {
-      for (const value of values) value.dispose();
-    }
+  add({ values, sizes }: PackedMeasures, rows: number): void | Promise<void> {
+    if (Array.isArray(values)) return this.#count(values, sizes, rows);
+    this.#pending.push({ values, sizes, rows });
+    // Read together now and then, so that a long epoch does not fill the device with vectors.
+    return this.#pending.length < 128 ? undefined : this.#read();
   }
 
   /**
@@ -113,7 +102,7 @@ export class RunningMeans {
 
   /** Drop what waits on the device. */
   dispose(): void {
-    for (const { values } of this.#pending) for (const value of values) value.dispose();
+    for (const { values } of this.#pending) values.dispose();
     this.#pending = [];
   }
 
@@ -121,15 +110,10 @@ export class RunningMeans {
     const pending = this.#pending;
     this.#pending = [];
     try {
-      const read = await Promise.all(
-        pending.map(({ values }) => Promise.all(values.map((value) => value.data()))),
-      );
-      read.forEach((values, batch) => {
-        values.forEach((value, i) => this.#count(i, value, pending[batch].rows));
-        this.#rows += pending[batch].rows;
-      });
+      const read = await Promise.all(pending.map(({ values }) => values.data()));
+      pending.forEach(({ sizes, rows }, i) => this.#count(read[i], sizes, rows));
     } finally {
-      for (const { values } of pending) for (const value of values) value.dispose();
+      for (const { values } of pending) values.dispose();
     }
   }
 
@@ -138,11 +122,17 @@ export class RunningMeans {
     return { rows: this.#rows, sums: Object.fromEntries(sums) };
   }
 
-  #count(measure: number, values: ArrayLike<number>, rows: number): void {
-    const sums = this.#sums[measure];
-    // Sums are sums already; means weigh by their rows.
-    const weight = this.#measures[measure].ratio === undefined ? rows : 1;
-    for (let i = 0; i < values.length; i++) sums[i] = (sums[i] ?? 0) + values[i] * weight;
+  #count(values: ArrayLike<number>, sizes: readonly number[], rows: number): void {
+    let at = 0;
+    for (let measure = 0; measure < sizes.length; measure++) {
+      const sums = this.#sums[measure];
+      // Sums are sums already; means weigh by their rows.
+      const weight = this.#measures[measure].ratio === undefined ? rows : 1;
+      for (let i = 0; i < sizes[measure]; i++) {
+        sums[i] = (sums[i] ?? 0) + values[at++] * weight;
+      }
+    }
+    this.#rows += rows;
   }
 
   #logs(): Record<string, number> {

@@ -13,17 +13,18 @@ const share: Measure = {
 };
 const measures = [{ name: "loss" }, share, { name: "acc" }];
 
-/** The values of one step. */
-const values = (loss: number, part: number, whole: number, acc: number) => [
-  tf.scalar(loss),
-  tf.tensor1d([part, whole]),
-  tf.scalar(acc),
-];
-
 for (const synchronous of [true, false]) {
+  const pack = (values: number[], sizes: number[]) => ({
+    values: synchronous ? values : tf.tensor1d(values),
+    sizes,
+  });
+  /** The values of one step. */
+  const values = (loss: number, part: number, whole: number, acc: number) =>
+    pack([loss, part, whole, acc], [1, 2, 1]);
+
   describe(`RunningMeans, ${synchronous ? "read at once" : "read from a device"},`, () => {
     it("weighs means by rows and adds the sums of ratios", async () => {
-      const means = new RunningMeans(measures, synchronous);
+      const means = new RunningMeans(measures);
       await means.add(values(1, 1, 4, 0), 3);
       assert.deepEqual(await means.logs(), { acc: 0, loss: 1, share: 0.25 });
       await means.add(values(5, 1, 1, 1), 1);
@@ -33,31 +34,31 @@ for (const synchronous of [true, false]) {
     });
 
     it("is empty before the first batch", async () => {
-      assert.deepEqual(await new RunningMeans(measures, synchronous).logs(), {});
+      assert.deepEqual(await new RunningMeans(measures).logs(), {});
     });
 
     it("adds in float64", async () => {
-      const means = new RunningMeans([{ name: "loss" }], synchronous);
-      await means.add([tf.scalar(2 ** 24)], 1);
-      for (let i = 0; i < 7; i++) await means.add([tf.scalar(1)], 1);
+      const means = new RunningMeans([{ name: "loss" }]);
+      await means.add(pack([2 ** 24], [1]), 1);
+      for (let i = 0; i < 7; i++) await means.add(pack([1], [1]), 1);
       // Float32 would stay at 2 ** 24.
       assert.deepEqual(await means.logs(), { loss: (2 ** 24 + 7) / 8 });
     });
 
     it("goes on from the sums of another one, its state being plain data", async () => {
-      const first = new RunningMeans(measures, synchronous);
+      const first = new RunningMeans(measures);
       await first.add(values(1, 1, 4, 0), 3);
       const state = structuredClone(await first.getState());
       assert.deepEqual(state, { rows: 3, sums: { acc: [0], loss: [3], share: [1, 4] } });
-      const second = new RunningMeans(measures.toReversed(), synchronous);
+      const second = new RunningMeans(measures.toReversed());
       second.setState(state);
-      await second.add(values(5, 1, 1, 1).toReversed(), 1);
+      await second.add(pack([1, 1, 1, 5], [1, 2, 1]), 1);
       assert.deepEqual(await second.logs(), { acc: 0.25, loss: 2, share: 0.4 });
       assert.deepEqual(state.sums.loss, [3]);
     });
 
     it("starts from none with the sums of other measures, and after reset", async () => {
-      const means = new RunningMeans(measures, synchronous);
+      const means = new RunningMeans(measures);
       await means.add(values(1, 1, 4, 0), 3);
       means.setState({ rows: 2, sums: { loss: [1], mae: [1] } });
       assert.deepEqual(await means.logs(), {});
@@ -67,7 +68,7 @@ for (const synchronous of [true, false]) {
     });
 
     it("counts more batches than wait on a device, once each", async () => {
-      const means = new RunningMeans(measures, synchronous);
+      const means = new RunningMeans(measures);
       let waited = 0;
       const left = await tensorsLeft(async () => {
         for (let i = 0; i < 300; i++) {
@@ -83,23 +84,11 @@ for (const synchronous of [true, false]) {
 
     it("keeps no tensor that was read or dropped", async () => {
       const left = await tensorsLeft(async () => {
-        const means = new RunningMeans(measures, synchronous);
+        const means = new RunningMeans(measures);
         await means.add(values(1, 1, 4, 0), 3);
         await means.logs();
         await means.add(values(1, 1, 4, 0), 3);
         means.dispose();
-      });
-      assert.equal(left, 0);
-    });
-
-    it("keeps no tensor when reading fails", async () => {
-      const left = await tensorsLeft(async () => {
-        const means = new RunningMeans(measures, synchronous);
-        const broken = tf.scalar(1);
-        broken.dispose();
-        await means.add([tf.scalar(1), tf.tensor1d([1, 2]), broken], 1);
-        await means.logs();
-        assert.fail("a disposed tensor was read");
       });
       assert.equal(left, 0);
     });
@@ -108,11 +97,24 @@ for (const synchronous of [true, false]) {
 
 describe("RunningMeans on a device", () => {
   it("reads nothing until somebody asks", () => {
-    const means = new RunningMeans([{ name: "loss" }], false);
+    const means = new RunningMeans([{ name: "loss" }]);
     const value = tf.scalar(3);
-    assert.equal(means.add([value], 1), undefined);
+    assert.equal(means.add({ values: value, sizes: [1] }, 1), undefined);
     assert.equal(value.isDisposed, false);
     means.dispose();
     assert.equal(value.isDisposed, true);
+  });
+
+  it("keeps no tensor when reading fails", async () => {
+    const left = await tensorsLeft(async () => {
+      const means = new RunningMeans([{ name: "loss" }]);
+      const broken = tf.scalar(1);
+      broken.dispose();
+      means.add({ values: tf.scalar(1), sizes: [1] }, 1);
+      means.add({ values: broken, sizes: [1] }, 1);
+      await means.logs();
+      assert.fail("a disposed tensor was read");
+    });
+    assert.equal(left, 0);
   });
 });

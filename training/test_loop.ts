@@ -3,11 +3,31 @@ import type { CallbackList } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { isPromise } from "../core/promise.ts";
 import type { Compiled } from "../tfjs/compiled.ts";
+import type { Engine } from "../tfjs/engine.ts";
+import { forEachBatch } from "./batch_loop.ts";
 import type { BatchSource } from "./data/data.ts";
-import { type Engine, readsSynchronously } from "../tfjs/engine.ts";
-import { closing, type Turns } from "./run.ts";
+import type { EventLoopYield } from "./run.ts";
 import { measuresOf, RunningMeans } from "./running_means.ts";
-import { testStep } from "./step.ts";
+import { makeTestStep, type Step } from "./step.ts";
+
+/** What is evaluated, and on what. */
+export interface Evaluation {
+  model: tf.LayersModel;
+  source: BatchSource;
+  step: Step;
+  means: RunningMeans;
+}
+
+/** Prepare an evaluation, which may then run after every epoch. */
+export function makeEvaluation(
+  model: tf.LayersModel,
+  engine: Engine,
+  compiled: Compiled,
+  source: BatchSource,
+): Evaluation {
+  const means = new RunningMeans(measuresOf(compiled));
+  return { model, source, step: makeTestStep(engine, compiled), means };
+}
 
 /**
  * Evaluate one source with the test hooks: a run of its own, or the validation of a fit.
@@ -15,43 +35,26 @@ import { testStep } from "./step.ts";
  * @returns means over all rows, keys without `val_`
  */
 export async function testLoop(
-  model: tf.LayersModel,
-  engine: Engine,
-  compiled: Compiled,
-  source: BatchSource,
+  { model, source, step, means }: Evaluation,
   list: CallbackList,
-  turns: Turns,
+  eventLoop: EventLoopYield,
 ): Promise<Record<string, number>> {
   const flags = model as unknown as TrainableModel;
-  const means = new RunningMeans(measuresOf(compiled), readsSynchronously(engine));
-  const tellsBatches = list.has("onTestBatchEnd");
+  means.reset();
   flags.stopEvaluating = false;
   await list.onTestBegin();
-  const batches = source.epoch({ epoch: 0 });
   try {
-    await closing(batches, async () => {
-      for (let index = 0;; index++) {
-        let batch = batches.next();
-        if (isPromise(batch)) batch = await batch;
-        if (batch === null) break;
-        try {
-          const begun = list.onTestBatchBegin(index);
-          if (isPromise(begun)) await begun;
-          const counted = means.add(testStep(engine, compiled, batch), batch.size);
-          if (isPromise(counted)) await counted;
-        } finally {
-          batch.dispose();
+    await forEachBatch(source.epoch({ epoch: 0 }), eventLoop, {
+      begin: (index) => list.onTestBatchBegin(index),
+      step: (batch) => means.add(step(batch), batch.size),
+      end: list.has("onTestBatchEnd")
+        ? (index) => {
+          const logs = means.logs();
+          if (!isPromise(logs)) return list.onTestBatchEnd(index, logs);
+          return logs.then((read) => list.onTestBatchEnd(index, read));
         }
-        if (tellsBatches) {
-          let logs = means.logs();
-          if (isPromise(logs)) logs = await logs;
-          const ended = list.onTestBatchEnd(index, logs);
-          if (isPromise(ended)) await ended;
-        }
-        if (flags.stopEvaluating) break;
-        const turn = turns.afterBatch();
-        if (isPromise(turn)) await turn;
-      }
+        : undefined,
+      isStopped: () => flags.stopEvaluating === true,
     });
     const logs = await means.logs();
     await list.onTestEnd(logs);

@@ -6,14 +6,15 @@ import { normalizeLogs } from "../core/logs.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { isPromise } from "../core/promise.ts";
 import type { Compiled } from "../tfjs/compiled.ts";
+import { forEachBatch } from "./batch_loop.ts";
 import type { BatchSource, ClassWeights } from "./data/data.ts";
 import { movingAverageOf } from "../tfjs/moving_average.ts";
-import { type Engine, readsSynchronously } from "../tfjs/engine.ts";
-import { closing, type RunOptions, runOptions, Turns, wholeNumber, withCallbacks } from "./run.ts";
+import type { Engine } from "../tfjs/engine.ts";
+import { EventLoopYield, type RunOptions, runOptions, wholeNumber, withCallbacks } from "./run.ts";
 import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
 import { hintAtSlowBackend } from "./slow_backend.ts";
-import { trainStep } from "./step.ts";
-import { testLoop } from "./test_loop.ts";
+import { makeTrainStep, type Step } from "./step.ts";
+import { makeEvaluation, testLoop } from "./test_loop.ts";
 import { TrainingState } from "./training_state.ts";
 import { validationDue, type ValidationOptions } from "./validation.ts";
 
@@ -60,7 +61,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
   const epochs = wholeNumber("epochs", options.epochs, 0) ?? 1;
   const initialEpoch = wholeNumber("initialEpoch", options.initialEpoch, 0) ?? 0;
   const isDue = validationDue(options.validationFreq);
-  const turns = new Turns(options);
+  const eventLoop = new EventLoopYield(options);
   const params: Params = {
     verbose: options.verbose ?? "auto",
     epochs,
@@ -73,7 +74,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     directions: compiled.directions,
     seed: training.seed,
   };
-  const means = new RunningMeans(measuresOf(compiled), readsSynchronously(engine));
+  const means = new RunningMeans(measuresOf(compiled));
   const state = new TrainingState({
     engine,
     model,
@@ -107,26 +108,29 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         const { batchSize } = training;
         hintAtSlowBackend(engine, model, { epochs: epochs - first, samples, steps, batchSize });
       }
+      // Not earlier: a callback may compile the model in onTrainBegin.
+      const step = makeTrainStep(engine, compiled);
+      const evaluation = validation && makeEvaluation(model, engine, compiled, validation);
       let logs: Record<string, number> = {};
       let warnedOfNaN = false;
       for (let epoch = first; epoch < epochs; epoch++) {
         state.beginEpoch(epoch);
         await list.onEpochBegin(epoch);
-        logs = await trainEpoch(training, list, turns, state);
+        logs = await trainEpoch(source, step, list, eventLoop, state);
         if (Number.isNaN(logs.loss) && !warnedOfNaN) {
           warnedOfNaN = true;
           warnOfNaN(epoch);
         }
-        if (validation !== undefined && isDue(epoch)) {
+        if (evaluation !== undefined && isDue(epoch)) {
           state.phase = "validate";
-          const measured = await testLoop(model, engine, compiled, validation, list, turns);
+          const measured = await testLoop(evaluation, list, eventLoop);
           for (const name of Object.keys(measured)) logs[`val_${name}`] = measured[name];
         }
         state.phase = "end";
         await list.onEpochEnd(epoch, logs);
         own?.onEpochEnd(epoch, normalizeLogs(logs));
         if (state.stopTraining) break;
-        if (options.yieldEvery !== "never") await turns.yield();
+        if (options.yieldEvery !== "never") await eventLoop.yield();
       }
       movingAverageOf(model)?.finalize(model as unknown as TrainableModel);
       await list.onTrainEnd(logs);
@@ -139,42 +143,30 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
 }
 
 async function trainEpoch(
-  { model, engine, compiled, source }: Training,
+  source: BatchSource,
+  step: Step,
   list: CallbackList,
-  turns: Turns,
+  eventLoop: EventLoopYield,
   state: TrainingState,
 ): Promise<Record<string, number>> {
-  const flags = model as unknown as TrainableModel;
   const { means } = state;
-  const tellsBatches = list.has("onTrainBatchEnd");
-  const batches = source.epoch({ epoch: state.epoch, seed: state.seed });
   state.phase = "train";
-  await closing(batches, async () => {
-    for (let index = 0;; index++) {
-      // Fetched before the begin hook, so that every begin has its end.
-      let batch = batches.next();
-      if (isPromise(batch)) batch = await batch;
-      if (batch === null) break;
-      try {
-        const begun = list.onTrainBatchBegin(index);
-        if (isPromise(begun)) await begun;
-        const counted = means.add(trainStep(engine, compiled, batch), batch.size);
-        if (isPromise(counted)) await counted;
-        state.batch++;
-        state.step++;
-      } finally {
-        batch.dispose();
+  await forEachBatch(source.epoch({ epoch: state.epoch, seed: state.seed }), eventLoop, {
+    begin: (index) => list.onTrainBatchBegin(index),
+    step(batch) {
+      const counted = means.add(step(batch), batch.size);
+      state.batch++;
+      state.step++;
+      return counted;
+    },
+    end: list.has("onTrainBatchEnd")
+      ? (index) => {
+        const logs = list.readsBatchLogs(index) ? means.logs() : {};
+        if (!isPromise(logs)) return list.onTrainBatchEnd(index, logs);
+        return logs.then((read) => list.onTrainBatchEnd(index, read));
       }
-      if (tellsBatches) {
-        let logs = list.readsBatchLogs(index) ? means.logs() : {};
-        if (isPromise(logs)) logs = await logs;
-        const ended = list.onTrainBatchEnd(index, logs);
-        if (isPromise(ended)) await ended;
-      }
-      if (flags.stopTraining) break;
-      const turn = turns.afterBatch();
-      if (isPromise(turn)) await turn;
-    }
+      : undefined,
+    isStopped: () => state.stopTraining,
   });
   return await means.logs();
 }

@@ -24,7 +24,7 @@ function line(): tf.LayersModel {
 
 function stateOf(seed: number | undefined, keepsSeed: boolean): TrainingState {
   const params = { verbose: 0, epochs: 1, steps: null, seed };
-  const means = new RunningMeans([{ name: "loss" }], true);
+  const means = new RunningMeans([{ name: "loss" }]);
   return new TrainingState({ engine: getEngine(), model: line(), means, params, keepsSeed });
 }
 
@@ -79,7 +79,7 @@ describe("TrainingState", () => {
   it("goes on from another one's state", async () => {
     const first = stateOf(1, false);
     Object.assign(first, { epoch: 2, batch: 1, step: 7, phase: "train" });
-    await first.means.add([tf.scalar(4)], 2);
+    await first.means.add({ values: [4], sizes: [1] }, 2);
     const state = structuredClone(await first.getState());
     const second = stateOf(9, false);
     second.setState(state);
@@ -99,7 +99,7 @@ describe("TrainingState", () => {
   it("reads and sets the model's stopTraining", () => {
     const model = line();
     const params = { verbose: 0, epochs: 1, steps: null } as const;
-    const means = new RunningMeans([], true);
+    const means = new RunningMeans([]);
     const state = new TrainingState({ engine: getEngine(), model, means, params });
     state.stopTraining = true;
     assert.equal((model as unknown as { stopTraining: boolean }).stopTraining, true);

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { forEachBatch } from "./batch_loop.ts";
+import type { Batch, BatchIterator } from "./data/data.ts";
+import { EventLoopYield } from "./run.ts";
+
+/** Batches of 1, 2, ... rows, and what happens to them. */
+function batchesOf(count: number, isLate = false) {
+  const seen: string[] = [];
+  let given = 0;
+  const next = (): Batch | null => {
+    if (given === count) return null;
+    const size = ++given;
+    return { xs: [], ys: [], weights: [], size, dispose: () => void seen.push(`dispose ${size}`) };
+  };
+  const batches: BatchIterator = {
+    next: () => isLate ? Promise.resolve(next()) : next(),
+    close: () => void seen.push("close"),
+  };
+  const handlers = {
+    begin: (index: number): void | Promise<void> => void seen.push(`begin ${index}`),
+    step: (batch: Batch): void | Promise<void> => void seen.push(`step ${batch.size}`),
+    end: (index: number): void | Promise<void> => void seen.push(`end ${index}`),
+    isStopped: () => false,
+  };
+  return { seen, batches, handlers };
+}
+
+const eventLoop = () => new EventLoopYield({ yieldEvery: "never" });
+
+describe("forEachBatch", () => {
+  it("handles each batch and disposes it before the end hook, whether it must be awaited or not", async () => {
+    for (const isLate of [false, true]) {
+      const { seen, batches, handlers } = batchesOf(2, isLate);
+      await forEachBatch(batches, eventLoop(), handlers, 5);
+      assert.deepEqual(seen, [
+        ...["begin 5", "step 1", "dispose 1", "end 5"],
+        ...["begin 6", "step 2", "dispose 2", "end 6"],
+        "close",
+      ]);
+    }
+  });
+
+  it("waits for what a handler returns", async () => {
+    const { seen, batches, handlers } = batchesOf(1);
+    const late = (name: string) => async () => {
+      await new Promise<void>((resolve) => setTimeout(resolve));
+      seen.push(`late ${name}`);
+    };
+    const handlersOfLate = { begin: late("begin"), step: late("step"), end: late("end") };
+    await forEachBatch(batches, eventLoop(), { ...handlers, ...handlersOfLate });
+    assert.deepEqual(seen, ["late begin", "late step", "dispose 1", "late end", "close"]);
+  });
+
+  it("stops after the batch in which it is stopped", async () => {
+    const { seen, batches, handlers } = batchesOf(3);
+    await forEachBatch(batches, eventLoop(), {
+      ...handlers,
+      end: undefined,
+      isStopped: () => true,
+    });
+    assert.deepEqual(seen, ["begin 0", "step 1", "dispose 1", "close"]);
+  });
+
+  it("disposes the batch and closes the data when a handler fails", async () => {
+    for (const hook of ["begin", "step"]) {
+      const { seen, batches, handlers } = batchesOf(3);
+      const failing = () => {
+        throw new Error("oh");
+      };
+      const run = forEachBatch(batches, eventLoop(), { ...handlers, [hook]: failing });
+      await assert.rejects(run, /oh/);
+      assert.deepEqual(seen.slice(-2), ["dispose 1", "close"]);
+    }
+  });
+});
