@@ -167,7 +167,7 @@ export class LearningRateFinder extends Callback {
   }
 
   override async onTrainBegin(): Promise<void> {
-    this.close();
+    await this.close();
     for (const list of [this.learningRates, this.losses, this.smoothedLosses]) list.length = 0;
     this.suggestion = undefined;
     this.#average = 0;
@@ -222,13 +222,13 @@ export class LearningRateFinder extends Callback {
   }
 
   /** Put the model back as it was if the sweep is not done, and free what is kept. */
-  override close(): void {
+  override async close(): Promise<void> {
     if (this.#kept === undefined) return;
     const { weights, optimizer } = this.#kept;
     this.#kept = undefined;
     try {
       assignWeights(this.model, weights);
-      setOptimizerState(this.model.optimizer as tf.Optimizer, optimizer);
+      await setOptimizerState(this.model.optimizer as tf.Optimizer, optimizer);
     } finally {
       for (const weight of weights) weight.dispose();
     }
@@ -259,7 +259,7 @@ export class LearningRateFinder extends Callback {
   }
 
   async #finish(isLost: boolean): Promise<void> {
-    this.close();
+    await this.close();
     this.suggestion = this.#steepest();
     if (this.#options.afterwards === "stop") this.model.stopTraining = true;
     else if (this.suggestion !== undefined) {

@@ -46,7 +46,7 @@ interface Insides {
   inputNames: string[];
   feedInputShapes: (number | null)[][];
   internalOutputShapes: (number | null)[][];
-  collectedTrainableWeights?: { read(): tf.Variable }[];
+  collectedTrainableWeights?: TrainableWeight[];
 }
 
 type LossArgument = string | TensorFunction | LossArgument[] | { [output: string]: LossArgument };
@@ -145,11 +145,23 @@ function directionsOf(metrics: CompiledMetric[]): Compiled["directions"] {
   return directions;
 }
 
-/** The variables that training changes: those that were trainable at `compile`. */
+/** A weight that training changes. */
+export interface TrainableWeight {
+  /** Name without the number that tells variables of equal names apart. */
+  readonly originalName: string;
+  /** The variable. */
+  read(): tf.Variable;
+}
+
+/** The weights that training changes: those that were trainable at `compile`. */
+export function trainableWeights(network: tf.LayersModel): TrainableWeight[] {
+  return (network as unknown as Insides).collectedTrainableWeights ??
+    network.trainableWeights as unknown as TrainableWeight[];
+}
+
+/** The variables of {@linkcode trainableWeights}. */
 export function trainableVariables(network: tf.LayersModel): tf.Variable[] {
-  const collected = (network as unknown as Insides).collectedTrainableWeights ??
-    network.trainableWeights as unknown as { read(): tf.Variable }[];
-  return collected.map((weight) => weight.read());
+  return trainableWeights(network).map((weight) => weight.read());
 }
 
 /**
@@ -175,6 +187,26 @@ function compiledMetrics(insides: Insides): CompiledMetric[] {
       ratio: ratioOf(given[i], measure),
     };
   });
+}
+
+/**
+ * Loss, metrics and optimizer of a compiled model in TensorFlow.js's form.
+ *
+ * @throws TypeError when they hold what it cannot write: it saves a loss function as `{}` and a metric
+ *   function by a name that no load finds
+ */
+export function trainingConfigOf(model: tf.LayersModel): tf.io.TrainingConfig {
+  if (holdsFunction(model.loss) || holdsFunction(model.metrics)) {
+    throw new TypeError(
+      "its loss or a metric is a function, which has no name that a load could find",
+    );
+  }
+  return (model as unknown as { getTrainingConfig(): tf.io.TrainingConfig }).getTrainingConfig();
+}
+
+function holdsFunction(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return typeof value === "function";
+  return Object.values(value).some(holdsFunction);
 }
 
 function metricsOf(metrics: MetricsArgument, output: string): MetricArgument[] {
