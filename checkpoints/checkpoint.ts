@@ -184,8 +184,8 @@ export function checkpointHandler(
 }
 
 /**
- * Remove a checkpoint: the files that it names, and the directory when nothing else is in it. Fine
- * when there is none.
+ * Remove a checkpoint: the files that it names, and the directory when nothing else is in it. A
+ * missing checkpoint is fine.
  *
  * @param directory the one that was given to {@linkcode saveCheckpoint}
  * @throws FileSystemError when a file cannot be removed
@@ -326,12 +326,12 @@ function savedTrainingConfig(model: LayersModel): io.TrainingConfig | undefined 
   }
 }
 
-const told = new WeakMap<object, Set<string>>();
+const warned = new WeakMap<object, Set<string>>();
 
 /** A run saves many times. */
 function warnOnce(model: LayersModel, message: string): void {
-  const before = told.get(model) ?? new Set();
+  const before = warned.get(model) ?? new Set();
   if (before.has(message)) return;
-  told.set(model, before.add(message));
+  warned.set(model, before.add(message));
   console.warn(`keepfit: ${model.name}: ${message}`);
 }

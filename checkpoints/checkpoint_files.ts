@@ -130,7 +130,7 @@ async function* partsOf(weights: WeightSource[]): AsyncGenerator<Uint8Array, und
   }
 }
 
-/** The shards that the present checkpoint names; none when there is none that can be read. */
+/** The shards that the present checkpoint names; empty when it is missing or unreadable. */
 async function namedShards(fs: FileSystem, directory: Path, file: string): Promise<string[]> {
   try {
     const text = await fs.readTextFile(joinPath(directory, file));
@@ -143,7 +143,7 @@ async function namedShards(fs: FileSystem, directory: Path, file: string): Promi
   }
 }
 
-/** What stays behind here is no harm: nothing names it. */
+/** Leftover files are harmless: nothing names them. */
 async function removeQuietly(fs: FileSystem, directory: Path, names: string[]): Promise<void> {
   for (const name of names) await fs.remove(joinPath(directory, name)).catch(() => {});
 }

@@ -107,7 +107,7 @@ interface Content {
 async function readWeights(fs: FileSystem, path: Path, action: string): Promise<Content> {
   if (/\.safetensors$/.test(path instanceof URL ? path.pathname : path)) {
     const { tensors } = await readSafetensors(path, { fs });
-    // A dtype that the model does not have is told by its name, before the values are used.
+    // A dtype that the model does not have is reported by its name, before the values are used.
     return { saved: tensors as SavedWeight[], hidden: [] };
   }
   const content = await readCheckpoint(fs, path, [MODEL_FILE, WEIGHTS_FILE]);
@@ -199,7 +199,7 @@ function matchByName(model: LayersModel, saved: SavedWeight[], action: string): 
 }
 
 /**
- * Names with the counters of unnamed layers (`dense_Dense7/kernel`) counted anew from 1, so that
+ * Names with the counters of unnamed layers (`dense_Dense7/kernel`) renumbered from 1, so that
  * they no longer depend on what else the process has built.
  */
 function inOrder(names: string[]): string[] {

@@ -104,7 +104,11 @@ export class MovingAverage {
   #restored: tf.Tensor[] = [];
   #isInModel = false;
 
-  /** @param options see {@linkcode exponentialMovingAverage} */
+  /**
+   * Start without averages; the first update makes them.
+   *
+   * @param options see {@linkcode exponentialMovingAverage}
+   */
   constructor({ momentum = 0.99, overwriteFrequency }: MovingAverageOptions) {
     if (!(momentum >= 0 && momentum <= 1)) {
       throw new RangeError(
@@ -191,7 +195,7 @@ export class MovingAverage {
     }
   }
 
-  /** Go on from these averages; they are matched with the trained weights in their order. */
+  /** Continue from these averages; they are matched with the trained weights in their order. */
   setState(averages: HostWeight[]): void {
     this.dispose();
     const engine = getEngine();

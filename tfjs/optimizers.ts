@@ -138,7 +138,7 @@ export function slotFieldsOf(optimizer: tf.Optimizer, { slots }: OptimizerClass)
  * The optimizer of a compiled model, or the one that was passed.
  *
  * @param action what is to be done with it, for the error
- * @throws TypeError when there is none
+ * @throws TypeError when there is no optimizer
  */
 export function optimizerOf(
   optimizerOrModel: tf.Optimizer | tf.LayersModel,
