@@ -104,6 +104,8 @@ export async function saveCheckpoint(
     };
     options.onTaken?.();
     const optimizer = state && await optimizerJson(model, state);
+    // The snapshots hold clones of their own, each until it is written.
+    state?.dispose();
     await writeCheckpoint(fs, directory, {
       file: weightsOnly ? WEIGHTS_FILE : MODEL_FILE,
       weights,

@@ -221,7 +221,7 @@ const grounds: Ground[] = [
         iterations_: ["number", state],
         learningRate: ["number", "core/model.ts"],
         setLearningRate: [setsRate ? "function" : "absent", "core/model.ts"],
-        applyGradients: ["function", "tfjs/moving_average.ts"],
+        applyGradients: ["function", "tfjs/"],
         getClassName: ["function", state],
         ...Object.fromEntries(of(slotFieldsOf(optimizer, known), "list")),
         ...Object.fromEntries(of(Object.keys(known.scalars), "variable")),
