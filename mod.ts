@@ -115,6 +115,7 @@ export {
 export { type RatioMetric, ratioMetric } from "./tfjs/metrics.ts";
 export {
   getOptimizerState,
+  type NamedValue,
   type OptimizerState,
   setOptimizerState,
 } from "./tfjs/optimizer_state.ts";

@@ -252,7 +252,7 @@ export class BackupAndRestore extends Callback {
       weights = await weightsFromHost(model, backup.weights);
       // First, because it may be of another class.
       if (backup.optimizer !== null && hasOptimizer(model)) {
-        setOptimizerState(model as never, backup.optimizer);
+        await setOptimizerState(model as never, backup.optimizer);
       }
       assignWeights(model, weights);
     } catch (cause) {

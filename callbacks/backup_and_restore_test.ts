@@ -26,6 +26,7 @@ import {
   toTfjs,
 } from "keepfit";
 import { exists, type FileSystem, memoryFileSystem } from "keepfit/runtime";
+import { AdamW, HeavyBall } from "../tfjs/optimizer_fixtures.ts";
 import { heard } from "./fixtures.ts";
 
 const x = tf.linspace(-1, 1, 10).reshape([10, 1]);
@@ -80,9 +81,9 @@ function counter() {
 
 async function resultOf(model: tf.LayersModel) {
   const weights = model.getWeights().map((weight) => Array.from(weight.dataSync()));
-  const { slots, ...optimizer } = await getOptimizerState(model);
+  const { slots, weights: own, variables: _, ...optimizer } = await getOptimizerState(model);
   // The names of unnamed layers count on in this process.
-  const values = Object.values(slots).map((of) => of.map(({ value }) => value));
+  const values = [...Object.values(slots), own ?? []].map((of) => of.map(({ value }) => value));
   return { weights, optimizer, values };
 }
 
@@ -192,6 +193,8 @@ describe("BackupAndRestore", () => {
     Adam: () => tf.train.adam(0.1),
     Adamax: () => tf.train.adamax(0.1),
     RMSProp: () => tf.train.rmsprop(0.1, 0.9, 0.1, 1e-7, true),
+    "a subclass of Adam": () => new AdamW(0.1, 0.9, 0.999),
+    "an optimizer of one's own": () => new HeavyBall(),
     "Adam with averages": () => exponentialMovingAverage(tf.train.adam(0.1), { momentum: 0.9 }),
   };
   for (const [name, make] of Object.entries(optimizers)) {

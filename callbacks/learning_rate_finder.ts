@@ -148,7 +148,7 @@ export class LearningRateFinder extends Callback {
   }
 
   override async onTrainBegin(): Promise<void> {
-    this.close();
+    await this.close();
     this.#sweep.clear();
     this.suggestion = undefined;
     if (this.#plot !== undefined) {
@@ -191,20 +191,20 @@ export class LearningRateFinder extends Callback {
   }
 
   /** Restore the model if the sweep is not done, and release what is kept. */
-  override close(): void {
+  override async close(): Promise<void> {
     if (this.#kept === undefined) return;
     const { weights, optimizer } = this.#kept;
     this.#kept = undefined;
     try {
       assignWeights(this.model, weights);
-      setOptimizerState(this.model.optimizer as tf.Optimizer, optimizer);
+      await setOptimizerState(this.model.optimizer as tf.Optimizer, optimizer);
     } finally {
       for (const weight of weights) weight.dispose();
     }
   }
 
   async #finish(hasDiverged: boolean): Promise<void> {
-    this.close();
+    await this.close();
     this.suggestion = this.#sweep.steepest();
     if (this.#options.afterwards === "stop") this.model.stopTraining = true;
     else if (this.suggestion !== undefined) {

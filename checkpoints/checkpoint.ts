@@ -1,6 +1,12 @@
 import type { io, LayersModel, Tensor } from "@tensorflow/tfjs";
+import { messageOf } from "../core/errors.ts";
+import { networkOf, trainableWeights, trainingConfigOf } from "../tfjs/compiled.ts";
+import { type TakenState, takeOptimizerState } from "../tfjs/optimizer_state.ts";
+import { optimizerClassOf } from "../tfjs/optimizers.ts";
 import {
+  AVERAGE,
   MODEL_FILE,
+  type OptimizerJson,
   readCheckpoint,
   removeFiles,
   WEIGHTS_FILE,
@@ -40,9 +46,13 @@ export interface SaveCheckpointOptions extends CheckpointOptions {
  * on meanwhile. Weights are read one by one and never joined. Files that the present checkpoint
  * does not name are left alone.
  *
- * What TensorFlow.js cannot write down is told once: a loss or metric given as a function (saved
- * without the training configuration: compile after loading) and the state of Adamax (saved
- * without it). Nothing is quantized.
+ * The optimizer's state is that of {@linkcode getOptimizerState}, of Adamax and with moving averages
+ * too; {@linkcode loadWeights} restores all of it, `tf.loadLayersModel` what TensorFlow.js can: no
+ * state of Adamax and no averages.
+ *
+ * Two warnings, once each: a loss or metric given as a function is saved without the training
+ * configuration (compile after loading), and an optimizer of your own that has no `getWeights()`
+ * without its state. Nothing is quantized.
  *
  * @param model a `tf.LayersModel`; a `tf.Sequential` is saved as one
  * @param directory made when it is missing
@@ -78,9 +88,10 @@ export async function saveCheckpoint(
     throw new TypeError("Cannot save a checkpoint: the model must be a tf.LayersModel");
   }
   const withOptimizer = includeOptimizer && !weightsOnly && model.optimizer != null;
-  const state = withOptimizer ? await optimizerState(model) : [];
+  const state = withOptimizer ? await optimizerState(model) : undefined;
   // No await from here until all is cloned: no training step may come between.
-  const weights = [...modelWeights(model), ...state].map(snapshot);
+  const weights = [...modelWeights(model), ...visibleState(model, state)].map(snapshot);
+  const hidden = hiddenState(model, state).map(snapshot);
   try {
     const known = model.getUserDefinedMetadata() as Record<string, unknown> | undefined;
     const header = weightsOnly ? undefined : {
@@ -88,19 +99,27 @@ export async function saveCheckpoint(
       format: "layers-model",
       generatedBy: "keepfit",
       convertedBy: null,
-      trainingConfig: withOptimizer ? trainingConfigOf(model) : undefined,
-      optimizerClass: state.length > 0 ? model.optimizer.getClassName() : undefined,
+      trainingConfig: withOptimizer ? savedTrainingConfig(model) : undefined,
       userDefinedMetadata: known || metadata ? { ...known, ...metadata } : undefined,
     };
     options.onTaken?.();
+    const optimizer = state && await optimizerJson(model, state);
+    // The snapshots hold clones of their own, each until it is written.
+    state?.dispose();
     await writeCheckpoint(fs, directory, {
       file: weightsOnly ? WEIGHTS_FILE : MODEL_FILE,
       weights,
+      hidden,
       maxShardBytes: Math.floor(maxShardBytes),
-      content: (weightsManifest) => header ? { ...header, weightsManifest } : weightsManifest,
+      content: (weightsManifest, hiddenManifest) => {
+        if (header === undefined) return weightsManifest;
+        const optimizerState = optimizer && { ...optimizer, weightsManifest: hiddenManifest };
+        return { ...header, optimizerState, weightsManifest };
+      },
     });
   } finally {
-    for (const weight of weights) weight.dispose();
+    for (const weight of [...weights, ...hidden]) weight.dispose();
+    state?.dispose();
   }
 }
 
@@ -167,8 +186,8 @@ export function checkpointHandler(
 }
 
 /**
- * Remove a checkpoint: the files that it names, and the directory when nothing else is in it. Fine
- * when there is none.
+ * Remove a checkpoint: the files that it names, and the directory when nothing else is in it. A
+ * missing checkpoint is fine.
  *
  * @param directory the one that was given to {@linkcode saveCheckpoint}
  * @throws FileSystemError when a file cannot be removed
@@ -205,33 +224,62 @@ function modelWeights(model: LayersModel): NamedWeight[] {
   return model.weights.map(({ originalName }, i) => ({ name: originalName, value: values[i] }));
 }
 
-/**
- * The live slots of the optimizer behind its step counter, as they are at one instant; nothing when
- * it cannot tell them.
- */
-async function optimizerState(model: LayersModel): Promise<NamedWeight[]> {
-  const { optimizer } = model;
-  try {
-    while (true) {
-      const iterations = optimizer.iterations;
-      const [iter, ...slots] = await optimizer.getWeights();
-      // A new tensor at each call; the slots are the optimizer's own and must live on.
-      iter.tensor.dispose();
-      // It awaits between the counter and the slots, where a step may come in.
-      if (optimizer.iterations !== iterations) continue;
-      const named = slots.map(({ name, tensor }) => ({ name, value: tensor }));
-      return [{ name: iter.name, value: iterations }, ...named]
-        .map((weight) => ({ ...weight, group: "optimizer" }));
+/** The optimizer's state at one instant; undefined when the optimizer has none to give. */
+async function optimizerState(model: LayersModel): Promise<TakenState | undefined> {
+  for (;;) {
+    const state = await takeOptimizerState(model);
+    const isSteady = (model.optimizer.iterations ?? 0) === state.iterations;
+    if (isSteady && (state.weights !== undefined || optimizerClassOf(model.optimizer))) {
+      return state;
     }
-  } catch (error) {
-    const reason = (error as Error).message.replace(/\.$/, "");
-    warnOnce(
-      model,
-      `the state of ${optimizer.getClassName()} is left out of checkpoints: ${reason}; training ` +
-        `resumed from one starts it afresh`,
-    );
-    return [];
+    state.dispose();
+    if (isSteady) return undefined;
   }
+}
+
+/** What TensorFlow.js loads of the state: its counter and the slots, in one list. */
+function visibleState(model: LayersModel, state: TakenState | undefined): NamedWeight[] {
+  if (state === undefined) return [];
+  const isLoaded = optimizerClassOf(model.optimizer)?.isLoadedByTfjs;
+  const counter = isLoaded ? [{ name: "iter", value: state.iterations }] : [];
+  const slots = isLoaded ? slotsOf(state) : weightsOf(state.weights);
+  return [...counter, ...slots].map((weight) => ({ ...weight, group: "optimizer" }));
+}
+
+/** What TensorFlow.js would refuse: slots of an optimizer without `setWeights()`, and averages. */
+function hiddenState(model: LayersModel, state: TakenState | undefined): NamedWeight[] {
+  if (state === undefined) return [];
+  const isLoaded = optimizerClassOf(model.optimizer)?.isLoadedByTfjs ?? true;
+  const averages = state.average ?? [];
+  return [
+    ...(isLoaded ? [] : slotsOf(state)),
+    ...averages.map((value, i) => ({ name: `${i}${AVERAGE}`, value })),
+  ];
+}
+
+function slotsOf({ slots }: TakenState): NamedWeight[] {
+  return Object.values(slots).flatMap(weightsOf);
+}
+
+function weightsOf(named: TakenState["weights"] = []): NamedWeight[] {
+  return named.map(({ name, tensor }) => ({ name, value: tensor }));
+}
+
+async function optimizerJson(model: LayersModel, state: TakenState): Promise<OptimizerJson> {
+  const { className, iterations, variables } = state;
+  const trained = trainableWeights(networkOf(model, "save a checkpoint"));
+  const isOfModel = Object.values(state.slots).every((slots) => slots.length === trained.length);
+  const scalars: OptimizerJson["scalars"] = {};
+  for (const [field, scalar] of Object.entries(state.scalars)) {
+    [scalars[field]] = await scalar.data();
+  }
+  return {
+    className,
+    iterations,
+    trainedWeights: isOfModel ? trained.map(({ originalName }) => originalName) : undefined,
+    variables,
+    scalars,
+  };
 }
 
 /** Keep a weight as it is now. A clone shares the values until training makes new ones. */
@@ -267,38 +315,25 @@ function lengthOf(text: Uint8Array): Uint8Array {
   return new Uint8Array(new Uint32Array([text.length]).buffer);
 }
 
-/**
- * Loss, metrics and optimizer in TensorFlow.js's form; undefined when they hold what it cannot
- * write: it saves a loss function as `{}` and a metric function by a name that no load finds.
- */
-function trainingConfigOf(model: LayersModel): io.TrainingConfig | undefined {
-  let reason = "its loss or a metric is a function, which has no name that a load could find";
-  if (!holdsFunction(model.loss) && !holdsFunction(model.metrics)) {
-    try {
-      return (model as unknown as { getTrainingConfig(): io.TrainingConfig }).getTrainingConfig();
-    } catch (error) {
-      reason = (error as Error).message;
-    }
+/** The training configuration; undefined, and said once, when TensorFlow.js cannot write it. */
+function savedTrainingConfig(model: LayersModel): io.TrainingConfig | undefined {
+  try {
+    return trainingConfigOf(model);
+  } catch (error) {
+    warnOnce(
+      model,
+      `the training configuration is left out of checkpoints: ${messageOf(error)}; ` +
+        "call model.compile() after loading",
+    );
   }
-  warnOnce(
-    model,
-    `the training configuration is left out of checkpoints: ${reason}; ` +
-      "call model.compile() after loading",
-  );
-  return undefined;
 }
 
-function holdsFunction(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return typeof value === "function";
-  return Object.values(value).some(holdsFunction);
-}
-
-const told = new WeakMap<object, Set<string>>();
+const warned = new WeakMap<object, Set<string>>();
 
 /** A run saves many times. */
 function warnOnce(model: LayersModel, message: string): void {
-  const before = told.get(model) ?? new Set();
+  const before = warned.get(model) ?? new Set();
   if (before.has(message)) return;
-  told.set(model, before.add(message));
+  warned.set(model, before.add(message));
   console.warn(`keepfit: ${model.name}: ${message}`);
 }

@@ -8,6 +8,9 @@ export const MODEL_FILE = "model.json";
 /** File that holds the manifest of a checkpoint without topology. */
 export const WEIGHTS_FILE = "weights_manifest.json";
 
+/** End of a moving average's name among the weights that TensorFlow.js does not see. */
+export const AVERAGE = "/average";
+
 /** Some weights and the files that hold their bytes, one after another. */
 export interface WeightsGroup {
   paths: string[];
@@ -21,8 +24,24 @@ export interface ModelJson extends Record<string, unknown> {
   modelTopology?: unknown;
   trainingConfig?: io.TrainingConfig;
   weightsManifest: WeightsGroup[];
-  /** Class of the optimizer whose state is among the weights. Ours, as `bytes` is. */
+  /** What the weights do not hold of the optimizer. Ours, as `bytes` is. */
+  optimizerState?: OptimizerJson;
+  /** Class of the optimizer whose state is among the weights; of files without `optimizerState`. */
   optimizerClass?: string;
+}
+
+/** State of an optimizer, beside what TensorFlow.js reads of it among the weights. */
+export interface OptimizerJson {
+  className: string;
+  iterations: number;
+  /** Names of the trained weights, in the order of the slots and averages. */
+  trainedWeights?: string[];
+  /** Names of their variables, for an optimizer of the user's own. */
+  variables?: string[];
+  /** Single numbers that change with each update. */
+  scalars: Record<string, number>;
+  /** Slots that TensorFlow.js cannot load, and moving averages. */
+  weightsManifest?: WeightsGroup[];
 }
 
 /** A weight to be written: what the manifest says of it, and its bytes when they are asked for. */
@@ -36,9 +55,11 @@ export interface NewCheckpoint {
   file: typeof MODEL_FILE | typeof WEIGHTS_FILE;
   /** Specs are complete once all weights are read: write them as they are then. */
   weights: WeightSource[];
+  /** Weights that TensorFlow.js must not see; `content` places their manifest. Default: none. */
+  hidden?: WeightSource[];
   maxShardBytes: number;
-  /** The content of `file`, made of the manifest. */
-  content(manifest: WeightsGroup[]): unknown;
+  /** The content of `file`, made of the manifests. */
+  content(manifest: WeightsGroup[], hidden: WeightsGroup[] | undefined): unknown;
 }
 
 /**
@@ -48,27 +69,30 @@ export interface NewCheckpoint {
 export async function writeCheckpoint(
   fs: FileSystem,
   directory: Path,
-  { file, weights, maxShardBytes, content }: NewCheckpoint,
+  { file, weights, hidden = [], maxShardBytes, content }: NewCheckpoint,
 ): Promise<{ bytes: number; text: string }> {
   await fs.makeDir(directory);
-  const group: Required<WeightsGroup> = {
-    paths: [],
-    weights: weights.map(({ spec }) => spec),
-    bytes: [],
-  };
+  const group = groupOf(weights);
+  const hiddenGroup = groupOf(hidden);
+  const written = () => [...group.paths, ...hiddenGroup.paths];
   let before: string[];
   let text: string;
   try {
     await writeShards(fs, directory, weights, maxShardBytes, group);
-    text = JSON.stringify(content([group]));
+    await writeShards(fs, directory, hidden, maxShardBytes, hiddenGroup);
+    text = JSON.stringify(content([group], hidden.length > 0 ? [hiddenGroup] : undefined));
     before = await namedShards(fs, directory, file);
     await fs.writeFile(joinPath(directory, file), text);
   } catch (error) {
-    await removeQuietly(fs, directory, group.paths);
+    await removeQuietly(fs, directory, written());
     throw error;
   }
-  await removeQuietly(fs, directory, before.filter((name) => !group.paths.includes(name)));
+  await removeQuietly(fs, directory, before.filter((name) => !written().includes(name)));
   return { bytes: group.bytes.reduce((sum, size) => sum + size, 0), text };
+}
+
+function groupOf(weights: WeightSource[]): Required<WeightsGroup> {
+  return { paths: [], weights: weights.map(({ spec }) => spec), bytes: [] };
 }
 
 /** Stream all bytes into files of at most `maxShardBytes`; a weight may go on in the next file. */
@@ -106,19 +130,20 @@ async function* partsOf(weights: WeightSource[]): AsyncGenerator<Uint8Array, und
   }
 }
 
-/** The shards that the present checkpoint names; none when there is none that can be read. */
+/** The shards that the present checkpoint names; empty when it is missing or unreadable. */
 async function namedShards(fs: FileSystem, directory: Path, file: string): Promise<string[]> {
   try {
-    const { manifest } = parseManifest(await fs.readTextFile(joinPath(directory, file)), file);
+    const text = await fs.readTextFile(joinPath(directory, file));
+    const { manifest, hidden } = parseManifest(text, file);
     // A name with a slash or of dots may lead out of the directory; a manifest is no shard.
-    return manifest.flatMap(({ paths }) => paths)
+    return [...manifest, ...hidden].flatMap(({ paths }) => paths)
       .filter((name) => /^[^/\\.][^/\\]*$/.test(name) && !name.endsWith(".json"));
   } catch {
     return [];
   }
 }
 
-/** What stays behind here is no harm: nothing names it. */
+/** Leftover files are harmless: nothing names them. */
 async function removeQuietly(fs: FileSystem, directory: Path, names: string[]): Promise<void> {
   for (const name of names) await fs.remove(joinPath(directory, name)).catch(() => {});
 }
@@ -140,18 +165,25 @@ export async function removeFiles(fs: FileSystem, directory: Path): Promise<void
   }
 }
 
-/** A checkpoint as it was read. */
-export interface CheckpointContent {
-  /** The whole of `model.json`; undefined for a checkpoint without topology. */
-  model: ModelJson | undefined;
+/** Weights as they were read. */
+export interface WeightsContent {
   specs: io.WeightsManifestEntry[];
   /** The bytes of all weights, in the order of the specs, cut anywhere. */
   shards: ArrayBuffer[];
 }
 
+/** A checkpoint as it was read. */
+export interface CheckpointContent extends WeightsContent {
+  /** The whole of `model.json`; undefined for a checkpoint without topology. */
+  model: ModelJson | undefined;
+  /** What TensorFlow.js does not see. */
+  hidden: WeightsContent;
+}
+
 /**
  * Read the checkpoint in `directory`, looking for `files` in this order.
  *
+ * @param readsHidden false to leave out what TensorFlow.js does not see
  * @throws FileSystemError `NotFound` when none of them is there, or a shard is missing
  * @throws SyntaxError when the file is no JSON, or no manifest
  * @throws RangeError when a shard does not have the bytes that the manifest promises
@@ -160,13 +192,17 @@ export async function readCheckpoint(
   fs: FileSystem,
   directory: Path,
   files: string[],
+  readsHidden = true,
 ): Promise<CheckpointContent> {
   for (let last: string | undefined;;) {
     const { file, text } = await readFirst(fs, directory, files);
-    const { manifest, model } = parseManifest(text, showPath(joinPath(directory, file)));
+    const { manifest, hidden, model } = parseManifest(text, showPath(joinPath(directory, file)));
     try {
-      const specs = manifest.flatMap(({ weights }) => weights);
-      return { model, specs, shards: await readShards(fs, directory, manifest) };
+      return {
+        model,
+        ...await readWeights(fs, directory, manifest),
+        hidden: await readWeights(fs, directory, readsHidden ? hidden : []),
+      };
     } catch (error) {
       // A save that came between has removed the shards: its own are named by the file now.
       const replaced = error instanceof FileSystemError && error.code === "NotFound";
@@ -201,7 +237,7 @@ async function readFirst(
 function parseManifest(
   text: string,
   path: string,
-): { manifest: WeightsGroup[]; model: ModelJson | undefined } {
+): { manifest: WeightsGroup[]; hidden: WeightsGroup[]; model: ModelJson | undefined } {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -217,7 +253,14 @@ function parseManifest(
       `Cannot load ${path}: it has no weights manifest (a list of groups of paths and weights)`,
     );
   }
-  return { manifest, model: model ?? undefined };
+  const hidden = model?.optimizerState?.weightsManifest ?? [];
+  if (!Array.isArray(hidden) || !hidden.every(isGroup)) {
+    throw new SyntaxError(
+      `Cannot load ${path}: the weights manifest of its optimizerState is no list of groups of ` +
+        "paths and weights",
+    );
+  }
+  return { manifest, hidden, model: model ?? undefined };
 }
 
 function isGroup(group: unknown): group is WeightsGroup {
@@ -225,6 +268,15 @@ function isGroup(group: unknown): group is WeightsGroup {
   return Array.isArray(paths) && paths.every((path) => typeof path === "string") &&
     Array.isArray(weights) &&
     weights.every(({ name, shape }) => typeof name === "string" && Array.isArray(shape));
+}
+
+async function readWeights(
+  fs: FileSystem,
+  directory: Path,
+  manifest: WeightsGroup[],
+): Promise<WeightsContent> {
+  const specs = manifest.flatMap(({ weights }) => weights);
+  return { specs, shards: await readShards(fs, directory, manifest) };
 }
 
 async function readShards(

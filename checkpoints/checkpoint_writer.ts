@@ -12,20 +12,20 @@ export interface CheckpointWriterOptions {
   saveWeightsOnly?: boolean;
   /** Save the optimizer's state too, to go on with training. Default: true. */
   includeOptimizer?: boolean;
-  /** Keep the last so many of what was saved, and remove the others. Default: all. */
+  /** Number of last checkpoints to keep; older ones are removed. Default: all. */
   maxToKeep?: number;
-  /** Keep the best so many, by `monitor`; those of `maxToKeep` stay too. Default: all. */
+  /** Number of best checkpoints to keep, by `monitor`, beside those of `maxToKeep`. Default: all. */
   keepBest?: number;
   /**
    * Let training go on while files are written; the values are taken before. The next save and the
-   * end of training wait for them, and tell what went wrong. Default: false.
+   * end of training wait for them, and report their failure. Default: false.
    */
   saveOnBackground?: boolean;
   /** Where checkpoints are. Default: the runtime's own file system. */
   fs?: FileSystem;
 }
 
-/** A checkpoint that is there. */
+/** An existing checkpoint. */
 export interface KeptCheckpoint {
   path: string;
   /** What the watched value was; undefined where it was missing. */

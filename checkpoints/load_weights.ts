@@ -1,6 +1,22 @@
-import type { io, LayersModel, Optimizer, Tensor } from "@tensorflow/tfjs";
+import type { DataType, LayersModel, TypedArray } from "@tensorflow/tfjs";
+import type { HostWeight } from "../core/model.ts";
+import { networkOf, type TrainableWeight, trainableWeights } from "../tfjs/compiled.ts";
+import { getEngine } from "../tfjs/engine.ts";
+import {
+  type NamedValue,
+  type OptimizerState,
+  setOptimizerState,
+} from "../tfjs/optimizer_state.ts";
+import { optimizerClassOf, slotFieldsOf } from "../tfjs/optimizers.ts";
 import type { CheckpointOptions } from "./checkpoint.ts";
-import { MODEL_FILE, type ModelJson, readCheckpoint, WEIGHTS_FILE } from "./checkpoint_files.ts";
+import {
+  AVERAGE,
+  MODEL_FILE,
+  type ModelJson,
+  readCheckpoint,
+  WEIGHTS_FILE,
+  type WeightsContent,
+} from "./checkpoint_files.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import { readSafetensors } from "./safetensors.ts";
@@ -18,9 +34,9 @@ export interface LoadedWeights {
  * are matched in their order.
  *
  * Where the checkpoint has the state of an optimizer and the model is compiled with one of the same
- * class, that is restored as well, so that training goes on exactly (`tf.loadLayersModel` gives
- * Adam's powers of beta anew, off by a rounding). The learning rate stays the model's. Nothing is
- * changed when anything does not fit.
+ * class, that is restored as well, so that training continues exactly (`tf.loadLayersModel` computes
+ * Adam's powers of beta another way, off by a rounding, and has no state of Adamax). The learning
+ * rate stays the model's. Nothing is changed when anything does not fit.
  *
  * @param model a built model; with an optimizer, compiled
  * @param path a checkpoint of {@linkcode saveCheckpoint} or `model.save`, of either form, or a file
@@ -49,21 +65,24 @@ export async function loadWeights(
   { fs = getRuntime().fs }: CheckpointOptions = {},
 ): Promise<LoadedWeights> {
   const action = `Cannot load weights from ${showPath(path)}`;
-  const { header, saved } = await readWeights(fs, path, action);
-  const weights = matchByName(model, saved.filter(({ group }) => group !== "optimizer"), action);
-  const state = saved.filter(({ group }) => group === "optimizer");
-  const config = header?.trainingConfig?.optimizer_config as { class_name?: string } | undefined;
-  const className = config?.class_name ?? header?.optimizerClass;
-  const optimizer = state.length > 0 && className === model.optimizer?.getClassName();
-  if (optimizer) checkState(model, state, action);
-  if (weights.length > 0) {
-    const makeTensor = await tensorMaker(model.getWeights());
-    const tensors = weights.map(makeTensor);
+  const content = await readWeights(fs, path, action);
+  const weights = matchByName(
+    model,
+    content.saved.filter(({ group }) => group !== "optimizer"),
+    action,
+  );
+  const state = savedState(model, content, weights, action);
+  const engine = getEngine();
+  const tensors = weights.map(({ values, shape, dtype }) =>
+    engine.makeTensor(values as TypedArray, shape, dtype as DataType)
+  );
+  try {
     model.setWeights(tensors);
+  } finally {
     for (const tensor of tensors) tensor.dispose();
-    if (optimizer) await restoreState(model.optimizer, state, makeTensor);
   }
-  return { optimizer };
+  if (state !== undefined) await setOptimizerState(model, state);
+  return { optimizer: state !== undefined };
 }
 
 type Values = Float32Array | Int32Array | Uint8Array | Uint8Array[];
@@ -77,26 +96,30 @@ interface SavedWeight {
   values: Values;
 }
 
-async function readWeights(
-  fs: FileSystem,
-  path: Path,
-  action: string,
-): Promise<{ header?: ModelJson; saved: SavedWeight[] }> {
+/** What a file or a checkpoint holds. */
+interface Content {
+  header?: ModelJson;
+  saved: SavedWeight[];
+  /** What TensorFlow.js does not see. */
+  hidden: SavedWeight[];
+}
+
+async function readWeights(fs: FileSystem, path: Path, action: string): Promise<Content> {
   if (/\.safetensors$/.test(path instanceof URL ? path.pathname : path)) {
     const { tensors } = await readSafetensors(path, { fs });
-    // A dtype that the model does not have is told by its name, before the values are used.
-    return { saved: tensors as SavedWeight[] };
+    // A dtype that the model does not have is reported by its name, before the values are used.
+    return { saved: tensors as SavedWeight[], hidden: [] };
   }
-  const { model, specs, shards } = await readCheckpoint(fs, path, [MODEL_FILE, WEIGHTS_FILE]);
-  return { header: model, saved: decodeWeights(specs, shards, action) };
+  const content = await readCheckpoint(fs, path, [MODEL_FILE, WEIGHTS_FILE]);
+  return {
+    header: content.model,
+    saved: decodeWeights(content, action),
+    hidden: decodeWeights(content.hidden, action),
+  };
 }
 
 /** Read the weights out of bytes that may be cut anywhere. */
-function decodeWeights(
-  specs: io.WeightsManifestEntry[],
-  shards: ArrayBuffer[],
-  action: string,
-): SavedWeight[] {
+function decodeWeights({ specs, shards }: WeightsContent, action: string): SavedWeight[] {
   const take = byteReader(shards);
   return specs.map(({ name, shape, dtype, group, quantization }) => {
     const size = sizeOf(shape);
@@ -176,7 +199,7 @@ function matchByName(model: LayersModel, saved: SavedWeight[], action: string): 
 }
 
 /**
- * Names with the counters of unnamed layers (`dense_Dense7/kernel`) counted anew from 1, so that
+ * Names with the counters of unnamed layers (`dense_Dense7/kernel`) renumbered from 1, so that
  * they no longer depend on what else the process has built.
  */
 function inOrder(names: string[]): string[] {
@@ -191,82 +214,115 @@ function inOrder(names: string[]): string[] {
   );
 }
 
-type MakeTensor = (weight: Pick<SavedWeight, "shape" | "dtype" | "values">) => Tensor;
+/**
+ * The state that the checkpoint has for the model's optimizer; undefined where it has none, or that
+ * of another class.
+ *
+ * @param weights the saved weights in the model's order
+ * @throws RangeError when it does not fit the weights that the model trains
+ */
+function savedState(
+  model: LayersModel,
+  { header, saved, hidden }: Content,
+  weights: SavedWeight[],
+  action: string,
+): OptimizerState | undefined {
+  const { optimizer } = model;
+  const visible = saved.filter(({ group }) => group === "optimizer");
+  const json = header?.optimizerState;
+  const config = header?.trainingConfig?.optimizer_config as { class_name?: string } | undefined;
+  const className = json?.className ?? config?.class_name ?? header?.optimizerClass;
+  const isThere = json !== undefined || visible.length > 0;
+  if (!isThere || className === undefined || className !== optimizer?.getClassName()) return;
 
-/** Make tensors with the TensorFlow.js of the model, which is reached through a tensor's buffer. */
-async function tensorMaker(weights: Tensor[]): Promise<MakeTensor> {
-  // Reading the buffer downloads the tensor, so the smallest one serves.
-  const smallest = weights.reduce((a, b) => (b.size < a.size ? b : a));
-  const buffer = await smallest.buffer();
-  const TensorBuffer = buffer.constructor as new (
-    shape: number[],
-    dtype: string,
-    values: Values,
-  ) => { toTensor(): Tensor };
-  return ({ shape, dtype, values }) => new TensorBuffer(shape, dtype, values).toTensor();
-}
-
-/** Slots for each trainable weight; the counter comes on top. */
-function slotsPerWeight(optimizer: Optimizer): number {
-  const counts: Record<string, number> = { Adadelta: 2, Adagrad: 1, Adam: 2, Momentum: 1, SGD: 0 };
-  const { centered } = optimizer as unknown as { centered?: boolean };
-  return counts[optimizer.getClassName()] ?? (centered ? 3 : 2);
-}
-
-/** TensorFlow.js finds slots by their position among the trainable weights, and checks nothing. */
-function checkState(model: LayersModel, [iter, ...slots]: SavedWeight[], action: string): void {
-  const name = model.optimizer.getClassName();
-  const trainable = model.trainableWeights;
-  const wanted = trainable.length * slotsPerWeight(model.optimizer);
-  if (iter.values.length !== 1 || (slots.length !== 0 && slots.length !== wanted)) {
-    throw new RangeError(
-      `${action}: the state of ${name} has ${slots.length} slots, the model wants ${wanted} ` +
-        `(for ${trainable.length} trainable weights; were others frozen when it was saved?)`,
-    );
+  const state: OptimizerState = {
+    className,
+    // TensorFlow.js has it first among the weights, and so had keepfit before `optimizerState`.
+    iterations: json?.iterations ?? Number(visible[0].values[0]),
+    learningRate: null,
+    slots: {},
+    scalars: json?.scalars ?? {},
+  };
+  const order = trainedOrder(model, json?.trainedWeights, weights);
+  const averages = hidden.filter(({ name }) => name.endsWith(AVERAGE));
+  if (averages.length > 0) {
+    const what = `moving averages of ${className}`;
+    const [ordered] = perWeight(model, averages, 1, order, what, action);
+    state.average = ordered.map(({ value }) => value);
   }
-  for (const [i, slot] of slots.entries()) {
-    const { shape, originalName } = trainable[i % trainable.length];
-    if (String(slot.shape) !== String(shape)) {
-      throw new RangeError(
-        `${action}: slot '${slot.name}' of ${name} has shape [${slot.shape}], ` +
-          `the weight '${originalName}' has [${shape}]`,
-      );
-    }
+  const known = optimizerClassOf(optimizer);
+  if (known === undefined) {
+    return { ...state, weights: visible.map(named), variables: json?.variables };
   }
+  const fields = slotFieldsOf(optimizer, known);
+  const slots = known.isLoadedByTfjs
+    ? visible.slice(visible[0]?.values.length === 1 ? 1 : 0)
+    : hidden.filter((weight) => !averages.includes(weight));
+  const lists = perWeight(model, slots, fields.length, order, `slots of ${className}`, action);
+  fields.forEach((field, i) => {
+    if (lists.length > 0) state.slots[field] = lists[i];
+  });
+  return state;
 }
 
-async function restoreState(
-  optimizer: Optimizer,
-  state: SavedWeight[],
-  makeTensor: MakeTensor,
-): Promise<void> {
-  // The first is a new tensor, the others are the slots themselves: setWeights forgets them all.
-  const before = await optimizer.getWeights();
-  const tensors = state.map((weight) => ({ name: weight.name, tensor: makeTensor(weight) }));
-  await optimizer.setWeights(tensors);
-  for (const { tensor } of [...before, ...tensors]) tensor.dispose();
-  restorePowers(optimizer, makeTensor);
+/** For each trained weight of the model its place among the saved ones; undefined if not known. */
+function trainedOrder(
+  model: LayersModel,
+  trainedWeights: string[] | undefined,
+  weights: SavedWeight[],
+): number[] | undefined {
+  if (trainedWeights === undefined) return undefined;
+  const places = new Map(trainedWeights.map((name, i) => [name, i]));
+  const names = model.weights.map(({ originalName }) => originalName);
+  return trainedBy(model).map(({ originalName }) =>
+    places.get(weights[names.indexOf(originalName)]?.name) ?? -1
+  );
+}
+
+function trainedBy(model: LayersModel): TrainableWeight[] {
+  return trainableWeights(networkOf(model, "load weights"));
 }
 
 /**
- * Adam's powers of beta as its steps have made them, one float32 product at a time; setWeights uses
- * `pow`, which rounds otherwise.
+ * Lists of one value for each trained weight, in the model's order; none where nothing was saved.
+ *
+ * @param count how many lists there are, one after another
+ * @param order places in the saved lists; undefined to go by position, as TensorFlow.js does
  */
-function restorePowers(optimizer: Optimizer, makeTensor: MakeTensor): void {
-  const adam = optimizer as unknown as Record<string, unknown>;
-  for (const [beta, accumulated] of [["beta1", "accBeta1"], ["beta2", "accBeta2"]]) {
-    const variable = adam[accumulated] as { assign(tensor: Tensor): void } | undefined;
-    if (optimizer.getClassName() !== "Adam" || variable === undefined) continue;
-    const factor = Math.fround(adam[beta] as number);
-    let power = factor;
-    for (let step = 0, last = NaN; step < optimizer.iterations && power !== last; step++) {
-      last = power;
-      power = Math.fround(power * factor);
-    }
-    const tensor = makeTensor({ shape: [], dtype: "float32", values: new Float32Array([power]) });
-    variable.assign(tensor);
-    tensor.dispose();
+function perWeight(
+  model: LayersModel,
+  saved: SavedWeight[],
+  count: number,
+  order: number[] | undefined,
+  what: string,
+  action: string,
+): NamedValue[][] {
+  const trained = trainedBy(model);
+  const wanted = trained.length * count;
+  if (saved.length === 0) return [];
+  if (saved.length !== wanted || order?.includes(-1)) {
+    const given = saved.length === wanted ? "of other weights" : String(saved.length);
+    throw new RangeError(
+      `${action}: expected ${wanted} ${what} for ${trained.length} trainable weights, ` +
+        `got ${given}; were others frozen when it was saved?`,
+    );
   }
+  return Array.from({ length: count }, (_none, list) =>
+    trained.map((weight, i) => {
+      const { shape } = weight.read();
+      const value = saved[list * trained.length + (order?.[i] ?? i)];
+      if (String(value.shape) !== String(shape)) {
+        throw new RangeError(
+          `${action}: expected shape [${shape}] of '${value.name}' among the ${what} for the weight ` +
+            `'${weight.originalName}', got [${value.shape}]`,
+        );
+      }
+      return named(value);
+    }));
+}
+
+function named({ name, shape, dtype, values }: SavedWeight): NamedValue {
+  return { name, value: { shape, dtype, values: values as HostWeight["values"] } };
 }
 
 function sizeOf(shape: number[]): number {

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { before, describe, it } from "node:test";
 import assert from "node:assert/strict";
+import { exponentialMovingAverage, getOptimizerState, type HostWeight } from "keepfit";
+import { AdamW, HeavyBall, makeOptimizer, SealedBall } from "../tfjs/optimizer_fixtures.ts";
 import {
   checkpointHandler,
   FileSystemError,
@@ -34,6 +36,10 @@ function compile(model: tf.LayersModel, optimizer: tf.Optimizer): void {
 const x = tf.tensor2d([0.5, -1, 2, 0.1, 1, 1, -0.3, 0.7], [4, 2]);
 const y = tf.tensor2d([1, 0, -1, 0.5], [4, 1]);
 
+async function averagesOf(model: tf.LayersModel): Promise<HostWeight[] | undefined> {
+  return (await getOptimizerState(model)).average;
+}
+
 async function train(model: tf.LayersModel, steps: number): Promise<void> {
   for (let step = 0; step < steps; step++) await model.trainOnBatch(x, y);
 }
@@ -42,20 +48,29 @@ function valuesOf(model: tf.LayersModel): number[][] {
   return model.getWeights().map((weight) => Array.from(weight.dataSync()));
 }
 
-const optimizers: Record<string, () => tf.Optimizer> = {
-  SGD: () => tf.train.sgd(0.1),
-  Momentum: () => tf.train.momentum(0.1, 0.9),
-  "Momentum of Nesterov": () => tf.train.momentum(0.1, 0.9, true),
-  Adagrad: () => tf.train.adagrad(0.1),
-  Adadelta: () => tf.train.adadelta(0.5),
-  RMSProp: () => tf.train.rmsprop(0.05),
-  "centered RMSProp": () => tf.train.rmsprop(0.05, 0.9, 0.1, 1e-7, true),
-  Adam: () => tf.train.adam(0.05),
+const resumable: Record<string, () => tf.Optimizer> = {
+  ...makeOptimizer,
+  "Adam with averages": () => exponentialMovingAverage(tf.train.adam(0.05), { momentum: 0.9 }),
+  "a subclass of Adam": () => new AdamW(0.05, 0.9, 0.999),
+  "an optimizer of one's own": () => new HeavyBall(),
 };
 
+/** Messages of `console.warn` during `body`. */
+async function warningsOf(body: () => Promise<unknown>): Promise<string[]> {
+  const warn = console.warn;
+  const warnings: string[] = [];
+  console.warn = (message: string) => warnings.push(message);
+  try {
+    await body();
+  } finally {
+    console.warn = warn;
+  }
+  return warnings;
+}
+
 describe("loadWeights", () => {
-  for (const [name, newOptimizer] of Object.entries(optimizers)) {
-    it(`lets training with ${name} go on exactly`, async () => {
+  for (const [name, newOptimizer] of Object.entries(resumable)) {
+    it(`resumes training with ${name} bit for bit`, async () => {
       const fs = memoryFileSystem();
       const straight = build();
       compile(straight, newOptimizer());
@@ -73,8 +88,11 @@ describe("loadWeights", () => {
       assert.equal(resumed.optimizer.iterations, 5);
       await train(resumed, 5);
       assert.deepEqual(valuesOf(resumed), valuesOf(straight));
+      assert.deepEqual(await averagesOf(resumed), await averagesOf(straight));
     });
+  }
 
+  for (const [name, newOptimizer] of Object.entries(makeOptimizer)) {
     it(`finds the state of ${name} where tf.loadLayersModel has loaded it`, async () => {
       const fs = memoryFileSystem();
       const straight = build();
@@ -83,6 +101,11 @@ describe("loadWeights", () => {
       await saveCheckpoint(straight, "m", { fs });
       await train(straight, 5);
       const loaded = await tf.loadLayersModel(checkpointHandler("m", { fs }));
+      // TensorFlow.js cannot load a state of Adamax: it is where only keepfit looks.
+      if (name === "Adamax") {
+        assert.equal(loaded.optimizer.iterations, 0);
+        assert.deepEqual(await loadWeights(loaded, "m", { fs }), { optimizer: true });
+      }
       await train(loaded, 5);
       // Adam's powers of beta come from pow there, another rounding than that of the steps.
       const close = name === "Adam" ? 1e-5 : 0;
@@ -174,9 +197,89 @@ describe("loadWeights", () => {
     const before = valuesOf(model);
     await assert.rejects(
       loadWeights(model, "m", { fs }),
-      /the state of Adam has 12 slots, the model wants 8 \(for 4 trainable weights/,
+      /expected 8 slots of Adam for 4 trainable weights, got 12; were others frozen when it was saved/,
     );
     assert.deepEqual(valuesOf(model), before);
+  });
+
+  it("matches slots with trained weights by name", async () => {
+    const build = (...names: string[]) => {
+      const layers = names.map((name) => tf.layers.dense({ units: 2, inputShape: [2], name }));
+      const model = tf.sequential({ layers });
+      compile(model, tf.train.adam(0.1));
+      return model;
+    };
+    const step = (model: tf.LayersModel) => model.trainOnBatch(x, x);
+    const fs = memoryFileSystem();
+    const first = build("a", "b");
+    first.layers[1].trainable = false;
+    compile(first, tf.train.adam(0.1));
+    await step(first);
+    await saveCheckpoint(first, "m", { fs });
+    const second = build("a", "b");
+    second.layers[0].trainable = false;
+    compile(second, tf.train.adam(0.1));
+    // As many slots, of the same shapes.
+    await assert.rejects(
+      loadWeights(second, "m", { fs }),
+      /expected 4 slots of Adam for 2 trainable weights, got of other weights; were others frozen/,
+    );
+  });
+
+  it("reads a checkpoint that was written before model.json had an optimizerState", async () => {
+    const fs = memoryFileSystem();
+    const group = "optimizer";
+    const float = { shape: [1, 1], dtype: "float32" };
+    await fs.makeDir("m");
+    // After three steps of Adam; the counter and the slots stand behind the kernel.
+    const bytes = Uint8Array.from(atob("IEumPwMAAACnegHArSMtPg=="), (byte) => byte.charCodeAt(0));
+    await fs.writeFile("m/weights-2424cbaa-6c9f-1.bin", bytes);
+    await fs.writeFile(
+      "m/model.json",
+      JSON.stringify({
+        optimizerClass: "Adam",
+        weightsManifest: [{
+          paths: ["weights-2424cbaa-6c9f-1.bin"],
+          weights: [
+            { name: "d/kernel", ...float },
+            { name: "iter", shape: [], dtype: "int32", group },
+            { name: "d/kernel/m", ...float, group },
+            { name: "d/kernel/v", ...float, group },
+          ],
+          bytes: [16],
+        }],
+      }),
+    );
+    const layer = tf.layers.dense({ units: 1, inputShape: [1], useBias: false, name: "d" });
+    const model = tf.sequential({ layers: [layer] });
+    compile(model, tf.train.adam(0.1));
+    assert.deepEqual(await loadWeights(model, "m", { fs }), { optimizer: true });
+    assert.equal(model.optimizer.iterations, 3);
+    for (let step = 0; step < 3; step++) {
+      await model.trainOnBatch(tf.tensor2d([[1], [2]]), tf.tensor2d([[3], [5]]));
+    }
+    // What the run that wrote it went on to.
+    assert.deepEqual(valuesOf(model), [[1.5930286645889282]]);
+  });
+
+  it("restores no state of an optimizer that cannot give it, of which saving warns once", async () => {
+    const fs = memoryFileSystem();
+    const model = build();
+    compile(model, new SealedBall());
+    await train(model, 2);
+    const warnings = await warningsOf(async () => {
+      await saveCheckpoint(model, "m", { fs });
+      await saveCheckpoint(model, "m", { fs });
+    });
+    assert.equal(warnings.length, 1);
+    assert.match(
+      warnings[0],
+      /^keepfit: the state of SealedBall cannot be saved: getWeights\(\) is not implemented .*; give it getWeights\(\) and setWeights\(\)/,
+    );
+    const other = build();
+    compile(other, new SealedBall());
+    assert.deepEqual(await loadWeights(other, "m", { fs }), { optimizer: false });
+    assert.deepEqual(valuesOf(other), valuesOf(model));
   });
 
   it("says what it looked for when there is nothing", async () => {

@@ -21,3 +21,4 @@ export {
   type TensorValues,
   writeSafetensors,
 } from "./safetensors.ts";
+export type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "../runtime/types.ts";

@@ -18,10 +18,13 @@ export type TensorValues =
 
 /** One tensor of a safetensors file. */
 export interface NamedTensor {
+  /** Name, which no other tensor of the file has. */
   name: string;
+  /** Shape; empty for a scalar. */
   shape: number[];
   /** TensorFlow.js's name (`float32`, `int32`, `bool`); where absent, the kind of the values. */
   dtype?: string;
+  /** Values, row by row. */
   values: TensorValues;
 }
 
@@ -48,7 +51,7 @@ export interface SafetensorsOptions {
  * read; `loadWeights` puts them back. No layers, no optimizer.
  *
  * The file is replaced at once. What is saved is the model at the time of the call, also when
- * training goes on meanwhile. Weights are read one by one and never joined. Names are those of
+ * training continues meanwhile. Weights are read one by one and never joined. Names are those of
  * TensorFlow.js (`dense_Dense1/kernel`), shapes and values as they are (a kernel is [inputs, units]).
  *
  * @param model a `tf.LayersModel`
@@ -142,7 +145,7 @@ export async function writeSafetensors(
 /**
  * Read a safetensors file.
  *
- * @throws FileSystemError `NotFound` when there is none
+ * @throws FileSystemError `NotFound` when there is no such file
  * @throws SyntaxError when it is none, or damaged: every byte must belong to one tensor
  * @throws TypeError for numbers that JavaScript has no array of (`F16`, `BF16`)
  */

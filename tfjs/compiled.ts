@@ -46,7 +46,7 @@ interface Insides {
   inputNames: string[];
   feedInputShapes: (number | null)[][];
   internalOutputShapes: (number | null)[][];
-  collectedTrainableWeights?: { read(): tf.Variable }[];
+  collectedTrainableWeights?: TrainableWeight[];
 }
 
 type LossArgument = string | TensorFunction | LossArgument[] | { [output: string]: LossArgument };
@@ -145,18 +145,28 @@ function directionsOf(metrics: CompiledMetric[]): Compiled["directions"] {
   return directions;
 }
 
+/** A weight that training changes. */
+export interface TrainableWeight {
+  /** Name without the number that tells variables of equal names apart. */
+  readonly originalName: string;
+  /** The variable. */
+  read(): tf.Variable;
+}
+
 /** The weights that were trainable at `compile`: another array after each `compile`. */
-export function collectedWeights(
-  network: tf.LayersModel,
-): readonly { read(): tf.Variable }[] | undefined {
+export function collectedWeights(network: tf.LayersModel): readonly TrainableWeight[] | undefined {
   return (network as unknown as Insides).collectedTrainableWeights;
 }
 
-/** The variables that training changes: those that were trainable at `compile`. */
+/** The weights that training changes: those that were trainable at `compile`. */
+export function trainableWeights(network: tf.LayersModel): readonly TrainableWeight[] {
+  return collectedWeights(network) ??
+    network.trainableWeights as unknown as readonly TrainableWeight[];
+}
+
+/** The variables of {@linkcode trainableWeights}. */
 export function trainableVariables(network: tf.LayersModel): tf.Variable[] {
-  const collected = collectedWeights(network) ??
-    network.trainableWeights as unknown as { read(): tf.Variable }[];
-  return collected.map((weight) => weight.read());
+  return trainableWeights(network).map((weight) => weight.read());
 }
 
 /**
@@ -182,6 +192,26 @@ function compiledMetrics(insides: Insides): CompiledMetric[] {
       ratio: ratioOf(given[i], measure),
     };
   });
+}
+
+/**
+ * Loss, metrics and optimizer of a compiled model in TensorFlow.js's form.
+ *
+ * @throws TypeError when they hold what it cannot write: it saves a loss function as `{}` and a metric
+ *   function by a name that no load finds
+ */
+export function trainingConfigOf(model: tf.LayersModel): tf.io.TrainingConfig {
+  if (holdsFunction(model.loss) || holdsFunction(model.metrics)) {
+    throw new TypeError(
+      "its loss or a metric is a function, which has no name that a load could find",
+    );
+  }
+  return (model as unknown as { getTrainingConfig(): tf.io.TrainingConfig }).getTrainingConfig();
+}
+
+function holdsFunction(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return typeof value === "function";
+  return Object.values(value).some(holdsFunction);
 }
 
 function metricsOf(metrics: MetricsArgument, output: string): MetricArgument[] {

@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 
 /** What the engine of TensorFlow.js holds; `tf.memory()` gives the same. */
 export interface EngineMemory {
+  /** Tensors that are not disposed. */
   numTensors: number;
   /** Bytes of their values, undisposed ones only. */
   numBytes: number;

@@ -55,7 +55,7 @@ function within(layer: Layer, scope: string): ModelLayer[] {
     path,
     className: layer.getClassName(),
     outputShape: (Array.isArray(shape[0]) ? shape[0] : shape) as (number | null)[],
-    // `name` counts up when a process makes the model again; a run that goes on needs the same tags.
+    // `name` counts up when a process makes the model again; a resumed run needs the same tags.
     weights: layer.weights.map((weight) => ({
       path: scope + weight.originalName.replaceAll(":", "_"),
       tensor: weight.read(),

@@ -109,7 +109,7 @@ export function ratioOf(
   return typeof given === "string" || isFromTfjs(measure) ? tfjsRatios[name] : undefined;
 }
 
-/** A function's name as its author wrote it: bundlers put a number behind it. */
+/** A function's name as its author wrote it: bundlers append a number. */
 export function plainName({ name }: { name: string }): string {
   return name.replace(/(\$\d+|__op)$/, "");
 }

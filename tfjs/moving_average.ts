@@ -25,8 +25,8 @@ export type AveragedOptimizer<O extends tf.Optimizer = tf.Optimizer> = O & {
  * It is the same optimizer that is returned: any of the seven classes, in `fit` and in
  * TensorFlow.js's own `model.fit`. At the end of `fit`, before `onTrainEnd`, the averages replace
  * the weights; `model.fit` does so through `toTfjs`, or call `movingAverage.finalize(model)`.
- * `getOptimizerState` has the averages too, a `model.json` does not. See `SwapEMAWeights` for
- * averages in validation.
+ * `getOptimizerState` and `saveCheckpoint` have the averages too; `tf.loadLayersModel` does not read
+ * them. See `SwapEMAWeights` for averages in validation.
  *
  * Source: `keras/src/optimizers/base_optimizer.py`.
  *
@@ -104,7 +104,11 @@ export class MovingAverage {
   #restored: tf.Tensor[] = [];
   #isInModel = false;
 
-  /** @param options see {@linkcode exponentialMovingAverage} */
+  /**
+   * Start without averages; the first update makes them.
+   *
+   * @param options see {@linkcode exponentialMovingAverage}
+   */
   constructor({ momentum = 0.99, overwriteFrequency }: MovingAverageOptions) {
     if (!(momentum >= 0 && momentum <= 1)) {
       throw new RangeError(
@@ -172,15 +176,26 @@ export class MovingAverage {
     });
   }
 
-  /** The averages as host values, in the order of the trained weights. */
-  getState(): Promise<HostWeight[]> {
+  /** The averages as they are now, in the order of the trained weights. The caller disposes them. */
+  takeState(): tf.Tensor[] {
     const averages = [...this.#averages].map(([name, kept]) =>
       this.#isInModel ? variableOf(name) : kept
     );
-    return readWeights(this.#restored.length > 0 ? this.#restored : averages);
+    const taken = this.#restored.length > 0 ? this.#restored : averages;
+    return taken.map((average) => average.clone());
   }
 
-  /** Go on from these averages; they are matched with the trained weights in their order. */
+  /** The averages as host values, in the order of the trained weights. */
+  async getState(): Promise<HostWeight[]> {
+    const taken = this.takeState();
+    try {
+      return await readWeights(taken);
+    } finally {
+      for (const average of taken) average.dispose();
+    }
+  }
+
+  /** Continue from these averages; they are matched with the trained weights in their order. */
   setState(averages: HostWeight[]): void {
     this.dispose();
     const engine = getEngine();

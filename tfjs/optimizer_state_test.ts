@@ -8,6 +8,7 @@ import {
   type OptimizerState,
   setOptimizerState,
 } from "keepfit";
+import { HeavyBall } from "./optimizer_fixtures.ts";
 import { tensorsLeft, weightsOf } from "../training/fixtures.ts";
 
 const x = tf.randomNormal([4, 2], 0, 1, "float32", 1);
@@ -120,6 +121,28 @@ describe("The state of an optimizer", () => {
     setOptimizerState(trained, fresh);
     assert.equal(getLearningRate(trained), 0.5);
     assert.deepEqual(await getOptimizerState(trained), fresh);
+  });
+
+  it("of an optimizer of one's own takes its weights to the model's variables", async () => {
+    const straight = model(new HeavyBall());
+    await step(straight, 10);
+
+    const first = model(new HeavyBall());
+    await step(first, 5);
+    const state = structuredClone(await getOptimizerState(first));
+    assert.equal(state.weights?.length, 3);
+
+    // Its slots are named after variables, which have other names in this model.
+    const second = model(new HeavyBall());
+    second.setWeights(first.getWeights());
+    await setOptimizerState(second, state);
+    assert.equal(second.optimizer.iterations, 5);
+    await step(second, 5);
+    assert.deepEqual(weightsOf(second), weightsOf(straight));
+    const left = await tensorsLeft(async () => {
+      await setOptimizerState(second, await getOptimizerState(second));
+    });
+    assert.equal(left, 0);
   });
 
   it("is refused by another class, and where there is no optimizer", async () => {

@@ -101,7 +101,7 @@ export class KernelRecorder {
     this.#restore = () => {};
   }
 
-  /** What was recorded, once the backend has told all the times. */
+  /** What was recorded, once the backend has given all times. */
   async recording(): Promise<Recording> {
     const times = await Promise.all(this.#kernels.map(({ time }) => time));
     // A time that the backend cannot tell is that of the call.

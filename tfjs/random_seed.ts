@@ -69,7 +69,7 @@ export function setRandomSeed(tf: Pick<typeof tfjs, "engine">, seed: number): vo
   engine[sequence] = { seed, drawn: 0 };
 }
 
-/** Seed for the order of a run's rows: the next number of `setRandomSeed`, or one nobody chose. */
+/** Seed for the order of a run's rows: the next number of `setRandomSeed`, or a random one. */
 export function seedOfRun(engine: object): number {
   const { [sequence]: state } = engine as SeededEngine;
   return state === undefined ? randomSeed() : draw(state).below(2 ** 32);
