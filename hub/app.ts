@@ -4,11 +4,11 @@ import { cors } from "hono/cors";
 import { etag } from "hono/etag";
 import { getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { renderPage } from "./page.ts";
-import { publishRoutes } from "./publish_routes.ts";
-import { Registry } from "./registry.ts";
-import { parseEpoch, type RunEpoch, Runs } from "./runs.ts";
-import { checkTokens, type Tokens } from "./tokens.ts";
+import { renderPage } from "./web/page.ts";
+import { publishRoutes } from "./registry/routes.ts";
+import { Registry } from "./registry/publish.ts";
+import { parseEpoch, type RunEpoch, Runs } from "./runs/protocol.ts";
+import { checkTokens, type Tokens } from "./auth/tokens.ts";
 
 /** Options of {@linkcode createHub}. */
 export interface HubOptions {

@@ -6,14 +6,14 @@
  */
 export { createHub, type HubOptions } from "./app.ts";
 export { PublishError } from "./errors.ts";
-export { type PublishedFile, type PublishedVersion, Registry } from "./registry.ts";
+export { type PublishedFile, type PublishedVersion, Registry } from "./registry/publish.ts";
 export type {
   RegistryEntry,
   RegistryIndex,
   RegistryMeta,
   RegistryVersion,
-} from "./registry_format.ts";
-export type { Run, RunEpoch, RunSummary, RunValue } from "./runs.ts";
+} from "./registry/format.ts";
+export type { Run, RunEpoch, RunSummary, RunValue } from "./runs/protocol.ts";
 export { serveHub, type ServeHubOptions } from "./serve.ts";
-export { parseTokens, type Tokens } from "./tokens.ts";
-export type { NewVersion } from "./verify_version.ts";
+export { parseTokens, type Tokens } from "./auth/tokens.ts";
+export type { NewVersion } from "./registry/verify.ts";

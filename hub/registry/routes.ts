@@ -1,12 +1,12 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { PluginError } from "../plugins/errors.ts";
-import { fromBase64 } from "../plugins/manifest/integrity.ts";
-import { manifestName } from "../plugins/manifest/format.ts";
-import { PublishError } from "./errors.ts";
-import type { Registry } from "./registry.ts";
-import { ownersOf, type Tokens } from "./tokens.ts";
-import type { NewVersion } from "./verify_version.ts";
+import { PluginError } from "../../plugins/errors.ts";
+import { fromBase64 } from "../../plugins/manifest/integrity.ts";
+import { manifestName } from "../../plugins/manifest/format.ts";
+import { PublishError } from "../errors.ts";
+import type { Registry } from "./publish.ts";
+import { ownersOf, type Tokens } from "../auth/tokens.ts";
+import type { NewVersion } from "./verify.ts";
 
 /** In base64 that is 24 MiB of files. */
 const maxBody = 32 * 1024 * 1024;

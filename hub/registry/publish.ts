@@ -1,13 +1,13 @@
-import { computeIntegrity } from "../plugins/manifest/integrity.ts";
-import { parseManifest } from "../plugins/manifest/parse.ts";
-import { manifestName, type PluginManifest } from "../plugins/manifest/format.ts";
-import { compareVersions, parseVersion } from "../plugins/manifest/semver.ts";
-import { verifySignatures } from "../plugins/manifest/signature.ts";
-import type { FileSystem, Path } from "../runtime/types.ts";
-import { PublishError } from "./errors.ts";
-import type { RegistryEntry, RegistryIndex, RegistryMeta } from "./registry_format.ts";
-import { RegistryFiles } from "./registry_files.ts";
-import { type NewVersion, type VerifiedVersion, verifyVersion } from "./verify_version.ts";
+import { computeIntegrity } from "../../plugins/manifest/integrity.ts";
+import { parseManifest } from "../../plugins/manifest/parse.ts";
+import { manifestName, type PluginManifest } from "../../plugins/manifest/format.ts";
+import { compareVersions, parseVersion } from "../../plugins/manifest/semver.ts";
+import { verifySignatures } from "../../plugins/manifest/signature.ts";
+import type { FileSystem, Path } from "../../runtime/types.ts";
+import { PublishError } from "../errors.ts";
+import type { RegistryEntry, RegistryIndex, RegistryMeta } from "./format.ts";
+import { RegistryFiles } from "../stores/folder_files.ts";
+import { type NewVersion, type VerifiedVersion, verifyVersion } from "./verify.ts";
 
 /** A file of a published version. */
 export interface PublishedFile {

@@ -1,9 +1,9 @@
-import { PluginError } from "../plugins/errors.ts";
-import { readGraph } from "../plugins/modules/graph.ts";
-import { verifyIntegrity } from "../plugins/manifest/integrity.ts";
-import { parseManifest } from "../plugins/manifest/parse.ts";
-import { manifestName, type PluginManifest } from "../plugins/manifest/format.ts";
-import { verifySignatures } from "../plugins/manifest/signature.ts";
+import { PluginError } from "../../plugins/errors.ts";
+import { readGraph } from "../../plugins/modules/graph.ts";
+import { verifyIntegrity } from "../../plugins/manifest/integrity.ts";
+import { parseManifest } from "../../plugins/manifest/parse.ts";
+import { manifestName, type PluginManifest } from "../../plugins/manifest/format.ts";
+import { verifySignatures } from "../../plugins/manifest/signature.ts";
 
 /** A version of a plugin that somebody wants to publish. */
 export interface NewVersion {

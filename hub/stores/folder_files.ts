@@ -1,6 +1,6 @@
-import { directoryOf, joinPath } from "../runtime/mod.ts";
-import type { FileSystem, Path } from "../runtime/types.ts";
-import { PublishError } from "./errors.ts";
+import { directoryOf, joinPath } from "../../runtime/mod.ts";
+import type { FileSystem, Path } from "../../runtime/types.ts";
+import { PublishError } from "../errors.ts";
 
 /** The files below a registry's folder. Nothing is reached over a symbolic link. */
 export class RegistryFiles {

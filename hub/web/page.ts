@@ -1,6 +1,6 @@
 import { html } from "hono/html";
-import type { RegistryIndex } from "./registry_format.ts";
-import type { RunSummary, RunValue } from "./runs.ts";
+import type { RegistryIndex } from "../registry/format.ts";
+import type { RunSummary, RunValue } from "../runs/protocol.ts";
 
 /** The hub for people: which plugins there are, and how the trainings stand. */
 export function renderPage(

@@ -3,20 +3,20 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { computeIntegrity, toBase64 } from "../plugins/manifest/integrity.ts";
-import { publishPlugin } from "../plugins/sources/publish.ts";
-import { signManifest } from "../plugins/manifest/signature.ts";
-import { generateKeyPair } from "../plugins/manifest/signing_key.ts";
-import type { PluginManifest } from "../plugins/manifest/format.ts";
-import { memoryFileSystem } from "../runtime/mod.ts";
-import type { FileSystem } from "../runtime/types.ts";
-import { createHub } from "./app.ts";
-import { serveHub } from "./serve.ts";
+import { computeIntegrity, toBase64 } from "../../plugins/manifest/integrity.ts";
+import { publishPlugin } from "../../plugins/sources/publish.ts";
+import { signManifest } from "../../plugins/manifest/signature.ts";
+import { generateKeyPair } from "../../plugins/manifest/signing_key.ts";
+import type { PluginManifest } from "../../plugins/manifest/format.ts";
+import { memoryFileSystem } from "../../runtime/mod.ts";
+import type { FileSystem } from "../../runtime/types.ts";
+import { createHub } from "../app.ts";
+import { serveHub } from "../serve.ts";
 
 const token = "a-token-that-nobody-guesses";
 const other = "another-token-for-somebody-else";
 const tokens = { [other]: ["bob"], [token]: ["keepfit", "ada"] };
-const source = new URL("../examples/plugins/keepfit/epoch-report/0.1.0/", import.meta.url);
+const source = new URL("../../examples/plugins/keepfit/epoch-report/0.1.0/", import.meta.url);
 const example: PluginManifest = JSON.parse(
   await readFile(new URL("callback.plugin.json", source), "utf8"),
 );
@@ -158,7 +158,7 @@ describe("publishing to a hub", () => {
     const without = new Map([...files].slice(1));
     const changed = new Map(files).set("index.js", files.get("index.js")!.toReversed());
     const longer = new Map(files).set("index.js", bytes("export default () => ({});"));
-    const more = new Map(files).set("../../evil.js", bytes("1"));
+    const more = new Map(files).set("../../../evil.js", bytes("1"));
     const listed = { ...example.files["index.js"] };
     for (
       const [answer, error] of [
@@ -413,7 +413,7 @@ describe("a hub's schemas", () => {
     assert.equal(response.headers.get("access-control-allow-origin"), "*");
     assert.equal(
       await response.text(),
-      await readFile(new URL(`..${path}`, import.meta.url), "utf8"),
+      await readFile(new URL(`../..${path}`, import.meta.url), "utf8"),
     );
     for (const one of ["/schemas/no.schema.json", "/schemas/..%2fpackage.json", "/schemas/"]) {
       assert.equal((await hub.request(one)).status, 404, one);

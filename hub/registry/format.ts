@@ -1,4 +1,4 @@
-import type { PluginManifest } from "../plugins/manifest/format.ts";
+import type { PluginManifest } from "../../plugins/manifest/format.ts";
 
 /** `/index.json`: every plugin of a registry. */
 export interface RegistryIndex {
