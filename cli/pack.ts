@@ -1,4 +1,4 @@
-import { PublishError, Registry } from "../hub/mod.ts";
+import { folderPluginStore, publishVersion } from "../hub/mod.ts";
 import { manifestName } from "../plugins/manifest/format.ts";
 import type { FileSystem } from "../runtime/types.ts";
 import { packSource } from "../testing/pack_source.ts";
@@ -45,10 +45,10 @@ export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
   const { contents } = await packSource(source, { fs, bundle });
   const manifest = contents.get(manifestName) as Uint8Array;
   const files = new Map([...contents].filter(([path]) => path !== manifestName));
-  const registry = new Registry(fs, out);
   await fs.makeDir(out);
   try {
-    const { id, version, integrity } = await registry.publish(
+    const { id, version, integrity } = await publishVersion(
+      folderPluginStore(out, { fs }),
       { manifest, files },
       { replace: force },
     );
@@ -60,7 +60,9 @@ export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
       size: [...contents.values()].reduce((sum, { length }) => sum + length, 0),
     };
   } catch (error) {
-    if (!(error instanceof PublishError) || error.status !== 409) throw error;
-    throw new Error(`${error.message}, or use --force if nobody has it yet`, { cause: error });
+    if ((error as { status?: unknown }).status !== 409) throw error;
+    throw new Error(`${(error as Error).message}, or use --force if nobody has it yet`, {
+      cause: error,
+    });
   }
 }

@@ -1,27 +1,31 @@
-/** A value of an epoch's logs. JSON has no NaN: what is not finite is kept under its name. */
+import { HTTPException } from "hono/http-exception";
+
+/** A value in the logs of an epoch. JSON has no NaN or Infinity: they are kept as text. */
 export type RunValue = number | string | boolean | null;
 
-/** What was posted about one epoch. */
+/** The logs of an epoch. */
 export interface RunEpoch {
-  /** 0-based. */
+  /** 0-based number of the epoch. */
   epoch: number;
+  /** Value of each log. */
   [name: string]: RunValue;
 }
 
-/** A training that was heard of. */
+/** A training that reported to a hub. */
 export interface Run {
+  /** Name that the training gave itself, or `run-1`, `run-2` and so on. */
   id: string;
-  /** When its first epoch came, ISO 8601. */
+  /** Time of the first report, ISO 8601. */
   started: string;
-  /** When its last epoch came, ISO 8601. */
+  /** Time of the latest report, ISO 8601. */
   updated: string;
-  /** In the order in which they came; the oldest are dropped when there are too many. */
+  /** Epochs in the order of their reports. */
   epochs: RunEpoch[];
 }
 
-/** A run in the list of all. */
+/** A run in the list of runs. */
 export interface RunSummary extends Omit<Run, "epochs"> {
-  /** The latest epoch's logs. */
+  /** Logs of the latest epoch. */
   last: RunEpoch;
 }
 
@@ -29,103 +33,47 @@ const maxKeys = 256;
 const maxText = 1024;
 
 /**
- * The epochs that trainings report, in memory and bounded.
+ * Parse an epoch as `RemoteMonitor` posts it: JSON in which NaN and Infinity may be bare, as Python
+ * writes them.
  *
- * A report may name its run. Reports without a name belong to the newest nameless run. An epoch that
- * is not greater than the one before it begins a run anew: a named one in place of the old one, a
- * nameless one as `run-2`, `run-3` and so on.
- */
-export class Runs {
-  #runs = new Map<string, Run>();
-  #maxRuns: number;
-  #maxEpochs: number;
-  #nameless = 0;
-
-  /**
-   * @param maxRuns how many runs are kept; the one that was silent longest goes first
-   * @param maxEpochs how many epochs of each
-   */
-  constructor(maxRuns: number, maxEpochs: number) {
-    this.#maxRuns = maxRuns;
-    this.#maxEpochs = maxEpochs;
-  }
-
-  /** Take what was posted about an epoch. @returns the run it belongs to */
-  add(epoch: RunEpoch, name?: string): Run {
-    const now = new Date().toISOString();
-    let id = name ?? `run-${this.#nameless}`;
-    let run = this.#runs.get(id);
-    const last = run?.epochs.at(-1);
-    if (run === undefined || (last !== undefined && epoch.epoch <= last.epoch)) {
-      if (name === undefined) id = `run-${++this.#nameless}`;
-      run = { id, started: now, updated: now, epochs: [] };
-    }
-    run.updated = now;
-    run.epochs.push(epoch);
-    if (run.epochs.length > this.#maxEpochs) run.epochs.shift();
-    // Deleted first, so that the map is in the order of the last report.
-    this.#runs.delete(id);
-    this.#runs.set(id, run);
-    if (this.#runs.size > this.#maxRuns) {
-      this.#runs.delete(this.#runs.keys().next().value as string);
-    }
-    return run;
-  }
-
-  /** A run with all its epochs; undefined when it is not known. */
-  get(id: string): Run | undefined {
-    return this.#runs.get(id);
-  }
-
-  /** All runs, the one heard of last first. */
-  list(): RunSummary[] {
-    return [...this.#runs.values()].reverse().map(({ id, started, updated, epochs }) => ({
-      id,
-      started,
-      updated,
-      last: epochs.at(-1) as RunEpoch,
-    }));
-  }
-}
-
-/**
- * Read what RemoteMonitor posts: JSON in which NaN and Infinity may stand bare, as Python writes
- * them.
- *
- * @throws SyntaxError when it is not that
- * @throws TypeError when it is no flat object of logs with an `epoch`
+ * @throws HTTPException 400 for anything else than a flat object of logs with an `epoch`
  */
 export function parseEpoch(text: string): RunEpoch {
-  // Text in quotes is matched first, so that a NaN inside it stays as it is.
+  // Strings are matched first, so that a NaN in a string stays as it is. One without an end is
+  // matched to the end of the text: nothing is read twice.
   const json = text.replace(
-    /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g,
+    /"(?:[^"\\]|\\[^]?)*(?:"|$)|-?\bInfinity\b|\bNaN\b/g,
     (found) => found.startsWith('"') ? found : `"${found}"`,
   );
-  const data = JSON.parse(json) as unknown;
-  if (typeof data !== "object" || data === null || Array.isArray(data)) {
-    throw new TypeError("Cannot take this epoch: wanted is an object of logs");
+  let data: unknown;
+  try {
+    data = JSON.parse(json);
+  } catch (error) {
+    throw refused((error as Error).message);
   }
+  if (typeof data !== "object" || data === null || Array.isArray(data)) {
+    throw refused("expected an object of logs");
+  }
+  // By hand: a schema of valibot drops keys such as "constructor".
   const entries = Object.entries(data);
   const { epoch } = data as { epoch?: unknown };
   if (!Number.isSafeInteger(epoch) || (epoch as number) < 0) {
-    throw new TypeError(
-      `Cannot take this epoch: epoch is ${epoch}, it must be a whole number >= 0`,
-    );
+    throw refused(`expected epoch to be a whole number >= 0, got ${epoch}`);
   }
   if (entries.length > maxKeys) {
-    throw new TypeError(
-      `Cannot take this epoch: it has ${entries.length} keys of at most ${maxKeys}`,
-    );
+    throw refused(`expected at most ${maxKeys} keys, got ${entries.length}`);
   }
   for (const [name, value] of entries) {
     if (typeof value === "object" && value !== null) {
-      throw new TypeError(`Cannot take this epoch: ${name} is no single value`);
+      throw refused(`expected a single value, got an object in ${name.slice(0, 40)}`);
     }
     if (name.length > maxText || String(value).length > maxText) {
-      throw new TypeError(
-        `Cannot take this epoch: more than ${maxText} characters in ${name.slice(0, 40)}`,
-      );
+      throw refused(`expected at most ${maxText} characters, got more in ${name.slice(0, 40)}`);
     }
   }
   return data as RunEpoch;
+}
+
+function refused(reason: string): HTTPException {
+  return new HTTPException(400, { message: `Cannot add this epoch: ${reason}` });
 }
