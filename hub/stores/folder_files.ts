@@ -28,16 +28,11 @@ export class FolderFiles {
     }
   }
 
-  /**
-   * Size and time of a file or folder, links followed; undefined for a missing one.
-   *
-   * @throws FileSystemError when the registry's folder itself cannot be inspected
-   */
+  /** Size and time of a file or folder, links followed; undefined when it cannot be inspected. */
   async stat(parts: readonly string[]): Promise<FileInfo | undefined> {
     try {
       return await this.#fs.stat(this.#pathOf(parts));
-    } catch (error) {
-      if (parts.length === 0) throw error;
+    } catch {
       return undefined;
     }
   }
