@@ -14,7 +14,7 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { getRuntime } from "keepfit/runtime";
 import { packPlugin } from "../cli/pack.ts";
-import type { RegistryMeta } from "../hub/registry_format.ts";
+import type { RegistryMeta } from "../hub/registry/format.ts";
 import { computeIntegrity } from "../plugins/manifest/integrity.ts";
 import { manifestName, type PluginManifest } from "../plugins/manifest/format.ts";
 import { packSource } from "../testing/pack_source.ts";

@@ -1,43 +1,43 @@
-import { PublishError, Registry } from "../hub/mod.ts";
+import { folderPluginStore, publishVersion } from "../hub/mod.ts";
 import { manifestName } from "../plugins/manifest/format.ts";
 import type { FileSystem } from "../runtime/types.ts";
 import { packSource } from "../testing/pack_source.ts";
 
 /** Options of {@linkcode packPlugin}. */
 export interface PackOptions {
-  /** The folder that the plugin is written in: its files, and a manifest that need not list them. */
+  /** Source folder of the plugin: its files, and a manifest that need not list them. */
   source: string;
-  /** The registry's folder; made when it is not there. */
+  /** The registry's folder; created if missing. */
   out: string;
   fs: FileSystem;
-  /** Make the module and all that it imports one JavaScript module. Default: false. */
+  /** Bundle the module and its imports into one JavaScript module. Default: false. */
   bundle?: boolean;
-  /** Replace a version that is there with other bytes. Default: false. */
+  /** Replace an existing version. Default: false. */
   force?: boolean;
 }
 
-/** What was packed. */
+/** A packed plugin. */
 export interface PackedPlugin {
   id: string;
   version: string;
-  /** The manifest, relative to the registry, with its integrity: what goes behind the registry's URL. */
+  /** Reference relative to the registry: path and integrity of the manifest. */
   reference: string;
-  /** How many files, the manifest included. */
+  /** Number of files, the manifest included. */
   files: number;
-  /** Bytes of all of them. */
+  /** Size of all files in bytes. */
   size: number;
 }
 
 /**
- * Publish a plugin into a registry's folder: list its files with size and integrity, try that its
- * modules can be loaded, write the version and what is derived from it.
+ * Publish a plugin into a registry's folder: list its files with size and integrity, check that its
+ * modules can be loaded, write the version and the files derived from it.
  *
- * Every file of the source folder goes along but hidden ones and `node_modules`; of a bundle only
- * the one module and what people read.
+ * Every file of the source folder is included, except hidden ones and `node_modules`; a bundle has
+ * the one module and the texts for people.
  *
  * @throws PluginError when the plugin could not be loaded later
  * @throws TypeError for TypeScript without `bundle`, and when there is no esbuild to bundle with
- * @throws Error when the version is there already and differs
+ * @throws Error for an existing version with other bytes
  * @throws FileSystemError when a folder cannot be read or written
  */
 export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
@@ -45,10 +45,10 @@ export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
   const { contents } = await packSource(source, { fs, bundle });
   const manifest = contents.get(manifestName) as Uint8Array;
   const files = new Map([...contents].filter(([path]) => path !== manifestName));
-  const registry = new Registry(fs, out);
   await fs.makeDir(out);
   try {
-    const { id, version, integrity } = await registry.publish(
+    const { id, version, integrity } = await publishVersion(
+      folderPluginStore(out, { fs }),
       { manifest, files },
       { replace: force },
     );
@@ -60,7 +60,9 @@ export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
       size: [...contents.values()].reduce((sum, { length }) => sum + length, 0),
     };
   } catch (error) {
-    if (!(error instanceof PublishError) || error.status !== 409) throw error;
-    throw new Error(`${error.message}, or use --force if nobody has it yet`, { cause: error });
+    if ((error as { status?: unknown }).status !== 409) throw error;
+    throw new Error(`${(error as Error).message}, or use --force if nobody uses it yet`, {
+      cause: error,
+    });
   }
 }

@@ -5,10 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { hc } from "hono/client";
 import { memoryFileSystem } from "../runtime/mod.ts";
 import type { HttpServer } from "../runtime/types.ts";
-import { createHub } from "./app.ts";
+import { createHub, type HubApp } from "./app.ts";
+import type { RegistryMeta } from "./registry/format.ts";
+import { isSlug, reservedOwners } from "./registry/owners.ts";
 import { serveHub } from "./serve.ts";
+import { memoryPluginStore, memoryRunStore } from "./stores/memory.ts";
 
 const published = fileURLToPath(new URL("../examples/plugins", import.meta.url));
 const version = "/keepfit/epoch-report/0.1.0";
@@ -36,13 +40,13 @@ describe("a hub's registry", () => {
   const get = (path: string, init?: RequestInit) => fetch(new URL(path, hub.url), init);
   const json = async (path: string) => await (await get(path)).json();
 
-  it("makes the same index and meta.json that are stored for static hosts", async () => {
+  it("serves the index and meta.json that are stored for static hosts", async () => {
     for (const path of ["index.json", "keepfit/epoch-report/meta.json"]) {
       assert.deepEqual(await json(path), JSON.parse(await readFile(join(published, path), "utf8")));
     }
   });
 
-  it("serves a version's files as they are, forever, to anyone", async () => {
+  it("serves the files of a version unchanged and immutable, to every origin", async () => {
     const response = await get(`${version}/chart/line_chart.js`);
     const stored = await readFile(join(published, version, "chart/line_chart.js"), "utf8");
     assert.equal(await response.text(), stored);
@@ -53,12 +57,12 @@ describe("a hub's registry", () => {
     assert.equal(headers.get("access-control-allow-origin"), "*");
   });
 
-  it("lets meta.json be kept for a short time only", async () => {
+  it("lets clients cache meta.json for a minute", async () => {
     const { headers } = await get("/keepfit/epoch-report/meta.json");
     assert.equal(headers.get("cache-control"), "public, max-age=60");
   });
 
-  it("answers HEAD without a body, and 304 to who has it already", async () => {
+  it("answers HEAD without a body, and 304 to a known ETag", async () => {
     const url = `${version}/callback.plugin.json`;
     const head = await get(url, { method: "HEAD" });
     assert.equal(head.status, 200);
@@ -71,7 +75,7 @@ describe("a hub's registry", () => {
     assert.equal((await get(url, { headers: { "if-none-match": '"other"' } })).status, 200);
   });
 
-  it("gives out nothing that no manifest lists", async () => {
+  it("serves nothing that no manifest lists", async () => {
     for (
       const path of [
         `${version}/unlisted.js`,
@@ -88,7 +92,7 @@ describe("a hub's registry", () => {
     }
   });
 
-  it("cannot be led out of its folder, however the way is written", async () => {
+  it("serves nothing outside its folder, however the path is written", async () => {
     for (
       const path of [
         `${version}/../../../secret.txt`,
@@ -109,7 +113,7 @@ describe("a hub's registry", () => {
     }
   });
 
-  it("does not follow links, and goes on without the plugin that needs them", async () => {
+  it("does not follow links", async () => {
     const linked = join(folder, "eve/linked/1.0.0");
     await mkdir(linked, { recursive: true });
     const text = await readFile(join(folder, version, "callback.plugin.json"), "utf8");
@@ -124,7 +128,7 @@ describe("a hub's registry", () => {
     assert.equal((await get(`/mallory/epoch-report/0.1.0/callback.plugin.json`)).status, 404);
   });
 
-  it("names the newest version that is not withdrawn, and leaves out what is broken", async () => {
+  it("names the newest version that is not yanked, and leaves out broken ones", async () => {
     const fs = memoryFileSystem();
     const text = await readFile(join(published, version, "callback.plugin.json"), "utf8");
     const publish = async (number: string, change = {}) => {
@@ -149,7 +153,7 @@ describe("a hub's registry", () => {
     assert.deepEqual(index.plugins.map((one: { latest: string }) => one.latest), ["0.10.0"]);
   });
 
-  it("of a folder that is not there is not served at all", async () => {
+  it("of a missing folder is not served at all", async () => {
     await assert.rejects(serveHub({ directory: join(folder, "nothing") }), { code: "NotFound" });
   });
 
@@ -178,7 +182,7 @@ describe("a hub's runs", () => {
   const post = (hub: Hub, data: string, path = "/publish/epoch/end/") =>
     hub.request(path, form(data));
   const epochs = async (hub: Hub, id: string) =>
-    (await (await hub.request(`/runs/${id}`)).json()).epochs;
+    (await (await hub.request(`/api/v1/runs/${id}`)).json()).epochs;
 
   it("take epochs as forms and as JSON, with bare NaN, and keep text as it is", async () => {
     const hub = await emptyHub();
@@ -194,7 +198,7 @@ describe("a hub's runs", () => {
     ]);
   });
 
-  it("begin anew when the epochs do, and go by the name that is given", async () => {
+  it("restart when their epochs do, under the given name", async () => {
     const hub = await emptyHub();
     for (const epoch of [0, 1, 0]) await post(hub, `{"epoch": ${epoch}}`);
     for (const epoch of [0, 1, 5, 0]) {
@@ -203,23 +207,23 @@ describe("a hub's runs", () => {
     assert.equal((await epochs(hub, "run-1")).length, 2);
     assert.equal((await epochs(hub, "run-2")).length, 1);
     assert.deepEqual(await epochs(hub, "mine"), [{ epoch: 0 }]);
-    const { runs } = await (await hub.request("/runs")).json();
+    const { runs } = await (await hub.request("/api/v1/runs")).json();
     assert.deepEqual(runs.map((run: { id: string }) => run.id), ["mine", "run-2", "run-1"]);
     assert.deepEqual(runs[2].last, { epoch: 1 });
   });
 
-  it("are forgotten when there are too many", async () => {
+  it("are dropped when there are too many", async () => {
     const hub = await emptyHub({ maxRuns: 2, maxEpochs: 3 });
     for (const name of ["a", "b", "a", "c"]) {
       for (const epoch of [0, 1, 2, 3]) {
         await post(hub, `{"epoch": ${epoch}}`, `/publish/epoch/end/?run=${name}`);
       }
     }
-    assert.equal((await hub.request("/runs/b")).status, 404);
+    assert.equal((await hub.request("/api/v1/runs/b")).status, 404);
     assert.deepEqual(await epochs(hub, "a"), [{ epoch: 1 }, { epoch: 2 }, { epoch: 3 }]);
   });
 
-  it("refuse what is no epoch", async () => {
+  it("refuse anything but an epoch", async () => {
     const hub = await emptyHub();
     for (const data of ["", "{", "[]", "null", "{}", '{"epoch": -1}', '{"epoch": 0, "a": [1]}']) {
       const response = await post(hub, data);
@@ -232,20 +236,20 @@ describe("a hub's runs", () => {
     assert.equal(badName.status, 400);
     const large = await post(hub, `{"epoch": 0, "a": "${"x".repeat(70_000)}"}`);
     assert.equal(large.status, 413);
-    assert.deepEqual(await (await hub.request("/runs")).json(), { runs: [] });
+    assert.deepEqual(await (await hub.request("/api/v1/runs")).json(), { runs: [] });
   });
 
-  it("are not written by pages of other origins, nor read by them", async () => {
+  it("are neither written nor read by pages of other origins", async () => {
     const hub = await emptyHub();
     const foreign = form('{"epoch": 0}');
     const headers = { ...foreign.headers, origin: "https://example.com" };
     const response = await hub.request("/publish/epoch/end/", { ...foreign, headers });
     assert.equal(response.status, 403);
-    const runs = await hub.request("/runs", { headers: { origin: "https://example.com" } });
+    const runs = await hub.request("/api/v1/runs", { headers: { origin: "https://example.com" } });
     assert.equal(runs.headers.get("access-control-allow-origin"), null);
   });
 
-  it("stand on the page with the plugins, as text whatever they contain", async () => {
+  it("are shown on the page as text, whatever they contain", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("plugins");
     const hub = createHub({ directory: "plugins", fs });
@@ -260,8 +264,66 @@ describe("a hub's runs", () => {
     assert.doesNotMatch(page, /<script/);
   });
 
-  it("tell that the hub is well", async () => {
+  it("leave /healthz at ok", async () => {
     const response = await (await emptyHub()).request("/healthz");
     assert.deepEqual(await response.json(), { status: "ok" });
+  });
+});
+
+describe("a hub's routes", () => {
+  it("begin with a reserved name or with an owner", async () => {
+    const hub = await emptyHub();
+    const segments = hub.routes.map(({ path }) => path.split("/")[1]);
+    const own = segments.filter((one) => !one.startsWith(":") && !/^$|^\*$|\./.test(one));
+    assert.deepEqual([...new Set(own)].sort(), [...reservedOwners].filter((one) => one !== "web"));
+    for (const owner of reservedOwners) assert(isSlug(owner), owner);
+  });
+
+  it("are known to a client of their type", async () => {
+    const hub = await serveHub({ directory: published });
+    try {
+      const client = hc<HubApp>(hub.url);
+      await client.publish.epoch.end.$post(
+        { query: { run: "mine" } },
+        { init: { body: '{"epoch": 0, "loss": 0.5}' } },
+      );
+      const { runs } = await (await client.api.v1.runs.$get()).json();
+      assert.deepEqual(runs.map(({ id, last }) => [id, last.loss]), [["mine", 0.5]]);
+      const response = await client[":owner"][":name"]["meta.json"].$get({
+        param: { owner: "keepfit", name: "epoch-report" },
+      });
+      if (response.status !== 200) assert.fail("epoch-report is missing");
+      const { latest }: RegistryMeta = await response.json();
+      assert.equal(latest, "0.1.0");
+    } finally {
+      await hub.close();
+    }
+  });
+
+  it("keep the address /runs", async () => {
+    const hub = await emptyHub();
+    await hub.request("/publish/epoch/end/", { method: "POST", body: '{"epoch": 0}' });
+    for (const path of ["/runs", "/runs/run-1"]) {
+      const answers = await Promise.all([path, `/api/v1${path}`].map((one) => hub.request(one)));
+      const [old, current] = await Promise.all(answers.map((answer) => answer.json()));
+      assert.deepEqual(old, current);
+    }
+  });
+});
+
+describe("createHub", () => {
+  it("serves a store instead of a folder", async () => {
+    const hub = createHub({ plugins: memoryPluginStore(), runs: memoryRunStore() });
+    const index = await (await hub.request("/index.json")).json();
+    assert.deepEqual(index, { schemaVersion: 1, plugins: [] });
+  });
+
+  it("refuses options without plugins, or with two places of plugins", () => {
+    for (const options of [{}, { directory: "p", plugins: memoryPluginStore() }]) {
+      assert.throws(() => createHub(options), {
+        name: "TypeError",
+        message: "Cannot create hub: expected either directory or plugins",
+      });
+    }
   });
 });

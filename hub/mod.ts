@@ -1,19 +1,27 @@
 /**
- * A place for plugins and runs over HTTP: a registry that serves a folder of published plugins, and
- * a receiver of what `RemoteMonitor` posts. It knows training only by what is posted to it.
+ * Plugins and runs over HTTP: a registry that serves published plugins, and a receiver of what
+ * `RemoteMonitor` posts. It knows training only by what is posted to it.
  *
  * @module
  */
-export { createHub, type HubOptions } from "./app.ts";
-export { PublishError } from "./errors.ts";
-export { type PublishedFile, type PublishedVersion, Registry } from "./registry.ts";
+export { createHub, type HubApp, type HubOptions } from "./app.ts";
+export { parseTokens, type Tokens } from "./auth/tokens.ts";
 export type {
   RegistryEntry,
   RegistryIndex,
   RegistryMeta,
   RegistryVersion,
-} from "./registry_format.ts";
-export type { Run, RunEpoch, RunSummary, RunValue } from "./runs.ts";
+} from "./registry/format.ts";
+export {
+  type PublishedVersion,
+  publishVersion,
+  type PublishVersionOptions,
+  yankVersion,
+  type YankVersionOptions,
+} from "./registry/publish.ts";
+export type { NewVersion } from "./registry/verify.ts";
+export type { Run, RunEpoch, RunSummary, RunValue } from "./runs/protocol.ts";
 export { serveHub, type ServeHubOptions } from "./serve.ts";
-export { parseTokens, type Tokens } from "./tokens.ts";
-export type { NewVersion } from "./verify_version.ts";
+export { folderPluginStore, type FolderStoreOptions } from "./stores/folder.ts";
+export { memoryPluginStore, memoryRunStore, type RunLimits } from "./stores/memory.ts";
+export type { PluginStore, RunStore, StoredVersion, VersionYank } from "./stores/types.ts";

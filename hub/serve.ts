@@ -1,22 +1,23 @@
 import { getRuntime } from "../runtime/mod.ts";
 import type { HttpServer } from "../runtime/types.ts";
-import { createHub, type HubOptions } from "./app.ts";
+import { createHub, type HubOptions, pluginsOf } from "./app.ts";
 
 /** Options of {@linkcode serveHub}. */
 export interface ServeHubOptions extends HubOptions {
-  /** Address to listen on; `0.0.0.0` lets other machines in. Default: `"127.0.0.1"`. */
+  /** Address to listen on; `0.0.0.0` admits other machines. Default: `"127.0.0.1"`. */
   hostname?: string;
-  /** Port to listen on; 0 takes a free one. Default: 0. */
+  /** Port to listen on; 0 picks a free one. Default: 0. */
   port?: number;
 }
 
 /**
- * Serve a hub over HTTP, on the runtime that this is.
+ * Serve a hub over HTTP on this runtime.
  *
  * @param options the hub, and where it listens
  * @returns the server, with its `url` and `close()`
- * @throws FileSystemError when the directory is not there
- * @throws Error when the port cannot be had
+ * @throws FileSystemError for a missing directory
+ * @throws Error when the port is not available
+ * @throws TypeError and RangeError as {@linkcode createHub}
  * @example
  * ```ts
  * import { serveHub } from "keepfit/hub";
@@ -33,9 +34,9 @@ export interface ServeHubOptions extends HubOptions {
  */
 export async function serveHub(options: ServeHubOptions): Promise<HttpServer> {
   const { hostname = "127.0.0.1", port = 0, ...hub } = options;
-  const runtime = getRuntime();
-  // A folder that is not there is told now and not to each visitor.
-  await (hub.fs ?? runtime.fs).readDir(hub.directory);
-  const app = createHub(hub);
-  return await runtime.serve((request) => app.fetch(request), { hostname, port });
+  const plugins = pluginsOf(hub);
+  // Read at the start, so that a missing folder is an error now and the first visitor need not wait.
+  await plugins.index();
+  const app = createHub({ ...hub, directory: undefined, plugins });
+  return await getRuntime().serve((request) => app.fetch(request), { hostname, port });
 }

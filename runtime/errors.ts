@@ -21,6 +21,7 @@ import type { FileSystemErrorCode } from "./types.ts";
  * ```
  */
 export class FileSystemError extends Error {
+  /** Name of the class. */
   override name = "FileSystemError";
   /** What went wrong, from a fixed list. */
   readonly code: FileSystemErrorCode;
@@ -28,9 +29,11 @@ export class FileSystemError extends Error {
   readonly path: string;
 
   /**
+   * Make an error about a path.
+   *
    * @param code what went wrong
    * @param message a sentence for a person
-   * @param context the path, and the error behind it
+   * @param context the path, and the cause
    */
   constructor(
     code: FileSystemErrorCode,

@@ -2,10 +2,13 @@ import { messageOf } from "../core/errors.ts";
 import { getRuntime } from "./get_runtime.ts";
 import { packageError } from "./package_error.ts";
 
-/** The little of a WebGPU adapter that is asked. */
+/** The part of a WebGPU adapter that is used. */
 export interface GPUAdapterLike {
+  /** Names of its optional features. */
   readonly features: { has(name: string): boolean };
+  /** Its limits by name. */
   readonly limits: object;
+  /** Description of the card. */
   readonly info?: {
     readonly vendor?: string;
     readonly architecture?: string;
@@ -13,18 +16,21 @@ export interface GPUAdapterLike {
     readonly description?: string;
     readonly isFallbackAdapter?: boolean;
   };
+  /** Open a device with these features and limits. */
   requestDevice(
     wanted: { requiredFeatures: string[]; requiredLimits: Record<string, number> },
   ): Promise<GPUDeviceLike>;
 }
 
-/** A WebGPU device; what else it has is the backend's business. */
+/** The part of a WebGPU device that is used. */
 export interface GPUDeviceLike {
+  /** Release the device. */
   destroy(): void;
 }
 
 /** An implementation of WebGPU, as `navigator.gpu` is one. */
 export interface GPULike {
+  /** Find an adapter; null when there is none. */
   requestAdapter(
     options?: { powerPreference?: "low-power" | "high-performance" },
   ): Promise<GPUAdapterLike | null>;

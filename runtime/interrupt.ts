@@ -1,13 +1,18 @@
 import { getRuntime } from "./get_runtime.ts";
 import type { Runtime } from "./types.ts";
 
-/** The user asked the process to stop. The reason of the signal of {@linkcode interruptSignal}. */
+/** The user asked the process to stop: the reason of the signal of {@linkcode interruptSignal}. */
 export class InterruptedError extends Error {
+  /** Name of the class. */
   override name = "InterruptedError";
-  /** How it was asked: Ctrl-C, or a polite kill. */
+  /** The signal: SIGINT for Ctrl-C. */
   readonly signal: "SIGINT" | "SIGTERM";
 
-  /** @param signal how it was asked */
+  /**
+   * Make an error about a signal.
+   *
+   * @param signal the signal
+   */
   constructor(signal: "SIGINT" | "SIGTERM") {
     super(`Interrupted by ${signal}`);
     this.signal = signal;

@@ -95,8 +95,10 @@ export function memoryCalls(): SystemCalls {
       made += `${name}/`;
       const place = locate(made);
       if (place.name === undefined) continue;
-      const { entries } = place.parents.at(-1)!;
-      if (!entries.has(place.name)) entries.set(place.name, newDirectory());
+      const parent = place.parents.at(-1)!;
+      if (parent.entries.has(place.name)) continue;
+      parent.entries.set(place.name, newDirectory());
+      touch(parent);
     }
     if (lookUp(path.replace(/\/+$/, "") || "/").kind === "file") throw errno("EEXIST");
   }

@@ -13,22 +13,29 @@ export type FileSystemErrorCode =
   | "Other"
   | "PermissionDenied";
 
-/** What {@linkcode FileSystem.stat} tells. */
+/** Result of {@linkcode FileSystem.stat}. */
 export interface FileInfo {
+  /** True for a file. */
   isFile: boolean;
+  /** True for a directory. */
   isDirectory: boolean;
+  /** True for a symbolic link; `stat` follows links. */
   isSymlink: boolean;
-  /** Bytes. */
+  /** Size in bytes. */
   size: number;
-  /** Milliseconds since 1970; null where the system does not tell. */
+  /** Time of the last change in milliseconds since 1970; null where the system has none. */
   modified: number | null;
 }
 
-/** One entry of a directory. */
+/** An entry of a directory. */
 export interface DirectoryEntry {
+  /** Name without the directory. */
   name: string;
+  /** True for a file. */
   isFile: boolean;
+  /** True for a directory. */
   isDirectory: boolean;
+  /** True for a symbolic link. */
   isSymlink: boolean;
 }
 
@@ -48,7 +55,9 @@ export interface WritableFile {
  * others.
  */
 export interface FileSystem {
+  /** Read the bytes of a file. */
   readFile(path: Path): Promise<Uint8Array>;
+  /** Read a file as UTF-8. */
   readTextFile(path: Path): Promise<string>;
   /**
    * Put a whole file in place at once: written beside, synced to the disk, renamed over `path`.
@@ -77,10 +86,11 @@ export interface FileSystem {
   remove(path: Path, options?: { recursive?: boolean }): Promise<void>;
 }
 
-/** Where a person reads along. */
+/** The terminal of a run. */
 export interface Terminal {
+  /** Write text to standard output. */
   write(text: string): void;
-  /** Ask a question and wait for a line; undefined where no person types. */
+  /** Ask a question and wait for a line; undefined without a person to answer. */
   ask?(question: string): string | undefined;
   /** True when lines can be drawn over: a real terminal, not a pipe or a file. */
   readonly isInteractive: boolean;
@@ -106,12 +116,13 @@ export interface WorkerThread {
   terminate(): Promise<void>;
 }
 
-/** Who is told of a thread. */
+/** Listeners and limits of a thread. */
 export interface WorkerOptions {
+  /** Called with each message of the thread. */
   onMessage(message: unknown): void;
-  /** It has ended, by an error or by itself; told once, and not after `terminate`. */
+  /** Called once when the thread has ended, by an error or normally; not after `terminate`. */
   onEnd(reason: string): void;
-  /** Bytes that its code may hold; heeded by Node only. */
+  /** Limit of its heap in bytes; Node only. */
   memory?: number;
 }
 
@@ -119,7 +130,7 @@ export interface WorkerOptions {
 export interface CommandOptions {
   /** Milliseconds that it may take. */
   timeout: number;
-  /** Bytes that are kept of each of its outputs; what comes behind them is dropped. */
+  /** Bytes kept of each output; the rest is dropped. */
   maxBytes: number;
   /** Ends it when it aborts. */
   signal?: AbortSignal;
@@ -127,18 +138,23 @@ export interface CommandOptions {
 
 /** How a command ended. */
 export interface CommandResult {
-  /** Exit code; of one that a signal ended 128 and the signal's number, as a shell says it. */
+  /** Exit code; 128 plus the signal's number when a signal ended it, as in a shell. */
   code: number;
-  /** What it wrote, read as UTF-8. */
+  /** Standard output as UTF-8. */
   stdout: string;
+  /** Standard error as UTF-8. */
   stderr: string;
 }
 
 /** The machine a run lives on: everything that differs between Deno, Bun and Node. */
 export interface Runtime {
+  /** Name of the runtime. */
   readonly name: "deno" | "bun" | "node";
+  /** Version of the runtime. */
   readonly version: string;
+  /** Its file system. */
   readonly fs: FileSystem;
+  /** Its terminal. */
   readonly terminal: Terminal;
   /** An environment variable; undefined when it is not set or may not be read. */
   env(name: string): string | undefined;

@@ -12,23 +12,22 @@ interface Given {
   tokens?: string;
 }
 
-/** `keepfit hub DIR`: serve a registry, and take the runs that are posted to it. */
+/** `keepfit hub DIR`: serve a registry and receive runs. */
 export function addHub(program: Command, line: CommandLine): void {
   const command = program.command("hub")
     .usage("DIR [--host ADDRESS] [--port NUMBER] [--tokens FILE]")
-    .description("Serve the plugins in DIR and take what RemoteMonitor posts, until Ctrl-C.")
+    .description("Serve the plugins in DIR and receive what RemoteMonitor posts, until Ctrl-C.")
     .argument("<DIR>", "The registry's folder, as pack makes it.")
-    .option("--host <ADDRESS>", "What to listen on.", "127.0.0.1")
-    .option("--port <NUMBER>", "0 is any free port.", portOf, 8000)
+    .option("--host <ADDRESS>", "Address to listen on.", "127.0.0.1")
+    .option("--port <NUMBER>", "Port to listen on; 0 picks a free one.", portOf, 8000)
     .option(
       "--token <OWNER=TOKEN>",
-      "Who has TOKEN may publish plugins of OWNER; other users of this machine can see it. Again " +
-        "for more.",
+      "TOKEN may publish plugins of OWNER; other users of this machine can see it. Repeatable.",
       collectTokens,
     )
     .option(
       "--tokens <FILE>",
-      "A file of such lines, OWNER=TOKEN. KEEPFIT_HUB_TOKENS may have them as well.",
+      "File of lines OWNER=TOKEN, as in KEEPFIT_HUB_TOKENS.",
     )
     .action(async (directory: string, { host, port, ...given }: Given) => {
       const tokens = await readTokens(given, line.fs);
@@ -45,8 +44,8 @@ export function addHub(program: Command, line: CommandLine): void {
   addExamples(
     command,
     line,
-    ["keepfit hub public", "serve what pack has made"],
-    ["keepfit hub public --port 8080 --token ada=…", "whoever has the token may publish"],
+    ["keepfit hub public", "serve what pack made"],
+    ["keepfit hub public --port 8080 --token ada=…", "the token may publish plugins of ada"],
   );
 }
 

@@ -11,7 +11,7 @@ export function addPack(program: Command, line: CommandLine): void {
       "Publish the plugin in SOURCE into the folder DIR, as the hub or any host serves it.",
     )
     .argument("<SOURCE>", "The folder that the plugin is written in.")
-    .requiredOption("--out <DIR>", "The registry's folder; made when it is not there.")
+    .requiredOption("--out <DIR>", "The registry's folder; created if missing.")
     .option(
       "--bundle",
       "Make one JavaScript module of it (TypeScript, npm packages). Wants esbuild.",

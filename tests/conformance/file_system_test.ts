@@ -321,6 +321,22 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert(modified !== null && modified > Date.UTC(2020));
       assert((await fs.stat(root)).isDirectory);
     });
+
+    test("changes a directory's time when an entry is made in it", async ({ fs, root }) => {
+      const time = async () => (await fs.stat(root)).modified;
+      for (
+        const make of [
+          (i: number) => fs.makeDir(`${root}/d${i}`),
+          (i: number) => fs.writeFile(`${root}/f${i}`, ""),
+        ]
+      ) {
+        const before = await time();
+        // Until the clock that dates files has moved on.
+        let made = 0;
+        while (made < 20_000 && await time() === before) await make(made++);
+        assert.notEqual(await time(), before, make.toString());
+      }
+    });
   });
 }
 

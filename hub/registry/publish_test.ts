@@ -3,20 +3,22 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { computeIntegrity, toBase64 } from "../plugins/manifest/integrity.ts";
-import { publishPlugin } from "../plugins/sources/publish.ts";
-import { signManifest } from "../plugins/manifest/signature.ts";
-import { generateKeyPair } from "../plugins/manifest/signing_key.ts";
-import type { PluginManifest } from "../plugins/manifest/format.ts";
-import { memoryFileSystem } from "../runtime/mod.ts";
-import type { FileSystem } from "../runtime/types.ts";
-import { createHub } from "./app.ts";
-import { serveHub } from "./serve.ts";
+import { computeIntegrity, toBase64 } from "../../plugins/manifest/integrity.ts";
+import { publishPlugin } from "../../plugins/sources/publish.ts";
+import { signManifest } from "../../plugins/manifest/signature.ts";
+import { generateKeyPair } from "../../plugins/manifest/signing_key.ts";
+import type { PluginManifest } from "../../plugins/manifest/format.ts";
+import { memoryFileSystem } from "../../runtime/mod.ts";
+import type { FileSystem } from "../../runtime/types.ts";
+import { createHub } from "../app.ts";
+import { serveHub } from "../serve.ts";
+import { memoryPluginStore } from "../stores/memory.ts";
+import { publishVersion } from "./publish.ts";
 
 const token = "a-token-that-nobody-guesses";
 const other = "another-token-for-somebody-else";
 const tokens = { [other]: ["bob"], [token]: ["keepfit", "ada"] };
-const source = new URL("../examples/plugins/keepfit/epoch-report/0.1.0/", import.meta.url);
+const source = new URL("../../examples/plugins/keepfit/epoch-report/0.1.0/", import.meta.url);
 const example: PluginManifest = JSON.parse(
   await readFile(new URL("callback.plugin.json", source), "utf8"),
 );
@@ -66,7 +68,7 @@ async function refused(response: Response | Promise<Response>, status: number): 
 const numbered = (version: string, change: object = {}) => ({ ...example, version, ...change });
 
 describe("publishing to a hub", () => {
-  it("puts a version in place that everybody can read then, byte for byte", async () => {
+  it("adds a version that everybody can read, byte for byte", async () => {
     const { hub, fs, put, json } = await emptyHub();
     const text = JSON.stringify(example, null, 1);
     const response = await put(text);
@@ -92,12 +94,53 @@ describe("publishing to a hub", () => {
     assert.deepEqual((await fs.readDir("p")).map(({ name }) => name), ["index.json", "keepfit"]);
   });
 
-  it("is fine twice with the same bytes, and refused with others", async () => {
+  it("refuses owners whose names are the hub's own", async () => {
+    const store = memoryPluginStore();
+    const manifest = new TextEncoder().encode(JSON.stringify({ ...example, id: "api/report" }));
+    await assert.rejects(
+      publishVersion(store, { manifest, files }),
+      { status: 400, message: /^Cannot publish api\/report: api is reserved/ },
+    );
+    assert.deepEqual((await store.index()).plugins, []);
+  });
+
+  it("refuses a version that differs from another in build metadata alone", async () => {
+    const { put } = await emptyHub();
+    await put();
+    const path = "/keepfit/epoch-report/0.1.0+twin";
+    const error = await refused(put(numbered("0.1.0+twin"), { path }), 409);
+    assert.match(error, /0\.1\.0 is published, and build metadata makes no other version/);
+  });
+
+  it("dates a version whose publishing was cut off, when it is sent again", async () => {
+    const fs = memoryFileSystem();
+    let failing = true;
+    const { put, json } = await emptyHub({
+      ...fs,
+      writeFile: async (path, data) => {
+        if (failing && String(path).endsWith("meta.json")) throw new Error("the disk is full");
+        await fs.writeFile(path, data);
+      },
+    });
+    const report = console.error;
+    console.error = () => {};
+    try {
+      assert.equal((await put()).status, 500);
+    } finally {
+      console.error = report;
+    }
+    failing = false;
+    assert.equal((await put()).status, 200);
+    const { versions } = await json("/keepfit/epoch-report/meta.json");
+    assert.notEqual(versions["0.1.0"].published, undefined);
+  });
+
+  it("accepts the same bytes twice, and refuses others", async () => {
     const { put, hub } = await emptyHub();
     assert.equal((await put()).status, 201);
     assert.equal((await put()).status, 200);
     const error = await refused(put({ ...example, title: "Another" }), 409);
-    assert.match(error, /it is there and differs; a published version never changes/);
+    assert.match(error, /published with other bytes, and a published version never changes/);
     const stored = await (await hub.request(`${place}/callback.plugin.json`)).json();
     assert.equal(stored.title, example.title);
   });
@@ -112,7 +155,7 @@ describe("publishing to a hub", () => {
     assert.equal((await json("/index.json")).plugins[0].title, won[0]);
   });
 
-  it("wants a token, and one for that owner", async () => {
+  it("requires a token of that owner", async () => {
     const { hub, put, post, fs } = await emptyHub();
     for (const bearer of ["", "wrong-token-of-some-length", token.slice(1), `${token}x`]) {
       await refused(put(example, { bearer }), 401);
@@ -130,11 +173,11 @@ describe("publishing to a hub", () => {
         closed.request(place, { method: "PUT", headers: { authorization: `Bearer ${token}` } }),
         401,
       ),
-      /nobody may publish here/,
+      /this hub accepts no tokens/,
     );
   });
 
-  it("refuses tokens that can be guessed, without telling them", () => {
+  it("refuses tokens that can be guessed, without showing them", () => {
     const fs = memoryFileSystem();
     for (const wrong of ["hunter2", "with a space in the middle"]) {
       assert.throws(
@@ -146,19 +189,21 @@ describe("publishing to a hub", () => {
         },
       );
     }
-    assert.throws(
-      () => createHub({ directory: "p", fs, tokens: { [token]: ["Ada"] } }),
-      /for owner "Ada"/,
-    );
+    for (const owner of ["Ada", "api", "web"]) {
+      assert.throws(
+        () => createHub({ directory: "p", fs, tokens: { [token]: [owner] } }),
+        new RegExp(`for owner "${owner}": expected`),
+      );
+    }
   });
 
-  it("takes nothing that could not be loaded, and writes nothing of it", async () => {
+  it("refuses what could not be loaded, and writes nothing of it", async () => {
     const { put, fs } = await emptyHub();
     const bytes = (text: string) => new TextEncoder().encode(text);
     const without = new Map([...files].slice(1));
     const changed = new Map(files).set("index.js", files.get("index.js")!.toReversed());
     const longer = new Map(files).set("index.js", bytes("export default () => ({});"));
-    const more = new Map(files).set("../../evil.js", bytes("1"));
+    const more = new Map(files).set("../../../evil.js", bytes("1"));
     const listed = { ...example.files["index.js"] };
     for (
       const [answer, error] of [
@@ -168,11 +213,11 @@ describe("publishing to a hub", () => {
         [put({ ...example, id: "ada/x" }), /its manifest says ada\/x/],
         [put(example, { contents: without }), /files are missing/],
         [put(example, { contents: changed }), /its content is not what was promised/],
-        [put(example, { contents: longer }), /index\.js is of another size/],
+        [put(example, { contents: longer }), /index\.js has another size/],
         [put(example, { contents: more }), /files are not listed in the manifest/],
         [
           put({ ...example, files: { ...example.files, "https://example.com/a.js": listed } }),
-          /files lie elsewhere/,
+          /files have URLs/,
         ],
         [put({ ...example, "x-much": "x".repeat(300_000) }), /larger than allowed/],
       ] as const
@@ -185,7 +230,7 @@ describe("publishing to a hub", () => {
     assert.deepEqual(await fs.readDir("p"), []);
   });
 
-  it("tells what is wrong with the form of a request", async () => {
+  it("says what is wrong with the form of a request", async () => {
     const { hub } = await emptyHub();
     const put = (body: string) =>
       hub.request(place, { method: "PUT", headers: { authorization: `Bearer ${token}` }, body });
@@ -206,10 +251,14 @@ describe("publishing to a hub", () => {
         }}}`,
       ]
     ) {
-      assert.match(await refused(put(body), 400), /^Cannot publish: the body .*; wanted \{/, body);
+      assert.match(
+        await refused(put(body), 400),
+        /^Cannot publish: expected a body \{ .* \}, got /,
+        body,
+      );
     }
     const large = await put(`"${"x".repeat(33 * 1024 * 1024)}"`);
-    assert.match(await refused(large, 413), /more than 33554432 bytes/);
+    assert.match(await refused(large, 413), /expected at most 33554432 bytes/);
   });
 });
 
@@ -269,7 +318,7 @@ describe("yanking a version on a hub", () => {
     await refused(post("/ada/nothing/1.0.0/yank"), 404);
   });
 
-  it("keeps the reason, shows it, and forgets it with the yank", async () => {
+  it("keeps the reason, shows it, and drops it with the yank", async () => {
     const { fs, put, post, json } = await emptyHub();
     await put();
     const why = JSON.stringify({ reason: "leaks file handles: use 0.2.0" });
@@ -323,7 +372,7 @@ describe("yanking a version on a hub", () => {
 });
 
 describe("a hub", () => {
-  it("writes down when a version came, and keeps that", async () => {
+  it("records the time of publishing, and keeps it", async () => {
     const { fs, put, post, json } = await emptyHub();
     const before = Date.now();
     await put();
@@ -344,7 +393,7 @@ describe("a hub", () => {
 });
 
 describe("a registry's folder", () => {
-  it("that cannot be written is told as that, and left as it was", async () => {
+  it("that cannot be written is reported, and left as it was", async () => {
     const fs = memoryFileSystem();
     let failing = false;
     const { hub, put } = await emptyHub({
@@ -361,7 +410,10 @@ describe("a registry's folder", () => {
     console.error = (error) => reported.push(error);
     try {
       const path = "/keepfit/epoch-report/0.2.0";
-      assert.match(await refused(put(numbered("0.2.0"), { path }), 500), /cannot be changed/);
+      assert.match(
+        await refused(put(numbered("0.2.0"), { path }), 500),
+        /^Cannot answer PUT .*: the hub failed/,
+      );
     } finally {
       console.error = report;
     }
@@ -374,7 +426,7 @@ describe("a registry's folder", () => {
     assert.equal(again.status, 201);
   });
 
-  it("with half a version, of a process that was killed, takes the whole one", async () => {
+  it("with half a version, of a killed process, accepts the whole one", async () => {
     const { fs, put } = await emptyHub();
     await fs.makeDir(`p${place}`);
     await fs.writeFile(`p${place}/index.js`, "half");
@@ -393,7 +445,10 @@ describe("a registry's folder", () => {
       try {
         const manifest = JSON.stringify({ ...example, id: "ada/report" });
         const publishing = publishPlugin({ registry: hub.url, token, manifest, files });
-        await assert.rejects(publishing, /answered 409: .* its place is a link elsewhere/);
+        await assert.rejects(
+          publishing,
+          /answered 409: .* expected a folder in the registry, got a symbolic link/,
+        );
         assert.deepEqual(await readdir(join(folder, "elsewhere")), []);
       } finally {
         await hub.close();
@@ -413,7 +468,7 @@ describe("a hub's schemas", () => {
     assert.equal(response.headers.get("access-control-allow-origin"), "*");
     assert.equal(
       await response.text(),
-      await readFile(new URL(`..${path}`, import.meta.url), "utf8"),
+      await readFile(new URL(`../..${path}`, import.meta.url), "utf8"),
     );
     for (const one of ["/schemas/no.schema.json", "/schemas/..%2fpackage.json", "/schemas/"]) {
       assert.equal((await hub.request(one)).status, 404, one);

@@ -1,8 +1,8 @@
 import { html } from "hono/html";
-import type { RegistryIndex } from "./registry_format.ts";
-import type { RunSummary, RunValue } from "./runs.ts";
+import type { RegistryIndex } from "../registry/format.ts";
+import type { RunSummary, RunValue } from "../runs/protocol.ts";
 
-/** The hub for people: which plugins there are, and how the trainings stand. */
+/** The hub's page: its plugins, and the latest epoch of each run. */
 export function renderPage(
   index: RegistryIndex,
   runs: readonly RunSummary[],
@@ -48,7 +48,7 @@ ${
         runs.map(({ id, last, updated }) =>
           html`
             <tr>
-              <td><a href="/runs/${id}">${id}</a></td>
+              <td><a href="/api/v1/runs/${id}">${id}</a></td>
               <td class="number">${last.epoch + 1}</td>
               <td class="number">${showLogs(last)}</td>
               <td><time datetime="${updated}">${updated}</time></td>

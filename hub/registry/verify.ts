@@ -1,30 +1,31 @@
-import { PluginError } from "../plugins/errors.ts";
-import { readGraph } from "../plugins/modules/graph.ts";
-import { verifyIntegrity } from "../plugins/manifest/integrity.ts";
-import { parseManifest } from "../plugins/manifest/parse.ts";
-import { manifestName, type PluginManifest } from "../plugins/manifest/format.ts";
-import { verifySignatures } from "../plugins/manifest/signature.ts";
+import { PluginError } from "../../plugins/errors.ts";
+import { readGraph } from "../../plugins/modules/graph.ts";
+import { verifyIntegrity } from "../../plugins/manifest/integrity.ts";
+import { parseManifest } from "../../plugins/manifest/parse.ts";
+import { manifestName, type PluginManifest } from "../../plugins/manifest/format.ts";
+import { verifySignatures } from "../../plugins/manifest/signature.ts";
 
-/** A version of a plugin that somebody wants to publish. */
+/** A version to publish. */
 export interface NewVersion {
-  /** The bytes of its manifest, which are kept as they are. */
+  /** Bytes of the manifest, kept as they are. */
   manifest: Uint8Array;
-  /** The bytes of its files, by their path in the manifest. */
+  /** Bytes of the other files, by their path in the manifest. */
   files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What is known of it when all of it holds. */
+/** A version that can be loaded. */
 export interface VerifiedVersion {
+  /** The parsed manifest. */
   manifest: PluginManifest;
-  /** The keys that signed it. */
+  /** Ids of the keys that signed it. */
   signers: string[];
 }
 
 const maxManifestBytes = 256 * 1024;
 
 /**
- * Make sure that a version can be loaded by whoever gets it: its manifest can be read, its files are
- * those that the manifest lists, its modules import one another, its signatures hold.
+ * Check that a version can be loaded: its manifest is valid, its files are those that the manifest
+ * lists, its modules import only each other and peers, its signatures are valid.
  *
  * @throws PluginError `E_MANIFEST`, `E_INTEGRITY`, `E_LIMIT`, `E_SIGNATURE`, `E_MODULE`, `E_IMPORT`
  */
@@ -37,7 +38,7 @@ export async function verifyVersion({ manifest, files }: NewVersion): Promise<Ve
   }
   const parsed = parseManifest(decode(manifest), manifestName);
   const { id, version } = parsed;
-  // The URL only serves to resolve relative imports.
+  // Only for resolving relative imports.
   const base = new URL(`file:///${id}/${version}/${manifestName}`);
   await verifyFiles(parsed, files);
   const peers = new Map(["keepfit", ...Object.keys(parsed.peers ?? {})].map((name) => [name, ""]));
@@ -59,14 +60,14 @@ async function verifyFiles(
   const elsewhere = listed.filter((path) => path.startsWith("https://"));
   for (
     const [what, paths] of [
-      ["lie elsewhere, a registry keeps them all", elsewhere],
+      ["have URLs, but a registry keeps all files", elsewhere],
       ["are missing", missing],
       ["are not listed in the manifest", unlisted],
     ] as const
   ) {
     if (paths.length === 0) continue;
     throw new PluginError("E_MANIFEST", `Cannot publish ${manifest.id}: files ${what}`, {
-      expected: "the files that the manifest lists, by relative paths, and no others",
+      expected: "exactly the files that the manifest lists, by relative paths",
       actual: paths.slice(0, 20).join(", "),
     });
   }
@@ -75,7 +76,7 @@ async function verifyFiles(
     if (bytes.length !== size) {
       throw new PluginError(
         "E_INTEGRITY",
-        `Cannot publish ${manifest.id}: ${path} is of another size`,
+        `Cannot publish ${manifest.id}: ${path} has another size`,
         {
           url: path,
           expected: `${size} bytes`,

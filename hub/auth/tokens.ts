@@ -1,13 +1,15 @@
-/** For each token the owners whose plugins it may publish. */
+import { isSlug, reservedOwners } from "../registry/owners.ts";
+
+/** Owners whose plugins a token may publish, by token. */
 export type Tokens = Readonly<Record<string, readonly string[]>>;
 
 const minLength = 20;
 
 /**
- * Read tokens from the text of a file or a variable: `OWNER=TOKEN`, with white space or lines between
- * them; a line that begins with `#` is a comment. One token may stand there for several owners.
+ * Parse the tokens in a file or a variable: `OWNER=TOKEN`, separated by white space; a line that
+ * begins with `#` is a comment. A token may be listed for several owners.
  *
- * @throws SyntaxError for a part that is not `OWNER=TOKEN`; what is secret is not in the message
+ * @throws SyntaxError for a part that is not `OWNER=TOKEN`; the message holds no secret
  * @example
  * ```ts
  * import { parseTokens } from "keepfit/hub";
@@ -25,7 +27,7 @@ export function parseTokens(text: string): Tokens {
     if (owner === undefined) {
       throw new SyntaxError(
         `Cannot read token ${i + 1} of ${parts.length}: expected OWNER=TOKEN, the owner in ` +
-          `lower-case letters, digits and dashes`,
+          `lowercase letters, digits and dashes`,
       );
     }
     tokens.set(token, [...tokens.get(token) ?? [], owner]);
@@ -34,35 +36,36 @@ export function parseTokens(text: string): Tokens {
 }
 
 /**
- * Make sure that tokens are such that nobody guesses them.
+ * Check that no token can be guessed.
  *
- * @throws RangeError for a short token or one that no header can hold, or an owner that is none
+ * @throws RangeError for a short token, one that no header can hold, or an invalid or reserved owner
  */
 export function checkTokens(tokens: Tokens): void {
   for (const [token, owners] of Object.entries(tokens)) {
-    // The token itself is not printed.
+    // The message holds no secret.
     if (token.length < minLength || !/^[\x21-\x7e]+$/.test(token)) {
       throw new RangeError(
-        `Cannot create hub with a token of ${token.length} characters: wanted ${minLength} or ` +
-          `more, of ASCII without spaces, made at random`,
+        `Cannot create hub with a token of ${token.length} characters: expected ${minLength} or ` +
+          `more random ASCII characters without spaces`,
       );
     }
-    const wrong = owners.find((owner) => !/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(owner));
+    const wrong = owners.find((owner) => !isSlug(owner) || reservedOwners.has(owner));
     if (wrong !== undefined) {
+      const expected = reservedOwners.has(wrong)
+        ? "a name that is not reserved for the hub's own URLs"
+        : "lowercase letters, digits and single dashes";
       throw new RangeError(
-        `Cannot create hub with a token for owner ${JSON.stringify(wrong)}: wanted lower-case ` +
-          `letters, digits and single dashes`,
+        `Cannot create hub with a token for owner ${JSON.stringify(wrong)}: expected ${expected}`,
       );
     }
   }
 }
 
 /**
- * The owners that a request may publish for. All tokens are compared, each in the same time whatever
- * was sent.
+ * The owners that a request may publish for. Every token is compared, in constant time.
  *
  * @param authorization the header
- * @returns undefined for no token, or one that nobody has
+ * @returns undefined without a token and for an unknown one
  */
 export async function ownersOf(
   tokens: Tokens,
@@ -82,7 +85,7 @@ async function digestOf(token: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)));
 }
 
-/** Of two digests; not by the first difference. */
+/** Compare two digests in constant time. */
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   let difference = 0;
   for (let i = 0; i < a.length; i++) difference |= a[i] ^ b[i];

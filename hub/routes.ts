@@ -1,0 +1,31 @@
+import { Hono } from "hono";
+import { answerError, notFound } from "./answer.ts";
+import type { Tokens } from "./auth/tokens.ts";
+import { registryRoutes } from "./registry/routes.ts";
+import { schemaRoutes } from "./registry/schema_routes.ts";
+import { reportRoutes, runRoutes } from "./runs/routes.ts";
+import type { PluginStore, RunStore } from "./stores/types.ts";
+import { webRoutes } from "./web/routes.ts";
+
+/**
+ * The routes of a hub, each subject at its place. The return type is inferred: it names every route,
+ * for `hc`. New routes belong below `/api/v1/`, new pages below `/web/` (see `reservedOwners`).
+ */
+export function mountRoutes(plugins: PluginStore, runs: RunStore, tokens: Tokens) {
+  const app = new Hono({ strict: false });
+  app.onError(answerError);
+  app.notFound(notFound);
+  app.use(async (c, next) => {
+    await next();
+    c.header("x-content-type-options", "nosniff");
+  });
+  return app
+    .get("/healthz", (c) => c.json({ status: "ok" }))
+    .route("/", webRoutes(plugins, runs))
+    .route("/schemas", schemaRoutes())
+    .route("/api/v1/runs", runRoutes(runs))
+    .route("/runs", runRoutes(runs))
+    .route("/publish", reportRoutes(runs))
+    // Last: its URLs begin with the name of an owner.
+    .route("/", registryRoutes(plugins, tokens));
+}

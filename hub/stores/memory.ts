@@ -1,0 +1,138 @@
+import { computeIntegrity } from "../../plugins/manifest/integrity.ts";
+import { manifestName } from "../../plugins/manifest/format.ts";
+import {
+  entryOf,
+  indexOf,
+  metaOf,
+  recordOf,
+  type VersionRecord,
+  withYank,
+} from "../registry/derive.ts";
+import type { RegistryEntry, RegistryIndex } from "../registry/format.ts";
+import { type Run, type RunEpoch, type RunSummary } from "../runs/protocol.ts";
+import { queue } from "./queue.ts";
+import type { PluginStore, RunStore } from "./types.ts";
+
+/** A version and its bytes. */
+interface KeptVersion {
+  record: VersionRecord;
+  files: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * A {@linkcode PluginStore} in memory, empty at first, for tests and for hubs that keep nothing.
+ *
+ * @returns a store shared with nobody
+ * @example
+ * ```ts
+ * import { createHub, memoryPluginStore } from "keepfit/hub";
+ * import assert from "node:assert/strict";
+ *
+ * const hub = createHub({ plugins: memoryPluginStore() });
+ * const index = await (await hub.request("/index.json")).json();
+ * assert.deepEqual(index, { schemaVersion: 1, plugins: [] });
+ * ```
+ */
+export function memoryPluginStore(): PluginStore {
+  const plugins = new Map<string, Map<string, KeptVersion>>();
+  const entries = new Map<string, RegistryEntry>();
+  let index: RegistryIndex = indexOf([]);
+  const recordsOf = (id: string) => [...plugins.get(id)?.values() ?? []].map((one) => one.record);
+  const update = (id: string) => {
+    const entry = entryOf(id, recordsOf(id));
+    if (entry !== undefined) entries.set(id, entry);
+    index = indexOf(entries.values());
+  };
+
+  return {
+    index: async () => structuredClone(index),
+    meta: async (id) => structuredClone(metaOf(id, recordsOf(id))),
+    file: async (id, version, path) => plugins.get(id)?.get(version)?.files.get(path)?.slice(),
+
+    async add({ manifest, bytes, files, published }, { replace = false } = {}) {
+      const { id, version } = manifest;
+      const record = recordOf(manifest, await computeIntegrity(bytes), published);
+      const versions = plugins.get(id) ?? new Map<string, KeptVersion>();
+      const present = versions.get(version);
+      if (present !== undefined && !replace) {
+        present.record = { ...present.record, published: present.record.published ?? published };
+        return false;
+      }
+      const { isYanked = false, yankReason } = present?.record ?? {};
+      versions.set(version, {
+        record: {
+          ...record,
+          published: published ?? present?.record.published,
+          isYanked,
+          yankReason,
+        },
+        files: new Map([...files, [manifestName, bytes]].map(
+          ([path, content]) => [path as string, (content as Uint8Array).slice()],
+        )),
+      });
+      plugins.set(id, versions);
+      update(id);
+      return true;
+    },
+
+    async yank(id, version, yank) {
+      const present = plugins.get(id)?.get(version);
+      if (present === undefined) return undefined;
+      present.record = withYank(present.record, yank);
+      update(id);
+      return structuredClone(metaOf(id, recordsOf(id)));
+    },
+
+    exclusive: queue(),
+  };
+}
+
+/** Limits of a {@linkcode RunStore}. */
+export interface RunLimits {
+  /** Number of runs; the least recently updated one is dropped first. Default: 100. */
+  maxRuns?: number;
+  /** Number of epochs of each run; the oldest are dropped first. Default: 10 000. */
+  maxEpochs?: number;
+}
+
+/**
+ * A {@linkcode RunStore} in memory, empty at first.
+ *
+ * @param limits how much is kept
+ * @returns a store shared with nobody
+ */
+export function memoryRunStore({ maxRuns = 100, maxEpochs = 10_000 }: RunLimits = {}): RunStore {
+  // In the order of the last report.
+  const runs = new Map<string, Run>();
+  let unnamed = 0;
+
+  return {
+    async add(epoch, name) {
+      const now = new Date().toISOString();
+      let id = name ?? `run-${unnamed}`;
+      let run = runs.get(id);
+      const last = run?.epochs.at(-1);
+      if (run === undefined || (last !== undefined && epoch.epoch <= last.epoch)) {
+        if (name === undefined) id = `run-${++unnamed}`;
+        run = { id, started: now, updated: now, epochs: [] };
+      }
+      run.updated = now;
+      run.epochs.push(epoch);
+      if (run.epochs.length > maxEpochs) run.epochs.shift();
+      runs.delete(id);
+      runs.set(id, run);
+      if (runs.size > maxRuns) runs.delete(runs.keys().next().value as string);
+      return id;
+    },
+
+    get: async (id) => structuredClone(runs.get(id)),
+
+    list: async () =>
+      [...runs.values()].reverse().map(({ id, started, updated, epochs }): RunSummary => ({
+        id,
+        started,
+        updated,
+        last: { ...epochs.at(-1) as RunEpoch },
+      })),
+  };
+}
