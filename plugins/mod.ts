@@ -52,7 +52,7 @@ export type { OptionsScalar, OptionsSchema, OptionsType } from "./manifest/optio
 export type { OpenPluginOptions, PluginSource } from "./load/open_plugin.ts";
 export { type OutdatedPlugin, outdatedPlugins } from "./manage/outdated.ts";
 export type { Peers } from "./modules/peers.ts";
-export type { PluginCallback, PluginInfo } from "./host/plugin_callback.ts";
+export type { PluginCallback, PluginInfo } from "./host/callback.ts";
 export type { ProjectOptions } from "./manage/project.ts";
 export type { Yank } from "./sources/registry.ts";
 export { removePlugin } from "./manage/remove.ts";

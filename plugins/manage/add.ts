@@ -11,7 +11,7 @@ import { addToLock, toLocked, updateLock } from "../project/lock.ts";
 import { agreedPermissions, neededPermissions } from "../project/locked_permissions.ts";
 import { lockedPlugin } from "../load/locked_plugin.ts";
 import { openPlugin } from "../load/open_plugin.ts";
-import { readFiles } from "./plugin_files.ts";
+import { readFiles } from "./read_files.ts";
 import { configuredPlugins, isSame, openProject, type ProjectOptions } from "./project.ts";
 import { typedReference } from "./typed_reference.ts";
 import { optionsFor } from "../load/callback_options.ts";

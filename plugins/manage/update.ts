@@ -6,7 +6,7 @@ import { agreedPermissions, neededPermissions } from "../project/locked_permissi
 import { lockedPlugin } from "../load/locked_plugin.ts";
 import { type PluginManifest, pluginPermissions } from "../manifest/format.ts";
 import { openPlugin } from "../load/open_plugin.ts";
-import { readFiles } from "./plugin_files.ts";
+import { readFiles } from "./read_files.ts";
 import {
   configuredPlugins,
   isSame,

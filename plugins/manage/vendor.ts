@@ -4,7 +4,7 @@ import { toConfigPath, updateConfig } from "../project/config.ts";
 import { urlOfPath } from "../../runtime/find_upward.ts";
 import { manifestName } from "../manifest/format.ts";
 import { openPlugin } from "../load/open_plugin.ts";
-import { readFiles } from "./plugin_files.ts";
+import { readFiles } from "./read_files.ts";
 import { lockedReference, openProject, type ProjectOptions } from "./project.ts";
 import { parseReference } from "../sources/reference.ts";
 import { VendoredPlugin } from "../sources/vendored.ts";

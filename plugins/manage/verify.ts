@@ -1,7 +1,7 @@
 import { messageOf } from "../../core/errors.ts";
 import type { LockedPlugin } from "../project/lock_format.ts";
 import { openPlugin, type PluginSource } from "../load/open_plugin.ts";
-import { readFiles } from "./plugin_files.ts";
+import { readFiles } from "./read_files.ts";
 import { lockedReference, openProject, type ProjectOptions } from "./project.ts";
 import type { Yank } from "../sources/registry.ts";
 import { askForYank } from "../load/yanks.ts";
