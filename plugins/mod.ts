@@ -49,7 +49,8 @@ export {
   type PluginPermissions,
 } from "./manifest/format.ts";
 export type { OptionsScalar, OptionsSchema, OptionsType } from "./manifest/options_schema.ts";
-export type { OpenPluginOptions, PluginSource } from "./load/open_plugin.ts";
+export type { PluginSource } from "./load/fetch_manifest.ts";
+export type { OpenPluginOptions } from "./load/locate.ts";
 export { type OutdatedPlugin, outdatedPlugins } from "./manage/outdated.ts";
 export type { Peers } from "./modules/peers.ts";
 export type { PluginCallback, PluginInfo } from "./host/callback.ts";
