@@ -40,7 +40,7 @@ const words: [code: RegExp, shell: Shell][] = [
   [/\{ offline: true \}/g, () => "--offline"],
   [/\{ trustFirstUse: true \}/g, () => "keepfit add"],
   [/\(cacheDir\)/g, () => `("cacheDir" in keepfit.json)`],
-  [/with the option headers, or with KEEPFIT/g, () => "with KEEPFIT"],
-  [/in the option (headers|tokens)/g, () => "in KEEPFIT_AUTH_TOKENS"],
+  [/with the option tokens, or with KEEPFIT/g, () => "with KEEPFIT"],
+  [/in the option tokens/g, () => "in KEEPFIT_AUTH_TOKENS"],
   [/; for a file beside your module write new URL\(.*?import\.meta\.url\)/g, () => ""],
 ];

@@ -21,7 +21,7 @@ describe("messages in the words of a command line", () => {
     ["load it with { limits: { hookTime } }", `with "limits": { "hookTime": … } in keepfit.json`],
     [`KEEPFIT_REGISTRY, or { registry: "https://..." }`, "KEEPFIT_REGISTRY, or --registry URL"],
     ["once without { offline: true }", "once without --offline"],
-    ["with credentials in the option headers if", "with credentials in KEEPFIT_AUTH_TOKENS if"],
+    ["with credentials in the option tokens if", "with credentials in KEEPFIT_AUTH_TOKENS if"],
   ];
   it("name flags and keys of keepfit.json for what is written in code", () => {
     for (const [code, shell] of cases) assert(inShell(code).endsWith(shell), inShell(code));

@@ -5,7 +5,7 @@ import { PluginError, type PluginErrorCode } from "./errors.ts";
 import { type Allowed, grantsOf } from "./project/grants.ts";
 import { limitsOf, type PluginLimits } from "./project/limits.ts";
 import type { PluginCallbackEntry, PluginManifest, PluginPermissions } from "./manifest/format.ts";
-import { PluginRun } from "./host/plugin_run.ts";
+import { PluginRun } from "./host/run.ts";
 
 export { warned } from "../core/fixtures.ts";
 

@@ -49,10 +49,11 @@ export {
   type PluginPermissions,
 } from "./manifest/format.ts";
 export type { OptionsScalar, OptionsSchema, OptionsType } from "./manifest/options_schema.ts";
-export type { OpenPluginOptions, PluginSource } from "./load/open_plugin.ts";
+export type { PluginSource } from "./load/fetch_manifest.ts";
+export type { OpenPluginOptions } from "./load/locate.ts";
 export { type OutdatedPlugin, outdatedPlugins } from "./manage/outdated.ts";
 export type { Peers } from "./modules/peers.ts";
-export type { PluginCallback, PluginInfo } from "./host/plugin_callback.ts";
+export type { PluginCallback, PluginInfo } from "./host/callback.ts";
 export type { ProjectOptions } from "./manage/project.ts";
 export type { Yank } from "./sources/registry.ts";
 export { removePlugin } from "./manage/remove.ts";

@@ -154,14 +154,14 @@ export interface TrainableWeight {
 }
 
 /** The weights that were trainable at `compile`: another array after each `compile`. */
-export function collectedWeights(network: tf.LayersModel): readonly TrainableWeight[] | undefined {
+export function collectedWeights(network: tf.LayersModel): TrainableWeight[] | undefined {
   return (network as unknown as Insides).collectedTrainableWeights;
 }
 
 /** The weights that training changes: those that were trainable at `compile`. */
-export function trainableWeights(network: tf.LayersModel): readonly TrainableWeight[] {
+export function trainableWeights(network: tf.LayersModel): TrainableWeight[] {
   return collectedWeights(network) ??
-    network.trainableWeights as unknown as readonly TrainableWeight[];
+    network.trainableWeights as unknown as TrainableWeight[];
 }
 
 /** The variables of {@linkcode trainableWeights}. */

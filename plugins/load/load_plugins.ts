@@ -6,8 +6,8 @@ import { configName } from "../project/config_format.ts";
 import { PluginError } from "../errors.ts";
 import { loadPlugin } from "./load_plugin.ts";
 import { lockName } from "../project/lock_format.ts";
-import type { OpenPluginOptions } from "./open_plugin.ts";
-import { placesOf } from "../project/settings.ts";
+import type { OpenPluginOptions } from "./locate.ts";
+import { sourceSettings } from "../project/settings.ts";
 
 /** Options of {@linkcode loadPlugins}: for all plugins alike; the rest stands in the file. */
 export type LoadPluginsOptions = Omit<OpenPluginOptions, "integrity">;
@@ -53,7 +53,7 @@ export async function loadPlugins(
   const { url } = file;
   const shared = {
     ...options,
-    ...placesOf(options, file),
+    ...sourceSettings(options, file),
     fs,
     lock: options.lock ?? joinPath(directoryOf(url), lockName),
   };

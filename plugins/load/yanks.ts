@@ -1,46 +1,36 @@
-import { createFetcher, type FetchOptions } from "../sources/fetcher.ts";
-import type { LockedPlugin } from "../project/lock_format.ts";
 import { manifestName } from "../manifest/format.ts";
-import type { OpenPlugin, OpenPluginOptions } from "./open_plugin.ts";
+import type { LockedPlugin } from "../project/lock_format.ts";
 import { readKeptMeta, readMeta, type Yank, yankOf } from "../sources/registry.ts";
+import type { Candidate } from "./fetch_manifest.ts";
 
-/** Milliseconds that a registry has for a question that nothing depends on. */
-const patience = 5000;
+/** Nothing depends on the answer, so the registry is asked once and has 5 s. */
+const brief = { timeout: 5000, retries: 0 };
 
 /**
- * Whether the version that is open has been yanked, as its registry says now.
+ * Whether a plugin's version has been yanked, according to its registry now.
  *
- * @returns undefined where it is not, or it does not come from a registry
- * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` where the registry cannot be asked
+ * @returns undefined where it has not, or the plugin does not come from a registry
+ * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` where the registry does not answer
  */
-export async function askForYank(
-  opened: OpenPlugin,
-  options: FetchOptions,
-): Promise<Yank | undefined> {
-  const { meta, manifest: { id, version }, fs, cache } = opened;
+export async function askForYank(candidate: Candidate): Promise<Yank | undefined> {
+  const { meta, manifest: { id, version }, fetcher, cache } = candidate;
   if (meta !== undefined) return yankOf(version, meta);
-  const registry = registryOfOpen(opened);
-  if (registry === undefined) return undefined;
-  const fetcher = createFetcher(fs, registry.origin, {
-    ...options,
-    retries: 0,
-    timeout: Math.min(options.timeout ?? patience, patience),
-  });
-  return yankOf(version, await readMeta(id, registry, fetcher, cache, options));
+  const registry = registryOfCandidate(candidate);
+  return registry && yankOf(version, await readMeta(id, registry, fetcher, cache, brief));
 }
 
 /**
- * Warn, once in a process, of a version that was yanked. The registry is asked only where the plugin
- * was fetched from there just now; else what it said last counts, which the cache has. A registry
- * that does not answer keeps no run from starting.
+ * Warn of a yanked version, once in a process. The registry is asked only if the plugin was just
+ * fetched from it; otherwise its last answer counts, which is in the cache. A registry that does not
+ * answer never prevents a run.
  */
-export async function warnIfYanked(opened: OpenPlugin, options: OpenPluginOptions): Promise<void> {
-  const { manifest: { id, version }, source, cache } = opened;
+export async function warnIfYanked(candidate: Candidate): Promise<void> {
+  const { manifest: { id, version }, source, cache } = candidate;
   let yank: Yank | undefined;
   try {
-    const registry = registryOfOpen(opened);
-    const isAsked = opened.meta !== undefined || source === "network" || source === "file";
-    if (isAsked) yank = await askForYank(opened, options);
+    const registry = registryOfCandidate(candidate);
+    const isAsked = candidate.meta !== undefined || source === "network" || source === "file";
+    if (isAsked) yank = await askForYank(candidate);
     else if (registry !== undefined) {
       const meta = await readKeptMeta(id, registry, cache);
       yank = meta && yankOf(version, meta);
@@ -80,7 +70,7 @@ export function registryOfLocked(
   return manifest;
 }
 
-function registryOfOpen({ reference, manifest, url }: OpenPlugin): URL | undefined {
+function registryOfCandidate({ reference, manifest, url }: Candidate): URL | undefined {
   if (reference.kind !== "registry") return undefined;
   const { id, version } = manifest;
   return registryOfLocked({ id, version, url: url.href }, url);

@@ -1,60 +1,56 @@
 import type { ErrorPolicy } from "../../core/callback.ts";
+import { urlOfPath } from "../../runtime/find_upward.ts";
 import type { Path } from "../../runtime/types.ts";
+import { authorize } from "../load/authorize.ts";
+import { fetchManifest } from "../load/fetch_manifest.ts";
+import { locate } from "../load/locate.ts";
 import { type ConfigFile, configRegistry, toConfigPath, updateConfig } from "../project/config.ts";
 import type { ConfiguredPlugin } from "../project/config_format.ts";
-import { checkEngines } from "../modules/engines.ts";
-import { explainOpened, type PluginExplanation } from "./explain.ts";
-import { urlOfPath } from "../../runtime/find_upward.ts";
-import { type Allowed, grantsOf } from "../project/grants.ts";
+import type { Allowed } from "../project/grants.ts";
 import type { PluginLimits } from "../project/limits.ts";
 import { addToLock, toLocked, updateLock } from "../project/lock.ts";
-import { agreedPermissions, neededPermissions } from "../project/locked_permissions.ts";
-import { lockedPlugin } from "../load/locked_plugin.ts";
-import { openPlugin } from "../load/open_plugin.ts";
-import { readFiles } from "./plugin_files.ts";
-import { configuredPlugins, isSame, openProject, type ProjectOptions } from "./project.ts";
-import { typedReference } from "./typed_reference.ts";
-import { optionsFor } from "../load/callback_options.ts";
-import { chooseCallback } from "../load/choose_callback.ts";
-import { registryUrl } from "../sources/registry.ts";
-import { getRuntime } from "../../runtime/mod.ts";
-import { chooseTier } from "../host/tier.ts";
+import { neededPermissions } from "../project/locked_permissions.ts";
 import type { PluginTier } from "../project/tiers.ts";
-import { checkTrust, differencesFromLock } from "../project/trust.ts";
+import { checkTrust, differencesFromLock, trustDifferences } from "../project/trust.ts";
+import { registryUrl } from "../sources/registry.ts";
+import { explanationOf, type PluginExplanation } from "./explain.ts";
+import { configuredPlugins, isSame, openProject, type ProjectOptions } from "./project.ts";
+import { readFiles } from "./read_files.ts";
+import { typedReference } from "./typed_reference.ts";
 
 /** Options of {@linkcode addPlugin}. */
 export interface AddPluginOptions extends Omit<ProjectOptions, "frozen" | "trustFirstUse"> {
-  /** What the manifest must be: the value that somebody looked at. Default: as the reference says, else as it is found. */
+  /** Expected integrity of the manifest. Default: that of the reference, else the one found. */
   integrity?: string;
-  /** Which of the plugin's callbacks. Default: its only one. */
+  /** Name of the callback. Default: the plugin's only one. */
   callback?: string;
-  /** Options of the callback. */
+  /** Options of the callback. Default: none. */
   options?: Record<string, unknown>;
-  /** Where its code is to run. Default: as `loadPlugin` chooses. */
+  /** Where its code runs. Default: as `loadPlugin` chooses. */
   tier?: PluginTier;
-  /** What it may touch. Default: nothing. */
+  /** Permissions that you agree to. Default: none. */
   allow?: Allowed;
-  /** Where it may write. */
+  /** Directory that it may write to. Default: none. */
   outputDir?: Path;
-  /** What a failing hook does to the run. */
+  /** Error policy of its hooks. Default: as the manifest advises. */
   onError?: ErrorPolicy;
-  /** How much of the host it may take. */
+  /** Limits of time, memory and output. */
   limits?: PluginLimits;
-  /** Take it also where it asks for more trust than what is locked. Default: false. */
+  /** Add it even if it asks for more trust than the lock file gives it. Default: false. */
   accept?: boolean;
-  /** Only find out whether it could be added, and change nothing. Default: false. */
+  /** Only check whether it can be added; change nothing. Default: false. */
   dryRun?: boolean;
 }
 
 /**
- * Add a plugin to a project: pin it in the lock file with what it was agreed that it may do, and
- * name it in `keepfit.json`. All its files are fetched and verified; none of its code runs. A
- * `registry` that is named here is written into that file too: for the whole project where it names
- * none yet and no other plugin comes from a registry, else into the plugin's own line.
+ * Add a plugin to a project: pin it in the lock file with the permissions that were agreed to, and
+ * name it in `keepfit.json`. All its files are fetched and verified; none of its code runs. The
+ * option `registry` is written to that file too: for the whole project if it names none yet and no
+ * other plugin comes from a registry, else for this plugin.
  *
  * @param reference as for `loadPlugin`, or the path of a manifest or its folder
- * @returns what there is to know about it, as {@linkcode explainPlugin} tells it
- * @throws PluginError for all that would keep it from being loaded
+ * @returns the plugin's explanation, as {@linkcode explainPlugin} returns it
+ * @throws PluginError for everything that would prevent it from being loaded
  */
 export async function addPlugin(
   reference: string | URL,
@@ -65,41 +61,46 @@ export async function addPlugin(
   const project = await openProject(projectOptions);
   const { fs, lockUrl, configUrl, open } = project;
   const given = await typedReference(reference, fs);
-  const opened = await openPlugin(given, { ...open, integrity, trustFirstUse: true });
-  const { manifest, locked, isLocal } = opened;
-  const url = opened.url.href;
-  checkEngines(manifest, url, getRuntime());
-  const tier = chooseTier(manifest, url, { wanted, locked: locked?.tier, isLocal });
-  const entry = chooseCallback(manifest, url, callback);
-  const merged = optionsFor(manifest, entry, url, pluginOptions);
-  const writes = outputDir !== undefined;
-  grantsOf(manifest, url, merged, allow, writes);
-  const now = lockedPlugin(opened, tier, neededPermissions(manifest), lockUrl);
-  const differences = differencesFromLock(project.lock.plugins, undefined, now) ?? [];
-  // Tier and permissions are what the user says here.
-  const unasked = differences.filter(({ what }) =>
-    !(what === "tier" && wanted !== undefined) && !what.startsWith("permissions.")
+  const location = await locate(given, { ...open, integrity, trustFirstUse: true });
+  const candidate = await fetchManifest(location);
+  const { manifest, settings } = candidate;
+  const user = { tier: wanted, callback, options: pluginOptions, allow, outputDir };
+  const review = authorize(candidate, user, { without: ["controls", "lock"] });
+  const { entry } = review;
+  const now = { ...entry, permissions: neededPermissions(manifest) };
+  if (!accept) {
+    // The user decides on tier and permissions here.
+    const undecided = (differencesFromLock(project.lock.plugins, undefined, now) ?? []).filter((
+      { what },
+    ) => !(what === "tier" && wanted !== undefined) && !what.startsWith("permissions."));
+    checkTrust(manifest.id, undecided, candidate.url.href);
+  }
+  const explanation = explanationOf(
+    { ...candidate, settings: { ...settings, locked: entry } },
+    {
+      ...review,
+      options: pluginOptions && review.options,
+      differences: trustDifferences(entry, now),
+    },
+    options,
   );
-  if (!accept) checkTrust(manifest.id, unasked, url);
-  const agreed = agreedPermissions(manifest, merged, allow, writes);
-  const pinned = lockedPlugin(opened, tier, agreed, lockUrl);
-  if (dryRun) return explainOpened({ ...opened, locked: pinned }, { ...options, tier });
-  await readFiles(opened);
-  await updateLock(lockUrl, (lock) => addToLock(lock, opened.reference, pinned, lockUrl), { fs });
-  const registry = opened.reference.kind === "registry" && projectOptions.registry !== undefined
+  if (dryRun) return explanation;
+  await readFiles(candidate);
+  await updateLock(lockUrl, (lock) => addToLock(lock, candidate.reference, entry, lockUrl), { fs });
+  const registry = candidate.reference.kind === "registry" && projectOptions.registry !== undefined
     ? registryUrl(projectOptions.registry)
     : undefined;
   await updateConfig(configUrl, (config) => {
     const plugins = [...config.plugins ?? []];
     const known = configuredPlugins({ ...project, config: { url: configUrl, config } });
     const at = known.findIndex(({ configured, reference }) =>
-      isSame(reference, opened.reference, project) && configured.callback === callback
+      isSame(reference, candidate.reference, project) && configured.callback === callback
     );
     const others = known.filter((_, i) => i !== at);
-    const place = placeFor(registry, { url: configUrl, config }, others);
+    const scope = registryScope(registry, { url: configUrl, config }, others);
     const added: ConfiguredPlugin = withoutMissing({
-      plugin: writtenReference(given, opened.reference.key, configUrl),
-      registry: place === "plugin"
+      plugin: writtenReference(given, candidate.reference.key, configUrl),
+      registry: scope === "plugin"
         ? writtenRegistry(registry as URL, configUrl)
         : registry === undefined
         ? plugins[at]?.registry
@@ -114,18 +115,19 @@ export async function addPlugin(
       limits,
     });
     plugins.splice(at < 0 ? plugins.length : at, at < 0 ? 0 : 1, added);
-    return place === "project"
+    return scope === "project"
       ? { ...config, registry: writtenRegistry(registry as URL, configUrl), plugins }
       : { ...config, plugins };
   }, { fs });
-  return explainOpened({ ...opened, locked: pinned }, { ...options, tier });
+  return explanation;
 }
 
 /**
- * Where a registry that was named is remembered; undefined where none was, or the file names it
- * already. For the project only where nothing of it is looked up elsewhere.
+ * Whether the registry is written for the whole project or for the plugin; undefined where none is
+ * named, or the file names it already. Never for the project if that changed where another plugin is
+ * looked up.
  */
-function placeFor(
+function registryScope(
   registry: URL | undefined,
   { url, config }: ConfigFile,
   others: ReturnType<typeof configuredPlugins>,

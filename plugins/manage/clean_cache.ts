@@ -1,7 +1,7 @@
 import { getRuntime, joinPath, toFileUrl } from "../../runtime/mod.ts";
 import type { FileSystem, Path } from "../../runtime/types.ts";
 import { cacheFolders } from "../sources/cache.ts";
-import { defaultCacheDir } from "../load/open_plugin.ts";
+import { defaultCacheDir } from "../load/locate.ts";
 
 /** Options of {@linkcode cleanCache}. */
 export interface CleanCacheOptions {

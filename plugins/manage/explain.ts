@@ -1,17 +1,9 @@
 import { getRuntime } from "../../runtime/mod.ts";
 import type { Path } from "../../runtime/types.ts";
-import { checkEngines } from "../modules/engines.ts";
-import { enforcementOf } from "./enforcement.ts";
-import { PluginError } from "../errors.ts";
-import { optionsFor } from "../load/callback_options.ts";
-import { chooseCallback } from "../load/choose_callback.ts";
-import { type Allowed, valuesOf } from "../project/grants.ts";
-import { lockedPlugin } from "../load/locked_plugin.ts";
-import {
-  agreedPermissions,
-  lockedValue,
-  neededPermissions,
-} from "../project/locked_permissions.ts";
+import { authorize, type Review, type Rule } from "../load/authorize.ts";
+import { type Candidate, fetchManifest, type PluginSource } from "../load/fetch_manifest.ts";
+import { locate, type OpenPluginOptions } from "../load/locate.ts";
+import { askForYank } from "../load/yanks.ts";
 import {
   type PluginCallbackEntry,
   type PluginHookEntry,
@@ -19,18 +11,17 @@ import {
   type PluginPermission,
   pluginPermissions,
 } from "../manifest/format.ts";
+import { type Allowed, valuesOf } from "../project/grants.ts";
 import {
-  type OpenPlugin,
-  openPlugin,
-  type OpenPluginOptions,
-  type PluginSource,
-} from "../load/open_plugin.ts";
-import { chooseTier } from "../host/tier.ts";
+  agreedPermissions,
+  type LockedPermissions,
+  lockedValue,
+} from "../project/locked_permissions.ts";
 import type { PluginTier } from "../project/tiers.ts";
+import type { TrustDifference } from "../project/trust.ts";
 import type { Yank } from "../sources/registry.ts";
-import { differencesFromLock, type TrustDifference } from "../project/trust.ts";
+import { enforcementOf } from "./enforcement.ts";
 import { typedReference } from "./typed_reference.ts";
-import { askForYank } from "../load/yanks.ts";
 
 /** Options of {@linkcode explainPlugin}. */
 export interface ExplainPluginOptions extends Omit<OpenPluginOptions, "trustFirstUse"> {
@@ -60,7 +51,7 @@ export interface ExplainedPermission {
   isGranted: boolean;
 }
 
-/** All that can be told about a plugin without running it. */
+/** Everything that is known of a plugin without running it. */
 export interface PluginExplanation {
   id: string;
   version: string;
@@ -95,9 +86,9 @@ export interface PluginExplanation {
 }
 
 /**
- * Tell what a plugin is, what it may do and what is really enforced, before any of its code runs.
- * Nothing is written but to the cache. A plugin of a registry is looked up there, so that a yanked
- * version is known as one.
+ * Explain what a plugin is, what it may do and what is really enforced, without running any of its
+ * code. Only the cache is written to. A plugin of a registry is looked up there to find out whether
+ * its version has been yanked.
  *
  * @param reference as for `loadPlugin`, or the path of a manifest or its folder; it needs no
  *   integrity
@@ -121,44 +112,30 @@ export async function explainPlugin(
   options: ExplainPluginOptions = {},
 ): Promise<PluginExplanation> {
   const typed = await typedReference(reference, options.fs ?? getRuntime().fs);
-  const opened = await openPlugin(typed, { ...options, trustFirstUse: true });
-  // A registry that cannot be asked is reported by verify.
-  const yanked = await askForYank(opened, options).catch(() => undefined);
-  return { ...explainOpened(opened, options), yanked };
+  const location = await locate(typed, { ...options, trustFirstUse: true });
+  const candidate = await fetchManifest(location);
+  const problems: string[] = [];
+  const without: Rule[] = ["signers", "controls", "lock", "grants"];
+  // Only options that are given are checked.
+  if (options.options === undefined) without.push("callback", "options");
+  const review = authorize(candidate, options, {
+    without,
+    refuse: ({ message }) => problems.push(message),
+  });
+  // A registry that does not answer is reported by verify.
+  const yanked = await askForYank(candidate).catch(() => undefined);
+  return { ...explanationOf(candidate, review, options), problems, yanked };
 }
 
-/** {@linkcode explainPlugin} for a plugin that is open. */
-export function explainOpened(
-  opened: OpenPlugin,
-  options: ExplainPluginOptions = {},
+/** The explanation of a plugin that passed all rules of a review. */
+export function explanationOf(
+  candidate: Candidate,
+  review: Review,
+  user: Pick<ExplainPluginOptions, "allow" | "outputDir">,
 ): PluginExplanation {
-  const { manifest, url, integrity, source, signers, locked, lockFile } = opened;
+  const { manifest, url, integrity, source, signers, settings: { locked } } = candidate;
+  const { tier, options, differences } = review;
   const { id, version, title, description } = manifest;
-  const problems: string[] = [];
-  const runtime = getRuntime();
-  const attempt = <T>(check: () => T): T | undefined => {
-    try {
-      return check();
-    } catch (error) {
-      if (!(error instanceof PluginError)) throw error;
-      problems.push(error.message);
-      return undefined;
-    }
-  };
-  attempt(() => checkEngines(manifest, url.href, runtime, options.peers));
-  const tier = attempt(() =>
-    chooseTier(manifest, url.href, {
-      wanted: options.tier,
-      locked: locked?.tier,
-      isLocal: opened.isLocal,
-    })
-  );
-  const pluginOptions = options.options && attempt(() => {
-    const entry = chooseCallback(manifest, url.href, options.callback);
-    return optionsFor(manifest, entry, url.href, options.options);
-  });
-  const now = lockedPlugin(opened, tier, neededPermissions(manifest), lockFile?.url);
-  const known = lockFile?.lock?.plugins ?? {};
   return {
     id,
     version,
@@ -169,7 +146,7 @@ export function explainOpened(
     source,
     isLocked: locked !== undefined,
     tier,
-    ...enforcementOf(tier ?? "trusted", runtime.name),
+    ...enforcementOf(tier ?? "trusted", getRuntime().name),
     callbacks: manifest.callbacks.map(({ name, title, hooks, controls, options, defaults }) => ({
       name,
       title,
@@ -178,23 +155,23 @@ export function explainOpened(
       options,
       defaults,
     })),
-    permissions: permissionsOf(manifest, pluginOptions, grantedOf(opened, options, pluginOptions)),
+    permissions: permissionsOf(manifest, options, grantedOf(candidate, user, options)),
     signers,
     files: Object.entries(manifest.files).map(([path, { size, integrity }]) => ({
       path,
       size,
       integrity,
     })),
-    differences: differencesFromLock(known, locked, now) ?? [],
-    problems,
+    differences,
+    problems: [],
   };
 }
 
 function grantedOf(
-  { manifest, locked }: OpenPlugin,
-  { allow, outputDir }: ExplainPluginOptions,
+  { manifest, settings: { locked } }: Candidate,
+  { allow, outputDir }: Pick<ExplainPluginOptions, "allow" | "outputDir">,
   options: Record<string, unknown> = {},
-): Partial<Record<PluginPermission, string[]>> {
+): LockedPermissions {
   const agreed = agreedPermissions(manifest, options, allow, outputDir !== undefined);
   return allow === undefined ? { ...locked?.permissions, ...agreed } : agreed;
 }
@@ -202,7 +179,7 @@ function grantedOf(
 function permissionsOf(
   manifest: PluginManifest,
   options: Record<string, unknown> = {},
-  granted: Partial<Record<PluginPermission, string[]>>,
+  granted: LockedPermissions,
 ): ExplainedPermission[] {
   const { permissions = {}, optionalPermissions = {} } = manifest;
   return pluginPermissions.flatMap((kind) =>

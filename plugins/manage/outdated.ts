@@ -1,6 +1,6 @@
 import { PluginCache } from "../sources/cache.ts";
 import { createFetcher } from "../sources/fetcher.ts";
-import { defaultCacheDir } from "../load/open_plugin.ts";
+import { defaultCacheDir } from "../load/locate.ts";
 import {
   lockedReference,
   openProject,
@@ -71,8 +71,8 @@ async function standingOf(
   try {
     const registry = registryUrl(registryOf(reference, locked, project));
     const cache = new PluginCache(fs, open.cacheDir ?? defaultCacheDir());
-    const fetcher = createFetcher(fs, registry.origin, open);
-    const meta = await readMeta(id, registry, fetcher, cache, open);
+    const fetcher = createFetcher(fs, open);
+    const meta = await readMeta(id, registry, fetcher, cache);
     const wanted = bestVersion(meta, reference, open);
     const latest = bestVersion(meta, {}, open);
     const yanked = yankOf(version, meta);

@@ -6,10 +6,10 @@ import { textOf } from "../../runtime/change_file.ts";
 import { findUpward, urlOfPath } from "../../runtime/find_upward.ts";
 import { emptyLock, isRelative, lockKey, readLock } from "../project/lock.ts";
 import { type LockedPlugin, lockName, type PluginLock } from "../project/lock_format.ts";
-import type { OpenPluginOptions } from "../load/open_plugin.ts";
+import type { OpenPluginOptions } from "../load/locate.ts";
 import { parseReference, type PluginReference } from "../sources/reference.ts";
 import { registryFromEnvironment } from "../sources/registry.ts";
-import { placesOf } from "../project/settings.ts";
+import { sourceSettings } from "../project/settings.ts";
 import { registryOfLocked } from "../load/yanks.ts";
 
 /** Which project is looked at, and how its plugins are fetched. */
@@ -55,7 +55,7 @@ export async function openProject(options: ProjectOptions = {}): Promise<Project
     lockUrl,
     config,
     lock: await readLock(lockUrl, { fs }) ?? emptyLock(),
-    open: { ...rest, ...placesOf(rest, config), fs, lock: lockUrl },
+    open: { ...rest, ...sourceSettings(rest, config), fs, lock: lockUrl },
     namedRegistry: rest.registry,
   };
 }

@@ -1,12 +1,14 @@
-import { getRuntime } from "../../runtime/mod.ts";
-import { checkEngines } from "../modules/engines.ts";
+import { authorize } from "../load/authorize.ts";
+import { fetchManifest } from "../load/fetch_manifest.ts";
+import { locate } from "../load/locate.ts";
+import { type PluginManifest, pluginPermissions } from "../manifest/format.ts";
+import { isNewer } from "../manifest/semver.ts";
 import { updateLock } from "../project/lock.ts";
 import type { LockedPlugin } from "../project/lock_format.ts";
 import { agreedPermissions, neededPermissions } from "../project/locked_permissions.ts";
-import { lockedPlugin } from "../load/locked_plugin.ts";
-import { type PluginManifest, pluginPermissions } from "../manifest/format.ts";
-import { openPlugin } from "../load/open_plugin.ts";
-import { readFiles } from "./plugin_files.ts";
+import { type TrustDifference, trustDifferences } from "../project/trust.ts";
+import { parseReference } from "../sources/reference.ts";
+import { bestVersion } from "../sources/registry.ts";
 import {
   configuredPlugins,
   isSame,
@@ -16,53 +18,49 @@ import {
   type ProjectOptions,
   registryOf,
 } from "./project.ts";
-import { parseReference } from "../sources/reference.ts";
-import { bestVersion } from "../sources/registry.ts";
-import { isNewer } from "../manifest/semver.ts";
-import { chooseTier } from "../host/tier.ts";
-import { type TrustDifference, trustDifferences } from "../project/trust.ts";
+import { readFiles } from "./read_files.ts";
 import { typedKeys } from "./typed_reference.ts";
 
 /** Options of {@linkcode updatePlugins}. */
 export interface UpdatePluginsOptions extends Omit<ProjectOptions, "frozen" | "trustFirstUse"> {
-  /** References or ids of those to update. Default: all. */
+  /** References or ids of the plugins to update. Default: all. */
   only?: readonly string[];
-  /** Tell what would be done, and change nothing. Default: false. */
+  /** Only report what would be done; change nothing. Default: false. */
   dryRun?: boolean;
-  /** Take what asks for more trust: true for all, else references or ids. Default: none. */
+  /** Plugins that may ask for more trust: true for all, else references or ids. Default: none. */
   accept?: boolean | readonly string[];
 }
 
-/** What became of a plugin. */
+/** Result of updating a plugin. */
 export interface PluginUpdate {
   /** As the lock file has it. */
   reference: string;
   id: string;
   /**
-   * `"same"`: there is nothing newer. `"updated"`: the new one is locked, or would be.
+   * `"same"`: there is no newer version. `"updated"`: the new one is locked, or would be.
    * `"refused"`: it asks for more trust and was not accepted. `"pinned"`: `keepfit.json` names its
-   * integrity. `"failed"`: it could not be had; see `error`.
+   * integrity. `"failed"`: it could not be fetched; see `error`.
    */
   status: "failed" | "pinned" | "refused" | "same" | "updated";
   before: LockedPlugin;
-  /** What is there now; undefined where that is not known. */
+  /** The newest entry; undefined where it is not known. */
   after: LockedPlugin | undefined;
   /**
    * The newest version of its registry, where that lies outside the reference's range and is newer
    * than what is, or would be, locked; else undefined.
    */
   outside: string | undefined;
-  /** What is different, as far as trust is concerned. */
+  /** What differs, as far as trust is concerned. */
   differences: TrustDifference[];
   error: unknown;
 }
 
 /**
- * Look for newer versions: of a registry the highest in the range of each reference, of a URL what
- * is there now. A version that is trusted no further takes the place of the locked one; one that
- * asks for more is told and left alone unless it is accepted.
+ * Look for newer versions: in a registry the highest in the range of each reference, at a URL its
+ * present content. A version that asks for no more trust replaces the locked one; one that asks for
+ * more is reported and changes nothing unless it is accepted.
  *
- * @returns what became of each, in the order of the lock file
+ * @returns one result for each plugin, in the order of the lock file
  * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used
  */
 export async function updatePlugins(options: UpdatePluginsOptions = {}): Promise<PluginUpdate[]> {
@@ -118,36 +116,39 @@ async function updateOne(
       reference.integrity !== undefined && isSame(reference, parsed, project)
     );
     if (isPinned) return { ...update, status: "pinned" };
-    // As if for the first time.
-    const opened = await openPlugin(given, {
+    // As if it were not locked.
+    const location = await locate(given, {
       ...open,
       registry: registryOf(parsed, before, project),
       lock: false,
       trustFirstUse: true,
     });
-    const { manifest, url, isLocal, meta } = opened;
+    const candidate = await fetchManifest(location);
+    const { manifest, url, integrity, meta } = candidate;
     const latest = meta && bestVersion(meta, {}, open);
     if (latest !== undefined && isNewer(latest, manifest.version)) update.outside = latest;
-    if (opened.integrity === before.integrity && url.href === locatedAt(before, lockUrl)) {
+    if (integrity === before.integrity && url.href === new URL(before.url, lockUrl).href) {
       return update;
     }
-    checkEngines(manifest, url.href, getRuntime());
-    const tier = chooseTier(manifest, url.href, { locked: before.tier, isLocal });
-    const after = lockedPlugin(opened, tier, permissionsAfter(manifest, before), lockUrl);
+    const settings = {
+      ...candidate.settings,
+      locked: before,
+      lockFile: { url: lockUrl, lock: undefined },
+    };
+    const { entry } = authorize({ ...candidate, settings }, {}, {
+      without: ["callback", "controls", "options", "lock", "grants"],
+    });
+    const after = { ...entry, permissions: permissionsAfter(manifest, before) };
     const differences = trustDifferences(before, after);
     const isRefused = differences.some((one) => one.weakens) && !accepts;
-    if (!isRefused) await readFiles(opened);
+    if (!isRefused) await readFiles(candidate);
     return { ...update, status: isRefused ? "refused" : "updated", after, differences };
   } catch (error) {
     return { ...update, status: "failed", after: undefined, error };
   }
 }
 
-function locatedAt({ url }: LockedPlugin, lock: URL): string {
-  return new URL(url, lock).href;
-}
-
-/** What it cannot do without, and of the rest what was agreed before. */
+/** The permissions that it needs, and of the optional ones those that were agreed to before. */
 function permissionsAfter(
   manifest: PluginManifest,
   before: LockedPlugin,

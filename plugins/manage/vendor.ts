@@ -3,10 +3,11 @@ import type { Path } from "../../runtime/types.ts";
 import { toConfigPath, updateConfig } from "../project/config.ts";
 import { urlOfPath } from "../../runtime/find_upward.ts";
 import { manifestName } from "../manifest/format.ts";
-import { openPlugin } from "../load/open_plugin.ts";
-import { readFiles } from "./plugin_files.ts";
+import { fetchManifest } from "../load/fetch_manifest.ts";
+import { locate } from "../load/locate.ts";
+import { readFiles } from "./read_files.ts";
 import { lockedReference, openProject, type ProjectOptions } from "./project.ts";
-import { parseReference } from "../sources/reference.ts";
+import { isLocalSource, parseReference } from "../sources/reference.ts";
 import { VendoredPlugin } from "../sources/vendored.ts";
 
 /** Options of {@linkcode vendorPlugins}. */
@@ -16,7 +17,7 @@ export interface VendorPluginsOptions
   directory?: Path;
 }
 
-/** A plugin that was put into the vendor folder. */
+/** A plugin that was copied into the vendor folder. */
 export interface VendoredFiles {
   reference: string;
   id: string;
@@ -28,12 +29,12 @@ export interface VendoredFiles {
 }
 
 /**
- * Copy the manifest and the files of every locked plugin that comes from elsewhere, verified, into a
- * folder of the project, and say so in `keepfit.json`: from then on they are read from there. Where
+ * Copy the verified manifest and files of every locked plugin from another machine into a folder of
+ * the project, and name that folder in `keepfit.json`: from then on they are read from there. If
  * there is nothing to copy, nothing is written.
  *
  * @returns what was copied
- * @throws PluginError of the first that cannot be had as it was locked
+ * @throws PluginError of the first plugin that could not be fetched as it was locked
  */
 export async function vendorPlugins(options: VendorPluginsOptions = {}): Promise<VendoredFiles[]> {
   const { directory, ...rest } = options;
@@ -44,21 +45,19 @@ export async function vendorPlugins(options: VendorPluginsOptions = {}): Promise
     : urlOfPath(directory);
   const copied = Object.entries(lock.plugins).map(async ([key, locked]) => {
     const given = lockedReference(key, lockUrl);
-    const reference = parseReference(given);
-    const isHere = reference.kind === "package" ||
-      (reference.kind === "url" && reference.url.protocol === "file:");
-    if (isHere) return undefined;
-    // Not from the folder itself: what was changed there is to be put right.
-    const opened = await openPlugin(given, { ...open, frozen: true, vendor: false });
-    const files = await readFiles(opened);
-    const place = new VendoredPlugin(fs, vendor, locked);
-    for (const [path, bytes] of [...files, [manifestName, opened.bytes] as const]) {
-      const target = await place.place(path);
+    if (isLocalSource(parseReference(given))) return undefined;
+    // Never from the vendor folder, whose changes are to be undone.
+    const location = await locate(given, { ...open, frozen: true, vendor: false });
+    const candidate = await fetchManifest(location);
+    const files = await readFiles(candidate);
+    const copy = new VendoredPlugin(fs, vendor, locked);
+    for (const [path, bytes] of [...files, [manifestName, candidate.bytes] as const]) {
+      const target = await copy.pathOf(path);
       await fs.makeDir(directoryOf(target));
       await fs.writeFile(target, bytes);
     }
     const { id, version } = locked;
-    return { reference: key, id, version, folder: `${place.folder}/`, files: files.size + 1 };
+    return { reference: key, id, version, folder: `${copy.folder}/`, files: files.size + 1 };
   });
   const done = (await Promise.all(copied)).filter((one) => one !== undefined);
   if (done.length > 0 && (config?.config.vendor === undefined || directory !== undefined)) {

@@ -1,12 +1,13 @@
 import { messageOf } from "../../core/errors.ts";
 import type { LockedPlugin } from "../project/lock_format.ts";
-import { openPlugin, type PluginSource } from "../load/open_plugin.ts";
-import { readFiles } from "./plugin_files.ts";
+import { fetchManifest, type PluginSource } from "../load/fetch_manifest.ts";
+import { locate } from "../load/locate.ts";
+import { readFiles } from "./read_files.ts";
 import { lockedReference, openProject, type ProjectOptions } from "./project.ts";
 import type { Yank } from "../sources/registry.ts";
 import { askForYank } from "../load/yanks.ts";
 
-/** How a locked plugin was found. */
+/** Result of verifying a locked plugin. */
 export interface VerifiedPlugin {
   reference: string;
   id: string;
@@ -15,7 +16,7 @@ export interface VerifiedPlugin {
   source: PluginSource | undefined;
   /** How many files were verified, without the manifest. */
   files: number;
-  /** What is wrong; empty where nothing is. */
+  /** Problems; empty if there are none. */
   problems: string[];
   /** Set where its registry has yanked this version: what is locked stays usable. */
   yanked: Yank | undefined;
@@ -24,10 +25,10 @@ export interface VerifiedPlugin {
 }
 
 /**
- * Hash every file of every locked plugin anew, in the vendor folder, the cache or where it lies on
- * this machine, and hold it against the lock file. What is missing is fetched. Registries are asked
- * whether a version has been yanked since; one that does not answer is no problem, nor is a yank.
- * With `offline` what they said last counts, which the cache has.
+ * Hash every file of every locked plugin again, in the vendor folder, the cache or its place on this
+ * machine, and compare it with the lock file. Missing files are fetched. Registries are asked whether
+ * a version has been yanked since; neither a yank nor a registry that does not answer is a problem.
+ * With `offline`, their last answers in the cache count.
  *
  * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used
  */
@@ -49,15 +50,16 @@ export async function verifyPlugins(
         unasked: undefined,
       };
       try {
-        const opened = await openPlugin(lockedReference(reference, lockUrl), {
+        const location = await locate(lockedReference(reference, lockUrl), {
           ...open,
           frozen: true,
         });
-        found.source = opened.source;
-        found.problems.push(...contradictions(locked, opened.manifest));
-        found.files = (await readFiles(opened)).size;
+        const candidate = await fetchManifest(location);
+        found.source = candidate.source;
+        found.problems.push(...contradictions(locked, candidate.manifest));
+        found.files = (await readFiles(candidate)).size;
         try {
-          found.yanked = await askForYank(opened, options);
+          found.yanked = await askForYank(candidate);
         } catch (error) {
           found.unasked = messageOf(error);
         }
@@ -70,7 +72,7 @@ export async function verifyPlugins(
   return await Promise.all(verifying);
 }
 
-/** Where a lock file says of a manifest what is not in it: somebody wrote it by hand. */
+/** Where the lock file and the manifest contradict each other: the lock file was edited by hand. */
 function contradictions(
   locked: LockedPlugin,
   manifest: { id: string; version: string; files: Record<string, { integrity: string }> },

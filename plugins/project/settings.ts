@@ -42,8 +42,12 @@ export interface LockFile {
   lock: PluginLock | undefined;
 }
 
-/** What holds for one reference. */
+/** Settings of one reference. */
 export interface Settings {
+  /** True where only what the lock file has may be loaded. */
+  frozen: boolean;
+  /** True where a plugin is accepted as it is found. */
+  trustFirstUse: boolean;
   lockFile: LockFile | undefined;
   /** What the lock file has for the reference. */
   locked: LockedPlugin | undefined;
@@ -65,11 +69,11 @@ export async function readSettings(
   options: SettingsOptions,
 ): Promise<Settings> {
   const { lock, frozen = false, trustFirstUse = false } = options;
-  const comesFromHere = reference.kind === "package" ||
+  const isFromHere = reference.kind === "package" ||
     (reference.kind === "url" && isLocal(reference.url));
   const needsLock = lock !== false &&
     (lock !== undefined || frozen || trustFirstUse ||
-      (reference.integrity === undefined && !comesFromHere));
+      (reference.integrity === undefined && !isFromHere));
   if (frozen && lock === false) {
     throw new TypeError(
       "Cannot load plugins with { frozen: true, lock: false }: frozen is by lock",
@@ -93,11 +97,17 @@ export async function readSettings(
       hint: `run keepfit add ${reference.key}`,
     });
   }
-  return { lockFile: url && { url, lock: content }, locked, ...placesOf(options, config) };
+  return {
+    frozen,
+    trustFirstUse,
+    lockFile: url && { url, lock: content },
+    locked,
+    ...sourceSettings(options, config),
+  };
 }
 
 /** Registry, age, vendor folder and cache: what is said in code, else in the config file. */
-export function placesOf(
+export function sourceSettings(
   options: SettingsOptions,
   file: ConfigFile | undefined,
 ): Pick<Settings, "cacheDir" | "minimumAge" | "registry" | "vendor"> {

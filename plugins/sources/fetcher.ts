@@ -11,8 +11,6 @@ export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 export interface FetchOptions {
   /** Default: the runtime's own. */
   fetch?: Fetch;
-  /** Headers for the origin of the reference alone, credentials for example. Default: none. */
-  headers?: Record<string, string>;
   /**
    * Credentials by host, `"token@example.com;user:password@example.org"`: for requests that begin
    * there, and not for where they redirect. Default: the variable `KEEPFIT_AUTH_TOKENS`.
@@ -20,60 +18,60 @@ export interface FetchOptions {
   tokens?: string;
   /** Use no network: what is not on this machine is an error. Default: false. */
   offline?: boolean;
-  /** Milliseconds that one file may take, from request to last byte, each try anew. Default: 30 000. */
+  /** Milliseconds for one file, from request to last byte, in each attempt. Default: 30 000. */
   timeout?: number;
-  /** How often a try that failed for want of a server is repeated. Default: 2. */
+  /** Number of further attempts after a network error or an overloaded server. Default: 2. */
   retries?: number;
-  /** Milliseconds before the first repetition; doubled for each further one. Default: 250. */
+  /** Milliseconds before the first retry, doubled for each further one. Default: 250. */
   retryDelay?: number;
 }
 
-/** Gives the bytes at a URL, and no more than so many. */
-export type ReadUrl = (url: URL, maxBytes: number) => Promise<Uint8Array>;
+/** A file that may change, and how long the question may take. */
+export interface ChangeQuery extends Pick<FetchOptions, "retries" | "timeout"> {
+  /** Of the copy at hand. Default: there is none. */
+  etag?: string;
+}
 
-/** Reads what plugins consist of. */
+/** A file as a server sent it. */
+export interface FetchedFile {
+  bytes: Uint8Array;
+  etag: string | undefined;
+}
+
+/** Reads the files of plugins. */
 export interface Fetcher {
-  read: ReadUrl;
+  /** True where no network is used. */
+  readonly offline: boolean;
+  /** The bytes at a URL, at most `maxBytes`. */
+  read(url: URL, maxBytes: number): Promise<Uint8Array>;
   /**
-   * Ask a server for what may have changed.
+   * A file that may have changed. `timeout` and `retries` can only be below those of the fetcher.
    *
-   * @param etag of what is there already
    * @returns undefined where it has not changed
    */
-  readChanged(
-    url: URL,
-    maxBytes: number,
-    etag: string | undefined,
-  ): Promise<{ bytes: Uint8Array; etag: string | undefined } | undefined>;
+  readChanged(url: URL, maxBytes: number, query?: ChangeQuery): Promise<FetchedFile | undefined>;
 }
 
 const maxRedirects = 5;
 
-/** A try that failed in a way that may pass. */
-class Passing extends Error {}
+/** A failed attempt that is worth another one. */
+class TransientError extends Error {}
 
 /**
- * Make what fetches the files of plugins, over http(s) or from `file:` URLs.
+ * Create a fetcher of plugin files, over http(s) or from `file:` URLs.
  *
- * A response is taken only when it is a 200 of at most `maxBytes`. Network errors, time-outs and
- * the statuses 408, 429 and 5xx are tried again. Requests say the same on every runtime: servers
- * that build files for the agent that asks would send other bytes to each one. Redirects are
- * followed where they stay as safe as they were: from https to https, from loopback http to
- * loopback http or https, never to a file.
+ * Only a response with status 200 and at most `maxBytes` is accepted. Network errors, time-outs and
+ * the statuses 408, 429 and 5xx are retried. Requests are the same on every runtime: servers that
+ * build files for the user agent would send different bytes to each one. Redirects are followed
+ * only where they are as safe as the request: from https to https, from loopback http to loopback
+ * http or https, never to a file.
  *
- * @param origin the origin that `headers` are for
- * @throws RangeError for a time-out or number of retries that is none
- * @throws SyntaxError for tokens that cannot be read
- * @throws TypeError for a header that cannot be sent
+ * @throws RangeError for an invalid `timeout` or `retries`
+ * @throws SyntaxError for tokens that cannot be parsed
  */
-export function createFetcher(
-  fs: FileSystem,
-  origin: string,
-  options: FetchOptions = {},
-): Fetcher {
+export function createFetcher(fs: FileSystem, options: FetchOptions = {}): Fetcher {
   const {
     fetch = (input, init) => globalThis.fetch(input, init),
-    headers = {},
     tokens = getRuntime().env("KEEPFIT_AUTH_TOKENS"),
     offline = false,
     timeout = 30_000,
@@ -87,14 +85,14 @@ export function createFetcher(
     throw new RangeError(`Cannot fetch with ${retries} retries: retries must be >= 0 and whole`);
   }
 
-  const own = sendable(headers);
   const authorization = parseAuthTokens(tokens);
 
   async function readOnce(
     start: URL,
     maxBytes: number,
     etag: string | undefined,
-  ): Promise<{ bytes: Uint8Array; etag: string | undefined } | undefined> {
+    timeout: number,
+  ): Promise<FetchedFile | undefined> {
     const token = authorization(start);
     const credentials: Record<string, string> = token === undefined ? {} : { authorization: token };
     const controller = new AbortController();
@@ -108,7 +106,6 @@ export function createFetcher(
           signal: controller.signal,
           headers: {
             ...(url.origin === start.origin ? credentials : {}),
-            ...(url.origin === origin ? own : {}),
             ...(etag === undefined ? {} : { "if-none-match": etag }),
             accept: "text/javascript, application/json, */*;q=0.5",
             "user-agent": "keepfit",
@@ -133,11 +130,11 @@ export function createFetcher(
         { url: start.href },
       );
     } catch (cause) {
-      if (cause instanceof PluginError || cause instanceof Passing) throw cause;
+      if (cause instanceof PluginError || cause instanceof TransientError) throw cause;
       if (controller.signal.aborted) {
-        throw new Passing(`it took longer than ${timeout} ms`, { cause });
+        throw new TransientError(`it took longer than ${timeout} ms`, { cause });
       }
-      throw new Passing(fetchFailure(cause), { cause });
+      throw new TransientError(fetchFailure(cause), { cause });
     } finally {
       clearTimeout(timer);
     }
@@ -146,18 +143,20 @@ export function createFetcher(
   async function readChanged(
     url: URL,
     maxBytes: number,
-    etag: string | undefined,
-  ): Promise<{ bytes: Uint8Array; etag: string | undefined } | undefined> {
+    query: ChangeQuery = {},
+  ): Promise<FetchedFile | undefined> {
     if (url.protocol === "file:") {
       return { bytes: await readFile(fs, url, maxBytes), etag: undefined };
     }
     if (offline) throw isOffline(url);
+    const maxTime = Math.min(timeout, query.timeout ?? timeout);
+    const maxTries = Math.min(retries, query.retries ?? retries) + 1;
     for (let tries = 1;; tries++) {
       try {
-        return await readOnce(url, maxBytes, etag);
+        return await readOnce(url, maxBytes, query.etag, maxTime);
       } catch (error) {
-        if (!(error instanceof Passing)) throw error;
-        if (tries > retries) {
+        if (!(error instanceof TransientError)) throw error;
+        if (tries === maxTries) {
           throw new PluginError(
             "E_HTTP",
             `Cannot fetch ${url}: ${error.message}` + (tries > 1 ? `, tried ${tries} times` : ""),
@@ -170,10 +169,9 @@ export function createFetcher(
   }
 
   return {
-    read: async (url, maxBytes) => {
-      const read = await readChanged(url, maxBytes, undefined);
-      return (read as { bytes: Uint8Array }).bytes;
-    },
+    offline,
+    // Without an etag there is always an answer.
+    read: async (url, maxBytes) => (await readChanged(url, maxBytes) as FetchedFile).bytes,
     readChanged,
   };
 }
@@ -187,19 +185,7 @@ function isOffline(url: URL): PluginError {
   });
 }
 
-/** Names in lower case, so that none is sent twice. What cannot be sent a runtime's error would quote. */
-function sendable(headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => {
-      if (/^[\x20-\x7e\x80-\xff]*$/.test(value)) return [name.toLowerCase(), value];
-      throw new TypeError(
-        `Cannot send header ${name}: its value has characters that cannot be sent`,
-      );
-    }),
-  );
-}
-
-/** True for names of this machine, from which plain http may be used. */
+/** True for the loopback interface, where plain http may be used. */
 export function isLoopback({ hostname }: Pick<URL, "hostname">): boolean {
   return hostname === "localhost" || hostname === "[::1]" ||
     /^127\.\d+\.\d+\.\d+$/.test(hostname);
@@ -260,7 +246,7 @@ function tooLarge(url: URL, maxBytes: number): PluginError {
 
 function failedWith(status: number, url: URL): Error {
   if (status === 408 || status === 429 || status >= 500) {
-    return new Passing(`the server answered ${status}`);
+    return new TransientError(`the server answered ${status}`);
   }
   return new PluginError("E_HTTP", `Cannot fetch ${url}: the server answered ${status}`, {
     url: url.href,
@@ -269,7 +255,7 @@ function failedWith(status: number, url: URL): Error {
     hint: status === 404
       ? "is the address spelled right?"
       : status === 401 || status === 403
-      ? "give credentials with the option headers, or with KEEPFIT_AUTH_TOKENS=token@host"
+      ? "give credentials with the option tokens, or with KEEPFIT_AUTH_TOKENS=token@host"
       : undefined,
   });
 }

@@ -72,7 +72,13 @@ export function parseReference(
   }
 }
 
-/** True where the plugin comes from this machine: nobody between has had a hand in it. */
+/** True for a reference to files of this machine: a `file:` URL or an installed package. */
+export function isLocalSource(reference: PluginReference): boolean {
+  return reference.kind === "package" ||
+    (reference.kind === "url" && reference.url.protocol === "file:");
+}
+
+/** True where a plugin comes from this machine: nothing on the way could have changed it. */
 export function isLocal(url: URL): boolean {
   return url.protocol === "file:" || isLoopback(url);
 }
@@ -141,7 +147,7 @@ function parseUrl(text: string): Omit<UrlReference, "integrity"> {
   if (!isServed || hasCredentials) {
     throw new TypeError(
       `Cannot load plugin ${showReference(url)}: wanted https:, file:, registry:, npm:, jsr:, or ` +
-        `http: on this machine, with credentials in the option headers if there are any`,
+        `http: on this machine, with credentials in the option tokens if there are any`,
     );
   }
   return { kind: "url", key: url.href, url };

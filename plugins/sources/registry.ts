@@ -4,7 +4,7 @@ import { getRuntime } from "../../runtime/mod.ts";
 import type { PluginCache } from "./cache.ts";
 import { misfitOf } from "../modules/engines.ts";
 import { PluginError } from "../errors.ts";
-import type { Fetcher } from "./fetcher.ts";
+import type { ChangeQuery, Fetcher } from "./fetcher.ts";
 import { urlOfPath } from "../../runtime/find_upward.ts";
 import { manifestName, type PluginManifest } from "../manifest/format.ts";
 import { integrity, range, version } from "../manifest/schema.ts";
@@ -216,14 +216,14 @@ export async function readMeta(
   registry: URL,
   fetcher: Fetcher,
   cache: PluginCache,
-  { offline = false }: { offline?: boolean } = {},
+  query: Omit<ChangeQuery, "etag"> = {},
 ): Promise<RegistryMeta> {
   const url = metaUrl(id, registry);
   const isRemote = url.protocol !== "file:";
   const kept = isRemote ? await readKept(id, url, cache) : undefined;
-  if (offline && kept !== undefined) return kept.meta;
+  if (fetcher.offline && kept !== undefined) return kept.meta;
   try {
-    const answer = await fetcher.readChanged(url, maxMetaBytes, kept?.etag);
+    const answer = await fetcher.readChanged(url, maxMetaBytes, { ...query, etag: kept?.etag });
     if (answer === undefined) return (kept as { meta: RegistryMeta }).meta;
     const text = new TextDecoder().decode(answer.bytes);
     const meta = parseMeta(text, id, url);

@@ -4,24 +4,24 @@ import { PluginError } from "../errors.ts";
 import { hexHash, verifyIntegrity } from "../manifest/integrity.ts";
 import { isRelativePath } from "../manifest/schema.ts";
 
-/** A plugin's folder among those that are kept with a project. */
+/** The copy of a plugin in a project's vendor folder. */
 export class VendoredPlugin {
   #fs: FileSystem;
   /** `<vendor>/<owner>/<name>/<version>`. */
   readonly folder: URL;
 
   /**
-   * @param fs where it lies
-   * @param vendor the folder of all of them
-   * @param plugin which one
+   * @param fs file system of the folder
+   * @param vendor the vendor folder
+   * @param plugin id and version of the plugin
    */
   constructor(fs: FileSystem, vendor: URL, plugin: { id: string; version: string }) {
     this.#fs = fs;
     this.folder = joinPath(vendor, `${plugin.id}/${plugin.version}`);
   }
 
-  /** Where a file of the plugin stands: as in its manifest; one of another server by a hash of its URL. */
-  async place(path: string): Promise<URL> {
+  /** Where the copy of a file is: its path in the manifest, or the hash of the URL of another server. */
+  async pathOf(path: string): Promise<URL> {
     return joinPath(this.folder, isRelativePath(path) ? path : `https/${await hexHash(path)}`);
   }
 
@@ -33,16 +33,16 @@ export class VendoredPlugin {
    * @throws PluginError `E_INTEGRITY` when it was changed
    */
   async read(path: string, integrity: string): Promise<Uint8Array | undefined> {
-    const place = await this.place(path);
+    const copy = await this.pathOf(path);
     try {
-      const bytes = await this.#fs.readFile(place);
-      await verifyIntegrity(bytes, integrity, place.href);
+      const bytes = await this.#fs.readFile(copy);
+      await verifyIntegrity(bytes, integrity, copy.href);
       return bytes;
     } catch (error) {
       if (error instanceof FileSystemError && error.code === "NotFound") return undefined;
       if (!(error instanceof PluginError)) throw error;
-      throw new PluginError("E_INTEGRITY", `Cannot use ${place}: it was changed`, {
-        url: place.href,
+      throw new PluginError("E_INTEGRITY", `Cannot use ${copy}: it was changed`, {
+        url: copy.href,
         expected: error.expected,
         actual: error.actual,
         hint: "take back the change, or run keepfit vendor again",

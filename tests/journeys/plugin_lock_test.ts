@@ -376,8 +376,8 @@ describe("credentials", () => {
       load(url, { fetch, tokens, lock, cacheDir }),
     );
     assert.doesNotMatch(`${refused.message} ${refused.stack}`, /s3cret|0ther/);
-    for (const wrong of [{ tokens: "s3cret" }, { headers: { authorization: "s3cret\n" } }]) {
-      await assert.rejects(load(url, { ...wrong, lock }), (error: Error) => {
+    for (const tokens of ["s3cret", "s3cret\n@plugins.example"]) {
+      await assert.rejects(load(url, { tokens, lock }), (error: Error) => {
         assert.doesNotMatch(error.message, /s3cret/);
         return true;
       });

@@ -205,7 +205,7 @@ describe("a server that fails", () => {
         seen.push(request.headers.get("authorization"));
         return new Response(null, { status: 307, headers: { location: `${other.url}main.js` } });
       });
-      await load(url, { headers: { authorization: "Bearer secret" } });
+      await load(url, { tokens: `secret@${new URL(url).host}` });
     } finally {
       await other.close();
     }

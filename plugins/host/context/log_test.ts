@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { logAccess } from "./log.ts";
 import { limitsOf } from "../../project/limits.ts";
-import { PluginRun } from "../plugin_run.ts";
+import { PluginRun } from "../run.ts";
 import { contextWith, logged, manifestWith } from "../../fixtures.ts";
 
 describe("log", () => {

@@ -19,7 +19,7 @@ import type { Fetch } from "../../sources/fetcher.ts";
 import type { Grants } from "../../project/grants.ts";
 import type { PluginLimits } from "../../project/limits.ts";
 import type { PluginCallbackEntry, PluginControl, PluginManifest } from "../../manifest/format.ts";
-import type { PluginRun } from "../plugin_run.ts";
+import type { PluginRun } from "../run.ts";
 
 /** A request that a plugin sends. */
 export interface PluginRequest {

@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { getRuntime, type HttpServer } from "../../../runtime/mod.ts";
 import type { Fetch } from "../../sources/fetcher.ts";
 import { contextWith, refusal, type World } from "../../fixtures.ts";
-import { PluginRun } from "../plugin_run.ts";
+import { PluginRun } from "../run.ts";
 
 type Answer = (request: Request) => Response | Promise<Response>;
 

@@ -1,5 +1,5 @@
 import { fileUrl } from "../modules/graph.ts";
-import type { OpenPlugin } from "../load/open_plugin.ts";
+import type { Candidate } from "../load/fetch_manifest.ts";
 
 /**
  * Read and verify all files of a plugin, from wherever they are nearest.
@@ -8,7 +8,7 @@ import type { OpenPlugin } from "../load/open_plugin.ts";
  * @throws PluginError `E_HTTP`, `E_INTEGRITY`, `E_LIMIT`, `E_OFFLINE`
  */
 export async function readFiles(
-  { manifest, url, readFile }: OpenPlugin,
+  { manifest, url, readFile }: Candidate,
 ): Promise<Map<string, Uint8Array>> {
   const reading = Object.entries(manifest.files).map(async ([path, file]) =>
     [path, await readFile(fileUrl(path, url), file)] as const

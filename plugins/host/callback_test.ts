@@ -6,8 +6,8 @@ import { CallbackError } from "../../core/errors.ts";
 import type { Logs } from "../../core/logs.ts";
 import { limitsOf, type PluginLimits } from "../project/limits.ts";
 import type { PluginCallbackEntry, PluginHookEntry } from "../manifest/format.ts";
-import { type PluginCallback, wirePlugin } from "./plugin_callback.ts";
-import { PluginRun } from "./plugin_run.ts";
+import { type PluginCallback, wirePlugin } from "./callback.ts";
+import { PluginRun } from "./run.ts";
 import { contextWith, entryWith, manifestWith, refusal, warned } from "../fixtures.ts";
 
 /** What a test says of a plugin. */

@@ -19,7 +19,7 @@ import type {
   PluginHookEntry,
   PluginManifest,
 } from "../manifest/format.ts";
-import type { PluginRun } from "./plugin_run.ts";
+import type { PluginRun } from "./run.ts";
 import type { PluginTier } from "../project/tiers.ts";
 
 /** Which plugin a callback is of, and what it may do. */

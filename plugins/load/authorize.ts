@@ -1,0 +1,186 @@
+import type { Path } from "../../runtime/types.ts";
+import { getRuntime } from "../../runtime/mod.ts";
+import { PluginError } from "../errors.ts";
+import type { PluginData } from "../host/context/evaluate.ts";
+import { givenControls } from "../host/context/mod.ts";
+import { chooseTier } from "../host/tier.ts";
+import type { PluginCallbackEntry, PluginManifest } from "../manifest/format.ts";
+import { checkSigners } from "../manifest/signature.ts";
+import { checkEngines } from "../modules/engines.ts";
+import type { Peers } from "../modules/peers.ts";
+import { type Allowed, type Grants, grantsOf } from "../project/grants.ts";
+import { limitsOf, type PluginLimits } from "../project/limits.ts";
+import { lockEntry } from "../project/lock_entry.ts";
+import type { LockedPlugin } from "../project/lock_format.ts";
+import {
+  agreedPermissions,
+  allowedBy,
+  isWithin,
+  neededPermissions,
+} from "../project/locked_permissions.ts";
+import type { PluginTier } from "../project/tiers.ts";
+import { checkTrust, differencesFromLock, type TrustDifference } from "../project/trust.ts";
+import { optionsFor } from "./callback_options.ts";
+import { chooseCallback } from "./choose_callback.ts";
+import type { Candidate } from "./fetch_manifest.ts";
+
+/** What a user wants of a plugin and agrees to. */
+export interface User {
+  /** Modules that the plugin is given. */
+  peers?: Peers;
+  /** Keys of which one must have signed the plugin. */
+  signers?: readonly string[];
+  tier?: PluginTier;
+  limits?: PluginLimits;
+  /** Name of the callback. */
+  callback?: string;
+  /** Rows to evaluate the model on. */
+  data?: PluginData;
+  /** Options of the callback. */
+  options?: Record<string, unknown>;
+  allow?: Allowed;
+  outputDir?: Path;
+}
+
+/** A rule that a plugin must pass, in the order in which they are checked. */
+export type Rule =
+  | "engines"
+  | "signers"
+  | "tier"
+  | "callback"
+  | "controls"
+  | "options"
+  | "lock"
+  | "grants";
+
+/** How a review differs from that of a plugin that is about to run. */
+export interface ReviewPolicy {
+  /** Rules that do not apply; what they decide is undefined. Default: none. */
+  without?: readonly Rule[];
+  /** Receives each refusal. Default: the first one is thrown. */
+  refuse?: (error: PluginError) => void;
+}
+
+/** What was found out about a plugin; undefined is what a rule refused or was not asked for. */
+export interface Review {
+  tier: PluginTier | undefined;
+  limits: Required<PluginLimits>;
+  callback: PluginCallbackEntry | undefined;
+  /** Options of the callback over their defaults, checked. */
+  options: Record<string, unknown> | undefined;
+  /** What differs from the lock file, as far as trust is concerned. */
+  differences: TrustDifference[];
+  grants: Grants | undefined;
+  /** The entry for the lock file, with the permissions that the user agrees to. */
+  entry: LockedPlugin;
+}
+
+/** All that a plugin may do in a run: no rule refused it. */
+export interface Consent extends Review {
+  tier: PluginTier;
+  callback: PluginCallbackEntry;
+  options: Record<string, unknown>;
+  grants: Grants;
+}
+
+/**
+ * The third phase of loading a plugin: decide whether it may run and what it may do, from its
+ * manifest, the lock file and what the user says. Nothing of the plugin has run, and nothing but its
+ * manifest was read.
+ *
+ * @throws RangeError for a tier, a limit or a permission that does not exist
+ * @throws PluginError `E_ENGINE`, `E_EXPORT`, `E_LOCK`, `E_OPTIONS`, `E_PERMISSION`, `E_RUNTIME`,
+ *   `E_SANDBOX`, `E_SIGNATURE`, `E_TRUST`
+ */
+export function authorize(candidate: Candidate, user: User): Consent;
+/** A review for commands that do not run the plugin. */
+export function authorize(candidate: Candidate, user: User, policy: ReviewPolicy): Review;
+export function authorize(
+  candidate: Candidate,
+  user: User,
+  { without = [], refuse = raise }: ReviewPolicy = {},
+): Review {
+  const { manifest, isLocal, settings: { frozen, locked, lockFile } } = candidate;
+  const url = candidate.url.href;
+  const writes = user.outputDir !== undefined;
+  const check = <T>(rule: Rule, decide: () => T): T | undefined => {
+    if (without.includes(rule)) return undefined;
+    try {
+      return decide();
+    } catch (error) {
+      if (!(error instanceof PluginError)) throw error;
+      refuse(error);
+      return undefined;
+    }
+  };
+
+  check("engines", () => checkEngines(manifest, url, getRuntime(), user.peers));
+  check("signers", () => checkSigners(candidate.signers, user.signers, url));
+  const tier = check(
+    "tier",
+    () => chooseTier(manifest, url, { wanted: user.tier, locked: locked?.tier, isLocal }),
+  );
+  const limits = limitsOf(user.limits);
+  const callback = check("callback", () => chooseCallback(manifest, url, user.callback));
+  if (callback !== undefined) {
+    check("controls", () => checkControls(manifest, callback, url, user.data));
+  }
+  const options = callback &&
+    check("options", () => optionsFor(manifest, callback, url, user.options));
+
+  const agreed = agreedPermissions(manifest, options ?? {}, user.allow, writes);
+  const entry = lockEntry({ ...candidate, tier, permissions: agreed }, lockFile?.url);
+  const needed = { ...entry, permissions: neededPermissions(manifest) };
+  const differences = differencesFromLock(lockFile?.lock?.plugins ?? {}, locked, needed) ?? [];
+  check("lock", () => {
+    checkTrust(manifest.id, differences, url);
+    if (frozen && locked !== undefined) checkFrozen(entry, locked, url);
+  });
+  const grants = check("grants", () => {
+    const allow = user.allow ?? (locked && allowedBy(locked.permissions, options ?? {}));
+    return grantsOf(manifest, url, options ?? {}, allow, writes);
+  });
+  return { tier, limits, callback, options, differences, grants, entry };
+}
+
+function raise(error: PluginError): never {
+  throw error;
+}
+
+function checkControls(
+  manifest: PluginManifest,
+  callback: PluginCallbackEntry,
+  url: string,
+  data: PluginData | undefined,
+): void {
+  const missing = callback.controls.filter((control) => !givenControls.includes(control));
+  if (missing.length > 0) {
+    throw new PluginError("E_PERMISSION", `Cannot load plugin ${manifest.id}: it wants controls`, {
+      url,
+      expected: `some of ${givenControls.join(", ")}, which this keepfit has`,
+      actual: missing.join(", "),
+    });
+  }
+  if (callback.controls.includes("evaluate") && data === undefined) {
+    throw new PluginError("E_PERMISSION", `Cannot load plugin ${manifest.id}: it has no data`, {
+      url,
+      expected: "rows that it may evaluate the model on",
+      hint: "pass { data: { x, y } }",
+    });
+  }
+}
+
+/** @throws PluginError `E_LOCK` where the user wants more than a frozen lock file has */
+function checkFrozen(entry: LockedPlugin, locked: LockedPlugin, url: string): void {
+  const { id, tier, permissions } = entry;
+  // Where a plugin may write is named at each load.
+  const isSame = isWithin({ ...permissions, write: undefined }, locked.permissions) &&
+    tier === (locked.tier ?? tier);
+  if (isSame) return;
+  throw new PluginError("E_LOCK", `Cannot load plugin ${id}: the lock is frozen`, {
+    url,
+    expected: `tier ${locked.tier}, permissions ${JSON.stringify(locked.permissions)}`,
+    actual: `tier ${tier}, permissions ${JSON.stringify(permissions)}`,
+    hint: "leave out tier and allow, or lock it anew with keepfit add",
+  });
+}

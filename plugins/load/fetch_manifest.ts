@@ -1,0 +1,132 @@
+import { PluginError } from "../errors.ts";
+import { manifestName, type PluginManifest } from "../manifest/format.ts";
+import { computeIntegrity, verifyIntegrity } from "../manifest/integrity.ts";
+import { parseManifest } from "../manifest/parse.ts";
+import { verifySignatures } from "../manifest/signature.ts";
+import { fileUrl, type ReadFile } from "../modules/graph.ts";
+import { isLocal } from "../sources/reference.ts";
+import { checkIdentity } from "../sources/registry.ts";
+import type { PluginLocation } from "./locate.ts";
+
+/** Where a manifest was found. */
+export type PluginSource = "cache" | "file" | "network" | "vendor";
+
+/** A plugin whose manifest is verified and of which nothing has run. */
+export interface Candidate extends Omit<PluginLocation, "integrity"> {
+  manifest: PluginManifest;
+  /** The manifest, byte for byte. */
+  bytes: Uint8Array;
+  /** Of the manifest. */
+  integrity: string;
+  /** Keys that signed the manifest, all verified. */
+  signers: string[];
+  source: PluginSource;
+  /** True where the plugin comes from this machine. */
+  isLocal: boolean;
+  /** Reads and verifies a file that the manifest lists. */
+  readFile: ReadFile;
+}
+
+const maxManifestBytes = 256 * 1024;
+
+/**
+ * The second phase of loading a plugin: read its manifest and verify integrity, identity and
+ * signatures.
+ *
+ * @throws PluginError `E_HTTP`, `E_INTEGRITY`, `E_LIMIT`, `E_LOCK`, `E_MANIFEST`, `E_OFFLINE`,
+ *   `E_REGISTRY`, `E_SIGNATURE`
+ */
+export async function fetchManifest(location: PluginLocation): Promise<Candidate> {
+  const { reference, url, identity, settings: { frozen, locked } } = location;
+  const { bytes, source } = await readManifest(location);
+  const manifest = parseManifest(new TextDecoder().decode(bytes), url.href);
+  if (identity !== undefined) checkIdentity(manifest, identity, url.href);
+  const integrity = location.integrity ?? await computeIntegrity(bytes);
+  if (frozen && integrity !== locked?.integrity) {
+    throw new PluginError("E_LOCK", `Cannot load plugin ${reference.key}: the lock is frozen`, {
+      url: url.href,
+      expected: `a manifest of ${locked?.integrity}, as the lock file says`,
+      actual: integrity,
+    });
+  }
+  return {
+    ...location,
+    manifest,
+    bytes,
+    integrity,
+    signers: await verifySignatures(manifest, url.href),
+    source,
+    isLocal: isLocal(url),
+    readFile: fileReader(manifest, location),
+  };
+}
+
+async function readManifest(
+  location: PluginLocation,
+): Promise<{ bytes: Uint8Array; source: PluginSource }> {
+  const { url, integrity, isLocked, isUnverified, cache, fetcher, vendored, settings } = location;
+  const own = integrity && await vendored?.read(manifestName, integrity);
+  if (own) return { bytes: own, source: "vendor" };
+  const hasTrustedIntegrity = integrity !== undefined && !isUnverified;
+  const isTrusted = hasTrustedIntegrity || isLocal(url) || settings.trustFirstUse;
+  if (!isTrusted && integrity !== undefined) throw untrusted(url, integrity);
+  const isFile = url.protocol === "file:";
+  const cached = integrity === undefined || isFile ? undefined : await cache.read(integrity);
+  if (cached !== undefined) return { bytes: cached, source: "cache" };
+  const bytes = await fetcher.read(url, maxManifestBytes);
+  if (!isTrusted) throw untrusted(url, await computeIntegrity(bytes));
+  if (integrity !== undefined) {
+    await verifyIntegrity(bytes, integrity, url.href).catch((error) => {
+      throw isLocked && error instanceof PluginError ? notAsLocked(error, url) : error;
+    });
+    if (!isFile) await cache.write(integrity, bytes);
+  } else if (!isFile && settings.trustFirstUse) {
+    // Once it is locked, it is read from the cache.
+    await cache.write(await computeIntegrity(bytes), bytes);
+  }
+  return { bytes, source: isFile ? "file" : "network" };
+}
+
+function untrusted(url: URL, actual: string): PluginError {
+  return new PluginError(
+    "E_INTEGRITY",
+    `Cannot load plugin ${url}: nothing says what its manifest must be`,
+    {
+      url: url.href,
+      expected: "an integrity value in the reference or in a lock file",
+      actual,
+      hint: `look at it with keepfit explain, and if you trust it run keepfit add, or ` +
+        `load ${url.href}#${actual}`,
+    },
+  );
+}
+
+function notAsLocked({ expected, actual }: PluginError, url: URL): PluginError {
+  return new PluginError("E_INTEGRITY", `Cannot use ${url}: it is not what the lock file says`, {
+    url: url.href,
+    expected,
+    actual,
+    hint: "it was changed since: keepfit update shows what is different",
+  });
+}
+
+/** Reads files from the nearest place: the vendor folder, then the cache, then their URL. */
+function fileReader(
+  manifest: PluginManifest,
+  { url: manifestUrl, cache, vendored, fetcher }: PluginLocation,
+): ReadFile {
+  const paths = new Map<string, string>();
+  for (const path of Object.keys(manifest.files)) paths.set(fileUrl(path, manifestUrl).href, path);
+  return async (url, { integrity, size }) => {
+    const own = await vendored?.read(paths.get(url.href) as string, integrity);
+    if (own !== undefined) return own;
+    // A local file is as near as the cache.
+    const isFile = url.protocol === "file:";
+    const cached = isFile ? undefined : await cache.read(integrity);
+    if (cached !== undefined) return cached;
+    const bytes = await fetcher.read(url, size);
+    await verifyIntegrity(bytes, integrity, url.href);
+    if (!isFile) await cache.write(integrity, bytes);
+    return bytes;
+  };
+}

@@ -1,0 +1,141 @@
+import { getRuntime, joinPath } from "../../runtime/mod.ts";
+import type { FileSystem, Path } from "../../runtime/types.ts";
+import type { Peers } from "../modules/peers.ts";
+import { fromLocked } from "../project/lock.ts";
+import { readSettings, type Settings, type SettingsOptions } from "../project/settings.ts";
+import { PluginCache } from "../sources/cache.ts";
+import { createFetcher, type Fetcher, type FetchOptions } from "../sources/fetcher.ts";
+import { findPackage } from "../sources/package.ts";
+import { isLocalSource, parseReference, type PluginReference } from "../sources/reference.ts";
+import { chooseVersion, readMeta, type RegistryMeta, registryUrl } from "../sources/registry.ts";
+import { VendoredPlugin } from "../sources/vendored.ts";
+
+/** Options for finding a plugin and fetching its files. */
+export interface OpenPluginOptions extends FetchOptions, SettingsOptions {
+  /** Integrity of the manifest, where the reference does not carry it. */
+  integrity?: string;
+  /** File system of everything that is read and written here. Default: the runtime's. */
+  fs?: FileSystem;
+  /**
+   * Modules that the plugin may import as they are in this program,
+   * `{ "@tensorflow/tfjs": tf }`. Default: only `keepfit`.
+   */
+  peers?: Peers;
+}
+
+/** Where a plugin's manifest is and what it must be; nothing of the plugin has been read. */
+export interface PluginLocation extends ManifestLocation {
+  reference: PluginReference;
+  /** What the project's files say. */
+  settings: Settings;
+  fs: FileSystem;
+  cache: PluginCache;
+  /** Fetches all that this load needs from a network. */
+  fetcher: Fetcher;
+  /** The copy of the plugin in the project's vendor folder. */
+  vendored: VendoredPlugin | undefined;
+}
+
+interface ManifestLocation {
+  url: URL;
+  /** What the manifest's bytes must be; undefined where nothing says so. */
+  integrity: string | undefined;
+  /** True where only the server that has the manifest vouches for the integrity. */
+  isUnverified: boolean;
+  /** True where the integrity is the lock file's. */
+  isLocked: boolean;
+  /** What the manifest must say of itself, where a registry chose it. */
+  identity: { id: string; version: string } | undefined;
+  /** The versions of the plugin, where its registry was asked. */
+  meta: RegistryMeta | undefined;
+}
+
+/** What the manifest is looked up with. */
+type Sources = Pick<PluginLocation, "cache" | "fetcher" | "fs" | "reference" | "settings">;
+
+/**
+ * The first phase of loading a plugin: find the URL of its manifest and what must be there, from the
+ * reference, the project's files and, where needed, a registry.
+ *
+ * @throws TypeError for a reference that is not a URL, or of a scheme that is not supported
+ * @throws SyntaxError for a part of a reference that cannot be parsed
+ * @throws PluginError `E_CONFIG`, `E_HTTP`, `E_LOCK`, `E_OFFLINE`, `E_REGISTRY`
+ */
+export async function locate(
+  given: string | URL,
+  options: OpenPluginOptions = {},
+): Promise<PluginLocation> {
+  const reference = parseReference(given, options.integrity);
+  const { fs = getRuntime().fs, peers } = options;
+  const settings = await readSettings(reference, fs, options);
+  const sources: Sources = {
+    reference,
+    settings,
+    fs,
+    cache: new PluginCache(fs, settings.cacheDir ?? defaultCacheDir()),
+    fetcher: createFetcher(fs, options),
+  };
+  const found = lockedLocation(reference, settings) ?? await findManifest(sources, peers);
+  const { vendor, locked } = settings;
+  const isVendored = found.isLocked && vendor !== undefined && locked !== undefined;
+  return {
+    ...sources,
+    ...found,
+    vendored: isVendored ? new VendoredPlugin(fs, vendor, locked) : undefined,
+  };
+}
+
+/** The folder of the cache, unless another one is named. */
+export function defaultCacheDir(): Path | undefined {
+  const userCache = getRuntime().cacheDir();
+  return userCache === undefined ? undefined : joinPath(userCache, "plugins");
+}
+
+/** Where the lock file has the plugin; undefined where the lock file does not decide. */
+function lockedLocation(
+  reference: PluginReference,
+  { locked, lockFile }: Settings,
+): ManifestLocation | undefined {
+  if (locked === undefined || lockFile === undefined || isLocalSource(reference)) return undefined;
+  // The integrity in the reference takes precedence over the lock file's.
+  const { integrity = locked.integrity } = reference;
+  const isLocked = integrity === locked.integrity;
+  if (reference.kind !== "url" && !isLocked) return undefined;
+  const url = reference.kind === "url" ? reference.url : fromLocked(locked.url, lockFile.url);
+  return { ...unnamed, url, integrity, isLocked };
+}
+
+async function findManifest(sources: Sources, peers?: Peers): Promise<ManifestLocation> {
+  const { reference, settings, fs, cache, fetcher } = sources;
+  switch (reference.kind) {
+    case "url":
+      return { ...unnamed, url: reference.url, integrity: reference.integrity };
+    case "package":
+      return {
+        ...unnamed,
+        url: await findPackage(reference, fs),
+        integrity: reference.integrity,
+      };
+    case "registry": {
+      const { id } = reference;
+      const { minimumAge } = settings;
+      const base = registryUrl(settings.registry);
+      const meta = await readMeta(id, base, fetcher, cache);
+      const { url, version, integrity } = chooseVersion(reference, base, meta, {
+        peers,
+        minimumAge,
+      });
+      return {
+        url,
+        integrity,
+        isUnverified: reference.integrity === undefined,
+        isLocked: false,
+        identity: { id, version },
+        meta,
+      };
+    }
+  }
+}
+
+/** No registry chose the manifest. */
+const unnamed = { isUnverified: false, isLocked: false, identity: undefined, meta: undefined };
