@@ -50,6 +50,21 @@ describe("A training step", () => {
     }
   });
 
+  it("trains from the next batch on a layer that a callback thaws and compiles", async () => {
+    const model = chain();
+    model.layers[1].trainable = false;
+    const optimizer = tf.train.sgd(0.1);
+    model.compile({ optimizer, loss });
+    const thaw = (batch: number) => {
+      if (batch !== 1) return;
+      model.layers[1].trainable = true;
+      model.compile({ optimizer, loss });
+    };
+    const first = (await weightsOfBatches(model, [{ onTrainBatchEnd: thaw }])).map(([one]) => one);
+    assert.equal(first[1], first[0]);
+    assert.equal(new Set(first.slice(1)).size, 3);
+  });
+
   it("trains a layer again in the next run, when it was thawed and compiled", async () => {
     const model = chain();
     model.layers[1].trainable = false;
