@@ -38,8 +38,9 @@ const packages: Record<string, PackageName> = {
       [name, version],
     ) => [name, { name, version, path: "" }]),
   ),
-  // A name of this repository only: npm has it inside deno-std.
-  "@std/csv": { name: "deno-std", version: stdVersion(), path: "/csv/mod.js" },
+  // Names of this repository only: npm has them inside deno-std.
+  "@std/csv": { name: "deno-std", version: stdVersion("csv"), path: "/csv/mod.js" },
+  "@std/semver": { name: "deno-std", version: stdVersion("semver"), path: "/semver/mod.js" },
 };
 
 /** The published packages that keepfit needs. */
@@ -103,6 +104,7 @@ export async function rewriteImports(
   }
 }
 
-function stdVersion(): string {
-  return JSON.parse(readFileSync(`${root}std/csv/package.json`, "utf8")).dependencies["deno-std"];
+function stdVersion(name: "csv" | "semver"): string {
+  const text = readFileSync(`${root}std/${name}/package.json`, "utf8");
+  return JSON.parse(text).dependencies["deno-std"];
 }

@@ -36,7 +36,7 @@ const publicNames = ["keepfit"];
 const pluginRooms = ["manifest", "modules", "sources", "project", "host", "load", "manage"]
   .map((name) => `plugins/${name}`);
 const pluginPackages: Record<string, Partial<Room>> = {
-  "plugins/manifest": { packages: ["valibot"] },
+  "plugins/manifest": { packages: ["@std/semver", "valibot"] },
   "plugins/sources": { packages: ["valibot"] },
   "plugins/modules": { packages: ["es-module-lexer"] },
   "plugins/project": { packages: ["valibot"] },

@@ -25,6 +25,7 @@ describe("a version range", () => {
     ["^1 || ^3", "1.5.0 3.0.0", "2.0.0"],
     ["=1.2.3", "1.2.3 1.2.3+build.7", "1.2.4"],
     [">=1.2.3-beta.2", "1.2.3-beta.10 1.2.3 1.2.4", "1.2.3-beta.1 1.2.4-beta.3"],
+    ["<=*", "0.0.0 7.0.0", "1.0.0-beta"],
   ];
   for (const [range, inside, outside] of table) {
     it(`${range} has ${inside}, not ${outside}`, () => {
@@ -34,7 +35,20 @@ describe("a version range", () => {
   }
 
   it("is refused when it is none", () => {
-    for (const range of ["", "latest", "1.2.3.4", "01.2", "^^1", "1 ||", ">=1.2 and <2"]) {
+    for (
+      const range of [
+        "",
+        "latest",
+        "1.2.3.4",
+        "01.2",
+        "^^1",
+        "1 ||",
+        ">=1.2 and <2",
+        "|| 1",
+        " ",
+        `^1${" ".repeat(300)}`,
+      ]
+    ) {
       assert.throws(() => parseRange(range), SyntaxError, range);
     }
   });
@@ -51,7 +65,18 @@ describe("a version", () => {
   });
 
   it("is refused when it is none", () => {
-    for (const text of ["1", "1.2", "v1.2.3", "1.2.3-", "01.2.3", "1.2.3 "]) {
+    for (
+      const text of [
+        "1",
+        "1.2",
+        "v1.2.3",
+        "1.2.3-",
+        "01.2.3",
+        "1.2.3 ",
+        " 1.2.3",
+        `1.2.3-${"a".repeat(300)}`,
+      ]
+    ) {
       assert.throws(() => parseVersion(text), SyntaxError, text);
     }
   });

@@ -233,7 +233,7 @@ function isBase64Of(text: string, length: number): boolean {
 
 function allowsAll(text: string): boolean {
   return parseRange(text).some((comparators) =>
-    comparators.every(({ operator, version: { major, minor, patch } }) =>
+    comparators.every(({ operator, major, minor, patch }) =>
       operator === ">=" && major + minor + patch === 0
     )
   );
