@@ -172,7 +172,10 @@ describe("packing a plugin", () => {
     await writeFile(join(source, "chart/ticks.js"), "export const niceTicks = () => [0, 1];");
     const refused = await pack();
     assert.equal(refused.code, 1);
-    assert.match(refused.errors, /published with other bytes, and a published version never changes/);
+    assert.match(
+      refused.errors,
+      /published with other bytes, and a published version never changes/,
+    );
     assert.equal((await pack("--force")).code, 0);
   });
 
