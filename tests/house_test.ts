@@ -83,7 +83,13 @@ const table: Record<string, Room> = {
   plugins: { rooms: ["core", ...pluginRooms, ...runtime] },
   ...Object.fromEntries(
     pluginRooms.map((room, i): [string, Room] => [room, {
-      rooms: ["core", "plugins/errors.ts", ...pluginRooms.slice(0, i), ...runtime],
+      rooms: [
+        "core",
+        "plugins/canonical_json.ts",
+        "plugins/errors.ts",
+        ...pluginRooms.slice(0, i),
+        ...runtime,
+      ],
       ...pluginPackages[room],
     }]),
   ),

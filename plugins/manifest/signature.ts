@@ -1,4 +1,4 @@
-import { canonicalJson } from "./canonical_json.ts";
+import { canonicalJson } from "../canonical_json.ts";
 import { PluginError } from "../errors.ts";
 import { fromBase64, toBase64 } from "./integrity.ts";
 import type { PluginManifest } from "./format.ts";

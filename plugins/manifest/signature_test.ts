@@ -4,7 +4,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "no
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
-import { canonicalJson } from "./canonical_json.ts";
+import { canonicalJson } from "../canonical_json.ts";
 import { PluginError } from "../errors.ts";
 import { toBase64 } from "./integrity.ts";
 import { parseManifest } from "./parse.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createRandom, someJson } from "../../tests/seeded.ts";
+import { createRandom, someJson } from "../tests/seeded.ts";
 import { canonicalJson } from "./canonical_json.ts";
 
 describe("canonical JSON", () => {
