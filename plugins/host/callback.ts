@@ -75,7 +75,7 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
   const plugin = made as CallbackLike;
   const hooks = entry.hooks.map((one) => typeof one === "string" ? { name: one } : one);
   const guard = new HookGuard(name, limits.hookTime, (isHopeless) => {
-    run.toldFailure();
+    run.reportedFailure();
     if (isHopeless && onError === "warn") wired.onError = "disable";
   });
   const begin = (): void => {
@@ -165,7 +165,7 @@ export async function closePlugin(
     await guard.call("close", () => (made as CallbackLike | null | undefined)?.close?.());
   } catch (error) {
     failure = { error };
-    run.toldFailure();
+    run.reportedFailure();
   }
   try {
     await run.close();

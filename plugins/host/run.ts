@@ -76,8 +76,8 @@ export class PluginRun {
     }
   }
 
-  /** A hook failed, and the user is told of it: data that was lost with it is no news. */
-  toldFailure(): void {
+  /** A hook failed and was reported: data that was lost with it is not reported again. */
+  reportedFailure(): void {
     this.#lost = undefined;
   }
 

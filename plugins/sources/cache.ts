@@ -43,7 +43,7 @@ export class PluginCache {
     for (const { algorithm, digest } of parseIntegrity(integrity)) {
       try {
         const bytes = await this.#fs.readFile(
-          this.#place(`src/${algorithm}-${base64ToHex(digest)}`),
+          this.#path(`src/${algorithm}-${base64ToHex(digest)}`),
         );
         await verifyIntegrity(bytes, `${algorithm}-${digest}`, "the cache");
         return bytes;
@@ -60,8 +60,8 @@ export class PluginCache {
     const [{ algorithm, digest }, another] = parseIntegrity(integrity);
     if (another !== undefined) return;
     try {
-      await this.#fs.makeDir(this.#place("src"));
-      await this.#fs.writeFile(this.#place(`src/${algorithm}-${base64ToHex(digest)}`), bytes);
+      await this.#fs.makeDir(this.#path("src"));
+      await this.#fs.writeFile(this.#path(`src/${algorithm}-${base64ToHex(digest)}`), bytes);
     } catch {
       // Not kept, then.
     }
@@ -71,7 +71,7 @@ export class PluginCache {
   async readAnswer(url: URL): Promise<KeptAnswer | undefined> {
     try {
       const { text, etag } = JSON.parse(
-        await this.#fs.readTextFile(this.#place(`answers/${await hexHash(url.href)}.json`)),
+        await this.#fs.readTextFile(this.#path(`answers/${await hexHash(url.href)}.json`)),
       );
       if (typeof text !== "string") return undefined;
       return { text, etag: typeof etag === "string" ? etag : undefined };
@@ -83,9 +83,9 @@ export class PluginCache {
   /** Keep what a server answered, until it answers otherwise. */
   async writeAnswer(url: URL, answer: KeptAnswer): Promise<void> {
     try {
-      await this.#fs.makeDir(this.#place("answers"));
-      const place = this.#place(`answers/${await hexHash(url.href)}.json`);
-      await this.#fs.writeFile(place, JSON.stringify(answer));
+      await this.#fs.makeDir(this.#path("answers"));
+      const path = this.#path(`answers/${await hexHash(url.href)}.json`);
+      await this.#fs.writeFile(path, JSON.stringify(answer));
     } catch {
       // Not kept, then.
     }
@@ -100,7 +100,7 @@ export class PluginCache {
    */
   async emit(graph: string, modules: ReadonlyMap<string, string>): Promise<URL | undefined> {
     try {
-      const folder = this.#place(`mod/${graph}`);
+      const folder = this.#path(`mod/${graph}`);
       await this.#fs.makeDir(folder);
       for (const [name, text] of modules) {
         const path = joinPath(folder, name);
@@ -117,7 +117,7 @@ export class PluginCache {
     }
   }
 
-  #place(name: string): URL {
+  #path(name: string): URL {
     if (this.#directory === undefined) throw new TypeError("there is no cache");
     return joinPath(this.#directory, name);
   }
