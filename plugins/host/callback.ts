@@ -26,6 +26,7 @@ import type { PluginTier } from "../project/tiers.ts";
 export interface PluginInfo {
   /** `owner/name`. */
   readonly id: string;
+  /** Version of the plugin. */
   readonly version: string;
   /** Of the manifest. */
   readonly url: string;
@@ -39,6 +40,7 @@ export interface PluginInfo {
 
 /** The callback that a plugin was made into. */
 export interface PluginCallback extends CallbackLike {
+  /** Id of the plugin; with several callbacks, `owner/name:callback`. */
   readonly name: string;
   /** Which plugin it is of. */
   readonly plugin: PluginInfo;

@@ -17,6 +17,7 @@ import { bestVersion, readMeta, registryUrl, type Yank, yankOf } from "../source
 export interface OutdatedPlugin {
   /** As the lock file has it. */
   reference: string;
+  /** `owner/name`. */
   id: string;
   /** The version that is locked. */
   locked: string;

@@ -8,7 +8,9 @@ import type { PluginTier } from "./tiers.ts";
 export interface TrustDifference {
   /** For example `signature`, `permissions.net`, `tier`. */
   what: string;
+  /** Value in the lock file; `none` if it has none. */
   before: string;
+  /** Value of the plugin as it is now; `none` if it has none. */
   after: string;
   /** True where the plugin would be trusted further than before, or on weaker grounds. */
   weakens: boolean;
