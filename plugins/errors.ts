@@ -61,8 +61,8 @@ export interface PluginErrorContext {
 }
 
 /**
- * A plugin cannot be loaded, or did what it may not do. Always catchable, the same on every runtime.
- * The message tells what was wanted, what was found and what to do; the fields tell it to programs.
+ * A plugin cannot be loaded, or did something that it may not do. The same on every runtime. The
+ * message says what was expected, what was found and what to do; the fields have it for programs.
  *
  * @example
  * ```ts
@@ -80,6 +80,7 @@ export interface PluginErrorContext {
  * ```
  */
 export class PluginError extends Error {
+  /** `"PluginError"`. */
   override name = "PluginError";
   /** What went wrong, from a fixed list. */
   readonly code: PluginErrorCode;
@@ -94,6 +95,8 @@ export class PluginError extends Error {
   declare readonly hint: string | undefined;
 
   /**
+   * Create an error with a message of several lines.
+   *
    * @param code what went wrong
    * @param message a sentence for a person; expected, actual and hint are put below it
    * @param context what else is known, and the error behind it

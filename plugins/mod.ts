@@ -34,6 +34,7 @@ export { type ListedPlugin, listPlugins } from "./manage/list.ts";
 export { loadPlugin, type LoadPluginOptions } from "./load/load_plugin.ts";
 export { loadPlugins, type LoadPluginsOptions } from "./load/load_plugins.ts";
 export { type LockOptions, readLock, updateLock } from "./project/lock.ts";
+export type { LockTimeouts } from "../runtime/change_file.ts";
 export type { LockedPlugin, PluginLock } from "./project/lock_format.ts";
 export { parseManifest } from "./manifest/parse.ts";
 export {
@@ -41,12 +42,15 @@ export {
   type PermissionEntry,
   type PluginCallbackEntry,
   type PluginControl,
+  pluginControls,
   type PluginFile,
   type PluginHook,
   type PluginHookEntry,
+  pluginHooks,
   type PluginManifest,
   type PluginPermission,
   type PluginPermissions,
+  pluginPermissions,
 } from "./manifest/format.ts";
 export type { OptionsScalar, OptionsSchema, OptionsType } from "./manifest/options_schema.ts";
 export type { PluginSource } from "./load/fetch_manifest.ts";
@@ -60,8 +64,24 @@ export { removePlugin } from "./manage/remove.ts";
 export type { SettingsOptions } from "./project/settings.ts";
 export { signManifest, verifySignatures } from "./manifest/signature.ts";
 export { generateKeyPair, parseKey, type SigningKey } from "./manifest/signing_key.ts";
-export type { PluginTier } from "./project/tiers.ts";
+export { type PluginTier, pluginTiers } from "./project/tiers.ts";
 export type { TrustDifference } from "./project/trust.ts";
 export { type PluginUpdate, updatePlugins, type UpdatePluginsOptions } from "./manage/update.ts";
 export { type VendoredFiles, vendorPlugins, type VendorPluginsOptions } from "./manage/vendor.ts";
 export { type VerifiedPlugin, verifyPlugins } from "./manage/verify.ts";
+
+// Types of other rooms that these names are made of.
+export type {
+  CallbackAbilities,
+  CallbackHooks,
+  CallbackLike,
+  CallbackState,
+  ErrorPolicy,
+  HookOrder,
+  HookResult,
+  Params,
+  PredictLogs,
+} from "../core/callback.ts";
+export type { Logs } from "../core/logs.ts";
+export type { HostWeight, WeightTensor } from "../core/model.ts";
+export type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "../runtime/types.ts";

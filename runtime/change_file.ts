@@ -1,8 +1,8 @@
 import { FileSystemError } from "./errors.ts";
 import type { FileSystem } from "./types.ts";
 
-/** How long others are waited for, in milliseconds. */
-export interface Patience {
+/** How long to wait for other processes, in milliseconds. */
+export interface LockTimeouts {
   /** After so long with no change, the mark of another process is one of a process that has ended. Default: 5000. */
   stale?: number;
   /** Default: 30 000. */
@@ -33,13 +33,13 @@ export async function changeFile(
   fs: FileSystem,
   place: URL,
   change: (text: string | undefined) => string | Promise<string>,
-  patience: Patience = {},
+  timeouts: LockTimeouts = {},
 ): Promise<void> {
   const mark = new URL(`${place.href}.lock`);
   const mine = crypto.randomUUID();
   const isMine = async () => await textOf(fs, mark) === mine;
   for (;;) {
-    await take(fs, mark, mine, patience);
+    await take(fs, mark, mine, timeouts);
     try {
       const text = await change(await textOf(fs, place));
       // Who was so slow that another one took the mark away must not write what it read before.
@@ -66,7 +66,7 @@ async function take(
   fs: FileSystem,
   mark: URL,
   mine: string,
-  { stale = 5000, total = 30_000 }: Patience,
+  { stale = 5000, total = 30_000 }: LockTimeouts,
 ): Promise<void> {
   const began = performance.now();
   let seen: string | undefined;

@@ -133,8 +133,8 @@ const checks: Record<string, (world: CheckWorld) => Promise<unknown>> = {
 
 async function checkSecondRun({ make, drive, problem }: CheckWorld): Promise<void> {
   const callback = await make();
-  const first = doingsOf(await drive(callback));
-  const difference = differenceOf(doingsOf(await drive(callback)), first, "the run");
+  const first = effectsOf(await drive(callback));
+  const difference = differenceOf(effectsOf(await drive(callback)), first, "the run");
   if (difference !== undefined) problem(`it does not do the same again: ${difference}`);
 }
 
@@ -193,7 +193,7 @@ function probe(name: string, look: (hook: string, logs: Logs) => void): Callback
 }
 
 /** What can be seen of a run from outside, measured times left out. */
-export function doingsOf({ calls, stoppedAt, learningRates }: DrivenRun): object {
+export function effectsOf({ calls, stoppedAt, learningRates }: DrivenRun): object {
   return {
     hooks: calls.map(({ hook, logs }) => `${hook} ${Object.keys(logs)}`),
     stoppedAt: stoppedAt ?? null,

@@ -26,6 +26,7 @@ import type { PluginTier } from "../project/tiers.ts";
 export interface PluginInfo {
   /** `owner/name`. */
   readonly id: string;
+  /** Version of the plugin. */
   readonly version: string;
   /** Of the manifest. */
   readonly url: string;
@@ -39,6 +40,7 @@ export interface PluginInfo {
 
 /** The callback that a plugin was made into. */
 export interface PluginCallback extends CallbackLike {
+  /** Id of the plugin; with several callbacks, `owner/name:callback`. */
   readonly name: string;
   /** Which plugin it is of. */
   readonly plugin: PluginInfo;
@@ -75,7 +77,7 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
   const plugin = made as CallbackLike;
   const hooks = entry.hooks.map((one) => typeof one === "string" ? { name: one } : one);
   const guard = new HookGuard(name, limits.hookTime, (isHopeless) => {
-    run.toldFailure();
+    run.reportedFailure();
     if (isHopeless && onError === "warn") wired.onError = "disable";
   });
   const begin = (): void => {
@@ -165,7 +167,7 @@ export async function closePlugin(
     await guard.call("close", () => (made as CallbackLike | null | undefined)?.close?.());
   } catch (error) {
     failure = { error };
-    run.toldFailure();
+    run.reportedFailure();
   }
   try {
     await run.close();

@@ -4,11 +4,11 @@ import { within } from "./time_limit.ts";
 
 const maxPending = 10_000;
 
-/** What connects a plugin's context with the run it is in, and ends with it. */
+/** Connects a plugin's context with the run that it is in, and ends with it. */
 export class PluginRun {
-  /** Of the running training. */
+  /** Model of the running training. */
   model: TrainableModel | undefined;
-  /** Close what the context opened; called in order, after what was under way. */
+  /** Close what the context opened; called in order, after pending work. */
   readonly closers: (() => void | Promise<void>)[] = [];
   readonly #id: string;
   readonly #closeTime: number;
@@ -19,14 +19,14 @@ export class PluginRun {
 
   /**
    * @param id of the plugin
-   * @param closeTime milliseconds that closing waits for what is under way
+   * @param closeTime milliseconds that closing waits for pending work
    */
   constructor(id: string, closeTime: number) {
     this.#id = id;
     this.#closeTime = closeTime;
   }
 
-  /** Aborts when the run does not wait any longer. */
+  /** Aborts when the run no longer waits. */
   get signal(): AbortSignal {
     return this.#stopping.signal;
   }
@@ -38,7 +38,7 @@ export class PluginRun {
     this.#stopping = new AbortController();
   }
 
-  /** @throws PluginError `E_PERMISSION` between runs: what is opened there nobody would close */
+  /** @throws PluginError `E_PERMISSION` between runs, when nothing would close what is opened */
   checkOpen(action: string): void {
     if (this.#isOpen) return;
     throw new PluginError(
@@ -48,12 +48,12 @@ export class PluginRun {
   }
 
   /**
-   * Do something that closing waits for. A plugin that does not await it cannot bring the process
-   * down with it.
+   * Do work that closing waits for. A plugin that does not await it cannot end the process with it.
    *
-   * @param action what messages call it
-   * @param work what is done; `isData` where a failure loses what the plugin wanted kept
-   * @throws PluginError `E_LIMIT` when too much is under way
+   * @param action name of the work in messages
+   * @param work the work
+   * @param isData true if a failure loses data of the plugin. Default: false
+   * @throws PluginError `E_LIMIT` if too much work is pending
    */
   async track<T>(action: string, work: () => Promise<T>, isData = false): Promise<T> {
     this.checkOpen(action);
@@ -76,16 +76,15 @@ export class PluginRun {
     }
   }
 
-  /** A hook failed, and the user is told of it: data that was lost with it is no news. */
-  toldFailure(): void {
+  /** A hook failed and was reported: data that was lost with it is not reported again. */
+  reportedFailure(): void {
     this.#lost = undefined;
   }
 
   /**
-   * Wait for what is under way, stop what takes too long, and close what is open. May be called
-   * again.
+   * Wait for pending work, stop what takes too long, and close what is open. Can be called again.
    *
-   * @throws the first error of what nobody waited for, or of closing
+   * @throws the first error of work that was not awaited, or of closing
    */
   async close(): Promise<void> {
     this.#isOpen = false;

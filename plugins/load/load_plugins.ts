@@ -9,18 +9,18 @@ import { lockName } from "../project/lock_format.ts";
 import type { OpenPluginOptions } from "./locate.ts";
 import { sourceSettings } from "../project/settings.ts";
 
-/** Options of {@linkcode loadPlugins}: for all plugins alike; the rest stands in the file. */
+/** Options of {@linkcode loadPlugins}, for all plugins; the others are in the file. */
 export type LoadPluginsOptions = Omit<OpenPluginOptions, "integrity">;
 
 /**
- * Load all plugins that `keepfit.json` names, at the same time. When one of them cannot be loaded
- * none is: those that were are closed again.
+ * Load all plugins that `keepfit.json` names, in parallel. If one of them cannot be loaded, the others
+ * are closed again.
  *
  * @param config the file. Default: the nearest from the main script's folder upward, then from the
  *   working directory
- * @param options how they are fetched, and the lock file; that is beside the config file by default
+ * @param options how they are fetched, and the lock file. Default: the one beside the config file
  * @returns the callbacks in the order of the file
- * @throws PluginError `E_CONFIG` when the file is missing or wrong, and what `loadPlugin` throws
+ * @throws PluginError `E_CONFIG` if the file is missing or invalid, and those of `loadPlugin`
  * @example
  * ```ts
  * import { loadPlugins } from "keepfit/plugins";

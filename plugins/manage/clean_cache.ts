@@ -5,16 +5,16 @@ import { defaultCacheDir } from "../load/locate.ts";
 
 /** Options of {@linkcode cleanCache}. */
 export interface CleanCacheOptions {
-  /** Where the cache lies. Default: in the user's cache folder. */
+  /** Folder of the cache. Default: in the user's cache folder. */
   cacheDir?: Path;
-  /** Default: the runtime's own. */
+  /** File system of the cache. Default: the runtime's. */
   fs?: FileSystem;
 }
 
 /**
- * Empty the cache of plugins. What else lies in its folder stays.
+ * Empty the cache of plugins. Other files in its folder stay.
  *
- * @returns how many bytes were freed
+ * @returns the number of bytes freed
  * @example
  * ```ts
  * import { cleanCache } from "keepfit/plugins";
@@ -37,13 +37,13 @@ export async function cleanCache(
   return freed;
 }
 
-/** What another process removes meanwhile counts as nothing. */
+/** Files that another process removes meanwhile count as 0 bytes. */
 async function bytesIn(folder: URL, fs: FileSystem): Promise<number> {
   let bytes = 0;
   for (const entry of await fs.readDir(folder).catch(() => [])) {
-    const place = joinPath(folder, entry.name);
-    if (entry.isDirectory) bytes += await bytesIn(place, fs);
-    else bytes += (await fs.stat(place).catch(() => ({ size: 0 }))).size;
+    const path = joinPath(folder, entry.name);
+    if (entry.isDirectory) bytes += await bytesIn(path, fs);
+    else bytes += (await fs.stat(path).catch(() => ({ size: 0 }))).size;
   }
   return bytes;
 }

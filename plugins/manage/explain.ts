@@ -39,9 +39,11 @@ export interface ExplainPluginOptions extends Omit<OpenPluginOptions, "trustFirs
 
 /** One thing that a plugin wants to touch. */
 export interface ExplainedPermission {
+  /** Kind of the permission. */
   kind: PluginPermission;
   /** The host, path, name or address; the option that has it as `option name`. */
   value: string;
+  /** Why the plugin asks for it, in its author's words. */
   reason: string;
   /** What there is to agree to: of an option what `options` say, if they do. */
   allow: string[];
@@ -53,14 +55,19 @@ export interface ExplainedPermission {
 
 /** Everything that is known of a plugin without running it. */
 export interface PluginExplanation {
+  /** `owner/name`. */
   id: string;
+  /** Version of the plugin. */
   version: string;
+  /** Title in the manifest. */
   title: string;
+  /** Description in the manifest. */
   description: string;
   /** Of the manifest. */
   url: string;
   /** Of the manifest. */
   integrity: string;
+  /** Where the manifest was found. */
   source: PluginSource;
   /** True where the lock file has it. */
   isLocked: boolean;
@@ -70,14 +77,17 @@ export interface PluginExplanation {
   enforced: string[];
   /** What is not. */
   notEnforced: string[];
+  /** Its callbacks, with the hooks and controls they declare. */
   callbacks: (Pick<PluginCallbackEntry, "controls" | "defaults" | "name" | "options" | "title"> & {
     hooks: PluginHookEntry[];
   })[];
+  /** Every permission that it declares. */
   permissions: ExplainedPermission[];
   /** Keys that signed it. */
   signers: string[];
   /** Set where its registry has yanked this version. */
   yanked?: Yank;
+  /** Its files. */
   files: { path: string; size: number; integrity: string }[];
   /** What is not as it was locked. */
   differences: TrustDifference[];

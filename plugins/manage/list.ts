@@ -4,13 +4,13 @@ import { configuredPlugins, lockedReference, openProject, type ProjectOptions } 
 
 /** A plugin of a project. */
 export interface ListedPlugin {
-  /** As the lock file has it. */
+  /** Key in the lock file. */
   reference: string;
-  /** The same for use anywhere: of a file its URL. */
+  /** The reference for use anywhere: a file as its URL. */
   absolute: string;
-  /** What is locked; undefined for one that is only in `keepfit.json`. */
+  /** Entry of the lock file; undefined for a plugin that is only in `keepfit.json`. */
   locked: LockedPlugin | undefined;
-  /** How often `keepfit.json` names it. */
+  /** Number of its entries in `keepfit.json`. */
   configured: number;
 }
 

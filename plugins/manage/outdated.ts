@@ -13,29 +13,30 @@ import { parseReference, type RegistryReference } from "../sources/reference.ts"
 import { isNewer } from "../manifest/semver.ts";
 import { bestVersion, readMeta, registryUrl, type Yank, yankOf } from "../sources/registry.ts";
 
-/** How a locked plugin of a registry stands. */
+/** A locked plugin compared with its registry. */
 export interface OutdatedPlugin {
-  /** As the lock file has it. */
+  /** Key in the lock file. */
   reference: string;
+  /** `owner/name`. */
   id: string;
-  /** The version that is locked. */
+  /** Locked version. */
   locked: string;
-  /** The newest version in the range of the reference; undefined where none fits or is known. */
+  /** The newest version in the range of the reference; undefined if none fits or is known. */
   wanted: string | undefined;
-  /** The newest version of all; undefined where none fits or is known. */
+  /** The newest version of all; undefined if none fits or is known. */
   latest: string | undefined;
-  /** Set where the locked version has been yanked. */
+  /** The yank of the locked version; undefined if it is not yanked. */
   yanked: Yank | undefined;
-  /** True where `wanted` is not `locked`, `latest` is newer, or `locked` is yanked. */
+  /** True if `wanted` is not `locked`, `latest` is newer, or `locked` is yanked. */
   isOutdated: boolean;
-  /** Why its registry could not be asked; undefined where it could. */
+  /** Why its registry did not answer; undefined if it did. */
   error: unknown;
 }
 
 /**
- * Compare the locked plugins that come from registries with what their registries have now. Only
- * lists of versions are read, and nothing is changed. Versions that are yanked, too young for
- * `minimumAge` or made for another keepfit or runtime count neither as wanted nor as latest.
+ * Compare the locked plugins of registries with the present versions in those registries. Only lists
+ * of versions are read, and nothing is changed. Versions that are yanked, too young for `minimumAge`
+ * or for another keepfit or runtime count neither as wanted nor as latest.
  *
  * @returns all of them, in the order of the lock file
  * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used

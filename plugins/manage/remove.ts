@@ -4,12 +4,12 @@ import { configuredPlugins, openProject, type ProjectOptions } from "./project.t
 import { typedKeys } from "./typed_reference.ts";
 
 /**
- * Take a plugin out of a project: out of the lock file and out of `keepfit.json`.
+ * Remove a plugin from a project: from the lock file and from `keepfit.json`.
  *
  * @param plugin its reference, with or without the integrity, or its id
  * @param options which project
- * @returns the references that were taken out
- * @throws RangeError when the project has no such plugin
+ * @returns the references that were removed
+ * @throws RangeError if the project has no such plugin
  * @throws PluginError `E_CONFIG`, `E_LOCK`
  */
 export async function removePlugin(

@@ -35,6 +35,7 @@ export interface UpdatePluginsOptions extends Omit<ProjectOptions, "frozen" | "t
 export interface PluginUpdate {
   /** As the lock file has it. */
   reference: string;
+  /** `owner/name`. */
   id: string;
   /**
    * `"same"`: there is no newer version. `"updated"`: the new one is locked, or would be.
@@ -42,6 +43,7 @@ export interface PluginUpdate {
    * integrity. `"failed"`: it could not be fetched; see `error`.
    */
   status: "failed" | "pinned" | "refused" | "same" | "updated";
+  /** The entry of the lock file. */
   before: LockedPlugin;
   /** The newest entry; undefined where it is not known. */
   after: LockedPlugin | undefined;
@@ -52,6 +54,7 @@ export interface PluginUpdate {
   outside: string | undefined;
   /** What differs, as far as trust is concerned. */
   differences: TrustDifference[];
+  /** Why it failed; undefined unless the status is `"failed"`. */
   error: unknown;
 }
 

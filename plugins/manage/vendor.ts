@@ -19,8 +19,11 @@ export interface VendorPluginsOptions
 
 /** A plugin that was copied into the vendor folder. */
 export interface VendoredFiles {
+  /** Key in the lock file. */
   reference: string;
+  /** `owner/name`. */
   id: string;
+  /** Locked version. */
   version: string;
   /** `<vendor>/<owner>/<name>/<version>/`. */
   folder: string;

@@ -9,8 +9,11 @@ import { askForYank } from "../load/yanks.ts";
 
 /** Result of verifying a locked plugin. */
 export interface VerifiedPlugin {
+  /** Key in the lock file. */
   reference: string;
+  /** `owner/name`. */
   id: string;
+  /** Locked version. */
   version: string;
   /** Where its manifest was; undefined where it was not found as it was locked. */
   source: PluginSource | undefined;

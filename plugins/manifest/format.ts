@@ -45,6 +45,7 @@ export const pluginPermissions = ["env", "ffi", "listen", "net", "read", "run", 
 
 /** A hook with what is to be known about its calls. */
 export interface PluginHookEntry {
+  /** Name of the hook. */
   name: PluginHook;
   /** Where among callbacks it wants to stand; a wish for hosts that sort. */
   order?: "pre" | "normal" | "post";
@@ -62,7 +63,9 @@ export interface PluginCallbackEntry {
   name: string;
   /** The module's export: a class, or a function `(options, context) => callback`. */
   export: string;
+  /** Title for people. Default: the name. */
   title?: string;
+  /** Description of the callback. */
   description?: string;
   /** The hooks that are called. Others are not, whatever the code has. */
   hooks: (PluginHook | PluginHookEntry)[];
@@ -80,6 +83,7 @@ export interface PluginCallbackEntry {
 
 /** One thing that a permission is for: a value of its kind, or the option that has it. */
 export interface PermissionEntry {
+  /** Why the plugin needs it, for the user who decides. */
   reason: string;
   /**
    * `net`: a host in lower case, with its port where that is not the scheme's; `*.` in front of a
@@ -121,15 +125,19 @@ export interface PluginFile {
 export interface PluginManifest {
   /** Where editors find the schema: a URL, or a path from this file, which `keepfit pack` drops. */
   $schema?: string;
+  /** Version of the format. */
   manifestVersion: 1;
   /** `owner/name`. */
   id: string;
   /** Semantic version. */
   version: string;
+  /** Title for people. */
   title: string;
+  /** Description of the plugin. */
   description: string;
   /** SPDX expression. */
   license: string;
+  /** Its authors. */
   authors: { name: string; url?: string }[];
   /** Version ranges of what it runs on; `core` is keepfit. */
   engines: { core: string; tfjs?: string; deno?: string; bun?: string; node?: string };
@@ -143,8 +151,11 @@ export interface PluginManifest {
   module: string;
   /** All its files: a path relative to the manifest, or an https URL. */
   files: Record<string, PluginFile>;
+  /** Its callbacks. */
   callbacks: PluginCallbackEntry[];
+  /** Permissions that it needs. Default: none. */
   permissions?: PluginPermissions;
+  /** Permissions that it can do without. Default: none. */
   optionalPermissions?: PluginPermissions;
   /** Whether it works in a sandbox, and why not. */
   sandbox: { support: "required" | "supported" | "unsupported"; reason?: string };
@@ -154,9 +165,13 @@ export interface PluginManifest {
   dependencies?: Record<string, string>;
   /** Where its source is. */
   repository?: string;
+  /** URL of its website. */
   homepage?: string;
+  /** URL where bugs are reported. */
   bugs?: string;
+  /** Words to find it by. */
   keywords?: string[];
+  /** Categories to find it by. */
   categories?: ("control" | "data" | "logging" | "monitoring" | "saving" | "visualization")[];
   /** Where it stands in its life; `deprecated` says why. */
   stage?: { name: "deprecated" | "experimental" | "stable"; message?: string; successor?: string };

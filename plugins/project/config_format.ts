@@ -31,12 +31,19 @@ export interface ConfiguredPlugin {
   plugin: string;
   /** Where it is looked up, instead of in the registry of the file. */
   registry?: string;
+  /** Name of the callback. Default: the plugin's only one. */
   callback?: string;
+  /** Options of the callback. Default: none. */
   options?: Record<string, unknown>;
+  /** Where its code runs. Default: as `loadPlugin` chooses. */
   tier?: PluginTier;
+  /** Permissions that you agree to. Default: as in the lock file. */
   allow?: Allowed;
+  /** Directory that it may write to, from the file's folder. Default: none. */
   outputDir?: string;
+  /** Error policy of its hooks. Default: as the manifest advises. */
   onError?: ErrorPolicy;
+  /** Limits of time, memory and output. */
   limits?: PluginLimits;
 }
 

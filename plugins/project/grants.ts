@@ -8,25 +8,25 @@ import {
 import { coversNet } from "./net_pattern.ts";
 
 /**
- * What a user agrees to, but for `write`: kinds of permission, or for each kind all that is declared (`true`) or
- * these values alone, `{ net: ["hooks.example.com"], read: true }`.
+ * Permissions that a user agrees to, except `write`: a list of kinds, or for each kind `true` for
+ * everything that is declared or a list of values, `{ net: ["hooks.example.com"], read: true }`.
  */
 export type Allowed =
   | readonly PluginPermission[]
   | Partial<Record<PluginPermission, true | readonly string[]>>;
 
-/** One kind of permission that a plugin has: what it declares and the user agreed to. */
+/** A kind of permission that a plugin was granted. */
 export interface Grant {
-  /** Values of the manifest, those that name an option filled in. */
+  /** Values of the manifest; those that name an option are filled in. */
   declared: readonly string[];
-  /** Values of the user; true for all that is declared. */
+  /** Values that the user agreed to; true for all that are declared. */
   agreed: true | readonly string[];
 }
 
-/** All that a plugin may touch. What is not there it may not. */
+/** Everything that a plugin may touch, by kind; a missing kind is denied. */
 export type Grants = Partial<Record<PluginPermission, Grant>>;
 
-/** True when both the manifest and the user say yes to a value. */
+/** True if both the manifest and the user allow a value. */
 export function isGranted(
   grant: Grant | undefined,
   value: string,
@@ -37,7 +37,7 @@ export function isGranted(
 }
 
 /**
- * What a plugin is given of what it declares.
+ * The permissions that a plugin is granted: those it declares and the user agreed to.
  *
  * @param manifest what it declares
  * @param url of the manifest, for messages
@@ -57,19 +57,19 @@ export function grantsOf(
   const grants: Grants = {};
   for (const kind of pluginPermissions) {
     const needed = valuesOf(kind, manifest.permissions?.[kind], options);
-    const wished = valuesOf(kind, manifest.optionalPermissions?.[kind], options);
+    const optional = valuesOf(kind, manifest.optionalPermissions?.[kind], options);
     const given = agreed[kind];
     if (given !== true) {
       const missing = needed.filter(({ value }) => !isAgreed(kind, given, value));
       if (missing.length > 0) throw refused(manifest.id, url, kind, missing, given);
     }
-    if (given === undefined || needed.length + wished.length === 0) continue;
-    grants[kind] = { declared: [...needed, ...wished].map(({ value }) => value), agreed: given };
+    if (given === undefined || needed.length + optional.length === 0) continue;
+    grants[kind] = { declared: [...needed, ...optional].map(({ value }) => value), agreed: given };
   }
   return grants;
 }
 
-/** True when a user's values of a kind have this one, or one that it is below. */
+/** True if a user's values of a kind include this one, or one that covers it. */
 export function isAgreed(
   kind: PluginPermission,
   given: readonly string[] | undefined,
@@ -78,27 +78,28 @@ export function isAgreed(
   return given?.some((one) => one === value || (kind === "net" && coversNet(one, value))) ?? false;
 }
 
-interface Wanted {
+/** A value of a permission and why the plugin asks for it. */
+export interface PermissionValue {
   value: string;
   reason: string;
 }
 
-/** The values of a kind of permission; one that names an option which is not given is none. */
+/** The values of a kind of permission; entries for an option that is not given are left out. */
 export function valuesOf(
   kind: PluginPermission,
   entries: readonly PermissionEntry[] = [],
   options: Record<string, unknown>,
-): Wanted[] {
+): PermissionValue[] {
   return entries.flatMap(({ reason, option, host, path, name, address }) => {
     const value = option === undefined ? host ?? path ?? name ?? address : options[option];
     if (typeof value !== "string") return [];
-    const isPlace = option !== undefined && (kind === "net" || kind === "listen");
-    return { value: isPlace && isWebUrl(value) ? placeOf(kind, new URL(value)) : value, reason };
+    const isAddress = option !== undefined && (kind === "net" || kind === "listen");
+    return { value: isAddress && isWebUrl(value) ? hostOf(kind, new URL(value)) : value, reason };
   });
 }
 
 /** Plain http reaches another machine only where the user's own URL says so: then that origin. */
-function placeOf(kind: PluginPermission, { host, origin, protocol }: URL): string {
+function hostOf(kind: PluginPermission, { host, origin, protocol }: URL): string {
   return kind === "net" && protocol === "http:" ? origin : host;
 }
 
@@ -123,7 +124,7 @@ function refused(
   id: string,
   url: string,
   kind: PluginPermission,
-  missing: Wanted[],
+  missing: PermissionValue[],
   given: readonly string[] | undefined,
 ): PluginError {
   return new PluginError("E_PERMISSION", `Cannot load plugin ${id}: it wants to ${kind}`, {

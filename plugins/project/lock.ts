@@ -1,14 +1,14 @@
 import { getRuntime } from "../../runtime/mod.ts";
 import type { FileSystem, Path } from "../../runtime/types.ts";
 import { PluginError } from "../errors.ts";
-import { type Patience, textOf } from "../../runtime/change_file.ts";
+import { type LockTimeouts, textOf } from "../../runtime/change_file.ts";
 import { changeFile } from "./change_file.ts";
 import { urlOfPath } from "../../runtime/find_upward.ts";
 import { type LockedPlugin, lockName, lockSchema, type PluginLock } from "./lock_format.ts";
 import { isLocal, type PluginReference } from "../sources/reference.ts";
 import { hasProblems, parseJson, schemaProblems } from "../manifest/schema_problems.ts";
 
-/** Where a lock file is. */
+/** Options for reading and changing a lock file. */
 export interface LockOptions {
   /** Default: the runtime's own file system. */
   fs?: FileSystem;
@@ -25,18 +25,18 @@ export async function readLock(
   path: Path,
   { fs = getRuntime().fs }: LockOptions = {},
 ): Promise<PluginLock | undefined> {
-  const place = urlOfPath(path);
-  const text = await textOf(fs, place);
-  return text === undefined ? undefined : parseLock(text, place.href);
+  const url = urlOfPath(path);
+  const text = await textOf(fs, url);
+  return text === undefined ? undefined : parseLock(text, url.href);
 }
 
 /**
- * Change a lock file; it is made where there is none. It is read anew while no other process may
- * write it, so nothing that others add is lost, and it is replaced as a whole.
+ * Change a lock file, or create it. It is reread while no other process may write it, so nothing that
+ * others add is lost, and it is replaced as a whole.
  *
  * @param path of the file
- * @param change gives what is to be in it; it may be called again
- * @throws PluginError `E_LOCK` when it cannot be used, or others do not come to an end
+ * @param change returns the new content; it may be called again
+ * @throws PluginError `E_LOCK` when it cannot be used, or other processes keep changing it
  * @example
  * ```ts
  * import { readLock, updateLock } from "keepfit/plugins";
@@ -51,29 +51,29 @@ export async function readLock(
 export async function updateLock(
   path: Path,
   change: (lock: PluginLock) => PluginLock,
-  { fs = getRuntime().fs, ...patience }: LockOptions & Patience = {},
+  { fs = getRuntime().fs, ...timeouts }: LockOptions & LockTimeouts = {},
 ): Promise<void> {
-  const place = urlOfPath(path);
-  await changeFile(fs, place, (text) => {
-    const lock = text === undefined ? emptyLock() : parseLock(text, place.href);
+  const url = urlOfPath(path);
+  await changeFile(fs, url, (text) => {
+    const lock = text === undefined ? emptyLock() : parseLock(text, url.href);
     return formatLock(change(lock));
-  }, patience);
+  }, timeouts);
 }
 
-/** A lock with an entry more, or another one for its reference; `added` stays while the bytes do. */
+/** A lock with the entry added or replaced; the day it was added stays while its integrity does. */
 export function addToLock(
   lock: PluginLock,
   reference: PluginReference,
   entry: LockedPlugin,
-  place: URL,
+  url: URL,
 ): PluginLock {
-  const key = lockKey(reference, place);
+  const key = lockKey(reference, url);
   const old = Object.hasOwn(lock.plugins, key) ? lock.plugins[key] : undefined;
   const { added } = old?.integrity === entry.integrity ? old : entry;
   return { ...lock, plugins: { ...lock.plugins, [key]: { ...entry, added } } };
 }
 
-/** A lock that pins nothing. */
+/** A lock without plugins. */
 export function emptyLock(): PluginLock {
   return { lockVersion: 1, plugins: {} };
 }
@@ -109,19 +109,19 @@ export function parseLock(text: string, url: string): PluginLock {
   return data as PluginLock;
 }
 
-/** The text of a lock file: the same for the same content, one line for each fact. */
+/** The text of a lock file: sorted, one line for each fact. */
 export function formatLock(lock: PluginLock): string {
   return `${JSON.stringify(sorted(lock), null, 2)}\n`;
 }
 
-/** What a reference is called in a lock file at this place. */
+/** The key of a reference in the lock file at this URL. */
 export function lockKey(reference: PluginReference, lock: URL): string {
   return reference.kind === "url" ? toLocked(reference.url, lock) : reference.key;
 }
 
 /**
- * How a lock file at this place writes a URL: a file that shares a folder with it, the root apart, by
- * its path from there, so that both may be moved together.
+ * A URL as the lock file at this URL writes it: the relative path of a file that shares a folder with
+ * it, the root excepted, so that both can be moved together.
  */
 export function toLocked(url: URL, lock: URL): string {
   if (url.protocol !== "file:" || lock.protocol !== "file:" || url.host !== lock.host) {
@@ -145,9 +145,9 @@ export function isRelative(locked: string): boolean {
 }
 
 /**
- * The URL that a lock file at this place writes so.
+ * The URL of a path or URL in the lock file at this URL.
  *
- * @throws PluginError `E_LOCK` when it is none that a plugin may come from
+ * @throws PluginError `E_LOCK` for a URL that a plugin may not come from
  */
 export function fromLocked(text: string, lock: URL): URL {
   const url = URL.canParse(text, lock.href) ? new URL(text, lock) : undefined;

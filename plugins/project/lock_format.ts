@@ -18,6 +18,7 @@ export const lockName = "keepfit.lock.json";
 
 /** What `keepfit.lock.json` says: for each reference the bytes it stands for, and how far they are trusted. */
 export interface PluginLock {
+  /** Version of the format. */
   lockVersion: 1;
   /** By reference, without its integrity; a file below the lock's folder by its path from there, `./…`. */
   plugins: Record<string, LockedPlugin>;
@@ -25,7 +26,9 @@ export interface PluginLock {
 
 /** A plugin as it was when somebody said yes to it. */
 export interface LockedPlugin {
+  /** `owner/name`. */
   id: string;
+  /** Version of the plugin. */
   version: string;
   /** Of the manifest; `./…` below the lock's folder. */
   url: string;

@@ -8,16 +8,16 @@ import { lockKey, readLock } from "./lock.ts";
 import { type LockedPlugin, lockName, type PluginLock } from "./lock_format.ts";
 import { isLocal, type PluginReference } from "../sources/reference.ts";
 
-/** What the files of a project have a say in. */
+/** Options that the files of a project have a say in. */
 export interface SettingsOptions {
   /**
-   * The lock file; false for none. Default: the nearest `keepfit.lock.json`, which is read only
-   * for a plugin that comes from elsewhere and whose reference carries no integrity.
+   * The lock file; false for none. Default: the nearest `keepfit.lock.json`, which is only read for
+   * a plugin from another machine whose reference has no integrity.
    */
   lock?: Path | false;
   /** Load only what the lock file has, as it has it. Default: false. */
   frozen?: boolean;
-  /** The one explicit yes: take a plugin as it is found and write that into the lock file. Default: false. */
+  /** Accept a plugin as it is found, and write it to the lock file. Default: false. */
   trustFirstUse?: boolean;
   /**
    * Where `registry:` references are looked up: a URL or a folder. Default: as `keepfit.json` says,
@@ -25,18 +25,19 @@ export interface SettingsOptions {
    */
   registry?: string | URL;
   /**
-   * Hours that a version must have been published before a `registry:` reference with a range
-   * stands for it: by then others have looked at it. A version of unknown age is none. What is
-   * locked, or named with its integrity, may be of any age. Default: as `keepfit.json` says, else 0.
+   * Hours since a version must have been published to be chosen for a `registry:` reference with a
+   * range, so that others have had time to inspect it. A version of unknown age is not chosen. A
+   * version that is locked, or named by its integrity, may be of any age. Default: as in
+   * `keepfit.json`, else 0.
    */
   minimumAge?: number;
-  /** Folder in which the files of locked plugins are looked for first; false for none. Default: as `keepfit.json` says. */
+  /** Folder with copies of locked plugins, read first; false for none. Default: as in `keepfit.json`. */
   vendor?: Path | false;
-  /** Where the cache lies. An absolute path or a `file:` URL. Default: in the user's cache folder. */
+  /** Folder of the cache, an absolute path or a `file:` URL. Default: in the user's cache folder. */
   cacheDir?: Path;
 }
 
-/** A lock file, or the place where there is none yet. */
+/** A lock file, or the URL where it would be. */
 export interface LockFile {
   url: URL;
   lock: PluginLock | undefined;
@@ -49,7 +50,7 @@ export interface Settings {
   /** True where a plugin is accepted as it is found. */
   trustFirstUse: boolean;
   lockFile: LockFile | undefined;
-  /** What the lock file has for the reference. */
+  /** Entry of the reference in the lock file. */
   locked: LockedPlugin | undefined;
   registry: string | URL | undefined;
   minimumAge: number | undefined;
@@ -58,8 +59,8 @@ export interface Settings {
 }
 
 /**
- * Read the project's files as far as they are needed for a reference: a plugin that needs none of
- * them is loaded without a look at the disk, and on Deno without a permission for it.
+ * Read those of the project's files that a reference needs: a plugin that needs none of them is
+ * loaded without reading the disk, and on Deno without a permission for it.
  *
  * @throws PluginError `E_LOCK`, `E_CONFIG`
  */
@@ -106,7 +107,7 @@ export async function readSettings(
   };
 }
 
-/** Registry, age, vendor folder and cache: what is said in code, else in the config file. */
+/** Registry, age, vendor folder and cache, from the options, else from the config file. */
 export function sourceSettings(
   options: SettingsOptions,
   file: ConfigFile | undefined,
@@ -125,7 +126,7 @@ export function sourceSettings(
   };
 }
 
-/** The nearest lock file, or the place for one: beside the config file, else where the program is. */
+/** The nearest lock file, or where to create one: beside the config file, else beside the program. */
 export async function findLock(fs: FileSystem): Promise<URL | undefined> {
   const found = await findFile(fs, lockName);
   if (found !== undefined) return found;

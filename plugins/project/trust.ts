@@ -4,26 +4,28 @@ import { pluginPermissions } from "../manifest/format.ts";
 import { compareVersions, parseVersion } from "../manifest/semver.ts";
 import type { PluginTier } from "./tiers.ts";
 
-/** Something about a plugin that is not as it was locked. */
+/** A difference between a plugin and its lock file entry. */
 export interface TrustDifference {
   /** For example `signature`, `permissions.net`, `tier`. */
   what: string;
+  /** Value in the lock file; `none` if it has none. */
   before: string;
+  /** Value of the plugin as it is now; `none` if it has none. */
   after: string;
   /** True where the plugin would be trusted further than before, or on weaker grounds. */
   weakens: boolean;
 }
 
 /**
- * Compare what was agreed to with what there is now.
+ * Compare a lock file entry with the plugin as it is now.
  *
- * What weakens: a lost signature, another signer, a tier with more rights, more permissions or
- * controls, a source that moved, a lower version, other bytes under the same version. What else is
- * different is told too.
+ * Trust weakens with a lost signature, another signer, a tier with more rights, more permissions or
+ * controls, another repository, a lower version, or other bytes under the same version. Other
+ * differences are reported too.
  *
- * @param before what the lock file has
- * @param after the plugin as it is now, with the permissions that it cannot do without
- * @returns the differences; empty where nothing is different
+ * @param before entry of the lock file
+ * @param after the plugin as it is now, with the permissions that it needs
+ * @returns the differences; empty if there are none
  */
 export function trustDifferences(before: LockedPlugin, after: LockedPlugin): TrustDifference[] {
   const found: TrustDifference[] = [];
@@ -49,7 +51,8 @@ export function trustDifferences(before: LockedPlugin, after: LockedPlugin): Tru
   const more = after.controls.some((control) => !before.controls.includes(control));
   tell("controls", before.controls, after.controls, more);
   const moved = before.repository !== undefined &&
-    (after.repository === undefined || placeOf(before.repository) !== placeOf(after.repository));
+    (after.repository === undefined ||
+      repositoryKey(before.repository) !== repositoryKey(after.repository));
   tell("repository", listOf(before.repository), listOf(after.repository), moved);
   const order = compareVersions(parseVersion(after.version), parseVersion(before.version));
   tell("version", [before.version], [after.version], order < 0);
@@ -62,9 +65,9 @@ export function trustDifferences(before: LockedPlugin, after: LockedPlugin): Tru
 }
 
 /**
- * Make sure that a plugin is trusted no further than it was locked.
+ * Check that a plugin is not trusted further than the lock file allows.
  *
- * @param title how the message calls it
+ * @param title name of the plugin in the message
  * @throws PluginError `E_TRUST` with old and new values, one line for each
  */
 export function checkTrust(
@@ -92,10 +95,10 @@ export function checkTrust(
 }
 
 /**
- * The entry that a plugin is measured by: its own, else of those with its id the one that it
- * differs from the least.
+ * Compare a plugin with its own entry, else with the entry of the same id that it differs from the
+ * least.
  *
- * @returns undefined where it was never locked
+ * @returns undefined if it was never locked
  */
 export function differencesFromLock(
   plugins: Record<string, LockedPlugin>,
@@ -118,6 +121,6 @@ function listOf(value: string | undefined): string[] {
   return value === undefined ? [] : [value];
 }
 
-function placeOf(repository: string): string {
+function repositoryKey(repository: string): string {
   return repository.toLowerCase().replace(/(\.git)?\/*$/, "");
 }

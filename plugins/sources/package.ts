@@ -47,17 +47,17 @@ export async function findPackage(reference: PackageReference, fs: FileSystem): 
   return joinPath(new URL(".", found), file);
 }
 
-async function versionOf(place: URL, fs: FileSystem): Promise<string> {
+async function versionOf(path: URL, fs: FileSystem): Promise<string> {
   try {
-    const text = await textOf(fs, place);
-    const data = parseJson(text ?? "", "E_REGISTRY", place.href, place.href);
+    const text = await textOf(fs, path);
+    const data = parseJson(text ?? "", "E_REGISTRY", path.href, path.href);
     const { version } = (data ?? {}) as { version?: unknown };
     if (typeof version === "string") return version;
   } catch (error) {
     if (error instanceof FileSystemError) throw error;
   }
-  throw new PluginError("E_REGISTRY", `Cannot read ${place}: wanted the version of a package`, {
-    url: place.href,
+  throw new PluginError("E_REGISTRY", `Cannot read ${path}: wanted the version of a package`, {
+    url: path.href,
     hint: "install the package again",
   });
 }

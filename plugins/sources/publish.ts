@@ -47,9 +47,9 @@ export async function publishPlugin(options: PublishOptions): Promise<PublishedP
   const { manifest: text, files } = options;
   const { id, version } = parseManifest(text, manifestName);
   const contents = Object.fromEntries([...files].map(([path, bytes]) => [path, toBase64(bytes)]));
-  const place = `${id}/${version}`;
+  const path = `${id}/${version}`;
   const body = JSON.stringify({ manifest: text, files: contents });
-  const { status, answer, url } = await send(options, "PUT", place, body);
+  const { status, answer, url } = await send(options, "PUT", path, body);
   const integrity = await computeIntegrity(new TextEncoder().encode(text));
   if (answer.integrity !== integrity) {
     throw new PluginError("E_HTTP", `Cannot publish ${id} ${version}: ${url} keeps other bytes`, {
@@ -110,7 +110,7 @@ interface Answer {
 async function send(
   access: RegistryAccess,
   method: "POST" | "PUT",
-  place: string,
+  path: string,
   body: string,
   verb?: string,
 ): Promise<Answer> {
@@ -127,10 +127,10 @@ async function send(
       `Cannot ${verb ?? "publish"} at ${base}: a token is sent over https only, or to this machine`,
     );
   }
-  const parts = place.split("/").map(encodeURIComponent).join("/");
+  const parts = path.split("/").map(encodeURIComponent).join("/");
   const url = new URL(parts, base.href.replace(/\/*$/, "/")).href;
   const failed = (what: string, cause?: unknown): PluginError => {
-    const plugin = place.replace(/\/(?=[^/]*$)/, " ");
+    const plugin = path.replace(/\/(?=[^/]*$)/, " ");
     return new PluginError("E_HTTP", `Cannot ${verb ?? "publish"} ${plugin} at ${base}: ${what}`, {
       url,
       cause,

@@ -7,9 +7,9 @@ import { parseRange } from "../manifest/semver.ts";
 export type PluginReference = PackageReference | RegistryReference | UrlReference;
 
 interface AnyReference {
-  /** As it stands in a lock file: without the integrity. */
+  /** The reference without its integrity, as in a lock file. */
   key: string;
-  /** What the manifest must be, where the reference says so. */
+  /** Integrity of the manifest, if the reference has one. */
   integrity: string | undefined;
 }
 
@@ -42,12 +42,12 @@ export interface PackageReference extends AnyReference {
 }
 
 /**
- * Take a reference apart.
+ * Parse a reference.
  *
- * @param reference what the user wrote
- * @param given the integrity where it stands beside the reference
- * @throws TypeError for a reference that is no URL, or of a scheme that is not served
- * @throws SyntaxError for an integrity, a name, a range or a path that cannot be read
+ * @param reference as the user wrote it
+ * @param given the integrity, if it is not part of the reference
+ * @throws TypeError for a reference that is not a URL, or of a scheme that is not supported
+ * @throws SyntaxError for an integrity, a name, a range or a path that cannot be parsed
  */
 export function parseReference(
   reference: string | URL,
@@ -83,7 +83,7 @@ export function isLocal(url: URL): boolean {
   return url.protocol === "file:" || isLoopback(url);
 }
 
-/** How a message shows a reference: nothing secret, and no letter that looks like another one. */
+/** A reference as messages show it: without secrets or letters that look like others. */
 export function showReference(reference: string | URL): string {
   const shown = String(reference).replace(/(\/\/)[^/?#]*@/, "$1").slice(0, 300);
   return shown.replace(

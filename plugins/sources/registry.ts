@@ -13,7 +13,7 @@ import { isLocal, type RegistryReference, showReference } from "./reference.ts";
 import { hasProblems, parseJson, schemaProblems } from "../manifest/schema_problems.ts";
 import { compareVersions, parseVersion, satisfies } from "../manifest/semver.ts";
 
-/** What is read of a registry's `meta.json`. A registry may say more. */
+/** The part of a registry's `meta.json` that is read. */
 export interface RegistryMeta {
   versions: Record<string, RegistryVersion>;
   yanked: string[];
@@ -26,13 +26,13 @@ interface RegistryVersion {
   yankReason?: string;
 }
 
-/** A version that nobody should newly choose. */
+/** A version that is no longer chosen. */
 export interface Yank {
-  /** Why, as its author says: one line, fit to be printed. Undefined where nobody said. */
+  /** Its author's reason, one printable line; undefined if none was given. */
   reason: string | undefined;
 }
 
-/** A version that a registry has, and where. */
+/** A version in a registry. */
 export interface RegistryChoice {
   version: string;
   /** Of its manifest. */
@@ -41,10 +41,10 @@ export interface RegistryChoice {
   integrity: string;
 }
 
-/** What has a say in which version is chosen. */
+/** Rules for choosing a version. */
 export interface ChoiceRules {
   peers?: Peers;
-  /** Hours since it was published. Default: 0. */
+  /** Hours since it must have been published. Default: 0. */
   minimumAge?: number;
 }
 
@@ -73,9 +73,9 @@ const metaSchema: v.GenericSchema<unknown, unknown> = v.looseObject({
 /**
  * The URL of a registry, with a slash at its end.
  *
- * @param given URL or path; undefined for the variable `KEEPFIT_REGISTRY`, as an empty one is none
- * @throws TypeError for one that is not served
- * @throws PluginError `E_REGISTRY` where none is named
+ * @param given URL or path. Default: the variable `KEEPFIT_REGISTRY`, unless it is empty
+ * @throws TypeError for a scheme that is not supported
+ * @throws PluginError `E_REGISTRY` if no registry is named
  */
 export function registryUrl(given: string | URL | undefined): URL {
   const named = given ?? registryFromEnvironment();
@@ -101,23 +101,23 @@ export function registryUrl(given: string | URL | undefined): URL {
   return url;
 }
 
-/** What `KEEPFIT_REGISTRY` names; undefined where it is not set or empty. */
+/** The value of `KEEPFIT_REGISTRY`; undefined if it is unset or empty. */
 export function registryFromEnvironment(): string | undefined {
   return getRuntime().env("KEEPFIT_REGISTRY") || undefined;
 }
 
-/** Where a registry says which versions of a plugin it has. */
+/** URL of a registry's list of versions of a plugin. */
 export function metaUrl(id: string, registry: URL): URL {
   return new URL(`${id}/meta.json`, registry);
 }
 
 /**
- * Find the version that a reference stands for: the highest in its range that is not yanked, is old
- * enough and is made for this keepfit and this runtime. Of a reference with an integrity, the version
- * that has it, yanked or not.
+ * Choose the version for a reference: the highest in its range that is not yanked, is old enough and
+ * supports this keepfit and this runtime. For a reference with an integrity, the version that has it,
+ * yanked or not.
  *
- * @param meta what the registry has of the plugin
- * @throws PluginError `E_REGISTRY` where none fits, with what there is and why it does not
+ * @param meta the registry's versions of the plugin
+ * @throws PluginError `E_REGISTRY` if none fits, with the reason for each version
  */
 export function chooseVersion(
   reference: RegistryReference,
@@ -147,7 +147,7 @@ export function chooseVersion(
   });
 }
 
-/** The newest version in a range, as it would be chosen; undefined where none fits. */
+/** The version that would be chosen for a range; undefined if none fits. */
 export function bestVersion(
   meta: RegistryMeta,
   { range }: { range?: string },
@@ -158,7 +158,7 @@ export function bestVersion(
   );
 }
 
-/** Whether a version is yanked, and why; undefined where it is not. */
+/** The yank of a version; undefined if it is not yanked. */
 export function yankOf(version: string, { versions, yanked }: RegistryMeta): Yank | undefined {
   if (!yanked.includes(version)) return undefined;
   const reason = Object.hasOwn(versions, version) ? versions[version].yankReason : undefined;
@@ -170,7 +170,7 @@ function newestFirst({ versions }: RegistryMeta): string[] {
     .sort((a, b) => compareVersions(parseVersion(b), parseVersion(a)));
 }
 
-/** Why a version is not the one; undefined where it may be. */
+/** Why a version is not chosen; undefined if it fits. */
 function reasonAgainst(
   version: string,
   meta: RegistryMeta,
@@ -206,10 +206,11 @@ function isPrerelease(version: string): boolean {
 }
 
 /**
- * What a registry has of a plugin: as the server says, or the cache where the server says that this
- * has not changed; offline as the cache has it.
+ * A registry's versions of a plugin, from the server, or from the cache if the server says that they
+ * have not changed or no network is used.
  *
- * @throws PluginError `E_REGISTRY` where it has no such plugin, `E_HTTP`, `E_OFFLINE`
+ * @param query limits of time and retries
+ * @throws PluginError `E_REGISTRY` if it has no such plugin, `E_HTTP`, `E_OFFLINE`
  */
 export async function readMeta(
   id: string,
@@ -242,7 +243,7 @@ export async function readMeta(
   }
 }
 
-/** What a registry had of a plugin when it was last asked; undefined where it was not. */
+/** A registry's last answer about a plugin, from the cache; undefined if there is none. */
 export async function readKeptMeta(
   id: string,
   registry: URL,
@@ -251,7 +252,7 @@ export async function readKeptMeta(
   return (await readKept(id, metaUrl(id, registry), cache))?.meta;
 }
 
-/** What the cache has, if it still is what a registry may say. */
+/** The cached answer, if it is still valid. */
 async function readKept(
   id: string,
   url: URL,
@@ -273,7 +274,7 @@ function parseMeta(text: string, id: string, url: URL): RegistryMeta {
   return data as RegistryMeta;
 }
 
-/** Make sure that a manifest is of the plugin and the version that the registry gave it out as. */
+/** Check that a manifest is of the plugin and the version that the registry listed it as. */
 export function checkIdentity(
   { id, version }: PluginManifest,
   wanted: { id: string; version: string },

@@ -30,45 +30,6 @@ describe("a plugin of a registry", () => {
     await fails("E_REGISTRY", /2\.1\.0 \(yanked\)/, version("@2.1"));
   });
 
-  it("is an old version on an old host, and an error that says why where none fits", async () => {
-    const { name } = getRuntime();
-    const registry = await publishVersions("ada/timer", {
-      "3.0.0": { change: { engines: { core: "^9.1" } } },
-      "2.0.0": { change: { engines: { core: ">=0.1", [name]: ">=900" } } },
-      "1.0.0": {},
-    });
-    assert.deepEqual(await runOnce("registry:ada/timer", { registry, lock }), ["1.0.0"]);
-    const none = load("registry:ada/timer@>=2", { registry, lock });
-    const error = await fails("E_REGISTRY", /no version fits/, none);
-    assert.match(error.message, /3\.0\.0 \(wants keepfit \^9\.1, this is 0\./);
-    assert.match(error.message, new RegExp(`2\\.0\\.0 \\(wants ${name} >=900, this is`));
-    assert.match(error.message, /1\.0\.0 \(out of the range\)/);
-  });
-
-  it("is one that was out for some time, where that is wanted", async () => {
-    const registry = await publishVersions("ada/timer", {
-      "1.3.0": {},
-      "1.2.0": { age: 3.5 },
-      "1.1.0": { age: 30 },
-      "1.0.0": { age: 300 },
-    });
-    const version = async (minimumAge?: number, range = "") =>
-      (await runOnce(`registry:ada/timer${range}`, { registry, lock, minimumAge }))[0];
-    assert.equal(await version(), "1.3.0");
-    assert.equal(await version(0), "1.3.0");
-    assert.equal(await version(3), "1.2.0");
-    assert.equal(await version(24), "1.1.0");
-    const error = await fails("E_REGISTRY", /no version fits/, version(24, "@>=1.2"));
-    assert.match(error.message, /1\.3\.0 \(of unknown age\)/);
-    assert.match(error.message, /1\.2\.0 \(published 3 hours ago, wanted 24\)/);
-    await assert.rejects(version(-1), /minimumAge -1: it must be hours, 0 or more/);
-    await assert.rejects(version(NaN), /minimumAge NaN/);
-    // What is named with its integrity was chosen by somebody.
-    const { versions } = JSON.parse(site.pages.get("/registry/ada/timer/meta.json") as string);
-    const reference = `registry:ada/timer#${versions["1.3.0"].integrity}`;
-    assert.deepEqual(await runOnce(reference, { registry, minimumAge: 24 }), ["1.3.0"]);
-  });
-
   it("is not there: no plugin, no registry, no sense", async () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {} });
     const missing = load("registry:ada/tiner", { registry, lock });

@@ -152,7 +152,7 @@ describe("write and append", () => {
     await run.close();
     run.begin();
     await assert.rejects(append("a.txt", "4"), /no space left/);
-    run.toldFailure();
+    run.reportedFailure();
     await run.close();
   });
 

@@ -25,15 +25,19 @@ import type { PluginRun } from "../run.ts";
 export interface PluginRequest {
   /** Default: `"GET"`. */
   method?: string;
+  /** Headers of the request. Default: none. */
   headers?: Record<string, string>;
+  /** Body of the request. Default: none. */
   body?: string | Uint8Array;
 }
 
 /** What a server answered. */
 export interface PluginResponse {
+  /** Status code. */
   status: number;
   /** Names in lower case. */
   headers: Record<string, string>;
+  /** The body, byte for byte. */
   body: Uint8Array;
   /** The body read as UTF-8. */
   text: string;
@@ -43,7 +47,9 @@ export interface PluginResponse {
 export interface PluginCommandResult {
   /** Exit code. */
   code: number;
+  /** Text of its standard output, cut if it is long. */
   stdout: string;
+  /** Text of its standard error, cut if it is long. */
   stderr: string;
 }
 

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { manifestWith, refusal } from "../fixtures.ts";
+import type { PluginPermissions } from "../manifest/format.ts";
+import { type Allowed, grantsOf } from "./grants.ts";
+
+const grants = (
+  permissions: PluginPermissions,
+  allow?: Allowed,
+  { options = {}, writes = false, optionalPermissions = {} as PluginPermissions } = {},
+) => grantsOf(manifestWith({ permissions, optionalPermissions }), "x:", options, allow, writes);
+
+const net = [{ host: "a.example", reason: "sends logs" }];
+
+describe("grantsOf", () => {
+  it("refuses a plugin without what it needs, with what to pass", async () => {
+    await refusal(
+      "E_PERMISSION",
+      () => grants({ net }, { net: ["b.example"] }),
+      /a\.example \(sends logs\)[^]*pass \{ allow: \{ net: \["b\.example","a\.example"\] \} \}/,
+    );
+    assert.deepEqual(grants({ net }, ["net"]), {
+      net: { declared: ["a.example"], agreed: true },
+    });
+  });
+
+  it("grants what is optional only where it is agreed to", () => {
+    const optional = { optionalPermissions: { net } };
+    assert.deepEqual(grants({}, undefined, optional), {});
+    assert.deepEqual(grants({}, { net: ["*.example"] }, optional), {
+      net: { declared: ["a.example"], agreed: ["*.example"] },
+    });
+  });
+
+  it("takes the value of an option, of a URL its host, or its origin over plain http", () => {
+    const permissions = { net: [{ option: "url", reason: "r" }] };
+    const declared = (url: string) =>
+      grants(permissions, ["net"], { options: { url } }).net?.declared;
+    assert.deepEqual(declared("https://a.example:8443/x"), ["a.example:8443"]);
+    assert.deepEqual(declared("http://a.example/x"), ["http://a.example"]);
+    assert.deepEqual(grants(permissions, ["net"]), {});
+  });
+
+  it("takes outputDir, and nothing else, for consent to write", async () => {
+    const permissions = { write: [{ path: "*.csv", reason: "r" }] };
+    await refusal(
+      "E_PERMISSION",
+      () => grants(permissions, ["write"]),
+      /say where with \{ outputDir \}/,
+    );
+    assert.deepEqual(grants(permissions, undefined, { writes: true }), {
+      write: { declared: ["*.csv"], agreed: true },
+    });
+  });
+
+  it("refuses a kind of permission that does not exist", () => {
+    assert.throws(() => grants({}, { disk: true } as Allowed), RangeError);
+  });
+});
