@@ -26,7 +26,7 @@ import {
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import {
@@ -171,7 +171,7 @@ function writeFirstProgram(): void {
 /** The README's test command, whole; what Node's runner prints stays the last thing. */
 async function test(): Promise<void> {
   // Dawn is 130 MB: no dependency of the project. Where the clone lies, its tests find it.
-  const { code, output } = await shell(node, `npm install ${dawn}`, node.folder, false);
+  const { code, output } = await shell(node, `npm install ${dawn}`, dirname(node.clone), false);
   if (code !== 0) console.log(`WebGPU is not tested on Node and Bun: no Dawn\n${indent(output)}`);
   const block = blocksOf("README.md").find(({ text }) => text.includes("npm test"));
   if (block === undefined) throw new Error("Cannot find the test command in README.md");
@@ -274,7 +274,8 @@ function meet(runtime: RuntimeName): Stranger {
     const path = runtime === "node" && name !== "node" ? name : found.command;
     link(realpathSync(whereIs(path)), `${commands}/${name}`);
   }
-  const clone = `${folder}/keepfit`;
+  // In a folder of its own: what is installed beside it is not above temporary folders.
+  const clone = `${folder}/clones/keepfit`;
   git(["clone", "--quiet", "--no-hardlinks", root, clone]);
   const changes = git(["diff", "--binary", "HEAD"]);
   if (changes.length > 0) git(["apply", "--index"], clone, changes);

@@ -8,6 +8,7 @@ import {
   cleanCache,
   explainPlugin,
   explainText,
+  loadPlugin,
   loadPlugins,
   outdatedPlugins,
   updatePlugins,
@@ -133,13 +134,16 @@ describe("the registry that a plugin was added from", () => {
     assert.match(String(error), /the registry has none/);
   });
 
-  it("is asked for in words that fit shell, code and project", async () => {
-    const { code, errors } = await (await newProject()).keepfit("explain", "registry:ada/timer");
+  it("is asked for in words that fit a shell and the project, and in code in words of code", async () => {
+    const project = await newProject();
+    const { code, errors } = await project.keepfit("explain", "registry:ada/timer");
     assert.equal(code, 1);
     assert.match(errors, /no registry is named/);
-    for (const way of [/--registry URL/, /KEEPFIT_REGISTRY/, /\{ registry: /, /keepfit\.json/]) {
+    for (const way of [/--registry URL/, /KEEPFIT_REGISTRY/, /keepfit\.json/]) {
       assert.match(errors, way);
     }
+    assert.doesNotMatch(errors, /\{ registry: /);
+    await assert.rejects(loadPlugin("registry:ada/timer", project.options), /\{ registry: /);
   });
 });
 
