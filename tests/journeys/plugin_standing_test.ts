@@ -8,6 +8,7 @@ import {
   cleanCache,
   explainPlugin,
   explainText,
+  loadPlugin,
   loadPlugins,
   outdatedPlugins,
   updatePlugins,
@@ -137,9 +138,13 @@ describe("the registry that a plugin was added from", () => {
     const { code, errors } = await (await newProject()).keepfit("explain", "registry:ada/timer");
     assert.equal(code, 1);
     assert.match(errors, /no registry is named/);
-    for (const way of [/--registry URL/, /KEEPFIT_REGISTRY/, /\{ registry: /, /keepfit\.json/]) {
+    for (const way of [/--registry URL/, /KEEPFIT_REGISTRY/, /keepfit\.json/]) {
       assert.match(errors, way);
     }
+    // What is written in code is told to code alone.
+    assert.doesNotMatch(errors, /\{ registry: /);
+    const loading = loadPlugin("registry:ada/timer", { lock: false, registry: "" });
+    await assert.rejects(loading, /in code by \{ registry: /);
   });
 });
 
