@@ -152,7 +152,8 @@ describe("training on webgpu", { skip }, () => {
     }
     const [silent, told] = perEpoch.map(([from, to]) => to - from);
     assert.equal(silent, 0);
-    assert.equal(told, 6);
+    // One read a batch: loss and accuracy come packed.
+    assert.equal(told, 3);
     world.dispose();
   });
 
