@@ -101,15 +101,50 @@ echo "\${COMPREPLY[@]}"`,
     }
   });
 
+  it("completes commands, values of options and locked plugins in fish", async (t) => {
+    if (spawnSync("fish", ["--version"]).error !== undefined) {
+      t.skip("fish is not on PATH");
+      return;
+    }
+    const { output } = await start("completions", "fish").ended;
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-complete-"));
+    try {
+      const lock = JSON.stringify({ plugins: { b: { id: "ada/notes" } } }, null, 2);
+      await writeFile(join(folder, "keepfit.lock.json"), lock);
+      const complete = (line: string): string[] => {
+        const script = `${output}\ncomplete -C '${line}'`;
+        const { stdout } = spawnSync("fish", ["-N", "-c", script], {
+          encoding: "utf8",
+          cwd: folder,
+        });
+        return stdout.trim().split("\n").map((one) => one.split("\t")[0]);
+      };
+      assert.deepEqual(complete("keepfit pa"), ["pack"]);
+      assert.deepEqual(complete("keepfit key "), ["new"]);
+      assert.deepEqual(complete("keepfit add --tier "), ["sandboxed", "trusted", "worker"]);
+      assert(complete("keepfit remove ").includes("ada/notes"));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it("has completions for zsh and fish, each command in them", async () => {
-    for (const shell of ["zsh", "fish"]) {
-      const { output } = await start("completions", shell).ended;
-      for (const command of ["new", "dev", "check", "pack", "hub"]) {
-        assert.match(output, new RegExp(`[' ]${command}[': ]`), shell);
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-complete-"));
+    try {
+      for (const shell of ["zsh", "fish"]) {
+        const { output } = await start("completions", shell).ended;
+        for (const command of ["new", "dev", "check", "pack", "hub"]) {
+          assert.match(output, new RegExp(`[' ]${command}[': ]`), shell);
+        }
+        // A file: fish refuses a socket, which standard input is here.
+        const script = join(folder, shell);
+        await writeFile(script, output);
+        const { status, error } = spawnSync(shell, ["-n", script]);
+        if (error !== undefined) console.log(`${shell} was not asked: it is not on PATH`);
+        else assert.equal(status, 0, shell);
       }
-      const { status, error } = spawnSync(shell, ["-n"], { input: output });
-      if (error !== undefined) console.log(`${shell} was not asked: it is not on PATH`);
-      else assert.equal(status, 0);
+    } finally {
+      await rm(folder, { recursive: true });
     }
   });
 
