@@ -115,6 +115,9 @@ interface Backup {
  * ```
  */
 export class BackupAndRestore extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "BackupAndRestore";
+
   /** The directory of the backup. */
   readonly backupDir: Path;
   /** When it saves. */
@@ -142,7 +145,7 @@ export class BackupAndRestore extends Callback {
   constructor(backupDir: Path, options: BackupAndRestoreOptions = {}) {
     super(options);
     checkValue("BackupAndRestore", "backupDir", backupDir, place);
-    checkOptions(this, "BackupAndRestore", options, {
+    checkOptions(this, BackupAndRestore, options, {
       ...callbackOptions,
       saveFreq: frequency,
       doubleCheckpoint: flag,

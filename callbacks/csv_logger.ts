@@ -62,6 +62,9 @@ export interface CSVLoggerOptions extends CallbackOptions {
  * ```
  */
 export class CSVLogger extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "CSVLogger";
+
   /** Where it writes. */
   readonly filename: Path;
   #separator: string;
@@ -82,7 +85,7 @@ export class CSVLogger extends Callback {
   constructor(filename: Path, options: CSVLoggerOptions = {}) {
     super(options);
     checkValue("CSVLogger", "filename", filename, place);
-    checkOptions(this, "CSVLogger", options, {
+    checkOptions(this, CSVLogger, options, {
       ...callbackOptions,
       separator: oneCharacter,
       append: flag,

@@ -56,6 +56,9 @@ export interface DeviceStatsMonitorOptions extends CallbackOptions {
  * ```
  */
 export class DeviceStatsMonitor extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "DeviceStatsMonitor";
+
   /** Where it writes. */
   readonly every: "epoch" | "step";
   /** Why the last numbers are estimates; empty where they are exact. */
@@ -69,7 +72,7 @@ export class DeviceStatsMonitor extends Callback {
    */
   constructor(options: DeviceStatsMonitorOptions = {}) {
     super(options);
-    checkOptions(this, "DeviceStatsMonitor", options, {
+    checkOptions(this, DeviceStatsMonitor, options, {
       ...callbackOptions,
       every: epochOrStep,
       memory: callable,

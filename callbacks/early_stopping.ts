@@ -85,6 +85,9 @@ export interface EarlyStoppingOptions extends Omit<MonitorOptions, "monitor"> {
  * ```
  */
 export class EarlyStopping extends MonitorCallback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "EarlyStopping";
+
   /** Epochs without improvement before training ends. */
   readonly patience: number;
   /** Value that must be beaten too; undefined for none. */
@@ -115,7 +118,7 @@ export class EarlyStopping extends MonitorCallback {
   constructor(options: EarlyStoppingOptions = {}) {
     const [first, ...others] = watchesOf(options);
     super(first);
-    for (const watch of [first, ...others]) checkOptions(this, "EarlyStopping", watch, rules);
+    for (const watch of [first, ...others]) checkOptions(this, EarlyStopping, watch, rules);
     this.patience = first.patience ?? 0;
     this.baseline = first.baseline;
     this.#watches = [

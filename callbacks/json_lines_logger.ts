@@ -56,6 +56,9 @@ export interface JSONLinesLoggerOptions extends CallbackOptions {
  * ```
  */
 export class JSONLinesLogger extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "JSONLinesLogger";
+
   /** Where it writes. */
   readonly filename: Path;
   /** Which batches have a line. */
@@ -76,7 +79,7 @@ export class JSONLinesLogger extends Callback {
   constructor(filename: Path, options: JSONLinesLoggerOptions = {}) {
     super(options);
     checkValue("JSONLinesLogger", "filename", filename, place);
-    checkOptions(this, "JSONLinesLogger", options, {
+    checkOptions(this, JSONLinesLogger, options, {
       ...callbackOptions,
       append: flag,
       updateFreq: wordOrBatches("epoch", "batch"),

@@ -31,6 +31,9 @@ export interface LambdaHooks extends CallbackHooks, CallbackOptions {
  * ```
  */
 export class LambdaCallback extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "LambdaCallback";
+
   /** How messages call it. */
   readonly name: string;
 

@@ -95,6 +95,9 @@ export interface LearningRateFinderOptions extends CallbackOptions {
  * ```
  */
 export class LearningRateFinder extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "LearningRateFinder";
+
   /** The rate of each step of the sweep. */
   readonly learningRates: number[];
   /** The loss of each step, of its batch alone. */
@@ -117,7 +120,7 @@ export class LearningRateFinder extends Callback {
    */
   constructor(options: LearningRateFinderOptions = {}) {
     super(options);
-    checkOptions(this, "LearningRateFinder", options, rules);
+    checkOptions(this, LearningRateFinder, options, rules);
     this.#options = {
       minLearningRate: options.minLearningRate ?? 1e-7,
       maxLearningRate: options.maxLearningRate ?? 10,

@@ -36,6 +36,9 @@ export interface LearningRateMonitorOptions extends CallbackOptions {
  * ```
  */
 export class LearningRateMonitor extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "LearningRateMonitor";
+
   /** Where the rate is written. */
   readonly every: "epoch" | "step";
   #optimizers: Record<string, unknown> | undefined;
@@ -46,7 +49,7 @@ export class LearningRateMonitor extends Callback {
    */
   constructor(options: LearningRateMonitorOptions = {}) {
     super(options);
-    checkOptions(this, "LearningRateMonitor", options, {
+    checkOptions(this, LearningRateMonitor, options, {
       ...callbackOptions,
       every: epochOrStep,
       optimizers: given,

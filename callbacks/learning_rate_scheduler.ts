@@ -86,6 +86,9 @@ export interface LearningRateSchedulerOptions extends CallbackOptions {
  * ```
  */
 export class LearningRateScheduler extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "LearningRateScheduler";
+
   /** What the rate of an epoch or a step shall be. */
   readonly schedule: Schedule;
   /** What is counted. */
@@ -103,7 +106,7 @@ export class LearningRateScheduler extends Callback {
   constructor(schedule: Schedule, options: LearningRateSchedulerOptions = {}) {
     super(options);
     checkValue("LearningRateScheduler", "schedule", schedule, scheduleRule);
-    checkOptions(this, "LearningRateScheduler", options, {
+    checkOptions(this, LearningRateScheduler, options, {
       ...callbackOptions,
       every: epochOrStep,
       verbose: verbosity,

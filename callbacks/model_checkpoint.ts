@@ -77,6 +77,9 @@ export interface ModelCheckpointOptions
  * ```
  */
 export class ModelCheckpoint extends MonitorCallback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "ModelCheckpoint";
+
   /** The template of the directory's name. */
   readonly filepath: Path;
   /** Whether only the best is saved. */
@@ -108,7 +111,7 @@ export class ModelCheckpoint extends MonitorCallback {
   constructor(filepath: Path, options: ModelCheckpointOptions = {}) {
     super(options, options.initialValueThreshold);
     checkValue("ModelCheckpoint", "filepath", filepath, place);
-    checkOptions(this, "ModelCheckpoint", options, {
+    checkOptions(this, ModelCheckpoint, options, {
       ...monitorOptions,
       verbose: verbosity,
       saveBestOnly: flag,

@@ -52,6 +52,9 @@ export interface ModelSummaryOptions extends CallbackOptions {
  * ```
  */
 export class ModelSummary extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "ModelSummary";
+
   /** What was printed; empty before a run has begun. */
   text = "";
   #expandNested: boolean;
@@ -65,7 +68,7 @@ export class ModelSummary extends Callback {
    */
   constructor(options: ModelSummaryOptions = {}) {
     super(options);
-    checkOptions(this, "ModelSummary", options, {
+    checkOptions(this, ModelSummary, options, {
       ...callbackOptions,
       expandNested: flag,
       columns: atLeastForty,

@@ -105,6 +105,9 @@ export const deltaMode: OptionRule = oneOf("absolute", "relative");
 /** When a callback acts, for those that leave it to the user. */
 export const epochOrStep: OptionRule = oneOf("epoch", "step");
 
+/** The class of a callback. */
+type NamedClass = { readonly className: string; readonly prototype: object };
+
 /**
  * Check the options of a callback when it is made, by one table.
  *
@@ -116,16 +119,17 @@ export const epochOrStep: OptionRule = oneOf("epoch", "step");
  */
 export function checkOptions(
   callback: object,
-  owner: string,
+  owner: NamedClass,
   options: object,
   rules: Record<string, OptionRule>,
 ): void {
-  checkValue(owner, "options", options, given);
-  for (const [name, value] of Object.entries(options)) {
-    if (Object.hasOwn(rules, name)) {
-      if (value !== undefined) checkValue(owner, name, value, rules[name]);
-    } else if (callback.constructor.name === owner) {
-      warnOfUnknownOption(owner, name, Object.keys(rules));
+  const name = owner.className;
+  checkValue(name, "options", options, given);
+  for (const [option, value] of Object.entries(options)) {
+    if (Object.hasOwn(rules, option)) {
+      if (value !== undefined) checkValue(name, option, value, rules[option]);
+    } else if (Object.getPrototypeOf(callback) === owner.prototype) {
+      warnOfUnknownOption(name, option, Object.keys(rules));
     }
   }
 }

@@ -45,6 +45,9 @@ export interface ProgbarLoggerOptions extends CallbackOptions {
  * ```
  */
 export class ProgbarLogger extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "ProgbarLogger";
+
   #terminal: Terminal | undefined;
   #now: () => number;
   #progbar: Progbar | undefined;
@@ -62,7 +65,7 @@ export class ProgbarLogger extends Callback {
    */
   constructor(options: ProgbarLoggerOptions = {}) {
     super(options);
-    checkOptions(this, "ProgbarLogger", options, {
+    checkOptions(this, ProgbarLogger, options, {
       ...callbackOptions,
       terminal: given,
       now: callable,

@@ -59,6 +59,9 @@ export interface ReduceLROnPlateauOptions extends MonitorOptions {
  * ```
  */
 export class ReduceLROnPlateau extends MonitorCallback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "ReduceLROnPlateau";
+
   /** What the rate is multiplied by. */
   readonly factor: number;
   /** Epochs without improvement before a reduction. */
@@ -81,7 +84,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
    */
   constructor(options: ReduceLROnPlateauOptions = {}) {
     super({ ...options, minDelta: options.minDelta ?? 1e-4 });
-    checkOptions(this, "ReduceLROnPlateau", options, {
+    checkOptions(this, ReduceLROnPlateau, options, {
       ...monitorOptions,
       factor: numberThat(">= 0 and < 1", (factor) => factor >= 0 && factor < 1),
       patience: atLeastZero,

@@ -50,6 +50,9 @@ export interface RemoteMonitorOptions extends CallbackOptions {
  * ```
  */
 export class RemoteMonitor extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "RemoteMonitor";
+
   /** Where the epochs are sent. */
   readonly url: string;
   #field: string;
@@ -68,7 +71,7 @@ export class RemoteMonitor extends Callback {
    */
   constructor(options: RemoteMonitorOptions = {}) {
     super(options);
-    checkOptions(this, "RemoteMonitor", options, {
+    checkOptions(this, RemoteMonitor, options, {
       ...callbackOptions,
       root: text,
       path: { types: ["string"], wanted: "a text" },

@@ -42,6 +42,9 @@ export interface SpeedMonitorOptions extends CallbackOptions {
  * ```
  */
 export class SpeedMonitor extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "SpeedMonitor";
+
   /** Epochs in a row that leave more tensors, until it warns. */
   readonly leakPatience: number;
   #verbose: boolean;
@@ -63,7 +66,7 @@ export class SpeedMonitor extends Callback {
    */
   constructor(options: SpeedMonitorOptions = {}) {
     super(options);
-    checkOptions(this, "SpeedMonitor", options, {
+    checkOptions(this, SpeedMonitor, options, {
       ...callbackOptions,
       verbose: verbosity,
       leakPatience: atLeastOne,

@@ -43,6 +43,9 @@ export interface SwapEMAWeightsOptions extends CallbackOptions {
  * ```
  */
 export class SwapEMAWeights extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "SwapEMAWeights";
+
   /** Whether the averages are in the model at the end of each epoch. */
   readonly swapOnEpoch: boolean;
   #average: MovingAverage | undefined;
@@ -53,7 +56,7 @@ export class SwapEMAWeights extends Callback {
    */
   constructor(options: SwapEMAWeightsOptions = {}) {
     super(options);
-    checkOptions(this, "SwapEMAWeights", options, { ...callbackOptions, swapOnEpoch: flag });
+    checkOptions(this, SwapEMAWeights, options, { ...callbackOptions, swapOnEpoch: flag });
     this.swapOnEpoch = options.swapOnEpoch ?? false;
   }
 

@@ -119,6 +119,9 @@ export interface TensorBoardOptions extends CallbackOptions {
  * ```
  */
 export class TensorBoard extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "TensorBoard";
+
   /** Folder of the run. */
   readonly logDir: Path;
   /** Epochs between histograms; 0 for none. */
@@ -154,7 +157,7 @@ export class TensorBoard extends Callback {
    */
   constructor(options: TensorBoardOptions = {}) {
     super(options);
-    checkOptions(this, "TensorBoard", options, {
+    checkOptions(this, TensorBoard, options, {
       ...callbackOptions,
       logDir: place,
       histogramFreq: everySoManyEpochs,

@@ -30,6 +30,9 @@ export interface TerminateOnNaNOptions extends CallbackOptions {
  * ```
  */
 export class TerminateOnNaN extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "TerminateOnNaN";
+
   /** Whether it fails instead of ending training. */
   readonly raiseError: boolean;
 
@@ -39,7 +42,7 @@ export class TerminateOnNaN extends Callback {
    */
   constructor(options: TerminateOnNaNOptions = {}) {
     super(options);
-    checkOptions(this, "TerminateOnNaN", options, { ...callbackOptions, raiseError: flag });
+    checkOptions(this, TerminateOnNaN, options, { ...callbackOptions, raiseError: flag });
     this.raiseError = options.raiseError ?? false;
   }
 

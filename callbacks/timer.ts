@@ -51,6 +51,9 @@ export interface TimerOptions extends CallbackOptions {
  * ```
  */
 export class Timer extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "Timer";
+
   /** What training may take, in seconds. */
   readonly budget: number;
   /** When it looks at the clock. */
@@ -72,7 +75,7 @@ export class Timer extends Callback {
    */
   constructor(options: TimerOptions) {
     super(options);
-    checkOptions(this, "Timer", options, {
+    checkOptions(this, Timer, options, {
       ...callbackOptions,
       seconds: atLeastZero,
       minutes: atLeastZero,

@@ -1,3 +1,4 @@
+import { classNameOf } from "./class_name.ts";
 import type { Logs } from "./logs.ts";
 import type { TrainableModel } from "./model.ts";
 
@@ -213,6 +214,12 @@ export interface Callback<Model extends TrainableModel = TrainableModel> extends
  * ```
  */
 export class Callback<Model extends TrainableModel = TrainableModel> {
+  /**
+   * Name of the class, by which messages and saved states know it. Give a class of your own one:
+   * without it the name in its source counts, which a minifier changes with each build.
+   */
+  static readonly className: string = "Callback";
+
   /** What the run was told about itself; null before {@linkcode setParams}. */
   params: Params | null = null;
   /** What a failure in a hook does to the run; undefined leaves it to the run. */
@@ -233,7 +240,7 @@ export class Callback<Model extends TrainableModel = TrainableModel> {
   get model(): Model & TrainableModel {
     if (this.#model === null) {
       throw new TypeError(
-        `Cannot read the model of ${this.constructor.name}: it is set when a run begins`,
+        `Cannot read the model of ${classNameOf(this)}: it is set when a run begins`,
       );
     }
     return this.#model;

@@ -7,6 +7,7 @@ import type {
   ResumableLoop,
   ResumableTraining,
 } from "./callback.ts";
+import { isOfClass } from "./class_name.ts";
 import type { CallbackError } from "./errors.ts";
 import { FailurePolicy, hookError } from "./failure_policy.ts";
 import {
@@ -367,11 +368,10 @@ function inTurn(
   return isPromise(first) ? (first as Promise<void>).then(second) : second();
 }
 
-// By shape and not by class: a plugin or a second copy of keepfit may bring its own.
 function isHistory(callback: CallbackLike): callback is History {
-  return nameOf(callback) === "History" && "history" in callback && "at" in callback;
+  return isOfClass(callback, History.className);
 }
 
 function isProgbar(callback: CallbackLike): boolean {
-  return nameOf(callback) === "ProgbarLogger";
+  return isOfClass(callback, "ProgbarLogger");
 }

@@ -26,6 +26,9 @@ import { addOtherNames, type Logs } from "./logs.ts";
  * ```
  */
 export class History extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "History";
+
   /** The epochs that ended, 0-based. */
   epoch: number[] = [];
   /** For each key of the epoch logs its values, in order; keys by first appearance. */

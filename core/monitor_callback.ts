@@ -1,4 +1,5 @@
 import { Callback, type CallbackOptions } from "./callback.ts";
+import { classNameOf } from "./class_name.ts";
 import type { Logs } from "./logs.ts";
 import { Monitor, type MonitorFunction, type MonitorMode, type MonitorRules } from "./monitor.ts";
 
@@ -14,6 +15,9 @@ export interface MonitorOptions extends CallbackOptions, MonitorRules {}
  * Source: `keras/src/callbacks/monitor_callback.py`.
  */
 export class MonitorCallback extends Callback {
+  /** Its name in messages and saved states. */
+  static override readonly className: string = "MonitorCallback";
+
   /** What is watched, with its best value. */
   protected readonly watched: Monitor;
 
@@ -23,7 +27,7 @@ export class MonitorCallback extends Callback {
    */
   constructor(options: MonitorOptions = {}, best?: number) {
     super(options);
-    this.watched = new Monitor(this.constructor.name, options, best);
+    this.watched = new Monitor(classNameOf(this), options, best);
   }
 
   /** The log key it watches, or the name of the function that computes the value. */

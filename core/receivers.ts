@@ -1,4 +1,5 @@
 import type { CallbackHooks, CallbackLike } from "./callback.ts";
+import { classNameOf } from "./class_name.ts";
 import type { HookTiming } from "./history.ts";
 import { inCallOrder } from "./hook_order.ts";
 
@@ -82,8 +83,8 @@ export function lookUpReceivers(
 /** What messages call a callback: its own name, else its class. */
 export function nameOf(callback: CallbackLike): string {
   if (typeof callback.name === "string" && callback.name !== "") return callback.name;
-  const name = Object.getPrototypeOf(callback)?.constructor?.name;
-  return typeof name === "string" && name !== "" && name !== "Object" ? name : "(plain object)";
+  const name = classNameOf(callback);
+  return name === "" || name === "Object" ? "(plain object)" : name;
 }
 
 /**

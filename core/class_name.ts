@@ -1,0 +1,47 @@
+/** A class that may carry a name of its own. */
+interface NamedClass {
+  readonly name?: unknown;
+  readonly className?: unknown;
+}
+
+/**
+ * Name of an object's class: its static `className` where it has its own, as the classes of keepfit
+ * and of TensorFlow.js have, else the name in its source, which a minifier changes. A subclass does
+ * not inherit it. Empty for an object without a class.
+ */
+export function classNameOf(value: object): string {
+  const { name, className } = ownNames(classOf(Object.getPrototypeOf(value)));
+  return className ?? name ?? "";
+}
+
+/**
+ * True for an object of the class with this static `className`, or of a subclass. A second copy of
+ * keepfit has a class of its own, so `instanceof` would not do.
+ */
+export function isOfClass(value: object, className: string): boolean {
+  for (
+    let prototype = Object.getPrototypeOf(value);
+    prototype !== null;
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
+    if (ownNames(classOf(prototype)).className === className) return true;
+  }
+  return false;
+}
+
+function classOf(prototype: { constructor?: unknown } | null): NamedClass | undefined {
+  const made = prototype?.constructor;
+  return typeof made === "function" ? made as NamedClass : undefined;
+}
+
+function ownNames(made: NamedClass | undefined): { name?: string; className?: string } {
+  if (made === undefined) return {};
+  return {
+    name: textOf(made.name),
+    className: Object.hasOwn(made, "className") ? textOf(made.className) : undefined,
+  };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
