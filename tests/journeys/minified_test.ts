@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, before, describe, it } from "node:test";
+import { getRuntime } from "keepfit/runtime";
+import { root } from "../files.ts";
+
+const program = join(root, "tests/journeys/minified_program.ts");
+const runtime = getRuntime().name;
+
+/** Bundle and minify the program with the bundler of the runtime that runs this; Node has esbuild. */
+const bundlers = {
+  // For its own target Bun leaves out what tfjs's backends do when they are imported.
+  bun: (outfile: string) =>
+    run(["build", "--minify", "--target=node", `--outfile=${outfile}`, program]),
+  deno: (outfile: string) =>
+    run([
+      "bundle",
+      "--quiet",
+      "--minify",
+      "--config",
+      join(root, "deno.json"),
+      "-o",
+      outfile,
+      program,
+    ]),
+  node: async (outfile: string) => {
+    const { build } = await import("esbuild");
+    await build({
+      entryPoints: [program],
+      outfile,
+      bundle: true,
+      minify: true,
+      platform: "node",
+      format: "esm",
+      logLevel: "error",
+      banner: {
+        js:
+          `import { createRequire } from "node:module";const require = createRequire(import.meta.url);`,
+      },
+    });
+  },
+};
+
+function run(args: string[]): string {
+  return execFileSync(process.execPath, args, {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+describe("a program that is bundled and minified", () => {
+  const folder = mkdtempSync(join(tmpdir(), "keepfit-minified-"));
+  const outfile = join(folder, "program.mjs");
+  let output = "";
+  // deno-lint-ignore no-explicit-any
+  let result: any;
+
+  before(async () => {
+    await bundlers[runtime](outfile);
+    output = run([...(runtime === "deno" ? ["run", "-A", "--no-config"] : []), outfile]);
+    result = JSON.parse(/^RESULT (.*)$/m.exec(output)?.[1] ?? "null");
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("has classes under other names", () => {
+    assert.doesNotMatch(readFileSync(outfile, "utf8"), /class (EarlyStopping|History|Counter)\b/);
+  });
+
+  it("returns the History that was given, and draws the one bar that was given", () => {
+    assert.equal(result.isMine, true);
+    assert.equal(result.bars, 1);
+    assert.doesNotMatch(output, /\/step/);
+  });
+
+  it("resumes, with History and the states of its own classes", () => {
+    assert.deepEqual(result.resumed, { epochs: [0, 1, 2, 3], count: 4 });
+    assert.deepEqual(result.states, ["Counter", "EarlyStopping", "History"]);
+  });
+
+  it("calls callbacks by their names in timings, orders and messages", () => {
+    assert.deepEqual(result.timed, ["Bar", "History"]);
+    assert.deepEqual(result.order, ["Counter", "EarlyStopping", "History"]);
+    assert.match(
+      result.failure,
+      /^Callback EarlyStopping failed in onTrainBegin: .*EarlyStopping should/,
+    );
+  });
+
+  it("warns of an unknown option, but not in a subclass", () => {
+    assert.deepEqual(result.warnings, [
+      "keepfit: EarlyStopping has no option 'pacience', it is ignored: did you mean 'patience'?",
+    ]);
+  });
+});
