@@ -136,6 +136,8 @@ export class BackupAndRestore extends Callback {
   #isEpochUnsaved = false;
 
   /**
+   * Back up to `backupDir`; nothing is read or written before the run begins.
+   *
    * @param backupDir the directory of this run's backup; made when it is missing
    * @param options when to save
    * @throws TypeError for an option of the wrong type
@@ -166,6 +168,7 @@ export class BackupAndRestore extends Callback {
     return false;
   }
 
+  /** Restore the backup of an interrupted run, if there is one. */
   override async beforeTrainBegin(training: ResumableTraining): Promise<void> {
     this.#training = training;
     this.#files = new BackupFiles(this.#fs ?? getRuntime().fs, this.backupDir);
@@ -182,17 +185,20 @@ export class BackupAndRestore extends Callback {
     training.initialEpoch = backup.epoch;
   }
 
+  /** Note the epoch for the next backup. */
   override onEpochBegin(epoch: number): void {
     this.#epoch = epoch;
     this.#lastBatch = -1;
   }
 
+  /** Note that the epoch has ended. */
   override onEpochEnd(epoch: number): void {
     this.#epoch = epoch + 1;
     this.#lastBatch = -1;
     this.#isEpochUnsaved = this.saveFreq === "epoch";
   }
 
+  /** Save after every callback has seen the end of the epoch, for `saveFreq: "epoch"`. */
   override async afterEpochEnd(): Promise<void> {
     if (this.#isEpochUnsaved) await this.#save();
   }
@@ -204,10 +210,12 @@ export class BackupAndRestore extends Callback {
     if (this.#isEpochUnsaved || (this.saveFreq === false && isInterrupted)) await this.#save();
   }
 
+  /** Remove the backup of a finished run, for `deleteCheckpoint`. */
   override async onTrainEnd(): Promise<void> {
     if (this.deleteCheckpoint) await this.#files?.remove();
   }
 
+  /** Release the training state. */
   override close(): void {
     this.#training = undefined;
   }

@@ -77,6 +77,8 @@ export class CSVLogger extends Callback {
   #isResumed = false;
 
   /**
+   * Log to `filename`, which is opened when the run begins.
+   *
    * @param filename path or `file:` URL
    * @param options how to write
    * @throws TypeError for an option of the wrong type
@@ -115,10 +117,12 @@ export class CSVLogger extends Callback {
     if (this.#append) await this.#readHeader();
   }
 
+  /** Remove the rows that a resumed run will write again. */
   override async onEpochBegin(): Promise<void> {
     await this.#cut();
   }
 
+  /** Append the row of the epoch. */
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     await this.#cut();
     this.#isResumed = false;
@@ -130,6 +134,7 @@ export class CSVLogger extends Callback {
     this.#rows++;
   }
 
+  /** Close the file. */
   override async onTrainEnd(): Promise<void> {
     await this.#cut();
     await this.close();

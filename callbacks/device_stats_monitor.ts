@@ -66,6 +66,8 @@ export class DeviceStatsMonitor extends Callback {
   #memory: () => DeviceMemory | undefined;
 
   /**
+   * Add memory statistics to the logs.
+   *
    * @param options whom to ask, and when
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for an unknown `every`
@@ -88,6 +90,7 @@ export class DeviceStatsMonitor extends Callback {
     return false;
   }
 
+  /** Add the statistics to the logs, for `every: "epoch"`. */
   override onEpochEnd(_epoch: number, logs: Logs): void {
     this.#write(logs);
   }

@@ -111,6 +111,8 @@ export class EarlyStopping extends MonitorCallback {
   #isResumed = false;
 
   /**
+   * Watch one value, or several.
+   *
    * @param options what to watch, and how patiently
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for a negative `patience` or `startFromEpoch`, or a list of no monitors
@@ -139,6 +141,7 @@ export class EarlyStopping extends MonitorCallback {
     this.watched.wait = wait;
   }
 
+  /** Reset the patience and the best values, unless a backup restored them. */
   override onTrainBegin(): void {
     for (const watch of this.#watches) watch.begin(this.params, this.#isResumed);
     if (!this.#isResumed) {
@@ -152,6 +155,7 @@ export class EarlyStopping extends MonitorCallback {
     }
   }
 
+  /** Compare the watched values, and stop training when one has run out of patience. */
   override onEpochEnd(epoch: number, logs: Logs): void {
     this.#isResumed = false;
     const counted = this.#watches.filter((watch) => watch.count(epoch, logs, this.params));
@@ -172,6 +176,7 @@ export class EarlyStopping extends MonitorCallback {
     }
   }
 
+  /** Report the stop and restore the best weights, if the options say so. */
   override onTrainEnd(): void | Promise<void> {
     if (this.stoppedEpoch > 0 && this.#verbose) {
       const by = this.#watches.length > 1 ? ` by ${this.stoppedBy.join(", ")}` : "";

@@ -71,6 +71,8 @@ export class JSONLinesLogger extends Callback {
   #isResumed = false;
 
   /**
+   * Log to `filename`, which is opened when the run begins.
+   *
    * @param filename path or `file:` URL
    * @param options how to write
    * @throws TypeError for an option of the wrong type
@@ -112,16 +114,19 @@ export class JSONLinesLogger extends Callback {
     if (text !== "" && !text.endsWith("\n")) await this.#file.write("\n");
   }
 
+  /** Remove the lines that a resumed run will write again. */
   override async onEpochBegin(epoch: number): Promise<void> {
     this.#epoch = epoch;
     await this.#file.cut();
   }
 
+  /** Append the line of the epoch. */
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     this.#waiting.push(this.#line({ epoch, ...logs }));
     await this.#flush();
   }
 
+  /** Close the file. */
   override async onTrainEnd(): Promise<void> {
     await this.#file.cut();
     await this.close();

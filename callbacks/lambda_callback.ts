@@ -38,6 +38,8 @@ export class LambdaCallback extends Callback {
   readonly name: string;
 
   /**
+   * Make a callback of functions.
+   *
    * @param hooks functions by the name of the hook; undefined ones are left out
    * @throws TypeError for a name that is no hook, or a hook that is no function
    */

@@ -114,6 +114,8 @@ export class LearningRateFinder extends Callback {
   readonly #batchLoss = new BatchLoss();
 
   /**
+   * Sweep the learning rate in the first steps of the next run.
+   *
    * @param options from where to where, and what to do with it
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for an option out of range, or rates that do not rise
@@ -150,6 +152,7 @@ export class LearningRateFinder extends Callback {
     return this.#kept !== undefined;
   }
 
+  /** Clear the last sweep and keep the weights and the learning rate. */
   override async onTrainBegin(): Promise<void> {
     await this.close();
     this.#sweep.clear();
@@ -163,10 +166,12 @@ export class LearningRateFinder extends Callback {
     this.#kept = { weights: cloneWeights(this.model), optimizer };
   }
 
+  /** Restart the mean from which the loss of each batch is computed. */
   override onEpochBegin(): void {
     this.#batchLoss.reset();
   }
 
+  /** Set the learning rate of this step. */
   override onTrainBatchBegin(): void {
     if (this.#kept === undefined) return;
     const { minLearningRate, maxLearningRate } = this.#options;
@@ -176,6 +181,7 @@ export class LearningRateFinder extends Callback {
     );
   }
 
+  /** Record the loss of this step; the last one ends the sweep and training. */
   override onTrainBatchEnd(batch: number, logs: Logs): void | Promise<void> {
     if (this.#kept === undefined) return;
     const loss = this.#batchLoss.of(batch, logs.loss, this.params);
@@ -183,6 +189,7 @@ export class LearningRateFinder extends Callback {
     if (hasDiverged || this.#sweep.isDone) return this.#finish(hasDiverged);
   }
 
+  /** Warn when training ended before the sweep did, and restore weights and learning rate. */
   override async onTrainEnd(): Promise<void> {
     if (this.#kept === undefined) return;
     const { steps } = this.#options;

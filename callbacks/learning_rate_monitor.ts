@@ -44,6 +44,8 @@ export class LearningRateMonitor extends Callback {
   #optimizers: Record<string, unknown> | undefined;
 
   /**
+   * Add the learning rate to the logs.
+   *
    * @param options whose rate, and when
    * @throws TypeError for an option of the wrong type
    */
@@ -65,11 +67,17 @@ export class LearningRateMonitor extends Callback {
     return false;
   }
 
+  /**
+   * Check that the learning rate can be read.
+   *
+   * @throws TypeError when there is none
+   */
   override onTrainBegin(): void {
     // Fails now, not after the first epoch, when there is no rate to read.
     this.#write({});
   }
 
+  /** Add the learning rate to the logs, for `every: "epoch"`. */
   override onEpochEnd(_epoch: number, logs: Logs): void {
     this.#write(logs);
   }

@@ -99,6 +99,8 @@ export class LearningRateScheduler extends Callback {
   #firstStep = 0;
 
   /**
+   * Set the learning rate by `schedule`.
+   *
    * @param schedule called with the epoch or step and the present rate when that begins
    * @param options what else
    * @throws TypeError when `schedule` is no function
@@ -118,6 +120,11 @@ export class LearningRateScheduler extends Callback {
     if (this.every === "step") this.onTrainBatchBegin = this.#beginStep;
   }
 
+  /**
+   * Check that the learning rate can be read, and find the first step.
+   *
+   * @throws TypeError when there is none
+   */
   override onTrainBegin(): void {
     // Fails now, not at the first epoch, when there is no rate to set.
     getLearningRate(this.model);
@@ -126,11 +133,13 @@ export class LearningRateScheduler extends Callback {
     this.#firstStep = this.#updates() > 0 ? 0 : initialEpoch * (steps ?? 0);
   }
 
+  /** Set the learning rate of the epoch, for `every: "epoch"`. */
   override onEpochBegin(epoch: number): void {
     this.#epoch = epoch;
     if (this.every === "epoch") this.#set(epoch, this.#verbose);
   }
 
+  /** Add the learning rate to the logs. */
   override onEpochEnd(_epoch: number, logs: Logs): void {
     logs.learning_rate = getLearningRate(this.model);
   }

@@ -101,6 +101,8 @@ export class ModelCheckpoint extends MonitorCallback {
   #epoch = 0;
 
   /**
+   * Save checkpoints to `filepath`.
+   *
    * @param filepath template of a directory's path, or `file:` URL
    * @param options what to save, and when
    * @throws SyntaxError for a template that cannot be read
@@ -158,6 +160,7 @@ export class ModelCheckpoint extends MonitorCallback {
     return this.#schedule.isDueAfter(batch);
   }
 
+  /** Check the names in `filepath` and `monitor` against the keys of the logs. */
   override async onTrainBegin(): Promise<void> {
     this.resetMonitorWarning();
     const { metrics } = this.params ?? {};
@@ -170,10 +173,12 @@ export class ModelCheckpoint extends MonitorCallback {
     await ensureDir(this.#path.parent, { fs: this.#writer.fs });
   }
 
+  /** Note the epoch for the names of checkpoints. */
   override onEpochBegin(epoch: number): void {
     this.#epoch = epoch;
   }
 
+  /** Save a checkpoint, if one is due. */
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     this.#epoch = epoch;
     if (this.#schedule.isByBatch) return;
@@ -187,6 +192,7 @@ export class ModelCheckpoint extends MonitorCallback {
     this.#messages = undefined;
   }
 
+  /** Wait until the last checkpoint is written. */
   override async onTrainEnd(): Promise<void> {
     await this.#writer.settle();
   }

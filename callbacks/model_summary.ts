@@ -62,6 +62,8 @@ export class ModelSummary extends Callback {
   #terminal: Terminal | undefined;
 
   /**
+   * Print the model when the run begins.
+   *
    * @param options what to show, and where
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for less than 40 `columns`
@@ -79,6 +81,11 @@ export class ModelSummary extends Callback {
     this.#terminal = options.terminal;
   }
 
+  /**
+   * Print the summary.
+   *
+   * @throws TypeError for a model without layers
+   */
   override onTrainBegin(): void {
     const model = this.model as unknown as SummedModel;
     if (!Array.isArray(model.layers) || !Array.isArray(model.weights)) {

@@ -60,7 +60,11 @@ export class Progbar {
   #lastDrawn = -Infinity;
   #lastCells = 0;
 
-  /** @param options what to draw, and for what kind of terminal */
+  /**
+   * Start a bar at step 0 without drawing it.
+   *
+   * @param options what to draw, and for what kind of terminal
+   */
   constructor(options: ProgbarOptions) {
     this.target = options.target;
     this.#start = options.start;
@@ -82,6 +86,8 @@ export class Progbar {
   }
 
   /**
+   * Advance the bar.
+   *
    * @param current steps that are done
    * @param values what to show; names that came before keep their last value
    * @param at.now milliseconds

@@ -60,6 +60,8 @@ export class ProgbarLogger extends Callback {
   #columns: number | undefined;
 
   /**
+   * Draw a progress bar, as `verbose` of the run asks for.
+   *
    * @param options where to draw
    * @throws TypeError for an option of the wrong type
    */
@@ -79,12 +81,14 @@ export class ProgbarLogger extends Callback {
     return this.#progbar?.isDue(this.#now()) ?? false;
   }
 
+  /** Start a run of `fit`. */
   override onTrainBegin(): void {
     this.#isInFit = true;
     this.#barWidth = undefined;
     this.#target = this.params?.steps ?? null;
   }
 
+  /** Print the number of the epoch and start its bar. */
   override onEpochBegin(epoch: number): void {
     const epochs = this.params?.epochs ?? 1;
     if (this.#verbose() > 0 && epochs > 1) {
@@ -93,34 +97,42 @@ export class ProgbarLogger extends Callback {
     this.#begin();
   }
 
+  /** Advance the bar. */
   override onTrainBatchEnd(batch: number, logs: Logs): void {
     this.#step(batch, logs);
   }
 
+  /** Finish the bar with the logs of the epoch. */
   override onEpochEnd(_epoch: number, logs: Logs): void {
     this.#finish(logs);
   }
 
+  /** Start the bar of `evaluate`; validation within `fit` has none. */
   override onTestBegin(): void {
     if (!this.#isInFit) this.#beginAlone();
   }
 
+  /** Advance the bar of `evaluate`. */
   override onTestBatchEnd(batch: number, logs: Logs): void {
     if (!this.#isInFit) this.#step(batch, logs);
   }
 
+  /** Finish the bar of `evaluate`. */
   override onTestEnd(logs: Logs): void {
     if (!this.#isInFit) this.#finish(logs);
   }
 
+  /** Start the bar of `predict`. */
   override onPredictBegin(): void {
     this.#beginAlone();
   }
 
+  /** Advance the bar of `predict`. */
   override onPredictBatchEnd(batch: number): void {
     this.#step(batch, {});
   }
 
+  /** Finish the bar of `predict`. */
   override onPredictEnd(): void {
     this.#finish({});
   }

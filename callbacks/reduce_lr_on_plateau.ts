@@ -78,6 +78,8 @@ export class ReduceLROnPlateau extends MonitorCallback {
   #isResumed = false;
 
   /**
+   * Watch one value and reduce the learning rate when it stops improving.
+   *
    * @param options what to watch, and what to do
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for a `factor` outside 0 to below 1, or a negative number
@@ -111,6 +113,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
     this.watched.wait = wait;
   }
 
+  /** Reset the patience and the best value, unless a backup restored them. */
   override onTrainBegin(): void {
     this.resetMonitorWarning();
     if (!this.#isResumed) {
@@ -123,6 +126,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
     getLearningRate(this.model);
   }
 
+  /** Compare the watched value, and reduce the learning rate when it has run out of patience. */
   override onEpochEnd(epoch: number, logs: Logs): void {
     this.#isResumed = false;
     this.#message = undefined;

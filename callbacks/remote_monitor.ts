@@ -65,6 +65,8 @@ export class RemoteMonitor extends Callback {
   #warned = new Set<string>();
 
   /**
+   * Send the logs of each epoch to a server.
+   *
    * @param options where to send, and how
    * @throws TypeError for an option of the wrong type, or a `root` and `path` that are no URL
    * @throws RangeError for a `timeout` that is not above 0
@@ -96,10 +98,12 @@ export class RemoteMonitor extends Callback {
     this.#timeout = options.timeout ?? 5000;
   }
 
+  /** Allow each warning once again. */
   override onTrainBegin(): void {
     this.#warned.clear();
   }
 
+  /** Send the logs of the epoch. */
   override onEpochEnd(epoch: number, logs: Logs): void {
     const entries = Object.entries({ epoch, ...logs });
     const odd = entries.find(([, value]) => typeof value === "number" && !isFinite(value));

@@ -60,6 +60,8 @@ export class SpeedMonitor extends Callback {
   #hasWarned = false;
 
   /**
+   * Add the speed of training to the logs.
+   *
    * @param options what to tell
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for a `leakPatience` below 1
@@ -84,25 +86,30 @@ export class SpeedMonitor extends Callback {
     return false;
   }
 
+  /** Start a new count of tensors. */
   override onTrainBegin(): void {
     this.#tensors = [];
     this.#hasWarned = false;
   }
 
+  /** Start the clock of the epoch. */
   override onEpochBegin(): void {
     this.#begin = this.#now();
     this.#steps = 0;
     this.#trained = undefined;
   }
 
+  /** Count the step. */
   override onTrainBatchEnd(): void {
     this.#steps++;
   }
 
+  /** Stop the clock of training: validation is not part of the speed. */
   override onTestBegin(): void {
     this.#trained ??= this.#now();
   }
 
+  /** Add the speed to the logs, and warn when tensors leak. */
   override onEpochEnd(epoch: number, logs: Logs): void {
     const end = this.#now();
     const trained = ((this.#trained ?? end) - this.#begin) / 1000;

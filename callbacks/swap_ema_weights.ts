@@ -51,6 +51,8 @@ export class SwapEMAWeights extends Callback {
   #average: MovingAverage | undefined;
 
   /**
+   * Evaluate and save with averaged weights.
+   *
    * @param options when to swap
    * @throws TypeError for an option of the wrong type
    */
@@ -60,30 +62,41 @@ export class SwapEMAWeights extends Callback {
     this.swapOnEpoch = options.swapOnEpoch ?? false;
   }
 
+  /**
+   * Find the moving average of the optimizer.
+   *
+   * @throws TypeError when it has none
+   */
   override onTrainBegin(): void {
     this.#findAverage();
   }
 
+  /** Swap the averages out again, for `swapOnEpoch`. */
   override onEpochBegin(): void {
     if (this.swapOnEpoch) this.#average?.swapOut(this.model);
   }
 
+  /** Swap the averages in, for `swapOnEpoch`. */
   override onEpochEnd(): void {
     if (this.swapOnEpoch) this.#average?.swapIn(this.model);
   }
 
+  /** Swap the averages in for evaluation. */
   override onTestBegin(): void {
     this.#findAverage().swapIn(this.model);
   }
 
+  /** Swap the averages out after evaluation. */
   override onTestEnd(): void {
     this.#average?.swapOut(this.model);
   }
 
+  /** Swap the averages in for prediction. */
   override onPredictBegin(): void {
     this.#findAverage().swapIn(this.model);
   }
 
+  /** Swap the averages out after prediction. */
   override onPredictEnd(): void {
     this.#average?.swapOut(this.model);
   }

@@ -151,6 +151,8 @@ export class TensorBoard extends Callback {
   #hasSession = false;
 
   /**
+   * Write event files; they are opened when the run begins.
+   *
    * @param options where to write, and what
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for a frequency that is no whole number, or batches that are no range
@@ -231,6 +233,7 @@ export class TensorBoard extends Callback {
     }
   }
 
+  /** Find the first batch, and write the hyperparameters, graph and layout. */
   override onTrainBegin(): void {
     if (!this.#isResumed) {
       const { initialEpoch = 0, steps } = this.params ?? {};
@@ -248,10 +251,12 @@ export class TensorBoard extends Callback {
     });
   }
 
+  /** Start the clock of the epoch. */
   override onEpochBegin(): void {
     this.#epochBegin = { time: performance.now(), iterations: this.#iterations() ?? 0 };
   }
 
+  /** Write the logs of the epoch, and weights, images and embeddings when they are due. */
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     this.#isResumed = false;
     this.#writeEpoch(epoch, logs);
@@ -266,6 +271,7 @@ export class TensorBoard extends Callback {
     for (const writer of this.#writers.values()) await writer.flush();
   }
 
+  /** Write the results of an evaluation by iterations. */
   override onTestEnd(logs: Logs): void {
     const iterations = this.#iterations();
     if (iterations === undefined) return;
@@ -274,11 +280,13 @@ export class TensorBoard extends Callback {
     }
   }
 
+  /** Write the profile, and end the session of the hyperparameters. */
   override async onTrainEnd(): Promise<void> {
     await this.#profiler?.write();
     this.#endSession("success");
   }
 
+  /** End the session of the hyperparameters as failed. */
   override onException(): void {
     this.#endSession("failure");
   }

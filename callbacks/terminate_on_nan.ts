@@ -37,6 +37,8 @@ export class TerminateOnNaN extends Callback {
   readonly raiseError: boolean;
 
   /**
+   * End training when the loss is NaN or infinite.
+   *
    * @param options what to do about it
    * @throws TypeError for an option of the wrong type
    */
@@ -46,6 +48,11 @@ export class TerminateOnNaN extends Callback {
     this.raiseError = options.raiseError ?? false;
   }
 
+  /**
+   * Stop training when the loss is not finite.
+   *
+   * @throws RangeError for such a loss, for `raiseError`
+   */
   override onTrainBatchEnd(batch: number, logs: Logs): void {
     const { loss } = logs;
     if (loss === undefined || Number.isFinite(loss)) return;

@@ -69,6 +69,8 @@ export class Timer extends Callback {
   #isResumed = false;
 
   /**
+   * Limit the time of a run.
+   *
    * @param options how long
    * @throws TypeError for an option of the wrong type, or when no time is given
    * @throws RangeError for a negative time
@@ -114,6 +116,7 @@ export class Timer extends Callback {
     return false;
   }
 
+  /** Start the clock. */
   override onTrainBegin(): void {
     if (!this.#isResumed) this.#before = 0;
     this.#isResumed = false;
@@ -121,14 +124,17 @@ export class Timer extends Callback {
     this.#begin = this.#now();
   }
 
+  /** Note the epoch for the message. */
   override onEpochBegin(epoch: number): void {
     this.#epoch = epoch;
   }
 
+  /** Check the time, for `every: "epoch"`. */
   override onEpochEnd(): void {
     this.#check();
   }
 
+  /** Stop the clock, and report if it ended training. */
   override onTrainEnd(): void {
     this.close();
     if (this.hasStopped && this.#verbose) {

@@ -69,6 +69,7 @@ export type ErrorPolicy = "throw" | "disable" | "warn";
 export interface PredictLogs {
   /** Disposed after the hook: `clone()` what must live longer. */
   outputs: unknown;
+  /** Logs beside the outputs. */
   [name: string]: unknown;
 }
 
@@ -82,27 +83,41 @@ export interface CallbackHooks {
    * callbacks too. Not in Keras.
    */
   beforeTrainBegin?(training: ResumableTraining): HookResult;
+  /** When training begins. */
   onTrainBegin?(logs: Logs): HookResult;
+  /** When training ends, with the logs of the last epoch. */
   onTrainEnd?(logs: Logs): HookResult;
+  /** When an epoch begins. */
   onEpochBegin?(epoch: number, logs: Logs): HookResult;
+  /** When an epoch ends, after validation. The logs are means over the epoch and `val_` means. */
   onEpochEnd?(epoch: number, logs: Logs): HookResult;
   /**
    * After every callback's `onEpochEnd`: the place to save what they remember. Not in Keras.
    */
   afterEpochEnd?(epoch: number): HookResult;
+  /** Before a batch is trained on. */
   onTrainBatchBegin?(batch: number, logs: Logs): HookResult;
+  /** After a batch is trained on. The logs are means since the epoch began. */
   onTrainBatchEnd?(batch: number, logs: Logs): HookResult;
   /** Older name of {@linkcode onTrainBatchBegin}; used where that one is absent. */
   onBatchBegin?(batch: number, logs: Logs): HookResult;
   /** Older name of {@linkcode onTrainBatchEnd}; used where that one is absent. */
   onBatchEnd?(batch: number, logs: Logs): HookResult;
+  /** When an evaluation or a validation begins. */
   onTestBegin?(logs: Logs): HookResult;
+  /** When an evaluation or a validation ends. The keys of the logs have no `val_`. */
   onTestEnd?(logs: Logs): HookResult;
+  /** Before a batch is evaluated. */
   onTestBatchBegin?(batch: number, logs: Logs): HookResult;
+  /** After a batch is evaluated. The logs are means so far. */
   onTestBatchEnd?(batch: number, logs: Logs): HookResult;
+  /** When a prediction begins. */
   onPredictBegin?(logs: Logs): HookResult;
+  /** When a prediction ends. */
   onPredictEnd?(logs: Logs): HookResult;
+  /** Before a batch is predicted. */
   onPredictBatchBegin?(batch: number, logs: Logs): HookResult;
+  /** After a batch is predicted. The logs hold its outputs. */
   onPredictBatchEnd?(batch: number, logs: PredictLogs): HookResult;
   /** The run is about to fail with `error`. No `onEpochEnd` or `onTrainEnd` will follow. */
   onException?(error: unknown): HookResult;
@@ -152,9 +167,11 @@ export interface CallbackOptions {
   onError?: ErrorPolicy;
 }
 
-// The hooks are declared here and not as empty methods, because their presence decides.
+/** The hooks of a callback, declared rather than defined: their presence decides. */
 export interface Callback<Model extends TrainableModel = TrainableModel> extends CallbackHooks {
+  /** Whether `onTrainBatchEnd` reads the logs of this batch. Default: always. */
   readsBatchLogs?(batch: number): boolean;
+  /** Where this callback wants to be called among the others. Default: its place in the list. */
   hookOrder?(hook: string): HookOrder | undefined;
 }
 
@@ -226,7 +243,11 @@ export class Callback<Model extends TrainableModel = TrainableModel> {
   onError: ErrorPolicy | undefined;
   #model: Model | null = null;
 
-  /** @param options what every callback takes */
+  /**
+   * Start without a model or params; the run sets them.
+   *
+   * @param options what every callback takes
+   */
   constructor(options: CallbackOptions = {}) {
     this.onError = options.onError;
   }

@@ -97,6 +97,8 @@ export class CallbackList implements ResumableTraining {
   #params: Params | undefined;
 
   /**
+   * Flatten the callbacks, order their hooks and hand over the model and params.
+   *
    * @param callbacks callbacks in any form except by reference, which takes time: `await loadPlugin`
    *   first; `null`, `undefined` and `false` are left out
    * @param options what they receive, and what to add

@@ -45,6 +45,7 @@ export interface CallbackErrorContext {
  * ```
  */
 export class CallbackError extends Error {
+  /** Name of the class, in every build. */
   override name = "CallbackError";
   /** What went wrong, from a fixed list. */
   readonly code: CallbackErrorCode;
@@ -59,6 +60,8 @@ export class CallbackError extends Error {
   declare readonly batch: number | undefined;
 
   /**
+   * Describe a failure; `fit` and the lists throw these, and so may loops of your own.
+   *
    * @param code what went wrong
    * @param message a sentence for a person
    * @param context where it happened, and the error behind it

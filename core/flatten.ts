@@ -4,9 +4,10 @@ import { CallbackError, messageOf } from "./errors.ts";
 import { everyHookName, hookNames, nameOf } from "./receivers.ts";
 import { nearest } from "./unknown_option.ts";
 
-/** A callback of TensorFlow.js's own: a subclass of `tf.Callback`, `tf.callbacks.earlyStopping()`. */
+/** A callback of TensorFlow.js: a subclass of `tf.Callback`, `tf.callbacks.earlyStopping()`. */
 export interface TfjsCallback extends CallbackHooks {
   // By what only tfjs's have: its setParams would take away the types of a plain object's own.
+  /** Data of the validation; tfjs sets it. */
   validationData: unknown;
 }
 
@@ -14,15 +15,13 @@ export interface TfjsCallback extends CallbackHooks {
  * A plugin to be loaded when a run begins, with the options of `loadPlugin` beside its reference:
  * `{ plugin: "registry:ada/counter@^1", tier: "sandboxed", options: { label: "mine" } }`.
  */
-export interface CallbackReference extends NoHooks {
+export interface CallbackReference extends Partial<Record<keyof CallbackHooks, undefined>> {
+  // The base lets TypeScript infer the arguments of a plain object's hooks.
   /** What `loadPlugin` takes first. */
   plugin: string | URL;
   /** What `loadPlugin` takes second; a name that it does not know fails the run. */
   [option: string]: unknown;
 }
-
-// Said outright: TypeScript could not infer the arguments of a plain object's hooks otherwise.
-type NoHooks = { [Hook in keyof CallbackHooks]?: undefined };
 
 /**
  * Callbacks in the forms that `fit` takes: one, or a list that may hold lists. Text and URLs are

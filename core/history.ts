@@ -45,6 +45,7 @@ export class History extends Callback {
     return this.#at[name] ?? [];
   }
 
+  /** Start with empty lists, unless a backup restored them. */
   override onTrainBegin(): void {
     if (this.#isResumed) {
       this.#isResumed = false;
@@ -55,6 +56,7 @@ export class History extends Callback {
     this.#at = {};
   }
 
+  /** Append the logs of the epoch. */
   override onEpochEnd(epoch: number, logs: Logs): void {
     this.epoch.push(epoch);
     for (const [name, value] of Object.entries(logs)) {
@@ -65,6 +67,7 @@ export class History extends Callback {
     addOtherNames(this.#at);
   }
 
+  /** The lists, for a backup. */
   getState(): CallbackState {
     return structuredClone({ epoch: this.epoch, history: this.history, at: this.#at });
   }
@@ -91,8 +94,11 @@ function append(lists: Record<string, number[]>, name: string, value: number): v
 
 /** How long one hook of one callback took over a whole run. */
 export interface HookTiming {
+  /** Name of the callback. */
   callback: string;
+  /** Name of the hook. */
   hook: string;
+  /** Number of calls. */
   calls: number;
   /** Milliseconds in all, waiting for its promises included. */
   milliseconds: number;
@@ -100,9 +106,12 @@ export interface HookTiming {
 
 /** A hook that failed without ending the run. */
 export interface CallbackFailure {
+  /** Name of the callback. */
   callback: string;
+  /** Name of the hook. */
   hook: string;
   /** What was done about it. */
   policy: "disable" | "warn";
+  /** What was thrown. */
   error: unknown;
 }

@@ -8,6 +8,7 @@
  * and the other of `acc` and `accuracy` reads the same value without being listed.
  */
 export interface Logs {
+  /** Value of a metric; a mean over the samples so far. */
   [name: string]: number;
 }
 

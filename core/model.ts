@@ -19,10 +19,13 @@ export interface TrainableModel {
 
 /** What a callback may do with one weight in its hands. A `tf.Tensor` is one. */
 export interface WeightTensor {
+  /** Sizes of the dimensions. */
   readonly shape: number[];
+  /** Data type: `"float32"`, `"int32"`, … */
   readonly dtype: string;
   /** A second handle on the present values, which later updates do not change. */
   clone(): WeightTensor;
+  /** Release its memory. */
   dispose(): void;
   /** The values on the host. On the cpu backend this is the live storage: never write to it. */
   data(): Promise<ArrayLike<number>>;
@@ -32,8 +35,11 @@ export interface WeightTensor {
 
 /** The values of one weight away from any device, fit to be kept in a callback's state. */
 export interface HostWeight {
+  /** Sizes of the dimensions. */
   shape: number[];
+  /** Data type: `"float32"`, `"int32"` or `"bool"`. */
   dtype: string;
+  /** Values in row-major order. */
   values: Float32Array | Int32Array | Uint8Array;
 }
 

@@ -55,6 +55,8 @@ export class Monitor {
   #hasWarned = false;
 
   /**
+   * Watch one value of the logs.
+   *
    * @param owner name of the callback, for messages
    * @param rules what to watch, and what counts as better
    * @param best value that must be beaten first; undefined for none

@@ -22,6 +22,8 @@ export class MonitorCallback extends Callback {
   protected readonly watched: Monitor;
 
   /**
+   * Watch one value of the logs.
+   *
    * @param options what to watch
    * @param best value that must be beaten first; undefined for none
    */

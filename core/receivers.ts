@@ -23,10 +23,10 @@ export const hookNames = [
   "onPredictBatchEnd",
   "onException",
   "close",
-] as const satisfies readonly (keyof CallbackHooks)[];
+] as const satisfies readonly ListHook[];
 
 /** Name of a hook that a list calls. */
-export type ListHook = (typeof hookNames)[number];
+export type ListHook = Exclude<keyof CallbackHooks, "onBatchBegin" | "onBatchEnd">;
 
 /** Names from before Keras 2.2, which tfjs still uses; heard where the present one is absent. */
 export const olderNames: Partial<Record<ListHook, keyof CallbackHooks>> = {

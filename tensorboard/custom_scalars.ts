@@ -3,12 +3,15 @@ import type { Summary } from "./summary.ts";
 
 /** What the custom scalars tab shows. */
 export interface CustomScalarsLayout {
+  /** Categories, from top to bottom. */
   categories: readonly CustomScalarsCategory[];
 }
 
 /** Charts under one heading. */
 export interface CustomScalarsCategory {
+  /** Heading. */
   title: string;
+  /** Charts, from left to right. */
   charts: readonly CustomScalarsChart[];
   /** Begin folded. Default: false. */
   closed?: boolean;

@@ -16,6 +16,7 @@ export type GraphAttribute =
 export interface GraphNode {
   /** Unlike any other; slashes group the nodes. */
   name: string;
+  /** Name of the operation, such as `"MatMul"`. */
   op: string;
   /** Names of nodes; `name:1` is the second output, `^name` a control dependency. Default: none. */
   inputs?: readonly string[];
@@ -27,6 +28,7 @@ export interface GraphNode {
 
 /** A graph of operations. */
 export interface GraphDefLike {
+  /** Operations, in any order. */
   nodes: readonly GraphNode[];
 }
 

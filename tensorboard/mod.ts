@@ -36,3 +36,6 @@ export {
 } from "./summary_writer.ts";
 export type { TensorDType, TensorLike, TensorValue } from "./tensor.ts";
 export type { TextLike } from "./text.ts";
+
+// Types of other entry points that these names are made of.
+export type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "../runtime/types.ts";

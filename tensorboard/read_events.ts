@@ -8,11 +8,13 @@ import { readTensor, type TensorValue } from "./tensor.ts";
 export interface SummaryEvent {
   /** Milliseconds since 1970. */
   wallTime: number;
+  /** Step, as the writer counted it. */
   step: number;
   /** Only in the first event of a file: `brain.Event:2`. */
   fileVersion?: string;
   /** Only in the first event of a file: what wrote it. */
   writer?: string;
+  /** Graph, in the one event that has it. */
   graph?: GraphDefLike;
   /** Empty for an event that has none. */
   summaries: SummaryValue[];
@@ -20,12 +22,17 @@ export interface SummaryEvent {
 
 /** One value of an event. */
 export interface SummaryValue {
+  /** Tag of the chart. */
   tag: string;
   /** The plugin of TensorBoard that shows it; "" where only the first value of the tag says so. */
   plugin: string;
+  /** What the plugin stored about the tag; empty after the first value. */
   content: Uint8Array;
+  /** Name above the chart; empty for the tag. */
   displayName: string;
+  /** Text beside the chart, Markdown. */
   description: string;
+  /** Kind of data; undefined where the plugin says it. */
   dataClass?: DataClass;
   /** Undefined for the image, audio and histogram messages of old files. */
   tensor?: TensorValue;

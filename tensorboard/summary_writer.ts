@@ -108,6 +108,8 @@ export class SummaryWriter {
   readonly #now: () => number;
 
   /**
+   * Open a run; its folder and file are made with the first summary.
+   *
    * @param logDir folder of the run, path or `file:` URL; made when the first summary is written out
    * @param options how to write
    * @throws RangeError for a negative `flushMillis` or `maxPendingBytes`

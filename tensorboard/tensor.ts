@@ -12,6 +12,7 @@ export type TensorDType =
 
 /** A tensor to write. */
 export interface TensorLike {
+  /** Data type of the values. */
   dtype: TensorDType;
   /** Sizes of the dimensions; `[]` is a scalar. */
   shape: readonly number[];
@@ -23,6 +24,7 @@ export interface TensorLike {
 export interface TensorValue {
   /** The data type's name, or its number in TensorFlow's `types.proto` for one not known here. */
   dtype: TensorDType | number;
+  /** Sizes of the dimensions; `[]` is a scalar. */
   shape: number[];
   /** Row-major: numbers for the float types, `int32` and `uint8`, bigints for `int64`. */
   values: number[] | bigint[] | boolean[] | Uint8Array[];
