@@ -123,3 +123,80 @@ export { predict, type PredictOptions } from "./training/predict.ts";
 export { setRandomSeed } from "./tfjs/random_seed.ts";
 export type { RunOptions } from "./training/run.ts";
 export { toTfjs } from "./training/to_tfjs.ts";
+
+// Types of other entry points that these names are made of.
+export type {
+  CheckpointOptions,
+  DirectoryEntry,
+  FileInfo,
+  LoadedWeights,
+  SaveCheckpointOptions,
+  WritableFile,
+} from "./checkpoints/mod.ts";
+export type {
+  Allowed,
+  Fetch,
+  FetchOptions,
+  Grant,
+  Grants,
+  OpenPluginOptions,
+  Peers,
+  PluginData,
+  PluginErrorCode,
+  PluginInfo,
+  PluginLimits,
+  PluginPermission,
+  PluginTier,
+  SettingsOptions,
+} from "./plugins/mod.ts";
+export type {
+  CommandOptions,
+  CommandResult,
+  FileSystem,
+  HttpServer,
+  Interruption,
+  Path,
+  Runtime,
+  Terminal,
+  WorkerOptions,
+  WorkerThread,
+} from "./runtime/mod.ts";
+export type {
+  CustomScalarsCategory,
+  CustomScalarsChart,
+  CustomScalarsLayout,
+  DataClass,
+  GraphAttribute,
+  GraphDefLike,
+  GraphNode,
+  HistogramOptions,
+  HparamsMetric,
+  HparamsOptions,
+  HparamValue,
+  ImageLike,
+  PrCurveOptions,
+  SummaryOptions,
+  SummaryWriter,
+  TensorDType,
+  TensorLike,
+  TensorSummaryOptions,
+  TextLike,
+} from "./tensorboard/mod.ts";
+export type {
+  BackendChoice,
+  BackendName,
+  BackendOptions,
+  ChosenBackend,
+  GPUAdapterLike,
+  GPUDeviceLike,
+  GPULike,
+  WasmPaths,
+} from "./tfjs/backend/mod.ts";
+export type {
+  CustomCallbackArgs,
+  Dataset,
+  IOHandler,
+  LayersModel,
+  Optimizer,
+  Tensor,
+} from "./tfjs/types.ts";

@@ -1,8 +1,9 @@
-import type { io, LayersModel, Tensor } from "@tensorflow/tfjs";
+import type { io, Tensor } from "@tensorflow/tfjs";
 import { messageOf } from "../core/errors.ts";
 import { networkOf, trainableWeights, trainingConfigOf } from "../tfjs/compiled.ts";
 import { type TakenState, takeOptimizerState } from "../tfjs/optimizer_state.ts";
 import { optimizerClassOf } from "../tfjs/optimizers.ts";
+import type { IOHandler, LayersModel } from "../tfjs/types.ts";
 import {
   AVERAGE,
   MODEL_FILE,
@@ -148,7 +149,7 @@ export async function saveCheckpoint(
 export function checkpointHandler(
   directory: Path,
   { fs = getRuntime().fs }: CheckpointOptions = {},
-): Required<io.IOHandler> {
+): Required<IOHandler> {
   return {
     async save({ weightData = [], weightSpecs = [], ...header }) {
       if (header.modelTopology instanceof ArrayBuffer) {

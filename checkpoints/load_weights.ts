@@ -1,4 +1,4 @@
-import type { DataType, LayersModel, TypedArray } from "@tensorflow/tfjs";
+import type { DataType, TypedArray } from "@tensorflow/tfjs";
 import type { HostWeight } from "../core/model.ts";
 import { networkOf, type TrainableWeight, trainableWeights } from "../tfjs/compiled.ts";
 import { getEngine } from "../tfjs/engine.ts";
@@ -8,6 +8,7 @@ import {
   setOptimizerState,
 } from "../tfjs/optimizer_state.ts";
 import { optimizerClassOf, slotFieldsOf } from "../tfjs/optimizers.ts";
+import type { LayersModel } from "../tfjs/types.ts";
 import type { CheckpointOptions } from "./checkpoint.ts";
 import {
   AVERAGE,

@@ -21,4 +21,5 @@ export {
   type TensorValues,
   writeSafetensors,
 } from "./safetensors.ts";
+export type { IOHandler, LayersModel } from "../tfjs/types.ts";
 export type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "../runtime/types.ts";

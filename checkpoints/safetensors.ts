@@ -1,7 +1,7 @@
-import type { LayersModel } from "@tensorflow/tfjs";
 import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
+import type { LayersModel } from "../tfjs/types.ts";
 
 /** Numbers as they lie in memory. */
 export type TensorValues =

@@ -27,7 +27,7 @@ export interface HubOptions {
 }
 
 /** A hub as a Hono app. `hc<HubApp>(url)` of `hono/client` is a client that knows its routes. */
-export type HubApp = ReturnType<typeof import("./routes.ts").mountRoutes>;
+export type HubApp = ReturnType<(typeof import("./routes.ts"))["mountRoutes"]>;
 
 /**
  * A registry of plugins and a receiver of training reports, as a Hono app.

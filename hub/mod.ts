@@ -25,3 +25,29 @@ export { serveHub, type ServeHubOptions } from "./serve.ts";
 export { folderPluginStore, type FolderStoreOptions } from "./stores/folder.ts";
 export { memoryPluginStore, memoryRunStore, type RunLimits } from "./stores/memory.ts";
 export type { PluginStore, RunStore, StoredVersion, VersionYank } from "./stores/types.ts";
+
+// Types of other entry points that these names are made of.
+export type {
+  PermissionEntry,
+  PluginCallbackEntry,
+  PluginControl,
+  PluginFile,
+  PluginHook,
+  PluginHookEntry,
+  PluginManifest,
+  PluginPermission,
+  PluginPermissions,
+} from "../plugins/manifest/format.ts";
+export type {
+  DirectoryEntry,
+  FileInfo,
+  FileSystem,
+  HttpServer,
+  Path,
+  WritableFile,
+} from "../runtime/types.ts";
+export type {
+  OptionsScalar,
+  OptionsSchema,
+  OptionsType,
+} from "../plugins/manifest/options_schema.ts";

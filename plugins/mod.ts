@@ -81,6 +81,9 @@ export type {
   HookResult,
   Params,
   PredictLogs,
+  ResumableLoop,
+  ResumableTraining,
+  StateValue,
 } from "../core/callback.ts";
 export type { Logs } from "../core/logs.ts";
 export type { HostWeight, WeightTensor } from "../core/model.ts";

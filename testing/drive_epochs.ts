@@ -26,6 +26,7 @@ export interface DriveOptions {
 
 /** One call of a hook, of all callbacks. */
 export interface DrivenCall {
+  /** Name of the hook. */
   hook: keyof CallbackHooks;
   /** Of the epoch or batch; undefined for hooks that have none. */
   index: number | undefined;
@@ -45,6 +46,7 @@ export interface DrivenRun {
   learningRates: number[];
   /** Hooks that failed without ending the run: those of plugins usually do not. */
   failures: CallbackFailure[];
+  /** The model that the callbacks received. */
   model: TrainableModel;
 }
 

@@ -22,3 +22,58 @@ export {
   trainSmall,
   type TrainSmallOptions,
 } from "./train_small.ts";
+
+// Types of other entry points that these names are made of.
+export type {
+  Callback,
+  CallbackAbilities,
+  CallbackHooks,
+  CallbackLike,
+  CallbackState,
+  ErrorPolicy,
+  HookOrder,
+  HookResult,
+  Params,
+  PredictLogs,
+  ResumableLoop,
+  ResumableTraining,
+  StateValue,
+} from "../core/callback.ts";
+export type {
+  CallbackList,
+  CallbackReference,
+  CallbacksArgument,
+  ListHook,
+  TfjsCallback,
+} from "../core/callback_list.ts";
+export type { CallbackFailure, History, HookTiming } from "../core/history.ts";
+export type { TrainableModel, WeightTensor } from "../core/model.ts";
+export type { LoadPluginOptions } from "../plugins/load/load_plugin.ts";
+export type {
+  PermissionEntry,
+  PluginCallbackEntry,
+  PluginControl,
+  PluginFile,
+  PluginHook,
+  PluginHookEntry,
+  PluginManifest,
+  PluginPermission,
+  PluginPermissions,
+} from "../plugins/manifest/format.ts";
+export type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "../runtime/types.ts";
+export type { Optimizer, Sequential, Tensor2D } from "../tfjs/types.ts";
+export type {
+  Allowed,
+  Fetch,
+  FetchOptions,
+  OpenPluginOptions,
+  OptionsScalar,
+  OptionsSchema,
+  OptionsType,
+  Peers,
+  PluginData,
+  PluginLimits,
+  PluginTier,
+  SettingsOptions,
+} from "../plugins/mod.ts";
+export type { Logs } from "../core/logs.ts";

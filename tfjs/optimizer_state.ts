@@ -11,6 +11,7 @@ import {
   type ScalarField,
   slotFieldsOf,
 } from "./optimizers.ts";
+import type { LayersModel, Optimizer } from "./types.ts";
 
 /** State of an optimizer as plain data: fit for a callback's state or a file. */
 export interface OptimizerState {
@@ -91,7 +92,7 @@ export interface TakenState {
  * ```
  */
 export async function getOptimizerState(
-  optimizer: tf.Optimizer | tf.LayersModel,
+  optimizer: Optimizer | LayersModel,
 ): Promise<OptimizerState> {
   const taking = takeOptimizerState(optimizer);
   const taken = taking instanceof Promise ? await taking : taking;
@@ -126,7 +127,7 @@ export async function getOptimizerState(
  * @throws TypeError when there is no optimizer
  */
 export function takeOptimizerState(
-  optimizerOrModel: tf.Optimizer | tf.LayersModel,
+  optimizerOrModel: Optimizer | LayersModel,
 ): TakenState | Promise<TakenState> {
   const optimizer = optimizerOf(optimizerOrModel, "read the optimizer's state");
   const known = optimizerClassOf(optimizer);
@@ -157,7 +158,7 @@ export function takeOptimizerState(
  * @throws TypeError when there is no optimizer, or the state is of another class
  */
 export function setOptimizerState(
-  optimizer: tf.Optimizer | tf.LayersModel,
+  optimizer: Optimizer | LayersModel,
   state: OptimizerState,
 ): void | Promise<void> {
   const internals = optimizerOf(optimizer, "set the optimizer's state");
@@ -216,7 +217,7 @@ function emptyState(optimizer: InternalOptimizer): TakenState {
 
 async function takeOwnState(
   optimizer: InternalOptimizer,
-  optimizerOrModel: tf.Optimizer | tf.LayersModel,
+  optimizerOrModel: Optimizer | LayersModel,
 ): Promise<TakenState> {
   for (;;) {
     const iterations = optimizer.iterations;
@@ -245,7 +246,7 @@ async function takeOwnState(
 /** Weights under the names that this model gives to the variables which they are of. */
 function renamed(
   { weights = [], variables = [] }: OptimizerState,
-  optimizerOrModel: tf.Optimizer | tf.LayersModel,
+  optimizerOrModel: Optimizer | LayersModel,
 ): NamedValue[] {
   const present = variablesOf(optimizerOrModel);
   if (present?.length !== variables.length) return weights;
@@ -258,7 +259,7 @@ function renamed(
 }
 
 /** Names of the variables that a model trains; undefined for an optimizer alone. */
-function variablesOf(optimizerOrModel: tf.Optimizer | tf.LayersModel): string[] | undefined {
+function variablesOf(optimizerOrModel: Optimizer | LayersModel): string[] | undefined {
   if (!("getWeights" in optimizerOrModel && "layers" in optimizerOrModel)) return undefined;
   const network = networkOf(optimizerOrModel, "read the optimizer's state");
   return trainableWeights(network).map((weight) => weight.read().name);
@@ -276,7 +277,7 @@ async function setOwnWeights(optimizer: InternalOptimizer, weights: NamedValue[]
 
 const warned = new WeakSet<object>();
 
-function warnOfNoState(optimizer: tf.Optimizer, reason: string): void {
+function warnOfNoState(optimizer: Optimizer, reason: string): void {
   if (warned.has(optimizer)) return;
   warned.add(optimizer);
   console.warn(

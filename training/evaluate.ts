@@ -1,6 +1,6 @@
-import type * as tf from "@tensorflow/tfjs";
 import { type Logs, normalizeLogs } from "../core/logs.ts";
 import { type Compiled, compiledParts } from "../tfjs/compiled.ts";
+import type { LayersModel } from "../tfjs/types.ts";
 import { type BatchSource, checkDataset, type DatasetLike, type Tensors } from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
 import { type Engine, getEngine } from "../tfjs/engine.ts";
@@ -62,7 +62,7 @@ export interface EvaluateOptions extends RunOptions {
  * ```
  */
 export async function evaluate(
-  model: tf.LayersModel,
+  model: LayersModel,
   x: Tensors,
   y: Tensors,
   options: EvaluateOptions = {},
@@ -92,7 +92,7 @@ export async function evaluate(
  * @throws RangeError for shapes that do not fit, and for a dataset without batches
  */
 export async function evaluateDataset(
-  model: tf.LayersModel,
+  model: LayersModel,
   dataset: DatasetLike,
   options: EvaluateDatasetOptions = {},
 ): Promise<Logs> {
@@ -121,7 +121,7 @@ const evaluateDatasetOptions: Record<keyof EvaluateDatasetOptions, true> = {
 };
 
 async function runEvaluation(
-  model: tf.LayersModel,
+  model: LayersModel,
   engine: Engine,
   compiled: Compiled,
   source: BatchSource,

@@ -1,6 +1,6 @@
-import type * as tf from "@tensorflow/tfjs";
 import type { History } from "../core/history.ts";
 import { compiledParts } from "../tfjs/compiled.ts";
+import type { LayersModel } from "../tfjs/types.ts";
 import { checkDataset, type DatasetLike, isDataset, type Tensors } from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
 import { getEngine } from "../tfjs/engine.ts";
@@ -75,7 +75,7 @@ export interface FitDatasetOptions extends TrainOptions {
  * ```
  */
 export async function fit(
-  model: tf.LayersModel,
+  model: LayersModel,
   x: Tensors,
   y: Tensors,
   options: FitOptions = {},
@@ -148,7 +148,7 @@ export async function fit(
  * ```
  */
 export async function fitDataset(
-  model: tf.LayersModel,
+  model: LayersModel,
   dataset: DatasetLike,
   options: FitDatasetOptions = {},
 ): Promise<History> {

@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { CallbackList } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { networkOf, signatureOf } from "../tfjs/compiled.ts";
+import type { LayersModel, Tensor } from "../tfjs/types.ts";
 import { forEachBatch } from "./batch_loop.ts";
 import {
   type BatchSource,
@@ -59,10 +60,10 @@ export interface PredictOptions extends RunOptions {
  * ```
  */
 export async function predict(
-  model: tf.LayersModel,
+  model: LayersModel,
   x: Tensors | DatasetLike,
   options: PredictOptions = {},
-): Promise<tf.Tensor | tf.Tensor[]> {
+): Promise<Tensor | Tensor[]> {
   checkNames("predict", options, predictOptions);
   const engine = getEngine();
   const { inputNames, inputShapes } = signatureOf(networkOf(model, "predict"));
@@ -108,7 +109,7 @@ const predictOptions: Record<keyof PredictOptions, true> = {
 
 /** Predict batch by batch, and add the outputs of each batch to `parts`. */
 async function predictLoop(
-  model: tf.LayersModel,
+  model: LayersModel,
   source: BatchSource,
   list: CallbackList,
   eventLoop: EventLoopYield,

@@ -3,6 +3,7 @@ import type { Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { movingAverageOf } from "../tfjs/moving_average.ts";
+import type { CustomCallbackArgs, LayersModel } from "../tfjs/types.ts";
 import { closingList } from "./run.ts";
 
 /**
@@ -38,8 +39,8 @@ import { closingList } from "./run.ts";
  */
 export function toTfjs(
   callbacks: CallbacksArgument,
-  model: tf.LayersModel,
-): tf.CustomCallbackArgs {
+  model: LayersModel,
+): CustomCallbackArgs {
   if (typeof model?.getWeights !== "function") {
     throw new TypeError(
       `Cannot make callbacks for model.fit without the model: call toTfjs(callbacks, model)`,

@@ -1,7 +1,22 @@
 import type { OptionsSchema } from "./options_schema.ts";
 
-/** A hook that a plugin may declare. `close`, `getState` and `setState` are always there. */
-export type PluginHook = (typeof pluginHooks)[number];
+/** A hook that a plugin may declare. `close`, `getState` and `setState` need no declaration. */
+export type PluginHook =
+  | "onTrainBegin"
+  | "onTrainEnd"
+  | "onEpochBegin"
+  | "onEpochEnd"
+  | "onTrainBatchBegin"
+  | "onTrainBatchEnd"
+  | "onTestBegin"
+  | "onTestEnd"
+  | "onTestBatchBegin"
+  | "onTestBatchEnd"
+  | "onPredictBegin"
+  | "onPredictEnd"
+  | "onPredictBatchBegin"
+  | "onPredictBatchEnd"
+  | "onException";
 
 /** Every hook that a plugin may declare, in the order of a run. */
 export const pluginHooks = [
@@ -20,10 +35,18 @@ export const pluginHooks = [
   "onPredictBatchBegin",
   "onPredictBatchEnd",
   "onException",
-] as const;
+] as const satisfies readonly PluginHook[];
 
-/** What a plugin may do to the training, beside looking at it. */
-export type PluginControl = (typeof pluginControls)[number];
+/** What a plugin may do to the training beyond observing it. */
+export type PluginControl =
+  | "addLogs"
+  | "evaluate"
+  | "readWeights"
+  | "saveCheckpoint"
+  | "setLearningRate"
+  | "skipEpochRest"
+  | "stop"
+  | "writeWeights";
 
 /** Every control that a manifest may declare. Sorted. */
 export const pluginControls = [
@@ -35,13 +58,21 @@ export const pluginControls = [
   "skipEpochRest",
   "stop",
   "writeWeights",
-] as const;
+] as const satisfies readonly PluginControl[];
 
 /** What a plugin may touch outside the training. */
-export type PluginPermission = (typeof pluginPermissions)[number];
+export type PluginPermission = "env" | "ffi" | "listen" | "net" | "read" | "run" | "write";
 
 /** Every permission that a manifest may declare. Sorted. */
-export const pluginPermissions = ["env", "ffi", "listen", "net", "read", "run", "write"] as const;
+export const pluginPermissions = [
+  "env",
+  "ffi",
+  "listen",
+  "net",
+  "read",
+  "run",
+  "write",
+] as const satisfies readonly PluginPermission[];
 
 /** A hook with what is to be known about its calls. */
 export interface PluginHookEntry {

@@ -1,11 +1,15 @@
 /**
  * Where a plugin's code runs. Sorted.
  *
- * - `"sandboxed"`: in an interpreter of its own, with nothing but its context
- * - `"trusted"`: in this process with its rights
- * - `"worker"`: in a thread of its own, which can be ended, with the process's rights
+ * - `"sandboxed"`: in its own interpreter, with its context only
+ * - `"trusted"`: in this process, with its rights
+ * - `"worker"`: in its own thread, which can be ended, with the rights of the process
  */
-export type PluginTier = typeof pluginTiers[number];
+export type PluginTier = "sandboxed" | "trusted" | "worker";
 
 /** Every tier. */
-export const pluginTiers = ["sandboxed", "trusted", "worker"] as const;
+export const pluginTiers = [
+  "sandboxed",
+  "trusted",
+  "worker",
+] as const satisfies readonly PluginTier[];

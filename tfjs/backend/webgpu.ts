@@ -12,9 +12,13 @@ import { setBackend } from "./set_backend.ts";
 
 /** The graphics card behind WebGPU, in the driver's own words. */
 export interface AdapterDescription {
+  /** Vendor, such as `"nvidia"`. */
   vendor: string;
+  /** Family of cards, such as `"ampere"`. */
   architecture: string;
+  /** Identifier of the card. */
   device: string;
+  /** Name for people. */
   description: string;
   /** True where the processor plays the card: right, but slower than wasm. */
   isSoftware: boolean;

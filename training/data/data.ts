@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
+import type { Dataset, Tensor } from "../../tfjs/types.ts";
 
 /** Tensors as tfjs takes them: one, one for each input or output, or by name. */
-export type Tensors = tf.Tensor | tf.Tensor[] | { [name: string]: tf.Tensor };
+export type Tensors = Tensor | Tensor[] | { [name: string]: Tensor };
 
 /** Weight of each class, by its number. */
 export type ClassWeight = { [classNumber: number]: number };
@@ -23,7 +24,7 @@ export type DatasetBatch =
  * are closed when the run is done with them, if they can be.
  */
 export type DatasetLike =
-  | tf.data.Dataset<tf.TensorContainer>
+  | Dataset
   | AsyncIterable<DatasetBatch>
   | Iterable<DatasetBatch>
   | (() => AsyncIterator<DatasetBatch> | Iterator<DatasetBatch>);

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { describe, it } from "node:test";
+import { root } from "./files.ts";
+import { findRuntime } from "./runtimes/mod.ts";
+
+const { exports } = JSON.parse(readFileSync(`${root}deno.json`, "utf8"));
+const entries: string[] = Object.values(exports);
+
+describe("deno doc --lint", () => {
+  const deno = findRuntime("deno");
+  const skip = "reason" in deno ? deno.reason : false;
+
+  it("finds every export documented and typed", { skip }, () => {
+    assert.deepEqual(lint(entries), []);
+  });
+
+  // A callback's own entry point has the callback alone; what it extends is in mod.ts.
+  for (const entry of entries.filter((path) => !path.startsWith("./callbacks/"))) {
+    it(`finds every type of ${entry} exported there`, { skip }, () => {
+      assert.deepEqual(lint([entry]), []);
+    });
+  }
+
+  function lint(paths: string[]): string[] {
+    if ("reason" in deno) throw new Error(deno.reason);
+    const { status, stderr } = spawnSync(deno.command, ["doc", "--lint", ...paths], {
+      cwd: root,
+      encoding: "utf8",
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    const findings = [...stderr.matchAll(/^error\[.*\n.*$/gm)].map(([finding]) => finding);
+    return status === 0 || findings.length > 0 ? findings : [stderr];
+  }
+});
