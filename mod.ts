@@ -70,6 +70,7 @@ export {
 export {
   type Monitor,
   MonitorCallback,
+  type MonitoredValue,
   type MonitorFunction,
   type MonitorMode,
   type MonitorOptions,

@@ -6,6 +6,7 @@ import {
   type MonitorFunction,
   type MonitorOptions,
 } from "../core/monitor_callback.ts";
+import { isPromise } from "../core/promise.ts";
 import { KeptWeights } from "./kept_weights.ts";
 import {
   atLeastZero,
@@ -156,9 +157,16 @@ export class EarlyStopping extends MonitorCallback {
   }
 
   /** Compare the watched values, and stop training when one has run out of patience. */
-  override onEpochEnd(epoch: number, logs: Logs): void {
+  override onEpochEnd(epoch: number, logs: Logs): void | Promise<void> {
     this.#isResumed = false;
-    const counted = this.#watches.filter((watch) => watch.count(epoch, logs, this.params));
+    const values = this.#watches.map((watch) => watch.valueIn(logs, this.params));
+    return values.some(isPromise)
+      ? Promise.all(values).then((values) => this.#count(epoch, values))
+      : this.#count(epoch, values as (number | undefined)[]);
+  }
+
+  #count(epoch: number, values: (number | undefined)[]): void {
+    const counted = this.#watches.filter((watch, i) => watch.count(epoch, values[i]));
     if (counted.length === 0) return;
     const [first] = this.#watches;
     // The first watched epoch counts as best until a better one, even if its value is NaN.

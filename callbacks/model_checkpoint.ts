@@ -245,7 +245,7 @@ export class ModelCheckpoint extends MonitorCallback {
     let improved = "";
     let best = this.best;
     const value = this.#compares
-      ? this.monitorValue(logs, this.#onMissing === "save" ? "saving" : "not saving")
+      ? await this.monitorValue(logs, this.#onMissing === "save" ? "saving" : "not saving")
       : undefined;
     if (this.saveBestOnly) {
       if (value === undefined) {

@@ -42,12 +42,16 @@ export class Patience {
     if (params?.metrics !== undefined) this.monitor.resolveMode(params);
   }
 
+  /** The value of an epoch, for {@linkcode count}. */
+  valueIn(logs: Logs, params: Params | null): ReturnType<Monitor["valueIn"]> {
+    this.monitor.resolveMode(params);
+    return this.monitor.valueIn(logs, "training is not ended by it", params);
+  }
+
   /** Count an epoch; false when it has no value or is not watched. */
-  count(epoch: number, logs: Logs, params: Params | null): boolean {
+  count(epoch: number, value: number | undefined): boolean {
     const { monitor } = this;
     const { patience = 0, baseline, startFromEpoch = 0 } = this.#limits;
-    monitor.resolveMode(params);
-    const value = monitor.valueIn(logs, "training is not ended by it", params);
     if (value === undefined || epoch < startFromEpoch) return false;
     monitor.wait++;
     this.isBetter = monitor.isImprovement(value, monitor.best);

@@ -1,6 +1,7 @@
 import type { CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { getLearningRate, setLearningRate } from "../core/model.ts";
+import { inTurn } from "../core/promise.ts";
 import { MonitorCallback, type MonitorOptions } from "../core/monitor_callback.ts";
 import {
   atLeastZero,
@@ -127,14 +128,19 @@ export class ReduceLROnPlateau extends MonitorCallback {
   }
 
   /** Compare the watched value, and reduce the learning rate when it has run out of patience. */
-  override onEpochEnd(epoch: number, logs: Logs): void {
+  override onEpochEnd(epoch: number, logs: Logs): void | Promise<void> {
     this.#isResumed = false;
     this.#message = undefined;
     this.resolveMode();
     const learningRate = getLearningRate(this.model);
     logs.learning_rate = learningRate;
-    const value = this.monitorValue(logs, "the learning rate stays");
-    if (value === undefined) return;
+    return inTurn(
+      this.monitorValue(logs, "the learning rate stays"),
+      (value) => value === undefined ? undefined : this.#count(epoch, value, learningRate),
+    );
+  }
+
+  #count(epoch: number, value: number, learningRate: number): void {
     const wasResting = this.cooldownCounter > 0;
     if (wasResting) this.cooldownCounter--;
     if (this.isImprovement(value, this.best)) {

@@ -55,7 +55,7 @@ export class TerminateOnNaN extends Callback {
    */
   override onTrainBatchEnd(batch: number, logs: Logs): void {
     const { loss } = logs;
-    if (loss === undefined || Number.isFinite(loss)) return;
+    if (typeof loss !== "number" || Number.isFinite(loss)) return;
     if (this.raiseError) {
       throw new RangeError(
         `Cannot train on after batch ${batch}: NaN or Inf loss encountered, ` +

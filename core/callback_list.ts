@@ -18,10 +18,10 @@ import {
   type TfjsCallback,
 } from "./flatten.ts";
 import { type CallbackFailure, History, type HookTiming } from "./history.ts";
-import { HookRunner } from "./hook_runner.ts";
-import { normalizeLogs } from "./logs.ts";
+import { type HookCall, HookRunner } from "./hook_runner.ts";
+import { type Logs, normalizeLogs, settleLogs } from "./logs.ts";
 import type { TrainableModel } from "./model.ts";
-import { isPromise } from "./promise.ts";
+import { inTurn } from "./promise.ts";
 import { type ListHook, nameOf } from "./receivers.ts";
 import { getStates, setStates } from "./states.ts";
 
@@ -45,8 +45,9 @@ export interface CallbackListOptions {
  * Calls the hooks of many callbacks, in list order unless a callback's `hookOrder` says otherwise.
  *
  * `fit`, `evaluate` and `predict` make one. Make one yourself to drive callbacks from a custom loop:
- * call the hooks where they belong, await what they return, and `close()` in a `finally`. A hook
- * returns a promise only when a callback's did.
+ * call the hooks where they belong, await what they return, and `close()` in a `finally`. Logs may
+ * hold scalar tensors, which are read and stay yours. A hook returns a promise only when a callback's
+ * did, or a value of the logs had to be waited for.
  *
  * A callback that throws ends the run with a {@linkcode CallbackError} unless its `onError` (or the
  * list's) says `"disable"` (drop it for the rest of the run) or `"warn"` (go on calling it).
@@ -175,7 +176,7 @@ export class CallbackList implements ResumableTraining {
     this.#epoch = undefined;
     this.initialEpoch = undefined;
     return inTurn(
-      this.#runner.run("beforeTrainBegin", [this]),
+      this.#runner.run("beforeTrainBegin", { args: [this] }),
       () => {
         if (this.#params !== undefined && this.initialEpoch) {
           this.#params.initialEpoch = this.initialEpoch;
@@ -202,7 +203,7 @@ export class CallbackList implements ResumableTraining {
     this.#epoch = epoch;
     return inTurn(
       this.#run("onEpochEnd", logs, epoch),
-      () => this.#runner.run("afterEpochEnd", [epoch]),
+      () => this.#runner.run("afterEpochEnd", { args: [epoch] }),
     );
   }
 
@@ -264,7 +265,7 @@ export class CallbackList implements ResumableTraining {
   /** Call `onPredictBatchEnd` of every callback with the outputs of the batch. */
   onPredictBatchEnd(batch: number, logs?: PredictLogs): void | Promise<void> {
     // The outputs are tensors: nothing to sort or to turn into numbers.
-    return this.#runner.run("onPredictBatchEnd", [batch, logs ?? {}], batch);
+    return this.#runner.run("onPredictBatchEnd", { args: [batch, logs ?? {}], batch });
   }
 
   /** Report to every callback that the run fails. Failures of the hook are warned about, never thrown. */
@@ -329,12 +330,23 @@ export class CallbackList implements ResumableTraining {
 
   #run(hook: ListHook, logs: object | undefined, epoch?: number): void | Promise<void> {
     if (!this.has(hook)) return;
-    const normalized = normalizeLogs(logs);
-    return this.#runner.run(hook, epoch === undefined ? [normalized] : [epoch, normalized]);
+    const settled = normalizeLogs(logs);
+    return this.#runSettled(hook, {
+      args: epoch === undefined ? [settled] : [epoch, settled],
+      logs: settled,
+    });
   }
 
   #runBatch(hook: ListHook, batch: number, logs: object | undefined): void | Promise<void> {
-    if (this.has(hook)) return this.#runner.run(hook, [batch, normalizeLogs(logs)], batch);
+    if (!this.has(hook)) return;
+    const settled = normalizeLogs(logs);
+    return this.#runSettled(hook, { args: [batch, settled], batch, logs: settled });
+  }
+
+  #runSettled(hook: ListHook, call: HookCall): void | Promise<void> {
+    const settling = settleLogs(call.logs as Logs);
+    if (settling === undefined) return this.#runner.run(hook, call);
+    return (settling as Promise<void>).then(() => this.#runner.run(hook, call));
   }
 
   /** Call a hook of every callback, even after one has failed; throw the first failure last. */
@@ -360,14 +372,6 @@ export class CallbackList implements ResumableTraining {
     const position = { epoch: this.#epoch, batch };
     this.#policy.handle(callback, hookError(nameOf(callback), hook, error, position));
   }
-}
-
-/** The second step after the first one; a promise only when one of them gave one. */
-function inTurn(
-  first: void | Promise<void>,
-  second: () => void | Promise<void>,
-): void | Promise<void> {
-  return isPromise(first) ? (first as Promise<void>).then(second) : second();
 }
 
 function isHistory(callback: CallbackLike): callback is History {

@@ -1,10 +1,20 @@
 import type { CallbackLike } from "./callback.ts";
 import type { HookTiming } from "./history.ts";
+import { type Logs, settleLogs } from "./logs.ts";
 import { isPromise } from "./promise.ts";
 import { hookNames, type ListHook, lookUpReceivers, type Receiver } from "./receivers.ts";
 
 /** Called when a hook throws or rejects; throws where that ends the run. */
 export type OnHookFailure = (receiver: Receiver, error: unknown, batch?: number) => void;
+
+/** One call of a hook. */
+export interface HookCall {
+  readonly args: readonly unknown[];
+  /** The batch that a failure is reported with. */
+  readonly batch?: number;
+  /** The logs among the arguments: what a receiver writes into them is settled for the next one. */
+  readonly logs?: Logs;
+}
 
 /** Calls the receivers of each hook, one after another, and measures how long each takes. */
 export class HookRunner {
@@ -28,14 +38,10 @@ export class HookRunner {
     return this.#receivers[hook];
   }
 
-  /**
-   * Call every receiver of a hook. Returns a promise only when a receiver did.
-   *
-   * @param batch the batch that a failure is reported with
-   */
-  run(hook: ListHook, args: unknown[], batch?: number): void | Promise<void> {
+  /** Call every receiver of a hook. Returns a promise only when something must be waited for. */
+  run(hook: ListHook, call: HookCall): void | Promise<void> {
     // Dropping a receiver replaces the list, never this array.
-    return this.#runFrom(this.#receivers[hook], 0, args, batch);
+    return this.#runFrom(this.#receivers[hook], 0, call);
   }
 
   /** Call every receiver of a hook, even after one has failed. */
@@ -69,31 +75,25 @@ export class HookRunner {
       .sort((a, b) => b.milliseconds - a.milliseconds);
   }
 
-  #runFrom(
-    receivers: readonly Receiver[],
-    first: number,
-    args: unknown[],
-    batch: number | undefined,
-  ): void | Promise<void> {
+  #runFrom(receivers: readonly Receiver[], first: number, call: HookCall): void | Promise<void> {
     if (first >= receivers.length) return;
     // One receiver's end is the next one's beginning: the clock costs as much as a short hook.
     let began = performance.now();
     for (let i = first; i < receivers.length; i++) {
       const receiver = receivers[i];
-      let pending: PromiseLike<unknown> | undefined;
+      let pending: PromiseLike<unknown> | void = undefined;
       try {
-        const result = receiver.call(...args);
+        const result = receiver.call(...call.args);
         // Inside the try: inspecting a foreign result may throw.
         if (isPromise(result)) pending = result;
+        else if (call.logs !== undefined) pending = settleLogs(call.logs);
       } catch (error) {
         count(receiver, began);
-        this.#onFailure(receiver, error, batch);
+        this.#onFailure(receiver, error, call.batch);
         began = performance.now();
         continue;
       }
-      if (pending !== undefined) {
-        return this.#runAfter(pending, began, receivers, i, args, batch);
-      }
+      if (pending !== undefined) return this.#runAfter(pending, began, receivers, i, call);
       began = count(receiver, began);
     }
   }
@@ -103,17 +103,17 @@ export class HookRunner {
     began: number,
     receivers: readonly Receiver[],
     i: number,
-    args: unknown[],
-    batch: number | undefined,
+    call: HookCall,
   ): Promise<void> {
     try {
       await pending;
+      if (call.logs !== undefined) await settleLogs(call.logs);
       count(receivers[i], began);
     } catch (error) {
       count(receivers[i], began);
-      this.#onFailure(receivers[i], error, batch);
+      this.#onFailure(receivers[i], error, call.batch);
     }
-    await this.#runFrom(receivers, i + 1, args, batch);
+    await this.#runFrom(receivers, i + 1, call);
   }
 }
 

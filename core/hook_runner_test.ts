@@ -9,8 +9,8 @@ describe("HookRunner", () => {
     let reads = 0;
     Object.defineProperty(performance, "now", { configurable: true, value: () => reads++ });
     try {
-      runner.run("onEpochEnd", [0, {}]);
-      runner.run("onTrainEnd", [{}]);
+      runner.run("onEpochEnd", { args: [0, {}] });
+      runner.run("onTrainEnd", { args: [{}] });
     } finally {
       Object.defineProperty(performance, "now", { configurable: true, value: now });
     }
@@ -23,7 +23,7 @@ describe("HookRunner", () => {
     const callback = { onEpochEnd: () => seen.push("end"), close: () => seen.push("close") };
     const runner = new HookRunner([callback], () => {});
     runner.drop(callback);
-    runner.run("onEpochEnd", [0, {}]);
+    runner.run("onEpochEnd", { args: [0, {}] });
     await runner.runAll("close", [], () => {});
     assert.deepEqual(seen, ["close"]);
   });

@@ -1,3 +1,6 @@
+import { messageOf } from "./errors.ts";
+import { isPromise } from "./promise.ts";
+
 /**
  * The numbers of a batch, an epoch or an evaluation by name: `loss`, then the metrics of `compile`
  * under the names that were given there, with the prefix `val_` for validation. Keys are sorted.
@@ -66,8 +69,8 @@ export function addOtherNames<T extends object>(record: T): T {
 }
 
 /**
- * A fresh object with the keys sorted by code point, as Keras hands to every hook. Booleans become
- * 1 and 0, numeric strings become numbers; other values stay as they are.
+ * A fresh object with the keys sorted by code point, as Keras hands to every hook. Values are those
+ * that were given; {@linkcode settleLogs} makes numbers of them.
  */
 export function normalizeLogs(logs: object | null | undefined): Logs {
   const normalized: Record<string, unknown> = {};
@@ -79,7 +82,7 @@ export function normalizeLogs(logs: object | null | undefined): Logs {
       const value = source[key];
       if (typeof value === "number") normalized[key] = value;
       else if (isNested(value)) Object.assign(normalized, normalizeLogs(value));
-      else normalized[key] = toNumberIfNumeric(value);
+      else normalized[key] = value;
     }
     addOtherNames(normalized);
   }
@@ -98,10 +101,76 @@ function isNested(value: unknown): value is object {
     Object.getPrototypeOf(value) === Object.prototype;
 }
 
-function toNumberIfNumeric(value: unknown): unknown {
-  if (typeof value === "boolean") return value ? 1 : 0;
-  if (typeof value === "string" && value.trim() !== "" && !Number.isNaN(Number(value))) {
-    return Number(value);
+/**
+ * Make numbers of the values in place, as Keras does: booleans, text that is a number, tensors and
+ * typed arrays of one value. Larger ones become lists; other text, lists and null stay, and undefined
+ * is removed.
+ *
+ * @returns a promise when a tensor or a promise had to be waited for
+ * @throws TypeError that names the key of a value that cannot be read
+ */
+export function settleLogs(logs: Logs): void | Promise<void> {
+  let waiting: Promise<void>[] | undefined;
+  for (const key in logs) {
+    const value: unknown = logs[key];
+    if (typeof value === "number") continue;
+    const plain = plainValue(value);
+    if (isPromise(plain)) (waiting ??= []).push(setLater(logs, key, plain));
+    else setValue(logs, key, plain);
+  }
+  if (waiting !== undefined) return Promise.all(waiting).then(() => {});
+}
+
+async function setLater(logs: Logs, key: string, pending: PromiseLike<unknown>): Promise<void> {
+  let value: unknown;
+  try {
+    value = await pending;
+  } catch (error) {
+    throw new TypeError(`Cannot read '${key}' of the logs: ${messageOf(error)}`, { cause: error });
+  }
+  setValue(logs, key, value);
+}
+
+function setValue(logs: Logs, key: string, value: unknown): void {
+  if (value === undefined) delete logs[key];
+  else logs[key] = value as number;
+}
+
+/** What {@linkcode settleLogs} makes of a value; a promise where it must be waited for. */
+export function plainValue(value: unknown): unknown {
+  switch (typeof value) {
+    case "boolean":
+    case "bigint":
+      return Number(value);
+    case "string":
+      return value.trim() === "" || Number.isNaN(Number(value)) ? value : Number(value);
+    case "object":
+      if (value === null) return value;
+      if (isPromise(value)) return Promise.resolve(value).then(plainValue);
+      if (isTensor(value)) return readTensor(value);
+      if (isTypedArray(value)) return value.length === 1 ? Number(value[0]) : Array.from(value);
   }
   return value;
+}
+
+/** What is read of a tensor in the logs. */
+interface LoggedTensor {
+  readonly size: number;
+  readonly dtype: string;
+  /** Its values, nested as its shape says. */
+  array(): Promise<unknown>;
+}
+
+function isTensor(value: object): value is LoggedTensor {
+  const { size, dtype, array } = value as Partial<LoggedTensor>;
+  return typeof size === "number" && typeof dtype === "string" && typeof array === "function";
+}
+
+async function readTensor(tensor: LoggedTensor): Promise<unknown> {
+  const values = await tensor.array();
+  return tensor.size === 1 ? plainValue([values].flat(Infinity)[0]) : values;
+}
+
+function isTypedArray(value: object): value is ArrayLike<number | bigint> & Iterable<number> {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { addOtherNames, normalizeLogs } from "./logs.ts";
+import * as tf from "@tensorflow/tfjs";
+import { addOtherNames, type Logs, normalizeLogs, settleLogs } from "./logs.ts";
 
 describe("normalizeLogs", () => {
   it("makes a new object with the keys sorted by code point", () => {
@@ -15,14 +16,6 @@ describe("normalizeLogs", () => {
     assert.deepEqual(normalizeLogs(null), {});
   });
 
-  it("turns booleans and numeric strings into numbers and leaves the rest alone", () => {
-    const outputs = [1, 2];
-    assert.deepEqual(
-      normalizeLogs({ a: true, b: false, c: "1e3", d: "x", e: "", f: null, g: outputs, h: NaN }),
-      { a: 1, b: 0, c: 1000, d: "x", e: "", f: null, g: outputs, h: NaN },
-    );
-  });
-
   it("flattens a nested object at its place; the later key of one name wins", () => {
     const logs = normalizeLogs({ b: { z: 1, c: 2 }, c: 3, a: 0 });
     assert.deepEqual(Object.entries(logs), [["a", 0], ["c", 3], ["z", 1]]);
@@ -35,6 +28,62 @@ describe("normalizeLogs", () => {
     assert.equal(logs.out_accuracy, 1);
     assert.deepEqual(Object.keys(logs), ["accurate", "accuracy", "out_acc", "val_acc"].sort());
     assert.equal(JSON.stringify(logs).includes('"acc"'), false);
+  });
+});
+
+describe("settleLogs", () => {
+  const settled = async (given: Record<string, unknown>) => {
+    const logs = { ...given } as Logs;
+    await settleLogs(logs);
+    return logs as Record<string, unknown>;
+  };
+
+  it("turns booleans and numeric strings into numbers, and waits for nothing", () => {
+    const list = [1, 2];
+    const logs = { a: true, b: false, c: "1e3", d: "x", e: "", f: null, g: list, h: NaN, i: 7n };
+    assert.equal(settleLogs(logs as never), undefined);
+    assert.deepEqual(logs, { a: 1, b: 0, c: 1000, d: "x", e: "", f: null, g: list, h: NaN, i: 7 });
+  });
+
+  it("removes what is undefined", async () => {
+    assert.deepEqual(Object.keys(await settled({ a: undefined, b: 1 })), ["b"]);
+  });
+
+  it("reads tensors: one value is a number, several are a list; they stay the caller's", async () => {
+    const tensors = { a: tf.scalar(0.5), b: tf.tensor([[3]]), c: tf.tensor([[1, 2], [3, 4]]) };
+    assert.deepEqual(await settled(tensors), { a: 0.5, b: 3, c: [[1, 2], [3, 4]] });
+    assert.deepEqual(await settled({ a: tf.scalar(true, "bool") }), { a: 1 });
+    assert.deepEqual(await settled({ a: tf.scalar("0.25", "string") }), { a: 0.25 });
+    assert.ok(Object.values(tensors).every(({ isDisposed }) => !isDisposed));
+  });
+
+  it("makes lists of typed arrays, and a number of one value", async () => {
+    const logs = {
+      a: new Float32Array([0.5, 0.25]),
+      b: new Int32Array([3]),
+      c: new Float32Array(),
+    };
+    assert.deepEqual(await settled(logs), { a: [0.5, 0.25], b: 3, c: [] });
+  });
+
+  it("waits for promises, of tensors too", async () => {
+    const logs = {
+      a: Promise.resolve(1),
+      b: Promise.resolve(tf.scalar(2)),
+      c: tf.scalar(3).data(),
+    };
+    assert.deepEqual(await settled(logs), { a: 1, b: 2, c: 3 });
+  });
+
+  it("names the key of a value that cannot be read", async () => {
+    const gone = tf.scalar(1);
+    gone.dispose();
+    await assert.rejects(
+      settled({ f1: gone }),
+      /^TypeError: Cannot read 'f1' of the logs: .*dispos/,
+    );
+    const refused = Promise.reject(new Error("no server"));
+    await assert.rejects(settled({ f2: refused }), /Cannot read 'f2' of the logs: no server/);
   });
 });
 

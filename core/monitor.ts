@@ -1,6 +1,7 @@
 import type { Params } from "./callback.ts";
-import type { Logs } from "./logs.ts";
+import { type Logs, plainValue } from "./logs.ts";
 import { directionOf } from "./monitor_direction.ts";
+import { isPromise } from "./promise.ts";
 import { nearest } from "./unknown_option.ts";
 
 /** Direction in which a watched value improves; `"auto"` finds it from the metric. */
@@ -11,9 +12,17 @@ export type MonitorMode = "auto" | "min" | "max";
  * the function's name. Its `mode` must be given, because nothing else tells its direction.
  *
  * @param logs the epoch logs
- * @returns the value; undefined where it is not available
+ * @returns the value, or a promise or a scalar tensor of it; undefined or null where it is not
+ *   available
  */
-export type MonitorFunction = (logs: Logs) => number | undefined;
+export type MonitorFunction = (logs: Logs) => MonitoredValue | PromiseLike<MonitoredValue>;
+
+/** What a {@linkcode MonitorFunction} may return; of a tensor the one value, which stays the caller's. */
+export type MonitoredValue =
+  | number
+  | { readonly size: number; readonly dtype: string; array(): Promise<unknown> }
+  | null
+  | undefined;
 
 /** What a {@linkcode Monitor} watches, and what counts as better. */
 export interface MonitorRules {
@@ -106,20 +115,42 @@ export class Monitor {
    * The watched value of these logs. Warns when it is missing: once, until {@linkcode resetWarning}.
    *
    * @param consequence end of the warning: what happens without the value
+   * @returns a promise where the value must be waited for
+   * @throws TypeError for a value that is no number
    */
-  valueIn(logs: Logs, consequence: string, params: Params | null): number | undefined {
-    const value: number | undefined = this.#compute === undefined
-      ? logs[this.name]
-      : this.#compute(logs);
-    if (value === undefined && !this.#hasWarned) {
+  valueIn(
+    logs: Logs,
+    consequence: string,
+    params: Params | null,
+  ): number | undefined | Promise<number | undefined> {
+    const value = plainValue(this.#compute === undefined ? logs[this.name] : this.#compute(logs));
+    return isPromise(value)
+      ? (value as Promise<unknown>).then((value) => this.#checked(value, logs, consequence, params))
+      : this.#checked(value, logs, consequence, params);
+  }
+
+  #checked(
+    value: unknown,
+    logs: Logs,
+    consequence: string,
+    params: Params | null,
+  ): number | undefined {
+    if (typeof value === "number") return value;
+    if (value !== undefined && value !== null) {
+      const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+      throw new TypeError(
+        `Cannot watch '${this.name}' for ${this.#owner}: expected a number, got ${shown}`,
+      );
+    }
+    if (!this.#hasWarned) {
       this.#hasWarned = true;
-      const keys = Object.keys(logs);
+      const keys = Object.keys(logs).filter((key) => typeof logs[key] === "number");
       console.warn(
         `keepfit: ${this.#owner} watches '${this.name}', which is not available; ` +
           `${consequence}${this.#hint(keys, params)}. Available are: ${keys.join(",")}`,
       );
     }
-    return value;
+    return undefined;
   }
 
   /** Let a missing value be warned about again: call it when a run begins. */

@@ -1,9 +1,15 @@
 import { Callback, type CallbackOptions } from "./callback.ts";
 import { classNameOf } from "./class_name.ts";
 import type { Logs } from "./logs.ts";
-import { Monitor, type MonitorFunction, type MonitorMode, type MonitorRules } from "./monitor.ts";
+import {
+  Monitor,
+  type MonitoredValue,
+  type MonitorFunction,
+  type MonitorMode,
+  type MonitorRules,
+} from "./monitor.ts";
 
-export type { Monitor, MonitorFunction, MonitorMode, MonitorRules };
+export type { Monitor, MonitoredValue, MonitorFunction, MonitorMode, MonitorRules };
 
 /** Options of every callback that watches a value of the epoch logs. */
 export interface MonitorOptions extends CallbackOptions, MonitorRules {}
@@ -73,8 +79,16 @@ export class MonitorCallback extends Callback {
     this.watched.resolveMode(this.params);
   }
 
-  /** The watched value of these logs; warns once a run when it is missing. */
-  monitorValue(logs: Logs, consequence: string): number | undefined {
+  /**
+   * The watched value of these logs; warns once a run when it is missing.
+   *
+   * @returns a promise where a function that is watched returns a promise or a tensor
+   * @throws TypeError for a value that is no number
+   */
+  monitorValue(
+    logs: Logs,
+    consequence: string,
+  ): number | undefined | Promise<number | undefined> {
     return this.watched.valueIn(logs, consequence, this.params);
   }
 

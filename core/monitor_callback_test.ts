@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
 import type { Params } from "./callback.ts";
 import type { Logs } from "./logs.ts";
 import { MonitorCallback, type MonitorOptions } from "./monitor_callback.ts";
@@ -124,6 +125,35 @@ describe("MonitorCallback", () => {
     const missing = watch({ monitor: (logs) => logs.auc, mode: "max" });
     const messages = await warned(() => missing.monitorValue({ loss: 1 }, "nothing is saved"));
     assert.equal(messages.length, 1);
+  });
+
+  it("waits for a function that returns a promise or a tensor", async () => {
+    for (
+      const monitor of [
+        () => Promise.resolve(0.5),
+        () => tf.scalar(0.5),
+        () => Promise.resolve(tf.scalar(0.5)),
+      ]
+    ) {
+      const callback = watch({ monitor, mode: "max" });
+      assert.equal(await callback.monitorValue({ loss: 1 }, ""), 0.5);
+    }
+  });
+
+  it("takes null for missing, and fails for what is no number", async () => {
+    const callback = watch({ monitor: "f1", mode: "max" });
+    const messages = await warned(() => {
+      assert.equal(callback.monitorValue({ f1: null, loss: 1 } as never, "so what"), undefined);
+    });
+    assert.deepEqual(messages, [
+      "keepfit: Watch watches 'f1', which is not available; so what. Available are: loss",
+    ]);
+    for (const [value, shown] of [["high", '"high"'], [[1, 2], "1,2"]]) {
+      assert.throws(
+        () => callback.monitorValue({ f1: value } as never, ""),
+        new TypeError(`Cannot watch 'f1' for Watch: expected a number, got ${shown}`),
+      );
+    }
   });
 
   it("sees a difference that float32 does not", () => {

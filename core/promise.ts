@@ -3,3 +3,11 @@ export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T>
   return typeof value === "object" && value !== null &&
     typeof (value as PromiseLike<T>).then === "function";
 }
+
+/** Go on with a value; a promise only when it is one, or what follows returns one. */
+export function inTurn<T, Result>(
+  value: T | PromiseLike<T>,
+  next: (value: T) => Result | Promise<Result>,
+): Result | Promise<Result> {
+  return isPromise(value) ? Promise.resolve(value).then(next) : next(value);
+}

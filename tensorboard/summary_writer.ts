@@ -12,6 +12,7 @@ import {
 } from "./hparams.ts";
 import { type ImageLike, imageTensor } from "./image.ts";
 import { prCurveTensor } from "./pr_curve.ts";
+import { numberOf, numbersOf, unreadable } from "./numbers.ts";
 import { ProtobufWriter } from "./protobuf.ts";
 import { type DataClass, type Summary, writeSummary } from "./summary.ts";
 import type { TensorLike } from "./tensor.ts";
@@ -131,15 +132,20 @@ export class SummaryWriter {
     });
   }
 
-  /** A number, as float32: a point of a line. */
+  /**
+   * A number, as float32: a point of a line. A boolean is 1 or 0, a tensor of one value is read.
+   *
+   * @throws TypeError for anything else
+   */
   scalar(tag: string, value: number, step: number, options: SummaryOptions = {}): void {
-    const tensor: TensorLike = { dtype: "float32", shape: [], values: [value] };
+    const tensor: TensorLike = { dtype: "float32", shape: [], values: [numberOf(tag, value)] };
     this.#summary({ tag, plugin: "scalars", tensor }, step, options);
   }
 
   /**
-   * How values are spread; those that are not finite are left out.
+   * How values are spread; those that are not finite are left out. A tensor is read.
    *
+   * @throws TypeError for what is no list of numbers
    * @throws RangeError for `buckets` that is no positive integer
    */
   histogram(
@@ -150,7 +156,7 @@ export class SummaryWriter {
   ): void {
     const { buckets = 30 } = options;
     checkCount(`histogram '${tag}'`, "buckets", buckets, 1);
-    const tensor = histogramTensor(values, buckets);
+    const tensor = histogramTensor(numbersOf(tag, values), buckets);
     this.#summary({ tag, plugin: "histograms", tensor }, step, options);
   }
 
@@ -165,6 +171,9 @@ export class SummaryWriter {
     step: number,
     options: SummaryOptions = {},
   ): void {
+    if (typeof images !== "object" || images === null) {
+      throw unreadable(tag, "an image or a list of images", images);
+    }
     const tensor = imageTensor(images);
     this.#summary({ tag, plugin: "images", tensor }, step, options);
   }
@@ -175,6 +184,9 @@ export class SummaryWriter {
    * @throws RangeError for a table with rows of different length
    */
   text(tag: string, text: TextLike, step: number, options: SummaryOptions = {}): void {
+    const isText = typeof text === "string" ||
+      (Array.isArray(text) && text.flat().every((one) => typeof one === "string"));
+    if (!isText) throw unreadable(tag, "a text, a list or a table of texts", text);
     const tensor = textTensor(text);
     this.#summary({ tag, plugin: "text", tensor }, step, options);
   }
@@ -194,7 +206,12 @@ export class SummaryWriter {
   ): void {
     const { thresholds = 201, weights } = options;
     checkCount(`prCurve '${tag}'`, "thresholds", thresholds, 2);
-    const tensor = prCurveTensor(labels, predictions, thresholds, weights);
+    const tensor = prCurveTensor(
+      numbersOf(tag, labels),
+      numbersOf(tag, predictions),
+      thresholds,
+      weights === undefined ? undefined : numbersOf(tag, weights),
+    );
     const content = new ProtobufWriter();
     content.varint(2, thresholds);
     this.#summary(

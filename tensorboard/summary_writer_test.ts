@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inflateSync } from "node:zlib";
@@ -74,6 +75,49 @@ describe("SummaryWriter refuses", () => {
     );
   });
 
+  it("what is no number, and says which tag", () => {
+    const wrong: [write: () => void, message: string][] = [
+      [() => writer.scalar("loss", null as never, 0), "expected a number, got null"],
+      [() => writer.scalar("loss", undefined as never, 0), "expected a number, got undefined"],
+      [() => writer.scalar("loss", "0.5" as never, 0), 'expected a number, got "0.5"'],
+      [
+        () => writer.scalar("loss", Promise.resolve(1) as never, 0),
+        "expected a number, got a promise; await it first",
+      ],
+      [
+        () => writer.scalar("loss", tf.tensor([1, 2]) as never, 0),
+        "expected a number, got a tensor of 2 values",
+      ],
+      [() => writer.histogram("loss", 5 as never, 0), "expected an array of numbers, got 5"],
+      [
+        () => writer.histogram("loss", [1, null] as never, 0),
+        "expected an array of numbers, got null at index 1",
+      ],
+      [
+        () => writer.prCurve("loss", [1], ["0.5"] as never, 0),
+        'expected an array of numbers, got "0.5" at index 0',
+      ],
+      [
+        () => writer.text("loss", 5 as never, 0),
+        "expected a text, a list or a table of texts, got 5",
+      ],
+      [
+        () => writer.image("loss", undefined as never, 0),
+        "expected an image or a list of images, got undefined",
+      ],
+    ];
+    for (const [write, message] of wrong) {
+      assert.throws(write, new TypeError(`Cannot write 'loss': ${message}`));
+    }
+    assert.throws(
+      () =>
+        writer.tensor("t", { dtype: "int32", shape: [1], values: [null as never] }, 0, {
+          plugin: "p",
+        }),
+      new TypeError("Cannot write a tensor of dtype int32: expected numbers, got null at index 0"),
+    );
+  });
+
   it("summaries after close", async () => {
     await writer.close();
     assert.throws(
@@ -98,6 +142,18 @@ describe("SummaryWriter keeps", () => {
     const [[found]] = await eventsIn(fs);
     return found;
   }
+
+  it("the number of a scalar tensor or a boolean, and the values of a tensor", async () => {
+    for (const [value, number] of [[tf.scalar(2), 2], [tf.tensor([[3]]), 3], [true, 1]] as const) {
+      const { summaries } = await event((writer) => writer.scalar("loss", value as never, 0));
+      assert.deepEqual(summaries[0].tensor?.values, [number]);
+    }
+    const given = await event((writer) => writer.histogram("h", [1, 2, 2], 0, { buckets: 3 }));
+    const read = await event((writer) =>
+      writer.histogram("h", tf.tensor([1, 2, 2]) as never, 0, { buckets: 3 })
+    );
+    assert.deepEqual(read.summaries, given.summaries);
+  });
 
   it("the time of a summary, in milliseconds", async () => {
     const wallTime = 1_795_421_234_849.125;

@@ -128,6 +128,7 @@ export function writeTensor(out: ProtobufWriter, { dtype, shape, values }: Tenso
     }
     return;
   }
+  checkNumbers(dtype, values);
   const format = formats[dtype];
   if (size > 0 && (dtype === "bool" || (size === 1 && !dtype.startsWith("float")))) {
     // By way of its bytes, so that a value is cut to the type as in a larger tensor.
@@ -143,6 +144,18 @@ export function writeTensor(out: ProtobufWriter, { dtype, shape, values }: Tenso
     const view = viewOf(bytes);
     for (let i = 0; i < size; i++) format.write(view, i * format.size, values[i]);
     out.bytes(size === 1 ? format.field : contentField, bytes);
+  }
+}
+
+/** Fail for what would be written as 0 or NaN; a typed array has numbers alone. */
+function checkNumbers(dtype: TensorDType, values: TensorLike["values"]): void {
+  if (ArrayBuffer.isView(values)) return;
+  for (let i = 0; i < values.length; i++) {
+    if (["number", "bigint", "boolean"].includes(typeof values[i])) continue;
+    throw new TypeError(
+      `Cannot write a tensor of dtype ${dtype}: expected numbers, got ${String(values[i])} at ` +
+        `index ${i}`,
+    );
   }
 }
 
