@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { directionOf } from "../core/monitor_direction.ts";
-import { plainName, type RatioMetric, ratioOf } from "./metrics.ts";
+import { isFromTfjs, plainName, type RatioMetric, ratioOf } from "./metrics.ts";
 
 /** A loss or metric as tfjs keeps it: per-sample values, or one number. */
 export type TensorFunction = (yTrue: tf.Tensor, yPred: tf.Tensor) => tf.Tensor;
@@ -14,6 +14,8 @@ export interface CompiledMetric {
   measure: TensorFunction;
   /** How to count it over batches, when a mean of batch values would be wrong. */
   ratio: RatioMetric | undefined;
+  /** True for one of TensorFlow.js's own, which gets its targets as float32. */
+  isOwn: boolean;
 }
 
 /** What `compile` left in a model, in the order in which tfjs made it. */
@@ -37,6 +39,7 @@ export interface Compiled {
 // Present at run time, private to TypeScript.
 interface Insides {
   model?: tf.LayersModel;
+  isTraining?: boolean;
   optimizer?: tf.Optimizer;
   loss?: LossArgument;
   lossFunctions?: TensorFunction[];
@@ -91,8 +94,19 @@ export function signatureOf(
     network,
     inputNames: insides.inputNames,
     inputShapes: insides.feedInputShapes,
-    outputNames: insides.outputNames,
+    outputNames: uniqueNames(insides.outputNames),
   };
+}
+
+/** The names of the outputs; those of one shared layer get numbers, as in Keras. */
+function uniqueNames(names: string[]): string[] {
+  const taken = new Set<string>();
+  for (const name of names) {
+    let unique = name;
+    for (let count = 1; taken.has(unique); count++) unique = `${name}_${count}`;
+    taken.add(unique);
+  }
+  return [...taken];
 }
 
 /**
@@ -103,6 +117,9 @@ export function signatureOf(
 export function compiledParts(model: tf.LayersModel, verb: string): Compiled {
   const network = networkOf(model, verb);
   const insides = network as unknown as Insides;
+  if (network.weights.some((weight) => (weight as unknown as TrainableWeight).val.isDisposed)) {
+    throw new TypeError(`Cannot ${verb}: the model is disposed; make it anew`);
+  }
   if (
     insides.optimizer === undefined || insides.optimizer === null ||
     insides.lossFunctions === undefined
@@ -112,9 +129,10 @@ export function compiledParts(model: tf.LayersModel, verb: string): Compiled {
     );
   }
   const signature = signatureOf(network);
-  const metrics = compiledMetrics(insides);
+  checkArguments(insides, verb);
+  const metrics = compiledMetrics(insides, signature.outputNames);
   // A loss given by its name is tfjs's own. Its function's name depends on how tfjs was bundled.
-  const lossNames = signature.outputNames.map((name, i) => lossName(insides.loss, name, i));
+  const lossNames = insides.outputNames.map((name, i) => lossName(insides.loss, name, i));
   const targetShapes = insides.internalOutputShapes.map((shape, i) => {
     if (lossNames[i] === undefined) return undefined;
     return lossNames[i] === "sparseCategoricalCrossentropy" ? [...shape.slice(0, -1), 1] : shape;
@@ -127,6 +145,45 @@ export function compiledParts(model: tf.LayersModel, verb: string): Compiled {
     metrics,
     directions: directionsOf(metrics),
   };
+}
+
+/** What TensorFlow.js's `compile` takes silently and fails with later, or never reads. */
+function checkArguments(
+  { outputNames, lossFunctions = [], metrics, optimizer }: Insides,
+  verb: string,
+): void {
+  outputNames.forEach((name, i) => {
+    if (typeof lossFunctions[i] === "function") return;
+    throw new TypeError(
+      `Cannot ${verb}: the output ${name} has no loss; give each of ${
+        outputNames.join(", ")
+      } one ` +
+        `in model.compile({ loss })`,
+    );
+  });
+  if (typeof metrics === "object" && metrics !== null && !Array.isArray(metrics)) {
+    const stranger = Object.keys(metrics).find((name) => !outputNames.includes(name));
+    if (stranger !== undefined) {
+      throw new TypeError(
+        `Cannot ${verb}: model.compile was given metrics for ${JSON.stringify(stranger)}, the ` +
+          `model's outputs are ${outputNames.join(", ")}`,
+      );
+    }
+  }
+  if (optimizer !== undefined && verb === "fit" && isDisposed(optimizer)) {
+    throw new TypeError(
+      `Cannot fit: the optimizer ${optimizer.getClassName()} is disposed; compile the model with a ` +
+        `new one`,
+    );
+  }
+}
+
+/** True for an optimizer that has disposed a variable or a constant of its own. */
+function isDisposed(optimizer: tf.Optimizer): boolean {
+  type Part = { isDisposed?: boolean; variable?: { isDisposed: boolean } } | null | undefined;
+  return Object.values(optimizer).flat().some((part: Part) =>
+    part?.isDisposed === true || part?.variable?.isDisposed === true
+  );
 }
 
 function lossName(loss: LossArgument | undefined, output: string, i: number): string | undefined {
@@ -145,10 +202,67 @@ function directionsOf(metrics: CompiledMetric[]): Compiled["directions"] {
   return directions;
 }
 
+/**
+ * What `compile` left in a model, followed when a callback compiles the model again in mid-run:
+ * optimizer, trained weights and losses are then the new ones, the metrics stay those of the run.
+ *
+ * @param first what it is when the run begins
+ * @returns gives the same object until the model is compiled again
+ * @throws TypeError when the new losses need targets of other shapes than the run has
+ */
+export function followCompile(model: tf.LayersModel, first: Compiled): () => Compiled {
+  const isSequential = model.getClassName() === "Sequential";
+  let latest = first;
+  return () => {
+    // Sequential makes another inner model with each compile.
+    const network = isSequential ? (model as unknown as Insides).model : model;
+    const { lossFunctions } = network as unknown as Insides;
+    if (network === latest.network && lossFunctions === latest.losses) return latest;
+    const next = compiledParts(model, "go on with the model as it was compiled again");
+    if (String(next.targetShapes) !== String(first.targetShapes)) {
+      throw new TypeError(
+        "Cannot go on with the model as it was compiled again: its new loss needs targets of " +
+          "another shape than this run has",
+      );
+    }
+    return latest = { ...next, metrics: first.metrics, directions: first.directions };
+  };
+}
+
+const inTraining = new WeakSet<tf.LayersModel>();
+
+/**
+ * Mark a model as being in a fit, for fits of TensorFlow.js too.
+ *
+ * @returns ends it
+ * @throws TypeError when it is in one already
+ */
+export function claimTraining(model: tf.LayersModel): () => void {
+  const network = networkOf(model, "fit") as unknown as Insides;
+  if (network.isTraining || inTraining.has(model)) {
+    throw new TypeError("Cannot fit: the model is in another fit already; await that one first");
+  }
+  inTraining.add(model);
+  network.isTraining = true;
+  return () => {
+    inTraining.delete(model);
+    network.isTraining = false;
+  };
+}
+
+/** Penalties of regularizers, which belong to the loss. */
+export function penaltiesOf(network: tf.LayersModel): tf.Scalar[] {
+  return (network as unknown as { calculateLosses(): tf.Scalar[] }).calculateLosses();
+}
+
 /** A weight that training changes. */
 export interface TrainableWeight {
   /** Name without the number that tells variables of equal names apart. */
   readonly originalName: string;
+  /** What {@linkcode read} returns; that one throws when it is disposed. */
+  readonly val: tf.Variable;
+  /** Limits the values after each update. */
+  readonly constraint?: { apply(values: tf.Tensor): tf.Tensor } | null;
   /** The variable. */
   read(): tf.Variable;
 }
@@ -164,6 +278,14 @@ export function trainableWeights(network: tf.LayersModel): TrainableWeight[] {
     network.trainableWeights as unknown as TrainableWeight[];
 }
 
+/**
+ * True when a weight that is trainable now was not so at `compile`: training leaves it as it is.
+ */
+export function hasUnfrozen(network: tf.LayersModel): boolean {
+  const collected = new Set<unknown>(collectedWeights(network));
+  return collected.size > 0 && network.trainableWeights.some((weight) => !collected.has(weight));
+}
+
 /** The variables of {@linkcode trainableWeights}. */
 export function trainableVariables(network: tf.LayersModel): tf.Variable[] {
   return trainableWeights(network).map((weight) => weight.read());
@@ -173,15 +295,15 @@ export function trainableVariables(network: tf.LayersModel): tf.Variable[] {
  * Metrics under the names given to `compile`, as Keras calls them. tfjs renames `accuracy` to `acc`
  * and calls an anonymous function by the empty string.
  */
-function compiledMetrics(insides: Insides): CompiledMetric[] {
-  const several = insides.outputNames.length > 1;
+function compiledMetrics(insides: Insides, outputNames: string[]): CompiledMetric[] {
+  const several = outputNames.length > 1;
   // With several outputs, tfjs lists the losses of the outputs before the metrics.
-  const measures = (insides.metricsTensors ?? []).slice(several ? insides.outputNames.length : 0);
+  const measures = (insides.metricsTensors ?? []).slice(several ? outputNames.length : 0);
   const given = insides.outputNames.flatMap((output) => metricsOf(insides.metrics, output));
-  const losses = several ? insides.outputNames.map((output) => `${output}_loss`) : [];
+  const losses = several ? outputNames.map((output) => `${output}_loss`) : [];
   const taken = new Map(["loss", ...losses].map((name) => [name, 1]));
   return measures.map(([measure, output], i) => {
-    const prefix = several ? `${insides.outputNames[output]}_` : "";
+    const prefix = several ? `${outputNames[output]}_` : "";
     const bare = prefix + nameOfMetric(given[i], measure);
     const count = taken.get(bare) ?? 0;
     taken.set(bare, count + 1);
@@ -190,6 +312,7 @@ function compiledMetrics(insides: Insides): CompiledMetric[] {
       output,
       measure,
       ratio: ratioOf(given[i], measure),
+      isOwn: typeof given[i] === "string" || isFromTfjs(measure),
     };
   });
 }

@@ -34,6 +34,7 @@ const dilated = "tfjs/kernels/dilated_layers.ts";
 const threads = "tfjs/backend/wasm_threads.ts";
 const compiled = "tfjs/compiled.ts";
 const engine = "tfjs/engine.ts";
+const forward = "tfjs/forward.ts";
 const layers = "tfjs/layers.ts";
 const profiler = "tfjs/profiler.ts";
 const seed = "tfjs/random_seed.ts";
@@ -111,6 +112,7 @@ const grounds: Ground[] = [
     fields: {
       model: ["object", compiled],
       build: ["function", compiled],
+      pop: ["function", forward],
       getClassName: ["function", layers],
       getTrainingConfig: ["function", compiled],
       layers: ["list", layers],
@@ -132,8 +134,9 @@ const grounds: Ground[] = [
       internalOutputShapes: ["list", compiled],
       collectedTrainableWeights: ["list", compiled],
       getTrainingConfig: ["function", compiled],
-      calculateLosses: ["function", "training/"],
-      isTraining: ["boolean", "training/"],
+      calculateLosses: ["function", compiled],
+      isTraining: ["boolean", compiled],
+      runInternalGraph: ["function", forward],
     },
   },
   {
@@ -143,10 +146,12 @@ const grounds: Ground[] = [
   },
   {
     of: "LayerVariable",
-    find: () => network.trainableWeights[0],
+    find: () => network.trainableWeights.find(({ name }) => name.includes("kernel")) as object,
     fields: {
       originalName: ["string", "checkpoints/checkpoint.ts"],
       read: ["function", compiled],
+      val: ["variable", compiled],
+      constraint: ["object", compiled],
     },
   },
   {
@@ -156,9 +161,33 @@ const grounds: Ground[] = [
       name: ["string", layers],
       weights: ["list", layers],
       outputShape: ["list", layers],
-      inboundNodes: ["list", "training/"],
+      inboundNodes: ["list", forward],
+      supportsMasking: ["boolean", forward],
+      stateful: ["boolean", forward],
+      trainable: ["boolean", forward],
+      apply: ["function", forward],
+      computeMask: ["function", forward],
       getClassName: ["function", layers],
     },
+  },
+  {
+    of: "Layer.inboundNodes[0]",
+    find: () => network.layers[1].inboundNodes[0],
+    fields: {
+      outputTensors: ["list", forward],
+      inputShapes: ["list", "tfjs/multiply_adds.ts"],
+      outputShapes: ["list", "tfjs/multiply_adds.ts"],
+    },
+  },
+  {
+    of: "SymbolicTensor",
+    find: () => network.outputs[0],
+    fields: { sourceLayer: ["object", forward], inputs: ["list", forward] },
+  },
+  {
+    of: "TimeDistributed",
+    find: () => tf.layers.timeDistributed({ layer: tf.layers.dense({ units: 1 }) }),
+    fields: { layer: ["object", forward] },
   },
   {
     of: "SerializationMap",
@@ -280,7 +309,8 @@ before(async () => {
   const compileArgs = { optimizer: "adam", loss: "meanSquaredError", metrics: ["mae"] };
   sequential.compile(compileArgs);
   const input = tf.input({ shape: [3] });
-  const output = tf.layers.dense({ units: 2 }).apply(input) as tf.SymbolicTensor;
+  const output = tf.layers.dense({ units: 2, kernelConstraint: "nonNeg" })
+    .apply(input) as tf.SymbolicTensor;
   network = tf.model({ inputs: input, outputs: output });
   network.compile(compileArgs);
   await network.fit(tf.ones([4, 3]), tf.ones([4, 2]), { epochs: 1 });

@@ -116,7 +116,7 @@ export function plainName({ name }: { name: string }): string {
 }
 
 /** True for `tf.metrics.recall` and its like; a user's function may have the same name. */
-function isFromTfjs(measure: { name: string }): boolean {
+export function isFromTfjs(measure: { name: string }): boolean {
   // No copy of tfjs can be asked, since none is imported: its functions are known by their text.
   return /^function (\w+)\(yTrue, yPred\) \{\s*return (metrics\.\1|\1\$\d+)\(yTrue, yPred\);\s*\}$/
     .test(Function.prototype.toString.call(measure));

@@ -116,7 +116,7 @@ async function predictLoop(
   parts: tf.Tensor[][],
 ): Promise<void> {
   const flags = model as unknown as TrainableModel;
-  const step = makePredictStep(networkOf(model, "predict"));
+  const step = makePredictStep(getEngine(), networkOf(model, "predict"));
   flags.stopPredicting = false;
   await list.onPredictBegin();
   await forEachBatch(source.epoch({ epoch: 0 }), eventLoop, {

@@ -56,7 +56,7 @@ export class RunningMeans {
   /**
    * Count a batch. A tensor of values is disposed when it has been read.
    *
-   * @param packed mean of each measure, or its sums
+   * @param packed mean of each measure, its sums, or its sum and how many steps it is of
    * @param rows rows of the batch, the weight of its means
    * @returns a promise when it had to wait for the device
    */
@@ -126,8 +126,9 @@ export class RunningMeans {
     let at = 0;
     for (let measure = 0; measure < sizes.length; measure++) {
       const sums = this.#sums[measure];
-      // Sums are sums already; means weigh by their rows.
-      const weight = this.#measures[measure].ratio === undefined ? rows : 1;
+      // Sums are sums already, those of a masked metric too; means weigh by their rows.
+      const isMean = this.#measures[measure].ratio === undefined && sizes[measure] === 1;
+      const weight = isMean ? rows : 1;
       for (let i = 0; i < sizes[measure]; i++) {
         sums[i] = (sums[i] ?? 0) + values[at++] * weight;
       }
@@ -140,7 +141,8 @@ export class RunningMeans {
     if (this.#rows === 0) return logs;
     for (const i of this.#sorted) {
       const { name, ratio } = this.#measures[i];
-      logs[name] = ratio?.result(this.#sums[i].slice()) ?? this.#sums[i][0] / this.#rows;
+      const [sum, count = this.#rows] = this.#sums[i];
+      logs[name] = ratio?.result(this.#sums[i].slice()) ?? sum / count;
     }
     return logs;
   }

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../tfjs/engine.ts";
+import { multiplyAddsOf } from "../tfjs/multiply_adds.ts";
 
 /** What a run computes with and how long it is. */
 export interface RunSize {
@@ -16,9 +17,6 @@ export interface RunSize {
 /** Multiply-adds of the forward passes of a run that takes cpu about ten seconds. */
 const longRun = 5e8;
 
-/** Time of a convolution's multiply-add with its gradients, in those of a matrix product. */
-const convolutionCost = 30;
-
 /** Marks a backend that was chosen by `useBackend`. */
 const chosenKey = Symbol.for("keepfit.backend.chosen");
 
@@ -32,7 +30,7 @@ let isTold = false;
 export function hintAtSlowBackend(engine: Engine, model: tf.LayersModel, run: RunSize): void {
   if (isTold || engine.backendName !== "cpu") return;
   if (chosenKey in (engine.backend as object)) return;
-  if (rowsOf(run) * run.epochs * workOf(model.layers) < longRun) return;
+  if (rowsOf(run) * run.epochs * multiplyAddsOf(model.layers) < longRun) return;
   isTold = true;
   console.warn(
     "keepfit: this trains on cpu, TensorFlow.js's slowest backend; `await useBackend(tf)` before " +
@@ -43,36 +41,4 @@ export function hintAtSlowBackend(engine: Engine, model: tf.LayersModel, run: Ru
 /** Rows of an epoch; a dataset of unknown length counts as 100 batches. */
 function rowsOf({ samples, steps, batchSize = 32 }: RunSize): number {
   return samples ?? (steps ?? 100) * batchSize;
-}
-
-/** Multiply-adds of one row's forward pass, convolutions weighted by their cost. */
-function workOf(layers: tf.layers.Layer[]): number {
-  let work = 0;
-  for (const layer of layers) {
-    if ("layers" in layer) work += workOf((layer as tf.LayersModel).layers);
-    // It looks up a few rows of its weights.
-    else if (layer.getClassName() !== "Embedding") work += layerWork(layer);
-  }
-  return work;
-}
-
-/** Each weight is used once for each place in time or space that the layer sees or makes. */
-function layerWork({ weights, inboundNodes }: tf.layers.Layer): number {
-  const shapes = inboundNodes.flatMap((
-    { inputShapes, outputShapes },
-  ) => [...listOf(inputShapes), ...listOf(outputShapes)]);
-  const places = Math.max(0, ...shapes.map((shape) => sizeOf(shape.slice(1, -1))));
-  return weights.reduce(
-    (work, { shape }) => work + places * sizeOf(shape) * (shape.length > 2 ? convolutionCost : 1),
-    0,
-  );
-}
-
-function listOf(shapes: tf.Shape | tf.Shape[]): tf.Shape[] {
-  return (Array.isArray(shapes[0]) ? shapes : [shapes]) as tf.Shape[];
-}
-
-/** The product of the dimensions; an unknown one counts as 1. */
-function sizeOf(shape: tf.Shape): number {
-  return shape.reduce<number>((size, length) => size * (length ?? 1), 1);
 }

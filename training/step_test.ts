@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { type CallbackLike, exponentialMovingAverage, fit } from "keepfit";
+import { type CallbackLike, evaluate, exponentialMovingAverage, fit } from "keepfit";
+import { tensorsLeft, warned } from "./fixtures.ts";
 
 const x = tf.range(0, 8).reshape([8, 1]).div(8);
 const y = x.mul(2);
@@ -115,5 +116,214 @@ describe("A training step", () => {
     assert.deepEqual(seen.slice(2), [seen[1], seen[1]]);
     // With momentum 0 the average is the last weight that an update left.
     assert.deepEqual(weightsOf(model), seen[1]);
+  });
+
+  it("takes what a callback compiles a Sequential with, which has another inner model then", async () => {
+    const base = tf.layers.dense({ units: 1, inputShape: [1], useBias: false, trainable: false });
+    const model = tf.sequential({ layers: [base, tf.layers.dense({ units: 1 })] });
+    model.compile({ optimizer: tf.train.sgd(0.1), loss });
+    const before = base.getWeights()[0].dataSync()[0];
+    const seen: number[] = [];
+    const { history } = await fit(model, x, y, {
+      ...options,
+      epochs: 3,
+      validationData: [x, y],
+      callbacks: {
+        onEpochBegin(epoch) {
+          seen.push(base.getWeights()[0].dataSync()[0]);
+          if (epoch !== 1) return;
+          base.trainable = true;
+          model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanAbsoluteError" });
+        },
+      },
+    });
+    assert.deepEqual(seen.slice(0, 2), [before, before]);
+    assert.notEqual(seen[2], before);
+    // The new loss is that of the training and of the validation from the next batch on.
+    const logs = await evaluate(model, x, y, { verbose: 0 });
+    assert(Math.abs(logs.loss - history.val_loss[2]) < 1e-6);
+  });
+
+  it("ends a run whose callback compiles a loss for other targets", async () => {
+    const model = chain();
+    model.compile({ optimizer: "sgd", loss });
+    const sparse = () => model.compile({ optimizer: "sgd", loss: (() => {}) as never });
+    await assert.rejects(
+      fit(model, x, y, { ...options, callbacks: { onEpochBegin: sparse } }),
+      /new loss needs targets of another shape/,
+    );
+  });
+
+  it("marks a Sequential as being in a fit also after it was compiled again", async () => {
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+    const compile = () => model.compile({ optimizer: "sgd", loss });
+    compile();
+    const again = async () => {
+      compile();
+      await fit(model, x, y, options);
+    };
+    await assert.rejects(
+      fit(model, x, y, { ...options, callbacks: { onEpochEnd: again } }),
+      /in another fit already/,
+    );
+    await fit(model, x, y, options);
+  });
+
+  it("changes nothing in a model whose layers are all frozen, and says so once", async () => {
+    for (const freezesLate of [false, true]) {
+      const model = chain();
+      const freeze = () => model.layers.forEach((layer) => layer.trainable = false);
+      if (!freezesLate) freeze();
+      model.compile({ optimizer: "adam", loss });
+      const callbacks = freezesLate ? { onTrainBegin: freeze } : undefined;
+      let losses: number[] = [];
+      const warnings = await warned(async () => {
+        ({ history: { loss: losses } } = await fit(model, x, y, {
+          ...options,
+          epochs: 2,
+          callbacks,
+        }));
+      });
+      assert.equal(warnings.filter((text) => /no trainable weights/.test(text)).length, 1);
+      assert.deepEqual(weightsOf(model), [1, 1]);
+      assert.equal(losses[0], losses[1]);
+    }
+  });
+
+  it("warns once of a layer that was unfrozen after the model was compiled", async () => {
+    for (const inRun of [false, true]) {
+      const model = chain();
+      model.layers[1].trainable = false;
+      model.compile({ optimizer: "sgd", loss });
+      const thaw = () => void (model.layers[1].trainable = true);
+      if (!inRun) thaw();
+      const warnings = await warned(() =>
+        fit(model, x, y, { ...options, epochs: 3, callbacks: { onEpochBegin: thaw } })
+      );
+      assert.equal(warnings.filter((text) => /was unfrozen since/.test(text)).length, 1);
+      assert.equal(weightsOf(model)[0], 1);
+    }
+  });
+
+  it("applies constraints after each update, as Keras does", async () => {
+    const make = (kernelConstraint: "nonNeg" | "unitNorm" | undefined) => {
+      const layer = tf.layers.dense({
+        units: 1,
+        inputShape: [1],
+        useBias: false,
+        kernelInitializer: "ones",
+        kernelConstraint,
+      });
+      const model = tf.sequential({ layers: [layer] });
+      model.compile({ optimizer: tf.train.sgd(0.1), loss });
+      return model;
+    };
+    const kernel = (model: tf.LayersModel) => model.getWeights()[0].dataSync()[0];
+    for (const [constraint, least, most] of [["nonNeg", 0, 0], ["unitNorm", 0.99, 1]] as const) {
+      const model = make(constraint);
+      await fit(model, x, y.mul(-3), { ...options, epochs: 5 });
+      assert(kernel(model) >= least && kernel(model) <= most, `${constraint}: ${kernel(model)}`);
+    }
+    // An optimizer with its own minimize, and a model that trains without one.
+    const own = make("nonNeg");
+    const { minimize } = own.optimizer;
+    own.optimizer.minimize = (...given) => minimize.apply(own.optimizer, given);
+    await fit(own, x, y.mul(-3), options);
+    assert.equal(kernel(own), 0);
+    assert.equal(await tensorsLeft(() => fit(own, x, y, options)), 0);
+  });
+
+  it("names a loss or a metric that gives no tensor", async () => {
+    for (
+      const [compile, message] of [
+        [{ loss: () => 5 }, /^Cannot use the loss of dense\S*: .* got the number 5$/],
+        [{ loss: async () => tf.scalar(1) }, /the loss of .* got a promise; await it first$/],
+        [{ loss, metrics: [function mine() {}] }, /the metric mine: .* got undefined$/],
+      ] as const
+    ) {
+      const model = chain();
+      model.compile({ optimizer: "sgd", ...compile } as never);
+      await assert.rejects(fit(model, x, y, options), { name: "TypeError", message });
+      await assert.rejects(evaluate(model, x, y, { verbose: 0 }), { name: "TypeError", message });
+    }
+  });
+});
+
+describe("Two outputs of one shared layer", () => {
+  it("have keys of their own, as in Keras, in order and by name", async () => {
+    const inputs = [0, 1].map((i) => tf.input({ shape: [1], name: `in${i}` }));
+    const shared = tf.layers.dense({ units: 1, name: "head", kernelInitializer: "ones" });
+    const outputs = inputs.map((input) => shared.apply(input) as tf.SymbolicTensor);
+    const model = tf.model({ inputs, outputs });
+    model.compile({ optimizer: "sgd", loss, metrics: ["mae"] });
+    const [two, four] = [tf.ones([2, 1]).mul(2), tf.ones([2, 1]).mul(4)];
+    const xs = [tf.ones([2, 1]), tf.ones([2, 1])];
+    const logs = await evaluate(model, xs, [two, four], { verbose: 0 });
+    assert.deepEqual(logs, {
+      head_1_loss: 9,
+      head_1_mae: 3,
+      head_loss: 1,
+      head_mae: 1,
+      loss: 10,
+    });
+    const named = await evaluate(model, xs, { head: two, head_1: four }, { verbose: 0 });
+    assert.deepEqual(named, logs);
+  });
+});
+
+describe("Integer targets", () => {
+  // TensorFlow.js's functions fail with some of these, and give NaN with others.
+  const losses = [
+    "meanSquaredError",
+    "meanAbsoluteError",
+    "meanAbsolutePercentageError",
+    "meanSquaredLogarithmicError",
+    "squaredHinge",
+    "hinge",
+    "categoricalHinge",
+    "logcosh",
+    "categoricalCrossentropy",
+    "binaryCrossentropy",
+    "kullbackLeiblerDivergence",
+    "poisson",
+    "cosineProximity",
+  ];
+  const metrics = ["accuracy", "mse", "mae", "mape", "precision", tf.metrics.recall];
+
+  it("count as floats in each loss and metric of TensorFlow.js", async () => {
+    const x = tf.tensor2d([[0.1, 0.9], [0.7, 0.2], [0.4, 0.6]]);
+    const onehot = tf.tensor2d([[0, 1], [1, 0], [1, 0]]);
+    for (const loss of losses) {
+      const model = tf.sequential({
+        layers: [tf.layers.dense({ units: 2, inputShape: [2], activation: "sigmoid" })],
+      });
+      model.compile({ optimizer: tf.train.sgd(0), loss, metrics });
+      const expected = await evaluate(model, x, onehot, { verbose: 0 });
+      assert(Object.values(expected).every(Number.isFinite), loss);
+      for (const dtype of ["int32", "bool"] as const) {
+        const y = onehot.cast(dtype);
+        assert.deepEqual(await evaluate(model, x, y, { verbose: 0 }), expected, `${loss} ${dtype}`);
+        const { history } = await fit(model, x, y, { verbose: 0, shuffle: false });
+        assert.equal(history.loss[0], expected.loss, `${loss} ${dtype}`);
+      }
+    }
+  });
+
+  it("are given as they are to functions of the user's own", async () => {
+    const seen = new Set<string>();
+    const see =
+      (what: string, result: (yTrue: tf.Tensor, yPred: tf.Tensor) => tf.Tensor) =>
+      (yTrue: tf.Tensor, yPred: tf.Tensor) => {
+        seen.add(`${what} ${yTrue.dtype}`);
+        return result(yTrue, yPred);
+      };
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+    model.compile({
+      optimizer: "sgd",
+      loss: see("loss", (yTrue, yPred) => yTrue.sub(yPred).square().mean(-1)),
+      metrics: [see("metric", (yTrue) => yTrue.toFloat())],
+    });
+    await fit(model, tf.ones([2, 1]), tf.ones([2, 1], "int32"), { verbose: 0 });
+    assert.deepEqual([...seen].sort(), ["loss int32", "metric int32"]);
   });
 });

@@ -26,7 +26,7 @@ export function makeEvaluation(
   source: BatchSource,
 ): Evaluation {
   const means = new RunningMeans(measuresOf(compiled));
-  return { model, source, step: makeTestStep(engine, compiled), means };
+  return { model, source, step: makeTestStep(engine, model, compiled), means };
 }
 
 /**

@@ -5,7 +5,7 @@ import { History } from "../core/history.ts";
 import { normalizeLogs } from "../core/logs.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { isPromise } from "../core/promise.ts";
-import type { Compiled } from "../tfjs/compiled.ts";
+import { claimTraining, type Compiled, hasUnfrozen, networkOf } from "../tfjs/compiled.ts";
 import { forEachBatch } from "./batch_loop.ts";
 import type { BatchSource, ClassWeights } from "./data/data.ts";
 import { movingAverageOf } from "../tfjs/moving_average.ts";
@@ -82,12 +82,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     params,
     keepsSeed: training.keepsSeed,
   });
-  // tfjs's own fit reads and sets the same flag.
-  const network = compiled.network as unknown as { isTraining?: boolean };
-  if (network.isTraining) {
-    throw new TypeError("Cannot fit: the model is in another fit already; await that one first");
-  }
-  network.isTraining = true;
+  const endTraining = claimTraining(model);
   try {
     return await withCallbacks(model, options, params, true, async (list) => {
       // A ready list may have none; what happened is returned all the same.
@@ -109,17 +104,25 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         hintAtSlowBackend(engine, model, { epochs: epochs - first, samples, steps, batchSize });
       }
       // Not earlier: a callback may compile the model in onTrainBegin.
-      const step = makeTrainStep(engine, compiled);
+      const step = makeTrainStep(engine, model, compiled);
       const evaluation = validation && makeEvaluation(model, engine, compiled, validation);
       let logs: Record<string, number> = {};
       let warnedOfNaN = false;
+      let warnedOfUnfrozen = false;
       for (let epoch = first; epoch < epochs; epoch++) {
         state.beginEpoch(epoch);
         await list.onEpochBegin(epoch);
+        if (!warnedOfUnfrozen && hasUnfrozen(networkOf(model, "fit"))) {
+          warnedOfUnfrozen = true;
+          console.warn(
+            `keepfit: a layer was unfrozen since the model was compiled, and is not trained; call ` +
+              `model.compile again, or use GradualUnfreezing (epoch ${epoch})`,
+          );
+        }
         logs = await trainEpoch(source, step, list, eventLoop, state);
-        if (Number.isNaN(logs.loss) && !warnedOfNaN) {
+        if (!Number.isFinite(logs.loss ?? 0) && !warnedOfNaN) {
           warnedOfNaN = true;
-          warnOfNaN(epoch);
+          warnOfLoss(epoch, logs.loss);
         }
         if (evaluation !== undefined && isDue(epoch)) {
           state.phase = "validate";
@@ -137,7 +140,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       return list.history ?? own as History;
     });
   } finally {
-    network.isTraining = false;
+    endTraining();
     means.dispose();
   }
 }
@@ -171,9 +174,12 @@ async function trainEpoch(
   return await means.logs();
 }
 
-function warnOfNaN(epoch: number): void {
+function warnOfLoss(epoch: number, loss: number): void {
   console.warn(
-    `keepfit: the loss of epoch ${epoch} is NaN: the data holds NaN, or the learning rate is too ` +
-      `high; TerminateOnNaN stops such a run at its first batch`,
+    Number.isNaN(loss)
+      ? `keepfit: the loss of epoch ${epoch} is NaN: the data holds NaN, or the learning rate is ` +
+        `too high; TerminateOnNaN stops such a run at its first batch`
+      : `keepfit: the loss of epoch ${epoch} is ${loss}: the data holds an infinite value, or the ` +
+        `learning rate is too high; TerminateOnNaN stops such a run at its first batch`,
   );
 }

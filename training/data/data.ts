@@ -95,6 +95,24 @@ export function checkDataset(data: unknown, forTensors: string): asserts data is
   );
 }
 
+/** What somebody gave, for a message: in a few words, whatever it is. */
+export function describeValue(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (isTensor(value)) return `a tensor of shape [${value.shape}]`;
+  if (typeof value === "string") return `the string ${JSON.stringify(value)}`;
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object") return `the ${typeof value} ${String(value)}`;
+  if (Array.isArray(value)) {
+    return `an array of ${value.length}` +
+      (typeof value[0] === "number" ? ` number${value.length === 1 ? "" : "s"}` : "");
+  }
+  if (typeof (value as { then?: unknown }).then === "function") return "a promise; await it first";
+  const { name = "Object" } = value.constructor ?? {};
+  const keys = Object.keys(value);
+  if (name !== "Object") return `an object of class ${name}`;
+  return keys.length === 0 ? "an empty object" : `{ ${keys.join(", ")} }`;
+}
+
 /** Dispose what is there. */
 export function disposeAll(tensors: Iterable<tf.Tensor | undefined>): void {
   for (const tensor of tensors) tensor?.dispose();

@@ -1,0 +1,227 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { Engine } from "./engine.ts";
+
+/** Outputs of a forward pass. */
+export interface Outputs {
+  tensors: tf.Tensor[];
+  /** For each output the mask of its steps: false for padding. Undefined where nothing is masked. */
+  masks: (tf.Tensor | undefined)[];
+}
+
+/** A forward pass of one model; in training mode layers such as dropout are active. */
+export type ForwardPass = (inputs: tf.Tensor[], isTraining: boolean) => Outputs;
+
+/** What TypeScript does not show of a layer. */
+type InternalLayer = tf.layers.Layer & {
+  stateful: boolean;
+  /** Layer that a wrapper such as `timeDistributed` holds. */
+  layer?: tf.layers.Layer;
+  /** The model that a `Sequential` computes with. */
+  model?: tf.LayersModel;
+  build?(): void;
+};
+
+/** One call of one layer. Values are known by the number of their slot. */
+interface LayerCall {
+  layer: InternalLayer;
+  inputs: number[];
+  outputs: number[];
+  /** The layer and the models around it, for a BatchNormalization: all have to be trainable. */
+  statistics: { readonly trainable: boolean }[] | undefined;
+  /** Values that no later call needs. */
+  released: number[];
+}
+
+interface Plan {
+  inputs: number[];
+  calls: LayerCall[];
+  outputs: number[];
+}
+
+const plans = new WeakMap<tf.LayersModel, Plan>();
+
+/**
+ * The forward pass of a model, layer by layer in the order of TensorFlow.js. Unlike its own pass:
+ *
+ * - each call of a layer has its own arguments. TensorFlow.js shares one object, in which a
+ *   recurrent layer leaves its state, and a mask stays, for layers that they are not meant for;
+ * - masks go through models inside the model, and the masks of the outputs are returned;
+ * - a frozen BatchNormalization uses its moving averages and leaves them as they are, as in Keras;
+ * - a layer with several outputs is called once, not once for each.
+ *
+ * A model whose class has a `call` of its own is left to it.
+ */
+export function forwardPass(engine: Engine, network: tf.LayersModel): ForwardPass {
+  if (!isGraph(network)) return ownPass(network);
+  let plan = plans.get(network);
+  if (plan === undefined) plans.set(network, plan = makePlan(network));
+  return (inputs, isTraining) => {
+    const outputs = {} as Outputs;
+    engine.tidy(() => {
+      const { tensors, masks } = run(plan, inputs, isTraining);
+      outputs.tensors = tensors;
+      outputs.masks = masks;
+      return [...tensors, ...masks] as tf.Tensor[];
+    });
+    return outputs;
+  };
+}
+
+/** The pass of a model that computes in its own way; in inference it gets no arguments. */
+function ownPass(network: tf.LayersModel): ForwardPass {
+  return (inputs, isTraining) => {
+    const found = network.call(inputs, isTraining ? { training: true } : {});
+    const tensors = Array.isArray(found) ? found : [found];
+    return { tensors, masks: tensors.map(() => undefined) };
+  };
+}
+
+function run({ inputs: given, calls, outputs }: Plan, tensors: tf.Tensor[], isTraining: boolean) {
+  const values: tf.Tensor[] = [];
+  const masks: (tf.Tensor | null | undefined)[] = [];
+  given.forEach((slot, i) => values[slot] = tensors[i]);
+  for (const call of calls) {
+    const { layer } = call;
+    const inputs = call.inputs.map((slot) => values[slot]);
+    const inputMasks = call.inputs.map((slot) => masks[slot] ?? null) as tf.Tensor[];
+    const kwargs: { training?: boolean; mask?: tf.Tensor } = {};
+    if (isTraining) kwargs.training = !isFrozen(call);
+    if (inputMasks.some((mask) => mask !== null)) kwargs.mask = inputMasks[0];
+    const made = [layer.apply(inputs, kwargs)].flat() as tf.Tensor[];
+    const mask = layer.supportsMasking ? layer.computeMask(inputs, inputMasks) : null;
+    call.outputs.forEach((slot, i) => {
+      // The last output of a recurrent layer is its state too: each goes at its own time.
+      values[slot] = made.indexOf(made[i]) < i ? made[i].clone() : made[i];
+      masks[slot] = Array.isArray(mask) ? mask[mask.length === made.length ? i : 0] : mask;
+    });
+    // In training the gradients need them.
+    if (isTraining) continue;
+    for (const slot of call.released) if (!values[slot].isDisposed) values[slot].dispose();
+  }
+  return {
+    tensors: outputs.map((slot) => values[slot]),
+    masks: outputs.map((slot) => masks[slot] ?? undefined),
+  };
+}
+
+function isFrozen({ layer, statistics }: LayerCall): boolean {
+  if (statistics === undefined) return false;
+  // A model that is frozen may only have told the weights. Two weights are the averages.
+  return !statistics.every(({ trainable }) => trainable) ||
+    (layer.weights.length > 2 && layer.trainableWeights.length === 0);
+}
+
+function makePlan(network: tf.LayersModel): Plan {
+  const calls: LayerCall[] = [];
+  let slots = network.inputs.length;
+  const inputs = network.inputs.map((_, i) => i);
+  const around = modelsAround(network);
+
+  /** Add the calls of a model; returns the slots of its outputs. */
+  const expand = (model: tf.LayersModel, given: number[]): number[] => {
+    const known = new Map(model.inputs.map((symbol, i) => [symbol, given[i]]));
+    for (const symbol of inOrder(model)) {
+      if (known.has(symbol)) continue;
+      const layer = symbol.sourceLayer as InternalLayer;
+      const taken = symbol.inputs.map((input) => known.get(input) as number);
+      const made = nodeOf(symbol).outputTensors;
+      const inner = graphOf(layer);
+      let outputs: number[];
+      if (inner === undefined) {
+        outputs = made.map(() => slots++);
+        const statistics = isNormalization(layer) ? [layer, ...around.get(layer) ?? []] : undefined;
+        calls.push({ layer, inputs: taken, outputs, statistics, released: [] });
+      } else {
+        outputs = expand(inner, taken);
+      }
+      made.forEach((one, i) => known.set(one, outputs[i]));
+    }
+    return model.outputs.map((symbol) => known.get(symbol) as number);
+  };
+
+  const outputs = expand(network, inputs);
+  releaseEarly(calls, [...inputs, ...outputs]);
+  return { inputs, calls, outputs };
+}
+
+/** The models that each layer is in. The first model of a Sequential is not called as a layer. */
+function modelsAround(model: tf.LayersModel): Map<tf.layers.Layer, tf.LayersModel[]> {
+  const found = new Map<tf.layers.Layer, tf.LayersModel[]>();
+  const walk = (inside: tf.LayersModel, models: tf.LayersModel[]): void => {
+    for (const layer of inside.layers) {
+      found.set(layer, models);
+      if ("layers" in layer) walk(layer as tf.LayersModel, [layer as tf.LayersModel, ...models]);
+    }
+  };
+  walk(model, [model]);
+  return found;
+}
+
+/** Note after which call each value may go. What a stateful layer made is its own. */
+function releaseEarly(calls: LayerCall[], kept: number[]): void {
+  const stay = new Set(kept);
+  for (const { layer, outputs } of calls) if (layer.stateful) outputs.forEach((s) => stay.add(s));
+  for (const call of calls.toReversed()) {
+    for (const slot of [...call.inputs, ...call.outputs]) {
+      if (stay.has(slot)) continue;
+      stay.add(slot);
+      call.released.push(slot);
+    }
+  }
+}
+
+/** The values of a model that are not given, each after those it is made of. */
+function inOrder(model: tf.LayersModel): tf.SymbolicTensor[] {
+  const visited = new Set(model.inputs);
+  const sorted: tf.SymbolicTensor[] = [];
+  const visit = (symbol: tf.SymbolicTensor): void => {
+    if (visited.has(symbol)) return;
+    visited.add(symbol);
+    // The last input first, as in TensorFlow.js: layers then draw random numbers in its order.
+    for (const input of symbol.inputs.toReversed()) visit(input);
+    sorted.push(symbol);
+  };
+  for (const output of model.outputs) visit(output);
+  return sorted;
+}
+
+/** The call of a layer that made a value. */
+function nodeOf(symbol: tf.SymbolicTensor): { outputTensors: tf.SymbolicTensor[] } {
+  const nodes = symbol.sourceLayer.inboundNodes;
+  return nodes.find(({ outputTensors }) => outputTensors.includes(symbol)) ?? nodes[0];
+}
+
+/** The graph that a layer computes, where it is a model. */
+function graphOf(layer: InternalLayer): tf.LayersModel | undefined {
+  if (!("layers" in layer)) return undefined;
+  if (layer.getClassName() !== "Sequential") {
+    return isGraph(layer as unknown as tf.LayersModel)
+      ? layer as unknown as tf.LayersModel
+      : undefined;
+  }
+  // A class of the user's own may compute in its own way.
+  if (!Object.hasOwn(ownerOf(layer, "call"), "pop")) return undefined;
+  if (!layer.model) layer.build?.();
+  return layer.model;
+}
+
+/** True for a model that computes its graph, and nothing else. */
+function isGraph(model: tf.LayersModel): boolean {
+  return Object.hasOwn(ownerOf(model, "call"), "runInternalGraph");
+}
+
+/** The object or prototype that has the method. */
+function ownerOf(object: object, method: string): object {
+  let owner = object;
+  while (!Object.hasOwn(owner, method)) owner = Object.getPrototypeOf(owner);
+  return owner;
+}
+
+/** True for a BatchNormalization, also of a class derived from it or inside a wrapper. */
+function isNormalization(layer: InternalLayer): boolean {
+  let type = layer.constructor as { className?: string } | null;
+  for (; type !== null; type = Object.getPrototypeOf(type)) {
+    if (type.className === "BatchNormalization") return true;
+  }
+  return layer.layer !== undefined && isNormalization(layer.layer as InternalLayer);
+}
