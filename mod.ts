@@ -53,6 +53,7 @@ export type {
   CallbackListOptions,
   CallbackReference,
   CallbacksArgument,
+  HookCaller,
   ListHook,
   TfjsCallback,
 } from "./core/callback_list.ts";

@@ -141,10 +141,10 @@ export interface CallbackAbilities {
   name?: string;
   /** What happens when one of its hooks throws; the run's own `onError` where this is absent. */
   onError?: ErrorPolicy;
-  /** Told before `onTrainBegin`, after the model. */
-  setParams?(params: Params): void;
-  /** Told the model of the run. */
-  setModel?(model: never): void;
+  /** Told before `onTrainBegin`, after the model. A promise is awaited before the run begins. */
+  setParams?(params: Params): HookResult;
+  /** Told the model of the run. A promise is awaited before the run begins. */
+  setModel?(model: never): HookResult;
   /** What it remembers, as plain data; a promise where weights must be read from a device. */
   getState?(): CallbackState | Promise<CallbackState>;
   /** Remember what {@linkcode getState} gave, in this process or another one. */

@@ -146,6 +146,54 @@ describe("CallbackList tells", () => {
   });
 });
 
+describe("A promise of setModel or setParams", () => {
+  const slow = (seen: string[], onError?: ErrorPolicy): CallbackLike => ({
+    name: "slow",
+    onError,
+    async setModel() {
+      await null;
+      seen.push("model");
+    },
+    async setParams() {
+      await null;
+      if (onError !== undefined) throw new Error("no server");
+      seen.push("params");
+    },
+    onTrainBegin: () => seen.push("begin"),
+    onTestBegin: () => seen.push("test"),
+    onPredictBegin: () => seen.push("predict"),
+  });
+
+  it("is waited for before a run begins", async () => {
+    for (const begin of ["onTrainBegin", "onTestBegin", "onPredictBegin"] as const) {
+      const seen: string[] = [];
+      await new CallbackList(slow(seen), { model: {}, params })[begin]();
+      assert.deepEqual(seen.slice(0, 2), ["model", "params"]);
+      assert.equal(seen.length, 3);
+    }
+  });
+
+  it("that rejects ends the run, or leaves the callback out", async () => {
+    const seen: string[] = [];
+    const failing = new CallbackList(slow(seen, "throw"), { model: {}, params });
+    const error = await errorOf(() => failing.onTrainBegin());
+    assert.equal(error.message, "Callback slow failed in setParams: no server");
+    const messages = await warned(async () => {
+      const list = new CallbackList(slow(seen, "disable"), { model: {}, params });
+      await list.onTrainBegin();
+      assert.equal(list.failures.length, 1);
+    });
+    assert.equal(messages.length, 1);
+    assert.deepEqual(seen, ["model", "model"]);
+  });
+
+  it("that rejects is no unhandled rejection where no run begins", async () => {
+    const list = new CallbackList(slow([], "throw"), { model: {}, params });
+    await list.close();
+    await new Promise((resolve) => setTimeout(resolve));
+  });
+});
+
 describe("A hook that throws", () => {
   const cause = new RangeError("no disk");
   const failing = (onError?: ErrorPolicy): CallbackLike & { calls: number } => ({
@@ -494,6 +542,23 @@ describe("readsBatchLogs", () => {
     ]);
     assert.equal(new CallbackList([every(2), { onTrainBatchEnd() {} }]).readsBatchLogs(1), true);
     assert.equal(new CallbackList({ onEpochEnd() {} }).readsBatchLogs(0), false);
+  });
+});
+
+describe("A promise of what must be said at once", () => {
+  it("fails readsBatchLogs and hookOrder, and its own rejection is dropped", async () => {
+    const late = () => Promise.reject(new Error("late")) as never;
+    const list = new CallbackList({ name: "late", onTrainBatchEnd() {}, readsBatchLogs: late });
+    const reading = await errorOf(() => list.readsBatchLogs(0));
+    assert.equal(
+      reading.message,
+      "Callback late failed in readsBatchLogs (batch 0): expected true or false, got a promise",
+    );
+    const ordering = await errorOf(() =>
+      new CallbackList({ name: "late", onEpochEnd() {}, hookOrder: late })
+    );
+    assert.match(ordering.message, /hookOrder of late: expected an order, got a promise/);
+    await new Promise((resolve) => setTimeout(resolve));
   });
 });
 

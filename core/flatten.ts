@@ -2,7 +2,7 @@ import type { CallbackHooks, CallbackLike, ErrorPolicy } from "./callback.ts";
 import type { CallbackList } from "./callback_list.ts";
 import { CallbackError, messageOf } from "./errors.ts";
 import { everyHookName, hookNames, nameOf } from "./receivers.ts";
-import { nearest } from "./unknown_option.ts";
+import { unreadMembers } from "./unread_members.ts";
 
 /** A callback of TensorFlow.js: a subclass of `tf.Callback`, `tf.callbacks.earlyStopping()`. */
 export interface TfjsCallback extends CallbackHooks {
@@ -128,24 +128,23 @@ function checkMembers(value: unknown): void {
   if (onError !== undefined && !isErrorPolicy(onError)) {
     throw invalid(`its onError is ${String(onError)}; it must be "throw", "disable" or "warn"`);
   }
-  const misspelt = misspeltHooks(value);
+  const unread = unreadMembers(value);
   if (
     [...everyHookName, "setModel", "setParams"].some((name) => typeof members[name] === "function")
   ) {
-    for (const [name, hook] of misspelt) {
+    for (const { name, advice } of unread) {
       console.warn(
-        `keepfit: ${nameOf(value)} has no hook '${name}', it is never called: did you mean ` +
-          `'${hook}'?`,
+        `keepfit: ${nameOf(value)} has no hook '${name}', it is never called: ${advice}`,
       );
     }
     return;
   }
   const keys = Object.keys(value);
-  const [first] = misspelt;
+  const [first] = unread;
   throw invalid(
     `it has none of the hooks (${hookNames.join(", ")})` +
       (keys.length > 0 ? `; it has ${keys.join(", ")}` : "") +
-      (first === undefined ? "" : `; did you mean '${first[1]}' by '${first[0]}'?`),
+      (first === undefined ? "" : `; '${first.name}' is none: ${first.advice}`),
   );
 }
 
@@ -163,32 +162,6 @@ function adviceOf(value: NamedFunction): string {
     ? "it is a function; call it for the callback that it returns, or name its hook: " +
       "{ onEpochEnd: ... }"
     : `${name} is a function; call it, ${name}(...), for the callback that it returns`;
-}
-
-/**
- * Methods that are no hook and nearly have the name of one, each with that name:
- * `on_epoch_end`, `onEpochStart`. Nobody would ever call them.
- */
-function misspeltHooks(callback: object): [name: string, hook: string][] {
-  const found = new Map<string, string>();
-  for (
-    let owner: object | null = callback;
-    owner !== null && owner !== Object.prototype;
-    owner = Object.getPrototypeOf(owner)
-  ) {
-    for (const name of Object.getOwnPropertyNames(owner)) {
-      if (!/^on[A-Z_]/.test(name) || isHook(name)) continue;
-      // Not read through a getter, which may do anything.
-      if (typeof Object.getOwnPropertyDescriptor(owner, name)?.value !== "function") continue;
-      const hook = nearest(name, everyHookName);
-      if (hook !== undefined) found.set(name, hook);
-    }
-  }
-  return [...found];
-}
-
-function isHook(name: string): boolean {
-  return everyHookName.includes(name as keyof CallbackHooks);
 }
 
 /** True for one of the three policies. */

@@ -5,6 +5,7 @@ import {
   Callback,
   type CallbackLike,
   CallbackList,
+  EarlyStopping,
   History,
   type Params,
   ProgbarLogger,
@@ -93,7 +94,7 @@ describe("CallbackList takes", () => {
       [() => ({}), /it is a function; call it .*or name its hook: \{ onEpochEnd: \.\.\. \}/],
       [
         { onEpochEnds() {} },
-        /none of the hooks \(.*onTrainBegin.*has onEpochEnds; did you mean 'onEpochEnd' by 'onEpochEnds'/,
+        /none of the hooks \(.*onTrainBegin.*has onEpochEnds; 'onEpochEnds' is none: did you mean 'onEpochEnd'/,
       ],
       [{}, /none of the hooks/],
       [{ onEpochEnd: 5 }, /its onEpochEnd is a number; a hook is a function/],
@@ -142,6 +143,48 @@ describe("CallbackList takes", () => {
         "'onEpochBegin'?",
       ],
     );
+  });
+
+  it("no member that was meant for one, in Keras's or tfjs's spelling or as a callback", async () => {
+    class Theirs extends Callback {
+      set_model() {}
+      readsbatchlogs() {}
+      get onEpochStart(): unknown {
+        throw new Error("look away");
+      }
+      // Methods of its own, which nobody takes for a hook.
+      once() {}
+      onMessage() {}
+      beforeSave() {}
+      setThreshold() {}
+      stopping = new EarlyStopping({ monitor: "loss" });
+      override onEpochEnd() {}
+    }
+    const said = await warned(() =>
+      new CallbackList([
+        new Theirs(),
+        {
+          onEpochEnd() {},
+          get_state() {},
+          onYield() {},
+          onEarlyStop: new EarlyStopping({ monitor: "loss" }),
+          best: 5,
+          helper() {},
+        } as CallbackLike,
+      ])
+    );
+    const warning = (owner: string, name: string) =>
+      `keepfit: ${owner} has no hook '${name}', it is never called: `;
+    const plain = "(plain object)";
+    assert.deepEqual(said.slice(0, 3), [
+      `${warning("Theirs", "set_model")}did you mean 'setModel'?`,
+      `${warning("Theirs", "readsbatchlogs")}did you mean 'readsBatchLogs'?`,
+      `${warning(plain, "get_state")}did you mean 'getState'?`,
+    ]);
+    assert.ok(said[3].startsWith(`${warning(plain, "onYield")}there are beforeTrainBegin, `));
+    assert.deepEqual(said.slice(4), [
+      `${warning(plain, "onEarlyStop")}it is a callback, put it into the list of callbacks`,
+    ]);
   });
 
   it("no unknown policy", () => {

@@ -1,5 +1,6 @@
 import type { HookOrder } from "./callback.ts";
 import { CallbackError, messageOf } from "./errors.ts";
+import { isPromise, refusedPromise } from "./promise.ts";
 import type { ListHook, Receiver } from "./receivers.ts";
 
 const ranks = { pre: 0, normal: 1, post: 2 };
@@ -66,6 +67,7 @@ function wishOf({ callback, name }: Receiver, hook: ListHook): HookOrder | undef
   try {
     const wish = callback.hookOrder(hook);
     if (wish === undefined) return undefined;
+    if (isPromise(wish)) throw refusedPromise(wish, "an order");
     const { order = "normal", before = [], after = [] } = wish;
     const isWish = Object.hasOwn(ranks, order) && Array.isArray(before) && Array.isArray(after);
     if (isWish) return { order, before, after };

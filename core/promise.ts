@@ -11,3 +11,9 @@ export function inTurn<T, Result>(
 ): Result | Promise<Result> {
   return isPromise(value) ? Promise.resolve(value).then(next) : next(value);
 }
+
+/** The error for a promise where a value is needed; what it rejects with is dropped. */
+export function refusedPromise(promise: PromiseLike<unknown>, expected: string): TypeError {
+  promise.then(undefined, () => {});
+  return new TypeError(`expected ${expected}, got a promise`);
+}

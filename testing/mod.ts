@@ -43,6 +43,7 @@ export type {
   CallbackList,
   CallbackReference,
   CallbacksArgument,
+  HookCaller,
   ListHook,
   TfjsCallback,
 } from "../core/callback_list.ts";

@@ -1,0 +1,278 @@
+import type {
+  CallbackLike,
+  CallbackState,
+  ErrorPolicy,
+  Params,
+  PredictLogs,
+  ResumableTraining,
+} from "./callback.ts";
+import type { CallbackError } from "./errors.ts";
+import { FailurePolicy, hookError } from "./failure_policy.ts";
+import type { CallbackFailure, HookTiming } from "./history.ts";
+import { type HookCall, HookRunner } from "./hook_runner.ts";
+import { Introductions } from "./introductions.ts";
+import { type Logs, normalizeLogs, settleLogs } from "./logs.ts";
+import type { TrainableModel } from "./model.ts";
+import { inTurn, isPromise, refusedPromise } from "./promise.ts";
+import { type ListHook, nameOf } from "./receivers.ts";
+import { getStates, setStates } from "./states.ts";
+
+/** Calls every hook of many callbacks: what a `CallbackList` is, without the run around it. */
+export class HookCaller {
+  /** The callbacks, flattened, in the order in which they are called. */
+  readonly callbacks: readonly CallbackLike[];
+  /** Hooks that failed without ending the run. */
+  readonly failures: CallbackFailure[];
+  readonly #runner: HookRunner;
+  readonly #policy: FailurePolicy;
+  readonly #introductions = new Introductions((...failed) => this.#fail(...failed));
+  #epoch: number | undefined;
+
+  /**
+   * Order the hooks of the callbacks.
+   *
+   * @param callbacks the callbacks, in list order
+   * @param onError error policy for callbacks without an `onError`
+   * @throws CallbackError for conflicting ordering constraints (`CALLBACK_ORDER`)
+   */
+  constructor(callbacks: readonly CallbackLike[], onError: ErrorPolicy) {
+    this.callbacks = callbacks;
+    this.#runner = new HookRunner(
+      callbacks,
+      ({ callback, hook }, error, batch) => this.#fail(callback, hook, error, batch),
+    );
+    this.#policy = new FailurePolicy(onError, (callback) => this.#runner.drop(callback));
+    this.failures = this.#policy.failures;
+  }
+
+  /** Give every callback the model. A promise is waited for before a run begins. */
+  setModel(model: TrainableModel): void {
+    this.#introduce("setModel", model);
+  }
+
+  /** Give every callback the parameters of the run. A promise is waited for before a run begins. */
+  setParams(params: Params): void {
+    this.#introduce("setParams", params);
+  }
+
+  /** True when some callback has this hook. */
+  has(hook: ListHook): boolean {
+    return this.#runner.receivers(hook).length > 0;
+  }
+
+  /** Names of the callbacks that have this hook, in the order in which they are called. */
+  order(hook: ListHook): string[] {
+    return this.#runner.receivers(hook).map(({ name }) => name);
+  }
+
+  /** True when some callback reads the training logs of this batch. */
+  readsBatchLogs(batch: number): boolean {
+    for (const { callback } of this.#runner.receivers("onTrainBatchEnd")) {
+      try {
+        if (callback.readsBatchLogs === undefined) return true;
+        const reads: unknown = callback.readsBatchLogs(batch);
+        if (isPromise(reads)) throw refusedPromise(reads, "true or false");
+        if (reads) return true;
+      } catch (error) {
+        this.#fail(callback, "readsBatchLogs", error, batch);
+      }
+    }
+    return false;
+  }
+
+  /** Call `beforeTrainBegin` of every callback. */
+  beforeTrainBegin(training: ResumableTraining): void | Promise<void> {
+    this.#epoch = undefined;
+    return inTurn(
+      this.#introductions.settled(),
+      () => this.#runner.run("beforeTrainBegin", { args: [training] }),
+    );
+  }
+
+  /** Call `onTrainBegin` of every callback. */
+  onTrainBegin(logs?: object): void | Promise<void> {
+    this.#epoch = undefined;
+    return this.#begin("onTrainBegin", logs);
+  }
+
+  /** Call `onTrainEnd` of every callback. */
+  onTrainEnd(logs?: object): void | Promise<void> {
+    this.#epoch = undefined;
+    return this.#run("onTrainEnd", logs);
+  }
+
+  /** Call `onEpochBegin` of every callback; epochs count from 0. */
+  onEpochBegin(epoch: number, logs?: object): void | Promise<void> {
+    this.#epoch = epoch;
+    return this.#run("onEpochBegin", logs, epoch);
+  }
+
+  /** Call `onEpochEnd` and then `afterEpochEnd` of every callback. */
+  onEpochEnd(epoch: number, logs?: object): void | Promise<void> {
+    this.#epoch = epoch;
+    return inTurn(
+      this.#run("onEpochEnd", logs, epoch),
+      () => this.#runner.run("afterEpochEnd", { args: [epoch] }),
+    );
+  }
+
+  /** Call `onTrainBatchBegin` of every callback; batches count from 0 in each epoch. */
+  onTrainBatchBegin(batch: number, logs?: object): void | Promise<void> {
+    return this.#runBatch("onTrainBatchBegin", batch, logs);
+  }
+
+  /** Call `onTrainBatchEnd` of every callback. */
+  onTrainBatchEnd(batch: number, logs?: object): void | Promise<void> {
+    return this.#runBatch("onTrainBatchEnd", batch, logs);
+  }
+
+  /** Older name of {@linkcode onTrainBatchBegin}. */
+  onBatchBegin(batch: number, logs?: object): void | Promise<void> {
+    return this.onTrainBatchBegin(batch, logs);
+  }
+
+  /** Older name of {@linkcode onTrainBatchEnd}. */
+  onBatchEnd(batch: number, logs?: object): void | Promise<void> {
+    return this.onTrainBatchEnd(batch, logs);
+  }
+
+  /** Call `onTestBegin` of every callback. */
+  onTestBegin(logs?: object): void | Promise<void> {
+    return this.#begin("onTestBegin", logs);
+  }
+
+  /** Call `onTestEnd` of every callback. */
+  onTestEnd(logs?: object): void | Promise<void> {
+    return this.#run("onTestEnd", logs);
+  }
+
+  /** Call `onTestBatchBegin` of every callback. */
+  onTestBatchBegin(batch: number, logs?: object): void | Promise<void> {
+    return this.#runBatch("onTestBatchBegin", batch, logs);
+  }
+
+  /** Call `onTestBatchEnd` of every callback. */
+  onTestBatchEnd(batch: number, logs?: object): void | Promise<void> {
+    return this.#runBatch("onTestBatchEnd", batch, logs);
+  }
+
+  /** Call `onPredictBegin` of every callback. */
+  onPredictBegin(logs?: object): void | Promise<void> {
+    return this.#begin("onPredictBegin", logs);
+  }
+
+  /** Call `onPredictEnd` of every callback. */
+  onPredictEnd(logs?: object): void | Promise<void> {
+    return this.#run("onPredictEnd", logs);
+  }
+
+  /** Call `onPredictBatchBegin` of every callback. */
+  onPredictBatchBegin(batch: number, logs?: object): void | Promise<void> {
+    return this.#runBatch("onPredictBatchBegin", batch, logs);
+  }
+
+  /** Call `onPredictBatchEnd` of every callback with the outputs of the batch. */
+  onPredictBatchEnd(batch: number, logs?: PredictLogs): void | Promise<void> {
+    // The outputs are tensors: nothing to sort or to turn into numbers.
+    return this.#runner.run("onPredictBatchEnd", { args: [batch, logs ?? {}], batch });
+  }
+
+  /** Report to every callback that the run fails. Failures of the hook are warned about, never thrown. */
+  async onException(error: unknown): Promise<void> {
+    await this.#runAll("onException", [error], true);
+  }
+
+  /**
+   * Let every callback release what it holds. Each is called, even after one has failed; may be
+   * called again.
+   *
+   * @param failure the error that is already ending the run, if any: failures of `close` are then
+   *   warned about instead of thrown
+   * @throws CallbackError of the first callback whose `close` failed (`CALLBACK_CLOSE`)
+   */
+  async close(failure?: unknown): Promise<void> {
+    await this.#runAll("close", [], failure !== undefined);
+  }
+
+  /** Time spent so far in each hook of each callback, longest first. */
+  timings(): HookTiming[] {
+    return this.#runner.timings();
+  }
+
+  /** One line about the callbacks that were left out and why; undefined where none was. */
+  summary(): string | undefined {
+    return this.#policy.summary();
+  }
+
+  /**
+   * States of the callbacks by name; a second callback of one name gets `#2`. Callbacks that were
+   * left out of the run have none.
+   *
+   * @returns plain data for {@linkcode setState}
+   * @throws CallbackError when a callback fails to return its state (`CALLBACK_STATE`)
+   */
+  getState(): Promise<Record<string, CallbackState>> {
+    const isAsked = (callback: CallbackLike) => !this.#policy.isDisabled(callback);
+    return getStates(this.callbacks, isAsked, (...failed) => this.#policy.handle(...failed));
+  }
+
+  /**
+   * Restore the states that {@linkcode getState} returned, by name. Call it before `onTrainBegin`: a
+   * callback with a restored state continues from it instead of being reset. A callback without an
+   * entry keeps its state.
+   *
+   * @throws CallbackError for an entry that no callback of the list takes; then nothing is restored
+   *   (`CALLBACK_STATE`)
+   * @throws CallbackError when a callback fails to take its state (`CALLBACK_STATE`)
+   */
+  setState(states: Record<string, CallbackState>): Promise<void> {
+    return setStates(this.callbacks, states, (...failed) => this.#policy.handle(...failed));
+  }
+
+  /** Call a hook that begins a run. */
+  #begin(hook: ListHook, logs: object | undefined): void | Promise<void> {
+    return inTurn(this.#introductions.settled(), () => this.#run(hook, logs));
+  }
+
+  #run(hook: ListHook, logs: object | undefined, epoch?: number): void | Promise<void> {
+    if (!this.has(hook)) return;
+    const settled = normalizeLogs(logs);
+    return this.#runSettled(hook, {
+      args: epoch === undefined ? [settled] : [epoch, settled],
+      logs: settled,
+    });
+  }
+
+  #runBatch(hook: ListHook, batch: number, logs: object | undefined): void | Promise<void> {
+    if (!this.has(hook)) return;
+    const settled = normalizeLogs(logs);
+    return this.#runSettled(hook, { args: [batch, settled], batch, logs: settled });
+  }
+
+  #runSettled(hook: ListHook, call: HookCall): void | Promise<void> {
+    const settling = settleLogs(call.logs as Logs);
+    if (settling === undefined) return this.#runner.run(hook, call);
+    return (settling as Promise<void>).then(() => this.#runner.run(hook, call));
+  }
+
+  /** Call a hook of every callback, even after one has failed; throw the first failure last. */
+  async #runAll(hook: "onException" | "close", args: unknown[], isFailing: boolean): Promise<void> {
+    let first: CallbackError | undefined;
+    await this.#runner.runAll(hook, args, (receiver, error) => {
+      const failure = this.#policy.report(receiver, error, !isFailing && first === undefined);
+      first ??= failure;
+    });
+    if (first !== undefined) throw first;
+  }
+
+  #introduce(hook: "setModel" | "setParams", value: unknown): void {
+    for (const callback of this.callbacks) {
+      if (!this.#policy.isDisabled(callback)) this.#introductions.introduce(callback, hook, value);
+    }
+  }
+
+  #fail(callback: CallbackLike, hook: string, error: unknown, batch?: number): void {
+    const position = { epoch: this.#epoch, batch };
+    this.#policy.handle(callback, hookError(nameOf(callback), hook, error, position));
+  }
+}

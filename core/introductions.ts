@@ -1,0 +1,36 @@
+import type { CallbackLike } from "./callback.ts";
+import { isPromise } from "./promise.ts";
+
+/** Hands model and params to callbacks, and waits for what they return when a run begins. */
+export class Introductions {
+  readonly #onFailure: (callback: CallbackLike, hook: string, error: unknown) => void;
+  #pending: Promise<void>[] = [];
+
+  /** @param onFailure decides about a callback that throws or rejects */
+  constructor(onFailure: (callback: CallbackLike, hook: string, error: unknown) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  /** Hand one of them to a callback. */
+  introduce(callback: CallbackLike, hook: "setModel" | "setParams", value: unknown): void {
+    const fail = (error: unknown) => this.#onFailure(callback, hook, error);
+    try {
+      const result: unknown = callback[hook]?.(value as never);
+      if (!isPromise(result)) return;
+      const introduction = Promise.resolve(result).then(() => {}, fail);
+      // Thrown where it is waited for; a run that never begins leaves no unhandled rejection.
+      introduction.catch(() => {});
+      this.#pending.push(introduction);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Wait for all of them; a promise only where one was returned. */
+  settled(): void | Promise<void> {
+    if (this.#pending.length === 0) return;
+    const pending = this.#pending;
+    this.#pending = [];
+    return Promise.all(pending).then(() => {});
+  }
+}

@@ -1,0 +1,66 @@
+import { everyHookName } from "./receivers.ts";
+import { didYouMean, nearest } from "./unknown_option.ts";
+
+/** A member that nobody calls. */
+export interface UnreadMember {
+  name: string;
+  /** What may be meant: `did you mean 'onEpochEnd'?` */
+  advice: string;
+}
+
+/** What may stand beside the hooks. */
+const abilities = [
+  "getState",
+  "hookOrder",
+  "name",
+  "onError",
+  "readsBatchLogs",
+  "setModel",
+  "setParams",
+  "setState",
+];
+const known = new Set<string>([...everyHookName, ...abilities]);
+const byBareName = new Map([...known].map((name) => [bare(name), name]));
+
+/**
+ * Members of a callback that look like hooks and are none: `on_epoch_end`, `onEpochStart`,
+ * `set_model`, a callback in a plain object. Getters are not called.
+ */
+export function unreadMembers(callback: object): UnreadMember[] {
+  const found = new Map<string, string>();
+  const isPlain = Object.getPrototypeOf(callback) === Object.prototype;
+  for (
+    let owner: object | null = callback;
+    owner !== null && owner !== Object.prototype;
+    owner = Object.getPrototypeOf(owner)
+  ) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+      if (known.has(name)) continue;
+      const advice = typeof value === "function"
+        ? adviceOnFunction(name, isPlain)
+        : isPlain && hasHook(value)
+        ? "it is a callback, put it into the list of callbacks"
+        : undefined;
+      if (advice !== undefined) found.set(name, advice);
+    }
+  }
+  return [...found].map(([name, advice]) => ({ name, advice }));
+}
+
+function adviceOnFunction(name: string, isPlain: boolean): string | undefined {
+  const meant = byBareName.get(bare(name)) ??
+    (/^(on|before|after)[A-Z_]/.test(name) ? nearest(name, everyHookName) : undefined);
+  if (meant !== undefined) return `did you mean '${meant}'?`;
+  // A class may have methods of its own, what is in a plain object is there to be called.
+  return isPlain && /^on[A-Z_]/.test(name) ? didYouMean(name, everyHookName) : undefined;
+}
+
+/** `onepochend` of `on_epoch_end` and `onEpochEnd`. */
+function bare(name: string): string {
+  return name.replaceAll("_", "").toLowerCase();
+}
+
+function hasHook(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    everyHookName.some((hook) => typeof (value as Record<string, unknown>)[hook] === "function");
+}
