@@ -128,16 +128,17 @@ export function authorize(
   const options = callback &&
     check("options", () => optionsFor(manifest, callback, url, user.options));
 
-  const agreed = agreedPermissions(manifest, options ?? {}, user.allow, writes);
+  const given = user.options ?? {};
+  const agreed = agreedPermissions(manifest, given, user.allow, writes);
   const entry = lockEntry({ ...candidate, tier, permissions: agreed }, lockFile?.url);
-  const needed = { ...entry, permissions: neededPermissions(manifest) };
+  const needed = { ...entry, permissions: neededPermissions(manifest, given) };
   const differences = differencesFromLock(lockFile?.lock?.plugins ?? {}, locked, needed) ?? [];
   check("lock", () => {
     checkTrust(manifest.id, differences, url);
     if (frozen && locked !== undefined) checkFrozen(entry, locked, url);
   });
   const grants = check("grants", () => {
-    const allow = user.allow ?? (locked && allowedBy(locked.permissions, options ?? {}));
+    const allow = user.allow ?? (locked && allowedBy(locked.permissions, given));
     return grantsOf(manifest, url, options ?? {}, allow, writes);
   });
   return { tier, limits, callback, options, differences, grants, entry };

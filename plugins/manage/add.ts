@@ -67,7 +67,7 @@ export async function addPlugin(
   const user = { tier: wanted, callback, options: pluginOptions, allow, outputDir };
   const review = authorize(candidate, user, { without: ["controls", "lock"] });
   const { entry } = review;
-  const now = { ...entry, permissions: neededPermissions(manifest) };
+  const now = { ...entry, permissions: neededPermissions(manifest, pluginOptions) };
   if (!accept) {
     // The user decides on tier and permissions here.
     const undecided = (differencesFromLock(project.lock.plugins, undefined, now) ?? []).filter((

@@ -11,11 +11,13 @@ import {
   type PluginPermission,
   pluginPermissions,
 } from "../manifest/format.ts";
-import { type Allowed, valuesOf } from "../project/grants.ts";
+import type { Allowed } from "../project/grants.ts";
 import {
   agreedPermissions,
+  coversLocked,
   type LockedPermissions,
-  lockedValue,
+  lockedValues,
+  meaningsOf,
 } from "../project/locked_permissions.ts";
 import type { PluginTier } from "../project/tiers.ts";
 import type { TrustDifference } from "../project/trust.ts";
@@ -45,7 +47,7 @@ export interface ExplainedPermission {
   value: string;
   /** Why the plugin asks for it, in its author's words. */
   reason: string;
-  /** What there is to agree to: of an option what `options` say, if they do. */
+  /** What there is to agree to: of an option its value, passed by you or the manifest's default. */
   allow: string[];
   /** True where it can do without. */
   isOptional: boolean;
@@ -141,10 +143,10 @@ export async function explainPlugin(
 export function explanationOf(
   candidate: Candidate,
   review: Review,
-  user: Pick<ExplainPluginOptions, "allow" | "outputDir">,
+  user: Pick<ExplainPluginOptions, "allow" | "options" | "outputDir">,
 ): PluginExplanation {
   const { manifest, url, integrity, source, signers, settings: { locked } } = candidate;
-  const { tier, options, differences } = review;
+  const { tier, differences } = review;
   const { id, version, title, description } = manifest;
   return {
     id,
@@ -165,7 +167,7 @@ export function explanationOf(
       options,
       defaults,
     })),
-    permissions: permissionsOf(manifest, options, grantedOf(candidate, user, options)),
+    permissions: permissionsOf(manifest, user.options, grantedOf(candidate, user)),
     signers,
     files: Object.entries(manifest.files).map(([path, { size, integrity }]) => ({
       path,
@@ -179,8 +181,7 @@ export function explanationOf(
 
 function grantedOf(
   { manifest, settings: { locked } }: Candidate,
-  { allow, outputDir }: Pick<ExplainPluginOptions, "allow" | "outputDir">,
-  options: Record<string, unknown> = {},
+  { allow, options = {}, outputDir }: Pick<ExplainPluginOptions, "allow" | "options" | "outputDir">,
 ): LockedPermissions {
   const agreed = agreedPermissions(manifest, options, allow, outputDir !== undefined);
   return allow === undefined ? { ...locked?.permissions, ...agreed } : agreed;
@@ -188,18 +189,18 @@ function grantedOf(
 
 function permissionsOf(
   manifest: PluginManifest,
-  options: Record<string, unknown> = {},
+  given: Record<string, unknown> = {},
   granted: LockedPermissions,
 ): ExplainedPermission[] {
   const { permissions = {}, optionalPermissions = {} } = manifest;
   return pluginPermissions.flatMap((kind) =>
     [permissions, optionalPermissions].flatMap((declared, i) =>
-      (declared[kind] ?? []).map((entry) => {
+      (declared[kind] ?? []).map((entry): ExplainedPermission => {
         const { option, reason } = entry;
-        const locked = lockedValue(kind, entry);
-        const value = option === undefined ? locked : `option ${option}`;
-        const isGranted = granted[kind]?.includes(locked) ?? false;
-        const allow = valuesOf(kind, [entry], options).map((one) => one.value);
+        const locked = lockedValues(kind, entry, manifest, given);
+        const isGranted = locked.every((value) => coversLocked(granted[kind], value));
+        const allow = [...new Set(locked.flatMap((value) => meaningsOf(kind, value, given)))];
+        const value = option === undefined ? allow[0] : `option ${option}`;
         return { kind, value, reason, allow, isOptional: i === 1, isGranted };
       })
     )

@@ -5,7 +5,12 @@ import { type PluginManifest, pluginPermissions } from "../manifest/format.ts";
 import { isNewer } from "../manifest/semver.ts";
 import { updateLock } from "../project/lock.ts";
 import type { LockedPlugin } from "../project/lock_format.ts";
-import { agreedPermissions, neededPermissions } from "../project/locked_permissions.ts";
+import {
+  agreedPermissions,
+  coversLocked,
+  neededPermissions,
+  optionsLeftToUser,
+} from "../project/locked_permissions.ts";
 import { type TrustDifference, trustDifferences } from "../project/trust.ts";
 import { parseReference } from "../sources/reference.ts";
 import { bestVersion } from "../sources/registry.ts";
@@ -156,12 +161,16 @@ function permissionsAfter(
   manifest: PluginManifest,
   before: LockedPlugin,
 ): LockedPlugin["permissions"] {
-  const needed = neededPermissions(manifest);
-  const declared = agreedPermissions(manifest, {}, pluginPermissions);
+  // What the user passed before, the user passes again: a default of the new version plays no part.
+  const given = Object.fromEntries(
+    optionsLeftToUser(before.permissions).map((option) => [option, undefined]),
+  );
+  const needed = neededPermissions(manifest, given);
+  const declared = agreedPermissions(manifest, given, pluginPermissions);
   const after: LockedPlugin["permissions"] = {};
   for (const kind of pluginPermissions) {
     const values = (declared[kind] ?? []).filter((value) =>
-      needed[kind]?.includes(value) || before.permissions[kind]?.includes(value)
+      needed[kind]?.includes(value) || coversLocked(before.permissions[kind], value)
     );
     if (values.length > 0) after[kind] = values;
   }

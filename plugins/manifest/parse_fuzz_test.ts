@@ -12,14 +12,23 @@ import { compareVersions, parseRange, parseVersion, satisfies } from "./semver.t
 const url = "https://example.com/callback.plugin.json";
 const path = "../../examples/plugins/keepfit/epoch-report/0.1.0/callback.plugin.json";
 const example = readFileSync(new URL(path, import.meta.url), "utf8");
+const { callbacks: [entry], ...simple } = JSON.parse(example);
 const rich: Record<string, unknown> = {
-  ...JSON.parse(example),
+  ...simple,
+  callbacks: [{
+    ...entry,
+    options: {
+      ...entry.options,
+      properties: { ...entry.options.properties, host: { type: "string" } },
+    },
+    defaults: { ...entry.defaults, host: "a.example" },
+  }],
   $schema: "https://example.com/schema.json",
   compat: { "0.0.9": "^0.1" },
   runtimes: ["deno", "node"],
   backends: ["cpu"],
   optionalPermissions: {
-    net: [{ host: "*.example.com", reason: "r" }, { option: "title", reason: "r" }],
+    net: [{ host: "*.example.com", reason: "r" }, { option: "host", reason: "r" }],
     env: [{ name: "TOKEN", reason: "r" }],
     listen: [{ address: "127.0.0.1:9464", reason: "r" }],
     read: [{ path: "~/data", reason: "r" }],

@@ -5,6 +5,7 @@ import {
   pluginPermissions,
   type SourceManifest,
 } from "./format.ts";
+import { valueOfOption, valueProblem } from "./permission_values.ts";
 import { checkOptions, checkOptionsSchema, noOptions, show } from "./options_schema.ts";
 
 /**
@@ -98,16 +99,31 @@ function permissionProblems(manifest: SourceManifest): string[] {
   for (const list of ["permissions", "optionalPermissions"] as const) {
     for (const kind of pluginPermissions) {
       (manifest[list]?.[kind] ?? []).forEach(({ option }, i) => {
-        if (option === undefined || manifest.callbacks.some((one) => hasOption(one, option))) {
-          return;
+        if (option === undefined) return;
+        if (!manifest.callbacks.some((one) => hasOption(one, option))) {
+          problems.push(
+            `${list}.${kind}[${i}].option: found ${show(option)}, wanted an option of a callback`,
+          );
         }
-        problems.push(
-          `${list}.${kind}[${i}].option: found ${show(option)}, wanted an option of a callback`,
-        );
+        manifest.callbacks.forEach(({ defaults = {} }, at) => {
+          const text = defaults[option];
+          if (typeof text !== "string") return;
+          const wanted = valueProblem(kind, valueOfOption(kind, text));
+          if (wanted === undefined) return;
+          const path = `callbacks[${at}].defaults${keyPath(option)}`;
+          problems.push(
+            `${path}: found ${show(text)}, wanted ${wanted}, as ${list}.${kind} has it`,
+          );
+        });
       });
     }
   }
   return problems;
+}
+
+/** As in JavaScript: `.url`, `["data file"]`. */
+function keyPath(key: string): string {
+  return /^[\w$-]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }
 
 function hasOption({ options = noOptions }: PluginCallbackEntry, name: string): boolean {

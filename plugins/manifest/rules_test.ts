@@ -50,6 +50,10 @@ describe("a manifest's permissions", () => {
         "example.com:",
         " example.com",
         "a".repeat(64),
+        "2130706433",
+        "127.1",
+        "0x7f.0.0.1",
+        "[0:0:0:0:0:0:0:1]",
       ],
     ],
     [
@@ -113,7 +117,11 @@ describe("a manifest's permissions", () => {
     const wanted = "wanted either host or option";
     assert.match(net({})[0], new RegExp(wanted));
     assert.match(net({ host: "a.com", option: "title" })[0], new RegExp(wanted));
-    assert.deepEqual(net({ option: "title" }), []);
+    assert.deepEqual(net({ option: "title" }), [
+      'callbacks[0].defaults.title: found "Learning curve", wanted a host in lower case as URLs ' +
+      "write it, which may have *. before a domain and a :port behind it, as permissions.net has it",
+    ]);
+    assert.match(net({ option: "a=b" })[0], /wanted the name of an option, without =/);
     assert.deepEqual(net({ option: "tilte" }), [
       'permissions.net[0].option: found "tilte", wanted an option of a callback',
     ]);

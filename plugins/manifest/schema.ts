@@ -12,6 +12,7 @@ import {
   license,
   listenAddress,
   netHost,
+  optionName,
   peerName,
   range,
   readPath,
@@ -114,7 +115,10 @@ const permission = (
     object({
       reason,
       [key]: optional(value, description),
-      option: optional(text, "Instead of a fixed value: the option that the user says it with."),
+      option: optional(
+        optionName,
+        "Instead of a fixed value: the option that the user says it with.",
+      ),
     }) as v.GenericSchema<Record<string, unknown>>,
     v.check(
       (one) => one[key] === undefined !== (one.option === undefined),

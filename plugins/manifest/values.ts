@@ -58,6 +58,12 @@ export const id: TextSchema = matching(
   "owner/name of lower-case letters, digits and single dashes",
 );
 
+/** The name of an option that a permission names. A lock file puts `=` behind it. */
+export const optionName: TextSchema = matching(
+  `^(?:(?!=)${shown})+$`,
+  "the name of an option, without =",
+);
+
 /** The name of a callback. */
 export const callbackName: TextSchema = matching(
   String.raw`^[A-Za-z][\w\-]*$`,
@@ -131,8 +137,8 @@ export const readPath: TextSchema = matching(
 export const netHost: TextSchema = passing(
   (one) =>
     new RegExp(`^(?:${host.below}|${host.name}|${host.address})(?::\\d+)?$`).test(one) &&
-    one.length < 260 && hasGoodPort(one),
-  "a host in lower case, maybe with *. before a domain or a :port behind it",
+    one.length < 260 && hasGoodPort(one) && isCanonicalHost(one),
+  "a host in lower case as URLs write it, which may have *. before a domain and a :port behind it",
   `^(?:${host.below}|${host.name}|${host.address})(?::[1-9][0-9]{0,4})?$`,
 );
 
@@ -140,7 +146,7 @@ export const netHost: TextSchema = passing(
 export const listenAddress: TextSchema = passing(
   (one) =>
     new RegExp(`^(?:${host.name}|${host.address}):\\d+$`).test(one) &&
-    (one.endsWith(":0") || hasGoodPort(one)),
+    (one.endsWith(":0") || hasGoodPort(one)) && isCanonicalHost(one),
   "a host and port such as 127.0.0.1:9464",
   `^(?:${host.name}|${host.address}):(?:0|[1-9][0-9]{0,4})$`,
 );
@@ -217,14 +223,23 @@ function isFilePath(path: string): boolean {
 }
 
 function isWebUrl(text: string): boolean {
-  if (!URL.canParse(text) || !/^https?:\/\/\S+$/.test(text)) return false;
+  if (!URL.canParse(text) || !webForm.test(text)) return false;
   const { username, password } = new URL(text);
   return username === "" && password === "";
 }
 
+// Without what moves a cursor or turns text: it is shown to people.
+const webForm = new RegExp(`^https?://(?:(?![${unsafeCharacters}])\\S)+$`, "u");
+
 function hasGoodPort(text: string): boolean {
   const port = /:(\d+)$/.exec(text.replace(/^\[.*\]/, ""))?.[1];
   return port === undefined || (/^[1-9]/.test(port) && Number(port) <= 65535);
+}
+
+/** Numbers and short forms of an address hide which one it is: `2130706433` is `127.0.0.1`. */
+function isCanonicalHost(text: string): boolean {
+  const host = text.replace(/^\*\./, "").replace(/:\d+$/, "");
+  return URL.canParse(`https://${host}`) && new URL(`https://${host}`).hostname === host;
 }
 
 function isBase64Of(text: string, length: number): boolean {

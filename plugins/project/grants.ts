@@ -5,6 +5,7 @@ import {
   type PluginPermission,
   pluginPermissions,
 } from "../manifest/format.ts";
+import { valueOfOption, valueProblem } from "../manifest/permission_values.ts";
 import { coversNet } from "./net_pattern.ts";
 
 /**
@@ -44,7 +45,8 @@ export function isGranted(
  * @param options the plugin's options, checked: a permission may name one of them
  * @param allow what the user agrees to
  * @param writes true where the user said where it may write, which is the consent to `write`
- * @throws PluginError `E_PERMISSION` when the user does not agree to all that it cannot do without
+ * @throws PluginError `E_PERMISSION` when the user does not agree to all that it cannot do without,
+ *   `E_OPTIONS` when an option has a value that a manifest could not declare
  */
 export function grantsOf(
   manifest: PluginManifest,
@@ -58,6 +60,7 @@ export function grantsOf(
   for (const kind of pluginPermissions) {
     const needed = valuesOf(kind, manifest.permissions?.[kind], options);
     const optional = valuesOf(kind, manifest.optionalPermissions?.[kind], options);
+    checkValues(manifest, url, kind, [...needed, ...optional]);
     const given = agreed[kind];
     if (given !== true) {
       const missing = needed.filter(({ value }) => !isAgreed(kind, given, value));
@@ -82,6 +85,8 @@ export function isAgreed(
 export interface PermissionValue {
   value: string;
   reason: string;
+  /** The option that it comes from, if it does. */
+  option?: string;
 }
 
 /** The values of a kind of permission; entries for an option that is not given are left out. */
@@ -91,16 +96,32 @@ export function valuesOf(
   options: Record<string, unknown>,
 ): PermissionValue[] {
   return entries.flatMap(({ reason, option, host, path, name, address }) => {
-    const value = option === undefined ? host ?? path ?? name ?? address : options[option];
-    if (typeof value !== "string") return [];
-    const isAddress = option !== undefined && (kind === "net" || kind === "listen");
-    return { value: isAddress && isWebUrl(value) ? hostOf(kind, new URL(value)) : value, reason };
+    if (option === undefined) {
+      const value = host ?? path ?? name ?? address;
+      return value === undefined ? [] : [{ value, reason }];
+    }
+    const text = options[option];
+    if (typeof text !== "string") return [];
+    return [{ value: valueOfOption(kind, text), reason, option }];
   });
 }
 
-/** Plain http reaches another machine only where the user's own URL says so: then that origin. */
-function hostOf(kind: PluginPermission, { host, origin, protocol }: URL): string {
-  return kind === "net" && protocol === "http:" ? origin : host;
+/** @throws PluginError `E_OPTIONS` for values that the manifest itself could not have */
+function checkValues(
+  { id }: PluginManifest,
+  url: string,
+  kind: PluginPermission,
+  values: readonly PermissionValue[],
+): void {
+  for (const { value, option } of values) {
+    const wanted = option === undefined ? undefined : valueProblem(kind, value);
+    if (wanted === undefined) continue;
+    throw new PluginError(
+      "E_OPTIONS",
+      `Cannot load plugin ${id} with these options: ${option} is what it may ${kind}`,
+      { url, expected: wanted, actual: value },
+    );
+  }
 }
 
 function agreedOf(
@@ -137,8 +158,4 @@ function refused(
         JSON.stringify([...given ?? [], ...missing.map(({ value }) => value)])
       } } }`,
   });
-}
-
-function isWebUrl(text: string): boolean {
-  return /^https?:\/\//i.test(text) && URL.canParse(text);
 }

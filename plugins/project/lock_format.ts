@@ -40,7 +40,8 @@ export interface LockedPlugin {
   tier?: PluginTier;
   /** Names of its callbacks. */
   callbacks?: string[];
-  /** What it was agreed that it may touch; `option:name` is what the user says in that option. */
+  /** What it was agreed that it may touch; `option:name` is what the user passes in that option,
+   * `option:name=value` its default. */
   permissions: Partial<Record<PluginPermission, string[]>>;
   /** What its callbacks may do to the training. */
   controls: PluginControl[];

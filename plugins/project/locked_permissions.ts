@@ -6,25 +6,37 @@ import {
   pluginPermissions,
 } from "../manifest/format.ts";
 
-/** Values by kind of permission, as a lock file has them. */
+/**
+ * Values by kind of permission, as a lock file has them. A value that the user passes in an option is
+ * `option:name`. A value that an option has by the manifest's default is `option:name=value`: the
+ * author can change what the name means, so the lock records the meaning.
+ */
 export type LockedPermissions = Partial<Record<PluginPermission, string[]>>;
 
-/** What a plugin cannot do without. A value that the user says in an option is `option:name`. */
-export function neededPermissions(manifest: PluginManifest): LockedPermissions {
+/** Options that the user passed; only their own keys matter where the values are unknown. */
+type GivenOptions = Record<string, unknown>;
+
+/** What a plugin cannot do without. */
+export function neededPermissions(
+  manifest: PluginManifest,
+  given: GivenOptions = {},
+): LockedPermissions {
   return byKind((kind) =>
-    (manifest.permissions?.[kind] ?? []).map((entry) => lockedValue(kind, entry))
+    (manifest.permissions?.[kind] ?? []).flatMap((entry) =>
+      lockedValues(kind, entry, manifest, given)
+    )
   );
 }
 
 /**
  * What of a plugin's permissions the user agrees to, in the form of a lock file.
  *
- * @param options the plugin's options: a permission may name one of them
+ * @param given options that the user passed: a permission may name one of them
  * @param writes true where the user said where it may write
  */
 export function agreedPermissions(
   manifest: PluginManifest,
-  options: Record<string, unknown>,
+  given: GivenOptions,
   allow: Allowed = [],
   writes = false,
 ): LockedPermissions {
@@ -33,43 +45,85 @@ export function agreedPermissions(
     : { ...allow as Exclude<Allowed, readonly string[]> };
   if (writes) agreed.write = true;
   return byKind((kind) => {
-    const given = agreed[kind];
+    const allowed = agreed[kind];
     const entries = [
       ...manifest.permissions?.[kind] ?? [],
       ...manifest.optionalPermissions?.[kind] ?? [],
     ];
-    return entries.filter((entry) =>
-      given === true ||
-      valuesOf(kind, [entry], options).some(({ value }) => isAgreed(kind, given, value))
-    ).map((entry) => lockedValue(kind, entry));
+    return entries.flatMap((entry) => lockedValues(kind, entry, manifest, given))
+      .filter((locked) =>
+        allowed === true ||
+        meaningsOf(kind, locked, given).some((value) => isAgreed(kind, allowed, value))
+      );
   });
 }
 
-/** What a lock file's permissions mean with these options of the plugin. */
-export function allowedBy(locked: LockedPermissions, options: Record<string, unknown>): Allowed {
-  return byKind((kind) =>
-    (locked[kind] ?? []).flatMap((value) => {
-      if (!value.startsWith(optionMark)) return [value];
-      const option = value.slice(optionMark.length);
-      return valuesOf(kind, [{ reason: "", option }], options).map((one) => one.value);
-    })
+/** What a lock file's permissions mean with the options that the user passes. */
+export function allowedBy(locked: LockedPermissions, given: GivenOptions): Allowed {
+  return byKind((kind) => (locked[kind] ?? []).flatMap((one) => meaningsOf(kind, one, given)));
+}
+
+/** True where every value of `some` is covered by those of `all`. */
+export function isWithin(some: LockedPermissions, all: LockedPermissions): boolean {
+  return pluginPermissions.every((kind) =>
+    (some[kind] ?? []).every((value) => coversLocked(all[kind], value))
   );
 }
 
-/** True where every value of `some` is among those of `all`. */
-export function isWithin(some: LockedPermissions, all: LockedPermissions): boolean {
-  return pluginPermissions.every((kind) =>
-    (some[kind] ?? []).every((value) => all[kind]?.includes(value))
+/**
+ * True where the values of a lock file include this one. What the user passes in an option is covered
+ * by any consent to that option.
+ */
+export function coversLocked(all: readonly string[] = [], value: string): boolean {
+  if (all.includes(value)) return true;
+  const { option, fixed } = parseLocked(value);
+  return option !== undefined && fixed === undefined &&
+    all.some((one) => parseLocked(one).option === option);
+}
+
+/** How a lock file writes what a permission is for: more than one value where defaults differ. */
+export function lockedValues(
+  kind: PluginPermission,
+  entry: PermissionEntry,
+  manifest: PluginManifest,
+  given: GivenOptions,
+): string[] {
+  const { option } = entry;
+  if (option === undefined) return valuesOf(kind, [entry], {}).map(({ value }) => value);
+  const byUser = `${optionMark}${option}`;
+  if (Object.hasOwn(given, option)) return [byUser];
+  const byDefault = manifest.callbacks.flatMap(({ defaults = {} }) =>
+    valuesOf(kind, [entry], defaults).map(({ value }) => `${byUser}=${value}`)
   );
+  return byDefault.length === 0 ? [byUser] : byDefault;
+}
+
+/** The options that a lock file's permissions leave to the user. */
+export function optionsLeftToUser(locked: LockedPermissions): string[] {
+  return pluginPermissions.flatMap((kind) => locked[kind] ?? []).flatMap((value) => {
+    const { option, fixed } = parseLocked(value);
+    return option === undefined || fixed !== undefined ? [] : [option];
+  });
 }
 
 const optionMark = "option:";
 
-/** How a lock file writes what a permission is for. */
-export function lockedValue(kind: PluginPermission, entry: PermissionEntry): string {
-  return entry.option === undefined
-    ? valuesOf(kind, [entry], {})[0].value
-    : `${optionMark}${entry.option}`;
+/** The name of an option has no `=`: the manifest's schema refuses it. */
+function parseLocked(locked: string): { option?: string; fixed?: string } {
+  if (!locked.startsWith(optionMark)) return {};
+  const text = locked.slice(optionMark.length);
+  const end = text.indexOf("=");
+  return end < 0 ? { option: text } : { option: text.slice(0, end), fixed: text.slice(end + 1) };
+}
+
+/** What a value of a lock file comes to with the options that the user passes. */
+export function meaningsOf(kind: PluginPermission, locked: string, given: GivenOptions): string[] {
+  const { option, fixed } = parseLocked(locked);
+  if (option === undefined) return [locked];
+  const byUser = Object.hasOwn(given, option)
+    ? valuesOf(kind, [{ reason: "", option }], given).map(({ value }) => value)
+    : [];
+  return fixed === undefined ? byUser : [fixed, ...byUser];
 }
 
 /** Only kinds that have a value, each value once, sorted. */

@@ -2,6 +2,7 @@ import { PluginError } from "../errors.ts";
 import type { LockedPlugin } from "./lock_format.ts";
 import { pluginPermissions } from "../manifest/format.ts";
 import { compareVersions, parseVersion } from "../manifest/semver.ts";
+import { coversLocked } from "./locked_permissions.ts";
 import type { PluginTier } from "./tiers.ts";
 
 /** A difference between a plugin and its lock file entry. */
@@ -46,7 +47,7 @@ export function trustDifferences(before: LockedPlugin, after: LockedPlugin): Tru
   }
   for (const kind of pluginPermissions) {
     const [was, is] = [before.permissions[kind] ?? [], after.permissions[kind] ?? []];
-    tell(`permissions.${kind}`, was, is, is.some((value) => !was.includes(value)));
+    tell(`permissions.${kind}`, was, is, is.some((value) => !coversLocked(was, value)));
   }
   const more = after.controls.some((control) => !before.controls.includes(control));
   tell("controls", before.controls, after.controls, more);

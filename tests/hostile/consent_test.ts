@@ -1,0 +1,133 @@
+// What an author can change behind a consent that was given.
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import {
+  addPlugin,
+  explainPlugin,
+  explainText,
+  loadPlugin,
+  type PluginPermission,
+  readLock,
+  updatePlugins,
+} from "keepfit/plugins";
+import { farFetch, farRegistry, publishVersions } from "../journeys/plugin_registry_site.ts";
+import { fails, recording, setUpSite, site, unique } from "../journeys/plugin_site.ts";
+
+setUpSite();
+
+const timer = "registry:ada/timer@^1";
+const options = { type: "object", properties: { what: { type: "string" } } };
+
+/** A version whose permission has the meaning of an option. */
+function version(kind: PluginPermission, what: string | undefined) {
+  return {
+    files: { "main.js": recording("") },
+    change: { permissions: { [kind]: [{ option: "what", reason: "for the test" }] } },
+    callback: { options, ...(what !== undefined && { defaults: { what } }) },
+  };
+}
+
+/** A project with version 1.0.0 in its lock file, and 1.1.0 published since. */
+async function updated(
+  kind: PluginPermission,
+  before: string | undefined,
+  after: string | undefined,
+  given?: Record<string, unknown>,
+) {
+  const folder = join(site.folder, `consent-${unique()}`);
+  await mkdir(folder);
+  const shared = {
+    config: join(folder, "keepfit.json"),
+    lock: join(folder, "keepfit.lock.json"),
+    registry: farRegistry,
+    fetch: farFetch,
+    cacheDir: site.cacheDir,
+    retryDelay: 1,
+  };
+  await publishVersions("ada/timer", { "1.0.0": version(kind, before) });
+  await addPlugin(timer, { ...shared, options: given, allow: [kind] });
+  await publishVersions("ada/timer", {
+    "1.1.0": version(kind, after),
+    "1.0.0": version(kind, before),
+  });
+  return { shared, lock: () => readLock(shared.lock) };
+}
+
+describe("a permission whose value is an option's default", () => {
+  const moves: [PluginPermission, string, string][] = [
+    ["net", "https://good.example/a", "https://evil.example/a"],
+    ["net", "https://good.example/a", "http://good.example/a"],
+    ["env", "HOME", "AWS_SECRET_ACCESS_KEY"],
+    ["read", "data", "/etc"],
+    ["run", "git", "sh"],
+    ["listen", "127.0.0.1:9464", "0.0.0.0:9464"],
+  ];
+  for (const [kind, before, after] of moves) {
+    it(`asks for consent when an update moves ${kind} from ${before} to ${after}`, async () => {
+      const { shared, lock } = await updated(kind, before, after);
+      const [{ status, differences }] = await updatePlugins(shared);
+      assert.equal(status, "refused");
+      const [told] = differences.filter(({ weakens }) => weakens);
+      assert.equal(told.what, `permissions.${kind}`);
+      assert.notEqual(told.before, told.after);
+      assert.equal((await lock())?.plugins[timer].version, "1.0.0");
+      const [accepted] = await updatePlugins({ ...shared, accept: true });
+      assert.equal(accepted.status, "updated");
+    });
+  }
+
+  it("asks for nothing when an update keeps it", async () => {
+    const { shared } = await updated("net", "https://good.example/a", "https://good.example/b");
+    assert.equal((await updatePlugins(shared))[0].status, "updated");
+  });
+
+  it("is the user's word where the user passes the option, whatever the default becomes", async () => {
+    const what = "https://mine.example/x";
+    const { shared } = await updated(
+      "net",
+      "https://good.example",
+      "https://evil.example",
+      { what },
+    );
+    assert.equal((await updatePlugins(shared))[0].status, "updated");
+    const callback = await loadPlugin(timer, { ...shared, options: { what } });
+    assert.deepEqual(callback.plugin.grants.net?.agreed, ["mine.example"]);
+    await callback.close?.();
+    // Who no longer passes it has not agreed to the default.
+    await fails("E_TRUST", /option:what=evil\.example/, loadPlugin(timer, shared));
+  });
+
+  it("is shown where keepfit explain says what the plugin may touch", async () => {
+    const { shared } = await updated("net", "https://good.example/a", "https://evil.example/a");
+    const text = explainText(await explainPlugin(`${timer}`, { ...shared, lock: false }));
+    assert.match(text, /May touch\n +- net evil\.example \(option what\): for the test/);
+  });
+
+  it("passes the checks of a value that a manifest declares", async () => {
+    for (
+      const [kind, what] of [
+        ["run", "/bin/sh"],
+        ["read", "../../etc"],
+        ["net", "*"],
+        ["net", "2130706433"],
+        ["env", "A=B"],
+      ] as const
+    ) {
+      await publishVersions("ada/timer", { "1.0.0": version(kind, what) });
+      const source = { registry: farRegistry, fetch: farFetch, cacheDir: site.cacheDir };
+      const wanted = new RegExp(`callbacks\\[0\\]\\.defaults\\.what: found .*, wanted`);
+      await fails("E_MANIFEST", wanted, explainPlugin(timer, source));
+      await publishVersions("ada/timer", { "1.0.0": version(kind, undefined) });
+      const loading = loadPlugin(timer, {
+        ...source,
+        lock: false,
+        trustFirstUse: true,
+        options: { what },
+        allow: [kind],
+      });
+      await fails("E_OPTIONS", /what is what it may/, loading);
+    }
+  });
+});
