@@ -39,13 +39,13 @@ export interface TierChoice {
   wanted?: PluginTier;
   /** What the lock file says. */
   locked?: PluginTier;
-  /** True where the plugin comes from this machine. */
-  isLocal: boolean;
+  /** True where the plugin is the user's own. */
+  isOwn: boolean;
 }
 
 /**
  * The tier of a plugin that is loaded: what the user says, else what the lock file says, else
- * `"sandboxed"` for what comes from elsewhere or wants it, `"trusted"` for what is on this machine.
+ * `"trusted"` for the user's own and `"sandboxed"` for all others and for what requires it.
  *
  * @throws RangeError for a tier that there is not
  * @throws PluginError `E_SANDBOX` when the plugin does not run there
@@ -53,7 +53,7 @@ export interface TierChoice {
 export function chooseTier(
   manifest: PluginManifest,
   url: string,
-  { wanted, locked, isLocal }: TierChoice,
+  { wanted, locked, isOwn }: TierChoice,
 ): PluginTier {
   if (wanted !== undefined && !pluginTiers.includes(wanted)) {
     throw new RangeError(
@@ -63,7 +63,7 @@ export function chooseTier(
     );
   }
   const { support, reason } = manifest.sandbox;
-  const own = support === "required" || !isLocal ? "sandboxed" : "trusted";
+  const own = support === "required" || !isOwn ? "sandboxed" : "trusted";
   const tier = wanted ?? locked ?? own;
   const fits = tier === "sandboxed" ? support !== "unsupported" : support !== "required";
   if (fits) return tier;
@@ -74,7 +74,7 @@ export function chooseTier(
       url,
       expected: `sandbox ${support}${reason === undefined ? "" : ` (${reason})`}`,
       actual: wanted === undefined && locked === undefined
-        ? `tier ${tier}, as for all that comes from elsewhere`
+        ? `tier ${tier}, as for all that is not a file of your own`
         : `tier ${tier}`,
       hint: support === "required"
         ? `leave out the tier, or pass { tier: "sandboxed" }`

@@ -100,7 +100,7 @@ export function authorize(
   user: User,
   { without = [], refuse = raise }: ReviewPolicy = {},
 ): Review {
-  const { manifest, isLocal, settings: { frozen, locked, lockFile } } = candidate;
+  const { manifest, isOwn, settings: { frozen, locked, lockFile } } = candidate;
   const url = candidate.url.href;
   const writes = user.outputDir !== undefined;
   const check = <T>(rule: Rule, decide: () => T): T | undefined => {
@@ -118,7 +118,7 @@ export function authorize(
   check("signers", () => checkSigners(candidate.signers, user.signers, url));
   const tier = check(
     "tier",
-    () => chooseTier(manifest, url, { wanted: user.tier, locked: locked?.tier, isLocal }),
+    () => chooseTier(manifest, url, { wanted: user.tier, locked: locked?.tier, isOwn }),
   );
   const limits = limitsOf(user.limits);
   const callback = check("callback", () => chooseCallback(manifest, url, user.callback));

@@ -4,7 +4,7 @@ import { computeIntegrity, verifyIntegrity } from "../manifest/integrity.ts";
 import { parseManifest } from "../manifest/parse.ts";
 import { verifySignatures } from "../manifest/signature.ts";
 import { fileUrl, type ReadFile } from "../modules/graph.ts";
-import { isLocal } from "../sources/reference.ts";
+import { isOwn, isServedHere } from "../sources/reference.ts";
 import { checkIdentity } from "../sources/registry.ts";
 import type { PluginLocation } from "./locate.ts";
 
@@ -21,8 +21,8 @@ export interface Candidate extends Omit<PluginLocation, "integrity"> {
   /** Keys that signed the manifest, all verified. */
   signers: string[];
   source: PluginSource;
-  /** True where the plugin comes from this machine. */
-  isLocal: boolean;
+  /** True where the plugin is the user's own. */
+  isOwn: boolean;
   /** Reads and verifies a file that the manifest lists. */
   readFile: ReadFile;
 }
@@ -56,7 +56,7 @@ export async function fetchManifest(location: PluginLocation): Promise<Candidate
     integrity,
     signers: await verifySignatures(manifest, url.href),
     source,
-    isLocal: isLocal(url),
+    isOwn: isOwn(reference),
     readFile: fileReader(manifest, location),
   };
 }
@@ -64,17 +64,21 @@ export async function fetchManifest(location: PluginLocation): Promise<Candidate
 async function readManifest(
   location: PluginLocation,
 ): Promise<{ bytes: Uint8Array; source: PluginSource }> {
-  const { url, integrity, isLocked, isUnverified, cache, fetcher, vendored, settings } = location;
+  const { reference, url, integrity, isLocked, isUnverified, settings } = location;
+  const { cache, fetcher, vendored } = location;
   const own = integrity && await vendored?.read(manifestName, integrity);
   if (own) return { bytes: own, source: "vendor" };
   const hasTrustedIntegrity = integrity !== undefined && !isUnverified;
-  const isTrusted = hasTrustedIntegrity || isLocal(url) || settings.trustFirstUse;
-  if (!isTrusted && integrity !== undefined) throw untrusted(url, integrity);
   const isFile = url.protocol === "file:";
+  // The list of versions in a folder of this machine vouches for what lies beside it.
+  const isOfFolder = reference.kind === "registry" && isFile;
+  const isTrusted = hasTrustedIntegrity || isOwn(reference) || isServedHere(reference) ||
+    isOfFolder || settings.trustFirstUse;
+  if (!isTrusted && integrity !== undefined) throw untrusted(location, integrity);
   const cached = integrity === undefined || isFile ? undefined : await cache.read(integrity);
   if (cached !== undefined) return { bytes: cached, source: "cache" };
   const bytes = await fetcher.read(url, maxManifestBytes);
-  if (!isTrusted) throw untrusted(url, await computeIntegrity(bytes));
+  if (!isTrusted) throw untrusted(location, await computeIntegrity(bytes));
   if (integrity !== undefined) {
     await verifyIntegrity(bytes, integrity, url.href).catch((error) => {
       throw isLocked && error instanceof PluginError ? notAsLocked(error, url) : error;
@@ -87,7 +91,7 @@ async function readManifest(
   return { bytes, source: isFile ? "file" : "network" };
 }
 
-function untrusted(url: URL, actual: string): PluginError {
+function untrusted({ reference, url }: PluginLocation, actual: string): PluginError {
   return new PluginError(
     "E_INTEGRITY",
     `Cannot load plugin ${url}: nothing says what its manifest must be`,
@@ -96,7 +100,7 @@ function untrusted(url: URL, actual: string): PluginError {
       expected: "an integrity value in the reference or in a lock file",
       actual,
       hint: `look at it with keepfit explain, and if you trust it run keepfit add, or ` +
-        `load ${url.href}#${actual}`,
+        `load ${reference.key}#${actual}`,
     },
   );
 }

@@ -30,8 +30,8 @@ export interface LoadPluginOptions extends OpenPluginOptions {
   /** Receives the lines of the plugin's log, prefixed with its id. Default: `console.log`. */
   log?: (line: string) => void;
   /**
-   * Where its code runs. Default: as in the lock file, else `"sandboxed"` for a plugin from another
-   * machine or one that requires it, `"trusted"` for one of this machine.
+   * Where its code runs. Default: as in the lock file, else `"trusted"` for a `file:` URL of your own
+   * and `"sandboxed"` for all others: of a registry, a package, or any server.
    */
   tier?: PluginTier;
   /**
@@ -58,8 +58,9 @@ export interface LoadPluginOptions extends OpenPluginOptions {
  * The reference is the URL of a plugin's manifest (https, `file:`, or http on this machine), a
  * plugin of a registry (`registry:owner/name@^1`), or an installed package (`npm:name`,
  * `jsr:@scope/name`). Its fragment may be the manifest's integrity; the manifest has the integrity of
- * every file, so that the reference names exact bytes wherever they come from. A plugin from a
- * network always needs one: in the reference, or in the project's `keepfit.lock.json`, where
+ * every file, so that the reference names exact bytes wherever they come from. A plugin of a
+ * registry, a package or another machine always needs one: in the reference, or in the project's
+ * `keepfit.lock.json`, where
  * `keepfit add` or the option `trustFirstUse` puts it. Files that were loaded before come from the
  * cache, also without a network.
  *

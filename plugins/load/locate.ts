@@ -110,12 +110,15 @@ async function findManifest(sources: Sources, peers?: Peers): Promise<ManifestLo
   switch (reference.kind) {
     case "url":
       return { ...unnamed, url: reference.url, integrity: reference.integrity };
-    case "package":
+    case "package": {
+      const { integrity = settings.locked?.integrity } = reference;
       return {
         ...unnamed,
         url: await findPackage(reference, fs),
-        integrity: reference.integrity,
+        integrity,
+        isLocked: integrity !== undefined && integrity === settings.locked?.integrity,
       };
+    }
     case "registry": {
       const { id } = reference;
       const { minimumAge } = settings;

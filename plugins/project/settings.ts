@@ -6,13 +6,13 @@ import { PluginError } from "../errors.ts";
 import { findFile, projectFolders, urlOfPath } from "../../runtime/find_upward.ts";
 import { lockKey, readLock } from "./lock.ts";
 import { type LockedPlugin, lockName, type PluginLock } from "./lock_format.ts";
-import { isLocal, type PluginReference } from "../sources/reference.ts";
+import { isOwn, isServedHere, type PluginReference } from "../sources/reference.ts";
 
 /** Options that the files of a project have a say in. */
 export interface SettingsOptions {
   /**
    * The lock file; false for none. Default: the nearest `keepfit.lock.json`, which is only read for
-   * a plugin from another machine whose reference has no integrity.
+   * a reference without integrity to a registry, a package or another machine.
    */
   lock?: Path | false;
   /** Load only what the lock file has, as it has it. Default: false. */
@@ -70,11 +70,10 @@ export async function readSettings(
   options: SettingsOptions,
 ): Promise<Settings> {
   const { lock, frozen = false, trustFirstUse = false } = options;
-  const isFromHere = reference.kind === "package" ||
-    (reference.kind === "url" && isLocal(reference.url));
+  const needsNoHash = isOwn(reference) || isServedHere(reference);
   const needsLock = lock !== false &&
     (lock !== undefined || frozen || trustFirstUse ||
-      (reference.integrity === undefined && !isFromHere));
+      (reference.integrity === undefined && !needsNoHash));
   if (frozen && lock === false) {
     throw new TypeError(
       "Cannot load plugins with { frozen: true, lock: false }: frozen is by lock",

@@ -78,7 +78,23 @@ export function isLocalSource(reference: PluginReference): boolean {
     (reference.kind === "url" && reference.url.protocol === "file:");
 }
 
-/** True where a plugin comes from this machine: nothing on the way could have changed it. */
+/**
+ * True for a plugin of the user's own: a manifest by its `file:` URL, outside of installed packages.
+ * Where a plugin lies does not tell who wrote it: a registry on this machine, a forwarded port and
+ * `node_modules` have plugins of others.
+ */
+export function isOwn(reference: PluginReference): boolean {
+  return reference.kind === "url" && reference.url.protocol === "file:" &&
+    !reference.url.pathname.includes("/node_modules/");
+}
+
+/** True for the URL of a server on this machine: a plugin that the user names by it may change. */
+export function isServedHere(reference: PluginReference): boolean {
+  return reference.kind === "url" && reference.url.protocol !== "file:" &&
+    isLoopback(reference.url);
+}
+
+/** True where a URL leads to this machine: nothing on the way can change what it answers. */
 export function isLocal(url: URL): boolean {
   return url.protocol === "file:" || isLoopback(url);
 }

@@ -459,7 +459,7 @@ describe("a config file", () => {
         `export default () => ({ onEpochEnd() {}, close() { globalThis.seen.push("closed"); } });`,
     });
     const missing = new URL("/no-such/callback.plugin.json", site.url).href;
-    const plugins = [{ plugin: closing }, { plugin: missing }];
+    const plugins = [{ plugin: closing, tier: "trusted" }, { plugin: missing }];
     await fs.writeFile("/keepfit.json", JSON.stringify({ plugins }));
     await fails("E_HTTP", /404/, loadPlugins("/keepfit.json", { fs }));
     assert.deepEqual((globalThis as { seen?: unknown[] }).seen, ["closed"]);

@@ -2,15 +2,17 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { computeIntegrity } from "keepfit/plugins";
+import { computeIntegrity, loadPlugin } from "keepfit/plugins";
 import { getRuntime } from "keepfit/runtime";
 import { startChild } from "../child.ts";
 import { farFetch, farRegistry, publishVersions } from "./plugin_registry_site.ts";
-import { fails, load, publish, runOnce, setUpSite, site } from "./plugin_site.ts";
+import { fails, load, publish, runOnce, setUpSite, site, unique } from "./plugin_site.ts";
 
 setUpSite();
 
 const lock = false;
+/** As it is found, with nothing locked before. */
+const asFound = () => ({ lock: join(site.folder, `lock-${unique()}.json`), trustFirstUse: true });
 
 describe("a plugin of a registry", () => {
   it("is the highest version in the range that is neither yanked nor a prerelease", async () => {
@@ -22,7 +24,7 @@ describe("a plugin of a registry", () => {
       "1.9.0": {},
     }, ["2.1.0"]);
     const version = async (range: string) =>
-      (await runOnce(`registry:ada/timer${range}`, { registry, lock }))[0];
+      (await runOnce(`registry:ada/timer${range}`, { registry, ...asFound() }))[0];
     assert.equal(await version(""), "2.0.0");
     assert.equal(await version("@^1"), "1.10.0");
     assert.equal(await version("@<1.10"), "1.9.0");
@@ -60,13 +62,13 @@ describe("a plugin of a registry", () => {
     const path = (version: string) => `/registry/ada/timer/${version}/callback.plugin.json`;
     const old = site.pages.get(path("1.0.0")) as string;
     site.pages.set(path("2.0.0"), old);
-    const swapped = load("registry:ada/timer", { registry, lock });
+    const swapped = load("registry:ada/timer", { registry, ...asFound() });
     await fails("E_INTEGRITY", /not what was promised/, swapped);
     const integrity = await computeIntegrity(new TextEncoder().encode(old));
     const meta = JSON.parse(site.pages.get("/registry/ada/timer/meta.json") as string);
     meta.versions["2.0.0"].integrity = integrity;
     site.pages.set("/registry/ada/timer/meta.json", JSON.stringify(meta));
-    const another = load("registry:ada/timer", { registry, lock });
+    const another = load("registry:ada/timer", { registry, ...asFound() });
     await fails(
       "E_REGISTRY",
       /expected: ada\/timer 2\.0\.0\n.*actual: {3}ada\/timer 1\.0\.0/,
@@ -81,16 +83,24 @@ describe("a plugin of a registry", () => {
     assert.deepEqual(await runOnce(reference, { registry }), ["1.0.0"]);
   });
 
-  it("from a network is not taken on the registry's word alone", async () => {
-    await publishVersions("ada/timer", { "1.0.0": {} });
-    const options = { registry: farRegistry, fetch: farFetch, lock, tier: "trusted" } as const;
-    const error = await fails(
-      "E_INTEGRITY",
-      /nothing says what its manifest must be/,
-      load("registry:ada/timer", options),
-    );
-    assert.deepEqual(site.asked, ["/registry/ada/timer/meta.json"]);
-    await load(`registry:ada/timer#${error.actual}`, options);
+  it("is not taken on the registry's word alone, wherever the registry is", async () => {
+    const near = await publishVersions("ada/timer", { "1.0.0": {} });
+    for (const registry of [near, farRegistry]) {
+      site.asked.length = 0;
+      const fetch = registry === near ? undefined : farFetch;
+      const options = { registry, fetch, lock, tier: undefined };
+      const error = await fails(
+        "E_INTEGRITY",
+        /nothing says what its manifest must be[^]*load registry:ada\/timer#sha/,
+        load("registry:ada/timer", options),
+      );
+      assert.deepEqual(site.asked, ["/registry/ada/timer/meta.json"]);
+      const { plugin } = await loadPlugin(`registry:ada/timer#${error.actual}`, {
+        ...options,
+        cacheDir: site.cacheDir,
+      });
+      assert.equal(plugin.tier, "sandboxed");
+    }
   });
 
   it("asks only whether its list of versions has changed", async () => {
@@ -109,7 +119,7 @@ describe("a plugin of a registry", () => {
     };
     const statuses: number[] = [];
     serve('"one"');
-    const version = () => runOnce("registry:ada/timer", { registry, lock });
+    const version = () => runOnce("registry:ada/timer", { registry, ...asFound() });
     assert.deepEqual([await version(), await version()], [["1.0.0"], ["1.0.0"]]);
     await publishVersions("ada/timer", { "2.0.0": {} });
     serve('"two"');
@@ -126,9 +136,9 @@ describe("a plugin of a registry", () => {
 
   it("is found without a network in what the cache has of the registry", async () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {} });
-    const offline = () => load("registry:ada/timer", { registry, lock, offline: true });
+    const offline = () => load("registry:ada/timer", { registry, ...asFound(), offline: true });
     await fails("E_OFFLINE", /meta\.json: no network is to be used/, offline());
-    await load("registry:ada/timer", { registry, lock });
+    await load("registry:ada/timer", { registry, ...asFound() });
     site.asked.length = 0;
     await offline();
     assert.deepEqual(site.asked, []);
@@ -138,7 +148,8 @@ describe("a plugin of a registry", () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {} });
     const module = `
       import { loadPlugin } from "keepfit/plugins";
-      console.log((await loadPlugin("registry:ada/timer")).name);
+      const options = { trustFirstUse: true, lock: new URL("lock.json", import.meta.url) };
+      console.log((await loadPlugin("registry:ada/timer", options)).name);
     `;
     const env = { KEEPFIT_REGISTRY: registry, XDG_CACHE_HOME: site.cacheDir };
     const { stdout, stderr } = await startChild(module, { env }).result;
@@ -153,9 +164,11 @@ describe("a plugin of a registry", () => {
     const registry = new URL("../../examples/plugins", import.meta.url);
     const outputDir = join(site.folder, "out");
     for (const given of [registry, registry.href]) {
-      const options = { registry: given, lock, outputDir } as const;
-      const report = await load("registry:keepfit/epoch-report@^0.1", options);
-      assert.equal(report.name, "keepfit/epoch-report");
+      const options = { registry: given, lock, outputDir, cacheDir: site.cacheDir };
+      const { plugin } = await loadPlugin("registry:keepfit/epoch-report@^0.1", options);
+      assert.equal(plugin.id, "keepfit/epoch-report");
+      // Others may have written what lies there.
+      assert.equal(plugin.tier, "sandboxed");
     }
     const missing = load("registry:keepfit/no-such", { registry, lock });
     await fails("E_REGISTRY", /the registry has none/, missing);
@@ -195,7 +208,10 @@ describe("a plugin in a package", () => {
       import { loadPlugin } from "keepfit/plugins";
       for (const reference of process.argv.slice(2)) {
         try {
-          console.log((await loadPlugin(reference)).name);
+          const lock = new URL("lock.json", import.meta.url);
+          const options = { trustFirstUse: true, lock };
+          const { name, plugin } = await loadPlugin(reference, options);
+          console.log(name, plugin.tier);
         } catch (error) {
           console.log(error.code, error.message);
         }
@@ -213,7 +229,7 @@ describe("a plugin in a package", () => {
     const main = join(place, "a/b/main.mjs");
     const { stdout, stderr } = await startChild(module, { args: references, main }).result;
     const lines = stdout.split("\n");
-    assert.deepEqual(lines.slice(0, 5), Array(5).fill("ada/counter"), stdout + stderr);
+    assert.deepEqual(lines.slice(0, 5), Array(5).fill("ada/counter sandboxed"), stdout + stderr);
     assert.match(
       stdout,
       /E_REGISTRY Cannot load plugin npm:timer@\^2: timer is of another version/,
@@ -226,5 +242,47 @@ describe("a plugin in a package", () => {
     };
     assert.match(stdout, command[getRuntime().name]);
     assert.match(stdout, /jsr:@ada\/none|jsr add @ada\/none/);
+  });
+
+  it("is promised by the lock file: a package that changed since is refused", async () => {
+    const place = await mkdtemp(join(site.folder, "locked-"));
+    const folder = join(place, "node_modules/timer");
+    const fs = getRuntime().fs;
+    await fs.makeDir(folder);
+    await fs.writeFile(join(folder, "package.json"), `{ "name": "timer", "version": "1.2.3" }`);
+    const install = async (text: string) => {
+      const url = await publish({ "main.js": `export default () => ({ onEpochEnd() {} });` });
+      for (const file of ["callback.plugin.json", "main.js"]) {
+        const page = site.pages.get(new URL(file, url).pathname) as string;
+        await fs.writeFile(join(folder, file), page.replace("Counts epochs", text));
+      }
+    };
+    await install("Counts epochs");
+    const module = `
+      import { addPlugin, loadPlugin } from "keepfit/plugins";
+      const [action] = process.argv.slice(2);
+      const beside = (name) => new URL(name, import.meta.url);
+      const project = { config: beside("keepfit.json"), lock: beside("keepfit.lock.json") };
+      try {
+        if (action === "add") await addPlugin("npm:timer", project);
+        const { plugin } = await loadPlugin("npm:timer");
+        console.log(plugin.tier);
+      } catch (error) {
+        console.log(error.code);
+      }`;
+    const main = join(place, "main.mjs");
+    const outcome = async (...args: string[]) => {
+      const { stdout, stderr } = await startChild(module, {
+        args,
+        main,
+        env: { XDG_CACHE_HOME: site.cacheDir },
+      }).result;
+      return stdout.trim() || stderr;
+    };
+    assert.equal(await outcome(), "E_INTEGRITY");
+    assert.equal(await outcome("add"), "sandboxed");
+    assert.equal(await outcome(), "sandboxed");
+    await install("Counts something else");
+    assert.equal(await outcome(), "E_INTEGRITY");
   });
 });

@@ -172,7 +172,9 @@ describe("a plugin in a sandbox", () => {
     const main =
       `export default () => ({ onEpochEnd() {}, getState: () => ({ on: typeof URL }) });`;
     const url = await publish({ "main.js": main }, { sandbox: { support: "required" } });
-    assert.deepEqual(await (await load(url)).getState?.(), { on: "undefined" });
+    assert.deepEqual(await (await load(url, { tier: undefined })).getState?.(), {
+      on: "undefined",
+    });
   });
 
   it("has no module of the host but keepfit, and of that a Callback only", async () => {

@@ -103,12 +103,13 @@ export async function publish(
   return new URL(`${place}/callback.plugin.json`, site.url).href;
 }
 
-/** Load with the cache of the running test. */
+/** Load with the cache of the running test, in this process where `options` name no tier. */
 export function load(reference: string, options: LoadPluginOptions = {}): Promise<CallbackLike> {
-  return loadPlugin(reference, { cacheDir: site.cacheDir, retryDelay: 1, ...options });
+  const shared = { cacheDir: site.cacheDir, retryDelay: 1, tier: "trusted" } as const;
+  return loadPlugin(reference, { ...shared, ...options });
 }
 
-/** Load, and run an epoch. @returns what the plugin put into `globalThis.seen` */
+/** Load as {@linkcode load} does, and run an epoch. @returns what the plugin put into `globalThis.seen` */
 export async function runOnce(
   reference: string,
   options: LoadPluginOptions = {},

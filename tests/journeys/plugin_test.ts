@@ -245,7 +245,7 @@ describe("the cache", () => {
   /** What loading this plugin writes below `mod`, found out with another cache. */
   async function emittedBy(url: string): Promise<{ folder: string; name: string }> {
     const other = join(site.folder, `other-${unique()}`);
-    await loadPlugin(url, { cacheDir: other });
+    await loadPlugin(url, { cacheDir: other, tier: "trusted" });
     const [graph] = await readdir(join(other, "mod"));
     const [name] = await readdir(join(other, "mod", graph));
     return { folder: graph, name };
