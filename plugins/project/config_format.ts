@@ -77,7 +77,7 @@ const configuredPlugin = object(
     options: optional(anyObject, "Options of the callback."),
     tier: optional(
       v.picklist(pluginTiers),
-      "Where its code runs. Default: sandboxed for what comes from a network.",
+      "Where its code runs. Default: trusted for a file of your own, else sandboxed.",
     ),
     allow: optional(
       v.lazy((given) => Array.isArray(given) ? kinds : agreed),
