@@ -10,7 +10,7 @@ import { fails, load, publish, runOnce, setUpSite, site, unique } from "./plugin
 
 setUpSite();
 
-const lock = false;
+const lock: false = false;
 /** As it is found, with nothing locked before. */
 const asFound = () => ({ lock: join(site.folder, `lock-${unique()}.json`), trustFirstUse: true });
 
