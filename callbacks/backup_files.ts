@@ -1,7 +1,7 @@
 import { readPlainData, writePlainData } from "../checkpoints/plain_data_file.ts";
 import type { CallbackState } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
-import { ensureDir, FileSystemError, joinPath } from "../runtime/mod.ts";
+import { ensureDir, FileSystemError, joinPath, probeDirectory } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
 /** The folder of one run's backup, in which one rename replaces all of it. */
@@ -18,9 +18,9 @@ export class BackupFiles {
     this.#folder = folder;
   }
 
-  /** Create the folder where it is missing. */
+  /** Create the folder where it is missing, and see that it can be written to. */
   async prepare(): Promise<void> {
-    await ensureDir(this.#folder, { fs: this.#fs });
+    await probeDirectory(this.#folder, { fs: this.#fs });
   }
 
   /**
@@ -29,7 +29,7 @@ export class BackupFiles {
    * @param keepsPrevious whether the last one is kept beside it
    */
   async write(backup: CallbackState, keepsPrevious: boolean): Promise<void> {
-    await this.prepare();
+    await ensureDir(this.#folder, { fs: this.#fs });
     if (keepsPrevious) await this.#keepPrevious();
     await writePlainData(this.#fs, this.#file("latest"), backup as never);
   }

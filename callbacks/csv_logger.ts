@@ -129,7 +129,10 @@ export class CSVLogger extends Callback {
     const added = this.#columns.fit(logs);
     if (added.length > 0 && this.#file.size > 0) await this.#addColumns(added);
     const rows = [this.#columns.row(epoch, logs)];
-    if (this.#file.size === 0) rows.unshift(this.#columns.header);
+    if (this.#file.size === 0) {
+      rows.unshift(this.#columns.header);
+      this.#rows = 0;
+    }
     await this.#file.write(this.#text(rows));
     this.#rows++;
   }
@@ -175,7 +178,9 @@ export class CSVLogger extends Callback {
       );
     }
     this.#columns.names = columns;
-    if (this.#allKeys) this.#rows = this.#records(text).length - 1;
+    const end = endOfLastLine(text);
+    if (end !== "") await this.#file.write(end);
+    if (this.#allKeys) this.#rows = this.#records(text + end).length - 1;
   }
 
   /** Leave of the file what is this run's: nothing, what it appends to, or what a resumed run had. */
@@ -203,6 +208,13 @@ export class CSVLogger extends Callback {
   #text(records: string[][]): string {
     return stringify(records, { headers: false, separator: this.#separator });
   }
+}
+
+/** What the last line lacks, where a process was killed while it wrote or the file was edited. */
+function endOfLastLine(text: string): string {
+  if (text.endsWith("\n")) return "";
+  const isQuoted = text.split('"').length % 2 === 0;
+  return `${isQuoted ? '"' : ""}${text.endsWith("\r") ? "" : "\r"}\n`;
 }
 
 const oneCharacter: OptionRule = {

@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import { FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { CSVLogger, type CSVLoggerOptions } from "./csv_logger.ts";
-import { drive, heard } from "./fixtures.ts";
+import { drive, failingOnce, heard } from "./fixtures.ts";
 
 /** The file after one run for each list of epoch logs; line ends shown as `|`. */
 async function written(runs: object[][], options: CSVLoggerOptions = {}) {
@@ -69,6 +69,56 @@ describe("CSVLogger", () => {
       await written(runs, { ...options, append: true }),
       "epoch,loss|0,1.0|0,2.0|1,3.0|",
     );
+  });
+
+  it("ends a last line without end before it appends, a quoted value too", async () => {
+    for (const allKeys of [false, true]) {
+      for (
+        const [before, after] of [
+          ["epoch,loss", "epoch,loss\r\n"],
+          ["epoch,loss\n0,1.0", "epoch,loss\n0,1.0\r\n"],
+          ["epoch,loss\r\n0,1.0\r\n1,0.", "epoch,loss\r\n0,1.0\r\n1,0.\r\n"],
+          ["epoch,loss\r\n0,1.0\r", "epoch,loss\r\n0,1.0\r\n"],
+          ['epoch,loss\r\n0,"[1.0, ', 'epoch,loss\r\n0,"[1.0, "\r\n'],
+        ]
+      ) {
+        const fs = memoryFileSystem();
+        await fs.writeFile("log.csv", before);
+        await drive(new CSVLogger("log.csv", { fs, append: true, allKeys }), [{ loss: 4 }]);
+        assert.equal(await fs.readTextFile("log.csv"), `${after}0,4.0\r\n`);
+      }
+    }
+  });
+
+  it("cuts half a row that a failed write left, and goes on behind the last whole one", async () => {
+    const { fs, real } = failingOnce("1,", "3,");
+    const logger = new CSVLogger("log.csv", { fs, reserveValColumns: false, onError: "warn" });
+    await heard(() => drive(logger, [0, 1, 2, 3].map((epoch) => ({ loss: epoch / 2 }))));
+    assert.equal(await real.readTextFile("log.csv"), "epoch,loss\r\n0,0.0\r\n2,1.0\r\n");
+  });
+
+  it("begins a new file, with a header, when its file is removed during the run", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-csv-"));
+    try {
+      const filename = join(folder, "logs", "log.csv");
+      const { warned } = await heard(() =>
+        drive(
+          new CSVLogger(filename, { reserveValColumns: false }),
+          [3, 2, 1].map((loss) => ({ loss })),
+          {
+            train: async (epoch) => {
+              if (epoch === 1) await rm(join(folder, "logs"), { recursive: true });
+            },
+          },
+        )
+      );
+      assert.equal(await readFile(filename, "utf8"), "epoch,loss\r\n1,2.0\r\n2,1.0\r\n");
+      assert.deepEqual(warned, [
+        `keepfit: ${filename} was removed during the run; the log goes on in a new file`,
+      ]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("appends in the columns of the file", async () => {

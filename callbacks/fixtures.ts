@@ -2,6 +2,7 @@
 import type { Params } from "../core/callback.ts";
 import type { CallbacksArgument } from "../core/flatten.ts";
 import type { TrainableModel } from "../core/model.ts";
+import { type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
 import { driveEpochs } from "../testing/drive_epochs.ts";
 
 /** A run by hand. */
@@ -45,4 +46,26 @@ export async function heard(run: () => unknown): Promise<{ printed: string[]; wa
     console.warn = warn;
   }
   return { printed, warned };
+}
+
+/** A disk that is full when one of these texts begins what is written: a part of it is left behind. */
+export function failingOnce(...beginnings: string[]): { fs: FileSystem; real: FileSystem } {
+  const real = memoryFileSystem();
+  const fs: FileSystem = {
+    ...real,
+    async open(path, mode) {
+      const file = await real.open(path, mode);
+      return {
+        sync: () => file.sync(),
+        close: () => file.close(),
+        async write(data) {
+          const text = typeof data === "string" ? data : new TextDecoder().decode(data);
+          if (!beginnings.some((beginning) => text.startsWith(beginning))) return file.write(data);
+          await file.write(text.slice(0, 4));
+          throw new Error("no space left");
+        },
+      };
+    },
+  };
+  return { fs, real };
 }

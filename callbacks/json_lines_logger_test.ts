@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import { FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { JSONLinesLogger, type JSONLinesLoggerOptions } from "./json_lines_logger.ts";
-import { drive } from "./fixtures.ts";
+import { drive, failingOnce, heard } from "./fixtures.ts";
 
 /** What each line of the file says after these runs. */
 async function logged(runs: object[][], options: JSONLinesLoggerOptions = {}, batches = 0) {
@@ -93,6 +93,30 @@ describe("JSONLinesLogger", () => {
       await fs.readTextFile("log"),
       '{"epoch":4,"batch":0,"loss":3}\n{"epoch":4,"batch":1,"loss":1}\n{"epoch":4,"loss":1}\n',
     );
+  });
+
+  it("cuts half a line that a failed write left, and goes on behind the last whole one", async () => {
+    const { fs, real } = failingOnce('{"epoch":1', '{"epoch":3');
+    const logger = new JSONLinesLogger("log", { fs, onError: "warn" });
+    await heard(() => drive(logger, [0, 1, 2, 3].map((loss) => ({ loss }))));
+    assert.equal(await real.readTextFile("log"), '{"epoch":0,"loss":0}\n{"epoch":2,"loss":2}\n');
+  });
+
+  it("goes on in a new file when its file is removed during the run, or at the end of what is left", async () => {
+    const fs = memoryFileSystem();
+    const { warned } = await heard(() =>
+      drive(new JSONLinesLogger("log", { fs }), [4, 3, 2, 1].map((loss) => ({ loss })), {
+        train: async (epoch) => {
+          if (epoch === 1) await fs.remove("log");
+          if (epoch === 3) await (await fs.open("log", "truncate")).close();
+        },
+      })
+    );
+    assert.equal(await fs.readTextFile("log"), '{"epoch":3,"loss":1}\n');
+    assert.deepEqual(warned, [
+      "keepfit: log was removed during the run; the log goes on in a new file",
+      "keepfit: log was cut during the run; the log goes on at its end",
+    ]);
   });
 
   it("has each line in a real file when its epoch ends, also when training fails", async () => {

@@ -8,7 +8,7 @@ import {
   setLearningRate,
   type WeightTensor,
 } from "../core/model.ts";
-import { directoryOf, ensureDir, getRuntime } from "../runtime/mod.ts";
+import { getRuntime, probeFile } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import {
   getOptimizerState,
@@ -158,9 +158,9 @@ export class LearningRateFinder extends Callback {
     this.#sweep.clear();
     this.suggestion = undefined;
     if (this.#plot !== undefined) {
-      // A folder that cannot be made fails now.
+      // A file that cannot be written fails now.
       this.#fs ??= getRuntime().fs;
-      await ensureDir(directoryOf(this.#plot), { fs: this.#fs });
+      await probeFile(this.#plot, { fs: this.#fs });
     }
     const optimizer = await getOptimizerState(this.model.optimizer as tf.Optimizer);
     this.#kept = { weights: cloneWeights(this.model), optimizer };

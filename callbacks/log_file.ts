@@ -1,4 +1,5 @@
-import { directoryOf, ensureDir, getRuntime } from "../runtime/mod.ts";
+import { directoryOf, ensureDir, exists, FileSystemError, getRuntime } from "../runtime/mod.ts";
+import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path, WritableFile } from "../runtime/types.ts";
 
 /**
@@ -49,27 +50,58 @@ export class LogFile {
     return await fs.readTextFile(this.path);
   }
 
-  /** Leave of the file what is this run's: once, before the first line. */
+  /**
+   * Leave of the file what is this run's: before the first line, and after a write that failed. A file
+   * that was removed or cut since is continued, with a warning.
+   */
   async cut(): Promise<void> {
-    if (this.#isCut || this.#file === undefined) return;
-    this.#isCut = true;
-    const fs = this.#fs as FileSystem;
-    const { size } = await fs.stat(this.path);
-    if (size > this.#size) {
-      await this.#file.close();
-      if (this.#size > 0) {
-        await fs.writeFile(this.path, (await fs.readFile(this.path)).subarray(0, this.#size));
-      }
-      this.#file = await fs.open(this.path, this.#size > 0 ? "append" : "truncate");
+    if (this.#file === undefined) return;
+    const size = await this.#sizeOnDisk();
+    if (this.#isCut && (size ?? 0) < this.#size) {
+      console.warn(
+        `keepfit: ${showPath(this.path)} was ${
+          size === undefined ? "removed" : "cut"
+        } during the ` +
+          `run; the log goes on ${size === undefined ? "in a new file" : "at its end"}`,
+      );
     }
-    this.#size = Math.min(size, this.#size);
+    if (size === undefined || (!this.#isCut && size > this.#size)) await this.#reopen();
+    this.#size = Math.min(size ?? 0, this.#size);
+    this.#isCut = true;
   }
 
   /** Write at its end. */
   async write(text: string): Promise<void> {
     await this.cut();
-    await this.#opened().write(text);
+    try {
+      await this.#opened().write(text);
+    } catch (error) {
+      // A part of it may be in the file.
+      this.#isCut = false;
+      throw error;
+    }
     this.#size += byteLength(text);
+  }
+
+  /** Open what is this run's of the file, or a new one where it is gone. */
+  async #reopen(): Promise<void> {
+    const fs = this.#fs as FileSystem;
+    await this.#file?.close();
+    this.#file = undefined;
+    await ensureDir(directoryOf(this.path), { fs });
+    if (this.#size > 0 && await exists(this.path, { fs })) {
+      await fs.writeFile(this.path, (await fs.readFile(this.path)).subarray(0, this.#size));
+    }
+    this.#file = await fs.open(this.path, this.#size > 0 ? "append" : "truncate");
+  }
+
+  async #sizeOnDisk(): Promise<number | undefined> {
+    try {
+      return (await (this.#fs as FileSystem).stat(this.path)).size;
+    } catch (error) {
+      if (error instanceof FileSystemError && error.code === "NotFound") return undefined;
+      throw error;
+    }
   }
 
   /** Put another text in its place at once: a reader sees the old file or the new one. */

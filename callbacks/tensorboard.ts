@@ -2,7 +2,7 @@ import { Callback, type CallbackOptions, type CallbackState } from "../core/call
 import { messageOf } from "../core/errors.ts";
 import type { Logs } from "../core/logs.ts";
 import { readWeights, type TrainableModel } from "../core/model.ts";
-import { getRuntime, joinPath } from "../runtime/mod.ts";
+import { getRuntime, joinPath, probeDirectory } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { SummaryWriter } from "../tensorboard/mod.ts";
 import {
@@ -233,8 +233,13 @@ export class TensorBoard extends Callback {
     }
   }
 
-  /** Find the first batch, and write the hyperparameters, graph and layout. */
-  override onTrainBegin(): void {
+  /** See that the folders can be written to, find the first batch, and write the hyperparameters. */
+  override async onTrainBegin(): Promise<void> {
+    const fs = this.#files();
+    await probeDirectory(joinPath(this.logDir, "train"), { fs });
+    if (this.params?.doValidation) {
+      await probeDirectory(joinPath(this.logDir, "validation"), { fs });
+    }
     if (!this.#isResumed) {
       const { initialEpoch = 0, steps } = this.params ?? {};
       const trained = initialEpoch * (steps ?? 0);

@@ -30,6 +30,7 @@ export class EventFile {
   readonly #options: EventFileOptions;
   readonly #out = new ProtobufWriter();
   #file: WritableFile | undefined;
+  #path: Path | undefined;
   // Taken from the buffer, and not known to be in a file.
   #unwritten: Uint8Array[] = [];
   #failure: unknown;
@@ -102,7 +103,7 @@ export class EventFile {
     if (this.#out.size > 0) this.#unwritten.push(this.#out.take());
     try {
       while (this.#unwritten.length > 0) {
-        const file = this.#file ?? await this.#openFile();
+        const file = await this.#openedFile();
         await file.write(this.#unwritten[0]);
         this.#unwritten.shift();
       }
@@ -123,12 +124,25 @@ export class EventFile {
     }
   }
 
+  /** The file, or another one where it was removed: what is written there nobody would find. */
+  async #openedFile(): Promise<WritableFile> {
+    const { fs } = this.#options;
+    if (this.#file !== undefined && !await exists(this.#path as Path, fs)) {
+      await this.#closeFile().catch(() => {});
+      console.warn(
+        `keepfit: the events in ${this.#folder} were removed during the run; the next go to a new file`,
+      );
+    }
+    return this.#file ?? await this.#openFile();
+  }
+
   async #openFile(): Promise<WritableFile> {
     const { fs, suffix, now } = this.#options;
     await fs.makeDir(this.#folder);
     const time = now();
     const name = `events.out.tfevents.${nameParts(time)}${suffix}`;
-    this.#file = await fs.open(placeIn(this.#folder, name), "append");
+    this.#path = placeIn(this.#folder, name);
+    this.#file = await fs.open(this.#path, "append");
     const header = new ProtobufWriter();
     appendEvent(header, time, 0, () => {
       header.text(3, "brain.Event:2");
@@ -142,6 +156,16 @@ export class EventFile {
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
+  }
+}
+
+async function exists(path: Path, fs: FileSystem): Promise<boolean> {
+  try {
+    await fs.stat(path);
+    return true;
+  } catch (error) {
+    // Only what is surely gone is made again.
+    return (error as { code?: unknown }).code !== "NotFound";
   }
 }
 

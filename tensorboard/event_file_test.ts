@@ -254,6 +254,28 @@ describe("SummaryWriter that cannot write", () => {
     assert(written.length >= 4 && written.length < 10, String(written));
   });
 
+  it("goes on in a new file where its file was removed, and says so", async () => {
+    const fs = memoryFileSystem();
+    const writer = new SummaryWriter("/logs", { fs });
+    const { warn } = console;
+    const warned: string[] = [];
+    console.warn = (text) => void warned.push(text);
+    try {
+      writer.scalar("loss", 1, 0);
+      await writer.flush();
+      await fs.remove("/logs", { recursive: true });
+      writer.scalar("loss", 1, 1);
+      writer.scalar("loss", 1, 2);
+      await writer.close();
+    } finally {
+      console.warn = warn;
+    }
+    assert.deepEqual(stepsOf(await eventsIn(fs)), [[1, 2]]);
+    assert.deepEqual(warned, [
+      "keepfit: the events in /logs were removed during the run; the next go to a new file",
+    ]);
+  });
+
   it("fails where the folder is a file", async () => {
     const fs = memoryFileSystem();
     await fs.writeFile("/logs", "");

@@ -1,0 +1,88 @@
+import * as tf from "@tensorflow/tfjs";
+import {
+  BackupAndRestore,
+  Callback,
+  CSVLogger,
+  fit,
+  JSONLinesLogger,
+  LearningRateFinder,
+  TensorBoard,
+} from "keepfit";
+import { type FileSystem, FileSystemError, memoryFileSystem } from "keepfit/runtime";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+type Make = (path: string, fs: FileSystem) => Callback;
+const folders: Record<string, Make> = {
+  BackupAndRestore: (path, fs) => new BackupAndRestore(path, { fs }),
+  TensorBoard: (logDir, fs) => new TensorBoard({ logDir, fs }),
+};
+const files: Record<string, Make> = {
+  CSVLogger: (path, fs) => new CSVLogger(path, { fs }),
+  JSONLinesLogger: (path, fs) => new JSONLinesLogger(path, { fs }),
+  LearningRateFinder: (plot, fs) => new LearningRateFinder({ plot, fs, steps: 1 }),
+};
+
+/** The cause of a run that must fail before its first batch. */
+async function refusal(callback: Callback): Promise<FileSystemError> {
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+  let batches = 0;
+  const error = await fit(model, tf.ones([2, 1]), tf.ones([2, 1]), {
+    verbose: 0,
+    validationSplit: 0.5,
+    callbacks: [callback, { onTrainBatchBegin: () => void batches++ }],
+  }).then(() => undefined, (error: Error) => error);
+  assert.equal(batches, 0);
+  assert.ok(error?.cause instanceof FileSystemError, String(error));
+  return error.cause;
+}
+
+/** A file system whose folders are there and take no files. */
+async function readOnly(folder: string): Promise<FileSystem> {
+  const fs = memoryFileSystem();
+  await fs.makeDir(folder);
+  const refuse = (path: string | URL) =>
+    Promise.reject(
+      new FileSystemError("PermissionDenied", `Cannot write ${path}`, { path: String(path) }),
+    );
+  return { ...fs, open: refuse, writeFile: refuse };
+}
+
+describe("Before the first batch", () => {
+  for (const [name, make] of Object.entries(folders)) {
+    it(`${name} finds a file in the place of its folder`, async () => {
+      for (const taken of ["runs", "runs/a"]) {
+        const fs = memoryFileSystem();
+        await fs.writeFile(taken, "");
+        const { code } = await refusal(make("runs/a", fs));
+        assert.match(code, /^(AlreadyExists|NotADirectory)$/);
+      }
+    });
+  }
+
+  it("TensorBoard finds a file in the place of a run's folder", async () => {
+    for (const run of ["train", "validation"]) {
+      const fs = memoryFileSystem();
+      await fs.writeFile(`logs/${run}`, "");
+      await refusal(new TensorBoard({ fs }));
+    }
+  });
+
+  for (const [name, make] of Object.entries(files)) {
+    it(`${name} finds a folder in the place of its file, and a file in that of its folder`, async () => {
+      const fs = memoryFileSystem();
+      await fs.makeDir("runs/log");
+      await fs.writeFile("file", "");
+      assert.equal((await refusal(make("runs/log", fs))).code, "IsADirectory");
+      await refusal(make("file/log", fs));
+    });
+  }
+
+  for (const [name, make] of Object.entries({ ...folders, ...files })) {
+    it(`${name} finds a folder that takes no files`, async () => {
+      const { code } = await refusal(make("runs/a", await readOnly("runs")));
+      assert.equal(code, "PermissionDenied");
+    });
+  }
+});

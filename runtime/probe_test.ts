@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { FileSystemError, memoryFileSystem } from "./mod.ts";
+import { probeDirectory, probeFile } from "./probe.ts";
+import type { FileSystem } from "./types.ts";
+
+describe("probeDirectory", () => {
+  it("makes the directory and leaves nothing in it, in memory and on a disk", async () => {
+    const fs = memoryFileSystem();
+    await probeDirectory("a/b", { fs });
+    assert.deepEqual(await fs.readDir("a/b"), []);
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-probe-"));
+    try {
+      await probeDirectory(join(folder, "50%", "c"));
+      assert.deepEqual(await readdir(join(folder, "50%", "c")), []);
+      await writeFile(join(folder, "file"), "");
+      await assert.rejects(
+        probeDirectory(join(folder, "file")),
+        (error: FileSystemError) => error.code === "AlreadyExists",
+      );
+      await assert.rejects(probeDirectory(join(folder, "file", "below")), FileSystemError);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("fails where the directory is there and cannot be written to", async () => {
+    const memory = memoryFileSystem();
+    await memory.makeDir("runs");
+    const refused = new FileSystemError("PermissionDenied", "Cannot write", { path: "runs" });
+    const fs: FileSystem = { ...memory, open: () => Promise.reject(refused) };
+    await assert.rejects(probeDirectory("runs", { fs }), refused);
+  });
+});
+
+describe("probeFile", () => {
+  it("fails for a directory in its place, and leaves a file as it is", async () => {
+    const fs = memoryFileSystem();
+    await fs.makeDir("plot.svg");
+    await assert.rejects(probeFile("plot.svg", { fs }), {
+      code: "IsADirectory",
+      message: "Cannot write plot.svg: it is a directory, wanted is a file",
+    });
+    await fs.writeFile("runs/kept.svg", "kept");
+    await probeFile("runs/kept.svg", { fs });
+    assert.equal(await fs.readTextFile("runs/kept.svg"), "kept");
+    await probeFile("runs/new.svg", { fs });
+    assert.deepEqual((await fs.readDir("runs")).map(({ name }) => name), ["kept.svg"]);
+  });
+});
