@@ -20,7 +20,7 @@ const folders: Record<string, Make> = {
 const files: Record<string, Make> = {
   CSVLogger: (path, fs) => new CSVLogger(path, { fs }),
   JSONLinesLogger: (path, fs) => new JSONLinesLogger(path, { fs }),
-  LearningRateFinder: (plot, fs) => new LearningRateFinder({ plot, fs, steps: 1 }),
+  LearningRateFinder: (plot, fs) => new LearningRateFinder({ plot, fs }),
 };
 
 /** The cause of a run that must fail before its first batch. */
@@ -54,6 +54,8 @@ describe("Before the first batch", () => {
     it(`${name} finds a file in the place of its folder`, async () => {
       for (const taken of ["runs", "runs/a"]) {
         const fs = memoryFileSystem();
+        await fs.makeDir("runs");
+        if (taken === "runs") await fs.remove(taken);
         await fs.writeFile(taken, "");
         const { code } = await refusal(make("runs/a", fs));
         assert.match(code, /^(AlreadyExists|NotADirectory)$/);
@@ -64,6 +66,7 @@ describe("Before the first batch", () => {
   it("TensorBoard finds a file in the place of a run's folder", async () => {
     for (const run of ["train", "validation"]) {
       const fs = memoryFileSystem();
+      await fs.makeDir("logs");
       await fs.writeFile(`logs/${run}`, "");
       await refusal(new TensorBoard({ fs }));
     }

@@ -213,7 +213,7 @@ describe("TensorBoard", () => {
     const disabled = new World({ onError: "disable" });
     await disabled.fs.writeFile("logs", "a file");
     const { warned } = await heard(() => disabled.fit());
-    assert.match(warned.join(), /TensorBoard failed in onEpochEnd/);
+    assert.match(warned.join(), /TensorBoard failed in onTrainBegin/);
   });
 });
 

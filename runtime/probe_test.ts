@@ -44,6 +44,7 @@ describe("probeFile", () => {
       code: "IsADirectory",
       message: "Cannot write plot.svg: it is a directory, wanted is a file",
     });
+    await fs.makeDir("runs");
     await fs.writeFile("runs/kept.svg", "kept");
     await probeFile("runs/kept.svg", { fs });
     assert.equal(await fs.readTextFile("runs/kept.svg"), "kept");
