@@ -10,7 +10,7 @@ import {
   type OptionRule,
   verbosity,
 } from "./options.ts";
-import { pythonFloat } from "./python_format.ts";
+import { rateText } from "./python_format.ts";
 
 // Who imports this callback alone has them too.
 export * from "./schedules.ts";
@@ -169,7 +169,7 @@ export class LearningRateScheduler extends Callback {
     if (isTold) {
       console.log(
         `\nEpoch ${this.#epoch + 1}: LearningRateScheduler setting learning rate to ${
-          pythonFloat(learningRate)
+          rateText(learningRate)
         }.`,
       );
     }

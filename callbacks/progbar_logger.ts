@@ -174,13 +174,16 @@ export class ProgbarLogger extends Callback {
 
   #step(batch: number, logs: Logs): void {
     this.#seen = batch + 1;
+    // An epoch may be longer than the one before, from which the number of its steps was taken.
+    if (this.#progbar?.target && this.#seen > this.#progbar.target) this.#progbar.target = null;
     // The one line of an epoch is made of the epoch's logs and time alone.
     if (this.#verbose() === 1) this.#draw(this.#seen, logs, false);
   }
 
   #finish(logs: Logs): void {
     if (this.#progbar === undefined) return;
-    this.#target ??= this.#seen;
+    const steps = this.params?.steps ?? null;
+    this.#target = steps === null || this.#seen > steps ? this.#seen : steps;
     this.#progbar.target = this.#target;
     this.#draw(this.#target, logs, true);
     this.#barWidth = this.#progbar.width;

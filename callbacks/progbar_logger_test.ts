@@ -39,6 +39,37 @@ describe("ProgbarLogger", () => {
     );
   });
 
+  it("follows epochs that differ in length, with no count above its target and no negative time", async () => {
+    const screen = world({ isInteractive: true });
+    const list = new CallbackList(screen.logger, { params: params({ steps: null, epochs: 3 }) });
+    await list.onTrainBegin();
+    for (const [epoch, batches] of [2, 5, 1].entries()) {
+      await list.onEpochBegin(epoch);
+      for (let batch = 0; batch < batches; batch++) {
+        screen.now += 1000;
+        await list.onTrainBatchEnd(batch, { loss: batch });
+      }
+      await list.onEpochEnd(epoch, { loss: 1 });
+    }
+    const drawn = screen.shown.split(/[\r\n]+/).map((line) => line.replace(/ [━─]+| +$/g, ""));
+    assert.deepEqual(drawn.filter((line) => line !== ""), [
+      "Epoch 1/3",
+      "      1/Unknown 1s 1s/step - loss: 0.0000e+00",
+      "      2/Unknown 2s 1s/step - loss: 1.0000",
+      "2/2 2s 1s/step - loss: 1.0000",
+      "Epoch 2/3",
+      "1/2 1s 1s/step - loss: 0.0000e+00",
+      "2/2 0s 1s/step - loss: 1.0000",
+      "      3/Unknown 3s 1s/step - loss: 2.0000",
+      "      4/Unknown 4s 1s/step - loss: 3.0000",
+      "      5/Unknown 5s 1s/step - loss: 4.0000",
+      "5/5 5s 1s/step - loss: 1.0000",
+      "Epoch 3/3",
+      "1/5 4s 1s/step - loss: 0.0000e+00",
+      "1/1 1s 1s/step - loss: 1.0000",
+    ]);
+  });
+
   it("draws over one line on a terminal, at most every 50 ms, and reads values only then", async () => {
     const screen = world({ isInteractive: true });
     const list = new CallbackList(screen.logger, { params: params({ steps: 4 }) });

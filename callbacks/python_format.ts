@@ -102,6 +102,15 @@ export function pythonExponent(value: number, digits: number): string {
   return sign(value) + twoDigitExponent(`${even}e${exponent}`);
 }
 
+/**
+ * A learning rate as Python prints it, without the error in the last digits of a product: 0.1 * 0.1 is
+ * 0.01, and 1 / 3 keeps all its digits.
+ */
+export function rateText(rate: number): string {
+  const near = Number(rate.toPrecision(14));
+  return pythonFloat(String(near).length + 3 < String(rate).length ? near : rate);
+}
+
 interface Spec {
   fill: string;
   align: string;

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseTemplate, pythonExponent, pythonFixed, pythonFloat } from "./python_format.ts";
+import {
+  parseTemplate,
+  pythonExponent,
+  pythonFixed,
+  pythonFloat,
+  rateText,
+} from "./python_format.ts";
 
 // Every expected text here is what CPython 3 prints.
 describe("pythonFloat", () => {
@@ -22,6 +28,22 @@ describe("pythonFloat", () => {
       [-Infinity, "-inf"],
     ];
     for (const [value, text] of table) assert.equal(pythonFloat(value), text);
+  });
+});
+
+describe("rateText", () => {
+  it("leaves out the error of a product, and keeps all digits of another rate", () => {
+    const table: [number, string][] = [
+      [0.1 * 0.1, "0.01"],
+      [0.1 * 0.1 * 0.1, "0.001"],
+      [1e-3 * 0.1 * 0.1, "1e-05"],
+      [0.7 + 0.1, "0.8"],
+      [1 / 3, "0.3333333333333333"],
+      [Math.PI / 1e3, "0.0031415926535897933"],
+      [1, "1.0"],
+      [0, "0.0"],
+    ];
+    for (const [rate, text] of table) assert.equal(rateText(rate), text);
   });
 });
 

@@ -13,7 +13,7 @@ import {
   numberThat,
   verbosity,
 } from "./options.ts";
-import { pythonFloat } from "./python_format.ts";
+import { rateText } from "./python_format.ts";
 
 /** Options of {@linkcode ReduceLROnPlateau}. */
 export interface ReduceLROnPlateauOptions extends MonitorOptions {
@@ -150,7 +150,9 @@ export class ReduceLROnPlateau extends MonitorCallback {
     }
     if (this.cooldownCounter > 0 || (wasResting && this.#fullCooldown)) return;
     this.wait++;
-    if (this.wait >= this.patience && learningRate > this.minLr) this.#reduce(epoch, learningRate);
+    // A product is not the decimal that was meant: 0.1 * 0.1 is above 0.01.
+    const isAboveLeast = learningRate > this.minLr * (1 + tolerance);
+    if (this.wait >= this.patience && isAboveLeast) this.#reduce(epoch, learningRate);
   }
 
   /** Print below the progress bar, which ends with the epoch. */
@@ -172,14 +174,18 @@ export class ReduceLROnPlateau extends MonitorCallback {
   }
 
   #reduce(epoch: number, learningRate: number): void {
-    const reduced = Math.max(learningRate * this.factor, this.minLr);
+    const product = learningRate * this.factor;
+    const reduced = product > this.minLr * (1 + tolerance) ? product : this.minLr;
     setLearningRate(this.model.optimizer, reduced);
     this.cooldownCounter = this.cooldown;
     this.wait = 0;
     if (this.#verbose) {
       this.#message = `Epoch ${epoch + 1}: ReduceLROnPlateau reducing learning rate to ${
-        pythonFloat(reduced)
+        rateText(reduced)
       }.`;
     }
   }
 }
+
+/** Part of a rate that is no difference: about the precision of Keras's float32. */
+const tolerance = 1e-6;

@@ -28,6 +28,30 @@ async function rates(options: ReduceLROnPlateauOptions, epochs: object[]) {
 const constant = (epochs: number) => losses(...Array(epochs).fill(1));
 
 describe("ReduceLROnPlateau", () => {
+  it("is at minLr when a product is but for its last digits, and counts no reduction more", async () => {
+    // 0.1 * 0.1 is 0.010000000000000002, and 0.01 * 0.4 * 0.4 * 0.4 is less than 0.00064.
+    for (
+      const [rate, minLr, factor, told] of [
+        [0.1, 0.01, 0.1, ["0.01"]],
+        [1e-3, 1e-6, 0.1, ["0.0001", "1e-05", "1e-06"]],
+        [0.3, 0.003, 0.1, ["0.03", "0.003"]],
+        [0.01, 0.00064, 0.4, ["0.004", "0.0016", "0.00064"]],
+        [0.1, 0, 0.1, ["0.01", "0.001", "0.0001", "1e-05", "1e-06"]],
+      ] as const
+    ) {
+      const model = { optimizer: tf.train.sgd(rate) };
+      const options = { monitor: "loss", patience: 1, verbose: 1, minLr, factor };
+      const reduce = new ReduceLROnPlateau(options);
+      const { printed } = await heard(() => drive(reduce, constant(6), { model }));
+      assert.deepEqual(
+        printed.map((line) => /learning rate to (.*)\.$/.exec(line)?.[1]),
+        [...told],
+      );
+      if (minLr > 0) assert.equal(getLearningRate(model), minLr);
+      assert.equal(reduce.wait, 5 - told.length);
+    }
+  });
+
   it("reduces when Keras does", async () => {
     const table: [ReduceLROnPlateauOptions, object[], number[]][] = [
       [{ patience: 1 }, constant(4), [.1, .01, .001, 1e-4]],

@@ -268,4 +268,13 @@ describe("fitDataset refuses, without a tensor left,", () => {
       message: /it gave no batch in epoch 1; .* a function that gives a new iterator/,
     });
   });
+
+  it("a validation generator that was used up, in the epoch that has no batch of it", async () => {
+    for (const [validationFreq, epoch] of [[1, 1], [2, 3]]) {
+      const training = { ...quiet, epochs: 4, validationFreq, validationData: numbered(2)() };
+      await assert.rejects(fitDataset(line(), numbered(2), training), {
+        message: new RegExp(`the validation dataset: it gave no batch in epoch ${epoch};`),
+      });
+    }
+  });
 });

@@ -32,19 +32,21 @@ export function makeEvaluation(
 /**
  * Evaluate one source with the test hooks: a run of its own, or the validation of a fit.
  *
+ * @param epoch the epoch that is validated, for messages
  * @returns means over all rows, keys without `val_`
  */
 export async function testLoop(
   { model, source, step, means }: Evaluation,
   list: CallbackList,
   eventLoop: EventLoopYield,
+  epoch = 0,
 ): Promise<Record<string, number>> {
   const flags = model as unknown as TrainableModel;
   means.reset();
   flags.stopEvaluating = false;
   await list.onTestBegin();
   try {
-    await forEachBatch(source.epoch({ epoch: 0 }), eventLoop, {
+    await forEachBatch(source.epoch({ epoch }), eventLoop, {
       begin: (index) => list.onTestBatchBegin(index),
       step: (batch) => means.add(step(batch), batch.size),
       end: list.has("onTestBatchEnd")

@@ -126,7 +126,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         }
         if (evaluation !== undefined && isDue(epoch)) {
           state.phase = "validate";
-          const measured = await testLoop(evaluation, list, eventLoop);
+          const measured = await testLoop(evaluation, list, eventLoop, epoch);
           for (const name of Object.keys(measured)) logs[`val_${name}`] = measured[name];
         }
         state.phase = "end";

