@@ -12,6 +12,7 @@ import { olderNames } from "../../core/receivers.ts";
 import { PluginError } from "../errors.ts";
 import type { Grants } from "../project/grants.ts";
 import { HookGuard } from "./hook_guard.ts";
+import { HookShare } from "./hook_share.ts";
 import type { PluginLimits } from "../project/limits.ts";
 import type {
   PluginCallbackEntry,
@@ -61,7 +62,7 @@ export interface PluginParts {
 /**
  * Make the callback that a run sees from what a plugin's factory made: only the declared hooks,
  * each for a limited time, with logs of their own unless the plugin may add to them. One that is
- * only warned of and fails again and again is given up.
+ * only warned of and fails again and again is given up. What is given up is closed at once.
  *
  * @throws PluginError `E_EXPORT` when it is no callback, or lacks a hook that was declared
  */
@@ -79,10 +80,21 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
   const guard = new HookGuard(name, limits.hookTime, (isHopeless) => {
     run.reportedFailure();
     if (isHopeless && onError === "warn") wired.onError = "disable";
+    if (wired.onError === "disable") giveUp();
   });
-  const begin = (): void => {
+  const share = new HookShare(name);
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => closing ??= closePlugin(plugin, parts);
+  // The list calls nothing of it again in this run but `close`; what it does by itself ends here.
+  const giveUp = (): void => void close().catch(() => {});
+  const reopen = (): void => {
     run.begin();
+    closing = undefined;
+  };
+  const begin = (): void => {
+    reopen();
     guard.reset();
+    share.reset();
     wired.onError = onError;
   };
   let telling: Promise<unknown> | undefined;
@@ -102,14 +114,14 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
       telling?.catch(() => {});
     },
     hookOrder: (hook) => orderOf(hooks.find((one) => one.name === hook)),
-    close: () => closePlugin(plugin, parts),
+    close: () => close().finally(() => closing = undefined),
   };
   if (isFunction(plugin, "getState", name)) {
     wired.getState = () => guard.call("getState", () => plugin.getState?.() as CallbackState);
   }
   if (isFunction(plugin, "setState", name)) {
     wired.setState = (state) => {
-      run.begin();
+      reopen();
       return guard.call("setState", () => plugin.setState?.(state));
     };
   }
@@ -126,6 +138,8 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
       });
     }
     const call = (plugin[member] as (...args: unknown[]) => unknown).bind(plugin);
+    const isMeasured = info.tier !== "trusted" &&
+      !/^onTrain(?:Begin|End)$|^onException$/.test(hook);
     const isDue = (index: unknown): boolean =>
       typeof index !== "number" || (index + 1) % every === 0;
     (wired as unknown as Record<PluginHook, unknown>)[hook] = (
@@ -133,19 +147,23 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
       second: unknown,
     ): unknown => {
       if (!isDue(first)) return undefined;
-      run.begin();
+      reopen();
       const work = (): unknown => {
         if (hook === "onException") return call(first);
         return typeof first === "number" ? call(first, logsFor(second)) : call(logsFor(first));
       };
-      if (telling === undefined) return guard.call(hook, work);
+      const guarded = (): unknown => guard.call(hook, work);
+      const measured = isMeasured ? () => share.measure(hook, guarded) : guarded;
+      if (telling === undefined) return measured();
       const told = telling;
       telling = undefined;
-      return told.then(() => guard.call(hook, work));
+      return told.then(measured);
     };
     if (hook === "onTrainBatchEnd") {
       wired.readsBatchLogs = (batch) =>
-        isDue(batch) && Boolean(plugin.readsBatchLogs?.(batch) ?? true);
+        isDue(batch) &&
+        guard.call("readsBatchLogs", () =>
+          Boolean(plugin.readsBatchLogs?.(batch) ?? true)) as boolean;
     }
   }
   return wired;
