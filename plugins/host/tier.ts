@@ -19,6 +19,8 @@ export interface TierRun {
   /** All that the plugin may do. Its functions take and give plain data, bytes and promises. */
   context: PluginContext;
   limits: Required<PluginLimits>;
+  /** Aborts when nobody waits for the plugin any more. */
+  signal: AbortSignal;
   /** Where modules can be put to be imported; undefined where that cannot be. */
   cache: PluginCache | undefined;
   runtime: Runtime;

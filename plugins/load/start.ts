@@ -73,6 +73,7 @@ export async function start(
         fetch,
       }),
       limits,
+      signal: run.signal,
       // Modules can only be imported from the runtime's own file system.
       cache: fs === runtime.fs ? cache : undefined,
       runtime,

@@ -93,6 +93,10 @@ const configuredPlugin = object(
         {
           hookTime: limit("Milliseconds until a hook must be over. Default: 30000."),
           callTime: limit("Milliseconds that one call may compute. Default: 1000."),
+          runTime: limit(
+            "Milliseconds that all its calls may compute, beside a quarter of the time of the run. " +
+              "Default: 30 times callTime.",
+          ),
           memory: limit("Bytes that its code may hold. Default: 64 MiB."),
           logLines: limit("Lines that it may log in a minute. Default: 60."),
           bytes: limit("Bytes of one answer, one file, one write. Default: 16 MiB."),

@@ -7,6 +7,11 @@ export interface PluginLimits {
   hookTime?: number;
   /** Milliseconds that one call may compute; sandboxed and in a worker. Default: 1000. */
   callTime?: number;
+  /**
+   * Milliseconds that all its calls together may compute, beside a quarter of the time that goes by;
+   * sandboxed. Default: 30 times `callTime`.
+   */
+  runTime?: number;
   /** Bytes that its code may hold; sandboxed. Default: 64 MiB. */
   memory?: number;
   /** Lines that it may log in a minute; what is more is dropped, and said so once. Default: 60. */
@@ -18,6 +23,7 @@ export interface PluginLimits {
 const defaults: Required<PluginLimits> = {
   hookTime: 30_000,
   callTime: 1000,
+  runTime: 30_000,
   memory: 64 * 1024 * 1024,
   logLines: 60,
   bytes: 16 * 1024 * 1024,
@@ -29,7 +35,8 @@ const defaults: Required<PluginLimits> = {
  * @throws RangeError for a limit that is no number above 0
  */
 export function limitsOf(given: PluginLimits = {}): Required<PluginLimits> {
-  const limits = { ...defaults, ...given };
+  const { callTime = defaults.callTime } = given;
+  const limits = { ...defaults, runTime: 30 * callTime, ...given };
   for (const [name, value] of Object.entries(limits)) {
     if (!Object.hasOwn(defaults, name)) {
       throw new RangeError(

@@ -54,6 +54,7 @@ export class GuestPlugin {
   readonly #hostCalls: HostCalls;
   readonly #layouts = new Layouts();
   readonly #waiting = new Map<number, Waiting>();
+  #isUntold = false;
   #has: readonly boolean[] = [];
 
   private constructor(
@@ -86,21 +87,20 @@ export class GuestPlugin {
     });
     const hostCalls: HostCalls = new HostCalls(
       interpreter,
-      (id, ok, value) => plugin.#settle(id, ok, value),
+      id,
+      limits.memory + spareBytes,
+      (settled) => plugin.#deliver(settled),
     );
-    const plugin = interpreter.run(() => {
-      const code = interpreter.evaluate(guestCode, guestName);
-      const [shared, numbers] = interpreter.values.newSharedNumbers(cellCount);
-      const maxBytes = interpreter.values.newNumber(limits.memory);
-      const given = [hostCalls.callHost, hostCalls.hostBytes, shared, maxBytes];
-      const exports = interpreter.callForHandle(code, ...given);
-      const guest = Object.fromEntries(
-        guestFunctions.map((name) => [name, interpreter.values.member(exports, name)]),
-      ) as GuestFunctions;
-      for (const handle of [code, exports, ...given]) handle.dispose();
-      return new GuestPlugin(id, interpreter, guest, numbers, hostCalls);
-      // None of the plugin's code is in it yet.
-    }, Infinity);
+    const code = interpreter.evaluate(guestCode, guestName);
+    const [shared, numbers] = interpreter.values.newSharedNumbers(cellCount);
+    const maxBytes = interpreter.values.newNumber(limits.memory);
+    const given = [hostCalls.callHost, hostCalls.hostBytes, shared, maxBytes];
+    const exports = interpreter.callForHandle(code, ...given);
+    const guest = Object.fromEntries(
+      guestFunctions.map((name) => [name, interpreter.values.member(exports, name)]),
+    ) as GuestFunctions;
+    for (const handle of [code, exports, ...given]) handle.dispose();
+    const plugin = new GuestPlugin(id, interpreter, guest, numbers, hostCalls);
     const { text, bytes } = encode({ options, context }, (call) => hostCalls.add(call));
     plugin.#send("open", text, bytes, () => undefined);
     return plugin;
@@ -109,6 +109,11 @@ export class GuestPlugin {
   /** Why it has ended; undefined while it lives. */
   get death(): PluginError | undefined {
     return this.#interpreter.death;
+  }
+
+  /** Why it has ended, where it did so while nothing was asked of it. */
+  get untoldDeath(): PluginError | undefined {
+    return this.#isUntold ? this.death : undefined;
   }
 
   /** Evaluate the modules from this one on. */
@@ -216,20 +221,26 @@ export class GuestPlugin {
     bytes: Uint8Array | undefined,
     finish: (code: number) => unknown,
   ): unknown {
+    return this.#enter(() => this.#pass(name, { text, bytes }), finish);
+  }
+
+  #pass(name: keyof GuestFunctions, { text, bytes }: Crossing): number {
     const interpreter = this.#interpreter;
     const { values } = interpreter;
-    return this.#enter(() => {
-      const textHandle = values.newText(text);
-      const bytesHandle = bytes === undefined ? values.undefined : values.newBytes(bytes);
-      const code = interpreter.call(this.#guest[name], textHandle, bytesHandle);
-      textHandle.dispose();
-      bytesHandle.dispose();
-      return code;
-    }, finish);
+    const textHandle = values.newText(text);
+    const bytesHandle = bytes === undefined ? values.undefined : values.newBytes(bytes);
+    const code = interpreter.call(this.#guest[name], textHandle, bytesHandle);
+    textHandle.dispose();
+    bytesHandle.dispose();
+    return code;
   }
 
   /** Enter the sandbox, then let its promises go on as far as they can. */
-  #enter(call: () => number, finish: (code: number) => unknown): unknown {
+  #enter(
+    call: () => number,
+    finish: (code: number) => unknown,
+    isBackground = false,
+  ): unknown {
     let outcome: Outcome;
     try {
       outcome = this.#interpreter.run(() => {
@@ -237,8 +248,9 @@ export class GuestPlugin {
         const reached = code === codes.pending ? this.#wait(finish) : this.#finish(code, finish);
         this.#goOn();
         return reached;
-      });
+      }, isBackground);
     } catch (error) {
+      this.#isUntold = isBackground;
       this.#failAll(error);
       throw error;
     }
@@ -300,18 +312,20 @@ export class GuestPlugin {
     this.#waiting.clear();
   }
 
-  #settle(id: number, ok: boolean, value: unknown): void {
+  /** Let promises of the host be settled in the sandbox, all in one entry. */
+  #deliver(settled: readonly Crossing[]): void {
     if (!this.#interpreter.isAlive) return;
-    let crossing: Crossing;
+    const settleAll = (): number => {
+      for (const one of settled) {
+        this.#finish(this.#pass("settle", one), nothing);
+        this.#interpreter.pump();
+      }
+      return codes.done;
+    };
     try {
-      crossing = encode(ok ? { id, value } : { id, error: toError(value) });
-    } catch (error) {
-      crossing = encode({ id, error: toError(error) });
-    }
-    try {
-      this.#send("settle", crossing.text, crossing.bytes, nothing);
+      this.#enter(settleAll, nothing, this.#waiting.size === 0);
     } catch {
-      // The calls that waited have been told.
+      // The calls that waited have been told; where there were none, `close` will.
     }
   }
 
@@ -335,10 +349,9 @@ export class GuestPlugin {
   }
 }
 
+/** What an interpreter has beside its plugin's memory. */
+const spareBytes = 16 * 1024 * 1024;
+
 type Outcome = { value: unknown } | { error: Error };
 
 const nothing = (): undefined => undefined;
-
-function toError(value: unknown): Error {
-  return value instanceof Error ? value : new Error(String(value));
-}

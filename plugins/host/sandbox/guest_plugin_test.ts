@@ -125,6 +125,90 @@ describe("a sandbox", () => {
     });
   });
 
+  it("leaves turns of the event loop to others, however often the host answers at once", async () => {
+    const plugin = await start(
+      `export default (_, { later }) => ({ async storm() { for (;;) await later(); } });`,
+      ["storm"],
+      { later: () => Promise.resolve() },
+      { callTime: Infinity },
+    );
+    const storm = plugin.invoke(0, []) as Promise<unknown>;
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve));
+    assert.equal(plugin.close(), true);
+    await assert.rejects(storm, /it was closed/);
+  });
+
+  it("is ended when it has computed for too long in all, or where nothing waits for it", async () => {
+    await withClock(async (pass) => {
+      const source = `export default (_, { burn, later }) => ({
+        wait: async () => { await later(); burn(); },
+        leave() { (async () => { for (;;) { await later(); burn(); } })(); },
+      });`;
+      const names = ["wait", "leave"];
+      // The host's time counts here, as it does from hookTime on and behind hooks.
+      const context = { burn: () => pass(300_000), later: () => Promise.resolve() };
+      const limits = { callTime: 400_000, hookTime: 1, runTime: 800_000 };
+      const patient = await start(source, names, context, limits);
+      // A quarter comes back with the time that goes by.
+      for (let i = 0; i < 3; i++) await patient.invoke(0, []);
+      const late = patient.invoke(0, []) as Promise<unknown>;
+      await assert.rejects(late, /too long in this run.*at most 800000 ms and 25 %/s);
+      assert.equal(patient.untoldDeath, undefined);
+      const busy = await start(source, names, context, { ...limits, runTime: 9e9 });
+      busy.invoke(1, []);
+      while (busy.death === undefined) await new Promise((resolve) => setTimeout(resolve));
+      assert.match(busy.untoldDeath?.message ?? "", /while no hook waited for it/);
+    });
+  });
+
+  it("has no more bytes waiting in the host than it may hold", async () => {
+    const settle: ((value: unknown) => void)[] = [];
+    const plugin = await start(
+      `const bytes = new Uint8Array(8e6); export default (_, { keep }) => ({
+        async keep(count) {
+          const kept = [];
+          const one = async () => { await keep(bytes); };
+          for (let i = 0; i < count; i++) kept.push(one().then(() => "", ({ code }) => code));
+          return (await Promise.all(kept)).join();
+        },
+      });`,
+      ["keep"],
+      { keep: () => new Promise((resolve) => settle.push(resolve)) },
+      { memory: 2 ** 25, callTime: Infinity },
+    );
+    const kept = plugin.invoke(0, [7], true) as Promise<unknown>;
+    // 48 MB of the 50 that it may hold; the seventh is refused.
+    assert.equal(settle.length, 6);
+    // An answer is held until the sandbox has it, beside what others were given.
+    for (const one of settle) one(new Uint8Array(1.5e7));
+    assert.equal(await kept, "E_LIMIT,,E_LIMIT,,E_LIMIT,,E_LIMIT");
+    const again = plugin.invoke(0, [1], true) as Promise<unknown>;
+    settle[6](undefined);
+    assert.equal(await again, "");
+    assert.equal(plugin.close(), true);
+  });
+
+  it("prints nothing of the host when a function of it ends in the middle", async () => {
+    const said: unknown[] = [];
+    const { error } = console;
+    console.error = (...line) => said.push(line);
+    try {
+      const plugin = await start(
+        `const kept = []; export default (_, { give }) => ({
+          fill() { for (let n = 2e6;;) { try { kept.push(new Uint8Array(n)); } catch { if ((n >>= 1) < 8) break; } }
+            for (;;) kept.push(give()); },
+        });`,
+        ["fill"],
+        { give: () => ["x".repeat(1000)] },
+        { memory: 2 ** 22, callTime: Infinity },
+      );
+      assert.throws(() => plugin.invoke(0, []), PluginError);
+    } finally {
+      console.error = error;
+    }
+    assert.deepEqual(said, []);
+  });
+
   it("starts with however little memory and time, and says when that is not enough", async () => {
     const limits = { memory: 1, callTime: Infinity };
     const plugin = await start("export default () => ({ a: () => 1 });", ["a"], {}, limits);
@@ -165,6 +249,13 @@ describe("a sandbox", () => {
         plugin.callHook(0, undefined, logs, true);
         assert.equal(logs.sum, i);
       }
+    }
+    // One name or two, and which of the two has the break.
+    for (const names of [["a\nb"], ["a", "b"], ["a\nb", "c"], ["a", "b\nc"]]) {
+      const logs: Logs = Object.fromEntries(names.map((name, i) => [name, i + 1]));
+      plugin.callHook(0, undefined, logs, true);
+      assert.deepEqual(Object.keys(logs), [...names, "sum"]);
+      assert.equal(logs.sum, names.length * (names.length + 1) / 2);
     }
     const quoted: Logs = { 'a"b\\c\n': 1, "\u2028": 2, "": 3 };
     plugin.callHook(0, undefined, quoted, true);

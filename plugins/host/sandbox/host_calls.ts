@@ -1,7 +1,8 @@
 import type { QuickJSHandle } from "quickjs-emscripten-core";
 import { isPromise } from "../../../core/promise.ts";
+import { PluginError } from "../../errors.ts";
 import type { Interpreter } from "./interpreter.ts";
-import { type Callable, decode, describe, encode } from "./value_codec.ts";
+import { type Callable, type Crossing, decode, describe, encode } from "./value_codec.ts";
 
 const mostPending = 256;
 
@@ -11,19 +12,35 @@ export class HostCalls {
   readonly callHost: QuickJSHandle;
   /** For the guest: the bytes of the last reply. */
   readonly hostBytes: QuickJSHandle;
-  readonly #settle: (id: number, ok: boolean, value: unknown) => void;
+  readonly #interpreter: Interpreter;
+  readonly #id: string;
+  readonly #mostBytes: number;
+  readonly #deliver: (settled: readonly Crossing[]) => void;
   readonly #functions: Callable[] = [];
+  /** Promises of the host that are settled, for the sandbox to be told. */
+  #settled: Crossing[] = [];
   #pending = 0;
+  #held = 0;
   #last = 0;
   #bytes: Uint8Array | undefined;
   #isClosed = false;
 
-  /** @param settle is told when a promise of the host, which the sandbox has by number, is settled */
+  /**
+   * @param id what messages call the plugin
+   * @param mostBytes that the host holds for calls that are not over: what they were given, and what
+   *   they gave until the sandbox has it
+   * @param deliver takes promises of the host, which the sandbox has by number, once they are settled
+   */
   constructor(
     interpreter: Interpreter,
-    settle: (id: number, ok: boolean, value: unknown) => void,
+    id: string,
+    mostBytes: number,
+    deliver: (settled: readonly Crossing[]) => void,
   ) {
-    this.#settle = settle;
+    this.#interpreter = interpreter;
+    this.#id = id;
+    this.#mostBytes = mostBytes;
+    this.#deliver = deliver;
     this.callHost = interpreter.newFunction((index, text, bytes) =>
       interpreter.values.newText(
         this.#reply(
@@ -40,7 +57,7 @@ export class HostCalls {
     });
   }
 
-  /** Promises of the host that the sandbox waits for. */
+  /** Promises of the host that the sandbox waits for, settled ones that it has not been told of too. */
   get pending(): number {
     return this.#pending;
   }
@@ -53,6 +70,7 @@ export class HostCalls {
   /** What is still to come is of no interest. */
   close(): void {
     this.#isClosed = true;
+    this.#settled = [];
   }
 
   #reply(index: number, text: string, bytes: Uint8Array | undefined): string {
@@ -60,8 +78,11 @@ export class HostCalls {
       if (this.#pending >= mostPending) {
         throw new RangeError(`Cannot call the host: ${mostPending} calls are pending already`);
       }
-      const result = this.#functions[index](...decode({ text, bytes }) as unknown[]);
-      if (isPromise(result)) return `p${this.#follow(result)}`;
+      const size = sizeOf({ text, bytes });
+      if (!this.#hasRoom(size)) throw this.#tooMuch();
+      const args = decode({ text, bytes }) as unknown[];
+      const result = this.#interpreter.doForGuest(() => this.#functions[index](...args));
+      if (isPromise(result)) return `p${this.#follow(result, size)}`;
       const crossing = encode(result);
       this.#bytes = crossing.bytes;
       return `${crossing.bytes === undefined ? "v" : "V"}${crossing.text}`;
@@ -70,14 +91,68 @@ export class HostCalls {
     }
   }
 
-  #follow(promise: PromiseLike<unknown>): number {
+  #follow(promise: PromiseLike<unknown>, size: number): number {
     const id = ++this.#last;
-    const settled = (ok: boolean) => (value: unknown) => {
-      this.#pending--;
-      if (!this.#isClosed) this.#settle(id, ok, value);
-    };
     this.#pending++;
-    promise.then(settled(true), settled(false));
+    this.#held += size;
+    promise.then(
+      (value) => this.#settle({ id, value }, size),
+      (error) => this.#settle({ id, error: toError(error) }, size),
+    );
     return id;
   }
+
+  #settle(outcome: { id: number; value?: unknown; error?: Error }, size: number): void {
+    this.#held -= size;
+    if (this.#isClosed) return;
+    let crossing: Crossing;
+    try {
+      crossing = encode(outcome);
+      if (!this.#hasRoom(sizeOf(crossing))) throw this.#tooMuch();
+    } catch (error) {
+      crossing = encode({ id: outcome.id, error: toError(error) });
+    }
+    this.#held += sizeOf(crossing);
+    // In a turn of the event loop of its own: promises alone would leave none to timers, signals
+    // and the training, for as long as the plugin asks on.
+    if (this.#settled.push(crossing) === 1) nextTurn(() => this.#deliverAll());
+  }
+
+  #deliverAll(): void {
+    const settled = this.#settled;
+    this.#settled = [];
+    this.#pending -= settled.length;
+    for (const one of settled) this.#held -= sizeOf(one);
+    if (settled.length > 0) this.#deliver(settled);
+  }
+
+  /** One alone may be larger: it is held to what it is for. */
+  #hasRoom(size: number): boolean {
+    return this.#held === 0 || this.#held + size <= this.#mostBytes;
+  }
+
+  #tooMuch(): PluginError {
+    return new PluginError(
+      "E_LIMIT",
+      `Cannot call the host for plugin ${this.#id}: it waits for too much`,
+      {
+        expected: `at most ${this.#mostBytes} bytes in calls that are not over`,
+        hint:
+          "await what the functions of the context return; { limits: { memory } } gives it more",
+      },
+    );
+  }
+}
+
+const nextTurn: (run: () => void) => void = typeof setImmediate === "function"
+  ? (run) => void setImmediate(run)
+  : (run) => void setTimeout(run);
+
+/** Bytes that a crossing takes in the host, where a character may take two. */
+function sizeOf({ text, bytes }: Crossing): number {
+  return 2 * text.length + (bytes?.length ?? 0);
+}
+
+function toError(value: unknown): Error {
+  return value instanceof Error ? value : new Error(String(value));
 }

@@ -6,13 +6,14 @@ import type {
 } from "quickjs-emscripten-core";
 import { PluginError } from "../../errors.ts";
 import type { PluginLimits } from "../../project/limits.ts";
+import { backgroundShare, ComputeBudget, type ComputeLimit, runShare } from "./compute_budget.ts";
 import { GuestValues } from "./guest_values.ts";
-import { mostFuel, type QuickJSInstance, startQuickJS } from "./quickjs_instance.ts";
+import { type QuickJSInstance, startQuickJS } from "./quickjs_instance.ts";
 
 /** A function that the sandbox may call. */
 export type HostFunction = (...args: QuickJSHandle[]) => QuickJSHandle | undefined;
 
-type Limits = Required<Pick<PluginLimits, "callTime" | "hookTime" | "memory">>;
+type Limits = Required<Pick<PluginLimits, "callTime" | "hookTime" | "memory" | "runTime">>;
 
 /**
  * A JavaScript interpreter of its own: one instance of QuickJS, in one WebAssembly memory, for one
@@ -27,13 +28,15 @@ export class Interpreter {
   readonly #isFull: () => boolean;
   readonly #runtime: QuickJSRuntime;
   readonly #context: QuickJSContext;
-  readonly #fuel: WebAssembly.Global<"i32">;
-  /** Turns of loops that built-in functions may take between two looks at the clock. */
-  readonly #tank: number;
+  readonly #budget: ComputeBudget;
   #death: PluginError | undefined;
   #isRunning = false;
   #isClosed = false;
-  #deadline = 0;
+  /** True while a function of the host is at work, which must not be left in its middle. */
+  #isInHost = false;
+  #deadline = Infinity;
+  /** The limit that the deadline comes from. */
+  #limit: ComputeLimit = "call";
   /** Milliseconds of the host that may still be added to the deadline. */
   #credit = 0;
   #isLate = false;
@@ -41,24 +44,24 @@ export class Interpreter {
   private constructor(
     id: string,
     limits: Limits,
-    { wasm, memory, mostBytes, fuel }: QuickJSInstance,
+    { wasm, memory, mostBytes }: QuickJSInstance,
     loader: JSModuleLoader,
+    watch: Watch,
   ) {
     this.#id = id;
     this.#limits = limits;
-    this.#fuel = fuel;
+    this.#budget = new ComputeBudget(limits);
     // It grows by a twentieth at least.
     this.#isFull = () => memory.buffer.byteLength * 1.06 >= mostBytes;
-    this.#tank = Math.min(Math.max(limits.callTime * turnsInMillisecond, leastTank), mostFuel);
     this.#runtime = wasm.newRuntime();
     this.#runtime.setMaxStackSize(stackSize);
     this.#runtime.setModuleLoader(loader, (_base, name) => name);
-    this.#runtime.setInterruptHandler(() => {
-      this.#fuel.value = this.#tank;
-      return this.#isLate ||= performance.now() > this.#deadline;
-    });
-    this.#fuel.value = mostFuel;
+    this.#runtime.setInterruptHandler(() => this.#isOver());
     this.#context = this.#runtime.newContext();
+    watch.look = () => {
+      if (!this.#isInHost && this.#isOver()) throw this.#death ?? this.#tooLong();
+    };
+    this.#catchAll();
     this.values = new GuestValues(this.#context, wasm, memory, () => this.endWithoutMemory());
   }
 
@@ -70,8 +73,9 @@ export class Interpreter {
    */
   static async start(id: string, limits: Limits, loader: JSModuleLoader): Promise<Interpreter> {
     // QuickJS's own limit counts pieces of memory here, whatever their size.
-    const instance = await startQuickJS(limits.memory);
-    return new Interpreter(id, limits, instance, loader);
+    const watch: Watch = { look() {} };
+    const instance = await startQuickJS(limits.memory, () => watch.look());
+    return new Interpreter(id, limits, instance, loader, watch);
   }
 
   /** Why it has ended; undefined while it lives. */
@@ -90,26 +94,31 @@ export class Interpreter {
   }
 
   /**
-   * Let code run in the sandbox, for as long as one call may.
+   * Let code run in the sandbox for as long as it may.
    *
    * @param act enters the sandbox, as often as it likes
-   * @param callTime in milliseconds. Default: the plugin's
+   * @param isBackground true where no call of the host waits for it: it gets less time then. Default:
+   *   false
    * @throws PluginError `E_TIMEOUT`, `E_SANDBOX` when that ended it, or something had before
    */
-  run<T>(act: () => T, callTime: number = this.#limits.callTime): T {
+  run<T>(act: () => T, isBackground = false): T {
     if (this.#death !== undefined) throw this.#again(this.#death);
     if (this.#isClosed || this.#isRunning) {
       throw new PluginError("E_SANDBOX", `Cannot call plugin ${this.#id}`, {
         actual: this.#isClosed ? "its sandbox is closed" : "it is in a call",
       });
     }
-    this.#deadline = performance.now() + callTime;
-    this.#credit = this.#limits.hookTime;
-    this.#fuel.value = this.#tank;
+    const began = performance.now();
+    const { time, limit } = this.#budget.left(began, isBackground);
+    const end = began + time;
+    this.#deadline = end;
+    this.#limit = limit;
+    // What the host does for a hook is what the user granted; behind it, it counts.
+    this.#credit = isBackground ? 0 : this.#limits.hookTime;
     this.#isRunning = true;
     try {
       const result = act();
-      if (this.#isLate) throw this.end("E_TIMEOUT", this.#tooLong());
+      if (this.#isLate) throw this.#tooLong();
       if (this.#death !== undefined) throw this.#death;
       return result;
     } catch (error) {
@@ -117,6 +126,8 @@ export class Interpreter {
       throw this.#broke(error);
     } finally {
       this.#isRunning = false;
+      const ofHost = Number.isFinite(end) ? this.#deadline - end : 0;
+      this.#budget.spend(performance.now() - began - ofHost, isBackground);
     }
   }
 
@@ -149,15 +160,11 @@ export class Interpreter {
     while (this.#runtime.hasPendingJob()) {
       const result = this.#runtime.executePendingJobs(jobsAtOnce);
       result.dispose();
-      this.#isLate ||= performance.now() > this.#deadline;
-      if (this.#isLate) throw this.end("E_TIMEOUT", this.#tooLong());
+      if (this.#isOver()) throw this.#death ?? this.#tooLong();
     }
   }
 
-  /**
-   * Make a function that the sandbox can call. What it takes is not counted as the plugin's time, up
-   * to what a hook may take.
-   */
+  /** Make a function that the sandbox can call. */
   newFunction(call: HostFunction): QuickJSHandle {
     return this.#context.newFunction((...args) => {
       try {
@@ -165,23 +172,31 @@ export class Interpreter {
       } catch (cause) {
         throw this.end("E_SANDBOX", { what: "it recursed too deep", cause });
       }
-      const began = performance.now();
-      try {
-        return call(...args);
-      } finally {
-        const spent = Math.min(performance.now() - began, this.#credit);
-        this.#credit -= spent;
-        this.#deadline += spent;
-      }
+      return call(...args);
     });
   }
 
-  /** Evaluate a script. Only within {@linkcode run}. */
+  /**
+   * Do what the plugin asked of the host. The time that it takes is not counted as the plugin's, up
+   * to what a hook may take.
+   */
+  doForGuest<T>(work: () => T): T {
+    const began = performance.now();
+    try {
+      return work();
+    } finally {
+      const spent = Math.min(performance.now() - began, this.#credit);
+      this.#credit -= spent;
+      this.#deadline += spent;
+    }
+  }
+
+  /** Evaluate a script of the host's own, before any code of the plugin is there. */
   evaluate(code: string, name: string): QuickJSHandle {
     return this.#context.unwrapResult(this.#context.evalCode(code, name));
   }
 
-  /** Call a function, for what it gives. Only within {@linkcode run}. */
+  /** Call a function of such a script, for what it gives. */
   callForHandle(callee: QuickJSHandle, ...args: QuickJSHandle[]): QuickJSHandle {
     return this.#call(callee, args);
   }
@@ -227,7 +242,8 @@ export class Interpreter {
     this.#isClosed = true;
     // What was ended in the middle is not to be entered again.
     if (this.#death !== undefined || this.#isRunning) return false;
-    this.#fuel.value = mostFuel;
+    // Of the plugin's code, only what is called for garbage can run.
+    this.#deadline = performance.now() + this.#limits.callTime;
     try {
       for (const handle of handles) handle.dispose();
       this.#context.dispose();
@@ -243,19 +259,64 @@ export class Interpreter {
     if (result.error === undefined) return result.value;
     // The guest lets nothing out that can be caught.
     result.error.dispose();
-    throw this.#isLate ? this.end("E_TIMEOUT", this.#tooLong()) : this.endWithoutMemory();
+    throw this.#isLate ? this.#tooLong() : this.endWithoutMemory();
   }
 
-  #tooLong(): Reason {
-    return {
-      what: "a call computed for too long",
-      expected: `at most ${this.#limits.callTime} ms`,
-      hint: "{ limits: { callTime } } gives it more",
-    };
+  /** True when it has no more time, or has ended. */
+  #isOver(): boolean {
+    this.#isLate ||= performance.now() > this.#deadline;
+    return this.#isLate || this.#death !== undefined;
+  }
+
+  #tooLong(): PluginError {
+    const { callTime, runTime } = this.#limits;
+    return this.end(
+      "E_TIMEOUT",
+      {
+        call: {
+          what: "a call computed for too long",
+          expected: `at most ${callTime} ms`,
+          hint: "{ limits: { callTime } } gives it more",
+        },
+        run: {
+          what: "it computed for too long in this run",
+          expected: `at most ${runTime} ms and ${runShare * 100} % of the time of the run`,
+          hint: "{ limits: { runTime } } gives it more",
+        },
+        background: {
+          what: "it computed for too long while no hook waited for it",
+          expected: `at most ${callTime} ms and ${backgroundShare * 100} % of the time`,
+          hint: "let the hook await its work; { limits: { callTime } } gives it more",
+        },
+      }[this.#limit],
+    );
+  }
+
+  /**
+   * See to what the package does when a function of the host fails so that it cannot be told of in
+   * the sandbox: it would print the host's stack, and let the plugin go on.
+   */
+  #catchAll(): void {
+    for (const owner of [this.#context, this.#runtime]) {
+      const { cToHostCallbacks: calls } = owner as unknown as PackageCallbacks;
+      for (const [name, call] of Object.entries(calls)) {
+        calls[name] = (...args) => {
+          const wasInHost = this.#isInHost;
+          this.#isInHost = true;
+          try {
+            return call(...args);
+          } catch (error) {
+            this.#broke(error);
+            return 0;
+          } finally {
+            this.#isInHost = wasInHost;
+          }
+        };
+      }
+    }
   }
 
   #broke(cause: unknown): PluginError {
-    if (this.#fuel.value === 0) return this.end("E_TIMEOUT", this.#tooLong());
     if (cause instanceof RangeError) {
       return this.end("E_SANDBOX", { what: "it recursed too deep", cause });
     }
@@ -274,6 +335,16 @@ export class Interpreter {
   }
 }
 
+/** Is asked for the time while something computes. */
+interface Watch {
+  look(): void;
+}
+
+/** What the package's code in WebAssembly calls; private in its types. */
+interface PackageCallbacks {
+  cToHostCallbacks: Record<string, (...args: unknown[]) => unknown>;
+}
+
 /** What is told of an end. */
 export interface Reason {
   what: string;
@@ -283,9 +354,6 @@ export interface Reason {
 }
 
 const jobsAtOnce = 256;
-// About as much as takes a millisecond, in loops of three to five instructions.
-const turnsInMillisecond = 200_000;
-const leastTank = 20_000_000;
 // What QuickJS counts. Its built-in functions take more of the host's stack, which may end first.
 const stackSize = 256 * 1024;
 

@@ -1,21 +1,33 @@
 import { PluginError } from "../../errors.ts";
-import { addLoopFuel } from "./loop_fuel.ts";
+import { addLoopFuel, type FueledModule } from "./loop_fuel.ts";
+
+/** QuickJS as WebAssembly. */
+export interface InterpreterCode {
+  module: WebAssembly.Module;
+  /** Its import that is called when its fuel is used up; see `addLoopFuel`. */
+  clock: FueledModule["clock"];
+}
 
 /**
- * QuickJS as WebAssembly, compiled once in a process, with loops that burn fuel.
+ * QuickJS, compiled once in a process, with loops that burn fuel.
  *
  * @param load the loader of the package that carries the code in a string
  * @throws PluginError `E_SANDBOX` where the code is not found in it
  */
-export function compileInterpreter(load: object): Promise<WebAssembly.Module> {
+export function compileInterpreter(load: object): Promise<InterpreterCode> {
   if (compiled === undefined) {
-    compiled = WebAssembly.compile(addLoopFuel(codeOf(load)));
+    compiled = compile(codeOf(load));
     compiled.catch(() => compiled = undefined);
   }
   return compiled;
 }
 
-let compiled: Promise<WebAssembly.Module> | undefined;
+let compiled: Promise<InterpreterCode> | undefined;
+
+async function compile(plain: Uint8Array): Promise<InterpreterCode> {
+  const { code, clock } = addLoopFuel(plain);
+  return { module: await WebAssembly.compile(code), clock };
+}
 
 /**
  * The bytes of the WebAssembly module that a loader function holds as a literal. There is no other

@@ -15,6 +15,8 @@ const mostNames = Math.floor((cellCount - firstValue) / 4);
 /** The layouts that the sandbox knows. */
 export class Layouts {
   readonly #known = new Map<string, Layout>();
+  /** That of the last call, which is most often that of the next one. */
+  #last: Layout | undefined;
 
   /**
    * The layout of these logs. What is no number in them is left out.
@@ -26,9 +28,12 @@ export class Layouts {
     for (const name of Object.keys(logs)) {
       if (typeof logs[name] === "number") names.push(name);
     }
-    const key = names.join("\n");
+    const last = this.#last;
+    if (last !== undefined && isSame(last.names, names)) return { layout: last, isNew: false };
+    // Not joined: a name may hold whatever would stand between two.
+    const key = JSON.stringify(names);
     const known = this.#known.get(key);
-    if (known !== undefined) return { layout: known, isNew: false };
+    if (known !== undefined) return { layout: this.#last = known, isNew: false };
     if (names.length > mostNames) {
       throw new RangeError(
         `Cannot pass logs into the sandbox: found ${names.length}; wanted at most ${mostNames}`,
@@ -38,8 +43,15 @@ export class Layouts {
     if (this.#known.size === mostLayouts) this.#known.clear();
     const layout = { id: this.#known.size, names, others: names.flatMap(otherNameOf) };
     this.#known.set(key, layout);
+    this.#last = layout;
     return { layout, isNew: true };
   }
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }
 
 function otherNameOf(name: string): [string, string][] {

@@ -1,63 +1,127 @@
 /** Name of the global that {@linkcode addLoopFuel} exports. */
 export const fuelExport = "fuel";
 
+/** A module whose loops burn fuel. */
+export interface FueledModule {
+  code: Uint8Array<ArrayBuffer>;
+  /** The imported function that is called when the fuel is used up. */
+  clock: { module: string; name: string };
+}
+
 /**
- * Let every loop of a WebAssembly module burn fuel: each turn takes one from an exported global, and
- * traps when none is left. An interpreter asks from time to time whether it should go on, but not
- * while one of its built-in functions is at work, and some of these can be made to work for hours.
+ * Let every loop of a WebAssembly module burn fuel, one a turn, and everything that moves memory, one
+ * for each 64 bytes. An interpreter asks from time to time whether it should go on, but not while one
+ * of its built-in functions is at work, and some of these can be made to work for hours.
  *
- * @param code a module without threads, SIMD or exceptions
- * @returns the module, with a mutable i32 global exported as {@linkcode fuelExport}, 0 at first
- * @throws SyntaxError for an instruction that is not known
+ * When the fuel is used up, the module calls the function that it imports to read the clock, with 0
+ * in the global: what the host puts there instead looks whether there is time left, and fills the
+ * global or throws. A call with something left in it is the module's own.
+ *
+ * @param code a module without threads, SIMD or exceptions, that imports a `() => f64`
+ * @returns the module, with a mutable i32 global exported as {@linkcode fuelExport}, full at first
+ * @throws SyntaxError for an instruction that is not known, or without such an import
  */
-export function addLoopFuel(code: Uint8Array): Uint8Array<ArrayBuffer> {
+export function addLoopFuel(code: Uint8Array): FueledModule {
   const reader = new Reader(code);
   const sections: [id: number, body: Uint8Array][] = [];
-  let fuel = 0;
   reader.at = 8;
   while (reader.at < code.length) {
     const id = code[reader.at++];
     const end = reader.unsigned() + reader.at;
     sections.push([id, code.subarray(reader.at, end)]);
-    if (id === importSection) fuel += countImportedGlobals(new Reader(code, reader.at));
-    if (id === globalSection) fuel += new Reader(code, reader.at).unsigned();
     reader.at = end;
   }
+  const bodyOf = (wanted: number): Uint8Array =>
+    sections.find(([id]) => id === wanted)?.[1] ?? Uint8Array.of(0);
+  const types = readTypes(new Reader(bodyOf(typeSection)));
+  const imports = readImports(new Reader(bodyOf(importSection)));
+  const clock = imports.functions.findIndex(({ type }) => types[type] === clockType);
+  if (clock < 0) throw new SyntaxError("Cannot add fuel: the module does not import a clock");
+  const countOf = (id: number): number => new Reader(bodyOf(id)).unsigned();
+  const fuel = leb(imports.globals + countOf(globalSection));
+  const functions = imports.functions.length + countOf(functionSection);
+  const added = movers(fuel, leb(clock));
+  const burn = burnOf(fuel, leb(clock));
+  const name = new TextEncoder().encode(fuelExport);
   const out = new Writer(code.length * 1.2);
   out.bytes(code.subarray(0, 8));
-  const burn = burnOf(fuel);
   for (const [id, body] of sections) {
     let written = body;
-    if (id === globalSection) written = withOneMore(body, [i32, 1, i32Const, 0, end]);
+    if (id === typeSection) written = withMore(body, [[0x60, 3, i32, i32, i32, 0]]);
+    if (id === functionSection) written = withMore(body, added.map(() => leb(types.length)));
+    if (id === globalSection) written = withMore(body, [[i32, 1, i32Const, ...full, end]]);
     if (id === exportSection) {
-      const name = new TextEncoder().encode(fuelExport);
-      written = withOneMore(body, [name.length, ...name, globalKind, ...leb(fuel)]);
+      written = withMore(body, [[name.length, ...name, globalKind, ...fuel]]);
     }
-    if (id === codeSection) written = withBurningLoops(body, burn);
+    if (id === codeSection) written = withMore(burning(body, burn, functions), added);
     out.byte(id);
     out.unsigned(written.length);
     out.bytes(written);
   }
-  return out.done();
+  const { module, name: clockName } = imports.functions[clock];
+  return { code: out.done(), clock: { module, name: clockName } };
 }
 
-const [importSection, globalSection, exportSection, codeSection] = [2, 6, 7, 10];
+const [typeSection, importSection, functionSection] = [1, 2, 3];
+const [globalSection, exportSection, codeSection] = [6, 7, 10];
 const [i32, globalKind, i32Const, end] = [0x7f, 3, 0x41, 0x0b];
+const [callFunction, drop, ifThen, otherwise, noResult] = [0x10, 0x1a, 0x04, 0x05, 0x40];
+const [getLocal, setLocal, getGlobal, setGlobal] = [0x20, 0x21, 0x23, 0x24];
+const [isZero, isAtMost, subtract, shiftRight] = [0x45, 0x4d, 0x6b, 0x76];
+const [bulk, copyMemory, fillMemory] = [0xfc, 10, 11];
+/** 2 ** 31 - 1: what runs before the host has the global must not call it. */
+const full = [0xff, 0xff, 0xff, 0xff, 0x07];
+const clockType = "->7c";
+/** Bytes that move while a loop turns once: 2 ** 6. */
+const bytesOfTurn = 6;
 
-/** `if (fuel === 0) trap; fuel -= 1;` */
-function burnOf(fuel: number): number[] {
-  const [get, set] = [[0x23, ...leb(fuel)], [0x24, ...leb(fuel)]];
-  const [isZero, ifThen, noResult, trap, subtract] = [0x45, 0x04, 0x40, 0x00, 0x6b];
-  return [...get, isZero, ifThen, noResult, trap, end, ...get, i32Const, 1, subtract, ...set];
+/** `if (fuel === 0) clock(); fuel -= 1;` */
+function burnOf(fuel: number[], clock: number[]): number[] {
+  return [
+    ...[getGlobal, ...fuel, isZero, ifThen, noResult, callFunction, ...clock, drop, end],
+    ...[getGlobal, ...fuel, i32Const, 1, subtract, setGlobal, ...fuel],
+  ];
 }
 
-function countImportedGlobals(reader: Reader): number {
-  let globals = 0;
+/** Functions that pay for what they move, in place of `memory.copy` and `memory.fill`. */
+function movers(fuel: number[], clock: number[]): number[][] {
+  const price = 3;
+  const pay = [
+    ...[getLocal, 2, i32Const, bytesOfTurn, shiftRight, setLocal, price],
+    ...[getGlobal, ...fuel, getLocal, price, isAtMost, ifThen, noResult],
+    ...[i32Const, 0, setGlobal, ...fuel, callFunction, ...clock, drop, otherwise],
+    ...[getGlobal, ...fuel, getLocal, price, subtract, setGlobal, ...fuel, end],
+  ];
+  const operands = [getLocal, 0, getLocal, 1, getLocal, 2];
+  return [[bulk, copyMemory, 0, 0], [bulk, fillMemory, 0]].map((move) => {
+    const body = [1, 1, i32, ...pay, ...operands, ...move, end];
+    return [...leb(body.length), ...body];
+  });
+}
+
+/** Types of functions, written `parameters->results`. */
+function readTypes(reader: Reader): string[] {
+  const side = (): string =>
+    Array.from({ length: reader.unsigned() }, () => reader.code[reader.at++].toString(16)).join();
+  return Array.from({ length: reader.unsigned() }, () => {
+    reader.at++;
+    const parameters = side();
+    return `${parameters}->${side()}`;
+  });
+}
+
+interface Imports {
+  functions: { module: string; name: string; type: number }[];
+  /** How many globals. */
+  globals: number;
+}
+
+function readImports(reader: Reader): Imports {
+  const imports: Imports = { functions: [], globals: 0 };
   for (let left = reader.unsigned(); left > 0; left--) {
-    reader.skipName();
-    reader.skipName();
+    const [module, name] = [reader.name(), reader.name()];
     const kind = reader.code[reader.at++];
-    if (kind === 0) reader.unsigned();
+    if (kind === 0) imports.functions.push({ module, name, type: reader.unsigned() });
     if (kind === 1) reader.at++;
     if (kind === 1 || kind === 2) {
       const hasMaximum = (reader.code[reader.at++] & 1) === 1;
@@ -66,24 +130,25 @@ function countImportedGlobals(reader: Reader): number {
     }
     if (kind === globalKind) {
       reader.at += 2;
-      globals++;
+      imports.globals++;
     }
   }
-  return globals;
+  return imports;
 }
 
-/** A vector with an element behind its others. */
-function withOneMore(body: Uint8Array, element: number[]): Uint8Array {
+/** A vector with elements behind its others. */
+function withMore(body: Uint8Array, elements: number[][]): Uint8Array {
   const reader = new Reader(body);
   const count = reader.unsigned();
-  const out = new Writer(body.length + element.length + 5);
-  out.unsigned(count + 1);
+  const out = new Writer(body.length + 200);
+  out.unsigned(count + elements.length);
   out.bytes(body.subarray(reader.at));
-  out.bytes(element);
+  for (const element of elements) out.bytes(element);
   return out.done();
 }
 
-function withBurningLoops(body: Uint8Array, burn: number[]): Uint8Array {
+/** @param mover number of the function that copies; the one that fills comes after it */
+function burning(body: Uint8Array, burn: number[], mover: number): Uint8Array {
   const reader = new Reader(body);
   const out = new Writer(body.length * 1.2);
   const count = reader.unsigned();
@@ -91,22 +156,32 @@ function withBurningLoops(body: Uint8Array, burn: number[]): Uint8Array {
   for (let i = 0; i < count; i++) {
     const stop = reader.unsigned() + reader.at;
     const begins = reader.at;
-    const places: number[] = [];
+    /** What is put in place of bytes of the function. */
+    const edits: { from: number; to: number; bytes: number[] }[] = [];
+    let growth = 0;
+    const edit = (from: number, to: number, bytes: number[]): void => {
+      edits.push({ from, to, bytes });
+      growth += bytes.length - (to - from);
+    };
     for (let groups = reader.unsigned(); groups > 0; groups--) {
       reader.unsigned();
       reader.at++;
     }
     while (reader.at < stop) {
-      if (reader.skipInstruction() === loop) places.push(reader.at);
+      const from = reader.at;
+      const opcode = reader.skipInstruction();
+      if (opcode === loop) edit(reader.at, reader.at, burn);
+      const moves = opcode === bulk ? [copyMemory, fillMemory].indexOf(reader.code[from + 1]) : -1;
+      if (moves >= 0) edit(from, reader.at, [callFunction, ...leb(mover + moves)]);
     }
-    out.unsigned(stop - begins + places.length * burn.length);
-    let from = begins;
-    for (const place of places) {
-      out.bytes(body.subarray(from, place));
-      out.bytes(burn);
-      from = place;
+    out.unsigned(stop - begins + growth);
+    let at = begins;
+    for (const { from, to, bytes } of edits) {
+      out.bytes(body.subarray(at, from));
+      out.bytes(bytes);
+      at = to;
     }
-    out.bytes(body.subarray(from, stop));
+    out.bytes(body.subarray(at, stop));
   }
   return out.done();
 }
@@ -133,7 +208,7 @@ class Reader {
     for (let shift = 0;; shift += 7) {
       const byte = this.code[this.at++];
       value |= (byte & 127) << shift;
-      if (byte < 128) return value >>> 0;
+      if (!(byte > 127)) return value >>> 0;
     }
   }
 
@@ -141,9 +216,10 @@ class Reader {
     while (this.code[this.at++] > 127);
   }
 
-  skipName(): void {
+  name(): string {
     const length = this.unsigned();
     this.at += length;
+    return new TextDecoder().decode(this.code.subarray(this.at - length, this.at));
   }
 
   /** @returns its opcode */
@@ -199,8 +275,8 @@ class Reader {
       case 0x44: // f64.const
         this.at += 8;
         return opcode;
-      case 0xfc: {
-        const [initMemory, copyMemory, dropData, fillMemory] = [8, 10, 9, 11];
+      case bulk: {
+        const [initMemory, dropData] = [8, 9];
         const second = this.unsigned();
         if (second < initMemory) return opcode;
         if (second === initMemory || second === copyMemory) this.at += 2;

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { addLoopFuel, fuelExport } from "./loop_fuel.ts";
+import { addLoopFuel } from "./loop_fuel.ts";
 
 /**
- * Counts from 0 to its argument in a loop, and returns that. It has an imported global and one of
- * its own, and constants of each type that look like the beginning of a loop.
+ * Counts from 0 to its argument in a loop, and returns that. It has an imported clock, an imported
+ * global and one of its own, and constants of each type that look like the beginning of a loop.
  */
 const counting = Uint8Array.from([
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-  ...[1, 9, 2, 0x60, 1, 0x7f, 1, 0x7f, 0x60, 0, 0], // types
+  ...[1, 10, 2, 0x60, 1, 0x7f, 1, 0x7f, 0x60, 0, 1, 0x7c], // types
   ...[2, 14, 2, 1, 0x61, 1, 0x66, 0, 1, 1, 0x61, 1, 0x67, 3, 0x7f, 0], // imports a.f and a.g
-  ...[3, 2, 1, 0],
+  ...[3, 2, 1, 0, 5, 3, 1, 0, 1],
   ...[6, 6, 1, 0x7f, 1, 0x41, 7, 0x0b],
   ...[7, 9, 1, 5, 0x63, 0x6f, 0x75, 0x6e, 0x74, 0, 1], // exports count
   ...[10, 49, 1, 47, 1, 1, 0x7f], // a function with a local
@@ -19,37 +19,88 @@ const counting = Uint8Array.from([
   ...[0x20, 1, 0x23, 1, 0x1a, 0x0b],
 ]);
 
-type Instance = { count(to: number): number; fuel: WebAssembly.Global<"i32"> };
+/** Moves as many bytes as its argument says: `copy` from 0 to 1, `fill` at 0. */
+const moving = Uint8Array.from([
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  ...[1, 9, 2, 0x60, 1, 0x7f, 0, 0x60, 0, 1, 0x7c],
+  ...[2, 7, 1, 1, 0x61, 1, 0x66, 0, 1],
+  ...[3, 3, 2, 0, 0, 5, 3, 1, 0, 16, 6, 6, 1, 0x7f, 1, 0x41, 7, 0x0b],
+  ...[7, 19, 3, 4, 0x63, 0x6f, 0x70, 0x79, 0, 1, 4, 0x66, 0x69, 0x6c, 0x6c, 0, 2, 1, 0x6d, 2, 0],
+  ...[10, 27, 2, 12, 0, 0x41, 1, 0x41, 0, 0x20, 0, 0xfc, 10, 0, 0, 0x0b],
+  ...[12, 0, 0x41, 0, 0x41, 5, 0x20, 0, 0xfc, 11, 0, 0x01, 0x0b],
+]);
 
-async function instantiate(code: Uint8Array<ArrayBuffer>): Promise<Instance> {
-  const imports = { a: { f() {}, g: 3 } };
-  const { instance } = await WebAssembly.instantiate(code, imports);
-  return instance.exports as Instance;
+interface Instance {
+  count(to: number): number;
+  copy(bytes: number): void;
+  fill(bytes: number): void;
+  m: WebAssembly.Memory;
+  fuel: WebAssembly.Global<"i32">;
+}
+
+/** With a host that fills the fuel with `refill` as often as it may. */
+async function start(
+  code: Uint8Array,
+  refill = 0,
+  times = Infinity,
+): Promise<Instance & { looks: () => number }> {
+  let looks = 0;
+  const fueled = addLoopFuel(code);
+  assert.deepEqual(fueled.clock, { module: "a", name: "f" });
+  const f = () => {
+    if (++looks > times) throw new RangeError("no more time");
+    instance.fuel.value = refill;
+    return 0;
+  };
+  const found = await WebAssembly.instantiate(fueled.code, { a: { f, g: 3 } });
+  const instance = found.instance.exports as unknown as Instance;
+  return { ...instance, looks: () => looks };
 }
 
 describe("loops that burn fuel", () => {
-  it("compute what they did while there is some", async () => {
-    const plain = await instantiate(counting);
-    const burning = await instantiate(addLoopFuel(counting));
-    burning.fuel.value = 1000;
-    assert.equal(plain.count(12), 12);
-    assert.equal(burning.count(12), 12);
-    assert.equal(burning[fuelExport].value, 1000 - 12);
+  it("compute what they did, one a turn, and begin full", async () => {
+    const { count, fuel, looks } = await start(counting);
+    assert.equal(fuel.value, 2 ** 31 - 1);
+    fuel.value = 1000;
+    assert.equal(count(12), 12);
+    assert.equal(fuel.value, 1000 - 12);
+    assert.equal(looks(), 0);
   });
 
-  it("trap when there is none, at first too, and go on with more", async () => {
-    const { count, fuel } = await instantiate(addLoopFuel(counting));
-    assert.throws(() => count(1), WebAssembly.RuntimeError);
-    fuel.value = 10;
-    assert.throws(() => count(1_000_000), WebAssembly.RuntimeError);
+  it("ask the host when there is none, which lets them go on or ends them", async () => {
+    const going = await start(counting, 10);
+    going.fuel.value = 0;
+    assert.equal(going.count(25), 25);
+    assert.equal(going.looks(), 3);
+    const { count, fuel } = await start(counting, 10, 2);
+    fuel.value = 5;
+    assert.throws(() => count(1_000_000), /no more time/);
     assert.equal(fuel.value, 0);
-    fuel.value = 10;
+    fuel.value = 30;
     assert.equal(count(10), 10);
   });
 
-  it("are refused in code that is not known", () => {
+  it("are joined by what moves bytes, which costs one for each 64", async () => {
+    const { copy, fill, m, fuel, looks } = await start(moving, 7, 2);
+    const bytes = new Uint8Array(m.buffer);
+    bytes[0] = 9;
+    fuel.value = 100;
+    copy(6400 - 64);
+    assert.equal(fuel.value, 1);
+    assert.equal(bytes[1], 9);
+    fill(128);
+    assert.equal(looks(), 1);
+    assert.deepEqual([fuel.value, bytes[127], bytes[128]], [7, 5, 0]);
+    copy(640);
+    assert.throws(() => fill(640), /no more time/);
+  });
+
+  it("are refused in code that is not known, or has no clock", () => {
     const simd = counting.slice();
     simd[simd.lastIndexOf(0x23)] = 0xfd;
     assert.throws(() => addLoopFuel(simd), /253 is not known/);
+    const timeless = counting.slice();
+    timeless[timeless.indexOf(0x7c)] = 0x7d;
+    assert.throws(() => addLoopFuel(timeless), /does not import a clock/);
   });
 });

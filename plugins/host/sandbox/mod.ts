@@ -20,7 +20,7 @@ import { GuestPlugin } from "./guest_plugin.ts";
  */
 export async function runSandboxed(run: TierRun): Promise<CallbackLike> {
   checkPeers(run);
-  return new SandboxedCallback(run, await startPlugin(run)).members;
+  return new SandboxedCallback(run, await startPlugin(run, run.signal)).members;
 }
 
 /** Names of what a plugin's callback may have; the index is what it is called by. */
@@ -36,14 +36,18 @@ const names = [
 type Member = typeof names[number];
 const indexOf = (name: Member): number => names.indexOf(name);
 
-async function startPlugin(run: TierRun): Promise<GuestPlugin> {
+/** @param signal ends it when it aborts before it has started: it may never come back by itself */
+async function startPlugin(run: TierRun, signal: AbortSignal): Promise<GuestPlugin> {
   const { manifest: { id }, entry, url, graph, options, context, limits } = run;
   const moduleText = (key: string): string | undefined => {
     const found = graph.modules.get(key);
     return found && textOf(found);
   };
   const plugin = await GuestPlugin.start({ id, limits, options, context, moduleText });
+  const stop = (): void => void plugin.close();
+  signal.addEventListener("abort", stop);
   try {
+    signal.throwIfAborted();
     await plugin.importModule(graph.entry).catch((cause) => {
       throw plugin.death ?? new PluginError(
         "E_MODULE",
@@ -77,6 +81,8 @@ async function startPlugin(run: TierRun): Promise<GuestPlugin> {
   } catch (error) {
     plugin.close();
     throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 
@@ -109,6 +115,7 @@ class SandboxedCallback {
   /** Absent after `close`, until it is wanted again. */
   #plugin: GuestPlugin | undefined;
   #starting: Promise<GuestPlugin> | undefined;
+  #stopStarting = new AbortController();
   #params: Params | undefined;
   #state: unknown;
 
@@ -166,7 +173,8 @@ class SandboxedCallback {
   }
 
   async #restart(): Promise<GuestPlugin> {
-    const plugin = await startPlugin(this.#run);
+    this.#stopStarting = new AbortController();
+    const plugin = await startPlugin(this.#run, this.#stopStarting.signal);
     if (this.#params !== undefined && plugin.has(indexOf("setParams"))) {
       await plugin.invoke(indexOf("setParams"), [this.#params]);
     }
@@ -176,11 +184,13 @@ class SandboxedCallback {
   }
 
   async #close(): Promise<void> {
+    this.#stopStarting.abort(new Error("it was closed before it had started"));
     const plugin = this.#plugin;
     if (plugin === undefined) return;
     this.#plugin = undefined;
     try {
-      // What ended before is told by the hook that was called then.
+      // What ended in a hook is told by that hook.
+      if (plugin.untoldDeath !== undefined) throw plugin.untoldDeath;
       if (plugin.death !== undefined) return;
       const [getState, setState] = [indexOf("getState"), indexOf("setState")];
       if (plugin.has(getState) && plugin.has(setState)) {

@@ -14,12 +14,10 @@ export interface QuickJSInstance {
   memory: WebAssembly.Memory;
   /** Bytes that its memory can grow to. */
   mostBytes: number;
-  /** What its loops burn; see `addLoopFuel`. */
-  fuel: WebAssembly.Global<"i32">;
 }
 
-/** Most fuel that there can be. */
-export const mostFuel: number = 2 ** 31 - 1;
+/** About as much as takes a millisecond, in loops of three to five instructions. */
+const tank = 200_000;
 
 const pageSize = 65536;
 const mostPages = 32768;
@@ -29,8 +27,10 @@ const firstPages = 256;
  * Start one.
  *
  * @param room bytes that its memory may grow by, after those that it begins with
+ * @param look called about once in a millisecond of computing, whatever computes; what it throws
+ *   leaves the instance in its middle, not to be entered again
  */
-export async function startQuickJS(room: number): Promise<QuickJSInstance> {
+export async function startQuickJS(room: number, look: () => void): Promise<QuickJSInstance> {
   const [core, { default: variant }] = await Promise.all([
     import("quickjs-emscripten-core"),
     import("@jitl/quickjs-singlefile-mjs-release-sync"),
@@ -45,15 +45,24 @@ export async function startQuickJS(room: number): Promise<QuickJSInstance> {
       const loadModule = ("default" in load ? load.default : load) as EmscriptenModuleLoader<
         QuickJSEmscriptenModule
       >;
-      const code = await compileInterpreter(loadModule);
+      const { module, clock } = await compileInterpreter(loadModule);
       const options: EmscriptenModuleLoaderOptions & { printErr(): void } = {
         wasmMemory: memory,
         // Why it aborted is in the error.
         printErr() {},
         async instantiateWasm(imports, onSuccess) {
-          const instance = await WebAssembly.instantiate(code, imports);
+          const functions = imports[clock.module] as Record<string, () => number>;
+          const now = functions[clock.name];
+          functions[clock.name] = () => {
+            if (fuel?.value === 0) {
+              fuel.value = tank;
+              look();
+            }
+            return now();
+          };
+          const instance = await WebAssembly.instantiate(module, imports);
           fuel = instance.exports[fuelExport] as WebAssembly.Global<"i32">;
-          fuel.value = mostFuel;
+          fuel.value = tank;
           onSuccess(instance);
           return instance.exports;
         },
@@ -62,10 +71,5 @@ export async function startQuickJS(room: number): Promise<QuickJSInstance> {
     },
   };
   const wasm = await core.newQuickJSWASMModuleFromVariant(own);
-  return {
-    wasm,
-    memory,
-    mostBytes: maximum * pageSize,
-    fuel: fuel as unknown as WebAssembly.Global<"i32">,
-  };
+  return { wasm, memory, mostBytes: maximum * pageSize };
 }

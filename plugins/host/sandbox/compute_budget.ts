@@ -1,0 +1,73 @@
+import type { PluginLimits } from "../../project/limits.ts";
+
+/** Share of a run's time that a plugin may compute, beside `limits.runTime`. */
+export const runShare = 0.25;
+
+/** Share of the time that it may compute while no hook waits for it, beside `limits.callTime`. */
+export const backgroundShare = 0.1;
+
+/** Which limit an entry into a sandbox ends by. */
+export type ComputeLimit = "call" | "run" | "background";
+
+/**
+ * How long a plugin may compute: each time it is entered, in all, and while nothing waits for it.
+ * What it does not use comes back with time, up to what it began with. So all entries of a run
+ * together take at most `runTime` and a quarter of the run, however they are cut and wherever they
+ * come from.
+ */
+export class ComputeBudget {
+  readonly #callTime: number;
+  readonly #run: Allowance;
+  readonly #background: Allowance;
+
+  constructor({ callTime, runTime }: Required<Pick<PluginLimits, "callTime" | "runTime">>) {
+    this.#callTime = callTime;
+    this.#run = new Allowance(runTime, runShare);
+    this.#background = new Allowance(callTime, backgroundShare);
+  }
+
+  /**
+   * What is left for an entry.
+   *
+   * @param now in milliseconds, as all times here
+   * @param isBackground true where no call of the host waits for it
+   */
+  left(now: number, isBackground: boolean): { time: number; limit: ComputeLimit } {
+    let left: { time: number; limit: ComputeLimit } = { time: this.#callTime, limit: "call" };
+    const inRun = this.#run.left(now);
+    if (inRun < left.time) left = { time: inRun, limit: "run" };
+    const behind = isBackground ? this.#background.left(now) : Infinity;
+    if (behind < left.time) left = { time: behind, limit: "background" };
+    return left;
+  }
+
+  /** Count what an entry took. */
+  spend(time: number, isBackground: boolean): void {
+    this.#run.spend(time);
+    if (isBackground) this.#background.spend(time);
+  }
+}
+
+/** Fills with a share of the time that goes by, up to what it holds. */
+class Allowance {
+  readonly #most: number;
+  readonly #share: number;
+  #left: number;
+  #last = performance.now();
+
+  constructor(most: number, share: number) {
+    this.#most = most;
+    this.#share = share;
+    this.#left = most;
+  }
+
+  left(now: number): number {
+    this.#left = Math.min(this.#most, this.#left + this.#share * (now - this.#last));
+    this.#last = now;
+    return this.#left;
+  }
+
+  spend(time: number): void {
+    this.#left -= time;
+  }
+}

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type CallbackLike, CallbackList } from "keepfit";
+import { load, publish, setUpSite } from "../journeys/plugin_site.ts";
+
+setUpSite();
+
+/** Asks for the weights again and again, whoever waits for it. */
+const storm =
+  "(async () => { for (;;) { for (let i = 0; i < 1e5; i++); await context.readWeights(); } })();";
+
+async function loadStorm(body: string, hooks: string[]): Promise<CallbackLike> {
+  const main = `export default (options, context) => ({ ${body} });`;
+  const url = await publish({ "main.js": main }, {}, { hooks, controls: ["readWeights"] });
+  return await load(url, { tier: "sandboxed", limits: { callTime: 300, hookTime: 60_000 } });
+}
+
+/** A model that counts how often its weights are asked for. */
+function countingModel(): { asked: number; getWeights(): never[] } {
+  return {
+    asked: 0,
+    getWeights() {
+      this.asked++;
+      return [];
+    },
+  };
+}
+
+const nextTurn = () => new Promise((resolve) => setTimeout(resolve));
+
+describe("a sandboxed plugin that never stops", () => {
+  it("between its hooks leaves turns to the training, and is ended for what it takes", async () => {
+    const plugin = await loadStorm(
+      `onTrainBegin() { ${storm} }, onTrainBatchEnd() {}`,
+      ["onTrainBegin", "onTrainBatchEnd"],
+    );
+    const list = new CallbackList([plugin], { model: countingModel() as never });
+    await list.onTrainBegin();
+    for (let batch = 0; list.failures.length === 0; batch++) {
+      await nextTurn();
+      await list.onTrainBatchEnd(batch, { loss: 1 });
+    }
+    const [{ error }] = list.failures;
+    assert.match(String(error), /E_TIMEOUT|computed for too long while no hook waited for it/);
+    await list.close();
+  });
+
+  it("is reported at the end of the run where no hook of it is called again", async () => {
+    const plugin = await loadStorm(`onTrainBegin() { ${storm} }`, ["onTrainBegin"]);
+    const model = countingModel();
+    const list = new CallbackList([plugin], { model: model as never });
+    await list.onTrainBegin();
+    let before = -1;
+    while (model.asked > before || before === 0) {
+      before = model.asked;
+      for (let turn = 0; turn < 20; turn++) await nextTurn();
+    }
+    assert.equal(list.failures.length, 0);
+    await list.close();
+    assert.match(String(list.failures[0].error), /while no hook waited for it/);
+  });
+
+  it("runs no more once it was left out", async () => {
+    const plugin = await loadStorm(
+      `onTrainBegin() { ${storm} }, onTrainBatchEnd() { throw new Error("left out"); }`,
+      ["onTrainBegin", "onTrainBatchEnd"],
+    );
+    const model = countingModel();
+    const list = new CallbackList([plugin], { model: model as never });
+    await list.onTrainBegin();
+    await list.onTrainBatchEnd(0, { loss: 1 });
+    await nextTurn();
+    const { asked } = model;
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    assert.equal(model.asked, asked);
+    await list.close();
+    // In the next run it is there again.
+    const next = new CallbackList([plugin], { model: model as never });
+    await next.onTrainBegin();
+    assert(model.asked > asked);
+    await next.close();
+  });
+
+  it("while it is loaded is given up and ended", async () => {
+    const main = `export default async (options, context) => {
+      for (;;) {
+        context.log("here");
+        await context.readWeights().catch(() => {});
+      }
+    };`;
+    const url = await publish({ "main.js": main }, {}, { controls: ["readWeights"] });
+    let lines = 0;
+    const limits = { hookTime: 500, logLines: 1e9 };
+    const loading = load(url, { tier: "sandboxed", limits, log: () => lines++ });
+    await assert.rejects(loading, { code: "E_TIMEOUT" });
+    const before = lines;
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    assert.equal(lines, before);
+  });
+});
