@@ -25,7 +25,11 @@ export interface Compiled {
   inputNames: string[];
   /** Shape of each input, null where any size will do; the first axis is the batch. */
   inputShapes: (number | null)[][];
+  /** Rows that each batch must have, because a layer keeps its state for them; null for any. */
+  batchRows: number | null;
   outputNames: string[];
+  /** For each output how many values the last axis of its predictions has, such as classes. */
+  outputSizes: (number | null)[];
   losses: TensorFunction[];
   /** Shape of each output's targets; undefined where the loss is the user's and may take any. */
   targetShapes: ((number | null)[] | undefined)[];
@@ -40,6 +44,7 @@ export interface Compiled {
 interface Insides {
   model?: tf.LayersModel;
   isTraining?: boolean;
+  stateful: boolean;
   optimizer?: tf.Optimizer;
   loss?: LossArgument;
   lossFunctions?: TensorFunction[];
@@ -78,6 +83,9 @@ export function networkOf(model: tf.LayersModel, verb: string): tf.LayersModel {
       `Cannot ${verb}: the model is not built; add a layer with inputShape first`,
     );
   }
+  if (model.weights.some((weight) => (weight as unknown as TrainableWeight).val.isDisposed)) {
+    throw new TypeError(`Cannot ${verb}: the model is disposed; make it anew`);
+  }
   const insides = model as unknown as Insides;
   if (model.getClassName() !== "Sequential") return model;
   // A Sequential makes its inner model when it is compiled or first used.
@@ -88,12 +96,17 @@ export function networkOf(model: tf.LayersModel, verb: string): tf.LayersModel {
 /** Names and shapes that a forward pass needs, compiled or not. */
 export function signatureOf(
   network: tf.LayersModel,
-): Pick<Compiled, "network" | "inputNames" | "inputShapes" | "outputNames"> {
+): Pick<
+  Compiled,
+  "network" | "inputNames" | "inputShapes" | "batchRows" | "outputNames" | "outputSizes"
+> {
   const insides = network as unknown as Insides;
   return {
     network,
     inputNames: insides.inputNames,
     inputShapes: insides.feedInputShapes,
+    batchRows: insides.stateful ? insides.feedInputShapes[0]?.[0] ?? null : null,
+    outputSizes: insides.internalOutputShapes.map((shape) => shape.at(-1) ?? null),
     outputNames: uniqueNames(insides.outputNames),
   };
 }
@@ -117,9 +130,6 @@ function uniqueNames(names: string[]): string[] {
 export function compiledParts(model: tf.LayersModel, verb: string): Compiled {
   const network = networkOf(model, verb);
   const insides = network as unknown as Insides;
-  if (network.weights.some((weight) => (weight as unknown as TrainableWeight).val.isDisposed)) {
-    throw new TypeError(`Cannot ${verb}: the model is disposed; make it anew`);
-  }
   if (
     insides.optimizer === undefined || insides.optimizer === null ||
     insides.lossFunctions === undefined

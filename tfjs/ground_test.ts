@@ -136,6 +136,7 @@ const grounds: Ground[] = [
       getTrainingConfig: ["function", compiled],
       calculateLosses: ["function", compiled],
       isTraining: ["boolean", compiled],
+      stateful: ["boolean", compiled],
       runInternalGraph: ["function", forward],
     },
   },

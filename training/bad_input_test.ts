@@ -11,7 +11,7 @@ import {
   predict,
   type Tensors,
 } from "keepfit";
-import { warned } from "./fixtures.ts";
+import { tensorsLeft, warned } from "./fixtures.ts";
 
 const x = tf.ones([4, 3]);
 const y = tf.ones([4, 1]);
@@ -25,12 +25,12 @@ function dense(compile: Partial<tf.ModelCompileArgs> = {}, units = 1): tf.Sequen
   return model;
 }
 
-function twoOutputs(): tf.LayersModel {
+function twoOutputs(compile: Partial<tf.ModelCompileArgs> = {}): tf.LayersModel {
   const inputs = tf.input({ shape: [3], name: "in" });
   const output = (name: string) =>
     tf.layers.dense({ units: 1, name }).apply(inputs) as tf.SymbolicTensor;
   const model = tf.model({ inputs, outputs: [output("a"), output("b")] });
-  model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+  model.compile({ optimizer: "sgd", loss: "meanSquaredError", ...compile });
   return model;
 }
 
@@ -249,11 +249,23 @@ describe("fit refuses options", () => {
     [{ epochs: -1 }, /Cannot use epochs -1: it must be a whole number >= 0/],
     [{ epochs: 1.5 }, /epochs 1.5/],
     [{ epochs: NaN }, /epochs NaN/],
-    [{ epochs: "3" as never }, /epochs 3: it must be a whole number/],
+    [{ epochs: "3" as never }, /epochs the string "3": it must be a whole number/],
+    [{ batchSize: "32" as never }, /batchSize "32": it must be a whole number/],
+    [{ shuffle: "batches" as never }, /shuffle: expected true, false or "batch", got .* "batches"/],
+    [{ shuffle: {} as never }, /shuffle: .* got an empty object/],
+    [{ shuffle: 1 as never }, /shuffle: .* got the number 1/],
+    [{ verbose: 3 as never }, /verbose: expected 0, 1, 2 or "auto", got the number 3/],
+    [{ verbose: -1 as never }, /verbose: .* got the number -1/],
+    [{ verbose: NaN as never }, /verbose: .* got the number NaN/],
+    [{ verbose: "1" as never }, /verbose: .* got the string "1"/],
+    [{ validationSplit: "0.2" as never }, /validationSplit: expected a number .* got .* "0.2"/],
+    [{ validationFreq: [] }, /validationFreq \[\]: it names no epoch/],
+    [{ validationFreq: {} as never }, /validationFreq an empty object: it must be a whole number/],
+    [{ validationFreq: ["2"] as never }, /validationFreq the string "2"/],
     [{ initialEpoch: -1 }, /initialEpoch -1/],
     [{ batchSize: 0 }, /Cannot use batchSize 0: it must be a whole number >= 1/],
     [{ batchSize: 2.5 }, /batchSize 2.5/],
-    [{ validationData: [x, y], validationBatchSize: 0 }, /batchSize 0/],
+    [{ validationData: [x, y], validationBatchSize: 0 }, /validationBatchSize 0/],
     [{ stepsPerEpoch: 0 }, /stepsPerEpoch 0/],
     [{ validationData: [x, y], validationSteps: 0 }, /validationSteps 0/],
     [{ seed: -1 }, /seed -1/],
@@ -273,6 +285,16 @@ describe("fit refuses options", () => {
       { classWeight: { 0: 1 } },
       /classWeight for out: class 1 is in the data and not among the weights \(0\)/,
     ],
+    [
+      { classWeight: { 1: NaN } },
+      /classWeight of class 1 for out: expected a finite number, got NaN/,
+    ],
+    [{ classWeight: { 1: Infinity } }, /classWeight of class 1 for out: .* got Infinity/],
+    [
+      { sampleWeight: tf.tensor1d([1, 1, NaN, 1]) },
+      /training sampleWeight of row 2: expected a finite number, got NaN/,
+    ],
+    [{ sampleWeight: tf.tensor1d([1, Infinity, 1, 1]) }, /sampleWeight of row 1: .* Infinity/],
     [{ sampleWeight: tf.ones([3]) }, /training sampleWeight of shape \[3\]: x has 4 rows/],
     [{ sampleWeight: tf.ones([4, 2]) }, /weights of shape \[4,2\] for a loss of shape \[4\]/],
   ];
@@ -288,10 +310,16 @@ describe("fit refuses options", () => {
     [{ sampleWeight: y }, /one training sampleWeight for 2 outputs: give one for each of a, b/],
     [{ sampleWeight: { c: y } }, /training sampleWeight for c: the model's outputs are a, b/],
     [{ sampleWeight: [y] }, /training sampleWeight for 1 outputs/],
-    [{ sampleWeight: { a: 5 } as never }, /training sampleWeight for a: got number/],
+    [
+      { sampleWeight: { a: 5 } as never },
+      /training sampleWeight for a: expected a tf.Tensor, got the number 5/,
+    ],
     [{ classWeight: { 1: 1 } }, /one classWeight for 2 outputs/],
     [{ classWeight: { c: { 1: 1 } } }, /classWeight for c/],
-    [{ classWeight: 5 as never }, /Cannot use 5 as classWeight/],
+    [
+      { classWeight: 5 as never },
+      /Cannot use classWeight: expected \{ 0: .* for each of a, b, got the number 5/,
+    ],
   ];
   for (const [options, message] of shapes) {
     refuses(
@@ -315,6 +343,365 @@ describe("fit refuses options", () => {
     "RangeError",
     /its targets have shape \[4,2,1\], class numbers or one-hot rows are needed/,
   );
+});
+
+describe("fit refuses weights", () => {
+  const disposed = tf.ones([4]);
+  disposed.dispose();
+  const refused: [FitOptions, RegExp][] = [
+    [
+      { sampleWeight: [1, 2, 1, 2] as never },
+      /training sampleWeight: expected a tf.Tensor, got an array of 4 numbers; write tf.tensor1d\(sampleWeight\)/,
+    ],
+    [{ sampleWeight: tf.tensor1d(["a", "b", "c", "d"]) }, /expected numbers, got .* dtype string/],
+    [{ sampleWeight: disposed }, /training sampleWeight: the tensor is disposed/],
+    [{ sampleWeight: { other: y } as never }, /expected a tf.Tensor, got \{ other \}/],
+    [
+      { classWeight: [1, 1, 1] as never },
+      /classWeight: expected \{ 0: weight, .* got an array of 3 numbers; write \{ ...classWeight \}/,
+    ],
+    [{ classWeight: { 0: "1" } as never }, /classWeight: expected .*, got 0: the string "1"/],
+    [
+      { classWeight: new Map([[0, 1]]) as never },
+      /classWeight: .* got a Map; write Object.fromEntries\(classWeight\)/,
+    ],
+    [{ classWeight: { cat: 1 } as never }, /classWeight: .* got cat: the number 1/],
+  ];
+  for (const [options, message] of refused) {
+    refuses(
+      `${message}`.slice(0, 70),
+      () => fit(dense(), x, y, { ...quiet, ...options }),
+      "TypeError",
+      message,
+    );
+  }
+  refuses(
+    "of classes for a dataset, before its first batch",
+    () =>
+      fitDataset(
+        dense(),
+        () => {
+          throw new Error("the dataset began");
+        },
+        { ...quiet, classWeight: { 0: NaN } },
+      ),
+    "RangeError",
+    /classWeight of class 0 for out/,
+  );
+
+  it("and warns once of negative ones", async () => {
+    const sampleWeight = tf.tensor1d([1, -1, 1, -2]);
+    for (const options of [{ sampleWeight }, { classWeight: { 1: -1 } }]) {
+      const warnings = await warned(() => fit(dense(), x, y, { ...quiet, ...options, epochs: 2 }));
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0], /with a negative weight training makes the loss larger/);
+    }
+  });
+
+  it("not for a class, or of a row, that only the validation has", async () => {
+    const model = dense({ loss: "sparseCategoricalCrossentropy" }, 3);
+    const labels = tf.tensor1d([0, 1, 1, 2]);
+    const options = { ...quiet, validationSplit: 0.25 };
+    await fit(model, x, labels, { ...options, classWeight: { 0: 1, 1: 2 } });
+    await assert.rejects(
+      fit(model, x, labels, { ...options, classWeight: { 0: 1, 2: 2 } }),
+      /class 1 is in the data and not among the weights/,
+    );
+  });
+});
+
+describe("fit refuses tensors", () => {
+  const gone = tf.ones([4, 3]);
+  gone.dispose();
+  const texts = tf.tensor2d([["a"], ["b"], ["c"], ["d"]]);
+  const complex = tf.complex(tf.ones([4, 3]), tf.ones([4, 3]));
+  const model = dense();
+  const refused: [string, () => Promise<unknown>, RegExp][] = [
+    [
+      "that are disposed",
+      () => fit(model, gone, y, quiet),
+      /training x: the tensor is disposed$/,
+    ],
+    [
+      "that are disposed, by name",
+      () => fit(model, x, { out: gone }, quiet),
+      /training y for out: the tensor is disposed$/,
+    ],
+    ["of text", () => fit(model, x, texts, quiet), /training y: expected numbers, .* string/],
+    ["of complex numbers", () => fit(model, complex, y, quiet), /training x: .* complex64/],
+    ["of text, in evaluate", () => evaluate(model, x, texts, quiet), /evaluation y: .* string/],
+    [
+      "that are disposed, in predict",
+      () => predict(model, gone, quiet),
+      /prediction x: .*disposed/,
+    ],
+  ];
+  for (const [what, run, message] of refused) {
+    it(what, async () => {
+      await assert.rejects(run(), { name: "TypeError", message });
+      assert.equal(await tensorsLeft(run), 0);
+    });
+  }
+
+  it("not when there are more than the model has, with one warning", async () => {
+    const inputs = { out_input: x, another: y };
+    const warnings = await warned(async () => {
+      await fit(dense(), { ...inputs, out_input: x }, { out: y, ouput: y }, quiet);
+      await fit(dense(), inputs, y, quiet);
+    });
+    assert.deepEqual(warnings.map((text) => /data for "(\w+)", which is ignored/.exec(text)?.[1]), [
+      "another",
+      "ouput",
+    ]);
+  });
+});
+
+describe("fit refuses labels", () => {
+  const sparse = () => dense({ loss: "sparseCategoricalCrossentropy" }, 3);
+  const cases: [number[], RegExp][] = [
+    [
+      [1, 2, 3, 1],
+      /row 2 holds 3, out has the classes 0 to 2; class numbers count from 0: write y.s/,
+    ],
+    [[0, 1, 2, 7], /row 3 holds 7, out has the classes 0 to 2$/],
+    [[0, -1, 2, 1], /row 1 holds -1, out has the classes 0 to 2$/],
+    [[0, 0.5, 2, 1], /row 1 holds 0.5/],
+    [[NaN, 0, 2, 1], /row 0 holds NaN/],
+  ];
+  for (const [labels, message] of cases) {
+    for (const dtype of ["float32", "int32"] as const) {
+      if (dtype === "int32" && !labels.every(Number.isInteger)) continue;
+      it(`${labels} as ${dtype}, in every run`, async () => {
+        const y = tf.tensor1d(labels, dtype);
+        const refused = { name: "RangeError", message };
+        await assert.rejects(fit(sparse(), x, y, quiet), refused);
+        await assert.rejects(evaluate(sparse(), x, y, quiet), refused);
+        const validationData = [x, y] as const;
+        const good = tf.tensor1d([0, 1, 2, 0]);
+        await assert.rejects(fit(sparse(), x, good, { ...quiet, validationData }), refused);
+        const dataset = function* () {
+          yield { xs: x.clone(), ys: tf.tensor1d([0, 1, 2, 0]) };
+          yield { xs: x.clone(), ys: y.clone() };
+        };
+        const { source } = message;
+        await assert.rejects(fitDataset(sparse(), dataset, quiet), {
+          name: "RangeError",
+          message: new RegExp(`ys in batch 1 of the training dataset: ${source}`),
+        });
+      });
+    }
+  }
+
+  it("of a row that is used, and of no other", async () => {
+    const late = tf.tensor1d([0, 1, 2, 3]);
+    await assert.rejects(
+      fit(sparse(), x, late, { ...quiet, validationSplit: 0.25 }),
+      /validation y: row 3 holds 3/,
+    );
+  });
+
+  it("of each step", async () => {
+    const steps = tf.layers.timeDistributed({
+      layer: tf.layers.dense({ units: 3, activation: "softmax" }),
+      inputShape: [2, 3],
+    });
+    const model = tf.sequential({ layers: [steps] });
+    model.compile({ optimizer: "sgd", loss: "sparseCategoricalCrossentropy" });
+    const labels = tf.tensor3d([[[0], [1]], [[2], [3]]], undefined, "int32");
+    await assert.rejects(
+      fit(model, tf.ones([2, 2, 3]), labels, quiet),
+      /training y: row 1 holds 3/,
+    );
+  });
+
+  it("not when it cannot know the classes, or the loss is another one", async () => {
+    await fit(dense(), x, tf.tensor1d([7, -1, 0.5, 3]), quiet);
+  });
+
+  it("not, but warns of probabilities outside 0 to 1", async () => {
+    const runs: [tf.Sequential, tf.Tensor, RegExp][] = [
+      [
+        dense({ loss: "binaryCrossentropy" }),
+        tf.tensor1d([1, 2, 1, 2]),
+        /training y holds 2 for out in row 1, binaryCrossentropy needs values from 0 to 1/,
+      ],
+      [
+        dense({ loss: "categoricalCrossentropy" }, 2),
+        tf.tensor2d([[0, 1], [1, 0], [1, 0], [-1, 1]]),
+        /training y holds -1 for out in row 3, categoricalCrossentropy needs/,
+      ],
+    ];
+    for (const [model, y, message] of runs) {
+      const warnings = await warned(() => fit(model, x, y, quiet));
+      assert.equal(warnings.filter((text) => message.test(text)).length, 1);
+    }
+  });
+});
+
+describe("fit refuses rows", () => {
+  const stateful = () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.lstm({ units: 2, batchInputShape: [4, 5, 2], stateful: true }),
+        tf.layers.dense({ units: 1 }),
+      ],
+    });
+    model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    return model;
+  };
+  const xOf = (rows: number) => tf.ones([rows, 5, 2]);
+  const yOf = (rows: number) => tf.ones([rows, 1]);
+  const options = { ...quiet, batchSize: 4, callbacks: { onTrainBatchBegin: fail } };
+  function fail() {
+    throw new Error("a batch began");
+  }
+  const divisible = (role: string, rows: number) =>
+    new RegExp(`${role} data of ${rows} rows: .* divisible by the batch size, 4`);
+  const refused: [string, () => Promise<unknown>, RegExp][] = [
+    ["in training", () => fit(stateful(), xOf(6), yOf(6), options), divisible("training", 6)],
+    [
+      "after a split",
+      () => fit(stateful(), xOf(10), yOf(10), { ...options, validationSplit: 0.2 }),
+      divisible("validation", 2),
+    ],
+    [
+      "in validation",
+      () => fit(stateful(), xOf(4), yOf(4), { ...options, validationData: [xOf(6), yOf(6)] }),
+      divisible("validation", 6),
+    ],
+    [
+      "in evaluation",
+      () => evaluate(stateful(), xOf(6), yOf(6), { ...quiet, batchSize: 4 }),
+      divisible("evaluation", 6),
+    ],
+    [
+      "in prediction",
+      () => predict(stateful(), xOf(6), { ...quiet, batchSize: 4 }),
+      divisible("prediction", 6),
+    ],
+    [
+      "of another batch size",
+      () => fit(stateful(), xOf(8), yOf(8), { ...options, batchSize: 2 }),
+      /batchSize 2: the model is stateful and made for batches of 4 rows; pass batchSize: 4/,
+    ],
+    [
+      "of a dataset",
+      () =>
+        fitDataset(stateful(), function* () {
+          yield { xs: xOf(3), ys: yOf(3) };
+        }, { ...quiet, callbacks: options.callbacks }),
+      /batch 0 of the training dataset: it has 3 rows, the model is stateful and made for batches of 4/,
+    ],
+  ];
+  for (const [what, run, message] of refused) {
+    refuses(`that a stateful model cannot take ${what}`, run, "RangeError", message);
+  }
+
+  it("not of a model without a state, nor those that steps leave out", async () => {
+    await fit(dense(), tf.ones([5, 3]), tf.ones([5, 1]), { ...quiet, batchSize: 2 });
+    await evaluate(stateful(), xOf(6), yOf(6), { ...quiet, batchSize: 4, steps: 1 });
+  });
+});
+
+describe("fit refuses a compiled model", () => {
+  refuses(
+    "with metrics for an output that it does not have",
+    () => fit(twoOutputs({ metrics: { a: "mae", c: "mae" } }), x, [y, y], quiet),
+    "TypeError",
+    /model.compile was given metrics for "c", the model's outputs are a, b/,
+  );
+  it("without a loss for an output", async () => {
+    await warned(() =>
+      assert.rejects(fit(twoOutputs({ loss: { a: "meanSquaredError" } }), x, [y, y], quiet), {
+        name: "TypeError",
+        message: /^Cannot fit: the output b has no loss; give each of a, b one/,
+      })
+    );
+  });
+  refuses(
+    "that is disposed",
+    () => {
+      const model = dense();
+      model.dispose();
+      return fit(model, x, y, quiet);
+    },
+    "TypeError",
+    /^Cannot fit: the model is disposed; make it anew$/,
+  );
+  for (const make of [tf.train.sgd, tf.train.adam, tf.train.adamax, tf.train.rmsprop] as const) {
+    refuses(
+      `with a disposed optimizer, ${make.name}`,
+      async () => {
+        const optimizer = make(0.1);
+        const model = dense({ optimizer });
+        await fit(model, x, y, quiet);
+        optimizer.dispose();
+        await fit(model, x, y, quiet);
+      },
+      "TypeError",
+      /^Cannot fit: the optimizer \w+ is disposed; compile the model with a new one$/,
+    );
+  }
+});
+
+describe("an argument in place of the options", () => {
+  const calls: { [name: string]: (options: never) => Promise<unknown> } = {
+    fit: (options) => fit(dense(), x, y, options),
+    fitDataset: (options) => fitDataset(dense(), () => one(), options),
+    evaluate: (options) => evaluate(dense(), x, y, options),
+    evaluateDataset: (options) => evaluateDataset(dense(), () => one(), options),
+    predict: (options) => predict(dense(), x, options),
+  };
+  function* one() {
+    yield { xs: x.clone(), ys: y.clone() };
+  }
+  for (const [name, run] of Object.entries(calls)) {
+    it(`is refused by ${name}`, async () => {
+      for (const given of [5, [], "fast", true, y, () => {}]) {
+        await assert.rejects(run(given as never), {
+          name: "TypeError",
+          message: new RegExp(`^Cannot ${name}: expected an object of options, .*, got `),
+        });
+      }
+    });
+    it(`is refused by ${name} as a signal that is none`, async () => {
+      for (const signal of [{}, "stop", new AbortController()]) {
+        await assert.rejects(run({ verbose: 0, signal } as never), {
+          name: "TypeError",
+          message: /^Cannot use signal: expected an AbortSignal, got /,
+        });
+      }
+      await assert.rejects(
+        run({ verbose: 0, signal: new AbortController() } as never),
+        /write controller.signal$/,
+      );
+    });
+    it(`may be null in ${name}, as may each option`, async () => {
+      const names = [
+        ...["batchSize", "epochs", "validationSplit", "validationData", "shuffle", "classWeight"],
+        ...["sampleWeight", "initialEpoch", "stepsPerEpoch", "validationFreq", "seed", "steps"],
+        ...["yieldEvery", "onError", "signal", "callbacks", "validationBatchSize", "batches"],
+      ];
+      const options = Object.fromEntries(names.map((name) => [name, null]));
+      const warnings = await warned(() => run({ ...options, verbose: 0 } as never));
+      // What the function does not have is still said.
+      for (const text of warnings) assert.match(text, /has no option '\w+', it is ignored/);
+    });
+  }
+
+  it("may be true or false for verbose", async () => {
+    assert.deepEqual(await warned(() => fit(dense(), x, y, { verbose: false as never })), []);
+  });
+
+  it("may not give two names of one option two values", async () => {
+    const runs: [Promise<unknown>, RegExp][] = [
+      [fitDataset(dense(), one, { ...quiet, stepsPerEpoch: 1, batchesPerEpoch: 2 }), /batchesPer/],
+      [fitDataset(dense(), one, { ...quiet, validationSteps: 1, validationBatches: 2 }), /validat/],
+      [evaluateDataset(dense(), one, { ...quiet, steps: 1, batches: 2 }), /steps 1 and batches 2/],
+    ];
+    for (const [run, message] of runs) await assert.rejects(run, { name: "RangeError", message });
+    await fitDataset(dense(), one, { ...quiet, stepsPerEpoch: 1, batchesPerEpoch: 1 });
+  });
 });
 
 describe("an option that nobody reads", () => {

@@ -5,9 +5,10 @@ import { type BatchSource, checkDataset, type DatasetLike, type Tensors } from "
 import { datasetSource } from "./data/dataset_source.ts";
 import { type Engine, getEngine } from "../tfjs/engine.ts";
 import {
-  checkNames,
   closing,
   EventLoopYield,
+  oneOf,
+  readOptions,
   type RunOptions,
   runOptions,
   wholeNumber,
@@ -65,9 +66,9 @@ export async function evaluate(
   model: LayersModel,
   x: Tensors,
   y: Tensors,
-  options: EvaluateOptions = {},
+  options?: EvaluateOptions | null,
 ): Promise<Logs> {
-  checkNames("evaluate", options, evaluateOptions);
+  options = readOptions("evaluate", options, evaluateOptions);
   const engine = getEngine();
   const compiled = compiledParts(model, "evaluate");
   const { batchSize = 32 } = options;
@@ -94,14 +95,14 @@ export async function evaluate(
 export async function evaluateDataset(
   model: LayersModel,
   dataset: DatasetLike,
-  options: EvaluateDatasetOptions = {},
+  options?: EvaluateDatasetOptions | null,
 ): Promise<Logs> {
   checkDataset(dataset, "evaluate(model, x, y, options)");
-  checkNames("evaluateDataset", options, evaluateDatasetOptions);
+  options = readOptions("evaluateDataset", options, evaluateDatasetOptions);
   const engine = getEngine();
   const compiled = compiledParts(model, "evaluate");
   const source = datasetSource(engine, compiled, dataset, {
-    steps: wholeNumber("steps", options.steps ?? options.batches, 1),
+    steps: wholeNumber("steps", oneOf(options, "steps", "batches"), 1),
     role: "evaluation",
   });
   return await runEvaluation(model, engine, compiled, source, options, null);

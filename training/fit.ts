@@ -1,14 +1,20 @@
 import type { History } from "../core/history.ts";
 import { compiledParts } from "../tfjs/compiled.ts";
 import type { LayersModel } from "../tfjs/types.ts";
-import { checkDataset, type DatasetLike, isDataset, type Tensors } from "./data/data.ts";
+import {
+  checkDataset,
+  type DatasetLike,
+  describeValue,
+  isDataset,
+  type Tensors,
+} from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
 import { getEngine } from "../tfjs/engine.ts";
 import { seedOfRun } from "../tfjs/random_seed.ts";
-import { checkNames, closing, wholeNumber } from "./run.ts";
+import { closing, oneOf, readOptions, wholeNumber } from "./run.ts";
 import { tensorSource } from "./data/tensor_source.ts";
 import { trainLoop, type TrainOptions, trainOptions } from "./train_loop.ts";
-import { validationSource } from "./validation.ts";
+import { validationBatch, validationSource } from "./validation.ts";
 
 export type { TrainOptions } from "./train_loop.ts";
 export type { ValidationOptions, ValidationTensors } from "./validation.ts";
@@ -78,15 +84,16 @@ export async function fit(
   model: LayersModel,
   x: Tensors,
   y: Tensors,
-  options: FitOptions = {},
+  options?: FitOptions | null,
 ): Promise<History> {
   if (isDataset(x)) {
     throw new TypeError(
       "Cannot fit tensors from a dataset: call fitDataset(model, dataset, options)",
     );
   }
-  checkNames("fit", options, fitOptions);
+  options = readOptions("fit", options, fitOptions);
   const { batchSize = 32, validationSplit = 0 } = options;
+  checkShuffle(options.shuffle);
   const engine = getEngine();
   const givenSeed = wholeNumber("seed", options.seed, 0);
   const seed = givenSeed ?? seedOfRun(engine);
@@ -106,7 +113,7 @@ export async function fit(
   return await closing(source, async () => {
     const validation = splits
       ? await tensorSource(engine, compiled, x, y, {
-        batchSize: options.validationBatchSize ?? batchSize,
+        ...validationBatch(options, batchSize),
         range: (rows) => [splitAt(rows), rows],
         sampleWeight: options.sampleWeight,
         steps: wholeNumber("validationSteps", options.validationSteps, 1),
@@ -150,20 +157,20 @@ export async function fit(
 export async function fitDataset(
   model: LayersModel,
   dataset: DatasetLike,
-  options: FitDatasetOptions = {},
+  options?: FitDatasetOptions | null,
 ): Promise<History> {
   checkDataset(dataset, "fit(model, x, y, options)");
-  checkNames("fitDataset", options, fitDatasetOptions);
+  options = readOptions("fitDataset", options, fitDatasetOptions);
   const engine = getEngine();
   const compiled = compiledParts(model, "fit");
-  const steps = options.stepsPerEpoch ?? options.batchesPerEpoch;
+  const steps = oneOf(options, "stepsPerEpoch", "batchesPerEpoch");
   const source = datasetSource(engine, compiled, dataset, {
     steps: wholeNumber("stepsPerEpoch", steps, 1),
     wraps: true,
     classWeight: options.classWeight,
     role: "training",
   });
-  const validationSteps = options.validationSteps ?? options.validationBatches;
+  const validationSteps = oneOf(options, "validationSteps", "validationBatches");
   const validation = await validationSource(engine, compiled, { ...options, validationSteps }, 32);
   const training = { model, engine, compiled, source, validation };
   return await closing(
@@ -192,9 +199,22 @@ const fitDatasetOptions: Record<keyof FitDatasetOptions, true> = {
 /** Stands for validation data that nobody gave. */
 const nothing = { close: () => {} };
 
+function checkShuffle(shuffle: unknown): void {
+  if (shuffle === undefined || typeof shuffle === "boolean" || shuffle === "batch") return;
+  throw new RangeError(
+    `Cannot use shuffle: expected true, false or "batch", got ${describeValue(shuffle)}`,
+  );
+}
+
 /** The row at which the part for validation begins, as in tfjs and Keras. */
 function splitRows(rows: number, validationSplit: number): number {
   const at = Math.floor(rows * (1 - validationSplit));
+  if (typeof validationSplit !== "number") {
+    throw new RangeError(
+      `Cannot use validationSplit: expected a number from 0 to below 1, got ` +
+        describeValue(validationSplit),
+    );
+  }
   if (at >= 1 && at < rows) return at;
   throw new RangeError(
     `Cannot use validationSplit ${validationSplit} of ${rows} rows: it must leave at least one row ` +

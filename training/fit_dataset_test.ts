@@ -7,6 +7,8 @@ import {
   evaluateDataset,
   fitDataset,
   type FitDatasetOptions,
+  type History,
+  predict,
 } from "keepfit";
 import { tensorsLeft, warned, weightsOf } from "./fixtures.ts";
 
@@ -226,7 +228,7 @@ describe("fitDataset refuses, without a tensor left,", () => {
     ],
     ["nothing", () => undefined, /Cannot read this dataset/],
     ["a number", () => 5, /Cannot read this dataset/],
-    ["what has no next", () => () => 5, /must give an iterator with next\(\), got 5/],
+    ["what has no next", () => () => 5, /must give an iterator with next\(\), got the number 5/],
     ["a batch that is null", () => batch(null), /expected \{ xs, ys \} or \[xs, ys\], got null/],
     ["a batch without targets", () => batch({ xs: one(), y: one() }), /got \{ xs, y \}/],
     ["a lone tensor", () => batch(one()), /got a tensor/],
@@ -260,13 +262,122 @@ describe("fitDataset refuses, without a tensor left,", () => {
       assert.equal(left, 0);
     });
   }
+});
 
-  it("a generator that was used up, in the second epoch", async () => {
-    const once = numbered(2)();
-    await assert.rejects(fitDataset(line(), once, { ...quiet, epochs: 2 }), {
+describe("A dataset that is used up", () => {
+  const ends = () => {
+    const seen: string[] = [];
+    const callbacks = {
+      onEpochBegin: (epoch: number) => void seen.push(`begin ${epoch}`),
+      onEpochEnd: (epoch: number) => void seen.push(`end ${epoch}`),
+      onTrainEnd: (logs: object) => void seen.push(`train end ${Object.keys(logs)}`),
+    };
+    return { seen, callbacks };
+  };
+  const usedUp = /the training dataset has no more batches, so training ends; .* a function that/;
+
+  it("ends training in good order, with a warning and the history", async () => {
+    for (const stepsPerEpoch of [undefined, 1, 2]) {
+      const { seen, callbacks } = ends();
+      const epochs = 9;
+      let history: History | undefined;
+      const warnings = await warned(async () => {
+        const options = { ...quiet, epochs, stepsPerEpoch, callbacks };
+        history = await fitDataset(line(), numbered(2)(), options);
+      });
+      const trained = stepsPerEpoch === 1 ? 2 : 1;
+      assert.equal(history?.epoch.length, trained);
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0], usedUp);
+      assert.deepEqual(seen.slice(-2), [`begin ${trained}`, "train end loss"]);
+    }
+  });
+
+  it("fails the run when it has no batch from the first", async () => {
+    const { seen, callbacks } = ends();
+    await assert.rejects(fitDataset(line(), numbered(0)(), { ...quiet, epochs: 2, callbacks }), {
       name: "RangeError",
-      message: /it gave no batch in epoch 1; .* a function that gives a new iterator/,
+      message: /it gave no batch in epoch 0; .* a function that gives a new iterator/,
     });
+    assert.deepEqual(seen, ["begin 0"]);
+  });
+
+  it("is left out of validation from then on", async () => {
+    let history: History | undefined;
+    const warnings = await warned(async () => {
+      const options = { ...quiet, epochs: 3, validationData: numbered(2)() };
+      history = await fitDataset(line(), numbered(2), options);
+    });
+    assert.deepEqual(history?.at("val_loss"), [0]);
+    assert.equal(history?.epoch.length, 3);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0], /the validation dataset has no more batches, so it is left out/);
+  });
+});
+
+describe("A dataset that never ends", () => {
+  const endless = () =>
+    tf.data.array([1, 2]).map((value) => ({
+      xs: tf.tensor1d([Number(value)]),
+      ys: tf.tensor1d([1]),
+    })).batch(1).repeat() as DatasetLike;
+  const limit = { ...quiet, callbacks: { onTrainBatchBegin: fail, onTestBatchBegin: fail } };
+  function fail() {
+    throw new Error("a batch began");
+  }
+
+  it("is refused before the first batch, with the option that ends it", async () => {
+    const model = line();
+    const runs: [Promise<unknown>, RegExp][] = [
+      [
+        fitDataset(model, endless(), limit),
+        /training dataset: it is endless, so stepsPerEpoch must/,
+      ],
+      [
+        fitDataset(model, numbered(2), { ...limit, validationData: endless() }),
+        /validation dataset: it is endless, so validationSteps must/,
+      ],
+      [
+        evaluateDataset(model, endless(), limit),
+        /evaluation dataset: it is endless, so steps must/,
+      ],
+      [
+        predict(model, endless(), { verbose: 0 }),
+        /prediction dataset: it is endless, so steps must say how many/,
+      ],
+    ];
+    for (const [run, message] of runs) await assert.rejects(run, { name: "RangeError", message });
+  });
+
+  it("is taken with that option", async () => {
+    const validationData = endless();
+    const options = { ...quiet, stepsPerEpoch: 2, validationSteps: 1, validationData };
+    const { history } = await fitDataset(line(), endless(), options);
+    assert.deepEqual(Object.keys(history), ["loss", "val_loss"]);
+    await evaluateDataset(line(), endless(), { ...quiet, steps: 1 });
+  });
+});
+
+describe("Tensors that a dataset gives twice", () => {
+  it("are told with what to do, in one epoch and over several", async () => {
+    const batch = { xs: tf.ones([2, 1]), ys: tf.ones([2, 1]) };
+    const runs: [DatasetLike, number][] = [
+      [() => [batch, batch][Symbol.iterator](), 1],
+      [new Set([{ xs: tf.ones([2, 1]), ys: tf.ones([2, 1]) }]), 2],
+    ];
+    for (const [dataset, epochs] of runs) {
+      await assert.rejects(fitDataset(line(), dataset, { ...quiet, epochs }), {
+        name: "TypeError",
+        message: /training xs: the tensor is disposed; the loop disposes .* give a clone\(\)/,
+      });
+    }
+  });
+
+  it("may be input and target of one batch", async () => {
+    await fitDataset(line(), function* () {
+      const both = tf.ones([2, 1]);
+      yield { xs: both, ys: both };
+    }, quiet);
   });
 
   it("a validation generator that was used up, in the epoch that has no batch of it", async () => {

@@ -14,9 +14,9 @@ import {
 import { datasetSource } from "./data/dataset_source.ts";
 import { getEngine } from "../tfjs/engine.ts";
 import {
-  checkNames,
   closing,
   EventLoopYield,
+  readOptions,
   type RunOptions,
   runOptions,
   wholeNumber,
@@ -62,12 +62,12 @@ export interface PredictOptions extends RunOptions {
 export async function predict(
   model: LayersModel,
   x: Tensors | DatasetLike,
-  options: PredictOptions = {},
+  options?: PredictOptions | null,
 ): Promise<Tensor | Tensor[]> {
-  checkNames("predict", options, predictOptions);
+  options = readOptions("predict", options, predictOptions);
   const engine = getEngine();
-  const { inputNames, inputShapes } = signatureOf(networkOf(model, "predict"));
-  const wanted = { inputNames, inputShapes };
+  const { inputNames, inputShapes, batchRows } = signatureOf(networkOf(model, "predict"));
+  const wanted = { inputNames, inputShapes, batchRows };
   const { batchSize = 32 } = options;
   const steps = wholeNumber("steps", options.steps, 1);
   const role = "prediction";

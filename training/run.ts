@@ -3,6 +3,7 @@ import type { ErrorPolicy, Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import { messageOf } from "../core/errors.ts";
 import type { TrainableModel } from "../core/model.ts";
+import { describeValue, isTensor } from "./data/data.ts";
 import { openList } from "./open_list.ts";
 import { warnOfUnknownOption } from "../core/unknown_option.ts";
 
@@ -38,11 +39,76 @@ export const runOptions: Record<keyof RunOptions, true> = {
   signal: true,
 };
 
-/** Warn of the options that a verb does not have, as callbacks do of theirs. */
-export function checkNames(verb: string, options: object, known: Record<string, true>): void {
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(known, name)) warnOfUnknownOption(verb, name, Object.keys(known));
+/**
+ * The options of a run without those that are null, which stands for "not given" as in TensorFlow.js
+ * and Keras. Names that the verb does not have are warned about, as callbacks do of theirs.
+ *
+ * @throws TypeError for what is no object of options, and a `signal` that is none
+ * @throws RangeError for another `verbose`
+ */
+export function readOptions<Options extends RunOptions>(
+  verb: string,
+  given: Options | null | undefined,
+  known: Record<string, true>,
+): Options {
+  const options: unknown = given ?? {};
+  if (
+    typeof options !== "object" || options === null || Array.isArray(options) || isTensor(given)
+  ) {
+    throw new TypeError(
+      `Cannot ${verb}: expected an object of options, such as { verbose: 0 }, got ` +
+        describeValue(given),
+    );
   }
+  const read: { [name: string]: unknown } = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(known, name)) warnOfUnknownOption(verb, name, Object.keys(known));
+    else if (value !== null && value !== undefined) read[name] = value;
+  }
+  checkVerbose(read);
+  checkSignal(read.signal);
+  return read as Partial<Options> as Options;
+}
+
+/** True and false are 1 and 0, as in Python. */
+function checkVerbose(options: { verbose?: unknown }): void {
+  const { verbose } = options;
+  if (verbose === undefined) return;
+  if (typeof verbose === "boolean") options.verbose = verbose ? 1 : 0;
+  else if (![0, 1, 2, "auto"].includes(verbose as number)) {
+    throw new RangeError(
+      `Cannot use verbose: expected 0, 1, 2 or "auto", got ${describeValue(verbose)}`,
+    );
+  }
+}
+
+function checkSignal(signal: unknown): void {
+  if (signal === undefined) return;
+  if (typeof (signal as Partial<AbortSignal>)?.throwIfAborted === "function") return;
+  const isController = typeof (signal as Partial<AbortController>).abort === "function";
+  throw new TypeError(
+    `Cannot use signal: expected an AbortSignal, got ${describeValue(signal)}` +
+      (isController ? "; write controller.signal" : ""),
+  );
+}
+
+/**
+ * An option that TensorFlow.js calls otherwise, under one of its two names.
+ *
+ * @throws RangeError when both are given and differ
+ */
+export function oneOf<Name extends string>(
+  options: { [name in Name]?: number },
+  name: Name,
+  otherName: Name,
+): number | undefined {
+  const [value, other] = [options[name], options[otherName]];
+  if (value !== undefined && other !== undefined && value !== other) {
+    throw new RangeError(
+      `Cannot use ${name} ${value} and ${otherName} ${other}: they are two names of one option`,
+    );
+  }
+  return value ?? other;
 }
 
 /**
@@ -164,7 +230,9 @@ export function wholeNumber(
 ): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Number.isSafeInteger(value) || value < least) {
-    throw new RangeError(`Cannot use ${name} ${value}: it must be a whole number >= ${least}`);
+    // Text in quotes: "3" is no number.
+    const shown = typeof value === "number" ? value : describeValue(value);
+    throw new RangeError(`Cannot use ${name} ${shown}: it must be a whole number >= ${least}`);
   }
   return value;
 }

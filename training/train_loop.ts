@@ -119,7 +119,10 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
               `model.compile again, or use GradualUnfreezing (epoch ${epoch})`,
           );
         }
-        logs = await trainEpoch(source, step, list, eventLoop, state);
+        const trained = await trainEpoch(source, step, list, eventLoop, state);
+        // Without a batch there is nothing to tell of the epoch: it has no end.
+        if (source.isUsedUp) break;
+        logs = trained;
         if (!Number.isFinite(logs.loss ?? 0) && !warnedOfNaN) {
           warnedOfNaN = true;
           warnOfLoss(epoch, logs.loss);

@@ -40,18 +40,32 @@ export async function validationSource(
     );
   }
   const [x, y, sampleWeight] = data as [Tensors, Tensors, Tensors?];
-  batchSize = options.validationBatchSize ?? batchSize;
-  return await tensorSource(engine, compiled, x, y, { batchSize, sampleWeight, steps, role });
+  const batch = validationBatch(options, batchSize);
+  return await tensorSource(engine, compiled, x, y, { ...batch, sampleWeight, steps, role });
+}
+
+/** Rows of a validation batch, and the option that says so. */
+export function validationBatch(
+  { validationBatchSize }: ValidationOptions,
+  batchSize: number,
+): { batchSize: number; batchSizeName: string } {
+  return {
+    batchSize: validationBatchSize ?? batchSize,
+    batchSizeName: validationBatchSize === undefined ? "batchSize" : "validationBatchSize",
+  };
 }
 
 /** Says of an epoch whether it ends with validation. */
 export function validationDue(
   frequency: number | readonly number[] = 1,
 ): (epoch: number) => boolean {
-  if (typeof frequency === "object" && frequency !== null) {
+  if (Array.isArray(frequency)) {
+    if (frequency.length === 0) {
+      throw new RangeError("Cannot use validationFreq []: it names no epoch to validate after");
+    }
     const epochs = new Set(frequency.map((epoch) => wholeNumber("validationFreq", epoch, 1)));
     return (epoch) => epochs.has(epoch + 1);
   }
-  const every = wholeNumber("validationFreq", frequency, 1) ?? 1;
+  const every = wholeNumber("validationFreq", frequency as number, 1) ?? 1;
   return (epoch) => (epoch + 1) % every === 0;
 }

@@ -63,6 +63,8 @@ export interface BatchSource {
   readonly steps: number | null;
   /** Rows of all the data; null when unknown. */
   readonly samples: number | null;
+  /** True when an epoch found no batch, after others had some. Default: false. */
+  readonly isUsedUp?: boolean;
   /** The batches of an epoch. */
   epoch(start: EpochStart): BatchIterator;
   /** Release everything. */

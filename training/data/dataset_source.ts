@@ -3,13 +3,15 @@ import {
   type Batch,
   type BatchSource,
   type DatasetLike,
+  describeValue,
   disposeAll,
   isTensor,
   type Tensors,
 } from "./data.ts";
-import type { Engine } from "../../tfjs/engine.ts";
-import { type GivenWeights, rowWeights } from "./row_weights.ts";
+import { type Engine, readsSynchronously } from "../../tfjs/engine.ts";
+import { type GivenWeights, rowWeigher, type WeighRows } from "./row_weights.ts";
 import { byName, checkShapes, type Wanted } from "./shapes.ts";
+import { checkTargets } from "./targets.ts";
 
 /** Options of {@linkcode datasetSource}. */
 export interface DatasetSourceOptions extends Pick<GivenWeights, "classWeight" | "role"> {
@@ -30,8 +32,18 @@ export function datasetSource(
   const runsOn = options.wraps === true && steps !== undefined;
   const size = (dataset as { size?: number }).size;
   const known = typeof size === "number" && Number.isFinite(size) ? size : null;
+  if (size === Infinity && steps === undefined) {
+    throw new RangeError(
+      `Cannot use the ${role} dataset: it is endless, so ${stepsNames[role] ?? "steps"} must say ` +
+        `how many batches to take`,
+    );
+  }
+  const weigh = rowWeigher(wanted.outputNames ?? [], options);
+  const warn = (sentence: string): void => console.warn(`keepfit: ${sentence}`);
+  const [warnOfTargets, warnOfShortEpoch] = [onlyOnce(warn), onlyOnce(warn)];
+  let batchesRead = 0;
+  let isUsedUp = false;
   let running: AsyncIterator<unknown> | Iterator<unknown> | undefined;
-  let warned = false;
 
   const closeRunning = async (): Promise<void> => {
     const iterator = running;
@@ -42,36 +54,47 @@ export function datasetSource(
   return {
     steps: steps ?? known,
     samples: null,
+    get isUsedUp() {
+      return isUsedUp;
+    },
     epoch: ({ epoch, firstBatch = 0 }) => {
       let given = 0;
       return {
         async next() {
           if (given === steps) return null;
           running ??= await iterate(dataset);
-          let item = await running.next();
+          let item = await nextOf(running);
           for (; !item.done && given < firstBatch; given++) {
             disposeAll(tensorsIn(item.value));
-            item = await running.next();
+            item = await nextOf(running);
           }
           if (!item.done) {
             given++;
-            return await datasetBatch(engine, wanted, item.value, options);
+            const what = `batch ${given - 1} of the ${role} dataset`;
+            const isFirst = batchesRead++ === 0;
+            const read = { what, isFirst, weigh, warn: warnOfTargets };
+            return await datasetBatch(engine, wanted, item.value, role, read);
           }
           running = undefined;
-          if (given === 0) {
+          if (given > 0) {
+            if (steps !== undefined) {
+              warnOfShortEpoch(
+                `the ${role} dataset ran out of data after ${given} of ${steps} batches; this ` +
+                  `epoch ends here. Give it ${steps} batches for each epoch, or .repeat()`,
+              );
+            }
+            return null;
+          }
+          const advice = "one that must be read again for each epoch is a function that gives a " +
+            `new iterator${runsOn ? ", one that must not end needs .repeat()" : ""}`;
+          if (batchesRead === 0) {
             throw new RangeError(
-              `Cannot use the ${role} dataset: it gave no batch in epoch ${epoch}; one that must ` +
-                `be read again for each epoch is a function that gives a new iterator` +
-                (runsOn ? `, one that must not end needs .repeat()` : ""),
+              `Cannot use the ${role} dataset: it gave no batch in epoch ${epoch}; ${advice}`,
             );
           }
-          if (steps !== undefined && !warned) {
-            warned = true;
-            console.warn(
-              `keepfit: the ${role} dataset ran out of data after ${given} of ${steps} batches; ` +
-                `this epoch ends here. Give it ${steps} batches for each epoch, or .repeat()`,
-            );
-          }
+          const end = role === "training" ? "training ends" : "it is left out from now on";
+          if (!isUsedUp) warn(`the ${role} dataset has no more batches, so ${end}; ${advice}`);
+          isUsedUp = true;
           return null;
         },
         close: () => runsOn ? undefined : closeRunning(),
@@ -93,15 +116,50 @@ async function iterate(dataset: DatasetLike): Promise<AsyncIterator<unknown> | I
     return iterator as Iterator<unknown>;
   }
   throw new TypeError(
-    `Cannot read the dataset: it must give an iterator with next(), got ${describe(iterator)}`,
+    `Cannot read the dataset: it must give an iterator with next(), got ${describeValue(iterator)}`,
   );
+}
+
+/** Options that say how many batches of an endless dataset to take. */
+const stepsNames: { [role: string]: string } = {
+  training: "stepsPerEpoch",
+  validation: "validationSteps",
+};
+
+async function nextOf(
+  iterator: AsyncIterator<unknown> | Iterator<unknown>,
+): Promise<IteratorResult<unknown>> {
+  const item: unknown = await iterator.next();
+  if (typeof item === "object" && item !== null) return item as IteratorResult<unknown>;
+  throw new TypeError(
+    `Cannot read the dataset: next() must give { value, done }, got ${describeValue(item)}`,
+  );
+}
+
+/** The function without effect after its first call. */
+function onlyOnce<T>(run: (value: T) => void): (value: T) => void {
+  let isDone = false;
+  return (value) => {
+    if (!isDone) run(value);
+    isDone = true;
+  };
+}
+
+interface BatchReading {
+  /** What messages call the batch. */
+  what: string;
+  /** True for the first batch of the run. */
+  isFirst: boolean;
+  weigh: WeighRows;
+  warn(sentence: string): void;
 }
 
 async function datasetBatch(
   engine: Engine,
   wanted: Wanted,
   value: unknown,
-  { role, classWeight }: DatasetSourceOptions,
+  role: string,
+  { what, isFirst, weigh, warn }: BatchReading,
 ): Promise<Batch> {
   const owned = tensorsIn(value);
   try {
@@ -111,9 +169,18 @@ async function datasetBatch(
     const ys = outputNames.length === 0 ? [] : byName(y as Tensors, outputNames, `${role} ys`);
     const size = checkShapes(xs, ys, wanted, role);
     if (size < 1) throw new RangeError(`Cannot use a batch of the ${role} dataset without rows`);
-    const weights = sampleWeight === undefined && classWeight === undefined
-      ? ys.map(() => undefined)
-      : await rowWeights(ys, outputNames, size, { role, sampleWeight, classWeight });
+    const { batchRows = null } = wanted;
+    if (batchRows !== null && size !== batchRows) {
+      throw new RangeError(
+        `Cannot use ${what}: it has ${size} rows, the model is stateful and made for batches of ` +
+          `${batchRows}`,
+      );
+    }
+    // A wait for each batch would stall a device.
+    if (isFirst || readsSynchronously(engine)) {
+      await checkTargets(ys, wanted, { what: `ys in ${what}` }, warn);
+    }
+    const weights = await weigh(ys, size, sampleWeight);
     const withTwoAxes = (tensor: tf.Tensor): tf.Tensor => {
       if (tensor.rank !== 1) return tensor;
       const column = tensor.reshape([size, 1]);
@@ -157,7 +224,9 @@ function partsOf(
   if (x === undefined || x === null || (wantsTargets && (y === undefined || y === null))) {
     throw new TypeError(
       `Cannot read a batch of the ${role} dataset: expected ` +
-        `${wantsTargets ? "{ xs, ys } or [xs, ys]" : "{ xs }, [xs] or xs"}, got ${describe(value)}`,
+        `${wantsTargets ? "{ xs, ys } or [xs, ys]" : "{ xs }, [xs] or xs"}, got ${
+          describeValue(value)
+        }`,
     );
   }
   return { x, y, sampleWeight };
@@ -168,11 +237,4 @@ function tensorsIn(value: unknown, depth = 3): Set<tf.Tensor> {
   if (isTensor(value)) return new Set([value]);
   if (depth === 0 || typeof value !== "object" || value === null) return new Set();
   return new Set(Object.values(value).flatMap((one) => [...tensorsIn(one, depth - 1)]));
-}
-
-function describe(value: unknown): string {
-  if (isTensor(value)) return "a tensor";
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value !== "object" || value === null) return String(value);
-  return `{ ${Object.keys(value).join(", ")} }`;
 }

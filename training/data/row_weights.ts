@@ -1,5 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type ClassWeight, type ClassWeights, isTensor, type Tensors } from "./data.ts";
+import {
+  type ClassWeight,
+  type ClassWeights,
+  describeValue,
+  isTensor,
+  type Tensors,
+} from "./data.ts";
+import { checkTensor, describeData } from "./shapes.ts";
 
 /** Weights of rows, or of rows and steps, on the host. */
 export interface RowWeights {
@@ -10,47 +17,87 @@ export interface RowWeights {
 
 /** What rows weigh, as the user gave it. */
 export interface GivenWeights {
-  sampleWeight?: Tensors;
   classWeight?: ClassWeights;
   /** How messages call the data: "training" or "validation". */
   role: string;
 }
 
-/**
- * Sample weights times class weights, for each output; undefined where it has neither.
- *
- * @throws TypeError for weights that fit no output
- * @throws RangeError for weights of another number of rows, and for a class without a weight
- */
-export async function rowWeights(
+/** Rows that are used, from the first one to before another one. */
+export type RowRange = readonly [first: number, end: number];
+
+/** Weighs rows: sample weights times class weights, for each output; undefined where it has neither. */
+export type WeighRows = (
   ys: tf.Tensor[],
-  outputNames: readonly string[],
   rows: number,
-  { sampleWeight, classWeight, role }: GivenWeights,
-): Promise<(RowWeights | undefined)[]> {
-  const samples = forOutputs(sampleWeight, outputNames, `${role} sampleWeight`, isTensor);
+  sampleWeight: Tensors | null | undefined,
+  used?: RowRange,
+) => Promise<(RowWeights | undefined)[]>;
+
+/**
+ * What weighs the rows of one source. Class weights are checked here, once.
+ *
+ * @returns a function that throws a RangeError for weights of another number of rows, for a weight
+ *   that is NaN or infinite, and for a class of the rows that are used that has no weight
+ * @throws TypeError for weights that fit no output
+ * @throws RangeError for a weight that is NaN or infinite
+ */
+export function rowWeigher(
+  outputNames: readonly string[],
+  { classWeight, role }: GivenWeights,
+): WeighRows {
   const classes = forOutputs(classWeight, outputNames, "classWeight", isClassWeight);
-  return await Promise.all(ys.map(async (target, i) => {
-    const ofSample = samples[i] && await sampleWeights(samples[i], rows, role);
-    const ofClass = classes[i] && await classWeights(target, classes[i], outputNames[i]);
-    if (ofSample === undefined || ofClass === undefined) {
-      return ofSample ?? (ofClass && { values: ofClass, rowShape: [] });
+  let isWarned = false;
+  const check = (weight: number, what: string): void => {
+    if (!Number.isFinite(weight)) {
+      throw new RangeError(`Cannot use ${what}: expected a finite number, got ${weight}`);
     }
-    const { values } = ofSample;
-    const width = values.length / rows;
-    for (let at = 0; at < values.length; at++) values[at] *= ofClass[Math.floor(at / width)];
-    return ofSample;
-  }));
+    if (weight >= 0 || isWarned) return;
+    isWarned = true;
+    console.warn(
+      `keepfit: ${what} is ${weight}: with a negative weight training makes the loss larger`,
+    );
+  };
+  classes.forEach((weights, i) => {
+    for (const [number, weight] of Object.entries(weights ?? {})) {
+      check(weight, `classWeight of class ${number} for ${outputNames[i]}`);
+    }
+  });
+  return async (ys, rows, sampleWeight, used = [0, rows]) => {
+    const what = `${role} sampleWeight`;
+    const samples = forOutputs(sampleWeight, outputNames, what, isTensor);
+    return await Promise.all(ys.map(async (target, i) => {
+      const ofSample = samples[i] && await sampleWeights(samples[i], rows, what, used, check);
+      const ofClass = classes[i] && await classWeights(target, classes[i], outputNames[i], used);
+      if (ofSample === undefined || ofClass === undefined) {
+        return ofSample ?? (ofClass && { values: ofClass, rowShape: [] });
+      }
+      const { values } = ofSample;
+      const width = values.length / rows;
+      for (let at = 0; at < values.length; at++) values[at] *= ofClass[Math.floor(at / width)];
+      return ofSample;
+    }));
+  };
 }
 
-async function sampleWeights(weight: tf.Tensor, rows: number, role: string): Promise<RowWeights> {
+async function sampleWeights(
+  weight: tf.Tensor,
+  rows: number,
+  what: string,
+  [first, end]: RowRange,
+  check: (weight: number, what: string) => void,
+): Promise<RowWeights> {
+  checkTensor(weight, what);
   if (weight.shape[0] !== rows) {
-    throw new RangeError(
-      `Cannot use ${role} sampleWeight of shape [${weight.shape}]: x has ${rows} rows`,
-    );
+    throw new RangeError(`Cannot use ${what} of shape [${weight.shape}]: x has ${rows} rows`);
   }
   // A copy: on the cpu backend data() is the live storage.
   const values = Float32Array.from(await weight.data() as Float32Array);
+  const width = values.length / rows;
+  for (let at = first * width; at < end * width; at++) {
+    if (!(values[at] >= 0 && values[at] < Infinity)) {
+      check(values[at], `${what} of row ${Math.floor(at / width)}`);
+    }
+  }
   return { values, rowShape: weight.shape.slice(1) };
 }
 
@@ -58,6 +105,7 @@ async function classWeights(
   target: tf.Tensor,
   weights: ClassWeight,
   output: string,
+  [first, end]: RowRange,
 ): Promise<Float32Array> {
   if (target.rank > 2) {
     throw new RangeError(
@@ -68,7 +116,7 @@ async function classWeights(
   const values = await target.data() as Float32Array;
   const found = new Float32Array(target.shape[0]);
   const width = values.length / found.length;
-  for (let row = 0; row < found.length; row++) {
+  for (let row = first; row < end; row++) {
     let number = values[row * width];
     if (width > 1) {
       number = 0;
@@ -103,16 +151,15 @@ function forOutputs<T>(
         outputNames.join(", "),
     );
   }
-  if (typeof given !== "object") {
-    throw new TypeError(
-      `Cannot use ${String(given)} as ${what}: give one for each of ${outputNames.join(", ")}`,
-    );
-  }
-  const names = Array.isArray(given) ? outputNames.slice(0, given.length) : Object.keys(given);
-  const list: unknown[] = Array.isArray(given)
+  const isList = Array.isArray(given) && !given.some((one) => typeof one !== "object");
+  const isByName = Object.getPrototypeOf(given) === Object.prototype &&
+    (outputNames.length > 1 || outputNames[0] in (given as object));
+  const names = isList ? outputNames.slice(0, given.length) : Object.keys(given);
+  const stranger = names.find((name) => !outputNames.includes(name));
+  if (!isList && !isByName) throw notWeights(given, outputNames, what);
+  const list: unknown[] = isList
     ? given
     : outputNames.map((name) => (given as Record<string, unknown>)[name]);
-  const stranger = names.find((name) => !outputNames.includes(name));
   if (list.length !== outputNames.length || stranger !== undefined) {
     throw new TypeError(
       `Cannot use ${what} for ${stranger ?? `${list.length} outputs`}: the model's outputs are ` +
@@ -121,11 +168,35 @@ function forOutputs<T>(
   }
   return list.map((one, i) => {
     if (one === undefined || one === null || is(one)) return one ?? undefined;
-    throw new TypeError(`Cannot use ${what} for ${outputNames[i]}: got ${typeof one}`);
+    throw notWeights(one, [outputNames[i]], `${what} for ${outputNames[i]}`);
   });
+}
+
+/** What was given in place of weights, and what to write. */
+function notWeights(given: unknown, outputNames: readonly string[], what: string): TypeError {
+  const isClass = what.startsWith("classWeight");
+  const one = isClass ? "{ 0: weight, 1: weight, ... }" : "a tf.Tensor";
+  const wanted = outputNames.length === 1 ? one : `${one} for each of ${outputNames.join(", ")}`;
+  return new TypeError(
+    `Cannot use ${what}: expected ${wanted}, got ` +
+      (isClass ? describeClasses(given) : describeData(given, "sampleWeight")),
+  );
+}
+
+function describeClasses(given: unknown): string {
+  if (given instanceof Map) return "a Map; write Object.fromEntries(classWeight)";
+  if (Array.isArray(given) || ArrayBuffer.isView(given)) {
+    return `${describeValue(given)}; write { ...classWeight }`;
+  }
+  if (typeof given !== "object" || given === null) return describeValue(given);
+  const wrong = Object.entries(given).find(([key, one]) =>
+    !/^\d+$/.test(key) || typeof one !== "number"
+  );
+  return wrong === undefined ? describeValue(given) : `${wrong[0]}: ${describeValue(wrong[1])}`;
 }
 
 function isClassWeight(value: unknown): value is ClassWeight {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    !(value instanceof Map) && !ArrayBuffer.isView(value) &&
     Object.entries(value).every(([key, one]) => /^\d+$/.test(key) && typeof one === "number");
 }

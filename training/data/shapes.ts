@@ -1,11 +1,13 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Compiled } from "../../tfjs/compiled.ts";
-import { isTensor, type Tensors } from "./data.ts";
+import { describeValue, isTensor, type Tensors } from "./data.ts";
 
 /** What a model wants of its data; targets are left out where only outputs are wanted. */
 export type Wanted =
   & Pick<Compiled, "inputNames" | "inputShapes">
-  & Partial<Pick<Compiled, "outputNames" | "targetShapes" | "lossNames">>;
+  & Partial<
+    Pick<Compiled, "batchRows" | "outputNames" | "outputSizes" | "targetShapes" | "lossNames">
+  >;
 
 /**
  * Tensors in the order of the model's inputs or outputs.
@@ -15,7 +17,10 @@ export type Wanted =
  */
 export function byName(given: Tensors, names: readonly string[], what: string): tf.Tensor[] {
   if (isTensor(given)) {
-    if (names.length === 1) return [given];
+    if (names.length === 1) {
+      checkTensor(given, what);
+      return [given];
+    }
     throw new TypeError(
       `Cannot use one tensor as ${what}: the model has ${names.length}, ${names.join(", ")}`,
     );
@@ -38,7 +43,10 @@ export function byName(given: Tensors, names: readonly string[], what: string): 
     );
   }
   list.forEach((tensor, i) => {
-    if (isTensor(tensor)) return;
+    if (isTensor(tensor)) {
+      checkTensor(tensor, `${what} for ${names[i]}`);
+      return;
+    }
     throw new TypeError(
       tensor === undefined || tensor === null
         ? `Cannot use ${what}: nothing was given for ${names[i]}`
@@ -46,7 +54,44 @@ export function byName(given: Tensors, names: readonly string[], what: string): 
           describeData(tensor, "..."),
     );
   });
+  if (!Array.isArray(given)) {
+    const stranger = Object.keys(given).find((name) => !names.includes(name));
+    if (stranger !== undefined) warnOfStranger(stranger, names, what);
+  }
   return list;
+}
+
+/**
+ * Check that a tensor has numbers.
+ *
+ * @throws TypeError for one of text or complex numbers, and for one that is disposed
+ */
+export function checkTensor(tensor: tf.Tensor, what: string): void {
+  if (tensor.isDisposed) {
+    throw new TypeError(
+      `Cannot use ${what}: the tensor is disposed` +
+        (/batch|xs|ys/.test(what)
+          ? "; the loop disposes what a dataset gives after each batch: make tensors anew for each " +
+            "batch and epoch, or give a clone() of those that live longer"
+          : ""),
+    );
+  }
+  if (tensor.dtype === "string" || tensor.dtype === "complex64") {
+    throw new TypeError(
+      `Cannot use ${what}: expected numbers, got a tensor of dtype ${tensor.dtype}`,
+    );
+  }
+}
+
+const warned = new Set<string>();
+
+/** Once a process: a dataset would say it for each batch. */
+function warnOfStranger(stranger: string, names: readonly string[], what: string): void {
+  const sentence =
+    `keepfit: ${what} has data for ${JSON.stringify(stranger)}, which is ignored: the ` +
+    `model has ${names.join(", ")}`;
+  if (!warned.has(sentence)) console.warn(sentence);
+  warned.add(sentence);
 }
 
 function wantedTensors(names: readonly string[]): string {
@@ -61,14 +106,8 @@ function isValues(data: unknown): data is ArrayLike<unknown> {
 }
 
 /** What was given for a tensor, and how to make one of it. */
-function describeData(data: unknown, what: string): string {
-  if (typeof data === "string") return `the string ${JSON.stringify(data)}`;
-  if (typeof data === "number" || typeof data === "boolean") return `the ${typeof data} ${data}`;
-  if (!isValues(data)) {
-    return typeof data === "object" && data !== null
-      ? `an object of class ${data.constructor?.name ?? "Object"}`
-      : String(data);
-  }
+export function describeData(data: unknown, what: string): string {
+  if (!isValues(data)) return describeValue(data);
   const variable = what.slice(what.lastIndexOf(" ") + 1);
   // A dataset gives single rows until it is batched.
   const batch = /s$/.test(variable) ? "batch a tf.data.Dataset with .batch(n), or " : "";

@@ -1,14 +1,19 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type Batch, type BatchSource, disposeAll, type Tensors } from "./data.ts";
 import type { Engine } from "../../tfjs/engine.ts";
-import { type GivenWeights, rowWeights } from "./row_weights.ts";
+import { type GivenWeights, rowWeigher } from "./row_weights.ts";
 import { hostRows, type Rows, tensorRows } from "./rows.ts";
 import { byName, checkShapes, type Wanted } from "./shapes.ts";
 import { shuffledOrder } from "./shuffle.ts";
+import { checkTargets } from "./targets.ts";
 
 /** Options of {@linkcode tensorSource}. */
 export interface TensorSourceOptions extends GivenWeights {
   batchSize: number;
+  /** Weight of each row in the loss. */
+  sampleWeight?: Tensors;
+  /** What messages call the batch size. Default: `"batchSize"`. */
+  batchSizeName?: string;
   /** Batches of an epoch. Default: as many as the data has. */
   steps?: number;
   /** Whether an epoch goes on where the last one ended, and begins again at the end of the data. */
@@ -31,9 +36,11 @@ export async function tensorSource(
   y: Tensors | undefined,
   options: TensorSourceOptions,
 ): Promise<BatchSource> {
-  const { batchSize, role } = options;
+  const { batchSize, role, batchSizeName = "batchSize" } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-    throw new RangeError(`Cannot use batchSize ${batchSize}: it must be a whole number >= 1`);
+    throw new RangeError(
+      `Cannot use ${batchSizeName} ${describeNumber(batchSize)}: it must be a whole number >= 1`,
+    );
   }
   const outputNames = wanted.outputNames ?? [];
   const xs = byName(x, wanted.inputNames, `${role} x`);
@@ -44,8 +51,16 @@ export async function tensorSource(
   const rows = end - first;
   const batches = Math.ceil(rows / batchSize);
   const steps = stepsOf(options, batches);
-
-  const weights = await rowWeights(ys, outputNames, total, options);
+  checkBatchRows(wanted, options, rows, steps >= batches);
+  const used = [first, end] as const;
+  await checkTargets(
+    ys,
+    wanted,
+    { what: `${role} y`, first, end },
+    (sentence) => console.warn(`keepfit: ${sentence}`),
+  );
+  const weigh = rowWeigher(outputNames, options);
+  const weights = await weigh(ys, total, options.sampleWeight, used);
   const opened = await openRows(engine, [...xs, ...ys]);
   const xRows = opened.slice(0, xs.length);
   const yRows = opened.slice(xs.length);
@@ -95,6 +110,33 @@ export async function tensorSource(
     },
     close: () => opened.forEach((one) => one.dispose()),
   };
+}
+
+/** A number as it is, text in quotes: `"32"` is none. */
+function describeNumber(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
+
+/** Fail unless every batch will have as many rows as a stateful model keeps its state for. */
+function checkBatchRows(
+  { batchRows = null }: Wanted,
+  { batchSize, batchSizeName = "batchSize", role }: TensorSourceOptions,
+  rows: number,
+  takesAll: boolean,
+): void {
+  if (batchRows === null) return;
+  if (batchSize !== batchRows) {
+    throw new RangeError(
+      `Cannot use ${batchSizeName} ${batchSize}: the model is stateful and made for batches of ` +
+        `${batchRows} rows; pass ${batchSizeName}: ${batchRows}`,
+    );
+  }
+  if (takesAll && rows % batchRows !== 0) {
+    throw new RangeError(
+      `Cannot use ${role} data of ${rows} rows: the model is stateful, so the rows must be divisible ` +
+        `by the batch size, ${batchRows}`,
+    );
+  }
 }
 
 function takeEach(
