@@ -28,8 +28,8 @@ import {
   callbackOptions,
   checkOptions,
   checkValue,
+  fileSystem,
   flag,
-  given,
   type OptionRule,
   place,
 } from "./options.ts";
@@ -152,7 +152,7 @@ export class BackupAndRestore extends Callback {
       saveFreq: frequency,
       doubleCheckpoint: flag,
       deleteCheckpoint: flag,
-      fs: given,
+      fs: fileSystem,
     });
     this.backupDir = backupDir;
     this.saveFreq = options.saveFreq ?? "epoch";

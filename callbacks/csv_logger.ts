@@ -8,8 +8,8 @@ import {
   callbackOptions,
   checkOptions,
   checkValue,
+  fileSystem,
   flag,
-  given,
   type OptionRule,
   place,
 } from "./options.ts";
@@ -93,7 +93,7 @@ export class CSVLogger extends Callback {
       append: flag,
       allKeys: flag,
       reserveValColumns: flag,
-      fs: given,
+      fs: fileSystem,
     });
     this.filename = filename;
     this.#separator = options.separator ?? ",";

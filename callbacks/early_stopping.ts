@@ -1,4 +1,5 @@
 import type { CallbackState } from "../core/callback.ts";
+import { checkIsRecord } from "../core/given_options.ts";
 import type { Logs } from "../core/logs.ts";
 import { Monitor } from "../core/monitor.ts";
 import {
@@ -9,9 +10,9 @@ import {
 import { isPromise } from "../core/promise.ts";
 import { KeptWeights } from "./kept_weights.ts";
 import {
-  atLeastZero,
   checkOptions,
   checkValue,
+  countFromZero,
   deltaMode,
   finite,
   flag,
@@ -230,18 +231,19 @@ const rules: Record<string, OptionRule> = {
   ...monitorOptions,
   minDelta: finite,
   minDeltaMode: deltaMode,
-  patience: atLeastZero,
+  patience: countFromZero,
   stopWhen: oneOf("any", "all"),
   verbose: verbosity,
   baseline: finite,
   restoreBestWeights: flag,
-  startFromEpoch: atLeastZero,
+  startFromEpoch: countFromZero,
 };
 
 type Watched = Omit<EarlyStoppingOptions, "monitor"> & MonitorOptions;
 
 /** The options of each monitor: the first has the callback's too. */
 function watchesOf(options: EarlyStoppingOptions): [Watched, ...Watched[]] {
+  checkIsRecord("EarlyStopping", options);
   const { monitor, ...shared } = options;
   if (!Array.isArray(monitor)) return [options as Watched];
   if (monitor.length === 0) {

@@ -291,7 +291,7 @@ describe("EarlyStopping", () => {
   it("refuses options that mean nothing", async () => {
     assert.throws(() => new EarlyStopping({ patience: -1 }), {
       name: "RangeError",
-      message: "Cannot create EarlyStopping with patience -1: patience must be >= 0",
+      message: "Cannot create EarlyStopping with patience -1: patience must be a whole number >= 0",
     });
     assert.throws(() => new EarlyStopping({ patience: NaN }), RangeError);
     assert.throws(() => new EarlyStopping({ patience: "3" as never }), TypeError);
@@ -302,7 +302,7 @@ describe("EarlyStopping", () => {
     assert.throws(() => new EarlyStopping({ monitor: ["loss", null as never] }), TypeError);
     assert.throws(() => new EarlyStopping({ monitor: [["loss"] as never] }), TypeError);
     assert.throws(() => new EarlyStopping({ monitor: ["a", { monitor: "b", patience: -1 }] }), {
-      message: "Cannot create EarlyStopping with patience -1: patience must be >= 0",
+      message: "Cannot create EarlyStopping with patience -1: patience must be a whole number >= 0",
     });
     assert.throws(() => new EarlyStopping({ stopWhen: "one" as never }), RangeError);
     assert.throws(() => new EarlyStopping({ minDeltaMode: "percent" as never }), RangeError);

@@ -6,8 +6,8 @@ import {
   callbackOptions,
   checkOptions,
   checkValue,
+  fileSystem,
   flag,
-  given,
   oneOf,
   place,
   wordOrBatches,
@@ -86,7 +86,7 @@ export class JSONLinesLogger extends Callback {
       append: flag,
       updateFreq: wordOrBatches("epoch", "batch"),
       nonFinite: oneOf("null", "string"),
-      fs: given,
+      fs: fileSystem,
     });
     this.filename = filename;
     this.updateFreq = options.updateFreq ?? "epoch";

@@ -1,7 +1,8 @@
 import { Callback, type CallbackHooks, type CallbackOptions } from "../core/callback.ts";
+import { showValue } from "../core/given_options.ts";
 import { everyHookName } from "../core/receivers.ts";
 import { didYouMean } from "../core/unknown_option.ts";
-import { callbackOptions, checkValue } from "./options.ts";
+import { checkValue, text } from "./options.ts";
 
 /** Hooks of a {@linkcode LambdaCallback}, and how it is called. */
 export interface LambdaHooks extends CallbackHooks, CallbackOptions {
@@ -45,11 +46,9 @@ export class LambdaCallback extends Callback {
    */
   constructor(hooks: LambdaHooks & ThisType<LambdaCallback> = {}) {
     super(hooks);
-    const { name = "LambdaCallback", onError, ...rest } = hooks;
+    const { name = "LambdaCallback", onError: _, ...rest } = hooks;
+    checkValue("LambdaCallback", "name", name, text);
     this.name = name;
-    if (onError !== undefined) {
-      checkValue("LambdaCallback", "onError", onError, callbackOptions.onError);
-    }
     for (const [hook, run] of Object.entries(rest)) {
       if (!everyHookName.includes(hook as keyof CallbackHooks)) {
         throw new TypeError(
@@ -60,7 +59,7 @@ export class LambdaCallback extends Callback {
       if (run === undefined || run === null) continue;
       if (typeof run !== "function") {
         throw new TypeError(
-          `Cannot create LambdaCallback with ${hook} ${String(run)}: it must be a function`,
+          `Cannot create LambdaCallback with ${hook} ${showValue(run)}: it must be a function`,
         );
       }
       Object.assign(this, { [hook]: run });

@@ -20,7 +20,7 @@ import { BatchLoss, LearningRateSweep } from "./learning_rate_sweep.ts";
 import {
   callbackOptions,
   checkOptions,
-  given,
+  fileSystem,
   numberThat,
   oneOf,
   type OptionRule,
@@ -253,5 +253,5 @@ const rules: Record<string, OptionRule> = {
   afterwards: oneOf("stop", "train"),
   plot: place,
   verbose: verbosity,
-  fs: given,
+  fs: fileSystem,
 };

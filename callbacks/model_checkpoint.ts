@@ -14,9 +14,9 @@ import {
   atLeastOne,
   checkOptions,
   checkValue,
+  fileSystem,
   finite,
   flag,
-  given,
   monitorOptions,
   oneOf,
   place,
@@ -111,7 +111,7 @@ export class ModelCheckpoint extends MonitorCallback {
    *   `saveFreq` beside `saveEvery`, for a whole model in a safetensors file
    */
   constructor(filepath: Path, options: ModelCheckpointOptions = {}) {
-    super(options, options.initialValueThreshold);
+    super(options, options?.initialValueThreshold);
     checkValue("ModelCheckpoint", "filepath", filepath, place);
     checkOptions(this, ModelCheckpoint, options, {
       ...monitorOptions,
@@ -127,7 +127,7 @@ export class ModelCheckpoint extends MonitorCallback {
       initialValueThreshold: finite,
       onMissing: oneOf("save", "skip"),
       includeOptimizer: flag,
-      fs: given,
+      fs: fileSystem,
     });
     this.filepath = filepath;
     this.saveBestOnly = options.saveBestOnly ?? false;

@@ -1,7 +1,7 @@
 import { Callback, type CallbackOptions } from "../core/callback.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import type { Terminal } from "../runtime/types.ts";
-import { callbackOptions, checkOptions, flag, given, type OptionRule } from "./options.ts";
+import { callbackOptions, checkOptions, flag, type OptionRule, terminalRule } from "./options.ts";
 
 /** Options of {@linkcode ModelSummary}. */
 export interface ModelSummaryOptions extends CallbackOptions {
@@ -74,7 +74,7 @@ export class ModelSummary extends Callback {
       ...callbackOptions,
       expandNested: flag,
       columns: atLeastForty,
-      terminal: given,
+      terminal: terminalRule,
     });
     this.#expandNested = options.expandNested ?? false;
     this.#columns = options.columns;

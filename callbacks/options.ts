@@ -1,4 +1,6 @@
+import { checkIsRecord, isRecord, showValue } from "../core/given_options.ts";
 import { warnOfUnknownOption } from "../core/unknown_option.ts";
+import { pathOf } from "../runtime/paths.ts";
 import type { Path } from "../runtime/types.ts";
 
 /** What one option of a callback must be. */
@@ -43,21 +45,66 @@ export function numberThat(wanted: string, holds: (value: number) => boolean): O
   return { types: ["number"], wanted, holds };
 }
 
+/** A whole number that is not negative. */
+export const countFromZero: OptionRule = {
+  types: ["number"],
+  wanted: "a whole number >= 0",
+  holds: (value: number) => Number.isSafeInteger(value) && value >= 0,
+};
+
 /** Above 0 or true to print. */
-export const verbosity: OptionRule = { types: ["boolean", "number"], wanted: "0, 1 or a boolean" };
+export const verbosity: OptionRule = {
+  types: ["boolean", "number"],
+  wanted: "0, 1, 2 or a boolean",
+  holds: (value: unknown) => typeof value === "boolean" || [0, 1, 2].includes(value as number),
+};
 
 /** A function. */
 export const callable: OptionRule = { types: ["function"], wanted: "a function" };
 
-/** An object with the verbs of its kind; what is missing shows when it is used. */
-export const given: OptionRule = { types: ["object"], wanted: "an object" };
+/** An object with members to read. */
+export const given: OptionRule = { types: ["object"], wanted: "an object", holds: isRecord };
+
+/** An object with the functions that will be called. */
+function objectWith(what: string, verbs: readonly string[]): OptionRule {
+  return {
+    types: ["object"],
+    wanted: `${what} with ${verbs.join(", ")}`,
+    holds: (value: Record<string, unknown>) =>
+      verbs.every((verb) => typeof value[verb] === "function"),
+  };
+}
+
+/** A file system: the runtime's, `memoryFileSystem()`, or one of the user's own. */
+export const fileSystem: OptionRule = objectWith("a file system", [
+  "readFile",
+  "readTextFile",
+  "writeFile",
+  "open",
+  "stat",
+  "readDir",
+  "makeDir",
+  "rename",
+  "remove",
+]);
+
+/** A terminal to write to. */
+export const terminalRule: OptionRule = objectWith("a terminal", ["write"]);
 
 /** A path that is not empty, or a URL. */
 export const place: OptionRule = {
   types: ["string", "object"],
   wanted: "a path or a file: URL",
-  holds: (path: Path) => path instanceof URL || (typeof path === "string" && path !== ""),
+  holds: isPath,
 };
+
+function isPath(path: Path): boolean {
+  try {
+    return pathOf(path) !== "";
+  } catch {
+    return false;
+  }
+}
 
 /** One of some words. */
 export function oneOf(...words: string[]): OptionRule {
@@ -124,7 +171,7 @@ export function checkOptions(
   rules: Record<string, OptionRule>,
 ): void {
   const name = owner.className;
-  checkValue(name, "options", options, given);
+  checkIsRecord(name, options);
   for (const [option, value] of Object.entries(options)) {
     if (Object.hasOwn(rules, option)) {
       if (value !== undefined) checkValue(name, option, value, rules[option]);
@@ -138,7 +185,8 @@ export function checkOptions(
 export function checkValue(owner: string, name: string, value: unknown, rule: OptionRule): void {
   const isRightType = value !== null && rule.types.includes(typeof value);
   if (isRightType && (rule.holds?.(value as never) ?? true)) return;
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  const message = `Cannot create ${owner} with ${name} ${shown}: ${name} must be ${rule.wanted}`;
+  const message = `Cannot create ${owner} with ${name} ${
+    showValue(value)
+  }: ${name} must be ${rule.wanted}`;
   throw isRightType ? new RangeError(message) : new TypeError(message);
 }

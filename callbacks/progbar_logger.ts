@@ -2,7 +2,7 @@ import { Callback, type CallbackOptions } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import type { Terminal } from "../runtime/types.ts";
-import { callable, callbackOptions, checkOptions, given } from "./options.ts";
+import { callable, callbackOptions, checkOptions, terminalRule } from "./options.ts";
 import { Progbar } from "./progbar.ts";
 
 /** Options of {@linkcode ProgbarLogger}. */
@@ -69,7 +69,7 @@ export class ProgbarLogger extends Callback {
     super(options);
     checkOptions(this, ProgbarLogger, options, {
       ...callbackOptions,
-      terminal: given,
+      terminal: terminalRule,
       now: callable,
     });
     this.#terminal = options.terminal;

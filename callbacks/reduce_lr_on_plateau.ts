@@ -4,8 +4,8 @@ import { getLearningRate, setLearningRate } from "../core/model.ts";
 import { inTurn } from "../core/promise.ts";
 import { MonitorCallback, type MonitorOptions } from "../core/monitor_callback.ts";
 import {
-  atLeastZero,
   checkOptions,
+  countFromZero,
   deltaMode,
   finite,
   flag,
@@ -86,17 +86,17 @@ export class ReduceLROnPlateau extends MonitorCallback {
    * @throws RangeError for a `factor` outside 0 to below 1, or a negative number
    */
   constructor(options: ReduceLROnPlateauOptions = {}) {
-    super({ ...options, minDelta: options.minDelta ?? 1e-4 });
+    super({ ...options, minDelta: options?.minDelta ?? 1e-4 });
     checkOptions(this, ReduceLROnPlateau, options, {
       ...monitorOptions,
       factor: numberThat(">= 0 and < 1", (factor) => factor >= 0 && factor < 1),
-      patience: atLeastZero,
+      patience: countFromZero,
       verbose: verbosity,
       minDelta: finite,
       minDeltaMode: deltaMode,
-      cooldown: atLeastZero,
+      cooldown: countFromZero,
       fullCooldown: flag,
-      minLr: atLeastZero,
+      minLr: numberThat("a finite number >= 0", (rate) => rate >= 0 && rate < Infinity),
     });
     this.factor = options.factor ?? 0.1;
     this.patience = options.patience ?? 10;

@@ -1,5 +1,6 @@
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
+import { isRecord } from "../core/given_options.ts";
 import type { Logs } from "../core/logs.ts";
 import { readWeights, type TrainableModel } from "../core/model.ts";
 import { getRuntime, joinPath, probeDirectory } from "../runtime/mod.ts";
@@ -24,6 +25,7 @@ import {
   atLeastZero,
   callbackOptions,
   checkOptions,
+  fileSystem,
   flag,
   given,
   type OptionRule,
@@ -169,10 +171,14 @@ export class TensorBoard extends Callback {
       updateFreq: wordOrBatches("epoch", "batch"),
       profileBatch,
       embeddingsFreq: everySoManyEpochs,
-      embeddingsMetadata: { types: ["string", "object"], wanted: "a path, or paths by layer" },
+      embeddingsMetadata: {
+        types: ["string", "object"],
+        wanted: "a path, or paths by layer",
+        holds: (given: unknown) => typeof given === "string" ? given !== "" : isRecord(given),
+      },
       hparams: given,
       flushMillis: atLeastZero,
-      fs: given,
+      fs: fileSystem,
     });
     this.logDir = options.logDir ?? "logs";
     this.histogramFreq = options.histogramFreq ?? 0;

@@ -1,4 +1,5 @@
 import { classNameOf } from "./class_name.ts";
+import { checkErrorPolicy, checkIsRecord } from "./given_options.ts";
 import type { Logs } from "./logs.ts";
 import type { TrainableModel } from "./model.ts";
 
@@ -249,6 +250,9 @@ export class Callback<Model extends TrainableModel = TrainableModel> {
    * @param options what every callback takes
    */
   constructor(options: CallbackOptions = {}) {
+    const owner = classNameOf(this);
+    checkIsRecord(owner, options);
+    checkErrorPolicy(owner, options.onError);
     this.onError = options.onError;
   }
 

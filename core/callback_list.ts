@@ -10,14 +10,15 @@ import {
   type CallbackReference,
   type CallbacksArgument,
   flatten,
-  isErrorPolicy,
   type TfjsCallback,
 } from "./flatten.ts";
+import { checkIsRecord, isErrorPolicy, isRecord, showValue } from "./given_options.ts";
 import { History } from "./history.ts";
 import { HookCaller } from "./hook_caller.ts";
 import type { TrainableModel } from "./model.ts";
 import { inTurn } from "./promise.ts";
 import type { ListHook } from "./receivers.ts";
+import { warnOfUnknownOption } from "./unknown_option.ts";
 
 export type { CallbackReference, CallbacksArgument, HookCaller, ListHook, TfjsCallback };
 
@@ -97,19 +98,14 @@ export class CallbackList extends HookCaller implements ResumableTraining {
    * @throws CallbackError when a callback fails to take the model or params (`CALLBACK_HOOK`)
    */
   constructor(callbacks: CallbacksArgument = [], options: CallbackListOptions = {}) {
-    const { onError = "throw" } = options;
-    if (!isErrorPolicy(onError)) {
-      throw new RangeError(
-        `Cannot use onError ${onError}: it must be "throw", "disable" or "warn"`,
-      );
-    }
+    const { onError = "throw" } = checkListOptions(options);
     const list = flatten(callbacks);
     if (options.addHistory && !list.some(isHistory)) list.push(new History());
     if (options.addProgbar && !list.some(isProgbar)) list.push(...flatten(options.addProgbar));
     super(list, onError);
     this.history = list.findLast(isHistory);
-    if (options.model !== undefined) this.setModel(options.model);
-    if (options.params !== undefined) this.setParams(options.params);
+    if (options.model) this.setModel(options.model);
+    if (options.params) this.setParams(options.params);
   }
 
   /** Give every callback the model. A promise is waited for before a run begins. */
@@ -147,6 +143,37 @@ export class CallbackList extends HookCaller implements ResumableTraining {
       }
     }
   }
+}
+
+const optionNames = ["model", "params", "addHistory", "addProgbar", "onError"];
+
+function checkListOptions(options: CallbackListOptions): CallbackListOptions {
+  checkIsRecord("CallbackList", options);
+  const { onError } = options;
+  if (onError !== undefined && !isErrorPolicy(onError)) {
+    // It is an option of fit, too.
+    throw new RangeError(
+      `Cannot use onError ${showValue(onError)}: it must be "throw", "disable" or "warn"`,
+    );
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!optionNames.includes(name)) warnOfUnknownOption("CallbackList", name, optionNames);
+    const wanted = wrongOption(name, value);
+    if (wanted === undefined) continue;
+    throw new TypeError(
+      `Cannot create CallbackList with ${name} ${showValue(value)}: ${name} must be ${wanted}`,
+    );
+  }
+  return options;
+}
+
+/** What an option must be that is something else; null counts as not given. */
+function wrongOption(name: string, value: unknown): string | undefined {
+  if (value === null || value === undefined) return undefined;
+  if (name === "model" || name === "params") return isRecord(value) ? undefined : "an object";
+  if (name === "addHistory") return typeof value === "boolean" ? undefined : "true or false";
+  if (name !== "addProgbar") return undefined;
+  return value === false || isRecord(value) ? undefined : "a ProgbarLogger or false";
 }
 
 function isHistory(callback: CallbackLike): callback is History {

@@ -1,6 +1,7 @@
-import type { CallbackHooks, CallbackLike, ErrorPolicy } from "./callback.ts";
+import type { CallbackHooks, CallbackLike } from "./callback.ts";
 import type { CallbackList } from "./callback_list.ts";
 import { CallbackError, messageOf } from "./errors.ts";
+import { isErrorPolicy, showValue } from "./given_options.ts";
 import { everyHookName, hookNames, nameOf } from "./receivers.ts";
 import { unreadMembers } from "./unread_members.ts";
 
@@ -126,7 +127,7 @@ function checkMembers(value: unknown): void {
   }
   const { onError } = members;
   if (onError !== undefined && !isErrorPolicy(onError)) {
-    throw invalid(`its onError is ${String(onError)}; it must be "throw", "disable" or "warn"`);
+    throw invalid(`its onError is ${showValue(onError)}; it must be "throw", "disable" or "warn"`);
   }
   const unread = unreadMembers(value);
   if (
@@ -162,11 +163,6 @@ function adviceOf(value: NamedFunction): string {
     ? "it is a function; call it for the callback that it returns, or name its hook: " +
       "{ onEpochEnd: ... }"
     : `${name} is a function; call it, ${name}(...), for the callback that it returns`;
-}
-
-/** True for one of the three policies. */
-export function isErrorPolicy(value: unknown): value is ErrorPolicy {
-  return value === "throw" || value === "disable" || value === "warn";
 }
 
 function invalid(reason: string, cause?: unknown): CallbackError {

@@ -98,7 +98,7 @@ describe("CallbackList takes", () => {
       ],
       [{}, /none of the hooks/],
       [{ onEpochEnd: 5 }, /its onEpochEnd is a number; a hook is a function/],
-      [{ onEpochEnd() {}, onError: "ignore" }, /its onError is ignore; it must be "throw"/],
+      [{ onEpochEnd() {}, onError: "ignore" }, /its onError is "ignore"; it must be "throw"/],
       [Promise.resolve(new History()), /a promise; await it/],
       [5, /got number 5/],
       ["https://a.b/c", /"https:\/\/a\.b\/c" is still to be loaded.* await loadPlugin\("https/],
@@ -190,7 +190,7 @@ describe("CallbackList takes", () => {
   it("no unknown policy", () => {
     assert.throws(() => new CallbackList([], { onError: "ignore" as never }), {
       name: "RangeError",
-      message: 'Cannot use onError ignore: it must be "throw", "disable" or "warn"',
+      message: 'Cannot use onError "ignore": it must be "throw", "disable" or "warn"',
     });
   });
 

@@ -1,4 +1,5 @@
 import type { Params } from "./callback.ts";
+import { showValue } from "./given_options.ts";
 import { type Logs, plainValue } from "./logs.ts";
 import { directionOf } from "./monitor_direction.ts";
 import { isPromise } from "./promise.ts";
@@ -72,6 +73,15 @@ export class Monitor {
    */
   constructor(owner: string, rules: MonitorRules = {}, best?: number) {
     const { monitor = "val_loss", mode = "auto" } = rules;
+    check(
+      owner,
+      "monitor",
+      monitor,
+      ["string", "function"],
+      "a key of the logs or a function of them",
+    );
+    check(owner, "mode", mode, ["string"], `"auto", "min" or "max"`);
+    check(owner, "minDelta", rules.minDelta ?? 0, ["number"], "a finite number");
     this.#owner = owner;
     this.#compute = typeof monitor === "function" ? monitor : undefined;
     this.name = typeof monitor === "function" ? monitor.name || "a function" : monitor;
@@ -137,9 +147,10 @@ export class Monitor {
   ): number | undefined {
     if (typeof value === "number") return value;
     if (value !== undefined && value !== null) {
-      const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
       throw new TypeError(
-        `Cannot watch '${this.name}' for ${this.#owner}: expected a number, got ${shown}`,
+        `Cannot watch '${this.name}' for ${this.#owner}: expected a number, got ${
+          showValue(value)
+        }`,
       );
     }
     if (!this.#hasWarned) {
@@ -180,6 +191,13 @@ export class Monitor {
       ? `; the run has no validation data: give validationData or validationSplit, or watch '${trained}'`
       : "";
   }
+}
+
+function check(owner: string, name: string, value: unknown, types: string[], wanted: string): void {
+  if (types.includes(typeof value)) return;
+  throw new TypeError(
+    `Cannot create ${owner} with ${name} ${showValue(value)}: ${name} must be ${wanted}`,
+  );
 }
 
 const modes: readonly string[] = ["auto", "min", "max"] satisfies MonitorMode[];

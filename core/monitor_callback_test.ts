@@ -148,7 +148,7 @@ describe("MonitorCallback", () => {
     assert.deepEqual(messages, [
       "keepfit: Watch watches 'f1', which is not available; so what. Available are: loss",
     ]);
-    for (const [value, shown] of [["high", '"high"'], [[1, 2], "1,2"]]) {
+    for (const [value, shown] of [["high", '"high"'], [[1, 2], "an array"]]) {
       assert.throws(
         () => callback.monitorValue({ f1: value } as never, ""),
         new TypeError(`Cannot watch 'f1' for Watch: expected a number, got ${shown}`),
