@@ -8,11 +8,13 @@ import { findEngine } from "../tfjs/engine.ts";
 import { messageOf } from "../core/errors.ts";
 import {
   assignWeights,
+  type DeviceWeight,
+  disposeWeights,
   type HostWeight,
   readWeights,
   type TrainableModel,
   weightsFromHost,
-  type WeightTensor,
+  weightsOf,
 } from "../core/model.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
@@ -258,7 +260,7 @@ export class BackupAndRestore extends Callback {
   async #restore(backup: Backup, training: ResumableTraining): Promise<void> {
     const { model } = this;
     const { callbacks, missing } = await matchCallbacks(backup, training);
-    let weights: WeightTensor[] = [];
+    let weights: DeviceWeight[] = [];
     try {
       weights = await weightsFromHost(model, backup.weights);
       // First, because it may be of another class.
@@ -273,7 +275,7 @@ export class BackupAndRestore extends Callback {
         { cause },
       );
     } finally {
-      for (const weight of weights) weight.dispose();
+      disposeWeights(weights);
     }
     await training.setState(callbacks);
     if (backup.loop !== undefined) await training.loop?.setState(backup.loop);
@@ -299,11 +301,6 @@ async function matchCallbacks(
     callbacks: Object.fromEntries(saved.filter(([name]) => known.has(name))),
     missing: saved.map(([name]) => name).filter((name) => !known.has(name)),
   };
-}
-
-function weightsOf(model: TrainableModel) {
-  if (typeof model.getWeights === "function") return model.getWeights();
-  throw new TypeError("Cannot back up: the model must have getWeights()");
 }
 
 function hasOptimizer({ optimizer }: TrainableModel): boolean {

@@ -1,4 +1,4 @@
-import { readWeights } from "../core/model.ts";
+import { readTensors } from "../core/model.ts";
 import { joinPath } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { projectorConfig, writeEmbedding } from "../tensorboard/mod.ts";
@@ -34,7 +34,7 @@ export async function writeEmbeddings(
 ): Promise<void> {
   const embeddings = embeddingsOf(layers);
   if (embeddings.length === 0) return;
-  const tables = await readWeights(embeddings.map(({ weights }) => weights[0].tensor));
+  const tables = await readTensors(embeddings.map(({ weights }) => weights[0].tensor));
   const infos = await Promise.all(embeddings.map(async ({ path, index }, i) => {
     const name = `keras_embedding-${path}-${epoch}`;
     const { shape, values } = tables[i];

@@ -2,16 +2,17 @@ import type { StateValue } from "../core/callback.ts";
 import {
   assignWeights,
   cloneWeights,
+  type DeviceWeight,
+  disposeWeights,
   type HostWeight,
   readWeights,
   type TrainableModel,
   weightsFromHost,
-  type WeightTensor,
 } from "../core/model.ts";
 
 /** A copy of a model's weights: on the device, or on the host after a state was restored. */
 export class KeptWeights {
-  #onDevice: WeightTensor[] | undefined;
+  #onDevice: DeviceWeight[] | undefined;
   // A restored state's weights stay on the host until they are needed: there may be no model yet.
   #onHost: HostWeight[] | undefined;
 
@@ -34,7 +35,7 @@ export class KeptWeights {
 
   /** Release them. */
   clear(): void {
-    for (const weight of this.#onDevice ?? []) weight.dispose();
+    disposeWeights(this.#onDevice ?? []);
     this.#onDevice = undefined;
     this.#onHost = undefined;
   }
@@ -54,6 +55,9 @@ export class KeptWeights {
 
 async function assignHostWeights(model: TrainableModel, kept: HostWeight[]): Promise<void> {
   const weights = await weightsFromHost(model, kept);
-  assignWeights(model, weights);
-  for (const weight of weights) weight.dispose();
+  try {
+    assignWeights(model, weights);
+  } finally {
+    disposeWeights(weights);
+  }
 }

@@ -4,9 +4,10 @@ import type { Logs } from "../core/logs.ts";
 import {
   assignWeights,
   cloneWeights,
+  type DeviceWeight,
+  disposeWeights,
   getLearningRate,
   setLearningRate,
-  type WeightTensor,
 } from "../core/model.ts";
 import { getRuntime, probeFile } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
@@ -110,7 +111,7 @@ export class LearningRateFinder extends Callback {
   readonly #sweep: LearningRateSweep;
   #plot: Path | undefined;
   #fs: FileSystem | undefined;
-  #kept: { weights: WeightTensor[]; optimizer: OptimizerState } | undefined;
+  #kept: { weights: DeviceWeight[]; optimizer: OptimizerState } | undefined;
   readonly #batchLoss = new BatchLoss();
 
   /**
@@ -209,7 +210,7 @@ export class LearningRateFinder extends Callback {
       assignWeights(this.model, weights);
       await setOptimizerState(this.model.optimizer as tf.Optimizer, optimizer);
     } finally {
-      for (const weight of weights) weight.dispose();
+      disposeWeights(weights);
     }
   }
 

@@ -2,7 +2,7 @@ import { Callback, type CallbackOptions, type CallbackState } from "../core/call
 import { messageOf } from "../core/errors.ts";
 import { isRecord } from "../core/given_options.ts";
 import type { Logs } from "../core/logs.ts";
-import { readWeights, type TrainableModel } from "../core/model.ts";
+import { readTensors, type TrainableModel } from "../core/model.ts";
 import { getRuntime, joinPath, probeDirectory } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { SummaryWriter } from "../tensorboard/mod.ts";
@@ -393,7 +393,7 @@ export class TensorBoard extends Callback {
     // Keras's paths have the name of a Sequential in front, but not of a functional model.
     const scope = model.getClassName() === "Sequential" ? `${model.name}/` : "";
     const weights = layersOf(model).flatMap((layer) => layer.weights);
-    const values = await readWeights(weights.map(({ tensor }) => tensor));
+    const values = await readTensors(weights.map(({ tensor }) => tensor));
     const writer = this.writer("train");
     weights.forEach(({ path }, i) => {
       writer.histogram(`${scope}${path}/histogram`, values[i].values, epoch);

@@ -1,6 +1,8 @@
 import type { io, Tensor } from "@tensorflow/tfjs";
 import { messageOf } from "../core/errors.ts";
-import { networkOf, trainableWeights, trainingConfigOf } from "../tfjs/compiled.ts";
+import { namesInFile } from "../core/weight_names.ts";
+import { trainingConfigOf } from "../tfjs/compiled.ts";
+import { trainedNamesInFile } from "../tfjs/optimizer_names.ts";
 import { type TakenState, takeOptimizerState } from "../tfjs/optimizer_state.ts";
 import { optimizerClassOf } from "../tfjs/optimizers.ts";
 import type { IOHandler, LayersModel } from "../tfjs/types.ts";
@@ -222,7 +224,7 @@ interface NamedWeight {
 
 function modelWeights(model: LayersModel): NamedWeight[] {
   const values = model.getWeights();
-  return model.weights.map(({ originalName }, i) => ({ name: originalName, value: values[i] }));
+  return namesInFile(model).map((name, i) => ({ name, value: values[i] }));
 }
 
 /** The optimizer's state at one instant; undefined when the optimizer has none to give. */
@@ -254,7 +256,7 @@ function hiddenState(model: LayersModel, state: TakenState | undefined): NamedWe
   const averages = state.average ?? [];
   return [
     ...(isLoaded ? [] : slotsOf(state)),
-    ...averages.map((value, i) => ({ name: `${i}${AVERAGE}`, value })),
+    ...averages.map(({ tensor }, i) => ({ name: `${i}${AVERAGE}`, value: tensor })),
   ];
 }
 
@@ -268,7 +270,7 @@ function weightsOf(named: TakenState["weights"] = []): NamedWeight[] {
 
 async function optimizerJson(model: LayersModel, state: TakenState): Promise<OptimizerJson> {
   const { className, iterations, variables } = state;
-  const trained = trainableWeights(networkOf(model, "save a checkpoint"));
+  const trained = trainedNamesInFile(model, "save a checkpoint");
   const isOfModel = Object.values(state.slots).every((slots) => slots.length === trained.length);
   const scalars: OptimizerJson["scalars"] = {};
   for (const [field, scalar] of Object.entries(state.scalars)) {
@@ -277,7 +279,7 @@ async function optimizerJson(model: LayersModel, state: TakenState): Promise<Opt
   return {
     className,
     iterations,
-    trainedWeights: isOfModel ? trained.map(({ originalName }) => originalName) : undefined,
+    trainedWeights: isOfModel ? trained : undefined,
     variables,
     scalars,
   };

@@ -1,7 +1,8 @@
 import type { DataType, TypedArray } from "@tensorflow/tfjs";
 import type { HostWeight } from "../core/model.ts";
-import { networkOf, type TrainableWeight, trainableWeights } from "../tfjs/compiled.ts";
+import { namesInFile } from "../core/weight_names.ts";
 import { getEngine } from "../tfjs/engine.ts";
+import { trainedNamesInFile, trainedWeights } from "../tfjs/optimizer_names.ts";
 import {
   type NamedValue,
   type OptimizerState,
@@ -20,70 +21,117 @@ import {
 } from "./checkpoint_files.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
+import { matchWeights } from "./match_weights.ts";
 import { readSafetensors } from "./safetensors.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
+
+/** Options of {@linkcode loadWeights}. */
+export interface LoadWeightsOptions extends CheckpointOptions {
+  /**
+   * Leave the layers as they are whose weights were saved with another shape or type, such as a head
+   * for other classes. A warning names them. Default: false, such a checkpoint is refused.
+   */
+  skipMismatch?: boolean;
+  /**
+   * Load the layers that the checkpoint and the model both have, by the very names, and leave the
+   * others as they are; a warning names them. Give layers names for this: those that TensorFlow.js
+   * makes up count the layers of the process. Default: false, both must have the same weights.
+   */
+  byName?: boolean;
+}
 
 /** What {@linkcode loadWeights} did. */
 export interface LoadedWeights {
   /** True when the optimizer's state was restored too. */
   optimizer: boolean;
+  /** With `skipMismatch` or `byName`, names of the weights that the model keeps as they were. */
+  skipped?: string[];
 }
 
 /**
  * Put saved weights into a model that exists, by name. The numbers that TensorFlow.js gives to
  * layers without a name count the layers of the process, so they need not be the same: such layers
- * are matched in their order.
+ * are matched in the order in which they were made.
  *
  * Where the checkpoint has the state of an optimizer and the model is compiled with one of the same
  * class, that is restored as well, so that training continues exactly (`tf.loadLayersModel` computes
  * Adam's powers of beta another way, off by a rounding, and has no state of Adamax). The learning
- * rate stays the model's. Nothing is changed when anything does not fit.
+ * rate stays the model's. Nothing is changed when anything does not fit. With `skipMismatch` or
+ * `byName` the optimizer is left as it is.
+ *
+ * Source of `skipMismatch` and `byName`: `load_weights` in `keras/src/models/model.py`.
  *
  * @param model a built model; with an optimizer, compiled
  * @param path a checkpoint of {@linkcode saveCheckpoint} or `model.save`, of either form, or a file
  *   of {@linkcode saveSafetensors}, known by the end of its name
- * @returns whether the optimizer's state came with it
+ * @param options what may differ
+ * @returns whether the optimizer's state was restored, and what was skipped
  * @throws FileSystemError `NotFound` when there is no checkpoint
  * @throws SyntaxError when it cannot be read
- * @throws RangeError when weights are missing, too many, of another shape or type, or truncated
+ * @throws RangeError when weights are missing, too many, of another shape or type, or truncated; with
+ *   `skipMismatch` or `byName`, when not one of them can be loaded
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
  * import { loadWeights, memoryFileSystem, saveCheckpoint } from "keepfit/runtime";
  * import assert from "node:assert/strict";
  *
- * const build = () => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+ * const build = (classes: number) =>
+ *   tf.sequential({
+ *     layers: [
+ *       tf.layers.dense({ name: "body", units: 3, inputShape: [2] }),
+ *       tf.layers.dense({ name: "head", units: classes }),
+ *     ],
+ *   });
  * const fs = memoryFileSystem();
- * const [trained, fresh] = [build(), build()];
+ * const [trained, fresh] = [build(2), build(2)];
  * await saveCheckpoint(trained, "best", { fs, weightsOnly: true });
  * assert.deepEqual(await loadWeights(fresh, "best", { fs }), { optimizer: false });
  * assert.deepEqual(fresh.getWeights()[0].dataSync(), trained.getWeights()[0].dataSync());
+ *
+ * // A new head for five classes keeps what it has.
+ * const other = build(5);
+ * const { skipped } = await loadWeights(other, "best", { fs, skipMismatch: true });
+ * assert.deepEqual(skipped, ["head/kernel", "head/bias"]);
+ * assert.deepEqual(other.getWeights()[0].dataSync(), trained.getWeights()[0].dataSync());
  * ```
  */
 export async function loadWeights(
   model: LayersModel,
   path: Path,
-  { fs = getRuntime().fs }: CheckpointOptions = {},
+  options: LoadWeightsOptions = {},
 ): Promise<LoadedWeights> {
+  const { fs = getRuntime().fs, skipMismatch = false, byName = false } = options;
   const action = `Cannot load weights from ${showPath(path)}`;
   const content = await readWeights(fs, path, action);
-  const weights = matchByName(
-    model,
-    content.saved.filter(({ group }) => group !== "optimizer"),
-    action,
-  );
-  const state = savedState(model, content, weights, action);
+  const saved = content.saved.filter(({ group }) => group !== "optimizer");
+  const matched = matchWeights(model, saved, { skipMismatch, byName, action });
+  const skipped = namesInFile(model).filter((_name, i) => matched[i] === undefined);
+  const isStrict = !skipMismatch && !byName;
+  const state = isStrict
+    ? savedState(model, content, matched as SavedWeight[], action)
+    : undefined;
+  // First, because it refuses what does not fit.
+  if (state !== undefined) await setOptimizerState(model, state);
   const engine = getEngine();
-  const tensors = weights.map(({ values, shape, dtype }) =>
-    engine.makeTensor(values as TypedArray, shape, dtype as DataType)
+  const present = model.getWeights();
+  const tensors = matched.map((weight, i) =>
+    weight === undefined
+      ? present[i].clone()
+      : engine.makeTensor(weight.values as TypedArray, weight.shape, weight.dtype as DataType)
   );
   try {
     model.setWeights(tensors);
   } finally {
     for (const tensor of tensors) tensor.dispose();
   }
-  if (state !== undefined) await setOptimizerState(model, state);
-  return { optimizer: state !== undefined };
+  if (isStrict) return { optimizer: state !== undefined };
+  if (skipped.length > 0) {
+    console.warn(
+      `keepfit: loading ${showPath(path)}: the model keeps its own '${skipped.join("', '")}'`,
+    );
+  }
+  return { optimizer: false, skipped };
 }
 
 type Values = Float32Array | Int32Array | Uint8Array | Uint8Array[];
@@ -161,60 +209,6 @@ function byteReader(shards: ArrayBuffer[]): (length: number) => Uint8Array<Array
   };
 }
 
-/** The saved weights in the model's order, each checked against the one it will replace. */
-function matchByName(model: LayersModel, saved: SavedWeight[], action: string): SavedWeight[] {
-  const wanted = model.weights;
-  const names = wanted.map(({ originalName }) => originalName);
-  const has = new Set(saved.map(({ name }) => name));
-  const isSame = names.length === has.size && names.every((name) => has.has(name));
-  const known = isSame ? names : inOrder(names);
-  const given = isSame ? saved.map(({ name }) => name) : inOrder(saved.map(({ name }) => name));
-  const byName = new Map(saved.map((weight, i) => [given[i], weight]));
-
-  const missing = names.filter((_name, i) => !byName.has(known[i]));
-  if (missing.length > 0) {
-    const extra = saved.filter((_weight, i) => !known.includes(given[i])).map(({ name }) => name);
-    throw new RangeError(
-      `${action}: it has no '${missing.join("', '")}', which the model wants` +
-        (extra.length > 0 ? `; the model does not know its '${extra.join("', '")}'` : ""),
-    );
-  }
-  if (saved.length !== wanted.length) {
-    const extra = saved.filter((_weight, i) => !known.includes(given[i])).map(({ name }) => name);
-    throw new RangeError(
-      `${action}: it has ${saved.length} weights, the model ${wanted.length}; ` +
-        `too many are '${extra.join("', '")}'`,
-    );
-  }
-  return wanted.map((weight, i) => {
-    const match = byName.get(known[i])!;
-    const shape = weight.shape as number[];
-    if (String(match.shape) !== String(shape) || match.dtype !== weight.dtype) {
-      throw new RangeError(
-        `${action}: '${names[i]}' was saved as ${match.dtype}[${match.shape}], ` +
-          `the model has ${weight.dtype}[${shape}]`,
-      );
-    }
-    return match;
-  });
-}
-
-/**
- * Names with the counters of unnamed layers (`dense_Dense7/kernel`) renumbered from 1, so that
- * they no longer depend on what else the process has built.
- */
-function inOrder(names: string[]): string[] {
-  const numbers = new Map<string, Map<string, number>>();
-  return names.map((name) =>
-    name.replace(/([a-z0-9_]+_[A-Z][A-Za-z0-9]*?)(\d+)(?=\/)/g, (_all, stem, number) => {
-      const seen = numbers.get(stem) ?? new Map<string, number>();
-      numbers.set(stem, seen);
-      if (!seen.has(number)) seen.set(number, seen.size + 1);
-      return `${stem}${seen.get(number)}`;
-    })
-  );
-}
-
 /**
  * The state that the checkpoint has for the model's optimizer; undefined where it has none, or that
  * of another class.
@@ -245,11 +239,12 @@ function savedState(
     scalars: json?.scalars ?? {},
   };
   const order = trainedOrder(model, json?.trainedWeights, weights);
+  const trained = trainedWeights(model) ?? [];
   const averages = hidden.filter(({ name }) => name.endsWith(AVERAGE));
   if (averages.length > 0) {
     const what = `moving averages of ${className}`;
     const [ordered] = perWeight(model, averages, 1, order, what, action);
-    state.average = ordered.map(({ value }) => value);
+    state.average = ordered.map(({ value }, i) => ({ ...value, name: trained[i].path }));
   }
   const known = optimizerClassOf(optimizer);
   if (known === undefined) {
@@ -269,19 +264,15 @@ function savedState(
 /** For each trained weight of the model its place among the saved ones; undefined if not known. */
 function trainedOrder(
   model: LayersModel,
-  trainedWeights: string[] | undefined,
+  names: string[] | undefined,
   weights: SavedWeight[],
 ): number[] | undefined {
-  if (trainedWeights === undefined) return undefined;
-  const places = new Map(trainedWeights.map((name, i) => [name, i]));
-  const names = model.weights.map(({ originalName }) => originalName);
-  return trainedBy(model).map(({ originalName }) =>
-    places.get(weights[names.indexOf(originalName)]?.name) ?? -1
+  if (names === undefined) return undefined;
+  const places = new Map(names.map((name, i) => [name, i]));
+  const all = namesInFile(model);
+  return trainedNamesInFile(model, "load weights").map((name) =>
+    places.get(weights[all.indexOf(name)]?.name) ?? -1
   );
-}
-
-function trainedBy(model: LayersModel): TrainableWeight[] {
-  return trainableWeights(networkOf(model, "load weights"));
 }
 
 /**
@@ -298,7 +289,7 @@ function perWeight(
   what: string,
   action: string,
 ): NamedValue[][] {
-  const trained = trainedBy(model);
+  const trained = trainedWeights(model) ?? [];
   const wanted = trained.length * count;
   if (saved.length === 0) return [];
   if (saved.length !== wanted || order?.includes(-1)) {
@@ -309,16 +300,15 @@ function perWeight(
     );
   }
   return Array.from({ length: count }, (_none, list) =>
-    trained.map((weight, i) => {
-      const { shape } = weight.read();
+    trained.map(({ shape, path }, i) => {
       const value = saved[list * trained.length + (order?.[i] ?? i)];
       if (String(value.shape) !== String(shape)) {
         throw new RangeError(
           `${action}: expected shape [${shape}] of '${value.name}' among the ${what} for the weight ` +
-            `'${weight.originalName}', got [${value.shape}]`,
+            `'${path}', got [${value.shape}]`,
         );
       }
-      return named(value);
+      return { ...named(value), name: `${path}/${value.name.split("/").at(-1)}` };
     }));
 }
 

@@ -11,7 +11,7 @@ export {
   saveCheckpoint,
   type SaveCheckpointOptions,
 } from "./checkpoint.ts";
-export { type LoadedWeights, loadWeights } from "./load_weights.ts";
+export { type LoadedWeights, loadWeights, type LoadWeightsOptions } from "./load_weights.ts";
 export {
   type NamedTensor,
   readSafetensors,

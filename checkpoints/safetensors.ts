@@ -1,3 +1,4 @@
+import { namesInFile } from "../core/weight_names.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
@@ -82,7 +83,7 @@ export async function saveSafetensors(
     throw new TypeError("Cannot save safetensors: the model must be a tf.LayersModel");
   }
   const action = `Cannot save ${showPath(path)}`;
-  const names = model.weights.map(({ originalName }) => originalName);
+  const names = namesInFile(model);
   // A clone shares the values until training makes new ones.
   const taken = model.getWeights().map((weight) => weight.clone());
   try {

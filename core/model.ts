@@ -1,3 +1,5 @@
+import { weightNames } from "./weight_names.ts";
+
 /**
  * The little that a callback may ask of a model, whatever library it comes from. A TensorFlow.js
  * `LayersModel` or `Sequential` has it all as it is.
@@ -35,6 +37,8 @@ export interface WeightTensor {
 
 /** The values of one weight away from any device, fit to be kept in a callback's state. */
 export interface HostWeight {
+  /** Path of its layer and its name there, `encoder/dense/kernel`; absent where it has none. */
+  name?: string;
   /** Sizes of the dimensions. */
   shape: number[];
   /** Data type: `"float32"`, `"int32"` or `"bool"`. */
@@ -43,68 +47,124 @@ export interface HostWeight {
   values: Float32Array | Int32Array | Uint8Array;
 }
 
+/** A weight on the device. */
+export interface DeviceWeight {
+  /** As in {@linkcode HostWeight}. */
+  name: string | undefined;
+  tensor: WeightTensor;
+}
+
+/** The live weights of a model with their names; none for a model that has no weights to read. */
+export function weightsOf(model: TrainableModel): DeviceWeight[] {
+  const names = weightNames(model);
+  return (model.getWeights?.() ?? []).map((tensor, i) => ({ name: names?.[i], tensor }));
+}
+
 /**
  * Keep the present weights of a model on the device. Nothing is copied until training changes
  * them. The caller disposes what is returned.
  *
  * @throws TypeError when the model has no weights to read
  */
-export function cloneWeights(model: TrainableModel): WeightTensor[] {
+export function cloneWeights(model: TrainableModel): DeviceWeight[] {
   if (typeof model.getWeights !== "function") {
     throw new TypeError("Cannot keep weights: the model has no getWeights()");
   }
-  return model.getWeights().map((weight) => weight.clone());
+  return weightsOf(model).map(({ name, tensor }) => ({ name, tensor: tensor.clone() }));
 }
 
-/** Put kept weights back into the model. The tensors given stay the caller's. */
-export function assignWeights(model: TrainableModel, weights: WeightTensor[]): void {
+/**
+ * Put kept weights back into the model, each where its name says. The tensors given stay the
+ * caller's.
+ *
+ * @throws RangeError when names or shapes do not fit the model
+ */
+export function assignWeights(model: TrainableModel, weights: DeviceWeight[]): void {
   if (typeof model.setWeights !== "function") {
     throw new TypeError("Cannot restore weights: the model has no setWeights()");
   }
-  model.setWeights(weights as never[]);
+  const shapes = weights.map(({ name, tensor: { shape } }) => ({ name, shape }));
+  const places = placesOf(weightsOf(model), shapes);
+  model.setWeights(places.map((at) => weights[at].tensor) as never[]);
+}
+
+/** Release kept weights. */
+export function disposeWeights(weights: DeviceWeight[]): void {
+  for (const { tensor } of weights) tensor.dispose();
 }
 
 /** Read weights to the host, as they are now: training may go on meanwhile. */
-export async function readWeights(weights: WeightTensor[]): Promise<HostWeight[]> {
+export async function readWeights(weights: DeviceWeight[]): Promise<HostWeight[]> {
+  const values = await readTensors(weights.map(({ tensor }) => tensor));
+  return values.map((one, i) => {
+    const { name } = weights[i];
+    return name === undefined ? one : { name, ...one };
+  });
+}
+
+/** Read tensors to the host, as they are now: training may go on meanwhile. */
+export async function readTensors(tensors: WeightTensor[]): Promise<HostWeight[]> {
   // A clone costs nothing and keeps its values when an update replaces those of the variable.
-  const taken = weights.map((weight) => weight.clone());
+  const taken = tensors.map((tensor) => tensor.clone());
   try {
-    return await Promise.all(taken.map(async (weight) => {
-      const values = await weight.data() as HostWeight["values"];
-      return { shape: weight.shape.slice(), dtype: weight.dtype, values: values.slice() };
+    return await Promise.all(taken.map(async (tensor) => {
+      const values = await tensor.data() as HostWeight["values"];
+      return { shape: tensor.shape.slice(), dtype: tensor.dtype, values: values.slice() };
     }));
   } finally {
-    for (const weight of taken) weight.dispose();
+    for (const tensor of taken) tensor.dispose();
   }
 }
 
 /**
  * Make tensors of host values, with nothing but the model's own weights in hand.
  *
- * @throws RangeError when number or shapes do not fit the model
+ * @returns weights for {@linkcode assignWeights}; the caller disposes them
+ * @throws RangeError when names or shapes do not fit the model
  */
 export async function weightsFromHost(
   model: TrainableModel,
   kept: HostWeight[],
-): Promise<WeightTensor[]> {
-  const weights = model.getWeights?.() ?? [];
-  if (weights.length !== kept.length) {
+): Promise<DeviceWeight[]> {
+  const weights = weightsOf(model);
+  const places = placesOf(weights, kept);
+  const buffers = await Promise.all(weights.map(({ tensor }) => tensor.buffer()));
+  return buffers.map((buffer, i) => {
+    buffer.values = kept[places[i]].values.slice();
+    return { name: weights[i].name, tensor: buffer.toTensor() };
+  });
+}
+
+/**
+ * For each weight of a model its place among the kept ones: by name, and by position only where the
+ * model, or what was kept, has no names.
+ */
+function placesOf(
+  weights: DeviceWeight[],
+  kept: Pick<HostWeight, "name" | "shape">[],
+): number[] {
+  const isNamed = [...weights, ...kept].every(({ name }) => name !== undefined);
+  const names = (named: { name?: string }[]) => named.map(({ name }) => name as string);
+  const byName = new Map(kept.map(({ name }, i) => [name, i]));
+  const places = weights.map(({ name }, i) => isNamed ? byName.get(name) ?? -1 : i);
+  const missing = isNamed ? weights.filter((_weight, i) => places[i] < 0) : [];
+  if (missing.length > 0 || weights.length !== kept.length) {
+    const extra = isNamed ? kept.filter((_weight, i) => !places.includes(i)) : [];
     throw new RangeError(
-      `Cannot restore weights: ${kept.length} were kept, the model has ${weights.length}`,
+      `Cannot restore weights: ${kept.length} were kept, the model has ${weights.length}` +
+        (missing.length > 0 ? `; none was kept of '${names(missing).join("', '")}'` : "") +
+        (extra.length > 0 ? `; the model has no '${names(extra).join("', '")}'` : ""),
     );
   }
-  kept.forEach((one, i) => {
-    if (String(weights[i].shape) === String(one.shape)) return;
+  weights.forEach(({ name, tensor }, i) => {
+    const { shape } = kept[places[i]];
+    if (String(tensor.shape) === String(shape)) return;
     throw new RangeError(
-      `Cannot restore weight ${i}: kept with shape [${one.shape}], the model has ` +
-        `[${weights[i].shape}]`,
+      `Cannot restore ${name === undefined ? `weight ${i}` : `'${name}'`}: kept with shape ` +
+        `[${shape}], the model has [${tensor.shape}]`,
     );
   });
-  const buffers = await Promise.all(weights.map((weight) => weight.buffer()));
-  return buffers.map((buffer, i) => {
-    buffer.values = kept[i].values.slice();
-    return buffer.toTensor();
-  });
+  return places;
 }
 
 interface RatedOptimizer {

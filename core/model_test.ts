@@ -5,9 +5,11 @@ import { getLearningRate, setLearningRate } from "keepfit";
 import {
   assignWeights,
   cloneWeights,
+  disposeWeights,
   readWeights,
   type TrainableModel,
   weightsFromHost,
+  weightsOf,
 } from "./model.ts";
 
 /** A model whose weights count up from `first`. */
@@ -22,7 +24,7 @@ function modelFrom(first: number): tf.Sequential {
 const trainable = (model: tf.LayersModel) => model as unknown as TrainableModel;
 
 async function valuesOf(model: tf.LayersModel): Promise<number[]> {
-  const weights = await readWeights(trainable(model).getWeights?.() ?? []);
+  const weights = await readWeights(weightsOf(trainable(model)));
   return weights.flatMap(({ values }) => Array.from(values));
 }
 
@@ -35,14 +37,14 @@ describe("Weights", () => {
     const before = tf.memory().numTensors;
     assignWeights(trainable(model), kept);
     assert.equal(tf.memory().numTensors, before);
-    for (const weight of kept) weight.dispose();
+    disposeWeights(kept);
     assert.deepEqual(await valuesOf(model), [1, 2, 3, 4, 5, 6]);
   });
 
   it("read to the host are of the moment of the call, and copies", async () => {
     const model = modelFrom(1);
     const before = tf.memory().numTensors;
-    const reading = readWeights(trainable(model).getWeights?.() ?? []);
+    const reading = readWeights(weightsOf(trainable(model)));
     tf.tidy(() => model.setWeights(model.getWeights().map((weight) => weight.mul(0))));
     const weights = await reading;
     assert.deepEqual(weights.map(({ shape, dtype }) => [shape, dtype]), [
@@ -56,28 +58,32 @@ describe("Weights", () => {
   });
 
   it("from the host go into another model, and the host's stay as they were", async () => {
-    const host = await readWeights(trainable(modelFrom(1)).getWeights?.() ?? []);
+    const host = await readWeights(weightsOf(trainable(modelFrom(1))));
     const model = modelFrom(100);
     const weights = await weightsFromHost(trainable(model), host);
     assert.deepEqual(await valuesOf(model), [100, 101, 102, 103, 104, 105]);
     assignWeights(trainable(model), weights);
-    for (const weight of weights) weight.dispose();
+    disposeWeights(weights);
     model.setWeights(tf.tidy(() => model.getWeights().map((weight) => weight.add(1))));
     assert.deepEqual(await valuesOf(model), [2, 3, 4, 5, 6, 7]);
     assert.deepEqual(Array.from(host[0].values), [1, 2, 3, 4]);
   });
 
   it("that do not fit are refused by number or shape, without a tensor left", async () => {
-    const host = await readWeights(trainable(modelFrom(1)).getWeights?.() ?? []);
+    const host = await readWeights(weightsOf(trainable(modelFrom(1))));
     const model = modelFrom(1);
     const before = tf.memory().numTensors;
     await assert.rejects(weightsFromHost(trainable(model), host.slice(1)), {
       name: "RangeError",
-      message: "Cannot restore weights: 1 were kept, the model has 2",
+      message: "Cannot restore weights: 1 were kept, the model has 2; none was kept of " +
+        "'dense_Dense1/kernel'",
     });
     await assert.rejects(
       weightsFromHost(trainable(model), [host[0], { ...host[1], shape: [3] }]),
-      { message: "Cannot restore weight 1: kept with shape [3], the model has [2]" },
+      {
+        message:
+          "Cannot restore 'dense_Dense1/bias': kept with shape [3], the model has [2]",
+      },
     );
     assert.equal(tf.memory().numTensors, before);
   });

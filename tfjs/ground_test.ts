@@ -149,7 +149,8 @@ const grounds: Ground[] = [
     of: "LayerVariable",
     find: () => network.trainableWeights.find(({ name }) => name.includes("kernel")) as object,
     fields: {
-      originalName: ["string", "checkpoints/checkpoint.ts"],
+      id: ["number", "core/weight_names.ts"],
+      originalName: ["string", "core/weight_names.ts"],
       read: ["function", compiled],
       val: ["variable", compiled],
       constraint: ["object", compiled],

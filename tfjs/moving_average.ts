@@ -102,7 +102,7 @@ export class MovingAverage {
   /** By variable name, in the order of the first update. */
   readonly #averages = new Map<string, tf.Tensor>();
   // Averages of a restored state, until the variables that they belong to are known.
-  #restored: tf.Tensor[] = [];
+  #restored: NamedAverage[] = [];
   #isInModel = false;
 
   /**
@@ -177,13 +177,17 @@ export class MovingAverage {
     });
   }
 
-  /** The averages as they are now, in the order of the trained weights. The caller disposes them. */
-  takeState(): Tensor[] {
-    const averages = [...this.#averages].map(([name, kept]) =>
-      this.#isInModel ? variableOf(name) : kept
-    );
+  /**
+   * The averages as they are now, by the names of their variables, in the order of the trained
+   * weights. The caller disposes them.
+   */
+  takeState(): NamedAverage[] {
+    const averages = [...this.#averages].map(([name, kept]) => ({
+      name,
+      tensor: this.#isInModel ? variableOf(name) : kept,
+    }));
     const taken = this.#restored.length > 0 ? this.#restored : averages;
-    return taken.map((average) => average.clone());
+    return taken.map(({ name, tensor }) => ({ name, tensor: tensor.clone() }));
   }
 
   /** The averages as host values, in the order of the trained weights. */
@@ -192,22 +196,27 @@ export class MovingAverage {
     try {
       return await readWeights(taken);
     } finally {
-      for (const average of taken) average.dispose();
+      for (const { tensor } of taken) tensor.dispose();
     }
   }
 
-  /** Continue from these averages; they are matched with the trained weights in their order. */
+  /**
+   * Continue from these averages. They are matched with the trained variables by name, and by their
+   * order where none has one of these names.
+   */
   setState(averages: HostWeight[]): void {
     this.dispose();
     const engine = getEngine();
-    this.#restored = averages.map(({ values, shape, dtype }) =>
-      engine.makeTensor(values.slice() as tf.TypedArray, shape, dtype as tf.DataType)
-    );
+    this.#restored = averages.map(({ name, values, shape, dtype }) => ({
+      name,
+      tensor: engine.makeTensor(values.slice() as tf.TypedArray, shape, dtype as tf.DataType),
+    }));
   }
 
   /** Forget the averages. */
   dispose(): void {
-    for (const average of [...this.#averages.values(), ...this.#restored]) average.dispose();
+    for (const average of this.#averages.values()) average.dispose();
+    for (const { tensor } of this.#restored) tensor.dispose();
     this.#averages.clear();
     this.#restored = [];
     this.#isInModel = false;
@@ -239,16 +248,36 @@ export class MovingAverage {
   #name(names: string[]): void {
     if (this.#restored.length === 0) return;
     const restored = this.#restored;
-    const shapes = names.map((name) => `[${variableOf(name).shape}]`).join(", ");
-    const kept = restored.map(({ shape }) => `[${shape}]`).join(", ");
-    if (shapes !== kept) {
+    const isNamed = restored.some(({ name }) => name !== undefined && names.includes(name));
+    const places = names.map((name, i) =>
+      isNamed ? restored.findIndex((one) => one.name === name) : i
+    );
+    const shapeOf = (one: tf.Tensor | undefined) => `[${one?.shape ?? "none"}]`;
+    const shapes = names.map((name) => shapeOf(variableOf(name))).join(", ");
+    const kept = isNamed ? places.map((at) => restored[at]) : restored;
+    // A weight that was not trained before has no average yet.
+    const fits = kept.length === names.length &&
+      kept.every((one, i) =>
+        one === undefined || shapeOf(one.tensor) === shapeOf(variableOf(names[i]))
+      );
+    if (!fits) {
       throw new RangeError(
-        `Cannot restore the moving average: it was kept of weights ${kept}, trained are ${shapes}`,
+        `Cannot restore the moving average: it was kept of weights ` +
+          `${kept.map((one) => shapeOf(one?.tensor)).join(", ")}, trained are ${shapes}`,
       );
     }
-    names.forEach((name, i) => this.#averages.set(name, restored[i]));
+    names.forEach((name, i) => {
+      if (kept[i] !== undefined) this.#averages.set(name, kept[i].tensor);
+    });
+    for (const one of restored) if (!kept.includes(one)) one.tensor.dispose();
     this.#restored = [];
   }
+}
+
+/** An average under the name of its variable; undefined where that is not known. */
+interface NamedAverage {
+  name: string | undefined;
+  tensor: tf.Tensor;
 }
 
 function variableOf(name: string): tf.Variable {

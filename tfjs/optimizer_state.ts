@@ -1,9 +1,10 @@
 import type * as tf from "@tensorflow/tfjs";
 import { messageOf } from "../core/errors.ts";
-import { type HostWeight, setLearningRate } from "../core/model.ts";
-import { networkOf, trainableWeights } from "./compiled.ts";
+import { type HostWeight, readTensors, readWeights, setLearningRate } from "../core/model.ts";
 import { type Engine, getEngine } from "./engine.ts";
 import { movingAverageOf } from "./moving_average.ts";
+import { renamed, trainedWeights } from "./optimizer_names.ts";
+import { fitOptimizerState } from "./fit_optimizer_state.ts";
 import {
   type InternalOptimizer,
   optimizerClassOf,
@@ -29,13 +30,13 @@ export interface OptimizerState {
   average?: HostWeight[];
   /** What `getWeights()` of an optimizer of your own gave. */
   weights?: NamedValue[];
-  /** Names of the variables that the model trains, for names in `weights` that begin with them. */
+  /** Names of the weights that the model trains, for names in `weights` that begin with them. */
   variables?: string[];
 }
 
 /** A value of an optimizer under its name. */
 export interface NamedValue {
-  /** Name, as the optimizer gives it. */
+  /** Name of the trained weight and of the slot, `dense/kernel/m`. */
   name: string;
   /** Value on the host. */
   value: HostWeight;
@@ -54,7 +55,7 @@ export interface TakenState {
   learningRate: number | null;
   slots: { [field: string]: NamedTensor[] };
   scalars: { [field: string]: tf.Tensor };
-  average?: tf.Tensor[];
+  average?: { name: string | undefined; tensor: tf.Tensor }[];
   weights?: NamedTensor[];
   variables?: string[];
   /** Dispose all tensors. */
@@ -110,7 +111,7 @@ export async function getOptimizerState(
     for (const [field, scalar] of Object.entries(taken.scalars)) {
       [state.scalars[field]] = await scalar.data();
     }
-    if (taken.average) state.average = await Promise.all(taken.average.map(readTensor));
+    if (taken.average) state.average = await readWeights(taken.average);
     if (taken.weights) state.weights = await readNamed(taken.weights);
     if (taken.variables) state.variables = taken.variables;
     return state;
@@ -145,50 +146,75 @@ export function takeOptimizerState(
     const variable = optimizer[field];
     if (variable !== undefined) state.scalars[field] = variable.clone();
   }
+  return byPath(state, optimizerOrModel);
+}
+
+/** The same state, in which slots and averages have the names of the model's weights. */
+function byPath(state: TakenState, optimizerOrModel: tf.Optimizer | tf.LayersModel): TakenState {
+  const trained = trainedWeights(optimizerOrModel);
+  if (trained === undefined) return state;
+  const variables = trained.map(({ variable }) => variable);
+  const paths = trained.map(({ path }) => path);
+  const { slots, average = [], weights = [] } = state;
+  for (const one of [...Object.values(slots).flat(), ...average, ...weights]) {
+    if (one.name !== undefined) one.name = renamed(one.name, variables, paths);
+  }
+  if (state.weights !== undefined) state.variables = paths;
   return state;
 }
 
 /**
  * Give an optimizer the accumulated state of another one of its class. What it held is disposed.
+ * Given to a model, each slot goes to the weight that it is of, by name.
  *
  * @param optimizer a tfjs optimizer, or a model compiled with one
  * @param state what {@linkcode getOptimizerState} gave
  * @returns nothing for an optimizer of TensorFlow.js, whose state is then set; for one of your own a
  *   promise, as its `setWeights()` gives one
  * @throws TypeError when there is no optimizer, or the state is of another class
+ * @throws RangeError when the state is of other weights than those that the model trains, or of
+ *   weights of another shape; nothing is changed then
  */
 export function setOptimizerState(
   optimizer: Optimizer | LayersModel,
   state: OptimizerState,
 ): void | Promise<void> {
   const internals = optimizerOf(optimizer, "set the optimizer's state");
-  if (internals.getClassName() !== state.className) {
+  const { className } = state;
+  if (internals.getClassName() !== className) {
     throw new TypeError(
-      `Cannot set the state of ${internals.getClassName()}: the state is of ${state.className}`,
+      `Cannot set the state of ${internals.getClassName()}: the state is of ${className}`,
     );
   }
-  if (state.weights !== undefined) {
-    return setOwnWeights(internals, renamed(state, optimizer)).then(() =>
-      setRest(internals, state)
+  const { fitted, missing, extra } = fitOptimizerState(optimizer, state);
+  if (missing.length + extra.length > 0) {
+    throw new RangeError(
+      `Cannot set the state of ${className}: it is of other weights than the model trains` +
+        (missing.length > 0 ? `; it has nothing of '${missing.join("', '")}'` : "") +
+        (extra.length > 0 ? `; not trained are '${extra.join("', '")}'` : "") +
+        `. Freeze the layers that were frozen then, and compile the model`,
     );
+  }
+  if (fitted.weights !== undefined) {
+    return setOwnWeights(internals, fitted.weights).then(() => setRest(internals, fitted));
   }
   const known = optimizerClassOf(internals);
   const engine = getEngine();
   for (const field of known?.slots ?? []) {
     const old = internals[field] ?? [];
-    internals[field] = (state.slots[field] ?? []).map(({ name, value }) => ({
+    internals[field] = (fitted.slots[field] ?? []).map(({ name, value }) => ({
       originalName: name,
       variable: makeVariable(engine, value),
     }));
     for (const { variable } of old) variable.dispose();
   }
   for (const [field, rule] of Object.entries(known?.scalars ?? {})) {
-    const value = state.scalars[field] ?? rule(internals, state.iterations);
+    const value = fitted.scalars[field] ?? rule(internals, fitted.iterations);
     const tensor = engine.makeTensor(Float32Array.of(value), [], "float32");
     internals[field as ScalarField]?.assign(tensor);
     tensor.dispose();
   }
-  setRest(internals, state);
+  setRest(internals, fitted);
 }
 
 function setRest(optimizer: InternalOptimizer, state: OptimizerState): void {
@@ -199,7 +225,7 @@ function setRest(optimizer: InternalOptimizer, state: OptimizerState): void {
 
 /** A state without slots; moving averages are taken. */
 function emptyState(optimizer: InternalOptimizer): TakenState {
-  const state: TakenState = {
+  return {
     className: optimizer.getClassName(),
     iterations: optimizer.iterations_ ?? 0,
     learningRate: optimizer.learningRate ?? null,
@@ -207,12 +233,12 @@ function emptyState(optimizer: InternalOptimizer): TakenState {
     scalars: {},
     average: movingAverageOf(optimizer)?.takeState(),
     dispose() {
-      const { slots, scalars, average = [], weights = [] } = state;
-      const named = [...Object.values(slots).flat(), ...weights].map(({ tensor }) => tensor);
-      for (const tensor of [...named, ...Object.values(scalars), ...average]) tensor.dispose();
+      const { slots, scalars, average = [], weights = [] } = this;
+      const named = [...Object.values(slots).flat(), ...average, ...weights];
+      for (const { tensor } of named) tensor.dispose();
+      for (const scalar of Object.values(scalars)) scalar.dispose();
     },
   };
-  return state;
 }
 
 async function takeOwnState(
@@ -236,33 +262,8 @@ async function takeOwnState(
     for (const { name, tensor } of weights) if (name === "iter") tensor.dispose();
     // It may await between the counter and the slots, where a step can come in.
     if (!isSteady) continue;
-    return Object.assign(emptyState(optimizer), {
-      weights: taken,
-      variables: variablesOf(optimizerOrModel),
-    });
+    return byPath({ ...emptyState(optimizer), weights: taken }, optimizerOrModel);
   }
-}
-
-/** Weights under the names that this model gives to the variables which they are of. */
-function renamed(
-  { weights = [], variables = [] }: OptimizerState,
-  optimizerOrModel: Optimizer | LayersModel,
-): NamedValue[] {
-  const present = variablesOf(optimizerOrModel);
-  if (present?.length !== variables.length) return weights;
-  return weights.map(({ name, value }) => {
-    const at = variables.findIndex((variable) =>
-      name === variable || name.startsWith(`${variable}/`)
-    );
-    return { name: at < 0 ? name : present[at] + name.slice(variables[at].length), value };
-  });
-}
-
-/** Names of the variables that a model trains; undefined for an optimizer alone. */
-function variablesOf(optimizerOrModel: Optimizer | LayersModel): string[] | undefined {
-  if (!("getWeights" in optimizerOrModel && "layers" in optimizerOrModel)) return undefined;
-  const network = networkOf(optimizerOrModel, "read the optimizer's state");
-  return trainableWeights(network).map((weight) => weight.read().name);
 }
 
 async function setOwnWeights(optimizer: InternalOptimizer, weights: NamedValue[]): Promise<void> {
@@ -287,15 +288,9 @@ function warnOfNoState(optimizer: Optimizer, reason: string): void {
   );
 }
 
-function readNamed(named: NamedTensor[]): Promise<NamedValue[]> {
-  return Promise.all(
-    named.map(async ({ name, tensor }) => ({ name, value: await readTensor(tensor) })),
-  );
-}
-
-async function readTensor(tensor: tf.Tensor): Promise<HostWeight> {
-  const values = await tensor.data() as HostWeight["values"];
-  return { shape: tensor.shape.slice(), dtype: tensor.dtype, values: values.slice() };
+async function readNamed(named: NamedTensor[]): Promise<NamedValue[]> {
+  const values = await readTensors(named.map(({ tensor }) => tensor));
+  return named.map(({ name }, i) => ({ name, value: values[i] }));
 }
 
 function makeTensor(engine: Engine, { shape, dtype, values }: HostWeight): tf.Tensor {

@@ -1,6 +1,6 @@
 import {
   type HostWeight,
-  readWeights,
+  readTensors,
   type TrainableModel,
   type WeightTensor,
 } from "../../../core/model.ts";
@@ -46,8 +46,8 @@ export function evaluator({ x, y, batchSize = 128 }: PluginData): (
     }
     const outputs = [(model as Predictor).predict(x, { batchSize })].flat();
     try {
-      targets ??= readWeights([y].flat());
-      return { outputs: await readWeights(outputs), targets: await targets };
+      targets ??= readTensors([y].flat());
+      return { outputs: await readTensors(outputs), targets: await targets };
     } finally {
       for (const output of outputs) output.dispose();
     }

@@ -1,11 +1,13 @@
 import {
   assignWeights,
+  disposeWeights,
   getLearningRate,
   type HostWeight,
   readWeights,
   setLearningRate,
   type TrainableModel,
   weightsFromHost,
+  weightsOf,
 } from "../../../core/model.ts";
 import { isPromise } from "../../../core/promise.ts";
 import type { FileSystem, Path, Runtime } from "../../../runtime/types.ts";
@@ -194,7 +196,7 @@ function controlsOf(
     },
     setLearningRate: (learningRate: number) =>
       setLearningRate(model("set the learning rate"), learningRate),
-    readWeights: async () => await readWeights(model("read weights").getWeights?.() ?? []),
+    readWeights: async () => await readWeights(weightsOf(model("read weights"))),
     writeWeights: async (values: HostWeight[]) => {
       const target = model("write weights");
       checkWeights(values);
@@ -202,7 +204,7 @@ function controlsOf(
       try {
         assignWeights(model("write weights"), weights);
       } finally {
-        for (const weight of weights) weight.dispose();
+        disposeWeights(weights);
       }
     },
   };

@@ -1,0 +1,105 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { HostWeight } from "../core/model.ts";
+import { renamed, splitName, type TrainedWeight, trainedWeights } from "./optimizer_names.ts";
+import type { NamedValue, OptimizerState } from "./optimizer_state.ts";
+import { optimizerOf } from "./optimizers.ts";
+
+/** A state as one model can take it. */
+export interface FittedState {
+  /**
+   * The state in the order and under the names of the model's variables. Weights that it has nothing
+   * of have slots as a fresh optimizer has them.
+   */
+  fitted: OptimizerState;
+  /** Trained weights that the state has nothing of. */
+  missing: string[];
+  /** Weights that the state is of and the model does not train. */
+  extra: string[];
+}
+
+/**
+ * Match the slots and averages of a state with the weights that a model trains, by name. The state
+ * of an optimizer alone stays as it is.
+ *
+ * @throws RangeError for a slot of another shape than its weight
+ */
+export function fitOptimizerState(
+  optimizerOrModel: tf.Optimizer | tf.LayersModel,
+  state: OptimizerState,
+): FittedState {
+  const trained = trainedWeights(optimizerOrModel);
+  const saved = savedNames(state);
+  if (trained === undefined || saved.length === 0) {
+    return { fitted: state, missing: [], extra: [] };
+  }
+  // The state of an optimizer alone has the names of the variables.
+  const isByPath = trained.some(({ path }) => saved.includes(path));
+  const present = trained.map(({ path, variable }) => isByPath ? path : variable);
+  const average = state.average?.flatMap((one) => {
+    const at = present.indexOf(String(one.name));
+    if (one.name === undefined) return [one];
+    return at < 0 ? [] : [{ ...one, name: trained[at].variable }];
+  });
+  const variables = trained.map(({ variable }) => variable);
+  const initial = initialValue(optimizerOrModel);
+  const slots = Object.entries(state.slots).map(([field, list]) =>
+    [field, fitSlots(list, { saved, present, trained, initial })] as const
+  );
+  const weights = state.weights?.flatMap(({ name, value }) => {
+    const isLeftOut = splitName(name, saved)[0] >= 0 && splitName(name, present)[0] < 0;
+    return isLeftOut ? [] : [{ name: renamed(name, present, variables), value }];
+  });
+  return {
+    fitted: {
+      ...state,
+      slots: Object.fromEntries(slots),
+      ...(average && { average }),
+      ...(weights && { weights }),
+    },
+    missing: present.filter((name) => !saved.includes(name)),
+    extra: saved.filter((name) => !present.includes(name)),
+  };
+}
+
+/** Names of the weights that the state is of; none where it does not say so. */
+function savedNames({ slots, variables, average }: OptimizerState): string[] {
+  const [list] = Object.values(slots);
+  if (list !== undefined) return list.map(({ name }) => name.slice(0, name.lastIndexOf("/")));
+  return variables ?? (average ?? []).flatMap(({ name }) => name ?? []);
+}
+
+function fitSlots(
+  list: NamedValue[],
+  { saved, present, trained, initial }: {
+    saved: string[];
+    present: string[];
+    trained: TrainedWeight[];
+    initial: number;
+  },
+): NamedValue[] {
+  return trained.map(({ variable, path, shape }, i) => {
+    const slot = list[saved.indexOf(present[i])];
+    if (slot === undefined) {
+      const suffix = list[0].name.slice(list[0].name.lastIndexOf("/"));
+      return { name: variable + suffix, value: filled(shape, initial) };
+    }
+    if (String(slot.value.shape) !== String(shape)) {
+      throw new RangeError(
+        `Cannot set the optimizer's state: '${slot.name}' was kept with shape ` +
+          `[${slot.value.shape}], '${path}' has [${shape}]`,
+      );
+    }
+    return { name: variable + slot.name.slice(present[i].length), value: slot.value };
+  });
+}
+
+/** What a fresh slot holds: Adagrad alone begins above 0. */
+function initialValue(optimizerOrModel: tf.Optimizer | tf.LayersModel): number {
+  const optimizer = optimizerOf(optimizerOrModel, "set the optimizer's state");
+  return (optimizer as { initialAccumulatorValue?: number }).initialAccumulatorValue ?? 0;
+}
+
+function filled(shape: number[], value: number): HostWeight {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return { shape: shape.slice(), dtype: "float32", values: new Float32Array(size).fill(value) };
+}
