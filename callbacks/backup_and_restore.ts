@@ -1,30 +1,19 @@
 import {
   Callback,
   type CallbackOptions,
-  type CallbackState,
+  type HookOrder,
   type ResumableTraining,
 } from "../core/callback.ts";
-import { findEngine } from "../tfjs/engine.ts";
-import { messageOf } from "../core/errors.ts";
-import {
-  assignWeights,
-  type DeviceWeight,
-  disposeWeights,
-  type HostWeight,
-  readWeights,
-  type TrainableModel,
-  weightsFromHost,
-  weightsOf,
-} from "../core/model.ts";
 import { getRuntime } from "../runtime/mod.ts";
+import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { movingAverageOf } from "../tfjs/moving_average.ts";
 import {
-  getOptimizerState,
-  type OptimizerState,
-  setOptimizerState,
-} from "../tfjs/optimizer_state.ts";
-import { getRandomState, type RandomState, setRandomState } from "../tfjs/random_seed.ts";
+  type Backup,
+  type BackupPosition,
+  hasStopped,
+  restoreBackup,
+  takeBackup,
+} from "./backup.ts";
 import { BackupFiles } from "./backup_files.ts";
 import {
   callbackOptions,
@@ -51,27 +40,16 @@ export interface BackupAndRestoreOptions extends CallbackOptions {
   fs?: FileSystem;
 }
 
-/** What one file holds. */
-interface Backup {
-  /** The epoch to go on with, 0-based. */
-  epoch: number;
-  /** The last batch of that epoch that the weights have seen; null where none. */
-  batch: number | null;
-  weights: HostWeight[];
-  /** Null for a model without one. */
-  optimizer: OptimizerState | null;
-  /** What the loop of `fit` saves, the seed of the row order included. */
-  loop?: CallbackState;
-  /** The sequence of `setRandomSeed` in other loops and older backups; null where no seed was set. */
-  random?: RandomState | null;
-  /** What the callbacks of the list remember, by name. */
-  callbacks: Record<string, CallbackState>;
-}
-
 /**
  * Save a run as it goes on, and let the same script go on from there when it is started again after
  * it was killed: weights, optimizer with its learning rate and averages, and what every callback of
- * the list remembers, the `History` too. Where in the list it stands does not matter.
+ * the list remembers, the `History` too. Where in the list it stands does not matter: it saves when
+ * every callback has had the end of an epoch, and removes the backup when every one has had the end
+ * of training. A run that was killed between its last epoch and there does what was left.
+ *
+ * Everything goes back to its owner by name: weights and slots of the optimizer by layer, states of
+ * callbacks by class, by what they watch or where they write, and by the `name` that you gave them. A
+ * warning tells what has no owner in this run and is left out.
  *
  * A run that continues at the beginning of an epoch equals one that was never interrupted, bit for
  * bit: the seed of its row order is in the backup, and is used unless the script passes another
@@ -131,11 +109,8 @@ export class BackupAndRestore extends Callback {
   readonly #fs: FileSystem | undefined;
   #files: BackupFiles | undefined;
   #training: ResumableTraining | undefined;
-  #epoch = 0;
-  #lastBatch = -1;
+  #position: BackupPosition = start;
   #batchesSinceSave = 0;
-  // The epoch has ended, but not for all callbacks yet.
-  #isEpochUnsaved = false;
 
   /**
    * Back up to `backupDir`; nothing is read or written before the run begins.
@@ -170,50 +145,55 @@ export class BackupAndRestore extends Callback {
     return false;
   }
 
+  /** After all others: what is saved is never taken between two callbacks of one hook. */
+  override hookOrder(): HookOrder {
+    return { order: "post" };
+  }
+
   /** Restore the backup of an interrupted run, if there is one. */
   override async beforeTrainBegin(training: ResumableTraining): Promise<void> {
     this.#training = training;
     this.#files = new BackupFiles(this.#fs ?? getRuntime().fs, this.backupDir);
-    this.#epoch = 0;
-    this.#lastBatch = -1;
+    this.#position = start;
     this.#batchesSinceSave = 0;
-    this.#isEpochUnsaved = false;
     // A directory that cannot be made fails now, not after an epoch.
     await this.#files.prepare();
     const backup = await this.#files.find() as Backup | undefined;
     if (backup === undefined) return;
-    await this.#restore(backup, training);
-    this.#epoch = backup.epoch;
-    training.initialEpoch = backup.epoch;
+    const folder = showPath(this.backupDir);
+    const remarks = await restoreBackup(backup, this.model, training, folder);
+    for (const remark of remarks) console.warn(`keepfit: the backup in ${folder}: ${remark}`);
+    const { epoch } = backup;
+    this.#position = { epoch, batch: null };
+    training.initialEpoch = epoch;
+    if (epoch >= (this.params?.epochs ?? Infinity) || hasStopped(backup)) {
+      console.warn(
+        `keepfit: the backup in ${folder} is of a run that has ended, after ${epoch} epochs: ` +
+          `nothing is left to train; remove it to train anew`,
+      );
+    }
   }
 
   /** Note the epoch for the next backup. */
   override onEpochBegin(epoch: number): void {
-    this.#epoch = epoch;
-    this.#lastBatch = -1;
+    this.#position = { epoch, batch: null };
   }
 
-  /** Note that the epoch has ended. */
-  override onEpochEnd(epoch: number): void {
-    this.#epoch = epoch + 1;
-    this.#lastBatch = -1;
-    this.#isEpochUnsaved = this.saveFreq === "epoch";
+  /** Save when every callback has seen the end of the epoch, for `saveFreq: "epoch"`. */
+  override async afterEpochEnd(epoch: number): Promise<void> {
+    this.#position = { epoch: epoch + 1, batch: null };
+    if (this.saveFreq === "epoch") await this.#save();
   }
 
-  /** Save after every callback has seen the end of the epoch, for `saveFreq: "epoch"`. */
-  override async afterEpochEnd(): Promise<void> {
-    if (this.#isEpochUnsaved) await this.#save();
-  }
-
-  /** Save an epoch whose end a callback behind did not survive, or as `saveFreq: false` says. */
+  /** Save as `saveFreq: false` says. */
   override async onException(error: unknown): Promise<void> {
     const isInterrupted = error instanceof Error &&
       ["AbortError", "InterruptedError"].includes(error.name);
-    if (this.#isEpochUnsaved || (this.saveFreq === false && isInterrupted)) await this.#save();
+    if (this.saveFreq === false && isInterrupted) await this.#save();
   }
 
-  /** Remove the backup of a finished run, for `deleteCheckpoint`. */
-  override async onTrainEnd(): Promise<void> {
+  /** Remove the backup of a run that has ended for every callback, for `deleteCheckpoint`. */
+  override async afterTrainEnd(): Promise<void> {
     if (this.deleteCheckpoint) await this.#files?.remove();
   }
 
@@ -223,89 +203,20 @@ export class BackupAndRestore extends Callback {
   }
 
   async #countBatch(batch: number): Promise<void> {
-    this.#batchesSinceSave += batch - this.#lastBatch;
-    this.#lastBatch = batch;
+    this.#batchesSinceSave += batch - (this.#position.batch ?? -1);
+    this.#position = { ...this.#position, batch };
     if (this.#batchesSinceSave >= Number(this.saveFreq)) await this.#save();
   }
 
   async #save(): Promise<void> {
-    const training = this.#training;
-    if (training === undefined) return;
+    if (this.#training === undefined) return;
     this.#batchesSinceSave = 0;
-    this.#isEpochUnsaved = false;
-    // What is trained is the weights, whoever has swapped their averages in for a while.
-    const average = movingAverageOf(this.model);
-    const isSwapped = average?.isInModel ?? false;
-    if (isSwapped) average?.swapOut(this.model);
-    const backup: Backup = await this.#take(training).finally(() => {
-      if (isSwapped) average?.swapIn(this.model);
-    });
+    const backup = await takeBackup(this.model, this.#training, this.#position);
     await this.#files?.write(backup as never, this.doubleCheckpoint);
   }
-
-  async #take(training: ResumableTraining): Promise<Backup> {
-    const { model } = this;
-    return {
-      epoch: this.#epoch,
-      batch: this.#lastBatch < 0 ? null : this.#lastBatch,
-      weights: await readWeights(weightsOf(model)),
-      optimizer: hasOptimizer(model) ? await getOptimizerState(model as never) : null,
-      ...(training.loop === undefined
-        ? { random: getRandomState(findEngine()) ?? null }
-        : { loop: await training.loop.getState() }),
-      callbacks: await training.getState(),
-    };
-  }
-
-  async #restore(backup: Backup, training: ResumableTraining): Promise<void> {
-    const { model } = this;
-    const { callbacks, missing } = await matchCallbacks(backup, training);
-    let weights: DeviceWeight[] = [];
-    try {
-      weights = await weightsFromHost(model, backup.weights);
-      // First, because it may be of another class.
-      if (backup.optimizer !== null && hasOptimizer(model)) {
-        await setOptimizerState(model as never, backup.optimizer);
-      }
-      assignWeights(model, weights);
-    } catch (cause) {
-      throw new RangeError(
-        `Cannot go on from the backup in ${this.backupDir}, remove it to start anew: ` +
-          messageOf(cause),
-        { cause },
-      );
-    } finally {
-      disposeWeights(weights);
-    }
-    await training.setState(callbacks);
-    if (backup.loop !== undefined) await training.loop?.setState(backup.loop);
-    if (backup.random) setRandomState(findEngine(), backup.random);
-    if (missing.length > 0) {
-      const names = missing.join(", ");
-      console.warn(
-        `keepfit: the backup in ${this.backupDir} has the state of ${names}, which this run ` +
-          `does not use; it is left out`,
-      );
-    }
-  }
 }
 
-/** The states that the list's callbacks take, and the names of the others. */
-async function matchCallbacks(
-  backup: Backup,
-  training: ResumableTraining,
-): Promise<{ callbacks: Backup["callbacks"]; missing: string[] }> {
-  const known = new Set(Object.keys(await training.getState()));
-  const saved = Object.entries(backup.callbacks);
-  return {
-    callbacks: Object.fromEntries(saved.filter(([name]) => known.has(name))),
-    missing: saved.map(([name]) => name).filter((name) => !known.has(name)),
-  };
-}
-
-function hasOptimizer({ optimizer }: TrainableModel): boolean {
-  return typeof (optimizer as { getClassName?: unknown } | undefined)?.getClassName === "function";
-}
+const start: BackupPosition = { epoch: 0, batch: null };
 
 const frequency: OptionRule = {
   types: ["string", "number", "boolean"],

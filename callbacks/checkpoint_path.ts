@@ -45,11 +45,15 @@ export class CheckpointPath {
   /**
    * Fail for a name that no log will have, as far as the run's keys tell.
    *
-   * @param available the names that there will be
+   * @param metrics keys of the logs
+   * @param isByBatch whether it saves after batches, which have no `val_` keys
    * @param watched a key that another callback may add, besides the learning rate
    * @throws RangeError for a name that is none of them
    */
-  check(available: string[], watched: string | undefined): void {
+  check(metrics: string[], isByBatch: boolean, watched: string | undefined): void {
+    const available = isByBatch
+      ? ["epoch", "batch", ...metrics.filter((name) => !name.startsWith("val_"))]
+      : ["epoch", ...metrics];
     const known = addOtherNames(Object.fromEntries(available.map((name) => [name, 0])));
     // Another callback adds no `val_` of the run's own metrics.
     const mayBeAdded = (name: string) =>

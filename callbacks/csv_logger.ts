@@ -1,6 +1,7 @@
 import { parse, stringify } from "@std/csv";
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
+import { comparablePath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { LogColumns, missing } from "./log_columns.ts";
 import { LogFile } from "./log_file.ts";
@@ -104,6 +105,11 @@ export class CSVLogger extends Callback {
       reserveValColumns: options.reserveValColumns ?? !this.#allKeys,
     });
     this.#file = new LogFile(filename, options.fs);
+  }
+
+  /** Where it writes. */
+  override get stateKey(): string {
+    return comparablePath(this.filename);
   }
 
   /** Open the file, so that one that cannot be written fails before the first batch. */

@@ -143,6 +143,11 @@ export class EarlyStopping extends MonitorCallback {
     this.watched.wait = wait;
   }
 
+  /** What it watches, and which way that improves. */
+  override get stateKey(): string {
+    return this.#watches.map(({ monitor }) => monitor.stateKey(this.params)).join("; ");
+  }
+
   /** Reset the patience and the best values, unless a backup restored them. */
   override onTrainBegin(): void {
     for (const watch of this.#watches) watch.begin(this.params, this.#isResumed);
@@ -200,6 +205,7 @@ export class EarlyStopping extends MonitorCallback {
 
   /** Release the kept weights. */
   override close(): void {
+    this.#isResumed = false;
     this.#bestWeights.clear();
   }
 

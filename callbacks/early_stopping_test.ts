@@ -254,7 +254,7 @@ describe("EarlyStopping", () => {
 
     const second = numberedModel();
     const stopping = new EarlyStopping(options);
-    stopping.setState(state.EarlyStopping);
+    stopping.setState(Object.values(state)[0]);
     const resumed = new CallbackList(stopping, { model: second.model });
     await resumed.onTrainBegin();
     assert.deepEqual(await resumed.getState(), state);

@@ -1,5 +1,6 @@
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
+import { comparablePath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { LogFile } from "./log_file.ts";
 import {
@@ -101,6 +102,11 @@ export class JSONLinesLogger extends Callback {
   override readsBatchLogs(batch: number): boolean {
     if (this.updateFreq === "epoch") return false;
     return this.updateFreq === "batch" || (batch + 1) % this.updateFreq === 0;
+  }
+
+  /** Where it writes. */
+  override get stateKey(): string {
+    return comparablePath(this.filename);
   }
 
   /** Open the file, so that one that cannot be written fails before the first batch. */

@@ -36,7 +36,7 @@ export class LambdaCallback extends Callback {
   static override readonly className: string = "LambdaCallback";
 
   /** How messages call it. */
-  readonly name: string;
+  override readonly name: string;
 
   /**
    * Make a callback of functions.

@@ -107,7 +107,7 @@ export class LearningRateFinder extends Callback {
   readonly smoothedLosses: number[];
   /** The rate to train with; undefined before the sweep is done, and when no rate made the loss fall. */
   suggestion: number | undefined;
-  readonly #options: Required<Omit<LearningRateFinderOptions, "onError" | "plot" | "fs">>;
+  readonly #options: Required<Omit<LearningRateFinderOptions, "name" | "onError" | "plot" | "fs">>;
   readonly #sweep: LearningRateSweep;
   #plot: Path | undefined;
   #fs: FileSystem | undefined;

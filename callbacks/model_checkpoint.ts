@@ -1,45 +1,23 @@
-import type { CallbackState, StateValue } from "../core/callback.ts";
+import { CheckpointWriter, type WriterState } from "../checkpoints/checkpoint_writer.ts";
+import type { CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
-import { MonitorCallback, type MonitorOptions } from "../core/monitor_callback.ts";
+import { MonitorCallback } from "../core/monitor_callback.ts";
 import { ensureDir } from "../runtime/mod.ts";
+import { comparablePath } from "../runtime/paths.ts";
 import type { Path } from "../runtime/types.ts";
-import { CheckpointPath, warnOfKerasFile } from "./checkpoint_path.ts";
+import { movingAverageOf } from "../tfjs/moving_average.ts";
+import { CheckpointPath } from "./checkpoint_path.ts";
+import { EpochMessages } from "./epoch_messages.ts";
 import {
-  CheckpointWriter,
-  type CheckpointWriterOptions,
-  isSafetensors,
-  type KeptCheckpoint,
-} from "../checkpoints/checkpoint_writer.ts";
-import {
-  atLeastOne,
-  checkOptions,
-  checkValue,
-  fileSystem,
-  finite,
-  flag,
-  monitorOptions,
-  oneOf,
-  place,
-  verbosity,
-  wordOrBatches,
-} from "./options.ts";
+  checkPlaces,
+  type ModelCheckpointOptions,
+  modelCheckpointRules,
+} from "./model_checkpoint_options.ts";
+import { checkOptions } from "./options.ts";
 import { pythonFixed } from "./python_format.ts";
-import { duration, SaveSchedule, type SaveTimes } from "./save_schedule.ts";
+import { SaveSchedule } from "./save_schedule.ts";
 
-/** Options of {@linkcode ModelCheckpoint}. */
-export interface ModelCheckpointOptions
-  extends CheckpointWriterOptions, SaveTimes, Omit<MonitorOptions, "minDelta" | "minDeltaMode"> {
-  /** Above 0 or true: print what is saved and why. Default: 0. */
-  verbose?: number | boolean;
-  /** Save only when the watched value is the best so far. Default: false. */
-  saveBestOnly?: boolean;
-  /** Where to save the model as it is when the run fails. Default: nowhere. */
-  saveOnException?: Path;
-  /** What the first best value must beat; used with `saveBestOnly`. Default: nothing. */
-  initialValueThreshold?: number;
-  /** With `saveBestOnly`, what to do when the watched key is missing. Default: `"save"`, as in Keras. */
-  onMissing?: "save" | "skip";
-}
+export type { ModelCheckpointOptions };
 
 /**
  * Save the model, or its weights, as training goes on.
@@ -50,8 +28,9 @@ export interface ModelCheckpointOptions
  * the logs may stand in it. A name that no log will have fails before the first batch. A path of
  * Keras, such as `best.keras` or `best.weights.h5`, names a directory too; a warning says so.
  *
- * An existing checkpoint is replaced atomically. `best` is kept over runs of one instance. A whole model has the epoch and the batch (both 0-based) and the logs in its
- * `userDefinedMetadata`.
+ * An existing checkpoint is replaced atomically. `best` is kept over runs of one instance, and while
+ * the checkpoint is there. A whole model has the epoch and the batch (both 0-based) and the logs in
+ * its `userDefinedMetadata`.
  *
  * A filepath of `{epoch}` alone, with `maxToKeep` and `saveOnBackground`, makes the numbered
  * directories of Keras's `OrbaxCheckpoint`.
@@ -88,17 +67,16 @@ export class ModelCheckpoint extends MonitorCallback {
   readonly saveWeightsOnly: boolean;
   /** When it saves. */
   readonly saveFreq: "epoch" | number;
+  readonly #options: ModelCheckpointOptions;
   readonly #schedule: SaveSchedule;
-  readonly #saveOnException: Path | undefined;
   readonly #writer: CheckpointWriter;
+  readonly #path: CheckpointPath;
+  readonly #messages = new EpochMessages();
   /** Whether values are compared at all. */
   readonly #compares: boolean;
-  readonly #path: CheckpointPath;
-  #verbose: boolean;
-  // Of an epoch's end, until the bar has ended its line.
-  #messages: string[] | undefined;
-  #onMissing: "save" | "skip";
   #epoch = 0;
+  // Whether the last one that was saved has the weights of this moment, as a backup would have them.
+  #isOfNow = false;
 
   /**
    * Save checkpoints to `filepath`.
@@ -112,44 +90,20 @@ export class ModelCheckpoint extends MonitorCallback {
    */
   constructor(filepath: Path, options: ModelCheckpointOptions = {}) {
     super(options, options?.initialValueThreshold);
-    checkValue("ModelCheckpoint", "filepath", filepath, place);
-    checkOptions(this, ModelCheckpoint, options, {
-      ...monitorOptions,
-      verbose: verbosity,
-      saveBestOnly: flag,
-      saveWeightsOnly: flag,
-      saveFreq: wordOrBatches("epoch"),
-      saveEvery: duration,
-      saveOnException: place,
-      maxToKeep: atLeastOne,
-      keepBest: atLeastOne,
-      saveOnBackground: flag,
-      initialValueThreshold: finite,
-      onMissing: oneOf("save", "skip"),
-      includeOptimizer: flag,
-      fs: fileSystem,
-    });
+    checkOptions(this, ModelCheckpoint, options, modelCheckpointRules);
+    checkPlaces(filepath, options);
+    this.#options = { ...options };
     this.filepath = filepath;
     this.saveBestOnly = options.saveBestOnly ?? false;
     this.saveWeightsOnly = options.saveWeightsOnly ?? false;
     this.#path = new CheckpointPath(filepath);
     this.#schedule = new SaveSchedule("ModelCheckpoint", options);
     this.saveFreq = this.#schedule.saveFreq;
-    if (isSafetensors(filepath) && !this.saveWeightsOnly) {
-      throw new RangeError(
-        `Cannot create ModelCheckpoint with filepath ${filepath}: a safetensors file holds ` +
-          `weights alone; set saveWeightsOnly, or name a directory`,
-      );
-    }
-    this.#saveOnException = options.saveOnException;
-    for (const path of [filepath, this.#saveOnException]) warnOfKerasFile(path);
     this.#compares = this.saveBestOnly || options.keepBest !== undefined;
     this.#writer = new CheckpointWriter(
       options,
       (value, reference) => this.isImprovement(value, reference),
     );
-    this.#verbose = Number(options.verbose ?? 0) > 0;
-    this.#onMissing = options.onMissing ?? "save";
     // Only then, because a batch hook that is there is called for every batch.
     if (this.#schedule.isByTime) this.onTrainBatchBegin = () => this.#schedule.beginBatch();
     if (this.#schedule.isByBatch) this.onTrainBatchEnd = this.#saveIfDue;
@@ -160,36 +114,44 @@ export class ModelCheckpoint extends MonitorCallback {
     return this.#schedule.isDueAfter(batch);
   }
 
+  /** Where it saves, and what it watches if it compares. */
+  override get stateKey(): string {
+    const path = comparablePath(this.filepath);
+    return this.#compares ? `${path}, ${super.stateKey}` : path;
+  }
+
   /** Check the names in `filepath` and `monitor` against the keys of the logs. */
   override async onTrainBegin(): Promise<void> {
     this.resetMonitorWarning();
     const { metrics } = this.params ?? {};
     if (metrics !== undefined) {
       if (this.#compares) this.resolveMode();
-      this.#checkNames(metrics);
+      const { isByBatch } = this.#schedule;
+      this.#path.check(metrics, isByBatch, this.saveBestOnly ? this.monitor : undefined);
     }
     this.#schedule.begin();
     // A folder that cannot be made fails now; after the first placeholder it is not known yet.
     await ensureDir(this.#path.parent, { fs: this.#writer.fs });
+    await this.#resume();
   }
 
   /** Note the epoch for the names of checkpoints. */
   override onEpochBegin(epoch: number): void {
     this.#epoch = epoch;
+    this.#isOfNow = false;
   }
 
   /** Save a checkpoint, if one is due. */
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     this.#epoch = epoch;
     if (this.#schedule.isByBatch) return;
-    this.#messages = [];
+    this.#messages.hold();
     await this.#saveIfWanted(logs);
   }
 
   /** Print below the progress bar, which ends with the epoch. */
   override afterEpochEnd(): void {
-    for (const message of this.#messages ?? []) console.log(message);
-    this.#messages = undefined;
+    this.#messages.release();
   }
 
   /** Wait until the last checkpoint is written. */
@@ -199,14 +161,12 @@ export class ModelCheckpoint extends MonitorCallback {
 
   /** Save the model of a run that fails, where that is wanted. */
   override async onException(): Promise<void> {
-    this.#messages = undefined;
-    if (this.#saveOnException === undefined) return;
-    await this.#writer.save(
-      this.model,
-      this.#saveOnException,
-      { epoch: this.#epoch },
-      () => this.#print(`Epoch ${this.#epoch + 1}: saved the failing model`),
-    );
+    this.#messages.drop();
+    const { saveOnException } = this.#options;
+    if (saveOnException === undefined) return;
+    const checkpoint = { path: String(saveOnException), metadata: { epoch: this.#epoch } };
+    const written = () => this.#print(`Epoch ${this.#epoch + 1}: saved the failing model`);
+    await this.#writer.save(this.model, checkpoint, { isKept: false, written });
   }
 
   /** Wait for what is still being written. */
@@ -214,22 +174,33 @@ export class ModelCheckpoint extends MonitorCallback {
     await this.#writer.settle();
   }
 
-  /** The best value, the batches counted, and the checkpoints that are to be removed in time. */
-  getState(): CallbackState {
-    return {
-      best: this.best,
-      epoch: this.#epoch,
-      ...this.#schedule.getState(),
-      kept: this.#writer.kept.map((one) => ({ ...one })),
-    };
+  /**
+   * The best value, the batches counted, and the checkpoints that are to be removed in time. What is
+   * still being written is waited for, unless a run that goes on from here has the same weights.
+   */
+  async getState(): Promise<CallbackState> {
+    if (!this.#isOfNow) await this.#writer.settle();
+    const { best } = this;
+    const state = { best, epoch: this.#epoch, ...this.#schedule.getState() };
+    return { ...state, ...this.#writer.getState() } as unknown as CallbackState;
   }
 
-  /** Continue from there. */
+  /** Continue from there. A best checkpoint that is gone is not to be beaten. */
   setState(state: CallbackState): void {
     this.best = state.best as number | undefined;
     this.#epoch = state.epoch as number;
     this.#schedule.setState(state as ReturnType<SaveSchedule["getState"]>);
-    this.#writer.kept = structuredClone(state.kept ?? []) as unknown as KeptCheckpoint[];
+    this.#writer.setState(state as WriterState);
+  }
+
+  async #resume(): Promise<void> {
+    const gone = await this.#writer.resume(() => this.model);
+    if (gone === undefined || !this.saveBestOnly) return;
+    console.warn(
+      `keepfit: ModelCheckpoint: the best checkpoint ${gone.path} is gone: the next one is saved ` +
+        `whatever its ${this.monitor}`,
+    );
+    this.best = this.#options.initialValueThreshold;
   }
 
   async #saveIfDue(batch: number, logs: Logs): Promise<void> {
@@ -244,12 +215,13 @@ export class ModelCheckpoint extends MonitorCallback {
     const epoch = `Epoch ${this.#epoch + 1}`;
     let improved = "";
     let best = this.best;
+    const skips = this.#options.onMissing === "skip";
     const value = this.#compares
-      ? await this.monitorValue(logs, this.#onMissing === "save" ? "saving" : "not saving")
+      ? await this.monitorValue(logs, skips ? "not saving" : "saving")
       : undefined;
     if (this.saveBestOnly) {
       if (value === undefined) {
-        if (this.#onMissing === "skip") return;
+        if (skips) return;
       } else if (this.isImprovement(value, this.best)) {
         improved = `${this.monitor} improved from ${show(this.best)} to ${show(value)}, `;
         best = value;
@@ -259,31 +231,21 @@ export class ModelCheckpoint extends MonitorCallback {
       }
     }
     this.#print(`${epoch}: ${improved}saving model to ${directory}`);
-    const metadata: Record<string, StateValue> = { epoch: this.#epoch, logs: { ...logs } };
-    if (batch !== undefined) metadata.batch = batch;
-    await this.#writer.save(this.model, directory, metadata, async () => {
-      await this.#writer.keep({ path: String(directory), value });
-      this.#print(`${epoch}: finished saving model to ${directory}`);
-    });
+    const metadata = {
+      epoch: this.#epoch,
+      logs: { ...logs },
+      ...(batch !== undefined && { batch }),
+    };
+    const checkpoint = { path: String(directory), value, metadata };
+    const written = () => this.#print(`${epoch}: finished saving model to ${directory}`);
+    await this.#writer.save(this.model, checkpoint, { isKept: true, written });
     // A value that could not be saved is not to be beaten.
     this.best = best;
-  }
-
-  /** Fail for a name that no log will have, as far as the run's keys tell. */
-  #checkNames(metrics: string[]): void {
-    const { isByBatch } = this.#schedule;
-    const available = [
-      "epoch",
-      ...(isByBatch ? ["batch"] : []),
-      ...metrics.filter((name) => !isByBatch || !name.startsWith("val_")),
-    ];
-    this.#path.check(available, this.saveBestOnly ? this.monitor : undefined);
+    this.#isOfNow = batch === undefined && !movingAverageOf(this.model)?.isInModel;
   }
 
   #print(message: string): void {
-    if (!this.#verbose) return;
-    if (this.#messages !== undefined) this.#messages.push(message);
-    else console.log(`\n${message}`);
+    if (Number(this.#options.verbose ?? 0) > 0) this.#messages.print(message);
   }
 }
 

@@ -131,7 +131,7 @@ describe("ModelCheckpoint", () => {
     const byBatch = new ModelCheckpoint("b{epoch}-{batch}", { fs, saveFreq: 4 });
     await drive(byBatch, losses(1), { model, batches: 3 });
     const resumed = new ModelCheckpoint("b{epoch}-{batch}", { fs, saveFreq: 4 });
-    resumed.setState(structuredClone(byBatch.getState()));
+    resumed.setState(structuredClone(await byBatch.getState()));
     await drive(resumed, losses(1), { model, batches: 3 });
     assert.deepEqual(await names(fs), ["1", "2", "b1-1"]);
   });

@@ -131,6 +131,7 @@ function quoted(words: string[]): string {
 
 /** What every callback takes. */
 export const callbackOptions: Record<string, OptionRule> = {
+  name: text,
   onError: oneOf("throw", "disable", "warn"),
 };
 

@@ -160,6 +160,11 @@ export class ReduceLROnPlateau extends MonitorCallback {
     if (this.#message !== undefined) console.log(this.#message);
   }
 
+  /** Let the next run begin anew, also where a restored one failed before it began. */
+  override onException(): void {
+    this.#isResumed = false;
+  }
+
   /** The counters. The rate itself is the optimizer's. */
   getState(): CallbackState {
     return { best: this.best, wait: this.wait, cooldownCounter: this.cooldownCounter };

@@ -4,6 +4,7 @@ import { isRecord } from "../core/given_options.ts";
 import type { Logs } from "../core/logs.ts";
 import { readTensors, type TrainableModel } from "../core/model.ts";
 import { getRuntime, joinPath, probeDirectory } from "../runtime/mod.ts";
+import { comparablePath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { SummaryWriter } from "../tensorboard/mod.ts";
 import {
@@ -304,11 +305,17 @@ export class TensorBoard extends Callback {
 
   /** Close the files. */
   override async close(): Promise<void> {
+    this.#isResumed = false;
     this.#profiler?.stop();
     const writers = [...this.#writers.values()];
     this.#writers.clear();
     const closed = await Promise.allSettled(writers.map((writer) => writer.close()));
     for (const result of closed) if (result.status === "rejected") throw result.reason;
+  }
+
+  /** Where it writes. */
+  override get stateKey(): string {
+    return comparablePath(this.logDir);
   }
 
   /** How many batches the run has had, where they are counted. */

@@ -147,6 +147,7 @@ export class Timer extends Callback {
 
   /** Stop the clock. */
   override close(): void {
+    this.#isResumed = false;
     this.#before = this.elapsed;
     this.#begin = undefined;
   }

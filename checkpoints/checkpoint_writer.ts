@@ -3,7 +3,7 @@ import { messageOf } from "../core/errors.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { removeCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { saveSafetensors } from "./safetensors.ts";
-import { directoryOf, ensureDir, getRuntime } from "../runtime/mod.ts";
+import { directoryOf, ensureDir, exists, getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
 /** What is written, and what stays. */
@@ -32,13 +32,31 @@ export interface KeptCheckpoint {
   value?: number;
 }
 
+/** A checkpoint that is being written. */
+export interface UnfinishedCheckpoint extends KeptCheckpoint {
+  /** What is saved beside the model. */
+  metadata: Record<string, StateValue>;
+}
+
+/** What a writer remembers. */
+export interface WriterState {
+  /** Checkpoints that may be removed once, the oldest first. */
+  kept?: KeptCheckpoint[];
+  /** The last one that was saved. */
+  saved?: KeptCheckpoint;
+  /** The one that is being written. */
+  unfinished?: UnfinishedCheckpoint;
+}
+
 /** Writes a run's checkpoints one after another, and removes its own that are not to stay. */
 export class CheckpointWriter {
-  /** Those that it may remove once, the oldest first. */
-  kept: KeptCheckpoint[] = [];
   readonly #options: CheckpointWriterOptions;
   readonly #isBetter: (value: number, reference: number) => boolean;
+  // Those that it may remove once, the oldest first.
+  #kept: KeptCheckpoint[] = [];
+  #saved: KeptCheckpoint | undefined;
   #pending: Promise<void> | undefined;
+  #unfinished: UnfinishedCheckpoint | undefined;
 
   /**
    * @param options what is written
@@ -60,22 +78,30 @@ export class CheckpointWriter {
   /**
    * Save the model as it is now.
    *
+   * @param isKept whether it counts among those that may be removed
    * @param written called when all is written, which may be later
    * @throws Error when it, or the one before, could not be written
    */
   async save(
     model: TrainableModel,
-    path: Path,
-    metadata: Record<string, StateValue>,
-    written: () => void | Promise<void>,
+    checkpoint: UnfinishedCheckpoint,
+    { isKept, written }: { isKept: boolean; written: () => void },
   ): Promise<void> {
     await this.settle();
+    const finish = async () => {
+      if (isKept) await this.#keep(checkpoint);
+      this.#unfinished = undefined;
+      written();
+    };
+    const path = pathIn(checkpoint);
+    if (isKept) this.#saved = checkpoint;
     if (!this.#options.saveOnBackground) {
-      await this.#write(model, path, metadata);
-      return await written();
+      await this.#write(model, path, checkpoint.metadata);
+      return await finish();
     }
+    this.#unfinished = checkpoint;
     await new Promise<void>((resolve, reject) => {
-      this.#pending = this.#write(model, path, metadata, resolve).then(written);
+      this.#pending = this.#write(model, path, checkpoint.metadata, resolve).then(finish);
       // Told here when nothing was taken; later by whoever settles.
       this.#pending.catch(reject);
     });
@@ -85,19 +111,57 @@ export class CheckpointWriter {
   async settle(): Promise<void> {
     const pending = this.#pending;
     this.#pending = undefined;
-    await pending;
+    try {
+      await pending;
+    } finally {
+      this.#unfinished = undefined;
+    }
+  }
+
+  /** Which checkpoints there are, and what is being written now. */
+  getState(): WriterState {
+    return structuredClone({
+      kept: this.#kept,
+      saved: this.#saved,
+      unfinished: this.#unfinished,
+    });
+  }
+
+  /** Continue from a state of {@linkcode getState}; then call {@linkcode resume}. */
+  setState(state: WriterState): void {
+    const { kept = [], saved, unfinished } = structuredClone(state);
+    this.#kept = kept;
+    this.#saved = saved;
+    this.#unfinished = unfinished;
+  }
+
+  /**
+   * Write what was being written when the restored state was taken, from a model with the same
+   * weights.
+   *
+   * @param model gives it, asked for only then
+   * @returns the last checkpoint when it is gone; undefined when it is there, or there was none
+   */
+  async resume(model: () => TrainableModel): Promise<KeptCheckpoint | undefined> {
+    const unfinished = this.#unfinished;
+    if (unfinished !== undefined) {
+      await this.save(model(), unfinished, { isKept: true, written: () => {} });
+      return undefined;
+    }
+    const saved = this.#saved;
+    return saved && !await exists(pathIn(saved), { fs: this.fs }) ? saved : undefined;
   }
 
   /** Count this one among those that may be removed, and remove what is not to stay. */
-  async keep(checkpoint: KeptCheckpoint): Promise<void> {
+  async #keep({ path, value }: KeptCheckpoint): Promise<void> {
     const { maxToKeep, keepBest } = this.#options;
     if (maxToKeep === undefined && keepBest === undefined) return;
-    const all = [...this.kept.filter(({ path }) => path !== checkpoint.path), checkpoint];
+    const all = [...this.#kept.filter((one) => one.path !== path), { path, value }];
     const last = maxToKeep === undefined ? [] : all.slice(-maxToKeep);
     const best = all.slice().sort((a, b) => this.#compare(a, b)).slice(0, keepBest ?? 0);
-    this.kept = all.filter((one) => last.includes(one) || best.includes(one));
-    for (const one of all.filter((one) => !this.kept.includes(one))) {
-      const path = one.path.startsWith("file:") ? new URL(one.path) : one.path;
+    this.#kept = all.filter((one) => last.includes(one) || best.includes(one));
+    for (const one of all.filter((one) => !this.#kept.includes(one))) {
+      const path = pathIn(one);
       if (isSafetensors(path)) await this.fs.remove(path);
       else await removeCheckpoint(path, { fs: this.fs });
     }
@@ -131,6 +195,11 @@ export class CheckpointWriter {
     }
     return Number(this.#isBetter(b, a)) - Number(this.#isBetter(a, b));
   }
+}
+
+/** Where a checkpoint is. */
+function pathIn({ path }: KeptCheckpoint): Path {
+  return path.startsWith("file:") ? new URL(path) : path;
 }
 
 /** True for a path that names a safetensors file. */

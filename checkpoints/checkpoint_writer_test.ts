@@ -93,7 +93,7 @@ describe("ModelCheckpoint with maxToKeep and keepBest", () => {
       const first = new ModelCheckpoint(url, { maxToKeep: 2 });
       await drive(first, losses(3, 2), { model: tinyModel() });
       const second = new ModelCheckpoint(url, { maxToKeep: 2 });
-      second.setState(structuredClone(first.getState()));
+      second.setState(structuredClone(await first.getState()));
       await second.setModel(tinyModel() as never);
       await second.onEpochEnd(2, { loss: 1 });
       assert.deepEqual((await readdir(directory)).sort(), ["2", "3"]);

@@ -108,9 +108,7 @@ export async function loadWeights(
   const matched = matchWeights(model, saved, { skipMismatch, byName, action });
   const skipped = namesInFile(model).filter((_name, i) => matched[i] === undefined);
   const isStrict = !skipMismatch && !byName;
-  const state = isStrict
-    ? savedState(model, content, matched as SavedWeight[], action)
-    : undefined;
+  const state = isStrict ? savedState(model, content, matched as SavedWeight[], action) : undefined;
   // First, because it refuses what does not fit.
   if (state !== undefined) await setOptimizerState(model, state);
   const engine = getEngine();

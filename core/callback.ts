@@ -57,9 +57,11 @@ export interface ResumableTraining {
   initialEpoch: number | undefined;
   /** Progress of the loop. Default: undefined, for a loop that cannot restore it. */
   loop: ResumableLoop | undefined;
-  /** States of the callbacks, by name. */
+  /** Keys of the states that the callbacks take: whose each is. */
+  readonly stateKeys: readonly string[];
+  /** States of the callbacks, by key. */
   getState(): Promise<Record<string, CallbackState>>;
-  /** Restore the states of the callbacks, by name. */
+  /** Restore the states of the callbacks, by key. */
   setState(states: Record<string, CallbackState>): Promise<void>;
 }
 
@@ -88,6 +90,11 @@ export interface CallbackHooks {
   onTrainBegin?(logs: Logs): HookResult;
   /** When training ends, with the logs of the last epoch. */
   onTrainEnd?(logs: Logs): HookResult;
+  /**
+   * After every callback's `onTrainEnd` has succeeded: the place to remove what only a run that goes
+   * on needs. Not in Keras.
+   */
+  afterTrainEnd?(): HookResult;
   /** When an epoch begins. */
   onEpochBegin?(epoch: number, logs: Logs): HookResult;
   /** When an epoch ends, after validation. The logs are means over the epoch and `val_` means. */
@@ -138,8 +145,13 @@ export interface HookOrder {
 
 /** What may stand beside the hooks. */
 export interface CallbackAbilities {
-  /** How messages call it; the class's name where this is absent. */
+  /** How messages and saved states call it; the class's name where this is absent. */
   name?: string;
+  /**
+   * What its state is of, where a run may have several callbacks of its name: what it watches, where
+   * it writes. A state is restored only into a callback of the same name and key.
+   */
+  readonly stateKey?: string;
   /** What happens when one of its hooks throws; the run's own `onError` where this is absent. */
   onError?: ErrorPolicy;
   /** Told before `onTrainBegin`, after the model. A promise is awaited before the run begins. */
@@ -164,12 +176,21 @@ export type CallbackLike = CallbackHooks & CallbackAbilities;
 
 /** Options that every callback of the catalogue takes beside its own. */
 export interface CallbackOptions {
+  /**
+   * How messages and saved states call it. Tell two callbacks of one class apart by it that watch the
+   * same value or write to the same place. Default: the name of the class.
+   */
+  name?: string;
   /** What a failure in one of its hooks does to the run. Default: as the run says (`"throw"`). */
   onError?: ErrorPolicy;
 }
 
 /** The hooks of a callback, declared rather than defined: their presence decides. */
 export interface Callback<Model extends TrainableModel = TrainableModel> extends CallbackHooks {
+  /** How messages and saved states call it. Default: the name of the class. */
+  name?: string;
+  /** What its state is of: what it watches, where it writes. Default: nothing that differs. */
+  readonly stateKey?: string;
   /** Whether `onTrainBatchEnd` reads the logs of this batch. Default: always. */
   readsBatchLogs?(batch: number): boolean;
   /** Where this callback wants to be called among the others. Default: its place in the list. */
@@ -198,7 +219,7 @@ export interface Callback<Model extends TrainableModel = TrainableModel> extends
  *     onTestEnd(means)                       keys without val_
  *   onEpochEnd(epoch, means and val_ means), afterEpochEnd(epoch)
  *   stopTraining? leave the epochs
- * onTrainEnd(logs of the last epoch)
+ * onTrainEnd(logs of the last epoch), afterTrainEnd()
  *
  * on any error: onException(error) instead of what was still to come
  * always, last: close()
@@ -254,6 +275,7 @@ export class Callback<Model extends TrainableModel = TrainableModel> {
     checkIsRecord(owner, options);
     checkErrorPolicy(owner, options.onError);
     this.onError = options.onError;
+    if (options?.name !== undefined) this.name = options.name;
   }
 
   /**

@@ -67,6 +67,11 @@ export class History extends Callback {
     addOtherNames(this.#at);
   }
 
+  /** Let the next run begin anew, also where a restored one failed before it began. */
+  override onException(): void {
+    this.#isResumed = false;
+  }
+
   /** The lists, for a backup. */
   getState(): CallbackState {
     return structuredClone({ epoch: this.epoch, history: this.history, at: this.#at });

@@ -15,7 +15,7 @@ import { type Logs, normalizeLogs, settleLogs } from "./logs.ts";
 import type { TrainableModel } from "./model.ts";
 import { inTurn, isPromise, refusedPromise } from "./promise.ts";
 import { type ListHook, nameOf } from "./receivers.ts";
-import { getStates, setStates } from "./states.ts";
+import { getStates, keysOf, setStates } from "./states.ts";
 
 /** Calls every hook of many callbacks: what a `CallbackList` is, without the run around it. */
 export class HookCaller {
@@ -26,6 +26,8 @@ export class HookCaller {
   readonly #runner: HookRunner;
   readonly #policy: FailurePolicy;
   readonly #introductions = new Introductions((...failed) => this.#fail(...failed));
+  // Keys that several callbacks share, once they were warned about.
+  readonly #twins = new Set<string>();
   #epoch: number | undefined;
 
   /**
@@ -95,10 +97,13 @@ export class HookCaller {
     return this.#begin("onTrainBegin", logs);
   }
 
-  /** Call `onTrainEnd` of every callback. */
+  /** Call `onTrainEnd` and then `afterTrainEnd` of every callback. */
   onTrainEnd(logs?: object): void | Promise<void> {
     this.#epoch = undefined;
-    return this.#run("onTrainEnd", logs);
+    return inTurn(
+      this.#run("onTrainEnd", logs),
+      () => this.#runner.run("afterTrainEnd", { args: [] }),
+    );
   }
 
   /** Call `onEpochBegin` of every callback; epochs count from 0. */
@@ -204,20 +209,30 @@ export class HookCaller {
     return this.#policy.summary();
   }
 
+  /** Keys of the states that {@linkcode setState} takes, each the name and the `stateKey` of a callback. */
+  get stateKeys(): string[] {
+    return keysOf(this.callbacks);
+  }
+
   /**
-   * States of the callbacks by name; a second callback of one name gets `#2`. Callbacks that were
-   * left out of the run have none.
+   * States of the callbacks, each under its name and what it is of:
+   * `EarlyStopping (monitor val_loss, mode min)`. Of several that nothing tells apart there is one
+   * where their states are equal, else none, and a warning says once that they need a `name`.
+   * Callbacks that were left out of the run have none.
    *
    * @returns plain data for {@linkcode setState}
    * @throws CallbackError when a callback fails to return its state (`CALLBACK_STATE`)
    */
   getState(): Promise<Record<string, CallbackState>> {
-    const isAsked = (callback: CallbackLike) => !this.#policy.isDisabled(callback);
-    return getStates(this.callbacks, isAsked, (...failed) => this.#policy.handle(...failed));
+    return getStates(this.callbacks, {
+      isAsked: (callback) => !this.#policy.isDisabled(callback),
+      onFailure: (...failed) => this.#policy.handle(...failed),
+      onTwins: (key, count) => this.#warnOfTwins(key, count),
+    });
   }
 
   /**
-   * Restore the states that {@linkcode getState} returned, by name. Call it before `onTrainBegin`: a
+   * Restore the states that {@linkcode getState} returned, by key. Call it before `onTrainBegin`: a
    * callback with a restored state continues from it instead of being reset. A callback without an
    * entry keeps its state.
    *
@@ -227,6 +242,15 @@ export class HookCaller {
    */
   setState(states: Record<string, CallbackState>): Promise<void> {
     return setStates(this.callbacks, states, (...failed) => this.#policy.handle(...failed));
+  }
+
+  #warnOfTwins(key: string, count: number): void {
+    if (this.#twins.has(key)) return;
+    this.#twins.add(key);
+    console.warn(
+      `keepfit: ${count} callbacks are called ${key} and cannot be told apart: their states are not ` +
+        `saved; give each a name`,
+    );
   }
 
   /** Call a hook that begins a run. */

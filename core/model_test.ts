@@ -81,8 +81,7 @@ describe("Weights", () => {
     await assert.rejects(
       weightsFromHost(trainable(model), [host[0], { ...host[1], shape: [3] }]),
       {
-        message:
-          "Cannot restore 'dense_Dense1/bias': kept with shape [3], the model has [2]",
+        message: "Cannot restore 'dense_Dense1/bias': kept with shape [3], the model has [2]",
       },
     );
     assert.equal(tf.memory().numTensors, before);

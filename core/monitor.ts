@@ -121,6 +121,15 @@ export class Monitor {
     this.mode = direction;
   }
 
+  /** What it watches and which way that improves: a best value means nothing to another monitor. */
+  stateKey(params: Params | null): string {
+    const direction = this.#compute === undefined
+      ? directionOf(this.name, params?.directions ?? {})
+      : undefined;
+    const mode = this.mode === "auto" ? direction ?? this.mode : this.mode;
+    return `monitor ${this.name}, mode ${mode}`;
+  }
+
   /**
    * The watched value of these logs. Warns when it is missing: once, until {@linkcode resetWarning}.
    *

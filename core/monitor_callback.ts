@@ -43,6 +43,11 @@ export class MonitorCallback extends Callback {
     return this.watched.name;
   }
 
+  /** What it watches, and which way that improves. */
+  override get stateKey(): string {
+    return this.watched.stateKey(this.params);
+  }
+
   /** Least change that counts, not negative. */
   get minDelta(): number {
     return this.watched.minDelta;

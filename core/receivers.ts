@@ -8,6 +8,7 @@ export const hookNames = [
   "beforeTrainBegin",
   "onTrainBegin",
   "onTrainEnd",
+  "afterTrainEnd",
   "onEpochBegin",
   "onEpochEnd",
   "afterEpochEnd",

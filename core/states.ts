@@ -2,28 +2,37 @@ import type { CallbackLike, CallbackState } from "./callback.ts";
 import { CallbackError, messageOf } from "./errors.ts";
 import { nameOf } from "./receivers.ts";
 
-/** Told of a callback that fails to tell or to take its state; throws where that ends the run. */
+/** Called for a callback that fails to return or to take its state; throws where that ends the run. */
 export type OnFailure = (callback: CallbackLike, failure: CallbackError) => void;
 
-/**
- * What the callbacks remember, by name; see `CallbackList.getState`.
- *
- * @param isAsked says which callbacks are asked
- */
+/** What {@linkcode getStates} asks the list. */
+export interface StateListeners {
+  /** Whether a callback is asked. */
+  isAsked(callback: CallbackLike): boolean;
+  onFailure: OnFailure;
+  /** Called for callbacks of one key that have different states, which are left out. */
+  onTwins(key: string, count: number): void;
+}
+
+/** What the callbacks remember, by key; see `CallbackList.getState`. */
 export async function getStates(
   callbacks: readonly CallbackLike[],
-  isAsked: (callback: CallbackLike) => boolean,
-  onFailure: OnFailure,
+  { isAsked, onFailure, onTwins }: StateListeners,
 ): Promise<Record<string, CallbackState>> {
   const states: Record<string, CallbackState> = {};
-  for (const [key, callback] of byKey(callbacks)) {
-    if (!isAsked(callback)) continue;
-    try {
-      const state = await callback.getState?.();
-      if (state !== undefined) states[key] = state;
-    } catch (error) {
-      onFailure(callback, failed(key, "getState", error));
+  for (const [key, owners] of byKey(callbacks.filter(isAsked))) {
+    const found: CallbackState[] = [];
+    for (const callback of owners) {
+      try {
+        const state = await callback.getState?.();
+        if (state !== undefined) found.push(state);
+      } catch (error) {
+        onFailure(callback, failed(key, "getState", error));
+      }
     }
+    if (found.length === 0) continue;
+    if (found.every((state) => isSame(state, found[0]))) states[key] = found[0];
+    else onTwins(key, owners.length);
   }
   return states;
 }
@@ -34,9 +43,7 @@ export async function setStates(
   states: Record<string, CallbackState>,
   onFailure: OnFailure,
 ): Promise<void> {
-  const takers = new Map(
-    [...byKey(callbacks)].filter(([, callback]) => callback.setState !== undefined),
-  );
+  const takers = takersOf(callbacks);
   // All or none: a run with half of its state is worse than one that fails here.
   for (const key of Object.keys(states)) {
     if (takers.has(key)) continue;
@@ -48,25 +55,44 @@ export async function setStates(
     );
   }
   for (const [key, state] of Object.entries(states)) {
-    const taker = takers.get(key) as CallbackLike;
-    try {
-      await taker.setState?.(state);
-    } catch (error) {
-      onFailure(taker, failed(key, "setState", error));
+    for (const taker of takers.get(key) ?? []) {
+      try {
+        await taker.setState?.(state);
+      } catch (error) {
+        onFailure(taker, failed(key, "setState", error));
+      }
     }
   }
 }
 
-function byKey(callbacks: readonly CallbackLike[]): Map<string, CallbackLike> {
-  const keyed = new Map<string, CallbackLike>();
-  const seen = new Map<string, number>();
+/** Keys of the callbacks that take a state. */
+export function keysOf(callbacks: readonly CallbackLike[]): string[] {
+  return [...takersOf(callbacks).keys()];
+}
+
+function takersOf(callbacks: readonly CallbackLike[]): Map<string, CallbackLike[]> {
+  return byKey(callbacks.filter(({ setState }) => setState !== undefined));
+}
+
+function byKey(callbacks: readonly CallbackLike[]): Map<string, CallbackLike[]> {
+  const keyed = new Map<string, CallbackLike[]>();
   for (const callback of callbacks) {
-    const name = nameOf(callback);
-    const nth = (seen.get(name) ?? 0) + 1;
-    seen.set(name, nth);
-    keyed.set(nth === 1 ? name : `${name}#${nth}`, callback);
+    const { stateKey } = callback;
+    const key = nameOf(callback) + (stateKey ? ` (${stateKey})` : "");
+    keyed.set(key, [...keyed.get(key) ?? [], callback]);
   }
   return keyed;
+}
+
+/** True for equal plain data, arrays of numbers included. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  const [ofA, ofB] = [Object.entries(a), Object.entries(b)];
+  return Object.getPrototypeOf(a) === Object.getPrototypeOf(b) && ofA.length === ofB.length &&
+    ofA.every(([key, value]) =>
+      Object.hasOwn(b, key) && isSame(value, (b as Record<string, unknown>)[key])
+    );
 }
 
 function failed(callback: string, hook: "getState" | "setState", cause: unknown): CallbackError {

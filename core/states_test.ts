@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type CallbackLike, CallbackList } from "keepfit";
+import { type CallbackLike, CallbackList, EarlyStopping } from "keepfit";
 import { errorOf, warned } from "./fixtures.ts";
 
 describe("The state of a list", () => {
@@ -19,15 +19,77 @@ describe("The state of a list", () => {
   });
 
   it("is plain data by name, and goes into a second list of the same callbacks", async () => {
-    const list = new CallbackList([counter("a"), counter("b"), counter("a"), { close() {} }]);
+    const list = new CallbackList([counter("a"), counter("b"), { close() {} }]);
     await list.onEpochEnd(0);
-    (list.callbacks[2] as { count: number }).count = 7;
+    (list.callbacks[1] as { count: number }).count = 7;
     const states = await list.getState();
-    assert.deepEqual(states, { a: { count: 1 }, b: { count: 1 }, "a#2": { count: 7 } });
+    assert.deepEqual(states, { a: { count: 1 }, b: { count: 7 } });
 
-    const [a, b, a2] = [counter("a"), counter("b"), counter("a")];
-    await new CallbackList([a, b, a2]).setState(structuredClone(states));
-    assert.deepEqual([a.count, b.count, a2.count], [1, 1, 7]);
+    // In another order.
+    const [a, b] = [counter("a"), counter("b")];
+    const other = new CallbackList([b, a]);
+    assert.deepEqual(other.stateKeys, ["b", "a"]);
+    await other.setState(structuredClone(states));
+    assert.deepEqual([a.count, b.count], [1, 7]);
+  });
+
+  it("is under the callback's stateKey too, and goes to no other", async () => {
+    const keyed = (stateKey: string) => ({ ...counter("a"), stateKey });
+    const list = new CallbackList([keyed("x"), keyed("y"), keyed("")]);
+    await list.onEpochEnd(0);
+    assert.deepEqual(Object.keys(await list.getState()), ["a (x)", "a (y)", "a"]);
+    const error = await errorOf(() => new CallbackList([keyed("z")]).setState({ "a (x)": {} }));
+    assert.equal(
+      error.message,
+      "Cannot restore the state of a (x): the list has a (z) to take one",
+    );
+  });
+
+  it("of twins is shared where it is equal, and left out with one warning where not", async () => {
+    const list = new CallbackList([counter("a"), counter("a"), counter("b")]);
+    assert.deepEqual(await warned(() => list.onEpochEnd(0)), []);
+    const states = await list.getState();
+    assert.deepEqual(states, { a: { count: 1 }, b: { count: 1 } });
+    const twins = [counter("a"), counter("a")];
+    await new CallbackList(twins).setState({ a: { count: 3 } });
+    assert.deepEqual(twins.map(({ count }) => count), [3, 3]);
+
+    (list.callbacks[1] as { count: number }).count = 7;
+    const messages = await warned(async () => {
+      assert.deepEqual(await list.getState(), { b: { count: 1 } });
+      await list.getState();
+    });
+    assert.deepEqual(messages, [
+      "keepfit: 2 callbacks are called a and cannot be told apart: their states are not saved; " +
+      "give each a name",
+    ]);
+  });
+
+  it("is told apart by the name that a user gives", async () => {
+    const make = (patience: number) => [
+      new EarlyStopping({ monitor: "loss", patience: 1, name: "strict" }),
+      new EarlyStopping({ monitor: "loss", patience, name: "patient" }),
+    ];
+    const model = { stopTraining: false };
+    const list = new CallbackList(make(5), { model });
+    await list.onTrainBegin();
+    for (const epoch of [0, 1]) await list.onEpochEnd(epoch, { loss: 1 });
+    const states = await list.getState();
+    assert.deepEqual(Object.keys(states), [
+      "strict (monitor loss, mode min)",
+      "patient (monitor loss, mode min)",
+    ]);
+    const [strict, patient] = make(5);
+    await new CallbackList([patient, strict], { model }).setState(structuredClone(states));
+    assert.deepEqual([strict.stoppedEpoch, patient.stoppedEpoch], [1, 0]);
+  });
+
+  it("names the direction that mode auto means, so that saying it changes nothing", () => {
+    const keys = (mode: "auto" | "max" | "min", monitor = "val_accuracy") =>
+      new CallbackList([new EarlyStopping({ monitor, mode })]).stateKeys;
+    assert.deepEqual(keys("auto"), keys("max"));
+    assert.notDeepEqual(keys("auto"), keys("min"));
+    assert.deepEqual(keys("auto", "loss"), keys("min", "loss"));
   });
 
   it("is refused as a whole when a callback is missing", async () => {

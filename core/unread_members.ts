@@ -18,6 +18,7 @@ const abilities = [
   "setModel",
   "setParams",
   "setState",
+  "stateKey",
 ];
 const known = new Set<string>([...everyHookName, ...abilities]);
 const byBareName = new Map([...known].map((name) => [bare(name), name]));

@@ -49,6 +49,18 @@ export function showPath(path: Path): string {
   }
 }
 
+/** A path as text that is the same for each way to write it: `./runs//a/` and `runs/b/../a`. */
+export function comparablePath(path: Path): string {
+  const text = showPath(path);
+  const steps: string[] = [];
+  for (const step of (onWindows ? text.replaceAll("\\", "/") : text).split("/")) {
+    if (step === "" || step === ".") continue;
+    if (step === ".." && steps.length > 0 && steps.at(-1) !== "..") steps.pop();
+    else steps.push(step);
+  }
+  return (text.startsWith("/") ? "/" : "") + steps.join("/");
+}
+
 /**
  * The place called `name` in a directory. The parts of `name` are taken literally, also in a URL
  * (`"50%"` and `"a?b"` are names).

@@ -1,8 +1,8 @@
-import type * as tf from "@tensorflow/tfjs";
 import type { HostWeight } from "../core/model.ts";
 import { renamed, splitName, type TrainedWeight, trainedWeights } from "./optimizer_names.ts";
 import type { NamedValue, OptimizerState } from "./optimizer_state.ts";
 import { optimizerOf } from "./optimizers.ts";
+import type { LayersModel, Optimizer } from "./types.ts";
 
 /** A state as one model can take it. */
 export interface FittedState {
@@ -24,7 +24,7 @@ export interface FittedState {
  * @throws RangeError for a slot of another shape than its weight
  */
 export function fitOptimizerState(
-  optimizerOrModel: tf.Optimizer | tf.LayersModel,
+  optimizerOrModel: Optimizer | LayersModel,
   state: OptimizerState,
 ): FittedState {
   const trained = trainedWeights(optimizerOrModel);
@@ -94,7 +94,7 @@ function fitSlots(
 }
 
 /** What a fresh slot holds: Adagrad alone begins above 0. */
-function initialValue(optimizerOrModel: tf.Optimizer | tf.LayersModel): number {
+function initialValue(optimizerOrModel: Optimizer | LayersModel): number {
   const optimizer = optimizerOf(optimizerOrModel, "set the optimizer's state");
   return (optimizer as { initialAccumulatorValue?: number }).initialAccumulatorValue ?? 0;
 }

@@ -1,6 +1,6 @@
-import type * as tf from "@tensorflow/tfjs";
 import { namesByWeight, namesInFile } from "../core/weight_names.ts";
 import { networkOf, trainableWeights } from "./compiled.ts";
+import type { LayersModel, Optimizer } from "./types.ts";
 
 /** A weight that a model trains. */
 export interface TrainedWeight {
@@ -13,18 +13,20 @@ export interface TrainedWeight {
 
 /** The trained weights of a model, in the order of the slots; undefined for an optimizer alone. */
 export function trainedWeights(
-  optimizerOrModel: tf.Optimizer | tf.LayersModel,
+  optimizerOrModel: Optimizer | LayersModel,
 ): TrainedWeight[] | undefined {
   if (!("getWeights" in optimizerOrModel && "layers" in optimizerOrModel)) return undefined;
   const names = namesByWeight(optimizerOrModel);
-  return trainableWeights(networkOf(optimizerOrModel, "read the optimizer's state")).map((weight) => {
-    const { name, shape } = weight.read();
-    return { variable: name, path: names?.get(weight) ?? weight.originalName, shape };
-  });
+  return trainableWeights(networkOf(optimizerOrModel, "read the optimizer's state")).map(
+    (weight) => {
+      const { name, shape } = weight.read();
+      return { variable: name, path: names?.get(weight) ?? weight.originalName, shape };
+    },
+  );
 }
 
 /** The names under which a file has the trained weights, in the order of the slots. */
-export function trainedNamesInFile(model: tf.LayersModel, action: string): string[] {
+export function trainedNamesInFile(model: LayersModel, action: string): string[] {
   const names = namesInFile(model);
   const places = new Map(model.weights.map((weight, i) => [weight as object, i]));
   return trainableWeights(networkOf(model, action)).map((weight) =>

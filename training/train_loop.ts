@@ -92,7 +92,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       await list.onTrainBegin();
       // A callback that restored an earlier run knows better where to start.
       const first = list.initialEpoch || initialEpoch;
-      if (first >= epochs) {
+      if (first >= epochs && !list.initialEpoch) {
         console.warn(
           `keepfit: fit trains no epoch: initialEpoch is ${first}, epochs ${epochs} ` +
             `(the number to stop before, not a count)`,
@@ -106,10 +106,9 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       // Not earlier: a callback may compile the model in onTrainBegin.
       const step = makeTrainStep(engine, model, compiled);
       const evaluation = validation && makeEvaluation(model, engine, compiled, validation);
-      let logs: Record<string, number> = {};
       let warnedOfNaN = false;
       let warnedOfUnfrozen = false;
-      for (let epoch = first; epoch < epochs; epoch++) {
+      for (let epoch = first; epoch < epochs && !state.hasEnded; epoch++) {
         state.beginEpoch(epoch);
         await list.onEpochBegin(epoch);
         if (!warnedOfUnfrozen && hasUnfrozen(networkOf(model, "fit"))) {
@@ -119,10 +118,9 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
               `model.compile again, or use GradualUnfreezing (epoch ${epoch})`,
           );
         }
-        const trained = await trainEpoch(source, step, list, eventLoop, state);
+        const logs = await trainEpoch(source, step, list, eventLoop, state);
         // Without a batch there is nothing to tell of the epoch: it has no end.
         if (source.isUsedUp) break;
-        logs = trained;
         if (!Number.isFinite(logs.loss ?? 0) && !warnedOfNaN) {
           warnedOfNaN = true;
           warnOfLoss(epoch, logs.loss);
@@ -133,13 +131,14 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
           for (const name of Object.keys(measured)) logs[`val_${name}`] = measured[name];
         }
         state.phase = "end";
+        state.logs = logs;
         await list.onEpochEnd(epoch, logs);
         own?.onEpochEnd(epoch, normalizeLogs(logs));
         if (state.stopTraining) break;
         if (options.yieldEvery !== "never") await eventLoop.yield();
       }
       movingAverageOf(model)?.finalize(model as unknown as TrainableModel);
-      await list.onTrainEnd(logs);
+      await list.onTrainEnd(state.logs);
       return list.history ?? own as History;
     });
   } finally {

@@ -28,6 +28,10 @@ export class TrainingState implements ResumableLoop {
   /** Batches trained in all epochs, those before a restart included. */
   step = 0;
   phase: TrainingPhase = "begin";
+  /** Logs of the last epoch that has ended. */
+  logs: Record<string, number> = {};
+  /** True when the state that was restored is of a run that was stopped at the end of this epoch. */
+  hasEnded = false;
   /** Means of the current epoch's batches. */
   readonly means: RunningMeans;
   readonly #engine: Engine;
@@ -71,11 +75,21 @@ export class TrainingState implements ResumableLoop {
     this.means.reset();
   }
 
-  /** Everything but `stopTraining`, as plain data. */
+  /** All of it as plain data. */
   async getState(): Promise<CallbackState> {
-    const { epoch, batch, step, phase, seed, random } = this;
+    const { epoch, batch, step, phase, stopTraining, seed, random } = this;
     const means = await this.means.getState();
-    return { epoch, batch, step, phase, seed: seed ?? null, means, random: random ?? null };
+    return {
+      epoch,
+      batch,
+      step,
+      phase,
+      stopTraining,
+      logs: phase === "end" ? { ...this.logs } : {},
+      seed: seed ?? null,
+      means,
+      random: random ?? null,
+    };
   }
 
   /**
@@ -88,6 +102,10 @@ export class TrainingState implements ResumableLoop {
     this.batch = saved.batch;
     this.step = saved.step;
     this.phase = saved.phase;
+    this.logs = { ...saved.logs };
+    // Its callbacks only have the end of training left.
+    this.stopTraining = saved.stopTraining === true;
+    this.hasEnded = this.stopTraining && saved.phase === "end";
     if (!this.#keepsSeed && this.seed !== undefined) this.#params.seed = saved.seed ?? this.seed;
     this.means.setState(saved.means);
     if (saved.random !== null) setRandomState(this.#engine, saved.random);
@@ -95,6 +113,8 @@ export class TrainingState implements ResumableLoop {
 }
 
 interface SavedState extends Pick<TrainingState, "epoch" | "batch" | "step" | "phase"> {
+  stopTraining?: boolean;
+  logs?: Record<string, number>;
   seed: number | null;
   means: MeansState;
   random: RandomState | null;

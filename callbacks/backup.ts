@@ -1,0 +1,155 @@
+import type { CallbackState, ResumableTraining } from "../core/callback.ts";
+import { messageOf } from "../core/errors.ts";
+import {
+  assignWeights,
+  type DeviceWeight,
+  disposeWeights,
+  type HostWeight,
+  readWeights,
+  type TrainableModel,
+  weightsFromHost,
+  weightsOf,
+} from "../core/model.ts";
+import { findEngine } from "../tfjs/engine.ts";
+import { fitOptimizerState } from "../tfjs/fit_optimizer_state.ts";
+import { movingAverageOf } from "../tfjs/moving_average.ts";
+import {
+  getOptimizerState,
+  type OptimizerState,
+  setOptimizerState,
+} from "../tfjs/optimizer_state.ts";
+import { getRandomState, type RandomState, setRandomState } from "../tfjs/random_seed.ts";
+
+/** All that a run needs to go on. */
+export interface Backup {
+  /** The epoch to go on with, 0-based. */
+  epoch: number;
+  /** The last batch of that epoch that the weights have seen; null where none. */
+  batch: number | null;
+  weights: HostWeight[];
+  /** Null for a model without one. */
+  optimizer: OptimizerState | null;
+  /** What the loop of `fit` saves, the seed of the row order included. */
+  loop?: CallbackState;
+  /** In other loops, whether the run was stopped. */
+  stopTraining?: boolean;
+  /** In other loops, the sequence of `setRandomSeed`; null where no seed was set. */
+  random?: RandomState | null;
+  /** What the callbacks of the list remember, by key. */
+  callbacks: Record<string, CallbackState>;
+}
+
+/** Where a run is. */
+export type BackupPosition = Pick<Backup, "epoch" | "batch">;
+
+/**
+ * Take a backup of a run. The weights are those that are trained, whoever has swapped their averages
+ * in for a while.
+ *
+ * @throws TypeError for a model without weights to read
+ */
+export async function takeBackup(
+  model: TrainableModel,
+  training: ResumableTraining,
+  position: BackupPosition,
+): Promise<Backup> {
+  if (typeof model.getWeights !== "function") {
+    throw new TypeError("Cannot back up: the model must have getWeights()");
+  }
+  const average = movingAverageOf(model);
+  const isSwapped = average?.isInModel ?? false;
+  if (isSwapped) average?.swapOut(model);
+  try {
+    return {
+      ...position,
+      weights: await readWeights(weightsOf(model)),
+      optimizer: hasOptimizer(model) ? await getOptimizerState(model as never) : null,
+      ...(training.loop === undefined
+        ? {
+          stopTraining: model.stopTraining === true,
+          random: getRandomState(findEngine()) ?? null,
+        }
+        : { loop: await training.loop.getState() }),
+      callbacks: await training.getState(),
+    };
+  } finally {
+    if (isSwapped) average?.swapIn(model);
+  }
+}
+
+/**
+ * Put a backup back: weights and slots by the names of the weights, states by the keys of the
+ * callbacks. What has no owner in this run is left out.
+ *
+ * @param folder the backup's, for messages
+ * @returns a sentence for each thing that was left out, or has nothing in the backup
+ * @throws RangeError when it does not fit the model, which is then as it was
+ */
+export async function restoreBackup(
+  backup: Backup,
+  model: TrainableModel,
+  training: ResumableTraining,
+  folder: string,
+): Promise<string[]> {
+  const remarks: string[] = [];
+  let weights: DeviceWeight[] = [];
+  try {
+    weights = await weightsFromHost(model, backup.weights);
+    // First, because it may be of another class.
+    if (backup.optimizer !== null && hasOptimizer(model)) {
+      remarks.push(...await restoreOptimizer(model, backup.optimizer));
+    }
+    assignWeights(model, weights);
+  } catch (cause) {
+    throw new RangeError(
+      `Cannot go on from the backup in ${folder}, remove it to start anew: ${messageOf(cause)}`,
+      { cause },
+    );
+  } finally {
+    disposeWeights(weights);
+  }
+  const keys = training.stateKeys;
+  const saved = Object.entries(backup.callbacks);
+  await training.setState(Object.fromEntries(saved.filter(([key]) => keys.includes(key))));
+  if (backup.loop !== undefined) await training.loop?.setState(backup.loop);
+  if (backup.stopTraining) model.stopTraining = true;
+  if (backup.random) setRandomState(findEngine(), backup.random);
+  const ownerless = saved.map(([key]) => key).filter((key) => !keys.includes(key));
+  const fresh = keys.filter((key) => !Object.hasOwn(backup.callbacks, key));
+  return [...remarks, ...ownerless.map((key) => remarkOn(key, fresh))];
+}
+
+/** True for the backup of a run that was stopped before its last epoch: nothing of it is left to train. */
+export function hasStopped({ loop, stopTraining = false }: Backup): boolean {
+  return loop === undefined ? stopTraining : loop.stopTraining === true && loop.phase === "end";
+}
+
+/** Restore the state of the weights that are trained in both runs. */
+async function restoreOptimizer(model: TrainableModel, state: OptimizerState): Promise<string[]> {
+  const { missing, extra, fitted } = fitOptimizerState(model as never, state);
+  if (missing.length + extra.length === 0 || state.weights !== undefined) {
+    await setOptimizerState(model as never, state);
+    return [];
+  }
+  await setOptimizerState(model as never, fitted);
+  return [
+    ...(extra.length > 0
+      ? [`the optimizer's state of '${extra.join("', '")}' is left out: it is not trained now`]
+      : []),
+    ...(missing.length > 0
+      ? [`the optimizer starts afresh for '${missing.join("', '")}': it was not trained then`]
+      : []),
+  ];
+}
+
+/** What became of a state without an owner, and who of the same name starts without one. */
+function remarkOn(key: string, fresh: string[]): string {
+  const name = key.replace(/ \(.*$/s, "");
+  const others = fresh.filter((other) => other === name || other.startsWith(`${name} (`));
+  const remark = `the state of ${key} is left out: this run does not use it`;
+  return others.length === 0 ? remark : `${remark}; ${others.join(", ")} starts afresh`;
+}
+
+function hasOptimizer({ optimizer }: TrainableModel): boolean {
+  return typeof (optimizer as { getClassName?: unknown } | undefined)?.getClassName === "function";
+}
