@@ -132,6 +132,7 @@ export type {
   DirectoryEntry,
   FileInfo,
   LoadedWeights,
+  LoadWeightsOptions,
   SaveCheckpointOptions,
   WritableFile,
 } from "./checkpoints/mod.ts";

@@ -23,6 +23,7 @@ import {
   ReduceLROnPlateau,
   setRandomSeed,
   SwapEMAWeights,
+  Timer,
   toTfjs,
 } from "keepfit";
 import { exists, type FileSystem, memoryFileSystem } from "keepfit/runtime";
@@ -319,6 +320,80 @@ describe("BackupAndRestore", () => {
       /^keepfit: the backup in backup is of a run that has ended, after 5 epochs: nothing is left/,
     );
     assert.deepEqual((await resultOf(again)).weights, (await resultOf(model)).weights);
+  });
+
+  for (
+    const [end, options] of [["an early stop", {}], ["its last epoch", { patience: 99 }]] as const
+  ) {
+    it(`only does what was left of a run that failed after ${end}`, async () => {
+      const fs = memoryFileSystem();
+      const run = async (callbacks: object[]) => {
+        const model = makeModel();
+        const ended: object[] = [];
+        const history = await train(model, [
+          new EarlyStopping({
+            monitor: "loss",
+            mode: "max",
+            patience: 1,
+            restoreBestWeights: true,
+            ...options,
+          }),
+          ...callbacks,
+          { onTrainEnd: (logs: object) => void ended.push({ ...logs }) },
+        ] as never);
+        return { ...await resultOf(model), history: history.history, epoch: history.epoch, ended };
+      };
+      const whole = await run([]);
+      const upload = {
+        onTrainEnd() {
+          throw new Error("no space");
+        },
+      };
+      await assert.rejects(run([backup(fs), upload]), /no space/);
+      assert.equal(await exists("backup/latest.safetensors", { fs }), true);
+      const { seen, callback } = counter();
+      const { warned } = await heard(async () => {
+        assert.deepEqual(await run([backup(fs), callback]), whole);
+      });
+      assert.deepEqual(seen.epochs, []);
+      assert.match(warned.join(), /nothing is left to train/);
+      assert.equal(await exists("backup", { fs }), false);
+    });
+  }
+
+  it("is not asked to train on by a Timer whose time was up", async () => {
+    const fs = memoryFileSystem();
+    const options = { deleteCheckpoint: false };
+    let time = 0;
+    const callbacks = () => [
+      new Timer({ seconds: 2, every: "epoch", verbose: 0, now: () => time++ * 1000 }),
+      backup(fs, options),
+    ];
+    const { epoch } = await train(makeModel(), callbacks());
+    const { seen, callback } = counter();
+    await heard(() => train(makeModel(), [...callbacks(), callback]));
+    assert.ok(epoch.length < 5);
+    assert.deepEqual(seen.epochs, []);
+  });
+
+  it("saves after all others have had a batch, wherever it stands", async () => {
+    const fs = memoryFileSystem();
+    let seen = 0;
+    const count = (fails: boolean) => ({
+      name: "count",
+      onTrainBatchEnd: (batch: number) => {
+        seen++;
+        if (fails && batch === 2) throw new Error("crash");
+      },
+      getState: () => ({ seen }),
+      setState: (state: { seen?: number }) => void (seen = Number(state.seen)),
+    });
+    const options = { saveFreq: 1 };
+    await assert.rejects(train(makeModel(), [backup(fs, options), count(true)]), /crash/);
+    seen = 0;
+    // Two batches were saved; the epoch begins anew.
+    await train(makeModel(), [backup(fs, options), count(false)], { epochs: 1 });
+    assert.equal(seen, 2 + 3);
   });
 
   it("takes the backup before when the last one is damaged", async () => {

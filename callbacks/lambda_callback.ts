@@ -36,7 +36,7 @@ export class LambdaCallback extends Callback {
   static override readonly className: string = "LambdaCallback";
 
   /** How messages call it. */
-  override readonly name: string;
+  readonly name: string;
 
   /**
    * Make a callback of functions.

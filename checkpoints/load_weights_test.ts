@@ -9,6 +9,7 @@ import {
   loadWeights,
   memoryFileSystem,
   saveCheckpoint,
+  saveSafetensors,
 } from "keepfit/runtime";
 
 before(() => tf.setBackend("cpu"));
@@ -289,5 +290,140 @@ describe("loadWeights", () => {
       assert.match(error.message, /it has no model\.json and no weights_manifest\.json$/);
       return true;
     });
+  });
+
+  describe("skipMismatch and byName", () => {
+    const layers = (...units: [string, number][]) =>
+      tf.sequential({
+        layers: units.map(([name, size], i) =>
+          tf.layers.dense({ name, units: size, inputShape: i === 0 ? [2] : undefined })
+        ),
+      });
+    const trained = layers(["body", 3], ["head", 2]);
+    const valueOf = (model: tf.LayersModel, name: string) =>
+      model.getLayer(name).getWeights().map((weight) => Array.from(weight.dataSync()));
+    const saved = async () => {
+      const fs = memoryFileSystem();
+      await saveCheckpoint(trained, "m", { fs, weightsOnly: true });
+      await saveSafetensors(trained, "m.safetensors", { fs });
+      return fs;
+    };
+
+    for (const file of ["m", "m.safetensors"]) {
+      it(`keep a head of another size as it is, from ${file}`, async () => {
+        const fs = await saved();
+        const model = layers(["body", 3], ["head", 5]);
+        const head = valueOf(model, "head");
+        await assert.rejects(loadWeights(model, file, { fs }), /'head\/kernel' was saved as/);
+        const messages = await warningsOf(async () => {
+          assert.deepEqual(await loadWeights(model, file, { fs, skipMismatch: true }), {
+            optimizer: false,
+            skipped: ["head/kernel", "head/bias"],
+          });
+        });
+        assert.deepEqual(messages, [
+          `keepfit: loading ${file}: the model keeps its own 'head/kernel', 'head/bias'`,
+        ]);
+        assert.deepEqual(valueOf(model, "body"), valueOf(trained, "body"));
+        assert.deepEqual(valueOf(model, "head"), head);
+      });
+    }
+
+    it("load the layers that both have, in whatever order", async () => {
+      const fs = await saved();
+      const model = layers(["first", 2], ["body", 3], ["top", 1]);
+      const messages = await warningsOf(async () => {
+        const { skipped } = await loadWeights(model, "m", { fs, byName: true });
+        assert.deepEqual(skipped, ["first/kernel", "first/bias", "top/kernel", "top/bias"]);
+      });
+      assert.equal(messages.length, 1);
+      assert.deepEqual(valueOf(model, "body"), valueOf(trained, "body"));
+    });
+
+    it("still refuse another shape under one name, unless it may be skipped", async () => {
+      const fs = await saved();
+      const model = layers(["body", 3], ["head", 5], ["top", 1]);
+      await assert.rejects(
+        loadWeights(model, "m", { fs, byName: true }),
+        /'head\/kernel' was saved as float32\[3,2\], the model has float32\[3,5\]; skipMismatch/,
+      );
+      await warningsOf(async () => {
+        const { skipped } = await loadWeights(model, "m", { fs, byName: true, skipMismatch: true });
+        assert.equal(skipped?.length, 4);
+      });
+    });
+
+    it("skip a layer as a whole, and nothing where all fits", async () => {
+      const fs = await saved();
+      const narrow = layers(["body", 3], ["head", 2]);
+      assert.deepEqual(
+        await loadWeights(narrow, "m", { fs, skipMismatch: true, byName: true }),
+        { optimizer: false, skipped: [] },
+      );
+      // Its kernel has another shape, its bias the same.
+      const wide = tf.sequential({
+        layers: [
+          tf.layers.dense({ name: "body", units: 3, inputShape: [4] }),
+          tf.layers.dense({ name: "head", units: 2 }),
+        ],
+      });
+      await warningsOf(async () => {
+        const { skipped } = await loadWeights(wide, "m", { fs, skipMismatch: true });
+        assert.deepEqual(skipped, ["body/kernel", "body/bias"]);
+      });
+    });
+
+    it("fail when nothing fits, and change nothing", async () => {
+      const fs = await saved();
+      const model = layers(["other", 3]);
+      await assert.rejects(
+        loadWeights(model, "m", { fs, byName: true, skipMismatch: true }),
+        /none of its weights fits the model: it has 'body\/kernel'.*the model 'other\/kernel'/,
+      );
+    });
+  });
+
+  it("tells layers of one name in two nested models apart, in both kinds of file", async () => {
+    const nested = (seed: number) =>
+      tf.sequential({
+        layers: ["left", "right"].map((name) => {
+          const kernelInitializer = tf.initializers.glorotUniform({ seed: seed++ });
+          const dense = tf.layers.dense({
+            name: "d",
+            units: 2,
+            inputShape: [2],
+            kernelInitializer,
+          });
+          return tf.sequential({ name, layers: [dense] });
+        }),
+      });
+    const fs = memoryFileSystem();
+    const model = nested(1);
+    model.layers[0].trainable = false;
+    await saveCheckpoint(model, "m", { fs });
+    await saveSafetensors(model, "m.safetensors", { fs });
+    for (const file of ["m", "m.safetensors"]) {
+      const other = nested(5);
+      await loadWeights(other, file, { fs });
+      const values = (model: tf.LayersModel) =>
+        model.layers.map((layer) => Array.from(layer.getWeights()[0].dataSync()));
+      assert.deepEqual(values(other), values(model));
+    }
+  });
+
+  it("matches unnamed layers of which some were frozen when they were saved", async () => {
+    const build = () =>
+      tf.sequential({
+        layers: [1, 2, 3].map(() => tf.layers.dense({ units: 2, inputShape: [2], useBias: false })),
+      });
+    const fs = memoryFileSystem();
+    const model = build();
+    model.layers[0].trainable = false;
+    await saveCheckpoint(model, "m", { fs });
+    const other = build();
+    await loadWeights(other, "m", { fs });
+    const values = (model: tf.LayersModel) =>
+      model.layers.map((layer) => Array.from(layer.getWeights()[0].dataSync()));
+    assert.deepEqual(values(other), values(model));
   });
 });

@@ -187,8 +187,6 @@ export interface CallbackOptions {
 
 /** The hooks of a callback, declared rather than defined: their presence decides. */
 export interface Callback<Model extends TrainableModel = TrainableModel> extends CallbackHooks {
-  /** How messages and saved states call it. Default: the name of the class. */
-  name?: string;
   /** What its state is of: what it watches, where it writes. Default: nothing that differs. */
   readonly stateKey?: string;
   /** Whether `onTrainBatchEnd` reads the logs of this batch. Default: always. */
@@ -275,7 +273,8 @@ export class Callback<Model extends TrainableModel = TrainableModel> {
     checkIsRecord(owner, options);
     checkErrorPolicy(owner, options.onError);
     this.onError = options.onError;
-    if (options?.name !== undefined) this.name = options.name;
+    // Not a member of its own, which subclasses would have to override.
+    if (options.name !== undefined) Object.assign(this, { name: options.name });
   }
 
   /**

@@ -100,7 +100,7 @@ export class MovingAverage {
   /** After how many updates the averages replace the weights; undefined for never. */
   readonly overwriteFrequency: number | undefined;
   /** By variable name, in the order of the first update. */
-  readonly #averages = new Map<string, tf.Tensor>();
+  readonly #averages = new Map<string, Tensor>();
   // Averages of a restored state, until the variables that they belong to are known.
   #restored: NamedAverage[] = [];
   #isInModel = false;
@@ -181,7 +181,7 @@ export class MovingAverage {
    * The averages as they are now, by the names of their variables, in the order of the trained
    * weights. The caller disposes them.
    */
-  takeState(): NamedAverage[] {
+  takeState(): { name: string | undefined; tensor: Tensor }[] {
     const averages = [...this.#averages].map(([name, kept]) => ({
       name,
       tensor: this.#isInModel ? variableOf(name) : kept,
@@ -233,7 +233,7 @@ export class MovingAverage {
     return this.#averages.size > 0;
   }
 
-  #put(name: string, value: tf.Tensor, old: tf.Tensor | undefined): void {
+  #put(name: string, value: Tensor, old: Tensor | undefined): void {
     this.#averages.set(name, value);
     old?.dispose();
   }
@@ -252,7 +252,7 @@ export class MovingAverage {
     const places = names.map((name, i) =>
       isNamed ? restored.findIndex((one) => one.name === name) : i
     );
-    const shapeOf = (one: tf.Tensor | undefined) => `[${one?.shape ?? "none"}]`;
+    const shapeOf = (one: Tensor | undefined) => `[${one?.shape ?? "none"}]`;
     const shapes = names.map((name) => shapeOf(variableOf(name))).join(", ");
     const kept = isNamed ? places.map((at) => restored[at]) : restored;
     // A weight that was not trained before has no average yet.
@@ -277,7 +277,7 @@ export class MovingAverage {
 /** An average under the name of its variable; undefined where that is not known. */
 interface NamedAverage {
   name: string | undefined;
-  tensor: tf.Tensor;
+  tensor: Tensor;
 }
 
 function variableOf(name: string): tf.Variable {

@@ -150,7 +150,7 @@ export function takeOptimizerState(
 }
 
 /** The same state, in which slots and averages have the names of the model's weights. */
-function byPath(state: TakenState, optimizerOrModel: tf.Optimizer | tf.LayersModel): TakenState {
+function byPath(state: TakenState, optimizerOrModel: Optimizer | LayersModel): TakenState {
   const trained = trainedWeights(optimizerOrModel);
   if (trained === undefined) return state;
   const variables = trained.map(({ variable }) => variable);
