@@ -296,16 +296,22 @@ function snapshot({ name, value, group }: NamedWeight): WeightSource & { dispose
     };
   }
   const clone = value.clone();
+  let isOpen = true;
+  const dispose = () => {
+    // Once: what another library has in its place may count its owners.
+    if (isOpen) clone.dispose();
+    isOpen = false;
+  };
   return {
     spec: { name, shape: clone.shape, dtype: clone.dtype as "float32", ...placed },
     async read() {
       const parts = clone.dtype === "string"
         ? (await clone.bytes() as Uint8Array[]).flatMap((text) => [lengthOf(text), text])
         : [bytesOf(await clone.data())];
-      clone.dispose();
+      dispose();
       return parts;
     },
-    dispose: () => clone.dispose(),
+    dispose,
   };
 }
 

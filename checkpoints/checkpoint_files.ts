@@ -260,7 +260,18 @@ function parseManifest(
         "paths and weights",
     );
   }
+  const outside = [...manifest, ...hidden].flatMap(({ paths }) => paths).find(leadsOut);
+  if (outside !== undefined) {
+    throw new RangeError(
+      `Cannot load ${path}: it names ${JSON.stringify(outside)}, expected files in its own folder`,
+    );
+  }
   return { manifest, hidden, model: model ?? undefined };
+}
+
+/** True for a path that may be none below the folder: absolute, of a drive, or with `..` in it. */
+function leadsOut(path: string): boolean {
+  return /^\/|^[A-Za-z]:|[\\\0]/.test(path) || path.split("/").includes("..");
 }
 
 function isGroup(group: unknown): group is WeightsGroup {

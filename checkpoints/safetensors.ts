@@ -86,6 +86,8 @@ export async function saveSafetensors(
   const names = namesInFile(model);
   // A clone shares the values until training makes new ones.
   const taken = model.getWeights().map((weight) => weight.clone());
+  // Each is disposed once: what another library has in its place may count its owners.
+  const open = new Set(taken);
   try {
     const sources = taken.map(({ shape, dtype }, i): Source => ({
       name: names[i],
@@ -94,13 +96,14 @@ export async function saveSafetensors(
       async read() {
         const values = await taken[i].data();
         taken[i].dispose();
+        open.delete(taken[i]);
         return values as TensorValues;
       },
     }));
     onTaken?.();
     await write(fs, path, sources, metadata, action);
   } finally {
-    for (const tensor of taken) tensor.dispose();
+    for (const tensor of open) tensor.dispose();
   }
 }
 

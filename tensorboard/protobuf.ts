@@ -194,11 +194,13 @@ export function* readFields(bytes: Uint8Array): Generator<ProtobufField> {
 
 /** The number in the bytes of a `double`. */
 export function readDouble(bytes: Uint8Array): number {
+  if (bytes.length !== 8) throw malformed(0, `8 bytes of a double, not ${bytes.length}`);
   return viewOf(bytes).getFloat64(0, true);
 }
 
 /** The number in the bytes of a `float`. */
 export function readFloat(bytes: Uint8Array): number {
+  if (bytes.length !== 4) throw malformed(0, `4 bytes of a float, not ${bytes.length}`);
   return viewOf(bytes).getFloat32(0, true);
 }
 

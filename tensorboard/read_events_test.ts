@@ -82,6 +82,31 @@ describe("readEvents", () => {
     }
   });
 
+  it("fails with a SyntaxError for any damaged payload, though its checksum is right", async () => {
+    const whole = await file();
+    const view = new DataView(whole.buffer, whole.byteOffset);
+    let refused = 0;
+    for (let at = 0; at < whole.length;) {
+      const event = [...whole.subarray(at + 12, at + 12 + view.getUint32(at, true))];
+      for (const [i] of event.entries()) {
+        for (const byte of [0, 1, 8, 9, 13, 18, 66, 127, 255]) {
+          try {
+            readEvents(record(event.with(i, byte)));
+            readEvents(record(event.slice(0, i)));
+          } catch (error) {
+            assert.ok(error instanceof SyntaxError, String(error));
+            refused++;
+          }
+        }
+      }
+      at += event.length + 16;
+    }
+    assert.ok(refused > 100);
+    // A wall time of three bytes, and a simple value of one.
+    assert.throws(() => readEvents(record([10, 3, 1, 2, 3])), /8 bytes of a double, not 3/);
+    assert.throws(() => readEvents(record([42, 5, 10, 3, 18, 1, 0])), /4 bytes of a float, not 1/);
+  });
+
   it("passes over fields that it does not know", () => {
     const [event] = readEvents(record([0xa2, 0x06, 2, 1, 1, 0x10, 7, 0x98, 0x06, 0xff, 0x7f]));
     assert.deepEqual(event, { wallTime: 0, step: 7, summaries: [] });

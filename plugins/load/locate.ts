@@ -72,7 +72,7 @@ export async function locate(
     reference,
     settings,
     fs,
-    cache: new PluginCache(fs, settings.cacheDir ?? defaultCacheDir()),
+    cache: new PluginCache(fs, cacheFolder(settings.cacheDir)),
     fetcher: createFetcher(fs, options),
   };
   const found = lockedLocation(reference, settings) ?? await findManifest(sources, peers);
@@ -83,6 +83,11 @@ export async function locate(
     ...found,
     vendored: isVendored ? new VendoredPlugin(fs, vendor, locked) : undefined,
   };
+}
+
+/** The folder of the cache; undefined for none. */
+export function cacheFolder(named: Path | false | undefined): Path | undefined {
+  return named === false ? undefined : named ?? defaultCacheDir();
 }
 
 /** The folder of the cache, unless another one is named. */

@@ -1,6 +1,6 @@
 import { PluginCache } from "../sources/cache.ts";
 import { createFetcher } from "../sources/fetcher.ts";
-import { defaultCacheDir } from "../load/locate.ts";
+import { cacheFolder } from "../load/locate.ts";
 import {
   lockedReference,
   openProject,
@@ -71,7 +71,7 @@ async function standingOf(
   };
   try {
     const registry = registryUrl(registryOf(reference, locked, project));
-    const cache = new PluginCache(fs, open.cacheDir ?? defaultCacheDir());
+    const cache = new PluginCache(fs, cacheFolder(open.cacheDir));
     const fetcher = createFetcher(fs, open);
     const meta = await readMeta(id, registry, fetcher, cache);
     const wanted = bestVersion(meta, reference, open);

@@ -1,3 +1,4 @@
+import { showValue } from "../../core/given_options.ts";
 import { directoryOf, joinPath } from "../../runtime/mod.ts";
 import type { FileSystem, Path } from "../../runtime/types.ts";
 import { type ConfigFile, configPath, configRegistry, readConfig } from "./config.ts";
@@ -33,8 +34,11 @@ export interface SettingsOptions {
   minimumAge?: number;
   /** Folder with copies of locked plugins, read first; false for none. Default: as in `keepfit.json`. */
   vendor?: Path | false;
-  /** Folder of the cache, an absolute path or a `file:` URL. Default: in the user's cache folder. */
-  cacheDir?: Path;
+  /**
+   * Folder of the cache, an absolute path or a `file:` URL; false for none. Default: in the user's
+   * cache folder.
+   */
+  cacheDir?: Path | false;
 }
 
 /** A lock file, or the URL where it would be. */
@@ -55,7 +59,7 @@ export interface Settings {
   registry: string | URL | undefined;
   minimumAge: number | undefined;
   vendor: URL | undefined;
-  cacheDir: Path | undefined;
+  cacheDir: Path | false | undefined;
 }
 
 /**
@@ -113,6 +117,7 @@ export function sourceSettings(
 ): Pick<Settings, "cacheDir" | "minimumAge" | "registry" | "vendor"> {
   const { registry, minimumAge, vendor, cacheDir } = file?.config ?? {};
   const near = (path: string | undefined) => file && configPath(path, file.url);
+  for (const name of ["vendor", "cacheDir"] as const) checkFolder(name, options[name]);
   return {
     registry: options.registry ?? (file && configRegistry(registry, file.url)),
     minimumAge: options.minimumAge ?? minimumAge,
@@ -123,6 +128,14 @@ export function sourceSettings(
       : urlOfPath(options.vendor),
     cacheDir: options.cacheDir ?? near(cacheDir),
   };
+}
+
+function checkFolder(name: string, folder: unknown): void {
+  if (folder === undefined || folder === null || folder === false || folder instanceof URL) return;
+  if (typeof folder === "string" && folder !== "") return;
+  throw new TypeError(
+    `Cannot load plugins with ${name} ${showValue(folder)}: expected a path, a file: URL or false`,
+  );
 }
 
 /** The nearest lock file, or where to create one: beside the config file, else beside the program. */

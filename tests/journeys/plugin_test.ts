@@ -242,6 +242,21 @@ describe("the cache", () => {
     await load(cycle);
   });
 
+  it("may be left out, and is a path otherwise", async () => {
+    const url = await publish(files);
+    const before = await readdir(site.cacheDir).catch(() => []);
+    assert.deepEqual(await runOnce(url, { cacheDir: false }), [42]);
+    assert.deepEqual(await readdir(site.cacheDir).catch(() => []), before);
+    for (const [cacheDir, shown] of [[true, "true"], [5, "5"], ["", '""'], [{}, "an object"]]) {
+      await assert.rejects(
+        load(url, { cacheDir: cacheDir as never }),
+        new TypeError(
+          `Cannot load plugins with cacheDir ${shown}: expected a path, a file: URL or false`,
+        ),
+      );
+    }
+  });
+
   /** What loading this plugin writes below `mod`, found out with another cache. */
   async function emittedBy(url: string): Promise<{ folder: string; name: string }> {
     const other = join(site.folder, `other-${unique()}`);
