@@ -252,6 +252,7 @@ export class TensorBoard extends Callback {
       const trained = initialEpoch * (steps ?? 0);
       this.#batch = initialEpoch > 0 ? this.#iterations() || trained : 0;
     }
+    this.#voidLaterSteps();
     if (this.#hparams === undefined) return;
     this.#hasSession = true;
     this.#writer("").hparams(this.#hparams, {
@@ -261,6 +262,20 @@ export class TensorBoard extends Callback {
           : { tag: `epoch_${name}`, group: "train" }
       ),
     });
+  }
+
+  /**
+   * Tell readers what a run that broke off wrote after the state from which this one goes on. Steps
+   * of batches and updates are never below those of epochs, so they come first.
+   */
+  #voidLaterSteps(): void {
+    const { initialEpoch = 0, doValidation } = this.params ?? {};
+    if (!this.#isResumed && initialEpoch === 0) return;
+    const countsBatches = this.onTrainBatchBegin !== undefined;
+    this.writer("train").sessionStart(countsBatches ? this.#batch + 1 : initialEpoch);
+    if (doValidation) {
+      this.writer("validation").sessionStart((this.#iterations() ?? initialEpoch) + 1);
+    }
   }
 
   /** Start the clock of the epoch. */

@@ -40,6 +40,20 @@ describe("TensorBoard's steps", () => {
     assert.deepEqual(await world.steps("train", "batch_loss"), [15]);
   });
 
+  it("are void from where a run goes on, for readers of a run that broke off", async () => {
+    const sessions = async (world: World, run: string) =>
+      (await world.events(run)).flatMap(({ session, step }) => session === 1 ? [step] : []);
+    const batches = new World({ updateFreq: 1 });
+    await batches.fit({ validationData });
+    assert.deepEqual(await sessions(batches, "train"), []);
+    await batches.fit({ initialEpoch: 2, epochs: 3, validationData });
+    assert.deepEqual(await sessions(batches, "train"), [11]);
+    assert.deepEqual(await sessions(batches, "validation"), [11]);
+    const epochs = new World({});
+    await epochs.fit({ initialEpoch: 2, epochs: 3 });
+    assert.deepEqual(await sessions(epochs, "train"), [2]);
+  });
+
   it("go on from a state, once", async () => {
     const first = new World({ updateFreq: 1 });
     await first.fit({ epochs: 1 });

@@ -127,6 +127,11 @@ export interface CallbackHooks {
   onPredictBatchBegin?(batch: number, logs: Logs): HookResult;
   /** After a batch is predicted. The logs hold its outputs. */
   onPredictBatchEnd?(batch: number, logs: PredictLogs): HookResult;
+  /**
+   * After the loop of `fit` has given way to the event loop, as often as `yieldEvery` says. A hook of
+   * TensorFlow.js; not in Keras.
+   */
+  onYield?(epoch: number, batch: number, logs: Logs): HookResult;
   /** The run is about to fail with `error`. No `onEpochEnd` or `onTrainEnd` will follow. */
   onException?(error: unknown): HookResult;
   /** Free what is held. Always runs, last, and may run more than once. */

@@ -124,7 +124,6 @@ describe("CallbackList takes", () => {
     class Theirs extends Callback {
       on_epoch_end() {}
       onTrainStart() {}
-      onYield() {}
       ongoing() {}
       override onEpochEnd() {}
     }
@@ -166,7 +165,7 @@ describe("CallbackList takes", () => {
         {
           onEpochEnd() {},
           get_state() {},
-          onYield() {},
+          onXyzzy() {},
           onEarlyStop: new EarlyStopping({ monitor: "loss" }),
           best: 5,
           helper() {},
@@ -181,7 +180,7 @@ describe("CallbackList takes", () => {
       `${warning("Theirs", "readsbatchlogs")}did you mean 'readsBatchLogs'?`,
       `${warning(plain, "get_state")}did you mean 'getState'?`,
     ]);
-    assert.ok(said[3].startsWith(`${warning(plain, "onYield")}there are beforeTrainBegin, `));
+    assert.ok(said[3].startsWith(`${warning(plain, "onXyzzy")}there are beforeTrainBegin, `));
     assert.deepEqual(said.slice(4), [
       `${warning(plain, "onEarlyStop")}it is a callback, put it into the list of callbacks`,
     ]);

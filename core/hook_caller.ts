@@ -182,6 +182,13 @@ export class HookCaller {
     return this.#runner.run("onPredictBatchEnd", { args: [batch, logs ?? {}], batch });
   }
 
+  /** Call `onYield` of every callback, after the loop has given way to the event loop. */
+  onYield(epoch: number, batch: number, logs?: object): void | Promise<void> {
+    if (!this.has("onYield")) return;
+    const settled = normalizeLogs(logs);
+    return this.#runSettled("onYield", { args: [epoch, batch, settled], batch, logs: settled });
+  }
+
   /** Report to every callback that the run fails. Failures of the hook are warned about, never thrown. */
   async onException(error: unknown): Promise<void> {
     await this.#runAll("onException", [error], true);

@@ -22,6 +22,7 @@ export const hookNames = [
   "onPredictEnd",
   "onPredictBatchBegin",
   "onPredictBatchEnd",
+  "onYield",
   "onException",
   "close",
 ] as const satisfies readonly ListHook[];

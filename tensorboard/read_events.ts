@@ -14,6 +14,11 @@ export interface SummaryEvent {
   fileVersion?: string;
   /** Only in the first event of a file: what wrote it. */
   writer?: string;
+  /**
+   * Status of TensorFlow's `SessionLog`: 1 where a run starts again, and what was written of this and
+   * later steps before is void; 2 where it stops, 3 where it saves a checkpoint.
+   */
+  session?: number;
   /** Graph, in the one event that has it. */
   graph?: GraphDefLike;
   /** Empty for an event that has none. */
@@ -107,6 +112,12 @@ function readEvent(bytes: Uint8Array): SummaryEvent {
     if (number === 3) event.fileVersion = readText(value);
     if (number === 4) event.graph = readGraph(value);
     if (number === 5) event.summaries.push(...readSummary(value));
+    if (number === 7) {
+      event.session = 0;
+      for (const log of readFields(value)) {
+        if (log.number === 1) event.session = Number(log.integer);
+      }
+    }
     if (number === 10) {
       for (const source of readFields(value)) {
         if (source.number === 1) event.writer = readText(source.bytes);

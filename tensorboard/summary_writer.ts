@@ -271,6 +271,18 @@ export class SummaryWriter {
     this.#summary(sessionEndSummary(status, this.#now()), 0);
   }
 
+  /**
+   * A run that goes on from a step: what was written of this step and later ones before, also in
+   * other files of the folder, is void, and TensorBoard does not show it.
+   *
+   * Source: `tensorboard/backend/event_processing/plugin_event_accumulator.py`.
+   *
+   * @param step first step that will be written again
+   */
+  sessionStart(step: number): void {
+    this.#file.append(undefined, step, (out) => out.message(7, () => out.varint(1, 1)));
+  }
+
   /** Which charts the custom scalars tab has. */
   customScalars(layout: CustomScalarsLayout): void {
     this.#summary(customScalarsSummary(layout), 0);

@@ -8,7 +8,7 @@ import {
   type TensorBoardOptions,
 } from "keepfit";
 import { type FileSystem, memoryFileSystem, walk } from "keepfit/runtime";
-import { readEvents, type SummaryValue } from "keepfit/tensorboard";
+import { readEvents, type SummaryEvent, type SummaryValue } from "keepfit/tensorboard";
 
 await tf.setBackend("cpu");
 
@@ -63,17 +63,22 @@ export class World {
     return paths.sort();
   }
 
-  /** All summaries of a run (`""` is the folder itself), in the order of files and events. */
-  async summaries(run: string): Promise<(SummaryValue & { step: number })[]> {
+  /** All events of a run (`""` is the folder itself), in the order of files and events. */
+  async events(run: string): Promise<SummaryEvent[]> {
     const directory = run === "" ? "logs" : `logs/${run}`;
     const found = [];
     for (const path of await this.files(".v2")) {
       if (!path.startsWith(`${directory}/events`)) continue;
-      for (const { step, summaries } of readEvents(await this.fs.readFile(path))) {
-        for (const value of summaries) found.push({ ...value, step });
-      }
+      found.push(...readEvents(await this.fs.readFile(path)));
     }
     return found;
+  }
+
+  /** All summaries of a run, likewise. */
+  async summaries(run: string): Promise<(SummaryValue & { step: number })[]> {
+    return (await this.events(run)).flatMap(({ step, summaries }) =>
+      summaries.map((value) => ({ ...value, step }))
+    );
   }
 
   /** The tags of a plugin in each run: `T epoch_loss`. */

@@ -10,6 +10,8 @@ export interface BatchHandlers {
   step(batch: Batch): void | Promise<void>;
   /** Called after a batch. Default: undefined, where no callback has a hook for it. */
   end: ((index: number) => void | Promise<void>) | undefined;
+  /** Called when the loop has given way to the event loop. Default: undefined. */
+  yielded?: (index: number) => void | Promise<void>;
   /** Asked after a batch whether it was the last one. */
   isStopped(): boolean;
 }
@@ -44,7 +46,10 @@ export async function forEachBatch(
       }
       if (handlers.isStopped()) break;
       const yielded = eventLoop.afterBatch();
-      if (isPromise(yielded)) await yielded;
+      if (isPromise(yielded)) {
+        await yielded;
+        await handlers.yielded?.(index);
+      }
     }
   });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { Callback, CallbackList, fit, History, type Logs, type Params } from "keepfit";
+import { Callback, CallbackList, evaluate, fit, History, type Logs, type Params } from "keepfit";
 import { warned } from "./fixtures.ts";
 
 /** y = 2x - 1 with one weight and one bias. */
@@ -274,5 +274,96 @@ describe("fit and failing callbacks", () => {
     await assert.rejects(fit(model, x, y, { ...quiet, callbacks: fails }));
     assert.equal((await fit(model, x, y, quiet)).epoch.length, 1);
     assert.equal((await model.fit(x, y, { verbose: 0 })).epoch.length, 1);
+  });
+});
+
+describe("onYield, a hook of TensorFlow.js,", () => {
+  const yields = async (options: object, epochs = 2) => {
+    const seen: unknown[][] = [];
+    const callbacks = {
+      onYield: (epoch: number, batch: number, logs: Logs) => {
+        seen.push([epoch, batch, Object.keys(logs)]);
+      },
+    };
+    await fit(line(), x, y, { ...quiet, batchSize: 3, epochs, callbacks, ...options });
+    return seen;
+  };
+
+  it("is called with epoch, batch and logs when the loop has given way", async () => {
+    const each = [[0, 0], [0, 1], [1, 0], [1, 1]];
+    for (const yieldEvery of ["batch", 0] as const) {
+      assert.deepEqual(await yields({ yieldEvery }), each.map((where) => [...where, ["loss"]]));
+    }
+    assert.deepEqual(await yields({ yieldEvery: "epoch" }), [[0, 1, ["loss"]], [1, 1, ["loss"]]]);
+    assert.deepEqual(await yields({ yieldEvery: 1e9 }), []);
+  });
+
+  it("is refused where it would never be called", async () => {
+    await assert.rejects(yields({ yieldEvery: "never" }), {
+      name: "RangeError",
+      message: /yieldEvery "never" with a callback that has onYield/,
+    });
+  });
+});
+
+describe("A callback in two runs at once", () => {
+  class Counter extends Callback {
+    count = 0;
+    override onEpochEnd() {
+      this.count++;
+    }
+  }
+  const options = { ...quiet, epochs: 2, yieldEvery: "batch" } as const;
+  const refused = {
+    name: "CallbackError",
+    code: "CALLBACK_DUPLICATE",
+    message: /^Cannot use Counter in two runs at once: its state is its own; make a second one/,
+  };
+
+  it("is refused, and the first run goes on with it", async () => {
+    const counter = new Counter();
+    const first = fit(line(), x, y, { ...options, callbacks: [counter] });
+    // It is claimed as soon as the data is ready.
+    await Promise.allSettled([
+      assert.rejects(fit(line(), x, y, { ...options, callbacks: [counter] }), refused),
+      first,
+    ]).then(([second, done]) => {
+      assert.deepEqual([second.status, done.status], ["fulfilled", "fulfilled"]);
+    });
+    assert.equal(counter.count, 2);
+  });
+
+  it("is refused inside of a hook of the other run, also in evaluate", async () => {
+    const counter = new Counter();
+    const model = line();
+    const inner = { onEpochEnd: () => evaluate(model, x, y, { ...quiet, callbacks: [counter] }) };
+    await assert.rejects(fit(model, x, y, { ...options, callbacks: [counter, inner] }), {
+      name: "CallbackError",
+      message: /Cannot use Counter in two runs at once/,
+    });
+  });
+
+  it("may serve one run after another, also after one that failed", async () => {
+    const counter = new Counter();
+    const fails = () => {
+      throw new Error("oh");
+    };
+    await assert.rejects(fit(line(), x, y, {
+      ...options,
+      callbacks: [counter, { onTrainEnd: fails }],
+    }));
+    await fit(line(), x, y, { ...options, callbacks: [counter] });
+    assert.equal(counter.count, 4);
+  });
+
+  it("is refused as a ready list, and taken as a plain object of hooks", async () => {
+    const list = new CallbackList([{ onEpochEnd() {} }]);
+    const runs = () => fit(line(), x, y, { ...options, callbacks: list });
+    const results = await Promise.allSettled([runs(), runs()]);
+    assert.deepEqual(results.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    let ends = 0;
+    const shared = { onEpochEnd: () => void ends++ };
+    await Promise.all([0, 1].map(() => fit(line(), x, y, { ...options, callbacks: shared })));
+    assert.equal(ends, 4);
   });
 });

@@ -7,6 +7,7 @@ import {
 } from "../core/callback_list.ts";
 import { messageOf } from "../core/errors.ts";
 import { isReference } from "../core/flatten.ts";
+import { claimCallbacks } from "../core/in_use.ts";
 
 /** Loads the callbacks that a reference names: one, or several from one reference. */
 export type LoadReference = (
@@ -21,7 +22,8 @@ export interface OpenListOptions extends Omit<CallbackListOptions, "addProgbar">
 
 /**
  * Make a list of callbacks, loading those that are given by reference. The plugin loader and the
- * progress bar are imported when a run needs them.
+ * progress bar are imported when a run needs them. The callbacks are claimed for this run:
+ * `releaseCallbacks` ends that.
  *
  * @throws what the list throws, and what loading throws; all that was loaded is then closed
  */
@@ -34,7 +36,9 @@ export async function openList(
   try {
     const found = await loadReferences(callbacks, loaded, load);
     const bar = addProgbar ? await makeProgbar() : undefined;
-    return new CallbackList(found, { ...options, addProgbar: bar });
+    const list = new CallbackList(found, { ...options, addProgbar: bar });
+    claimCallbacks(list.callbacks);
+    return list;
   } catch (error) {
     for (const callback of loaded) await closeQuietly(callback);
     throw error;

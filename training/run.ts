@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { ErrorPolicy, Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import { messageOf } from "../core/errors.ts";
+import { claimCallbacks, releaseCallbacks } from "../core/in_use.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { describeValue, isTensor } from "./data/data.ts";
 import { openList } from "./open_list.ts";
@@ -124,13 +125,15 @@ export async function withCallbacks<T>(
   addHistory: boolean,
   run: (list: CallbackList) => Promise<T>,
 ): Promise<T> {
-  const list = options.callbacks instanceof CallbackList
-    ? options.callbacks
-    : await openList(options.callbacks, {
-      addHistory,
-      addProgbar: params.verbose !== 0,
-      onError: options.onError,
-    });
+  const { callbacks: given } = options;
+  // A ready list keeps the place of its run, so it serves one at a time too.
+  const ready = given instanceof CallbackList ? [given, ...given.callbacks] : [];
+  claimCallbacks(ready);
+  const list = given instanceof CallbackList ? given : await openList(given, {
+    addHistory,
+    addProgbar: params.verbose !== 0,
+    onError: options.onError,
+  });
   try {
     return await closingList(list, async () => {
       list.setModel(model as unknown as TrainableModel);
@@ -138,6 +141,7 @@ export async function withCallbacks<T>(
       return await run(list);
     });
   } finally {
+    releaseCallbacks([...ready, ...list.callbacks]);
     const summary = list.summary();
     if (summary !== undefined) console.warn(`keepfit: ${summary}`);
   }

@@ -87,6 +87,11 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     return await withCallbacks(model, options, params, true, async (list) => {
       // A ready list may have none; what happened is returned all the same.
       const own = list.history === undefined ? new History() : undefined;
+      if (options.yieldEvery === "never" && list.has("onYield")) {
+        throw new RangeError(
+          'Cannot use yieldEvery "never" with a callback that has onYield: it would never be called',
+        );
+      }
       list.loop = state;
       state.stopTraining = false;
       await list.onTrainBegin();
@@ -135,7 +140,9 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         await list.onEpochEnd(epoch, logs);
         own?.onEpochEnd(epoch, normalizeLogs(logs));
         if (state.stopTraining) break;
-        if (options.yieldEvery !== "never") await eventLoop.yield();
+        if (options.yieldEvery === "never") continue;
+        await eventLoop.yield();
+        if (options.yieldEvery === "epoch") await list.onYield(epoch, state.batch - 1, logs);
       }
       movingAverageOf(model)?.finalize(model as unknown as TrainableModel);
       await list.onTrainEnd(state.logs);
@@ -170,6 +177,9 @@ async function trainEpoch(
         if (!isPromise(logs)) return list.onTrainBatchEnd(index, logs);
         return logs.then((read) => list.onTrainBatchEnd(index, read));
       }
+      : undefined,
+    yielded: list.has("onYield")
+      ? async (index) => list.onYield(state.epoch, index, await means.logs())
       : undefined,
     isStopped: () => state.stopTraining,
   });
