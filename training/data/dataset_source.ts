@@ -93,7 +93,9 @@ export function datasetSource(
             );
           }
           const end = role === "training" ? "training ends" : "it is left out from now on";
-          if (!isUsedUp) warn(`the ${role} dataset has no more batches, so ${end}; ${advice}`);
+          if (!isUsedUp) {
+            warn(`the ${role} dataset gave no batch in epoch ${epoch}, so ${end}; ${advice}`);
+          }
           isUsedUp = true;
           return null;
         },
