@@ -15,7 +15,7 @@ import {
 import { exists, memoryFileSystem } from "keepfit/runtime";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { eventsIn } from "../tensorboard/test_world.ts";
+import { eventsIn } from "../tensorboard/fixtures.ts";
 import { drive, heard } from "./fixtures.ts";
 
 const x = tf.zeros([4, 1]);

@@ -304,7 +304,7 @@ async function readShards(
       size += shard.byteLength;
       if (bytes !== undefined && shard.byteLength !== bytes[i]) {
         throw new RangeError(
-          `Cannot load ${showPath(path)}: it has ${shard.byteLength} bytes, wanted ${bytes[i]} ` +
+          `Cannot load ${showPath(path)}: it has ${shard.byteLength} bytes, expected ${bytes[i]} ` +
             "(truncated, or of another save)",
         );
       }
@@ -315,7 +315,7 @@ async function readShards(
     if (size < wanted || (isExact && size > wanted)) {
       throw new RangeError(
         `Cannot load ${paths.map((name) => showPath(joinPath(directory, name))).join(", ")}: ` +
-          `${size} bytes in all, wanted ${isExact ? "" : "at least "}${wanted} (truncated?)`,
+          `${size} bytes in all, expected ${isExact ? "" : "at least "}${wanted} (truncated?)`,
       );
     }
   }

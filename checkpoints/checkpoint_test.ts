@@ -394,14 +394,14 @@ describe("checkpointHandler", () => {
       name: "RangeError",
       message: `Cannot load m/${
         paths[0]
-      }: it has 39 bytes, wanted 40 (truncated, or of another save)`,
+      }: it has 39 bytes, expected 40 (truncated, or of another save)`,
     });
     // Without our sizes, as other writers leave them out, the sum still tells.
     await fs.writeFile(
       "m/model.json",
       JSON.stringify({ ...rest, weightsManifest: [{ paths, weights }] }),
     );
-    await assert.rejects(load(), /^RangeError: Cannot load m\/.*: 51 bytes in all, wanted 52/);
+    await assert.rejects(load(), /^RangeError: Cannot load m\/.*: 51 bytes in all, expected 52/);
     await fs.remove(`m/${paths[1]}`);
     await assert.rejects(
       load(),

@@ -169,14 +169,14 @@ export async function readSafetensors(
       const kind = kinds.find((one) => one.name === dtype);
       if (kind === undefined) {
         throw new TypeError(
-          `${action}: '${name}' is ${dtype}, wanted is one of ` +
+          `${action}: '${name}' is ${dtype}, expected one of ` +
             kinds.map((one) => one.name).join(", "),
         );
       }
       const size = sizeOf(shape) * kind.array.BYTES_PER_ELEMENT;
       if (offsets[0] !== end || offsets[1] - end !== size) {
         throw new SyntaxError(
-          `${action}: '${name}' lies at ${offsets.join(" to ")}, wanted ${end} to ${end + size}`,
+          `${action}: '${name}' lies at ${offsets.join(" to ")}, expected ${end} to ${end + size}`,
         );
       }
       end += size;
@@ -325,7 +325,7 @@ function checkEntry(entry: unknown, subject: string): Entry {
 }
 
 function truncated(action: string, has: number, wanted: number): SyntaxError {
-  return new SyntaxError(`${action}: it has ${has} bytes of data, wanted ${wanted} (truncated?)`);
+  return new SyntaxError(`${action}: it has ${has} bytes of data, expected ${wanted} (truncated?)`);
 }
 
 function sizeOf(shape: number[]): number {

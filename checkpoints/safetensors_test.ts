@@ -116,13 +116,18 @@ describe("readSafetensors", () => {
   const damaged: [what: string, header: string, data: number[], message: RegExp][] = [
     ["a header that is no JSON", "{", [], /its header is no JSON/],
     ["a header that is no object", "[]", [], /its header is no object/],
-    ["data that ends too early", entry("[0,4]"), [1, 2], /it has 2 bytes of data, wanted 4/],
-    ["data that nobody owns", entry("[0,4]"), [1, 2, 3, 4, 5], /it has 5 bytes of data, wanted 4/],
-    ["a hole", entry("[4,8]"), [0, 0, 0, 0, 0, 0, 0, 0], /'a' lies at 4 to 8, wanted 0 to 4/],
-    ["a size of another shape", entry("[0,8]"), [], /'a' lies at 0 to 8, wanted 0 to 4/],
+    ["data that ends too early", entry("[0,4]"), [1, 2], /it has 2 bytes of data, expected 4/],
+    [
+      "data that nobody owns",
+      entry("[0,4]"),
+      [1, 2, 3, 4, 5],
+      /it has 5 bytes of data, expected 4/,
+    ],
+    ["a hole", entry("[4,8]"), [0, 0, 0, 0, 0, 0, 0, 0], /'a' lies at 4 to 8, expected 0 to 4/],
+    ["a size of another shape", entry("[0,8]"), [], /'a' lies at 0 to 8, expected 0 to 4/],
     ["no offsets", `{"a":{"dtype":"F32","shape":[1]}}`, [], /'a' has no dtype, shape and/],
     ["a negative length", entry("[0,4]", "F32", "[-1]"), [], /'a' has no dtype, shape and/],
-    ["numbers without an array", entry("[0,2]", "BF16"), [0, 0], /'a' is BF16, wanted is one of/],
+    ["numbers without an array", entry("[0,2]", "BF16"), [0, 0], /'a' is BF16, expected one of/],
   ];
   for (const [what, header, data, message] of damaged) {
     it(`tells ${what}`, async () => {

@@ -1,22 +1,22 @@
 import type { Command } from "commander";
 
-/** Shells that completions can be had for. */
+/** Shells with completions. */
 export const shells = ["bash", "zsh", "fish"] as const;
 
 /** One of {@linkcode shells}. */
 export type Shell = (typeof shells)[number];
 
-/** Make the script of a shell from the command tree. */
+/** Generate the script of a shell from the command tree. */
 export function completionScript(program: Command, shell: Shell): string {
   return { bash, zsh, fish }[shell](program.name(), nodesOf(program));
 }
 
-/** A command, with what can come behind it. */
+/** A command and what may follow it. */
 interface Node {
-  /** Words behind the program's name, each with a space before it: `""`, `" key new"`. */
+  /** Words after the name of the program, each with a leading space: `""`, `" key new"`. */
   path: string;
   words: Word[];
-  /** True where a plugin that is locked may stand. */
+  /** Whether the argument is a locked plugin. */
   takesPlugin: boolean;
 }
 
@@ -24,7 +24,7 @@ interface Word {
   word: string;
   description: string;
   kind: "argument" | "command" | "option";
-  /** Of an option that has a value: what the value may be, none where it may be anything. */
+  /** Values of an option; empty for any value. */
   values?: readonly string[];
 }
 
@@ -33,7 +33,7 @@ const pluginCommands = [" explain", " remove", " update"];
 
 function nodesOf(command: Command, path = ""): Node[] {
   const help = command.createHelp();
-  // The help command explains the others: completing it once more would be no help.
+  // The help command explains the others; it needs no completion itself.
   const subcommands = command.commands;
   const options = [
     ...help.visibleOptions(command),
@@ -60,7 +60,7 @@ function nodesOf(command: Command, path = ""): Node[] {
   ];
 }
 
-/** What may stand behind each option that has a value. */
+/** What may follow each option with a value. */
 function valuesByOption(nodes: Node[]): Map<string, readonly string[]> {
   return new Map(
     nodes.flatMap(({ words }) =>
@@ -69,10 +69,10 @@ function valuesByOption(nodes: Node[]): Map<string, readonly string[]> {
   );
 }
 
-// Only what an id may consist of: a shell would run what else a stranger's file says.
+// Only characters of an id: the shell would run anything else from a foreign file.
 const idsOf = `sed -n 's#^ *"id": "\\([a-z0-9-]*/[a-z0-9-]*\\)",*$#\\1#p'`;
 
-/** A function for bash and zsh: the plugins of the nearest lock file. */
+/** A function for bash and zsh that lists the plugins of the nearest lock file. */
 function idsFunction(program: string): string {
   return `_${program}_plugins() {
   local dir="$PWD"

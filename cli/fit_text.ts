@@ -2,11 +2,10 @@
 const ansi = /\x1b\[[\d;]*m/g;
 
 /**
- * Break the lines of a text that are wider than a terminal between words. What follows is indented
- * as what stands behind the label, bullet or indent of the line; a command goes on behind a
- * backslash.
+ * Wrap lines that are wider than the terminal between words. Continuation lines are indented to the
+ * text after the label, bullet or indentation of the line; a command continues after a backslash.
  *
- * @param columns width; undefined for a text that no terminal shows, which stays as it is
+ * @param columns width in cells; undefined to leave the text unchanged
  */
 export function fitText(text: string, columns: number | undefined): string {
   if (columns === undefined) return text;
@@ -30,7 +29,7 @@ function fitLine(line: string, columns: number): string[] {
   return isCommand ? lines.map((one, i) => i < lines.length - 1 ? `${one} \\` : one) : lines;
 }
 
-/** Without what only colors. */
+/** The text without escape sequences. */
 function widthOf(line: string): number {
   return line.replace(ansi, "").length;
 }

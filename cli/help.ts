@@ -1,11 +1,11 @@
 import type { AddHelpTextContext, Command, Help } from "commander";
 import type { CommandLine } from "./command_line.ts";
 
-/** How help looks: as wide as the terminal, in two columns where there is room for them. */
+/** The format of help: as wide as the terminal, in two columns if there is room. */
 export const helpLayout: Partial<Help> = {
   showGlobalOptions: true,
   minWidthToWrap: 20,
-  // What it must be told, without its options: these are in its own help.
+  // The required arguments, without options, which its own help lists.
   subcommandTerm: (command) => `${command.name()} ${argumentsOf(command)}`.trim(),
   formatItem,
   styleTitle: bold,
@@ -13,10 +13,10 @@ export const helpLayout: Partial<Help> = {
   styleOptionText: cyan,
 };
 
-/** An example: a command line, and what it does. */
+/** An example: a command line and what it does. */
 export type Example = readonly [command: string, purpose?: string];
 
-/** Put examples below the help of a command. */
+/** Add examples to the help of a command. */
 export function addExamples(
   command: Command,
   { columns }: CommandLine,

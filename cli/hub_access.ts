@@ -1,15 +1,15 @@
 import { getRuntime } from "../runtime/mod.ts";
 
-/** How a command reaches a hub, as it stands on the command line. */
+/** Options of a command that uses a hub. */
 export interface GivenAccess {
   registry?: string;
   token?: string;
 }
 
 /**
- * The hub and the token of a command: as given, else as `KEEPFIT_REGISTRY` and `KEEPFIT_TOKEN` say.
+ * The hub and the token of a command, from its options or `KEEPFIT_REGISTRY` and `KEEPFIT_TOKEN`.
  *
- * @param verb what the command does, for the message
+ * @param verb verb for the message
  * @throws TypeError when one of them is missing
  */
 export function hubAccess(
@@ -18,7 +18,7 @@ export function hubAccess(
 ): { registry: string; token: string } {
   return {
     registry: registry ??
-      named("KEEPFIT_REGISTRY", `Cannot ${verb}: no hub is named; pass --registry`),
+      named("KEEPFIT_REGISTRY", `Cannot ${verb} without a hub: pass --registry`),
     token: token ?? named("KEEPFIT_TOKEN", `Cannot ${verb} without a token: pass --token`),
   };
 }

@@ -2,21 +2,21 @@ import { published, version } from "../plugins/manifest/version.ts";
 import { exists, getRuntime, joinPath, toFileUrl } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 
-/** Where a new project gets keepfit from, as each of its files says it. */
+/** Where a new project installs keepfit from, in the form of each of its files. */
 export interface KeepfitSource {
-  /** In words: `../keepfit/dist/npm`. */
+  /** Description: `../keepfit/dist/npm`. */
   name: string;
-  /** True where it comes from a registry, false for a package in a folder. */
+  /** Whether it comes from a registry rather than a folder. */
   isPublished: boolean;
-  /** The dependency in package.json. */
+  /** Dependency in package.json. */
   dependency: string;
-  /** Of deno.json: what makes `keepfit` and, as `keepfit/command`, the command known. */
+  /** Imports of deno.json that define `keepfit` and, as `keepfit/command`, the command. */
   deno: Record<string, unknown>;
-  /** Of the manifest: where editors find its schema. */
+  /** Schema in the manifest, for editors. */
   schema: string;
 }
 
-/** What a project needs to know of the package.json of a built package. */
+/** The used part of the package.json of a built package. */
 export interface BuiltPackage {
   bin: { keepfit: string };
   exports: Record<string, string>;
@@ -27,10 +27,10 @@ export interface BuiltPackage {
 const schemaFile = "schemas/callback.plugin.schema.json";
 
 /**
- * Find out where a new project gets keepfit from: from npm when it is published, until then from the
- * package that this command belongs to, in a clone from the one that is built there.
+ * Find out where a new project installs keepfit from: from npm once it is published, until then
+ * from the package of this command, or in a clone from the package built there.
  *
- * @param folder of the project; made when it is not there
+ * @param folder folder of the project; created if missing
  * @throws Error in a clone without a built package
  */
 export async function findKeepfit(folder: string, fs: FileSystem): Promise<KeepfitSource> {
@@ -40,7 +40,7 @@ export async function findKeepfit(folder: string, fs: FileSystem): Promise<Keepf
   const manifest = new URL("package.json", home);
   if (!await exists(manifest, { fs })) {
     throw new Error(
-      `Cannot begin a plugin: expected keepfit's package in ${pathOf(home)}, got none; ` +
+      `Cannot create a plugin: expected keepfit's package in ${pathOf(home)}, got none; ` +
         `build it with npm run build or deno task build in ${
           pathOf(new URL("../", import.meta.url))
         }`,
@@ -51,7 +51,7 @@ export async function findKeepfit(folder: string, fs: FileSystem): Promise<Keepf
   return fromFolder(location, JSON.parse(await fs.readTextFile(manifest)) as BuiltPackage);
 }
 
-/** keepfit of npm, by the name that it has there. */
+/** keepfit on npm, under its published name. */
 export function fromRegistry(name: string): KeepfitSource {
   const specifier = `npm:${name}@^${version}`;
   return {
@@ -70,9 +70,9 @@ export function fromRegistry(name: string): KeepfitSource {
 }
 
 /**
- * keepfit of a folder.
+ * keepfit in a folder.
  *
- * @param location of the folder, as a relative or absolute URL with no slash at the end
+ * @param location relative or absolute URL of the folder, without a trailing slash
  */
 export function fromFolder(location: string, built: BuiltPackage): KeepfitSource {
   const { bin, exports, dependencies, peerDependencies } = built;
@@ -84,7 +84,7 @@ export function fromFolder(location: string, built: BuiltPackage): KeepfitSource
     isPublished: false,
     dependency: `file:${path}`,
     deno: {
-      // Deno makes a link of a folder in package.json, and installs nothing that it depends on.
+      // Deno links a folder in package.json without installing its dependencies.
       nodeModulesDir: "none",
       imports: {
         ...Object.fromEntries(
@@ -103,10 +103,10 @@ export function fromFolder(location: string, built: BuiltPackage): KeepfitSource
   };
 }
 
-/** The way from a folder to the package: relative, or absolute where that does not lead there. */
+/** The path from a folder to the package: relative, or absolute if that does not lead there. */
 async function locate(home: URL, folder: string, fs: FileSystem): Promise<string> {
   const relative = relativeUrl(urlOf(folder), home);
-  // On another drive it leads nowhere, and through a link elsewhere.
+  // A relative path fails across drives and links.
   const leadsThere = await exists(joinPath(folder, `${pathOf(relative)}/package.json`), { fs });
   return leadsThere ? relative : home.href.slice(0, -1);
 }
@@ -117,7 +117,7 @@ function urlOf(folder: string): URL {
   return joinPath(isAbsolute ? toFileUrl(folder) : joinPath(here, folder), "");
 }
 
-/** From one folder's `file:` URL to that of another, with no slash at the end. */
+/** The path from one folder's `file:` URL to another's, without a trailing slash. */
 function relativeUrl(from: URL, to: URL): string {
   const [start, end] = [from, to].map((url) => url.pathname.split("/").slice(1, -1));
   const different = start.findIndex((part, index) => part !== end[index]);
@@ -126,7 +126,7 @@ function relativeUrl(from: URL, to: URL): string {
   return [...up.length === 0 ? ["."] : up, ...end.slice(shared)].join("/");
 }
 
-/** The path that a URL means, relative as it may be. */
+/** The path of a URL, which may be relative. */
 function pathOf(url: URL | string): string {
   const path = decodeURIComponent(String(url).replace(/^file:\/\//, ""));
   return path.replace(/^\/(?=[A-Za-z]:)/, "").replace(/(?<=.)\/$/, "");

@@ -12,7 +12,7 @@ import { createProgram, type Printed } from "./program.ts";
  * Run the command.
  *
  * @param args the command line without the program's name
- * @returns the exit code: 0 fine, 1 failed, 2 not understood
+ * @returns the exit code: 0 success, 1 failure, 2 invalid command line
  * @example
  * ```ts
  * import { main } from "keepfit/cli";
@@ -35,7 +35,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** The parser has ended by itself: with help, the version, or what it did not understand. */
+/** The parser has ended with help, the version or a usage error. */
 function tellParsed(error: CommanderError, line: CommandLine, printed: Printed): number {
   const { output, errors } = printed;
   if (error.exitCode === 0) {
@@ -49,7 +49,7 @@ function tellParsed(error: CommanderError, line: CommandLine, printed: Printed):
   return 2;
 }
 
-/** What other programs call a command; the parser itself suggests only what is spelled alike. */
+/** Names that other programs use for a command; the parser suggests only similar spellings. */
 const otherNames: Record<string, RegExp> = {
   add: /^(i|in|inst|instal|install|get|use|pin|trust)$/,
   cache: /^(clean|clear|prune)$/,

@@ -244,7 +244,7 @@ describe("packing a plugin", () => {
     await writeFile(join(typed, "README.md"), "# Typed\n");
     const plain = await start("pack", typed, "--out", out).ended;
     assert.equal(plain.code, 1);
-    assert.match(plain.errors, /found src\/half\.ts, which is TypeScript; wanted .*--bundle/s);
+    assert.match(plain.errors, /found src\/half\.ts, which is TypeScript; expected .*--bundle/s);
     const { code, output, errors } = await start("pack", typed, "--out", out, "--bundle").ended;
     assert.equal(code, 0, errors);
     assert.match(output, /^packed ada\/typed 0\.1\.0, 3 files\n/);

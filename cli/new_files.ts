@@ -2,17 +2,17 @@ import { manifestName } from "../plugins/manifest/format.ts";
 import { version } from "../plugins/manifest/version.ts";
 import type { KeepfitSource } from "./keepfit_source.ts";
 
-/** What a new plugin is to be. */
+/** Options of a new plugin. */
 export interface NewPlugin {
   /** `owner/name`. */
   id: string;
   hooks: readonly string[];
   controls: readonly string[];
-  /** Where it gets keepfit from. */
+  /** Where it installs keepfit from. */
   keepfit: KeepfitSource;
 }
 
-/** What a new plugin is developed with: the versions that keepfit is tested with. */
+/** Development dependencies of a new plugin: the versions that keepfit is tested with. */
 export const newDependencies = {
   "@tensorflow/tfjs": "^4.22.0",
   "@types/node": "^26.6.6",
@@ -21,7 +21,7 @@ export const newDependencies = {
   typescript: "^7.0.2",
 } as const;
 
-/** The files that a new plugin begins with, by path: whole, and its tests pass. */
+/** The files of a new plugin, by path. It is complete, and its tests pass. */
 export function newFiles(plugin: NewPlugin): Record<string, string> {
   return {
     [manifestName]: json(manifestOf(plugin)),
@@ -29,7 +29,7 @@ export function newFiles(plugin: NewPlugin): Record<string, string> {
     "src/mod_test.ts": testText(plugin),
     "README.md": readmeText(plugin),
     "package.json": json(packageOf(plugin)),
-    // npm would link a package in a folder, which then finds none of those that it needs.
+    // npm would link a package in a folder, which then cannot find its dependencies.
     ...plugin.keepfit.isPublished ? {} : { ".npmrc": "install-links=true\n" },
     "deno.json": json({
       tasks: {
@@ -69,13 +69,13 @@ function manifestOf({ id, hooks, controls, keepfit }: NewPlugin): object {
     id,
     version: "0.1.0",
     title: titleOf(name),
-    description: "Tells the user what training measures.",
+    description: "Prints what training measures.",
     license: "MIT",
     authors: [{ name: owner }],
     engines: { core: `^${version}` },
     module: "src/mod.ts",
     callbacks: [{
-      // A callback is called by a word, which begins with a letter.
+      // The name of a callback is a word that begins with a letter.
       name: /^\d/.test(name) ? `plugin-${name}` : name,
       export: "default",
       hooks,
@@ -84,7 +84,7 @@ function manifestOf({ id, hooks, controls, keepfit }: NewPlugin): object {
         properties: {
           every: {
             type: "integer",
-            description: "Tell each n-th time only.",
+            description: "Print each n-th time only.",
             minimum: 1,
           },
         },
@@ -107,7 +107,7 @@ function moduleText({ id, hooks, controls }: NewPlugin): string {
   const members = hooks.map((hook) => {
     if (hook === "onTrainBegin") {
       return `    onTrainBegin() {
-      // A run that goes on where another one was interrupted keeps what it remembers.
+      // A resumed run keeps the restored count.
       if (!isResumed) calls = 0;
       isResumed = false;
     },`;
@@ -122,24 +122,24 @@ function moduleText({ id, hooks, controls }: NewPlugin): string {
   });
   const may = controls.length === 0
     ? ""
-    : `\n * The manifest lets it ${controls.join(", ")}: see PluginContext.\n *`;
+    : `\n * The manifest declares ${controls.join(", ")}: see PluginContext.\n *`;
   return `import type { CallbackLike${usesLogs ? ", Logs" : ""} } from "keepfit";
 import type { PluginContext } from "keepfit/plugins";
 
 /** Options, as callback.plugin.json describes them. */
 export interface Options {
-  /** Tell each n-th time only. */
+  /** Print each n-th time only. */
   every: number;
 }
 
 /**
- * Tells the user what training measures.
+ * Prints what training measures.
  *${may}
  * @param options checked against the manifest before this is called
- * @param context what it may do: nothing that the manifest does not declare
+ * @param context what the manifest declares
  */
 export default function ${name}({ every }: Options, { log }: PluginContext): CallbackLike {
-  // What it remembers is plain data, so that an interrupted run can go on.
+  // State is plain data, so that an interrupted run can be resumed.
   let calls = 0;
 ${begins ? "  let isResumed = false;\n" : ""}
   function tell(hook: string, logs: ${usesLogs ? "Logs" : "object"}): void {
@@ -169,14 +169,14 @@ const source = new URL("../${manifestName}", import.meta.url);
 const epochs = [{ loss: 2, val_loss: 3 }, { loss: 1, val_loss: 2 }];
 
 describe("${id}", () => {
-  it("keeps to what every callback keeps to", async () => {
+  it("passes the checks of every callback", async () => {
     const make = async () => (await loadForTest(source)).callback;
     assert.deepEqual(await checkCallback(make, { tf }), []);
   });
 ${
     isDriven
       ? `
-  it("tells what training measures, as often as it is asked to", async () => {
+  it("prints what training measures, as often as the option says", async () => {
     const often = await loadForTest(source);
     await driveEpochs(often.callback, { epochs });
     assert.ok(often.lines.length > 0);
@@ -187,7 +187,7 @@ ${
   });
 `
       : `
-  it("loads, and lives through a run", async () => {
+  it("loads and survives a run", async () => {
     const { callback, lines } = await loadForTest(source);
     await driveEpochs(callback, { epochs });
     assert.deepEqual(lines, []);
@@ -200,12 +200,12 @@ ${
 function readmeText({ id, keepfit }: NewPlugin): string {
   const [, name] = id.split("/");
   const unpublished = `
-keepfit is on no registry yet. package.json, deno.json and ${manifestName} name the folder that it
+keepfit is not published yet. package.json, deno.json and ${manifestName} name the folder that it
 is in, \`${keepfit.name}\`: change it there when one of the two folders moves.
 `;
   return `# ${titleOf(name)}
 
-A keepfit plugin: tells the user what training measures.
+A keepfit plugin that prints what training measures.
 
 \`\`\`ts
 await fit(model, x, y, {
@@ -219,24 +219,24 @@ await fit(model, x, y, {
 
 ## Options
 
-| option  | meaning                  | default |
-| ------- | ------------------------ | ------- |
-| \`every\` | tell each n-th time only | 1       |
+| option  | meaning                   | default |
+| ------- | ------------------------- | ------- |
+| \`every\` | print each n-th time only | 1       |
 
-## Working on it
+## Development
 
 | Node            | Bun             | Deno              |                                         |
 | --------------- | --------------- | ----------------- | --------------------------------------- |
-| \`npm install\`   | \`bun install\`   |                   | first                                   |
+| \`npm install\`   | \`bun install\`   |                   | install dependencies                    |
 | \`npm test\`      | \`bun test\`      | \`deno task test\`  | run its tests                           |
 | \`npm run dev\`   | \`bun run dev\`   | \`deno task dev\`   | train with it, reload it on each save   |
-| \`npm run check\` | \`bun run check\` | \`deno task check\` | show what keeps it from being published |
+| \`npm run check\` | \`bun run check\` | \`deno task check\` | find what prevents publishing           |
 | \`npm run pack\`  | \`bun run pack\`  | \`deno task pack\`  | write it to public/ for any static host |
 
-\`npm test\` runs the files that package.json names; the others find every \`*_test.ts\`.
+\`npm test\` runs the files listed in package.json; Bun and Deno find every \`*_test.ts\`.
 ${keepfit.isPublished ? "" : unpublished}
-${manifestName} says what the plugin may do, and why. Before you publish, add to it the URL of the
-source as \`repository\`.
+${manifestName} says what the plugin may do, and why. Before you publish, add the URL of the
+source to it, as \`repository\`.
 `;
 }
 
@@ -260,10 +260,10 @@ function titleOf(name: string): string {
   return words[0].toUpperCase() + words.slice(1);
 }
 
-/** The name as a word of JavaScript. */
+/** The name as a JavaScript identifier. */
 function functionName(id: string): string {
   const camel = id.split("/")[1].replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
-  // A name may begin with a digit, and may be a word of the language.
+  // A name may begin with a digit or be a reserved word.
   return `${/^\d/.test(camel) ? "plugin" : ""}${camel}Callback`;
 }
 

@@ -61,7 +61,7 @@ export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
     };
   } catch (error) {
     if ((error as { status?: unknown }).status !== 409) throw error;
-    throw new Error(`${(error as Error).message}, or use --force if nobody uses it yet`, {
+    throw new Error(`${(error as Error).message}, or use --force if it has no users yet`, {
       cause: error,
     });
   }

@@ -23,7 +23,7 @@ import { addVendor } from "./commands/vendor.ts";
 import { addVerify } from "./commands/verify.ts";
 import { addYank } from "./commands/yank.ts";
 
-/** Puts one command, with all below it, into the program. */
+/** Adds a command and its subcommands to the program. */
 export type AddCommand = (program: Command, line: CommandLine) => void;
 
 /** Every command, in the order of the help. */
@@ -50,24 +50,24 @@ const commands: readonly AddCommand[] = [
   addCompletions,
 ];
 
-/** What the parser itself prints, until it is known how it is to be told. */
+/** Messages of the parser, kept until it is known whether they are printed as text or JSON. */
 export interface Printed {
   output: string;
   errors: string;
 }
 
-/** Make the command tree; it throws a CommanderError where it would end the process. */
+/** Create the command tree. It throws a CommanderError instead of exiting. */
 export function createProgram(line: CommandLine, printed: Printed): Command {
   const program = new Command("keepfit")
-    .description("Callbacks for TensorFlow.js, and plugins of them.")
+    .description("Callbacks for TensorFlow.js, and plugins.")
     .usage("COMMAND [options]")
-    .version(version, "--version", "Tell the version.")
+    .version(version, "--version", "Print the version.")
     .helpOption("--help", "Explain.")
     .helpCommand("help [COMMAND]", "Explain a command.")
-    .option("--json", "Tell everything as JSON on standard output, errors too.")
+    .option("--json", "Print everything as JSON on standard output, errors too.")
     .exitOverride()
-    .showHelpAfterError("keepfit --help tells more")
-    // Nothing of this asks Deno for a permission, as the defaults would.
+    .showHelpAfterError("Run keepfit --help for more.")
+    // Nothing here asks Deno for a permission, as the defaults would.
     .configureOutput({
       writeOut: (text) => void (printed.output += text),
       writeErr: (text) => void (printed.errors += text),
@@ -75,24 +75,24 @@ export function createProgram(line: CommandLine, printed: Printed): Command {
       getOutHelpWidth: () => line.columns,
       getErrHelpWidth: () => line.columns,
       getOutHasColors: () => line.hasColors,
-      // What goes there may be read from a file.
+      // Standard output may be redirected to a file.
       getErrHasColors: () => false,
     })
     .configureHelp(helpLayout);
   addExamples(
     program,
     line,
-    ["keepfit add registry:ada/loss-to-slack@^1", "see what it may do, then pin it"],
-    ["keepfit add ./loss-to-slack", "the same with one on this machine"],
-    ["keepfit new ada/loss-to-slack", "a plugin of your own, with tests"],
-    ["keepfit check loss-to-slack", "what keeps it from being published"],
-    ["keepfit pack loss-to-slack --bundle --out public", "publish it into a folder"],
-    ["keepfit hub public", "serve what is in the folder public"],
+    ["keepfit add registry:ada/loss-to-slack@^1", "review a plugin, then pin it"],
+    ["keepfit add ./loss-to-slack", "the same for a local plugin"],
+    ["keepfit new ada/loss-to-slack", "create a plugin, with tests"],
+    ["keepfit check loss-to-slack", "find what prevents publishing"],
+    ["keepfit pack loss-to-slack --bundle --out public", "publish it to a folder"],
+    ["keepfit hub public", "serve the folder public"],
   );
   program.addHelpText(
     "after",
     `
-It ends with 0 when all went well, 1 when not, 2 when the command line was not understood.
+Exit codes: 0 success, 1 failure, 2 invalid command line.
 KEEPFIT_DEBUG=1 prints the stack of an error.`,
   );
   for (const add of commands) add(program, line);
@@ -100,8 +100,8 @@ KEEPFIT_DEBUG=1 prints the stack of an error.`,
   return program;
 }
 
-/** An error of the command line names the help of its command. */
+/** Errors of the command line refer to the help of their command. */
 function nameOwnHelp(command: Command, path: string): void {
-  command.showHelpAfterError(`${path} --help tells more`);
+  command.showHelpAfterError(`Run ${path} --help for more.`);
   for (const one of command.commands) nameOwnHelp(one, `${path} ${one.name()}`);
 }

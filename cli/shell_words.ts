@@ -1,8 +1,8 @@
 /**
- * A message in the words of a command line: what it advises to write in code becomes the flag, or the
- * key of `keepfit.json`, that does the same.
+ * Translate a message for the command line: advice in code becomes the flag, or the key of
+ * `keepfit.json`, that does the same.
  *
- * @param command name of the command that the message is of: some take options elsewhere
+ * @param command name of the command that reports it; some take options elsewhere
  */
 export function inShell(message: string, command?: string): string {
   return words.reduce(
@@ -11,7 +11,7 @@ export function inShell(message: string, command?: string): string {
   );
 }
 
-/** A word as a POSIX shell reads it as one. */
+/** A word quoted for a POSIX shell. */
 export function shellQuoted(text: string): string {
   return /^[\w@%+=:,./^~-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
@@ -36,7 +36,7 @@ const words: [code: RegExp, shell: Shell][] = [
   [/pass \{ data: \{ x, y \} \}/g, () => "load it in your program, with { data: { x, y } }"],
   [/, in code by \{ registry: [^{}]*\}/g, () => ""],
   [/\{ registry: [^{}]* \}/g, () => "--registry URL"],
-  [/say where with \{ lock: [^{}]* \}/g, () => "run it in the project's folder"],
+  [/say where with \{ lock: [^{}]* \}/g, () => "run it in the folder of the project"],
   [/\{ offline: true \}/g, () => "--offline"],
   [/\{ trustFirstUse: true \}/g, () => "keepfit add"],
   [/\(cacheDir\)/g, () => `("cacheDir" in keepfit.json)`],

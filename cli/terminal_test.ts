@@ -83,8 +83,8 @@ describe("the command on a terminal", () => {
     const lines: [string[], RegExp][] = [
       [["instal"], /^keepfit: unknown command 'instal'\n\(Did you mean add\?\)\nkeepfit --help/],
       [["lst"], /\(Did you mean list\?\)/],
-      [["key", "nwe"], /\(Did you mean new\?\)\nkeepfit key --help tells more/],
-      [["key", "new"], /missing required argument 'FILE'\nkeepfit key new --help tells more/],
+      [["key", "nwe"], /\(Did you mean new\?\)\nRun keepfit key --help for more\./],
+      [["key", "new"], /missing required argument 'FILE'\nRun keepfit key new --help for more\./],
       [["dev", ".", "--epoch", "2"], /\(Did you mean --epochs\?\)\nkeepfit dev --help/],
     ];
     const seen = await onTerminal(folder, lines.map(([line]) => line));
@@ -130,7 +130,10 @@ describe("the command on a terminal", () => {
     for (const { code, text } of await onTerminal(folder, lines, { columns: 200, answer: "y" })) {
       assert.equal(code, 1);
       assert.doesNotMatch(text, /\[y\/N\]/);
-      assert.match(text, /options\.url: is missing, wanted string: Where to post; an https URL\./);
+      assert.match(
+        text,
+        /options\.url: is missing, expected string: Where to post; an https URL\./,
+      );
       assert.match(text, /hint: +give it --options '\{"url":"…"\}'/);
     }
     const [unwritable] = await onTerminal(folder, [["add", report]], { answer: "y" });
@@ -146,7 +149,7 @@ describe("the command on a terminal", () => {
     assert.match(refused.text, /if you agree, pass --allow net=hooks\.example/);
     const [added] = await onTerminal(folder, [["add", webhook, ...options]], { answer: "y" });
     assert.equal(added.code, 0, added.text);
-    assert.match(added.text, /it may touch net hooks\.example\n/);
+    assert.match(added.text, /it may access net hooks\.example\n/);
     assert.match(
       added.text,
       /added keepfit\/webhook 0\.1\.0\nNext: .*\n.*callbacks: "keepfit\.json"/,

@@ -1,10 +1,10 @@
 /**
- * The one text that JSON data has: no spaces, keys in order, numbers and text spelled as JavaScript
- * spells them. What is signed is this text, so that a file may be formatted anew.
+ * The canonical text of JSON data: no spaces, sorted keys, numbers and text in JavaScript's
+ * spelling. Signatures are over this text, so that a file may be reformatted.
  *
- * Source: RFC 8785, JSON Canonicalization Scheme. Keys are ordered by their UTF-16 units.
+ * Source: RFC 8785, JSON Canonicalization Scheme. Keys are sorted by their UTF-16 units.
  *
- * @param value plain data, as `JSON.parse` gives it
+ * @param value plain data, as `JSON.parse` returns it
  * @throws TypeError for what JSON has no word for: `undefined`, `NaN`, a function, a `Map`, text with
  *   half a character
  * @throws RangeError when it is nested deeper than 128, or contains itself
@@ -20,11 +20,11 @@ function write(value: unknown, depth: number): string {
     throw new RangeError(`Cannot write canonical JSON: it is nested deeper than ${maxDepth}`);
   }
   if (value === null || typeof value === "boolean") return String(value);
-  // Both are as RFC 8785 wants them: it took its rules from here.
+  // As RFC 8785 specifies, which follows JavaScript here.
   if (typeof value === "number" && Number.isFinite(value)) return JSON.stringify(value);
   if (typeof value === "string" && value.isWellFormed()) return JSON.stringify(value);
   if (Array.isArray(value)) {
-    // Not map: it would leave out what an array does not have.
+    // Not map, which skips holes.
     return `[${Array.from(value, (one) => write(one, depth + 1)).join(",")}]`;
   }
   if (isPlain(value)) {
@@ -33,7 +33,7 @@ function write(value: unknown, depth: number): string {
     );
     return `{${members.join(",")}}`;
   }
-  throw new TypeError(`Cannot write canonical JSON: found ${describe(value)}, wanted plain data`);
+  throw new TypeError(`Cannot write canonical JSON: found ${describe(value)}, expected plain data`);
 }
 
 function isPlain(value: unknown): value is Record<string, unknown> {

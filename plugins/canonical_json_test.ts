@@ -109,7 +109,7 @@ describe("canonical JSON", () => {
         new Map(),
       ]
     ) {
-      assert.throws(() => canonicalJson(value), /Cannot write canonical JSON: found .*, wanted/);
+      assert.throws(() => canonicalJson(value), /Cannot write canonical JSON: found .*, expected/);
     }
     assert.throws(() => canonicalJson(cycle), /nested deeper than 128/);
   });

@@ -1,68 +1,69 @@
 import { causeOf, setDetails } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 
-/** What can go wrong with a plugin, as codes that a program may test for. Sorted. */
+/** Codes of plugin errors. Sorted. */
 export type PluginErrorCode =
   /** `keepfit.json` cannot be used. */
   | "E_CONFIG"
-  /** What the plugin runs in has ended, by an error or by itself. */
+  /** The sandbox or worker of the plugin has ended. */
   | "E_CRASH"
-  /** This keepfit, or a peer, is not of a version that the plugin works with. */
+  /** This keepfit, or a peer, has a version that the plugin does not support. */
   | "E_ENGINE"
-  /** The module lacks the export, or what the factory made is not the callback that was declared. */
+  /** The module lacks the export, or the factory did not return the declared callback. */
   | "E_EXPORT"
   /** The factory threw. */
   | "E_FACTORY"
-  /** The server was not reached or gave no file; a redirect that is not followed. */
+  /** The server could not be reached, did not return a file, or redirected where it may not. */
   | "E_HTTP"
-  /** An import that a plugin may not have. */
+  /** A forbidden import. */
   | "E_IMPORT"
-  /** The bytes are not those that were promised, or nothing promises them. */
+  /** The bytes do not match their integrity, or no integrity is known. */
   | "E_INTEGRITY"
   /** More files or bytes than allowed. */
   | "E_LIMIT"
-  /** The lock file cannot be used, or is frozen and does not have what is asked for. */
+  /** The lock file cannot be used, or is frozen and lacks the entry. */
   | "E_LOCK"
   /** The manifest cannot be used. */
   | "E_MANIFEST"
-  /** A module cannot be parsed, or threw while it was evaluated. */
+  /** A module cannot be parsed, or threw on evaluation. */
   | "E_MODULE"
-  /** What is wanted lies on a network, which may not be used. */
+  /** A network would be needed but may not be used. */
   | "E_OFFLINE"
   /** The options do not fit the manifest's schema. */
   | "E_OPTIONS"
-  /** The plugin declares something that it was not granted, or does something it did not declare. */
+  /** The plugin declares an ungranted permission, or did something undeclared. */
   | "E_PERMISSION"
-  /** No registry or package has such a plugin, or no version of it fits. */
+  /** No registry or package has the plugin, or a matching version. */
   | "E_REGISTRY"
-  /** The plugin does not run on this runtime. */
+  /** The plugin does not support this runtime. */
   | "E_RUNTIME"
-  /** The plugin does not run in a sandbox, or did what ended it there. */
+  /** The plugin does not support the sandbox, or did something that ended it there. */
   | "E_SANDBOX"
-  /** A signature does not hold, or none is of a key that is wanted. */
+  /** A signature is invalid, or none is by a trusted key. */
   | "E_SIGNATURE"
-  /** The plugin, or what it asked for, took longer than it may. */
+  /** The plugin, or a request of it, exceeded its time limit. */
   | "E_TIMEOUT"
-  /** The plugin would be trusted further, or on weaker grounds, than the lock file says. */
+  /** The plugin needs more trust, or is less well verified, than the lock file records. */
   | "E_TRUST";
 
-/** What is known about a failure beside its code. */
+/** Context of a plugin error. */
 export interface PluginErrorContext {
-  /** The manifest, file or module it is about. */
+  /** URL of the manifest, file or module. */
   url?: string;
-  /** What was wanted: an integrity value, a version range. */
+  /** Expected value: an integrity value, a version range. */
   expected?: string;
-  /** What was found instead. */
+  /** Actual value. */
   actual?: string;
-  /** What a person can do about it. */
+  /** What to do about it. */
   hint?: string;
-  /** The error behind it, untouched. */
+  /** The original error. */
   cause?: unknown;
 }
 
 /**
- * A plugin cannot be loaded, or did something that it may not do. The same on every runtime. The
- * message says what was expected, what was found and what to do; the fields have it for programs.
+ * A plugin cannot be loaded, or did something that it may not do; the same on every runtime. The
+ * message contains the expected and actual values and what to do; the fields have them for
+ * programs.
  *
  * @example
  * ```ts
@@ -85,21 +86,21 @@ export class PluginError extends Error {
   /** What went wrong, from a fixed list. */
   readonly code: PluginErrorCode;
   // Declared, not defined: a field without a value would be printed as undefined.
-  /** The manifest, file or module it is about. */
+  /** URL of the manifest, file or module. */
   declare readonly url: string | undefined;
-  /** What was wanted. */
+  /** Expected value. */
   declare readonly expected: string | undefined;
-  /** What was found instead. */
+  /** Actual value. */
   declare readonly actual: string | undefined;
-  /** What a person can do about it. */
+  /** What to do about it. */
   declare readonly hint: string | undefined;
 
   /**
    * Create an error with a message of several lines.
    *
    * @param code what went wrong
-   * @param message a sentence for a person; expected, actual and hint are put below it
-   * @param context what else is known, and the error behind it
+   * @param message a sentence; expected, actual and hint are added below
+   * @param context values for the message, and the cause
    */
   constructor(code: PluginErrorCode, message: string, context: PluginErrorContext = {}) {
     const { cause, ...details } = context;
@@ -107,7 +108,7 @@ export class PluginError extends Error {
     if (context.expected !== undefined) lines.push(`  expected: ${context.expected}`);
     if (context.actual !== undefined) lines.push(`  actual:   ${context.actual}`);
     if (context.hint !== undefined) lines.push(`  hint:     ${context.hint}`);
-    // Much of it is what servers and manifests say.
+    // Most of it comes from servers and manifests.
     super(printable(lines.join("\n")), causeOf(cause));
     this.code = code;
     setDetails(this, details);

@@ -77,7 +77,7 @@ export async function refusal(
     }
     throw error;
   }
-  throw new Error(`it did not fail, wanted ${code}`);
+  throw new Error(`it did not fail, expected ${code}`);
 }
 
 /** What `run` logs. */

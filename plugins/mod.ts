@@ -1,6 +1,6 @@
 /**
- * Callbacks from elsewhere: read a plugin's manifest, verify every byte, import it the same way on
- * Deno, Bun and Node, and give it no more than it declares.
+ * Callbacks from elsewhere: read the manifest of a plugin, verify every byte, import it the same
+ * way on Deno, Bun and Node, and give it no more rights than it declares.
  *
  * @module
  */

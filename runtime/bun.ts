@@ -3,7 +3,7 @@ import { answering, serverUrl, toServeError } from "./serve.ts";
 import type { Runtime } from "./types.ts";
 import { startWebWorker } from "./worker.ts";
 
-/** The machine as Bun shows it: Node's, but for its version and its own server. */
+/** The adapter for Bun: Node's, except for the version and the server. */
 export function bunRuntime(): Runtime {
   return {
     name: "bun",
@@ -13,7 +13,7 @@ export function bunRuntime(): Runtime {
     async serve(handler, { hostname, port }) {
       let server: BunServer;
       try {
-        // Bun drops a connection that is silent for 10 seconds, which a live stream may be.
+        // Bun drops a connection after 10 silent seconds, too few for a live stream.
         server = bun().serve({ hostname, port, idleTimeout: 0, fetch: answering(handler) });
       } catch (error) {
         throw toServeError(error, hostname, port);
@@ -31,7 +31,7 @@ interface BunServer {
   stop(dropConnections: boolean): Promise<void>;
 }
 
-/** The little of Bun that is used here, so that no other runtime needs its types. */
+/** The parts of Bun that are used here. Other runtimes then need no types of Bun. */
 interface BunGlobal {
   version: string;
   serve(options: {

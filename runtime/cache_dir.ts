@@ -1,14 +1,14 @@
-/** What decides where caches belong. */
+/** Environment variables that say where caches belong. */
 export interface CachePlace {
   os: "darwin" | "windows" | "other";
   env(name: string): string | undefined;
 }
 
 /**
- * Where keepfit's caches of this user belong: `XDG_CACHE_HOME` where it is set to an absolute path
- * (as its specification asks), else the system's own place.
+ * The directory for keepfit's caches of this user: `XDG_CACHE_HOME` if it is an absolute path (as
+ * its specification requires), else the default of the system.
  *
- * @returns a directory that may not exist yet; undefined when no variable tells
+ * @returns a directory that may not exist yet; undefined without the variables
  */
 export function cacheDirOf({ os, env }: CachePlace): string | undefined {
   const xdg = env("XDG_CACHE_HOME");

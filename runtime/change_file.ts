@@ -1,50 +1,56 @@
 import { FileSystemError } from "./errors.ts";
 import type { FileSystem } from "./types.ts";
 
-/** How long to wait for other processes, in milliseconds. */
+/** How long to wait for other processes. */
 export interface LockTimeouts {
-  /** After so long with no change, the mark of another process is one of a process that has ended. Default: 5000. */
+  /**
+   * Milliseconds without a change after which the mark of another process is stale. Default: 5000.
+   */
   stale?: number;
-  /** Default: 30 000. */
+  /** Milliseconds to wait in all. Default: 30 000. */
   total?: number;
 }
 
-/** Another process does not stop changing a file. */
+/** Other processes keep changing a file. */
 export class FileBusyError extends Error {
   override name = "FileBusyError";
-  /** The file by which processes see each other. */
+  /** The file that marks a change in progress. */
   readonly mark: URL;
 
   constructor(mark: URL) {
-    super(`Cannot change ${mark.href.slice(0, -5)}: others do; if no keepfit runs, remove ${mark}`);
+    super(
+      `Cannot change ${
+        mark.href.slice(0, -5)
+      }: other processes do; if none runs keepfit, remove ${mark}`,
+    );
     this.mark = mark;
   }
 }
 
 /**
- * Change a file while no other process does: what is done in `change` is done by one after the
- * other. A file beside it, `<name>.lock`, is the mark.
+ * Change a file while no other process does. Calls of `change` run one after another across
+ * processes; a file beside it, `<name>.lock`, is the mark.
  *
- * @param place the file; it need not exist, its folder must
- * @param change reads the file and gives its new text; it may be called again
+ * @param path the file; it need not exist, its folder must
+ * @param change reads the file and returns its new text; it may be called again
  * @throws FileBusyError when other processes keep changing it
  */
 export async function changeFile(
   fs: FileSystem,
-  place: URL,
+  path: URL,
   change: (text: string | undefined) => string | Promise<string>,
   timeouts: LockTimeouts = {},
 ): Promise<void> {
-  const mark = new URL(`${place.href}.lock`);
+  const mark = new URL(`${path.href}.lock`);
   const mine = crypto.randomUUID();
   const isMine = async () => await textOf(fs, mark) === mine;
   for (;;) {
     await take(fs, mark, mine, timeouts);
     try {
-      const text = await change(await textOf(fs, place));
-      // Who was so slow that another one took the mark away must not write what it read before.
+      const text = await change(await textOf(fs, path));
+      // A process that lost its mark for being too slow must not write what it read before.
       if (!await isMine()) continue;
-      await fs.writeFile(place, text);
+      await fs.writeFile(path, text);
       return;
     } finally {
       if (await isMine()) await fs.remove(mark);
@@ -52,10 +58,10 @@ export async function changeFile(
   }
 }
 
-/** The text of a file; undefined where there is none. */
-export async function textOf(fs: FileSystem, place: URL): Promise<string | undefined> {
+/** The text of a file; undefined if it does not exist. */
+export async function textOf(fs: FileSystem, path: URL): Promise<string | undefined> {
   try {
-    return await fs.readTextFile(place);
+    return await fs.readTextFile(path);
   } catch (error) {
     if (error instanceof FileSystemError && error.code === "NotFound") return undefined;
     throw error;
@@ -81,7 +87,7 @@ async function take(
     }
     const now = performance.now();
     const other = await textOf(fs, mark);
-    // By this process's clock: that of the files may be another machine's.
+    // By this process's clock: file times may come from another machine.
     if (other !== seen) [seen, since] = [other, now];
     else if (now - since > stale) await removeStale(fs, mark, other);
     if (now - began > total) {
@@ -91,7 +97,7 @@ async function take(
   }
 }
 
-/** Of several who find a mark stale, one moves it away. */
+/** Of several processes that find the mark stale, one moves it away. */
 async function removeStale(fs: FileSystem, mark: URL, stale: string | undefined): Promise<void> {
   if (await textOf(fs, mark) !== stale) return;
   const aside = new URL(`${mark.href}-${crypto.randomUUID()}`);

@@ -1,11 +1,14 @@
 import type { CommandOptions } from "./types.ts";
 
-/** The beginning of an output, and no more of it than is wanted. */
+/** The start of an output, up to a limit. */
 export class CappedOutput {
   #parts: Uint8Array[] = [];
   #room: number;
 
-  /** @param maxBytes how much is kept */
+  /**
+   * @param maxBytes number of bytes to keep
+   * @param maxBytes how much is kept
+   */
   constructor(maxBytes: number) {
     this.#room = maxBytes;
   }
@@ -16,7 +19,7 @@ export class CappedOutput {
     this.#room -= kept.length;
   }
 
-  /** Read as UTF-8; a character that was cut in two is left out. */
+  /** Decode as UTF-8, without a character that was cut in two. */
   text(): string {
     const decoder = new TextDecoder();
     const text = this.#parts.map((part) => decoder.decode(part, { stream: true })).join("");
@@ -25,10 +28,10 @@ export class CappedOutput {
 }
 
 /**
- * Wait for a command, and kill it when its time is over or its signal aborts.
+ * Wait for a command. Kill it when its time is over or its signal aborts.
  *
- * @param ended resolves when it has ended by itself
- * @param kill ends it and what waits for its output
+ * @param ended resolves when the command has ended
+ * @param kill ends the command and stops waiting for its output
  */
 export async function orKill<T>(
   command: string,
@@ -39,7 +42,7 @@ export async function orKill<T>(
   let timer: ReturnType<typeof setTimeout> | undefined;
   let onAbort: (() => void) | undefined;
   const stopped = new Promise<never>((_, reject) => {
-    // A timer counts no further than this, and is over at once for more.
+    // A longer timer would fire immediately.
     if (timeout < 2 ** 31) {
       timer = setTimeout(() => {
         const message = `Cannot run ${command}: it took longer than ${timeout} ms and was killed`;
@@ -54,7 +57,7 @@ export async function orKill<T>(
     return await Promise.race([ended, stopped]);
   } catch (error) {
     kill();
-    // Killed, it may still fail in its own way.
+    // A killed command may still reject.
     ended.catch(() => {});
     throw error;
   } finally {
@@ -70,9 +73,9 @@ export function toCommandError(cause: unknown, command: string): Error {
   if (name === "NotCapable") {
     reason = `permission denied (run Deno again with --allow-run=${command})`;
   } else if (code === "ENOENT" || name === "NotFound") {
-    reason = "there is no such program (is it installed, and in a folder of PATH?)";
+    reason = "program not found (install it, or add its folder to PATH)";
   } else if (code === "EACCES" || name === "PermissionDenied") {
-    reason = "permission denied (is it a program that this user may run?)";
+    reason = "permission denied (make the file executable for this user)";
   }
   return new Error(`Cannot run ${command}: ${reason}`, { cause });
 }

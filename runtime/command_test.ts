@@ -66,10 +66,10 @@ describe("runCommand", () => {
     assert.equal(code, 128 + 15);
   });
 
-  it("says that there is no such program", async () => {
+  it("reports a missing program", async () => {
     await assert.rejects(runCommand("keepfit-no-such", [], plenty), {
-      message: "Cannot run keepfit-no-such: there is no such program (is it installed, and in a " +
-        "folder of PATH?)",
+      message: "Cannot run keepfit-no-such: program not found (install it, or add its " +
+        "folder to PATH)",
     });
   });
 

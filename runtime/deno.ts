@@ -8,7 +8,10 @@ import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
 import { startWebWorker } from "./worker.ts";
 
-/** The machine as Deno shows it. Making it needs no permission, and none is ever asked for to read a variable. */
+/**
+ * The adapter for Deno. Creating it needs no permission, and it never prompts for one to read a
+ * variable.
+ */
 export function denoRuntime(): Runtime {
   const isWindows = Deno.build.os === "windows";
   return {
@@ -21,13 +24,13 @@ export function denoRuntime(): Runtime {
       isTyped: () => Deno.stdin.isTerminal(),
       isTerminal: () => Deno.stdout.isTerminal(),
       columns: () => Deno.stdout.isTerminal() ? Deno.consoleSize().columns || undefined : undefined,
-      // Deno tells this one variable without a permission.
+      // Deno allows this variable without a permission.
       env: (name) => name === "NO_COLOR" ? (Deno.noColor ? "1" : undefined) : env(name),
     }),
     env,
     args: [...Deno.args],
     exit: (code) => Deno.exit(code),
-    // Needs no permission, unlike in the first versions of Deno 2.
+    // Needs no permission, unlike in early versions of Deno 2.
     mainModule: () => Deno.mainModule,
     workingDirectory() {
       const { state } = Deno.permissions.querySync({ name: "read", path: "." });
@@ -60,7 +63,7 @@ export function denoRuntime(): Runtime {
       return {
         url: serverUrl(hostname, server.addr.port),
         close: async () => {
-          // Unlike shutdown(), this does not wait for a stream that never ends.
+          // Unlike shutdown(), this does not wait for endless streams.
           closing.abort();
           await server.finished;
         },

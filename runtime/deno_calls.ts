@@ -36,7 +36,7 @@ export function denoCalls(): SystemCalls {
       if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
     },
     async syncDir(path) {
-      // `using` would do, but Node 22 strips types and does not know the word.
+      // Not `using`: Node 22 strips types and does not know the keyword.
       const directory = await Deno.open(path);
       try {
         await directory.sync();
@@ -59,14 +59,15 @@ function infoOf(info: Deno.FileInfo): SystemFileInfo {
   };
 }
 
-/** The flags to add, all at once: a write also looks at what it replaces. */
+/** All flags to add: a write also reads what it replaces. */
 function permissionHint(error: unknown, action: FileAction, path: string): string | undefined {
   if (!(error instanceof Deno.errors.NotCapable)) return undefined;
-  const reads = action === "read" || action === "list" || action === "look at";
-  // A directory to list or to make is the one to allow; a file is written beside itself first.
-  const place = reads || action === "make directory" ? path : directoryOf(path);
+  const reads = action === "read" || action === "list" || action === "inspect";
+  // Listing or creating a directory needs a permission for it; a file is first written beside
+  // itself.
+  const target = reads || action === "create directory" ? path : directoryOf(path);
   const missing = (reads ? ["read"] as const : ["read", "write"] as const)
-    .filter((name) => Deno.permissions.querySync({ name, path: place }).state !== "granted");
-  const flags = missing.map((name) => `--allow-${name}=${place}`);
+    .filter((name) => Deno.permissions.querySync({ name, path: target }).state !== "granted");
+  const flags = missing.map((name) => `--allow-${name}=${target}`);
   return flags.length === 0 ? undefined : `run Deno again with ${flags.join(" ")}`;
 }

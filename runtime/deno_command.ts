@@ -23,9 +23,9 @@ export const runDenoCommand: Runtime["runCommand"] = async (command, args, optio
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended already.
+      // The command has already ended.
     }
-    // A child of the child may hold the other ends open.
+    // A grandchild may hold the other ends open.
     for (const { reader } of outputs) reader.cancel().catch(() => {});
   });
   const [stdout, stderr] = outputs.map(({ kept }) => kept.text());

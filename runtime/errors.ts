@@ -2,8 +2,8 @@ import { messageOf } from "../core/errors.ts";
 import type { FileSystemErrorCode } from "./types.ts";
 
 /**
- * A file operation failed. The message says what was tried, on which path, and what to do about
- * it; `code` is the same word on every runtime; `cause` is the system's own error.
+ * A file operation failed. The message says what was tried, on which path and what to do about it.
+ * `code` is the same on every runtime; `cause` is the error of the system.
  *
  * @example
  * ```ts
@@ -25,11 +25,11 @@ export class FileSystemError extends Error {
   override name = "FileSystemError";
   /** What went wrong, from a fixed list. */
   readonly code: FileSystemErrorCode;
-  /** The path as it was given, a URL as its path. */
+  /** The path as given; of a URL, its path. */
   readonly path: string;
 
   /**
-   * Make an error about a path.
+   * Create an error about a path.
    *
    * @param code what went wrong
    * @param message a sentence for a person
@@ -46,18 +46,18 @@ export class FileSystemError extends Error {
   }
 }
 
-/** What a message calls the operation: `Cannot <action> <path>`. Sorted. */
+/** The verb of each operation in messages: `Cannot <verb> <path>`. Sorted. */
 export type FileAction =
   | "append to"
+  | "create directory"
+  | "inspect"
   | "list"
-  | "look at"
-  | "make directory"
   | "read"
   | "remove"
   | "rename"
   | "write";
 
-/** What a {@linkcode FileSystemError} is made of. */
+/** Context of a {@linkcode FileSystemError}. */
 export interface FileFailure {
   action: FileAction;
   path: string;
@@ -65,11 +65,11 @@ export interface FileFailure {
   to?: string;
   /** What the system call threw. */
   cause: unknown;
-  /** What to do about a missing permission, where the runtime can tell. */
+  /** What to do about a missing permission, if the runtime knows. */
   permissionHint?: string;
 }
 
-/** Turn what a system call threw into a {@linkcode FileSystemError}. */
+/** Convert what a system call threw into a {@linkcode FileSystemError}. */
 export function toFileSystemError(failure: FileFailure): FileSystemError {
   const { action, path, to, cause, permissionHint } = failure;
   const code = codeOf(cause);
@@ -94,7 +94,7 @@ const codesByErrno: Record<string, FileSystemErrorCode> = {
   EROFS: "PermissionDenied",
 };
 
-// Deno's classes, for errors that carry no errno.
+// Deno's classes, for errors without an errno.
 const codesByName: Record<string, FileSystemErrorCode> = {
   AlreadyExists: "AlreadyExists",
   IsADirectory: "IsADirectory",
@@ -114,25 +114,25 @@ function reasonOf(code: FileSystemErrorCode, action: FileAction, cause: unknown)
   const message = messageOf(cause);
   switch (code) {
     case "AlreadyExists":
-      return "a file is already there";
+      return "a file of this name exists";
     case "InvalidPath":
       return message;
     case "IsADirectory":
-      return "it is a directory, wanted is a file";
+      return "expected a file, got a directory";
     case "NoSpace":
-      return "no space left on the device (free some or choose another device)";
+      return "no space left on the device (free some or use another device)";
     case "NotADirectory":
-      return "it, or a part of its path, is not a directory";
+      return "the path, or a part of it, is not a directory";
     case "NotEmpty":
       return "the directory is not empty";
     case "NotFound":
       return action === "write" || action === "append to"
-        ? "its directory does not exist (make it first)"
+        ? "its directory does not exist (create it first)"
         : "no such file or directory";
     case "PermissionDenied":
-      return action === "read" || action === "list" || action === "look at"
-        ? "permission denied (make it readable or choose another one)"
-        : "permission denied (make the folder writable or choose another one)";
+      return action === "read" || action === "list" || action === "inspect"
+        ? "permission denied (make it readable or use another one)"
+        : "permission denied (make the folder writable or use another one)";
     case "Other":
       return message;
   }

@@ -1,13 +1,13 @@
 import { messageOf } from "../core/errors.ts";
 
 /**
- * Say in words why a request got no answer. `fetch` says only "fetch failed" on Node and Deno and
- * keeps the reason in its cause, and each runtime has its own words for it; here the reason is the
- * same on all three: refused, no such host, certificate, time-out, and so on, with the system's code
- * where there is one.
+ * Explain why a request failed. `fetch` only says "fetch failed" on Node and Deno and hides the
+ * reason in `cause`, which each runtime words differently. The reasons returned are the same on all
+ * runtimes: connection refused, unknown host, certificate, timeout and so on, with the system's
+ * code if there is one.
  *
  * @param error what `fetch`, or reading a body, threw
- * @returns a clause without a full stop, fit to be printed; it does not contain the URL
+ * @returns a printable clause without a full stop and without the URL
  * @example
  * ```ts
  * import { fetchFailure } from "keepfit/runtime";
@@ -31,21 +31,21 @@ export function fetchFailure(error: unknown): string {
   if (untrusted !== undefined) {
     const { code, message } = untrusted;
     const detail = certificateMessage.exec(message)?.[1] ?? message;
-    return `the server's certificate is not accepted: ${detail}${code && ` (${code})`}`;
+    return `the certificate of the server is not accepted: ${detail}${code && ` (${code})`}`;
   }
-  // The innermost says the most; Deno's begins with the URL, which the caller has named.
+  // The innermost message says most. Deno's begins with the URL, which the caller names itself.
   const { message } = chain[chain.length - 1];
   return message.replace(/^error sending request.*?: (?=client error)/, "");
 }
 
-/** One error of a chain. */
+/** One error of a chain of causes. */
 interface Cause {
-  /** Empty where there is none. */
+  /** Error code; empty if it has none. */
   code: string;
   message: string;
 }
 
-/** An error, what caused it, and what caused that; of several tries the first. */
+/** An error and its causes; of an AggregateError the first error. */
 function causesOf(error: unknown): Cause[] {
   const chain: Cause[] = [];
   let at: unknown = error;
@@ -68,7 +68,7 @@ function causesOf(error: unknown): Cause[] {
   return chain;
 }
 
-/** What Node and Bun have a code for and Deno has words for; the first code names it. */
+/** Reasons by error code (Node, Bun) or by message (Deno); the first code names the reason. */
 const failures: readonly { code: readonly string[]; says: RegExp; words: string }[] = [
   {
     code: ["ECONNREFUSED"],
@@ -78,7 +78,7 @@ const failures: readonly { code: readonly string[]; says: RegExp; words: string 
   {
     code: ["ENOTFOUND", "EAI_AGAIN", "EAI_NODATA", "EAI_NONAME"],
     says: /dns error|failed to lookup address/i,
-    words: "the host's name cannot be resolved",
+    words: "the host name cannot be resolved",
   },
   {
     code: ["EHOSTUNREACH", "ENETUNREACH"],
@@ -93,7 +93,7 @@ const failures: readonly { code: readonly string[]; says: RegExp; words: string 
       "UND_ERR_HEADERS_TIMEOUT",
     ],
     says: /timed out/i,
-    words: "it took too long",
+    words: "the request timed out",
   },
   {
     code: ["EPROTO", "ERR_SSL_WRONG_VERSION_NUMBER"],

@@ -2,47 +2,50 @@ import { type FileAction, FileSystemError, toFileSystemError } from "./errors.ts
 import { directoryOf, isAbsolute, pathOf, showPath } from "./paths.ts";
 import type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "./types.ts";
 
-/** A file that a system call opened. */
+/** A file opened by a system call. */
 export interface SystemFile {
-  /** Write some of `bytes`, at least one. @returns how many */
+  /**
+   * Write some of `bytes`, at least one.
+   * @returns the number of bytes written
+   */
   write(bytes: Uint8Array): Promise<number>;
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What the system tells about a file. */
+/** File information as the system reports it. */
 export interface SystemFileInfo extends FileInfo {
-  /** Permission bits; null where there are none. */
+  /** Permission bits; null if there are none. */
   mode: number | null;
 }
 
-/** The system calls that a {@linkcode FileSystem} is made of; each adapter gives its own. */
+/** System calls from which a {@linkcode FileSystem} is built; each adapter provides its own. */
 export interface SystemCalls {
   readFile(path: string): Promise<Uint8Array>;
-  /** `"create"` fails with EEXIST when something is there. */
+  /** `"create"` fails with EEXIST for an existing file. */
   open(path: string, how: "append" | "create" | "truncate"): Promise<SystemFile>;
-  /** Links followed. */
+  /** Information about the target of links. */
   stat(path: string): Promise<SystemFileInfo>;
-  /** The link itself. */
+  /** Information about the link itself. */
   lstat(path: string): Promise<SystemFileInfo>;
   readLink(path: string): Promise<string>;
-  /** In any order. */
+  /** Entries in any order. */
   readDir(path: string): Promise<DirectoryEntry[]>;
-  /** With its parents; fine when it is there. */
+  /** Create a directory and its parents; an existing one is fine. */
   makeDir(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   removeFile(path: string): Promise<void>;
   removeDir(path: string, recursive: boolean): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
-  /** Wait until a rename in this directory is on the disk. */
+  /** Resolve when a rename in this directory is on disk. */
   syncDir(path: string): Promise<void>;
-  /** What a person can do about a missing permission; undefined where the runtime has none. */
+  /** What to do about a missing permission; undefined on runtimes without permissions. */
   permissionHint?(error: unknown, action: FileAction, path: string): string | undefined;
 }
 
-/** Build a {@linkcode FileSystem} on a runtime's system calls. */
+/** Build a {@linkcode FileSystem} on the system calls of a runtime. */
 export function createFileSystem(calls: SystemCalls): FileSystem {
-  /** Run one system call; what it throws becomes a FileSystemError about the user's path. */
+  /** Run a system call and convert its error into a FileSystemError about the user's path. */
   async function attempt<T>(
     action: FileAction,
     path: Path,
@@ -62,7 +65,7 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
     }
   }
 
-  /** Where a write to `path` ends up: the end of a chain of links, whether it exists or not. */
+  /** The file a write to `path` ends in: the end of a chain of links, existing or not. */
   async function followLinks(path: string): Promise<string> {
     for (let links = 0; links < 40; links++) {
       const info = await orMissing(calls.lstat(path));
@@ -99,13 +102,13 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
         return { target, info };
       });
       if (info !== undefined && !info.isFile) {
-        // A device or a pipe: renaming over it would put a plain file in its place.
+        // A device or pipe must be written in place: a rename would replace it with a plain file.
         const device = await attempt("write", path, () => calls.open(target, "truncate"));
         await writeParts(device, path, data).finally(() => device.close());
         return;
       }
       const directory = directoryOf(target);
-      // Not built from the target's name, which may be as long as names can be.
+      // Not built from the target's name, which may already have the greatest length.
       const beside = `${directory}/.keepfit-${crypto.randomUUID()}.tmp`;
       const file = await attempt("write", path, () => calls.open(beside, "create"));
       try {
@@ -123,7 +126,7 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
         await calls.removeFile(beside).catch(() => {});
         throw error;
       }
-      // Some platforms cannot sync a directory; the file is in place all the same.
+      // Some platforms cannot sync a directory. The file is in place all the same.
       await calls.syncDir(directory).catch(() => {});
     },
 
@@ -134,7 +137,7 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
     },
 
     stat: (path) =>
-      attempt("look at", path, async () => {
+      attempt("inspect", path, async () => {
         const { mode: _mode, ...info } = await calls.stat(pathOf(path));
         return info;
       }),
@@ -146,19 +149,19 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
       }),
 
     makeDir: (path) =>
-      attempt("make directory", path, async () => await calls.makeDir(pathOf(path))),
+      attempt("create directory", path, async () => await calls.makeDir(pathOf(path))),
 
     rename: (from, to) =>
       attempt("rename", from, async () => await calls.rename(pathOf(from), pathOf(to)), to),
 
     remove: (path, options = {}) =>
       attempt("remove", path, async () => {
-        const place = pathOf(path);
-        const info = await orMissing(calls.lstat(place));
+        const target = pathOf(path);
+        const info = await orMissing(calls.lstat(target));
         if (info === undefined) return;
         const removal = info.isDirectory
-          ? calls.removeDir(place, options.recursive ?? false)
-          : calls.removeFile(place);
+          ? calls.removeDir(target, options.recursive ?? false)
+          : calls.removeFile(target);
         await orMissing(removal);
       }),
   };
@@ -169,7 +172,7 @@ type FileData = Parameters<FileSystem["writeFile"]>[1];
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** An open file whose calls run one after another, also when nobody waits between them. */
+/** An open file whose calls run one after another, even without an await between them. */
 class QueuedFile implements WritableFile {
   #file: SystemFile;
   #path: string;
@@ -203,7 +206,7 @@ class QueuedFile implements WritableFile {
 
   #enqueue(verb: string, call: () => Promise<void>): Promise<void> {
     if (this.#closing !== undefined) {
-      const message = `Cannot ${verb} ${this.#path}: it was closed (open it again)`;
+      const message = `Cannot ${verb} ${this.#path}: the file is closed (open it again)`;
       return Promise.reject(new FileSystemError("Other", message, { path: this.#path }));
     }
     const done = this.#last.then(() => this.#attempt(call));
@@ -212,7 +215,7 @@ class QueuedFile implements WritableFile {
   }
 }
 
-/** One call may write less than it is given. */
+/** A single call may write less than it is given. */
 async function writeAll(file: SystemFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
@@ -222,7 +225,7 @@ function partsOf(data: FileData): Iterable<Uint8Array> | AsyncIterable<Uint8Arra
   return data instanceof Uint8Array ? [data] : data;
 }
 
-/** What a call gives, or undefined when nothing is there. */
+/** The result of a call, or undefined if the path does not exist. */
 async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;
@@ -233,7 +236,7 @@ async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** An error like a system call's, for adapters that find the fault themselves. */
+/** An error as a system call throws it, for adapters that detect the fault themselves. */
 export function errno(code: string): Error {
   return Object.assign(new Error(code), { code });
 }

@@ -45,7 +45,7 @@ describe("createFileSystem", () => {
       }
     }
     assert.deepEqual([...outcomes], [
-      "Cannot write a: no space left on the device (free some or choose another device)",
+      "Cannot write a: no space left on the device (free some or use another device)",
     ]);
   });
 

@@ -11,14 +11,14 @@ import type { DirectoryEntry, FileInfo, FileSystem, Path } from "./types.ts";
 
 /** Options of every function here. */
 export interface FilesOptions {
-  /** Where the files are. Default: the runtime's own file system. */
+  /** File system. Default: that of the runtime. */
   fs?: FileSystem;
 }
 
 /**
- * Make a directory, and its parents, unless it is there.
+ * Create a directory and its parents, unless it exists.
  *
- * @throws FileSystemError `AlreadyExists` when a file has its name
+ * @throws FileSystemError `AlreadyExists` when a file has that name
  * @example
  * ```ts
  * import { ensureDir, exists, memoryFileSystem } from "keepfit/runtime";
@@ -38,18 +38,18 @@ export async function ensureDir(
 
 /** Options of {@linkcode exists}. */
 export interface ExistsOptions extends FilesOptions {
-  /** Only a file counts. Default: false. */
+  /** Whether only a file counts. Default: false. */
   isFile?: boolean;
-  /** Only a directory counts. Default: false. */
+  /** Whether only a directory counts. Default: false. */
   isDirectory?: boolean;
 }
 
 /**
- * Whether something is there, links followed. Do not ask before an operation that tells itself: it
- * may be gone by then.
+ * Whether a path exists, with links followed. Do not check before an operation that fails for a
+ * missing file: the answer may be out of date by then.
  *
  * @throws TypeError when both `isFile` and `isDirectory` are true
- * @throws FileSystemError when the answer cannot be had (`PermissionDenied`)
+ * @throws FileSystemError when the path cannot be inspected (`PermissionDenied`)
  * @example
  * ```ts
  * import { exists, memoryFileSystem } from "keepfit/runtime";
@@ -62,7 +62,9 @@ export async function exists(path: Path, options: ExistsOptions = {}): Promise<b
   const { fs = getRuntime().fs, isFile = false, isDirectory = false } = options;
   if (isFile && isDirectory) {
     throw new TypeError(
-      `Cannot look at ${showPath(path)} with isFile and isDirectory: only one may be true`,
+      `Cannot inspect ${
+        showPath(path)
+      } with isFile and isDirectory: expected one of them, got both`,
     );
   }
   const info = await infoOf(fs, path);
@@ -72,30 +74,30 @@ export async function exists(path: Path, options: ExistsOptions = {}): Promise<b
 
 /** Options of {@linkcode walk}. */
 export interface WalkOptions extends FilesOptions {
-  /** How deep to go; 0 is the root alone. Default: Infinity. */
+  /** Greatest depth; 0 is the root alone. Default: Infinity. */
   maxDepth?: number;
-  /** Default: true. */
+  /** Whether to include files. Default: true. */
   includeFiles?: boolean;
-  /** The root too. Default: true. */
+  /** Whether to include directories, the root too. Default: true. */
   includeDirs?: boolean;
-  /** Links are never followed. Default: true. */
+  /** Whether to include symbolic links, which are never followed. Default: true. */
   includeSymlinks?: boolean;
-  /** Only paths with one of these endings, with or without the dot. */
+  /** Extensions to include, with or without the dot. Default: all. */
   exts?: string[];
-  /** Only paths that match one of these. */
+  /** Patterns of which a path must match one. Default: all. */
   match?: RegExp[];
-  /** No path that matches one of these, nor what is below it. */
+  /** Patterns of paths to skip, with everything below them. Default: none. */
   skip?: RegExp[];
 }
 
-/** What {@linkcode walk} finds. */
+/** An entry of {@linkcode walk}. */
 export interface WalkEntry extends DirectoryEntry {
-  /** Path from the working directory, beginning with the root as it was given. */
+  /** Path from the working directory; begins with the root as given. */
   path: string;
 }
 
 /**
- * Everything below a directory, the directory first, names in order.
+ * List everything below a directory, the directory first, names in order.
  *
  * @param root a directory
  * @throws FileSystemError when the root or a directory below it cannot be listed
@@ -154,22 +156,22 @@ function isSkipped(path: string, { skip = [] }: WalkOptions): boolean {
 }
 
 function matchesAny(path: string, patterns: RegExp[]): boolean {
-  // search() pays no heed to the lastIndex of a global pattern, as test() does.
+  // search() ignores the lastIndex of a global pattern, unlike test().
   return patterns.some((pattern) => path.search(pattern) >= 0);
 }
 
 /** Options of {@linkcode move}. */
 export interface MoveOptions extends FilesOptions {
-  /** Replace what is at the new place. Default: false. */
+  /** Whether to replace an existing target. Default: false. */
   overwrite?: boolean;
 }
 
 /**
- * Move a file or a directory to a new name on the same device. A file replaces a file at once;
- * anything else that is to be replaced is removed first.
+ * Move a file or directory on one device. A file replaces a file atomically; any other target is
+ * removed first.
  *
- * @throws FileSystemError `AlreadyExists` when something is there and `overwrite` is false,
- *   `NotFound` when there is nothing to move, `InvalidPath` for a directory into itself
+ * @throws FileSystemError `AlreadyExists` when the target exists and `overwrite` is false,
+ *   `NotFound` for a missing source, `InvalidPath` for a directory into itself
  * @example
  * ```ts
  * import { exists, memoryFileSystem, move } from "keepfit/runtime";
@@ -187,11 +189,16 @@ export async function move(from: Path, to: Path, options: MoveOptions = {}): Pro
   const source = await fs.stat(from);
   const target = await infoOf(fs, to);
   if (source.isDirectory && isInside(from, to)) {
-    throw refusal("InvalidPath", from, to, "a directory cannot go into itself");
+    throw refusal("InvalidPath", from, to, "a directory cannot be moved into itself");
   }
   if (target !== undefined) {
     if (!overwrite) {
-      throw refusal("AlreadyExists", from, to, "something is there (set overwrite to replace it)");
+      throw refusal(
+        "AlreadyExists",
+        from,
+        to,
+        "the target exists (set overwrite: true to replace it)",
+      );
     }
     if (trimmed(from) === trimmed(to)) return;
     if (!(source.isFile && target.isFile)) await fs.remove(to, { recursive: true });
@@ -204,7 +211,7 @@ async function infoOf(fs: FileSystem, path: Path): Promise<FileInfo | undefined>
     return await fs.stat(path);
   } catch (error) {
     const code = error instanceof FileSystemError ? error.code : undefined;
-    // Below a file there is nothing either.
+    // Nothing can exist below a file.
     if (code === "NotFound" || code === "NotADirectory") return undefined;
     throw error;
   }

@@ -3,12 +3,12 @@ import { directoryOf, joinPath, toFileUrl } from "./paths.ts";
 import type { FileSystem, Path } from "./types.ts";
 
 /**
- * Find a file of a project: from the folder of the main script upward, then from the working
- * directory upward. What may not be looked at counts as missing.
+ * Find a project file: from the folder of the main script upward, then from the working directory
+ * upward. A path that cannot be inspected counts as missing.
  *
- * @param fs where to look
- * @param name of the file
- * @returns the nearest one; undefined when there is none
+ * @param fs file system to search
+ * @param name name of the file
+ * @returns the nearest file; undefined if there is none
  */
 export async function findFile(fs: FileSystem, name: string): Promise<URL | undefined> {
   for (const start of projectFolders()) {
@@ -18,23 +18,23 @@ export async function findFile(fs: FileSystem, name: string): Promise<URL | unde
   return undefined;
 }
 
-/** Find a file, or what lies below a folder, in a folder or the nearest one above it. */
+/** Find a file, or a path below a folder, in `folder` or the nearest folder above. */
 export async function findUpward(
   fs: FileSystem,
   name: string,
   start: URL,
 ): Promise<URL | undefined> {
   for (let folder = start;;) {
-    const place = joinPath(folder, name);
-    const info = await fs.stat(place).catch(() => undefined);
-    if (info?.isFile) return place;
+    const target = joinPath(folder, name);
+    const info = await fs.stat(target).catch(() => undefined);
+    if (info?.isFile) return target;
     const above = directoryOf(folder);
     if (above.href === folder.href) return undefined;
     folder = above;
   }
 }
 
-/** The folder of the main script and the working directory, as far as they are known. */
+/** The folder of the main script and the working directory, if known. */
 export function projectFolders(): URL[] {
   const runtime = getRuntime();
   const main = runtime.mainModule();
@@ -43,9 +43,9 @@ export function projectFolders(): URL[] {
 }
 
 /**
- * The URL of a path, one that depends on the working directory too.
+ * The URL of a path, even of a relative one.
  *
- * @throws TypeError for such a one where the working directory may not be read
+ * @throws TypeError for a relative path when the working directory may not be read
  */
 export function urlOfPath(path: Path): URL {
   return toFileUrl(path, getRuntime().workingDirectory());

@@ -6,10 +6,10 @@ import type { Runtime } from "./types.ts";
 let present: Runtime | undefined;
 
 /**
- * The machine this process lives on. Found out at the first call and kept; needs no permission.
+ * The adapter of this runtime, detected at the first call. Needs no permission.
  *
- * @throws TypeError where there is neither Deno nor Bun nor Node (>= 20.16), as in a browser: give
- *   a file system explicitly there, for example `memoryFileSystem()`
+ * @throws TypeError outside Deno, Bun and Node (>= 20.16), such as in a browser: pass a file system
+ *   explicitly there, for example `memoryFileSystem()`
  * @example
  * ```ts
  * import { getRuntime } from "keepfit/runtime";
@@ -25,7 +25,7 @@ export function getRuntime(): Runtime {
   return present;
 }
 
-/** Deno and Bun have a `process` too, so Node is what is left. */
+/** Deno and Bun have a `process` too, so Node is what remains. */
 function detect(): Runtime {
   const globals = globalThis as {
     Deno?: { version?: unknown };
@@ -38,7 +38,7 @@ function detect(): Runtime {
   const node = globals.process?.versions?.node;
   const found = node ? `Node ${node}` : "neither Deno nor Bun nor Node";
   throw new TypeError(
-    `Cannot tell the runtime: this is ${found}, ` +
-      "wanted is Deno, Bun or Node >= 20.16 (elsewhere pass { fs: memoryFileSystem() })",
+    `Cannot detect the runtime: got ${found}, ` +
+      "expected Deno, Bun or Node >= 20.16 (elsewhere pass { fs: memoryFileSystem() })",
   );
 }

@@ -2,11 +2,11 @@ import { messageOf } from "../core/errors.ts";
 import { getRuntime } from "./get_runtime.ts";
 import { packageError } from "./package_error.ts";
 
-/** The part of a WebGPU adapter that is used. */
+/** The used part of a WebGPU adapter. */
 export interface GPUAdapterLike {
-  /** Names of its optional features. */
+  /** Names of the supported optional features. */
   readonly features: { has(name: string): boolean };
-  /** Its limits by name. */
+  /** Limits by name. */
   readonly limits: object;
   /** Description of the card. */
   readonly info?: {
@@ -22,31 +22,31 @@ export interface GPUAdapterLike {
   ): Promise<GPUDeviceLike>;
 }
 
-/** The part of a WebGPU device that is used. */
+/** The used part of a WebGPU device. */
 export interface GPUDeviceLike {
   /** Release the device. */
   destroy(): void;
 }
 
-/** An implementation of WebGPU, as `navigator.gpu` is one. */
+/** An implementation of WebGPU, such as `navigator.gpu`. */
 export interface GPULike {
-  /** Find an adapter; null when there is none. */
+  /** Find an adapter; null if there is none. */
   requestAdapter(
     options?: { powerPreference?: "low-power" | "high-performance" },
   ): Promise<GPUAdapterLike | null>;
 }
 
-/** An implementation of WebGPU, and what to call it. */
+/** An implementation of WebGPU and its name. */
 export interface FoundGPU {
   gpu: GPULike;
-  /** `navigator.gpu`, or the package that it came from. */
+  /** `navigator.gpu`, or the name of its package. */
   source: string;
 }
 
 /**
- * The WebGPU of this runtime: its own, else that of an installed package.
+ * The WebGPU of this runtime, or that of an installed package.
  *
- * @throws Error when there is none, with what to install
+ * @throws Error that says what to install, when there is none
  */
 export async function findGPU(): Promise<FoundGPU> {
   const own = (globalThis as { navigator?: { gpu?: GPULike } }).navigator?.gpu;
@@ -63,18 +63,18 @@ export async function findGPU(): Promise<FoundGPU> {
   throw new Error([`${name} ${version} has no WebGPU of its own`, ...failures].join("; "));
 }
 
-/** What Linux shows of a graphics card: Mesa's drivers, NVIDIA's, and Windows's behind WSL. */
+/** Device files of graphics cards on Linux: Mesa, NVIDIA, and Windows below WSL. */
 const devices = ["/dev/dri", "/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg"];
 
-/** Where a Vulkan driver is that is not in its folder. */
+/** Variables that name Vulkan drivers outside the usual folders. */
 const driverVariables = ["VK_ADD_DRIVER_FILES", "VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
 
 /**
- * Look whether there may be a graphics card, without starting WebGPU: on Linux without a desktop its
- * libraries write to the terminal that XDG_RUNTIME_DIR is not set, once for each that is tried. Only
- * Deno is asked, for elsewhere WebGPU is a package that somebody has installed to use it.
+ * Check for a graphics card without starting WebGPU. On Linux without a desktop, its libraries warn
+ * about XDG_RUNTIME_DIR on the terminal, once for each driver they try. Only Deno is checked:
+ * elsewhere WebGPU is a package that the user installed on purpose.
  *
- * @throws Error when there is no card, or Deno may not look for one
+ * @throws Error when there is no card, or Deno may not check for one
  */
 export async function findCard(): Promise<void> {
   const { name, env } = getRuntime();
@@ -88,19 +88,19 @@ export async function findCard(): Promise<void> {
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) continue;
     }
-    // Deno shows nothing in /dev without all permissions.
+    // Deno hides the files in /dev without all permissions.
     isKnown = false;
   }
   if (isKnown) throw new Error("there is no graphics card in /dev/dri");
-  // Then nothing is written.
+  // With the variable set, the libraries do not warn.
   if (env("XDG_RUNTIME_DIR")) return;
   throw new Error(
-    "Deno may not look for a graphics card in /dev/dri (run it again with -A, or with " +
+    "Deno may not check for a graphics card in /dev/dri (run it again with -A, or with " +
       `--allow-env=XDG_RUNTIME_DIR on a desktop; or ask for "webgpu")`,
   );
 }
 
-/** Who brings WebGPU where the runtime has none, the better one first. */
+/** Packages with WebGPU for runtimes without it, the better one first. */
 const packages: Record<"deno" | "bun" | "node", Record<string, (module: unknown) => GPULike>> = {
   deno: {},
   bun: { webgpu: fromWebgpu, "bun-webgpu": fromBunWebgpu },
@@ -116,11 +116,11 @@ function fromBunWebgpu(module: unknown): GPULike {
 }
 
 /**
- * Import a package that may be absent.
+ * Import a package that may be missing.
  *
- * @param name the package
- * @param version for Deno, which can take it from the registry where no import map names it
- * @throws Error that says what to install, or why it does not load
+ * @param name name of the package
+ * @param version version for Deno, which downloads packages that no import map names
+ * @throws Error that says what to install, or why the package does not load
  */
 export async function importPackage(name: string, version?: string): Promise<unknown> {
   const { name: runtime, importModule } = getRuntime();
@@ -128,20 +128,20 @@ export async function importPackage(name: string, version?: string): Promise<unk
     return await importModule(name);
   } catch (error) {
     const failure = packageError(error, name, version);
-    // Where there is a node_modules folder, Deno looks only there and in the import map.
+    // With a node_modules folder, Deno looks only there and in the import map.
     if (runtime !== "deno" || version === undefined) throw failure;
     try {
       return await importModule(`npm:${name}@${version}`);
     } catch {
-      // A module that is itself in a package may import nothing so.
+      // A module inside a package may not import by `npm:` specifier.
       throw failure;
     }
   }
 }
 
-/** What the WebGPU backend takes from the global. Numbers are those of the specification. */
+/** Globals that the WebGPU backend uses. Numbers are those of the specification. */
 const globals: Record<string, unknown> = {
-  // Known by what they can do, for a package may hide its classes.
+  // Detected by their methods, because a package may hide its classes.
   GPUBuffer: withMethod("mapAsync"),
   GPUTexture: withMethod("createView"),
   GPUBufferUsage: {
@@ -175,13 +175,13 @@ function withMethod(method: string): object {
   };
 }
 
-/** Put on the global what WebGPU has there in a browser and this runtime lacks. */
+/** Define the globals of WebGPU that a browser has and this runtime lacks. */
 export function installGlobals(gpu: GPULike): void {
   const scope = globalThis as Record<string, unknown>;
   for (const [name, value] of Object.entries(globals)) {
     if (!(name in scope)) define(scope, name, value);
   }
-  // Node 20 has none. Others look at its userAgent, so it says what Node 21 does.
+  // Missing in Node 20. Other libraries read userAgent, so it says what Node 21 says.
   if (scope.navigator === undefined) {
     const { name, version } = getRuntime();
     const major = version.split(".")[0];

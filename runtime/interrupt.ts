@@ -1,7 +1,10 @@
 import { getRuntime } from "./get_runtime.ts";
 import type { Runtime } from "./types.ts";
 
-/** The user asked the process to stop: the reason of the signal of {@linkcode interruptSignal}. */
+/**
+ * The user asked the process to stop. This is the reason of the signal of {@linkcode
+ * interruptSignal}.
+ */
 export class InterruptedError extends Error {
   /** Name of the class. */
   override name = "InterruptedError";
@@ -9,7 +12,7 @@ export class InterruptedError extends Error {
   readonly signal: "SIGINT" | "SIGTERM";
 
   /**
-   * Make an error about a signal.
+   * Create an error about a signal.
    *
    * @param signal the signal
    */
@@ -19,20 +22,20 @@ export class InterruptedError extends Error {
   }
 }
 
-/** What {@linkcode interruptSignal} gives. `using` releases it at the end of a block. */
+/** Result of {@linkcode interruptSignal}. `using` releases it at the end of a block. */
 export interface Interruption extends Disposable {
-  /** Aborts when the user asks to stop, with an {@linkcode InterruptedError} as its reason. */
+  /** Aborts when the user asks to stop; its reason is an {@linkcode InterruptedError}. */
   readonly signal: AbortSignal;
-  /** Stop listening, so that Ctrl-C ends the process again and a finished one can end by itself. */
+  /** Stop listening: Ctrl-C ends the process again, and a finished process can exit. */
   release(): void;
 }
 
 /**
- * Turn the first Ctrl-C (or SIGTERM) into an abort, so that a run can end in good order. A second
- * one ends the process at once, with code 130.
+ * Turn the first Ctrl-C (or SIGTERM) into an abort, so that a run can finish cleanly. A second one
+ * exits the process immediately, with code 130.
  *
- * @param options `runtime`: whose signals to listen to, this process's by default
- * @returns the signal, and the way to stop listening
+ * @param options `runtime`: adapter whose signals to listen to. Default: that of this process
+ * @returns the signal and a method to stop listening
  * @example
  * ```ts
  * import { interruptSignal } from "keepfit/runtime";
@@ -63,6 +66,6 @@ export function interruptSignal(
   return { signal: controller.signal, release, [Symbol.dispose]: release };
 }
 
-// Task runners pass on a Ctrl-C that the terminal has sent to the whole process group already, so
-// one key press arrives twice.
+// Task runners forward a Ctrl-C that the terminal already sent to the whole process group, so one
+// key press arrives twice.
 const doubledMs = 100;

@@ -2,12 +2,12 @@ import { createFileSystem, errno, type SystemCalls, type SystemFileInfo } from "
 import type { DirectoryEntry, FileSystem } from "./types.ts";
 
 /**
- * A file system that lives in memory and starts empty, for tests and for runs that must leave no
- * trace. It keeps to the same rules and error codes as a real one: directories must be made, a
- * name has at most 255 bytes, an open file survives its renaming. Relative paths begin at `/`. It
- * has no symbolic links and no permissions.
+ * A file system in memory, empty at first, for tests and for runs that must leave no trace. It
+ * follows the rules and error codes of a real one: directories must be created, a name has at most
+ * 255 bytes, an open file survives a rename. Relative paths begin at `/`. It has no symbolic links
+ * and no permissions.
  *
- * @returns a file system of its own, shared with nobody
+ * @returns a new file system
  * @example
  * ```ts
  * import { memoryFileSystem } from "keepfit/runtime";
@@ -25,7 +25,7 @@ export function memoryFileSystem(): FileSystem {
 
 interface MemoryFile {
   kind: "file";
-  /** May be longer than what was written. */
+  /** May be longer than the content. */
   bytes: Uint8Array;
   size: number;
   modified: number;
@@ -39,11 +39,11 @@ interface MemoryDirectory {
 
 type MemoryNode = MemoryFile | MemoryDirectory;
 
-/** The system calls of a fresh memory. */
+/** System calls on new memory. */
 export function memoryCalls(): SystemCalls {
   const root = newDirectory();
 
-  /** The directories from the root to the place, and its name there; the root has none. */
+  /** The directories from the root to a path, and its name; the root has no name. */
   function locate(path: string): { parents: MemoryDirectory[]; name: string | undefined } {
     const names = path.split("/").filter((name) => name !== "" && name !== ".");
     const parents = [root];
@@ -93,11 +93,11 @@ export function memoryCalls(): SystemCalls {
     let made = "";
     for (const name of path.split("/")) {
       made += `${name}/`;
-      const place = locate(made);
-      if (place.name === undefined) continue;
-      const parent = place.parents.at(-1)!;
-      if (parent.entries.has(place.name)) continue;
-      parent.entries.set(place.name, newDirectory());
+      const target = locate(made);
+      if (target.name === undefined) continue;
+      const parent = target.parents.at(-1)!;
+      if (parent.entries.has(target.name)) continue;
+      parent.entries.set(target.name, newDirectory());
       touch(parent);
     }
     if (lookUp(path.replace(/\/+$/, "") || "/").kind === "file") throw errno("EEXIST");
@@ -194,7 +194,7 @@ function asDirectory(node: MemoryNode): MemoryDirectory {
   return node;
 }
 
-/** Grows by doubling, so that many small appends stay cheap; a gap reads as zeros. */
+/** Doubles, so that many small appends stay cheap. A gap reads as zeros. */
 function writeAt(file: MemoryFile, at: number, bytes: Uint8Array): void {
   const end = at + bytes.length;
   if (end > file.bytes.length) {

@@ -1,5 +1,5 @@
 /**
- * The seam to the machine: files, terminal, signals and HTTP in one shape on Deno, Bun and Node.
+ * Files, terminal, signals and HTTP with one interface on Deno, Bun and Node.
  *
  * @module
  */

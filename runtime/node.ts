@@ -9,7 +9,7 @@ import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
 import { startNodeWorker } from "./worker.ts";
 
-/** The machine as Node shows it. Everything is reached late: importing this file does nothing. */
+/** The adapter for Node. Everything is imported late: importing this file does nothing. */
 export function nodeRuntime(): Runtime {
   return {
     name: "node",
@@ -30,7 +30,7 @@ export function nodeRuntime(): Runtime {
         url: serverUrl(hostname, (server.address() as AddressInfo).port),
         close: () =>
           new Promise((resolve) => {
-            // A second close finds the server closed already, which is what was asked for.
+            // A second close finds the server already closed, as intended.
             server.close(() => resolve());
             server.closeAllConnections();
           }),
@@ -39,7 +39,7 @@ export function nodeRuntime(): Runtime {
   };
 }
 
-/** What Node and Bun share: all that `process` and `node:fs` give on both. */
+/** What Node and Bun share: everything in `process` and `node:fs`. */
 export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "startWorker"> {
   const fs = process.getBuiltinModule("node:fs");
   const env = (name: string) => process.env[name];
@@ -49,7 +49,7 @@ export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "start
     terminal: createTerminal({
       writeSync: (bytes) => fs.writeSync(1, bytes),
       readSync: (bytes) => fs.readSync(0, bytes),
-      // Not process.stdin.isTTY: touching that stream would read ahead and keep the process.
+      // Not process.stdin.isTTY: touching that stream would read ahead and keep the process alive.
       isTyped: () => process.getBuiltinModule("node:tty").isatty(0),
       isTerminal: () => process.stdout.isTTY === true,
       columns: () => process.stdout.columns || undefined,

@@ -4,7 +4,7 @@ import type { SystemCalls, SystemFileInfo } from "./file_system.ts";
 export function nodeCalls(): SystemCalls {
   const fs = process.getBuiltinModule("node:fs").promises;
   return {
-    // A copy of its own: a Buffer may be a view of a pool that is written again.
+    // Copied: a Buffer may be a view of a pool that is overwritten later.
     readFile: async (path) => {
       const { buffer, byteOffset, byteLength } = await fs.readFile(path);
       return byteLength === buffer.byteLength

@@ -23,7 +23,7 @@ export const runNodeCommand: Runtime["runCommand"] = async (command, args, optio
   });
   const code = await orKill(command, ended, options, () => {
     child.kill("SIGKILL");
-    // A child of the child may hold the other ends open.
+    // A grandchild may hold the other ends open.
     child.stdout?.destroy();
     child.stderr?.destroy();
   });
@@ -31,7 +31,7 @@ export const runNodeCommand: Runtime["runCommand"] = async (command, args, optio
   return { code, stdout, stderr };
 };
 
-/** Node reports a missing program as a forbidden one where a folder of PATH may not be searched. */
+/** Node reports a missing program as forbidden if a folder of PATH cannot be searched. */
 function missingOr(error: NodeJS.ErrnoException, command: string): NodeJS.ErrnoException {
   if (error.code !== "EACCES" || /[\\/]/.test(command)) return error;
   const { existsSync } = process.getBuiltinModule("node:fs");

@@ -1,15 +1,15 @@
 import { messageOf } from "../core/errors.ts";
 import { getRuntime } from "./get_runtime.ts";
 
-/** How a package is installed, up to its name. */
+/** Install command, up to the name of the package. */
 const install = { deno: "deno add npm:", bun: "bun add ", node: "npm install " };
 
 /**
- * Say of a package that could not be imported what to install, or why it does not load.
+ * Explain a failed import of a package: what to install, or why it does not load.
  *
- * @param error what the import failed with
- * @param name the package
- * @param version which one to install. Default: the newest
+ * @param error what the import threw
+ * @param name name of the package
+ * @param version version to install. Default: the newest
  */
 export function packageError(error: unknown, name: string, version?: string): Error {
   if (!isMissing(error, name)) {
@@ -20,7 +20,7 @@ export function packageError(error: unknown, name: string, version?: string): Er
   return new Error(`the package ${name} is not installed (${command})`, { cause: error });
 }
 
-/** The first name in the message is that of what is missing, which may be another package. */
+/** The first name in the message is that of the missing package, which may be a dependency. */
 function isMissing(error: unknown, name: string): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
   if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return false;

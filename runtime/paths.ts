@@ -6,14 +6,14 @@ const onWindows = /^win/i.test(
 );
 
 /**
- * The path that `path` means, for a system call.
+ * Convert `path` for a system call.
  *
- * @throws TypeError when it is none: an empty string, a NUL in it, a URL that is not `file:`
+ * @throws TypeError for an empty string, a NUL character or a URL that is not `file:`
  */
 export function pathOf(path: Path): string {
   const text = path instanceof URL ? pathOfUrl(path) : path;
   if (typeof text !== "string") {
-    throw new TypeError(`a path must be a string or a file: URL, this is ${typeof text}`);
+    throw new TypeError(`expected a string or a file: URL as path, got ${typeof text}`);
   }
   if (text === "") throw new TypeError("a path must not be empty");
   if (text.includes("\0")) throw new TypeError("a path must not contain NUL");
@@ -22,7 +22,7 @@ export function pathOf(path: Path): string {
 
 function pathOfUrl(url: URL): string {
   if (url.protocol !== "file:") {
-    throw new TypeError(`a URL must be of the scheme file:, this one is ${url.protocol}`);
+    throw new TypeError(`expected a file: URL, got ${url.protocol}`);
   }
   if (/%2f/i.test(url.pathname) || (onWindows && /%5c/i.test(url.pathname))) {
     throw new TypeError("a file: URL must not contain an encoded slash");
@@ -35,12 +35,12 @@ function pathOfUrl(url: URL): string {
   }
   if (onWindows) return url.host === "" ? path.slice(1) : `//${url.host}${path}`;
   if (url.host !== "") {
-    throw new TypeError(`a file: URL must name this machine, this one names ${url.host}`);
+    throw new TypeError(`expected a file: URL of this machine, got one of ${url.host}`);
   }
   return path;
 }
 
-/** How a message shows a path, also one that {@linkcode pathOf} refuses. */
+/** A path as messages show it, even one that {@linkcode pathOf} rejects. */
 export function showPath(path: Path): string {
   try {
     return pathOf(path);
@@ -62,11 +62,11 @@ export function comparablePath(path: Path): string {
 }
 
 /**
- * The place called `name` in a directory. The parts of `name` are taken literally, also in a URL
- * (`"50%"` and `"a?b"` are names).
+ * The path of `name` in a directory. `name` is taken literally, even in a URL (`"50%"` and `"a?b"`
+ * are names).
  *
  * @param directory a directory, with or without a slash at its end
- * @param name a name, or several with slashes between them
+ * @param name a name, or several joined by slashes
  * @returns a URL for a URL, a string for a string
  * @example
  * ```ts
@@ -89,7 +89,7 @@ export function joinPath(directory: Path, name: string): Path {
 }
 
 /**
- * The directory that holds a file or a directory: `"."` where none is named.
+ * The directory of a file or directory: `"."` for a bare name.
  *
  * @param path with or without a slash at its end
  * @returns a URL for a URL, a string for a string
@@ -113,10 +113,10 @@ export function directoryOf(path: Path): Path {
 }
 
 /**
- * The `file:` URL of a path. Its letters are taken literally: `"50%"` and `"a?b"` are names.
+ * The `file:` URL of a path, which is taken literally: `"50%"` and `"a?b"` are names.
  *
  * @param path absolute, or relative to `folder`; a URL is returned as it is
- * @param folder URL of a folder, with a slash at its end. Default: none, the path must be absolute
+ * @param folder URL of a folder, with a trailing slash. Default: none; the path must be absolute
  * @throws TypeError for a relative path without a folder
  * @example
  * ```ts
@@ -131,15 +131,17 @@ export function toFileUrl(path: Path, folder?: URL): URL {
   if (path instanceof URL) return path;
   const parts = (onWindows ? path.replaceAll("\\", "/") : path).split("/").map(encodeURIComponent);
   if (!isAbsolute(path)) {
-    // The ./ keeps a name with a colon from being read as a scheme.
+    // The ./ keeps a name with a colon from being parsed as a scheme.
     if (folder !== undefined) return new URL(`./${parts.join("/")}`, folder);
-    throw new TypeError(`Cannot use ${showPath(path)}: wanted an absolute path or a file: URL`);
+    throw new TypeError(
+      `Cannot use ${showPath(path)}: expected an absolute path or a file: URL, got a relative path`,
+    );
   }
   const encoded = parts.join("/").replace(/^\/?([A-Za-z])%3A/, "/$1:");
   return new URL(`file:${encoded.startsWith("//") ? "" : "//"}${encoded}`);
 }
 
-/** True for a path that does not depend on the working directory. */
+/** Whether a path is independent of the working directory. */
 export function isAbsolute(path: string): boolean {
   return path.startsWith("/") || (onWindows && /^([A-Za-z]:)?[/\\]/.test(path));
 }

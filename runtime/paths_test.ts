@@ -48,6 +48,6 @@ describe("toFileUrl", () => {
     assert.equal(pathOf(toFileUrl("c:d", folder)), "/runs/c:d");
     assert.equal(pathOf(toFileUrl("../a", folder)), "/a");
     assert.equal(pathOf(toFileUrl("/a", folder)), "/a");
-    assert.throws(() => toFileUrl("runs/a.csv"), /wanted an absolute path or a file: URL/);
+    assert.throws(() => toFileUrl("runs/a.csv"), /expected an absolute path or a file: URL/);
   });
 });

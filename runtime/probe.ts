@@ -34,7 +34,7 @@ export async function probeFile(
   if (!await exists(path, { fs, isDirectory: true })) return;
   throw new FileSystemError(
     "IsADirectory",
-    `Cannot write ${showPath(path)}: it is a directory, wanted is a file`,
+    `Cannot write ${showPath(path)}: expected a file, got a directory`,
     { path: showPath(path) },
   );
 }

@@ -42,7 +42,7 @@ describe("probeFile", () => {
     await fs.makeDir("plot.svg");
     await assert.rejects(probeFile("plot.svg", { fs }), {
       code: "IsADirectory",
-      message: "Cannot write plot.svg: it is a directory, wanted is a file",
+      message: "Cannot write plot.svg: expected a file, got a directory",
     });
     await fs.makeDir("runs");
     await fs.writeFile("runs/kept.svg", "kept");

@@ -1,11 +1,11 @@
 /**
- * The seam to the machine: files, terminal, signals and HTTP in one shape on Deno, Bun and Node. The
- * names of `keepfit/checkpoints` and `keepfit/backend` are here too.
+ * Files, terminal, signals and HTTP with one interface on Deno, Bun and Node, and the names of
+ * `keepfit/checkpoints` and `keepfit/backend`.
  *
  * @module
  */
 export * from "./mod.ts";
-// Nothing in the house imports this file: who wants files alone gets no kernels with them.
+// No room imports this file, because it brings the kernels along.
 export * from "../checkpoints/mod.ts";
 export {
   type AdapterDescription,

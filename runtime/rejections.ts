@@ -1,15 +1,15 @@
-/** What the three runtimes have of Node's process. */
+/** The part of Node's process that all three runtimes have. */
 interface RejectionEvents {
   on(event: "unhandledRejection", listener: (reason: unknown) => void): unknown;
   off(event: "unhandledRejection", listener: (reason: unknown) => void): unknown;
 }
 
 /**
- * Hear of promises that are rejected while nobody waits for them. As long as somebody listens they
- * do not end the process.
+ * Listen for unhandled promise rejections. While a listener is registered, they do not end the
+ * process.
  *
- * @param listener is told what they were rejected with
- * @returns a function that takes the listener off
+ * @param listener receives the reason of the rejection
+ * @returns a function that removes the listener
  */
 export function onUnhandledRejection(listener: (reason: unknown) => void): () => void {
   const events = (globalThis as unknown as { process: RejectionEvents }).process;

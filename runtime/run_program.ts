@@ -2,10 +2,10 @@ import { messageOf } from "../core/errors.ts";
 import { getRuntime } from "./get_runtime.ts";
 
 /**
- * Run the main function of a program. When it fails, the program ends with exit code 1 and the
- * error's message on standard error; with `KEEPFIT_DEBUG=1` in the environment, with its stack.
+ * Run the main function of a program. If it fails, print the message to standard error and exit
+ * with code 1. `KEEPFIT_DEBUG=1` in the environment prints the stack too.
  *
- * @param main the program
+ * @param main main function
  * @example
  * ```ts
  * import { runProgram } from "keepfit/runtime";
@@ -26,11 +26,11 @@ export async function runProgram(main: () => Promise<void> | void): Promise<void
 }
 
 /**
- * Print an error for a person: its message, and the messages of its causes that it does not repeat.
- * With `KEEPFIT_DEBUG=1` in the environment the error itself, with its stack.
+ * Print an error for people: its message, and those messages of its causes that it does not repeat.
+ * `KEEPFIT_DEBUG=1` in the environment prints the error itself, with its stack.
  *
- * @param prefix stands in front of the message: the program's name
- * @param shown gives the text as it is to be printed
+ * @param prefix text before the message: the name of the program
+ * @param shown makes the text printable
  */
 export function printError(
   prefix: string,
@@ -45,7 +45,7 @@ function isDebugging(): boolean {
   return !["", "0", undefined].includes(getRuntime().env("KEEPFIT_DEBUG"));
 }
 
-/** The message of an error, and below it those of its causes that it does not repeat. */
+/** The message of an error, followed by those messages of its causes that it does not repeat. */
 export function errorText(error: unknown): string {
   let text = messageOf(error);
   const seen = new Set<unknown>([error]);

@@ -1,9 +1,9 @@
 import type { Runtime } from "./types.ts";
 
-/** A fetch handler, as {@linkcode Runtime.serve} takes it. */
+/** A fetch handler for {@linkcode Runtime.serve}. */
 export type Handler = Parameters<Runtime["serve"]>[0];
 
-/** A handler that always answers: what it throws is told once on the console and answered with 500. */
+/** A handler that always responds: errors are logged and answered with status 500. */
 export function answering(handler: Handler): (request: Request) => Promise<Response> {
   return async (request) => {
     try {
@@ -15,7 +15,7 @@ export function answering(handler: Handler): (request: Request) => Promise<Respo
   };
 }
 
-/** The address of a server, brackets around an IPv6 address. */
+/** The URL of a server, with brackets around an IPv6 address. */
 export function serverUrl(hostname: string, port: number): string {
   return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
 }

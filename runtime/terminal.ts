@@ -1,12 +1,18 @@
 import type { Terminal } from "./types.ts";
 
-/** What an adapter knows of its standard output and input. */
+/** What an adapter provides about its standard output and input. */
 export interface Output {
-  /** Wait for some bytes that are typed. @returns how many there are; 0 or null at the end */
+  /**
+   * Wait for typed bytes.
+   * @returns the number of bytes; 0 or null at the end
+   */
   readSync?(bytes: Uint8Array): number | null;
-  /** True when somebody types. */
+  /** Whether standard input is a terminal. */
   isTyped?(): boolean;
-  /** Write some of `bytes` now. @returns how many */
+  /**
+   * Write some of `bytes` synchronously.
+   * @returns the number of bytes written
+   */
   writeSync(bytes: Uint8Array): number;
   isTerminal(): boolean;
   columns(): number | undefined;
@@ -16,8 +22,8 @@ export interface Output {
 const encoder = new TextEncoder();
 
 /**
- * The terminal on a standard output. Text is written at once, so that the end of the process loses
- * none of it; a reader that has gone away is no reason to stop a run.
+ * The terminal on standard output. Writes are synchronous, so that no text is lost when the process
+ * exits. A closed reader does not end the run.
  */
 export function createTerminal(output: Output): Terminal {
   return {
@@ -30,7 +36,7 @@ export function createTerminal(output: Output): Terminal {
           const { code, name } = error as { code?: string; name?: string };
           if (code === "EPIPE" || name === "BrokenPipe") return;
           if (code !== "EAGAIN" && name !== "WouldBlock") throw error;
-          // The pipe is full and does not block: give its reader a millisecond.
+          // The pipe is full and non-blocking: give its reader a millisecond.
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
         }
       }
@@ -54,7 +60,7 @@ export function createTerminal(output: Output): Terminal {
   };
 }
 
-/** A line without its end. Byte by byte: what is typed behind it is for whoever reads next. */
+/** Read a line without its end, byte by byte: later input belongs to the next reader. */
 function readLine(read: (bytes: Uint8Array) => number): string {
   const line: number[] = [];
   const byte = new Uint8Array(1);

@@ -1,7 +1,7 @@
-/** A place in the file system: a path, relative to the working directory or absolute, or a `file:` URL. */
+/** A path, relative to the working directory or absolute, or a `file:` URL. */
 export type Path = string | URL;
 
-/** Why a file operation failed, the same words on every runtime. Sorted. */
+/** Why a file operation failed. The codes are the same on every runtime. Sorted. */
 export type FileSystemErrorCode =
   | "AlreadyExists"
   | "InvalidPath"
@@ -23,7 +23,7 @@ export interface FileInfo {
   isSymlink: boolean;
   /** Size in bytes. */
   size: number;
-  /** Time of the last change in milliseconds since 1970; null where the system has none. */
+  /** Time of the last change in milliseconds since 1970; null on systems without it. */
   modified: number | null;
 }
 
@@ -39,20 +39,20 @@ export interface DirectoryEntry {
   isSymlink: boolean;
 }
 
-/** An open file that is written from its start or its end. */
+/** An open file, written from its start or its end. */
 export interface WritableFile {
-  /** Write all of `data` behind what was written before. */
+  /** Append all of `data`. */
   write(data: Uint8Array | string): Promise<void>;
-  /** Wait until what was written is on the disk. */
+  /** Flush to disk. */
   sync(): Promise<void>;
-  /** Close; may be called again. */
+  /** Close the file; may be called again. */
   close(): Promise<void>;
 }
 
 /**
- * The few verbs by which files are reached. Every method rejects with a `FileSystemError` that has
- * a {@linkcode FileSystemErrorCode} and names the path. `memory` is one of them, as real as the
- * others.
+ * A small file system interface. Every method rejects with a `FileSystemError`, which has a
+ * {@linkcode FileSystemErrorCode} and names the path. Besides those of the runtimes there is one in
+ * memory.
  */
 export interface FileSystem {
   /** Read the bytes of a file. */
@@ -60,29 +60,31 @@ export interface FileSystem {
   /** Read a file as UTF-8. */
   readTextFile(path: Path): Promise<string>;
   /**
-   * Put a whole file in place at once: written beside, synced to the disk, renamed over `path`.
-   * A reader sees the old file or the new one, also when the process is killed. `data` may come in
-   * parts, which are written one after another without being joined.
+   * Write a whole file atomically: beside the target, synced to disk, then renamed over `path`. A
+   * reader sees the old file or the new one, even if the process is killed. `data` may be in parts,
+   * which are written in turn without being joined.
    */
   writeFile(
     path: Path,
     data: Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   ): Promise<void>;
   /**
-   * Open for writing: `"truncate"` empties the file first, `"append"` goes on at its end, both make
-   * it when it is missing; `"create"` rejects with `AlreadyExists` when something is there, so that
-   * of several processes one has made it.
+   * Open for writing. `"truncate"` empties the file first, `"append"` continues at its end; both
+   * create a missing file. `"create"` rejects with `AlreadyExists` for an existing one, so that
+   * only one of several processes creates it.
    */
   open(path: Path, mode: "append" | "create" | "truncate"): Promise<WritableFile>;
-  /** What is there, links followed; rejects with `NotFound` when nothing is. */
+  /**
+   * Information about a path, with links followed; rejects with `NotFound` when it does not exist.
+   */
   stat(path: Path): Promise<FileInfo>;
-  /** The entries of a directory, by name. */
+  /** The entries of a directory, sorted by name. */
   readDir(path: Path): Promise<DirectoryEntry[]>;
-  /** Make a directory and its missing parents; fine when it is there. */
+  /** Create a directory and its missing parents; an existing one is fine. */
   makeDir(path: Path): Promise<void>;
-  /** Move a file over another one, or a directory to a new name, at once. */
+  /** Rename a file, replacing an existing one atomically, or a directory. */
   rename(from: Path, to: Path): Promise<void>;
-  /** Remove a file, an empty directory or, with `recursive`, a whole one; fine when nothing is there. */
+  /** Remove a file, an empty directory or, with `recursive`, a whole one; a missing one is fine. */
   remove(path: Path, options?: { recursive?: boolean }): Promise<void>;
 }
 
@@ -90,55 +92,55 @@ export interface FileSystem {
 export interface Terminal {
   /** Write text to standard output. */
   write(text: string): void;
-  /** Ask a question and wait for a line; undefined without a person to answer. */
+  /** Ask a question and wait for a line; undefined without an interactive terminal. */
   ask?(question: string): string | undefined;
-  /** True when lines can be drawn over: a real terminal, not a pipe or a file. */
+  /** Whether lines can be redrawn: a real terminal rather than a pipe or a file. */
   readonly isInteractive: boolean;
-  /** True when colors are wanted: a real terminal without `NO_COLOR`. */
+  /** Whether to print colors: a real terminal without `NO_COLOR`. */
   readonly hasColors: boolean;
-  /** Present width in characters; undefined when unknown. */
+  /** Width in characters; undefined when unknown. */
   readonly columns: number | undefined;
 }
 
-/** A server that listens. */
+/** A listening server. */
 export interface HttpServer {
-  /** Where it listens, with a slash at the end: `http://127.0.0.1:8000/`. */
+  /** Base URL, with a trailing slash: `http://127.0.0.1:8000/`. */
   readonly url: string;
-  /** Stop listening and drop what is open. */
+  /** Stop listening and drop open connections. */
   close(): Promise<void>;
 }
 
-/** A thread of its own. */
+/** A thread. */
 export interface WorkerThread {
-  /** Send plain data. What is sent after its end is lost. */
+  /** Send plain data. Messages to a thread that has ended are lost. */
   post(message: unknown): void;
-  /** End it now, whatever it is doing; may be called again. */
+  /** Terminate the thread immediately; may be called again. */
   terminate(): Promise<void>;
 }
 
 /** Listeners and limits of a thread. */
 export interface WorkerOptions {
-  /** Called with each message of the thread. */
+  /** Receives each message of the thread. */
   onMessage(message: unknown): void;
-  /** Called once when the thread has ended, by an error or normally; not after `terminate`. */
+  /** Called once when the thread has ended, with or without an error; not after `terminate`. */
   onEnd(reason: string): void;
-  /** Limit of its heap in bytes; Node only. */
+  /** Heap limit in bytes; Node only. */
   memory?: number;
 }
 
 /** How {@linkcode Runtime.runCommand} runs a command. */
 export interface CommandOptions {
-  /** Milliseconds that it may take. */
+  /** Time limit in milliseconds. */
   timeout: number;
-  /** Bytes kept of each output; the rest is dropped. */
+  /** Number of bytes kept of each output; the rest is dropped. */
   maxBytes: number;
-  /** Ends it when it aborts. */
+  /** Kills the command when it aborts. */
   signal?: AbortSignal;
 }
 
 /** How a command ended. */
 export interface CommandResult {
-  /** Exit code; 128 plus the signal's number when a signal ended it, as in a shell. */
+  /** Exit code; for a signal 128 plus its number, as in a shell. */
   code: number;
   /** Standard output as UTF-8. */
   stdout: string;
@@ -146,56 +148,59 @@ export interface CommandResult {
   stderr: string;
 }
 
-/** The machine a run lives on: everything that differs between Deno, Bun and Node. */
+/** Everything that differs between Deno, Bun and Node. */
 export interface Runtime {
   /** Name of the runtime. */
   readonly name: "deno" | "bun" | "node";
   /** Version of the runtime. */
   readonly version: string;
-  /** Its file system. */
+  /** File system. */
   readonly fs: FileSystem;
-  /** Its terminal. */
+  /** Terminal. */
   readonly terminal: Terminal;
-  /** An environment variable; undefined when it is not set or may not be read. */
+  /** The value of an environment variable; undefined when it is unset or may not be read. */
   env(name: string): string | undefined;
   /** Arguments of the script. */
   readonly args: string[];
-  /** End the process with this code. */
+  /** Exit the process with this code. */
   exit(code: number): never;
-  /** URL of the module that the process began with; undefined when there is none. */
+  /** URL of the main module; undefined if there is none. */
   mainModule(): string | undefined;
-  /** The working directory, as a `file:` URL with a slash at its end; undefined when it may not be read. */
+  /**
+   * Working directory as a `file:` URL with a trailing slash; undefined when it may not be read.
+   */
   workingDirectory(): URL | undefined;
-  /** Where caches of this user belong, with no slash at the end; undefined when it cannot be told. */
+  /** Cache directory of this user, without a trailing slash; undefined when unknown. */
   cacheDir(): string | undefined;
   /**
-   * Call `listener` when the user asks to stop (Ctrl-C, or a polite kill).
+   * Call `listener` when the user asks to stop (Ctrl-C, or a termination signal).
+   * @returns a function that removes the listener
    * @returns a function that takes the listener off
    */
   onInterrupt(listener: (signal: "SIGINT" | "SIGTERM") => void): () => void;
-  /** Serve HTTP with a fetch handler. `port` 0 takes a free one. */
+  /** Serve HTTP with a fetch handler. `port` 0 chooses a free one. */
   serve(
     handler: (request: Request) => Response | Promise<Response>,
     options: { hostname: string; port: number },
   ): Promise<HttpServer>;
   /**
-   * Run a program to its end, without a shell and with nothing to read. What it starts itself is not
-   * looked after.
+   * Run a program to its end, without a shell and without input. Its own child processes are not
+   * tracked.
    *
-   * @throws Error when it cannot be started, with what to do about it
+   * @throws Error that says what to do, when it cannot be started
    * @throws DOMException `TimeoutError` when it took longer than `timeout` and was killed
-   * @throws what `signal` aborted with; then it was killed too
+   * @throws the reason of `signal`, when that aborted and the program was killed
    */
   runCommand(
     command: string,
     args: readonly string[],
     options: CommandOptions,
   ): Promise<CommandResult>;
-  /** Import a module by a specifier that is only known now. */
+  /** Import a module by a specifier computed at run time. */
   importModule(specifier: string): Promise<unknown>;
   /**
-   * Start a thread with a module, without environment variables where the runtime can. It does not
-   * keep the process alive on Node and Bun.
+   * Start a thread with a module, without environment variables if the runtime allows it. It does
+   * not keep the process alive on Node and Bun.
    */
   startWorker(specifier: string, options: WorkerOptions): WorkerThread;
 }

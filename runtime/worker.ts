@@ -1,12 +1,12 @@
 import { messageOf } from "../core/errors.ts";
 import type { WorkerOptions, WorkerThread } from "./types.ts";
 
-/** The little of the web's `Worker` that Deno and Bun have in common. */
+/** The part of the web's `Worker` that Deno and Bun share. */
 interface WebWorker {
   postMessage(message: unknown): void;
   terminate(): void;
   addEventListener(type: string, listener: (event: WorkerEvent) => void): void;
-  /** Bun only: a thread that nobody waits for does not keep the process. */
+  /** Bun only: let the process exit while the thread runs. */
   unref?(): void;
 }
 
@@ -17,7 +17,7 @@ interface WorkerEvent {
   preventDefault(): void;
 }
 
-/** A thread by the web's `Worker`, which Deno and Bun have. */
+/** A thread on the web's `Worker`, which Deno and Bun have. */
 export function startWebWorker(
   specifier: string,
   { onMessage, onEnd }: WorkerOptions,
@@ -25,7 +25,7 @@ export function startWebWorker(
   const { Worker } = globalThis as unknown as {
     Worker: new (specifier: string, options: object) => WebWorker;
   };
-  // Deno warns of an environment of its own, and has none.
+  // Deno warns about the `env` option, which it does not support.
   const environment = "Deno" in globalThis ? {} : { env: {} };
   const worker = new Worker(specifier, { type: "module", ...environment });
   let ended = false;
@@ -39,13 +39,13 @@ export function startWebWorker(
     if (!ended) onMessage(data);
   });
   worker.addEventListener("error", (event) => {
-    // Deno would raise it again in this thread, where nobody could catch it.
+    // Deno would rethrow the error in this thread, where nothing can catch it.
     event.preventDefault();
     end(reasonOf(event));
   });
-  worker.addEventListener("messageerror", () => end("it sent what cannot be read"));
-  // Bun tells when a thread has ended itself; Deno does not.
-  worker.addEventListener("close", () => end("it ended itself"));
+  worker.addEventListener("messageerror", () => end("it sent a message that cannot be decoded"));
+  // Bun reports that a thread has ended; Deno does not.
+  worker.addEventListener("close", () => end("it exited"));
   worker.unref?.();
   return {
     post: (message) => {
@@ -61,19 +61,19 @@ export function startWebWorker(
 
 function reasonOf({ error, message = "it failed" }: WorkerEvent): string {
   if (error instanceof Error) return messageOf(error);
-  // Bun sends what it would print, with the source around the place.
+  // Bun sends the printed form, with the source code around the error.
   const [, line] = /^error: (.*)$/m.exec(message) ?? [];
   return line ?? message;
 }
 
-/** A thread by `node:worker_threads`. */
+/** A thread on `node:worker_threads`. */
 export function startNodeWorker(
   specifier: string,
   { onMessage, onEnd, memory }: WorkerOptions,
 ): WorkerThread {
   const { Worker } = process.getBuiltinModule("node:worker_threads");
   const worker = new Worker(new URL(specifier), {
-    // Not this process's flags: a loader of TypeScript has no work there.
+    // Not this process's flags: the thread needs no TypeScript loader.
     execArgv: [],
     env: {},
     resourceLimits: memory === undefined
@@ -89,9 +89,9 @@ export function startNodeWorker(
   worker.on("message", (message) => {
     if (!ended) onMessage(message);
   });
-  worker.on("messageerror", () => end("it sent what cannot be read"));
+  worker.on("messageerror", () => end("it sent a message that cannot be decoded"));
   worker.on("error", (error) => end(messageOf(error)));
-  worker.on("exit", (code) => end(`it ended itself with code ${code}`));
+  worker.on("exit", (code) => end(`it exited with code ${code}`));
   worker.unref();
   return {
     post: (message) => {

@@ -1,7 +1,7 @@
 /**
  * CRC-32C (Castagnoli), the checksum of event files.
  *
- * @param bytes what to sum up
+ * @param bytes data
  * @returns an unsigned 32-bit integer
  * @example
  * ```ts
@@ -16,10 +16,10 @@ export function crc32c(bytes: Uint8Array): number {
 }
 
 /**
- * {@linkcode crc32c} as it stands in a TFRecord: turned by 15 bits and moved by a constant, so that
- * the sum of data which holds sums is still a good one (TensorFlow, `tsl/lib/hash/crc32c.h`).
+ * {@linkcode crc32c} in the masked form of a TFRecord: rotated by 15 bits plus a constant, so that
+ * checksums of data that holds checksums stay good (TensorFlow, `tsl/lib/hash/crc32c.h`).
  *
- * @param bytes what to sum up
+ * @param bytes data
  * @returns an unsigned 32-bit integer
  */
 export function maskedCrc32c(bytes: Uint8Array): number {
@@ -35,7 +35,7 @@ export function crc32(bytes: Uint8Array): number {
 const castagnoli = tableOf(0x82f63b78);
 const iso = tableOf(0xedb88320);
 
-/** What each byte does to the sum, for a polynomial with its bits reversed. */
+/** What each byte does to the checksum, for a polynomial with its bits reversed. */
 function tableOf(polynomial: number): Uint32Array {
   return Uint32Array.from({ length: 256 }, (_, byte) => {
     let sum = byte;

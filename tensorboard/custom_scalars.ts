@@ -1,7 +1,7 @@
 import { ProtobufWriter } from "./protobuf.ts";
 import type { Summary } from "./summary.ts";
 
-/** What the custom scalars tab shows. */
+/** Layout of the custom scalars tab. */
 export interface CustomScalarsLayout {
   /** Categories, from top to bottom. */
   categories: readonly CustomScalarsCategory[];
@@ -13,7 +13,7 @@ export interface CustomScalarsCategory {
   title: string;
   /** Charts, from left to right. */
   charts: readonly CustomScalarsChart[];
-  /** Begin folded. Default: false. */
+  /** Whether the category is folded at first. Default: false. */
   closed?: boolean;
 }
 
@@ -21,17 +21,17 @@ export interface CustomScalarsCategory {
 export type CustomScalarsChart =
   | {
     title: string;
-    /** Regular expressions; each scalar with a tag that one of them matches is a line. */
+    /** Regular expressions; each scalar whose tag matches one of them becomes a line. */
     tags: readonly string[];
   }
   | {
     title: string;
-    /** Tags of the line, and of the lower and upper end of the margin around it. */
+    /** Tags of the line and of the lower and upper bound of its margin. */
     margins: readonly { value: string; lower: string; upper: string }[];
   };
 
 /**
- * The layout as TensorBoard keeps it.
+ * The layout as TensorBoard stores it.
  *
  * Source: `tensorboard/plugins/custom_scalar/layout.proto`.
  */

@@ -1,29 +1,29 @@
 import type { FileSystem, Path, WritableFile } from "../runtime/types.ts";
 import { maskedCrc32c } from "./crc.ts";
-import { placeIn } from "./place.ts";
+import { pathIn } from "./path_in.ts";
 import { ProtobufWriter } from "./protobuf.ts";
 
-/** How an {@linkcode EventFile} writes. */
+/** Options of an {@linkcode EventFile}. */
 export interface EventFileOptions {
-  /** Where the folder is. */
+  /** File system. */
   fs: FileSystem;
   /** Milliseconds between two writes. */
   flushMillis: number;
-  /** Bytes after which a write does not wait. */
+  /** Number of bytes after which a write is due early. */
   maxPendingBytes: number;
-  /** End of the file's name. */
+  /** Suffix of the file name. */
   suffix: string;
-  /** Milliseconds since 1970. */
+  /** Clock, in milliseconds since 1970. */
   now: () => number;
 }
 
 /**
- * A file of events in a folder, made when the first one is written. What is appended waits in
- * memory; it is written when it is older or larger than the options say, as seen by the next
- * `append`, so that no timer keeps a process alive.
+ * A file of events in a folder, created with the first event. Events are buffered in memory. The
+ * next `append` after `flushMillis`, or after too many bytes, writes them out; no timer keeps the
+ * process alive.
  *
- * A write that fails is tried again by the next one, in a new file, because how much of the old one
- * was written is not known. TensorBoard reads both; events of the failed write may be in both.
+ * A failed write is retried by the next one, in a new file, because it is unknown how much of the
+ * old one was written. TensorBoard reads both; the events of the failed write may be in both.
  */
 export class EventFile {
   readonly #folder: Path;
@@ -31,7 +31,7 @@ export class EventFile {
   readonly #out = new ProtobufWriter();
   #file: WritableFile | undefined;
   #path: Path | undefined;
-  // Taken from the buffer, and not known to be in a file.
+  // Taken from the buffer, but not yet known to be in a file.
   #unwritten: Uint8Array[] = [];
   #failure: unknown;
   #dropped = 0;
@@ -41,6 +41,9 @@ export class EventFile {
   #isClosed = false;
 
   /**
+   * @param folder folder, created with its parents when the first event is written
+   * @param options options
+   *
    * @param folder made, with its parents, when the first event is written
    * @param options how to write
    */
@@ -52,14 +55,14 @@ export class EventFile {
   /**
    * Append an event.
    *
-   * @param wallTime milliseconds since 1970; undefined is now
+   * @param wallTime milliseconds since 1970. Default: now
    * @param step any safe integer
-   * @param write writes what the event says; when it throws, nothing is appended
+   * @param write writes the content of the event; when it throws, nothing is appended
    * @throws TypeError after {@linkcode close}
    */
   append(wallTime: number | undefined, step: number, write: (out: ProtobufWriter) => void): void {
     if (this.#isClosed) {
-      throw new TypeError(`Cannot write to ${this.#folder}: its writer is closed`);
+      throw new TypeError(`Cannot write to ${this.#folder}: the writer is closed`);
     }
     const { flushMillis, maxPendingBytes, now } = this.#options;
     const time = now();
@@ -67,29 +70,29 @@ export class EventFile {
     const hasFailed = this.#failure !== undefined;
     if (hasFailed && this.#out.size >= maxPendingBytes) this.#dropped++;
     else appendEvent(this.#out, wallTime ?? time, step, write);
-    // What has failed is tried again when it is time, not with every event.
+    // A failed write is retried when it is due, not with every event.
     const isFull = !hasFailed && this.#out.size >= maxPendingBytes;
     if (this.#writes > 0 || !(isFull || time - this.#lastWrite >= flushMillis)) return;
     this.#lastWrite = time;
-    // A failure is kept and tried again; the flush that somebody waits for reports the last one.
+    // A failure is kept for the next flush, which reports it.
     void this.flush();
   }
 
   /**
-   * Write what waits.
+   * Write the buffered events.
    *
-   * @throws what the file system rejects with
-   * @throws Error when events had to be dropped, because writes failed until the buffer was full
+   * @throws FileSystemError when the file cannot be written
+   * @throws Error when events were dropped, because writes failed until the buffer was full
    */
   flush(): Promise<void> {
     this.#writes++;
     const writing = this.#writing.then(() => this.#write()).finally(() => this.#writes--);
-    // Also what makes a flush that nobody waits for no unhandled rejection.
+    // This also keeps a flush without an await from being an unhandled rejection.
     this.#writing = writing.catch(() => {});
     return writing;
   }
 
-  /** Write what waits and close the file; may be called again. */
+  /** Write the buffered events and close the file; may be called again. */
   async close(): Promise<void> {
     this.#isClosed = true;
     try {
@@ -118,7 +121,7 @@ export class EventFile {
     if (dropped > 0) {
       throw new Error(
         `Cannot keep all events of ${this.#folder}: ${dropped} were dropped while it ` +
-          `could not be written; it can be again`,
+          `could not be written; writing works again`,
         { cause },
       );
     }
@@ -141,7 +144,7 @@ export class EventFile {
     await fs.makeDir(this.#folder);
     const time = now();
     const name = `events.out.tfevents.${nameParts(time)}${suffix}`;
-    this.#path = placeIn(this.#folder, name);
+    this.#path = pathIn(this.#folder, name);
     this.#file = await fs.open(this.#path, "append");
     const header = new ProtobufWriter();
     appendEvent(header, time, 0, () => {
@@ -173,19 +176,19 @@ let processNumber: number | undefined;
 let fileCount = 0;
 
 /**
- * What tells the files of a folder apart: seconds, host, process and count. Asking for the host or
- * the process may need a permission, so there is a fixed name and a random number. TensorBoard
- * reads the files in the order of their names, hence the zeros.
+ * Distinguishes the files of a folder: seconds, host, process and count. Reading the host or the
+ * process id may need a permission, so a fixed name and a random number stand for them. TensorBoard
+ * reads files in the order of their names, hence the zeros.
  */
 function nameParts(time: number): string {
-  // A sandbox may have no crypto; elsewhere a seeded Math.random must not make equal names.
+  // A sandbox may lack crypto. Elsewhere a seeded Math.random must not produce equal names.
   processNumber ??= globalThis.crypto?.getRandomValues(new Uint32Array(1))[0] ??
     Math.floor(Math.random() * 2 ** 32);
   const seconds = String(Math.floor(time / 1000)).padStart(10, "0");
   return `${seconds}.keepfit.${processNumber}.${String(fileCount++).padStart(4, "0")}`;
 }
 
-/** Append an event as a TFRecord: length, its checksum, the event, its checksum. */
+/** Append an event as a TFRecord: length, checksum, event, checksum. */
 function appendEvent(
   out: ProtobufWriter,
   wallTime: number,

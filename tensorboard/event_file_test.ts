@@ -9,7 +9,7 @@ import type { FileSystem, WritableFile } from "../runtime/types.ts";
 import { startChild } from "../tests/child.ts";
 import { readEvents, type SummaryEvent } from "./read_events.ts";
 import { SummaryWriter } from "./summary_writer.ts";
-import { eventsIn } from "./test_world.ts";
+import { eventsIn } from "./fixtures.ts";
 
 const stepsOf = (files: SummaryEvent[][]) => files.map((events) => events.map(({ step }) => step));
 

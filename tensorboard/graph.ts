@@ -1,28 +1,28 @@
 import { type ProtobufWriter, readFields, readFloat, readText } from "./protobuf.ts";
 import { dtypeId, dtypeOf, readShape, type TensorDType, writeShape } from "./tensor.ts";
 
-/** What is known of a node beside its inputs. A whole number is written as an integer. */
+/** An attribute of a node. A whole number is written as an integer. */
 export type GraphAttribute =
   | string
   | number
   | boolean
   | { dtype: TensorDType | number }
-  /** A dimension of -1 is unknown; null is an unknown rank. */
+  /** -1 is an unknown dimension, null an unknown rank. */
   | { shape: readonly number[] | null }
-  /** `_output_shapes`, one shape for each output, is what TensorBoard writes on the edges. */
+  /** `_output_shapes`, with one shape for each output, labels the edges in TensorBoard. */
   | { shapes: readonly (readonly number[] | null)[] };
 
 /** One operation of a graph. */
 export interface GraphNode {
-  /** Unlike any other; slashes group the nodes. */
+  /** Unique name; slashes group the nodes. */
   name: string;
   /** Name of the operation, such as `"MatMul"`. */
   op: string;
   /** Names of nodes; `name:1` is the second output, `^name` a control dependency. Default: none. */
   inputs?: readonly string[];
-  /** Default: none. */
+  /** Device. Default: none. */
   device?: string;
-  /** Default: none. */
+  /** Attributes by name. Default: none. */
   attributes?: Readonly<Record<string, GraphAttribute>>;
 }
 
@@ -32,7 +32,7 @@ export interface GraphDefLike {
   nodes: readonly GraphNode[];
 }
 
-/** Write what is in a `GraphDef`; attributes in the order of their names. */
+/** Write a `GraphDef`; attributes are sorted by name. */
 export function writeGraph(out: ProtobufWriter, graph: GraphDefLike): void {
   for (const { name, op, inputs = [], device, attributes = {} } of graph.nodes) {
     out.message(1, () => {
@@ -65,7 +65,7 @@ function writeAttribute(out: ProtobufWriter, value: GraphAttribute): void {
   });
 }
 
-/** Read a `GraphDef`; attributes of kinds that {@linkcode GraphAttribute} has not are left out. */
+/** Read a `GraphDef`, without the attributes that {@linkcode GraphAttribute} cannot represent. */
 export function readGraph(bytes: Uint8Array): GraphDefLike {
   const nodes: GraphNode[] = [];
   for (const { number, bytes: node } of readFields(bytes)) {

@@ -1,10 +1,10 @@
 import type { TensorLike } from "./tensor.ts";
 
 /**
- * The buckets of a histogram as TensorBoard keeps them: a row of left edge, right edge and count
- * for each bucket, all of the same width. When all values are equal, they are in the last bucket,
- * which has no width; when there are none, all rows are zero. Values that are not finite are left
- * out, because one of them would leave no edge to draw.
+ * The buckets of a histogram as TensorBoard stores them: left edge, right edge and count of each
+ * bucket, all of one width. Equal values are all in the last bucket, whose width is 0; without
+ * values all rows are zero. Non-finite values are left out, because they would leave no edges to
+ * draw.
  *
  * Source: `tensorboard/plugins/histogram/summary_v2.py`.
  */
@@ -20,7 +20,7 @@ export function histogramTensor(values: ArrayLike<number>, buckets: number): Ten
     count++;
   }
   if (count === 0) return tensor;
-  // The range may be more than a number can be, and a part of it less than one can be.
+  // The range may overflow, and a part of it underflow.
   const range = max - min;
   let width = range < Infinity ? range / buckets : max / buckets - min / buckets;
   if (range > 0 && width === 0) width = Number.MIN_VALUE;

@@ -1,39 +1,39 @@
 import { ProtobufWriter } from "./protobuf.ts";
 import type { Summary } from "./summary.ts";
 
-/** A value by which sessions are compared. */
+/** A metric by which sessions are compared. */
 export interface HparamsMetric {
-  /** Tag of a scalar. */
+  /** Tag of the scalar. */
   tag: string;
-  /** Shown instead of the tag. */
+  /** Name shown instead of the tag. Default: the tag. */
   displayName?: string;
-  /** Folder below that of the session in which the scalar is: `"validation"`. Default: none. */
+  /** Folder of the scalar, below that of the session: `"validation"`. Default: the session's. */
   group?: string;
-  /** Markdown. */
+  /** Description, Markdown. Default: none. */
   description?: string;
 }
 
-/** How a session begins. */
+/** Options of a session. */
 export interface HparamsOptions {
   /**
-   * Write an experiment too: these metrics, and the names and types of the hyperparameters.
-   * TensorBoard shows what the first experiment it finds says, so sessions that are compared should
-   * all have the same. Default: none; TensorBoard finds what all sessions together have.
+   * Metrics of the experiment; they are written with the names and types of the hyperparameters.
+   * TensorBoard shows the first experiment it finds, so use the same metrics in all sessions to
+   * compare. Default: none; TensorBoard uses what all sessions share.
    */
   metrics?: readonly HparamsMetric[];
   /**
-   * Sessions of one trial are shown as one row. Default: the hyperparameters as JSON, so that
-   * sessions with the same ones are one trial.
+   * Trial; sessions of one trial share a row. Default: the hyperparameters as JSON, so that
+   * sessions with equal ones share a trial.
    */
   trialId?: string;
-  /** When the session began, in milliseconds since 1970. Default: now. */
+  /** Start of the session in milliseconds since 1970. Default: now. */
   startTime?: number;
 }
 
 /** The value of a hyperparameter. */
 export type HparamValue = string | number | boolean;
 
-/** What a session may be tried with: names, their types, and the metrics to look at. */
+/** The experiment: names and types of the hyperparameters, and the metrics. */
 export function experimentSummary(
   hparams: Readonly<Record<string, HparamValue>>,
   metrics: readonly HparamsMetric[],
@@ -61,7 +61,7 @@ export function experimentSummary(
 }
 
 /**
- * What a session was tried with.
+ * The hyperparameters of a session.
  *
  * @throws TypeError for a value that is no string, number or boolean
  */
@@ -83,7 +83,7 @@ export function sessionStartSummary(
   });
 }
 
-/** How a session ended. */
+/** The end of a session. */
 export function sessionEndSummary(status: "success" | "failure", time: number): Summary {
   return hparamsSummary("session_end_info", 4, (out) => {
     out.varint(1, status === "success" ? 1 : 2);
@@ -91,7 +91,7 @@ export function sessionEndSummary(status: "success" | "failure", time: number): 
   });
 }
 
-/** The plugin reads only what stands in the metadata; the tensor is empty. */
+/** The plugin reads the metadata only; the tensor is empty. */
 function hparamsSummary(
   tag: string,
   field: number,

@@ -3,24 +3,24 @@ import type { TensorLike } from "./tensor.ts";
 
 /** Pixels in rows, from the top left. */
 export interface ImageLike {
-  /** Pixels of a row. */
+  /** Width in pixels. */
   width: number;
-  /** Rows. */
+  /** Height in pixels. */
   height: number;
-  /** Values of a pixel: 1 gray, 3 red, green and blue, 4 these and alpha. */
+  /** Values per pixel: 1 gray, 3 RGB, 4 RGBA. */
   channels: 1 | 3 | 4;
-  /** Bytes are 0..255; floats are 0..1, what is beyond is clipped, NaN is 0. */
+  /** Bytes from 0 to 255, or floats from 0 to 1. Floats beyond are clipped, NaN is 0. */
   data: Uint8Array | Uint8ClampedArray | Float32Array;
 }
 
 /**
- * Images of one size as TensorBoard keeps them: width, height and a PNG of each.
+ * Images of one size as TensorBoard stores them: width, height and a PNG of each.
  *
  * Source: `tensorboard/plugins/image/summary_v2.py`; floats become bytes as in
  * `tf.image.convert_image_dtype`.
  *
- * @throws RangeError when there is no image, when sizes differ, or when one has not the values that
- * its size asks for
+ * @throws RangeError for no image, for different sizes, or for a number of values that does not fit
+ *   the size
  */
 export function imageTensor(images: ImageLike | readonly ImageLike[]): TensorLike {
   const all = "data" in images ? [images] : images;
@@ -32,7 +32,7 @@ export function imageTensor(images: ImageLike | readonly ImageLike[]): TensorLik
     if (image.width === width && image.height === height) continue;
     throw new RangeError(
       `Cannot write images of ${width} x ${height} and ${image.width} x ${image.height} pixels ` +
-        `under one tag: they must be of one size`,
+        `under one tag: they must have the same size`,
     );
   }
   const values = [String(width), String(height), ...all.map(pngOf)];
@@ -56,6 +56,6 @@ function pngOf({ width, height, channels, data }: ImageLike): Uint8Array {
 }
 
 function bytesOf(floats: Float32Array): Uint8Array {
-  // Half a step more than 255, so that 256 steps of one width make up 0..1.
+  // 255.5, so that 256 steps of equal width cover 0..1.
   return Uint8Array.from(floats, (value) => Math.min(255, Math.max(0, Math.floor(value * 255.5))));
 }

@@ -1,5 +1,5 @@
 /**
- * TensorBoard's event files: write them, read them. Bytes only, on any runtime.
+ * TensorBoard event files: write and read them, on any runtime.
  *
  * @module
  */

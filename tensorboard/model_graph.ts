@@ -18,14 +18,14 @@ export interface LayerConfig {
   inbound_nodes?: [name: string, node: number, tensor: number, ...more: unknown[]][][];
 }
 
-/** Which output of which layer: name, call and output. */
+/** Layer, call and output of a tensor. */
 type TensorReference = [name: string, node: number, tensor: number];
 
-/** What is known of a layer beside its config. */
+/** Information about a layer beside its config. */
 export interface LayerFacts {
-  /** Names of the models around it, but not of the outermost, and its own. */
+  /** Names of the models around it, without the outermost, and its own. */
   path: string;
-  /** Null where the batch decides. */
+  /** Null for the batch dimension. */
   outputShape: readonly (number | null)[];
   weights: readonly {
     path: string;
@@ -34,18 +34,18 @@ export interface LayerFacts {
 }
 
 /**
- * A model's config as Keras 3 writes it, so that TensorBoard draws it with all its edges: of the
- * form that TensorFlow.js and Keras 2 share, it reads the layers only.
+ * A model's config as Keras 3 writes it, for which TensorBoard draws all edges. Of the form that
+ * TensorFlow.js and Keras 2 share, it draws only the layers.
  */
 export function kerasModelJson(model: LayerConfig): string {
   return JSON.stringify(kerasLayer(withInputLayers(model)));
 }
 
 /**
- * The graph of a model: a node for each layer, with the class as its op; a layer with weights is a
- * scope that holds them as nodes of their own.
+ * The graph of a model: a node for each layer, with the class as its op. A layer with weights is a
+ * scope that contains them as nodes.
  *
- * @param model what is drawn
+ * @param model the model to draw
  * @param layers shapes and weights of its layers
  */
 export function modelGraph(
@@ -104,7 +104,7 @@ export function modelGraph(
     return facts.get(path)?.weights.length ? `${path}/${className}` : path;
   }
 
-  /** The nodes whose values a layer, or the model that is a layer, gives. */
+  /** The nodes that produce the outputs of a layer or of a nested model. */
   function outputsOf({ class_name, config }: LayerConfig, path: string): string[] {
     const { layers, output_layers } = config;
     if (layers === undefined) return [nodeOf(class_name, path)];
@@ -127,7 +127,7 @@ export function modelGraph(
   }
 }
 
-/** A table of the layers in Markdown, like Keras's `model.summary()`. */
+/** A Markdown table of the layers, like Keras's `model.summary()`. */
 export function modelTable(
   layers: readonly (LayerFacts & { className: string })[],
 ): string {
@@ -149,7 +149,7 @@ export function modelTable(
   ].join("\n");
 }
 
-/** A Sequential's first layer carries the input in its config; Keras 3 lists an input layer. */
+/** A Sequential's first layer holds the input in its config; Keras 3 lists an input layer. */
 function withInputLayers(layer: LayerConfig): LayerConfig {
   const { layers, output_layers } = layer.config;
   if (layers === undefined) return layer;
@@ -193,7 +193,7 @@ function oneOrMany<T>(values: T[]): T | T[] {
   return values.length === 1 ? values[0] : values;
 }
 
-/** The options of a layer that are single values. */
+/** The scalar options of a layer. */
 function attributesOf({ name: _, dtype, ...config }: LayerConfig["config"]): Record<
   string,
   GraphAttribute

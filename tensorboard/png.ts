@@ -3,10 +3,10 @@ import { crc32 } from "./crc.ts";
 import { viewOf } from "./protobuf.ts";
 
 /**
- * A PNG of 8 bits a channel (ISO/IEC 15948).
+ * A PNG of 8 bits per channel (ISO/IEC 15948).
  *
- * @param width pixels of a row
- * @param height rows
+ * @param width width in pixels
+ * @param height height in pixels
  * @param channels 1 gray, 3 RGB, 4 RGBA
  * @param pixels `width * height * channels` bytes
  */
@@ -40,7 +40,7 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Each row behind the number of the filter that leaves it smallest: none, left or above. */
+/** Each row after the number of its smallest filter: none, left or above. */
 function filterRows(
   stride: number,
   height: number,
@@ -59,7 +59,7 @@ function filterRows(
         if (filter === 1 && i >= channels) predicted = pixels[start + i - channels];
         if (filter === 2 && row > 0) predicted = pixels[start + i - stride];
         line[i] = pixels[start + i] - predicted;
-        // Differences are small numbers with a sign.
+        // Differences are small signed numbers.
         sum += Math.min(line[i], 256 - line[i]);
       }
       if (sum >= least) continue;

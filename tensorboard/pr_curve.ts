@@ -1,13 +1,13 @@
 import type { TensorLike } from "./tensor.ts";
 
 /**
- * The curve of precision over recall as TensorBoard keeps it: true positives, false positives, true
- * negatives, false negatives, precision and recall at thresholds that are evenly spread over 0..1.
- * A prediction that is NaN is left out.
+ * The precision-recall curve as TensorBoard stores it: true positives, false positives, true
+ * negatives, false negatives, precision and recall at evenly spaced thresholds in 0..1. NaN
+ * predictions are left out.
  *
  * Source: `tensorboard/plugins/pr_curve/summary.py`.
  *
- * @throws RangeError when there are not as many predictions, or weights, as labels
+ * @throws RangeError when the numbers of predictions, weights and labels differ
  */
 export function prCurveTensor(
   labels: ArrayLike<boolean | number>,
@@ -19,10 +19,10 @@ export function prCurveTensor(
     if (other === undefined || other.length === labels.length) continue;
     throw new RangeError(
       `Cannot write a curve of ${labels.length} labels and ${other.length} ${name}: ` +
-        `there must be as many of both`,
+        `the numbers must be equal`,
     );
   }
-  // First how many predictions lie between each threshold and the next, then how many above it.
+  // First count the predictions between thresholds, then sum up those above each.
   const truePositives = new Float64Array(thresholds);
   const falsePositives = new Float64Array(thresholds);
   for (let i = 0; i < labels.length; i++) {
@@ -47,5 +47,5 @@ export function prCurveTensor(
   return { dtype: "float32", shape: [6, thresholds], values };
 }
 
-// What TensorBoard divides by where there is nothing to count.
+// TensorBoard's divisor in place of 0.
 const smallestCount = 1e-7;

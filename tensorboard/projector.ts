@@ -1,51 +1,53 @@
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { placeIn } from "./place.ts";
+import { pathIn } from "./path_in.ts";
 
-/** An embedding as the projector's configuration names it. */
+/** An embedding in the projector's configuration. */
 export interface EmbeddingInfo {
-  /** Name under which it is chosen, or of a variable in a TensorFlow checkpoint. */
+  /** Name in the projector, or of a variable in a TensorFlow checkpoint. */
   tensorName: string;
-  /** File with its vectors. */
+  /** File of the vectors. */
   tensorPath?: string;
-  /** Rows and columns; needed where the file does not say. */
+  /** Rows and columns; required if the file does not contain them. */
   tensorShape?: readonly [number, number];
   /** File with a label, or a row of labels, for each vector. */
   metadataPath?: string;
-  /** File with views to begin with. */
+  /** File of bookmarks, views to start with. */
   bookmarksPath?: string;
-  /** One picture with a small one for each vector, in rows; sizes in pixels. */
+  /**
+   * Sprite image: one small picture for each vector, in rows. Width and height of one in pixels.
+   */
   sprite?: { imagePath: string; width: number; height: number };
 }
 
 /** An embedding to write. */
 export interface Embedding {
-  /** Name under which it is chosen; the files are called after it. */
+  /** Name in the projector and prefix of the file names. */
   name: string;
   /** Rows and columns. */
   shape: readonly [number, number];
-  /** The vectors, one after another. */
+  /** Vectors, one after another. */
   values: ArrayLike<number>;
-  /** A label for each vector; or columns of labels by their names. Default: none. */
+  /** A label for each vector, or columns of labels by name. Default: none. */
   metadata?: readonly string[] | Readonly<Record<string, readonly (string | number)[]>>;
 }
 
-/** How {@linkcode writeEmbedding} writes. */
+/** Options of {@linkcode writeEmbedding}. */
 export interface WriteEmbeddingOptions {
-  /** Where the folder is. */
+  /** File system. */
   fs: FileSystem;
   /**
-   * `"tsv"` is text and always read. `"bytes"` are float32, a third of the size; TensorBoard knows
-   * them only by their not being UTF-8, so vectors of few different values may not be read.
-   * Default: `"tsv"`.
+   * Format of the vectors. `"tsv"` is text and always readable. `"bytes"` is float32, a third of
+   * the size, but TensorBoard recognizes it only by invalid UTF-8, so it may misread vectors of few
+   * distinct values. Default: `"tsv"`.
    */
   format?: "tsv" | "bytes";
 }
 
 /**
- * The text of `projector_config.pbtxt`, which TensorBoard's projector looks for in the folder of a
- * run. Paths in it are seen from that folder.
+ * The text of `projector_config.pbtxt`, which TensorBoard's projector reads from the folder of a
+ * run. Its paths are relative to that folder.
  *
- * @param embeddings what to show, in this order
+ * @param embeddings embeddings in order
  * @example
  * ```ts
  * import { projectorConfig } from "keepfit/tensorboard";
@@ -79,12 +81,12 @@ export function projectorConfig(embeddings: readonly EmbeddingInfo[]): string {
 }
 
 /**
- * Write the vectors of an embedding, and its labels, for TensorBoard's projector.
+ * Write the vectors and labels of an embedding for TensorBoard's projector.
  *
- * @param folder folder of the run; made when it is not there
- * @param embedding what to write
- * @returns what {@linkcode projectorConfig} has to say about it
- * @throws RangeError when there are not as many values, or labels, as the shape says
+ * @param folder folder of the run; created if missing
+ * @param embedding the embedding
+ * @returns its entry for {@linkcode projectorConfig}
+ * @throws RangeError when the number of values or labels does not fit the shape
  * @example
  * ```ts
  * import { memoryFileSystem } from "keepfit/runtime";
@@ -125,12 +127,12 @@ export async function writeEmbedding(
   };
   await fs.makeDir(folder);
   await fs.writeFile(
-    placeIn(folder, `${file}.${format}`),
+    pathIn(folder, `${file}.${format}`),
     format === "tsv" ? tensorTsv(values, columns) : tensorBytes(values),
   );
   if (labels !== undefined) {
     info.metadataPath = `${file}_metadata.tsv`;
-    await fs.writeFile(placeIn(folder, info.metadataPath), labels);
+    await fs.writeFile(pathIn(folder, info.metadataPath), labels);
   }
   return info;
 }
@@ -144,7 +146,7 @@ function* tensorTsv(values: ArrayLike<number>, columns: number): Generator<Uint8
   }
 }
 
-/** What Python's `float` reads. */
+/** A number as Python's `float` parses it. */
 function pythonNumber(value: number): string {
   return Number.isFinite(value) ? String(value) : String(value).replace("Infinity", "inf");
 }
@@ -155,7 +157,7 @@ function tensorBytes(values: ArrayLike<number>): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** One column has no heading, several have: TensorBoard takes the first line for one by its tab. */
+/** A single column has no heading, several have: TensorBoard detects a heading by its tab. */
 function metadataTsv(
   name: string,
   rows: number,
@@ -171,13 +173,13 @@ function metadataTsv(
   }
   const lines = Array.from({ length: rows }, (_, row) => columns.map(([, labels]) => labels[row]));
   if (columns.length > 1) lines.unshift(columns.map(([heading]) => heading));
-  // A label cannot have a tab or a line end, and there is no way to quote one.
+  // A label cannot contain a tab or line break, and TSV has no quoting.
   return lines.map((line) =>
     line.map((label) => String(label).replaceAll(/\s/g, " ")).join("\t") + "\n"
   ).join("");
 }
 
-/** A string of the protocol buffers' text format. */
+/** A string in the text format of protocol buffers. */
 function quote(text: string): string {
   const named: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
   const escaped = text.replaceAll(/["'\\]/g, "\\$&").replaceAll(

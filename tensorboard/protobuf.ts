@@ -1,28 +1,28 @@
 /**
- * Writes protocol buffers into one growing piece of memory. A field is written whenever it is asked
- * for: leaving out a default, as proto3 does, is the caller's affair.
+ * Writes protocol buffers into one growing buffer. Every field asked for is written: leaving out
+ * defaults, as proto3 does, is up to the caller.
  */
 export class ProtobufWriter {
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
   #size = 0;
 
-  /** Bytes written. */
+  /** Number of bytes written. */
   get size(): number {
     return this.#size;
   }
 
-  /** Forget what was written from this place on. */
+  /** Discard everything written after `length`. */
   truncate(size: number): void {
     this.#size = size;
   }
 
-  /** What was written, from one place to another; overwritten by what is written next. */
+  /** The bytes between two positions; the next write overwrites them. */
   view(start = 0, end = this.#size): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(start, end);
   }
 
-  /** What was written, which is the caller's from now on; the writer begins again. */
+  /** Return the bytes, which the caller then owns, and start over. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.view();
     this.#replace(new Uint8Array(1024));
@@ -30,18 +30,18 @@ export class ProtobufWriter {
     return taken;
   }
 
-  /** Room for `length` bytes that are filled in later with {@linkcode fixed32At}. */
+  /** Reserve `length` bytes, to be filled in by {@linkcode fixed32At}. */
   skip(length: number): void {
     this.#reserve(length);
     this.#bytes.fill(0, this.#size, this.#size += length);
   }
 
-  /** Put an unsigned 32-bit integer at a place that was written. */
+  /** Write an unsigned 32-bit integer at a reserved position. */
   fixed32At(offset: number, value: number): void {
     this.#view.setUint32(offset, value, true);
   }
 
-  /** Any integer type, bool or enum. */
+  /** Write an integer of any type, a bool or an enum. */
   varint(field: number, value: number | bigint): void {
     this.#key(field, 0);
     this.#varint(value);
@@ -63,9 +63,9 @@ export class ProtobufWriter {
 
   text(field: number, text: string): void {
     this.message(field, () => {
-      // UTF-8 takes at most three bytes for each of the two that JavaScript counts.
+      // UTF-8 takes at most three bytes for each UTF-16 unit.
       this.#reserve(text.length * 3);
-      // Nearly all texts are short and ASCII, which is faster by hand.
+      // Most texts are short and ASCII, which a loop encodes faster.
       const start = this.#size;
       for (let i = 0; i < text.length; i++) {
         const code = text.charCodeAt(i);
@@ -86,13 +86,13 @@ export class ProtobufWriter {
     this.#size += bytes.length;
   }
 
-  /** A message, or a packed field: `write` writes what is in it with this writer. */
+  /** Write a message or a packed field; `write` writes its content with this writer. */
   message(field: number, write: () => void): void {
     this.#key(field, 2);
     this.skip(1);
     const start = this.#size;
     write();
-    // One byte was left for the length; a length that takes more moves what was written.
+    // One byte was reserved for the length; a longer length moves the content.
     const end = this.#size;
     let more = 0;
     for (let rest = end - start; rest > 127; rest = Math.floor(rest / 128)) more++;
@@ -103,7 +103,7 @@ export class ProtobufWriter {
     this.#size = end + more;
   }
 
-  /** A number of a packed field. */
+  /** Write a number of a packed field. */
   packedVarint(value: number | bigint): void {
     this.#varint(value);
   }
@@ -118,7 +118,7 @@ export class ProtobufWriter {
       this.#bytes[this.#size++] = value;
       return;
     }
-    // A negative integer is written as the 64-bit one that has the same bits.
+    // A negative integer is written as the 64-bit integer with the same bits.
     let rest = value < 0 ? BigInt.asUintN(64, BigInt(value)) : value;
     while (rest > 127) {
       if (typeof rest === "bigint") {
@@ -145,19 +145,19 @@ export class ProtobufWriter {
   }
 }
 
-/** One field of a message as it was read. */
+/** A field of a message. */
 export interface ProtobufField {
   number: number;
-  /** The value of an integer, bool or enum, as 64 bits with sign; 0 for other types. */
+  /** Value of an integer, bool or enum, as 64 bits with sign; 0 for other types. */
   integer: bigint;
-  /** The bytes of any other type; empty for an integer. */
+  /** Bytes of any other type; empty for an integer. */
   bytes: Uint8Array;
 }
 
 /**
- * The fields of a message, in the order in which they stand.
+ * The fields of a message, in order.
  *
- * @throws SyntaxError where the bytes are no message
+ * @throws SyntaxError for malformed bytes
  */
 export function* readFields(bytes: Uint8Array): Generator<ProtobufField> {
   let offset = 0;
@@ -170,7 +170,7 @@ export function* readFields(bytes: Uint8Array): Generator<ProtobufField> {
       value |= BigInt(byte & 127) << shift;
       if (byte < 128) return BigInt.asIntN(64, value);
     }
-    throw malformed(offset, "an integer that ends");
+    throw malformed(offset, "a complete integer");
   };
 
   while (offset < bytes.length) {
@@ -182,34 +182,34 @@ export function* readFields(bytes: Uint8Array): Generator<ProtobufField> {
       continue;
     }
     if (wireType !== 1 && wireType !== 2 && wireType !== 5) {
-      throw malformed(start, "a field of a known type");
+      throw malformed(start, "a known field type");
     }
     const length = wireType === 2 ? Number(varint()) : wireType === 1 ? 8 : 4;
     const end = offset + length;
-    if (end < offset || end > bytes.length) throw malformed(start, "a field that ends");
+    if (end < offset || end > bytes.length) throw malformed(start, "a complete field");
     yield { number, integer: 0n, bytes: bytes.subarray(offset, end) };
     offset = end;
   }
 }
 
-/** The number in the bytes of a `double`. */
+/** The number in a `double`. */
 export function readDouble(bytes: Uint8Array): number {
   if (bytes.length !== 8) throw malformed(0, `8 bytes of a double, not ${bytes.length}`);
   return viewOf(bytes).getFloat64(0, true);
 }
 
-/** The number in the bytes of a `float`. */
+/** The number in a `float`. */
 export function readFloat(bytes: Uint8Array): number {
   if (bytes.length !== 4) throw malformed(0, `4 bytes of a float, not ${bytes.length}`);
   return viewOf(bytes).getFloat32(0, true);
 }
 
-/** The text in the bytes of a `string`. */
+/** The text in a `string`. */
 export function readText(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** The integers in the bytes of a packed field. */
+/** The integers in a packed field. */
 export function readPackedIntegers(bytes: Uint8Array): bigint[] {
   const found: bigint[] = [];
   let [value, shift] = [0n, 0n];
@@ -234,5 +234,5 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const nothing = new Uint8Array();
 
 function malformed(offset: number, wanted: string): SyntaxError {
-  return new SyntaxError(`Cannot read a message at its byte ${offset}: there must be ${wanted}`);
+  return new SyntaxError(`Cannot read a message at byte ${offset}: expected ${wanted}`);
 }

@@ -4,15 +4,15 @@ import { readDouble, readFields, readFloat, readText, viewOf } from "./protobuf.
 import { type DataClass, dataClasses } from "./summary.ts";
 import { readTensor, type TensorValue } from "./tensor.ts";
 
-/** One event of a file. */
+/** An event of a file. */
 export interface SummaryEvent {
   /** Milliseconds since 1970. */
   wallTime: number;
-  /** Step, as the writer counted it. */
+  /** Step given by the writer. */
   step: number;
-  /** Only in the first event of a file: `brain.Event:2`. */
+  /** Version of the file, `brain.Event:2`; only in the first event. */
   fileVersion?: string;
-  /** Only in the first event of a file: what wrote it. */
+  /** Name of the program that wrote the file; only in the first event. */
   writer?: string;
   /**
    * Status of TensorFlow's `SessionLog`: 1 where a run starts again, and what was written of this and
@@ -21,15 +21,15 @@ export interface SummaryEvent {
   session?: number;
   /** Graph, in the one event that has it. */
   graph?: GraphDefLike;
-  /** Empty for an event that has none. */
+  /** Values; empty for an event without any. */
   summaries: SummaryValue[];
 }
 
-/** One value of an event. */
+/** A value of an event. */
 export interface SummaryValue {
   /** Tag of the chart. */
   tag: string;
-  /** The plugin of TensorBoard that shows it; "" where only the first value of the tag says so. */
+  /** TensorBoard plugin that shows it; "" if only the first value of the tag names it. */
   plugin: string;
   /** What the plugin stored about the tag; empty after the first value. */
   content: Uint8Array;
@@ -43,19 +43,19 @@ export interface SummaryValue {
   tensor?: TensorValue;
 }
 
-/** The events of a file. */
+/** Events of a file. */
 export interface SummaryEvents extends Array<SummaryEvent> {
-  /** Byte at which an event begins that is not whole; undefined when all are. Not enumerable. */
+  /** Offset in bytes of an incomplete last event; undefined if all are complete. Not enumerable. */
   readonly truncatedAt: number | undefined;
 }
 
 /**
- * Read an event file, as TensorFlow, TensorBoard, tensorboardX and PyTorch write it.
+ * Read an event file as written by TensorFlow, TensorBoard, tensorboardX or PyTorch.
  *
- * The file of a process that was killed may end in the middle of an event: the events before it are
- * read, and `truncatedAt` says where it begins. The same file read while it is written goes on there.
+ * The file of a killed process may end in the middle of an event. The events before it are
+ * returned, and `truncatedAt` is its offset: continue reading there while the file grows.
  *
- * @param bytes the whole file
+ * @param bytes content of the file
  * @throws SyntaxError when a checksum is wrong or an event is malformed
  * @example
  * ```ts
@@ -106,7 +106,7 @@ function check(bytes: Uint8Array, start: number, end: number): void {
 function readEvent(bytes: Uint8Array): SummaryEvent {
   const event: SummaryEvent = { wallTime: 0, step: 0, summaries: [] };
   for (const { number, integer, bytes: value } of readFields(bytes)) {
-    // Seconds have room for microseconds, not for more.
+    // Seconds have room for microseconds only.
     if (number === 1) event.wallTime = Math.round(readDouble(value) * 1e6) / 1e3;
     if (number === 2) event.step = Number(integer);
     if (number === 3) event.fileVersion = readText(value);

@@ -71,11 +71,11 @@ describe("readEvents", () => {
 
   it("refuses an event that is no message, though its checksum is right", () => {
     const malformed: [number[], RegExp][] = [
-      [[0x09, 1, 2, 3], /at its byte 0: there must be a field that ends/],
-      [[0x2a, 5, 1], /there must be a field that ends/],
-      [[0x10], /there must be an integer that ends/],
+      [[0x09, 1, 2, 3], /at byte 0: expected a complete field/],
+      [[0x2a, 5, 1], /expected a complete field/],
+      [[0x10], /expected a complete integer/],
       [[0x10, 1, 0x0b], /at its byte 2: there must be a field of a known type/],
-      [[0x10, ...new Array(11).fill(255)], /there must be an integer that ends/],
+      [[0x10, ...new Array(11).fill(255)], /expected a complete integer/],
     ];
     for (const [event, message] of malformed) {
       assert.throws(() => readEvents(record(event)), { name: "SyntaxError", message });

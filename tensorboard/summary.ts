@@ -1,26 +1,26 @@
 import type { ProtobufWriter } from "./protobuf.ts";
 import { type TensorLike, writeTensor } from "./tensor.ts";
 
-/** What a plugin of TensorBoard reads a value as. */
+/** How a TensorBoard plugin interprets a value. */
 export type DataClass = "scalar" | "tensor" | "blob-sequence";
 
-/** One value of a run, at one step: a tensor, and the plugin of TensorBoard that shows it. */
+/** A value of a run at one step: a tensor, and the TensorBoard plugin that shows it. */
 export interface Summary {
   tag: string;
-  /** The plugin's name, as in its `metadata.py`: `scalars`, `images`. */
+  /** Name of the plugin as in its `metadata.py`: `scalars`, `images`. */
   plugin: string;
-  /** What the plugin has to know beside the tensor. */
+  /** Content of the plugin's metadata. Default: none. */
   content?: Uint8Array;
-  /** Shown instead of the tag. */
+  /** Name shown instead of the tag. */
   displayName?: string;
-  /** Markdown that is shown beside the tag. */
+  /** Description beside the tag, Markdown. */
   description?: string;
-  /** Only for a plugin that TensorBoard does not bring along. */
+  /** Data class, for plugins that are not part of TensorBoard. */
   dataClass?: DataClass;
   tensor: TensorLike;
 }
 
-/** Write what is in a `Summary` with one value. */
+/** Write a `Summary` with one value. */
 export function writeSummary(out: ProtobufWriter, summary: Summary): void {
   out.message(1, () => {
     out.text(1, summary.tag);
@@ -29,7 +29,7 @@ export function writeSummary(out: ProtobufWriter, summary: Summary): void {
   });
 }
 
-/** The data classes in the order of their numbers in `summary.proto`, from 1 on. */
+/** Data classes in the order of their numbers in `summary.proto`, from 1. */
 export const dataClasses: readonly DataClass[] = ["scalar", "tensor", "blob-sequence"];
 
 function writeMetadata(out: ProtobufWriter, summary: Summary): void {

@@ -20,37 +20,37 @@ import { type TextLike, textTensor } from "./text.ts";
 
 /** Options of {@linkcode SummaryWriter}. */
 export interface SummaryWriterOptions {
-  /** Where the folder is: `getRuntime().fs`, or `memoryFileSystem()`. */
+  /** File system: `getRuntime().fs`, or `memoryFileSystem()`. */
   fs: FileSystem;
-  /** Milliseconds between two writes, as seen by the next summary. Default: 10000. */
+  /** Milliseconds between two writes, checked by the next summary. Default: 10000. */
   flushMillis?: number;
-  /** Bytes after which a write does not wait for its time. Default: 1048576. */
+  /** Number of bytes after which a write is due early. Default: 1048576. */
   maxPendingBytes?: number;
-  /** End of the file's name. Default: `".v2"`, as TensorFlow 2 has it. */
+  /** Suffix of the file name. Default: `".v2"`, as in TensorFlow 2. */
   suffix?: string;
-  /** Milliseconds since 1970. Default: `Date.now`. */
+  /** Clock, in milliseconds since 1970. Default: `Date.now`. */
   now?: () => number;
 }
 
 /** Options of every summary. */
 export interface SummaryOptions {
-  /** When it was, in milliseconds since 1970. Default: now. */
+  /** Time in milliseconds since 1970. Default: now. */
   wallTime?: number;
-  /** Markdown that TensorBoard shows beside the tag. Default: none. */
+  /** Description beside the tag, Markdown. Default: none. */
   description?: string;
 }
 
 /** Options of {@linkcode SummaryWriter.histogram}. */
 export interface HistogramOptions extends SummaryOptions {
-  /** Default: 30. */
+  /** Number of buckets. Default: 30. */
   buckets?: number;
 }
 
 /** Options of {@linkcode SummaryWriter.prCurve}. */
 export interface PrCurveOptions extends SummaryOptions {
-  /** Points of the curve, at least 2. Default: 201. */
+  /** Number of thresholds, at least 2. Default: 201. */
   thresholds?: number;
-  /** What each prediction counts. Default: 1. */
+  /** Weight of each prediction. Default: 1. */
   weights?: ArrayLike<number>;
 }
 
@@ -58,27 +58,26 @@ export interface PrCurveOptions extends SummaryOptions {
 export interface TensorSummaryOptions extends SummaryOptions {
   /** Name of the plugin that shows it, as in its `metadata.py`. */
   plugin: string;
-  /** What the plugin has to know beside the tensor; text is written as UTF-8. Default: none. */
+  /** Content of the plugin's metadata; text is encoded as UTF-8. Default: none. */
   content?: string | Uint8Array;
-  /** Shown instead of the tag. Default: none. */
+  /** Name shown instead of the tag. Default: none. */
   displayName?: string;
-  /** For a plugin that TensorBoard does not bring along: what it reads the value as. Default: none. */
+  /** Data class, for plugins that are not part of TensorBoard. Default: none. */
   dataClass?: DataClass;
 }
 
 /**
- * Writes what TensorBoard shows, in the format of TensorFlow 2: one event file in the folder of a
- * run, made when the first summary is written out.
+ * Writes TensorBoard summaries in the format of TensorFlow 2: one event file in the folder of a
+ * run, created with the first summary.
  *
- * A summary is encoded at once into memory, so that what it was made of may change afterwards, and
- * nothing is awaited. It is written out with the next summary after `flushMillis` or
- * `maxPendingBytes`, at {@linkcode flush} and at {@linkcode close}; a process that is killed loses
- * what was not, and the file stays readable. A summary that cannot be encoded throws and leaves no
- * trace; a file that cannot be written makes `flush` and `close` reject, and is tried again, in a
- * new file, by the next write.
+ * A summary is encoded immediately, so that its data may change afterwards, and buffered in memory.
+ * The buffer is written with the next summary after `flushMillis` or `maxPendingBytes`, by
+ * {@linkcode flush} and by {@linkcode close}. A killed process loses the buffer; the file stays
+ * readable. A summary that cannot be encoded throws and writes nothing. A failed write makes
+ * `flush` and `close` reject; the next write retries it in a new file.
  *
- * A summary has a tag, whose slashes make groups, what is to be shown, and the step that it belongs
- * to, any safe integer. Numbers are written as they are, also NaN and infinities.
+ * A summary has a tag, whose slashes form groups, data, and a step, which may be any safe integer.
+ * Numbers are written as they are, including NaN and infinities.
  *
  * Source: `tensorboard/plugins/<plugin>/summary_v2.py` and `metadata.py`.
  *
@@ -109,10 +108,10 @@ export class SummaryWriter {
   readonly #now: () => number;
 
   /**
-   * Open a run; its folder and file are made with the first summary.
+   * Create a writer; nothing is written before the first summary.
    *
-   * @param logDir folder of the run, path or `file:` URL; made when the first summary is written out
-   * @param options how to write
+   * @param logDir folder of the run, path or `file:` URL; created with the first write
+   * @param options options
    * @throws RangeError for a negative `flushMillis` or `maxPendingBytes`
    */
   constructor(logDir: Path, options: SummaryWriterOptions) {
@@ -133,7 +132,7 @@ export class SummaryWriter {
   }
 
   /**
-   * A number, as float32: a point of a line. A boolean is 1 or 0, a tensor of one value is read.
+   * Write a scalar, as float32: a point of a line. A boolean is 1 or 0; a tensor must have one value.
    *
    * @throws TypeError for anything else
    */
@@ -143,10 +142,10 @@ export class SummaryWriter {
   }
 
   /**
-   * How values are spread; those that are not finite are left out. A tensor is read.
+   * Write the distribution of values, or of a tensor; non-finite ones are left out.
    *
-   * @throws TypeError for what is no list of numbers
-   * @throws RangeError for `buckets` that is no positive integer
+   * @throws TypeError for anything but a list of numbers
+   * @throws RangeError when `buckets` is not a positive integer
    */
   histogram(
     tag: string,
@@ -161,7 +160,7 @@ export class SummaryWriter {
   }
 
   /**
-   * An image, or several of one size, as PNG.
+   * Write an image, or several of one size, as PNG.
    *
    * @throws RangeError for no image, images of different size, or data of the wrong length
    */
@@ -179,7 +178,7 @@ export class SummaryWriter {
   }
 
   /**
-   * Markdown: one text, a column of them, or a table.
+   * Write Markdown: a text, a column of texts, or a table.
    *
    * @throws RangeError for a table with rows of different length
    */
@@ -192,10 +191,11 @@ export class SummaryWriter {
   }
 
   /**
-   * Precision over recall of a binary classifier; predictions are 0..1, labels false or true.
+   * Write the precision-recall curve of a binary classifier. Predictions are 0..1, labels false or
+   * true.
    *
-   * @throws RangeError for fewer than 2 `thresholds`, or when there are not as many labels,
-   * predictions and weights
+   * @throws RangeError for fewer than 2 `thresholds`, or when the numbers of labels, predictions and
+   *   weights differ
    */
   prCurve(
     tag: string,
@@ -222,9 +222,9 @@ export class SummaryWriter {
   }
 
   /**
-   * A tensor for any plugin of TensorBoard.
+   * Write a tensor for any TensorBoard plugin.
    *
-   * @throws RangeError for an unknown dtype, or when there are not as many values as the shape says
+   * @throws RangeError for an unknown dtype, or when the number of values does not fit the shape
    */
   tensor(tag: string, tensor: TensorLike, step: number, options: TensorSummaryOptions): void {
     const { plugin, content, displayName, dataClass } = options;
@@ -236,15 +236,15 @@ export class SummaryWriter {
     );
   }
 
-  /** A graph of operations, for the graphs tab; one a run. */
+  /** Write a graph of operations for the graphs tab; one per run. */
   graph(graph: GraphDefLike): void {
     this.#file.append(undefined, 0, (out) => out.message(4, () => writeGraph(out, graph)));
   }
 
   /**
-   * A Keras model, for the graphs tab.
+   * Write a Keras model for the graphs tab.
    *
-   * @param json its configuration, as Keras's `model.to_json()` has it
+   * @param json its configuration in the form of Keras's `model.to_json()`
    */
   kerasModel(json: string): void {
     this.tensor("keras", { dtype: "string", shape: [], values: [json] }, 0, {
@@ -254,10 +254,10 @@ export class SummaryWriter {
   }
 
   /**
-   * What this run was tried with: its row in the table of hyperparameters. The run is a session;
-   * {@linkcode hparamsEnd} says how it ended.
+   * Write the hyperparameters of this run: its row in the hparams table. The run is a session;
+   * {@linkcode hparamsEnd} ends it.
    *
-   * @throws TypeError for a value that is no string, number or boolean
+   * @throws TypeError for a value that is not a string, number or boolean
    */
   hparams(hparams: Readonly<Record<string, HparamValue>>, options: HparamsOptions = {}): void {
     const { metrics, trialId, startTime = this.#now() } = options;
@@ -266,7 +266,7 @@ export class SummaryWriter {
     this.#summary(start, 0);
   }
 
-  /** How the session that {@linkcode hparams} began has ended. */
+  /** End the session of {@linkcode hparams} with its status. */
   hparamsEnd(status: "success" | "failure" = "success"): void {
     this.#summary(sessionEndSummary(status, this.#now()), 0);
   }
@@ -289,20 +289,20 @@ export class SummaryWriter {
   }
 
   /**
-   * Write out what waits; may be called again.
+   * Write the buffered summaries; may be called again.
    *
-   * @throws what the file system rejects with; the next write tries again
-   * @throws Error when writes failed for so long that summaries had to be dropped
+   * @throws FileSystemError when the file cannot be written; the next write retries
+   * @throws Error when summaries were dropped, because writes failed for too long
    */
   flush(): Promise<void> {
     return this.#file.flush();
   }
 
   /**
-   * Write out what waits and close the file; may be called again. Summaries are refused from here
-   * on, with a TypeError.
+   * Write the buffered summaries and close the file; may be called again. Later summaries throw a
+   * TypeError.
    *
-   * @throws as {@linkcode flush} does
+   * @throws the errors of {@linkcode flush}
    */
   close(): Promise<void> {
     return this.#file.close();

@@ -5,7 +5,7 @@ import { inflateSync } from "node:zlib";
 import { memoryFileSystem } from "../runtime/mod.ts";
 import type { SummaryEvent } from "./read_events.ts";
 import { SummaryWriter } from "./summary_writer.ts";
-import { eventsIn } from "./test_world.ts";
+import { eventsIn } from "./fixtures.ts";
 
 describe("SummaryWriter refuses", () => {
   const fs = memoryFileSystem();
@@ -122,7 +122,7 @@ describe("SummaryWriter refuses", () => {
     await writer.close();
     assert.throws(
       () => writer.scalar("loss", 1, 1),
-      { name: "TypeError", message: "Cannot write to /refused: its writer is closed" },
+      { name: "TypeError", message: "Cannot write to /refused: the writer is closed" },
     );
   });
 

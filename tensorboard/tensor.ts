@@ -1,6 +1,6 @@
 import { type ProtobufWriter, readFields, readPackedIntegers, viewOf } from "./protobuf.ts";
 
-/** What the values of a tensor are. Strings are bytes: UTF-8 text or anything else. */
+/** Data type of a tensor. Strings are bytes: UTF-8 text or any other data. */
 export type TensorDType =
   | "float32"
   | "float64"
@@ -16,27 +16,27 @@ export interface TensorLike {
   dtype: TensorDType;
   /** Sizes of the dimensions; `[]` is a scalar. */
   shape: readonly number[];
-  /** Row-major, as many as the shape says. */
+  /** Values in row-major order. */
   values: ArrayLike<number | bigint | boolean | string | Uint8Array>;
 }
 
-/** A tensor that was read. */
+/** A tensor read from a file. */
 export interface TensorValue {
-  /** The data type's name, or its number in TensorFlow's `types.proto` for one not known here. */
+  /** Data type, or its number in TensorFlow's `types.proto` if it is unknown here. */
   dtype: TensorDType | number;
   /** Sizes of the dimensions; `[]` is a scalar. */
   shape: number[];
-  /** Row-major: numbers for the float types, `int32` and `uint8`, bigints for `int64`. */
+  /** Values in row-major order: numbers for floats, `int32` and `uint8`, bigints for `int64`. */
   values: number[] | bigint[] | boolean[] | Uint8Array[];
 }
 
-/** How a data type stands in a `TensorProto`. */
+/** The form of a data type in a `TensorProto`. */
 interface DTypeFormat {
-  /** In TensorFlow's `types.proto`. */
+  /** Number in TensorFlow's `types.proto`. */
   id: number;
-  /** Field that has the value of a tensor with one element. */
+  /** Field for the value of a tensor with one element. */
   field: number;
-  /** Bytes of a value in `tensor_content`. */
+  /** Bytes per value in `tensor_content`. */
   size: number;
   write(view: DataView, offset: number, value: unknown): void;
   read(view: DataView, offset: number): number | bigint | boolean;
@@ -98,7 +98,7 @@ export function dtypeId(dtype: TensorDType): number {
   throw new RangeError(`Cannot write a tensor of dtype ${dtype}: dtype must be one of ${known}`);
 }
 
-/** The data type of a number in `types.proto`, or the number when it is not known here. */
+/** The data type of a number in `types.proto`, or the number if it is unknown here. */
 export function dtypeOf(id: number): TensorDType | number {
   if (id === stringId) return "string";
   const known = Object.entries(formats).find(([, format]) => format.id === id);
@@ -106,9 +106,9 @@ export function dtypeOf(id: number): TensorDType | number {
 }
 
 /**
- * Write what is in a `TensorProto`, the very bytes that TensorBoard's own `make_tensor_proto` has.
+ * Write a `TensorProto`, byte for byte as TensorBoard's own `make_tensor_proto` does.
  *
- * @throws RangeError for an unknown dtype, or when there are not as many values as the shape says
+ * @throws RangeError for an unknown dtype, or when the number of values does not fit the shape
  */
 export function writeTensor(out: ProtobufWriter, { dtype, shape, values }: TensorLike): void {
   const size = shape.reduce((product, dimension) => product * dimension, 1);
@@ -131,7 +131,7 @@ export function writeTensor(out: ProtobufWriter, { dtype, shape, values }: Tenso
   checkNumbers(dtype, values);
   const format = formats[dtype];
   if (size > 0 && (dtype === "bool" || (size === 1 && !dtype.startsWith("float")))) {
-    // By way of its bytes, so that a value is cut to the type as in a larger tensor.
+    // Through its bytes, so that a value is truncated as in a larger tensor.
     const cell = new DataView(new ArrayBuffer(format.size));
     out.message(format.field, () => {
       for (let i = 0; i < size; i++) {
@@ -147,7 +147,7 @@ export function writeTensor(out: ProtobufWriter, { dtype, shape, values }: Tenso
   }
 }
 
-/** Fail for what would be written as 0 or NaN; a typed array has numbers alone. */
+/** Reject values that would be written as 0 or NaN; a typed array holds only numbers. */
 function checkNumbers(dtype: TensorDType, values: TensorLike["values"]): void {
   if (ArrayBuffer.isView(values)) return;
   for (let i = 0; i < values.length; i++) {
@@ -159,7 +159,7 @@ function checkNumbers(dtype: TensorDType, values: TensorLike["values"]): void {
   }
 }
 
-/** Write what is in a `TensorShapeProto`. A dimension of -1 is unknown, null is an unknown rank. */
+/** Write a `TensorShapeProto`. -1 is an unknown dimension, null an unknown rank. */
 export function writeShape(out: ProtobufWriter, shape: readonly number[] | null): void {
   if (shape === null) return out.varint(3, 1);
   for (const dimension of shape) {
@@ -167,7 +167,7 @@ export function writeShape(out: ProtobufWriter, shape: readonly number[] | null)
   }
 }
 
-/** Read a `TensorProto`; one of an unknown dtype has no values. */
+/** Read a `TensorProto`; an unknown dtype has no values. */
 export function readTensor(bytes: Uint8Array): TensorValue {
   let dtype: TensorDType | number = 0;
   let shape: number[] = [];

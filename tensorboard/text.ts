@@ -1,10 +1,10 @@
 import type { TensorLike } from "./tensor.ts";
 
-/** A text, a column of texts or a table of rows; TensorBoard draws each as Markdown. */
+/** A text, a column of texts or a table of rows. TensorBoard renders each as Markdown. */
 export type TextLike = string | readonly string[] | readonly (readonly string[])[];
 
 /**
- * The strings as TensorBoard keeps them.
+ * The strings as TensorBoard stores them.
  *
  * @throws RangeError when the rows of a table differ in length
  */
@@ -19,7 +19,7 @@ export function textTensor(text: TextLike): TensorLike {
   if (odd !== undefined) {
     throw new RangeError(
       `Cannot write a table with rows of ${columns} and ${odd.length} texts: ` +
-        `all rows must have as many`,
+        `all rows must have the same number`,
     );
   }
   return { dtype: "string", shape: [rows.length, columns], values: rows.flat() };

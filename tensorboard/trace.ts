@@ -1,51 +1,51 @@
-/** One kernel that ran. */
+/** A kernel that ran. */
 export interface KernelRun {
-  /** Name of the kernel, for example `MatMul`. */
+  /** Name of the kernel, such as `MatMul`. */
   name: string;
-  /** When it was started, in milliseconds since the recording began. */
+  /** Start in milliseconds since the recording began. */
   start: number;
-  /** How long its call took on the host, kernels inside of it included, in milliseconds. */
+  /** Duration on the host in milliseconds, including nested kernels. */
   hostMillis: number;
-  /** How long it ran itself, as its backend says, without kernels inside of it, in milliseconds. */
+  /** Duration reported by the backend in milliseconds, without nested kernels. */
   millis: number;
   inputShapes: number[][];
   outputShapes: number[][];
 }
 
-/** One batch that was recorded. */
+/** A recorded batch. */
 export interface BatchRun {
   /** Global train batch, counted from 1. */
   batch: number;
-  /** In milliseconds since the recording began. */
+  /** Start in milliseconds since the recording began. */
   start: number;
-  /** In milliseconds. */
+  /** Duration in milliseconds. */
   millis: number;
 }
 
-/** What a recording holds. */
+/** Content of a recording. */
 export interface Recording {
-  /** The backend that ran the kernels. */
+  /** Backend that ran the kernels. */
   backend: string;
-  /** In the order of their start. */
+  /** Kernels in order of their start. */
   kernels: KernelRun[];
   batches: BatchRun[];
-  /** The most that all tensors took at once, in bytes. */
+  /** Greatest total size of all tensors in bytes. */
   peakBytes: number;
 }
 
-/** All runs of one kernel. */
+/** Total of one kernel. */
 export interface KernelTotal {
   name: string;
   calls: number;
-  /** In milliseconds. */
+  /** Duration in milliseconds. */
   millis: number;
-  /** Part of the time of all kernels, 0 to 1. */
+  /** Share of the time of all kernels, 0 to 1. */
   share: number;
 }
 
 /**
- * A recording as JSON in Chrome's trace event format, which Perfetto and `chrome://tracing` open:
- * batches on one track, the kernels below them, nested as they were called.
+ * A recording as JSON in Chrome's trace event format, for Perfetto and `chrome://tracing`: batches
+ * on one track, with the kernels nested below.
  */
 export function traceJson({ backend, kernels, batches }: Recording): string {
   const name = (what: string, value: string, tid = 1) => ({
@@ -69,7 +69,7 @@ export function traceJson({ backend, kernels, batches }: Recording): string {
   return JSON.stringify({ displayTimeUnit: "ms", traceEvents });
 }
 
-/** The time of each kernel over a recording, the longest first. */
+/** Total time of each kernel, longest first. */
 export function kernelTotals(kernels: readonly KernelRun[]): KernelTotal[] {
   const totals = new Map<string, KernelTotal>();
   let all = 0;
@@ -84,7 +84,7 @@ export function kernelTotals(kernels: readonly KernelRun[]): KernelTotal[] {
   return [...totals.values()].sort((a, b) => b.millis - a.millis);
 }
 
-/** A table of totals in Markdown, as TensorBoard's text page shows it. */
+/** A Markdown table of totals for TensorBoard's text page. */
 export function kernelTable(totals: readonly KernelTotal[]): string {
   return [
     "| kernel | calls | total ms | mean ms | share |",

@@ -1,15 +1,14 @@
 import type { ImageLike } from "./image.ts";
 
-// As many as a summary of several pictures shows in TensorFlow.
+// The limit of TensorFlow's image summaries.
 const mostImages = 3;
 
 /**
- * A weight as the pictures that Keras makes of it, at most three; none for a shape that makes no
- * picture.
+ * A weight as Keras draws it: at most three pictures; none for an unsuitable shape.
  *
- * Axes of length 1 are dropped first. A vector is one column; a matrix lies down, the longer side
- * across; of three axes, the last one counts pictures; of four, the first one does, when the last is
- * a picture's 1, 3 or 4 channels. Values are shown from 0, black, to 1.
+ * Axes of length 1 are dropped first. A vector is one column. A matrix is drawn with its longer
+ * side across. Of three axes, the last one counts the pictures; of four, the first one does if the
+ * last has 1, 3 or 4 channels. Values are shown from 0, black, to 1.
  *
  * Source: `keras/src/callbacks/tensorboard.py`.
  *

@@ -20,7 +20,7 @@ export async function bundleModule(
     throw new TypeError(
       `Cannot bundle ${source}: found no esbuild (${
         messageOf(cause)
-      }); wanted it beside keepfit: ` +
+      }); expected it beside keepfit: ` +
         `npm install --save-dev esbuild`,
       { cause },
     );

@@ -69,7 +69,7 @@ export const script: readonly Logs[] = [
  * const [problem] = await checkCallback(() => ({
  *   onEpochEnd: (_epoch, logs) => void (logs.loss = 0),
  * }));
- * assert.match(problem, /changes the logs: in onEpochEnd logs.loss: found 0, wanted 3/);
+ * assert.match(problem, /changes the logs: in onEpochEnd logs.loss: found 0, expected 3/);
  * ```
  */
 export async function checkCallback(

@@ -39,7 +39,10 @@ describe("checking a callback", () => {
   it("finds logs that are changed, unless they may be", async () => {
     const onEpochEnd = (_epoch: number, logs: Logs) => void (logs.sum = 1);
     const [problem] = await problemsOf({ onEpochEnd });
-    assert.match(problem, /^changes the logs: in onEpochEnd logs\.sum: found 1, wanted undefined/);
+    assert.match(
+      problem,
+      /^changes the logs: in onEpochEnd logs\.sum: found 1, expected undefined/,
+    );
     assert.deepEqual(await checkCallback(() => sum({ onEpochEnd }), { writesLogs: ["sum"] }), []);
   });
 
@@ -56,7 +59,7 @@ describe("checking a callback", () => {
     const forgetful = await problemsOf({ setState() {} });
     assert.match(
       forgetful.join("\n"),
-      /in its state: another one does not go on the same: the last state\.total: found 4\.8, wanted 11\./,
+      /in its state: another one does not go on the same: the last state\.total: found 4\.8, expected 11\./,
     );
     const impure = await problemsOf({ getState: () => ({ when: new Date(0) as never }) });
     assert.match(impure.join("\n"), /it is no plain data: state\.when: a Date/);

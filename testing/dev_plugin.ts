@@ -194,6 +194,6 @@ async function signatureOf(folder: string, fs: FileSystem): Promise<string> {
 }
 
 function printReload({ id, epoch, error }: Reload): void {
-  if (error === undefined) console.log(`keepfit: ${id} is loaded anew, from epoch ${epoch} on`);
-  else console.warn(`keepfit: ${id} goes on as it was: ${messageOf(error)}`);
+  if (error === undefined) console.log(`keepfit: reloaded ${id} at epoch ${epoch}`);
+  else console.warn(`keepfit: kept the previous ${id}: ${messageOf(error)}`);
 }

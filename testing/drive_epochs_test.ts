@@ -113,7 +113,7 @@ describe("a scripted model", () => {
     kept.dispose();
     made.dispose();
     assert.equal(model.handles, 0);
-    assert.throws(() => model.setWeights([]), /found shapes ; wanted \[2\]/);
+    assert.throws(() => model.setWeights([]), /found shapes ; expected \[2\]/);
   });
 
   it("is enough for a callback that puts weights back", async () => {

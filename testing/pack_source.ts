@@ -47,7 +47,7 @@ export async function packSource(
   const script = paths.find(isTypeScript);
   if (!bundle && script !== undefined) {
     throw new TypeError(
-      `Cannot pack ${source}: found ${script}, which is TypeScript; wanted JavaScript: ` +
+      `Cannot pack ${source}: found ${script}, which is TypeScript; expected JavaScript: ` +
         `bundle it into one module (--bundle)`,
     );
   }

@@ -24,13 +24,13 @@ export function impurityOf(value: unknown, path: string): string | undefined {
 /**
  * Where two values of plain data differ.
  *
- * @returns for example `logs.loss: found 1, wanted 2`; undefined where they are the same
+ * @returns for example `logs.loss: found 1, expected 2`; undefined where they are the same
  */
 export function differenceOf(found: unknown, wanted: unknown, path: string): string | undefined {
   if (Object.is(found, wanted)) return undefined;
   const isObject = typeof found === "object" && typeof wanted === "object" && found !== null &&
     wanted !== null && Array.isArray(found) === Array.isArray(wanted);
-  if (!isObject) return `${path}: found ${shown(found)}, wanted ${shown(wanted)}`;
+  if (!isObject) return `${path}: found ${shown(found)}, expected ${shown(wanted)}`;
   const [one, other] = [found as Record<string, unknown>, wanted as Record<string, unknown>];
   for (const key of new Set([...Object.keys(one), ...Object.keys(other)])) {
     const difference = differenceOf(one[key], other[key], memberPath(path, key, found));

@@ -72,7 +72,9 @@ export function scriptedModel(options: ScriptedModelOptions = {}): ScriptedModel
     setWeights(given) {
       if (String(given.map(shapeOf)) !== String(weights.map(shapeOf))) {
         throw new RangeError(
-          `Cannot set weights: found shapes ${given.map(shapeOf)}; wanted ${weights.map(shapeOf)}`,
+          `Cannot set weights: found shapes ${given.map(shapeOf)}; expected ${
+            weights.map(shapeOf)
+          }`,
         );
       }
       given.forEach((one, i) => weights[i].values.set((one as ScriptedWeight).values));

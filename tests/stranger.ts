@@ -185,7 +185,7 @@ function tryItCommands(): string[] {
   const cells = [...readme.matchAll(/^\| (?:Node|Deno|Bun)\b[^|]*\| `([^`]+)` +\|$/gm)];
   if (cells.length !== 3) {
     throw new Error(
-      `Cannot read README.md: wanted a command for each runtime, got ${cells.length}`,
+      `Cannot read README.md: expected a command for each runtime, got ${cells.length}`,
     );
   }
   return cells.map(([, command]) => command);

@@ -8,8 +8,8 @@ import { recordUses } from "./record_uses.ts";
 import type { RuntimeReport, TierReport } from "./report.ts";
 
 /**
- * Hold every callback of a plugin to what every callback keeps to, on this runtime, in each tier that
- * its manifest claims, and look at what it does with its context.
+ * Run the conformance checks on every callback of a plugin, on this runtime and in each tier that
+ * its manifest supports, and observe how it uses its context.
  *
  * @param options of the callbacks
  */
@@ -28,7 +28,9 @@ export async function checkHere(
   };
   const tf = await findTensorFlow();
   if (tf === undefined) {
-    report.warnings.push("no real training was tried: there is no @tensorflow/tfjs beside keepfit");
+    report.warnings.push(
+      "no real training was tried: @tensorflow/tfjs is not installed beside keepfit",
+    );
   }
   const { support } = packed.manifest.sandbox;
   const uses = await recordUses(packed, options);
@@ -37,7 +39,7 @@ export async function checkHere(
     const judged = uses.judge();
     report.problems.push(...judged.problems);
     report.warnings.push(...judged.warnings);
-    // What wants the sandbox was only watched here.
+    // A plugin that requires the sandbox was only observed here.
     if (support !== "required") {
       report.tiers.push({ tier: "trusted", skipped: undefined, problems });
     }
@@ -82,7 +84,7 @@ async function problemsIn(
       return callback;
     };
     try {
-      // What cannot be loaded once is one problem, and not one of each check.
+      // A failure to load is one problem rather than one for each check.
       await (await make()).close?.();
     } catch (error) {
       problems.push(messageOf(error));
@@ -97,7 +99,7 @@ async function problemsIn(
   return problems;
 }
 
-/** Failures that are looked for are told in the report. */
+/** The checks provoke failures on purpose; the report lists those that matter. */
 async function quietly<T>(run: () => Promise<T>): Promise<T> {
   const { log, warn } = console;
   console.log = console.warn = () => {};

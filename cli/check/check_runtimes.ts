@@ -4,11 +4,11 @@ import type { RuntimeReport } from "./report.ts";
 import { findAbove } from "./check_source.ts";
 import { runCommand } from "./run_command.ts";
 
-/** The runtimes that a plugin may be on, as commands. */
+/** Commands of the runtimes that a plugin may support. */
 export const runtimeNames: readonly Runtime["name"][] = ["deno", "bun", "node"];
 
 /**
- * Let another runtime of this machine check a source, in a process of its own.
+ * Check a source on another runtime of this machine, in a separate process.
  *
  * @param source the folder
  * @param options of the callbacks
@@ -27,7 +27,7 @@ export async function checkOn(
     warnings: [],
   });
   const told = await runCommand(name, ["--version"]);
-  // Deno answers for a node that is not there.
+  // Deno pretends to be a missing node.
   const version = versionText[name].exec(told?.stdout ?? "")?.[1];
   if (version === undefined) return skipped(`${name} is not on PATH`);
   const start = await startArguments(name, source);
@@ -44,7 +44,7 @@ export async function checkOn(
     const { runtimes: [report] } = JSON.parse(line);
     return report;
   } catch {
-    const reason = ended?.stderr.trim() || line || `it ended with code ${ended?.code}`;
+    const reason = ended?.stderr.trim() || line || `it exited with code ${ended?.code}`;
     return {
       ...skipped("", version),
       skipped: undefined,
@@ -60,10 +60,10 @@ const versionText: Record<Runtime["name"], RegExp> = {
 };
 
 /**
- * What starts this command on another runtime: published it is JavaScript, in the repository
- * TypeScript.
+ * The file that starts this command on another runtime: JavaScript when published, TypeScript in
+ * the repository.
  *
- * @returns undefined where what it needs is not installed for that runtime
+ * @returns undefined when its dependencies are not installed for that runtime
  */
 async function startArguments(
   name: Runtime["name"],
@@ -82,7 +82,7 @@ async function startArguments(
     case "deno":
       return [
         ...["run", "--no-check", "--no-prompt", "-A"],
-        // Not the plugin's deno.json: all that this command needs is in node_modules.
+        // Not the plugin's deno.json: this command finds its dependencies in node_modules.
         ...isSource
           ? ["--config", place("../../deno.json")]
           : ["--no-config", "--node-modules-dir=manual"],
@@ -102,8 +102,8 @@ async function startArguments(
 }
 
 /**
- * This command as Node and Bun have it beside a source, with esbuild; Deno needs no node_modules for
- * its own.
+ * This command as installed beside a source for Node and Bun, with esbuild. Deno needs no
+ * node_modules for it.
  */
 async function findInstalled(source: string): Promise<string | undefined> {
   const { fs } = getRuntime();
@@ -114,7 +114,7 @@ async function findInstalled(source: string): Promise<string | undefined> {
   return modules(entry) === modules(bundler) ? entry : undefined;
 }
 
-/** The runtimes that are not the present one. */
+/** The runtimes other than the current one. */
 export function otherRuntimes(): Runtime["name"][] {
   const { name } = getRuntime();
   return runtimeNames.filter((one) => one !== name);

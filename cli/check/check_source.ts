@@ -5,7 +5,7 @@ import type { PackedSource } from "../../testing/pack_source.ts";
 import type { TypesReport } from "./report.ts";
 import { runCommand } from "./run_command.ts";
 
-/** What the modules of a plugin import that is none of its files: peers, of what could be packed. */
+/** Modules that a plugin imports from elsewhere: its peers, if it could be packed. */
 export async function importsOf({ manifest, contents }: PackedSource): Promise<string[]> {
   const found = new Set<string>();
   for (const path of Object.keys(manifest.files).filter((one) => /\.m?js$/.test(one))) {
@@ -18,9 +18,9 @@ export async function importsOf({ manifest, contents }: PackedSource): Promise<s
 }
 
 /**
- * Check the types of a TypeScript source: with the tsc that is installed for it, else with deno.
+ * Check the types of a TypeScript source, with its own tsc if installed, else with deno.
  *
- * @param module the entry's path in the source
+ * @param module path of the entry in the source
  */
 export async function checkTypes(
   source: string,
@@ -39,7 +39,7 @@ export async function checkTypes(
         "-p",
         config,
       ]);
-      // Deno answers for a node that is not there, and does not know a script of this name.
+      // Deno pretends to be a missing node, but does not know a script of this name.
       if (ended === undefined) continue;
       return {
         checker: "tsc",
@@ -52,7 +52,7 @@ export async function checkTypes(
   return { checker: "deno check", problems: ended.code === 0 ? [] : linesOf(ended.stderr) };
 }
 
-/** A file in this folder or the nearest one above it that has it. */
+/** A file in this folder or the nearest one above. */
 export async function findAbove(
   folder: string,
   path: string,

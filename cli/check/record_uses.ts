@@ -8,17 +8,19 @@ import {
 } from "../../plugins/manifest/format.ts";
 import type { PackedSource } from "../../testing/pack_source.ts";
 
-/** What a plugin did with its context. */
+/** Uses of a plugin's context. */
 export interface Uses {
-  /** The plugin, with a module before its own that watches its context. Of the trusted tier only. */
+  /**
+   * The plugin, behind a module that records how it uses its context. For the trusted tier only.
+   */
   watched: PackedSource;
-  /** Uses that were refused, and what nobody used, once the plugin was driven. */
+  /** Uses that were refused and declarations that were not used, after the plugin was driven. */
   judge(): { problems: string[]; warnings: string[] };
-  /** Stop watching. */
+  /** Stop recording. */
   release(): void;
 }
 
-/** Which permission each function of a context is for. */
+/** Permission that each function of a context needs. */
 const permissionOf: Record<string, PluginPermission> = {
   append: "write",
   env: "env",
@@ -36,19 +38,19 @@ const controlNames: readonly PluginControl[] = [
   "writeWeights",
 ];
 
-/** How the module that watches finds who it tells: it has nothing in common with this one. */
+/** Key by which the recording module finds this one: they share only the global object. */
 const hostKey = "keepfit.check";
 
 /** Called in place of a function of the context. */
 type Host = (name: string, args: unknown[], call: (...args: unknown[]) => unknown) => unknown;
 
 /**
- * Watch what a plugin does with its context, without a seam in the loader: its module gets another
- * one before it, which hands its factory a context that tells of every call.
+ * Record how a plugin uses its context, without changing the loader: a module placed before the
+ * plugin's own passes its factory a context that records every call.
  *
- * Commands are not run and nothing is listened on; who asks is told that all went well.
+ * Commands do not run and nothing listens; the plugin is told that they succeeded.
  *
- * @param options the options that the plugin is driven with: a permission may name one of them
+ * @param options options of the plugin; a permission may refer to one of them
  */
 export async function recordUses(
   packed: PackedSource,
@@ -92,7 +94,7 @@ export async function recordUses(
         grant.declared
           .filter((pattern) =>
             !used.some(([name, value]) =>
-              // What is served is at the one address.
+              // The plugin is served at this address.
               permissionOf[name] === kind && (kind === "listen" || covers(pattern, value))
             )
           )
@@ -111,7 +113,7 @@ export async function recordUses(
   };
 }
 
-/** The plugin with the module before its own. */
+/** The plugin behind the recording module. */
 async function watching({ manifest, contents }: PackedSource): Promise<PackedSource> {
   const names = [...new Set(manifest.callbacks.map((callback) => callback.export))];
   const module = "keepfit-check.js";
@@ -156,7 +158,7 @@ ${
   };
 }
 
-/** True when a declared value stands for one that was used. */
+/** Whether a declared value covers a used one. */
 function covers(pattern: string, value: string): boolean {
   if (pattern === value || value.startsWith(`${pattern.replace(/\/$/, "")}/`)) return true;
   const escaped = pattern.replace(/[.+^${}()|[\]\\?]/g, "\\$&").replaceAll("*", ".*");

@@ -1,48 +1,48 @@
 import type { PluginTier } from "../../plugins/mod.ts";
 import type { Runtime } from "../../runtime/types.ts";
 
-/** What came of one tier on one runtime. */
+/** Result of a tier on a runtime. */
 export interface TierReport {
   tier: PluginTier;
-  /** Why it was not tried; undefined where it was. */
+  /** Why it was skipped; undefined if it was not. */
   skipped: string | undefined;
   problems: string[];
 }
 
-/** What was found on one runtime. */
+/** Result of a runtime. */
 export interface RuntimeReport {
   name: Runtime["name"];
   version: string | undefined;
-  /** Why it was not tried; undefined where it was. */
+  /** Why it was skipped; undefined if it was not. */
   skipped: string | undefined;
   tiers: TierReport[];
-  /** Uses that were refused, as problems. */
+  /** Refused uses, as problems. */
   problems: string[];
-  /** Permissions and controls that are declared and were not used. */
+  /** Permissions and controls that are declared but not used. */
   warnings: string[];
 }
 
-/** Where the types of a source were checked, if anywhere. */
+/** Result of the type check. */
 export interface TypesReport {
-  /** What checked them; undefined when nothing did. */
+  /** Program that checked the types; undefined if none did. */
   checker: string | undefined;
   problems: string[];
 }
 
-/** All that `keepfit check` finds. */
+/** Result of `keepfit check`. */
 export interface CheckReport {
   id: string;
   version: string;
-  /** Bytes by path. */
+  /** Size in bytes by path. */
   files: Record<string, number>;
   module: string;
-  /** What its modules import that is none of its files. */
+  /** Modules that it imports from elsewhere. */
   imports: string[];
   types: TypesReport;
   runtimes: RuntimeReport[];
 }
 
-/** Every problem of a report, each with where it is. */
+/** Every problem of a report, with its runtime and tier. */
 export function problemsOf(report: CheckReport): string[] {
   return [
     ...report.types.problems.map((problem) => `types: ${problem}`),
@@ -61,20 +61,20 @@ export function warningsOf(report: CheckReport): string[] {
   return [
     ...new Set([
       ...types.checker === undefined
-        ? ["types: not checked, there is neither tsc in node_modules nor deno"]
+        ? ["types: not checked, found neither tsc in node_modules nor deno"]
         : [],
       ...runtimes.flatMap(({ warnings }) => warnings),
       ...runtimes.flatMap(({ name, skipped, tiers }) => [
-        ...skipped === undefined ? [] : [`${name}: not tried, ${skipped}`],
+        ...skipped === undefined ? [] : [`${name}: skipped, ${skipped}`],
         ...tiers.flatMap(({ tier, skipped }) =>
-          skipped === undefined ? [] : [`${name}, ${tier}: not tried, ${skipped}`]
+          skipped === undefined ? [] : [`${name}, ${tier}: skipped, ${skipped}`]
         ),
       ]),
     ]),
   ];
 }
 
-/** A report for a person. */
+/** A report for people. */
 export function reportText(report: CheckReport): string {
   const { id, version, files, module, imports, types, runtimes } = report;
   const sizes = Object.values(files);
@@ -88,7 +88,7 @@ export function reportText(report: CheckReport): string {
     ["imports", imports.join(", ") || "nothing"],
     ...runtimes.map((one): [string, string] => [
       `${one.name} ${one.version ?? ""}`.trim(),
-      one.skipped === undefined ? one.tiers.map(tierText).join(", ") : "not tried",
+      one.skipped === undefined ? one.tiers.map(tierText).join(", ") : "skipped",
     ]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
@@ -104,8 +104,8 @@ export function reportText(report: CheckReport): string {
 }
 
 function tierText({ tier, skipped, problems }: TierReport): string {
-  if (skipped !== undefined) return `${tier} not tried`;
-  return problems.length === 0 ? `${tier} ok` : `${tier} ${problems.length} wrong`;
+  if (skipped !== undefined) return `${tier} skipped`;
+  return problems.length === 0 ? `${tier} ok` : `${tier} ${problems.length} failed`;
 }
 
 function sum(numbers: number[]): number {

@@ -2,9 +2,9 @@ import { getRuntime } from "../../runtime/mod.ts";
 import type { CommandResult } from "../../runtime/types.ts";
 
 /**
- * Run a program of this machine that may not be there.
+ * Run a program that may not be installed.
  *
- * @returns how it ended; undefined when it cannot be started
+ * @returns its result; undefined when it cannot be started
  * @throws DOMException `TimeoutError` after three minutes
  */
 export async function runCommand(

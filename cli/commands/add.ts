@@ -29,37 +29,37 @@ interface Given {
   yes?: true;
 }
 
-/** `keepfit add REFERENCE`: the one explicit yes, which pins a plugin. */
+/** `keepfit add REFERENCE`: pin a plugin after explicit consent. */
 export function addAdd(program: Command, line: CommandLine): void {
   const command = program.command("add")
     .usage("REFERENCE [--options JSON] [--allow KIND=VALUES] [--yes]")
     .description("Show what a plugin may do and, if you agree, pin it in keepfit.lock.json.")
     .argument(
       "<REFERENCE>",
-      "A manifest's path or URL, its folder, registry:owner/name@^1, or npm:name.",
+      "Path or URL of a manifest or its folder, registry:owner/name@^1, or npm:name.",
     )
     .addOption(tierOption())
     .option(
       "--allow <KIND=VALUES>",
-      "Agree to a permission: net=a.example,b.example, or net for all it declares. Again for more.",
+      "Grant a permission: net=a.example,b.example, or net for all that is declared. Repeatable.",
       collectAllowed,
     )
     .option("--options <JSON>", "Options of the callback, as JSON.", parseOptions)
-    .option("--output-dir <DIR>", "Where it may write.")
-    .option("--callback <NAME>", "Which of its callbacks.")
+    .option("--output-dir <DIR>", "Folder it may write to.")
+    .option("--callback <NAME>", "Name of one of its callbacks.")
     .option(
       "--registry <URL>",
-      "The registry of registry: references, which keepfit.json remembers.",
+      "Registry of registry: references, to be saved in keepfit.json.",
     )
     .addOption(minimumAgeOption())
-    .option("--accept", "Agree to trust it further than the lock file does.")
-    .option("--yes", "Do not ask; what it may touch is then said by --allow and --output-dir.")
+    .option("--accept", "Agree to more trust than the lock file records.")
+    .option("--yes", "Do not ask; then --allow and --output-dir grant its permissions.")
     .action(async (reference: string, { yes, accept, ...given }: Given) => {
-      // Options that are missing are a problem here and not in the next training.
+      // Missing options are reported now rather than in the next training.
       const explained = await explainPlugin(reference, { ...given, options: given.options ?? {} });
       const { id, version, integrity } = explained;
       const { columns, hasColors: colors } = line;
-      // The error says what they are.
+      // The error lists them.
       const shown = { ...explained, problems: [] };
       line.note(`${explainText(shown, { columns, colors, isShort: true })}\n`);
       const isAsked = yes === undefined;
@@ -67,11 +67,11 @@ export function addAdd(program: Command, line: CommandLine): void {
         ...given,
         allow: allowedBy(explained, given.allow, isAsked),
         accept,
-        // What was shown, and not what its host says by now.
+        // Pin what was shown, even if the host has changed it since.
         integrity,
       };
       if (isAsked) {
-        // No question where a yes would change nothing: the error says what is missing.
+        // No question when a yes would change nothing: the error says what is missing.
         await addPlugin(reference, { ...wanted, dryRun: true });
         line.note(agreementText(explained, columns));
       }
@@ -80,7 +80,7 @@ export function addAdd(program: Command, line: CommandLine): void {
         return line.tell({ added: true, plugin: added }, line.fit(addedText(added)));
       }
       line.code = 1;
-      line.tell({ added: false, plugin: explained }, "nothing was added\n");
+      line.tell({ added: false, plugin: explained }, "Nothing was added.\n");
     });
   addExamples(
     command,
@@ -94,10 +94,7 @@ export function addAdd(program: Command, line: CommandLine): void {
   );
 }
 
-/**
- * What is agreed to: flags, what the lock file has, and of what it cannot do without all that a
- * question shows.
- */
+/** Consent of the flags, the lock file and, with a question, everything the plugin requires. */
 function allowedBy(
   { permissions }: PluginExplanation,
   given: AllowedKinds = {},
@@ -127,7 +124,7 @@ function agreementText(
   const lines = [
     ...wrap("y agrees that", "", columns),
     ...wrap(
-      `${isLocked ? "keepfit.lock.json then pins" : "keepfit.lock.json pins"} ${pins}, and ` +
+      `keepfit.lock.json ${isLocked ? "then pins" : "pins"} ${pins}, and ` +
         `keepfit.json lists it`,
       "  - ",
       columns,
@@ -138,7 +135,7 @@ function agreementText(
       columns,
     ),
     ...wrap(
-      `it may touch ${touched.join("; ") || "nothing outside the training"}`,
+      `it may access ${touched.join("; ") || "nothing outside the training"}`,
       "  - ",
       columns,
     ),
@@ -149,7 +146,7 @@ function agreementText(
 
 function addedText({ id, version }: PluginExplanation): string {
   return `added ${id} ${version}
-Next: let your training load what keepfit.json lists:
+Next: load the plugins of keepfit.json in your training:
   await fit(model, x, y, { callbacks: "keepfit.json" })
 `;
 }

@@ -5,12 +5,12 @@ import { addExamples } from "../help.ts";
 
 /** `keepfit cache clean`. */
 export function addCache(program: Command, line: CommandLine): void {
-  const cache = program.command("cache").description("What was fetched, and is kept.");
+  const cache = program.command("cache").description("The cache of fetched files.");
   const command = cache.command("clean")
-    .description("Remove it; plugins are fetched anew.")
+    .description("Remove the cached files; plugins are then refetched.")
     .action(async () => {
       const bytes = await cleanCache();
-      line.tell({ bytes }, `freed ${bytes} bytes\n`);
+      line.tell({ bytes }, `removed ${bytes} bytes\n`);
     });
   for (const one of [cache, command]) addExamples(one, line, ["keepfit cache clean"]);
 }

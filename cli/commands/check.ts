@@ -10,22 +10,22 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 import { parseOptions } from "../plugin_options.ts";
 
-/** `keepfit check SOURCE`: what keeps a plugin from being published. */
+/** `keepfit check SOURCE`: find what prevents a plugin from being published. */
 export function addCheck(program: Command, line: CommandLine): void {
   const command = program.command("check")
     .usage("SOURCE [--here] [-- OPTIONS]")
     .description(
-      "Hold the plugin in SOURCE to what it says, on each runtime found on this machine.",
+      "Check that the plugin in SOURCE does what its manifest says, on each runtime of this machine.",
     )
-    .argument("<SOURCE>", "The folder that the plugin is written in.")
-    .argument("[OPTIONS]", "The callback's options as JSON, behind --.", parseOptions, {})
-    .option("--here", "On this runtime only, and without types.")
+    .argument("<SOURCE>", "Source folder of the plugin.")
+    .argument("[OPTIONS]", "Options of the callback as JSON, after --.", parseOptions, {})
+    .option("--here", "Check on this runtime only, without types.")
     .addHelpText(
       "after",
       `
-It looks at manifest, types, size and imports, then drives the plugin by script and in small
-trainings, in each tier that the manifest claims. It writes to memory, gets {} from every server and
-runs no command. What is declared and never used is a warning.`,
+Checks manifest, types, size and imports, then runs the plugin in scripted and in small real
+trainings, in each tier that the manifest supports. Files go to memory, every server answers {} and
+no command runs. A declared permission that is never used is a warning.`,
     )
     .action(
       async (

@@ -90,7 +90,7 @@ describe("checking a plugin", () => {
     const { code, output } = await start("check", source, "--here").ended;
     assert.equal(code, 1);
     assert.match(output, /^ada\/writes-logs 1\.0\.0\n {2}manifest +ok\n/);
-    assert.match(output, /trusted \d+ wrong/);
+    assert.match(output, /trusted \d+ failed/);
     assert.match(output, /\nProblems:\n {2}\w+, trusted: .*failed in onEpochEnd/);
   });
 
@@ -99,7 +99,7 @@ describe("checking a plugin", () => {
     const { code, error } = await check(source, "--here");
     assert.equal(code, 1);
     assert.equal(error.code, "E_MANIFEST");
-    assert.match(error.message, /licence: is no key of a manifest/);
+    assert.match(error.message, /licence: is not a key of a manifest/);
     const imports = await write("imports", `import "node:fs"; export default () => ({});`);
     assert.equal((await check(imports, "--here")).error.code, "E_IMPORT");
   });

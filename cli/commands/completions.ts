@@ -8,8 +8,8 @@ export function addCompletions(program: Command, line: CommandLine): void {
   const command = program.command("completions")
     .usage("bash|zsh|fish")
     .description("Print a script that lets your shell complete keepfit's commands and options.")
-    .addArgument(new Argument("<SHELL>", "Whose language it is in.").choices(shells))
-    .addHelpText("after", "\nPut one of these where your shell begins.")
+    .addArgument(new Argument("<SHELL>", "The shell.").choices(shells))
+    .addHelpText("after", "\nAdd one of these lines to the startup file of your shell.")
     .action((shell: Shell) => {
       const script = completionScript(program, shell);
       line.tell({ shell, script }, script);
@@ -18,7 +18,7 @@ export function addCompletions(program: Command, line: CommandLine): void {
     command,
     line,
     ["source <(keepfit completions bash)", "in ~/.bashrc"],
-    ["source <(keepfit completions zsh)", "in ~/.zshrc, behind compinit"],
+    ["source <(keepfit completions zsh)", "in ~/.zshrc, after compinit"],
     ["keepfit completions fish | source", "in ~/.config/fish/config.fish"],
   );
 }

@@ -14,17 +14,17 @@ interface Given {
   tier?: PluginTier;
 }
 
-/** `keepfit dev SOURCE`: a running training that loads the plugin anew on each save. */
+/** `keepfit dev SOURCE`: an endless training that reloads the plugin on each save. */
 export function addDev(program: Command, line: CommandLine): void {
   const command = program.command("dev")
     .usage("SOURCE [--epochs N] [--tier TIER] [--out DIR] [-- OPTIONS]")
-    .description("Train something small without end, with the plugin in it, reloaded on each save.")
-    .argument("<SOURCE>", "The folder that the plugin is written in.")
-    .argument("[OPTIONS]", "The callback's options as JSON, behind --.", parseOptions)
-    .option("--epochs <N>", "How many, at two a second. Default: until Ctrl-C.", countOf)
+    .description("Train a small model endlessly with the plugin and reload it on each save.")
+    .argument("<SOURCE>", "Source folder of the plugin.")
+    .argument("[OPTIONS]", "Options of the callback as JSON, after --.", parseOptions)
+    .option("--epochs <N>", "Number of epochs, two per second. Default: until Ctrl-C.", countOf)
     .addOption(tierOption())
-    .option("--out <DIR>", "Where it may write. Default: .keepfit in SOURCE.")
-    .addHelpText("after", "\nAll that its manifest declares is allowed.")
+    .option("--out <DIR>", "Folder it may write to. Default: .keepfit in SOURCE.")
+    .addHelpText("after", "\nEvery permission that its manifest declares is granted.")
     .action(async (source: string, options: Record<string, unknown> | undefined, given: Given) => {
       await dev(line, source, options, given);
     });
@@ -77,14 +77,14 @@ async function dev(
 
 function tellReload(line: CommandLine, { id, epoch, error }: Reload): void {
   if (error === undefined) {
-    line.tell({ event: "reload", id, epoch }, `${id} is loaded anew, from epoch ${epoch} on\n`);
+    line.tell({ event: "reload", id, epoch }, `reloaded ${id} at epoch ${epoch}\n`);
   } else {
     const message = messageOf(error);
-    line.tell({ event: "error", id, message }, `${id} goes on as it was: ${message}\n`);
+    line.tell({ event: "error", id, message }, `kept the previous ${id}: ${message}\n`);
   }
 }
 
-/** Wait, but not longer than until the user asks to stop. */
+/** Wait, until the user asks to stop at the latest. */
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => {

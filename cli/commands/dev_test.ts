@@ -26,10 +26,10 @@ describe("a running training with a plugin in development", () => {
     const module = join(source, "src/mod.ts");
     const text = await readFile(module, "utf8");
     await writeFile(module, text.replace("log(`", "log(`anew: "));
-    await dev.says("ada/watched is loaded anew, from epoch ");
+    await dev.says("reloaded ada/watched at epoch ");
     await dev.says("ada/watched: anew: onEpochEnd ");
     await writeFile(module, "export default const;");
-    await dev.says("ada/watched goes on as it was: Cannot bundle");
+    await dev.says("kept the previous ada/watched: Cannot bundle");
     dev.end();
     const { code, output, errors } = await dev.ended;
     assert.equal(code, 0, errors);

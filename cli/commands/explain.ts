@@ -13,20 +13,20 @@ interface Given {
   registry?: string;
 }
 
-/** `keepfit explain REFERENCE`: what a plugin may do, and what is really enforced here. */
+/** `keepfit explain REFERENCE`: what a plugin may do, and what is enforced here. */
 export function addExplain(program: Command, line: CommandLine): void {
   const command = program.command("explain")
     .usage("REFERENCE [--tier TIER]")
-    .description("Tell what a plugin may do, and what is really enforced on this runtime.")
+    .description("Show what a plugin may do and what this runtime enforces.")
     .argument(
       "<REFERENCE>",
-      "A manifest's path or URL, its folder, registry:owner/name@^1, npm:name, or a locked id.",
+      "Path or URL of a manifest or its folder, registry:owner/name@^1, npm:name, or a locked id.",
     )
     .addOption(tierOption())
-    .option("--allow <KIND=VALUES>", "As add has it.", collectAllowed)
-    .option("--options <JSON>", "Options of the callback, as JSON: are they right?", parseOptions)
-    .option("--callback <NAME>", "Which of its callbacks the options are for.")
-    .option("--registry <URL>", "The registry of registry: references.")
+    .option("--allow <KIND=VALUES>", "A permission, as for add.", collectAllowed)
+    .option("--options <JSON>", "Options of the callback, as JSON, to be checked.", parseOptions)
+    .option("--callback <NAME>", "Name of the callback that the options are for.")
+    .option("--registry <URL>", "Registry of registry: references.")
     .action(async (reference: string, given: Given) => {
       const { problems, ...rest } = await explainPlugin(await referenceOf(reference), given);
       const explained = { ...rest, problems: problems.map((one) => inShell(one)) };
@@ -41,7 +41,7 @@ export function addExplain(program: Command, line: CommandLine): void {
   );
 }
 
-/** Of an id that the project has locked, the reference that it was added by. */
+/** The reference by which a locked id was added. */
 async function referenceOf(given: string): Promise<string> {
   if (!/^[a-z\d-]+\/[a-z\d-]+$/.test(given)) return given;
   const plugins = await listPlugins();

@@ -17,9 +17,9 @@ export function addHub(program: Command, line: CommandLine): void {
   const command = program.command("hub")
     .usage("DIR [--host ADDRESS] [--port NUMBER] [--tokens FILE]")
     .description("Serve the plugins in DIR and receive what RemoteMonitor posts, until Ctrl-C.")
-    .argument("<DIR>", "The registry's folder, as pack makes it.")
+    .argument("<DIR>", "Folder of the registry, as pack writes it.")
     .option("--host <ADDRESS>", "Address to listen on.", "127.0.0.1")
-    .option("--port <NUMBER>", "Port to listen on; 0 picks a free one.", portOf, 8000)
+    .option("--port <NUMBER>", "Port to listen on; 0 chooses a free one.", portOf, 8000)
     .option(
       "--token <OWNER=TOKEN>",
       "TOKEN may publish plugins of OWNER; other users of this machine can see it. Repeatable.",
@@ -27,7 +27,7 @@ export function addHub(program: Command, line: CommandLine): void {
     )
     .option(
       "--tokens <FILE>",
-      "File of lines OWNER=TOKEN, as in KEEPFIT_HUB_TOKENS.",
+      "File with lines OWNER=TOKEN, as in KEEPFIT_HUB_TOKENS.",
     )
     .action(async (directory: string, { host, port, ...given }: Given) => {
       const tokens = await readTokens(given, line.fs);
@@ -64,7 +64,7 @@ function collectTokens(text: string, before: string[] = []): string[] {
   return [...before, text];
 }
 
-/** From the command line, the file and the environment together. */
+/** The tokens of the command line, the file and the environment. */
 async function readTokens(
   { token = [], tokens }: Pick<Given, "token" | "tokens">,
   fs: FileSystem,

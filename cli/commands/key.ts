@@ -3,15 +3,15 @@ import { generateKeyPair } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
-/** `keepfit key new FILE`: a key to sign plugins with. */
+/** `keepfit key new FILE`: generate a key for signing plugins. */
 export function addKey(program: Command, line: CommandLine): void {
-  const key = program.command("key").description("Keys to sign plugins with.");
+  const key = program.command("key").description("Keys for signing plugins.");
   const command = key.command("new")
-    .description("Make a key and put it into FILE, which nobody else should be able to read.")
-    .argument("<FILE>", "Must not be there yet.")
+    .description("Generate a key and save it in FILE, which only you should be able to read.")
+    .argument("<FILE>", "Path of the new file.")
     .action(async (path: string) => {
       const made = await generateKeyPair();
-      // Made exclusively: a key that was overwritten could never sign again.
+      // Never overwritten: a lost key can never sign again.
       const file = await line.fs.open(path, "create");
       try {
         await file.write(await made.toPem());

@@ -3,10 +3,10 @@ import { listPlugins } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
-/** `keepfit list`: what the lock file and the config file have; needs no network. */
+/** `keepfit list`: the plugins of the lock file and the configuration; needs no network. */
 export function addList(program: Command, line: CommandLine): void {
   const command = program.command("list")
-    .description("List the plugins of keepfit.lock.json and keepfit.json, without a network.")
+    .description("List the plugins of keepfit.lock.json and keepfit.json, without network access.")
     .action(async () => {
       const plugins = await listPlugins();
       const lines = plugins.map(({ reference, locked, configured }) => {
@@ -14,7 +14,7 @@ export function addList(program: Command, line: CommandLine): void {
         const where = locked?.tier === undefined ? "" : `  ${locked.tier}`;
         return `${what}${where}${configured > 0 ? "" : "  not in keepfit.json"}\n  ${reference}\n`;
       });
-      line.tell({ plugins }, lines.join("") || "there are no plugins\n");
+      line.tell({ plugins }, lines.join("") || "no plugins\n");
     });
   addExamples(command, line, ["keepfit list"]);
 }

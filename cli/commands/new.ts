@@ -12,17 +12,17 @@ interface Given {
   out?: string;
 }
 
-/** `keepfit new NAME`: a plugin to begin with. */
+/** `keepfit new NAME`: create a plugin project. */
 export function addNew(program: Command, line: CommandLine): void {
   const command = program.command("new")
     .usage("OWNER/NAME [--hooks LIST] [--controls LIST] [--out DIR]")
     .description(
-      "Begin a plugin in TypeScript: manifest, module, tests and tasks, in a folder NAME.",
+      "Create a plugin in TypeScript: manifest, module, tests and tasks, in the folder NAME.",
     )
-    .argument("<OWNER/NAME>", "The plugin's id, for example ada/loss-to-slack.", idOf)
+    .argument("<OWNER/NAME>", "Id of the plugin, such as ada/loss-to-slack.", idOf)
     .option(
       "--hooks <LIST>",
-      `With commas between: ${pluginHooks.join(", ")}.`,
+      `Separated by commas: ${pluginHooks.join(", ")}.`,
       listOf(pluginHooks),
       [
         "onEpochEnd",
@@ -30,16 +30,16 @@ export function addNew(program: Command, line: CommandLine): void {
     )
     .option(
       "--controls <LIST>",
-      `What it may do to the training: ${pluginControls.join(", ")}. Default: nothing.`,
+      `What it may do to the training: ${pluginControls.join(", ")}. Default: none.`,
       listOf(pluginControls),
       [],
     )
-    .option("--out <DIR>", "The folder to make. Default: NAME.")
+    .option("--out <DIR>", "Folder to create. Default: NAME.")
     .action(async (id: string, { hooks, controls, out = id.split("/")[1] }: Given) => {
       const { fs } = line;
       if (await exists(out, { fs }) && (await fs.readDir(out)).length > 0) {
         throw new Error(
-          `Cannot begin ${id} in ${out}: found files there; wanted a new folder (--out)`,
+          `Cannot create ${id} in ${out}: expected a new folder, found files (choose another --out)`,
         );
       }
       const keepfit = await findKeepfit(out, fs);
@@ -69,10 +69,10 @@ ${keepfit.isPublished ? "" : `keepfit is on no registry yet: taken from ${keepfi
   );
 }
 
-/** What to do with a new plugin, on each runtime. */
+/** The next steps, on each runtime. */
 function nextText(out: string): string {
   const folder = /^[\w./~-]+$/.test(out) ? out : `"${out}"`;
-  return `Next, with one of the three:
+  return `Next, with one of the three runtimes:
 
   Node  cd ${folder} && npm install && npm test && npm run check
   Bun   cd ${folder} && bun install && bun test && bun run check

@@ -27,7 +27,7 @@ describe("a new plugin", () => {
     await writeFile(join(taken, "notes.txt"), "mine");
     const { code, errors } = await start("new", "ada/taken", "--out", taken).ended;
     assert.equal(code, 1);
-    assert.match(errors, /found files there; wanted a new folder/);
+    assert.match(errors, /expected a new folder, found files/);
     assert.deepEqual(await readdir(taken), ["notes.txt"]);
     for (const args of [["Ada/Taken"], ["taken"], ["ada/a", "--hooks", "onEpoch"]]) {
       const { code, errors } = await start("new", ...args).ended;
@@ -51,7 +51,10 @@ describe("a new plugin", () => {
       .ended;
     const isBuilt = code === 0;
     assert.equal(existsSync(join(root, "dist/npm/package.json")), isBuilt);
-    assert.match(errors, isBuilt ? /^$/ : /Cannot begin a plugin: .*; build it with npm run build/);
+    assert.match(
+      errors,
+      isBuilt ? /^$/ : /Cannot create a plugin: .*; build it with npm run build/,
+    );
     assert.equal(existsSync(join(folder, "cloned")), isBuilt);
   });
 
@@ -67,7 +70,7 @@ describe("a new plugin", () => {
     assert.doesNotMatch(text, /npm:|jsr:/);
     assert.equal(JSON.parse(local["package.json"]).devDependencies.keepfit, "file:../my keepfit");
     assert.equal(JSON.parse(local["deno.json"]).imports["keepfit"], "../my%20keepfit/mod.js");
-    assert.match(local["README.md"], /on no registry yet/);
+    assert.match(local["README.md"], /not published yet/);
 
     const released = newFiles({ ...plugin, keepfit: fromRegistry("@ada/keepfit") });
     assert.equal(

@@ -7,14 +7,14 @@ import { addExamples } from "../help.ts";
 import { minimumAgeOption } from "../plugin_options.ts";
 import { withMessage } from "./update.ts";
 
-/** `keepfit outdated`: locked plugins beside what their registries have now. */
+/** `keepfit outdated`: compare locked plugins with their registries. */
 export function addOutdated(program: Command, line: CommandLine): void {
   const command = program.command("outdated")
     .usage("[--registry URL]")
     .description(
-      "List the locked plugins that have newer versions or were yanked. Ends with 1 if there is one.",
+      "List locked plugins with newer versions or yanked ones. Exits with 1 if there are any.",
     )
-    .option("--registry <URL>", "Where to look. Default: as keepfit.json says.")
+    .option("--registry <URL>", "Registry to ask. Default: that of keepfit.json.")
     .addOption(minimumAgeOption())
     .action(async (given: { registry?: string; minimumAge?: number }) => {
       const plugins = await outdatedPlugins(given);

@@ -3,20 +3,20 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 import { packPlugin } from "../pack.ts";
 
-/** `keepfit pack SOURCE --out DIR`: publish into a folder that any static host can serve. */
+/** `keepfit pack SOURCE --out DIR`: publish to a folder that any static host can serve. */
 export function addPack(program: Command, line: CommandLine): void {
   const command = program.command("pack")
     .usage("SOURCE --out DIR [--bundle] [--force]")
     .description(
-      "Publish the plugin in SOURCE into the folder DIR, as the hub or any host serves it.",
+      "Publish the plugin in SOURCE to the folder DIR, for the hub or any static host.",
     )
-    .argument("<SOURCE>", "The folder that the plugin is written in.")
-    .requiredOption("--out <DIR>", "The registry's folder; created if missing.")
+    .argument("<SOURCE>", "Source folder of the plugin.")
+    .requiredOption("--out <DIR>", "Folder of the registry; created if missing.")
     .option(
       "--bundle",
-      "Make one JavaScript module of it (TypeScript, npm packages). Wants esbuild.",
+      "Bundle it into one JavaScript module (TypeScript, npm packages). Requires esbuild.",
     )
-    .option("--force", "Replace a version that is there already.")
+    .option("--force", "Replace an existing version.")
     .action(
       async (source: string, given: { out: string; bundle?: true; force?: true }) => {
         const packed = await packPlugin({ source, fs: line.fs, ...given });

@@ -11,16 +11,18 @@ interface Given extends GivenAccess {
   bundle?: boolean;
 }
 
-/** `keepfit publish SOURCE --registry URL`: pack, sign and send to a hub. */
+/** `keepfit publish SOURCE --registry URL`: pack, sign and upload to a hub. */
 export function addPublish(program: Command, line: CommandLine): void {
   const command = program.command("publish")
     .usage("SOURCE --registry URL [--bundle] [--key FILE]")
-    .description("Pack the plugin in SOURCE and publish it on a hub. For a folder there is pack.")
-    .argument("<SOURCE>", "The folder that the plugin is written in.")
+    .description(
+      "Pack the plugin in SOURCE and publish it to a hub. Use pack to publish to a folder.",
+    )
+    .argument("<SOURCE>", "Source folder of the plugin.")
     .option("--registry <URL>", "The hub. Default: KEEPFIT_REGISTRY.")
-    .option("--token <TOKEN>", "What the hub knows you by. Default: KEEPFIT_TOKEN.")
-    .option("--key <FILE>", "Sign it with this key, as key new makes it.")
-    .option("--bundle", "Make one JavaScript module of it. Wants esbuild.")
+    .option("--token <TOKEN>", "Your token for the hub. Default: KEEPFIT_TOKEN.")
+    .option("--key <FILE>", "Key to sign it with, from key new.")
+    .option("--bundle", "Bundle it into one JavaScript module. Requires esbuild.")
     .action(async (source: string, { key, bundle = false, ...given }: Given) => {
       const access = hubAccess(given, "publish");
       const { manifest, contents } = await packSource(source, { fs: line.fs, bundle });
@@ -36,7 +38,7 @@ export function addPublish(program: Command, line: CommandLine): void {
       const { id, version, reference, isNew } = published;
       line.tell(
         published,
-        `${isNew ? "published" : "already there:"} ${id} ${version}\n${reference}\n`,
+        `${isNew ? "published" : "already published:"} ${id} ${version}\n${reference}\n`,
       );
     });
   addExamples(command, line, [

@@ -3,11 +3,11 @@ import { removePlugin } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
-/** `keepfit remove PLUGIN`: out of the lock file and the config file. */
+/** `keepfit remove PLUGIN`: remove a plugin from the lock file and the configuration. */
 export function addRemove(program: Command, line: CommandLine): void {
   const command = program.command("remove")
-    .description("Take a plugin out of keepfit.lock.json and keepfit.json.")
-    .argument("<PLUGIN>", "Its id, or the reference that it was added by.")
+    .description("Remove a plugin from keepfit.lock.json and keepfit.json.")
+    .argument("<PLUGIN>", "Its id, or the reference it was added by.")
     .action(async (plugin: string) => {
       const removed = await removePlugin(plugin);
       line.tell({ removed }, removed.map((one) => `removed ${one}\n`).join(""));

@@ -7,9 +7,9 @@ import { addExamples } from "../help.ts";
 export function addSign(program: Command, line: CommandLine): void {
   const command = program.command("sign")
     .usage("MANIFEST --key FILE")
-    .description("Sign a packed plugin's manifest, and by its hashes all of its files.")
-    .argument("<MANIFEST>", "The manifest that pack has written.")
-    .requiredOption("--key <FILE>", "The key, as key new makes it.")
+    .description("Sign the manifest of a packed plugin, and through its hashes all files.")
+    .argument("<MANIFEST>", "Manifest written by pack.")
+    .requiredOption("--key <FILE>", "Key from key new.")
     .action(async (path: string, { key: keyPath }: { key: string }) => {
       const key = await parseKey(await line.fs.readTextFile(keyPath));
       const manifest = parseManifest(await line.fs.readTextFile(path), path);

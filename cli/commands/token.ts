@@ -2,9 +2,9 @@ import type { Command } from "commander";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
-/** `keepfit token new`: what a hub knows an author by. */
+/** `keepfit token new`: generate a token for a hub. */
 export function addToken(program: Command, line: CommandLine): void {
-  const token = program.command("token").description("Tokens by which a hub knows authors.");
+  const token = program.command("token").description("Tokens of authors on a hub.");
   const command = token.command("new")
     .description(
       "Print a new token. The hub gets it as OWNER=TOKEN, in the file of hub --tokens or in " +
@@ -17,7 +17,7 @@ export function addToken(program: Command, line: CommandLine): void {
   for (const one of [token, command]) addExamples(one, line, ["keepfit token new"]);
 }
 
-/** 256 bits in letters, digits, `-` and `_`. */
+/** 256 bits as letters, digits, `-` and `_`. */
 function randomToken(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
   return btoa(String.fromCharCode(...bytes))

@@ -12,16 +12,16 @@ interface Given {
   accept?: true;
 }
 
-/** `keepfit update [PLUGIN...]`: what each reference names today, and what that changes. */
+/** `keepfit update [PLUGIN...]`: resolve each reference again and show what changes. */
 export function addUpdate(program: Command, line: CommandLine): void {
   const command = program.command("update")
     .usage("[PLUGIN...] [--dry-run] [--accept] [--registry URL]")
-    .description("Pin what each reference names today, and show what that changes.")
+    .description("Resolve each reference again, pin the result and show what changes.")
     .argument("[PLUGIN...]", "Ids or references. Default: all.")
-    .option("--dry-run", "Only show it.")
-    .option("--registry <URL>", "Where to look. Default: as keepfit.json says.")
+    .option("--dry-run", "Only show what would change.")
+    .option("--registry <URL>", "Registry to ask. Default: that of keepfit.json.")
     .addOption(minimumAgeOption())
-    .option("--accept", "Take also what has to be trusted further than before.")
+    .option("--accept", "Accept updates that need more trust than before.")
     .action(async (only: string[], { dryRun, registry, minimumAge, accept }: Given) => {
       const updates = await updatePlugins({
         ...(only.length > 0 && { only }),
@@ -48,8 +48,9 @@ function textOf(update: PluginUpdate, isTrial: boolean): string {
   const { status, id, before, after, outside, differences, error } = update;
   const lines = [`${id} ${before.version}: `];
   if (status === "updated") lines[0] += `${isTrial ? "would become" : "now"} ${after?.version}`;
-  else if (status === "refused") lines[0] += `${after?.version} is not taken (--accept takes it)`;
-  else if (status === "failed") lines[0] += `could not be had: ${messageOf(error)}`;
+  else if (status === "refused") {
+    lines[0] += `${after?.version} is not accepted (--accept accepts it)`;
+  } else if (status === "failed") lines[0] += `could not be fetched: ${messageOf(error)}`;
   else lines[0] += status === "pinned" ? "pinned by its reference" : "as before";
   if (outside !== undefined) lines[0] += `; ${outside} is out, outside ${rangeOf(update)}`;
   for (const { what, before, after, weakens } of differences) {
@@ -62,7 +63,7 @@ function rangeOf({ reference }: PluginUpdate): string {
   return /@([^@]+)$/.exec(reference)?.[1] ?? "its range";
 }
 
-/** An entry for JSON: the message in place of the error, where there is one. */
+/** An entry for JSON, with the message in place of the error. */
 export function withMessage(entry: { error?: unknown }): object {
   return entry.error === undefined ? entry : { ...entry, error: messageOf(entry.error) };
 }

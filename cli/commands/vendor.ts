@@ -3,18 +3,18 @@ import { vendorPlugins } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
-/** `keepfit vendor`: keep the plugins with the program. */
+/** `keepfit vendor`: copy the plugins into the project. */
 export function addVendor(program: Command, line: CommandLine): void {
   const command = program.command("vendor")
     .usage("[--out DIR]")
-    .description("Copy every locked plugin into a folder, from which it is loaded then.")
-    .option("--out <DIR>", "The folder. Default: the one that keepfit.json names, else vendor.")
+    .description("Copy every locked plugin into a folder and load it from there.")
+    .option("--out <DIR>", "Target folder. Default: that of keepfit.json, else vendor.")
     .action(async ({ out }: { out?: string }) => {
       const plugins = await vendorPlugins({ directory: out });
       const lines = plugins.map(({ id, version, files, folder }) =>
         `${id} ${version}: ${files} files in ${folder}\n`
       );
-      line.tell({ plugins }, lines.join("") || "nothing is to be copied\n");
+      line.tell({ plugins }, lines.join("") || "nothing to copy\n");
     });
   addExamples(command, line, ["keepfit vendor", "into the folder vendor"]);
 }

@@ -4,15 +4,15 @@ import { yankText } from "../../plugins/load/yanks.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
-/** `keepfit verify`: hash everything again and hold it against the lock file. */
+/** `keepfit verify`: rehash every file and compare it with the lock file. */
 export function addVerify(program: Command, line: CommandLine): void {
   const command = program.command("verify")
     .usage("[--offline]")
     .description(
-      "Hash every file of every plugin again and hold it against keepfit.lock.json; ask its " +
+      "Rehash every file of every plugin and compare it with keepfit.lock.json; ask its " +
         "registry whether the version has been yanked.",
     )
-    .option("--offline", "Use no network.")
+    .option("--offline", "Do not use the network.")
     .action(async (given: { offline?: boolean }) => {
       const plugins = await verifyPlugins(given);
       const lines = plugins.map(textOf);
@@ -27,6 +27,6 @@ function textOf({ id, version, files, problems, yanked, unasked }: VerifiedPlugi
     ? [`${id} ${version}: ${files} ${files === 1 ? "file" : "files"} as locked`]
     : [`${id} ${version}:`, ...problems.map((problem) => `  ${problem}`)];
   if (yanked !== undefined) lines.push(`  ${yankText(yanked)}: keepfit update looks for another`);
-  if (unasked !== undefined) lines.push(`  not known whether it is yanked: ${unasked}`);
+  if (unasked !== undefined) lines.push(`  unknown whether it is yanked: ${unasked}`);
   return `${lines.join("\n")}\n`;
 }

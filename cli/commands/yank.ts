@@ -9,25 +9,27 @@ interface Given extends GivenAccess {
   undo?: boolean;
 }
 
-/** `keepfit yank PLUGIN@VERSION --registry URL`: nobody should newly choose that version. */
+/** `keepfit yank PLUGIN@VERSION --registry URL`: keep new projects from choosing a version. */
 export function addYank(program: Command, line: CommandLine): void {
   const command = program.command("yank")
     .usage("PLUGIN@VERSION --registry URL [--reason TEXT] [--undo]")
     .description(
-      "Yank a version on a hub: ranges pass it over, projects that have it locked keep it.",
+      "Yank a version on a hub: ranges skip it, projects that have it locked keep it.",
     )
-    .argument("<PLUGIN@VERSION>", "Which one, such as ada/loss-to-slack@0.2.0.")
+    .argument("<PLUGIN@VERSION>", "Plugin and version, such as ada/loss-to-slack@0.2.0.")
     .option("--registry <URL>", "The hub. Default: KEEPFIT_REGISTRY.")
-    .option("--token <TOKEN>", "What the hub knows you by. Default: KEEPFIT_TOKEN.")
+    .option("--token <TOKEN>", "Your token for the hub. Default: KEEPFIT_TOKEN.")
     .addOption(
-      new Option("--reason <TEXT>", "Why, for those who have it: one line.").conflicts("undo"),
+      new Option("--reason <TEXT>", "Reason shown to users of the version, one line.").conflicts(
+        "undo",
+      ),
     )
     .option("--undo", "Make it available again.")
     .action(async (plugin: string, { undo = false, reason, ...given }: Given) => {
       const [, id, version] = /^([^/@]+\/[^/@]+)@([^/@]+)$/.exec(plugin) ?? [];
       if (id === undefined) {
         throw new TypeError(
-          `Cannot yank '${plugin}': name it OWNER/NAME@VERSION, such as ada/loss-to-slack@0.2.0`,
+          `Cannot yank '${plugin}': expected OWNER/NAME@VERSION, such as ada/loss-to-slack@0.2.0`,
         );
       }
       const yanked = await yankPlugin(hubAccess(given, "yank"), id, version, { undo, reason });

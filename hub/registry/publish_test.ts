@@ -212,7 +212,7 @@ describe("publishing to a hub", () => {
         [put(numbered("0.2.0")), /Cannot publish .* 0\.1\.0: its manifest says .* 0\.2\.0/],
         [put({ ...example, id: "ada/x" }), /its manifest says ada\/x/],
         [put(example, { contents: without }), /files are missing/],
-        [put(example, { contents: changed }), /its content is not what was promised/],
+        [put(example, { contents: changed }), /its content does not match its integrity/],
         [put(example, { contents: longer }), /index\.js has another size/],
         [put(example, { contents: more }), /files are not listed in the manifest/],
         [

@@ -23,29 +23,29 @@ import type {
 import type { PluginRun } from "./run.ts";
 import type { PluginTier } from "../project/tiers.ts";
 
-/** Which plugin a callback is of, and what it may do. */
+/** A plugin and its rights. */
 export interface PluginInfo {
   /** `owner/name`. */
   readonly id: string;
   /** Version of the plugin. */
   readonly version: string;
-  /** Of the manifest. */
+  /** Integrity of the manifest. */
   readonly url: string;
   /** Of the manifest. */
   readonly integrity: string;
-  /** Where its code runs. */
+  /** Tier in which its code runs. */
   readonly tier: PluginTier;
-  /** What it may touch outside the training. */
+  /** Permissions granted to it. */
   readonly grants: Grants;
 }
 
-/** The callback that a plugin was made into. */
+/** A callback made from a plugin. */
 export interface PluginCallback extends CallbackLike {
   /** Id of the plugin; with several callbacks, `owner/name:callback`. */
   readonly name: string;
-  /** Which plugin it is of. */
+  /** The plugin and its rights. */
   readonly plugin: PluginInfo;
-  /** Close the plugin and what it opened; in another run it can be used again. */
+  /** Close the plugin and everything it opened; another run may use it again. */
   close(): Promise<void>;
 }
 
@@ -125,7 +125,7 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
       return guard.call("setState", () => plugin.setState?.(state));
     };
   }
-  // What runs elsewhere has copies in any case.
+  // Code in another tier always works on copies.
   const sharesLogs = entry.controls.includes("addLogs") || info.tier !== "trusted";
   const logsFor = (logs: unknown) => sharesLogs ? logs : ownLogs(logs);
   for (const { name: hook, every = 1 } of hooks) {
@@ -170,9 +170,10 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
 }
 
 /**
- * Close what a plugin made, and then all that it opened through its context, whatever fails.
+ * Close what a plugin returned, then everything that it opened through its context, even if a step
+ * fails.
  *
- * @throws what the plugin's own `close` threw, or what closing the rest did
+ * @throws the first error of the plugin's `close` or of closing the rest
  */
 export async function closePlugin(
   made: unknown,
@@ -217,7 +218,7 @@ function orderOf(entry: PluginHookEntry | undefined): HookOrder | undefined {
   return { order, before, after };
 }
 
-/** A copy that later callbacks do not see changes of. */
+/** A copy whose changes later callbacks do not see. */
 function ownLogs(logs: unknown): unknown {
   return Object.freeze(addOtherNames({ ...logs as object }));
 }

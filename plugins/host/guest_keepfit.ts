@@ -1,5 +1,5 @@
 /**
- * What `import ... from "keepfit"` gives where the host's own is out of reach: a base to extend.
+ * Exports of `import ... from "keepfit"` in a sandbox or worker: a base class to extend.
  * `build/guest.ts` bundles it.
  */
 export class Callback {

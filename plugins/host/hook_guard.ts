@@ -3,10 +3,10 @@ import { isPromise } from "../../core/promise.ts";
 import { PluginError } from "../errors.ts";
 import { within } from "./time_limit.ts";
 
-/** How often a hook may fail in a row before the plugin is given up. */
+/** Failures of a hook in a row before the plugin is given up. */
 const maxInRow = 20;
 
-/** Calls a plugin's members: what they promise is waited for only so long, failures are counted. */
+/** Calls the members of a plugin with a time limit for promises, and counts failures. */
 export class HookGuard {
   readonly #name: string;
   readonly #time: number;
@@ -15,7 +15,7 @@ export class HookGuard {
 
   /**
    * @param name of the plugin's callback, for messages
-   * @param time milliseconds that a promise may take
+   * @param time time limit of a promise in milliseconds
    * @param onFailure told before a failure goes on, and whether it is the last one to put up with
    */
   constructor(name: string, time: number, onFailure: (isHopeless: boolean) => void) {
@@ -24,14 +24,14 @@ export class HookGuard {
     this.#onFailure = onFailure;
   }
 
-  /** Begin to count anew. */
+  /** Reset the count. */
   reset(): void {
     this.#inRow.clear();
   }
 
   /**
-   * @returns what the member gave; a promise only where that was one
-   * @throws what the member threw; PluginError `E_TIMEOUT` when it took too long
+   * @returns the result of the member; a promise only if that was one
+   * @throws the error of the member; PluginError `E_TIMEOUT` after the time limit
    */
   call<T>(member: string, work: () => T | PromiseLike<T>): T | Promise<T> {
     let result: T | PromiseLike<T>;

@@ -9,14 +9,14 @@ import { hexHash, toBase64 } from "../manifest/integrity.ts";
 const maxDataUrl = 32 * 1024 * 1024;
 
 /**
- * Evaluate a verified graph and give the entry's exports.
+ * Evaluate a verified graph and return the exports of its entry.
  *
- * The modules are put into the cache under a folder named by all their texts, and imported from
- * there: no loader hook is the same on every runtime, files are. The same texts are one module
- * instance in a process, other texts are another one. Without a cache they are imported from
- * `data:` URLs, each with those below it inside, which a cycle makes impossible.
+ * The modules are written to the cache, in a folder named by a hash of all texts, and imported from
+ * there: loader hooks differ between runtimes, files do not. The same texts are one module instance
+ * in a process. Without a cache, modules are imported as nested `data:` URLs, which rules out
+ * cycles.
  *
- * @param cache where to put them; undefined where files cannot be imported
+ * @param cache the cache; undefined where files cannot be imported
  * @throws PluginError `E_MODULE` when a module cannot be evaluated
  * @throws PluginError `E_IMPORT` for a cycle without a cache
  */
@@ -38,9 +38,9 @@ export async function importGraph(
 }
 
 /**
- * Put the modules where they can be imported from.
+ * Write the modules to where they can be imported.
  *
- * @returns the URL of the entry: a file in the cache, or all in one `data:` URL
+ * @returns the URL of the entry: a file in the cache, or a `data:` URL with all modules
  * @throws PluginError `E_IMPORT` for a cycle without a cache
  */
 export async function emitGraph(

@@ -4,11 +4,11 @@ import { within } from "./time_limit.ts";
 
 const maxPending = 10_000;
 
-/** Connects a plugin's context with the run that it is in, and ends with it. */
+/** Connects the context of a plugin with the current run. */
 export class PluginRun {
-  /** Model of the running training. */
+  /** Model of the current run. */
   model: TrainableModel | undefined;
-  /** Close what the context opened; called in order, after pending work. */
+  /** Functions that close what the context opened; called in order, after pending work. */
   readonly closers: (() => void | Promise<void>)[] = [];
   readonly #id: string;
   readonly #closeTime: number;
@@ -18,8 +18,8 @@ export class PluginRun {
   #lost: { error: unknown } | undefined;
 
   /**
-   * @param id of the plugin
-   * @param closeTime milliseconds that closing waits for pending work
+   * @param id id of the plugin
+   * @param closeTime time limit in milliseconds for pending work at the end
    */
   constructor(id: string, closeTime: number) {
     this.#id = id;
@@ -31,14 +31,17 @@ export class PluginRun {
     return this.#stopping.signal;
   }
 
-  /** Let the context work, again after {@linkcode close}. */
+  /** Enable the context, also after {@linkcode close}. */
   begin(): void {
     if (this.#isOpen) return;
     this.#isOpen = true;
     this.#stopping = new AbortController();
   }
 
-  /** @throws PluginError `E_PERMISSION` between runs, when nothing would close what is opened */
+  /**
+   * @throws PluginError `E_PERMISSION` between runs, when nothing would close what is opened
+   * @throws PluginError `E_PERMISSION` between runs, when nothing would close what is opened
+   */
   checkOpen(action: string): void {
     if (this.#isOpen) return;
     throw new PluginError(
@@ -76,13 +79,13 @@ export class PluginRun {
     }
   }
 
-  /** A hook failed and was reported: data that was lost with it is not reported again. */
+  /** A hook failed and was reported: its lost data is not reported again. */
   reportedFailure(): void {
     this.#lost = undefined;
   }
 
   /**
-   * Wait for pending work, stop what takes too long, and close what is open. Can be called again.
+   * Wait for pending work, abort what takes too long, and close what is open. May be called again.
    *
    * @throws the first error of work that was not awaited, or of closing
    */

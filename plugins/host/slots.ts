@@ -1,17 +1,20 @@
-/** Lets so many do something at once; others wait for their turn, in order. */
+/** Limits how many tasks run concurrently. Others wait in order. */
 export class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
-  /** @param count how many at once */
+  /**
+   * @param count number of concurrent tasks
+   * @param count how many at once
+   */
   constructor(count: number) {
     this.#free = count;
   }
 
-  /** Do something when it is one's turn. */
+  /** Run a task when a slot is free. */
   async use<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
-    // The slot goes from hand to hand: nobody else may take it in between.
+    // The slot is handed over directly: no other task may take it in between.
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await work();

@@ -1,6 +1,6 @@
 import type { HttpServer, Runtime } from "../../runtime/types.ts";
 
-/** Who has put texts on a server. */
+/** Owner of texts on a server. */
 export type Holder = object;
 
 interface Page {
@@ -9,12 +9,10 @@ interface Page {
   contentType: string;
 }
 
-/** The servers of this process that others may join, by address. */
+/** Shared servers of this process, by address. */
 const servers = new Map<string, TextServer>();
 
-/**
- * A server that gives out texts. There is one for each address in a process, whoever wants it.
- */
+/** A server of texts. A process has one for each address. */
 export class TextServer {
   readonly #pages = new Map<string, Page>();
   readonly #holders = new Set<Holder>();
@@ -26,7 +24,7 @@ export class TextServer {
   }
 
   /**
-   * Join the server of an address, or start it. Port 0 is a free one, and always a new server.
+   * Join the server of an address, or start it. Port 0 starts a new server on a free port.
    *
    * @throws Error when the address cannot be listened on
    */
@@ -38,7 +36,7 @@ export class TextServer {
   ): Promise<TextServer> {
     const address = `${hostname}:${port}`;
     let server = servers.get(address);
-    // The last one has left it; its port is not free yet.
+    // The last holder has left; its port is not free yet.
     while (server !== undefined && server.#closed !== undefined) {
       await server.#closed;
       server = servers.get(address);
@@ -56,9 +54,9 @@ export class TextServer {
   }
 
   /**
-   * Give out a text at a path, in place of what the holder had there.
+   * Serve a text at a path, replacing an earlier one of this holder.
    *
-   * @returns its URL; undefined where the path is another holder's
+   * @returns its URL; undefined for a path of another holder
    */
   async put(
     path: string,
@@ -72,7 +70,7 @@ export class TextServer {
     return (await this.#listening).url + path.slice(1);
   }
 
-  /** Take a holder's texts away, and stop listening when it was the last one. */
+  /** Remove the texts of a holder; the last one stops the server. */
   async leave(holder: Holder): Promise<void> {
     for (const [path, page] of this.#pages) if (page.holder === holder) this.#pages.delete(path);
     if (!this.#holders.delete(holder) || this.#holders.size > 0) return;

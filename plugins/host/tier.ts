@@ -7,39 +7,39 @@ import type { PluginLimits } from "../project/limits.ts";
 import { type PluginTier, pluginTiers } from "../project/tiers.ts";
 import type { PluginCallbackEntry, PluginManifest } from "../manifest/format.ts";
 
-/** A verified plugin, about to be made into a callback. */
+/** A verified plugin from which a callback is made. */
 export interface TierRun {
   manifest: PluginManifest;
   entry: PluginCallbackEntry;
-  /** Of the manifest, for messages. */
+  /** URL of the manifest, for messages. */
   url: string;
   graph: ModuleGraph;
-  /** Checked, and the plugin's own. */
+  /** Validated options, a copy for the plugin. */
   options: Record<string, unknown>;
-  /** All that the plugin may do. Its functions take and give plain data, bytes and promises. */
+  /** Everything the plugin may do. Functions take and return plain data, bytes and promises. */
   context: PluginContext;
   limits: Required<PluginLimits>;
   /** Aborts when nobody waits for the plugin any more. */
   signal: AbortSignal;
-  /** Where modules can be put to be imported; undefined where that cannot be. */
+  /** Cache of modules for import; undefined if there is none. */
   cache: PluginCache | undefined;
   runtime: Runtime;
 }
 
 /**
- * Runs the module in a tier.
+ * Runs a module in a tier.
  *
- * @returns what the plugin made: an object whose members are hooks, and may be `setParams`,
- *   `getState`, `setState`, `readsBatchLogs` and `close`; a promise is awaited
- * @throws PluginError `E_EXPORT`, `E_FACTORY`, `E_MODULE` and of the tier's own
+ * @returns the object of the plugin, with hooks and optionally `setParams`, `getState`, `setState`,
+ *   `readsBatchLogs` and `close`; a promise is awaited
+ * @throws PluginError `E_EXPORT`, `E_FACTORY`, `E_MODULE` and codes of the tier
  */
 export type RunTier = (run: TierRun) => Promise<unknown>;
 
-/** What decides about a plugin's tier beside its manifest. */
+/** What determines the tier of a plugin, beside its manifest. */
 export interface TierChoice {
-  /** What the user asks for. */
+  /** Tier chosen by the user. */
   wanted?: PluginTier;
-  /** What the lock file says. */
+  /** Tier in the lock file. */
   locked?: PluginTier;
   /** True where the plugin is the user's own. */
   isOwn: boolean;
@@ -49,8 +49,8 @@ export interface TierChoice {
  * The tier of a plugin that is loaded: what the user says, else what the lock file says, else
  * `"trusted"` for the user's own and `"sandboxed"` for all others and for what requires it.
  *
- * @throws RangeError for a tier that there is not
- * @throws PluginError `E_SANDBOX` when the plugin does not run there
+ * @throws RangeError for an unknown tier
+ * @throws PluginError `E_SANDBOX` when the plugin does not support the sandbox
  */
 export function chooseTier(
   manifest: PluginManifest,

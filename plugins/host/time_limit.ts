@@ -1,9 +1,8 @@
 /**
- * The result of something foreign, waited for only so long. What becomes of it later is nobody's
- * business: its rejection is not unhandled.
+ * Wait for a foreign result with a time limit. A later rejection is ignored.
  *
- * @param time milliseconds
- * @param expired makes the error to fail with when the time is over
+ * @param time time limit in milliseconds
+ * @param expired creates the error of the time limit
  */
 export function within<T>(
   result: PromiseLike<T>,
@@ -11,9 +10,9 @@ export function within<T>(
   expired: () => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    // A timer counts no further than this, and is over at once for more.
+    // A longer timer would fire immediately.
     const timer = time < 2 ** 31 ? setTimeout(() => reject(expired()), time) : undefined;
-    // Promise.resolve, because a thenable of one's own may throw, or answer twice.
+    // Promise.resolve, because a foreign thenable may throw, or settle twice.
     Promise.resolve(result).then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

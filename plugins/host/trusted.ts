@@ -4,9 +4,9 @@ import { importGraph } from "./import_graph.ts";
 import type { TierRun } from "./tier.ts";
 
 /**
- * Run a plugin in this process: as fast as code of one's own, and as free.
+ * Run a plugin in this process: with the speed and the rights of your own code.
  *
- * @returns what its factory made
+ * @returns the result of its factory
  */
 export async function runTrusted(run: TierRun): Promise<unknown> {
   const { entry, url, graph, options, context, cache, runtime } = run;
@@ -20,7 +20,7 @@ export async function runTrusted(run: TierRun): Promise<unknown> {
     });
   }
   try {
-    // Nothing else tells a class from a function before it is called.
+    // The only way to tell a class from a function before the call.
     return /^class\b/.test(Function.prototype.toString.call(exported))
       ? Reflect.construct(exported, [options, context])
       : await exported(options, context);

@@ -60,7 +60,7 @@ export const pluginControls = [
   "writeWeights",
 ] as const satisfies readonly PluginControl[];
 
-/** What a plugin may touch outside the training. */
+/** What a plugin may access outside the training. */
 export type PluginPermission = "env" | "ffi" | "listen" | "net" | "read" | "run" | "write";
 
 /** Every permission that a manifest may declare. Sorted. */
@@ -74,87 +74,87 @@ export const pluginPermissions = [
   "write",
 ] as const satisfies readonly PluginPermission[];
 
-/** A hook with what is to be known about its calls. */
+/** A declared hook. */
 export interface PluginHookEntry {
   /** Name of the hook. */
   name: PluginHook;
-  /** Where among callbacks it wants to stand; a wish for hosts that sort. */
+  /** Position among the callbacks, for hosts that sort. Default: `"normal"`. */
   order?: "pre" | "normal" | "post";
-  /** Ids of plugins that should be called after it. */
+  /** Ids of plugins to be called after it. */
   before?: string[];
-  /** Ids of plugins that should be called before it. */
+  /** Ids of plugins to be called before it. */
   after?: string[];
   /** Call it for each n-th epoch or batch only (the n-th, the 2n-th, ...). Default: 1. */
   every?: number;
 }
 
-/** One callback of a plugin. */
+/** A callback of a plugin. */
 export interface PluginCallbackEntry {
-  /** What users choose it by. */
+  /** Name by which users choose it. */
   name: string;
-  /** The module's export: a class, or a function `(options, context) => callback`. */
+  /** Export of the module: a class, or a function `(options, context) => callback`. */
   export: string;
-  /** Title for people. Default: the name. */
+  /** Title. Default: the name. */
   title?: string;
   /** Description of the callback. */
   description?: string;
-  /** The hooks that are called. Others are not, whatever the code has. */
+  /** Hooks to be called. Undeclared hooks are never called. */
   hooks: (PluginHook | PluginHookEntry)[];
-  /** What its options look like; without it there are none. */
+  /** Schema of the options. Default: no options. */
   options?: OptionsSchema;
-  /** Options that hold where the user gives none. */
+  /** Default values of options. */
   defaults?: Record<string, unknown>;
-  /** What it may do to the training. */
+  /** What it may do to the training. Default: nothing. */
   controls: PluginControl[];
-  /** Grows when its saved state changes its form. */
+  /** Version of the saved state; increase it when the form of the state changes. */
   stateVersion?: number;
-  /** What its author advises when a hook throws; the user decides. */
+  /** Error policy that the author recommends; the user decides. */
   onError?: "disable" | "fail" | "ignore";
 }
 
-/** One thing that a permission is for: a value of its kind, or the option that has it. */
+/** A permission: a fixed value, or the option that holds the value. */
 export interface PermissionEntry {
-  /** Why the plugin needs it, for the user who decides. */
+  /** Why the plugin needs it, shown to the user. */
   reason: string;
   /**
-   * `net`: a host in lower case, with its port where that is not the scheme's; `*.` in front of a
-   * domain for those below it.
+   * `net`: a host in lower case, with its port unless it is the default; `*.` before a domain
+   * covers its subdomains.
    */
   host?: string;
   /**
    * `read`, `ffi`: a file or folder, relative to the working directory, absolute (`/data`,
-   * `C:/data`), or `~/` and what lies in the user's home; with slashes. `write`: a path below the
-   * output directory, `*` for any characters but a slash.
+   * `C:/data`), or `~/` for a path in the home directory; with slashes. `write`: a path below the
+   * output directory, where `*` stands for any characters but a slash.
    */
   path?: string;
-  /** `env`: a variable; `run`: a command, without a path. */
+  /** `env`: a variable; `run`: a command without a path. */
   name?: string;
   /** `listen`: a host and port of this machine, `127.0.0.1:9464`. */
   address?: string;
   /**
-   * Not for `write`: the option of the plugin that the user says it with. Of a URL that is its host;
-   * of `net` and an http URL its origin, so that a server without TLS is reached where named.
+   * The option that holds the value; not for `write`. A URL in it grants its host; for `net`, an
+   * http URL grants its origin, so that a server without TLS is reached only where it is named.
    */
   option?: string;
 }
 
-/** The permissions of a plugin, each with reasons to show to the user. */
+/** Permissions of a plugin, each with a reason for the user. */
 export type PluginPermissions = Partial<Record<PluginPermission, PermissionEntry[]>>;
 
 /** A file of a plugin, as published. */
 export interface PluginFile {
-  /** `sha256-`, `sha384-` or `sha512-` and the digest in base64; several with spaces between. */
+  /** `sha256-`, `sha384-` or `sha512-` and the digest in base64; several separated by spaces. */
   integrity: string;
-  /** Bytes. */
+  /** Size in bytes. */
   size: number;
 }
 
 /**
- * A plugin's manifest, version 1: what it is, what it needs, what it may do and which bytes it
- * consists of. It stands in `callback.plugin.json` beside the module.
+ * Manifest of a plugin, version 1: what it is, what it needs, what it may do and the hashes of its
+ * files. Stored in `callback.plugin.json` beside the module.
  */
 export interface PluginManifest {
-  /** Where editors find the schema: a URL, or a path from this file, which `keepfit pack` drops. */
+  /** Schema for editors: a URL, or a path from this file, which `keepfit pack` removes. */
   $schema?: string;
   /** Version of the format. */
   manifestVersion: 1;
@@ -162,7 +162,7 @@ export interface PluginManifest {
   id: string;
   /** Semantic version. */
   version: string;
-  /** Title for people. */
+  /** Title. */
   title: string;
   /** Description of the plugin. */
   description: string;
@@ -170,56 +170,58 @@ export interface PluginManifest {
   license: string;
   /** Its authors. */
   authors: { name: string; url?: string }[];
-  /** Version ranges of what it runs on; `core` is keepfit. */
+  /** Version ranges of keepfit (`core`), TensorFlow.js and runtimes. */
   engines: { core: string; tfjs?: string; deno?: string; bun?: string; node?: string };
-  /** For other versions of the plugin the range of keepfit, so that an old host finds an old one. */
+  /**
+   * Ranges of keepfit for other versions of the plugin, so that an old host finds an old version.
+   */
   compat?: Record<string, string>;
-  /** Where it runs; everywhere without it. */
+  /** Runtimes. Default: all. */
   runtimes?: ("browser" | "bun" | "deno" | "node")[];
-  /** TensorFlow.js backends that it works with; all without it. */
+  /** TensorFlow.js backends. Default: all. */
   backends?: ("cpu" | "tensorflow" | "wasm" | "webgl" | "webgpu")[];
-  /** The JavaScript module that has the exports: a key of `files`. */
+  /** JavaScript module with the exports: a key of `files`. */
   module: string;
-  /** All its files: a path relative to the manifest, or an https URL. */
+  /** All files, by path relative to the manifest, or https URL. */
   files: Record<string, PluginFile>;
   /** Its callbacks. */
   callbacks: PluginCallbackEntry[];
-  /** Permissions that it needs. Default: none. */
+  /** Required permissions. Default: none. */
   permissions?: PluginPermissions;
-  /** Permissions that it can do without. Default: none. */
+  /** Optional permissions. Default: none. */
   optionalPermissions?: PluginPermissions;
-  /** Whether it works in a sandbox, and why not. */
+  /** Whether it works in a sandbox, and why not. Default: supported. */
   sandbox: { support: "required" | "supported" | "unsupported"; reason?: string };
-  /** Packages that the host hands in: name and version range. `keepfit` always is. */
+  /** Version ranges of packages that the host provides. `keepfit` is always provided. */
   peers?: Record<string, string>;
-  /** Plugins that it builds on: id and version range. */
+  /** Version ranges of plugins that it depends on, by id. */
   dependencies?: Record<string, string>;
-  /** Where its source is. */
+  /** URL of its source code. */
   repository?: string;
   /** URL of its website. */
   homepage?: string;
-  /** URL where bugs are reported. */
+  /** URL for reporting bugs. */
   bugs?: string;
-  /** Words to find it by. */
+  /** Keywords. */
   keywords?: string[];
-  /** Categories to find it by. */
+  /** Categories. */
   categories?: ("control" | "data" | "logging" | "monitoring" | "saving" | "visualization")[];
-  /** Where it stands in its life; `deprecated` says why. */
+  /** Stage of its life; `deprecated` requires a message. */
   stage?: { name: "deprecated" | "experimental" | "stable"; message?: string; successor?: string };
-  /** Where to learn of newer versions without a registry. */
+  /** Where to find newer versions without a registry. */
   updateUrl?: string;
   /** A Sigstore bundle. */
   provenance?: string;
-  /** Who vouches for it: `ed25519:` and a public key, and its signature, both in base64. */
+  /** Signatures: `ed25519:` with a public key, and a signature, both in base64. */
   signatures?: { keyId: string; ed25519: string }[];
-  /** What it tells its author; `disclosed` says what and why. */
+  /** Telemetry to its author; `disclosed` requires a message. */
   telemetry?: { kind: "disclosed" | "none"; reason?: string };
-  /** Anything else that tools want to keep. */
+  /** Data for other tools. */
   [key: `x-${string}`]: unknown;
 }
 
-/** A manifest as its author writes it: without `files`, which `keepfit pack` fills in. */
+/** A manifest in the source folder: without `files`, which `keepfit pack` fills in. */
 export type SourceManifest = Omit<PluginManifest, "files"> & Partial<Pick<PluginManifest, "files">>;
 
-/** The name of the file that a manifest stands in. */
+/** File name of a manifest. */
 export const manifestName = "callback.plugin.json";

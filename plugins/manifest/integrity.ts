@@ -1,9 +1,9 @@
 import { PluginError } from "../errors.ts";
 
-/** A hash that an integrity value may use, the strongest last. */
+/** A hash of an integrity value, weakest first. */
 export type IntegrityAlgorithm = "sha256" | "sha384" | "sha512";
 
-/** One part of an integrity value. */
+/** One hash of an integrity value. */
 interface IntegrityEntry {
   algorithm: IntegrityAlgorithm;
   /** Base64 of the digest. */
@@ -14,13 +14,13 @@ const strongestFirst: readonly IntegrityAlgorithm[] = ["sha512", "sha384", "sha2
 const digestBytes: Record<IntegrityAlgorithm, number> = { sha256: 32, sha384: 48, sha512: 64 };
 
 /**
- * The parts of an integrity value that count: those of its strongest algorithm.
+ * The hashes of an integrity value that count: those of the strongest algorithm.
  *
- * Source: Subresource Integrity (W3C), stricter in one point: a part that cannot be read is an
- * error and not ignored, so that a typing mistake never means "anything goes".
+ * Source: Subresource Integrity (W3C), but an invalid part is an error rather than ignored, so that
+ * a typing mistake never accepts everything.
  *
- * @param integrity one or more `algorithm-base64`, with spaces between them
- * @throws SyntaxError when a part is no such thing
+ * @param integrity one or more `algorithm-base64`, separated by spaces
+ * @throws SyntaxError for an invalid part
  */
 export function parseIntegrity(integrity: string): IntegrityEntry[] {
   const entries = integrity.trim().split(/\s+/).map((part): IntegrityEntry => {
@@ -31,7 +31,7 @@ export function parseIntegrity(integrity: string): IntegrityEntry[] {
       !isDigest(digest, digestBytes[algorithm as IntegrityAlgorithm])
     ) {
       throw new SyntaxError(
-        `Cannot read integrity ${JSON.stringify(part)}: wanted sha256-, sha384- or sha512- and ` +
+        `Cannot read integrity ${JSON.stringify(part)}: expected sha256-, sha384- or sha512- and ` +
           `the digest in base64`,
       );
     }
@@ -42,11 +42,11 @@ export function parseIntegrity(integrity: string): IntegrityEntry[] {
 }
 
 /**
- * The integrity value of some bytes, in the form that manifests and references use.
+ * The integrity value of some bytes, in the form used in manifests and references.
  *
  * @param bytes the content
- * @param algorithm the hash; default `"sha384"`
- * @returns for example `sha384-…`, as browsers write it
+ * @param algorithm the hash. Default: `"sha384"`
+ * @returns an integrity value as browsers use it, such as `sha384-…`
  * @example
  * ```ts
  * import { computeIntegrity, verifyIntegrity } from "keepfit/plugins";
@@ -68,14 +68,14 @@ export async function computeIntegrity(
 }
 
 /**
- * Make sure that bytes are those that were promised.
+ * Check bytes against an integrity value.
  *
  * @param bytes the content
- * @param integrity the promise; of several algorithms the strongest counts, of several digests of
- *   that one any
- * @param url where the bytes come from, for the message
- * @throws PluginError `E_INTEGRITY`, with the actual value, when they are not
- * @throws SyntaxError when `integrity` cannot be read
+ * @param integrity the expected value; of several algorithms the strongest counts, and any of its
+ *   digests
+ * @param url source of the bytes, for the message
+ * @throws PluginError `E_INTEGRITY`, with the actual value, when they do not match
+ * @throws SyntaxError for an invalid `integrity`
  */
 export async function verifyIntegrity(
   bytes: Uint8Array,
@@ -85,19 +85,24 @@ export async function verifyIntegrity(
   const wanted = parseIntegrity(integrity);
   const actual = await computeIntegrity(bytes, wanted[0].algorithm);
   if (wanted.some(({ algorithm, digest }) => `${algorithm}-${digest}` === actual)) return;
-  throw new PluginError("E_INTEGRITY", `Cannot use ${url}: its content is not what was promised`, {
-    url,
-    expected: integrity,
-    actual,
-    hint: "load it again; if it stays so the file was changed: ask its author before you trust " +
-      "the actual value",
-  });
+  throw new PluginError(
+    "E_INTEGRITY",
+    `Cannot use ${url}: its content does not match its integrity`,
+    {
+      url,
+      expected: integrity,
+      actual,
+      hint:
+        "load it again; if the error persists, the file was changed: ask its author before you trust " +
+        "the actual value",
+    },
+  );
 }
 
-/** Base64 of bytes, whatever their number. */
+/** Encode bytes of any length as base64. */
 export function toBase64(bytes: Uint8Array): string {
   let binary = "";
-  // In slices: one call with all of them as arguments overflows the stack.
+  // In slices: a call with all bytes as arguments would overflow the stack.
   for (let i = 0; i < bytes.length; i += 8192) {
     binary += String.fromCharCode(...bytes.subarray(i, i + 8192));
   }
@@ -105,7 +110,7 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes of base64, in its one strict spelling: padded, no spaces, no bits left over.
+ * Decode base64 in its canonical form: padded, without spaces or leftover bits.
  *
  * @throws SyntaxError for any other text
  */
@@ -114,7 +119,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   try {
     binary = atob(text);
   } catch {
-    // Reported below, as what it is.
+    // Reported below.
   }
   if (binary === undefined || btoa(binary) !== text) {
     throw new SyntaxError(`Cannot read base64 ${JSON.stringify(text.slice(0, 60))}`);
@@ -124,13 +129,13 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** SHA-256 as lower-case hex, for file names. */
+/** SHA-256 in lower-case hex, for file names. */
 export async function hexHash(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return toHex(new Uint8Array(digest));
 }
 
-/** Lower-case hex of a base64 digest, for file names. */
+/** A base64 digest in lower-case hex, for file names. */
 export function base64ToHex(base64: string): string {
   return toHex(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
 }
@@ -140,7 +145,7 @@ function toHex(bytes: Uint8Array): string {
 }
 
 function isDigest(base64: string, length: number): boolean {
-  // The strict spelling only: two spellings of one digest would be two cache entries.
+  // Canonical only: two spellings of a digest would be two cache entries.
   return base64.length === Math.ceil(length / 3) * 4 &&
     atob(base64).length === length && btoa(atob(base64)) === base64;
 }

@@ -2,51 +2,51 @@ import { printable } from "../../core/printable.ts";
 import { compilePattern } from "./pattern.ts";
 
 /**
- * What a plugin's options must look like: a subset of JSON Schema 2020-12, small enough to be
- * checked completely. A keyword that is not listed here is refused, never ignored.
+ * Schema of a plugin's options: a subset of JSON Schema 2020-12 that can be checked completely.
+ * Unknown keywords are rejected.
  */
 export interface OptionsSchema {
-  /** Shown to people, not checked. */
+  /** Title, for display only. */
   title?: string;
-  /** Shown to people, not checked. */
+  /** Description, for display only. */
   description?: string;
-  /** Shown to people, not checked: what holds without the option. */
+  /** Value used without the option, for display only. */
   default?: unknown;
-  /** One type, or several of which one must fit. */
+  /** Allowed type, or several. */
   type?: OptionsType | OptionsType[];
-  /** The only values allowed: text, numbers, booleans or null. */
+  /** Allowed values: text, numbers, booleans or null. */
   enum?: OptionsScalar[];
-  /** The only value allowed. */
+  /** The only allowed value. */
   const?: OptionsScalar;
-  /** Objects: the schema of each member. */
+  /** Objects: schema of each member. */
   properties?: Record<string, OptionsSchema>;
-  /** Objects: members that must be there. */
+  /** Objects: required members. */
   required?: string[];
-  /** Objects: false refuses members that `properties` does not list. */
+  /** Objects: whether members outside `properties` are allowed. */
   additionalProperties?: boolean;
-  /** Arrays: the schema of every item. */
+  /** Arrays: schema of the items. */
   items?: OptionsSchema;
-  /** Arrays: the least number of items. */
+  /** Arrays: minimum number of items. */
   minItems?: number;
-  /** Arrays: the greatest number of items. */
+  /** Arrays: maximum number of items. */
   maxItems?: number;
-  /** Numbers: the least value. */
+  /** Numbers: minimum. */
   minimum?: number;
-  /** Numbers: the greatest value. */
+  /** Numbers: maximum. */
   maximum?: number;
-  /** Numbers: more than this. */
+  /** Numbers: exclusive minimum. */
   exclusiveMinimum?: number;
-  /** Numbers: less than this. */
+  /** Numbers: exclusive maximum. */
   exclusiveMaximum?: number;
-  /** Text: the least number of characters. */
+  /** Text: minimum number of characters. */
   minLength?: number;
-  /** Text: the greatest number of characters. */
+  /** Text: maximum number of characters. */
   maxLength?: number;
-  /** Text: a regular expression that must match somewhere; no look-around, back references, `\b`. */
+  /** Text: regular expression to match somewhere, without look-around, back references and `\b`. */
   pattern?: string;
 }
 
-/** A type of JSON. */
+/** A JSON type. */
 export type OptionsType =
   | "array"
   | "boolean"
@@ -56,10 +56,10 @@ export type OptionsType =
   | "object"
   | "string";
 
-/** A value of JSON that has no parts. */
+/** A JSON scalar. */
 export type OptionsScalar = string | number | boolean | null;
 
-/** The schema of a callback that has no options. */
+/** Schema of a callback without options. */
 export const noOptions: OptionsSchema = { type: "object", additionalProperties: false };
 
 const types: readonly OptionsType[] = [
@@ -74,7 +74,7 @@ const types: readonly OptionsType[] = [
 
 type Check = (value: unknown) => string | undefined;
 
-/** Every value is compared with all of them. */
+/** Limit: every value is compared with all of them. */
 const maxList = 256;
 
 const isText: Check = (value) => typeof value === "string" ? undefined : "text";
@@ -92,7 +92,7 @@ const isListOf = (check: Check, wanted: string): Check => (value) =>
     ? undefined
     : `a list of ${wanted}, at most ${maxList}`;
 
-/** For each keyword what its own value must be. */
+/** For each keyword the check of its value. */
 const keywords: Record<keyof OptionsSchema, Check> = {
   title: isText,
   description: isText,
@@ -122,25 +122,25 @@ const keywords: Record<keyof OptionsSchema, Check> = {
 };
 
 /**
- * Tell what is wrong with a schema itself.
+ * Check a schema.
  *
- * @param schema what stands in the manifest
- * @param path where it stands there, for the messages
- * @returns one sentence for each problem; empty when it can be used
+ * @param schema schema from the manifest
+ * @param path its path in the manifest, for messages
+ * @returns one sentence for each problem; empty for a valid schema
  */
 export function checkOptionsSchema(schema: unknown, path: string): string[] {
-  if (!isObject(schema)) return [`${path}: found ${show(schema)}, wanted a schema`];
+  if (!isObject(schema)) return [`${path}: found ${show(schema)}, expected a schema`];
   const problems: string[] = [];
   for (const [key, value] of Object.entries(schema)) {
     if (!Object.hasOwn(keywords, key)) {
       problems.push(
-        `${path}: found keyword ${key}, wanted one of ${Object.keys(keywords).join(", ")}`,
+        `${path}: found keyword ${key}, expected one of ${Object.keys(keywords).join(", ")}`,
       );
       continue;
     }
     const wanted = keywords[key as keyof OptionsSchema](value);
     if (wanted !== undefined) {
-      problems.push(`${path}.${key}: found ${show(value)}, wanted ${wanted}`);
+      problems.push(`${path}.${key}: found ${show(value)}, expected ${wanted}`);
     } else if (key === "items") problems.push(...checkOptionsSchema(value, `${path}.items`));
     else if (key === "properties") {
       for (const [name, member] of Object.entries(value as object)) {
@@ -152,21 +152,21 @@ export function checkOptionsSchema(schema: unknown, path: string): string[] {
 }
 
 /**
- * Tell in what a value does not fit a schema.
+ * Check a value against a schema.
  *
- * @param schema a schema in which {@linkcode checkOptionsSchema} found nothing wrong
- * @param value what the user gave
- * @param path how to call the value, for the messages
- * @returns one sentence for each problem; empty when it fits
+ * @param schema a schema accepted by {@linkcode checkOptionsSchema}
+ * @param value value from the user
+ * @param path name of the value, for messages
+ * @returns one sentence for each problem; empty for a valid value
  */
 export function checkOptions(schema: OptionsSchema, value: unknown, path: string): string[] {
   const problems: string[] = [];
   const want = (fits: boolean, wanted: string): void => {
-    if (!fits) problems.push(`${path}: found ${show(value)}, wanted ${wanted}`);
+    if (!fits) problems.push(`${path}: found ${show(value)}, expected ${wanted}`);
   };
   if (schema.type !== undefined) {
     const allowed = Array.isArray(schema.type) ? schema.type : [schema.type];
-    // What has the wrong type is not looked at any further.
+    // A value of the wrong type is not checked further.
     if (!allowed.some((type) => isOfType(value, type))) {
       want(false, allowed.join(" or "));
       return problems;
@@ -232,9 +232,9 @@ function checkText(
   if (pattern !== undefined) want(compilePattern(pattern)(value), `text like ${pattern}`);
 }
 
-/** What a person needs to know about an option: its type, and what it is for. */
+/** Type and description of an option, for a message. */
 function wantedText({ type, description }: OptionsSchema = {}): string {
-  const wanted = type === undefined ? "" : `, wanted ${[type].flat().join(" or ")}`;
+  const wanted = type === undefined ? "" : `, expected ${[type].flat().join(" or ")}`;
   return wanted + (description === undefined ? "" : `: ${visible(description, 200)}`);
 }
 
@@ -276,7 +276,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A value as it is written in JSON, short enough for a message. */
+/** A value as JSON, shortened for a message. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "function") return "a function";
@@ -284,7 +284,7 @@ export function show(value: unknown): string {
   return visible(isQuoted ? JSON.stringify(value) : String(value), 60);
 }
 
-/** Foreign text for one line of a message, shortened. */
+/** Foreign text in one line of a message, shortened. */
 export function visible(text: string, length: number): string {
   const short = text.length > length ? `${text.slice(0, length - 3)}...` : text;
   return printable(short).replace(/[\t\n]/g, (one) => one === "\t" ? "\\t" : "\\n");

@@ -39,8 +39,8 @@ describe("an options schema", () => {
       },
     };
     assert.deepEqual(checkOptions(schema, { list: [{}, { rate: -1 }], mode: "b" }, "options"), [
-      "options.list[1].rate: found -1, wanted >= 0",
-      'options.mode: found "b", wanted "a"',
+      "options.list[1].rate: found -1, expected >= 0",
+      'options.mode: found "b", expected "a"',
     ]);
   });
 
@@ -59,10 +59,10 @@ describe("an options schema", () => {
     assert.equal(problems.length, 3);
     assert.match(
       problems[0],
-      /^options\.properties\.a\.items: found keyword format, wanted one of/,
+      /^options\.properties\.a\.items: found keyword format, expected one of/,
     );
-    assert.match(problems[1], /^options\.properties\.b\.type: found "int", wanted one of array/);
-    assert.match(problems[2], /^options\.items: found \[\], wanted a schema/);
+    assert.match(problems[1], /^options\.properties\.b\.type: found "int", expected one of array/);
+    assert.match(problems[2], /^options\.items: found \[\], expected a schema/);
     assert.equal(checkOptionsSchema({ pattern: "(" }, "options").length, 1);
   });
 });

@@ -6,13 +6,13 @@ import { plainDataProblems } from "./plain_data.ts";
 import { hasProblems, parseJson, schemaProblems } from "./schema_problems.ts";
 
 /**
- * Read a plugin's manifest and make sure that it is a whole one.
+ * Parse and validate a plugin manifest.
  *
- * Unknown keys are refused unless they begin with `x-`, so that a typing mistake in a permission
- * is seen and not granted. All problems are told at once, the first 50 in words.
+ * Unknown keys are errors unless they begin with `x-`, so that a typing mistake in a permission is
+ * noticed. All problems are reported together, the first 50 in full.
  *
- * @param source the text of the file, or what was parsed from it
- * @param url where it comes from, for messages
+ * @param source text of the file, or the parsed JSON
+ * @param url its URL, for messages
  * @returns a copy of the manifest
  * @throws PluginError `E_MANIFEST` with one line for each problem
  * @example
@@ -31,8 +31,8 @@ export function parseManifest(source: string | object, url: string): PluginManif
 }
 
 /**
- * Read the manifest of a plugin that is not packed yet: {@linkcode parseManifest}, but `files` may
- * be missing.
+ * Parse the manifest of an unpacked plugin: like {@linkcode parseManifest}, but `files` may be
+ * missing.
  *
  * @throws PluginError `E_MANIFEST`
  */
@@ -59,7 +59,7 @@ function parse(source: string | object, url: string, published: boolean): Source
 }
 
 function problemsOf(data: unknown, published: boolean): string[] {
-  // First: what comes after may go through the data by recursion, and look up its keys.
+  // First, because later steps recurse through the data and look up its keys.
   const notPlain = plainDataProblems(data, "the manifest");
   if (notPlain.length > 0) return notPlain;
   const problems = schemaProblems(manifestSchema, data, "a manifest", {

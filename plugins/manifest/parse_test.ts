@@ -103,16 +103,16 @@ describe("a manifest", () => {
       callbacks: [],
     });
     assert.deepEqual(problems, [
-      'id: found "Ada", wanted owner/name of lower-case letters, digits and single dashes',
-      'version: found "1.2", wanted a version such as 1.2.3',
-      "title: found nothing, wanted string",
-      'engines.core: found "*", wanted a range with a lower bound: nobody has tried every version',
-      "engines.nod: is no key of a manifest; keys of your own begin with x-",
-      'runtimes[1]: found "browserify", wanted "browser" or "bun" or "deno" or "node"',
-      'files["main.js"].integrity: found "sha1-AAAA", wanted sha256-, sha384- or sha512- and the digest in base64',
-      'files["main.js"].size: found -1, wanted 0 or more',
-      "callbacks: found [], wanted one callback or more",
-      "licence: is no key of a manifest; keys of your own begin with x-",
+      'id: found "Ada", expected owner/name of lower-case letters, digits and single dashes',
+      'version: found "1.2", expected a version such as 1.2.3',
+      "title: found nothing, expected string",
+      'engines.core: found "*", expected a range with a lower bound',
+      "engines.nod: is not a key of a manifest; keys of your own begin with x-",
+      'runtimes[1]: found "browserify", expected "browser" or "bun" or "deno" or "node"',
+      'files["main.js"].integrity: found "sha1-AAAA", expected sha256-, sha384- or sha512- and the digest in base64',
+      'files["main.js"].size: found -1, expected 0 or more',
+      "callbacks: found [], expected one callback or more",
+      "licence: is not a key of a manifest; keys of your own begin with x-",
     ]);
   });
 
@@ -122,7 +122,7 @@ describe("a manifest", () => {
       for (const key of ["id", "version", "license", "sandbox", "module", "files", "callbacks"]) {
         assert.match(
           message,
-          new RegExp(`^ {2}${key}: found nothing, wanted it to be there$`, "m"),
+          new RegExp(`^ {2}${key}: found nothing, expected it to be there$`, "m"),
         );
       }
       return true;
@@ -132,14 +132,20 @@ describe("a manifest", () => {
   it("refuses hooks, controls, permissions and options that it does not know", () => {
     const wrong = callback({ hooks: ["onEpochStart", { name: "onEpochEnd", evry: 2 }] });
     const [name, key] = problemsWith(wrong);
-    assert.match(name, /^callbacks\[0\]\.hooks\[0\]: found "onEpochStart", wanted "onTrainBegin"/);
-    assert.match(key, /^callbacks\[0\]\.hooks\[1\]\.evry: is no key/);
+    assert.match(
+      name,
+      /^callbacks\[0\]\.hooks\[0\]: found "onEpochStart", expected "onTrainBegin"/,
+    );
+    assert.match(key, /^callbacks\[0\]\.hooks\[1\]\.evry: is not a key/);
     assert.match(problemsWith(callback({ controls: ["fly"] }))[0], /controls\[0\]: found "fly"/);
-    assert.match(problemsWith({ permissions: { nett: [] } })[0], /^permissions\.nett: is no key/);
+    assert.match(
+      problemsWith({ permissions: { nett: [] } })[0],
+      /^permissions\.nett: is not a key/,
+    );
     const options = callback({ options: { type: "object", $ref: "#" } });
     assert.match(problemsWith(options)[0], /^callbacks\[0\]\.options: found keyword \$ref/);
     assert.deepEqual(problemsWith(callback({ defaults: { max: 0 } })), [
-      "callbacks[0].defaults.max: found 0, wanted > 0",
+      "callbacks[0].defaults.max: found 0, expected > 0",
     ]);
   });
 
@@ -170,18 +176,18 @@ describe("a manifest", () => {
       ]
     ) {
       const [problem] = problemsWith({ files: { ...whole.files, [path]: file } });
-      assert.match(problem ?? "", /wanted a relative path/, path);
+      assert.match(problem ?? "", /expected a relative path/, path);
       const [write] = problemsWith({ permissions: { write: [{ path, reason: "r" }] } });
-      assert.match(write ?? "", /wanted/, path);
+      assert.match(write ?? "", /expected/, path);
     }
   });
 
   it("lists its module and names each callback once", () => {
     assert.deepEqual(problemsWith({ module: "other.js" }), [
-      'module: found "other.js", wanted one of the files',
+      'module: found "other.js", expected one of the files',
     ]);
     assert.deepEqual(problemsWith({ callbacks: [whole.callbacks[0], whole.callbacks[0]] }), [
-      'callbacks: found "finder" twice, wanted it once',
+      'callbacks: found "finder" twice, expected it once',
     ]);
   });
 
@@ -198,7 +204,7 @@ describe("a manifest", () => {
       assert((error as Error).cause instanceof SyntaxError);
       return true;
     });
-    assert.throws(() => parseManifest("null", url), /the manifest: found null, wanted object/);
+    assert.throws(() => parseManifest("null", url), /the manifest: found null, expected object/);
     assert.equal(parseManifest(`\uFEFF${JSON.stringify(whole)}`, url).id, whole.id);
   });
 

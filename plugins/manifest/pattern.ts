@@ -1,4 +1,4 @@
-/** Tells whether a pattern matches somewhere in a text. */
+/** Tests whether a pattern matches somewhere in a text. */
 export type Pattern = (text: string) => boolean;
 
 const maxLength = 1000;
@@ -6,16 +6,14 @@ const maxSteps = 512;
 const made = new Map<string, Pattern>();
 
 /**
- * Compile a regular expression that a plugin brings, so that matching takes time in proportion to
- * the text and not, as with `RegExp`, any time at all: `(a+)+$` would hang the program that checks
- * options with it.
+ * Compile a regular expression of a plugin so that matching takes linear time. With `RegExp` it may
+ * take any time: `(a+)+$` would hang the program that checks options with it.
  *
- * What cannot be had in this way is refused: look-around, back references, `\b` and `\B`, and
- * repetitions that unfold to very much. Everything else means what it means in JavaScript with the
- * flag `u`.
+ * Unsupported, because they need more: look-around, back references, `\b`, `\B`, and repetitions
+ * that unfold too far. Everything else works as in JavaScript with the `u` flag.
  *
- * @param source as JSON Schema's `pattern`
- * @throws SyntaxError when it is no regular expression, or one of those
+ * @param source a `pattern` of JSON Schema
+ * @throws SyntaxError for an invalid or unsupported expression
  */
 export function compilePattern(source: string): Pattern {
   const known = made.get(source);
@@ -38,14 +36,14 @@ type Tree =
   | { kind: "any"; parts: Tree[] }
   | { kind: "repeat"; part: Tree; least: number; most: number };
 
-/** One step of the program; without more it goes on with the next one. */
+/** A step of the program; without `next` it continues with the following one. */
 type Step =
   | { kind: "one"; test: (char: string) => boolean }
   | { kind: "start" | "end" | "match" }
-  /** Goes on at all of these. */
+  /** Continues at all of these steps. */
   | { kind: "fork"; to: number[] };
 
-/** Reads what `RegExp` has accepted already. */
+/** Parses what `RegExp` has accepted. */
 class Parser {
   #source: string;
   #at = 0;
@@ -72,7 +70,7 @@ class Parser {
   }
 
   #repeated(part: Tree): Tree {
-    // Lazy or not does not matter to whether it matches.
+    // Laziness does not affect whether it matches.
     const [text, sign, low, comma, high] = this.#take(/([*+?])\??|\{(\d+)(,?)(\d*)\}\??/y) ?? [];
     if (text === undefined) return part;
     if (sign !== undefined) {
@@ -114,7 +112,7 @@ class Parser {
   }
 }
 
-/** One character or class is left to `RegExp`, and remembered for ASCII. */
+/** A single character or class is tested by `RegExp`; results for ASCII are cached. */
 function charTest(text: string): (char: string) => boolean {
   const form = new RegExp(`^(?:${text})$`, "u");
   const known = new Array<boolean | undefined>(128);
@@ -124,7 +122,10 @@ function charTest(text: string): (char: string) => boolean {
   };
 }
 
-/** @param budget how many parts may still be written: what is repeated may be nothing */
+/**
+ * @param budget number of parts that may still be written; even an empty part counts
+ * @param budget how many parts may still be written: what is repeated may be nothing
+ */
 function emit(tree: Tree, program: Step[], budget: { left: number }): void {
   if (program.length > maxSteps || budget.left-- <= 0) {
     throw new SyntaxError(`Cannot use a pattern that unfolds to more than ${maxSteps} steps`);
@@ -180,7 +181,7 @@ function emit(tree: Tree, program: Step[], budget: { left: number }): void {
   }
 }
 
-/** Go through the text once, at all places of the program at the same time. */
+/** Run through the text once, at all active steps in parallel. */
 function matches(program: readonly Step[], text: string): boolean {
   const seen = new Int32Array(program.length);
   let turn = 0;
@@ -211,7 +212,7 @@ function matches(program: readonly Step[], text: string): boolean {
       const step = program[at];
       if (step.kind === "one" && step.test(char)) enter(at + 1, false, read === text.length);
     }
-    // It may begin anywhere.
+    // A match may begin anywhere.
     enter(0, false, read === text.length);
   }
   return isMatch;

@@ -2,17 +2,16 @@ const maxDepth = 64;
 const forbiddenKeys = ["__proto__", "constructor", "prototype"];
 
 /**
- * Tell why something is not data of JSON that may be handed on: too deep, text with half a
- * character, a number that is none, an object with a class, a key by which JavaScript finds
- * something else.
+ * Explain why a value is not plain JSON data: nested too deep, text with a lone surrogate, a
+ * non-finite number, an object with a class, or a key with a special meaning in JavaScript.
  *
- * @param data what was parsed
- * @param name what to call it, for the messages
- * @returns one sentence for each problem, 20 at most; empty when nothing is wrong
+ * @param data parsed data
+ * @param name its name, for messages
+ * @returns one sentence for each problem, at most 20; empty for valid data
  */
 export function plainDataProblems(data: unknown, name: string): string[] {
   const problems: string[] = [];
-  // Not by recursion: what is nested too deep for that is what is looked for.
+  // Not recursive: too deep nesting is one of the problems to find.
   let level: [path: string, value: unknown][] = [[name, data]];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > maxDepth) return [...problems, `${name}: is nested deeper than ${maxDepth}`];
@@ -23,7 +22,7 @@ export function plainDataProblems(data: unknown, name: string): string[] {
       else if (typeof value === "object" && value !== null) {
         for (const [key, one] of Object.entries(value)) {
           if (forbiddenKeys.includes(key) || !key.isWellFormed()) {
-            problems.push(`${path}: found key ${JSON.stringify(key)}, wanted another name`);
+            problems.push(`${path}: found key ${JSON.stringify(key)}, expected another name`);
           }
           if (typeof one === "object" || whatIsWrong(one) !== undefined) {
             next.push([Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`, one]);
@@ -43,17 +42,17 @@ function whatIsWrong(value: unknown): string | undefined {
     case "boolean":
       return undefined;
     case "number":
-      return Number.isFinite(value) ? undefined : `${value}, wanted a number that JSON can hold`;
+      return Number.isFinite(value) ? undefined : `${value}, expected a number that JSON can hold`;
     case "string":
-      return value.isWellFormed() ? undefined : "text with half a character, wanted Unicode";
+      return value.isWellFormed() ? undefined : "text with half a character, expected Unicode";
     case "object": {
       if (value === null || Array.isArray(value)) return undefined;
       const prototype = Object.getPrototypeOf(value);
       return prototype === null || prototype === Object.prototype
         ? undefined
-        : "an object with a class, wanted plain data";
+        : "an object with a class, expected plain data";
     }
     default:
-      return `a ${typeof value}, wanted plain data`;
+      return `a ${typeof value}, expected plain data`;
   }
 }

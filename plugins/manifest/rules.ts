@@ -9,9 +9,9 @@ import { valueOfOption, valueProblem } from "./permission_values.ts";
 import { checkOptions, checkOptionsSchema, noOptions, show } from "./options_schema.ts";
 
 /**
- * Tell what does not go together in a manifest whose parts are all as the schema wants them.
+ * Find contradictions in a manifest that satisfies the schema.
  *
- * @returns one sentence for each problem; empty when nothing is wrong
+ * @returns one sentence for each problem; empty for a valid manifest
  */
 export function brokenRules(manifest: SourceManifest): string[] {
   return [
@@ -30,7 +30,7 @@ function optionsProblems(callback: PluginCallbackEntry, path: string): string[] 
   const { options = noOptions, defaults = {} } = callback;
   const wrong = checkOptionsSchema(options, `${path}.options`);
   if (wrong.length > 0) return wrong;
-  // What is required may still come from the user.
+  // Required options may still come from the user.
   return checkOptions({ ...options, required: undefined }, defaults, `${path}.defaults`);
 }
 
@@ -42,17 +42,19 @@ function hookProblems(id: string, callback: PluginCallbackEntry, path: string): 
     const place = `${path}.hooks[${i}]`;
     if (every !== undefined && !/Epoch|Batch/.test(name)) {
       problems.push(
-        `${place}.every: found ${every}, wanted none: ${name} is no epoch's or batch's`,
+        `${place}.every: found ${every}, expected none: ${name} is not called for epochs or batches`,
       );
     }
     for (const [key, list] of Object.entries({ before, after })) {
       if (list.includes(id)) {
-        problems.push(`${place}.${key}: found ${show(id)}, wanted other plugins than itself`);
+        problems.push(`${place}.${key}: found ${show(id)}, expected other plugins than itself`);
       }
     }
     const both = before.find((one) => after.includes(one));
     if (both !== undefined) {
-      problems.push(`${place}: found ${show(both)} in before and after, wanted it in one of them`);
+      problems.push(
+        `${place}: found ${show(both)} in before and after, expected it in one of them`,
+      );
     }
   });
   return problems;
@@ -60,7 +62,7 @@ function hookProblems(id: string, callback: PluginCallbackEntry, path: string): 
 
 function namesProblems(callbacks: readonly PluginCallbackEntry[]): string[] {
   const twice = firstTwice(callbacks.map((callback) => callback.name));
-  return twice === undefined ? [] : [`callbacks: found ${show(twice)} twice, wanted it once`];
+  return twice === undefined ? [] : [`callbacks: found ${show(twice)} twice, expected it once`];
 }
 
 function fileProblems({ files, module }: SourceManifest): string[] {
@@ -68,22 +70,24 @@ function fileProblems({ files, module }: SourceManifest): string[] {
   const problems: string[] = [];
   const paths = Object.keys(files);
   if (!Object.hasOwn(files, module)) {
-    problems.push(`module: found ${show(module)}, wanted one of the files`);
+    problems.push(`module: found ${show(module)}, expected one of the files`);
   }
   if (Object.hasOwn(files, manifestName)) {
-    problems.push(`files: found ${manifestName}, wanted the other files: it cannot list itself`);
+    problems.push(`files: found ${manifestName}, expected the other files: it cannot list itself`);
   }
   // Some file systems know no case.
   const relative = paths.filter((path) => !path.startsWith("https://"))
     .map((path) => path.toLowerCase());
   const twice = firstTwice(relative);
   if (twice !== undefined) {
-    problems.push(`files: found ${show(twice)} twice, wanted names that differ in more than case`);
+    problems.push(
+      `files: found ${show(twice)} twice, expected names that differ in more than case`,
+    );
   }
   const names = new Set(relative);
   const folder = relative.flatMap(foldersOf).find((one) => names.has(one));
   if (folder !== undefined) {
-    problems.push(`files: found ${show(folder)} as a file and as a folder, wanted one of them`);
+    problems.push(`files: found ${show(folder)} as a file and as a folder, expected one of them`);
   }
   return problems;
 }
@@ -102,7 +106,7 @@ function permissionProblems(manifest: SourceManifest): string[] {
         if (option === undefined) return;
         if (!manifest.callbacks.some((one) => hasOption(one, option))) {
           problems.push(
-            `${list}.${kind}[${i}].option: found ${show(option)}, wanted an option of a callback`,
+            `${list}.${kind}[${i}].option: found ${show(option)}, expected an option of a callback`,
           );
         }
         manifest.callbacks.forEach(({ defaults = {} }, at) => {
@@ -112,7 +116,7 @@ function permissionProblems(manifest: SourceManifest): string[] {
           if (wanted === undefined) return;
           const path = `callbacks[${at}].defaults${keyPath(option)}`;
           problems.push(
-            `${path}: found ${show(text)}, wanted ${wanted}, as ${list}.${kind} has it`,
+            `${path}: found ${show(text)}, expected ${wanted}, as ${list}.${kind} has it`,
           );
         });
       });
@@ -134,10 +138,10 @@ function hasOption({ options = noOptions }: PluginCallbackEntry, name: string): 
 function relationProblems({ id, dependencies = {}, stage }: SourceManifest): string[] {
   const problems: string[] = [];
   if (Object.hasOwn(dependencies, id)) {
-    problems.push(`dependencies: found ${show(id)}, wanted other plugins than itself`);
+    problems.push(`dependencies: found ${show(id)}, expected other plugins than itself`);
   }
   if (stage?.successor === id) {
-    problems.push(`stage.successor: found ${show(id)}, wanted another plugin`);
+    problems.push(`stage.successor: found ${show(id)}, expected another plugin`);
   }
   return problems;
 }

@@ -114,16 +114,16 @@ describe("a manifest's permissions", () => {
   it("name either a value or an option that there is", () => {
     const net = (entry: object) =>
       problemsWith({ permissions: { net: [{ reason: "r", ...entry }] } });
-    const wanted = "wanted either host or option";
+    const wanted = "expected either host or option";
     assert.match(net({})[0], new RegExp(wanted));
     assert.match(net({ host: "a.com", option: "title" })[0], new RegExp(wanted));
     assert.deepEqual(net({ option: "title" }), [
-      'callbacks[0].defaults.title: found "Learning curve", wanted a host in lower case as URLs ' +
+      'callbacks[0].defaults.title: found "Learning curve", expected a host in lower case as URLs ' +
       "write it, which may have *. before a domain and a :port behind it, as permissions.net has it",
     ]);
-    assert.match(net({ option: "a=b" })[0], /wanted the name of an option, without =/);
+    assert.match(net({ option: "a=b" })[0], /expected the name of an option, without =/);
     assert.deepEqual(net({ option: "tilte" }), [
-      'permissions.net[0].option: found "tilte", wanted an option of a callback',
+      'permissions.net[0].option: found "tilte", expected an option of a callback',
     ]);
   });
 
@@ -133,7 +133,7 @@ describe("a manifest's permissions", () => {
     for (const one of ["", "a\nb", "\u001b[2K", "a\u202eb", "\u0000", "a\u2028b"]) {
       assert.match(
         why(one)[0],
-        /^permissions\.env\[0\]\.reason: found [ -~]*, wanted text in one line/,
+        /^permissions\.env\[0\]\.reason: found [ -~]*, expected text in one line/,
       );
     }
   });
@@ -149,28 +149,28 @@ describe("a manifest's hooks", () => {
     ) {
       assert.match(
         callback({ hooks })[0],
-        /^callbacks\[0\]\.hooks: found .*, wanted each hook once$/,
+        /^callbacks\[0\]\.hooks: found .*, expected each hook once$/,
       );
     }
     assert.match(
       callback({ controls: ["stop", "stop"] })[0],
-      /controls: .*wanted each value once$/,
+      /controls: .*expected each value once$/,
     );
   });
 
   it("stand in an order to other plugins that can be kept", () => {
     const hook = (entry: object) => callback({ hooks: [{ name: "onEpochEnd", ...entry }] });
     assert.deepEqual(hook({ before: ["a/b"], after: ["c/d"], every: 3 }), []);
-    assert.match(hook({ before: ["EarlyStopping"] })[0], /before\[0\]: .*wanted owner\/name/);
+    assert.match(hook({ before: ["EarlyStopping"] })[0], /before\[0\]: .*expected owner\/name/);
     assert.deepEqual(hook({ after: [whole.id] }), [
-      'callbacks[0].hooks[0].after: found "keepfit/epoch-report", wanted other plugins than itself',
+      'callbacks[0].hooks[0].after: found "keepfit/epoch-report", expected other plugins than itself',
     ]);
     assert.deepEqual(hook({ before: ["a/b"], after: ["a/b"] }), [
-      'callbacks[0].hooks[0]: found "a/b" in before and after, wanted it in one of them',
+      'callbacks[0].hooks[0]: found "a/b" in before and after, expected it in one of them',
     ]);
-    assert.match(hook({ before: ["a/b", "a/b"] })[0], /before: .*wanted each value once$/);
+    assert.match(hook({ before: ["a/b", "a/b"] })[0], /before: .*expected each value once$/);
     assert.deepEqual(callback({ hooks: [{ name: "onTrainBegin", every: 2 }] }), [
-      "callbacks[0].hooks[0].every: found 2, wanted none: onTrainBegin is no epoch's or batch's",
+      "callbacks[0].hooks[0].every: found 2, expected none: onTrainBegin is not called for epochs or batches",
     ]);
   });
 });
@@ -182,13 +182,16 @@ describe("a manifest's files", () => {
 
   it("can lie in one folder on every system", () => {
     assert.deepEqual(files("INDEX.js"), [
-      'files: found "index.js" twice, wanted names that differ in more than case',
+      'files: found "index.js" twice, expected names that differ in more than case',
     ]);
     assert.deepEqual(files("index.js/a.js"), [
-      'files: found "index.js" as a file and as a folder, wanted one of them',
+      'files: found "index.js" as a file and as a folder, expected one of them',
     ]);
-    assert.match(files("callback.plugin.json")[0], /^files: found callback\.plugin\.json, wanted/);
-    assert.match(files("a\u0001.js")[0], /wanted a relative path/);
+    assert.match(
+      files("callback.plugin.json")[0],
+      /^files: found callback\.plugin\.json, expected/,
+    );
+    assert.match(files("a\u0001.js")[0], /expected a relative path/);
   });
 
   it("have one spelling of their URL each, with no password in it", () => {
@@ -203,7 +206,7 @@ describe("a manifest's files", () => {
         "https://",
       ]
     ) {
-      assert.match(files(url)[0] ?? "", /wanted a relative path .* or an https URL$/, url);
+      assert.match(files(url)[0] ?? "", /expected a relative path .* or an https URL$/, url);
     }
   });
 
@@ -218,16 +221,19 @@ describe("a manifest's files", () => {
 describe("a manifest", () => {
   it("that is deprecated, or tells its author things, says why", () => {
     assert.deepEqual(problemsWith({ stage: { name: "deprecated", message: "m" } }), []);
-    assert.match(problemsWith({ stage: { name: "deprecated" } })[0], /^stage: .*wanted a message/);
+    assert.match(
+      problemsWith({ stage: { name: "deprecated" } })[0],
+      /^stage: .*expected a message/,
+    );
     const telemetry = problemsWith({ telemetry: { kind: "disclosed" } });
-    assert.match(telemetry[0], /^telemetry: .*wanted a reason/);
+    assert.match(telemetry[0], /^telemetry: .*expected a reason/);
   });
 
   it("refers to others where it refers to plugins", () => {
     const successor = problemsWith({ stage: { name: "stable", successor: whole.id } });
-    assert.match(successor[0], /^stage\.successor: .*wanted another plugin$/);
+    assert.match(successor[0], /^stage\.successor: .*expected another plugin$/);
     const self = problemsWith({ dependencies: { [whole.id]: "^1" } });
-    assert.match(self[0], /^dependencies: .*wanted other plugins than itself$/);
+    assert.match(self[0], /^dependencies: .*expected other plugins than itself$/);
   });
 
   it("has signatures of keys, each key once", () => {
@@ -237,12 +243,12 @@ describe("a manifest", () => {
     assert.deepEqual(signed({ keyId: key, ed25519 }), []);
     assert.match(signed({ keyId: key, ed25519 }, { keyId: key, ed25519 })[0], /each key once$/);
     for (const keyId of ["k", `${"A".repeat(43)}=`, `ed25519:${"A".repeat(42)}B=`, `rsa:${key}`]) {
-      assert.match(signed({ keyId, ed25519 })[0], /^signatures\[0\]\.keyId: .*wanted ed25519:/);
+      assert.match(signed({ keyId, ed25519 })[0], /^signatures\[0\]\.keyId: .*expected ed25519:/);
     }
     for (const one of ["s", `${"A".repeat(85)}B==`, "A".repeat(88)]) {
       assert.match(
         signed({ keyId: key, ed25519: one })[0],
-        /ed25519: .*wanted a signature, 64 bytes/,
+        /ed25519: .*expected a signature, 64 bytes/,
       );
     }
   });
@@ -251,9 +257,12 @@ describe("a manifest", () => {
     for (const license of ["MIT", "Apache-2.0 WITH LLVM-exception", "(MIT OR GPL-2.0+) AND BSD"]) {
       assert.deepEqual(problemsWith({ license }), []);
     }
-    assert.match(problemsWith({ license: "see file" })[0], /^license: .*wanted an SPDX expression/);
+    assert.match(
+      problemsWith({ license: "see file" })[0],
+      /^license: .*expected an SPDX expression/,
+    );
     for (const homepage of ["javascript:alert(1)", "https://u:p@example.com", "file:///a", "a"]) {
-      assert.match(problemsWith({ homepage })[0], /^homepage: .*wanted an http\(s\) URL$/);
+      assert.match(problemsWith({ homepage })[0], /^homepage: .*expected an http\(s\) URL$/);
     }
   });
 
@@ -262,17 +271,17 @@ describe("a manifest", () => {
     assert.deepEqual(problemsOf(members('"x-a": {"b": [1, null]}')), []);
     for (const key of ["__proto__", "constructor", "prototype"]) {
       assert.deepEqual(problemsOf(members(`"${key}": {}`)), [
-        `the manifest: found key "${key}", wanted another name`,
+        `the manifest: found key "${key}", expected another name`,
       ]);
       assert.deepEqual(problemsOf(members(`"x-a": [{"${key}": 1}]`)), [
-        `the manifest.x-a[0]: found key "${key}", wanted another name`,
+        `the manifest.x-a[0]: found key "${key}", expected another name`,
       ]);
     }
     assert.match(problemsOf(members('"x-a": 1e999'))[0], /^the manifest\.x-a: found Infinity/);
     assert.match(problemsOf(members(String.raw`"x-a": "\ud800"`))[0], /half a character/);
     const deep = `"x-a": ${"[".repeat(100_000)}${"]".repeat(100_000)}`;
     assert.deepEqual(problemsOf(members(deep)), ["the manifest: is nested deeper than 64"]);
-    assert.match(problemsWith({ "x-a": () => 1 })[0], /found a function, wanted plain data/);
+    assert.match(problemsWith({ "x-a": () => 1 })[0], /found a function, expected plain data/);
     assert.match(problemsWith({ "x-a": new Map() })[0], /found an object with a class/);
     const cycle: unknown[] = [];
     cycle.push(cycle);

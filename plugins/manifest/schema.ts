@@ -29,7 +29,7 @@ export { isRelativePath } from "./values.ts";
 // The descriptions are what editors show; the JSON Schema is made of this by build/schemas.ts.
 // Unknown keys are issues of `never`, which the reader forgives for `x-` keys.
 // For valibot a list is an object too.
-const refusedList = v.pipe(v.unknown(), v.check(() => false, "an object and no list"));
+const refusedList = v.pipe(v.unknown(), v.check(() => false, "an object, not a list"));
 const noList = (schema: v.GenericSchema): v.GenericSchema =>
   v.lazy((given) => Array.isArray(given) ? refusedList : schema);
 const object = (entries: v.ObjectEntries): v.GenericSchema =>
@@ -61,10 +61,10 @@ const hookEntry = object({
   name: required(hookName, "The hook."),
   order: optional(
     v.picklist(["pre", "normal", "post"]),
-    "Where among callbacks it wants to stand.",
+    "Position among the callbacks.",
   ),
-  before: optional(unique(id), "Ids of plugins that should be called after it."),
-  after: optional(unique(id), "Ids of plugins that should be called before it."),
+  before: optional(unique(id), "Ids of plugins to be called after it."),
+  after: optional(unique(id), "Ids of plugins to be called before it."),
   every: optional(
     count,
     "Call it for each n-th epoch or batch only: the n-th, the 2n-th, and so on. Default: 1.",
@@ -72,10 +72,10 @@ const hookEntry = object({
 });
 
 const callback = object({
-  name: required(callbackName, "What users choose it by."),
-  export: required(text, "The module's export: a class, or (options, context) => callback."),
-  title: optional(text, "What it is called in lists."),
-  description: optional(text, "What it does, in a sentence."),
+  name: required(callbackName, "Name by which users choose it."),
+  export: required(text, "Export of the module: a class, or (options, context) => callback."),
+  title: optional(text, "Title."),
+  description: optional(text, "Description, one sentence."),
   hooks: required(
     v.pipe(
       // Not a union: that would hide which key of an entry is wrong.
@@ -87,25 +87,28 @@ const callback = object({
       ),
       v.metadata({ uniqueItems: true }),
     ),
-    "The hooks that are called. Others are not, whatever the code has.",
+    "Hooks to be called. Undeclared hooks are never called.",
   ),
   options: optional(
     v.pipe(anyObject, v.metadata({ $ref: "#/$defs/options" })),
-    "What its options look like, in a subset of JSON Schema; without it there are none.",
+    "Schema of the options, a subset of JSON Schema. Default: no options.",
   ),
-  defaults: optional(anyObject, "Options that hold where the user gives none."),
+  defaults: optional(anyObject, "Default values of options."),
   controls: required(
     unique(v.picklist(pluginControls)),
-    "What it may do to the training; it may be empty.",
+    "What it may do to the training; may be empty.",
   ),
-  stateVersion: optional(count, "Grows when its saved state changes its form."),
+  stateVersion: optional(
+    count,
+    "Version of the saved state; increase it when the form of the state changes.",
+  ),
   onError: optional(
     v.picklist(["disable", "fail", "ignore"]),
-    "What its author advises when a hook throws; the user decides.",
+    "Error policy that the author recommends; the user decides.",
   ),
 });
 
-const reason = required(text, "Why it is needed. Shown to the user, who decides by it.");
+const reason = required(text, "Why it is needed, shown to the user.");
 const permission = (
   key: "address" | "host" | "name" | "path",
   value: v.GenericSchema,
@@ -129,11 +132,11 @@ const permission = (
 const permissions = object(
   {
     env: optional(
-      permission("name", envName, "The variable's name."),
+      permission("name", envName, "Name of the variable."),
       "Environment variables that it reads.",
     ),
     ffi: optional(
-      permission("path", readPath, "A library's path."),
+      permission("path", readPath, "Path of the library."),
       "Native libraries that it loads.",
     ),
     listen: optional(
@@ -144,8 +147,8 @@ const permissions = object(
       permission(
         "host",
         netHost,
-        "A host in lower case, with its port where that is not the scheme's; *. before a domain " +
-          "for all below it.",
+        "A host in lower case, with its port unless it is the default; *. before a domain " +
+          "covers its subdomains.",
       ),
       "Hosts that it sends requests to.",
     ),
@@ -153,13 +156,13 @@ const permissions = object(
       permission(
         "path",
         readPath,
-        "A file or folder: relative to the working directory, absolute, or ~/ and what lies in " +
-          "the user's home; with slashes.",
+        "A file or folder: relative to the working directory, absolute, or ~/ for a path in " +
+          "the home directory; with slashes.",
       ),
       "Files and folders that it reads.",
     ),
     run: optional(
-      permission("name", commandName, "The command's name, without a path."),
+      permission("name", commandName, "Name of the command, without a path."),
       "Commands that it runs.",
     ),
     write: optional(
@@ -175,25 +178,25 @@ const permissions = object(
   } satisfies Record<(typeof pluginPermissions)[number], unknown>,
 );
 
-/** The schema of manifest version 1. What it finds is put into words by `parseManifest`. */
+/** The schema of manifest version 1. `parseManifest` puts its issues into words. */
 export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
   {
-    $schema: optional(text, "Where editors find this schema: a URL, or a path from this file."),
+    $schema: optional(text, "Schema for editors: a URL, or a path from this file."),
     manifestVersion: required(v.literal(1), "The version of this format."),
     id: required(id, "owner/name: lower-case letters, digits and single dashes."),
     version: required(version, "Semantic version; a published one never changes."),
-    title: required(text, "What it is called in lists."),
-    description: required(text, "What it does, in a sentence."),
+    title: required(text, "Title."),
+    description: required(text, "Description, one sentence."),
     license: required(license, "SPDX expression."),
     authors: required(
       v.pipe(
         v.array(object({
           name: required(text, "The author's name."),
-          url: optional(webUrl, "Where to find the author."),
+          url: optional(webUrl, "URL of the author."),
         })),
         v.nonEmpty("one author or more"),
       ),
-      "Who made it.",
+      "Authors.",
     ),
     engines: required(
       object({
@@ -203,21 +206,21 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
         bun: optional(range, "Versions of Bun."),
         node: optional(range, "Versions of Node.js."),
       }),
-      "Version ranges of what it runs on.",
+      "Version ranges of keepfit, TensorFlow.js and runtimes.",
     ),
     compat: optional(
       record(version, range),
-      "For other versions of the plugin the range of keepfit, so that an old host finds an old one.",
+      "Ranges of keepfit for other versions of the plugin, so that an old host finds an old version.",
     ),
     runtimes: optional(
       uniqueAndSome(v.picklist(["browser", "bun", "deno", "node"])),
-      "Where it runs; everywhere without it.",
+      "Runtimes. Default: all.",
     ),
     backends: optional(
       uniqueAndSome(v.picklist(["cpu", "tensorflow", "wasm", "webgl", "webgpu"])),
-      "TensorFlow.js backends that it works with; all without it.",
+      "TensorFlow.js backends. Default: all.",
     ),
-    module: required(filePath, "The JavaScript module that has the exports: a key of files."),
+    module: required(filePath, "JavaScript module with the exports: a key of files."),
     files: required(
       record(
         filePath,
@@ -226,14 +229,14 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
           size: required(size, "Number of bytes."),
         }),
       ),
-      "All its files, by path relative to the manifest or https URL. keepfit pack fills it in.",
+      "All files, by path relative to the manifest, or https URL. keepfit pack fills it in.",
     ),
     callbacks: required(
       v.pipe(v.array(callback), v.nonEmpty("one callback or more")),
-      "What it offers.",
+      "Callbacks.",
     ),
-    permissions: optional(permissions, "What it cannot do without, each with a reason."),
-    optionalPermissions: optional(permissions, "What it uses where the user agrees."),
+    permissions: optional(permissions, "Required permissions, each with a reason."),
+    optionalPermissions: optional(permissions, "Optional permissions, each with a reason."),
     sandbox: required(
       object({
         support: required(
@@ -246,27 +249,30 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
     ),
     peers: optional(
       record(peerName, range),
-      "Packages that the host hands in, with version ranges. keepfit always is one.",
+      "Version ranges of packages that the host provides. keepfit is always provided.",
     ),
-    dependencies: optional(record(id, range), "Plugins that it builds on, with version ranges."),
-    repository: optional(webUrl, "Where its source is."),
-    homepage: optional(webUrl, "Where people read about it."),
-    bugs: optional(webUrl, "Where people report what is wrong."),
-    keywords: optional(unique(text), "Words to find it by."),
+    dependencies: optional(
+      record(id, range),
+      "Version ranges of plugins that it depends on, by id.",
+    ),
+    repository: optional(webUrl, "URL of its source code."),
+    homepage: optional(webUrl, "URL of its website."),
+    bugs: optional(webUrl, "URL for reporting bugs."),
+    keywords: optional(unique(text), "Keywords."),
     categories: optional(
       unique(
         v.picklist(["control", "data", "logging", "monitoring", "saving", "visualization"]),
       ),
-      "What kind of callbacks it has.",
+      "Categories.",
     ),
     stage: optional(
       v.pipe(
         object({
           name: required(
             v.picklist(["deprecated", "experimental", "stable"]),
-            "How far it is.",
+            "Name of the stage.",
           ),
-          message: optional(text, "What users should know; with deprecated it must be there."),
+          message: optional(text, "Message for users; required for deprecated."),
           successor: optional(id, "The id of the plugin to use instead."),
         }) as v.GenericSchema<{ name: string; message?: string }>,
         v.check(
@@ -278,14 +284,14 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
           then: { required: ["message"] },
         }),
       ),
-      "Where it stands in its life.",
+      "Stage of its life.",
     ),
-    updateUrl: optional(webUrl, "Where to learn of newer versions without a registry."),
-    provenance: optional(webUrl, "A Sigstore bundle that tells where it was built."),
+    updateUrl: optional(webUrl, "Where to find newer versions without a registry."),
+    provenance: optional(webUrl, "A Sigstore bundle that proves where it was built."),
     signatures: optional(
       v.pipe(
         v.array(object({
-          keyId: required(keyId, "Who signed: ed25519: and the public key in base64."),
+          keyId: required(keyId, "Signer: ed25519: and the public key in base64."),
           ed25519: required(
             signature,
             "The signature over the canonical JSON (RFC 8785) of the manifest without signatures.",
@@ -297,27 +303,27 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
           "each key once",
         ),
       ),
-      "Who vouches for it. keepfit sign adds to it.",
+      "Signatures, added by keepfit sign.",
     ),
     telemetry: optional(
       v.pipe(
         object({
           kind: required(
             v.picklist(["disclosed", "none"]),
-            "Whether it tells its author anything.",
+            "Whether it sends data to its author.",
           ),
-          reason: optional(text, "What it tells and why; with disclosed it must be there."),
+          reason: optional(text, "What it sends and why; required for disclosed."),
         }) as v.GenericSchema<{ kind: string; reason?: string }>,
         v.check(
           ({ kind, reason }) => kind !== "disclosed" || reason !== undefined,
-          "a reason that says what is told",
+          "a reason that says what is sent",
         ),
         v.metadata({
           if: { properties: { kind: { const: "disclosed" } } },
           then: { required: ["reason"] },
         }),
       ),
-      "What it tells its author.",
+      "Telemetry to its author.",
     ),
   } satisfies Record<Exclude<keyof PluginManifest, `x-${string}`>, unknown>,
 );

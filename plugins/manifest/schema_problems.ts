@@ -2,20 +2,20 @@ import * as v from "valibot";
 import { PluginError, type PluginErrorCode } from "../errors.ts";
 import { show, visible } from "./options_schema.ts";
 
-/** What is peculiar to a file whose form is checked. */
+/** How a file is validated. */
 export interface FormRules {
-  /** Keys that begin with `x-` are let through. Default: false. */
+  /** Whether keys that begin with `x-` are allowed. Default: false. */
   ownKeys?: boolean;
-  /** What is no problem all the same. Default: nothing. */
+  /** Issues to ignore. Default: none. */
   isAllowed?(path: string, input: unknown): boolean;
 }
 
 /**
- * Put into words what a schema finds wrong: `callbacks[0].every: found 0, wanted 1 or more`. The
- * message of a check in the schema says what is wanted.
+ * Put the issues of a schema into words: `callbacks[0].every: found 0, expected 1 or more`. The
+ * message of a check in the schema says what is expected.
  *
- * @param schema its objects have `never` as their rest, so that unknown keys are found
- * @param name what the data is, with its article
+ * @param schema schema whose objects have `never` as their rest, so that unknown keys are issues
+ * @param name name of the data, with its article
  * @returns one line for each problem
  */
 export function schemaProblems(
@@ -29,21 +29,23 @@ export function schemaProblems(
     const last = issue.path?.at(-1)?.key;
     if (issue.type === "never") {
       if (ownKeys && typeof last === "string" && last.startsWith("x-")) return [];
-      return [`${path}: is no key of ${name}${ownKeys ? "; keys of your own begin with x-" : ""}`];
+      return [
+        `${path}: is not a key of ${name}${ownKeys ? "; keys of your own begin with x-" : ""}`,
+      ];
     }
     if (isAllowed(path, issue.input)) return [];
-    // A regular expression is no help to a person: those carry what is wanted as their message.
+    // A regular expression is no help to people, so those checks carry a message instead.
     const wanted = issue.kind === "schema" ? issue.expected ?? issue.message : issue.message;
     const place = path || name.replace(/^an? /, "the ");
-    return [`${place}: found ${show(issue.input)}, wanted ${wantedText(wanted)}`];
+    return [`${place}: found ${show(issue.input)}, expected ${wantedText(wanted)}`];
   });
 }
 
 /**
- * Read JSON.
+ * Parse JSON.
  *
- * @param title what the text is, for the message
- * @throws PluginError with `code` when it is none
+ * @param title name of the text, for the message
+ * @throws PluginError with `code` for invalid JSON
  */
 export function parseJson(
   text: string,
@@ -52,7 +54,7 @@ export function parseJson(
   url: string,
 ): unknown {
   try {
-    // An editor's byte order mark is no reason to fail.
+    // Ignore an editor's byte order mark.
     return JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new PluginError(code, `Cannot read ${title}: it is not JSON`, {
@@ -65,10 +67,10 @@ export function parseJson(
   }
 }
 
-/** Nobody reads more, and a file may be made so that there are many. */
+/** Limit: a file may be made to have any number of problems. */
 const maxTold = 50;
 
-/** The error that lists problems, one line each. */
+/** An error that lists problems, one per line. */
 export function hasProblems(
   code: PluginErrorCode,
   title: string,
@@ -82,7 +84,7 @@ export function hasProblems(
   return new PluginError(code, `Cannot read ${title}: ${count}${lines}`, { url });
 }
 
-/** As in JavaScript: `callbacks[0].hooks`, `files["a.js"].size`. */
+/** JavaScript notation: `callbacks[0].hooks`, `files["a.js"].size`. */
 function pathOf(issue: v.BaseIssue<unknown>): string {
   let path = "";
   for (const { key } of issue.path ?? []) {
@@ -93,7 +95,7 @@ function pathOf(issue: v.BaseIssue<unknown>): string {
   return path;
 }
 
-/** A missing key is expected under its quoted name: the name is in the path already. */
+/** valibot expects a missing key under its quoted name, which is in the path already. */
 function wantedText(expected: string): string {
   if (/^"[^"|]*"$/.test(expected)) return "it to be there";
   return expected.replace(/^\((.*)\)$/, "$1").replaceAll(" | ", " or ").replace(

@@ -5,7 +5,7 @@ export interface Version {
   major: number;
   minor: number;
   patch: number;
-  /** The parts after the hyphen; empty for a release. */
+  /** Parts after the hyphen; empty for a release. */
   prerelease: (number | string)[];
 }
 
@@ -16,13 +16,13 @@ export interface Comparator extends Pick<Version, "major" | "minor" | "patch"> {
   prerelease?: (number | string)[];
 }
 
-/** npm's limit: longer text only keeps a parser busy. */
+/** npm's limit: longer text would only keep a parser busy. */
 const maxLength = 256;
 
 /**
  * Parse a version.
  *
- * Source: Semantic Versioning 2.0.0. Build metadata has no influence on the order.
+ * Source: Semantic Versioning 2.0.0. Build metadata does not affect the order.
  *
  * @throws SyntaxError for any other text
  */
@@ -34,28 +34,28 @@ export function parseVersion(text: string): Version {
     // Reported below.
   }
   throw new SyntaxError(
-    `Cannot read version ${quote(text)}: wanted a form such as 1.2.3 or 1.2.3-beta.1`,
+    `Cannot read version ${quote(text)}: expected a form such as 1.2.3 or 1.2.3-beta.1`,
   );
 }
 
-/** Negative if `a` is the older one, 0 if they are equal, positive otherwise. */
+/** Negative if `a` is older, 0 if they are equal, positive otherwise. */
 export function compareVersions(a: Version, b: Version): number {
   return compare(a, b);
 }
 
-/** True if the version `a` is newer than `b`. */
+/** Whether version `a` is newer than `b`. */
 export function isNewer(a: string, b: string): boolean {
   return compareVersions(parseVersion(a), parseVersion(b)) > 0;
 }
 
 /**
- * Check whether a version is in a range.
+ * Whether a version is in a range.
  *
  * Source: the range grammar of npm's `semver`: `^`, `~`, comparators, hyphen ranges, `x` parts,
- * `||`. As in npm, a prerelease is only in a range with a bound of the same numbers that names one.
+ * `||`. As in npm, a prerelease is only in a range with a prerelease bound of the same numbers.
  *
- * @param version for example `0.2.0`
- * @param range for example `>=0.1 <0.3` or `^1.2 || ^2`
+ * @param version a version, such as `0.2.0`
+ * @param range a range, such as `>=0.1 <0.3` or `^1.2 || ^2`
  * @throws SyntaxError for an invalid version or range
  */
 export function satisfies(version: string, range: string): boolean {
@@ -63,7 +63,7 @@ export function satisfies(version: string, range: string): boolean {
 }
 
 /**
- * Parse a range: alternatives, each a list of comparators that must all hold.
+ * Parse a range into alternatives, each a list of comparators that must all hold.
  *
  * @throws SyntaxError for an invalid range; an empty one is invalid
  */
@@ -79,7 +79,7 @@ export function parseRange(range: string): Comparator[][] {
     // Reported below.
   }
   throw new SyntaxError(
-    `Cannot read version range ${quote(range)}: wanted a form such as ^1.2.0, >=1.2 <2 or 1.x`,
+    `Cannot read version range ${quote(range)}: expected a form such as ^1.2.0, >=1.2 <2 or 1.x`,
   );
 }
 

@@ -6,15 +6,15 @@ import { isKeyId, keyIdPrefix } from "./values.ts";
 import type { SigningKey } from "./signing_key.ts";
 
 /**
- * Sign a manifest, and by its integrity values all files that it lists.
+ * Sign a manifest and, through its integrity values, all files that it lists.
  *
- * What is signed is the canonical JSON (RFC 8785) of the manifest without `signatures`. Several keys
- * may sign, for example an old one and the one that comes after it.
+ * The signed text is the canonical JSON (RFC 8785) of the manifest without `signatures`. Several
+ * keys may sign, for example an old key and its successor.
  *
- * @param manifest a whole manifest; not changed
- * @param key who signs
- * @returns the manifest with the signature behind others, in place of an earlier one of this key
- * @throws PluginError `E_MANIFEST` when it is no plain data
+ * @param manifest a complete manifest; not changed
+ * @param key key of the signer
+ * @returns a manifest with the signature added, or replaced if this key had signed
+ * @throws PluginError `E_MANIFEST` when it is not plain data
  * @example
  * ```ts
  * import { generateKeyPair, type PluginManifest, signManifest, verifySignatures } from "keepfit/plugins";
@@ -41,14 +41,14 @@ export async function signManifest<Manifest extends Pick<PluginManifest, "signat
 }
 
 /**
- * Tell who signed a manifest. Every signature must hold: one that does not is a sign of a change,
- * whatever the others say.
+ * Verify the signatures of a manifest. All must be valid: an invalid one shows a change, whatever
+ * the others say.
  *
- * @param manifest as `parseManifest` gave it
- * @param url where it comes from, for messages
- * @returns the keys, `ed25519:` and the public key in base64; empty for a manifest that nobody signed
- * @throws PluginError `E_SIGNATURE` for a signature that does not hold, for what is no key, and for
- *   a key that anybody can sign with
+ * @param manifest manifest from `parseManifest`
+ * @param url its URL, for messages
+ * @returns the signers, `ed25519:` and the public key in base64; empty for an unsigned manifest
+ * @throws PluginError `E_SIGNATURE` for an invalid signature or key, and for a key that anyone can
+ *   sign with
  */
 export async function verifySignatures(
   manifest: Pick<PluginManifest, "signatures">,
@@ -59,11 +59,11 @@ export async function verifySignatures(
   const bytes = signedBytes(manifest, url);
   return await Promise.all(signatures.map(async ({ keyId, ed25519 }) => {
     if (!await holds(bytes, keyId, ed25519)) {
-      throw new PluginError("E_SIGNATURE", `Cannot use plugin ${url}: a signature does not hold`, {
+      throw new PluginError("E_SIGNATURE", `Cannot use plugin ${url}: a signature is invalid`, {
         url,
         expected: `a signature of ${keyId} over this manifest`,
-        actual: "one of something else, or a key that is none",
-        hint: "it was changed after it was signed: get it anew, or ask its author",
+        actual: "a signature of something else, or an invalid key",
+        hint: "it was changed after it was signed: download it again, or ask its author",
       });
     }
     return keyId;
@@ -71,13 +71,13 @@ export async function verifySignatures(
 }
 
 /**
- * Make sure that a plugin is signed by somebody who is trusted.
+ * Check that a plugin has a trusted signer.
  *
- * @param signers who signed it
- * @param trusted the keys of which one is enough; undefined for anybody or nobody
- * @param url of the manifest, for messages
- * @throws PluginError `E_SIGNATURE` when none of them signed
- * @throws TypeError for a trusted key that is none
+ * @param signers its signers
+ * @param trusted keys of which one is enough; undefined to accept any plugin, even an unsigned one
+ * @param url URL of the manifest, for messages
+ * @throws PluginError `E_SIGNATURE` without a trusted signer
+ * @throws TypeError for an invalid trusted key
  */
 export function checkSigners(
   signers: readonly string[],
@@ -88,16 +88,20 @@ export function checkSigners(
   const wrong = trusted.find((one) => !isKeyId(one));
   if (wrong !== undefined) {
     throw new TypeError(
-      `Cannot trust signer ${JSON.stringify(wrong)}: wanted ed25519: and a public key in base64`,
+      `Cannot trust signer ${JSON.stringify(wrong)}: expected ed25519: and a public key in base64`,
     );
   }
   if (trusted.some((one) => signers.includes(one))) return;
-  throw new PluginError("E_SIGNATURE", `Cannot use plugin ${url}: nobody you trust signed it`, {
-    url,
-    expected: trusted.length === 0 ? "no signer at all is trusted" : trusted.join(" or "),
-    actual: signers.length === 0 ? "no signature" : signers.join(", "),
-    hint: "ask its author which key is theirs, over another way than this one",
-  });
+  throw new PluginError(
+    "E_SIGNATURE",
+    `Cannot use plugin ${url}: it has no signature of a trusted signer`,
+    {
+      url,
+      expected: trusted.length === 0 ? "no signer is trusted" : trusted.join(" or "),
+      actual: signers.length === 0 ? "no signature" : signers.join(", "),
+      hint: "ask its author for their key, over another channel",
+    },
+  );
 }
 
 async function holds(bytes: Uint8Array, keyId: string, ed25519: string): Promise<boolean> {
@@ -120,12 +124,12 @@ async function holds(bytes: Uint8Array, keyId: string, ed25519: string): Promise
       bytes as Uint8Array<ArrayBuffer>,
     );
   } catch {
-    // Some runtimes refuse a point that is none when it is imported, some when it is used.
+    // Some runtimes reject an invalid point on import, some on use.
     return false;
   }
 }
 
-/** With such a key a signature can be made that holds for anything, without a private key. */
+/** With such a key, a signature valid for any message can be made without a private key. */
 function isSmallOrder(raw: Uint8Array): boolean {
   const hex = Array.from(raw, (byte, i) =>
     // The last bit is the sign of x.
@@ -133,7 +137,10 @@ function isSmallOrder(raw: Uint8Array): boolean {
   return smallOrder.includes(hex);
 }
 
-/** The y of the eight points whose order divides 8, and the spellings above the field's prime. */
+/**
+ * The y coordinates of the eight points whose order divides 8, and their spellings above the prime
+ * of the field.
+ */
 const smallOrder: readonly string[] = [
   "00".repeat(32),
   `01${"00".repeat(31)}`,
@@ -149,9 +156,13 @@ function signedBytes(manifest: object, url: string): Uint8Array {
   try {
     return new TextEncoder().encode(canonicalJson(signed));
   } catch (cause) {
-    throw new PluginError("E_MANIFEST", `Cannot read plugin manifest ${url}: it is no plain data`, {
-      url,
-      cause,
-    });
+    throw new PluginError(
+      "E_MANIFEST",
+      `Cannot read plugin manifest ${url}: it is not plain data`,
+      {
+        url,
+        cause,
+      },
+    );
   }
 }

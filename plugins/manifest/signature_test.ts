@@ -132,7 +132,7 @@ describe("trusted signers", () => {
         return true;
       });
     }
-    assert.throws(() => checkSigners([a], ["ada"], url), /Cannot trust signer "ada": wanted/);
+    assert.throws(() => checkSigners([a], ["ada"], url), /Cannot trust signer "ada": expected/);
   });
 });
 
@@ -168,7 +168,7 @@ describe("a signing key", () => {
     ) {
       await assert.rejects(parseKey(text), (error) => {
         assert(error instanceof SyntaxError);
-        assert.match(error.message, /^Cannot read signing key: wanted an Ed25519 private key/);
+        assert.match(error.message, /^Cannot read signing key: expected an Ed25519 private key/);
         assert.doesNotMatch(error.message, /s3cr3t/);
         assert.equal(error.cause, undefined);
         return true;

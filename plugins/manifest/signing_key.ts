@@ -1,24 +1,24 @@
 import { toBase64 } from "./integrity.ts";
 import { keyIdPrefix } from "./values.ts";
 
-/** An Ed25519 key pair. Printing it shows its public half only. */
+/** An Ed25519 key pair. Printing it shows the public half only. */
 export class SigningKey {
-  /** Who signs with it: `ed25519:` and the public key in base64. */
+  /** Key id: `ed25519:` and the public key in base64. */
   readonly keyId: string;
   #privateKey: CryptoKey;
 
   /**
    * Use {@linkcode generateKeyPair} or {@linkcode parseKey}.
    *
-   * @param keyId of its public half
-   * @param privateKey a key of WebCrypto, extractable
+   * @param keyId key id of the public half
+   * @param privateKey an extractable WebCrypto key
    */
   constructor(keyId: string, privateKey: CryptoKey) {
     this.keyId = keyId;
     this.#privateKey = privateKey;
   }
 
-  /** The signature over some bytes: 64 bytes, the same at every time. */
+  /** Sign bytes. The signature has 64 bytes and is deterministic. */
   async sign(bytes: Uint8Array): Promise<Uint8Array> {
     const signature = await crypto.subtle.sign(
       "Ed25519",
@@ -28,13 +28,13 @@ export class SigningKey {
     return new Uint8Array(signature);
   }
 
-  /** The text of a key file: the private key as PKCS #8 in PEM, as OpenSSL reads and writes it. */
+  /** Text of a key file: the private key as PKCS #8 in PEM, as used by OpenSSL. */
   async toPem(): Promise<string> {
     const bytes = new Uint8Array(await crypto.subtle.exportKey("pkcs8", this.#privateKey));
     return `${pemHead}\n${toBase64(bytes)}\n${pemFoot}\n`;
   }
 
-  /** Its `keyId`. */
+  /** The `keyId`. */
   toString(): string {
     return this.keyId;
   }
@@ -44,9 +44,9 @@ const pemHead = "-----BEGIN PRIVATE KEY-----";
 const pemFoot = "-----END PRIVATE KEY-----";
 
 /**
- * Make a key to sign plugins with.
+ * Generate a key for signing plugins.
  *
- * @returns the key; what is to be kept secret is `await key.toPem()`, what is told is `key.keyId`
+ * @returns the key: keep `await key.toPem()` secret, publish `key.keyId`
  * @example
  * ```ts
  * import { generateKeyPair, parseKey } from "keepfit/plugins";
@@ -67,11 +67,11 @@ export async function generateKeyPair(): Promise<SigningKey> {
 }
 
 /**
- * Read a key file: an Ed25519 private key as PKCS #8 in PEM. `openssl genpkey -algorithm ed25519`
- * makes such a one too.
+ * Parse a key file: an Ed25519 private key as PKCS #8 in PEM. `openssl genpkey -algorithm ed25519`
+ * generates one too.
  *
- * @param pem the text of the file
- * @throws SyntaxError when it is no such key; the text is not in the message
+ * @param pem text of the file
+ * @throws SyntaxError for any other text, which the message does not contain
  */
 export async function parseKey(pem: string): Promise<SigningKey> {
   const [, base64] =
@@ -85,7 +85,7 @@ export async function parseKey(pem: string): Promise<SigningKey> {
   } catch {
     // No cause: it might quote the key.
     throw new SyntaxError(
-      `Cannot read signing key: wanted an Ed25519 private key that begins with ${pemHead}`,
+      `Cannot read signing key: expected an Ed25519 private key that begins with ${pemHead}`,
     );
   }
 }

@@ -3,17 +3,16 @@ import { unsafeCharacters } from "../../core/printable.ts";
 import { fromBase64, parseIntegrity } from "./integrity.ts";
 import { parseRange, parseVersion } from "./semver.ts";
 
-// The single values of a manifest. The message of a check says what is wanted; the reader of the
-// issues puts path and finding before it. What stands in `metadata` is the check's counterpart in
-// the JSON Schema, the whole of it or as much as can be said there.
+// Values of a manifest. The message of a check says what is expected; its path and the value found
+// are added later. `metadata` is the part of the check that JSON Schema can express.
 
-/** The schema of a value that is text. */
+/** Schema of a text value. */
 type TextSchema = v.GenericSchema<string, string>;
 
-/** Longer text is nobody's wish; it would only keep the checks busy. */
+/** Longer text is rejected: it would only keep the checks busy. */
 const maxLength = 2000;
 
-/** Values that pass a test, of which the JSON Schema knows the form. */
+/** Values that pass a test, with the pattern for the JSON Schema. */
 const passing = (
   test: (text: string) => boolean,
   wanted: string,
@@ -26,14 +25,14 @@ const passing = (
     v.metadata({ pattern }),
   );
 
-/** Values of this form: it is all that is to be tested. */
+/** Values that match a pattern. */
 const matching = (pattern: string, wanted: string): TextSchema => {
   const form = new RegExp(pattern, "u");
   return passing((one) => form.test(one), wanted, pattern);
 };
 
 const slug = "[a-z0-9]+(?:-[a-z0-9]+)*";
-// It is shown to people who decide by it.
+// Shown to people who decide by it.
 const shown = `[^${unsafeCharacters}]`;
 const part = String.raw`(?!\.{1,2}(?:/|$))[^\\%?#:/\p{Cc}]+`;
 const relativePath = `${part}(?:/${part})*`;
@@ -46,7 +45,7 @@ const host = (() => {
 const packageName = "(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*";
 const spdx = String.raw`\(*[A-Za-z0-9.+:-]+\)*`;
 
-/** Text for people, in one line. */
+/** Text in one line, for people. */
 export const text: TextSchema = matching(
   `^${shown}+$`,
   "text in one line, not empty, without control characters",
@@ -70,13 +69,13 @@ export const callbackName: TextSchema = matching(
   "a word of letters, digits, - and _",
 );
 
-/** An SPDX expression, by its form. */
+/** The form of an SPDX expression. */
 export const license: TextSchema = matching(
   `^${spdx}(?: (?:AND|OR|WITH) ${spdx})*$`,
   'an SPDX expression such as MIT or "Apache-2.0 OR MIT"',
 );
 
-/** What a program or a person is led to. */
+/** A link for programs or people. */
 export const webUrl: TextSchema = passing(
   isWebUrl,
   "an http(s) URL",
@@ -90,7 +89,7 @@ export const version: TextSchema = passing(
   String.raw`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.\-]+)?(\+[0-9A-Za-z.\-]+)?$`,
 );
 
-/** A range of versions that has a lower bound. */
+/** A version range with a lower bound. */
 export const range: TextSchema = v.pipe(
   passing(
     (one) => parses(parseRange, one),
@@ -99,11 +98,11 @@ export const range: TextSchema = v.pipe(
   ),
   v.check(
     (one) => !parses(parseRange, one) || !allowsAll(one),
-    "a range with a lower bound: nobody has tried every version",
+    "a range with a lower bound",
   ),
 );
 
-/** Integrity values, with spaces between them. */
+/** Integrity values, separated by spaces. */
 export const integrity: TextSchema = passing(
   (one) => parses(parseIntegrity, one),
   "sha256-, sha384- or sha512- and the digest in base64",
@@ -127,10 +126,10 @@ export const writtenPath: TextSchema = matching(
   "a relative path without . and .. parts",
 );
 
-/** A file or folder of the user's machine. */
+/** A file or folder on the user's machine. */
 export const readPath: TextSchema = matching(
   `^(?:~/|/|[A-Za-z]:/|(?!~))${relativePath}$`,
-  "a path without . and .. parts: relative, absolute, or ~/ and what lies in the user's home",
+  "a path without . and .. parts: relative, absolute, or ~/ for a path in the home directory",
 );
 
 /** A host to send requests to. */
@@ -142,7 +141,7 @@ export const netHost: TextSchema = passing(
   `^(?:${host.below}|${host.name}|${host.address})(?::[1-9][0-9]{0,4})?$`,
 );
 
-/** An address to listen on; port 0 is any that is free. */
+/** An address to listen on; port 0 is any free port. */
 export const listenAddress: TextSchema = passing(
   (one) =>
     new RegExp(`^(?:${host.name}|${host.address}):\\d+$`).test(one) &&
@@ -157,19 +156,19 @@ export const envName: TextSchema = matching(
   "the name of a variable: letters, digits and _",
 );
 
-/** A command, found by the system. */
+/** A command in PATH. */
 export const commandName: TextSchema = matching(
   String.raw`^[A-Za-z0-9_][A-Za-z0-9_.+\-]*$`,
   "the name of a command, without a path",
 );
 
-/** A package that the host hands in. */
+/** A package that the host provides. */
 export const peerName: TextSchema = matching(
   `^${packageName}(?:/[A-Za-z0-9._/\\-]+)?$`,
   "the name of a package",
 );
 
-/** Who signed. */
+/** A signer. */
 export const keyId: TextSchema = passing(
   isKeyId,
   "ed25519: and the public key, 32 bytes in base64",
@@ -183,14 +182,14 @@ export const signature: TextSchema = passing(
   "^[A-Za-z0-9+/]{86}==$",
 );
 
-/** From 1 on. */
+/** An integer from 1. */
 export const count: v.GenericSchema = v.pipe(
   v.number(),
   v.integer("a whole number"),
   v.minValue(1, "1 or more"),
 );
 
-/** Bytes of a file. More than 256 MiB is no plugin. */
+/** Size of a file in bytes, at most 256 MiB. */
 export const size: v.GenericSchema = v.pipe(
   v.number(),
   v.integer("a whole number"),
@@ -198,10 +197,10 @@ export const size: v.GenericSchema = v.pipe(
   v.maxValue(2 ** 28, "268435456 or less"),
 );
 
-/** What stands before the public key in a `keyId`. */
+/** Prefix of a `keyId`. */
 export const keyIdPrefix = "ed25519:";
 
-/** True for `ed25519:` and 32 bytes in base64. */
+/** Whether it is `ed25519:` and 32 bytes in base64. */
 export function isKeyId(text: string): boolean {
   return text.startsWith(keyIdPrefix) && isBase64Of(text.slice(keyIdPrefix.length), 32);
 }
@@ -209,8 +208,8 @@ export function isKeyId(text: string): boolean {
 const relativeForm = new RegExp(`^${relativePath}$`, "u");
 
 /**
- * True for `a/b.js`: no root, no drive, no empty, `.` or `..` part, nothing that a URL reads
- * otherwise (`%2e%2e`, `?`, `#`, `\`), no control characters.
+ * Whether a path is like `a/b.js`: without a root, a drive, empty, `.` or `..` parts, characters
+ * that a URL interprets (`%2e%2e`, `?`, `#`, `\`) and control characters.
  */
 export function isRelativePath(path: string): boolean {
   return relativeForm.test(path);
@@ -218,7 +217,7 @@ export function isRelativePath(path: string): boolean {
 
 function isFilePath(path: string): boolean {
   if (!path.startsWith("https://")) return isRelativePath(path);
-  // One spelling only: it is looked up by it.
+  // One spelling only, because it is a lookup key.
   return isWebUrl(path) && new URL(path).href === path && !path.includes("#");
 }
 

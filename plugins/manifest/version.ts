@@ -1,10 +1,10 @@
-/** The version of keepfit, which a manifest's `engines.core` is held against. */
+/** The version of keepfit, checked against a manifest's `engines.core`. */
 export const version = "0.1.0";
 
 /**
- * The name under which npm has keepfit; undefined while it is on no registry.
+ * The name of keepfit on npm; undefined before the first release.
  *
- * Whatever names keepfit for an installation reads this: until there is a release, whoever takes
- * the name on a registry would be installed in its place.
+ * Everything that names keepfit for an installation reads this. Before a release, a package that
+ * takes the name on a registry would be installed instead.
  */
 export const published: string | undefined = undefined;

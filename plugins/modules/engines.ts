@@ -5,7 +5,7 @@ import type { Peers } from "./peers.ts";
 import { compareVersions, parseVersion, satisfies } from "../manifest/semver.ts";
 import { version } from "../manifest/version.ts";
 
-/** A version that is present, and the range that it is not in. */
+/** A version and a range that excludes it. */
 export interface Misfit {
   name: string;
   range: string;
@@ -13,12 +13,12 @@ export interface Misfit {
 }
 
 /**
- * Tell what of the present versions is outside the ranges that a plugin declares.
+ * Find a version outside the ranges that a plugin declares.
  *
- * @param engines as in a manifest or in a registry's list of versions
- * @param runtime what this runs on
- * @param peers modules that are handed in, and the ranges for them
- * @returns the first one that does not fit; undefined where all do
+ * @param engines ranges of a manifest or of a version in a registry
+ * @param runtime the current runtime
+ * @param peers provided modules, and the ranges for them
+ * @returns the first mismatch; undefined if all match
  */
 export function misfitOf(
   engines: PluginManifest["engines"],
@@ -42,10 +42,10 @@ export function misfitOf(
 }
 
 /**
- * Make sure that a plugin was made for this keepfit, this runtime and the peers it is given.
+ * Check that a plugin supports this keepfit, this runtime and the given peers.
  *
  * @throws PluginError `E_ENGINE` for a version outside the declared range
- * @throws PluginError `E_RUNTIME` on a runtime that the plugin does not name
+ * @throws PluginError `E_RUNTIME` on an undeclared runtime
  */
 export function checkEngines(
   manifest: PluginManifest,
@@ -65,17 +65,17 @@ export function checkEngines(
   if (misfit === undefined) return;
   const { name, range, actual } = misfit;
   const other = name === "keepfit" ? newestFor(compat) : undefined;
-  throw new PluginError("E_ENGINE", `Cannot load plugin ${id}: it is not made for this ${name}`, {
+  throw new PluginError("E_ENGINE", `Cannot load plugin ${id}: it does not support this ${name}`, {
     url,
     expected: `${name} ${range}`,
     actual: `${name} ${actual}`,
     hint: other === undefined
       ? `use another version of the plugin, or of ${name}`
-      : `its version ${other} is made for this one`,
+      : `its version ${other} supports this one`,
   });
 }
 
-/** The newest of a plugin's other versions that is made for this keepfit. */
+/** The newest other version of a plugin that supports this keepfit. */
 function newestFor(compat: Record<string, string>): string | undefined {
   return Object.keys(compat).filter((one) => satisfies(version, compat[one]))
     .sort((a, b) => compareVersions(parseVersion(b), parseVersion(a)))[0];
@@ -83,7 +83,7 @@ function newestFor(compat: Record<string, string>): string | undefined {
 
 const tfjs = "@tensorflow/tfjs";
 
-/** What a module tells of its own version; TensorFlow.js tells that of each of its packages. */
+/** The version that a module exports; TensorFlow.js exports one for each of its packages. */
 function versionOf(module: object | undefined): string | undefined {
   const { version } = (module ?? {}) as { version?: string | { tfjs?: string } };
   return typeof version === "string" ? version : version?.tfjs;

@@ -7,19 +7,19 @@ import {
   parseModule,
 } from "./parse_module.ts";
 
-/** Gives the verified bytes of a file that the manifest lists. */
+/** Returns the verified bytes of a file in the manifest. */
 export type ReadFile = (url: URL, file: PluginFile) => Promise<Uint8Array>;
 
-/** A module of a plugin and what it imports. */
+/** A module of a plugin and its imports. */
 export interface GraphModule {
-  /** Where it comes from; for a peer its specifier. */
+  /** URL; for a peer its specifier. */
   url: string;
   parsed: ParsedModule;
   /** Keys in the graph, one for each request. */
   imports: string[];
 }
 
-/** All modules that a plugin's entry can reach. */
+/** All modules reachable from a plugin's entry. */
 export interface ModuleGraph {
   /** Key of the entry. */
   entry: string;
@@ -30,14 +30,14 @@ const maxModules = 256;
 const maxBytes = 16 * 1024 * 1024;
 
 /**
- * Read a plugin's modules from its entry on, breadth first. Every file must be listed in the
- * manifest, and is verified by `read` before it is parsed. Nothing is evaluated.
+ * Read the modules of a plugin from its entry, breadth first. Every file must be in the manifest
+ * and is verified by `read` before it is parsed. Nothing is evaluated.
  *
- * @param manifest which files there are
- * @param manifestUrl what their paths are relative to
- * @param read gives verified bytes
- * @param peers texts of the modules that the host hands in, by specifier
- * @throws PluginError `E_IMPORT`, `E_LIMIT`, `E_MODULE`, and what `read` throws
+ * @param manifest manifest with the files
+ * @param manifestUrl base URL of their paths
+ * @param read returns verified bytes
+ * @param peers texts of provided modules, by specifier
+ * @throws PluginError `E_IMPORT`, `E_LIMIT`, `E_MODULE`, and the errors of `read`
  */
 export async function readGraph(
   manifest: Pick<PluginManifest, "files" | "module">,
@@ -91,10 +91,10 @@ export async function readGraph(
   return { entry, modules };
 }
 
-// A file that is imported as JSON and as JavaScript is two modules.
+// A file imported both as JSON and as JavaScript is two modules.
 const jsonKey = "json ";
 
-/** The URL of a file that a manifest lists. */
+/** The URL of a file in a manifest. */
 export function fileUrl(path: string, manifestUrl: URL): URL {
   return path.startsWith("https://") ? new URL(path) : new URL(`./${path}`, manifestUrl);
 }
@@ -117,12 +117,12 @@ function resolve(
   if (/^(node|bun|deno|npm|jsr):/.test(specifier)) {
     throw refuse(
       "which belongs to one runtime",
-      "what a plugin may touch is declared in its manifest and given to it in the context",
+      "declare in the manifest what the plugin may access and use the context",
     );
   }
   if (!/^(\.{0,2}\/|https:|http:|file:)/.test(specifier)) {
     throw refuse(
-      "which is no file of the plugin",
+      "which is not a file of the plugin",
       `bundle it, or declare it in peers and let the user pass { peers: { ${
         JSON.stringify(specifier)
       }: ... } }`,

@@ -2,17 +2,17 @@ import { type Import, init, parse } from "es-module-lexer";
 import { messageOf } from "../../core/errors.ts";
 import { PluginError } from "../errors.ts";
 
-/** One import in a module's text. */
+/** An import in the text of a module. */
 export interface ModuleRequest {
-  /** As it stands there, escapes resolved. */
+  /** Specifier, with escapes resolved. */
   specifier: string;
-  /** True where it is imported as JSON. */
+  /** Whether it is imported as JSON. */
   isJson: boolean;
-  /** `line 3, column 14`, both from 1. */
+  /** Position: `line 3, column 14`, both from 1. */
   at: string;
 }
 
-/** A module whose imports are known and can be written anew. */
+/** A module with known imports, which can be rewritten. */
 export interface ParsedModule {
   requests: ModuleRequest[];
   /** The text with other specifiers, one for each request, in order. */
@@ -22,21 +22,21 @@ export interface ParsedModule {
 interface Edit {
   start: number;
   end: number;
-  /** What takes its place: a number is the request whose specifier it is. */
+  /** Replacement; a number is the index of a request, whose specifier is inserted. */
   by: number | string;
 }
 
 /**
  * Find the imports of a JavaScript module without running it.
  *
- * `import.meta` is given its own object with the original URL, because the module will run from
- * another one. Imports whose specifier is only known at run time are refused: nobody could have
- * verified what they load. This is no sandbox: code that is evaluated can do what JavaScript can.
+ * `import.meta` is replaced by an object with the original URL, because the module runs from
+ * another one. Imports with computed specifiers are rejected, because their target could not be
+ * verified. This is not a sandbox: evaluated code can do whatever JavaScript can.
  *
- * @param text the source
- * @param url where it comes from
- * @throws PluginError `E_MODULE` for a text that cannot be parsed
- * @throws PluginError `E_IMPORT` for a kind of import that plugins may not use
+ * @param text source code
+ * @param url original URL
+ * @throws PluginError `E_MODULE` for invalid source code
+ * @throws PluginError `E_IMPORT` for an unsupported kind of import
  */
 export async function parseModule(text: string, url: string): Promise<ParsedModule> {
   await init;
@@ -80,18 +80,18 @@ export async function parseModule(text: string, url: string): Promise<ParsedModu
     }
     const isJson = one.attributesStart >= 0;
     if (isJson && !isJsonAttribute(text.slice(one.attributesStart, one.importEnd))) {
-      throw refuse("its import attributes are not known", `there is { type: "json" }`);
+      throw refuse("its import attributes are unknown", `there is { type: "json" }`);
     }
     const by = requests.push({ specifier: one.specifier, isJson, at }) - 1;
     if (one.type === "dynamic") {
       edits.push({ start: one.start, end: isJson ? one.importEnd - 1 : one.end, by });
     } else {
-      // With its quotes, and the attributes behind it.
+      // With its quotes and the attributes that follow.
       edits.push({ start: one.start - 1, end: isJson ? one.importEnd : one.end + 1, by });
     }
   }
-  // On the first line, so that line numbers stay. A variable and not an object in its place: after
-  // a line that lacks its semicolon, a parenthesis would be a call.
+  // On the first line, so that line numbers stay the same. A variable rather than an object in
+  // place: after a line without a semicolon, a parenthesis would be a call.
   const prefix = meta === undefined
     ? ""
     : `const ${meta} = { __proto__: null, url: ${JSON.stringify(url)} }; `;
@@ -111,7 +111,7 @@ export async function parseModule(text: string, url: string): Promise<ParsedModu
 }
 
 /**
- * The module that a JSON file is.
+ * The module of a JSON file.
  *
  * @throws PluginError `E_MODULE` when it is not JSON
  */
@@ -124,7 +124,7 @@ export function parseJsonModule(text: string, url: string): ParsedModule {
       cause,
     });
   }
-  // Parsed again when it is imported: as source text, "__proto__" would mean something else.
+  // Parsed again on import: in source text, "__proto__" would have another meaning.
   const rendered = `export default JSON.parse(${JSON.stringify(text)});\n`;
   return { requests: [], render: () => rendered };
 }

@@ -5,10 +5,10 @@ import { History } from "../../core/history.ts";
 import { getLearningRate, setLearningRate } from "../../core/model.ts";
 import { MonitorCallback } from "../../core/monitor_callback.ts";
 
-/** Modules that the host hands to a plugin, by the specifier that the plugin imports. */
+/** Modules that the host provides, by the specifier that the plugin imports. */
 export type Peers = Record<string, object>;
 
-/** What `import ... from "keepfit"` gives in a plugin, unless the user hands in more. */
+/** Exports of `import ... from "keepfit"` in a plugin, unless the user provides others. */
 const keepfit: object = {
   Callback,
   CallbackError,
@@ -22,10 +22,10 @@ const keepfit: object = {
 const registryKey = Symbol.for("keepfit.peers");
 
 /**
- * Make a module text for each peer that exports the host's own live objects: a plugin never has a
- * second keepfit or TensorFlow.js.
+ * Create a module text for each peer that exports the live objects of the host. A plugin never gets
+ * a second keepfit or TensorFlow.js.
  *
- * @param peers what the user hands in beside `keepfit`
+ * @param peers modules of the user, beside `keepfit`
  * @returns the texts by specifier; equal for the same modules in the same process
  */
 export function peerModules(peers: Peers = {}): Map<string, string> {
@@ -37,12 +37,12 @@ export function peerModules(peers: Peers = {}): Map<string, string> {
 }
 
 function textOf(specifier: string, module: object): string {
-  // Emitted modules have nothing in common with this one but the global object.
+  // Emitted modules share only the global object with this one.
   const shared = globalThis as { [registryKey]?: Map<string, object[]> };
   const registry = shared[registryKey] ??= new Map();
   let modules = registry.get(specifier);
   if (modules === undefined) registry.set(specifier, modules = []);
-  // Another copy of a package is another module, and must not be found in the module cache.
+  // Another copy of a package is another module and needs its own entry in the module cache.
   let nth = modules.indexOf(module);
   if (nth < 0) nth = modules.push(module) - 1;
   const names = Object.keys(module).filter((name) =>

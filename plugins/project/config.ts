@@ -8,7 +8,7 @@ import { findFile, urlOfPath } from "../../runtime/find_upward.ts";
 import { isRelative, toLocked } from "./lock.ts";
 import { hasProblems, parseJson, schemaProblems } from "../manifest/schema_problems.ts";
 
-/** A config file that was read. */
+/** A parsed config file. */
 export interface ConfigFile {
   url: URL;
   config: PluginConfig;
@@ -17,9 +17,9 @@ export interface ConfigFile {
 /**
  * Read `keepfit.json`.
  *
- * @param path of the file. Default: the nearest one
- * @returns undefined where none is named and there is none
- * @throws PluginError `E_CONFIG` when it cannot be used, or is named and not there
+ * @param path path of the file. Default: the nearest one
+ * @returns undefined if no path is given and there is no file
+ * @throws PluginError `E_CONFIG` when it cannot be used, or a given path does not exist
  */
 export async function readConfig(
   path: Path | undefined,
@@ -36,11 +36,11 @@ export async function readConfig(
 }
 
 /**
- * Change `keepfit.json`; it is made where there is none. What is not changed stays as it was
- * written, but for white space.
+ * Change `keepfit.json`, which is created if missing. Unchanged parts keep their text, except for
+ * white space.
  *
- * @param url of the file
- * @param change gives what is to be in it
+ * @param url URL of the file
+ * @param change returns the new content
  * @throws PluginError `E_CONFIG` when it cannot be used
  */
 export async function updateConfig(
@@ -56,7 +56,7 @@ export async function updateConfig(
 }
 
 /**
- * Read the text of `keepfit.json`.
+ * Parse `keepfit.json`.
  *
  * @throws PluginError `E_CONFIG` with one line for each problem
  */
@@ -67,18 +67,18 @@ export function parseConfig(text: string, url: string): PluginConfig {
   return data as PluginConfig;
 }
 
-/** A reference of a config file: what begins with a dot is a path from the file. */
+/** Resolve a reference of a config file: one that begins with a dot is a path from the file. */
 export function configReference(reference: string, config: URL): string {
   return isRelative(reference) ? new URL(reference, config).href : reference;
 }
 
-/** How a config file writes a path: one below its folder from there. */
+/** A path as a config file writes it: relative if it is below the folder of the file. */
 export function toConfigPath(url: URL, config: URL): string {
   const written = toLocked(url, config);
   return isRelative(written) ? decodeURIComponent(written) : written;
 }
 
-/** A registry of a config file: a URL as it is, a folder from the file. */
+/** Resolve a registry of a config file: a URL, or a folder relative to the file. */
 export function configRegistry(
   registry: string | undefined,
   config: URL,
@@ -87,7 +87,7 @@ export function configRegistry(
   return configPath(registry, config);
 }
 
-/** A path of a config file, from the file. */
+/** Resolve a path of a config file, relative to the file. */
 export function configPath<P extends string | undefined>(
   path: P,
   config: URL,

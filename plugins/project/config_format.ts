@@ -6,44 +6,44 @@ import { pluginPermissions } from "../manifest/format.ts";
 import { anyObject, object, optional, required, text } from "../manifest/schema.ts";
 import { type PluginTier, pluginTiers } from "./tiers.ts";
 
-/** The name of the file that says which plugins a project uses. */
+/** Name of the file that lists the plugins of a project. */
 export const configName = "keepfit.json";
 
-/** What `keepfit.json` says. Paths in it are relative to the file. */
+/** Content of `keepfit.json`. Paths in it are relative to the file. */
 export interface PluginConfig {
-  /** Where editors find the schema. */
+  /** Schema for editors. */
   $schema?: string;
-  /** Where `registry:` references are looked up: a URL or a folder. Default: `KEEPFIT_REGISTRY`. */
+  /** Registry of `registry:` references: a URL or a folder. Default: `KEEPFIT_REGISTRY`. */
   registry?: string;
-  /** Hours that a version of a registry must have been published. */
+  /** Minimum age of a registry's version in hours. Default: 0. */
   minimumAge?: number;
-  /** Folder of the files of locked plugins, as `keepfit vendor` makes it. */
+  /** Folder with the files of locked plugins, written by `keepfit vendor`. Default: none. */
   vendor?: string;
-  /** Where the cache lies. Default: in the user's cache folder. */
+  /** Cache folder. Default: in the cache folder of the user. */
   cacheDir?: string;
-  /** The plugins, in the order in which a run calls them. */
+  /** Plugins, in the order in which a run calls them. */
   plugins?: ConfiguredPlugin[];
 }
 
-/** A plugin in `keepfit.json`: a reference and what `loadPlugin` is told. */
+/** A plugin in `keepfit.json`: a reference and options of `loadPlugin`. */
 export interface ConfiguredPlugin {
-  /** Its reference; a file also by its path, `./…`. */
+  /** Reference; a file also by its path, `./…`. */
   plugin: string;
-  /** Where it is looked up, instead of in the registry of the file. */
+  /** Registry for this reference. Default: that of the file. */
   registry?: string;
   /** Name of the callback. Default: the plugin's only one. */
   callback?: string;
   /** Options of the callback. Default: none. */
   options?: Record<string, unknown>;
-  /** Where its code runs. Default: as `loadPlugin` chooses. */
+  /** Tier in which its code runs. Default: chosen as by `loadPlugin`. */
   tier?: PluginTier;
-  /** Permissions that you agree to. Default: as in the lock file. */
+  /** Permissions that you grant. Default: those in the lock file. */
   allow?: Allowed;
-  /** Directory that it may write to, from the file's folder. Default: none. */
+  /** Output directory, relative to the file. Default: none. */
   outputDir?: string;
-  /** Error policy of its hooks. Default: as the manifest advises. */
+  /** Error policy of its hooks. Default: that of the manifest. */
   onError?: ErrorPolicy;
-  /** Limits of time, memory and output. */
+  /** Limits of time, memory and output. Default: see `PluginLimits`. */
   limits?: PluginLimits;
 }
 

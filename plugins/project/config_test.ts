@@ -47,14 +47,14 @@ describe("a config file", () => {
       assert.equal(error.code, "E_CONFIG");
       for (
         const problem of [
-          /plugins\[0\]\.plugin: found "", wanted text in one line, not empty/,
-          /plugins\[0\]\.teir: is no key of a keepfit\.json/,
-          /plugins\[0\]\.tier: found "builtin", wanted "sandboxed" or "trusted" or "worker"/,
-          /plugins\[0\]\.allow\.net: found "all", wanted true or a list/,
+          /plugins\[0\]\.plugin: found "", expected text in one line, not empty/,
+          /plugins\[0\]\.teir: is not a key of a keepfit\.json/,
+          /plugins\[0\]\.tier: found "builtin", expected "sandboxed" or "trusted" or "worker"/,
+          /plugins\[0\]\.allow\.net: found "all", expected true or a list/,
           /plugins\[0\]\.allow\.nett/,
-          /plugins\[0\]\.limits\.memory: found 0, wanted a number above 0/,
+          /plugins\[0\]\.limits\.memory: found 0, expected a number above 0/,
           /plugins\[1\]\.allow\[0\]: found "everything"/,
-          /^ {2}plugin: is no key/m,
+          /^ {2}plugin: is not a key/m,
         ]
       ) assert.match(error.message, problem);
       return true;

@@ -9,25 +9,25 @@ import { valueOfOption, valueProblem } from "../manifest/permission_values.ts";
 import { coversNet } from "./net_pattern.ts";
 
 /**
- * Permissions that a user agrees to, except `write`: a list of kinds, or for each kind `true` for
- * everything that is declared or a list of values, `{ net: ["hooks.example.com"], read: true }`.
+ * Permissions that a user grants, except `write`: a list of kinds, or for each kind `true` for
+ * everything declared or a list of values, `{ net: ["hooks.example.com"], read: true }`.
  */
 export type Allowed =
   | readonly PluginPermission[]
   | Partial<Record<PluginPermission, true | readonly string[]>>;
 
-/** A kind of permission that a plugin was granted. */
+/** A granted kind of permission. */
 export interface Grant {
-  /** Values of the manifest; those that name an option are filled in. */
+  /** Values of the manifest, with options filled in. */
   declared: readonly string[];
-  /** Values that the user agreed to; true for all that are declared. */
+  /** Values that the user granted; true for all declared ones. */
   agreed: true | readonly string[];
 }
 
-/** Everything that a plugin may touch, by kind; a missing kind is denied. */
+/** Everything that a plugin may access, by kind; a missing kind is denied. */
 export type Grants = Partial<Record<PluginPermission, Grant>>;
 
-/** True if both the manifest and the user allow a value. */
+/** Whether both the manifest and the user allow a value. */
 export function isGranted(
   grant: Grant | undefined,
   value: string,
@@ -40,8 +40,8 @@ export function isGranted(
 /**
  * The permissions that a plugin is granted: those it declares and the user agreed to.
  *
- * @param manifest what it declares
- * @param url of the manifest, for messages
+ * @param manifest manifest of the plugin
+ * @param url URL of the manifest, for messages
  * @param options the plugin's options, checked: a permission may name one of them
  * @param allow what the user agrees to
  * @param writes true where the user said where it may write, which is the consent to `write`
@@ -72,7 +72,7 @@ export function grantsOf(
   return grants;
 }
 
-/** True if a user's values of a kind include this one, or one that covers it. */
+/** Whether the user's values of a kind include or cover this one. */
 export function isAgreed(
   kind: PluginPermission,
   given: readonly string[] | undefined,

@@ -1,8 +1,8 @@
-/** How much of the host a plugin may take. */
+/** Limits on what a plugin may use. */
 export interface PluginLimits {
   /**
-   * Milliseconds until a promise of a hook, of the factory, `getState`, `setState` or `close` must be
-   * settled, then it has failed; a request and a command take no longer either. Default: 30 000.
+   * Milliseconds until a promise of a hook, of the factory, `getState`, `setState` or `close` must
+   * settle; also the limit of a request and a command. Default: 30 000.
    */
   hookTime?: number;
   /** Milliseconds that one call may compute; sandboxed and in a worker. Default: 1000. */
@@ -12,11 +12,11 @@ export interface PluginLimits {
    * sandboxed. Default: 30 times `callTime`.
    */
   runTime?: number;
-  /** Bytes that its code may hold; sandboxed. Default: 64 MiB. */
+  /** Bytes of memory that its code may hold; sandboxed. Default: 64 MiB. */
   memory?: number;
-  /** Lines that it may log in a minute; what is more is dropped, and said so once. Default: 60. */
+  /** Lines that it may log per minute; the rest is dropped, with one notice. Default: 60. */
   logLines?: number;
-  /** Bytes of one answer from the network, of one file that is read, one write. Default: 16 MiB. */
+  /** Bytes of a response, of a file that is read, or of a write. Default: 16 MiB. */
   bytes?: number;
 }
 
@@ -30,9 +30,9 @@ const defaults: Required<PluginLimits> = {
 };
 
 /**
- * All limits, with defaults where none are given.
+ * Fill in the default limits.
  *
- * @throws RangeError for a limit that is no number above 0
+ * @throws RangeError for a limit that is not a number above 0
  */
 export function limitsOf(given: PluginLimits = {}): Required<PluginLimits> {
   const { callTime = defaults.callTime } = given;

@@ -10,15 +10,15 @@ import { hasProblems, parseJson, schemaProblems } from "../manifest/schema_probl
 
 /** Options for reading and changing a lock file. */
 export interface LockOptions {
-  /** Default: the runtime's own file system. */
+  /** File system. Default: that of the runtime. */
   fs?: FileSystem;
 }
 
 /**
  * Read a lock file.
  *
- * @param path of the file
- * @returns undefined where there is none
+ * @param path path of the file
+ * @returns undefined if there is no file
  * @throws PluginError `E_LOCK` when it cannot be used
  */
 export async function readLock(
@@ -34,7 +34,7 @@ export async function readLock(
  * Change a lock file, or create it. It is reread while no other process may write it, so nothing that
  * others add is lost, and it is replaced as a whole.
  *
- * @param path of the file
+ * @param path path of the file
  * @param change returns the new content; it may be called again
  * @throws PluginError `E_LOCK` when it cannot be used, or other processes keep changing it
  * @example
@@ -60,7 +60,10 @@ export async function updateLock(
   }, timeouts);
 }
 
-/** A lock with the entry added or replaced; the day it was added stays while its integrity does. */
+/**
+ * A lock file with the entry added or replaced. The day it was added is kept while its integrity
+ * is.
+ */
 export function addToLock(
   lock: PluginLock,
   reference: PluginReference,
@@ -73,13 +76,13 @@ export function addToLock(
   return { ...lock, plugins: { ...lock.plugins, [key]: { ...entry, added } } };
 }
 
-/** A lock without plugins. */
+/** An empty lock file. */
 export function emptyLock(): PluginLock {
   return { lockVersion: 1, plugins: {} };
 }
 
 /**
- * Read the text of a lock file.
+ * Parse a lock file.
  *
  * @throws PluginError `E_LOCK` with one line for each problem
  */
@@ -109,7 +112,7 @@ export function parseLock(text: string, url: string): PluginLock {
   return data as PluginLock;
 }
 
-/** The text of a lock file: sorted, one line for each fact. */
+/** The text of a lock file: sorted, one fact per line. */
 export function formatLock(lock: PluginLock): string {
   return `${JSON.stringify(sorted(lock), null, 2)}\n`;
 }
@@ -120,8 +123,8 @@ export function lockKey(reference: PluginReference, lock: URL): string {
 }
 
 /**
- * A URL as the lock file at this URL writes it: the relative path of a file that shares a folder with
- * it, the root excepted, so that both can be moved together.
+ * A URL as a lock file writes it: a relative path if both share a folder other than the root, so
+ * that they can be moved together.
  */
 export function toLocked(url: URL, lock: URL): string {
   if (url.protocol !== "file:" || lock.protocol !== "file:" || url.host !== lock.host) {
@@ -139,15 +142,15 @@ export function toLocked(url: URL, lock: URL): string {
   return `${above === 0 ? "./" : "../".repeat(above)}${path}${url.search}${url.hash}`;
 }
 
-/** True for what {@linkcode toLocked} writes as a path. */
+/** Whether {@linkcode toLocked} wrote it as a path. */
 export function isRelative(locked: string): boolean {
   return /^\.{1,2}\//.test(locked);
 }
 
 /**
- * The URL of a path or URL in the lock file at this URL.
+ * The URL of a path or URL in the lock file.
  *
- * @throws PluginError `E_LOCK` for a URL that a plugin may not come from
+ * @throws PluginError `E_LOCK` for a URL from which plugins may not be loaded
  */
 export function fromLocked(text: string, lock: URL): URL {
   const url = URL.canParse(text, lock.href) ? new URL(text, lock) : undefined;

@@ -4,12 +4,12 @@ import type { LockedPlugin } from "./lock_format.ts";
 import type { LockedPermissions } from "./locked_permissions.ts";
 import type { PluginTier } from "./tiers.ts";
 
-/** What a lock file records of a plugin. */
+/** Facts for a lock file entry. */
 export interface LockEntryParts {
   manifest: PluginManifest;
-  /** Of the manifest. */
+  /** URL of the manifest. */
   url: URL;
-  /** Of the manifest. */
+  /** Integrity of the manifest. */
   integrity: string;
   /** Keys that signed the manifest. */
   signers: readonly string[];
@@ -18,9 +18,9 @@ export interface LockEntryParts {
 }
 
 /**
- * The lock file's entry for a plugin as it is now, added today.
+ * The lock file entry of a plugin, added today.
  *
- * @param lock URL of the lock file. Default: none, and URLs are absolute
+ * @param lock URL of the lock file. Default: none; URLs are absolute
  */
 export function lockEntry(parts: LockEntryParts, lock?: URL): LockedPlugin {
   const { manifest, url, integrity, signers, tier, permissions } = parts;

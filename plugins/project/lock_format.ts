@@ -13,30 +13,33 @@ import {
 } from "../manifest/schema.ts";
 import { type PluginTier, pluginTiers } from "./tiers.ts";
 
-/** The name of the file that pins plugins. */
+/** Name of the lock file. */
 export const lockName = "keepfit.lock.json";
 
 /** What `keepfit.lock.json` says: for each reference the bytes it stands for, and how far they are trusted. */
 export interface PluginLock {
   /** Version of the format. */
   lockVersion: 1;
-  /** By reference, without its integrity; a file below the lock's folder by its path from there, `./…`. */
+  /**
+   * Plugins by reference, without integrity; a file below the folder of the lock file by its
+   * relative path, `./…`.
+   */
   plugins: Record<string, LockedPlugin>;
 }
 
-/** A plugin as it was when somebody said yes to it. */
+/** A plugin as it was when the user agreed to it. */
 export interface LockedPlugin {
   /** `owner/name`. */
   id: string;
   /** Version of the plugin. */
   version: string;
-  /** Of the manifest; `./…` below the lock's folder. */
+  /** URL of the manifest; `./…` below the folder of the lock file. */
   url: string;
-  /** Of the manifest. */
+  /** Integrity of the manifest. */
   integrity: string;
   /** Integrity of each file, by its path in the manifest. */
   files: Record<string, string>;
-  /** Where its code runs. */
+  /** Tier in which its code runs. */
   tier?: PluginTier;
   /** Names of its callbacks. */
   callbacks?: string[];
@@ -47,9 +50,9 @@ export interface LockedPlugin {
   controls: PluginControl[];
   /** Keys that signed the manifest. */
   signers: string[];
-  /** Where its source was, if the manifest said so. */
+  /** URL of its source code, if the manifest names one. */
   repository?: string;
-  /** Day on which it was locked. */
+  /** Day it was locked. */
   added: string;
 }
 
@@ -75,7 +78,7 @@ const lockedPlugin = object(
     files: required(record(filePath, integrity), "Integrity of each file, by its path."),
     tier: optional(v.picklist(pluginTiers), "Where its code runs."),
     callbacks: optional(v.array(text), "Names of its callbacks."),
-    permissions: required(permissions, "What it was agreed that it may touch."),
+    permissions: required(permissions, "Permissions that were granted."),
     controls: required(
       v.array(v.picklist(pluginControls)),
       "What its callbacks may do to the training.",

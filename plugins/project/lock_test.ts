@@ -56,12 +56,12 @@ describe("a lock file", () => {
   it("is refused with every problem when it has another form", () => {
     const wrong = { ...entry, version: "1", permision: {}, files: { "../a.js": "sha1-" } };
     const message = refused(JSON.stringify({ lockVersion: 1, plugins: { a: wrong } }));
-    assert.match(message, /plugins\.a\.version: found "1", wanted a version/);
-    assert.match(message, /plugins\.a\.permision: is no key of a lock file/);
-    assert.match(message, /wanted a relative path/);
-    assert.match(refused("{}"), /lockVersion: found nothing, wanted it to be there/);
+    assert.match(message, /plugins\.a\.version: found "1", expected a version/);
+    assert.match(message, /plugins\.a\.permision: is not a key of a lock file/);
+    assert.match(message, /expected a relative path/);
+    assert.match(refused("{}"), /lockVersion: found nothing, expected it to be there/);
     assert.match(refused("null"), /the lock file: found null/);
-    assert.match(refused('{ "lockVersion": 1, "plugins": [] }'), /wanted an object and no list/);
+    assert.match(refused('{ "lockVersion": 1, "plugins": [] }'), /expected an object, not a list/);
     assert.match(refused("{"), /is not JSON/);
     assert.match(refused('{ "lockVersion": 2 }'), /this keepfit is too old/);
   });

@@ -29,7 +29,7 @@ export function neededPermissions(
 }
 
 /**
- * What of a plugin's permissions the user agrees to, in the form of a lock file.
+ * The permissions that the user grants, in the form of a lock file.
  *
  * @param given options that the user passed: a permission may name one of them
  * @param writes true where the user said where it may write
@@ -126,7 +126,7 @@ export function meaningsOf(kind: PluginPermission, locked: string, given: GivenO
   return fixed === undefined ? byUser : [fixed, ...byUser];
 }
 
-/** Only kinds that have a value, each value once, sorted. */
+/** Kinds with values only, sorted, without duplicates. */
 function byKind(valuesOf: (kind: PluginPermission) => string[]): LockedPermissions {
   const all: LockedPermissions = {};
   for (const kind of pluginPermissions) {

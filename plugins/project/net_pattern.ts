@@ -2,13 +2,13 @@ import { isLoopback } from "../sources/fetcher.ts";
 
 /** Where a plugin may send requests: a scheme where it is said, a host, and a port where it is said. */
 interface NetPattern {
-  /** Undefined is https, and http on this machine. */
+  /** Undefined stands for https, and for http on this machine. */
   protocol: string | undefined;
   /** True for all hosts below this one and not for itself. */
   isWildcard: boolean;
-  /** As a URL writes it. */
+  /** Host as in a URL. */
   hostname: string;
-  /** Undefined is that of the scheme. */
+  /** Undefined stands for the default port of the scheme. */
   port: string | undefined;
 }
 
@@ -34,10 +34,10 @@ function parse(text: string): NetPattern | undefined {
   const [, scheme, star, place] = /^(?:(https?):\/\/)?(\*\.)?([^*@]+)$/i.exec(text) ?? [];
   const protocol = scheme === undefined ? undefined : `${scheme.toLowerCase()}:`;
   if (place === undefined || (protocol === undefined && /[/?#\\]/.test(place))) return undefined;
-  // The URL parser writes every form of a host in one: names in other letters, addresses.
+  // The URL parser normalizes hosts: other scripts, forms of addresses.
   const url = urlOf(`${protocol ?? "http:"}//${place}`);
   if (url === undefined) return undefined;
-  // It leaves out the port that is the scheme's; of what names no scheme it must be kept.
+  // It drops the default port of the scheme, which must be kept if the pattern has no scheme.
   const given = protocol === undefined ? /:(\d+)$/.exec(place)?.[1] : url.port;
   return {
     protocol,

@@ -9,30 +9,32 @@ import { lockKey, readLock } from "./lock.ts";
 import { type LockedPlugin, lockName, type PluginLock } from "./lock_format.ts";
 import { isOwn, isServedHere, type PluginReference } from "../sources/reference.ts";
 
-/** Options that the files of a project have a say in. */
+/** Options that depend on the files of a project. */
 export interface SettingsOptions {
   /**
-   * The lock file; false for none. Default: the nearest `keepfit.lock.json`, which is only read for
-   * a reference without integrity to a registry, a package or another machine.
+   * Lock file; false for none. Default: the nearest `keepfit.lock.json`, which is read only for a
+   * plugin from another machine whose reference has no integrity.
    */
   lock?: Path | false;
-  /** Load only what the lock file has, as it has it. Default: false. */
+  /** Whether to load only locked plugins, exactly as locked. Default: false. */
   frozen?: boolean;
-  /** Accept a plugin as it is found, and write it to the lock file. Default: false. */
+  /** Whether to accept a plugin as found and add it to the lock file. Default: false. */
   trustFirstUse?: boolean;
   /**
-   * Where `registry:` references are looked up: a URL or a folder. Default: as `keepfit.json` says,
-   * else the variable `KEEPFIT_REGISTRY`.
+   * Registry of `registry:` references: a URL or a folder. Default: that of `keepfit.json`, else
+   * the variable `KEEPFIT_REGISTRY`.
    */
   registry?: string | URL;
   /**
-   * Hours since a version must have been published to be chosen for a `registry:` reference with a
-   * range, so that others have had time to inspect it. A version of unknown age is not chosen. A
-   * version that is locked, or named by its integrity, may be of any age. Default: as in
-   * `keepfit.json`, else 0.
+   * Minimum age in hours of a version chosen from a range of a `registry:` reference, so that
+   * others have had time to inspect it. Versions of unknown age are not chosen. Locked versions,
+   * and those named by integrity, may be of any age. Default: that of `keepfit.json`, else 0.
    */
   minimumAge?: number;
-  /** Folder with copies of locked plugins, read first; false for none. Default: as in `keepfit.json`. */
+  /**
+   * Folder with copies of locked plugins, read first; false for none. Default: that of
+   * `keepfit.json`.
+   */
   vendor?: Path | false;
   /**
    * Folder of the cache, an absolute path or a `file:` URL; false for none. Default: in the user's
@@ -41,20 +43,20 @@ export interface SettingsOptions {
   cacheDir?: Path | false;
 }
 
-/** A lock file, or the URL where it would be. */
+/** An existing lock file, or the URL of a new one. */
 export interface LockFile {
   url: URL;
   lock: PluginLock | undefined;
 }
 
-/** Settings of one reference. */
+/** Settings of a reference. */
 export interface Settings {
-  /** True where only what the lock file has may be loaded. */
+  /** Whether only locked plugins may be loaded. */
   frozen: boolean;
-  /** True where a plugin is accepted as it is found. */
+  /** Whether a plugin is accepted as found. */
   trustFirstUse: boolean;
   lockFile: LockFile | undefined;
-  /** Entry of the reference in the lock file. */
+  /** Lock file entry of the reference. */
   locked: LockedPlugin | undefined;
   registry: string | URL | undefined;
   minimumAge: number | undefined;
@@ -63,8 +65,8 @@ export interface Settings {
 }
 
 /**
- * Read those of the project's files that a reference needs: a plugin that needs none of them is
- * loaded without reading the disk, and on Deno without a permission for it.
+ * Read the project files that a reference needs. If it needs none, nothing is read from disk, and
+ * Deno needs no permission.
  *
  * @throws PluginError `E_LOCK`, `E_CONFIG`
  */
@@ -110,7 +112,7 @@ export async function readSettings(
   };
 }
 
-/** Registry, age, vendor folder and cache, from the options, else from the config file. */
+/** Registry, minimum age, vendor folder and cache, from the options, else from the config file. */
 export function sourceSettings(
   options: SettingsOptions,
   file: ConfigFile | undefined,
@@ -147,7 +149,7 @@ export async function findLock(fs: FileSystem): Promise<URL | undefined> {
   return folder && joinPath(folder, lockName);
 }
 
-/** The config file beside the lock file, else the nearest. */
+/** The config file beside the lock file, else the nearest one. */
 async function configNear(fs: FileSystem, lock: URL | undefined): Promise<ConfigFile | undefined> {
   if (lock !== undefined) {
     const beside = joinPath(directoryOf(lock), configName);

@@ -7,13 +7,13 @@ import type { PluginTier } from "./tiers.ts";
 
 /** A difference between a plugin and its lock file entry. */
 export interface TrustDifference {
-  /** For example `signature`, `permissions.net`, `tier`. */
+  /** Name of the difference: `signature`, `permissions.net`, `tier`. */
   what: string;
   /** Value in the lock file; `none` if it has none. */
   before: string;
-  /** Value of the plugin as it is now; `none` if it has none. */
+  /** Current value of the plugin; `none` if it has none. */
   after: string;
-  /** True where the plugin would be trusted further than before, or on weaker grounds. */
+  /** Whether the plugin would be trusted more, or verified less, than before. */
   weakens: boolean;
 }
 
@@ -57,7 +57,7 @@ export function trustDifferences(before: LockedPlugin, after: LockedPlugin): Tru
   tell("repository", listOf(before.repository), listOf(after.repository), moved);
   const order = compareVersions(parseVersion(after.version), parseVersion(before.version));
   tell("version", [before.version], [after.version], order < 0);
-  // What a person is working on changes all the time and keeps its version.
+  // Files under development change all the time without a new version.
   const isPublished = !/^(file:|\.{1,2}\/)/.test(after.url);
   const isSwapped = before.id === after.id && order === 0 && isPublished;
   tell("integrity", [before.integrity], [after.integrity], isSwapped);
@@ -96,10 +96,9 @@ export function checkTrust(
 }
 
 /**
- * Compare a plugin with its own entry, else with the entry of the same id that it differs from the
- * least.
+ * Compare a plugin with its own entry, else with the most similar entry of the same id.
  *
- * @returns undefined if it was never locked
+ * @returns undefined for a plugin that was never locked
  */
 export function differencesFromLock(
   plugins: Record<string, LockedPlugin>,
@@ -115,7 +114,7 @@ export function differencesFromLock(
     .sort((a, b) => weaknesses(a) - weaknesses(b))[0];
 }
 
-/** The more, the more a plugin may do to the host. */
+/** Higher for tiers with more rights. */
 const rights: Record<PluginTier, number> = { sandboxed: 0, worker: 1, trusted: 2 };
 
 function listOf(value: string | undefined): string[] {

@@ -19,7 +19,7 @@ export function parseAuthTokens(text: string | undefined): Authorization {
     // What a header cannot carry would be quoted in the error of whoever tries.
     if (at < 1 || !/^[\x21-\x7e]+$/.test(secret) || !isHost(host)) {
       throw new SyntaxError(
-        `Cannot read token ${i + 1} of ${parts.length}: wanted token@host or user:password@host`,
+        `Cannot read token ${i + 1} of ${parts.length}: expected token@host or user:password@host`,
       );
     }
     values.set(host, secret.includes(":") ? `Basic ${btoa(secret)}` : `Bearer ${secret}`);

@@ -56,7 +56,7 @@ async function versionOf(path: URL, fs: FileSystem): Promise<string> {
   } catch (error) {
     if (error instanceof FileSystemError) throw error;
   }
-  throw new PluginError("E_REGISTRY", `Cannot read ${path}: wanted the version of a package`, {
+  throw new PluginError("E_REGISTRY", `Cannot read ${path}: expected the version of a package`, {
     url: path.href,
     hint: "install the package again",
   });

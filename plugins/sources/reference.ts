@@ -54,7 +54,7 @@ export function parseReference(
   given?: string,
 ): PluginReference {
   if (typeof reference !== "string" && !(reference instanceof URL)) {
-    throw new TypeError(`Cannot load a plugin by ${typeof reference}: wanted text or a URL`);
+    throw new TypeError(`Cannot load a plugin by ${typeof reference}: expected text or a URL`);
   }
   const text = String(reference).trim();
   const [, scheme = ""] = /^([a-z][a-z\d+.-]*):/i.exec(text) ?? [];
@@ -114,7 +114,7 @@ function parseRegistry(text: string): Omit<RegistryReference, "integrity"> {
   const [, id, range] = new RegExp(`^registry:(${slug}/${slug})(?:@(.*))?$`).exec(text) ?? [];
   if (id === undefined) {
     throw new SyntaxError(
-      `Cannot load plugin ${showReference(text)}: wanted registry:owner/name or ` +
+      `Cannot load plugin ${showReference(text)}: expected registry:owner/name or ` +
         `registry:owner/name@^1.2, of lower-case letters, digits and single dashes`,
     );
   }
@@ -127,7 +127,7 @@ function parsePackage(text: string, registry: "jsr" | "npm"): Omit<PackageRefere
     /^\w+:((?:@[a-z\d~-][\w.~-]*\/)?[a-z\d~-][\w.~-]*)(?:@([^/]*))?(?:\/(.*))?$/.exec(text) ?? [];
   if (name === undefined || (registry === "jsr" && !name.startsWith("@"))) {
     throw new SyntaxError(
-      `Cannot load plugin ${showReference(text)}: wanted ${
+      `Cannot load plugin ${showReference(text)}: expected ${
         registry === "jsr" ? "jsr:@scope/name" : "npm:name or npm:@scope/name"
       }, with @^1.2 and the path of the manifest in the package behind it where needed`,
     );
@@ -135,7 +135,9 @@ function parsePackage(text: string, registry: "jsr" | "npm"): Omit<PackageRefere
   if (range !== undefined) parseRange(range);
   if (path !== undefined && !isRelativePath(path)) {
     throw new SyntaxError(
-      `Cannot load plugin ${showReference(text)}: wanted a path in the package without . and .. ` +
+      `Cannot load plugin ${
+        showReference(text)
+      }: expected a path in the package without . and .. ` +
         `parts`,
     );
   }
@@ -149,7 +151,7 @@ function parseUrl(text: string): Omit<UrlReference, "integrity"> {
   } catch {
     // Without the cause, which quotes all of it.
     throw new TypeError(
-      `Cannot load plugin ${showReference(text)}: wanted the URL of its manifest, or ` +
+      `Cannot load plugin ${showReference(text)}: expected the URL of its manifest, or ` +
         `registry:owner/name; ` +
         // A word alone is rather the name of a callback.
         (/^\w+$/.test(text)
@@ -162,7 +164,9 @@ function parseUrl(text: string): Omit<UrlReference, "integrity"> {
   const hasCredentials = url.username !== "" || url.password !== "";
   if (!isServed || hasCredentials) {
     throw new TypeError(
-      `Cannot load plugin ${showReference(url)}: wanted https:, file:, registry:, npm:, jsr:, or ` +
+      `Cannot load plugin ${
+        showReference(url)
+      }: expected https:, file:, registry:, npm:, jsr:, or ` +
         `http: on this machine, with credentials in the option tokens if there are any`,
     );
   }

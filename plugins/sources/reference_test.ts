@@ -46,11 +46,11 @@ describe("a reference", () => {
 
   it("is refused with what was wanted when it is none", () => {
     const cases: [string, RegExp][] = [
-      ["", /wanted the URL of its manifest/],
+      ["", /expected the URL of its manifest/],
       ["EarlyStopping", /no plugin: import it and write new EarlyStopping\(\)/],
       ["./callback.plugin.json", /new URL\("\.\.\.", import\.meta\.url\)/],
       ["http://example.com/a.json", /http: on this machine/],
-      ["data:application/json,{}", /wanted https:/],
+      ["data:application/json,{}", /expected https:/],
       ["registry:ada", /registry:owner\/name/],
       ["registry:Ada/Timer", /lower-case letters/],
       ["registry:ada/../timer", /registry:owner\/name/],
@@ -71,7 +71,7 @@ describe("a reference", () => {
         return true;
       });
     }
-    assert.throws(() => parseReference(7 as never), /by number: wanted text or a URL/);
+    assert.throws(() => parseReference(7 as never), /by number: expected text or a URL/);
     const other = `sha256-${btoa("y".repeat(32))}`;
     assert.throws(() => parseReference(`https://a.example/#${digest}`, other), /the option/);
   });

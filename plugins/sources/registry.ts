@@ -92,7 +92,7 @@ export function registryUrl(given: string | URL | undefined): URL {
     url.password === "";
   if (!isServed) {
     throw new TypeError(
-      `Cannot use registry ${showReference(named)}: wanted https:, file:, or http: on this ` +
+      `Cannot use registry ${showReference(named)}: expected https:, file:, or http: on this ` +
         `machine, with credentials in the option tokens if there are any`,
     );
   }
@@ -194,7 +194,7 @@ function reasonAgainst(
     if (entry.published === undefined) return "of unknown age";
     const age = (Date.now() - Date.parse(entry.published)) / 3_600_000;
     if (age < minimumAge) {
-      return `published ${Math.max(0, Math.floor(age))} hours ago, wanted ${minimumAge}`;
+      return `published ${Math.max(0, Math.floor(age))} hours ago, expected ${minimumAge}`;
     }
   }
   const misfit = misfitOf(entry.engines, getRuntime(), peers);

@@ -85,7 +85,7 @@ describe("chooseVersion", () => {
     assert.equal(choose(meta, "", { minimumAge: 24 }), "1.1.0");
     const young = () => choose(meta, "@>=1.2", { minimumAge: 24 });
     await refusal("E_REGISTRY", young, /1\.3\.0 \(of unknown age\)/);
-    await refusal("E_REGISTRY", young, /1\.2\.0 \(published 3 hours ago, wanted 24\)/);
+    await refusal("E_REGISTRY", young, /1\.2\.0 \(published 3 hours ago, expected 24\)/);
     for (const minimumAge of [-1, NaN]) {
       assert.throws(() => choose(meta, "", { minimumAge }), /it must be hours, 0 or more/);
     }

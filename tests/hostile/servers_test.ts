@@ -62,7 +62,7 @@ describe("a hostile server", () => {
     const old = site.pages.get(new URL(url).pathname) as string;
     const reference = `${url}#${await computeIntegrity(new TextEncoder().encode(old))}`;
     site.pages.set(new URL(url).pathname, JSON.stringify(manifest));
-    await fails("E_INTEGRITY", /not what was promised/, load(reference));
+    await fails("E_INTEGRITY", /does not match its integrity/, load(reference));
   });
 
   it("that gives other bytes at each request cannot give one to the check and one to the import", async () => {

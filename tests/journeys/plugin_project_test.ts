@@ -84,7 +84,7 @@ describe("adding a plugin", () => {
     const text = site.pages.get(path) as string;
     site.pages.set(path, text.replace("Counts", "counts"));
     const swapped = addPlugin(url, { ...project.options, integrity, tier: "trusted" });
-    await fails("E_INTEGRITY", /not what was promised/, swapped);
+    await fails("E_INTEGRITY", /does not match its integrity/, swapped);
     site.pages.set(path, text);
     await addPlugin(url, { ...project.options, integrity, tier: "trusted" });
   });
@@ -243,7 +243,7 @@ describe("a project's plugins", () => {
     site.pages.set(main, (site.pages.get(main) as string).replace("1", "2"));
     await cleanCache({ cacheDir: site.cacheDir });
     const [changed] = await verifyPlugins(project.options);
-    assert.match(changed.problems.join(), /main\.js: its content is not what was promised/);
+    assert.match(changed.problems.join(), /main\.js: its content does not match its integrity/);
     // A lock file that somebody wrote by hand.
     const text = await readFile(project.lock, "utf8");
     await writeFile(project.lock, text.replace('"version": "1.0.0"', '"version": "1.0.9"'));

@@ -29,8 +29,12 @@ describe("a plugin that must not run", () => {
   it("is refused when the manifest is not what the reference says", async () => {
     const url = await publish({ "main.js": marking });
     const other = await computeIntegrity(new Uint8Array(1));
-    const error = await fails("E_INTEGRITY", /not what was promised/, load(`${url}#${other}`));
-    await fails("E_INTEGRITY", /not what was promised/, load(url, { integrity: other }));
+    const error = await fails(
+      "E_INTEGRITY",
+      /does not match its integrity/,
+      load(`${url}#${other}`),
+    );
+    await fails("E_INTEGRITY", /does not match its integrity/, load(url, { integrity: other }));
     await load(`${url}#${error.actual}`);
   });
 
@@ -58,8 +62,8 @@ describe("a plugin that must not run", () => {
   it("is refused where its manifest breaks the format", async () => {
     const url = await publish({ "main.js": marking }, { id: "Ada", permision: {} });
     const error = await fails("E_MANIFEST", /2 problems/, load(url));
-    assert.match(error.message, /id: found "Ada", wanted owner\/name/);
-    assert.match(error.message, /permision: is no key of a manifest/);
+    assert.match(error.message, /id: found "Ada", expected owner\/name/);
+    assert.match(error.message, /permision: is not a key of a manifest/);
   });
 
   it("is refused on another runtime, by another engine, outside a sandbox it needs", async () => {
@@ -86,7 +90,7 @@ describe("a plugin that must not run", () => {
     };
     const url = await publish({ "main.js": marking }, {}, { options: schema });
     const wrong = load(url, { options: { every: 0, evry: 2 } });
-    const error = await fails("E_OPTIONS", /options\.every: found 0, wanted >= 1/, wrong);
+    const error = await fails("E_OPTIONS", /options\.every: found 0, expected >= 1/, wrong);
     assert.match(error.message, /options\.evry: is not an option; there are every/);
     const none = await publish({ "main.js": marking });
     await fails("E_OPTIONS", /there are none/, load(none, { options: { a: 1 } }));
@@ -98,10 +102,10 @@ describe("a plugin that must not run", () => {
       [`\n  const m = await import("./" + "a.js");`, /computed at run time \(line 2, column 26\)/],
       ["await import(`./${1}.js`);", /computed at run time/],
       [`import "node:fs";`, /"node:fs" \(line 1, column 9\), which belongs to one runtime/],
-      [`import "lodash";`, /which is no file of the plugin/],
+      [`import "lodash";`, /which is not a file of the plugin/],
       [`import "./other.js";`, /which its manifest does not list/],
       [`import "../secret.js";`, /which its manifest does not list/],
-      [`import "data:text/javascript,";`, /which is no file of the plugin/],
+      [`import "data:text/javascript,";`, /which is not a file of the plugin/],
       [`import a from "./main.js" with { type: "css" };`, /import attributes/],
     ];
     for (const [line, message] of cases) {

@@ -129,7 +129,7 @@ export async function fails(
   message: RegExp,
   loading: Promise<unknown>,
 ): Promise<PluginError> {
-  const error = await loading.then(() => assert.fail(`loaded, wanted ${code}`), (one) => one);
+  const error = await loading.then(() => assert.fail(`loaded, expected ${code}`), (one) => one);
   assert(error instanceof PluginError, String(error));
   assert.equal(error.code, code, error.message);
   assert.match(error.message, message);

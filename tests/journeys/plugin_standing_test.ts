@@ -291,7 +291,7 @@ describe("vendoring nothing", () => {
   it("writes nothing", async () => {
     const project = await newProject();
     const { code, output } = await project.keepfit("vendor");
-    assert.deepEqual([code, output], [0, "nothing is to be copied\n"]);
+    assert.deepEqual([code, output], [0, "nothing to copy\n"]);
     await assert.rejects(stat(project.path), { code: "ENOENT" });
     assert.deepEqual(await vendorPlugins({ ...project.options, directory: "elsewhere" }), []);
     await assert.rejects(stat(project.path), { code: "ENOENT" });

@@ -5,25 +5,25 @@ import {
   type WeightTensor,
 } from "../../../core/model.ts";
 
-/** Rows that a plugin with the control `evaluate` may have the model's outputs for. */
+/** Data on which a plugin with the control `evaluate` may evaluate the model. */
 export interface PluginData {
   /** Inputs: a tensor of shape [rows, ...], or one for each input of the model. */
   x: WeightTensor | WeightTensor[];
-  /** What is true of these rows: a tensor for each output. */
+  /** Targets: a tensor for each output. */
   y: WeightTensor | WeightTensor[];
-  /** Rows of a batch. Default: 128. */
+  /** Batch size in rows. Default: 128. */
   batchSize?: number;
 }
 
-/** What the model says of the rows, and what is true. */
+/** Outputs of the model and targets. */
 export interface PluginEvaluation {
-  /** One for each output of the model. */
+  /** A tensor for each output of the model. */
   outputs: HostWeight[];
-  /** One for each tensor of `y`. */
+  /** A tensor for each one of `y`. */
   targets: HostWeight[];
 }
 
-/** A model that predicts, as TensorFlow.js's do. */
+/** A model with `predict`, such as one of TensorFlow.js. */
 interface Predictor extends TrainableModel {
   predict(
     x: WeightTensor | WeightTensor[],
@@ -32,9 +32,9 @@ interface Predictor extends TrainableModel {
 }
 
 /**
- * Make what evaluates a model on the data that the user gives.
+ * Create a function that evaluates a model on the user's data.
  *
- * @returns a function that reads all outputs to the host; the targets are read once
+ * @returns a function that reads all outputs to the host; it reads the targets once
  */
 export function evaluator({ x, y, batchSize = 128 }: PluginData): (
   model: TrainableModel,

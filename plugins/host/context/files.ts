@@ -7,7 +7,7 @@ import { isRelativePath } from "../../manifest/schema.ts";
 
 type Files = Pick<PluginContext, "append" | "list" | "read" | "write">;
 
-/** What a plugin may do with files: write in the user's output directory, read what it was granted. */
+/** The file functions of a context: write to the output directory, read what was granted. */
 export function fileAccess(parts: ContextParts): Files {
   const { outputDir, grants: { read, write } } = parts;
   return {
@@ -21,7 +21,7 @@ function writing(
   outputDir: Path,
   grant: Grant,
 ): Files {
-  // Plugins await or not: what they put into one file comes there in the order of their calls.
+  // Writes to one file are applied in the order of the calls, awaited or not.
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
   const put = (
@@ -38,7 +38,7 @@ function writing(
         });
       }
       const bytes = bytesOf(data);
-      // All that waits is held in memory.
+      // Pending writes are held in memory.
       if (bytes.length > limits.bytes || waiting + bytes.length > 4 * limits.bytes) {
         throw new PluginError("E_LIMIT", `Plugin ${id} may not ${verb} ${name}: it is too much`, {
           expected: `at most ${limits.bytes} bytes a call, and four times that waiting`,
@@ -74,7 +74,7 @@ function reading({ manifest: { id }, fs, limits, run }: ContextParts, grant: Gra
       expected: `what is granted (${grantedPaths(grant).join(", ")}), or below it`,
       actual: String(path),
     });
-  /** The granted path that holds `path`, the nearest one, and the names below it. */
+  /** The nearest granted path that contains `path`, and the names below it. */
   const locate = async (path: string, action: string): Promise<void> => {
     if (!isGranted(grant, path, (granted, one) => namesBelow(granted, one) !== undefined)) {
       throw refused(path);
@@ -91,7 +91,7 @@ function reading({ manifest: { id }, fs, limits, run }: ContextParts, grant: Gra
       run.track(`read ${path}`, async () => {
         await locate(path, `read ${path}`);
         const { isFile, size } = await fs.stat(path);
-        // A device has no end and says it is empty.
+        // A device is endless and reports a size of 0.
         if (!isFile) throw refused(path);
         const bytes = size > limits.bytes ? undefined : await fs.readFile(path);
         if (bytes !== undefined && bytes.length <= limits.bytes) return bytes;
@@ -126,8 +126,8 @@ async function* filesBelow(fs: FileSystem, directory: string): AsyncGenerator<st
 }
 
 /**
- * Make sure that a place is below a folder: no part of the way there is a link, and what is there is
- * a file or a folder. The folder itself is the user's word and may be a link.
+ * Check that a path is below a folder: no part of it is a link, and an existing target is a file or
+ * folder. The folder itself comes from the user and may be a link.
  */
 async function checkPlace(
   id: string,
@@ -152,7 +152,7 @@ async function checkPlace(
   }
 }
 
-/** Some file systems take names for one that differ in case, or in how accents are written. */
+/** Some file systems ignore the case of names, or how accents are encoded. */
 function folded(name: string): string {
   return name.normalize("NFC").toLowerCase();
 }
@@ -166,12 +166,15 @@ async function entriesOf(fs: FileSystem, folder: Path): Promise<DirectoryEntry[]
   }
 }
 
-/** The folders and files that the user agreed to. */
+/** The folders and files that the user granted. */
 function grantedPaths({ declared, agreed }: Grant): readonly string[] {
   return agreed === true ? declared : agreed;
 }
 
-/** The names that lead from a folder to a path, none for itself; undefined where it is not below. */
+/**
+ * The names from a folder to a path, none for the folder itself; undefined if the path is not
+ * below.
+ */
 function namesBelow(folder: string, path: unknown): string[] | undefined {
   if (typeof path !== "string") return undefined;
   const [root, wanted] = [trimmed(folder), trimmed(path)];
@@ -179,7 +182,7 @@ function namesBelow(folder: string, path: unknown): string[] | undefined {
   const prefix = root === "." ? "" : root.endsWith("/") ? root : `${root}/`;
   if (!wanted.startsWith(prefix)) return undefined;
   const names = wanted.slice(prefix.length).split("/");
-  // Nothing decodes a path: but for these, and what Windows knows beside them, a name is a name.
+  // Paths are not decoded: apart from `.` and `..`, and Windows's special names, a name is a name.
   return names.some((name) => /^\.{0,2}$|^[A-Za-z]:|[\\\0]/.test(name)) ? undefined : names;
 }
 
@@ -193,12 +196,12 @@ function isPath(name: unknown): name is string {
 
 function bytesOf(data: unknown): Uint8Array {
   if (typeof data === "string") return new TextEncoder().encode(data);
-  // A copy: the plugin may write into its own before its turn comes.
+  // Copied: the plugin may change its data before the write.
   if (data instanceof Uint8Array) return data.slice();
   throw new TypeError(`Cannot write data of type ${typeof data}: it must be text or a Uint8Array`);
 }
 
-/** `*` stands for any characters but a slash. Takes no longer for patterns that are made to. */
+/** Match a pattern in which `*` stands for any characters but a slash, in polynomial time. */
 function matchesPath(pattern: string, path: string): boolean {
   const [patterns, names] = [pattern.split("/"), path.split("/")];
   return patterns.length === names.length &&
@@ -213,7 +216,7 @@ function matchesName(pattern: string, name: string): boolean {
   const end = name.length - last.length;
   if (at > end || !name.startsWith(first) || !name.endsWith(last)) return false;
   for (const part of others) {
-    // The leftmost place leaves most room for what follows.
+    // The leftmost match leaves most room for the rest.
     const found = name.indexOf(part, at);
     if (found < 0 || found + part.length > end) return false;
     at = found + part.length;

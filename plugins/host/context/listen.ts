@@ -4,7 +4,7 @@ import { PluginError } from "../../errors.ts";
 import { isGranted } from "../../project/grants.ts";
 import { TextServer } from "../text_server.ts";
 
-/** Texts that others may fetch, on the first address that the plugin declares and was granted. */
+/** Serve texts on the first address that the plugin declares and was granted. */
 export function listenAccess(parts: ContextParts): Pick<PluginContext, "publish"> {
   const { manifest: { id }, grants: { listen }, limits, run, runtime } = parts;
   const address = listen?.declared.find((one) =>
@@ -40,7 +40,7 @@ export function listenAccess(parts: ContextParts): Pick<PluginContext, "publish"
     publish: async (path, text, contentType = "text/plain; charset=utf-8") =>
       run.track(`publish ${path}`, async () => {
         checkPage(path, text, contentType);
-        // UTF-16 units are as good a measure here as bytes.
+        // UTF-16 units are close enough to bytes here.
         let total = text.length;
         for (const [other, size] of sizes) if (other !== path) total += size;
         if (total > limits.bytes) {
@@ -78,15 +78,15 @@ function checkPage(path: unknown, text: unknown, contentType: unknown): void {
   const isPath = typeof path === "string" && path.startsWith("/") && !/[?#]/.test(path) &&
     new URL(`http://localhost${path}`).pathname === path;
   if (!isPath) {
-    throw new TypeError(`Cannot publish at ${path}: wanted a path of a URL, such as /metrics`);
+    throw new TypeError(`Cannot publish at ${path}: expected a path of a URL, such as /metrics`);
   }
   if (typeof text !== "string") {
-    throw new TypeError(`Cannot publish ${path}: found ${typeof text}; wanted text`);
+    throw new TypeError(`Cannot publish ${path}: found ${typeof text}; expected text`);
   }
   if (
     typeof contentType !== "string" ||
     !/^[\w.+-]+\/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*$/.test(contentType)
   ) {
-    throw new TypeError(`Cannot publish ${path}: wanted a content type, such as text/plain`);
+    throw new TypeError(`Cannot publish ${path}: expected a content type, such as text/plain`);
   }
 }

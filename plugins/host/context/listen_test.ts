@@ -128,11 +128,11 @@ describe("publish", () => {
   it("takes texts at plain paths, and no more than allowed in all", async () => {
     const { publish, run } = publisher("127.0.0.1:0", { limits: { bytes: 10 } });
     for (const path of ["metrics", "", "/a?b", "/a#b", "/a/../b", "/%2e%2e/b", "/a b", null]) {
-      await assert.rejects(publish(path as string, "x"), /wanted a path of a URL/);
+      await assert.rejects(publish(path as string, "x"), /expected a path of a URL/);
     }
-    await assert.rejects(publish("/", 5 as unknown as string), /found number; wanted text/);
+    await assert.rejects(publish("/", 5 as unknown as string), /found number; expected text/);
     for (const type of ["", "text", "text/plain\r\nx: y", "text/html, x"]) {
-      await assert.rejects(publish("/", "x", type), /wanted a content type/);
+      await assert.rejects(publish("/", "x", type), /expected a content type/);
     }
     await publish("/a", "12345");
     await publish("/a", "1234567890");

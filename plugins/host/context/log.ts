@@ -5,10 +5,10 @@ const window = 60_000;
 const maxLength = 1000;
 
 /**
- * A plugin's lines for the user: its id in front, no more of them a minute than allowed, nothing in
- * them that moves the cursor or hides text.
+ * Lines of a plugin for the user: prefixed with its id, limited per minute, without characters that
+ * move the cursor or hide text.
  *
- * @param clock gives milliseconds
+ * @param clock returns milliseconds
  */
 export function logAccess(
   { manifest: { id }, limits, log, run }: Pick<ContextParts, "limits" | "log" | "manifest" | "run">,
@@ -29,7 +29,7 @@ export function logAccess(
   run.closers.push(tellDropped);
   return {
     log(message) {
-      // From outside it may be anything.
+      // A plugin may pass any value.
       const text = String(message);
       const now = clock();
       if (now - began >= window) {

@@ -3,7 +3,7 @@ import type { ContextParts, PluginContext } from "./mod.ts";
 import { PluginError } from "../../errors.ts";
 import { type Grant, isGranted } from "../../project/grants.ts";
 
-/** The environment variables and the commands that a plugin was granted. */
+/** Granted environment variables and commands. */
 export function machineAccess(parts: ContextParts): Pick<PluginContext, "env" | "run"> {
   const { grants: { env, run } } = parts;
   return {

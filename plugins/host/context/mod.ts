@@ -23,9 +23,9 @@ import type { PluginLimits } from "../../project/limits.ts";
 import type { PluginCallbackEntry, PluginControl, PluginManifest } from "../../manifest/format.ts";
 import type { PluginRun } from "../run.ts";
 
-/** A request that a plugin sends. */
+/** A request of a plugin. */
 export interface PluginRequest {
-  /** Default: `"GET"`. */
+  /** Method. Default: `"GET"`. */
   method?: string;
   /** Headers of the request. Default: none. */
   headers?: Record<string, string>;
@@ -33,92 +33,92 @@ export interface PluginRequest {
   body?: string | Uint8Array;
 }
 
-/** What a server answered. */
+/** Response of a server. */
 export interface PluginResponse {
   /** Status code. */
   status: number;
-  /** Names in lower case. */
+  /** Headers, names in lower case. */
   headers: Record<string, string>;
-  /** The body, byte for byte. */
+  /** Body as bytes. */
   body: Uint8Array;
-  /** The body read as UTF-8. */
+  /** Body decoded as UTF-8. */
   text: string;
 }
 
-/** How a command ended. */
+/** Result of a command. */
 export interface PluginCommandResult {
   /** Exit code. */
   code: number;
-  /** Text of its standard output, cut if it is long. */
+  /** Standard output, truncated if it is long. */
   stdout: string;
-  /** Text of its standard error, cut if it is long. */
+  /** Standard error, truncated if it is long. */
   stderr: string;
 }
 
 /**
- * What a plugin can do, handed to its factory beside the options. There is only what its manifest
- * declares and the user granted; the model itself is never handed over. All that goes through it is
- * plain data and bytes, so that it is the same in each tier.
+ * What a plugin can do, passed to its factory after the options. It has only what the manifest
+ * declares and the user granted; the model itself is never passed. All values are plain data and
+ * bytes, so that it works the same in each tier.
  */
 export interface PluginContext {
-  /** The plugin's id. */
+  /** Id of the plugin. */
   readonly id: string;
-  /** The plugin's version. */
+  /** Version of the plugin. */
   readonly version: string;
-  /** Tell the user a line, or several. What is too long or too much is cut. */
+  /** Print one or more lines for the user. Long lines and too many lines are cut. */
   log(message: string): void;
-  /** The present learning rate; undefined where there is none yet. */
+  /** The current learning rate; undefined before there is one. */
   getLearningRate(): number | undefined;
   /**
-   * Put a file in place in the output directory, as a whole. Permission `write`.
+   * Write a whole file in the output directory. Permission `write`.
    *
-   * @param name a path relative to the output directory; its directories are made
+   * @param name a path relative to the output directory; its directories are created
    * @param data the content
    */
   write?(name: string, data: string | Uint8Array): Promise<void>;
   /**
-   * Put data behind what a file in the output directory has; it is made when missing. Data of
-   * several calls comes there in their order. Permission `write`.
+   * Append to a file in the output directory, which is created if missing. Several calls append in
+   * order. Permission `write`.
    */
   append?(name: string, data: string | Uint8Array): Promise<void>;
-  /** A file that may be read, or below a folder that may be, by its path. Permission `read`. */
+  /** Read a granted file, or a file below a granted folder. Permission `read`. */
   read?(path: string): Promise<Uint8Array>;
-  /**
-   * Paths of the files below a folder that may be read, sorted; links are left out. Permission
-   * `read`.
-   */
+  /** Sorted paths of the files below a granted folder, without links. Permission `read`. */
   list?(path: string): Promise<string[]>;
   /**
-   * Send a request to a host that may be reached, by https, on this machine also by http. Redirects
-   * are followed to such hosts only. Whatever the server answers is an answer. Permission `net`.
+   * Send a request to a granted host, by https, or on this machine also by http. Redirects are
+   * followed to granted hosts only. Every status is a response, not an error. Permission `net`.
    */
   fetch?(url: string, request?: PluginRequest): Promise<PluginResponse>;
-  /** An environment variable. Permission `env`. */
+  /** Read an environment variable. Permission `env`. */
   env?(name: string): string | undefined;
-  /** Run a command to its end, without a shell. What it writes is cut. Permission `run`. */
+  /** Run a command to its end, without a shell. Its output is truncated. Permission `run`. */
   run?(command: string, args: string[]): Promise<PluginCommandResult>;
   /**
-   * Serve this text at a path of the address that may be listened on, until it is replaced or the
-   * run is over. Permission `listen`.
+   * Serve a text at a path of the granted address, until it is replaced or the run ends. Permission
+   * `listen`.
    *
-   * @param path for example `/metrics`
-   * @param contentType default: `"text/plain; charset=utf-8"`
+   * @param path path of the URL, such as `/metrics`
+   * @param contentType content type. Default: `"text/plain; charset=utf-8"`
    * @returns its URL
    */
   publish?(path: string, text: string, contentType?: string): Promise<string>;
-  /** End training after the running batch, or epoch when called at its end. Control `stop`. */
+  /**
+   * End training after the current batch, or after the epoch when called at its end. Control
+   * `stop`.
+   */
   stop?(): void;
   /** Set the learning rate from the next update on. Control `setLearningRate`. */
   setLearningRate?(learningRate: number): void;
-  /** What the model says of the rows that the user gave, and what is true. Control `evaluate`. */
+  /** Outputs of the model on the user's data, with the targets. Control `evaluate`. */
   evaluate?(): Promise<PluginEvaluation>;
   /** Copies of the model's weights. Control `readWeights`. */
   readWeights?(): Promise<HostWeight[]>;
-  /** Put values into the model's weights, in the form that `readWeights` gives. Control `writeWeights`. */
+  /** Set the model's weights, in the form of `readWeights`. Control `writeWeights`. */
   writeWeights?(weights: HostWeight[]): Promise<void>;
 }
 
-/** The controls that this keepfit can give. */
+/** Controls that this keepfit supports. */
 export const givenControls: readonly PluginControl[] = [
   "addLogs",
   "evaluate",
@@ -128,7 +128,7 @@ export const givenControls: readonly PluginControl[] = [
   "writeWeights",
 ];
 
-/** What a context is made of. */
+/** Parts of a context. */
 export interface ContextParts {
   manifest: PluginManifest;
   entry: PluginCallbackEntry;
@@ -137,19 +137,18 @@ export interface ContextParts {
   limits: Required<PluginLimits>;
   runtime: Runtime;
   fs: FileSystem;
-  /** Where the plugin writes. */
+  /** Output directory. */
   outputDir: Path | undefined;
-  /** Where its lines for the user go. */
+  /** Prints the plugin's lines. */
   log: (line: string) => void;
-  /** What it may evaluate the model on. */
+  /** Data for evaluation. */
   data: PluginData | undefined;
-  /** How its requests are sent; undefined for the runtime's own way. */
+  /** Sends requests; undefined for the runtime's fetch. */
   fetch: Fetch | undefined;
 }
 
 /**
- * Make the context of one callback of a plugin. What it opens is closed by the run's
- * {@linkcode PluginRun.close}.
+ * Create the context of a callback of a plugin. {@linkcode PluginRun.close} closes what it opens.
  */
 export function createContext(parts: ContextParts): PluginContext {
   const { manifest: { id, version }, entry, run } = parts;
@@ -169,7 +168,7 @@ export function createContext(parts: ContextParts): PluginContext {
 
 type Call = (...args: unknown[]) => unknown;
 
-/** A plugin that does not await must not end the process with what it did not wait for. */
+/** A rejection that a plugin does not await must not end the process. */
 function unbreakable(call: Call): Call {
   return (...args) => {
     const result = call(...args);
@@ -216,7 +215,10 @@ const arrays: Record<string, unknown> = {
   int32: Int32Array,
 };
 
-/** @throws TypeError for what is not as `readWeights` gives it: in a tensor it would be garbage */
+/**
+ * @throws TypeError for anything but the form of `readWeights`, which would be garbage in a tensor
+ * @throws TypeError for what is not as `readWeights` gives it: in a tensor it would be garbage
+ */
 function checkWeights(weights: HostWeight[]): void {
   const isWeight = ({ shape, dtype, values }: HostWeight): boolean =>
     Array.isArray(shape) && values?.constructor === arrays[dtype] &&
@@ -224,6 +226,6 @@ function checkWeights(weights: HostWeight[]): void {
   const wrong = Array.isArray(weights) ? weights.findIndex((one) => !isWeight(one)) : 0;
   if (wrong < 0) return;
   throw new TypeError(
-    `Cannot write weight ${wrong}: wanted { shape, dtype, values } as readWeights gives it`,
+    `Cannot write weight ${wrong}: expected { shape, dtype, values } as readWeights gives it`,
   );
 }

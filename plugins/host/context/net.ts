@@ -10,7 +10,7 @@ import { within } from "../time_limit.ts";
 const maxAtOnce = 8;
 const maxRedirects = 5;
 
-/** A request that was checked. */
+/** A checked request. */
 interface Outgoing {
   url: URL;
   method: string;
@@ -19,8 +19,8 @@ interface Outgoing {
 }
 
 /**
- * Requests to the hosts that were granted, redirects included. No cookies are kept or sent, and
- * messages never tell more of a URL than its origin: paths hold secrets.
+ * Requests to granted hosts, redirects included. Cookies are neither kept nor sent. Messages
+ * contain only the origin of a URL: paths may hold secrets.
  */
 export function netAccess(parts: ContextParts): Pick<PluginContext, "fetch"> {
   const { manifest: { id }, grants: { net }, limits, run } = parts;
@@ -30,7 +30,7 @@ export function netAccess(parts: ContextParts): Pick<PluginContext, "fetch"> {
 
   function checkUrl({ protocol, origin, username, password }: URL): void {
     const hasCredentials = username !== "" || password !== "";
-    // Without the protocol, a host called null would allow file:, whose origin that is.
+    // Without the protocol, a host called null would allow file:, which has that origin.
     const isWeb = protocol === "https:" || protocol === "http:";
     if (isWeb && !hasCredentials && isGranted(net, origin, coversNet)) return;
     throw new PluginError(
@@ -122,7 +122,7 @@ export function netAccess(parts: ContextParts): Pick<PluginContext, "fetch"> {
 
 const redirectStatuses = [301, 302, 303, 307, 308];
 
-/** What follows a redirect: as a browser does, and from https never to http. */
+/** The request that follows a redirect: as in a browser, but never from https to http. */
 function redirected(
   { url: from, method, headers, body }: Outgoing,
   status: number,
@@ -133,7 +133,7 @@ function redirected(
   try {
     url = new URL(location, from);
   } catch {
-    // Reported below, as what it is.
+    // Reported below.
   }
   if (url === undefined || !(url.protocol === from.protocol || url.protocol === "https:")) {
     throw new PluginError("E_HTTP", `Plugin ${id} cannot follow a redirect of ${from.origin}`, {
@@ -144,7 +144,7 @@ function redirected(
   const becomesGet = status === 303 ? method !== "HEAD" : status <= 302 && method === "POST";
   const isSame = url.origin === from.origin;
   const kept = Object.entries(headers).filter(([name]) =>
-    // What else there is may be a key of the first server.
+    // Other headers may hold a key of the first server.
     (isSame || harmlessHeaders.includes(name)) && !(becomesGet && name.startsWith("content-"))
   );
   return {
@@ -157,7 +157,7 @@ function redirected(
 
 const harmlessHeaders = ["accept", "accept-language", "content-type", "user-agent"];
 
-/** Headers that say how a request is sent, or for whom, and are not a plugin's. */
+/** Headers that control how, or for whom, a request is sent. A plugin may not set them. */
 const refusedHeaders =
   /^(?:connection|content-length|cookie2?|expect|host|keep-alive|set-cookie2?|te|trailer|transfer-encoding|upgrade|via|(?:proxy|sec)-.*)$/;
 
@@ -170,7 +170,7 @@ function checkRequest(
   id: string,
 ): Outgoing {
   const wrong = (actual: string, expected: string) =>
-    new TypeError(`Cannot send a request of plugin ${id}: found ${actual}; wanted ${expected}`);
+    new TypeError(`Cannot send a request of plugin ${id}: found ${actual}; expected ${expected}`);
   let url: URL;
   try {
     url = new URL(String(given));

@@ -262,7 +262,7 @@ describe("a sandbox", () => {
     assert.equal(quoted.sum, 6);
     const many: Logs = {};
     for (let i = 0; i < 2000; i++) many[`a${i}`] = i;
-    assert.throws(() => plugin.callHook(0, undefined, many, true), /wanted at most 1023/);
+    assert.throws(() => plugin.callHook(0, undefined, many, true), /expected at most 1023/);
     assert.equal(plugin.close(), true);
   });
 

@@ -36,7 +36,7 @@ export class Layouts {
     if (known !== undefined) return { layout: this.#last = known, isNew: false };
     if (names.length > mostNames) {
       throw new RangeError(
-        `Cannot pass logs into the sandbox: found ${names.length}; wanted at most ${mostNames}`,
+        `Cannot pass logs into the sandbox: found ${names.length}; expected at most ${mostNames}`,
       );
     }
     // Numbers are given anew from 0 then.

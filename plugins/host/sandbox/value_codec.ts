@@ -50,7 +50,7 @@ export function encode(value: unknown, addFunction?: (call: Callable) => number)
   function plain(value: unknown, depth: number): unknown {
     if (++values > maxValues || depth > maxDepth) {
       throw new RangeError(
-        `Cannot pass data into the sandbox: wanted at most ${maxValues} values, ${maxDepth} deep`,
+        `Cannot pass data into the sandbox: expected at most ${maxValues} values, ${maxDepth} deep`,
       );
     }
     switch (typeof value) {
@@ -68,7 +68,7 @@ export function encode(value: unknown, addFunction?: (call: Callable) => number)
       case "object":
         return value === null ? null : objectOf(value, depth);
     }
-    throw new TypeError(`Cannot pass a ${typeof value} into the sandbox: wanted plain data`);
+    throw new TypeError(`Cannot pass a ${typeof value} into the sandbox: expected plain data`);
   }
 
   function objectOf(value: object, depth: number): unknown {

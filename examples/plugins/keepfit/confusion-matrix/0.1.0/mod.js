@@ -24,8 +24,8 @@ function crc(table, bytes) {
   return (sum ^ 4294967295) >>> 0;
 }
 
-// tensorboard/place.ts
-function placeIn(folder, name) {
+// tensorboard/path_in.ts
+function pathIn(folder, name) {
   if (typeof folder === "string") return folder.endsWith("/") ? folder + name : `${folder}/${name}`;
   return new URL(encodeURIComponent(name), folder.href.replace(/\/?$/, "/"));
 }
@@ -35,35 +35,35 @@ var ProtobufWriter = class {
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
   #size = 0;
-  /** Bytes written. */
+  /** Number of bytes written. */
   get size() {
     return this.#size;
   }
-  /** Forget what was written from this place on. */
+  /** Discard everything written after `length`. */
   truncate(size) {
     this.#size = size;
   }
-  /** What was written, from one place to another; overwritten by what is written next. */
+  /** The bytes between two positions; the next write overwrites them. */
   view(start = 0, end = this.#size) {
     return this.#bytes.subarray(start, end);
   }
-  /** What was written, which is the caller's from now on; the writer begins again. */
+  /** Return the bytes, which the caller then owns, and start over. */
   take() {
     const taken = this.view();
     this.#replace(new Uint8Array(1024));
     this.#size = 0;
     return taken;
   }
-  /** Room for `length` bytes that are filled in later with {@linkcode fixed32At}. */
+  /** Reserve `length` bytes, to be filled in by {@linkcode fixed32At}. */
   skip(length) {
     this.#reserve(length);
     this.#bytes.fill(0, this.#size, this.#size += length);
   }
-  /** Put an unsigned 32-bit integer at a place that was written. */
+  /** Write an unsigned 32-bit integer at a reserved position. */
   fixed32At(offset, value) {
     this.#view.setUint32(offset, value, true);
   }
-  /** Any integer type, bool or enum. */
+  /** Write an integer of any type, a bool or an enum. */
   varint(field, value) {
     this.#key(field, 0);
     this.#varint(value);
@@ -101,7 +101,7 @@ var ProtobufWriter = class {
     this.#bytes.set(bytes, this.#size);
     this.#size += bytes.length;
   }
-  /** A message, or a packed field: `write` writes what is in it with this writer. */
+  /** Write a message or a packed field; `write` writes its content with this writer. */
   message(field, write) {
     this.#key(field, 2);
     this.skip(1);
@@ -116,7 +116,7 @@ var ProtobufWriter = class {
     this.#varint(end - start);
     this.#size = end + more;
   }
-  /** A number of a packed field. */
+  /** Write a number of a packed field. */
   packedVarint(value) {
     this.#varint(value);
   }
@@ -230,6 +230,7 @@ function writeTensor(out, { dtype, shape, values }) {
     }
     return;
   }
+  checkNumbers(dtype, values);
   const format = formats[dtype];
   if (size > 0 && (dtype === "bool" || size === 1 && !dtype.startsWith("float"))) {
     const cell2 = new DataView(new ArrayBuffer(format.size));
@@ -244,6 +245,15 @@ function writeTensor(out, { dtype, shape, values }) {
     const view = viewOf(bytes);
     for (let i2 = 0; i2 < size; i2++) format.write(view, i2 * format.size, values[i2]);
     out.bytes(size === 1 ? format.field : contentField, bytes);
+  }
+}
+function checkNumbers(dtype, values) {
+  if (ArrayBuffer.isView(values)) return;
+  for (let i2 = 0; i2 < values.length; i2++) {
+    if (["number", "bigint", "boolean"].includes(typeof values[i2])) continue;
+    throw new TypeError(
+      `Cannot write a tensor of dtype ${dtype}: expected numbers, got ${String(values[i2])} at index ${i2}`
+    );
   }
 }
 function writeShape(out, shape) {
@@ -348,7 +358,8 @@ var EventFile = class {
   #options;
   #out = new ProtobufWriter();
   #file;
-  // Taken from the buffer, and not known to be in a file.
+  #path;
+  // Taken from the buffer, but not yet known to be in a file.
   #unwritten = [];
   #failure;
   #dropped = 0;
@@ -357,6 +368,9 @@ var EventFile = class {
   #lastWrite;
   #isClosed = false;
   /**
+   * @param folder folder, created with its parents when the first event is written
+   * @param options options
+   *
    * @param folder made, with its parents, when the first event is written
    * @param options how to write
    */
@@ -367,14 +381,14 @@ var EventFile = class {
   /**
    * Append an event.
    *
-   * @param wallTime milliseconds since 1970; undefined is now
+   * @param wallTime milliseconds since 1970. Default: now
    * @param step any safe integer
-   * @param write writes what the event says; when it throws, nothing is appended
+   * @param write writes the content of the event; when it throws, nothing is appended
    * @throws TypeError after {@linkcode close}
    */
   append(wallTime, step, write) {
     if (this.#isClosed) {
-      throw new TypeError(`Cannot write to ${this.#folder}: its writer is closed`);
+      throw new TypeError(`Cannot write to ${this.#folder}: the writer is closed`);
     }
     const { flushMillis, maxPendingBytes, now } = this.#options;
     const time = now();
@@ -388,10 +402,10 @@ var EventFile = class {
     void this.flush();
   }
   /**
-   * Write what waits.
+   * Write the buffered events.
    *
-   * @throws what the file system rejects with
-   * @throws Error when events had to be dropped, because writes failed until the buffer was full
+   * @throws FileSystemError when the file cannot be written
+   * @throws Error when events were dropped, because writes failed until the buffer was full
    */
   flush() {
     this.#writes++;
@@ -400,7 +414,7 @@ var EventFile = class {
     });
     return writing;
   }
-  /** Write what waits and close the file; may be called again. */
+  /** Write the buffered events and close the file; may be called again. */
   async close() {
     this.#isClosed = true;
     try {
@@ -413,7 +427,7 @@ var EventFile = class {
     if (this.#out.size > 0) this.#unwritten.push(this.#out.take());
     try {
       while (this.#unwritten.length > 0) {
-        const file = this.#file ?? await this.#openFile();
+        const file = await this.#openedFile();
         await file.write(this.#unwritten[0]);
         this.#unwritten.shift();
       }
@@ -428,17 +442,30 @@ var EventFile = class {
     this.#dropped = 0;
     if (dropped > 0) {
       throw new Error(
-        `Cannot keep all events of ${this.#folder}: ${dropped} were dropped while it could not be written; it can be again`,
+        `Cannot keep all events of ${this.#folder}: ${dropped} were dropped while it could not be written; writing works again`,
         { cause }
       );
     }
+  }
+  /** The file, or another one where it was removed: what is written there nobody would find. */
+  async #openedFile() {
+    const { fs } = this.#options;
+    if (this.#file !== void 0 && !await exists(this.#path, fs)) {
+      await this.#closeFile().catch(() => {
+      });
+      console.warn(
+        `keepfit: the events in ${this.#folder} were removed during the run; the next go to a new file`
+      );
+    }
+    return this.#file ?? await this.#openFile();
   }
   async #openFile() {
     const { fs, suffix, now } = this.#options;
     await fs.makeDir(this.#folder);
     const time = now();
     const name = `events.out.tfevents.${nameParts(time)}${suffix}`;
-    this.#file = await fs.open(placeIn(this.#folder, name), "append");
+    this.#path = pathIn(this.#folder, name);
+    this.#file = await fs.open(this.#path, "append");
     const header = new ProtobufWriter();
     appendEvent(header, time, 0, () => {
       header.text(3, "brain.Event:2");
@@ -453,6 +480,14 @@ var EventFile = class {
     await file?.close();
   }
 };
+async function exists(path, fs) {
+  try {
+    await fs.stat(path);
+    return true;
+  } catch (error) {
+    return error.code !== "NotFound";
+  }
+}
 var processNumber;
 var fileCount = 0;
 function nameParts(time) {
@@ -1173,7 +1208,7 @@ function imageTensor(images) {
   for (const image of all) {
     if (image.width === width && image.height === height) continue;
     throw new RangeError(
-      `Cannot write images of ${width} x ${height} and ${image.width} x ${image.height} pixels under one tag: they must be of one size`
+      `Cannot write images of ${width} x ${height} and ${image.width} x ${image.height} pixels under one tag: they must have the same size`
     );
   }
   const values = [String(width), String(height), ...all.map(pngOf)];
@@ -1202,7 +1237,7 @@ function prCurveTensor(labels, predictions, thresholds, weights) {
   for (const [name, other] of Object.entries({ predictions, weights })) {
     if (other === void 0 || other.length === labels.length) continue;
     throw new RangeError(
-      `Cannot write a curve of ${labels.length} labels and ${other.length} ${name}: there must be as many of both`
+      `Cannot write a curve of ${labels.length} labels and ${other.length} ${name}: the numbers must be equal`
     );
   }
   const truePositives = new Float64Array(thresholds);
@@ -1230,6 +1265,50 @@ function prCurveTensor(labels, predictions, thresholds, weights) {
 }
 var smallestCount = 1e-7;
 
+// tensorboard/numbers.ts
+function numberOf(tag, value) {
+  const isOne = isTensor(value) && value.size === 1;
+  const number = isOne ? read(tag, value)[0] : value;
+  if (typeof number === "number") return number;
+  if (typeof number === "boolean" || typeof number === "bigint") return Number(number);
+  throw unreadable(tag, "a number", value);
+}
+function numbersOf(tag, values) {
+  if (isTensor(values)) return read(tag, values);
+  if (ArrayBuffer.isView(values) && !(values instanceof DataView)) {
+    return values;
+  }
+  if (!Array.isArray(values)) throw unreadable(tag, "an array of numbers", values);
+  const odd = values.findIndex((value) => typeof value !== "number" && typeof value !== "boolean");
+  if (odd >= 0) throw unreadable(tag, "an array of numbers", values[odd], ` at index ${odd}`);
+  return values;
+}
+function isTensor(value) {
+  const { size, dataSync } = value ?? {};
+  return typeof size === "number" && typeof dataSync === "function";
+}
+function read(tag, tensor) {
+  try {
+    return tensor.dataSync();
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot write '${tag}': its tensor cannot be read at once; give what await tensor.data() returns`,
+      { cause }
+    );
+  }
+}
+function unreadable(tag, expected, value, where = "") {
+  return new TypeError(`Cannot write '${tag}': expected ${expected}, got ${shown(value)}${where}`);
+}
+function shown(value) {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (isTensor(value)) return `a tensor of ${value.size} values`;
+  if (typeof value?.then === "function") {
+    return "a promise; await it first";
+  }
+  return Array.isArray(value) ? `an array of ${value.length}` : String(value);
+}
+
 // tensorboard/text.ts
 function textTensor(text) {
   if (typeof text === "string") return { dtype: "string", shape: [], values: [text] };
@@ -1241,7 +1320,7 @@ function textTensor(text) {
   const odd = rows.find((row) => row.length !== columns);
   if (odd !== void 0) {
     throw new RangeError(
-      `Cannot write a table with rows of ${columns} and ${odd.length} texts: all rows must have as many`
+      `Cannot write a table with rows of ${columns} and ${odd.length} texts: all rows must have the same number`
     );
   }
   return { dtype: "string", shape: [rows.length, columns], values: rows.flat() };
@@ -1254,8 +1333,10 @@ var SummaryWriter = class {
   #file;
   #now;
   /**
-   * @param logDir folder of the run, path or `file:` URL; made when the first summary is written out
-   * @param options how to write
+   * Create a writer; nothing is written before the first summary.
+   *
+   * @param logDir folder of the run, path or `file:` URL; created with the first write
+   * @param options options
    * @throws RangeError for a negative `flushMillis` or `maxPendingBytes`
    */
   constructor(logDir, options) {
@@ -1274,50 +1355,66 @@ var SummaryWriter = class {
       now: this.#now
     });
   }
-  /** A number, as float32: a point of a line. */
+  /**
+   * Write a scalar, as float32: a point of a line. A boolean is 1 or 0; a tensor must have one value.
+   *
+   * @throws TypeError for anything else
+   */
   scalar(tag, value, step, options = {}) {
-    const tensor = { dtype: "float32", shape: [], values: [value] };
+    const tensor = { dtype: "float32", shape: [], values: [numberOf(tag, value)] };
     this.#summary({ tag, plugin: "scalars", tensor }, step, options);
   }
   /**
-   * How values are spread; those that are not finite are left out.
+   * Write the distribution of values, or of a tensor; non-finite ones are left out.
    *
-   * @throws RangeError for `buckets` that is no positive integer
+   * @throws TypeError for anything but a list of numbers
+   * @throws RangeError when `buckets` is not a positive integer
    */
   histogram(tag, values, step, options = {}) {
     const { buckets = 30 } = options;
     checkCount(`histogram '${tag}'`, "buckets", buckets, 1);
-    const tensor = histogramTensor(values, buckets);
+    const tensor = histogramTensor(numbersOf(tag, values), buckets);
     this.#summary({ tag, plugin: "histograms", tensor }, step, options);
   }
   /**
-   * An image, or several of one size, as PNG.
+   * Write an image, or several of one size, as PNG.
    *
    * @throws RangeError for no image, images of different size, or data of the wrong length
    */
   image(tag, images, step, options = {}) {
+    if (typeof images !== "object" || images === null) {
+      throw unreadable(tag, "an image or a list of images", images);
+    }
     const tensor = imageTensor(images);
     this.#summary({ tag, plugin: "images", tensor }, step, options);
   }
   /**
-   * Markdown: one text, a column of them, or a table.
+   * Write Markdown: a text, a column of texts, or a table.
    *
    * @throws RangeError for a table with rows of different length
    */
   text(tag, text, step, options = {}) {
+    const isText = typeof text === "string" || Array.isArray(text) && text.flat().every((one) => typeof one === "string");
+    if (!isText) throw unreadable(tag, "a text, a list or a table of texts", text);
     const tensor = textTensor(text);
     this.#summary({ tag, plugin: "text", tensor }, step, options);
   }
   /**
-   * Precision over recall of a binary classifier; predictions are 0..1, labels false or true.
+   * Write the precision-recall curve of a binary classifier. Predictions are 0..1, labels false or
+   * true.
    *
-   * @throws RangeError for fewer than 2 `thresholds`, or when there are not as many labels,
-   * predictions and weights
+   * @throws RangeError for fewer than 2 `thresholds`, or when the numbers of labels, predictions and
+   *   weights differ
    */
   prCurve(tag, labels, predictions, step, options = {}) {
     const { thresholds = 201, weights } = options;
     checkCount(`prCurve '${tag}'`, "thresholds", thresholds, 2);
-    const tensor = prCurveTensor(labels, predictions, thresholds, weights);
+    const tensor = prCurveTensor(
+      numbersOf(tag, labels),
+      numbersOf(tag, predictions),
+      thresholds,
+      weights === void 0 ? void 0 : numbersOf(tag, weights)
+    );
     const content = new ProtobufWriter();
     content.varint(2, thresholds);
     this.#summary(
@@ -1327,9 +1424,9 @@ var SummaryWriter = class {
     );
   }
   /**
-   * A tensor for any plugin of TensorBoard.
+   * Write a tensor for any TensorBoard plugin.
    *
-   * @throws RangeError for an unknown dtype, or when there are not as many values as the shape says
+   * @throws RangeError for an unknown dtype, or when the number of values does not fit the shape
    */
   tensor(tag, tensor, step, options) {
     const { plugin, content, displayName, dataClass } = options;
@@ -1340,14 +1437,14 @@ var SummaryWriter = class {
       options
     );
   }
-  /** A graph of operations, for the graphs tab; one a run. */
+  /** Write a graph of operations for the graphs tab; one per run. */
   graph(graph) {
     this.#file.append(void 0, 0, (out) => out.message(4, () => writeGraph(out, graph)));
   }
   /**
-   * A Keras model, for the graphs tab.
+   * Write a Keras model for the graphs tab.
    *
-   * @param json its configuration, as Keras's `model.to_json()` has it
+   * @param json its configuration in the form of Keras's `model.to_json()`
    */
   kerasModel(json) {
     this.tensor("keras", { dtype: "string", shape: [], values: [json] }, 0, {
@@ -1356,10 +1453,10 @@ var SummaryWriter = class {
     });
   }
   /**
-   * What this run was tried with: its row in the table of hyperparameters. The run is a session;
-   * {@linkcode hparamsEnd} says how it ended.
+   * Write the hyperparameters of this run: its row in the hparams table. The run is a session;
+   * {@linkcode hparamsEnd} ends it.
    *
-   * @throws TypeError for a value that is no string, number or boolean
+   * @throws TypeError for a value that is not a string, number or boolean
    */
   hparams(hparams, options = {}) {
     const { metrics, trialId, startTime = this.#now() } = options;
@@ -1367,28 +1464,28 @@ var SummaryWriter = class {
     if (metrics !== void 0) this.#summary(experimentSummary(hparams, metrics, startTime), 0);
     this.#summary(start, 0);
   }
-  /** How the session that {@linkcode hparams} began has ended. */
+  /** End the session of {@linkcode hparams} with its status. */
   hparamsEnd(status = "success") {
     this.#summary(sessionEndSummary(status, this.#now()), 0);
   }
-  /** Which charts the custom scalars tab has. */
+  /** Write the layout of the custom scalars tab. */
   customScalars(layout) {
     this.#summary(customScalarsSummary(layout), 0);
   }
   /**
-   * Write out what waits; may be called again.
+   * Write the buffered summaries; may be called again.
    *
-   * @throws what the file system rejects with; the next write tries again
-   * @throws Error when writes failed for so long that summaries had to be dropped
+   * @throws FileSystemError when the file cannot be written; the next write retries
+   * @throws Error when summaries were dropped, because writes failed for too long
    */
   flush() {
     return this.#file.flush();
   }
   /**
-   * Write out what waits and close the file; may be called again. Summaries are refused from here
-   * on, with a TypeError.
+   * Write the buffered summaries and close the file; may be called again. Later summaries throw a
+   * TypeError.
    *
-   * @throws as {@linkcode flush} does
+   * @throws the errors of {@linkcode flush}
    */
   close() {
     return this.#file.close();
