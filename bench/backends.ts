@@ -37,7 +37,7 @@ for (const wanted of ["cpu", "wasm", "webgpu"] as const) {
   }
 }
 
-/** The median of two seconds of steps, one at least, after one that compiles. */
+/** Median of two seconds of steps, at least one, after a warm-up. */
 async function stepTime(model: tf.LayersModel): Promise<number> {
   const [x, y] = data(model, 32);
   const times: number[] = [];

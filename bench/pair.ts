@@ -1,4 +1,4 @@
-/** One line of the benchmark: milliseconds of keepfit's way and of TensorFlow.js's. */
+/** One line of the benchmark: milliseconds of keepfit and of TensorFlow.js. */
 export interface Row {
   what: string;
   backend: string;
@@ -8,9 +8,9 @@ export interface Row {
 }
 
 /**
- * Milliseconds of each, by turns, so that a machine that slows down slows both.
+ * Measure both in turns, so that a slow machine affects both.
  *
- * @param repeats how often ours runs in a round; for what is over so soon that one run says little
+ * @param repeats runs of keepfit per round, for very short tasks
  */
 export async function pair(
   ours: () => Promise<unknown>,

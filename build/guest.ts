@@ -13,13 +13,13 @@ import { build } from "esbuild";
 import { root } from "./package.ts";
 
 interface Guest {
-  /** Where its code begins. */
+  /** Entry of the code. */
   entry: string;
-  /** The file that holds the text. */
+  /** File for the text. */
   target: string;
-  /** The constant in it. */
+  /** Name of the constant in it. */
   name: string;
-  /** Turns the bundle, a module, into what is evaluated. Default: it stays a module. */
+  /** Converts the bundle, a module, to the text to evaluate. Default: unchanged. */
   wrap?(module: string): string;
 }
 
@@ -47,7 +47,7 @@ const guests: Guest[] = [
   },
 ];
 
-/** The text of each generated file, by its path. */
+/** Text of each generated file, by path. */
 export async function guestFiles(): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
   for (const { entry, target, name, wrap } of guests) {
@@ -67,10 +67,10 @@ async function bundle(entry: string): Promise<string> {
     bundle: true,
     write: false,
     format: "esm",
-    // What QuickJS implements. The sources use nothing newer, so esbuild lowers nothing.
+    // The syntax of QuickJS. The sources use nothing newer, so esbuild lowers nothing.
     target: "es2023",
     charset: "utf8",
-    // The repository's settings are for another target.
+    // The config of the repository is for another target.
     tsconfigRaw: {},
     logLevel: "silent",
   });
@@ -78,8 +78,8 @@ async function bundle(entry: string): Promise<string> {
 }
 
 /**
- * A script whose value is a function, which returns what the module exports: the interpreter has no
- * module loader but the plugin's, and none of the guest's names may become a global.
+ * A script whose value is a function that returns the exports of the module: the interpreter's
+ * module loader is for the plugin only, and no name of the guest may become global.
  */
 function toFunction(module: string): string {
   const [ending, name] = /export \{\s+(\w+)\s+\};\n$/.exec(module) ?? [];

@@ -28,11 +28,11 @@ await nameTypes();
 await copyOtherFiles();
 await markExecutable(command);
 await writeFile(`${folder}/package.json`, `${JSON.stringify(packageJson(), null, 2)}\n`);
-// Else Deno takes what is imported from dist/npm for a part of this repository.
+// Otherwise Deno takes imports from dist/npm for a part of this repository.
 if (folder === resolve(root, "dist/npm")) await writeFile(`${root}dist/deno.json`, "{}\n");
 console.log(`keepfit ${manifest.version} for npm: ${folder}`);
 
-/** The name under which npm has what a source file imports. */
+/** The name on npm of what a source file imports. */
 function onNpm(specifier: string): string {
   const found = packageOf(specifier);
   return found === undefined ? specifier : found.name + found.path;
@@ -55,7 +55,7 @@ async function copyOtherFiles(): Promise<void> {
   }
 }
 
-/** Deno finds the types of a file by this, where it knows of no package.json. */
+/** Deno finds the types of a file by this without a package.json. */
 async function nameTypes(): Promise<void> {
   for (const path of await readdir(folder, { recursive: true })) {
     if (!path.endsWith(".js")) continue;
@@ -74,15 +74,15 @@ async function markExecutable(path: string): Promise<void> {
 
 function packageJson(): Record<string, unknown> {
   const { name, version, description, license, engines } = manifest;
-  // One tfjs in a program: the user's own, and its backends only when they want one.
+  // One tfjs per program: the user's, and backends only on request.
   const tfjs = dependencies.filter((one) => one.name.startsWith("@tensorflow/"));
   const others = dependencies.filter((one) => !tfjs.includes(one));
-  // Only authors of plugins bundle.
+  // Only plugin authors bundle.
   const peers = [...tfjs, { name: "esbuild", version: manifest.devDependencies.esbuild }];
   return {
     name: published ?? name,
     version,
-    // Nobody is to publish it by mistake.
+    // Prevents publishing by mistake.
     private: published === undefined ? true : undefined,
     description,
     license,

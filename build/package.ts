@@ -5,10 +5,10 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** The repository, with a slash at the end. */
+/** Root of the repository, with a trailing slash. */
 export const root: string = fileURLToPath(new URL("..", import.meta.url));
 
-/** What the builds read of package.json. */
+/** The used part of package.json. */
 export interface Manifest {
   name: string;
   version: string;
@@ -23,30 +23,30 @@ export interface Manifest {
 /** The repository's package.json. */
 export const manifest: Manifest = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
 
-/** A package as it is published, or a path in it. */
+/** A published package, or a path in it. */
 export interface PackageName {
   name: string;
   version: string;
-  /** Empty, or what comes behind the name, with its slash. */
+  /** Path after the name, with a leading slash, or empty. */
   path: string;
 }
 
-/** The packages that the code imports, by the name it uses. */
+/** Packages by the name in imports. */
 const packages: Record<string, PackageName> = {
   ...Object.fromEntries(
     Object.entries(manifest.dependencies).map((
       [name, version],
     ) => [name, { name, version, path: "" }]),
   ),
-  // Names of this repository only: npm has them inside deno-std.
+  // Names of this repository only: on npm they are in deno-std.
   "@std/csv": { name: "deno-std", version: stdVersion("csv"), path: "/csv/mod.js" },
   "@std/semver": { name: "deno-std", version: stdVersion("semver"), path: "/semver/mod.js" },
 };
 
-/** The published packages that keepfit needs. */
+/** The published packages that keepfit depends on. */
 export const dependencies: PackageName[] = Object.values(packages);
 
-/** What a specifier names of a published package; undefined for files and built-in modules. */
+/** The published package of a specifier; undefined for files and built-in modules. */
 export function packageOf(specifier: string): PackageName | undefined {
   const used = Object.keys(packages)
     .find((name) => specifier === name || specifier.startsWith(`${name}/`));
@@ -55,13 +55,13 @@ export function packageOf(specifier: string): PackageName | undefined {
   return { name, version, path: path + specifier.slice(used.length) };
 }
 
-/** The folder to build into: the first argument, or `dist/<name>`. */
+/** Output folder: the first argument, or `dist/<name>`. */
 export function targetFolder(name: string): string {
   return resolve(process.argv[2] ?? `${root}dist/${name}`);
 }
 
 /**
- * Run the TypeScript compiler over all rooms; `deno check` is who looks for errors.
+ * Compile all rooms with TypeScript; errors are found by `deno check`.
  *
  * @throws Error when it fails
  */
@@ -87,8 +87,8 @@ export function runCompiler(
 }
 
 /**
- * Change the specifier of every import in the files of a folder that end in `ending`, of the
- * imports in the examples too.
+ * Change the specifier of every import in files of a folder that end in `ending`, and in the
+ * examples of their comments.
  */
 export async function rewriteImports(
   folder: string,

@@ -24,15 +24,15 @@ const registry = "examples/plugins";
 const pinned =
   /([a-z0-9-]+\/[a-z0-9-]+\/\d+\.\d+\.\d+\/callback\.plugin\.json)#(sha384-[\w+/=]{64})/g;
 
-/** A hash that is not that of the bytes it stands for. */
+/** A hash that does not match the bytes it stands for. */
 export interface StalePin {
-  /** Where it is written, from the repository. */
+  /** File that contains it, relative to the repository. */
   file: string;
-  /** What it promises: a file of a plugin, or a manifest. */
+  /** What it refers to: a file of a plugin, or a manifest. */
   of: string;
 }
 
-/** The folder that each example plugin is packed from, from the repository. */
+/** Source folder of each example plugin, relative to the repository. */
 function sources(): string[] {
   const files = listFiles();
   return files.filter((path) =>
@@ -45,7 +45,7 @@ function sources(): string[] {
     });
 }
 
-/** Every hash in manifests, programs and pages that no longer holds. */
+/** Every outdated hash in manifests, programs and pages. */
 export async function findStalePins(): Promise<StalePin[]> {
   const { fs } = getRuntime();
   const stale: StalePin[] = [];
@@ -76,7 +76,7 @@ export async function findStalePins(): Promise<StalePin[]> {
   return stale;
 }
 
-/** Pack every example plugin and write its hash into what refers to it. */
+/** Pack every example plugin and update its hash everywhere. */
 async function writePins(): Promise<void> {
   const { fs } = getRuntime();
   for (const source of sources()) {
@@ -105,7 +105,7 @@ async function writePins(): Promise<void> {
 
 const isBundled = (source: string): boolean => source.endsWith("/source");
 
-/** What may refer to an example plugin. */
+/** Files that may refer to an example plugin. */
 function pages(): string[] {
   return listFiles().filter((path) =>
     /\.(ts|md)$/.test(path) && !path.endsWith("_test.ts") &&
@@ -113,7 +113,7 @@ function pages(): string[] {
   );
 }
 
-/** The hash of an example plugin's manifest; undefined where there is none of that name. */
+/** The hash of an example plugin's manifest; undefined for an unknown name. */
 async function manifestIntegrity(path: string): Promise<string | undefined> {
   const bytes = await readFile(`${root}${registry}/${path}`).catch(() => undefined);
   return bytes && await computeIntegrity(bytes);

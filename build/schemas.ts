@@ -22,15 +22,15 @@ import { root } from "./package.ts";
 interface SchemaSource {
   title: string;
   schema: GenericSchema;
-  /** Parts that the metadata refers to. */
+  /** Definitions that the metadata refers to. */
   definitions?: Record<string, JsonSchema>;
-  /** Keys that a tool fills in: who writes the file by hand leaves them out. */
+  /** Keys that a tool fills in, optional for people. */
   filledIn?: string[];
-  /** Keys that begin with `x-` are the writer's own. */
+  /** Keys with `x-` are free for the author. */
   ownKeys?: boolean;
 }
 
-/** By the name of the file that they are for. */
+/** Schemas by the file they describe. */
 const sources: Record<string, SchemaSource> = {
   [manifestName]: {
     title: "Manifest of a keepfit plugin, version 1",
@@ -43,7 +43,7 @@ const sources: Record<string, SchemaSource> = {
   [lockName]: { title: "Plugins that a project has agreed to, version 1", schema: lockSchema },
 };
 
-/** The text of each schema file, by its name: `callback.plugin.schema.json`. */
+/** Text of each schema file, by name: `callback.plugin.schema.json`. */
 export function schemaFiles(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(sources).map(([name, source]) => {
@@ -58,7 +58,7 @@ export function schemaFiles(): Record<string, string> {
 
 const configOf = (ownKeys: boolean): ConversionConfig => ({
   target: "draft-2020-12",
-  // A check that has no counterpart is the reader's alone.
+  // A check without a counterpart is done by the reader only.
   ignoreActions: ["check"],
   overrideSchema: ({ valibotSchema, jsonSchema }) => {
     if (valibotSchema.type === "object_with_rest") {
@@ -66,15 +66,15 @@ const configOf = (ownKeys: boolean): ConversionConfig => ({
       return { ...jsonSchema, ...own, additionalProperties: false };
     }
     if (valibotSchema.type === "lazy") {
-      // It is the getter that tells text, objects and lists apart, each as it needs.
+      // The getter distinguishes text, objects and lists as needed.
       const { getter } = valibotSchema as LazySchema<GenericSchema>;
       const kinds = new Set(["", {}, []].map((input) => getter(input)));
       const schemas = [...kinds].map((kind) => {
-        // Nothing refers to its definitions: it is all in its place.
+        // Nothing refers to its definitions, which are all inlined.
         const { $schema: _, $defs: __, ...one } = toJsonSchema(kind, configOf(ownKeys));
         return one;
       });
-      // What says nothing in JSON Schema is there for a check that refuses.
+      // Empty here: such a check only rejects.
       const anyOf = schemas.filter((one) => Object.keys(one).length > 0);
       return anyOf.length === 1 ? anyOf[0] : { anyOf };
     }

@@ -12,19 +12,19 @@ import { pathToFileURL } from "node:url";
 import { build, type PluginBuild } from "esbuild";
 import { manifest, root } from "./package.ts";
 
-/** What an import brings with it. */
+/** Cost of an import. */
 export interface Size {
   modules: number;
   /** Minified, not compressed. */
   bytes: number;
 }
 
-/** The sizes that are committed, by public name. */
+/** Committed sizes by public name. */
 export function committedSizes(): Record<string, Size> {
   return JSON.parse(readFileSync(`${root}build/sizes.json`, "utf8"));
 }
 
-/** The sizes of every export, and of what the README's smallest program takes of the front door. */
+/** Sizes of every export, and of the README's smallest program. */
 export async function measureSizes(): Promise<Record<string, Size>> {
   const sizes: Record<string, Size> = {};
   for (const [name, path] of Object.entries(manifest.exports)) {

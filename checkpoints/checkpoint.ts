@@ -20,48 +20,48 @@ import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
-/** Options of everything that reads or writes a checkpoint. */
+/** Options of functions that read or write checkpoints. */
 export interface CheckpointOptions {
-  /** Where the files are. Default: the runtime's own file system. */
+  /** File system. Default: that of the runtime. */
   fs?: FileSystem;
 }
 
 /** Options of {@linkcode saveCheckpoint}. */
 export interface SaveCheckpointOptions extends CheckpointOptions {
-  /** Save the training configuration and the optimizer's state too. Default: true. */
+  /** Whether to save the training configuration and the optimizer's state. Default: true. */
   includeOptimizer?: boolean;
-  /** Save the model's weights alone: no topology, no optimizer. Default: false. */
+  /** Whether to save only the weights: no topology, no optimizer. Default: false. */
   weightsOnly?: boolean;
-  /** Most bytes in one file of weights. Default: 4 MiB, what browsers like to cache. */
+  /** Maximum size of a weight file in bytes. Default: 4 MiB, which browsers cache well. */
   maxShardBytes?: number;
-  /** Put into `userDefinedMetadata`, over what the model has there. JSON. */
+  /** JSON merged into `userDefinedMetadata` of the model. Default: none. */
   metadata?: Record<string, unknown>;
-  /** Called once the values are taken: training may go on while they are written. */
+  /** Called once the values are copied: training may continue while they are written. */
   onTaken?: () => void;
 }
 
 /**
- * Save a model so that `tf.loadLayersModel` can load it: through {@linkcode checkpointHandler}, by
- * HTTP from a server of static files, or with tfjs-node from `file://`.
+ * Save a model so that `tf.loadLayersModel` can load it: through {@linkcode checkpointHandler},
+ * over HTTP from a static file server, or with tfjs-node from `file://`.
  *
- * The checkpoint in `directory` is replaced at once: killed at any instant, it leaves the old one or
- * the new one, whole. What is saved is the model at the time of the call, also when training goes
- * on meanwhile. Weights are read one by one and never joined. Files that the present checkpoint
- * does not name are left alone.
+ * The checkpoint in `directory` is replaced atomically: a process killed at any time leaves either
+ * the old or the new one complete. The model is saved as it is at the time of the call, even if
+ * training continues meanwhile. Weights are read one by one and never joined. Files that the
+ * current checkpoint does not name are kept.
  *
- * The optimizer's state is that of {@linkcode getOptimizerState}, of Adamax and with moving averages
- * too; {@linkcode loadWeights} restores all of it, `tf.loadLayersModel` what TensorFlow.js can: no
- * state of Adamax and no averages.
+ * The optimizer's state is that of {@linkcode getOptimizerState}, including Adamax and moving
+ * averages. {@linkcode loadWeights} restores all of it; `tf.loadLayersModel` restores what
+ * TensorFlow.js supports, without the state of Adamax and without averages.
  *
- * Two warnings, once each: a loss or metric given as a function is saved without the training
- * configuration (compile after loading), and an optimizer of your own that has no `getWeights()`
- * without its state. Nothing is quantized.
+ * Two warnings, each printed once: a model with a loss or metric given as a function is saved
+ * without its training configuration (compile it after loading), and a custom optimizer without
+ * `getWeights()` is saved without its state. Nothing is quantized.
  *
  * @param model a `tf.LayersModel`; a `tf.Sequential` is saved as one
- * @param directory made when it is missing
+ * @param directory directory of the checkpoint; created if missing
  * @throws RangeError for a `maxShardBytes` below 1
- * @throws TypeError when `model` is no layers model
- * @throws FileSystemError when a file cannot be written; the old checkpoint is still there
+ * @throws TypeError when `model` is not a layers model
+ * @throws FileSystemError when a file cannot be written; the old checkpoint stays intact
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -92,7 +92,7 @@ export async function saveCheckpoint(
   }
   const withOptimizer = includeOptimizer && !weightsOnly && model.optimizer != null;
   const state = withOptimizer ? await optimizerState(model) : undefined;
-  // No await from here until all is cloned: no training step may come between.
+  // No await until everything is cloned: no training step may come in between.
   const weights = [...modelWeights(model), ...visibleState(model, state)].map(snapshot);
   const hidden = hiddenState(model, state).map(snapshot);
   try {
@@ -107,7 +107,7 @@ export async function saveCheckpoint(
     };
     options.onTaken?.();
     const optimizer = state && await optimizerJson(model, state);
-    // The snapshots hold clones of their own, each until it is written.
+    // Each snapshot holds its own clone until it is written.
     state?.dispose();
     await writeCheckpoint(fs, directory, {
       file: weightsOnly ? WEIGHTS_FILE : MODEL_FILE,
@@ -127,13 +127,13 @@ export async function saveCheckpoint(
 }
 
 /**
- * A handler for `model.save(handler)` and `tf.loadLayersModel(handler)`. A save through it is as
- * safe as {@linkcode saveCheckpoint}, but holds all weights once more, because tfjs joins them
- * first. Loading accepts what any TensorFlow.js has saved as `model.json` and its weight files.
+ * A handler for `model.save(handler)` and `tf.loadLayersModel(handler)`. Saving is as safe as
+ * {@linkcode saveCheckpoint}, but needs memory for a second copy of all weights, because tfjs joins
+ * them first. Loading accepts whatever TensorFlow.js has saved as `model.json` with weight files.
  *
- * @param directory the one that holds `model.json`
- * @throws FileSystemError `NotFound` (from `load`) when there is no `model.json`
- * @throws SyntaxError (from `load`) when it is no JSON, or has no weights manifest
+ * @param directory directory of `model.json`
+ * @throws FileSystemError `NotFound` (from `load`) for a missing `model.json`
+ * @throws SyntaxError (from `load`) for invalid JSON, or without a weights manifest
  * @throws RangeError (from `load`) when a weight file is too short or too long
  * @example
  * ```ts
@@ -160,7 +160,7 @@ export function checkpointHandler(
         );
       }
       const shards = Array.isArray(weightData) ? weightData : [weightData];
-      // The bytes are not cut at the weights, which the format does not ask for.
+      // Shards are not split at weights; the format does not require it.
       const weights: WeightSource[] = weightSpecs.map((spec, i) => ({
         spec,
         read: async () => i === 0 ? shards.map((shard) => new Uint8Array(shard)) : [],
@@ -189,10 +189,10 @@ export function checkpointHandler(
 }
 
 /**
- * Remove a checkpoint: the files that it names, and the directory when nothing else is in it. A
- * missing checkpoint is fine.
+ * Remove a checkpoint: the files that it names, and the directory if it is then empty. A missing
+ * checkpoint is fine.
  *
- * @param directory the one that was given to {@linkcode saveCheckpoint}
+ * @param directory the directory passed to {@linkcode saveCheckpoint}
  * @throws FileSystemError when a file cannot be removed
  * @example
  * ```ts
@@ -214,10 +214,10 @@ export async function removeCheckpoint(
   await removeFiles(fs, directory);
 }
 
-/** A weight or a slot as it is now, by the name that the file gives it. */
+/** Current value of a weight or slot, by its name in the file. */
 interface NamedWeight {
   name: string;
-  /** A number stands for an int32 scalar. */
+  /** A number is written as an int32 scalar. */
   value: Tensor | number;
   group?: "optimizer";
 }
@@ -227,7 +227,7 @@ function modelWeights(model: LayersModel): NamedWeight[] {
   return namesInFile(model).map((name, i) => ({ name, value: values[i] }));
 }
 
-/** The optimizer's state at one instant; undefined when the optimizer has none to give. */
+/** The optimizer's state at one point in time; undefined when it has none. */
 async function optimizerState(model: LayersModel): Promise<TakenState | undefined> {
   for (;;) {
     const state = await takeOptimizerState(model);
@@ -240,7 +240,7 @@ async function optimizerState(model: LayersModel): Promise<TakenState | undefine
   }
 }
 
-/** What TensorFlow.js loads of the state: its counter and the slots, in one list. */
+/** The state that TensorFlow.js loads: its counter and the slots, in one list. */
 function visibleState(model: LayersModel, state: TakenState | undefined): NamedWeight[] {
   if (state === undefined) return [];
   const isLoaded = optimizerClassOf(model.optimizer)?.isLoadedByTfjs;
@@ -249,7 +249,10 @@ function visibleState(model: LayersModel, state: TakenState | undefined): NamedW
   return [...counter, ...slots].map((weight) => ({ ...weight, group: "optimizer" }));
 }
 
-/** What TensorFlow.js would refuse: slots of an optimizer without `setWeights()`, and averages. */
+/**
+ * The state that TensorFlow.js would reject: slots of an optimizer without `setWeights()`, and
+ * averages.
+ */
 function hiddenState(model: LayersModel, state: TakenState | undefined): NamedWeight[] {
   if (state === undefined) return [];
   const isLoaded = optimizerClassOf(model.optimizer)?.isLoadedByTfjs ?? true;
@@ -285,7 +288,7 @@ async function optimizerJson(model: LayersModel, state: TakenState): Promise<Opt
   };
 }
 
-/** Keep a weight as it is now. A clone shares the values until training makes new ones. */
+/** Keep the current value of a weight. A clone shares it until training replaces it. */
 function snapshot({ name, value, group }: NamedWeight): WeightSource & { dispose(): void } {
   const placed = group === undefined ? {} : { group };
   if (typeof value === "number") {
@@ -298,7 +301,7 @@ function snapshot({ name, value, group }: NamedWeight): WeightSource & { dispose
   const clone = value.clone();
   let isOpen = true;
   const dispose = () => {
-    // Once: what another library has in its place may count its owners.
+    // Once: another library's tensors may count their owners.
     if (isOpen) clone.dispose();
     isOpen = false;
   };
@@ -315,7 +318,7 @@ function snapshot({ name, value, group }: NamedWeight): WeightSource & { dispose
   };
 }
 
-/** On the cpu backend these are the live values: to be read only. */
+/** The live values on the cpu backend: read only. */
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
@@ -324,7 +327,7 @@ function lengthOf(text: Uint8Array): Uint8Array {
   return new Uint8Array(new Uint32Array([text.length]).buffer);
 }
 
-/** The training configuration; undefined, and said once, when TensorFlow.js cannot write it. */
+/** The training configuration; undefined, with one warning, when TensorFlow.js cannot write it. */
 function savedTrainingConfig(model: LayersModel): io.TrainingConfig | undefined {
   try {
     return trainingConfigOf(model);

@@ -3,68 +3,68 @@ import { FileSystemError, joinPath } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
-/** File that holds topology, training configuration and manifest. */
+/** File with topology, training configuration and weights manifest. */
 export const MODEL_FILE = "model.json";
-/** File that holds the manifest of a checkpoint without topology. */
+/** File with the weights manifest of a checkpoint without topology. */
 export const WEIGHTS_FILE = "weights_manifest.json";
 
-/** End of a moving average's name among the weights that TensorFlow.js does not see. */
+/** Suffix of a moving average's name among the weights hidden from TensorFlow.js. */
 export const AVERAGE = "/average";
 
-/** Some weights and the files that hold their bytes, one after another. */
+/** Weights and the files that hold their bytes, in order. */
 export interface WeightsGroup {
   paths: string[];
   weights: io.WeightsManifestEntry[];
-  /** Bytes of each path. Ours: TensorFlow.js neither writes nor reads it. */
+  /** Size in bytes of each path. An extension: TensorFlow.js neither writes nor reads it. */
   bytes?: number[];
 }
 
-/** What a `model.json` holds. */
+/** Content of a `model.json`. */
 export interface ModelJson extends Record<string, unknown> {
   modelTopology?: unknown;
   trainingConfig?: io.TrainingConfig;
   weightsManifest: WeightsGroup[];
-  /** What the weights do not hold of the optimizer. Ours, as `bytes` is. */
+  /** The part of the optimizer's state that is not in the weights. An extension, like `bytes`. */
   optimizerState?: OptimizerJson;
-  /** Class of the optimizer whose state is among the weights; of files without `optimizerState`. */
+  /** Class of the optimizer whose state is in the weights; in files without `optimizerState`. */
   optimizerClass?: string;
 }
 
-/** State of an optimizer, beside what TensorFlow.js reads of it among the weights. */
+/** State of an optimizer beyond what TensorFlow.js reads from the weights. */
 export interface OptimizerJson {
   className: string;
   iterations: number;
-  /** Names of the trained weights, in the order of the slots and averages. */
+  /** Names of the trained weights, in the order of slots and averages. */
   trainedWeights?: string[];
-  /** Names of their variables, for an optimizer of the user's own. */
+  /** Names of their variables, for custom optimizers. */
   variables?: string[];
-  /** Single numbers that change with each update. */
+  /** Scalars that change with each update. */
   scalars: Record<string, number>;
   /** Slots that TensorFlow.js cannot load, and moving averages. */
   weightsManifest?: WeightsGroup[];
 }
 
-/** A weight to be written: what the manifest says of it, and its bytes when they are asked for. */
+/** A weight to write: its manifest entry, and a function that reads its bytes. */
 export interface WeightSource {
   spec: io.WeightsManifestEntry;
   read(): Promise<Uint8Array[]>;
 }
 
-/** What is to be written. */
+/** Content of a checkpoint. */
 export interface NewCheckpoint {
   file: typeof MODEL_FILE | typeof WEIGHTS_FILE;
-  /** Specs are complete once all weights are read: write them as they are then. */
+  /** Specs are complete only once all weights are read. */
   weights: WeightSource[];
-  /** Weights that TensorFlow.js must not see; `content` places their manifest. Default: none. */
+  /** Weights hidden from TensorFlow.js; `content` places their manifest. Default: none. */
   hidden?: WeightSource[];
   maxShardBytes: number;
-  /** The content of `file`, made of the manifests. */
+  /** The content of `file`, from the manifests. */
   content(manifest: WeightsGroup[], hidden: WeightsGroup[] | undefined): unknown;
 }
 
 /**
- * Replace the checkpoint in `directory` at once: shards under names of their own first, then the
- * file that names them, then the shards that only the file before it named are removed.
+ * Replace the checkpoint in `directory` atomically: write shards under new names, then the file
+ * that names them, then remove the shards that only the old file named.
  */
 export async function writeCheckpoint(
   fs: FileSystem,
@@ -95,7 +95,9 @@ function groupOf(weights: WeightSource[]): Required<WeightsGroup> {
   return { paths: [], weights: weights.map(({ spec }) => spec), bytes: [] };
 }
 
-/** Stream all bytes into files of at most `maxShardBytes`; a weight may go on in the next file. */
+/**
+ * Stream all bytes into files of at most `maxShardBytes`; a weight may continue in the next file.
+ */
 async function writeShards(
   fs: FileSystem,
   directory: Path,
@@ -130,12 +132,12 @@ async function* partsOf(weights: WeightSource[]): AsyncGenerator<Uint8Array, und
   }
 }
 
-/** The shards that the present checkpoint names; empty when it is missing or unreadable. */
+/** Shards that the current checkpoint names; empty when it is missing or unreadable. */
 async function namedShards(fs: FileSystem, directory: Path, file: string): Promise<string[]> {
   try {
     const text = await fs.readTextFile(joinPath(directory, file));
     const { manifest, hidden } = parseManifest(text, file);
-    // A name with a slash or of dots may lead out of the directory; a manifest is no shard.
+    // A name with a slash or dots may point outside the directory; a manifest is not a shard.
     return [...manifest, ...hidden].flatMap(({ paths }) => paths)
       .filter((name) => /^[^/\\.][^/\\]*$/.test(name) && !name.endsWith(".json"));
   } catch {
@@ -143,14 +145,14 @@ async function namedShards(fs: FileSystem, directory: Path, file: string): Promi
   }
 }
 
-/** Leftover files are harmless: nothing names them. */
+/** Leftover files are harmless: nothing refers to them. */
 async function removeQuietly(fs: FileSystem, directory: Path, names: string[]): Promise<void> {
   for (const name of names) await fs.remove(joinPath(directory, name)).catch(() => {});
 }
 
 /**
- * Remove the checkpoints in `directory`, and the directory when nothing else is in it. What names
- * the files goes first: killed at any instant, it leaves no checkpoint that seems whole.
+ * Remove the checkpoints in `directory`, and the directory if it is then empty. The file that names
+ * the others goes first, so that a killed process leaves no checkpoint that looks complete.
  */
 export async function removeFiles(fs: FileSystem, directory: Path): Promise<void> {
   for (const file of [MODEL_FILE, WEIGHTS_FILE]) {
@@ -165,28 +167,28 @@ export async function removeFiles(fs: FileSystem, directory: Path): Promise<void
   }
 }
 
-/** Weights as they were read. */
+/** Weights read from files. */
 export interface WeightsContent {
   specs: io.WeightsManifestEntry[];
-  /** The bytes of all weights, in the order of the specs, cut anywhere. */
+  /** Bytes of all weights, in the order of the specs, split anywhere. */
   shards: ArrayBuffer[];
 }
 
-/** A checkpoint as it was read. */
+/** A checkpoint read from files. */
 export interface CheckpointContent extends WeightsContent {
-  /** The whole of `model.json`; undefined for a checkpoint without topology. */
+  /** Content of `model.json`; undefined for a checkpoint without topology. */
   model: ModelJson | undefined;
-  /** What TensorFlow.js does not see. */
+  /** Weights hidden from TensorFlow.js. */
   hidden: WeightsContent;
 }
 
 /**
- * Read the checkpoint in `directory`, looking for `files` in this order.
+ * Read the checkpoint in `directory`, trying `files` in order.
  *
- * @param readsHidden false to leave out what TensorFlow.js does not see
- * @throws FileSystemError `NotFound` when none of them is there, or a shard is missing
- * @throws SyntaxError when the file is no JSON, or no manifest
- * @throws RangeError when a shard does not have the bytes that the manifest promises
+ * @param readsHidden whether to read the weights hidden from TensorFlow.js
+ * @throws FileSystemError `NotFound` when none of them exists, or a shard is missing
+ * @throws SyntaxError when the file is not JSON, or has no manifest
+ * @throws RangeError when a shard does not have the size in the manifest
  */
 export async function readCheckpoint(
   fs: FileSystem,
@@ -204,7 +206,7 @@ export async function readCheckpoint(
         hidden: await readWeights(fs, directory, readsHidden ? hidden : []),
       };
     } catch (error) {
-      // A save that came between has removed the shards: its own are named by the file now.
+      // A concurrent save removed the shards; the file now names new ones.
       const replaced = error instanceof FileSystemError && error.code === "NotFound";
       if (!replaced || text === last) throw error;
       last = text;
@@ -269,7 +271,7 @@ function parseManifest(
   return { manifest, hidden, model: model ?? undefined };
 }
 
-/** True for a path that may be none below the folder: absolute, of a drive, or with `..` in it. */
+/** Whether a path may point outside the folder: absolute, with a drive, or with `..`. */
 function leadsOut(path: string): boolean {
   return /^\/|^[A-Za-z]:|[\\\0]/.test(path) || path.split("/").includes("..");
 }
@@ -322,7 +324,7 @@ async function readShards(
   return shards;
 }
 
-/** TensorFlow.js takes the whole buffer of what it is given, whatever the view says. */
+/** TensorFlow.js uses the whole buffer of an array, whatever part of it the view covers. */
 function exactBuffer(bytes: Uint8Array): ArrayBuffer {
   return bytes.byteLength === bytes.buffer.byteLength
     ? bytes.buffer as ArrayBuffer
@@ -340,7 +342,7 @@ const valueBytes: Record<string, number> = {
   uint8: 1,
 };
 
-/** Bytes of a weight; of strings those of the lengths alone. */
+/** Size of a weight in bytes; for strings, of the lengths only. */
 function leastBytes({ dtype, shape, quantization }: io.WeightsManifestEntry): number {
   const size = shape.reduce((product, length) => product * length, 1);
   return size * (valueBytes[quantization?.dtype ?? dtype] ?? 0);

@@ -6,61 +6,67 @@ import { saveSafetensors } from "./safetensors.ts";
 import { directoryOf, ensureDir, exists, getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
-/** What is written, and what stays. */
+/** What a writer saves and keeps. */
 export interface CheckpointWriterOptions {
-  /** Save the weights alone, to be read by `loadWeights`: no layers, no optimizer. Default: false. */
+  /**
+   * Whether to save only the weights, to be read by `loadWeights`: no layers, no optimizer.
+   * Default: false.
+   */
   saveWeightsOnly?: boolean;
-  /** Save the optimizer's state too, to go on with training. Default: true. */
+  /** Whether to save the optimizer's state, to continue training. Default: true. */
   includeOptimizer?: boolean;
-  /** Number of last checkpoints to keep; older ones are removed. Default: all. */
+  /** Number of recent checkpoints to keep; older ones are removed. Default: all. */
   maxToKeep?: number;
-  /** Number of best checkpoints to keep, by `monitor`, beside those of `maxToKeep`. Default: all. */
+  /** Number of best checkpoints to keep, by `monitor`, in addition to `maxToKeep`. Default: all. */
   keepBest?: number;
   /**
-   * Let training go on while files are written; the values are taken before. The next save and the
-   * end of training wait for them, and report their failure. Default: false.
+   * Whether training continues while files are written; the values are copied first. The next save
+   * and the end of training wait for the write and report its failure. Default: false.
    */
   saveOnBackground?: boolean;
-  /** Where checkpoints are. Default: the runtime's own file system. */
+  /** File system. Default: that of the runtime. */
   fs?: FileSystem;
 }
 
 /** An existing checkpoint. */
 export interface KeptCheckpoint {
   path: string;
-  /** What the watched value was; undefined where it was missing. */
+  /** Watched value; undefined if it was missing. */
   value?: number;
 }
 
-/** A checkpoint that is being written. */
+/** A checkpoint being written. */
 export interface UnfinishedCheckpoint extends KeptCheckpoint {
-  /** What is saved beside the model. */
+  /** Metadata saved with the model. */
   metadata: Record<string, StateValue>;
 }
 
-/** What a writer remembers. */
+/** State of a writer. */
 export interface WriterState {
-  /** Checkpoints that may be removed once, the oldest first. */
+  /** Checkpoints that may be removed, oldest first. */
   kept?: KeptCheckpoint[];
-  /** The last one that was saved. */
+  /** The last saved checkpoint. */
   saved?: KeptCheckpoint;
-  /** The one that is being written. */
+  /** The checkpoint being written. */
   unfinished?: UnfinishedCheckpoint;
 }
 
-/** Writes a run's checkpoints one after another, and removes its own that are not to stay. */
+/**
+ * Writes the checkpoints of a run one after another, and removes those of its own that need not be
+ * kept.
+ */
 export class CheckpointWriter {
   readonly #options: CheckpointWriterOptions;
   readonly #isBetter: (value: number, reference: number) => boolean;
-  // Those that it may remove once, the oldest first.
+  // Checkpoints that may be removed, oldest first.
   #kept: KeptCheckpoint[] = [];
   #saved: KeptCheckpoint | undefined;
   #pending: Promise<void> | undefined;
   #unfinished: UnfinishedCheckpoint | undefined;
 
   /**
-   * @param options what is written
-   * @param isBetter true when the first value is better than the second
+   * @param options options
+   * @param isBetter whether the first value is better than the second
    */
   constructor(
     options: CheckpointWriterOptions,
@@ -70,7 +76,7 @@ export class CheckpointWriter {
     this.#isBetter = isBetter;
   }
 
-  /** Where it writes. */
+  /** File system. */
   get fs(): FileSystem {
     return this.#options.fs ?? getRuntime().fs;
   }
@@ -78,9 +84,9 @@ export class CheckpointWriter {
   /**
    * Save the model as it is now.
    *
-   * @param isKept whether it counts among those that may be removed
-   * @param written called when all is written, which may be later
-   * @throws Error when it, or the one before, could not be written
+   * @param isKept whether it counts towards the limits and may be removed later
+   * @param written called when everything is written, possibly later
+   * @throws Error when this or the previous checkpoint could not be written
    */
   async save(
     model: TrainableModel,
@@ -102,12 +108,12 @@ export class CheckpointWriter {
     this.#unfinished = checkpoint;
     await new Promise<void>((resolve, reject) => {
       this.#pending = this.#write(model, path, checkpoint.metadata, resolve).then(finish);
-      // Told here when nothing was taken; later by whoever settles.
+      // Reported here if nothing was copied, otherwise by settle().
       this.#pending.catch(reject);
     });
   }
 
-  /** Wait until nothing is being written; fails when the last writing did. */
+  /** Wait for the current write; fails if it or the last one failed. */
   async settle(): Promise<void> {
     const pending = this.#pending;
     this.#pending = undefined;
@@ -118,7 +124,7 @@ export class CheckpointWriter {
     }
   }
 
-  /** Which checkpoints there are, and what is being written now. */
+  /** The existing checkpoints and the one being written. */
   getState(): WriterState {
     return structuredClone({
       kept: this.#kept,
@@ -136,11 +142,11 @@ export class CheckpointWriter {
   }
 
   /**
-   * Write what was being written when the restored state was taken, from a model with the same
-   * weights.
+   * Write the checkpoint that was being written when the restored state was saved, from a model
+   * with the same weights.
    *
-   * @param model gives it, asked for only then
-   * @returns the last checkpoint when it is gone; undefined when it is there, or there was none
+   * @param model returns the model; called only if needed
+   * @returns the last checkpoint if it no longer exists; otherwise undefined
    */
   async resume(model: () => TrainableModel): Promise<KeptCheckpoint | undefined> {
     const unfinished = this.#unfinished;
@@ -152,7 +158,7 @@ export class CheckpointWriter {
     return saved && !await exists(pathIn(saved), { fs: this.fs }) ? saved : undefined;
   }
 
-  /** Count this one among those that may be removed, and remove what is not to stay. */
+  /** Count a checkpoint towards the limits and remove those beyond them. */
   async #keep({ path, value }: KeptCheckpoint): Promise<void> {
     const { maxToKeep, keepBest } = this.#options;
     if (maxToKeep === undefined && keepBest === undefined) return;
@@ -188,7 +194,10 @@ export class CheckpointWriter {
     }
   }
 
-  /** Negative when `a` is better; a value that is missing or NaN is worst, of equals the older one best. */
+  /**
+   * Negative when `a` is better. A missing or NaN value is worst; of equal ones, the older is
+   * better.
+   */
   #compare({ value: a = NaN }: KeptCheckpoint, { value: b = NaN }: KeptCheckpoint): number {
     if (Number.isNaN(a) || Number.isNaN(b)) {
       return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
@@ -197,12 +206,12 @@ export class CheckpointWriter {
   }
 }
 
-/** Where a checkpoint is. */
+/** Path of a checkpoint. */
 function pathIn({ path }: KeptCheckpoint): Path {
   return path.startsWith("file:") ? new URL(path) : path;
 }
 
-/** True for a path that names a safetensors file. */
+/** Whether a path names a safetensors file. */
 export function isSafetensors(path: Path): boolean {
   return (path instanceof URL ? path.pathname : path).endsWith(".safetensors");
 }

@@ -28,48 +28,47 @@ import type { FileSystem, Path } from "../runtime/types.ts";
 /** Options of {@linkcode loadWeights}. */
 export interface LoadWeightsOptions extends CheckpointOptions {
   /**
-   * Leave the layers as they are whose weights were saved with another shape or type, such as a head
-   * for other classes. A warning names them. Default: false, such a checkpoint is refused.
+   * Whether to skip layers whose weights were saved with another shape or type, such as a head for
+   * other classes, with a warning that names them. Default: false, which rejects such a checkpoint.
    */
   skipMismatch?: boolean;
   /**
-   * Load the layers that the checkpoint and the model both have, by the very names, and leave the
-   * others as they are; a warning names them. Give layers names for this: those that TensorFlow.js
-   * makes up count the layers of the process. Default: false, both must have the same weights.
+   * Whether to load only layers that the checkpoint and the model share by name, with a warning
+   * that names the others. Give layers names for this: generated names count the layers of the
+   * process. Default: false, which requires the same weights on both sides.
    */
   byName?: boolean;
 }
 
-/** What {@linkcode loadWeights} did. */
+/** Result of {@linkcode loadWeights}. */
 export interface LoadedWeights {
-  /** True when the optimizer's state was restored too. */
+  /** Whether the optimizer's state was restored. */
   optimizer: boolean;
-  /** With `skipMismatch` or `byName`, names of the weights that the model keeps as they were. */
+  /** With `skipMismatch` or `byName`: names of weights that the model kept. */
   skipped?: string[];
 }
 
 /**
- * Put saved weights into a model that exists, by name. The numbers that TensorFlow.js gives to
- * layers without a name count the layers of the process, so they need not be the same: such layers
- * are matched in the order in which they were made.
+ * Load saved weights into an existing model, by name. Names that TensorFlow.js generates count the
+ * layers of the process and may differ: such layers are matched in order of creation.
  *
- * Where the checkpoint has the state of an optimizer and the model is compiled with one of the same
- * class, that is restored as well, so that training continues exactly (`tf.loadLayersModel` computes
- * Adam's powers of beta another way, off by a rounding, and has no state of Adamax). The learning
- * rate stays the model's. Nothing is changed when anything does not fit. With `skipMismatch` or
- * `byName` the optimizer is left as it is.
+ * If the checkpoint has the state of an optimizer, and the model is compiled with one of the same
+ * class, the state is restored too, so that training continues exactly (`tf.loadLayersModel`
+ * computes Adam's powers of beta differently, off by a rounding, and has no state of Adamax). The
+ * learning rate stays that of the model. Nothing is changed when anything does not match. With
+ * `skipMismatch` or `byName` the optimizer keeps its state.
  *
  * Source of `skipMismatch` and `byName`: `load_weights` in `keras/src/models/model.py`.
  *
  * @param model a built model; with an optimizer, compiled
- * @param path a checkpoint of {@linkcode saveCheckpoint} or `model.save`, of either form, or a file
- *   of {@linkcode saveSafetensors}, known by the end of its name
+ * @param path a checkpoint of {@linkcode saveCheckpoint} or `model.save` in either form, or a file of
+ *   {@linkcode saveSafetensors}, recognized by its extension
  * @param options what may differ
  * @returns whether the optimizer's state was restored, and what was skipped
- * @throws FileSystemError `NotFound` when there is no checkpoint
+ * @throws FileSystemError `NotFound` for a missing checkpoint
  * @throws SyntaxError when it cannot be read
  * @throws RangeError when weights are missing, too many, of another shape or type, or truncated; with
- *   `skipMismatch` or `byName`, when not one of them can be loaded
+ *   `skipMismatch` or `byName`, when none of them can be loaded
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -109,7 +108,7 @@ export async function loadWeights(
   const skipped = namesInFile(model).filter((_name, i) => matched[i] === undefined);
   const isStrict = !skipMismatch && !byName;
   const state = isStrict ? savedState(model, content, matched as SavedWeight[], action) : undefined;
-  // First, because it refuses what does not fit.
+  // First, because it rejects a mismatch.
   if (state !== undefined) await setOptimizerState(model, state);
   const engine = getEngine();
   const present = model.getWeights();
@@ -134,7 +133,7 @@ export async function loadWeights(
 
 type Values = Float32Array | Int32Array | Uint8Array | Uint8Array[];
 
-/** A weight on the host, in a buffer of its own. */
+/** A weight on the host, with its own buffer. */
 interface SavedWeight {
   name: string;
   shape: number[];
@@ -143,18 +142,18 @@ interface SavedWeight {
   values: Values;
 }
 
-/** What a file or a checkpoint holds. */
+/** Content of a file or checkpoint. */
 interface Content {
   header?: ModelJson;
   saved: SavedWeight[];
-  /** What TensorFlow.js does not see. */
+  /** Weights hidden from TensorFlow.js. */
   hidden: SavedWeight[];
 }
 
 async function readWeights(fs: FileSystem, path: Path, action: string): Promise<Content> {
   if (/\.safetensors$/.test(path instanceof URL ? path.pathname : path)) {
     const { tensors } = await readSafetensors(path, { fs });
-    // A dtype that the model does not have is reported by its name, before the values are used.
+    // A dtype unknown to the model is reported by name before the values are used.
     return { saved: tensors as SavedWeight[], hidden: [] };
   }
   const content = await readCheckpoint(fs, path, [MODEL_FILE, WEIGHTS_FILE]);
@@ -165,7 +164,7 @@ async function readWeights(fs: FileSystem, path: Path, action: string): Promise<
   };
 }
 
-/** Read the weights out of bytes that may be cut anywhere. */
+/** Read weights from bytes that may be split anywhere. */
 function decodeWeights({ specs, shards }: WeightsContent, action: string): SavedWeight[] {
   const take = byteReader(shards);
   return specs.map(({ name, shape, dtype, group, quantization }) => {
@@ -187,7 +186,7 @@ function decodeWeights({ specs, shards }: WeightsContent, action: string): Saved
   });
 }
 
-/** A function that gives the next bytes, as a copy. */
+/** A function that returns a copy of the next bytes. */
 function byteReader(shards: ArrayBuffer[]): (length: number) => Uint8Array<ArrayBuffer> {
   let shard = 0;
   let offset = 0;
@@ -208,11 +207,10 @@ function byteReader(shards: ArrayBuffer[]): (length: number) => Uint8Array<Array
 }
 
 /**
- * The state that the checkpoint has for the model's optimizer; undefined where it has none, or that
- * of another class.
+ * The saved state for the model's optimizer; undefined if there is none, or one of another class.
  *
  * @param weights the saved weights in the model's order
- * @throws RangeError when it does not fit the weights that the model trains
+ * @throws RangeError when it does not match the trained weights of the model
  */
 function savedState(
   model: LayersModel,
@@ -230,7 +228,7 @@ function savedState(
 
   const state: OptimizerState = {
     className,
-    // TensorFlow.js has it first among the weights, and so had keepfit before `optimizerState`.
+    // TensorFlow.js has it first in the weights, as keepfit had before `optimizerState`.
     iterations: json?.iterations ?? Number(visible[0].values[0]),
     learningRate: null,
     slots: {},
@@ -259,7 +257,7 @@ function savedState(
   return state;
 }
 
-/** For each trained weight of the model its place among the saved ones; undefined if not known. */
+/** For each trained weight of the model its index among the saved ones; undefined if unknown. */
 function trainedOrder(
   model: LayersModel,
   names: string[] | undefined,
@@ -274,10 +272,10 @@ function trainedOrder(
 }
 
 /**
- * Lists of one value for each trained weight, in the model's order; none where nothing was saved.
+ * Lists with one value for each trained weight, in the model's order; empty if nothing was saved.
  *
- * @param count how many lists there are, one after another
- * @param order places in the saved lists; undefined to go by position, as TensorFlow.js does
+ * @param count number of consecutive lists
+ * @param order indices in the saved lists; undefined to match by position, as TensorFlow.js does
  */
 function perWeight(
   model: LayersModel,

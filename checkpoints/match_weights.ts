@@ -1,28 +1,28 @@
 import type { LayersModel } from "@tensorflow/tfjs";
 import { matchNames, namesInFile } from "../core/weight_names.ts";
 
-/** What a file says of a weight. */
+/** A saved weight. */
 interface WeightSpec {
   name: string;
   shape: number[];
   dtype: string;
 }
 
-/** What may differ between a checkpoint and a model. */
+/** Allowed differences between a checkpoint and a model. */
 export interface MatchOptions {
-  /** Whether layers of another shape or type are left out. */
+  /** Whether to skip layers of another shape or type. */
   skipMismatch: boolean;
-  /** Whether layers that only one side has are left out. */
+  /** Whether to skip layers that only one side has. */
   byName: boolean;
-  /** Begin of an error. */
+  /** Start of error messages. */
   action: string;
 }
 
 /**
- * The saved weights in the model's order, each checked against the one it will replace; undefined for
- * a layer that is left out, which is left out whole.
+ * The saved weights in the model's order, each checked against the weight it replaces; undefined
+ * for a skipped layer, which is skipped as a whole.
  *
- * @throws RangeError when they do not fit, and when none of them does
+ * @throws RangeError for a mismatch, and when no weight can be loaded
  */
 export function matchWeights<W extends WeightSpec>(
   model: LayersModel,

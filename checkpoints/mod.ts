@@ -1,6 +1,6 @@
 /**
- * TensorFlow.js models and weights on any file system: `model.json` with its shards, as tfjs itself
- * reads it, and safetensors.
+ * TensorFlow.js models and weights on any file system: `model.json` with shards in the format of
+ * tfjs, and safetensors.
  *
  * @module
  */

@@ -8,8 +8,9 @@ import {
 import type { FileSystem, Path } from "../runtime/types.ts";
 
 /**
- * Plain data in one file, replaced at once: safetensors whose tensors are the typed arrays, named
- * by where they stand, and whose metadata is the rest as JSON. NaN, the infinities and -0 are kept.
+ * Write plain data to a file, atomically: a safetensors file whose tensors are the typed arrays,
+ * named by their paths, and whose metadata is the rest as JSON. NaN, infinities and -0 are
+ * preserved.
  */
 export async function writePlainData(fs: FileSystem, path: Path, data: StateValue): Promise<void> {
   const tensors: NamedTensor[] = [];
@@ -18,9 +19,9 @@ export async function writePlainData(fs: FileSystem, path: Path, data: StateValu
 }
 
 /**
- * Read what {@linkcode writePlainData} wrote.
+ * Read a file of {@linkcode writePlainData}.
  *
- * @throws FileSystemError `NotFound` when there is no such file
+ * @throws FileSystemError `NotFound` for a missing file
  * @throws SyntaxError when it is damaged
  */
 export async function readPlainData(fs: FileSystem, path: Path): Promise<StateValue> {
@@ -33,7 +34,7 @@ export async function readPlainData(fs: FileSystem, path: Path): Promise<StateVa
   }
 }
 
-/** What JSON cannot say stands as an object with this one key. */
+/** Values beyond JSON are objects with this single key. */
 const MARK = "$";
 
 function pack(value: StateValue | undefined, place: string, tensors: NamedTensor[]): unknown {

@@ -4,7 +4,7 @@ import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import type { LayersModel } from "../tfjs/types.ts";
 
-/** Numbers as they lie in memory. */
+/** Typed arrays in the format of the file. */
 export type TensorValues =
   | BigInt64Array
   | BigUint64Array
@@ -19,47 +19,48 @@ export type TensorValues =
 
 /** One tensor of a safetensors file. */
 export interface NamedTensor {
-  /** Name, which no other tensor of the file has. */
+  /** Unique name in the file. */
   name: string;
   /** Shape; empty for a scalar. */
   shape: number[];
-  /** TensorFlow.js's name (`float32`, `int32`, `bool`); where absent, the kind of the values. */
+  /** TensorFlow.js dtype (`float32`, `int32`, `bool`). Default: that of the values. */
   dtype?: string;
-  /** Values, row by row. */
+  /** Values in row-major order. */
   values: TensorValues;
 }
 
-/** What {@linkcode readSafetensors} reads. */
+/** Result of {@linkcode readSafetensors}. */
 export interface SafetensorsContent {
-  /** In the order of the file. */
+  /** Tensors in the order of the file. */
   tensors: (NamedTensor & { dtype: string })[];
-  /** Texts that were saved beside them. */
+  /** Metadata of the file. */
   metadata: Record<string, string>;
 }
 
-/** Options of everything that reads or writes safetensors. */
+/** Options of functions that read or write safetensors. */
 export interface SafetensorsOptions {
-  /** Where the file is. Default: the runtime's own file system. */
+  /** File system. Default: that of the runtime. */
   fs?: FileSystem;
-  /** Texts to save beside the tensors. */
+  /** Metadata to save. Default: none. */
   metadata?: Record<string, string>;
-  /** Called once the values are taken: training may go on while they are written. */
+  /** Called once the values are copied: training may continue while they are written. */
   onTaken?: () => void;
 }
 
 /**
- * Save the weights of a model as one safetensors file, which Python's `safetensors` and others
- * read; `loadWeights` puts them back. No layers, no optimizer.
+ * Save the weights of a model as a safetensors file, which Python's `safetensors` and others can
+ * read; `loadWeights` restores them. Layers and optimizer are not saved.
  *
- * The file is replaced at once. What is saved is the model at the time of the call, also when
+ * The file is replaced atomically. The model is saved as it is at the time of the call, even if
  * training continues meanwhile. Weights are read one by one and never joined. Names are those of
- * TensorFlow.js (`dense_Dense1/kernel`), shapes and values as they are (a kernel is [inputs, units]).
+ * TensorFlow.js (`dense_Dense1/kernel`); shapes and values are unchanged (a kernel is [inputs,
+ * units]).
  *
  * @param model a `tf.LayersModel`
- * @param path the file, by custom `*.safetensors`; its directory is there already
- * @throws TypeError when `model` is no layers model, or has weights that are neither float32, int32
- *   nor bool
- * @throws FileSystemError when it cannot be written; the old file is still there
+ * @param path path of the file, usually `*.safetensors`; its directory must exist
+ * @throws TypeError when `model` is not a layers model, or has weights that are neither float32,
+ *   int32 nor bool
+ * @throws FileSystemError when it cannot be written; the old file stays intact
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -84,9 +85,9 @@ export async function saveSafetensors(
   }
   const action = `Cannot save ${showPath(path)}`;
   const names = namesInFile(model);
-  // A clone shares the values until training makes new ones.
+  // A clone shares the values until training replaces them.
   const taken = model.getWeights().map((weight) => weight.clone());
-  // Each is disposed once: what another library has in its place may count its owners.
+  // Disposed once: another library's tensors may count their owners.
   const open = new Set(taken);
   try {
     const sources = taken.map(({ shape, dtype }, i): Source => ({
@@ -108,13 +109,13 @@ export async function saveSafetensors(
 }
 
 /**
- * Write tensors as one safetensors file, replaced at once; nothing is copied.
+ * Write tensors to a safetensors file, atomically; nothing is copied.
  *
- * @param path the file; its directory is there already
- * @param tensors by unique names
- * @throws RangeError for a name that comes twice, or values that do not fill their shape
- * @throws TypeError for a dtype that safetensors does not know
- * @throws FileSystemError when it cannot be written; the old file is still there
+ * @param path path of the file; its directory must exist
+ * @param tensors tensors with unique names
+ * @throws RangeError for a duplicate name, or values that do not fill their shape
+ * @throws TypeError for a dtype that safetensors does not support
+ * @throws FileSystemError when it cannot be written; the old file stays intact
  * @example
  * ```ts
  * import { memoryFileSystem, readSafetensors, writeSafetensors } from "keepfit/runtime";
@@ -149,9 +150,9 @@ export async function writeSafetensors(
 /**
  * Read a safetensors file.
  *
- * @throws FileSystemError `NotFound` when there is no such file
- * @throws SyntaxError when it is none, or damaged: every byte must belong to one tensor
- * @throws TypeError for numbers that JavaScript has no array of (`F16`, `BF16`)
+ * @throws FileSystemError `NotFound` for a missing file
+ * @throws SyntaxError for a malformed file: every byte must belong to one tensor
+ * @throws TypeError for types without a typed array (`F16`, `BF16`)
  */
 export async function readSafetensors(
   path: Path,
@@ -181,7 +182,7 @@ export async function readSafetensors(
       }
       end += size;
       if (end > data.length) throw truncated(action, data.length, end);
-      // A copy, because a typed array must begin at a multiple of its size.
+      // Copied, because a typed array must begin at a multiple of its element size.
       const values = new kind.array(data.slice(offsets[0], end).buffer) as TensorValues;
       return { name, shape, dtype: kind.tfjs, values };
     });
@@ -189,7 +190,7 @@ export async function readSafetensors(
   return { tensors, metadata: metadata as Record<string, string> };
 }
 
-/** How numbers are called in the file and in TensorFlow.js, and the array that holds them. */
+/** Names of data types in the file and in TensorFlow.js, and their typed arrays. */
 interface Kind {
   name: string;
   tfjs: string;
@@ -199,7 +200,7 @@ interface Kind {
   };
 }
 
-// BOOL comes first among the arrays of bytes of TensorFlow.js, U8 is any other.
+// BOOL is TensorFlow.js's first type of byte arrays, U8 any other.
 const kinds: Kind[] = [
   { name: "F32", tfjs: "float32", array: Float32Array },
   { name: "I32", tfjs: "int32", array: Int32Array },
@@ -227,7 +228,7 @@ function kindOf(dtypeOrValues: string | TensorValues, subject: string): Kind {
   );
 }
 
-/** A tensor to be written, whose values are read when their turn comes. */
+/** A tensor to write, whose values are read in turn. */
 interface Source {
   name: string;
   shape: number[];
@@ -242,7 +243,7 @@ async function write(
   metadata: Record<string, string> | undefined,
   action: string,
 ): Promise<void> {
-  // Wide numbers first, so that each tensor lies at a multiple of its size.
+  // Wide types first, so that each tensor begins at a multiple of its element size.
   const ordered = sources.slice().sort((a, b) =>
     b.kind.array.BYTES_PER_ELEMENT - a.kind.array.BYTES_PER_ELEMENT
   );
@@ -265,7 +266,7 @@ async function* parts(
   action: string,
 ): AsyncGenerator<Uint8Array> {
   const json = new TextEncoder().encode(JSON.stringify(header));
-  // Spaces, so that the data begins at a multiple of 8.
+  // Padded with spaces, so that the data begins at a multiple of 8.
   const padded = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20, 8 + json.length);
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
   padded.set(json, 8);

@@ -17,7 +17,7 @@ export interface HubOptions {
   runs?: RunStore;
   /**
    * Who may publish: for each token the owners whose plugins it may publish and yank,
-   * `{ "a long random text": ["ada"] }`, as `parseTokens` reads them. Default: nobody.
+   * `{ "a long random text": ["ada"] }`, as `parseTokens` reads them. Default: none.
    */
   tokens?: Tokens;
   /** Number of runs in memory. Default: 100. */

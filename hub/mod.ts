@@ -1,6 +1,6 @@
 /**
- * Plugins and runs over HTTP: a registry that serves published plugins, and a receiver of what
- * `RemoteMonitor` posts. It knows training only by what is posted to it.
+ * Plugins and runs over HTTP: a registry that serves published plugins, and a receiver of the
+ * reports of `RemoteMonitor`.
  *
  * @module
  */

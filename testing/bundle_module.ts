@@ -2,14 +2,14 @@ import { messageOf } from "../core/errors.ts";
 import { joinPath } from "../runtime/mod.ts";
 
 /**
- * Make a module and all that it imports, packages too, one JavaScript module.
+ * Bundle a module and all its imports, including packages, into one JavaScript module.
  *
- * @param source the folder that it is in, on this machine's disk
- * @param module the module's path in that folder, JavaScript or TypeScript
+ * @param source source folder on disk
+ * @param module path of the module in that folder, JavaScript or TypeScript
  * @param peers packages that stay imports
  * @returns its text as UTF-8
  * @throws TypeError when esbuild is not installed
- * @throws SyntaxError when it cannot be bundled, with what is wrong and where
+ * @throws SyntaxError with problem and position when it cannot be bundled
  */
 export async function bundleModule(
   source: string,
@@ -38,14 +38,14 @@ export async function bundleModule(
       target: "es2022",
       plugins: [{
         name: "peers",
-        // By name alone: as `external` it would stand for all that is below the package too.
+        // By plugin: as `external`, a name would cover all subpaths of the package too.
         setup: ({ onResolve }) =>
           onResolve(
             { filter: /^[^./]/ },
             ({ path }) => peers.includes(path) ? { path, external: true } : undefined,
           ),
       }],
-      // The authors' own config is for their editor: what is published must not depend on it.
+      // The author's config is for an editor; the published code must not depend on it.
       tsconfigRaw: "{}",
       charset: "utf8",
       logLevel: "silent",
@@ -58,6 +58,6 @@ export async function bundleModule(
 
 const encoder = new TextEncoder();
 
-// esbuild names each module in a comment. Installers that link packages from a store have its folder
-// in them, and the same source would have another hash.
+// Remove esbuild's comments with paths of modules. With installers that link packages from a store
+// they name its folder, so that the same source would get another hash.
 const storeFolder = /^\/\/ (?:.*\/)?node_modules\/\.[\w-]+\/[^/\n]+\/(?=node_modules\/)/gm;

@@ -12,35 +12,35 @@ import type { TensorFlow } from "./train_small.ts";
 
 /** Options of {@linkcode checkCallback}. */
 export interface CheckCallbackOptions {
-  /** TensorFlow.js, to train with for real too. Default: scripted runs only. */
+  /** TensorFlow.js, for real trainings too. Default: scripted runs only. */
   tf?: TensorFlow;
-  /** What is driven by script. Default: a {@linkcode scriptedModel}. */
+  /** Model of the scripted runs. Default: a {@linkcode scriptedModel}. */
   model?: () => TrainableModel;
-  /** Keys that it may add to the logs or change there; true for any. Default: none. */
+  /** Log keys that it may add or change; true for any. Default: none. */
   writesLogs?: readonly string[] | true;
-  /** Keys of its state that tell the time, or are otherwise never the same again. Default: none. */
+  /** State keys with times or other values that are never the same again. Default: none. */
   volatileState?: readonly string[];
-  /** Messages of errors that it throws on purpose, when the loss is NaN for example. */
+  /** Messages of errors that it throws on purpose, such as for a NaN loss. Default: none. */
   mayFail?: RegExp;
 }
 
-/** Makes the callback that is checked, a new one each time. */
+/** Creates the callback to check, a new one for each call. */
 export type MakeCallback = () => CallbackLike | Promise<CallbackLike>;
 
-/** What each check is given. */
+/** Tools of a check. */
 export interface CheckWorld {
   make: MakeCallback;
   options: CheckCallbackOptions;
-  /** Drive by script; what failed without ending the run is put into the problems. */
+  /** Run the script; failures that do not end the run become problems. */
   drive(
     callbacks: CallbackLike | CallbackLike[],
     more?: Partial<DriveOptions>,
   ): Promise<DrivenRun>;
-  /** Tell a problem. */
+  /** Report a problem. */
   problem(what: string): void;
 }
 
-/** What training measures in the scripted runs: better at first, then worse. */
+/** Logs of the scripted runs: better at first, then worse. */
 export const script: readonly Logs[] = [
   { loss: 3, accuracy: 0.3, val_loss: 3.5, val_accuracy: 0.25 },
   { loss: 2, accuracy: 0.5, val_loss: 2.5, val_accuracy: 0.4 },
@@ -51,13 +51,13 @@ export const script: readonly Logs[] = [
 ];
 
 /**
- * Hold a callback to what every callback must keep to: it survives runs of all kinds, may be used
- * again, changes no logs that it was not allowed to, has a state of plain data with which another
- * one goes on the same, may be closed twice, and leaves neither tensors nor rejected promises.
+ * Check what every callback must satisfy: it survives all kinds of runs, can be reused, changes
+ * only allowed logs, has a plain data state from which another instance continues identically, may
+ * be closed twice, and leaves neither tensors nor unhandled rejections.
  *
- * @param make makes one, a new one each time
- * @param options what it is allowed, and TensorFlow.js to train with
- * @returns the problems, a sentence each; none for a callback that is fine
+ * @param make creates the callback, a new one for each call
+ * @param options allowed behaviour, and TensorFlow.js
+ * @returns one sentence for each problem; empty for a valid callback
  * @example
  * ```ts
  * import { EarlyStopping } from "keepfit";
@@ -99,7 +99,7 @@ export async function checkCallback(
         problem(messageOf(error));
       }
     }
-    // The runtime tells of them when the present tasks are done.
+    // The runtime reports them after the current tasks.
     await new Promise((resolve) => setTimeout(resolve, 10));
   } finally {
     release();
@@ -144,7 +144,7 @@ async function checkFailingRun({ make, drive, problem }: CheckWorld): Promise<vo
   await drive(callback);
 }
 
-/** The callback, but what it throws behind a failure is told: the failure itself hides it. */
+/** The callback, with errors of later hooks reported, which the first failure would hide. */
 function reporting(callback: CallbackLike, problem: (what: string) => void): CallbackLike {
   return new Proxy(callback, {
     get(target, key) {
@@ -178,7 +178,7 @@ async function checkLogs({ make, options, drive, problem }: CheckWorld): Promise
   await drive([probe("before it", look), await make(), probe("behind it", compare)]);
 }
 
-/** A callback that only looks. */
+/** A callback that only observes. */
 function probe(name: string, look: (hook: string, logs: Logs) => void): CallbackLike {
   return {
     name,
@@ -192,7 +192,7 @@ function probe(name: string, look: (hook: string, logs: Logs) => void): Callback
   };
 }
 
-/** What can be seen of a run from outside, measured times left out. */
+/** Observable effects of a run, without measured times. */
 export function effectsOf({ calls, stoppedAt, learningRates }: DrivenRun): object {
   return {
     hooks: calls.map(({ hook, logs }) => `${hook} ${Object.keys(logs)}`),

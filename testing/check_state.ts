@@ -5,8 +5,8 @@ import { differenceOf, impurityOf } from "./plain_data.ts";
 import { scriptedModel } from "./scripted_model.ts";
 
 /**
- * Check that a callback's state is plain data, and that another one which is given it in mid-run
- * does what the first one would have done.
+ * Check that a callback's state is plain data, and that another instance with this state continues
+ * as the first one would have.
  */
 export async function checkState({ make, options, drive, problem }: CheckWorld): Promise<void> {
   const first = await make();
@@ -61,7 +61,7 @@ export async function checkState({ make, options, drive, problem }: CheckWorld):
 
 interface Remembered {
   run: DrivenRun;
-  /** The state after each epoch. */
+  /** State after each epoch. */
   states: CallbackState[];
 }
 
@@ -74,7 +74,7 @@ async function remembering(
     name: "who saves it",
     afterEpochEnd: async () => {
       const state = await callback.getState?.() ?? {};
-      // What is no plain data is told of, and not thrown over.
+      // Invalid data is a problem to report rather than an error.
       states.push(impurityOf(state, "state") === undefined ? structuredClone(state) : state);
     },
   };

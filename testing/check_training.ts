@@ -7,7 +7,9 @@ import { predict } from "../training/predict.ts";
 import type { CheckWorld } from "./check_callback.ts";
 import { type SmallTask, trainSmall } from "./train_small.ts";
 
-/** Check that a callback lives through real trainings, `evaluate` and `predict`, and leaves no tensor. */
+/**
+ * Check that a callback survives real trainings, `evaluate` and `predict`, and leaves no tensors.
+ */
 export async function checkTraining({ make, options, problem }: CheckWorld): Promise<void> {
   const { tf } = options;
   if (tf === undefined) return;

@@ -8,41 +8,42 @@ import { overlay } from "./overlay.ts";
 import { isTypeScriptSource, listSource, packSource } from "./pack_source.ts";
 import { sourceFolder } from "./tested_plugin.ts";
 
-/** What came of a change of the source. */
+/** Result of a reload. */
 export interface Reload {
   /** `owner/name`. */
   id: string;
-  /** The epoch, 0-based, that is the first with the new code; undefined when it could not be used. */
+  /** First epoch with the new code, 0-based; undefined when it failed. */
   epoch: number | undefined;
-  /** Why it could not be used; undefined when it is. */
+  /** Why it failed; undefined on success. */
   error: unknown;
 }
 
-/** Options of {@linkcode devPlugin}: those of `loadPlugin`, but for what is about fetching. */
+/** Options of {@linkcode devPlugin}: those of `loadPlugin`, except for fetching. */
 export interface DevPluginOptions extends
   Pick<
     LoadPluginOptions,
     "allow" | "callback" | "limits" | "onError" | "options" | "outputDir" | "peers" | "tier"
   > {
-  /** Milliseconds between two looks at the source folder. Default: 200. */
+  /** Milliseconds between checks of the source folder. Default: 200. */
   interval?: number;
-  /** Bundle the source first. Default: when it is TypeScript. */
+  /** Whether to bundle the source first. Default: true for TypeScript. */
   bundle?: boolean;
-  /** Is told of each change that was tried. Default: prints it. */
+  /** Called for each reload. Default: prints it. */
   onReload?: (reload: Reload) => void;
 }
 
 /**
- * Load a plugin from the folder that it is written in, and load it anew whenever a file there
- * changes, in the middle of a training.
+ * Load a plugin from its source folder and reload it whenever a file changes, in the middle of a
+ * training.
  *
- * The new code takes over when the next epoch begins, with what the old one remembered (`getState`,
- * `setState`), unless `stateVersion` has changed. What cannot be loaded is told, and the old code
- * goes on. A failing hook is told and does not end the run, unless `onError` says otherwise.
+ * The new code takes over at the next epoch, with the state of the old code (`getState`,
+ * `setState`) unless `stateVersion` has changed. If the reload fails, the error is reported and the
+ * old code continues. A failing hook is reported and does not end the run, unless `onError` says
+ * otherwise.
  *
- * @param source the folder, or the manifest in it; a path or a `file:` URL
- * @param options what it is told, and what it may do
- * @returns a callback for your own training script
+ * @param source source folder or its manifest; a path or a `file:` URL
+ * @param options options and permissions of the plugin
+ * @returns a callback for your training script
  * @throws PluginError when it cannot be loaded the first time
  * @throws SyntaxError when it cannot be bundled the first time
  * @example
@@ -182,7 +183,7 @@ async function loadSource(
   return { callback, manifest, stateVersion: entry.stateVersion };
 }
 
-/** Another text whenever a file of the source has changed. */
+/** Changes whenever a file of the source has changed. */
 async function signatureOf(folder: string, fs: FileSystem): Promise<string> {
   const parts = await Promise.all(
     [manifestName, ...await listSource(folder, fs)].map(async (path) => {

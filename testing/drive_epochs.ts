@@ -8,59 +8,59 @@ import { scriptedModel } from "./scripted_model.ts";
 /** Options of {@linkcode driveEpochs}. */
 export interface DriveOptions {
   /**
-   * Logs of each epoch, as training would measure them. Keys that begin with `val_` stand for a
-   * validation: the test hooks are called with them, without that beginning.
+   * Logs of each epoch. Keys with `val_` stand for a validation: the test hooks are called with
+   * them, without the prefix.
    */
   epochs: readonly object[];
-  /** Batches of each epoch; they log what the epoch logs but for validation. Default: 2. */
+  /** Batches per epoch; they log what the epoch logs, without validation. Default: 2. */
   batches?: number;
-  /** What the run is told about itself, beside what follows from the script. */
+  /** Params of the run, merged with those that follow from the script. Default: none. */
   params?: Partial<Params>;
-  /** Default: a {@linkcode scriptedModel}. */
+  /** Model. Default: a {@linkcode scriptedModel}. */
   model?: TrainableModel;
-  /** What training does to the model before an epoch ends. Default: nothing. */
+  /** Changes the model before an epoch ends, as training would. Default: nothing. */
   train?: (epoch: number) => unknown;
-  /** Let training itself fail in this epoch, behind its batches, to see what `onException` does. */
+  /** Epoch in which training fails after its batches, to test `onException`. Default: none. */
   failAt?: number;
 }
 
-/** One call of a hook, of all callbacks. */
+/** A call of a hook on all callbacks. */
 export interface DrivenCall {
   /** Name of the hook. */
   hook: keyof CallbackHooks;
-  /** Of the epoch or batch; undefined for hooks that have none. */
+  /** Epoch or batch; undefined for other hooks. */
   index: number | undefined;
-  /** The logs as they were when every callback had seen them. */
+  /** Logs after every callback has seen them. */
   logs: Record<string, number>;
 }
 
-/** What happened in {@linkcode driveEpochs}. */
+/** Result of {@linkcode driveEpochs}. */
 export interface DrivenRun {
-  /** Every call in order, `close` not among them. */
+  /** Every call in order, except `close`. */
   calls: DrivenCall[];
-  /** The logs of each epoch that ended, as they were when every callback had seen them. */
+  /** Logs of each finished epoch, after every callback has seen them. */
   logs: Record<string, number>[];
-  /** The epoch at which a callback ended training; undefined when all were run. */
+  /** Epoch in which a callback stopped training; undefined if all were run. */
   stoppedAt: number | undefined;
-  /** Each new value that callbacks gave the learning rate, per step. */
+  /** Each new learning rate set by callbacks, per step. */
   learningRates: number[];
-  /** Hooks that failed without ending the run: those of plugins usually do not. */
+  /** Hooks that failed without ending the run, as those of plugins usually do. */
   failures: CallbackFailure[];
   /** The model that the callbacks received. */
   model: TrainableModel;
 }
 
 /**
- * Drive callbacks through a run that is written down: every hook in the order and with the arguments
- * of `fit`, without training anything.
+ * Drive callbacks through a scripted run: every hook in the order and with the arguments of `fit`,
+ * without training.
  *
- * The run starts at `params.initialEpoch`, if there is one, with the first of `epochs`. A stop leaves
+ * The run starts at `params.initialEpoch`, if given, with the first entry of `epochs`. A stop ends
  * the batches, or the epochs, as in `fit`.
  *
  * @param callbacks one callback or a list, in any form that `fit` takes
  * @param options the script
- * @returns what the callbacks did
- * @throws CallbackError when a callback fails and its `onError` does not say otherwise
+ * @returns the calls and their effects
+ * @throws CallbackError when a callback fails, unless its `onError` says otherwise
  * @example
  * ```ts
  * import { EarlyStopping } from "keepfit";
@@ -164,7 +164,7 @@ function validationOf(logs: object): object {
   );
 }
 
-/** A callback for the end of the list, which writes down what it is given. */
+/** A callback for the end of the list, which records calls. */
 function recorderOf(run: DrivenRun): CallbackLike {
   let rate = rateOf(run.model);
   const record = (hook: keyof CallbackHooks, index: number | undefined, logs: Logs): void => {
@@ -179,7 +179,7 @@ function recorderOf(run: DrivenRun): CallbackLike {
   const plain = (hook: keyof CallbackHooks) => (logs: Logs) => record(hook, undefined, logs);
   return {
     name: "the script",
-    // It reads what others have read, and causes no reading.
+    // It reads only what others have read.
     readsBatchLogs: () => false,
     onTrainBegin: plain("onTrainBegin"),
     onTrainEnd: plain("onTrainEnd"),

@@ -1,7 +1,7 @@
 /**
- * What authors of callbacks and plugins need: drive a callback through scripted epochs and small
- * real trainings, hold it to what every callback keeps to, load a plugin from its source into a
- * world that writes down what it does, and reload it while it is written. For any test runner.
+ * Tools for authors of callbacks and plugins: drive a callback through scripted epochs and small
+ * real trainings, check what every callback must satisfy, load a plugin from source with recorded
+ * effects, and reload it while you edit. For any test runner.
  *
  * @module
  */

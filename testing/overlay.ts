@@ -1,11 +1,11 @@
 import type { FileSystem, Path } from "../runtime/types.ts";
 
 /**
- * A file system with another one in one of its folders, which nothing on the disk is.
+ * A file system in which one folder comes from another one.
  *
- * @param below where everything else is
+ * @param below file system of everything else
  * @param folder an absolute path
- * @param over what is found below that path, by the same path
+ * @param over file system of that folder, with the same paths
  */
 export function overlay(below: FileSystem, folder: string, over: FileSystem): FileSystem {
   const at = (path: Path): FileSystem => {

@@ -11,27 +11,27 @@ import { bundleModule } from "./bundle_module.ts";
 /** Options of {@linkcode packSource}. */
 export interface PackSourceOptions {
   fs: FileSystem;
-  /** Make the module and all that it imports one JavaScript module. */
+  /** Whether to bundle the module and its imports into one JavaScript module. */
   bundle: boolean;
 }
 
-/** A plugin as it is published, in memory. */
+/** A plugin in its published form, in memory. */
 export interface PackedSource {
   manifest: PluginManifest;
-  /** Every file by its path, the manifest included. */
+  /** Every file by path, including the manifest. */
   contents: Map<string, Uint8Array>;
 }
 
 /**
- * Make of the folder that a plugin is written in what is published: list its files with size and
- * integrity, and try that its modules can be loaded.
+ * Convert a source folder to its published form: list its files with size and integrity, and check
+ * that its modules can be loaded.
  *
- * Without `bundle` every file goes along but hidden ones and `node_modules`, and TypeScript is an
- * error. With it there is the one module, beside it what people read: README, LICENSE, CHANGELOG.
+ * Without `bundle`, every file is included except hidden ones and `node_modules`, and TypeScript is
+ * an error. With it, only the bundled module and README, LICENSE and CHANGELOG are included.
  *
- * @param source the folder; its manifest need not list the files
- * @throws PluginError when the plugin could not be loaded later
- * @throws TypeError for TypeScript without `bundle`, and when there is no esbuild to bundle with
+ * @param source source folder; its manifest need not list files
+ * @throws PluginError when the plugin could not be loaded
+ * @throws TypeError for TypeScript without `bundle`, and without esbuild
  * @throws FileSystemError when the folder cannot be read
  */
 export async function packSource(
@@ -67,7 +67,7 @@ export async function packSource(
     files[path] = { integrity: await computeIntegrity(bytes), size: bytes.length };
   }
   const { $schema, ...rest } = draft;
-  // A path leads nowhere from where the manifest is published.
+  // A relative path would be broken where the manifest is published.
   const schema = /^https?:/.test($schema ?? "") ? { $schema } : {};
   const manifest = parseManifest({ ...schema, ...rest, module, files }, manifestPath);
   await tryGraph(manifest, contents, peers);
@@ -75,14 +75,14 @@ export async function packSource(
   return { manifest, contents };
 }
 
-/** True when the module of a source folder is TypeScript, which only a bundle can be made of. */
+/** Whether the module of a source folder is TypeScript, which must be bundled. */
 export async function isTypeScriptSource(source: string, fs: FileSystem): Promise<boolean> {
   const manifestPath = joinPath(source, manifestName);
   const { module } = parseSourceManifest(await fs.readTextFile(manifestPath), manifestPath);
   return isTypeScript(module);
 }
 
-/** Paths of the files of a source folder, relative to it, sorted; the manifest is not among them. */
+/** Sorted relative paths of the files in a source folder, without the manifest. */
 export async function listSource(source: string, fs: FileSystem): Promise<string[]> {
   const paths: string[] = [];
   const skip = [/(^|\/)\.[^/.][^/]*$/, /(^|\/)node_modules$/];
@@ -115,7 +115,7 @@ async function tryGraph(
   contents: ReadonlyMap<string, Uint8Array>,
   peers: string[],
 ): Promise<void> {
-  // The URL only serves to resolve relative imports.
+  // The URL only resolves relative imports.
   const base = new URL(`file:///${manifest.id}/${manifest.version}/`);
   const read = (url: URL): Promise<Uint8Array> =>
     Promise.resolve(

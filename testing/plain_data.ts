@@ -1,7 +1,7 @@
 /**
- * Where a value is not plain data: nothing but what `structuredClone` copies as it is.
+ * Find a value that is not plain data, which `structuredClone` copies unchanged.
  *
- * @returns for example `state.model: a Sequential`; undefined for plain data
+ * @returns the finding, such as `state.model: a Sequential`; undefined for plain data
  */
 export function impurityOf(value: unknown, path: string): string | undefined {
   if (value === null || ["boolean", "number", "string", "undefined"].includes(typeof value)) {
@@ -10,7 +10,7 @@ export function impurityOf(value: unknown, path: string): string | undefined {
   if (typeof value !== "object") return `${path}: a ${typeof value}`;
   if (ArrayBuffer.isView(value)) return undefined;
   const prototype = Object.getPrototypeOf(value);
-  // A sandbox has an Object of its own.
+  // A sandbox has its own Object.
   if (!Array.isArray(value) && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     return `${path}: a ${prototype.constructor?.name ?? "object of a class"}`;
   }
@@ -22,9 +22,9 @@ export function impurityOf(value: unknown, path: string): string | undefined {
 }
 
 /**
- * Where two values of plain data differ.
+ * Find a difference between two values of plain data.
  *
- * @returns for example `logs.loss: found 1, expected 2`; undefined where they are the same
+ * @returns the finding, such as `logs.loss: found 1, expected 2`; undefined if they are equal
  */
 export function differenceOf(found: unknown, wanted: unknown, path: string): string | undefined {
   if (Object.is(found, wanted)) return undefined;

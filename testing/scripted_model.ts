@@ -2,21 +2,21 @@ import type { TrainableModel, WeightTensor } from "../core/model.ts";
 
 /** Options of {@linkcode scriptedModel}. */
 export interface ScriptedModelOptions {
-  /** Per step. Default: 0.01. */
+  /** Learning rate per step. Default: 0.01. */
   learningRate?: number;
-  /** Values of each weight, all of shape `[length]`. Default: `[[1, 2], [3]]`. */
+  /** Values of each weight, of shape `[length]`. Default: `[[1, 2], [3]]`. */
   weights?: number[][];
 }
 
-/** A model without TensorFlow.js: what {@linkcode scriptedModel} makes. */
+/** A model without TensorFlow.js, made by {@linkcode scriptedModel}. */
 export interface ScriptedModel extends TrainableModel {
   /** Whether a callback has ended training. Default: false. */
   stopTraining: boolean;
-  /** What a callback sets rates on. */
+  /** Optimizer with a learning rate. */
   optimizer: { learningRate: number };
   /** Every learning rate that was set, in order. */
   readonly learningRates: readonly number[];
-  /** Handles on weights that were taken with `clone()`, or made, and not disposed. */
+  /** Number of weight handles that were created and not disposed. */
   readonly handles: number;
   /** Handles on the weights, to be disposed. */
   getWeights(): WeightTensor[];
@@ -29,10 +29,10 @@ export interface ScriptedModel extends TrainableModel {
 }
 
 /**
- * Make a model that a callback can do everything to that it may ask of one, and that remembers it:
- * weights, a learning rate, `stopTraining`. It needs no TensorFlow.js and learns nothing.
+ * Create a model with everything a callback may use, which records its use: weights, a learning
+ * rate, `stopTraining`. It needs no TensorFlow.js and does not learn.
  *
- * @param options what it begins with
+ * @param options initial values
  * @returns a model for {@linkcode driveEpochs} or a `CallbackList`
  * @example
  * ```ts
@@ -89,7 +89,7 @@ interface Count {
 class ScriptedWeight implements WeightTensor {
   readonly dtype = "float32";
   readonly values: Float32Array;
-  /** Where handles are counted; the model's own weights are none. */
+  /** Counter of handles; the model's own weights do not count. */
   count: Count | undefined;
   #isHandle: boolean;
 

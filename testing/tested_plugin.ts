@@ -9,15 +9,15 @@ import { directoryOf, getRuntime, memoryFileSystem, walk } from "../runtime/mod.
 import type { FileSystem } from "../runtime/types.ts";
 import { isTypeScriptSource, type PackedSource, packSource } from "./pack_source.ts";
 
-/** A request that a plugin sent. */
+/** A request of a plugin. */
 export interface RecordedRequest {
   /** Method, in capitals. */
   method: string;
   /** Full URL. */
   url: string;
-  /** Names in lower case. */
+  /** Headers, names in lower case. */
   headers: Record<string, string>;
-  /** The body read as UTF-8; empty where there is none. */
+  /** Body decoded as UTF-8; empty without one. */
   text: string;
 }
 
@@ -27,41 +27,41 @@ export interface LoadForTestOptions extends
     LoadPluginOptions,
     "allow" | "callback" | "data" | "limits" | "onError" | "options" | "peers" | "tier"
   > {
-  /** What the network answers. Default: status 200 and no body. */
+  /** Answers requests. Default: status 200 and no body. */
   respond?: (request: RecordedRequest) => Response | Promise<Response>;
-  /** Files that the plugin finds, by the path that it reads. Default: none. */
+  /** Files that the plugin can read, by path. Default: none. */
   files?: Record<string, string | Uint8Array>;
-  /** Bundle the source first. Default: when it is TypeScript. */
+  /** Whether to bundle the source first. Default: true for TypeScript. */
   bundle?: boolean;
 }
 
-/** A plugin in a world that writes down what it does. */
+/** A plugin with its recorded effects. */
 export interface TestedPlugin {
-  /** What `loadPlugin` gives: for {@linkcode driveEpochs}, {@linkcode trainSmall} or `fit`. */
+  /** The loaded callback: for {@linkcode driveEpochs}, {@linkcode trainSmall} or `fit`. */
   callback: CallbackLike;
-  /** As it would be published. */
+  /** Manifest in its published form. */
   manifest: PluginManifest;
-  /** What it sent, in order. */
+  /** Requests that it sent, in order. */
   requests: RecordedRequest[];
-  /** What it told its user, without its id in front. */
+  /** Lines that it logged, without its id. */
   lines: string[];
-  /** The files in its output directory by name, as text. */
+  /** Text of the files in its output directory, by name. */
   written(): Promise<Record<string, string>>;
-  /** The file system that it lives in: its output directory is `/output`. */
+  /** Its file system, with the output directory `/output`. */
   fs: FileSystem;
 }
 
 /**
- * Load a plugin from the folder that it is written in, into a world of its own: it writes to memory,
- * its requests are answered by you, its lines are kept.
+ * Load a plugin from its source folder with isolated effects: files are in memory, you answer its
+ * requests, its lines are recorded.
  *
- * Its manifest need not list files, TypeScript is bundled (which wants esbuild), and all that the
- * manifest declares is allowed unless `allow` says otherwise.
+ * Its manifest need not list files, TypeScript is bundled (which requires esbuild), and all
+ * declared permissions are granted unless `allow` says otherwise.
  *
- * @param source the folder, or the manifest in it; a path or a `file:` URL
- * @param options what it is told, and what its world answers
- * @returns the callback, and what it does
- * @throws PluginError for all that is wrong with the plugin
+ * @param source source folder or its manifest; a path or a `file:` URL
+ * @param options options of the plugin, and answers to its requests
+ * @returns the callback and its recorded effects
+ * @throws PluginError when the plugin cannot be loaded
  * @throws SyntaxError when it cannot be bundled
  * @example
  * ```ts
@@ -84,7 +84,7 @@ export async function loadForTest(
   return await loadPacked(await packSource(folder, { fs, bundle }), options);
 }
 
-/** {@linkcode loadForTest} for what is packed already. */
+/** {@linkcode loadForTest} for a packed plugin. */
 export async function loadPacked(
   { manifest, contents }: PackedSource,
   options: Omit<LoadForTestOptions, "bundle"> = {},
@@ -119,7 +119,7 @@ export async function loadPacked(
   };
 }
 
-/** The folder of a source that was named by its manifest, or by itself; no slash at its end. */
+/** The source folder, named by its path or its manifest, without a trailing slash. */
 export function sourceFolder(source: string | URL): string {
   const isUrl = source instanceof URL || source.startsWith("file:");
   const path = isUrl ? decodeURIComponent(new URL(source).pathname) : source;
@@ -134,7 +134,7 @@ export function sourceFolder(source: string | URL): string {
 const place = "/plugin";
 const output = "/output";
 
-/** Every kind of permission that is declared; `write` is granted by an output directory. */
+/** Every declared kind of permission; an output directory grants `write`. */
 function declaredIn(manifest: PluginManifest) {
   const { permissions = {}, optionalPermissions = {} } = manifest;
   return pluginPermissions.filter((kind) =>

@@ -6,54 +6,57 @@ import { skipBanner } from "../tfjs/backend/banner.ts";
 import type { Optimizer, Sequential, Tensor2D } from "../tfjs/types.ts";
 import { fit } from "../training/fit.ts";
 
-/** TensorFlow.js, as `import * as tf from "@tensorflow/tfjs"` gives it. */
+/** TensorFlow.js, as imported by `import * as tf from "@tensorflow/tfjs"`. */
 export type TensorFlow = typeof tf;
 
-/** What a small model learns. */
+/** Task of a small model. */
 export type SmallTask = "classification" | "regression";
 
 /** Options of {@linkcode trainSmall}. */
 export interface TrainSmallOptions {
-  /** A sum of two waves (loss, mae), or three clouds of points (loss, acc). Default: regression. */
+  /**
+   * Task: the sum of two waves (loss, mae), or three clouds of points (loss, acc). Default:
+   * `"regression"`.
+   */
   task?: SmallTask;
-  /** Default: 3. */
+  /** Number of epochs. Default: 3. */
   epochs?: number;
-  /** Rows to train with; a quarter as many to validate with. Default: 256. */
+  /** Number of training rows; a quarter as many for validation. Default: 256. */
   rows?: number;
-  /** Default: 32. */
+  /** Batch size in rows. Default: 32. */
   batchSize?: number;
-  /** Makes data, first weights and order of the rows. Default: 1. */
+  /** Seed of data, initial weights and order of rows. Default: 1. */
   seed?: number;
-  /** Validate after each epoch. Default: true. */
+  /** Whether to validate after each epoch. Default: true. */
   validation?: boolean;
-  /** Default: SGD at 0.05, whose state is no tensor. */
+  /** Optimizer. Default: SGD at 0.05, which has no state in tensors. */
   optimizer?: Optimizer;
 }
 
-/** What {@linkcode trainSmall} gives back. */
+/** Result of {@linkcode trainSmall}. */
 export interface SmallTraining {
   /** What `fit` returned. */
   history: History;
   /** The trained model. */
   model: Sequential;
-  /** Rows to train with. */
+  /** Training rows. */
   x: Tensor2D;
   /** Targets of the rows in `x`. */
   y: Tensor2D;
-  /** Tensors that the run left behind: more than none is a leak, of the callbacks usually. */
+  /** Number of tensors that the run left behind; more than 0 is a leak, usually in a callback. */
   tensorsLeft: number;
-  /** Free the model and its data. */
+  /** Dispose the model and its data. */
   dispose(): void;
 }
 
 /**
- * Train a small model for real, with callbacks: the same data, weights and order each time, in about
- * a second.
+ * Train a small model with callbacks, in about a second and with the same data, weights and order
+ * every time.
  *
- * @param tensorflow the TensorFlow.js of your program
- * @param callbacks what `fit` takes
- * @param options what to learn, and how long
- * @returns what happened, and the model
+ * @param tensorflow TensorFlow.js, as your program imports it
+ * @param callbacks callbacks in any form that `fit` takes
+ * @param options task and length of the training
+ * @returns history and model
  * @throws CallbackError when a callback fails and its `onError` does not say otherwise
  * @example
  * ```ts
@@ -100,19 +103,19 @@ export async function trainSmall(
   }
 }
 
-/** A small model with its data, before it is trained. */
+/** A small model with its data before training. */
 export interface SmallWorld {
   model: Sequential;
   x: Tensor2D;
   y: Tensor2D;
   validationData: [Tensor2D, Tensor2D];
-  /** Free all of it. */
+  /** Dispose everything. */
   dispose(): void;
 }
 
-/** Make what {@linkcode trainSmall} trains. */
+/** Create model and data of {@linkcode trainSmall}. */
 export function makeSmall(tensorflow: TensorFlow, options: TrainSmallOptions = {}): SmallWorld {
-  // Starts the default backend where none is set; it would replace one that exists already.
+  // Starts the default backend if none is set, which would replace an existing one.
   tensorflow.backend();
   skipBanner(tensorflow);
   const { task = "regression", rows = 256, seed = 1 } = options;
@@ -153,7 +156,7 @@ export function makeSmall(tensorflow: TensorFlow, options: TrainSmallOptions = {
   };
 }
 
-/** One row: what the model sees, and what it should say. */
+/** A row: input and target. */
 type MakeRow = (fraction: () => number) => [x: [number, number], y: number[]];
 
 const wave: MakeRow = (fraction) => {

@@ -16,8 +16,8 @@ export interface PublishVersionOptions {
   /** Version that the manifest must have. Default: any. */
   version?: string;
   /**
-   * Overwrite a version that nobody uses yet. Signatures of earlier versions are not compared then.
-   * Default: false.
+   * Overwrite an existing version, as long as it has no users. Signatures of earlier versions are
+   * then not compared. Default: false.
    */
   replace?: boolean;
   /** Time of publishing. Default: unknown. */

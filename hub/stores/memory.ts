@@ -22,7 +22,7 @@ interface KeptVersion {
 /**
  * A {@linkcode PluginStore} in memory, empty at first, for tests and for hubs that keep nothing.
  *
- * @returns a store shared with nobody
+ * @returns a new store
  * @example
  * ```ts
  * import { createHub, memoryPluginStore } from "keepfit/hub";
@@ -99,7 +99,7 @@ export interface RunLimits {
  * A {@linkcode RunStore} in memory, empty at first.
  *
  * @param limits how much is kept
- * @returns a store shared with nobody
+ * @returns a new store
  */
 export function memoryRunStore({ maxRuns = 100, maxEpochs = 10_000 }: RunLimits = {}): RunStore {
   // In the order of the last report.

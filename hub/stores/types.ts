@@ -21,9 +21,9 @@ export interface VersionYank {
 }
 
 /**
- * Where published plugins are kept. A store decides nothing: what may be published is checked in
- * front of it, by {@linkcode publishVersion} and {@linkcode yankVersion}. One conformance suite
- * (`tests/conformance/plugin_store_test.ts`) holds for every store.
+ * Storage of published plugins. A store makes no decisions: {@linkcode publishVersion} and
+ * {@linkcode yankVersion} check what may be published. One conformance suite
+ * (`tests/conformance/plugin_store_test.ts`) covers every store.
  */
 export interface PluginStore {
   /** Every plugin, sorted by id. The index is kept: a read does not compute it. */
@@ -63,8 +63,8 @@ export interface PluginStore {
 }
 
 /**
- * Where the epochs that trainings report are kept. One conformance suite
- * (`tests/conformance/run_store_test.ts`) holds for every store.
+ * Storage of the epochs that trainings report. One conformance suite
+ * (`tests/conformance/run_store_test.ts`) covers every store.
  *
  * Reports without a name belong to the newest unnamed run. An epoch that is not greater than the
  * previous one restarts the run: a named run is replaced, an unnamed one is followed by `run-2`,

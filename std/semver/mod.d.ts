@@ -1,6 +1,6 @@
 // What keepfit uses of @std/semver; npm's deno-std has its code without its types.
 
-/** A version, parsed. */
+/** A parsed version. */
 export interface SemVer {
   major: number;
   minor: number;
@@ -16,7 +16,7 @@ export interface Comparator extends Partial<SemVer> {
   operator?: "=" | "!=" | ">" | ">=" | "<" | "<=";
 }
 
-/** Alternatives; of each one every comparator must hold. */
+/** Alternatives, each a list of comparators that must all hold. */
 export type Range = Comparator[][];
 
 /** Parse a version. */
@@ -25,8 +25,8 @@ export function parse(value: string): SemVer;
 /** Parse a range. */
 export function parseRange(value: string): Range;
 
-/** 0 for equal versions, 1 where the first is newer, -1 where it is older. */
+/** 0 for equal versions, 1 if the first is newer, -1 if it is older. */
 export function compare(version1: SemVer, version2: SemVer): 1 | 0 | -1;
 
-/** True for a version in a range. */
+/** Whether a version is in a range. */
 export function satisfies(version: SemVer, range: Range): boolean;
