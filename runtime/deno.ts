@@ -6,7 +6,7 @@ import { toFileUrl } from "./paths.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
-import { startWebWorker } from "./worker.ts";
+import { startNodeWorker } from "./worker.ts";
 
 /**
  * The adapter for Deno. Creating it needs no permission, and it never prompts for one to read a
@@ -71,7 +71,7 @@ export function denoRuntime(): Runtime {
     },
     runCommand: runDenoCommand,
     importModule: (specifier) => import(specifier),
-    startWorker: startWebWorker,
+    startWorker: startNodeWorker,
   };
 }
 

@@ -199,8 +199,7 @@ export interface Runtime {
   /** Import a module by a specifier computed at run time. */
   importModule(specifier: string): Promise<unknown>;
   /**
-   * Start a thread with a module, without environment variables if the runtime allows it. It does
-   * not keep the process alive on Node and Bun.
+   * Start a thread with a module, without environment variables. It does not keep the process alive.
    */
   startWorker(specifier: string, options: WorkerOptions): WorkerThread;
 }

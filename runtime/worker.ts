@@ -1,13 +1,13 @@
 import { messageOf } from "../core/errors.ts";
 import type { WorkerOptions, WorkerThread } from "./types.ts";
 
-/** The part of the web's `Worker` that Deno and Bun share. */
+/** The part of the web's `Worker` that is used here. */
 interface WebWorker {
   postMessage(message: unknown): void;
   terminate(): void;
   addEventListener(type: string, listener: (event: WorkerEvent) => void): void;
-  /** Bun only: let the process exit while the thread runs. */
-  unref?(): void;
+  /** Let the process exit while the thread runs. */
+  unref(): void;
 }
 
 interface WorkerEvent {
@@ -17,7 +17,7 @@ interface WorkerEvent {
   preventDefault(): void;
 }
 
-/** A thread on the web's `Worker`, which Deno and Bun have. */
+/** A thread on Bun's `Worker`, the web's. */
 export function startWebWorker(
   specifier: string,
   { onMessage, onEnd }: WorkerOptions,
@@ -25,9 +25,7 @@ export function startWebWorker(
   const { Worker } = globalThis as unknown as {
     Worker: new (specifier: string, options: object) => WebWorker;
   };
-  // Deno warns about the `env` option, which it does not support.
-  const environment = "Deno" in globalThis ? {} : { env: {} };
-  const worker = new Worker(specifier, { type: "module", ...environment });
+  const worker = new Worker(specifier, { type: "module", env: {} });
   let ended = false;
   const end = (reason: string): void => {
     if (ended) return;
@@ -39,14 +37,12 @@ export function startWebWorker(
     if (!ended) onMessage(data);
   });
   worker.addEventListener("error", (event) => {
-    // Deno would rethrow the error in this thread, where nothing can catch it.
     event.preventDefault();
     end(reasonOf(event));
   });
   worker.addEventListener("messageerror", () => end("it sent a message that cannot be decoded"));
-  // Bun reports that a thread has ended; Deno does not.
   worker.addEventListener("close", () => end("it exited"));
-  worker.unref?.();
+  worker.unref();
   return {
     post: (message) => {
       if (!ended) worker.postMessage(message);
@@ -66,7 +62,7 @@ function reasonOf({ error, message = "it failed" }: WorkerEvent): string {
   return line ?? message;
 }
 
-/** A thread on `node:worker_threads`. */
+/** A thread on `node:worker_threads`, for Deno too: the process cannot exit while its `Worker` runs. */
 export function startNodeWorker(
   specifier: string,
   { onMessage, onEnd, memory }: WorkerOptions,

@@ -46,6 +46,10 @@ const bomb = { sandboxed: "left out", worker: isNode ? "left out" : undefined } 
 /** The rights of the process are what a worker has: what it does with them is not held against it. */
 const sandboxOnly = { worker: undefined } as const;
 
+/** A thread's own way to post messages, on each runtime. */
+const post =
+  `const port = globalThis.process?.getBuiltinModule?.("node:worker_threads")?.parentPort; const post = typeof globalThis.postMessage === "function" ? globalThis.postMessage.bind(globalThis) : port.postMessage.bind(port);`;
+
 const corpus: Hostile[] = [
   { what: "never ends in a hook", hook: "for (;;);", hangs: true, ...leftOut },
   { what: "never ends in its module", module: "for (;;);", hangs: true, ...refused },
@@ -222,9 +226,56 @@ const corpus: Hostile[] = [
   {
     what: "adds ten thousand logs",
     hook: "for (let i = 0; i < 1e4; i++) logs['k' + i] = i;",
-    sandboxed: "left out",
-    worker: "harmless",
+    ...leftOut,
     controls: all,
+  },
+  {
+    what: "adds other logs in each epoch without end",
+    hook: "for (let i = 0; i < 500; i++) logs['k' + epoch + '.' + i] = i;",
+    ...leftOut,
+    controls: all,
+  },
+  {
+    what: "adds a log whose name drives the terminal",
+    hook: "logs['\\u001b[2J\\u001b[Hall is well'] = 1;",
+    ...leftOut,
+    controls: all,
+  },
+  {
+    what: "adds a log whose name is long",
+    hook: "logs['x'.repeat(2e6)] = 1;",
+    ...leftOut,
+    controls: all,
+  },
+  {
+    what: "changes logs by a message of its own",
+    hook:
+      `${post} for (let id = 1; id < 40; id++) post({ kind: 'result', id, logs: { loss: 0 } });`,
+    worker: "left out",
+    sandboxed: "left out",
+  },
+  {
+    what: "posts nothing",
+    hook: `${post} post(null); await new Promise(() => {});`,
+    ...leftOut,
+  },
+  {
+    what: "posts an answer that is none",
+    hook: `${post} post({ kind: 'result', id: 2, error: null }); await new Promise(() => {});`,
+    ...leftOut,
+  },
+  {
+    what: "posts that it lives and never comes back",
+    hook:
+      `${post} for (;;) { post({ kind: 'pong', nonce: 1 }); const end = Date.now() + 20; while (Date.now() < end); }`,
+    hangs: true,
+    ...leftOut,
+  },
+  {
+    what: "answers for itself while it is loaded",
+    module:
+      `${post} post({ kind: 'result', id: 1, members: 5 }); export default () => ({ onEpochEnd() {} });`,
+    ...refused,
   },
   {
     what: "redefines what logs are read with",

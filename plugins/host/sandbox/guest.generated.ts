@@ -12,6 +12,7 @@ var firstValue = 4;
 var maxValues = 1e6;
 var maxDepth = 64;
 var maxText = 16 * 1024 * 1024;
+var maxLogName = 200;
 
 // plugins/host/sandbox/guest/host.ts
 var { callHost, hostBytes, maxBytes, shared } = host;
@@ -683,6 +684,7 @@ function giveLogs(logs, { names, known }) {
     if (name in known) continue;
     const value = logs[name];
     if (typeof value !== "number") continue;
+    if (name.length > maxLogName) throw tooLarge("a name of a log", maxLogName);
     if (at >= cellCount) throw tooLarge("so many logs", cellCount);
     cells[at++] = value;
     added += (added === "" ? "" : ",") + quote(name);

@@ -11,14 +11,21 @@ export const guestName = "keepfit:sandbox";
  */
 export function guestError(text: string): Error {
   const { name, message, code, stack } = JSON.parse(text) as Partial<CrossingError>;
-  const error: Error & { code?: string } = new Error(String(message));
-  error.name = String(name);
-  if (typeof code === "string") error.code = code;
-  const frames = String(stack ?? "").split("\n")
+  const error: Error & { code?: string } = new Error(cut(message));
+  error.name = cut(name);
+  if (typeof code === "string") error.code = cut(code);
+  const frames = cut(stack ?? "").split("\n")
     .filter((line) => /\(.+:\d+/.test(line) && !line.includes(guestName));
   error.stack = [`${error.name}: ${error.message}`, ...frames].join("\n");
   return error;
 }
+
+/** Failures are kept as long as a run. */
+function cut(text: unknown): string {
+  return String(text).slice(0, maxLength);
+}
+
+const maxLength = 10_000;
 
 /**
  * True for what QuickJS throws when there is no memory left.

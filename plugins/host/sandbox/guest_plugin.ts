@@ -2,6 +2,7 @@ import type { QuickJSHandle } from "quickjs-emscripten-core";
 import type { Logs } from "../../../core/logs.ts";
 import { PluginError } from "../../errors.ts";
 import type { PluginLimits } from "../../project/limits.ts";
+import { LogNames } from "../log_names.ts";
 import { guestCode } from "./guest.generated.ts";
 import { guestError, guestName, isOutOfMemory } from "./guest_error.ts";
 import { HostCalls } from "./host_calls.ts";
@@ -53,6 +54,7 @@ export class GuestPlugin {
   readonly #numbers: () => Float64Array;
   readonly #hostCalls: HostCalls;
   readonly #layouts = new Layouts();
+  readonly #logNames: LogNames;
   readonly #waiting = new Map<number, Waiting>();
   #isUntold = false;
   #has: readonly boolean[] = [];
@@ -69,6 +71,7 @@ export class GuestPlugin {
     this.#guest = guest;
     this.#numbers = numbers;
     this.#hostCalls = hostCalls;
+    this.#logNames = new LogNames(id);
   }
 
   /** Start a sandbox in which nothing of the plugin has run yet. */
@@ -269,7 +272,15 @@ export class GuestPlugin {
   }
 
   #finish(code: number, finish: (code: number) => unknown): Outcome {
-    if (code !== codes.failed) return { value: finish(code) };
+    if (code !== codes.failed) {
+      try {
+        return { value: finish(code) };
+      } catch (error) {
+        // A refusal, which ends this call alone; all else ends the plugin.
+        if (error instanceof PluginError && this.death === undefined) return { error };
+        throw error;
+      }
+    }
     const error = guestError(this.#interpreter.callForText(this.#guest.takeText));
     const interpreter = this.#interpreter;
     if (isOutOfMemory(error, interpreter.isFull)) throw interpreter.endWithoutMemory();
@@ -345,7 +356,7 @@ export class GuestPlugin {
     readLogs(this.#numbers(), layout, logs);
     if (code !== codes.doneWithMore) return;
     const added = JSON.parse(this.#interpreter.callForText(this.#guest.takeText));
-    readAddedLogs(this.#numbers(), layout, added, logs);
+    readAddedLogs(this.#numbers(), layout, added, logs, this.#logNames);
   }
 }
 

@@ -1,4 +1,5 @@
 import { addOtherNames, type Logs } from "../../../core/logs.ts";
+import type { LogNames } from "../log_names.ts";
 import { cellCount, firstValue } from "./protocol.ts";
 
 /** Which logs a hook's call has, known to both sides by number: their values alone cross then. */
@@ -73,13 +74,19 @@ export function readLogs(cells: Float64Array, { names }: Layout, logs: Logs): vo
   }
 }
 
-/** Take what the sandbox added, which is behind that. */
+/**
+ * Take what the sandbox added, which is behind that.
+ *
+ * @throws PluginError `E_LIMIT` for a name that a log may not have; then nothing is taken
+ */
 export function readAddedLogs(
   cells: Float64Array,
   { names }: Layout,
   added: readonly string[],
   logs: Logs,
+  known: LogNames,
 ): void {
+  for (const name of added) known.check(name);
   const first = firstValue + 2 * names.length;
   for (let i = 0; i < added.length; i++) {
     // As a plain assignment it would set the prototype.

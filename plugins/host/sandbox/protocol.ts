@@ -27,6 +27,9 @@ export const maxDepth = 64;
 /** Most characters of text that cross at once. */
 export const maxText = 16 * 1024 * 1024;
 
+/** Most characters of the name of a log that a plugin adds. */
+export const maxLogName = 200;
+
 /** What the guest is started with: the parameters of its code. */
 export interface GuestHost {
   /**

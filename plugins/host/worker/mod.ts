@@ -3,6 +3,7 @@ import { PluginError } from "../../errors.ts";
 import type { ModuleGraph } from "../../modules/graph.ts";
 import { guestKeepfit } from "../guest_keepfit.generated.ts";
 import { emitGraph } from "../import_graph.ts";
+import { LogNames } from "../log_names.ts";
 import type { TierRun } from "../tier.ts";
 import { PluginThread, toError } from "./plugin_thread.ts";
 import type { ThreadResult } from "./protocol.ts";
@@ -19,7 +20,8 @@ import type { ThreadResult } from "./protocol.ts";
  */
 export async function runInWorker(run: TierRun): Promise<CallbackLike> {
   const specifier = await emitGraph(withoutHost(run), run.cache);
-  return new ThreadedCallback(run, specifier, await startPlugin(run, specifier)).members;
+  return new ThreadedCallback(run, specifier, await startPlugin(run, specifier, run.signal))
+    .members;
 }
 
 /** A thread in which the plugin is made. */
@@ -29,10 +31,19 @@ interface StartedPlugin {
   members: string[];
 }
 
-async function startPlugin(run: TierRun, specifier: string): Promise<StartedPlugin> {
+/** @param signal ends it when it aborts before it has started */
+async function startPlugin(
+  run: TierRun,
+  specifier: string,
+  signal: AbortSignal,
+): Promise<StartedPlugin> {
   const { entry, url, context, limits, runtime } = run;
-  const thread = new PluginThread(runtime, context, limits);
+  const adds = entry.controls.includes("addLogs");
+  const thread = new PluginThread(runtime, context, limits, adds);
+  const stop = (): void => void thread.end().catch(() => {});
+  signal.addEventListener("abort", stop);
   try {
+    signal.throwIfAborted();
     const { id, version } = context;
     const functions = Object.entries(context)
       .filter(([, member]) => typeof member === "function").map(([name]) => name);
@@ -41,7 +52,7 @@ async function startPlugin(run: TierRun, specifier: string): Promise<StartedPlug
       specifier,
       name: entry.export,
       options: run.options,
-      adds: entry.controls.includes("addLogs"),
+      adds,
       context: { id, version, functions, env: environmentOf(run) },
     });
     if (loaded.failed !== undefined) throw failedWith(loaded, entry.export, url);
@@ -49,6 +60,8 @@ async function startPlugin(run: TierRun, specifier: string): Promise<StartedPlug
   } catch (error) {
     await thread.end();
     throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 
@@ -108,9 +121,11 @@ class ThreadedCallback {
   readonly #run: TierRun;
   readonly #specifier: string;
   readonly #has: ReadonlySet<string>;
+  readonly #logNames: LogNames;
   /** Absent after `close`, until it is wanted again. */
   #thread: PluginThread | undefined;
   #starting: Promise<PluginThread> | undefined;
+  #stopStarting = new AbortController();
   #params: Params | undefined;
   #state: unknown;
 
@@ -119,6 +134,7 @@ class ThreadedCallback {
     this.#specifier = specifier;
     this.#thread = thread;
     this.#has = new Set(members);
+    this.#logNames = new LogNames(run.manifest.id);
     const callback: Record<string, unknown> = { close: () => this.#close() };
     if (this.#has.has("getState")) {
       callback.getState = async () => (await this.#ask("getState", [])).value as CallbackState;
@@ -139,14 +155,15 @@ class ThreadedCallback {
   }
 
   async #hook(member: string, args: unknown[]): Promise<void> {
-    const sent = member === "onException" ? [plainError(args[0])] : args.map(ownValues);
-    const { logs = {} } = await this.#ask(member, sent);
-    for (const [name, value] of Object.entries(logs)) {
-      // As in this thread: nothing but numbers, and no other object's members.
-      if (typeof value === "number" && name !== "__proto__") {
-        (args.at(-1) as Record<string, number>)[name] = value;
-      }
+    if (member === "onException") {
+      await this.#ask(member, [plainError(args[0])]);
+      return;
     }
+    const { logs = {} } = await this.#ask(member, args.map(ownValues));
+    const names = Object.keys(logs).filter((name) => name !== "__proto__");
+    const given = args.at(-1) as Record<string, number>;
+    for (const name of names) if (!Object.hasOwn(given, name)) this.#logNames.check(name);
+    for (const name of names) given[name] = logs[name];
   }
 
   async #ask(member: string, args: unknown[]): Promise<ThreadResult> {
@@ -161,13 +178,15 @@ class ThreadedCallback {
   }
 
   async #restart(): Promise<PluginThread> {
-    const { thread } = await startPlugin(this.#run, this.#specifier);
+    this.#stopStarting = new AbortController();
+    const { thread } = await startPlugin(this.#run, this.#specifier, this.#stopStarting.signal);
     if (this.#params !== undefined) await this.#askOf(thread, "setParams", [this.#params]);
     if (this.#state !== undefined) await this.#askOf(thread, "setState", [this.#state]);
     return this.#thread = thread;
   }
 
   async #close(): Promise<void> {
+    this.#stopStarting.abort(new Error("it was closed before it had started"));
     const thread = this.#thread;
     if (thread === undefined) return;
     this.#thread = undefined;

@@ -1,4 +1,5 @@
 import { messageOf } from "../../../core/errors.ts";
+import { printable } from "../../../core/printable.ts";
 import type { Runtime, WorkerThread } from "../../../runtime/types.ts";
 import type { PluginContext } from "../context/mod.ts";
 import { PluginError } from "../../errors.ts";
@@ -10,8 +11,10 @@ import type {
   PlainError,
   ThreadMessage,
   ThreadResult,
+  ToldName,
 } from "./protocol.ts";
 import { threadCode } from "./thread.generated.ts";
+import { readThreadMessage } from "./thread_messages.ts";
 
 interface Waiting {
   resolve(result: ThreadResult): void;
@@ -20,7 +23,8 @@ interface Waiting {
 
 /**
  * A thread that a plugin runs in, and the talk with it. A thread whose event loop gives no sign for
- * `limits.callTime` while something is asked of it is ended.
+ * `limits.callTime` while something is asked of it is ended, and so is one that sends what the
+ * thread's own code does not.
  */
 export class PluginThread {
   readonly #id: string;
@@ -32,16 +36,27 @@ export class PluginThread {
   #dead: PluginError | undefined;
   #watch: ReturnType<typeof setTimeout> | undefined;
   #begun = false;
+  readonly #addsLogs: boolean;
+  /** Number of the last ping, which an answer must have: 0 before the first one. */
+  #nonce = 0;
   #answered = false;
+  #hasWarned = false;
 
-  constructor(runtime: Runtime, context: PluginContext, limits: Required<PluginLimits>) {
+  /** @param addsLogs true where the plugin has the control `addLogs` */
+  constructor(
+    runtime: Runtime,
+    context: PluginContext,
+    limits: Required<PluginLimits>,
+    addsLogs: boolean,
+  ) {
     this.#id = context.id;
     this.#context = context;
     this.#callTime = limits.callTime;
+    this.#addsLogs = addsLogs;
     const source = toBase64(new TextEncoder().encode(threadCode));
     this.#thread = runtime.startWorker(`data:text/javascript;base64,${source}`, {
       memory: limits.memory,
-      onMessage: (message) => this.#receive(message as ThreadMessage),
+      onMessage: (sent) => this.#receive(sent),
       onEnd: (reason) => this.#die(reason),
     });
     // A busy machine may take long to start a thread, which is not the plugin's fault.
@@ -101,7 +116,8 @@ export class PluginThread {
       pinged = true;
       this.#answered = false;
       due = performance.now() + this.#callTime;
-      this.#post({ kind: "ping" });
+      this.#nonce = randomNonce();
+      this.#post({ kind: "ping", nonce: this.#nonce });
       this.#watch = setTimeout(look, this.#callTime);
     };
     this.#watch = setTimeout(look, this.#callTime);
@@ -120,35 +136,67 @@ export class PluginThread {
     this.#waiting.clear();
   }
 
-  #receive(message: ThreadMessage): void {
-    this.#answered = true;
-    if (!this.#begun) {
-      this.#begun = true;
+  #receive(sent: unknown): void {
+    if (this.#dead !== undefined) return;
+    const message = readThreadMessage(sent);
+    if (message === undefined || !this.#take(message)) {
+      this.#die("it sent a message that is not of its protocol");
+    }
+  }
+
+  /** @returns false for what the thread's own code would not send now */
+  #take(message: ThreadMessage): boolean {
+    switch (message.kind) {
+      case "ready":
+        return this.#begin();
+      case "pong":
+        this.#answered ||= message.nonce === this.#nonce;
+        return true;
+      case "crash":
+        this.#die(message.error.message);
+        return true;
+      case "result":
+        return this.#settle(message);
+      case "tell":
+        this.#tell(message.name, message.args);
+        return true;
+      case "ask":
+        void this.#answer(message.id, message.name, message.args);
+        return true;
+    }
+  }
+
+  #begin(): boolean {
+    if (this.#begun) return false;
+    this.#begun = true;
+    clearTimeout(this.#watch);
+    this.#watch = undefined;
+    this.#watchOver();
+    return true;
+  }
+
+  #settle({ id, ...result }: ThreadResult & { id: number }): boolean {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined || result.logs !== undefined && !this.#addsLogs) return false;
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) {
       clearTimeout(this.#watch);
       this.#watch = undefined;
-      this.#watchOver();
     }
-    if (message.kind === "result") {
-      const waiting = this.#waiting.get(message.id);
-      this.#waiting.delete(message.id);
-      if (this.#waiting.size === 0) {
-        clearTimeout(this.#watch);
-        this.#watch = undefined;
-      }
-      if (message.error !== undefined && message.failed === undefined) {
-        return waiting?.reject(toError(message.error));
-      }
-      return waiting?.resolve(message);
+    const { error, failed } = result;
+    if (error !== undefined && failed === undefined) waiting.reject(toError(error));
+    else waiting.resolve(result);
+    return true;
+  }
+
+  #tell(name: ToldName, args: unknown[]): void {
+    try {
+      this.#call(name, args);
+    } catch (error) {
+      if (this.#hasWarned) return;
+      this.#hasWarned = true;
+      console.warn(`keepfit: ${name} of plugin ${this.#id}: ${printable(messageOf(error))}`);
     }
-    if (message.kind === "tell") {
-      try {
-        this.#call(message.name, message.args);
-      } catch (error) {
-        console.warn(`keepfit: ${message.name} of plugin ${this.#id}: ${messageOf(error)}`);
-      }
-    }
-    if (message.kind === "crash") return this.#die(message.error.message);
-    if (message.kind === "ask") void this.#answer(message.id, message.name, message.args);
   }
 
   async #answer(id: number, name: string, args: unknown[]): Promise<void> {
@@ -167,6 +215,11 @@ export class PluginThread {
     if (typeof found !== "function") throw new TypeError(`there is no ${name} in the context`);
     return (found as (...args: unknown[]) => unknown)(...args);
   }
+}
+
+/** One that cannot be known before it has come. */
+function randomNonce(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] + 1;
 }
 
 /** An error of this side that tells what the other one had. */

@@ -41,14 +41,15 @@ export type HostRequest =
 
 /** What the host sends. */
 export type HostMessage =
-  | { kind: "ping" }
+  | { kind: "ping"; nonce: number }
   | HostRequest & { id: number }
   | { kind: "answer"; id: number; value?: unknown; error?: Pick<PlainError, "message" | "code"> };
 
 /** What the thread says of a call, or of the loading of its module. */
 export interface ThreadResult {
   value?: unknown;
-  logs?: Record<string, unknown>;
+  /** Of a hook of a plugin that may add logs. */
+  logs?: Record<string, number>;
   members?: string[];
   failed?: "E_EXPORT" | "E_FACTORY" | "E_MODULE";
   found?: string;
@@ -57,8 +58,18 @@ export interface ThreadResult {
 
 /** What the thread sends. */
 export type ThreadMessage =
-  | { kind: "pong" }
+  | { kind: "ready" }
+  | { kind: "pong"; nonce: number }
   | { kind: "crash"; error: PlainError }
   | { kind: "result"; id: number } & ThreadResult
   | { kind: "ask"; id: number; name: string; args: unknown[] }
-  | { kind: "tell"; name: string; args: unknown[] };
+  | { kind: "tell"; name: ToldName; args: unknown[] };
+
+/** Functions of the context that nobody waits for, because they give nothing back. */
+export const toldNames = ["log", "setLearningRate", "stop"] as const;
+
+/** One of {@linkcode toldNames}. */
+export type ToldName = typeof toldNames[number];
+
+/** Most characters of a text that an error has, and of a name. */
+export const maxErrorText = 10_000;

@@ -1,7 +1,10 @@
 // Made of plugins/host/worker/thread.ts by build/guest.ts, which `npm run build` runs: change that.
 
 /** The code of plugins/host/worker/thread.ts. */
-export const threadCode: string = `// plugins/host/worker/thread.ts
+export const threadCode: string = `// plugins/host/worker/protocol.ts
+var maxErrorText = 1e4;
+
+// plugins/host/worker/thread.ts
 var globals = globalThis;
 var { parentPort } = globals.process?.getBuiltinModule?.("node:worker_threads") ?? {};
 var isWeb = typeof globals.postMessage === "function";
@@ -84,7 +87,9 @@ async function call({ member, args, learningRate }) {
   const result = member === "getState" ? { value } : {};
   if (isLogs && addsLogs) {
     result.logs = Object.fromEntries(
-      Object.entries(logs).filter(([, one]) => typeof one === "number")
+      Object.entries(logs).filter(
+        (entry) => typeof entry[1] === "number"
+      )
     );
   }
   return result;
@@ -98,15 +103,20 @@ function addOtherNames(logs) {
   }
 }
 function toPlain(error) {
-  return error instanceof Error ? {
-    name: String(error.name),
-    message: String(error.message),
-    stack: String(error.stack),
-    code: error.code
-  } : { name: "Error", message: String(error) };
+  if (!(error instanceof Error)) return { name: "Error", message: cut(error) };
+  const { name, message, stack, code } = error;
+  return {
+    name: cut(name),
+    message: cut(message),
+    stack: cut(stack),
+    ...typeof code === "string" ? { code: cut(code) } : {}
+  };
+}
+function cut(text) {
+  return String(text).slice(0, maxErrorText);
 }
 async function receive(message) {
-  if (message.kind === "ping") return send({ kind: "pong" });
+  if (message.kind === "ping") return send({ kind: "pong", nonce: message.nonce });
   if (message.kind === "answer") {
     const { resolve, reject } = asked.get(message.id);
     asked.delete(message.id);
@@ -138,5 +148,5 @@ if (globals.process?.versions?.deno === void 0 && globals.process?.on !== void 0
 }
 if (isWeb) globals.addEventListener("message", ({ data }) => receive(data));
 else parentPort.on("message", receive);
-send({ kind: "pong" });
+send({ kind: "ready" });
 `;

@@ -3,13 +3,14 @@
  * and asks the host for what only the host can do. `build/guest.ts` bundles it, because the thread
  * has no loader of TypeScript and nothing of the host.
  */
-import type {
-  HostMessage,
-  HostRequest,
-  PlainError,
-  ThreadContext,
-  ThreadMessage,
-  ThreadResult,
+import {
+  type HostMessage,
+  type HostRequest,
+  maxErrorText,
+  type PlainError,
+  type ThreadContext,
+  type ThreadMessage,
+  type ThreadResult,
 } from "./protocol.ts";
 
 /** What Deno and Bun give a thread, and Node in its place. */
@@ -70,7 +71,7 @@ function contextOf({ id, version, functions, env }: ThreadContext): object {
   const context: Record<string, unknown> = { id, version };
   for (const name of functions) context[name] = (...args: unknown[]) => ask(name, args);
   // What gives nothing back is not waited for; messages keep their order.
-  for (const name of ["log", "stop"]) {
+  for (const name of ["log", "stop"] as const) {
     if (functions.includes(name)) {
       context[name] = (...args: unknown[]) => send({ kind: "tell", name, args });
     }
@@ -142,7 +143,9 @@ async function call(
   const result: ThreadResult = member === "getState" ? { value } : {};
   if (isLogs && addsLogs) {
     result.logs = Object.fromEntries(
-      Object.entries(logs).filter(([, one]) => typeof one === "number"),
+      Object.entries(logs).filter((entry): entry is [string, number] =>
+        typeof entry[1] === "number"
+      ),
     );
   }
   return result;
@@ -158,18 +161,22 @@ function addOtherNames(logs: Record<string, unknown>): void {
 }
 
 function toPlain(error: unknown): PlainError {
-  return error instanceof Error
-    ? {
-      name: String(error.name),
-      message: String(error.message),
-      stack: String(error.stack),
-      code: (error as Error & { code?: string }).code,
-    }
-    : { name: "Error", message: String(error) };
+  if (!(error instanceof Error)) return { name: "Error", message: cut(error) };
+  const { name, message, stack, code } = error as Error & { code?: unknown };
+  return {
+    name: cut(name),
+    message: cut(message),
+    stack: cut(stack),
+    ...typeof code === "string" ? { code: cut(code) } : {},
+  };
+}
+
+function cut(text: unknown): string {
+  return String(text).slice(0, maxErrorText);
 }
 
 async function receive(message: HostMessage): Promise<void> {
-  if (message.kind === "ping") return send({ kind: "pong" });
+  if (message.kind === "ping") return send({ kind: "pong", nonce: message.nonce });
   if (message.kind === "answer") {
     const { resolve, reject } = asked.get(message.id)!;
     asked.delete(message.id);
@@ -206,4 +213,4 @@ if (globals.process?.versions?.deno === undefined && globals.process?.on !== und
 
 if (isWeb) globals.addEventListener("message", ({ data }) => receive(data));
 else parentPort!.on("message", receive);
-send({ kind: "pong" });
+send({ kind: "ready" });

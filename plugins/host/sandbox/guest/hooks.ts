@@ -1,5 +1,5 @@
 /** Hooks of the plugin, whose logs stand in the cells. */
-import { cellCount, codes, firstValue, flags } from "../protocol.ts";
+import { cellCount, codes, firstValue, flags, maxLogName } from "../protocol.ts";
 import { answerBy, failure, nothing } from "./answers.ts";
 import { follow, isThenable } from "./calls.ts";
 import { cells } from "./cells.ts";
@@ -131,6 +131,7 @@ function giveLogs(logs: Logs, { names, known }: Layout): number {
     if (name in known) continue;
     const value = logs[name];
     if (typeof value !== "number") continue;
+    if (name.length > maxLogName) throw tooLarge("a name of a log", maxLogName);
     if (at >= cellCount) throw tooLarge("so many logs", cellCount);
     cells[at++] = value;
     added += (added === "" ? "" : ",") + quote(name);
