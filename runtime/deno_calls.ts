@@ -56,6 +56,7 @@ function infoOf(info: Deno.FileInfo): SystemFileInfo {
     size: info.size,
     modified: info.mtime?.getTime() ?? null,
     mode: info.mode,
+    ...info.nlink === null ? {} : { links: info.nlink },
   };
 }
 

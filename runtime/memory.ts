@@ -215,6 +215,7 @@ function infoOf(node: MemoryNode): SystemFileInfo {
     isSymlink: false,
     size: node.kind === "file" ? node.size : 0,
     modified: node.modified,
+    links: 1,
     mode: null,
   };
 }

@@ -49,5 +49,6 @@ function infoOf(stats: import("node:fs").Stats): SystemFileInfo {
     size: stats.size,
     modified: stats.mtimeMs,
     mode: stats.mode,
+    links: stats.nlink,
   };
 }

@@ -25,6 +25,8 @@ export interface FileInfo {
   size: number;
   /** Time of the last change in milliseconds since 1970; null on systems without it. */
   modified: number | null;
+  /** How many names it has (hard links); absent where the system does not say. */
+  links?: number;
 }
 
 /** An entry of a directory. */

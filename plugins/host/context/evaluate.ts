@@ -34,7 +34,8 @@ interface Predictor extends TrainableModel {
 /**
  * Create a function that evaluates a model on the user's data.
  *
- * @returns a function that reads all outputs to the host; it reads the targets once
+ * @returns a function that reads all outputs to the host; it reads the targets once, and
+ *   each call gets copies
  */
 export function evaluator({ x, y, batchSize = 128 }: PluginData): (
   model: TrainableModel,
@@ -46,10 +47,15 @@ export function evaluator({ x, y, batchSize = 128 }: PluginData): (
     }
     const outputs = [(model as Predictor).predict(x, { batchSize })].flat();
     try {
+      const read = await readTensors(outputs);
       targets ??= readTensors([y].flat());
-      return { outputs: await readTensors(outputs), targets: await targets };
+      return { outputs: read, targets: (await targets).map(copyOf) };
     } finally {
       for (const output of outputs) output.dispose();
     }
   };
+}
+
+function copyOf({ shape, values, ...rest }: HostWeight): HostWeight {
+  return { ...rest, shape: shape.slice(), values: values.slice() as typeof values };
 }

@@ -1,9 +1,12 @@
 import { directoryOf, FileSystemError, joinPath } from "../../../runtime/mod.ts";
 import type { DirectoryEntry, FileSystem, Path } from "../../../runtime/types.ts";
 import type { ContextParts, PluginContext } from "./mod.ts";
+import { isProtected } from "./protected_files.ts";
+import { shown } from "./shown.ts";
 import { PluginError } from "../../errors.ts";
 import { type Grant, isGranted } from "../../project/grants.ts";
 import { isRelativePath } from "../../manifest/schema.ts";
+import { Slots } from "../slots.ts";
 
 type Files = Pick<PluginContext, "append" | "list" | "read" | "write">;
 
@@ -30,11 +33,18 @@ function writing(
     data: string | Uint8Array,
     store: (place: Path, bytes: Uint8Array) => Promise<void>,
   ): Promise<void> =>
-    run.track(`${verb} ${name}`, async () => {
+    run.track(`${verb} ${shown(name)}`, async () => {
       if (!isPath(name) || !isGranted(grant, name, matchesPath)) {
-        throw new PluginError("E_PERMISSION", `Plugin ${id} may not ${verb} ${name}`, {
+        throw new PluginError("E_PERMISSION", `Plugin ${id} may not ${verb} ${shown(name)}`, {
           expected: `one of ${grant.declared.join(", ")}, as its manifest declares`,
-          actual: name,
+          actual: shown(name),
+        });
+      }
+      if (isProtected(name)) {
+        throw new PluginError("E_PERMISSION", `Plugin ${id} may not ${verb} ${name}`, {
+          expected: "a file of data",
+          actual: "one that a runtime, a package manager or a shell would run or obey",
+          hint: "no grant covers hidden files, settings of a project and code",
         });
       }
       const bytes = bytesOf(data);
@@ -60,6 +70,7 @@ function writing(
       put("write", name, data, (place, bytes) => fs.writeFile(place, bytes)),
     append: async (name, data) =>
       put("append to", name, data, async (place, bytes) => {
+        await checkSingle(id, fs, place, name);
         const file = await fs.open(place, "append");
         await file.write(bytes).finally(() => file.close());
       }),
@@ -67,33 +78,61 @@ function writing(
 }
 
 const maxListed = 100_000;
+const maxAtOnce = 4;
+/** Most characters of a path. */
+const maxPath = 2000;
+const homePrefix = "~/";
 
-function reading({ manifest: { id }, fs, limits, run }: ContextParts, grant: Grant): Files {
-  const refused = (path: string) =>
-    new PluginError("E_PERMISSION", `Plugin ${id} may not read ${path}`, {
+function reading(
+  { manifest: { id }, fs, limits, run, runtime }: ContextParts,
+  grant: Grant,
+): Files {
+  // What is read is held until the plugin has it.
+  const slots = new Slots(maxAtOnce);
+  const refused = (path: unknown) =>
+    new PluginError("E_PERMISSION", `Plugin ${id} may not read ${shown(path)}`, {
       expected: `what is granted (${grantedPaths(grant).join(", ")}), or below it`,
-      actual: String(path),
+      actual: shown(path),
     });
-  /** The nearest granted path that contains `path`, and the names below it. */
-  const locate = async (path: string, action: string): Promise<void> => {
-    if (!isGranted(grant, path, (granted, one) => namesBelow(granted, one) !== undefined)) {
-      throw refused(path);
-    }
-    const roots = grantedPaths(grant).flatMap((root) => {
-      const names = namesBelow(root, path);
+  /** A path with the user's home in the place of `~/`. */
+  const expand = (path: string): string => {
+    if (!path.startsWith(homePrefix)) return path;
+    const home = runtime.env("HOME") || runtime.env("USERPROFILE");
+    if (home) return joinPath(home.replaceAll("\\", "/"), path.slice(homePrefix.length));
+    throw new PluginError("E_PERMISSION", `Plugin ${id} cannot reach ${shown(path)}`, {
+      expected: "the environment variable HOME, or USERPROFILE",
+      actual: "none that may be read",
+    });
+  };
+  /** The place of a path, which lies below the nearest granted path that contains it. */
+  const locate = async (path: string, action: string): Promise<string> => {
+    const covers = (granted: string, one: string) => namesBelow(expand(granted), one) !== undefined;
+    const isText = typeof path === "string" && path.length <= maxPath;
+    const place = isText ? expand(path) : "";
+    if (!isText || !isGranted(grant, place, covers)) throw refused(path);
+    const roots = grantedPaths(grant).map(expand).flatMap((root) => {
+      const names = namesBelow(root, place);
       return names === undefined ? [] : [{ root, names }];
     }).sort((a, b) => a.names.length - b.names.length);
     const { root, names } = roots[0];
     await checkPlace(id, fs, root, names, action);
+    return place;
+  };
+  const doing = <T>(
+    verb: string,
+    path: string,
+    work: (place: string) => Promise<T>,
+  ): Promise<T> => {
+    const action = `${verb} ${shown(path)}`;
+    return run.track(action, () => slots.use(async () => await work(await locate(path, action))));
   };
   return {
     read: async (path) =>
-      run.track(`read ${path}`, async () => {
-        await locate(path, `read ${path}`);
-        const { isFile, size } = await fs.stat(path);
+      doing("read", path, async (place) => {
+        const { isFile, size } = await fs.stat(place);
         // A device is endless and reports a size of 0.
         if (!isFile) throw refused(path);
-        const bytes = size > limits.bytes ? undefined : await fs.readFile(path);
+        const bytes = size > limits.bytes ? undefined : await fs.readFile(place);
         if (bytes !== undefined && bytes.length <= limits.bytes) return bytes;
         throw new PluginError("E_LIMIT", `Plugin ${id} may not read ${path}: it is too large`, {
           expected: `at most ${limits.bytes} bytes`,
@@ -101,12 +140,15 @@ function reading({ manifest: { id }, fs, limits, run }: ContextParts, grant: Gra
         });
       }),
     list: async (path) =>
-      run.track(`list ${path}`, async () => {
-        await locate(path, `list ${path}`);
-        if ((await fs.stat(path)).isFile) return [path];
+      doing("list", path, async (place) => {
+        if ((await fs.stat(place)).isFile) return [path];
         const found: string[] = [];
-        for await (const file of filesBelow(fs, path)) {
-          if (found.push(file) <= maxListed) continue;
+        for await (const file of filesBelow(fs, place)) {
+          // As it was asked for: where the home is, is nothing to tell.
+          const shownPath = place === path
+            ? file
+            : joinPath(path, file.slice(trimmed(place).length + 1));
+          if (found.push(shownPath) <= maxListed) continue;
           throw new PluginError("E_LIMIT", `Plugin ${id} may not list ${path}: it holds too much`, {
             expected: `at most ${maxListed} files`,
           });
@@ -152,6 +194,19 @@ async function checkPlace(
   }
 }
 
+/** Data behind what a file has would come to each of its other names, wherever they are. */
+async function checkSingle(id: string, fs: FileSystem, place: Path, name: string): Promise<void> {
+  const info = await fs.stat(place).catch((error) => {
+    if (error instanceof FileSystemError && error.code === "NotFound") return undefined;
+    throw error;
+  });
+  if ((info?.links ?? 1) === 1) return;
+  throw new PluginError("E_PERMISSION", `Plugin ${id} may not append to ${name}`, {
+    expected: "a file of one name",
+    actual: `it has ${info?.links} hard links`,
+  });
+}
+
 /** Some file systems ignore the case of names, or how accents are encoded. */
 function folded(name: string): string {
   return name.normalize("NFC").toLowerCase();
@@ -191,7 +246,7 @@ function trimmed(path: string): string {
 }
 
 function isPath(name: unknown): name is string {
-  return typeof name === "string" && isRelativePath(name);
+  return typeof name === "string" && name.length <= maxPath && isRelativePath(name);
 }
 
 function bytesOf(data: unknown): Uint8Array {

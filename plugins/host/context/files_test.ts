@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -50,7 +50,75 @@ const outside = [
   ".",
 ];
 
+/** What no grant reaches, however it is written. */
+const protectedNames = [
+  "keepfit.lock.json",
+  "keepfit.json",
+  "sub/package.json",
+  "PACKAGE.JSON",
+  "package.json.",
+  "pac\u200bkage.json",
+  "pac\u212Aage.json",
+  "package.j\u017Fon",
+  "deno.json",
+  "bunfig.toml",
+  "train.ts",
+  "a.MJS",
+  "run.sh",
+  ".git",
+  ".git/hooks/pre-commit",
+  "GIT~1/hooks/pre-commit",
+  ".github/workflows/a.yml",
+  ".npmrc",
+  "node_modules/x/index.json",
+  "Node_Modules/x.json",
+];
+
 describe("write and append", () => {
+  it("reach no file that a runtime, a package manager or a shell would obey", async () => {
+    const place = await fresh();
+    const { put, append } = writer(place, ["*", "*/*", "*/*/*", ...protectedNames]);
+    for (const name of protectedNames) {
+      await refusal(
+        "E_PERMISSION",
+        () => put(name, "x"),
+        /a runtime, a package manager or a shell/,
+      );
+      await refusal("E_PERMISSION", () => append(name, "x"), /run or obey/);
+    }
+    const fine = [
+      "report.html",
+      "data.json",
+      "plot.svg",
+      "a/git/log.csv",
+      "LICENSE",
+      "packages.json",
+    ];
+    for (const name of fine) await put(name, "x");
+    assert.equal((await readdir(place)).length, fine.length);
+  });
+
+  it("append to no file that has another name elsewhere", async () => {
+    const place = await fresh();
+    const victim = join(await fresh(), "victim.txt");
+    await writeFile(victim, "old");
+    await link(victim, join(place, "b.txt"));
+    const { put, append } = writer(place, ["*.txt"]);
+    await refusal("E_PERMISSION", () => append("b.txt", "new"), /it has 2 hard links/);
+    await put("b.txt", "new");
+    await append("b.txt", "er");
+    assert.equal(await readFile(victim, "utf8"), "old");
+    assert.equal(await readFile(join(place, "b.txt"), "utf8"), "newer");
+  });
+
+  it("say no more of a name than a message holds", async () => {
+    const { put } = writer(await fresh(), ["*.txt"]);
+    const { message } = await refusal("E_PERMISSION", () => put(`${"a/".repeat(1e6)}b.txt`, "x"));
+    assert(message.length < 1000);
+    const escaped = await refusal("E_PERMISSION", () => put("\x1b[2J", "x"));
+    assert.match(escaped.message, /\\u001b\[2J/);
+  });
+
   it("are not there without the permission and a place", () => {
     const write = [{ path: "a.txt", reason: "r" }];
     assert.equal(contextWith({ outputDir: folder }).context.write, undefined);
@@ -274,5 +342,23 @@ describe("read and list", () => {
     }
     await refusal("E_PERMISSION", () => reader(["/dev/zero"]).read("/dev/zero"));
     await refusal("E_PERMISSION", () => reader(["/dev"]).read("/dev/zero"), /zero is neither/);
+  });
+});
+
+describe("read and list below ~/", () => {
+  it("are in the user's home, whatever it is called there", async () => {
+    const home = await fresh();
+    await mkdir(join(home, "data"));
+    await writeFile(join(home, "data/a.txt"), "home");
+    await writeFile(join(home, "secret.txt"), "secret");
+    const runtime = { ...getRuntime(), env: (name: string) => name === "HOME" ? home : undefined };
+    const { read, list } = reader(["~/data"], { runtime });
+    assert.equal(new TextDecoder().decode(await read("~/data/a.txt")), "home");
+    assert.equal(new TextDecoder().decode(await read(`${home}/data/a.txt`)), "home");
+    assert.deepEqual(await list("~/data"), ["~/data/a.txt"]);
+    await refusal("E_PERMISSION", () => read("~/secret.txt"));
+    await refusal("E_PERMISSION", () => read("~/data/../secret.txt"));
+    const homeless = reader(["~/data"], { runtime: { ...getRuntime(), env: () => undefined } });
+    await refusal("E_PERMISSION", () => homeless.read("~/data/a.txt"), /HOME, or USERPROFILE/);
   });
 });

@@ -1,8 +1,13 @@
 import { messageOf } from "../../../core/errors.ts";
 import type { ContextParts, PluginContext } from "./mod.ts";
+import { shown } from "./shown.ts";
 import { PluginError } from "../../errors.ts";
 import { isGranted } from "../../project/grants.ts";
 import { TextServer } from "../text_server.ts";
+
+const maxPaths = 1000;
+/** Most characters of a path, and of a content type. */
+const maxPathLength = 1000;
 
 /** Serve texts on the first address that the plugin declares and was granted. */
 export function listenAccess(parts: ContextParts): Pick<PluginContext, "publish"> {
@@ -38,8 +43,17 @@ export function listenAccess(parts: ContextParts): Pick<PluginContext, "publish"
 
   return {
     publish: async (path, text, contentType = "text/plain; charset=utf-8") =>
-      run.track(`publish ${path}`, async () => {
+      run.track(`publish ${shown(path)}`, async () => {
         checkPage(path, text, contentType);
+        if (!sizes.has(path) && sizes.size === maxPaths) {
+          throw new PluginError(
+            "E_LIMIT",
+            `Plugin ${id} may not publish ${path}: it has too many`,
+            {
+              expected: `at most ${maxPaths} paths`,
+            },
+          );
+        }
         // UTF-16 units are close enough to bytes here.
         let total = text.length;
         for (const [other, size] of sizes) if (other !== path) total += size;
@@ -75,16 +89,19 @@ function addressOf(address: string, id: string): { hostname: string; port: numbe
 }
 
 function checkPage(path: unknown, text: unknown, contentType: unknown): void {
-  const isPath = typeof path === "string" && path.startsWith("/") && !/[?#]/.test(path) &&
+  const isPath = typeof path === "string" && path.length <= maxPathLength &&
+    path.startsWith("/") && !/[?#]/.test(path) &&
     new URL(`http://localhost${path}`).pathname === path;
   if (!isPath) {
-    throw new TypeError(`Cannot publish at ${path}: expected a path of a URL, such as /metrics`);
+    throw new TypeError(
+      `Cannot publish at ${shown(path)}: expected a path of a URL, such as /metrics`,
+    );
   }
   if (typeof text !== "string") {
     throw new TypeError(`Cannot publish ${path}: found ${typeof text}; expected text`);
   }
   if (
-    typeof contentType !== "string" ||
+    typeof contentType !== "string" || contentType.length > maxPathLength ||
     !/^[\w.+-]+\/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*$/.test(contentType)
   ) {
     throw new TypeError(`Cannot publish ${path}: expected a content type, such as text/plain`);

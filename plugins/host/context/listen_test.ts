@@ -141,4 +141,20 @@ describe("publish", () => {
     await publish("/b", "1");
     await run.close();
   });
+
+  it("has a bounded number of paths, each of a bounded length", async () => {
+    const { publish, run } = publisher("127.0.0.1:0");
+    try {
+      await assert.rejects(
+        publish(`/${"a".repeat(4e6)}`, ""),
+        ({ message }: Error) => /expected a path of a URL/.test(message) && message.length < 1000,
+      );
+      await assert.rejects(publish("/a", "", `text/${"a".repeat(4e6)}`), /content type/);
+      for (let i = 0; i < 1000; i++) await publish(`/${i}`, "");
+      await publish("/0", "again");
+      await refusal("E_LIMIT", () => publish("/more", ""), /at most 1000 paths/);
+    } finally {
+      await run.close();
+    }
+  });
 });

@@ -1,7 +1,12 @@
 import { messageOf } from "../../../core/errors.ts";
 import type { ContextParts, PluginContext } from "./mod.ts";
+import { shown } from "./shown.ts";
 import { PluginError } from "../../errors.ts";
 import { type Grant, isGranted } from "../../project/grants.ts";
+import { Slots } from "../slots.ts";
+
+/** Commands of a plugin that run at the same time. */
+const maxAtOnce = 8;
 
 /** Granted environment variables and commands. */
 export function machineAccess(parts: ContextParts): Pick<PluginContext, "env" | "run"> {
@@ -19,7 +24,7 @@ function reading(
   return {
     env(name) {
       if (isGranted(grant, name, isSame)) return runtime.env(name);
-      throw refused(id, `read the environment variable ${name}`, grant);
+      throw refused(id, `read the environment variable ${shown(name)}`, grant);
     },
   };
 }
@@ -28,19 +33,22 @@ function running(
   { manifest: { id }, runtime, limits, run }: ContextParts,
   grant: Grant,
 ): Pick<PluginContext, "run"> {
+  const slots = new Slots(maxAtOnce);
   return {
     run: async (command, args = []) =>
-      run.track(`run ${command}`, async () => {
-        if (!isGranted(grant, command, isSame)) throw refused(id, `run ${command}`, grant);
+      run.track(`run ${shown(command)}`, async () => {
+        if (!isGranted(grant, command, isSame)) throw refused(id, `run ${shown(command)}`, grant);
         if (!Array.isArray(args) || !args.every((one) => typeof one === "string")) {
           throw new TypeError(`Cannot run ${command}: its arguments must be a list of texts`);
         }
         try {
-          return await runtime.runCommand(command, args, {
-            timeout: limits.hookTime,
-            maxBytes: limits.bytes,
-            signal: run.signal,
-          });
+          return await slots.use(() =>
+            runtime.runCommand(command, args, {
+              timeout: limits.hookTime,
+              maxBytes: limits.bytes,
+              signal: run.signal,
+            })
+          );
         } catch (cause) {
           if (!(cause instanceof DOMException && cause.name === "TimeoutError")) throw cause;
           throw new PluginError("E_TIMEOUT", `Plugin ${id}: ${messageOf(cause)}`, { cause });

@@ -22,6 +22,7 @@ import type { Grants } from "../../project/grants.ts";
 import type { PluginLimits } from "../../project/limits.ts";
 import type { PluginCallbackEntry, PluginControl, PluginManifest } from "../../manifest/format.ts";
 import type { PluginRun } from "../run.ts";
+import { PluginError } from "../../errors.ts";
 
 /** A request of a plugin. */
 export interface PluginRequest {
@@ -166,6 +167,8 @@ export function createContext(parts: ContextParts): PluginContext {
   return Object.freeze({ id, version, ...context }) as unknown as PluginContext;
 }
 
+const maxAtOnce = 4;
+
 type Call = (...args: unknown[]) => unknown;
 
 /** A rejection that a plugin does not await must not end the process. */
@@ -188,24 +191,41 @@ function controlsOf(
     return run.model;
   };
   const evaluate = data && evaluator(data);
+  let underWay = 0;
+  /** Each holds copies of weights or outputs until it is over. */
+  const atOnce = async <T>(action: string, work: (model: TrainableModel) => Promise<T>) => {
+    const target = model(action);
+    if (underWay >= maxAtOnce) {
+      throw new PluginError("E_LIMIT", `Plugin ${id} may not ${action}: it does not wait`, {
+        expected: `at most ${maxAtOnce} calls about weights under way`,
+        hint: "await what the functions of the context return",
+      });
+    }
+    underWay++;
+    try {
+      return await work(target);
+    } finally {
+      underWay--;
+    }
+  };
   return {
-    ...(evaluate && { evaluate: async () => await evaluate(model("evaluate")) }),
+    ...(evaluate && { evaluate: () => atOnce("evaluate", evaluate) }),
     stop: () => {
       model("stop").stopTraining = true;
     },
     setLearningRate: (learningRate: number) =>
       setLearningRate(model("set the learning rate"), learningRate),
-    readWeights: async () => await readWeights(weightsOf(model("read weights"))),
-    writeWeights: async (values: HostWeight[]) => {
-      const target = model("write weights");
-      checkWeights(values);
-      const weights = await weightsFromHost(target, values);
-      try {
-        assignWeights(model("write weights"), weights);
-      } finally {
-        disposeWeights(weights);
-      }
-    },
+    readWeights: () => atOnce("read weights", (target) => readWeights(weightsOf(target))),
+    writeWeights: (values: HostWeight[]) =>
+      atOnce("write weights", async (target) => {
+        checkWeights(values);
+        const weights = await weightsFromHost(target, values);
+        try {
+          assignWeights(model("write weights"), weights);
+        } finally {
+          disposeWeights(weights);
+        }
+      }),
   };
 }
 

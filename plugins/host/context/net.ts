@@ -1,5 +1,6 @@
 import { fetchFailure } from "../../../runtime/mod.ts";
 import type { ContextParts, PluginContext, PluginRequest, PluginResponse } from "./mod.ts";
+import { shown } from "./shown.ts";
 import { PluginError } from "../../errors.ts";
 import { readBody } from "../../sources/fetcher.ts";
 import { isGranted } from "../../project/grants.ts";
@@ -9,6 +10,8 @@ import { within } from "../time_limit.ts";
 
 const maxAtOnce = 8;
 const maxRedirects = 5;
+/** Most characters of a URL, and of all headers. */
+const [maxUrl, maxHeaders] = [8192, 65_536];
 
 /** A checked request. */
 interface Outgoing {
@@ -172,19 +175,29 @@ function checkRequest(
   const wrong = (actual: string, expected: string) =>
     new TypeError(`Cannot send a request of plugin ${id}: found ${actual}; expected ${expected}`);
   let url: URL;
+  if (typeof given !== "string" || given.length > maxUrl) {
+    throw wrong(`a URL that is ${typeof given === "string" ? "too long" : "none"}`, "a URL");
+  }
   try {
-    url = new URL(String(given));
+    url = new URL(given);
   } catch {
     throw wrong("no URL", "one with scheme and host");
   }
   url.hash = "";
   const method = String(request.method ?? "GET").toUpperCase();
-  if (!methods.includes(method)) throw wrong(`method ${method}`, `one of ${methods.join(", ")}`);
+  if (!methods.includes(method)) {
+    throw wrong(`method ${shown(method)}`, `one of ${methods.join(", ")}`);
+  }
   const headers: Record<string, string> = { "user-agent": `keepfit (${id})` };
+  let size = 0;
   for (const [key, value] of Object.entries(request.headers ?? {})) {
     const name = key.toLowerCase();
+    size += name.length + String(value).length;
+    if (size > maxHeaders) {
+      throw wrong("headers that are too long", `at most ${maxHeaders} characters`);
+    }
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || refusedHeaders.test(name)) {
-      throw wrong(`header ${JSON.stringify(key)}`, "a header that a plugin may set");
+      throw wrong(`header ${shown(key)}`, "a header that a plugin may set");
     }
     if (typeof value !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
       throw wrong(`a value of ${name} that is none`, "text of one line, in Latin-1");

@@ -97,10 +97,12 @@ describe("PluginThread", () => {
 
   it("takes logs of a plugin that may add them alone", async () => {
     const answer = (message: Posted, send: WorkerOptions["onMessage"]) => {
-      if (message.kind === "call") send({ kind: "result", id: message.id, logs: { more: 1 } });
+      if (message.kind === "call") {
+        send({ kind: "result", id: message.id, logs: { more: 1, bad: NaN } });
+      }
     };
     const adding = threadOf({ callTime: 60_000 }, answer, true);
-    assert.deepEqual((await adding.ask(call)).logs, { more: 1 });
+    assert.deepEqual((await adding.ask(call)).logs, { more: 1, bad: NaN });
     await adding.end();
     const other = threadOf({ callTime: 60_000 }, answer);
     await refusal("E_CRASH", () => other.ask(call), /not of its protocol/);

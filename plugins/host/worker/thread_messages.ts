@@ -15,6 +15,9 @@ export function readThreadMessage(sent: unknown): ThreadMessage | undefined {
 const id = v.pipe(v.number(), v.safeInteger());
 const shortText = v.pipe(v.string(), v.maxLength(maxErrorText));
 
+/** NaN and the infinities too, which are no numbers for valibot. */
+const log = v.custom<number>((value) => typeof value === "number");
+
 const plainError: v.GenericSchema<unknown, PlainError> = v.object({
   name: shortText,
   message: shortText,
@@ -30,7 +33,7 @@ const message: v.GenericSchema<unknown, ThreadMessage> = v.variant("kind", [
     kind: v.literal("result"),
     id,
     value: v.exactOptional(v.unknown()),
-    logs: v.exactOptional(v.record(v.string(), v.number())),
+    logs: v.exactOptional(v.record(v.string(), log)),
     members: v.exactOptional(v.pipe(v.array(shortText), v.maxLength(1000))),
     failed: v.exactOptional(v.picklist(["E_EXPORT", "E_FACTORY", "E_MODULE"])),
     found: v.exactOptional(shortText),
