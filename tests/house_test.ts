@@ -41,6 +41,7 @@ const pluginPackages: Record<string, Partial<Room>> = {
   "plugins/modules": { packages: ["es-module-lexer"] },
   "plugins/project": { packages: ["valibot"] },
   "plugins/host": {
+    packages: ["valibot"],
     late: ["@jitl/quickjs-singlefile-mjs-release-sync", "quickjs-emscripten-core"],
     types: ["quickjs-emscripten-core"],
   },
