@@ -1,6 +1,8 @@
+import { isSafetensors } from "../checkpoints/checkpoint_writer.ts";
 import { addOtherNames, type Logs } from "../core/logs.ts";
-import { directoryOf } from "../runtime/mod.ts";
-import type { Path } from "../runtime/types.ts";
+import { directoryOf, probeDirectory, probePlace, toFileUrl } from "../runtime/mod.ts";
+import { pathOf } from "../runtime/paths.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
 import { parseTemplate, type Template } from "./python_format.ts";
 
 /** The template of a checkpoint's path, as in Python: `{epoch:02d}-{val_loss:.2f}`. */
@@ -11,14 +13,33 @@ export class CheckpointPath {
   /** @throws SyntaxError for a template that cannot be read */
   constructor(filepath: Path) {
     this.#filepath = filepath;
-    // In a URL the braces are encoded.
-    this.#template = parseTemplate(filepath instanceof URL ? decodeURI(filepath.href) : filepath);
+    // In a URL the braces are encoded, and a % of a name too.
+    this.#template = parseTemplate(pathOf(filepath));
   }
 
-  /** The directory that all checkpoints lie in, as far as it is known before the first one. */
-  get parent(): Path {
+  /**
+   * Fail now for what would fail after an epoch: a folder that takes no files, something else in the
+   * place of the first checkpoint. What follows the first placeholder but the epoch is not known yet.
+   *
+   * @param epoch the first epoch of the run
+   * @param other one more checkpoint, if any
+   * @throws FileSystemError when they cannot be written
+   */
+  async probe(epoch: number, other: Path | undefined, fs: FileSystem): Promise<void> {
     const { start, names } = this.#template;
-    return directoryOf(this.#place(names.length > 0 ? `${start}_` : start));
+    await probeDirectory(directoryOf(this.#place(names.length > 0 ? `${start}_` : start)), { fs });
+    const isKnown = names.every((name) => name === "epoch");
+    for (const path of [isKnown ? this.at(epoch, undefined, {}) : undefined, other]) {
+      if (path === undefined) continue;
+      await probePlace(path, isSafetensors(path) ? "file" : "directory", { fs });
+    }
+  }
+
+  /** A name that these logs have no value for. */
+  missingIn(logs: Logs): string | undefined {
+    return this.#template.names.find((name) =>
+      name !== "epoch" && name !== "batch" && typeof logs[name] !== "number"
+    );
   }
 
   /**
@@ -68,8 +89,24 @@ export class CheckpointPath {
     }
   }
 
+  /**
+   * Fail for a name that the logs of some epochs will not have, because they end without validation.
+   *
+   * @param frequency how often the run validates
+   * @throws RangeError for a `val_` name, unless each epoch is validated
+   */
+  checkEachEpoch(frequency: number | readonly number[] | undefined): void {
+    if (frequency === undefined || frequency === 1) return;
+    const name = this.#template.names.find((name) => name.startsWith("val_"));
+    if (name === undefined) return;
+    throw new RangeError(
+      `Cannot name checkpoints by '${this.#filepath}': epochs without validation have no ${name} ` +
+        `(validationFreq is ${JSON.stringify(frequency)}); set onMissing: "skip" to save none then`,
+    );
+  }
+
   #place(path: string): Path {
-    return this.#filepath instanceof URL ? new URL(path) : path;
+    return this.#filepath instanceof URL ? toFileUrl(path) : path;
   }
 }
 

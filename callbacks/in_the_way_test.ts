@@ -6,6 +6,7 @@ import {
   fit,
   JSONLinesLogger,
   LearningRateFinder,
+  ModelCheckpoint,
   TensorBoard,
 } from "keepfit";
 import { type FileSystem, FileSystemError, memoryFileSystem } from "keepfit/runtime";
@@ -50,6 +51,38 @@ async function readOnly(folder: string): Promise<FileSystem> {
 }
 
 describe("Before the first batch", () => {
+  it("ModelCheckpoint finds what is in the way of its first checkpoint, of a template too", async () => {
+    const weights = { saveWeightsOnly: true, monitor: "loss" };
+    const cases: [path: string, taken: string, isFile: boolean, options: object][] = [
+      ["best.h5", "best.h5", true, {}],
+      ["runs/{epoch:02d}", "runs/01", true, {}],
+      ["runs/{epoch}-{loss:.2f}", "runs", true, {}],
+      ["best.safetensors", "best.safetensors", false, weights],
+      ["best", "failed", true, { saveOnException: "failed" }],
+    ];
+    for (const [path, taken, isFile, options] of cases) {
+      const fs = memoryFileSystem();
+      if (taken.includes("/")) await fs.makeDir("runs");
+      await (isFile ? fs.writeFile(taken, "") : fs.makeDir(taken));
+      const { code } = await refusal(new ModelCheckpoint(path, { fs, ...options }));
+      assert.match(code, /^(AlreadyExists|IsADirectory|NotADirectory)$/);
+      assert.equal((await fs.stat(taken)).isFile, isFile);
+    }
+    await refusal(new ModelCheckpoint("runs/{epoch}", { fs: await readOnly("runs") }));
+  });
+
+  it("ModelCheckpoint makes nothing but the folders above its checkpoints", async () => {
+    const fs = memoryFileSystem();
+    const stopping = { onTrainBegin: () => Promise.reject(new Error("stop")) };
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+    model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    await assert.rejects(fit(model, tf.ones([2, 1]), tf.ones([2, 1]), {
+      verbose: 0,
+      callbacks: [new ModelCheckpoint("runs/best", { fs }), stopping],
+    }));
+    assert.deepEqual(await fs.readDir("runs"), []);
+  });
+
   for (const [name, make] of Object.entries(folders)) {
     it(`${name} finds a file in the place of its folder`, async () => {
       for (const taken of ["runs", "runs/a"]) {

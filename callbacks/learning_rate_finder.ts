@@ -9,7 +9,7 @@ import {
   getLearningRate,
   setLearningRate,
 } from "../core/model.ts";
-import { getRuntime, probeFile } from "../runtime/mod.ts";
+import { getRuntime, probePlace } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import {
   getOptimizerState,
@@ -161,7 +161,7 @@ export class LearningRateFinder extends Callback {
     if (this.#plot !== undefined) {
       // A file that cannot be written fails now.
       this.#fs ??= getRuntime().fs;
-      await probeFile(this.#plot, { fs: this.#fs });
+      await probePlace(this.#plot, "file", { fs: this.#fs });
     }
     const optimizer = await getOptimizerState(this.model.optimizer as tf.Optimizer);
     this.#kept = { weights: cloneWeights(this.model), optimizer };

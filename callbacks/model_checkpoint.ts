@@ -2,7 +2,6 @@ import { CheckpointWriter, type WriterState } from "../checkpoints/checkpoint_wr
 import type { CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { MonitorCallback } from "../core/monitor_callback.ts";
-import { ensureDir } from "../runtime/mod.ts";
 import { comparablePath } from "../runtime/paths.ts";
 import type { Path } from "../runtime/types.ts";
 import { movingAverageOf } from "../tfjs/moving_average.ts";
@@ -74,6 +73,7 @@ export class ModelCheckpoint extends MonitorCallback {
   readonly #messages = new EpochMessages();
   /** Whether values are compared at all. */
   readonly #compares: boolean;
+  readonly #skips: boolean;
   #epoch = 0;
   // Whether the last one that was saved has the weights of this moment, as a backup would have them.
   #isOfNow = false;
@@ -99,6 +99,7 @@ export class ModelCheckpoint extends MonitorCallback {
     this.#path = new CheckpointPath(filepath);
     this.#schedule = new SaveSchedule("ModelCheckpoint", options);
     this.saveFreq = this.#schedule.saveFreq;
+    this.#skips = options.onMissing === "skip";
     this.#compares = this.saveBestOnly || options.keepBest !== undefined;
     this.#writer = new CheckpointWriter(
       options,
@@ -123,15 +124,15 @@ export class ModelCheckpoint extends MonitorCallback {
   /** Check the names in `filepath` and `monitor` against the keys of the logs. */
   override async onTrainBegin(): Promise<void> {
     this.resetMonitorWarning();
-    const { metrics } = this.params ?? {};
+    const { metrics, initialEpoch = 0, validationFreq } = this.params ?? {};
     if (metrics !== undefined) {
       if (this.#compares) this.resolveMode();
       const { isByBatch } = this.#schedule;
       this.#path.check(metrics, isByBatch, this.saveBestOnly ? this.monitor : undefined);
+      if (!this.#skips) this.#path.checkEachEpoch(validationFreq);
     }
     this.#schedule.begin();
-    // A folder that cannot be made fails now; after the first placeholder it is not known yet.
-    await ensureDir(this.#path.parent, { fs: this.#writer.fs });
+    await this.#path.probe(initialEpoch, this.#options.saveOnException, this.#writer.fs);
     await this.#resume();
   }
 
@@ -210,33 +211,29 @@ export class ModelCheckpoint extends MonitorCallback {
   }
 
   async #saveIfWanted(logs: Logs, batch?: number): Promise<void> {
+    const missing = this.#skips ? this.#path.missingIn(logs) : undefined;
     // Before the decision, so that a bad template shows at once.
-    const directory = this.#path.at(this.#epoch, batch, logs);
+    const directory = missing === undefined ? this.#path.at(this.#epoch, batch, logs) : undefined;
     const epoch = `Epoch ${this.#epoch + 1}`;
-    let improved = "";
-    let best = this.best;
-    const skips = this.#options.onMissing === "skip";
+    const best5 = this.best === undefined ? "None" : pythonFixed(this.best, 5);
+    let [improved, best] = ["", this.best];
     const value = this.#compares
-      ? await this.monitorValue(logs, skips ? "not saving" : "saving")
+      ? await this.monitorValue(logs, this.#skips ? "not saving" : "saving")
       : undefined;
+    if (directory === undefined) return this.#print(`${epoch}: not saving, there is no ${missing}`);
     if (this.saveBestOnly) {
       if (value === undefined) {
-        if (skips) return;
+        if (this.#skips) return;
       } else if (this.isImprovement(value, this.best)) {
-        improved = `${this.monitor} improved from ${show(this.best)} to ${show(value)}, `;
+        improved = `${this.monitor} improved from ${best5} to ${pythonFixed(value, 5)}, `;
         best = value;
       } else {
-        this.#print(`${epoch}: ${this.monitor} did not improve from ${show(this.best)}`);
-        return;
+        return this.#print(`${epoch}: ${this.monitor} did not improve from ${best5}`);
       }
     }
     this.#print(`${epoch}: ${improved}saving model to ${directory}`);
-    const metadata = {
-      epoch: this.#epoch,
-      logs: { ...logs },
-      ...(batch !== undefined && { batch }),
-    };
-    const checkpoint = { path: String(directory), value, metadata };
+    const at = { epoch: this.#epoch, ...(batch !== undefined && { batch }) };
+    const checkpoint = { path: String(directory), value, metadata: { ...at, logs: { ...logs } } };
     const written = () => this.#print(`${epoch}: finished saving model to ${directory}`);
     await this.#writer.save(this.model, checkpoint, { isKept: true, written });
     // A value that could not be saved is not to be beaten.
@@ -245,10 +242,6 @@ export class ModelCheckpoint extends MonitorCallback {
   }
 
   #print(message: string): void {
-    if (Number(this.#options.verbose ?? 0) > 0) this.#messages.print(message);
+    if (Number(this.#options.verbose) > 0) this.#messages.print(message);
   }
-}
-
-function show(value: number | undefined): string {
-  return value === undefined ? "None" : pythonFixed(value, 5);
 }

@@ -28,7 +28,10 @@ export interface ModelCheckpointOptions
   saveOnException?: Path;
   /** What the first best value must beat; used with `saveBestOnly`. Default: nothing. */
   initialValueThreshold?: number;
-  /** With `saveBestOnly`, what to do when the watched key is missing. Default: `"save"`, as in Keras. */
+  /**
+   * What to do when the logs lack a name of `filepath`, or with `saveBestOnly` the watched key: save,
+   * which fails where a name is missing, or skip this save. Default: `"save"`, as in Keras.
+   */
   onMissing?: "save" | "skip";
 }
 

@@ -1,12 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, it } from "node:test";
+import { fit } from "keepfit";
 import { checkpointHandler } from "../checkpoints/mod.ts";
-import { exists, type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
+import { exists, type FileSystem, FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { ModelCheckpoint, type ModelCheckpointOptions } from "./model_checkpoint.ts";
 import { drive, heard, losses, type Run } from "./fixtures.ts";
 
@@ -109,6 +110,48 @@ describe("ModelCheckpoint", () => {
     assert.equal(await count(), 2);
     assert.equal(await count("save"), 2);
     assert.equal(await count("skip"), 0);
+  });
+
+  it("skips an epoch whose logs lack a name of the template, if told to", async () => {
+    const epochs = [{ loss: 3 }, { loss: 2, val_loss: 2 }, { loss: 1 }, { loss: 1, val_loss: 1 }];
+    for (const saveBestOnly of [false, true]) {
+      const fs = memoryFileSystem();
+      const options = { fs, saveBestOnly, onMissing: "skip", verbose: 1 } as const;
+      const checkpoint = new ModelCheckpoint("{epoch}-{val_loss:.1f}", options);
+      const { printed } = await heard(() => drive(checkpoint, epochs, { model: tinyModel() }));
+      assert.deepEqual(await names(fs), ["2-2.0", "4-1.0"]);
+      assert.match(printed.join(), /Epoch 1: not saving, there is no val_loss/);
+    }
+  });
+
+  it("fails before the first batch when some epochs end without the name of the template", async () => {
+    const run = async (
+      validationFreq: number | number[] | undefined,
+      options: ModelCheckpointOptions = {},
+    ) => {
+      const fs = memoryFileSystem();
+      let batches = 0;
+      await fit(tinyModel(), tf.ones([4, 1]), tf.ones([4, 1]), {
+        epochs: 4,
+        verbose: 0,
+        validationSplit: 0.25,
+        validationFreq,
+        callbacks: [
+          new ModelCheckpoint("{epoch}-{val_loss:.0f}", { fs, ...options }),
+          { onTrainBatchBegin: () => void batches++ },
+        ],
+      }).catch((error: Error) => assert.fail(`${batches} ${error.message}`));
+      return (await names(fs)).length;
+    };
+    for (const frequency of [2, [1, 2, 3]]) {
+      await assert.rejects(
+        run(frequency),
+        /^AssertionError.*: 0 .*without validation have no val_loss .*onMissing: "skip"/,
+      );
+    }
+    assert.equal(await run(1), 4);
+    assert.equal(await run([1, 2, 3, 4]), 4);
+    assert.equal(await run(2, { onMissing: "skip" }), 2);
   });
 
   it("does not care about the monitor while it saves everything", async () => {
@@ -215,6 +258,43 @@ describe("ModelCheckpoint", () => {
       assert((await stat(join(folder, "deep", "01", "model.json"))).isFile());
     } finally {
       await rm(folder, { recursive: true });
+    }
+  });
+
+  it("saves where a file: URL says, whatever signs are in it", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-checkpoint-"));
+    const onWindows = tmpdir().includes("\\");
+    try {
+      for (const name of ["a b", "ü#1?", "100%", "50%25", ...(onWindows ? [] : ["a\\b", "a\nb"])]) {
+        for (const saveWeightsOnly of [false, true]) {
+          const file = saveWeightsOnly ? "w.safetensors" : "{epoch}";
+          const options = { saveWeightsOnly, maxToKeep: 1 };
+          const checkpoint = new ModelCheckpoint(pathToFileURL(join(folder, name, file)), options);
+          await drive(checkpoint, losses(2, 1), { model: tinyModel() });
+          const saved = saveWeightsOnly ? "w.safetensors" : join("2", "model.json");
+          assert((await stat(join(folder, name, saved))).isFile(), name);
+        }
+        assert.deepEqual((await readdir(join(folder, name))).sort(), ["2", "w.safetensors"]);
+        await rm(join(folder, name), { recursive: true });
+      }
+      assert.deepEqual(await readdir(folder), []);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("fails with the file system's own code where a save fails", async () => {
+    const memory = memoryFileSystem();
+    const full = new FileSystemError("NoSpace", "no space is left", { path: "best" });
+    const fs = { ...memory, writeFile: () => Promise.reject(full) };
+    for (const options of [{}, { saveOnBackground: true }]) {
+      const checkpoint = new ModelCheckpoint("best", { fs, ...options });
+      const error: Error = await drive(checkpoint, losses(1), { model: tinyModel() })
+        .then(() => assert.fail("saved"), (error) => error);
+      assert.ok(error.cause instanceof FileSystemError);
+      assert.equal(error.cause.code, "NoSpace");
+      assert.equal(error.cause.cause, full);
+      assert.match(error.message, /Cannot save the checkpoint best: no space is left/);
     }
   });
 

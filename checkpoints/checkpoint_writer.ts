@@ -3,7 +3,7 @@ import { messageOf } from "../core/errors.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { removeCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { saveSafetensors } from "./safetensors.ts";
-import { directoryOf, ensureDir, exists, getRuntime } from "../runtime/mod.ts";
+import { directoryOf, ensureDir, exists, FileSystemError, getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
 /** What a writer saves and keeps. */
@@ -190,7 +190,10 @@ export class CheckpointWriter {
         await saveCheckpoint(model as never, path, options);
       }
     } catch (cause) {
-      throw new Error(`Cannot save the checkpoint ${path}: ${messageOf(cause)}`, { cause });
+      const message = `Cannot save the checkpoint ${path}: ${messageOf(cause)}`;
+      throw cause instanceof FileSystemError
+        ? new FileSystemError(cause.code, message, { path: cause.path, cause })
+        : new Error(message, { cause });
     }
   }
 

@@ -22,6 +22,8 @@ export interface Params {
   samples?: number | null;
   /** True when the run validates. */
   doValidation?: boolean;
+  /** How often it validates, where that is not after each epoch: as given to `fit`. */
+  validationFreq?: number | readonly number[];
   /** The keys that epoch logs will have, `val_` ones included. */
   metrics?: string[];
   /** Which way each metric improves, for those that say so. */

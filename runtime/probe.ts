@@ -22,19 +22,22 @@ export async function probeDirectory(
 }
 
 /**
- * See that a file can be written: its directory is made and written to, and no directory has its name.
+ * See that a file or a directory can be put at a path: the directory above is made and written to, and
+ * nothing of the other kind is there.
  *
- * @throws FileSystemError when it cannot be written
+ * @throws FileSystemError when it cannot
  */
-export async function probeFile(
+export async function probePlace(
   path: Path,
+  kind: "file" | "directory",
   { fs = getRuntime().fs }: FilesOptions = {},
 ): Promise<void> {
   await probeDirectory(directoryOf(path), { fs });
-  if (!await exists(path, { fs, isDirectory: true })) return;
+  const isFile = kind === "file";
+  if (!await exists(path, { fs, isFile: !isFile, isDirectory: isFile })) return;
   throw new FileSystemError(
-    "IsADirectory",
-    `Cannot write ${showPath(path)}: expected a file, got a directory`,
+    isFile ? "IsADirectory" : "NotADirectory",
+    `Cannot write ${showPath(path)}: expected a ${kind}, got a ${isFile ? "directory" : "file"}`,
     { path: showPath(path) },
   );
 }

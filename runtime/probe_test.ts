@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { FileSystemError, memoryFileSystem } from "./mod.ts";
-import { probeDirectory, probeFile } from "./probe.ts";
+import { probeDirectory, probePlace } from "./probe.ts";
 import type { FileSystem } from "./types.ts";
 
 describe("probeDirectory", () => {
@@ -36,19 +36,24 @@ describe("probeDirectory", () => {
   });
 });
 
-describe("probeFile", () => {
-  it("fails for a directory in its place, and leaves a file as it is", async () => {
+describe("probePlace", () => {
+  it("fails for what is of the other kind, and leaves what is there as it is", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("plot.svg");
-    await assert.rejects(probeFile("plot.svg", { fs }), {
+    await assert.rejects(probePlace("plot.svg", "file", { fs }), {
       code: "IsADirectory",
       message: "Cannot write plot.svg: expected a file, got a directory",
     });
     await fs.makeDir("runs");
     await fs.writeFile("runs/kept.svg", "kept");
-    await probeFile("runs/kept.svg", { fs });
+    await probePlace("runs/kept.svg", "file", { fs });
     assert.equal(await fs.readTextFile("runs/kept.svg"), "kept");
-    await probeFile("runs/new.svg", { fs });
+    await probePlace("runs/new.svg", "file", { fs });
+    await assert.rejects(probePlace("runs/kept.svg", "directory", { fs }), {
+      code: "NotADirectory",
+      message: "Cannot write runs/kept.svg: expected a directory, got a file",
+    });
+    await probePlace("runs/new", "directory", { fs });
     assert.deepEqual((await fs.readDir("runs")).map(({ name }) => name), ["kept.svg"]);
   });
 });

@@ -16,7 +16,7 @@ import { hintAtSlowBackend } from "./slow_backend.ts";
 import { makeTrainStep, type Step } from "./step.ts";
 import { makeEvaluation, testLoop } from "./test_loop.ts";
 import { TrainingState } from "./training_state.ts";
-import { validationDue, type ValidationOptions } from "./validation.ts";
+import { validatesEach, validationDue, type ValidationOptions } from "./validation.ts";
 
 /** Options that fit and fitDataset share. */
 export interface TrainOptions extends RunOptions, ValidationOptions {
@@ -74,6 +74,9 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     directions: compiled.directions,
     seed: training.seed,
   };
+  if (validation !== undefined && !validatesEach(initialEpoch, epochs, options.validationFreq)) {
+    params.validationFreq = options.validationFreq;
+  }
   const means = new RunningMeans(measuresOf(compiled));
   const state = new TrainingState({
     engine,

@@ -55,6 +55,21 @@ export function validationBatch(
   };
 }
 
+/** True when each of these epochs ends with validation. */
+export function validatesEach(
+  first: number,
+  end: number,
+  frequency: number | readonly number[] = 1,
+): boolean {
+  const isDue = validationDue(frequency);
+  // One of so many epochs is without, if any is.
+  const most = Array.isArray(frequency) ? frequency.length + 1 : frequency as number;
+  for (let epoch = first; epoch < Math.min(end, first + most); epoch++) {
+    if (!isDue(epoch)) return false;
+  }
+  return true;
+}
+
 /** Says of an epoch whether it ends with validation. */
 export function validationDue(
   frequency: number | readonly number[] = 1,
