@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import type { CallbackLike } from "../core/callback.ts";
-import { textOf, World } from "../tests/tensorboard_world.ts";
+import { textOf, World } from "../tests/tensorboard_fixtures.ts";
 import { heard } from "./fixtures.ts";
 
 /** What a trace says of a batch or a kernel; times in microseconds. */

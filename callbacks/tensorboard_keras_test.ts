@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import type { CallbackLike } from "../core/callback.ts";
-import { embedding, textOf, tokens, validationData, World, x } from "../tests/tensorboard_world.ts";
+import {
+  embedding,
+  textOf,
+  tokens,
+  validationData,
+  World,
+  x,
+} from "../tests/tensorboard_fixtures.ts";
 
 const trainTags = ["T epoch_learning_rate", "T epoch_loss"];
 const bothTags = [...trainTags, "V epoch_loss", "V evaluation_loss_vs_iterations"];

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { BackupAndRestore, fit } from "keepfit";
 import type { CallbackLike } from "../core/callback.ts";
 import { memoryFileSystem } from "../runtime/mod.ts";
-import { validationData, World, x, y } from "../tests/tensorboard_world.ts";
+import { validationData, World, x, y } from "../tests/tensorboard_fixtures.ts";
 import { TensorBoard } from "./tensorboard.ts";
 
 describe("TensorBoard's steps", () => {

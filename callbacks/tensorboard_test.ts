@@ -10,7 +10,7 @@ import type { TrainableModel } from "../core/model.ts";
 import { exists, memoryFileSystem } from "../runtime/mod.ts";
 import { readEvents } from "../tensorboard/mod.ts";
 import { startChild } from "../tests/child.ts";
-import { embedding, tokens, validationData, World, x, y } from "../tests/tensorboard_world.ts";
+import { embedding, tokens, validationData, World, x, y } from "../tests/tensorboard_fixtures.ts";
 import { TensorBoard } from "./tensorboard.ts";
 import { drive, heard } from "./fixtures.ts";
 

@@ -23,29 +23,29 @@ import { createProgram, type Printed } from "./program.ts";
  * ```
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const line = new CommandLine(args);
+  const cli = new CommandLine(args);
   const printed: Printed = { output: "", errors: "" };
   try {
-    await createProgram(line, printed).parseAsync(args, { from: "user" });
-    return line.code;
+    await createProgram(cli, printed).parseAsync(args, { from: "user" });
+    return cli.code;
   } catch (error) {
-    if (error instanceof CommanderError) return tellParsed(error, line, printed);
-    line.fail(error);
+    if (error instanceof CommanderError) return tellParsed(error, cli, printed);
+    cli.fail(error);
     return 1;
   }
 }
 
 /** The parser has ended with help, the version or a usage error. */
-function tellParsed(error: CommanderError, line: CommandLine, printed: Printed): number {
+function tellParsed(error: CommanderError, cli: CommandLine, printed: Printed): number {
   const { output, errors } = printed;
   if (error.exitCode === 0) {
     const data = error.code === "commander.version" ? { version } : { help: output };
-    line.tell(data, line.fit(output));
+    cli.tell(data, cli.fit(output));
     return 0;
   }
   const told = withSuggestion(errors);
-  if (line.json) line.fail(told.replace(/^keepfit: /, "").trim());
-  else console.error(line.fit(told.trimEnd()));
+  if (cli.json) cli.fail(told.replace(/^keepfit: /, "").trim());
+  else console.error(cli.fit(told.trimEnd()));
   return 2;
 }
 

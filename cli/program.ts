@@ -24,7 +24,7 @@ import { addVerify } from "./commands/verify.ts";
 import { addYank } from "./commands/yank.ts";
 
 /** Adds a command and its subcommands to the program. */
-export type AddCommand = (program: Command, line: CommandLine) => void;
+export type AddCommand = (program: Command, cli: CommandLine) => void;
 
 /** Every command, in the order of the help. */
 const commands: readonly AddCommand[] = [
@@ -57,7 +57,7 @@ export interface Printed {
 }
 
 /** Create the command tree. It throws a CommanderError instead of exiting. */
-export function createProgram(line: CommandLine, printed: Printed): Command {
+export function createProgram(cli: CommandLine, printed: Printed): Command {
   const program = new Command("keepfit")
     .description("Callbacks for TensorFlow.js, and plugins.")
     .usage("COMMAND [options]")
@@ -72,16 +72,16 @@ export function createProgram(line: CommandLine, printed: Printed): Command {
       writeOut: (text) => void (printed.output += text),
       writeErr: (text) => void (printed.errors += text),
       outputError: (text, write) => write(text.replace(/^error: /, "keepfit: ")),
-      getOutHelpWidth: () => line.columns,
-      getErrHelpWidth: () => line.columns,
-      getOutHasColors: () => line.hasColors,
+      getOutHelpWidth: () => cli.columns,
+      getErrHelpWidth: () => cli.columns,
+      getOutHasColors: () => cli.hasColors,
       // Standard output may be redirected to a file.
       getErrHasColors: () => false,
     })
     .configureHelp(helpLayout);
   addExamples(
     program,
-    line,
+    cli,
     ["keepfit add registry:ada/loss-to-slack@^1", "review a plugin, then pin it"],
     ["keepfit add ./loss-to-slack", "the same for a local plugin"],
     ["keepfit new ada/loss-to-slack", "create a plugin, with tests"],
@@ -95,7 +95,7 @@ export function createProgram(line: CommandLine, printed: Printed): Command {
 Exit codes: 0 success, 1 failure, 2 invalid command line.
 KEEPFIT_DEBUG=1 prints the stack of an error.`,
   );
-  for (const add of commands) add(program, line);
+  for (const add of commands) add(program, cli);
   nameOwnHelp(program, "keepfit");
   return program;
 }

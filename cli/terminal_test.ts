@@ -81,7 +81,10 @@ describe("the command on a terminal", () => {
 
   it("names the help of the command that was not understood, and the nearest names", async () => {
     const lines: [string[], RegExp][] = [
-      [["instal"], /^keepfit: unknown command 'instal'\n\(Did you mean add\?\)\nkeepfit --help/],
+      [
+        ["instal"],
+        /^keepfit: unknown command 'instal'\n\(Did you mean add\?\)\nRun keepfit --help/,
+      ],
       [["lst"], /\(Did you mean list\?\)/],
       [["key", "nwe"], /\(Did you mean new\?\)\nRun keepfit key --help for more\./],
       [["key", "new"], /missing required argument 'FILE'\nRun keepfit key new --help for more\./],

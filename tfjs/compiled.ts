@@ -14,34 +14,36 @@ export interface CompiledMetric {
   measure: TensorFunction;
   /** How to count it over batches, when a mean of batch values would be wrong. */
   ratio: RatioMetric | undefined;
-  /** True for one of TensorFlow.js's own, which gets its targets as float32. */
+  /** Whether it is one of TensorFlow.js's own, which gets targets as float32. */
   isOwn: boolean;
 }
 
-/** What `compile` left in a model, in the order in which tfjs made it. */
+/** The compiled state of a model, in tfjs's order. */
 export interface Compiled {
-  /** What computes: the inner model of a `Sequential`, else the model. */
+  /** The network that computes: the inner model of a `Sequential`, else the model. */
   network: tf.LayersModel;
   inputNames: string[];
-  /** Shape of each input, null where any size will do; the first axis is the batch. */
+  /** Shape of each input, null for any size; the first axis is the batch. */
   inputShapes: (number | null)[][];
-  /** Rows that each batch must have, because a layer keeps its state for them; null for any. */
+  /** Required batch size, if a layer keeps state for each row; null for any. */
   batchRows: number | null;
   outputNames: string[];
-  /** For each output how many values the last axis of its predictions has, such as classes. */
+  /**
+   * For each output the size of the last axis of its predictions, such as the number of classes.
+   */
   outputSizes: (number | null)[];
   losses: TensorFunction[];
-  /** Shape of each output's targets; undefined where the loss is the user's and may take any. */
+  /** Shape of each output's targets; undefined for a custom loss, which may take any. */
   targetShapes: ((number | null)[] | undefined)[];
-  /** Name of each output's loss; undefined where it is the user's function. */
+  /** Name of each output's loss; undefined for a custom function. */
   lossNames: (string | undefined)[];
   metrics: CompiledMetric[];
-  /** Which way each log key improves, where the metric says so. */
+  /** Direction in which each log key improves, if its metric declares one. */
   directions: Record<string, "min" | "max">;
 }
 
-// Present at run time, private to TypeScript.
-interface Insides {
+// Exists at run time but private to TypeScript.
+interface Internals {
   model?: tf.LayersModel;
   isTraining?: boolean;
   stateful: boolean;
@@ -67,10 +69,10 @@ type MetricsArgument =
   | undefined;
 
 /**
- * The model that computes. `Sequential` forwards to an inner one, and only that one has what the
- * loops need.
+ * The model that computes. A `Sequential` forwards to an inner model, which has what the loops
+ * need.
  *
- * @throws TypeError for something that is no model, or a Sequential without layers
+ * @throws TypeError for anything but a model, and for a Sequential without layers
  */
 export function networkOf(model: tf.LayersModel, verb: string): tf.LayersModel {
   if (typeof model?.getWeights !== "function" || !("layers" in model)) {
@@ -86,32 +88,32 @@ export function networkOf(model: tf.LayersModel, verb: string): tf.LayersModel {
   if (model.weights.some((weight) => (weight as unknown as TrainableWeight).val.isDisposed)) {
     throw new TypeError(`Cannot ${verb}: the model is disposed; make it anew`);
   }
-  const insides = model as unknown as Insides;
+  const internals = model as unknown as Internals;
   if (model.getClassName() !== "Sequential") return model;
-  // A Sequential makes its inner model when it is compiled or first used.
-  if (!insides.model) (model as unknown as { build(): void }).build();
-  return insides.model ?? model;
+  // A Sequential creates its inner model on compile or first use.
+  if (!internals.model) (model as unknown as { build(): void }).build();
+  return internals.model ?? model;
 }
 
-/** Names and shapes that a forward pass needs, compiled or not. */
+/** Names and shapes for a forward pass, compiled or not. */
 export function signatureOf(
   network: tf.LayersModel,
 ): Pick<
   Compiled,
   "network" | "inputNames" | "inputShapes" | "batchRows" | "outputNames" | "outputSizes"
 > {
-  const insides = network as unknown as Insides;
+  const internals = network as unknown as Internals;
   return {
     network,
-    inputNames: insides.inputNames,
-    inputShapes: insides.feedInputShapes,
-    batchRows: insides.stateful ? insides.feedInputShapes[0]?.[0] ?? null : null,
-    outputSizes: insides.internalOutputShapes.map((shape) => shape.at(-1) ?? null),
-    outputNames: uniqueNames(insides.outputNames),
+    inputNames: internals.inputNames,
+    inputShapes: internals.feedInputShapes,
+    batchRows: internals.stateful ? internals.feedInputShapes[0]?.[0] ?? null : null,
+    outputSizes: internals.internalOutputShapes.map((shape) => shape.at(-1) ?? null),
+    outputNames: uniqueNames(internals.outputNames),
   };
 }
 
-/** The names of the outputs; those of one shared layer get numbers, as in Keras. */
+/** Names of the outputs; outputs of a shared layer get numbers, as in Keras. */
 function uniqueNames(names: string[]): string[] {
   const taken = new Set<string>();
   for (const name of names) {
@@ -123,33 +125,33 @@ function uniqueNames(names: string[]): string[] {
 }
 
 /**
- * What `compile` left in the model.
+ * The compiled state of a model.
  *
  * @throws TypeError when the model is not compiled
  */
 export function compiledParts(model: tf.LayersModel, verb: string): Compiled {
   const network = networkOf(model, verb);
-  const insides = network as unknown as Insides;
+  const internals = network as unknown as Internals;
   if (
-    insides.optimizer === undefined || insides.optimizer === null ||
-    insides.lossFunctions === undefined
+    internals.optimizer === undefined || internals.optimizer === null ||
+    internals.lossFunctions === undefined
   ) {
     throw new TypeError(
       `Cannot ${verb}: the model is not compiled; call model.compile({ optimizer, loss }) first`,
     );
   }
   const signature = signatureOf(network);
-  checkArguments(insides, verb);
-  const metrics = compiledMetrics(insides, signature.outputNames);
-  // A loss given by its name is tfjs's own. Its function's name depends on how tfjs was bundled.
-  const lossNames = insides.outputNames.map((name, i) => lossName(insides.loss, name, i));
-  const targetShapes = insides.internalOutputShapes.map((shape, i) => {
+  checkArguments(internals, verb);
+  const metrics = compiledMetrics(internals, signature.outputNames);
+  // A loss given by name is tfjs's own. Its function's name depends on how tfjs was bundled.
+  const lossNames = internals.outputNames.map((name, i) => lossName(internals.loss, name, i));
+  const targetShapes = internals.internalOutputShapes.map((shape, i) => {
     if (lossNames[i] === undefined) return undefined;
     return lossNames[i] === "sparseCategoricalCrossentropy" ? [...shape.slice(0, -1), 1] : shape;
   });
   return {
     ...signature,
-    losses: insides.lossFunctions,
+    losses: internals.lossFunctions,
     targetShapes,
     lossNames,
     metrics,
@@ -157,9 +159,11 @@ export function compiledParts(model: tf.LayersModel, verb: string): Compiled {
   };
 }
 
-/** What TensorFlow.js's `compile` takes silently and fails with later, or never reads. */
+/**
+ * Options of `compile` that TensorFlow.js accepts silently and fails with later, or never reads.
+ */
 function checkArguments(
-  { outputNames, lossFunctions = [], metrics, optimizer }: Insides,
+  { outputNames, lossFunctions = [], metrics, optimizer }: Internals,
   verb: string,
 ): void {
   outputNames.forEach((name, i) => {
@@ -188,7 +192,7 @@ function checkArguments(
   }
 }
 
-/** True for an optimizer that has disposed a variable or a constant of its own. */
+/** Whether an optimizer has disposed one of its variables or constants. */
 function isDisposed(optimizer: tf.Optimizer): boolean {
   type Part = { isDisposed?: boolean; variable?: { isDisposed: boolean } } | null | undefined;
   return Object.values(optimizer).flat().some((part: Part) =>
@@ -213,20 +217,20 @@ function directionsOf(metrics: CompiledMetric[]): Compiled["directions"] {
 }
 
 /**
- * What `compile` left in a model, followed when a callback compiles the model again in mid-run:
- * optimizer, trained weights and losses are then the new ones, the metrics stay those of the run.
+ * The compiled state of a model, updated when a callback recompiles the model during a run:
+ * optimizer, trained weights and losses are then the new ones, metrics stay those of the run.
  *
- * @param first what it is when the run begins
- * @returns gives the same object until the model is compiled again
- * @throws TypeError when the new losses need targets of other shapes than the run has
+ * @param first state at the start of the run
+ * @returns a function that returns the same object until the model is recompiled
+ * @throws TypeError when the new losses need targets of other shapes
  */
 export function followCompile(model: tf.LayersModel, first: Compiled): () => Compiled {
   const isSequential = model.getClassName() === "Sequential";
   let latest = first;
   return () => {
-    // Sequential makes another inner model with each compile.
-    const network = isSequential ? (model as unknown as Insides).model : model;
-    const { lossFunctions } = network as unknown as Insides;
+    // Sequential creates another inner model with each compile.
+    const network = isSequential ? (model as unknown as Internals).model : model;
+    const { lossFunctions } = network as unknown as Internals;
     if (network === latest.network && lossFunctions === latest.losses) return latest;
     const next = compiledParts(model, "go on with the model as it was compiled again");
     if (String(next.targetShapes) !== String(first.targetShapes)) {
@@ -242,13 +246,13 @@ export function followCompile(model: tf.LayersModel, first: Compiled): () => Com
 const inTraining = new WeakSet<tf.LayersModel>();
 
 /**
- * Mark a model as being in a fit, for fits of TensorFlow.js too.
+ * Mark a model as in use by a fit, for fits of TensorFlow.js too.
  *
- * @returns ends it
- * @throws TypeError when it is in one already
+ * @returns a function that removes the mark
+ * @throws TypeError when it is already in a fit
  */
 export function claimTraining(model: tf.LayersModel): () => void {
-  const network = networkOf(model, "fit") as unknown as Insides;
+  const network = networkOf(model, "fit") as unknown as Internals;
   if (network.isTraining || inTraining.has(model)) {
     throw new TypeError("Cannot fit: the model is in another fit already; await that one first");
   }
@@ -265,32 +269,30 @@ export function penaltiesOf(network: tf.LayersModel): tf.Scalar[] {
   return (network as unknown as { calculateLosses(): tf.Scalar[] }).calculateLosses();
 }
 
-/** A weight that training changes. */
+/** A trained weight. */
 export interface TrainableWeight {
-  /** Name without the number that tells variables of equal names apart. */
+  /** Name without the number that distinguishes equal names. */
   readonly originalName: string;
-  /** What {@linkcode read} returns; that one throws when it is disposed. */
+  /** The variable, which {@linkcode read} returns; that one throws once it is disposed. */
   readonly val: tf.Variable;
-  /** Limits the values after each update. */
+  /** Constraint applied after each update. */
   readonly constraint?: { apply(values: tf.Tensor): tf.Tensor } | null;
   /** The variable. */
   read(): tf.Variable;
 }
 
-/** The weights that were trainable at `compile`: another array after each `compile`. */
+/** The weights that were trainable at `compile`: a new array after each `compile`. */
 export function collectedWeights(network: tf.LayersModel): TrainableWeight[] | undefined {
-  return (network as unknown as Insides).collectedTrainableWeights;
+  return (network as unknown as Internals).collectedTrainableWeights;
 }
 
-/** The weights that training changes: those that were trainable at `compile`. */
+/** The trained weights: those that were trainable at `compile`. */
 export function trainableWeights(network: tf.LayersModel): TrainableWeight[] {
   return collectedWeights(network) ??
     network.trainableWeights as unknown as TrainableWeight[];
 }
 
-/**
- * True when a weight that is trainable now was not so at `compile`: training leaves it as it is.
- */
+/** Whether a weight became trainable after `compile`: training leaves it unchanged. */
 export function hasUnfrozen(network: tf.LayersModel): boolean {
   const collected = new Set<unknown>(collectedWeights(network));
   return collected.size > 0 && network.trainableWeights.some((weight) => !collected.has(weight));
@@ -302,14 +304,14 @@ export function trainableVariables(network: tf.LayersModel): tf.Variable[] {
 }
 
 /**
- * Metrics under the names given to `compile`, as Keras calls them. tfjs renames `accuracy` to `acc`
- * and calls an anonymous function by the empty string.
+ * Metrics under the names given to `compile`, as in Keras. tfjs renames `accuracy` to `acc` and
+ * gives an anonymous function the empty name.
  */
-function compiledMetrics(insides: Insides, outputNames: string[]): CompiledMetric[] {
+function compiledMetrics(internals: Internals, outputNames: string[]): CompiledMetric[] {
   const several = outputNames.length > 1;
   // With several outputs, tfjs lists the losses of the outputs before the metrics.
-  const measures = (insides.metricsTensors ?? []).slice(several ? outputNames.length : 0);
-  const given = insides.outputNames.flatMap((output) => metricsOf(insides.metrics, output));
+  const measures = (internals.metricsTensors ?? []).slice(several ? outputNames.length : 0);
+  const given = internals.outputNames.flatMap((output) => metricsOf(internals.metrics, output));
   const losses = several ? outputNames.map((output) => `${output}_loss`) : [];
   const taken = new Map(["loss", ...losses].map((name) => [name, 1]));
   return measures.map(([measure, output], i) => {
@@ -330,8 +332,8 @@ function compiledMetrics(insides: Insides, outputNames: string[]): CompiledMetri
 /**
  * Loss, metrics and optimizer of a compiled model in TensorFlow.js's form.
  *
- * @throws TypeError when they hold what it cannot write: it saves a loss function as `{}` and a metric
- *   function by a name that no load finds
+ * @throws TypeError for functions, which it cannot write: it saves a loss function as `{}` and a
+ *   metric function by a name that cannot be loaded
  */
 export function trainingConfigOf(model: tf.LayersModel): tf.io.TrainingConfig {
   if (holdsFunction(model.loss) || holdsFunction(model.metrics)) {

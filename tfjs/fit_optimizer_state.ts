@@ -4,22 +4,22 @@ import type { NamedValue, OptimizerState } from "./optimizer_state.ts";
 import { optimizerOf } from "./optimizers.ts";
 import type { LayersModel, Optimizer } from "./types.ts";
 
-/** A state as one model can take it. */
+/** A state as one model can use it. */
 export interface FittedState {
   /**
-   * The state in the order and under the names of the model's variables. Weights that it has nothing
-   * of have slots as a fresh optimizer has them.
+   * The state in the order and under the names of the model's variables. Weights without saved
+   * state have slots like those of a fresh optimizer.
    */
   fitted: OptimizerState;
-  /** Trained weights that the state has nothing of. */
+  /** Trained weights without saved state. */
   missing: string[];
-  /** Weights that the state is of and the model does not train. */
+  /** Weights with saved state that the model does not train. */
   extra: string[];
 }
 
 /**
- * Match the slots and averages of a state with the weights that a model trains, by name. The state
- * of an optimizer alone stays as it is.
+ * Match the slots and averages of a state with the trained weights of a model, by name. The state
+ * of a bare optimizer is unchanged.
  *
  * @throws RangeError for a slot of another shape than its weight
  */
@@ -32,7 +32,7 @@ export function fitOptimizerState(
   if (trained === undefined || saved.length === 0) {
     return { fitted: state, missing: [], extra: [] };
   }
-  // The state of an optimizer alone has the names of the variables.
+  // The state of a bare optimizer has the names of variables.
   const isByPath = trained.some(({ path }) => saved.includes(path));
   const present = trained.map(({ path, variable }) => isByPath ? path : variable);
   const average = state.average?.flatMap((one) => {
@@ -61,7 +61,7 @@ export function fitOptimizerState(
   };
 }
 
-/** Names of the weights that the state is of; none where it does not say so. */
+/** Names of the weights of a state; empty if it has none. */
 function savedNames({ slots, variables, average }: OptimizerState): string[] {
   const [list] = Object.values(slots);
   if (list !== undefined) return list.map(({ name }) => name.slice(0, name.lastIndexOf("/")));
@@ -93,7 +93,7 @@ function fitSlots(
   });
 }
 
-/** What a fresh slot holds: Adagrad alone begins above 0. */
+/** Initial value of a slot: only Adagrad starts above 0. */
 function initialValue(optimizerOrModel: Optimizer | LayersModel): number {
   const optimizer = optimizerOf(optimizerOrModel, "set the optimizer's state");
   return (optimizer as { initialAccumulatorValue?: number }).initialAccumulatorValue ?? 0;

@@ -4,29 +4,29 @@ import type { Engine } from "./engine.ts";
 /** Outputs of a forward pass. */
 export interface Outputs {
   tensors: tf.Tensor[];
-  /** For each output the mask of its steps: false for padding. Undefined where nothing is masked. */
+  /** Mask of each output's steps: false for padding. Undefined if nothing is masked. */
   masks: (tf.Tensor | undefined)[];
 }
 
 /** A forward pass of one model; in training mode layers such as dropout are active. */
 export type ForwardPass = (inputs: tf.Tensor[], isTraining: boolean) => Outputs;
 
-/** What TypeScript does not show of a layer. */
+/** Parts of a layer that its type hides. */
 type InternalLayer = tf.layers.Layer & {
   stateful: boolean;
-  /** Layer that a wrapper such as `timeDistributed` holds. */
+  /** Layer inside a wrapper such as `timeDistributed`. */
   layer?: tf.layers.Layer;
-  /** The model that a `Sequential` computes with. */
+  /** Inner model of a `Sequential`. */
   model?: tf.LayersModel;
   build?(): void;
 };
 
-/** One call of one layer. Values are known by the number of their slot. */
+/** A call of a layer. Values are identified by slot numbers. */
 interface LayerCall {
   layer: InternalLayer;
   inputs: number[];
   outputs: number[];
-  /** The layer and the models around it, for a BatchNormalization: all have to be trainable. */
+  /** The layer and the models around it, for a BatchNormalization: all must be trainable. */
   statistics: { readonly trainable: boolean }[] | undefined;
   /** Values that no later call needs. */
   released: number[];
@@ -44,12 +44,12 @@ const plans = new WeakMap<tf.LayersModel, Plan>();
  * The forward pass of a model, layer by layer in the order of TensorFlow.js. Unlike its own pass:
  *
  * - each call of a layer has its own arguments. TensorFlow.js shares one object, in which a
- *   recurrent layer leaves its state, and a mask stays, for layers that they are not meant for;
- * - masks go through models inside the model, and the masks of the outputs are returned;
- * - a frozen BatchNormalization uses its moving averages and leaves them as they are, as in Keras;
- * - a layer with several outputs is called once, not once for each.
+ *   recurrent layer leaves its state, and a mask remains for layers it is not meant for;
+ * - masks pass through nested models, and the masks of the outputs are returned;
+ * - a frozen BatchNormalization uses its moving averages and leaves them unchanged, as in Keras;
+ * - a layer with several outputs is called once rather than once per output.
  *
- * A model whose class has a `call` of its own is left to it.
+ * A model that overrides `call` runs it.
  */
 export function forwardPass(engine: Engine, network: tf.LayersModel): ForwardPass {
   if (!isGraph(network)) return ownPass(network);
@@ -67,7 +67,7 @@ export function forwardPass(engine: Engine, network: tf.LayersModel): ForwardPas
   };
 }
 
-/** The pass of a model that computes in its own way; in inference it gets no arguments. */
+/** The pass of a model that overrides `call`; in inference it gets no arguments. */
 function ownPass(network: tf.LayersModel): ForwardPass {
   return (inputs, isTraining) => {
     const found = network.call(inputs, isTraining ? { training: true } : {});
@@ -90,7 +90,7 @@ function run({ inputs: given, calls, outputs }: Plan, tensors: tf.Tensor[], isTr
     const made = [layer.apply(inputs, kwargs)].flat() as tf.Tensor[];
     const mask = layer.supportsMasking ? layer.computeMask(inputs, inputMasks) : null;
     call.outputs.forEach((slot, i) => {
-      // The last output of a recurrent layer is its state too: each goes at its own time.
+      // The last output of a recurrent layer is also its state: each is disposed separately.
       values[slot] = made.indexOf(made[i]) < i ? made[i].clone() : made[i];
       masks[slot] = Array.isArray(mask) ? mask[mask.length === made.length ? i : 0] : mask;
     });
@@ -106,7 +106,7 @@ function run({ inputs: given, calls, outputs }: Plan, tensors: tf.Tensor[], isTr
 
 function isFrozen({ layer, statistics }: LayerCall): boolean {
   if (statistics === undefined) return false;
-  // A model that is frozen may only have told the weights. Two weights are the averages.
+  // A frozen model may only have changed its weights' flags. Two weights are the averages.
   return !statistics.every(({ trainable }) => trainable) ||
     (layer.weights.length > 2 && layer.trainableWeights.length === 0);
 }
@@ -144,7 +144,7 @@ function makePlan(network: tf.LayersModel): Plan {
   return { inputs, calls, outputs };
 }
 
-/** The models that each layer is in. The first model of a Sequential is not called as a layer. */
+/** The models around each layer. The first model of a Sequential is not called as a layer. */
 function modelsAround(model: tf.LayersModel): Map<tf.layers.Layer, tf.LayersModel[]> {
   const found = new Map<tf.layers.Layer, tf.LayersModel[]>();
   const walk = (inside: tf.LayersModel, models: tf.LayersModel[]): void => {
@@ -157,7 +157,7 @@ function modelsAround(model: tf.LayersModel): Map<tf.layers.Layer, tf.LayersMode
   return found;
 }
 
-/** Note after which call each value may go. What a stateful layer made is its own. */
+/** Record after which call each value can be disposed. A stateful layer keeps what it made. */
 function releaseEarly(calls: LayerCall[], kept: number[]): void {
   const stay = new Set(kept);
   for (const { layer, outputs } of calls) if (layer.stateful) outputs.forEach((s) => stay.add(s));
@@ -170,14 +170,14 @@ function releaseEarly(calls: LayerCall[], kept: number[]): void {
   }
 }
 
-/** The values of a model that are not given, each after those it is made of. */
+/** The values of a model that are computed, each after its inputs. */
 function inOrder(model: tf.LayersModel): tf.SymbolicTensor[] {
   const visited = new Set(model.inputs);
   const sorted: tf.SymbolicTensor[] = [];
   const visit = (symbol: tf.SymbolicTensor): void => {
     if (visited.has(symbol)) return;
     visited.add(symbol);
-    // The last input first, as in TensorFlow.js: layers then draw random numbers in its order.
+    // The last input first, as in TensorFlow.js, so that layers draw random numbers in its order.
     for (const input of symbol.inputs.toReversed()) visit(input);
     sorted.push(symbol);
   };
@@ -185,13 +185,13 @@ function inOrder(model: tf.LayersModel): tf.SymbolicTensor[] {
   return sorted;
 }
 
-/** The call of a layer that made a value. */
+/** The layer call that produced a value. */
 function nodeOf(symbol: tf.SymbolicTensor): { outputTensors: tf.SymbolicTensor[] } {
   const nodes = symbol.sourceLayer.inboundNodes;
   return nodes.find(({ outputTensors }) => outputTensors.includes(symbol)) ?? nodes[0];
 }
 
-/** The graph that a layer computes, where it is a model. */
+/** The graph that a layer computes, if it is a model. */
 function graphOf(layer: InternalLayer): tf.LayersModel | undefined {
   if (!("layers" in layer)) return undefined;
   if (layer.getClassName() !== "Sequential") {
@@ -199,13 +199,13 @@ function graphOf(layer: InternalLayer): tf.LayersModel | undefined {
       ? layer as unknown as tf.LayersModel
       : undefined;
   }
-  // A class of the user's own may compute in its own way.
+  // A custom class may override it.
   if (!Object.hasOwn(ownerOf(layer, "call"), "pop")) return undefined;
   if (!layer.model) layer.build?.();
   return layer.model;
 }
 
-/** True for a model that computes its graph, and nothing else. */
+/** Whether a model just computes its graph. */
 function isGraph(model: tf.LayersModel): boolean {
   return Object.hasOwn(ownerOf(model, "call"), "runInternalGraph");
 }
@@ -217,7 +217,7 @@ function ownerOf(object: object, method: string): object {
   return owner;
 }
 
-/** True for a BatchNormalization, also of a class derived from it or inside a wrapper. */
+/** Whether it is a BatchNormalization, even of a derived class or inside a wrapper. */
 function isNormalization(layer: InternalLayer): boolean {
   let type = layer.constructor as { className?: string } | null;
   for (; type !== null; type = Object.getPrototypeOf(type)) {

@@ -1,6 +1,6 @@
 import type { TrainableModel, WeightTensor } from "../core/model.ts";
 
-/** What TensorFlow.js's layers and models have in common; a model is a layer with layers. */
+/** The common part of TensorFlow.js's layers and models; a model is a layer with layers. */
 interface Layer {
   readonly name: string;
   readonly weights: { readonly originalName: string; read(): WeightTensor }[];
@@ -9,38 +9,38 @@ interface Layer {
   getClassName(): string;
 }
 
-/** A model whose layers can be looked into. */
+/** A model with accessible layers. */
 export interface LayeredModel extends TrainableModel, Layer {
   readonly layers: Layer[];
   /** The model's config as an object. */
   toJSON(unused: null, returnString: false): unknown;
 }
 
-/** A layer that is no model, wherever in the model it is. */
+/** A layer that is not a model, at any depth. */
 export interface ModelLayer {
-  /** Names of the models around it, but not of the outermost, and its own: `encoder/dense`. */
+  /** Names of the models around it, without the outermost, and its own: `encoder/dense`. */
   path: string;
   className: string;
-  /** The first output's shape; null where the batch decides. */
+  /** Shape of the first output; null for the batch dimension. */
   outputShape: (number | null)[];
   weights: LayerWeight[];
 }
 
-/** One weight of a layer, live. */
+/** A live weight of a layer. */
 export interface LayerWeight {
-  /** The layer's path and its own name: `encoder/dense/kernel`. */
+  /** Path of the layer and name of the weight: `encoder/dense/kernel`. */
   path: string;
   tensor: WeightTensor;
 }
 
-/** True for a model of TensorFlow.js that is built, and for what looks like one. */
+/** Whether it is a built model of TensorFlow.js, or looks like one. */
 export function isLayered(model: TrainableModel): model is LayeredModel {
   const { layers, getClassName, toJSON } = model as Partial<LayeredModel>;
   return Array.isArray(layers) && typeof getClassName === "function" &&
     typeof toJSON === "function";
 }
 
-/** The layers of a model in its own order, those of models inside of it too. */
+/** The layers of a model in order, including those of nested models. */
 export function layersOf(model: LayeredModel): ModelLayer[] {
   return model.layers.flatMap((layer) => within(layer, ""));
 }
@@ -55,7 +55,7 @@ function within(layer: Layer, scope: string): ModelLayer[] {
     path,
     className: layer.getClassName(),
     outputShape: (Array.isArray(shape[0]) ? shape[0] : shape) as (number | null)[],
-    // `name` counts up when a process makes the model again; a resumed run needs the same tags.
+    // `name` changes when a process recreates the model; a resumed run needs the same tags.
     weights: layer.weights.map((weight) => ({
       path: scope + weight.originalName.replaceAll(":", "_"),
       tensor: weight.read(),

@@ -2,24 +2,24 @@ import type * as tf from "@tensorflow/tfjs";
 import type { Tensor } from "./types.ts";
 
 /**
- * A metric that is a ratio of sums, counted over all rows of an epoch instead of averaged over
- * batches. Its value does not depend on the batch size.
+ * A metric that is a ratio of sums over all rows of an epoch rather than a mean over batches. Its
+ * value does not depend on the batch size.
  */
 export interface RatioMetric {
-  /** The sums of one batch, a vector. Targets and predictions have the batch as their first axis. */
+  /** Sums of a batch, as a vector. The first axis of targets and predictions is the batch. */
   sums(yTrue: Tensor, yPred: Tensor): Tensor;
-  /** The metric's value from the sums over all batches. */
+  /** Value of the metric from the sums over all batches. */
   result(sums: number[]): number;
 }
 
 /**
- * A metric for `compile` that is computed from sums over all rows, so that its value does not
- * depend on the batch size. In tfjs's own `fit` it works too, as a mean of batch values.
+ * Create a metric for `compile` that is computed from sums over all rows, so that its value does
+ * not depend on the batch size. In tfjs's own `fit` it works as a mean of batch values.
  *
  * @param name key in the logs
- * @param ratio what to sum in a batch, and the value from the sums
- * @param direction which way it improves; lets callbacks with `mode: "auto"` watch it
- * @returns a function to put in `compile({ metrics })`
+ * @param ratio sums of a batch, and the value from the sums
+ * @param direction direction in which it improves, for callbacks with `mode: "auto"`
+ * @returns a function for `compile({ metrics })`
  * @throws RangeError when `direction` is neither `"min"` nor `"max"`
  * @example
  * ```ts
@@ -54,7 +54,7 @@ export function ratioMetric(
     );
   }
   const measure = (yTrue: tf.Tensor, yPred: tf.Tensor): tf.Tensor => {
-    // Only tfjs's own loops call this; ours read the sums.
+    // Only called by tfjs's own loops; keepfit's read the sums.
     const sums = ratio.sums(yTrue, yPred);
     const value = ratio.result(Array.from(sums.dataSync()));
     return sums.sum().mul(0).add(value);
@@ -63,7 +63,7 @@ export function ratioMetric(
   return Object.assign(measure, { ratio, direction });
 }
 
-/** How tfjs's own ratio metrics count, as they do within one batch. */
+/** tfjs's own ratio metrics as sums, with its results within a batch. */
 const tfjsRatios: Record<string, RatioMetric> = {
   precision: hitsOver((yTrue, yPred) => yTrue.equal(0).logicalAnd(yPred.equal(1))),
   recall: hitsOver((yTrue, yPred) => yTrue.equal(1).logicalAnd(yPred.equal(0))),
@@ -77,7 +77,7 @@ const tfjsRatios: Record<string, RatioMetric> = {
   },
 };
 
-/** True positives over true positives and the misses that count. */
+/** True positives over the sum of true positives and the counted misses. */
 function hitsOver(misses: (yTrue: tf.Tensor, yPred: tf.Tensor) => tf.Tensor): RatioMetric {
   return {
     sums: (yTrue, yPred) =>
@@ -95,10 +95,10 @@ function vector(scalars: tf.Tensor[]): tf.Tensor {
 }
 
 /**
- * How to count a metric over batches; undefined where the mean of batch values is right.
+ * The ratio behind a metric; undefined if the mean of batch values is correct.
  *
- * @param given what stands in `compile({ metrics })`
- * @param measure the function that tfjs made of it
+ * @param given entry of `compile({ metrics })`
+ * @param measure function that tfjs created from it
  */
 export function ratioOf(
   given: unknown,
@@ -110,14 +110,14 @@ export function ratioOf(
   return typeof given === "string" || isFromTfjs(measure) ? tfjsRatios[name] : undefined;
 }
 
-/** A function's name as its author wrote it: bundlers append a number. */
+/** A function's name in its source: bundlers append a number. */
 export function plainName({ name }: { name: string }): string {
   return name.replace(/(\$\d+|__op)$/, "");
 }
 
-/** True for `tf.metrics.recall` and its like; a user's function may have the same name. */
+/** Whether it is `tf.metrics.recall` or the like; a custom function may have the same name. */
 export function isFromTfjs(measure: { name: string }): boolean {
-  // No copy of tfjs can be asked, since none is imported: its functions are known by their text.
+  // No copy of tfjs is imported, so its functions are recognized by their source text.
   return /^function (\w+)\(yTrue, yPred\) \{\s*return (metrics\.\1|\1\$\d+)\(yTrue, yPred\);\s*\}$/
     .test(Function.prototype.toString.call(measure));
 }

@@ -7,34 +7,37 @@ import { wrapUpdate } from "./update.ts";
 
 /** Options of {@linkcode exponentialMovingAverage}. */
 export interface MovingAverageOptions {
-  /** How much of the old average each update keeps: 0 to 1. Default: 0.99. */
+  /** Momentum: part of the old average that each update keeps, 0 to 1. Default: 0.99. */
   momentum?: number;
-  /** After every n-th update the averages replace the weights. Default: at the end of `fit` only. */
+  /**
+   * Number of updates after which the averages replace the weights. Default: only at the end of
+   * `fit`.
+   */
   overwriteFrequency?: number;
 }
 
-/** An optimizer that keeps averages of what it trains. */
+/** An optimizer with moving averages of the trained weights. */
 export type AveragedOptimizer<O extends Optimizer = Optimizer> = O & {
   readonly movingAverage: MovingAverage;
 };
 
 /**
- * Let an optimizer keep an exponential moving average of the weights that it trains, as Keras's
- * `use_ema` does. The average begins as the weights after the first update; from then on it is
- * `momentum * average + (1 - momentum) * weight`, in float32.
+ * Let an optimizer keep an exponential moving average of the trained weights, like Keras's
+ * `use_ema`. The average starts as the weights after the first update; from then on it is `momentum
+ * * average + (1 - momentum) * weight`, in float32.
  *
- * It is the same optimizer that is returned: any of the seven classes, in `fit` and in
- * TensorFlow.js's own `model.fit`. At the end of `fit`, before `onTrainEnd`, the averages replace
- * the weights; `model.fit` does so through `toTfjs`, or call `movingAverage.finalize(model)`.
- * `getOptimizerState` and `saveCheckpoint` have the averages too; `tf.loadLayersModel` does not read
+ * The same optimizer is returned: any of the seven classes, for `fit` and for TensorFlow.js's own
+ * `model.fit`. At the end of `fit`, before `onTrainEnd`, the averages replace the weights;
+ * `model.fit` does so through `toTfjs`, or call `movingAverage.finalize(model)`.
+ * `getOptimizerState` and `saveCheckpoint` include the averages; `tf.loadLayersModel` does not read
  * them. See `SwapEMAWeights` for averages in validation.
  *
  * Source: `keras/src/optimizers/base_optimizer.py`.
  *
- * @param optimizer the one to be given to `compile`
- * @param options how fast the average follows
- * @throws TypeError when it is no optimizer, or has an average already
- * @throws RangeError for a momentum outside 0 to 1, or an `overwriteFrequency` that is no whole
+ * @param optimizer optimizer to pass to `compile`
+ * @param options options
+ * @throws TypeError when it is not an optimizer, or already has an average
+ * @throws RangeError for a momentum outside 0 to 1, or an `overwriteFrequency` that is not a whole
  *   number >= 1
  * @example
  * ```ts
@@ -81,7 +84,7 @@ export function exponentialMovingAverage<O extends Optimizer>(
 }
 
 /**
- * The average that the optimizer of a model keeps; undefined when it keeps none.
+ * The moving average of a model's optimizer; undefined if it has none.
  *
  * @param optimizer an optimizer, or a compiled model
  */
@@ -91,22 +94,22 @@ export function movingAverageOf(optimizer: unknown): MovingAverage | undefined {
 }
 
 /**
- * Averages of the weights that one optimizer trains; made by
- * {@linkcode exponentialMovingAverage}. Weights and averages change places without being copied.
+ * Moving averages of the weights that an optimizer trains, created by {@linkcode
+ * exponentialMovingAverage}. Swapping weights and averages copies nothing.
  */
 export class MovingAverage {
-  /** How much of the old average each update keeps. */
+  /** Momentum. */
   readonly momentum: number;
-  /** After how many updates the averages replace the weights; undefined for never. */
+  /** Number of updates after which the averages replace the weights; undefined for never. */
   readonly overwriteFrequency: number | undefined;
-  /** By variable name, in the order of the first update. */
+  /** By name of the variable, in the order of the first update. */
   readonly #averages = new Map<string, Tensor>();
-  // Averages of a restored state, until the variables that they belong to are known.
+  // Averages of a restored state, until their variables are known.
   #restored: NamedAverage[] = [];
   #isInModel = false;
 
   /**
-   * Start without averages; the first update makes them.
+   * Start without averages; the first update creates them.
    *
    * @param options see {@linkcode exponentialMovingAverage}
    */
@@ -127,24 +130,26 @@ export class MovingAverage {
     this.overwriteFrequency = overwriteFrequency;
   }
 
-  /** True while the averages are in the model, and the weights are kept here. */
+  /** Whether the averages are in the model and the weights are kept here. */
   get isInModel(): boolean {
     return this.#isInModel;
   }
 
-  /** Put the averages into the model; nothing when they are there, or nothing was trained yet. */
+  /**
+   * Swap the averages into the model. Does nothing if they are in it, or before the first update.
+   */
   swapIn(model: TrainableModel): void {
     if (!this.#isInModel) this.#isInModel = this.#exchange(model);
   }
 
-  /** Put the weights back into the model; nothing when they are there. */
+  /** Swap the weights back into the model. Does nothing if they are in it. */
   swapOut(model: TrainableModel): void {
     if (this.#isInModel) this.#isInModel = !this.#exchange(model);
   }
 
   /**
-   * Replace the weights of the model by their averages, for good. The weights are gone, also when
-   * they were kept here because the averages were in the model.
+   * Replace the weights of the model by their averages for good. The weights are lost, even if they
+   * were kept here while the averages were in the model.
    */
   finalize(model: TrainableModel): void {
     this.#adopt(model);
@@ -156,7 +161,7 @@ export class MovingAverage {
     this.#isInModel = false;
   }
 
-  /** Average what an update of these variables left; called by the optimizer. */
+  /** Update the averages after an update of these variables; called by the optimizer. */
   update(names: string[], iterations: number): void {
     this.#name(names);
     const keptPart = Math.fround(this.momentum);
@@ -178,8 +183,8 @@ export class MovingAverage {
   }
 
   /**
-   * The averages as they are now, by the names of their variables, in the order of the trained
-   * weights. The caller disposes them.
+   * Current averages under the names of their variables, in the order of the trained weights. The
+   * caller disposes them.
    */
   takeState(): { name: string | undefined; tensor: Tensor }[] {
     const averages = [...this.#averages].map(([name, kept]) => ({
@@ -190,7 +195,7 @@ export class MovingAverage {
     return taken.map(({ name, tensor }) => ({ name, tensor: tensor.clone() }));
   }
 
-  /** The averages as host values, in the order of the trained weights. */
+  /** Averages as host values, in the order of the trained weights. */
   async getState(): Promise<HostWeight[]> {
     const taken = this.takeState();
     try {
@@ -201,8 +206,8 @@ export class MovingAverage {
   }
 
   /**
-   * Continue from these averages. They are matched with the trained variables by name, and by their
-   * order where none has one of these names.
+   * Restore averages. They are matched with trained variables by name, or by order if none has one
+   * of these names.
    */
   setState(averages: HostWeight[]): void {
     this.dispose();
@@ -213,7 +218,7 @@ export class MovingAverage {
     }));
   }
 
-  /** Forget the averages. */
+  /** Discard the averages. */
   dispose(): void {
     for (const average of this.#averages.values()) average.dispose();
     for (const { tensor } of this.#restored) tensor.dispose();
@@ -238,7 +243,7 @@ export class MovingAverage {
     old?.dispose();
   }
 
-  /** Match restored averages with the variables of the model that is trained. */
+  /** Match restored averages with the variables of the trained model. */
   #adopt(model: TrainableModel): void {
     if (this.#restored.length === 0) return;
     const network = networkOf(model as unknown as tf.LayersModel, "average the weights");
@@ -274,7 +279,7 @@ export class MovingAverage {
   }
 }
 
-/** An average under the name of its variable; undefined where that is not known. */
+/** An average under the name of its variable; undefined if that is unknown. */
 interface NamedAverage {
   name: string | undefined;
   tensor: Tensor;

@@ -1,6 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 
-/** Time of a convolution's multiply-add with its gradients, in those of a matrix product. */
+/**
+ * Cost of a convolution's multiply-add with its gradients, relative to that of a matrix product.
+ */
 const convolutionCost = 30;
 
 /** Multiply-adds of one row's forward pass, convolutions weighted by their cost. */
@@ -8,13 +10,13 @@ export function multiplyAddsOf(layers: tf.layers.Layer[]): number {
   let work = 0;
   for (const layer of layers) {
     if ("layers" in layer) work += multiplyAddsOf((layer as tf.LayersModel).layers);
-    // It looks up a few rows of its weights.
+    // It only looks up a few rows of its weights.
     else if (layer.getClassName() !== "Embedding") work += layerWork(layer);
   }
   return work;
 }
 
-/** Each weight is used once for each place in time or space that the layer sees or makes. */
+/** Each weight is used once per position in time or space that the layer reads or produces. */
 function layerWork({ weights, inboundNodes }: tf.layers.Layer): number {
   const shapes = inboundNodes.flatMap((
     { inputShapes, outputShapes },

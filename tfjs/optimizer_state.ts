@@ -14,27 +14,27 @@ import {
 } from "./optimizers.ts";
 import type { LayersModel, Optimizer } from "./types.ts";
 
-/** State of an optimizer as plain data: fit for a callback's state or a file. */
+/** State of an optimizer as plain data, for the state of a callback or a file. */
 export interface OptimizerState {
-  /** Class name, for example `Adam`. */
+  /** Class name, such as `Adam`. */
   className: string;
-  /** Updates made so far. */
+  /** Number of updates. */
   iterations: number;
-  /** Rate of the next update; null for an optimizer that has none. */
+  /** Learning rate of the next update; null for an optimizer without one. */
   learningRate: number | null;
-  /** For each kind of slot (first moment, second moment, ...) one value for each variable. */
+  /** For each kind of slot (first moment, second moment, ...) one value per variable. */
   slots: { [field: string]: NamedValue[] };
-  /** Single numbers that change with each update (powers of beta, ...). */
+  /** Scalars that change with each update (powers of beta, ...). */
   scalars: { [field: string]: number };
-  /** Averages of the weights, where it keeps some; see {@linkcode exponentialMovingAverage}. */
+  /** Moving averages of the weights, if it has any; see {@linkcode exponentialMovingAverage}. */
   average?: HostWeight[];
-  /** What `getWeights()` of an optimizer of your own gave. */
+  /** Result of `getWeights()` of a custom optimizer. */
   weights?: NamedValue[];
-  /** Names of the weights that the model trains, for names in `weights` that begin with them. */
+  /** Names of the trained weights, for names in `weights` that begin with them. */
   variables?: string[];
 }
 
-/** A value of an optimizer under its name. */
+/** A named value of an optimizer. */
 export interface NamedValue {
   /** Name of the trained weight and of the slot, `dense/kernel/m`. */
   name: string;
@@ -42,13 +42,13 @@ export interface NamedValue {
   value: HostWeight;
 }
 
-/** A tensor of an optimizer under its name. */
+/** A named tensor of an optimizer. */
 export interface NamedTensor {
   name: string;
   tensor: tf.Tensor;
 }
 
-/** State of an optimizer at one instant, still on the device; training may go on. */
+/** State of an optimizer at one point in time, on the device; training may continue. */
 export interface TakenState {
   className: string;
   iterations: number;
@@ -63,15 +63,15 @@ export interface TakenState {
 }
 
 /**
- * Read what an optimizer has accumulated. Training may continue meanwhile: the values are those at
- * the call. No tensor is left behind.
+ * Read the accumulated state of an optimizer. Training may continue meanwhile: the values are those
+ * at the time of the call. No tensors are left behind.
  *
- * Works for SGD, Momentum, Adagrad, Adadelta, Adam, Adamax and RMSProp, and for an optimizer of your
- * own that has `getWeights()` and `setWeights()`; a resumed run continues bit for bit. One without
- * them is warned about once: the state then holds the iterations and the learning rate only.
+ * Supports SGD, Momentum, Adagrad, Adadelta, Adam, Adamax, RMSProp and custom optimizers with
+ * `getWeights()` and `setWeights()`; a resumed run continues bit for bit. For a custom optimizer
+ * without them a warning is printed once, and the state has only iterations and learning rate.
  *
  * @param optimizer a tfjs optimizer, or a model compiled with one
- * @returns plain data for {@linkcode setOptimizerState}
+ * @returns state for {@linkcode setOptimizerState}
  * @throws TypeError when there is no optimizer
  * @example
  * ```ts
@@ -121,10 +121,10 @@ export async function getOptimizerState(
 }
 
 /**
- * Take the state of an optimizer as it is now: clones, which cost nothing and keep their values
- * when training continues. The caller disposes it.
+ * Copy the current state of an optimizer: clones, which cost nothing and keep their values when
+ * training continues. The caller disposes it.
  *
- * @returns the state; a promise for an optimizer of the user's own, whose `getWeights()` is one
+ * @returns the state; a promise for a custom optimizer, whose `getWeights()` returns one
  * @throws TypeError when there is no optimizer
  */
 export function takeOptimizerState(
@@ -149,7 +149,7 @@ export function takeOptimizerState(
   return byPath(state, optimizerOrModel);
 }
 
-/** The same state, in which slots and averages have the names of the model's weights. */
+/** The same state, with slots and averages named after the model's weights. */
 function byPath(state: TakenState, optimizerOrModel: Optimizer | LayersModel): TakenState {
   const trained = trainedWeights(optimizerOrModel);
   if (trained === undefined) return state;
@@ -164,14 +164,14 @@ function byPath(state: TakenState, optimizerOrModel: Optimizer | LayersModel): T
 }
 
 /**
- * Give an optimizer the accumulated state of another one of its class. What it held is disposed.
- * Given to a model, each slot goes to the weight that it is of, by name.
+ * Restore the accumulated state of an optimizer of the same class; the old state is disposed. For a
+ * model, slots are matched with weights by name.
  *
  * @param optimizer a tfjs optimizer, or a model compiled with one
- * @param state what {@linkcode getOptimizerState} gave
- * @returns nothing for an optimizer of TensorFlow.js, whose state is then set; for one of your own a
- *   promise, as its `setWeights()` gives one
- * @throws TypeError when there is no optimizer, or the state is of another class
+ * @param state state from {@linkcode getOptimizerState}
+ * @returns undefined once the state of a TensorFlow.js optimizer is set; a promise for a custom
+ *   optimizer, whose `setWeights()` returns one
+ * @throws TypeError without an optimizer, or for a state of another class
  * @throws RangeError when the state is of other weights than those that the model trains, or of
  *   weights of another shape; nothing is changed then
  */
@@ -223,7 +223,7 @@ function setRest(optimizer: InternalOptimizer, state: OptimizerState): void {
   if (state.learningRate !== null) setLearningRate(optimizer, state.learningRate);
 }
 
-/** A state without slots; moving averages are taken. */
+/** A state without slots, but with moving averages. */
 function emptyState(optimizer: InternalOptimizer): TakenState {
   return {
     className: optimizer.getClassName(),
@@ -258,9 +258,10 @@ async function takeOwnState(
     const taken = isSteady
       ? weights.map(({ name, tensor }) => ({ name, tensor: tensor.clone() }))
       : [];
-    // TensorFlow.js's saveIterations() makes a tensor at each call; the others are the optimizer's.
+    // TensorFlow.js's saveIterations() creates a tensor at each call; the others belong to the
+    // optimizer.
     for (const { name, tensor } of weights) if (name === "iter") tensor.dispose();
-    // It may await between the counter and the slots, where a step can come in.
+    // It may await between the counter and the slots, where a training step can come in.
     if (!isSteady) continue;
     return byPath({ ...emptyState(optimizer), weights: taken }, optimizerOrModel);
   }

@@ -1,17 +1,17 @@
 import type * as tf from "@tensorflow/tfjs";
 
 /**
- * What keepfit knows of one optimizer class of TensorFlow.js. The fields are private to TypeScript;
+ * Facts about an optimizer class of TensorFlow.js. The fields are private to TypeScript;
  * `ground_test.ts` pins each of them.
  */
 export interface OptimizerClass {
-  /** Fields with one variable for each trained weight, in the order of the class's `getWeights()`. */
+  /** Fields with one variable per trained weight, in the order of the class's `getWeights()`. */
   slots: SlotField[];
-  /** Fields with one float32 scalar that each update changes. */
+  /** Fields with a float32 scalar that each update changes. */
   scalars: Partial<Record<ScalarField, ScalarRule>>;
-  /** Keys of the class's `getConfig()`, which are fields too. */
+  /** Keys of the class's `getConfig()`, which are also fields. */
   hyperparameters: string[];
-  /** False where the class's `setWeights()` throws, so that `tf.loadLayersModel` would too. */
+  /** False if the class's `setWeights()` throws, as `tf.loadLayersModel` then would. */
   isLoadedByTfjs: boolean;
 }
 
@@ -30,17 +30,17 @@ export type SlotField =
 /** A scalar. */
 export type ScalarField = "accBeta1" | "accBeta2" | "iteration";
 
-/** The value of a scalar after some updates, for state that was saved without it. */
+/** The value of a scalar after a number of updates, for states saved without it. */
 export type ScalarRule = (optimizer: InternalOptimizer, iterations: number) => number;
 
-/** One slot of one trained weight. */
+/** A slot of a trained weight. */
 export interface Slot {
-  /** Name of the trained variable and of the slot: `dense_Dense1/kernel/m`. */
+  /** Name of the trained variable and the slot: `dense_Dense1/kernel/m`. */
   originalName: string;
   variable: tf.Variable;
 }
 
-/** An optimizer with the fields that TypeScript does not show. */
+/** An optimizer with fields private to TypeScript. */
 export type InternalOptimizer =
   & tf.Optimizer
   & { iterations_?: number; learningRate?: number; centered?: boolean }
@@ -107,9 +107,9 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
 };
 
 /**
- * The row of an optimizer in the table; undefined for an optimizer of the user's own, which is known
- * by its `getWeights()` and `setWeights()` only. A subclass of an optimizer of TensorFlow.js counts
- * as that one unless it has a `getWeights()` of its own.
+ * The facts about an optimizer; undefined for a custom optimizer, which is used only through
+ * `getWeights()` and `setWeights()`. A subclass of a TensorFlow.js optimizer counts as that class
+ * unless it overrides `getWeights()`.
  */
 export function optimizerClassOf(optimizer: tf.Optimizer): OptimizerClass | undefined {
   let name: string | undefined;
@@ -128,7 +128,7 @@ export function optimizerClassOf(optimizer: tf.Optimizer): OptimizerClass | unde
   return found.slots.every((field) => Array.isArray(internals[field])) ? found : undefined;
 }
 
-/** The fields in which this very optimizer keeps slots. */
+/** The fields in which this optimizer instance keeps slots. */
 export function slotFieldsOf(optimizer: tf.Optimizer, { slots }: OptimizerClass): SlotField[] {
   const { centered } = optimizer as InternalOptimizer;
   return slots.filter((field) => field !== "accumulatedMeanGrads" || centered);
@@ -137,7 +137,7 @@ export function slotFieldsOf(optimizer: tf.Optimizer, { slots }: OptimizerClass)
 /**
  * The optimizer of a compiled model, or the one that was passed.
  *
- * @param action what is to be done with it, for the error
+ * @param action action for the error message
  * @throws TypeError when there is no optimizer
  */
 export function optimizerOf(
@@ -154,7 +154,7 @@ export function optimizerOf(
   return optimizer as InternalOptimizer;
 }
 
-/** A power of beta as the updates make it: one float32 product each; `pow` rounds differently. */
+/** A power of beta as the updates compute it: a float32 product each; `pow` rounds differently. */
 function powerAfter(beta: number, iterations: number): number {
   const factor = Math.fround(beta);
   let power = factor;

@@ -11,7 +11,7 @@ interface KernelProfile {
   timeMs: Promise<unknown>;
 }
 
-// What `tf.profile` uses; private to TypeScript. It measures no start, so it is not enough here.
+// Used by `tf.profile`; private to TypeScript. It lacks start times, so it is not enough here.
 interface ProfiledEngine {
   readonly backendName: string;
   readonly state: {
@@ -33,7 +33,7 @@ interface RunningKernel extends Omit<KernelRun, "millis"> {
   parent: RunningKernel | undefined;
 }
 
-/** Records every kernel that TensorFlow.js runs between its making and {@linkcode stop}. */
+/** Records every kernel that TensorFlow.js runs until {@linkcode stop}. */
 export class KernelRecorder {
   #engine: ProfiledEngine;
   #begin = performance.now();
@@ -42,7 +42,10 @@ export class KernelRecorder {
   #peakBytes = 0;
   #restore: () => void;
 
-  /** @throws TypeError when TensorFlow.js is not loaded, or is being profiled already */
+  /**
+   * @throws TypeError when TensorFlow.js is not loaded, or is already being profiled
+   * @throws TypeError when TensorFlow.js is not loaded, or is being profiled already
+   */
   constructor() {
     const engine = findEngine<ProfiledEngine>();
     if (engine?.profiler === undefined) {
@@ -84,27 +87,27 @@ export class KernelRecorder {
     };
   }
 
-  /** A batch begins; the number is the global train batch, counted from 1. */
+  /** Start a batch; the number is the global train batch, counted from 1. */
   beginBatch(batch: number): void {
     this.#batches.push({ batch, start: this.#now(), millis: 0 });
   }
 
-  /** The batch that began last is over. */
+  /** End the current batch. */
   endBatch(): void {
     const batch = this.#batches.at(-1);
     if (batch !== undefined) batch.millis = this.#now() - batch.start;
   }
 
-  /** Leave TensorFlow.js as it was; may be called again. */
+  /** Restore TensorFlow.js; may be called again. */
   stop(): void {
     this.#restore();
     this.#restore = () => {};
   }
 
-  /** What was recorded, once the backend has given all times. */
+  /** The recording, once the backend has reported all times. */
   async recording(): Promise<Recording> {
     const times = await Promise.all(this.#kernels.map(({ time }) => time));
-    // A time that the backend cannot tell is that of the call.
+    // If the backend reports no time, that of the call is used.
     const whole = this.#kernels.map(({ hostMillis }, i) => {
       const time = times[i];
       return typeof time === "number" ? time : hostMillis;

@@ -2,29 +2,29 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { type Random, random, randomSeed } from "../core/random.ts";
 
 /**
- * Seed every random number that training depends on, so that a program gives the same result each
- * time: Keras's `keras.utils.set_random_seed`. Call it first, before the model is made.
+ * Seed every random number that training depends on, so that a program is reproducible, like
+ * `keras.utils.set_random_seed`. Call it first, before the model is created.
  *
- * From this call on, each of these takes the next number of one sequence as its seed, unless it has
- * a seed of its own:
+ * From this call on, each of these takes the next number of one sequence as its seed, unless it is
+ * given a seed:
  *
  * - `tf.randomUniform`, `tf.randomUniformInt`, `tf.randomNormal`, `tf.randomStandardNormal`,
  *   `tf.truncatedNormal`, `tf.randomGamma`, `tf.multinomial` and `tf.dropout`;
- * - all that is made with them: every initializer of `tf.layers`, dropout (of recurrent layers
+ * - everything that uses them: every initializer of `tf.layers`, dropout (of recurrent layers
  *   too), noise layers and random preprocessing;
  * - the order of the rows in `fit`, which is in `params.seed`.
  *
- * The numbers are the same on Deno, Bun and Node and on every backend, for TensorFlow.js draws them
- * in JavaScript. `tf.multinomial` alone draws in the backend: the same each time, but other numbers
- * on wasm and WebGPU than on cpu. What is then computed with them may differ in the last digits.
+ * The numbers are the same on Deno, Bun and Node and on every backend, because TensorFlow.js draws
+ * them in JavaScript. Only `tf.multinomial` draws in the backend: reproducibly, but with other
+ * numbers on wasm and WebGPU than on cpu. Results computed from them may differ in the last digits.
  *
- * Not seeded: what was drawn before; `Math.random()` of the program, and so `tf.rand` with it, and
+ * Not seeded: earlier draws; `Math.random()` of the program, and so `tf.rand` with it, and
  * the order of the rows in TensorFlow.js's own `model.fit`; `tf.data`'s `dataset.shuffle(size, seed)`,
  * which needs its own seed, as the clock is its default. In TensorFlow.js, `seed: 0` of a normal or
  * gamma distribution and of `tf.multinomial` counts as none.
  *
- * Another call starts the sequence again, as does another run of the program. The numbers depend on
- * how many were drawn before, so a layer more in the model changes those of all that follow.
+ * Another call restarts the sequence. The numbers depend on how many were drawn before, so an added
+ * layer changes those of all later ones.
  *
  * @param tf the TensorFlow.js that the models are made with
  * @param seed a whole number >= 0; all 53 bits count
@@ -75,26 +75,26 @@ export function seedOfRun(engine: object): number {
   return state === undefined ? randomSeed() : draw(state).below(2 ** 32);
 }
 
-/** How far the sequence of `setRandomSeed` has come; undefined where no seed was set. */
+/** Position in the sequence of `setRandomSeed`; undefined if no seed was set. */
 export function getRandomState(engine: object | undefined): RandomState | undefined {
   const state = (engine as SeededEngine | undefined)?.[sequence];
   return state && { ...state };
 }
 
-/** Continue the sequence from there, if it is the one that this program has set. */
+/** Continue the sequence from a position, if this program has set the same seed. */
 export function setRandomState(engine: object | undefined, { seed, drawn }: RandomState): void {
   const state = (engine as SeededEngine | undefined)?.[sequence];
   if (state?.seed === seed) state.drawn = drawn;
 }
 
-/** Where a sequence of seeds is. */
+/** Position in a sequence of seeds. */
 export type RandomState = {
   seed: number;
-  /** Numbers drawn so far. */
+  /** Number of draws so far. */
   drawn: number;
 };
 
-// On the engine, which all copies of tfjs share, so that all copies of keepfit do.
+// On the engine, which all copies of tfjs and so of keepfit share.
 const sequence = Symbol.for("keepfit.randomSequence");
 
 interface SeededEngine {
@@ -103,27 +103,27 @@ interface SeededEngine {
   endScope(result?: tfjs.TensorContainer): void;
 }
 
-/** Passes of `shuffledOrder` count the streams of a seed up from 0; draws count them down. */
+/** Passes of `shuffledOrder` count the streams of a seed up from 0; draws count down. */
 function draw(state: RandomState): Random {
   return random(state.seed, -1 - state.drawn++);
 }
 
-/** The ops that call `Math.random()`, once each, for a seed where none was given. */
+/** Ops that call `Math.random()` once for a seed, if none is given. */
 const drawingOps = new Set(
   ["randomUniform", "randomNormal", "truncatedNormal", "randomGamma", "multinomial"]
     .map((name) => `${name}__op`),
 );
 
 /**
- * Give those ops the next number of the sequence. tfjs takes no generator and exports nothing that
- * could be replaced, but tells its engine when an op begins and ends; between the two, which is
- * synchronous and runs no code of the user, `Math.random` is ours. Everywhere else it stays as it is.
+ * Give those ops the next number of the sequence. tfjs takes no generator and exports nothing to
+ * replace, but notifies its engine when an op begins and ends. In between, which is synchronous and
+ * runs no user code, `Math.random` is replaced. Everywhere else it is unchanged.
  */
 function seedOps(engine: SeededEngine): void {
   const { startScope, endScope } = engine;
   const seeded = () => draw(engine[sequence] as RandomState).fraction();
   let original = Math.random;
-  // Scopes that are open since such an op began, its own included.
+  // Open scopes since such an op began, including its own.
   let open = 0;
   engine.startScope = (name) => {
     startScope.call(engine, name);

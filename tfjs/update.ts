@@ -1,30 +1,30 @@
 import type * as tf from "@tensorflow/tfjs";
 
-/** Changes variables by their gradients, as an optimizer's `applyGradients` does. */
+/** Updates variables by their gradients, like an optimizer's `applyGradients`. */
 export type Update = (gradients: Parameters<tf.Optimizer["applyGradients"]>[0]) => void;
 
 /**
- * The update of an optimizer, with all that {@linkcode wrapUpdate} put around it. Gradients come by
- * the names of their variables, and stay the caller's.
+ * The update of an optimizer, including everything added by {@linkcode wrapUpdate}. Gradients are
+ * by variable name; the caller keeps them.
  */
 export function updateOf(optimizer: tf.Optimizer): Update {
-  // Looked up for each update: a callback may wrap it in mid-run.
+  // Looked up for each update: a callback may wrap it during a run.
   return (gradients) => optimizer.applyGradients(gradients);
 }
 
 /**
- * Put something around each update of an optimizer, in our loops and in TensorFlow.js's own: before
- * it, such as clipping, or after it, such as an average.
+ * Add something around each update of an optimizer, in keepfit's loops and in TensorFlow.js's own:
+ * before it, such as clipping, or after it, such as an average.
  *
- * @param wrap makes the new update from the present one
+ * @param wrap creates the new update from the current one
  */
 export function wrapUpdate(optimizer: tf.Optimizer, wrap: (update: Update) => Update): void {
   optimizer.applyGradients = wrap(optimizer.applyGradients.bind(optimizer));
 }
 
 /**
- * True for an optimizer with a `minimize` of its own: it decides what is computed and applied.
- * TensorFlow.js's class computes the gradients, applies and disposes them.
+ * Whether an optimizer has its own `minimize`, which decides what is computed and applied. That of
+ * TensorFlow.js computes the gradients, applies and disposes them.
  */
 export function minimizesItself(optimizer: tf.Optimizer): boolean {
   let owners = 0;

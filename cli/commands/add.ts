@@ -30,7 +30,7 @@ interface Given {
 }
 
 /** `keepfit add REFERENCE`: pin a plugin after explicit consent. */
-export function addAdd(program: Command, line: CommandLine): void {
+export function addAdd(program: Command, cli: CommandLine): void {
   const command = program.command("add")
     .usage("REFERENCE [--options JSON] [--allow KIND=VALUES] [--yes]")
     .description("Show what a plugin may do and, if you agree, pin it in keepfit.lock.json.")
@@ -58,10 +58,10 @@ export function addAdd(program: Command, line: CommandLine): void {
       // Missing options are reported now rather than in the next training.
       const explained = await explainPlugin(reference, { ...given, options: given.options ?? {} });
       const { id, version, integrity } = explained;
-      const { columns, hasColors: colors } = line;
+      const { columns, hasColors: colors } = cli;
       // The error lists them.
       const shown = { ...explained, problems: [] };
-      line.note(`${explainText(shown, { columns, colors, isShort: true })}\n`);
+      cli.note(`${explainText(shown, { columns, colors, isShort: true })}\n`);
       const isAsked = yes === undefined;
       const wanted = {
         ...given,
@@ -73,18 +73,18 @@ export function addAdd(program: Command, line: CommandLine): void {
       if (isAsked) {
         // No question when a yes would change nothing: the error says what is missing.
         await addPlugin(reference, { ...wanted, dryRun: true });
-        line.note(agreementText(explained, columns));
+        cli.note(agreementText(explained, columns));
       }
-      if (!isAsked || line.agrees(`Add ${id} ${version}? [y/N] `)) {
+      if (!isAsked || cli.agrees(`Add ${id} ${version}? [y/N] `)) {
         const added = await addPlugin(reference, wanted);
-        return line.tell({ added: true, plugin: added }, line.fit(addedText(added)));
+        return cli.tell({ added: true, plugin: added }, cli.fit(addedText(added)));
       }
-      line.code = 1;
-      line.tell({ added: false, plugin: explained }, "Nothing was added.\n");
+      cli.code = 1;
+      cli.tell({ added: false, plugin: explained }, "Nothing was added.\n");
     });
   addExamples(
     command,
-    line,
+    cli,
     ["keepfit add registry:ada/loss-to-slack@^1", "from a registry"],
     ["keepfit add ./plugins/notes --output-dir runs", "from a folder; it may write into runs"],
     [

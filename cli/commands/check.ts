@@ -11,7 +11,7 @@ import { addExamples } from "../help.ts";
 import { parseOptions } from "../plugin_options.ts";
 
 /** `keepfit check SOURCE`: find what prevents a plugin from being published. */
-export function addCheck(program: Command, line: CommandLine): void {
+export function addCheck(program: Command, cli: CommandLine): void {
   const command = program.command("check")
     .usage("SOURCE [--here] [-- OPTIONS]")
     .description(
@@ -33,27 +33,27 @@ no command runs. A declared permission that is never used is a warning.`,
         options: Record<string, unknown>,
         { here = false }: { here?: boolean },
       ) => {
-        const report = await check(line, source, options, here);
+        const report = await check(cli, source, options, here);
         const [problems, warnings] = [problemsOf(report), warningsOf(report)];
-        line.tell({ ...report, problems, warnings }, reportText(report));
-        if (problems.length > 0) line.code = 1;
+        cli.tell({ ...report, problems, warnings }, reportText(report));
+        if (problems.length > 0) cli.code = 1;
       },
     );
   addExamples(
     command,
-    line,
+    cli,
     ["keepfit check notes"],
     [`keepfit check . -- '{"url":"https://a.example/x"}'`, "with options of the callback"],
   );
 }
 
 async function check(
-  line: CommandLine,
+  cli: CommandLine,
   source: string,
   options: Record<string, unknown>,
   here: boolean,
 ): Promise<CheckReport> {
-  const { fs } = line;
+  const { fs } = cli;
   const bundle = await isTypeScriptSource(source, fs);
   const packed = await packSource(source, { fs, bundle });
   const isTyped = bundle && !here;

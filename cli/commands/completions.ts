@@ -4,7 +4,7 @@ import { addExamples } from "../help.ts";
 import { completionScript, type Shell, shells } from "../completions.ts";
 
 /** `keepfit completions SHELL`: a script that completes this command line. */
-export function addCompletions(program: Command, line: CommandLine): void {
+export function addCompletions(program: Command, cli: CommandLine): void {
   const command = program.command("completions")
     .usage("bash|zsh|fish")
     .description("Print a script that lets your shell complete keepfit's commands and options.")
@@ -12,11 +12,11 @@ export function addCompletions(program: Command, line: CommandLine): void {
     .addHelpText("after", "\nAdd one of these lines to the startup file of your shell.")
     .action((shell: Shell) => {
       const script = completionScript(program, shell);
-      line.tell({ shell, script }, script);
+      cli.tell({ shell, script }, script);
     });
   addExamples(
     command,
-    line,
+    cli,
     ["source <(keepfit completions bash)", "in ~/.bashrc"],
     ["source <(keepfit completions zsh)", "in ~/.zshrc, after compinit"],
     ["keepfit completions fish | source", "in ~/.config/fish/config.fish"],

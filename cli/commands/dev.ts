@@ -15,7 +15,7 @@ interface Given {
 }
 
 /** `keepfit dev SOURCE`: an endless training that reloads the plugin on each save. */
-export function addDev(program: Command, line: CommandLine): void {
+export function addDev(program: Command, cli: CommandLine): void {
   const command = program.command("dev")
     .usage("SOURCE [--epochs N] [--tier TIER] [--out DIR] [-- OPTIONS]")
     .description("Train a small model endlessly with the plugin and reload it on each save.")
@@ -26,11 +26,11 @@ export function addDev(program: Command, line: CommandLine): void {
     .option("--out <DIR>", "Folder it may write to. Default: .keepfit in SOURCE.")
     .addHelpText("after", "\nEvery permission that its manifest declares is granted.")
     .action(async (source: string, options: Record<string, unknown> | undefined, given: Given) => {
-      await dev(line, source, options, given);
+      await dev(cli, source, options, given);
     });
   addExamples(
     command,
-    line,
+    cli,
     ["keepfit dev notes"],
     [`keepfit dev . --epochs 20 -- '{"every":2}'`, "with options of the callback"],
   );
@@ -40,7 +40,7 @@ const endless = Number.MAX_SAFE_INTEGER;
 const epochMs = 500;
 
 async function dev(
-  line: CommandLine,
+  cli: CommandLine,
   source: string,
   options: Record<string, unknown> | undefined,
   { epochs = endless, out = joinPath(source, ".keepfit"), tier }: Given,
@@ -52,7 +52,7 @@ async function dev(
     outputDir: out,
     allow: pluginPermissions,
     peers: { "@tensorflow/tfjs": tf },
-    onReload: (reload) => tellReload(line, reload),
+    onReload: (reload) => tellReload(cli, reload),
   });
   const interruption = interruptSignal();
   let ran = 0;
@@ -61,7 +61,7 @@ async function dev(
     setModel: (given: object) => void (model = given),
     async onEpochEnd(epoch: number, { loss, val_loss }: Record<string, number>) {
       ran++;
-      line.note(`epoch ${epoch}: loss ${loss.toFixed(4)}, val_loss ${val_loss.toFixed(4)}\n`);
+      cli.note(`epoch ${epoch}: loss ${loss.toFixed(4)}, val_loss ${val_loss.toFixed(4)}\n`);
       if (ran < epochs) await sleep(epochMs, interruption.signal);
       if (interruption.signal.aborted) model.stopTraining = true;
     },
@@ -72,15 +72,15 @@ async function dev(
   } finally {
     interruption.release();
   }
-  line.tell({ event: "end", epochs: ran }, `ended after ${ran} epochs\n`);
+  cli.tell({ event: "end", epochs: ran }, `ended after ${ran} epochs\n`);
 }
 
-function tellReload(line: CommandLine, { id, epoch, error }: Reload): void {
+function tellReload(cli: CommandLine, { id, epoch, error }: Reload): void {
   if (error === undefined) {
-    line.tell({ event: "reload", id, epoch }, `reloaded ${id} at epoch ${epoch}\n`);
+    cli.tell({ event: "reload", id, epoch }, `reloaded ${id} at epoch ${epoch}\n`);
   } else {
     const message = messageOf(error);
-    line.tell({ event: "error", id, message }, `kept the previous ${id}: ${message}\n`);
+    cli.tell({ event: "error", id, message }, `kept the previous ${id}: ${message}\n`);
   }
 }
 

@@ -14,7 +14,7 @@ interface Given {
 }
 
 /** `keepfit explain REFERENCE`: what a plugin may do, and what is enforced here. */
-export function addExplain(program: Command, line: CommandLine): void {
+export function addExplain(program: Command, cli: CommandLine): void {
   const command = program.command("explain")
     .usage("REFERENCE [--tier TIER]")
     .description("Show what a plugin may do and what this runtime enforces.")
@@ -30,12 +30,12 @@ export function addExplain(program: Command, line: CommandLine): void {
     .action(async (reference: string, given: Given) => {
       const { problems, ...rest } = await explainPlugin(await referenceOf(reference), given);
       const explained = { ...rest, problems: problems.map((one) => inShell(one)) };
-      const { columns, hasColors: colors } = line;
-      line.tell(explained, explainText(explained, { columns, colors }));
+      const { columns, hasColors: colors } = cli;
+      cli.tell(explained, explainText(explained, { columns, colors }));
     });
   addExamples(
     command,
-    line,
+    cli,
     ["keepfit explain registry:ada/loss-to-slack@^1"],
     ["keepfit explain ./plugins/notes --tier sandboxed", "as it would run in the sandbox"],
   );

@@ -13,7 +13,7 @@ interface Given {
 }
 
 /** `keepfit hub DIR`: serve a registry and receive runs. */
-export function addHub(program: Command, line: CommandLine): void {
+export function addHub(program: Command, cli: CommandLine): void {
   const command = program.command("hub")
     .usage("DIR [--host ADDRESS] [--port NUMBER] [--tokens FILE]")
     .description("Serve the plugins in DIR and receive what RemoteMonitor posts, until Ctrl-C.")
@@ -30,10 +30,10 @@ export function addHub(program: Command, line: CommandLine): void {
       "File with lines OWNER=TOKEN, as in KEEPFIT_HUB_TOKENS.",
     )
     .action(async (directory: string, { host, port, ...given }: Given) => {
-      const tokens = await readTokens(given, line.fs);
+      const tokens = await readTokens(given, cli.fs);
       const server = await serveHub({ directory, hostname: host, port, tokens });
       const interruption = interruptSignal();
-      line.tell({ directory, url: server.url }, `keepfit hub of ${directory} at ${server.url}\n`);
+      cli.tell({ directory, url: server.url }, `keepfit hub of ${directory} at ${server.url}\n`);
       try {
         await new Promise((resolve) => interruption.signal.addEventListener("abort", resolve));
       } finally {
@@ -43,7 +43,7 @@ export function addHub(program: Command, line: CommandLine): void {
     });
   addExamples(
     command,
-    line,
+    cli,
     ["keepfit hub public", "serve what pack made"],
     ["keepfit hub public --port 8080 --token ada=…", "the token may publish plugins of ada"],
   );

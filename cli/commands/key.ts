@@ -4,7 +4,7 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
 /** `keepfit key new FILE`: generate a key for signing plugins. */
-export function addKey(program: Command, line: CommandLine): void {
+export function addKey(program: Command, cli: CommandLine): void {
   const key = program.command("key").description("Keys for signing plugins.");
   const command = key.command("new")
     .description("Generate a key and save it in FILE, which only you should be able to read.")
@@ -12,13 +12,13 @@ export function addKey(program: Command, line: CommandLine): void {
     .action(async (path: string) => {
       const made = await generateKeyPair();
       // Never overwritten: a lost key can never sign again.
-      const file = await line.fs.open(path, "create");
+      const file = await cli.fs.open(path, "create");
       try {
         await file.write(await made.toPem());
       } finally {
         await file.close();
       }
-      line.tell({ path, keyId: made.keyId }, `${made.keyId}\n`);
+      cli.tell({ path, keyId: made.keyId }, `${made.keyId}\n`);
     });
-  for (const one of [key, command]) addExamples(one, line, ["keepfit key new key.pem"]);
+  for (const one of [key, command]) addExamples(one, cli, ["keepfit key new key.pem"]);
 }

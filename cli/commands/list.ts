@@ -4,7 +4,7 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
 /** `keepfit list`: the plugins of the lock file and the configuration; needs no network. */
-export function addList(program: Command, line: CommandLine): void {
+export function addList(program: Command, cli: CommandLine): void {
   const command = program.command("list")
     .description("List the plugins of keepfit.lock.json and keepfit.json, without network access.")
     .action(async () => {
@@ -14,7 +14,7 @@ export function addList(program: Command, line: CommandLine): void {
         const where = locked?.tier === undefined ? "" : `  ${locked.tier}`;
         return `${what}${where}${configured > 0 ? "" : "  not in keepfit.json"}\n  ${reference}\n`;
       });
-      line.tell({ plugins }, lines.join("") || "no plugins\n");
+      cli.tell({ plugins }, lines.join("") || "no plugins\n");
     });
-  addExamples(command, line, ["keepfit list"]);
+  addExamples(command, cli, ["keepfit list"]);
 }

@@ -13,7 +13,7 @@ interface Given {
 }
 
 /** `keepfit new NAME`: create a plugin project. */
-export function addNew(program: Command, line: CommandLine): void {
+export function addNew(program: Command, cli: CommandLine): void {
   const command = program.command("new")
     .usage("OWNER/NAME [--hooks LIST] [--controls LIST] [--out DIR]")
     .description(
@@ -36,7 +36,7 @@ export function addNew(program: Command, line: CommandLine): void {
     )
     .option("--out <DIR>", "Folder to create. Default: NAME.")
     .action(async (id: string, { hooks, controls, out = id.split("/")[1] }: Given) => {
-      const { fs } = line;
+      const { fs } = cli;
       if (await exists(out, { fs }) && (await fs.readDir(out)).length > 0) {
         throw new Error(
           `Cannot create ${id} in ${out}: expected a new folder, found files (choose another --out)`,
@@ -50,7 +50,7 @@ export function addNew(program: Command, line: CommandLine): void {
         await fs.writeFile(place, text);
       }
       const paths = Object.keys(files).sort();
-      line.tell(
+      cli.tell(
         { id, folder: out, files: paths },
         `${paths.map((path) => `${out}/${path}\n`).join("")}
 ${keepfit.isPublished ? "" : `keepfit is on no registry yet: taken from ${keepfit.name}\n\n`}${
@@ -60,7 +60,7 @@ ${keepfit.isPublished ? "" : `keepfit is on no registry yet: taken from ${keepfi
     });
   addExamples(
     command,
-    line,
+    cli,
     ["keepfit new ada/notes"],
     [
       "keepfit new ada/notes --hooks onEpochEnd,onTrainEnd --controls stop",

@@ -8,7 +8,7 @@ import { minimumAgeOption } from "../plugin_options.ts";
 import { withMessage } from "./update.ts";
 
 /** `keepfit outdated`: compare locked plugins with their registries. */
-export function addOutdated(program: Command, line: CommandLine): void {
+export function addOutdated(program: Command, cli: CommandLine): void {
   const command = program.command("outdated")
     .usage("[--registry URL]")
     .description(
@@ -19,13 +19,13 @@ export function addOutdated(program: Command, line: CommandLine): void {
     .action(async (given: { registry?: string; minimumAge?: number }) => {
       const plugins = await outdatedPlugins(given);
       const shown = plugins.filter(({ isOutdated, error }) => isOutdated || error !== undefined);
-      line.tell(
+      cli.tell(
         { plugins: plugins.map(withMessage) },
         shown.length === 0 ? "everything is up to date\n" : tableOf(shown),
       );
-      if (shown.length > 0) line.code = 1;
+      if (shown.length > 0) cli.code = 1;
     });
-  addExamples(command, line, ["keepfit outdated"]);
+  addExamples(command, cli, ["keepfit outdated"]);
 }
 
 function tableOf(plugins: readonly OutdatedPlugin[]): string {

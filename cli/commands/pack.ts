@@ -4,7 +4,7 @@ import { addExamples } from "../help.ts";
 import { packPlugin } from "../pack.ts";
 
 /** `keepfit pack SOURCE --out DIR`: publish to a folder that any static host can serve. */
-export function addPack(program: Command, line: CommandLine): void {
+export function addPack(program: Command, cli: CommandLine): void {
   const command = program.command("pack")
     .usage("SOURCE --out DIR [--bundle] [--force]")
     .description(
@@ -19,10 +19,10 @@ export function addPack(program: Command, line: CommandLine): void {
     .option("--force", "Replace an existing version.")
     .action(
       async (source: string, given: { out: string; bundle?: true; force?: true }) => {
-        const packed = await packPlugin({ source, fs: line.fs, ...given });
+        const packed = await packPlugin({ source, fs: cli.fs, ...given });
         const { id, version, reference, files } = packed;
-        line.tell(packed, `packed ${id} ${version}, ${files} files\n${reference}\n`);
+        cli.tell(packed, `packed ${id} ${version}, ${files} files\n${reference}\n`);
       },
     );
-  addExamples(command, line, ["keepfit pack notes --bundle --out public"]);
+  addExamples(command, cli, ["keepfit pack notes --bundle --out public"]);
 }

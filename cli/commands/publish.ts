@@ -12,7 +12,7 @@ interface Given extends GivenAccess {
 }
 
 /** `keepfit publish SOURCE --registry URL`: pack, sign and upload to a hub. */
-export function addPublish(program: Command, line: CommandLine): void {
+export function addPublish(program: Command, cli: CommandLine): void {
   const command = program.command("publish")
     .usage("SOURCE --registry URL [--bundle] [--key FILE]")
     .description(
@@ -25,10 +25,10 @@ export function addPublish(program: Command, line: CommandLine): void {
     .option("--bundle", "Bundle it into one JavaScript module. Requires esbuild.")
     .action(async (source: string, { key, bundle = false, ...given }: Given) => {
       const access = hubAccess(given, "publish");
-      const { manifest, contents } = await packSource(source, { fs: line.fs, bundle });
+      const { manifest, contents } = await packSource(source, { fs: cli.fs, bundle });
       const signed = key === undefined
         ? manifest
-        : await signManifest(manifest, await parseKey(await line.fs.readTextFile(key)));
+        : await signManifest(manifest, await parseKey(await cli.fs.readTextFile(key)));
       const files = new Map([...contents].filter(([path]) => path !== manifestName));
       const published = await publishPlugin({
         ...access,
@@ -36,12 +36,12 @@ export function addPublish(program: Command, line: CommandLine): void {
         files,
       });
       const { id, version, reference, isNew } = published;
-      line.tell(
+      cli.tell(
         published,
         `${isNew ? "published" : "already published:"} ${id} ${version}\n${reference}\n`,
       );
     });
-  addExamples(command, line, [
+  addExamples(command, cli, [
     "keepfit publish notes --registry https://hub.example --key key.pem --bundle",
   ]);
 }

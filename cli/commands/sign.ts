@@ -4,20 +4,20 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
 /** `keepfit sign MANIFEST --key FILE`. */
-export function addSign(program: Command, line: CommandLine): void {
+export function addSign(program: Command, cli: CommandLine): void {
   const command = program.command("sign")
     .usage("MANIFEST --key FILE")
     .description("Sign the manifest of a packed plugin, and through its hashes all files.")
     .argument("<MANIFEST>", "Manifest written by pack.")
     .requiredOption("--key <FILE>", "Key from key new.")
     .action(async (path: string, { key: keyPath }: { key: string }) => {
-      const key = await parseKey(await line.fs.readTextFile(keyPath));
-      const manifest = parseManifest(await line.fs.readTextFile(path), path);
+      const key = await parseKey(await cli.fs.readTextFile(keyPath));
+      const manifest = parseManifest(await cli.fs.readTextFile(path), path);
       const signed = await signManifest(manifest, key);
-      await line.fs.writeFile(path, `${JSON.stringify(signed, null, 2)}\n`);
-      line.tell({ path, keyId: key.keyId }, `signed ${path} by ${key.keyId}\n`);
+      await cli.fs.writeFile(path, `${JSON.stringify(signed, null, 2)}\n`);
+      cli.tell({ path, keyId: key.keyId }, `signed ${path} by ${key.keyId}\n`);
     });
-  addExamples(command, line, [
+  addExamples(command, cli, [
     "keepfit sign public/ada/notes/0.1.0/callback.plugin.json --key key.pem",
   ]);
 }

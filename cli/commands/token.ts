@@ -3,7 +3,7 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
 /** `keepfit token new`: generate a token for a hub. */
-export function addToken(program: Command, line: CommandLine): void {
+export function addToken(program: Command, cli: CommandLine): void {
   const token = program.command("token").description("Tokens of authors on a hub.");
   const command = token.command("new")
     .description(
@@ -12,9 +12,9 @@ export function addToken(program: Command, line: CommandLine): void {
     )
     .action(() => {
       const made = randomToken();
-      line.tell({ token: made }, `${made}\n`);
+      cli.tell({ token: made }, `${made}\n`);
     });
-  for (const one of [token, command]) addExamples(one, line, ["keepfit token new"]);
+  for (const one of [token, command]) addExamples(one, cli, ["keepfit token new"]);
 }
 
 /** 256 bits as letters, digits, `-` and `_`. */

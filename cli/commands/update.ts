@@ -13,7 +13,7 @@ interface Given {
 }
 
 /** `keepfit update [PLUGIN...]`: resolve each reference again and show what changes. */
-export function addUpdate(program: Command, line: CommandLine): void {
+export function addUpdate(program: Command, cli: CommandLine): void {
   const command = program.command("update")
     .usage("[PLUGIN...] [--dry-run] [--accept] [--registry URL]")
     .description("Resolve each reference again, pin the result and show what changes.")
@@ -30,15 +30,15 @@ export function addUpdate(program: Command, line: CommandLine): void {
         minimumAge,
         accept,
       });
-      line.tell(
+      cli.tell(
         { updates: updates.map(withMessage) },
         updates.map((update) => textOf(update, dryRun === true)).join(""),
       );
-      if (updates.some(({ status }) => status === "failed" || status === "refused")) line.code = 1;
+      if (updates.some(({ status }) => status === "failed" || status === "refused")) cli.code = 1;
     });
   addExamples(
     command,
-    line,
+    cli,
     ["keepfit update", "all of them"],
     ["keepfit update ada/loss-to-slack --dry-run", "only show what would change"],
   );

@@ -4,7 +4,7 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
 /** `keepfit vendor`: copy the plugins into the project. */
-export function addVendor(program: Command, line: CommandLine): void {
+export function addVendor(program: Command, cli: CommandLine): void {
   const command = program.command("vendor")
     .usage("[--out DIR]")
     .description("Copy every locked plugin into a folder and load it from there.")
@@ -14,7 +14,7 @@ export function addVendor(program: Command, line: CommandLine): void {
       const lines = plugins.map(({ id, version, files, folder }) =>
         `${id} ${version}: ${files} files in ${folder}\n`
       );
-      line.tell({ plugins }, lines.join("") || "nothing to copy\n");
+      cli.tell({ plugins }, lines.join("") || "nothing to copy\n");
     });
-  addExamples(command, line, ["keepfit vendor", "into the folder vendor"]);
+  addExamples(command, cli, ["keepfit vendor", "into the folder vendor"]);
 }

@@ -5,7 +5,7 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
 /** `keepfit verify`: rehash every file and compare it with the lock file. */
-export function addVerify(program: Command, line: CommandLine): void {
+export function addVerify(program: Command, cli: CommandLine): void {
   const command = program.command("verify")
     .usage("[--offline]")
     .description(
@@ -16,10 +16,10 @@ export function addVerify(program: Command, line: CommandLine): void {
     .action(async (given: { offline?: boolean }) => {
       const plugins = await verifyPlugins(given);
       const lines = plugins.map(textOf);
-      line.tell({ plugins }, lines.join("") || "nothing is locked\n");
-      if (plugins.some(({ problems }) => problems.length > 0)) line.code = 1;
+      cli.tell({ plugins }, lines.join("") || "nothing is locked\n");
+      if (plugins.some(({ problems }) => problems.length > 0)) cli.code = 1;
     });
-  addExamples(command, line, ["keepfit verify"]);
+  addExamples(command, cli, ["keepfit verify"]);
 }
 
 function textOf({ id, version, files, problems, yanked, unasked }: VerifiedPlugin): string {

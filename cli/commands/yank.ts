@@ -10,7 +10,7 @@ interface Given extends GivenAccess {
 }
 
 /** `keepfit yank PLUGIN@VERSION --registry URL`: keep new projects from choosing a version. */
-export function addYank(program: Command, line: CommandLine): void {
+export function addYank(program: Command, cli: CommandLine): void {
   const command = program.command("yank")
     .usage("PLUGIN@VERSION --registry URL [--reason TEXT] [--undo]")
     .description(
@@ -20,7 +20,7 @@ export function addYank(program: Command, line: CommandLine): void {
     .option("--registry <URL>", "The hub. Default: KEEPFIT_REGISTRY.")
     .option("--token <TOKEN>", "Your token for the hub. Default: KEEPFIT_TOKEN.")
     .addOption(
-      new Option("--reason <TEXT>", "Reason shown to users of the version, one line.").conflicts(
+      new Option("--reason <TEXT>", "Reason shown to users of the version, one cli.").conflicts(
         "undo",
       ),
     )
@@ -33,14 +33,14 @@ export function addYank(program: Command, line: CommandLine): void {
         );
       }
       const yanked = await yankPlugin(hubAccess(given, "yank"), id, version, { undo, reason });
-      line.tell(
+      cli.tell(
         { id, version, yanked },
         `${undo ? "no longer yanked" : "yanked"}: ${id} ${version}\n`,
       );
     });
   addExamples(
     command,
-    line,
+    cli,
     ["keepfit yank ada/notes@0.2.0 --registry https://hub.example"],
     [
       "keepfit yank ada/notes@0.2.0 --registry https://hub.example --undo",

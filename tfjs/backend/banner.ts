@@ -3,10 +3,10 @@ import type * as tfjs from "@tensorflow/tfjs";
 const seen = new WeakSet<object>();
 
 /**
- * Keep TensorFlow.js from printing its advertisement of tfjs-node, which its cpu backend does when
- * the first tensor is written to it: that write happens here, in production mode, in which tfjs
- * prints no notices. Neither the backend that is set nor the count of tensors changes. Once a tensor
- * has been made on cpu it is too late; before any backend is set it lasts only if one is set by name.
+ * Keep TensorFlow.js from printing its advertisement of tfjs-node, which its cpu backend does with
+ * the first tensor written to it: that write is made here in production mode, in which tfjs prints
+ * no notices. Neither the current backend nor the count of tensors changes. Once a tensor exists on
+ * cpu it is too late; before a backend is set, it lasts only if one is set by name.
  *
  * @param tf the TensorFlow.js that the models are made with
  */

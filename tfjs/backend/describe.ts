@@ -3,29 +3,29 @@ import { getRuntime } from "../../runtime/get_runtime.ts";
 import { addedKernels } from "../kernels/mod.ts";
 import { type AdapterDescription, adapterOf } from "./webgpu.ts";
 
-/** What TensorFlow.js computes with; {@linkcode describeBackend} tells. */
+/** Result of {@linkcode describeBackend}. */
 export interface BackendDescription {
-  /** The backend that is set. */
+  /** Name of the current backend. */
   backend: string;
-  /** `deno 2.9.6`, for example. */
+  /** Runtime and version: `deno 2.9.6`. */
   runtime: string;
   /** Version of TensorFlow.js. */
   tfjs: string;
-  /** The graphics card, on a webgpu that `useBackend` started. */
+  /** Graphics card, for a webgpu backend started by `useBackend`. */
   adapter?: AdapterDescription;
-  /** How WebAssembly runs, on wasm. */
+  /** How WebAssembly runs, for wasm. */
   wasm?: { simd: boolean; threads: number };
-  /** Kernels that keepfit has added or mended on this backend. Sorted. */
+  /** Kernels that keepfit added or fixed on this backend. Sorted. */
   addedKernels: string[];
-  /** Kernels that cpu has and this backend lacks. Sorted. */
+  /** Kernels of cpu that this backend lacks. Sorted. */
   missingKernels: string[];
-  /** The same, for people. */
+  /** The description as text for people. */
   text: string;
 }
 
 /**
- * Tell what TensorFlow.js computes with: backend, runtime, graphics card, SIMD and threads, and
- * which kernels keepfit has added and which are missing.
+ * Describe what TensorFlow.js runs on: backend, runtime, graphics card, SIMD and threads, kernels
+ * that keepfit added and kernels that are missing.
  *
  * @param tf the TensorFlow.js that the models are made with
  * @throws Error when the backend has not been started; await `useBackend` or `tf.ready()` first
@@ -43,7 +43,7 @@ export interface BackendDescription {
  * ```
  */
 export function describeBackend(tf: typeof tfjs): BackendDescription {
-  // Asked first: it starts the default backend where none is set.
+  // First, because it starts the default backend if none is set.
   const instance = tf.backend();
   const backend = tf.getBackend();
   const { name, version } = getRuntime();

@@ -6,9 +6,9 @@ interface ListeningProcess {
 }
 
 /**
- * Note who listens to the errors of the process; what is returned takes the others off again. The
- * loader of a WASM module makes the process rethrow every uncaught error and unhandled rejection,
- * also those that have nothing to do with it.
+ * Remember the process's error listeners; the function returned removes later ones. The loader of a
+ * WASM module makes the process rethrow every uncaught error and unhandled rejection, even
+ * unrelated ones.
  */
 export function keepListeners(): () => void {
   const { process } = globalThis as { process?: ListeningProcess };

@@ -1,6 +1,6 @@
 /**
- * What TensorFlow.js computes with: the fastest backend that works here, with the kernels that it
- * lacks for training.
+ * Backends of TensorFlow.js: choose the fastest that works here, with the kernels that training
+ * needs.
  *
  * @module
  */
@@ -19,41 +19,45 @@ export type { AdapterDescription } from "./webgpu.ts";
 /** A backend that {@linkcode useBackend} can choose. Sorted. */
 export type BackendName = "cpu" | "wasm" | "webgpu";
 
-/** `"auto"` takes the fastest that works: webgpu on a graphics card, then wasm, then cpu. */
+/**
+ * `"auto"` chooses the fastest backend that works: webgpu on a graphics card, then wasm, then cpu.
+ */
 export type BackendChoice = "auto" | BackendName;
 
 /** Options of {@linkcode useBackend}. */
 export interface BackendOptions {
   /**
-   * Where the `.wasm` files of `@tensorflow/tfjs-backend-wasm` are: a folder's path or URL, or the
-   * place of each file by its name. Read when wasm starts, first or with other threads;
-   * TensorFlow.js keeps a place that failed until another is given. Deno needs `--allow-read` of a
-   * path and `--allow-net` of a URL's host. Default: in the package.
+   * Location of the `.wasm` files of `@tensorflow/tfjs-backend-wasm`: path or URL of their folder,
+   * or the location of each file by name. Read when wasm starts, or restarts with other threads;
+   * TensorFlow.js keeps a failed location until another is given. Deno needs `--allow-read` for a
+   * path and `--allow-net` for a URL. Default: the package.
    */
   wasmPaths?: WasmPaths;
   /**
-   * How many threads wasm computes with, the main one among them; more than 8 count as 8. Where
-   * they do not start, it computes with one. Two halve the time of a large product of matrices, but
-   * hardly that of a training step, and on a busy machine they are slower than one. Default: as
-   * many as it runs with, at first one.
+   * Number of threads of wasm, including the main one; more than 8 count as 8. If they fail to
+   * start, wasm runs with one. Two threads halve the time of a large matrix product, but hardly
+   * that of a training step, and on a busy machine they are slower than one. Default: the current
+   * number, at first 1.
    */
   threads?: number;
   /**
-   * An implementation of WebGPU to compute on. Default: `navigator.gpu`, else the package `webgpu`
-   * (Node and Bun) or `bun-webgpu` (Bun), where it is installed.
+   * Implementation of WebGPU. Default: `navigator.gpu`, else the package `webgpu` (Node and Bun) or
+   * `bun-webgpu` (Bun), if installed.
    */
   gpu?: GPULike;
 }
 
-/** What {@linkcode useBackend} came to. */
+/** Result of {@linkcode useBackend}. */
 export interface ChosenBackend {
-  /** The backend that is set now, and has been seen to work: the one that was asked for by name. */
+  /** The current backend, which was tested: the requested one, if it was requested by name. */
   backend: BackendName;
-  /** Why each faster one cannot be used; wasm itself, where its threads do not start. */
+  /**
+   * Why each faster backend cannot be used; also for wasm itself, if its threads failed to start.
+   */
   reasons: { backend: BackendName; reason: string }[];
 }
 
-/** What is tried in one go. */
+/** A single attempt. */
 interface Attempt {
   backend: BackendName;
   threads?: number;
@@ -66,36 +70,35 @@ const order: Record<BackendChoice, BackendName[]> = {
   cpu: ["cpu"],
 };
 
-/** Marks the backend that was chosen here; `fit` gives no hint at faster ones then. */
+/** Marks a backend chosen here, for which `fit` gives no hint at faster ones. */
 const chosenKey = Symbol.for("keepfit.backend.chosen");
 
 /**
- * Set the backend of TensorFlow.js to one that works here. Each candidate is set, checked and made
- * to multiply two matrices, so that tfjs is never left on a backend that does not work. With
- * `"auto"` the next one is tried when it fails; one that is asked for by name is set or an error
- * says why not.
+ * Set the backend of TensorFlow.js to one that works here. Each candidate is set and tested with a
+ * matrix product, so that tfjs is never left on a broken backend. With `"auto"`, the next candidate
+ * is tried after a failure; a backend requested by name is set or an error says why not.
  *
- * When `"auto"` ends on cpu, where training takes ten to two hundred times as long, it warns once
- * why wasm cannot be used and what to do: which package to install, which permission to give.
+ * If `"auto"` ends on cpu, where training takes ten to two hundred times as long, it warns once why
+ * wasm cannot be used and what to do: which package to install, which permission to give.
  *
- * Call it before the first tensor is made, and TensorFlow.js does not print its advertisement of
+ * Call it before the first tensor is created, and TensorFlow.js does not print its advertisement of
  * tfjs-node either.
  *
- * Call it again to switch. Models and optimizers go along; of other tensors that were computed on
- * webgpu, read the values before (`await tensor.data()`), for outside a browser there is no reading
- * without waiting, and using them on the next backend would be that.
+ * Call it again to switch. Models and optimizers move along. Read the values of other tensors on
+ * webgpu before (`await tensor.data()`): outside a browser they cannot be read synchronously, which
+ * using them on the next backend would require.
  *
- * `"auto"` leaves out a WebGPU that is software (llvmpipe, SwiftShader): it is slower than wasm.
- * `"webgpu"` takes it. On Deno for Linux `"auto"` looks for a graphics card before it starts WebGPU;
- * that needs `-A`, see `docs/backends.md`.
+ * `"auto"` skips a software WebGPU (llvmpipe, SwiftShader), which is slower than wasm; `"webgpu"`
+ * accepts it. On Deno for Linux, `"auto"` checks for a graphics card before it starts WebGPU, which
+ * needs `-A`; see `docs/backends.md`.
  *
  * @param tf the TensorFlow.js that the models are made with
- * @param choice the fastest that works, or a backend by its name. Default: `"auto"`
- * @param options threads, and where things are that are not where they are expected
- * @returns the backend that is set, and why not a faster one
- * @throws RangeError when `choice` is none of the four, or `threads` no whole number from 1
- * @throws Error when the backend that is asked for by name cannot be used, or with `"auto"` not even
- *   cpu; it says why and what to do. The backend from before is set again, or cpu
+ * @param choice `"auto"`, or a backend by name. Default: `"auto"`
+ * @param options threads and locations
+ * @returns the current backend, and why not a faster one
+ * @throws RangeError for an unknown `choice`, or when `threads` is not a whole number from 1
+ * @throws Error that says why and what to do, when the requested backend, or with `"auto"` even cpu,
+ *   cannot be used. The previous backend is set again, or cpu
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -141,7 +144,7 @@ export async function useBackend(
       const message = error instanceof Error ? error.message : String(error);
       const isThreaded = threads !== undefined && threads > 1;
       reasons.push({ backend, reason: isThreaded ? `${threads} threads: ${message}` : message });
-      // Deno's navigator.gpu is always there, so tfjs would start it by itself.
+      // Deno always has navigator.gpu, so tfjs would start webgpu without being asked.
       if (backend === "webgpu" && !hadWebGPU) forgetWebGPU(tf);
     }
   }
@@ -160,7 +163,7 @@ export async function useBackend(
 
 const warned = new Set<string>();
 
-/** Warn that training will be slow, once a process for each reason. */
+/** Warn that training will be slow, once per process and reason. */
 function warnOfCpu(reasons: ChosenBackend["reasons"]): void {
   const reason = reasons.findLast(({ backend }) => backend === "wasm")?.reason;
   if (reason === undefined || warned.has(reason)) return;
@@ -171,7 +174,7 @@ function warnOfCpu(reasons: ChosenBackend["reasons"]): void {
   );
 }
 
-/** Each candidate in its turn; wasm without threads where it does not start with them. */
+/** Candidates in order; wasm without threads follows wasm with threads. */
 function attempts(choice: BackendChoice, threads?: number): Attempt[] {
   return order[choice].flatMap((backend): Attempt[] => {
     if (backend !== "wasm") return [{ backend }];
@@ -192,10 +195,10 @@ async function start(
   await setBackend(tf, "cpu");
 }
 
-/** What has been read once can be moved to another backend. */
+/** Values that were read can be moved to another backend. */
 async function readVariables(tf: typeof tfjs): Promise<void> {
   const variables = Object.values(tf.engine().registeredVariables);
-  // A device that is lost must not stand in the way of leaving it.
+  // A lost device must not prevent leaving it.
   await Promise.allSettled(variables.map((variable) => variable.data()));
 }
 

@@ -1,7 +1,8 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
 /**
- * `tf.setBackend`, which tells a failure by `false` only; `getBackend()` then names the failed one.
+ * `tf.setBackend`, which reports a failure only by `false`, after which `getBackend()` names the
+ * failed backend.
  *
  * @throws Error when the backend cannot be set
  */

@@ -6,17 +6,19 @@ import { setBackend } from "./set_backend.ts";
 import { checkInstalledWasm, readWasm } from "./wasm_file.ts";
 import { createThreadedBackend, endThreads, mostThreads, threadsOf } from "./wasm_threads.ts";
 
-/** Where the `.wasm` files are: a folder's path or URL, or the place of each of the three. */
+/**
+ * Location of the `.wasm` files: path or URL of their folder, or the location of each of the three.
+ */
 export type WasmPaths = string | URL | Record<string, string>;
 
 /**
- * Set the backend to wasm, with the kernels that training needs. One that runs already is taken, or
- * gives way where another number of threads is asked for; its tensors go along.
+ * Set the backend to wasm, with the kernels for training. A running one is kept, or replaced for
+ * another number of threads; its tensors move along.
  *
  * @param tf the TensorFlow.js that the models are made with
- * @param paths where the files are. Default: in their package
- * @param threads how many compute, of which 8 are used. Default: as many as it runs with, else one
- * @throws Error that says what went wrong and what to do; the one that ran is registered still
+ * @param paths location of the files. Default: the package
+ * @param threads number of threads, of which at most 8 are used. Default: the current number, else 1
+ * @throws Error that says what went wrong and what to do; a running backend stays registered
  */
 export async function startWasm(
   tf: typeof tfjs,
@@ -45,7 +47,7 @@ async function startAnew(
 ): Promise<void> {
   const { registry } = tf.engine();
   const running = registry.wasm as tfjs.KernelBackend | undefined;
-  // The package's own start would look; without it, nobody can read the flag without waiting.
+  // The package's own start would check; otherwise the flag can only be read asynchronously.
   const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
   if (paths === undefined) {
     const name = threads > 1 ? "-threaded-simd" : simd ? "-simd" : "";
@@ -75,7 +77,7 @@ async function startThreaded(
   await setBackend(tf, "wasm");
 }
 
-/** Start it as the package does, and clear up behind that. */
+/** Start it as the package does, and clean up afterwards. */
 async function startSingle(tf: typeof tfjs, paths?: WasmPaths): Promise<void> {
   const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
   if (paths !== undefined) setWasmPaths(toWasmPaths(paths), true);
@@ -100,10 +102,10 @@ function toWasmPaths(paths: WasmPaths): string | Record<string, string> {
 }
 
 /**
- * Read the file in the platform's place while the backend starts: from disk too, and with the error
- * in hand. A start whose file is missing never ends.
+ * Fetch the file on behalf of the platform while the backend starts: also from disk, and with an
+ * error. The package never finishes starting without its file.
  *
- * @param run is given a promise that rejects when the file cannot be had
+ * @param run receives a promise that rejects when the file cannot be fetched
  */
 async function withFetch(
   tf: typeof tfjs,
@@ -113,7 +115,7 @@ async function withFetch(
   const { fetch } = platform;
   let fail: (error: Error) => void;
   const failure = new Promise<never>((_, reject) => fail = reject);
-  // Nobody waits for it where the backend starts without a fetch.
+  // Unused if the backend starts without a fetch.
   failure.catch(() => {});
   platform.fetch = async (path, options) => {
     if (!path.endsWith(".wasm")) return fetch.call(platform, path, options);
@@ -127,7 +129,7 @@ async function withFetch(
   try {
     await run(failure);
   } catch (error) {
-    // So that another try begins anew, instead of waiting for this one.
+    // So that another attempt starts over instead of waiting for this one.
     const factory = tf.findBackendFactory("wasm");
     if (factory !== null && tf.engine().registry.wasm === undefined) {
       tf.removeBackend("wasm");

@@ -7,7 +7,7 @@ import { keepListeners } from "./listeners.ts";
  * Read a `.wasm` file from disk or the web.
  *
  * @param path a path or a URL
- * @throws Error when it cannot be had or is not WebAssembly that runs here
+ * @throws Error when it cannot be read or is not WebAssembly that runs here
  */
 export async function readWasm(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const isWeb = /^(https?|data|blob):/.test(path);
@@ -20,18 +20,18 @@ export async function readWasm(path: string): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /**
- * Check that the package's own `.wasm` file can be read, before the package starts. The package
- * prints such a failure itself, in several lines, and rejects without the reason.
+ * Check that the package's own `.wasm` file can be read, before the package starts, which would
+ * print the failure in several lines and reject without a reason.
  *
  * @param name the file's name
- * @throws Error that says what is missing, and which permission Deno wants
+ * @throws Error that says what is missing, and which permission Deno needs
  */
 export async function checkInstalledWasm(name: string): Promise<void> {
   const loaded = await findLoaderFolder();
-  // A program that is bundled without the loader needs wasmPaths.
+  // A program bundled without the loader needs wasmPaths.
   if (loaded === undefined) return;
   const [, folder] = loaded.match(/^(.*)[\\/]wasm-out[\\/]$/) ?? [];
-  // The package's own start takes the copy in dist; in a bundle everything is in one folder.
+  // The package uses the copy in dist; in a bundle everything is in one folder.
   const isThreaded = name.includes("threaded");
   const path = folder === undefined || isThreaded ? loaded + name : `${folder}/dist/${name}`;
   try {
@@ -41,7 +41,7 @@ export async function checkInstalledWasm(name: string): Promise<void> {
     if (getRuntime().name !== "deno" || error.code !== "PermissionDenied") {
       throw new Error(`${error.message} (wasmPaths says where else it is)`, { cause: error.cause });
     }
-    // The folder of all packages makes the shorter flag, and holds for threads too.
+    // The node_modules folder makes a shorter flag, which also covers the threads.
     const [place] = path.match(/^.*?[\\/]node_modules(?=[\\/])/) ?? [folder ?? path];
     throw new Error(`Deno may not read ${path} (run it again with --allow-read=${place})`, {
       cause: error.cause,
@@ -50,8 +50,8 @@ export async function checkInstalledWasm(name: string): Promise<void> {
 }
 
 /**
- * The folder of the package's loader, with a slash at the end. Only the loader itself knows it on
- * every runtime, in Deno's npm cache too.
+ * The folder of the package's loader, with a trailing slash. Only the loader itself knows it on
+ * every runtime, even in Deno's npm cache.
  */
 async function findLoaderFolder(): Promise<string | undefined> {
   const restoreListeners = keepListeners();
@@ -63,12 +63,12 @@ async function findLoaderFolder(): Promise<string | undefined> {
     await load({
       locateFile(_name: string, folder: string): never {
         found = folder;
-        // It starts nothing then.
+        // It does not start anything then.
         throw new Error("the folder is known");
       },
     });
   } catch {
-    // Without it, found stays undefined.
+    // Without it, `found` stays undefined.
   } finally {
     restoreListeners();
   }

@@ -1,9 +1,9 @@
 /**
- * The module that a thread of tfjs's WASM backend begins with. tfjs's script for it is CommonJS and
- * loads the main script from a file; here it gets what it needs. `build/guest.ts` bundles it.
+ * Entry module of a thread of tfjs's WASM backend. tfjs's script for threads is CommonJS and loads
+ * the main script from a file; here it receives everything. `build/guest.ts` bundles it.
  */
 
-/** What `node:worker_threads` gives a thread that `wasm_threads.ts` starts. */
+/** Data that `wasm_threads.ts` passes to a thread. */
 interface Threads {
   /** tfjs's script. */
   workerData: { script: string };
@@ -14,7 +14,7 @@ const { process } = globalThis as unknown as {
 };
 const { workerData } = process.getBuiltinModule("worker_threads") as Threads;
 
-// Read-only on Deno, where the script sets it.
+// Read-only on Deno, but the script sets it.
 Object.defineProperty(globalThis, "location", { value: {}, writable: true });
 new Function("require", "__filename", workerData.script)(process.getBuiltinModule, "");
 Object.assign(globalThis, { importScripts: (text: string) => (0, eval)(text) });

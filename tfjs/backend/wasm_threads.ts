@@ -4,19 +4,20 @@ import { keepListeners } from "./listeners.ts";
 import { readWasm } from "./wasm_file.ts";
 import { wasmThreadCode } from "./wasm_thread.generated.ts";
 
-/** The most that tfjs's build takes. */
+/** Maximum number of threads of tfjs's build. */
 export const mostThreads = 8;
 
 /**
- * Make tfjs's WASM backend of the build with threads. The package's own start is gone around: it
- * never takes that build outside a browser, gives its workers an address that no runtime takes, and
- * takes half of the processor's threads at most. TensorFlow.js is not told of the backend.
+ * Create tfjs's WASM backend from the build with threads. The package's own start is bypassed: it
+ * never uses that build outside a browser, gives its workers a URL that no runtime accepts, and
+ * uses at most half of the processor's threads. TensorFlow.js does not register the backend.
  *
- * Each thread but the first is a worker of `node:worker_threads`, which keeps no process alive.
+ * Each thread but the first is a worker of `node:worker_threads`, which does not keep the process
+ * alive.
  *
- * @param threads how many compute, the main one among them: 2 to {@linkcode mostThreads}
- * @param place where the `.wasm` file is, given its name and the folder of its package
- * @throws Error that says what went wrong; no worker is left then
+ * @param threads number of threads, including the main one: 2 to {@linkcode mostThreads}
+ * @param place returns the location of the `.wasm` file, from its name and the folder of its package
+ * @throws Error that says what went wrong; all workers have then ended
  */
 export async function createThreadedBackend(
   threads: number,
@@ -34,13 +35,13 @@ export async function createThreadedBackend(
   return new BackendWasm(module as unknown as ConstructorParameters<typeof BackendWasm>[0]);
 }
 
-/** How many threads a WASM backend computes with. */
+/** Number of threads of a WASM backend. */
 export function threadsOf(backend: tfjs.KernelBackend): number {
   const { wasm } = backend as unknown as { wasm: Pick<WasmModule, "tfjs"> };
   return Math.max(1, wasm.tfjs.getThreadsCount());
 }
 
-/** End the workers of a backend that computes no more. The tensors on it can still be read. */
+/** Terminate the workers of a backend. Its tensors can still be read. */
 export function endThreads(backend: tfjs.KernelBackend): void {
   const { wasm } = backend as unknown as { wasm: Partial<WasmModule> };
   wasm.PThread?.terminateAllThreads();
@@ -50,7 +51,7 @@ type Loader = (config: ModuleConfig) => Promise<WasmModule>;
 
 type Functions = Record<string, (...args: number[]) => number>;
 
-/** What the loader is given; it makes the module out of it. */
+/** Argument of the loader, which turns it into the module. */
 interface ModuleConfig {
   mainScriptUrlOrBlob: string;
   locateFile(name: string, folder: string): string;
@@ -64,7 +65,7 @@ interface ModuleConfig {
 interface WasmModule {
   asm: Functions;
   PThread: { unusedWorkers: Worker[]; terminateAllThreads(): void };
-  /** What tfjs's backend calls; its package writes it into the module. */
+  /** The part of the module that tfjs's backend calls, which the package adds. */
   tfjs: Functions;
 }
 
@@ -83,7 +84,7 @@ async function startModule(
   const workers: Worker[] = [];
   let reject: (error: unknown) => void;
   const failure = new Promise<never>((_, fail) => reject = fail);
-  // Nobody waits for it where the loader throws at once.
+  // Unused if the loader throws synchronously.
   failure.catch(() => {});
   let onError = (error: Error): void => reject(error);
   let file = "";
@@ -94,7 +95,7 @@ async function startModule(
       const start = async () => {
         const { instance, module } = await WebAssembly.instantiate(await readWasm(file), {
           ...imports,
-          // Of these it takes half at most.
+          // It uses at most half of these.
           env: { ...imports.env, emscripten_num_logical_cores: () => 2 * threads },
         });
         const { PThread } = config as WasmModule & ModuleConfig;
@@ -113,7 +114,7 @@ async function startModule(
   try {
     const module = await Promise.race([withoutWorkers(() => load(config)), failure]);
     module.tfjs = exportsOf(module);
-    // From now on nobody else would hear of it.
+    // Later failures would not be noticed.
     onError = (error) => {
       throw error;
     };
@@ -125,8 +126,8 @@ async function startModule(
 }
 
 /**
- * The names by which the backend calls the module. They are the bare functions, for the loader's
- * own `dispose` would take the listeners of the whole process off.
+ * The names by which the backend calls the module. They are the plain functions, because the
+ * loader's own `dispose` would remove the listeners of the whole process.
  */
 function exportsOf({ asm }: WasmModule): Functions {
   return {
@@ -140,8 +141,8 @@ function exportsOf({ asm }: WasmModule): Functions {
 }
 
 /**
- * Call the loader, which puts the `Worker` of Node on the global and makes eight at once, however
- * many compute. Here it makes some that do nothing, and the global stays as it was.
+ * Call the loader, which sets the global `Worker` of Node and always creates eight. Here it creates
+ * idle ones, and the global is restored.
  */
 function withoutWorkers<T>(run: () => T): T {
   const before = Object.getOwnPropertyDescriptor(globalThis, "Worker");
@@ -161,17 +162,17 @@ function withoutWorkers<T>(run: () => T): T {
   }
 }
 
-/** Start a worker with its code in a `data:` URL, which needs neither a file nor a permission. */
+/** Start a worker from a `data:` URL, which needs neither a file nor a permission. */
 function startWorker(script: string, onError: (error: Error) => void): Worker {
   const { Worker } = process.getBuiltinModule("node:worker_threads");
   const url = `data:text/javascript,${encodeURIComponent(wasmThreadCode)}`;
-  // As tfjs itself does: a line feed in a string of the script has become a real one.
+  // As tfjs does: a line feed in a string of the script has become a real one.
   const workerData = { script: script.replaceAll("\n", "\\n") };
-  // What the process was started with is for its own program, as a loader of TypeScript is.
+  // Not this process's flags, such as a TypeScript loader.
   const worker = new Worker(new URL(url), { execArgv: [], workerData });
-  // The loader holds the process for as long as the thread runs, which has no end.
+  // The loader keeps the process alive as long as the thread runs, which is forever.
   worker.ref = () => {};
-  // It would throw where nobody can catch.
+  // It would throw where nothing can catch it.
   Object.defineProperty(worker, "onerror", { get: () => onError, set: () => {} });
   return worker;
 }

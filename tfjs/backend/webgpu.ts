@@ -10,7 +10,7 @@ import {
 } from "../../runtime/gpu.ts";
 import { setBackend } from "./set_backend.ts";
 
-/** The graphics card behind WebGPU, in the driver's own words. */
+/** The graphics card of a WebGPU adapter, as the driver describes it. */
 export interface AdapterDescription {
   /** Vendor, such as `"nvidia"`. */
   vendor: string;
@@ -20,13 +20,13 @@ export interface AdapterDescription {
   device: string;
   /** Name for people. */
   description: string;
-  /** True where the processor plays the card: right, but slower than wasm. */
+  /** Whether the processor emulates the card: correct, but slower than wasm. */
   isSoftware: boolean;
-  /** Where this WebGPU comes from: `navigator.gpu`, the name of a package, or `options.gpu`. */
+  /** Source of this WebGPU: `navigator.gpu`, the name of a package, or `options.gpu`. */
   source: string;
 }
 
-/** What of the backend's package is used. */
+/** The used part of the backend's package. */
 interface WebGPUModule {
   WebGPUBackend: new (device: GPUDeviceLike, info: GPUAdapterLike["info"]) => WebGPUBackend;
 }
@@ -43,19 +43,19 @@ interface TensorData {
 
 const adapters = new WeakMap<object, AdapterDescription>();
 
-/** The adapter that a backend of {@linkcode startWebGPU} computes on. */
+/** The adapter of a backend started by {@linkcode startWebGPU}. */
 export function adapterOf(backend: object): AdapterDescription | undefined {
   return adapters.get(backend);
 }
 
 /**
- * Set the backend to webgpu. The package's own start is gone around: it does not look whether there
- * is an adapter, and asks for features in a list of lists that only some runtimes take.
+ * Set the backend to webgpu. The package's own start is bypassed: it does not check for an adapter,
+ * and requests features in a nested list that only some runtimes accept.
  *
  * @param tf the TensorFlow.js that the models are made with
- * @param given an implementation of WebGPU instead of the runtime's
- * @param takesSoftware whether an adapter without a graphics card will do
- * @throws Error that says what is missing; the package may have registered itself by then
+ * @param given implementation of WebGPU. Default: the runtime's
+ * @param takesSoftware whether to accept a software adapter
+ * @throws Error that says what is missing; the package may then have registered itself
  */
 export async function startWebGPU(
   tf: typeof tfjs,
@@ -68,7 +68,7 @@ export async function startWebGPU(
     if (!takesSoftware && adapter?.isSoftware) throw softwareError(adapter);
     return await setBackend(tf, "webgpu");
   }
-  // Asked for by name, it may be software, which no device stands for.
+  // By name, a software adapter is accepted, which needs no device file.
   if (given === undefined && !takesSoftware) await findCard();
   const { gpu, source } = given === undefined
     ? await findGPU()
@@ -89,13 +89,13 @@ export async function startWebGPU(
   adapters.set(backend, description);
   keepConstants(backend);
   refuseSynchronousReads(backend);
-  // Deno has navigator.gpu from the start, so there the package has registered itself.
+  // Deno always has navigator.gpu, so the package registers itself there.
   forgetWebGPU(tf);
   tf.registerBackend("webgpu", () => backend, 3);
   await setBackend(tf, "webgpu");
 }
 
-/** On Node it brings a core of its own, which would warn that there is a platform already. */
+/** On Node it brings its own copy of tfjs-core, which would warn of a duplicate platform. */
 async function importBackend(tf: typeof tfjs): Promise<WebGPUModule> {
   const env = tf.env();
   const isProduction = env.getBool("PROD");
@@ -108,7 +108,7 @@ async function importBackend(tf: typeof tfjs): Promise<WebGPUModule> {
   }
 }
 
-/** Take the webgpu backend off again, so that nothing starts it by itself. */
+/** Unregister the webgpu backend, so that nothing starts it later. */
 export function forgetWebGPU(tf: typeof tfjs): void {
   if (tf.findBackendFactory("webgpu") !== null) tf.removeBackend("webgpu");
 }
@@ -121,7 +121,7 @@ function describe({ info }: GPUAdapterLike, source: string): AdapterDescription 
   return { vendor, architecture, device, description, isSoftware, source };
 }
 
-/** All that the adapter can give of what the kernels look for. */
+/** The optional features and limits that the kernels use, as far as the adapter has them. */
 function wantedOf(adapter: GPUAdapterLike): Parameters<GPUAdapterLike["requestDevice"]>[0] {
   const requiredFeatures = ["timestamp-query", "bgra8unorm-storage"]
     .filter((feature) => adapter.features.has(feature));
@@ -137,9 +137,8 @@ function wantedOf(adapter: GPUAdapterLike): Parameters<GPUAdapterLike["requestDe
 }
 
 /**
- * Once uploaded, the host's values are forgotten. Single numbers are kept: an optimizer holds its
- * learning rate and momentum so, where nobody can reach them to read them before another backend
- * is set.
+ * Drop the host's copy of values once they are uploaded. Scalars are kept: an optimizer's learning
+ * rate and momentum are scalars, which could not be read before switching to another backend.
  */
 function keepConstants(backend: WebGPUBackend): void {
   const { uploadToGPU } = backend;
@@ -152,8 +151,8 @@ function keepConstants(backend: WebGPUBackend): void {
 }
 
 /**
- * Outside a browser the package's own way through an OffscreenCanvas fails halfway, with an error
- * that names the canvas. What has been read before may be read synchronously.
+ * Outside a browser the package's way through an OffscreenCanvas fails halfway, with an error about
+ * the canvas. Values that were read before can be read synchronously.
  */
 function refuseSynchronousReads(backend: WebGPUBackend): void {
   const { readSync } = backend;

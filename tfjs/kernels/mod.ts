@@ -41,27 +41,27 @@ const registered = new WeakSet<tfjs.KernelFunc>();
 const registeredGradients = new WeakSet<tfjs.GradConfig["gradFunc"]>();
 
 /**
- * Give TensorFlow.js's WASM backend the kernels that training needs and it lacks, has wrong, or has
- * slow, so that convolutions, embeddings and attention train on it:
+ * Give TensorFlow.js's WASM backend the kernels that training needs and that it lacks, gets wrong
+ * or runs slowly, so that convolutions, embeddings and attention train on it:
  *
- * - lacking: `Conv2DBackpropFilter`, `DepthwiseConv2dNativeBackpropFilter`,
+ * - missing: `Conv2DBackpropFilter`, `DepthwiseConv2dNativeBackpropFilter`,
  *   `DepthwiseConv2dNativeBackpropInput`, `Einsum` and `UnsortedSegmentSum`;
  * - wrong where all values of a window are negative: `MaxPool3D`, `MaxPool3DGrad`, `MaxPoolGrad`;
- * - wrong where strides skip pixels under "same" padding, and writing past the end of the output where
- *   a number is the padding of a filter that is not square: `Conv2D`, `DepthwiseConv2dNative` and
- *   their fused forms, of which `Conv2D` takes channels first as well;
+ * - wrong where strides skip pixels under "same" padding, and writing past the end of the output
+ *   for numeric padding of a filter that is not square: `Conv2D`, `DepthwiseConv2dNative` and their
+ *   fused forms; `Conv2D` also gains channels first;
  * - wrong for most shapes: `Conv3DBackpropFilterV2`, `Conv3DBackpropInputV2`;
- * - slow: `Conv2DBackpropInput`, which is a transposed convolution too; `BatchMatMul` with a
+ * - slow: `Conv2DBackpropInput`, which is also a transposed convolution; `BatchMatMul` with a
  *   transposed matrix, as in the gradient of each dense layer; `Identity`, by which the tape keeps
  *   what gradients need, and which copies it; `Slice`, `SplitV` and `Unpack`, which copy the whole
  *   tensor for each part of it.
  *
- * It also registers gradients that tfjs has for no backend, and so for all of them: of `Einsum`, of
- * dilated convolutions and the layers that have them, of transposed convolutions of volumes, and of
- * comparisons and logic, which is zero.
+ * It also registers gradients that tfjs lacks on all backends: of `Einsum`, of dilated convolutions
+ * and their layers, of transposed volume convolutions, and of comparisons and logic, which are
+ * zero.
  *
- * What the backend has by then is tried on its first use and kept when it is right. May be called
- * before or after the backend starts, and again. `useBackend` calls it when it starts wasm.
+ * Existing kernels of the backend are tested on first use and kept if they are correct. May be
+ * called before or after the backend starts, and again. `useBackend` calls it when it starts wasm.
  *
  * @param tf the TensorFlow.js that the models are made with
  * @throws Error when `@tensorflow/tfjs-backend-wasm` has not been imported
@@ -92,7 +92,7 @@ export function registerTrainingKernels(tf: typeof tfjs): void {
   unfuseDilatedLayers(tf);
 }
 
-/** Names of the kernels that {@linkcode registerTrainingKernels} has put on wasm. Sorted. */
+/** Names of the kernels that {@linkcode registerTrainingKernels} has installed on wasm. Sorted. */
 export function addedKernels(tf: typeof tfjs): string[] {
   return tf.getKernelsForBackend(wasm)
     .filter(({ kernelFunc }) => registered.has(kernelFunc))
@@ -100,7 +100,7 @@ export function addedKernels(tf: typeof tfjs): string[] {
     .sort();
 }
 
-/** Gradients belong to no backend. Only those of dilated convolutions are put over tfjs's own. */
+/** Gradients are shared by all backends. Only those of dilated convolutions replace tfjs's own. */
 function registerGradients(tf: typeof tfjs): void {
   for (
     const gradient of [einsumGradient(tf), transposedConv3DGradient(tf), ...truthGradients(tf)]
@@ -138,7 +138,7 @@ function register(tf: typeof tfjs, kernel: TrainingKernel): void {
   tf.registerKernel({ ...theirs, kernelName: kernel.name, backendName: wasm, kernelFunc });
 }
 
-/** The backend runs only once it is started, so that the choice waits for the first call. */
+/** The backend runs only once it is started, so the choice waits for the first call. */
 function choose(
   kernel: TrainingKernel,
   theirs: tfjs.KernelFunc,

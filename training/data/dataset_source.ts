@@ -10,7 +10,7 @@ import {
 } from "./data.ts";
 import { type Engine, readsSynchronously } from "../../tfjs/engine.ts";
 import { type GivenWeights, rowWeigher, type WeighRows } from "./row_weights.ts";
-import { byName, checkShapes, type Wanted } from "./shapes.ts";
+import { byName, checkShapes, type ModelSignature } from "./shapes.ts";
 import { checkTargets } from "./targets.ts";
 
 /** Options of {@linkcode datasetSource}. */
@@ -24,7 +24,7 @@ export interface DatasetSourceOptions extends Pick<GivenWeights, "classWeight" |
 /** Batches from a dataset: from an iterator of its own for each epoch, or from one that runs on. */
 export function datasetSource(
   engine: Engine,
-  wanted: Wanted,
+  signature: ModelSignature,
   dataset: DatasetLike,
   options: DatasetSourceOptions,
 ): BatchSource {
@@ -38,7 +38,7 @@ export function datasetSource(
         `how many batches to take`,
     );
   }
-  const weigh = rowWeigher(wanted.outputNames ?? [], options);
+  const weigh = rowWeigher(signature.outputNames ?? [], options);
   const warn = (sentence: string): void => console.warn(`keepfit: ${sentence}`);
   const [warnOfTargets, warnOfShortEpoch] = [onlyOnce(warn), onlyOnce(warn)];
   let batchesRead = 0;
@@ -73,7 +73,7 @@ export function datasetSource(
             const what = `batch ${given - 1} of the ${role} dataset`;
             const isFirst = batchesRead++ === 0;
             const read = { what, isFirst, weigh, warn: warnOfTargets };
-            return await datasetBatch(engine, wanted, item.value, role, read);
+            return await datasetBatch(engine, signature, item.value, role, read);
           }
           running = undefined;
           if (given > 0) {
@@ -158,20 +158,20 @@ interface BatchReading {
 
 async function datasetBatch(
   engine: Engine,
-  wanted: Wanted,
+  signature: ModelSignature,
   value: unknown,
   role: string,
   { what, isFirst, weigh, warn }: BatchReading,
 ): Promise<Batch> {
   const owned = tensorsIn(value);
   try {
-    const { x, y, sampleWeight } = partsOf(value, wanted, role);
-    const outputNames = wanted.outputNames ?? [];
-    const xs = byName(x, wanted.inputNames, `${role} xs`);
+    const { x, y, sampleWeight } = partsOf(value, signature, role);
+    const outputNames = signature.outputNames ?? [];
+    const xs = byName(x, signature.inputNames, `${role} xs`);
     const ys = outputNames.length === 0 ? [] : byName(y as Tensors, outputNames, `${role} ys`);
-    const size = checkShapes(xs, ys, wanted, role);
+    const size = checkShapes(xs, ys, signature, role);
     if (size < 1) throw new RangeError(`Cannot use a batch of the ${role} dataset without rows`);
-    const { batchRows = null } = wanted;
+    const { batchRows = null } = signature;
     if (batchRows !== null && size !== batchRows) {
       throw new RangeError(
         `Cannot use ${what}: it has ${size} rows, the model is stateful and made for batches of ` +
@@ -180,7 +180,7 @@ async function datasetBatch(
     }
     // A wait for each batch would stall a device.
     if (isFirst || readsSynchronously(engine)) {
-      await checkTargets(ys, wanted, { what: `ys in ${what}` }, warn);
+      await checkTargets(ys, signature, { what: `ys in ${what}` }, warn);
     }
     const weights = await weigh(ys, size, sampleWeight);
     const withTwoAxes = (tensor: tf.Tensor): tf.Tensor => {
@@ -210,13 +210,13 @@ async function datasetBatch(
 /** Inputs, targets and weights of a batch, in whichever form it came. */
 function partsOf(
   value: unknown,
-  wanted: Wanted,
+  signature: ModelSignature,
   role: string,
 ): { x: Tensors; y?: Tensors; sampleWeight?: Tensors } {
-  const wantsTargets = wanted.outputNames !== undefined;
+  const wantsTargets = signature.outputNames !== undefined;
   let [x, y, sampleWeight]: (Tensors | undefined)[] = [];
   if (Array.isArray(value)) {
-    const areInputs = !wantsTargets && value.length === wanted.inputNames.length &&
+    const areInputs = !wantsTargets && value.length === signature.inputNames.length &&
       value.every(isTensor);
     [x, y, sampleWeight] = areInputs ? [value] : value;
   } else {

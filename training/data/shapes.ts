@@ -2,8 +2,8 @@ import type * as tf from "@tensorflow/tfjs";
 import type { Compiled } from "../../tfjs/compiled.ts";
 import { describeValue, isTensor, type Tensors } from "./data.ts";
 
-/** What a model wants of its data; targets are left out where only outputs are wanted. */
-export type Wanted =
+/** Names and shapes of a model's inputs and outputs; without targets for `predict`. */
+export type ModelSignature =
   & Pick<Compiled, "inputNames" | "inputShapes">
   & Partial<
     Pick<Compiled, "batchRows" | "outputNames" | "outputSizes" | "targetShapes" | "lossNames">
@@ -146,17 +146,17 @@ function shapeOf(data: unknown): number[] | undefined {
 export function checkShapes(
   xs: tf.Tensor[],
   ys: tf.Tensor[],
-  wanted: Wanted,
+  signature: ModelSignature,
   role: string,
 ): number {
   xs.forEach((tensor, i) => {
-    checkShape(tensor, wanted.inputShapes[i], `${role} x`, wanted.inputNames[i]);
+    checkShape(tensor, signature.inputShapes[i], `${role} x`, signature.inputNames[i]);
   });
   ys.forEach((tensor, i) => {
-    const shape = wanted.targetShapes?.[i];
+    const shape = signature.targetShapes?.[i];
     if (shape === undefined) return;
-    const name = wanted.outputNames?.[i] as string;
-    checkShape(tensor, shape, `${role} y`, name, wanted.lossNames?.[i]);
+    const name = signature.outputNames?.[i] as string;
+    checkShape(tensor, shape, `${role} y`, name, signature.lossNames?.[i]);
   });
   const all = [...xs, ...ys];
   const rows = all[0].shape[0];

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { Wanted } from "./shapes.ts";
+import type { ModelSignature } from "./shapes.ts";
 
 /** Which rows to look at, and how messages call the data. */
 export interface TargetCheck {
@@ -25,19 +25,19 @@ const looked = 1e6;
  */
 export async function checkTargets(
   ys: tf.Tensor[],
-  wanted: Wanted,
+  signature: ModelSignature,
   check: TargetCheck,
   warn: (sentence: string) => void,
 ): Promise<void> {
   for (const [i, y] of ys.entries()) {
-    if (!hasRule(wanted, i)) continue;
+    if (!hasRule(signature, i)) continue;
     // On the cpu backend this is the live storage: nothing is copied.
-    checkValues(await y.data(), y.shape[0], wanted, i, check, warn);
+    checkValues(await y.data(), y.shape[0], signature, i, check, warn);
   }
 }
 
 /** True for an output whose loss says which targets there are. */
-function hasRule({ lossNames, outputSizes }: Wanted, i: number): boolean {
+function hasRule({ lossNames, outputSizes }: ModelSignature, i: number): boolean {
   const loss = lossNames?.[i];
   return loss === "binaryCrossentropy" || loss === "categoricalCrossentropy" ||
     (loss === "sparseCategoricalCrossentropy" && typeof outputSizes?.[i] === "number");
@@ -46,16 +46,16 @@ function hasRule({ lossNames, outputSizes }: Wanted, i: number): boolean {
 function checkValues(
   values: ArrayLike<number>,
   rows: number,
-  wanted: Wanted,
+  signature: ModelSignature,
   i: number,
   { what, first = 0, end = rows }: TargetCheck,
   warn: (sentence: string) => void,
 ): void {
   const width = values.length / rows;
-  const output = wanted.outputNames?.[i];
-  const loss = wanted.lossNames?.[i];
+  const output = signature.outputNames?.[i];
+  const loss = signature.lossNames?.[i];
   if (loss === "sparseCategoricalCrossentropy") {
-    const classes = wanted.outputSizes?.[i] as number;
+    const classes = signature.outputSizes?.[i] as number;
     for (let at = first * width; at < end * width; at++) {
       const value = values[at];
       if (value >= 0 && value < classes && Number.isInteger(value)) continue;

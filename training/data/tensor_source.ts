@@ -3,7 +3,7 @@ import { type Batch, type BatchSource, disposeAll, type Tensors } from "./data.t
 import type { Engine } from "../../tfjs/engine.ts";
 import { type GivenWeights, rowWeigher } from "./row_weights.ts";
 import { hostRows, type Rows, tensorRows } from "./rows.ts";
-import { byName, checkShapes, type Wanted } from "./shapes.ts";
+import { byName, checkShapes, type ModelSignature } from "./shapes.ts";
 import { shuffledOrder } from "./shuffle.ts";
 import { checkTargets } from "./targets.ts";
 
@@ -31,7 +31,7 @@ export interface TensorSourceOptions extends GivenWeights {
  */
 export async function tensorSource(
   engine: Engine,
-  wanted: Wanted,
+  signature: ModelSignature,
   x: Tensors,
   y: Tensors | undefined,
   options: TensorSourceOptions,
@@ -42,20 +42,20 @@ export async function tensorSource(
       `Cannot use ${batchSizeName} ${describeNumber(batchSize)}: it must be a whole number >= 1`,
     );
   }
-  const outputNames = wanted.outputNames ?? [];
-  const xs = byName(x, wanted.inputNames, `${role} x`);
+  const outputNames = signature.outputNames ?? [];
+  const xs = byName(x, signature.inputNames, `${role} x`);
   const ys = outputNames.length === 0 ? [] : byName(y as Tensors, outputNames, `${role} y`);
-  const total = checkShapes(xs, ys, wanted, role);
+  const total = checkShapes(xs, ys, signature, role);
   if (total < 1) throw new RangeError(`Cannot use ${role} data without rows: x has ${total} rows`);
   const [first, end] = options.range?.(total) ?? [0, total];
   const rows = end - first;
   const batches = Math.ceil(rows / batchSize);
   const steps = stepsOf(options, batches);
-  checkBatchRows(wanted, options, rows, steps >= batches);
+  checkBatchRows(signature, options, rows, steps >= batches);
   const used = [first, end] as const;
   await checkTargets(
     ys,
-    wanted,
+    signature,
     { what: `${role} y`, first, end },
     (sentence) => console.warn(`keepfit: ${sentence}`),
   );
@@ -119,7 +119,7 @@ function describeNumber(value: unknown): string {
 
 /** Fail unless every batch will have as many rows as a stateful model keeps its state for. */
 function checkBatchRows(
-  { batchRows = null }: Wanted,
+  { batchRows = null }: ModelSignature,
   { batchSize, batchSizeName = "batchSize", role }: TensorSourceOptions,
   rows: number,
   takesAll: boolean,
