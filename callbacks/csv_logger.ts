@@ -4,7 +4,8 @@ import type { Logs } from "../core/logs.ts";
 import { comparablePath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { LogColumns, missing } from "./log_columns.ts";
-import { LogFile } from "./log_file.ts";
+import { LogFile, type LogFileState } from "./log_file.ts";
+import { recordedLogs } from "./recorded_logs.ts";
 import {
   callbackOptions,
   checkOptions,
@@ -73,8 +74,6 @@ export class CSVLogger extends Callback {
   #allKeys: boolean;
   #file: LogFile;
   readonly #columns: LogColumns;
-  // Rows of the file that are this run's. Counted, because a longer header moves every byte.
-  #rows = 0;
   #isResumed = false;
 
   /**
@@ -104,7 +103,11 @@ export class CSVLogger extends Callback {
       allKeys: this.#allKeys,
       reserveValColumns: options.reserveValColumns ?? !this.#allKeys,
     });
-    this.#file = new LogFile(filename, options.fs);
+    this.#file = new LogFile(filename, {
+      fs: options.fs,
+      linesGrow: this.#allKeys,
+      rebuild: (missing, isEmpty) => this.#rebuild(missing, isEmpty),
+    });
   }
 
   /** Where it writes. */
@@ -118,8 +121,7 @@ export class CSVLogger extends Callback {
     await this.#file.open();
     if (this.#isResumed) return;
     this.#columns.names = undefined;
-    this.#rows = 0;
-    this.#file.keep(0);
+    this.#file.clear();
     if (this.#append) await this.#readHeader();
   }
 
@@ -135,12 +137,8 @@ export class CSVLogger extends Callback {
     const added = this.#columns.fit(logs);
     if (added.length > 0 && this.#file.size > 0) await this.#addColumns(added);
     const rows = [this.#columns.row(epoch, logs)];
-    if (this.#file.size === 0) {
-      rows.unshift(this.#columns.header);
-      this.#rows = 0;
-    }
+    if (this.#file.size === 0) rows.unshift(this.#columns.header);
     await this.#file.write(this.#text(rows));
-    this.#rows++;
   }
 
   /** Close the file. */
@@ -151,19 +149,19 @@ export class CSVLogger extends Callback {
 
   /** Close the file. */
   override async close(): Promise<void> {
+    this.#isResumed = false;
     await this.#file.close();
   }
 
   /** The columns, and how far the file is written. */
   getState(): CallbackState {
-    return { columns: this.#columns.names?.slice(), size: this.#file.size, rows: this.#rows };
+    return { columns: this.#columns.names?.slice(), ...this.#file.getState() };
   }
 
   /** Continue from there: rows that were written later are cut off before the next one. */
   setState(state: CallbackState): void {
     this.#columns.names = (state.columns as string[] | undefined)?.slice();
-    this.#rows = state.rows as number;
-    this.#file.keep(state.size as number);
+    this.#file.setState(state as LogFileState);
     this.#isResumed = true;
   }
 
@@ -186,18 +184,22 @@ export class CSVLogger extends Callback {
     this.#columns.names = columns;
     const end = endOfLastLine(text);
     if (end !== "") await this.#file.write(end);
-    if (this.#allKeys) this.#rows = this.#records(text + end).length - 1;
   }
 
   /** Leave of the file what is this run's: nothing, what it appends to, or what a resumed run had. */
   async #cut(): Promise<void> {
-    if (this.#isResumed && this.#allKeys) {
-      const records = this.#records(await this.#file.read());
-      const kept = records.slice(0, this.#rows + 1);
-      if (kept.length < records.length) await this.#file.replace(this.#text(kept));
-      if (kept.length > 0) this.#columns.names = kept[0].slice(1);
-    }
     await this.#file.cut();
+    // A longer header may have been written after the state.
+    if (!this.#isResumed || !this.#allKeys || this.#file.size === 0) return;
+    this.#columns.names = this.#records(this.#file.head)[0].slice(1);
+  }
+
+  /** The rows that a file has lost, of the epochs that the History has. */
+  #rebuild(missing: number, isEmpty: boolean): string[] {
+    const rows = recordedLogs(this, isEmpty ? missing - 1 : missing).map(({ epoch, logs }) =>
+      this.#columns.row(epoch, logs)
+    );
+    return (isEmpty ? [this.#columns.header, ...rows] : rows).map((row) => this.#text([row]));
   }
 
   /** Replace the file by one with a longer header, in which earlier rows lack the new values. */

@@ -216,8 +216,10 @@ describe("CSVLogger", () => {
   it("writes the header again when a resumed run finds no file, and starts anew after it", async () => {
     const fs = memoryFileSystem();
     const logger = new CSVLogger("log.csv", { fs });
-    logger.setState({ columns: ["loss"], size: 99 });
-    await drive(logger, [{ loss: 1 }]);
+    const state = { size: 99, lines: 3, head: "epoch,loss\r\n", tail: "1,0.5\r\n" };
+    logger.setState({ columns: ["loss"], ...state });
+    const { warned } = await heard(() => drive(logger, [{ loss: 1 }]));
+    assert.match(warned.join(), /log\.csv has lost lines .*; written again: 1, missing: 2/);
     assert.equal(await fs.readTextFile("log.csv"), "epoch,loss\r\n0,1.0\r\n");
     await drive(logger, [{ acc: 1, val_acc: 1 }]);
     assert.equal(await fs.readTextFile("log.csv"), "epoch,acc,val_acc\r\n0,1.0,1.0\r\n");

@@ -2,7 +2,8 @@ import { Callback, type CallbackOptions, type CallbackState } from "../core/call
 import type { Logs } from "../core/logs.ts";
 import { comparablePath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { LogFile } from "./log_file.ts";
+import { LogFile, type LogFileState } from "./log_file.ts";
+import { recordedLogs } from "./recorded_logs.ts";
 import {
   callbackOptions,
   checkOptions,
@@ -93,7 +94,10 @@ export class JSONLinesLogger extends Callback {
     this.updateFreq = options.updateFreq ?? "epoch";
     this.#append = options.append ?? false;
     this.#nonFinite = options.nonFinite ?? "null";
-    this.#file = new LogFile(filename, options.fs);
+    this.#file = new LogFile(filename, {
+      fs: options.fs,
+      rebuild: (missing) => this.#rebuild(missing),
+    });
     // Only then, because a batch hook that is there is called for every batch.
     if (this.updateFreq !== "epoch") this.onTrainBatchEnd = this.#logBatch;
   }
@@ -114,7 +118,7 @@ export class JSONLinesLogger extends Callback {
     this.#waiting = [];
     await this.#file.open();
     if (this.#isResumed) return;
-    this.#file.keep(0);
+    this.#file.clear();
     if (!this.#append) return;
     const text = await this.#file.read();
     if (text !== "" && !text.endsWith("\n")) await this.#file.write("\n");
@@ -140,6 +144,7 @@ export class JSONLinesLogger extends Callback {
 
   /** Write what waits, and close the file. */
   override async close(): Promise<void> {
+    this.#isResumed = false;
     try {
       await this.#flush();
     } finally {
@@ -150,13 +155,13 @@ export class JSONLinesLogger extends Callback {
   /** How far the file is written. */
   async getState(): Promise<CallbackState> {
     await this.#flush();
-    return { epoch: this.#epoch, size: this.#file.size };
+    return { epoch: this.#epoch, ...this.#file.getState() };
   }
 
   /** Go on from there: lines that were written later are cut off before the next one. */
   setState(state: CallbackState): void {
     this.#epoch = state.epoch as number;
-    this.#file.keep(state.size as number);
+    this.#file.setState(state as LogFileState);
     this.#isResumed = true;
   }
 
@@ -164,6 +169,12 @@ export class JSONLinesLogger extends Callback {
     if (!this.readsBatchLogs(batch)) return;
     this.#waiting.push(this.#line({ epoch: this.#epoch, batch, ...logs }));
     if (this.#waiting.length >= 100) return this.#flush();
+  }
+
+  /** The lines that a file has lost, of the epochs that the History has; it has no batches. */
+  #rebuild(missing: number): string[] {
+    if (this.updateFreq !== "epoch") return [];
+    return recordedLogs(this, missing).map(({ epoch, logs }) => this.#line({ epoch, ...logs }));
   }
 
   #line(values: object): string {

@@ -2,25 +2,48 @@ import { directoryOf, ensureDir, exists, FileSystemError, getRuntime } from "../
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path, WritableFile } from "../runtime/types.ts";
 
+/** Plain data of a {@linkcode LogFile}: how much of a file is a run's, and what tells it from others. */
+export type LogFileState = { size: number; lines: number; head: string; tail: string };
+
+/** How a {@linkcode LogFile} is continued from a state. */
+export interface LogFileOptions {
+  /** File system of the file. Default: the runtime's. */
+  fs?: FileSystem;
+  /** Whether lines may have grown since, by more columns. Default: false. */
+  linesGrow?: boolean;
+  /**
+   * Make the last lines again, of a file that has lost so many: each with its end, and fewer where it
+   * cannot. An empty file has lost its first line too.
+   */
+  rebuild(missing: number, isEmpty: boolean): string[];
+}
+
 /**
  * A file that a logger writes at its end, line by line, and that remembers how much of it belongs
- * to the run. A run that is resumed has what was written after its state cut off.
+ * to the run. A run that is resumed has what was written after its state cut off, and what was lost
+ * of it written again. Another file of that name is never cut.
  */
 export class LogFile {
   /** Where it is. */
   readonly path: Path;
-  #size = 0;
+  readonly #options: LogFileOptions;
   #fs: FileSystem | undefined;
   #file: WritableFile | undefined;
+  #size = 0;
+  #lines = 0;
+  #head = "";
+  #tail = "";
   #isCut = false;
+  #isRestored = false;
 
   /**
    * @param path path or `file:` URL
-   * @param fs where it is; undefined for the runtime's own file system
+   * @param options where it is, and how it is continued
    */
-  constructor(path: Path, fs: FileSystem | undefined) {
+  constructor(path: Path, options: LogFileOptions) {
     this.path = path;
-    this.#fs = fs;
+    this.#options = options;
+    this.#fs = options.fs;
   }
 
   /** How much of the file is this run's, in bytes. */
@@ -28,10 +51,28 @@ export class LogFile {
     return this.#size;
   }
 
-  /** Say how much of the file is this run's: what lies behind it goes with the next {@linkcode cut}. */
-  keep(size: number): void {
+  /** Its first line. */
+  get head(): string {
+    return this.#head;
+  }
+
+  /** Begin a run that has nothing of the file: all of it goes with the next {@linkcode cut}. */
+  clear(): void {
+    this.#keep("", 0);
+  }
+
+  /** How much of the file is this run's. */
+  getState(): LogFileState {
+    return { size: this.#size, lines: this.#lines, head: this.#head, tail: this.#tail };
+  }
+
+  /** Continue from a state of {@linkcode getState}: the next {@linkcode cut} finds what is left. */
+  setState({ size, lines, head, tail }: LogFileState): void {
     this.#size = size;
-    this.#isCut = false;
+    this.#lines = lines;
+    this.#head = head;
+    this.#tail = tail;
+    this.#isRestored = true;
   }
 
   /** Open it, its folder made; nothing in it changes. */
@@ -46,8 +87,10 @@ export class LogFile {
   /** All that is in it, which becomes the run's. */
   async read(): Promise<string> {
     const fs = this.#fs as FileSystem;
-    this.keep((await fs.stat(this.path)).size);
-    return await fs.readTextFile(this.path);
+    const { size } = await fs.stat(this.path);
+    const text = await fs.readTextFile(this.path);
+    this.#keep(text, size);
+    return text;
   }
 
   /**
@@ -56,6 +99,7 @@ export class LogFile {
    */
   async cut(): Promise<void> {
     if (this.#file === undefined) return;
+    if (this.#isRestored) await this.#continue();
     const size = await this.#sizeOnDisk();
     if (this.#isCut && (size ?? 0) < this.#size) {
       console.warn(
@@ -81,6 +125,72 @@ export class LogFile {
       throw error;
     }
     this.#size += byteLength(text);
+    this.#count(text);
+  }
+
+  /** Find what is left of the restored run's lines, and make the file that it had. */
+  async #continue(): Promise<void> {
+    this.#isRestored = false;
+    const fs = this.#fs as FileSystem;
+    const text = await this.#sizeOnDisk() === undefined ? "" : await fs.readTextFile(this.path);
+    const whole = text.split(/(?<=\n)/).filter((line) => line.endsWith("\n"));
+    const missing = this.#lines - whole.length;
+    if (!this.#isOurs(text, whole)) {
+      console.warn(
+        `keepfit: ${
+          showPath(this.path)
+        } is not the file that the resumed run wrote: what is in it ` +
+          `stays, and the log goes on at its end`,
+      );
+      const end = this.#head.endsWith("\r\n") ? "\r\n" : "\n";
+      await this.replace(text === "" || text.endsWith("\n") ? text : text + end);
+    } else if (missing > 0) {
+      const rebuilt = this.#options.rebuild(missing, whole.length === 0);
+      const lost = missing - rebuilt.length;
+      console.warn(
+        `keepfit: ${
+          showPath(this.path)
+        } has lost lines of the run that is resumed; written again: ` +
+          `${rebuilt.length}, missing: ${lost}`,
+      );
+      await this.replace([...whole, ...rebuilt].join(""));
+    } else {
+      const kept = whole.slice(0, this.#lines).join("");
+      if (kept !== text) await this.replace(kept);
+      else this.#keep(kept, byteLength(kept));
+    }
+    this.#isCut = true;
+  }
+
+  /** Whether it begins as the file did, and has the run's last line in its place where it is so long. */
+  #isOurs(text: string, whole: string[]): boolean {
+    const { linesGrow = false } = this.#options;
+    const grew = (line: string, before: string) =>
+      linesGrow ? line.startsWith(before.trimEnd()) : line === before;
+    if (whole.length === 0) return this.#head.startsWith(text) || linesGrow;
+    if (this.#lines > 0 && !grew(whole[0], this.#head)) return false;
+    return whole.length < this.#lines || this.#lines === 0 ||
+      grew(whole[this.#lines - 1], this.#tail);
+  }
+
+  /** Take a text for all that is the run's. */
+  #keep(text: string, size: number): void {
+    this.#size = size;
+    this.#lines = 0;
+    this.#head = "";
+    this.#tail = "";
+    this.#count(text);
+    this.#isRestored = false;
+    this.#isCut = false;
+  }
+
+  /** Count the lines of a text that stands at the end. */
+  #count(text: string): void {
+    const lines = text.split(/(?<=\n)/);
+    if (text === "") return;
+    this.#lines += lines.filter((line) => line.endsWith("\n")).length;
+    if (this.#head === "") this.#head = lines[0];
+    this.#tail = lines[lines.length - 1];
   }
 
   /** Open what is this run's of the file, or a new one where it is gone. */
@@ -110,7 +220,7 @@ export class LogFile {
     const fs = this.#fs as FileSystem;
     await fs.writeFile(this.path, text);
     this.#file = await fs.open(this.path, "append");
-    this.keep(byteLength(text));
+    this.#keep(text, byteLength(text));
   }
 
   /** Close it; may be called again. */
