@@ -130,6 +130,11 @@ export async function fit(
  * Train a model on a dataset, with callbacks: a `tf.data.Dataset`, any iterable of batches, or a
  * generator function. Iterators are closed also when training stops early.
  *
+ * A run that `BackupAndRestore` resumes goes on in the dataset where it was: with `stepsPerEpoch` it
+ * reads the batches of earlier epochs again and drops them; of a `tf.data` dataset it makes as many
+ * iterators as there were, on which the order of a `shuffle` with a seed depends. A shuffle without a
+ * seed has another order in each process.
+ *
  * @param model a compiled `tf.LayersModel` or `tf.Sequential`
  * @param dataset batches `{ xs, ys, sampleWeight? }` or `[xs, ys, sampleWeight?]`; the loop disposes
  *   their tensors

@@ -100,6 +100,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       await list.onTrainBegin();
       // A callback that restored an earlier run knows better where to start.
       const first = list.initialEpoch || initialEpoch;
+      if (list.initialEpoch) source.passOver?.(first);
       if (first >= epochs && !list.initialEpoch) {
         console.warn(
           `keepfit: fit trains no epoch: initialEpoch is ${first}, epochs ${epochs} ` +

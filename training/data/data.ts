@@ -67,6 +67,11 @@ export interface BatchSource {
   readonly isUsedUp?: boolean;
   /** The batches of an epoch. */
   epoch(start: EpochStart): BatchIterator;
+  /**
+   * Pass over what the first epochs of a resumed run have taken, where the next one does not begin
+   * anew. Default: each epoch is given by its number alone.
+   */
+  passOver?(epochs: number): void;
   /** Release everything. */
   close(): void | Promise<void>;
 }

@@ -42,6 +42,8 @@ export function datasetSource(
   const warn = (sentence: string): void => console.warn(`keepfit: ${sentence}`);
   const [warnOfTargets, warnOfShortEpoch] = [onlyOnce(warn), onlyOnce(warn)];
   let batchesRead = 0;
+  let epochsToPass = 0;
+  let hasPassed = false;
   let isUsedUp = false;
   let running: AsyncIterator<unknown> | Iterator<unknown> | undefined;
 
@@ -51,9 +53,33 @@ export function datasetSource(
     await iterator?.return?.();
   };
 
+  /** Bring the dataset to where an earlier process left it, epoch by epoch as that one went. */
+  const pass = async (): Promise<void> => {
+    for (; epochsToPass > 0; epochsToPass--) {
+      if (!runsOn) {
+        // The order of a seeded shuffle depends on how many iterators there were before.
+        if (isTfDataset(dataset)) await iterate(dataset);
+        continue;
+      }
+      for (let given = 0; given < steps; given++) {
+        running ??= await iterate(dataset);
+        const item = await nextOf(running);
+        if (item.done) {
+          running = undefined;
+          break;
+        }
+        hasPassed = true;
+        disposeAll(tensorsIn(item.value));
+      }
+    }
+  };
+
   return {
     steps: steps ?? known,
     samples: null,
+    passOver(epochs) {
+      epochsToPass = epochs;
+    },
     get isUsedUp() {
       return isUsedUp;
     },
@@ -62,6 +88,7 @@ export function datasetSource(
       return {
         async next() {
           if (given === steps) return null;
+          if (epochsToPass > 0) await pass();
           running ??= await iterate(dataset);
           let item = await nextOf(running);
           for (; !item.done && given < firstBatch; given++) {
@@ -87,7 +114,7 @@ export function datasetSource(
           }
           const advice = "one that must be read again for each epoch is a function that gives a " +
             `new iterator${runsOn ? ", one that must not end needs .repeat()" : ""}`;
-          if (batchesRead === 0) {
+          if (batchesRead === 0 && !hasPassed) {
             throw new RangeError(
               `Cannot use the ${role} dataset: it gave no batch in epoch ${epoch}; ${advice}`,
             );
@@ -106,10 +133,14 @@ export function datasetSource(
   };
 }
 
+function isTfDataset(dataset: DatasetLike): dataset is Extract<DatasetLike, { iterator: unknown }> {
+  return "iterator" in dataset && typeof dataset.iterator === "function";
+}
+
 async function iterate(dataset: DatasetLike): Promise<AsyncIterator<unknown> | Iterator<unknown>> {
   const iterator: unknown = typeof dataset === "function"
     ? await dataset()
-    : "iterator" in dataset && typeof dataset.iterator === "function"
+    : isTfDataset(dataset)
     ? await dataset.iterator()
     : Symbol.asyncIterator in dataset
     ? dataset[Symbol.asyncIterator]()

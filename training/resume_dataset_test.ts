@@ -1,0 +1,106 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { BackupAndRestore, type DatasetLike, fitDataset } from "keepfit";
+import { memoryFileSystem } from "keepfit/runtime";
+import { heard } from "../callbacks/fixtures.ts";
+
+const rows = () => {
+  const items = Array.from({ length: 12 }, (_, i) => ({ xs: [i / 12], ys: [i % 3] }));
+  return tf.data.array(items as never) as unknown as tf.data.Dataset<tf.TensorContainerObject>;
+};
+
+function* generated(count: number) {
+  for (let i = 0; i < count; i++) yield { xs: tf.fill([1, 1], i), ys: tf.ones([1, 1]) };
+}
+
+/** Each way to give batches, with the batches of an epoch; 4 epochs are trained. */
+const datasets: Record<string, { make: () => unknown; stepsPerEpoch?: number }> = {
+  "a generator function whose iterator runs on": {
+    make: () => () => generated(8),
+    stepsPerEpoch: 2,
+  },
+  "one generator": { make: () => generated(8), stepsPerEpoch: 2 },
+  "a function that ends within an epoch and begins anew": {
+    make: () => () => generated(3),
+    stepsPerEpoch: 2,
+  },
+  "a repeated dataset": { make: () => rows().batch(4).repeat(), stepsPerEpoch: 2 },
+  "a dataset in an order with a seed": { make: () => rows().shuffle(12, "seed").batch(4) },
+  "a dataset in an order with a seed, repeated": {
+    make: () => rows().shuffle(12, "seed").batch(4).repeat(),
+    stepsPerEpoch: 2,
+  },
+  "a dataset as it is": { make: () => rows().batch(4) },
+};
+
+async function train(dataset: unknown, stepsPerEpoch: number | undefined, callbacks: object[]) {
+  const model = tf.sequential({
+    layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones" })],
+  });
+  model.compile({ optimizer: tf.train.sgd(0.05), loss: "meanSquaredError" });
+  const { epoch, history } = await fitDataset(model, dataset as DatasetLike, {
+    epochs: 4,
+    stepsPerEpoch,
+    verbose: 0,
+    callbacks: callbacks as never,
+  });
+  const weights = model.getWeights().map((weight) => weight.dataSync()[0]);
+  return { epoch, loss: history.loss, weights };
+}
+
+const powerCut = (at: number) => ({
+  onEpochBegin(epoch: number) {
+    if (epoch === at) throw new Error("power cut");
+  },
+});
+
+describe("A resumed run on a dataset", () => {
+  for (const [name, { make, stepsPerEpoch }] of Object.entries(datasets)) {
+    it(`equals one that was never interrupted: ${name}`, async () => {
+      await heard(async () => {
+        const whole = await train(make(), stepsPerEpoch, []);
+        for (const at of [1, 2, 3]) {
+          const fs = memoryFileSystem();
+          const backup = () => new BackupAndRestore("backup", { fs });
+          const cut = train(make(), stepsPerEpoch, [backup(), powerCut(at)]);
+          await assert.rejects(cut, /power cut/);
+          assert.deepEqual(await train(make(), stepsPerEpoch, [backup()]), whole);
+        }
+      });
+    });
+  }
+
+  it("ends with a warning where the dataset had no more batches", async () => {
+    const fs = memoryFileSystem();
+    const backup = () => new BackupAndRestore("backup", { fs });
+    await assert.rejects(train(generated(4), 2, [backup(), powerCut(2)]), /power cut/);
+    const { warned } = await heard(async () => {
+      assert.deepEqual((await train(generated(4), 2, [backup()])).epoch, [0, 1]);
+    });
+    assert.match(warned.join(), /has no more batches, so training ends/);
+  });
+
+  it("begins anew where the script alone chose the epoch", async () => {
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+    model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    let read = 0;
+    await fitDataset(model, function* () {
+      for (const batch of generated(9)) {
+        read++;
+        yield batch;
+      }
+    }, { initialEpoch: 3, epochs: 4, stepsPerEpoch: 2, verbose: 0 });
+    assert.equal(read, 2);
+  });
+
+  it("leaves no tensor of the batches that it passes over", async () => {
+    const fs = memoryFileSystem();
+    const backup = () => new BackupAndRestore("backup", { fs });
+    await assert.rejects(train(() => generated(8), 2, [backup(), powerCut(3)]), /power cut/);
+    const { numTensors } = tf.memory();
+    await train(() => generated(8), 2, [backup()]);
+    // Those of the model alone.
+    assert.equal(tf.memory().numTensors - numTensors, 3);
+  });
+});
