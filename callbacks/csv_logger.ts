@@ -45,7 +45,8 @@ export interface CSVLoggerOptions extends CallbackOptions {
  * callback that writes a key, `learning_rate` for example, must come before this one. Each row is
  * in the file when its epoch ends. Parent folders are created (Keras fails). Appending keeps the
  * columns of the file; when it lacks one for a metric of this run, the run fails before its first
- * batch.
+ * batch. A resumed run cuts off what was written after its state, and writes rows again, from its
+ * `History`, that the file has lost; another file that has the name now is not cut.
  *
  * Source: `keras/src/callbacks/csv_logger.py`.
  *

@@ -1,54 +1,19 @@
 import type { CallbackState } from "../core/callback.ts";
-import { checkIsRecord } from "../core/given_options.ts";
 import type { Logs } from "../core/logs.ts";
 import { Monitor } from "../core/monitor.ts";
-import {
-  MonitorCallback,
-  type MonitorFunction,
-  type MonitorOptions,
-} from "../core/monitor_callback.ts";
+import { MonitorCallback } from "../core/monitor_callback.ts";
 import { isPromise } from "../core/promise.ts";
-import { KeptWeights } from "./kept_weights.ts";
 import {
-  checkOptions,
-  checkValue,
-  countFromZero,
-  deltaMode,
-  finite,
-  flag,
-  monitorOptions,
-  oneOf,
-  type OptionRule,
-  verbosity,
-} from "./options.ts";
+  type EarlyStoppingOptions,
+  earlyStoppingRules,
+  watchesOf,
+  type WatchOptions,
+} from "./early_stopping_options.ts";
+import { KeptWeights } from "./kept_weights.ts";
+import { checkOptions } from "./options.ts";
 import { Patience, type PatienceState } from "./patience.ts";
 
-/** One of several values that {@linkcode EarlyStopping} watches. */
-export type WatchOptions =
-  & Required<Pick<MonitorOptions, "monitor">>
-  & Pick<MonitorOptions, "mode" | "minDelta" | "minDeltaMode" | "nanIsFirstBest">
-  & Pick<EarlyStoppingOptions, "patience" | "baseline">;
-
-/** Options of {@linkcode EarlyStopping}. */
-export interface EarlyStoppingOptions extends Omit<MonitorOptions, "monitor"> {
-  /**
-   * Key of the epoch logs, or a function of them; or a list of such, and of objects with options of
-   * their own. Options that an object leaves out are those of the callback. Default: `"val_loss"`.
-   */
-  monitor?: string | MonitorFunction | readonly (string | MonitorFunction | WatchOptions)[];
-  /** Of several, how many must have run out of patience: one or all. Default: `"any"`. */
-  stopWhen?: "any" | "all";
-  /** Epochs without improvement before training ends; 0 and 1 are the same. Default: 0. */
-  patience?: number;
-  /** Above 0 or true: print when training was ended, and what was restored. Default: 0. */
-  verbose?: number | boolean;
-  /** Value that must be beaten too before an improvement resets the count. Default: none. */
-  baseline?: number;
-  /** Restore the weights of the best epoch when training ends, for whatever reason. Default: false. */
-  restoreBestWeights?: boolean;
-  /** The first epoch (0-based) that is watched. Default: 0. */
-  startFromEpoch?: number;
-}
+export type { EarlyStoppingOptions, WatchOptions };
 
 /**
  * End training when a value of the epoch logs has stopped getting better; or one of several values,
@@ -122,7 +87,9 @@ export class EarlyStopping extends MonitorCallback {
   constructor(options: EarlyStoppingOptions = {}) {
     const [first, ...others] = watchesOf(options);
     super(first);
-    for (const watch of [first, ...others]) checkOptions(this, EarlyStopping, watch, rules);
+    for (const watch of [first, ...others]) {
+      checkOptions(this, EarlyStopping, watch, earlyStoppingRules);
+    }
     this.patience = first.patience ?? 0;
     this.baseline = first.baseline;
     this.#watches = [
@@ -231,44 +198,4 @@ export class EarlyStopping extends MonitorCallback {
     this.#bestWeights.setState(kept.bestWeights);
     this.#isResumed = true;
   }
-}
-
-const rules: Record<string, OptionRule> = {
-  ...monitorOptions,
-  minDelta: finite,
-  minDeltaMode: deltaMode,
-  patience: countFromZero,
-  stopWhen: oneOf("any", "all"),
-  verbose: verbosity,
-  baseline: finite,
-  restoreBestWeights: flag,
-  startFromEpoch: countFromZero,
-};
-
-type Watched = Omit<EarlyStoppingOptions, "monitor"> & MonitorOptions;
-
-/** The options of each monitor: the first has the callback's too. */
-function watchesOf(options: EarlyStoppingOptions): [Watched, ...Watched[]] {
-  checkIsRecord("EarlyStopping", options);
-  const { monitor, ...shared } = options;
-  if (!Array.isArray(monitor)) return [options as Watched];
-  if (monitor.length === 0) {
-    throw new RangeError(
-      "Cannot create EarlyStopping with no monitor: the list must have at least one",
-    );
-  }
-  const [first, ...others] = monitor.map((watch) =>
-    typeof watch === "object" && watch !== null ? watch as WatchOptions : { monitor: watch }
-  );
-  for (const watch of [first, ...others]) {
-    checkValue("EarlyStopping", "monitor", watch.monitor, monitorOptions.monitor);
-  }
-  return [{ ...shared, ...first }, ...others.map((other) => ({ ...inherited(shared), ...other }))];
-}
-
-/** The options that a monitor takes from the callback where it has none of its own. */
-function inherited(shared: Watched): Watched {
-  const { mode, minDelta, minDeltaMode, nanIsFirstBest } = shared;
-  const { patience, baseline, startFromEpoch } = shared;
-  return { mode, minDelta, minDeltaMode, nanIsFirstBest, patience, baseline, startFromEpoch };
 }

@@ -36,8 +36,9 @@ export interface JSONLinesLoggerOptions extends CallbackOptions {
  *
  * Each line has the keys that were there, so a key that comes later needs no room made for it.
  * Lines of batches wait until the epoch ends or a hundred of them are there. Parent folders are
- * made. A resumed run cuts off what was written after its state; appending to a file that ends in
- * the middle of a line begins a new one.
+ * made. A resumed run cuts off what was written after its state, and writes lines of epochs again,
+ * from its `History`, that the file has lost; another file that has the name now is not cut. Appending
+ * to a file that ends in the middle of a line begins a new one.
  *
  * @example
  * ```ts

@@ -101,10 +101,8 @@ export class ModelCheckpoint extends MonitorCallback {
     this.saveFreq = this.#schedule.saveFreq;
     this.#skips = options.onMissing === "skip";
     this.#compares = this.saveBestOnly || options.keepBest !== undefined;
-    this.#writer = new CheckpointWriter(
-      options,
-      (value, reference) => this.isImprovement(value, reference),
-    );
+    const isBetter = (value: number, best: number) => this.isImprovement(value, best);
+    this.#writer = new CheckpointWriter(options, isBetter);
     // Only then, because a batch hook that is there is called for every batch.
     if (this.#schedule.isByTime) this.onTrainBatchBegin = () => this.#schedule.beginBatch();
     if (this.#schedule.isByBatch) this.onTrainBatchEnd = this.#saveIfDue;
@@ -117,8 +115,7 @@ export class ModelCheckpoint extends MonitorCallback {
 
   /** Where it saves, and what it watches if it compares. */
   override get stateKey(): string {
-    const path = comparablePath(this.filepath);
-    return this.#compares ? `${path}, ${super.stateKey}` : path;
+    return comparablePath(this.filepath) + (this.#compares ? `, ${super.stateKey}` : "");
   }
 
   /** Check the names in `filepath` and `monitor` against the keys of the logs. */

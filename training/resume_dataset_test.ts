@@ -78,7 +78,7 @@ describe("A resumed run on a dataset", () => {
     const { warned } = await heard(async () => {
       assert.deepEqual((await train(generated(4), 2, [backup()])).epoch, [0, 1]);
     });
-    assert.match(warned.join(), /has no more batches, so training ends/);
+    assert.match(warned.join(), /gave no batch in epoch 2, so training ends/);
   });
 
   it("begins anew where the script alone chose the epoch", async () => {

@@ -1,0 +1,87 @@
+import { checkIsRecord } from "../core/given_options.ts";
+import type { MonitorFunction, MonitorOptions } from "../core/monitor_callback.ts";
+import {
+  checkValue,
+  countFromZero,
+  deltaMode,
+  finite,
+  flag,
+  monitorOptions,
+  oneOf,
+  type OptionRule,
+  verbosity,
+} from "./options.ts";
+
+/** One of several values that {@linkcode EarlyStopping} watches. */
+export type WatchOptions =
+  & Required<Pick<MonitorOptions, "monitor">>
+  & Pick<MonitorOptions, "mode" | "minDelta" | "minDeltaMode" | "nanIsFirstBest">
+  & Pick<EarlyStoppingOptions, "patience" | "baseline">;
+
+/** Options of {@linkcode EarlyStopping}. */
+export interface EarlyStoppingOptions extends Omit<MonitorOptions, "monitor"> {
+  /**
+   * Key of the epoch logs, or a function of them; or a list of such, and of objects with options of
+   * their own. Options that an object leaves out are those of the callback. Default: `"val_loss"`.
+   */
+  monitor?: string | MonitorFunction | readonly (string | MonitorFunction | WatchOptions)[];
+  /** Of several, how many must have run out of patience: one or all. Default: `"any"`. */
+  stopWhen?: "any" | "all";
+  /** Epochs without improvement before training ends; 0 and 1 are the same. Default: 0. */
+  patience?: number;
+  /** Above 0 or true: print when training was ended, and what was restored. Default: 0. */
+  verbose?: number | boolean;
+  /** Value that must be beaten too before an improvement resets the count. Default: none. */
+  baseline?: number;
+  /** Restore the weights of the best epoch when training ends, for whatever reason. Default: false. */
+  restoreBestWeights?: boolean;
+  /** The first epoch (0-based) that is watched. Default: 0. */
+  startFromEpoch?: number;
+}
+
+/** What each option must be. */
+export const earlyStoppingRules: Record<string, OptionRule> = {
+  ...monitorOptions,
+  minDelta: finite,
+  minDeltaMode: deltaMode,
+  patience: countFromZero,
+  stopWhen: oneOf("any", "all"),
+  verbose: verbosity,
+  baseline: finite,
+  restoreBestWeights: flag,
+  startFromEpoch: countFromZero,
+};
+
+/** Options of one monitor. */
+export type Watched = Omit<EarlyStoppingOptions, "monitor"> & MonitorOptions;
+
+/**
+ * The options of each monitor: the first has the callback's too.
+ *
+ * @throws TypeError for options that are no object
+ * @throws RangeError for a list of no monitors
+ */
+export function watchesOf(options: EarlyStoppingOptions): [Watched, ...Watched[]] {
+  checkIsRecord("EarlyStopping", options);
+  const { monitor, ...shared } = options;
+  if (!Array.isArray(monitor)) return [options as Watched];
+  if (monitor.length === 0) {
+    throw new RangeError(
+      "Cannot create EarlyStopping with no monitor: the list must have at least one",
+    );
+  }
+  const [first, ...others] = monitor.map((watch) =>
+    typeof watch === "object" && watch !== null ? watch as WatchOptions : { monitor: watch }
+  );
+  for (const watch of [first, ...others]) {
+    checkValue("EarlyStopping", "monitor", watch.monitor, monitorOptions.monitor);
+  }
+  return [{ ...shared, ...first }, ...others.map((other) => ({ ...inherited(shared), ...other }))];
+}
+
+/** The options that a monitor takes from the callback where it has none of its own. */
+function inherited(shared: Watched): Watched {
+  const { mode, minDelta, minDeltaMode, nanIsFirstBest } = shared;
+  const { patience, baseline, startFromEpoch } = shared;
+  return { mode, minDelta, minDeltaMode, nanIsFirstBest, patience, baseline, startFromEpoch };
+}
