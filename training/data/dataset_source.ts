@@ -114,14 +114,16 @@ export function datasetSource(
           }
           const advice = "one that must be read again for each epoch is a function that gives a " +
             `new iterator${runsOn ? ", one that must not end needs .repeat()" : ""}`;
-          if (batchesRead === 0 && !hasPassed) {
+          // A validation that ends after its first epoch fails early: little is lost.
+          if ((batchesRead === 0 && !hasPassed) || role !== "training") {
             throw new RangeError(
               `Cannot use the ${role} dataset: it gave no batch in epoch ${epoch}; ${advice}`,
             );
           }
-          const end = role === "training" ? "training ends" : "it is left out from now on";
           if (!isUsedUp) {
-            warn(`the ${role} dataset gave no batch in epoch ${epoch}, so ${end}; ${advice}`);
+            warn(
+              `the ${role} dataset gave no batch in epoch ${epoch}, so training ends; ${advice}`,
+            );
           }
           isUsedUp = true;
           return null;
