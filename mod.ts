@@ -94,6 +94,13 @@ export type {
   Tensors,
 } from "./training/data/data.ts";
 export {
+  accumulateGradients,
+  type AccumulatingOptimizer,
+  type AccumulationState,
+  GradientAccumulation,
+} from "./tfjs/accumulate_gradients.ts";
+export { clipGradients, type ClipOptions } from "./tfjs/clip_gradients.ts";
+export {
   type AveragedOptimizer,
   exponentialMovingAverage,
   MovingAverage,

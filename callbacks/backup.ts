@@ -92,6 +92,10 @@ export async function restoreBackup(
   folder: string,
 ): Promise<string[]> {
   const remarks: string[] = [];
+  const keys = training.stateKeys;
+  const saved = Object.entries(backup.callbacks);
+  // First: GradualUnfreezing then trains the weights that the optimizer's state is of.
+  await training.setState(Object.fromEntries(saved.filter(([key]) => keys.includes(key))));
   let weights: DeviceWeight[] = [];
   try {
     weights = await weightsFromHost(model, backup.weights);
@@ -108,9 +112,6 @@ export async function restoreBackup(
   } finally {
     disposeWeights(weights);
   }
-  const keys = training.stateKeys;
-  const saved = Object.entries(backup.callbacks);
-  await training.setState(Object.fromEntries(saved.filter(([key]) => keys.includes(key))));
   if (backup.loop !== undefined) await training.loop?.setState(backup.loop);
   if (backup.stopTraining) model.stopTraining = true;
   if (backup.random) setRandomState(findEngine(), backup.random);

@@ -14,6 +14,11 @@ export {
 } from "./device_stats_monitor.ts";
 export { EarlyStopping, type EarlyStoppingOptions, type WatchOptions } from "./early_stopping.ts";
 export type { EmbeddingsMetadata } from "./embeddings.ts";
+export {
+  GradualUnfreezing,
+  type GradualUnfreezingOptions,
+  type UnfreezingSchedule,
+} from "./gradual_unfreezing.ts";
 export { JSONLinesLogger, type JSONLinesLoggerOptions } from "./json_lines_logger.ts";
 export { LambdaCallback, type LambdaHooks } from "./lambda_callback.ts";
 export { LearningRateFinder, type LearningRateFinderOptions } from "./learning_rate_finder.ts";

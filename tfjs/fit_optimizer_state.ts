@@ -94,7 +94,7 @@ function fitSlots(
 }
 
 /** Initial value of a slot: only Adagrad starts above 0. */
-function initialValue(optimizerOrModel: Optimizer | LayersModel): number {
+export function initialValue(optimizerOrModel: Optimizer | LayersModel): number {
   const optimizer = optimizerOf(optimizerOrModel, "set the optimizer's state");
   return (optimizer as { initialAccumulatorValue?: number }).initialAccumulatorValue ?? 0;
 }

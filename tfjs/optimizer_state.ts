@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { messageOf } from "../core/errors.ts";
 import { type HostWeight, readTensors, readWeights, setLearningRate } from "../core/model.ts";
 import { type Engine, getEngine } from "./engine.ts";
+import { accumulationOf, type AccumulationState } from "./accumulate_gradients.ts";
 import { movingAverageOf } from "./moving_average.ts";
 import { renamed, trainedWeights } from "./optimizer_names.ts";
 import { fitOptimizerState } from "./fit_optimizer_state.ts";
@@ -28,6 +29,8 @@ export interface OptimizerState {
   scalars: { [field: string]: number };
   /** Moving averages of the weights, if it has any; see {@linkcode exponentialMovingAverage}. */
   average?: HostWeight[];
+  /** Gradients since the last update, if it accumulates them; see {@linkcode accumulateGradients}. */
+  accumulated?: AccumulationState;
   /** Result of `getWeights()` of a custom optimizer. */
   weights?: NamedValue[];
   /** Names of the trained weights, for names in `weights` that begin with them. */
@@ -96,6 +99,9 @@ export async function getOptimizerState(
   optimizer: Optimizer | LayersModel,
 ): Promise<OptimizerState> {
   const taking = takeOptimizerState(optimizer);
+  // Taken at the same instant: it reads later what it takes now.
+  const accumulating = accumulationOf(optimizerOf(optimizer, "read the optimizer's state"))
+    ?.getState();
   const taken = taking instanceof Promise ? await taking : taking;
   try {
     const state: OptimizerState = {
@@ -114,6 +120,8 @@ export async function getOptimizerState(
     if (taken.average) state.average = await readWeights(taken.average);
     if (taken.weights) state.weights = await readNamed(taken.weights);
     if (taken.variables) state.variables = taken.variables;
+    const accumulated = await accumulating;
+    if (accumulated !== undefined && accumulated.batches > 0) state.accumulated = accumulated;
     return state;
   } finally {
     taken.dispose();
@@ -218,6 +226,8 @@ export function setOptimizerState(
 }
 
 function setRest(optimizer: InternalOptimizer, state: OptimizerState): void {
+  const { accumulated = { batches: 0, sums: [] } } = state;
+  accumulationOf(optimizer)?.setState(accumulated);
   movingAverageOf(optimizer)?.setState(state.average ?? []);
   optimizer.iterations_ = state.iterations;
   if (state.learningRate !== null) setLearningRate(optimizer, state.learningRate);

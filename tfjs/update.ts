@@ -22,6 +22,21 @@ export function wrapUpdate(optimizer: tf.Optimizer, wrap: (update: Update) => Up
   optimizer.applyGradients = wrap(optimizer.applyGradients.bind(optimizer));
 }
 
+/** Names of all variables of an update, in its order, with and without a gradient. */
+export function namesOfGradients(gradients: Parameters<Update>[0]): string[] {
+  return Array.isArray(gradients) ? gradients.map(({ name }) => name) : Object.keys(gradients);
+}
+
+/** The gradients of an update in one form, without those that there are none of. */
+export function namedGradients(
+  gradients: Parameters<Update>[0],
+): { name: string; tensor: tf.Tensor }[] {
+  const all = Array.isArray(gradients)
+    ? gradients
+    : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
+  return all.filter(({ tensor }) => tensor !== undefined && tensor !== null);
+}
+
 /**
  * Whether an optimizer has its own `minimize`, which decides what is computed and applied. That of
  * TensorFlow.js computes the gradients, applies and disposes them.

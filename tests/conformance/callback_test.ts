@@ -45,6 +45,10 @@ const samples: Record<string, Sample> = {
     arguments: () => [{ monitor: "loss", patience: 5, restoreBestWeights: true }],
     withoutModel: { restoreBestWeights: false },
   },
+  GradualUnfreezing: {
+    arguments: () => [{ 0: "dense" }, {}],
+    withoutModel: /Cannot unfreeze layers: the model must be a tf.LayersModel/,
+  },
   History: { arguments: () => [{}], unknownOption: "hasNoOptions" },
   JSONLinesLogger: { arguments: ({ fs }) => ["log.jsonl", { fs, updateFreq: 2 }] },
   LambdaCallback: {
@@ -99,7 +103,9 @@ const x = tf.linspace(-1, 1, 8).reshape([8, 1]);
 const y = x.mul(2);
 
 function makeModel(): tf.Sequential {
-  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  const model = tf.sequential({
+    layers: [tf.layers.dense({ units: 1, inputShape: [1], name: "dense" })],
+  });
   const optimizer = exponentialMovingAverage(tf.train.adam(0.01));
   model.compile({ optimizer, loss: "meanSquaredError", metrics: ["mae"] });
   return model;

@@ -1,0 +1,168 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  accumulateGradients,
+  clipGradients,
+  exponentialMovingAverage,
+  fit,
+  getOptimizerState,
+  setOptimizerState,
+} from "keepfit";
+import { furthest, tensorsLeft, twins, weightsOf } from "../training/fixtures.ts";
+import { makeOptimizer } from "./optimizer_fixtures.ts";
+
+/** Two weights whose gradients are given, and what an optimizer leaves of them from zero. */
+function step(optimizer: tf.Optimizer, gradients: number[][]): number[][] {
+  const variables = gradients.map((values) => tf.variable(tf.zeros([values.length])));
+  optimizer.minimize(
+    () => tf.addN(gradients.map((values, i) => variables[i].mul(values).sum())) as tf.Scalar,
+    false,
+    variables,
+  );
+  return variables.map((variable) =>
+    Array.from(variable.dataSync(), (value) => value === 0 ? 0 : -value)
+  );
+}
+
+const quiet = { verbose: 0, shuffle: false } as const;
+const x = tf.tensor2d([[1, 2], [3, -1], [0, 4], [2, 2], [5, 1], [1, 1]]);
+const y = tf.tensor2d([[3], [-2], [8], [1], [0], [4]]);
+
+function model(optimizer: tf.Optimizer | "sgd"): tf.Sequential {
+  const made = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+  made.compile({ optimizer, loss: "meanSquaredError" });
+  return made;
+}
+
+describe("clipGradients", () => {
+  const gradients = [[3, 4], [0.3, -0.4]];
+  // What Keras 3.15.1 leaves of these, to seven digits.
+  const cases: [string, Parameters<typeof clipGradients>[1], number[][]][] = [
+    ["each norm", { clipNorm: 1 }, [[0.6, 0.8], [0.3, -0.4]]],
+    ["each value", { clipValue: 0.35 }, [[0.35, 0.35], [0.3, -0.35]]],
+    ["the norm of all", { globalClipNorm: 1 }, [[0.5970223, 0.7960297], [0.0597022, -0.0796030]]],
+    ["nothing below the limit", { globalClipNorm: 100 }, gradients],
+  ];
+  for (const [what, options, expected] of cases) {
+    it(`limits ${what}, as Keras does`, () => {
+      const left = step(clipGradients(tf.train.sgd(1), options), gradients);
+      assert(furthest(left.flat(), expected.flat()) < 1e-6, String(left));
+    });
+  }
+
+  it("works with every optimizer, in fit and in TensorFlow.js's own, without a tensor left", async () => {
+    for (const [name, make] of Object.entries(makeOptimizer)) {
+      const [ours, theirs] = twins(() => model("sgd"));
+      for (const one of [ours, theirs]) {
+        one.compile({
+          optimizer: clipGradients(make(), { clipNorm: 0.1 }),
+          loss: "meanSquaredError",
+        });
+      }
+      await fit(ours, x, y, { ...quiet, batchSize: 2 });
+      await theirs.fit(x, y, { verbose: 0, shuffle: false, batchSize: 2 });
+      assert.deepEqual(weightsOf(ours), weightsOf(theirs), name);
+      assert.equal(await tensorsLeft(() => fit(ours, x, y, quiet)), 0, name);
+    }
+  });
+
+  it("refuses what is no optimizer, and all but one limit above 0", () => {
+    const sgd = tf.train.sgd(1);
+    const refused: [() => unknown, RegExp][] = [
+      [() => clipGradients({} as never, { clipNorm: 1 }), /expected a tfjs optimizer/],
+      [
+        () => clipGradients(sgd, {}),
+        /expected one of clipNorm, clipValue, globalClipNorm, got none/,
+      ],
+      [() => clipGradients(sgd, { clipNorm: 1, clipValue: 1 }), /got clipNorm and clipValue/],
+      [() => clipGradients(sgd, { clipnorm: 1 } as never), /got clipnorm/],
+      [() => clipGradients(sgd, { clipNorm: 0 }), /clipNorm 0: it must be above 0/],
+      [() => clipGradients(sgd, { clipValue: NaN }), /clipValue NaN/],
+      [() => clipGradients(sgd, { clipValue: "1" as never }), /clipValue 1: it must be above 0/],
+    ];
+    for (const [run, message] of refused) assert.throws(run, { message });
+  });
+});
+
+describe("accumulateGradients", () => {
+  it("updates as one batch of all rows does, of the mean", async () => {
+    for (const [name, make] of Object.entries(makeOptimizer)) {
+      const [ours, whole] = twins(() => model("sgd"));
+      ours.compile({ optimizer: accumulateGradients(make(), 3), loss: "meanSquaredError" });
+      whole.compile({ optimizer: make(), loss: "meanSquaredError" });
+      await fit(ours, x, y, { ...quiet, batchSize: 2, epochs: 3 });
+      await fit(whole, x, y, { ...quiet, batchSize: 6, epochs: 3 });
+      assert(furthest(weightsOf(ours), weightsOf(whole)) < 1e-5, name);
+      assert.equal((ours.optimizer as tf.Optimizer).iterations, 3);
+    }
+  });
+
+  it("goes on in the next epoch, in TensorFlow.js's own fit too, and leaves no tensor", async () => {
+    const [ours, theirs] = twins(() => model("sgd"));
+    for (const one of [ours, theirs]) {
+      one.compile({
+        optimizer: accumulateGradients(tf.train.sgd(0.01), 4),
+        loss: "meanSquaredError",
+      });
+    }
+    await fit(ours, x, y, { ...quiet, batchSize: 2, epochs: 4 });
+    await theirs.fit(x, y, { verbose: 0, shuffle: false, batchSize: 2, epochs: 4 });
+    assert.deepEqual(weightsOf(ours), weightsOf(theirs));
+    assert.equal((ours.optimizer as tf.Optimizer).iterations, 3);
+    assert.equal(
+      await tensorsLeft(() => fit(ours, x, y, { ...quiet, batchSize: 2, epochs: 4 })),
+      0,
+    );
+  });
+
+  it("goes on from its state as if it had never been interrupted", async () => {
+    const make = () => accumulateGradients(tf.train.adam(0.1), 4);
+    const [one, two] = twins(() => model(make()));
+    two.compile({ optimizer: make(), loss: "meanSquaredError" });
+    const options = { ...quiet, batchSize: 1 };
+    await fit(one, x, y, { ...options, epochs: 2 });
+    await fit(two, x, y, options);
+    const state = structuredClone(await getOptimizerState(two));
+    assert.equal(state.accumulated?.batches, 2);
+    const third = model("sgd");
+    third.setWeights(two.getWeights());
+    third.compile({ optimizer: make(), loss: "meanSquaredError" });
+    await setOptimizerState(third.optimizer as tf.Optimizer, state);
+    assert.deepEqual(await getOptimizerState(third.optimizer as tf.Optimizer), state);
+    await fit(third, x, y, options);
+    assert.deepEqual(weightsOf(third), weightsOf(one));
+  });
+
+  it("clips the mean, where it is put around clipGradients, as Keras does", () => {
+    const inner = accumulateGradients(clipGradients(tf.train.sgd(1), { clipValue: 1 }), 2);
+    const variable = tf.variable(tf.scalar(0));
+    for (const gradient of [3, -2]) {
+      inner.minimize(() => variable.mul(gradient) as tf.Scalar, false, [variable]);
+    }
+    assert.equal(variable.dataSync()[0], -0.5);
+  });
+
+  it("may have a moving average around it", async () => {
+    const optimizer = exponentialMovingAverage(accumulateGradients(tf.train.sgd(0.01), 2), {
+      momentum: 0,
+    });
+    const made = model(optimizer);
+    await fit(made, x, y, { ...quiet, batchSize: 2 });
+    assert(weightsOf(made).every(Number.isFinite));
+    optimizer.dispose();
+  });
+
+  it("refuses what is no optimizer, accumulates already, or fewer than two batches", () => {
+    const refused: [() => unknown, RegExp][] = [
+      [() => accumulateGradients({} as never, 2), /expected a tfjs optimizer/],
+      [() => accumulateGradients(tf.train.sgd(1), 1), /of 1 batches: .* >= 2/],
+      [() => accumulateGradients(tf.train.sgd(1), 2.5), /of 2.5 batches/],
+      [
+        () => accumulateGradients(accumulateGradients(tf.train.sgd(1), 2), 2),
+        /accumulates them already/,
+      ],
+    ];
+    for (const [run, message] of refused) assert.throws(run, { message });
+  });
+});
