@@ -1,3 +1,4 @@
+import { alignSlots } from "../tfjs/align_slots.ts";
 import type * as tf from "@tensorflow/tfjs";
 import {
   collectedWeights,
@@ -238,6 +239,7 @@ function minimizerOf(network: tf.LayersModel): Minimizer {
   const weights = collectedWeights(network);
   const trained = trainableWeights(network);
   const variables = trained.map((weight) => weight.read());
+  alignSlots(optimizer, variables);
   const isFrozen = () => !variables.some(({ trainable }) => trainable);
   if (isFrozen()) {
     console.warn(
