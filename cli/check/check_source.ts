@@ -10,7 +10,7 @@ export async function importsOf({ manifest, contents }: PackedSource): Promise<s
   const found = new Set<string>();
   for (const path of Object.keys(manifest.files).filter((one) => /\.m?js$/.test(one))) {
     const text = new TextDecoder().decode(contents.get(path));
-    for (const { specifier } of (await parseModule(text, path)).requests) {
+    for (const { specifier } of parseModule(text, path).requests) {
       if (!/^\.{0,2}\//.test(specifier)) found.add(specifier);
     }
   }

@@ -1,5 +1,5 @@
 import { PluginError } from "../errors.ts";
-import { type ModuleGraph, readGraph } from "../modules/graph.ts";
+import { checkCodeOfText, type ModuleGraph, readGraph } from "../modules/graph.ts";
 import { peerModules, type Peers } from "../modules/peers.ts";
 import { addToLock, updateLock } from "../project/lock.ts";
 import type { LockedPlugin } from "../project/lock_format.ts";
@@ -16,12 +16,13 @@ import { warnIfYanked } from "./yanks.ts";
  */
 export async function link(
   candidate: Candidate,
-  { entry }: Consent,
+  { entry, tier }: Consent,
   peers?: Peers,
 ): Promise<ModuleGraph> {
   const { manifest, url, readFile, reference, settings: { locked, trustFirstUse } } = candidate;
   await warnIfYanked(candidate);
   const graph = await readGraph(manifest, url, readFile, peerModules(peers));
+  if (tier !== "sandboxed") checkCodeOfText(graph);
   if (trustFirstUse && locked === undefined && reference.integrity === undefined) {
     await lockAsFound(candidate, entry);
   }

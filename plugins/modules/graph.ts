@@ -70,7 +70,7 @@ export async function readGraph(
       });
     }
     const text = decode(await read(new URL(url), file), url);
-    const parsed = isJson ? parseJsonModule(text, url) : await parseModule(text, url);
+    const parsed = isJson ? parseJsonModule(text, url) : parseModule(text, url);
     const imports = parsed.requests.map((request) => resolve(request, url, files, peers));
     return { url, parsed, imports };
   }
@@ -89,6 +89,27 @@ export async function readGraph(
     level = [...next].filter((key) => !modules.has(key));
   }
   return { entry, modules };
+}
+
+/**
+ * Refuse modules that make code of text, for tiers in which such code would reach the runtime's own
+ * modules. The sandbox has none to reach.
+ *
+ * @throws PluginError `E_IMPORT`
+ */
+export function checkCodeOfText({ modules }: ModuleGraph): void {
+  for (const { url, parsed: { codeOfText } } of modules.values()) {
+    if (codeOfText === undefined) continue;
+    throw new PluginError(
+      "E_IMPORT",
+      `Cannot load plugin module ${url}: it makes code of text (${codeOfText})`,
+      {
+        url,
+        expected: "code that can be verified before anything runs",
+        hint: `write the code itself, or load the plugin with { tier: "sandboxed" }`,
+      },
+    );
+  }
 }
 
 // A file imported both as JSON and as JavaScript is two modules.

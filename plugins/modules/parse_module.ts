@@ -1,4 +1,15 @@
-import { type Import, init, parse } from "es-module-lexer";
+import {
+  type AnyNode,
+  type ExportAllDeclaration,
+  type ExportNamedDeclaration,
+  type Expression,
+  type ImportAttribute,
+  type ImportDeclaration,
+  type ImportExpression,
+  parse,
+  type Program,
+  type Property,
+} from "acorn";
 import { messageOf } from "../../core/errors.ts";
 import { PluginError } from "../errors.ts";
 
@@ -15,6 +26,8 @@ export interface ModuleRequest {
 /** A module with known imports, which can be rewritten. */
 export interface ParsedModule {
   requests: ModuleRequest[];
+  /** Where it makes code of text, which may import what nobody verified; undefined where it does not. */
+  codeOfText?: string;
   /** The text with other specifiers, one for each request, in order. */
   render(specifiers: readonly string[]): string;
 }
@@ -38,56 +51,49 @@ interface Edit {
  * @throws PluginError `E_MODULE` for invalid source code
  * @throws PluginError `E_IMPORT` for an unsupported kind of import
  */
-export async function parseModule(text: string, url: string): Promise<ParsedModule> {
-  await init;
-  let imports: readonly Import[];
-  try {
-    [imports] = parse(text, url);
-  } catch (cause) {
-    const { idx } = cause as { idx?: number };
-    const at = idx === undefined ? "" : `, ${positionOf(text, idx)}`;
-    throw new PluginError("E_MODULE", `Cannot parse plugin module ${url}${at}`, { url, cause });
-  }
+export function parseModule(text: string, url: string): ParsedModule {
+  const program = parseProgram(text, url);
   const requests: ModuleRequest[] = [];
   const edits: Edit[] = [];
   let meta: string | undefined;
-  for (const one of imports) {
-    if (one.type === "import-meta") {
+  let codeOfText: string | undefined;
+  for (const node of nodesOf(program)) {
+    const refuse = (at: number, what: string, hint: string): PluginError =>
+      new PluginError(
+        "E_IMPORT",
+        `Cannot load plugin module ${url}: ${what} (${positionOf(text, at)})`,
+        { url, hint },
+      );
+    if (node.type === "MetaProperty" && node.meta.name === "import") {
       meta ??= freeName(text);
-      edits.push({ start: one.start, end: one.end, by: meta });
-      continue;
-    }
-    const at = positionOf(text, one.start);
-    const refuse = (what: string, hint: string): PluginError =>
-      new PluginError("E_IMPORT", `Cannot load plugin module ${url}: ${what} (${at})`, {
-        url,
-        hint,
-      });
-    if (one.specifier === undefined || (one.type === "dynamic" && one.glob)) {
-      throw refuse(
-        `import(${text.slice(one.start, one.end)}) is computed at run time`,
-        "import a literal, so that it can be verified before anything runs",
-      );
-    }
-    if (one.phase !== null) {
-      throw refuse(
-        `import ${one.phase} is not supported`,
-        "use a plain import",
-      );
-    }
-    if (one.type !== "dynamic" && one.typeOnly) {
-      throw refuse("it is TypeScript", "publish JavaScript");
-    }
-    const isJson = one.attributesStart >= 0;
-    if (isJson && !isJsonAttribute(text.slice(one.attributesStart, one.importEnd))) {
-      throw refuse("its import attributes are unknown", `there is { type: "json" }`);
-    }
-    const by = requests.push({ specifier: one.specifier, isJson, at }) - 1;
-    if (one.type === "dynamic") {
-      edits.push({ start: one.start, end: isJson ? one.importEnd - 1 : one.end, by });
-    } else {
-      // With its quotes and the attributes that follow.
-      edits.push({ start: one.start - 1, end: isJson ? one.importEnd : one.end + 1, by });
+      edits.push({ start: node.start, end: node.end, by: meta });
+    } else if (isCodeOfText(node)) {
+      codeOfText ??= positionOf(text, node.start);
+    } else if (isImport(node) && node.source) {
+      const { source } = node;
+      if (source.type !== "Literal" || typeof source.value !== "string") {
+        throw refuse(
+          source.start,
+          `import(${text.slice(source.start, source.end)}) is computed at run time`,
+          "import a literal, so that it can be verified before anything runs",
+        );
+      }
+      const isJson = hasAttributes(node);
+      if (isJson && !isJsonImport(node)) {
+        throw refuse(
+          source.start,
+          "its import attributes are unknown",
+          `there is { type: "json" }`,
+        );
+      }
+      const at = positionOf(text, source.start);
+      const by = requests.push({ specifier: source.value, isJson, at }) - 1;
+      const end = !isJson
+        ? source.end
+        : node.type === "ImportExpression"
+        ? (node.options as Expression).end
+        : node.end;
+      edits.push({ start: source.start, end, by });
     }
   }
   // On the first line, so that line numbers stay the same. A variable rather than an object in
@@ -97,12 +103,17 @@ export async function parseModule(text: string, url: string): Promise<ParsedModu
     : `const ${meta} = { __proto__: null, url: ${JSON.stringify(url)} }; `;
   return {
     requests,
+    codeOfText,
     render(specifiers) {
       let rendered = prefix;
       let at = 0;
       for (const { start, end, by } of edits) {
         rendered += text.slice(at, start) +
           (typeof by === "string" ? by : JSON.stringify(specifiers[by]));
+        // What ended the statement of a cut clause, and the lines that it stood on.
+        const cut = text.slice(start, end);
+        if (cut.endsWith(";")) rendered += ";";
+        rendered += "\n".repeat(cut.split("\n").length - 1);
         at = end;
       }
       return `${rendered}${text.slice(at)}\n//# sourceURL=${url}\n`;
@@ -129,12 +140,102 @@ export function parseJsonModule(text: string, url: string): ParsedModule {
   return { requests: [], render: () => rendered };
 }
 
-/** The clause of a static import, or the second argument of a dynamic one with its parenthesis. */
-function isJsonAttribute(text: string): boolean {
-  const type = `\\{\\s*["']?type["']?\\s*:\\s*(?:"json"|'json')\\s*,?\\s*\\}`;
-  return new RegExp(`^(?:${type}|\\{\\s*with\\s*:\\s*${type}\\s*,?\\s*\\}\\s*,?\\s*\\))$`).test(
-    text.trim(),
-  );
+type Import =
+  | ExportAllDeclaration
+  | ExportNamedDeclaration
+  | ImportDeclaration
+  | ImportExpression;
+
+function parseProgram(text: string, url: string): Program {
+  try {
+    return parse(text, { ecmaVersion: "latest", sourceType: "module", allowHashBang: false });
+  } catch (cause) {
+    const { pos } = cause as { pos?: number };
+    const at = pos === undefined ? "" : `, ${positionOf(text, pos)}`;
+    const reason = pos === undefined ? "it is nested too deeply" : messageOf(cause);
+    throw new PluginError("E_MODULE", `Cannot parse plugin module ${url}${at}: ${reason}`, {
+      url,
+      cause,
+      hint: /^\s*(import|export) type\b/m.test(text)
+        ? "it is TypeScript: publish JavaScript"
+        : undefined,
+    });
+  }
+}
+
+/** All nodes in the order of the text; those that are deep take no stack. */
+function nodesOf(program: Program): AnyNode[] {
+  const all: AnyNode[] = [];
+  const waiting: unknown[] = [program];
+  while (waiting.length > 0) {
+    const one = waiting.pop();
+    if (Array.isArray(one)) {
+      for (const each of one) waiting.push(each);
+    } else if (typeof one === "object" && one !== null) {
+      const node = one as AnyNode;
+      all.push(node);
+      for (const [name, child] of Object.entries(node)) {
+        // A literal's RegExp is no node, and the name of a member is no variable.
+        if (node.type !== "Literal" && !isMemberName(node, name)) waiting.push(child);
+      }
+    }
+  }
+  return all.sort((a, b) => a.start - b.start || b.end - a.end);
+}
+
+function isMemberName(node: AnyNode, name: string): boolean {
+  return (name === "property" && node.type === "MemberExpression" && !node.computed) ||
+    (name === "key" && "computed" in node && !node.computed) ||
+    (name === "imported" && node.type === "ImportSpecifier") ||
+    (name === "exported" && node.type === "ExportSpecifier");
+}
+
+/**
+ * True for a call of `eval`, also through `(0, eval)` or an alias, and of `Function` with text that
+ * could hold an import. There are other ways to the same; see SECURITY.md.
+ */
+function isCodeOfText(node: AnyNode): boolean {
+  // Module code cannot declare a variable of this name.
+  if (node.type === "Identifier") return node.name === "eval";
+  if (node.type !== "CallExpression" && node.type !== "NewExpression") return false;
+  const { callee } = node;
+  return callee.type === "Identifier" && callee.name === "Function" &&
+    node.arguments.some((one) =>
+      one.type !== "Literal" || typeof one.value !== "string" || one.value.includes("import")
+    );
+}
+
+function isImport(node: AnyNode): node is Import {
+  return node.type === "ImportDeclaration" || node.type === "ImportExpression" ||
+    node.type === "ExportAllDeclaration" || node.type === "ExportNamedDeclaration";
+}
+
+function hasAttributes(node: Import): boolean {
+  return node.type === "ImportExpression" ? node.options !== null : node.attributes.length > 0;
+}
+
+/** True for `with { type: "json" }`, and for it alone. */
+function isJsonImport(node: Import): boolean {
+  if (node.type !== "ImportExpression") return node.attributes.every(isJsonType);
+  const clause = onlyProperty(node.options);
+  if (clause === undefined || nameOf(clause.key) !== "with") return false;
+  const type = onlyProperty(clause.value);
+  return type !== undefined && isJsonType(type);
+}
+
+/** The property of an object that has one, and nothing that is computed. */
+function onlyProperty(node: Expression | null | undefined): Property | undefined {
+  if (node?.type !== "ObjectExpression" || node.properties.length !== 1) return undefined;
+  const [property] = node.properties;
+  return property.type === "Property" && !property.computed ? property : undefined;
+}
+
+function isJsonType({ key, value }: ImportAttribute | Property): boolean {
+  return nameOf(key) === "type" && value.type === "Literal" && value.value === "json";
+}
+
+function nameOf(key: Expression): unknown {
+  return key.type === "Identifier" ? key.name : key.type === "Literal" ? key.value : undefined;
 }
 
 function positionOf(text: string, index: number): string {

@@ -101,12 +101,15 @@ describe("a plugin that must not run", () => {
     const cases: [string, RegExp][] = [
       [`\n  const m = await import("./" + "a.js");`, /computed at run time \(line 2, column 26\)/],
       ["await import(`./${1}.js`);", /computed at run time/],
-      [`import "node:fs";`, /"node:fs" \(line 1, column 9\), which belongs to one runtime/],
+      [`import "node:fs";`, /"node:fs" \(line 1, column 8\), which belongs to one runtime/],
       [`import "lodash";`, /which is not a file of the plugin/],
       [`import "./other.js";`, /which its manifest does not list/],
       [`import "../secret.js";`, /which its manifest does not list/],
       [`import "data:text/javascript,";`, /which is not a file of the plugin/],
       [`import a from "./main.js" with { type: "css" };`, /import attributes/],
+      [`const q = class {} / import("node:fs") / 1;`, /"node:fs" \(line 1, column 29\)/],
+      [`const m = await eval('import("node:fs")');`, /makes code of text \(line 1, column 17\)/],
+      [`const m = new Function("return import('node:fs')");`, /makes code of text/],
     ];
     for (const [line, message] of cases) {
       const url = await publish({ "main.js": `${line}\n${marking}` });
