@@ -1,4 +1,5 @@
 import type { Runtime } from "../../runtime/types.ts";
+import type { PluginPermission } from "../manifest/format.ts";
 import type { PluginTier } from "../project/tiers.ts";
 
 /** What holds a plugin, and what does not, in plain words. */
@@ -7,8 +8,16 @@ export interface Enforcement {
   notEnforced: string[];
 }
 
-/** What is really enforced in a tier on a runtime. */
-export function enforcementOf(tier: PluginTier, runtime: Runtime["name"]): Enforcement {
+/**
+ * What is really enforced in a tier on a runtime.
+ *
+ * @param permissions kinds that the plugin declares
+ */
+export function enforcementOf(
+  tier: PluginTier,
+  runtime: Runtime["name"],
+  permissions: readonly PluginPermission[] = [],
+): Enforcement {
   const always = [
     "Every file is the one that was promised, checked each time before it is used.",
     "Only its declared hooks are called, with logs of their own unless it may add to them.",
@@ -27,6 +36,12 @@ export function enforcementOf(tier: PluginTier, runtime: Runtime["name"]): Enfor
         ],
         notEnforced: [
           "What it is handed it may send to the hosts that it may reach.",
+          ...(permissions.includes("run")
+            ? ["A command that it may run has all your rights, whatever the sandbox holds."]
+            : []),
+          ...(permissions.includes("write")
+            ? ["What it writes may be run later, by you or a tool that finds it."]
+            : []),
           "The sandbox is as strong as QuickJS and the WebAssembly of this runtime.",
         ],
       };

@@ -158,7 +158,14 @@ export function explanationOf(
     source,
     isLocked: locked !== undefined,
     tier,
-    ...enforcementOf(tier ?? "trusted", getRuntime().name),
+    ...enforcementOf(
+      tier ?? "trusted",
+      getRuntime().name,
+      pluginPermissions.filter((kind) =>
+        manifest.permissions?.[kind] !== undefined ||
+        manifest.optionalPermissions?.[kind] !== undefined
+      ),
+    ),
     callbacks: manifest.callbacks.map(({ name, title, hooks, controls, options, defaults }) => ({
       name,
       title,

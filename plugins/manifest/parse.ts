@@ -1,6 +1,6 @@
 import { PluginError } from "../errors.ts";
 import type { PluginManifest, SourceManifest } from "./format.ts";
-import { brokenRules } from "./rules.ts";
+import { brokenDefaults, brokenRules } from "./rules.ts";
 import { manifestSchema } from "./schema.ts";
 import { plainDataProblems } from "./plain_data.ts";
 import { hasProblems, parseJson, schemaProblems } from "./schema_problems.ts";
@@ -66,5 +66,7 @@ function problemsOf(data: unknown, published: boolean): string[] {
     ownKeys: true,
     isAllowed: (path, input) => path === "files" && input === undefined && !published,
   });
-  return problems.length > 0 ? problems : brokenRules(data as SourceManifest);
+  if (problems.length > 0) return problems;
+  const manifest = data as SourceManifest;
+  return [...brokenRules(manifest), ...(published ? [] : brokenDefaults(manifest))];
 }

@@ -109,9 +109,25 @@ function permissionProblems(manifest: SourceManifest): string[] {
             `${list}.${kind}[${i}].option: found ${show(option)}, expected an option of a callback`,
           );
         }
+      });
+    }
+  }
+  return problems;
+}
+
+/**
+ * Tell which defaults of options cannot be the values of the permissions that name these options.
+ * Authors learn of them before they publish; a published manifest is refused where the value would be
+ * used, after what an update changes has been shown.
+ */
+export function brokenDefaults(manifest: SourceManifest): string[] {
+  const problems: string[] = [];
+  for (const list of ["permissions", "optionalPermissions"] as const) {
+    for (const kind of pluginPermissions) {
+      for (const { option } of manifest[list]?.[kind] ?? []) {
         manifest.callbacks.forEach(({ defaults = {} }, at) => {
-          const text = defaults[option];
-          if (typeof text !== "string") return;
+          const text = option === undefined ? undefined : defaults[option];
+          if (option === undefined || typeof text !== "string") return;
           const wanted = valueProblem(kind, valueOfOption(kind, text));
           if (wanted === undefined) return;
           const path = `callbacks[${at}].defaults${keyPath(option)}`;
@@ -119,7 +135,7 @@ function permissionProblems(manifest: SourceManifest): string[] {
             `${path}: found ${show(text)}, expected ${wanted}, as ${list}.${kind} has it`,
           );
         });
-      });
+      }
     }
   }
   return problems;

@@ -48,6 +48,21 @@ export function isNewer(a: string, b: string): boolean {
   return compareVersions(parseVersion(a), parseVersion(b)) > 0;
 }
 
+/** True if two versions are equal but for their build metadata: no registry may have both. */
+export function isSameVersion(a: string, b: string): boolean {
+  return compareVersions(parseVersion(a), parseVersion(b)) === 0;
+}
+
+/** True for text that is a version. */
+export function isVersion(text: string): boolean {
+  try {
+    parseVersion(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Whether a version is in a range.
  *

@@ -11,7 +11,13 @@ import { integrity, range, version } from "../manifest/schema.ts";
 import type { Peers } from "../modules/peers.ts";
 import { isLocal, type RegistryReference, showReference } from "./reference.ts";
 import { hasProblems, parseJson, schemaProblems } from "../manifest/schema_problems.ts";
-import { compareVersions, parseVersion, satisfies } from "../manifest/semver.ts";
+import {
+  compareVersions,
+  isSameVersion,
+  isVersion,
+  parseVersion,
+  satisfies,
+} from "../manifest/semver.ts";
 
 /** The part of a registry's `meta.json` that is read. */
 export interface RegistryMeta {
@@ -160,14 +166,21 @@ export function bestVersion(
 
 /** The yank of a version; undefined if it is not yanked. */
 export function yankOf(version: string, { versions, yanked }: RegistryMeta): Yank | undefined {
-  if (!yanked.includes(version)) return undefined;
+  // A yank is of the version, whatever its build metadata.
+  if (!yanked.some((one) => isVersion(one) && isSameVersion(one, version))) return undefined;
   const reason = Object.hasOwn(versions, version) ? versions[version].yankReason : undefined;
   return { reason: reason && printable(reason.replace(/\s+/g, " ").slice(0, 500)) };
 }
 
+/**
+ * Versions that differ in build metadata alone are one version: the one without counts, else the
+ * first by its text, wherever the registry lists it.
+ */
 function newestFirst({ versions }: RegistryMeta): string[] {
-  return Object.keys(versions)
-    .sort((a, b) => compareVersions(parseVersion(b), parseVersion(a)));
+  const sorted = Object.keys(versions).sort((a, b) =>
+    compareVersions(parseVersion(b), parseVersion(a)) || (a < b ? -1 : 1)
+  );
+  return sorted.filter((version, i) => i === 0 || !isSameVersion(version, sorted[i - 1]));
 }
 
 /** Why a version is not chosen; undefined if it fits. */
