@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -71,7 +71,7 @@ echo "\${COMPREPLY[@]}"`,
     assert.equal(complete("keepfit", "pack", "source", "--f"), "--force");
     assert.equal(
       complete("keepfit", "hub", "--"),
-      "--host --port --token --tokens --help --version --json",
+      "--host --port --token --tokens --allowed-host --help --version --json",
     );
     assert.equal(complete("keepfit", "add", "x", "--tier", ""), "sandboxed trusted worker");
     assert.equal(complete("keepfit", "completions", "z"), "zsh");
@@ -180,6 +180,40 @@ describe("packing a plugin", () => {
   after(() => rm(folder, { recursive: true }));
   const pack = (...flags: string[]) => start("pack", source, "--out", out, ...flags).ended;
 
+  it("refuses a private key, and leaves out what is ignored", async () => {
+    const key = join(source, "key.pem");
+    assert.equal((await start("key", "new", key).ended).code, 0);
+    // No other user of the machine can read it.
+    assert.equal((await stat(key)).mode & 0o077, 0);
+    const again = await start("key", "new", key).ended;
+    assert.equal(again.code, 1, again.errors);
+    const refused = await pack();
+    assert.equal(refused.code, 1);
+    assert.match(refused.errors, /key\.pem holds a private key, which everybody could read/);
+    await assert.rejects(readdir(out));
+    await writeFile(
+      join(source, ".gitignore"),
+      "*.pem\n*.js\n",
+    );
+    await mkdir(join(source, "notes"));
+    await writeFile(join(source, "notes/.gitignore"), "draft.md\n");
+    for (const name of ["draft.md", "read.md"]) await writeFile(join(source, "notes", name), "x");
+    try {
+      // Not the module itself, but what it imports is ignored.
+      assert.match((await pack()).errors, /which its manifest does not list/);
+      await writeFile(join(source, ".npmignore"), "*.pem\n");
+      assert.equal((await pack()).code, 0);
+      const files = await readdir(join(out, "keepfit/epoch-report/0.1.0"), { recursive: true });
+      assert(files.includes("notes/read.md"), files.join());
+      assert(!files.some((name) => /key\.pem|draft\.md/.test(name)), files.join());
+    } finally {
+      for (const name of ["key.pem", ".gitignore", ".npmignore", "notes"]) {
+        await rm(join(source, name), { recursive: true, force: true });
+      }
+      await rm(out, { recursive: true, force: true });
+    }
+  });
+
   it("makes the published example again, byte for byte", async () => {
     const { code, output, errors } = await pack();
     assert.equal(code, 0, errors);
@@ -218,7 +252,7 @@ describe("packing a plugin", () => {
     await writeFile(join(source, "chart/ticks.js"), `import "node:fs";`);
     const { code, errors } = await pack("--force");
     assert.equal(code, 1);
-    assert.match(errors, /it imports "node:fs" \(line 1, column 9\), which belongs to one runtime/);
+    assert.match(errors, /it imports "node:fs" \(line 1, column 8\), which belongs to one runtime/);
   });
 
   it("wants TypeScript bundled, and publishes the one module that comes of it", async () => {

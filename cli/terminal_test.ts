@@ -88,7 +88,7 @@ describe("the command on a terminal", () => {
       [["lst"], /\(Did you mean list\?\)/],
       [["key", "nwe"], /\(Did you mean new\?\)\nRun keepfit key --help for more\./],
       [["key", "new"], /missing required argument 'FILE'\nRun keepfit key new --help for more\./],
-      [["dev", ".", "--epoch", "2"], /\(Did you mean --epochs\?\)\nkeepfit dev --help/],
+      [["dev", ".", "--epoch", "2"], /\(Did you mean --epochs\?\)\nRun keepfit dev --help/],
     ];
     const seen = await onTerminal(folder, lines.map(([line]) => line));
     for (const [i, [, told]] of lines.entries()) {

@@ -20,6 +20,12 @@ export interface HubOptions {
    * `{ "a long random text": ["ada"] }`, as `parseTokens` reads them. Default: none.
    */
   tokens?: Tokens;
+  /**
+   * Host names under which the hub is reached, beside those of this machine and addresses in numbers:
+   * `["hub.example.com"]`. A request for another host is refused, so that no web page can read or
+   * report runs by a name that it lets lead here (DNS rebinding). Default: none.
+   */
+  hosts?: readonly string[];
   /** Number of runs in memory. Default: 100. */
   maxRuns?: number;
   /** Number of epochs of each run in memory. Default: 10 000. */
@@ -50,7 +56,8 @@ export type HubApp = ReturnType<(typeof import("./routes.ts"))["mountRoutes"]>;
  * of the other URLs are reserved: nobody can publish as owner `api`, `healthz`, `publish`, `runs`,
  * `schemas` or `web`. `/runs` is an older address of `/api/v1/runs`.
  *
- * Any web page may read the registry; pages of other origins can neither read nor report runs.
+ * A request for a host that is neither this machine, an address in numbers nor among `hosts` is
+ * refused with 421. Any web page may read the registry; pages of other origins can neither read nor report runs.
  * Publishing needs a token, `Authorization: Bearer <token>`; everything is verified before anything
  * is written, and a version never changes. There are no other accounts: serve it to people you
  * trust, over https where tokens are sent.
@@ -78,9 +85,9 @@ export type HubApp = ReturnType<(typeof import("./routes.ts"))["mountRoutes"]>;
  * ```
  */
 export function createHub(options: HubOptions): HubApp {
-  const { tokens = {}, runs = memoryRunStore(options) } = options;
+  const { tokens = {}, hosts, runs = memoryRunStore(options) } = options;
   checkTokens(tokens);
-  return mountRoutes(pluginsOf(options), runs, tokens);
+  return mountRoutes(pluginsOf(options), runs, tokens, hosts);
 }
 
 /** The store of plugins that these options name. */

@@ -249,6 +249,34 @@ describe("a hub's runs", () => {
     assert.equal(runs.headers.get("access-control-allow-origin"), null);
   });
 
+  it("are neither written nor read by the name of a web page that leads here", async () => {
+    const hub = createHub({ plugins: memoryPluginStore(), hosts: ["hub.example.com"] });
+    const status = async (url: string, init?: RequestInit) => (await hub.request(url, init)).status;
+    for (const path of ["/runs", "/api/v1/runs", "/", "/index.json", "/healthz"]) {
+      assert.equal(await status(`http://evil.example:8000${path}`), 421, path);
+    }
+    const body = new URLSearchParams({ data: '{"epoch": 0}' });
+    const post = { method: "POST", body, headers: { origin: "http://evil.example" } };
+    assert.equal(await status("http://evil.example/publish/epoch/end/", post), 421);
+    for (
+      const host of [
+        "localhost:8000",
+        "127.0.0.1:8000",
+        "[::1]:8000",
+        "192.168.1.5",
+        "HUB.example.com",
+        "hub.example.com:8443",
+      ]
+    ) {
+      assert.equal(await status(`http://${host}/runs`), 200, host);
+    }
+    assert.equal(await status("http://other.example.com/runs"), 421);
+    const { error } = await (await hub.request("http://evil.example/runs")).json() as {
+      error: string;
+    };
+    assert.match(error, /for host evil\.example: .*--allowed-host/);
+  });
+
   it("are shown on the page as text, whatever they contain", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("plugins");

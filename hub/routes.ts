@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { answerError, notFound } from "./answer.ts";
+import { refuseOtherHosts } from "./auth/hosts.ts";
 import type { Tokens } from "./auth/tokens.ts";
 import { registryRoutes } from "./registry/routes.ts";
 import { schemaRoutes } from "./registry/schema_routes.ts";
@@ -11,11 +12,16 @@ import { webRoutes } from "./web/routes.ts";
  * The routes of a hub, each subject at its place. The return type is inferred: it names every route,
  * for `hc`. New routes belong below `/api/v1/`, new pages below `/web/` (see `reservedOwners`).
  */
-export function mountRoutes(plugins: PluginStore, runs: RunStore, tokens: Tokens) {
+export function mountRoutes(
+  plugins: PluginStore,
+  runs: RunStore,
+  tokens: Tokens,
+  hosts: readonly string[] = [],
+) {
   const app = new Hono({ strict: false });
   app.onError(answerError);
   app.notFound(notFound);
-  app.use(async (c, next) => {
+  app.use(refuseOtherHosts(hosts), async (c, next) => {
     await next();
     c.header("x-content-type-options", "nosniff");
   });

@@ -2,6 +2,7 @@ import { cacheDirOf } from "./cache_dir.ts";
 import { denoCalls } from "./deno_calls.ts";
 import { runDenoCommand } from "./deno_command.ts";
 import { createFileSystem } from "./file_system.ts";
+import { isRunning } from "./is_running.ts";
 import { toFileUrl } from "./paths.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
@@ -30,6 +31,11 @@ export function denoRuntime(): Runtime {
     env,
     args: [...Deno.args],
     exit: (code) => Deno.exit(code),
+    processId: Deno.pid,
+    isRunning(processId) {
+      const { state } = Deno.permissions.querySync({ name: "run" });
+      return state === "granted" ? isRunning(processId) : undefined;
+    },
     // Needs no permission, unlike in early versions of Deno 2.
     mainModule: () => Deno.mainModule,
     workingDirectory() {

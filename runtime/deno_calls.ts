@@ -10,8 +10,9 @@ export function denoCalls(): SystemCalls {
       const file = await Deno.open(path, {
         write: true,
         append: how === "append",
-        create: how !== "create",
-        createNew: how === "create",
+        create: how === "append" || how === "truncate",
+        createNew: how === "create" || how === "createPrivate",
+        ...(how === "createPrivate" && { mode: 0o600 }),
         truncate: how === "truncate",
       });
       return {

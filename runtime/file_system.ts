@@ -1,6 +1,13 @@
 import { type FileAction, FileSystemError, toFileSystemError } from "./errors.ts";
 import { directoryOf, isAbsolute, pathOf, showPath } from "./paths.ts";
-import type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "./types.ts";
+import type {
+  DirectoryEntry,
+  FileInfo,
+  FileSystem,
+  OpenMode,
+  Path,
+  WritableFile,
+} from "./types.ts";
 
 /** A file opened by a system call. */
 export interface SystemFile {
@@ -22,8 +29,8 @@ export interface SystemFileInfo extends FileInfo {
 /** System calls from which a {@linkcode FileSystem} is built; each adapter provides its own. */
 export interface SystemCalls {
   readFile(path: string): Promise<Uint8Array>;
-  /** `"create"` fails with EEXIST for an existing file. */
-  open(path: string, how: "append" | "create" | "truncate"): Promise<SystemFile>;
+  /** `"create"` and `"createPrivate"` fail with EEXIST for an existing file. */
+  open(path: string, how: OpenMode): Promise<SystemFile>;
   /** Information about the target of links. */
   stat(path: string): Promise<SystemFileInfo>;
   /** Information about the link itself. */

@@ -1,5 +1,5 @@
 import { createFileSystem, errno, type SystemCalls, type SystemFileInfo } from "./file_system.ts";
-import type { DirectoryEntry, FileSystem } from "./types.ts";
+import type { DirectoryEntry, FileSystem, OpenMode } from "./types.ts";
 
 /**
  * A file system in memory, empty at first, for tests and for runs that must leave no trace. It
@@ -69,7 +69,7 @@ export function memoryCalls(): SystemCalls {
     return file.bytes.slice(0, file.size);
   }
 
-  function open(path: string, how: "append" | "create" | "truncate"): MemoryFile {
+  function open(path: string, how: OpenMode): MemoryFile {
     const { parents, name } = locate(path);
     const parent = parents.at(-1)!;
     if (name === undefined || path.endsWith("/")) throw errno("EISDIR");
@@ -80,7 +80,7 @@ export function memoryCalls(): SystemCalls {
       touch(parent);
       return file;
     }
-    if (how === "create") throw errno("EEXIST");
+    if (how === "create" || how === "createPrivate") throw errno("EEXIST");
     const file = asFile(present);
     if (how === "truncate") {
       file.size = 0;

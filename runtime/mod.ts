@@ -31,6 +31,7 @@ export type {
   FileSystem,
   FileSystemErrorCode,
   HttpServer,
+  OpenMode,
   Path,
   Runtime,
   Terminal,

@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { cacheDirOf } from "./cache_dir.ts";
 import { createFileSystem } from "./file_system.ts";
+import { isRunning } from "./is_running.ts";
 import { nodeCalls } from "./node_calls.ts";
 import { runNodeCommand } from "./node_command.ts";
 import { toFileUrl } from "./paths.ts";
@@ -58,6 +59,8 @@ export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "start
     env,
     args: process.argv.slice(2),
     exit: (code) => process.exit(code),
+    processId: process.pid,
+    isRunning,
     mainModule() {
       const path = process.argv[1];
       return path === undefined ? undefined : toFileUrl(path).href;

@@ -12,7 +12,8 @@ export function nodeCalls(): SystemCalls {
         : new Uint8Array(buffer, byteOffset, byteLength).slice();
     },
     async open(path, how) {
-      const file = await fs.open(path, { append: "a", create: "wx", truncate: "w" }[how]);
+      const flags = { append: "a", create: "wx", createPrivate: "wx", truncate: "w" }[how];
+      const file = await fs.open(path, flags, how === "createPrivate" ? 0o600 : undefined);
       return {
         write: async (bytes) => (await file.write(bytes)).bytesWritten,
         sync: () => file.sync(),

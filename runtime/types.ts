@@ -41,6 +41,9 @@ export interface DirectoryEntry {
   isSymlink: boolean;
 }
 
+/** How {@linkcode FileSystem.open} opens a file. */
+export type OpenMode = "append" | "create" | "createPrivate" | "truncate";
+
 /** An open file, written from its start or its end. */
 export interface WritableFile {
   /** Append all of `data`. */
@@ -73,9 +76,10 @@ export interface FileSystem {
   /**
    * Open for writing. `"truncate"` empties the file first, `"append"` continues at its end; both
    * create a missing file. `"create"` rejects with `AlreadyExists` for an existing one, so that
-   * only one of several processes creates it.
+   * only one of several processes creates it; `"createPrivate"` does the same with a file that only
+   * its owner can read and write.
    */
-  open(path: Path, mode: "append" | "create" | "truncate"): Promise<WritableFile>;
+  open(path: Path, mode: OpenMode): Promise<WritableFile>;
   /**
    * Information about a path, with links followed; rejects with `NotFound` when it does not exist.
    */
@@ -166,6 +170,10 @@ export interface Runtime {
   readonly args: string[];
   /** Exit the process with this code. */
   exit(code: number): never;
+  /** Id of the process. */
+  readonly processId: number;
+  /** True if a process of this machine is running; undefined when it cannot be told. */
+  isRunning(processId: number): boolean | undefined;
   /** URL of the main module; undefined if there is none. */
   mainModule(): string | undefined;
   /**
@@ -177,7 +185,6 @@ export interface Runtime {
   /**
    * Call `listener` when the user asks to stop (Ctrl-C, or a termination signal).
    * @returns a function that removes the listener
-   * @returns a function that takes the listener off
    */
   onInterrupt(listener: (signal: "SIGINT" | "SIGTERM") => void): () => void;
   /** Serve HTTP with a fetch handler. `port` 0 chooses a free one. */

@@ -1,9 +1,17 @@
 import { readGraph } from "../plugins/modules/graph.ts";
 import { computeIntegrity } from "../plugins/manifest/integrity.ts";
 import { parseManifest, parseSourceManifest } from "../plugins/manifest/parse.ts";
-import { manifestName, type PluginFile, type PluginManifest } from "../plugins/manifest/format.ts";
+import ignore, { type Ignore } from "ignore";
+import {
+  manifestName,
+  type PluginFile,
+  type PluginManifest,
+  type SourceManifest,
+} from "../plugins/manifest/format.ts";
 import { isRelativePath } from "../plugins/manifest/schema.ts";
 import { peerModules } from "../plugins/modules/peers.ts";
+import { textOf } from "../runtime/change_file.ts";
+import { urlOfPath } from "../runtime/find_upward.ts";
 import { joinPath, walk } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 import { bundleModule } from "./bundle_module.ts";
@@ -26,12 +34,13 @@ export interface PackedSource {
  * Convert a source folder to its published form: list its files with size and integrity, and check
  * that its modules can be loaded.
  *
- * Without `bundle`, every file is included except hidden ones and `node_modules`, and TypeScript is
- * an error. With it, only the bundled module and README, LICENSE and CHANGELOG are included.
+ * Without `bundle`, every file is included except hidden ones, `node_modules` and what `.npmignore`
+ * or, without one, `.gitignore` lists; the module and files listed in the manifest always are.
+ * TypeScript is an error. With it, only the bundled module and README, LICENSE and CHANGELOG are included.
  *
  * @param source source folder; its manifest need not list files
  * @throws PluginError when the plugin could not be loaded
- * @throws TypeError for TypeScript without `bundle`, and without esbuild
+ * @throws TypeError for TypeScript without `bundle`, without esbuild, and for a private key
  * @throws FileSystemError when the folder cannot be read
  */
 export async function packSource(
@@ -43,7 +52,7 @@ export async function packSource(
   const peers = ["keepfit", ...Object.keys(draft.peers ?? {})];
 
   const contents = new Map<string, Uint8Array>();
-  const paths = await listSource(source, fs);
+  const paths = await withoutIgnored(await listSource(source, fs), draft, source, fs);
   const script = paths.find(isTypeScript);
   if (!bundle && script !== undefined) {
     throw new TypeError(
@@ -61,6 +70,7 @@ export async function packSource(
     module = bundleName(module);
     contents.set(module, bytes);
   }
+  for (const [path, bytes] of contents) refusePrivateKey(source, path, bytes);
   const files: Record<string, PluginFile> = {};
   for (const path of [...contents.keys()].sort()) {
     const bytes = contents.get(path) as Uint8Array;
@@ -73,6 +83,52 @@ export async function packSource(
   await tryGraph(manifest, contents, peers);
   contents.set(manifestName, new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`));
   return { manifest, contents };
+}
+
+/** The paths that neither `.npmignore` nor, without one, `.gitignore` lists, here or in a subfolder. */
+async function withoutIgnored(
+  paths: readonly string[],
+  { module, files = {} }: SourceManifest,
+  source: string,
+  fs: FileSystem,
+): Promise<string[]> {
+  const folders = new Set(paths.flatMap((path) => foldersAbove(path)));
+  const rules: { folder: string; ignored: Ignore }[] = [];
+  for (const folder of folders) {
+    for (const name of [".npmignore", ".gitignore"]) {
+      const text = await textOf(fs, urlOfPath(joinPath(source, `${folder}${name}`)));
+      if (text === undefined) continue;
+      rules.push({ folder, ignored: ignore().add(text) });
+      break;
+    }
+  }
+  return paths.filter((path) =>
+    path === module || Object.hasOwn(files, path) ||
+    !rules.some(({ folder, ignored }) =>
+      path.startsWith(folder) && ignored.ignores(path.slice(folder.length))
+    )
+  );
+}
+
+/** Of `a/b/c.js`: the source folder itself, `a/` and `a/b/`. */
+function foldersAbove(path: string): string[] {
+  const names = path.split("/").slice(0, -1);
+  return ["", ...names.map((_, i) => `${names.slice(0, i + 1).join("/")}/`)];
+}
+
+/**
+ * A published version never changes: a key in it could not be taken back.
+ *
+ * @throws TypeError for a file that holds a private key
+ */
+function refusePrivateKey(source: string, path: string, bytes: Uint8Array): void {
+  // Latin-1 keeps what is not text from being an error.
+  const text = new TextDecoder("latin1").decode(bytes);
+  if (!/-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----/.test(text)) return;
+  throw new TypeError(
+    `Cannot pack ${source}: ${path} holds a private key, which everybody could read; keep it in ` +
+      `another folder, or list it in .gitignore`,
+  );
 }
 
 /** Whether the module of a source folder is TypeScript, which must be bundled. */

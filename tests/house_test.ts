@@ -38,7 +38,7 @@ const pluginRooms = ["manifest", "modules", "sources", "project", "host", "load"
 const pluginPackages: Record<string, Partial<Room>> = {
   "plugins/manifest": { packages: ["@std/semver", "valibot"] },
   "plugins/sources": { packages: ["valibot"] },
-  "plugins/modules": { packages: ["es-module-lexer"] },
+  "plugins/modules": { packages: ["acorn"] },
   "plugins/project": { packages: ["valibot"] },
   "plugins/host": {
     packages: ["valibot"],
@@ -127,6 +127,7 @@ const table: Record<string, Room> = {
     rooms: ["core", "plugins", "training", ...runtime, "tfjs/backend/banner.ts", "tfjs/types.ts"],
     late: ["esbuild"],
     types: [tfjs],
+    packages: ["ignore"],
   },
   tests: {
     rooms: ["core/random.ts"],

@@ -10,6 +10,7 @@ interface Given {
   port: number;
   token?: string[];
   tokens?: string;
+  allowedHost?: string[];
 }
 
 /** `keepfit hub DIR`: serve a registry and receive runs. */
@@ -29,9 +30,14 @@ export function addHub(program: Command, cli: CommandLine): void {
       "--tokens <FILE>",
       "File with lines OWNER=TOKEN, as in KEEPFIT_HUB_TOKENS.",
     )
-    .action(async (directory: string, { host, port, ...given }: Given) => {
+    .option(
+      "--allowed-host <NAME>",
+      "Name under which it is reached through a proxy. Repeatable.",
+      (name: string, before: string[] = []) => [...before, name],
+    )
+    .action(async (directory: string, { host, port, allowedHost: hosts, ...given }: Given) => {
       const tokens = await readTokens(given, cli.fs);
-      const server = await serveHub({ directory, hostname: host, port, tokens });
+      const server = await serveHub({ directory, hostname: host, port, tokens, hosts });
       const interruption = interruptSignal();
       cli.tell({ directory, url: server.url }, `keepfit hub of ${directory} at ${server.url}\n`);
       try {

@@ -7,12 +7,12 @@ import { addExamples } from "../help.ts";
 export function addKey(program: Command, cli: CommandLine): void {
   const key = program.command("key").description("Keys for signing plugins.");
   const command = key.command("new")
-    .description("Generate a key and save it in FILE, which only you should be able to read.")
+    .description("Generate a key and save it in FILE, which only you can read.")
     .argument("<FILE>", "Path of the new file.")
     .action(async (path: string) => {
       const made = await generateKeyPair();
       // Never overwritten: a lost key can never sign again.
-      const file = await cli.fs.open(path, "create");
+      const file = await cli.fs.open(path, "createPrivate");
       try {
         await file.write(await made.toPem());
       } finally {

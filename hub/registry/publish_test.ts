@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { describe, it } from "node:test";
 import { computeIntegrity, toBase64 } from "../../plugins/manifest/integrity.ts";
 import { publishPlugin } from "../../plugins/sources/publish.ts";
@@ -220,6 +222,10 @@ describe("publishing to a hub", () => {
           /files have URLs/,
         ],
         [put({ ...example, "x-much": "x".repeat(300_000) }), /larger than allowed/],
+        [
+          put({ ...example, files: { ...example.files, [`${"é".repeat(128)}.js`]: listed } }),
+          /names of at most 255 bytes/,
+        ],
       ] as const
     ) {
       assert.match(await refused(answer, 400), error);
@@ -433,6 +439,26 @@ describe("a registry's folder", () => {
     assert.equal((await put()).status, 201);
     const text = await fs.readTextFile(`p${place}/index.js`);
     assert.equal(text, new TextDecoder().decode(files.get("index.js")));
+  });
+
+  it("leaves nothing of a process that was killed in the middle", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-hub-"));
+    try {
+      // Ended by now.
+      const { pid } = spawnSync("sh", ["-c", ":"]);
+      const left = (name: string) => mkdir(join(folder, name, "d"), { recursive: true });
+      await left(`.publish-${pid}-00000000-0000-4000-8000-000000000000`);
+      // A process that runs may still be writing.
+      await left(`.publish-${process.pid}-00000000-0000-4000-8000-000000000000`);
+      await left(".other");
+      const hub = createHub({ directory: folder });
+      assert.equal((await hub.request("/ada/none/meta.json")).status, 404);
+      const names = (await readdir(folder)).sort();
+      assert.equal(names.length, 2, names.join());
+      assert.match(names.join(), new RegExp(`^\\.other,\\.publish-${process.pid}-`));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("is not written over a link, on real disks", async () => {

@@ -1,7 +1,7 @@
 import { computeIntegrity } from "../../plugins/manifest/integrity.ts";
 import { parseManifest } from "../../plugins/manifest/parse.ts";
 import { manifestName, type PluginManifest } from "../../plugins/manifest/format.ts";
-import { parseVersion } from "../../plugins/manifest/semver.ts";
+import { isVersion } from "../../plugins/manifest/semver.ts";
 import { getRuntime } from "../../runtime/mod.ts";
 import type { FileSystem, Path } from "../../runtime/types.ts";
 import {
@@ -87,6 +87,8 @@ class FolderPluginStore implements PluginStore {
   #modified: number | undefined;
   #checked = -Infinity;
   #checking: Promise<void> | undefined;
+  /** Done once, before the first answer. */
+  #sweeping: Promise<void> | undefined;
   /** Integrity of manifests that cannot be used, by path. */
   #broken = new Map<string, string>();
   readonly exclusive: PluginStore["exclusive"] = queue();
@@ -97,6 +99,7 @@ class FolderPluginStore implements PluginStore {
   }
 
   async index(): Promise<RegistryIndex> {
+    await (this.#sweeping ??= this.#files.sweep());
     const modified = (await this.#files.stat([]))?.modified;
     const isDue = performance.now() - this.#checked >= this.#checkEvery;
     if (isDue || this.#modified === undefined || this.#modified !== modified) {
@@ -107,6 +110,7 @@ class FolderPluginStore implements PluginStore {
   }
 
   async meta(id: string): Promise<RegistryMeta | undefined> {
+    await (this.#sweeping ??= this.#files.sweep());
     return metaOf(id, recordsOf(await this.#plugin(id)));
   }
 
@@ -309,13 +313,4 @@ function pathsOf({ files }: PluginManifest): ReadonlySet<string> {
     manifestName,
     ...Object.keys(files).filter((path) => !path.startsWith("https://")),
   ]);
-}
-
-function isVersion(text: string): boolean {
-  try {
-    parseVersion(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

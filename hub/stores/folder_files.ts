@@ -1,6 +1,9 @@
 import { HTTPException } from "hono/http-exception";
-import { directoryOf, joinPath } from "../../runtime/mod.ts";
+import { directoryOf, getRuntime, joinPath } from "../../runtime/mod.ts";
 import type { FileInfo, FileSystem, Path } from "../../runtime/types.ts";
+
+/** Begins the name of a version's folder that is being written: then the process, then a UUID. */
+const unfinished = ".publish-";
 
 /** The files below a registry's folder. Nothing is reached through a symbolic link. */
 export class FolderFiles {
@@ -74,7 +77,8 @@ export class FolderFiles {
   ): Promise<boolean> {
     await this.#refuseLinks(parts);
     // Not a slug, so never taken for an owner.
-    const beside = this.#pathOf([`.publish-${crypto.randomUUID()}`]);
+    const name = `${unfinished}${getRuntime().processId}-${crypto.randomUUID()}`;
+    const beside = this.#pathOf([name]);
     const path = this.#pathOf(parts);
     try {
       for (const [name, bytes] of contents) {
@@ -91,6 +95,20 @@ export class FolderFiles {
       // Another process may have been faster.
       if (await isFree()) throw error;
       return false;
+    }
+  }
+
+  /** Remove what processes that were killed while they published have left. */
+  async sweep(): Promise<void> {
+    const hourAgo = Date.now() - 3_600_000;
+    for (const name of await this.folders([]).catch(() => [])) {
+      if (!name.startsWith(unfinished)) continue;
+      const processId = Number.parseInt(name.slice(unfinished.length), 10);
+      const isRunning = getRuntime().isRunning(processId);
+      // Of another machine, or unknown.
+      const isOld = ((await this.stat([name]))?.modified ?? Infinity) < hourAgo;
+      if (isRunning !== false && !isOld) continue;
+      await this.#fs.remove(this.#pathOf([name]), { recursive: true }).catch(() => {});
     }
   }
 

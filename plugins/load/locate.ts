@@ -107,7 +107,10 @@ function lockedLocation(
   const isLocked = integrity === locked.integrity;
   if (reference.kind !== "url" && !isLocked) return undefined;
   const url = reference.kind === "url" ? reference.url : fromLocked(locked.url, lockFile.url);
-  return { ...unnamed, url, integrity, isLocked };
+  const identity = reference.kind === "registry"
+    ? { id: reference.id, version: locked.version }
+    : undefined;
+  return { ...unnamed, url, integrity, isLocked, identity };
 }
 
 async function findManifest(sources: Sources, peers?: Peers): Promise<ManifestLocation> {

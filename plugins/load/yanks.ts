@@ -1,6 +1,12 @@
 import { manifestName } from "../manifest/format.ts";
 import type { LockedPlugin } from "../project/lock_format.ts";
-import { readKeptMeta, readMeta, type Yank, yankOf } from "../sources/registry.ts";
+import {
+  readKeptMeta,
+  readMeta,
+  type RegistryMeta,
+  type Yank,
+  yankOf,
+} from "../sources/registry.ts";
 import type { Candidate } from "./fetch_manifest.ts";
 
 /** Nothing depends on the answer, so the registry is asked once and has 5 s. */
@@ -13,10 +19,21 @@ const brief = { timeout: 5000, retries: 0 };
  * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` where the registry does not answer
  */
 export async function askForYank(candidate: Candidate): Promise<Yank | undefined> {
-  const { meta, manifest: { id, version }, fetcher, cache } = candidate;
-  if (meta !== undefined) return yankOf(version, meta);
+  const meta = await askRegistry(candidate);
+  return meta && yankOf(candidate.manifest.version, meta);
+}
+
+/**
+ * What a plugin's registry says of its versions now.
+ *
+ * @returns undefined where the plugin does not come from a registry
+ * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` where the registry does not answer
+ */
+export async function askRegistry(candidate: Candidate): Promise<RegistryMeta | undefined> {
+  const { meta, manifest: { id }, fetcher, cache } = candidate;
+  if (meta !== undefined) return meta;
   const registry = registryOfCandidate(candidate);
-  return registry && yankOf(version, await readMeta(id, registry, fetcher, cache, brief));
+  return registry && await readMeta(id, registry, fetcher, cache, brief);
 }
 
 /**

@@ -3,9 +3,16 @@ import type { LockedPlugin } from "../project/lock_format.ts";
 import { fetchManifest, type PluginSource } from "../load/fetch_manifest.ts";
 import { locate } from "../load/locate.ts";
 import { readFiles } from "./read_files.ts";
-import { lockedReference, openProject, type ProjectOptions } from "./project.ts";
-import type { Yank } from "../sources/registry.ts";
-import { askForYank } from "../load/yanks.ts";
+import {
+  lockedReference,
+  openProject,
+  type Project,
+  type ProjectOptions,
+  registryOf,
+} from "./project.ts";
+import { askRegistry, registryOfLocked } from "../load/yanks.ts";
+import { type RegistryMeta, registryUrl, type Yank, yankOf } from "../sources/registry.ts";
+import type { PluginReference } from "../sources/reference.ts";
 
 /** Result of verifying a locked plugin. */
 export interface VerifiedPlugin {
@@ -29,8 +36,10 @@ export interface VerifiedPlugin {
 
 /**
  * Hash every file of every locked plugin again, in the vendor folder, the cache or its place on this
- * machine, and compare it with the lock file. Missing files are fetched. Registries are asked whether
- * a version has been yanked since; neither a yank nor a registry that does not answer is a problem.
+ * machine, and compare it with the lock file. Missing files are fetched. A `registry:` entry must lead
+ * into its registry and have the hash that the registry lists, so that a changed lock file shows.
+ * Registries also say whether a version has been yanked since; neither a yank nor a registry that does
+ * not answer is a problem.
  * With `offline`, their last answers in the cache count.
  *
  * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used
@@ -38,7 +47,8 @@ export interface VerifiedPlugin {
 export async function verifyPlugins(
   options: Omit<ProjectOptions, "frozen" | "trustFirstUse"> = {},
 ): Promise<VerifiedPlugin[]> {
-  const { lock, lockUrl, open } = await openProject(options);
+  const project = await openProject(options);
+  const { lock, lockUrl, open } = project;
   const verifying = Object.entries(lock.plugins).map(
     async ([reference, locked]): Promise<VerifiedPlugin> => {
       const { id, version } = locked;
@@ -61,8 +71,11 @@ export async function verifyPlugins(
         found.source = candidate.source;
         found.problems.push(...contradictions(locked, candidate.manifest));
         found.files = (await readFiles(candidate)).size;
+        found.problems.push(...strangePlace(locked, candidate.reference, project));
         try {
-          found.yanked = await askForYank(candidate);
+          const meta = await askRegistry(candidate);
+          found.yanked = meta && yankOf(version, meta);
+          if (meta !== undefined) found.problems.push(...otherInRegistry(locked, meta));
         } catch (error) {
           found.unasked = messageOf(error);
         }
@@ -73,6 +86,41 @@ export async function verifyPlugins(
     },
   );
   return await Promise.all(verifying);
+}
+
+/**
+ * A `registry:` entry that does not lead into its registry: somebody changed the lock file, in which
+ * its hashes stand too.
+ */
+function strangePlace(
+  locked: LockedPlugin,
+  reference: PluginReference,
+  project: Project,
+): string[] {
+  if (reference.kind !== "registry") return [];
+  const { lockUrl } = project;
+  const from = registryOfLocked(locked, lockUrl);
+  const named = registryOf(reference, locked, project);
+  const wanted = named === undefined ? undefined : registryUrl(named);
+  const isThere = from !== undefined && locked.id === reference.id &&
+    (wanted === undefined || wanted.href === from.href);
+  if (isThere) return [];
+  return [
+    `url: the lock file says ${new URL(locked.url, lockUrl)}, which is not where ${
+      wanted === undefined ? "a registry has" : `the registry ${wanted} has`
+    } ${reference.id} ${locked.version}`,
+  ];
+}
+
+/** What the registry has under the locked version is not what was locked. */
+function otherInRegistry({ id, version, integrity }: LockedPlugin, meta: RegistryMeta): string[] {
+  const listed = Object.hasOwn(meta.versions, version) ? meta.versions[version] : undefined;
+  if (listed?.integrity === integrity) return [];
+  return [
+    listed === undefined
+      ? `version: the registry has no ${id} ${version}`
+      : `integrity: the lock file says ${integrity}, the registry ${listed.integrity}`,
+  ];
 }
 
 /** Where the lock file and the manifest contradict each other: the lock file was edited by hand. */

@@ -151,15 +151,29 @@ export function checkOptionsSchema(schema: unknown, path: string): string[] {
   return problems;
 }
 
+/** How many steps patterns may still take: text in linear time can be long all the same. */
+export interface Effort {
+  steps: number;
+}
+
+/** What a manifest, or the options of a load, may take: less than a tenth of a second. */
+export const newEffort = (): Effort => ({ steps: 2_000_000 });
+
 /**
  * Check a value against a schema.
  *
  * @param schema a schema accepted by {@linkcode checkOptionsSchema}
  * @param value value from the user
  * @param path name of the value, for messages
+ * @param effort steps left for its patterns; reduced by those taken
  * @returns one sentence for each problem; empty for a valid value
  */
-export function checkOptions(schema: OptionsSchema, value: unknown, path: string): string[] {
+export function checkOptions(
+  schema: OptionsSchema,
+  value: unknown,
+  path: string,
+  effort: Effort = newEffort(),
+): string[] {
   const problems: string[] = [];
   const want = (fits: boolean, wanted: string): void => {
     if (!fits) problems.push(`${path}: found ${show(value)}, expected ${wanted}`);
@@ -180,13 +194,15 @@ export function checkOptions(schema: OptionsSchema, value: unknown, path: string
   }
   if (schema.const !== undefined) want(value === schema.const, show(schema.const));
   if (typeof value === "number") checkNumber(schema, value, want);
-  if (typeof value === "string") checkText(schema, value, want);
+  if (typeof value === "string") checkText(schema, value, effort, want);
   if (Array.isArray(value)) {
     const { minItems = 0, maxItems = Infinity, items } = schema;
     want(value.length >= minItems, `at least ${minItems} items`);
     want(value.length <= maxItems, `at most ${maxItems} items`);
     if (items !== undefined) {
-      value.forEach((one, i) => problems.push(...checkOptions(items, one, `${path}[${i}]`)));
+      value.forEach((one, i) =>
+        problems.push(...checkOptions(items, one, `${path}[${i}]`, effort))
+      );
     }
   } else if (isObject(value)) {
     const properties = schema.properties ?? {};
@@ -197,7 +213,7 @@ export function checkOptions(schema: OptionsSchema, value: unknown, path: string
     let known: string | undefined;
     for (const [name, member] of Object.entries(value)) {
       if (Object.hasOwn(properties, name)) {
-        problems.push(...checkOptions(properties[name], member, `${path}.${name}`));
+        problems.push(...checkOptions(properties[name], member, `${path}.${name}`, effort));
       } else if (schema.additionalProperties === false) {
         known ??= listed(Object.keys(properties)) || "none";
         problems.push(`${path}.${name}: is not an option; there are ${known}`);
@@ -222,6 +238,7 @@ function checkNumber(
 function checkText(
   schema: OptionsSchema,
   value: string,
+  effort: Effort,
   want: (fits: boolean, wanted: string) => void,
 ): void {
   // JSON Schema counts characters, not UTF-16 units.
@@ -229,7 +246,11 @@ function checkText(
   const { minLength = 0, maxLength = Infinity, pattern } = schema;
   want(length >= minLength, `at least ${minLength} characters`);
   want(length <= maxLength, `at most ${maxLength} characters`);
-  if (pattern !== undefined) want(compilePattern(pattern)(value), `text like ${pattern}`);
+  if (pattern === undefined) return;
+  const { steps, test } = compilePattern(pattern);
+  effort.steps -= steps * length;
+  if (effort.steps < 0) want(false, "less text: it would take its pattern too long");
+  else want(test(value), `text like ${pattern}`);
 }
 
 /** Type and description of an option, for a message. */

@@ -118,6 +118,18 @@ describe("the parser of manifests", () => {
           "folders",
           JSON.stringify(rich).replace('"files":{', `"files":{"${"a/".repeat(60_000)}":0,`),
         ],
+        [
+          "a slow pattern in linear time",
+          option('{"pattern": "(?:\\\\p{L}?){250}\\\\p{N}$"}', `"${"é".repeat(110_000)}"`),
+        ],
+        [
+          "slow patterns on many texts",
+          inside(many(60, () =>
+            callback(
+              `"options": {"properties": {"o": {"pattern": "(?:\\\\p{L}?){250}\\\\p{N}$"}}}, ` +
+                `"defaults": {"o": "${"é".repeat(1_800)}"}`,
+            ))),
+        ],
         ["a slow pattern", option('{"pattern": "^(a+)+$"}', `"${"a".repeat(200_000)}!"`)],
         [
           "many values for a list of many",

@@ -214,4 +214,25 @@ describe("a manifest", () => {
     assert.throws(() => parseManifest(source, url), /files: found nothing/);
     assert.throws(() => parseSourceManifest({ ...source, id: 1 }, url), /id: found 1/);
   });
+
+  it("is refused with a key twice, of which people read the first and programs the last", () => {
+    const text = JSON.stringify(whole);
+    const twice = (added: string) => `{${added},${text.slice(1)}`;
+    for (
+      const [source, key] of [
+        [twice('"repository": "https://example.com/shown", "repository": "x"'), "repository"],
+        [twice('"\\u0076ersion": "9.9.9"'), "version"],
+        [text.replace('"hooks":', '"hooks":[],"hooks":'), "hooks"],
+      ]
+    ) {
+      assert.throws(() => parseManifest(source, url), (error) => {
+        assert(error instanceof PluginError);
+        assert.match(error.message, /it has a key twice/);
+        assert.equal(error.actual, JSON.stringify(key));
+        return true;
+      });
+    }
+    // The same key in two objects, and what looks like a key in text.
+    parseManifest(text.replace('"title":', '"x-a":[{"a":1},{"a":"\\"a\\":1"}],"title":'), url);
+  });
 });

@@ -1,5 +1,10 @@
-/** Tests whether a pattern matches somewhere in a text. */
-export type Pattern = (text: string) => boolean;
+/** A compiled pattern. */
+export interface Pattern {
+  /** True if it matches somewhere in a text. */
+  test(text: string): boolean;
+  /** The most steps that a character of the text takes. */
+  steps: number;
+}
 
 const maxLength = 1000;
 const maxSteps = 512;
@@ -24,7 +29,7 @@ export function compilePattern(source: string): Pattern {
   emit(new Parser(source).parse(), program, { left: maxSteps * 16 });
   program.push({ kind: "match" });
   if (made.size >= 100) made.clear();
-  const pattern: Pattern = (text) => matches(program, text);
+  const pattern = { test: (text: string) => matches(program, text), steps: program.length };
   made.set(source, pattern);
   return pattern;
 }

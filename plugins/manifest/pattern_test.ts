@@ -34,7 +34,7 @@ describe("a pattern", () => {
       for (const text of texts) {
         const expected = new RegExp(source, "u").test(text);
         assert.equal(
-          compilePattern(source)(text),
+          compilePattern(source).test(text),
           expected,
           `${source} on ${JSON.stringify(text)}`,
         );
@@ -48,14 +48,18 @@ describe("a pattern", () => {
       const source = somePattern(random, 3);
       const text = Array.from({ length: random(7) }, () => pick(random, ["a", "b", "c"])).join("");
       const expected = new RegExp(source, "u").test(text);
-      assert.equal(compilePattern(source)(text), expected, `seed ${seed}: ${source} on ${text}`);
+      assert.equal(
+        compilePattern(source).test(text),
+        expected,
+        `seed ${seed}: ${source} on ${text}`,
+      );
     }
   });
 
   it("that would take RegExp forever is matched at once", () => {
     const text = `${"a".repeat(50_000)}!`;
     for (const source of ["^(a+)+$", "^(a|a)*$", "(a*)*b", "a*a*a*a*a*b", "^(a|aa)+$"]) {
-      assert.equal(compilePattern(source)(text), false, source);
+      assert.equal(compilePattern(source).test(text), false, source);
     }
   });
 

@@ -6,7 +6,14 @@ import {
   type SourceManifest,
 } from "./format.ts";
 import { valueOfOption, valueProblem } from "./permission_values.ts";
-import { checkOptions, checkOptionsSchema, noOptions, show } from "./options_schema.ts";
+import {
+  checkOptions,
+  checkOptionsSchema,
+  type Effort,
+  newEffort,
+  noOptions,
+  show,
+} from "./options_schema.ts";
 
 /**
  * Find contradictions in a manifest that satisfies the schema.
@@ -14,9 +21,10 @@ import { checkOptions, checkOptionsSchema, noOptions, show } from "./options_sch
  * @returns one sentence for each problem; empty for a valid manifest
  */
 export function brokenRules(manifest: SourceManifest): string[] {
+  const effort = newEffort();
   return [
     ...manifest.callbacks.flatMap((callback, i) => [
-      ...optionsProblems(callback, `callbacks[${i}]`),
+      ...optionsProblems(callback, `callbacks[${i}]`, effort),
       ...hookProblems(manifest.id, callback, `callbacks[${i}]`),
     ]),
     ...namesProblems(manifest.callbacks),
@@ -26,12 +34,12 @@ export function brokenRules(manifest: SourceManifest): string[] {
   ];
 }
 
-function optionsProblems(callback: PluginCallbackEntry, path: string): string[] {
+function optionsProblems(callback: PluginCallbackEntry, path: string, effort: Effort): string[] {
   const { options = noOptions, defaults = {} } = callback;
   const wrong = checkOptionsSchema(options, `${path}.options`);
   if (wrong.length > 0) return wrong;
   // Required options may still come from the user.
-  return checkOptions({ ...options, required: undefined }, defaults, `${path}.defaults`);
+  return checkOptions({ ...options, required: undefined }, defaults, `${path}.defaults`, effort);
 }
 
 function hookProblems(id: string, callback: PluginCallbackEntry, path: string): string[] {

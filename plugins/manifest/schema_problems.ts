@@ -45,7 +45,7 @@ export function schemaProblems(
  * Parse JSON.
  *
  * @param title name of the text, for the message
- * @throws PluginError with `code` for invalid JSON
+ * @throws PluginError with `code` for invalid JSON, and for an object with a duplicate key
  */
 export function parseJson(
   text: string,
@@ -53,9 +53,10 @@ export function parseJson(
   title: string,
   url: string,
 ): unknown {
+  let data: unknown;
   try {
     // Ignore an editor's byte order mark.
-    return JSON.parse(text.replace(/^\uFEFF/, ""));
+    data = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new PluginError(code, `Cannot read ${title}: it is not JSON`, {
       url,
@@ -65,6 +66,36 @@ export function parseJson(
       cause,
     });
   }
+  const twice = keyTwice(text);
+  if (twice === undefined) return data;
+  throw new PluginError(code, `Cannot read ${title}: it has a key twice`, {
+    url,
+    expected: "each key once: of two, people read the first and programs take the last",
+    actual: visible(JSON.stringify(twice), 60),
+  });
+}
+
+/**
+ * The first key that an object of a JSON text has twice, as I-JSON (RFC 7493) forbids.
+ *
+ * @param text valid JSON
+ */
+function keyTwice(text: string): string | undefined {
+  /** Keys of the open objects; undefined for a list. */
+  const open: (Set<string> | undefined)[] = [];
+  let last = "";
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g)) {
+    if (token === "{") open.push(new Set());
+    else if (token === "[") open.push(undefined);
+    else if (token === "}" || token === "]") open.pop();
+    else if (token === ":") {
+      const keys = open.at(-1) as Set<string>;
+      const key: string = JSON.parse(last);
+      if (keys.has(key)) return key;
+      keys.add(key);
+    } else last = token;
+  }
+  return undefined;
 }
 
 /** Limit: a file may be made to have any number of problems. */

@@ -116,7 +116,7 @@ export const integrity: TextSchema = passing(
 /** A file of a plugin. */
 export const filePath: TextSchema = passing(
   isFilePath,
-  "a relative path without . and .. parts, or an https URL",
+  "a relative path without . and .. parts and names of at most 255 bytes, or an https URL",
   String.raw`^(https://[^\s/?#@]+/[^\s#]*|${relativePath})$`,
 );
 
@@ -205,14 +205,18 @@ export function isKeyId(text: string): boolean {
   return text.startsWith(keyIdPrefix) && isBase64Of(text.slice(keyIdPrefix.length), 32);
 }
 
+/** Longer names are on no disk. */
+const maxNameBytes = 255;
+
 const relativeForm = new RegExp(`^${relativePath}$`, "u");
 
 /**
- * Whether a path is like `a/b.js`: without a root, a drive, empty, `.` or `..` parts, characters
+ * Whether a path is like `a/b.js`: names of at most 255 bytes, without a root, a drive, empty, `.` or `..` parts, characters
  * that a URL interprets (`%2e%2e`, `?`, `#`, `\`) and control characters.
  */
 export function isRelativePath(path: string): boolean {
-  return relativeForm.test(path);
+  return relativeForm.test(path) &&
+    path.split("/").every((name) => new TextEncoder().encode(name).length <= maxNameBytes);
 }
 
 function isFilePath(path: string): boolean {

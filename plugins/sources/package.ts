@@ -5,7 +5,6 @@ import { textOf } from "../../runtime/change_file.ts";
 import { findFile } from "../../runtime/find_upward.ts";
 import { manifestName } from "../manifest/format.ts";
 import type { PackageReference } from "./reference.ts";
-import { parseJson } from "../manifest/schema_problems.ts";
 import { satisfies } from "../manifest/semver.ts";
 
 /**
@@ -50,7 +49,7 @@ export async function findPackage(reference: PackageReference, fs: FileSystem): 
 async function versionOf(path: URL, fs: FileSystem): Promise<string> {
   try {
     const text = await textOf(fs, path);
-    const data = parseJson(text ?? "", "E_REGISTRY", path.href, path.href);
+    const data: unknown = JSON.parse(text ?? "");
     const { version } = (data ?? {}) as { version?: unknown };
     if (typeof version === "string") return version;
   } catch (error) {

@@ -287,16 +287,20 @@ function parseMeta(text: string, id: string, url: URL): RegistryMeta {
   return data as RegistryMeta;
 }
 
-/** Check that a manifest is of the plugin and the version that the registry listed it as. */
+/** Check that a manifest is of the plugin and the version that the registry, or the lock, says. */
 export function checkIdentity(
   { id, version }: PluginManifest,
   wanted: { id: string; version: string },
   url: string,
 ): void {
   if (id === wanted.id && version === wanted.version) return;
-  throw new PluginError("E_REGISTRY", `Cannot load plugin ${wanted.id}: the registry has another`, {
-    url,
-    expected: `${wanted.id} ${wanted.version}`,
-    actual: `${id} ${version}`,
-  });
+  throw new PluginError(
+    "E_REGISTRY",
+    `Cannot load plugin ${wanted.id}: its manifest is another's`,
+    {
+      url,
+      expected: `${wanted.id} ${wanted.version}`,
+      actual: `${id} ${version}`,
+    },
+  );
 }

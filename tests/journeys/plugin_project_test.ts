@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import {
   addPlugin,
   cleanCache,
+  computeIntegrity,
   explainPlugin,
   explainText,
   listPlugins,
@@ -250,7 +251,67 @@ describe("a project's plugins", () => {
     const [edited] = await verifyPlugins(project.options);
     assert.match(
       edited.problems.join(),
-      /version: the lock file says 1\.0\.9, the manifest 1\.0\.0/,
+      /expected: ada\/timer 1\.0\.9\n {2}actual: {3}ada\/timer 1\.0\.0/,
+    );
+  });
+
+  it("that a changed lock file leads elsewhere are found, though all its hashes fit", async () => {
+    const project = await newProject();
+    await publishVersions("ada/timer", { "1.0.0": {} });
+    await addPlugin(timer, project.options);
+    const lock = JSON.parse(await readFile(project.lock, "utf8"));
+    const entry = lock.plugins[timer];
+    const original = { ...entry };
+    const problems = async (changes: Record<string, unknown>) => {
+      lock.plugins[timer] = { ...original, ...changes };
+      await writeFile(project.lock, JSON.stringify(lock));
+      return (await verifyPlugins(project.options))[0].problems.join("\n");
+    };
+    const entryOf = async (path: string) => {
+      const text = site.pages.get(path) as string;
+      const { files } = JSON.parse(text);
+      return {
+        integrity: await computeIntegrity(new TextEncoder().encode(text)),
+        files: Object.fromEntries(
+          Object.entries(files).map((
+            [name, file],
+          ) => [name, (file as { integrity: string }).integrity]),
+        ),
+      };
+    };
+    // Beside a registry: at any place.
+    const evil = await publish({ "main.js": recording("evil()") }, { id: "ada/timer" });
+    const elsewhere = { url: far(evil), ...await entryOf(new URL(evil).pathname) };
+    assert.match(await problems(elsewhere), /url: the lock file says \S+, which is not where the/);
+    // In another registry, with its layout.
+    await publishVersions("ada/other", { "1.0.0": {} });
+    const other = "/other/ada/timer/1.0.0/";
+    for (const name of ["callback.plugin.json", "main.js"]) {
+      site.pages.set(other + name, site.pages.get(new URL(name, evil).pathname) as string);
+    }
+    const moved = {
+      url: `https://plugins.example${other}callback.plugin.json`,
+      ...await entryOf(`${other}callback.plugin.json`),
+    };
+    assert.match(await problems(moved), /is not where the registry \S+ has ada\/timer 1\.0\.0/);
+    // In its own place, with other bytes than the registry lists.
+    const place = "/registry/ada/timer/1.0.0/";
+    for (const name of ["callback.plugin.json", "main.js"]) {
+      site.pages.set(place + name, site.pages.get(new URL(name, evil).pathname) as string);
+    }
+    const swapped = await entryOf(`${place}callback.plugin.json`);
+    assert.match(await problems(swapped), /integrity: the lock file says \S+, the registry sha/);
+    // Another plugin under its name.
+    const foreign = "/registry/ada/other/1.0.0/callback.plugin.json";
+    const named = { url: `https://plugins.example${foreign}`, ...await entryOf(foreign) };
+    assert.match(await problems(named), /its manifest is another's/);
+    await fails(
+      "E_REGISTRY",
+      /another's/,
+      loadPlugin(timer, {
+        ...project.options,
+        lock: project.lock,
+      }),
     );
   });
 
