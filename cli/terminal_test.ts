@@ -117,7 +117,10 @@ describe("the command on a terminal", () => {
       columns: 44,
     });
     assert.equal(code, 1);
-    assert.match(text, /y agrees that\n[^]*Add keepfit\/epoch-report 0\.1\.0\? \[y\/N\] \nNothing was added/);
+    assert.match(
+      text,
+      /y agrees that\n[^]*Add keepfit\/epoch-report 0\.1\.0\? \[y\/N\] \nNothing was added/,
+    );
     assert.doesNotMatch(text, /not agreed yet|^Enforced/m);
     const long = text.split("\n").filter((line) => line.length > 44);
     assert.deepEqual(long.filter((line) => !/^ {2}from /.test(line)), []);
