@@ -105,9 +105,28 @@ export function ratioOf(
   measure: { name: string; ratio?: RatioMetric },
 ): RatioMetric | undefined {
   if (measure.ratio !== undefined) return measure.ratio;
+  if (typeof given !== "string") warnOfMinified(measure);
   const name = typeof given === "string" ? given : plainName(measure);
   if (!Object.hasOwn(tfjsRatios, name)) return undefined;
   return typeof given === "string" || isFromTfjs(measure) ? tfjsRatios[name] : undefined;
+}
+
+const warnedOf = new WeakSet<object>();
+
+/** A minifier takes the names of `tf.metrics.recall` and its like, by which they are logged and counted. */
+function warnOfMinified(measure: { name: string }): void {
+  const text = Function.prototype.toString.call(measure);
+  const isBare =
+    /^function [\w$]{1,3}\(([\w$]{1,2}),\s*([\w$]{1,2})\)\s*\{\s*return [\w$]{1,3}\(\1,\s*\2\);?\s*\}$/
+      .test(
+        text,
+      );
+  if (!isBare || warnedOf.has(measure)) return;
+  warnedOf.add(measure);
+  console.warn(
+    `keepfit: a metric is logged as '${measure.name}', the name that a minifier gave its function; ` +
+      'give a metric of TensorFlow.js as text: "recall"',
+  );
 }
 
 /** A function's name in its source: bundlers append a number. */

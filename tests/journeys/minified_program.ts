@@ -84,6 +84,13 @@ const resumed = await train(-1);
 
 new EarlyStopping({ monitor: "loss", pacience: 3 } as object);
 new Patient({ monitor: "loss", slack: 1 });
+const measured = makeModel();
+measured.compile({
+  optimizer: "sgd",
+  loss: "meanSquaredError",
+  metrics: [tf.metrics.recall, "precision"],
+});
+const { history: metrics } = await fit(measured, x, x, { verbose: 0, epochs: 2 });
 const list = new CallbackList([
   new Counter(),
   new EarlyStopping({ monitor: "loss" }),
@@ -104,6 +111,7 @@ console.log(`RESULT ${
     states: Object.keys(await list.getState()),
     order: list.order("onEpochEnd"),
     warnings,
+    metrics: Object.keys(metrics),
     failure,
   })
 }`);

@@ -79,7 +79,11 @@ describe("a program that is bundled and minified", () => {
 
   it("resumes, with History and the states of its own classes", () => {
     assert.deepEqual(result.resumed, { epochs: [0, 1, 2, 3], count: 4 });
-    assert.deepEqual(result.states, ["Counter", "EarlyStopping", "History"]);
+    assert.deepEqual(result.states, [
+      "Counter",
+      "EarlyStopping (monitor loss, mode min)",
+      "History",
+    ]);
   });
 
   it("calls callbacks by their names in timings, orders and messages", () => {
@@ -91,8 +95,19 @@ describe("a program that is bundled and minified", () => {
     );
   });
 
+  it("says that a metric given as a function has lost its name, and one given as text has not", () => {
+    assert.equal(result.metrics.length, 3);
+    assert.ok(result.metrics.includes("precision"));
+    const [, warning, ...others] = result.warnings;
+    assert.match(
+      warning,
+      /^keepfit: a metric is logged as '[\w$]+', the name that a minifier gave/,
+    );
+    assert.deepEqual(others, []);
+  });
+
   it("warns of an unknown option, but not in a subclass", () => {
-    assert.deepEqual(result.warnings, [
+    assert.deepEqual(result.warnings.slice(0, 1), [
       "keepfit: EarlyStopping has no option 'pacience', it is ignored: did you mean 'patience'?",
     ]);
   });
