@@ -77,21 +77,27 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
   }
   const plugin = made as CallbackLike;
   const hooks = entry.hooks.map((one) => typeof one === "string" ? { name: one } : one);
-  const guard = new HookGuard(name, limits.hookTime, (isHopeless) => {
+  const guard = new HookGuard(name, limits.hookTime, (error, isHopeless) => {
     run.reportedFailure();
     if (isHopeless && onError === "warn") wired.onError = "disable";
-    if (wired.onError === "disable") giveUp();
+    if (wired.onError === "disable") giveUp(error);
   });
   const share = new HookShare(name);
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => closing ??= closePlugin(plugin, parts);
+  let givenUp: unknown;
   // The list calls nothing of it again in this run but `close`; what it does by itself ends here.
-  const giveUp = (): void => void close().catch(() => {});
+  const giveUp = (error: unknown): void => {
+    givenUp = error;
+    close().catch(() => {});
+  };
   const reopen = (): void => {
+    if (givenUp !== undefined) throw unavailable(name, givenUp);
     run.begin();
     closing = undefined;
   };
   const begin = (): void => {
+    givenUp = undefined;
     reopen();
     guard.reset();
     share.reset();
@@ -114,10 +120,17 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
       telling?.catch(() => {});
     },
     hookOrder: (hook) => orderOf(hooks.find((one) => one.name === hook)),
-    close: () => close().finally(() => closing = undefined),
+    close: () =>
+      close().finally(() => {
+        closing = undefined;
+        givenUp = undefined;
+      }),
   };
   if (isFunction(plugin, "getState", name)) {
-    wired.getState = () => guard.call("getState", () => plugin.getState?.() as CallbackState);
+    wired.getState = () => {
+      if (givenUp !== undefined) throw unavailable(name, givenUp);
+      return guard.call("getState", () => plugin.getState?.() as CallbackState);
+    };
   }
   if (isFunction(plugin, "setState", name)) {
     wired.setState = (state) => {
@@ -167,6 +180,13 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
     }
   }
   return wired;
+}
+
+/** What is thrown for a call of a plugin that was given up, until its next run. */
+function unavailable(name: string, cause: unknown): PluginError {
+  const code = cause instanceof PluginError ? cause.code : "E_CRASH";
+  const reason = messageOf(cause);
+  return new PluginError(code, `Cannot call plugin ${name}: it was given up: ${reason}`, { cause });
 }
 
 /**

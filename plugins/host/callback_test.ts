@@ -232,7 +232,7 @@ describe("a plugin that fails", () => {
       setState: never,
       setParams: never as unknown as () => undefined,
     };
-    const plugin = wire(made, short);
+    const plugin = wire(made, { ...short, onError: "warn" });
     await refusal("E_TIMEOUT", () => plugin.getState?.(), /did not come back from getState/);
     await refusal("E_TIMEOUT", () => plugin.setState?.({}), /setState/);
     await refusal("E_TIMEOUT", () => plugin.close(), /from close/);
@@ -245,6 +245,29 @@ describe("a plugin that fails", () => {
     });
     assert.match(messages[0], /failed in onEpochEnd \(epoch 0\).*did not come back from setParams/);
     assert.match(messages[1], /failed in close/);
+  });
+
+  it("is closed at once when it is left out, and called again in the next run only", async () => {
+    const seen: string[] = [];
+    let fails = true;
+    const plugin = wire({
+      onEpochEnd() {
+        seen.push("onEpochEnd");
+        if (fails) throw new Error("no disk");
+      },
+      close: () => void seen.push("close"),
+    });
+    const list = new CallbackList(plugin, { model: {} });
+    await warned(() => list.onEpochEnd(0, {}));
+    assert.deepEqual(seen, ["onEpochEnd", "close"]);
+    await refusal("E_CRASH", () => plugin.onEpochEnd?.(1, {}), /it was given up: no disk/);
+    await list.close();
+    assert.deepEqual(seen, ["onEpochEnd", "close"]);
+    fails = false;
+    const next = new CallbackList(plugin, { model: {} });
+    await next.onEpochEnd(0, {});
+    await next.close();
+    assert.deepEqual(seen, ["onEpochEnd", "close", "onEpochEnd", "close"]);
   });
 
   it("may take any time where the limit is none", async () => {

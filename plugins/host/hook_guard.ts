@@ -10,7 +10,7 @@ const maxInRow = 20;
 export class HookGuard {
   readonly #name: string;
   readonly #time: number;
-  readonly #onFailure: (isHopeless: boolean) => void;
+  readonly #onFailure: (error: unknown, isHopeless: boolean) => void;
   readonly #inRow = new Map<string, number>();
 
   /**
@@ -18,7 +18,11 @@ export class HookGuard {
    * @param time time limit of a promise in milliseconds
    * @param onFailure told before a failure goes on, and whether it is the last one to put up with
    */
-  constructor(name: string, time: number, onFailure: (isHopeless: boolean) => void) {
+  constructor(
+    name: string,
+    time: number,
+    onFailure: (error: unknown, isHopeless: boolean) => void,
+  ) {
     this.#name = name;
     this.#time = time;
     this.#onFailure = onFailure;
@@ -66,7 +70,7 @@ export class HookGuard {
     const inRow = (this.#inRow.get(member) ?? 0) + 1;
     this.#inRow.set(member, inRow);
     const isHopeless = inRow >= maxInRow;
-    this.#onFailure(isHopeless);
+    this.#onFailure(error, isHopeless);
     return isHopeless
       ? new Error(`${messageOf(error)} (it failed ${inRow} times in a row)`, { cause: error })
       : error;

@@ -618,6 +618,7 @@ describe("a plugin that takes too much", () => {
         getState: () => ({ n }),
       });`,
       { hooks: ["onEpochBegin", "onEpochEnd"] },
+      { onError: "warn" },
     );
     const waiting = callback.onEpochBegin?.(0, {}) as Promise<unknown>;
     await assert.rejects(waiting, /its promise never settles/);
