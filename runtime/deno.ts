@@ -31,6 +31,11 @@ export function denoRuntime(): Runtime {
     env,
     args: [...Deno.args],
     exit: (code) => Deno.exit(code),
+    // Only where that is no question to the user.
+    get user() {
+      const { state } = Deno.permissions.querySync({ name: "sys", kind: "uid" });
+      return state === "granted" ? Deno.uid() ?? undefined : undefined;
+    },
     processId: Deno.pid,
     isRunning(processId) {
       const { state } = Deno.permissions.querySync({ name: "run" });

@@ -56,6 +56,7 @@ function infoOf(info: Deno.FileInfo): SystemFileInfo {
     isSymlink: info.isSymlink,
     size: info.size,
     modified: info.mtime?.getTime() ?? null,
+    owner: info.uid,
     mode: info.mode,
     ...info.nlink === null ? {} : { links: info.nlink },
   };

@@ -1,3 +1,4 @@
+import { printable } from "../core/printable.ts";
 import { getRuntime } from "./get_runtime.ts";
 import { directoryOf, joinPath, toFileUrl } from "./paths.ts";
 import type { FileSystem, Path } from "./types.ts";
@@ -18,20 +19,40 @@ export async function findFile(fs: FileSystem, name: string): Promise<URL | unde
   return undefined;
 }
 
-/** Find a file, or a path below a folder, in `folder` or the nearest folder above. */
+/**
+ * Find a file, or a path below a folder, in `folder` or the nearest folder above. A file that belongs
+ * to another user is ignored, with a warning: whoever may write into a folder above, such as `/tmp`,
+ * must not configure the programs of others.
+ */
 export async function findUpward(
   fs: FileSystem,
   name: string,
   start: URL,
 ): Promise<URL | undefined> {
+  const { user } = getRuntime();
+  const owner = (await fs.stat(start).catch(() => undefined))?.owner ?? undefined;
   for (let folder = start;;) {
     const target = joinPath(folder, name);
     const info = await fs.stat(target).catch(() => undefined);
-    if (info?.isFile) return target;
+    if (info?.isFile) {
+      // Where the user is unknown, the folder that it begins in is trusted.
+      const isOwn = [0, user, owner, null, undefined].includes(info.owner) ||
+        (user === undefined && folder === start);
+      if (isOwn) return target;
+      warnOfForeign(target);
+    }
     const above = directoryOf(folder);
     if (above.href === folder.href) return undefined;
     folder = above;
   }
+}
+
+const warned = new Set<string>();
+
+function warnOfForeign({ href }: URL): void {
+  if (warned.has(href)) return;
+  warned.add(href);
+  console.warn(`keepfit: ignored ${printable(href)}: it belongs to another user`);
 }
 
 /** The folder of the main script and the working directory, if known. */

@@ -59,6 +59,7 @@ export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "start
     env,
     args: process.argv.slice(2),
     exit: (code) => process.exit(code),
+    user: process.getuid?.(),
     processId: process.pid,
     isRunning,
     mainModule() {

@@ -49,6 +49,7 @@ function infoOf(stats: import("node:fs").Stats): SystemFileInfo {
     isSymlink: stats.isSymbolicLink(),
     size: stats.size,
     modified: stats.mtimeMs,
+    owner: process.platform === "win32" ? null : stats.uid,
     mode: stats.mode,
     links: stats.nlink,
   };

@@ -25,6 +25,8 @@ export interface FileInfo {
   size: number;
   /** Time of the last change in milliseconds since 1970; null on systems without it. */
   modified: number | null;
+  /** Id of the user who owns it; missing or null where the system has none. */
+  owner?: number | null;
   /** How many names it has (hard links); absent where the system does not say. */
   links?: number;
 }
@@ -170,6 +172,8 @@ export interface Runtime {
   readonly args: string[];
   /** Exit the process with this code. */
   exit(code: number): never;
+  /** Id of the user of the process; undefined when it cannot be told. */
+  readonly user: number | undefined;
   /** Id of the process. */
   readonly processId: number;
   /** True if a process of this machine is running; undefined when it cannot be told. */
