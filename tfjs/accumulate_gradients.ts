@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { HostWeight } from "../core/model.ts";
 import { getEngine } from "./engine.ts";
-import type { Optimizer } from "./types.ts";
+import type { Optimizer, Tensor } from "./types.ts";
 import { namedGradients, namesOfGradients, wrapUpdate } from "./update.ts";
 
 /** An optimizer that updates after several batches. */
@@ -103,7 +103,7 @@ export class GradientAccumulation {
   add(
     gradients: Parameters<Optimizer["applyGradients"]>[0],
     batches: number,
-  ): { name: string; tensor: tf.Tensor }[] | undefined {
+  ): { name: string; tensor: Tensor }[] | undefined {
     this.#names = namesOfGradients(gradients);
     this.#adopt();
     const engine = getEngine();
