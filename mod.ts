@@ -165,6 +165,7 @@ export type {
   FileSystem,
   HttpServer,
   Interruption,
+  OpenMode,
   Path,
   Runtime,
   Terminal,

@@ -22,4 +22,11 @@ export {
   writeSafetensors,
 } from "./safetensors.ts";
 export type { IOHandler, LayersModel } from "../tfjs/types.ts";
-export type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "../runtime/types.ts";
+export type {
+  DirectoryEntry,
+  FileInfo,
+  FileSystem,
+  OpenMode,
+  Path,
+  WritableFile,
+} from "../runtime/types.ts";

@@ -43,6 +43,7 @@ export type {
   FileInfo,
   FileSystem,
   HttpServer,
+  OpenMode,
   Path,
   WritableFile,
 } from "../runtime/types.ts";

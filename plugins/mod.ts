@@ -87,4 +87,11 @@ export type {
 } from "../core/callback.ts";
 export type { Logs } from "../core/logs.ts";
 export type { HostWeight, WeightTensor } from "../core/model.ts";
-export type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "../runtime/types.ts";
+export type {
+  DirectoryEntry,
+  FileInfo,
+  FileSystem,
+  OpenMode,
+  Path,
+  WritableFile,
+} from "../runtime/types.ts";

@@ -38,4 +38,11 @@ export type { TensorDType, TensorLike, TensorValue } from "./tensor.ts";
 export type { TextLike } from "./text.ts";
 
 // Types of other entry points that these names are made of.
-export type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "../runtime/types.ts";
+export type {
+  DirectoryEntry,
+  FileInfo,
+  FileSystem,
+  OpenMode,
+  Path,
+  WritableFile,
+} from "../runtime/types.ts";

@@ -61,7 +61,14 @@ export type {
   PluginPermission,
   PluginPermissions,
 } from "../plugins/manifest/format.ts";
-export type { DirectoryEntry, FileInfo, FileSystem, Path, WritableFile } from "../runtime/types.ts";
+export type {
+  DirectoryEntry,
+  FileInfo,
+  FileSystem,
+  OpenMode,
+  Path,
+  WritableFile,
+} from "../runtime/types.ts";
 export type { Optimizer, Sequential, Tensor2D } from "../tfjs/types.ts";
 export type {
   Allowed,
