@@ -20,11 +20,11 @@ import {
 } from "../tfjs/optimizer_state.ts";
 import { getRandomState, type RandomState, setRandomState } from "../tfjs/random_seed.ts";
 
-/** All that a run needs to go on. */
+/** Everything a run needs to continue. */
 export interface Backup {
-  /** The epoch to go on with, 0-based. */
+  /** The epoch to continue with, 0-based. */
   epoch: number;
-  /** The last batch of that epoch that the weights have seen; null where none. */
+  /** The last batch of that epoch that the weights have seen; null for none. */
   batch: number | null;
   weights: HostWeight[];
   /** Null for a model without one. */

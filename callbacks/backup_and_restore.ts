@@ -136,7 +136,7 @@ export class BackupAndRestore extends Callback {
     this.doubleCheckpoint = options.doubleCheckpoint ?? false;
     this.deleteCheckpoint = options.deleteCheckpoint ?? true;
     this.#fs = options.fs;
-    // Only then, because a batch hook that is there is called for every batch.
+    // Only if needed, because a batch hook is called for every batch.
     if (typeof this.saveFreq === "number") this.onTrainBatchEnd = this.#countBatch;
   }
 

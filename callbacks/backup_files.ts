@@ -18,7 +18,7 @@ export class BackupFiles {
     this.#folder = folder;
   }
 
-  /** Create the folder where it is missing, and see that it can be written to. */
+  /** Create the folder if missing, and check that it is writable. */
   async prepare(): Promise<void> {
     await probeDirectory(this.#folder, { fs: this.#fs });
   }

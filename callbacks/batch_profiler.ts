@@ -13,7 +13,7 @@ export type ProfileBatch = number | readonly [first: number, last: number] | str
 export interface ProfileTarget {
   /** Takes the totals. */
   writer: SummaryWriter;
-  /** Folder of the run; the trace lies below. */
+  /** Folder of the run, which will contain the trace. */
   directory: Path;
   fs: FileSystem;
 }

@@ -23,7 +23,7 @@ export interface CSVLoggerOptions extends CallbackOptions {
   /** Append to an existing file, in its columns. Default: false, it is replaced. */
   append?: boolean;
   /**
-   * Give a key that comes later a column after the others: the file is replaced atomically by one
+   * Whether to add a column for a key that appears later: the file is replaced atomically by one
    * with a longer header, in which earlier rows have `NA`. Default: false, as in Keras.
    */
   allKeys?: boolean;

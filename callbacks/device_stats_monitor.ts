@@ -3,7 +3,7 @@ import { type EngineMemory, findEngine } from "../tfjs/engine.ts";
 import type { Logs } from "../core/logs.ts";
 import { callable, callbackOptions, checkOptions, epochOrStep } from "./options.ts";
 
-/** What a backend holds, as `tf.memory()` tells it; each backend leaves out what it cannot know. */
+/** Memory of a backend, as reported by `tf.memory()`; each backend omits what it does not know. */
 export interface DeviceMemory extends EngineMemory {
   /** Bytes of tensors that are on the graphics card. */
   numBytesInGPU?: number;
@@ -19,9 +19,9 @@ export interface DeviceMemory extends EngineMemory {
 
 /** Options of {@linkcode DeviceStatsMonitor}. */
 export interface DeviceStatsMonitorOptions extends CallbackOptions {
-  /** Where it writes: into the logs of each epoch, or of each step too. Default: `"epoch"`. */
+  /** When to write: into the logs of each epoch, or also of each step. Default: `"epoch"`. */
   every?: "epoch" | "step";
-  /** Tells what is held, `tf.memory` for example. Default: the engine and its backend. */
+  /** Reports the memory, for example `tf.memory`. Default: the engine and its backend. */
   memory?: () => DeviceMemory;
 }
 
@@ -81,7 +81,7 @@ export class DeviceStatsMonitor extends Callback {
     });
     this.every = options.every ?? "epoch";
     this.#memory = options.memory ?? deviceMemory;
-    // Only then, because a batch hook that is there is called for every batch.
+    // Only if needed, because a batch hook is called for every batch.
     if (this.every === "step") this.onTrainBatchEnd = (_batch, logs) => this.#write(logs);
   }
 
@@ -114,7 +114,7 @@ const keys: Record<string, keyof DeviceMemory> = {
   gpu_allocated_bytes: "numBytesAllocatedInGPU",
 };
 
-/** The part of the engine that tells; `wasm` is the module of the backend of that name. */
+/** The part of the engine that reports memory; `wasm` is the module of that backend. */
 interface DeviceEngine {
   readonly backend: { readonly wasm?: { readonly HEAPU8: Uint8Array } };
   memory(): DeviceMemory;

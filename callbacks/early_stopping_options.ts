@@ -33,7 +33,10 @@ export interface EarlyStoppingOptions extends Omit<MonitorOptions, "monitor"> {
   verbose?: number | boolean;
   /** Value that must be beaten too before an improvement resets the count. Default: none. */
   baseline?: number;
-  /** Restore the weights of the best epoch when training ends, for whatever reason. Default: false. */
+  /**
+   * Whether to restore the weights of the best epoch when training ends for any reason. Default:
+   * false.
+   */
   restoreBestWeights?: boolean;
   /** The first epoch (0-based) that is watched. Default: 0. */
   startFromEpoch?: number;
@@ -79,7 +82,7 @@ export function watchesOf(options: EarlyStoppingOptions): [Watched, ...Watched[]
   return [{ ...shared, ...first }, ...others.map((other) => ({ ...inherited(shared), ...other }))];
 }
 
-/** The options that a monitor takes from the callback where it has none of its own. */
+/** Options that a monitor inherits from the callback. */
 function inherited(shared: Watched): Watched {
   const { mode, minDelta, minDeltaMode, nanIsFirstBest } = shared;
   const { patience, baseline, startFromEpoch } = shared;

@@ -17,14 +17,16 @@ import {
 
 /** Options of {@linkcode JSONLinesLogger}. */
 export interface JSONLinesLoggerOptions extends CallbackOptions {
-  /** Go on at the end of a file that is there. Default: false, it is replaced. */
+  /** Whether to append to an existing file. Default: false, which replaces it. */
   append?: boolean;
   /**
    * Write a line for batches too: for each, or for every n-th of an epoch. Their values are the
    * means since the epoch began, and each line costs a read from the device. Default: `"epoch"`.
    */
   updateFreq?: "epoch" | "batch" | number;
-  /** What stands for NaN and the infinities, which JSON lacks: null or their names. Default: `"null"`. */
+  /**
+   * Replacement for NaN and infinities, which JSON lacks: null or their names. Default: `"null"`.
+   */
   nonFinite?: "null" | "string";
   /** Where the file is. Default: the runtime's own file system. */
   fs?: FileSystem;
@@ -99,7 +101,7 @@ export class JSONLinesLogger extends Callback {
       fs: options.fs,
       rebuild: (missing) => this.#rebuild(missing),
     });
-    // Only then, because a batch hook that is there is called for every batch.
+    // Only if needed, because a batch hook is called for every batch.
     if (this.updateFreq !== "epoch") this.onTrainBatchEnd = this.#logBatch;
   }
 
@@ -159,7 +161,7 @@ export class JSONLinesLogger extends Callback {
     return { epoch: this.#epoch, ...this.#file.getState() };
   }
 
-  /** Go on from there: lines that were written later are cut off before the next one. */
+  /** Restore the position: lines written after it are cut off before the next one. */
   setState(state: CallbackState): void {
     this.#epoch = state.epoch as number;
     this.#file.setState(state as LogFileState);

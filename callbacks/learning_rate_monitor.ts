@@ -15,11 +15,11 @@ export interface LearningRateMonitorOptions extends CallbackOptions {
 }
 
 /**
- * Write the learning rate into the logs, where callbacks behind it, the history and the progress bar
- * see it. At the end of an epoch it is the rate of the next update.
+ * Write the learning rate into the logs for later callbacks, the history and the progress bar. At
+ * the end of an epoch it is the rate of the next update.
  *
- * LearningRateScheduler and ReduceLROnPlateau do so for themselves; this one is for a rate that
- * something else changes. Put it in front of what shall see the key.
+ * LearningRateScheduler and ReduceLROnPlateau write it themselves; this one is for a rate that
+ * something else changes. Place it before the callbacks that read the key.
  *
  * @example
  * ```ts
@@ -58,7 +58,7 @@ export class LearningRateMonitor extends Callback {
     });
     this.every = options.every ?? "epoch";
     this.#optimizers = options.optimizers;
-    // Only then, because a batch hook that is there is called for every batch.
+    // Only if needed, because a batch hook is called for every batch.
     if (this.every === "step") this.onTrainBatchEnd = (_batch, logs) => this.#write(logs);
   }
 

@@ -29,8 +29,8 @@ export type Schedule = (index: number, learningRate: number) => number;
 /** Options of {@linkcode LearningRateScheduler}. */
 export interface LearningRateSchedulerOptions extends CallbackOptions {
   /**
-   * What is counted, and when the rate is set: before each epoch, or before each step, which is one
-   * update of the weights. Default: `"epoch"`, as in Keras.
+   * When the rate is set and what the schedule counts: epochs, or steps, each of which is an update
+   * of the weights. Default: `"epoch"`, as in Keras.
    */
   every?: "epoch" | "step";
   /** Above 0 or true: print the rate of each epoch, or of its first step. Default: 0. */
@@ -116,7 +116,7 @@ export class LearningRateScheduler extends Callback {
     this.schedule = schedule;
     this.every = options.every ?? "epoch";
     this.#verbose = Number(options.verbose ?? 0) > 0;
-    // Only then, because a batch hook that is there is called for every batch.
+    // Only if needed, because a batch hook is called for every batch.
     if (this.every === "step") this.onTrainBatchBegin = this.#beginStep;
   }
 

@@ -1,6 +1,6 @@
 import type { Params } from "../core/callback.ts";
 
-/** The rates and losses of a learning rate sweep, and what they tell. */
+/** The rates and losses of a learning rate sweep, and the suggestion from them. */
 export class LearningRateSweep {
   /** Rate of each step. */
   readonly learningRates: number[] = [];
@@ -40,7 +40,7 @@ export class LearningRateSweep {
   add(learningRate: number, loss: number): boolean {
     const smoothed = this.#smooth(loss);
     const lowest = Math.min(smoothed, ...this.smoothedLosses);
-    // A multiple of a loss that may be negative tells nothing.
+    // A multiple of a loss that may be negative is meaningless.
     const isFarUp = lowest > 0 && smoothed > lowest * this.#options.divergence;
     const hasDiverged = isFarUp && this.losses.length >= this.#settled;
     if (!Number.isFinite(loss)) return false;

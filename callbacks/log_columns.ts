@@ -3,7 +3,7 @@ import { pythonFloat } from "./python_format.ts";
 
 /** Options of {@linkcode LogColumns}. */
 export interface LogColumnsOptions {
-  /** Give a key that comes later a column after the others. */
+  /** Whether to add a column for a key that appears later. */
   allKeys: boolean;
   /** Make a `val_` column for each key when the first epoch has none. */
   reserveValColumns: boolean;
@@ -53,7 +53,7 @@ export class LogColumns {
           `its columns are ${this.header.join(",")}`,
       );
     }
-    // Python tells an int from a float; among our numbers only the epoch is an int.
+    // Python distinguishes ints from floats; among these numbers only the epoch is an int.
     const first = Object.hasOwn(logs, "epoch") ? pythonText(logs.epoch) : String(epoch);
     const cells = (this.names ?? []).map((name) =>
       Object.hasOwn(logs, name) ? pythonText(logs[name]) : missing

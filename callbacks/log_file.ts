@@ -193,7 +193,7 @@ export class LogFile {
     this.#tail = lines[lines.length - 1];
   }
 
-  /** Open what is this run's of the file, or a new one where it is gone. */
+  /** Open the run's part of the file, or a new file if it is gone. */
   async #reopen(): Promise<void> {
     const fs = this.#fs as FileSystem;
     await this.#file?.close();
@@ -214,7 +214,7 @@ export class LogFile {
     }
   }
 
-  /** Put another text in its place at once: a reader sees the old file or the new one. */
+  /** Replace the text atomically: a reader sees the old file or the new one. */
   async replace(text: string): Promise<void> {
     await this.#opened().close();
     const fs = this.#fs as FileSystem;

@@ -103,7 +103,7 @@ export class ModelCheckpoint extends MonitorCallback {
     this.#compares = this.saveBestOnly || options.keepBest !== undefined;
     const isBetter = (value: number, best: number) => this.isImprovement(value, best);
     this.#writer = new CheckpointWriter(options, isBetter);
-    // Only then, because a batch hook that is there is called for every batch.
+    // Only if needed, because a batch hook is called for every batch.
     if (this.#schedule.isByTime) this.onTrainBatchBegin = () => this.#schedule.beginBatch();
     if (this.#schedule.isByBatch) this.onTrainBatchEnd = this.#saveIfDue;
   }
@@ -209,7 +209,7 @@ export class ModelCheckpoint extends MonitorCallback {
 
   async #saveIfWanted(logs: Logs, batch?: number): Promise<void> {
     const missing = this.#skips ? this.#path.missingIn(logs) : undefined;
-    // Before the decision, so that a bad template shows at once.
+    // Before the decision, so that an invalid template is reported early.
     const directory = missing === undefined ? this.#path.at(this.#epoch, batch, logs) : undefined;
     const epoch = `Epoch ${this.#epoch + 1}`;
     const best5 = this.best === undefined ? "None" : pythonFixed(this.best, 5);

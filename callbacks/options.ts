@@ -26,7 +26,7 @@ export const text: OptionRule = {
 /** A finite number. */
 export const finite: OptionRule = { types: ["number"], wanted: "a finite number", holds: isFinite };
 
-/** A number that is not negative; infinity is one. */
+/** A non-negative number or infinity. */
 export const atLeastZero: OptionRule = {
   types: ["number"],
   wanted: ">= 0",
@@ -75,7 +75,7 @@ function objectWith(what: string, verbs: readonly string[]): OptionRule {
   };
 }
 
-/** A file system: the runtime's, `memoryFileSystem()`, or one of the user's own. */
+/** A file system: that of the runtime, `memoryFileSystem()`, or a custom one. */
 export const fileSystem: OptionRule = objectWith("a file system", [
   "readFile",
   "readTextFile",

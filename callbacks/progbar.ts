@@ -10,7 +10,7 @@ export interface ProgbarOptions {
   start: number;
   /** 1 draws a bar over and over, 2 writes one line at the end, 0 nothing. Default: 1. */
   verbose?: number;
-  /** Cells of the bar where there is room for them. Default: 20. */
+  /** Width of the bar in cells, if there is room. Default: 20. */
   width?: number;
   /** Milliseconds that must pass between two drawings. Default: 50. */
   interval?: number;
@@ -48,7 +48,7 @@ const timeCells = 13;
 export class Progbar {
   /** Steps in all; null while unknown. */
   target: number | null;
-  /** What it shows behind the time, by name, in the order in which the names came. */
+  /** Values after the time, by name, in order of appearance. */
   readonly values: Map<string, number> = new Map();
   #start: number;
   #verbose: number;
@@ -75,7 +75,7 @@ export class Progbar {
     this.#hasColors = options.hasColors ?? false;
   }
 
-  /** Present cells of the bar; 0 where there is no room for one. */
+  /** Current width of the bar in cells; 0 if there is no room for one. */
   get width(): number {
     return this.#width;
   }
@@ -115,7 +115,7 @@ export class Progbar {
     const step = formatStep(perStep);
     const metrics = this.#metrics();
 
-    // A line as wide as the terminal would already go on to the next row.
+    // A line as wide as the terminal would already wrap.
     const room = Math.max(0, this.#isInteractive ? columns - 1 : Infinity);
     const shortest = count.length + 1 + time.length + step.length;
     if (isKnown && isLast) this.#fitBar(room - shortest - 1, 0);

@@ -52,7 +52,7 @@ export class ProgbarLogger extends Callback {
   #now: () => number;
   #progbar: Progbar | undefined;
   #seen = 0;
-  // Kept over the epochs once the first one has told it.
+  // Kept for later epochs once the first one has determined it.
   #target: number | null = null;
   #isInFit = false;
   // The bar of an epoch begins as wide as that of the one before it ended, on the same terminal.

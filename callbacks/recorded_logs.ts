@@ -1,7 +1,7 @@
 import type { Callback } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 
-/** What a `History` tells of a run. */
+/** The part of a `History` that is read. */
 interface RecordedHistory {
   epoch: number[];
   history: Record<string, number[]>;
@@ -32,7 +32,7 @@ function historyOf(callback: Callback): RecordedHistory | undefined {
   } catch {
     return undefined;
   }
-  // TensorFlow.js keeps a history of its own there.
+  // TensorFlow.js keeps its own history there.
   const { history } = model;
   return typeof history?.at === "function" ? history as RecordedHistory : undefined;
 }

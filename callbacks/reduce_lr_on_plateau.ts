@@ -160,7 +160,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
     if (this.#message !== undefined) console.log(this.#message);
   }
 
-  /** Let the next run begin anew, also where a restored one failed before it began. */
+  /** Let the next run restart, even after a restored run that failed before it began. */
   override onException(): void {
     this.#isResumed = false;
   }
@@ -170,7 +170,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
     return { best: this.best, wait: this.wait, cooldownCounter: this.cooldownCounter };
   }
 
-  /** Go on from there; the next `onTrainBegin` does not reset it. */
+  /** Restore the state; the next `onTrainBegin` does not reset it. */
   setState(state: CallbackState): void {
     this.best = state.best as number | undefined;
     this.wait = state.wait as number;
@@ -192,5 +192,5 @@ export class ReduceLROnPlateau extends MonitorCallback {
   }
 }
 
-/** Part of a rate that is no difference: about the precision of Keras's float32. */
+/** Relative difference that is ignored: about the precision of Keras's float32. */
 const tolerance = 1e-6;

@@ -8,7 +8,7 @@ import { pythonFloat } from "./python_format.ts";
 export interface RemoteMonitorOptions extends CallbackOptions {
   /** Where the server is. Default: `"http://localhost:9000"`. */
   root?: string;
-  /** What is put behind it. Default: `"/publish/epoch/end/"`. */
+  /** Path appended to `root`. Default: `"/publish/epoch/end/"`. */
   path?: string;
   /** The form field that has the JSON; not used with `sendAsJson`. Default: `"data"`. */
   field?: string;
@@ -120,7 +120,7 @@ export class RemoteMonitor extends Callback {
     this.#posts = this.#posts.then(() => this.#post(body)).finally(() => this.#waiting--);
   }
 
-  /** Wait until everything is sent, for `timeout` at most; then give up what is left. */
+  /** Wait until everything is sent, for at most `timeout`; then drop the rest. */
   override async close(): Promise<void> {
     if (this.#waiting === 0) return;
     const timer = setTimeout(() => {

@@ -19,7 +19,9 @@ export interface DecayOptions {
   decaySteps: number;
   /** How much it falls; not negative. */
   decayRate: number;
-  /** Fall at every `decaySteps` at once and not a little at each step. Default: false. */
+  /**
+   * Whether to fall in steps, once every `decaySteps`, rather than continuously. Default: false.
+   */
   staircase?: boolean;
 }
 
@@ -131,7 +133,7 @@ export interface CosineDecayOptions {
   decaySteps: number;
   /** What part of the highest rate remains at the end. Default: 0. */
   alpha?: number;
-  /** Rate to climb to before the fall begins. Default: none, it begins at once. */
+  /** Rate to climb to before the decay. Default: none, the decay begins immediately. */
   warmupTarget?: number;
   /** Steps of the climb, in a straight line. Default: 0. */
   warmupSteps?: number;

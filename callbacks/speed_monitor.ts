@@ -9,7 +9,7 @@ export interface SpeedMonitorOptions extends CallbackOptions {
   verbose?: number | boolean;
   /** Epochs in a row that leave more tensors than the one before, until it warns. Default: 3. */
   leakPatience?: number;
-  /** Tells how many tensors there are, `tf.memory` for example. Default: the engine's own. */
+  /** Reports the number of tensors, for example `tf.memory`. Default: the engine's. */
   memory?: () => EngineMemory;
   /** A clock, in milliseconds. Default: `performance.now`. */
   now?: () => number;

@@ -4,7 +4,10 @@ import { callbackOptions, checkOptions, flag } from "./options.ts";
 
 /** Options of {@linkcode SwapEMAWeights}. */
 export interface SwapEMAWeightsOptions extends CallbackOptions {
-  /** Have the averages in the model at the end of each epoch too, for callbacks behind. Default: false. */
+  /**
+   * Whether the averages are in the model at the end of each epoch too, for later callbacks.
+   * Default: false.
+   */
   swapOnEpoch?: boolean;
 }
 

@@ -38,7 +38,7 @@ import {
 export interface TensorBoardOptions extends CallbackOptions {
   /** Folder of this run, path or `file:` URL; no other callback may write there. Default: `"logs"`. */
   logDir?: Path;
-  /** Write histograms of all weights every so many epochs; 0 for never. Default: 0. */
+  /** Write histograms of all weights every n epochs; 0 for never. Default: 0. */
   histogramFreq?: number;
   /** Draw the model. Default: true. */
   writeGraph?: boolean;
@@ -56,7 +56,7 @@ export interface TensorBoardOptions extends CallbackOptions {
    * `[5, 10]` or `"5,10"`; 0 for none. Default: 0.
    */
   profileBatch?: ProfileBatch;
-  /** Write the embeddings for the projector every so many epochs; 0 for never. Default: 0. */
+  /** Write the embeddings for the projector every n epochs; 0 for never. Default: 0. */
   embeddingsFreq?: number;
   /** File with a label for each row of an embedding, in `logDir`: one for all, or by name of the layer. */
   embeddingsMetadata?: EmbeddingsMetadata;
@@ -66,7 +66,10 @@ export interface TensorBoardOptions extends CallbackOptions {
    * `logDir: "logs/first"`, `tensorboard --logdir logs`. Default: no row.
    */
   hparams?: Record<string, string | number | boolean>;
-  /** Write to the disk after so many milliseconds, beside every epoch's end. Default: the writer's. */
+  /**
+   * Milliseconds after which to write to disk, in addition to every epoch's end. Default: the
+   * writer's.
+   */
   flushMillis?: number;
   /** Where the files are. Default: the runtime's own file system. */
   fs?: FileSystem;
@@ -200,7 +203,7 @@ export class TensorBoard extends Callback {
         fs: this.#files(),
       }));
     }
-    // Only then, because a batch hook that is there is called for every batch.
+    // Only if needed, because a batch hook is called for every batch.
     if (this.updateFreq !== "epoch" || this.#profiler !== undefined) {
       this.onTrainBatchBegin = this.#beginBatch;
       this.onTrainBatchEnd = this.#endBatch;
@@ -222,7 +225,7 @@ export class TensorBoard extends Callback {
     return this.#writesBatch();
   }
 
-  /** Draw the model, whatever is to be done with it. */
+  /** Draw the model, unless a problem prevents it. */
   override setModel(model: TrainableModel): void {
     super.setModel(model);
     if (!isLayered(model)) return;

@@ -96,7 +96,7 @@ export class Timer extends Callback {
     this.every = options.every ?? "step";
     this.#verbose = Number(options.verbose ?? 1) > 0;
     this.#now = options.now ?? (() => performance.now());
-    // Only then, because a batch hook that is there is called for every batch.
+    // Only if needed, because a batch hook is called for every batch.
     if (this.every === "step") this.onTrainBatchEnd = this.#check;
   }
 
@@ -157,7 +157,7 @@ export class Timer extends Callback {
     return { elapsed: this.elapsed };
   }
 
-  /** Go on from there; the next `onTrainBegin` does not reset it. */
+  /** Restore the state; the next `onTrainBegin` does not reset it. */
   setState(state: CallbackState): void {
     this.#before = state.elapsed as number;
     if (this.#begin === undefined) this.#isResumed = true;

@@ -3,10 +3,10 @@ import { checkErrorPolicy, checkIsRecord } from "./given_options.ts";
 import type { Logs } from "./logs.ts";
 import type { TrainableModel } from "./model.ts";
 
-/** What a hook gives back is not used; a promise is awaited before training goes on. */
+/** The result of a hook is ignored, except that a promise is awaited before training continues. */
 export type HookResult = unknown;
 
-/** What a run is told about itself before it begins; Keras's three keys first. */
+/** Facts about a run, known before it begins; Keras's three keys first. */
 export interface Params {
   /** As the user gave it: 0 silent, 1 progress bar, 2 one line an epoch, `"auto"` is 1. */
   verbose: number | "auto";
@@ -28,7 +28,7 @@ export interface Params {
   metrics?: string[];
   /** Which way each metric improves, for those that say so. */
   directions?: Record<string, "min" | "max">;
-  /** What the order of the rows was made from; give it to `fit` again to have the same order. */
+  /** Seed of the order of the rows; pass it to `fit` again for the same order. */
   seed?: number;
 }
 
@@ -53,7 +53,7 @@ export interface ResumableLoop {
   setState(state: CallbackState): void | Promise<void>;
 }
 
-/** Training that is about to begin and may continue an earlier run. A `CallbackList` is one. */
+/** A training that is about to begin and may continue an earlier run. A `CallbackList` is one. */
 export interface ResumableTraining {
   /** Epoch to start at. Default: undefined, the epoch that the caller of `fit` chose. */
   initialEpoch: number | undefined;
@@ -79,8 +79,8 @@ export interface PredictLogs {
 }
 
 /**
- * Every hook of a run, all of them optional. Epochs and batches count from 0. Which hooks a
- * callback has is looked up once, when a run begins: a hook that is not there costs nothing.
+ * Every hook of a run, all optional. Epochs and batches count from 0. The hooks of a callback are
+ * looked up once, when a run begins: a missing hook costs nothing.
  */
 export interface CallbackHooks {
   /**
@@ -140,9 +140,9 @@ export interface CallbackHooks {
   close?(): HookResult;
 }
 
-/** Where among the callbacks of a hook one wants to be called. */
+/** Position among the callbacks of a hook. */
 export interface HookOrder {
-  /** Before or after all that wish for nothing. Default: `"normal"`, its place in the list. */
+  /** Before or after all callbacks without an order. Default: `"normal"`, the place in the list. */
   order?: "pre" | "normal" | "post";
   /** Names of callbacks to be called before, where they are in the list. */
   before?: readonly string[];
@@ -150,7 +150,7 @@ export interface HookOrder {
   after?: readonly string[];
 }
 
-/** What may stand beside the hooks. */
+/** Optional members beside the hooks. */
 export interface CallbackAbilities {
   /** How messages and saved states call it; the class's name where this is absent. */
   name?: string;
@@ -161,9 +161,12 @@ export interface CallbackAbilities {
   readonly stateKey?: string;
   /** What happens when one of its hooks throws; the run's own `onError` where this is absent. */
   onError?: ErrorPolicy;
-  /** Told before `onTrainBegin`, after the model. A promise is awaited before the run begins. */
+  /**
+   * Receives the params before `onTrainBegin`, after the model. A promise is awaited before the run
+   * begins.
+   */
   setParams?(params: Params): HookResult;
-  /** Told the model of the run. A promise is awaited before the run begins. */
+  /** Receives the model of the run. A promise is awaited before the run begins. */
   setModel?(model: never): HookResult;
   /** What it remembers, as plain data; a promise where weights must be read from a device. */
   getState?(): CallbackState | Promise<CallbackState>;
@@ -174,7 +177,7 @@ export interface CallbackAbilities {
    * stay on the device and the hook is given empty logs. Absent means always.
    */
   readsBatchLogs?(batch: number): boolean;
-  /** Say where this callback wants to stand when a hook is called. Asked once, by the list. */
+  /** Return where this callback wants to be called for a hook. Called once, by the list. */
   hookOrder?(hook: string): HookOrder | undefined;
 }
 
@@ -184,8 +187,8 @@ export type CallbackLike = CallbackHooks & CallbackAbilities;
 /** Options that every callback of the catalogue takes beside its own. */
 export interface CallbackOptions {
   /**
-   * How messages and saved states call it. Tell two callbacks of one class apart by it that watch the
-   * same value or write to the same place. Default: the name of the class.
+   * Name in messages and saved states. It distinguishes two callbacks of one class that watch the
+   * same value or write to the same path. Default: the name of the class.
    */
   name?: string;
   /** What a failure in one of its hooks does to the run. Default: as the run says (`"throw"`). */
@@ -194,7 +197,7 @@ export interface CallbackOptions {
 
 /** The hooks of a callback, declared rather than defined: their presence decides. */
 export interface Callback<Model extends TrainableModel = TrainableModel> extends CallbackHooks {
-  /** What its state is of: what it watches, where it writes. Default: nothing that differs. */
+  /** What its state belongs to: the value it watches, the path it writes to. Default: undefined. */
   readonly stateKey?: string;
   /** Whether `onTrainBatchEnd` reads the logs of this batch. Default: always. */
   readsBatchLogs?(batch: number): boolean;
@@ -259,12 +262,12 @@ export interface Callback<Model extends TrainableModel = TrainableModel> extends
  */
 export class Callback<Model extends TrainableModel = TrainableModel> {
   /**
-   * Name of the class, by which messages and saved states know it. Give a class of your own one:
-   * without it the name in its source counts, which a minifier changes with each build.
+   * Name of the class in messages and saved states. Set it in your own classes: otherwise the name
+   * in the source is used, which a minifier changes with each build.
    */
   static readonly className: string = "Callback";
 
-  /** What the run was told about itself; null before {@linkcode setParams}. */
+  /** Facts about the run; null before {@linkcode setParams}. */
   params: Params | null = null;
   /** What a failure in a hook does to the run; undefined leaves it to the run. */
   onError: ErrorPolicy | undefined;
@@ -280,7 +283,7 @@ export class Callback<Model extends TrainableModel = TrainableModel> {
     checkIsRecord(owner, options);
     checkErrorPolicy(owner, options.onError);
     this.onError = options.onError;
-    // Not a member of its own, which subclasses would have to override.
+    // Not an own member, which subclasses would have to override.
     if (options.name !== undefined) Object.assign(this, { name: options.name });
   }
 

@@ -1,4 +1,4 @@
-/** A class that may carry a name of its own. */
+/** A class with an optional static name. */
 interface NamedClass {
   readonly name?: unknown;
   readonly className?: unknown;
@@ -15,8 +15,8 @@ export function classNameOf(value: object): string {
 }
 
 /**
- * True for an object of the class with this static `className`, or of a subclass. A second copy of
- * keepfit has a class of its own, so `instanceof` would not do.
+ * Whether an object is of the class with this static `className`, or of a subclass. A second copy
+ * of keepfit has separate classes, so `instanceof` would fail.
  */
 export function isOfClass(value: object, className: string): boolean {
   for (

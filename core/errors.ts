@@ -15,9 +15,9 @@ export interface CallbackErrorContext {
   callback?: string;
   /** Name of the hook, for example `onEpochEnd`. */
   hook?: string;
-  /** 0-based epoch, where there was one. */
+  /** 0-based epoch, if there was one. */
   epoch?: number;
-  /** 0-based batch, where there was one. */
+  /** 0-based batch, if there was one. */
   batch?: number;
   /** The error that the callback threw. */
   cause?: unknown;
@@ -74,7 +74,7 @@ export class CallbackError extends Error {
   }
 }
 
-/** The second argument of `Error`: none where there is no cause, which would be printed. */
+/** The second argument of `Error`: undefined without a cause, which would be printed. */
 export function causeOf(cause: unknown): ErrorOptions | undefined {
   return cause === undefined ? undefined : { cause };
 }
@@ -90,7 +90,7 @@ export function setDetails(error: Error, details: object): void {
   if (hasFrames(error.cause)) error.stack = `${error.name}: ${error.message}`;
 }
 
-/** Whatever the value does when it is looked at. */
+/** Safe for a value that throws when it is inspected. */
 function hasFrames(cause: unknown): boolean {
   try {
     return cause instanceof Error && /\n +at /.test(cause.stack ?? "");
@@ -101,10 +101,7 @@ function hasFrames(cause: unknown): boolean {
 
 const maxMessage = 10_000;
 
-/**
- * What an unknown thrown value says, fit to be printed. Never throws, whatever the value does when it
- * is looked at.
- */
+/** The printable text of an unknown thrown value. Never throws. */
 export function messageOf(error: unknown): string {
   try {
     const text = String(error instanceof Error ? error.message : error);

@@ -7,7 +7,7 @@ import { unreadMembers } from "./unread_members.ts";
 
 /** A callback of TensorFlow.js: a subclass of `tf.Callback`, `tf.callbacks.earlyStopping()`. */
 export interface TfjsCallback extends CallbackHooks {
-  // By what only tfjs's have: its setParams would take away the types of a plain object's own.
+  // Only callbacks of tfjs have it: its setParams would hide the types of a plain object's own.
   /** Data of the validation; tfjs sets it. */
   validationData: unknown;
 }
@@ -76,7 +76,7 @@ function isList(value: unknown): value is CallbackList {
   return Array.isArray(list.callbacks) && Array.isArray(list.failures);
 }
 
-/** True for what stands for callbacks that are still to be loaded. */
+/** Whether a value refers to callbacks that are still to be loaded. */
 export function isReference(value: unknown): value is string | URL | CallbackReference {
   if (typeof value === "string" || value instanceof URL) return true;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
@@ -85,7 +85,7 @@ export function isReference(value: unknown): value is string | URL | CallbackRef
     return (typeof plugin === "string" || plugin instanceof URL) &&
       !everyHookName.some((hook) => hook in value);
   } catch {
-    // What it is, is told where its hooks are looked up.
+    // Reported later, when its hooks are looked up.
     return false;
   }
 }

@@ -18,7 +18,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Fail for options that are no object, which would be read as if none were given.
+ * Reject options that are not an object, which would be ignored.
  *
  * @throws TypeError that names the owner
  */

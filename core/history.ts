@@ -67,7 +67,7 @@ export class History extends Callback {
     addOtherNames(this.#at);
   }
 
-  /** Let the next run begin anew, also where a restored one failed before it began. */
+  /** Let the next run restart, even after a restored run that failed before it began. */
   override onException(): void {
     this.#isResumed = false;
   }
@@ -77,7 +77,7 @@ export class History extends Callback {
     return structuredClone({ epoch: this.epoch, history: this.history, at: this.#at });
   }
 
-  /** Go on from there: the next `onTrainBegin` keeps it. */
+  /** Restore the lists; the next `onTrainBegin` keeps them. */
   setState(state: CallbackState): void {
     const kept = structuredClone(state) as {
       epoch: number[];

@@ -77,7 +77,7 @@ export class HookRunner {
 
   #runFrom(receivers: readonly Receiver[], first: number, call: HookCall): void | Promise<void> {
     if (first >= receivers.length) return;
-    // One receiver's end is the next one's beginning: the clock costs as much as a short hook.
+    // The end of one receiver is the start of the next: the clock costs as much as a short hook.
     let began = performance.now();
     for (let i = first; i < receivers.length; i++) {
       const receiver = receivers[i];

@@ -18,7 +18,7 @@ export class Introductions {
       const result: unknown = callback[hook]?.(value as never);
       if (!isPromise(result)) return;
       const introduction = Promise.resolve(result).then(() => {}, fail);
-      // Thrown where it is waited for; a run that never begins leaves no unhandled rejection.
+      // Thrown where it is awaited; a run that never begins leaves no unhandled rejection.
       introduction.catch(() => {});
       this.#pending.push(introduction);
     } catch (error) {
@@ -26,7 +26,7 @@ export class Introductions {
     }
   }
 
-  /** Wait for all of them; a promise only where one was returned. */
+  /** Wait for all of them; returns a promise only if one was returned. */
   settled(): void | Promise<void> {
     if (this.#pending.length === 0) return;
     const pending = this.#pending;

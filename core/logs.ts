@@ -21,7 +21,8 @@ interface OtherName {
   readonly property: PropertyDescriptor;
 }
 
-// One descriptor a key: with functions made for each object, V8 would give each a shape of its own.
+// One descriptor per key: with separate functions for each object, V8 would give each its own
+// shape.
 const otherNames = new Map<string, OtherName | undefined>();
 
 /** The name that the same metric also goes by: `val_acc` for `val_accuracy` and back. */

@@ -1,8 +1,8 @@
 import { weightNames } from "./weight_names.ts";
 
 /**
- * The little that a callback may ask of a model, whatever library it comes from. A TensorFlow.js
- * `LayersModel` or `Sequential` has it all as it is.
+ * The parts of a model that a callback may use, whatever library it comes from. A TensorFlow.js
+ * `LayersModel` or `Sequential` has all of them.
  */
 export interface TrainableModel {
   /** Set to true to end training after this batch, or this epoch when set at its end. */
@@ -19,7 +19,7 @@ export interface TrainableModel {
   setWeights?(weights: never[]): void;
 }
 
-/** What a callback may do with one weight in its hands. A `tf.Tensor` is one. */
+/** A weight as a callback may use it. A `tf.Tensor` is one. */
 export interface WeightTensor {
   /** Sizes of the dimensions. */
   readonly shape: number[];
@@ -93,7 +93,7 @@ export function disposeWeights(weights: DeviceWeight[]): void {
   for (const { tensor } of weights) tensor.dispose();
 }
 
-/** Read weights to the host, as they are now: training may go on meanwhile. */
+/** Read the current values of weights to the host; training may continue meanwhile. */
 export async function readWeights(weights: DeviceWeight[]): Promise<HostWeight[]> {
   const values = await readTensors(weights.map(({ tensor }) => tensor));
   return values.map((one, i) => {
@@ -102,7 +102,7 @@ export async function readWeights(weights: DeviceWeight[]): Promise<HostWeight[]
   });
 }
 
-/** Read tensors to the host, as they are now: training may go on meanwhile. */
+/** Read the current values of tensors to the host; training may continue meanwhile. */
 export async function readTensors(tensors: WeightTensor[]): Promise<HostWeight[]> {
   // A clone costs nothing and keeps its values when an update replaces those of the variable.
   const taken = tensors.map((tensor) => tensor.clone());

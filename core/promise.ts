@@ -4,7 +4,7 @@ export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T>
     typeof (value as PromiseLike<T>).then === "function";
 }
 
-/** Go on with a value; a promise only when it is one, or what follows returns one. */
+/** Continue with a value; returns a promise only if it is one, or the next step returns one. */
 export function inTurn<T, Result>(
   value: T | PromiseLike<T>,
   next: (value: T) => Result | Promise<Result>,

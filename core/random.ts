@@ -43,7 +43,7 @@ function mix(hash: number, value: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** A seed that nobody chose. */
+/** A random seed. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0];
 }

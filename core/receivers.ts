@@ -30,7 +30,7 @@ export const hookNames = [
 /** Name of a hook that a list calls. */
 export type ListHook = Exclude<keyof CallbackHooks, "onBatchBegin" | "onBatchEnd">;
 
-/** Names from before Keras 2.2, which tfjs still uses; heard where the present one is absent. */
+/** Names from before Keras 2.2, which tfjs still uses; called if the current hook is absent. */
 export const olderNames: Partial<Record<ListHook, keyof CallbackHooks>> = {
   onTrainBatchBegin: "onBatchBegin",
   onTrainBatchEnd: "onBatchEnd",

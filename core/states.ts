@@ -2,7 +2,7 @@ import type { CallbackLike, CallbackState } from "./callback.ts";
 import { CallbackError, messageOf } from "./errors.ts";
 import { nameOf } from "./receivers.ts";
 
-/** Called for a callback that fails to return or to take its state; throws where that ends the run. */
+/** Called for a callback that fails to return or restore its state; throws if that ends the run. */
 export type OnFailure = (callback: CallbackLike, failure: CallbackError) => void;
 
 /** What {@linkcode getStates} asks the list. */
@@ -10,7 +10,7 @@ export interface StateListeners {
   /** Whether a callback is asked. */
   isAsked(callback: CallbackLike): boolean;
   onFailure: OnFailure;
-  /** Called for callbacks of one key that have different states, which are left out. */
+  /** Called for callbacks that share a key but have different states, which are left out. */
   onTwins(key: string, count: number): void;
 }
 
@@ -37,7 +37,7 @@ export async function getStates(
   return states;
 }
 
-/** Give the callbacks what they remembered; see `CallbackList.setState`. */
+/** Restore the states of the callbacks; see `CallbackList.setState`. */
 export async function setStates(
   callbacks: readonly CallbackLike[],
   states: Record<string, CallbackState>,

@@ -1,4 +1,4 @@
-/** Warn of an option that nobody reads: a misspelt one may cost a whole run. */
+/** Warn about an unknown option: a misspelled one may cost a whole run. */
 export function warnOfUnknownOption(owner: string, name: string, known: readonly string[]): void {
   console.warn(
     `keepfit: ${owner} has no option '${name}', it is ignored: ${didYouMean(name, known)}`,

@@ -1,14 +1,14 @@
 import { everyHookName } from "./receivers.ts";
 import { didYouMean, nearest } from "./unknown_option.ts";
 
-/** A member that nobody calls. */
+/** A member that is never called. */
 export interface UnreadMember {
   name: string;
   /** What may be meant: `did you mean 'onEpochEnd'?` */
   advice: string;
 }
 
-/** What may stand beside the hooks. */
+/** Optional members beside the hooks. */
 const abilities = [
   "getState",
   "hookOrder",
@@ -52,7 +52,7 @@ function adviceOnFunction(name: string, isPlain: boolean): string | undefined {
   const meant = byBareName.get(bare(name)) ??
     (/^(on|before|after)[A-Z_]/.test(name) ? nearest(name, everyHookName) : undefined);
   if (meant !== undefined) return `did you mean '${meant}'?`;
-  // A class may have methods of its own, what is in a plain object is there to be called.
+  // A class may have other methods; the members of a plain object are there to be called.
   return isPlain && /^on[A-Z_]/.test(name) ? didYouMean(name, everyHookName) : undefined;
 }
 

@@ -35,7 +35,7 @@ export interface FitOptions extends TrainOptions {
   seed?: number;
   /** Weight of each row in the loss, shape [rows] or [rows, steps]; for several outputs one each. */
   sampleWeight?: Tensors;
-  /** Batches of an epoch. The next epoch goes on where this one ended. Default: all. */
+  /** Batches per epoch. The next epoch continues where this one ended. Default: all. */
   stepsPerEpoch?: number;
 }
 
@@ -201,7 +201,7 @@ const fitDatasetOptions: Record<keyof FitDatasetOptions, true> = {
   validationBatches: true,
 };
 
-/** Stands for validation data that nobody gave. */
+/** Placeholder for missing validation data. */
 const nothing = { close: () => {} };
 
 function checkShuffle(shuffle: unknown): void {

@@ -10,7 +10,7 @@ export interface Measure {
   ratio?: RatioMetric;
 }
 
-/** The numbers that a step gives, in its order: losses, then metrics. */
+/** The numbers of a step in order: losses, then metrics. */
 export function measuresOf({ outputNames, metrics }: Compiled): Measure[] {
   return [
     { name: "loss" },

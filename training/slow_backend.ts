@@ -6,9 +6,9 @@ import { multiplyAddsOf } from "../tfjs/multiply_adds.ts";
 export interface RunSize {
   /** Epochs that are left to train. */
   epochs: number;
-  /** Rows of an epoch; null where a dataset does not tell. */
+  /** Rows of an epoch; null for a dataset of unknown size. */
   samples: number | null;
-  /** Batches of an epoch; null where a dataset does not tell. */
+  /** Batches of an epoch; null for a dataset of unknown size. */
   steps: number | null;
   /** Rows of a batch, where they are known. */
   batchSize?: number;

@@ -125,7 +125,7 @@ function withFloats({ xs, ys, weights }: Targeted): Targeted {
 /** What one forward pass gave. */
 interface Pass {
   outputs: tf.Tensor[];
-  /** For each output the mask of its steps, where it has one. */
+  /** For each output the mask of its steps, if it has one. */
   masks: (tf.Tensor | undefined)[];
   total: tf.Scalar;
   /** The loss of each output. */

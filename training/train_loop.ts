@@ -49,7 +49,7 @@ export interface Training {
   validation: BatchSource | undefined;
   /** Rows of a batch, where they are known. */
   batchSize?: number;
-  /** Seed of the order of the rows; undefined where the data has an order of its own. */
+  /** Seed of the order of the rows; undefined if the data has a fixed order. */
   seed?: number;
   /** True where the script chose the seed, which a backup then does not replace. */
   keepsSeed?: boolean;
@@ -128,7 +128,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
           );
         }
         const logs = await trainEpoch(source, step, list, eventLoop, state);
-        // Without a batch there is nothing to tell of the epoch: it has no end.
+        // An epoch without a batch has no logs and no end.
         if (source.isUsedUp) break;
         if (!Number.isFinite(logs.loss ?? 0) && !warnedOfNaN) {
           warnedOfNaN = true;

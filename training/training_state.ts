@@ -48,7 +48,7 @@ export class TrainingState implements ResumableLoop {
     this.#keepsSeed = keepsSeed;
   }
 
-  /** Seed of the order of the rows; undefined where the data has an order of its own. */
+  /** Seed of the order of the rows; undefined if the data has a fixed order. */
   get seed(): number | undefined {
     return this.#params.seed;
   }

@@ -13,15 +13,15 @@ export type ClassWeights =
   | (ClassWeight | undefined)[]
   | { [output: string]: ClassWeight };
 
-/** What a dataset gives for one batch; its tensors belong to the loop, which disposes them. */
+/** A batch of a dataset; the loop disposes its tensors. */
 export type DatasetBatch =
   | { xs: Tensors; ys?: Tensors; sampleWeight?: Tensors }
   | readonly [xs: Tensors, ys?: Tensors, sampleWeight?: Tensors];
 
 /**
- * Batches that come one after another: a `tf.data.Dataset`, anything that can be iterated (again
- * for each epoch), or a function that gives an iterator, such as a generator function. Iterators
- * are closed when the run is done with them, if they can be.
+ * A sequence of batches: a `tf.data.Dataset`, anything iterable (again for each epoch), or a
+ * function that returns an iterator, such as a generator function. Iterators are closed when the
+ * run is done with them, if possible.
  */
 export type DatasetLike =
   | Dataset
@@ -51,7 +51,7 @@ export interface BatchIterator {
 export interface EpochStart {
   /** 0-based number of the epoch. */
   epoch: number;
-  /** First batch of the epoch to give; those before it are skipped. Default: 0. */
+  /** First batch of the epoch to return; earlier ones are skipped. Default: 0. */
   firstBatch?: number;
   /** Seed of the order of shuffled rows. Default: 0. */
   seed?: number;
@@ -102,7 +102,7 @@ export function checkDataset(data: unknown, forTensors: string): asserts data is
   );
 }
 
-/** What somebody gave, for a message: in a few words, whatever it is. */
+/** A value in a few words, for a message. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (isTensor(value)) return `a tensor of shape [${value.shape}]`;
@@ -120,7 +120,7 @@ export function describeValue(value: unknown): string {
   return keys.length === 0 ? "an empty object" : `{ ${keys.join(", ")} }`;
 }
 
-/** Dispose what is there. */
+/** Dispose the tensors that exist. */
 export function disposeAll(tensors: Iterable<tf.Tensor | undefined>): void {
   for (const tensor of tensors) tensor?.dispose();
 }

@@ -15,9 +15,9 @@ import { checkTargets } from "./targets.ts";
 
 /** Options of {@linkcode datasetSource}. */
 export interface DatasetSourceOptions extends Pick<GivenWeights, "classWeight" | "role"> {
-  /** Batches of an epoch; absent means all that the dataset gives. */
+  /** Batches per epoch. Default: all that the dataset has. */
   steps?: number;
-  /** With `steps`, whether an epoch goes on where the last one ended, from one iterator. */
+  /** With `steps`: whether an epoch continues where the last one ended, on the same iterator. */
   wraps?: boolean;
 }
 
@@ -267,7 +267,7 @@ function partsOf(
   return { x, y, sampleWeight };
 }
 
-/** All tensors of a batch, `{ xs: { name: tensor } }` deep, also those that nobody wants. */
+/** All nested tensors of a batch, `{ xs: { name: tensor } }`, even unused ones. */
 function tensorsIn(value: unknown, depth = 3): Set<tf.Tensor> {
   if (isTensor(value)) return new Set([value]);
   if (depth === 0 || typeof value !== "object" || value === null) return new Set();

@@ -25,7 +25,9 @@ export interface GivenWeights {
 /** Rows that are used, from the first one to before another one. */
 export type RowRange = readonly [first: number, end: number];
 
-/** Weighs rows: sample weights times class weights, for each output; undefined where it has neither. */
+/**
+ * Weights of rows: sample weights times class weights, for each output; undefined without either.
+ */
 export type WeighRows = (
   ys: tf.Tensor[],
   rows: number,

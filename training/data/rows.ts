@@ -3,7 +3,7 @@ import { type Engine, type Heap, heapOf } from "../../tfjs/engine.ts";
 
 /** The rows of a tensor, to be taken batch by batch. */
 export interface Rows {
-  /** A tensor of the rows from `begin` to before `end`, of `order` if there is one. */
+  /** A tensor of the rows from `begin` to before `end`, in `order` if given. */
   take(begin: number, end: number, order: Uint32Array | undefined): tf.Tensor;
   dispose(): void;
 }

@@ -16,7 +16,9 @@ export interface TensorSourceOptions extends GivenWeights {
   batchSizeName?: string;
   /** Batches of an epoch. Default: as many as the data has. */
   steps?: number;
-  /** Whether an epoch goes on where the last one ended, and begins again at the end of the data. */
+  /**
+   * Whether an epoch continues where the last one ended, and wraps around at the end of the data.
+   */
   wraps?: boolean;
   shuffle?: boolean | "batch";
   /** From the number of rows, the first one to take and the one to stop before. Default: all. */
