@@ -170,6 +170,7 @@ describe("fit refuses data", () => {
       "TypeError",
       /got a Float32Array of 12 values; write tf.tensor\(x, \[rows, ...\]\)/,
     ],
+    ["a promise", () => [Promise.resolve(x) as never, y], "TypeError", /got a promise; await it/],
     ["a number", () => [5 as never, y], "TypeError", /training x: .* got the number 5$/],
     ["a path", () => ["a.csv" as never, y], "TypeError", /got the string "a.csv"$/],
     ["another name", () => [x, { other: y }], "TypeError", /training y: nothing was given for out/],
@@ -280,7 +281,11 @@ describe("fit refuses options", () => {
     [{ validationFreq: 1.5 }, /validationFreq 1.5/],
     [{ validationFreq: [1, 0] }, /validationFreq 0/],
     [{ yieldEvery: -1 }, /yieldEvery -1: it must be milliseconds, "auto"/],
-    [{ yieldEvery: "always" as never }, /yieldEvery always/],
+    [{ yieldEvery: "always" as never }, /yieldEvery the string "always"/],
+    [{ yieldEvery: "toString" as never }, /yieldEvery the string "toString"/],
+    [{ yieldEvery: Symbol("s") as never }, /yieldEvery the symbol Symbol\(s\)/],
+    [{ validationSplit: Symbol("s") as never }, /validationSplit: .* got the symbol/],
+    [{ epochs: 3n as never }, /epochs the bigint 3/],
     [
       { classWeight: { 0: 1 } },
       /classWeight for out: class 1 is in the data and not among the weights \(0\)/,
@@ -300,7 +305,7 @@ describe("fit refuses options", () => {
   ];
   for (const [options, message] of refused) {
     refuses(
-      JSON.stringify(options).slice(0, 60),
+      `${message}`.slice(0, 60),
       () => fit(dense(), x, y, { ...quiet, ...options }),
       "RangeError",
       message,

@@ -213,13 +213,13 @@ function checkShuffle(shuffle: unknown): void {
 
 /** The row at which the part for validation begins, as in tfjs and Keras. */
 function splitRows(rows: number, validationSplit: number): number {
-  const at = Math.floor(rows * (1 - validationSplit));
   if (typeof validationSplit !== "number") {
     throw new RangeError(
       `Cannot use validationSplit: expected a number from 0 to below 1, got ` +
         describeValue(validationSplit),
     );
   }
+  const at = Math.floor(rows * (1 - validationSplit));
   if (at >= 1 && at < rows) return at;
   throw new RangeError(
     `Cannot use validationSplit ${validationSplit} of ${rows} rows: it must leave at least one row ` +

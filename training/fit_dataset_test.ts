@@ -229,6 +229,21 @@ describe("fitDataset refuses, without a tensor left,", () => {
     ["nothing", () => undefined, /Cannot read this dataset/],
     ["a number", () => 5, /Cannot read this dataset/],
     ["what has no next", () => () => 5, /must give an iterator with next\(\), got the number 5/],
+    [
+      "what gives no result",
+      () => () => ({ next: () => undefined }),
+      /next\(\) must give \{ value, done \}, got undefined/,
+    ],
+    [
+      "targets of text",
+      () => batch([one(), tf.tensor1d(["a", "b"])]),
+      /training ys: expected numbers, got a tensor of dtype string/,
+    ],
+    [
+      "weights that are NaN",
+      () => batch([one(), one(), tf.tensor1d([1, NaN])]),
+      /training sampleWeight of row 1: expected a finite number, got NaN/,
+    ],
     ["a batch that is null", () => batch(null), /expected \{ xs, ys \} or \[xs, ys\], got null/],
     ["a batch without targets", () => batch({ xs: one(), y: one() }), /got \{ xs, y \}/],
     ["a lone tensor", () => batch(one()), /got a tensor/],

@@ -181,6 +181,14 @@ export async function closing<T>(
   return result;
 }
 
+/** Milliseconds between two yields, by name. */
+const budgets = new Map<unknown, number>([
+  ["auto", 20],
+  ["batch", 0],
+  ["epoch", Infinity],
+  ["never", Infinity],
+]);
+
 /** Yields to the event loop when it is time to, and stops a run whose signal aborts. */
 export class EventLoopYield {
   readonly #budget: number;
@@ -190,15 +198,15 @@ export class EventLoopYield {
   constructor(options: Pick<RunOptions, "yieldEvery" | "signal">) {
     const { yieldEvery = "auto" } = options;
     this.#signal = options.signal;
-    this.#budget = typeof yieldEvery === "number"
-      ? yieldEvery
-      : { auto: 20, batch: 0, epoch: Infinity, never: Infinity }[yieldEvery];
-    if (Number.isNaN(this.#budget) || this.#budget === undefined || this.#budget < 0) {
+    const budget = typeof yieldEvery === "number" ? yieldEvery : budgets.get(yieldEvery);
+    if (budget === undefined || !(budget >= 0)) {
       throw new RangeError(
-        `Cannot use yieldEvery ${yieldEvery}: it must be milliseconds, "auto", "batch", "epoch" ` +
-          `or "never"`,
+        `Cannot use yieldEvery ${
+          typeof yieldEvery === "number" ? yieldEvery : describeValue(yieldEvery)
+        }: it must be milliseconds, "auto", "batch", "epoch" or "never"`,
       );
     }
+    this.#budget = budget;
     this.#signal?.throwIfAborted();
   }
 

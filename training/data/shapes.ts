@@ -25,7 +25,8 @@ export function byName(given: Tensors, names: readonly string[], what: string): 
       `Cannot use one tensor as ${what}: the model has ${names.length}, ${names.join(", ")}`,
     );
   }
-  if (typeof given !== "object" || given === null || isValues(given)) {
+  const isPromise = typeof (given as { then?: unknown } | null)?.then === "function";
+  if (typeof given !== "object" || given === null || isPromise || isValues(given)) {
     // With several inputs, an array may hold the data of each.
     if (names.length === 1 || !Array.isArray(given) || given.length !== names.length) {
       throw new TypeError(
