@@ -66,7 +66,11 @@ export function accumulateGradients<O extends Optimizer>(
   const accumulation = new GradientAccumulation();
   wrapUpdate(optimizer, (update) => (gradients) => {
     getEngine().tidy(() => {
-      const mean = accumulation.add(gradients, batches);
+      const mean = accumulation.add(
+        namesOfGradients(gradients),
+        namedGradients(gradients),
+        batches,
+      );
       if (mean !== undefined) update(mean);
     });
   });
@@ -98,16 +102,20 @@ export class GradientAccumulation {
   /**
    * Add the gradients of a batch; called by the optimizer.
    *
+   * @param names names of all variables, in the order of the update
+   * @param gradients the gradients that there are
+   * @param batches how many batches make an update
    * @returns their means where this batch makes an update, else undefined
    */
   add(
-    gradients: Parameters<Optimizer["applyGradients"]>[0],
+    names: string[],
+    gradients: { name: string; tensor: Tensor }[],
     batches: number,
   ): { name: string; tensor: Tensor }[] | undefined {
-    this.#names = namesOfGradients(gradients);
+    this.#names = names;
     this.#adopt();
     const engine = getEngine();
-    for (const { name, tensor } of namedGradients(gradients)) {
+    for (const { name, tensor } of gradients) {
       const sum = this.#sums.get(name);
       this.#sums.set(name, engine.keep(sum === undefined ? tensor.clone() : sum.add(tensor)));
       sum?.dispose();
@@ -116,7 +124,7 @@ export class GradientAccumulation {
     const means = this.#names.map((name) => ({
       name,
       // Also those without a gradient: the optimizer knows its variables by their place.
-      tensor: this.#sums.get(name)?.div(batches) as tf.Tensor,
+      tensor: this.#sums.get(name)?.div(batches) as Tensor,
     }));
     this.dispose();
     return means;
