@@ -567,6 +567,25 @@ describe("BackupAndRestore", () => {
     assert.deepEqual((await use(3, 2)).epoch, [2]);
   });
 
+  it("trains no batch more in model.fit of TensorFlow.js than a run that was stopped", async () => {
+    const fs = memoryFileSystem();
+    const model = makeModel();
+    const use = (initialEpoch = 0) =>
+      model.fit(x, y, {
+        epochs: 9,
+        initialEpoch,
+        verbose: 0,
+        callbacks: toTfjs([
+          new EarlyStopping({ monitor: "loss", mode: "max", patience: 1 }),
+          backup(fs, { deleteCheckpoint: false }),
+        ], model),
+      });
+    assert.deepEqual((await use()).epoch, [0, 1]);
+    const before = (await resultOf(model)).weights;
+    await heard(() => assert.rejects(use(2), /Cannot go on at epoch 2: the run was stopped there/));
+    assert.deepEqual((await resultOf(model)).weights, before);
+  });
+
   it("leaves no tensor", async () => {
     const fs = memoryFileSystem();
     const model = makeModel();

@@ -56,7 +56,7 @@ export function toTfjs(
         const { initialEpoch = 0 } = params;
         list.setParams(params);
         await list.onTrainBegin(logs);
-        checkInitialEpoch(list, initialEpoch);
+        checkInitialEpoch(list, initialEpoch, model.stopTraining);
       });
     },
     onTrainEnd: (logs) =>
@@ -90,7 +90,13 @@ async function failing(list: CallbackList, run: () => void | Promise<void>): Pro
 /**
  * @throws RangeError when a callback wants to start at an epoch that model.fit will not start at
  */
-function checkInitialEpoch(list: CallbackList, initialEpoch: number): void {
+function checkInitialEpoch(list: CallbackList, initialEpoch: number, hasStopped: boolean): void {
+  if (list.initialEpoch && hasStopped) {
+    throw new RangeError(
+      `Cannot go on at epoch ${list.initialEpoch}: the run was stopped there, and model.fit trains a ` +
+        `batch all the same; remove its backup to train anew, or use fit of keepfit`,
+    );
+  }
   if (!list.initialEpoch || list.initialEpoch === initialEpoch) return;
   throw new RangeError(
     `Cannot go on at epoch ${list.initialEpoch}: model.fit starts at epoch ${initialEpoch}; pass ` +
