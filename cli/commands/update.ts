@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { messageOf } from "../../core/errors.ts";
 import { type PluginUpdate, updatePlugins } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
+import { differenceText } from "../difference_text.ts";
 import { addExamples } from "../help.ts";
 import { minimumAgeOption } from "../plugin_options.ts";
 
@@ -53,8 +54,9 @@ function textOf(update: PluginUpdate, isTrial: boolean): string {
   } else if (status === "failed") lines[0] += `could not be fetched: ${messageOf(error)}`;
   else lines[0] += status === "pinned" ? "pinned by its reference" : "as before";
   if (outside !== undefined) lines[0] += `; ${outside} is out, outside ${rangeOf(update)}`;
-  for (const { what, before, after, weakens } of differences) {
-    lines.push(`  ${weakens ? "weaker: " : ""}${what}: ${before} -> ${after}`);
+  for (const difference of differences) {
+    const mark = difference.weakens ? "! " : "";
+    lines.push(...differenceText(difference).map((line) => `  ${mark}${line}`));
   }
   return `${lines.join("\n")}\n`;
 }
