@@ -1468,7 +1468,18 @@ var SummaryWriter = class {
   hparamsEnd(status = "success") {
     this.#summary(sessionEndSummary(status, this.#now()), 0);
   }
-  /** Write the layout of the custom scalars tab. */
+  /**
+   * A run that goes on from a step: what was written of this step and later ones before, also in
+   * other files of the folder, is void, and TensorBoard does not show it.
+   *
+   * Source: `tensorboard/backend/event_processing/plugin_event_accumulator.py`.
+   *
+   * @param step first step that will be written again
+   */
+  sessionStart(step) {
+    this.#file.append(void 0, step, (out) => out.message(7, () => out.varint(1, 1)));
+  }
+  /** Which charts the custom scalars tab has. */
   customScalars(layout) {
     this.#summary(customScalarsSummary(layout), 0);
   }
