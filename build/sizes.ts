@@ -9,7 +9,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { build, type PluginBuild } from "esbuild";
+import { build, type Metafile, type PluginBuild } from "esbuild";
 import { manifest, root } from "./package.ts";
 
 /** Cost of an import. */
@@ -34,7 +34,17 @@ export async function measureSizes(): Promise<Record<string, Size>> {
   return sizes;
 }
 
+/** Paths of the modules of keepfit that a program with this text bundles. */
+export async function modulesOf(contents: string): Promise<string[]> {
+  return Object.keys((await outputOf(contents)).inputs).filter((path) => path !== "entry");
+}
+
 async function sizeOf(contents: string): Promise<Size> {
+  const { bytes, inputs } = await outputOf(contents);
+  return { modules: Object.keys(inputs).length - 1, bytes };
+}
+
+async function outputOf(contents: string): Promise<Metafile["outputs"][string]> {
   const { metafile } = await build({
     absWorkingDir: root,
     stdin: { contents, resolveDir: root, loader: "ts", sourcefile: "entry" },
@@ -48,8 +58,7 @@ async function sizeOf(contents: string): Promise<Size> {
     metafile: true,
     write: false,
   });
-  const [{ bytes, inputs }] = Object.values(metafile.outputs);
-  return { modules: Object.keys(inputs).length - 1, bytes };
+  return Object.values(metafile.outputs)[0];
 }
 
 function leaveOutLate(build: PluginBuild): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { committedSizes, measureSizes } from "./sizes.ts";
+import { committedSizes, measureSizes, modulesOf } from "./sizes.ts";
 
 describe("what an import costs", () => {
   it("is at most 5 % more than committed: `npm run sizes` accepts what has grown", async () => {
@@ -15,9 +15,17 @@ describe("what an import costs", () => {
     assert.deepEqual(grown, []);
   });
 
-  it("is for the front door's fit without plugins, progress bar and checkpoints", async () => {
-    const sizes = await measureSizes();
-    assert.ok(sizes["{ EarlyStopping, fit }"].bytes < sizes["."].bytes / 4);
-    assert.ok(sizes["./callbacks/csv_logger"].modules < 30);
+  it("is for the front door's fit without plugins, progress bar, files and checkpoints", async () => {
+    const modules = await modulesOf(`export { EarlyStopping, fit } from "./mod.ts";`);
+    const unwanted =
+      /^(plugins|checkpoints|tensorboard|hub|tfjs\/kernels|tfjs\/backend\/w)|progbar|logger/;
+    assert.deepEqual(modules.filter((path) => unwanted.test(path)), []);
+    assert(modules.includes("training/fit.ts"));
+  });
+
+  it("is for one callback without training, plugins, kernels and checkpoints", async () => {
+    const modules = await modulesOf(`export * from "./callbacks/csv_logger.ts";`);
+    const unwanted = /^(plugins|checkpoints|tensorboard|hub|training|tfjs\/(kernels|backend))/;
+    assert.deepEqual(modules.filter((path) => unwanted.test(path)), []);
   });
 });
