@@ -12,6 +12,7 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { type ConversionConfig, type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
 import type { GenericSchema, LazySchema } from "valibot";
+import { advisoriesName, advisoriesSchema } from "../plugins/sources/advisories.ts";
 import { configName, configSchema } from "../plugins/project/config_format.ts";
 import { lockName, lockSchema } from "../plugins/project/lock_format.ts";
 import { manifestName } from "../plugins/manifest/format.ts";
@@ -40,6 +41,11 @@ const sources: Record<string, SchemaSource> = {
     ownKeys: true,
   },
   [configName]: { title: "Plugins of a project that keepfit loads", schema: configSchema },
+  [advisoriesName]: {
+    title: "Advisories of a registry of keepfit plugins, version 1",
+    schema: advisoriesSchema,
+    ownKeys: true,
+  },
   [lockName]: { title: "Plugins that a project has agreed to, version 1", schema: lockSchema },
 };
 

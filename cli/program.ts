@@ -3,6 +3,7 @@ import { version } from "../plugins/manifest/version.ts";
 import type { CommandLine } from "./command_line.ts";
 import { addExamples, helpLayout } from "./help.ts";
 import { addAdd } from "./commands/add.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addCache } from "./commands/cache.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompletions } from "./commands/completions.ts";
@@ -35,6 +36,7 @@ const commands: readonly AddCommand[] = [
   addList,
   addExplain,
   addVerify,
+  addAudit,
   addVendor,
   addCache,
   addNew,

@@ -42,10 +42,11 @@ export type HubApp = ReturnType<(typeof import("./routes.ts"))["mountRoutes"]>;
  * GET  /                                   the page
  * GET  /healthz                            { "status": "ok" }
  * GET  /api/v1/runs  /api/v1/runs/<id>     reported runs
- * GET  /schemas/<name>.schema.json         JSON Schemas of manifest, keepfit.json and the lock
+ * GET  /schemas/<name>.schema.json         JSON Schemas of manifest, keepfit.json, lock, advisories
  * POST /publish/epoch/end/                 logs of an epoch, as RemoteMonitor sends them; ?run=<name>
  *
  * GET  /index.json                         every plugin
+ * GET  /advisories.json                    advisories, if its operator wrote any
  * GET  /<owner>/<name>/meta.json           every version of a plugin
  * GET  /<owner>/<name>/<version>/<file>    files of a version, which never change
  * PUT  /<owner>/<name>/<version>           publish: { "manifest": text, "files": { path: base64 } }

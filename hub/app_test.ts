@@ -23,6 +23,32 @@ async function emptyHub(limits: { maxRuns?: number; maxEpochs?: number } = {}) {
   return createHub({ directory: "plugins", fs, ...limits });
 }
 
+describe("a hub's advisories", () => {
+  it("are the file in its folder, as it is now", async () => {
+    const fs = memoryFileSystem();
+    await fs.makeDir("plugins");
+    const hub = createHub({ directory: "plugins", fs });
+    assert.equal((await hub.request("/advisories.json")).status, 404);
+    const text = '{ "schemaVersion": 1, "advisories": [] }';
+    await fs.writeFile("plugins/advisories.json", text);
+    const answer = await hub.request("/advisories.json");
+    assert.equal(await answer.text(), text);
+    assert.match(String(answer.headers.get("content-type")), /^application\/json/);
+    assert.equal(answer.headers.get("access-control-allow-origin"), "*");
+    const etag = String(answer.headers.get("etag"));
+    const again = await hub.request("/advisories.json", { headers: { "if-none-match": etag } });
+    assert.equal(again.status, 304);
+    await fs.writeFile("plugins/advisories.json", `${text} `);
+    const changed = await hub.request("/advisories.json", { headers: { "if-none-match": etag } });
+    assert.equal(await changed.text(), `${text} `);
+  });
+
+  it("are those that a store in memory was given", async () => {
+    const hub = createHub({ plugins: memoryPluginStore({ advisories: "{}" }) });
+    assert.equal(await (await hub.request("/advisories.json")).text(), "{}");
+  });
+});
+
 describe("a hub's registry", () => {
   let folder: string;
   let hub: HttpServer;

@@ -23,7 +23,12 @@ export type { NewVersion } from "./registry/verify.ts";
 export type { Run, RunEpoch, RunSummary, RunValue } from "./runs/protocol.ts";
 export { serveHub, type ServeHubOptions } from "./serve.ts";
 export { folderPluginStore, type FolderStoreOptions } from "./stores/folder.ts";
-export { memoryPluginStore, memoryRunStore, type RunLimits } from "./stores/memory.ts";
+export {
+  memoryPluginStore,
+  memoryRunStore,
+  type MemoryStoreOptions,
+  type RunLimits,
+} from "./stores/memory.ts";
 export type { PluginStore, RunStore, StoredVersion, VersionYank } from "./stores/types.ts";
 
 // Types of other entry points that these names are made of.

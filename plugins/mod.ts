@@ -5,6 +5,13 @@
  * @module
  */
 export { addPlugin, type AddPluginOptions } from "./manage/add.ts";
+export {
+  type AuditedPlugin,
+  type AuditFinding,
+  auditPlugins,
+  type AuditPluginsOptions,
+  type PluginAudit,
+} from "./manage/audit.ts";
 export { cleanCache, type CleanCacheOptions } from "./manage/clean_cache.ts";
 export type { ConfiguredPlugin, PluginConfig } from "./project/config_format.ts";
 export type {
@@ -59,6 +66,7 @@ export { type OutdatedPlugin, outdatedPlugins } from "./manage/outdated.ts";
 export type { Peers } from "./modules/peers.ts";
 export type { PluginCallback, PluginInfo } from "./host/callback.ts";
 export type { ProjectOptions } from "./manage/project.ts";
+export type { Advisory, AdvisorySeverity } from "./sources/advisories.ts";
 export type { Yank } from "./sources/registry.ts";
 export { removePlugin } from "./manage/remove.ts";
 export type { SettingsOptions } from "./project/settings.ts";

@@ -34,6 +34,14 @@ export function registryRoutes(plugins: PluginStore, tokens: Tokens) {
       c.header("cache-control", briefly);
       return c.json(await plugins.index());
     })
+    .get("/advisories.json", ...shared, async (c) => {
+      const bytes = await plugins.advisories();
+      if (bytes === undefined) return notFound(c);
+      return c.body(bytes as Uint8Array<ArrayBuffer>, 200, {
+        "cache-control": briefly,
+        "content-type": contentTypes.json,
+      });
+    })
     .get("/:owner/:name/meta.json", ...shared, async (c) => {
       const { owner, name } = c.req.param();
       const meta = await plugins.meta(`${owner}/${name}`);

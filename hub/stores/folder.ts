@@ -34,6 +34,7 @@ export interface FolderStoreOptions {
  *
  * ```text
  * index.json                                      derived
+ * advisories.json                                 written by its operator
  * <owner>/<name>/meta.json                        derived, except for yanks and dates
  * <owner>/<name>/<version>/callback.plugin.json   stored, never changed
  * <owner>/<name>/<version>/...                    stored, as the manifest lists them
@@ -118,6 +119,10 @@ class FolderPluginStore implements PluginStore {
     const plugin = await this.#plugin(id);
     if (!plugin?.versions.get(version)?.paths.has(path)) return undefined;
     return await this.#files.read([...id.split("/"), version, ...path.split("/")], 3);
+  }
+
+  advisories(): Promise<Uint8Array | undefined> {
+    return this.#files.read(["advisories.json"]);
   }
 
   async add(

@@ -19,9 +19,16 @@ interface KeptVersion {
   files: ReadonlyMap<string, Uint8Array>;
 }
 
+/** Options of {@linkcode memoryPluginStore}. */
+export interface MemoryStoreOptions {
+  /** Text of the registry's `advisories.json`. Default: there is none. */
+  advisories?: string;
+}
+
 /**
  * A {@linkcode PluginStore} in memory, empty at first, for tests and for hubs that keep nothing.
  *
+ * @param options advisories of the registry
  * @returns a new store
  * @example
  * ```ts
@@ -33,7 +40,8 @@ interface KeptVersion {
  * assert.deepEqual(index, { schemaVersion: 1, plugins: [] });
  * ```
  */
-export function memoryPluginStore(): PluginStore {
+export function memoryPluginStore({ advisories }: MemoryStoreOptions = {}): PluginStore {
+  const encoder = new TextEncoder();
   const plugins = new Map<string, Map<string, KeptVersion>>();
   const entries = new Map<string, RegistryEntry>();
   let index: RegistryIndex = indexOf([]);
@@ -48,6 +56,7 @@ export function memoryPluginStore(): PluginStore {
     index: async () => structuredClone(index),
     meta: async (id) => structuredClone(metaOf(id, recordsOf(id))),
     file: async (id, version, path) => plugins.get(id)?.get(version)?.files.get(path)?.slice(),
+    advisories: async () => advisories === undefined ? undefined : encoder.encode(advisories),
 
     async add({ manifest, bytes, files, published }, { replace = false } = {}) {
       const { id, version } = manifest;

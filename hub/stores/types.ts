@@ -36,6 +36,11 @@ export interface PluginStore {
    */
   file(id: string, version: string, path: string): Promise<Uint8Array | undefined>;
   /**
+   * Bytes of the registry's `advisories.json`, which its operator writes; undefined if there is
+   * none.
+   */
+  advisories(): Promise<Uint8Array | undefined>;
+  /**
    * Add a version as a whole, and update index and meta.
    *
    * @param options `replace`: overwrite an existing version. Default: false

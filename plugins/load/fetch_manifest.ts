@@ -27,7 +27,8 @@ export interface Candidate extends Omit<PluginLocation, "integrity"> {
   readFile: ReadFile;
 }
 
-const maxManifestBytes = 256 * 1024;
+/** Limit of a manifest. */
+export const maxManifestBytes = 256 * 1024;
 
 /**
  * The second phase of loading a plugin: read its manifest and verify integrity, identity and

@@ -113,7 +113,10 @@ function strangePlace(
 }
 
 /** What the registry has under the locked version is not what was locked. */
-function otherInRegistry({ id, version, integrity }: LockedPlugin, meta: RegistryMeta): string[] {
+export function otherInRegistry(
+  { id, version, integrity }: LockedPlugin,
+  meta: RegistryMeta,
+): string[] {
   const listed = Object.hasOwn(meta.versions, version) ? meta.versions[version] : undefined;
   if (listed?.integrity === integrity) return [];
   return [

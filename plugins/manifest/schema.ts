@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { pluginControls, pluginHooks, type PluginManifest, pluginPermissions } from "./format.ts";
 import {
+  anyRange,
   callbackName,
   commandName,
   count,
@@ -334,6 +335,7 @@ function nameOfHook(hook: unknown): unknown {
 
 export {
   anyObject,
+  anyRange,
   filePath,
   id,
   integrity,
@@ -344,4 +346,5 @@ export {
   required,
   text,
   version,
+  webUrl,
 };

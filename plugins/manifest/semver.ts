@@ -78,6 +78,38 @@ export function satisfies(version: string, range: string): boolean {
 }
 
 /**
+ * Whether a version is within the bounds of a range by order alone, prereleases included, as
+ * advisories count them: `2.0.0-rc.1` is below `<2.0.0` and within `>=1`.
+ *
+ * @throws SyntaxError for an invalid version or range
+ */
+export function isWithin(version: string, range: string): boolean {
+  const parsed = parseVersion(version);
+  return parseRange(range).some((all) =>
+    all.every(({ operator = "=", prerelease = [], ...bound }) =>
+      holds(compareVersions(parsed, { ...bound, prerelease }), operator)
+    )
+  );
+}
+
+function holds(order: number, operator: NonNullable<Comparator["operator"]>): boolean {
+  switch (operator) {
+    case "=":
+      return order === 0;
+    case "!=":
+      return order !== 0;
+    case "<":
+      return order < 0;
+    case "<=":
+      return order <= 0;
+    case ">":
+      return order > 0;
+    case ">=":
+      return order >= 0;
+  }
+}
+
+/**
  * Parse a range into alternatives, each a list of comparators that must all hold.
  *
  * @throws SyntaxError for an invalid range; an empty one is invalid

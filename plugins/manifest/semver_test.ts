@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { compareVersions, parseRange, parseVersion, satisfies } from "./semver.ts";
+import { compareVersions, isWithin, parseRange, parseVersion, satisfies } from "./semver.ts";
 import { version } from "./version.ts";
 
 describe("a version range", () => {
@@ -51,6 +51,25 @@ describe("a version range", () => {
     ) {
       assert.throws(() => parseRange(range), SyntaxError, range);
     }
+  });
+});
+
+describe("isWithin", () => {
+  it("orders prereleases among the other versions, in every form of a range", () => {
+    const within: [range: string, inside: string[], outside: string[]][] = [
+      ["<1.2.3", ["1.2.2", "1.2.3-rc.1", "0.0.1"], ["1.2.3", "1.2.4-rc.1"]],
+      [">=1.0.0 <1.2.3", ["1.0.0", "1.1.0-beta"], ["1.0.0-rc.1", "1.2.3"]],
+      ["<=1 || 2.0.4", ["0.9.0", "2.0.4"], ["2.0.3", "2.0.5"]],
+      ["^1.2 || >3", ["1.9.0", "2.0.0-rc.1", "4.0.0"], ["1.1.9", "2.0.0", "3.0.0"]],
+      ["1.0.0 - 1.4", ["1.4.9"], ["1.5.0"]],
+      ["*", ["0.0.1", "9.0.0-rc.1"], []],
+    ];
+    for (const [range, inside, outside] of within) {
+      for (const version of inside) assert(isWithin(version, range), `${version} in ${range}`);
+      for (const version of outside) assert(!isWithin(version, range), `${version} in ${range}`);
+    }
+    assert.throws(() => isWithin("1", "*"), SyntaxError);
+    assert.throws(() => isWithin("1.0.0", "latest"), SyntaxError);
   });
 });
 

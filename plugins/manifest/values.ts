@@ -102,6 +102,13 @@ export const range: TextSchema = v.pipe(
   ),
 );
 
+/** Any version range, `*` included. */
+export const anyRange: TextSchema = passing(
+  (one) => parses(parseRange, one),
+  "a version range such as >=1.2 <1.4.1",
+  String.raw`^[0-9A-Za-z.*<>=^~|+\s\-]+$`,
+);
+
 /** Integrity values, separated by spaces. */
 export const integrity: TextSchema = passing(
   (one) => parses(parseIntegrity, one),

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { printable } from "../../core/printable.ts";
 import { getRuntime } from "../../runtime/mod.ts";
+import { type Answer, isMissing, readAnswer, readKept } from "./answers.ts";
 import type { PluginCache } from "./cache.ts";
 import { misfitOf } from "../modules/engines.ts";
 import { PluginError } from "../errors.ts";
@@ -164,6 +165,15 @@ export function bestVersion(
   );
 }
 
+/**
+ * The newest release that is not yanked, else the newest such prerelease, whatever it supports;
+ * undefined if all are yanked.
+ */
+export function newestVersion(meta: RegistryMeta): string | undefined {
+  const usable = newestFirst(meta).filter((one) => yankOf(one, meta) === undefined);
+  return usable.find((one) => !isPrerelease(one)) ?? usable[0];
+}
+
 /** The yank of a version; undefined if it is not yanked. */
 export function yankOf(version: string, { versions, yanked }: RegistryMeta): Yank | undefined {
   // A yank is of the version, whatever its build metadata.
@@ -232,21 +242,12 @@ export async function readMeta(
   cache: PluginCache,
   query: Omit<ChangeQuery, "etag"> = {},
 ): Promise<RegistryMeta> {
-  const url = metaUrl(id, registry);
-  const isRemote = url.protocol !== "file:";
-  const kept = isRemote ? await readKept(id, url, cache) : undefined;
-  if (fetcher.offline && kept !== undefined) return kept.meta;
+  const answer = metaAnswer(id, registry);
   try {
-    const answer = await fetcher.readChanged(url, maxMetaBytes, { ...query, etag: kept?.etag });
-    if (answer === undefined) return (kept as { meta: RegistryMeta }).meta;
-    const text = new TextDecoder().decode(answer.bytes);
-    const meta = parseMeta(text, id, url);
-    if (isRemote) await cache.writeAnswer(url, { etag: answer.etag, text });
-    return meta;
+    return await readAnswer(answer, fetcher, cache, query);
   } catch (error) {
-    const isMissing = error instanceof PluginError && error.code === "E_HTTP" &&
-      (error.actual === "status 404" || (!isRemote && error.actual === "NotFound"));
-    if (!isMissing) throw error;
+    const { url } = answer;
+    if (!isMissing(error, url)) throw error;
     throw new PluginError("E_REGISTRY", `Cannot load plugin ${id}: the registry has none`, {
       url: url.href,
       expected: `a plugin at ${url}`,
@@ -262,21 +263,12 @@ export async function readKeptMeta(
   registry: URL,
   cache: PluginCache,
 ): Promise<RegistryMeta | undefined> {
-  return (await readKept(id, metaUrl(id, registry), cache))?.meta;
+  return (await readKept(metaAnswer(id, registry), cache))?.data;
 }
 
-/** The cached answer, if it is still valid. */
-async function readKept(
-  id: string,
-  url: URL,
-  cache: PluginCache,
-): Promise<{ meta: RegistryMeta; etag: string | undefined } | undefined> {
-  const kept = await cache.readAnswer(url);
-  try {
-    return kept && { meta: parseMeta(kept.text, id, url), etag: kept.etag };
-  } catch {
-    return undefined;
-  }
+function metaAnswer(id: string, registry: URL): Answer<RegistryMeta> {
+  const url = metaUrl(id, registry);
+  return { url, maxBytes: maxMetaBytes, parse: (text) => parseMeta(text, id, url) };
 }
 
 function parseMeta(text: string, id: string, url: URL): RegistryMeta {

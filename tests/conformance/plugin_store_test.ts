@@ -56,6 +56,7 @@ for (const [name, newStore] of Object.entries(stores)) {
     test("is empty at first", async (store) => {
       assert.deepEqual(await store.index(), { schemaVersion: 1, plugins: [] });
       assert.equal(await store.meta("ada/counter"), undefined);
+      assert.equal(await store.advisories(), undefined);
       assert.equal(await store.file("ada/counter", "1.0.0", manifestName), undefined);
       assert.equal(await store.yank("ada/counter", "1.0.0", {}), undefined);
     });

@@ -1,0 +1,286 @@
+import { messageOf } from "../../core/errors.ts";
+import { PluginError } from "../errors.ts";
+import { cacheFolder } from "../load/locate.ts";
+import { yankText } from "../load/yanks.ts";
+import { manifestName, type PluginManifest } from "../manifest/format.ts";
+import { verifyIntegrity } from "../manifest/integrity.ts";
+import { parseManifest } from "../manifest/parse.ts";
+import { isNewer } from "../manifest/semver.ts";
+import { verifySignatures } from "../manifest/signature.ts";
+import type { LockedPlugin } from "../project/lock_format.ts";
+import { advisoriesFor, type Advisory, readAdvisories } from "../sources/advisories.ts";
+import { PluginCache } from "../sources/cache.ts";
+import { createFetcher, type Fetcher } from "../sources/fetcher.ts";
+import { parseReference, type RegistryReference } from "../sources/reference.ts";
+import {
+  bestVersion,
+  checkIdentity,
+  newestVersion,
+  readMeta,
+  type RegistryMeta,
+  registryUrl,
+  yankOf,
+} from "../sources/registry.ts";
+import {
+  lockedReference,
+  openProject,
+  type Project,
+  type ProjectOptions,
+  registryOf,
+} from "./project.ts";
+import { maxManifestBytes } from "../load/fetch_manifest.ts";
+import { otherInRegistry } from "./verify.ts";
+
+/** What {@linkcode auditPlugins} found about a locked plugin. */
+export interface AuditFinding {
+  /**
+   * `"changed"`: the registry has other content under a version, or has lost it; `"deprecated"` and
+   * `"old"`: nobody maintains it; `"signers"`: newer versions are signed by other keys or by none;
+   * `"vulnerable"`: an advisory of the registry covers the version; `"yanked"`: its author withdrew
+   * the version.
+   */
+  kind: "changed" | "deprecated" | "old" | "signers" | "vulnerable" | "yanked";
+  /** What was found, in one line, with what can be done. */
+  message: string;
+  /** Whether something should be done; false where it is enough to know. */
+  needsAction: boolean;
+  /** The advisory of `"vulnerable"`. */
+  advisory?: Advisory;
+}
+
+/** A locked plugin of a registry, and what is known against it. */
+export interface AuditedPlugin {
+  /** Key in the lock file. */
+  reference: string;
+  /** `owner/name`. */
+  id: string;
+  /** Locked version. */
+  version: string;
+  /** What was found; empty if there is nothing. */
+  findings: AuditFinding[];
+  /** What could not be found out, and why; empty if everything was. */
+  unknown: string[];
+}
+
+/** The result of {@linkcode auditPlugins}. */
+export interface PluginAudit {
+  /** The locked plugins of registries, in the order of the lock file. */
+  plugins: AuditedPlugin[];
+  /** References of the other locked plugins, of which no registry says anything. */
+  others: string[];
+  /** Ids of advisories that were ignored. */
+  ignored: string[];
+}
+
+/** Options of {@linkcode auditPlugins}. */
+export interface AuditPluginsOptions extends Omit<ProjectOptions, "frozen" | "trustFirstUse"> {
+  /** Ids of advisories that do not concern this project. Default: none. */
+  ignore?: readonly string[];
+}
+
+/**
+ * Ask the registries what is known against the locked plugins: versions that are yanked, covered by
+ * an advisory, or have other content by now; newer versions that other keys sign, or none; plugins
+ * that are deprecated, or had no version for two years. Nothing is changed and no plugin runs. With
+ * `offline`, the registries' last answers in the cache count.
+ *
+ * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used
+ * @example
+ * ```ts
+ * import { auditPlugins } from "keepfit/plugins";
+ * import { memoryFileSystem } from "keepfit/runtime";
+ * import assert from "node:assert/strict";
+ *
+ * const fs = memoryFileSystem();
+ * const { plugins } = await auditPlugins({ config: "/keepfit.json", fs });
+ * assert.deepEqual(plugins, []); // nothing is locked
+ * ```
+ */
+export async function auditPlugins(options: AuditPluginsOptions = {}): Promise<PluginAudit> {
+  const { ignore = [], ...projectOptions } = options;
+  const project = await openProject(projectOptions);
+  const asking = new Asking(project);
+  const others: string[] = [];
+  const ignored = new Set<string>();
+  const auditing = Object.entries(project.lock.plugins).flatMap(([key, locked]) => {
+    const reference = parseReference(lockedReference(key, project.lockUrl));
+    if (reference.kind === "registry") return [auditOf(reference, locked, asking)];
+    others.push(key);
+    return [];
+  });
+  const plugins = (await Promise.all(auditing)).map((plugin): AuditedPlugin => {
+    const findings = plugin.findings.filter(({ advisory }) => {
+      if (advisory === undefined || !ignore.includes(advisory.id)) return true;
+      ignored.add(advisory.id);
+      return false;
+    });
+    return { ...plugin, findings };
+  });
+  return { plugins, others, ignored: [...ignored].sort() };
+}
+
+/** Asks registries; the same question once. */
+class Asking {
+  readonly project: Project;
+  readonly fetcher: Fetcher;
+  readonly cache: PluginCache;
+  #advisories = new Map<string, Promise<Advisory[]>>();
+
+  constructor(project: Project) {
+    this.project = project;
+    this.fetcher = createFetcher(project.fs, project.open);
+    this.cache = new PluginCache(project.fs, cacheFolder(project.open.cacheDir));
+  }
+
+  advisories(registry: URL): Promise<Advisory[]> {
+    const known = this.#advisories.get(registry.href) ??
+      readAdvisories(registry, this.fetcher, this.cache);
+    this.#advisories.set(registry.href, known);
+    return known;
+  }
+
+  /** The manifest of a version, as the registry lists it. */
+  async manifest(
+    id: string,
+    version: string,
+    registry: URL,
+    { versions }: RegistryMeta,
+  ): Promise<PluginManifest> {
+    const { integrity } = versions[version];
+    const url = new URL(`${id}/${encodeURIComponent(version)}/${manifestName}`, registry);
+    const kept = await this.cache.read(integrity);
+    const bytes = kept ?? await this.fetcher.read(url, maxManifestBytes);
+    if (kept === undefined) {
+      await verifyIntegrity(bytes, integrity, url.href);
+      if (url.protocol !== "file:") await this.cache.write(integrity, bytes);
+    }
+    const manifest = parseManifest(new TextDecoder().decode(bytes), url.href);
+    checkIdentity(manifest, { id, version }, url.href);
+    return manifest;
+  }
+}
+
+async function auditOf(
+  reference: RegistryReference,
+  locked: LockedPlugin,
+  asking: Asking,
+): Promise<AuditedPlugin> {
+  const { id, version } = locked;
+  const findings: AuditFinding[] = [];
+  const unknown: string[] = [];
+  const audited: AuditedPlugin = { reference: reference.key, id, version, findings, unknown };
+  let registry: URL;
+  let meta: RegistryMeta;
+  try {
+    registry = registryUrl(registryOf(reference, locked, asking.project));
+    meta = await readMeta(id, registry, asking.fetcher, asking.cache);
+  } catch (error) {
+    unknown.push(messageOf(error));
+    return audited;
+  }
+  const { open } = asking.project;
+  const wanted = bestVersion(meta, reference, open);
+  const advisories = await asking.advisories(registry).catch((error) => {
+    unknown.push(messageOf(error));
+    return [];
+  });
+  const isSound = (one: string) => advisoriesFor(advisories, { id, version: one }).length === 0;
+  const remedy = remedyOf(reference, version, wanted, meta, isSound, open);
+
+  for (const problem of otherInRegistry(locked, meta)) {
+    const message = `${problem}: ask its author, and do not update before you know why`;
+    findings.push({ kind: "changed", message, needsAction: true });
+  }
+  const yank = yankOf(version, meta);
+  if (yank !== undefined) {
+    findings.push({ kind: "yanked", message: `${yankText(yank)}: ${remedy}`, needsAction: true });
+  }
+  for (const advisory of advisoriesFor(advisories, locked)) {
+    const { severity, summary, fixed, url } = advisory;
+    const notes = [advisory.id, fixed && `fixed in ${fixed}`, url].filter((one) => one);
+    const message = `vulnerable, ${severity}: ${summary} (${notes.join(", ")}): ${remedy}`;
+    findings.push({ kind: "vulnerable", message, needsAction: true, advisory });
+  }
+  const newest = newestVersion(meta);
+  const deprecations = new Map<string, AuditFinding>();
+  for (const one of new Set([wanted, newest])) {
+    if (one === undefined) continue;
+    try {
+      const manifest = await asking.manifest(id, one, registry, meta);
+      if (isNewer(one, version)) findings.push(...await signerFindings(locked, manifest));
+      const deprecation = deprecationOf(manifest);
+      if (deprecation !== undefined) deprecations.set(deprecation.message, deprecation);
+    } catch (error) {
+      const isWrong = error instanceof PluginError &&
+        (error.code === "E_INTEGRITY" || error.code === "E_SIGNATURE");
+      if (!isWrong) unknown.push(messageOf(error));
+      else {
+        const kind = error.code === "E_INTEGRITY" ? "changed" : "signers";
+        findings.push({ kind, message: messageOf(error), needsAction: true });
+      }
+    }
+  }
+  findings.push(...deprecations.values());
+  if (deprecations.size === 0) findings.push(...ageFindings(meta));
+  return audited;
+}
+
+/** What to do about a version that should not be used. */
+function remedyOf(
+  reference: RegistryReference,
+  version: string,
+  wanted: string | undefined,
+  meta: RegistryMeta,
+  isSound: (version: string) => boolean,
+  rules: Project["open"],
+): string {
+  if (wanted !== undefined && wanted !== version && isSound(wanted)) {
+    return `keepfit update takes ${wanted}`;
+  }
+  const versions = Object.fromEntries(
+    Object.entries(meta.versions).filter(([one]) => one !== version && isSound(one)),
+  );
+  const sound = bestVersion({ ...meta, versions }, {}, rules);
+  return sound === undefined
+    ? "no other version is free of it: keepfit remove removes the plugin"
+    : `${sound} is free of it: keepfit remove ${reference.id}, then keepfit add ` +
+      `registry:${reference.id}@${sound}`;
+}
+
+/** Newer versions need a key that signed the locked one. */
+async function signerFindings(
+  { signers, version }: LockedPlugin,
+  manifest: PluginManifest,
+): Promise<AuditFinding[]> {
+  if (signers.length === 0) return [];
+  const now = await verifySignatures(manifest, `${manifest.id} ${manifest.version}`);
+  if (now.some((key) => signers.includes(key))) return [];
+  const by = now.length === 0 ? "is not signed" : `is signed by ${now.join(", ")}`;
+  const message =
+    `${manifest.version} ${by}, ${version} by ${signers.join(", ")}: ask its author, ` +
+    "over another channel, before you update";
+  return [{ kind: "signers", message, needsAction: true }];
+}
+
+function deprecationOf({ stage }: PluginManifest): AuditFinding | undefined {
+  if (stage?.name !== "deprecated") return undefined;
+  const { message, successor } = stage;
+  const by = successor === undefined ? "" : `, succeeded by ${successor}`;
+  return { kind: "deprecated", message: `deprecated${by}: ${message}`, needsAction: true };
+}
+
+const yearsToOld = 2;
+
+/** A plugin may be finished, so its age alone needs no action. */
+function ageFindings({ versions }: RegistryMeta): AuditFinding[] {
+  const times = Object.values(versions).map(({ published }) => published && Date.parse(published));
+  // Versions of unknown age may be newer.
+  if (times.length === 0 || times.some((time) => typeof time !== "number")) return [];
+  const last = Math.max(...times as number[]);
+  const limit = new Date();
+  limit.setUTCFullYear(limit.getUTCFullYear() - yearsToOld);
+  if (last >= limit.getTime()) return [];
+  const day = new Date(last).toISOString().slice(0, 10);
+  const message = `no version for ${yearsToOld} years: the last is of ${day}`;
+  return [{ kind: "old", message, needsAction: false }];
+}
