@@ -1,8 +1,15 @@
-/** Warn about an unknown option: a misspelled one may cost a whole run. */
-export function warnOfUnknownOption(owner: string, name: string, known: readonly string[]): void {
-  console.warn(
-    `keepfit: ${owner} has no option '${name}', it is ignored: ${didYouMean(name, known)}`,
-  );
+/**
+ * Warn about an unknown option: a misspelled one may cost a whole run.
+ *
+ * @param advice what to do instead. Default: the nearest known name
+ */
+export function warnOfUnknownOption(
+  owner: string,
+  name: string,
+  known: readonly string[],
+  advice: string = didYouMean(name, known),
+): void {
+  console.warn(`keepfit: ${owner} has no option '${name}', it is ignored: ${advice}`);
 }
 
 /** `did you mean 'patience'?`: the {@linkcode nearest} candidate; all of them where none is near. */

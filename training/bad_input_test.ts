@@ -8,6 +8,7 @@ import {
   fitDataset,
   type FitOptions,
   History,
+  type Params,
   predict,
   type Tensors,
 } from "keepfit";
@@ -565,6 +566,16 @@ describe("fit refuses rows", () => {
   const refused: [string, () => Promise<unknown>, RegExp][] = [
     ["in training", () => fit(stateful(), xOf(6), yOf(6), options), divisible("training", 6)],
     [
+      "by its own batch size",
+      () => fit(stateful(), xOf(6), yOf(6), { ...options, batchSize: undefined }),
+      divisible("training", 6),
+    ],
+    [
+      "in one batch that is too small",
+      () => predict(stateful(), xOf(3), { ...quiet, batchSize: 32 }),
+      /batchSize 32: the model is stateful and made for batches of 4 rows/,
+    ],
+    [
       "after a split",
       () => fit(stateful(), xOf(10), yOf(10), { ...options, validationSplit: 0.2 }),
       divisible("validation", 2),
@@ -601,6 +612,38 @@ describe("fit refuses rows", () => {
   for (const [what, run, message] of refused) {
     refuses(`that a stateful model cannot take ${what}`, run, "RangeError", message);
   }
+
+  it("but takes a stateful model's own batch size where none is given, everywhere", async () => {
+    const model = stateful();
+    const sizes: unknown[] = [];
+    const history = await fit(model, xOf(12), yOf(12), {
+      ...quiet,
+      validationSplit: 4 / 12,
+      callbacks: {
+        setParams: ({ batchSize }: Params) => void sizes.push(batchSize),
+        onTrainBatchBegin: (batch: number) => void sizes.push(batch),
+      },
+    });
+    assert.deepEqual(sizes, [4, 0, 1]);
+    assert.equal(history.history.val_loss.length, 1);
+    await fitDataset(model, function* () {
+      yield { xs: xOf(4), ys: yOf(4) };
+    }, { ...quiet, validationData: [xOf(8), yOf(8)] });
+    const { loss } = await evaluate(model, xOf(8), yOf(8), quiet);
+    assert(Number.isFinite(loss));
+    const predicted = await predict(model, xOf(8), quiet) as tf.Tensor;
+    assert.deepEqual(predicted.shape, [8, 1]);
+    predicted.dispose();
+  });
+
+  it("and one batch of all rows below the batch size, as TensorFlow.js predicts it", async () => {
+    const model = stateful();
+    const ours = await predict(model, xOf(4), { ...quiet, batchSize: 32 }) as tf.Tensor;
+    model.resetStates();
+    const theirs = model.predict(xOf(4), { batchSize: 32 }) as tf.Tensor;
+    assert.deepEqual(Array.from(ours.dataSync()), Array.from(theirs.dataSync()));
+    await fit(model, xOf(4), yOf(4), { ...quiet, batchSize: 32 });
+  });
 
   it("not of a model without a state, nor those that steps leave out", async () => {
     await fit(dense(), tf.ones([5, 3]), tf.ones([5, 1]), { ...quiet, batchSize: 2 });
@@ -732,10 +775,44 @@ describe("an option that nobody reads", () => {
 
   it("is told what there is when no name is near", async () => {
     const [warning] = await warned(() =>
-      fitDataset(dense(), () => clones(), { ...quiet, batchSize: 2 } as object)
+      fitDataset(dense(), () => clones(), { ...quiet, workers: 2 } as object)
     );
-    assert.match(warning, /^keepfit: fitDataset has no option 'batchSize'.* there are callbacks, /);
+    assert.match(warning, /^keepfit: fitDataset has no option 'workers'.* there are callbacks, /);
   });
+
+  it("is told what to do with the dataset where only tensors have it", async () => {
+    const warnings = await warned(async () => {
+      const options = { ...quiet, batchSize: 2, shuffle: true, seed: 1 } as object;
+      await fitDataset(dense(), () => clones(), options);
+      await evaluateDataset(dense(), () => clones(), { ...quiet, batchSize: 2 } as object);
+    });
+    const told = (name: string, option: string, advice: string) =>
+      `keepfit: ${name} has no option '${option}', it is ignored: a dataset has its own ${advice}`;
+    const order = "order; write dataset.shuffle(n, seed)";
+    assert.deepEqual(warnings, [
+      told("fitDataset", "batchSize", "batches; write dataset.batch(n)"),
+      told("fitDataset", "shuffle", order),
+      told("fitDataset", "seed", order),
+      told("evaluateDataset", "batchSize", "batches; write dataset.batch(n)"),
+    ]);
+  });
+
+  const ofTensors: [object, RegExp][] = [
+    [{ validationSplit: 0.2 }, /validationSplit with a dataset: .* pass validationData$/],
+    [{ sampleWeight: tf.ones([4]) }, /sampleWeight with a dataset: .* \{ xs, ys, sampleWeight \}$/],
+  ];
+  for (const [options, message] of ofTensors) {
+    const [name] = Object.keys(options);
+    const given = { ...quiet, ...options };
+    for (const [verb, run] of runs.filter(([verb]) => verb.endsWith("Dataset"))) {
+      refuses(
+        `${name} of ${verb}: the run would be another one`,
+        () => run(given),
+        "TypeError",
+        message,
+      );
+    }
+  }
 });
 
 describe("fit refuses callbacks", () => {

@@ -1,7 +1,14 @@
 import { type Logs, normalizeLogs } from "../core/logs.ts";
 import { type Compiled, compiledParts } from "../tfjs/compiled.ts";
 import type { LayersModel } from "../tfjs/types.ts";
-import { type BatchSource, checkDataset, type DatasetLike, type Tensors } from "./data/data.ts";
+import {
+  type BatchSource,
+  checkDataset,
+  checkNotOfTensors,
+  type DatasetLike,
+  decidedByDataset,
+  type Tensors,
+} from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
 import { type Engine, getEngine } from "../tfjs/engine.ts";
 import {
@@ -15,7 +22,7 @@ import {
   withCallbacks,
 } from "./run.ts";
 import { logKeys } from "./running_means.ts";
-import { tensorSource } from "./data/tensor_source.ts";
+import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
 import { makeEvaluation, testLoop } from "./test_loop.ts";
 
 /** Options of {@linkcode evaluateDataset}. */
@@ -28,7 +35,7 @@ export interface EvaluateDatasetOptions extends RunOptions {
 
 /** Options of {@linkcode evaluate}. */
 export interface EvaluateOptions extends RunOptions {
-  /** Rows of a batch. Default: 32. */
+  /** Rows of a batch. Default: 32, or those that a stateful model is made for. */
   batchSize?: number;
   /** Weight of each row in the loss, shape [rows] or [rows, steps]; for several outputs one each. */
   sampleWeight?: Tensors;
@@ -43,7 +50,7 @@ export interface EvaluateOptions extends RunOptions {
  * @param x inputs: a tensor of shape [rows, ...], or one for each input, in order or by name
  * @param y targets: a tensor, or one for each output, in order or by name
  * @param options how to evaluate
- * @returns numbers by name: `loss`, then the metrics. Nothing to dispose, unlike `model.evaluate`
+ * @returns numbers by name: `loss` and the metrics, sorted. Nothing to dispose, unlike `model.evaluate`
  * @throws TypeError when the model is not compiled, or the data is of another form than it needs
  * @throws RangeError for shapes that do not fit, and data without rows
  * @example
@@ -71,7 +78,7 @@ export async function evaluate(
   options = readOptions("evaluate", options, evaluateOptions);
   const engine = getEngine();
   const compiled = compiledParts(model, "evaluate");
-  const { batchSize = 32 } = options;
+  const { batchSize = defaultBatchSize(compiled) } = options;
   const source = await tensorSource(engine, compiled, x, y, {
     batchSize,
     sampleWeight: options.sampleWeight,
@@ -88,7 +95,7 @@ export async function evaluate(
  * @param dataset batches `{ xs, ys, sampleWeight? }` or `[xs, ys, sampleWeight?]`; the loop disposes
  *   their tensors
  * @param options how to evaluate
- * @returns numbers by name: `loss`, then the metrics
+ * @returns numbers by name: `loss` and the metrics, sorted
  * @throws TypeError when the model is not compiled, or a batch is of another form than it needs
  * @throws RangeError for shapes that do not fit, and for a dataset without batches
  */
@@ -98,7 +105,13 @@ export async function evaluateDataset(
   options?: EvaluateDatasetOptions | null,
 ): Promise<Logs> {
   checkDataset(dataset, "evaluate(model, x, y, options)");
-  options = readOptions("evaluateDataset", options, evaluateDatasetOptions);
+  checkNotOfTensors(options);
+  options = readOptions(
+    "evaluateDataset",
+    options,
+    evaluateDatasetOptions,
+    decidedByDataset,
+  );
   const engine = getEngine();
   const compiled = compiledParts(model, "evaluate");
   const source = datasetSource(engine, compiled, dataset, {

@@ -3,7 +3,9 @@ import { compiledParts } from "../tfjs/compiled.ts";
 import type { LayersModel } from "../tfjs/types.ts";
 import {
   checkDataset,
+  checkNotOfTensors,
   type DatasetLike,
+  decidedByDataset,
   describeValue,
   isDataset,
   type Tensors,
@@ -12,7 +14,7 @@ import { datasetSource } from "./data/dataset_source.ts";
 import { getEngine } from "../tfjs/engine.ts";
 import { seedOfRun } from "../tfjs/random_seed.ts";
 import { closing, oneOf, readOptions, wholeNumber } from "./run.ts";
-import { tensorSource } from "./data/tensor_source.ts";
+import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
 import { trainLoop, type TrainOptions, trainOptions } from "./train_loop.ts";
 import { validationBatch, validationSource } from "./validation.ts";
 
@@ -21,7 +23,7 @@ export type { ValidationOptions, ValidationTensors } from "./validation.ts";
 
 /** Options of {@linkcode fit}. */
 export interface FitOptions extends TrainOptions {
-  /** Rows of a batch. Default: 32. */
+  /** Rows of a batch. Default: 32, or those that a stateful model is made for. */
   batchSize?: number;
   /** Part of the rows, the last ones before shuffling, to validate with: 0 to below 1. */
   validationSplit?: number;
@@ -92,12 +94,13 @@ export async function fit(
     );
   }
   options = readOptions("fit", options, fitOptions);
-  const { batchSize = 32, validationSplit = 0 } = options;
+  const { validationSplit = 0 } = options;
   checkShuffle(options.shuffle);
   const engine = getEngine();
   const givenSeed = wholeNumber("seed", options.seed, 0);
   const seed = givenSeed ?? seedOfRun(engine);
   const compiled = compiledParts(model, "fit");
+  const { batchSize = defaultBatchSize(compiled) } = options;
   const splits = validationSplit !== 0 && !options.validationData;
   const splitAt = (rows: number) => splitRows(rows, validationSplit);
   const source = await tensorSource(engine, compiled, x, y, {
@@ -165,7 +168,8 @@ export async function fitDataset(
   options?: FitDatasetOptions | null,
 ): Promise<History> {
   checkDataset(dataset, "fit(model, x, y, options)");
-  options = readOptions("fitDataset", options, fitDatasetOptions);
+  checkNotOfTensors(options);
+  options = readOptions("fitDataset", options, fitDatasetOptions, decidedByDataset);
   const engine = getEngine();
   const compiled = compiledParts(model, "fit");
   const steps = oneOf(options, "stepsPerEpoch", "batchesPerEpoch");
@@ -176,7 +180,10 @@ export async function fitDataset(
     role: "training",
   });
   const validationSteps = oneOf(options, "validationSteps", "validationBatches");
-  const validation = await validationSource(engine, compiled, { ...options, validationSteps }, 32);
+  const validation = await validationSource(engine, compiled, {
+    ...options,
+    validationSteps,
+  }, defaultBatchSize(compiled));
   const training = { model, engine, compiled, source, validation };
   return await closing(
     source,

@@ -23,11 +23,11 @@ import {
   withCallbacks,
 } from "./run.ts";
 import { makePredictStep } from "./step.ts";
-import { tensorSource } from "./data/tensor_source.ts";
+import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
 
 /** Options of {@linkcode predict}. */
 export interface PredictOptions extends RunOptions {
-  /** Rows of a batch; for tensors. Default: 32. */
+  /** Rows of a batch; for tensors. Default: 32, or those that a stateful model is made for. */
   batchSize?: number;
   /** Batches to predict. Default: all. */
   steps?: number;
@@ -68,7 +68,7 @@ export async function predict(
   const engine = getEngine();
   const { inputNames, inputShapes, batchRows } = signatureOf(networkOf(model, "predict"));
   const wanted = { inputNames, inputShapes, batchRows };
-  const { batchSize = 32 } = options;
+  const { batchSize = defaultBatchSize(wanted) } = options;
   const steps = wholeNumber("steps", options.steps, 1);
   const role = "prediction";
   const source = isDataset(x)

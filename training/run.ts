@@ -44,6 +44,7 @@ export const runOptions: Record<keyof RunOptions, true> = {
  * The options of a run without those that are null, which stands for "not given" as in TensorFlow.js
  * and Keras. Names that the verb does not have are warned about, as callbacks do of theirs.
  *
+ * @param ofTensors options that tensors alone have, and what to do instead
  * @throws TypeError for what is no object of options, and a `signal` that is none
  * @throws RangeError for another `verbose`
  */
@@ -51,6 +52,7 @@ export function readOptions<Options extends RunOptions>(
   verb: string,
   given: Options | null | undefined,
   known: Record<string, true>,
+  ofTensors: ReadonlyMap<string, string> = new Map(),
 ): Options {
   const options: unknown = given ?? {};
   if (
@@ -63,8 +65,9 @@ export function readOptions<Options extends RunOptions>(
   }
   const read: { [name: string]: unknown } = {};
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(known, name)) warnOfUnknownOption(verb, name, Object.keys(known));
-    else if (value !== null && value !== undefined) read[name] = value;
+    if (!Object.hasOwn(known, name)) {
+      warnOfUnknownOption(verb, name, Object.keys(known), ofTensors.get(name));
+    } else if (value !== null && value !== undefined) read[name] = value;
   }
   checkVerbose(read);
   checkSignal(read.signal);

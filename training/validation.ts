@@ -16,7 +16,7 @@ export interface ValidationOptions {
   validationData?: ValidationTensors | DatasetLike;
   /** Validate after every n-th epoch, or after these (counted from 1). Default: 1. */
   validationFreq?: number | readonly number[];
-  /** Rows of a validation batch; for tensors. Default: `batchSize`, else 32. */
+  /** Rows of a validation batch; for tensors. Default: `batchSize`. */
   validationBatchSize?: number;
   /** Batches to validate with. Default: all. */
   validationSteps?: number;

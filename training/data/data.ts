@@ -102,6 +102,33 @@ export function checkDataset(data: unknown, forTensors: string): asserts data is
   );
 }
 
+/** Options of tensors that a dataset decides, and what to do instead. */
+export const decidedByDataset: ReadonlyMap<string, string> = new Map([
+  ["batchSize", "a dataset has its own batches; write dataset.batch(n)"],
+  ["shuffle", "a dataset has its own order; write dataset.shuffle(n, seed)"],
+  ["seed", "a dataset has its own order; write dataset.shuffle(n, seed)"],
+]);
+
+/**
+ * Refuse options of tensors that would make another run, were they ignored.
+ *
+ * @throws TypeError for `validationSplit` and `sampleWeight`
+ */
+export function checkNotOfTensors(options: object | null | undefined): void {
+  const { validationSplit, sampleWeight } = (options ?? {}) as { [name: string]: unknown };
+  if (validationSplit) {
+    throw new TypeError(
+      "Cannot use validationSplit with a dataset: it cannot be split; pass validationData",
+    );
+  }
+  if (sampleWeight !== undefined && sampleWeight !== null) {
+    throw new TypeError(
+      "Cannot use sampleWeight with a dataset: each batch holds its own; give batches of " +
+        "{ xs, ys, sampleWeight }",
+    );
+  }
+}
+
 /** A value in a few words, for a message. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);

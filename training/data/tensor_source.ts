@@ -25,6 +25,11 @@ export interface TensorSourceOptions extends GivenWeights {
   range?: (rows: number) => [first: number, end: number];
 }
 
+/** Rows of a batch where none are given: those that a stateful model is made for, else 32. */
+export function defaultBatchSize({ batchRows }: Pick<ModelSignature, "batchRows">): number {
+  return batchRows ?? 32;
+}
+
 /**
  * Batches from whole tensors. Rows are copied on the host where that is cheaper than the device's
  * own gather; a range and an unshuffled pass copy nothing.
@@ -126,7 +131,8 @@ function checkBatchRows(
   rows: number,
   takesAll: boolean,
 ): void {
-  if (batchRows === null) return;
+  // All rows may be one batch, smaller than the batch size.
+  if (batchRows === null || (rows === batchRows && batchSize > rows)) return;
   if (batchSize !== batchRows) {
     throw new RangeError(
       `Cannot use ${batchSizeName} ${batchSize}: the model is stateful and made for batches of ` +
