@@ -1,4 +1,5 @@
 import { cacheDirOf } from "./cache_dir.ts";
+import { cpuTime } from "./cpu_time.ts";
 import { denoCalls } from "./deno_calls.ts";
 import { runDenoCommand } from "./deno_command.ts";
 import { createFileSystem } from "./file_system.ts";
@@ -36,6 +37,7 @@ export function denoRuntime(): Runtime {
       const { state } = Deno.permissions.querySync({ name: "sys", kind: "uid" });
       return state === "granted" ? Deno.uid() ?? undefined : undefined;
     },
+    cpuTime,
     processId: Deno.pid,
     isRunning(processId) {
       const { state } = Deno.permissions.querySync({ name: "run" });

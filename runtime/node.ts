@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { cacheDirOf } from "./cache_dir.ts";
+import { cpuTime } from "./cpu_time.ts";
 import { createFileSystem } from "./file_system.ts";
 import { isRunning } from "./is_running.ts";
 import { nodeCalls } from "./node_calls.ts";
@@ -60,6 +61,7 @@ export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "start
     args: process.argv.slice(2),
     exit: (code) => process.exit(code),
     user: process.getuid?.(),
+    cpuTime,
     processId: process.pid,
     isRunning,
     mainModule() {

@@ -174,6 +174,8 @@ export interface Runtime {
   exit(code: number): never;
   /** Id of the user of the process; undefined when it cannot be told. */
   readonly user: number | undefined;
+  /** Milliseconds that the process has computed so far, on all its threads. */
+  cpuTime(): number;
   /** Id of the process. */
   readonly processId: number;
   /** True if a process of this machine is running; undefined when it cannot be told. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import * as tf from "@tensorflow/tfjs";
@@ -11,6 +12,7 @@ import {
   PluginError,
   type PluginLimits,
 } from "keepfit/plugins";
+import { startChild } from "../child.ts";
 import { fails, load, publish, setUpSite, site, unique } from "./plugin_site.ts";
 
 setUpSite();
@@ -656,5 +658,32 @@ describe("a plugin that takes too much", () => {
     }[];
     assert.deepEqual([callback, hook], ["ada/counter", "onEpochEnd"]);
     assert.match(String(error), /computed for too long/);
+  });
+
+  it("is not ended for the time in which others have the machine", async () => {
+    // Its own clock goes on while the process stands still.
+    const url = await publish({
+      "main.js": `export default (_, { log }) => ({ onEpochEnd() {
+        const began = Date.now();
+        log("begins");
+        while (Date.now() - began < 2500);
+        log("ends");
+      } });`,
+    });
+    const module = `
+      import { loadPlugin } from "keepfit/plugins";
+      const limits = { callTime: 1000, hookTime: 60_000 };
+      const plugin = await loadPlugin(process.argv[2], { limits, tier: "sandboxed", lock: false });
+      await plugin.onEpochEnd(0, {});
+      await plugin.close();`;
+    const env = { XDG_CACHE_HOME: site.cacheDir };
+    const { child, result, printed } = startChild(module, { args: [url], env });
+    await printed("begins");
+    // Deno's child.kill() sends one signal only.
+    process.kill(child.pid as number, "SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 2600));
+    process.kill(child.pid as number, "SIGCONT");
+    const { stdout, stderr } = await result;
+    assert.match(stdout, /begins\n[^]*ends\n/, stderr);
   });
 });

@@ -7,6 +7,7 @@ import type {
 import { PluginError } from "../../errors.ts";
 import type { PluginLimits } from "../../project/limits.ts";
 import { backgroundShare, ComputeBudget, type ComputeLimit, runShare } from "./compute_budget.ts";
+import { CpuClock } from "./cpu_clock.ts";
 import { GuestValues } from "./guest_values.ts";
 import { type QuickJSInstance, startQuickJS } from "./quickjs_instance.ts";
 
@@ -35,6 +36,10 @@ export class Interpreter {
   /** True while a function of the host is at work, which must not be left in its middle. */
   #isInHost = false;
   #deadline = Infinity;
+  /** When the running entry began, and how long it may compute. */
+  #began = 0;
+  #allowed = Infinity;
+  readonly #clock = new CpuClock();
   /** The limit that the deadline comes from. */
   #limit: ComputeLimit = "call";
   /** Milliseconds of the host that may still be added to the deadline. */
@@ -112,6 +117,9 @@ export class Interpreter {
     const { time, limit } = this.#budget.left(began, isBackground);
     const end = began + time;
     this.#deadline = end;
+    this.#began = began;
+    this.#allowed = time;
+    this.#clock.start(began);
     this.#limit = limit;
     // What the host does for a hook is what the user granted; behind it, it counts.
     this.#credit = isBackground ? 0 : this.#limits.hookTime;
@@ -126,8 +134,9 @@ export class Interpreter {
       throw this.#broke(error);
     } finally {
       this.#isRunning = false;
-      const ofHost = Number.isFinite(end) ? this.#deadline - end : 0;
-      this.#budget.spend(performance.now() - began - ofHost, isBackground);
+      // Neither what the host did nor the time in which this process stood still.
+      const notOfPlugin = Number.isFinite(end) ? this.#deadline - end : 0;
+      this.#budget.spend(performance.now() - began - notOfPlugin, isBackground);
     }
   }
 
@@ -188,6 +197,7 @@ export class Interpreter {
       const spent = Math.min(performance.now() - began, this.#credit);
       this.#credit -= spent;
       this.#deadline += spent;
+      this.#allowed += spent;
     }
   }
 
@@ -243,7 +253,10 @@ export class Interpreter {
     // What was ended in the middle is not to be entered again.
     if (this.#death !== undefined || this.#isRunning) return false;
     // Of the plugin's code, only what is called for garbage can run.
-    this.#deadline = performance.now() + this.#limits.callTime;
+    this.#began = performance.now();
+    this.#allowed = this.#limits.callTime;
+    this.#deadline = this.#began + this.#allowed;
+    this.#clock.start(this.#began);
     try {
       for (const handle of handles) handle.dispose();
       this.#context.dispose();
@@ -264,8 +277,18 @@ export class Interpreter {
 
   /** True when it has no more time, or has ended. */
   #isOver(): boolean {
-    this.#isLate ||= performance.now() > this.#deadline;
+    if (performance.now() > this.#deadline && !this.#wasStarved()) this.#isLate = true;
     return this.#isLate || this.#death !== undefined;
+  }
+
+  /** True where others had the machine: then it has as much time again as it did not compute. */
+  #wasStarved(): boolean {
+    const now = performance.now();
+    const left = this.#allowed - this.#clock.elapsed();
+    // A clock that tells nothing must not give time without end.
+    if (left < this.#allowed / 10 || now - this.#began > this.#allowed * mostStarved) return false;
+    this.#deadline = now + left;
+    return true;
   }
 
   #tooLong(): PluginError {
@@ -352,6 +375,9 @@ export interface Reason {
   hint?: string;
   cause?: unknown;
 }
+
+/** How many times longer than it computes a call may take on a busy machine. */
+const mostStarved = 20;
 
 const jobsAtOnce = 256;
 // What QuickJS counts. Its built-in functions take more of the host's stack, which may end first.
