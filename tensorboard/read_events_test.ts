@@ -74,7 +74,7 @@ describe("readEvents", () => {
       [[0x09, 1, 2, 3], /at byte 0: expected a complete field/],
       [[0x2a, 5, 1], /expected a complete field/],
       [[0x10], /expected a complete integer/],
-      [[0x10, 1, 0x0b], /at its byte 2: there must be a field of a known type/],
+      [[0x10, 1, 0x0b], /at byte 2: expected a known field type/],
       [[0x10, ...new Array(11).fill(255)], /expected a complete integer/],
     ];
     for (const [event, message] of malformed) {

@@ -148,7 +148,7 @@ describe("useBackend on Deno for Linux", { skip: !isDeno || process.platform !==
   });
 
   it("does not start it where it may not look, but on a desktop", async () => {
-    assert.match(await asked([]), /^Deno may not look for a graphics card in .*-A/);
+    assert.match(await asked([]), /^Deno may not check for a graphics card in .*-A/);
     const [permissions, env] = [["--allow-env"], { XDG_RUNTIME_DIR: "/run/user/1" }];
     assert.match(await asked(permissions, env), /^asked\n/);
   });
