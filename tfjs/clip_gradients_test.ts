@@ -152,6 +152,29 @@ describe("accumulateGradients", () => {
     assert.equal(variable.dataSync()[0], -0.5);
   });
 
+  // Weights that Keras 3.15.1 leaves with a momentum of 0.5, to seven digits.
+  const averaged: [batches: number, frequency: number | undefined, number, number[]][] = [
+    [4, undefined, 4, [0.0068123, 0.3616493, 0.1046586]],
+    [2, undefined, 3, [-0.0043972, 0.5246699, 0.1452099]],
+    [2, 2, 5, [-0.0209055, 0.6394514, 0.1740992]],
+    [3, 3, 7, [-0.0132796, 0.6191967, 0.1794074]],
+  ];
+  for (const [batches, overwriteFrequency, epochs, expected] of averaged) {
+    const every = overwriteFrequency === undefined ? "" : `, put in every ${overwriteFrequency}`;
+    it(`of ${batches} batches is averaged as Keras does${every}`, async () => {
+      const made = model(
+        exponentialMovingAverage(accumulateGradients(tf.train.sgd(0.01), batches), {
+          momentum: 0.5,
+          ...(overwriteFrequency && { overwriteFrequency }),
+        }),
+      );
+      made.setWeights([tf.zeros([2, 1]), tf.zeros([1])]);
+      await fit(made, x, y, { ...quiet, batchSize: 2, epochs });
+      const left = weightsOf(made);
+      assert(furthest(left, expected) < 1e-6, String(left));
+    });
+  }
+
   it("may have a moving average around it", async () => {
     const optimizer = exponentialMovingAverage(accumulateGradients(tf.train.sgd(0.01), 2), {
       momentum: 0,

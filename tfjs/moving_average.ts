@@ -1,9 +1,10 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type HostWeight, readWeights, type TrainableModel } from "../core/model.ts";
+import { accumulationOf } from "./accumulate_gradients.ts";
 import { networkOf, trainableVariables } from "./compiled.ts";
 import { getEngine } from "./engine.ts";
 import type { Optimizer, Tensor } from "./types.ts";
-import { wrapUpdate } from "./update.ts";
+import { namesOfGradients, wrapUpdate } from "./update.ts";
 
 /** Options of {@linkcode exponentialMovingAverage}. */
 export interface MovingAverageOptions {
@@ -67,11 +68,11 @@ export function exponentialMovingAverage<O extends Optimizer>(
   }
   const movingAverage = new MovingAverage(options);
   wrapUpdate(optimizer, (update) => (gradients) => {
+    const { iterations } = optimizer;
     update(gradients);
-    const names = Array.isArray(gradients)
-      ? gradients.map(({ name }) => name)
-      : Object.keys(gradients);
-    movingAverage.update(names, optimizer.iterations);
+    // As in Keras, each accumulated batch counts, and an average starts with the first update.
+    const starts = iterations === 0 && accumulationOf(optimizer) !== undefined;
+    movingAverage.update(namesOfGradients(gradients), iterations + 1, starts);
   });
   const dispose = optimizer.dispose.bind(optimizer);
   return Object.assign(optimizer, {
@@ -161,8 +162,14 @@ export class MovingAverage {
     this.#isInModel = false;
   }
 
-  /** Update the averages after an update of these variables; called by the optimizer. */
-  update(names: string[], iterations: number): void {
+  /**
+   * Update the averages after an update of these variables; called by the optimizer.
+   *
+   * @param names names of the variables
+   * @param iterations number of the update, from 1, or of the one that is being accumulated
+   * @param starts whether the averages start again as the weights. Default: false
+   */
+  update(names: string[], iterations: number, starts = false): void {
     this.#name(names);
     const keptPart = Math.fround(this.momentum);
     const newPart = Math.fround(1 - keptPart);
@@ -173,7 +180,7 @@ export class MovingAverage {
       for (const name of names) {
         const variable = variableOf(name);
         const old = this.#averages.get(name);
-        const average = old === undefined
+        const average = old === undefined || starts
           ? variable.clone()
           : old.mul(keptPart).add(variable.mul(newPart));
         this.#put(name, engine.keep(average), old);
