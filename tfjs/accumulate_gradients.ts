@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { HostWeight } from "../core/model.ts";
+import { type HostWeight, readWeights } from "../core/model.ts";
 import { getEngine } from "./engine.ts";
 import type { Optimizer, Tensor } from "./types.ts";
 import { namedGradients, namesOfGradients, wrapUpdate } from "./update.ts";
@@ -14,8 +14,8 @@ export type AccumulatingOptimizer<O extends Optimizer = Optimizer> = O & {
 export interface AccumulationState {
   /** Batches since the last update. */
   batches: number;
-  /** Sums in the order of the trained weights; null for one that has had no gradient. */
-  sums: (HostWeight | null)[];
+  /** Sums under the names of their weights; a weight without a gradient yet has none. */
+  sums: HostWeight[];
 }
 
 /**
@@ -24,8 +24,8 @@ export interface AccumulationState {
  *
  * It is the same optimizer that is returned: any of the seven classes, in `fit` and in
  * TensorFlow.js's own `model.fit`. Batches of one epoch that do not fill an update go on in the next
- * one. `optimizer.iterations` counts updates. `getOptimizerState` has the sums, so that a resumed run
- * equals one that was never interrupted.
+ * one. `optimizer.iterations` counts updates. `getOptimizerState` and backups have the sums, so that a
+ * resumed run equals one that was never interrupted; `saveCheckpoint` leaves them out.
  *
  * Source: `keras/src/optimizers/base_optimizer.py`.
  *
@@ -97,7 +97,7 @@ export class GradientAccumulation {
   /** Names of all variables, in the order of the updates. */
   #names: string[] = [];
   // Sums of a restored state, until the variables that they belong to are known.
-  #restored: (tf.Tensor | null)[] = [];
+  #restored: NamedSum[] = [];
 
   /**
    * Add the gradients of a batch; called by the optimizer.
@@ -132,61 +132,61 @@ export class GradientAccumulation {
 
   /** The sums as host values. */
   async getState(): Promise<AccumulationState> {
-    const sums = this.#restored.length > 0
-      ? this.#restored
-      : this.#names.map((name) => this.#sums.get(name) ?? null);
-    const { batches } = this;
-    const taken = sums.map((sum) => sum?.clone() ?? null);
-    try {
-      return {
-        batches,
-        sums: await Promise.all(taken.map(async (sum) => {
-          if (sum === null) return null;
-          const values = (await sum.data()).slice() as HostWeight["values"];
-          return { shape: sum.shape.slice(), dtype: sum.dtype, values };
-        })),
-      };
-    } finally {
-      for (const sum of taken) sum?.dispose();
-    }
+    const current = [...this.#sums].map(([name, tensor]) => ({ name, tensor }));
+    const sums = this.#restored.length > 0 ? this.#restored : current;
+    return { batches: this.batches, sums: await readWeights(sums) };
   }
 
-  /** Go on from these sums; they are matched with the trained weights in their order. */
+  /**
+   * Go on from these sums. They are matched with trained variables by name, or by order if none has
+   * one of these names.
+   */
   setState({ batches, sums }: AccumulationState): void {
     this.dispose();
     this.batches = batches;
     const engine = getEngine();
-    this.#restored = sums.map((sum) =>
-      sum && engine.makeTensor(
-        sum.values.slice() as tf.TypedArray,
-        sum.shape,
-        sum.dtype as tf.DataType,
-      )
-    );
+    this.#restored = sums.map(({ name, values, shape, dtype }) => ({
+      name,
+      tensor: engine.makeTensor(values.slice() as tf.TypedArray, shape, dtype as tf.DataType),
+    }));
   }
 
   /** Forget the sums. */
   dispose(): void {
-    for (const sum of [...this.#sums.values(), ...this.#restored]) sum?.dispose();
+    for (const sum of this.#sums.values()) sum.dispose();
+    for (const { tensor } of this.#restored) tensor.dispose();
     this.#sums.clear();
     this.#restored = [];
     this.batches = 0;
   }
 
-  /** Match restored sums with the variables of the first update. */
+  /** Match restored sums with the variables of the first update; sums of others are dropped. */
   #adopt(): void {
     if (this.#restored.length === 0) return;
     const variables = getEngine().registeredVariables;
-    const fits = this.#restored.length === this.#names.length &&
-      this.#restored.every((sum, i) =>
-        sum === null || String(sum.shape) === String(variables[this.#names[i]].shape)
+    const isNamed = this.#restored.some(({ name = "" }) => this.#names.includes(name));
+    const owners = this.#restored.map(({ name = "" }, i) => isNamed ? name : this.#names[i]);
+    const isOf = (name: string) => this.#names.includes(name);
+    const isWhole = isNamed || this.#restored.length === this.#names.length;
+    const fits = isWhole &&
+      this.#restored.every(({ tensor }, i) =>
+        !isOf(owners[i]) || String(tensor.shape) === String(variables[owners[i]].shape)
       );
     if (!fits) {
       throw new RangeError(
         "Cannot go on with the accumulated gradients: they are of other weights than are trained now",
       );
     }
-    this.#restored.forEach((sum, i) => sum && this.#sums.set(this.#names[i], sum));
+    this.#restored.forEach(({ tensor }, i) => {
+      if (isOf(owners[i])) this.#sums.set(owners[i], tensor);
+      else tensor.dispose();
+    });
     this.#restored = [];
   }
+}
+
+/** A sum under the name of its variable; undefined if that is unknown. */
+interface NamedSum {
+  name: string | undefined;
+  tensor: Tensor;
 }

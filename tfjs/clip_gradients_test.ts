@@ -143,6 +143,40 @@ describe("accumulateGradients", () => {
     assert.deepEqual(weightsOf(third), weightsOf(one));
   });
 
+  it("gives each weight its own sum when other layers are frozen than before", async () => {
+    const make = () => {
+      const layers = ["one", "two"].map((name) =>
+        tf.layers.dense({ units: 2, inputShape: [2], useBias: false, name })
+      );
+      return tf.sequential({ layers });
+    };
+    const compile = (made: tf.Sequential) =>
+      made.compile({
+        optimizer: accumulateGradients(tf.train.sgd(0.1), 2),
+        loss: "meanSquaredError",
+      });
+    const target = tf.ones([6, 2]);
+    const train = (made: tf.Sequential, epochs: number) =>
+      fit(made, x, target, { ...quiet, batchSize: 6, epochs });
+    const [straight, stopped] = twins(make);
+    compile(straight);
+    compile(stopped);
+    await train(straight, 2);
+    await train(stopped, 1);
+    const state = structuredClone(await getOptimizerState(stopped));
+    assert.deepEqual(state.accumulated?.sums.map(({ name }) => name), ["one/kernel", "two/kernel"]);
+    const frozen = make();
+    frozen.setWeights(stopped.getWeights());
+    frozen.layers[0].trainable = false;
+    compile(frozen);
+    setOptimizerState(frozen, state);
+    await train(frozen, 1);
+    const valuesOf = (made: tf.Sequential, layer: number) =>
+      Array.from(made.layers[layer].getWeights()[0].dataSync());
+    assert.deepEqual(valuesOf(frozen, 1), valuesOf(straight, 1));
+    assert.deepEqual(valuesOf(frozen, 0), valuesOf(stopped, 0));
+  });
+
   it("clips the mean, where it is put around clipGradients, as Keras does", () => {
     const inner = accumulateGradients(clipGradients(tf.train.sgd(1), { clipValue: 1 }), 2);
     const variable = tf.variable(tf.scalar(0));

@@ -29,8 +29,12 @@ export function fitOptimizerState(
 ): FittedState {
   const trained = trainedWeights(optimizerOrModel);
   const saved = savedNames(state);
-  if (trained === undefined || saved.length === 0) {
-    return { fitted: state, missing: [], extra: [] };
+  if (trained === undefined) return { fitted: state, missing: [], extra: [] };
+  const accumulated = state.accumulated &&
+    { ...state.accumulated, sums: fitSums(state.accumulated.sums, trained) };
+  if (saved.length === 0) {
+    const fitted = accumulated === undefined ? state : { ...state, accumulated };
+    return { fitted, missing: [], extra: [] };
   }
   // The state of a bare optimizer has the names of variables.
   const isByPath = trained.some(({ path }) => saved.includes(path));
@@ -55,6 +59,7 @@ export function fitOptimizerState(
       slots: Object.fromEntries(slots),
       ...(average && { average }),
       ...(weights && { weights }),
+      ...(accumulated && { accumulated }),
     },
     missing: present.filter((name) => !saved.includes(name)),
     extra: saved.filter((name) => !present.includes(name)),
@@ -66,6 +71,19 @@ function savedNames({ slots, variables, average }: OptimizerState): string[] {
   const [list] = Object.values(slots);
   if (list !== undefined) return list.map(({ name }) => name.slice(0, name.lastIndexOf("/")));
   return variables ?? (average ?? []).flatMap(({ name }) => name ?? []);
+}
+
+/** The sums of weights that are trained, under the names of their variables. */
+function fitSums(sums: HostWeight[], trained: TrainedWeight[]): HostWeight[] {
+  const names = new Map(trained.flatMap(({ path, variable }) => [
+    [variable, variable] as const,
+    [path, variable] as const,
+  ]));
+  if (!sums.some(({ name = "" }) => names.has(name))) return sums;
+  return sums.flatMap((sum) => {
+    const name = names.get(sum.name ?? "");
+    return name === undefined ? [] : [{ ...sum, name }];
+  });
 }
 
 function fitSlots(

@@ -4,7 +4,7 @@ import { type HostWeight, readTensors, readWeights, setLearningRate } from "../c
 import { type Engine, getEngine } from "./engine.ts";
 import { accumulationOf, type AccumulationState } from "./accumulate_gradients.ts";
 import { movingAverageOf } from "./moving_average.ts";
-import { renamed, trainedWeights } from "./optimizer_names.ts";
+import { renamed, type TrainedWeight, trainedWeights } from "./optimizer_names.ts";
 import { fitOptimizerState } from "./fit_optimizer_state.ts";
 import {
   type InternalOptimizer,
@@ -121,7 +121,10 @@ export async function getOptimizerState(
     if (taken.weights) state.weights = await readNamed(taken.weights);
     if (taken.variables) state.variables = taken.variables;
     const accumulated = await accumulating;
-    if (accumulated !== undefined && accumulated.batches > 0) state.accumulated = accumulated;
+    if (accumulated !== undefined && accumulated.batches > 0) {
+      nameByPath(accumulated.sums, trainedWeights(optimizer));
+      state.accumulated = accumulated;
+    }
     return state;
   } finally {
     taken.dispose();
@@ -161,14 +164,19 @@ export function takeOptimizerState(
 function byPath(state: TakenState, optimizerOrModel: Optimizer | LayersModel): TakenState {
   const trained = trainedWeights(optimizerOrModel);
   if (trained === undefined) return state;
+  const { slots, average = [], weights = [] } = state;
+  nameByPath([...Object.values(slots).flat(), ...average, ...weights], trained);
+  if (state.weights !== undefined) state.variables = trained.map(({ path }) => path);
+  return state;
+}
+
+/** Name what has the name of a variable after the model's weight. */
+function nameByPath(named: { name?: string | undefined }[], trained: TrainedWeight[] = []): void {
   const variables = trained.map(({ variable }) => variable);
   const paths = trained.map(({ path }) => path);
-  const { slots, average = [], weights = [] } = state;
-  for (const one of [...Object.values(slots).flat(), ...average, ...weights]) {
+  for (const one of named) {
     if (one.name !== undefined) one.name = renamed(one.name, variables, paths);
   }
-  if (state.weights !== undefined) state.variables = paths;
-  return state;
 }
 
 /**
