@@ -797,6 +797,20 @@ describe("an option that nobody reads", () => {
     ]);
   });
 
+  it("is told so of the sizes of batches that datasets have", async () => {
+    const data = () => clones();
+    const warnings = await warned(async () => {
+      (await predict(dense(), data, { ...quiet, batchSize: 2 }) as tf.Tensor).dispose();
+      const options = { ...quiet, validationData: data, validationBatchSize: 2 };
+      await fit(dense(), x, y, options);
+      await fitDataset(dense(), data, options);
+    });
+    const told = (name: string) =>
+      `keepfit: ${name} is ignored: a dataset has its own batches; write dataset.batch(n)`;
+    const validation = told("validationBatchSize");
+    assert.deepEqual(warnings, [told("batchSize"), validation, validation]);
+  });
+
   const ofTensors: [object, RegExp][] = [
     [{ validationSplit: 0.2 }, /validationSplit with a dataset: .* pass validationData$/],
     [{ sampleWeight: tf.ones([4]) }, /sampleWeight with a dataset: .* \{ xs, ys, sampleWeight \}$/],

@@ -10,6 +10,7 @@ import {
   disposeAll,
   isDataset,
   type Tensors,
+  warnOfDatasetBatches,
 } from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
 import { getEngine } from "../tfjs/engine.ts";
@@ -71,6 +72,7 @@ export async function predict(
   const { batchSize = defaultBatchSize(wanted) } = options;
   const steps = wholeNumber("steps", options.steps, 1);
   const role = "prediction";
+  if (isDataset(x)) warnOfDatasetBatches("batchSize", options.batchSize);
   const source = isDataset(x)
     ? datasetSource(engine, wanted, x, { steps, role })
     : await tensorSource(engine, wanted, x, undefined, { batchSize, steps, role });

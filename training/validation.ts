@@ -1,5 +1,11 @@
 import type { Compiled } from "../tfjs/compiled.ts";
-import { type BatchSource, type DatasetLike, isDataset, type Tensors } from "./data/data.ts";
+import {
+  type BatchSource,
+  type DatasetLike,
+  isDataset,
+  type Tensors,
+  warnOfDatasetBatches,
+} from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
 import type { Engine } from "../tfjs/engine.ts";
 import { wholeNumber } from "./run.ts";
@@ -33,7 +39,10 @@ export async function validationSource(
   if (data === undefined || data === null) return undefined;
   const role = "validation";
   const steps = wholeNumber("validationSteps", options.validationSteps, 1);
-  if (isDataset(data)) return datasetSource(engine, compiled, data, { steps, role });
+  if (isDataset(data)) {
+    warnOfDatasetBatches("validationBatchSize", options.validationBatchSize);
+    return datasetSource(engine, compiled, data, { steps, role });
+  }
   if (!Array.isArray(data) || data.length < 2 || data.length > 3) {
     throw new TypeError(
       "Cannot use this validationData: it must be [x, y], [x, y, sampleWeight] or a dataset",

@@ -109,6 +109,12 @@ export const decidedByDataset: ReadonlyMap<string, string> = new Map([
   ["seed", "a dataset has its own order; write dataset.shuffle(n, seed)"],
 ]);
 
+/** Warn about a size of batches that was given for a dataset. */
+export function warnOfDatasetBatches(name: string, size: number | undefined): void {
+  if (size === undefined || size === null) return;
+  console.warn(`keepfit: ${name} is ignored: ${decidedByDataset.get("batchSize")}`);
+}
+
 /**
  * Refuse options of tensors that would make another run, were they ignored.
  *
