@@ -6,6 +6,7 @@ import {
   disposeWeights,
   type HostWeight,
   readWeights,
+  setLearningRate,
   type TrainableModel,
   weightsFromHost,
   weightsOf,
@@ -123,6 +124,20 @@ export async function restoreBackup(
 /** True for the backup of a run that was stopped before its last epoch: nothing of it is left to train. */
 export function hasStopped({ loop, stopTraining = false }: Backup): boolean {
   return loop === undefined ? stopTraining : loop.stopTraining === true && loop.phase === "end";
+}
+
+/** True for a backup that was taken after a batch, from which `fit` goes on within the epoch. */
+export function isMidEpoch({ loop }: Backup): boolean {
+  return loop !== undefined && (loop.phase === "train" || loop.phase === "validate");
+}
+
+/**
+ * Set the learning rate of a backup. Callbacks set that of an epoch in `onEpochBegin`, which is called
+ * again in a run that goes on within the epoch.
+ */
+export function restoreRate({ optimizer }: Backup, model: TrainableModel): void {
+  const rate = optimizer?.learningRate;
+  if (typeof rate === "number" && hasOptimizer(model)) setLearningRate(model.optimizer, rate);
 }
 
 /** Restore the state of the weights that are trained in both runs. */

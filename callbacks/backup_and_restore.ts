@@ -11,7 +11,9 @@ import {
   type Backup,
   type BackupPosition,
   hasStopped,
+  isMidEpoch,
   restoreBackup,
+  restoreRate,
   takeBackup,
 } from "./backup.ts";
 import { BackupFiles } from "./backup_files.ts";
@@ -28,8 +30,8 @@ import {
 /** Options of {@linkcode BackupAndRestore}. */
 export interface BackupAndRestoreOptions extends CallbackOptions {
   /**
-   * `"epoch"`, a number of batches after which to save, or false: only when the run is interrupted.
-   * Default: `"epoch"`.
+   * `"epoch"`, a number of batches after which to save, or false: only when the `signal` of the run
+   * ends it. Default: `"epoch"`.
    */
   saveFreq?: "epoch" | number | false;
   /** Keep the backup before the last one too, for when the last cannot be read. Default: false. */
@@ -51,10 +53,11 @@ export interface BackupAndRestoreOptions extends CallbackOptions {
  * callbacks by class, by what they watch or where they write, and by the `name` that you gave them. A
  * warning tells what has no owner in this run and is left out.
  *
- * A run that continues at the beginning of an epoch equals one that was never interrupted, bit for
- * bit: the seed of its row order is in the backup, and is used unless the script passes another
- * `seed` to `fit`. Where dropout or noise is drawn, it takes the same `setRandomSeed` too. A backup
- * from the middle of an epoch restarts that epoch with the weights as they were, as in Keras.
+ * A resumed run equals one that was never interrupted, bit for bit, wherever it was killed: `fit` goes
+ * on after the last saved batch, with the means of the epoch so far, and calls `onTrainBegin` and
+ * `onEpochBegin` again. Its seed is in the backup, and is used unless the script passes another `seed`
+ * to `fit`; dropout and noise draw from it. A run is saved before its first batch, as `saveFreq` says,
+ * and when its `signal` ends it.
  *
  * `backupDir` is of one run. `latest.safetensors` in it is replaced at once; nothing else is touched,
  * except `previous.safetensors` with `doubleCheckpoint`. A file that cannot be read is warned about:
@@ -111,6 +114,8 @@ export class BackupAndRestore extends Callback {
   #training: ResumableTraining | undefined;
   #position: BackupPosition = start;
   #batchesSinceSave = 0;
+  /** The backup from which this run goes on, until its first epoch has begun. */
+  #resumed: Backup | undefined;
 
   /**
    * Back up to `backupDir`; nothing is read or written before the run begins.
@@ -154,8 +159,9 @@ export class BackupAndRestore extends Callback {
   override async beforeTrainBegin(training: ResumableTraining): Promise<void> {
     this.#training = training;
     this.#files = new BackupFiles(this.#fs ?? getRuntime().fs, this.backupDir);
-    this.#position = start;
+    this.#position = { ...start, epoch: this.params?.initialEpoch ?? 0 };
     this.#batchesSinceSave = 0;
+    this.#resumed = undefined;
     // A directory that cannot be made fails now, not after an epoch.
     await this.#files.prepare();
     const backup = await this.#files.find() as Backup | undefined;
@@ -163,8 +169,9 @@ export class BackupAndRestore extends Callback {
     const folder = showPath(this.backupDir);
     const remarks = await restoreBackup(backup, this.model, training, folder);
     for (const remark of remarks) console.warn(`keepfit: the backup in ${folder}: ${remark}`);
-    const { epoch } = backup;
-    this.#position = { epoch, batch: null };
+    const { epoch, batch } = backup;
+    this.#position = { epoch, batch };
+    this.#resumed = backup;
     training.initialEpoch = epoch;
     if (epoch >= (this.params?.epochs ?? Infinity) || hasStopped(backup)) {
       console.warn(
@@ -174,8 +181,16 @@ export class BackupAndRestore extends Callback {
     }
   }
 
+  /** Save the run before its first batch, so that there is always something to go on from. */
+  override async onTrainBegin(): Promise<void> {
+    if (this.#resumed === undefined && this.saveFreq !== false) await this.#save();
+  }
+
   /** Note the epoch for the next backup. */
   override onEpochBegin(epoch: number): void {
+    const resumed = this.#resumed;
+    this.#resumed = undefined;
+    if (resumed?.epoch === epoch && isMidEpoch(resumed)) return restoreRate(resumed, this.model);
     this.#position = { epoch, batch: null };
   }
 
@@ -185,11 +200,13 @@ export class BackupAndRestore extends Callback {
     if (this.saveFreq === "epoch") await this.#save();
   }
 
-  /** Save as `saveFreq: false` says. */
+  /** Save a run that was asked to end, where it is. */
   override async onException(error: unknown): Promise<void> {
-    const isInterrupted = error instanceof Error &&
-      ["AbortError", "InterruptedError"].includes(error.name);
-    if (this.saveFreq === false && isInterrupted) await this.#save();
+    const { loop } = this.#training ?? {};
+    const isInterrupted = loop?.isInterrupted ??
+      (this.saveFreq === false && error instanceof Error &&
+        ["AbortError", "InterruptedError"].includes(error.name));
+    if (isInterrupted) await this.#save();
   }
 
   /** Remove the backup of a run that has ended for every callback, for `deleteCheckpoint`. */
@@ -200,6 +217,7 @@ export class BackupAndRestore extends Callback {
   /** Release the training state. */
   override close(): void {
     this.#training = undefined;
+    this.#resumed = undefined;
   }
 
   async #countBatch(batch: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { readPlainData, writePlainData } from "../checkpoints/plain_data_file.ts";
 import type { CallbackState } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
-import { ensureDir, FileSystemError, joinPath, probeDirectory } from "../runtime/mod.ts";
+import { ensureDir, FileSystemError, joinPath, probeDirectory, sweep } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
 /** The folder of one run's backup, in which one rename replaces all of it. */
@@ -21,6 +21,7 @@ export class BackupFiles {
   /** Create the folder if missing, and check that it is writable. */
   async prepare(): Promise<void> {
     await probeDirectory(this.#folder, { fs: this.#fs });
+    await sweep(this.#folder, { fs: this.#fs });
   }
 
   /**

@@ -155,8 +155,8 @@ export class CSVLogger extends Callback {
   }
 
   /** The columns, and how far the file is written. */
-  getState(): CallbackState {
-    return { columns: this.#columns.names?.slice(), ...this.#file.getState() };
+  async getState(): Promise<CallbackState> {
+    return { columns: this.#columns.names?.slice(), ...await this.#file.getState() };
   }
 
   /** Continue from there: rows that were written later are cut off before the next one. */

@@ -158,7 +158,7 @@ export class JSONLinesLogger extends Callback {
   /** How far the file is written. */
   async getState(): Promise<CallbackState> {
     await this.#flush();
-    return { epoch: this.#epoch, ...this.#file.getState() };
+    return { epoch: this.#epoch, ...await this.#file.getState() };
   }
 
   /** Restore the position: lines written after it are cut off before the next one. */

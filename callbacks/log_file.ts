@@ -35,6 +35,7 @@ export class LogFile {
   #tail = "";
   #isCut = false;
   #isRestored = false;
+  #isSynced = true;
 
   /**
    * @param path path or `file:` URL
@@ -61,8 +62,9 @@ export class LogFile {
     this.#keep("", 0);
   }
 
-  /** How much of the file is this run's. */
-  getState(): LogFileState {
+  /** How much of the file is this run's; as much is on the disk then, where a power cut leaves it. */
+  async getState(): Promise<LogFileState> {
+    await this.#sync();
     return { size: this.#size, lines: this.#lines, head: this.#head, tail: this.#tail };
   }
 
@@ -117,6 +119,7 @@ export class LogFile {
   /** Write at its end. */
   async write(text: string): Promise<void> {
     await this.cut();
+    this.#isSynced = false;
     try {
       await this.#opened().write(text);
     } catch (error) {
@@ -167,10 +170,11 @@ export class LogFile {
     const { linesGrow = false } = this.#options;
     const grew = (line: string, before: string) =>
       linesGrow ? line.startsWith(before.trimEnd()) : line === before;
+    // A run that had no line when it was saved began with an empty file.
+    if (this.#lines === 0) return true;
     if (whole.length === 0) return this.#head.startsWith(text) || linesGrow;
-    if (this.#lines > 0 && !grew(whole[0], this.#head)) return false;
-    return whole.length < this.#lines || this.#lines === 0 ||
-      grew(whole[this.#lines - 1], this.#tail);
+    if (!grew(whole[0], this.#head)) return false;
+    return whole.length < this.#lines || grew(whole[this.#lines - 1], this.#tail);
   }
 
   /** Take a text for all that is the run's. */
@@ -226,8 +230,18 @@ export class LogFile {
   /** Close it; may be called again. */
   async close(): Promise<void> {
     const file = this.#file;
-    this.#file = undefined;
-    await file?.close();
+    try {
+      await this.#sync();
+    } finally {
+      this.#file = undefined;
+      await file?.close();
+    }
+  }
+
+  async #sync(): Promise<void> {
+    const isSynced = this.#isSynced;
+    this.#isSynced = true;
+    if (!isSynced) await this.#file?.sync();
   }
 
   #opened(): WritableFile {

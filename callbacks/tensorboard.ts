@@ -314,6 +314,7 @@ export class TensorBoard extends Callback {
   override async onTrainEnd(): Promise<void> {
     await this.#profiler?.write();
     this.#endSession("success");
+    for (const writer of this.#writers.values()) await writer.sync();
   }
 
   /** End the session of the hyperparameters as failed. */
@@ -336,16 +337,16 @@ export class TensorBoard extends Callback {
     return comparablePath(this.logDir);
   }
 
-  /** How many batches the run has had, where they are counted. */
-  getState(): CallbackState {
+  /** How many batches the run has had, where they are counted; their points are in the files then. */
+  async getState(): Promise<CallbackState> {
+    for (const writer of this.#writers.values()) await writer.sync();
     return this.onTrainBatchBegin === undefined ? {} : { batch: this.#batch };
   }
 
   /** Count on from there. */
   setState(state: CallbackState): void {
-    if (state.batch === undefined) return;
-    this.#batch = state.batch as number;
     this.#isResumed = true;
+    if (state.batch !== undefined) this.#batch = state.batch as number;
   }
 
   #writer(run: string): SummaryWriter {

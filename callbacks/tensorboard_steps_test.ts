@@ -57,7 +57,7 @@ describe("TensorBoard's steps", () => {
   it("go on from a state, once", async () => {
     const first = new World({ updateFreq: 1 });
     await first.fit({ epochs: 1 });
-    const state = structuredClone(first.callback.getState());
+    const state = structuredClone(await first.callback.getState());
     const second = new World({ updateFreq: 1 });
     second.callback.setState(state);
     await second.fit({ epochs: 1 });

@@ -1,5 +1,5 @@
 import type { io } from "@tensorflow/tfjs";
-import { FileSystemError, joinPath } from "../runtime/mod.ts";
+import { FileSystemError, joinPath, sweep } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
@@ -88,6 +88,7 @@ export async function writeCheckpoint(
     throw error;
   }
   await removeQuietly(fs, directory, before.filter((name) => !written().includes(name)));
+  await removeStrays(fs, directory);
   return { bytes: group.bytes.reduce((sum, size) => sum + size, 0), text };
 }
 
@@ -145,6 +146,20 @@ async function namedShards(fs: FileSystem, directory: Path, file: string): Promi
   }
 }
 
+/** Remove what processes that were killed while they saved have left: shards that no file names. */
+async function removeStrays(fs: FileSystem, directory: Path): Promise<void> {
+  await sweep(directory, { fs });
+  const names = (await fs.readDir(directory).catch(() => [])).map(({ name }) => name);
+  const shards = names.filter((name) => /^weights-[0-9a-f]{8}-[0-9a-f]{4}-\d+\.bin$/.test(name));
+  if (shards.length === 0) return;
+  const named = new Set<string>();
+  for (const file of names.filter((name) => name.endsWith(".json"))) {
+    const text = await fs.readTextFile(joinPath(directory, file)).catch(() => "");
+    for (const name of shards) if (text.includes(name)) named.add(name);
+  }
+  await removeQuietly(fs, directory, shards.filter((name) => !named.has(name)));
+}
+
 /** Leftover files are harmless: nothing refers to them. */
 async function removeQuietly(fs: FileSystem, directory: Path, names: string[]): Promise<void> {
   for (const name of names) await fs.remove(joinPath(directory, name)).catch(() => {});
@@ -160,6 +175,7 @@ export async function removeFiles(fs: FileSystem, directory: Path): Promise<void
     await fs.remove(joinPath(directory, file));
     for (const name of shards) await fs.remove(joinPath(directory, name));
   }
+  await removeStrays(fs, directory);
   try {
     await fs.remove(directory);
   } catch (error) {

@@ -47,6 +47,11 @@ export type CallbackState = { [key: string]: StateValue | undefined };
 
 /** Progress of a training loop, to be saved and restored. */
 export interface ResumableLoop {
+  /**
+   * True when the run ends because it was asked to, between two batches or epochs: what callbacks
+   * remember is then of one moment. Default: undefined, for a loop that cannot tell.
+   */
+  readonly isInterrupted?: boolean;
   /** The progress as plain data: in `fit` the epoch, batch, seed, running means and more. */
   getState(): CallbackState | Promise<CallbackState>;
   /** Continue from what {@linkcode getState} returned, in this process or another one. */

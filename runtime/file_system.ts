@@ -1,5 +1,6 @@
 import { type FileAction, FileSystemError, toFileSystemError } from "./errors.ts";
 import { directoryOf, isAbsolute, pathOf, showPath } from "./paths.ts";
+import { temporaryName } from "./temporary_files.ts";
 import type {
   DirectoryEntry,
   FileInfo,
@@ -115,23 +116,26 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
         return;
       }
       const directory = directoryOf(target);
-      // Not built from the target's name, which may already have the greatest length.
-      const beside = `${directory}/.keepfit-${crypto.randomUUID()}.tmp`;
-      const file = await attempt("write", path, () => calls.open(beside, "create"));
+      const { name, release } = temporaryName();
+      const beside = `${directory}/${name}`;
+      let file: SystemFile | undefined;
       try {
+        file = await attempt("write", path, () => calls.open(beside, "create"));
         await writeParts(file, path, data);
         await attempt("write", path, async () => {
-          await file.sync();
-          await file.close();
+          await file?.sync();
+          await file?.close();
           if (info !== undefined && info.mode !== null) {
             await calls.chmod(beside, info.mode & 0o7777);
           }
           await calls.rename(beside, target);
         });
       } catch (error) {
-        await file.close().catch(() => {});
-        await calls.removeFile(beside).catch(() => {});
+        await file?.close().catch(() => {});
+        if (file !== undefined) await calls.removeFile(beside).catch(() => {});
         throw error;
+      } finally {
+        release();
       }
       // Some platforms cannot sync a directory. The file is in place all the same.
       await calls.syncDir(directory).catch(() => {});

@@ -92,11 +92,17 @@ export class EventFile {
     return writing;
   }
 
+  /** Write the buffered events, and wait until they are on the disk. */
+  async sync(): Promise<void> {
+    await this.flush();
+    await this.#file?.sync();
+  }
+
   /** Write the buffered events and close the file; may be called again. */
   async close(): Promise<void> {
     this.#isClosed = true;
     try {
-      await this.flush();
+      await this.sync();
     } finally {
       await this.#closeFile();
     }

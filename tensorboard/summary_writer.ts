@@ -289,6 +289,15 @@ export class SummaryWriter {
   }
 
   /**
+   * Write the buffered summaries, and wait until they are on the disk, where a power cut leaves them.
+   *
+   * @throws FileSystemError when the file cannot be written
+   */
+  async sync(): Promise<void> {
+    await this.#file.sync();
+  }
+
+  /**
    * Write the buffered summaries; may be called again.
    *
    * @throws FileSystemError when the file cannot be written; the next write retries

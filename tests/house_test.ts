@@ -134,6 +134,8 @@ const table: Record<string, Room> = {
     packages: [...publicNames, tfjs, "hono", "valibot"],
     machine: true,
   },
+  // What a process leaves behind is made again call by call.
+  "tests/resume/journal.ts": { rooms: ["runtime"] },
 };
 const forbiddenRooms = ["common", "lib", "src", "util", "utils"];
 

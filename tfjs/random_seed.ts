@@ -10,9 +10,9 @@ import { type Random, random, randomSeed } from "../core/random.ts";
  *
  * - `tf.randomUniform`, `tf.randomUniformInt`, `tf.randomNormal`, `tf.randomStandardNormal`,
  *   `tf.truncatedNormal`, `tf.randomGamma`, `tf.multinomial` and `tf.dropout`;
- * - everything that uses them: every initializer of `tf.layers`, dropout (of recurrent layers
- *   too), noise layers and random preprocessing;
- * - the order of the rows in `fit`, which is in `params.seed`.
+ * - everything that uses them: every initializer of `tf.layers` and random preprocessing;
+ * - the seed of a run of `fit`, on which the order of its rows depends, and dropout and noise in each
+ *   of its steps.
  *
  * The numbers are the same on Deno, Bun and Node and on every backend, because TensorFlow.js draws
  * them in JavaScript. Only `tf.multinomial` draws in the backend: reproducibly, but with other
@@ -75,6 +75,26 @@ export function seedOfRun(engine: object): number {
   return state === undefined ? randomSeed() : draw(state).below(2 ** 32);
 }
 
+/**
+ * Run a training step whose random numbers depend on the seed of the run and the number of the step
+ * alone: `Math.random` is replaced meanwhile, from which TensorFlow.js draws the seeds of dropout and
+ * noise. Layers with a seed of their own keep it.
+ */
+export function drawingFrom<T>(engine: object, seed: number, step: number, run: () => T): T {
+  const original = Math.random;
+  let draws: Random | undefined;
+  // Passes count the streams of a seed up from 0, so the steps have a seed of their own.
+  const seedOfSteps = () => random(seed, 2 ** 31).below(2 ** 32);
+  (engine as SeededEngine)[isInStep] = true;
+  Math.random = () => (draws ??= random(seedOfSteps(), step)).fraction();
+  try {
+    return run();
+  } finally {
+    Math.random = original;
+    (engine as SeededEngine)[isInStep] = false;
+  }
+}
+
 /** Position in the sequence of `setRandomSeed`; undefined if no seed was set. */
 export function getRandomState(engine: object | undefined): RandomState | undefined {
   const state = (engine as SeededEngine | undefined)?.[sequence];
@@ -96,9 +116,11 @@ export type RandomState = {
 
 // On the engine, which all copies of tfjs and so of keepfit share.
 const sequence = Symbol.for("keepfit.randomSequence");
+const isInStep = Symbol.for("keepfit.isInStep");
 
 interface SeededEngine {
   [sequence]?: RandomState;
+  [isInStep]?: boolean;
   startScope(name?: string): void;
   endScope(result?: tfjs.TensorContainer): void;
 }
@@ -128,7 +150,7 @@ function seedOps(engine: SeededEngine): void {
   engine.startScope = (name) => {
     startScope.call(engine, name);
     if (open > 0) open++;
-    else if (name !== undefined && drawingOps.has(name)) {
+    else if (name !== undefined && !engine[isInStep] && drawingOps.has(name)) {
       open = 1;
       original = Math.random;
       Math.random = seeded;

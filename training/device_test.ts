@@ -28,8 +28,8 @@ async function train(engine: Engine, callbacks: CallbackLike[] = []): Promise<Hi
   const batches = { batchSize: 3, shuffle: true, wraps: true, role: "training" };
   const source = await tensorSource(engine, compiled, x, y, batches);
   return await closing(source, async () => {
-    const training = { model, engine, compiled, source, validation: source, seed: 1 };
-    const options: TrainOptions = { epochs: 2, verbose: 0, callbacks };
+    const training = { model, engine, compiled, source, validation: source };
+    const options: TrainOptions = { epochs: 2, verbose: 0, seed: 1, callbacks };
     try {
       return await trainLoop(training, options);
     } finally {

@@ -12,7 +12,6 @@ import {
 } from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
 import { getEngine } from "../tfjs/engine.ts";
-import { seedOfRun } from "../tfjs/random_seed.ts";
 import { closing, oneOf, readOptions, wholeNumber } from "./run.ts";
 import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
 import { trainLoop, type TrainOptions, trainOptions } from "./train_loop.ts";
@@ -29,12 +28,6 @@ export interface FitOptions extends TrainOptions {
   validationSplit?: number;
   /** New order of the rows each epoch, or of whole batches with `"batch"`. Default: true. */
   shuffle?: boolean | "batch";
-  /**
-   * Seed of the order of the rows, which is then the same on every runtime. Default: that of the
-   * backup which `BackupAndRestore` restores, the next number of {@linkcode setRandomSeed}, else a
-   * random one; `params.seed` has it.
-   */
-  seed?: number;
   /** Weight of each row in the loss, shape [rows] or [rows, steps]; for several outputs one each. */
   sampleWeight?: Tensors;
   /** Batches per epoch. The next epoch continues where this one ended. Default: all. */
@@ -97,8 +90,6 @@ export async function fit(
   const { validationSplit = 0 } = options;
   checkShuffle(options.shuffle);
   const engine = getEngine();
-  const givenSeed = wholeNumber("seed", options.seed, 0);
-  const seed = givenSeed ?? seedOfRun(engine);
   const compiled = compiledParts(model, "fit");
   const { batchSize = defaultBatchSize(compiled) } = options;
   const splits = validationSplit !== 0 && !options.validationData;
@@ -123,8 +114,7 @@ export async function fit(
         role: "validation",
       })
       : await validationSource(engine, compiled, options, batchSize);
-    const keepsSeed = givenSeed !== undefined;
-    const training = { model, engine, compiled, source, validation, batchSize, seed, keepsSeed };
+    const training = { model, engine, compiled, source, validation, batchSize };
     return await closing(validation ?? nothing, () => trainLoop(training, options));
   });
 }
@@ -196,7 +186,6 @@ const fitOptions: Record<keyof FitOptions, true> = {
   batchSize: true,
   validationSplit: true,
   shuffle: true,
-  seed: true,
   sampleWeight: true,
   stepsPerEpoch: true,
 };

@@ -194,6 +194,8 @@ const budgets = new Map<unknown, number>([
 
 /** Yields to the event loop when it is time to, and stops a run whose signal aborts. */
 export class EventLoopYield {
+  /** True when the signal has ended the run after a batch. Default: false. */
+  hasAborted = false;
   readonly #budget: number;
   readonly #signal: AbortSignal | undefined;
   #last = performance.now();
@@ -215,7 +217,7 @@ export class EventLoopYield {
 
   /** After a batch: a promise when it is time to yield. */
   afterBatch(): void | Promise<void> {
-    this.#signal?.throwIfAborted();
+    this.#throwIfAborted();
     if (this.#budget === Infinity) return;
     if (this.#budget === 0 || performance.now() - this.#last >= this.#budget) return this.yield();
   }
@@ -224,6 +226,11 @@ export class EventLoopYield {
   async yield(): Promise<void> {
     await nextTurn();
     this.#last = performance.now();
+    this.#throwIfAborted();
+  }
+
+  #throwIfAborted(): void {
+    this.hasAborted ||= this.#signal?.aborted === true;
     this.#signal?.throwIfAborted();
   }
 }

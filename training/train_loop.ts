@@ -10,6 +10,7 @@ import { forEachBatch } from "./batch_loop.ts";
 import type { BatchSource, ClassWeights } from "./data/data.ts";
 import { movingAverageOf } from "../tfjs/moving_average.ts";
 import type { Engine } from "../tfjs/engine.ts";
+import { drawingFrom, seedOfRun } from "../tfjs/random_seed.ts";
 import { EventLoopYield, type RunOptions, runOptions, wholeNumber, withCallbacks } from "./run.ts";
 import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
 import { hintAtSlowBackend } from "./slow_backend.ts";
@@ -24,6 +25,13 @@ export interface TrainOptions extends RunOptions, ValidationOptions {
   epochs?: number;
   /** Epoch to start at, when going on with an earlier run. Default: 0. */
   initialEpoch?: number;
+  /**
+   * Seed of the order of the rows that `fit` shuffles, which is then the same on every runtime, and of
+   * dropout, noise and whatever else draws `Math.random()` in a training step. Default: that of the
+   * backup which `BackupAndRestore` restores, the next number of {@linkcode setRandomSeed}, else a
+   * random one; `params.seed` has it.
+   */
+  seed?: number;
   /** Weight of each class in the training loss; multiplies sample weights. */
   classWeight?: ClassWeights;
 }
@@ -33,6 +41,7 @@ export const trainOptions: Record<keyof TrainOptions, true> = {
   ...runOptions,
   epochs: true,
   initialEpoch: true,
+  seed: true,
   classWeight: true,
   validationData: true,
   validationFreq: true,
@@ -49,10 +58,6 @@ export interface Training {
   validation: BatchSource | undefined;
   /** Rows of a batch, where they are known. */
   batchSize?: number;
-  /** Seed of the order of the rows; undefined if the data has a fixed order. */
-  seed?: number;
-  /** True where the script chose the seed, which a backup then does not replace. */
-  keepsSeed?: boolean;
 }
 
 /** Train epoch by epoch; {@linkcode Callback} has the order of the hooks. */
@@ -61,6 +66,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
   const epochs = wholeNumber("epochs", options.epochs, 0) ?? 1;
   const initialEpoch = wholeNumber("initialEpoch", options.initialEpoch, 0) ?? 0;
   const isDue = validationDue(options.validationFreq);
+  const givenSeed = wholeNumber("seed", options.seed, 0);
   const eventLoop = new EventLoopYield(options);
   const params: Params = {
     verbose: options.verbose ?? "auto",
@@ -72,7 +78,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     doValidation: validation !== undefined,
     metrics: logKeys(compiled, validation !== undefined),
     directions: compiled.directions,
-    seed: training.seed,
+    seed: givenSeed ?? seedOfRun(engine),
   };
   if (validation !== undefined && !validatesEach(initialEpoch, epochs, options.validationFreq)) {
     params.validationFreq = options.validationFreq;
@@ -83,7 +89,9 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     model,
     means,
     params,
-    keepsSeed: training.keepsSeed,
+    eventLoop,
+    initialEpoch,
+    keepsSeed: givenSeed !== undefined,
   });
   const endTraining = claimTraining(model);
   try {
@@ -99,9 +107,15 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       state.stopTraining = false;
       await list.onTrainBegin();
       // A callback that restored an earlier run knows better where to start.
-      const first = list.initialEpoch || initialEpoch;
-      if (list.initialEpoch) source.passOver?.(first);
-      if (first >= epochs && !list.initialEpoch) {
+      const first = state.start?.epoch ?? (list.initialEpoch || initialEpoch);
+      if (state.start !== undefined) {
+        const { firstEpoch, epochsTrained } = state.start;
+        source.passOver?.(epochsTrained);
+        const before = Array.from({ length: first }, (_, epoch) => epoch);
+        const validated = before.filter((epoch) => epoch >= firstEpoch && isDue(epoch));
+        validation?.passOver?.(validated.length);
+      }
+      if (first >= epochs && state.start === undefined) {
         console.warn(
           `keepfit: fit trains no epoch: initialEpoch is ${first}, epochs ${epochs} ` +
             `(the number to stop before, not a count)`,
@@ -127,7 +141,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
               `model.compile again, or use GradualUnfreezing (epoch ${epoch})`,
           );
         }
-        const logs = await trainEpoch(source, step, list, eventLoop, state);
+        const logs = await trainEpoch(training, step, list, eventLoop, state);
         // An epoch without a batch has no logs and no end.
         if (source.isUsedUp) break;
         if (!Number.isFinite(logs.loss ?? 0) && !warnedOfNaN) {
@@ -159,18 +173,23 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
 }
 
 async function trainEpoch(
-  source: BatchSource,
+  { source, engine }: Training,
   step: Step,
   list: CallbackList,
   eventLoop: EventLoopYield,
   state: TrainingState,
 ): Promise<Record<string, number>> {
-  const { means } = state;
+  const { means, epoch, seed, batch: firstBatch } = state;
+  // A resumed run may only have the validation of this epoch left.
+  if (state.phase === "validate" || (state.stopTraining && firstBatch > 0)) {
+    return await means.logs();
+  }
   state.phase = "train";
-  await forEachBatch(source.epoch({ epoch: state.epoch, seed: state.seed }), eventLoop, {
+  await forEachBatch(source.epoch({ epoch, firstBatch, seed }), eventLoop, {
     begin: (index) => list.onTrainBatchBegin(index),
     step(batch) {
-      const counted = means.add(step(batch), batch.size);
+      const values = drawingFrom(engine, seed, state.step, () => step(batch));
+      const counted = means.add(values, batch.size);
       state.batch++;
       state.step++;
       return counted;
@@ -186,7 +205,7 @@ async function trainEpoch(
       ? async (index) => list.onYield(state.epoch, index, await means.logs())
       : undefined,
     isStopped: () => state.stopTraining,
-  });
+  }, firstBatch);
   return await means.logs();
 }
 

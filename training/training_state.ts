@@ -15,8 +15,22 @@ export interface TrainingStateOptions {
   means: RunningMeans;
   /** Params of the run; they show the seed to callbacks. */
   params: Params;
+  /** Tells whether the run was ended between two batches. Default: it never is. */
+  eventLoop?: { readonly hasAborted: boolean };
+  /** First epoch of the run. Default: 0. */
+  initialEpoch?: number;
   /** True where the script chose the seed: a restored state then does not replace it. */
   keepsSeed?: boolean;
+}
+
+/** Where a resumed run goes on. */
+export interface TrainingStart {
+  /** Epoch to go on with, 0-based. */
+  epoch: number;
+  /** Epoch with which the run began. */
+  firstEpoch: number;
+  /** Epochs of which all batches were trained. */
+  epochsTrained: number;
 }
 
 /** Progress of a training loop: how far it is, and all that the next batch depends on but weights. */
@@ -32,25 +46,40 @@ export class TrainingState implements ResumableLoop {
   logs: Record<string, number> = {};
   /** True when the state that was restored is of a run that was stopped at the end of this epoch. */
   hasEnded = false;
+  /** Where to go on; undefined unless a state was restored. */
+  start: TrainingStart | undefined;
   /** Means of the current epoch's batches. */
   readonly means: RunningMeans;
   readonly #engine: Engine;
   readonly #model: TrainableModel;
   readonly #params: Params;
+  readonly #eventLoop: { readonly hasAborted: boolean } | undefined;
   readonly #keepsSeed: boolean;
+  #firstEpoch: number;
+  #isMidEpoch = false;
 
   /** @param options what is trained, and how its numbers are counted */
-  constructor({ engine, model, means, params, keepsSeed = false }: TrainingStateOptions) {
+  constructor(options: TrainingStateOptions) {
+    const { engine, model, means, params, eventLoop, initialEpoch = 0, keepsSeed = false } =
+      options;
     this.means = means;
+    this.epoch = initialEpoch;
+    this.#firstEpoch = initialEpoch;
+    this.#eventLoop = eventLoop;
     this.#engine = engine;
     this.#model = model as unknown as TrainableModel;
     this.#params = params;
     this.#keepsSeed = keepsSeed;
   }
 
-  /** Seed of the order of the rows; undefined if the data has a fixed order. */
-  get seed(): number | undefined {
-    return this.#params.seed;
+  /** Seed of the order of the rows, and of dropout and noise. */
+  get seed(): number {
+    return this.#params.seed ?? 0;
+  }
+
+  /** True when the run is ended between two batches, where all that is remembered is of one moment. */
+  get isInterrupted(): boolean {
+    return this.#eventLoop?.hasAborted === true;
   }
 
   /** Position in the sequence of `setRandomSeed`; undefined where no seed was set. */
@@ -67,8 +96,11 @@ export class TrainingState implements ResumableLoop {
     this.#model.stopTraining = stops;
   }
 
-  /** Enter an epoch: no batch of it is trained yet. */
+  /** Enter an epoch, none of whose batches is trained unless a state in the midst of it was restored. */
   beginEpoch(epoch: number): void {
+    const isKept = this.#isMidEpoch && epoch === this.epoch;
+    this.#isMidEpoch = false;
+    if (isKept) return;
     this.epoch = epoch;
     this.batch = 0;
     this.phase = "begin";
@@ -86,15 +118,16 @@ export class TrainingState implements ResumableLoop {
       phase,
       stopTraining,
       logs: phase === "end" ? { ...this.logs } : {},
-      seed: seed ?? null,
+      seed,
+      firstEpoch: this.#firstEpoch,
       means,
       random: random ?? null,
     };
   }
 
   /**
-   * Continue from what {@linkcode getState} returned. The seed is kept where the script chose one,
-   * and where the data has an order of its own.
+   * Continue from what {@linkcode getState} returned: within an epoch, at its end, or before the first.
+   * The seed is kept where the script chose one.
    */
   setState(state: CallbackState): void {
     const saved = state as unknown as SavedState;
@@ -102,17 +135,26 @@ export class TrainingState implements ResumableLoop {
     this.batch = saved.batch;
     this.step = saved.step;
     this.phase = saved.phase;
+    this.#firstEpoch = saved.firstEpoch ?? 0;
+    this.#isMidEpoch = saved.phase === "train" || saved.phase === "validate";
+    const isTrained = saved.phase === "validate" || saved.phase === "end";
+    this.start = {
+      epoch: saved.epoch + Number(saved.phase === "end"),
+      firstEpoch: this.#firstEpoch,
+      epochsTrained: saved.epoch - this.#firstEpoch + Number(isTrained),
+    };
     this.logs = { ...saved.logs };
     // Its callbacks only have the end of training left.
     this.stopTraining = saved.stopTraining === true;
     this.hasEnded = this.stopTraining && saved.phase === "end";
-    if (!this.#keepsSeed && this.seed !== undefined) this.#params.seed = saved.seed ?? this.seed;
+    if (!this.#keepsSeed) this.#params.seed = saved.seed ?? this.seed;
     this.means.setState(saved.means);
     if (saved.random !== null) setRandomState(this.#engine, saved.random);
   }
 }
 
 interface SavedState extends Pick<TrainingState, "epoch" | "batch" | "step" | "phase"> {
+  firstEpoch?: number;
   stopTraining?: boolean;
   logs?: Record<string, number>;
   seed: number | null;

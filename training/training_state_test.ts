@@ -87,12 +87,12 @@ describe("TrainingState", () => {
     assert.deepEqual(await second.means.logs(), { loss: 4 });
   });
 
-  it("keeps a seed that the script chose, and has none where there was none", async () => {
+  it("keeps a seed that the script chose, and takes that of the state where it chose none", async () => {
     const state = await stateOf(1, false).getState();
-    for (const [own, keeps] of [[9, true], [undefined, false]] as const) {
-      const other = stateOf(own, keeps);
+    for (const [keeps, seed] of [[true, 9], [false, 1]] as const) {
+      const other = stateOf(9, keeps);
       other.setState(state);
-      assert.equal(other.seed, own);
+      assert.equal(other.seed, seed);
     }
   });
 
@@ -107,7 +107,7 @@ describe("TrainingState", () => {
     assert.equal(state.stopTraining, false);
   });
 
-  it("is there in fitDataset too, without a seed", async () => {
+  it("is there in fitDataset too, with a seed for dropout and noise", async () => {
     let state: CallbackState | undefined;
     const list = new CallbackList({
       onEpochEnd: async () => {
@@ -117,8 +117,8 @@ describe("TrainingState", () => {
     const batches = function* () {
       yield { xs: tf.ones([2, 1]), ys: tf.ones([2, 1]) };
     };
-    await fitDataset(line(), batches, { verbose: 0, callbacks: list });
-    assert.equal(state?.seed, null);
+    await fitDataset(line(), batches, { verbose: 0, callbacks: list, seed: 4 });
+    assert.equal(state?.seed, 4);
     assert.equal(state?.step, 1);
   });
 });

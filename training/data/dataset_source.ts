@@ -85,16 +85,24 @@ export function datasetSource(
     },
     epoch: ({ epoch, firstBatch = 0 }) => {
       let given = 0;
+      /** Pass over the batches that an earlier process has trained. */
+      const skip = async (): Promise<void> => {
+        for (; given < firstBatch; given++) {
+          running ??= await iterate(dataset);
+          const item = await nextOf(running);
+          // It was longer then; what follows says so.
+          if (item.done) return;
+          hasPassed = true;
+          disposeAll(tensorsIn(item.value));
+        }
+      };
       return {
         async next() {
-          if (given === steps) return null;
           if (epochsToPass > 0) await pass();
+          if (given < firstBatch) await skip();
+          if (given === steps) return null;
           running ??= await iterate(dataset);
-          let item = await nextOf(running);
-          for (; !item.done && given < firstBatch; given++) {
-            disposeAll(tensorsIn(item.value));
-            item = await nextOf(running);
-          }
+          const item = await nextOf(running);
           if (!item.done) {
             given++;
             const what = `batch ${given - 1} of the ${role} dataset`;

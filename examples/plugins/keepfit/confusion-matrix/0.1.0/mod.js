@@ -414,11 +414,16 @@ var EventFile = class {
     });
     return writing;
   }
+  /** Write the buffered events, and wait until they are on the disk. */
+  async sync() {
+    await this.flush();
+    await this.#file?.sync();
+  }
   /** Write the buffered events and close the file; may be called again. */
   async close() {
     this.#isClosed = true;
     try {
-      await this.flush();
+      await this.sync();
     } finally {
       await this.#closeFile();
     }
@@ -1482,6 +1487,14 @@ var SummaryWriter = class {
   /** Which charts the custom scalars tab has. */
   customScalars(layout) {
     this.#summary(customScalarsSummary(layout), 0);
+  }
+  /**
+   * Write the buffered summaries, and wait until they are on the disk, where a power cut leaves them.
+   *
+   * @throws FileSystemError when the file cannot be written
+   */
+  async sync() {
+    await this.#file.sync();
   }
   /**
    * Write the buffered summaries; may be called again.

@@ -1,0 +1,41 @@
+import type { FilesOptions } from "./files.ts";
+import { getRuntime } from "./get_runtime.ts";
+import { isRunning } from "./is_running.ts";
+import { joinPath } from "./paths.ts";
+import type { Path } from "./types.ts";
+
+/** Names of the files that this process is writing now. */
+const inUse = new Set<string>();
+
+/**
+ * Name of a file that is written beside its target and then renamed. It tells whose it is, and is not
+ * built from the target's name, which may already have the greatest length. Release it afterwards.
+ */
+export function temporaryName(): { name: string; release(): void } {
+  const name = `.keepfit-${processId()}-${crypto.randomUUID()}.tmp`;
+  inUse.add(name);
+  return { name, release: () => void inUse.delete(name) };
+}
+
+/**
+ * Remove from a directory what processes have left that were killed while they wrote a file. Files that
+ * a running process writes stay. A failure to remove one is ignored: nothing refers to it.
+ */
+export async function sweep(
+  directory: Path,
+  { fs = getRuntime().fs }: FilesOptions = {},
+): Promise<void> {
+  const entries = await fs.readDir(directory).catch(() => []);
+  for (const { name } of entries) {
+    const owner = /^\.keepfit-(?:(\d+)-)?[0-9a-f]{8}-[0-9a-f-]{27}\.tmp$/.exec(name);
+    if (owner === null || inUse.has(name)) continue;
+    const id = Number(owner[1] ?? 0);
+    if (id !== processId() && id !== 0 && isRunning(id) !== false) continue;
+    await fs.remove(joinPath(directory, name)).catch(() => {});
+  }
+}
+
+/** 0 in a browser, which has only memory to write to. */
+function processId(): number {
+  return (globalThis as { process?: { pid?: number } }).process?.pid ?? 0;
+}

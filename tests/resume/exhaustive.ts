@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { type Cut, Journal } from "./journal.ts";
+import { type Kind, type Outcome, train } from "./training.ts";
+
+/** How a resumed run differed from the one that was never interrupted. */
+export interface Difference {
+  cut: string;
+  /** What differed, or the error. */
+  what: string[];
+}
+
+/** What {@linkcode cutEverywhere} found. */
+export interface Report {
+  /** Instants at which the run was cut. */
+  cuts: number;
+  differences: Difference[];
+}
+
+/**
+ * Cut a run at instants of it, resume it, and compare what it makes with the run as a whole.
+ *
+ * @param stride take every so many changes. Default: 1, all
+ */
+export async function cutEverywhere(
+  kind: Kind,
+  { stride = 1, losesUnsynced = false }: { stride?: number; losesUnsynced?: boolean } = {},
+): Promise<Report> {
+  const { warn } = console;
+  console.warn = () => {};
+  try {
+    const journal = new Journal();
+    const whole = await train(kind, journal.fs, "/run");
+    const report: Report = { cuts: 0, differences: [] };
+    for (let changes = 0; changes < journal.untilEnd; changes += stride) {
+      for (const isHalf of [false, true]) {
+        const cut: Cut = { changes, isHalf, losesUnsynced };
+        const fs = await journal.diskAt(cut);
+        if (fs === undefined) continue;
+        report.cuts++;
+        const what = await train(kind, fs, "/run").then(
+          (resumed) => differencesOf(resumed, whole),
+          (error) => [`error: ${error.message}`],
+        );
+        if (what.length > 0) report.differences.push({ cut: journal.describe(cut), what });
+      }
+    }
+    return report;
+  } finally {
+    console.warn = warn;
+  }
+}
+
+/** Names of the parts of an outcome that differ. */
+export function differencesOf(resumed: Outcome, whole: Outcome): string[] {
+  const parts = (["weights", "optimizer", "history", "epoch"] as const)
+    .filter((part) => !isEqual(resumed[part], whole[part]));
+  const files = [...new Set([...Object.keys(whole.files), ...Object.keys(resumed.files)])]
+    .filter((path) => !isEqual(resumed.files[path], whole.files[path]));
+  return [...parts, ...files];
+}
+
+function isEqual(a: unknown, b: unknown): boolean {
+  try {
+    assert.deepStrictEqual(a, b);
+    return true;
+  } catch {
+    return false;
+  }
+}

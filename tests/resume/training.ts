@@ -1,0 +1,241 @@
+/**
+ * The training that the suites of this folder interrupt: small, and with everything that a resumed run
+ * has to find again.
+ */
+import * as tf from "@tensorflow/tfjs";
+import {
+  BackupAndRestore,
+  type CallbackLike,
+  CSVLogger,
+  EarlyStopping,
+  exponentialMovingAverage,
+  fit,
+  fitDataset,
+  getOptimizerState,
+  JSONLinesLogger,
+  ModelCheckpoint,
+  ReduceLROnPlateau,
+  SwapEMAWeights,
+  TensorBoard,
+} from "keepfit";
+import type { FileSystem } from "keepfit/runtime";
+import { readEvents, type SummaryEvent } from "keepfit/tensorboard";
+
+/** A kind of run. Everything is optional: without it, dense layers are trained with Adam. */
+export interface Kind {
+  /** When it saves. Default: `"epoch"`. */
+  saveFreq?: "epoch" | number;
+  /** Whether checkpoints are written in the background. Default: false. */
+  background?: boolean;
+  /** Whether loggers append. Default: false. */
+  append?: boolean;
+  /** Whether each batch has a line of JSON. Default: false. */
+  batchLines?: boolean;
+  /** Layers and optimizer. Default: `"dense"`. */
+  model?: "dense" | "dropout" | "average" | "lstm" | "conv" | "outputs";
+  /** Where the batches are from. Default: `"tensors"`. */
+  source?: "tensors" | "generator" | "steps" | "shuffled";
+  /** Whether the run stops early. Default: false. */
+  stops?: boolean;
+}
+
+/** What a run has made, as data that can be compared. */
+export interface Outcome {
+  weights: number[][];
+  optimizer: unknown;
+  history: Record<string, number[]>;
+  epoch: number[];
+  /** Text of logs, content of checkpoints, points of TensorBoard, by path. */
+  files: Record<string, unknown>;
+}
+
+const rows = 11;
+const batchSize = 3;
+
+/** Train to the end in `directory`, from wherever an earlier process has left it. */
+export async function train(
+  kind: Kind,
+  fs: FileSystem,
+  directory: string,
+  others: CallbackLike[] = [],
+): Promise<Outcome> {
+  const model = makeModel(kind);
+  const { optimizer } = model;
+  const x = tf.linspace(-1, 1, rows).reshape(isSequence(kind) ? [rows, 1, 1] : [rows, 1]);
+  const y = tf.linspace(-1, 1, rows).reshape([rows, 1]).square();
+  const options = {
+    epochs: 4,
+    // Before its first backup, a run without a seed has another one each time.
+    seed: 5,
+    verbose: 0 as const,
+    callbacks: [...callbacksOf(kind, fs, directory), ...others],
+    validationData: targets(kind, x, y),
+  };
+  try {
+    const { source = "tensors" } = kind;
+    const history = source === "tensors"
+      ? await fit(model, ...targets(kind, x, y) as [tf.Tensor, tf.Tensor], {
+        ...options,
+        batchSize,
+      })
+      : await fitDataset(model, datasetOf(kind, source) as never, {
+        ...options,
+        ...(source === "steps" && { stepsPerEpoch: 3 }),
+      });
+    const { slots, variables: _, ...state } = await getOptimizerState(model);
+    return {
+      weights: model.getWeights().map((weight) => Array.from(weight.dataSync())),
+      optimizer: {
+        ...state,
+        slots: Object.values(slots).map((of) => of.map(({ value }) => Array.from(value as never))),
+      },
+      history: { ...history.history },
+      epoch: history.epoch,
+      files: await contentOf(fs, directory),
+    };
+  } finally {
+    model.dispose();
+    optimizer.dispose();
+    x.dispose();
+    y.dispose();
+  }
+}
+
+const isSequence = ({ model }: Kind) => model === "lstm" || model === "conv";
+
+function targets(kind: Kind, x: tf.Tensor, y: tf.Tensor): [tf.Tensor, tf.Tensor | tf.Tensor[]] {
+  return [x, kind.model === "outputs" ? [y, y] : y];
+}
+
+function makeModel(kind: Kind): tf.LayersModel {
+  const { model = "dense" } = kind;
+  const kernelInitializer = tf.initializers.glorotUniform({ seed: 3 });
+  const dense = (name: string, units: number, activation?: "tanh") =>
+    tf.layers.dense({ name, units, activation, kernelInitializer });
+  const input = tf.input({ name: "in", shape: isSequence(kind) ? [1, 1] : [1] });
+  let hidden = input;
+  if (model === "lstm") {
+    const recurrentInitializer = tf.initializers.glorotUniform({ seed: 4 });
+    const options = { name: "lstm", units: 3, kernelInitializer, recurrentInitializer };
+    hidden = tf.layers.lstm({ ...options, dropout: 0.2 }).apply(hidden) as tf.SymbolicTensor;
+  } else if (model === "conv") {
+    const options = { name: "conv", filters: 3, kernelSize: 1, kernelInitializer };
+    hidden = tf.layers.conv1d(options).apply(hidden) as tf.SymbolicTensor;
+    hidden = tf.layers.batchNormalization({ name: "norm" }).apply(hidden) as tf.SymbolicTensor;
+    hidden = tf.layers.flatten({ name: "flat" }).apply(hidden) as tf.SymbolicTensor;
+  } else {
+    hidden = dense("hidden", 4, "tanh").apply(hidden) as tf.SymbolicTensor;
+  }
+  if (model === "dropout") {
+    const dropout = tf.layers.dropout({ name: "dropout", rate: 0.3 });
+    hidden = tf.layers.gaussianNoise({ name: "noise", stddev: 0.1 })
+      .apply(dropout.apply(hidden)) as tf.SymbolicTensor;
+  }
+  const outputs = [dense("out", 1).apply(hidden) as tf.SymbolicTensor];
+  if (model === "outputs") outputs.push(dense("second", 1).apply(hidden) as tf.SymbolicTensor);
+  const made = tf.model({ name: "model", inputs: input, outputs });
+  const adam = tf.train.adam(0.05);
+  made.compile({
+    optimizer: model === "average" ? exponentialMovingAverage(adam, { momentum: 0.9 }) : adam,
+    loss: "meanSquaredError",
+    metrics: model === "outputs" ? undefined : ["mse"],
+  });
+  return made;
+}
+
+function callbacksOf(kind: Kind, fs: FileSystem, directory: string): CallbackLike[] {
+  const { append = false, background = false, batchLines = false, saveFreq = "epoch" } = kind;
+  return [
+    new BackupAndRestore(`${directory}/backup`, { fs, saveFreq }),
+    new ReduceLROnPlateau({ monitor: "loss", patience: 1, minDelta: 0.5, factor: 0.5 }),
+    new EarlyStopping({
+      monitor: "val_loss",
+      mode: kind.stops ? "max" : "min",
+      patience: kind.stops ? 2 : 9,
+      restoreBestWeights: true,
+    }),
+    ...(kind.model === "average" ? [new SwapEMAWeights({ swapOnEpoch: true })] : []),
+    new ModelCheckpoint(`${directory}/best`, {
+      fs,
+      monitor: "val_loss",
+      saveBestOnly: true,
+      saveOnBackground: background,
+    }),
+    new ModelCheckpoint(`${directory}/last/{epoch}`, {
+      fs,
+      maxToKeep: 2,
+      saveOnBackground: background,
+    }),
+    new CSVLogger(`${directory}/log.csv`, { fs, append }),
+    new JSONLinesLogger(`${directory}/log.jsonl`, {
+      fs,
+      append,
+      updateFreq: batchLines ? "batch" : "epoch",
+    }),
+    new TensorBoard({ logDir: `${directory}/board`, fs, updateFreq: 2, writeGraph: false }),
+  ] as CallbackLike[];
+}
+
+/** Batches of a dataset whose first batch is another one in each epoch, where it runs on. */
+function datasetOf(kind: Kind, source: "generator" | "steps" | "shuffled"): unknown {
+  const column = isSequence(kind) ? [1, 1] : [1];
+  if (source === "shuffled") {
+    const items = Array.from({ length: rows }, (_, i) => ({ xs: [i / rows], ys: [i % 3] }));
+    return tf.data.array(items as never).shuffle(rows, "7").batch(batchSize);
+  }
+  return function* () {
+    for (let i = 0; i < (source === "steps" ? 7 : 4); i++) {
+      yield { xs: tf.fill([2, ...column], i / 4), ys: tf.fill([2, 1], i % 3) };
+    }
+  };
+}
+
+async function contentOf(fs: FileSystem, directory: string): Promise<Record<string, unknown>> {
+  const files: Record<string, unknown> = {};
+  const visit = async (folder: string): Promise<void> => {
+    const entries = await fs.readDir(folder);
+    if (entries.length === 0) files[`${folder.slice(directory.length)}/`] = "empty";
+    // The names of shards and event files are other ones in each run.
+    let shards = entries.map(({ name }) => name).filter((name) => /^weights-.*bin$/.test(name));
+    const events: SummaryEvent[] = [];
+    for (const { name, isDirectory } of entries) {
+      const path = `${folder}/${name}`;
+      const place = path.slice(directory.length);
+      if (isDirectory) await visit(path);
+      else if (name.startsWith("events.")) events.push(...readEvents(await fs.readFile(path)));
+      else if (/^model\.json$/.test(name)) {
+        const text = await fs.readTextFile(path);
+        const json = JSON.parse(text);
+        const groups = [json.weightsManifest, json.optimizerState?.weightsManifest].flat();
+        const paths = groups.flatMap((group) => group?.paths ?? []) as string[];
+        const bytes = await Promise.all(
+          paths.map(async (name) => (await fs.readFile(`${folder}/${name}`)).join()),
+        );
+        shards = shards.filter((name) => !paths.includes(name));
+        for (const path of paths) {
+          for (const group of groups) if (group) group.paths = [path.length];
+        }
+        files[place] = { json, bytes };
+      } else if (!/^weights-.*bin$/.test(name)) files[place] = await fs.readTextFile(path);
+    }
+    for (const name of shards) files[`${folder.slice(directory.length)}/${name}`] = "unnamed";
+    if (events.length > 0) files[folder.slice(directory.length)] = pointsOf(events);
+  };
+  await visit(directory);
+  return files;
+}
+
+/**
+ * The points that TensorBoard shows, by tag and step: the start of a session voids what was written of
+ * its step and later ones. Times differ between any two runs.
+ */
+function pointsOf(events: SummaryEvent[]): Record<string, unknown> {
+  let points: { tag: string; step: number; value: unknown }[] = [];
+  for (const { step, session, summaries } of events) {
+    if (session === 1) points = points.filter((point) => point.step < step);
+    points.push(...summaries.map(({ tag, tensor }) => ({ tag, step, value: tensor?.values })));
+  }
+  return Object.fromEntries(
+    points.map(({ tag, step, value }) => [`${tag} ${step}`, String(value)] as const).sort(),
+  );
+}
