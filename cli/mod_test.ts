@@ -71,7 +71,7 @@ echo "\${COMPREPLY[@]}"`,
     assert.equal(complete("keepfit", "pack", "source", "--f"), "--force");
     assert.equal(
       complete("keepfit", "hub", "--"),
-      "--host --port --token --tokens --allowed-host --help --version --json",
+      "--host --port --token --tokens --allowed-host --log-key --help --version --json",
     );
     assert.equal(complete("keepfit", "add", "x", "--tier", ""), "sandboxed trusted worker");
     assert.equal(complete("keepfit", "completions", "z"), "zsh");

@@ -1,5 +1,7 @@
 import type { FileSystem, Path } from "../runtime/types.ts";
+import type { SigningKey } from "../plugins/manifest/signing_key.ts";
 import { checkTokens, type Tokens } from "./auth/tokens.ts";
+import { PluginLog } from "./log/log.ts";
 import { mountRoutes } from "./routes.ts";
 import { folderPluginStore } from "./stores/folder.ts";
 import { memoryRunStore } from "./stores/memory.ts";
@@ -20,6 +22,12 @@ export interface HubOptions {
    * `{ "a long random text": ["ada"] }`, as `parseTokens` reads them. Default: none.
    */
   tokens?: Tokens;
+  /**
+   * Key of the transparency log. With it the hub records what is published and yanked in a log that
+   * only grows, whose head it signs, and which clients check. Keep it secret, outside of
+   * `directory`. Default: nothing is recorded; a log that `directory` has is served.
+   */
+  logKey?: SigningKey;
   /**
    * Host names under which the hub is reached, beside those of this machine and addresses in numbers:
    * `["hub.example.com"]`. A request for another host is refused, so that no web page can read or
@@ -47,6 +55,9 @@ export type HubApp = ReturnType<(typeof import("./routes.ts"))["mountRoutes"]>;
  *
  * GET  /index.json                         every plugin
  * GET  /advisories.json                    advisories, if its operator wrote any
+ * GET  /log.head.json  /log.jsonl          signed head and entries of the transparency log
+ * GET  /api/v1/log/entries/<owner>/<name>/<version>?size=n       entries, with proofs
+ * GET  /api/v1/log/consistency?first=m&second=n                  proof that the log only grew
  * GET  /<owner>/<name>/meta.json           every version of a plugin
  * GET  /<owner>/<name>/<version>/<file>    files of a version, which never change
  * PUT  /<owner>/<name>/<version>           publish: { "manifest": text, "files": { path: base64 } }
@@ -86,9 +97,10 @@ export type HubApp = ReturnType<(typeof import("./routes.ts"))["mountRoutes"]>;
  * ```
  */
 export function createHub(options: HubOptions): HubApp {
-  const { tokens = {}, hosts, runs = memoryRunStore(options) } = options;
+  const { tokens = {}, hosts, runs = memoryRunStore(options), logKey } = options;
   checkTokens(tokens);
-  return mountRoutes(pluginsOf(options), runs, tokens, hosts);
+  const plugins = pluginsOf(options);
+  return mountRoutes(plugins, runs, tokens, hosts, new PluginLog(plugins, logKey));
 }
 
 /** The store of plugins that these options name. */

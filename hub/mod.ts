@@ -29,7 +29,17 @@ export {
   type MemoryStoreOptions,
   type RunLimits,
 } from "./stores/memory.ts";
-export type { PluginStore, RunStore, StoredVersion, VersionYank } from "./stores/types.ts";
+export type { PluginLog, ProvenEntry } from "./log/log.ts";
+export type {
+  PluginStore,
+  RunStore,
+  StoredLog,
+  StoredVersion,
+  VersionYank,
+} from "./stores/types.ts";
+
+export type { LogEntry } from "../plugins/manifest/log.ts";
+export type { SigningKey } from "../plugins/manifest/signing_key.ts";
 
 // Types of other entry points that these names are made of.
 export type {

@@ -2,6 +2,8 @@ import { Hono } from "hono";
 import { answerError, notFound } from "./answer.ts";
 import { refuseOtherHosts } from "./auth/hosts.ts";
 import type { Tokens } from "./auth/tokens.ts";
+import { PluginLog } from "./log/log.ts";
+import { logFileRoutes, logRoutes } from "./log/routes.ts";
 import { registryRoutes } from "./registry/routes.ts";
 import { schemaRoutes } from "./registry/schema_routes.ts";
 import { reportRoutes, runRoutes } from "./runs/routes.ts";
@@ -17,6 +19,7 @@ export function mountRoutes(
   runs: RunStore,
   tokens: Tokens,
   hosts: readonly string[] = [],
+  log: PluginLog = new PluginLog(plugins),
 ) {
   const app = new Hono({ strict: false });
   app.onError(answerError);
@@ -31,7 +34,9 @@ export function mountRoutes(
     .route("/schemas", schemaRoutes())
     .route("/api/v1/runs", runRoutes(runs))
     .route("/runs", runRoutes(runs))
+    .route("/api/v1/log", logRoutes(log))
+    .route("/", logFileRoutes(log))
     .route("/publish", reportRoutes(runs))
     // Last: its URLs begin with the name of an owner.
-    .route("/", registryRoutes(plugins, tokens));
+    .route("/", registryRoutes(plugins, tokens, log));
 }

@@ -1,5 +1,6 @@
 import { getRuntime } from "../runtime/mod.ts";
 import type { HttpServer } from "../runtime/types.ts";
+import { PluginLog } from "./log/log.ts";
 import { createHub, type HubOptions, pluginsOf } from "./app.ts";
 
 /** Options of {@linkcode serveHub}. */
@@ -16,6 +17,7 @@ export interface ServeHubOptions extends HubOptions {
  * @param options the hub, and where it listens
  * @returns the server, with its `url` and `close()`
  * @throws FileSystemError for a missing directory
+ * @throws PluginError for a log that cannot be continued with `logKey`
  * @throws Error when the port is not available
  * @throws TypeError and RangeError as {@linkcode createHub}
  * @example
@@ -37,6 +39,8 @@ export async function serveHub(options: ServeHubOptions): Promise<HttpServer> {
   const plugins = pluginsOf(hub);
   // Read at the start, so that a missing folder is an error now and the first visitor need not wait.
   await plugins.index();
+  // A log that cannot be continued is an error now too.
+  await new PluginLog(plugins, hub.logKey).start();
   const app = createHub({ ...hub, directory: undefined, plugins });
   return await getRuntime().serve((request) => app.fetch(request), { hostname, port });
 }

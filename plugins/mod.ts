@@ -42,7 +42,7 @@ export { loadPlugin, type LoadPluginOptions } from "./load/load_plugin.ts";
 export { loadPlugins, type LoadPluginsOptions } from "./load/load_plugins.ts";
 export { type LockOptions, readLock, updateLock } from "./project/lock.ts";
 export type { LockTimeouts } from "../runtime/change_file.ts";
-export type { LockedPlugin, PluginLock } from "./project/lock_format.ts";
+export type { LockedLog, LockedPlugin, PluginLock } from "./project/lock_format.ts";
 export { parseManifest } from "./manifest/parse.ts";
 export {
   manifestName,
@@ -67,6 +67,7 @@ export type { Peers } from "./modules/peers.ts";
 export type { PluginCallback, PluginInfo } from "./host/callback.ts";
 export type { ProjectOptions } from "./manage/project.ts";
 export type { Advisory, AdvisorySeverity } from "./sources/advisories.ts";
+export type { LogStanding } from "./sources/log.ts";
 export type { Yank } from "./sources/registry.ts";
 export { removePlugin } from "./manage/remove.ts";
 export type { SettingsOptions } from "./project/settings.ts";

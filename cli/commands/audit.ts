@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { type AuditedPlugin, auditPlugins, type PluginAudit } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
+import { noLogText } from "./verify.ts";
 
 interface Given {
   ignore?: string[];
@@ -52,6 +53,8 @@ function textOf({ plugins, others, ignored }: PluginAudit, ignore: readonly stri
   for (const id of ignore) {
     lines.push(`ignored: ${id}${ignored.includes(id) ? "" : ", which covers no locked version"}`);
   }
+  const noLog = noLogText(plugins);
+  if (noLog !== "") lines.push(noLog.trimEnd());
   if (others.length > 0) lines.push(`not of a registry, so nothing is known: ${others.join(", ")}`);
   if (plugins.length === 0 && others.length === 0) lines.push("nothing is locked");
   return lines.map((line) => `${line}\n`).join("");

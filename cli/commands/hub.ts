@@ -1,6 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { parseTokens, serveHub, type Tokens } from "../../hub/mod.ts";
-import { getRuntime, interruptSignal } from "../../runtime/mod.ts";
+import { messageOf } from "../../core/errors.ts";
+import { generateKeyPair, parseKey, type SigningKey } from "../../plugins/mod.ts";
+import { FileSystemError, getRuntime, interruptSignal } from "../../runtime/mod.ts";
+import { urlOfPath } from "../../runtime/find_upward.ts";
 import type { FileSystem } from "../../runtime/types.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
@@ -11,6 +14,7 @@ interface Given {
   token?: string[];
   tokens?: string;
   allowedHost?: string[];
+  logKey?: string;
 }
 
 /** `keepfit hub DIR`: serve a registry and receive runs. */
@@ -35,11 +39,21 @@ export function addHub(program: Command, cli: CommandLine): void {
       "Name under which it is reached through a proxy. Repeatable.",
       (name: string, before: string[] = []) => [...before, name],
     )
+    .option(
+      "--log-key <FILE>",
+      "Key that signs the log of what is published. Created when needed. Default: beside DIR, " +
+        "DIR.log-key.pem, where tokens are accepted.",
+    )
     .action(async (directory: string, { host, port, allowedHost: hosts, ...given }: Given) => {
       const tokens = await readTokens(given, cli.fs);
-      const server = await serveHub({ directory, hostname: host, port, tokens, hosts });
+      const logKey = await readLogKey(directory, given.logKey, tokens, cli.fs);
+      const server = await serveHub({ directory, hostname: host, port, tokens, hosts, logKey });
       const interruption = interruptSignal();
-      cli.tell({ directory, url: server.url }, `keepfit hub of ${directory} at ${server.url}\n`);
+      const signed = logKey === undefined ? "" : `its log is signed by ${logKey.keyId}\n`;
+      cli.tell(
+        { directory, url: server.url, logKey: logKey?.keyId },
+        `keepfit hub of ${directory} at ${server.url}\n${signed}`,
+      );
       try {
         await new Promise((resolve) => interruption.signal.addEventListener("abort", resolve));
       } finally {
@@ -81,4 +95,48 @@ async function readTokens(
     getRuntime().env("KEEPFIT_HUB_TOKENS") ?? "",
   ];
   return parseTokens(texts.join("\n"));
+}
+
+/**
+ * The key of the log. A hub that takes no versions needs none: it serves the log that it has.
+ *
+ * @returns undefined for no log
+ */
+async function readLogKey(
+  directory: string,
+  named: string | undefined,
+  tokens: Tokens,
+  fs: FileSystem,
+): Promise<SigningKey | undefined> {
+  if (named === undefined && Object.keys(tokens).length === 0) return undefined;
+  const path = named ?? besideFolder(directory);
+  try {
+    return await parseKey(await fs.readTextFile(path));
+  } catch (error) {
+    if (!(error instanceof FileSystemError && error.code === "NotFound")) throw error;
+  }
+  // A missing folder is an error before its key is made.
+  await fs.readDir(directory);
+  const key = await generateKeyPair();
+  const file = await fs.open(path, "createPrivate").catch((cause) => {
+    throw new Error(
+      `Cannot create the key of the hub's log, ${path}: ${messageOf(cause)}; name another file ` +
+        "with --log-key",
+      { cause },
+    );
+  });
+  try {
+    await file.write(await key.toPem());
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return key;
+}
+
+/** Not in the folder, which a static host may serve or a copy take along. */
+function besideFolder(directory: string): URL {
+  const url = urlOfPath(directory);
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}.log-key.pem`;
+  return url;
 }

@@ -10,23 +10,36 @@ export function addVerify(program: Command, cli: CommandLine): void {
     .usage("[--offline]")
     .description(
       "Rehash every file of every plugin and compare it with keepfit.lock.json; ask its " +
-        "registry whether the version has been yanked.",
+        "registry whether the version has been yanked, and check its log.",
     )
     .option("--offline", "Do not use the network.")
     .action(async (given: { offline?: boolean }) => {
       const plugins = await verifyPlugins(given);
-      const lines = plugins.map(textOf);
+      const lines = [...plugins.map(textOf), noLogText(plugins)];
       cli.tell({ plugins }, lines.join("") || "nothing is locked\n");
       if (plugins.some(({ problems }) => problems.length > 0)) cli.code = 1;
     });
   addExamples(command, cli, ["keepfit verify"]);
 }
 
-function textOf({ id, version, files, problems, yanked, unasked }: VerifiedPlugin): string {
+function textOf({ id, version, files, problems, yanked, unasked, log }: VerifiedPlugin): string {
   const lines = problems.length === 0
     ? [`${id} ${version}: ${files} ${files === 1 ? "file" : "files"} as locked`]
     : [`${id} ${version}:`, ...problems.map((problem) => `  ${problem}`)];
   if (yanked !== undefined) lines.push(`  ${yankText(yanked)}: keepfit update looks for another`);
-  if (unasked !== undefined) lines.push(`  unknown whether it is yanked: ${unasked}`);
+  if (unasked !== undefined) {
+    lines.push(`  unknown whether it is yanked, and what the log says: ${unasked}`);
+  }
+  if (log?.index !== undefined) lines.push(`  entry ${log.index + 1} of ${log.size} in the log`);
   return `${lines.join("\n")}\n`;
+}
+
+/** Plugins whose registry keeps no log: that it shows everybody the same is not checked. */
+export function noLogText(
+  plugins: readonly Pick<VerifiedPlugin, "id" | "log" | "version">[],
+): string {
+  const without = plugins.filter(({ log }) => log !== undefined && log.keyId === undefined);
+  if (without.length === 0) return "";
+  const names = without.map(({ id, version }) => `${id} ${version}`);
+  return `their registry keeps no log to check: ${names.join(", ")}\n`;
 }

@@ -5,6 +5,7 @@ import { manifestName } from "../../plugins/manifest/format.ts";
 import { compareVersions, parseVersion } from "../../plugins/manifest/semver.ts";
 import { verifySignatures } from "../../plugins/manifest/signature.ts";
 import type { PluginStore } from "../stores/types.ts";
+import type { PluginLog } from "../log/log.ts";
 import type { RegistryMeta } from "./format.ts";
 import { reservedOwners } from "./owners.ts";
 import { type NewVersion, type VerifiedVersion, verifyVersion } from "./verify.ts";
@@ -22,6 +23,8 @@ export interface PublishVersionOptions {
   replace?: boolean;
   /** Time of publishing. Default: unknown. */
   published?: Date;
+  /** Log that records it. Default: none. */
+  log?: PluginLog;
 }
 
 /** The result of {@linkcode publishVersion}. */
@@ -70,6 +73,7 @@ export async function publishVersion(
     });
   }
   const integrity = await computeIntegrity(wanted.manifest);
+  await options.log?.start();
   return await store.exclusive(async () => {
     const stored = await store.file(id, version, manifestName);
     const isSame = stored !== undefined && await computeIntegrity(stored) === integrity;
@@ -86,6 +90,8 @@ export async function publishVersion(
     }, { replace: replace && !isSame });
     // Another process was faster.
     if (!isAdded && !isSame) throw changed(id, version);
+    // Of a version that is there too: its publisher may have been cut off before.
+    await options.log?.record({ type: "publish", id, version, integrity });
     return { id, version, integrity, isNew: !isSame };
   });
 }
@@ -96,6 +102,8 @@ export interface YankVersionOptions {
   undo?: boolean;
   /** Why, in one line of at most 500 characters. Default: the reason of an earlier yank. */
   reason?: string;
+  /** Log that records it. Default: none. */
+  log?: PluginLog;
 }
 
 /**
@@ -113,7 +121,7 @@ export async function yankVersion(
   store: PluginStore,
   id: string,
   version: string,
-  { undo = false, reason }: YankVersionOptions = {},
+  { undo = false, reason, log }: YankVersionOptions = {},
 ): Promise<RegistryMeta> {
   if (reason !== undefined && !/^\S(?:\P{Cc}{0,498}\S)?$/u.test(reason)) {
     throw new HTTPException(400, {
@@ -121,7 +129,16 @@ export async function yankVersion(
     });
   }
   const yank = undo ? undefined : { reason };
-  const meta = await store.exclusive(() => store.yank(id, version, yank));
+  await log?.start();
+  const meta = await store.exclusive(async () => {
+    const meta = await store.yank(id, version, yank);
+    if (meta === undefined) return undefined;
+    const { integrity, yankReason } = meta.versions[version];
+    const type = undo ? "unyank" : "yank";
+    const told = undo || yankReason === undefined ? {} : { reason: yankReason };
+    await log?.record({ type, id, version, integrity, ...told });
+    return meta;
+  });
   if (meta !== undefined) return meta;
   throw new HTTPException(404, {
     message: `Cannot ${undo ? "restore" : "yank"} ${id} ${version}: no such version is published`,

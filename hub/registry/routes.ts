@@ -8,6 +8,7 @@ import { manifestName } from "../../plugins/manifest/format.ts";
 import { briefly, limitBody, notFound, parseBody } from "../answer.ts";
 import { requireOwner } from "../auth/require_owner.ts";
 import type { Tokens } from "../auth/tokens.ts";
+import type { PluginLog } from "../log/log.ts";
 import type { PluginStore } from "../stores/types.ts";
 import { publishVersion, yankVersion } from "./publish.ts";
 import type { NewVersion } from "./verify.ts";
@@ -26,7 +27,7 @@ const maxReasonBody = 16 * 1024;
  * `{ error, code? }` with 400 for an incomplete plugin, 401 or 403 for a missing or foreign token,
  * 404, 409 for an existing version with other bytes, 413 for too much.
  */
-export function registryRoutes(plugins: PluginStore, tokens: Tokens) {
+export function registryRoutes(plugins: PluginStore, tokens: Tokens, log: PluginLog) {
   const shared = [cors({ origin: "*", allowMethods: ["GET", "HEAD"] }), etag()] as const;
   const allowed = requireOwner(tokens);
   return new Hono({ strict: false })
@@ -70,7 +71,7 @@ export function registryRoutes(plugins: PluginStore, tokens: Tokens) {
         const { isNew, ...published } = await publishVersion(
           plugins,
           readVersion(await c.req.text()),
-          { id: `${owner}/${name}`, version, published: new Date() },
+          { id: `${owner}/${name}`, version, published: new Date(), log },
         );
         const reference = `${published.id}/${version}/${manifestName}#${published.integrity}`;
         return c.json({ ...published, reference }, isNew ? 201 : 200);
@@ -84,7 +85,9 @@ export function registryRoutes(plugins: PluginStore, tokens: Tokens) {
         const { owner, name, version, verb } = c.req.param();
         const { reason } = readYank(await c.req.text());
         const undo = verb === "unyank";
-        return c.json(await yankVersion(plugins, `${owner}/${name}`, version, { undo, reason }));
+        return c.json(
+          await yankVersion(plugins, `${owner}/${name}`, version, { undo, reason, log }),
+        );
       },
     );
 }

@@ -1,6 +1,7 @@
 import { computeIntegrity } from "../../plugins/manifest/integrity.ts";
 import { parseManifest } from "../../plugins/manifest/parse.ts";
 import { manifestName, type PluginManifest } from "../../plugins/manifest/format.ts";
+import { logHeadName, logName } from "../../plugins/manifest/log.ts";
 import { isVersion } from "../../plugins/manifest/semver.ts";
 import { getRuntime } from "../../runtime/mod.ts";
 import type { FileSystem, Path } from "../../runtime/types.ts";
@@ -16,7 +17,7 @@ import type { RegistryEntry, RegistryIndex, RegistryMeta } from "../registry/for
 import { isPluginId, isSlug } from "../registry/owners.ts";
 import { FolderFiles } from "./folder_files.ts";
 import { queue } from "./queue.ts";
-import type { PluginStore, StoredVersion, VersionYank } from "./types.ts";
+import type { PluginStore, StoredLog, StoredVersion, VersionYank } from "./types.ts";
 
 /** Options of {@linkcode folderPluginStore}. */
 export interface FolderStoreOptions {
@@ -35,6 +36,7 @@ export interface FolderStoreOptions {
  * ```text
  * index.json                                      derived
  * advisories.json                                 written by its operator
+ * log.jsonl, log.head.json                        the transparency log, which only grows
  * <owner>/<name>/meta.json                        derived, except for yanks and dates
  * <owner>/<name>/<version>/callback.plugin.json   stored, never changed
  * <owner>/<name>/<version>/...                    stored, as the manifest lists them
@@ -90,6 +92,7 @@ class FolderPluginStore implements PluginStore {
   #checking: Promise<void> | undefined;
   /** Done once, before the first answer. */
   #sweeping: Promise<void> | undefined;
+  #log: { stamp: string | undefined; log: StoredLog } | undefined;
   /** Integrity of manifests that cannot be used, by path. */
   #broken = new Map<string, string>();
   readonly exclusive: PluginStore["exclusive"] = queue();
@@ -148,6 +151,49 @@ class FolderPluginStore implements PluginStore {
     yank: VersionYank | undefined,
   ): Promise<RegistryMeta | undefined> {
     return await this.#derive(id, version, (record) => withYank(record, yank));
+  }
+
+  async log(): Promise<StoredLog> {
+    const stamp = await this.#logStamp();
+    if (this.#log !== undefined && stamp !== undefined && this.#log.stamp === stamp) {
+      return this.#log.log;
+    }
+    // The head first: entries that come meanwhile are beyond it.
+    const head = await this.#logText(logHeadName);
+    const entries = await this.#logText(logName);
+    // A last line without its end was cut off while it was written.
+    const lines = (entries ?? "").split("\n").slice(0, -1);
+    const before = this.#log?.log;
+    const isSame = before !== undefined && before.head === head &&
+      before.lines.length === lines.length && lines.every((line, i) => line === before.lines[i]);
+    const log = isSame ? before : { lines, head };
+    this.#log = { stamp, log };
+    return log;
+  }
+
+  async appendToLog(lines: readonly string[], head: string): Promise<void> {
+    const { lines: before } = await this.log();
+    const text = (all: readonly string[]) => all.map((line) => `${line}\n`).join("");
+    const entries = await this.#logText(logName);
+    if (entries !== undefined && entries !== text(before)) {
+      await this.#files.writeText([logName], text(before));
+    }
+    await this.#files.appendText([logName], text(lines));
+    await this.#files.writeText([logHeadName], head);
+    this.#log = undefined;
+  }
+
+  async #logText(name: string): Promise<string | undefined> {
+    const bytes = await this.#files.read([name]);
+    return bytes && new TextDecoder().decode(bytes);
+  }
+
+  /** Undefined while a change could hide behind the time of another. */
+  async #logStamp(): Promise<string | undefined> {
+    const found = [await this.#files.stat([logName]), await this.#files.stat([logHeadName])];
+    const newest = Math.max(...found.map((one) => one?.modified ?? 0));
+    if (newest >= Date.now() - clockStep) return undefined;
+    return found.map((one) => `${one?.modified} ${one?.size}`).join(" ");
   }
 
   /** Change a record, and write the files that are derived from it. */

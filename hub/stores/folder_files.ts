@@ -56,10 +56,27 @@ export class FolderFiles {
 
   /** Write a JSON file, and make its folder. */
   async writeJson(parts: readonly string[], data: unknown): Promise<void> {
+    await this.writeText(parts, `${JSON.stringify(data, null, 2)}\n`);
+  }
+
+  /** Write a file of text, and make its folder. */
+  async writeText(parts: readonly string[], text: string): Promise<void> {
     await this.#refuseLinks(parts);
     const path = this.#pathOf(parts);
     await this.#fs.makeDir(directoryOf(path));
-    await this.#fs.writeFile(path, `${JSON.stringify(data, null, 2)}\n`);
+    await this.#fs.writeFile(path, text);
+  }
+
+  /** Append text to a file, and flush it to disk. */
+  async appendText(parts: readonly string[], text: string): Promise<void> {
+    await this.#refuseLinks(parts);
+    const file = await this.#fs.open(this.#pathOf(parts), "append");
+    try {
+      await file.write(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 
   /**

@@ -11,7 +11,7 @@ import {
 import type { RegistryEntry, RegistryIndex } from "../registry/format.ts";
 import { type Run, type RunEpoch, type RunSummary } from "../runs/protocol.ts";
 import { queue } from "./queue.ts";
-import type { PluginStore, RunStore } from "./types.ts";
+import type { PluginStore, RunStore, StoredLog } from "./types.ts";
 
 /** A version and its bytes. */
 interface KeptVersion {
@@ -45,6 +45,7 @@ export function memoryPluginStore({ advisories }: MemoryStoreOptions = {}): Plug
   const plugins = new Map<string, Map<string, KeptVersion>>();
   const entries = new Map<string, RegistryEntry>();
   let index: RegistryIndex = indexOf([]);
+  let log: StoredLog = { lines: [], head: undefined };
   const recordsOf = (id: string) => [...plugins.get(id)?.values() ?? []].map((one) => one.record);
   const update = (id: string) => {
     const entry = entryOf(id, recordsOf(id));
@@ -90,6 +91,12 @@ export function memoryPluginStore({ advisories }: MemoryStoreOptions = {}): Plug
       present.record = withYank(present.record, yank);
       update(id);
       return structuredClone(metaOf(id, recordsOf(id)));
+    },
+
+    log: async () => log,
+
+    async appendToLog(lines, head) {
+      log = { lines: [...log.lines, ...lines], head };
     },
 
     exclusive: queue(),

@@ -14,6 +14,14 @@ export interface StoredVersion {
   published?: string;
 }
 
+/** A transparency log, as a {@linkcode PluginStore} keeps it. */
+export interface StoredLog {
+  /** Entries, oldest first, each one line of text. */
+  lines: readonly string[];
+  /** Text of the signed head; undefined if there is none. It may be behind the entries. */
+  head: string | undefined;
+}
+
 /** Why a version is yanked. */
 export interface VersionYank {
   /** One line of text. Default: the reason of an earlier yank of this version, if there is one. */
@@ -58,9 +66,16 @@ export interface PluginStore {
     version: string,
     yank: VersionYank | undefined,
   ): Promise<RegistryMeta | undefined>;
+  /** The log. It is the same object until it changes. */
+  log(): Promise<StoredLog>;
+  /**
+   * Append entries to the log, then replace its head. After a failure the log may have the entries
+   * without the head, or none of them, and never parts of one.
+   */
+  appendToLog(lines: readonly string[], head: string): Promise<void>;
   /**
    * Run `change` while no other change of this store runs, in a database as one transaction.
-   * `add` and `yank` are called inside it.
+   * `add`, `yank` and `appendToLog` are called inside it.
    *
    * @returns the result of `change`
    */

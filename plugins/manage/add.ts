@@ -13,7 +13,9 @@ import { neededPermissions } from "../project/locked_permissions.ts";
 import type { PluginTier } from "../project/tiers.ts";
 import { checkTrust, differencesFromLock, trustDifferences } from "../project/trust.ts";
 import { registryUrl } from "../sources/registry.ts";
+import { registryOfLocked } from "../load/yanks.ts";
 import { explanationOf, type PluginExplanation } from "./explain.ts";
+import { ProjectLogs, withLogs } from "./logs.ts";
 import { configuredPlugins, isSame, openProject, type ProjectOptions } from "./project.ts";
 import { readFiles } from "./read_files.ts";
 import { typedReference } from "./typed_reference.ts";
@@ -86,7 +88,17 @@ export async function addPlugin(
   );
   if (dryRun) return explanation;
   await readFiles(candidate);
-  await updateLock(lockUrl, (lock) => addToLock(lock, candidate.reference, entry, lockUrl), { fs });
+  const logs = new ProjectLogs(project);
+  const from = candidate.reference.kind === "registry"
+    ? registryOfLocked(entry, lockUrl)
+    : undefined;
+  if (from !== undefined) await logs.require(from, entry);
+  const seen = await logs.seen();
+  await updateLock(
+    lockUrl,
+    (lock) => withLogs(addToLock(lock, candidate.reference, entry, lockUrl), seen),
+    { fs },
+  );
   const registry = candidate.reference.kind === "registry" && projectOptions.registry !== undefined
     ? registryUrl(projectOptions.registry)
     : undefined;

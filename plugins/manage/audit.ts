@@ -29,17 +29,19 @@ import {
   registryOf,
 } from "./project.ts";
 import { maxManifestBytes } from "../load/fetch_manifest.ts";
-import { otherInRegistry } from "./verify.ts";
+import { ProjectLogs } from "./logs.ts";
+import type { LogStanding } from "../sources/log.ts";
+import { logStanding, otherInRegistry } from "./verify.ts";
 
 /** What {@linkcode auditPlugins} found about a locked plugin. */
 export interface AuditFinding {
   /**
-   * `"changed"`: the registry has other content under a version, or has lost it; `"deprecated"` and
-   * `"old"`: nobody maintains it; `"signers"`: newer versions are signed by other keys or by none;
+   * `"changed"`: the registry has other content under a version, or has lost it; `"log"`: its
+   * transparency log contradicts the version, or itself; `"deprecated"` and `"old"`: nobody maintains it; `"signers"`: newer versions are signed by other keys or by none;
    * `"vulnerable"`: an advisory of the registry covers the version; `"yanked"`: its author withdrew
    * the version.
    */
-  kind: "changed" | "deprecated" | "old" | "signers" | "vulnerable" | "yanked";
+  kind: "changed" | "deprecated" | "log" | "old" | "signers" | "vulnerable" | "yanked";
   /** What was found, in one line, with what can be done. */
   message: string;
   /** Whether something should be done; false where it is enough to know. */
@@ -58,6 +60,8 @@ export interface AuditedPlugin {
   version: string;
   /** What was found; empty if there is nothing. */
   findings: AuditFinding[];
+  /** Where it is in the transparency log of its registry; undefined where that was not asked. */
+  log: LogStanding | undefined;
   /** What could not be found out, and why; empty if everything was. */
   unknown: string[];
 }
@@ -124,10 +128,12 @@ class Asking {
   readonly project: Project;
   readonly fetcher: Fetcher;
   readonly cache: PluginCache;
+  readonly logs: ProjectLogs;
   #advisories = new Map<string, Promise<Advisory[]>>();
 
   constructor(project: Project) {
     this.project = project;
+    this.logs = new ProjectLogs(project);
     this.fetcher = createFetcher(project.fs, project.open);
     this.cache = new PluginCache(project.fs, cacheFolder(project.open.cacheDir));
   }
@@ -168,7 +174,14 @@ async function auditOf(
   const { id, version } = locked;
   const findings: AuditFinding[] = [];
   const unknown: string[] = [];
-  const audited: AuditedPlugin = { reference: reference.key, id, version, findings, unknown };
+  const audited: AuditedPlugin = {
+    reference: reference.key,
+    id,
+    version,
+    findings,
+    log: undefined,
+    unknown,
+  };
   let registry: URL;
   let meta: RegistryMeta;
   try {
@@ -190,6 +203,16 @@ async function auditOf(
   for (const problem of otherInRegistry(locked, meta)) {
     const message = `${problem}: ask its author, and do not update before you know why`;
     findings.push({ kind: "changed", message, needsAction: true });
+  }
+  try {
+    const { log, problems } = await logStanding(asking.logs, registry, locked);
+    audited.log = log;
+    for (const problem of problems) {
+      const message = `${problem}: ask the operator of the registry, and others what they see`;
+      findings.push({ kind: "log", message, needsAction: true });
+    }
+  } catch (error) {
+    unknown.push(messageOf(error));
   }
   const yank = yankOf(version, meta);
   if (yank !== undefined) {

@@ -1,6 +1,7 @@
 import { authorize } from "../load/authorize.ts";
 import { fetchManifest } from "../load/fetch_manifest.ts";
 import { locate } from "../load/locate.ts";
+import { registryOfLocked } from "../load/yanks.ts";
 import { type PluginManifest, pluginPermissions } from "../manifest/format.ts";
 import { isNewer } from "../manifest/semver.ts";
 import { updateLock } from "../project/lock.ts";
@@ -14,6 +15,7 @@ import {
 import { type TrustDifference, trustDifferences } from "../project/trust.ts";
 import { parseReference } from "../sources/reference.ts";
 import { bestVersion } from "../sources/registry.ts";
+import { ProjectLogs, withLogs } from "./logs.ts";
 import {
   configuredPlugins,
   isSame,
@@ -80,22 +82,24 @@ export async function updatePlugins(options: UpdatePluginsOptions = {}): Promise
   const keysOf = (name: string) => ids.has(name) ? [] : typedKeys(name, lockUrl);
   const isNamed = (names: readonly string[], key: string, { id }: LockedPlugin) =>
     names.some((name) => name === key || name === id || keysOf(name).includes(key));
+  const logs = new ProjectLogs(project);
   const updating = Object.entries(lock.plugins)
     .filter(([key, locked]) => only === undefined || isNamed(only, key, locked))
     .map(([key, before]) => {
       const accepts = typeof accept === "boolean" ? accept : isNamed(accept, key, before);
-      return updateOne(key, before, project, accepts);
+      return updateOne(key, before, project, accepts, logs);
     });
   const updates = await Promise.all(updating);
   const changed = updates.filter(({ status }) => status === "updated");
   if (dryRun || changed.length === 0) return updates;
+  const seen = await logs.seen();
   await updateLock(lockUrl, (present) => {
     const plugins = { ...present.plugins };
     for (const { reference, after } of changed) {
       // What was removed meanwhile stays so.
       if (Object.hasOwn(plugins, reference)) plugins[reference] = after as LockedPlugin;
     }
-    return { ...present, plugins };
+    return withLogs({ ...present, plugins }, seen);
   }, { fs });
   return updates;
 }
@@ -105,6 +109,7 @@ async function updateOne(
   before: LockedPlugin,
   project: Project,
   accepts: boolean,
+  logs: ProjectLogs,
 ): Promise<PluginUpdate> {
   const { lockUrl, open } = project;
   const update: PluginUpdate = {
@@ -150,6 +155,8 @@ async function updateOne(
     const differences = trustDifferences(before, after);
     const isRefused = differences.some((one) => one.weakens) && !accepts;
     if (!isRefused) await readFiles(candidate);
+    const from = parsed.kind === "registry" ? registryOfLocked(entry, lockUrl) : undefined;
+    if (!isRefused && from !== undefined) await logs.require(from, entry);
     return { ...update, status: isRefused ? "refused" : "updated", after, differences };
   } catch (error) {
     return { ...update, status: "failed", after: undefined, error };

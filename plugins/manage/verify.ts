@@ -2,6 +2,9 @@ import { messageOf } from "../../core/errors.ts";
 import type { LockedPlugin } from "../project/lock_format.ts";
 import { fetchManifest, type PluginSource } from "../load/fetch_manifest.ts";
 import { locate } from "../load/locate.ts";
+import { ProjectLogs } from "./logs.ts";
+import type { LogStanding } from "../sources/log.ts";
+import { PluginError } from "../errors.ts";
 import { readFiles } from "./read_files.ts";
 import {
   lockedReference,
@@ -32,13 +35,19 @@ export interface VerifiedPlugin {
   yanked: Yank | undefined;
   /** Why its registry could not be asked whether it is yanked; undefined where it could. */
   unasked: string | undefined;
+  /**
+   * Where it is in the transparency log of its registry; undefined where that was not asked, or did
+   * not answer. What contradicts it is among the problems.
+   */
+  log: LogStanding | undefined;
 }
 
 /**
  * Hash every file of every locked plugin again, in the vendor folder, the cache or its place on this
  * machine, and compare it with the lock file. Missing files are fetched. A `registry:` entry must lead
  * into its registry and have the hash that the registry lists, so that a changed lock file shows.
- * Registries also say whether a version has been yanked since; neither a yank nor a registry that does
+ * Where the registry keeps a transparency log, the version must be in it, and the log must continue
+ * the one that was seen before. Registries also say whether a version has been yanked since; neither a yank nor a registry that does
  * not answer is a problem.
  * With `offline`, their last answers in the cache count.
  *
@@ -49,6 +58,7 @@ export async function verifyPlugins(
 ): Promise<VerifiedPlugin[]> {
   const project = await openProject(options);
   const { lock, lockUrl, open } = project;
+  const logs = new ProjectLogs(project);
   const verifying = Object.entries(lock.plugins).map(
     async ([reference, locked]): Promise<VerifiedPlugin> => {
       const { id, version } = locked;
@@ -61,6 +71,7 @@ export async function verifyPlugins(
         problems: [],
         yanked: undefined,
         unasked: undefined,
+        log: undefined,
       };
       try {
         const location = await locate(lockedReference(reference, lockUrl), {
@@ -76,6 +87,12 @@ export async function verifyPlugins(
           const meta = await askRegistry(candidate);
           found.yanked = meta && yankOf(version, meta);
           if (meta !== undefined) found.problems.push(...otherInRegistry(locked, meta));
+          const registry = registryOfLocked(locked, lockUrl);
+          if (meta !== undefined && registry !== undefined) {
+            const { log, problems } = await logStanding(logs, registry, locked);
+            found.log = log;
+            found.problems.push(...problems);
+          }
         } catch (error) {
           found.unasked = messageOf(error);
         }
@@ -86,6 +103,28 @@ export async function verifyPlugins(
     },
   );
   return await Promise.all(verifying);
+}
+
+/**
+ * A version in the log of its registry, and what contradicts it.
+ *
+ * @throws PluginError `E_HTTP` where the registry does not answer
+ */
+export async function logStanding(
+  logs: ProjectLogs,
+  registry: URL,
+  locked: LockedPlugin,
+): Promise<{ log: LogStanding | undefined; problems: string[] }> {
+  try {
+    const checked = await logs.check(registry, locked);
+    if (checked === undefined) return { log: undefined, problems: [] };
+    const { problems, ...log } = checked;
+    return { log, problems: problems.map((problem) => `log: ${problem}`) };
+  } catch (error) {
+    // An answer that cannot be read proves nothing.
+    if (!(error instanceof PluginError) || error.code === "E_HTTP") throw error;
+    return { log: undefined, problems: [`log: ${messageOf(error)}`] };
+  }
 }
 
 /**

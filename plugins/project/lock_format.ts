@@ -11,6 +11,8 @@ import {
   text,
   version,
 } from "../manifest/schema.ts";
+import { isHash } from "../manifest/log.ts";
+import { keyId } from "../manifest/values.ts";
 import { type PluginTier, pluginTiers } from "./tiers.ts";
 
 /** Name of the lock file. */
@@ -25,6 +27,18 @@ export interface PluginLock {
    * relative path, `./…`.
    */
   plugins: Record<string, LockedPlugin>;
+  /** The logs of registries as they were seen last, by the registry's URL. */
+  logs?: Record<string, LockedLog>;
+}
+
+/** The transparency log of a registry as it was seen last: it may only grow. */
+export interface LockedLog {
+  /** Key that signs its heads. */
+  keyId: string;
+  /** Number of its entries. */
+  size: number;
+  /** Merkle root over its entries, SHA-256 in base64. */
+  root: string;
 }
 
 /** A plugin as it was when the user agreed to it. */
@@ -92,6 +106,20 @@ const lockedPlugin = object(
   } satisfies Record<keyof LockedPlugin, unknown>,
 );
 
+const lockedLog = object(
+  {
+    keyId: required(keyId, "Key that signs its heads."),
+    size: required(
+      v.pipe(v.number(), v.safeInteger(), v.minValue(0, "0 or more")),
+      "Number of its entries.",
+    ),
+    root: required(
+      v.pipe(v.string(), v.check(isHash, "32 bytes in base64")),
+      "Merkle root over its entries, SHA-256 in base64.",
+    ),
+  } satisfies Record<keyof LockedLog, unknown>,
+);
+
 /** The schema of lock version 1. */
 export const lockSchema: v.GenericSchema<unknown, unknown> = object(
   {
@@ -99,6 +127,10 @@ export const lockSchema: v.GenericSchema<unknown, unknown> = object(
     plugins: required(
       record(v.string(), lockedPlugin),
       "By reference, without its integrity; a file below the lock's folder as ./…",
+    ),
+    logs: optional(
+      record(v.string(), lockedLog),
+      "Logs of registries as they were seen last, by the registry's URL.",
     ),
   } satisfies Record<keyof PluginLock, unknown>,
 );

@@ -78,6 +78,18 @@ for (const [name, newStore] of Object.entries(stores)) {
       assert.equal(await store.file("ada", "counter", "1.0.0/index.js"), undefined);
     });
 
+    test("appends to its log, and replaces the head", async (store) => {
+      assert.deepEqual(await store.log(), { lines: [], head: undefined });
+      await store.exclusive(() => store.appendToLog(["one", "two"], "first\n"));
+      const before = await store.log();
+      assert.deepEqual(before, { lines: ["one", "two"], head: "first\n" });
+      assert.equal(await store.log(), before);
+      await store.appendToLog(["drei ü"], "second\n");
+      await store.appendToLog([], "third\n");
+      assert.deepEqual(await store.log(), { lines: ["one", "two", "drei ü"], head: "third\n" });
+      assert.deepEqual((await store.index()).plugins, []);
+    });
+
     test("keeps an existing version, unless it is replaced", async (store) => {
       const first = await version("ada/counter", "1.0.0");
       const second = await version("ada/counter", "1.0.0", "Another");

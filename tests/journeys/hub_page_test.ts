@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
@@ -10,6 +10,7 @@ import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { type HttpServer } from "keepfit/runtime";
 import { serveHub } from "keepfit/hub";
+import { parseKey } from "keepfit/plugins";
 import { command, startIn } from "../command.ts";
 import { root } from "../files.ts";
 import { currentRuntime, scriptArguments } from "../runtimes/mod.ts";
@@ -86,7 +87,11 @@ describe("the pages about hubs", () => {
     // What the page promises to those who have it.
     const verified = await ended(shell("keepfit verify", join(cwd, "project")));
     assert.match(verified.output, /yanked \(the file is written twice\)/);
+    assert.match(verified.output, /^ {2}entry 1 of 2 in the log$/m);
     assert.equal(verified.code, 0);
+    // Beside the folder that is served, for its owner alone.
+    const key = await stat(join(cwd, "registry.log-key.pem"));
+    assert.equal(key.mode & 0o777, 0o600);
   });
 
   it("publish with a token that is pasted (docs/plugins.md, Publishing)", async () => {
@@ -129,7 +134,11 @@ describe("the tokens of a hub", () => {
     await writeFile(join(folder, "tokens"), `# of Bob\nbob=${tokens[1]}\n`);
     const hub = startIn(
       folder,
-      [...["hub", ".", "--port", "0", "--tokens", "tokens"], "--token", `eve=${tokens[2]}`],
+      [
+        ...["hub", ".", "--port", "0", "--tokens", "tokens", "--log-key", "key.pem"],
+        "--token",
+        `eve=${tokens[2]}`,
+      ],
       { KEEPFIT_HUB_TOKENS: `ada=${tokens[0]}` },
     );
     try {
@@ -147,6 +156,9 @@ describe("the tokens of a hub", () => {
         assert.equal(other.status, 403);
         await Promise.all([response.text(), other.text()]);
       }
+      const made = await parseKey(await readFile(join(folder, "key.pem"), "utf8"));
+      const head = await (await fetch(`${url}log.head.json`)).json();
+      assert.deepEqual([head.size, head.signatures[0].keyId], [0, made.keyId]);
     } finally {
       hub.end();
       await hub.ended;

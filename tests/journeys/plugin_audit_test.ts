@@ -255,8 +255,9 @@ describe("keepfit audit", () => {
     await cp(join(root, "examples/plugins"), registry, { recursive: true });
     const add = ["add", "registry:keepfit/plateau", "--registry", "registry", "--yes"];
     assert.equal((await keepfit(...add)).code, 0);
+    const noLog = "their registry keeps no log to check: keepfit/plateau 0.1.0\n";
     const quiet = await keepfit("audit");
-    assert.equal(quiet.output, "keepfit/plateau 0.1.0: nothing is known against it\n");
+    assert.equal(quiet.output, "keepfit/plateau 0.1.0: nothing is known against it\n" + noLog);
     assert.equal(quiet.code, 0);
     await writeFile(
       join(registry, "advisories.json"),
@@ -271,7 +272,7 @@ describe("keepfit audit", () => {
       found.output,
       "keepfit/plateau 0.1.0:\n  ! vulnerable, high: sends the logs to any host (KF-2026-0001, " +
         "https://example.com/KF-2026-0001): no other version is free of it: keepfit remove " +
-        "removes the plugin\n",
+        "removes the plugin\n" + noLog,
     );
     const ignoring = await keepfit("audit", "--ignore", leak.id, "--ignore", "KF-1");
     assert.equal(ignoring.code, 0);

@@ -232,6 +232,7 @@ describe("a project's plugins", () => {
       files: 1,
       problems: [],
       yanked: undefined,
+      log: { keyId: undefined, size: 0, index: undefined },
       unasked: undefined,
     });
     const freed = await cleanCache({ cacheDir: site.cacheDir });
