@@ -2,6 +2,8 @@
  * CRC-32C (Castagnoli), the checksum of event files.
  *
  * @param bytes data
+ * @param start first byte. Default: 0
+ * @param end byte after the last one. Default: the length of `bytes`
  * @returns an unsigned 32-bit integer
  * @example
  * ```ts
@@ -11,8 +13,8 @@
  * assert.equal(crc32c(new TextEncoder().encode("123456789")), 0xe3069283);
  * ```
  */
-export function crc32c(bytes: Uint8Array): number {
-  return crc(castagnoli, bytes);
+export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
+  return crc(castagnoli, bytes, start, end);
 }
 
 /**
@@ -20,32 +22,49 @@ export function crc32c(bytes: Uint8Array): number {
  * checksums of data that holds checksums stay good (TensorFlow, `tsl/lib/hash/crc32c.h`).
  *
  * @param bytes data
+ * @param start first byte. Default: 0
+ * @param end byte after the last one. Default: the length of `bytes`
  * @returns an unsigned 32-bit integer
  */
-export function maskedCrc32c(bytes: Uint8Array): number {
-  const sum = crc32c(bytes);
+export function maskedCrc32c(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
+  const sum = crc(castagnoli, bytes, start, end);
   return (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0;
 }
 
 /** CRC-32 (ISO 3309), the checksum of PNG. */
 export function crc32(bytes: Uint8Array): number {
-  return crc(iso, bytes);
+  return crc(iso, bytes, 0, bytes.length);
 }
 
-const castagnoli = tableOf(0x82f63b78);
-const iso = tableOf(0xedb88320);
+const castagnoli = tablesOf(0x82f63b78);
+const iso = tablesOf(0xedb88320);
 
-/** What each byte does to the checksum, for a polynomial with its bits reversed. */
-function tableOf(polynomial: number): Uint32Array {
-  return Uint32Array.from({ length: 256 }, (_, byte) => {
+/**
+ * What each byte does to the checksum when 0 to 7 bytes follow it, for a polynomial with its bits
+ * reversed: with eight tables, eight bytes are one step (Intel's slicing by 8).
+ */
+function tablesOf(polynomial: number): Uint32Array[] {
+  const first = Uint32Array.from({ length: 256 }, (_, byte) => {
     let sum = byte;
     for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? polynomial : 0);
     return sum;
   });
+  const tables = [first];
+  for (let following = 1; following < 8; following++) {
+    tables.push(tables[following - 1].map((sum) => first[sum & 255] ^ (sum >>> 8)));
+  }
+  return tables;
 }
 
-function crc(table: Uint32Array, bytes: Uint8Array): number {
+function crc(tables: Uint32Array[], bytes: Uint8Array, start: number, end: number): number {
+  const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
   let sum = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) sum = table[(sum ^ bytes[i]) & 255] ^ (sum >>> 8);
+  let i = start;
+  for (; i + 8 <= end; i += 8) {
+    sum ^= bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
+    sum = t7[sum & 255] ^ t6[(sum >>> 8) & 255] ^ t5[(sum >>> 16) & 255] ^ t4[sum >>> 24] ^
+      t3[bytes[i + 4]] ^ t2[bytes[i + 5]] ^ t1[bytes[i + 6]] ^ t0[bytes[i + 7]];
+  }
+  for (; i < end; i++) sum = t0[(sum ^ bytes[i]) & 255] ^ (sum >>> 8);
   return (sum ^ 0xffffffff) >>> 0;
 }

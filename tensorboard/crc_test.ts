@@ -26,6 +26,20 @@ describe("crc32c", () => {
   for (const [name, data, sum] of vectors) {
     it(`of ${name} is that of the RFC`, () => assert.equal(crc32c(data), sum));
   }
+
+  it("of each length from each start is that of one bit after another", () => {
+    const data = Uint8Array.from({ length: 40 }, (_, i) => (i * 151 + 17) & 255);
+    for (let start = 0; start < 10; start++) {
+      for (let end = start; end <= data.length; end++) {
+        let sum = 0xffffffff;
+        for (const byte of data.subarray(start, end)) {
+          sum ^= byte;
+          for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? 0x82f63b78 : 0);
+        }
+        assert.equal(crc32c(data, start, end), ~sum >>> 0, `${start} to ${end}`);
+      }
+    }
+  });
 });
 
 describe("maskedCrc32c", () => {

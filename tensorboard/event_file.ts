@@ -207,12 +207,11 @@ function appendEvent(
     out.double(1, wallTime / 1000);
     if (step !== 0) out.varint(2, step);
     write(out);
-    const data = out.view(start + 12);
-    const sum = maskedCrc32c(data);
-    out.fixed32At(start, data.length);
-    out.fixed32At(start + 8, maskedCrc32c(out.view(start, start + 8)));
+    const end = out.size;
     out.skip(4);
-    out.fixed32At(out.size - 4, sum);
+    out.fixed32At(start, end - start - 12);
+    out.fixed32At(start + 8, maskedCrc32c(out.buffer, start, start + 8));
+    out.fixed32At(end, maskedCrc32c(out.buffer, start + 12, end));
   } catch (error) {
     out.truncate(start);
     throw error;

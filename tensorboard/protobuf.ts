@@ -7,6 +7,11 @@ export class ProtobufWriter {
   #view = new DataView(this.#bytes.buffer);
   #size = 0;
 
+  /** The buffer, of which the first `size` bytes are written; the next write may replace it. */
+  get buffer(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
+  }
+
   /** Number of bytes written. */
   get size(): number {
     return this.#size;
@@ -39,6 +44,18 @@ export class ProtobufWriter {
   /** Write an unsigned 32-bit integer at a reserved position. */
   fixed32At(offset: number, value: number): void {
     this.#view.setUint32(offset, value, true);
+  }
+
+  /** Write a 32-bit float at a reserved position. */
+  float32At(offset: number, value: number): void {
+    this.#view.setFloat32(offset, value, true);
+  }
+
+  /** Write fields that are encoded already. */
+  encoded(fields: Uint8Array): void {
+    this.#reserve(fields.length);
+    this.#bytes.set(fields, this.#size);
+    this.#size += fields.length;
   }
 
   /** Write an integer of any type, a bool or an enum. */
@@ -81,9 +98,7 @@ export class ProtobufWriter {
   bytes(field: number, bytes: Uint8Array): void {
     this.#key(field, 2);
     this.#varint(bytes.length);
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#size);
-    this.#size += bytes.length;
+    this.encoded(bytes);
   }
 
   /** Write a message or a packed field; `write` writes its content with this writer. */

@@ -14,6 +14,7 @@ import { type ImageLike, imageTensor } from "./image.ts";
 import { prCurveTensor } from "./pr_curve.ts";
 import { numberOf, numbersOf, unreadable } from "./numbers.ts";
 import { ProtobufWriter } from "./protobuf.ts";
+import { ScalarTemplate } from "./scalar_template.ts";
 import { type DataClass, type Summary, writeSummary } from "./summary.ts";
 import type { TensorLike } from "./tensor.ts";
 import { type TextLike, textTensor } from "./text.ts";
@@ -106,6 +107,7 @@ export class SummaryWriter {
   readonly logDir: Path;
   readonly #file: EventFile;
   readonly #now: () => number;
+  readonly #scalars = new Map<string, ScalarTemplate>();
 
   /**
    * Create a writer; nothing is written before the first summary.
@@ -137,8 +139,21 @@ export class SummaryWriter {
    * @throws TypeError for anything else
    */
   scalar(tag: string, value: number, step: number, options: SummaryOptions = {}): void {
-    const tensor: TensorLike = { dtype: "float32", shape: [], values: [numberOf(tag, value)] };
-    this.#summary({ tag, plugin: "scalars", tensor }, step, options);
+    const number = numberOf(tag, value);
+    const { wallTime, description } = options;
+    if (description) {
+      const tensor: TensorLike = { dtype: "float32", shape: [], values: [number] };
+      return this.#summary({ tag, plugin: "scalars", tensor }, step, options);
+    }
+    checkStep(tag, step);
+    let template = this.#scalars.get(tag);
+    if (template === undefined) {
+      // Tags may be made from numbers without end.
+      if (this.#scalars.size >= 1000) this.#scalars.clear();
+      this.#scalars.set(tag, template = new ScalarTemplate(tag));
+    }
+    const known = template;
+    this.#file.append(wallTime, step, (out) => known.write(out, number));
   }
 
   /**
@@ -322,15 +337,16 @@ export class SummaryWriter {
     step: number,
     { wallTime, description }: SummaryOptions = {},
   ): void {
-    if (!Number.isSafeInteger(step)) {
-      throw new RangeError(
-        `Cannot write '${summary.tag}' at step ${step}: the step must be a safe integer`,
-      );
-    }
+    checkStep(summary.tag, step);
     this.#file.append(wallTime, step, (out) => {
       out.message(5, () => writeSummary(out, { ...summary, description }));
     });
   }
+}
+
+function checkStep(tag: string, step: number): void {
+  if (Number.isSafeInteger(step)) return;
+  throw new RangeError(`Cannot write '${tag}' at step ${step}: the step must be a safe integer`);
 }
 
 function checkCount(summary: string, name: string, count: number, least: number): void {
