@@ -73,11 +73,13 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
     }
   }
 
-  /** The file a write to `path` ends in: the end of a chain of links, existing or not. */
-  async function followLinks(path: string): Promise<string> {
+  /** The file a write to `path` ends in, the end of a chain of links, and what is there now. */
+  async function followLinks(
+    path: string,
+  ): Promise<{ target: string; info: SystemFileInfo | undefined }> {
     for (let links = 0; links < 40; links++) {
       const info = await orMissing(calls.lstat(path));
-      if (!info?.isSymlink) return path;
+      if (!info?.isSymlink) return { target: path, info };
       const target = await calls.readLink(path);
       path = isAbsolute(target) ? target : `${directoryOf(path)}/${target}`;
     }
@@ -85,15 +87,33 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
   }
 
   async function writeParts(file: SystemFile, path: Path, data: FileData): Promise<void> {
-    for await (const part of partsOf(data)) {
+    const write = (part: Uint8Array) => attempt("write", path, () => writeAll(file, part));
+    if (typeof data === "string") return await write(encoder.encode(data));
+    if (data instanceof Uint8Array) return await write(data);
+    // Small parts share a call. They are copied: their source may change once it is asked for more.
+    let buffer: Uint8Array | undefined;
+    let size = 0;
+    for await (const part of data) {
       if (!(part instanceof Uint8Array)) {
         throw new TypeError(
           `Cannot write ${showPath(path)} with a part of type ${typeof part}: ` +
             "every part must be a Uint8Array",
         );
       }
-      await attempt("write", path, () => writeAll(file, part));
+      const isLarge = part.length >= bufferBytes / 4;
+      if (buffer !== undefined && size > 0 && (isLarge || size + part.length > bufferBytes)) {
+        await write(buffer.subarray(0, size));
+        size = 0;
+      }
+      if (isLarge) {
+        await write(part);
+        continue;
+      }
+      buffer ??= new Uint8Array(bufferBytes);
+      buffer.set(part, size);
+      size += part.length;
     }
+    if (size > 0) await write((buffer as Uint8Array).subarray(0, size));
   }
 
   return {
@@ -104,10 +124,9 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
 
     async writeFile(path, data) {
       const { target, info } = await attempt("write", path, async () => {
-        const target = await followLinks(pathOf(path));
-        const info = await orMissing(calls.stat(target));
-        if (info?.isDirectory || target.endsWith("/")) throw errno("EISDIR");
-        return { target, info };
+        const found = await followLinks(pathOf(path));
+        if (found.info?.isDirectory || found.target.endsWith("/")) throw errno("EISDIR");
+        return found;
       });
       if (info !== undefined && !info.isFile) {
         // A device or pipe must be written in place: a rename would replace it with a plain file.
@@ -180,6 +199,9 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
 
 type FileData = Parameters<FileSystem["writeFile"]>[1];
 
+/** Size of the buffer in which small parts of a file are joined. */
+const bufferBytes = 65_536;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -229,11 +251,6 @@ class QueuedFile implements WritableFile {
 /** A single call may write less than it is given. */
 async function writeAll(file: SystemFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-}
-
-function partsOf(data: FileData): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
-  if (typeof data === "string") return [encoder.encode(data)];
-  return data instanceof Uint8Array ? [data] : data;
 }
 
 /** The result of a call, or undefined if the path does not exist. */

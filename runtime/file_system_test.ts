@@ -64,6 +64,27 @@ describe("createFileSystem", () => {
     assert.equal(await fs.readTextFile("a"), "0123456789abcdefgh");
   });
 
+  it("writes small parts with one call and large ones as they are, in their order", async () => {
+    const calls = memoryCalls();
+    const sizes: number[] = [];
+    const open: SystemCalls["open"] = async (path, how) => {
+      const file = await calls.open(path, how);
+      return { ...file, write: (bytes) => (sizes.push(bytes.length), file.write(bytes)) };
+    };
+    const fs = createFileSystem({ ...calls, open });
+    const lengths = [4, 0, 8, 200_000, 16_000, 16_000, 16_000, 16_000, 16_000, 100_000, 70_000, 5];
+    const reused = new Uint8Array(200_000);
+    await fs.writeFile(
+      "a",
+      (function* () {
+        for (const [i, length] of lengths.entries()) yield reused.subarray(0, length).fill(i + 1);
+      })(),
+    );
+    assert.deepEqual(sizes, [12, 200_000, 64_000, 16_000, 100_000, 70_000, 5]);
+    const expected = lengths.flatMap((length, i) => Array<number>(length).fill(i + 1));
+    assert.deepEqual(await fs.readFile("a"), Uint8Array.from(expected));
+  });
+
   it("goes on writing to a file after a write that failed", async () => {
     const calls = memoryCalls();
     // The open is the first call.
