@@ -128,7 +128,8 @@ export class CSVLogger extends Callback {
 
   /** Remove the rows that a resumed run will write again. */
   override async onEpochBegin(): Promise<void> {
-    await this.#cut();
+    await this.#file.cutOnce();
+    this.#readColumns();
   }
 
   /** Append the row of the epoch. */
@@ -139,7 +140,7 @@ export class CSVLogger extends Callback {
     if (added.length > 0 && this.#file.size > 0) await this.#addColumns(added);
     const rows = [this.#columns.row(epoch, logs)];
     if (this.#file.size === 0) rows.unshift(this.#columns.header);
-    await this.#file.write(this.#text(rows));
+    await this.#file.append(this.#text(rows));
   }
 
   /** Close the file. */
@@ -190,6 +191,10 @@ export class CSVLogger extends Callback {
   /** Leave of the file what is this run's: nothing, what it appends to, or what a resumed run had. */
   async #cut(): Promise<void> {
     await this.#file.cut();
+    this.#readColumns();
+  }
+
+  #readColumns(): void {
     // A longer header may have been written after the state.
     if (!this.#isResumed || !this.#allKeys || this.#file.size === 0) return;
     this.#columns.names = this.#records(this.#file.head)[0].slice(1);

@@ -130,7 +130,7 @@ export class JSONLinesLogger extends Callback {
   /** Remove the lines that a resumed run will write again. */
   override async onEpochBegin(epoch: number): Promise<void> {
     this.#epoch = epoch;
-    await this.#file.cut();
+    await this.#file.cutOnce();
   }
 
   /** Append the line of the epoch. */

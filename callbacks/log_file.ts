@@ -116,9 +116,19 @@ export class LogFile {
     this.#isCut = true;
   }
 
-  /** Write at its end. */
+  /** {@linkcode cut} it unless that was done in this run: a look at the file for each epoch is enough. */
+  async cutOnce(): Promise<void> {
+    if (!this.#isCut) await this.cut();
+  }
+
+  /** {@linkcode cut} it and write at its end. */
   async write(text: string): Promise<void> {
     await this.cut();
+    await this.append(text);
+  }
+
+  /** Write at its end, which {@linkcode cut} has just found. */
+  async append(text: string): Promise<void> {
     this.#isSynced = false;
     try {
       await this.#opened().write(text);
