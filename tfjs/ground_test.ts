@@ -31,13 +31,24 @@ interface Ground {
 
 const kernels = "tfjs/kernels/wasm.ts";
 const dilated = "tfjs/kernels/dilated_layers.ts";
+const storage = "tfjs/fused/storage.ts";
 const threads = "tfjs/backend/wasm_threads.ts";
 const compiled = "tfjs/compiled.ts";
 const engine = "tfjs/engine.ts";
 const forward = "tfjs/forward.ts";
+const fused = "tfjs/fused/update.ts";
 const layers = "tfjs/layers.ts";
 const profiler = "tfjs/profiler.ts";
 const seed = "tfjs/random_seed.ts";
+
+interface WasmParts {
+  makeOutput(shape: number[], dtype: string): tf.TensorInfo;
+  dataIdMap: { get(dataId: tf.DataId): object };
+}
+
+interface CpuParts {
+  data: { get(dataId: tf.DataId): object };
+}
 
 let sequential: tf.Sequential;
 let network: tf.LayersModel;
@@ -71,6 +82,7 @@ const grounds: Ground[] = [
       startScope: ["function", seed],
       endScope: ["function", seed],
       runKernel: ["function", "tfjs/kernels/dilated.ts"],
+      ENV: ["object", fused],
     },
   },
   {
@@ -224,12 +236,46 @@ const grounds: Ground[] = [
       disposeData: ["function", kernels],
       readSync: ["function", kernels],
       wasm: ["object", threads],
+      dataIdMap: ["object", storage],
+      epsilon: ["function", fused],
     },
   },
   {
     of: "BackendWasm.wasm.tfjs",
     find: () => partOf(partOf(wasmBackend, "wasm"), "tfjs"),
-    fields: { getThreadsCount: ["function", threads] },
+    fields: {
+      getThreadsCount: ["function", threads],
+      registerTensor: ["function", storage],
+      disposeData: ["function", storage],
+    },
+  },
+  {
+    of: "BackendWasm.wasm.asm",
+    find: () => partOf(partOf(wasmBackend, "wasm"), "asm"),
+    // With threads it is BackendWasm.wasm.wasmMemory, as the test of the updates sees.
+    fields: { memory: ["object", storage] },
+  },
+  {
+    of: "the data of a tensor on wasm",
+    find: () => {
+      const { dataId } = (wasmBackend as WasmParts).makeOutput([2], "float32");
+      return (wasmBackend as WasmParts).dataIdMap.get(dataId);
+    },
+    fields: {
+      id: ["number", storage],
+      memoryOffset: ["number", storage],
+      refCount: ["number", storage],
+    },
+  },
+  {
+    of: "MathBackendCPU",
+    find: () => tf.backend(),
+    fields: { data: ["object", storage], epsilon: ["function", fused] },
+  },
+  {
+    of: "the data of a tensor on cpu",
+    find: () => (tf.backend() as unknown as CpuParts).data.get(tf.ones([2]).dataId),
+    fields: { values: ["object", storage], refCount: ["number", storage] },
   },
   ...Object.entries(makeOptimizer).map(([name, make]): Ground => {
     const table = "tfjs/optimizers.ts";
@@ -254,6 +300,9 @@ const grounds: Ground[] = [
         setLearningRate: [setsRate ? "function" : "absent", "core/model.ts"],
         applyGradients: ["function", "tfjs/"],
         getClassName: ["function", state],
+        incrementIterations: ["function", fused],
+        ...(setsRate && { c: ["object", table] }),
+        ...(optimizer.getClassName() === "Momentum" && { m: ["object", table] }),
         ...Object.fromEntries(of(slotFieldsOf(optimizer, known), "list")),
         ...Object.fromEntries(of(Object.keys(known.scalars), "variable")),
         ...(known.slots.includes("accumulatedMeanGrads") && { centered: ["boolean", table] }),

@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import type { FormulaName } from "./fused/formula.ts";
 
 /**
  * Facts about an optimizer class of TensorFlow.js. The fields are private to TypeScript;
@@ -11,8 +12,24 @@ export interface OptimizerClass {
   scalars: Partial<Record<ScalarField, ScalarRule>>;
   /** Keys of the class's `getConfig()`, which are also fields. */
   hyperparameters: string[];
+  /** Its update in one pass over each variable. */
+  fused: FusedRule;
   /** False if the class's `setWeights()` throws, as `tf.loadLayersModel` then would. */
   isLoadedByTfjs: boolean;
+}
+
+/** How an update is computed by a formula of `fused/`. */
+export interface FusedRule {
+  /** The formula; its arrays are the weight, the slots of the class and the gradient. */
+  formula(optimizer: InternalOptimizer, backendName: string): FormulaName;
+  /**
+   * The formula's scalars in the next update, before they are rounded to float32.
+   *
+   * @param epsilon the backend's own
+   */
+  scalars(optimizer: InternalOptimizer, epsilon: number): Record<string, number | undefined>;
+  /** New values of the scalars that change with each update. */
+  next?(optimizer: InternalOptimizer): Partial<Record<ScalarField, number>>;
 }
 
 /** A list of slots. */
@@ -44,7 +61,8 @@ export interface Slot {
 export type InternalOptimizer =
   & tf.Optimizer
   & { iterations_?: number; learningRate?: number; centered?: boolean }
-  & { beta1?: number; beta2?: number }
+  & { beta1?: number; beta2?: number; epsilon?: number; decay?: number; rho?: number }
+  & { momentum?: number; useNesterov?: boolean; c?: tf.Tensor; m?: tf.Tensor }
   & { [field in SlotField]?: Slot[] }
   & { [field in ScalarField]?: tf.Variable };
 
@@ -56,30 +74,66 @@ interface OptimizerConstructor {
 const powerOf = (beta: "beta1" | "beta2"): ScalarRule => (optimizer, iterations) =>
   powerAfter(Number(optimizer[beta]), iterations);
 
+const { fround } = Math;
+
+/** The value of a scalar tensor; NaN where there is none, which no comparison passes. */
+function read(scalar: tf.Tensor | undefined): number {
+  return scalar?.dataSync()[0] ?? NaN;
+}
+
+// The arithmetic of the updates outside their kernels. What is no number gives NaN.
+const negative = (value: unknown): number => -(value as number);
+const rest = (value: unknown): number => 1 - (value as number);
+const product = (left: unknown, right: unknown): number =>
+  fround(fround(left as number) * fround(right as number));
+const quotient = (left: unknown, right: unknown): number =>
+  fround(fround(left as number) / fround(right as number));
+
 /** The optimizers of TensorFlow.js by the static `className` of their class. */
 export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
   SGD: {
     slots: [],
     scalars: {},
     hyperparameters: ["learningRate"],
+    fused: {
+      formula: () => "sgd",
+      scalars: ({ c }) => ({ negativeRate: read(c) }),
+    },
     isLoadedByTfjs: true,
   },
   Momentum: {
     slots: ["accumulations"],
     scalars: {},
     hyperparameters: ["learningRate", "momentum", "useNesterov"],
+    fused: {
+      formula: ({ useNesterov }) => useNesterov ? "nesterov" : "momentum",
+      scalars: ({ c, m }) => ({ negativeRate: read(c), momentum: read(m) }),
+    },
     isLoadedByTfjs: true,
   },
   Adagrad: {
     slots: ["accumulatedGrads"],
     scalars: {},
     hyperparameters: ["learningRate", "initialAccumulatorValue"],
+    fused: {
+      formula: () => "adagrad",
+      scalars: ({ learningRate }, epsilon) => ({ negativeRate: negative(learningRate), epsilon }),
+    },
     isLoadedByTfjs: true,
   },
   Adadelta: {
     slots: ["accumulatedGrads", "accumulatedUpdates"],
     scalars: {},
     hyperparameters: ["learningRate", "rho", "epsilon"],
+    fused: {
+      formula: () => "adadelta",
+      scalars: ({ learningRate, rho, epsilon }) => ({
+        negativeRate: negative(learningRate),
+        rho,
+        otherRho: rest(rho),
+        epsilon,
+      }),
+    },
     isLoadedByTfjs: true,
   },
   RMSProp: {
@@ -87,12 +141,39 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
     slots: ["accumulatedMeanSquares", "accumulatedMoments", "accumulatedMeanGrads"],
     scalars: {},
     hyperparameters: ["learningRate", "decay", "momentum", "epsilon", "centered"],
+    fused: {
+      formula: ({ centered }) => centered ? "centeredRMSProp" : "rmsProp",
+      scalars: ({ learningRate, decay, momentum, epsilon }) => ({
+        rate: learningRate,
+        decay,
+        otherDecay: rest(decay),
+        momentum,
+        epsilon,
+      }),
+    },
     isLoadedByTfjs: true,
   },
   Adam: {
     slots: ["accumulatedFirstMoment", "accumulatedSecondMoment"],
     scalars: { accBeta1: powerOf("beta1"), accBeta2: powerOf("beta2") },
     hyperparameters: ["learningRate", "beta1", "beta2", "epsilon"],
+    fused: {
+      formula: () => "adam",
+      scalars: ({ learningRate, beta1, beta2, epsilon, accBeta1, accBeta2 }) => ({
+        negativeRate: negative(learningRate),
+        beta1,
+        otherBeta1: rest(beta1),
+        beta2,
+        otherBeta2: rest(beta2),
+        epsilon,
+        correction1: rest(read(accBeta1)),
+        correction2: rest(read(accBeta2)),
+      }),
+      next: ({ beta1, beta2, accBeta1, accBeta2 }) => ({
+        accBeta1: product(read(accBeta1), beta1),
+        accBeta2: product(read(accBeta2), beta2),
+      }),
+    },
     isLoadedByTfjs: true,
   },
   Adamax: {
@@ -102,6 +183,23 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
       iteration: (_optimizer, iterations) => iterations,
     },
     hyperparameters: ["learningRate", "beta1", "beta2", "epsilon", "decay"],
+    fused: {
+      formula: (_optimizer, backendName) => backendName === "wasm" ? "adamaxOnWasm" : "adamax",
+      scalars: ({ learningRate, beta1, beta2, epsilon, decay, accBeta1, iteration }) => ({
+        correctedRate: quotient(
+          quotient(negative(learningRate), fround(product(read(iteration), decay) + 1)),
+          fround(rest(read(accBeta1))),
+        ),
+        beta1,
+        otherBeta1: rest(beta1),
+        beta2,
+        epsilon,
+      }),
+      next: ({ beta1, accBeta1, iteration }) => ({
+        iteration: read(iteration) + 1,
+        accBeta1: product(read(accBeta1), beta1),
+      }),
+    },
     isLoadedByTfjs: false,
   },
 };
@@ -112,8 +210,25 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
  * unless it overrides `getWeights()`.
  */
 export function optimizerClassOf(optimizer: tf.Optimizer): OptimizerClass | undefined {
+  const { name, base } = ancestryOf(optimizer);
+  if (name === undefined || optimizer.getWeights !== base?.prototype.getWeights) return undefined;
+  const found = optimizerClasses[name];
+  const internals = optimizer as InternalOptimizer;
+  return found.slots.every((field) => Array.isArray(internals[field])) ? found : undefined;
+}
+
+/** Whether an optimizer inherits the update of its TensorFlow.js class; what wraps it aside. */
+export function usesUpdateOfTfjs(optimizer: tf.Optimizer): boolean {
+  const { base } = ancestryOf(optimizer);
+  const inherited = Object.getPrototypeOf(optimizer) as tf.Optimizer;
+  return base !== undefined && Object.hasOwn(base.prototype, "applyGradients") &&
+    inherited.applyGradients === base.prototype.applyGradients;
+}
+
+/** The name of an optimizer's class in the table, and the class of TensorFlow.js that has it. */
+function ancestryOf(optimizer: tf.Optimizer): { name?: string; base?: OptimizerConstructor } {
   let name: string | undefined;
-  // The class of TensorFlow.js itself; a subclass inherits its name.
+  // A subclass inherits the name.
   let base: OptimizerConstructor | undefined;
   let type = optimizer.constructor as unknown as OptimizerConstructor | null;
   for (; type !== null; type = Object.getPrototypeOf(type)) {
@@ -122,10 +237,7 @@ export function optimizerClassOf(optimizer: tf.Optimizer): OptimizerClass | unde
     }
     if (name !== undefined && type.className === name) base = type;
   }
-  if (name === undefined || optimizer.getWeights !== base?.prototype.getWeights) return undefined;
-  const found = optimizerClasses[name];
-  const internals = optimizer as InternalOptimizer;
-  return found.slots.every((field) => Array.isArray(internals[field])) ? found : undefined;
+  return { name, base };
 }
 
 /** The fields in which this optimizer instance keeps slots. */

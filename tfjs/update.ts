@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { applyFused } from "./fused/update.ts";
 
 /** Updates variables by their gradients, like an optimizer's `applyGradients`. */
 export type Update = (gradients: Parameters<tf.Optimizer["applyGradients"]>[0]) => void;
@@ -9,7 +10,8 @@ export type Update = (gradients: Parameters<tf.Optimizer["applyGradients"]>[0]) 
  */
 export function updateOf(optimizer: tf.Optimizer): Update {
   // Looked up for each update: a callback may wrap it during a run.
-  return (gradients) => optimizer.applyGradients(gradients);
+  return (gradients) =>
+    isWrapped(optimizer) ? optimizer.applyGradients(gradients) : applyFused(optimizer, gradients);
 }
 
 /**
@@ -19,7 +21,16 @@ export function updateOf(optimizer: tf.Optimizer): Update {
  * @param wrap creates the new update from the current one
  */
 export function wrapUpdate(optimizer: tf.Optimizer, wrap: (update: Update) => Update): void {
-  optimizer.applyGradients = wrap(optimizer.applyGradients.bind(optimizer));
+  optimizer.applyGradients = wrap(
+    isWrapped(optimizer)
+      ? optimizer.applyGradients.bind(optimizer)
+      : (gradients) => applyFused(optimizer, gradients),
+  );
+}
+
+/** Whether an optimizer has an update of its own instead of its class's. */
+function isWrapped(optimizer: tf.Optimizer): boolean {
+  return Object.hasOwn(optimizer, "applyGradients");
 }
 
 /** Names of all variables of an update, in its order, with and without a gradient. */

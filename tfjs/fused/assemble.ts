@@ -1,0 +1,176 @@
+import type { Expression, Formula } from "./formula.ts";
+
+/**
+ * A WebAssembly module with a function for each formula. A function takes the count of numbers, the
+ * address of each array, the address for the new values of each array but the last, and the scalars.
+ * It works on four numbers at once and on the rest one by one; an array may be its own target.
+ *
+ * Made when it is needed: it is a few hundred bytes a formula, and a compiler would be a dependency.
+ *
+ * @param formulas by the names of their functions
+ * @param isShared whether the memory that is imported as `env.memory` is shared between threads
+ */
+export function assemble(
+  formulas: Readonly<Record<string, Formula>>,
+  isShared: boolean,
+): Uint8Array<ArrayBuffer> {
+  const entries = Object.entries(formulas);
+  const types = entries.map(([, formula]) => [
+    0x60,
+    ...list([
+      ...integerParameters(formula).map(() => [i32]),
+      ...formula.scalars.map(() => [f32]),
+    ]),
+    0,
+  ]);
+  const limits = isShared ? [3, 0, ...unsigned(65_536)] : [0, 0];
+  return Uint8Array.from([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, list(types)),
+    ...section(2, list([[...name("env"), ...name("memory"), 2, ...limits]])),
+    ...section(3, list(entries.map((_, i) => unsigned(i)))),
+    ...section(7, list(entries.map(([of], i) => [...name(of), 0, ...unsigned(i)]))),
+    ...section(10, list(entries.map(([, formula]) => sized(body(formula))))),
+  ]);
+}
+
+const [i32, f32, v128] = [0x7f, 0x7d, 0x7b];
+
+/** How one number, or four, are worked with. */
+interface Lanes {
+  type: number;
+  count: number;
+  load: number[];
+  store: number[];
+  operations: Record<Exclude<Exclude<Expression, string>[0], "largerOf">, number[]>;
+}
+
+const one: Lanes = {
+  type: f32,
+  count: 1,
+  load: [0x2a, 2, 0],
+  store: [0x38, 2, 0],
+  operations: {
+    abs: [0x8b],
+    sqrt: [0x91],
+    add: [0x92],
+    sub: [0x93],
+    mul: [0x94],
+    div: [0x95],
+    max: [0x97],
+  },
+};
+
+const four: Lanes = {
+  type: v128,
+  count: 4,
+  // Aligned as single numbers are.
+  load: [0xfd, 0, 2, 0],
+  store: [0xfd, 0x0b, 2, 0],
+  operations: {
+    abs: [0xfd, 0xe0, 1],
+    sqrt: [0xfd, 0xe3, 1],
+    add: [0xfd, 0xe4, 1],
+    sub: [0xfd, 0xe5, 1],
+    mul: [0xfd, 0xe6, 1],
+    div: [0xfd, 0xe7, 1],
+    max: [0xfd, 0xe9, 1],
+  },
+};
+const pseudoMaximum = [0xfd, 0xeb, 1];
+const splat = [0xfd, 0x13];
+
+/** Names of the integer parameters: the count, then the addresses. */
+function integerParameters({ arrays }: Formula): string[] {
+  return [
+    "count",
+    ...arrays.map((array) => `from ${array}`),
+    ...arrays.slice(0, -1).map((array) => `to ${array}`),
+  ];
+}
+
+function body(formula: Formula): number[] {
+  const { arrays, scalars, steps } = formula;
+  const integers = integerParameters(formula);
+  const values = [...new Set([...arrays, ...steps.map(([name]) => name)])];
+  const names = [
+    ...integers,
+    ...scalars.map((scalar) => `one ${scalar}`),
+    ...values.map((value) => `one ${value}`),
+    ...values.map((value) => `four ${value}`),
+    ...scalars.map((scalar) => `four ${scalar}`),
+  ];
+  const local = (of: string) => unsigned(names.indexOf(of));
+  const get = (of: string) => [0x20, ...local(of)];
+  const set = (of: string) => [0x21, ...local(of)];
+
+  const compute = (of: Expression, lanes: Lanes): number[] => {
+    const prefix = lanes === one ? "one" : "four";
+    if (typeof of === "string") return get(`${prefix} ${of}`);
+    const [operation, ...operands] = of;
+    const [left, right] = operands.map((operand) => compute(operand, lanes));
+    if (operation !== "largerOf") return [...left, ...right ?? [], ...lanes.operations[operation]];
+    if (lanes === four) return [...left, ...right, ...pseudoMaximum];
+    // right, left, left < right, select
+    return [...right, ...left, ...left, ...right, 0x5d, 0x1b];
+  };
+
+  /** Work through the arrays while there are numbers enough. */
+  const loop = (lanes: Lanes): number[] => {
+    const prefix = lanes === one ? "one" : "four";
+    return [
+      ...[0x02, 0x40, 0x03, 0x40],
+      // Leave the block when count < lanes.
+      ...[...get("count"), 0x41, lanes.count, 0x49, 0x0d, 1],
+      ...arrays.flatMap((array) => [
+        ...get(`from ${array}`),
+        ...lanes.load,
+        ...set(`${prefix} ${array}`),
+      ]),
+      ...steps.flatMap(([name, value]) => [...compute(value, lanes), ...set(`${prefix} ${name}`)]),
+      ...arrays.slice(0, -1).flatMap((array) => [
+        ...get(`to ${array}`),
+        ...get(`${prefix} ${array}`),
+        ...lanes.store,
+      ]),
+      ...integers.slice(1).flatMap((address) => [
+        ...get(address),
+        ...[0x41, lanes.count * 4, 0x6a],
+        ...set(address),
+      ]),
+      ...[...get("count"), 0x41, lanes.count, 0x6b, ...set("count")],
+      ...[0x0c, 0, 0x0b, 0x0b],
+    ];
+  };
+
+  return [
+    ...list([
+      [...unsigned(values.length), f32],
+      [...unsigned(values.length + scalars.length), v128],
+    ]),
+    ...scalars.flatMap((scalar) => [...get(`one ${scalar}`), ...splat, ...set(`four ${scalar}`)]),
+    ...loop(four),
+    ...loop(one),
+    0x0b,
+  ];
+}
+
+function section(id: number, content: number[]): number[] {
+  return [id, ...sized(content)];
+}
+
+function list(items: number[][]): number[] {
+  return [...unsigned(items.length), ...items.flat()];
+}
+
+function sized(content: number[]): number[] {
+  return [...unsigned(content.length), ...content];
+}
+
+function name(text: string): number[] {
+  return sized([...new TextEncoder().encode(text)]);
+}
+
+function unsigned(value: number): number[] {
+  return value < 128 ? [value] : [(value & 127) | 128, ...unsigned(value >>> 7)];
+}

@@ -1,0 +1,156 @@
+/**
+ * What an update does with each number of a variable, in float32: the operations of TensorFlow.js's
+ * kernels in their order, so that the results have the same bits.
+ */
+export interface Formula {
+  /** Arrays of one length: the weight, its slots, and last the gradient, which is only read. */
+  readonly arrays: readonly string[];
+  /** Numbers that are the same for the whole variable. */
+  readonly scalars: readonly string[];
+  /** New values in the order in which they are computed; from then on the name is the new value. */
+  readonly steps: readonly (readonly [name: string, value: Expression])[];
+}
+
+/** A name, or an operation on expressions. */
+export type Expression =
+  | string
+  | readonly [operation: UnaryOperation, of: Expression]
+  | readonly [operation: BinaryOperation, left: Expression, right: Expression];
+
+/** An operation on one number. */
+export type UnaryOperation = "sqrt" | "abs";
+
+/**
+ * An operation on two numbers. `max` of NaN is NaN; `largerOf` is the left one unless it is smaller, as
+ * in C++, and takes names only.
+ */
+export type BinaryOperation = "add" | "sub" | "mul" | "div" | "max" | "largerOf";
+
+/** A sum of two. */
+export const add = (left: Expression, right: Expression): Expression => ["add", left, right];
+/** A difference. */
+export const sub = (left: Expression, right: Expression): Expression => ["sub", left, right];
+/** A product. */
+export const mul = (left: Expression, right: Expression): Expression => ["mul", left, right];
+/** A quotient. */
+export const div = (left: Expression, right: Expression): Expression => ["div", left, right];
+/** A square root. */
+export const sqrt = (of: Expression): Expression => ["sqrt", of];
+
+const gradientSquared = mul("g", "g");
+
+/** The formulas by what they are of. */
+export const formulas = {
+  sgd: {
+    arrays: ["w", "g"],
+    scalars: ["negativeRate"],
+    steps: [["w", add(mul("negativeRate", "g"), "w")]],
+  },
+  momentum: {
+    arrays: ["w", "a", "g"],
+    scalars: ["negativeRate", "momentum"],
+    steps: [
+      ["a", add(mul("momentum", "a"), "g")],
+      ["w", add(mul("negativeRate", "a"), "w")],
+    ],
+  },
+  nesterov: {
+    arrays: ["w", "a", "g"],
+    scalars: ["negativeRate", "momentum"],
+    steps: [
+      ["a", add(mul("momentum", "a"), "g")],
+      ["w", add(mul("negativeRate", add("g", mul("a", "momentum"))), "w")],
+    ],
+  },
+  adagrad: {
+    arrays: ["w", "a", "g"],
+    scalars: ["negativeRate", "epsilon"],
+    steps: [
+      ["a", add("a", gradientSquared)],
+      ["w", add(mul(div("g", sqrt(add("a", "epsilon"))), "negativeRate"), "w")],
+    ],
+  },
+  adadelta: {
+    arrays: ["w", "a", "u", "g"],
+    scalars: ["negativeRate", "rho", "otherRho", "epsilon"],
+    steps: [
+      // From the old averages.
+      ["update", mul(div(sqrt(add("u", "epsilon")), sqrt(add("a", "epsilon"))), "g")],
+      ["a", add(mul("a", "rho"), mul(gradientSquared, "otherRho"))],
+      ["u", add(mul("u", "rho"), mul(mul("update", "update"), "otherRho"))],
+      ["w", add(mul("update", "negativeRate"), "w")],
+    ],
+  },
+  rmsProp: {
+    arrays: ["w", "s", "m", "g"],
+    scalars: ["rate", "decay", "otherDecay", "momentum", "epsilon"],
+    steps: [
+      ["s", add(mul("s", "decay"), mul(gradientSquared, "otherDecay"))],
+      ["m", add(mul("m", "momentum"), div(mul("g", "rate"), sqrt(add("s", "epsilon"))))],
+      ["w", sub("w", "m")],
+    ],
+  },
+  centeredRMSProp: {
+    arrays: ["w", "s", "m", "c", "g"],
+    scalars: ["rate", "decay", "otherDecay", "momentum", "epsilon"],
+    steps: [
+      ["s", add(mul("s", "decay"), mul(gradientSquared, "otherDecay"))],
+      ["c", add(mul("c", "decay"), mul("g", "otherDecay"))],
+      [
+        "m",
+        add(
+          mul("m", "momentum"),
+          div(mul("g", "rate"), sqrt(sub("s", add(mul("c", "c"), "epsilon")))),
+        ),
+      ],
+      ["w", sub("w", "m")],
+    ],
+  },
+  adam: {
+    arrays: ["w", "m", "v", "g"],
+    scalars: [
+      "negativeRate",
+      "beta1",
+      "otherBeta1",
+      "beta2",
+      "otherBeta2",
+      "epsilon",
+      "correction1",
+      "correction2",
+    ],
+    steps: [
+      ["m", add(mul("m", "beta1"), mul("g", "otherBeta1"))],
+      ["v", add(mul("v", "beta2"), mul(gradientSquared, "otherBeta2"))],
+      [
+        "w",
+        add(
+          mul(
+            div(div("m", "correction1"), add(sqrt(div("v", "correction2")), "epsilon")),
+            "negativeRate",
+          ),
+          "w",
+        ),
+      ],
+    ],
+  },
+  adamax: adamax("max"),
+  // The kernel of the wasm backend is C++'s std::max.
+  adamaxOnWasm: adamax("largerOf"),
+} as const satisfies Record<string, Formula>;
+
+/** Name of a formula. */
+export type FormulaName = keyof typeof formulas;
+
+function adamax(larger: "max" | "largerOf"): Formula {
+  return {
+    arrays: ["w", "m", "v", "g"],
+    scalars: ["correctedRate", "beta1", "otherBeta1", "beta2", "epsilon"],
+    steps: [
+      ["m", add(mul("m", "beta1"), mul("g", "otherBeta1"))],
+      ["v", mul("v", "beta2")],
+      ["size", ["abs", "g"]],
+      ["v", [larger, "v", "size"]],
+      ["w", add(mul("correctedRate", div("m", add("v", "epsilon"))), "w")],
+    ],
+  };
+}

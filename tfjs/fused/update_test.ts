@@ -1,0 +1,308 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import {
+  accumulateGradients,
+  clipGradients,
+  EarlyStopping,
+  exponentialMovingAverage,
+  fit,
+} from "keepfit";
+import { useBackend } from "keepfit/backend";
+import { AdamW, makeOptimizer } from "../optimizer_fixtures.ts";
+import { takeOptimizerState } from "../optimizer_state.ts";
+import { namedGradients, updateOf } from "../update.ts";
+
+/** Optimizers with each variant and unusual numbers. */
+const makers: Record<string, () => tf.Optimizer> = {
+  ...makeOptimizer,
+  "Adagrad from 0": () => tf.train.adagrad(0.1, 0),
+  "RMSProp with momentum": () => tf.train.rmsprop(0.05, 0.9, 0.7, 1e-3),
+  "Adam with large epsilon": () => tf.train.adam(0.3, 0.8, 0.99, 0.1),
+  "Adam without rate": () => tf.train.adam(0),
+};
+
+const special = [
+  ...[0, -0, 1, -1, NaN, Infinity, -Infinity, 1e-45, -1e-45, 1.2e-38, 1e-40, -1e-39],
+  ...[3.4e38, -3.4e38, 1e-20, -1e20, 1e19, 2 ** -63],
+];
+
+/** Numbers of every size, among them those that arithmetic treats apart, the same on each run. */
+function numbers(count: number, seed: number): Float32Array {
+  let state = seed;
+  const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  return Float32Array.from({ length: count }, () => {
+    if (random() < 0.02) return special[Math.floor(random() * special.length)];
+    return (random() - 0.5) * 10 ** (random() < 0.8 ? 0 : random() * 60 - 35);
+  });
+}
+
+const bitsOf = (tensor: tf.Tensor): number[] =>
+  Array.from(tensor.dataSync(), (value) => Object.is(value, -0) ? -1e-300 : value);
+
+/** How many kernels of TensorFlow.js a call runs. */
+function kernelsOf(call: () => void): number {
+  const engine = tf.engine();
+  const run = engine.runKernel;
+  let count = 0;
+  engine.runKernel = ((...args: Parameters<typeof run>) => {
+    count++;
+    return run.apply(engine, args);
+  }) as typeof run;
+  try {
+    call();
+    return count;
+  } finally {
+    engine.runKernel = run;
+  }
+}
+
+/** All values of an optimizer, and of the variables that it trains. */
+async function stateOf(optimizer: tf.Optimizer, variables: tf.Variable[]): Promise<number[][]> {
+  const state = await takeOptimizerState(optimizer);
+  const slots = Object.values(state.slots).flat().map(({ tensor }) => bitsOf(tensor));
+  const scalars = Object.values(state.scalars).map(bitsOf);
+  state.dispose();
+  return [...variables.map(bitsOf), ...slots, ...scalars, [state.iterations]];
+}
+
+for (const backend of ["cpu", "wasm"] as const) {
+  describe(`the update of one kernel a variable on ${backend}`, () => {
+    before(() => useBackend(tf, backend));
+    after(() => useBackend(tf, "cpu"));
+
+    for (const [name, make] of Object.entries(makers)) {
+      it(`has the bits of TensorFlow.js's ${name}`, async () => {
+        const tensorsBefore = tf.memory().numTensors;
+        // More than one chunk, a rest of three, one number, none.
+        const sizes = name === "Adam" ? [100_003, 7, 1, 0] : [20_003, 7, 1, 0];
+        const [ours, theirs] = [make(), make()];
+        const variables = [ours, theirs].map(() =>
+          sizes.map((size, i) => tf.tidy(() => tf.variable(tf.tensor1d(numbers(size, i + 1)))))
+        );
+        const update = updateOf(ours);
+        for (let step = 0; step < 6; step++) {
+          const gradients = sizes.map((size, i) => tf.tensor1d(numbers(size, 100 + 10 * step + i)));
+          const given = variables.map((list) =>
+            list.map((variable, i) => ({ name: variable.name, tensor: gradients[i] }))
+          );
+          // A variable may have no gradient in a step.
+          if (step === 3) { for (const one of given) one[1].tensor = undefined as never; }
+          const kernels = kernelsOf(() => update(given[0]));
+          if (step > 1) assert.equal(kernels, 0, "TensorFlow.js was not needed");
+          theirs.applyGradients(given[1]);
+          tf.dispose(gradients);
+          assert.deepEqual(await stateOf(ours, variables[0]), await stateOf(theirs, variables[1]));
+        }
+        for (const one of variables.flat()) one.dispose();
+        ours.dispose();
+        theirs.dispose();
+        assert(tf.memory().numTensors <= tensorsBefore + 8, "what tfjs keeps of its scalars");
+      });
+    }
+
+    it("changes no clone, no array that was read and no tensor that a variable was made of", () => {
+      const optimizer = tf.train.adam(0.1);
+      const update = updateOf(optimizer);
+      const initial = tf.tensor1d([1, 2, 3]);
+      const [one, two] = [tf.variable(initial), tf.variable(initial)];
+      const step = () =>
+        tf.tidy(() =>
+          update([one, two].map(({ name }) => ({ name, tensor: tf.tensor1d([1, -1, 0.5]) })))
+        );
+      for (let i = 0; i < 4; i++) {
+        const kept = one.clone();
+        const moment =
+          (optimizer as unknown as { accumulatedFirstMoment: { variable: tf.Tensor }[] })
+            .accumulatedFirstMoment[0]?.variable;
+        const keptMoment = moment?.clone();
+        const arrays = [one, moment].map((tensor) => tensor?.dataSync());
+        const copies = arrays.map((array) => array?.slice());
+        step();
+        assert.deepEqual(arrays, copies);
+        assert.deepEqual(kept.dataSync(), copies[0]);
+        if (keptMoment) assert.deepEqual(keptMoment.dataSync(), copies[1]);
+        assert.notDeepEqual(one.dataSync(), copies[0]);
+        tf.dispose([kept, keptMoment ?? []]);
+        step();
+      }
+      assert.deepEqual([...initial.dataSync()], [1, 2, 3]);
+      assert.deepEqual(one.dataSync(), two.dataSync());
+      tf.dispose([initial, one, two]);
+      optimizer.dispose();
+    });
+
+    it("reaches products and convolutions, which keep a packed copy of a weight on wasm", () => {
+      const optimizer = tf.train.sgd(0.5);
+      const update = updateOf(optimizer);
+      const filter = tf.variable(tf.ones<tf.Rank.R4>([2, 2, 1, 2]));
+      const matrix = tf.variable(tf.ones<tf.Rank.R2>([3, 2]));
+      const bias = tf.variable(tf.ones<tf.Rank.R1>([2]));
+      const [image, row] = [tf.ones<tf.Rank.R4>([1, 3, 3, 1]), tf.ones<tf.Rank.R2>([2, 3])];
+      for (let step = 1; step < 5; step++) {
+        tf.tidy(() => {
+          update(
+            [filter, matrix, bias].map(({ name, shape }) => ({ name, tensor: tf.ones(shape) })),
+          );
+          const value = 1 - step / 2;
+          const results = [
+            tf.fused.conv2d({ x: image, filter, strides: 1, pad: "valid", bias }),
+            tf.fused.matMul({ a: row, b: matrix, bias }),
+            tf.matMul(row, matrix),
+          ];
+          assert.deepEqual(
+            results.map((one) => [...new Set(one.dataSync())]),
+            [[5 * value], [4 * value], [3 * value]],
+          );
+        });
+      }
+      tf.dispose([filter, matrix, bias, image, row]);
+      optimizer.dispose();
+    });
+
+    it("is right inside of clipping, accumulation and a moving average", async () => {
+      const wrap = (optimizer: tf.Optimizer) =>
+        exponentialMovingAverage(
+          accumulateGradients(clipGradients(optimizer, { globalClipNorm: 0.01 }), 2),
+          { momentum: 0.5 },
+        );
+      const [ours, theirs] = [wrap(tf.train.adam(0.1)), wrap(tf.train.adam(0.1))];
+      // Watched, every update is TensorFlow.js's own.
+      const watched = (run: () => void) => tf.profile(() => run() as never);
+      const variables = [ours, theirs].map(() => tf.variable(tf.tensor1d([1, 2, 3])));
+      for (let i = 0; i < 10; i++) {
+        const gradient = tf.tensor1d([i, -1, 1 / (i + 1)]);
+        updateOf(ours)([{ name: variables[0].name, tensor: gradient }]);
+        await watched(() => updateOf(theirs)([{ name: variables[1].name, tensor: gradient }]));
+        gradient.dispose();
+      }
+      assert.equal(ours.iterations, 5);
+      assert.deepEqual(variables[0].dataSync(), variables[1].dataSync());
+      const averages = await Promise.all(
+        [ours, theirs].map(async ({ movingAverage }) =>
+          (await movingAverage.getState()).map(({ values }) => values)
+        ),
+      );
+      assert.deepEqual(averages[0], averages[1]);
+    });
+
+    it("leaves an optimizer whose class does something else to it", () => {
+      /** Has the name and the fields of TensorFlow.js's. */
+      class OtherSGD extends tf.SGDOptimizer {
+        static override get className(): string {
+          return "SGD";
+        }
+        override applyGradients(gradients: Parameters<tf.Optimizer["applyGradients"]>[0]): void {
+          for (const { name, tensor } of namedGradients(gradients)) {
+            const variable = tf.engine().registeredVariables[name];
+            tf.tidy(() => variable.assign(variable.sub(tensor.mul(2))));
+          }
+          this.incrementIterations();
+        }
+      }
+      for (const make of [() => new OtherSGD(0.1), () => new AdamW(0.1, 0.9, 0.999)]) {
+        const [ours, theirs] = [make(), make()];
+        const variables = [1, 2].map(() => tf.variable(tf.tensor1d([1, 2, 3])));
+        for (let i = 0; i < 5; i++) {
+          const tensor = tf.tensor1d([1, -2, 0.5]);
+          updateOf(ours)([{ name: variables[0].name, tensor }]);
+          theirs.applyGradients([{ name: variables[1].name, tensor }]);
+          tensor.dispose();
+        }
+        assert.deepEqual(variables[0].dataSync(), variables[1].dataSync());
+        assert.equal(ours.iterations, 5);
+        tf.dispose(variables);
+      }
+    });
+
+    it("gives EarlyStopping back the weights of the best epoch", async () => {
+      const layer = tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" });
+      const model = tf.sequential({ layers: [layer] });
+      model.compile({ optimizer: tf.train.rmsprop(0.1), loss: "meanSquaredError" });
+      const seen: number[][] = [];
+      const stopping = new EarlyStopping({
+        monitor: "score",
+        mode: "max",
+        patience: 3,
+        restoreBestWeights: true,
+      });
+      const scored = {
+        onEpochEnd(epoch: number, logs: Record<string, number>) {
+          logs.score = epoch === 2 ? 1 : 0;
+          seen.push(layer.getWeights().flatMap(bitsOf));
+        },
+      };
+      const [x, y] = [tf.ones([6, 1]), tf.ones([6, 1])];
+      const callbacks = [scored, stopping];
+      await fit(model, x, y, { epochs: 9, batchSize: 2, verbose: 0, callbacks });
+      assert.equal(seen.length, 6);
+      assert.notDeepEqual(seen[2], seen[5]);
+      assert.deepEqual(layer.getWeights().flatMap(bitsOf), seen[2]);
+    });
+
+    it("goes on after the memory of the backend has grown", () => {
+      const [ours, theirs] = [tf.train.adam(0.1), tf.train.adam(0.1)];
+      const variables = [1, 2].map(() => tf.variable(tf.tensor1d([1, 2, 3])));
+      for (let step = 0; step < 5; step++) {
+        const large = tf.zeros([1 << 22]);
+        const gradient = tf.tensor1d([step, -1, 0.5]);
+        updateOf(ours)([{ name: variables[0].name, tensor: gradient }]);
+        theirs.applyGradients([{ name: variables[1].name, tensor: gradient }]);
+        assert.deepEqual(variables[0].dataSync(), variables[1].dataSync());
+        gradient.dispose();
+        if (step === 4) large.dispose();
+      }
+      tf.dispose(variables);
+    });
+
+    it("trains a model to the weights that TensorFlow.js trains it to, on any rate", async () => {
+      const build = () => {
+        const model = tf.sequential();
+        model.add(
+          tf.layers.dense({
+            units: 5,
+            inputShape: [3],
+            activation: "tanh",
+            kernelInitializer: "ones",
+          }),
+        );
+        model.add(tf.layers.dense({ units: 1, kernelInitializer: "ones" }));
+        model.compile({ optimizer: tf.train.momentum(0.05, 0.9, true), loss: "meanSquaredError" });
+        return model;
+      };
+      const [ours, theirs] = [build(), build()];
+      const x = tf.tensor2d(
+        Array.from({ length: 20 }, (_, i) => [i / 20, (i % 3) / 3, 1 - i / 30]),
+      );
+      const y = tf.tensor2d(Array.from({ length: 20 }, (_, i) => [Math.sin(i)]));
+      for (const rate of [0.05, 0.01]) {
+        for (const { optimizer } of [ours, theirs]) {
+          (optimizer as tf.SGDOptimizer).setLearningRate(rate);
+        }
+        await fit(ours, x, y, { epochs: 3, batchSize: 8, shuffle: false, verbose: 0 });
+        await theirs.fit(x, y, { epochs: 3, batchSize: 8, shuffle: false, verbose: 0 });
+      }
+      assert.deepEqual(ours.getWeights().map(bitsOf), theirs.getWeights().map(bitsOf));
+    });
+  });
+}
+
+describe("the update of one kernel a variable on wasm with threads", () => {
+  after(() => useBackend(tf, "cpu"));
+
+  it("works on the memory that the threads share", async () => {
+    await useBackend(tf, "wasm", { threads: 2 });
+    const [ours, theirs] = [tf.train.adam(0.1), tf.train.adam(0.1)];
+    const variables = [1, 2].map(() => tf.variable(tf.tensor1d(numbers(103, 1))));
+    for (let step = 0; step < 5; step++) {
+      const tensor = tf.tensor1d(numbers(103, 2 + step));
+      const kernels = kernelsOf(() => updateOf(ours)([{ name: variables[0].name, tensor }]));
+      if (step > 1) assert.equal(kernels, 0, "TensorFlow.js was not needed");
+      theirs.applyGradients([{ name: variables[1].name, tensor }]);
+      tensor.dispose();
+    }
+    assert.deepEqual(bitsOf(variables[0]), bitsOf(variables[1]));
+    tf.dispose(variables);
+    await useBackend(tf, "wasm", { threads: 1 });
+  });
+});
