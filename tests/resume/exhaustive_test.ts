@@ -17,7 +17,7 @@ const kinds: [name: string, kind: Kind, stride: number][] = [
   ["with a convolution and batch normalization", { model: "conv", saveFreq: 2 }, 163],
   ["with two outputs", { model: "outputs", saveFreq: 3 }, 163],
   ["on a generator that runs on over epochs", { source: "steps", saveFreq: 2 }, 113],
-  ["on a generator", { source: "generator", saveFreq: 3 }, 113],
+  ["on a generator", { source: "generator", saveFreq: 3 }, 67],
   ["on a shuffled dataset", { source: "shuffled", saveFreq: 2 }, 131],
 ];
 
