@@ -5,6 +5,7 @@
  * @module
  */
 import type * as tfjs from "@tensorflow/tfjs";
+import { explainUnknownNames } from "../compile_hints.ts";
 import { skipBanner } from "./banner.ts";
 import type { GPULike } from "../../runtime/gpu.ts";
 import { setBackend } from "./set_backend.ts";
@@ -81,6 +82,9 @@ const chosenKey = Symbol.for("keepfit.backend.chosen");
  * If `"auto"` ends on cpu, where training takes ten to two hundred times as long, it warns once why
  * wasm cannot be used and what to do: which package to install, which permission to give.
  *
+ * From then on, the errors of `model.compile` for an unknown optimizer, loss or metric name the
+ * nearest one.
+ *
  * Call it before the first tensor is created, and TensorFlow.js does not print its advertisement of
  * tfjs-node either.
  *
@@ -128,6 +132,7 @@ export async function useBackend(
     );
   }
   skipBanner(tf);
+  explainUnknownNames(tf);
   const before = tf.getBackend();
   const hadWebGPU = tf.engine().registry.webgpu !== undefined;
   const reasons: ChosenBackend["reasons"] = [];
