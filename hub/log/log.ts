@@ -48,6 +48,8 @@ export class PluginLog {
   #tree = new MerkleTree();
   /** The lines in the tree. */
   #lines: string[] = [];
+  /** Places of the entries of each version, `owner/name@version`. */
+  #places = new Map<string, number[]>();
   #read: StoredLog | undefined;
   #open: OpenLog | undefined;
   #started: Promise<void> | undefined;
@@ -89,8 +91,7 @@ export class PluginLog {
    */
   async record(entry: Omit<LogEntry, "signers" | "time">): Promise<void> {
     if (this.#key === undefined) return;
-    const missing = await this.#missing([entry]);
-    if (missing.length > 0) await this.#append(missing);
+    await this.#write([entry]);
   }
 
   /** The text of the signed head; undefined if there is no log. */
@@ -114,10 +115,10 @@ export class PluginLog {
     const log = await this.#current();
     if (log === undefined || !isCount(size) || size > log.lines.length) return undefined;
     const found: ProvenEntry[] = [];
-    for (const [index, line] of log.lines.slice(0, size).entries()) {
-      if (!isOf(line, id, version)) continue;
+    for (const index of this.#places.get(`${id}@${version}`) ?? []) {
+      if (index >= size) break;
       const proof = (await log.tree.inclusionProof(index, size)).map(toBase64);
-      found.push({ entry: line, index, proof });
+      found.push({ entry: log.lines[index], index, proof });
     }
     return found;
   }
@@ -165,9 +166,13 @@ export class PluginLog {
     if (this.#lines.some((line, i) => line !== lines[i])) {
       this.#tree = new MerkleTree();
       this.#lines = [];
+      this.#places = new Map();
     }
     for (const line of lines.slice(this.#lines.length)) {
+      const { id, version } = parseEntry(line, logName);
       await this.#tree.append(await hashLine(line));
+      const key = `${id}@${version}`;
+      this.#places.set(key, [...this.#places.get(key) ?? [], this.#lines.length]);
       this.#lines.push(line);
     }
   }
@@ -200,7 +205,13 @@ export class PluginLog {
         });
       }
     }
-    const missing = await this.#missing(wanted.reverse());
+    await this.#write(wanted.reverse());
+  }
+
+  /** Add events that the log does not have, and sign entries that a crash left without a head. */
+  async #write(events: readonly Omit<LogEntry, "signers" | "time">[]): Promise<void> {
+    const open = await this.#inTurn(() => this.#load());
+    const missing = await this.#missing(events);
     const { lines } = await this.#store.log();
     if (open === undefined || missing.length > 0 || lines.length > open.head.size) {
       await this.#append(missing);
@@ -209,18 +220,18 @@ export class PluginLog {
 
   /** The lines of those events that the log does not have as the last of their kind. */
   async #missing(events: readonly Omit<LogEntry, "signers" | "time">[]): Promise<string[]> {
-    if (events.length === 0) return [];
     /** Content and standing of each version, as the log has them. */
     const known = new Map<string, { integrity?: string; isYanked: boolean }>();
-    const [{ id: wantedId, version: wantedVersion }, another] = events;
-    for (const line of (await this.#store.log()).lines) {
-      if (another === undefined && !isOf(line, wantedId, wantedVersion)) continue;
-      const { type, id, version, integrity } = parseEntry(line, logName);
-      const before = known.get(`${id}@${version}`);
-      known.set(`${id}@${version}`, {
-        integrity: type === "publish" ? integrity : before?.integrity,
-        isYanked: type === "publish" ? before?.isYanked ?? false : type === "yank",
-      });
+    const { lines: all } = await this.#store.log();
+    await this.#inTurn(() => this.#grow(all));
+    for (const { id, version } of events) {
+      const standing: { integrity?: string; isYanked: boolean } = { isYanked: false };
+      for (const place of this.#places.get(`${id}@${version}`) ?? []) {
+        const { type, integrity } = parseEntry(all[place], logName);
+        if (type === "publish") standing.integrity = integrity;
+        else standing.isYanked = type === "yank";
+      }
+      known.set(`${id}@${version}`, standing);
     }
     const lines: string[] = [];
     const order = { publish: 0, unyank: 1, yank: 1 };
@@ -262,15 +273,6 @@ function damaged(expected: string, actual: string): PluginError {
     actual,
     hint: `put ${logName} and ${logHeadName} back from a copy of the same time`,
   });
-}
-
-function isOf(line: string, id: string, version: string): boolean {
-  try {
-    const entry = JSON.parse(line) as { id?: unknown; version?: unknown };
-    return entry.id === id && entry.version === version;
-  } catch {
-    return false;
-  }
 }
 
 function isCount(value: number): boolean {

@@ -210,6 +210,10 @@ describe("a hub's log", () => {
     const before = await site.fs.readTextFile("registry/log.head.json");
     await site.publish("ada/timer", "1.1.0");
     await site.fs.writeFile("registry/log.head.json", before);
+    // Its publisher got no answer, and sends it again.
+    await site.publish("ada/timer", "1.1.0");
+    const { size } = JSON.parse(await site.fs.readTextFile("registry/log.head.json"));
+    assert.equal(size, 2);
     await site.publish("ada/timer", "1.2.0");
     const text = await site.fs.readTextFile("registry/log.jsonl");
     await site.fs.writeFile("registry/log.jsonl", `${text}{"id":"ada/ti`);
