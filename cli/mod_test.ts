@@ -180,6 +180,17 @@ describe("packing a plugin", () => {
   after(() => rm(folder, { recursive: true }));
   const pack = (...flags: string[]) => start("pack", source, "--out", out, ...flags).ended;
 
+  it("says that a hub's log does not have the version yet", async () => {
+    const logged = join(folder, "logged");
+    await mkdir(logged);
+    await writeFile(join(logged, "log.jsonl"), "");
+    await writeFile(join(logged, "log.head.json"), "{}");
+    const { output } = await start("pack", source, "--out", logged).ended;
+    assert.match(output, /has the log of a hub, which does not have this version yet/);
+    const again = await start("pack", source, "--out", logged).ended;
+    assert.doesNotMatch(again.output, /log of a hub/);
+  });
+
   it("refuses a private key, and leaves out what is ignored", async () => {
     const key = join(source, "key.pem");
     assert.equal((await start("key", "new", key).ended).code, 0);

@@ -26,6 +26,8 @@ export interface PackedPlugin {
   files: number;
   /** Size of all files in bytes. */
   size: number;
+  /** Whether the folder has the log of a hub, which does not have this version yet. */
+  isUnlogged: boolean;
 }
 
 /**
@@ -47,8 +49,9 @@ export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
   const files = new Map([...contents].filter(([path]) => path !== manifestName));
   await fs.makeDir(out);
   try {
-    const { id, version, integrity } = await publishVersion(
-      folderPluginStore(out, { fs }),
+    const store = folderPluginStore(out, { fs });
+    const { id, version, integrity, isNew } = await publishVersion(
+      store,
       { manifest, files },
       { replace: force },
     );
@@ -57,6 +60,7 @@ export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
       version,
       reference: `${id}/${version}/${manifestName}#${integrity}`,
       files: contents.size,
+      isUnlogged: isNew && (await store.log()).head !== undefined,
       size: [...contents.values()].reduce((sum, { length }) => sum + length, 0),
     };
   } catch (error) {

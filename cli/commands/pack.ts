@@ -20,8 +20,12 @@ export function addPack(program: Command, cli: CommandLine): void {
     .action(
       async (source: string, given: { out: string; bundle?: true; force?: true }) => {
         const packed = await packPlugin({ source, fs: cli.fs, ...given });
-        const { id, version, reference, files } = packed;
-        cli.tell(packed, `packed ${id} ${version}, ${files} files\n${reference}\n`);
+        const { id, version, reference, files, isUnlogged } = packed;
+        const unlogged = isUnlogged
+          ? `${given.out} has the log of a hub, which does not have this version yet: start the ` +
+            "hub again before others add it\n"
+          : "";
+        cli.tell(packed, `packed ${id} ${version}, ${files} files\n${reference}\n${unlogged}`);
       },
     );
   addExamples(command, cli, ["keepfit pack notes --bundle --out public"]);
