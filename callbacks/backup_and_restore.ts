@@ -34,7 +34,7 @@ export interface BackupAndRestoreOptions extends CallbackOptions {
    * ends it. Default: `"epoch"`.
    */
   saveFreq?: "epoch" | number | false;
-  /** Keep the backup before the last one too, for when the last cannot be read. Default: false. */
+  /** Keep the backup before the last one too, for when the last is damaged. Default: true. */
   doubleCheckpoint?: boolean;
   /** Remove the backup when training has ended. Default: true. */
   deleteCheckpoint?: boolean;
@@ -59,10 +59,10 @@ export interface BackupAndRestoreOptions extends CallbackOptions {
  * to `fit`; dropout and noise draw from it. A run is saved before its first batch, as `saveFreq` says,
  * and when its `signal` ends it.
  *
- * `backupDir` is of one run. `latest.safetensors` in it is replaced at once; nothing else is touched,
- * except `previous.safetensors` with `doubleCheckpoint`. A file that cannot be read is warned about:
- * then the previous one is taken, or training starts anew. Keras 3.15 deletes the whole directory,
- * and takes `false` for every batch.
+ * `backupDir` is of one run. `latest.safetensors` in it is replaced at once, and has a checksum; when
+ * it is damaged, it is kept under another name and `previous.safetensors` is taken. Without one, the
+ * run fails instead of starting over. Nothing else in the folder is touched. Keras 3.15 deletes the
+ * whole directory, and takes `false` for every batch.
  *
  * Source: `keras/src/callbacks/backup_and_restore.py`.
  *
@@ -138,7 +138,7 @@ export class BackupAndRestore extends Callback {
     });
     this.backupDir = backupDir;
     this.saveFreq = options.saveFreq ?? "epoch";
-    this.doubleCheckpoint = options.doubleCheckpoint ?? false;
+    this.doubleCheckpoint = options.doubleCheckpoint ?? true;
     this.deleteCheckpoint = options.deleteCheckpoint ?? true;
     this.#fs = options.fs;
     // Only if needed, because a batch hook is called for every batch.

@@ -418,24 +418,51 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(warned, []);
   });
 
-  it("starts from scratch, with a warning, when nothing can be read", async () => {
+  it("fails, and changes nothing, when there are only damaged backups", async () => {
     const fs = memoryFileSystem();
-    await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 3)]));
+    const options = { doubleCheckpoint: false };
+    await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochBegin", 3)]));
     const whole = await fs.readFile("backup/latest.safetensors");
     const damaged: Uint8Array[] = [
       new Uint8Array(),
       whole.slice(0, 40),
       whole.slice(0, whole.length - 1),
       whole.map((byte, i) => i === 20 ? 0 : byte),
+      whole.map((byte, i) => i === whole.length - 3 ? byte ^ 1 : byte),
     ];
     for (const bytes of damaged) {
-      await fs.makeDir("backup");
       await fs.writeFile("backup/latest.safetensors", bytes);
-      const { seen, callback } = counter();
-      const { warned } = await heard(() => train(makeModel(), [backup(fs), callback]));
-      assert.deepEqual(seen.epochs, [0, 1, 2, 3, 4]);
-      assert.equal(warned.length, 1);
-      assert.match(warned[0], /latest\.safetensors.*starts from scratch/);
+      await assert.rejects(
+        train(makeModel(), backup(fs)),
+        /Cannot resume the run: expected a backup in backup, got a damaged one.*remove it to train/,
+      );
+      assert.deepEqual(await fs.readFile("backup/latest.safetensors"), bytes);
+    }
+  });
+
+  it("is never another run, whichever bit of a backup is flipped", async () => {
+    const fs = memoryFileSystem();
+    const straight = makeModel();
+    const whole = await train(straight, null, { epochs: 3 });
+    const options = { epochs: 3 };
+    await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 2)], options));
+    const [latest, previous] = await Promise.all(
+      ["latest", "previous"].map((name) => fs.readFile(`backup/${name}.safetensors`)),
+    );
+    for (let at = 0; at < latest.length; at += 89) {
+      const flipped = latest.map((byte, i) => i === at ? byte ^ (1 << (at % 8)) : byte);
+      await fs.makeDir("backup");
+      await fs.writeFile("backup/latest.safetensors", flipped);
+      await fs.writeFile("backup/previous.safetensors", previous);
+      const model = makeModel();
+      const { warned } = await heard(async () => {
+        assert.deepEqual((await train(model, backup(fs), options)).history, whole.history);
+      });
+      assert.deepEqual(await resultOf(model), await resultOf(straight));
+      if (warned.length === 0) continue;
+      assert.match(warned.join(), /the one before it is used, and damaged-latest/);
+      assert.deepEqual(await fs.readFile("backup/damaged-latest.safetensors"), flipped);
+      await fs.remove("backup", { recursive: true });
     }
   });
 
@@ -523,7 +550,7 @@ describe("BackupAndRestore", () => {
       await assert.rejects(
         train(makeModel(), [new BackupAndRestore(url), logger(), crash("onEpochBegin", 3)]),
       );
-      assert.deepEqual(await readdir(url), ["latest.safetensors"]);
+      assert.deepEqual((await readdir(url)).sort(), ["latest.safetensors", "previous.safetensors"]);
       const { seen, callback } = counter();
       await train(makeModel(), [new BackupAndRestore(url), logger(), callback]);
       assert.deepEqual(seen.epochs, [3, 4]);

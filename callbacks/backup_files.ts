@@ -2,7 +2,12 @@ import { readPlainData, writePlainData } from "../checkpoints/plain_data_file.ts
 import type { CallbackState } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
 import { ensureDir, FileSystemError, joinPath, probeDirectory, sweep } from "../runtime/mod.ts";
+import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
+
+/** `next` is there while it takes the place of `latest`. */
+type WholeName = "next" | "latest" | "previous";
+type BackupName = WholeName | `damaged-${WholeName}`;
 
 /** The folder of one run's backup, in which one rename replaces all of it. */
 export class BackupFiles {
@@ -25,42 +30,64 @@ export class BackupFiles {
   }
 
   /**
-   * Save a backup.
+   * Save a backup. A whole one is there at any instant.
    *
    * @param keepsPrevious whether the last one is kept beside it
    */
   async write(backup: CallbackState, keepsPrevious: boolean): Promise<void> {
     await ensureDir(this.#folder, { fs: this.#fs });
-    if (keepsPrevious) await this.#keepPrevious();
-    await writePlainData(this.#fs, this.#file("latest"), backup as never);
+    if (!keepsPrevious) {
+      return await writePlainData(this.#fs, this.#file("latest"), backup as never);
+    }
+    await writePlainData(this.#fs, this.#file("next"), backup as never);
+    await this.#rename("latest", "previous");
+    await this.#rename("next", "latest");
   }
 
-  /** The last backup, or the one before it when that cannot be read; undefined without one. */
+  /**
+   * The last backup, or the one before it when that is damaged; undefined without one. A damaged one is
+   * kept under another name.
+   *
+   * @throws SyntaxError when there are only damaged ones
+   */
   async find(): Promise<CallbackState | undefined> {
     const failures: string[] = [];
+    const damaged: WholeName[] = [];
     let found: CallbackState | undefined;
-    for (const name of ["latest", "previous"] as const) {
+    for (const name of ["next", "latest", "previous"] as const) {
       try {
         found = await this.#read(name);
+        break;
       } catch (error) {
-        // A file that was not read may be whole: no reason to restart and overwrite it.
-        if (error instanceof FileSystemError && !isNotFound(error)) throw error;
-        if (!isNotFound(error)) failures.push(messageOf(error));
+        if (isNotFound(error)) continue;
+        // A file that was not read may be whole: no reason to take another one.
+        if (error instanceof FileSystemError) throw error;
+        failures.push(messageOf(error));
+        damaged.push(name);
       }
-      if (found !== undefined) break;
     }
-    if (failures.length > 0) {
-      const consequence = found === undefined
-        ? "training starts from scratch"
-        : "the one before it is used";
-      console.warn(`keepfit: the backup is damaged: ${failures.join("; ")}; ${consequence}`);
+    if (failures.length === 0) return found;
+    if (found === undefined) {
+      throw new SyntaxError(
+        `Cannot resume the run: expected a backup in ${
+          showPath(this.#folder)
+        }, got a damaged one: ` +
+          `${failures.join("; ")}; remove it to train from scratch`,
+      );
     }
+    for (const name of damaged) await this.#rename(name, `damaged-${name}`);
+    console.warn(
+      `keepfit: the backup is damaged: ${failures.join("; ")}; the one before it is used, and ` +
+        `${damaged.map((name) => `damaged-${name}.safetensors`).join(", ")} is kept`,
+    );
     return found;
   }
 
-  /** Remove both backups, and the folder where nothing else is in it. */
+  /** Remove the backups, and the folder where nothing else is in it. */
   async remove(): Promise<void> {
-    for (const name of ["previous", "latest"] as const) await this.#fs.remove(this.#file(name));
+    for (const name of ["next", "previous", "latest"] as const) {
+      await this.#fs.remove(this.#file(name));
+    }
     try {
       await this.#fs.remove(this.#folder);
     } catch (error) {
@@ -68,22 +95,23 @@ export class BackupFiles {
     }
   }
 
-  async #keepPrevious(): Promise<void> {
+  /** Rename a backup, if it is there. */
+  async #rename(from: BackupName, to: BackupName): Promise<void> {
     try {
-      await this.#fs.rename(this.#file("latest"), this.#file("previous"));
+      await this.#fs.rename(this.#file(from), this.#file(to));
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
   }
 
-  async #read(name: "latest" | "previous"): Promise<CallbackState> {
+  async #read(name: BackupName): Promise<CallbackState> {
     const file = this.#file(name);
     const backup = await readPlainData(this.#fs, file) as CallbackState | null;
     if (Number.isSafeInteger(backup?.epoch) && Array.isArray(backup?.weights)) return backup;
-    throw new SyntaxError(`Cannot load ${file}: it has no epoch and weights`);
+    throw new SyntaxError(`Cannot load ${showPath(file)}: it has no epoch and weights`);
   }
 
-  #file(name: "latest" | "previous"): Path {
+  #file(name: BackupName): Path {
     return joinPath(this.#folder, `${name}.safetensors`);
   }
 }

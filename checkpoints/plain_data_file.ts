@@ -5,17 +5,22 @@ import {
   type TensorValues,
   writeSafetensors,
 } from "./safetensors.ts";
+import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
+import { crc32c } from "../tensorboard/crc.ts";
 
 /**
  * Write plain data to a file, atomically: a safetensors file whose tensors are the typed arrays,
- * named by their paths, and whose metadata is the rest as JSON. NaN, infinities and -0 are
- * preserved.
+ * named by their paths, and whose metadata is the rest as JSON, with a checksum of all of it. NaN,
+ * infinities and -0 are preserved.
  */
 export async function writePlainData(fs: FileSystem, path: Path, data: StateValue): Promise<void> {
   const tensors: NamedTensor[] = [];
   const json = JSON.stringify(pack(data, "", tensors));
-  await writeSafetensors(path, tensors, { fs, metadata: { json } });
+  await writeSafetensors(path, tensors, {
+    fs,
+    metadata: { json, checksum: checksumOf(json, tensors) },
+  });
 }
 
 /**
@@ -26,12 +31,27 @@ export async function writePlainData(fs: FileSystem, path: Path, data: StateValu
  */
 export async function readPlainData(fs: FileSystem, path: Path): Promise<StateValue> {
   const { tensors, metadata } = await readSafetensors(path, { fs });
+  if (metadata.checksum !== checksumOf(metadata.json, tensors)) {
+    throw new SyntaxError(`Cannot load ${showPath(path)}: it is damaged, its checksum is wrong`);
+  }
   const arrays = new Map(tensors.map(({ name, values }) => [name, values]));
   try {
     return unpack(JSON.parse(metadata.json), arrays);
   } catch (cause) {
-    throw new SyntaxError(`Cannot load ${path}: its metadata is no data of keepfit`, { cause });
+    throw new SyntaxError(`Cannot load ${showPath(path)}: its metadata is no data of keepfit`, {
+      cause,
+    });
   }
+}
+
+/** CRC-32C of the JSON and of names, types and bytes of the arrays, as text. */
+function checksumOf(json: string | undefined, tensors: readonly NamedTensor[]): string {
+  const sums = tensors.map(({ name, values }) => [
+    name,
+    values[Symbol.toStringTag],
+    crc32c(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+  ]).sort();
+  return String(crc32c(new TextEncoder().encode(JSON.stringify([json, sums]))));
 }
 
 /** Values beyond JSON are objects with this single key. */

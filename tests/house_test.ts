@@ -71,6 +71,9 @@ const table: Record<string, Room> = {
     machine: true,
   },
   checkpoints: { rooms: ["core", "tfjs", ...runtime], types: [tfjs] },
+  "checkpoints/plain_data_file.ts": {
+    rooms: ["core", "checkpoints", "tensorboard/crc.ts", ...runtime],
+  },
   training: {
     rooms: ["core", "tfjs"],
     lateRooms: ["callbacks/progbar_logger.ts", "plugins/load/load_reference.ts"],
