@@ -20,6 +20,7 @@ import {
   setOptimizerState,
 } from "../tfjs/optimizer_state.ts";
 import { getRandomState, type RandomState, setRandomState } from "../tfjs/random_seed.ts";
+import { changedSettings, type RunSettings } from "./run_settings.ts";
 
 /** Everything a run needs to continue. */
 export interface Backup {
@@ -36,8 +37,48 @@ export interface Backup {
   stopTraining?: boolean;
   /** In other loops, the sequence of `setRandomSeed`; null where no seed was set. */
   random?: RandomState | null;
+  /** What the script had chosen. */
+  settings?: RunSettings;
   /** What the callbacks of the list remember, by key. */
   callbacks: Record<string, CallbackState>;
+}
+
+/**
+ * What of a backup's settings is another one in this run, as a sentence; undefined for none.
+ *
+ * @throws RangeError when the run cannot go on within an epoch, because its batches are other ones
+ */
+export function remarkOnSettings(
+  backup: Backup,
+  now: RunSettings,
+  folder: string,
+): string | undefined {
+  const { ofBatches, others } = changedSettings(backup.settings ?? {}, now);
+  if (isMidEpoch(backup) && ofBatches.length > 0) {
+    throw new RangeError(
+      `Cannot resume the run within epoch ${backup.epoch}: ${ofBatches.join(", ")}; restore the ` +
+        `setting, or remove the backup in ${folder} to train from scratch`,
+    );
+  }
+  const all = [...ofBatches, ...others];
+  if (all.length === 0) return undefined;
+  return `this run has other settings and cannot equal one that was never interrupted: ` +
+    `${all.join(", ")}; the optimizer's state is the backup's`;
+}
+
+/** True for a backup that was taken before the first batch and is of another model: nothing is lost. */
+export async function isOfNoUse(backup: Backup, model: TrainableModel): Promise<boolean> {
+  if (backup.loop?.step !== 0) return false;
+  const saved = backup.optimizer?.className;
+  if (hasOptimizer(model) && (await getOptimizerState(model as never)).className !== saved) {
+    return true;
+  }
+  try {
+    disposeWeights(await weightsFromHost(model, backup.weights));
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** Where a run is. */

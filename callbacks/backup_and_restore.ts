@@ -12,11 +12,14 @@ import {
   type BackupPosition,
   hasStopped,
   isMidEpoch,
+  isOfNoUse,
+  remarkOnSettings,
   restoreBackup,
   restoreRate,
   takeBackup,
 } from "./backup.ts";
 import { BackupFiles } from "./backup_files.ts";
+import { type RunSettings, settingsOf } from "./run_settings.ts";
 import {
   callbackOptions,
   checkOptions,
@@ -114,6 +117,7 @@ export class BackupAndRestore extends Callback {
   #training: ResumableTraining | undefined;
   #position: BackupPosition = start;
   #batchesSinceSave = 0;
+  #settings: RunSettings = {};
   /** The backup from which this run goes on, until its first epoch has begun. */
   #resumed: Backup | undefined;
 
@@ -165,9 +169,13 @@ export class BackupAndRestore extends Callback {
     // A directory that cannot be made fails now, not after an epoch.
     await this.#files.prepare();
     const backup = await this.#files.find() as Backup | undefined;
-    if (backup === undefined) return;
+    const settings = settingsOf(this.model, this.params);
+    this.#settings = settings;
+    if (backup === undefined || await isOfNoUse(backup, this.model)) return;
     const folder = showPath(this.backupDir);
+    const changed = remarkOnSettings(backup, settings, folder);
     const remarks = await restoreBackup(backup, this.model, training, folder);
+    if (changed !== undefined) remarks.push(changed);
     for (const remark of remarks) console.warn(`keepfit: the backup in ${folder}: ${remark}`);
     const { epoch, batch } = backup;
     this.#position = { epoch, batch };
@@ -230,7 +238,10 @@ export class BackupAndRestore extends Callback {
     if (this.#training === undefined) return;
     this.#batchesSinceSave = 0;
     const backup = await takeBackup(this.model, this.#training, this.#position);
-    await this.#files?.write(backup as never, this.doubleCheckpoint);
+    await this.#files?.write(
+      { ...backup, settings: this.#settings } as never,
+      this.doubleCheckpoint,
+    );
   }
 }
 

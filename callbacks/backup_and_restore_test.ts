@@ -508,6 +508,38 @@ describe("BackupAndRestore", () => {
     assert.equal(await exists("backup/latest.safetensors", { fs }), true);
   });
 
+  it("tells once which settings of the run are other ones", async () => {
+    const fs = memoryFileSystem();
+    const first = makeModel(tf.train.adam(0.1));
+    await assert.rejects(train(first, [backup(fs), crash("onEpochBegin", 3)]));
+    const { warned } = await heard(() =>
+      train(makeModel(tf.train.adam(0.2)), backup(fs), { batchSize: 5, shuffle: false })
+    );
+    assert.equal(warned.length, 1);
+    assert.match(
+      warned[0],
+      /batchSize was 4, is 5, steps was 3, is 2, shuffle was true, is false, optimizer.learningRate was 0.1/,
+    );
+  });
+
+  it("cannot resume within an epoch that has other batches now", async () => {
+    const fs = memoryFileSystem();
+    const options = { saveFreq: 1 };
+    await assert.rejects(train(makeModel(), [backup(fs, options), crash("onTrainBatchEnd", 2)]));
+    await assert.rejects(
+      train(makeModel(), backup(fs, options), { batchSize: 5 }),
+      /Cannot resume the run within epoch 2: batchSize was 4, is 5, steps was 3, is 2; restore the setting, or remove/,
+    );
+    assert.equal((await train(makeModel(), backup(fs, options))).epoch.length, 5);
+  });
+
+  it("starts over where nothing was trained before the model was changed", async () => {
+    const fs = memoryFileSystem();
+    await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 0)]));
+    assert.equal(await exists("backup/latest.safetensors", { fs }), true);
+    assert.equal((await train(makeModel("sgd", 4), backup(fs))).epoch.length, 5);
+  });
+
   it("leaves out the state of a callback that is no longer used, and says so", async () => {
     const fs = memoryFileSystem();
     const stopping = new EarlyStopping({ monitor: "loss", patience: 9 });

@@ -18,6 +18,8 @@ export interface Params {
   initialEpoch?: number;
   /** Rows of a batch, where they are known. */
   batchSize?: number | null;
+  /** How `fit` orders the rows; undefined for a dataset. */
+  shuffle?: boolean | "batch";
   /** Rows of an epoch, where they are known. */
   samples?: number | null;
   /** True when the run validates. */

@@ -87,7 +87,7 @@ export async function fit(
     );
   }
   options = readOptions("fit", options, fitOptions);
-  const { validationSplit = 0 } = options;
+  const { validationSplit = 0, shuffle = true } = options;
   checkShuffle(options.shuffle);
   const engine = getEngine();
   const compiled = compiledParts(model, "fit");
@@ -97,7 +97,7 @@ export async function fit(
   const source = await tensorSource(engine, compiled, x, y, {
     batchSize,
     range: splits ? (rows) => [0, splitAt(rows)] : undefined,
-    shuffle: options.shuffle ?? true,
+    shuffle,
     steps: wholeNumber("stepsPerEpoch", options.stepsPerEpoch, 1),
     wraps: true,
     sampleWeight: options.sampleWeight,
@@ -114,7 +114,7 @@ export async function fit(
         role: "validation",
       })
       : await validationSource(engine, compiled, options, batchSize);
-    const training = { model, engine, compiled, source, validation, batchSize };
+    const training = { model, engine, compiled, source, validation, batchSize, shuffle };
     return await closing(validation ?? nothing, () => trainLoop(training, options));
   });
 }

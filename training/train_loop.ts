@@ -58,6 +58,8 @@ export interface Training {
   validation: BatchSource | undefined;
   /** Rows of a batch, where they are known. */
   batchSize?: number;
+  /** How the rows are ordered, where that is ours. */
+  shuffle?: boolean | "batch";
 }
 
 /** Train epoch by epoch; {@linkcode Callback} has the order of the hooks. */
@@ -74,6 +76,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     steps: source.steps,
     initialEpoch,
     batchSize: training.batchSize ?? null,
+    ...(training.shuffle !== undefined && { shuffle: training.shuffle }),
     samples: source.samples,
     doValidation: validation !== undefined,
     metrics: logKeys(compiled, validation !== undefined),
