@@ -204,8 +204,8 @@ async function main(settings: Settings): Promise<void> {
     } catch (error) {
       if (!(error instanceof InterruptedError)) throw error;
       console.log(`\n${error.message}. The files in ${out} are closed and whole.`);
-      console.log("Run it again to resume after the last finished epoch; --fresh starts over.");
-      runtime.exit(130);
+      console.log("Run it again to resume after the last batch; --fresh starts over.");
+      runtime.exit(error.exitCode);
     }
 
     // The best model comes back as any tfjs program would load it.

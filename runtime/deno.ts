@@ -3,6 +3,7 @@ import { cpuTime } from "./cpu_time.ts";
 import { denoCalls } from "./deno_calls.ts";
 import { runDenoCommand } from "./deno_command.ts";
 import { createFileSystem } from "./file_system.ts";
+import { interruptSignals } from "./interrupt_signals.ts";
 import { isRunning } from "./is_running.ts";
 import { toFileUrl } from "./paths.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
@@ -55,7 +56,7 @@ export function denoRuntime(): Runtime {
         env,
       }),
     onInterrupt(listener) {
-      const signals = isWindows ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const;
+      const signals = isWindows ? ["SIGINT"] as const : interruptSignals;
       const listeners = signals.map((signal) => [signal, () => listener(signal)] as const);
       for (const [signal, call] of listeners) Deno.addSignalListener(signal, call);
       return () => {

@@ -1,4 +1,5 @@
 import { getRuntime } from "./get_runtime.ts";
+import { exitCodes, type InterruptSignal } from "./interrupt_signals.ts";
 import type { Runtime } from "./types.ts";
 
 /**
@@ -9,16 +10,21 @@ export class InterruptedError extends Error {
   /** Name of the class. */
   override name = "InterruptedError";
   /** The signal: SIGINT for Ctrl-C. */
-  readonly signal: "SIGINT" | "SIGTERM";
+  readonly signal: "SIGINT" | "SIGTERM" | "SIGHUP";
 
   /**
    * Create an error about a signal.
    *
    * @param signal the signal
    */
-  constructor(signal: "SIGINT" | "SIGTERM") {
+  constructor(signal: "SIGINT" | "SIGTERM" | "SIGHUP") {
     super(`Interrupted by ${signal}`);
     this.signal = signal;
+  }
+
+  /** Exit code that a shell expects of a process that ends for this signal: 130, 143 or 129. */
+  get exitCode(): number {
+    return exitCodes[this.signal];
   }
 }
 
@@ -31,8 +37,9 @@ export interface Interruption extends Disposable {
 }
 
 /**
- * Turn the first Ctrl-C (or SIGTERM) into an abort, so that a run can finish cleanly. A second one
- * exits the process immediately, with code 130.
+ * Turn the first Ctrl-C (SIGTERM, or SIGHUP of a terminal that is closed) into an abort, so that a
+ * run can finish its batch, save and close its files. A second one exits the process immediately, with
+ * the code of its signal: 130, 143 or 129.
  *
  * @param options `runtime`: adapter whose signals to listen to. Default: that of this process
  * @returns the signal and a method to stop listening
@@ -55,12 +62,12 @@ export function interruptSignal(
 ): Interruption {
   const controller = new AbortController();
   let first = 0;
-  const release = runtime.onInterrupt((signal) => {
+  const release = runtime.onInterrupt((signal: InterruptSignal) => {
     if (!controller.signal.aborted) {
       first = performance.now();
       controller.abort(new InterruptedError(signal));
     } else if (performance.now() - first > doubledMs) {
-      runtime.exit(130);
+      runtime.exit(exitCodes[signal]);
     }
   });
   return { signal: controller.signal, release, [Symbol.dispose]: release };

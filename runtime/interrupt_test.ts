@@ -20,7 +20,7 @@ const listening = `
 const skip = process.platform === "win32" ? "Windows has no such signals" : false;
 
 describe("interruptSignal", { skip }, () => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     it(`aborts on ${signal}, and the process ends by itself after release`, async () => {
       const { child, printed, result } = startChild(listening, { args: ["stop"] });
       await printed("ready");
@@ -31,14 +31,17 @@ describe("interruptSignal", { skip }, () => {
     });
   }
 
-  it("ends the process with 130 when it is asked twice", async () => {
-    const { child, printed, result } = startChild(listening);
-    await printed("ready");
-    process.kill(child.pid!, "SIGINT");
-    await printed("a moment later");
-    process.kill(child.pid!, "SIGINT");
-    assert.equal((await result).code, 130);
-  });
+  for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+    it(`ends the process with ${exitCode} when ${signal} comes twice`, async () => {
+      const { child, printed, result } = startChild(listening);
+      await printed("ready");
+      process.kill(child.pid!, signal);
+      await printed("a moment later");
+      process.kill(child.pid!, signal);
+      assert.equal((await result).code, exitCode);
+      assert.equal(new InterruptedError(signal).exitCode, exitCode);
+    });
+  }
 
   it("lets Ctrl-C end the process again once released", async () => {
     const module = `

@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import { cacheDirOf } from "./cache_dir.ts";
 import { cpuTime } from "./cpu_time.ts";
 import { createFileSystem } from "./file_system.ts";
+import { interruptSignals } from "./interrupt_signals.ts";
 import { isRunning } from "./is_running.ts";
 import { nodeCalls } from "./node_calls.ts";
 import { runNodeCommand } from "./node_command.ts";
@@ -76,7 +77,7 @@ export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "start
       }),
     onInterrupt(listener) {
       // Windows ends a process on SIGTERM without asking it.
-      const signals = isWindows ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const;
+      const signals = isWindows ? ["SIGINT"] as const : interruptSignals;
       const listeners = signals.map((signal) => [signal, () => listener(signal)] as const);
       for (const [signal, call] of listeners) process.on(signal, call);
       return () => {

@@ -189,10 +189,11 @@ export interface Runtime {
   /** Cache directory of this user, without a trailing slash; undefined when unknown. */
   cacheDir(): string | undefined;
   /**
-   * Call `listener` when the user asks to stop (Ctrl-C, or a termination signal).
+   * Call `listener` when the process is asked to stop: Ctrl-C, a termination signal, or a terminal
+   * that was closed.
    * @returns a function that removes the listener
    */
-  onInterrupt(listener: (signal: "SIGINT" | "SIGTERM") => void): () => void;
+  onInterrupt(listener: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void): () => void;
   /** Serve HTTP with a fetch handler. `port` 0 chooses a free one. */
   serve(
     handler: (request: Request) => Response | Promise<Response>,

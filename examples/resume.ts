@@ -1,0 +1,47 @@
+/**
+ * A training that can be killed at any time, by Ctrl-C, `kill -9` or a power cut, and goes on when the
+ * same command is given again. What it makes is the same, to the last bit.
+ *
+ * ```sh
+ * node --import tsx examples/resume.ts runs/resume     # or: bun, deno run -A
+ * ```
+ */
+import * as tf from "@tensorflow/tfjs";
+import { BackupAndRestore, CSVLogger, fit, ModelCheckpoint } from "keepfit";
+import { getRuntime, InterruptedError, interruptSignal } from "keepfit/runtime";
+
+const runtime = getRuntime();
+const [out = "runs/resume", epochs = "20"] = runtime.args;
+
+const model = tf.sequential({
+  layers: [
+    tf.layers.dense({ units: 16, inputShape: [1], activation: "tanh" }),
+    tf.layers.dropout({ rate: 0.1 }),
+    tf.layers.dense({ units: 1 }),
+  ],
+});
+model.compile({ optimizer: "adam", loss: "meanSquaredError" });
+const x = tf.linspace(-1, 1, 2000).reshape([2000, 1]);
+
+const interruption = interruptSignal();
+try {
+  const history = await fit(model, x, x.square(), {
+    epochs: Number(epochs),
+    callbacks: [
+      new BackupAndRestore(`${out}/backup`, { saveFreq: 20 }),
+      new ModelCheckpoint(`${out}/best`, { monitor: "loss", saveBestOnly: true }),
+      new CSVLogger(`${out}/log.csv`),
+    ],
+    verbose: 2,
+    signal: interruption.signal,
+  });
+  console.log(
+    `Trained ${history.epoch.length} epochs; the last loss is ${history.history.loss.at(-1)}`,
+  );
+} catch (error) {
+  if (!(error instanceof InterruptedError)) throw error;
+  console.log(`${error.message}; run the command again to go on`);
+  runtime.exit(error.exitCode);
+} finally {
+  interruption.release();
+}
