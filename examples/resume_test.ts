@@ -15,7 +15,7 @@ async function run(directory: string, epochs: number, signal?: NodeJS.Signals) {
   const { child, printed, result } = startChild(module, { args });
   if (signal !== undefined) {
     await printed("Epoch ");
-    child.kill(signal);
+    process.kill(child.pid as number, signal);
   }
   return await result;
 }
