@@ -132,6 +132,16 @@ describe("a manifest's permissions", () => {
     ]);
   });
 
+  it("may have invisible characters in titles, and none that turn text or drive a terminal", () => {
+    assert.deepEqual(problemsWith({ title: "A\u200bB\ufeff", description: "x\u00ad\u2060y" }), []);
+    for (const one of ["a\u202eb", "a\u2066b", "a\u001b[2J", "a\u009b2J", "a\nb", "a\u{e0041}b"]) {
+      assert.match(
+        problemsWith({ title: one })[0],
+        /^title: found [ -~]*, expected text in one line/,
+      );
+    }
+  });
+
   it("have reasons of one line, in which nothing is hidden", () => {
     const why = (reason: string) => problemsWith({ permissions: { env: [{ name: "A", reason }] } });
     assert.deepEqual(why("Für die Ablage – 日本語 👩‍🔬"), []);

@@ -3,6 +3,7 @@ import { pluginControls, pluginHooks, type PluginManifest, pluginPermissions } f
 import {
   anyRange,
   callbackName,
+  caption,
   commandName,
   count,
   envName,
@@ -75,8 +76,8 @@ const hookEntry = object({
 const callback = object({
   name: required(callbackName, "Name by which users choose it."),
   export: required(text, "Export of the module: a class, or (options, context) => callback."),
-  title: optional(text, "Title."),
-  description: optional(text, "Description, one sentence."),
+  title: optional(caption, "Title."),
+  description: optional(caption, "Description, one sentence."),
   hooks: required(
     v.pipe(
       // Not a union: that would hide which key of an entry is wrong.
@@ -186,8 +187,8 @@ export const manifestSchema: v.GenericSchema<unknown, unknown> = object(
     manifestVersion: required(v.literal(1), "The version of this format."),
     id: required(id, "owner/name: lower-case letters, digits and single dashes."),
     version: required(version, "Semantic version; a published one never changes."),
-    title: required(text, "Title."),
-    description: required(text, "Description, one sentence."),
+    title: required(caption, "Title."),
+    description: required(caption, "Description, one sentence."),
     license: required(license, "SPDX expression."),
     authors: required(
       v.pipe(

@@ -51,6 +51,15 @@ export const text: TextSchema = matching(
   "text in one line, not empty, without control characters",
 );
 
+/**
+ * A title or description: text in one line that may hold invisible characters, which some scripts
+ * need and tools leave behind. They are shown as what they are; nothing is decided by them.
+ */
+export const caption: TextSchema = matching(
+  String.raw`^(?:(?!${shown})[\u00ad\u180e\u200b\u2060-\u2065\ufeff]|${shown})+$`,
+  "text in one line, not empty, without control characters",
+);
+
 /** `owner/name`. */
 export const id: TextSchema = matching(
   `^${slug}/${slug}$`,
