@@ -37,6 +37,17 @@ export function limitBody(maxSize: number, action: string): MiddlewareHandler {
 }
 
 /**
+ * The text of a body, read as it arrives: `Request.text()` of Deno reserves all that a client
+ * announces, also for one that never sends it.
+ */
+export async function readText(c: Context): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of c.req.raw.body ?? []) text += decoder.decode(bytes, { stream: true });
+  return text + decoder.decode();
+}
+
+/**
  * Parse the JSON of a body.
  *
  * @param action what the request wants, for the message

@@ -5,7 +5,7 @@ import { HTTPException } from "hono/http-exception";
 import * as v from "valibot";
 import { fromBase64 } from "../../plugins/manifest/integrity.ts";
 import { manifestName } from "../../plugins/manifest/format.ts";
-import { briefly, limitBody, notFound, parseBody } from "../answer.ts";
+import { briefly, limitBody, notFound, parseBody, readText } from "../answer.ts";
 import { requireOwner } from "../auth/require_owner.ts";
 import type { Tokens } from "../auth/tokens.ts";
 import type { PluginLog } from "../log/log.ts";
@@ -70,7 +70,7 @@ export function registryRoutes(plugins: PluginStore, tokens: Tokens, log: Plugin
         const { owner, name, version } = c.req.param();
         const { isNew, ...published } = await publishVersion(
           plugins,
-          readVersion(await c.req.text()),
+          readVersion(await readText(c)),
           { id: `${owner}/${name}`, version, published: new Date(), log },
         );
         const reference = `${published.id}/${version}/${manifestName}#${published.integrity}`;
@@ -83,7 +83,7 @@ export function registryRoutes(plugins: PluginStore, tokens: Tokens, log: Plugin
       limitBody(maxReasonBody, "yank"),
       async (c) => {
         const { owner, name, version, verb } = c.req.param();
-        const { reason } = readYank(await c.req.text());
+        const { reason } = readYank(await readText(c));
         const undo = verb === "unyank";
         return c.json(
           await yankVersion(plugins, `${owner}/${name}`, version, { undo, reason, log }),

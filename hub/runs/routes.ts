@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { validator } from "hono/validator";
 import * as v from "valibot";
-import { limitBody, notFound } from "../answer.ts";
+import { limitBody, notFound, readText } from "../answer.ts";
 import type { RunStore } from "../stores/types.ts";
 import { parseEpoch } from "./protocol.ts";
 
@@ -52,7 +52,7 @@ async function refuseOtherOrigins(c: Context, next: () => Promise<void>): Promis
 async function readLogs(c: Context): Promise<string> {
   const type = c.req.header("content-type") ?? "";
   if (!/^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(type)) {
-    return await c.req.text();
+    return await readText(c);
   }
   const { data } = await c.req.parseBody().catch(() => ({ data: undefined }));
   if (typeof data === "string") return data;
