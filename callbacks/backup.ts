@@ -81,8 +81,8 @@ export async function isOfNoUse(backup: Backup, model: TrainableModel): Promise<
   }
 }
 
-/** Where a run is. */
-export type BackupPosition = Pick<Backup, "epoch" | "batch">;
+/** Where a run is, and what its script has chosen. */
+export type BackupPosition = Pick<Backup, "epoch" | "batch" | "settings">;
 
 /**
  * Take a backup of a run. The weights are those that are trained, whoever has swapped their averages
@@ -179,6 +179,11 @@ export function isMidEpoch({ loop }: Backup): boolean {
 export function restoreRate({ optimizer }: Backup, model: TrainableModel): void {
   const rate = optimizer?.learningRate;
   if (typeof rate === "number" && hasOptimizer(model)) setLearningRate(model.optimizer, rate);
+}
+
+/** True for the error of a run that was asked to end, for loops that cannot tell. */
+export function isInterruption(error: unknown): boolean {
+  return error instanceof Error && ["AbortError", "InterruptedError"].includes(error.name);
 }
 
 /** Restore the state of the weights that are trained in both runs. */

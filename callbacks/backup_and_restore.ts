@@ -11,6 +11,7 @@ import {
   type Backup,
   type BackupPosition,
   hasStopped,
+  isInterruption,
   isMidEpoch,
   isOfNoUse,
   remarkOnSettings,
@@ -52,9 +53,8 @@ export interface BackupAndRestoreOptions extends CallbackOptions {
  * every callback has had the end of an epoch, and removes the backup when every one has had the end
  * of training. A run that was killed between its last epoch and there does what was left.
  *
- * Everything goes back to its owner by name: weights and slots of the optimizer by layer, states of
- * callbacks by class, by what they watch or where they write, and by the `name` that you gave them. A
- * warning tells what has no owner in this run and is left out.
+ * Everything goes back to its owner by name: weights and slots by layer, states of callbacks by class,
+ * by what they watch or where they write. A warning tells what has no owner and is left out.
  *
  * A resumed run equals one that was never interrupted, bit for bit, wherever it was killed: `fit` goes
  * on after the last saved batch, with the means of the epoch so far, and calls `onTrainBegin` and
@@ -64,7 +64,7 @@ export interface BackupAndRestoreOptions extends CallbackOptions {
  *
  * `backupDir` is of one run. `latest.safetensors` in it is replaced at once, and has a checksum; when
  * it is damaged, it is kept under another name and `previous.safetensors` is taken. Without one, the
- * run fails instead of starting over. Nothing else in the folder is touched. Keras 3.15 deletes the
+ * run fails instead of starting over. A second process that uses the folder is refused. Nothing else in the folder is touched. Keras 3.15 deletes the
  * whole directory, and takes `false` for every batch.
  *
  * Source: `keras/src/callbacks/backup_and_restore.py`.
@@ -169,11 +169,10 @@ export class BackupAndRestore extends Callback {
     // A directory that cannot be made fails now, not after an epoch.
     await this.#files.prepare();
     const backup = await this.#files.find() as Backup | undefined;
-    const settings = settingsOf(this.model, this.params);
-    this.#settings = settings;
+    this.#settings = settingsOf(this.model, this.params);
     if (backup === undefined || await isOfNoUse(backup, this.model)) return;
     const folder = showPath(this.backupDir);
-    const changed = remarkOnSettings(backup, settings, folder);
+    const changed = remarkOnSettings(backup, this.#settings, folder);
     const remarks = await restoreBackup(backup, this.model, training, folder);
     if (changed !== undefined) remarks.push(changed);
     for (const remark of remarks) console.warn(`keepfit: the backup in ${folder}: ${remark}`);
@@ -210,11 +209,8 @@ export class BackupAndRestore extends Callback {
 
   /** Save a run that was asked to end, where it is. */
   override async onException(error: unknown): Promise<void> {
-    const { loop } = this.#training ?? {};
-    const isInterrupted = loop?.isInterrupted ??
-      (this.saveFreq === false && error instanceof Error &&
-        ["AbortError", "InterruptedError"].includes(error.name));
-    if (isInterrupted) await this.#save();
+    const { isInterrupted } = this.#training?.loop ?? {};
+    if (isInterrupted ?? (this.saveFreq === false && isInterruption(error))) await this.#save();
   }
 
   /** Remove the backup of a run that has ended for every callback, for `deleteCheckpoint`. */
@@ -222,10 +218,11 @@ export class BackupAndRestore extends Callback {
     if (this.deleteCheckpoint) await this.#files?.remove();
   }
 
-  /** Release the training state. */
-  override close(): void {
+  /** Release the training state, and the folder. */
+  override async close(): Promise<void> {
     this.#training = undefined;
     this.#resumed = undefined;
+    await this.#files?.release();
   }
 
   async #countBatch(batch: number): Promise<void> {
@@ -237,11 +234,9 @@ export class BackupAndRestore extends Callback {
   async #save(): Promise<void> {
     if (this.#training === undefined) return;
     this.#batchesSinceSave = 0;
-    const backup = await takeBackup(this.model, this.#training, this.#position);
-    await this.#files?.write(
-      { ...backup, settings: this.#settings } as never,
-      this.doubleCheckpoint,
-    );
+    const position = { ...this.#position, settings: this.#settings };
+    const backup = await takeBackup(this.model, this.#training, position);
+    await this.#files?.write(backup as never, this.doubleCheckpoint);
   }
 }
 

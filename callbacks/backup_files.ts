@@ -4,6 +4,7 @@ import { messageOf } from "../core/errors.ts";
 import { ensureDir, FileSystemError, joinPath, probeDirectory, sweep } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
+import { RunMark } from "./run_mark.ts";
 
 /** `next` is there while it takes the place of `latest`. */
 type WholeName = "next" | "latest" | "previous";
@@ -13,6 +14,7 @@ type BackupName = WholeName | `damaged-${WholeName}`;
 export class BackupFiles {
   readonly #fs: FileSystem;
   readonly #folder: Path;
+  readonly #mark: RunMark;
 
   /**
    * @param fs file system of the folder
@@ -21,11 +23,17 @@ export class BackupFiles {
   constructor(fs: FileSystem, folder: Path) {
     this.#fs = fs;
     this.#folder = folder;
+    this.#mark = new RunMark(fs, folder);
   }
 
-  /** Create the folder if missing, and check that it is writable. */
+  /**
+   * Create the folder if missing, check that it is writable, and mark it as this run's.
+   *
+   * @throws RangeError when another run uses it
+   */
   async prepare(): Promise<void> {
     await probeDirectory(this.#folder, { fs: this.#fs });
+    await this.#mark.claim();
     await sweep(this.#folder, { fs: this.#fs });
   }
 
@@ -88,11 +96,17 @@ export class BackupFiles {
     for (const name of ["next", "previous", "latest"] as const) {
       await this.#fs.remove(this.#file(name));
     }
+    await this.release();
     try {
       await this.#fs.remove(this.#folder);
     } catch (error) {
       if (!(error instanceof FileSystemError && error.code === "NotEmpty")) throw error;
     }
+  }
+
+  /** Leave the folder to other runs; may be called again. */
+  async release(): Promise<void> {
+    await this.#mark.release();
   }
 
   /** Rename a backup, if it is there. */

@@ -198,7 +198,7 @@ describe("ModelCheckpoint in a resumed run", () => {
     const start = async (fs: FileSystem) => {
       const list = new CallbackList([
         new ModelCheckpoint("checkpoints/{epoch}", { fs, maxToKeep: 1, saveOnBackground: true }),
-        new BackupAndRestore("backup", { fs: real }),
+        new BackupAndRestore("backup", { fs }),
       ], { model: model as never });
       await list.onTrainBegin();
       return list;

@@ -197,12 +197,12 @@ async function contentOf(fs: FileSystem, directory: string): Promise<Record<stri
     if (entries.length === 0) files[`${folder.slice(directory.length)}/`] = "empty";
     // The names of shards and event files are other ones in each run.
     let shards = entries.map(({ name }) => name).filter((name) => /^weights-.*bin$/.test(name));
-    const events: SummaryEvent[] = [];
+    const events: SummaryEvent[][] = [];
     for (const { name, isDirectory } of entries) {
       const path = `${folder}/${name}`;
       const place = path.slice(directory.length);
       if (isDirectory) await visit(path);
-      else if (name.startsWith("events.")) events.push(...readEvents(await fs.readFile(path)));
+      else if (name.startsWith("events.")) events.push(readEvents(await fs.readFile(path)));
       else if (/^model\.json$/.test(name)) {
         const text = await fs.readTextFile(path);
         const json = JSON.parse(text);
@@ -219,10 +219,15 @@ async function contentOf(fs: FileSystem, directory: string): Promise<Record<stri
       } else if (!/^weights-.*bin$/.test(name)) files[place] = await fs.readTextFile(path);
     }
     for (const name of shards) files[`${folder.slice(directory.length)}/${name}`] = "unnamed";
-    if (events.length > 0) files[folder.slice(directory.length)] = pointsOf(events);
+    if (events.length > 0) files[folder.slice(directory.length)] = pointsOf(inOrder(events).flat());
   };
   await visit(directory);
   return files;
+}
+
+/** Files in the order in which they were begun: their names only have whole seconds. */
+function inOrder(files: SummaryEvent[][]): SummaryEvent[][] {
+  return files.sort((a, b) => (a[0]?.wallTime ?? 0) - (b[0]?.wallTime ?? 0));
 }
 
 /**
