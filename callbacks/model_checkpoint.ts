@@ -232,9 +232,15 @@ export class ModelCheckpoint extends MonitorCallback {
     const at = { epoch: this.#epoch, ...(batch !== undefined && { batch }) };
     const checkpoint = { path: String(directory), value, metadata: { ...at, logs: { ...logs } } };
     const written = () => this.#print(`${epoch}: finished saving model to ${directory}`);
-    await this.#writer.save(this.model, checkpoint, { isKept: true, written });
     // A value that could not be saved is not to be beaten.
-    this.best = best;
+    const before = this.best;
+    let hasFailed = false;
+    const failed = () => {
+      hasFailed = true;
+      if (this.best === best) this.best = before;
+    };
+    await this.#writer.save(this.model, checkpoint, { isKept: true, written, failed });
+    if (!hasFailed) this.best = best;
     this.#isOfNow = batch === undefined && !movingAverageOf(this.model)?.isInModel;
   }
 

@@ -298,6 +298,29 @@ describe("ModelCheckpoint", () => {
     }
   });
 
+  it("does not keep a best value whose model could not be written in the background", async () => {
+    const memory = memoryFileSystem();
+    let writes = 0;
+    const fs: typeof memory = {
+      ...memory,
+      writeFile: (path, data) =>
+        // The model.json of the second checkpoint, after the two files of the first and its shard.
+        ++writes === 4 ? Promise.reject(new Error("no space")) : memory.writeFile(path, data),
+    };
+    const checkpoint = new ModelCheckpoint("best", {
+      fs,
+      monitor: "loss",
+      saveBestOnly: true,
+      saveOnBackground: true,
+      onError: "warn",
+    });
+    const settled = { afterEpochEnd: () => checkpoint.close().catch(() => {}) };
+    await heard(() =>
+      drive([checkpoint, settled], losses(0.5, 0.1, 0.3, 0.2, 0.4), { model: tinyModel() })
+    );
+    assert.equal(checkpoint.best, 0.2);
+  });
+
   it("saves weights alone without a model that loads", async () => {
     const fs = memoryFileSystem();
     const options = { fs, saveWeightsOnly: true };

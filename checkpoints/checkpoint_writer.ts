@@ -86,12 +86,13 @@ export class CheckpointWriter {
    *
    * @param isKept whether it counts towards the limits and may be removed later
    * @param written called when everything is written, possibly later
+   * @param failed called when a write in the background has failed. Default: undefined
    * @throws Error when this or the previous checkpoint could not be written
    */
   async save(
     model: TrainableModel,
     checkpoint: UnfinishedCheckpoint,
-    { isKept, written }: { isKept: boolean; written: () => void },
+    { isKept, written, failed }: { isKept: boolean; written(): void; failed?(): void },
   ): Promise<void> {
     await this.settle();
     const finish = async () => {
@@ -100,6 +101,7 @@ export class CheckpointWriter {
       written();
     };
     const path = pathIn(checkpoint);
+    const before = this.#saved;
     if (isKept) this.#saved = checkpoint;
     if (!this.#options.saveOnBackground) {
       await this.#write(model, path, checkpoint.metadata);
@@ -109,7 +111,11 @@ export class CheckpointWriter {
     await new Promise<void>((resolve, reject) => {
       this.#pending = this.#write(model, path, checkpoint.metadata, resolve).then(finish);
       // Reported here if nothing was copied, otherwise by settle().
-      this.#pending.catch(reject);
+      this.#pending.catch((error) => {
+        if (this.#saved === checkpoint) this.#saved = before;
+        failed?.();
+        reject(error);
+      });
     });
   }
 
