@@ -43,7 +43,10 @@ function mix(hash: number, value: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** A random seed. */
+/**
+ * A seed for a run that has none. It comes from `Math.random`: a program that seeds that function, as
+ * programs for TensorFlow.js do, is reproducible with keepfit too.
+ */
 export function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0];
+  return Math.floor(Math.random() * 2 ** 32);
 }

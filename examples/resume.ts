@@ -7,12 +7,13 @@
  * ```
  */
 import * as tf from "@tensorflow/tfjs";
-import { BackupAndRestore, CSVLogger, fit, ModelCheckpoint } from "keepfit";
+import { BackupAndRestore, CSVLogger, fit, ModelCheckpoint, useBackend } from "keepfit";
 import { getRuntime, InterruptedError, interruptSignal } from "keepfit/runtime";
 
 const runtime = getRuntime();
 const [out = "runs/resume", epochs = "20"] = runtime.args;
 
+await useBackend(tf);
 const model = tf.sequential({
   layers: [
     tf.layers.dense({ units: 16, inputShape: [1], activation: "tanh" }),

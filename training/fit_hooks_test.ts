@@ -132,6 +132,7 @@ describe("fit calls the hooks", () => {
       metrics: ["accuracy", "loss", "val_accuracy", "val_loss"],
       directions: { accuracy: "max" },
       seed: 5,
+      shuffle: true,
     });
   });
 

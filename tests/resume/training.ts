@@ -17,9 +17,12 @@ import {
   ReduceLROnPlateau,
   SwapEMAWeights,
   TensorBoard,
+  useBackend,
 } from "keepfit";
 import type { FileSystem } from "keepfit/runtime";
 import { readEvents, type SummaryEvent } from "keepfit/tensorboard";
+
+await useBackend(tf, "cpu");
 
 /** A kind of run. Everything is optional: without it, dense layers are trained with Adam. */
 export interface Kind {
