@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createRandom, isLong } from "../../tests/seeded.ts";
 import { manifestWith } from "../fixtures.ts";
+import { type Grants, grantsOf } from "./grants.ts";
 import {
   agreedPermissions,
   allowedBy,
@@ -74,5 +76,72 @@ describe("coversLocked", () => {
     assert(!coversLocked(undefined, "option:url"));
     assert(isWithin({ net: ["option:url"] }, { net: ["option:url=a"] }));
     assert(!isWithin({ net: ["option:url=b"] }, { net: ["option:url=a"] }));
+  });
+});
+
+describe("consent that a lock file keeps", () => {
+  it("grants nothing that the user neither agreed to nor passes, whatever an update changes", () => {
+    const hosts = ["a.example", "b.example", "c.example", "evil.example"];
+    const names = ["url", "mirror", "a"];
+    let granted = 0;
+    for (let seed = 0; seed < (isLong ? 1_000_000 : 5_000); seed++) {
+      const random = createRandom(seed);
+      const pick = <T>(list: readonly T[]): T => list[random(list.length)];
+      const options = () =>
+        Object.fromEntries(
+          names.filter(() => random(3) === 0).map((name) => [name, `https://${pick(hosts)}/x`]),
+        );
+      const entries = Array.from(
+        { length: 1 + random(3) },
+        () =>
+          random(3) === 0
+            ? { host: pick(hosts), reason: "r" }
+            : { option: pick(names), reason: "r" },
+      );
+      const manifest = () => {
+        const callbacks = Array.from({ length: 1 + random(2) }, (_, i) => ({
+          name: `c${i}`,
+          export: "default",
+          hooks: ["onEpochEnd" as const],
+          controls: [],
+          defaults: options(),
+        }));
+        return manifestWith({ permissions: { net: entries }, callbacks });
+      };
+      const [first, second] = [manifest(), manifest()];
+      const added = options();
+      const allow = random(2) === 0
+        ? ["net" as const]
+        : { net: hosts.filter(() => random(2) === 0) };
+      const locked = agreedPermissions(first, added, allow);
+      // A later load, of the updated plugin, by a program that may pass other options.
+      const given = options();
+      if (!isWithin(neededPermissions(second, given), locked)) continue;
+      const merged = { ...pick(second.callbacks).defaults, ...given };
+      let grants: Grants;
+      try {
+        grants = grantsOf(second, "x:", merged, allowedBy(locked, given));
+      } catch {
+        continue;
+      }
+      const { declared = [], agreed = [] } = grants.net ?? {};
+      const effective = declared.filter((one) => agreed === true || agreed.includes(one));
+      const hostOf = (text: unknown) => new URL(String(text)).host;
+      const seen = new Set([
+        // What the user saw and agreed to when the plugin was added.
+        ...(Array.isArray(allow) ? hosts : allow.net).filter((host) =>
+          entries.some((one) => one.host === host) ||
+          first.callbacks.some(({ defaults = {} }) =>
+            entries.some(({ option = "" }) =>
+              Object.hasOwn(defaults, option) && hostOf(defaults[option]) === host
+            )
+          )
+        ),
+        ...Object.values(given).map(hostOf),
+      ]);
+      assert.deepEqual(effective.filter((one) => !seen.has(one)), [], `seed ${seed}`);
+      granted += effective.length;
+    }
+    assert(granted > 100, String(granted));
   });
 });
