@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { yankText } from "../../plugins/load/yanks.ts";
 import { listPlugins } from "../../plugins/mod.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
@@ -9,10 +10,12 @@ export function addList(program: Command, cli: CommandLine): void {
     .description("List the plugins of keepfit.lock.json and keepfit.json, without network access.")
     .action(async () => {
       const plugins = await listPlugins();
-      const lines = plugins.map(({ reference, locked, configured }) => {
+      const lines = plugins.map(({ reference, locked, configured, yanked }) => {
         const what = locked === undefined ? "not locked" : `${locked.id} ${locked.version}`;
         const where = locked?.tier === undefined ? "" : `  ${locked.tier}`;
-        return `${what}${where}${configured > 0 ? "" : "  not in keepfit.json"}\n  ${reference}\n`;
+        const standing = yanked === undefined ? "" : `  ${yankText(yanked)}`;
+        const missing = configured > 0 ? "" : "  not in keepfit.json";
+        return `${what}${where}${standing}${missing}\n  ${reference}\n`;
       });
       cli.tell({ plugins }, lines.join("") || "no plugins\n");
     });

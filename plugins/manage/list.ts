@@ -1,3 +1,7 @@
+import { cacheFolder } from "../load/locate.ts";
+import { registryOfLocked } from "../load/yanks.ts";
+import { PluginCache } from "../sources/cache.ts";
+import { readKeptMeta, type Yank, yankOf } from "../sources/registry.ts";
 import { lockKey } from "../project/lock.ts";
 import type { LockedPlugin } from "../project/lock_format.ts";
 import { configuredPlugins, lockedReference, openProject, type ProjectOptions } from "./project.ts";
@@ -12,25 +16,36 @@ export interface ListedPlugin {
   locked: LockedPlugin | undefined;
   /** Number of its entries in `keepfit.json`. */
   configured: number;
+  /** Set where its registry had yanked the locked version when it was last asked. */
+  yanked?: Yank;
 }
 
 /**
- * List the plugins of a project, by reference, from its files alone: no network, no cache.
+ * List the plugins of a project, by reference, without network access: from its files, and from what
+ * the cache has of registries.
  *
  * @throws PluginError `E_CONFIG`, `E_LOCK`
  */
 export async function listPlugins(
-  options: Pick<ProjectOptions, "config" | "fs" | "lock"> = {},
+  options: Pick<ProjectOptions, "cacheDir" | "config" | "fs" | "lock"> = {},
 ): Promise<ListedPlugin[]> {
   const project = await openProject(options);
   const { plugins } = project.lock;
   const configured = configuredPlugins(project)
     .map(({ reference }) => lockKey(reference, project.lockUrl));
   const references = [...new Set([...Object.keys(plugins), ...configured])].sort();
-  return references.map((reference) => ({
-    reference,
-    absolute: lockedReference(reference, project.lockUrl),
-    locked: Object.hasOwn(plugins, reference) ? plugins[reference] : undefined,
-    configured: configured.filter((one) => one === reference).length,
+  const cache = new PluginCache(project.fs, cacheFolder(project.open.cacheDir));
+  return await Promise.all(references.map(async (reference): Promise<ListedPlugin> => {
+    const locked = Object.hasOwn(plugins, reference) ? plugins[reference] : undefined;
+    const registry = locked && registryOfLocked(locked, project.lockUrl);
+    const meta = registry && await readKeptMeta(locked.id, registry, cache);
+    const yanked = meta && yankOf(locked.version, meta);
+    return {
+      reference,
+      absolute: lockedReference(reference, project.lockUrl),
+      locked,
+      configured: configured.filter((one) => one === reference).length,
+      ...(yanked && { yanked }),
+    };
   }));
 }

@@ -8,6 +8,7 @@ import {
   cleanCache,
   explainPlugin,
   explainText,
+  listPlugins,
   loadPlugin,
   loadPlugins,
   outdatedPlugins,
@@ -225,6 +226,16 @@ describe("a version that was yanked after it was locked", () => {
     assert.deepEqual([offline.yanked, offline.unasked], [{ reason: "leaks" }, undefined]);
   });
 
+  it("is told by list once the registry was asked, without asking it again", async () => {
+    const project = await withYanked();
+    const yanks = async () => (await listPlugins(project.options)).map(({ yanked }) => yanked);
+    assert.deepEqual(await yanks(), [undefined]);
+    await verifyPlugins(project.options);
+    site.asked.length = 0;
+    assert.deepEqual(await yanks(), [{ reason: "leaks" }]);
+    assert.deepEqual(site.asked, []);
+  });
+
   it("is told by explain", async () => {
     const project = await withYanked();
     const { config: _, ...options } = project.options;
@@ -244,6 +255,10 @@ describe("a version that was yanked after it was locked", () => {
       verified.output,
       "ada/timer 1.0.0: 1 file as locked\n  yanked (leaks): keepfit update looks for another\n" +
         "their registry keeps no log to check: ada/timer 1.0.0\n",
+    );
+    assert.match(
+      (await project.keepfit("list")).output,
+      /^ada\/timer 1\.0\.0 .*yanked \(leaks\)$/m,
     );
     const { output } = await project.keepfit("update");
     assert.match(output, /1\.0\.0 \(yanked: leaks\)/);
