@@ -1,25 +1,46 @@
+import { Option } from "commander";
 import { getRuntime } from "../runtime/mod.ts";
+import type { FileSystem } from "../runtime/types.ts";
 
 /** Options of a command that uses a hub. */
 export interface GivenAccess {
   registry?: string;
   token?: string;
+  tokenFile?: string;
+}
+
+/** `--token`: on the command line, where other users of the machine see it. */
+export function tokenOption(): Option {
+  return new Option(
+    "--token <TOKEN>",
+    "Your token for the hub; other users of this machine can see it. Default: KEEPFIT_TOKEN.",
+  ).conflicts("tokenFile");
+}
+
+/** `--token-file`. */
+export function tokenFileOption(): Option {
+  return new Option("--token-file <FILE>", "File that holds your token for the hub.");
 }
 
 /**
  * The hub and the token of a command, from its options or `KEEPFIT_REGISTRY` and `KEEPFIT_TOKEN`.
  *
  * @param verb verb for the message
+ * @param fs where the file with the token is
  * @throws TypeError when one of them is missing
+ * @throws FileSystemError when the file cannot be read
  */
-export function hubAccess(
-  { registry, token }: GivenAccess,
+export async function hubAccess(
+  { registry, token, tokenFile }: GivenAccess,
   verb: string,
-): { registry: string; token: string } {
+  fs: FileSystem,
+): Promise<{ registry: string; token: string }> {
   return {
     registry: registry ??
       named("KEEPFIT_REGISTRY", `Cannot ${verb} without a hub: pass --registry`),
-    token: token ?? named("KEEPFIT_TOKEN", `Cannot ${verb} without a token: pass --token`),
+    token: tokenFile !== undefined
+      ? (await fs.readTextFile(tokenFile)).trim()
+      : token ?? named("KEEPFIT_TOKEN", `Cannot ${verb} without a token: pass --token-file`),
   };
 }
 

@@ -87,7 +87,12 @@ describe("a plugin from its author to its user", () => {
     assert.match((await keepfit(...yank)).told.error.message, /--token/);
     const noVersion = ["yank", "keepfit/epoch-report", "--registry", hub.url, "--token", token];
     assert.match((await keepfit(...noVersion)).told.error.message, /OWNER\/NAME@VERSION/);
-    assert.deepEqual((await keepfit(...yank, "--token", token)).told.yanked, ["0.1.0"]);
+    const tokenFile = join(folder, "token");
+    await writeFile(tokenFile, `${token}\n`);
+    const byFile = await keepfit(...yank, "--token-file", tokenFile);
+    assert.deepEqual(byFile.told.yanked, ["0.1.0"]);
+    const twice = await keepfit(...yank, "--token-file", tokenFile, "--token", token);
+    assert.match(twice.told.error.message, /--token-file|conflict|cannot be used/);
     assert.equal((await keepfit("add", reference, "--output-dir", "r", "--yes")).code, 1);
     assert.deepEqual((await keepfit(...yank, "--token", token, "--undo")).told.yanked, []);
   });

@@ -4,7 +4,7 @@ import { publishPlugin } from "../../plugins/sources/publish.ts";
 import { packSource } from "../../testing/pack_source.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
-import { type GivenAccess, hubAccess } from "../hub_access.ts";
+import { type GivenAccess, hubAccess, tokenFileOption, tokenOption } from "../hub_access.ts";
 
 interface Given extends GivenAccess {
   key?: string;
@@ -20,11 +20,12 @@ export function addPublish(program: Command, cli: CommandLine): void {
     )
     .argument("<SOURCE>", "Source folder of the plugin.")
     .option("--registry <URL>", "The hub. Default: KEEPFIT_REGISTRY.")
-    .option("--token <TOKEN>", "Your token for the hub. Default: KEEPFIT_TOKEN.")
+    .addOption(tokenOption())
+    .addOption(tokenFileOption())
     .option("--key <FILE>", "Key to sign it with, from key new.")
     .option("--bundle", "Bundle it into one JavaScript module. Requires esbuild.")
     .action(async (source: string, { key, bundle = false, ...given }: Given) => {
-      const access = hubAccess(given, "publish");
+      const access = await hubAccess(given, "publish", cli.fs);
       const { manifest, contents } = await packSource(source, { fs: cli.fs, bundle });
       const signed = key === undefined
         ? manifest

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { yankPlugin } from "../../plugins/sources/publish.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
-import { type GivenAccess, hubAccess } from "../hub_access.ts";
+import { type GivenAccess, hubAccess, tokenFileOption, tokenOption } from "../hub_access.ts";
 
 interface Given extends GivenAccess {
   reason?: string;
@@ -18,9 +18,10 @@ export function addYank(program: Command, cli: CommandLine): void {
     )
     .argument("<PLUGIN@VERSION>", "Plugin and version, such as ada/loss-to-slack@0.2.0.")
     .option("--registry <URL>", "The hub. Default: KEEPFIT_REGISTRY.")
-    .option("--token <TOKEN>", "Your token for the hub. Default: KEEPFIT_TOKEN.")
+    .addOption(tokenOption())
+    .addOption(tokenFileOption())
     .addOption(
-      new Option("--reason <TEXT>", "Reason shown to users of the version, one cli.").conflicts(
+      new Option("--reason <TEXT>", "Reason shown to users of the version, one line.").conflicts(
         "undo",
       ),
     )
@@ -32,7 +33,10 @@ export function addYank(program: Command, cli: CommandLine): void {
           `Cannot yank '${plugin}': expected OWNER/NAME@VERSION, such as ada/loss-to-slack@0.2.0`,
         );
       }
-      const yanked = await yankPlugin(hubAccess(given, "yank"), id, version, { undo, reason });
+      const yanked = await yankPlugin(await hubAccess(given, "yank", cli.fs), id, version, {
+        undo,
+        reason,
+      });
       cli.tell(
         { id, version, yanked },
         `${undo ? "no longer yanked" : "yanked"}: ${id} ${version}\n`,
