@@ -22,8 +22,7 @@ export interface AccumulationState {
  * Let an optimizer add up the gradients of several batches and update once with their mean, as
  * Keras's `gradient_accumulation_steps` does: batches that do not fit into the memory at once.
  *
- * It is the same optimizer that is returned: any of the seven classes, in `fit` and in
- * TensorFlow.js's own `model.fit`. Batches of one epoch that do not fill an update go on in the next
+ * Works with every optimizer class of TensorFlow.js, in `fit` and in `model.fit`. Batches of one epoch that do not fill an update go on in the next
  * one. `optimizer.iterations` counts updates. `getOptimizerState` and backups have the sums, so that a
  * resumed run equals one that was never interrupted; `saveCheckpoint` leaves them out.
  *

@@ -38,8 +38,7 @@ const clips: Record<keyof ClipOptions, (limit: number) => Clip> = {
  * Let an optimizer limit its gradients before each update, as Keras's `clipnorm`, `clipvalue` and
  * `global_clipnorm` do.
  *
- * It is the same optimizer that is returned: any of the seven classes, in `fit` and in
- * TensorFlow.js's own `model.fit`. With {@linkcode accumulateGradients} and
+ * Works with every optimizer class of TensorFlow.js, in `fit` and in `model.fit`. With {@linkcode accumulateGradients} and
  * {@linkcode exponentialMovingAverage} the innermost call comes last: in
  * `accumulateGradients(clipGradients(optimizer, …), 4)`, as in Keras, the mean of the accumulated
  * gradients is clipped.

@@ -45,6 +45,19 @@ const bundlers = {
   },
 };
 
+/** What the program prints. */
+interface Result {
+  isMine: boolean;
+  bars: number;
+  resumed: { epochs: number[]; count: number };
+  states: string[];
+  timed: string[];
+  order: string[];
+  failure: string;
+  metrics: string[];
+  warnings: string[];
+}
+
 function run(args: string[]): string {
   return execFileSync(process.execPath, args, {
     cwd: root,
@@ -57,8 +70,7 @@ describe("a program that is bundled and minified", () => {
   const folder = mkdtempSync(join(tmpdir(), "keepfit-minified-"));
   const outfile = join(folder, "program.mjs");
   let output = "";
-  // deno-lint-ignore no-explicit-any
-  let result: any;
+  let result: Result;
 
   before(async () => {
     await bundlers[runtime](outfile);
