@@ -6,15 +6,11 @@ import type {
   PredictLogs,
   ResumableTraining,
 } from "./callback.ts";
-import type { CallbackError } from "./errors.ts";
-import { FailurePolicy, hookError } from "./failure_policy.ts";
 import type { CallbackFailure, HookTiming } from "./history.ts";
-import { type HookCall, HookRunner } from "./hook_runner.ts";
-import { Introductions } from "./introductions.ts";
-import { type Logs, normalizeLogs, settleLogs } from "./logs.ts";
+import { HookDispatcher } from "./hook_dispatcher.ts";
 import type { TrainableModel } from "./model.ts";
 import { inTurn, isPromise, refusedPromise } from "./promise.ts";
-import { type ListHook, nameOf } from "./receivers.ts";
+import type { ListHook } from "./receivers.ts";
 import { getStates, keysOf, setStates } from "./states.ts";
 
 /** Calls every hook of many callbacks: what a `CallbackList` is, without the run around it. */
@@ -23,12 +19,9 @@ export class HookCaller {
   readonly callbacks: readonly CallbackLike[];
   /** Hooks that failed without ending the run. */
   readonly failures: CallbackFailure[];
-  readonly #runner: HookRunner;
-  readonly #policy: FailurePolicy;
-  readonly #introductions = new Introductions((...failed) => this.#fail(...failed));
+  readonly #hooks: HookDispatcher;
   // Keys that several callbacks share, once they were warned about.
   readonly #twins = new Set<string>();
-  #epoch: number | undefined;
 
   /**
    * Order the hooks of the callbacks.
@@ -39,44 +32,40 @@ export class HookCaller {
    */
   constructor(callbacks: readonly CallbackLike[], onError: ErrorPolicy) {
     this.callbacks = callbacks;
-    this.#runner = new HookRunner(
-      callbacks,
-      ({ callback, hook }, error, batch) => this.#fail(callback, hook, error, batch),
-    );
-    this.#policy = new FailurePolicy(onError, (callback) => this.#runner.drop(callback));
-    this.failures = this.#policy.failures;
+    this.#hooks = new HookDispatcher(callbacks, onError);
+    this.failures = this.#hooks.policy.failures;
   }
 
   /** Give every callback the model. A promise is waited for before a run begins. */
   setModel(model: TrainableModel): void {
-    this.#introduce("setModel", model);
+    this.#hooks.introduce("setModel", model);
   }
 
   /** Give every callback the parameters of the run. A promise is waited for before a run begins. */
   setParams(params: Params): void {
-    this.#introduce("setParams", params);
+    this.#hooks.introduce("setParams", params);
   }
 
   /** True when some callback has this hook. */
   has(hook: ListHook): boolean {
-    return this.#runner.receivers(hook).length > 0;
+    return this.#hooks.has(hook);
   }
 
   /** Names of the callbacks that have this hook, in the order in which they are called. */
   order(hook: ListHook): string[] {
-    return this.#runner.receivers(hook).map(({ name }) => name);
+    return this.#hooks.runner.receivers(hook).map(({ name }) => name);
   }
 
   /** True when some callback reads the training logs of this batch. */
   readsBatchLogs(batch: number): boolean {
-    for (const { callback } of this.#runner.receivers("onTrainBatchEnd")) {
+    for (const { callback } of this.#hooks.runner.receivers("onTrainBatchEnd")) {
       try {
         if (callback.readsBatchLogs === undefined) return true;
         const reads: unknown = callback.readsBatchLogs(batch);
         if (isPromise(reads)) throw refusedPromise(reads, "true or false");
         if (reads) return true;
       } catch (error) {
-        this.#fail(callback, "readsBatchLogs", error, batch);
+        this.#hooks.fail(callback, "readsBatchLogs", error, batch);
       }
     }
     return false;
@@ -84,51 +73,51 @@ export class HookCaller {
 
   /** Call `beforeTrainBegin` of every callback. */
   beforeTrainBegin(training: ResumableTraining): void | Promise<void> {
-    this.#epoch = undefined;
+    this.#hooks.epoch = undefined;
     return inTurn(
-      this.#introductions.settled(),
-      () => this.#runner.run("beforeTrainBegin", { args: [training] }),
+      this.#hooks.introduced(),
+      () => this.#hooks.runner.run("beforeTrainBegin", { args: [training] }),
     );
   }
 
   /** Call `onTrainBegin` of every callback. */
   onTrainBegin(logs?: object): void | Promise<void> {
-    this.#epoch = undefined;
-    return this.#begin("onTrainBegin", logs);
+    this.#hooks.epoch = undefined;
+    return this.#hooks.begin("onTrainBegin", logs);
   }
 
   /** Call `onTrainEnd` and then `afterTrainEnd` of every callback. */
   onTrainEnd(logs?: object): void | Promise<void> {
-    this.#epoch = undefined;
+    this.#hooks.epoch = undefined;
     return inTurn(
-      this.#run("onTrainEnd", logs),
-      () => this.#runner.run("afterTrainEnd", { args: [] }),
+      this.#hooks.run("onTrainEnd", logs),
+      () => this.#hooks.runner.run("afterTrainEnd", { args: [] }),
     );
   }
 
   /** Call `onEpochBegin` of every callback; epochs count from 0. */
   onEpochBegin(epoch: number, logs?: object): void | Promise<void> {
-    this.#epoch = epoch;
-    return this.#run("onEpochBegin", logs, epoch);
+    this.#hooks.epoch = epoch;
+    return this.#hooks.run("onEpochBegin", logs, epoch);
   }
 
   /** Call `onEpochEnd` and then `afterEpochEnd` of every callback. */
   onEpochEnd(epoch: number, logs?: object): void | Promise<void> {
-    this.#epoch = epoch;
+    this.#hooks.epoch = epoch;
     return inTurn(
-      this.#run("onEpochEnd", logs, epoch),
-      () => this.#runner.run("afterEpochEnd", { args: [epoch] }),
+      this.#hooks.run("onEpochEnd", logs, epoch),
+      () => this.#hooks.runner.run("afterEpochEnd", { args: [epoch] }),
     );
   }
 
   /** Call `onTrainBatchBegin` of every callback; batches count from 0 in each epoch. */
   onTrainBatchBegin(batch: number, logs?: object): void | Promise<void> {
-    return this.#runBatch("onTrainBatchBegin", batch, logs);
+    return this.#hooks.runBatch("onTrainBatchBegin", batch, logs);
   }
 
   /** Call `onTrainBatchEnd` of every callback. */
   onTrainBatchEnd(batch: number, logs?: object): void | Promise<void> {
-    return this.#runBatch("onTrainBatchEnd", batch, logs);
+    return this.#hooks.runBatch("onTrainBatchEnd", batch, logs);
   }
 
   /** Older name of {@linkcode onTrainBatchBegin}. */
@@ -143,55 +132,53 @@ export class HookCaller {
 
   /** Call `onTestBegin` of every callback. */
   onTestBegin(logs?: object): void | Promise<void> {
-    return this.#begin("onTestBegin", logs);
+    return this.#hooks.begin("onTestBegin", logs);
   }
 
   /** Call `onTestEnd` of every callback. */
   onTestEnd(logs?: object): void | Promise<void> {
-    return this.#run("onTestEnd", logs);
+    return this.#hooks.run("onTestEnd", logs);
   }
 
   /** Call `onTestBatchBegin` of every callback. */
   onTestBatchBegin(batch: number, logs?: object): void | Promise<void> {
-    return this.#runBatch("onTestBatchBegin", batch, logs);
+    return this.#hooks.runBatch("onTestBatchBegin", batch, logs);
   }
 
   /** Call `onTestBatchEnd` of every callback. */
   onTestBatchEnd(batch: number, logs?: object): void | Promise<void> {
-    return this.#runBatch("onTestBatchEnd", batch, logs);
+    return this.#hooks.runBatch("onTestBatchEnd", batch, logs);
   }
 
   /** Call `onPredictBegin` of every callback. */
   onPredictBegin(logs?: object): void | Promise<void> {
-    return this.#begin("onPredictBegin", logs);
+    return this.#hooks.begin("onPredictBegin", logs);
   }
 
   /** Call `onPredictEnd` of every callback. */
   onPredictEnd(logs?: object): void | Promise<void> {
-    return this.#run("onPredictEnd", logs);
+    return this.#hooks.run("onPredictEnd", logs);
   }
 
   /** Call `onPredictBatchBegin` of every callback. */
   onPredictBatchBegin(batch: number, logs?: object): void | Promise<void> {
-    return this.#runBatch("onPredictBatchBegin", batch, logs);
+    return this.#hooks.runBatch("onPredictBatchBegin", batch, logs);
   }
 
   /** Call `onPredictBatchEnd` of every callback with the outputs of the batch. */
   onPredictBatchEnd(batch: number, logs?: PredictLogs): void | Promise<void> {
     // The outputs are tensors: nothing to sort or to turn into numbers.
-    return this.#runner.run("onPredictBatchEnd", { args: [batch, logs ?? {}], batch });
+    return this.#hooks.runner.run("onPredictBatchEnd", { args: [batch, logs ?? {}], batch });
   }
 
   /** Call `onYield` of every callback, after the loop has given way to the event loop. */
   onYield(epoch: number, batch: number, logs?: object): void | Promise<void> {
-    if (!this.has("onYield")) return;
-    const settled = normalizeLogs(logs);
-    return this.#runSettled("onYield", { args: [epoch, batch, settled], batch, logs: settled });
+    return this.#hooks.runYield(epoch, batch, logs);
   }
 
   /** Report to every callback that the run fails. Failures of the hook are warned about, never thrown. */
   async onException(error: unknown): Promise<void> {
-    await this.#runAll("onException", [error], true);
+    await this.#hooks.runAll("onException", [error], true);
   }
 
   /**
@@ -203,17 +190,17 @@ export class HookCaller {
    * @throws CallbackError of the first callback whose `close` failed (`CALLBACK_CLOSE`)
    */
   async close(failure?: unknown): Promise<void> {
-    await this.#runAll("close", [], failure !== undefined);
+    await this.#hooks.runAll("close", [], failure !== undefined);
   }
 
   /** Time spent so far in each hook of each callback, longest first. */
   timings(): HookTiming[] {
-    return this.#runner.timings();
+    return this.#hooks.runner.timings();
   }
 
   /** One line about the callbacks that were left out and why; undefined where none was. */
   summary(): string | undefined {
-    return this.#policy.summary();
+    return this.#hooks.policy.summary();
   }
 
   /** Keys of the states that {@linkcode setState} takes, each the name and the `stateKey` of a callback. */
@@ -232,8 +219,8 @@ export class HookCaller {
    */
   getState(): Promise<Record<string, CallbackState>> {
     return getStates(this.callbacks, {
-      isAsked: (callback) => !this.#policy.isDisabled(callback),
-      onFailure: (...failed) => this.#policy.handle(...failed),
+      isAsked: (callback) => !this.#hooks.policy.isDisabled(callback),
+      onFailure: (...failed) => this.#hooks.policy.handle(...failed),
       onTwins: (key, count) => this.#warnOfTwins(key, count),
     });
   }
@@ -248,7 +235,7 @@ export class HookCaller {
    * @throws CallbackError when a callback fails to take its state (`CALLBACK_STATE`)
    */
   setState(states: Record<string, CallbackState>): Promise<void> {
-    return setStates(this.callbacks, states, (...failed) => this.#policy.handle(...failed));
+    return setStates(this.callbacks, states, (...failed) => this.#hooks.policy.handle(...failed));
   }
 
   #warnOfTwins(key: string, count: number): void {
@@ -258,52 +245,5 @@ export class HookCaller {
       `keepfit: ${count} callbacks are called ${key} and cannot be told apart: their states are not ` +
         `saved; give each a name`,
     );
-  }
-
-  /** Call a hook that begins a run. */
-  #begin(hook: ListHook, logs: object | undefined): void | Promise<void> {
-    return inTurn(this.#introductions.settled(), () => this.#run(hook, logs));
-  }
-
-  #run(hook: ListHook, logs: object | undefined, epoch?: number): void | Promise<void> {
-    if (!this.has(hook)) return;
-    const settled = normalizeLogs(logs);
-    return this.#runSettled(hook, {
-      args: epoch === undefined ? [settled] : [epoch, settled],
-      logs: settled,
-    });
-  }
-
-  #runBatch(hook: ListHook, batch: number, logs: object | undefined): void | Promise<void> {
-    if (!this.has(hook)) return;
-    const settled = normalizeLogs(logs);
-    return this.#runSettled(hook, { args: [batch, settled], batch, logs: settled });
-  }
-
-  #runSettled(hook: ListHook, call: HookCall): void | Promise<void> {
-    const settling = settleLogs(call.logs as Logs);
-    if (settling === undefined) return this.#runner.run(hook, call);
-    return (settling as Promise<void>).then(() => this.#runner.run(hook, call));
-  }
-
-  /** Call a hook of every callback, even after one has failed; throw the first failure last. */
-  async #runAll(hook: "onException" | "close", args: unknown[], isFailing: boolean): Promise<void> {
-    let first: CallbackError | undefined;
-    await this.#runner.runAll(hook, args, (receiver, error) => {
-      const failure = this.#policy.report(receiver, error, !isFailing && first === undefined);
-      first ??= failure;
-    });
-    if (first !== undefined) throw first;
-  }
-
-  #introduce(hook: "setModel" | "setParams", value: unknown): void {
-    for (const callback of this.callbacks) {
-      if (!this.#policy.isDisabled(callback)) this.#introductions.introduce(callback, hook, value);
-    }
-  }
-
-  #fail(callback: CallbackLike, hook: string, error: unknown, batch?: number): void {
-    const position = { epoch: this.#epoch, batch };
-    this.#policy.handle(callback, hookError(nameOf(callback), hook, error, position));
   }
 }
