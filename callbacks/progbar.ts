@@ -1,5 +1,6 @@
 import { printable } from "../core/printable.ts";
 import { cellsOf } from "./cells.ts";
+import { breakRows, shorten } from "./progbar_rows.ts";
 import { pythonExponent, pythonFixed } from "./python_format.ts";
 
 /** Options of {@linkcode Progbar}. */
@@ -198,41 +199,6 @@ export class Progbar {
   #bold(text: string): string {
     return this.#hasColors ? `\x1b[1m${text}\x1b[0m` : text;
   }
-}
-
-/** The metrics that there is room for, and an ellipsis for the others. */
-function shorten(metrics: string[], room: number): string {
-  const whole = metrics.join("");
-  if (cellsOf(whole) <= room) return whole;
-  let line = "";
-  for (const metric of metrics) {
-    if (cellsOf(line + metric) + 2 <= room) line += metric;
-  }
-  return room >= 2 ? `${line} …` : "";
-}
-
-/**
- * All metrics, the first row behind `head` cells, each row within `room` where it can be. The rows
- * below begin under the bar unless that takes more of them.
- */
-function breakRows(metrics: string[], head: number, room: number, indent: number): string[] {
-  const broken = (margin: string) => {
-    const rows = [""];
-    let used = head;
-    for (const metric of metrics) {
-      const cells = cellsOf(metric);
-      if (used + cells > room && used > margin.length) {
-        rows.push(margin);
-        used = margin.length;
-      }
-      rows[rows.length - 1] += metric;
-      used += cells;
-    }
-    return rows;
-  };
-  const [flush, indented] = [broken(""), broken(" ".repeat(indent))];
-  const isWithin = indented.slice(1).every((row) => cellsOf(row) <= room);
-  return isWithin && indented.length === flush.length ? indented : flush;
 }
 
 function formatEta(seconds: number): string {

@@ -1,0 +1,46 @@
+import { cellsOf } from "./cells.ts";
+
+/**
+ * The metrics that fit into a row, and an ellipsis for the others.
+ *
+ * @param metrics each with what separates it from the one before
+ * @param room cells of the row
+ */
+export function shorten(metrics: string[], room: number): string {
+  const whole = metrics.join("");
+  if (cellsOf(whole) <= room) return whole;
+  let line = "";
+  for (const metric of metrics) {
+    if (cellsOf(line + metric) + 2 <= room) line += metric;
+  }
+  return room >= 2 ? `${line} …` : "";
+}
+
+/**
+ * All metrics in as many rows as they need. The rows below the first are indented to begin under the
+ * bar, unless that takes more rows.
+ *
+ * @param metrics each with what separates it from the one before
+ * @param head cells in front of the metrics in the first row
+ * @param room cells of a row; only a metric that is wider exceeds it
+ * @param indent cells in front of the rows below
+ */
+export function breakRows(metrics: string[], head: number, room: number, indent: number): string[] {
+  const broken = (margin: string) => {
+    const rows = [""];
+    let used = head;
+    for (const metric of metrics) {
+      const cells = cellsOf(metric);
+      if (used + cells > room && used > margin.length) {
+        rows.push(margin);
+        used = margin.length;
+      }
+      rows[rows.length - 1] += metric;
+      used += cells;
+    }
+    return rows;
+  };
+  const [flush, indented] = [broken(""), broken(" ".repeat(indent))];
+  const isWithin = indented.slice(1).every((row) => cellsOf(row) <= room);
+  return isWithin && indented.length === flush.length ? indented : flush;
+}
