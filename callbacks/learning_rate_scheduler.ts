@@ -13,6 +13,7 @@ import {
 import { rateText } from "./python_format.ts";
 
 // Who imports this callback alone has them too.
+export * from "./cosine_schedules.ts";
 export * from "./schedules.ts";
 export * from "./warmup_schedules.ts";
 

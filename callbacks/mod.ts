@@ -6,6 +6,12 @@
 export { BackupAndRestore, type BackupAndRestoreOptions } from "./backup_and_restore.ts";
 export type { ProfileBatch } from "./batch_profiler.ts";
 export type { CheckpointWriterOptions } from "../checkpoints/checkpoint_writer.ts";
+export {
+  cosineDecay,
+  type CosineDecayOptions,
+  cosineDecayRestarts,
+  type CosineDecayRestartsOptions,
+} from "./cosine_schedules.ts";
 export { CSVLogger, type CSVLoggerOptions } from "./csv_logger.ts";
 export {
   type DeviceMemory,
@@ -36,10 +42,6 @@ export { ProgbarLogger, type ProgbarLoggerOptions } from "./progbar_logger.ts";
 export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from "./reduce_lr_on_plateau.ts";
 export { RemoteMonitor, type RemoteMonitorOptions } from "./remote_monitor.ts";
 export {
-  cosineDecay,
-  type CosineDecayOptions,
-  cosineDecayRestarts,
-  type CosineDecayRestartsOptions,
   type DecayOptions,
   exponentialDecay,
   inverseTimeDecay,

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import * as cosines from "./cosine_schedules.ts";
 import * as schedules from "./schedules.ts";
-import { cosineDecay, piecewiseConstantDecay } from "./schedules.ts";
+
+const { cosineDecay } = cosines;
+const { piecewiseConstantDecay } = schedules;
 
 interface Golden {
   steps: number[];
@@ -12,7 +15,10 @@ interface Golden {
 const golden: Golden = JSON.parse(
   readFileSync(new URL("../tests/golden/schedules.json", import.meta.url), "utf8"),
 );
-const make = schedules as unknown as Record<string, (options: object) => schedules.StepSchedule>;
+const make = { ...schedules, ...cosines } as unknown as Record<
+  string,
+  (options: object) => schedules.StepSchedule
+>;
 
 describe("schedules", () => {
   for (const { schedule, options, rates } of golden.cases) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { cosineDecay } from "./schedules.ts";
+import { cosineDecay } from "./cosine_schedules.ts";
 import { oneCycle, withWarmup } from "./warmup_schedules.ts";
 
 describe("oneCycle", () => {
