@@ -1,23 +1,11 @@
-import type * as tf from "@tensorflow/tfjs";
 import { Callback, type CallbackOptions } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
-import {
-  assignWeights,
-  cloneWeights,
-  type DeviceWeight,
-  disposeWeights,
-  getLearningRate,
-  setLearningRate,
-} from "../core/model.ts";
+import { getLearningRate, setLearningRate } from "../core/model.ts";
 import { getRuntime, probePlace } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import {
-  getOptimizerState,
-  type OptimizerState,
-  setOptimizerState,
-} from "../tfjs/optimizer_state.ts";
 import { drawSweep } from "./learning_rate_plot.ts";
 import { BatchLoss, LearningRateSweep } from "./learning_rate_sweep.ts";
+import { ModelSnapshot } from "./model_snapshot.ts";
 import {
   callbackOptions,
   checkOptions,
@@ -111,7 +99,7 @@ export class LearningRateFinder extends Callback {
   readonly #sweep: LearningRateSweep;
   #plot: Path | undefined;
   #fs: FileSystem | undefined;
-  #kept: { weights: DeviceWeight[]; optimizer: OptimizerState } | undefined;
+  #kept: ModelSnapshot | undefined;
   readonly #batchLoss = new BatchLoss();
 
   /**
@@ -163,8 +151,7 @@ export class LearningRateFinder extends Callback {
       this.#fs ??= getRuntime().fs;
       await probePlace(this.#plot, "file", { fs: this.#fs });
     }
-    const optimizer = await getOptimizerState(this.model.optimizer as tf.Optimizer);
-    this.#kept = { weights: cloneWeights(this.model), optimizer };
+    this.#kept = await ModelSnapshot.take(this.model);
   }
 
   /** Restart the mean from which the loss of each batch is computed. */
@@ -203,15 +190,9 @@ export class LearningRateFinder extends Callback {
 
   /** Restore the model if the sweep is not done, and release what is kept. */
   override async close(): Promise<void> {
-    if (this.#kept === undefined) return;
-    const { weights, optimizer } = this.#kept;
+    const kept = this.#kept;
     this.#kept = undefined;
-    try {
-      assignWeights(this.model, weights);
-      await setOptimizerState(this.model.optimizer as tf.Optimizer, optimizer);
-    } finally {
-      disposeWeights(weights);
-    }
+    await kept?.restore();
   }
 
   async #finish(hasDiverged: boolean): Promise<void> {
