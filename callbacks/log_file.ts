@@ -1,3 +1,4 @@
+import { OwnedLines } from "./owned_lines.ts";
 import { directoryOf, ensureDir, exists, FileSystemError, getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path, WritableFile } from "../runtime/types.ts";
@@ -30,9 +31,7 @@ export class LogFile {
   #fs: FileSystem | undefined;
   #file: WritableFile | undefined;
   #size = 0;
-  #lines = 0;
-  #head = "";
-  #tail = "";
+  #lines: OwnedLines;
   #isCut = false;
   #isRestored = false;
   #isSynced = true;
@@ -45,6 +44,7 @@ export class LogFile {
     this.path = path;
     this.#options = options;
     this.#fs = options.fs;
+    this.#lines = new OwnedLines(options.linesGrow ?? false);
   }
 
   /** How much of the file is this run's, in bytes. */
@@ -54,7 +54,7 @@ export class LogFile {
 
   /** Its first line. */
   get head(): string {
-    return this.#head;
+    return this.#lines.head;
   }
 
   /** Begin a run that has nothing of the file: all of it goes with the next {@linkcode cut}. */
@@ -65,15 +65,14 @@ export class LogFile {
   /** How much of the file is this run's; as much is on the disk then, where a power cut leaves it. */
   async getState(): Promise<LogFileState> {
     await this.#sync();
-    return { size: this.#size, lines: this.#lines, head: this.#head, tail: this.#tail };
+    const { count, head, tail } = this.#lines;
+    return { size: this.#size, lines: count, head, tail };
   }
 
   /** Continue from a state of {@linkcode getState}: the next {@linkcode cut} finds what is left. */
   setState({ size, lines, head, tail }: LogFileState): void {
     this.#size = size;
-    this.#lines = lines;
-    this.#head = head;
-    this.#tail = tail;
+    this.#lines.restore(lines, head, tail);
     this.#isRestored = true;
   }
 
@@ -138,7 +137,7 @@ export class LogFile {
       throw error;
     }
     this.#size += byteLength(text);
-    this.#count(text);
+    this.#lines.add(text);
   }
 
   /** Find what is left of the restored run's lines, and make the file that it had. */
@@ -147,15 +146,15 @@ export class LogFile {
     const fs = this.#fs as FileSystem;
     const text = await this.#sizeOnDisk() === undefined ? "" : await fs.readTextFile(this.path);
     const whole = text.split(/(?<=\n)/).filter((line) => line.endsWith("\n"));
-    const missing = this.#lines - whole.length;
-    if (!this.#isOurs(text, whole)) {
+    const missing = this.#lines.count - whole.length;
+    if (!this.#lines.areIn(text, whole)) {
       console.warn(
         `keepfit: ${
           showPath(this.path)
         } is not the file that the resumed run wrote: what is in it ` +
           `stays, and the log goes on at its end`,
       );
-      const end = this.#head.endsWith("\r\n") ? "\r\n" : "\n";
+      const end = this.#lines.head.endsWith("\r\n") ? "\r\n" : "\n";
       await this.replace(text === "" || text.endsWith("\n") ? text : text + end);
     } else if (missing > 0) {
       const rebuilt = this.#options.rebuild(missing, whole.length === 0);
@@ -168,43 +167,20 @@ export class LogFile {
       );
       await this.replace([...whole, ...rebuilt].join(""));
     } else {
-      const kept = whole.slice(0, this.#lines).join("");
+      const kept = whole.slice(0, this.#lines.count).join("");
       if (kept !== text) await this.replace(kept);
       else this.#keep(kept, byteLength(kept));
     }
     this.#isCut = true;
   }
 
-  /** Whether it begins as the file did, and has the run's last line in its place where it is so long. */
-  #isOurs(text: string, whole: string[]): boolean {
-    const { linesGrow = false } = this.#options;
-    const grew = (line: string, before: string) =>
-      linesGrow ? line.startsWith(before.trimEnd()) : line === before;
-    // A run that had no line when it was saved began with an empty file.
-    if (this.#lines === 0) return true;
-    if (whole.length === 0) return this.#head.startsWith(text) || linesGrow;
-    if (!grew(whole[0], this.#head)) return false;
-    return whole.length < this.#lines || grew(whole[this.#lines - 1], this.#tail);
-  }
-
   /** Take a text for all that is the run's. */
   #keep(text: string, size: number): void {
     this.#size = size;
-    this.#lines = 0;
-    this.#head = "";
-    this.#tail = "";
-    this.#count(text);
+    this.#lines.clear();
+    this.#lines.add(text);
     this.#isRestored = false;
     this.#isCut = false;
-  }
-
-  /** Count the lines of a text that stands at the end. */
-  #count(text: string): void {
-    const lines = text.split(/(?<=\n)/);
-    if (text === "") return;
-    this.#lines += lines.filter((line) => line.endsWith("\n")).length;
-    if (this.#head === "") this.#head = lines[0];
-    this.#tail = lines[lines.length - 1];
   }
 
   /** Open the run's part of the file, or a new file if it is gone. */
