@@ -1,6 +1,7 @@
 import { isPromise } from "../core/promise.ts";
 import type { Batch, BatchIterator } from "./data/data.ts";
-import { closing, type EventLoopYield } from "./run.ts";
+import type { EventLoopYield } from "./event_loop_yield.ts";
+import { closing } from "./run.ts";
 
 /** What `fit`, `evaluate` or `predict` does with each batch. */
 export interface BatchHandlers {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { forEachBatch } from "./batch_loop.ts";
 import type { Batch, BatchIterator } from "./data/data.ts";
-import { EventLoopYield } from "./run.ts";
+import { EventLoopYield } from "./event_loop_yield.ts";
 
 /** Batches of 1, 2, ... rows, and what happens to them. */
 function batchesOf(count: number, isLate = false) {

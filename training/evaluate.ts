@@ -11,9 +11,9 @@ import {
 } from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
 import { type Engine, getEngine } from "../tfjs/engine.ts";
+import { EventLoopYield } from "./event_loop_yield.ts";
 import {
   closing,
-  EventLoopYield,
   oneOf,
   readOptions,
   type RunOptions,

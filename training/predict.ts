@@ -14,9 +14,9 @@ import {
 } from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
 import { getEngine } from "../tfjs/engine.ts";
+import { EventLoopYield } from "./event_loop_yield.ts";
 import {
   closing,
-  EventLoopYield,
   readOptions,
   type RunOptions,
   runOptions,

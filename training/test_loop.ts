@@ -6,7 +6,7 @@ import type { Compiled } from "../tfjs/compiled.ts";
 import type { Engine } from "../tfjs/engine.ts";
 import { forEachBatch } from "./batch_loop.ts";
 import type { BatchSource } from "./data/data.ts";
-import type { EventLoopYield } from "./run.ts";
+import type { EventLoopYield } from "./event_loop_yield.ts";
 import { measuresOf, RunningMeans } from "./running_means.ts";
 import { makeTestStep, type Step } from "./step.ts";
 

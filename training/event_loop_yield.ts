@@ -1,0 +1,58 @@
+import { describeValue } from "./data/data.ts";
+import type { RunOptions } from "./run.ts";
+
+/** Milliseconds between two yields, by name. */
+const budgets = new Map<unknown, number>([
+  ["auto", 20],
+  ["batch", 0],
+  ["epoch", Infinity],
+  ["never", Infinity],
+]);
+
+/** Yields to the event loop when it is time to, and stops a run whose signal aborts. */
+export class EventLoopYield {
+  /** True when the signal has ended the run after a batch. Default: false. */
+  hasAborted = false;
+  readonly #budget: number;
+  readonly #signal: AbortSignal | undefined;
+  #last = performance.now();
+
+  constructor(options: Pick<RunOptions, "yieldEvery" | "signal">) {
+    const { yieldEvery = "auto" } = options;
+    this.#signal = options.signal;
+    const budget = typeof yieldEvery === "number" ? yieldEvery : budgets.get(yieldEvery);
+    if (budget === undefined || !(budget >= 0)) {
+      throw new RangeError(
+        `Cannot use yieldEvery ${
+          typeof yieldEvery === "number" ? yieldEvery : describeValue(yieldEvery)
+        }: it must be milliseconds, "auto", "batch", "epoch" or "never"`,
+      );
+    }
+    this.#budget = budget;
+    this.#signal?.throwIfAborted();
+  }
+
+  /** After a batch: a promise when it is time to yield. */
+  afterBatch(): void | Promise<void> {
+    this.#throwIfAborted();
+    if (this.#budget === Infinity) return;
+    if (this.#budget === 0 || performance.now() - this.#last >= this.#budget) return this.yield();
+  }
+
+  /** Yield now. */
+  async yield(): Promise<void> {
+    await nextTurn();
+    this.#last = performance.now();
+    this.#throwIfAborted();
+  }
+
+  #throwIfAborted(): void {
+    this.hasAborted ||= this.#signal?.aborted === true;
+    this.#signal?.throwIfAborted();
+  }
+}
+
+// A timer would wait a millisecond and more each time.
+const nextTurn: () => Promise<void> = typeof setImmediate === "function"
+  ? () => new Promise((resolve) => setImmediate(resolve))
+  : () => new Promise((resolve) => setTimeout(resolve));
