@@ -1,0 +1,87 @@
+import {
+  assignWeights,
+  disposeWeights,
+  type HostWeight,
+  readWeights,
+  setLearningRate,
+  type TrainableModel,
+  weightsFromHost,
+  weightsOf,
+} from "../../../core/model.ts";
+import type { PluginControl } from "../../manifest/format.ts";
+import { PluginError } from "../../errors.ts";
+import { evaluator } from "./evaluate.ts";
+import type { ContextParts } from "./mod.ts";
+
+const maxAtOnce = 4;
+
+/** What a plugin can do to the run, by the control that allows it. */
+export function controlsOf(
+  { manifest: { id }, run, data }: ContextParts,
+): Partial<Record<PluginControl, unknown>> {
+  const model = (action: string): TrainableModel => {
+    run.checkOpen(action);
+    if (run.model === undefined) {
+      throw new TypeError(`Cannot reach the model of ${id}: it is set when a run begins`);
+    }
+    return run.model;
+  };
+  const evaluate = data && evaluator(data);
+  let underWay = 0;
+  /** Each holds copies of weights or outputs until it is over. */
+  const atOnce = async <T>(action: string, work: (model: TrainableModel) => Promise<T>) => {
+    const target = model(action);
+    if (underWay >= maxAtOnce) {
+      throw new PluginError("E_LIMIT", `Plugin ${id} may not ${action}: it does not wait`, {
+        expected: `at most ${maxAtOnce} calls about weights under way`,
+        hint: "await what the functions of the context return",
+      });
+    }
+    underWay++;
+    try {
+      return await work(target);
+    } finally {
+      underWay--;
+    }
+  };
+  return {
+    ...(evaluate && { evaluate: () => atOnce("evaluate", evaluate) }),
+    stop: () => {
+      model("stop").stopTraining = true;
+    },
+    setLearningRate: (learningRate: number) =>
+      setLearningRate(model("set the learning rate"), learningRate),
+    readWeights: () => atOnce("read weights", (target) => readWeights(weightsOf(target))),
+    writeWeights: (values: HostWeight[]) =>
+      atOnce("write weights", async (target) => {
+        checkWeights(values);
+        const weights = await weightsFromHost(target, values);
+        try {
+          assignWeights(model("write weights"), weights);
+        } finally {
+          disposeWeights(weights);
+        }
+      }),
+  };
+}
+
+const arrays: Record<string, unknown> = {
+  bool: Uint8Array,
+  float32: Float32Array,
+  int32: Int32Array,
+};
+
+/**
+ * @throws TypeError for anything but the form of `readWeights`, which would be garbage in a tensor
+ * @throws TypeError for what is not as `readWeights` gives it: in a tensor it would be garbage
+ */
+function checkWeights(weights: HostWeight[]): void {
+  const isWeight = ({ shape, dtype, values }: HostWeight): boolean =>
+    Array.isArray(shape) && values?.constructor === arrays[dtype] &&
+    values.length === shape.reduce((size, side) => size * side, 1);
+  const wrong = Array.isArray(weights) ? weights.findIndex((one) => !isWeight(one)) : 0;
+  if (wrong < 0) return;
+  throw new TypeError(
+    `Cannot write weight ${wrong}: expected { shape, dtype, values } as readWeights gives it`,
+  );
+}
