@@ -1,76 +1,19 @@
 import type { Command } from "commander";
+import { idLine, type Node, nodesOf, valuesByOption } from "./completion_words.ts";
+import { powershell } from "./powershell.ts";
 
 /** Shells with completions. */
-export const shells = ["bash", "zsh", "fish"] as const;
+export const shells = ["bash", "zsh", "fish", "powershell"] as const;
 
 /** One of {@linkcode shells}. */
 export type Shell = (typeof shells)[number];
 
 /** Generate the script of a shell from the command tree. */
 export function completionScript(program: Command, shell: Shell): string {
-  return { bash, zsh, fish }[shell](program.name(), nodesOf(program));
+  return { bash, zsh, fish, powershell }[shell](program.name(), nodesOf(program));
 }
 
-/** A command and what may follow it. */
-interface Node {
-  /** Words after the name of the program, each with a leading space: `""`, `" key new"`. */
-  path: string;
-  words: Word[];
-  /** Whether the argument is a locked plugin. */
-  takesPlugin: boolean;
-}
-
-interface Word {
-  word: string;
-  description: string;
-  kind: "argument" | "command" | "option";
-  /** Values of an option; empty for any value. */
-  values?: readonly string[];
-}
-
-/** Commands whose argument is a plugin of the project. */
-const pluginCommands = [" explain", " remove", " update"];
-
-function nodesOf(command: Command, path = ""): Node[] {
-  const help = command.createHelp();
-  // The help command explains the others; it needs no completion itself.
-  const subcommands = command.commands;
-  const options = [
-    ...help.visibleOptions(command),
-    ...(path === "" ? [] : help.visibleGlobalOptions(command)),
-  ];
-  const words: Word[] = [
-    ...subcommands.map((one): Word => ({
-      word: one.name(),
-      description: one.description(),
-      kind: "command",
-    })),
-    ...command.registeredArguments.flatMap(({ argChoices = [], description }) =>
-      argChoices.map((word): Word => ({ word, description, kind: "argument" }))
-    ),
-    ...options.flatMap(({ long, description, required, argChoices = [] }): Word[] =>
-      long
-        ? [{ word: long, description, kind: "option", ...(required && { values: argChoices }) }]
-        : []
-    ),
-  ];
-  return [
-    { path, words, takesPlugin: pluginCommands.includes(path) },
-    ...subcommands.flatMap((one) => nodesOf(one, `${path} ${one.name()}`)),
-  ];
-}
-
-/** What may follow each option with a value. */
-function valuesByOption(nodes: Node[]): Map<string, readonly string[]> {
-  return new Map(
-    nodes.flatMap(({ words }) =>
-      words.flatMap(({ word, values }) => values === undefined ? [] : [[word, values] as const])
-    ),
-  );
-}
-
-// Only characters of an id: the shell would run anything else from a foreign file.
-const idsOf = `sed -n 's#^ *"id": "\\([a-z0-9-]*/[a-z0-9-]*\\)",*$#\\1#p'`;
+const idsOf = `sed -nE 's#${idLine}#\\1#p'`;
 
 /** A function for bash and zsh that lists the plugins of the nearest lock file. */
 function idsFunction(program: string): string {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,100 +51,6 @@ describe("the command", () => {
     assert.match(failed.error.message, /^Cannot list no\/such\/folder/);
     const plugin = await said("pack", "tests", "--out", "no/such/folder", "--json");
     assert.match(plugin.error.message, /callback\.plugin\.json/);
-  });
-
-  it("completes commands and options in bash", async () => {
-    const { output, code } = await start("completions", "bash").ended;
-    assert.equal(code, 0);
-    assert.equal((await start("completions", "tcsh").ended).code, 2);
-    const complete = (...words: string[]) =>
-      spawnSync("bash", [
-        "-c",
-        `${output}
-COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")})
-COMP_CWORD=${words.length - 1}
-_keepfit
-echo "\${COMPREPLY[@]}"`,
-      ], { encoding: "utf8" }).stdout.trim();
-    assert.equal(complete("keepfit", "pa"), "pack");
-    assert.equal(complete("keepfit", "pack", "source", "--f"), "--force");
-    assert.equal(
-      complete("keepfit", "hub", "--"),
-      "--host --port --token --tokens --allowed-host --log-key --help --version --json",
-    );
-    assert.equal(complete("keepfit", "add", "x", "--tier", ""), "sandboxed trusted worker");
-    assert.equal(complete("keepfit", "completions", "z"), "zsh");
-  });
-
-  it("completes the plugins that are locked, whatever a lock file says", async () => {
-    const { output } = await start("completions", "bash").ended;
-    const folder = await mkdtemp(join(tmpdir(), "keepfit-complete-"));
-    try {
-      await mkdir(join(folder, "a/b"), { recursive: true });
-      const plugins = { b: { id: "ada/notes" }, c: { id: "$(touch evil)" } };
-      await writeFile(join(folder, "keepfit.lock.json"), JSON.stringify({ plugins }, null, 2));
-      for (const command of ["remove", "update", "explain"]) {
-        const { stdout } = spawnSync("bash", [
-          "-c",
-          `${output}
-COMP_WORDS=(keepfit ${command} a)
-COMP_CWORD=2
-_keepfit
-echo "\${COMPREPLY[@]}"`,
-        ], { encoding: "utf8", cwd: join(folder, "a/b") });
-        assert.equal(stdout, "ada/notes\n", command);
-      }
-      assert.deepEqual(await readdir(join(folder, "a/b")), []);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
-
-  it("completes commands, values of options and locked plugins in fish", async (t) => {
-    if (spawnSync("fish", ["--version"]).error !== undefined) {
-      t.skip("fish is not on PATH");
-      return;
-    }
-    const { output } = await start("completions", "fish").ended;
-    const folder = await mkdtemp(join(tmpdir(), "keepfit-complete-"));
-    try {
-      const lock = JSON.stringify({ plugins: { b: { id: "ada/notes" } } }, null, 2);
-      await writeFile(join(folder, "keepfit.lock.json"), lock);
-      const complete = (line: string): string[] => {
-        const script = `${output}\ncomplete -C '${line}'`;
-        const { stdout } = spawnSync("fish", ["-N", "-c", script], {
-          encoding: "utf8",
-          cwd: folder,
-        });
-        return stdout.trim().split("\n").map((one) => one.split("\t")[0]);
-      };
-      assert.deepEqual(complete("keepfit pa"), ["pack"]);
-      assert.deepEqual(complete("keepfit key "), ["new"]);
-      assert.deepEqual(complete("keepfit add --tier "), ["sandboxed", "trusted", "worker"]);
-      assert(complete("keepfit remove ").includes("ada/notes"));
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
-
-  it("has completions for zsh and fish, each command in them", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "keepfit-complete-"));
-    try {
-      for (const shell of ["zsh", "fish"]) {
-        const { output } = await start("completions", shell).ended;
-        for (const command of ["new", "dev", "check", "pack", "hub"]) {
-          assert.match(output, new RegExp(`[' ]${command}[': ]`), shell);
-        }
-        // A file: fish refuses a socket, which standard input is here.
-        const script = join(folder, shell);
-        await writeFile(script, output);
-        const { status, error } = spawnSync(shell, ["-n", script]);
-        if (error !== undefined) console.log(`${shell} was not asked: it is not on PATH`);
-        else assert.equal(status, 0, shell);
-      }
-    } finally {
-      await rm(folder, { recursive: true });
-    }
   });
 
   it("serves a hub until Ctrl-C, which ends it well", async () => {
