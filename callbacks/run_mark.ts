@@ -1,20 +1,36 @@
 import { messageOf } from "../core/errors.ts";
-import { FileSystemError, getRuntime, joinPath } from "../runtime/mod.ts";
+import { FileSystemError, getRuntime, joinPath, temporaryName } from "../runtime/mod.ts";
 import { comparablePath, showPath } from "../runtime/paths.ts";
-import type { FileSystem, Path } from "../runtime/types.ts";
+import type { FileSystem, Path, Runtime } from "../runtime/types.ts";
 
 /** The folders of each file system that a run of this process has marked. */
 const held = new WeakMap<FileSystem, Set<string>>();
 
+/** What a mark says; nothing where a power cut has taken it. */
+interface Mark {
+  /** Name of the file, which no other mark has. */
+  file: string;
+  processId?: number;
+  /** When the process has started, where its system tells. */
+  started?: string;
+  /** Milliseconds since 1970. */
+  began?: number;
+}
+
 /**
- * A file that says which process uses a folder. One that was left by a process that was killed counts
- * for nothing.
+ * Tells which process uses a folder: a folder `running` in it, with one file named after the run. One
+ * that was left by a process that was killed counts for nothing.
+ *
+ * Of many processes, one gets it: the folder is renamed into place with the file in it, which fails
+ * where there is one that is not empty; and a stale file is removed by its own name, so that of
+ * another run, made meanwhile, stays.
  */
 export class RunMark {
   readonly #fs: FileSystem;
   readonly #folder: Path;
-  readonly #file: Path;
-  #isOurs = false;
+  readonly #place: Path;
+  /** Name of this run's file, while it is there. */
+  #ours: string | undefined;
 
   /**
    * @param fs file system of the folder
@@ -23,7 +39,7 @@ export class RunMark {
   constructor(fs: FileSystem, folder: Path) {
     this.#fs = fs;
     this.#folder = folder;
-    this.#file = joinPath(folder, "running.json");
+    this.#place = joinPath(folder, "running");
   }
 
   /**
@@ -32,48 +48,32 @@ export class RunMark {
    * @throws RangeError when another run uses it
    */
   async claim(): Promise<void> {
-    const { processId, isRunning } = getRuntime();
-    for (let attempts = 0; !await this.#create(processId); attempts++) {
-      const { id, began } = await this.#read();
-      // In a container, each process has the same id.
-      const isAlive = id !== undefined && id !== processId && isRunning(id);
-      if (id === processId && this.#held.has(comparablePath(this.#folder))) {
-        console.warn(
-          `keepfit: another run of this process uses ${
-            showPath(this.#folder)
-          }, or was not closed; ` +
-            `two runs must not share it`,
-        );
+    const runtime = getRuntime();
+    for (;;) {
+      this.#ours = await this.#create(runtime);
+      if (this.#ours !== undefined) break;
+      for (const mark of await this.#read()) {
+        this.#check(mark, runtime);
+        await this.#fs.remove(joinPath(this.#place, mark.file));
       }
-      if (isAlive === true || attempts > 9) {
-        throw new RangeError(
-          `Cannot use ${
-            showPath(this.#folder)
-          }: expected no other run in it, got that of process ` +
-            `${id}, which began ${ageOf(began)} ago; use another folder, or remove ` +
-            `${showPath(this.#file)} if that process is no training`,
-        );
-      }
-      if (isAlive === undefined && id !== undefined) {
-        console.warn(
-          `keepfit: whether process ${id}, which has used ${showPath(this.#folder)}, still runs ` +
-            `cannot be told; two runs must not share it`,
-        );
-      }
-      await this.#fs.remove(this.#file);
+      // Some systems put no folder in the place of an empty one.
+      await this.#removeEmpty();
     }
     this.#held.add(comparablePath(this.#folder));
-    this.#isOurs = true;
   }
 
   /** Remove the mark, if it is this run's; a failure leaves one that counts for nothing. */
   async release(): Promise<void> {
-    if (!this.#isOurs) return;
-    this.#isOurs = false;
+    const ours = this.#ours;
+    if (ours === undefined) return;
+    this.#ours = undefined;
     this.#held.delete(comparablePath(this.#folder));
-    await this.#fs.remove(this.#file).catch((error) => {
+    try {
+      await this.#fs.remove(joinPath(this.#place, ours));
+      await this.#removeEmpty();
+    } catch (error) {
       console.warn(`keepfit: the mark of this run stays: ${messageOf(error)}`);
-    });
+    }
   }
 
   get #held(): Set<string> {
@@ -82,31 +82,105 @@ export class RunMark {
     return folders;
   }
 
-  /** Create the file; false when there is one. */
-  async #create(processId: number): Promise<boolean> {
+  /** The name of the new mark; undefined when there is another one. */
+  async #create({ processId, startOfProcess }: Runtime): Promise<string | undefined> {
+    const { name, release } = temporaryName();
+    const beside = joinPath(this.#folder, name);
+    const file = `${crypto.randomUUID()}.json`;
     try {
-      const file = await this.#fs.open(this.#file, "create");
+      await this.#fs.makeDir(beside);
+      const opened = await this.#fs.open(joinPath(beside, file), "create");
       try {
-        await file.write(JSON.stringify({ processId, began: Date.now() }));
+        const mark = { processId, started: startOfProcess(processId), began: Date.now() };
+        await opened.write(JSON.stringify(mark));
       } finally {
-        await file.close();
+        await opened.close();
       }
+      return await this.#moveIntoPlace(beside) ? file : undefined;
+    } finally {
+      await this.#fs.remove(beside, { recursive: true }).catch(() => {});
+      release();
+    }
+  }
+
+  /** False where there is a mark. */
+  async #moveIntoPlace(beside: Path): Promise<boolean> {
+    try {
+      await this.#fs.rename(beside, this.#place);
       return true;
     } catch (error) {
-      if (error instanceof FileSystemError && error.code === "AlreadyExists") return false;
+      if (!(error instanceof FileSystemError)) throw error;
+      if (error.code === "NotEmpty" || error.code === "AlreadyExists") return false;
+      // Some systems have another error for a folder that is in the way.
+      const { isDirectory } = await this.#fs.stat(this.#place).catch(() => ({
+        isDirectory: false,
+      }));
+      if (isDirectory) return false;
       throw error;
     }
   }
 
-  /** Nothing where a process was killed before it had written it. */
-  async #read(): Promise<{ id?: number; began?: number }> {
+  async #removeEmpty(): Promise<void> {
     try {
-      const { processId, began } = JSON.parse(await this.#fs.readTextFile(this.#file));
-      return Number.isSafeInteger(processId) && processId > 0 ? { id: processId, began } : {};
+      await this.#fs.remove(this.#place);
     } catch (error) {
-      if (error instanceof FileSystemError && error.code !== "NotFound") throw error;
-      return {};
+      if (!(error instanceof FileSystemError && error.code === "NotEmpty")) throw error;
     }
+  }
+
+  async #read(): Promise<Mark[]> {
+    const marks: Mark[] = [];
+    try {
+      for (const { name } of await this.#fs.readDir(this.#place)) {
+        const text = await this.#fs.readTextFile(joinPath(this.#place, name));
+        marks.push({ ...parse(text), file: name });
+      }
+    } catch (error) {
+      // Another process has just removed it.
+      if (!(error instanceof FileSystemError && error.code === "NotFound")) throw error;
+    }
+    return marks;
+  }
+
+  /** Fail where the process of a mark is running; warn where it may be. */
+  #check(mark: Mark, { processId, isRunning, startOfProcess }: Runtime): void {
+    const { processId: id, started, began } = mark;
+    if (id === undefined) return;
+    const folder = showPath(this.#folder);
+    if (id === processId) {
+      // In a container, each process has the same id.
+      if (!this.#held.has(comparablePath(this.#folder))) return;
+      console.warn(
+        `keepfit: another run of this process uses ${folder}, or was not closed; two runs must not ` +
+          `share it`,
+      );
+      return;
+    }
+    const isAlive = isRunning(id);
+    if (isAlive === false) return;
+    const start = started === undefined ? undefined : startOfProcess(id);
+    if (start !== undefined && start !== started) return;
+    if (isAlive === undefined) {
+      console.warn(
+        `keepfit: whether process ${id}, which has used ${folder}, still runs cannot be told; two ` +
+          `runs must not share it`,
+      );
+      return;
+    }
+    throw new RangeError(
+      `Cannot use ${folder}: expected no other run in it, got that of process ${id}, which began ` +
+        `${ageOf(began)} ago; use another folder, or remove ${showPath(this.#place)} if that ` +
+        `process is no training`,
+    );
+  }
+}
+
+function parse(text: string): Omit<Mark, "file"> {
+  try {
+    const { processId, started, began } = JSON.parse(text);
+    return Number.isSafeInteger(processId) && processId > 0 ? { processId, started, began } : {};
+  } catch {
+    return {};
   }
 }
 

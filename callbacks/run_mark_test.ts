@@ -1,38 +1,73 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
-import { getRuntime, memoryFileSystem } from "keepfit/runtime";
+import { type FileSystem, getRuntime, memoryFileSystem } from "keepfit/runtime";
 import { startChild } from "../tests/child.ts";
 import { heard } from "./fixtures.ts";
 import { RunMark } from "./run_mark.ts";
 
+const { processId, startOfProcess } = getRuntime();
+const longAgo = Date.now() - 3 * 3_600_000;
+
+/** A file system with a folder that this was left in as a mark. */
+async function marked(mark: object | string): Promise<FileSystem> {
+  const fs = memoryFileSystem();
+  await fs.makeDir("backup/running");
+  const text = typeof mark === "string" ? mark : JSON.stringify(mark);
+  await fs.writeFile("backup/running/another.json", text);
+  return fs;
+}
+
+async function marksIn(fs: FileSystem): Promise<{ processId: number }[]> {
+  const entries = await fs.readDir("backup/running");
+  const texts = entries.map(({ name }) => fs.readTextFile(`backup/running/${name}`));
+  return (await Promise.all(texts)).map((text) => JSON.parse(text));
+}
+
+/** A process that does nothing, while `run` is running. */
+async function besideProcess(run: (processId: number) => Promise<void>): Promise<void> {
+  const { child, printed, result } = startChild(
+    `setTimeout(() => {}, 600_000); console.log("ready");`,
+  );
+  try {
+    await printed("ready");
+    await run(child.pid!);
+  } finally {
+    child.kill("SIGKILL");
+    await result;
+  }
+}
+
 describe("RunMark", () => {
   it("refuses a folder that a running process uses, with its id and age", async () => {
-    const fs = memoryFileSystem();
-    await fs.makeDir("backup");
-    const { child, printed, result } = startChild(
-      `setTimeout(() => {}, 60_000); console.log("ready");`,
-    );
-    try {
-      await printed("ready");
-      const began = Date.now() - 3 * 3_600_000;
-      await fs.writeFile("backup/running.json", JSON.stringify({ processId: child.pid, began }));
+    let fs = memoryFileSystem();
+    await besideProcess(async (processId) => {
+      fs = await marked({ processId, started: startOfProcess(processId), began: longAgo });
       const expected = new RegExp(
-        `Cannot use backup: .*process ${child.pid}, which began 3 h ago; .*remove backup/running.json`,
+        `Cannot use backup: .*process ${processId}, which began 3 h ago; .*remove backup/running if`,
       );
       const mark = new RunMark(fs, "backup");
       await assert.rejects(mark.claim(), expected);
       await mark.release();
-      assert.match(await fs.readTextFile("backup/running.json"), new RegExp(`${child.pid}`));
-    } finally {
-      child.kill("SIGKILL");
-      await result;
-    }
+      assert.deepEqual((await marksIn(fs)).map((one) => one.processId), [processId]);
+    });
     const mark = new RunMark(fs, "backup");
     await mark.claim();
-    const { processId } = JSON.parse(await fs.readTextFile("backup/running.json"));
-    assert.equal(processId, getRuntime().processId);
+    assert.deepEqual((await marksIn(fs)).map((one) => one.processId), [processId]);
     await mark.release();
     assert.deepEqual(await fs.readDir("backup"), []);
+  });
+
+  it("takes a folder whose process has ended, though its id was given to another since", async (t) => {
+    await besideProcess(async (processId) => {
+      if (startOfProcess(processId) === undefined) return t.skip("this system tells no start");
+      const fs = await marked({ processId, started: startOfProcess(1), began: longAgo });
+      const mark = new RunMark(fs, "backup");
+      await mark.claim();
+      await mark.release();
+    });
   });
 
   it("warns of a second run of this process, until the first has released the folder", async () => {
@@ -49,14 +84,61 @@ describe("RunMark", () => {
   });
 
   it("takes a mark for stale that has this process's id and is not this process's", async () => {
-    const { processId } = getRuntime();
-    for (const text of [JSON.stringify({ processId, began: 0 }), `{"proc`, ""]) {
-      const fs = memoryFileSystem();
-      await fs.makeDir("backup");
-      await fs.writeFile("backup/running.json", text);
+    for (const left of [{ processId, began: 0 }, `{"proc`, ""]) {
+      const fs = await marked(left);
       const mark = new RunMark(fs, "backup");
       await mark.claim();
       await mark.release();
+      assert.deepEqual(await fs.readDir("backup"), []);
+    }
+  });
+
+  it("takes the place of an empty folder, which a killed process left", async () => {
+    const fs = memoryFileSystem();
+    await fs.makeDir("backup/running");
+    const mark = new RunMark(fs, "backup");
+    await mark.claim();
+    await mark.release();
+    assert.deepEqual(await fs.readDir("backup"), []);
+  });
+
+  it("gives a folder with a stale mark to one of many processes that start at once", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "keepfit-mark-"));
+    for (let round = 0; round < 20; round++) {
+      mkdirSync(`${folder}/${round}/running`, { recursive: true });
+      writeFileSync(`${folder}/${round}/running/gone.json`, `{"processId":${2 ** 22 + 1}}`);
+    }
+    const claim = `
+      import { RunMark } from ${JSON.stringify(new URL("run_mark.ts", import.meta.url).href)};
+      import { getRuntime } from "keepfit/runtime";
+      const { args, fs, processId, terminal } = getRuntime();
+      terminal.write("ready\\n");
+      for await (const _ of process.stdin) {
+        for (let round = 0; round < 20; round++) {
+          try {
+            await new RunMark(fs, args[0] + "/" + round).claim();
+            terminal.write("took " + round + "\\n");
+          } catch (error) {
+            if (!/expected no other run/.test(error.message)) throw error;
+          }
+        }
+        terminal.write("done\\n");
+      }`;
+    const children = Array.from({ length: 6 }, () => startChild(claim, { args: [folder] }));
+    try {
+      await Promise.all(children.map(({ printed }) => printed("ready")));
+      for (const { child } of children) child.stdin!.write("go\n");
+      await Promise.all(children.map(({ printed }) => printed("done")));
+      for (const { child } of children) child.stdin!.end();
+      const results = await Promise.all(children.map(({ result }) => result));
+      const taken = results.flatMap(({ stdout }) => stdout.match(/^took \d+$/gm) ?? []);
+      const each = Array.from({ length: 20 }, (_, round) => `took ${round}`);
+      assert.deepEqual(taken.toSorted(), each.toSorted());
+      const left = each.map((_, round) => readdirSync(`${folder}/${round}/running`).length);
+      assert.deepEqual(left, each.map(() => 1));
+    } finally {
+      for (const { child } of children) child.kill("SIGKILL");
+      rmSync(folder, { recursive: true });
     }
   });
 });

@@ -29,6 +29,16 @@ describe("getRuntime", () => {
     assert.equal(code, 7);
   });
 
+  it("tells when a process has started, where the system does", () => {
+    const { processId, startOfProcess } = getRuntime();
+    const start = startOfProcess(processId);
+    assert.equal(startOfProcess(processId), start);
+    if (process.platform !== "linux") return console.log("skipped: only Linux tells");
+    assert.match(String(start), /^[0-9a-f-]{36} \d+$/);
+    assert.notEqual(startOfProcess(1), start);
+    assert.equal(startOfProcess(2 ** 22 + 1), undefined);
+  });
+
   it("asks for no permission on Deno, at its making or for a variable", async () => {
     if (getRuntime().name !== "deno") return console.log("skipped: only Deno has permissions");
     const module = `

@@ -23,7 +23,7 @@ export { directoryOf, joinPath, toFileUrl } from "./paths.ts";
 export { probeDirectory, probePlace } from "./probe.ts";
 export { onUnhandledRejection } from "./rejections.ts";
 export { runProgram } from "./run_program.ts";
-export { sweep } from "./temporary_files.ts";
+export { sweep, temporaryName } from "./temporary_files.ts";
 export type {
   CommandOptions,
   CommandResult,

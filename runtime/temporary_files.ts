@@ -8,7 +8,7 @@ import type { Path } from "./types.ts";
 const inUse = new Set<string>();
 
 /**
- * Name of a file that is written beside its target and then renamed. It tells whose it is, and is not
+ * Name of a file or folder that is written beside its target and then renamed. It tells whose it is, and is not
  * built from the target's name, which may already have the greatest length. Release it afterwards.
  */
 export function temporaryName(): { name: string; release(): void } {
@@ -31,7 +31,7 @@ export async function sweep(
     if (owner === null || inUse.has(name)) continue;
     const id = Number(owner[1] ?? 0);
     if (id !== processId() && id !== 0 && isRunning(id) !== false) continue;
-    await fs.remove(joinPath(directory, name)).catch(() => {});
+    await fs.remove(joinPath(directory, name), { recursive: true }).catch(() => {});
   }
 }
 

@@ -90,7 +90,10 @@ export interface FileSystem {
   readDir(path: Path): Promise<DirectoryEntry[]>;
   /** Create a directory and its missing parents; an existing one is fine. */
   makeDir(path: Path): Promise<void>;
-  /** Rename a file, replacing an existing one atomically, or a directory. */
+  /**
+   * Rename a file, replacing an existing one atomically, or a directory, which rejects where there
+   * is one that is not empty.
+   */
   rename(from: Path, to: Path): Promise<void>;
   /** Remove a file, an empty directory or, with `recursive`, a whole one; a missing one is fine. */
   remove(path: Path, options?: { recursive?: boolean }): Promise<void>;
@@ -180,6 +183,11 @@ export interface Runtime {
   readonly processId: number;
   /** True if a process of this machine is running; undefined when it cannot be told. */
   isRunning(processId: number): boolean | undefined;
+  /**
+   * When a running process has started, as a text that no other process with its id has; undefined
+   * when it cannot be told.
+   */
+  startOfProcess(processId: number): string | undefined;
   /** URL of the main module; undefined if there is none. */
   mainModule(): string | undefined;
   /**

@@ -15,10 +15,10 @@ const kinds: [name: string, kind: Kind, stride: number][] = [
   ["that stops early", { stops: true, append: true }, 53],
   ["of an LSTM with dropout", { model: "lstm", saveFreq: 3 }, 149],
   ["with a convolution and batch normalization", { model: "conv", saveFreq: 2 }, 163],
-  ["with two outputs", { model: "outputs", saveFreq: 3 }, 163],
+  ["with two outputs", { model: "outputs", saveFreq: 3 }, 151],
   ["on a generator that runs on over epochs", { source: "steps", saveFreq: 2 }, 113],
   ["on a generator", { source: "generator", saveFreq: 3 }, 67],
-  ["on a shuffled dataset", { source: "shuffled", saveFreq: 2 }, 131],
+  ["on a shuffled dataset", { source: "shuffled", saveFreq: 2 }, 127],
 ];
 
 describe("A resumed run equals one that was never interrupted, to the last byte of its files", () => {
