@@ -11,8 +11,9 @@ import {
   weightsFromHost,
   weightsOf,
 } from "../core/model.ts";
-import { findEngine } from "../tfjs/engine.ts";
+import { findEngine, getEngine } from "../tfjs/engine.ts";
 import { fitOptimizerState } from "../tfjs/fit_optimizer_state.ts";
+import { assignStates, type LayerStates, misfitsOf, readStates } from "../tfjs/layer_states.ts";
 import { movingAverageOf } from "../tfjs/moving_average.ts";
 import {
   getOptimizerState,
@@ -37,6 +38,8 @@ export interface Backup {
   stopTraining?: boolean;
   /** In other loops, the sequence of `setRandomSeed`; null where no seed was set. */
   random?: RandomState | null;
+  /** In other loops, what stateful layers remember. */
+  layers?: LayerStates[];
   /** What the script had chosen. */
   settings?: RunSettings;
   /** What the callbacks of the list remember, by key. */
@@ -110,6 +113,7 @@ export async function takeBackup(
         ? {
           stopTraining: model.stopTraining === true,
           random: getRandomState(findEngine()) ?? null,
+          layers: await readStates(model),
         }
         : { loop: await training.loop.getState() }),
       callbacks: await training.getState(),
@@ -134,6 +138,7 @@ export async function restoreBackup(
   folder: string,
 ): Promise<string[]> {
   const remarks: string[] = [];
+  remarks.push(...remarksOnLayers(backup, model, folder));
   const keys = training.stateKeys;
   const saved = Object.entries(backup.callbacks);
   // First: GradualUnfreezing then trains the weights that the optimizer's state is of.
@@ -157,6 +162,7 @@ export async function restoreBackup(
   if (backup.loop !== undefined) await training.loop?.setState(backup.loop);
   if (backup.stopTraining) model.stopTraining = true;
   if (backup.random) setRandomState(findEngine(), backup.random);
+  if (backup.layers?.length) assignStates(getEngine(), model, backup.layers);
   const ownerless = saved.map(([key]) => key).filter((key) => !keys.includes(key));
   const fresh = keys.filter((key) => !Object.hasOwn(backup.callbacks, key));
   return [...remarks, ...ownerless.map((key) => remarkOn(key, fresh))];
@@ -184,6 +190,26 @@ export function restoreRate({ optimizer }: Backup, model: TrainableModel): void 
 /** True for the error of a run that was asked to end, for loops that cannot tell. */
 export function isInterruption(error: unknown): boolean {
   return error instanceof Error && ["AbortError", "InterruptedError"].includes(error.name);
+}
+
+/**
+ * What of the states of recurrent layers has no place in this run.
+ *
+ * @throws RangeError within an epoch, whose next batch goes on from those of the last
+ */
+function remarksOnLayers(backup: Backup, model: TrainableModel, folder: string): string[] {
+  const saved = (backup.loop?.layers as LayerStates[] | undefined) ?? backup.layers ?? [];
+  const misfits = misfitsOf(model, saved);
+  const other = misfits.find(({ isOfOtherBatches }) => isOfOtherBatches);
+  if (other !== undefined && isMidEpoch(backup)) {
+    throw new RangeError(
+      `Cannot resume the run within epoch ${backup.epoch}: ${other.remark}; restore the batch ` +
+        `size, or remove the backup in ${folder} to train from scratch`,
+    );
+  }
+  return misfits.map(({ remark, isOfOtherBatches }) =>
+    isOfOtherBatches ? `${remark}; they start at zero` : remark
+  );
 }
 
 /** Restore the state of the weights that are trained in both runs. */

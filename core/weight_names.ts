@@ -90,7 +90,7 @@ export function matchNames(saved: readonly string[], present: readonly string[])
 const counted = /([a-z0-9_]+_[A-Z][A-Za-z0-9]*?|(?<![^/])(?:sequential_|model))(\d+)(?=\/)/g;
 
 /** Names with the counters of unnamed layers numbered from 1, of each kind by its own count. */
-function renumbered(names: readonly string[]): string[] {
+export function renumbered(names: readonly string[]): string[] {
   const counts = new Map<string, Set<number>>();
   for (const name of names) {
     for (const [, stem, count] of name.matchAll(counted)) {

@@ -110,6 +110,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       list.loop = state;
       state.stopTraining = false;
       await list.onTrainBegin();
+      state.restoreLayers();
       // A callback that restored an earlier run knows better where to start.
       const first = state.start?.epoch ?? (list.initialEpoch || initialEpoch);
       if (state.start !== undefined) {
@@ -138,6 +139,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       for (let epoch = first; epoch < epochs && !state.hasEnded; epoch++) {
         state.beginEpoch(epoch);
         await list.onEpochBegin(epoch);
+        state.restoreLayers();
         if (!warnedOfUnfrozen && hasUnfrozen(networkOf(model, "fit"))) {
           warnedOfUnfrozen = true;
           console.warn(
@@ -153,12 +155,11 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
           warnOfLoss(epoch, logs.loss);
         }
         if (evaluation !== undefined && isDue(epoch)) {
-          state.phase = "validate";
+          state.beginValidation();
           const measured = await testLoop(evaluation, list, eventLoop, epoch);
           for (const name of Object.keys(measured)) logs[`val_${name}`] = measured[name];
         }
-        state.phase = "end";
-        state.logs = logs;
+        state.endEpoch(logs);
         await list.onEpochEnd(epoch, logs);
         own?.onEpochEnd(epoch, normalizeLogs(logs));
         if (state.stopTraining) break;
@@ -172,6 +173,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     });
   } finally {
     endTraining();
+    state.dispose();
     means.dispose();
   }
 }

@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { CallbackState, Params, ResumableLoop } from "../core/callback.ts";
+import type { CallbackState, Params, ResumableLoop, StateValue } from "../core/callback.ts";
 import type { TrainableModel } from "../core/model.ts";
 import type { Engine } from "../tfjs/engine.ts";
+import { assignStates, type LayerStates, readStates, TakenStates } from "../tfjs/layer_states.ts";
 import { getRandomState, type RandomState, setRandomState } from "../tfjs/random_seed.ts";
 import type { MeansState, RunningMeans } from "./running_means.ts";
 
@@ -57,6 +58,10 @@ export class TrainingState implements ResumableLoop {
   readonly #keepsSeed: boolean;
   #firstEpoch: number;
   #isMidEpoch = false;
+  /** What stateful layers remembered when the validation began, which begins anew. */
+  #beforeValidation: TakenStates | undefined;
+  /** What they remembered in the state that was restored; undefined once its epoch has begun. */
+  #layers: LayerStates[] | undefined;
 
   /** @param options what is trained, and how its numbers are counted */
   constructor(options: TrainingStateOptions) {
@@ -101,16 +106,45 @@ export class TrainingState implements ResumableLoop {
     const isKept = this.#isMidEpoch && epoch === this.epoch;
     this.#isMidEpoch = false;
     if (isKept) return;
+    this.#layers = undefined;
     this.epoch = epoch;
     this.batch = 0;
     this.phase = "begin";
     this.means.reset();
   }
 
+  /** Enter the validation of the epoch. A run that goes on from a state within it begins it anew. */
+  beginValidation(): void {
+    this.phase = "validate";
+    this.#beforeValidation = new TakenStates(this.#model);
+  }
+
+  /** Enter the end of the epoch, with its logs. */
+  endEpoch(logs: Record<string, number>): void {
+    this.phase = "end";
+    this.logs = logs;
+    this.dispose();
+  }
+
+  /**
+   * Put back what stateful layers remembered in the state that was restored, after hooks that are
+   * called again and may have reset it.
+   */
+  restoreLayers(): void {
+    if (this.#layers !== undefined) assignStates(this.#engine, this.#model, this.#layers);
+  }
+
+  /** Release what is held on the device. */
+  dispose(): void {
+    this.#beforeValidation?.dispose();
+    this.#beforeValidation = undefined;
+  }
+
   /** All of it as plain data. */
   async getState(): Promise<CallbackState> {
     const { epoch, batch, step, phase, stopTraining, seed, random } = this;
     const means = await this.means.getState();
+    const layers = await readStates(this.#model, this.#beforeValidation);
     return {
       epoch,
       batch,
@@ -122,6 +156,7 @@ export class TrainingState implements ResumableLoop {
       firstEpoch: this.#firstEpoch,
       means,
       random: random ?? null,
+      ...(layers.length > 0 && { layers: layers as unknown as StateValue }),
     };
   }
 
@@ -149,6 +184,7 @@ export class TrainingState implements ResumableLoop {
     this.hasEnded = this.stopTraining && saved.phase === "end";
     if (!this.#keepsSeed) this.#params.seed = saved.seed ?? this.seed;
     this.means.setState(saved.means);
+    this.#layers = saved.layers;
     if (saved.random !== null) setRandomState(this.#engine, saved.random);
   }
 }
@@ -160,4 +196,6 @@ interface SavedState extends Pick<TrainingState, "epoch" | "batch" | "step" | "p
   seed: number | null;
   means: MeansState;
   random: RandomState | null;
+  /** Absent where no layer is stateful. */
+  layers?: LayerStates[];
 }

@@ -1,0 +1,203 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { BackupAndRestore, type CallbackLike, fit, fitDataset, type FitOptions } from "keepfit";
+import { memoryFileSystem } from "keepfit/runtime";
+import { heard } from "./fixtures.ts";
+
+const rows = 4;
+const x = tf.randomUniform([6 * rows, 3, 2], -1, 1, "float32", 1);
+const y = tf.randomUniform([6 * rows, 1], -1, 1, "float32", 2);
+
+const start = () => ({
+  kernelInitializer: tf.initializers.glorotUniform({ seed: 3 }),
+  recurrentInitializer: tf.initializers.glorotUniform({ seed: 4 }),
+});
+const recurrent = () => ({ units: 2, stateful: true, ...start() });
+
+/** Layers that remember something, for batches of so many rows. */
+const kinds: Record<string, (batch: number) => tf.layers.Layer[]> = {
+  "a SimpleRNN": (batch) => [
+    tf.layers.simpleRNN({ ...recurrent(), batchInputShape: [batch, 3, 2] }),
+  ],
+  "an LSTM": (batch) => [
+    tf.layers.lstm({ name: "memory", ...recurrent(), batchInputShape: [batch, 3, 2] }),
+  ],
+  "two GRUs": (batch) => [
+    tf.layers.gru({ ...recurrent(), returnSequences: true, batchInputShape: [batch, 3, 2] }),
+    tf.layers.gru(recurrent()),
+  ],
+  "an RNN of two cells": (batch) => {
+    const cell = [
+      tf.layers.lstmCell({ units: 3, ...start() }),
+      tf.layers.gruCell({ units: 2, ...start() }),
+    ];
+    return [tf.layers.rnn({ cell, stateful: true, batchInputShape: [batch, 3, 2] } as never)];
+  },
+  "a Bidirectional": (batch) => {
+    const layer = tf.layers.lstm(recurrent()) as never;
+    return [
+      tf.layers.bidirectional(
+        { layer, mergeMode: "concat", batchInputShape: [batch, 3, 2] } as never,
+      ),
+    ];
+  },
+  "a ConvLSTM2D": (batch) => [
+    tf.layers.reshape({ targetShape: [3, 2, 1, 1], batchInputShape: [batch, 3, 2] }),
+    tf.layers.convLstm2d({ filters: 1, kernelSize: 1, stateful: true, ...start() } as never),
+    tf.layers.flatten(),
+  ],
+  "a model within a model": (batch) => [
+    tf.sequential({
+      name: "inner",
+      layers: [tf.layers.lstm({ ...recurrent(), batchInputShape: [batch, 3, 2] })],
+    }),
+  ],
+};
+
+function makeModel(kind: string, batch = rows): tf.LayersModel {
+  const kernelInitializer = tf.initializers.glorotUniform({ seed: 5 });
+  const model = tf.sequential({
+    layers: [...kinds[kind](batch), tf.layers.dense({ units: 1, kernelInitializer })],
+  });
+  model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError" });
+  return model;
+}
+
+/** Six batches an epoch. What a run has made, as text. */
+async function train(
+  model: tf.LayersModel,
+  fs = memoryFileSystem(),
+  others: CallbackLike[] = [],
+  { saveFreq = 1, ...options }: FitOptions & { saveFreq?: "epoch" | number } = {},
+): Promise<string> {
+  const { history } = await fit(model, x, y, {
+    epochs: 2,
+    shuffle: false,
+    seed: 1,
+    verbose: 0,
+    callbacks: [new BackupAndRestore("backup", { fs, saveFreq }), ...others],
+    ...options,
+  });
+  return JSON.stringify([model.getWeights().map((weight) => [...weight.dataSync()]), history]);
+}
+
+function crashAfter(batches: number): CallbackLike {
+  return {
+    onTrainBatchEnd() {
+      if (--batches === 0) throw new Error("crash");
+    },
+  };
+}
+
+describe("BackupAndRestore of a model with stateful layers", () => {
+  for (const kind of Object.keys(kinds)) {
+    it(`goes on within an epoch with what ${kind} remembered`, async () => {
+      const fs = memoryFileSystem();
+      const whole = await train(makeModel(kind));
+      await assert.rejects(train(makeModel(kind), fs, [crashAfter(4)]), /crash/);
+      assert.equal(await train(makeModel(kind), fs), whole);
+    });
+  }
+
+  for (const hook of ["onTrainBegin", "onEpochBegin", "onEpochEnd"] as const) {
+    it(`equals a run that was never interrupted where ${hook} resets the states`, async () => {
+      for (const batches of [4, 7]) {
+        const resetting = () => {
+          const model = makeModel("an LSTM");
+          return [model, { [hook]: () => model.resetStates() }] as const;
+        };
+        const fs = memoryFileSystem();
+        const [model, reset] = resetting();
+        const whole = await train(model, undefined, [reset]);
+        const [first, firstReset] = resetting();
+        await assert.rejects(train(first, fs, [firstReset, crashAfter(batches)]), /crash/);
+        const [second, secondReset] = resetting();
+        assert.equal(await train(second, fs, [secondReset]), whole);
+      }
+    });
+  }
+
+  it("begins a validation that was ended by the signal with the states it began with", async () => {
+    const options = { validationData: [x, y] as [tf.Tensor, tf.Tensor] };
+    const whole = await train(makeModel("an LSTM"), undefined, [], options);
+    const fs = memoryFileSystem();
+    const controller = new AbortController();
+    const abort = {
+      onTestBatchEnd: (batch: number) => batch === 3 && controller.abort(new Error("ended")),
+    } as CallbackLike;
+    const { signal } = controller;
+    const ended = train(makeModel("an LSTM"), fs, [abort], { ...options, signal });
+    await assert.rejects(ended, /ended/);
+    assert.equal(await train(makeModel("an LSTM"), fs, [], options), whole);
+  });
+
+  it("releases what it holds of the states", async () => {
+    const model = makeModel("an LSTM");
+    const reset = { onEpochEnd: () => model.resetStates() };
+    const options = { validationData: [x, y] as [tf.Tensor, tf.Tensor] };
+    await train(model, undefined, [reset], options);
+    const { numTensors } = tf.memory();
+    await train(model, undefined, [reset], options);
+    assert.equal(tf.memory().numTensors, numTensors);
+  });
+
+  it("refuses to go on within an epoch with states of batches of another size", async () => {
+    const fs = memoryFileSystem();
+    await assert.rejects(train(makeModel("an LSTM"), fs, [crashAfter(2)]), /crash/);
+    await assert.rejects(train(makeModel("an LSTM", 8), fs), /epoch 0: batchSize was 4, is 8/);
+    // The batches of a dataset have no size that is known before.
+    const readAndTrain = (batch: number, others: CallbackLike[]) => {
+      const dataset = function* () {
+        for (let i = 0; i < 3; i++) yield { xs: tf.ones([batch, 3, 2]), ys: tf.ones([batch, 1]) };
+      };
+      const callbacks = [new BackupAndRestore("of dataset", { fs, saveFreq: 1 }), ...others];
+      return fitDataset(makeModel("an LSTM", batch), dataset, { seed: 1, verbose: 0, callbacks });
+    };
+    await assert.rejects(readAndTrain(rows, [crashAfter(2)]), /crash/);
+    await assert.rejects(
+      readAndTrain(8, []),
+      /epoch 0: the states of layer 'memory' are of batches of 4 rows, this run has 8; restore/,
+    );
+  });
+
+  it("says at an epoch's beginning that states of batches of another size start at zero", async () => {
+    const fs = memoryFileSystem();
+    const crash = {
+      onEpochBegin(epoch: number) {
+        if (epoch === 1) throw new Error("crash");
+      },
+    };
+    const options = { saveFreq: "epoch" as const };
+    await assert.rejects(train(makeModel("an LSTM"), fs, [crash], options), /crash/);
+    const { warned } = await heard(() => train(makeModel("an LSTM", 8), fs, [], options));
+    assert.match(
+      warned.join("\n"),
+      /'memory' are of batches of 4 rows, this run has 8; they start at zero/,
+    );
+  });
+
+  it("says that a layer is stateful in one run only", async () => {
+    const plain = () => {
+      const model = tf.sequential({
+        layers: [
+          tf.layers.lstm({ name: "memory", units: 2, inputShape: [3, 2], ...start() }),
+          tf.layers.dense({ units: 1 }),
+        ],
+      });
+      model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError" });
+      return model;
+    };
+    const runs = [
+      [() => makeModel("an LSTM"), plain, /'memory' are left out: this model has no stateful/],
+      [plain, () => makeModel("an LSTM"), /'memory' start at zero: the backup has none/],
+    ] as const;
+    for (const [before, after, message] of runs) {
+      const fs = memoryFileSystem();
+      const options = { batchSize: rows };
+      await assert.rejects(train(before(), fs, [crashAfter(2)], options), /crash/);
+      const { warned } = await heard(() => train(after(), fs, [], options));
+      assert.match(warned.join("\n"), message);
+    }
+  });
+});

@@ -1,0 +1,166 @@
+import {
+  type HostWeight,
+  readTensors,
+  type TrainableModel,
+  type WeightTensor,
+} from "../core/model.ts";
+import { matchNames, renumbered } from "../core/weight_names.ts";
+import type { Engine } from "./engine.ts";
+
+/** What a recurrent layer remembers of the last batch; its name is the path of the layer. */
+export interface LayerStates {
+  name: string;
+  states: HostWeight[];
+}
+
+/** What is the matter with states that were saved of other layers, or of other batches. */
+export interface StatesMisfit {
+  /** A sentence part. */
+  remark: string;
+  /** True for states of batches of another size. */
+  isOfOtherBatches: boolean;
+}
+
+/** A stateful layer, as TensorFlow.js has it: `SimpleRNN`, `LSTM`, `GRU`, `ConvLSTM2D`, `RNN`. */
+interface StatefulLayer {
+  readonly states: (WeightTensor | null)[];
+  resetStates(states?: unknown[], isTraining?: boolean): void;
+}
+
+/** A layer and what may be inside it. */
+interface AnyLayer extends Partial<StatefulLayer> {
+  readonly name: string;
+  readonly stateful?: boolean;
+  readonly layers?: AnyLayer[];
+  /** Layer inside a wrapper; that of a Bidirectional is only the pattern of its two. */
+  readonly layer?: AnyLayer;
+  readonly forwardLayer?: AnyLayer;
+  readonly backwardLayer?: AnyLayer;
+}
+
+/** The states of all stateful layers, on the device: later batches do not change them. */
+export class TakenStates {
+  readonly #taken: { name: string; states: WeightTensor[] }[];
+
+  /** @param model a model, whose layers may be in others */
+  constructor(model: TrainableModel) {
+    const found = [...statefulLayers(model)];
+    const names = renumbered(found.map(([name]) => `${name}/`));
+    this.#taken = found.map(([, { states }], i) => ({
+      name: names[i].slice(0, -1),
+      states: states.map((state) => (state as WeightTensor).clone()),
+    }));
+  }
+
+  /** The values. */
+  async read(): Promise<LayerStates[]> {
+    return await Promise.all(
+      this.#taken.map(async ({ name, states }) => ({ name, states: await readTensors(states) })),
+    );
+  }
+
+  /** Release them. */
+  dispose(): void {
+    for (const { states } of this.#taken) for (const state of states) state.dispose();
+    this.#taken.length = 0;
+  }
+}
+
+/** What all stateful layers of a model remember, or what was taken of it. */
+export async function readStates(
+  model: TrainableModel,
+  taken?: TakenStates,
+): Promise<LayerStates[]> {
+  if (taken !== undefined) return await taken.read();
+  const present = new TakenStates(model);
+  try {
+    return await present.read();
+  } finally {
+    present.dispose();
+  }
+}
+
+/** What of the saved states has no place in a model, and which of its layers have none. */
+export function misfitsOf(model: TrainableModel, saved: LayerStates[]): StatesMisfit[] {
+  const misfits: StatesMisfit[] = [];
+  const layers = [...statefulLayers(model)];
+  const places = placesOf(layers, saved);
+  layers.forEach(([name, { states }], i) => {
+    const kept = saved[places[i]]?.states;
+    if (kept === undefined) {
+      misfits.push({
+        remark: `the states of layer '${name}' start at zero: the backup has none`,
+        isOfOtherBatches: false,
+      });
+    } else if (!isSameShape(states, kept)) {
+      const rows = (of: { shape: number[] } | null | undefined) => of?.shape[0];
+      misfits.push({
+        remark: `the states of layer '${name}' are of batches of ${rows(kept[0])} rows, this run ` +
+          `has ${rows(states[0])}`,
+        isOfOtherBatches: true,
+      });
+    }
+  });
+  for (const [i, { name }] of saved.entries()) {
+    if (places.includes(i)) continue;
+    misfits.push({
+      remark: `the states of layer '${name}' are left out: this model has no stateful layer of ` +
+        `that name`,
+      isOfOtherBatches: false,
+    });
+  }
+  return misfits;
+}
+
+/** Put saved states into the layers that have their names and shapes. */
+export function assignStates(engine: Engine, model: TrainableModel, saved: LayerStates[]): void {
+  const layers = [...statefulLayers(model)];
+  const places = placesOf(layers, saved);
+  layers.forEach(([, layer], i) => {
+    const kept = saved[places[i]]?.states;
+    if (kept === undefined || !isSameShape(layer.states, kept)) return;
+    const tensors = kept.map(({ values, shape, dtype }) =>
+      engine.makeTensor(values.slice(), shape, dtype as "float32")
+    );
+    layer.resetStates(tensors);
+    for (const tensor of tensors) tensor.dispose();
+  });
+}
+
+/** For each layer its place among the saved ones; -1 where it has none. */
+function placesOf(layers: [string, StatefulLayer][], saved: LayerStates[]): number[] {
+  const path = (name: string) => `${name}/`;
+  return matchNames(saved.map(({ name }) => path(name)), layers.map(([name]) => path(name)));
+}
+
+function isSameShape(states: readonly (WeightTensor | null)[], kept: HostWeight[]): boolean {
+  const shapes = (of: readonly ({ shape: number[] } | null)[]) =>
+    of.map((one) => `[${one?.shape}]`);
+  return String(shapes(states)) === String(shapes(kept));
+}
+
+/** The layers that remember something, by path: the models around each, and its name. */
+function statefulLayers(model: TrainableModel): Map<string, StatefulLayer> {
+  const found = new Map<string, StatefulLayer>();
+  const visited = new Set<AnyLayer>();
+  const visit = (layer: AnyLayer, path: string): void => {
+    // A layer that several models share has one state.
+    if (visited.has(layer)) return;
+    visited.add(layer);
+    if (layer.stateful && typeof layer.resetStates === "function" && hasStates(layer)) {
+      found.set(path, layer as StatefulLayer);
+    }
+    for (const inner of insideOf(layer)) visit(inner, `${path}/${inner.name}`);
+  };
+  for (const layer of insideOf(model as unknown as AnyLayer)) visit(layer, layer.name);
+  return found;
+}
+
+function insideOf({ layers, layer, forwardLayer, backwardLayer }: AnyLayer): AnyLayer[] {
+  const wrapped = forwardLayer === undefined ? [layer] : [forwardLayer, backwardLayer];
+  return layers ?? wrapped.filter((inner) => inner !== undefined);
+}
+
+function hasStates({ states }: AnyLayer): boolean {
+  return Array.isArray(states) && states.length > 0 && !states.includes(null);
+}
