@@ -1,8 +1,7 @@
 import type { CallbackState, ResumableTraining } from "../core/callback.ts";
-import { messageOf } from "../core/errors.ts";
+import { CallbackError, messageOf } from "../core/errors.ts";
 import {
   assignWeights,
-  type DeviceWeight,
   disposeWeights,
   type HostWeight,
   readWeights,
@@ -141,21 +140,21 @@ export async function restoreBackup(
   remarks.push(...remarksOnLayers(backup, model, folder));
   const keys = training.stateKeys;
   const saved = Object.entries(backup.callbacks);
-  // First: GradualUnfreezing then trains the weights that the optimizer's state is of.
-  await training.setState(Object.fromEntries(saved.filter(([key]) => keys.includes(key))));
-  let weights: DeviceWeight[] = [];
+  const place = `Cannot go on from the backup in ${folder}, remove it to start anew`;
+  const weights = await weightsFromHost(model, backup.weights).catch((cause) => {
+    throw new RangeError(`${place}: ${messageOf(cause)}`, { cause });
+  });
   try {
-    weights = await weightsFromHost(model, backup.weights);
-    // First, because it may be of another class.
+    // Before the optimizer's: GradualUnfreezing then trains the weights that its state is of.
+    await training.setState(Object.fromEntries(saved.filter(([key]) => keys.includes(key))));
+    // Before the weights, because it may be of another class.
     if (backup.optimizer !== null && hasOptimizer(model)) {
       remarks.push(...await restoreOptimizer(model, backup.optimizer));
     }
     assignWeights(model, weights);
   } catch (cause) {
-    throw new RangeError(
-      `Cannot go on from the backup in ${folder}, remove it to start anew: ${messageOf(cause)}`,
-      { cause },
-    );
+    if (cause instanceof CallbackError) throw cause;
+    throw new RangeError(`${place}: ${messageOf(cause)}`, { cause });
   } finally {
     disposeWeights(weights);
   }

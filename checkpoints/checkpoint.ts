@@ -47,7 +47,8 @@ export interface SaveCheckpointOptions extends CheckpointOptions {
  * The checkpoint in `directory` is replaced atomically: a process killed at any time leaves either
  * the old or the new one complete. The model is saved as it is at the time of the call, even if
  * training continues meanwhile. Weights are read one by one and never joined. Files that the
- * current checkpoint does not name are kept.
+ * current checkpoint does not name are kept. `model.json` has CRC-32C checksums, of each weight file
+ * and of itself, which TensorFlow.js ignores and every function of keepfit checks.
  *
  * The optimizer's state is that of {@linkcode getOptimizerState}, including Adamax and moving
  * averages. {@linkcode loadWeights} restores all of it; `tf.loadLayersModel` restores what
@@ -133,7 +134,7 @@ export async function saveCheckpoint(
  *
  * @param directory directory of `model.json`
  * @throws FileSystemError `NotFound` (from `load`) for a missing `model.json`
- * @throws SyntaxError (from `load`) for invalid JSON, or without a weights manifest
+ * @throws SyntaxError (from `load`) for invalid JSON, without a weights manifest, or for a damaged file
  * @throws RangeError (from `load`) when a weight file is too short or too long
  * @example
  * ```ts

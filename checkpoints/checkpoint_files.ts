@@ -2,6 +2,8 @@ import type { io } from "@tensorflow/tfjs";
 import { FileSystemError, joinPath, sweep } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
+import { crc32c } from "../tensorboard/crc.ts";
+import { readShards, type WeightsContent, type WeightsGroup } from "./read_shards.ts";
 
 /** File with topology, training configuration and weights manifest. */
 export const MODEL_FILE = "model.json";
@@ -11,16 +13,10 @@ export const WEIGHTS_FILE = "weights_manifest.json";
 /** Suffix of a moving average's name among the weights hidden from TensorFlow.js. */
 export const AVERAGE = "/average";
 
-/** Weights and the files that hold their bytes, in order. */
-export interface WeightsGroup {
-  paths: string[];
-  weights: io.WeightsManifestEntry[];
-  /** Size in bytes of each path. An extension: TensorFlow.js neither writes nor reads it. */
-  bytes?: number[];
-}
-
 /** Content of a `model.json`. */
 export interface ModelJson extends Record<string, unknown> {
+  /** CRC-32C of the rest as compact JSON. An extension: TensorFlow.js neither writes nor reads it. */
+  crc32c?: number;
   modelTopology?: unknown;
   trainingConfig?: io.TrainingConfig;
   weightsManifest: WeightsGroup[];
@@ -80,7 +76,7 @@ export async function writeCheckpoint(
   try {
     await writeShards(fs, directory, weights, maxShardBytes, group);
     await writeShards(fs, directory, hidden, maxShardBytes, hiddenGroup);
-    text = JSON.stringify(content([group], hidden.length > 0 ? [hiddenGroup] : undefined));
+    text = withChecksum(content([group], hidden.length > 0 ? [hiddenGroup] : undefined));
     before = await namedShards(fs, directory, file);
     await fs.writeFile(joinPath(directory, file), text);
   } catch (error) {
@@ -93,7 +89,17 @@ export async function writeCheckpoint(
 }
 
 function groupOf(weights: WeightSource[]): Required<WeightsGroup> {
-  return { paths: [], weights: weights.map(({ spec }) => spec), bytes: [] };
+  return { paths: [], weights: weights.map(({ spec }) => spec), bytes: [], crc32c: [] };
+}
+
+/** An object as JSON that ends with its checksum; of a list, whose form is fixed, the JSON alone. */
+function withChecksum(content: unknown): string {
+  const text = JSON.stringify(content);
+  return Array.isArray(content) ? text : `${text.slice(0, -1)},"crc32c":${checksumOf(text)}}`;
+}
+
+function checksumOf(text: string): number {
+  return crc32c(new TextEncoder().encode(text));
 }
 
 /**
@@ -113,10 +119,12 @@ async function writeShards(
     const name = `weights-${save}-${group.paths.length + 1}.bin`;
     const at = group.paths.push(name) - 1;
     group.bytes.push(0);
+    group.crc32c.push(0);
     const shard = async function* (): AsyncGenerator<Uint8Array> {
       while (rest && group.bytes[at] < maxShardBytes) {
         const part: Uint8Array = rest.subarray(0, maxShardBytes - group.bytes[at]);
         group.bytes[at] += part.length;
+        group.crc32c[at] = crc32c(part, 0, part.length, group.crc32c[at]);
         yield part;
         rest = part.length < rest.length ? rest.subarray(part.length) : (await parts.next()).value;
       }
@@ -183,13 +191,6 @@ export async function removeFiles(fs: FileSystem, directory: Path): Promise<void
   }
 }
 
-/** Weights read from files. */
-export interface WeightsContent {
-  specs: io.WeightsManifestEntry[];
-  /** Bytes of all weights, in the order of the specs, split anywhere. */
-  shards: ArrayBuffer[];
-}
-
 /** A checkpoint read from files. */
 export interface CheckpointContent extends WeightsContent {
   /** Content of `model.json`; undefined for a checkpoint without topology. */
@@ -203,7 +204,7 @@ export interface CheckpointContent extends WeightsContent {
  *
  * @param readsHidden whether to read the weights hidden from TensorFlow.js
  * @throws FileSystemError `NotFound` when none of them exists, or a shard is missing
- * @throws SyntaxError when the file is not JSON, or has no manifest
+ * @throws SyntaxError when the file is not JSON, has no manifest, or a checksum is wrong
  * @throws RangeError when a shard does not have the size in the manifest
  */
 export async function readCheckpoint(
@@ -218,8 +219,8 @@ export async function readCheckpoint(
     try {
       return {
         model,
-        ...await readWeights(fs, directory, manifest),
-        hidden: await readWeights(fs, directory, readsHidden ? hidden : []),
+        ...await readShards(fs, directory, manifest),
+        hidden: await readShards(fs, directory, readsHidden ? hidden : []),
       };
     } catch (error) {
       // A concurrent save removed the shards; the file now names new ones.
@@ -264,8 +265,15 @@ function parseManifest(
       cause,
     });
   }
-  const model = Array.isArray(json) ? undefined : json as ModelJson | null;
-  const manifest = model === undefined ? json : model?.weightsManifest;
+  const { crc32c: checksum, ...content } = (json ?? {}) as Partial<ModelJson>;
+  const model = Array.isArray(json) ? undefined : content as ModelJson;
+  if (checksum !== undefined && checksum !== checksumOf(JSON.stringify(content))) {
+    throw new SyntaxError(
+      `Cannot load ${path}: it is damaged, its checksum is wrong; if you have edited it, remove ` +
+        `its crc32c`,
+    );
+  }
+  const manifest = model === undefined ? json : model.weightsManifest;
   if (!Array.isArray(manifest) || !manifest.every(isGroup)) {
     throw new SyntaxError(
       `Cannot load ${path}: it has no weights manifest (a list of groups of paths and weights)`,
@@ -284,7 +292,7 @@ function parseManifest(
       `Cannot load ${path}: it names ${JSON.stringify(outside)}, expected files in its own folder`,
     );
   }
-  return { manifest, hidden, model: model ?? undefined };
+  return { manifest, hidden, model };
 }
 
 /** Whether a path may point outside the folder: absolute, with a drive, or with `..`. */
@@ -297,69 +305,4 @@ function isGroup(group: unknown): group is WeightsGroup {
   return Array.isArray(paths) && paths.every((path) => typeof path === "string") &&
     Array.isArray(weights) &&
     weights.every(({ name, shape }) => typeof name === "string" && Array.isArray(shape));
-}
-
-async function readWeights(
-  fs: FileSystem,
-  directory: Path,
-  manifest: WeightsGroup[],
-): Promise<WeightsContent> {
-  const specs = manifest.flatMap(({ weights }) => weights);
-  return { specs, shards: await readShards(fs, directory, manifest) };
-}
-
-async function readShards(
-  fs: FileSystem,
-  directory: Path,
-  manifest: WeightsGroup[],
-): Promise<ArrayBuffer[]> {
-  const shards: ArrayBuffer[] = [];
-  for (const { paths, weights, bytes } of manifest) {
-    let size = 0;
-    for (const [i, name] of paths.entries()) {
-      const path = joinPath(directory, name);
-      const shard = exactBuffer(await fs.readFile(path));
-      size += shard.byteLength;
-      if (bytes !== undefined && shard.byteLength !== bytes[i]) {
-        throw new RangeError(
-          `Cannot load ${showPath(path)}: it has ${shard.byteLength} bytes, expected ${bytes[i]} ` +
-            "(truncated, or of another save)",
-        );
-      }
-      shards.push(shard);
-    }
-    const wanted = weights.reduce((sum, spec) => sum + leastBytes(spec), 0);
-    const isExact = weights.every((spec) => spec.dtype !== "string");
-    if (size < wanted || (isExact && size > wanted)) {
-      throw new RangeError(
-        `Cannot load ${paths.map((name) => showPath(joinPath(directory, name))).join(", ")}: ` +
-          `${size} bytes in all, expected ${isExact ? "" : "at least "}${wanted} (truncated?)`,
-      );
-    }
-  }
-  return shards;
-}
-
-/** TensorFlow.js uses the whole buffer of an array, whatever part of it the view covers. */
-function exactBuffer(bytes: Uint8Array): ArrayBuffer {
-  return bytes.byteLength === bytes.buffer.byteLength
-    ? bytes.buffer as ArrayBuffer
-    : bytes.slice().buffer as ArrayBuffer;
-}
-
-const valueBytes: Record<string, number> = {
-  bool: 1,
-  complex64: 8,
-  float16: 2,
-  float32: 4,
-  int32: 4,
-  string: 4,
-  uint16: 2,
-  uint8: 1,
-};
-
-/** Size of a weight in bytes; for strings, of the lengths only. */
-function leastBytes({ dtype, shape, quantization }: io.WeightsManifestEntry): number {
-  const size = shape.reduce((product, length) => product * length, 1);
-  return size * (valueBytes[quantization?.dtype ?? dtype] ?? 0);
 }

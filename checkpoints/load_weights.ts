@@ -17,11 +17,11 @@ import {
   type ModelJson,
   readCheckpoint,
   WEIGHTS_FILE,
-  type WeightsContent,
 } from "./checkpoint_files.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import { matchWeights } from "./match_weights.ts";
+import type { WeightsContent } from "./read_shards.ts";
 import { readSafetensors } from "./safetensors.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
@@ -66,7 +66,7 @@ export interface LoadedWeights {
  * @param options what may differ
  * @returns whether the optimizer's state was restored, and what was skipped
  * @throws FileSystemError `NotFound` for a missing checkpoint
- * @throws SyntaxError when it cannot be read
+ * @throws SyntaxError when it cannot be read, or a checksum tells that it is damaged
  * @throws RangeError when weights are missing, too many, of another shape or type, or truncated; with
  *   `skipMismatch` or `byName`, when none of them can be loaded
  * @example

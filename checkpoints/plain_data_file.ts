@@ -1,13 +1,12 @@
 import type { StateValue } from "../core/callback.ts";
 import {
   type NamedTensor,
-  readSafetensors,
+  readChecked,
   type TensorValues,
   writeSafetensors,
 } from "./safetensors.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { crc32c } from "../tensorboard/crc.ts";
 
 /**
  * Write plain data to a file, atomically: a safetensors file whose tensors are the typed arrays,
@@ -17,10 +16,7 @@ import { crc32c } from "../tensorboard/crc.ts";
 export async function writePlainData(fs: FileSystem, path: Path, data: StateValue): Promise<void> {
   const tensors: NamedTensor[] = [];
   const json = JSON.stringify(pack(data, "", tensors));
-  await writeSafetensors(path, tensors, {
-    fs,
-    metadata: { json, checksum: checksumOf(json, tensors) },
-  });
+  await writeSafetensors(path, tensors, { fs, metadata: { json } });
 }
 
 /**
@@ -30,9 +26,9 @@ export async function writePlainData(fs: FileSystem, path: Path, data: StateValu
  * @throws SyntaxError when it is damaged
  */
 export async function readPlainData(fs: FileSystem, path: Path): Promise<StateValue> {
-  const { tensors, metadata } = await readSafetensors(path, { fs });
-  if (metadata.checksum !== checksumOf(metadata.json, tensors)) {
-    throw new SyntaxError(`Cannot load ${showPath(path)}: it is damaged, its checksum is wrong`);
+  const { tensors, metadata, checksum } = await readChecked(path, { fs });
+  if (checksum === undefined) {
+    throw new SyntaxError(`Cannot load ${showPath(path)}: it is damaged, it has no checksum`);
   }
   const arrays = new Map(tensors.map(({ name, values }) => [name, values]));
   try {
@@ -42,16 +38,6 @@ export async function readPlainData(fs: FileSystem, path: Path): Promise<StateVa
       cause,
     });
   }
-}
-
-/** CRC-32C of the JSON and of names, types and bytes of the arrays, as text. */
-function checksumOf(json: string | undefined, tensors: readonly NamedTensor[]): string {
-  const sums = tensors.map(({ name, values }) => [
-    name,
-    values[Symbol.toStringTag],
-    crc32c(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
-  ]).sort();
-  return String(crc32c(new TextEncoder().encode(JSON.stringify([json, sums]))));
 }
 
 /** Values beyond JSON are objects with this single key. */

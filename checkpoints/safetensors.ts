@@ -2,6 +2,7 @@ import { namesInFile } from "../core/weight_names.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
+import { crc32c } from "../tensorboard/crc.ts";
 import type { LayersModel } from "../tfjs/types.ts";
 
 /** Typed arrays in the format of the file. */
@@ -52,9 +53,9 @@ export interface SafetensorsOptions {
  * read; `loadWeights` restores them. Layers and optimizer are not saved.
  *
  * The file is replaced atomically. The model is saved as it is at the time of the call, even if
- * training continues meanwhile. Weights are read one by one and never joined. Names are those of
- * TensorFlow.js (`dense_Dense1/kernel`); shapes and values are unchanged (a kernel is [inputs,
- * units]).
+ * training continues meanwhile. Weights are read one by one, once for their checksum and once to be
+ * written, and never joined. Names are those of TensorFlow.js (`dense_Dense1/kernel`); shapes and
+ * values are unchanged (a kernel is [inputs, units]).
  *
  * @param model a `tf.LayersModel`
  * @param path path of the file, usually `*.safetensors`; its directory must exist
@@ -94,11 +95,10 @@ export async function saveSafetensors(
       name: names[i],
       shape,
       kind: kindOf(dtype, `${action}: '${names[i]}'`),
-      async read() {
-        const values = await taken[i].data();
+      read: async () => await taken[i].data() as TensorValues,
+      written() {
         taken[i].dispose();
         open.delete(taken[i]);
-        return values as TensorValues;
       },
     }));
     onTaken?.();
@@ -109,7 +109,8 @@ export async function saveSafetensors(
 }
 
 /**
- * Write tensors to a safetensors file, atomically; nothing is copied.
+ * Write tensors to a safetensors file, atomically; nothing is copied. Its metadata has a checksum of
+ * all of it, `keepfit.crc32c`.
  *
  * @param path path of the file; its directory must exist
  * @param tensors tensors with unique names
@@ -148,16 +149,25 @@ export async function writeSafetensors(
 }
 
 /**
- * Read a safetensors file.
+ * Read a safetensors file. Where it has a checksum of {@linkcode writeSafetensors}, it is checked.
  *
  * @throws FileSystemError `NotFound` for a missing file
- * @throws SyntaxError for a malformed file: every byte must belong to one tensor
+ * @throws SyntaxError for a malformed file: every byte must belong to one tensor; for a damaged one
  * @throws TypeError for types without a typed array (`F16`, `BF16`)
  */
 export async function readSafetensors(
   path: Path,
-  { fs = getRuntime().fs }: Pick<SafetensorsOptions, "fs"> = {},
+  options: Pick<SafetensorsOptions, "fs"> = {},
 ): Promise<SafetensorsContent> {
+  const { checksum: _checked, ...content } = await readChecked(path, options);
+  return content;
+}
+
+/** The same, with the checksum; undefined for a file of another program. */
+export async function readChecked(
+  path: Path,
+  { fs = getRuntime().fs }: Pick<SafetensorsOptions, "fs"> = {},
+): Promise<SafetensorsContent & { checksum: string | undefined }> {
   const action = `Cannot load ${showPath(path)}`;
   const bytes = await fs.readFile(path);
   const { header, data } = split(bytes, action);
@@ -187,7 +197,24 @@ export async function readSafetensors(
       return { name, shape, dtype: kind.tfjs, values };
     });
   if (end !== data.length) throw truncated(action, data.length, end);
-  return { tensors, metadata: metadata as Record<string, string> };
+  const { [CHECKSUM]: checksum, ...rest } = metadata as Record<string, string>;
+  if (checksum !== undefined && checksum !== checksumOf(header, crc32c(data))) {
+    throw new SyntaxError(
+      `${action}: it is damaged, its checksum is wrong; if another program has changed it, remove ` +
+        `${CHECKSUM} from its metadata`,
+    );
+  }
+  return { tensors, metadata: rest, checksum };
+}
+
+/** Key of the metadata. */
+const CHECKSUM = "keepfit.crc32c";
+
+/** CRC-32C of the header without it, and of the data, as text. */
+function checksumOf(header: Record<string, unknown>, ofData: number): string {
+  const { __metadata__: metadata, ...entries } = header;
+  const { [CHECKSUM]: _, ...rest } = (metadata ?? {}) as Record<string, string>;
+  return String(crc32c(new TextEncoder().encode(JSON.stringify([rest, entries, ofData]))));
 }
 
 /** Names of data types in the file and in TensorFlow.js, and their typed arrays. */
@@ -234,6 +261,8 @@ interface Source {
   shape: number[];
   kind: Kind;
   read(): TensorValues | Promise<TensorValues>;
+  /** Called when it is not read again. */
+  written?(): void;
 }
 
 async function write(
@@ -247,16 +276,24 @@ async function write(
   const ordered = sources.slice().sort((a, b) =>
     b.kind.array.BYTES_PER_ELEMENT - a.kind.array.BYTES_PER_ELEMENT
   );
-  const header: Record<string, unknown> = metadata === undefined ? {} : { __metadata__: metadata };
+  const entries: Record<string, unknown> = {};
   let end = 0;
   for (const { name, shape, kind } of ordered) {
-    if (Object.hasOwn(header, name)) {
+    if (Object.hasOwn(entries, name)) {
       throw new RangeError(`${action}: the name '${name}' is taken by another tensor`);
     }
     const begin = end;
     end += sizeOf(shape) * kind.array.BYTES_PER_ELEMENT;
-    header[name] = { dtype: kind.name, shape, data_offsets: [begin, end] };
+    entries[name] = { dtype: kind.name, shape, data_offsets: [begin, end] };
   }
+  // The header comes first, so that its checksum takes a reading of its own.
+  let ofData = 0;
+  for (const source of ordered) {
+    const bytes = await bytesOf(source, action);
+    ofData = crc32c(bytes, 0, bytes.length, ofData);
+  }
+  const header = { __metadata__: { ...metadata }, ...entries };
+  header.__metadata__[CHECKSUM] = checksumOf(header, ofData);
   await fs.writeFile(path, parts(header, ordered, action));
 }
 
@@ -271,17 +308,21 @@ async function* parts(
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
   padded.set(json, 8);
   yield padded;
-  for (const { name, shape, read } of sources) {
-    const values = await read();
-    if (values.length !== sizeOf(shape)) {
-      throw new RangeError(
-        `${action}: '${name}' has ${values.length} values, its shape [${shape}] ${sizeOf(shape)}`,
-      );
-    }
-    if (values.length > 0) {
-      yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    }
+  for (const source of sources) {
+    const bytes = await bytesOf(source, action);
+    if (bytes.length > 0) yield bytes;
+    source.written?.();
   }
+}
+
+async function bytesOf({ name, shape, read }: Source, action: string): Promise<Uint8Array> {
+  const values = await read();
+  if (values.length !== sizeOf(shape)) {
+    throw new RangeError(
+      `${action}: '${name}' has ${values.length} values, its shape [${shape}] ${sizeOf(shape)}`,
+    );
+  }
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 interface Entry {

@@ -4,6 +4,7 @@
  * @param bytes data
  * @param start first byte. Default: 0
  * @param end byte after the last one. Default: the length of `bytes`
+ * @param before checksum of the data before, to go on with. Default: 0, of nothing
  * @returns an unsigned 32-bit integer
  * @example
  * ```ts
@@ -13,8 +14,13 @@
  * assert.equal(crc32c(new TextEncoder().encode("123456789")), 0xe3069283);
  * ```
  */
-export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
-  return crc(castagnoli, bytes, start, end);
+export function crc32c(
+  bytes: Uint8Array,
+  start = 0,
+  end: number = bytes.length,
+  before = 0,
+): number {
+  return crc(castagnoli, bytes, start, end, before);
 }
 
 /**
@@ -56,9 +62,15 @@ function tablesOf(polynomial: number): Uint32Array[] {
   return tables;
 }
 
-function crc(tables: Uint32Array[], bytes: Uint8Array, start: number, end: number): number {
+function crc(
+  tables: Uint32Array[],
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  before = 0,
+): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
-  let sum = 0xffffffff;
+  let sum = before ^ 0xffffffff;
   let i = start;
   for (; i + 8 <= end; i += 8) {
     sum ^= bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);

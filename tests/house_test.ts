@@ -70,10 +70,7 @@ const table: Record<string, Room> = {
     types: [tfjs],
     machine: true,
   },
-  checkpoints: { rooms: ["core", "tfjs", ...runtime], types: [tfjs] },
-  "checkpoints/plain_data_file.ts": {
-    rooms: ["core", "checkpoints", "tensorboard/crc.ts", ...runtime],
-  },
+  checkpoints: { rooms: ["core", "tfjs", "tensorboard/crc.ts", ...runtime], types: [tfjs] },
   training: {
     rooms: ["core", "tfjs"],
     lateRooms: ["callbacks/progbar_logger.ts", "plugins/load/load_reference.ts"],

@@ -21,7 +21,8 @@ export interface FittedState {
  * Match the slots and averages of a state with the trained weights of a model, by name. The state
  * of a bare optimizer is unchanged.
  *
- * @throws RangeError for a slot of another shape than its weight
+ * @throws RangeError for a slot, average or sum of another shape than its weight, and for slots of one
+ *   kind that are of other weights than those of another
  */
 export function fitOptimizerState(
   optimizerOrModel: Optimizer | LayersModel,
@@ -42,7 +43,9 @@ export function fitOptimizerState(
   const average = state.average?.flatMap((one) => {
     const at = present.indexOf(String(one.name));
     if (one.name === undefined) return [one];
-    return at < 0 ? [] : [{ ...one, name: trained[at].variable }];
+    if (at < 0) return [];
+    checkShape(one, one.name, trained[at]);
+    return [{ ...one, name: trained[at].variable }];
   });
   const variables = trained.map(({ variable }) => variable);
   const initial = initialValue(optimizerOrModel);
@@ -69,20 +72,22 @@ export function fitOptimizerState(
 /** Names of the weights of a state; empty if it has none. */
 function savedNames({ slots, variables, average }: OptimizerState): string[] {
   const [list] = Object.values(slots);
-  if (list !== undefined) return list.map(({ name }) => name.slice(0, name.lastIndexOf("/")));
+  if (list !== undefined) return list.map(({ name }) => weightOf(name));
   return variables ?? (average ?? []).flatMap(({ name }) => name ?? []);
 }
 
 /** The sums of weights that are trained, under the names of their variables. */
 function fitSums(sums: HostWeight[], trained: TrainedWeight[]): HostWeight[] {
-  const names = new Map(trained.flatMap(({ path, variable }) => [
-    [variable, variable] as const,
-    [path, variable] as const,
+  const byName = new Map(trained.flatMap((weight) => [
+    [weight.variable, weight] as const,
+    [weight.path, weight] as const,
   ]));
-  if (!sums.some(({ name = "" }) => names.has(name))) return sums;
+  if (!sums.some(({ name = "" }) => byName.has(name))) return sums;
   return sums.flatMap((sum) => {
-    const name = names.get(sum.name ?? "");
-    return name === undefined ? [] : [{ ...sum, name }];
+    const weight = byName.get(sum.name ?? "");
+    if (weight === undefined) return [];
+    checkShape(sum, weight.path, weight);
+    return [{ ...sum, name: weight.variable }];
   });
 }
 
@@ -95,20 +100,36 @@ function fitSlots(
     initial: number;
   },
 ): NamedValue[] {
-  return trained.map(({ variable, path, shape }, i) => {
+  const others = list.map(({ name }) => weightOf(name));
+  if (String(others) !== String(saved)) {
+    throw new RangeError(
+      `Cannot set the optimizer's state: some of its slots are of '${others.join("', '")}', ` +
+        `others of '${saved.join("', '")}'`,
+    );
+  }
+  return trained.map((weight, i) => {
+    const { variable, shape } = weight;
     const slot = list[saved.indexOf(present[i])];
     if (slot === undefined) {
       const suffix = list[0].name.slice(list[0].name.lastIndexOf("/"));
       return { name: variable + suffix, value: filled(shape, initial) };
     }
-    if (String(slot.value.shape) !== String(shape)) {
-      throw new RangeError(
-        `Cannot set the optimizer's state: '${slot.name}' was kept with shape ` +
-          `[${slot.value.shape}], '${path}' has [${shape}]`,
-      );
-    }
+    checkShape(slot.value, slot.name, weight);
     return { name: variable + slot.name.slice(present[i].length), value: slot.value };
   });
+}
+
+/** The weight of a slot: `dense/kernel` of `dense/kernel/m`. */
+function weightOf(slot: string): string {
+  return slot.slice(0, slot.lastIndexOf("/"));
+}
+
+function checkShape({ shape }: HostWeight, name: string, weight: TrainedWeight): void {
+  if (String(shape) === String(weight.shape)) return;
+  throw new RangeError(
+    `Cannot set the optimizer's state: '${name}' was kept with shape [${shape}], ` +
+      `'${weight.path}' has [${weight.shape}]`,
+  );
 }
 
 /** Initial value of a slot: only Adagrad starts above 0. */

@@ -215,6 +215,7 @@ export function setOptimizerState(
     return setOwnWeights(internals, fitted.weights).then(() => setRest(internals, fitted));
   }
   const known = optimizerClassOf(internals);
+  checkKinds(className, known?.slots ?? [], Object.keys(fitted.slots));
   const engine = getEngine();
   for (const field of known?.slots ?? []) {
     const old = internals[field] ?? [];
@@ -231,6 +232,18 @@ export function setOptimizerState(
     tensor.dispose();
   }
   setRest(internals, fitted);
+}
+
+/** Fail where a state has some kinds of slots and lacks others; one without any is of a fresh optimizer. */
+function checkKinds(className: string, wanted: string[], given: string[]): void {
+  // An optimizer that is not centered has none of these.
+  const needed = wanted.filter((field) => field !== "accumulatedMeanGrads");
+  const isWhole = needed.every((field) => given.includes(field)) &&
+    given.every((field) => wanted.includes(field));
+  if (isWhole || given.length === 0) return;
+  throw new RangeError(
+    `Cannot set the state of ${className}: expected ${needed.join(", ")}, got ${given.join(", ")}`,
+  );
 }
 
 function setRest(optimizer: InternalOptimizer, state: OptimizerState): void {

@@ -208,7 +208,7 @@ async function contentOf(fs: FileSystem, directory: string): Promise<Record<stri
       else if (name.startsWith("events.")) events.push(readEvents(await fs.readFile(path)));
       else if (/^model\.json$/.test(name)) {
         const text = await fs.readTextFile(path);
-        const json = JSON.parse(text);
+        const { crc32c: _ofPaths, ...json } = JSON.parse(text);
         const groups = [json.weightsManifest, json.optimizerState?.weightsManifest].flat();
         const paths = groups.flatMap((group) => group?.paths ?? []) as string[];
         const bytes = await Promise.all(
