@@ -137,6 +137,7 @@ export class CallbackList extends HookCaller implements ResumableTraining {
       await super.close(failure);
     } finally {
       this.loop = undefined;
+      this.signal = undefined;
       if (this.history !== undefined) {
         this.history.timings = this.timings();
         this.history.failures = this.failures.slice();

@@ -36,6 +36,19 @@ export class HookCaller {
     this.failures = this.#hooks.policy.failures;
   }
 
+  /**
+   * When it aborts, a hook that does not return is left behind: after 5 s, with the reason of the signal
+   * as the error; `onException` and `close` after 30 s, with a warning. `fit` sets it. Default:
+   * undefined, wait for ever.
+   */
+  get signal(): AbortSignal | undefined {
+    return this.#hooks.runner.signal;
+  }
+
+  set signal(signal: AbortSignal | undefined) {
+    this.#hooks.runner.signal = signal;
+  }
+
   /** Give every callback the model. A promise is waited for before a run begins. */
   setModel(model: TrainableModel): void {
     this.#hooks.introduce("setModel", model);

@@ -4,6 +4,7 @@ import { FailurePolicy, hookError } from "./failure_policy.ts";
 import { type HookCall, HookRunner } from "./hook_runner.ts";
 import { Introductions } from "./introductions.ts";
 import { type Logs, normalizeLogs, settleLogs } from "./logs.ts";
+import { untilAborted } from "./patience.ts";
 import { inTurn } from "./promise.ts";
 import { type ListHook, nameOf } from "./receivers.ts";
 
@@ -46,7 +47,9 @@ export class HookDispatcher {
 
   /** Wait until every callback has taken the model and the parameters. */
   introduced(): void | Promise<void> {
-    return this.#introductions.settled();
+    const settled = this.#introductions.settled();
+    if (settled === undefined) return;
+    return untilAborted(settled, this.runner.signal, () => {});
   }
 
   /** Call a hook that begins a run. */

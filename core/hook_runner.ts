@@ -1,6 +1,7 @@
 import type { CallbackLike } from "./callback.ts";
 import type { HookTiming } from "./history.ts";
 import { type Logs, settleLogs } from "./logs.ts";
+import { OverdueError, untilOverdue } from "./patience.ts";
 import { isPromise } from "./promise.ts";
 import { hookNames, type ListHook, lookUpReceivers, type Receiver } from "./receivers.ts";
 
@@ -16,8 +17,16 @@ export interface HookCall {
   readonly logs?: Logs;
 }
 
+/** How long a hook may go on when the run is to end, in milliseconds. */
+const patience = 5000;
+
+/** As long for hooks that end a run: a backup is saved in one. */
+const lastPatience = 30_000;
+
 /** Calls the receivers of each hook, one after another, and measures how long each takes. */
 export class HookRunner {
+  /** Ends the waiting for hooks that do not return. Default: undefined, wait for ever. */
+  signal: AbortSignal | undefined;
   #receivers: Record<ListHook, Receiver[]>;
   readonly #timings: HookTiming[];
   readonly #onFailure: OnHookFailure;
@@ -53,7 +62,8 @@ export class HookRunner {
     for (const receiver of this.#receivers[hook]) {
       const began = performance.now();
       try {
-        await receiver.call(...args);
+        const result = receiver.call(...args);
+        if (isPromise(result)) await untilOverdue(result, this.signal, lastPatience);
       } catch (error) {
         onFailure(receiver, error);
       }
@@ -106,14 +116,21 @@ export class HookRunner {
     call: HookCall,
   ): Promise<void> {
     try {
-      await pending;
+      await untilOverdue(pending, this.signal, patience);
       if (call.logs !== undefined) await settleLogs(call.logs);
       count(receivers[i], began);
     } catch (error) {
       count(receivers[i], began);
+      if (error instanceof OverdueError) throw this.#leave(receivers[i], error);
       this.#onFailure(receivers[i], error, call.batch);
     }
     await this.#runFrom(receivers, i + 1, call);
+  }
+
+  /** Go on without a hook that has not returned; returns why. */
+  #leave({ name, hook }: Receiver, { message }: OverdueError): unknown {
+    console.warn(`keepfit: the run ends without ${hook} of callback ${name}: ${message}`);
+    return this.signal?.reason;
   }
 }
 

@@ -31,7 +31,7 @@ export async function forEachBatch(
   await closing(batches, async () => {
     for (let index = firstBatch;; index++) {
       let batch = batches.next();
-      if (isPromise(batch)) batch = await batch;
+      if (isPromise(batch)) batch = await eventLoop.next(batch, (late) => late?.dispose());
       if (batch === null) break;
       try {
         const begun = handlers.begin(index);
@@ -49,8 +49,8 @@ export async function forEachBatch(
       const yielded = eventLoop.afterBatch();
       if (isPromise(yielded)) {
         await yielded;
-        await handlers.yielded?.(index);
+        await eventLoop.betweenBatches(handlers.yielded?.(index));
       }
     }
-  });
+  }, eventLoop.signal);
 }

@@ -157,5 +157,5 @@ async function runEvaluation(
       const evaluation = makeEvaluation(model, engine, compiled, source);
       return normalizeLogs(await testLoop(evaluation, list, eventLoop));
     });
-  });
+  }, options.signal);
 }

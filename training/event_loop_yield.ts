@@ -1,3 +1,4 @@
+import { untilAborted } from "../core/patience.ts";
 import { describeValue } from "./data/data.ts";
 import type { RunOptions } from "./run.ts";
 
@@ -14,12 +15,13 @@ export class EventLoopYield {
   /** True when the signal has ended the run after a batch. Default: false. */
   hasAborted = false;
   readonly #budget: number;
-  readonly #signal: AbortSignal | undefined;
+  /** Ends the run when it aborts. */
+  readonly signal: AbortSignal | undefined;
   #last = performance.now();
 
   constructor(options: Pick<RunOptions, "yieldEvery" | "signal">) {
     const { yieldEvery = "auto" } = options;
-    this.#signal = options.signal;
+    this.signal = options.signal;
     const budget = typeof yieldEvery === "number" ? yieldEvery : budgets.get(yieldEvery);
     if (budget === undefined || !(budget >= 0)) {
       throw new RangeError(
@@ -29,7 +31,7 @@ export class EventLoopYield {
       );
     }
     this.#budget = budget;
-    this.#signal?.throwIfAborted();
+    this.signal?.throwIfAborted();
   }
 
   /** After a batch: a promise when it is time to yield. */
@@ -46,9 +48,29 @@ export class EventLoopYield {
     this.#throwIfAborted();
   }
 
+  /**
+   * What comes of a promise between two batches, where all that is remembered is of one moment.
+   *
+   * @param discard takes what comes when the run has ended
+   * @throws the reason of the signal as soon as it aborts
+   */
+  async next<T>(pending: PromiseLike<T>, discard: (late: T) => void): Promise<T> {
+    return await this.betweenBatches(untilAborted(pending, this.signal, discard));
+  }
+
+  /** What comes of a promise; when it rejects because of the signal, that was between two batches. */
+  async betweenBatches<T>(pending: T | PromiseLike<T>): Promise<T> {
+    try {
+      return await pending;
+    } catch (error) {
+      this.hasAborted ||= this.signal?.aborted === true && error === this.signal.reason;
+      throw error;
+    }
+  }
+
   #throwIfAborted(): void {
-    this.hasAborted ||= this.#signal?.aborted === true;
-    this.#signal?.throwIfAborted();
+    this.hasAborted ||= this.signal?.aborted === true;
+    this.signal?.throwIfAborted();
   }
 }
 

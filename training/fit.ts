@@ -87,7 +87,7 @@ export async function fit(
     );
   }
   options = readOptions("fit", options, fitOptions);
-  const { validationSplit = 0, shuffle = true } = options;
+  const { validationSplit = 0, shuffle = true, signal } = options;
   checkShuffle(options.shuffle);
   const engine = getEngine();
   const compiled = compiledParts(model, "fit");
@@ -115,8 +115,8 @@ export async function fit(
       })
       : await validationSource(engine, compiled, options, batchSize);
     const training = { model, engine, compiled, source, validation, batchSize, shuffle };
-    return await closing(validation ?? nothing, () => trainLoop(training, options));
-  });
+    return await closing(validation ?? nothing, () => trainLoop(training, options), signal);
+  }, signal);
 }
 
 /**
@@ -175,9 +175,11 @@ export async function fitDataset(
     validationSteps,
   }, defaultBatchSize(compiled));
   const training = { model, engine, compiled, source, validation };
+  const { signal } = options;
   return await closing(
     source,
-    () => closing(validation ?? nothing, () => trainLoop(training, options)),
+    () => closing(validation ?? nothing, () => trainLoop(training, options), signal),
+    signal,
   );
 }
 

@@ -100,7 +100,7 @@ export async function predict(
     } finally {
       disposeAll(parts.flat());
     }
-  });
+  }, options.signal);
 }
 
 const predictOptions: Record<keyof PredictOptions, true> = {

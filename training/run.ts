@@ -4,6 +4,7 @@ import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import { messageOf } from "../core/errors.ts";
 import { claimCallbacks, releaseCallbacks } from "../core/in_use.ts";
 import type { TrainableModel } from "../core/model.ts";
+import { untilAborted, untilOverdue } from "../core/patience.ts";
 import { describeValue, isTensor } from "./data/data.ts";
 import { openList } from "./open_list.ts";
 import { warnOfUnknownOption } from "../core/unknown_option.ts";
@@ -27,7 +28,11 @@ export interface RunOptions {
    * `"auto"` (20 ms), `"batch"`, `"epoch"` or `"never"`. Default: `"auto"`.
    */
   yieldEvery?: "auto" | "batch" | "epoch" | "never" | number;
-  /** Ends the run after the batch in which it aborts: the promise rejects with its reason. */
+  /**
+   * Ends the run when it aborts: after the batch that is being trained, immediately while the next one
+   * is waited for. A hook that does not return within 5 s is left behind, `onException` and `close`
+   * within 30 s. The promise rejects with its reason.
+   */
   signal?: AbortSignal;
 }
 
@@ -132,11 +137,16 @@ export async function withCallbacks<T>(
   // A ready list keeps the place of its run, so it serves one at a time too.
   const ready = given instanceof CallbackList ? [given, ...given.callbacks] : [];
   claimCallbacks(ready);
-  const list = given instanceof CallbackList ? given : await openList(given, {
-    addHistory,
-    addProgbar: params.verbose !== 0,
-    onError: options.onError,
+  const open = async () => {
+    if (given instanceof CallbackList) return given;
+    const { onError } = options;
+    return await openList(given, { addHistory, addProgbar: params.verbose !== 0, onError });
+  };
+  const list = await untilAborted(open(), options.signal, async (late) => {
+    releaseCallbacks([...ready, ...late.callbacks]);
+    await late.close();
   });
+  list.signal = options.signal;
   try {
     return await closingList(list, async () => {
       list.setModel(model as unknown as TrainableModel);
@@ -164,23 +174,32 @@ export async function closingList<T>(list: CallbackList, run: () => Promise<T>):
   return result;
 }
 
-/** Close something when `run` is done. An error of `run` comes before one of closing. */
+/** How long closing may take when the run is to end, in milliseconds. */
+const patience = 5000;
+
+/**
+ * Close something when `run` is done. An error of `run` comes before one of closing.
+ *
+ * @param signal ends the waiting for what does not close. Default: wait for ever
+ */
 export async function closing<T>(
   open: { close(): void | Promise<void> },
   run: () => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
+  const close = async () => await untilOverdue(Promise.resolve(open.close()), signal, patience);
   let result: T;
   try {
     result = await run();
   } catch (error) {
     try {
-      await open.close();
+      await close();
     } catch (second) {
       console.warn(`keepfit: closing the data failed too: ${messageOf(second)}`);
     }
     throw error;
   }
-  await open.close();
+  await close();
   return result;
 }
 

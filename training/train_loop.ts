@@ -165,7 +165,9 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         if (state.stopTraining) break;
         if (options.yieldEvery === "never") continue;
         await eventLoop.yield();
-        if (options.yieldEvery === "epoch") await list.onYield(epoch, state.batch - 1, logs);
+        if (options.yieldEvery === "epoch") {
+          await eventLoop.betweenBatches(list.onYield(epoch, state.batch - 1, logs));
+        }
       }
       movingAverageOf(model)?.finalize(model as unknown as TrainableModel);
       await list.onTrainEnd(state.logs);

@@ -1,4 +1,5 @@
 import { type BatchSource, type DatasetLike, describeValue, disposeAll } from "./data.ts";
+import { isPromise } from "../../core/promise.ts";
 import { datasetBatch, tensorsIn } from "./dataset_batch.ts";
 import type { Engine } from "../../tfjs/engine.ts";
 import { type GivenWeights, rowWeigher } from "./row_weights.ts";
@@ -38,10 +39,29 @@ export function datasetSource(
   let isUsedUp = false;
   let running: AsyncIterator<unknown> | Iterator<unknown> | undefined;
 
+  let isReading = false;
+  let isClosed = false;
+
   const closeRunning = async (): Promise<void> => {
     const iterator = running;
     running = undefined;
-    await iterator?.return?.();
+    const closed = iterator?.return?.();
+    // A generator answers when the batch that is still waited for has come, if it ever does.
+    if (isReading && isPromise(closed)) closed.then(() => {}, () => {});
+    else await closed;
+  };
+
+  /** The next item of the iterator that is running, or of a new one. */
+  const read = async (): Promise<IteratorResult<unknown>> => {
+    isReading = true;
+    try {
+      running ??= await iterate(dataset);
+      return await nextOf(running);
+    } finally {
+      isReading = false;
+      // The run has ended in the meantime.
+      if (isClosed) await closeRunning();
+    }
   };
 
   /** Bring the dataset to where an earlier process left it, epoch by epoch as that one went. */
@@ -53,8 +73,7 @@ export function datasetSource(
         continue;
       }
       for (let given = 0; given < steps; given++) {
-        running ??= await iterate(dataset);
-        const item = await nextOf(running);
+        const item = await read();
         if (item.done) {
           running = undefined;
           break;
@@ -79,8 +98,7 @@ export function datasetSource(
       /** Pass over the batches that an earlier process has trained. */
       const skip = async (): Promise<void> => {
         for (; given < firstBatch; given++) {
-          running ??= await iterate(dataset);
-          const item = await nextOf(running);
+          const item = await read();
           // It was longer then; what follows says so.
           if (item.done) return;
           hasPassed = true;
@@ -92,8 +110,7 @@ export function datasetSource(
           if (epochsToPass > 0) await pass();
           if (given < firstBatch) await skip();
           if (given === steps) return null;
-          running ??= await iterate(dataset);
-          const item = await nextOf(running);
+          const item = await read();
           if (!item.done) {
             given++;
             const what = `batch ${given - 1} of the ${role} dataset`;
@@ -130,7 +147,10 @@ export function datasetSource(
         close: () => runsOn ? undefined : closeRunning(),
       };
     },
-    close: closeRunning,
+    close: async () => {
+      isClosed = true;
+      await closeRunning();
+    },
   };
 }
 

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { describe, it } from "node:test";
+import { type ChildResult, startChild } from "../child.ts";
+import { isLong } from "../seeded.ts";
+import type { Phase } from "./interrupted.ts";
+
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type Signal = keyof typeof exitCodes;
+const signals = Object.keys(exitCodes) as Signal[];
+
+/** Where a run can hang, and whether it can be saved there: between two batches, after an epoch. */
+const phases: [phase: Phase, isSaved: boolean][] = [
+  ["nowhere", true],
+  ["batches", true],
+  ["validation", true],
+  ["onYield", true],
+  ["onTrainBatchEnd", false],
+  ["onEpochEnd", false],
+  ["onTrainEnd", false],
+  // These take half a minute each.
+  ...isLong ? [["onException", true], ["close", true]] as [Phase, boolean][] : [],
+];
+
+/** End a process with a signal where it hangs; with a second one again and again, if wanted. */
+async function interrupt(
+  phase: Phase,
+  signal: Signal,
+  { isRepeated = false, saveFreq = "false" } = {},
+): Promise<ChildResult & { files: string[] }> {
+  const directory = mkdtempSync(join(tmpdir(), "keepfit-signal-"));
+  const module = `import ${JSON.stringify(new URL("interrupted.ts", import.meta.url).href)};\n`;
+  const { child, printed, result } = startChild(module, { args: [phase, directory, saveFreq] });
+  let again: ReturnType<typeof setInterval> | undefined;
+  try {
+    await printed("there");
+    // Not child.kill, which Deno does once.
+    const ask = () => process.kill(child.pid!, signal);
+    ask();
+    if (isRepeated) {
+      again = setInterval(() => {
+        try {
+          ask();
+        } catch {
+          // It has just ended.
+        }
+      }, 150);
+    }
+    const ended = await result;
+    const backup = `${directory}/backup`;
+    return { ...ended, files: existsSync(backup) ? readdirSync(backup).sort() : [] };
+  } finally {
+    clearInterval(again);
+    child.kill("SIGKILL");
+    rmSync(directory, { recursive: true });
+  }
+}
+
+describe("A training process that a signal asks to stop", {
+  skip: process.platform === "win32",
+}, () => {
+  phases.forEach(([phase, isSaved], i) => {
+    const some = isLong ? signals : [signals[i % signals.length]];
+    for (const signal of some) {
+      it(`ends by ${signal} in ${phase}, with its exit code and${isSaved ? "" : " without"} a backup`, async () => {
+        const { code, stdout, stderr, files } = await interrupt(phase, signal);
+        assert.equal(code, exitCodes[signal], stderr);
+        assert.match(stdout, new RegExp(`^ended by Interrupted by ${signal}$`, "m"));
+        assert.deepEqual(files, isSaved ? ["latest.safetensors"] : [], stderr);
+      });
+    }
+  });
+
+  it("keeps the backups that it had where it hangs in a hook", async () => {
+    const { code, files } = await interrupt("onEpochEnd", "SIGTERM", { saveFreq: "epoch" });
+    assert.equal(code, exitCodes.SIGTERM);
+    assert.deepEqual(files, ["latest.safetensors"]);
+  });
+
+  for (const signal of isLong ? signals : ["SIGHUP"] as const) {
+    it(`ends immediately when ${signal} comes again while it closes`, async () => {
+      const { code, files } = await interrupt("close", signal, { isRepeated: true });
+      assert.equal(code, exitCodes[signal]);
+      assert.ok(files.includes("latest.safetensors"));
+    });
+  }
+});
