@@ -91,6 +91,8 @@ export type {
   ClassWeights,
   DatasetBatch,
   DatasetLike,
+  DatasetPass,
+  PassDataset,
   Tensors,
 } from "./training/data/data.ts";
 export {
@@ -121,6 +123,7 @@ export {
   type ValidationOptions,
   type ValidationTensors,
 } from "./training/fit.ts";
+export { shuffledDataset, type ShuffledDatasetOptions } from "./training/shuffled_dataset.ts";
 export { type RatioMetric, ratioMetric } from "./tfjs/metrics.ts";
 export {
   getOptimizerState,

@@ -126,7 +126,8 @@ export async function fit(
  * A run that `BackupAndRestore` resumes goes on in the dataset where it was: with `stepsPerEpoch` it
  * reads the batches of earlier epochs again and drops them; of a `tf.data` dataset it makes as many
  * iterators as there were, on which the order of a `shuffle` with a seed depends. A shuffle without a
- * seed has another order in each process.
+ * seed has another order in each process, of which the resumed run warns; {@linkcode shuffledDataset}
+ * has that of the run's seed.
  *
  * @param model a compiled `tf.LayersModel` or `tf.Sequential`
  * @param dataset batches `{ xs, ys, sampleWeight? }` or `[xs, ys, sampleWeight?]`; the loop disposes

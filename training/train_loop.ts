@@ -93,6 +93,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     model,
     means,
     params,
+    source,
     eventLoop,
     initialEpoch,
     keepsSeed: givenSeed !== undefined,
@@ -114,8 +115,8 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       // A callback that restored an earlier run knows better where to start.
       const first = state.start?.epoch ?? (list.initialEpoch || initialEpoch);
       if (state.start !== undefined) {
-        const { firstEpoch, epochsTrained } = state.start;
-        source.passOver?.(epochsTrained);
+        const { firstEpoch, epochsTrained, order } = state.start;
+        source.passOver?.(epochsTrained, order);
         const before = Array.from({ length: first }, (_, epoch) => epoch);
         const validated = before.filter((epoch) => epoch >= firstEpoch && isDue(epoch));
         validation?.passOver?.(validated.length);

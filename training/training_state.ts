@@ -4,6 +4,7 @@ import type { TrainableModel } from "../core/model.ts";
 import type { Engine } from "../tfjs/engine.ts";
 import { assignStates, type LayerStates, readStates, TakenStates } from "../tfjs/layer_states.ts";
 import { getRandomState, type RandomState, setRandomState } from "../tfjs/random_seed.ts";
+import type { PassOrder } from "./data/pass_order.ts";
 import type { MeansState, RunningMeans } from "./running_means.ts";
 
 /** Part of an epoch: before its first batch, training, validation, or its end. */
@@ -16,6 +17,8 @@ export interface TrainingStateOptions {
   means: RunningMeans;
   /** Params of the run; they show the seed to callbacks. */
   params: Params;
+  /** The data that is trained on, which may have an order. Default: none. */
+  source?: { readonly order?: PassOrder };
   /** Tells whether the run was ended between two batches. Default: it never is. */
   eventLoop?: { readonly hasAborted: boolean };
   /** First epoch of the run. Default: 0. */
@@ -32,6 +35,8 @@ export interface TrainingStart {
   firstEpoch: number;
   /** Epochs of which all batches were trained. */
   epochsTrained: number;
+  /** Order of the data that was read last, where it can be told. */
+  order?: PassOrder;
 }
 
 /** Progress of a training loop: how far it is, and all that the next batch depends on but weights. */
@@ -56,6 +61,7 @@ export class TrainingState implements ResumableLoop {
   readonly #params: Params;
   readonly #eventLoop: { readonly hasAborted: boolean } | undefined;
   readonly #keepsSeed: boolean;
+  readonly #source: TrainingStateOptions["source"];
   #firstEpoch: number;
   #isMidEpoch = false;
   /** What stateful layers remembered when the validation began, which begins anew. */
@@ -75,6 +81,7 @@ export class TrainingState implements ResumableLoop {
     this.#model = model as unknown as TrainableModel;
     this.#params = params;
     this.#keepsSeed = keepsSeed;
+    this.#source = options.source;
   }
 
   /** Seed of the order of the rows, and of dropout and noise. */
@@ -143,6 +150,7 @@ export class TrainingState implements ResumableLoop {
   /** All of it as plain data. */
   async getState(): Promise<CallbackState> {
     const { epoch, batch, step, phase, stopTraining, seed, random } = this;
+    const order = this.#source?.order ?? this.start?.order;
     const means = await this.means.getState();
     const layers = await readStates(this.#model, this.#beforeValidation);
     return {
@@ -156,6 +164,7 @@ export class TrainingState implements ResumableLoop {
       firstEpoch: this.#firstEpoch,
       means,
       random: random ?? null,
+      ...(order !== undefined && { order }),
       ...(layers.length > 0 && { layers: layers as unknown as StateValue }),
     };
   }
@@ -177,6 +186,7 @@ export class TrainingState implements ResumableLoop {
       epoch: saved.epoch + Number(saved.phase === "end"),
       firstEpoch: this.#firstEpoch,
       epochsTrained: saved.epoch - this.#firstEpoch + Number(isTrained),
+      order: saved.order,
     };
     this.logs = { ...saved.logs };
     // Its callbacks only have the end of training left.
@@ -192,6 +202,7 @@ export class TrainingState implements ResumableLoop {
 interface SavedState extends Pick<TrainingState, "epoch" | "batch" | "step" | "phase"> {
   firstEpoch?: number;
   stopTraining?: boolean;
+  order?: PassOrder;
   logs?: Record<string, number>;
   seed: number | null;
   means: MeansState;

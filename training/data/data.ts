@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import type { PassOrder } from "./pass_order.ts";
 import type { Dataset, Tensor } from "../../tfjs/types.ts";
 
 /** Tensors as tfjs takes them: one, one for each input or output, or by name. */
@@ -18,13 +19,34 @@ export type DatasetBatch =
   | { xs: Tensors; ys?: Tensors; sampleWeight?: Tensors }
   | readonly [xs: Tensors, ys?: Tensors, sampleWeight?: Tensors];
 
+/** Which pass over its data a dataset is asked for. */
+export interface DatasetPass {
+  /** 0-based number of the pass: of the epoch, where each has an iterator of its own. */
+  pass: number;
+  /** Seed of the run; 0 outside of training. */
+  seed: number;
+}
+
 /**
- * A sequence of batches: a `tf.data.Dataset`, anything iterable (again for each epoch), or a
- * function that returns an iterator, such as a generator function. Iterators are closed when the
+ * A dataset that makes the batches of any pass, so that a resumed run has those that it would have had.
+ */
+export interface PassDataset {
+  /** Batches of a pass. Default: unknown. */
+  readonly size?: number;
+  /** The batches of a pass, one after another. The parameter must be declared. */
+  iterator(
+    pass: DatasetPass,
+  ): AsyncIterator<unknown> | Iterator<unknown> | Promise<AsyncIterator<unknown>>;
+}
+
+/**
+ * A sequence of batches: a `tf.data.Dataset`, anything iterable (again for each epoch), a function
+ * that returns an iterator, such as a generator function, or a {@linkcode PassDataset}. Iterators are closed when the
  * run is done with them, if possible.
  */
 export type DatasetLike =
   | Dataset
+  | PassDataset
   | AsyncIterable<DatasetBatch>
   | Iterable<DatasetBatch>
   | (() => AsyncIterator<DatasetBatch> | Iterator<DatasetBatch>);
@@ -69,9 +91,12 @@ export interface BatchSource {
   epoch(start: EpochStart): BatchIterator;
   /**
    * Pass over what the first epochs of a resumed run have taken, where the next one does not begin
-   * anew. Default: each epoch is given by its number alone.
+   * anew, and warn where the pass in which the run ended had another order then. Default: each epoch
+   * is given by its number alone.
    */
-  passOver?(epochs: number): void;
+  passOver?(epochs: number, order?: PassOrder): void;
+  /** Order of the pass that was begun last, where it is shuffled and can be told. */
+  readonly order?: PassOrder;
   /** Release everything. */
   close(): void | Promise<void>;
 }

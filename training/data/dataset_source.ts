@@ -1,7 +1,14 @@
-import { type BatchSource, type DatasetLike, describeValue, disposeAll } from "./data.ts";
+import {
+  type BatchSource,
+  type DatasetLike,
+  type DatasetPass,
+  describeValue,
+  disposeAll,
+} from "./data.ts";
 import { isPromise } from "../../core/promise.ts";
 import { datasetBatch, tensorsIn } from "./dataset_batch.ts";
 import type { Engine } from "../../tfjs/engine.ts";
+import { drawsOf, type PassOrder } from "./pass_order.ts";
 import { type GivenWeights, rowWeigher } from "./row_weights.ts";
 import type { ModelSignature } from "./shapes.ts";
 
@@ -39,6 +46,9 @@ export function datasetSource(
   let isUsedUp = false;
   let running: AsyncIterator<unknown> | Iterator<unknown> | undefined;
 
+  let passes = 0;
+  let order: PassOrder | undefined;
+  let expected: PassOrder | undefined;
   let isReading = false;
   let isClosed = false;
 
@@ -51,11 +61,26 @@ export function datasetSource(
     else await closed;
   };
 
+  /** A new iterator. A run that goes on must have its batches in the same order. */
+  const begin = async (epoch: number, seed: number): ReturnType<typeof iterate> => {
+    const pass = passes++;
+    const iterator = await iterate(dataset, { pass: runsOn ? pass : epoch, seed });
+    const draws = drawsOf(iterator);
+    order = draws.length === 0 ? undefined : { pass, draws };
+    if (expected?.pass === pass && expected.draws.join() !== draws.join()) {
+      warn(
+        `the ${role} dataset has another order than before the run was interrupted, so it trains ` +
+          `other batches than it would have: give shuffle a seed, or use shuffledDataset`,
+      );
+    }
+    return iterator;
+  };
+
   /** The next item of the iterator that is running, or of a new one. */
-  const read = async (): Promise<IteratorResult<unknown>> => {
+  const read = async (epoch: number, seed: number): Promise<IteratorResult<unknown>> => {
     isReading = true;
     try {
-      running ??= await iterate(dataset);
+      running ??= await begin(epoch, seed);
       return await nextOf(running);
     } finally {
       isReading = false;
@@ -65,15 +90,16 @@ export function datasetSource(
   };
 
   /** Bring the dataset to where an earlier process left it, epoch by epoch as that one went. */
-  const pass = async (): Promise<void> => {
+  const passEpochs = async (epoch: number, seed: number): Promise<void> => {
     for (; epochsToPass > 0; epochsToPass--) {
       if (!runsOn) {
         // The order of a seeded shuffle depends on how many iterators there were before.
-        if (isTfDataset(dataset)) await iterate(dataset);
+        if (hasIterator(dataset) && !takesPass(dataset)) await begin(epoch, seed);
+        else passes++;
         continue;
       }
       for (let given = 0; given < steps; given++) {
-        const item = await read();
+        const item = await read(epoch, seed);
         if (item.done) {
           running = undefined;
           break;
@@ -87,18 +113,22 @@ export function datasetSource(
   return {
     steps: steps ?? known,
     samples: null,
-    passOver(epochs) {
+    passOver(epochs, order) {
       epochsToPass = epochs;
+      expected = order;
+    },
+    get order() {
+      return order;
     },
     get isUsedUp() {
       return isUsedUp;
     },
-    epoch: ({ epoch, firstBatch = 0 }) => {
+    epoch: ({ epoch, firstBatch = 0, seed = 0 }) => {
       let given = 0;
       /** Pass over the batches that an earlier process has trained. */
       const skip = async (): Promise<void> => {
         for (; given < firstBatch; given++) {
-          const item = await read();
+          const item = await read(epoch, seed);
           // It was longer then; what follows says so.
           if (item.done) return;
           hasPassed = true;
@@ -107,10 +137,10 @@ export function datasetSource(
       };
       return {
         async next() {
-          if (epochsToPass > 0) await pass();
+          if (epochsToPass > 0) await passEpochs(epoch, seed);
           if (given < firstBatch) await skip();
           if (given === steps) return null;
-          const item = await read();
+          const item = await read(epoch, seed);
           if (!item.done) {
             given++;
             const what = `batch ${given - 1} of the ${role} dataset`;
@@ -154,15 +184,23 @@ export function datasetSource(
   };
 }
 
-function isTfDataset(dataset: DatasetLike): dataset is Extract<DatasetLike, { iterator: unknown }> {
+function hasIterator(dataset: DatasetLike): dataset is Extract<DatasetLike, { iterator: unknown }> {
   return "iterator" in dataset && typeof dataset.iterator === "function";
 }
 
-async function iterate(dataset: DatasetLike): Promise<AsyncIterator<unknown> | Iterator<unknown>> {
+/** True for a dataset that makes the batches of any pass; those of `tf.data` take no parameter. */
+function takesPass({ iterator }: { iterator: { length: number } }): boolean {
+  return iterator.length > 0;
+}
+
+async function iterate(
+  dataset: DatasetLike,
+  pass: DatasetPass,
+): Promise<AsyncIterator<unknown> | Iterator<unknown>> {
   const iterator: unknown = typeof dataset === "function"
     ? await dataset()
-    : isTfDataset(dataset)
-    ? await dataset.iterator()
+    : hasIterator(dataset)
+    ? await dataset.iterator(pass)
     : Symbol.asyncIterator in dataset
     ? dataset[Symbol.asyncIterator]()
     : (dataset as Iterable<unknown>)[Symbol.iterator]();

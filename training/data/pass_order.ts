@@ -1,0 +1,37 @@
+import type { StateValue } from "../../core/callback.ts";
+
+/** Tells one order of a shuffled dataset from another. */
+export interface PassOrder {
+  /** 0-based number of the pass over the data in its run. */
+  pass: number;
+  /** The first random number of each shuffle. */
+  draws: number[];
+  [name: string]: StateValue;
+}
+
+/** What is read of `tf.data`'s iterators: a shuffle has random numbers, others pass items on. */
+interface TfIterator {
+  upstream?: TfIterator;
+  iterators?: unknown;
+  windowSize?: number;
+  random?: () => number;
+}
+
+/**
+ * The order that a new iterator of `tf.data` will have: the first random number of each shuffle on its
+ * way, which is not lost to it. Empty where nothing is shuffled.
+ */
+export function drawsOf(iterator: unknown, depth = 32): number[] {
+  if (typeof iterator !== "object" || iterator === null || depth === 0) return [];
+  const one = iterator as TfIterator;
+  const above = [one.upstream, ...Object.values(one.iterators ?? {})]
+    .flatMap((next) => drawsOf(next, depth - 1));
+  const { random } = one;
+  if (typeof random !== "function" || typeof one.windowSize !== "number") return above;
+  const first = random();
+  one.random = () => {
+    one.random = random;
+    return first;
+  };
+  return [...above, first];
+}
