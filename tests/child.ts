@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getRuntime } from "keepfit/runtime";
+import { denoRun } from "./runtimes/mod.ts";
 
 /** How a child process ended. */
 export interface ChildResult {
@@ -54,7 +55,7 @@ export function startChild(
   writeFileSync(file, text);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
   const flags = {
-    deno: ["run", "--no-check", "--no-prompt", `--config=${config}`, ...permissions],
+    deno: [...denoRun, "--no-prompt", `--config=${config}`, ...permissions],
     bun: [],
     node: ["--import", "tsx"],
   }[getRuntime().name];

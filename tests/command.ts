@@ -4,6 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { getRuntime } from "keepfit/runtime";
 import { root } from "./files.ts";
+import { denoRun } from "./runtimes/mod.ts";
 
 /** How the command ended. */
 export interface Ended {
@@ -22,7 +23,7 @@ export interface Started {
 }
 
 const runtimeArguments = {
-  deno: ["run", "--no-check", "-A", "--config", join(root, "deno.json")],
+  deno: [...denoRun, "-A", "--config", join(root, "deno.json")],
   bun: [],
   node: ["--import", String(new URL("../node_modules/tsx/dist/loader.mjs", import.meta.url))],
 }[getRuntime().name];

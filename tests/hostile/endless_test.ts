@@ -9,10 +9,10 @@ setUpSite();
 const storm =
   "(async () => { for (;;) { for (let i = 0; i < 1e5; i++); await context.readWeights(); } })();";
 
-async function loadStorm(body: string, hooks: string[]): Promise<CallbackLike> {
+async function loadStorm(body: string, hooks: string[], callTime = 300): Promise<CallbackLike> {
   const main = `export default (options, context) => ({ ${body} });`;
   const url = await publish({ "main.js": main }, {}, { hooks, controls: ["readWeights"] });
-  return await load(url, { tier: "sandboxed", limits: { callTime: 300, hookTime: 60_000 } });
+  return await load(url, { tier: "sandboxed", limits: { callTime, hookTime: 60_000 } });
 }
 
 /** A model that counts how often its weights are asked for. */
@@ -25,6 +25,9 @@ function countingModel(): { asked: number; getWeights(): never[] } {
     },
   };
 }
+
+/** For one call, or behind all hooks: which of the two it is, depends on the machine. */
+const tookTooLong = /computed for too long/;
 
 const nextTurn = () => new Promise((resolve) => setTimeout(resolve));
 
@@ -40,8 +43,7 @@ describe("a sandboxed plugin that never stops", () => {
       await nextTurn();
       await list.onTrainBatchEnd(batch, { loss: 1 });
     }
-    const [{ error }] = list.failures;
-    assert.match(String(error), /E_TIMEOUT|computed for too long while no hook waited for it/);
+    assert.match(String(list.failures[0].error), tookTooLong);
     await list.close();
   });
 
@@ -57,13 +59,14 @@ describe("a sandboxed plugin that never stops", () => {
     }
     assert.equal(list.failures.length, 0);
     await list.close();
-    assert.match(String(list.failures[0].error), /while no hook waited for it/);
+    assert.match(String(list.failures[0].error), tookTooLong);
   });
 
   it("runs no more once it was left out", async () => {
     const plugin = await loadStorm(
       `onTrainBegin() { ${storm} }, onTrainBatchEnd() { throw new Error("left out"); }`,
       ["onTrainBegin", "onTrainBatchEnd"],
+      Infinity,
     );
     const model = countingModel();
     const list = new CallbackList([plugin], { model: model as never });

@@ -53,11 +53,17 @@ export function findRuntime(name: RuntimeName): InstalledRuntime | MissingRuntim
   return { name, command: own, version };
 }
 
+/**
+ * How Deno starts a program of this repository. It installs nothing, which the tests' own process
+ * has done: of waiting for another that installs it would tell on the program's standard error.
+ */
+export const denoRun = ["run", "--no-check", "--node-modules-dir=manual"];
+
 /** The arguments by which a runtime runs a TypeScript file with every permission. */
 export function scriptArguments(name: RuntimeName, file: string): string[] {
   switch (name) {
     case "deno":
-      return ["run", "--no-check", "-A", file];
+      return [...denoRun, "-A", file];
     case "bun":
       return [file];
     case "node":
