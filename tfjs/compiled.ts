@@ -16,6 +16,8 @@ export interface CompiledMetric {
   ratio: RatioMetric | undefined;
   /** Whether it is one of TensorFlow.js's own, which gets targets as float32. */
   isOwn: boolean;
+  /** Its name as given to `compile`; undefined for a function. */
+  identifier: string | undefined;
 }
 
 /** The compiled state of a model, in tfjs's order. */
@@ -325,6 +327,7 @@ function compiledMetrics(internals: Internals, outputNames: string[]): CompiledM
       measure,
       ratio: ratioOf(given[i], measure),
       isOwn: typeof given[i] === "string" || isFromTfjs(measure),
+      identifier: typeof given[i] === "string" ? given[i] as string : undefined,
     };
   });
 }

@@ -84,6 +84,15 @@ export function heapOf(engine: Engine): Heap | undefined {
   return engine.backendName === "wasm" ? engine.backend as Heap : undefined;
 }
 
+/** Whether somebody counts or checks the kernels that run. */
+export function isWatched(engine: Engine): boolean {
+  const { state, ENV } = engine as Engine & {
+    readonly state: { profiling?: boolean };
+    readonly ENV?: { getBool(flag: string): boolean };
+  };
+  return state.profiling === true || ENV?.getBool("DEBUG") === true;
+}
+
 /** Drop what a failed forward pass kept for its gradients: tfjs does so only after success. */
 export function disposeTape({ state }: Engine): void {
   for (const { saved } of state.activeTape ?? []) saved?.forEach((tensor) => tensor.dispose());

@@ -12,7 +12,7 @@ export interface Outputs {
 export type ForwardPass = (inputs: tf.Tensor[], isTraining: boolean) => Outputs;
 
 /** Parts of a layer that its type hides. */
-type InternalLayer = tf.layers.Layer & {
+export type InternalLayer = tf.layers.Layer & {
   stateful: boolean;
   /** Layer inside a wrapper such as `timeDistributed`. */
   layer?: tf.layers.Layer;
@@ -22,7 +22,7 @@ type InternalLayer = tf.layers.Layer & {
 };
 
 /** A call of a layer. Values are identified by slot numbers. */
-interface LayerCall {
+export interface LayerCall {
   layer: InternalLayer;
   inputs: number[];
   outputs: number[];
@@ -32,13 +32,22 @@ interface LayerCall {
   released: number[];
 }
 
-interface Plan {
+/** The calls of a forward pass, in order. */
+export interface LayerCalls {
   inputs: number[];
   calls: LayerCall[];
   outputs: number[];
 }
 
-const plans = new WeakMap<tf.LayersModel, Plan>();
+const known = new WeakMap<tf.LayersModel, LayerCalls>();
+
+/** The calls of a model, those of nested models among them; undefined if it overrides `call`. */
+export function layerCalls(network: tf.LayersModel): LayerCalls | undefined {
+  if (!isGraph(network)) return undefined;
+  let calls = known.get(network);
+  if (calls === undefined) known.set(network, calls = expandCalls(network));
+  return calls;
+}
 
 /**
  * The forward pass of a model, layer by layer in the order of TensorFlow.js. Unlike its own pass:
@@ -52,13 +61,12 @@ const plans = new WeakMap<tf.LayersModel, Plan>();
  * A model that overrides `call` runs it.
  */
 export function forwardPass(engine: Engine, network: tf.LayersModel): ForwardPass {
-  if (!isGraph(network)) return ownPass(network);
-  let plan = plans.get(network);
-  if (plan === undefined) plans.set(network, plan = makePlan(network));
+  const calls = layerCalls(network);
+  if (calls === undefined) return ownPass(network);
   return (inputs, isTraining) => {
     const outputs = {} as Outputs;
     engine.tidy(() => {
-      const { tensors, masks } = run(plan, inputs, isTraining);
+      const { tensors, masks } = run(calls, inputs, isTraining);
       outputs.tensors = tensors;
       outputs.masks = masks;
       return [...tensors, ...masks] as tf.Tensor[];
@@ -76,7 +84,7 @@ function ownPass(network: tf.LayersModel): ForwardPass {
   };
 }
 
-function run({ inputs: given, calls, outputs }: Plan, tensors: tf.Tensor[], isTraining: boolean) {
+function run({ inputs: given, calls, outputs }: LayerCalls, tensors: tf.Tensor[], isTraining: boolean) {
   const values: tf.Tensor[] = [];
   const masks: (tf.Tensor | null | undefined)[] = [];
   given.forEach((slot, i) => values[slot] = tensors[i]);
@@ -104,14 +112,15 @@ function run({ inputs: given, calls, outputs }: Plan, tensors: tf.Tensor[], isTr
   };
 }
 
-function isFrozen({ layer, statistics }: LayerCall): boolean {
+/** Whether a BatchNormalization has to use its moving averages. */
+export function isFrozen({ layer, statistics }: LayerCall): boolean {
   if (statistics === undefined) return false;
   // A frozen model may only have changed its weights' flags. Two weights are the averages.
   return !statistics.every(({ trainable }) => trainable) ||
     (layer.weights.length > 2 && layer.trainableWeights.length === 0);
 }
 
-function makePlan(network: tf.LayersModel): Plan {
+function expandCalls(network: tf.LayersModel): LayerCalls {
   const calls: LayerCall[] = [];
   let slots = network.inputs.length;
   const inputs = network.inputs.map((_, i) => i);
@@ -119,11 +128,11 @@ function makePlan(network: tf.LayersModel): Plan {
 
   /** Add the calls of a model; returns the slots of its outputs. */
   const expand = (model: tf.LayersModel, given: number[]): number[] => {
-    const known = new Map(model.inputs.map((symbol, i) => [symbol, given[i]]));
+    const slotOf = new Map(model.inputs.map((symbol, i) => [symbol, given[i]]));
     for (const symbol of inOrder(model)) {
-      if (known.has(symbol)) continue;
+      if (slotOf.has(symbol)) continue;
       const layer = symbol.sourceLayer as InternalLayer;
-      const taken = symbol.inputs.map((input) => known.get(input) as number);
+      const taken = symbol.inputs.map((input) => slotOf.get(input) as number);
       const made = nodeOf(symbol).outputTensors;
       const inner = graphOf(layer);
       let outputs: number[];
@@ -134,9 +143,9 @@ function makePlan(network: tf.LayersModel): Plan {
       } else {
         outputs = expand(inner, taken);
       }
-      made.forEach((one, i) => known.set(one, outputs[i]));
+      made.forEach((one, i) => slotOf.set(one, outputs[i]));
     }
-    return model.outputs.map((symbol) => known.get(symbol) as number);
+    return model.outputs.map((symbol) => slotOf.get(symbol) as number);
   };
 
   const outputs = expand(network, inputs);

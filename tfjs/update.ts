@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { applyFused } from "./fused/update.ts";
+import { optimizerClassOf, usesUpdateOfTfjs } from "./optimizers.ts";
 
 /** Updates variables by their gradients, like an optimizer's `applyGradients`. */
 export type Update = (gradients: Parameters<tf.Optimizer["applyGradients"]>[0]) => void;
@@ -26,6 +27,12 @@ export function wrapUpdate(optimizer: tf.Optimizer, wrap: (update: Update) => Up
       ? optimizer.applyGradients.bind(optimizer)
       : (gradients) => applyFused(optimizer, gradients),
   );
+}
+
+/** Whether an update only reads the gradients, and keeps none of them. */
+export function keepsNoGradients(optimizer: tf.Optimizer): boolean {
+  return !isWrapped(optimizer) && optimizerClassOf(optimizer) !== undefined &&
+    usesUpdateOfTfjs(optimizer);
 }
 
 /** Whether an optimizer has an update of its own instead of its class's. */

@@ -154,8 +154,12 @@ async function runEvaluation(
       directions: compiled.directions,
     };
     return await withCallbacks(model, options, params, false, async (list) => {
-      const evaluation = makeEvaluation(model, engine, compiled, source);
-      return normalizeLogs(await testLoop(evaluation, list, eventLoop));
+      const evaluation = makeEvaluation(model, engine, compiled, source, options.jitCompile);
+      try {
+        return normalizeLogs(await testLoop(evaluation, list, eventLoop));
+      } finally {
+        evaluation.step.dispose();
+      }
     });
   }, options.signal);
 }

@@ -23,7 +23,7 @@ import {
   wholeNumber,
   withCallbacks,
 } from "./run.ts";
-import { makePredictStep } from "./step.ts";
+import { makePredictStep, type PredictStep } from "./step.ts";
 import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
 
 /** Options of {@linkcode predict}. */
@@ -85,19 +85,21 @@ export async function predict(
       samples: source.samples,
     };
     const parts: tf.Tensor[][] = [];
+    const step = makePredictStep(engine, networkOf(model, "predict"), options.jitCompile);
     try {
       await withCallbacks(
         model,
         options,
         params,
         false,
-        (list) => predictLoop(model, source, list, eventLoop, parts),
+        (list) => predictLoop(model, source, list, eventLoop, step, parts),
       );
       const outputs = engine.tidy(() =>
         parts[0].map((_, i) => joinRows(parts.map((part) => part[i])))
       );
       return alone(outputs);
     } finally {
+      step.dispose();
       disposeAll(parts.flat());
     }
   }, options.signal);
@@ -115,10 +117,10 @@ async function predictLoop(
   source: BatchSource,
   list: CallbackList,
   eventLoop: EventLoopYield,
+  step: PredictStep,
   parts: tf.Tensor[][],
 ): Promise<void> {
   const flags = model as unknown as TrainableModel;
-  const step = makePredictStep(getEngine(), networkOf(model, "predict"));
   flags.stopPredicting = false;
   await list.onPredictBegin();
   await forEachBatch(source.epoch({ epoch: 0 }), eventLoop, {

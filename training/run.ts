@@ -29,6 +29,12 @@ export interface RunOptions {
    */
   yieldEvery?: "auto" | "batch" | "epoch" | "never" | number;
   /**
+   * Whether the steps are compiled, as in Keras: `"auto"` where they can be, with TensorFlow.js
+   * computing the rest; `true` throws where they cannot; `false` never. `describeStep` tells which.
+   * Default: `"auto"`.
+   */
+  jitCompile?: boolean | "auto";
+  /**
    * Ends the run when it aborts: after the batch that is being trained, immediately while the next one
    * is waited for. A hook that does not return within 5 s is left behind, `onException` and `close`
    * within 30 s. The promise rejects with its reason.
@@ -42,6 +48,7 @@ export const runOptions: Record<keyof RunOptions, true> = {
   verbose: true,
   onError: true,
   yieldEvery: true,
+  jitCompile: true,
   signal: true,
 };
 
@@ -51,7 +58,7 @@ export const runOptions: Record<keyof RunOptions, true> = {
  *
  * @param ofTensors options that tensors alone have, and what to do instead
  * @throws TypeError for what is no object of options, and a `signal` that is none
- * @throws RangeError for another `verbose`
+ * @throws RangeError for another `verbose` or `jitCompile`
  */
 export function readOptions<Options extends RunOptions>(
   verb: string,
@@ -76,6 +83,7 @@ export function readOptions<Options extends RunOptions>(
   }
   checkVerbose(read);
   checkSignal(read.signal);
+  checkJitCompile(read.jitCompile);
   return read as Partial<Options> as Options;
 }
 
@@ -89,6 +97,13 @@ function checkVerbose(options: { verbose?: unknown }): void {
       `Cannot use verbose: expected 0, 1, 2 or "auto", got ${describeValue(verbose)}`,
     );
   }
+}
+
+function checkJitCompile(given: unknown): void {
+  if (given === undefined || typeof given === "boolean" || given === "auto") return;
+  throw new RangeError(
+    `Cannot use jitCompile: expected true, false or "auto", got ${describeValue(given)}`,
+  );
 }
 
 function checkSignal(signal: unknown): void {

@@ -16,7 +16,7 @@ import { type RunOptions, runOptions, wholeNumber, withCallbacks } from "./run.t
 import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
 import { hintAtSlowBackend } from "./slow_backend.ts";
 import { makeTrainStep, type Step } from "./step.ts";
-import { makeEvaluation, testLoop } from "./test_loop.ts";
+import { type Evaluation, makeEvaluation, testLoop } from "./test_loop.ts";
 import { TrainingState } from "./training_state.ts";
 import { validatesEach, validationDue, type ValidationOptions } from "./validation.ts";
 
@@ -99,6 +99,8 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     keepsSeed: givenSeed !== undefined,
   });
   const endTraining = claimTraining(model);
+  let step: Step | undefined;
+  let evaluation: Evaluation | undefined;
   try {
     return await withCallbacks(model, options, params, true, async (list) => {
       // A ready list may have none; what happened is returned all the same.
@@ -133,8 +135,9 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         hintAtSlowBackend(engine, model, { epochs: epochs - first, samples, steps, batchSize });
       }
       // Not earlier: a callback may compile the model in onTrainBegin.
-      const step = makeTrainStep(engine, model, compiled);
-      const evaluation = validation && makeEvaluation(model, engine, compiled, validation);
+      step = makeTrainStep(engine, model, compiled, options.jitCompile);
+      evaluation = validation &&
+        makeEvaluation(model, engine, compiled, validation, options.jitCompile);
       let warnedOfNaN = false;
       let warnedOfUnfrozen = false;
       for (let epoch = first; epoch < epochs && !state.hasEnded; epoch++) {

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type Engine, getEngine } from "../engine.ts";
+import { type Engine, getEngine, isWatched } from "../engine.ts";
 import {
   type FusedRule,
   type InternalOptimizer,
@@ -84,15 +84,6 @@ function jobsOf(
 function isLike(cell: tf.Tensor | undefined, gradient: tf.Tensor): boolean {
   if (cell === undefined || cell.dtype !== "float32" || gradient.dtype !== "float32") return false;
   return cell.rank === gradient.rank && cell.shape.every((size, i) => size === gradient.shape[i]);
-}
-
-/** Whether somebody counts or checks the kernels that run. */
-function isWatched(engine: Engine): boolean {
-  const { state, ENV } = engine as Engine & {
-    readonly state: { profiling?: boolean };
-    readonly ENV?: { getBool(flag: string): boolean };
-  };
-  return state.profiling === true || ENV?.getBool("DEBUG") === true;
 }
 
 function epsilonOf(engine: Engine): number {

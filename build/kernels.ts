@@ -1,0 +1,88 @@
+/**
+ * The kernels of compiled steps, from AssemblyScript to bytes in a committed file. The compiler is
+ * installed beside this file, when it is needed:
+ *
+ * ```sh
+ * npm ci --prefix build/assemblyscript
+ * node --import tsx build/kernels.ts
+ * ```
+ */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { root } from "./package.ts";
+
+const sources = "tfjs/plan/assembly";
+
+/** Path of the generated file. */
+export const kernelsFile = "tfjs/plan/kernels.generated.ts";
+
+const compiler = `${root}build/assemblyscript/node_modules/assemblyscript/bin/asc.js`;
+
+/** Whether the compiler is installed. */
+export const hasCompiler: boolean = existsSync(compiler);
+
+/** Hash of the sources and of what compiles them, as the generated file states it. */
+export function sourceHash(): string {
+  const hash = createHash("sha256");
+  for (const name of readdirSync(root + sources).sort()) {
+    hash.update(`${name}\n`).update(readFileSync(`${root}${sources}/${name}`));
+  }
+  return hash
+    .update(readFileSync(`${root}build/assemblyscript/package-lock.json`))
+    .update(options.join(" "))
+    .digest("hex");
+}
+
+const options = [
+  ...["--enable", "simd", "--importMemory", "--runtime", "stub", "--noAssert"],
+  // At another shrink level the functions of Math have tables, which would overwrite the memory.
+  ...["--optimizeLevel", "3", "--shrinkLevel", "1", "--converge"],
+];
+
+/** Text of the generated file. */
+export function compileKernels(): string {
+  const folder = mkdtempSync(join(tmpdir(), "keepfit-kernels-"));
+  try {
+    const target = join(folder, "kernels.wasm");
+    const args = [compiler, `${sources}/index.ts`, ...options, "--outFile", target];
+    execFileSync(process.execPath, args, { cwd: root, stdio: "inherit" });
+    const bytes = readFileSync(target);
+    if (sectionsOf(bytes).includes(11)) {
+      throw new Error("Cannot use the kernels: they have data, which would overwrite the memory");
+    }
+    return `// Made of ${sources} by build/kernels.ts: change that.\n\n` +
+      `/** Hash of the sources. */\nexport const kernelsHash = "${sourceHash()}";\n\n` +
+      `/** The WebAssembly module. */\n` +
+      `export function kernelBytes(): Uint8Array<ArrayBuffer> {\n` +
+      `  return Uint8Array.from(atob(kernels), (char) => char.charCodeAt(0));\n}\n\n` +
+      `const kernels = "${bytes.toString("base64")}";\n`;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Numbers of the sections of a WebAssembly module. */
+function sectionsOf(bytes: Uint8Array): number[] {
+  const found: number[] = [];
+  for (let at = 8; at < bytes.length;) {
+    found.push(bytes[at++]);
+    let size = 0;
+    for (let shift = 0;; shift += 7) {
+      const byte = bytes[at++];
+      size |= (byte & 127) << shift;
+      if (byte < 128) break;
+    }
+    at += size;
+  }
+  return found;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  writeFileSync(root + kernelsFile, compileKernels());
+  console.log(kernelsFile);
+}

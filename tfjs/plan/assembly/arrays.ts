@@ -1,0 +1,22 @@
+// Work on whole buffers, which are padded to vectors of four.
+
+/** to += from */
+export function add(n: i32, from: usize, to: usize): void {
+  const end = from + (<usize> n << 2);
+  for (; from < end; from += 16, to += 16) {
+    v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+  }
+}
+
+export function copy(n: i32, from: usize, to: usize): void {
+  memory.copy(to, from, <usize> n << 2);
+}
+
+export function zero(n: i32, to: usize): void {
+  memory.fill(to, 0, <usize> n << 2);
+}
+
+/** Numbers of an int32 buffer as float32; `to` may be `from`. */
+export function toFloats(n: i32, from: usize, to: usize): void {
+  for (let i = 0; i < n; i++, from += 4, to += 4) store<f32>(to, <f32> load<i32>(from));
+}

@@ -1,0 +1,227 @@
+// Products of matrices. C[m, n] is the sum over k, in its order, of A[m, k] * B[k, n], as tfjs's own
+// kernel adds up, so the results have the same bits.
+
+// @ts-ignore: decorator
+@inline
+function at(base: usize, index: i32): usize {
+  return base + (<usize> index << 2);
+}
+
+/** Columns that are computed at once: two vectors. */
+const wide: i32 = 8;
+
+/**
+ * C = A B, plus a bias, then relu.
+ *
+ * @param rowStep distance of two rows of A, in numbers
+ * @param columnStep distance of two columns of A, in numbers: a transposed A has them swapped
+ * @param bias address of N numbers, 0 for none
+ * @param relu 1 to replace negative results by 0
+ * @param pack address of K * 8 numbers to work with
+ * @param tile address of 32 numbers to work with
+ */
+export function gemm(
+  M: i32, N: i32, K: i32,
+  a: usize, rowStep: i32, columnStep: i32,
+  b: usize, c: usize, bias: usize, relu: i32,
+  pack: usize, tile: usize,
+): void {
+  if (N == 1 && columnStep == 1) return dots(M, K, a, rowStep, b, c, bias, relu);
+  const rs: usize = <usize> rowStep << 2;
+  const cs: usize = <usize> columnStep << 2;
+  const ldb: usize = <usize> N << 2;
+  for (let j = 0; j < N; j += wide) {
+    const width = min(wide, N - j);
+    let panel = at(b, j);
+    let step = ldb;
+    // Not worth it for a few rows.
+    if (width < wide || (K > 48 && M > 4)) {
+      packPanel(K, width, panel, ldb, pack);
+      panel = pack;
+      step = wide << 2;
+    }
+    let bias0 = f32x4.splat(0);
+    let bias1 = bias0;
+    if (bias != 0) {
+      if (width == wide) {
+        bias0 = v128.load(at(bias, j));
+        bias1 = v128.load(at(bias, j), 16);
+      } else {
+        for (let n = 0; n < wide; n++) store<f32>(at(tile, n), n < width ? load<f32>(at(bias, j + n)) : 0);
+        bias0 = v128.load(tile);
+        bias1 = v128.load(tile, 16);
+      }
+    }
+    let i = 0;
+    for (; i + 4 <= M; i += 4) {
+      const to = at(c, i * N + j);
+      if (width == wide) fourRows(K, a + <usize> i * rs, rs, cs, panel, step, bias0, bias1, relu, to, ldb);
+      else {
+        fourRows(K, a + <usize> i * rs, rs, cs, panel, step, bias0, bias1, relu, tile, wide << 2);
+        for (let row = 0; row < 4; row++) copyFew(at(tile, row * wide), to + <usize> row * ldb, width);
+      }
+    }
+    for (; i < M; i++) {
+      const to = at(c, i * N + j);
+      if (width == wide) oneRow(K, a + <usize> i * rs, cs, panel, step, bias0, bias1, relu, to);
+      else {
+        oneRow(K, a + <usize> i * rs, cs, panel, step, bias0, bias1, relu, tile);
+        copyFew(tile, to, width);
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function copyFew(from: usize, to: usize, count: i32): void {
+  for (let n = 0; n < count; n++) store<f32>(at(to, n), load<f32>(at(from, n)));
+}
+
+/** Columns of B next to each other, with zeros beside the last ones. */
+function packPanel(K: i32, width: i32, b: usize, ldb: usize, pack: usize): void {
+  if (width == wide) {
+    for (let k = 0; k < K; k++) {
+      v128.store(pack, v128.load(b));
+      v128.store(pack, v128.load(b, 16), 16);
+      pack += wide << 2;
+      b += ldb;
+    }
+    return;
+  }
+  const zero = f32x4.splat(0);
+  for (let k = 0; k < K; k++) {
+    v128.store(pack, zero);
+    v128.store(pack, zero, 16);
+    copyFew(b, pack, width);
+    pack += wide << 2;
+    b += ldb;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function fourRows(
+  K: i32, a: usize, rs: usize, cs: usize, b: usize, ldb: usize,
+  bias0: v128, bias1: v128, relu: i32, c: usize, ldc: usize,
+): void {
+  let c00 = bias0, c01 = bias1, c10 = bias0, c11 = bias1;
+  let c20 = bias0, c21 = bias1, c30 = bias0, c31 = bias1;
+  let a0 = a, a1 = a0 + rs, a2 = a1 + rs, a3 = a2 + rs;
+  for (let k = 0; k < K; k++) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    b += ldb;
+    let s = v128.load32_splat(a0);
+    c00 = f32x4.add(c00, f32x4.mul(s, b0));
+    c01 = f32x4.add(c01, f32x4.mul(s, b1));
+    s = v128.load32_splat(a1);
+    c10 = f32x4.add(c10, f32x4.mul(s, b0));
+    c11 = f32x4.add(c11, f32x4.mul(s, b1));
+    s = v128.load32_splat(a2);
+    c20 = f32x4.add(c20, f32x4.mul(s, b0));
+    c21 = f32x4.add(c21, f32x4.mul(s, b1));
+    s = v128.load32_splat(a3);
+    c30 = f32x4.add(c30, f32x4.mul(s, b0));
+    c31 = f32x4.add(c31, f32x4.mul(s, b1));
+    a0 += cs; a1 += cs; a2 += cs; a3 += cs;
+  }
+  if (relu) {
+    const zero = f32x4.splat(0);
+    c00 = f32x4.max(c00, zero); c01 = f32x4.max(c01, zero);
+    c10 = f32x4.max(c10, zero); c11 = f32x4.max(c11, zero);
+    c20 = f32x4.max(c20, zero); c21 = f32x4.max(c21, zero);
+    c30 = f32x4.max(c30, zero); c31 = f32x4.max(c31, zero);
+  }
+  v128.store(c, c00); v128.store(c, c01, 16); c += ldc;
+  v128.store(c, c10); v128.store(c, c11, 16); c += ldc;
+  v128.store(c, c20); v128.store(c, c21, 16); c += ldc;
+  v128.store(c, c30); v128.store(c, c31, 16);
+}
+
+// @ts-ignore: decorator
+@inline
+function oneRow(
+  K: i32, a: usize, cs: usize, b: usize, ldb: usize,
+  bias0: v128, bias1: v128, relu: i32, c: usize,
+): void {
+  let c0 = bias0, c1 = bias1;
+  for (let k = 0; k < K; k++) {
+    const s = v128.load32_splat(a);
+    c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b)));
+    c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
+    b += ldb;
+    a += cs;
+  }
+  if (relu) {
+    const zero = f32x4.splat(0);
+    c0 = f32x4.max(c0, zero);
+    c1 = f32x4.max(c1, zero);
+  }
+  v128.store(c, c0);
+  v128.store(c, c1, 16);
+}
+
+/** A product with one column: a sum for each row. */
+function dots(M: i32, K: i32, a: usize, rowStep: i32, b: usize, c: usize, bias: usize, relu: i32): void {
+  const start: f32 = bias != 0 ? load<f32>(bias) : 0;
+  for (let i = 0; i < M; i++) {
+    let p = at(a, i * rowStep), q = b;
+    let sums = f32x4.splat(0);
+    let k = 0;
+    for (; k + 4 <= K; k += 4) {
+      sums = f32x4.add(sums, f32x4.mul(v128.load(p), v128.load(q)));
+      p += 16;
+      q += 16;
+    }
+    let sum: f32 = (f32x4.extract_lane(sums, 0) + f32x4.extract_lane(sums, 2)) +
+      (f32x4.extract_lane(sums, 1) + f32x4.extract_lane(sums, 3)) + start;
+    for (; k < K; k++) {
+      sum += load<f32>(p) * load<f32>(q);
+      p += 4;
+      q += 4;
+    }
+    if (relu) sum = max<f32>(sum, 0);
+    store<f32>(at(c, i), sum);
+  }
+}
+
+/** The transpose of a matrix with these rows and columns. */
+export function transpose(rows: i32, columns: i32, from: usize, to: usize): void {
+  // In squares, so that neither side leaves the cache.
+  const side = 16;
+  for (let i0 = 0; i0 < rows; i0 += side) {
+    const iEnd = min(rows, i0 + side);
+    for (let j0 = 0; j0 < columns; j0 += side) {
+      const jEnd = min(columns, j0 + side);
+      for (let i = i0; i < iEnd; i++) {
+        for (let j = j0; j < jEnd; j++) {
+          store<f32>(at(to, j * rows + i), load<f32>(at(from, i * columns + j)));
+        }
+      }
+    }
+  }
+}
+
+/** Sums of the columns of a matrix. */
+export function columnSums(rows: i32, columns: i32, from: usize, to: usize): void {
+  const row: usize = <usize> columns << 2;
+  let j = 0;
+  for (; j + 4 <= columns; j += 4) {
+    let sum = f32x4.splat(0);
+    let p = at(from, j);
+    for (let i = 0; i < rows; i++) {
+      sum = f32x4.add(sum, v128.load(p));
+      p += row;
+    }
+    v128.store(at(to, j), sum);
+  }
+  for (; j < columns; j++) {
+    let sum: f32 = 0;
+    let p = at(from, j);
+    for (let i = 0; i < rows; i++) {
+      sum += load<f32>(p);
+      p += row;
+    }
+    store<f32>(at(to, j), sum);
+  }
+}

@@ -1,0 +1,6 @@
+// The kernels of compiled steps, on a memory that is given to them. build/kernels.ts compiles them to
+// ../kernels.generated.ts.
+export * from "./activation";
+export * from "./arrays";
+export * from "./gemm";
+export * from "./loss";

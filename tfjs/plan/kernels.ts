@@ -1,0 +1,81 @@
+import { kernelBytes } from "./kernels.generated.ts";
+
+/**
+ * The functions of `assembly/`. Arrays are addresses in bytes, 0 for none; counts are of numbers.
+ * Elementwise functions work on whole vectors of four, so they are for {@linkcode Block}s alone.
+ */
+export interface Kernels {
+  activate(kind: number, n: number, x: number, y: number, alpha: number): void;
+  activateGradient(
+    kind: number,
+    n: number,
+    x: number,
+    y: number,
+    d: number,
+    alpha: number,
+  ): void;
+  softmax(rows: number, columns: number, x: number, y: number): void;
+  softmaxGradient(rows: number, columns: number, y: number, d: number): void;
+  logSoftmax(rows: number, columns: number, x: number, y: number): void;
+  logSoftmaxGradient(rows: number, columns: number, y: number, d: number): void;
+  add(n: number, from: number, to: number): void;
+  copy(n: number, from: number, to: number): void;
+  zero(n: number, to: number): void;
+  toFloats(n: number, from: number, to: number): void;
+  gemm(
+    M: number,
+    N: number,
+    K: number,
+    a: number,
+    rowStep: number,
+    columnStep: number,
+    b: number,
+    c: number,
+    bias: number,
+    relu: number,
+    pack: number,
+    tile: number,
+  ): void;
+  transpose(rows: number, columns: number, from: number, to: number): void;
+  columnSums(rows: number, columns: number, from: number, to: number): void;
+  squaredError: LossKernel;
+  absoluteError: LossKernel;
+  categoricalCrossentropy: LossKernel;
+  sparseCategoricalCrossentropy: LossKernel;
+  binaryCrossentropy: LossKernel;
+  categoricalAccuracy: AccuracyKernel;
+  sparseCategoricalAccuracy: AccuracyKernel;
+  binaryAccuracy: AccuracyKernel;
+  penalty(n: number, w: number, l1: number, l2: number, d: number): number;
+}
+
+/** Returns the sum over the positions; `d` gets the gradient of it times `scale`. */
+export type LossKernel = (
+  positions: number,
+  columns: number,
+  predictions: number,
+  targets: number,
+  weights: number,
+  d: number,
+  scale: number,
+) => number;
+
+/** Returns the sum over the positions. */
+export type AccuracyKernel = (
+  positions: number,
+  columns: number,
+  predictions: number,
+  targets: number,
+) => number;
+
+let compiled: WebAssembly.Module | undefined;
+
+/**
+ * The kernels on a memory.
+ *
+ * @throws WebAssembly.CompileError where there is no SIMD, or no WebAssembly is allowed
+ */
+export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
+  compiled ??= new WebAssembly.Module(kernelBytes());
+  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Kernels;
+}

@@ -1,0 +1,89 @@
+import {
+  type Activation,
+  activationNamed,
+  activationOperation,
+  planActivation,
+  type PlannedActivation,
+} from "../activations.ts";
+import { type Builder, NotPlanned, type Value } from "../builder.ts";
+import { planIdentity } from "./shape.ts";
+import type { PlannedLayer } from "./types.ts";
+
+/** `tf.layers.activation`. */
+export function planActivationLayer(
+  layer: { activation: Activation },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  const activation = planActivation(layer.activation);
+  if (activation === undefined) return planIdentity(layer, [input], builder);
+  return plan(activation, input, builder);
+}
+
+/** `tf.layers.reLU`. */
+export function planReLU(
+  { maxValue }: { maxValue?: number | null },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  if (maxValue === undefined || maxValue === null) {
+    return plan(activationNamed("relu"), input, builder);
+  }
+  if (maxValue !== 6) throw new NotPlanned(`ReLU with maxValue ${maxValue} is not compiled`);
+  return plan(activationNamed("relu6"), input, builder);
+}
+
+/** `tf.layers.leakyReLU`. */
+export function planLeakyReLU(
+  { alpha }: { alpha: number },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  return plan(activationNamed("leakyRelu", alpha), input, builder);
+}
+
+/** `tf.layers.elu`. */
+export function planELU(
+  { alpha }: { alpha: number },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  // TensorFlow.js computes the function with alpha 1 whatever is given.
+  if (alpha !== 1) throw new NotPlanned(`ELU with alpha ${alpha} is not compiled`);
+  return plan(activationNamed("elu"), input, builder);
+}
+
+/** `tf.layers.softmax`. */
+export function planSoftmax(
+  { axis }: { axis?: number },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  if (axis !== undefined && axis !== -1 && axis !== input.shape.length) {
+    throw new NotPlanned(`Softmax over axis ${axis} is not compiled`);
+  }
+  return plan(activationNamed("softmax"), input, builder);
+}
+
+function plan(activation: PlannedActivation, input: Value, builder: Builder): PlannedLayer {
+  const { kernels } = builder;
+  const output = builder.value(input.shape, [input]);
+  const { forward, backward } = activationOperation(builder, activation, {
+    size: input.size,
+    columns: input.shape.at(-1) ?? 1,
+    input: input.data,
+    output: output.data,
+    gradient: output.gradient,
+  });
+  const to = builder.gradientOf(input);
+  return {
+    outputs: [output],
+    operation: {
+      forward,
+      backward(rows) {
+        backward(rows);
+        if (to !== undefined) kernels.copy(rows * input.size, output.gradient.at, to.at);
+      },
+    },
+  };
+}

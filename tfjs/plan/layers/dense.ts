@@ -1,0 +1,53 @@
+import { type Activation, activationOperation, planActivation } from "../activations.ts";
+import type { Builder, LayerVariable, Value } from "../builder.ts";
+import { multiply } from "../matrices.ts";
+import type { PlannedLayer } from "./types.ts";
+
+interface Dense {
+  kernel: LayerVariable;
+  bias: LayerVariable | null;
+  activation: Activation | null;
+}
+
+/** `tf.layers.dense`, on inputs of any rank. */
+export function planDense(layer: Dense, [input]: Value[], builder: Builder): PlannedLayer {
+  const { kernels } = builder;
+  const kernel = builder.weight(layer.kernel);
+  const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
+  const [K, N] = kernel.shape;
+  const positions = input.size / K;
+  const output = builder.value([...input.shape.slice(0, -1), N], [input, kernel, bias]);
+  const activation = planActivation(layer.activation);
+  const isRelu = activation?.name === "relu";
+  const sums = activation?.needsInput ? builder.perRow(output.size) : output.data;
+  const activate = activation && activationOperation(builder, activation, {
+    size: output.size,
+    columns: N,
+    input: sums,
+    output: output.data,
+    gradient: output.gradient,
+  });
+
+  const product = multiply(builder, { K, N, positions });
+  const inputGradient = builder.gradientOf(input);
+  const kernelGradient = builder.weightGradientOf(kernel);
+  const biasGradient = bias && builder.weightGradientOf(bias);
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        const at = bias?.data.at ?? 0;
+        product.forward(rows * positions, input.data, kernel.data, sums, at, isRelu);
+        if (!isRelu) activate?.forward(rows);
+      },
+      backward(rows) {
+        activate?.backward(rows);
+        const M = rows * positions;
+        const { gradient } = output;
+        if (kernelGradient) product.weightGradient(M, input.data, gradient, kernelGradient);
+        if (biasGradient) kernels.columnSums(M, N, gradient.at, biasGradient.at);
+        if (inputGradient) product.inputGradient(M, gradient, kernel.data, inputGradient);
+      },
+    },
+  };
+}

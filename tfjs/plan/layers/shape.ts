@@ -1,0 +1,34 @@
+import { type Builder, NotPlanned, sizeOf, type Value } from "../builder.ts";
+import type { PlannedLayer } from "./types.ts";
+
+/** `tf.layers.flatten`. */
+export function planFlatten(
+  { dataFormat }: { dataFormat?: string },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  if (dataFormat === "channelsFirst" && input.shape.length > 1) {
+    throw new NotPlanned("Flatten of channelsFirst is not compiled");
+  }
+  return reshape(input, [input.size], builder);
+}
+
+/** `tf.layers.reshape`. */
+export function planReshape(
+  { targetShape }: { targetShape: (number | null)[] },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  const known = sizeOf(targetShape.map((size) => size ?? 1));
+  return reshape(input, targetShape.map((size) => size ?? input.size / known), builder);
+}
+
+/** The input as it is: an input layer, or dropout in inference. */
+export function planIdentity(_: unknown, [input]: Value[], builder: Builder): PlannedLayer {
+  return reshape(input, input.shape, builder);
+}
+
+function reshape(input: Value, shape: readonly number[], builder: Builder): PlannedLayer {
+  const { value, operation } = builder.reshaped(input, shape);
+  return { outputs: [value], operation };
+}

@@ -1,0 +1,57 @@
+import type { Compiled } from "../compiled.ts";
+import type { AccuracyKernel, Kernels, LossKernel } from "./kernels.ts";
+
+/** Kernels of the losses and metrics that are means over positions, by the names of `compile`. */
+const lossKernels: Readonly<Record<string, keyof Kernels>> = {
+  meanSquaredError: "squaredError",
+  mse: "squaredError",
+  MSE: "squaredError",
+  meanAbsoluteError: "absoluteError",
+  mae: "absoluteError",
+  MAE: "absoluteError",
+  categoricalCrossentropy: "categoricalCrossentropy",
+  sparseCategoricalCrossentropy: "sparseCategoricalCrossentropy",
+  binaryCrossentropy: "binaryCrossentropy",
+};
+
+const accuracyKernels: Readonly<Record<string, keyof Kernels>> = {
+  binaryAccuracy: "binaryAccuracy",
+  categoricalAccuracy: "categoricalAccuracy",
+};
+
+/** The kernel of a loss; undefined for one that TensorFlow.js has to compute. */
+export function lossKernelOf(kernels: Kernels, name: string | undefined): LossKernel | undefined {
+  return kernelIn(kernels, lossKernels, name) as LossKernel | undefined;
+}
+
+/**
+ * The kernel of a metric of an output; undefined for one that TensorFlow.js has to compute. What
+ * `accuracy` means is decided as in `compile`.
+ */
+export function metricKernelOf(
+  kernels: Kernels,
+  { outputSizes, lossNames }: Compiled,
+  { identifier, output, ratio }: Compiled["metrics"][number],
+): AccuracyKernel | undefined {
+  if (ratio !== undefined || identifier === undefined) return undefined;
+  if (identifier === "accuracy" || identifier === "acc") {
+    const isBinary = outputSizes[output] === 1 || lossNames[output] === "binaryCrossentropy";
+    if (isBinary) return kernels.binaryAccuracy;
+    return lossNames[output] === "sparseCategoricalCrossentropy"
+      ? kernels.sparseCategoricalAccuracy
+      : kernels.categoricalAccuracy;
+  }
+  const accuracy = kernelIn(kernels, accuracyKernels, identifier);
+  if (accuracy !== undefined) return accuracy as AccuracyKernel;
+  const loss = lossKernelOf(kernels, identifier);
+  return loss && ((positions, columns, p, y) => loss(positions, columns, p, y, 0, 0, 0));
+}
+
+function kernelIn(
+  kernels: Kernels,
+  names: Readonly<Record<string, keyof Kernels>>,
+  name: string | undefined,
+): Kernels[keyof Kernels] | undefined {
+  if (name === undefined || !Object.hasOwn(names, name)) return undefined;
+  return kernels[names[name]];
+}
