@@ -84,7 +84,11 @@ function ownPass(network: tf.LayersModel): ForwardPass {
   };
 }
 
-function run({ inputs: given, calls, outputs }: LayerCalls, tensors: tf.Tensor[], isTraining: boolean) {
+function run(
+  { inputs: given, calls, outputs }: LayerCalls,
+  tensors: tf.Tensor[],
+  isTraining: boolean,
+) {
   const values: tf.Tensor[] = [];
   const masks: (tf.Tensor | null | undefined)[] = [];
   given.forEach((slot, i) => values[slot] = tensors[i]);

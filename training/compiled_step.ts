@@ -1,11 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { Compiled } from "../tfjs/compiled.ts";
-import { type Engine, isWatched } from "../tfjs/engine.ts";
+import { type Compiled, penaltiesOf } from "../tfjs/compiled.ts";
+import { disposeTape, type Engine, isWatched } from "../tfjs/engine.ts";
+import { forwardPass } from "../tfjs/forward.ts";
 import { Agreement } from "../tfjs/plan/agreement.ts";
 import { NotPlanned } from "../tfjs/plan/builder.ts";
-import { planMemory, type PlanMemory } from "../tfjs/plan/memory.ts";
+import { type PlanMemory, planMemory } from "../tfjs/plan/memory.ts";
 import { planPrediction } from "../tfjs/plan/predict_plan.ts";
-import { type Computed, planStep } from "../tfjs/plan/step_plan.ts";
+import { type Computed, planStep, type Rehearsed, type StepPlan } from "../tfjs/plan/step_plan.ts";
 import { keepsNoGradients } from "../tfjs/update.ts";
 import type { Batch } from "./data/data.ts";
 import { makeLoss, measureOne, withFloats } from "./losses.ts";
@@ -19,22 +20,18 @@ import type { PackedMeasures } from "./step.ts";
 export type JitCompile = boolean | "auto";
 
 /** A way to compute steps which may be compiled. */
-export interface MaybeCompiled<Input, Output, Check> {
+export interface MaybeCompiled<Input, Output> {
   /**
    * Compute a step.
    *
-   * @param tape computes it by TensorFlow.js: with gradients to be shown, or from other inputs
+   * @param tape computes it by TensorFlow.js
    */
-  run(input: Input, tape: (check: Check) => Output): Output;
+  run(input: Input, tape: (input: Input) => Output): Output;
   /** Release what it holds. */
   dispose(): void;
 }
 
-type StepRunner = MaybeCompiled<
-  Batch,
-  PackedMeasures,
-  ((gradients: Gradients) => void) | undefined
->;
+type StepRunner = MaybeCompiled<Batch, PackedMeasures>;
 
 /** How the steps of a model are computed. */
 export interface StepDescription {
@@ -76,37 +73,32 @@ export function compileStep(
         measureOne(compiled.metrics[index], withFloats(batch), prediction),
     });
   });
-  if (plan === undefined) return { run: (_, tape) => tape(undefined), dispose: () => {} };
+  if (plan === undefined) return { run: (batch, tape) => tape(batch), dispose: () => {} };
 
   const { backend } = engine;
+  const rehearse = makeRehearsal(engine, compiled, plan, minimizer);
   let isTrusted: boolean | undefined;
-  /** Compute a batch both ways. */
-  const rehearse: StepRunner["run"] = (batch, tape) => {
-    let computed: Computed;
-    try {
-      computed = plan.compute(batch);
-    } catch (error) {
-      isTrusted = false;
-      describe(network, (error as Error).message);
-      return tape(undefined);
-    }
-    const numbers = computed.values.slice();
-    const agreement = new Agreement();
-    const result = tape((gradients) => agreement.compareGradients(computed.gradients, gradients));
-    if (!Array.isArray(result.values)) return result;
-    agreement.compareMeasures(numbers, result.values, batch.size, compiled);
+  const compute = (batch: Batch): Computed | undefined => {
+    if (isTrusted) return plan.compute(batch);
+    const { agreement, result } = rehearse(batch);
     isTrusted = agreement.verdict();
-    if (isTrusted === false) giveUp(network, agreement);
-    return result;
+    if (isTrusted !== false) return result;
+    giveUp(network, agreement);
   };
   return {
     run(batch, tape) {
       if (
         isTrusted === false || engine.backend !== backend || isWatched(engine) ||
         !plan.accepts(batch)
-      ) return tape(undefined);
-      if (isTrusted === undefined) return rehearse(batch, tape);
-      const computed = plan.compute(batch);
+      ) return tape(batch);
+      let computed: Computed | undefined;
+      try {
+        computed = compute(batch);
+      } catch (error) {
+        disposeTape(engine);
+        throw error;
+      }
+      if (computed === undefined) return tape(batch);
       if (minimizer !== undefined && !minimizer.isFrozen()) {
         applyGradients(engine, minimizer, computed.gradients);
       }
@@ -117,12 +109,73 @@ export function compileStep(
   };
 }
 
+/**
+ * Makes a function that computes a batch by a plan, and compares that with TensorFlow.js. Functions
+ * of the user are called once: where they give the loss, the gradients of the outputs are taken from
+ * the plan.
+ */
+function makeRehearsal(
+  engine: Engine,
+  compiled: Compiled,
+  plan: StepPlan,
+  minimizer: Minimizer | undefined,
+): (batch: Batch) => { agreement: Agreement; result: Rehearsed } {
+  const pass = forwardPass(engine, compiled.network);
+  const loss = makeLoss(compiled);
+  const compare = (batch: Batch, result: Rehearsed, agreement: Agreement): void => {
+    const targeted = withFloats(batch);
+    const outputs: tf.Tensor[] = [];
+    const total = (): tf.Scalar => {
+      let sum = engine.makeTensor(Float32Array.of(0), [], "float32") as tf.Scalar;
+      const { tensors } = pass(batch.xs, minimizer !== undefined);
+      tensors.forEach((tensor, i) => {
+        outputs[i] = engine.keep(tensor.clone());
+        const { gradient, isByKernel } = result.outputs[i];
+        if (isByKernel) sum = sum.add(loss(i, targeted, tensor));
+        else if (gradient !== undefined) {
+          sum = sum.add(tensor.mul(engine.makeTensor(gradient, tensor.shape, "float32")).sum());
+        }
+      });
+      return penaltiesOf(compiled.network).reduce((all, one) => all.add(one), sum);
+    };
+    try {
+      if (minimizer === undefined) total();
+      else if (!minimizer.isFrozen()) {
+        agreement.compareGradients(result.gradients, minimizer.differentiate(total));
+      } else total();
+      result.outputs.forEach(({ values, loss: own, isByKernel }, i) => {
+        agreement.compareOutputs(values, outputs[i].dataSync());
+        if (isByKernel) {
+          agreement.compareNumbers("a loss", own, loss(i, targeted, outputs[i]).dataSync()[0]);
+        }
+      });
+      let at = result.values.length;
+      compiled.metrics.toReversed().forEach((metric, i, { length }) => {
+        const index = length - 1 - i;
+        at -= result.sizes.at(-1 - i)!;
+        if (!result.metricsByKernel[index]) return;
+        const theirs = measureOne(metric, targeted, outputs[metric.output]).dataSync()[0];
+        // A row whose classes are equally likely counts either way.
+        agreement.compareNumbers(metric.name, result.values[at], theirs, 1.5 / batch.size);
+      });
+    } finally {
+      for (const output of outputs) output?.dispose();
+    }
+  };
+  return (batch) => {
+    const agreement = new Agreement();
+    const result = plan.rehearse(batch);
+    engine.tidy(() => compare(batch, result, agreement));
+    return { agreement, result };
+  };
+}
+
 /** The compiled prediction of a model, where there can be one; checked by its first batch. */
 export function compilePredictStep(
   engine: Engine,
   network: tf.LayersModel,
   jitCompile: JitCompile,
-): MaybeCompiled<tf.Tensor[], tf.Tensor[], tf.Tensor[]> {
+): MaybeCompiled<tf.Tensor[], tf.Tensor[]> {
   const plan = tryPlan(
     engine,
     network,

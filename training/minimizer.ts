@@ -9,16 +9,14 @@ export type Gradients = { name: string; tensor: tf.Tensor }[];
 /** What is bound from one `compile` to the next. */
 export interface Minimizer {
   readonly optimizer: tf.Optimizer;
-  /** Whether a callback has compiled the model again since. */
-  isOutdated(): boolean;
+  /** Whether a callback has compiled the model again since, which may now have another network. */
+  isOutdated(network: tf.LayersModel): boolean;
   /** Whether no variable is trainable now. */
   isFrozen(): boolean;
-  /**
-   * Update the variables by the gradients of the loss, and return the loss.
-   *
-   * @param observe is shown the gradients before the update
-   */
-  minimize(loss: () => tf.Scalar, observe?: (gradients: Gradients) => void): tf.Scalar;
+  /** Update the variables by the gradients of the loss, and return the loss. */
+  minimize(loss: () => tf.Scalar): tf.Scalar;
+  /** The gradients of a loss, which the caller disposes. */
+  differentiate(loss: () => tf.Scalar): Gradients;
   /** Update the variables by these gradients, which the caller keeps. */
   apply(gradients: Gradients): void;
   /** Whether the optimizer computes the gradients by itself, so that they cannot be given to it. */
@@ -45,27 +43,32 @@ export function minimizerOf(network: tf.LayersModel): Minimizer {
   };
   const update = updateOf(optimizer);
   const ownMinimize = minimizesItself(optimizer);
+  const gradientsOf = (grads: tf.NamedTensorMap): Gradients =>
+    variables.map(({ name }) => ({ name, tensor: grads[name] }));
   return {
     optimizer,
-    isOutdated: () => network.optimizer !== optimizer || collectedWeights(network) !== weights,
+    isOutdated: (latest) => latest.optimizer !== optimizer || collectedWeights(latest) !== weights,
     isFrozen,
     minimizesItself: ownMinimize,
-    minimize(loss, observe) {
+    minimize(loss) {
       if (isFrozen()) return loss();
       let value: tf.Scalar;
       if (ownMinimize) {
         value = optimizer.minimize(loss, true, variables) as tf.Scalar;
       } else {
-        const { value: computed, grads } = optimizer.computeGradients(loss, variables);
-        const gradients: Gradients = [];
-        for (const { name } of variables) gradients.push({ name, tensor: grads[name] });
-        observe?.(gradients);
+        const computed = optimizer.computeGradients(loss, variables);
+        const gradients = gradientsOf(computed.grads);
         update(gradients);
         for (const { tensor } of gradients) tensor?.dispose();
-        value = computed;
+        value = computed.value;
       }
       constrain();
       return value;
+    },
+    differentiate(loss) {
+      const { value, grads } = optimizer.computeGradients(loss, variables);
+      value.dispose();
+      return gradientsOf(grads);
     },
     apply(gradients) {
       update(gradients);

@@ -5,7 +5,7 @@ import { forwardPass } from "../tfjs/forward.ts";
 import { compilePredictStep, compileStep, type JitCompile } from "./compiled_step.ts";
 import type { Batch } from "./data/data.ts";
 import { makeForward, measure, type Pass, type Targeted, withFloats } from "./losses.ts";
-import { type Gradients, minimizerOf } from "./minimizer.ts";
+import { minimizerOf } from "./minimizer.ts";
 
 /** What a step measures in a batch: the numbers of each measure, in the order of `measuresOf`. */
 export type PackedMeasures = {
@@ -48,7 +48,6 @@ export function makeTrainStep(
   let fast = compileStep(engine, compiled, jitCompile, minimizer);
   let batch: Targeted;
   let pass: Pass;
-  let observe: ((gradients: Gradients) => void) | undefined;
   const loss = (): tf.Scalar => {
     pass = forward(batch, true);
     // The tape's own scope would drop them. Metrics are computed outside it: they need no gradient.
@@ -61,7 +60,7 @@ export function makeTrainStep(
   const run = (): PackedMeasures => {
     try {
       batch = withFloats(batch);
-      const total = minimizer.minimize(loss, observe);
+      const total = minimizer.minimize(loss);
       return pack(measure(compiled, batch, pass, total));
     } catch (error) {
       disposeTape(engine);
@@ -71,17 +70,15 @@ export function makeTrainStep(
       kept.length = 0;
     }
   };
-  const tape = (check?: (gradients: Gradients) => void): PackedMeasures => {
-    observe = check;
-    return engine.tidy(run);
-  };
+  const tape = () => engine.tidy(run);
   const step = (next: Batch): PackedMeasures => {
     batch = next;
     const latest = follow();
-    if (latest !== compiled || minimizer.isOutdated()) {
+    const isOutdated = minimizer.isOutdated(latest.network);
+    if (latest !== compiled || isOutdated) {
       fast.dispose();
       if (latest !== compiled) forward = makeForward(engine, compiled = latest);
-      if (minimizer.isOutdated()) minimizer = minimizerOf(compiled.network);
+      if (isOutdated) minimizer = minimizerOf(compiled.network);
       fast = compileStep(engine, compiled, jitCompile, minimizer);
     }
     return fast.run(next, tape);
@@ -174,4 +171,3 @@ function packOnDevice(measured: tf.Tensor[]): PackedMeasures {
   // tfjs's types want one tensor here, its code takes many.
   return { values: first.concat(rest as unknown as tf.Tensor), sizes };
 }
-

@@ -179,6 +179,8 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     });
   } finally {
     endTraining();
+    step?.dispose();
+    evaluation?.step.dispose();
     state.dispose();
     means.dispose();
   }

@@ -78,8 +78,7 @@ export function activationOperation(
     case "softmax":
       return {
         forward: (rows) => kernels.softmax(rowsOf(rows), columns, input.at, output.at),
-        backward: (rows) =>
-          kernels.softmaxGradient(rowsOf(rows), columns, output.at, gradient.at),
+        backward: (rows) => kernels.softmaxGradient(rowsOf(rows), columns, output.at, gradient.at),
       };
     case "logSoftmax":
       return {

@@ -25,28 +25,12 @@ export class Agreement {
     return this.#isFinite ? true : undefined;
   }
 
-  /** Compare losses and metrics, in the order of a step's measures. */
-  compareMeasures(
-    compiled: ArrayLike<number>,
-    theirs: ArrayLike<number>,
-    rows: number,
-    { losses }: { losses: readonly unknown[] },
-  ): void {
-    if (compiled.length !== theirs.length) {
-      this.#differs(`it measures ${compiled.length} numbers, TensorFlow.js ${theirs.length}`);
-      return;
-    }
-    const lossCount = losses.length > 1 ? losses.length + 1 : 1;
-    for (let i = 0; i < theirs.length; i++) {
-      const difference = Math.abs(compiled[i] - theirs[i]);
-      // A row whose classes are equally likely counts either way.
-      const allowed = valueTolerance * Math.max(1, Math.abs(theirs[i])) +
-        (i < lossCount ? 0 : 1.5 / rows);
-      if (!Number.isFinite(theirs[i]) || !Number.isFinite(compiled[i])) this.#isFinite = false;
-      else if (difference > allowed) {
-        this.#differs(`number ${i} of its measures is ${compiled[i]}, not ${theirs[i]}`);
-      }
-    }
+  /** Compare a number, with an additional difference that is allowed. */
+  compareNumbers(what: string, compiled: number, theirs: number, allowed = 0): void {
+    if (!Number.isFinite(theirs) || !Number.isFinite(compiled)) this.#isFinite = false;
+    else if (
+      Math.abs(compiled - theirs) > valueTolerance * Math.max(1, Math.abs(theirs)) + allowed
+    ) this.#differs(`${what} is ${compiled}, not ${theirs}`);
   }
 
   compareOutputs(compiled: tf.TypedArray, theirs: tf.TypedArray): void {

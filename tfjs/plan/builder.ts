@@ -146,9 +146,10 @@ export class Builder {
   /** A new value. It is differentiated if one of `from` is. */
   value(shape: readonly number[], from: readonly (Value | Weight | undefined)[]): Value {
     const size = sizeOf(shape);
-    const isDifferentiated = this.isTraining && from.some((one) =>
-      one !== undefined && ("isDifferentiated" in one ? one.isDifferentiated : one.gradient)
-    );
+    const isDifferentiated = this.isTraining &&
+      from.some((one) =>
+        one !== undefined && ("isDifferentiated" in one ? one.isDifferentiated : one.gradient)
+      );
     return {
       shape,
       size,

@@ -29,6 +29,8 @@ export interface StepPlan {
   accepts(batch: PlanBatch): boolean;
   /** Compute losses, metrics and, in training, gradients. The model is not changed. */
   compute(batch: PlanBatch): Computed;
+  /** As `compute`, with what a comparison needs. */
+  rehearse(batch: PlanBatch): Rehearsed;
   /** Change what layers keep from the last batch, such as moving averages. */
   commit(): void;
   /** Release its memory. */
@@ -43,6 +45,23 @@ export interface Computed {
   sizes: number[];
   /** The gradients of the trained weights, by variable. They are the plan's own. */
   gradients: { name: string; tensor: tf.Tensor }[];
+}
+
+/** Results of a step and how it came to them; copies. */
+export interface Rehearsed extends Computed {
+  outputs: RehearsedOutput[];
+  /** Of each metric, whether a kernel computed it. */
+  metricsByKernel: boolean[];
+}
+
+/** An output of a step. */
+export interface RehearsedOutput {
+  values: Float32Array;
+  loss: number;
+  /** Whether a kernel computed the loss. */
+  isByKernel: boolean;
+  /** The gradient of the loss by the output; undefined in an evaluation. */
+  gradient: Float32Array | undefined;
 }
 
 interface PlannedOutput {
@@ -104,7 +123,10 @@ export function planStep(
   const weights = builder.weights;
   const gradients = gradientTensors(memory, weights, trained);
   const computed: Computed = { values: [], sizes: [], gradients };
-  const hasPenalties = (network as unknown as { losses: unknown[] }).losses.length > 0;
+  let hasPenalties = false;
+  engine.tidy(() => {
+    hasPenalties = penaltiesOf(network).length > 0;
+  });
 
   /** Bring everything that a batch needs; false when memory has to be reserved first. */
   const bring = ({ xs, ys, weights: rowWeights }: PlanBatch): boolean => {
@@ -153,7 +175,7 @@ export function planStep(
       sizes.push(numbers.length);
     };
     push(total);
-    if (losses.length > 1) for (const loss of losses) push(loss);
+    if (losses.length > 1) { for (const loss of losses) push(loss); }
     metrics.forEach(({ kernel, output }, index) => {
       const { positions, columns, targets } = planned[output];
       const { data, shape } = outputs[output];
@@ -190,6 +212,39 @@ export function planStep(
     return sum;
   };
 
+  /** @param seen is given what the outputs are, if it is there */
+  const run = (batch: PlanBatch, seen?: RehearsedOutput[]): Computed => {
+    const { size: rows } = batch;
+    reserve(rows);
+    if (!bring(batch)) {
+      arena.invalidate();
+      reserve(rows);
+      bring(batch);
+    }
+    for (const { forward } of operations) forward(rows);
+    const losses = outputs.map((_, i) => lossOf(i, rows, batch));
+    if (seen !== undefined) {
+      outputs.forEach(({ data, size }, i) => {
+        const { kernel, gradient } = planned[i];
+        const copy = ({ at }: Block) => memory.floats().slice(at >> 2, (at >> 2) + rows * size);
+        seen.push({
+          values: copy(data),
+          loss: losses[i],
+          isByKernel: kernel !== undefined,
+          gradient: gradient && copy(gradient),
+        });
+      });
+    }
+    let total = 0;
+    for (const loss of losses) total += loss;
+    joined.backward?.(rows);
+    for (const differentiate of backward) differentiate(rows);
+    builder.sumWeightGradients();
+    if (hasPenalties) total += penalize();
+    measure(rows, batch, total, losses);
+    return computed;
+  };
+
   return {
     accepts: ({ xs, ys, weights }) =>
       inputs.every((input, i) => fits(xs[i], input)) &&
@@ -197,24 +252,17 @@ export function planStep(
         kernel === undefined || (fits(ys[i], { shape: targetShape }) &&
           (weights[i] === undefined || (positions === 1 && weights[i].size === xs[0].shape[0])))
       ),
-    compute(batch) {
-      const { size: rows } = batch;
-      reserve(rows);
-      if (!bring(batch)) {
-        arena.invalidate();
-        reserve(rows);
-        bring(batch);
-      }
-      for (const { forward } of operations) forward(rows);
-      let total = 0;
-      const losses = outputs.map((_, i) => lossOf(i, rows, batch));
-      for (const loss of losses) total += loss;
-      joined.backward?.(rows);
-      for (const run of backward) run(rows);
-      builder.sumWeightGradients();
-      if (hasPenalties) total += penalize();
-      measure(rows, batch, total, losses);
-      return computed;
+    compute: (batch) => run(batch),
+    rehearse(batch) {
+      const seen: RehearsedOutput[] = [];
+      const { values, sizes, gradients } = run(batch, seen);
+      return {
+        values: values.slice(),
+        sizes: sizes.slice(),
+        gradients,
+        outputs: seen,
+        metricsByKernel: metrics.map(({ kernel }) => kernel !== undefined),
+      };
     },
     commit() {
       for (const run of commits) run();

@@ -53,8 +53,8 @@ export function absoluteError(
       const e = load<f32>(p) - load<f32>(y);
       sum += <f64> abs<f32>(e);
       if (d != 0) {
-        // The sign of NaN is NaN.
-        store<f32>(d, e > 0 ? slope : e < 0 ? -slope : e * slope);
+        // As tfjs's gradient of abs: the sign of 0 is -1, that of NaN NaN.
+        store<f32>(d, e > 0 ? slope : e <= 0 ? -slope : e);
         d += 4;
       }
       p += 4;
@@ -211,7 +211,7 @@ export function penalty(n: i32, w: usize, l1: f32, l2: f32, d: usize): f64 {
     absolute += <f64> abs<f32>(v);
     squares += <f64> (v * v);
     if (d == 0) continue;
-    const sign: f32 = v > 0 ? 1 : v < 0 ? -1 : 0;
+    const sign: f32 = v > 0 ? 1 : -1;
     store<f32>(d, load<f32>(d) + (l1 * sign + 2 * l2 * v));
     d += 4;
   }
