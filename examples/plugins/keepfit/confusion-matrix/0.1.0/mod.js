@@ -20,9 +20,9 @@ function tablesOf(polynomial) {
   }
   return tables;
 }
-function crc(tables, bytes, start, end) {
+function crc(tables, bytes, start, end, before = 0) {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
-  let sum = 4294967295;
+  let sum = before ^ 4294967295;
   let i2 = start;
   for (; i2 + 8 <= end; i2 += 8) {
     sum ^= bytes[i2] | bytes[i2 + 1] << 8 | bytes[i2 + 2] << 16 | bytes[i2 + 3] << 24;
