@@ -1,9 +1,4 @@
-import {
-  Callback,
-  type CallbackOptions,
-  type HookOrder,
-  type ResumableTraining,
-} from "../core/callback.ts";
+import { Callback, type HookOrder, type ResumableTraining } from "../core/callback.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
@@ -19,32 +14,13 @@ import {
   restoreRate,
   takeBackup,
 } from "./backup.ts";
+import { type BackupAndRestoreOptions, backupAndRestoreRules } from "./backup_options.ts";
 import { BackupFiles } from "./backup_files.ts";
 import { type RunSettings, settingsOf } from "./run_settings.ts";
-import {
-  callbackOptions,
-  checkOptions,
-  checkValue,
-  fileSystem,
-  flag,
-  type OptionRule,
-  place,
-} from "./options.ts";
+import { SaveSchedule } from "./save_schedule.ts";
+import { checkOptions, checkValue, place } from "./options.ts";
 
-/** Options of {@linkcode BackupAndRestore}. */
-export interface BackupAndRestoreOptions extends CallbackOptions {
-  /**
-   * `"epoch"`, a number of batches after which to save, or false: only when the `signal` of the run
-   * ends it. Default: `"epoch"`.
-   */
-  saveFreq?: "epoch" | number | false;
-  /** Keep the backup before the last one too, for when the last is damaged. Default: true. */
-  doubleCheckpoint?: boolean;
-  /** Remove the backup when training has ended. Default: true. */
-  deleteCheckpoint?: boolean;
-  /** File system of the backup. Default: the runtime's. */
-  fs?: FileSystem;
-}
+export type { BackupAndRestoreOptions };
 
 /**
  * Save a run as it goes on, and let the same script go on from there when it is started again after
@@ -108,6 +84,8 @@ export class BackupAndRestore extends Callback {
   readonly backupDir: Path;
   /** When it saves. */
   readonly saveFreq: "epoch" | number | false;
+  /** Whether training goes on while it saves; undefined leaves it to the loop. */
+  readonly saveOnBackground: boolean | undefined;
   /** Whether the backup before the last one is kept. */
   readonly doubleCheckpoint: boolean;
   /** Whether the backup is removed when training has ended. */
@@ -116,7 +94,7 @@ export class BackupAndRestore extends Callback {
   #files: BackupFiles | undefined;
   #training: ResumableTraining | undefined;
   #position: BackupPosition = start;
-  #batchesSinceSave = 0;
+  readonly #schedule: SaveSchedule;
   #settings: RunSettings = {};
   /** The backup from which this run goes on, until its first epoch has begun. */
   #resumed: Backup | undefined;
@@ -127,26 +105,22 @@ export class BackupAndRestore extends Callback {
    * @param backupDir the directory of this run's backup; made when it is missing
    * @param options when to save
    * @throws TypeError for an option of the wrong type
-   * @throws RangeError for an empty `backupDir`, and a `saveFreq` that is neither `"epoch"`, a whole
-   *   number above 0 nor false
+   * @throws RangeError for an empty `backupDir`, a `saveFreq` that is neither `"epoch"`, a whole number
+   *   above 0 nor false, and for `saveFreq` beside `saveEvery`
    */
   constructor(backupDir: Path, options: BackupAndRestoreOptions = {}) {
     super(options);
     checkValue("BackupAndRestore", "backupDir", backupDir, place);
-    checkOptions(this, BackupAndRestore, options, {
-      ...callbackOptions,
-      saveFreq: frequency,
-      doubleCheckpoint: flag,
-      deleteCheckpoint: flag,
-      fs: fileSystem,
-    });
+    checkOptions(this, BackupAndRestore, options, backupAndRestoreRules);
     this.backupDir = backupDir;
-    this.saveFreq = options.saveFreq ?? "epoch";
+    this.#schedule = new SaveSchedule("BackupAndRestore", options);
+    this.saveFreq = this.#schedule.saveFreq;
+    this.saveOnBackground = options.saveOnBackground;
     this.doubleCheckpoint = options.doubleCheckpoint ?? true;
     this.deleteCheckpoint = options.deleteCheckpoint ?? true;
     this.#fs = options.fs;
     // Only if needed, because a batch hook is called for every batch.
-    if (typeof this.saveFreq === "number") this.onTrainBatchEnd = this.#countBatch;
+    if (this.#schedule.isByBatch) this.onTrainBatchEnd = this.#countBatch;
   }
 
   /** It reads none. */
@@ -164,7 +138,7 @@ export class BackupAndRestore extends Callback {
     this.#training = training;
     this.#files = new BackupFiles(this.#fs ?? getRuntime().fs, this.backupDir);
     this.#position = { ...start, epoch: this.params?.initialEpoch ?? 0 };
-    this.#batchesSinceSave = 0;
+    this.#schedule.setState({ lastBatch: -1, batchesSinceSave: 0 });
     this.#resumed = undefined;
     // A directory that cannot be made fails now, not after an epoch.
     await this.#files.prepare();
@@ -178,6 +152,7 @@ export class BackupAndRestore extends Callback {
     for (const remark of remarks) console.warn(`keepfit: the backup in ${folder}: ${remark}`);
     const { epoch, batch } = backup;
     this.#position = { epoch, batch };
+    this.#schedule.setState({ lastBatch: batch ?? -1, batchesSinceSave: 0 });
     this.#resumed = backup;
     training.initialEpoch = epoch;
     if (epoch >= (this.params?.epochs ?? Infinity) || hasStopped(backup)) {
@@ -190,7 +165,10 @@ export class BackupAndRestore extends Callback {
 
   /** Save the run before its first batch, so that there is always something to go on from. */
   override async onTrainBegin(): Promise<void> {
-    if (this.#resumed === undefined && this.saveFreq !== false) await this.#save();
+    this.#schedule.begin();
+    if (this.#resumed !== undefined || this.saveFreq === false) return;
+    await this.#save();
+    await this.#files?.settle();
   }
 
   /** Note the epoch for the next backup. */
@@ -204,17 +182,19 @@ export class BackupAndRestore extends Callback {
   /** Save when every callback has seen the end of the epoch, for `saveFreq: "epoch"`. */
   override async afterEpochEnd(epoch: number): Promise<void> {
     this.#position = { epoch: epoch + 1, batch: null };
-    if (this.saveFreq === "epoch") await this.#save();
+    if (this.saveFreq === "epoch" && !this.#schedule.isByTime) await this.#save();
   }
 
   /** Save a run that was asked to end, where it is. */
   override async onException(error: unknown): Promise<void> {
     const { isInterrupted } = this.#training?.loop ?? {};
     if (isInterrupted ?? (this.saveFreq === false && isInterruption(error))) await this.#save();
+    await this.#files?.settle();
   }
 
   /** Remove the backup of a run that has ended for every callback, for `deleteCheckpoint`. */
   override async afterTrainEnd(): Promise<void> {
+    await this.#files?.settle();
     if (this.deleteCheckpoint) await this.#files?.remove();
   }
 
@@ -222,29 +202,29 @@ export class BackupAndRestore extends Callback {
   override async close(): Promise<void> {
     this.#training = undefined;
     this.#resumed = undefined;
-    await this.#files?.release();
+    try {
+      await this.#files?.settle();
+    } finally {
+      await this.#files?.release();
+    }
   }
 
-  async #countBatch(batch: number): Promise<void> {
-    this.#batchesSinceSave += batch - (this.#position.batch ?? -1);
+  #countBatch(batch: number): void | Promise<void> {
     this.#position = { ...this.#position, batch };
-    if (this.#batchesSinceSave >= Number(this.saveFreq)) await this.#save();
+    if (this.#schedule.isByTime) this.#schedule.readClock();
+    // While one is written the next waits, so that there is at most one copy of the weights.
+    if (this.#schedule.endBatch(batch, !this.#files?.isWriting)) return this.#save();
   }
 
   async #save(): Promise<void> {
-    if (this.#training === undefined) return;
-    this.#batchesSinceSave = 0;
+    const [training, files] = [this.#training, this.#files];
+    if (training === undefined || files === undefined) return;
+    await files.settle();
     const position = { ...this.#position, settings: this.#settings };
-    const backup = await takeBackup(this.model, this.#training, position);
-    await this.#files?.write(backup as never, this.doubleCheckpoint);
+    files.begin(await takeBackup(this.model, training, position) as never, this.doubleCheckpoint);
+    this.#schedule.saved();
+    if (!(this.saveOnBackground ?? training.loop?.givesWay)) await files.settle();
   }
 }
 
 const start: BackupPosition = { epoch: 0, batch: null };
-
-const frequency: OptionRule = {
-  types: ["string", "number", "boolean"],
-  wanted: `"epoch", a whole number of batches above 0, or false`,
-  holds: (value: unknown) =>
-    value === "epoch" || value === false || (Number.isSafeInteger(value) && Number(value) > 0),
-};

@@ -239,7 +239,7 @@ describe("BackupAndRestore", () => {
   it("continues after the last saved batch of the first epoch", async () => {
     const fs = memoryFileSystem();
     const { seen, callback } = counter();
-    const options = { saveFreq: 1 };
+    const options = { saveFreq: 1, saveOnBackground: false };
     const first = makeModel();
     await assert.rejects(
       train(first, [backup(fs, options), callback, {

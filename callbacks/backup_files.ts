@@ -1,7 +1,7 @@
 import { readPlainData, writePlainData } from "../checkpoints/plain_data_file.ts";
 import type { CallbackState } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
-import { ensureDir, FileSystemError, joinPath, probeDirectory, sweep } from "../runtime/mod.ts";
+import { FileSystemError, joinPath, probeDirectory, sweep } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { RunMark } from "./run_mark.ts";
@@ -15,6 +15,8 @@ export class BackupFiles {
   readonly #fs: FileSystem;
   readonly #folder: Path;
   readonly #mark: RunMark;
+  #writing: Promise<void> | undefined;
+  #isWriting = false;
 
   /**
    * @param fs file system of the folder
@@ -37,17 +39,35 @@ export class BackupFiles {
     await sweep(this.#folder, { fs: this.#fs });
   }
 
+  /** True while a backup is being written. */
+  get isWriting(): boolean {
+    return this.#isWriting;
+  }
+
   /**
-   * Save a backup. A whole one is there at any instant.
+   * Begin to save a backup, when the one before is settled. A whole one is there at any instant.
    *
    * @param keepsPrevious whether the last one is kept beside it
    */
-  async write(backup: CallbackState, keepsPrevious: boolean): Promise<void> {
-    await ensureDir(this.#folder, { fs: this.#fs });
-    if (!keepsPrevious) {
-      return await writePlainData(this.#fs, this.#file("latest"), backup as never);
-    }
-    await writePlainData(this.#fs, this.#file("next"), backup as never);
+  begin(backup: CallbackState, keepsPrevious: boolean): void {
+    this.#isWriting = true;
+    this.#writing = this.#write(backup, keepsPrevious).finally(() => this.#isWriting = false);
+    // Reported by settle().
+    this.#writing.catch(() => {});
+  }
+
+  /** Wait for the backup that is being written; fails if it, or the last one, failed. */
+  async settle(): Promise<void> {
+    const writing = this.#writing;
+    this.#writing = undefined;
+    await writing;
+  }
+
+  /** Write a backup, which is taken at once but for its typed arrays. */
+  async #write(backup: CallbackState, keepsPrevious: boolean): Promise<void> {
+    const file = this.#file(keepsPrevious ? "next" : "latest");
+    await writePlainData(this.#fs, file, backup as never);
+    if (!keepsPrevious) return;
     await this.#rename("latest", "previous");
     await this.#rename("next", "latest");
   }

@@ -14,7 +14,7 @@ import {
 } from "./model_checkpoint_options.ts";
 import { checkOptions } from "./options.ts";
 import { pythonFixed } from "./python_format.ts";
-import { SaveSchedule } from "./save_schedule.ts";
+import { SaveSchedule, type ScheduleState } from "./save_schedule.ts";
 
 export type { ModelCheckpointOptions };
 
@@ -98,13 +98,13 @@ export class ModelCheckpoint extends MonitorCallback {
     this.saveWeightsOnly = options.saveWeightsOnly ?? false;
     this.#path = new CheckpointPath(filepath);
     this.#schedule = new SaveSchedule("ModelCheckpoint", options);
-    this.saveFreq = this.#schedule.saveFreq;
+    this.saveFreq = options.saveFreq ?? "epoch";
     this.#skips = options.onMissing === "skip";
     this.#compares = this.saveBestOnly || options.keepBest !== undefined;
     const isBetter = (value: number, best: number) => this.isImprovement(value, best);
     this.#writer = new CheckpointWriter(options, isBetter);
     // Only if needed, because a batch hook is called for every batch.
-    if (this.#schedule.isByTime) this.onTrainBatchBegin = () => this.#schedule.beginBatch();
+    if (this.#schedule.isByTime) this.onTrainBatchBegin = () => this.#schedule.readClock();
     if (this.#schedule.isByBatch) this.onTrainBatchEnd = this.#saveIfDue;
   }
 
@@ -187,7 +187,7 @@ export class ModelCheckpoint extends MonitorCallback {
   setState(state: CallbackState): void {
     this.best = state.best as number | undefined;
     this.#epoch = state.epoch as number;
-    this.#schedule.setState(state as ReturnType<SaveSchedule["getState"]>);
+    this.#schedule.setState(state as unknown as ScheduleState);
     this.#writer.setState(state as WriterState);
   }
 

@@ -8,23 +8,39 @@ export interface SaveTimes {
   saveEvery?: { seconds: number } | { minutes: number };
 }
 
-/** Decides after which batches, or at the end of which epochs, a checkpoint is saved. */
+/** What a {@linkcode SaveSchedule} has counted. */
+export interface ScheduleState {
+  lastBatch: number;
+  batchesSinceSave: number;
+  /** Milliseconds since the last save; absent where epochs or batches are counted. */
+  elapsed?: number;
+}
+
+/** Decides after which batches, or at the end of which epochs, something is saved. */
 export class SaveSchedule {
-  /** `"epoch"`, or a number of batches. */
-  readonly saveFreq: "epoch" | number;
+  /** `"epoch"`, a number of batches, or false for neither. */
+  readonly saveFreq: "epoch" | number | false;
   /** Milliseconds after which it is due; undefined where epochs or batches are counted. */
   readonly #interval: number | undefined;
   #savedAt = 0;
   #isTimeUp = false;
   #lastBatch = -1;
   #batchesSinceSave = 0;
+  /** Whether the clock goes on from a state. */
+  #isResumed = false;
 
   /**
    * @param owner name of the callback, for messages
    * @param times when to save
    * @throws RangeError for `saveFreq` beside `saveEvery`
    */
-  constructor(owner: string, { saveFreq, saveEvery }: SaveTimes) {
+  constructor(
+    owner: string,
+    { saveFreq, saveEvery }: {
+      saveFreq?: "epoch" | number | false;
+      saveEvery?: SaveTimes["saveEvery"];
+    },
+  ) {
     if (saveEvery !== undefined && saveFreq !== undefined) {
       throw new RangeError(
         `Cannot create ${owner} with saveEvery and saveFreq ${saveFreq}: give one of them`,
@@ -36,7 +52,7 @@ export class SaveSchedule {
 
   /** Whether it is due after batches, not at the end of epochs. */
   get isByBatch(): boolean {
-    return this.isByTime || this.saveFreq !== "epoch";
+    return this.isByTime || typeof this.saveFreq === "number";
   }
 
   /** Whether it is due after some time. */
@@ -44,10 +60,11 @@ export class SaveSchedule {
     return this.#interval !== undefined;
   }
 
-  /** Start the clock. */
+  /** Start the clock, unless it goes on from a state. */
   begin(): void {
     this.#isTimeUp = false;
-    this.saved();
+    if (!this.#isResumed) this.saved();
+    this.#isResumed = false;
   }
 
   /** Restart the clock after a save. */
@@ -55,20 +72,24 @@ export class SaveSchedule {
     this.#savedAt = performance.now();
   }
 
-  /** Read the clock before a batch, so that reading its logs and saving are one decision. */
-  beginBatch(): void {
+  /** Read the clock, once for what is asked of one batch: reading its logs and saving are one decision. */
+  readClock(): void {
     this.#isTimeUp = performance.now() - this.#savedAt >= Number(this.#interval);
   }
 
   /** Whether it will be due when this batch has ended. */
   isDueAfter(batch: number): boolean {
     if (this.isByTime) return this.#isTimeUp;
-    return this.saveFreq !== "epoch" && this.#count(batch) >= this.saveFreq;
+    return typeof this.saveFreq === "number" && this.#count(batch) >= this.saveFreq;
   }
 
-  /** Count a batch that has ended; true when it is due now. */
-  endBatch(batch: number): boolean {
-    const isDue = this.isDueAfter(batch);
+  /**
+   * Count a batch that has ended; true when it is due now.
+   *
+   * @param canSave whether it may be. Default: true; with false, it stays due
+   */
+  endBatch(batch: number, canSave = true): boolean {
+    const isDue = canSave && this.isDueAfter(batch);
     if (this.isByTime) this.#isTimeUp = false;
     else {
       this.#batchesSinceSave = isDue ? 0 : this.#count(batch);
@@ -78,14 +99,20 @@ export class SaveSchedule {
   }
 
   /** The counts. */
-  getState(): { lastBatch: number; batchesSinceSave: number } {
-    return { lastBatch: this.#lastBatch, batchesSinceSave: this.#batchesSinceSave };
+  getState(): ScheduleState {
+    return {
+      lastBatch: this.#lastBatch,
+      batchesSinceSave: this.#batchesSinceSave,
+      ...(this.isByTime && { elapsed: performance.now() - this.#savedAt }),
+    };
   }
 
   /** Continue from a state of {@linkcode getState}. */
-  setState({ lastBatch, batchesSinceSave }: { lastBatch: number; batchesSinceSave: number }): void {
+  setState({ lastBatch, batchesSinceSave, elapsed }: ScheduleState): void {
     this.#lastBatch = lastBatch;
     this.#batchesSinceSave = batchesSinceSave;
+    this.#isResumed = elapsed !== undefined;
+    this.#savedAt = performance.now() - (elapsed ?? 0);
   }
 
   /** Batches since the last save, with this one; an index that is not higher begins an epoch. */

@@ -223,6 +223,27 @@ describe("ModelCheckpoint with saveEvery", () => {
     assert.deepEqual(await by({ minutes: 60 }), []);
   });
 
+  it("goes on with the clock of the run that it resumes", async () => {
+    await withClock(async (pass) => {
+      const fs = memoryFileSystem();
+      const make = () => new ModelCheckpoint("{epoch}-{batch}", { fs, saveEvery: { minutes: 30 } });
+      const computing = { onTrainBatchBegin: () => pass(600_000) };
+      const first = make();
+      await drive([computing, first], losses(1), { model: tinyModel(), batches: 2 });
+      assert.deepEqual(await names(fs), []);
+      const state = await first.getState();
+      pass(9_000_000);
+      const second = make();
+      second.setState(state);
+      await drive([computing, second], losses(1), { model: tinyModel(), batches: 2 });
+      assert.deepEqual(await names(fs), ["1-1"]);
+      // Another run begins with its own.
+      await fs.remove("1-1", { recursive: true });
+      await drive([computing, second], losses(1), { model: tinyModel(), batches: 2 });
+      assert.deepEqual(await names(fs), []);
+    });
+  });
+
   it("asks for the logs of those batches only", async () => {
     const often = new ModelCheckpoint("{batch}-{loss}", {
       fs: memoryFileSystem(),

@@ -5,17 +5,24 @@ import {
   type TensorValues,
   writeSafetensors,
 } from "./safetensors.ts";
+import { directoryOf, ensureDir } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
 /**
- * Write plain data to a file, atomically: a safetensors file whose tensors are the typed arrays,
+ * Write plain data to a file, atomically, and make its folder: a safetensors file whose tensors are the typed arrays,
  * named by their paths, and whose metadata is the rest as JSON, with a checksum of all of it. NaN,
- * infinities and -0 are preserved.
+ * infinities and -0 are preserved. All but the typed arrays is taken at the call; those must not change
+ * until it is written.
  */
-export async function writePlainData(fs: FileSystem, path: Path, data: StateValue): Promise<void> {
+export async function writePlainData(
+  fs: FileSystem,
+  path: Path,
+  data: StateValue,
+): Promise<void> {
   const tensors: NamedTensor[] = [];
   const json = JSON.stringify(pack(data, "", tensors));
+  await ensureDir(directoryOf(path), { fs });
   await writeSafetensors(path, tensors, { fs, metadata: { json } });
 }
 

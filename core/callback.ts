@@ -54,6 +54,11 @@ export interface ResumableLoop {
    * remember is then of one moment. Default: undefined, for a loop that cannot tell.
    */
   readonly isInterrupted?: boolean;
+  /**
+   * True when it gives way to the event loop at least every second, so that what was begun in the
+   * background, such as a write, goes on while it trains. Default: false.
+   */
+  readonly givesWay?: boolean;
   /** The progress as plain data: in `fit` the epoch, batch, seed, running means and more. */
   getState(): CallbackState | Promise<CallbackState>;
   /** Continue from what {@linkcode getState} returned, in this process or another one. */

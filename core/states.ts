@@ -1,4 +1,4 @@
-import type { CallbackLike, CallbackState } from "./callback.ts";
+import type { CallbackLike, CallbackState, StateValue } from "./callback.ts";
 import { CallbackError, messageOf } from "./errors.ts";
 import { nameOf } from "./receivers.ts";
 
@@ -25,7 +25,8 @@ export async function getStates(
     for (const callback of owners) {
       try {
         const state = await callback.getState?.();
-        if (state !== undefined) found.push(state);
+        // The callback may change its own while the copy is written.
+        if (state !== undefined) found.push(copyOf(state));
       } catch (error) {
         onFailure(callback, failed(key, "getState", error));
       }
@@ -82,6 +83,14 @@ function byKey(callbacks: readonly CallbackLike[]): Map<string, CallbackLike[]> 
     keyed.set(key, [...keyed.get(key) ?? [], callback]);
   }
   return keyed;
+}
+
+function copyOf<Value extends StateValue | undefined>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  if (ArrayBuffer.isView(value)) return (value as Float32Array).slice() as unknown as Value;
+  if (Array.isArray(value)) return value.map(copyOf) as Value;
+  const entries = Object.entries(value as CallbackState);
+  return Object.fromEntries(entries.map(([key, one]) => [key, copyOf(one)])) as Value;
 }
 
 /** True for equal plain data, arrays of numbers included. */

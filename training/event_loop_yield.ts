@@ -34,6 +34,11 @@ export class EventLoopYield {
     this.signal?.throwIfAborted();
   }
 
+  /** True when it yields at least every second, so that writes in the background go on. */
+  get givesWay(): boolean {
+    return this.#budget <= 1000;
+  }
+
   /** After a batch: a promise when it is time to yield. */
   afterBatch(): void | Promise<void> {
     this.#throwIfAborted();

@@ -19,8 +19,8 @@ export interface TrainingStateOptions {
   params: Params;
   /** The data that is trained on, which may have an order. Default: none. */
   source?: { readonly order?: PassOrder };
-  /** Tells whether the run was ended between two batches. Default: it never is. */
-  eventLoop?: { readonly hasAborted: boolean };
+  /** Tells whether the run was ended between two batches, and whether others have their turn. */
+  eventLoop?: { readonly hasAborted: boolean; readonly givesWay: boolean };
   /** First epoch of the run. Default: 0. */
   initialEpoch?: number;
   /** True where the script chose the seed: a restored state then does not replace it. */
@@ -59,7 +59,7 @@ export class TrainingState implements ResumableLoop {
   readonly #engine: Engine;
   readonly #model: TrainableModel;
   readonly #params: Params;
-  readonly #eventLoop: { readonly hasAborted: boolean } | undefined;
+  readonly #eventLoop: TrainingStateOptions["eventLoop"];
   readonly #keepsSeed: boolean;
   readonly #source: TrainingStateOptions["source"];
   #firstEpoch: number;
@@ -92,6 +92,11 @@ export class TrainingState implements ResumableLoop {
   /** True when the run is ended between two batches, where all that is remembered is of one moment. */
   get isInterrupted(): boolean {
     return this.#eventLoop?.hasAborted === true;
+  }
+
+  /** True when the loop gives way to the event loop between batches. */
+  get givesWay(): boolean {
+    return this.#eventLoop?.givesWay === true;
   }
 
   /** Position in the sequence of `setRandomSeed`; undefined where no seed was set. */

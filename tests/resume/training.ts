@@ -28,7 +28,7 @@ await useBackend(tf, "cpu");
 export interface Kind {
   /** When it saves. Default: `"epoch"`. */
   saveFreq?: "epoch" | number;
-  /** Whether checkpoints are written in the background. Default: false. */
+  /** Whether checkpoints and backups are written in the background. Default: false. */
   background?: boolean;
   /** Whether loggers append. Default: false. */
   append?: boolean;
@@ -149,7 +149,7 @@ function makeModel(kind: Kind): tf.LayersModel {
 function callbacksOf(kind: Kind, fs: FileSystem, directory: string): CallbackLike[] {
   const { append = false, background = false, batchLines = false, saveFreq = "epoch" } = kind;
   return [
-    new BackupAndRestore(`${directory}/backup`, { fs, saveFreq }),
+    new BackupAndRestore(`${directory}/backup`, { fs, saveFreq, saveOnBackground: background }),
     new ReduceLROnPlateau({ monitor: "loss", patience: 1, minDelta: 0.5, factor: 0.5 }),
     new EarlyStopping({
       monitor: "val_loss",
