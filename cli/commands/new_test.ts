@@ -12,6 +12,7 @@ import { fromFolder, fromRegistry } from "../keepfit_source.ts";
 import { newDependencies, newFiles } from "../new_files.ts";
 import { start } from "../../tests/command.ts";
 import { root } from "../../tests/files.ts";
+import { installPackage } from "../../tests/installed.ts";
 
 const { name: runtime } = getRuntime();
 let folder: string;
@@ -88,25 +89,13 @@ describe("a new plugin", () => {
   describe("with keepfit as a package", () => {
     const modules = () => join(folder, "node_modules");
     /** The package's own command; it is run where the user is. */
-    const keepfit = (...args: string[]) =>
-      run(process.execPath, [
-        ...runtime === "deno" ? ["run", "-A", "--node-modules-dir=manual"] : [],
-        join(modules(), "keepfit/cli/keepfit.js"),
-        ...args,
-      ], folder);
+    const keepfit = (...args: string[]) => run(command[0], [...command.slice(1), ...args], folder);
+    let command: string[];
     before(async () => {
       // The runtime that tests, by its name.
       await mkdir(join(folder, "bin"));
       await symlink(process.execPath, join(folder, "bin", runtime));
-      await mkdir(modules());
-      await run(process.execPath, [
-        ...{ deno: ["run", "-A", "--no-check"], bun: [], node: ["--import", "tsx"] }[runtime],
-        join(root, "build/npm.ts"),
-        join(modules(), "keepfit"),
-      ], root);
-      for (const name of await readdir(join(root, "node_modules"))) {
-        await symlink(join(root, "node_modules", name), join(modules(), name));
-      }
+      command = await installPackage(folder);
     });
 
     const plugins: [what: string, name: string, ...flags: string[]][] = [

@@ -1,19 +1,18 @@
 /** The commands of docs/hub.md, and those by which docs/plugins.md publishes, as they are written. */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
-import { promisify } from "node:util";
 import { type HttpServer } from "keepfit/runtime";
 import { serveHub } from "keepfit/hub";
 import { parseKey } from "keepfit/plugins";
-import { command, startIn } from "../command.ts";
+import { startIn } from "../command.ts";
 import { root } from "../files.ts";
-import { currentRuntime, scriptArguments } from "../runtimes/mod.ts";
+import { installPackage } from "../installed.ts";
 import { parseBlocks } from "../documents.ts";
 
 /** The commands of a page's part that begins with this heading. */
@@ -29,16 +28,12 @@ describe("the pages about hubs", () => {
   const running: ChildProcess[] = [];
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keepfit-hub-page-"));
+    const command = await installPackage(folder);
     // The command on PATH, on this runtime.
     await mkdir(join(folder, "bin"));
-    const quoted = [process.execPath, ...command].map((one) => `'${one}'`).join(" ");
+    const quoted = command.map((one) => `'${one}'`).join(" ");
     await writeFile(join(folder, "bin/keepfit"), `#!/bin/sh\nexec ${quoted} "$@"\n`);
     await chmod(join(folder, "bin/keepfit"), 0o755);
-    // `keepfit new` takes the package that is built in the clone.
-    if (!existsSync(join(root, "dist/npm/package.json"))) {
-      const build = scriptArguments(currentRuntime, join(root, "build/npm.ts"));
-      await promisify(execFile)(process.execPath, build, { cwd: root });
-    }
   });
   after(async () => {
     for (const child of running) child.kill();
