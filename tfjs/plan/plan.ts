@@ -88,7 +88,7 @@ function planCall(call: LayerCall, inputs: Value[], builder: Builder) {
     Object.hasOwn(layerPlanners, name) && !isChanged(layer);
   if (!isKnown) throw new NotPlanned(`the layer ${layer.name} (${name}) is not compiled`);
   try {
-    return layerPlanners[name](layer, inputs, builder);
+    return layerPlanners[name](layer, inputs, builder, call);
   } catch (error) {
     if (!(error instanceof NotPlanned)) throw error;
     throw new NotPlanned(`${error.message} (layer ${layer.name})`);

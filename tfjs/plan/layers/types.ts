@@ -1,3 +1,4 @@
+import type { LayerCall } from "../../forward.ts";
 import type { Builder, Operation, Value } from "../builder.ts";
 
 /** A call of a layer in a plan. */
@@ -9,7 +10,13 @@ export interface PlannedLayer {
 /**
  * Plans a call of a layer of TensorFlow.js.
  *
+ * @param call the call in the model, for what is asked in each step
  * @throws NotPlanned when the layer is configured in a way that is not compiled
  */
-// deno-lint-ignore no-explicit-any -- each planner knows the private fields of its layer
-export type LayerPlanner = (layer: any, inputs: Value[], builder: Builder) => PlannedLayer;
+export type LayerPlanner = (
+  // deno-lint-ignore no-explicit-any -- each planner knows the private fields of its layer
+  layer: any,
+  inputs: Value[],
+  builder: Builder,
+  call: LayerCall,
+) => PlannedLayer;

@@ -1,0 +1,40 @@
+import { describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { planAgrees } from "../fixtures.ts";
+
+const { layers } = tf;
+
+describe("A planned Dense", () => {
+  const shapes: [number[], number][] = [[[1], 1], [[5], 3], [[9], 17], [[4, 6], 8], [[2, 3, 5], 4]];
+  for (const [inputShape, units] of shapes) {
+    it(`of [${inputShape}] to ${units} units computes what TensorFlow.js does`, () =>
+      planAgrees("dense", () =>
+        tf.sequential({
+          layers: [
+            layers.dense({ inputShape, units: 7, activation: "tanh" }),
+            layers.dense({ units, useBias: units !== 3 }),
+          ],
+        })));
+  }
+
+  const activations = ["elu", "hardSigmoid", "linear", "relu", "relu6", "selu", "sigmoid"]
+    .concat(["softmax", "softplus", "softsign", "tanh", "swish"]);
+  for (const activation of activations as "elu"[]) {
+    it(`with ${activation} computes what TensorFlow.js does`, () =>
+      planAgrees(activation, () =>
+        tf.sequential({
+          layers: [
+            layers.dense({ inputShape: [3], units: 10, activation }),
+            layers.dense({ units: 2 }),
+          ],
+        })));
+  }
+
+  it("that is called twice has the sum of both gradients", () =>
+    planAgrees("shared", () => {
+      const shared = layers.dense({ units: 4, activation: "tanh" });
+      const inputs = tf.input({ shape: [4] });
+      const outputs = shared.apply(shared.apply(inputs)) as tf.SymbolicTensor;
+      return tf.model({ inputs, outputs });
+    }));
+});
