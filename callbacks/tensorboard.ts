@@ -21,6 +21,7 @@ import {
   profileBatch,
 } from "./batch_profiler.ts";
 import { checkMetadata, type EmbeddingsMetadata, writeEmbeddings } from "./embeddings.ts";
+import { EventFiles, type EventFilesState } from "./event_files.ts";
 import { isLayered, type LayeredModel, layersOf } from "../tfjs/layers.ts";
 import {
   atLeastZero,
@@ -149,6 +150,8 @@ export class TensorBoard extends Callback {
   #flushMillis: number | undefined;
   #fs: FileSystem | undefined;
   #writers = new Map<string, SummaryWriter>();
+  #events: EventFiles | undefined;
+  #undrawn: LayeredModel | undefined;
   // Of this run, from 1: the batch that runs or ran last.
   #batch = 0;
   #batchBegin = 0;
@@ -225,12 +228,20 @@ export class TensorBoard extends Callback {
     return this.#writesBatch();
   }
 
-  /** Draw the model, unless a problem prevents it. */
+  /** Check the layers that embeddings are of. */
   override setModel(model: TrainableModel): void {
     super.setModel(model);
+    this.#undrawn = undefined;
     if (!isLayered(model)) return;
     if (this.embeddingsFreq > 0) checkMetadata(layersOf(model), this.embeddingsMetadata);
-    if (!this.writeGraph) return;
+    if (this.writeGraph) this.#undrawn = model;
+  }
+
+  /** Draw the model once, unless a problem prevents it; that of a resumed run is drawn. */
+  #draw(): void {
+    const model = this.#undrawn;
+    this.#undrawn = undefined;
+    if (model === undefined || this.#isResumed) return;
     try {
       const config = model.toJSON(null, false) as LayerConfig;
       const layers = layersOf(model);
@@ -255,6 +266,8 @@ export class TensorBoard extends Callback {
       const trained = initialEpoch * (steps ?? 0);
       this.#batch = initialEpoch > 0 ? this.#iterations() || trained : 0;
     }
+    await this.#ownEvents().cut();
+    this.#draw();
     this.#voidLaterSteps();
     if (this.#hparams === undefined) return;
     this.#hasSession = true;
@@ -301,6 +314,16 @@ export class TensorBoard extends Callback {
     for (const writer of this.#writers.values()) await writer.flush();
   }
 
+  /** Draw the model of a run that only evaluates. */
+  override onTestBegin(): void {
+    this.#draw();
+  }
+
+  /** Draw the model of a run that only predicts. */
+  override onPredictBegin(): void {
+    this.#draw();
+  }
+
   /** Write the results of an evaluation by iterations. */
   override onTestEnd(logs: Logs): void {
     const iterations = this.#iterations();
@@ -337,23 +360,30 @@ export class TensorBoard extends Callback {
     return comparablePath(this.logDir);
   }
 
-  /** How many batches the run has had, where they are counted; their points are in the files then. */
+  /** What the event files hold, all of it on the disk, and how many batches the run has had. */
   async getState(): Promise<CallbackState> {
     for (const writer of this.#writers.values()) await writer.sync();
-    return this.onTrainBatchBegin === undefined ? {} : { batch: this.#batch };
+    const events = await this.#ownEvents().getState();
+    return { events, ...(this.onTrainBatchBegin !== undefined && { batch: this.#batch }) };
   }
 
   /** Count on from there. */
   setState(state: CallbackState): void {
     this.#isResumed = true;
     if (state.batch !== undefined) this.#batch = state.batch as number;
+    if (state.events !== undefined) this.#ownEvents().setState(state.events as EventFilesState);
   }
 
   #writer(run: string): SummaryWriter {
     let writer = this.#writers.get(run);
     if (writer === undefined) {
       const directory = run === "" ? this.logDir : joinPath(this.logDir, run);
-      writer = new SummaryWriter(directory, { fs: this.#files(), flushMillis: this.#flushMillis });
+      const { suffix } = this.#ownEvents();
+      writer = new SummaryWriter(directory, {
+        fs: this.#files(),
+        flushMillis: this.#flushMillis,
+        suffix,
+      });
       this.#writers.set(run, writer);
     }
     return writer;
@@ -427,6 +457,10 @@ export class TensorBoard extends Callback {
       const images = weightImages(values[i]);
       if (images.length > 0) writer.image(`${scope}${path}/image`, images, epoch);
     });
+  }
+
+  #ownEvents(): EventFiles {
+    return this.#events ??= new EventFiles(this.#files(), this.logDir);
   }
 
   #files(): FileSystem {

@@ -41,9 +41,6 @@ export class EventFile {
   #isClosed = false;
 
   /**
-   * @param folder folder, created with its parents when the first event is written
-   * @param options options
-   *
    * @param folder made, with its parents, when the first event is written
    * @param options how to write
    */
@@ -149,7 +146,8 @@ export class EventFile {
     const { fs, suffix, now } = this.#options;
     await fs.makeDir(this.#folder);
     const time = now();
-    const name = `events.out.tfevents.${nameParts(time)}${suffix}`;
+    const seconds = Math.max(Math.floor(time / 1000), await newestIn(this.#folder, fs) + 1);
+    const name = `events.out.tfevents.${nameParts(seconds)}${suffix}`;
     this.#path = pathIn(this.#folder, name);
     this.#file = await fs.open(this.#path, "append");
     const header = new ProtobufWriter();
@@ -178,20 +176,29 @@ async function exists(path: Path, fs: FileSystem): Promise<boolean> {
   }
 }
 
+/** Seconds in the name of the newest event file of a folder; 0 without one. */
+async function newestIn(folder: Path, fs: FileSystem): Promise<number> {
+  // The name is not worth a failure, nor a permission to read.
+  const entries = await fs.readDir(folder).catch(() => []);
+  const seconds = entries.map(({ name }) => /^events\.out\.tfevents\.(\d{10})\./.exec(name)?.[1]);
+  return Math.max(0, ...seconds.map((text) => Number(text ?? 0)));
+}
+
 let processNumber: number | undefined;
 let fileCount = 0;
 
 /**
  * Distinguishes the files of a folder: seconds, host, process and count. Reading the host or the
  * process id may need a permission, so a fixed name and a random number stand for them. TensorBoard
- * reads files in the order of their names, hence the zeros.
+ * reads files in the order of their names, hence the zeros, and seconds that no other file has: the
+ * file of a process that is started again within a second comes later.
  */
-function nameParts(time: number): string {
+function nameParts(seconds: number): string {
   // A sandbox may lack crypto. Elsewhere a seeded Math.random must not produce equal names.
   processNumber ??= globalThis.crypto?.getRandomValues(new Uint32Array(1))[0] ??
     Math.floor(Math.random() * 2 ** 32);
-  const seconds = String(Math.floor(time / 1000)).padStart(10, "0");
-  return `${seconds}.keepfit.${processNumber}.${String(fileCount++).padStart(4, "0")}`;
+  const padded = String(seconds).padStart(10, "0");
+  return `${padded}.keepfit.${processNumber}.${String(fileCount++).padStart(4, "0")}`;
 }
 
 /** Append an event as a TFRecord: length, checksum, event, checksum. */

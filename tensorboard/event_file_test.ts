@@ -71,6 +71,22 @@ describe("SummaryWriter makes", () => {
     assert.deepEqual(steps, Array.from({ length: 12 }, (_, step) => step));
   });
 
+  it("a file behind those that are there, also within a second and when the clock has gone back", async () => {
+    for (const there of [1_700_000_000, 1_700_003_600]) {
+      const fs = memoryFileSystem();
+      await fs.makeDir("/logs");
+      // As another process has named it, of TensorFlow's or of ours.
+      const name = `events.out.tfevents.${there}.keepfit.4294967296.0009.v2`;
+      await fs.writeFile(`/logs/${name}`, "");
+      const writer = new SummaryWriter("/logs", { fs, now: () => 1_700_000_000_999 });
+      writer.scalar("loss", 1, 0);
+      await writer.close();
+      const names = (await fs.readDir("/logs")).map(({ name }) => name);
+      assert.equal(names[0], name);
+      assert.ok(names[1].startsWith(`events.out.tfevents.${there + 1}.`), names[1]);
+    }
+  });
+
   it("files in a folder that is a URL, whatever signs are in its name", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-tensorboard-"));
     try {

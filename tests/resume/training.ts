@@ -200,12 +200,13 @@ async function contentOf(fs: FileSystem, directory: string): Promise<Record<stri
     if (entries.length === 0) files[`${folder.slice(directory.length)}/`] = "empty";
     // The names of shards and event files are other ones in each run.
     let shards = entries.map(({ name }) => name).filter((name) => /^weights-.*bin$/.test(name));
-    const events: SummaryEvent[][] = [];
+    // TensorBoard reads the files in the order of their names, as `readDir` lists them.
+    const events: SummaryEvent[] = [];
     for (const { name, isDirectory } of entries) {
       const path = `${folder}/${name}`;
       const place = path.slice(directory.length);
       if (isDirectory) await visit(path);
-      else if (name.startsWith("events.")) events.push(readEvents(await fs.readFile(path)));
+      else if (name.startsWith("events.")) events.push(...readEvents(await fs.readFile(path)));
       else if (/^model\.json$/.test(name)) {
         const text = await fs.readTextFile(path);
         const { crc32c: _ofPaths, ...json } = JSON.parse(text);
@@ -222,28 +223,21 @@ async function contentOf(fs: FileSystem, directory: string): Promise<Record<stri
       } else if (!/^weights-.*bin$/.test(name)) files[place] = await fs.readTextFile(path);
     }
     for (const name of shards) files[`${folder.slice(directory.length)}/${name}`] = "unnamed";
-    if (events.length > 0) files[folder.slice(directory.length)] = pointsOf(inOrder(events).flat());
+    if (events.length > 0) files[folder.slice(directory.length)] = pointsOf(events);
   };
   await visit(directory);
   return files;
-}
-
-/** Files in the order in which they were begun: their names only have whole seconds. */
-function inOrder(files: SummaryEvent[][]): SummaryEvent[][] {
-  return files.sort((a, b) => (a[0]?.wallTime ?? 0) - (b[0]?.wallTime ?? 0));
 }
 
 /**
  * The points that TensorBoard shows, by tag and step: the start of a session voids what was written of
  * its step and later ones. Times differ between any two runs.
  */
-function pointsOf(events: SummaryEvent[]): Record<string, unknown> {
+function pointsOf(events: SummaryEvent[]) {
   let points: { tag: string; step: number; value: unknown }[] = [];
   for (const { step, session, summaries } of events) {
     if (session === 1) points = points.filter((point) => point.step < step);
     points.push(...summaries.map(({ tag, tensor }) => ({ tag, step, value: tensor?.values })));
   }
-  return Object.fromEntries(
-    points.map(({ tag, step, value }) => [`${tag} ${step}`, String(value)] as const).sort(),
-  );
+  return points.map(({ tag, step, value }) => `${tag} ${step} ${value}`).sort();
 }

@@ -1,0 +1,85 @@
+import { FileSystemError, joinPath, sweep } from "../runtime/mod.ts";
+import type { DirectoryEntry, FileSystem, Path } from "../runtime/types.ts";
+
+/** Folders in the log folder whose events a resumed run continues. */
+const runs = ["train", "validation"] as const;
+
+/** What a run has of its event files, as plain data: the id in their names, and bytes by path. */
+export type EventFilesState = { id: string; sizes: Record<string, number> };
+
+/**
+ * The event files of a run in a log folder, which have its id in their names. A run that is resumed
+ * has what was written after its state cut off: readers know one step from which on all points are
+ * void, but epochs and batches count differently.
+ */
+export class EventFiles {
+  readonly #fs: FileSystem;
+  readonly #folder: Path;
+  #id: string = crypto.randomUUID().slice(0, 8);
+  #sizes: Record<string, number> | undefined;
+
+  /**
+   * @param fs file system of the folder
+   * @param folder the log folder, path or `file:` URL
+   */
+  constructor(fs: FileSystem, folder: Path) {
+    this.#fs = fs;
+    this.#folder = folder;
+  }
+
+  /** What the names of the files end with. */
+  get suffix(): string {
+    return `.${this.#id}.v2`;
+  }
+
+  /** What is in the files, all of which must be on the disk. */
+  async getState(): Promise<EventFilesState> {
+    if (this.#sizes !== undefined) return { id: this.#id, sizes: { ...this.#sizes } };
+    const sizes: Record<string, number> = {};
+    for (const run of runs) {
+      for (const { name } of await this.#list(run)) {
+        sizes[`${run}/${name}`] = (await this.#fs.stat(this.#path(run, name))).size;
+      }
+    }
+    return { id: this.#id, sizes };
+  }
+
+  /** Continue from a state of {@linkcode getState}. */
+  setState({ id, sizes }: EventFilesState): void {
+    this.#id = id;
+    this.#sizes = sizes;
+  }
+
+  /** Cut off what is not of the state, where one was set. Hyperparameters are written again. */
+  async cut(): Promise<void> {
+    const sizes = this.#sizes;
+    if (sizes === undefined) return;
+    this.#sizes = undefined;
+    for (const run of [...runs, ""]) {
+      const folder = this.#path(run);
+      await sweep(folder, { fs: this.#fs });
+      for (const { name } of await this.#list(run)) {
+        const path = this.#path(run, name);
+        const size = sizes[`${run}/${name}`];
+        if (size === undefined) await this.#fs.remove(path);
+        else if ((await this.#fs.stat(path)).size > size) {
+          await this.#fs.writeFile(path, (await this.#fs.readFile(path)).subarray(0, size));
+        }
+      }
+    }
+  }
+
+  async #list(run: string): Promise<DirectoryEntry[]> {
+    try {
+      const entries = await this.#fs.readDir(this.#path(run));
+      return entries.filter(({ name, isFile }) => isFile && name.endsWith(this.suffix));
+    } catch (error) {
+      if (error instanceof FileSystemError && error.code === "NotFound") return [];
+      throw error;
+    }
+  }
+
+  #path(...names: string[]): Path {
+    return names.filter((name) => name !== "").reduce(joinPath, this.#folder);
+  }
+}
