@@ -46,26 +46,30 @@ export interface Backup {
 }
 
 /**
- * What of a backup's settings is another one in this run, as a sentence; undefined for none.
+ * What of a backup's settings is another one in this run, in sentences.
  *
- * @throws RangeError when the run cannot go on within an epoch, because its batches are other ones
+ * @throws RangeError when the run cannot go on within an epoch, because the rest of it is another one
  */
-export function remarkOnSettings(
-  backup: Backup,
-  now: RunSettings,
-  folder: string,
-): string | undefined {
-  const { ofBatches, others } = changedSettings(backup.settings ?? {}, now);
-  if (isMidEpoch(backup) && ofBatches.length > 0) {
+export function remarksOnSettings(backup: Backup, now: RunSettings, folder: string): string[] {
+  const { ofEpoch, others, version } = changedSettings(
+    backup.settings ?? {},
+    now,
+    backup.loop?.seed,
+  );
+  if (isMidEpoch(backup) && ofEpoch.length > 0) {
     throw new RangeError(
-      `Cannot resume the run within epoch ${backup.epoch}: ${ofBatches.join(", ")}; restore the ` +
+      `Cannot resume the run within epoch ${backup.epoch}: ${ofEpoch.join(", ")}; restore the ` +
         `setting, or remove the backup in ${folder} to train from scratch`,
     );
   }
-  const all = [...ofBatches, ...others];
-  if (all.length === 0) return undefined;
-  return `this run has other settings and cannot equal one that was never interrupted: ` +
-    `${all.join(", ")}; the optimizer's state is the backup's`;
+  const all = [...ofEpoch, ...others];
+  const remarks = version === undefined ? [] : [version];
+  if (all.length === 0) return remarks;
+  return [
+    ...remarks,
+    `this run has other settings and cannot equal one that was never interrupted: ` +
+    `${all.join(", ")}; the optimizer's state is the backup's`,
+  ];
 }
 
 /** True for a backup that was taken before the first batch and is of another model: nothing is lost. */

@@ -9,7 +9,7 @@ import {
   isInterruption,
   isMidEpoch,
   isOfNoUse,
-  remarkOnSettings,
+  remarksOnSettings,
   restoreBackup,
   restoreRate,
   takeBackup,
@@ -143,13 +143,14 @@ export class BackupAndRestore extends Callback {
     // A directory that cannot be made fails now, not after an epoch.
     await this.#files.prepare();
     const backup = await this.#files.find() as Backup | undefined;
-    this.#settings = settingsOf(this.model, this.params);
+    this.#settings = settingsOf(this.model, this.params, training.loop?.givenSeed);
     if (backup === undefined || await isOfNoUse(backup, this.model)) return;
     const folder = showPath(this.backupDir);
-    const changed = remarkOnSettings(backup, this.#settings, folder);
+    const changed = remarksOnSettings(backup, this.#settings, folder);
     const remarks = await restoreBackup(backup, this.model, training, folder);
-    if (changed !== undefined) remarks.push(changed);
-    for (const remark of remarks) console.warn(`keepfit: the backup in ${folder}: ${remark}`);
+    for (const remark of [...remarks, ...changed]) {
+      console.warn(`keepfit: the backup in ${folder}: ${remark}`);
+    }
     const { epoch, batch } = backup;
     this.#position = { epoch, batch };
     this.#schedule.setState({ lastBatch: batch ?? -1, batchesSinceSave: 0 });

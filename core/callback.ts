@@ -24,6 +24,8 @@ export interface Params {
   samples?: number | null;
   /** True when the run validates. */
   doValidation?: boolean;
+  /** The validation data, where its size is known. */
+  validation?: { samples: number | null; steps: number | null };
   /** How often it validates, where that is not after each epoch: as given to `fit`. */
   validationFreq?: number | readonly number[];
   /** The keys that epoch logs will have, `val_` ones included. */
@@ -59,6 +61,8 @@ export interface ResumableLoop {
    * background, such as a write, goes on while it trains. Default: false.
    */
   readonly givesWay?: boolean;
+  /** The seed that the script has chosen. Default: undefined, where a restored state brings its own. */
+  readonly givenSeed?: number;
   /** The progress as plain data: in `fit` the epoch, batch, seed, running means and more. */
   getState(): CallbackState | Promise<CallbackState>;
   /** Continue from what {@linkcode getState} returned, in this process or another one. */

@@ -200,7 +200,7 @@ describe("the house", () => {
 
   it("has one version, in both manifests and for the plugins", () => {
     assert.equal(deno.version, node.version);
-    assert.ok(read("plugins/manifest/version.ts").includes(`"${node.version}"`));
+    assert.ok(read("core/version.ts").includes(`"${node.version}"`));
   });
 
   it("maps the public names to what is exported under them", () => {

@@ -129,6 +129,7 @@ describe("fit calls the hooks", () => {
       batchSize: 4,
       samples: 3,
       doValidation: true,
+      validation: { samples: 3, steps: 1 },
       metrics: ["accuracy", "loss", "val_accuracy", "val_loss"],
       directions: { accuracy: "max" },
       seed: 5,

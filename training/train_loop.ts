@@ -84,6 +84,9 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     directions: compiled.directions,
     seed: givenSeed ?? seedOfRun(engine),
   };
+  if (validation !== undefined) {
+    params.validation = { samples: validation.samples, steps: validation.steps };
+  }
   if (validation !== undefined && !validatesEach(initialEpoch, epochs, options.validationFreq)) {
     params.validationFreq = options.validationFreq;
   }

@@ -89,6 +89,11 @@ export class TrainingState implements ResumableLoop {
     return this.#params.seed ?? 0;
   }
 
+  /** The same where the script chose it; a restored state does not replace it. */
+  get givenSeed(): number | undefined {
+    return this.#keepsSeed ? this.#params.seed : undefined;
+  }
+
   /** True when the run is ended between two batches, where all that is remembered is of one moment. */
   get isInterrupted(): boolean {
     return this.#eventLoop?.hasAborted === true;

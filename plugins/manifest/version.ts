@@ -1,5 +1,5 @@
-/** The version of keepfit, checked against a manifest's `engines.core`. */
-export const version = "0.1.0";
+// Checked against a manifest's `engines.core`.
+export { version } from "../../core/version.ts";
 
 /**
  * The name of keepfit on npm; undefined before the first release.

@@ -1,0 +1,2 @@
+/** The version of keepfit. */
+export const version = "0.1.0";
