@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { getRuntime } from "../runtime/mod.ts";
+import { nowhere } from "../tests/ports.ts";
 import { RemoteMonitor, type RemoteMonitorOptions } from "./remote_monitor.ts";
 import { drive, heard, losses } from "./fixtures.ts";
 
@@ -34,13 +35,6 @@ async function received(
   } finally {
     await server.close();
   }
-}
-
-/** An address of this machine where nothing listens. */
-async function nowhere(): Promise<string> {
-  const server = await getRuntime().serve(() => new Response(), { hostname: "127.0.0.1", port: 0 });
-  await server.close();
-  return server.url;
 }
 
 /** A server that keeps the first posts waiting until it is released. */
@@ -141,7 +135,7 @@ describe("RemoteMonitor", () => {
   });
 
   it("warns once of a server that cannot be reached, and training ends as usual", async () => {
-    const root = await nowhere();
+    const root = `http://${nowhere}/`;
     let ran = 0;
     const { warned } = await heard(async () => {
       ran = await drive(new RemoteMonitor({ root }), losses(3, 2, 1));

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { describe, it } from "node:test";
+import { nowhere } from "../tests/ports.ts";
 import { fetchFailure } from "./mod.ts";
 
 /** Serve connections while `use` runs. */
@@ -40,10 +41,8 @@ async function reason(url: string, init?: RequestInit): Promise<string> {
 
 describe("fetchFailure names the reason on every runtime", () => {
   it("of a connection that is refused", async () => {
-    let address = "";
-    await withServer(() => {}, async (open) => void (address = open));
     assert.equal(
-      await reason(`http://${address}/`),
+      await reason(`http://${nowhere}/`),
       "the connection was refused (ECONNREFUSED)",
     );
   });

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { getRuntime } from "../../runtime/mod.ts";
+import { ownPort } from "../../tests/ports.ts";
 import { TextServer } from "./text_server.ts";
 
 const { serve } = getRuntime();
 
 describe("a text server", () => {
   it("is started anew where the old one is about to close, once its port is free", async () => {
-    const probe = await serve(() => new Response(), { hostname: "127.0.0.1", port: 0 });
-    const port = Number(new URL(probe.url).port);
-    await probe.close();
+    const port = ownPort;
     const [one, two, three] = [{}, {}, {}];
     const first = await TextServer.open(serve, "127.0.0.1", port, one);
     await first.put("/", "first", "text/plain", one);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { getRuntime, type HttpServer, memoryFileSystem } from "../../runtime/mod.ts";
+import { nowhere } from "../../tests/ports.ts";
 import { refusal } from "../fixtures.ts";
 import { createFetcher, type FetchOptions } from "./fetcher.ts";
 
@@ -38,14 +39,9 @@ describe("createFetcher", () => {
     pages.set(path, () => new Response(null, { status: 302, headers: { location } }));
 
   it("names what failed: no server, no file, no answer in time", async () => {
-    const closed = await getRuntime().serve(() => new Response(), {
-      hostname: "127.0.0.1",
-      port: 0,
-    });
-    await closed.close();
     const error = await refusal(
       "E_HTTP",
-      () => read(closed.url),
+      () => read(`http://${nowhere}/`),
       /Cannot fetch http:\S+: the connection was refused \(ECONNREFUSED\), tried 3 times$/m,
     );
     assert(error.cause instanceof Error);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serveHub } from "../../hub/mod.ts";
-import { getRuntime } from "../../runtime/mod.ts";
+import { nowhere } from "../../tests/ports.ts";
 import { computeIntegrity } from "../manifest/integrity.ts";
 import type { PluginManifest } from "../manifest/format.ts";
 import { publishPlugin, yankPlugin } from "./publish.ts";
@@ -85,13 +85,9 @@ describe("a client that publishes", () => {
   });
 
   it("names the hub and the reason when the hub is not reached", async () => {
-    const closed = await getRuntime().serve(() => new Response(), {
-      hostname: "127.0.0.1",
-      port: 0,
-    });
-    await closed.close();
-    const access = { registry: closed.url, token };
-    const reason = `at ${closed.url}: the connection was refused (ECONNREFUSED)`;
+    const registry = `http://${nowhere}/`;
+    const access = { registry, token };
+    const reason = `at ${registry}: the connection was refused (ECONNREFUSED)`;
     await assert.rejects(
       publishPlugin({ ...access, manifest: JSON.stringify(example), files }),
       { code: "E_HTTP", message: `Cannot publish keepfit/epoch-report 0.1.0 ${reason}` },

@@ -11,6 +11,7 @@ import { getRuntime } from "keepfit/runtime";
 import { pluginControls, pluginPermissions } from "../../plugins/manifest/format.ts";
 import { MlflowServer } from "../../examples/plugins/keepfit/mlflow/mlflow_server.ts";
 import { root } from "../files.ts";
+import { ownPort } from "../ports.ts";
 import { currentRuntime, scriptArguments } from "../runtimes/mod.ts";
 import { parseBlocks } from "../documents.ts";
 
@@ -32,6 +33,8 @@ interface Expectation {
 
 const plugins = join(root, "examples/plugins/keepfit");
 const mlflow = new MlflowServer();
+/** Where the programs are, and what they write. */
+let folder: string;
 /** Where the commands are that show a notification. */
 let desktop: string;
 
@@ -39,7 +42,7 @@ let desktop: string;
 const expectations: Record<string, Expectation> = {
   "confusion-matrix": {
     holds: async () => {
-      const files = await readdir(join(root, "runs/plugins/confusion-matrix"));
+      const files = await readdir(join(folder, "confusion-matrix"));
       assert(files.some((name) => name.startsWith("events.out.tfevents.")), files.join());
     },
   },
@@ -50,7 +53,7 @@ const expectations: Record<string, Expectation> = {
   },
   "epoch-report": {
     holds: () => {
-      const svg = readFileSync(join(root, "runs/plugins/epoch-report/learning-curve.svg"), "utf8");
+      const svg = readFileSync(join(folder, "epoch-report/learning-curve.svg"), "utf8");
       assert.match(svg, /Five epochs/);
     },
   },
@@ -95,7 +98,6 @@ const expectations: Record<string, Expectation> = {
 };
 
 describe("the README of each plugin", () => {
-  let folder: string;
   before(async () => {
     // In the clone, where the names of its packages lead somewhere.
     await mkdir(join(root, "runs"), { recursive: true });
@@ -120,7 +122,7 @@ describe("the README of each plugin", () => {
     describe(`of ${name}`, () => {
       const readme = () => readFileSync(join(plugins, name, "README.md"), "utf8");
 
-      it("has a program that runs as it is written, but for the ports of servers", async () => {
+      it("has a program that runs as it is written, but for ports and folders", async () => {
         const blocks = parseBlocks(readme()).filter(({ language }) => language === "ts");
         assert.deepEqual(blocks.map(({ reason }) => reason), [undefined]);
         const received: Received[] = [];
@@ -129,7 +131,7 @@ describe("the README of each plugin", () => {
           const text = await request.text();
           received.push({ method, path: new URL(url).pathname, text });
           return respond?.({ method, url, text }) ?? new Response("{}");
-        }, { hostname: "127.0.0.1", port: 0 });
+        }, { hostname: "127.0.0.1", port: name === "prometheus" ? ownPort : 0 });
         const address = new URL(host.url).host;
         // Prometheus is no server that is talked to: its plugin listens there itself.
         if (name === "prometheus") await host.close();
@@ -137,7 +139,8 @@ describe("the README of each plugin", () => {
           const program = join(folder, `${name}.ts`);
           const [{ text }] = blocks;
           if (server !== undefined) assert(text.includes(server), `no ${server} in the program`);
-          await writeFile(program, text.replaceAll(server ?? "\0", address));
+          const here = text.replaceAll(server ?? "\0", address).replaceAll("runs/plugins", folder);
+          await writeFile(program, here);
           const { code, output } = await run(program, `${desktop}${delimiter}${process.env.PATH}`);
           assert.equal(code, 0, output);
           assert.doesNotMatch(output, /left out|Error/);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { getRuntime, type HttpServer } from "../../../runtime/mod.ts";
+import { nowhere } from "../../../tests/ports.ts";
 import type { Fetch } from "../../sources/fetcher.ts";
 import { contextWith, refusal, type World } from "../../fixtures.ts";
 import { PluginRun } from "../run.ts";
@@ -255,10 +256,8 @@ describe("fetch of a plugin", () => {
   });
 
   it("says why a server was not reached, and not what the path was", async () => {
-    const gone = await getRuntime().serve(() => new Response(), local);
-    await gone.close();
-    const { send } = reaching([hostOf(gone.url)]);
-    const { message } = await refusal("E_HTTP", () => send(`${gone.url}services/secret`));
+    const { send } = reaching([nowhere]);
+    const { message } = await refusal("E_HTTP", () => send(`http://${nowhere}/services/secret`));
     assert.match(
       message,
       /^Plugin ada\/counter cannot reach http:\/\/127\.0\.0\.1:\d+: the connection was refused/,
