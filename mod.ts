@@ -132,6 +132,7 @@ export {
   setOptimizerState,
 } from "./tfjs/optimizer_state.ts";
 export { predict, type PredictOptions } from "./training/predict.ts";
+export { describeStep, type StepDescription } from "./tfjs/plan/describe.ts";
 export { setRandomSeed } from "./tfjs/random_seed.ts";
 export type { RunOptions } from "./training/run.ts";
 export { toTfjs } from "./training/to_tfjs.ts";

@@ -4,7 +4,8 @@ import { disposeTape, type Engine, isWatched } from "../tfjs/engine.ts";
 import { forwardPass } from "../tfjs/forward.ts";
 import { Agreement } from "../tfjs/plan/agreement.ts";
 import { NotPlanned } from "../tfjs/plan/builder.ts";
-import { type PlanMemory, planMemory } from "../tfjs/plan/memory.ts";
+import { rememberStep, tryPlan } from "../tfjs/plan/describe.ts";
+import type { PlanMemory } from "../tfjs/plan/memory.ts";
 import { planPrediction } from "../tfjs/plan/predict_plan.ts";
 import { type Computed, planStep, type Rehearsed, type StepPlan } from "../tfjs/plan/step_plan.ts";
 import { keepsNoGradients } from "../tfjs/update.ts";
@@ -33,21 +34,6 @@ export interface MaybeCompiled<Input, Output> {
 
 type StepRunner = MaybeCompiled<Batch, PackedMeasures>;
 
-/** How the steps of a model are computed. */
-export interface StepDescription {
-  /** Whether they are compiled. */
-  isCompiled: boolean;
-  /** Why they are not. Default: undefined. */
-  reason?: string;
-}
-
-const descriptions = new WeakMap<tf.LayersModel, StepDescription>();
-
-/** How the last steps of a network were computed. */
-export function descriptionOf(network: tf.LayersModel): StepDescription | undefined {
-  return descriptions.get(network);
-}
-
 /**
  * The compiled step of a model, where there can be one. The first batch is computed both ways; where
  * the numbers differ, TensorFlow.js goes on alone.
@@ -63,7 +49,7 @@ export function compileStep(
 ): StepRunner {
   const { network } = compiled;
   const loss = makeLoss(compiled);
-  const plan = tryPlan(engine, network, jitCompile, (memory) => {
+  const plan = planIfPossible(engine, network, jitCompile, (memory) => {
     if (minimizer?.minimizesItself) {
       throw new NotPlanned("the optimizer has a minimize of its own");
     }
@@ -83,7 +69,7 @@ export function compileStep(
     const { agreement, result } = rehearse(batch);
     isTrusted = agreement.verdict();
     if (isTrusted !== false) return result;
-    giveUp(network, agreement);
+    giveUp(engine, network, agreement);
   };
   return {
     run(batch, tape) {
@@ -176,7 +162,7 @@ export function compilePredictStep(
   network: tf.LayersModel,
   jitCompile: JitCompile,
 ): MaybeCompiled<tf.Tensor[], tf.Tensor[]> {
-  const plan = tryPlan(
+  const plan = planIfPossible(
     engine,
     network,
     jitCompile,
@@ -203,7 +189,7 @@ export function compilePredictStep(
       }) as unknown as boolean | undefined;
       isTrusted = few;
       if (isTrusted !== false) return outputs;
-      giveUp(network, agreement);
+      giveUp(engine, network, agreement);
       for (const output of outputs) output.dispose();
       return tape(inputs);
     },
@@ -219,40 +205,21 @@ function firstRows(tensor: tf.Tensor): tf.Tensor {
   return tensor.slice([0, ...row.map(() => 0)], [Math.min(rows, comparedRows), ...row]);
 }
 
-function tryPlan<Plan>(
+function planIfPossible<Plan>(
   engine: Engine,
   network: tf.LayersModel,
   jitCompile: JitCompile,
   make: (memory: PlanMemory) => Plan,
 ): Plan | undefined {
-  if (jitCompile === false) {
-    describe(network, "jitCompile is false");
-    return undefined;
-  }
-  let reason: string;
-  try {
-    const memory = planMemory(engine);
-    if (typeof memory !== "string") {
-      const plan = make(memory);
-      describe(network);
-      return plan;
-    }
-    reason = memory;
-  } catch (error) {
-    if (!(error instanceof NotPlanned)) throw error;
-    reason = error.message;
-  }
-  if (jitCompile === true) throw new TypeError(`Cannot compile the step: ${reason}`);
-  describe(network, reason);
-}
-
-function describe(network: tf.LayersModel, reason?: string): void {
-  descriptions.set(network, { isCompiled: reason === undefined, reason });
+  const plan = jitCompile ? tryPlan(engine, make) : "jitCompile is false";
+  rememberStep(engine, network, typeof plan === "string" ? plan : undefined);
+  if (typeof plan !== "string") return plan;
+  if (jitCompile === true) throw new TypeError(`Cannot compile the step: ${plan}`);
 }
 
 /** The step gave other numbers than TensorFlow.js, which goes on alone. */
-function giveUp(network: tf.LayersModel, { reason }: Agreement): void {
-  describe(network, reason);
+function giveUp(engine: Engine, network: tf.LayersModel, { reason }: Agreement): void {
+  rememberStep(engine, network, reason);
   console.warn(
     `keepfit: the compiled step is not used: ${reason}; please report the model, and pass ` +
       "jitCompile: false to silence this",

@@ -1,0 +1,387 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it, type TestContext } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import {
+  Callback,
+  clipGradients,
+  describeStep,
+  EarlyStopping,
+  evaluate,
+  exponentialMovingAverage,
+  fit,
+  type FitOptions,
+  predict,
+  SwapEMAWeights,
+} from "keepfit";
+import { useBackend } from "keepfit/backend";
+import { furthest, twins, weightsOf } from "./fixtures.ts";
+
+const rows = 50;
+const x = tf.randomNormal([rows, 5], 0, 1, "float32", 1);
+const y = tf.tidy(() => x.sum(1, true).tanh());
+const quiet = { verbose: 0, epochs: 2, batchSize: 8, seed: 1 } as const;
+
+function network(compile: Partial<tf.ModelCompileArgs> = {}): tf.Sequential {
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({ units: 7, inputShape: [5], activation: "relu" }),
+      tf.layers.dense({ units: 1 }),
+    ],
+  });
+  model.compile({ optimizer: "adam", loss: "meanSquaredError", metrics: ["mae"], ...compile });
+  return model;
+}
+
+/** Train twins, one compiled and one not, and compare logs and weights. */
+async function compare(
+  make: () => tf.LayersModel,
+  options: FitOptions & { x?: tf.Tensor | tf.Tensor[]; y?: tf.Tensor | tf.Tensor[] } = {},
+): Promise<void> {
+  const [compiled, plain] = twins(make);
+  // Setting a weight applies its constraint, making it does not.
+  compiled.setWeights(plain.getWeights());
+  const { x: inputs = x, y: targets = y, ...rest } = options;
+  const own = await fit(compiled, inputs, targets, { ...quiet, ...rest, jitCompile: true });
+  const theirs = await fit(plain, inputs, targets, { ...quiet, ...rest, jitCompile: false });
+  assert.deepEqual(describeStep(compiled), { isCompiled: true });
+  assert.equal(describeStep(plain).isCompiled, false);
+  assert.deepEqual(Object.keys(own.history), Object.keys(theirs.history));
+  for (const [key, values] of Object.entries(theirs.history)) {
+    assert.ok(furthest(own.history[key] as number[], values as number[]) < 2e-6, key);
+  }
+  assert.ok(furthest(weightsOf(compiled), weightsOf(plain)) < 2e-6, "weights");
+}
+
+function warnings(t: TestContext): string[] {
+  const warned: string[] = [];
+  t.mock.method(console, "warn", (text: string) => void warned.push(text));
+  return warned;
+}
+
+for (const backend of ["cpu", "wasm"] as const) {
+  describe(`A compiled step on ${backend} computes what TensorFlow.js does`, () => {
+    before(() => useBackend(tf, backend));
+    after(() => useBackend(tf, "cpu"));
+
+    const activations = [
+      "elu",
+      "hardSigmoid",
+      "linear",
+      "relu",
+      "relu6",
+      "selu",
+      "sigmoid",
+      "softmax",
+      "softplus",
+      "softsign",
+      "swish",
+      "tanh",
+    ] as const;
+    for (const activation of activations) {
+      it(`with the activation ${activation}`, () =>
+        compare(() => {
+          const model = tf.sequential({
+            layers: [
+              tf.layers.dense({ units: 6, inputShape: [5], activation }),
+              tf.layers.dense({ units: 3 }),
+              tf.layers.activation({ activation }),
+              tf.layers.dense({ units: 1 }),
+            ],
+          });
+          model.compile({ optimizer: tf.train.sgd(0.05), loss: "meanSquaredError" });
+          return model;
+        }));
+    }
+
+    it("with sample weights and class weights", async () => {
+      const sampleWeight = tf.randomUniform([rows], 0, 2, "float32", 3);
+      await compare(network, { sampleWeight });
+      const classes = tf.tidy(() => x.argMax(1).toFloat().expandDims(1));
+      const make = () => {
+        const model = tf.sequential({
+          layers: [tf.layers.dense({ units: 5, inputShape: [5], activation: "softmax" })],
+        });
+        model.compile({
+          optimizer: "sgd",
+          loss: "sparseCategoricalCrossentropy",
+          metrics: ["accuracy"],
+        });
+        return model;
+      };
+      await compare(make, { y: classes, classWeight: { 0: 2, 1: 1, 2: 1, 3: 0.5, 4: 1 } });
+    });
+
+    it("with losses and metrics of the user's own, called once a batch", async () => {
+      let calls = 0;
+      const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) => {
+        calls++;
+        return tf.losses.huberLoss(yTrue as tf.Tensor2D, yPred as tf.Tensor2D);
+      };
+      const worst = (yTrue: tf.Tensor, yPred: tf.Tensor) => yTrue.sub(yPred).abs().max();
+      await compare(() => network({ loss, metrics: [worst, "cosine"] }));
+      assert.equal(calls, 2 * 2 * Math.ceil(rows / quiet.batchSize));
+    });
+
+    it("with regularizers and constraints", () =>
+      compare(() => {
+        const model = tf.sequential({
+          layers: [
+            tf.layers.dense({
+              units: 4,
+              inputShape: [5],
+              kernelRegularizer: tf.regularizers.l1l2({ l1: 0.01, l2: 0.02 }),
+              biasRegularizer: "l1l2",
+            }),
+            tf.layers.dense({ units: 1, kernelConstraint: tf.constraints.nonNeg() }),
+          ],
+        });
+        model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError" });
+        return model;
+      }));
+
+    it("with several inputs and outputs, a shared layer, a nested model and a value read twice", () =>
+      compare(() => {
+        const a = tf.input({ shape: [5] });
+        const b = tf.input({ shape: [5] });
+        const shared = tf.layers.dense({ units: 4, activation: "tanh", name: "shared" });
+        const [left, right] = [shared.apply(a), shared.apply(b)] as tf.SymbolicTensor[];
+        const inner = tf.sequential({
+          layers: [
+            tf.layers.reshape({ targetShape: [2, 2], inputShape: [4] }),
+            tf.layers.dense({ units: 3 }),
+            tf.layers.flatten(),
+          ],
+        });
+        const outputs = [
+          tf.layers.dense({ units: 1, name: "left" }).apply(inner.apply(left)),
+          tf.layers.dense({ units: 1, name: "right" }).apply(right),
+          left,
+        ] as tf.SymbolicTensor[];
+        const model = tf.model({ inputs: [a, b], outputs });
+        model.compile({
+          optimizer: tf.train.momentum(0.05, 0.9),
+          loss: ["meanSquaredError", "meanAbsoluteError", "meanSquaredError"],
+        });
+        return model;
+      }, { x: [x, tf.tidy(() => x.mul(2))], y: [y, y, tf.zeros([rows, 4])] }));
+
+    it("with inputs that are whole numbers, and with batches of other sizes", async () => {
+      await compare(network, { x: tf.randomUniform([rows, 5], 0, 9, "int32", 2) });
+      for (const batchSize of [1, 3, 64]) await compare(network, { batchSize });
+    });
+
+    it("with clipped gradients, averaged weights and an optimizer of the user's own", async () => {
+      await compare(() => {
+        const optimizer = tf.train.adam(0.01);
+        clipGradients(optimizer, { globalClipNorm: 0.1 });
+        return network({ optimizer });
+      });
+      class Halving extends tf.SGDOptimizer {
+        override applyGradients(gradients: Parameters<tf.SGDOptimizer["applyGradients"]>[0]) {
+          const list = gradients as { name: string; tensor: tf.Tensor }[];
+          super.applyGradients(
+            list.map(({ name, tensor }) => ({ name, tensor: tf.tidy(() => tensor.div(2)) })),
+          );
+        }
+      }
+      await compare(() => network({ optimizer: new Halving(0.1) }));
+      await compare(
+        () => network({ optimizer: exponentialMovingAverage(tf.train.sgd(0.1)) }),
+        { callbacks: [new SwapEMAWeights({ swapOnEpoch: true })] },
+      );
+    });
+
+    it("with frozen layers, and layers that are frozen between two batches", async () => {
+      await compare(() => {
+        const model = network();
+        model.layers[0].trainable = false;
+        model.compile({ optimizer: "adam", loss: "meanSquaredError" });
+        return model;
+      });
+      class Freeze extends Callback {
+        override onTrainBatchEnd(batch: number): void {
+          const layers = (this.model as unknown as tf.LayersModel).layers;
+          if (batch === 2) layers[0].trainable = !layers[0].trainable;
+        }
+      }
+      await compare(network, { callbacks: [new Freeze()] });
+    });
+
+    it("when a callback compiles the model again", async () => {
+      class Again extends Callback {
+        override onEpochBegin(epoch: number): void {
+          if (epoch !== 1) return;
+          const model = this.model as unknown as tf.LayersModel;
+          model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanAbsoluteError" });
+        }
+      }
+      const make = () => network({ metrics: [] });
+      const [compiled, plain] = twins(make);
+      await fit(compiled, x, y, { ...quiet, callbacks: [new Again()] });
+      await fit(plain, x, y, { ...quiet, callbacks: [new Again()], jitCompile: false });
+      assert.ok(furthest(weightsOf(compiled), weightsOf(plain)) < 2e-6);
+    });
+
+    it("in evaluate and predict", async () => {
+      const model = network();
+      const common = { verbose: 0, batchSize: 7 } as const;
+      const [own, theirs] = [
+        await evaluate(model, x, y, { ...common, jitCompile: true }),
+        await evaluate(model, x, y, { ...common, jitCompile: false }),
+      ];
+      assert.ok(furthest(Object.values(own), Object.values(theirs)) < 2e-6);
+      const predicted = await predict(model, x, { ...common, jitCompile: true }) as tf.Tensor;
+      const expected = await predict(model, x, { ...common, jitCompile: false }) as tf.Tensor;
+      assert.deepEqual(predicted.shape, expected.shape);
+      assert.ok(furthest(predicted.dataSync(), expected.dataSync()) < 2e-6);
+    });
+  });
+
+  describe(`A compiled step on ${backend} leaves alone`, () => {
+    before(() => useBackend(tf, backend));
+    after(() => useBackend(tf, "cpu"));
+
+    it("clones of weights, arrays that were read, and other variables of one tensor", async () => {
+      const model = network();
+      const [kernel] = model.getWeights();
+      const kept = kernel.clone();
+      const before = Array.from(kept.dataSync());
+      const read = kernel.dataSync();
+      const first = tf.variable(kernel);
+      const second = tf.variable(kernel);
+      class Keep extends Callback {
+        clone: tf.Tensor | undefined;
+        values: number[] = [];
+        override onTrainBatchEnd(batch: number): void {
+          if (batch !== 3) return;
+          this.clone = (this.model as unknown as tf.LayersModel).getWeights()[0].clone();
+          this.values = Array.from(this.clone.dataSync());
+        }
+      }
+      const keep = new Keep();
+      await fit(model, x, y, { ...quiet, jitCompile: true, callbacks: [keep] });
+      for (const one of [kept, first, second]) assert.deepEqual(Array.from(one.dataSync()), before);
+      assert.deepEqual(Array.from(read), before);
+      assert.deepEqual(Array.from(keep.clone!.dataSync()), keep.values);
+      assert.notDeepEqual(Array.from(model.getWeights()[0].dataSync()), before);
+    });
+
+    it("the weights that EarlyStopping keeps of the best epoch", async () => {
+      const model = network({ optimizer: tf.train.sgd(0.1) });
+      const stop = new EarlyStopping({
+        monitor: "loss",
+        mode: "max",
+        patience: 3,
+        restoreBestWeights: true,
+      });
+      let best: number[] = [];
+      class First extends Callback {
+        override onEpochEnd(epoch: number): void {
+          if (epoch === 0) best = weightsOf(this.model as unknown as tf.LayersModel);
+        }
+      }
+      const options = { ...quiet, epochs: 9, callbacks: [new First(), stop] };
+      await fit(model, x, y, { ...options, jitCompile: true });
+      assert.equal(stop.bestEpoch, 0);
+      assert.deepEqual(weightsOf(model), best);
+    });
+
+    it("a model that shares a layer, but for that layer", async () => {
+      const shared = tf.layers.dense({ units: 3, inputShape: [5] });
+      const [a, b] = [0, 1].map(() => {
+        const model = tf.sequential({ layers: [shared, tf.layers.dense({ units: 1 })] });
+        model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+        return model;
+      });
+      const own = Array.from(b.getWeights()[2].dataSync());
+      await fit(a, x, y, { ...quiet, jitCompile: true });
+      assert.deepEqual(Array.from(b.getWeights()[2].dataSync()), own);
+      assert.deepEqual(b.getWeights()[0].dataSync(), a.getWeights()[0].dataSync());
+    });
+  });
+}
+
+describe("A step is computed by TensorFlow.js", () => {
+  class Twice extends tf.layers.Layer {
+    static className = "Twice";
+    override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+      return tf.tidy(() => [inputs].flat()[0].mul(2));
+    }
+    override computeOutputShape(shape: tf.Shape): tf.Shape {
+      return shape;
+    }
+  }
+  const withLayer = (layer: tf.layers.Layer) => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.dense({ units: 4, inputShape: [5] }),
+        layer,
+        tf.layers.dense({ units: 1 }),
+      ],
+    });
+    model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    return model;
+  };
+
+  it("when a layer is not known, which describeStep says before and after a run", async () => {
+    const model = withLayer(new Twice({ name: "twice" }));
+    const description = { isCompiled: false, reason: "the layer twice (Twice) is not compiled" };
+    assert.deepEqual(describeStep(model), description);
+    await fit(model, x, y, quiet);
+    assert.deepEqual(describeStep(model), description);
+    await assert.rejects(fit(model, x, y, { ...quiet, jitCompile: true }), {
+      name: "TypeError",
+      message: /^Cannot compile the step: the layer twice \(Twice\) is not compiled$/,
+    });
+  });
+
+  it("when jitCompile is false; anything but true, false and auto is refused", async () => {
+    const model = network();
+    await fit(model, x, y, { ...quiet, jitCompile: false });
+    assert.deepEqual(describeStep(model), { isCompiled: false, reason: "jitCompile is false" });
+    await assert.rejects(fit(model, x, y, { ...quiet, jitCompile: "yes" as "auto" }), RangeError);
+  });
+
+  it("when a layer is another one than its name says, after a warning", async (t) => {
+    const warned = warnings(t);
+    class False extends Twice {
+      static override className = "Softmax";
+    }
+    const [ours, theirs] = twins(() => withLayer(new False({})));
+    await fit(ours, x, y, quiet);
+    await fit(theirs, x, y, { ...quiet, jitCompile: false });
+    assert.deepEqual(weightsOf(ours), weightsOf(theirs));
+    assert.match(warned.join("\n"), /the compiled step is not used: its .* differs from that of/);
+    assert.equal(describeStep(ours).isCompiled, false);
+  });
+
+  it("when a method of a layer was replaced", () => {
+    const model = network();
+    const [first] = model.layers;
+    first.call = first.call.bind(first);
+    assert.equal(describeStep(model).isCompiled, false);
+  });
+
+  it("when the optimizer computes its gradients by itself", async () => {
+    class Own extends tf.SGDOptimizer {
+      override minimize(...given: Parameters<tf.SGDOptimizer["minimize"]>) {
+        return super.minimize(...given);
+      }
+    }
+    const model = network({ optimizer: new Own(0.1) });
+    await fit(model, x, y, quiet);
+    assert.match(describeStep(model).reason!, /minimize of its own/);
+  });
+
+  it("where WebAssembly cannot be instantiated", async (t) => {
+    t.mock.method(WebAssembly, "Instance", function () {
+      throw new EvalError("refused by a policy");
+    });
+    const model = network();
+    await fit(model, x, y, quiet);
+    assert.deepEqual(describeStep(model), {
+      isCompiled: false,
+      reason: "WebAssembly with SIMD is not available: refused by a policy",
+    });
+  });
+});
