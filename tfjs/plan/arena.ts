@@ -34,6 +34,10 @@ export class Arena {
       block.home = block.at = at;
       at += bytesOf(block);
     }
+    const { buffer } = this.#memory.floats();
+    for (const { values, at } of used) {
+      if (values !== undefined) new Int32Array(buffer, at, values.length).set(values);
+    }
     return true;
   }
 

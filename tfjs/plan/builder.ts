@@ -10,6 +10,8 @@ export class Block {
   home = 0;
   /** Whether memory is reserved for it. */
   isUsed = false;
+  /** What is written to it where it is placed: numbers that never change. Default: undefined. */
+  values: Int32Array | undefined;
 
   /** Numbers, of each row or in all. */
   size: number;
@@ -129,6 +131,13 @@ export class Builder {
   /** Memory for a fixed count of numbers. */
   fixed(size: number): Block {
     return this.#block(size, false).use();
+  }
+
+  /** Memory with whole numbers that never change. */
+  constants(values: Int32Array): Block {
+    const block = this.fixed(values.length);
+    block.values = values;
+    return block;
   }
 
   /** Memory that all operations share; what is in it lasts for one kernel. */

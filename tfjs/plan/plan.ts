@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type InternalLayer, type LayerCall, layerCalls } from "../forward.ts";
+import { type InternalLayer, type LayerCall, type LayerCalls, layerCalls } from "../forward.ts";
 import { Arena } from "./arena.ts";
 import {
   type Block,
@@ -39,8 +39,9 @@ export function planLayers(
   const calls = layerCalls(network);
   if (calls === undefined) throw new NotPlanned("the model has a call of its own");
   const builder = new Builder(memory, trained);
+  const needed = neededCalls(calls);
   const uses = new Map<number, number>();
-  for (const slot of [...calls.calls.flatMap(({ inputs }) => inputs), ...calls.outputs]) {
+  for (const slot of [...needed.flatMap(({ inputs }) => inputs), ...calls.outputs]) {
     uses.set(slot, (uses.get(slot) ?? 0) + 1);
   }
   const values: Value[] = [];
@@ -50,7 +51,7 @@ export function planLayers(
   };
 
   calls.inputs.forEach((slot, i) => define(slot, inputValue(builder, network.inputs[i])));
-  const operations = calls.calls.map((call) => {
+  const operations = needed.map((call) => {
     const inputs = call.inputs.map((slot) => values[slot]);
     const { outputs, operation } = planCall(call, inputs, builder);
     call.outputs.forEach((slot, i) => define(slot, outputs[i]));
@@ -69,6 +70,16 @@ export function planLayers(
     outputs: calls.outputs.map((slot) => values[slot]),
     operations,
   };
+}
+
+/** The calls that outputs are computed from: of an inner model not all outputs may be read. */
+function neededCalls({ calls, outputs }: LayerCalls): LayerCall[] {
+  const read = new Set(outputs);
+  return calls.toReversed().filter((call) => {
+    const isNeeded = call.outputs.some((slot) => read.has(slot));
+    if (isNeeded) { for (const slot of call.inputs) read.add(slot); }
+    return isNeeded;
+  }).toReversed();
 }
 
 function inputValue(builder: Builder, { shape }: tf.SymbolicTensor): Value {

@@ -1,11 +1,12 @@
 // Work on whole buffers, which are padded to vectors of four.
 
-/** to += from */
+/** to += from. Nothing is written beyond n numbers: `to` may be a tensor. */
 export function add(n: i32, from: usize, to: usize): void {
-  const end = from + (<usize> n << 2);
-  for (; from < end; from += 16, to += 16) {
+  let i = 0;
+  for (; i + 4 <= n; i += 4, from += 16, to += 16) {
     v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
   }
+  for (; i < n; i++, from += 4, to += 4) store<f32>(to, load<f32>(to) + load<f32>(from));
 }
 
 export function copy(n: i32, from: usize, to: usize): void {

@@ -4,3 +4,4 @@ export * from "./activation";
 export * from "./arrays";
 export * from "./gemm";
 export * from "./loss";
+export * from "./merge";

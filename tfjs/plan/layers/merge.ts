@@ -1,0 +1,152 @@
+import { type Block, type Builder, NotPlanned, sizeOf, type Value } from "../builder.ts";
+import type { PlannedLayer } from "./types.ts";
+
+/** `tf.layers.add`. */
+export function planAdd(_: unknown, inputs: Value[], builder: Builder): PlannedLayer {
+  return planSum(inputs, builder, 1);
+}
+
+/** `tf.layers.average`. */
+export function planAverage(_: unknown, inputs: Value[], builder: Builder): PlannedLayer {
+  return planSum(inputs, builder, 1 / inputs.length);
+}
+
+function planSum(inputs: Value[], builder: Builder, factor: number): PlannedLayer {
+  const { kernels } = builder;
+  const { output, gradients, count } = prepare(inputs, builder);
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        const { at } = output.data;
+        kernels.copy(count(rows), inputs[0].data.at, at);
+        for (const { data } of inputs.slice(1)) kernels.add(count(rows), data.at, at);
+        if (factor !== 1) kernels.scale(count(rows), factor, at, at);
+      },
+      backward(rows) {
+        for (const to of gradients) {
+          if (to !== undefined) kernels.scale(count(rows), factor, output.gradient.at, to.at);
+        }
+      },
+    },
+  };
+}
+
+/** `tf.layers.multiply`. */
+export function planMultiply(_: unknown, inputs: Value[], builder: Builder): PlannedLayer {
+  const { kernels } = builder;
+  const { output, gradients, count } = prepare(inputs, builder);
+  // The product of the inputs up to each.
+  const products = inputs.map(({ data, size }, i): Block => {
+    if (i === 0) return data;
+    return i === inputs.length - 1 ? output.data : builder.perRow(size);
+  });
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        for (let i = 1; i < inputs.length; i++) {
+          const { at } = inputs[i].data;
+          kernels.multiply(count(rows), products[i - 1].at, at, products[i].at);
+        }
+      },
+      backward(rows) {
+        // The gradient of the product, which becomes that of the one before it.
+        const { at } = output.gradient;
+        for (let i = inputs.length - 1; i > 0; i--) {
+          const to = gradients[i];
+          if (to !== undefined) kernels.multiply(count(rows), at, products[i - 1].at, to.at);
+          kernels.multiply(count(rows), at, inputs[i].data.at, at);
+        }
+        if (gradients[0] !== undefined) kernels.copy(count(rows), at, gradients[0].at);
+      },
+    },
+  };
+}
+
+/** `tf.layers.maximum`. */
+export function planMaximum(_: unknown, inputs: Value[], builder: Builder): PlannedLayer {
+  return planPick(inputs, builder, 1);
+}
+
+/** `tf.layers.minimum`. */
+export function planMinimum(_: unknown, inputs: Value[], builder: Builder): PlannedLayer {
+  return planPick(inputs, builder, 0);
+}
+
+function planPick(inputs: Value[], builder: Builder, isLarger: number): PlannedLayer {
+  const { kernels } = builder;
+  const { output, gradients, count } = prepare(inputs, builder);
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        const { at } = output.data;
+        kernels.copy(count(rows), inputs[0].data.at, at);
+        for (const { data } of inputs.slice(1)) {
+          kernels.pick(count(rows), isLarger, at, data.at, at);
+        }
+      },
+      backward(rows) {
+        const { data, gradient } = output;
+        inputs.forEach((input, i) => {
+          const to = gradients[i]?.at ?? 0;
+          kernels.pickGradient(count(rows), input.data.at, data.at, gradient.at, to);
+        });
+      },
+    },
+  };
+}
+
+/** What layers have in common that compute each number from those at the same place. */
+function prepare(inputs: Value[], builder: Builder) {
+  const [{ shape, size }] = inputs;
+  if (inputs.some((one) => `${one.shape}` !== `${shape}`)) {
+    throw new NotPlanned("a merge of different shapes is not compiled");
+  }
+  const output = builder.value(shape, inputs);
+  const gradients = inputs.map((input) => builder.gradientOf(input));
+  return { output, gradients, count: (rows: number) => rows * size };
+}
+
+/** `tf.layers.concatenate`. */
+export function planConcatenate(
+  { axis }: { axis: number },
+  inputs: Value[],
+  builder: Builder,
+): PlannedLayer {
+  const { kernels } = builder;
+  const [{ shape }] = inputs;
+  // Axis 0 is that of the rows. TensorFlow.js takes -2 for the last one.
+  const along = axis === -1 ? shape.length - 1 : axis - 1;
+  if (along < 0) throw new NotPlanned(`a concatenation along axis ${axis} is not compiled`);
+  const runs = sizeOf(shape.slice(0, along));
+  const widths = inputs.map(({ size }) => size / runs);
+  const starts = widths.map((_, i) => sizeSum(widths.slice(0, i)));
+  const all = sizeSum(widths);
+  const total = inputs.reduce((sum, one) => sum + one.shape[along], 0);
+  const output = builder.value(shape.with(along, total), inputs);
+  const gradients = inputs.map((input) => builder.gradientOf(input));
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        inputs.forEach(({ data }, i) => {
+          const to = output.data.at + starts[i] * 4;
+          kernels.copyColumns(rows * runs, widths[i], data.at, widths[i], to, all);
+        });
+      },
+      backward(rows) {
+        gradients.forEach((to, i) => {
+          if (to === undefined) return;
+          const from = output.gradient.at + starts[i] * 4;
+          kernels.copyColumns(rows * runs, widths[i], from, all, to.at, widths[i]);
+        });
+      },
+    },
+  };
+}
+
+function sizeSum(sizes: number[]): number {
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

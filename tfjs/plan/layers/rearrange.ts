@@ -1,0 +1,61 @@
+import { type Builder, sizeOf, type Value } from "../builder.ts";
+import type { PlannedLayer } from "./types.ts";
+
+/** `tf.layers.permute`. */
+export function planPermute(
+  { dims }: { dims: number[] },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  const shape = dims.map((dim) => input.shape[dim - 1]);
+  const steps = dims.map((dim) => sizeOf(input.shape.slice(dim)));
+  return rearrange(input, shape, builder, steps);
+}
+
+/** `tf.layers.repeatVector`. */
+export function planRepeatVector(
+  { n }: { n: number },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  return rearrange(input, [n, ...input.shape], builder, [0, 1]);
+}
+
+/**
+ * Each number of the output is one of the input's.
+ *
+ * @param steps distance in the input of two neighbours along each axis of the output
+ */
+function rearrange(
+  input: Value,
+  shape: number[],
+  builder: Builder,
+  steps: number[],
+): PlannedLayer {
+  const { kernels } = builder;
+  const map = builder.constants(indices(shape, steps));
+  const output = builder.value(shape, [input]);
+  const to = builder.gradientOf(input);
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        kernels.gather(rows, output.size, map.at, input.data.at, input.size, output.data.at);
+      },
+      backward(rows) {
+        if (to === undefined) return;
+        kernels.zero(rows * input.size, to.at);
+        kernels.scatterAdd(rows, output.size, map.at, output.gradient.at, to.at, input.size);
+      },
+    },
+  };
+}
+
+/** The distance from the first number of each number of an array, in the order of its axes. */
+export function indices(shape: readonly number[], steps: readonly number[]): Int32Array {
+  let all = [0];
+  shape.forEach((size, axis) => {
+    all = all.flatMap((at) => Array.from({ length: size }, (_, i) => at + i * steps[axis]));
+  });
+  return Int32Array.from(all);
+}
