@@ -38,11 +38,13 @@ describe("A planned merge", () => {
       }));
   }
 
-  for (const [axis, shapes] of [
-    [1, [[2, 3, 2], [1, 3, 2], [4, 3, 2]]],
-    [2, [[2, 3, 2], [2, 1, 2]]],
-    [-1, [[2, 3, 5], [2, 3, 1], [2, 3, 3]]],
-  ] as [number, number[][]][]) {
+  for (
+    const [axis, shapes] of [
+      [1, [[2, 3, 2], [1, 3, 2], [4, 3, 2]]],
+      [2, [[2, 3, 2], [2, 1, 2]]],
+      [-1, [[2, 3, 5], [2, 3, 1], [2, 3, 3]]],
+    ] as [number, number[][]][]
+  ) {
     it(`concatenate along axis ${axis} of ${shapes.length} computes what TensorFlow.js does`, () =>
       planAgrees("concatenate", () => {
         const inputs = shapes.map((shape) => tf.input({ shape }));
@@ -64,7 +66,10 @@ describe("A planned functional model", () => {
       const both = inputs.map((input) => shared.apply(input) as tf.SymbolicTensor);
       const [a, b] = inner.apply(both[0]) as tf.SymbolicTensor[];
       const [c, d] = inner.apply(both[1]) as tf.SymbolicTensor[];
-      const merged = layers.concatenate().apply([layers.add().apply([a, c]) as tf.SymbolicTensor, b]);
+      const merged = layers.concatenate().apply([
+        layers.add().apply([a, c]) as tf.SymbolicTensor,
+        b,
+      ]);
       return tf.model({ inputs, outputs: [dense(2, merged as tf.SymbolicTensor), d] });
     }));
 
@@ -89,12 +94,14 @@ describe("A planned functional model", () => {
 });
 
 describe("A planned rearrangement", () => {
-  for (const [shape, dims] of [
-    [[3, 5], [2, 1]],
-    [[2, 3, 4], [3, 1, 2]],
-    [[2, 3, 4], [1, 3, 2]],
-    [[7], [1]],
-  ]) {
+  for (
+    const [shape, dims] of [
+      [[3, 5], [2, 1]],
+      [[2, 3, 4], [3, 1, 2]],
+      [[2, 3, 4], [1, 3, 2]],
+      [[7], [1]],
+    ]
+  ) {
     it(`permute of [${shape}] to [${dims}] computes what TensorFlow.js does`, () =>
       planAgrees("permute", () =>
         tf.sequential({
