@@ -388,9 +388,6 @@ var EventFile = class {
   #lastWrite;
   #isClosed = false;
   /**
-   * @param folder folder, created with its parents when the first event is written
-   * @param options options
-   *
    * @param folder made, with its parents, when the first event is written
    * @param options how to write
    */
@@ -488,7 +485,8 @@ var EventFile = class {
     const { fs, suffix, now } = this.#options;
     await fs.makeDir(this.#folder);
     const time = now();
-    const name = `events.out.tfevents.${nameParts(time)}${suffix}`;
+    const seconds = Math.max(Math.floor(time / 1e3), await newestIn(this.#folder, fs) + 1);
+    const name = `events.out.tfevents.${nameParts(seconds)}${suffix}`;
     this.#path = pathIn(this.#folder, name);
     this.#file = await fs.open(this.#path, "append");
     const header = new ProtobufWriter();
@@ -513,12 +511,17 @@ async function exists(path, fs) {
     return error.code !== "NotFound";
   }
 }
+async function newestIn(folder, fs) {
+  const entries = await fs.readDir(folder).catch(() => []);
+  const seconds = entries.map(({ name }) => /^events\.out\.tfevents\.(\d{10})\./.exec(name)?.[1]);
+  return Math.max(0, ...seconds.map((text) => Number(text ?? 0)));
+}
 var processNumber;
 var fileCount = 0;
-function nameParts(time) {
+function nameParts(seconds) {
   processNumber ??= globalThis.crypto?.getRandomValues(new Uint32Array(1))[0] ?? Math.floor(Math.random() * 2 ** 32);
-  const seconds = String(Math.floor(time / 1e3)).padStart(10, "0");
-  return `${seconds}.keepfit.${processNumber}.${String(fileCount++).padStart(4, "0")}`;
+  const padded = String(seconds).padStart(10, "0");
+  return `${padded}.keepfit.${processNumber}.${String(fileCount++).padStart(4, "0")}`;
 }
 function appendEvent(out, wallTime, step, write) {
   const start = out.size;
