@@ -1,46 +1,18 @@
-import { Callback, type CallbackOptions } from "../core/callback.ts";
+import { Callback, type CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { getLearningRate, setLearningRate } from "../core/model.ts";
 import { getRuntime, probePlace } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { drawSweep } from "./learning_rate_plot.ts";
-import { BatchLoss, LearningRateSweep } from "./learning_rate_sweep.ts";
-import { ModelSnapshot } from "./model_snapshot.ts";
 import {
-  callbackOptions,
-  checkOptions,
-  fileSystem,
-  numberThat,
-  oneOf,
-  type OptionRule,
-  place,
-  verbosity,
-} from "./options.ts";
+  type LearningRateFinderOptions,
+  learningRateFinderRules,
+} from "./learning_rate_finder_options.ts";
+import { drawSweep } from "./learning_rate_plot.ts";
+import { BatchLoss, LearningRateSweep, type SweepState } from "./learning_rate_sweep.ts";
+import { ModelSnapshot, type SnapshotState } from "./model_snapshot.ts";
+import { checkOptions } from "./options.ts";
 
-/** Options of {@linkcode LearningRateFinder}. */
-export interface LearningRateFinderOptions extends CallbackOptions {
-  /** Rate of the first step, above 0. Default: 1e-7. */
-  minLearningRate?: number;
-  /** Rate of the last step. Default: 10. */
-  maxLearningRate?: number;
-  /** Steps of the whole sweep, 3 or more. Default: 100. */
-  steps?: number;
-  /** Share of the past in the smoothed loss, from 0 to below 1. Default: 0.9. */
-  smoothing?: number;
-  /** The sweep ends when the smoothed loss is this many times its lowest value. Default: 4. */
-  divergence?: number;
-  /**
-   * What follows the sweep: the end of the run, or training at the suggested rate. The sweep's losses
-   * stay in the means of the epoch in which it ends. Default: `"stop"`.
-   */
-  afterwards?: "stop" | "train";
-  /** An SVG file to draw the sweep to. Default: none. */
-  plot?: Path;
-  /** Above 0 or true: print what was found. Default: 1. */
-  verbose?: number | boolean;
-  /** File system of the plot. Default: the runtime's. */
-  fs?: FileSystem;
-}
+export type { LearningRateFinderOptions };
 
 /**
  * Find a good learning rate: raise it step by step from very low to very high, and see where the
@@ -101,6 +73,8 @@ export class LearningRateFinder extends Callback {
   #fs: FileSystem | undefined;
   #kept: ModelSnapshot | undefined;
   readonly #batchLoss = new BatchLoss();
+  /** The model of an earlier run, until this one begins; undefined within if its sweep was done. */
+  #restored: Pick<FinderState, "kept"> | undefined;
 
   /**
    * Sweep the learning rate in the first steps of the next run.
@@ -111,7 +85,7 @@ export class LearningRateFinder extends Callback {
    */
   constructor(options: LearningRateFinderOptions = {}) {
     super(options);
-    checkOptions(this, LearningRateFinder, options, rules);
+    checkOptions(this, LearningRateFinder, options, learningRateFinderRules);
     this.#options = {
       minLearningRate: options.minLearningRate ?? 1e-7,
       maxLearningRate: options.maxLearningRate ?? 10,
@@ -143,20 +117,21 @@ export class LearningRateFinder extends Callback {
 
   /** Clear the last sweep and keep the weights and the learning rate. */
   override async onTrainBegin(): Promise<void> {
+    const restored = this.#restored;
     await this.close();
-    this.#sweep.clear();
-    this.suggestion = undefined;
+    if (restored === undefined) {
+      this.#sweep.clear();
+      this.suggestion = undefined;
+    }
     if (this.#plot !== undefined) {
       // A file that cannot be written fails now.
       this.#fs ??= getRuntime().fs;
       await probePlace(this.#plot, "file", { fs: this.#fs });
     }
-    this.#kept = await ModelSnapshot.take(this.model);
-  }
-
-  /** Restart the mean from which the loss of each batch is computed. */
-  override onEpochBegin(): void {
-    this.#batchLoss.reset();
+    if (restored === undefined) this.#kept = await ModelSnapshot.take(this.model);
+    else if (restored.kept !== undefined) {
+      this.#kept = await ModelSnapshot.from(this.model, restored.kept);
+    }
   }
 
   /** Set the learning rate of this step. */
@@ -192,7 +167,25 @@ export class LearningRateFinder extends Callback {
   override async close(): Promise<void> {
     const kept = this.#kept;
     this.#kept = undefined;
+    this.#restored = undefined;
     await kept?.restore();
+  }
+
+  /** The steps of the sweep, and the model as it was before. */
+  async getState(): Promise<CallbackState> {
+    const { suggestion } = this;
+    const { sum, rows } = this.#batchLoss;
+    const kept = await this.#kept?.getState() ?? this.#restored?.kept;
+    return { ...this.#sweep.getState(), suggestion, sum, rows, kept } as unknown as CallbackState;
+  }
+
+  /** Go on with the sweep, or with what it has found; the next `onTrainBegin` does not clear it. */
+  setState(state: CallbackState): void {
+    const { kept, suggestion, sum, rows, ...steps } = state as unknown as FinderState;
+    this.#sweep.setState(steps);
+    this.suggestion = suggestion;
+    Object.assign(this.#batchLoss, { sum, rows });
+    this.#restored = { kept };
   }
 
   async #finish(hasDiverged: boolean): Promise<void> {
@@ -224,16 +217,10 @@ export class LearningRateFinder extends Callback {
   }
 }
 
-const aboveZero = numberThat("a finite number > 0", (rate) => Number.isFinite(rate) && rate > 0);
-const rules: Record<string, OptionRule> = {
-  ...callbackOptions,
-  minLearningRate: aboveZero,
-  maxLearningRate: aboveZero,
-  steps: numberThat("a whole number >= 3", (steps) => Number.isSafeInteger(steps) && steps >= 3),
-  smoothing: numberThat(">= 0 and < 1", (smoothing) => smoothing >= 0 && smoothing < 1),
-  divergence: numberThat("> 1", (divergence) => divergence > 1),
-  afterwards: oneOf("stop", "train"),
-  plot: place,
-  verbose: verbosity,
-  fs: fileSystem,
-};
+/** What is remembered; without `kept`, the sweep is done. */
+interface FinderState extends SweepState {
+  suggestion: number | undefined;
+  sum: number;
+  rows: number;
+  kept: SnapshotState | undefined;
+}

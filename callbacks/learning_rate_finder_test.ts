@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type CallbackLike, fit, getOptimizerState } from "keepfit";
+import { BackupAndRestore, type CallbackLike, fit, getOptimizerState } from "keepfit";
 import { CallbackList } from "../core/callback_list.ts";
 import { getLearningRate } from "../core/model.ts";
-import { memoryFileSystem } from "../runtime/mod.ts";
+import { type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
 import { LearningRateFinder, type LearningRateFinderOptions } from "./learning_rate_finder.ts";
 import { heard } from "./fixtures.ts";
 
@@ -247,5 +247,43 @@ describe("LearningRateFinder", () => {
     assert.throws(make({ divergence: 1 }), RangeError);
     assert.throws(make({ afterwards: "go" as never }), RangeError);
     assert.throws(make({ plot: "" }), RangeError);
+  });
+});
+
+describe("LearningRateFinder of a run that is resumed", () => {
+  it("goes on with its sweep, or with what it has found", async () => {
+    const x = tf.linspace(-1, 1, 12).reshape([12, 1]);
+    const train = async (fs: FileSystem, crashAfter = Infinity) => {
+      const model = tf.sequential({
+        layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" })],
+      });
+      model.compile({ optimizer: tf.train.adam(0.01), loss: "meanSquaredError" });
+      const finder = new LearningRateFinder({ steps: 6, afterwards: "train", verbose: 0 });
+      const { history } = await fit(model, x, x.mul(3), {
+        epochs: 3,
+        batchSize: 3,
+        seed: 1,
+        verbose: 0,
+        callbacks: [
+          finder,
+          new BackupAndRestore("backup", { fs, saveFreq: 1, saveOnBackground: false }),
+          {
+            onTrainBatchEnd() {
+              if (--crashAfter === 0) throw new Error("crash");
+            },
+          },
+        ],
+      });
+      const { learningRates, losses, smoothedLosses, suggestion } = finder;
+      const weights = model.getWeights().map((weight) => Array.from(weight.dataSync()));
+      return { weights, history, learningRates, losses, smoothedLosses, suggestion };
+    };
+    const whole = await train(memoryFileSystem());
+    assert.notEqual(whole.suggestion, undefined);
+    for (const batches of [1, 3, 4, 5, 6, 7, 10]) {
+      const fs = memoryFileSystem();
+      await assert.rejects(train(fs, batches), /crash/);
+      assert.deepEqual(await train(fs), whole, `after batch ${batches}`);
+    }
   });
 });

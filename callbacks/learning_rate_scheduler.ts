@@ -1,4 +1,4 @@
-import { Callback, type CallbackOptions } from "../core/callback.ts";
+import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { getLearningRate, setLearningRate } from "../core/model.ts";
 import {
@@ -98,6 +98,7 @@ export class LearningRateScheduler extends Callback {
   #epoch = 0;
   // The step that the first update of the optimizer is.
   #firstStep = 0;
+  #isResumed = false;
 
   /**
    * Set the learning rate by `schedule`.
@@ -129,7 +130,9 @@ export class LearningRateScheduler extends Callback {
   override onTrainBegin(): void {
     // Fails now, not at the first epoch, when there is no rate to set.
     getLearningRate(this.model);
-    if (this.every === "epoch") return;
+    const isResumed = this.#isResumed;
+    this.#isResumed = false;
+    if (this.every === "epoch" || isResumed) return;
     const { initialEpoch = 0, steps } = this.params ?? {};
     this.#firstStep = this.#updates() > 0 ? 0 : initialEpoch * (steps ?? 0);
   }
@@ -143,6 +146,22 @@ export class LearningRateScheduler extends Callback {
   /** Add the learning rate to the logs. */
   override onEpochEnd(_epoch: number, logs: Logs): void {
     logs.learning_rate = getLearningRate(this.model);
+  }
+
+  /** Forget a state that no run has begun with. */
+  override close(): void {
+    this.#isResumed = false;
+  }
+
+  /** Where the run began to count its steps. */
+  getState(): CallbackState {
+    return { firstStep: this.#firstStep };
+  }
+
+  /** Count on from there; the next `onTrainBegin` does not begin anew. */
+  setState(state: CallbackState): void {
+    this.#firstStep = state.firstStep as number;
+    this.#isResumed = true;
   }
 
   #beginStep(batch: number): void {

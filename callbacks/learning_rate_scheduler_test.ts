@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { fit, getOptimizerState, setOptimizerState } from "keepfit";
+import { BackupAndRestore, fit, getOptimizerState, setOptimizerState } from "keepfit";
 import { History } from "../core/history.ts";
 import { getLearningRate } from "../core/model.ts";
+import { type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
 import { LearningRateScheduler } from "./learning_rate_scheduler.ts";
 import { drive, heard, losses } from "./fixtures.ts";
 
@@ -161,5 +162,34 @@ describe("LearningRateScheduler", () => {
       drive(new LearningRateScheduler(() => 1, { every: "step" }), losses(1), { model: rated }),
       /onTrainBegin.*must count its iterations/,
     );
+  });
+});
+
+describe("LearningRateScheduler of a run that is resumed", () => {
+  it("counts its steps on, where the run began with a later epoch", async () => {
+    const train = async (fs: FileSystem, crashAfter = Infinity) => {
+      const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+      model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+      const steps: number[] = [];
+      await fit(model, tf.ones([6, 1]), tf.ones([6, 1]), {
+        batchSize: 2,
+        initialEpoch: 1,
+        epochs: 3,
+        verbose: 0,
+        callbacks: [
+          new LearningRateScheduler((step) => 1 / (1 + steps.push(step)), { every: "step" }),
+          new BackupAndRestore("backup", { fs, saveFreq: 1, saveOnBackground: false }),
+          {
+            onTrainBatchEnd() {
+              if (--crashAfter === 0) throw new Error("crash");
+            },
+          },
+        ],
+      });
+      return steps;
+    };
+    const fs = memoryFileSystem();
+    await assert.rejects(train(fs, 3), /crash/);
+    assert.deepEqual(await train(fs), [5, 6, 7, 8]);
   });
 });

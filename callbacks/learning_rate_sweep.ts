@@ -1,5 +1,13 @@
 import type { Params } from "../core/callback.ts";
 
+/** What is known of the steps of a sweep. */
+export type SweepState = {
+  learningRates: number[];
+  losses: number[];
+  smoothedLosses: number[];
+  average: number;
+};
+
 /** The rates and losses of a learning rate sweep, and the suggestion from them. */
 export class LearningRateSweep {
   /** Rate of each step. */
@@ -24,6 +32,25 @@ export class LearningRateSweep {
   /** How much of the sweep is done, from 0 to 1 at its last step. */
   get progress(): number {
     return this.learningRates.length / (this.#options.steps - 1);
+  }
+
+  /** The steps, as plain data. */
+  getState(): SweepState {
+    return {
+      learningRates: [...this.learningRates],
+      losses: [...this.losses],
+      smoothedLosses: [...this.smoothedLosses],
+      average: this.#average,
+    };
+  }
+
+  /** Go on after the steps of {@linkcode getState}. */
+  setState({ learningRates, losses, smoothedLosses, average }: SweepState): void {
+    this.clear();
+    this.learningRates.push(...learningRates);
+    this.losses.push(...losses);
+    this.smoothedLosses.push(...smoothedLosses);
+    this.#average = average;
   }
 
   /** Remove all steps. */
@@ -77,24 +104,21 @@ export class LearningRateSweep {
 
 /** The loss of each batch alone, from the mean over the rows since the epoch began. */
 export class BatchLoss {
-  #sum = 0;
-  #rows = 0;
+  /** Sum over the rows since the epoch began. */
+  sum = 0;
+  /** Rows since the epoch began. */
+  rows = 0;
 
-  /** Begin an epoch. */
-  reset(): void {
-    this.#sum = 0;
-    this.#rows = 0;
-  }
-
-  /** The loss of this batch, which must follow the one before. */
+  /** The loss of this batch, which must follow the one before; the first one begins an epoch. */
   of(batch: number, mean: number, params: Params | null): number {
+    if (batch === 0) [this.sum, this.rows] = [0, 0];
     const { batchSize, samples } = params ?? {};
     const before = batchSize && samples ? samples - batch * batchSize : 0;
     const rows = batchSize && before > 0 ? Math.min(batchSize, before) : batchSize || 1;
-    const sum = mean * (this.#rows + rows);
-    const loss = (sum - this.#sum) / rows;
-    this.#sum = sum;
-    this.#rows += rows;
+    const sum = mean * (this.rows + rows);
+    const loss = (sum - this.sum) / rows;
+    this.sum = sum;
+    this.rows += rows;
     return loss;
   }
 }

@@ -1,10 +1,12 @@
-import type * as tf from "@tensorflow/tfjs";
 import {
   assignWeights,
   cloneWeights,
   type DeviceWeight,
   disposeWeights,
+  type HostWeight,
+  readWeights,
   type TrainableModel,
+  weightsFromHost,
 } from "../core/model.ts";
 import {
   getOptimizerState,
@@ -12,28 +14,45 @@ import {
   setOptimizerState,
 } from "../tfjs/optimizer_state.ts";
 
+/** The values of a {@linkcode ModelSnapshot}. */
+export interface SnapshotState {
+  weights: HostWeight[];
+  optimizer: OptimizerState;
+}
+
 /** Copies of a model's weights and of the state of its optimizer, to restore them once. */
 export class ModelSnapshot {
   readonly #model: TrainableModel;
   readonly #weights: DeviceWeight[];
   readonly #optimizer: OptimizerState;
 
-  private constructor(model: TrainableModel, optimizer: OptimizerState) {
+  private constructor(model: TrainableModel, weights: DeviceWeight[], optimizer: OptimizerState) {
     this.#model = model;
-    this.#weights = cloneWeights(model);
+    this.#weights = weights;
     this.#optimizer = optimizer;
   }
 
   /** Copy the weights, which stay on the device, and the state of the optimizer. */
   static async take(model: TrainableModel): Promise<ModelSnapshot> {
-    return new ModelSnapshot(model, await getOptimizerState(model.optimizer as tf.Optimizer));
+    const optimizer = await getOptimizerState(model as never);
+    return new ModelSnapshot(model, cloneWeights(model), optimizer);
+  }
+
+  /** That of which another process has read the values. */
+  static async from(model: TrainableModel, state: SnapshotState): Promise<ModelSnapshot> {
+    return new ModelSnapshot(model, await weightsFromHost(model, state.weights), state.optimizer);
+  }
+
+  /** The values as plain data. */
+  async getState(): Promise<SnapshotState> {
+    return { weights: await readWeights(this.#weights), optimizer: this.#optimizer };
   }
 
   /** Restore weights and optimizer, and dispose the copies. */
   async restore(): Promise<void> {
     try {
       assignWeights(this.#model, this.#weights);
-      await setOptimizerState(this.#model.optimizer as tf.Optimizer, this.#optimizer);
+      await setOptimizerState(this.#model as never, this.#optimizer);
     } finally {
       disposeWeights(this.#weights);
     }

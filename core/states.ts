@@ -26,7 +26,7 @@ export async function getStates(
       try {
         const state = await callback.getState?.();
         // The callback may change its own while the copy is written.
-        if (state !== undefined) found.push(copyOf(state));
+        if (state !== undefined && state !== null) found.push(copyOf(state) as CallbackState);
       } catch (error) {
         onFailure(callback, failed(key, "getState", error));
       }
@@ -85,12 +85,44 @@ function byKey(callbacks: readonly CallbackLike[]): Map<string, CallbackLike[]> 
   return keyed;
 }
 
-function copyOf<Value extends StateValue | undefined>(value: Value): Value {
-  if (typeof value !== "object" || value === null) return value;
-  if (ArrayBuffer.isView(value)) return (value as Float32Array).slice() as unknown as Value;
-  if (Array.isArray(value)) return value.map(copyOf) as Value;
-  const entries = Object.entries(value as CallbackState);
-  return Object.fromEntries(entries.map(([key, one]) => [key, copyOf(one)])) as Value;
+/**
+ * A copy of plain data.
+ *
+ * @param path where it is in the state, for messages
+ * @throws TypeError for what a file would lose, such as a `Map` or a function
+ */
+function copyOf(value: unknown, path = "the state"): StateValue | undefined {
+  if (value === null || ["boolean", "number", "string", "undefined"].includes(typeof value)) {
+    return value as StateValue | undefined;
+  }
+  if (Array.isArray(value)) {
+    return value.map((one, i) => copyOf(one, `${path}[${i}]`) as StateValue);
+  }
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
+    return (value as Float32Array).slice();
+  }
+  if (!isRecord(value)) {
+    throw new TypeError(
+      `${path} is ${
+        nameOfKind(value)
+      }, expected plain data: numbers, text, booleans, null, lists, ` +
+        `records and typed arrays`,
+    );
+  }
+  const entries = Object.entries(value);
+  return Object.fromEntries(entries.map(([key, one]) => [key, copyOf(one, `${path}.${key}`)]));
+}
+
+/** Whether it is a record, of whatever realm, and no instance of a class. */
+function isRecord(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function nameOfKind(value: unknown): string {
+  if (typeof value !== "object" || value === null) return `a ${typeof value}`;
+  return `an instance of ${value.constructor.name}`;
 }
 
 /** True for equal plain data, arrays of numbers included. */

@@ -33,6 +33,34 @@ describe("The state of a list", () => {
     assert.deepEqual([a.count, b.count], [1, 7]);
   });
 
+  it("is a copy of plain data, and refused where a file would lose a part of it", async () => {
+    const live = { values: Float32Array.of(1), list: [{ a: null }], text: "" };
+    const holding = (state: unknown) =>
+      new CallbackList([{ name: "mine", close() {}, getState: () => state as never }]);
+    const { mine } = await holding(live).getState();
+    live.values[0] = 2;
+    live.list.pop();
+    assert.deepEqual(mine, { values: Float32Array.of(1), list: [{ a: null }], text: "" });
+    assert.deepEqual(await holding(null).getState(), {});
+    class Own {}
+    const lost: [unknown, string][] = [
+      [{ seen: new Map() }, "the state.seen is an instance of Map"],
+      [{ at: [new Date()] }, "the state.at[0] is an instance of Date"],
+      [{ own: new Own() }, "the state.own is an instance of Own"],
+      [{ run: () => {} }, "the state.run is a function"],
+      [{ big: 1n }, "the state.big is a bigint"],
+      [new Set(), "the state is an instance of Set"],
+    ];
+    for (const [state, message] of lost) {
+      const error = await errorOf(() => holding(state).getState());
+      assert.equal(
+        error.message,
+        `Callback mine failed in getState: ${message}, expected plain data: numbers, text, ` +
+          `booleans, null, lists, records and typed arrays`,
+      );
+    }
+  });
+
   it("is under the callback's stateKey too, and goes to no other", async () => {
     const keyed = (stateKey: string) => ({ ...counter("a"), stateKey });
     const list = new CallbackList([keyed("x"), keyed("y"), keyed("")]);
