@@ -19,11 +19,12 @@ export interface Report {
 /**
  * Cut a run at instants of it, resume it, and compare what it makes with the run as a whole.
  *
- * @param stride take every so many changes. Default: 1, all
+ * @param instants changes at which it is cut, before and half-way, all over the run. Default: all
  */
 export async function cutEverywhere(
   kind: Kind,
-  { stride = 1, losesUnsynced = false }: { stride?: number; losesUnsynced?: boolean } = {},
+  { instants = Infinity, losesUnsynced = false }: { instants?: number; losesUnsynced?: boolean } =
+    {},
 ): Promise<Report> {
   const { warn } = console;
   console.warn = () => {};
@@ -31,7 +32,7 @@ export async function cutEverywhere(
     const journal = new Journal();
     const whole = await train(kind, journal.fs, "/run");
     const report: Report = { cuts: 0, differences: [] };
-    for (let changes = 0; changes < journal.untilEnd; changes += stride) {
+    for (const changes of spread(journal.untilEnd, instants)) {
       for (const isHalf of [false, true]) {
         const cut: Cut = { changes, isHalf, losesUnsynced };
         const fs = await journal.diskAt(cut);
@@ -50,10 +51,20 @@ export async function cutEverywhere(
   }
 }
 
-/** Names of the parts of an outcome that differ. */
-export function differencesOf(resumed: Outcome, whole: Outcome): string[] {
+/** Whole numbers from 0 to below `limit`: all, or so many of them that are far from each other. */
+function spread(limit: number, count: number): number[] {
+  if (count >= limit) return Array.from({ length: limit }, (_, i) => i);
+  const golden = (Math.sqrt(5) - 1) / 2;
+  return Array.from({ length: count }, (_, i) => Math.floor(limit * ((i + 1) * golden % 1)));
+}
+
+/** Names of the parts of an outcome that differ, of those that are known. */
+export function differencesOf(
+  resumed: Partial<Outcome> & Pick<Outcome, "files">,
+  whole: Outcome,
+): string[] {
   const parts = (["weights", "optimizer", "history", "epoch"] as const)
-    .filter((part) => !isEqual(resumed[part], whole[part]));
+    .filter((part) => resumed[part] !== undefined && !isEqual(resumed[part], whole[part]));
   const files = [...new Set([...Object.keys(whole.files), ...Object.keys(resumed.files)])]
     .filter((path) => !isEqual(resumed.files[path], whole.files[path]));
   return [...parts, ...files];

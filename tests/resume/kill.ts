@@ -3,57 +3,105 @@
  * and compare what they made with a run that was never interrupted.
  *
  * ```sh
- * node --import tsx tests/resume/kill.ts --kills 1000 --kind '{"saveFreq":2}'
+ * node --import tsx tests/resume/kill.ts --kills 1000
+ * node --import tsx tests/resume/kill.ts --kills 100 --kind '{"saveFreq":2}'
  * ```
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { getRuntime } from "keepfit/runtime";
+import { exists, getRuntime } from "keepfit/runtime";
 import { startChild } from "../child.ts";
 import { createRandom, type Random } from "../seeded.ts";
 import { differencesOf } from "./exhaustive.ts";
-import { type Kind, type Outcome, train } from "./training.ts";
+import { kinds } from "./kinds.ts";
+import { contentOf, type Kind, type Outcome, train } from "./training.ts";
 
 /** What {@linkcode killRuns} found. */
 export interface KillReport {
   runs: number;
   kills: number;
-  /** Of each run that made something else: what differed. */
-  differences: string[][];
+  /** Kills that came when the run had ended and its backup was removed. */
+  afterTheEnd: number;
+  /** Batches that were trained again after each other kill. */
+  lost: number[];
+  /** Of each run that made something else: its kind, where it was killed, and what differed. */
+  differences: { kind: Kind; killed: string[]; what: string[] }[];
 }
 
-/** Kill runs of a kind until there were so many kills, at most four of one run. */
-export async function killRuns(kind: Kind, kills: number, seed: number): Promise<KillReport> {
+/**
+ * Kill runs until there were so many kills, at most four of one run, two runs at a time.
+ *
+ * @param some kinds of the runs, in turn
+ */
+export async function killRuns(
+  some: readonly Kind[],
+  kills: number,
+  seed: number,
+): Promise<KillReport> {
   const random = createRandom(seed);
-  const { fs } = getRuntime();
-  const whole = await inFolder((directory) => train(kind, fs, directory));
-  const report: KillReport = { runs: 0, kills: 0, differences: [] };
-  while (report.kills < kills) {
-    await inFolder(async (directory) => {
-      let left = Math.min(4, kills - report.kills);
-      let made: Outcome | undefined;
-      while (made === undefined) {
-        made = await runOnce(kind, directory, left > 0 ? random : undefined);
-        if (made !== undefined) break;
-        left--;
-        report.kills++;
-      }
-      report.runs++;
-      const found = differencesOf(made, JSON.parse(JSON.stringify(whole)));
-      if (found.length > 0) report.differences.push(found);
-    });
+  const report: KillReport = { runs: 0, kills: 0, afterTheEnd: 0, lost: [], differences: [] };
+  const wholes = new Map<Kind, Outcome>();
+  for (const kind of some) {
+    const whole = await inFolder((directory) => train(kind, getRuntime().fs, directory));
+    wholes.set(kind, JSON.parse(JSON.stringify(whole)));
   }
+  let left = kills;
+  let begun = 0;
+  const work = async () => {
+    while (left > 0) {
+      const kind = some[begun++ % some.length];
+      const most = Math.min(4, left);
+      left -= most;
+      const killed = await killRun(kind, wholes.get(kind) as Outcome, most, random, report);
+      left += most - killed;
+    }
+  };
+  await Promise.all([work(), work()]);
   return report;
 }
 
-/** What a process has made; undefined where it was killed, at a batch and some moments later. */
+/** Kill a run at most so often, and add what was found to the report. Returns how often it was killed. */
+async function killRun(
+  kind: Kind,
+  whole: Outcome,
+  most: number,
+  random: Random,
+  report: KillReport,
+): Promise<number> {
+  return await inFolder(async (directory) => {
+    const killed: string[] = [];
+    let trained = 0;
+    let made: Partial<Outcome> & Pick<Outcome, "files"> | undefined;
+    while (made === undefined) {
+      const ended = await runOnce(kind, directory, killed.length < most ? random : undefined);
+      const [first = trained + 1, last = trained] = [ended.batches[0], ended.batches.at(-1)];
+      if (killed.length > 0) report.lost.push(trained + 1 - first);
+      trained = last;
+      made = ended.made;
+      if (made !== undefined) break;
+      killed.push(`after batch ${trained}`);
+      report.kills++;
+      if (trained > 0 && !await hasBackup(directory)) {
+        report.afterTheEnd++;
+        const files = await contentOf(getRuntime().fs, directory);
+        made = { files: JSON.parse(JSON.stringify(withoutMark(files))) };
+      }
+    }
+    report.runs++;
+    const what = differencesOf(made, whole);
+    if (what.length > 0) report.differences.push({ kind, killed, what });
+    return killed.length;
+  });
+}
+
+/** What a process has made, or nothing where it was killed, and the batches that it has trained. */
 async function runOnce(
   kind: Kind,
   directory: string,
   random: Random | undefined,
-): Promise<Outcome | undefined> {
+): Promise<{ made?: Outcome; batches: number[] }> {
   const module = `import ${JSON.stringify(new URL("run.ts", import.meta.url).href)};\n`;
   const { child, result } = startChild(module, { args: [JSON.stringify(kind), directory] });
   let batches = random === undefined ? Infinity : random(12);
@@ -64,10 +112,23 @@ async function runOnce(
     setTimeout(() => child.kill("SIGKILL"), random?.(20));
   });
   const { stdout, stderr, signal, code } = await result;
+  const trained = [...stdout.matchAll(/^batch (\d+)$/gm)].map(([, number]) => Number(number));
   const made = /^made (.*)$/m.exec(stdout);
-  if (made !== null) return JSON.parse(made[1]);
-  if (signal === "SIGKILL") return undefined;
+  if (made !== null) return { made: JSON.parse(made[1]), batches: trained };
+  if (signal === "SIGKILL") return { batches: trained };
   throw new Error(`the run ended with ${code ?? signal}: ${stderr}`);
+}
+
+async function hasBackup(directory: string): Promise<boolean> {
+  for (const name of ["next", "latest", "previous"]) {
+    if (await exists(`${directory}/backup/${name}.safetensors`)) return true;
+  }
+  return false;
+}
+
+/** Files but for the empty folder of the backup and its mark, between whose removals a kill may come. */
+function withoutMark(files: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(files).filter(([path]) => !path.startsWith("/backup")));
 }
 
 async function inFolder<T>(run: (directory: string) => Promise<T>): Promise<T> {
@@ -79,17 +140,24 @@ async function inFolder<T>(run: (directory: string) => Promise<T>): Promise<T> {
   }
 }
 
+/** The mean of numbers; 0 without one. */
+export function meanOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, one) => sum + one, 0) / Math.max(1, numbers.length);
+}
+
 const { mainModule, args } = getRuntime();
 if (mainModule()?.endsWith("tests/resume/kill.ts")) {
   const { values } = parseArgs({
     args,
     options: {
       kills: { type: "string", default: "30" },
-      kind: { type: "string", default: "{}" },
+      kind: { type: "string" },
       seed: { type: "string", default: String(Date.now()) },
     },
   });
   const { kills, kind, seed } = values;
-  const report = await killRuns(JSON.parse(kind), Number(kills), Number(seed));
-  console.log(kind, `seed ${seed}`, JSON.stringify(report));
+  const some = kind === undefined ? Object.values(kinds) : [JSON.parse(kind) as Kind];
+  const { lost, ...report } = await killRuns(some, Number(kills), Number(seed));
+  console.log(`seed ${seed}`, JSON.stringify(report));
+  console.log(`batches lost: mean ${meanOf(lost).toFixed(2)}, most ${Math.max(0, ...lost)}`);
 }

@@ -15,6 +15,8 @@ import {
   JSONLinesLogger,
   ModelCheckpoint,
   ReduceLROnPlateau,
+  shuffledDataset,
+  type ShuffledDatasetOptions,
   SwapEMAWeights,
   TensorBoard,
   useBackend,
@@ -22,12 +24,16 @@ import {
 import type { FileSystem } from "keepfit/runtime";
 import { readEvents, type SummaryEvent } from "keepfit/tensorboard";
 
-await useBackend(tf, "cpu");
-
 /** A kind of run. Everything is optional: without it, dense layers are trained with Adam. */
 export interface Kind {
+  /** What it computes on. Default: `"cpu"`. */
+  backend?: "cpu" | "wasm";
+  /** Whether steps are compiled. Default: where they can be. */
+  jitCompile?: boolean;
   /** When it saves. Default: `"epoch"`. */
   saveFreq?: "epoch" | number;
+  /** When it saves, in place of `saveFreq`. */
+  saveEvery?: { seconds: number };
   /** Whether checkpoints and backups are written in the background. Default: false. */
   background?: boolean;
   /** Whether loggers append. Default: false. */
@@ -37,7 +43,7 @@ export interface Kind {
   /** Layers and optimizer. Default: `"dense"`. */
   model?: "dense" | "dropout" | "average" | "lstm" | "conv" | "outputs";
   /** Where the batches are from. Default: `"tensors"`. */
-  source?: "tensors" | "generator" | "steps" | "shuffled";
+  source?: "tensors" | "generator" | "steps" | "shuffled" | "ours";
   /** Whether the run stops early. Default: false. */
   stops?: boolean;
 }
@@ -62,6 +68,7 @@ export async function train(
   directory: string,
   others: CallbackLike[] = [],
 ): Promise<Outcome> {
+  await useBackend(tf, kind.backend ?? "cpu", { threads: 1 });
   const model = makeModel(kind);
   const { optimizer } = model;
   const x = tf.linspace(-1, 1, rows).reshape(isSequence(kind) ? [rows, 1, 1] : [rows, 1]);
@@ -71,6 +78,7 @@ export async function train(
     // Before its first backup, a run without a seed has another one each time.
     seed: 5,
     verbose: 0 as const,
+    ...(kind.jitCompile !== undefined && { jitCompile: kind.jitCompile }),
     callbacks: [...callbacksOf(kind, fs, directory), ...others],
     validationData: targets(kind, x, y),
   };
@@ -147,9 +155,14 @@ function makeModel(kind: Kind): tf.LayersModel {
 }
 
 function callbacksOf(kind: Kind, fs: FileSystem, directory: string): CallbackLike[] {
-  const { append = false, background = false, batchLines = false, saveFreq = "epoch" } = kind;
+  const { append = false, background = false, batchLines = false, saveFreq, saveEvery } = kind;
   return [
-    new BackupAndRestore(`${directory}/backup`, { fs, saveFreq, saveOnBackground: background }),
+    new BackupAndRestore(`${directory}/backup`, {
+      fs,
+      saveFreq,
+      saveEvery,
+      saveOnBackground: background,
+    }),
     new ReduceLROnPlateau({ monitor: "loss", patience: 1, minDelta: 0.5, factor: 0.5 }),
     new EarlyStopping({
       monitor: "val_loss",
@@ -180,11 +193,15 @@ function callbacksOf(kind: Kind, fs: FileSystem, directory: string): CallbackLik
 }
 
 /** Batches of a dataset whose first batch is another one in each epoch, where it runs on. */
-function datasetOf(kind: Kind, source: "generator" | "steps" | "shuffled"): unknown {
+function datasetOf(kind: Kind, source: Kind["source"]): unknown {
   const column = isSequence(kind) ? [1, 1] : [1];
-  if (source === "shuffled") {
-    const items = Array.from({ length: rows }, (_, i) => ({ xs: [i / rows], ys: [i % 3] }));
-    return tf.data.array(items as never).shuffle(rows, "7").batch(batchSize);
+  if (source === "shuffled" || source === "ours") {
+    const items = tf.data.array(
+      Array.from({ length: rows }, (_, i) => ({ xs: [i / rows], ys: [i % 3] })) as never,
+    );
+    if (source === "shuffled") return items.shuffle(rows, "7").batch(batchSize);
+    const prepare: ShuffledDatasetOptions["prepare"] = (shuffled) => shuffled.batch(batchSize);
+    return shuffledDataset(items, { bufferSize: rows, prepare });
   }
   return function* () {
     for (let i = 0; i < (source === "steps" ? 7 : 4); i++) {
@@ -193,7 +210,11 @@ function datasetOf(kind: Kind, source: "generator" | "steps" | "shuffled"): unkn
   };
 }
 
-async function contentOf(fs: FileSystem, directory: string): Promise<Record<string, unknown>> {
+/** What is in a folder, as data that can be compared. */
+export async function contentOf(
+  fs: FileSystem,
+  directory: string,
+): Promise<Record<string, unknown>> {
   const files: Record<string, unknown> = {};
   const visit = async (folder: string): Promise<void> => {
     const entries = await fs.readDir(folder);

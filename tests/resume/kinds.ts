@@ -1,0 +1,30 @@
+import type { Kind } from "./training.ts";
+
+/** Runs that the suites of this folder interrupt, by what is particular about them. */
+export const kinds: Record<string, Kind> = {
+  "saved after each epoch": {},
+  "saved after each batch, with lines of batches": { saveFreq: 1, batchLines: true },
+  "saved after some time": { saveEvery: { seconds: 0.02 } },
+  "that appends to its logs": { append: true, saveFreq: 3 },
+  "with dropout and noise": { model: "dropout", saveFreq: 2 },
+  "with averages of the weights": { model: "average", saveFreq: 3 },
+  "whose files are written in the background": { background: true, saveFreq: 3 },
+  "that stops early": { stops: true, append: true },
+  "of an LSTM with dropout": { model: "lstm", saveFreq: 3 },
+  "with a convolution and batch normalization": { model: "conv", saveFreq: 2 },
+  "with two outputs": { model: "outputs", saveFreq: 3 },
+  "on a generator that runs on over epochs": { source: "steps", saveFreq: 2 },
+  "on a generator": { source: "generator", saveFreq: 3 },
+  "on a shuffled dataset": { source: "shuffled", saveFreq: 2 },
+  "on a dataset with the run's own order": { source: "ours", saveFreq: 3, background: true },
+  "without compiled steps": { jitCompile: false, saveFreq: 2 },
+  "on wasm": { backend: "wasm", saveFreq: 2, background: true },
+  "on wasm, without compiled steps": { backend: "wasm", jitCompile: false, saveFreq: 3 },
+  "of an LSTM with dropout on wasm": { backend: "wasm", model: "lstm", saveFreq: 2 },
+  "with a convolution and batch normalization on wasm": {
+    backend: "wasm",
+    model: "conv",
+    saveFreq: 3,
+  },
+  "with averages of the weights on wasm": { backend: "wasm", model: "average" },
+};
