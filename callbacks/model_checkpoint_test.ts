@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, it } from "node:test";
-import { fit } from "keepfit";
+import { BackupAndRestore, fit } from "keepfit";
 import { checkpointHandler } from "../checkpoints/mod.ts";
 import { exists, type FileSystem, FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { ModelCheckpoint, type ModelCheckpointOptions } from "./model_checkpoint.ts";
@@ -362,5 +362,40 @@ describe("ModelCheckpoint", () => {
       new ModelCheckpoint("best.safetensors", { saveWeightsOnly: true }),
     ]);
     assert.deepEqual(warned, []);
+  });
+});
+
+describe("ModelCheckpoint of a run that is resumed", () => {
+  /** The checkpoints of a run that watches these values, two batches an epoch. */
+  async function train(fs: FileSystem, crashAfter = Infinity): Promise<string[]> {
+    const values = [5, 6, 4, 7, 3];
+    const options = { fs, monitor: "score", mode: "min", saveBestOnly: true, keepBest: 1 } as const;
+    await fit(tinyModel(), tf.ones([4, 1]), tf.ones([4, 1]), {
+      batchSize: 2,
+      epochs: values.length,
+      seed: 1,
+      verbose: 0,
+      callbacks: [
+        { onEpochEnd: (epoch, logs) => void (logs.score = values[epoch]) },
+        new ModelCheckpoint("best/{epoch}", options),
+        new BackupAndRestore("backup", { fs, saveFreq: 3, saveOnBackground: false }),
+        {
+          onTrainBatchEnd() {
+            if (--crashAfter === 0) throw new Error("crash");
+          },
+        },
+      ],
+    });
+    return await names(fs, "best");
+  }
+
+  it("does not miss a best one that it has removed for a better one after the backup", async () => {
+    const whole = await train(memoryFileSystem());
+    for (let batches = 1; batches <= 10; batches++) {
+      const fs = memoryFileSystem();
+      await assert.rejects(train(fs, batches), /crash/);
+      const { warned } = await heard(async () => assert.deepEqual(await train(fs), whole));
+      assert.deepEqual(warned.filter((text) => text.includes("ModelCheckpoint")), []);
+    }
   });
 });

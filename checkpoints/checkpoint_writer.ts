@@ -63,6 +63,7 @@ export class CheckpointWriter {
   #saved: KeptCheckpoint | undefined;
   #pending: Promise<void> | undefined;
   #unfinished: UnfinishedCheckpoint | undefined;
+  #isRestored = false;
 
   /**
    * @param options options
@@ -145,6 +146,7 @@ export class CheckpointWriter {
     this.#kept = kept;
     this.#saved = saved;
     this.#unfinished = unfinished;
+    this.#isRestored = true;
   }
 
   /**
@@ -152,15 +154,19 @@ export class CheckpointWriter {
    * with the same weights.
    *
    * @param model returns the model; called only if needed
-   * @returns the last checkpoint if it no longer exists; otherwise undefined
+   * @returns the last checkpoint if it no longer exists and is missed; otherwise undefined
    */
   async resume(model: () => TrainableModel): Promise<KeptCheckpoint | undefined> {
-    const unfinished = this.#unfinished;
+    const [unfinished, isRestored] = [this.#unfinished, this.#isRestored];
+    this.#isRestored = false;
     if (unfinished !== undefined) {
       await this.save(model(), unfinished, { isKept: true, written: () => {} });
       return undefined;
     }
     const saved = this.#saved;
+    const { maxToKeep, keepBest } = this.#options;
+    // The run that saved the state may have removed it for a better one, which is saved again.
+    if (isRestored && (maxToKeep ?? keepBest) !== undefined) return undefined;
     return saved && !await exists(pathIn(saved), { fs: this.fs }) ? saved : undefined;
   }
 
