@@ -8,7 +8,7 @@ export type HookResult = unknown;
 
 /** Facts about a run, known before it begins; Keras's three keys first. */
 export interface Params {
-  /** As the user gave it: 0 silent, 1 progress bar, 2 one line an epoch, `"auto"` is 1. */
+  /** As passed by the user: 0 silent, 1 progress bar, 2 one line per epoch; `"auto"` is 1. */
   verbose: number | "auto";
   /** The final epoch's number (an index to stop before, not a count); 1 in evaluate and predict. */
   epochs: number;
@@ -16,11 +16,11 @@ export interface Params {
   steps: number | null;
   /** Epoch to start at. */
   initialEpoch?: number;
-  /** Rows of a batch, where they are known. */
+  /** Rows of a batch, if known. */
   batchSize?: number | null;
   /** How `fit` orders the rows; undefined for a dataset. */
   shuffle?: boolean | "batch";
-  /** Rows of an epoch, where they are known. */
+  /** Rows of an epoch, if known. */
   samples?: number | null;
   /** True when the run validates. */
   doValidation?: boolean;
@@ -30,13 +30,13 @@ export interface Params {
   validationFreq?: number | readonly number[];
   /** The keys that epoch logs will have, `val_` ones included. */
   metrics?: string[];
-  /** Which way each metric improves, for those that say so. */
+  /** Direction of improvement of each metric that declares one. */
   directions?: Record<string, "min" | "max">;
   /** Seed of the order of the rows; pass it to `fit` again for the same order. */
   seed?: number;
 }
 
-/** Plain data: what survives `structuredClone`. */
+/** Plain data: values that survive `structuredClone`. */
 export type StateValue =
   | null
   | boolean
@@ -46,14 +46,14 @@ export type StateValue =
   | StateValue[]
   | { [key: string]: StateValue | undefined };
 
-/** What a callback remembers between batches, as plain data. */
+/** State of a callback between batches, as plain data. */
 export type CallbackState = { [key: string]: StateValue | undefined };
 
 /** Progress of a training loop, to be saved and restored. */
 export interface ResumableLoop {
   /**
-   * True when the run ends because it was asked to, between two batches or epochs: what callbacks
-   * remember is then of one moment. Default: undefined, for a loop that cannot tell.
+   * True if the run ends on request, between two batches or epochs, so that the states of all
+   * callbacks are consistent. Default: undefined, for a loop that does not know.
    */
   readonly isInterrupted?: boolean;
   /**
@@ -65,7 +65,7 @@ export interface ResumableLoop {
   readonly givenSeed?: number;
   /** The progress as plain data: in `fit` the epoch, batch, seed, running means and more. */
   getState(): CallbackState | Promise<CallbackState>;
-  /** Continue from what {@linkcode getState} returned, in this process or another one. */
+  /** Continue from a state of {@linkcode getState}, in this process or another one. */
   setState(state: CallbackState): void | Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export interface ResumableTraining {
   initialEpoch: number | undefined;
   /** Progress of the loop. Default: undefined, for a loop that cannot restore it. */
   loop: ResumableLoop | undefined;
-  /** Keys of the states that the callbacks take: whose each is. */
+  /** Keys of the states that the callbacks accept. */
   readonly stateKeys: readonly string[];
   /** States of the callbacks, by key. */
   getState(): Promise<Record<string, CallbackState>>;
@@ -83,14 +83,14 @@ export interface ResumableTraining {
   setState(states: Record<string, CallbackState>): Promise<void>;
 }
 
-/** What happens to a run when a hook throws: end it, drop the callback, or only say so. */
+/** Error policy of a hook: end the run, disable the callback, or only warn. */
 export type ErrorPolicy = "throw" | "disable" | "warn";
 
 /** Logs of `onPredictBatchEnd`: the batch's outputs, one tensor or one per model output. */
 export interface PredictLogs {
-  /** Disposed after the hook: `clone()` what must live longer. */
+  /** Disposed after the hook: `clone()` tensors that must live longer. */
   outputs: unknown;
-  /** Logs beside the outputs. */
+  /** Logs in addition to the outputs. */
   [name: string]: unknown;
 }
 
@@ -100,8 +100,8 @@ export interface PredictLogs {
  */
 export interface CallbackHooks {
   /**
-   * Before any callback's `onTrainBegin`: the place to restore what an earlier run left, in the other
-   * callbacks too. Not in Keras.
+   * Before any callback's `onTrainBegin`: the place to restore an earlier run, including the other
+   * callbacks. Not in Keras.
    */
   beforeTrainBegin?(training: ResumableTraining): HookResult;
   /** When training begins. */
@@ -109,25 +109,23 @@ export interface CallbackHooks {
   /** When training ends, with the logs of the last epoch. */
   onTrainEnd?(logs: Logs): HookResult;
   /**
-   * After every callback's `onTrainEnd` has succeeded: the place to remove what only a run that goes
-   * on needs. Not in Keras.
+   * After every callback's `onTrainEnd` has succeeded: the place to remove data that only a
+   * continuing run needs. Not in Keras.
    */
   afterTrainEnd?(): HookResult;
   /** When an epoch begins. */
   onEpochBegin?(epoch: number, logs: Logs): HookResult;
   /** When an epoch ends, after validation. The logs are means over the epoch and `val_` means. */
   onEpochEnd?(epoch: number, logs: Logs): HookResult;
-  /**
-   * After every callback's `onEpochEnd`: the place to save what they remember. Not in Keras.
-   */
+  /** After every callback's `onEpochEnd`: the place to save their states. Not in Keras. */
   afterEpochEnd?(epoch: number): HookResult;
   /** Before a batch is trained on. */
   onTrainBatchBegin?(batch: number, logs: Logs): HookResult;
   /** After a batch is trained on. The logs are means since the epoch began. */
   onTrainBatchEnd?(batch: number, logs: Logs): HookResult;
-  /** Older name of {@linkcode onTrainBatchBegin}; used where that one is absent. */
+  /** Older name of {@linkcode onTrainBatchBegin}; used if that one is absent. */
   onBatchBegin?(batch: number, logs: Logs): HookResult;
-  /** Older name of {@linkcode onTrainBatchEnd}; used where that one is absent. */
+  /** Older name of {@linkcode onTrainBatchEnd}; used if that one is absent. */
   onBatchEnd?(batch: number, logs: Logs): HookResult;
   /** When an evaluation or a validation begins. */
   onTestBegin?(logs: Logs): HookResult;
@@ -146,36 +144,38 @@ export interface CallbackHooks {
   /** After a batch is predicted. The logs hold its outputs. */
   onPredictBatchEnd?(batch: number, logs: PredictLogs): HookResult;
   /**
-   * After the loop of `fit` has given way to the event loop, as often as `yieldEvery` says. A hook of
+   * After the loop of `fit` has yielded to the event loop, as set by `yieldEvery`. A hook of
    * TensorFlow.js; not in Keras.
    */
   onYield?(epoch: number, batch: number, logs: Logs): HookResult;
   /** The run is about to fail with `error`. No `onEpochEnd` or `onTrainEnd` will follow. */
   onException?(error: unknown): HookResult;
-  /** Free what is held. Always runs, last, and may run more than once. */
+  /** Release all resources. Always called last, possibly more than once. */
   close?(): HookResult;
 }
 
 /** Position among the callbacks of a hook. */
 export interface HookOrder {
-  /** Before or after all callbacks without an order. Default: `"normal"`, the place in the list. */
+  /**
+   * Before or after all callbacks without an order. Default: `"normal"`, the position in the list.
+   */
   order?: "pre" | "normal" | "post";
-  /** Names of callbacks to be called before, where they are in the list. */
+  /** Names of callbacks that this one must precede, if they are in the list. */
   before?: readonly string[];
-  /** Names of callbacks to be called after, where they are in the list. */
+  /** Names of callbacks that this one must follow, if they are in the list. */
   after?: readonly string[];
 }
 
-/** Optional members beside the hooks. */
+/** Optional members in addition to the hooks. */
 export interface CallbackAbilities {
-  /** How messages and saved states call it; the class's name where this is absent. */
+  /** Name in messages and saved states. Default: the name of the class. */
   name?: string;
   /**
-   * What its state is of, where a run may have several callbacks of its name: what it watches, where
-   * it writes. A state is restored only into a callback of the same name and key.
+   * Distinguishes the states of callbacks with the same name: the monitored value, the path it
+   * writes to. A state is restored only into a callback of the same name and key.
    */
   readonly stateKey?: string;
-  /** What happens when one of its hooks throws; the run's own `onError` where this is absent. */
+  /** Error policy of its hooks. Default: the run's `onError`. */
   onError?: ErrorPolicy;
   /**
    * Receives the params before `onTrainBegin`, after the model. A promise is awaited before the run
@@ -184,45 +184,45 @@ export interface CallbackAbilities {
   setParams?(params: Params): HookResult;
   /** Receives the model of the run. A promise is awaited before the run begins. */
   setModel?(model: never): HookResult;
-  /** What it remembers, as plain data; a promise where weights must be read from a device. */
+  /** Its state as plain data; a promise if weights must be read from a device. */
   getState?(): CallbackState | Promise<CallbackState>;
-  /** Remember what {@linkcode getState} gave, in this process or another one. */
+  /** Restore a state of {@linkcode getState}, from this process or another one. */
   setState?(state: CallbackState): void | Promise<void>;
   /**
-   * Say whether `onTrainBatchEnd` reads the logs of this batch. When no callback does, the values
-   * stay on the device and the hook is given empty logs. Absent means always.
+   * Whether `onTrainBatchEnd` reads the logs of this batch. If no callback does, the values stay on
+   * the device and the hook receives empty logs. Default: always.
    */
   readsBatchLogs?(batch: number): boolean;
-  /** Return where this callback wants to be called for a hook. Called once, by the list. */
+  /** Position of this callback for a hook. Called once, by the list. */
   hookOrder?(hook: string): HookOrder | undefined;
 }
 
 /** A callback in any form: a {@linkcode Callback}, a plain object of hooks, a `tf.Callback`. */
 export type CallbackLike = CallbackHooks & CallbackAbilities;
 
-/** Options that every callback of the catalogue takes beside its own. */
+/** Options that every callback of the catalog takes in addition to its own. */
 export interface CallbackOptions {
   /**
-   * Name in messages and saved states. It distinguishes two callbacks of one class that watch the
+   * Name in messages and saved states. It distinguishes two callbacks of one class that monitor the
    * same value or write to the same path. Default: the name of the class.
    */
   name?: string;
-  /** What a failure in one of its hooks does to the run. Default: as the run says (`"throw"`). */
+  /** Error policy of its hooks. Default: the run's (`"throw"`). */
   onError?: ErrorPolicy;
 }
 
-/** The hooks of a callback, declared rather than defined: their presence decides. */
+/** The hooks of a callback, declared rather than defined: only hooks that exist are called. */
 export interface Callback<Model extends TrainableModel = TrainableModel> extends CallbackHooks {
-  /** What its state belongs to: the value it watches, the path it writes to. Default: undefined. */
+  /** Distinguishes its state: the monitored value, the path it writes to. Default: undefined. */
   readonly stateKey?: string;
   /** Whether `onTrainBatchEnd` reads the logs of this batch. Default: always. */
   readsBatchLogs?(batch: number): boolean;
-  /** Where this callback wants to be called among the others. Default: its place in the list. */
+  /** Position of this callback among the others. Default: its position in the list. */
   hookOrder?(hook: string): HookOrder | undefined;
 }
 
 /**
- * The base of a callback. Extend it and write the hooks you need; each may return a promise.
+ * The base of a callback. Extend it and define the hooks you need; each may return a promise.
  *
  * This is when they are called (`fit`, in pseudo-code):
  *
@@ -249,12 +249,12 @@ export interface Callback<Model extends TrainableModel = TrainableModel> extends
  * always, last: close()
  * ```
  *
- * The callbacks of a hook are called in list order. One whose `hookOrder(hook)` says so comes before
- * all those (`order: "pre"`), after them (`"post"`), or before and after others by their names.
+ * The callbacks of a hook are called in list order. With `hookOrder(hook)`, a callback comes before
+ * all those (`order: "pre"`), after them (`"post"`), or before and after others by name.
  *
- * `evaluate` runs the four test hooks alone, `predict` the four predict hooks, whose batch end is
- * given `{ outputs }`. A stop asked for in a begin hook lets one batch run; validation, epoch end
- * and train end always follow. Order and arguments are those of Keras 3
+ * `evaluate` runs only the four test hooks, `predict` the four predict hooks, whose batch end
+ * receives `{ outputs }`. A stop in a begin hook lets one batch run; validation, epoch end and
+ * train end always follow. Order and arguments are those of Keras 3
  * (`keras/src/callbacks/callback.py`, `backend/tensorflow/trainer.py`).
  *
  * @example
@@ -285,14 +285,14 @@ export class Callback<Model extends TrainableModel = TrainableModel> {
 
   /** Facts about the run; null before {@linkcode setParams}. */
   params: Params | null = null;
-  /** What a failure in a hook does to the run; undefined leaves it to the run. */
+  /** Error policy of its hooks; undefined for the run's. */
   onError: ErrorPolicy | undefined;
   #model: Model | null = null;
 
   /**
    * Start without a model or params; the run sets them.
    *
-   * @param options what every callback takes
+   * @param options options of every callback
    */
   constructor(options: CallbackOptions = {}) {
     const owner = classNameOf(this);
@@ -304,8 +304,8 @@ export class Callback<Model extends TrainableModel = TrainableModel> {
   }
 
   /**
-   * The model of the run: the very object that was given to `fit`. A `Callback<tf.LayersModel>` has
-   * it with that type.
+   * The model of the run: the object that was passed to `fit`. In a `Callback<tf.LayersModel>` it
+   * has that type.
    *
    * @throws TypeError before a run has set it
    */

@@ -39,13 +39,13 @@ export interface CallbackListOptions {
 /**
  * Calls the hooks of many callbacks, in list order unless a callback's `hookOrder` says otherwise.
  *
- * `fit`, `evaluate` and `predict` make one. Make one yourself to drive callbacks from a custom loop:
- * call the hooks where they belong, await what they return, and `close()` in a `finally`. Logs may
- * hold scalar tensors, which are read and stay yours. A hook returns a promise only when a callback's
- * did, or a value of the logs had to be waited for.
+ * `fit`, `evaluate` and `predict` create one. Create one yourself to drive callbacks from a custom
+ * loop: call the hooks, await their results, and call `close()` in a `finally`. Logs may hold
+ * scalar tensors, which are read and stay yours. A hook returns a promise only if a callback did,
+ * or a value in the logs must be awaited.
  *
  * A callback that throws ends the run with a {@linkcode CallbackError} unless its `onError` (or the
- * list's) says `"disable"` (drop it for the rest of the run) or `"warn"` (go on calling it).
+ * list's) is `"disable"` (leave it out of the rest of the run) or `"warn"` (continue to call it).
  *
  * @example
  * ```ts
@@ -77,8 +77,8 @@ export class CallbackList extends HookCaller implements ResumableTraining {
    */
   initialEpoch: number | undefined;
   /**
-   * Progress of the loop that calls this list, until {@linkcode close}. `fit` sets it; set it before
-   * `onTrainBegin` of a loop of your own, and `BackupAndRestore` saves and restores it. Default:
+   * Progress of the loop that calls this list, until {@linkcode close}. `fit` sets it. In a custom
+   * loop, set it before `onTrainBegin`, and `BackupAndRestore` saves and restores it. Default:
    * undefined.
    */
   loop: ResumableLoop | undefined;
@@ -86,16 +86,16 @@ export class CallbackList extends HookCaller implements ResumableTraining {
   #params: Params | undefined;
 
   /**
-   * Flatten the callbacks, order their hooks and hand over the model and params.
+   * Flatten the callbacks, order their hooks and pass on the model and params.
    *
-   * @param callbacks callbacks in any form except by reference, which takes time: `await loadPlugin`
-   *   first; `null`, `undefined` and `false` are left out
-   * @param options what they receive, and what to add
-   * @throws CallbackError for something that is not a callback (`CALLBACK_INVALID`)
+   * @param callbacks callbacks in any form except references, which need `await loadPlugin` first;
+   * `null`, `undefined` and `false` are left out
+   * @param options model and params to pass on, and callbacks to add
+   * @throws CallbackError for a value that is not a callback (`CALLBACK_INVALID`)
    * @throws CallbackError for one callback listed twice (`CALLBACK_DUPLICATE`)
    * @throws RangeError for an unknown `onError`
    * @throws CallbackError for conflicting ordering constraints (`CALLBACK_ORDER`)
-   * @throws CallbackError when a callback fails to take the model or params (`CALLBACK_HOOK`)
+   * @throws CallbackError when a callback fails to accept the model or params (`CALLBACK_HOOK`)
    */
   constructor(callbacks: CallbacksArgument = [], options: CallbackListOptions = {}) {
     const { onError = "throw" } = checkListOptions(options);
@@ -108,13 +108,13 @@ export class CallbackList extends HookCaller implements ResumableTraining {
     if (options.params) this.setParams(options.params);
   }
 
-  /** Give every callback the model. A promise is waited for before a run begins. */
+  /** Give every callback the model. A promise is awaited before a run begins. */
   override setModel(model: TrainableModel): void {
     if (this.history !== undefined) (model as { history?: History }).history = this.history;
     super.setModel(model);
   }
 
-  /** Give every callback the parameters of the run. A promise is waited for before a run begins. */
+  /** Give every callback the parameters of the run. A promise is awaited before a run begins. */
   override setParams(params: Params): void {
     this.#params = params;
     super.setParams(params);
@@ -152,7 +152,7 @@ function checkListOptions(options: CallbackListOptions): CallbackListOptions {
   checkIsRecord("CallbackList", options);
   const { onError } = options;
   if (onError !== undefined && !isErrorPolicy(onError)) {
-    // It is an option of fit, too.
+    // It is also an option of fit.
     throw new RangeError(
       `Cannot use onError ${showValue(onError)}: it must be "throw", "disable" or "warn"`,
     );
@@ -168,7 +168,7 @@ function checkListOptions(options: CallbackListOptions): CallbackListOptions {
   return options;
 }
 
-/** What an option must be that is something else; null counts as not given. */
+/** Expected type of an invalid option; undefined if it is valid. Null counts as not given. */
 function wrongOption(name: string, value: unknown): string | undefined {
   if (value === null || value === undefined) return undefined;
   if (name === "model" || name === "params") return isRecord(value) ? undefined : "an object";

@@ -13,7 +13,7 @@ import { withClock } from "../tests/clock.ts";
 
 const params: Params = { verbose: 0, epochs: 3, steps: 2 };
 
-describe("CallbackList calls hooks", () => {
+describe("CallbackList calling hooks", () => {
   const hooks = [
     ["onTrainBegin", []],
     ["onEpochBegin", [4]],
@@ -31,7 +31,7 @@ describe("CallbackList calls hooks", () => {
     ["onPredictEnd", []],
   ] as const;
   for (const [hook, at] of hooks) {
-    it(`${hook}, with its arguments, in list order`, async () => {
+    it(`CallbackList calls ${hook}, with its arguments, in list order`, async () => {
       const seen: unknown[] = [];
       const one = { [hook]: (...args: unknown[]) => seen.push(["one", ...args]) };
       const two = { [hook]: (...args: unknown[]) => seen.push(["two", ...args]) };
@@ -42,7 +42,7 @@ describe("CallbackList calls hooks", () => {
     });
   }
 
-  it("under their older names, unless the present one is there", async () => {
+  it("CallbackList calls hooks under their older names unless the current one exists", async () => {
     const seen: string[] = [];
     const list = new CallbackList([
       { onBatchBegin: () => seen.push("old begin"), onBatchEnd: () => seen.push("old end") },
@@ -53,7 +53,7 @@ describe("CallbackList calls hooks", () => {
     assert.deepEqual(seen, ["old begin", "old end", "new end"]);
   });
 
-  it("on the callback itself, with its fields and its parent's hooks", async () => {
+  it("CallbackList calls hooks on the callback itself, with its fields and inherited hooks", async () => {
     class Counter extends Callback {
       epochs = 0;
       override onEpochEnd() {
@@ -68,7 +68,7 @@ describe("CallbackList calls hooks", () => {
     assert.equal(counter.epochs, 2);
   });
 
-  it("one after another, waiting for each promise", async () => {
+  it("CallbackList calls one hook after another, awaiting each promise", async () => {
     const seen: string[] = [];
     const list = new CallbackList([
       {
@@ -81,7 +81,7 @@ describe("CallbackList calls hooks", () => {
     assert.deepEqual(seen, ["slow", "fast"]);
   });
 
-  it("without a promise when none of them gives one", () => {
+  it("CallbackList returns no promise if no hook does", () => {
     const list = new CallbackList([{ onEpochEnd: () => 5 }, {
       onEpochEnd: () => Promise.resolve(),
       onTrainBatchEnd: () => {},
@@ -91,7 +91,7 @@ describe("CallbackList calls hooks", () => {
     assert(list.onEpochEnd(0) instanceof Promise);
   });
 
-  it("with one object for all, which is not the caller's", async () => {
+  it("CallbackList passes one object of logs to all callbacks, which is not the caller's", async () => {
     const seen: Logs[] = [];
     const given = { loss: 1 };
     const list = new CallbackList([
@@ -104,8 +104,8 @@ describe("CallbackList calls hooks", () => {
   });
 });
 
-describe("CallbackList tells", () => {
-  it("the model, then the params, before any hook", async () => {
+describe("CallbackList introducing a run", () => {
+  it("CallbackList passes the model, then the params, before any hook", async () => {
     const seen: unknown[] = [];
     const model = { stopTraining: false };
     const list = new CallbackList({
@@ -117,7 +117,7 @@ describe("CallbackList tells", () => {
     assert.deepEqual(seen, [model, params, "begin"]);
   });
 
-  it("a Callback that has not been told says so", () => {
+  it("A Callback without a model throws when it is read", () => {
     class Mine extends Callback {}
     assert.throws(
       () => new Mine().model,
@@ -125,7 +125,7 @@ describe("CallbackList tells", () => {
     );
   });
 
-  it("whose setModel fails, and leaves it out where it may", async () => {
+  it("CallbackList fails for a callback whose setModel fails, or disables it if allowed", async () => {
     const seen: string[] = [];
     const callback = (onError: ErrorPolicy): CallbackLike => ({
       name: "picky",
@@ -146,7 +146,7 @@ describe("CallbackList tells", () => {
   });
 });
 
-describe("A promise of setModel or setParams", () => {
+describe("Promises of setModel and setParams", () => {
   const slow = (seen: string[], onError?: ErrorPolicy): CallbackLike => ({
     name: "slow",
     onError,
@@ -164,7 +164,7 @@ describe("A promise of setModel or setParams", () => {
     onPredictBegin: () => seen.push("predict"),
   });
 
-  it("is waited for before a run begins", async () => {
+  it("A promise of setModel or setParams is awaited before a run begins", async () => {
     for (const begin of ["onTrainBegin", "onTestBegin", "onPredictBegin"] as const) {
       const seen: string[] = [];
       await new CallbackList(slow(seen), { model: {}, params })[begin]();
@@ -173,7 +173,7 @@ describe("A promise of setModel or setParams", () => {
     }
   });
 
-  it("that rejects ends the run, or leaves the callback out", async () => {
+  it("A promise of setModel or setParams ends the run when it rejects, or disables the callback", async () => {
     const seen: string[] = [];
     const failing = new CallbackList(slow(seen, "throw"), { model: {}, params });
     const error = await errorOf(() => failing.onTrainBegin());
@@ -187,7 +187,7 @@ describe("A promise of setModel or setParams", () => {
     assert.deepEqual(seen, ["model", "model"]);
   });
 
-  it("that rejects is no unhandled rejection where no run begins", async () => {
+  it("A promise of setModel or setParams causes no unhandled rejection if no run begins", async () => {
     const list = new CallbackList(slow([], "throw"), { model: {}, params });
     await list.close();
     await new Promise((resolve) => setTimeout(resolve));
@@ -210,7 +210,7 @@ describe("A hook that throws", () => {
     },
   });
 
-  it("ends the run with its name, its place and the error itself", async () => {
+  it("A hook that throws ends the run with its name, its position and the original error", async () => {
     const list = new CallbackList(failing());
     await list.onEpochBegin(3);
     const error = await errorOf(() => list.onTrainBatchEnd(5, {}));
@@ -226,7 +226,7 @@ describe("A hook that throws", () => {
     assert.equal(error.cause, cause);
   });
 
-  it("does so from a promise as well, and the next callback is not called", async () => {
+  it("A hook whose promise rejects ends the run, and the next callback is not called", async () => {
     let called = false;
     class Late extends Callback {
       override onTrainEnd() {
@@ -241,7 +241,7 @@ describe("A hook that throws", () => {
     assert.equal(called, false);
   });
 
-  it('with "disable" is left out from then on, others go on, and close still runs', async () => {
+  it('A callback with "disable" is left out after a failure, others continue, and close still runs', async () => {
     const seen: string[] = [];
     const mine = { ...failing("disable"), close: () => seen.push("closed") };
     const list = new CallbackList([mine, { onTrainBatchEnd: () => seen.push("other") }]);
@@ -262,7 +262,7 @@ describe("A hook that throws", () => {
     ]);
   });
 
-  it('with "warn" is called again, says it once, and every failure is kept', async () => {
+  it('A callback with "warn" is called again, warns once, and every failure is recorded', async () => {
     const mine = failing("warn");
     const list = new CallbackList([mine], { addHistory: true });
     const messages = await warned(async () => {
@@ -276,7 +276,7 @@ describe("A hook that throws", () => {
     assert.equal(list.history?.failures.length, 2);
   });
 
-  it("does what the list says where the callback does not", async () => {
+  it("A hook that throws follows the list's policy if the callback has none", async () => {
     const messages = await warned(async () => {
       const list = new CallbackList([failing()], { onError: "disable" });
       await list.onTrainBatchEnd(0);
@@ -286,7 +286,7 @@ describe("A hook that throws", () => {
     assert.equal(messages.length, 1);
   });
 
-  it("in readsBatchLogs is treated alike", async () => {
+  it("readsBatchLogs is subject to the same error policy", async () => {
     const callback: CallbackLike = {
       name: "mine",
       onTrainBatchEnd() {},
@@ -352,7 +352,7 @@ describe("A hook that misbehaves", () => {
     ]),
   ];
   for (const [what, hook, message] of hooks) {
-    it(`ends the run with a CallbackError, or is left out: ${what}`, async () => {
+    it(`A hook that misbehaves ends the run with a CallbackError, or is disabled: ${what}`, async () => {
       const callback = (onError: ErrorPolicy): CallbackLike => ({
         name: "mine",
         onError,
@@ -375,7 +375,7 @@ describe("A hook that misbehaves", () => {
     });
   }
 
-  it("may answer twice: the first answer counts", async () => {
+  it("A hook that misbehaves may settle its promise twice: the first result counts", async () => {
     const list = new CallbackList({
       onEpochEnd: () => ({
         then(resolve: () => void, reject: (error: Error) => void) {
@@ -389,8 +389,8 @@ describe("A hook that misbehaves", () => {
   });
 });
 
-describe("The summary", () => {
-  it("names who was left out, where and why, and is not there where nobody was", async () => {
+describe("CallbackList.summary", () => {
+  it("CallbackList.summary names disabled callbacks with hook and reason, and is undefined without any", async () => {
     const failing = (name: string, hook: string, message: string): CallbackLike => ({
       name,
       onError: "disable",
@@ -426,8 +426,8 @@ describe("The summary", () => {
   });
 });
 
-describe("close", () => {
-  it("reaches every callback although some of them throw, and fails with the first", async () => {
+describe("CallbackList.close", () => {
+  it("CallbackList.close calls every callback even if some of them throw, and fails with the first error", async () => {
     const seen: string[] = [];
     const closing = (name: string, fails: boolean): CallbackLike => ({
       name,
@@ -449,7 +449,7 @@ describe("close", () => {
     assert.equal(list.history?.timings.length, 3);
   });
 
-  it("only warns when the run has failed already, or the callback may fail", async () => {
+  it("CallbackList.close only warns when the run has already failed, or the callback may fail", async () => {
     const stuck: CallbackLike = {
       name: "a",
       close() {
@@ -464,7 +464,7 @@ describe("close", () => {
     assert.equal(lenient.failures.length, 1);
   });
 
-  it("may be called again", async () => {
+  it("CallbackList.close may be called again", async () => {
     let calls = 0;
     const list = new CallbackList({ close: () => void calls++ });
     await list.close();
@@ -473,8 +473,8 @@ describe("close", () => {
   });
 });
 
-describe("onException", () => {
-  it("reaches every callback and never throws", async () => {
+describe("CallbackList.onException", () => {
+  it("CallbackList.onException calls every callback and never throws", async () => {
     const seen: unknown[] = [];
     const failure = new Error("the run's own");
     const list = new CallbackList([
@@ -492,8 +492,8 @@ describe("onException", () => {
   });
 });
 
-describe("Timings", () => {
-  it("count the calls of every hook of every callback, waiting included, the longest first", async () => {
+describe("CallbackList.timings", () => {
+  it("CallbackList.timings count the calls of every hook of every callback, including waiting, longest first", async () => {
     const list = await withClock(async (pass) => {
       const slow = async () => {
         await Promise.resolve();
@@ -526,8 +526,8 @@ describe("Timings", () => {
   });
 });
 
-describe("readsBatchLogs", () => {
-  it("is true when one callback reads this batch; absent means always", () => {
+describe("CallbackList.readsBatchLogs", () => {
+  it("CallbackList.readsBatchLogs is true if one callback reads this batch, which is the default", () => {
     const every = (n: number): CallbackLike => ({
       onTrainBatchEnd() {},
       readsBatchLogs: (batch: number) => batch % n === 0,
@@ -545,8 +545,8 @@ describe("readsBatchLogs", () => {
   });
 });
 
-describe("A promise of what must be said at once", () => {
-  it("fails readsBatchLogs and hookOrder, and its own rejection is dropped", async () => {
+describe("Promises from synchronous members", () => {
+  it("A promise from readsBatchLogs or hookOrder is an error, and its own rejection is ignored", async () => {
     const late = () => Promise.reject(new Error("late")) as never;
     const list = new CallbackList({ name: "late", onTrainBatchEnd() {}, readsBatchLogs: late });
     const reading = await errorOf(() => list.readsBatchLogs(0));
@@ -563,7 +563,7 @@ describe("A promise of what must be said at once", () => {
 });
 
 describe("beforeTrainBegin and afterEpochEnd", () => {
-  it("come before and after the hook of every callback, with promises and without", async () => {
+  it("beforeTrainBegin and afterEpochEnd are called before and after the hook of every callback, with promises and without", async () => {
     const seen: string[] = [];
     for (const wait of [async () => await Promise.resolve(), () => {}]) {
       const saver = {
@@ -584,7 +584,7 @@ describe("beforeTrainBegin and afterEpochEnd", () => {
     assert.deepEqual(seen, [...once, ...once]);
   });
 
-  it("are not called when the hook before them fails", async () => {
+  it("beforeTrainBegin and afterEpochEnd are not called when the preceding hook fails", async () => {
     const seen: string[] = [];
     const failing = {
       onEpochEnd() {
@@ -597,7 +597,7 @@ describe("beforeTrainBegin and afterEpochEnd", () => {
     assert.deepEqual(seen, []);
   });
 
-  it("are given the list, whose initialEpoch each run clears and the params follow", async () => {
+  it("beforeTrainBegin and afterEpochEnd receive the list, whose initialEpoch each run clears and the params follow", async () => {
     let start: number | undefined = 4;
     const params = { verbose: 0, epochs: 9, steps: 1, initialEpoch: 1 };
     const list: CallbackList = new CallbackList({

@@ -10,8 +10,8 @@ function minified<Class extends { readonly name: string }>(given: Class): Class 
   return given;
 }
 
-describe("class names", () => {
-  it("every exported class that is a callback names itself", () => {
+describe("Class names", () => {
+  it("Every exported callback class has a static className", () => {
     const classes = Object.entries(keepfit).filter(([, one]) =>
       typeof one === "function" && (one === Callback || one.prototype instanceof Callback)
     );
@@ -29,13 +29,13 @@ describe("class names", () => {
     assert.equal(classNameOf(new (minified(Mine))()), "Worst");
   });
 
-  it("classNameOf names a subclass without a className of its own by its source", () => {
+  it("classNameOf uses the source name of a subclass without its own className", () => {
     class Patient extends EarlyStopping {}
     assert.equal(classNameOf(new Patient({ monitor: "loss" })), "Patient");
     assert.equal(classNameOf(new (minified(Patient))({ monitor: "loss" })), "a");
   });
 
-  it("classNameOf is empty without a class, and takes nothing but text", () => {
+  it("classNameOf returns an empty string without a class, and ignores a className that is not text", () => {
     class Odd {
       static className = 3;
     }
@@ -44,7 +44,7 @@ describe("class names", () => {
     assert.equal(classNameOf({}), "Object");
   });
 
-  it("isOfClass knows subclasses and the classes of another copy, not a mere name", () => {
+  it("isOfClass recognizes subclasses and classes of another copy, but not equal names", () => {
     class Kept extends History {}
     class OtherCopy {
       static className = "History";
@@ -55,7 +55,7 @@ describe("class names", () => {
     assert.ok(!isOfClass(Object.create(null), "History"));
   });
 
-  it("CallbackList takes subclasses for the run's history and its bar", async () => {
+  it("CallbackList recognizes subclasses of History and ProgbarLogger", async () => {
     class Kept extends History {
       name = "kept";
     }

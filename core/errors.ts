@@ -1,6 +1,6 @@
 import { printable } from "./printable.ts";
 
-/** What can go wrong in keepfit's core, as codes that a program may test for. Sorted. */
+/** Error codes of keepfit's core, sorted. */
 export type CallbackErrorCode =
   | "CALLBACK_CLOSE"
   | "CALLBACK_DUPLICATE"
@@ -11,7 +11,7 @@ export type CallbackErrorCode =
 
 /** Where in a run a callback failed. */
 export interface CallbackErrorContext {
-  /** Name of the callback, its class as a rule. */
+  /** Name of the callback, usually its class. */
   callback?: string;
   /** Name of the hook, for example `onEpochEnd`. */
   hook?: string;
@@ -24,8 +24,8 @@ export interface CallbackErrorContext {
 }
 
 /**
- * A callback failed, or what was given as a callback is none. The message names the callback and
- * the hook; `cause` is the error that was thrown there, untouched: its stack says where.
+ * A callback failed, or a value is not a callback. The message names the callback and the hook;
+ * `cause` is the original error, whose stack shows where it was thrown.
  *
  * @example
  * ```ts
@@ -47,24 +47,24 @@ export interface CallbackErrorContext {
 export class CallbackError extends Error {
   /** Name of the class, in every build. */
   override name = "CallbackError";
-  /** What went wrong, from a fixed list. */
+  /** Error code. */
   readonly code: CallbackErrorCode;
-  // Declared, not defined: a field without a value would be printed as undefined.
-  /** Name of the callback, or undefined where the list itself is wrong. */
+  // Declared, not defined: an empty field would be printed as undefined.
+  /** Name of the callback; undefined if the list itself is invalid. */
   declare readonly callback: string | undefined;
-  /** Name of the hook that was running, or undefined. */
+  /** Name of the running hook; undefined if there is none. */
   declare readonly hook: string | undefined;
-  /** 0-based epoch, or undefined. */
+  /** 0-based epoch; undefined if there is none. */
   declare readonly epoch: number | undefined;
-  /** 0-based batch, or undefined. */
+  /** 0-based batch; undefined if there is none. */
   declare readonly batch: number | undefined;
 
   /**
-   * Describe a failure; `fit` and the lists throw these, and so may loops of your own.
+   * Create an error. `fit` and the lists throw these, and custom loops may as well.
    *
-   * @param code what went wrong
-   * @param message a sentence for a person
-   * @param context where it happened, and the error behind it
+   * @param code error code
+   * @param message a sentence for people
+   * @param context where it happened, and its cause
    */
   constructor(code: CallbackErrorCode, message: string, context: CallbackErrorContext = {}) {
     const { cause, ...details } = context;
@@ -80,8 +80,8 @@ export function causeOf(cause: unknown): ErrorOptions | undefined {
 }
 
 /**
- * Complete an error: only details that are known are set, and where its cause has a stack, the
- * error has none of its own. Runtimes print both, and where the cause was thrown is what matters.
+ * Complete an error: set only known details, and remove its stack if its cause has one. Runtimes
+ * print both, and the stack of the cause is the relevant one.
  */
 export function setDetails(error: Error, details: object): void {
   for (const [name, value] of Object.entries(details)) {

@@ -4,8 +4,8 @@ import { CallbackError } from "keepfit";
 import { PluginError } from "keepfit/plugins";
 import { inspect } from "node:util";
 
-describe("errors", () => {
-  it("CallbackError and PluginError have only the fields that are known", () => {
+describe("Errors", () => {
+  it("CallbackError and PluginError have only the known fields", () => {
     const bare = new CallbackError("CALLBACK_INVALID", "Cannot use it");
     assert.deepEqual(Object.keys(bare).sort(), ["code", "name"]);
     assert(!("cause" in bare));
@@ -20,7 +20,7 @@ describe("errors", () => {
     assert(!("cause" in plugin));
   });
 
-  it("CallbackError and PluginError leave the stack to their cause", () => {
+  it("CallbackError and PluginError have no stack if their cause has one", () => {
     const cause = new TypeError("no disk");
     for (
       const error of [

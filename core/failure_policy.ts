@@ -13,14 +13,14 @@ export class FailurePolicy {
 
   /**
    * @param onError policy for callbacks without an `onError`
-   * @param onDisable called with a callback that is dropped for the rest of the run
+   * @param onDisable called with a callback that is disabled for the rest of the run
    */
   constructor(onError: ErrorPolicy, onDisable: (callback: CallbackLike) => void) {
     this.#onError = onError;
     this.#onDisable = onDisable;
   }
 
-  /** True for a callback that was dropped after a failure. */
+  /** True for a callback that was disabled after a failure. */
   isDisabled(callback: CallbackLike): boolean {
     return this.#disabled.has(callback);
   }
@@ -28,7 +28,7 @@ export class FailurePolicy {
   /**
    * Apply the callback's policy to a failure.
    *
-   * @throws the failure, where the policy is `"throw"`
+   * @throws the failure, if the policy is `"throw"`
    */
   handle(callback: CallbackLike, failure: CallbackError): void {
     const policy = this.#policyOf(callback);
@@ -42,14 +42,17 @@ export class FailurePolicy {
       this.#onDisable(callback);
       console.warn(`keepfit: ${failure.message}; it is left out of the rest of this run`);
     } else if (!isRepeated) {
-      console.warn(`keepfit: ${failure.message}; training goes on, more of these are not shown`);
+      console.warn(
+        `keepfit: ${failure.message}; training continues; further failures of this hook are not ` +
+          `shown`,
+      );
     }
   }
 
   /**
-   * Report a failure in a hook that every callback receives whatever another one does.
+   * Report a failure in a hook that is called on every callback even if another one fails.
    *
-   * @param mayEndRun false where an error is already ending the run
+   * @param mayEndRun false if an error is already ending the run
    * @returns the error to throw once every callback was called; undefined after a warning
    */
   report(
@@ -65,7 +68,7 @@ export class FailurePolicy {
     return undefined;
   }
 
-  /** One line about the callbacks that were dropped and why; undefined where none was. */
+  /** One line about the disabled callbacks and the reasons; undefined if there are none. */
   summary(): string | undefined {
     if (this.#disabled.size === 0) return undefined;
     const each = [...this.#disabled.values()].map(({ callback, hook, epoch, batch, cause }) => {

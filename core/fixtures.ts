@@ -1,7 +1,7 @@
-/** What the tests of this room share. */
+/** Fixtures of the tests in this room. */
 import { CallbackError } from "./errors.ts";
 
-/** What `run` warns of. */
+/** Warnings of `run`. */
 export async function warned(run: () => unknown): Promise<string[]> {
   const { warn } = console;
   const messages: string[] = [];

@@ -7,26 +7,27 @@ import { unreadMembers } from "./unread_members.ts";
 
 /** A callback of TensorFlow.js: a subclass of `tf.Callback`, `tf.callbacks.earlyStopping()`. */
 export interface TfjsCallback extends CallbackHooks {
-  // Only callbacks of tfjs have it: its setParams would hide the types of a plain object's own.
-  /** Data of the validation; tfjs sets it. */
+  // A member that only callbacks of tfjs have; declaring setParams would hide the types of a plain
+  // object's.
+  /** Validation data, set by tfjs. */
   validationData: unknown;
 }
 
 /**
- * A plugin to be loaded when a run begins, with the options of `loadPlugin` beside its reference:
+ * A plugin to load when a run begins, with its reference and the options of `loadPlugin`:
  * `{ plugin: "registry:ada/counter@^1", tier: "sandboxed", options: { label: "mine" } }`.
  */
 export interface CallbackReference extends Partial<Record<keyof CallbackHooks, undefined>> {
   // The base lets TypeScript infer the arguments of a plain object's hooks.
-  /** What `loadPlugin` takes first. */
+  /** First argument of `loadPlugin`. */
   plugin: string | URL;
-  /** What `loadPlugin` takes second; a name that it does not know fails the run. */
+  /** Options of `loadPlugin`; an unknown name fails the run. */
   [option: string]: unknown;
 }
 
 /**
  * Callbacks in the forms that `fit` takes: one, or a list that may hold lists. Text and URLs are
- * references of plugins, or names of configuration files, which are loaded when the run begins.
+ * references of plugins or names of configuration files, which are loaded when the run begins.
  */
 export type CallbacksArgument =
   | CallbackLike
@@ -41,9 +42,9 @@ export type CallbacksArgument =
   | undefined;
 
 /**
- * One flat array of callbacks, whatever form they came in.
+ * Flatten callbacks of any form into one array.
  *
- * @throws CallbackError for something that is no callback (`CALLBACK_INVALID`)
+ * @throws CallbackError for a value that is not a callback (`CALLBACK_INVALID`)
  * @throws CallbackError for one callback listed twice (`CALLBACK_DUPLICATE`)
  */
 export function flatten(callbacks: CallbacksArgument): CallbackLike[] {
@@ -52,7 +53,8 @@ export function flatten(callbacks: CallbacksArgument): CallbackLike[] {
   if (twice !== undefined) {
     throw new CallbackError(
       "CALLBACK_DUPLICATE",
-      `Cannot use ${nameOf(twice)} twice in one list: its state is its own; make a second one`,
+      `Cannot use ${nameOf(twice)} twice in one list, because it has one state; create a second ` +
+        `one`,
       { callback: nameOf(twice) },
     );
   }
@@ -90,7 +92,7 @@ export function isReference(value: unknown): value is string | URL | CallbackRef
   }
 }
 
-/** A reference as a message shows it: in quotes, without what may be a password. */
+/** A reference for messages: quoted, without possible passwords. */
 function showReference(value: string | URL | CallbackReference): string {
   const reference = typeof value === "object" && "plugin" in value ? value.plugin : value;
   return JSON.stringify(String(reference).replace(/^([\w+.-]+:\/\/)[^/?#]*@/, "$1"));
@@ -101,8 +103,8 @@ function checkCallback(value: unknown): asserts value is CallbackLike {
     checkMembers(value);
   } catch (error) {
     if (error instanceof CallbackError) throw error;
-    // A getter, or a proxy: none of this is known to be harmless to look at.
-    throw invalid(`it cannot be looked at: ${messageOf(error)}`, error);
+    // A getter or a proxy may throw when it is inspected.
+    throw invalid(`it cannot be inspected: ${messageOf(error)}`, error);
   }
 }
 
@@ -110,7 +112,7 @@ function checkMembers(value: unknown): void {
   if (isReference(value)) {
     const reference = showReference(value);
     throw invalid(
-      `${reference} is still to be loaded, which fit, evaluate and predict do; here write ` +
+      `${reference} must be loaded first, which fit, evaluate and predict do; here write ` +
         `await loadPlugin(${reference})`,
     );
   }
@@ -135,7 +137,7 @@ function checkMembers(value: unknown): void {
   ) {
     for (const { name, advice } of unread) {
       console.warn(
-        `keepfit: ${nameOf(value)} has no hook '${name}', it is never called: ${advice}`,
+        `keepfit: ${nameOf(value)} has no hook '${name}', which is never called: ${advice}`,
       );
     }
     return;
@@ -151,7 +153,7 @@ function checkMembers(value: unknown): void {
 
 type NamedFunction = { readonly name: string; readonly prototype?: object };
 
-/** What to write instead of a function: an instance of a class, or the callback that it returns. */
+/** Suggestion for a function: an instance of the class, or the callback that it returns. */
 function adviceOf(value: NamedFunction): string {
   const { name, prototype } = value;
   const isClass = /^class\b/.test(Function.prototype.toString.call(value)) ||
@@ -160,9 +162,9 @@ function adviceOf(value: NamedFunction): string {
     return `${name || "it"} is a class; write new ${name || "TheClass"}(...)`;
   }
   return name === ""
-    ? "it is a function; call it for the callback that it returns, or name its hook: " +
+    ? "it is a function; call it to get the callback that it returns, or name its hook: " +
       "{ onEpochEnd: ... }"
-    : `${name} is a function; call it, ${name}(...), for the callback that it returns`;
+    : `${name} is a function; call it, ${name}(...), to get the callback that it returns`;
 }
 
 function invalid(reason: string, cause?: unknown): CallbackError {

@@ -21,8 +21,8 @@ function tinyModel(): tf.Sequential {
 
 const params: Params = { verbose: 0, epochs: 3, steps: 2 };
 
-describe("CallbackList takes", () => {
-  it("one callback, nested lists, other lists, and leaves out what is not there", () => {
+describe("CallbackList flattening callbacks", () => {
+  it("CallbackList accepts one callback, nested lists and other lists, and ignores missing values", () => {
     const a = { onEpochEnd() {} };
     const b = new History();
     const c = { close() {} };
@@ -34,7 +34,7 @@ describe("CallbackList takes", () => {
     );
   });
 
-  it("instances of tfjs's classes beside plain objects and our own", async () => {
+  it("CallbackList accepts instances of tfjs's classes together with plain objects and its own", async () => {
     const seen: string[] = [];
     class Theirs extends tf.Callback {
       override async onEpochEnd(epoch: number, logs?: tf.Logs) {
@@ -70,7 +70,7 @@ describe("CallbackList takes", () => {
     );
   });
 
-  it("only the hooks that a tfjs callback wrote itself", () => {
+  it("CallbackList calls only the hooks that a tfjs callback overrides", () => {
     class Epochs extends tf.Callback {
       override async onEpochEnd() {}
     }
@@ -82,7 +82,7 @@ describe("CallbackList takes", () => {
     assert.equal(list.onTrainBatchEnd(0, {}), undefined);
   });
 
-  it("nothing that is no callback", async () => {
+  it("CallbackList rejects values that are not callbacks", async () => {
     const refused: [unknown, RegExp][] = [
       [History, /History is a class; write new History\(/],
       [tf.Callback, /Callback is a class; write new Callback\(/],
@@ -101,7 +101,7 @@ describe("CallbackList takes", () => {
       [{ onEpochEnd() {}, onError: "ignore" }, /its onError is "ignore"; it must be "throw"/],
       [Promise.resolve(new History()), /a promise; await it/],
       [5, /got number 5/],
-      ["https://a.b/c", /"https:\/\/a\.b\/c" is still to be loaded.* await loadPlugin\("https/],
+      ["https://a.b/c", /"https:\/\/a\.b\/c" must be loaded first.* await loadPlugin\("https/],
       [[{ plugin: new URL("file:///a") }], /"file:\/\/\/a" is still to be loaded/],
       [
         {
@@ -109,7 +109,7 @@ describe("CallbackList takes", () => {
             throw new Error("look away");
           },
         },
-        /it cannot be looked at: look away/,
+        /it cannot be inspected: look away/,
       ],
       [[true], /got boolean true/],
     ];
@@ -120,7 +120,7 @@ describe("CallbackList takes", () => {
     }
   });
 
-  it("no hook under a name that nobody calls, without a warning", async () => {
+  it("CallbackList warns about members that look like hooks but are never called", async () => {
     class Theirs extends Callback {
       on_epoch_end() {}
       onTrainStart() {}
@@ -136,15 +136,15 @@ describe("CallbackList takes", () => {
         ])
       ),
       [
-        "keepfit: Theirs has no hook 'on_epoch_end', it is never called: did you mean 'onEpochEnd'?",
-        "keepfit: Theirs has no hook 'onTrainStart', it is never called: did you mean 'onTrainBegin'?",
-        "keepfit: (plain object) has no hook 'onEpochStart', it is never called: did you mean " +
+        "keepfit: Theirs has no hook 'on_epoch_end', which is never called: did you mean 'onEpochEnd'?",
+        "keepfit: Theirs has no hook 'onTrainStart', which is never called: did you mean 'onTrainBegin'?",
+        "keepfit: (plain object) has no hook 'onEpochStart', which is never called: did you mean " +
         "'onEpochBegin'?",
       ],
     );
   });
 
-  it("no member that was meant for one, in Keras's or tfjs's spelling or as a callback", async () => {
+  it("CallbackList warns about misspelled members, in Keras's or tfjs's spelling, and about nested callbacks", async () => {
     class Theirs extends Callback {
       set_model() {}
       readsbatchlogs() {}
@@ -173,7 +173,7 @@ describe("CallbackList takes", () => {
       ])
     );
     const warning = (owner: string, name: string) =>
-      `keepfit: ${owner} has no hook '${name}', it is never called: `;
+      `keepfit: ${owner} has no hook '${name}', which is never called: `;
     const plain = "(plain object)";
     assert.deepEqual(said.slice(0, 3), [
       `${warning("Theirs", "set_model")}did you mean 'setModel'?`,
@@ -182,18 +182,18 @@ describe("CallbackList takes", () => {
     ]);
     assert.ok(said[3].startsWith(`${warning(plain, "onXyzzy")}there are beforeTrainBegin, `));
     assert.deepEqual(said.slice(4), [
-      `${warning(plain, "onEarlyStop")}it is a callback, put it into the list of callbacks`,
+      `${warning(plain, "onEarlyStop")}it is a callback, so add it to the list of callbacks`,
     ]);
   });
 
-  it("no unknown policy", () => {
+  it("CallbackList rejects an unknown policy", () => {
     assert.throws(() => new CallbackList([], { onError: "ignore" as never }), {
       name: "RangeError",
       message: 'Cannot use onError "ignore": it must be "throw", "disable" or "warn"',
     });
   });
 
-  it("no callback twice", async () => {
+  it("CallbackList rejects duplicates", async () => {
     const history = new History();
     const error = await errorOf(() => new CallbackList([history, [history]]));
     assert.equal(error.code, "CALLBACK_DUPLICATE");
@@ -201,8 +201,8 @@ describe("CallbackList takes", () => {
   });
 });
 
-describe("CallbackList adds", () => {
-  it("a history at the end, when there is none and one is asked for", () => {
+describe("CallbackList adding callbacks", () => {
+  it("CallbackList appends a history if there is none and addHistory is set", () => {
     const mine = new History();
     assert.equal(new CallbackList([{ close() {} }]).history, undefined);
     assert.equal(new CallbackList([mine, { close() {} }], { addHistory: true }).history, mine);
@@ -211,7 +211,7 @@ describe("CallbackList adds", () => {
     assert.equal(list.callbacks[1], list.history);
   });
 
-  it("a progress bar behind the history, unless there is one", () => {
+  it("CallbackList appends a progress bar after the history, unless there is one", () => {
     const names = (list: CallbackList) => list.callbacks.map((one) => one.constructor.name);
     const addProgbar = new ProgbarLogger();
     const list = new CallbackList([], { addHistory: true, addProgbar });
@@ -219,7 +219,7 @@ describe("CallbackList adds", () => {
     assert.deepEqual(names(new CallbackList(list, { addProgbar })), names(list));
   });
 
-  it("the history to the model", () => {
+  it("CallbackList sets the history of the model", () => {
     const model: { history?: History } = {};
     const list = new CallbackList([], { model: model as never, addHistory: true });
     assert.equal(model.history, list.history);

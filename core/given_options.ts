@@ -1,6 +1,6 @@
 import type { ErrorPolicy } from "./callback.ts";
 
-/** How a message shows a value that was given in place of another. */
+/** An invalid value as messages show it. */
 export function showValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
@@ -11,14 +11,14 @@ export function showValue(value: unknown): string {
   return value instanceof URL ? value.href : "an object";
 }
 
-/** True for an object with members to read: no array, no promise. */
+/** True for an object with members, but not an array or a promise. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
     typeof (value as { then?: unknown }).then !== "function";
 }
 
 /**
- * Reject options that are not an object, which would be ignored.
+ * Reject options that are not an object, which would otherwise be ignored.
  *
  * @throws TypeError that names the owner
  */

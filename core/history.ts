@@ -2,11 +2,11 @@ import { Callback, type CallbackState } from "./callback.ts";
 import { addOtherNames, type Logs } from "./logs.ts";
 
 /**
- * What happened in a run: every epoch log, by name. `fit` makes one by itself and returns it.
+ * The history of a run: all epoch logs by name. `fit` creates one and returns it.
  *
- * Both lists start anew with each run (Keras 3.15 resets `epoch` and lets `history` grow). A key
- * that some epochs lack (`val_loss` with `validationFreq`) has a shorter list; `at` tells which
- * epochs its values belong to.
+ * Each run resets both lists (Keras 3.15 resets `epoch` and lets `history` grow). A key that some
+ * epochs lack (`val_loss` with `validationFreq`) has a shorter list; `at` returns the epochs of its
+ * values.
  *
  * Source: `keras/src/callbacks/history.py`.
  *
@@ -31,11 +31,11 @@ export class History extends Callback {
 
   /** The epochs that ended, 0-based. */
   epoch: number[] = [];
-  /** For each key of the epoch logs its values, in order; keys by first appearance. */
+  /** Values of each key of the epoch logs, in order; keys by first appearance. */
   history: Record<string, number[]> = {};
-  /** How long each hook of each callback took in all; filled when the run ends. */
+  /** Total time of each hook of each callback; filled when the run ends. */
   timings: HookTiming[] = [];
-  /** Callbacks that failed and were dropped or warned about. */
+  /** Failures of callbacks that did not end the run. */
   failures: CallbackFailure[] = [];
   #at: Record<string, number[]> = {};
   #isResumed = false;
@@ -67,7 +67,7 @@ export class History extends Callback {
     addOtherNames(this.#at);
   }
 
-  /** Let the next run restart, even after a restored run that failed before it began. */
+  /** Reset the next run, even after a restored run that failed before it began. */
   override onException(): void {
     this.#isResumed = false;
   }
@@ -92,12 +92,12 @@ export class History extends Callback {
 }
 
 function append(lists: Record<string, number[]>, name: string, value: number): void {
-  // The other name of `acc` or `accuracy` reads a list that is not its own.
+  // The other name of `acc` or `accuracy` shares a list.
   if (!Object.prototype.propertyIsEnumerable.call(lists, name)) lists[name] = [];
   lists[name].push(value);
 }
 
-/** How long one hook of one callback took over a whole run. */
+/** Time of one hook of one callback over a whole run. */
 export interface HookTiming {
   /** Name of the callback. */
   callback: string;
@@ -105,7 +105,7 @@ export interface HookTiming {
   hook: string;
   /** Number of calls. */
   calls: number;
-  /** Milliseconds in all, waiting for its promises included. */
+  /** Total milliseconds, including waiting for its promises. */
   milliseconds: number;
 }
 
@@ -115,8 +115,8 @@ export interface CallbackFailure {
   callback: string;
   /** Name of the hook. */
   hook: string;
-  /** What was done about it. */
+  /** Applied error policy. */
   policy: "disable" | "warn";
-  /** What was thrown. */
+  /** The thrown error. */
   error: unknown;
 }

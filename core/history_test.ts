@@ -11,20 +11,20 @@ async function historyOf(epochs: object[], history: History = new History()): Pr
 }
 
 describe("History", () => {
-  it("keeps every epoch's logs by name, in order of first appearance", async () => {
+  it("History keeps the logs of every epoch by name, in order of first appearance", async () => {
     const { epoch, history } = await historyOf([{ mae: 2, loss: 1 }, { mae: 3, loss: 2, lr: 5 }]);
     assert.deepEqual(epoch, [0, 1]);
     assert.deepEqual(Object.entries(history), [["loss", [1, 2]], ["mae", [2, 3]], ["lr", [5]]]);
   });
 
-  it("tells which epochs have a value", async () => {
+  it("History returns the epochs that have a value", async () => {
     const history = await historyOf([{ loss: 1 }, { loss: 2, val_loss: 3 }]);
     assert.deepEqual(history.at("val_loss"), [1]);
     assert.deepEqual(history.at("loss"), [0, 1]);
     assert.deepEqual(history.at("nothing"), []);
   });
 
-  it("can be read by both names of an accuracy, and lists one", async () => {
+  it("History can be read by both names of an accuracy, and enumerates one", async () => {
     const history = await historyOf([{ accuracy: 0.5, val_acc: 0.25 }]);
     assert.deepEqual(history.history.acc, [0.5]);
     assert.deepEqual(history.history.val_accuracy, [0.25]);
@@ -32,18 +32,18 @@ describe("History", () => {
     assert.deepEqual(Object.keys(history.history), ["accuracy", "val_acc"]);
   });
 
-  it("keeps apart a key that a callback adds later under the other name", async () => {
+  it("History separates a key that a callback adds later under the other name", async () => {
     const { history } = await historyOf([{ accuracy: 0.5 }, { accuracy: 0.75, acc: 9 }]);
     assert.deepEqual(history.accuracy, [0.5, 0.75]);
     assert.deepEqual(history.acc, [9]);
   });
 
-  it("takes keys that every object has", async () => {
+  it("History accepts keys that every object has", async () => {
     const { history } = await historyOf([{ constructor: 1, toString: 2 }]);
     assert.deepEqual(Object.entries(history), [["constructor", [1]], ["toString", [2]]]);
   });
 
-  it("starts anew with each run", async () => {
+  it("History resets in each run", async () => {
     const history = await historyOf([{ loss: 1 }, { loss: 2 }]);
     await historyOf([{ loss: 3 }], history);
     assert.deepEqual(history.epoch, [0]);
@@ -51,7 +51,7 @@ describe("History", () => {
     assert.deepEqual(history.at("loss"), [0]);
   });
 
-  it("goes on after a state was put back, once", async () => {
+  it("History continues once after a state was restored", async () => {
     const state = structuredClone((await historyOf([{ acc: 1 }])).getState());
     const history = new History();
     history.setState(state);
@@ -64,7 +64,7 @@ describe("History", () => {
     assert.deepEqual(history.history, {});
   });
 
-  it("gives a state that later epochs do not change", async () => {
+  it("History returns a state that later epochs do not change", async () => {
     const history = await historyOf([{ loss: 1 }]);
     const state = history.getState();
     history.onEpochEnd(1, { loss: 2 });

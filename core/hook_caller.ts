@@ -13,14 +13,14 @@ import { inTurn, isPromise, refusedPromise } from "./promise.ts";
 import type { ListHook } from "./receivers.ts";
 import { getStates, keysOf, setStates } from "./states.ts";
 
-/** Calls every hook of many callbacks: what a `CallbackList` is, without the run around it. */
+/** Calls every hook of many callbacks: the part of `CallbackList` without a run. */
 export class HookCaller {
   /** The callbacks, flattened, in the order in which they are called. */
   readonly callbacks: readonly CallbackLike[];
   /** Hooks that failed without ending the run. */
   readonly failures: CallbackFailure[];
   readonly #hooks: HookDispatcher;
-  // Keys that several callbacks share, once they were warned about.
+  // Keys of several callbacks for which a warning was printed.
   readonly #twins = new Set<string>();
 
   /**
@@ -54,7 +54,7 @@ export class HookCaller {
     this.#hooks.introduce("setModel", model);
   }
 
-  /** Give every callback the parameters of the run. A promise is waited for before a run begins. */
+  /** Give every callback the parameters of the run. A promise is awaited before a run begins. */
   setParams(params: Params): void {
     this.#hooks.introduce("setParams", params);
   }
@@ -184,7 +184,7 @@ export class HookCaller {
     return this.#hooks.runner.run("onPredictBatchEnd", { args: [batch, logs ?? {}], batch });
   }
 
-  /** Call `onYield` of every callback, after the loop has given way to the event loop. */
+  /** Call `onYield` of every callback, after the loop has yielded to the event loop. */
   onYield(epoch: number, batch: number, logs?: object): void | Promise<void> {
     return this.#hooks.runYield(epoch, batch, logs);
   }
@@ -195,7 +195,7 @@ export class HookCaller {
   }
 
   /**
-   * Let every callback release what it holds. Each is called, even after one has failed; may be
+   * Release the resources of every callback. Each is called even if another one fails; may be
    * called again.
    *
    * @param failure the error that is already ending the run, if any: failures of `close` are then
@@ -211,21 +211,21 @@ export class HookCaller {
     return this.#hooks.runner.timings();
   }
 
-  /** One line about the callbacks that were left out and why; undefined where none was. */
+  /** One line about the disabled callbacks and the reasons; undefined if there are none. */
   summary(): string | undefined {
     return this.#hooks.policy.summary();
   }
 
-  /** Keys of the states that {@linkcode setState} takes, each the name and the `stateKey` of a callback. */
+  /** Keys of the states that {@linkcode setState} accepts: name and `stateKey` of each callback. */
   get stateKeys(): string[] {
     return keysOf(this.callbacks);
   }
 
   /**
-   * States of the callbacks, each under its name and what it is of:
-   * `EarlyStopping (monitor val_loss, mode min)`. Of several that nothing tells apart there is one
-   * where their states are equal, else none, and a warning says once that they need a `name`.
-   * Callbacks that were left out of the run have none.
+   * States of the callbacks, each under its name and `stateKey`:
+   * `EarlyStopping (monitor val_loss, mode min)`. Callbacks that share a key have one state if
+   * their states are equal; otherwise none, and a warning asks once for a `name`. Disabled
+   * callbacks have none.
    *
    * @returns plain data for {@linkcode setState}
    * @throws CallbackError when a callback fails to return its state (`CALLBACK_STATE`)
@@ -255,8 +255,8 @@ export class HookCaller {
     if (this.#twins.has(key)) return;
     this.#twins.add(key);
     console.warn(
-      `keepfit: ${count} callbacks are called ${key} and cannot be told apart: their states are not ` +
-        `saved; give each a name`,
+      `keepfit: ${count} callbacks have the key ${key}: their states are not saved; give each a ` +
+        `name`,
     );
   }
 }

@@ -12,7 +12,7 @@ import { type ListHook, nameOf } from "./receivers.ts";
 export class HookDispatcher {
   /** Receivers and timings of each hook. */
   readonly runner: HookRunner;
-  /** What a failing hook does to the run. */
+  /** Error policies of the callbacks. */
   readonly policy: FailurePolicy;
   /** Epoch that failures are reported with; undefined outside of epochs. */
   epoch: number | undefined;

@@ -6,12 +6,11 @@ import type { ListHook, Receiver } from "./receivers.ts";
 const ranks = { pre: 0, normal: 1, post: 2 };
 
 /**
- * The receivers of a hook in the order in which they are called. Those that wish for nothing keep
- * the order of the list among themselves. Wishes by name are kept; `pre` and `post` as far as those
- * allow.
+ * Sort the receivers of a hook into calling order. Receivers without constraints keep the order of
+ * the list. Constraints by name take precedence over `pre` and `post`.
  *
  * @param receivers in list order
- * @throws CallbackError when wishes contradict each other, or are none (`CALLBACK_ORDER`)
+ * @throws CallbackError for conflicting or invalid ordering constraints (`CALLBACK_ORDER`)
  */
 export function inCallOrder(hook: ListHook, receivers: Receiver[]): Receiver[] {
   const wishes = receivers.map((receiver) => wishOf(receiver, hook));
@@ -29,7 +28,7 @@ export function inCallOrder(hook: ListHook, receivers: Receiver[]): Receiver[] {
   return order.map((i) => receivers[i]);
 }
 
-/** Who must be called before a receiver, and whether it is only the list that says so. */
+/** The receivers that must precede a receiver, and whether only the list demands it. */
 type Earlier = { i: number; isListed: boolean }[];
 
 function whoComesEarlier(
@@ -72,19 +71,19 @@ function wishOf({ callback, name }: Receiver, hook: ListHook): HookOrder | undef
     const isWish = Object.hasOwn(ranks, order) && Array.isArray(before) && Array.isArray(after);
     if (isWish) return { order, before, after };
     problem = `found order ${String(order)}, before ${typeof before}, after ${typeof after}; ` +
-      `wanted "pre", "normal" or "post", and lists of names`;
+      `expected "pre", "normal" or "post", and lists of names`;
   } catch (error) {
     problem = messageOf(error);
     cause = error;
   }
   throw new CallbackError(
     "CALLBACK_ORDER",
-    `Cannot order the callbacks of ${hook}: hookOrder of ${name}: ${problem}`,
+    `Cannot order the callbacks of ${hook}: invalid hookOrder of ${name}: ${problem}`,
     { callback: name, hook, cause },
   );
 }
 
-/** What makes it impossible: each of the receivers left waits for another one of them. */
+/** The conflict: each remaining receiver waits for another one. */
 function contradiction(
   hook: ListHook,
   receivers: readonly Receiver[],
@@ -96,7 +95,7 @@ function contradiction(
   while (start < 0) {
     const last = path[path.length - 1].i;
     const waited = earlier[last].find(({ i }) => left.includes(i));
-    // Every receiver that is left waits for one that is left.
+    // Every remaining receiver waits for another remaining one.
     if (waited === undefined) break;
     start = path.findIndex(({ i }) => i === waited.i);
     path.push(waited);

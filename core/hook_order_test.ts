@@ -15,12 +15,12 @@ const orderOf = (...callbacks: CallbackLike[]): string =>
   new CallbackList(callbacks).order("onEpochEnd").join(" ");
 
 describe("The order of a hook", () => {
-  it("is that of the list where nobody wishes for another", () => {
+  it("The order of a hook is that of the list without constraints", () => {
     assert.equal(orderOf(one("c"), one("a"), one("b")), "c a b");
     assert.equal(orderOf(one("c"), one("a", {}), one("b", { order: "normal" })), "c a b");
   });
 
-  it("has pre first and post last, in list order among themselves", () => {
+  it("The order of a hook has pre first and post last, each in list order", () => {
     const list = [
       one("a"),
       one("z", { order: "post" }),
@@ -32,7 +32,7 @@ describe("The order of a hook", () => {
     assert.equal(orderOf(...list), "p o a b z y");
   });
 
-  it("is the order of the calls, each hook on its own", async () => {
+  it("The order of a hook is separate for each hook", async () => {
     const seen: string[] = [];
     const last: CallbackLike = {
       onEpochBegin: () => seen.push("last begins"),
@@ -48,7 +48,7 @@ describe("The order of a hook", () => {
     assert.deepEqual(seen, ["last begins", "other begins", "other ends", "last ends"]);
   });
 
-  it("heeds names, and those that say nothing keep their order among themselves", () => {
+  it("The order of a hook follows constraints by name, and otherwise keeps the order of the list", () => {
     assert.equal(orderOf(one("a"), one("b"), one("x", { before: ["a"] })), "x a b");
     assert.equal(orderOf(one("x", { after: ["b"] }), one("a"), one("b"), one("c")), "a b x c");
     const silent = ["d", "b", "a", "c"].map((name) => one(name));
@@ -57,17 +57,17 @@ describe("The order of a hook", () => {
     assert.equal(orderOf(...silent, between), "d b x a c");
   });
 
-  it("heeds names more than pre and post", () => {
+  it("The order of a hook gives names precedence over pre and post", () => {
     assert.equal(orderOf(one("a"), one("b"), one("x", { order: "post", before: ["b"] })), "a x b");
     assert.equal(orderOf(one("a"), one("x", { order: "pre", after: ["a"] }), one("b")), "a x b");
   });
 
-  it("takes no notice of names that are not in the list, nor of one's own", () => {
+  it("The order of a hook ignores names that are not in the list, and a callback's own name", () => {
     const wish = { before: ["no/one", "x"], after: ["nobody", "x"] };
     assert.equal(orderOf(one("a"), one("x", wish), one("b")), "a x b");
   });
 
-  it("means every callback of a plugin by the plugin's id", () => {
+  it("The order of a hook applies the id of a plugin to all of its callbacks", () => {
     const of = ["ada/two:a", "b", "ada/two:c", "ada/twofold"].map((name) => one(name));
     assert.equal(
       orderOf(one("x", { after: ["ada/two"] }), ...of),
@@ -75,7 +75,7 @@ describe("The order of a hook", () => {
     );
   });
 
-  it("is refused where wishes go in a circle, and the circle is named", async () => {
+  it("The order of a hook is an error for circular constraints, which are named", async () => {
     const error = await errorOf(() =>
       new CallbackList([
         one("ok"),
@@ -94,7 +94,7 @@ describe("The order of a hook", () => {
     );
   });
 
-  it("is refused where it would turn around what the list says", async () => {
+  it("The order of a hook is an error when it would contradict the list", async () => {
     const error = await errorOf(() =>
       new CallbackList([one("a"), one("b"), one("x", { after: ["b"], before: ["a"] })])
     );
@@ -104,9 +104,9 @@ describe("The order of a hook", () => {
     );
   });
 
-  it("is refused where a wish is none", async () => {
+  it("The order of a hook is an error for an invalid constraint", async () => {
     const wishes: [unknown, RegExp][] = [
-      [{ order: "first" }, /hookOrder of x: found order first.*wanted "pre", "normal" or "post"/],
+      [{ order: "first" }, /hookOrder of x: found order first.*expected "pre", "normal" or "post"/],
       [{ before: "a" }, /before string/],
       [null, /hookOrder of x: /],
     ];

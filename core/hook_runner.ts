@@ -5,15 +5,15 @@ import { OverdueError, untilOverdue } from "./patience.ts";
 import { isPromise } from "./promise.ts";
 import { hookNames, type ListHook, lookUpReceivers, type Receiver } from "./receivers.ts";
 
-/** Called when a hook throws or rejects; throws where that ends the run. */
+/** Called when a hook throws or rejects; throws if that ends the run. */
 export type OnHookFailure = (receiver: Receiver, error: unknown, batch?: number) => void;
 
 /** One call of a hook. */
 export interface HookCall {
   readonly args: readonly unknown[];
-  /** The batch that a failure is reported with. */
+  /** Batch to name in a failure. */
   readonly batch?: number;
-  /** The logs among the arguments: what a receiver writes into them is settled for the next one. */
+  /** The logs among the arguments: values that a receiver adds are settled for the next one. */
   readonly logs?: Logs;
 }
 
@@ -47,7 +47,7 @@ export class HookRunner {
     return this.#receivers[hook];
   }
 
-  /** Call every receiver of a hook. Returns a promise only when something must be waited for. */
+  /** Call every receiver of a hook. Returns a promise only if something must be awaited. */
   run(hook: ListHook, call: HookCall): void | Promise<void> {
     // Dropping a receiver replaces the list, never this array.
     return this.#runFrom(this.#receivers[hook], 0, call);
@@ -71,7 +71,7 @@ export class HookRunner {
     }
   }
 
-  /** Call no hook of this callback again but `close`: it may still have files open. */
+  /** Call only `close` of this callback from now on: it may still have open files. */
   drop(callback: CallbackLike): void {
     for (const hook of hookNames) {
       if (hook === "close") continue;

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { HookRunner } from "./hook_runner.ts";
 
 describe("HookRunner", () => {
-  it("reads the clock once between two receivers", () => {
+  it("HookRunner reads the clock once between two receivers", () => {
     const runner = new HookRunner([1, 2, 3].map(() => ({ onEpochEnd() {} })), () => {});
     const { now } = performance;
     let reads = 0;
@@ -18,7 +18,7 @@ describe("HookRunner", () => {
     assert.deepEqual(runner.timings().map(({ milliseconds }) => milliseconds), [1, 1, 1]);
   });
 
-  it("calls only close of a callback that was dropped", async () => {
+  it("HookRunner calls only close of a callback that was dropped", async () => {
     const seen: string[] = [];
     const callback = { onEpochEnd: () => seen.push("end"), close: () => seen.push("close") };
     const runner = new HookRunner([callback], () => {});

@@ -6,10 +6,10 @@ const inUse = new WeakSet<object>();
 
 /**
  * Mark the callbacks of a run that is about to begin, until {@linkcode releaseCallbacks}. A plain
- * object of hooks remembers nothing for us, so it may serve several runs at a time.
+ * object of hooks has no state of ours, so it may serve several runs at a time.
  *
- * @throws CallbackError for one that is in another run: it has one model, one state and one set of
- *   files (`CALLBACK_DUPLICATE`); then none is marked
+ * @throws CallbackError for a callback in another run, because it has one model, one state and one
+ * set of files (`CALLBACK_DUPLICATE`); then none is marked
  */
 export function claimCallbacks(callbacks: readonly CallbackLike[]): void {
   const own = callbacks.filter(isOfOneRun);
@@ -18,15 +18,15 @@ export function claimCallbacks(callbacks: readonly CallbackLike[]): void {
     const callback = nameOf(taken);
     throw new CallbackError(
       "CALLBACK_DUPLICATE",
-      `Cannot use ${callback} in two runs at once: its state is its own; make a second one, or await ` +
-        `the other run first`,
+      `Cannot use ${callback} in two runs at once, because it has one state; create a second ` +
+        `one, or await the other run first`,
       { callback },
     );
   }
   for (const callback of own) inUse.add(callback);
 }
 
-/** The run of these callbacks is over. */
+/** Release the callbacks when their run has ended. */
 export function releaseCallbacks(callbacks: readonly CallbackLike[]): void {
   for (const callback of callbacks) inUse.delete(callback);
 }

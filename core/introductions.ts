@@ -1,7 +1,7 @@
 import type { CallbackLike } from "./callback.ts";
 import { isPromise } from "./promise.ts";
 
-/** Hands model and params to callbacks, and waits for what they return when a run begins. */
+/** Passes model and params to callbacks, and awaits their promises when a run begins. */
 export class Introductions {
   readonly #onFailure: (callback: CallbackLike, hook: string, error: unknown) => void;
   #pending: Promise<void>[] = [];
@@ -11,14 +11,14 @@ export class Introductions {
     this.#onFailure = onFailure;
   }
 
-  /** Hand one of them to a callback. */
+  /** Pass model or params to a callback. */
   introduce(callback: CallbackLike, hook: "setModel" | "setParams", value: unknown): void {
     const fail = (error: unknown) => this.#onFailure(callback, hook, error);
     try {
       const result: unknown = callback[hook]?.(value as never);
       if (!isPromise(result)) return;
       const introduction = Promise.resolve(result).then(() => {}, fail);
-      // Thrown where it is awaited; a run that never begins leaves no unhandled rejection.
+      // Rethrown by the await; a run that never begins leaves no unhandled rejection.
       introduction.catch(() => {});
       this.#pending.push(introduction);
     } catch (error) {

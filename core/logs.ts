@@ -2,13 +2,13 @@ import { messageOf } from "./errors.ts";
 import { isPromise } from "./promise.ts";
 
 /**
- * The numbers of a batch, an epoch or an evaluation by name: `loss`, then the metrics of `compile`
- * under the names that were given there, with the prefix `val_` for validation. Keys are sorted.
+ * The numbers of a batch, an epoch or an evaluation by name: `loss`, then the metrics under the
+ * names passed to `compile`, with the prefix `val_` for validation. Keys are sorted.
  *
- * Every callback of one hook call is handed the same object, so a key that an earlier callback
- * writes (`learning_rate`) is seen by the later ones, and nowhere else. TensorFlow.js knows one
- * metric as `acc` that Keras calls by the name given to `compile`; here the given name is the key,
- * and the other of `acc` and `accuracy` reads the same value without being listed.
+ * Every callback of one hook call receives the same object, so later callbacks see a key that an
+ * earlier one adds (`learning_rate`). TensorFlow.js always logs accuracy as `acc`, Keras under the
+ * name passed to `compile`; here the passed name is the key, and the other of `acc` and `accuracy`
+ * reads the same value without being enumerable.
  */
 export interface Logs {
   /** Value of a metric; a mean over the samples so far. */
@@ -25,7 +25,7 @@ interface OtherName {
 // shape.
 const otherNames = new Map<string, OtherName | undefined>();
 
-/** The name that the same metric also goes by: `val_acc` for `val_accuracy` and back. */
+/** The other name of a metric: `val_acc` for `val_accuracy` and back. */
 function otherNameOf(key: string): OtherName | undefined {
   const known = otherNames.get(key);
   if (known !== undefined || otherNames.has(key)) return known;
@@ -70,8 +70,8 @@ export function addOtherNames<T extends object>(record: T): T {
 }
 
 /**
- * A fresh object with the keys sorted by code point, as Keras hands to every hook. Values are those
- * that were given; {@linkcode settleLogs} makes numbers of them.
+ * A new object with the keys sorted by code point, as Keras passes to every hook. Values are
+ * unchanged; {@linkcode settleLogs} converts them to numbers.
  */
 export function normalizeLogs(logs: object | null | undefined): Logs {
   const normalized: Record<string, unknown> = {};
@@ -103,11 +103,11 @@ function isNested(value: unknown): value is object {
 }
 
 /**
- * Make numbers of the values in place, as Keras does: booleans, text that is a number, tensors and
- * typed arrays of one value. Larger ones become lists; other text, lists and null stay, and undefined
- * is removed.
+ * Convert the values to numbers in place, as Keras does: booleans, numeric text, and tensors and
+ * typed arrays with one value. Larger ones become lists; other text, lists and null stay, and
+ * undefined is removed.
  *
- * @returns a promise when a tensor or a promise had to be waited for
+ * @returns a promise if a tensor or a promise must be awaited
  * @throws TypeError that names the key of a value that cannot be read
  */
 export function settleLogs(logs: Logs): void | Promise<void> {
@@ -137,7 +137,7 @@ function setValue(logs: Logs, key: string, value: unknown): void {
   else logs[key] = value as number;
 }
 
-/** What {@linkcode settleLogs} makes of a value; a promise where it must be waited for. */
+/** Convert a value for {@linkcode settleLogs}; returns a promise if it must be awaited. */
 export function plainValue(value: unknown): unknown {
   switch (typeof value) {
     case "boolean":
@@ -154,7 +154,7 @@ export function plainValue(value: unknown): unknown {
   return value;
 }
 
-/** What is read of a tensor in the logs. */
+/** The used part of a tensor in the logs. */
 interface LoggedTensor {
   readonly size: number;
   readonly dtype: string;

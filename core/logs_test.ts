@@ -4,24 +4,24 @@ import * as tf from "@tensorflow/tfjs";
 import { addOtherNames, type Logs, normalizeLogs, settleLogs } from "./logs.ts";
 
 describe("normalizeLogs", () => {
-  it("makes a new object with the keys sorted by code point", () => {
+  it("normalizeLogs returns a new object with the keys sorted by code point", () => {
     const given = { val_loss: 1, loss: 2, Z: 3, a: 4 };
     const logs = normalizeLogs(given);
     assert.deepEqual(Object.keys(logs), ["Z", "a", "loss", "val_loss"]);
     assert.notEqual(logs, given);
   });
 
-  it("makes an empty object of nothing", () => {
+  it("normalizeLogs returns an empty object without logs", () => {
     assert.deepEqual(normalizeLogs(undefined), {});
     assert.deepEqual(normalizeLogs(null), {});
   });
 
-  it("flattens a nested object at its place; the later key of one name wins", () => {
+  it("normalizeLogs flattens a nested object in place; the later of two equal keys wins", () => {
     const logs = normalizeLogs({ b: { z: 1, c: 2 }, c: 3, a: 0 });
     assert.deepEqual(Object.entries(logs), [["a", 0], ["c", 3], ["z", 1]]);
   });
 
-  it("lets an accuracy be read by its other name, without listing it", () => {
+  it("normalizeLogs lets an accuracy be read by its other name, without enumerating it", () => {
     const logs = normalizeLogs({ accuracy: 0.5, val_acc: 0.25, out_acc: 1, accurate: 2 });
     assert.equal(logs.acc, 0.5);
     assert.equal(logs.val_accuracy, 0.25);
@@ -38,18 +38,18 @@ describe("settleLogs", () => {
     return logs as Record<string, unknown>;
   };
 
-  it("turns booleans and numeric strings into numbers, and waits for nothing", () => {
+  it("settleLogs converts booleans and numeric strings to numbers without waiting", () => {
     const list = [1, 2];
     const logs = { a: true, b: false, c: "1e3", d: "x", e: "", f: null, g: list, h: NaN, i: 7n };
     assert.equal(settleLogs(logs as never), undefined);
     assert.deepEqual(logs, { a: 1, b: 0, c: 1000, d: "x", e: "", f: null, g: list, h: NaN, i: 7 });
   });
 
-  it("removes what is undefined", async () => {
+  it("settleLogs removes undefined values", async () => {
     assert.deepEqual(Object.keys(await settled({ a: undefined, b: 1 })), ["b"]);
   });
 
-  it("reads tensors: one value is a number, several are a list; they stay the caller's", async () => {
+  it("settleLogs reads tensors: one value becomes a number, several a list; they stay the caller's", async () => {
     const tensors = { a: tf.scalar(0.5), b: tf.tensor([[3]]), c: tf.tensor([[1, 2], [3, 4]]) };
     assert.deepEqual(await settled(tensors), { a: 0.5, b: 3, c: [[1, 2], [3, 4]] });
     assert.deepEqual(await settled({ a: tf.scalar(true, "bool") }), { a: 1 });
@@ -57,7 +57,7 @@ describe("settleLogs", () => {
     assert.ok(Object.values(tensors).every(({ isDisposed }) => !isDisposed));
   });
 
-  it("makes lists of typed arrays, and a number of one value", async () => {
+  it("settleLogs converts typed arrays to lists, or to a number if they have one value", async () => {
     const logs = {
       a: new Float32Array([0.5, 0.25]),
       b: new Int32Array([3]),
@@ -66,7 +66,7 @@ describe("settleLogs", () => {
     assert.deepEqual(await settled(logs), { a: [0.5, 0.25], b: 3, c: [] });
   });
 
-  it("waits for promises, of tensors too", async () => {
+  it("settleLogs awaits promises, even of tensors", async () => {
     const logs = {
       a: Promise.resolve(1),
       b: Promise.resolve(tf.scalar(2)),
@@ -75,7 +75,7 @@ describe("settleLogs", () => {
     assert.deepEqual(await settled(logs), { a: 1, b: 2, c: 3 });
   });
 
-  it("names the key of a value that cannot be read", async () => {
+  it("settleLogs names the key of an unreadable value", async () => {
     const gone = tf.scalar(1);
     gone.dispose();
     await assert.rejects(
@@ -88,7 +88,7 @@ describe("settleLogs", () => {
 });
 
 describe("addOtherNames", () => {
-  it("leaves a plain object for spread, JSON, enumeration and deep equality", () => {
+  it("addOtherNames keeps a plain object for spread, JSON, enumeration and deep equality", () => {
     const logs = addOtherNames<Record<string, number>>({ accuracy: 0.5, loss: 1 });
     const enumerated: string[] = [];
     for (const name in logs) enumerated.push(name);
@@ -99,7 +99,7 @@ describe("addOtherNames", () => {
     assert.equal(Object.hasOwn(logs, "acc"), true);
   });
 
-  it("gives each object its own value, and takes an assignment for one alone", () => {
+  it("addOtherNames gives each object its own value, and changes only one by assignment", () => {
     const [one, two] = [1, 2].map((acc) => addOtherNames<Record<string, number>>({ acc }));
     assert.deepEqual([one.accuracy, two.accuracy], [1, 2]);
     one.accuracy = 5;
@@ -109,20 +109,20 @@ describe("addOtherNames", () => {
     assert.equal(frozen.accuracy, 2);
   });
 
-  it("follows the value that is listed", () => {
+  it("addOtherNames follows the enumerable value", () => {
     const logs = addOtherNames<Record<string, number>>({ acc: 1 });
     logs.acc = 2;
     assert.equal(logs.accuracy, 2);
   });
 
-  it("keeps two keys that are both listed apart", () => {
+  it("addOtherNames separates two enumerable keys", () => {
     assert.deepEqual(Object.entries(addOtherNames({ acc: 1, accuracy: 2 })), [
       ["acc", 1],
       ["accuracy", 2],
     ]);
   });
 
-  it("makes a key of its own of the other name when it is assigned", () => {
+  it("addOtherNames adds a separate key when the other name is assigned", () => {
     const logs = addOtherNames<Record<string, number>>({ acc: 1 });
     logs.accuracy = 5;
     assert.deepEqual({ ...logs }, { acc: 1, accuracy: 5 });

@@ -1,8 +1,8 @@
 import { weightNames } from "./weight_names.ts";
 
 /**
- * The parts of a model that a callback may use, whatever library it comes from. A TensorFlow.js
- * `LayersModel` or `Sequential` has all of them.
+ * The parts of a model that a callback may use, from any library. A TensorFlow.js `LayersModel` or
+ * `Sequential` has all of them.
  */
 export interface TrainableModel {
   /** Set to true to end training after this batch, or this epoch when set at its end. */
@@ -11,7 +11,7 @@ export interface TrainableModel {
   stopEvaluating?: boolean;
   /** Set to true to end the running prediction after this batch. */
   stopPredicting?: boolean;
-  /** What updates the weights; absent before `compile`. */
+  /** The optimizer; undefined before `compile`. */
   optimizer?: unknown;
   /** The live weight variables, in a fixed order. Their values change with training. */
   getWeights?(trainableOnly?: boolean): WeightTensor[];
@@ -25,7 +25,7 @@ export interface WeightTensor {
   readonly shape: number[];
   /** Data type: `"float32"`, `"int32"`, … */
   readonly dtype: string;
-  /** A second handle on the present values, which later updates do not change. */
+  /** A second handle on the current values, which later updates do not change. */
   clone(): WeightTensor;
   /** Release its memory. */
   dispose(): void;
@@ -35,9 +35,9 @@ export interface WeightTensor {
   buffer(): Promise<{ values: unknown; toTensor(): WeightTensor }>;
 }
 
-/** The values of one weight away from any device, fit to be kept in a callback's state. */
+/** The values of one weight on the host, suitable for a callback's state. */
 export interface HostWeight {
-  /** Path of its layer and its name there, `encoder/dense/kernel`; absent where it has none. */
+  /** Path of its layer and its name there, `encoder/dense/kernel`; undefined if it has none. */
   name?: string;
   /** Sizes of the dimensions. */
   shape: number[];
@@ -61,8 +61,8 @@ export function weightsOf(model: TrainableModel): DeviceWeight[] {
 }
 
 /**
- * Keep the present weights of a model on the device. Nothing is copied until training changes
- * them. The caller disposes what is returned.
+ * Keep the current weights of a model on the device. Nothing is copied until training changes them.
+ * The caller disposes the result.
  *
  * @throws TypeError when the model has no weights to read
  */
@@ -74,8 +74,7 @@ export function cloneWeights(model: TrainableModel): DeviceWeight[] {
 }
 
 /**
- * Put kept weights back into the model, each where its name says. The tensors given stay the
- * caller's.
+ * Restore kept weights in the model by name. The given tensors stay the caller's.
  *
  * @throws RangeError when names or shapes do not fit the model
  */
@@ -117,7 +116,7 @@ export async function readTensors(tensors: WeightTensor[]): Promise<HostWeight[]
 }
 
 /**
- * Make tensors of host values, with nothing but the model's own weights in hand.
+ * Create tensors from host values, using only the model's own weights.
  *
  * @returns weights for {@linkcode assignWeights}; the caller disposes them
  * @throws RangeError when names or shapes do not fit the model
@@ -136,8 +135,8 @@ export async function weightsFromHost(
 }
 
 /**
- * For each weight of a model its place among the kept ones: by name, and by position only where the
- * model, or what was kept, has no names.
+ * The index of each weight of a model among the kept ones: by name, or by position if the model or
+ * the kept weights have no names.
  */
 function placesOf(
   weights: DeviceWeight[],
@@ -152,7 +151,7 @@ function placesOf(
     const extra = isNamed ? kept.filter((_weight, i) => !places.includes(i)) : [];
     throw new RangeError(
       `Cannot restore weights: ${kept.length} were kept, the model has ${weights.length}` +
-        (missing.length > 0 ? `; none was kept of '${names(missing).join("', '")}'` : "") +
+        (missing.length > 0 ? `; missing are '${names(missing).join("', '")}'` : "") +
         (extra.length > 0 ? `; the model has no '${names(extra).join("', '")}'` : ""),
     );
   }
@@ -175,12 +174,12 @@ interface RatedOptimizer {
 /**
  * The learning rate that the next update will use.
  *
- * All seven optimizers of TensorFlow.js carry it as `learningRate`; six of them hide it from
+ * All seven optimizers of TensorFlow.js have it as `learningRate`; six of them hide it from
  * TypeScript.
  *
  * @param optimizer an optimizer, or a compiled model
  * @returns the rate, per step
- * @throws TypeError when there is none to read
+ * @throws TypeError if there is none to read
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -205,8 +204,8 @@ export function getLearningRate(optimizer: unknown): number {
  *
  * @param optimizer an optimizer, or a compiled model
  * @param learningRate the new rate, per step; finite and not negative
- * @throws RangeError for a rate that is no finite number >= 0
- * @throws TypeError when the optimizer has no rate to set
+ * @throws RangeError for a rate that is not a finite number >= 0
+ * @throws TypeError if the optimizer has no rate to set
  */
 export function setLearningRate(optimizer: unknown, learningRate: number): void {
   if (!Number.isFinite(learningRate) || learningRate < 0) {

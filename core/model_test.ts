@@ -29,7 +29,7 @@ async function valuesOf(model: tf.LayersModel): Promise<number[]> {
 }
 
 describe("Weights", () => {
-  it("cloned on the device survive training and come back", async () => {
+  it("Weights that are cloned on the device survive training and can be restored", async () => {
     const model = modelFrom(1);
     const kept = cloneWeights(trainable(model));
     tf.tidy(() => model.setWeights(model.getWeights().map((weight) => weight.mul(0))));
@@ -41,7 +41,7 @@ describe("Weights", () => {
     assert.deepEqual(await valuesOf(model), [1, 2, 3, 4, 5, 6]);
   });
 
-  it("read to the host are of the moment of the call, and copies", async () => {
+  it("Weights that are read to the host are copies from the moment of the call", async () => {
     const model = modelFrom(1);
     const before = tf.memory().numTensors;
     const reading = readWeights(weightsOf(trainable(model)));
@@ -57,7 +57,7 @@ describe("Weights", () => {
     assert.equal(tf.memory().numTensors, before);
   });
 
-  it("from the host go into another model, and the host's stay as they were", async () => {
+  it("Weights from the host can be assigned to another model, and stay unchanged", async () => {
     const host = await readWeights(weightsOf(trainable(modelFrom(1))));
     const model = modelFrom(100);
     const weights = await weightsFromHost(trainable(model), host);
@@ -69,14 +69,14 @@ describe("Weights", () => {
     assert.deepEqual(Array.from(host[0].values), [1, 2, 3, 4]);
   });
 
-  it("that do not fit are refused by number or shape, without a tensor left", async () => {
+  it("Weights that do not match are rejected by number or shape, without leaking tensors", async () => {
     const host = await readWeights(weightsOf(trainable(modelFrom(1))));
     const model = modelFrom(1);
     const before = tf.memory().numTensors;
     await assert.rejects(weightsFromHost(trainable(model), host.slice(1)), {
       name: "RangeError",
-      message: "Cannot restore weights: 1 were kept, the model has 2; none was kept of " +
-        "'dense_Dense1/kernel'",
+      message:
+        "Cannot restore weights: 1 were kept, the model has 2; missing are 'dense_Dense1/kernel'",
     });
     await assert.rejects(
       weightsFromHost(trainable(model), [host[0], { ...host[1], shape: [3] }]),
@@ -87,7 +87,7 @@ describe("Weights", () => {
     assert.equal(tf.memory().numTensors, before);
   });
 
-  it("of a model without any are refused", () => {
+  it("A model without weights is rejected", () => {
     assert.throws(() => cloneWeights({}), /Cannot keep weights: the model has no getWeights/);
     assert.throws(
       () => assignWeights({}, []),
@@ -107,7 +107,7 @@ describe("The learning rate", () => {
     RMSProp: (rate) => tf.train.rmsprop(rate),
   };
   for (const [name, make] of Object.entries(optimizers)) {
-    it(`of ${name} can be read and set, and the next update uses it`, () => {
+    it(`The learning rate of ${name} can be read and set, and the next update uses it`, () => {
       const optimizer = make(0.125);
       const variable = tf.variable(tf.tensor1d([1, 2]));
       const step = () => {
@@ -125,7 +125,7 @@ describe("The learning rate", () => {
     });
   }
 
-  it("of a compiled model is its optimizer's", () => {
+  it("The learning rate of a compiled model is its optimizer's", () => {
     const model = modelFrom(1);
     const optimizer = tf.train.adam(0.01);
     model.compile({ optimizer, loss: "meanSquaredError" });
@@ -134,7 +134,7 @@ describe("The learning rate", () => {
     assert.equal(getLearningRate(optimizer), 0.125);
   });
 
-  it("must be a finite number that is not negative", () => {
+  it("The learning rate must be a finite number that is not negative", () => {
     for (const rate of [-1, NaN, Infinity, "0.1" as never]) {
       assert.throws(() => setLearningRate(tf.train.sgd(1), rate), {
         name: "RangeError",
@@ -143,7 +143,7 @@ describe("The learning rate", () => {
     }
   });
 
-  it("is missing before compile, and where there is no optimizer", () => {
+  it("The learning rate is missing before compile, and without an optimizer", () => {
     assert.throws(
       () => getLearningRate(modelFrom(1)),
       /no optimizer; call model.compile\(\) first/,

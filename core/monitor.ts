@@ -5,33 +5,35 @@ import { directionOf } from "./monitor_direction.ts";
 import { isPromise } from "./promise.ts";
 import { nearest } from "./unknown_option.ts";
 
-/** Direction in which a watched value improves; `"auto"` finds it from the metric. */
+/** Direction in which a monitored value improves; `"auto"` derives it from the metric. */
 export type MonitorMode = "auto" | "min" | "max";
 
 /**
- * Computes what is watched, for example `(logs) => logs.val_loss - logs.loss`. Messages call it by
- * the function's name. Its `mode` must be given, because nothing else tells its direction.
+ * Computes the monitored value, for example `(logs) => logs.val_loss - logs.loss`. Messages use the
+ * function's name. Set `mode`, because nothing else determines its direction.
  *
  * @param logs the epoch logs
- * @returns the value, or a promise or a scalar tensor of it; undefined or null where it is not
- *   available
+ * @returns the value, or a promise or a scalar tensor of it; undefined or null if it is not
+ * available
  */
 export type MonitorFunction = (logs: Logs) => MonitoredValue | PromiseLike<MonitoredValue>;
 
-/** What a {@linkcode MonitorFunction} may return; of a tensor the one value, which stays the caller's. */
+/**
+ * Result of a {@linkcode MonitorFunction}. A tensor must have one value, and stays the caller's.
+ */
 export type MonitoredValue =
   | number
   | { readonly size: number; readonly dtype: string; array(): Promise<unknown> }
   | null
   | undefined;
 
-/** What a {@linkcode Monitor} watches, and what counts as better. */
+/** Monitored value of a {@linkcode Monitor}, and what counts as an improvement. */
 export interface MonitorRules {
   /** Key of the epoch logs, or a function of them. Default: `"val_loss"`. */
   monitor?: string | MonitorFunction;
   /** Direction of improvement; `"auto"` knows losses and metrics that declare it. Default: `"auto"`. */
   mode?: MonitorMode;
-  /** Least change that counts as better, exclusive; the sign is ignored. Default: 0. */
+  /** Minimum change that counts as an improvement, exclusive; the sign is ignored. Default: 0. */
   minDelta?: number;
   /**
    * Unit of `minDelta`: the value's own, or with `"relative"` the best value (0.01 for one percent
@@ -39,17 +41,17 @@ export interface MonitorRules {
    */
   minDeltaMode?: "absolute" | "relative";
   /**
-   * Take a first NaN as the best value, which then nothing beats, as Keras does. Default: false,
+   * Accept a first NaN as the best value, which nothing beats, as in Keras. Default: false, so that
    * NaN is never an improvement.
    */
   nanIsFirstBest?: boolean;
 }
 
-/** One watched value of the epoch logs, with the best one so far. */
+/** One monitored value of the epoch logs, with the best one so far. */
 export class Monitor {
   /** The log key, or the name of the function that computes the value. */
   readonly name: string;
-  /** Least change that counts, not negative. */
+  /** Minimum change that counts, not negative. */
   readonly minDelta: number;
   /** Unit of `minDelta`. */
   readonly minDeltaMode: "absolute" | "relative";
@@ -65,10 +67,10 @@ export class Monitor {
   #hasWarned = false;
 
   /**
-   * Watch one value of the logs.
+   * Monitor one value of the logs.
    *
    * @param owner name of the callback, for messages
-   * @param rules what to watch, and what counts as better
+   * @param rules the value, and what counts as an improvement
    * @param best value that must be beaten first; undefined for none
    */
   constructor(owner: string, rules: MonitorRules = {}, best?: number) {
@@ -100,9 +102,9 @@ export class Monitor {
   }
 
   /**
-   * Find the direction of improvement, if it is not known yet.
+   * Determine the direction of improvement, if it is not known yet.
    *
-   * @throws TypeError when `mode` is `"auto"` and nothing tells the direction
+   * @throws TypeError if `mode` is `"auto"` and the direction is unknown
    */
   resolveMode(params: Params | null): void {
     if (this.mode !== "auto") return;
@@ -112,7 +114,7 @@ export class Monitor {
     if (direction === undefined) {
       const known = params?.metrics ?? [];
       throw new TypeError(
-        `Cannot tell whether ${this.#owner} should minimize or maximize ` +
+        `Cannot determine whether ${this.#owner} should minimize or maximize ` +
           `'${this.name}': set mode to "min" or "max"` +
           (known.length > 0 ? `. This run logs ${known.join(", ")}` : "") +
           (known.includes(this.name) ? "" : suggestion(nearest(this.name, known))),
@@ -121,7 +123,7 @@ export class Monitor {
     this.mode = direction;
   }
 
-  /** What it watches and which way that improves: a best value means nothing to another monitor. */
+  /** The monitored value and its direction: a best value is meaningless for another monitor. */
   stateKey(params: Params | null): string {
     const direction = this.#compute === undefined
       ? directionOf(this.name, params?.directions ?? {})
@@ -131,11 +133,12 @@ export class Monitor {
   }
 
   /**
-   * The watched value of these logs. Warns when it is missing: once, until {@linkcode resetWarning}.
+   * The monitored value of these logs. Warns if it is missing: once, until
+   * {@linkcode resetWarning}.
    *
-   * @param consequence end of the warning: what happens without the value
-   * @returns a promise where the value must be waited for
-   * @throws TypeError for a value that is no number
+   * @param consequence end of the warning: the effect of the missing value
+   * @returns a promise if the value must be awaited
+   * @throws TypeError for a value that is not a number
    */
   valueIn(
     logs: Logs,
@@ -166,14 +169,14 @@ export class Monitor {
       this.#hasWarned = true;
       const keys = Object.keys(logs).filter((key) => typeof logs[key] === "number");
       console.warn(
-        `keepfit: ${this.#owner} watches '${this.name}', which is not available; ` +
+        `keepfit: ${this.#owner} monitors '${this.name}', which is not available; ` +
           `${consequence}${this.#hint(keys, params)}. Available are: ${keys.join(",")}`,
       );
     }
     return undefined;
   }
 
-  /** Let a missing value be warned about again: call it when a run begins. */
+  /** Warn again about a missing value: call it when a run begins. */
   resetWarning(): void {
     this.#hasWarned = false;
   }
@@ -182,22 +185,23 @@ export class Monitor {
   isImprovement(value: number, reference: number | undefined): boolean {
     if (Number.isNaN(value) && !(this.#nanIsFirstBest && reference === undefined)) return false;
     if (reference === undefined) return true;
-    // There are no parts of infinity: any better value counts.
+    // A fraction of infinity is meaningless: any better value counts.
     const unit = Number.isFinite(reference) ? Math.abs(reference) : 0;
     const delta = this.minDelta * (this.minDeltaMode === "relative" ? unit : 1);
     return this.mode === "max" ? value - delta > reference : value + delta < reference;
   }
 
-  /** What may be meant by a monitor that is none of these keys. */
+  /** Suggestion for a monitor that is not among these keys. */
   #hint(keys: string[], params: Params | null): string {
     if (this.#compute !== undefined) return "";
     const trained = this.name.replace(/^val_/, "");
     if (trained === this.name || !keys.includes(trained)) {
       return suggestion(nearest(this.name, keys));
     }
-    // The name is right, but nothing was validated: perhaps in this epoch only.
+    // The name is right, but this epoch may have no validation.
     return params?.doValidation === false
-      ? `; the run has no validation data: give validationData or validationSplit, or watch '${trained}'`
+      ? `; the run has no validation data: pass validationData or validationSplit, or monitor ` +
+        `'${trained}'`
       : "";
   }
 }

@@ -15,8 +15,8 @@ export type { Monitor, MonitoredValue, MonitorFunction, MonitorMode, MonitorRule
 export interface MonitorOptions extends CallbackOptions, MonitorRules {}
 
 /**
- * A callback that watches one value and remembers the best. EarlyStopping, ModelCheckpoint and
- * ReduceLROnPlateau extend it. Values are compared as float64; Keras compares as float32.
+ * A callback that monitors one value and keeps the best. ModelCheckpoint and ReduceLROnPlateau
+ * extend it. Values are compared as float64; Keras compares float32.
  *
  * Source: `keras/src/callbacks/monitor_callback.py`.
  */
@@ -24,13 +24,13 @@ export class MonitorCallback extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "MonitorCallback";
 
-  /** What is watched, with its best value. */
+  /** The monitor, with its best value. */
   protected readonly watched: Monitor;
 
   /**
-   * Watch one value of the logs.
+   * Monitor one value of the logs.
    *
-   * @param options what to watch
+   * @param options the monitored value
    * @param best value that must be beaten first; undefined for none
    */
   constructor(options: MonitorOptions = {}, best?: number) {
@@ -38,17 +38,17 @@ export class MonitorCallback extends Callback {
     this.watched = new Monitor(classNameOf(this), options, best);
   }
 
-  /** The log key it watches, or the name of the function that computes the value. */
+  /** The monitored log key, or the name of the function that computes the value. */
   get monitor(): string {
     return this.watched.name;
   }
 
-  /** What it watches, and which way that improves. */
+  /** The monitored value and its direction of improvement. */
   override get stateKey(): string {
     return this.watched.stateKey(this.params);
   }
 
-  /** Least change that counts, not negative. */
+  /** Minimum change that counts, not negative. */
   get minDelta(): number {
     return this.watched.minDelta;
   }
@@ -75,20 +75,20 @@ export class MonitorCallback extends Callback {
   }
 
   /**
-   * Find the direction of improvement, if it is not known yet. Call it when a run begins, so that a
-   * monitor of unknown direction fails before the first batch.
+   * Determine the direction of improvement, if it is not known yet. Call it when a run begins, so
+   * that an unknown direction fails before the first batch.
    *
-   * @throws TypeError when `mode` is `"auto"` and nothing tells the direction
+   * @throws TypeError if `mode` is `"auto"` and the direction is unknown
    */
   resolveMode(): void {
     this.watched.resolveMode(this.params);
   }
 
   /**
-   * The watched value of these logs; warns once a run when it is missing.
+   * The monitored value of these logs; warns once per run if it is missing.
    *
-   * @returns a promise where a function that is watched returns a promise or a tensor
-   * @throws TypeError for a value that is no number
+   * @returns a promise if a monitor function returns a promise or a tensor
+   * @throws TypeError for a value that is not a number
    */
   monitorValue(
     logs: Logs,
@@ -97,7 +97,7 @@ export class MonitorCallback extends Callback {
     return this.watched.valueIn(logs, consequence, this.params);
   }
 
-  /** Let a missing value be warned about again: call it when a run begins. */
+  /** Warn again about a missing value: call it when a run begins. */
   resetMonitorWarning(): void {
     this.watched.resetWarning();
   }
@@ -105,7 +105,7 @@ export class MonitorCallback extends Callback {
   /**
    * True when `value` is better than `reference` by more than `minDelta`.
    *
-   * @throws TypeError when `mode` is `"auto"` and nothing tells the direction
+   * @throws TypeError if `mode` is `"auto"` and the direction is unknown
    */
   isImprovement(value: number, reference: number | undefined): boolean {
     this.resolveMode();

@@ -38,21 +38,22 @@ describe("directionOf", () => {
     ["lossless", undefined],
   ];
   for (const [key, direction] of directions) {
-    it(`says ${direction} of ${key}`, () => assert.equal(directionOf(key, {}), direction));
+    it(`directionOf returns ${direction} for ${key}`, () =>
+      assert.equal(directionOf(key, {}), direction));
   }
 
-  it("believes what the metric declares", () => {
+  it("directionOf prefers the direction that the metric declares", () => {
     assert.equal(directionOf("val_accuracy", { accuracy: "min" }), "min");
   });
 });
 
 describe("MonitorCallback", () => {
-  it("has Keras's defaults", () => {
+  it("MonitorCallback has Keras's defaults", () => {
     const { monitor, mode, minDelta, best } = new Watch();
     assert.deepEqual([monitor, mode, minDelta, best], ["val_loss", "auto", 0, undefined]);
   });
 
-  it("warns of an unknown mode and goes on with auto", async () => {
+  it("MonitorCallback warns about an unknown mode and continues with auto", async () => {
     let mode: string | undefined;
     const messages = await warned(() => void (mode = new Watch({ mode: "up" as never }).mode));
     assert.equal(mode, "auto");
@@ -60,24 +61,24 @@ describe("MonitorCallback", () => {
     assert.match(messages[0], /Watch mode 'up' is unknown, using "auto"/);
   });
 
-  it("suggests the mode that may be meant", async () => {
+  it("MonitorCallback suggests the nearest mode", async () => {
     for (const [given, meant] of [["maximum", "max"], ["minimize", "min"], ["Max", "max"]]) {
       const [message] = await warned(() => void new Watch({ mode: given as never }));
       assert.match(message, new RegExp(`or "auto"; did you mean '${meant}'\\?$`));
     }
   });
 
-  it("finds the direction from what the run declares", () => {
+  it("MonitorCallback derives the direction from the declarations of the run", () => {
     const callback = watch({ monitor: "val_wape" }, { directions: { wape: "min" } });
     callback.resolveMode();
     assert.equal(callback.mode, "min");
   });
 
-  it("fails where nothing tells the direction, and lists what is logged", () => {
+  it("MonitorCallback fails for an unknown direction, and lists the logged keys", () => {
     const callback = watch({ monitor: "speed" }, { metrics: ["loss", "speed"] });
     assert.throws(() => callback.resolveMode(), {
       name: "TypeError",
-      message: "Cannot tell whether Watch should minimize or maximize 'speed': set mode to " +
+      message: "Cannot determine whether Watch should minimize or maximize 'speed': set mode to " +
         '"min" or "max". This run logs loss, speed',
     });
     const misspelt = watch({ monitor: "val_acuracy" }, { metrics: ["loss", "val_accuracy"] });
@@ -89,7 +90,7 @@ describe("MonitorCallback", () => {
     assert.throws(() => callback.isImprovement(1, undefined), /set mode/);
   });
 
-  it("wants more than minDelta, whatever its sign, in either direction", () => {
+  it("MonitorCallback requires more than minDelta, regardless of its sign, in both directions", () => {
     const down = watch({ monitor: "loss", minDelta: -0.5 });
     assert.equal(down.isImprovement(0.5, 1), false);
     assert.equal(down.isImprovement(0.25, 1), true);
@@ -99,7 +100,7 @@ describe("MonitorCallback", () => {
     assert.equal(up.isImprovement(-5, undefined), true);
   });
 
-  it("counts minDelta in parts of the reference when asked to", () => {
+  it('MonitorCallback measures minDelta relative to the reference with minDeltaMode: "relative"', () => {
     const down = watch({ monitor: "loss", minDelta: 0.25, minDeltaMode: "relative" });
     assert.equal(down.isImprovement(3, 4), false);
     assert.equal(down.isImprovement(2.9, 4), true);
@@ -108,7 +109,7 @@ describe("MonitorCallback", () => {
     assert.equal(down.isImprovement(5, Infinity), true);
   });
 
-  it("watches what a function makes of the logs", async () => {
+  it("MonitorCallback monitors the result of a function", async () => {
     function ratio(logs: Logs): number {
       return logs.val_loss / logs.loss;
     }
@@ -127,7 +128,7 @@ describe("MonitorCallback", () => {
     assert.equal(messages.length, 1);
   });
 
-  it("waits for a function that returns a promise or a tensor", async () => {
+  it("MonitorCallback awaits a function that returns a promise or a tensor", async () => {
     for (
       const monitor of [
         () => Promise.resolve(0.5),
@@ -140,13 +141,13 @@ describe("MonitorCallback", () => {
     }
   });
 
-  it("takes null for missing, and fails for what is no number", async () => {
+  it("MonitorCallback treats null as missing, and fails for values that are not numbers", async () => {
     const callback = watch({ monitor: "f1", mode: "max" });
     const messages = await warned(() => {
       assert.equal(callback.monitorValue({ f1: null, loss: 1 } as never, "so what"), undefined);
     });
     assert.deepEqual(messages, [
-      "keepfit: Watch watches 'f1', which is not available; so what. Available are: loss",
+      "keepfit: Watch monitors 'f1', which is not available; so what. Available are: loss",
     ]);
     for (const [value, shown] of [["high", '"high"'], [[1, 2], "an array"]]) {
       assert.throws(
@@ -156,13 +157,13 @@ describe("MonitorCallback", () => {
     }
   });
 
-  it("sees a difference that float32 does not", () => {
+  it("MonitorCallback detects a difference below the precision of float32", () => {
     const callback = watch({ monitor: "loss" });
     assert.equal(callback.isImprovement(1 - 1e-9, 1), true);
     assert.equal(Math.fround(1 - 1e-9), 1);
   });
 
-  it("never takes NaN for better, unless it may be the first best", () => {
+  it("MonitorCallback never treats NaN as an improvement, except as an allowed first best", () => {
     const callback = watch({ monitor: "loss" });
     assert.equal(callback.isImprovement(NaN, undefined), false);
     assert.equal(callback.isImprovement(NaN, 1), false);
@@ -172,7 +173,7 @@ describe("MonitorCallback", () => {
     assert.equal(keras.isImprovement(1, NaN), false);
   });
 
-  it("says once a run that its value is missing, and what there is", async () => {
+  it("MonitorCallback warns once per run about a missing value, and lists the available ones", async () => {
     const callback = watch({});
     const messages = await warned(() => {
       assert.equal(callback.monitorValue({ loss: 1, mae: 2 }, "nothing is saved"), undefined);
@@ -183,13 +184,13 @@ describe("MonitorCallback", () => {
     assert.equal(messages.length, 2);
     assert.equal(
       messages[0],
-      "keepfit: Watch watches 'val_loss', which is not available; nothing is saved. " +
+      "keepfit: Watch monitors 'val_loss', which is not available; nothing is saved. " +
         "Available are: loss,mae",
     );
     assert.equal(callback.monitorValue({ val_loss: 0 }, ""), 0);
   });
 
-  it("suggests the key that may be meant, or what is missing", async () => {
+  it("MonitorCallback suggests the nearest key, or what is missing", async () => {
     const cases: [monitor: string, doValidation: boolean, said: string][] = [
       ["val_acuracy", true, "; did you mean 'val_accuracy'?"],
       ["valAccuracy", true, "; did you mean 'val_accuracy'?"],
@@ -199,14 +200,15 @@ describe("MonitorCallback", () => {
       [
         "val_loss",
         false,
-        "; the run has no validation data: give validationData or validationSplit, or watch 'loss'",
+        "; the run has no validation data: pass validationData or validationSplit, or monitor " +
+        "'loss'",
       ],
     ];
     for (const [monitor, doValidation, said] of cases) {
       const callback = watch({ monitor, mode: "max" }, { doValidation });
       const logs = { loss: 1, val_accuracy: 1 };
       assert.deepEqual(await warned(() => void callback.monitorValue(logs, "so what")), [
-        `keepfit: Watch watches '${monitor}', which is not available; so what${said}. ` +
+        `keepfit: Watch monitors '${monitor}', which is not available; so what${said}. ` +
         "Available are: loss,val_accuracy",
       ]);
     }

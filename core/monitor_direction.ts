@@ -1,6 +1,7 @@
 /**
- * Direction in which a log key improves: the one that the metric declares; otherwise losses and
- * errors go down, accuracies and the like up. The prefix `val_` and an output's name do not matter.
+ * Direction in which a log key improves: the one that the metric declares; otherwise down for
+ * losses and errors, up for accuracies and similar metrics. The prefix `val_` and an output's name
+ * do not matter.
  *
  * @returns undefined for an unknown metric
  */
@@ -10,7 +11,8 @@ export function directionOf(
 ): "min" | "max" | undefined {
   const name = key.startsWith("val_") ? key.slice(4) : key;
   if (declared[name] !== undefined) return declared[name];
-  // With several outputs the metric is `<output>_<metric>`, the output's name may hold underscores.
+  // With several outputs the metric is `<output>_<metric>`; the name of the output may contain
+  // underscores.
   for (let at = 0; at >= 0; at = name.indexOf("_", at + 1)) {
     const bare = simplify(at === 0 ? name : name.slice(at + 1));
     if (bare === "loss" || down.has(bare)) return "min";
@@ -19,7 +21,7 @@ export function directionOf(
   return undefined;
 }
 
-/** A metric given twice has a number after its name. */
+/** A duplicate metric has a number after its name. */
 function simplify(name: string): string {
   return name.replace(/_\d+$/, "").replaceAll("_", "").toLowerCase();
 }

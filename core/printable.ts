@@ -1,7 +1,7 @@
 /**
- * Characters that control a terminal, change the direction of text, break lines or show nothing, as
- * the inside of a RegExp's class with the flag `u`. Joiners and variation selectors are not among
- * them: emoji and scripts need those.
+ * Characters that control a terminal, change the direction of text, break lines or are invisible,
+ * as the content of a RegExp class with the flag `u`. Joiners and variation selectors are excluded,
+ * because emoji and scripts need them.
  */
 export const unsafeCharacters: string = String
   .raw`\p{Cc}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}`;

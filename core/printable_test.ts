@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { printable } from "./printable.ts";
 
 describe("printable", () => {
-  it("spells out what controls a terminal, turns text around or shows nothing", () => {
+  it("printable escapes characters that control a terminal, reverse text or are invisible", () => {
     const unsafe: [text: string, shown: string][] = [
       ["\u001b[2J\u009b2J\u0007\0\u007f", "\\u001b[2J\\u009b2J\\u0007\\u0000\\u007f"],
       ["a\rb", "a\\u000db"],
@@ -15,13 +15,13 @@ describe("printable", () => {
     for (const [text, shown] of unsafe) assert.equal(printable(text), shown);
   });
 
-  it("leaves the text of people as it is, with tabs and line ends", () => {
+  it("printable leaves normal text unchanged, including tabs and line ends", () => {
     const text = "a\tb\nc é 漢字 हिन्दी می‌خواهم 👩‍👧 ❤️ \u0000".slice(0, -1);
     assert.equal(printable(text), text);
     assert.equal(printable("a\r\nb"), "a\nb");
   });
 
-  it("keeps JSON the same data", () => {
+  it("printable does not change the data of JSON", () => {
     const data = { text: "a\u202e\u{e0041}\u001b" };
     assert.deepEqual(JSON.parse(printable(JSON.stringify(data))), data);
   });

@@ -1,10 +1,12 @@
-/** True for what must be awaited. */
+/** True for a value that must be awaited. */
 export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof value === "object" && value !== null &&
     typeof (value as PromiseLike<T>).then === "function";
 }
 
-/** Continue with a value; returns a promise only if it is one, or the next step returns one. */
+/**
+ * Continue after a value; returns a promise only if the value is one, or the next step returns one.
+ */
 export function inTurn<T, Result>(
   value: T | PromiseLike<T>,
   next: (value: T) => Result | Promise<Result>,
@@ -12,7 +14,7 @@ export function inTurn<T, Result>(
   return isPromise(value) ? Promise.resolve(value).then(next) : next(value);
 }
 
-/** The error for a promise where a value is needed; what it rejects with is dropped. */
+/** The error for a promise in place of a value; its own rejection is ignored. */
 export function refusedPromise(promise: PromiseLike<unknown>, expected: string): TypeError {
   promise.then(undefined, () => {});
   return new TypeError(`expected ${expected}, got a promise`);

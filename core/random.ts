@@ -1,4 +1,4 @@
-/** The source of a run's random numbers: the same for one seed on every runtime. */
+/** Random numbers of a run: the same for one seed on every runtime. */
 export interface Random {
   /** A whole number, 0 up to but not including `limit`, all equally likely. */
   below(limit: number): number;
@@ -10,7 +10,7 @@ export interface Random {
  * Random numbers from a seed (sfc32, seeded through splitmix32).
  *
  * @param seed a whole number; all 53 bits count
- * @param stream which of the seed's sequences, for example the number of a pass
+ * @param stream one of the seed's sequences, for example the number of a pass
  */
 export function random(seed: number, stream = 0): Random {
   let state = mix(mix(mix(0x9e3779b9, seed >>> 0), Math.floor(seed / 2 ** 32) >>> 0), stream >>> 0);
@@ -27,7 +27,7 @@ export function random(seed: number, stream = 0): Random {
   for (let i = 0; i < 12; i++) draw();
   return {
     below(limit) {
-      // Numbers above the last whole multiple would make the small ones likelier.
+      // Numbers above the last whole multiple would favor small results.
       const fair = 2 ** 32 - 2 ** 32 % limit;
       let number = draw();
       while (number >= fair) number = draw();

@@ -3,7 +3,7 @@ import { classNameOf } from "./class_name.ts";
 import type { HookTiming } from "./history.ts";
 import { inCallOrder } from "./hook_order.ts";
 
-/** The hooks that a list calls, under their present names. */
+/** The hooks that a list calls, under their current names. */
 export const hookNames = [
   "beforeTrainBegin",
   "onTrainBegin",
@@ -45,7 +45,7 @@ export const everyHookName: readonly (keyof CallbackHooks)[] = [
 /** A hook of one callback. */
 export interface Receiver {
   readonly callback: CallbackLike;
-  /** What messages call the callback. */
+  /** Name of the callback in messages. */
   readonly name: string;
   readonly hook: ListHook;
   readonly call: (...args: unknown[]) => unknown;
@@ -53,10 +53,10 @@ export interface Receiver {
 }
 
 /**
- * Who hears each hook, in the order of the calls. A hook that a callback lacks has no entry and no
- * cost.
+ * Receivers of each hook, in calling order. A hook that a callback lacks has no entry and costs
+ * nothing.
  *
- * @throws CallbackError when wishes for an order contradict each other (`CALLBACK_ORDER`)
+ * @throws CallbackError for conflicting ordering constraints (`CALLBACK_ORDER`)
  */
 export function lookUpReceivers(
   callbacks: readonly CallbackLike[],
@@ -82,7 +82,7 @@ export function lookUpReceivers(
   return receivers;
 }
 
-/** What messages call a callback: its own name, else its class. */
+/** Name of a callback in messages: its own, else its class. */
 export function nameOf(callback: CallbackLike): string {
   if (typeof callback.name === "string" && callback.name !== "") return callback.name;
   const name = classNameOf(callback);
@@ -94,10 +94,11 @@ export function nameOf(callback: CallbackLike): string {
  * an empty async function that would cost a promise and the reading of every batch's logs.
  */
 function isEmptyHookOfTfjs(callback: CallbackLike, hook: keyof CallbackHooks): boolean {
-  // The base is not exported, and another copy of tfjs has another one: known by what only it has.
+  // The base class is not exported, and each copy of tfjs has its own: it is recognized by its
+  // members.
   if (!("validationData" in callback)) return false;
   let owner: object = Object.getPrototypeOf(callback);
-  // An own class without a parent is the user's, whatever its fields are called.
+  // A class without a parent is the user's, regardless of its fields.
   if (Object.hasOwn(callback, hook) || Object.hasOwn(owner, hook)) return false;
   while (!Object.hasOwn(owner, hook)) owner = Object.getPrototypeOf(owner);
   return Object.getPrototypeOf(owner) === Object.prototype && Object.hasOwn(owner, "setParams");

@@ -5,16 +5,16 @@ import { nameOf } from "./receivers.ts";
 /** Called for a callback that fails to return or restore its state; throws if that ends the run. */
 export type OnFailure = (callback: CallbackLike, failure: CallbackError) => void;
 
-/** What {@linkcode getStates} asks the list. */
+/** Inputs of {@linkcode getStates}. */
 export interface StateListeners {
-  /** Whether a callback is asked. */
+  /** Whether to include a callback. */
   isAsked(callback: CallbackLike): boolean;
   onFailure: OnFailure;
   /** Called for callbacks that share a key but have different states, which are left out. */
   onTwins(key: string, count: number): void;
 }
 
-/** What the callbacks remember, by key; see `CallbackList.getState`. */
+/** States of the callbacks, by key; see `CallbackList.getState`. */
 export async function getStates(
   callbacks: readonly CallbackLike[],
   { isAsked, onFailure, onTwins }: StateListeners,
@@ -45,7 +45,7 @@ export async function setStates(
   onFailure: OnFailure,
 ): Promise<void> {
   const takers = takersOf(callbacks);
-  // All or none: a run with half of its state is worse than one that fails here.
+  // All or none: a partly restored run is worse than an error.
   for (const key of Object.keys(states)) {
     if (takers.has(key)) continue;
     throw new CallbackError(
@@ -66,7 +66,7 @@ export async function setStates(
   }
 }
 
-/** Keys of the callbacks that take a state. */
+/** Keys of the callbacks that accept a state. */
 export function keysOf(callbacks: readonly CallbackLike[]): string[] {
   return [...takersOf(callbacks).keys()];
 }

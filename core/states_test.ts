@@ -18,7 +18,7 @@ describe("The state of a list", () => {
     },
   });
 
-  it("is plain data by name, and goes into a second list of the same callbacks", async () => {
+  it("The state of a list is plain data by name, and can be restored in a second list of the same callbacks", async () => {
     const list = new CallbackList([counter("a"), counter("b"), { close() {} }]);
     await list.onEpochEnd(0);
     (list.callbacks[1] as { count: number }).count = 7;
@@ -73,7 +73,7 @@ describe("The state of a list", () => {
     );
   });
 
-  it("of twins is shared where it is equal, and left out with one warning where not", async () => {
+  it("The state of a list has one entry for equal states of twins, and none with one warning for different ones", async () => {
     const list = new CallbackList([counter("a"), counter("a"), counter("b")]);
     assert.deepEqual(await warned(() => list.onEpochEnd(0)), []);
     const states = await list.getState();
@@ -88,12 +88,12 @@ describe("The state of a list", () => {
       await list.getState();
     });
     assert.deepEqual(messages, [
-      "keepfit: 2 callbacks are called a and cannot be told apart: their states are not saved; " +
+      "keepfit: 2 callbacks have the key a: their states are not saved; " +
       "give each a name",
     ]);
   });
 
-  it("is told apart by the name that a user gives", async () => {
+  it("The state of a list distinguishes callbacks by a custom name", async () => {
     const make = (patience: number) => [
       new EarlyStopping({ monitor: "loss", patience: 1, name: "strict" }),
       new EarlyStopping({ monitor: "loss", patience, name: "patient" }),
@@ -112,7 +112,7 @@ describe("The state of a list", () => {
     assert.deepEqual([strict.stoppedEpoch, patient.stoppedEpoch], [1, 0]);
   });
 
-  it("names the direction that mode auto means, so that saying it changes nothing", () => {
+  it("The state of a list names the direction that mode auto resolves to", () => {
     const keys = (mode: "auto" | "max" | "min", monitor = "val_accuracy") =>
       new CallbackList([new EarlyStopping({ monitor, mode })]).stateKeys;
     assert.deepEqual(keys("auto"), keys("max"));
@@ -120,7 +120,7 @@ describe("The state of a list", () => {
     assert.deepEqual(keys("auto", "loss"), keys("min", "loss"));
   });
 
-  it("is refused as a whole when a callback is missing", async () => {
+  it("The state of a list is rejected as a whole when a callback is missing", async () => {
     const a = counter("a");
     const list = new CallbackList([a, { name: "c", close() {} }]);
     const error = await errorOf(() => list.setState({ a: { count: 5 }, c: {} }));
@@ -129,7 +129,7 @@ describe("The state of a list", () => {
     assert.equal(a.count, 0);
   });
 
-  it("names the callback that cannot tell or take it", async () => {
+  it("The state of a list names the callback that fails to return or accept its state", async () => {
     const broken: CallbackLike = {
       name: "broken",
       close() {},
@@ -149,7 +149,7 @@ describe("The state of a list", () => {
     );
   });
 
-  it("of a callback that may fail is left out, and it is not asked again", async () => {
+  it("The state of a list omits a callback that may fail, which is not called again", async () => {
     let asked = 0;
     const broken: CallbackLike = {
       name: "broken",

@@ -9,18 +9,20 @@ export function warnOfUnknownOption(
   known: readonly string[],
   advice: string = didYouMean(name, known),
 ): void {
-  console.warn(`keepfit: ${owner} has no option '${name}', it is ignored: ${advice}`);
-}
-
-/** `did you mean 'patience'?`: the {@linkcode nearest} candidate; all of them where none is near. */
-export function didYouMean(name: string, candidates: readonly string[]): string {
-  const best = nearest(name, candidates);
-  return best === undefined ? `there are ${candidates.join(", ")}` : `did you mean '${best}'?`;
+  console.warn(`keepfit: ${owner} has no option '${name}', which is ignored: ${advice}`);
 }
 
 /**
- * The candidate that takes the fewest edits, else the first one that the name begins with (`max` for
- * `maximum`); undefined where none is near. Case and underscores are free.
+ * `did you mean 'patience'?`: the {@linkcode nearest} candidate, or all of them if none is near.
+ */
+export function didYouMean(name: string, candidates: readonly string[]): string {
+  const best = nearest(name, candidates);
+  return best === undefined ? `available are ${candidates.join(", ")}` : `did you mean '${best}'?`;
+}
+
+/**
+ * The candidate with the fewest edits, else the first one that the name begins with (`max` for
+ * `maximum`); undefined if none is near. Case and underscores do not count.
  */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const bare = (word: string) => word.replaceAll("_", "").toLowerCase();

@@ -4,11 +4,11 @@ import { didYouMean, nearest } from "./unknown_option.ts";
 /** A member that is never called. */
 export interface UnreadMember {
   name: string;
-  /** What may be meant: `did you mean 'onEpochEnd'?` */
+  /** Suggestion, such as `did you mean 'onEpochEnd'?` */
   advice: string;
 }
 
-/** Optional members beside the hooks. */
+/** Optional members in addition to the hooks. */
 const abilities = [
   "getState",
   "hookOrder",
@@ -24,7 +24,7 @@ const known = new Set<string>([...everyHookName, ...abilities]);
 const byBareName = new Map([...known].map((name) => [bare(name), name]));
 
 /**
- * Members of a callback that look like hooks and are none: `on_epoch_end`, `onEpochStart`,
+ * Members of a callback that look like hooks but are not: `on_epoch_end`, `onEpochStart`,
  * `set_model`, a callback in a plain object. Getters are not called.
  */
 export function unreadMembers(callback: object): UnreadMember[] {
@@ -40,7 +40,7 @@ export function unreadMembers(callback: object): UnreadMember[] {
       const advice = typeof value === "function"
         ? adviceOnFunction(name, isPlain)
         : isPlain && hasHook(value)
-        ? "it is a callback, put it into the list of callbacks"
+        ? "it is a callback, so add it to the list of callbacks"
         : undefined;
       if (advice !== undefined) found.set(name, advice);
     }
@@ -52,7 +52,7 @@ function adviceOnFunction(name: string, isPlain: boolean): string | undefined {
   const meant = byBareName.get(bare(name)) ??
     (/^(on|before|after)[A-Z_]/.test(name) ? nearest(name, everyHookName) : undefined);
   if (meant !== undefined) return `did you mean '${meant}'?`;
-  // A class may have other methods; the members of a plain object are there to be called.
+  // A class may have other methods; all members of a plain object are meant to be called.
   return isPlain && /^on[A-Z_]/.test(name) ? didYouMean(name, everyHookName) : undefined;
 }
 

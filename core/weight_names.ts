@@ -1,8 +1,8 @@
 /** A weight of a layer of TensorFlow.js. */
 interface LayerWeight {
-  /** Name that it was made with; two layers of different models may share one. */
+  /** Original name; layers of different models may share one. */
   readonly originalName: string;
-  /** Counts the weights of the process. */
+  /** Number of the weight in the process. */
   readonly id: number;
 }
 
@@ -14,10 +14,10 @@ interface Layer {
 }
 
 /**
- * Names that tell the weights of a model apart, in the order of its `getWeights()`: the path of the
- * layer and the name in it, `encoder/dense/kernel`. TensorFlow.js lists frozen weights last, so that
- * a place in that order says nothing. The numbers that it gives to layers without a name count the
- * layers of the process; here they count those of the model, as they were made.
+ * Unique names of the weights of a model, in the order of its `getWeights()`: the path of the layer
+ * and the name in it, `encoder/dense/kernel`. Positions do not identify weights, because
+ * TensorFlow.js lists frozen ones last. It numbers unnamed layers across the process; here they are
+ * numbered within the model, in order of creation.
  *
  * @returns undefined for a model of another library, which has no names
  */
@@ -39,9 +39,8 @@ export function namesByWeight(model: object): Map<object, string> | undefined {
 }
 
 /**
- * The names under which a file has the weights, in the order of `getWeights()`: those that
- * TensorFlow.js would give them, and the path where two nested models have layers of one name, which
- * it could not load.
+ * The names of the weights in a file, in the order of `getWeights()`: those of TensorFlow.js, or
+ * the path if two nested models have layers of the same name, which TensorFlow.js could not load.
  */
 export function namesInFile(model: object): string[] {
   const { layers = [], weights = [] } = model as Partial<Layer>;
@@ -59,12 +58,14 @@ export function namesInFile(model: object): string[] {
 function addPaths(paths: Map<LayerWeight, string>, layer: Layer, scope: string): void {
   for (const inner of layer.layers ?? []) addPaths(paths, inner, `${scope}${layer.name}/`);
   for (const weight of layer.weights) {
-    // Of a layer that several models share, the first path.
+    // For a layer that several models share, the first path.
     if (!paths.has(weight)) paths.set(weight, scope + weight.originalName);
   }
 }
 
-/** Equal names within one layer are counted in the order in which the layer made its weights. */
+/**
+ * Equal names within one layer are numbered in the order in which the layer created its weights.
+ */
 function distinct(names: string[], weights: readonly LayerWeight[]): string[] {
   if (new Set(names).size === names.length) return names;
   return names.map((name, i) => {
@@ -74,9 +75,8 @@ function distinct(names: string[], weights: readonly LayerWeight[]): string[] {
 }
 
 /**
- * For each present name, as TensorFlow.js gives it, its place among the saved ones; -1 where there is
- * none. Where the names differ, layers without a name (`dense_Dense7`) are matched by the order in
- * which they were made.
+ * The index of each current TensorFlow.js name among the saved ones; -1 if there is none. If the
+ * names differ, unnamed layers (`dense_Dense7`) are matched by order of creation.
  */
 export function matchNames(saved: readonly string[], present: readonly string[]): number[] {
   const has = new Set(saved);

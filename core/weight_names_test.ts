@@ -8,7 +8,7 @@ const dense = (name?: string) =>
 const encoder = (name: string) => tf.sequential({ name, layers: [dense("d")] });
 
 describe("weightNames", () => {
-  it("names weights by the path of their layer, whichever are frozen", () => {
+  it("weightNames names weights by the path of their layer, whichever are frozen", () => {
     const model = tf.sequential({
       layers: [encoder("left"), encoder("right"), dense("head"), tf.layers.batchNormalization()],
     });
@@ -21,7 +21,7 @@ describe("weightNames", () => {
     after.forEach((name, i) => assert.equal(named.get(name), model.weights[i]));
   });
 
-  it("counts unnamed layers within the model, not within the process", () => {
+  it("weightNames numbers unnamed layers within the model, not within the process", () => {
     const make = () => tf.sequential({ layers: [dense(), encoder("e"), dense()] });
     const [one, two] = [make(), make()];
     assert.deepEqual(weightNames(one), weightNames(two));
@@ -30,7 +30,7 @@ describe("weightNames", () => {
     assert.notDeepEqual(weightNames(two), weightNames(one));
   });
 
-  it("tells the halves of a bidirectional layer apart", () => {
+  it("weightNames distinguishes the halves of a bidirectional layer", () => {
     const layer = tf.layers.lstm({ units: 2 }) as tf.RNN;
     const model = tf.sequential({
       layers: [tf.layers.bidirectional({ layer, inputShape: [3, 2], mergeMode: "concat" })],
@@ -39,14 +39,14 @@ describe("weightNames", () => {
     assert.equal(new Set(names).size, 6);
   });
 
-  it("gives none to a model of another library", () => {
+  it("weightNames returns nothing for a model of another library", () => {
     assert.equal(weightNames({ getWeights: () => [] }), undefined);
     assert.equal(weightNames({ layers: [], weights: [{}] }), undefined);
   });
 });
 
 describe("namesInFile", () => {
-  it("keeps TensorFlow.js's names, and takes the path where two are the same", () => {
+  it("namesInFile keeps TensorFlow.js's names, and uses the path for duplicates", () => {
     const model = tf.sequential({ layers: [encoder("left"), encoder("right"), dense("head")] });
     assert.deepEqual(namesInFile(model), ["left/d/kernel", "right/d/kernel", "head/kernel"]);
     const single = tf.sequential({ layers: [encoder("left"), dense("head")] });
@@ -55,18 +55,18 @@ describe("namesInFile", () => {
 });
 
 describe("matchNames", () => {
-  it("matches equal names wherever they stand", () => {
+  it("matchNames matches equal names at any position", () => {
     assert.deepEqual(matchNames(["b/k", "a/k"], ["a/k", "b/k"]), [1, 0]);
   });
 
-  it("matches unnamed layers by the order in which they were made", () => {
+  it("matchNames matches unnamed layers by order of creation", () => {
     // The first of them was frozen when it was saved, so it stands last.
     const saved = ["dense_Dense2/kernel", "dense_Dense10/kernel", "dense_Dense1/kernel"];
     const present = ["dense_Dense11/kernel", "dense_Dense12/kernel", "dense_Dense13/kernel"];
     assert.deepEqual(matchNames(saved, present), [2, 0, 1]);
   });
 
-  it("finds no place for a layer that is not there", () => {
+  it("matchNames returns -1 for a missing layer", () => {
     assert.deepEqual(matchNames(["conv2/k"], ["conv1/k", "conv2/k"]), [-1, 0]);
   });
 });
