@@ -641,7 +641,9 @@ describe("BackupAndRestore", () => {
       });
     assert.deepEqual((await use()).epoch, [0, 1]);
     const before = (await resultOf(model)).weights;
-    await heard(() => assert.rejects(use(2), /Cannot go on at epoch 2: the run was stopped there/));
+    await heard(() =>
+      assert.rejects(use(2), /Cannot continue at epoch 2: the run was stopped there/)
+    );
     assert.deepEqual((await resultOf(model)).weights, before);
   });
 

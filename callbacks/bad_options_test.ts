@@ -68,9 +68,9 @@ const made: Record<string, [make: (options: never) => unknown, names: string]> =
 };
 const never = [Symbol("s"), 1n, Promise.resolve(1), [], NaN];
 
-describe("A callback made with bad options", () => {
+describe("Callbacks with invalid options", () => {
   for (const [name, [make, names]] of Object.entries(made)) {
-    it(`${name} refuses what is no object, and each option of a wrong kind, in one sentence`, () => {
+    it(`${name} rejects options that are not an object, and each option of a wrong type, in one sentence`, () => {
       if (name !== "Timer") {
         for (const options of [null, 5, "x", true, Symbol("s"), [], Promise.resolve({}), () => 1]) {
           assert.throws(() => make(options as never), {
@@ -102,7 +102,7 @@ describe("A callback made with bad options", () => {
     });
   }
 
-  it("counts are whole and finite, verbose is 0, 1, 2 or a boolean", () => {
+  it("Counts must be whole and finite, and verbose must be 0, 1, 2 or a boolean", () => {
     const refused: [string, Options][] = [
       ["EarlyStopping", { patience: 1.5 }],
       ["EarlyStopping", { patience: Infinity }],
@@ -121,7 +121,7 @@ describe("A callback made with bad options", () => {
     }
   });
 
-  it("a file system and a terminal have what will be called, a URL is one of a file", () => {
+  it("A file system and a terminal must have their functions, and a URL must be a file URL", () => {
     for (const fs of [{}, { ...memoryFileSystem(), rename: undefined }]) {
       for (const name of ["CSVLogger", "TensorBoard", "ModelCheckpoint", "BackupAndRestore"]) {
         assert.throws(() => made[name][0]({ fs } as never), {
@@ -140,14 +140,14 @@ describe("A callback made with bad options", () => {
     }
   });
 
-  it("LambdaCallback says how to name the hook of a function", () => {
+  it("LambdaCallback suggests how to name the hook of a function", () => {
     assert.throws(() => new keepfit.LambdaCallback((() => 1) as never), {
       message: "Cannot create LambdaCallback with options a function: options must be an object; " +
         "name its hook: { onEpochEnd: ... }",
     });
   });
 
-  it("a class of the user's own is held to the same", () => {
+  it("A custom subclass is checked by the same rules", () => {
     class Mine extends keepfit.Callback {}
     assert.throws(() => new Mine(5 as never), /^TypeError: Cannot create Mine with options 5:/);
     assert.throws(() => new Mine({ onError: "ignore" as never }), {
@@ -162,7 +162,7 @@ describe("A callback made with bad options", () => {
     );
   });
 
-  it("CallbackList refuses options of a wrong kind, and warns of unknown ones", async () => {
+  it("CallbackList rejects options of a wrong type, and warns about unknown ones", async () => {
     const refused: [unknown, string][] = [
       [5, "options 5: options must be an object"],
       [[], "options an array: options must be an object"],
@@ -181,7 +181,7 @@ describe("A callback made with bad options", () => {
       new keepfit.CallbackList([], { addHistry: true } as never)
     );
     assert.deepEqual(warned, [
-      "keepfit: CallbackList has no option 'addHistry', it is ignored: did you mean 'addHistory'?",
+      "keepfit: CallbackList has no option 'addHistry', which is ignored: did you mean 'addHistory'?",
     ]);
     new keepfit.CallbackList([], { model: null, params: null } as never);
   });

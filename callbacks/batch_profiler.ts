@@ -9,9 +9,9 @@ import type { OptionRule } from "./options.ts";
 /** Batches counted from 1: one, or first and last, as a pair or as `"first,last"`; 0 is none. */
 export type ProfileBatch = number | readonly [first: number, last: number] | string;
 
-/** Where a profile goes. */
+/** Destination of a profile. */
 export interface ProfileTarget {
-  /** Takes the totals. */
+  /** Receives the totals. */
   writer: SummaryWriter;
   /** Folder of the run, which will contain the trace. */
   directory: Path;
@@ -19,8 +19,8 @@ export interface ProfileTarget {
 }
 
 /**
- * Times the kernels of some batches and writes a trace and the totals. What goes wrong is warned
- * about and ends no run.
+ * Times the kernels of some batches and writes a trace and the totals. A failure is a warning and
+ * never ends the run.
  */
 export class BatchProfiler {
   readonly #first: number;
@@ -32,7 +32,7 @@ export class BatchProfiler {
 
   /**
    * @param batches the range, already checked
-   * @param target told when there is something to write
+   * @param target receives what there is to write
    */
   constructor(batches: ProfileBatch, target: () => ProfileTarget) {
     [this.#first, this.#last] = rangeOf(batches) as [number, number];
@@ -52,13 +52,13 @@ export class BatchProfiler {
     }
   }
 
-  /** After the last batch of the range, a promise of the files. */
+  /** Called after the last batch of the range; returns a promise of the files. */
   endBatch(): void | Promise<void> {
     this.#recorder?.endBatch();
     if (this.#batch >= this.#last) return this.write();
   }
 
-  /** Write what was recorded, if anything was; nothing is recorded from here on. */
+  /** Write the recording, if there is one, and stop recording. */
   write(): void | Promise<void> {
     const recorder = this.#recorder;
     if (recorder === undefined) return;
@@ -66,7 +66,7 @@ export class BatchProfiler {
     return this.#write(recorder);
   }
 
-  /** Forget what was recorded and leave TensorFlow.js as it was; may be called again. */
+  /** Discard the recording and restore TensorFlow.js; may be called again. */
   stop(): void {
     this.#recorder?.stop();
     this.#recorder = undefined;
@@ -98,11 +98,11 @@ export class BatchProfiler {
 /** The rule of an option that chooses batches to profile. */
 export const profileBatch: OptionRule = {
   types: ["number", "object", "string"],
-  wanted: `a whole number >= 0, or first and last of them as [5, 10] or "5,10"`,
+  wanted: `a whole number >= 0, or the first and last batch as [5, 10] or "5,10"`,
   holds: (value: unknown) => rangeOf(value) !== undefined,
 };
 
-/** True for a range that has a batch in it. */
+/** True for a range that contains a batch. */
 export function choosesBatches(batches: ProfileBatch): boolean {
   return (rangeOf(batches)?.[1] ?? 0) > 0;
 }

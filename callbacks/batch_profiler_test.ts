@@ -14,7 +14,7 @@ interface Slice {
 }
 
 describe("TensorBoard's profile", () => {
-  it("holds the kernels of the chosen batches", async () => {
+  it("TensorBoard's profile contains the kernels of the chosen batches", async () => {
     const world = new World({ profileBatch: "2,4" });
     await world.fit();
     const [path] = await world.files(".trace.json");
@@ -34,20 +34,20 @@ describe("TensorBoard's profile", () => {
     assert.ok(bytes > 0);
   });
 
-  it("is written when training ends before the last batch of it", async () => {
+  it("TensorBoard's profile is written when training ends before its last batch", async () => {
     const world = new World({ profileBatch: [9, 50] });
     await world.fit();
     assert.deepEqual((await world.tags("text")).slice(0, 1), ["T batch_10"]);
   });
 
-  it("is off at 0, and without batch hooks then", async () => {
+  it("TensorBoard's profile is disabled by 0, which needs no batch hooks", async () => {
     const world = new World({ profileBatch: 0 });
     await world.fit();
     assert.deepEqual(await world.files(".trace.json"), []);
     assert.equal(world.callback.onTrainBatchEnd, undefined);
   });
 
-  it("leaves TensorFlow.js as it was when the run fails in the middle", async () => {
+  it("TensorBoard's profile restores TensorFlow.js when the run fails within it", async () => {
     const world = new World({ profileBatch: [1, 50] });
     const failing: CallbackLike = {
       onTrainBatchEnd() {
@@ -59,11 +59,14 @@ describe("TensorBoard's profile", () => {
     assert.equal(state.profiling, false);
   });
 
-  it("does not end a run that somebody else profiles", async () => {
+  it("TensorBoard's profile does not end a run in which TensorFlow.js is already being profiled", async () => {
     const world = new World({ profileBatch: [1, 3] });
     const { warned } = await heard(() => tf.profile(() => world.fit()));
     assert.equal(warned.length, 1);
-    assert.match(warned[0], /TensorBoard cannot profile batch 1: somebody else profiles/);
+    assert.match(
+      warned[0],
+      /TensorBoard cannot profile batch 1: TensorFlow.js is already being profiled/,
+    );
     assert.deepEqual(await world.tags("scalars"), ["T epoch_learning_rate", "T epoch_loss"]);
   });
 });

@@ -10,19 +10,20 @@ export class CheckpointPath {
   readonly #filepath: Path;
   readonly #template: Template;
 
-  /** @throws SyntaxError for a template that cannot be read */
+  /** @throws SyntaxError for an invalid template */
   constructor(filepath: Path) {
     this.#filepath = filepath;
-    // In a URL the braces are encoded, and a % of a name too.
+    // In a URL, braces and a % in a name are encoded.
     this.#template = parseTemplate(pathOf(filepath));
   }
 
   /**
-   * Fail now for what would fail after an epoch: a folder that takes no files, something else in the
-   * place of the first checkpoint. What follows the first placeholder but the epoch is not known yet.
+   * Fail now instead of after an epoch: for a folder that is not writable, or something else at the
+   * path of the first checkpoint. The path after the first placeholder other than the epoch is not
+   * known yet.
    *
    * @param epoch the first epoch of the run
-   * @param other one more checkpoint, if any
+   * @param other another checkpoint, if any
    * @throws FileSystemError when they cannot be written
    */
   async probe(epoch: number, other: Path | undefined, fs: FileSystem): Promise<void> {
@@ -35,7 +36,7 @@ export class CheckpointPath {
     }
   }
 
-  /** A name that these logs have no value for. */
+  /** A name without a value in these logs. */
   missingIn(logs: Logs): string | undefined {
     return this.#template.names.find((name) =>
       name !== "epoch" && name !== "batch" && typeof logs[name] !== "number"
@@ -45,13 +46,13 @@ export class CheckpointPath {
   /**
    * The path at this epoch and after this batch, both counted from 0 here and from 1 there.
    *
-   * @throws RangeError for a name that has no value
+   * @throws RangeError for a name without a value
    * @throws TypeError when the logs have a key `epoch`
    */
   at(epoch: number, batch: number | undefined, logs: Logs): Path {
     if (Object.hasOwn(logs, "epoch")) {
       throw new TypeError(
-        `Cannot name a checkpoint by '${this.#filepath}': the logs have a key 'epoch' of their own`,
+        `Cannot name a checkpoint by '${this.#filepath}': the logs have their own key 'epoch'`,
       );
     }
     const isOwnBatch = batch !== undefined && logs.batch === undefined;
@@ -64,19 +65,19 @@ export class CheckpointPath {
   }
 
   /**
-   * Fail for a name that no log will have, as far as the run's keys tell.
+   * Fail for a name that no log will have, according to the run's keys.
    *
    * @param metrics keys of the logs
    * @param isByBatch whether it saves after batches, which have no `val_` keys
    * @param watched a key that another callback may add, besides the learning rate
-   * @throws RangeError for a name that is none of them
+   * @throws RangeError for any other name
    */
   check(metrics: string[], isByBatch: boolean, watched: string | undefined): void {
     const available = isByBatch
       ? ["epoch", "batch", ...metrics.filter((name) => !name.startsWith("val_"))]
       : ["epoch", ...metrics];
     const known = addOtherNames(Object.fromEntries(available.map((name) => [name, 0])));
-    // Another callback adds no `val_` of the run's own metrics.
+    // No other callback adds a `val_` key of the run's own metrics.
     const mayBeAdded = (name: string) =>
       name.startsWith("learning_rate") ||
       (name === watched && !Object.hasOwn(known, name.replace(/^val_/, "")));
@@ -90,7 +91,7 @@ export class CheckpointPath {
   }
 
   /**
-   * Fail for a name that the logs of some epochs will not have, because they end without validation.
+   * Fail for a name that the logs of epochs without validation lack.
    *
    * @param frequency how often the run validates
    * @throws RangeError for a `val_` name, unless each epoch is validated
@@ -101,7 +102,8 @@ export class CheckpointPath {
     if (name === undefined) return;
     throw new RangeError(
       `Cannot name checkpoints by '${this.#filepath}': epochs without validation have no ${name} ` +
-        `(validationFreq is ${JSON.stringify(frequency)}); set onMissing: "skip" to save none then`,
+        `(validationFreq is ${JSON.stringify(frequency)}); set onMissing: "skip" to skip those ` +
+        `epochs`,
     );
   }
 
@@ -110,14 +112,14 @@ export class CheckpointPath {
   }
 }
 
-/** A path copied from Keras works, but what is there afterwards is no file that Keras reads. */
+/** A path copied from Keras works, but the result is not a file that Keras reads. */
 export function warnOfKerasFile(path: Path | undefined): void {
   const match = /^(.*?)((?:\.weights)?\.h5|\.hdf5|\.keras|\.ckpt)$/i.exec(String(path ?? ""));
   if (match === null) return;
   const [, stem, ending] = match;
   console.warn(
-    `keepfit: ModelCheckpoint makes a directory of '${path}', not a ${ending} file: TensorFlow.js ` +
+    `keepfit: ModelCheckpoint saves a directory '${path}', not a ${ending} file: TensorFlow.js ` +
       `saves a model as a directory with model.json. Write '${stem}' for the model, or ` +
-      `'${stem}.safetensors' with saveWeightsOnly for a file of its weights`,
+      `'${stem}.safetensors' with saveWeightsOnly for a file with its weights`,
   );
 }

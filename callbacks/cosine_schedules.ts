@@ -6,18 +6,18 @@ import type { StepSchedule } from "./schedules.ts";
 export interface CosineDecayOptions {
   /** Rate of step 0. */
   initialLearningRate: number;
-  /** Steps of the fall, without those of the warm-up; above 0. */
+  /** Steps of the decay, without the warmup; above 0. */
   decaySteps: number;
-  /** What part of the highest rate remains at the end. Default: 0. */
+  /** Fraction of the highest rate that remains at the end. Default: 0. */
   alpha?: number;
   /** Rate to climb to before the decay. Default: none, the decay begins immediately. */
   warmupTarget?: number;
-  /** Steps of the climb, in a straight line. Default: 0. */
+  /** Steps of the linear warmup. Default: 0. */
   warmupSteps?: number;
 }
 
 /**
- * Half a wave of the cosine down from the highest rate, after a straight climb where one is wanted.
+ * Decay the rate along half a cosine wave, after an optional linear warmup.
  *
  * @throws TypeError for an option of the wrong type
  * @throws RangeError for an option out of range
@@ -63,18 +63,18 @@ export function cosineDecay(options: CosineDecayOptions): StepSchedule {
 export interface CosineDecayRestartsOptions {
   /** Rate of step 0. */
   initialLearningRate: number;
-  /** Steps of the first fall; above 0. */
+  /** Steps of the first decay; above 0. */
   firstDecaySteps: number;
-  /** How much longer each fall is than the one before, 1 or more. Default: 2. */
+  /** Factor by which each decay is longer than the one before, 1 or more. Default: 2. */
   tMul?: number;
-  /** How high each fall begins, as a part of the one before. Default: 1. */
+  /** Initial rate of each decay as a fraction of the one before. Default: 1. */
   mMul?: number;
-  /** What part of the first rate is never gone below. Default: 0. */
+  /** Minimum rate as a fraction of the first. Default: 0. */
   alpha?: number;
 }
 
 /**
- * The fall of a cosine again and again, each time a longer one.
+ * Repeat a cosine decay, each time over a longer period.
  *
  * @throws TypeError for an option of the wrong type
  * @throws RangeError for an option out of range
@@ -107,7 +107,7 @@ export function cosineDecayRestarts(options: CosineDecayRestartsOptions): StepSc
       cycle = Math.floor(done);
       done -= cycle;
     } else {
-      // The falls before this one lasted (1 - tMul ** cycle) / (1 - tMul) times the first.
+      // The decays before this one lasted (1 - tMul ** cycle) / (1 - tMul) times the first.
       const before = (n: number) => (tMul ** n - 1) / (tMul - 1);
       while (done >= before(cycle + 1)) cycle++;
       done = (done - before(cycle)) / tMul ** cycle;

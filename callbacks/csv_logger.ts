@@ -20,16 +20,16 @@ import {
 export interface CSVLoggerOptions extends CallbackOptions {
   /** Separator of two values, one character. Default: `","`. */
   separator?: string;
-  /** Append to an existing file, in its columns. Default: false, it is replaced. */
+  /** Append to an existing file, keeping its columns. Default: false, which replaces it. */
   append?: boolean;
   /**
-   * Whether to add a column for a key that appears later: the file is replaced atomically by one
+   * Whether to add a column for a key that appears later: the file is atomically replaced by one
    * with a longer header, in which earlier rows have `NA`. Default: false, as in Keras.
    */
   allKeys?: boolean;
   /**
-   * When the first epoch has no `val_` key, make a `val_` column for every key, in case validation
-   * comes later. Default: true, as in Keras; false with `allKeys`.
+   * When the first epoch has no `val_` key, add a `val_` column for every key in case validation
+   * follows later. Default: true, as in Keras; false with `allKeys`.
    */
   reserveValColumns?: boolean;
   /** File system of the file. Default: the runtime's. */
@@ -37,16 +37,16 @@ export interface CSVLoggerOptions extends CallbackOptions {
 }
 
 /**
- * Write the logs of each epoch as a row of a CSV file, the very bytes that Keras writes: the
- * 0-based epoch, then the keys of the first epoch in sorted order; lines end in CR LF, a missing
- * value is `NA`, numbers are as Python writes them (`1.0`, `1e-05`, `nan`).
+ * Write the logs of each epoch as a row of a CSV file, byte for byte as Keras does: the 0-based
+ * epoch, then the keys of the first epoch in sorted order. Lines end in CR LF, a missing value is
+ * `NA`, and numbers have Python's format (`1.0`, `1e-05`, `nan`).
  *
- * A key that comes later has no column and is left out, with a warning, unless `allKeys` is set. A
- * callback that writes a key, `learning_rate` for example, must come before this one. Each row is
- * in the file when its epoch ends. Parent folders are created (Keras fails). Appending keeps the
- * columns of the file; when it lacks one for a metric of this run, the run fails before its first
- * batch. A resumed run cuts off what was written after its state, and writes rows again, from its
- * `History`, that the file has lost; another file that has the name now is not cut.
+ * A key that appears later has no column and is left out with a warning, unless `allKeys` is set.
+ * Place this callback after those that write a key, such as `learning_rate`. Each row is in the
+ * file when its epoch ends. Parent folders are created (Keras fails). Appending keeps the columns
+ * of the file; if it lacks a column for a metric of this run, the run fails before its first batch.
+ * A resumed run removes rows that were written after its state, and restores lost rows from its
+ * `History`; a different file of that name is not truncated.
  *
  * Source: `keras/src/callbacks/csv_logger.py`.
  *
@@ -68,7 +68,7 @@ export class CSVLogger extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "CSVLogger";
 
-  /** Where it writes. */
+  /** The path it writes to. */
   readonly filename: Path;
   #separator: string;
   #append: boolean;
@@ -111,12 +111,12 @@ export class CSVLogger extends Callback {
     });
   }
 
-  /** Where it writes. */
+  /** The path it writes to. */
   override get stateKey(): string {
     return comparablePath(this.filename);
   }
 
-  /** Open the file, so that one that cannot be written fails before the first batch. */
+  /** Open the file, so that an unwritable one fails before the first batch. */
   override async onTrainBegin(): Promise<void> {
     this.#columns.resetWarning();
     await this.#file.open();
@@ -155,12 +155,12 @@ export class CSVLogger extends Callback {
     await this.#file.close();
   }
 
-  /** The columns, and how far the file is written. */
+  /** The columns, and the position in the file. */
   async getState(): Promise<CallbackState> {
     return { columns: this.#columns.names?.slice(), ...await this.#file.getState() };
   }
 
-  /** Continue from there: rows that were written later are cut off before the next one. */
+  /** Continue from a state of {@linkcode getState}: later rows are removed before the next one. */
   setState(state: CallbackState): void {
     this.#columns.names = (state.columns as string[] | undefined)?.slice();
     this.#file.setState(state as LogFileState);
@@ -188,7 +188,7 @@ export class CSVLogger extends Callback {
     if (end !== "") await this.#file.write(end);
   }
 
-  /** Leave of the file what is this run's: nothing, what it appends to, or what a resumed run had. */
+  /** Keep the run's part of the file: nothing, the rows to append to, or those of a resumed run. */
   async #cut(): Promise<void> {
     await this.#file.cut();
     this.#readColumns();
@@ -200,7 +200,7 @@ export class CSVLogger extends Callback {
     this.#columns.names = this.#records(this.#file.head)[0].slice(1);
   }
 
-  /** The rows that a file has lost, of the epochs that the History has. */
+  /** The lost rows of the epochs in the History. */
   #rebuild(missing: number, isEmpty: boolean): string[] {
     const rows = recordedLogs(this, isEmpty ? missing - 1 : missing).map(({ epoch, logs }) =>
       this.#columns.row(epoch, logs)
@@ -224,7 +224,9 @@ export class CSVLogger extends Callback {
   }
 }
 
-/** What the last line lacks, where a process was killed while it wrote or the file was edited. */
+/**
+ * The missing end of the last line, if a process was killed while writing or the file was edited.
+ */
 function endOfLastLine(text: string): string {
   if (text.endsWith("\n")) return "";
   const isQuoted = text.split('"').length % 2 === 0;
@@ -233,6 +235,6 @@ function endOfLastLine(text: string): string {
 
 const oneCharacter: OptionRule = {
   types: ["string"],
-  wanted: "one character, no quote and no line end",
+  wanted: "one character other than a quote or a line end",
   holds: (value: string) => /^[^"\r\n]$/u.test(value),
 };

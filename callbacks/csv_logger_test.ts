@@ -18,7 +18,7 @@ async function written(runs: object[][], options: CSVLoggerOptions = {}) {
 }
 
 describe("CSVLogger", () => {
-  it("writes the bytes that Keras writes", async () => {
+  it("CSVLogger writes the same bytes as Keras", async () => {
     const rows = [{ loss: 0.1, acc: 1 }, { loss: NaN, acc: 1e-5, extra: 3 }, { loss: -Infinity }];
     assert.equal(
       await written([rows]),
@@ -32,7 +32,7 @@ describe("CSVLogger", () => {
     );
   });
 
-  it("sorts the columns by code point, those that other callbacks added too", async () => {
+  it("CSVLogger sorts the columns by code point, including those that other callbacks add", async () => {
     const fs = memoryFileSystem();
     const rate = { onEpochEnd: (_: number, logs: object) => Object.assign(logs, { a_rate: 0.5 }) };
     await drive([rate, new CSVLogger("log.csv", { fs })], [{ Z: 1, val_Z: 2, loss: 3 }]);
@@ -42,7 +42,7 @@ describe("CSVLogger", () => {
     );
   });
 
-  it("keeps room for validation that comes later, unless told not to", async () => {
+  it("CSVLogger reserves columns for later validation, unless told not to", async () => {
     const epochs = [{ loss: 3 }, { loss: 2 }, { loss: 1, val_loss: 4 }];
     assert.equal(
       await written([epochs]),
@@ -54,14 +54,14 @@ describe("CSVLogger", () => {
     );
   });
 
-  it("warns once of a key that has no column", async () => {
+  it("CSVLogger warns once about a key without a column", async () => {
     const logger = new CSVLogger("log.csv", { fs: memoryFileSystem() });
     const { warned } = await heard(() => drive(logger, [{ b: 1 }, { b: 1, c: 2 }, { b: 1, c: 2 }]));
     assert.equal(warned.length, 1);
     assert.match(warned[0], /no column for c,.*epoch,b,val_b/);
   });
 
-  it("replaces the file with each run, or goes on at its end under one header", async () => {
+  it("CSVLogger replaces the file in each run, or appends to it under one header", async () => {
     const runs = [[{ loss: 1 }], [{ loss: 2 }, { loss: 3 }]];
     const options = { reserveValColumns: false };
     assert.equal(await written(runs, options), "epoch,loss|0,2.0|1,3.0|");
@@ -71,7 +71,7 @@ describe("CSVLogger", () => {
     );
   });
 
-  it("ends a last line without end before it appends, a quoted value too", async () => {
+  it("CSVLogger completes an unfinished last line before it appends, even a quoted value", async () => {
     for (const allKeys of [false, true]) {
       for (
         const [before, after] of [
@@ -90,14 +90,14 @@ describe("CSVLogger", () => {
     }
   });
 
-  it("cuts half a row that a failed write left, and goes on behind the last whole one", async () => {
+  it("CSVLogger removes a partial row after a failed write, and continues after the last whole one", async () => {
     const { fs, real } = failingOnce("1,", "3,");
     const logger = new CSVLogger("log.csv", { fs, reserveValColumns: false, onError: "warn" });
     await heard(() => drive(logger, [0, 1, 2, 3].map((epoch) => ({ loss: epoch / 2 }))));
     assert.equal(await real.readTextFile("log.csv"), "epoch,loss\r\n0,0.0\r\n2,1.0\r\n");
   });
 
-  it("begins a new file, with a header, when its file is removed during the run", async () => {
+  it("CSVLogger starts a new file with a header when its file is removed during the run", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-csv-"));
     try {
       const filename = join(folder, "logs", "log.csv");
@@ -114,14 +114,14 @@ describe("CSVLogger", () => {
       );
       assert.equal(await readFile(filename, "utf8"), "epoch,loss\r\n1,2.0\r\n2,1.0\r\n");
       assert.deepEqual(warned, [
-        `keepfit: ${filename} was removed during the run; the log goes on in a new file`,
+        `keepfit: ${filename} was removed during the run; the log continues in a new file`,
       ]);
     } finally {
       await rm(folder, { recursive: true });
     }
   });
 
-  it("appends in the columns of the file", async () => {
+  it("CSVLogger appends in the columns of the file", async () => {
     const fs = memoryFileSystem();
     await fs.writeFile("log.csv", 'epoch,loss,"a,b"\r\n0,1,2\r\n');
     const logger = new CSVLogger("log.csv", { fs, append: true });
@@ -132,7 +132,7 @@ describe("CSVLogger", () => {
     );
   });
 
-  it("fails before the first batch when the file has no column for a metric", async () => {
+  it("CSVLogger fails before the first batch when the file has no column for a metric", async () => {
     const fs = memoryFileSystem();
     for (const [header, reason] of [["epoch,loss", "logs mae"], ["a;b", "must be 'epoch'"]]) {
       await fs.writeFile("log.csv", `${header}\r\n0,1\r\n`);
@@ -149,7 +149,7 @@ describe("CSVLogger", () => {
     }
   });
 
-  it("has each row in a real file when its epoch ends, in folders it makes", async () => {
+  it("CSVLogger writes each row to a real file when its epoch ends, and creates folders", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-csv-"));
     try {
       for (const filename of [join(folder, "a", "b", "log.csv"), join(folder, "log.csv")]) {
@@ -165,7 +165,7 @@ describe("CSVLogger", () => {
     }
   });
 
-  it("fails before the first batch when the file cannot be written", async () => {
+  it("CSVLogger fails before the first batch when the file is not writable", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-csv-"));
     try {
       await writeFile(join(folder, "file"), "");
@@ -180,7 +180,7 @@ describe("CSVLogger", () => {
     }
   });
 
-  it("keeps what was written, and closes the file, when training fails", async () => {
+  it("CSVLogger keeps the written rows, and closes the file, when training fails", async () => {
     const fs = memoryFileSystem();
     const logger = new CSVLogger("log.csv", { fs, reserveValColumns: false });
     const failing = { onEpochEnd: (epoch: number) => assert.equal(epoch, 0) };
@@ -189,7 +189,7 @@ describe("CSVLogger", () => {
     await assert.rejects(logger.onEpochEnd(2, { loss: 3 }), TypeError);
   });
 
-  it("cuts off rows that a resumed run writes again, wherever the state is set", async () => {
+  it("CSVLogger removes rows that a resumed run writes again, whenever the state is restored", async () => {
     for (const isEarly of [true, false]) {
       const fs = memoryFileSystem();
       const options = { fs, reserveValColumns: false };
@@ -213,19 +213,19 @@ describe("CSVLogger", () => {
     }
   });
 
-  it("writes the header again when a resumed run finds no file, and starts anew after it", async () => {
+  it("CSVLogger writes the header again when a resumed run finds no file, and starts over after it", async () => {
     const fs = memoryFileSystem();
     const logger = new CSVLogger("log.csv", { fs });
     const state = { size: 99, lines: 3, head: "epoch,loss\r\n", tail: "1,0.5\r\n" };
     logger.setState({ columns: ["loss"], ...state });
     const { warned } = await heard(() => drive(logger, [{ loss: 1 }]));
-    assert.match(warned.join(), /log\.csv has lost lines .*; written again: 1, missing: 2/);
+    assert.match(warned.join(), /log\.csv has lost lines .*; restored: 1, missing: 2/);
     assert.equal(await fs.readTextFile("log.csv"), "epoch,loss\r\n0,1.0\r\n");
     await drive(logger, [{ acc: 1, val_acc: 1 }]);
     assert.equal(await fs.readTextFile("log.csv"), "epoch,acc,val_acc\r\n0,1.0,1.0\r\n");
   });
 
-  it("gives every key a column when asked to, earlier rows NA", async () => {
+  it("CSVLogger adds a column for every key with allKeys, and NA in earlier rows", async () => {
     const epochs = [{ loss: 3 }, { loss: 2, 'a"b': 1 }, { loss: 1 }, { val_loss: 9, extra: 1 }];
     assert.equal(
       await written([epochs], { allKeys: true, separator: ";" }),
@@ -238,7 +238,7 @@ describe("CSVLogger", () => {
     );
   });
 
-  it("resumes a file whose header has grown since the state was taken", async () => {
+  it("CSVLogger resumes a file whose header has grown since the state was saved", async () => {
     const fs = memoryFileSystem();
     await fs.writeFile("log.csv", "epoch,loss\r\n0,4.0\r\n");
     const first = new CSVLogger("log.csv", { fs, allKeys: true, append: true });
@@ -262,7 +262,7 @@ describe("CSVLogger", () => {
     );
   });
 
-  it("refuses a name and a separator that are none", () => {
+  it("CSVLogger rejects an invalid filename and separator", () => {
     assert.throws(() => new CSVLogger(""), RangeError);
     assert.throws(() => new CSVLogger(undefined as never), TypeError);
     for (const separator of ["", ";;", '"', "\n"]) {

@@ -5,13 +5,13 @@ import { callable, callbackOptions, checkOptions, epochOrStep } from "./options.
 
 /** Memory of a backend, as reported by `tf.memory()`; each backend omits what it does not know. */
 export interface DeviceMemory extends EngineMemory {
-  /** Bytes of tensors that are on the graphics card. */
+  /** Bytes of tensors on the graphics card. */
   numBytesInGPU?: number;
-  /** Bytes taken on the graphics card, those kept for later tensors included. */
+  /** Bytes allocated on the graphics card, including those kept for later tensors. */
   numBytesAllocatedInGPU?: number;
   /** Bytes of the WebAssembly heap; it grows and never shrinks. */
   numBytesInHeap?: number;
-  /** True when these are estimates. */
+  /** True if the values are estimates. */
   unreliable?: boolean;
   /** Why they are estimates. */
   reasons?: string[];
@@ -26,19 +26,19 @@ export interface DeviceStatsMonitorOptions extends CallbackOptions {
 }
 
 /**
- * Write into the logs what the tensors take of the machine, where callbacks behind it, the history
- * and TensorBoard see it.
+ * Add the memory of tensors to the logs, where later callbacks, the history and TensorBoard see it.
  *
  * | key                   | what                                             | backend |
  * | --------------------- | ------------------------------------------------ | ------- |
- * | `num_tensors`         | tensors that nobody has disposed                 | all     |
+ * | `num_tensors`         | tensors that are not disposed                      | all     |
  * | `tensor_bytes`        | bytes of their values                            | all     |
  * | `wasm_heap_bytes`     | bytes of the WebAssembly heap; it never shrinks  | wasm    |
  * | `gpu_bytes`           | bytes of tensors on the card                     | webgpu  |
- * | `gpu_allocated_bytes` | bytes taken on the card, with what is kept ready | webgpu  |
+ * | `gpu_allocated_bytes` | bytes allocated on the card, with those in reserve | webgpu  |
  *
- * Asking costs no wait for the device. Where the backend calls its numbers estimates, as cpu does,
- * `unreliableReasons` has why. After PyTorch Lightning's callback of this name.
+ * The query does not wait for the device. If the backend reports its numbers as estimates, as cpu
+ * does, `unreliableReasons` holds the reasons. Modeled on PyTorch Lightning's callback of this
+ * name.
  *
  * @example
  * ```ts
@@ -59,16 +59,16 @@ export class DeviceStatsMonitor extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "DeviceStatsMonitor";
 
-  /** Where it writes. */
+  /** The path it writes to. */
   readonly every: "epoch" | "step";
-  /** Why the last numbers are estimates; empty where they are exact. */
+  /** Why the last numbers are estimates; empty if they are exact. */
   unreliableReasons: readonly string[] = [];
   #memory: () => DeviceMemory | undefined;
 
   /**
    * Add memory statistics to the logs.
    *
-   * @param options whom to ask, and when
+   * @param options source of the statistics, and when to query it
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for an unknown `every`
    */
@@ -85,7 +85,7 @@ export class DeviceStatsMonitor extends Callback {
     if (this.every === "step") this.onTrainBatchEnd = (_batch, logs) => this.#write(logs);
   }
 
-  /** It writes into the logs and reads none. */
+  /** It adds to the logs and reads none. */
   override readsBatchLogs(): boolean {
     return false;
   }
@@ -98,7 +98,7 @@ export class DeviceStatsMonitor extends Callback {
   #write(logs: Logs): void {
     const memory = this.#memory();
     if (memory === undefined) return;
-    this.unreliableReasons = memory.unreliable ? memory.reasons ?? ["the backend says so"] : [];
+    this.unreliableReasons = memory.unreliable ? memory.reasons ?? ["the backend reports so"] : [];
     for (const [key, name] of Object.entries(keys)) {
       const value = memory[name];
       if (typeof value === "number") logs[key] = value;

@@ -30,7 +30,7 @@ async function trained(options: DeviceStatsMonitorOptions) {
 describe("DeviceStatsMonitor", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("logs tensors and their bytes for each epoch, and why they are estimates", async () => {
+  it("DeviceStatsMonitor logs tensors and their bytes for each epoch, and why they are estimates", async () => {
     await tf.setBackend("cpu");
     const { history, counts, batches, monitor } = await trained({});
     assert.deepEqual(Object.keys(history), ["loss", "num_tensors", "tensor_bytes"]);
@@ -40,7 +40,7 @@ describe("DeviceStatsMonitor", () => {
     assert.deepEqual(batches.map((logs) => Object.keys(logs)), Array(4).fill(["loss"]));
   });
 
-  it("logs them for each step when it is told to", async () => {
+  it('DeviceStatsMonitor logs them for each step with every: "step"', async () => {
     const { batches } = await trained({ every: "step" });
     assert.equal(batches.length, 4);
     for (const logs of batches) {
@@ -48,7 +48,7 @@ describe("DeviceStatsMonitor", () => {
     }
   });
 
-  it("logs the heap of wasm, exactly", async () => {
+  it("DeviceStatsMonitor logs the exact size of the wasm heap", async () => {
     assert.equal((await useBackend(tf, "wasm")).backend, "wasm");
     const { history, monitor } = await trained({});
     const { wasm } = tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } };
@@ -57,7 +57,7 @@ describe("DeviceStatsMonitor", () => {
     assert.equal("gpu_bytes" in history, false);
   });
 
-  it("logs the memory of a graphics card where the backend tells it", () => {
+  it("DeviceStatsMonitor logs the memory of a graphics card if the backend reports it", () => {
     const memory = () => ({
       numTensors: 3,
       numBytes: 12,
@@ -74,10 +74,10 @@ describe("DeviceStatsMonitor", () => {
       gpu_bytes: 16,
       gpu_allocated_bytes: 256,
     });
-    assert.deepEqual(monitor.unreliableReasons, ["the backend says so"]);
+    assert.deepEqual(monitor.unreliableReasons, ["the backend reports so"]);
   });
 
-  it("refuses options that mean nothing", () => {
+  it("DeviceStatsMonitor rejects invalid options", () => {
     assert.throws(() => new DeviceStatsMonitor({ every: "batch" as never }), RangeError);
     assert.throws(() => new DeviceStatsMonitor({ memory: {} as never }), TypeError);
   });

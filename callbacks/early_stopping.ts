@@ -16,15 +16,16 @@ import { Patience, type PatienceState } from "./patience.ts";
 export type { EarlyStoppingOptions, WatchOptions };
 
 /**
- * End training when a value of the epoch logs has stopped getting better; or one of several values,
- * or all of them.
+ * Stop training when a value of the epoch logs has stopped improving; or one of several values, or
+ * all of them.
  *
- * An epoch that improves on the best value never ends training. Neither does epoch 0. Each run
+ * Training never stops after an epoch that improves on the best value, nor after epoch 0. Each run
  * resets everything. The best weights are kept on the device until `close`; they are restored in
  * `onTrainEnd`, so not after an error. The optimizer's state is not restored.
  *
- * Of several monitors each has its own best value, patience and baseline. `best`, `wait` and the
- * best weights are those of the first one in the list; `stoppedBy` names those that ended training.
+ * Each of several monitors has its own best value, patience and baseline. `best`, `wait` and the
+ * best weights are those of the first one in the list; `stoppedBy` names those that stopped
+ * training.
  *
  * Source: `keras/src/callbacks/early_stopping.py`.
  *
@@ -55,21 +56,21 @@ export class EarlyStopping extends MonitorCallback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "EarlyStopping";
 
-  /** Epochs without improvement before training ends. */
+  /** Epochs without improvement before training stops. */
   readonly patience: number;
-  /** Value that must be beaten too; undefined for none. */
+  /** Value that must be beaten as well; undefined for none. */
   readonly baseline: number | undefined;
-  /** Of several monitors, how many must have run out of patience. */
+  /** How many of several monitors must run out of patience. */
   readonly stopWhen: "any" | "all";
   /** Whether the best weights are kept and restored. */
   readonly restoreBestWeights: boolean;
-  /** The first epoch that is watched, 0-based. */
+  /** First monitored epoch, 0-based. */
   readonly startFromEpoch: number;
-  /** The epoch, 0-based, after which training was ended; 0 when it was not. */
+  /** Epoch, 0-based, after which training stopped; 0 if it did not. */
   stoppedEpoch = 0;
-  /** The epoch, 0-based, with the best value. */
+  /** Epoch, 0-based, with the best value. */
   bestEpoch = 0;
-  /** What had run out of patience when training was ended; empty when it was not. */
+  /** Monitors that ran out of patience when training stopped; empty if it did not. */
   stoppedBy: string[] = [];
   /** One for each monitor, in the order of the list. */
   readonly #watches: readonly [Patience, ...Patience[]];
@@ -78,11 +79,11 @@ export class EarlyStopping extends MonitorCallback {
   #isResumed = false;
 
   /**
-   * Watch one value, or several.
+   * Monitor one value, or several.
    *
-   * @param options what to watch, and how patiently
+   * @param options what to monitor, and the patience
    * @throws TypeError for an option of the wrong type
-   * @throws RangeError for a negative `patience` or `startFromEpoch`, or a list of no monitors
+   * @throws RangeError for a negative `patience` or `startFromEpoch`, or an empty list of monitors
    */
   constructor(options: EarlyStoppingOptions = {}) {
     const [first, ...others] = watchesOf(options);
@@ -110,7 +111,7 @@ export class EarlyStopping extends MonitorCallback {
     this.watched.wait = wait;
   }
 
-  /** What it watches, and which way that improves. */
+  /** The monitored value and its direction of improvement. */
   override get stateKey(): string {
     return this.#watches.map(({ monitor }) => monitor.stateKey(this.params)).join("; ");
   }
@@ -129,7 +130,7 @@ export class EarlyStopping extends MonitorCallback {
     }
   }
 
-  /** Compare the watched values, and stop training when one has run out of patience. */
+  /** Compare the monitored values, and stop training when one has run out of patience. */
   override onEpochEnd(epoch: number, logs: Logs): void | Promise<void> {
     this.#isResumed = false;
     const values = this.#watches.map((watch) => watch.valueIn(logs, this.params));
@@ -142,7 +143,7 @@ export class EarlyStopping extends MonitorCallback {
     const counted = this.#watches.filter((watch, i) => watch.count(epoch, values[i]));
     if (counted.length === 0) return;
     const [first] = this.#watches;
-    // The first watched epoch counts as best until a better one, even if its value is NaN.
+    // The first monitored epoch counts as best until a better one, even if its value is NaN.
     const isFirstBest = this.restoreBestWeights && this.#bestWeights.isEmpty;
     if (counted.includes(first) && (first.isBetter || isFirstBest)) {
       this.bestEpoch = epoch;

@@ -12,7 +12,7 @@ import {
   verbosity,
 } from "./options.ts";
 
-/** One of several values that {@linkcode EarlyStopping} watches. */
+/** One of several values that {@linkcode EarlyStopping} monitors. */
 export type WatchOptions =
   & Required<Pick<MonitorOptions, "monitor">>
   & Pick<MonitorOptions, "mode" | "minDelta" | "minDeltaMode" | "nanIsFirstBest">
@@ -21,28 +21,28 @@ export type WatchOptions =
 /** Options of {@linkcode EarlyStopping}. */
 export interface EarlyStoppingOptions extends Omit<MonitorOptions, "monitor"> {
   /**
-   * Key of the epoch logs, or a function of them; or a list of such, and of objects with options of
-   * their own. Options that an object leaves out are those of the callback. Default: `"val_loss"`.
+   * Key of the epoch logs, or a function of them; or a list of these and of objects with their own
+   * options. Options that an object omits default to those of the callback. Default: `"val_loss"`.
    */
   monitor?: string | MonitorFunction | readonly (string | MonitorFunction | WatchOptions)[];
-  /** Of several, how many must have run out of patience: one or all. Default: `"any"`. */
+  /** How many of several monitors must run out of patience: one or all. Default: `"any"`. */
   stopWhen?: "any" | "all";
-  /** Epochs without improvement before training ends; 0 and 1 are the same. Default: 0. */
+  /** Epochs without improvement before training stops; 0 and 1 are the same. Default: 0. */
   patience?: number;
-  /** Above 0 or true: print when training was ended, and what was restored. Default: 0. */
+  /** Above 0 or true: print when training stops and what is restored. Default: 0. */
   verbose?: number | boolean;
-  /** Value that must be beaten too before an improvement resets the count. Default: none. */
+  /** Value that must be beaten as well before an improvement resets the count. Default: none. */
   baseline?: number;
   /**
    * Whether to restore the weights of the best epoch when training ends for any reason. Default:
    * false.
    */
   restoreBestWeights?: boolean;
-  /** The first epoch (0-based) that is watched. Default: 0. */
+  /** First monitored epoch, 0-based. Default: 0. */
   startFromEpoch?: number;
 }
 
-/** What each option must be. */
+/** Rules of the options. */
 export const earlyStoppingRules: Record<string, OptionRule> = {
   ...monitorOptions,
   minDelta: finite,
@@ -61,8 +61,8 @@ export type Watched = Omit<EarlyStoppingOptions, "monitor"> & MonitorOptions;
 /**
  * The options of each monitor: the first has the callback's too.
  *
- * @throws TypeError for options that are no object
- * @throws RangeError for a list of no monitors
+ * @throws TypeError for options that are not an object
+ * @throws RangeError for an empty list of monitors
  */
 export function watchesOf(options: EarlyStoppingOptions): [Watched, ...Watched[]] {
   checkIsRecord("EarlyStopping", options);
@@ -70,7 +70,7 @@ export function watchesOf(options: EarlyStoppingOptions): [Watched, ...Watched[]
   if (!Array.isArray(monitor)) return [options as Watched];
   if (monitor.length === 0) {
     throw new RangeError(
-      "Cannot create EarlyStopping with no monitor: the list must have at least one",
+      "Cannot create EarlyStopping without a monitor: the list must have at least one",
     );
   }
   const [first, ...others] = monitor.map((watch) =>

@@ -25,7 +25,7 @@ function numberedModel() {
 }
 
 describe("EarlyStopping", () => {
-  it("counts epochs without improvement as Keras does", async () => {
+  it("EarlyStopping counts epochs without improvement like Keras", async () => {
     // options, values -> wait after each epoch, stoppedEpoch, bestEpoch
     const table: [EarlyStoppingOptions, number[], number[], number, number][] = [
       [{}, [5, 5], [0, 1], 1, 0],
@@ -50,14 +50,14 @@ describe("EarlyStopping", () => {
     }
   });
 
-  it("stops at max(patience, 1) epochs after the best one", async () => {
+  it("EarlyStopping stops max(patience, 1) epochs after the best one", async () => {
     const values = [10, 9, 8, 9, 8.9, 8.8, 8.7, 8.6, 8.5];
     for (const [patience, stopped] of [[0, 3], [1, 3], [2, 4], [3, 5]]) {
       assert.equal((await watch({ patience }, values)).stopped, stopped);
     }
   });
 
-  it("ends training when one of several monitors runs out of patience, and names it", async () => {
+  it("EarlyStopping stops when any monitor runs out of patience, and names it", async () => {
     const stopping = new EarlyStopping({
       monitor: ["val_loss", "val_accuracy", "loss"],
       patience: 2,
@@ -76,7 +76,7 @@ describe("EarlyStopping", () => {
     assert.deepEqual([stopping.best, stopping.bestEpoch, stopping.wait], [1, 2, 0]);
   });
 
-  it("waits for all of several monitors when asked to", async () => {
+  it('EarlyStopping waits for all monitors with stopWhen: "all"', async () => {
     const stopping = new EarlyStopping({ monitor: ["a_loss", "b_loss"], stopWhen: "all" });
     const epochs = [[5, 5], [6, 4], [4, 6], [4, 3], [4, 4], [0, 0]]
       .map(([a_loss, b_loss]) => ({ a_loss, b_loss }));
@@ -84,7 +84,7 @@ describe("EarlyStopping", () => {
     assert.deepEqual(stopping.stoppedBy, ["a_loss", "b_loss"]);
   });
 
-  it("keeps what ran out in mind while its value is missing", async () => {
+  it("EarlyStopping remembers that a monitor ran out of patience while its value is missing", async () => {
     const stopping = new EarlyStopping({ monitor: ["loss", "val_loss"], stopWhen: "all" });
     // Validation every second epoch: val_loss has run out at epoch 3, loss does at epoch 4.
     const epochs = [
@@ -99,7 +99,7 @@ describe("EarlyStopping", () => {
     assert.deepEqual(stopping.stoppedBy, ["loss", "val_loss"]);
   });
 
-  it("gives each of several monitors its own options", async () => {
+  it("EarlyStopping gives each of several monitors its own options", async () => {
     const stopping = new EarlyStopping({
       monitor: [
         { monitor: "score", mode: "max", patience: 9, minDelta: 0.5 },
@@ -113,7 +113,7 @@ describe("EarlyStopping", () => {
     assert.deepEqual([stopping.patience, stopping.minDelta, stopping.mode], [9, 0.5, "max"]);
   });
 
-  it("restores the weights that were best by the first monitor", async () => {
+  it("EarlyStopping restores the best weights by the first monitor", async () => {
     const { model, train, weight } = numberedModel();
     const stopping = new EarlyStopping({
       monitor: ["loss", "mae"],
@@ -126,7 +126,7 @@ describe("EarlyStopping", () => {
     assert.equal(weight(), 1);
   });
 
-  it("watches what a function computes", async () => {
+  it("EarlyStopping monitors the result of a function", async () => {
     const gap = (logs: Logs) => logs.val_loss - logs.loss;
     const stopping = new EarlyStopping({ monitor: gap, mode: "min", patience: 2 });
     const epochs = [[1, 2], [.5, 1], [.4, 1], [.3, 1], [.2, .2]]
@@ -139,14 +139,14 @@ describe("EarlyStopping", () => {
     );
   });
 
-  it("counts minDelta in parts of the best value when asked to", async () => {
+  it('EarlyStopping measures minDelta relative to the best value with minDeltaMode: "relative"', async () => {
     const relative = { minDelta: 0.1, minDeltaMode: "relative", patience: 9 } as const;
     assert.deepEqual((await watch(relative, [100, 91, 89, 81, 80])).waits, [0, 1, 0, 1, 0]);
     const { waits } = await watch({ ...relative, mode: "max" }, [-100, -91, -89]);
     assert.deepEqual(waits, [0, 1, 0]);
   });
 
-  it("goes on from a state with several monitors", async () => {
+  it("EarlyStopping continues from a state with several monitors", async () => {
     const make = () => new EarlyStopping({ monitor: ["a_loss", "b_loss"], patience: 3 });
     const first = make();
     await drive(first, [{ a_loss: 2, b_loss: 1 }, { a_loss: 1, b_loss: 2 }]);
@@ -157,7 +157,7 @@ describe("EarlyStopping", () => {
     assert.deepEqual(second.stoppedBy, ["b_loss"]);
   });
 
-  it("takes NaN for no improvement, and for the best only when asked to", async () => {
+  it("EarlyStopping never counts NaN as an improvement, and as the best value only with nanIsFirstBest", async () => {
     assert.deepEqual((await watch({ patience: 2 }, [NaN, 1, .5])).waits, [1, 0, 0]);
     // Epoch 0 never ends training, though only NaN is no improvement there.
     assert.equal((await watch({}, [NaN, 1, .5])).stopped, 0);
@@ -165,7 +165,7 @@ describe("EarlyStopping", () => {
     assert.deepEqual(parity, { waits: [0, 1, 2], stopped: 2, best: 0 });
   });
 
-  it("warns once a run of a missing value, lists the keys, and lets training go on", async () => {
+  it("EarlyStopping warns once per run about a missing value, lists the keys, and lets training continue", async () => {
     const stopping = new EarlyStopping();
     let ran = 0;
     const watchNothing = () =>
@@ -180,7 +180,7 @@ describe("EarlyStopping", () => {
     assert.match(warned[0], /'val_loss'.*loss,mae/);
   });
 
-  it("restores the best weights, whoever ended training", async () => {
+  it("EarlyStopping restores the best weights whichever callback stopped training", async () => {
     const table: [EarlyStoppingOptions, number[], number, number][] = [
       [{ patience: 2 }, [.2, .15, .1, .11, .12, .1], 5, 2],
       [{ patience: 5, baseline: .5 }, [.9, .8, .7, .71, .72, .73, .74], 5, 2],
@@ -200,7 +200,7 @@ describe("EarlyStopping", () => {
     assert.equal(weight(), 2);
   });
 
-  it("restores the first watched epoch when no epoch counts as an improvement", async () => {
+  it("EarlyStopping restores the first monitored epoch when no epoch is an improvement", async () => {
     const { model, train, weight } = numberedModel();
     const stopping = new EarlyStopping({ monitor: "loss", restoreBestWeights: true, patience: 3 });
     await drive(stopping, losses(NaN, NaN, NaN), { model, train });
@@ -208,7 +208,7 @@ describe("EarlyStopping", () => {
     assert.equal(stopping.stoppedEpoch, 2);
   });
 
-  it("leaves no tensor behind, also when training fails", async () => {
+  it("EarlyStopping leaks no tensor, even when training fails", async () => {
     const { model, train } = numberedModel();
     const stopping = new EarlyStopping({ monitor: "loss", restoreBestWeights: true, patience: 9 });
     const before = tf.memory().numTensors;
@@ -219,7 +219,7 @@ describe("EarlyStopping", () => {
     assert.equal(tf.memory().numTensors, before);
   });
 
-  it("starts anew with each run", async () => {
+  it("EarlyStopping resets in each run", async () => {
     const stopping = new EarlyStopping({ monitor: "loss" });
     await drive(stopping, losses(1, 2));
     assert.equal(stopping.stoppedEpoch, 1);
@@ -227,7 +227,7 @@ describe("EarlyStopping", () => {
     assert.deepEqual([stopping.best, stopping.stoppedEpoch, stopping.bestEpoch], [7, 0, 2]);
   });
 
-  it("prints the 1-based epochs only when verbose", async () => {
+  it("EarlyStopping prints 1-based epochs only when verbose", async () => {
     const say = async (verbose: number) => {
       const { model, train } = numberedModel();
       const options = { monitor: "loss", restoreBestWeights: true, verbose };
@@ -240,7 +240,7 @@ describe("EarlyStopping", () => {
     assert.deepEqual((await say(0)).printed, []);
   });
 
-  it("goes on from a state as if it had never stopped, before a model is known", async () => {
+  it("EarlyStopping continues from a state as if uninterrupted, even before it has a model", async () => {
     const options = { monitor: "loss", restoreBestWeights: true, patience: 3 };
     const first = numberedModel();
     const list = new CallbackList(new EarlyStopping(options), { model: first.model });
@@ -272,7 +272,7 @@ describe("EarlyStopping", () => {
     await resumed.close();
   });
 
-  it("fails before the first batch without a direction, or without weights to restore", async () => {
+  it("EarlyStopping fails before the first batch without a direction, or without weights to restore", async () => {
     const run = (monitor: string, mode?: "max") =>
       drive(new EarlyStopping({ monitor, mode }), [{ loss: 1, score: 1 }], {
         params: { metrics: ["loss", "score"] },
@@ -288,7 +288,7 @@ describe("EarlyStopping", () => {
     await assert.rejects(drive(restoring, losses(1)), /onTrainBegin.*must have getWeights/);
   });
 
-  it("refuses options that mean nothing", async () => {
+  it("EarlyStopping rejects invalid options", async () => {
     assert.throws(() => new EarlyStopping({ patience: -1 }), {
       name: "RangeError",
       message: "Cannot create EarlyStopping with patience -1: patience must be a whole number >= 0",

@@ -4,13 +4,13 @@ import type { FileSystem, Path } from "../runtime/types.ts";
 import { projectorConfig, writeEmbedding } from "../tensorboard/mod.ts";
 import type { ModelLayer } from "../tfjs/layers.ts";
 
-/** File with a label for each row: one for all embeddings, or by the layer's path. */
+/** File with a label for each row: one for all embeddings, or one per layer path. */
 export type EmbeddingsMetadata = string | Readonly<Record<string, string>>;
 
 /**
- * Make sure that labels are for layers that are there.
+ * Check that labels are for existing layers.
  *
- * @throws RangeError for labels of something that is no Embedding layer
+ * @throws RangeError for labels of anything but an Embedding layer
  */
 export function checkMetadata(layers: ModelLayer[], metadata: EmbeddingsMetadata = ""): void {
   if (typeof metadata === "string") return;
@@ -42,17 +42,17 @@ export async function writeEmbeddings(
     const info = await writeEmbedding(joinPath(logDir, "train"), table, { fs });
     return {
       ...info,
-      // What a checkpoint of TensorFlow calls it, and Keras with it.
+      // The name in a TensorFlow checkpoint, which Keras uses.
       tensorName: `layer_with_weights-${index}/embeddings/.ATTRIBUTES/VARIABLE_VALUE`,
       tensorPath: `train/${info.tensorPath}`,
       metadataPath: typeof metadata === "object" ? metadata[path] : metadata,
     };
   }));
-  // Last, so that whatever it names is there.
+  // Last, so that every file it names exists.
   await fs.writeFile(joinPath(logDir, "projector_config.pbtxt"), projectorConfig(infos));
 }
 
-/** The Embedding layers, each with its place among the layers that have weights. */
+/** The Embedding layers, each with its index among the layers that have weights. */
 function embeddingsOf(layers: ModelLayer[]): (ModelLayer & { index: number })[] {
   return layers
     .filter(({ weights }) => weights.length > 0)

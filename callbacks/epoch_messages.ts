@@ -1,8 +1,11 @@
-/** Messages that a callback has at the end of an epoch, held until the progress bar has ended its line. */
+/**
+ * Holds the messages of a callback at the end of an epoch until the progress bar has ended its
+ * line.
+ */
 export class EpochMessages {
   #held: string[] | undefined;
 
-  /** Hold what is printed until {@linkcode release}. */
+  /** Hold messages until {@linkcode release}. */
   hold(): void {
     this.#held = [];
   }
@@ -13,13 +16,13 @@ export class EpochMessages {
     else this.#held.push(message);
   }
 
-  /** Print what is held. */
+  /** Print the held messages. */
   release(): void {
     for (const message of this.#held ?? []) console.log(message);
     this.drop();
   }
 
-  /** Forget what is held: the epoch has failed. */
+  /** Discard the held messages: the epoch has failed. */
   drop(): void {
     this.#held = undefined;
   }

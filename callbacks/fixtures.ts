@@ -1,17 +1,17 @@
-/** What the tests of this room share: a run without a training loop, and what it prints. */
+/** Fixtures of the tests in this room: a run without a training loop, and its output. */
 import type { Params } from "../core/callback.ts";
 import type { CallbacksArgument } from "../core/flatten.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
 import { driveEpochs } from "../testing/drive_epochs.ts";
 
-/** A run by hand. */
+/** Options of {@linkcode drive}. */
 export interface Run {
   model?: TrainableModel;
   params?: Partial<Params>;
-  /** Batches of each epoch; they log what the epoch logs. Default: 0. */
+  /** Batches per epoch; they have the logs of the epoch. Default: 0. */
   batches?: number;
-  /** What training does before the epoch ends. */
+  /** Called before the epoch ends, in place of training. */
   train?: (epoch: number) => unknown;
 }
 
@@ -21,7 +21,7 @@ export async function drive(
   epochs: object[],
   { model = { stopTraining: false }, params, batches = 0, train }: Run = {},
 ): Promise<number> {
-  // Without the keys of the logs, as in a custom loop, unless a test has them.
+  // Without the keys of the logs, as in a custom loop, unless a test sets them.
   const known = { metrics: undefined, ...params };
   const { logs } = await driveEpochs(callbacks, { epochs, model, params: known, batches, train });
   return logs.length;
@@ -32,7 +32,7 @@ export function losses(...values: number[]): { loss: number }[] {
   return values.map((loss) => ({ loss }));
 }
 
-/** What `run` prints, and what it warns of. */
+/** Output and warnings of `run`. */
 export async function heard(run: () => unknown): Promise<{ printed: string[]; warned: string[] }> {
   const { log, warn } = console;
   const printed: string[] = [];
@@ -48,7 +48,10 @@ export async function heard(run: () => unknown): Promise<{ printed: string[]; wa
   return { printed, warned };
 }
 
-/** A disk that is full when one of these texts begins what is written: a part of it is left behind. */
+/**
+ * A disk that is full when written data begins with one of these texts: part of the data is
+ * written.
+ */
 export function failingOnce(...beginnings: string[]): { fs: FileSystem; real: FileSystem } {
   const real = memoryFileSystem();
   const fs: FileSystem = {

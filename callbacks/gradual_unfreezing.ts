@@ -22,17 +22,17 @@ export interface GradualUnfreezingOptions extends CallbackOptions {
 }
 
 /**
- * Unfreeze layers of a model epoch by epoch, for fine-tuning: the head is trained first, then what
- * is below it.
+ * Unfreeze layers of a model epoch by epoch, for fine-tuning: the head is trained first, then the
+ * layers below it.
  *
- * The layers of the schedule are frozen when training begins and trained from the beginning of their
- * epoch on. No other layer is touched. The model is compiled once: the optimizer keeps what it has
- * accumulated and its rate, which a LearningRateScheduler may lower. A resumed run, or one with an
- * `initialEpoch`, begins with the layers that are due by then. A layer inside a model is named by its
- * path, `base/block_3`; the name of such a model stands for all its layers. The weights stay as they
- * are then: after training all layers of the schedule that were due are trainable.
+ * The layers of the schedule are frozen when training begins, and trained from the start of their
+ * epoch. Other layers are unchanged. The model is compiled once: the optimizer keeps its state and
+ * its rate, which a LearningRateScheduler may lower. A resumed run, or one with an `initialEpoch`,
+ * starts with the layers that are due by then. A layer inside a nested model is named by its path,
+ * `base/block_3`; the name of the nested model stands for all its layers. After training, all
+ * unfrozen layers stay trainable.
  *
- * Not in Keras, where a callback cannot change what is trained.
+ * Not in Keras, where a callback cannot change the trained weights.
  *
  * @example
  * ```ts
@@ -72,9 +72,9 @@ export class GradualUnfreezing extends Callback {
    * Unfreeze layers by a schedule.
    *
    * @param schedule names of layers by epoch
-   * @param options what else
-   * @throws TypeError for a schedule that is no object of names
-   * @throws RangeError for an epoch that is no whole number >= 0
+   * @param options further options
+   * @throws TypeError for a schedule that is not an object of names
+   * @throws RangeError for an epoch that is not a whole number >= 0
    */
   constructor(schedule: UnfreezingSchedule, options: GradualUnfreezingOptions = {}) {
     super(options);
@@ -93,8 +93,8 @@ export class GradualUnfreezing extends Callback {
   /**
    * Find the layers.
    *
-   * @throws TypeError for a model that has no layers
-   * @throws RangeError for a name that no layer of the model has
+   * @throws TypeError for a model without layers
+   * @throws RangeError for a name of no layer in the model
    */
   override setModel(model: TrainableModel): void {
     super.setModel(model);
@@ -105,7 +105,7 @@ export class GradualUnfreezing extends Callback {
     for (const name of Object.values(this.schedule).flat()) {
       if (names.includes(name)) continue;
       throw new RangeError(
-        `Cannot unfreeze the layer ${JSON.stringify(name)}: the model has none of this name; ` +
+        `Cannot unfreeze the layer ${JSON.stringify(name)}: the model has no layer of this name; ` +
           didYouMean(name, names),
       );
     }
@@ -135,7 +135,9 @@ export class GradualUnfreezing extends Callback {
     return { epoch: this.#epoch };
   }
 
-  /** Unfreeze what was trained then: before the optimizer gets back what it had accumulated of it. */
+  /**
+   * Unfreeze the layers that were trained then, before the optimizer's state for them is restored.
+   */
   setState(state: CallbackState): void {
     this.#epoch = state.epoch as number;
     this.#isResumed = true;
@@ -151,7 +153,7 @@ export class GradualUnfreezing extends Callback {
     this.#epoch = epoch;
     const layers = layersByPath(this.#layers);
     const due = Object.entries(this.schedule).sort(([a], [b]) => Number(b) - Number(a));
-    // The latest first: a layer that is named twice is trained from its first epoch on.
+    // The latest first: a layer that is named twice is trained from its first epoch.
     for (const [first, names] of due) {
       for (const name of [names].flat()) {
         const { layer, around } = layers.get(name) as FoundLayer;
@@ -175,11 +177,11 @@ const scheduleRule: OptionRule = {
 
 interface FoundLayer {
   layer: tf.layers.Layer;
-  /** Models that it is in, the outer one first; the outermost is left out. */
+  /** Enclosing models, the outer one first, without the outermost. */
   around: tf.LayersModel[];
 }
 
-/** All layers by their paths, those of models inside of the model too. */
+/** All layers by their paths, including those of nested models. */
 function layersByPath(
   layers: tf.layers.Layer[],
   around: tf.LayersModel[] = [],
@@ -194,7 +196,7 @@ function layersByPath(
   return found;
 }
 
-/** Let a model that was frozen as a whole train those of its layers that are unfrozen. */
+/** Make a model trainable that was frozen as a whole, so that its unfrozen layers train. */
 function open(model: tf.LayersModel): void {
   if (model.trainable) return;
   for (const layer of model.layers) layer.trainable = false;

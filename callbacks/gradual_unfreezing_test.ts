@@ -52,7 +52,7 @@ function changes(
 describe("GradualUnfreezing", () => {
   const schedule = { 1: "middle", 3: ["low"] };
 
-  it("trains the layers from their epochs on, with every optimizer, without a tensor left", async () => {
+  it("GradualUnfreezing trains the layers from their epochs on with every optimizer, without leaking tensors", async () => {
     const optimizers = [
       tf.train.sgd(0.01),
       tf.train.momentum(0.01, 0.9),
@@ -80,7 +80,7 @@ describe("GradualUnfreezing", () => {
     assert.equal(await tensorsLeft(run), 0);
   });
 
-  it("keeps what the optimizer has accumulated of each weight", async () => {
+  it("GradualUnfreezing keeps the optimizer's state of each weight", async () => {
     const model = stack();
     const slotsOf = (name: string) => {
       const optimizer = model.optimizer as unknown as {
@@ -116,7 +116,7 @@ describe("GradualUnfreezing", () => {
     assert.equal(head.length, 2);
   });
 
-  it("finds layers in models inside of the model, and whole models", async () => {
+  it("GradualUnfreezing finds layers in nested models, and whole nested models", async () => {
     const make = () => {
       const inputs = tf.input({ shape: [2] });
       const base = tf.sequential({
@@ -146,7 +146,7 @@ describe("GradualUnfreezing", () => {
     }
   });
 
-  it("begins a run at a later epoch with the layers that are due", async () => {
+  it("GradualUnfreezing starts a run at a later epoch with the layers that are due", async () => {
     const model = stack();
     const { seen, callback } = changes(model, ["low", "middle", "head"]);
     await fit(model, x, y, {
@@ -158,7 +158,7 @@ describe("GradualUnfreezing", () => {
     assert.deepEqual(seen, ["middle head", "low middle head"]);
   });
 
-  it("resumes as if it had never been interrupted, bit for bit", async () => {
+  it("GradualUnfreezing resumes as if uninterrupted, bit for bit", async () => {
     const weights = (model: tf.LayersModel) =>
       ["low", "middle", "head"].map((name) => kernel(model, name));
     const run = async (model: tf.LayersModel, others: CallbackLike[]) => {
@@ -181,7 +181,7 @@ describe("GradualUnfreezing", () => {
     }
   });
 
-  it("refuses names that no layer has before the first batch, and what is no schedule", async () => {
+  it("GradualUnfreezing rejects unknown layer names before the first batch, and invalid schedules", async () => {
     const callbacks = [new GradualUnfreezing({ 1: "midle" })];
     await assert.rejects(fit(stack(), x, y, { ...options, callbacks }), {
       name: "CallbackError",
@@ -193,7 +193,7 @@ describe("GradualUnfreezing", () => {
     assert.throws(() => new GradualUnfreezing({ early: "middle" } as never), RangeError);
   });
 
-  it("prints what it trains, with verbose", async () => {
+  it("GradualUnfreezing prints the trained layers when verbose", async () => {
     const lines: string[] = [];
     const { log } = console;
     console.log = (line: string) => void lines.push(line);

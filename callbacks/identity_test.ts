@@ -55,7 +55,7 @@ const train = (model: tf.LayersModel, callbacks: object[], epochs = 4) =>
   fit(model, x, y, { epochs, seed: 1, verbose: 0, callbacks: callbacks as never });
 
 describe("Weights of a layer that was frozen in between", () => {
-  it("go back to it from EarlyStopping, in fit and in model.fit", async () => {
+  it("Weights of a layer that was frozen in between are restored by EarlyStopping, in fit and in model.fit", async () => {
     const stopping = () =>
       new EarlyStopping({ monitor: "loss", mode: "max", patience: 9, restoreBestWeights: true });
     const one = makeModel();
@@ -67,7 +67,7 @@ describe("Weights of a layer that was frozen in between", () => {
     assert.deepEqual(kernels(two), [1, 2, 3]);
   });
 
-  it("go back to it from the best weights of a backup", async () => {
+  it("Weights of a layer that was frozen in between are restored from the best weights of a backup", async () => {
     const fs = memoryFileSystem();
     const callbacks = () => [
       new EarlyStopping({ monitor: "loss", mode: "max", patience: 9, restoreBestWeights: true }),
@@ -83,7 +83,7 @@ describe("Weights of a layer that was frozen in between", () => {
     ]);
   });
 
-  it("have averages that are swapped and restored by name", async () => {
+  it("Weights of a layer that was frozen in between have averages that are swapped and restored by name", async () => {
     const fs = memoryFileSystem();
     const make = (frozen: string[]) =>
       makeModel(frozen, exponentialMovingAverage(tf.train.sgd(1e-9), { momentum: 0.5 }));
@@ -101,7 +101,7 @@ describe("Slots of the optimizer", () => {
       [name, Array.from(value.values)] as const
     );
 
-  it("stay with their weights when another layer is frozen", async () => {
+  it("Slots of the optimizer stay with their weights when another layer is frozen", async () => {
     const fs = memoryFileSystem();
     const first = makeModel([], tf.train.adam(0.01));
     await assert.rejects(train(first, [new BackupAndRestore("b", { fs }), powerCut(1)]));
@@ -115,7 +115,7 @@ describe("Slots of the optimizer", () => {
     assert.deepEqual(restored, [...saved].slice(1));
   });
 
-  it("start afresh for a weight that was not trained before, with a warning", async () => {
+  it("Slots of the optimizer are created for a weight that was not trained before, with a warning", async () => {
     const fs = memoryFileSystem();
     const first = makeModel(["b"], tf.train.adam(0.01));
     await assert.rejects(train(first, [new BackupAndRestore("b", { fs }), powerCut(1)]));
@@ -132,14 +132,14 @@ describe("Slots of the optimizer", () => {
     assert.match(warned.join(), /the optimizer starts afresh for 'b\/kernel'/);
   });
 
-  it("are refused by setOptimizerState when they are of other weights or shapes", async () => {
+  it("Slots of the optimizer are rejected by setOptimizerState when they belong to other weights or shapes", async () => {
     const all = makeModel();
     await train(all, [], 1);
     const state = await getOptimizerState(all);
     const frozen = makeModel(["a"]);
     assert.throws(
       () => setOptimizerState(frozen, state),
-      /^RangeError: Cannot set the state of Adam: it is of other weights than the model trains; not trained are 'a\/kernel'/,
+      /^RangeError: Cannot set the state of Adam: it belongs to other weights than the model trains; not trained are 'a\/kernel'/,
     );
     const [slot] = state.slots.accumulatedFirstMoment;
     slot.value = { shape: [1], dtype: "float32", values: new Float32Array(1) };
@@ -153,7 +153,7 @@ describe("ModelCheckpoint in a resumed run", () => {
   const best = (fs: FileSystem) =>
     new ModelCheckpoint("best", { fs, monitor: "loss", saveBestOnly: true, mode: "max" });
 
-  it("leaves the checkpoints of another folder alone", async () => {
+  it("ModelCheckpoint in a resumed run leaves the checkpoints of another folder alone", async () => {
     const fs = memoryFileSystem();
     const last = (dir: string) => new ModelCheckpoint(`${dir}/{epoch}`, { fs, maxToKeep: 1 });
     await assert.rejects(run(fs, [last("./one"), powerCut(2)], 4));
@@ -165,7 +165,7 @@ describe("ModelCheckpoint in a resumed run", () => {
     );
   });
 
-  it("knows its folder in another spelling", async () => {
+  it("ModelCheckpoint in a resumed run recognizes its folder in another spelling", async () => {
     const fs = memoryFileSystem();
     const last = (dir: string) => new ModelCheckpoint(`${dir}/{epoch}`, { fs, maxToKeep: 1 });
     await assert.rejects(run(fs, [last("./one"), powerCut(2)], 4));
@@ -174,7 +174,7 @@ describe("ModelCheckpoint in a resumed run", () => {
     assert.deepEqual(warned, []);
   });
 
-  it("saves again when the best checkpoint is gone, and says so", async () => {
+  it("ModelCheckpoint in a resumed run saves again when the best checkpoint is gone, and warns", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(run(fs, [best(fs), powerCut(2)], 3));
     await fs.remove("best", { recursive: true });
@@ -183,7 +183,7 @@ describe("ModelCheckpoint in a resumed run", () => {
     assert.ok(await exists("best/model.json", { fs }));
   });
 
-  it("writes again what a kill interrupted in the background, and removes what is too many", async () => {
+  it("ModelCheckpoint in a resumed run repeats a background write that a kill interrupted, and removes surplus checkpoints", async () => {
     const real = memoryFileSystem();
     let isStuck = false;
     // Writes under checkpoints/ never end once the disk is stuck.

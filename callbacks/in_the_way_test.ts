@@ -51,7 +51,7 @@ async function readOnly(folder: string): Promise<FileSystem> {
 }
 
 describe("Before the first batch", () => {
-  it("ModelCheckpoint finds what is in the way of its first checkpoint, of a template too", async () => {
+  it("ModelCheckpoint fails when its first checkpoint is not writable, even in a template", async () => {
     const weights = { saveWeightsOnly: true, monitor: "loss" };
     const cases: [path: string, taken: string, isFile: boolean, options: object][] = [
       ["best.h5", "best.h5", true, {}],
@@ -71,7 +71,7 @@ describe("Before the first batch", () => {
     await refusal(new ModelCheckpoint("runs/{epoch}", { fs: await readOnly("runs") }));
   });
 
-  it("ModelCheckpoint makes nothing but the folders above its checkpoints", async () => {
+  it("ModelCheckpoint creates only the parent folders of its checkpoints", async () => {
     const fs = memoryFileSystem();
     const stopping = { onTrainBegin: () => Promise.reject(new Error("stop")) };
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
@@ -84,7 +84,7 @@ describe("Before the first batch", () => {
   });
 
   for (const [name, make] of Object.entries(folders)) {
-    it(`${name} finds a file in the place of its folder`, async () => {
+    it(`${name} fails when its folder is a file`, async () => {
       for (const taken of ["runs", "runs/a"]) {
         const fs = memoryFileSystem();
         await fs.makeDir("runs");
@@ -96,7 +96,7 @@ describe("Before the first batch", () => {
     });
   }
 
-  it("TensorBoard finds a file in the place of a run's folder", async () => {
+  it("TensorBoard fails when the folder of a run is a file", async () => {
     for (const run of ["train", "validation"]) {
       const fs = memoryFileSystem();
       await fs.makeDir("logs");
@@ -106,7 +106,7 @@ describe("Before the first batch", () => {
   });
 
   for (const [name, make] of Object.entries(files)) {
-    it(`${name} finds a folder in the place of its file, and a file in that of its folder`, async () => {
+    it(`${name} fails when its file is a folder, or its folder a file`, async () => {
       const fs = memoryFileSystem();
       await fs.makeDir("runs/log");
       await fs.writeFile("file", "");
@@ -116,7 +116,7 @@ describe("Before the first batch", () => {
   }
 
   for (const [name, make] of Object.entries({ ...folders, ...files })) {
-    it(`${name} finds a folder that takes no files`, async () => {
+    it(`${name} fails when its folder is not writable`, async () => {
       const { code } = await refusal(make("runs/a", await readOnly("runs")));
       assert.equal(code, "PermissionDenied");
     });

@@ -20,27 +20,28 @@ export interface JSONLinesLoggerOptions extends CallbackOptions {
   /** Whether to append to an existing file. Default: false, which replaces it. */
   append?: boolean;
   /**
-   * Write a line for batches too: for each, or for every n-th of an epoch. Their values are the
+   * Write lines for batches as well: for each, or for every n-th of an epoch. Their values are the
    * means since the epoch began, and each line costs a read from the device. Default: `"epoch"`.
    */
   updateFreq?: "epoch" | "batch" | number;
   /**
-   * Replacement for NaN and infinities, which JSON lacks: null or their names. Default: `"null"`.
+   * Replacement for NaN and the infinities, which JSON lacks: null or their names. Default:
+   * `"null"`.
    */
   nonFinite?: "null" | "string";
-  /** Where the file is. Default: the runtime's own file system. */
+  /** File system of the file. Default: the runtime's. */
   fs?: FileSystem;
 }
 
 /**
- * Write the logs of each epoch as one JSON object a line: `{"epoch":0,"loss":0.5}`, and on demand
- * of batches: `{"epoch":0,"batch":9,"loss":0.7}`. Epochs and batches count from 0.
+ * Write the logs of each epoch as one JSON object per line, `{"epoch":0,"loss":0.5}`, and
+ * optionally those of batches, `{"epoch":0,"batch":9,"loss":0.7}`. Epochs and batches count from 0.
  *
- * Each line has the keys that were there, so a key that comes later needs no room made for it.
- * Lines of batches wait until the epoch ends or a hundred of them are there. Parent folders are
- * made. A resumed run cuts off what was written after its state, and writes lines of epochs again,
- * from its `History`, that the file has lost; another file that has the name now is not cut. Appending
- * to a file that ends in the middle of a line begins a new one.
+ * Each line has the keys of its own logs, so keys may appear later. Lines of batches are buffered
+ * until the epoch ends or there are a hundred of them. Parent folders are created. A resumed run
+ * removes lines that were written after its state, and restores lost lines of epochs from its
+ * `History`; a different file of that name is not truncated. Appending to a file that ends in an
+ * incomplete line begins a new line.
  *
  * @example
  * ```ts
@@ -64,9 +65,9 @@ export class JSONLinesLogger extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "JSONLinesLogger";
 
-  /** Where it writes. */
+  /** The path it writes to. */
   readonly filename: Path;
-  /** Which batches have a line. */
+  /** The batches that get a line. */
   readonly updateFreq: "epoch" | "batch" | number;
   #append: boolean;
   #nonFinite: "null" | "string";
@@ -81,7 +82,8 @@ export class JSONLinesLogger extends Callback {
    * @param filename path or `file:` URL
    * @param options how to write
    * @throws TypeError for an option of the wrong type
-   * @throws RangeError for an empty `filename`, or an `updateFreq` that is no whole number above 0
+   * @throws RangeError for an empty `filename`, or an `updateFreq` that is not a whole number above
+   * 0
    */
   constructor(filename: Path, options: JSONLinesLoggerOptions = {}) {
     super(options);
@@ -111,12 +113,12 @@ export class JSONLinesLogger extends Callback {
     return this.updateFreq === "batch" || (batch + 1) % this.updateFreq === 0;
   }
 
-  /** Where it writes. */
+  /** The path it writes to. */
   override get stateKey(): string {
     return comparablePath(this.filename);
   }
 
-  /** Open the file, so that one that cannot be written fails before the first batch. */
+  /** Open the file, so that an unwritable one fails before the first batch. */
   override async onTrainBegin(): Promise<void> {
     this.#waiting = [];
     await this.#file.open();
@@ -145,7 +147,7 @@ export class JSONLinesLogger extends Callback {
     await this.close();
   }
 
-  /** Write what waits, and close the file. */
+  /** Write buffered lines, and close the file. */
   override async close(): Promise<void> {
     this.#isResumed = false;
     try {
@@ -155,13 +157,13 @@ export class JSONLinesLogger extends Callback {
     }
   }
 
-  /** How far the file is written. */
+  /** The position in the file. */
   async getState(): Promise<CallbackState> {
     await this.#flush();
     return { epoch: this.#epoch, ...await this.#file.getState() };
   }
 
-  /** Restore the position: lines written after it are cut off before the next one. */
+  /** Restore the position: later lines are removed before the next one. */
   setState(state: CallbackState): void {
     this.#epoch = state.epoch as number;
     this.#file.setState(state as LogFileState);
@@ -174,7 +176,7 @@ export class JSONLinesLogger extends Callback {
     if (this.#waiting.length >= 100) return this.#flush();
   }
 
-  /** The lines that a file has lost, of the epochs that the History has; it has no batches. */
+  /** The lost lines of the epochs in the History, which has no batches. */
   #rebuild(missing: number): string[] {
     if (this.updateFreq !== "epoch") return [];
     return recordedLogs(this, missing).map(({ epoch, logs }) => this.#line({ epoch, ...logs }));

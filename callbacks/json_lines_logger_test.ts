@@ -19,14 +19,14 @@ async function logged(runs: object[][], options: JSONLinesLoggerOptions = {}, ba
 }
 
 describe("JSONLinesLogger", () => {
-  it("writes one object an epoch, each with the keys that were there", async () => {
+  it("JSONLinesLogger writes one object per epoch with the keys of that epoch", async () => {
     assert.deepEqual(await logged([[{ loss: 3 }, { loss: 2, val_loss: 1 }]]), [
       { epoch: 0, loss: 3 },
       { epoch: 1, loss: 2, val_loss: 1 },
     ]);
   });
 
-  it("writes what JSON has no number for as null, or by its name", async () => {
+  it("JSONLinesLogger writes NaN and the infinities as null, or by name", async () => {
     const epochs = [{ a: NaN, b: Infinity, c: -Infinity, d: 1e-7 }];
     assert.deepEqual(await logged([epochs]), [{ epoch: 0, a: null, b: null, c: null, d: 1e-7 }]);
     assert.deepEqual(await logged([epochs], { nonFinite: "string" }), [
@@ -34,7 +34,7 @@ describe("JSONLinesLogger", () => {
     ]);
   });
 
-  it("writes a line for each batch, or for every n-th, when asked to", async () => {
+  it("JSONLinesLogger writes a line for each batch, or for every n-th, when asked to", async () => {
     const lines = await logged([[{ loss: 1 }, { loss: 2 }]], { updateFreq: "batch" }, 2);
     assert.deepEqual(lines.map(({ epoch, batch }) => [epoch, batch]), [
       [0, 0],
@@ -50,7 +50,7 @@ describe("JSONLinesLogger", () => {
     assert.equal(new JSONLinesLogger("a", { updateFreq: 3 }).readsBatchLogs(3), false);
   });
 
-  it("does not wait for the epoch's end with more than a hundred lines", async () => {
+  it("JSONLinesLogger writes more than a hundred lines before the end of the epoch", async () => {
     const fs = memoryFileSystem();
     const list = new CallbackList(new JSONLinesLogger("log", { fs, updateFreq: "batch" }));
     await list.onTrainBegin();
@@ -61,7 +61,7 @@ describe("JSONLinesLogger", () => {
     assert.equal((await fs.readTextFile("log")).split("\n").length - 1, 150);
   });
 
-  it("replaces the file with each run, or goes on at its end", async () => {
+  it("JSONLinesLogger replaces the file in each run, or appends to it", async () => {
     const runs = [[{ loss: 1 }], [{ loss: 2 }]];
     assert.deepEqual(await logged(runs), [{ epoch: 0, loss: 2 }]);
     assert.equal((await logged(runs, { append: true })).length, 2);
@@ -71,7 +71,7 @@ describe("JSONLinesLogger", () => {
     assert.equal(await fs.readTextFile("log"), '{"epoch":0,"lo\n{"epoch":0,"loss":1}\n');
   });
 
-  it("cuts off what a resumed run writes again, in the middle of an epoch too", async () => {
+  it("JSONLinesLogger removes lines that a resumed run writes again, even within an epoch", async () => {
     const fs = memoryFileSystem();
     const options = { fs, updateFreq: "batch" } as const;
     const first = new CallbackList(new JSONLinesLogger("log", options));
@@ -95,14 +95,14 @@ describe("JSONLinesLogger", () => {
     );
   });
 
-  it("cuts half a line that a failed write left, and goes on behind the last whole one", async () => {
+  it("JSONLinesLogger removes a partial line after a failed write, and continues after the last whole one", async () => {
     const { fs, real } = failingOnce('{"epoch":1', '{"epoch":3');
     const logger = new JSONLinesLogger("log", { fs, onError: "warn" });
     await heard(() => drive(logger, [0, 1, 2, 3].map((loss) => ({ loss }))));
     assert.equal(await real.readTextFile("log"), '{"epoch":0,"loss":0}\n{"epoch":2,"loss":2}\n');
   });
 
-  it("goes on in a new file when its file is removed during the run, or at the end of what is left", async () => {
+  it("JSONLinesLogger continues in a new file when its file is removed, and at the end of a truncated one", async () => {
     const fs = memoryFileSystem();
     const { warned } = await heard(() =>
       drive(new JSONLinesLogger("log", { fs }), [4, 3, 2, 1].map((loss) => ({ loss })), {
@@ -114,12 +114,12 @@ describe("JSONLinesLogger", () => {
     );
     assert.equal(await fs.readTextFile("log"), '{"epoch":3,"loss":1}\n');
     assert.deepEqual(warned, [
-      "keepfit: log was removed during the run; the log goes on in a new file",
-      "keepfit: log was cut during the run; the log goes on at its end",
+      "keepfit: log was removed during the run; the log continues in a new file",
+      "keepfit: log was cut during the run; the log continues at its end",
     ]);
   });
 
-  it("has each line in a real file when its epoch ends, also when training fails", async () => {
+  it("JSONLinesLogger writes each line to a real file when its epoch ends, even when training fails", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-jsonl-"));
     try {
       const filename = join(folder, "a", "log.jsonl");
@@ -136,7 +136,7 @@ describe("JSONLinesLogger", () => {
     }
   });
 
-  it("refuses options that mean nothing", () => {
+  it("JSONLinesLogger rejects invalid options", () => {
     assert.throws(() => new JSONLinesLogger(""), RangeError);
     assert.throws(() => new JSONLinesLogger("a", { updateFreq: 0 }), {
       name: "RangeError",

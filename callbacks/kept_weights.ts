@@ -13,21 +13,21 @@ import {
 /** A copy of a model's weights: on the device, or on the host after a state was restored. */
 export class KeptWeights {
   #onDevice: DeviceWeight[] | undefined;
-  // A restored state's weights stay on the host until they are needed: there may be no model yet.
+  // Restored weights stay on the host until they are needed: there may be no model yet.
   #onHost: HostWeight[] | undefined;
 
-  /** True when there are none. */
+  /** True if no weights are kept. */
   get isEmpty(): boolean {
     return this.#onDevice === undefined && this.#onHost === undefined;
   }
 
-  /** Keep the present weights in place of any others. */
+  /** Replace the kept weights by the current ones. */
   keep(model: TrainableModel): void {
     this.clear();
     this.#onDevice = cloneWeights(model);
   }
 
-  /** Copy them into the model, if there are any. */
+  /** Copy the kept weights into the model, if any. */
   assignTo(model: TrainableModel): void | Promise<void> {
     if (this.#onDevice !== undefined) assignWeights(model, this.#onDevice);
     else if (this.#onHost !== undefined) return assignHostWeights(model, this.#onHost);
@@ -40,13 +40,13 @@ export class KeptWeights {
     this.#onHost = undefined;
   }
 
-  /** Their values as plain data; undefined without any. */
+  /** The kept weights as plain data; undefined if there are none. */
   async getState(): Promise<StateValue | undefined> {
     const weights = this.#onDevice === undefined ? this.#onHost : await readWeights(this.#onDevice);
     return weights?.map((weight) => ({ ...weight }));
   }
 
-  /** Keep the weights of {@linkcode getState} in place of any others. */
+  /** Replace the kept weights by those of {@linkcode getState}. */
   setState(state: StateValue | undefined): void {
     this.clear();
     this.#onHost = state as HostWeight[] | undefined;

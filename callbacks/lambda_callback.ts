@@ -6,15 +6,15 @@ import { checkValue, text } from "./options.ts";
 
 /** Hooks of a {@linkcode LambdaCallback}, and how it is called. */
 export interface LambdaHooks extends CallbackHooks, CallbackOptions {
-  /** How messages call it. Default: `"LambdaCallback"`. */
+  /** Name in messages. Default: `"LambdaCallback"`. */
   name?: string;
 }
 
 /**
- * A callback made of functions, which find the model and the params in `this`.
+ * A callback made of functions, which access model and params through `this`.
  *
- * With both `onBatchEnd` and `onTrainBatchEnd` only the latter is called. A name that is no hook
- * is an error (Keras keeps it as an attribute that nobody reads).
+ * With both `onBatchEnd` and `onTrainBatchEnd` only the latter is called. An unknown hook is an
+ * error (Keras keeps it as an unused attribute).
  *
  * Source: `keras/src/callbacks/lambda_callback.py`.
  *
@@ -35,14 +35,14 @@ export class LambdaCallback extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "LambdaCallback";
 
-  /** How messages call it. */
+  /** Name in messages. */
   readonly name: string;
 
   /**
-   * Make a callback of functions.
+   * Create a callback from functions.
    *
    * @param hooks functions by the name of the hook; undefined ones are left out
-   * @throws TypeError for a name that is no hook, or a hook that is no function
+   * @throws TypeError for an unknown hook, or a hook that is not a function
    */
   constructor(hooks: LambdaHooks & ThisType<LambdaCallback> = {}) {
     super(hooks);
@@ -52,7 +52,7 @@ export class LambdaCallback extends Callback {
     for (const [hook, run] of Object.entries(rest)) {
       if (!everyHookName.includes(hook as keyof CallbackHooks)) {
         throw new TypeError(
-          `Cannot create LambdaCallback with '${hook}', which is no hook: ` +
+          `Cannot create LambdaCallback with unknown hook '${hook}': ` +
             didYouMean(hook, everyHookName),
         );
       }

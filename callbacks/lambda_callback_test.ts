@@ -5,7 +5,7 @@ import { LambdaCallback } from "./lambda_callback.ts";
 import { drive, heard, losses } from "./fixtures.ts";
 
 describe("LambdaCallback", () => {
-  it("calls the functions as hooks, with the model in this", async () => {
+  it("LambdaCallback calls the functions as hooks, with the model in this", async () => {
     const seen: unknown[] = [];
     const model = { stopTraining: false };
     const callback = new LambdaCallback({
@@ -22,7 +22,7 @@ describe("LambdaCallback", () => {
     assert.deepEqual(seen, ["begin", 0, 1, [0, 5], "closed"]);
   });
 
-  it("calls test and predict hooks", async () => {
+  it("LambdaCallback calls test and predict hooks", async () => {
     const seen: string[] = [];
     const list = new CallbackList(
       new LambdaCallback({
@@ -35,7 +35,7 @@ describe("LambdaCallback", () => {
     assert.deepEqual(seen, ["test", "predict"]);
   });
 
-  it("calls onTrainBatchEnd alone when onBatchEnd is given too", async () => {
+  it("LambdaCallback calls only onTrainBatchEnd when onBatchEnd is given as well", async () => {
     const seen: string[] = [];
     const callback = new LambdaCallback({
       onBatchEnd: () => seen.push("older"),
@@ -45,14 +45,14 @@ describe("LambdaCallback", () => {
     assert.deepEqual(seen, ["newer"]);
   });
 
-  it("has only the hooks it was given", () => {
+  it("LambdaCallback has only the given hooks", () => {
     const list = new CallbackList(new LambdaCallback({ onEpochEnd: () => {} }));
     assert.equal(list.has("onEpochEnd"), true);
     assert.equal(list.has("onTrainBatchEnd"), false);
     assert.equal(new CallbackList(new LambdaCallback()).has("onEpochEnd"), false);
   });
 
-  it("names the nearest hook for a name that is none", () => {
+  it("LambdaCallback suggests the nearest hook for an unknown name", () => {
     for (
       const [wrong, right] of [
         ["on_epoch_end", "onEpochEnd"],
@@ -63,7 +63,7 @@ describe("LambdaCallback", () => {
     ) {
       assert.throws(() => new LambdaCallback({ [wrong]: () => {} }), {
         name: "TypeError",
-        message: `Cannot create LambdaCallback with '${wrong}', which is no hook: ` +
+        message: `Cannot create LambdaCallback with unknown hook '${wrong}': ` +
           `did you mean '${right}'?`,
       });
     }
@@ -71,7 +71,7 @@ describe("LambdaCallback", () => {
     assert.throws(() => new LambdaCallback({ onError: "no" as never }), RangeError);
   });
 
-  it("is called by its name, and fails by its policy", async () => {
+  it("LambdaCallback has the given name, and fails by its own policy", async () => {
     const failing = (onError: "throw" | "disable") =>
       new LambdaCallback({
         name: "mine",

@@ -15,14 +15,14 @@ import { checkOptions } from "./options.ts";
 export type { LearningRateFinderOptions };
 
 /**
- * Find a good learning rate: raise it step by step from very low to very high, and see where the
- * loss falls the fastest.
+ * Find a good learning rate: raise it step by step from very low to very high, and find where the
+ * loss falls fastest.
  *
- * The steps are the first ones of the run, over as many epochs as they need. When the sweep is done
- * or the loss diverges, the model's weights, the optimizer's state and its rate are restored, before
- * validation and before the callbacks after this one receive that step. `suggestion` is the rate at
- * the steepest fall of the smoothed loss. The first tenth of the steps is used neither for that nor
- * to detect divergence. Use no other callback that sets the rate in the same run.
+ * The sweep takes the first steps of the run, over as many epochs as needed. When it is done or the
+ * loss diverges, the weights, the optimizer's state and its rate are restored, before validation
+ * and before later callbacks receive that step. `suggestion` is the rate at the steepest fall of
+ * the smoothed loss. The first tenth of the steps is ignored for both suggestion and divergence. Do
+ * not combine it with another callback that sets the rate.
  *
  * Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks"; the suggestion is
  * that of Lightning's `LearningRateFinder`.
@@ -65,7 +65,7 @@ export class LearningRateFinder extends Callback {
   readonly losses: number[];
   /** The losses, smoothed. */
   readonly smoothedLosses: number[];
-  /** The rate to train with; undefined before the sweep is done, and when no rate made the loss fall. */
+  /** Suggested rate; undefined before the sweep is done, and if no rate made the loss fall. */
   suggestion: number | undefined;
   readonly #options: Required<Omit<LearningRateFinderOptions, "name" | "onError" | "plot" | "fs">>;
   readonly #sweep: LearningRateSweep;
@@ -79,7 +79,7 @@ export class LearningRateFinder extends Callback {
   /**
    * Sweep the learning rate in the first steps of the next run.
    *
-   * @param options from where to where, and what to do with it
+   * @param options range of the sweep, and what to do with the result
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for an option out of range, or rates that do not rise
    */
@@ -124,7 +124,7 @@ export class LearningRateFinder extends Callback {
       this.suggestion = undefined;
     }
     if (this.#plot !== undefined) {
-      // A file that cannot be written fails now.
+      // Fail now if the file is not writable.
       this.#fs ??= getRuntime().fs;
       await probePlace(this.#plot, "file", { fs: this.#fs });
     }
@@ -157,13 +157,13 @@ export class LearningRateFinder extends Callback {
     if (this.#kept === undefined) return;
     const { steps } = this.#options;
     console.warn(
-      `keepfit: LearningRateFinder saw ${this.learningRates.length} of its ${steps} steps: ` +
-        `train for more epochs, or give it fewer steps`,
+      `keepfit: LearningRateFinder received ${this.learningRates.length} of its ${steps} steps: ` +
+        `train for more epochs, or set fewer steps`,
     );
     await this.#finish(false);
   }
 
-  /** Restore the model if the sweep is not done, and release what is kept. */
+  /** Restore the model if the sweep is not done, and release the copies. */
   override async close(): Promise<void> {
     const kept = this.#kept;
     this.#kept = undefined;

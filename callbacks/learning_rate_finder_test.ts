@@ -58,7 +58,7 @@ async function told(losses: number[], options: LearningRateFinderOptions = {}) {
 
 describe("LearningRateFinder", () => {
   for (const optimizer of ["sgd", "adam", "adamax", "rmsprop", "adagrad", "adadelta"]) {
-    it(`puts weights, rate and state back as they were, with ${optimizer}`, async () => {
+    it(`LearningRateFinder restores weights, rate and state with ${optimizer}`, async () => {
       const { model, x, y } = line(optimizer);
       for (const epochs of [0, 2]) {
         // The first time the optimizer has no state yet.
@@ -84,7 +84,7 @@ describe("LearningRateFinder", () => {
     });
   }
 
-  it("raises the rate by the same factor each step, over as many epochs as it takes", async () => {
+  it("LearningRateFinder raises the rate by the same factor each step, over as many epochs as needed", async () => {
     const { model, x, y } = line("sgd");
     const finder = new LearningRateFinder({
       steps: 10,
@@ -109,7 +109,7 @@ describe("LearningRateFinder", () => {
     }
   });
 
-  it("has the loss of each batch alone, where the logs have means", async () => {
+  it("LearningRateFinder computes the loss of each batch from the means in the logs", async () => {
     const { x, y } = line("sgd");
     const model = tf.sequential({
       layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones" })],
@@ -138,7 +138,7 @@ describe("LearningRateFinder", () => {
     );
   });
 
-  it("suggests the rate where the loss falls the fastest", async () => {
+  it("LearningRateFinder suggests the rate at which the loss falls fastest", async () => {
     const { finder, model } = await told([9, 9, 9, 9, 9, 9, 8, 3, 3, 3, 3, 3, 3]);
     // 13 steps from 1e-3 to 1e3, half a decade each: between the steps 5 and 7 the loss falls by 6.
     assert.equal(finder.suggestion, finder.learningRates[6]);
@@ -147,14 +147,14 @@ describe("LearningRateFinder", () => {
     assert.equal(getLearningRate(model), 0.5);
   });
 
-  it("does not take the noise of the first steps for a fall", async () => {
+  it("LearningRateFinder ignores the noise of the first steps", async () => {
     const { finder } = await told([9, 5, 1, 9, 9, 9, 9, 9, 8, 6, ...Array(20).fill(6)], {
       divergence: 99,
     });
     assert.equal(finder.suggestion, finder.learningRates[8]);
   });
 
-  it("ends when the loss diverges, and does not keep what is no number", async () => {
+  it("LearningRateFinder ends when the loss diverges, and drops values that are not finite", async () => {
     const table: [number[], number][] = [
       [[4, 3, 2, 1, 3, 5, 9, 9, 9, 9, 9], 6],
       [[4, 3, 2, NaN, 1, 1, 1, 1, 1, 1], 3],
@@ -168,19 +168,19 @@ describe("LearningRateFinder", () => {
     }
   });
 
-  it("smooths the losses without a pull towards 0", async () => {
+  it("LearningRateFinder smooths the losses without a bias towards 0", async () => {
     const { finder } = await told(Array(12).fill(5), { smoothing: 0.9 });
     assert.ok(finder.smoothedLosses.every((loss) => Math.abs(loss - 5) < 1e-9));
   });
 
-  it("goes on at the suggested rate when asked to", async () => {
+  it('LearningRateFinder continues at the suggested rate with afterwards: "train"', async () => {
     const losses = [9, 9, 9, 9, 9, 9, 8, 3, 3, 3, 3, 3, 3];
     const { finder, model } = await told(losses, { afterwards: "train" });
     assert.equal(getLearningRate(model), finder.suggestion);
     assert.notEqual(model.stopTraining, true);
   });
 
-  it("says what it found, or that it found nothing, unless told not to", async () => {
+  it("LearningRateFinder prints its result, or that there is none, unless told not to", async () => {
     const say = async (losses: number[], verbose: number) =>
       (await heard(() => told(losses, { verbose }))).printed;
     const fall = [9, 9, 9, 9, 9, 9, 8, 3, 3, 3, 3, 3, 3];
@@ -196,7 +196,7 @@ describe("LearningRateFinder", () => {
     assert.deepEqual(await say(fall, 0), []);
   });
 
-  it("draws the sweep to an SVG file, in a folder it makes", async () => {
+  it("LearningRateFinder draws the sweep to an SVG file in a folder that it creates", async () => {
     const fs = memoryFileSystem();
     const losses = [9, 9, 9, 9, 9, 9, 8, 3, 3, 3, 3, 3, 3];
     await told(losses, { plot: "runs/a/rate.svg", fs });
@@ -211,7 +211,7 @@ describe("LearningRateFinder", () => {
     assert.doesNotMatch(flat, /NaN|Infinity|suggestion/);
   });
 
-  it("warns when the run is too short, and restores the model all the same", async () => {
+  it("LearningRateFinder warns when the run is too short, and still restores the model", async () => {
     const { model, x, y } = line("adam");
     const before = await everything(model);
     const finder = new LearningRateFinder(silent);
@@ -219,11 +219,11 @@ describe("LearningRateFinder", () => {
       fit(model, x, y, { ...silent, batchSize: 5, epochs: 2, callbacks: [finder] })
     );
     assert.equal(warned.length, 1);
-    assert.match(warned[0], /saw 4 of its 100 steps: train for more epochs/);
+    assert.match(warned[0], /received 4 of its 100 steps: train for more epochs/);
     assert.deepEqual(await everything(model), before);
   });
 
-  it("restores the model when training fails", async () => {
+  it("LearningRateFinder restores the model when training fails", async () => {
     const { model, x, y } = line("adam");
     const before = await everything(model);
     const { numTensors } = tf.memory();
@@ -234,7 +234,7 @@ describe("LearningRateFinder", () => {
     assert.equal(tf.memory().numTensors, numTensors);
   });
 
-  it("refuses a sweep that is none", () => {
+  it("LearningRateFinder rejects an invalid sweep", () => {
     const make = (options: LearningRateFinderOptions) => () => new LearningRateFinder(options);
     assert.throws(make({ minLearningRate: 0 }), RangeError);
     assert.throws(make({ minLearningRate: 1, maxLearningRate: 0.1 }), {

@@ -5,21 +5,23 @@ import { callbackOptions, checkOptions, epochOrStep, given } from "./options.ts"
 
 /** Options of {@linkcode LearningRateMonitor}. */
 export interface LearningRateMonitorOptions extends CallbackOptions {
-  /** Where the rate is written: into the logs of each epoch, or of each step too. Default: `"epoch"`. */
+  /**
+   * When to add the rate: to the logs of each epoch, or of each step as well. Default: `"epoch"`.
+   */
   every?: "epoch" | "step";
   /**
-   * Optimizers by name, where a loop has several: each is logged as `learning_rate_<name>`.
-   * Default: the model's own, as `learning_rate`.
+   * Optimizers by name, for loops with several: each is logged as `learning_rate_<name>`. Default:
+   * the model's own, as `learning_rate`.
    */
   optimizers?: Record<string, unknown>;
 }
 
 /**
- * Write the learning rate into the logs for later callbacks, the history and the progress bar. At
- * the end of an epoch it is the rate of the next update.
+ * Add the learning rate to the logs for later callbacks, the history and the progress bar. At the
+ * end of an epoch it is the rate of the next update.
  *
- * LearningRateScheduler and ReduceLROnPlateau write it themselves; this one is for a rate that
- * something else changes. Place it before the callbacks that read the key.
+ * LearningRateScheduler and ReduceLROnPlateau add it themselves; use this one if something else
+ * changes the rate. Place it before the callbacks that read the key.
  *
  * @example
  * ```ts
@@ -39,14 +41,14 @@ export class LearningRateMonitor extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "LearningRateMonitor";
 
-  /** Where the rate is written. */
+  /** When the rate is added. */
   readonly every: "epoch" | "step";
   #optimizers: Record<string, unknown> | undefined;
 
   /**
    * Add the learning rate to the logs.
    *
-   * @param options whose rate, and when
+   * @param options the optimizers, and when to log
    * @throws TypeError for an option of the wrong type
    */
   constructor(options: LearningRateMonitorOptions = {}) {
@@ -62,7 +64,7 @@ export class LearningRateMonitor extends Callback {
     if (this.every === "step") this.onTrainBatchEnd = (_batch, logs) => this.#write(logs);
   }
 
-  /** It writes into the logs and reads none. */
+  /** It adds to the logs and reads none. */
   override readsBatchLogs(): boolean {
     return false;
   }
@@ -73,7 +75,7 @@ export class LearningRateMonitor extends Callback {
    * @throws TypeError when there is none
    */
   override onTrainBegin(): void {
-    // Fails now, not after the first epoch, when there is no rate to read.
+    // Fail now, not after the first epoch, if there is no rate to read.
     this.#write({});
   }
 

@@ -29,19 +29,19 @@ async function trained(monitor: LearningRateMonitor) {
 }
 
 describe("LearningRateMonitor", () => {
-  it("writes the rate into the logs of each epoch", async () => {
+  it("LearningRateMonitor adds the rate to the logs of each epoch", async () => {
     const { history, batches } = await trained(new LearningRateMonitor());
     assert.deepEqual(history.learning_rate, [1 / 4, 1 / 16]);
     assert.deepEqual(batches, [undefined, undefined, undefined, undefined]);
   });
 
-  it("writes it into the logs of each step when asked to", async () => {
+  it('LearningRateMonitor adds the rate to the logs of each step with every: "step"', async () => {
     const { history, batches } = await trained(new LearningRateMonitor({ every: "step" }));
     assert.deepEqual(batches, [1, 1 / 2, 1 / 4, 1 / 8]);
     assert.deepEqual(history.learning_rate, [1 / 4, 1 / 16]);
   });
 
-  it("tells several optimizers apart by their names", async () => {
+  it("LearningRateMonitor logs several optimizers by name", async () => {
     const optimizers = { generator: tf.train.adam(0.5), critic: tf.train.momentum(0.25, 0.9) };
     const seen: Logs[] = [];
     const reader = { onEpochEnd: (_epoch: number, logs: Logs) => void seen.push({ ...logs }) };
@@ -49,7 +49,7 @@ describe("LearningRateMonitor", () => {
     assert.deepEqual(seen, [{ loss: 1, learning_rate_generator: 0.5, learning_rate_critic: 0.25 }]);
   });
 
-  it("fails before the first batch when there is no rate", async () => {
+  it("LearningRateMonitor fails before the first batch when there is no rate", async () => {
     for (const options of [{}, { optimizers: { critic: {} } }]) {
       const run = drive(new LearningRateMonitor(options), losses(1), {
         train: () => assert.fail("trained"),

@@ -1,4 +1,4 @@
-/** What a sweep of the learning rate has seen, step by step. */
+/** Rates and losses of a learning rate sweep, step by step. */
 export interface Sweep {
   learningRates: readonly number[];
   losses: readonly number[];
@@ -10,7 +10,7 @@ const width = 720;
 const height = 400;
 const plot = { left: 64, right: 696, top: 24, bottom: 340 };
 
-/** Draw the losses of a sweep over the rate, whose axis is logarithmic, as an SVG document. */
+/** Draw the losses of a sweep as an SVG document with a logarithmic rate axis. */
 export function drawSweep({ learningRates, losses, smoothedLosses, suggestion }: Sweep): string {
   const decades = [learningRates[0], learningRates[learningRates.length - 1]].map(Math.log10);
   const x = scale(decades, [plot.left, plot.right]);
@@ -61,13 +61,13 @@ const style = [
   ".found,text.found{fill:#ff8a98}}",
 ].join("");
 
-/** From a range of values to one of pixels. */
+/** Maps a range of values to a range of pixels. */
 function scale([from, to]: number[], [start, end]: number[]): (value: number) => number {
   const span = to - from || 1;
   return (value) => Number((start + (value - from) / span * (end - start)).toFixed(1));
 }
 
-/** What is shown of the losses: all but most of the way up at the end, which would flatten the rest. */
+/** Visible range of the losses: without most of the final rise, which would flatten the rest. */
 function limitsOf(losses: readonly number[]): [number, number] {
   const lowest = Math.min(...losses);
   const before = Math.max(...losses.slice(0, losses.indexOf(lowest) + 1));

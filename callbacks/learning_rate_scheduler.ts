@@ -12,17 +12,16 @@ import {
 } from "./options.ts";
 import { rateText } from "./python_format.ts";
 
-// Who imports this callback alone has them too.
+// Available with this callback alone.
 export * from "./cosine_schedules.ts";
 export * from "./schedules.ts";
 export * from "./warmup_schedules.ts";
 
 /**
- * What the rate of an epoch, or of a step, shall be. `cosineDecay`, `oneCycle` and their like make
- * ready ones.
+ * Computes the rate of an epoch or a step. `cosineDecay`, `oneCycle` and others create one.
  *
  * @param index number of the epoch or the step, 0-based
- * @param learningRate the present rate, per step
+ * @param learningRate the current rate, per step
  * @returns the rate for this epoch or step, a finite number >= 0
  */
 export type Schedule = (index: number, learningRate: number) => number;
@@ -30,8 +29,8 @@ export type Schedule = (index: number, learningRate: number) => number;
 /** Options of {@linkcode LearningRateScheduler}. */
 export interface LearningRateSchedulerOptions extends CallbackOptions {
   /**
-   * When the rate is set and what the schedule counts: epochs, or steps, each of which is an update
-   * of the weights. Default: `"epoch"`, as in Keras.
+   * When the rate is set and what the schedule counts: epochs, or steps, which are updates of the
+   * weights. Default: `"epoch"`, as in Keras.
    */
   every?: "epoch" | "step";
   /** Above 0 or true: print the rate of each epoch, or of its first step. Default: 0. */
@@ -41,13 +40,13 @@ export interface LearningRateSchedulerOptions extends CallbackOptions {
 /**
  * Set the learning rate of each epoch, or of each step, by a function.
  *
- * Steps are the updates that the optimizer has made, so they go on over epochs, over runs, and after
- * `setOptimizerState`. When it has made none, a run with an `initialEpoch` counts from that epoch's
- * first step.
+ * Steps are the optimizer's updates, so the count continues across epochs, across runs, and after
+ * `setOptimizerState`. If there are none yet, a run with an `initialEpoch` counts from the first
+ * step of that epoch.
  *
- * Writes the rate into the epoch logs as `learning_rate`, where callbacks behind it, the history
- * and the progress bar see it. What the function throws ends the run as any error does (Keras
- * takes a TypeError for a wrong number of arguments and calls again).
+ * Adds the rate to the epoch logs as `learning_rate` for later callbacks, the history and the
+ * progress bar. An error of the function ends the run like any other (Keras takes a TypeError for a
+ * wrong number of arguments and calls again).
  *
  * Source: `keras/src/callbacks/learning_rate_scheduler.py`.
  *
@@ -90,22 +89,22 @@ export class LearningRateScheduler extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "LearningRateScheduler";
 
-  /** What the rate of an epoch or a step shall be. */
+  /** Computes the rate of an epoch or a step. */
   readonly schedule: Schedule;
-  /** What is counted. */
+  /** Unit of the count. */
   readonly every: "epoch" | "step";
   #verbose: boolean;
   #epoch = 0;
-  // The step that the first update of the optimizer is.
+  // Step number of the optimizer's first update.
   #firstStep = 0;
   #isResumed = false;
 
   /**
    * Set the learning rate by `schedule`.
    *
-   * @param schedule called with the epoch or step and the present rate when that begins
-   * @param options what else
-   * @throws TypeError when `schedule` is no function
+   * @param schedule called at the begin of each epoch or step with its index and the current rate
+   * @param options further options
+   * @throws TypeError when `schedule` is not a function
    */
   constructor(schedule: Schedule, options: LearningRateSchedulerOptions = {}) {
     super(options);
@@ -123,12 +122,12 @@ export class LearningRateScheduler extends Callback {
   }
 
   /**
-   * Check that the learning rate can be read, and find the first step.
+   * Check that the learning rate can be read, and determine the first step.
    *
    * @throws TypeError when there is none
    */
   override onTrainBegin(): void {
-    // Fails now, not at the first epoch, when there is no rate to set.
+    // Fail now, not at the first epoch, if there is no rate to set.
     getLearningRate(this.model);
     const isResumed = this.#isResumed;
     this.#isResumed = false;
@@ -168,7 +167,7 @@ export class LearningRateScheduler extends Callback {
     this.#set(this.#firstStep + this.#updates(), this.#verbose && batch === 0);
   }
 
-  /** Updates that the optimizer has made. */
+  /** Number of the optimizer's updates. */
   #updates(): number {
     const { iterations } = this.model.optimizer as { iterations?: unknown };
     if (typeof iterations === "number") return iterations;
@@ -198,5 +197,5 @@ export class LearningRateScheduler extends Callback {
 
 const scheduleRule: OptionRule = {
   ...callable,
-  wanted: "a function (epoch, rate) => rate, or a ready one such as cosineDecay({ ... })",
+  wanted: "a function (epoch, rate) => rate, or a schedule such as cosineDecay({ ... })",
 };

@@ -16,7 +16,7 @@ function smallModel() {
 }
 
 describe("LearningRateScheduler", () => {
-  it("gives the schedule the 0-based epoch and the present rate", async () => {
+  it("LearningRateScheduler passes the 0-based epoch and the current rate to the schedule", async () => {
     const model = { optimizer: tf.train.adam(0.03) };
     const seen: number[][] = [];
     const schedule = (epoch: number, rate: number) => {
@@ -28,7 +28,7 @@ describe("LearningRateScheduler", () => {
     assert.equal(getLearningRate(model), 0.0075);
   });
 
-  it("changes what the next update does, for optimizers of both kinds", async () => {
+  it("LearningRateScheduler affects the next update with both kinds of optimizers", async () => {
     for (const make of [tf.train.sgd, tf.train.adam]) {
       const optimizer = make(0.5);
       const weight = tf.variable(tf.scalar(1));
@@ -40,7 +40,7 @@ describe("LearningRateScheduler", () => {
     }
   });
 
-  it("writes the rate into the epoch logs for the callbacks behind it", async () => {
+  it("LearningRateScheduler adds the rate to the epoch logs for later callbacks", async () => {
     const model = { optimizer: tf.train.sgd(1) };
     const before: string[][] = [];
     const history = new History();
@@ -57,7 +57,7 @@ describe("LearningRateScheduler", () => {
     assert.deepEqual(before, [["loss"], ["loss"]]);
   });
 
-  it("prints the 1-based epoch and the rate only when verbose", async () => {
+  it("LearningRateScheduler prints the 1-based epoch and the rate only when verbose", async () => {
     const say = async (verbose: boolean) => {
       const scheduler = new LearningRateScheduler((epoch) => [1, 1e-5][epoch], { verbose });
       const model = { optimizer: tf.train.sgd(1) };
@@ -70,7 +70,7 @@ describe("LearningRateScheduler", () => {
     assert.deepEqual(await say(false), []);
   });
 
-  it("sets the rate of each step, counted over the epochs", async () => {
+  it("LearningRateScheduler sets the rate of each step, counted across epochs", async () => {
     const { model, data } = smallModel();
     const seen: number[][] = [];
     const schedule = (step: number, rate: number) => {
@@ -86,7 +86,7 @@ describe("LearningRateScheduler", () => {
     assert.deepEqual(seen.slice(4), [[4, 4 / 8], [5, 5 / 8]]);
   });
 
-  it("counts on from the optimizer's state, in the middle of an epoch too", async () => {
+  it("LearningRateScheduler continues the count from the optimizer's state, even within an epoch", async () => {
     const before = smallModel();
     const { data } = before;
     const options = { batchSize: 1, verbose: 0 as const };
@@ -100,7 +100,7 @@ describe("LearningRateScheduler", () => {
     assert.deepEqual(steps, [3, 4, 5, 6]);
   });
 
-  it("counts from initialEpoch when the optimizer has made no update", async () => {
+  it("LearningRateScheduler counts from initialEpoch when the optimizer has made no update", async () => {
     const { model, data } = smallModel();
     const steps: number[] = [];
     const schedule = (step: number) => steps.push(step) / 100;
@@ -110,11 +110,11 @@ describe("LearningRateScheduler", () => {
     assert.deepEqual(steps, [6, 7, 8, 9]);
   });
 
-  it("has no batch hook unless it has a use for it", () => {
+  it("LearningRateScheduler has batch hooks only if it needs them", () => {
     assert.equal(new LearningRateScheduler(() => 1).onTrainBatchBegin, undefined);
   });
 
-  it("prints once an epoch also when it sets the rate of each step", async () => {
+  it("LearningRateScheduler prints once per epoch even when it sets the rate of each step", async () => {
     const { model, data } = smallModel();
     const schedule = (step: number) => (step + 1) / 8;
     const callbacks = [new LearningRateScheduler(schedule, { every: "step", verbose: 1 })];
@@ -126,7 +126,7 @@ describe("LearningRateScheduler", () => {
     ]);
   });
 
-  it("refuses what is no learning rate, and passes on what the schedule throws", async () => {
+  it("LearningRateScheduler rejects an invalid rate, and rethrows errors of the schedule", async () => {
     const fail = async (schedule: unknown) => {
       const model = { optimizer: tf.train.sgd(1) };
       try {
@@ -150,7 +150,7 @@ describe("LearningRateScheduler", () => {
     );
   });
 
-  it("fails before the first epoch when the model has no optimizer", async () => {
+  it("LearningRateScheduler fails before the first epoch when the model has no optimizer", async () => {
     await assert.rejects(drive(new LearningRateScheduler(() => 1), losses(1)), /onTrainBegin/);
     assert.throws(() => new LearningRateScheduler(0.1 as never), TypeError);
     assert.throws(() => new LearningRateScheduler(() => 1, { every: "batch" as never }), {

@@ -19,7 +19,7 @@ export class LearningRateSweep {
   readonly #options: { steps: number; smoothing: number; divergence: number };
   #average = 0;
 
-  /** @param options steps of the whole sweep, share of the past in the average, and its limit */
+  /** @param options steps of the whole sweep, smoothing factor, and limit of the loss */
   constructor(options: { steps: number; smoothing: number; divergence: number }) {
     this.#options = options;
   }
@@ -29,7 +29,7 @@ export class LearningRateSweep {
     return this.learningRates.length === this.#options.steps;
   }
 
-  /** How much of the sweep is done, from 0 to 1 at its last step. */
+  /** Progress of the sweep, from 0 to 1 at its last step. */
   get progress(): number {
     return this.learningRates.length / (this.#options.steps - 1);
   }
@@ -77,7 +77,7 @@ export class LearningRateSweep {
     return !hasDiverged;
   }
 
-  /** Rate where the smoothed loss falls the most from the step before to the step after. */
+  /** Rate at which the smoothed loss falls most from the step before to the step after. */
   steepest(): number | undefined {
     const losses = this.smoothedLosses;
     let lowest = 0;
@@ -89,12 +89,12 @@ export class LearningRateSweep {
     return found;
   }
 
-  /** Steps before the average of the losses is more than their noise: a tenth of them. */
+  /** Steps until the average is meaningful: a tenth of them. */
   get #settled(): number {
     return Math.max(Math.floor(this.#options.steps / 10), 1);
   }
 
-  /** A running average that does not begin at 0. */
+  /** A running average with bias correction. */
   #smooth(loss: number): number {
     const { smoothing } = this.#options;
     this.#average = smoothing * this.#average + (1 - smoothing) * loss;

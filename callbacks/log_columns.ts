@@ -5,7 +5,7 @@ import { pythonFloat } from "./python_format.ts";
 export interface LogColumnsOptions {
   /** Whether to add a column for a key that appears later. */
   allKeys: boolean;
-  /** Make a `val_` column for each key when the first epoch has none. */
+  /** Add a `val_` column for each key when the first epoch has none. */
   reserveValColumns: boolean;
 }
 
@@ -26,12 +26,12 @@ export class LogColumns {
     return ["epoch", ...this.names ?? []];
   }
 
-  /** Let a key without a column be warned about again: call it when a run begins. */
+  /** Warn again about keys without a column: call it when a run begins. */
   resetWarning(): void {
     this.#hasWarned = false;
   }
 
-  /** Make the columns of the first row, or with `allKeys` add those of new keys, which are returned. */
+  /** Create the columns from the first row, or with `allKeys` add and return those of new keys. */
   fit(logs: Logs): string[] {
     if (this.names === undefined) {
       this.names = this.#columnsOf(logs);
@@ -43,7 +43,7 @@ export class LogColumns {
     return added;
   }
 
-  /** The cells of an epoch. Warns once of keys without a column. */
+  /** The cells of an epoch. Warns once about keys without a column. */
   row(epoch: number, logs: Logs): string[] {
     const others = this.#without(logs);
     if (others.length > 0 && !this.#hasWarned) {
@@ -77,7 +77,7 @@ export class LogColumns {
 /** The cell of a missing value. */
 export const missing = "NA";
 
-/** The text that Python's csv writer has for a value. */
+/** A value as Python's csv writer formats it. */
 function pythonText(value: unknown): string {
   if (typeof value === "number") return pythonFloat(value);
   if (typeof value === "boolean") return value ? "True" : "False";

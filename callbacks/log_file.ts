@@ -3,29 +3,32 @@ import { directoryOf, ensureDir, exists, FileSystemError, getRuntime } from "../
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path, WritableFile } from "../runtime/types.ts";
 
-/** Plain data of a {@linkcode LogFile}: how much of a file is a run's, and what tells it from others. */
+/**
+ * Plain data of a {@linkcode LogFile}: the size of the run's part of the file, and lines that
+ * identify it.
+ */
 export type LogFileState = { size: number; lines: number; head: string; tail: string };
 
-/** How a {@linkcode LogFile} is continued from a state. */
+/** Options of {@linkcode LogFile}. */
 export interface LogFileOptions {
   /** File system of the file. Default: the runtime's. */
   fs?: FileSystem;
   /** Whether lines may have grown since, by more columns. Default: false. */
   linesGrow?: boolean;
   /**
-   * Make the last lines again, of a file that has lost so many: each with its end, and fewer where it
-   * cannot. An empty file has lost its first line too.
+   * Recreate the last `missing` lines of a file, each with its line end; fewer if some are unknown.
+   * An empty file lacks its first line as well.
    */
   rebuild(missing: number, isEmpty: boolean): string[];
 }
 
 /**
- * A file that a logger writes at its end, line by line, and that remembers how much of it belongs
- * to the run. A run that is resumed has what was written after its state cut off, and what was lost
- * of it written again. Another file of that name is never cut.
+ * A file to which a logger appends line by line, and of which a part belongs to the run. When a run
+ * resumes, lines written after its state are removed and lost lines are restored. A different file
+ * of that name is never truncated.
  */
 export class LogFile {
-  /** Where it is. */
+  /** Path of the file. */
   readonly path: Path;
   readonly #options: LogFileOptions;
   #fs: FileSystem | undefined;
@@ -38,7 +41,7 @@ export class LogFile {
 
   /**
    * @param path path or `file:` URL
-   * @param options where it is, and how it is continued
+   * @param options file system, and how to continue the file
    */
   constructor(path: Path, options: LogFileOptions) {
     this.path = path;
@@ -47,36 +50,39 @@ export class LogFile {
     this.#lines = new OwnedLines(options.linesGrow ?? false);
   }
 
-  /** How much of the file is this run's, in bytes. */
+  /** Size of the run's part in bytes. */
   get size(): number {
     return this.#size;
   }
 
-  /** Its first line. */
+  /** First line of the file. */
   get head(): string {
     return this.#lines.head;
   }
 
-  /** Begin a run that has nothing of the file: all of it goes with the next {@linkcode cut}. */
+  /** Begin a run that owns no part of the file: the next {@linkcode cut} removes all of it. */
   clear(): void {
     this.#keep("", 0);
   }
 
-  /** How much of the file is this run's; as much is on the disk then, where a power cut leaves it. */
+  /** The run's part of the file, which is flushed to disk first and so survives a power cut. */
   async getState(): Promise<LogFileState> {
     await this.#sync();
     const { count, head, tail } = this.#lines;
     return { size: this.#size, lines: count, head, tail };
   }
 
-  /** Continue from a state of {@linkcode getState}: the next {@linkcode cut} finds what is left. */
+  /**
+   * Continue from a state of {@linkcode getState}: the next {@linkcode cut} compares it with the
+   * file.
+   */
   setState({ size, lines, head, tail }: LogFileState): void {
     this.#size = size;
     this.#lines.restore(lines, head, tail);
     this.#isRestored = true;
   }
 
-  /** Open it, its folder made; nothing in it changes. */
+  /** Create the folder and open the file without changing it. */
   async open(): Promise<void> {
     await this.close();
     this.#isCut = false;
@@ -85,7 +91,7 @@ export class LogFile {
     this.#file = await fs.open(this.path, "append");
   }
 
-  /** All that is in it, which becomes the run's. */
+  /** Read the whole file, all of which becomes the run's. */
   async read(): Promise<string> {
     const fs = this.#fs as FileSystem;
     const { size } = await fs.stat(this.path);
@@ -95,8 +101,8 @@ export class LogFile {
   }
 
   /**
-   * Leave of the file what is this run's: before the first line, and after a write that failed. A file
-   * that was removed or cut since is continued, with a warning.
+   * Truncate the file to the run's part: before the first line, and after a failed write. A file
+   * that was removed or truncated meanwhile is continued with a warning.
    */
   async cut(): Promise<void> {
     if (this.#file === undefined) return;
@@ -107,7 +113,7 @@ export class LogFile {
         `keepfit: ${showPath(this.path)} was ${
           size === undefined ? "removed" : "cut"
         } during the ` +
-          `run; the log goes on ${size === undefined ? "in a new file" : "at its end"}`,
+          `run; the log continues ${size === undefined ? "in a new file" : "at its end"}`,
       );
     }
     if (size === undefined || (!this.#isCut && size > this.#size)) await this.#reopen();
@@ -115,24 +121,26 @@ export class LogFile {
     this.#isCut = true;
   }
 
-  /** {@linkcode cut} it unless that was done in this run: a look at the file for each epoch is enough. */
+  /**
+   * {@linkcode cut} it unless that was done in this run: one check of the file per epoch is enough.
+   */
   async cutOnce(): Promise<void> {
     if (!this.#isCut) await this.cut();
   }
 
-  /** {@linkcode cut} it and write at its end. */
+  /** {@linkcode cut} it and append a text. */
   async write(text: string): Promise<void> {
     await this.cut();
     await this.append(text);
   }
 
-  /** Write at its end, which {@linkcode cut} has just found. */
+  /** Append a text right after {@linkcode cut}. */
   async append(text: string): Promise<void> {
     this.#isSynced = false;
     try {
       await this.#opened().write(text);
     } catch (error) {
-      // A part of it may be in the file.
+      // Part of the text may be in the file.
       this.#isCut = false;
       throw error;
     }
@@ -140,7 +148,7 @@ export class LogFile {
     this.#lines.add(text);
   }
 
-  /** Find what is left of the restored run's lines, and make the file that it had. */
+  /** Compare the file with the restored run's lines, and restore it. */
   async #continue(): Promise<void> {
     this.#isRestored = false;
     const fs = this.#fs as FileSystem;
@@ -151,8 +159,7 @@ export class LogFile {
       console.warn(
         `keepfit: ${
           showPath(this.path)
-        } is not the file that the resumed run wrote: what is in it ` +
-          `stays, and the log goes on at its end`,
+        } is not the file that the resumed run wrote: its content stays, and the log continues at its end`,
       );
       const end = this.#lines.head.endsWith("\r\n") ? "\r\n" : "\n";
       await this.replace(text === "" || text.endsWith("\n") ? text : text + end);
@@ -160,9 +167,7 @@ export class LogFile {
       const rebuilt = this.#options.rebuild(missing, whole.length === 0);
       const lost = missing - rebuilt.length;
       console.warn(
-        `keepfit: ${
-          showPath(this.path)
-        } has lost lines of the run that is resumed; written again: ` +
+        `keepfit: ${showPath(this.path)} has lost lines of the resumed run; restored: ` +
           `${rebuilt.length}, missing: ${lost}`,
       );
       await this.replace([...whole, ...rebuilt].join(""));
@@ -174,7 +179,7 @@ export class LogFile {
     this.#isCut = true;
   }
 
-  /** Take a text for all that is the run's. */
+  /** Make a text the run's part. */
   #keep(text: string, size: number): void {
     this.#size = size;
     this.#lines.clear();
@@ -183,7 +188,7 @@ export class LogFile {
     this.#isCut = false;
   }
 
-  /** Open the run's part of the file, or a new file if it is gone. */
+  /** Reopen the file with the run's part, or a new file if it is gone. */
   async #reopen(): Promise<void> {
     const fs = this.#fs as FileSystem;
     await this.#file?.close();
@@ -232,7 +237,9 @@ export class LogFile {
 
   #opened(): WritableFile {
     if (this.#file !== undefined) return this.#file;
-    throw new TypeError(`Cannot write to ${this.path}: it is open between train begin and end`);
+    throw new TypeError(
+      `Cannot write to ${this.path}: it is only open between train begin and end`,
+    );
   }
 }
 

@@ -41,7 +41,7 @@ const text = (fs: FileSystem, file = "log") => fs.readTextFile(file);
 
 for (const [name, make] of Object.entries(loggers)) {
   describe(`${name} in a resumed run`, () => {
-    it("writes again what a file has lost, wherever it was cut", async () => {
+    it(`${name} in a resumed run restores lost lines wherever the file was cut`, async () => {
       const whole = memoryFileSystem();
       await run(whole, make(whole));
       const expected = await text(whole);
@@ -66,7 +66,7 @@ for (const [name, make] of Object.entries(loggers)) {
       }
     });
 
-    it("writes again a file that was removed", async () => {
+    it(`${name} in a resumed run restores a file that was removed`, async () => {
       const whole = memoryFileSystem();
       await run(whole, make(whole));
       const fs = memoryFileSystem();
@@ -76,7 +76,7 @@ for (const [name, make] of Object.entries(loggers)) {
       assert.equal(await text(fs), await text(whole));
     });
 
-    it("cuts no other file that has the name now", async () => {
+    it(`${name} in a resumed run never truncates a different file of that name`, async () => {
       const fs = memoryFileSystem();
       await assert.rejects(run(fs, make(fs), 2), /power cut/);
       // Of the same kind, and longer than what was written.
@@ -89,7 +89,7 @@ for (const [name, make] of Object.entries(loggers)) {
       assert.match(warned.join(), /log is not the file that the resumed run wrote/);
     });
 
-    it("leaves the rows of an existing file that it now appends to", async () => {
+    it(`${name} in a resumed run keeps the rows of an existing file to which it now appends`, async () => {
       const fs = memoryFileSystem();
       await assert.rejects(run(fs, make(fs), 2), /power cut/);
       const first = await text(fs);
@@ -103,7 +103,7 @@ for (const [name, make] of Object.entries(loggers)) {
       assert.match(warned.join(), /Logger \(log\) is left out.*Logger \(other\) starts afresh/);
     });
 
-    it("forgets the resumed run when that fails before it begins", async () => {
+    it(`${name} in a resumed run discards the restored state when the run fails before it begins`, async () => {
       const fs = memoryFileSystem();
       const logger = make(fs) as { onTrainBegin?: unknown };
       await assert.rejects(run(fs, make(fs), 2), /power cut/);
@@ -130,14 +130,14 @@ for (const [name, make] of Object.entries(loggers)) {
 }
 
 describe("JSONLinesLogger with lines of batches", () => {
-  it("tells how many lines are lost for good", async () => {
+  it("JSONLinesLogger with lines of batches reports how many lines are permanently lost", async () => {
     const fs = memoryFileSystem();
     const make = () => new JSONLinesLogger("log", { fs, updateFreq: "batch" });
     await assert.rejects(run(fs, make(), 2), /power cut/);
     const log = await text(fs);
     await fs.writeFile("log", log.slice(0, log.lastIndexOf("\n", log.length - 2) + 5));
     const { warned } = await heard(() => run(fs, make()));
-    assert.match(warned.join(), /has lost lines .*; written again: 0, missing: 1/);
+    assert.match(warned.join(), /has lost lines .*; restored: 0, missing: 1/);
     for (const line of (await text(fs)).trimEnd().split("\n")) JSON.parse(line);
   });
 });

@@ -32,8 +32,8 @@ const writing = (key: string, valueOf: (epoch: number) => unknown) => ({
   },
 });
 
-describe("Values in the logs that are no numbers", () => {
-  it("from a custom loop are read before any callback has them", async () => {
+describe("Values in the logs that are not numbers", () => {
+  it("Values in the logs that are not numbers are read before any callback receives them in a custom loop", async () => {
     const fs = memoryFileSystem();
     const model = { stopTraining: false };
     const history = new History();
@@ -63,7 +63,7 @@ describe("Values in the logs that are no numbers", () => {
     assert.deepEqual(scalars.map(({ tensor }) => tensor?.values[0]), [3, 2, 1]);
   });
 
-  it("from a callback are read for those behind it, in every hook", async () => {
+  it("Values in the logs that are not numbers are read between two callbacks, in every hook", async () => {
     const seen: unknown[] = [];
     await fit(makeModel(), x, x, {
       verbose: 0,
@@ -83,7 +83,7 @@ describe("Values in the logs that are no numbers", () => {
     assert.deepEqual(seen, [0.25, 0.5]);
   });
 
-  it("that get better do not end training, lower the rate or go unsaved", async () => {
+  it("Values in the logs that are not numbers count as improvements once they are read", async () => {
     const fs = memoryFileSystem();
     const model = makeModel();
     const history = await fit(model, x, x, {
@@ -101,7 +101,7 @@ describe("Values in the logs that are no numbers", () => {
     assert.ok(await exists("best/5/model.json", { fs }));
   });
 
-  it("are lists where they are several, in JSON and in CSV", async () => {
+  it("Values in the logs that are not numbers become lists in JSON and CSV if they are several", async () => {
     const fs = memoryFileSystem();
     await fit(makeModel(), x, x, {
       verbose: 0,
@@ -121,7 +121,7 @@ describe("Values in the logs that are no numbers", () => {
     assert.match(await fs.readTextFile("log.csv"), /\[0\.5, 0\.25\]/);
   });
 
-  it("fail the run where they are watched and are no number, and name the key", async () => {
+  it("Values in the logs that are not numbers fail the run if they are monitored and not a number, with their key", async () => {
     await assert.rejects(
       fit(makeModel(), x, x, {
         verbose: 0,
@@ -134,7 +134,7 @@ describe("Values in the logs that are no numbers", () => {
     );
   });
 
-  it("fail the callback that wrote one that cannot be read", async () => {
+  it("Values in the logs that are not numbers fail the callback that wrote an unreadable one", async () => {
     await assert.rejects(
       fit(makeModel(), x, x, {
         verbose: 0,
@@ -147,7 +147,7 @@ describe("Values in the logs that are no numbers", () => {
     );
   });
 
-  it("are missing where they are null: said once, and nothing is ended", async () => {
+  it("Values in the logs that are not numbers count as missing if they are null, with one warning and without stopping", async () => {
     const model = { stopTraining: false };
     const { warned } = await heard(async () => {
       const epochs = [{ loss: null }, { loss: null }, { loss: null }];
@@ -162,10 +162,10 @@ describe("Values in the logs that are no numbers", () => {
     });
     assert.equal(model.stopTraining, false);
     assert.equal(warned.length, 1);
-    assert.match(warned[0], /EarlyStopping watches 'loss', which is not available/);
+    assert.match(warned[0], /EarlyStopping monitors 'loss', which is not available/);
   });
 
-  it("are awaited where a function that is watched returns them", async () => {
+  it("Values in the logs that are not numbers are awaited if a monitor function returns a promise", async () => {
     const stopping = new EarlyStopping({
       monitor: [
         { monitor: async (logs) => await Promise.resolve(logs.loss), mode: "min", patience: 1 },

@@ -1,5 +1,5 @@
 /**
- * The catalogue of callbacks, with the names and the behaviour of Keras 3.
+ * The catalog of callbacks, with the names and the behavior of Keras 3.
  *
  * @module
  */

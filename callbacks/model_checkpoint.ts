@@ -19,19 +19,19 @@ import { SaveSchedule, type ScheduleState } from "./save_schedule.ts";
 export type { ModelCheckpointOptions };
 
 /**
- * Save the model, or its weights, as training goes on.
+ * Save the model, or its weights, during training.
  *
- * `filepath` names a directory, which has TensorFlow.js's `model.json` and weights in it; with
- * `saveWeightsOnly` it may name a file `*.safetensors`. It is a template as in Python: `{epoch:02d}`
- * and, where it saves after batches, `{batch}` count from 1; `{val_loss:.4f}` and every other key of
- * the logs may stand in it. A name that no log will have fails before the first batch. A path of
- * Keras, such as `best.keras` or `best.weights.h5`, names a directory too; a warning says so.
+ * `filepath` names a directory for TensorFlow.js's `model.json` and weights; with `saveWeightsOnly`
+ * it may name a file `*.safetensors`. It is a template as in Python: `{epoch:02d}` and, when saving
+ * after batches, `{batch}` count from 1; `{val_loss:.4f}` and every other key of the logs are
+ * allowed. A name that no log will have fails before the first batch. A Keras path such as
+ * `best.keras` or `best.weights.h5` names a directory as well, with a warning.
  *
- * An existing checkpoint is replaced atomically. `best` is kept over runs of one instance, and while
- * the checkpoint is there. A whole model has the epoch and the batch (both 0-based) and the logs in
- * its `userDefinedMetadata`.
+ * An existing checkpoint is replaced atomically. `best` is kept across runs of one instance, as
+ * long as the checkpoint exists. A whole model has the epoch and the batch (both 0-based) and the
+ * logs in its `userDefinedMetadata`.
  *
- * A filepath of `{epoch}` alone, with `maxToKeep` and `saveOnBackground`, makes the numbered
+ * A filepath of `{epoch}` alone, with `maxToKeep` and `saveOnBackground`, creates the numbered
  * directories of Keras's `OrbaxCheckpoint`.
  *
  * Source: `keras/src/callbacks/model_checkpoint.py`; `orbax_checkpoint.py` for what is kept, and for
@@ -60,9 +60,9 @@ export class ModelCheckpoint extends MonitorCallback {
 
   /** The template of the directory's name. */
   readonly filepath: Path;
-  /** Whether only the best is saved. */
+  /** Whether only the best model is saved. */
   readonly saveBestOnly: boolean;
-  /** Whether the weights are saved alone. */
+  /** Whether only the weights are saved. */
   readonly saveWeightsOnly: boolean;
   /** When it saves. */
   readonly saveFreq: "epoch" | number;
@@ -71,11 +71,11 @@ export class ModelCheckpoint extends MonitorCallback {
   readonly #writer: CheckpointWriter;
   readonly #path: CheckpointPath;
   readonly #messages = new EpochMessages();
-  /** Whether values are compared at all. */
+  /** Whether values are compared. */
   readonly #compares: boolean;
   readonly #skips: boolean;
   #epoch = 0;
-  // Whether the last one that was saved has the weights of this moment, as a backup would have them.
+  // Whether the last checkpoint has the current weights, as a backup would.
   #isOfNow = false;
 
   /**
@@ -83,7 +83,7 @@ export class ModelCheckpoint extends MonitorCallback {
    *
    * @param filepath template of a directory's path, or `file:` URL
    * @param options what to save, and when
-   * @throws SyntaxError for a template that cannot be read
+   * @throws SyntaxError for an invalid template
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for a `saveFreq` that is neither `"epoch"` nor a whole number above 0, for
    *   `saveFreq` beside `saveEvery`, for a whole model in a safetensors file
@@ -113,7 +113,7 @@ export class ModelCheckpoint extends MonitorCallback {
     return this.#schedule.isDueAfter(batch);
   }
 
-  /** Where it saves, and what it watches if it compares. */
+  /** The path, and the monitored value if values are compared. */
   override get stateKey(): string {
     return comparablePath(this.filepath) + (this.#compares ? `, ${super.stateKey}` : "");
   }
@@ -157,7 +157,7 @@ export class ModelCheckpoint extends MonitorCallback {
     await this.#writer.settle();
   }
 
-  /** Save the model of a run that fails, where that is wanted. */
+  /** Save the model of a failing run, if `saveOnException` is set. */
   override async onException(): Promise<void> {
     this.#messages.drop();
     const { saveOnException } = this.#options;
@@ -167,14 +167,14 @@ export class ModelCheckpoint extends MonitorCallback {
     await this.#writer.save(this.model, checkpoint, { isKept: false, written });
   }
 
-  /** Wait for what is still being written. */
+  /** Wait for pending writes. */
   override async close(): Promise<void> {
     await this.#writer.settle();
   }
 
   /**
-   * The best value, the batches counted, and the checkpoints that are to be removed in time. What is
-   * still being written is waited for, unless a run that goes on from here has the same weights.
+   * The best value, the batch count, and the checkpoints to be removed later. Waits for pending
+   * writes, unless a run that continues from here has the same weights.
    */
   async getState(): Promise<CallbackState> {
     if (!this.#isOfNow) await this.#writer.settle();
@@ -183,7 +183,10 @@ export class ModelCheckpoint extends MonitorCallback {
     return { ...state, ...this.#writer.getState() } as unknown as CallbackState;
   }
 
-  /** Continue from there. A best checkpoint that is gone is not to be beaten. */
+  /**
+   * Continue from a state of {@linkcode getState}. The best value is forgotten if its checkpoint is
+   * gone.
+   */
   setState(state: CallbackState): void {
     this.best = state.best as number | undefined;
     this.#epoch = state.epoch as number;
@@ -195,8 +198,8 @@ export class ModelCheckpoint extends MonitorCallback {
     const gone = await this.#writer.resume(() => this.model);
     if (gone === undefined || !this.saveBestOnly) return;
     console.warn(
-      `keepfit: ModelCheckpoint: the best checkpoint ${gone.path} is gone: the next one is saved ` +
-        `whatever its ${this.monitor}`,
+      `keepfit: ModelCheckpoint: the best checkpoint ${gone.path} is gone: the next one is ` +
+        `saved with any ${this.monitor}`,
     );
     this.best = this.#options.initialValueThreshold;
   }
@@ -217,7 +220,9 @@ export class ModelCheckpoint extends MonitorCallback {
     const value = this.#compares
       ? await this.monitorValue(logs, this.#skips ? "not saving" : "saving")
       : undefined;
-    if (directory === undefined) return this.#print(`${epoch}: not saving, there is no ${missing}`);
+    if (directory === undefined) {
+      return this.#print(`${epoch}: not saving, ${missing} is not available`);
+    }
     if (this.saveBestOnly) {
       if (value === undefined) {
         if (this.#skips) return;
@@ -232,7 +237,7 @@ export class ModelCheckpoint extends MonitorCallback {
     const at = { epoch: this.#epoch, ...(batch !== undefined && { batch }) };
     const checkpoint = { path: String(directory), value, metadata: { ...at, logs: { ...logs } } };
     const written = () => this.#print(`${epoch}: finished saving model to ${directory}`);
-    // A value that could not be saved is not to be beaten.
+    // A value that could not be saved does not count as best.
     const before = this.best;
     let hasFailed = false;
     const failed = () => {

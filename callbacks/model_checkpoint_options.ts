@@ -22,20 +22,20 @@ export interface ModelCheckpointOptions
   extends CheckpointWriterOptions, SaveTimes, Omit<MonitorOptions, "minDelta" | "minDeltaMode"> {
   /** Above 0 or true: print what is saved and why. Default: 0. */
   verbose?: number | boolean;
-  /** Save only when the watched value is the best so far. Default: false. */
+  /** Save only if the monitored value is the best so far. Default: false. */
   saveBestOnly?: boolean;
-  /** Where to save the model as it is when the run fails. Default: nowhere. */
+  /** Path at which to save the model when the run fails. Default: none. */
   saveOnException?: Path;
-  /** What the first best value must beat; used with `saveBestOnly`. Default: nothing. */
+  /** Value that the first best value must beat; used with `saveBestOnly`. Default: none. */
   initialValueThreshold?: number;
   /**
-   * What to do when the logs lack a name of `filepath`, or with `saveBestOnly` the watched key: save,
-   * which fails where a name is missing, or skip this save. Default: `"save"`, as in Keras.
+   * What to do if the logs lack a name of `filepath`, or with `saveBestOnly` the monitored key:
+   * save, which fails if a name is missing, or skip this save. Default: `"save"`, as in Keras.
    */
   onMissing?: "save" | "skip";
 }
 
-/** What each option must be. */
+/** Rules of the options. */
 export const modelCheckpointRules: Record<string, OptionRule> = {
   ...monitorOptions,
   verbose: verbosity,
@@ -54,17 +54,17 @@ export const modelCheckpointRules: Record<string, OptionRule> = {
 };
 
 /**
- * Check where a ModelCheckpoint is to save.
+ * Check the path of a ModelCheckpoint.
  *
- * @throws TypeError for what is not a path
+ * @throws TypeError for anything but a path
  * @throws RangeError for a whole model in a safetensors file
  */
 export function checkPlaces(filepath: Path, options: ModelCheckpointOptions): void {
   checkValue("ModelCheckpoint", "filepath", filepath, place);
   if (isSafetensors(filepath) && !options.saveWeightsOnly) {
     throw new RangeError(
-      `Cannot create ModelCheckpoint with filepath ${filepath}: a safetensors file holds ` +
-        `weights alone; set saveWeightsOnly, or name a directory`,
+      `Cannot create ModelCheckpoint with filepath ${filepath}: a safetensors file holds only ` +
+        `weights; set saveWeightsOnly, or name a directory`,
     );
   }
   for (const path of [filepath, options.saveOnException]) warnOfKerasFile(path);

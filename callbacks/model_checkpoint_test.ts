@@ -37,7 +37,7 @@ async function saved(
 }
 
 describe("ModelCheckpoint", () => {
-  it("saves every epoch under its 1-based number, in a checkpoint that loads", async () => {
+  it("ModelCheckpoint saves every epoch under its 1-based number, in a loadable checkpoint", async () => {
     const fs = memoryFileSystem();
     const model = tinyModel();
     await drive(new ModelCheckpoint("runs/{epoch:02d}-{loss:.2f}", { fs }), losses(0.5, 0.125), {
@@ -53,7 +53,7 @@ describe("ModelCheckpoint", () => {
     assert.equal((loaded as tf.LayersModel).optimizer.getClassName(), "Adam");
   });
 
-  it("counts batches over epochs, and begins at zero after each save", async () => {
+  it("ModelCheckpoint counts batches across epochs, and from zero after each save", async () => {
     const template = "{epoch}-{batch}";
     const by = (saveFreq: number, epochs: number, batches: number, extra = {}) =>
       saved(template, { saveFreq }, Array(epochs).fill({ loss: 1, ...extra }), { batches });
@@ -63,7 +63,7 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(await by(1, 1, 1, { batch: 77 }), ["1-77.0"]);
   });
 
-  it("reads the logs of those batches only after which it saves", async () => {
+  it("ModelCheckpoint reads the logs only of batches after which it saves", async () => {
     const checkpoint = new ModelCheckpoint("{batch}", { saveFreq: 2, fs: memoryFileSystem() });
     const asked: boolean[] = [];
     const spy = {
@@ -74,7 +74,7 @@ describe("ModelCheckpoint", () => {
     assert.equal(new ModelCheckpoint("{epoch}").onTrainBatchEnd, undefined);
   });
 
-  it("saves only what beats the best so far", async () => {
+  it("ModelCheckpoint saves only values that beat the best so far", async () => {
     const best = (options: ModelCheckpointOptions, ...values: number[]) =>
       saved("{epoch}", { saveBestOnly: true, ...options }, losses(...values));
     assert.deepEqual(await best({}, 3, 2, 2.5, 1), ["1", "2", "4"]);
@@ -86,7 +86,7 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(await best({ nanIsFirstBest: true }, NaN, 2, 1), ["1"]);
   });
 
-  it("compares by batch too, from the first epoch on", async () => {
+  it("ModelCheckpoint compares values by batch as well, from the first epoch on", async () => {
     const fs = memoryFileSystem();
     const options = { fs, saveFreq: 1, saveBestOnly: true, monitor: "loss" };
     const checkpoint = new ModelCheckpoint("{epoch}-{batch}", options);
@@ -96,7 +96,7 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(loaded.getUserDefinedMetadata(), { epoch: 1, batch: 0, logs: { loss: 1 } });
   });
 
-  it("saves when the watched value is missing, or skips if told to, and warns once", async () => {
+  it("ModelCheckpoint saves when the monitored value is missing, or skips if told to, and warns once", async () => {
     const count = async (onMissing?: "save" | "skip") => {
       const fs = memoryFileSystem();
       const options = { fs, saveBestOnly: true, mode: "min", onMissing } as const;
@@ -112,7 +112,7 @@ describe("ModelCheckpoint", () => {
     assert.equal(await count("skip"), 0);
   });
 
-  it("skips an epoch whose logs lack a name of the template, if told to", async () => {
+  it('ModelCheckpoint skips an epoch whose logs lack a name in the template with onMissing: "skip"', async () => {
     const epochs = [{ loss: 3 }, { loss: 2, val_loss: 2 }, { loss: 1 }, { loss: 1, val_loss: 1 }];
     for (const saveBestOnly of [false, true]) {
       const fs = memoryFileSystem();
@@ -120,11 +120,11 @@ describe("ModelCheckpoint", () => {
       const checkpoint = new ModelCheckpoint("{epoch}-{val_loss:.1f}", options);
       const { printed } = await heard(() => drive(checkpoint, epochs, { model: tinyModel() }));
       assert.deepEqual(await names(fs), ["2-2.0", "4-1.0"]);
-      assert.match(printed.join(), /Epoch 1: not saving, there is no val_loss/);
+      assert.match(printed.join(), /Epoch 1: not saving, val_loss is not available/);
     }
   });
 
-  it("fails before the first batch when some epochs end without the name of the template", async () => {
+  it("ModelCheckpoint fails before the first batch when some epochs lack a name in the template", async () => {
     const run = async (
       validationFreq: number | number[] | undefined,
       options: ModelCheckpointOptions = {},
@@ -154,14 +154,14 @@ describe("ModelCheckpoint", () => {
     assert.equal(await run(2, { onMissing: "skip" }), 2);
   });
 
-  it("does not care about the monitor while it saves everything", async () => {
+  it("ModelCheckpoint ignores the monitor if it saves everything", async () => {
     assert.deepEqual(
       await saved("{epoch}", { monitor: "val_foo" }, losses(1), { params: { metrics: ["loss"] } }),
       ["1"],
     );
   });
 
-  it("keeps its best over runs, and its counters in its state", async () => {
+  it("ModelCheckpoint keeps its best value across runs, and its counters in its state", async () => {
     const fs = memoryFileSystem();
     const model = tinyModel();
     const options = { fs, saveBestOnly: true, monitor: "loss" };
@@ -179,7 +179,7 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(await names(fs), ["1", "2", "b1-1"]);
   });
 
-  it("prints what it saves and why only when verbose", async () => {
+  it("ModelCheckpoint prints what it saves and why only when verbose", async () => {
     const say = async (options: ModelCheckpointOptions, ...values: number[]) => {
       const checkpoint = new ModelCheckpoint("m", {
         fs: memoryFileSystem(),
@@ -203,7 +203,7 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(await say({}, 2), []);
   });
 
-  it("fails before the first batch for a name that no log has", async () => {
+  it("ModelCheckpoint fails before the first batch for a name that no log has", async () => {
     const run = (filepath: string, options: ModelCheckpointOptions = {}) =>
       saved(filepath, { mode: "min", ...options }, losses(1), {
         params: { metrics: ["loss", "acc"], steps: 1 },
@@ -222,7 +222,7 @@ describe("ModelCheckpoint", () => {
     await assert.rejects(saved("m", {}, [{ epoch: 3 }]), /key 'epoch'/);
   });
 
-  it("fails before the first batch where no directory can be made", async () => {
+  it("ModelCheckpoint fails before the first batch when it cannot create a directory", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-checkpoint-"));
     try {
       await writeFile(join(folder, "file"), "");
@@ -236,7 +236,7 @@ describe("ModelCheckpoint", () => {
     }
   });
 
-  it("names the path when a save fails, and does not count that value as the best", async () => {
+  it("ModelCheckpoint names the path when a save fails, and does not count that value as the best", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("runs");
     await fs.writeFile("runs/2", "a file where the checkpoint should be");
@@ -250,7 +250,7 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(await names(fs, "runs"), ["1", "3"]);
   });
 
-  it("takes a file: URL, on a real disk", async () => {
+  it("ModelCheckpoint accepts a file: URL on a real disk", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-checkpoint-"));
     try {
       const filepath = new URL("deep/{epoch:02d}", pathToFileURL(folder + "/"));
@@ -261,7 +261,7 @@ describe("ModelCheckpoint", () => {
     }
   });
 
-  it("saves where a file: URL says, whatever signs are in it", async () => {
+  it("ModelCheckpoint saves to a file: URL with any characters", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-checkpoint-"));
     const onWindows = tmpdir().includes("\\");
     try {
@@ -283,7 +283,7 @@ describe("ModelCheckpoint", () => {
     }
   });
 
-  it("fails with the file system's own code where a save fails", async () => {
+  it("ModelCheckpoint fails with the code of the file system when a save fails", async () => {
     const memory = memoryFileSystem();
     const full = new FileSystemError("NoSpace", "no space is left", { path: "best" });
     const fs = { ...memory, writeFile: () => Promise.reject(full) };
@@ -298,7 +298,7 @@ describe("ModelCheckpoint", () => {
     }
   });
 
-  it("does not keep a best value whose model could not be written in the background", async () => {
+  it("ModelCheckpoint forgets a best value whose model could not be written in the background", async () => {
     const memory = memoryFileSystem();
     let writes = 0;
     const fs: typeof memory = {
@@ -321,7 +321,7 @@ describe("ModelCheckpoint", () => {
     assert.equal(checkpoint.best, 0.2);
   });
 
-  it("saves weights alone without a model that loads", async () => {
+  it("ModelCheckpoint saves weights without a loadable model with saveWeightsOnly", async () => {
     const fs = memoryFileSystem();
     const options = { fs, saveWeightsOnly: true };
     await drive(new ModelCheckpoint("w", options), losses(1), { model: tinyModel() });
@@ -329,7 +329,7 @@ describe("ModelCheckpoint", () => {
     assert.equal(await exists("w/model.json", { fs }), false);
   });
 
-  it("refuses options that mean nothing", async () => {
+  it("ModelCheckpoint rejects invalid options", async () => {
     for (const saveFreq of ["batch", 0, -1, 1.5, NaN]) {
       assert.throws(() => new ModelCheckpoint("m", { saveFreq: saveFreq as never }), RangeError);
     }
@@ -341,7 +341,7 @@ describe("ModelCheckpoint", () => {
     assert.match(warned[0], /ModelCheckpoint mode 'unknown' is unknown/);
   });
 
-  it("says that a path of Keras names a directory, and what to write", async () => {
+  it("ModelCheckpoint warns that a Keras path names a directory, and suggests another one", async () => {
     for (
       const [path, ending, stem] of [
         ["best.h5", ".h5", "best"],
@@ -351,9 +351,9 @@ describe("ModelCheckpoint", () => {
       ]
     ) {
       assert.deepEqual((await heard(() => new ModelCheckpoint(path))).warned, [
-        `keepfit: ModelCheckpoint makes a directory of '${path}', not a ${ending} file: ` +
+        `keepfit: ModelCheckpoint saves a directory '${path}', not a ${ending} file: ` +
         `TensorFlow.js saves a model as a directory with model.json. Write '${stem}' for the ` +
-        `model, or '${stem}.safetensors' with saveWeightsOnly for a file of its weights`,
+        `model, or '${stem}.safetensors' with saveWeightsOnly for a file with its weights`,
       ]);
     }
     const { warned } = await heard(() => [

@@ -5,19 +5,19 @@ import { callbackOptions, checkOptions, flag, type OptionRule, terminalRule } fr
 
 /** Options of {@linkcode ModelSummary}. */
 export interface ModelSummaryOptions extends CallbackOptions {
-  /** Show the layers of models that are layers too, indented. Default: false. */
+  /** Show the layers of nested models, indented. Default: false. */
   expandNested?: boolean;
-  /** Width of the table in characters at most, 40 or more. Default: the terminal's, else 80. */
+  /** Maximum width of the table in characters, 40 or more. Default: the terminal's, else 80. */
   columns?: number;
-  /** Where to print. Default: the process's own terminal. */
+  /** Terminal to print to. Default: the process's. */
   terminal?: Terminal;
 }
 
 /**
- * Print the model's layers when training begins: their names, classes, output shapes, and how many
- * parameters they have and train. A table that is too wide has its longest texts cut short.
+ * Print the model's layers when training begins: their names, classes, output shapes, and numbers
+ * of parameters. In a table that is too wide, the longest texts are truncated.
  *
- * Layers are counted as they stand at that moment. TensorFlow.js trains what was trainable at
+ * The `trainable` flags are those of that moment, while TensorFlow.js trains what was trainable at
  * `compile`. A layer that is used several times is listed and counted once.
  *
  * Source: `model.summary()` of Keras, `keras/src/utils/summary_utils.py`.
@@ -55,7 +55,7 @@ export class ModelSummary extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "ModelSummary";
 
-  /** What was printed; empty before a run has begun. */
+  /** The printed text; empty before a run has begun. */
   text = "";
   #expandNested: boolean;
   #columns: number | undefined;
@@ -90,7 +90,7 @@ export class ModelSummary extends Callback {
     const model = this.model as unknown as SummedModel;
     if (!Array.isArray(model.layers) || !Array.isArray(model.weights)) {
       throw new TypeError(
-        "Cannot print a summary: the model must have layers, as those of TensorFlow.js do",
+        "Cannot print a summary: the model must have layers, like those of TensorFlow.js",
       );
     }
     const terminal = this.#terminal ??= getRuntime().terminal;
@@ -162,7 +162,7 @@ function rowsOf(
       indent + titleOf(layer),
       shapeOf(layer),
       grouped(count(layer.weights)),
-      // Without parameters there is nothing to train or to freeze.
+      // Without parameters there is nothing to train or freeze.
       layer.weights.length === 0
         ? "–"
         : grouped(count(layer.weights.filter((weight) => trainable.has(weight)))),
@@ -182,10 +182,10 @@ function titleOf(layer: SummedLayer): string {
 function shapeOf(layer: SummedLayer): string {
   let shape: unknown;
   try {
-    // A model that is a layer has been called twice: by itself, and by the model around it.
+    // A nested model has been called twice: on its own, and by the model around it.
     shape = layer.outputs?.map((output) => output.shape) ?? layer.outputShape;
   } catch {
-    // A layer that is used several times, with several shapes, has none of its own.
+    // A layer that is used several times with different shapes has no single shape.
     return "multiple";
   }
   const shapes = (Array.isArray(shape) && Array.isArray(shape[0]) ? shape : [shape]) as unknown[][];
@@ -196,7 +196,10 @@ function count(weights: Shaped[]): number {
   return weights.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0);
 }
 
-/** Width of each column. Where that is too much, names give way, then shapes, then both. */
+/**
+ * Width of each column. If the table is too wide, names are shortened first, then shapes, then
+ * both.
+ */
 function fit(rows: string[][], columns: number): number[] {
   const widths = header.map((_, i) => Math.max(...rows.map((row) => [...row[i]].length)));
   for (const [column, least] of [[0, 12], [1, 12], [0, 4], [1, 4]]) {

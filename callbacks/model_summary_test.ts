@@ -46,7 +46,7 @@ async function printed(
 }
 
 describe("ModelSummary", () => {
-  it("prints what each layer gives and trains", async () => {
+  it("ModelSummary prints outputs and parameters of each layer", async () => {
     assert.equal(
       await printed(nestedModel(), 120, { expandNested: true }),
       `Model: nested
@@ -68,7 +68,7 @@ Not trainable: 154
     );
   });
 
-  it("cuts names short on a narrow terminal, and keeps the shapes", async () => {
+  it("ModelSummary shortens names on a narrow terminal, and keeps the shapes", async () => {
     assert.equal(
       await printed(nestedModel(), 60),
       `Model: nested
@@ -89,7 +89,7 @@ Not trainable: 154
     );
   });
 
-  it("is never wider than it may be", async () => {
+  it("ModelSummary is never wider than allowed", async () => {
     const widest = async (columns: number | undefined, options?: ModelSummaryOptions) =>
       Math.max(
         ...(await printed(nestedModel(), columns, options)).split("\n").map((line) => line.length),
@@ -100,7 +100,7 @@ Not trainable: 154
     assert.equal(await widest(200, { columns: 70 }), 70);
   });
 
-  it("counts a layer that is used twice once, and shows the shape of each output", async () => {
+  it("ModelSummary counts a layer that is used twice once, and shows the shape of each output", async () => {
     const inputs = [tf.input({ shape: [4, 2] }), tf.input({ shape: [4, 2] })];
     const shared = tf.layers.lstm({ name: "shared", units: 3, returnState: true });
     const outputs = inputs.flatMap((input) => shared.apply(input) as tf.SymbolicTensor[]);
@@ -114,7 +114,7 @@ Not trainable: 154
     assert.match(await printed(tf.model({ inputs: sides, outputs: both }), 120), /│ multiple +│/);
   });
 
-  it("fails before the first batch when there are no layers", async () => {
+  it("ModelSummary fails before the first batch when there are no layers", async () => {
     await assert.rejects(
       drive(new ModelSummary(), losses(1), { train: () => assert.fail("trained") }),
       /onTrainBegin.*the model must have layers/,

@@ -3,13 +3,13 @@ import { warnOfUnknownOption } from "../core/unknown_option.ts";
 import { pathOf } from "../runtime/paths.ts";
 import type { Path } from "../runtime/types.ts";
 
-/** What one option of a callback must be. */
+/** Rule of one option of a callback. */
 export interface OptionRule {
-  /** What `typeof` may say. */
+  /** Allowed results of `typeof`. */
   types: readonly string[];
-  /** The end of the sentence "it must be". */
+  /** Description that completes the sentence "it must be". */
   wanted: string;
-  /** Whether a value of the right type is in range; absent means that any is. */
+  /** Whether a value of the right type is in range; undefined allows any. */
   holds?(value: never): boolean;
 }
 
@@ -19,7 +19,7 @@ export const flag: OptionRule = { types: ["boolean"], wanted: "true or false" };
 /** A text that is not empty. */
 export const text: OptionRule = {
   types: ["string"],
-  wanted: "a text that is not empty",
+  wanted: "a non-empty text",
   holds: (value: string) => value !== "",
 };
 
@@ -33,7 +33,7 @@ export const atLeastZero: OptionRule = {
   holds: (value: number) => value >= 0,
 };
 
-/** A count of something. */
+/** A count. */
 export const atLeastOne: OptionRule = {
   types: ["number"],
   wanted: "a whole number above 0",
@@ -45,7 +45,7 @@ export function numberThat(wanted: string, holds: (value: number) => boolean): O
   return { types: ["number"], wanted, holds };
 }
 
-/** A whole number that is not negative. */
+/** A non-negative whole number. */
 export const countFromZero: OptionRule = {
   types: ["number"],
   wanted: "a whole number >= 0",
@@ -62,10 +62,10 @@ export const verbosity: OptionRule = {
 /** A function. */
 export const callable: OptionRule = { types: ["function"], wanted: "a function" };
 
-/** An object with members to read. */
+/** An object with members. */
 export const given: OptionRule = { types: ["object"], wanted: "an object", holds: isRecord };
 
-/** An object with the functions that will be called. */
+/** An object with functions of these names. */
 function objectWith(what: string, verbs: readonly string[]): OptionRule {
   return {
     types: ["object"],
@@ -91,7 +91,7 @@ export const fileSystem: OptionRule = objectWith("a file system", [
 /** A terminal to write to. */
 export const terminalRule: OptionRule = objectWith("a terminal", ["write"]);
 
-/** A path that is not empty, or a URL. */
+/** A non-empty path, or a URL. */
 export const place: OptionRule = {
   types: ["string", "object"],
   wanted: "a path or a file: URL",
@@ -129,13 +129,13 @@ function quoted(words: string[]): string {
   return words.map((word) => `"${word}"`).join(", ");
 }
 
-/** What every callback takes. */
+/** Options of every callback. */
 export const callbackOptions: Record<string, OptionRule> = {
   name: text,
   onError: oneOf("throw", "disable", "warn"),
 };
 
-/** What every callback takes that watches a value. An unknown `mode` is warned about there. */
+/** Options of every callback that monitors a value. An unknown `mode` causes a warning there. */
 export const monitorOptions: Record<string, OptionRule> = {
   ...callbackOptions,
   monitor: {
@@ -147,22 +147,22 @@ export const monitorOptions: Record<string, OptionRule> = {
   nanIsFirstBest: flag,
 };
 
-/** What `minDelta` is counted in. */
+/** Unit of `minDelta`. */
 export const deltaMode: OptionRule = oneOf("absolute", "relative");
 
-/** When a callback acts, for those that leave it to the user. */
+/** When a callback acts, for callbacks with a choice. */
 export const epochOrStep: OptionRule = oneOf("epoch", "step");
 
 /** The class of a callback. */
 type NamedClass = { readonly className: string; readonly prototype: object };
 
 /**
- * Check the options of a callback when it is made, by one table.
+ * Check the options of a callback against a table of rules.
  *
- * An unknown name is warned about, with the nearest known one; a subclass may have names of its
- * own, so there it is not.
+ * An unknown name causes a warning with the nearest known one, except in a subclass, which may have
+ * its own options.
  *
- * @throws TypeError for a value of the wrong type, and for options that are no object
+ * @throws TypeError for a value of the wrong type, and for options that are not an object
  * @throws RangeError for a value out of range
  */
 export function checkOptions(
@@ -182,7 +182,7 @@ export function checkOptions(
   }
 }
 
-/** Check one value that a callback is made with; fails as {@linkcode checkOptions} does. */
+/** Check one argument of a callback; fails like {@linkcode checkOptions}. */
 export function checkValue(owner: string, name: string, value: unknown, rule: OptionRule): void {
   const isRightType = value !== null && rule.types.includes(typeof value);
   if (isRightType && (rule.holds?.(value as never) ?? true)) return;

@@ -2,13 +2,13 @@ import type { Params } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import type { Monitor } from "../core/monitor.ts";
 
-/** Limits of a {@linkcode Patience}. */
+/** Options of {@linkcode Patience}. */
 export interface PatienceLimits {
-  /** Epochs without improvement before it has run out; 0 and 1 are the same. Default: 0. */
+  /** Epochs without improvement before it runs out; 0 and 1 are the same. Default: 0. */
   patience?: number;
-  /** Value that must be beaten too before an improvement resets the count. Default: none. */
+  /** Value that must be beaten as well before an improvement resets the count. Default: none. */
   baseline?: number;
-  /** First epoch (0-based) that is watched. Default: 0. */
+  /** First monitored epoch, 0-based. Default: 0. */
   startFromEpoch?: number;
 }
 
@@ -17,17 +17,17 @@ export type PatienceState = { best: number | undefined; wait: number; isOut: boo
 
 /** Counts the epochs in which one monitor does not improve. */
 export class Patience {
-  /** What is watched. */
+  /** The monitored value. */
   readonly monitor: Monitor;
   /** Whether the last counted epoch was the best so far. */
   isBetter = false;
-  /** Whether it has run out. */
+  /** Whether patience has run out. */
   isOut = false;
   readonly #limits: PatienceLimits;
 
   /**
-   * @param monitor what is watched
-   * @param limits how long it may go without improvement
+   * @param monitor the monitored value
+   * @param limits patience, baseline and first epoch
    */
   constructor(monitor: Monitor, limits: PatienceLimits) {
     this.monitor = monitor;
@@ -38,17 +38,17 @@ export class Patience {
   begin(params: Params | null, isResumed: boolean): void {
     this.monitor.resetWarning();
     if (!isResumed) this.setState({ best: undefined, wait: 0, isOut: false });
-    // Without the keys the direction is found at the end of the first epoch.
+    // Without the keys, the direction is determined at the end of the first epoch.
     if (params?.metrics !== undefined) this.monitor.resolveMode(params);
   }
 
   /** The value of an epoch, for {@linkcode count}. */
   valueIn(logs: Logs, params: Params | null): ReturnType<Monitor["valueIn"]> {
     this.monitor.resolveMode(params);
-    return this.monitor.valueIn(logs, "training is not ended by it", params);
+    return this.monitor.valueIn(logs, "it does not stop training", params);
   }
 
-  /** Count an epoch; false when it has no value or is not watched. */
+  /** Count an epoch; false if it has no value or is not monitored. */
   count(epoch: number, value: number | undefined): boolean {
     const { monitor } = this;
     const { patience = 0, baseline, startFromEpoch = 0 } = this.#limits;

@@ -5,35 +5,35 @@ import { pythonExponent, pythonFixed } from "./python_format.ts";
 
 /** Options of {@linkcode Progbar}. */
 export interface ProgbarOptions {
-  /** Steps in all; null while unknown. */
+  /** Total number of steps; null while unknown. */
   target: number | null;
-  /** When it began, in milliseconds of the clock that `update` is given. */
+  /** Start time, in milliseconds of the clock that is passed to `update`. */
   start: number;
-  /** 1 draws a bar over and over, 2 writes one line at the end, 0 nothing. Default: 1. */
+  /** 1 redraws a bar, 2 writes one line at the end, 0 writes nothing. Default: 1. */
   verbose?: number;
   /** Width of the bar in cells, if there is room. Default: 20. */
   width?: number;
-  /** Milliseconds that must pass between two drawings. Default: 50. */
+  /** Minimum milliseconds between two drawings. Default: 50. */
   interval?: number;
-  /** Whether a line can be drawn over; if not, only the last one is written. Default: true. */
+  /** Whether a line can be redrawn; if not, only the last one is written. Default: true. */
   isInteractive?: boolean;
   /** Whether to write colors and bold. Default: false. */
   hasColors?: boolean;
 }
 
-/** Cells that a bar is worth at least; below that it is left out. */
+/** Minimum width of a bar in cells; a narrower one is left out. */
 const leastBar = 4;
 
-/** Cells kept free for a time and a time of a step, such as `59s 99ms/step`, which change. */
+/** Cells reserved for the changing times, such as `59s 99ms/step`. */
 const timeCells = 13;
 
 /**
- * The text of a progress bar. It writes nowhere and has no clock: {@linkcode Progbar.update} gives
- * back what to write.
+ * The text of a progress bar. It performs no output and has no clock: {@linkcode Progbar.update}
+ * returns the text to write.
  *
- * On a terminal that is too narrow for bar and metrics the bar is shorter, or left out. It never gets
- * longer again. Metrics that have no room even so give way to `…`; the last line, which is not drawn
- * over, keeps the bar and goes on in the rows below.
+ * On a terminal that is too narrow for bar and metrics, the bar is shortened or left out, and never
+ * grows again. Metrics that still do not fit are replaced by `…`; the last line, which is not
+ * redrawn, keeps the bar and continues in the rows below.
  *
  * Source: `keras/src/utils/progbar.py`.
  *
@@ -47,7 +47,7 @@ const timeCells = 13;
  * ```
  */
 export class Progbar {
-  /** Steps in all; null while unknown. */
+  /** Total number of steps; null while unknown. */
   target: number | null;
   /** Values after the time, by name, in order of appearance. */
   readonly values: Map<string, number> = new Map();
@@ -62,9 +62,9 @@ export class Progbar {
   #lastCells = 0;
 
   /**
-   * Start a bar at step 0 without drawing it.
+   * Create a bar at step 0 without drawing it.
    *
-   * @param options what to draw, and for what kind of terminal
+   * @param options what to draw, and the kind of terminal
    */
   constructor(options: ProgbarOptions) {
     this.target = options.target;
@@ -81,7 +81,7 @@ export class Progbar {
     return this.#width;
   }
 
-  /** True when an update at `now` (milliseconds) would draw, though it is not the last. */
+  /** True if an update at `now` (milliseconds) would draw even if it is not the last. */
   isDue(now: number): boolean {
     return this.#verbose === 1 && this.#isInteractive && now - this.#lastDrawn >= this.#interval;
   }
@@ -89,12 +89,12 @@ export class Progbar {
   /**
    * Advance the bar.
    *
-   * @param current steps that are done
-   * @param values what to show; names that came before keep their last value
+   * @param current completed steps
+   * @param values values to show; earlier names keep their last value
    * @param at.now milliseconds
    * @param at.columns width of the terminal in cells; undefined for no limit
-   * @param at.isLast the last update: it is always drawn, and ends the line
-   * @returns what to write, empty when there is nothing to
+   * @param at.isLast true for the last update, which is always drawn and ends the line
+   * @returns the text to write; empty if there is none
    */
   update(
     current: number,
@@ -116,7 +116,7 @@ export class Progbar {
     const step = formatStep(perStep);
     const metrics = this.#metrics();
 
-    // A line as wide as the terminal would already wrap.
+    // A line as wide as the terminal would wrap.
     const room = Math.max(0, this.#isInteractive ? columns - 1 : Infinity);
     const shortest = count.length + 1 + time.length + step.length;
     if (isKnown && isLast) this.#fitBar(room - shortest - 1, 0);
@@ -164,7 +164,7 @@ export class Progbar {
 
   #secondsPerStep(current: number, now: number): number {
     if (current <= 0) return 0;
-    // The first step also pays for what is made on first use.
+    // The first step includes one-time initialization.
     const perStep = this.#afterFirstStep !== undefined && current > 1
       ? (now - this.#afterFirstStep) / (current - 1)
       : (now - this.#start) / current;
@@ -173,8 +173,8 @@ export class Progbar {
   }
 
   /**
-   * Shorten the bar so that the metrics have room, or leave it out where only that makes room for
-   * all of them. Where nothing does, the least bar stays and metrics give way.
+   * Shorten the bar to make room for the metrics, or leave it out if they fit only without it. If
+   * they do not fit at all, the shortest bar stays and metrics are dropped.
    *
    * @param room cells for bar and metrics
    * @param metrics cells of the metrics
@@ -182,7 +182,7 @@ export class Progbar {
   #fitBar(room: number, metrics: number): void {
     const least = Math.min(leastBar, this.#width);
     const free = room - metrics;
-    // Without a bar the blank in front of it is free, too.
+    // Without a bar, the space in front of it is free as well.
     if (room < least || (free < least && free >= -1)) this.#width = 0;
     else this.#width = Math.min(this.#width, Math.max(least, free));
   }

@@ -7,18 +7,18 @@ import { Progbar } from "./progbar.ts";
 
 /** Options of {@linkcode ProgbarLogger}. */
 export interface ProgbarLoggerOptions extends CallbackOptions {
-  /** Where to draw. Default: the process's own terminal. */
+  /** Terminal to draw on. Default: the process's. */
   terminal?: Terminal;
   /** A clock, in milliseconds. Default: `performance.now`. */
   now?: () => number;
 }
 
 /**
- * Show how far training is, on a terminal as a bar that is drawn over, otherwise as one line an
- * epoch. How much is told by `params.verbose`: 0 nothing, 1 (or `"auto"`) a bar, 2 one line.
+ * Show the progress of training: on a terminal as a bar, otherwise as one line per epoch.
+ * `params.verbose` sets the detail: 0 nothing, 1 (or `"auto"`) a bar, 2 one line.
  *
- * It draws at most every 50 ms, and only then asks for the values of a batch. Validation inside a
- * run is silent; `evaluate` and `predict` show a bar of their own.
+ * It draws at most every 50 ms, and only then reads the values of a batch. Validation inside a run
+ * is silent; `evaluate` and `predict` show their own bar.
  *
  * Source: `keras/src/callbacks/progbar_logger.py`.
  *
@@ -52,15 +52,15 @@ export class ProgbarLogger extends Callback {
   #now: () => number;
   #progbar: Progbar | undefined;
   #seen = 0;
-  // Kept for later epochs once the first one has determined it.
+  // Determined by the first epoch and kept for later ones.
   #target: number | null = null;
   #isInFit = false;
-  // The bar of an epoch begins as wide as that of the one before it ended, on the same terminal.
+  // The bar of an epoch starts with the final width of the previous one, on the same terminal.
   #barWidth: number | undefined;
   #columns: number | undefined;
 
   /**
-   * Draw a progress bar, as `verbose` of the run asks for.
+   * Draw a progress bar according to `verbose` of the run.
    *
    * @param options where to draw
    * @throws TypeError for an option of the wrong type
@@ -137,7 +137,7 @@ export class ProgbarLogger extends Callback {
     this.#finish({});
   }
 
-  /** End the line where a run failed in the middle of one. */
+  /** End an unfinished line when the run fails. */
   override close(): void {
     if (this.#progbar !== undefined && this.#verbose() === 1 && this.#place().isInteractive) {
       this.#write("\n");
@@ -174,9 +174,9 @@ export class ProgbarLogger extends Callback {
 
   #step(batch: number, logs: Logs): void {
     this.#seen = batch + 1;
-    // An epoch may be longer than the one before, from which the number of its steps was taken.
+    // An epoch may be longer than the previous one, which set the number of steps.
     if (this.#progbar?.target && this.#seen > this.#progbar.target) this.#progbar.target = null;
-    // The one line of an epoch is made of the epoch's logs and time alone.
+    // The single line of an epoch has only the epoch's logs and time.
     if (this.#verbose() === 1) this.#draw(this.#seen, logs, false);
   }
 

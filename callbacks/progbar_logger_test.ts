@@ -26,7 +26,7 @@ const params = (more: Partial<Params> = {}): Params => ({
 const bar = (done: number, rest: number) => "━".repeat(done) + "─".repeat(rest);
 
 describe("ProgbarLogger", () => {
-  it("writes one whole line an epoch into a pipe, with the validation values", async () => {
+  it("ProgbarLogger writes one line per epoch to a pipe, including the validation values", async () => {
     const pipe = world();
     await drive(pipe.logger, [{ loss: 2, val_loss: 3 }, { loss: 1 }], {
       batches: 3,
@@ -39,7 +39,7 @@ describe("ProgbarLogger", () => {
     );
   });
 
-  it("follows epochs that differ in length, with no count above its target and no negative time", async () => {
+  it("ProgbarLogger follows epochs of different lengths, without counts above the target or negative times", async () => {
     const screen = world({ isInteractive: true });
     const list = new CallbackList(screen.logger, { params: params({ steps: null, epochs: 3 }) });
     await list.onTrainBegin();
@@ -70,7 +70,7 @@ describe("ProgbarLogger", () => {
     ]);
   });
 
-  it("draws over one line on a terminal, at most every 50 ms, and reads values only then", async () => {
+  it("ProgbarLogger redraws one line on a terminal at most every 50 ms, and reads values only then", async () => {
     const screen = world({ isInteractive: true });
     const list = new CallbackList(screen.logger, { params: params({ steps: 4 }) });
     const asked: boolean[] = [];
@@ -95,7 +95,7 @@ describe("ProgbarLogger", () => {
     ]);
   });
 
-  it("is silent when verbose is 0, and while validation runs inside fit", async () => {
+  it("ProgbarLogger is silent with verbose 0, and during validation in fit", async () => {
     const silent = world({ isInteractive: true });
     await drive(silent.logger, losses(2, 1), { batches: 2, params: { verbose: 0 } });
     assert.equal(silent.shown, "");
@@ -115,13 +115,13 @@ describe("ProgbarLogger", () => {
     assert.match(validating.shown, /\r2\/2 ━+ 3s 2s\/step - loss: 1.0000\n$/);
   });
 
-  it("writes one summary line an epoch when verbose is 2", async () => {
+  it("ProgbarLogger writes one summary line per epoch with verbose 2", async () => {
     const summary = world({ isInteractive: true });
     await drive(summary.logger, losses(-2), { batches: 2, params: { verbose: 2 } });
     assert.equal(summary.shown, "2/2 - 0s - 0s/step - loss: -2.0000\n");
   });
 
-  it("makes the summary line of the epoch alone, whatever the batches logged", async () => {
+  it("ProgbarLogger builds the summary line only from the epoch, whatever the batches logged", async () => {
     const summary = world({ isInteractive: true });
     const list = new CallbackList(summary.logger, { params: params({ verbose: 2 }) });
     await list.onTrainBegin();
@@ -138,7 +138,7 @@ describe("ProgbarLogger", () => {
     );
   });
 
-  it("shows evaluate, also after a fit, and predict without values", async () => {
+  it("ProgbarLogger shows evaluate, even after a fit, and predict without values", async () => {
     const pipe = world();
     await drive(pipe.logger, losses(1), { batches: 1, params: { verbose: 2 } });
     pipe.shown = "";
@@ -155,7 +155,7 @@ describe("ProgbarLogger", () => {
     assert.equal(pipe.shown, `2/2 ${bar(20, 0)} 0s 0s/step\n`);
   });
 
-  it("takes the number of steps that it saw where none is known", async () => {
+  it("ProgbarLogger uses the counted number of steps if it is unknown", async () => {
     const screen = world({ isInteractive: true });
     const list = new CallbackList(screen.logger, { params: params({ steps: null }) });
     await list.onTrainBegin();
@@ -174,7 +174,7 @@ describe("ProgbarLogger", () => {
     ]);
   });
 
-  it("shows a stopped epoch as whole, as Keras does", async () => {
+  it("ProgbarLogger shows a stopped epoch as complete, like Keras", async () => {
     const pipe = world();
     const model = { stopTraining: false };
     const stop = { onTrainBatchEnd: () => void (model.stopTraining = true) };
@@ -182,7 +182,7 @@ describe("ProgbarLogger", () => {
     assert.equal(pipe.shown, `5/5 ${bar(20, 0)} 0s 0s/step - loss: 1.0000\n`);
   });
 
-  it("ends the line when training fails in the middle of one", async () => {
+  it("ProgbarLogger ends an unfinished line when training fails", async () => {
     const screen = world({ isInteractive: true });
     const failing = {
       onTrainBatchEnd(batch: number) {
@@ -194,7 +194,7 @@ describe("ProgbarLogger", () => {
     assert.match(screen.shown, /^\r1\/3 .*\n$/);
   });
 
-  it("refuses a terminal that is none", () => {
+  it("ProgbarLogger rejects an invalid terminal", () => {
     assert.throws(() => new ProgbarLogger({ terminal: "tty" as never }), TypeError);
     assert.throws(() => new ProgbarLogger({ now: 0 as never }), TypeError);
   });

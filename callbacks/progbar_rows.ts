@@ -3,7 +3,7 @@ import { cellsOf } from "./cells.ts";
 /**
  * The metrics that fit into a row, and an ellipsis for the others.
  *
- * @param metrics each with what separates it from the one before
+ * @param metrics texts, each with its separator in front
  * @param room cells of the row
  */
 export function shorten(metrics: string[], room: number): string {
@@ -20,7 +20,7 @@ export function shorten(metrics: string[], room: number): string {
  * All metrics in as many rows as they need. The rows below the first are indented to begin under the
  * bar, unless that takes more rows.
  *
- * @param metrics each with what separates it from the one before
+ * @param metrics texts, each with its separator in front
  * @param head cells in front of the metrics in the first row
  * @param room cells of a row; only a metric that is wider exceeds it
  * @param indent cells in front of the rows below

@@ -79,8 +79,8 @@ function barsOf(frames: Frame[]): number[] {
   });
 }
 
-describe("the progress bar on a screen", () => {
-  it("leaves each epoch's line below its head, and validation's values under the bar", async () => {
+describe("The progress bar on a screen", () => {
+  it("The progress bar shows the line of each epoch below its heading, and validation values under the bar", async () => {
     const frames = await train(80, { accuracy: 0.9127, loss: 0.308 });
     const lines = [
       `30/30 ${"━".repeat(20)} 15s 474ms/step - accuracy: 0.9127 - loss: 0.3080`,
@@ -89,13 +89,13 @@ describe("the progress bar on a screen", () => {
     assert.deepEqual(frames.at(-1)?.rows, ["Epoch 1/2", ...lines, "Epoch 2/2", ...lines, ""]);
   });
 
-  it("shortens its bar for values that get longer, and never lengthens it again", async () => {
+  it("The progress bar shortens for longer values, and never grows again", async () => {
     const bars = barsOf(await train(78, { accuracy: 0.9127, loss: 0.308 }, { falls: true }));
     assert.deepEqual([bars[0], bars.at(-1)], [20, 19]);
     assert.deepEqual(bars, bars.toSorted((a, b) => b - a));
   });
 
-  it("stands above what callbacks print when an epoch has ended", async () => {
+  it("The progress bar is above the messages that callbacks print at the end of an epoch", async () => {
     const screen = new Screen(100);
     let now = 0;
     const clock = () => now;
@@ -142,7 +142,7 @@ describe("the progress bar on a screen", () => {
   });
 
   for (const columns of widths) {
-    it(`keeps its width, and one row until an epoch ends, at ${columns} columns`, async () => {
+    it(`The progress bar keeps its width, and one row until an epoch ends, at ${columns} columns`, async () => {
       for (const values of Object.values(logs)) {
         const frames = await train(columns, values);
         const bars = new Set(barsOf(frames));
@@ -150,7 +150,7 @@ describe("the progress bar on a screen", () => {
       }
     });
 
-    it(`leaves nothing behind but what was written last, at ${columns} columns`, async () => {
+    it(`The progress bar leaves only the last drawn text on the screen at ${columns} columns`, async () => {
       for (const options of [{}, { hasColors: true }, { falls: true }]) {
         for (const values of Object.values(logs)) {
           const frames = await train(columns, values, options);

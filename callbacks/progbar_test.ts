@@ -6,21 +6,21 @@ const bar = (options: Partial<ProgbarOptions> = {}) =>
   new Progbar({ target: 100, start: 0, ...options });
 
 describe("Progbar", () => {
-  it("draws count, bar, time to come, time of a step and values", () => {
+  it("Progbar draws count, bar, remaining time, time per step and values", () => {
     assert.equal(
       bar().update(25, { loss: 0.5, acc: 0.0005 }, { now: 5000 }),
       `\r 25/100 ${"━".repeat(5)}${"─".repeat(15)} 15s 200ms/step - loss: 0.5000 - acc: 5.0000e-04`,
     );
   });
 
-  it("ends with the time that has passed and a line end", () => {
+  it("Progbar ends with the elapsed time and a line end", () => {
     assert.equal(
       bar().update(100, { loss: -0.5 }, { now: 12500, isLast: true }),
       `\r100/100 ${"━".repeat(20)} 12s 125ms/step - loss: -0.5000\n`,
     );
   });
 
-  it("has no bar and the time that has passed while the target is unknown", () => {
+  it("Progbar has no bar and shows the elapsed time while the target is unknown", () => {
     assert.equal(
       bar({ target: null }).update(3, {}, { now: 6000 }),
       "\r      3/Unknown 6s 2s/step",
@@ -31,7 +31,7 @@ describe("Progbar", () => {
     );
   });
 
-  it("writes the time to come in seconds, minutes or hours", () => {
+  it("Progbar formats the remaining time in seconds, minutes or hours", () => {
     const eta = (secondsPerStep: number) =>
       bar({ target: 101, width: 4 }).update(1, {}, { now: secondsPerStep * 1000 }).split(" ")[4];
     assert.equal(eta(0.6), "60s");
@@ -40,7 +40,7 @@ describe("Progbar", () => {
     assert.equal(eta(36.625), "1:01:02");
   });
 
-  it("leaves the first step out of the time of a step", () => {
+  it("Progbar excludes the first step from the time per step", () => {
     const progbar = bar({ target: 10, verbose: 2 });
     assert.equal(progbar.update(1, {}, { now: 9000 }), "");
     assert.equal(
@@ -49,7 +49,7 @@ describe("Progbar", () => {
     );
   });
 
-  it("writes the time of a step in the unit that fits", () => {
+  it("Progbar formats the time per step in a suitable unit", () => {
     const step = (milliseconds: number) =>
       bar({ target: 1, verbose: 2 }).update(1, {}, { now: milliseconds, isLast: true });
     assert.match(step(2500), /- 2s\/step$/m);
@@ -58,7 +58,7 @@ describe("Progbar", () => {
     assert.match(step(0), /- 0s\/step$/m);
   });
 
-  it("draws at most every 50 ms, and always the last time", () => {
+  it("Progbar draws at most every 50 ms, and always the last update", () => {
     const progbar = bar();
     assert.notEqual(progbar.update(1, {}, { now: 10 }), "");
     assert.equal(progbar.isDue(59), false);
@@ -68,14 +68,14 @@ describe("Progbar", () => {
     assert.notEqual(progbar.update(100, {}, { now: 61, isLast: true }), "");
   });
 
-  it("keeps the first order and the last value of each name", () => {
+  it("Progbar keeps the first order and the last value of each name", () => {
     const progbar = bar({ verbose: 2, target: 2 });
     progbar.update(1, { b: 1, a: 2 }, { now: 0 });
     const line = progbar.update(2, { a: 3, val_b: NaN }, { now: 0, isLast: true });
     assert.equal(line, "2/2 - 0s - 0s/step - b: 1.0000 - a: 3.0000 - val_b: nan\n");
   });
 
-  it("writes one line at the end when verbose is 2, negative values as they are", () => {
+  it("Progbar writes one line at the end with verbose 2, with negative values unchanged", () => {
     const progbar = bar({ verbose: 2 });
     assert.equal(progbar.update(50, { loss: -0.5 }, { now: 1000 }), "");
     assert.equal(
@@ -84,7 +84,7 @@ describe("Progbar", () => {
     );
   });
 
-  it("draws nothing over where lines cannot be drawn over", () => {
+  it("Progbar redraws nothing if lines cannot be redrawn", () => {
     const progbar = bar({ isInteractive: false });
     assert.equal(progbar.update(50, {}, { now: 1000 }), "");
     assert.equal(
@@ -93,14 +93,14 @@ describe("Progbar", () => {
     );
   });
 
-  it("writes colors only where they are wanted", () => {
+  it("Progbar writes colors only if enabled", () => {
     assert.equal(
       bar({ hasColors: true, width: 4, target: 2 }).update(1, {}, { now: 1000 }),
       "\r\x1b[1m1/2\x1b[0m \x1b[32m━━\x1b[0m\x1b[37m━━\x1b[0m \x1b[1m1s\x1b[0m 1s/step",
     );
   });
 
-  it("covers the rest of a longer line before it", () => {
+  it("Progbar covers the rest of a longer previous line", () => {
     const progbar = bar({ width: 4 });
     const long = progbar.update(1, { a: 1 }, { now: 10_000 });
     const short = progbar.update(99, {}, { now: 1_000_000 });
@@ -109,7 +109,7 @@ describe("Progbar", () => {
     assert.match(short, / +$/);
   });
 
-  it("keeps every drawn line narrower than the terminal", () => {
+  it("Progbar keeps every redrawn line narrower than the terminal", () => {
     const values = { loss: 0.5, accuracy: 0.25, precision: 0.125, val_loss: 1 };
     for (let columns = 1; columns <= 140; columns++) {
       const progbar = bar();
@@ -124,7 +124,7 @@ describe("Progbar", () => {
     }
   });
 
-  it("shortens the bar first, then gives up metrics for an ellipsis", () => {
+  it("Progbar shortens the bar first, then replaces metrics by an ellipsis", () => {
     const draw = (columns: number) =>
       bar().update(50, { loss: 0.5, acc: 0.25 }, { now: 5000, columns }).slice(1);
     assert.equal(draw(80).match(/[━─]/g)?.length, 20);
@@ -135,7 +135,7 @@ describe("Progbar", () => {
     assert.match(draw(30), /100ms\/step …$/);
   });
 
-  it("breaks the last line between metrics and loses none", () => {
+  it("Progbar breaks the last line between metrics and loses none", () => {
     const values = { loss: 0.5, accuracy: 0.25, precision: 0.125, val_loss: 1 };
     const last = bar().update(100, values, { now: 5000, columns: 50, isLast: true });
     for (const row of last.slice(1, -1).split("\n")) assert(row.length < 50, row);
@@ -143,7 +143,7 @@ describe("Progbar", () => {
     assert(last.endsWith("\n"));
   });
 
-  it("draws a target of zero", () => {
+  it("Progbar draws a target of zero", () => {
     assert.equal(bar({ target: 0, verbose: 2 }).update(0, {}, { now: 1, isLast: true }), "");
     assert.equal(
       bar({ target: 0 }).update(0, {}, { now: 0, isLast: true }),

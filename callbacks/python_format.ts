@@ -1,26 +1,26 @@
-/** A `{name:spec}` template, read once. */
+/** A parsed `{name:spec}` template. */
 export interface Template {
-  /** The names it needs, in order of appearance. */
+  /** Names of the placeholders, in order of appearance. */
   readonly names: readonly string[];
-  /** The text before the first of them. */
+  /** The text before the first placeholder. */
   readonly start: string;
   /**
-   * Fill it.
+   * Fill the template.
    *
    * @param values by name
-   * @param integers names whose values are whole numbers by nature; the others are floats
-   * @throws RangeError for a name that has no value
-   * @throws TypeError for a value that is no number, or whose spec does not fit its kind
+   * @param integers names whose values are integers; the others are floats
+   * @throws RangeError for a name without a value
+   * @throws TypeError for a value that is not a number, or a spec that does not fit its type
    */
   format(values: Record<string, number>, integers: readonly string[]): string;
 }
 
 /**
- * Read a template in the manner of Python's `str.format`: `{epoch:02d}`, `{val_loss:.4f}`, `{{`
- * and `}}` for braces. A spec has fill, alignment (`< > = ^`), sign (`+ -` or a space), `0`, width,
- * grouping (`,` or `_`), precision and one of the types `d e f g n %`.
+ * Parse a template as Python's `str.format` does: `{epoch:02d}`, `{val_loss:.4f}`, `{{` and `}}`
+ * for braces. A spec has fill, alignment (`< > = ^`), sign (`+ -` or a space), `0`, width, grouping
+ * (`,` or `_`), precision and one of the types `d e f g n %`.
  *
- * @throws SyntaxError for an unmatched brace, a name that is missing, or a spec that is not known
+ * @throws SyntaxError for an unmatched brace, a missing name, or an unknown spec
  */
 export function parseTemplate(template: string): Template {
   const parts: (string | { name: string; spec: Spec })[] = [];
@@ -71,8 +71,8 @@ export function parseTemplate(template: string): Template {
 }
 
 /**
- * The text that Python has for a float: the shortest that reads back the same, `1.0`, `1e-05`,
- * `1e+16`, `nan`, `inf`.
+ * A float as Python prints it: the shortest text that reads back the same, `1.0`, `1e-05`, `1e+16`,
+ * `nan`, `inf`.
  */
 export function pythonFloat(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
@@ -86,25 +86,25 @@ export function pythonFloat(value: number): string {
 export function pythonFixed(value: number, digits: number): string {
   if (!Number.isFinite(value)) return pythonFloat(value);
   const size = Math.abs(value);
-  // From here on toFixed writes an exponent; every such double is a whole number.
+  // From here toFixed writes an exponent; every such double is a whole number.
   if (size >= 1e21) return BigInt(value) + (digits > 0 ? `.${"0".repeat(digits)}` : "");
   return sign(value) + halfToEven(size.toFixed(digits), size.toFixed(100), digits);
 }
 
-/** Python's `f"{value:.<digits>e}"`: an exponent of two digits at least, halves to even. */
+/** Python's `f"{value:.<digits>e}"`: an exponent of at least two digits, halves to even. */
 export function pythonExponent(value: number, digits: number): string {
   if (!Number.isFinite(value)) return pythonFloat(value);
   const size = Math.abs(value);
   const [mantissa, exponent] = size.toExponential(digits).split("e");
   const [exact, exactExponent] = size.toExponential(100).split("e");
-  // A carry into a new digit (9.99 -> 1.0e1) is no half.
+  // A carry into a new digit (9.99 -> 1.0e1) is not a half.
   const even = exponent === exactExponent ? halfToEven(mantissa, exact, digits) : mantissa;
   return sign(value) + twoDigitExponent(`${even}e${exponent}`);
 }
 
 /**
- * A learning rate as Python prints it, without the error in the last digits of a product: 0.1 * 0.1 is
- * 0.01, and 1 / 3 keeps all its digits.
+ * A learning rate as Python prints it, without the rounding error of a product: 0.1 * 0.1 is 0.01,
+ * and 1 / 3 keeps all digits.
  */
 export function rateText(rate: number): string {
   const near = Number(rate.toPrecision(14));
@@ -151,7 +151,7 @@ function formatNumber(value: number, spec: Spec, isInteger: boolean): string {
   if (spec.type !== spec.type.toLowerCase()) digits = digits.toUpperCase();
   const isNegative = value < 0 || Object.is(value, -0);
   const lead = isNegative ? "-" : spec.sign === "-" ? "" : spec.sign;
-  // Zeros that fill up to the width are grouped too.
+  // Padding zeros are grouped as well.
   const isZeroFilled = spec.fill === "0" && spec.align === "=";
   if (spec.grouping !== "") {
     digits = group(digits, spec.grouping, isZeroFilled ? spec.width - lead.length : 0);
@@ -174,7 +174,7 @@ function formatFloat(size: number, { type, precision }: Spec): string {
       if (precision === undefined) return pythonFloat(size);
   }
   if (!Number.isFinite(size)) return pythonFloat(size);
-  // `g` keeps significant digits; without a type at least one of them is behind the point.
+  // `g` keeps significant digits; without a type at least one is after the decimal point.
   const significant = Math.max(1, precision ?? 6);
   const scientific = pythonExponent(size, significant - 1);
   const exponent = size === 0 ? 0 : Number(scientific.split("e")[1]);

@@ -10,7 +10,7 @@ import {
 
 // Every expected text here is what CPython 3 prints.
 describe("pythonFloat", () => {
-  it("writes a float as repr does", () => {
+  it("pythonFloat formats a float like repr", () => {
     const table: [number, string][] = [
       [1, "1.0"],
       [-0, "-0.0"],
@@ -32,7 +32,7 @@ describe("pythonFloat", () => {
 });
 
 describe("rateText", () => {
-  it("leaves out the error of a product, and keeps all digits of another rate", () => {
+  it("rateText removes the rounding error of a product, and keeps all digits of other rates", () => {
     const table: [number, string][] = [
       [0.1 * 0.1, "0.01"],
       [0.1 * 0.1 * 0.1, "0.001"],
@@ -48,7 +48,7 @@ describe("rateText", () => {
 });
 
 describe("pythonFixed and pythonExponent", () => {
-  it("round exact halves to the even digit", () => {
+  it("pythonFixed and pythonExponent round exact halves to the even digit", () => {
     assert.deepEqual([0.5, 1.5, 2.5, -2.5].map((value) => pythonFixed(value, 0)), [
       "0",
       "2",
@@ -67,7 +67,7 @@ describe("pythonFixed and pythonExponent", () => {
 });
 
 describe("parseTemplate", () => {
-  it("formats floats by Python's specs", () => {
+  it("parseTemplate formats floats by Python's specs", () => {
     const table: [string, number, string][] = [
       ["", 2, "2.0"],
       [".4f", 0.12345678, "0.1235"],
@@ -92,7 +92,7 @@ describe("parseTemplate", () => {
     }
   });
 
-  it("formats whole numbers by Python's specs", () => {
+  it("parseTemplate formats integers by Python's specs", () => {
     const table: [string, number, string][] = [
       ["", 7, "7"],
       ["02d", 7, "07"],
@@ -108,7 +108,7 @@ describe("parseTemplate", () => {
     }
   });
 
-  it("knows its names, its start, and doubled braces", () => {
+  it("parseTemplate returns names, prefix and doubled braces", () => {
     const template = parseTemplate("a/{{{epoch:02d}}}-{loss:.1f}-{epoch}");
     assert.deepEqual(template.names, ["epoch", "loss"]);
     assert.equal(template.start, "a/{");
@@ -116,13 +116,13 @@ describe("parseTemplate", () => {
     assert.equal(parseTemplate("plain").start, "plain");
   });
 
-  it("refuses what it cannot read", () => {
+  it("parseTemplate rejects an invalid template", () => {
     for (const text of ["{", "}", "a{epoch", "{}", "{0}", "{a!r}", "{a:q}", "{a:{b}}", "{a:.2d}"]) {
       assert.throws(() => parseTemplate(text), SyntaxError, text);
     }
   });
 
-  it("refuses values that do not fit", () => {
+  it("parseTemplate rejects values of the wrong type", () => {
     assert.throws(() => parseTemplate("{b}").format({ a: 1, c: 2 }, []), {
       name: "RangeError",
       message: "Cannot fill {b} in '{b}': available are a, c",

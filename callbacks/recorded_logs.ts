@@ -1,7 +1,7 @@
 import type { Callback } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 
-/** The part of a `History` that is read. */
+/** The used part of a `History`. */
 interface RecordedHistory {
   epoch: number[];
   history: Record<string, number[]>;
@@ -9,8 +9,8 @@ interface RecordedHistory {
 }
 
 /**
- * The logs of the last epochs that the run's `History` has, to write lines again that a file has lost;
- * fewer, or none, where it has no more.
+ * The logs of the last epochs in the run's `History`, to restore lines that a file has lost; fewer,
+ * or none, if it has no more.
  */
 export function recordedLogs(callback: Callback, count: number): { epoch: number; logs: Logs }[] {
   const history = historyOf(callback);

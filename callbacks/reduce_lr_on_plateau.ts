@@ -17,30 +17,30 @@ import { rateText } from "./python_format.ts";
 
 /** Options of {@linkcode ReduceLROnPlateau}. */
 export interface ReduceLROnPlateauOptions extends MonitorOptions {
-  /** What the rate is multiplied by, from 0 to below 1. Default: 0.1. */
+  /** Factor by which the rate is multiplied, from 0 to below 1. Default: 0.1. */
   factor?: number;
   /** Epochs without improvement before a reduction; 0 and 1 are the same. Default: 10. */
   patience?: number;
   /** Above 0 or true: print each reduction. Default: 0. */
   verbose?: number | boolean;
-  /** The least change that counts as better. Default: 1e-4. */
+  /** Minimum change that counts as an improvement. Default: 1e-4. */
   minDelta?: number;
   /**
-   * Epochs after a reduction in which nothing is counted. As in Keras the epoch in which the
-   * count runs out is watched again, so 1 does nothing; see `fullCooldown`. Default: 0.
+   * Epochs after a reduction that are not counted. As in Keras, the last of them is monitored
+   * again, so 1 has no effect; see `fullCooldown`. Default: 0.
    */
   cooldown?: number;
-  /** Rest for all of `cooldown` epochs, where Keras rests for one less. Default: false. */
+  /** Wait for all `cooldown` epochs; Keras waits for one less. Default: false. */
   fullCooldown?: boolean;
-  /** The rate never goes below this, per step. Default: 0. */
+  /** Lower bound of the rate, per step. Default: 0. */
   minLr?: number;
 }
 
 /**
- * Reduce the learning rate when a value of the epoch logs has stopped getting better.
+ * Reduce the learning rate when a value of the epoch logs has stopped improving.
  *
- * Writes the rate that the epoch was trained with into its logs as `learning_rate`, before any
- * reduction. Each run resets the counts. Rates are float64, as in TensorFlow.js; Keras has
+ * Adds the rate that the epoch was trained with to its logs as `learning_rate`, before any
+ * reduction. Each run resets the counts. Rates are float64, as in TensorFlow.js; Keras uses
  * float32.
  *
  * Source: `keras/src/callbacks/reduce_lr_on_plateau.py`.
@@ -63,15 +63,15 @@ export class ReduceLROnPlateau extends MonitorCallback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "ReduceLROnPlateau";
 
-  /** What the rate is multiplied by. */
+  /** Factor by which the rate is multiplied. */
   readonly factor: number;
   /** Epochs without improvement before a reduction. */
   readonly patience: number;
-  /** Epochs of rest after a reduction. */
+  /** Cooldown epochs after a reduction. */
   readonly cooldown: number;
-  /** The rate never goes below this. */
+  /** Lower bound of the rate. */
   readonly minLr: number;
-  /** Epochs of rest that are left. */
+  /** Remaining cooldown epochs. */
   cooldownCounter = 0;
   #fullCooldown: boolean;
   #verbose: boolean;
@@ -79,9 +79,9 @@ export class ReduceLROnPlateau extends MonitorCallback {
   #isResumed = false;
 
   /**
-   * Watch one value and reduce the learning rate when it stops improving.
+   * Monitor one value and reduce the learning rate when it stops improving.
    *
-   * @param options what to watch, and what to do
+   * @param options what to monitor, and how to reduce the rate
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for a `factor` outside 0 to below 1, or a negative number
    */
@@ -122,12 +122,12 @@ export class ReduceLROnPlateau extends MonitorCallback {
       this.cooldownCounter = 0;
       this.wait = 0;
     }
-    // Without the keys the direction waits for the first epoch's end.
+    // Without the keys, the direction is determined at the end of the first epoch.
     if (this.params?.metrics !== undefined) this.resolveMode();
     getLearningRate(this.model);
   }
 
-  /** Compare the watched value, and reduce the learning rate when it has run out of patience. */
+  /** Compare the monitored value, and reduce the learning rate when patience has run out. */
   override onEpochEnd(epoch: number, logs: Logs): void | Promise<void> {
     this.#isResumed = false;
     this.#message = undefined;
@@ -150,7 +150,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
     }
     if (this.cooldownCounter > 0 || (wasResting && this.#fullCooldown)) return;
     this.wait++;
-    // A product is not the decimal that was meant: 0.1 * 0.1 is above 0.01.
+    // A product is not the exact decimal: 0.1 * 0.1 is above 0.01.
     const isAboveLeast = learningRate > this.minLr * (1 + tolerance);
     if (this.wait >= this.patience && isAboveLeast) this.#reduce(epoch, learningRate);
   }
@@ -160,12 +160,12 @@ export class ReduceLROnPlateau extends MonitorCallback {
     if (this.#message !== undefined) console.log(this.#message);
   }
 
-  /** Let the next run restart, even after a restored run that failed before it began. */
+  /** Reset the next run, even after a restored run that failed before it began. */
   override onException(): void {
     this.#isResumed = false;
   }
 
-  /** The counters. The rate itself is the optimizer's. */
+  /** The counters. The rate is part of the optimizer's state. */
   getState(): CallbackState {
     return { best: this.best, wait: this.wait, cooldownCounter: this.cooldownCounter };
   }
@@ -192,5 +192,5 @@ export class ReduceLROnPlateau extends MonitorCallback {
   }
 }
 
-/** Relative difference that is ignored: about the precision of Keras's float32. */
+/** Relative difference to ignore: about the precision of Keras's float32. */
 const tolerance = 1e-6;

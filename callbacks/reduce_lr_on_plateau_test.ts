@@ -28,7 +28,7 @@ async function rates(options: ReduceLROnPlateauOptions, epochs: object[]) {
 const constant = (epochs: number) => losses(...Array(epochs).fill(1));
 
 describe("ReduceLROnPlateau", () => {
-  it("is at minLr when a product is but for its last digits, and counts no reduction more", async () => {
+  it("ReduceLROnPlateau treats a product that equals minLr except for its last digits as minLr", async () => {
     // 0.1 * 0.1 is 0.010000000000000002, and 0.01 * 0.4 * 0.4 * 0.4 is less than 0.00064.
     for (
       const [rate, minLr, factor, told] of [
@@ -52,7 +52,7 @@ describe("ReduceLROnPlateau", () => {
     }
   });
 
-  it("reduces when Keras does", async () => {
+  it("ReduceLROnPlateau reduces when Keras does", async () => {
     const table: [ReduceLROnPlateauOptions, object[], number[]][] = [
       [{ patience: 1 }, constant(4), [.1, .01, .001, 1e-4]],
       [{ patience: 0 }, constant(4), [.1, .01, .001, 1e-4]],
@@ -80,30 +80,30 @@ describe("ReduceLROnPlateau", () => {
     }
   });
 
-  it("waits on at the least rate, silently", async () => {
+  it("ReduceLROnPlateau stays silent at the lowest rate", async () => {
     const { after, waits } = await rates({ patience: 1, minLr: .05 }, constant(4));
     assert.deepEqual(after, [.1, .05, .05, .05]);
     assert.deepEqual(waits, [0, 0, 1, 2]);
   });
 
-  it("rests for the whole cooldown when asked to", async () => {
+  it("ReduceLROnPlateau waits for the whole cooldown with fullCooldown", async () => {
     const rest = async (cooldown: number) =>
       (await rates({ patience: 1, cooldown, fullCooldown: true }, constant(5))).after;
     assert.deepEqual(await rest(1), [.1, .01, .01, .001, .001]);
     assert.deepEqual(await rest(2), [.1, .01, .01, .01, .001]);
   });
 
-  it("still remembers a best value during the cooldown", async () => {
+  it("ReduceLROnPlateau records a best value during the cooldown", async () => {
     const { after } = await rates({ patience: 1, cooldown: 2 }, losses(3, 3, 1, 2));
     assert.deepEqual(after, [.1, .01, .01, .001]);
   });
 
-  it("logs the rate that the epoch was trained with, before any reduction", async () => {
+  it("ReduceLROnPlateau logs the rate that the epoch was trained with, before any reduction", async () => {
     assert.deepEqual((await rates({ patience: 1 }, constant(3))).logged, [.1, .1, .01]);
     assert.deepEqual((await rates({ patience: 1 }, [{}, {}])).logged, [.1, .1]);
   });
 
-  it("prints the 1-based epoch and the new rate only when verbose", async () => {
+  it("ReduceLROnPlateau prints the 1-based epoch and the new rate only when verbose", async () => {
     const say = async (verbose: number) => {
       const model = { optimizer: tf.train.sgd(0.5) };
       const reduce = new ReduceLROnPlateau({ monitor: "loss", patience: 1, factor: 0.5, verbose });
@@ -115,7 +115,7 @@ describe("ReduceLROnPlateau", () => {
     assert.deepEqual(await say(0), []);
   });
 
-  it("starts anew with each run, and goes on from a state", async () => {
+  it("ReduceLROnPlateau resets in each run, and continues from a state", async () => {
     const model = { optimizer: tf.train.sgd(0.1) };
     const reduce = new ReduceLROnPlateau({ monitor: "loss", patience: 3, cooldown: 2 });
     await drive(reduce, constant(3), { model });
@@ -132,7 +132,7 @@ describe("ReduceLROnPlateau", () => {
     assert.deepEqual(resumed.getState(), { best: 7, wait: 0, cooldownCounter: 0 });
   });
 
-  it("fails before the first batch without an optimizer or a direction", async () => {
+  it("ReduceLROnPlateau fails before the first batch without an optimizer or a direction", async () => {
     await assert.rejects(drive(new ReduceLROnPlateau(), losses(1)), /onTrainBegin.*learning rate/);
     await assert.rejects(
       drive(new ReduceLROnPlateau({ monitor: "score" }), [{ score: 1 }], {
@@ -143,7 +143,7 @@ describe("ReduceLROnPlateau", () => {
     );
   });
 
-  it("takes parts of the best value for minDelta, and a function for the monitor, when asked to", async () => {
+  it("ReduceLROnPlateau accepts a relative minDelta, and a function as monitor", async () => {
     const values = losses(100, 95, 89, 85, 84);
     const relative = { patience: 1, minDelta: 0.1, minDeltaMode: "relative" } as const;
     assert.deepEqual((await rates(relative, values)).after, [.1, .01, .01, .001, .0001]);
@@ -151,7 +151,7 @@ describe("ReduceLROnPlateau", () => {
     assert.deepEqual((await rates(doubled, losses(2, 1, 1))).after, [.1, .1, .01]);
   });
 
-  it("refuses a factor that does not reduce", () => {
+  it("ReduceLROnPlateau rejects a factor that does not reduce", () => {
     for (const factor of [1, 2, -0.1, NaN]) {
       assert.throws(() => new ReduceLROnPlateau({ factor }), RangeError);
     }

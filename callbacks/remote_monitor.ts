@@ -6,26 +6,26 @@ import { pythonFloat } from "./python_format.ts";
 
 /** Options of {@linkcode RemoteMonitor}. */
 export interface RemoteMonitorOptions extends CallbackOptions {
-  /** Where the server is. Default: `"http://localhost:9000"`. */
+  /** URL of the server. Default: `"http://localhost:9000"`. */
   root?: string;
   /** Path appended to `root`. Default: `"/publish/epoch/end/"`. */
   path?: string;
-  /** The form field that has the JSON; not used with `sendAsJson`. Default: `"data"`. */
+  /** Form field with the JSON; not used with `sendAsJson`. Default: `"data"`. */
   field?: string;
-  /** HTTP headers to send too. Default: none. */
+  /** Additional HTTP headers. Default: none. */
   headers?: Record<string, string>;
-  /** Send the JSON as the body itself instead of in a form. Default: false. */
+  /** Send the JSON as the body instead of in a form. Default: false. */
   sendAsJson?: boolean;
-  /** Milliseconds that one request may take, and that `close` waits for all. Default: 5000. */
+  /** Time limit in milliseconds of one request, and of `close` for all. Default: 5000. */
   timeout?: number;
 }
 
 /**
  * Send the logs of each epoch to a server, by HTTP POST.
  *
- * Training does not wait: requests go out one after another, in order, and `close` waits for the
- * last ones, for `timeout` at most. A server that cannot be reached or that answers 400 and above
- * is warned about once a run. The JSON is Python's: `"epoch"` first, `1.0`, and in a form the bare
+ * Training does not wait: requests are sent one after another, in order, and `close` waits for the
+ * last ones for at most `timeout`. An unreachable server, or a status of 400 and above, causes one
+ * warning per run. The JSON has Python's format: `"epoch"` first, `1.0`, and in a form the bare
  * words `NaN` and `Infinity`; with `sendAsJson` an epoch with such a value is not sent.
  *
  * Source: `keras/src/callbacks/remote_monitor.py`.
@@ -53,7 +53,7 @@ export class RemoteMonitor extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "RemoteMonitor";
 
-  /** Where the epochs are sent. */
+  /** URL to which the epochs are sent. */
   readonly url: string;
   #field: string;
   #headers: Record<string, string>;
@@ -68,7 +68,8 @@ export class RemoteMonitor extends Callback {
    * Send the logs of each epoch to a server.
    *
    * @param options where to send, and how
-   * @throws TypeError for an option of the wrong type, or a `root` and `path` that are no URL
+   * @throws TypeError for an option of the wrong type, or a `root` and `path` that do not form a
+   * URL
    * @throws RangeError for a `timeout` that is not above 0
    */
   constructor(options: RemoteMonitorOptions = {}) {
@@ -86,7 +87,7 @@ export class RemoteMonitor extends Callback {
     if (!URL.canParse(this.url) || !/^https?:$/.test(new URL(this.url).protocol)) {
       throw new TypeError(
         `Cannot create RemoteMonitor with root and path '${this.url}': ` +
-          `they must make an http: or https: URL`,
+          `they must form an http: or https: URL`,
       );
     }
     this.#field = options.field ?? "data";
@@ -98,7 +99,7 @@ export class RemoteMonitor extends Callback {
     this.#timeout = options.timeout ?? 5000;
   }
 
-  /** Allow each warning once again. */
+  /** Allow each warning again. */
   override onTrainBegin(): void {
     this.#warned.clear();
   }
@@ -110,7 +111,7 @@ export class RemoteMonitor extends Callback {
     if (this.#sendAsJson && odd !== undefined) {
       this.#warn(
         "value",
-        `epoch ${epoch} is not sent: ${odd[0]} is ${odd[1]}, for which JSON has no word`,
+        `epoch ${epoch} is not sent: ${odd[0]} is ${odd[1]}, which JSON cannot express`,
       );
       return;
     }
@@ -120,11 +121,11 @@ export class RemoteMonitor extends Callback {
     this.#posts = this.#posts.then(() => this.#post(body)).finally(() => this.#waiting--);
   }
 
-  /** Wait until everything is sent, for at most `timeout`; then drop the rest. */
+  /** Wait until everything is sent, for at most `timeout`, then drop the rest. */
   override async close(): Promise<void> {
     if (this.#waiting === 0) return;
     const timer = setTimeout(() => {
-      this.#warn("left", `${this.#waiting} epochs are not sent: ${this.#timeout} ms are over`);
+      this.#warn("left", `${this.#waiting} epochs are not sent within ${this.#timeout} ms`);
       this.#abort.abort();
     }, this.#timeout);
     await this.#posts;
@@ -161,7 +162,7 @@ export class RemoteMonitor extends Callback {
   #warn(kind: string, message: string): void {
     if (this.#warned.has(kind)) return;
     this.#warned.add(kind);
-    console.warn(`keepfit: RemoteMonitor: ${message}; training goes on`);
+    console.warn(`keepfit: RemoteMonitor: ${message}; training continues`);
   }
 }
 
@@ -173,7 +174,7 @@ const milliseconds: OptionRule = {
 
 const words: Record<string, string> = { nan: "NaN", inf: "Infinity", "-inf": "-Infinity" };
 
-/** The text that Python's json module has for an object of numbers. */
+/** An object of numbers as Python's json module formats it. */
 function pythonJson(entries: [string, unknown][], integers: readonly string[]): string {
   const members = entries.map(([name, value]) =>
     `${JSON.stringify(name)}: ${integers.includes(name) ? String(value) : pythonValue(value)}`

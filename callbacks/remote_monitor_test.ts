@@ -61,7 +61,7 @@ function hangingServer(first: number) {
 }
 
 describe("RemoteMonitor", () => {
-  it("posts a form with Python's JSON, the epochs in order", async () => {
+  it("RemoteMonitor posts a form with Python's JSON, in order of epochs", async () => {
     const { requests, warned } = await received({}, [{ loss: 0.5, val: 1 }, { loss: NaN }]);
     assert.deepEqual(requests.map(({ path, type, body }) => [path, type, body]), [
       [
@@ -78,7 +78,7 @@ describe("RemoteMonitor", () => {
     assert.deepEqual(warned, []);
   });
 
-  it("sends one epoch at a time", async () => {
+  it("RemoteMonitor sends one epoch at a time", async () => {
     const hanging = hangingServer(3);
     const server = await hanging.server;
     try {
@@ -97,7 +97,7 @@ describe("RemoteMonitor", () => {
     }
   });
 
-  it("posts JSON as the body when asked to, with headers, path and field of the user's", async () => {
+  it("RemoteMonitor posts JSON as the body with sendAsJson, with custom headers, path and field", async () => {
     const options = { sendAsJson: true, path: "/in", headers: { "X-Token": "t" } };
     const { requests } = await received(options, [{ loss: 0, "é": 1e-7 }]);
     assert.deepEqual(requests, [{
@@ -110,7 +110,7 @@ describe("RemoteMonitor", () => {
     assert.equal(form.requests[0].body, "logs=%7B%22epoch%22%3A+7.0%7D");
   });
 
-  it("posts lists, text and null as Python's JSON has them", async () => {
+  it("RemoteMonitor posts lists, text and null like Python's JSON", async () => {
     const logs = { list: [1, 0.5], none: null, text: "a" };
     const { requests } = await received({ sendAsJson: true }, [logs]);
     assert.equal(
@@ -119,14 +119,14 @@ describe("RemoteMonitor", () => {
     );
   });
 
-  it("leaves out an epoch that JSON cannot say, with a warning", async () => {
+  it("RemoteMonitor skips an epoch that JSON cannot express, with a warning", async () => {
     const { requests, warned } = await received({ sendAsJson: true }, losses(NaN, Infinity, 1));
     assert.deepEqual(requests.map(({ body }) => body), ['{"epoch": 2, "loss": 1.0}']);
     assert.equal(warned.length, 1);
     assert.match(warned[0], /epoch 0 is not sent: loss is NaN/);
   });
 
-  it("warns once of a server that refuses, and goes on", async () => {
+  it("RemoteMonitor warns once about a server that refuses, and continues", async () => {
     const refuse = () => new Response("no", { status: 500 });
     const { requests, warned } = await received({}, losses(3, 2, 1), refuse);
     assert.equal(requests.length, 3);
@@ -148,7 +148,7 @@ describe("RemoteMonitor", () => {
     );
   });
 
-  it("does not make training wait for a server that does not answer", async () => {
+  it("RemoteMonitor does not make training wait for an unresponsive server", async () => {
     const hanging = hangingServer(2);
     const server = await hanging.server;
     let isReleased = false;
@@ -170,7 +170,7 @@ describe("RemoteMonitor", () => {
     }
   });
 
-  it("gives up a request that is not answered in time, and sends the next one", async () => {
+  it("RemoteMonitor abandons a request without a timely response, and sends the next one", async () => {
     const hanging = hangingServer(1);
     const server = await hanging.server;
     try {
@@ -190,20 +190,20 @@ describe("RemoteMonitor", () => {
     }
   });
 
-  it("gives up at close what is not sent in time, with a warning", async () => {
+  it("RemoteMonitor abandons unsent epochs in close after the timeout, with a warning", async () => {
     const hanging = hangingServer(3);
     const server = await hanging.server;
     try {
       const monitor = new RemoteMonitor({ root: server.url, timeout: 50 });
       const { warned } = await heard(() => drive(monitor, losses(1, 2, 3)));
-      assert.match(warned.join(), /epochs are not sent: 50 ms are over/);
+      assert.match(warned.join(), /epochs are not sent within 50 ms/);
     } finally {
       hanging.release();
       await server.close();
     }
   });
 
-  it("refuses options that mean nothing", () => {
+  it("RemoteMonitor rejects invalid options", () => {
     for (const root of ["", "ftp://example.org", "//x"]) {
       assert.throws(() => new RemoteMonitor({ root }), /Cannot create RemoteMonitor with root/);
     }

@@ -1,10 +1,13 @@
 import type { OptionRule } from "./options.ts";
 
-/** When {@linkcode SaveSchedule} is due. */
+/** Options of {@linkcode SaveSchedule}. */
 export interface SaveTimes {
-  /** `"epoch"`, or a number of batches after which to save; it counts on over epochs. Default: `"epoch"`. */
+  /**
+   * `"epoch"`, or a number of batches after which to save, counted across epochs. Default:
+   * `"epoch"`.
+   */
   saveFreq?: "epoch" | number;
-  /** Save after the first batch that ends this long after the last save; instead of `saveFreq`. */
+  /** Save after the first batch that ends this long after the last save; replaces `saveFreq`. */
   saveEvery?: { seconds: number } | { minutes: number };
 }
 
@@ -43,19 +46,19 @@ export class SaveSchedule {
   ) {
     if (saveEvery !== undefined && saveFreq !== undefined) {
       throw new RangeError(
-        `Cannot create ${owner} with saveEvery and saveFreq ${saveFreq}: give one of them`,
+        `Cannot create ${owner} with saveEvery and saveFreq ${saveFreq}: set only one of them`,
       );
     }
     this.saveFreq = saveFreq ?? "epoch";
     this.#interval = saveEvery && millisecondsOf(saveEvery);
   }
 
-  /** Whether it is due after batches, not at the end of epochs. */
+  /** Whether it saves after batches rather than epochs. */
   get isByBatch(): boolean {
     return this.isByTime || typeof this.saveFreq === "number";
   }
 
-  /** Whether it is due after some time. */
+  /** Whether it saves after a period of time. */
   get isByTime(): boolean {
     return this.#interval !== undefined;
   }
@@ -77,7 +80,7 @@ export class SaveSchedule {
     this.#isTimeUp = performance.now() - this.#savedAt >= Number(this.#interval);
   }
 
-  /** Whether it will be due when this batch has ended. */
+  /** Whether a save will be due when this batch has ended. */
   isDueAfter(batch: number): boolean {
     if (this.isByTime) return this.#isTimeUp;
     return typeof this.saveFreq === "number" && this.#count(batch) >= this.saveFreq;
@@ -115,7 +118,9 @@ export class SaveSchedule {
     this.#savedAt = performance.now() - (elapsed ?? 0);
   }
 
-  /** Batches since the last save, with this one; an index that is not higher begins an epoch. */
+  /**
+   * Batches since the last save, including this one; an index that is not higher begins an epoch.
+   */
   #count(batch: number): number {
     const isNewEpoch = batch <= this.#lastBatch;
     return this.#batchesSinceSave + (isNewEpoch ? batch + 1 : batch - this.#lastBatch);

@@ -1,16 +1,16 @@
 import { checkValue, type OptionRule } from "./options.ts";
 
-/** What the options of a schedule must be, by name. */
+/** Rules of a schedule's options, by name. */
 export type Rules = Record<string, OptionRule>;
 
-/** A learning rate, or a part of one. */
+/** A learning rate, or a fraction of one. */
 export const rateRule = {
   types: ["number"],
   wanted: "a finite number >= 0",
   holds: (rate: number) => Number.isFinite(rate) && rate >= 0,
 };
 
-/** A number of steps that something takes. */
+/** A number of steps. */
 export const stepsRule = {
   types: ["number"],
   wanted: "a finite number > 0",
@@ -18,9 +18,9 @@ export const stepsRule = {
 };
 
 /**
- * Check the options of a schedule when it is made.
+ * Check the options of a schedule.
  *
- * @throws TypeError for a value of the wrong type, and for one that is needed and not there
+ * @throws TypeError for a value of the wrong type, and for a missing required one
  * @throws RangeError for a value out of range
  */
 export function checkSchedule(

@@ -2,9 +2,9 @@ import { atLeastZero, flag } from "./options.ts";
 import { checkSchedule, rateRule, type Rules, stepsRule } from "./schedule_rules.ts";
 
 /**
- * A learning rate for each step: a function of the step alone, so that a run that is resumed has the
- * same rates. Give it to `LearningRateScheduler`, with `{ every: "step" }` when its steps are
- * updates, as they are in Keras; without it they are epochs.
+ * The learning rate of each step. It depends only on the step, so that a resumed run has the same
+ * rates. Pass it to `LearningRateScheduler`, with `{ every: "step" }` if its steps are updates, as
+ * in Keras; without it they are epochs.
  *
  * @param step 0-based
  * @returns the rate for this step
@@ -15,21 +15,20 @@ export type StepSchedule = (step: number) => number;
 export interface DecayOptions {
   /** Rate of step 0. */
   initialLearningRate: number;
-  /** Steps in which the rate falls by `decayRate` once; above 0. */
+  /** Steps after which `decayRate` applies once; above 0. */
   decaySteps: number;
-  /** How much it falls; not negative. */
+  /** Rate of the decay; not negative. */
   decayRate: number;
-  /**
-   * Whether to fall in steps, once every `decaySteps`, rather than continuously. Default: false.
-   */
+  /** Whether to decay once every `decaySteps` rather than continuously. Default: false. */
   staircase?: boolean;
 }
 
 /**
- * The rate times `decayRate` after every `decaySteps`: `initial * decayRate ** (step / decaySteps)`.
+ * Multiply the rate by `decayRate` every `decaySteps`:
+ * `initial * decayRate ** (step / decaySteps)`.
  *
- * With `staircase` it is what others call step decay: `{ decaySteps: 30, decayRate: 0.1 }` makes it
- * a tenth every 30 steps.
+ * With `staircase` this is step decay: `{ decaySteps: 30, decayRate: 0.1 }` divides the rate by ten
+ * every 30 steps.
  *
  * @throws TypeError for an option of the wrong type
  * @throws RangeError for an option out of range
@@ -53,7 +52,8 @@ export function exponentialDecay(options: DecayOptions): StepSchedule {
 }
 
 /**
- * The rate divided by what grows with the step: `initial / (1 + decayRate * step / decaySteps)`.
+ * Divide the rate by a term that grows with the step:
+ * `initial / (1 + decayRate * step / decaySteps)`.
  *
  * @throws TypeError for an option of the wrong type
  * @throws RangeError for an option out of range
@@ -84,14 +84,14 @@ export interface PolynomialDecayOptions {
   decaySteps: number;
   /** Rate at the end and after it. Default: 0.0001. */
   endLearningRate?: number;
-  /** 1 for a straight line, more to fall fast at first. Default: 1. */
+  /** 1 for a linear decay, more for a faster decay at first. Default: 1. */
   power?: number;
-  /** Begin again at the end, each time with a longer way down from the first step on. Default: false. */
+  /** Restart at the end, each time with a longer decay counted from step 0. Default: false. */
   cycle?: boolean;
 }
 
 /**
- * From one rate down to another along a power of what is left; a straight line by default.
+ * Decay from one rate to another by a polynomial; linear by default.
  *
  * @throws TypeError for an option of the wrong type
  * @throws RangeError for an option out of range
@@ -127,17 +127,18 @@ export function polynomialDecay(options: PolynomialDecayOptions): StepSchedule {
 
 /** Options of {@linkcode piecewiseConstantDecay}. */
 export interface PiecewiseConstantDecayOptions {
-  /** The last step of each rate but the last one, rising. */
+  /** Last step of each rate except the last one, in ascending order. */
   boundaries: number[];
   /** The rates, one more than there are boundaries. */
   values: number[];
 }
 
 /**
- * One rate up to and with the first boundary, another one up to the next, and so on.
+ * One rate up to and including the first boundary, another one up to the next, and so on.
  *
  * @throws TypeError for an option of the wrong type
- * @throws RangeError when the boundaries do not rise, or values and boundaries do not fit together
+ * @throws RangeError when the boundaries do not increase, or their number does not match that of
+ * the values
  *
  * Source: `PiecewiseConstantDecay` in `keras/src/optimizers/schedules/learning_rate_schedule.py`.
  *
@@ -154,7 +155,7 @@ export function piecewiseConstantDecay(options: PiecewiseConstantDecayOptions): 
   checkSchedule("piecewiseConstantDecay", options, {
     boundaries: {
       types: ["object"],
-      wanted: "a list of rising numbers",
+      wanted: "a list of increasing numbers",
       holds: (list: number[]) => list.every((at, i) => i === 0 ? !isNaN(at) : at > list[i - 1]),
     },
     values: {
@@ -172,13 +173,13 @@ export function piecewiseConstantDecay(options: PiecewiseConstantDecayOptions): 
   };
 }
 
-/** What a decay needs, and what it may have. */
+/** Required and optional options of a decay. */
 const decayRules: [Rules, Rules] = [
   { initialLearningRate: rateRule, decaySteps: stepsRule, decayRate: rateRule },
   { staircase: flag },
 ];
 
-/** How many times `decaySteps` have gone by. */
+/** Elapsed steps in units of `decaySteps`. */
 function progressOf({ decaySteps, staircase = false }: DecayOptions): StepSchedule {
   return (step) => staircase ? Math.floor(step / decaySteps) : step / decaySteps;
 }

@@ -20,9 +20,9 @@ const make = { ...schedules, ...cosines } as unknown as Record<
   (options: object) => schedules.StepSchedule
 >;
 
-describe("schedules", () => {
+describe("Schedules", () => {
   for (const { schedule, options, rates } of golden.cases) {
-    it(`are Keras's: ${schedule} ${JSON.stringify(options)}`, () => {
+    it(`${schedule} returns Keras's rates: ${JSON.stringify(options)}`, () => {
       const rate = make[schedule](options);
       golden.steps.forEach((step, i) => {
         // Keras counts in float32.
@@ -32,11 +32,11 @@ describe("schedules", () => {
     });
   }
 
-  it("were compared with all that Keras has", () => {
+  it("Schedules are compared with all schedules of Keras", () => {
     assert.equal(new Set(golden.cases.map(({ schedule }) => schedule)).size, 6);
   });
 
-  it("do not change with options that change later", () => {
+  it("Schedules do not change with later changes of their options", () => {
     const options = { boundaries: [1], values: [1, 2] };
     const rate = piecewiseConstantDecay(options);
     options.boundaries[0] = 5;
@@ -44,7 +44,7 @@ describe("schedules", () => {
     assert.equal(rate(2), 2);
   });
 
-  it("refuse what makes no rate", () => {
+  it("Schedules reject invalid options", () => {
     const decay = { initialLearningRate: 0.1, decaySteps: 10 };
     assert.throws(() => cosineDecay({ ...decay, decaySteps: 0 }), {
       name: "RangeError",
@@ -56,7 +56,7 @@ describe("schedules", () => {
     assert.throws(() => make.polynomialDecay({ ...decay, cycle: 1 }), TypeError);
     assert.throws(() => make.cosineDecayRestarts({ ...decay }), TypeError);
     assert.throws(() => piecewiseConstantDecay({ boundaries: [1, 1], values: [1, 2, 3] }), {
-      message: /boundaries must be a list of rising numbers/,
+      message: /boundaries must be a list of increasing numbers/,
     });
     assert.throws(() => piecewiseConstantDecay({ boundaries: [1], values: [1] }), RangeError);
     assert.throws(() => piecewiseConstantDecay({ boundaries: 3, values: [1] } as never), TypeError);

@@ -7,7 +7,7 @@ import { callable, callbackOptions, checkOptions, type OptionRule, verbosity } f
 export interface SpeedMonitorOptions extends CallbackOptions {
   /** Above 0 or true: print the speed of each epoch. Default: 0. */
   verbose?: number | boolean;
-  /** Epochs in a row that leave more tensors than the one before, until it warns. Default: 3. */
+  /** Consecutive epochs with more tensors than the one before until it warns. Default: 3. */
   leakPatience?: number;
   /** Reports the number of tensors, for example `tf.memory`. Default: the engine's. */
   memory?: () => EngineMemory;
@@ -16,11 +16,11 @@ export interface SpeedMonitorOptions extends CallbackOptions {
 }
 
 /**
- * Measure how fast training is, and warn when tensors are left behind epoch by epoch.
+ * Measure the speed of training, and warn when the number of tensors grows from epoch to epoch.
  *
- * Writes into the epoch logs, where callbacks behind it and the history see them: `epoch_seconds`,
- * with validation; `steps_per_second` and `samples_per_second`, of the training alone. The last one
- * is left out while the number of rows is not known (a dataset).
+ * Adds to the epoch logs, for later callbacks and the history: `epoch_seconds`, including
+ * validation; `steps_per_second` and `samples_per_second`, of training only. The last one is left
+ * out while the number of rows is unknown (a dataset).
  *
  * @example
  * ```ts
@@ -45,7 +45,7 @@ export class SpeedMonitor extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "SpeedMonitor";
 
-  /** Epochs in a row that leave more tensors, until it warns. */
+  /** Consecutive epochs with more tensors until it warns. */
   readonly leakPatience: number;
   #verbose: boolean;
   #message = "";
@@ -55,14 +55,14 @@ export class SpeedMonitor extends Callback {
   #steps = 0;
   // Training ends where validation begins.
   #trained: number | undefined;
-  /** Tensors after each of the last epochs in which their number grew. */
+  /** Numbers of tensors after the last epochs in which it grew. */
   #tensors: number[] = [];
   #hasWarned = false;
 
   /**
    * Add the speed of training to the logs.
    *
-   * @param options what to tell
+   * @param options what to report
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for a `leakPatience` below 1
    */
@@ -144,8 +144,8 @@ export class SpeedMonitor extends Callback {
     if (this.#tensors.length <= this.leakPatience) return;
     this.#hasWarned = true;
     console.warn(
-      `keepfit: SpeedMonitor sees tensors left behind: there were ${this.#tensors.join(", ")} ` +
-        `after the last epochs; dispose what hooks, metrics and datasets make, or use tf.tidy`,
+      `keepfit: SpeedMonitor found a tensor leak: there were ${this.#tensors.join(", ")} ` +
+        `after the last epochs; dispose the tensors of hooks, metrics and datasets, or use tf.tidy`,
     );
   }
 }
@@ -159,7 +159,7 @@ function messageOf(epoch: number, logs: Logs): string {
   return `Epoch ${epoch + 1}: ${parts.join(", ")}`;
 }
 
-/** Three digits that count; those before the point all. */
+/** Three significant digits, but all digits before the decimal point. */
 function round(value: number): string {
   return String(value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
 }

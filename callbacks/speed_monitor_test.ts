@@ -38,7 +38,7 @@ async function trained(callbacks: CallbackLike[]) {
 }
 
 describe("SpeedMonitor", () => {
-  it("logs the speed of training, and how long the epoch took with validation", async () => {
+  it("SpeedMonitor logs the speed of training, and the time of the epoch including validation", async () => {
     const { history, printed } = await trained([]);
     assert.deepEqual(history.steps_per_second, [1, 1]);
     assert.deepEqual(history.samples_per_second, [10 / 3, 10 / 3]);
@@ -46,7 +46,7 @@ describe("SpeedMonitor", () => {
     assert.equal(printed[1], "Epoch 2: 3.33 samples/s, 1 steps/s, 8 s");
   });
 
-  it("counts the rows that were trained on when an epoch is cut short", async () => {
+  it("SpeedMonitor counts the trained rows of an incomplete epoch", async () => {
     class Stop extends Callback {
       override onTrainBatchEnd() {
         this.model.stopTraining = true;
@@ -56,7 +56,7 @@ describe("SpeedMonitor", () => {
     assert.deepEqual(history.samples_per_second, [4]);
   });
 
-  it("leaves out what it cannot know", async () => {
+  it("SpeedMonitor omits values that are unknown", async () => {
     const model = smallModel();
     const batches = function* () {
       for (let i = 0; i < 2; i++) yield { xs: tf.zeros([2, 1]), ys: tf.zeros([2, 1]) };
@@ -71,7 +71,7 @@ describe("SpeedMonitor", () => {
     assert.match(printed[0], /^Epoch 1: [\d.e+]+ steps\/s, [\d.e-]+ s$/);
   });
 
-  it("warns once when tensors are left behind epoch by epoch", async () => {
+  it("SpeedMonitor warns once when the number of tensors grows epoch by epoch", async () => {
     const left: tf.Tensor[] = [];
     const leak: CallbackLike = { onEpochEnd: () => void left.push(tf.scalar(1)) };
     const data = tf.zeros([4, 1]);
@@ -94,7 +94,7 @@ describe("SpeedMonitor", () => {
     tf.dispose([...left, data]);
   });
 
-  it("asks who it is told to ask, and begins to count anew where the number falls", async () => {
+  it("SpeedMonitor queries the given source, and restarts the count when the number falls", async () => {
     const counts = [1, 2, 3, 3, 4, 5, 2, 3, 4];
     const memory = () => ({ numTensors: counts.shift() ?? NaN, numBytes: 0 });
     const list = new CallbackList(new SpeedMonitor({ memory, leakPatience: 3 }));
@@ -106,7 +106,7 @@ describe("SpeedMonitor", () => {
     assert.deepEqual(counts, []);
   });
 
-  it("refuses options that mean nothing", () => {
+  it("SpeedMonitor rejects invalid options", () => {
     assert.throws(() => new SpeedMonitor({ leakPatience: 0 }), RangeError);
     assert.throws(() => new SpeedMonitor({ memory: {} as never }), TypeError);
   });

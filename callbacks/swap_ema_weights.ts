@@ -5,20 +5,20 @@ import { callbackOptions, checkOptions, flag } from "./options.ts";
 /** Options of {@linkcode SwapEMAWeights}. */
 export interface SwapEMAWeightsOptions extends CallbackOptions {
   /**
-   * Whether the averages are in the model at the end of each epoch too, for later callbacks.
+   * Whether the averages are also in the model at the end of each epoch, for later callbacks.
    * Default: false.
    */
   swapOnEpoch?: boolean;
 }
 
 /**
- * Put the moving averages of the weights into the model for validation, `evaluate` and `predict`,
- * and the weights back afterwards. The optimizer keeps the averages: see
+ * Swap the moving averages of the weights into the model for validation, `evaluate` and `predict`,
+ * and restore the weights afterwards. The optimizer keeps the averages: see
  * `exponentialMovingAverage`.
  *
- * With `swapOnEpoch`, callbacks behind this one (a `ModelCheckpoint`) find the averages at the end
- * of an epoch; those before it find the weights. However training ends, the model has the averages
- * after it; after an error it has the weights. Keras 3.15 loses the averages when such a run is
+ * With `swapOnEpoch`, later callbacks (such as `ModelCheckpoint`) see the averages at the end of an
+ * epoch; earlier ones see the weights. After training the model has the averages, even if it was
+ * stopped; after an error it has the weights. Keras 3.15 loses the averages when such a run is
  * stopped early, and keeps them in the model after `predict`.
  *
  * Source: `keras/src/callbacks/swap_ema_weights.py`.
@@ -66,7 +66,7 @@ export class SwapEMAWeights extends Callback {
   }
 
   /**
-   * Find the moving average of the optimizer.
+   * Look up the moving average of the optimizer.
    *
    * @throws TypeError when it has none
    */
@@ -104,7 +104,7 @@ export class SwapEMAWeights extends Callback {
     this.#average?.swapOut(this.model);
   }
 
-  /** Put the weights back where a run that failed has left the averages. */
+  /** Restore the weights if a failed run has left the averages in the model. */
   override close(): void {
     this.#average?.swapOut(this.model);
     this.#average = undefined;

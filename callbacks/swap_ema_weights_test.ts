@@ -61,7 +61,7 @@ describe("SwapEMAWeights", () => {
     ["swap, overwrite every 2", { momentum: 0.5, overwriteFrequency: 2 }, false],
   ];
   for (const [name, average, swapOnEpoch] of golden) {
-    it(`has the validation and the weights of Keras: ${name}`, async () => {
+    it(`SwapEMAWeights has Keras's validation and weights: ${name}`, async () => {
       const model = makeModel(average);
       const epochs: number[][] = [];
       const watch = { onEpochEnd: () => epochs.push(weightsOf(model)) };
@@ -72,7 +72,7 @@ describe("SwapEMAWeights", () => {
     });
   }
 
-  it("has the averages in the model after a run that is stopped early", async () => {
+  it("SwapEMAWeights leaves the averages in the model after a run that is stopped early", async () => {
     for (const swapOnEpoch of [true, false]) {
       const model = makeModel({ momentum: 0.9 });
       const stop = {
@@ -85,7 +85,7 @@ describe("SwapEMAWeights", () => {
     }
   });
 
-  it("evaluates and predicts with the averages, and puts the weights back each time", async () => {
+  it("SwapEMAWeights evaluates and predicts with the averages, and restores the weights each time", async () => {
     const model = makeModel({ momentum: 0.5 });
     for (let i = 0; i < 4; i++) await model.trainOnBatch(x, y);
     const weights = weightsOf(model);
@@ -102,7 +102,7 @@ describe("SwapEMAWeights", () => {
     assert.deepEqual(weightsOf(model), weights);
   });
 
-  it("puts the weights back when an evaluation or a prediction ends, before it is closed", async () => {
+  it("SwapEMAWeights restores the weights when an evaluation or a prediction ends, before it is closed", async () => {
     const model = makeModel({ momentum: 0.5 });
     for (let i = 0; i < 4; i++) await model.trainOnBatch(x, y);
     const weights = weightsOf(model);
@@ -115,7 +115,7 @@ describe("SwapEMAWeights", () => {
     }
   });
 
-  it("lets callbacks behind it save the averages", async () => {
+  it("SwapEMAWeights lets later callbacks save the averages", async () => {
     const fs = memoryFileSystem();
     const model = makeModel({ momentum: 0.9 });
     const checkpoint = new ModelCheckpoint("{epoch}", { fs, saveWeightsOnly: true });
@@ -125,7 +125,7 @@ describe("SwapEMAWeights", () => {
     assert.deepEqual(weightsOf(loaded), weightsOf(model));
   });
 
-  it("puts the weights back when validation fails", async () => {
+  it("SwapEMAWeights restores the weights when validation fails", async () => {
     const model = makeModel({ momentum: 0.9 });
     let weights: number[] = [];
     const failing = {
@@ -138,7 +138,7 @@ describe("SwapEMAWeights", () => {
     assert.deepEqual(weightsOf(model), weights);
   });
 
-  it("fails before the first batch when the optimizer keeps no averages", async () => {
+  it("SwapEMAWeights fails before the first batch when the optimizer keeps no averages", async () => {
     const model = makeModel();
     const before = weightsOf(model);
     const message = /the optimizer keeps none; compile the model with exponentialMovingAverage/;
@@ -150,7 +150,7 @@ describe("SwapEMAWeights", () => {
     assert.deepEqual(weightsOf(model), before);
   });
 
-  it("leaves no tensor", async () => {
+  it("SwapEMAWeights leaks no tensor", async () => {
     const model = makeModel({ momentum: 0.9 });
     await train(model, new SwapEMAWeights());
     const before = tf.memory().numTensors;

@@ -41,29 +41,31 @@ export interface TensorBoardOptions extends CallbackOptions {
   logDir?: Path;
   /** Write histograms of all weights every n epochs; 0 for never. Default: 0. */
   histogramFreq?: number;
-  /** Draw the model. Default: true. */
+  /** Write the graph of the model. Default: true. */
   writeGraph?: boolean;
-  /** With the histograms, write the weights as pictures. Default: false. */
+  /** Write the weights as images along with the histograms. Default: false. */
   writeImages?: boolean;
-  /** Write how many batches a second are trained. Default: false. */
+  /** Write the number of batches per second. Default: false. */
   writeStepsPerSecond?: boolean;
   /**
-   * When to write the logs of batches: never (`"epoch"`), for each (`"batch"`), or for every so
-   * many. Default: `"epoch"`.
+   * When to write the logs of batches: never (`"epoch"`), for each (`"batch"`), or for every n-th.
+   * Default: `"epoch"`.
    */
   updateFreq?: "batch" | "epoch" | number;
   /**
-   * Batches whose kernels are timed, counted from 1 over the run: one, or first and last as
+   * Batches whose kernels are timed, counted from 1 over the run: one, or the first and last as
    * `[5, 10]` or `"5,10"`; 0 for none. Default: 0.
    */
   profileBatch?: ProfileBatch;
   /** Write the embeddings for the projector every n epochs; 0 for never. Default: 0. */
   embeddingsFreq?: number;
-  /** File with a label for each row of an embedding, in `logDir`: one for all, or by name of the layer. */
+  /**
+   * File in `logDir` with a label for each row of an embedding: one for all, or one per layer name.
+   */
   embeddingsMetadata?: EmbeddingsMetadata;
   /**
-   * Hyperparameters of this run: its row in TensorBoard's HParams tab, with the last metrics beside
-   * them. TensorBoard finds the metrics only when it is started on a folder above `logDir`: with
+   * Hyperparameters of this run: its row in TensorBoard's HParams tab, next to the last metrics.
+   * TensorBoard finds the metrics only if it is started on a parent folder of `logDir`: with
    * `logDir: "logs/first"`, `tensorboard --logdir logs`. Default: no row.
    */
   hparams?: Record<string, string | number | boolean>;
@@ -72,13 +74,13 @@ export interface TensorBoardOptions extends CallbackOptions {
    * writer's.
    */
   flushMillis?: number;
-  /** Where the files are. Default: the runtime's own file system. */
+  /** File system of the files. Default: the runtime's. */
   fs?: FileSystem;
 }
 
 /**
- * Write what TensorBoard shows: losses and metrics, the model, weights, embeddings, the time of
- * kernels. `tensorboard --logdir logs` opens it.
+ * Write event files for TensorBoard: losses and metrics, the model, weights, embeddings and kernel
+ * times. `tensorboard --logdir logs` shows them.
  *
  * | run | tag | step |
  * | --- | --- | --- |
@@ -91,17 +93,18 @@ export interface TensorBoardOptions extends CallbackOptions {
  * | validation | `evaluation_<key>_vs_iterations` | updates of the optimizer |
  *
  * Values of batches are means since the epoch began, and are read from the device only when they
- * are written. Batches count on where a run goes on: from a restored state, or with `initialEpoch`
- * from the optimizer's updates. Write summaries of your own by {@linkcode writer}.
+ * are written. The batch count continues in a resumed run: from the restored state, or with
+ * `initialEpoch` from the optimizer's updates. Write your own summaries with {@linkcode writer}.
  *
  * A profile is the text `batch_<last>`, a table of the kernels, and a trace in
  * `train/plugins/profile/<time>/keepfit.trace.json`, which opens in Perfetto
- * (https://ui.perfetto.dev) or `chrome://tracing`, not in TensorBoard's Profile tab. An embedding is
- * a table `train/keras_embedding-<layer>-<epoch>.tsv`, and `projector_config.pbtxt` names the
- * newest: the projector finds it when TensorBoard was started on `logDir` itself, or on a folder
- * above it and the run has `hparams`.
+ * (https://ui.perfetto.dev) or `chrome://tracing`, not in TensorBoard's Profile tab. An embedding
+ * is a table `train/keras_embedding-<layer>-<epoch>.tsv`, and `projector_config.pbtxt` names the
+ * newest: the projector finds it if TensorBoard is started on `logDir` itself, or on a parent
+ * folder and the run has `hparams`.
  *
- * Epochs and evaluations are always written; with a number for `update_freq` Keras leaves most out.
+ * Epochs and evaluations are always written; with a number for `update_freq`, Keras omits most of
+ * them.
  *
  * Source: `keras/src/callbacks/tensorboard.py`.
  *
@@ -133,17 +136,17 @@ export class TensorBoard extends Callback {
   readonly logDir: Path;
   /** Epochs between histograms; 0 for none. */
   readonly histogramFreq: number;
-  /** Whether the model is drawn. */
+  /** Whether the graph of the model is written. */
   readonly writeGraph: boolean;
-  /** Whether weights are written as pictures. */
+  /** Whether weights are written as images. */
   readonly writeImages: boolean;
   /** Whether the speed is written. */
   readonly writeStepsPerSecond: boolean;
-  /** Batches between logs of batches; `"epoch"` for none. */
+  /** Batches between two logs; `"epoch"` for none. */
   readonly updateFreq: "epoch" | number;
   /** Epochs between embeddings; 0 for none. */
   readonly embeddingsFreq: number;
-  /** Labels of embeddings: one file for all, or by name of the layer. */
+  /** Labels of embeddings: one file for all, or one per layer name. */
   readonly embeddingsMetadata: EmbeddingsMetadata | undefined;
   #profiler: BatchProfiler | undefined;
   #hparams: TensorBoardOptions["hparams"];
@@ -160,11 +163,11 @@ export class TensorBoard extends Callback {
   #hasSession = false;
 
   /**
-   * Write event files; they are opened when the run begins.
+   * Write event files, which are opened when the run begins.
    *
    * @param options where to write, and what
    * @throws TypeError for an option of the wrong type
-   * @throws RangeError for a frequency that is no whole number, or batches that are no range
+   * @throws RangeError for a frequency that is not a whole number, or an invalid range of batches
    */
   constructor(options: TensorBoardOptions = {}) {
     super(options);
@@ -214,8 +217,8 @@ export class TensorBoard extends Callback {
   }
 
   /**
-   * The writer of a run, to add summaries of your own while the callback is in use. It is closed
-   * when the run ends; ask for it again rather than keep it.
+   * The writer of a run, to add your own summaries while the callback is in use. It is closed when
+   * the run ends; get it again rather than keep it.
    *
    * @param run the folder in `logDir`
    */
@@ -250,11 +253,11 @@ export class TensorBoard extends Callback {
       writer.graph(modelGraph(config, layers));
       writer.text("model_summary", modelTable(layers), 0);
     } catch (error) {
-      console.warn(`keepfit: TensorBoard cannot draw the model: ${messageOf(error)}`);
+      console.warn(`keepfit: TensorBoard cannot write the graph of the model: ${messageOf(error)}`);
     }
   }
 
-  /** See that the folders can be written to, find the first batch, and write the hyperparameters. */
+  /** Check that the folders are writable, find the first batch, and write the hyperparameters. */
   override async onTrainBegin(): Promise<void> {
     const fs = this.#files();
     await probeDirectory(joinPath(this.logDir, "train"), { fs });
@@ -281,8 +284,8 @@ export class TensorBoard extends Callback {
   }
 
   /**
-   * Tell readers what a run that broke off wrote after the state from which this one goes on. Steps
-   * of batches and updates are never below those of epochs, so they come first.
+   * Mark the data that an interrupted run wrote after the state from which this one continues.
+   * Steps of batches and updates are never below those of epochs, so they come first.
    */
   #voidLaterSteps(): void {
     const { initialEpoch = 0, doValidation } = this.params ?? {};
@@ -355,7 +358,7 @@ export class TensorBoard extends Callback {
     for (const result of closed) if (result.status === "rejected") throw result.reason;
   }
 
-  /** Where it writes. */
+  /** The path it writes to. */
   override get stateKey(): string {
     return comparablePath(this.logDir);
   }
@@ -367,7 +370,7 @@ export class TensorBoard extends Callback {
     return { events, ...(this.onTrainBatchBegin !== undefined && { batch: this.#batch }) };
   }
 
-  /** Count on from there. */
+  /** Continue the count. */
   setState(state: CallbackState): void {
     this.#isResumed = true;
     if (state.batch !== undefined) this.#batch = state.batch as number;
@@ -446,7 +449,7 @@ export class TensorBoard extends Callback {
   }
 
   async #writeWeights(model: LayeredModel, epoch: number): Promise<void> {
-    // Keras's paths have the name of a Sequential in front, but not of a functional model.
+    // Keras's paths begin with the name of a Sequential, but not of a functional model.
     const scope = model.getClassName() === "Sequential" ? `${model.name}/` : "";
     const weights = layersOf(model).flatMap((layer) => layer.weights);
     const values = await readTensors(weights.map(({ tensor }) => tensor));

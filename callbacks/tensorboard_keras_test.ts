@@ -16,13 +16,13 @@ const trainTags = ["T epoch_learning_rate", "T epoch_loss"];
 const bothTags = [...trainTags, "V epoch_loss", "V evaluation_loss_vs_iterations"];
 
 describe("TensorBoard, as Keras tests it", () => {
-  it("writes losses, the learning rate and the evaluation by default", async () => {
+  it("TensorBoard writes losses, the learning rate and the evaluation by default", async () => {
     const world = new World();
     await world.fit({ validationData });
     assert.deepEqual(await world.tags("scalars"), bothTags);
   });
 
-  it("writes the same tags when it is used for a second fit", async () => {
+  it("TensorBoard writes the same tags in a second fit", async () => {
     const world = new World();
     await world.fit({ validationData });
     await world.fit({ validationData });
@@ -30,7 +30,7 @@ describe("TensorBoard, as Keras tests it", () => {
     assert.equal((await world.files(".v2")).length, 4);
   });
 
-  it("writes to train alone when nothing is validated", async () => {
+  it("TensorBoard writes only train without validation", async () => {
     const world = new World();
     await world.fit();
     const files = await world.files("");
@@ -39,13 +39,13 @@ describe("TensorBoard, as Keras tests it", () => {
     assert.deepEqual(await world.tags("scalars"), trainTags);
   });
 
-  it("writes the loss of each batch with updateFreq 1", async () => {
+  it("TensorBoard writes the loss of each batch with updateFreq 1", async () => {
     const world = new World({ updateFreq: 1 });
     await world.fit({ validationData });
     assert.deepEqual(await world.tags("scalars"), ["T batch_loss", ...bothTags]);
   });
 
-  it("writes a learning rate that a schedule changes", async () => {
+  it("TensorBoard writes a learning rate that a schedule changes", async () => {
     const world = new World();
     const schedule: CallbackLike = {
       onEpochBegin(epoch) {
@@ -57,7 +57,7 @@ describe("TensorBoard, as Keras tests it", () => {
     assert.deepEqual(await world.scalars("train", "epoch_learning_rate"), [[0, 0.5], [1, 0.25]]);
   });
 
-  it("writes steps per second, of epochs and of batches", async () => {
+  it("TensorBoard writes steps per second of epochs and batches", async () => {
     const world = new World({ updateFreq: 1, writeStepsPerSecond: true });
     await world.fit();
     assert.deepEqual(await world.tags("scalars"), [
@@ -72,7 +72,7 @@ describe("TensorBoard, as Keras tests it", () => {
     assert.ok(speeds.every(([, speed]) => speed > 0 && Number.isFinite(speed)));
   });
 
-  it("writes a histogram of each weight", async () => {
+  it("TensorBoard writes a histogram of each weight", async () => {
     const world = new World({ histogramFreq: 1 });
     await world.fit({ validationData });
     assert.deepEqual(await world.tags("scalars"), bothTags);
@@ -85,7 +85,7 @@ describe("TensorBoard, as Keras tests it", () => {
     assert.deepEqual(await world.tags("images"), []);
   });
 
-  it("writes weights of convolutions as pictures", async () => {
+  it("TensorBoard writes weights of convolutions as images", async () => {
     const model = tf.sequential({
       name: "seq",
       layers: [
@@ -109,7 +109,7 @@ describe("TensorBoard, as Keras tests it", () => {
     assert.equal(pictures.length, 3);
   });
 
-  it("tells the projector where an embedding and its labels are", async () => {
+  it("TensorBoard writes the projector's config with an embedding and its labels", async () => {
     const world = new World(
       { embeddingsFreq: 1, embeddingsMetadata: { test_embedding: "metadata.tsv" } },
       embedding(),
@@ -123,7 +123,7 @@ describe("TensorBoard, as Keras tests it", () => {
     assert.ok(config.includes(`\n  metadata_path: "metadata.tsv"\n`));
   });
 
-  it("leaves summaries of one's own in both runs", async () => {
+  it("TensorBoard writes custom summaries to both runs", async () => {
     const world = new World({ updateFreq: 1 });
     const own: CallbackLike = {
       onTrainBatchEnd: (batch) => world.callback.writer("train").scalar("custom", batch, batch),
@@ -140,7 +140,7 @@ describe("TensorBoard, as Keras tests it", () => {
     ]);
   });
 
-  it("profiles a batch", async () => {
+  it("TensorBoard profiles a batch", async () => {
     const world = new World({ profileBatch: 1, histogramFreq: 1, writeGraph: false });
     await world.fit();
     assert.deepEqual(await world.tags("text"), ["T batch_1"]);

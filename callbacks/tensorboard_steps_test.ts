@@ -8,7 +8,7 @@ import { readEvents } from "../tensorboard/mod.ts";
 import { TensorBoard } from "./tensorboard.ts";
 
 describe("TensorBoard's steps", () => {
-  it("are epochs from 0, batches from 1 and the optimizer's updates", async () => {
+  it("TensorBoard's steps are epochs from 0, batches from 1 and the optimizer's updates", async () => {
     const world = new World({ updateFreq: "batch" });
     await world.fit({ validationData });
     assert.deepEqual(await world.steps("train", "epoch_loss"), [0, 1]);
@@ -17,7 +17,7 @@ describe("TensorBoard's steps", () => {
     assert.deepEqual(await world.steps("validation", "evaluation_loss_vs_iterations"), [5, 10]);
   });
 
-  it("start anew with a second fit, but for the updates", async () => {
+  it("TensorBoard's steps restart in a second fit, except for updates", async () => {
     const world = new World({ updateFreq: 5 });
     await world.fit({ validationData });
     await world.fit({ validationData });
@@ -27,7 +27,7 @@ describe("TensorBoard's steps", () => {
     assert.deepEqual(evaluations, [5, 10, 15, 20]);
   });
 
-  it("go on where a fit goes on at a later epoch", async () => {
+  it("TensorBoard's steps continue when a fit continues at a later epoch", async () => {
     const world = new World({ updateFreq: 5 });
     await world.fit();
     await world.fit({ initialEpoch: 2, epochs: 4 });
@@ -35,13 +35,13 @@ describe("TensorBoard's steps", () => {
     assert.deepEqual(await world.steps("train", "epoch_loss"), [0, 1, 2, 3]);
   });
 
-  it("go on by the length of an epoch when the optimizer is a new one", async () => {
+  it("TensorBoard's steps continue by the length of an epoch if the optimizer is new", async () => {
     const world = new World({ updateFreq: 5 });
     await world.fit({ initialEpoch: 2, epochs: 3 });
     assert.deepEqual(await world.steps("train", "batch_loss"), [15]);
   });
 
-  it("are void from where a run goes on, for readers of a run that broke off", async () => {
+  it("TensorBoard's steps are marked as replaced from the step at which an interrupted run continues", async () => {
     const sessions = async (world: World, run: string) =>
       (await world.events(run)).flatMap(({ session, step }) => session === 1 ? [step] : []);
     const batches = new World({ updateFreq: 1 });
@@ -55,7 +55,7 @@ describe("TensorBoard's steps", () => {
     assert.deepEqual(await sessions(epochs, "train"), [2]);
   });
 
-  it("go on from a state, once", async () => {
+  it("TensorBoard's steps continue from a state once", async () => {
     const first = new World({ updateFreq: 1 });
     await first.fit({ epochs: 1 });
     const state = structuredClone(await first.callback.getState());
@@ -112,7 +112,7 @@ describe("TensorBoard's steps of a run that broke off", () => {
   });
 
   for (const order of ["before", "after"]) {
-    it(`go on in the middle of an epoch, with the backup ${order} it in the list`, async () => {
+    it(`TensorBoard's steps continue within an epoch, with the backup ${order} it in the list`, async () => {
       const fs = memoryFileSystem();
       const start = (world: World, others?: CallbackLike) => {
         const backup = new BackupAndRestore("backup", { fs, saveFreq: 2 });
@@ -149,7 +149,7 @@ describe("TensorBoard's steps of a run that broke off", () => {
 
 describe("TensorBoard's updateFreq", () => {
   for (const [updateFreq, batches] of [[2, [2, 4, 6, 8, 10]], [3, [3, 6, 9]], [100, []]] as const) {
-    it(`${updateFreq} thins the batches out, but no epoch and no evaluation`, async () => {
+    it(`TensorBoard with updateFreq ${updateFreq} writes fewer batches, but every epoch and evaluation`, async () => {
       const world = new World({ updateFreq });
       await world.fit({ validationData });
       assert.deepEqual(await world.steps("train", "batch_loss"), batches);
@@ -159,12 +159,12 @@ describe("TensorBoard's updateFreq", () => {
     });
   }
 
-  it("'epoch' leaves the callback without batch hooks", () => {
+  it("TensorBoard with updateFreq 'epoch' has no batch hooks", () => {
     const { onTrainBatchBegin, onTrainBatchEnd } = new TensorBoard({ writeStepsPerSecond: true });
     assert.deepEqual([onTrainBatchBegin, onTrainBatchEnd], [undefined, undefined]);
   });
 
-  it("reads the logs of no batch but those that it writes", async () => {
+  it("TensorBoard reads only the logs of batches that it writes", async () => {
     const world = new World({ updateFreq: 4 });
     const read: number[] = [];
     const quiet: CallbackLike = {
@@ -175,7 +175,7 @@ describe("TensorBoard's updateFreq", () => {
     assert.deepEqual(read, [3]);
   });
 
-  it("writes the values that the logs have", async () => {
+  it("TensorBoard writes the values in the logs", async () => {
     const world = new World({ updateFreq: 1 });
     const batches: number[] = [];
     const epochs: number[] = [];

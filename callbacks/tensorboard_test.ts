@@ -15,7 +15,7 @@ import { TensorBoard } from "./tensorboard.ts";
 import { drive, heard } from "./fixtures.ts";
 
 describe("TensorBoard", () => {
-  it("writes nothing for an epoch without logs, and does not touch the logs", async () => {
+  it("TensorBoard writes nothing for an epoch without logs, and does not change the logs", async () => {
     const world = new World();
     const model = { optimizer: { learningRate: 0.5, iterations: 1 } } as TrainableModel;
     const logs = { loss: 1, val_loss: 2 };
@@ -24,7 +24,7 @@ describe("TensorBoard", () => {
     assert.deepEqual(logs, { loss: 1, val_loss: 2 });
   });
 
-  it("takes a file: URL for its folder", async () => {
+  it("TensorBoard accepts a file: URL for its folder", async () => {
     const fs = memoryFileSystem();
     const logDir = new URL("file:///runs/a%20b");
     await drive(new TensorBoard({ logDir, fs }), [{ loss: 1, val_loss: 2 }], { model: {} });
@@ -32,14 +32,14 @@ describe("TensorBoard", () => {
     assert.deepEqual(runs, ["train", "validation"]);
   });
 
-  it("writes histograms every so many epochs, the first one too", async () => {
+  it("TensorBoard writes histograms every n epochs, including the first", async () => {
     const world = new World({ histogramFreq: 2 });
     await world.fit({ epochs: 4 });
     const tag = "seq/hidden/kernel/histogram";
     assert.deepEqual(await world.steps("train", tag), [0, 2]);
   });
 
-  it("writes the histogram of the weights as they are at the end of the epoch", async () => {
+  it("TensorBoard writes histograms of the weights at the end of the epoch", async () => {
     const world = new World({ histogramFreq: 1 });
     await world.fit({ epochs: 1 });
     const values = world.model.getWeights()[0].dataSync();
@@ -53,7 +53,7 @@ describe("TensorBoard", () => {
     assert.equal(counts.reduce((sum, count) => sum + count, 0), values.length);
   });
 
-  it("names the weights of a functional model by their layers, models inside of it too", async () => {
+  it("TensorBoard names the weights of a functional model by layer, including nested models", async () => {
     const input = tf.input({ shape: [4] });
     const inner = tf.sequential({
       name: "inner",
@@ -69,7 +69,7 @@ describe("TensorBoard", () => {
     ]);
   });
 
-  it("draws the model before anything else, once a fit", async () => {
+  it("TensorBoard writes the graph of the model first, once per fit", async () => {
     const world = new World();
     await world.fit();
     const [first] = await world.summaries("train");
@@ -81,17 +81,19 @@ describe("TensorBoard", () => {
     assert.deepEqual(await world.tags("text"), ["T model_summary"]);
   });
 
-  it("goes on without a drawing of a model that cannot be serialized", async () => {
+  it("TensorBoard continues without a graph if the model cannot be serialized", async () => {
     const world = new World();
     world.model.toJSON = () => {
       throw new TypeError("no config");
     };
     const { warned } = await heard(() => world.fit());
-    assert.deepEqual(warned, ["keepfit: TensorBoard cannot draw the model: no config"]);
+    assert.deepEqual(warned, [
+      "keepfit: TensorBoard cannot write the graph of the model: no config",
+    ]);
     assert.deepEqual(await world.tags("scalars"), ["T epoch_learning_rate", "T epoch_loss"]);
   });
 
-  it("writes the evaluation of a lone evaluate, and draws the model", async () => {
+  it("TensorBoard writes the results of a separate evaluate, and the graph of the model", async () => {
     const world = new World();
     await world.fit({ epochs: 1 });
     const { loss } = await evaluate(world.model, x, y, { verbose: 0, callbacks: world.callback });
@@ -101,7 +103,7 @@ describe("TensorBoard", () => {
     assert.equal((await world.summaries("train")).filter(({ tag }) => tag === "keras").length, 2);
   });
 
-  it("has no updates to draw an evaluation over where there is no optimizer", async () => {
+  it("TensorBoard writes no evaluation by iterations without an optimizer", async () => {
     const world = new World();
     const list = new CallbackList([world.callback], { model: {} });
     await list.onTestBegin();
@@ -110,14 +112,14 @@ describe("TensorBoard", () => {
     assert.equal(await exists("logs", { fs: world.fs }), false);
   });
 
-  it("draws the model in a lone predict too", async () => {
+  it("TensorBoard writes the graph of the model in a separate predict", async () => {
     const world = new World();
     tf.dispose(await predict(world.model, x, { verbose: 0, callbacks: world.callback }));
     assert.deepEqual(await world.tags("graph_keras_model"), ["T keras"]);
     assert.deepEqual(await world.tags("scalars"), []);
   });
 
-  it("writes an embedding every so many epochs and names the newest, in a second fit too", async () => {
+  it("TensorBoard writes an embedding every n epochs and names the newest, even in a second fit", async () => {
     const world = new World(
       { embeddingsFreq: 2, embeddingsMetadata: { test_embedding: "metadata.tsv" } },
       embedding(),
@@ -137,7 +139,7 @@ describe("TensorBoard", () => {
     assert.deepEqual([rows.length, rows[0].length], [5, 2]);
   });
 
-  it("refuses labels for a layer that is no embedding, before the first batch", async () => {
+  it("TensorBoard rejects labels for a layer that is not an embedding, before the first batch", async () => {
     const world = new World(
       { embeddingsFreq: 1, embeddingsMetadata: { words: "a.tsv" } },
       embedding(),
@@ -148,7 +150,7 @@ describe("TensorBoard", () => {
     );
   });
 
-  it("puts the run into the table of hyperparameters, and how it ended", async () => {
+  it("TensorBoard writes hyperparameters and the end of the run", async () => {
     const world = new World({ hparams: { units: 3, optimizer: "sgd" } });
     await world.fit({ validationData });
     const tags = (await world.summaries("")).map(({ tag }) => tag);
@@ -159,7 +161,7 @@ describe("TensorBoard", () => {
     ]);
   });
 
-  it("says in the table that a run failed", async () => {
+  it("TensorBoard marks a failed run in the hyperparameters", async () => {
     const statuses = [];
     for (const fails of [false, true]) {
       const world = new World({ hparams: { units: 3 } });
@@ -178,7 +180,7 @@ describe("TensorBoard", () => {
     assert.deepEqual(statuses, [1, 2]);
   });
 
-  it("leaves no tensor behind, with everything on", async () => {
+  it("TensorBoard leaks no tensor with all options", async () => {
     const world = new World({
       histogramFreq: 1,
       writeImages: true,
@@ -194,7 +196,7 @@ describe("TensorBoard", () => {
     assert.equal(tf.memory().numTensors, before);
   });
 
-  it("has all of an epoch on the disk when the epoch has ended", async () => {
+  it("TensorBoard has written a whole epoch to disk when it ends", async () => {
     const world = new World({ updateFreq: 1 });
     let seen: number[] = [];
     const reader: CallbackLike = {
@@ -206,7 +208,7 @@ describe("TensorBoard", () => {
     assert.deepEqual(seen, [1, 2, 3, 4, 5]);
   });
 
-  it("ends the run when the folder cannot be written, or only itself where it may", async () => {
+  it("TensorBoard ends the run when the folder is not writable, or only itself if allowed", async () => {
     const full = new World();
     await full.fs.writeFile("logs", "a file");
     await assert.rejects(full.fit(), { name: "CallbackError", callback: "TensorBoard" });
@@ -217,8 +219,8 @@ describe("TensorBoard", () => {
   });
 });
 
-describe("TensorBoard in a process that is killed", () => {
-  it("leaves every epoch that had ended, in a file that can be read", async () => {
+describe("TensorBoard in a killed process", () => {
+  it("TensorBoard in a killed process leaves every completed epoch in a readable file", async () => {
     const logDir = await mkdtemp(join(tmpdir(), "keepfit-killed-"));
     const { child, result, printed } = startChild(
       `
@@ -256,7 +258,7 @@ describe("TensorBoard in a process that is killed", () => {
 });
 
 describe("TensorBoard's options", () => {
-  it("have Keras's defaults", () => {
+  it("TensorBoard's options have Keras's defaults", () => {
     const { logDir, histogramFreq, writeGraph, writeImages, updateFreq, embeddingsFreq } =
       new TensorBoard();
     assert.deepEqual(
@@ -280,7 +282,7 @@ describe("TensorBoard's options", () => {
     ["a writeGraph that is no boolean", { writeGraph: 1 }, "TypeError"],
   ];
   for (const [what, options, name] of refused) {
-    it(`refuse ${what}`, () => {
+    it(`TensorBoard rejects ${what}`, () => {
       assert.throws(() => new TensorBoard(options), {
         name,
         message: /^Cannot create TensorBoard with .*: \w+ must be /,

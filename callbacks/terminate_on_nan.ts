@@ -4,15 +4,15 @@ import { callbackOptions, checkOptions, flag } from "./options.ts";
 
 /** Options of {@linkcode TerminateOnNaN}. */
 export interface TerminateOnNaNOptions extends CallbackOptions {
-  /** Fail instead of ending training: then no epoch end and no train end follow. Default: false. */
+  /** Throw instead of stopping: then no epoch end and no train end follow. Default: false. */
   raiseError?: boolean;
 }
 
 /**
- * End training as soon as the loss of a training batch is NaN or infinite.
+ * Stop training as soon as the loss of a training batch is NaN or infinite.
  *
- * It reads `loss` after every batch, which on a GPU means waiting for it. As the loss is the mean
- * since the epoch began, one bad batch is enough. Other metrics and `val_loss` are not looked at.
+ * It reads `loss` after every batch, which means waiting for a GPU. Because the loss is the mean
+ * since the epoch began, one bad batch is enough. Other metrics and `val_loss` are not checked.
  *
  * Source: `keras/src/callbacks/terminate_on_nan.py`.
  *
@@ -33,13 +33,13 @@ export class TerminateOnNaN extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "TerminateOnNaN";
 
-  /** Whether it fails instead of ending training. */
+  /** Whether it throws instead of stopping. */
   readonly raiseError: boolean;
 
   /**
-   * End training when the loss is NaN or infinite.
+   * Stop training when the loss is NaN or infinite.
    *
-   * @param options what to do about it
+   * @param options how to stop
    * @throws TypeError for an option of the wrong type
    */
   constructor(options: TerminateOnNaNOptions = {}) {
@@ -58,7 +58,7 @@ export class TerminateOnNaN extends Callback {
     if (typeof loss !== "number" || Number.isFinite(loss)) return;
     if (this.raiseError) {
       throw new RangeError(
-        `Cannot train on after batch ${batch}: NaN or Inf loss encountered, ` +
+        `Cannot continue training after batch ${batch}: NaN or Inf loss encountered, ` +
           `loss is ${loss} and must be finite`,
       );
     }

@@ -4,7 +4,7 @@ import { TerminateOnNaN } from "./terminate_on_nan.ts";
 import { drive, heard, losses } from "./fixtures.ts";
 
 describe("TerminateOnNaN", () => {
-  it("ends training after the bad batch, and the epoch still ends", async () => {
+  it("TerminateOnNaN stops training after the bad batch, and the epoch still ends", async () => {
     for (const bad of [NaN, Infinity, -Infinity]) {
       const hooks: string[] = [];
       const spy = {
@@ -20,7 +20,7 @@ describe("TerminateOnNaN", () => {
     }
   });
 
-  it("fails instead when asked to, and no train end follows", async () => {
+  it("TerminateOnNaN throws with raiseError, and no train end follows", async () => {
     const hooks: string[] = [];
     const spy = { onTrainEnd: () => hooks.push("end"), onEpochEnd: () => hooks.push("epoch") };
     await assert.rejects(
@@ -34,14 +34,14 @@ describe("TerminateOnNaN", () => {
     assert.deepEqual(hooks, []);
   });
 
-  it("looks at nothing but the training loss", async () => {
+  it("TerminateOnNaN checks only the training loss", async () => {
     const logs = [{ mae: NaN, val_loss: NaN }, { loss: 1, mae: NaN }];
     for (const raiseError of [true, false]) {
       assert.equal(await drive(new TerminateOnNaN({ raiseError }), logs, { batches: 2 }), 2);
     }
   });
 
-  it("refuses an option of the wrong type", () => {
+  it("TerminateOnNaN rejects an option of the wrong type", () => {
     assert.throws(() => new TerminateOnNaN({ raiseError: 1 as never }), TypeError);
   });
 });

@@ -8,28 +8,30 @@ import {
   verbosity,
 } from "./options.ts";
 
-/** Options of {@linkcode Timer}. The times are added up; one at least must be given. */
+/** Options of {@linkcode Timer}. The times are added; at least one is required. */
 export interface TimerOptions extends CallbackOptions {
-  /** Seconds that training may take. */
+  /** Seconds of training. */
   seconds?: number;
-  /** Minutes that training may take. */
+  /** Minutes of training. */
   minutes?: number;
-  /** Hours that training may take. */
+  /** Hours of training. */
   hours?: number;
-  /** When to look at the clock: after each step, or only when an epoch has ended. Default: `"step"`. */
+  /**
+   * When to check the clock: after each step, or only at the end of an epoch. Default: `"step"`.
+   */
   every?: "epoch" | "step";
-  /** Above 0 or true: print when training was ended. Default: 1. */
+  /** Above 0 or true: print when training stops. Default: 1. */
   verbose?: number | boolean;
   /** A clock, in milliseconds. Default: `performance.now`. */
   now?: () => number;
 }
 
 /**
- * End training when it has taken long enough.
+ * Stop training after a given time.
  *
- * Validation and other callbacks count, what lies between two runs does not: a run that goes on from
- * a state has what the one before it left. The last batch is finished, and with
- * `{ every: "epoch" }` the last epoch; validation, epoch end and train end always follow.
+ * Validation and other callbacks count, the time between two runs does not: a resumed run has the
+ * time that the one before it left. The last batch is finished, and with `{ every: "epoch" }` the
+ * last epoch; validation, epoch end and train end always follow.
  *
  * @example
  * ```ts
@@ -54,15 +56,15 @@ export class Timer extends Callback {
   /** Its name in messages and saved states. */
   static override readonly className: string = "Timer";
 
-  /** What training may take, in seconds. */
+  /** Time limit in seconds. */
   readonly budget: number;
-  /** When it looks at the clock. */
+  /** When it checks the clock. */
   readonly every: "epoch" | "step";
-  /** True when it ended training. */
+  /** True if it stopped training. */
   hasStopped = false;
   #verbose: boolean;
   #now: () => number;
-  // Seconds before it began, which is in the clock's milliseconds.
+  // Seconds before the current start, which is in milliseconds of the clock.
   #before = 0;
   #begin: number | undefined;
   #epoch = 0;
@@ -71,8 +73,8 @@ export class Timer extends Callback {
   /**
    * Limit the time of a run.
    *
-   * @param options how long
-   * @throws TypeError for an option of the wrong type, or when no time is given
+   * @param options the time limit
+   * @throws TypeError for an option of the wrong type, or without a time
    * @throws RangeError for a negative time
    */
   constructor(options: TimerOptions) {
@@ -89,7 +91,7 @@ export class Timer extends Callback {
     const { seconds, minutes, hours } = options;
     if (seconds === undefined && minutes === undefined && hours === undefined) {
       throw new TypeError(
-        "Cannot create Timer with no time: seconds, minutes or hours must be given",
+        "Cannot create Timer without a time: set seconds, minutes or hours",
       );
     }
     this.budget = (seconds ?? 0) + 60 * (minutes ?? 0) + 3600 * (hours ?? 0);
@@ -100,18 +102,18 @@ export class Timer extends Callback {
     if (this.every === "step") this.onTrainBatchEnd = this.#check;
   }
 
-  /** Seconds that training has taken. */
+  /** Elapsed seconds of training. */
   get elapsed(): number {
     const running = this.#begin === undefined ? 0 : this.#now() - this.#begin;
     return this.#before + running / 1000;
   }
 
-  /** Seconds that are left, not below 0. */
+  /** Remaining seconds, not below 0. */
   get remaining(): number {
     return Math.max(this.budget - this.elapsed, 0);
   }
 
-  /** It reads the clock alone. */
+  /** It reads only the clock. */
   override readsBatchLogs(): boolean {
     return false;
   }
@@ -134,13 +136,13 @@ export class Timer extends Callback {
     this.#check();
   }
 
-  /** Stop the clock, and report if it ended training. */
+  /** Stop the clock, and report if it stopped training. */
   override onTrainEnd(): void {
     this.close();
     if (this.hasStopped && this.#verbose) {
       console.log(
-        `Epoch ${this.#epoch + 1}: Timer ended training after ${inWords(this.elapsed)}, ` +
-          `it may take ${inWords(this.budget)}`,
+        `Epoch ${this.#epoch + 1}: Timer stopped training after ${inWords(this.elapsed)}, ` +
+          `the limit is ${inWords(this.budget)}`,
       );
     }
   }
@@ -152,7 +154,7 @@ export class Timer extends Callback {
     this.#begin = undefined;
   }
 
-  /** The time that was taken. */
+  /** The elapsed time. */
   getState(): CallbackState {
     return { elapsed: this.elapsed };
   }
@@ -171,7 +173,7 @@ export class Timer extends Callback {
   }
 }
 
-/** `1 h 2 min 3.4 s`, without what is 0 in front. */
+/** `1 h 2 min 3.4 s`, without leading zero units. */
 function inWords(seconds: number): string {
   const tenths = Math.round(seconds * 10);
   const hours = Math.floor(tenths / 36_000);

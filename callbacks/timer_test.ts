@@ -23,44 +23,44 @@ async function run(options: TimerOptions) {
 }
 
 describe("Timer", () => {
-  it("ends training after the batch in which the time is up", async () => {
+  it("Timer stops training after the batch in which the time is up", async () => {
     const { timer, batches, epochs } = await run({ seconds: 45 });
     assert.deepEqual([batches, epochs, timer.hasStopped], [5, 2, true]);
     assert.deepEqual([timer.elapsed, timer.remaining], [50, 0]);
   });
 
-  it("lets the epoch end when asked to", async () => {
+  it('Timer lets the epoch end with every: "epoch"', async () => {
     const { batches, epochs, timer } = await run({ seconds: 45, every: "epoch" });
     assert.deepEqual([batches, epochs], [8, 2]);
     assert.equal(timer.onTrainBatchEnd, undefined);
   });
 
-  it("adds up seconds, minutes and hours, and stays silent while there is time", async () => {
+  it("Timer adds seconds, minutes and hours, and is silent before the limit", async () => {
     const { timer, batches } = await run({ seconds: 1, minutes: 1, hours: 1 });
     assert.deepEqual([timer.budget, batches, timer.hasStopped], [3661, 12, false]);
     assert.equal(timer.remaining, 3541);
   });
 
-  it("looks at the clock after validation too", async () => {
+  it("Timer checks the clock after validation as well", async () => {
     const { now, tick } = clock(30);
     const timer = new Timer({ minutes: 1, verbose: 0, now });
     const epochs = await drive(timer, losses(1, 1, 1, 1), { batches: 1, train: tick });
     assert.equal(epochs, 2);
   });
 
-  it("says that it ended training unless told not to", async () => {
+  it("Timer prints that it stopped training unless told not to", async () => {
     const say = async (options: TimerOptions) => (await heard(() => run(options))).printed;
     assert.deepEqual(await say({ seconds: 65, verbose: 1 }), [
-      "Epoch 2: Timer ended training after 1 min 10 s, it may take 1 min 5 s",
+      "Epoch 2: Timer stopped training after 1 min 10 s, the limit is 1 min 5 s",
     ]);
     assert.deepEqual(await say({ seconds: 5, verbose: true }), [
-      "Epoch 1: Timer ended training after 10 s, it may take 5 s",
+      "Epoch 1: Timer stopped training after 10 s, the limit is 5 s",
     ]);
     assert.deepEqual(await say({ hours: 1, verbose: 1 }), []);
     assert.deepEqual(await say({ seconds: 5 }), []);
   });
 
-  it("has what an earlier run left, and starts anew without a state", async () => {
+  it("Timer continues with the time of an earlier run, and resets without a state", async () => {
     const { timer } = await run({ seconds: 35 });
     const state = structuredClone(timer.getState());
     assert.deepEqual(state, { elapsed: 40 });
@@ -83,7 +83,7 @@ describe("Timer", () => {
     assert.equal(resumed.elapsed, 70);
   });
 
-  it("ends a real training by the real clock", async () => {
+  it("Timer stops real training by the real clock", async () => {
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
     const data = tf.zeros([8, 1]);
@@ -99,10 +99,10 @@ describe("Timer", () => {
     tf.dispose(data);
   });
 
-  it("refuses no time, and less than none", () => {
+  it("Timer rejects a missing or negative time", () => {
     assert.throws(() => new Timer({}), {
       name: "TypeError",
-      message: "Cannot create Timer with no time: seconds, minutes or hours must be given",
+      message: "Cannot create Timer without a time: set seconds, minutes or hours",
     });
     assert.throws(() => new Timer({ minutes: -1 }), RangeError);
     assert.throws(() => new Timer({ hours: "1" as never }), TypeError);

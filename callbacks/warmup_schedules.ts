@@ -6,9 +6,9 @@ import type { StepSchedule } from "./schedules.ts";
 export interface OneCycleOptions {
   /** The highest rate. */
   maxLearningRate: number;
-  /** Steps of the whole cycle; above 0. After them the rate stays at its lowest. */
+  /** Steps of the whole cycle; above 0. After it the rate stays at its lowest. */
   totalSteps: number;
-  /** What part of the steps the climb takes, from 0 to below 1. Default: 0.3. */
+  /** Fraction of the steps in which the rate rises, from 0 to below 1. Default: 0.3. */
   warmupFraction?: number;
   /** The first rate is the highest divided by this. Default: 25. */
   initialDivisor?: number;
@@ -17,9 +17,9 @@ export interface OneCycleOptions {
 }
 
 /**
- * One climb to a high rate and one long fall far below where it began, both along a cosine.
+ * Raise the rate to a maximum, then lower it far below its initial value, both along a cosine.
  *
- * The momentum stays as it is: TensorFlow.js's optimizers have it fixed.
+ * The momentum is unchanged: TensorFlow.js's optimizers do not allow that.
  *
  * @throws TypeError for an option of the wrong type
  * @throws RangeError for an option out of range
@@ -66,18 +66,18 @@ export function oneCycle(options: OneCycleOptions): StepSchedule {
 
 /** Options of {@linkcode withWarmup}. */
 export interface WarmupOptions {
-  /** Steps of the climb; the schedule begins after them. */
+  /** Steps of the warmup; the schedule begins after them. */
   warmupSteps: number;
-  /** Rate of step 0. Default: 0, at which nothing is learned. */
+  /** Rate of step 0. Default: 0. */
   initialLearningRate?: number;
 }
 
 /**
- * Climb in a straight line to a constant rate, or to where a schedule begins, which then follows
- * from its own step 0.
+ * Raise the rate linearly to a constant, or to the initial rate of a schedule, which then starts at
+ * its own step 0.
  *
  * @param schedule a rate, or a schedule
- * @param options how to climb
+ * @param options the warmup
  * @throws TypeError for an option of the wrong type
  * @throws RangeError for an option out of range
  * @example
