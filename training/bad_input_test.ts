@@ -36,26 +36,26 @@ function twoOutputs(compile: Partial<tf.ModelCompileArgs> = {}): tf.LayersModel 
 }
 
 /** One run that must fail before its first batch, once and clearly. */
-function refuses(what: string, run: () => Promise<unknown>, name: string, message: RegExp): void {
-  it(what, () => assert.rejects(run(), { name, message }));
+function rejects(title: string, run: () => Promise<unknown>, name: string, message: RegExp): void {
+  it(title, () => assert.rejects(run(), { name, message }));
 }
 
-describe("fit refuses a model", () => {
+describe("fit with an invalid model", () => {
   const bare = () => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [3] })] });
-  refuses(
-    "that is not compiled",
+  rejects(
+    "fit rejects a model that is not compiled",
     () => fit(bare(), x, y, quiet),
     "TypeError",
     /^Cannot fit: the model is not compiled; call model.compile\(\{ optimizer, loss \}\) first$/,
   );
-  refuses(
-    "to evaluate it as well",
+  rejects(
+    "evaluate rejects a model that is not compiled",
     () => evaluate(bare(), x, y),
     "TypeError",
     /^Cannot evaluate: .* not compiled/,
   );
-  refuses(
-    "that has no layer yet",
+  rejects(
+    "fit rejects a model without layers",
     () => fit(tf.sequential(), x, y, quiet),
     "TypeError",
     /^Cannot fit: the model is not built; add a layer with inputShape first$/,
@@ -63,15 +63,15 @@ describe("fit refuses a model", () => {
   for (
     const [model, got] of [[null, "null"], [undefined, "undefined"], [{}, "Object"], [5, "number"]]
   ) {
-    refuses(
-      `that is none: ${got}`,
+    rejects(
+      `fit rejects a value that is not a model: ${got}`,
       () => fit(model as never, x, y, quiet),
       "TypeError",
       new RegExp(`expected a tf.LayersModel or tf.Sequential, got ${got}`),
     );
   }
-  refuses(
-    "that is in a fit already",
+  rejects(
+    "fit rejects a model that is already in a fit",
     async () => {
       const model = dense();
       await fit(model, x, y, {
@@ -80,11 +80,11 @@ describe("fit refuses a model", () => {
       });
     },
     "CallbackError",
-    /Cannot fit: the model is in another fit already/,
+    /Cannot fit: the model is already in another fit/,
   );
 });
 
-describe("fit refuses data", () => {
+describe("fit with invalid data", () => {
   const refused: [string, () => [Tensors, Tensors], string, RegExp][] = [
     [
       "x of another width",
@@ -130,7 +130,7 @@ describe("fit refuses data", () => {
       /expected a tf.Tensor, got an array of 2 numbers; write tf.tensor1d\(x\)/,
     ],
     [
-      "an object that is no tensor",
+      "an object that is not a tensor",
       () => [{ out_input: 5 } as never, y],
       "TypeError",
       /expected a tf.Tensor for out_input, got the number 5/,
@@ -174,57 +174,57 @@ describe("fit refuses data", () => {
     ["a promise", () => [Promise.resolve(x) as never, y], "TypeError", /got a promise; await it/],
     ["a number", () => [5 as never, y], "TypeError", /training x: .* got the number 5$/],
     ["a path", () => ["a.csv" as never, y], "TypeError", /got the string "a.csv"$/],
-    ["another name", () => [x, { other: y }], "TypeError", /training y: nothing was given for out/],
+    ["another name", () => [x, { other: y }], "TypeError", /training y: it lacks out/],
     ["a scalar", () => [tf.scalar(1), y], "RangeError", /training x of shape \[\]/],
   ];
   for (const [what, data, name, message] of refused) {
-    refuses(what, () => fit(dense(), ...data(), quiet), name, message);
+    rejects(`fit rejects ${what}`, () => fit(dense(), ...data(), quiet), name, message);
   }
-  refuses(
-    "a missing output",
+  rejects(
+    "fit rejects a missing output",
     () => fit(twoOutputs(), x, { a: y }, quiet),
     "TypeError",
-    /nothing was given for b/,
+    /it lacks b/,
   );
-  refuses(
-    "one tensor for two outputs",
+  rejects(
+    "fit rejects one tensor for two outputs",
     () => fit(twoOutputs(), x, y, quiet),
     "TypeError",
     /one tensor as training y: the model has 2, a, b/,
   );
-  refuses(
-    "arrays for two outputs",
+  rejects(
+    "fit rejects arrays for two outputs",
     () => fit(twoOutputs(), x, [[1, 2], [3, 4]] as never, quiet),
     "TypeError",
     /training y: expected a tf.Tensor for a, got an array of 2 numbers; write tf.tensor1d\(...\)/,
   );
-  refuses(
-    "one array for two outputs",
+  rejects(
+    "fit rejects one array for two outputs",
     () => fit(twoOutputs(), x, [1, 2, 3] as never, quiet),
     "TypeError",
     /training y: expected a tf.Tensor for each of a, b, got an array of 3 numbers/,
   );
-  refuses(
-    "one-hot rows for class numbers",
+  rejects(
+    "fit rejects one-hot rows for class numbers",
     () => fit(dense({ loss: "sparseCategoricalCrossentropy" }, 3), x, tf.ones([4, 3]), quiet),
     "RangeError",
     /training y of shape \[4,3\]: out needs \[rows, 1\] \(class numbers, because the loss is/,
   );
-  refuses(
-    "class numbers for one-hot rows",
+  rejects(
+    "fit rejects class numbers for one-hot rows",
     () => fit(dense({ loss: "categoricalCrossentropy" }, 3), x, y, quiet),
     "RangeError",
     /out needs \[rows, 3\]; for class numbers compile with sparseCategoricalCrossentropy, or write tf.oneHot\(y, 3\)/,
   );
-  refuses(
-    "validation data that does not fit",
+  rejects(
+    "fit rejects validation data of the wrong shape",
     () => fit(dense(), x, y, { ...quiet, validationData: [x, tf.ones([4, 9])] }),
     "RangeError",
     /validation y of shape \[4,9\]/,
   );
   for (const validationData of [[x], x, [x, y, y, y], 5]) {
-    refuses(
-      `validation data that is ${
+    rejects(
+      `fit rejects validation data that is ${
         Array.isArray(validationData) ? validationData.length : "no"
       } tensors in an array`,
       () => fit(dense(), x, y, { ...quiet, validationData: validationData as never }),
@@ -232,21 +232,21 @@ describe("fit refuses data", () => {
       /it must be \[x, y\], \[x, y, sampleWeight\] or a dataset/,
     );
   }
-  refuses(
-    "a dataset",
+  rejects(
+    "fit rejects a dataset",
     () => fit(dense(), function* () {} as never, y, quiet),
     "TypeError",
     /call fitDataset\(/,
   );
-  refuses(
-    "tensors, in fitDataset,",
+  rejects(
+    "fitDataset rejects tensors",
     () => fitDataset(dense(), x as never, quiet),
     "TypeError",
     /for tensors call fit\(/,
   );
 });
 
-describe("fit refuses options", () => {
+describe("fit with invalid options", () => {
   const refused: [FitOptions, RegExp][] = [
     [{ epochs: -1 }, /Cannot use epochs -1: it must be a whole number >= 0/],
     [{ epochs: 1.5 }, /epochs 1.5/],
@@ -273,7 +273,7 @@ describe("fit refuses options", () => {
     [{ seed: -1 }, /seed -1/],
     [
       { validationSplit: 1 },
-      /validationSplit 1 of 4 rows: it must leave at least one row to train/,
+      /validationSplit 1 of 4 rows: it must leave at least one row for training/,
     ],
     [{ validationSplit: -0.5 }, /validationSplit -0.5 of 4 rows/],
     [{ validationSplit: NaN }, /validationSplit NaN/],
@@ -289,7 +289,7 @@ describe("fit refuses options", () => {
     [{ epochs: 3n as never }, /epochs the bigint 3/],
     [
       { classWeight: { 0: 1 } },
-      /classWeight for out: class 1 is in the data and not among the weights \(0\)/,
+      /classWeight for out: class 1 is in the data but not among the weights \(0\)/,
     ],
     [
       { classWeight: { 1: NaN } },
@@ -305,8 +305,8 @@ describe("fit refuses options", () => {
     [{ sampleWeight: tf.ones([4, 2]) }, /weights of shape \[4,2\] for a loss of shape \[4\]/],
   ];
   for (const [options, message] of refused) {
-    refuses(
-      `${message}`.slice(0, 60),
+    rejects(
+      `fit rejects callbacks: ${message}`.slice(0, 60),
       () => fit(dense(), x, y, { ...quiet, ...options }),
       "RangeError",
       message,
@@ -328,15 +328,15 @@ describe("fit refuses options", () => {
     ],
   ];
   for (const [options, message] of shapes) {
-    refuses(
-      `${Object.entries(options)}`,
+    rejects(
+      `fit rejects an option for two outputs: ${Object.entries(options)}`,
       () => fit(twoOutputs(), x, [y, y], { ...quiet, ...options }),
       "TypeError",
       message,
     );
   }
-  refuses(
-    "class weights for targets with steps",
+  rejects(
+    "fit rejects class weights for targets with steps",
     async () => {
       const model = tf.sequential({
         layers: [
@@ -347,11 +347,11 @@ describe("fit refuses options", () => {
       await fit(model, tf.ones([4, 2, 3]), tf.ones([4, 2, 1]), { ...quiet, classWeight: { 1: 1 } });
     },
     "RangeError",
-    /its targets have shape \[4,2,1\], class numbers or one-hot rows are needed/,
+    /its targets have shape \[4,2,1\], expected class numbers or one-hot rows/,
   );
 });
 
-describe("fit refuses weights", () => {
+describe("fit with invalid weights", () => {
   const disposed = tf.ones([4]);
   disposed.dispose();
   const refused: [FitOptions, RegExp][] = [
@@ -374,15 +374,15 @@ describe("fit refuses weights", () => {
     [{ classWeight: { cat: 1 } as never }, /classWeight: .* got cat: the number 1/],
   ];
   for (const [options, message] of refused) {
-    refuses(
-      `${message}`.slice(0, 70),
+    rejects(
+      `fit rejects weights ${message}`.slice(0, 70),
       () => fit(dense(), x, y, { ...quiet, ...options }),
       "TypeError",
       message,
     );
   }
-  refuses(
-    "of classes for a dataset, before its first batch",
+  rejects(
+    "fit rejects class weights for a dataset before its first batch",
     () =>
       fitDataset(
         dense(),
@@ -395,28 +395,28 @@ describe("fit refuses weights", () => {
     /classWeight of class 0 for out/,
   );
 
-  it("and warns once of negative ones", async () => {
+  it("fit warns once about negative weights", async () => {
     const sampleWeight = tf.tensor1d([1, -1, 1, -2]);
     for (const options of [{ sampleWeight }, { classWeight: { 1: -1 } }]) {
       const warnings = await warned(() => fit(dense(), x, y, { ...quiet, ...options, epochs: 2 }));
       assert.equal(warnings.length, 1);
-      assert.match(warnings[0], /with a negative weight training makes the loss larger/);
+      assert.match(warnings[0], /training increases a loss with a negative weight/);
     }
   });
 
-  it("not for a class, or of a row, that only the validation has", async () => {
+  it("fit requires no weights for classes or rows that only the validation has", async () => {
     const model = dense({ loss: "sparseCategoricalCrossentropy" }, 3);
     const labels = tf.tensor1d([0, 1, 1, 2]);
     const options = { ...quiet, validationSplit: 0.25 };
     await fit(model, x, labels, { ...options, classWeight: { 0: 1, 1: 2 } });
     await assert.rejects(
       fit(model, x, labels, { ...options, classWeight: { 0: 1, 2: 2 } }),
-      /class 1 is in the data and not among the weights/,
+      /class 1 is in the data but not among the weights/,
     );
   });
 });
 
-describe("fit refuses tensors", () => {
+describe("fit with invalid tensors", () => {
   const gone = tf.ones([4, 3]);
   gone.dispose();
   const texts = tf.tensor2d([["a"], ["b"], ["c"], ["d"]]);
@@ -443,13 +443,13 @@ describe("fit refuses tensors", () => {
     ],
   ];
   for (const [what, run, message] of refused) {
-    it(what, async () => {
+    it(`fit rejects tensors ${what}`, async () => {
       await assert.rejects(run(), { name: "TypeError", message });
       assert.equal(await tensorsLeft(run), 0);
     });
   }
 
-  it("not when there are more than the model has, with one warning", async () => {
+  it("fit ignores data for unknown names, with one warning", async () => {
     const inputs = { out_input: x, another: y };
     const warnings = await warned(async () => {
       await fit(dense(), { ...inputs, out_input: x }, { out: y, ouput: y }, quiet);
@@ -462,22 +462,22 @@ describe("fit refuses tensors", () => {
   });
 });
 
-describe("fit refuses labels", () => {
+describe("fit with invalid labels", () => {
   const sparse = () => dense({ loss: "sparseCategoricalCrossentropy" }, 3);
   const cases: [number[], RegExp][] = [
     [
       [1, 2, 3, 1],
-      /row 2 holds 3, out has the classes 0 to 2; class numbers count from 0: write y.s/,
+      /row 2 is 3, but out has the classes 0 to 2; class numbers count from 0: write y.s/,
     ],
-    [[0, 1, 2, 7], /row 3 holds 7, out has the classes 0 to 2$/],
-    [[0, -1, 2, 1], /row 1 holds -1, out has the classes 0 to 2$/],
-    [[0, 0.5, 2, 1], /row 1 holds 0.5/],
-    [[NaN, 0, 2, 1], /row 0 holds NaN/],
+    [[0, 1, 2, 7], /row 3 is 7, but out has the classes 0 to 2$/],
+    [[0, -1, 2, 1], /row 1 is -1, but out has the classes 0 to 2$/],
+    [[0, 0.5, 2, 1], /row 1 is 0.5/],
+    [[NaN, 0, 2, 1], /row 0 is NaN/],
   ];
   for (const [labels, message] of cases) {
     for (const dtype of ["float32", "int32"] as const) {
       if (dtype === "int32" && !labels.every(Number.isInteger)) continue;
-      it(`${labels} as ${dtype}, in every run`, async () => {
+      it(`fit rejects the labels ${labels} as ${dtype} in every run`, async () => {
         const y = tf.tensor1d(labels, dtype);
         const refused = { name: "RangeError", message };
         await assert.rejects(fit(sparse(), x, y, quiet), refused);
@@ -498,15 +498,15 @@ describe("fit refuses labels", () => {
     }
   }
 
-  it("of a row that is used, and of no other", async () => {
+  it("fit rejects labels only in rows that are used", async () => {
     const late = tf.tensor1d([0, 1, 2, 3]);
     await assert.rejects(
       fit(sparse(), x, late, { ...quiet, validationSplit: 0.25 }),
-      /validation y: row 3 holds 3/,
+      /validation y: row 3 is 3/,
     );
   });
 
-  it("of each step", async () => {
+  it("fit rejects labels of each step", async () => {
     const steps = tf.layers.timeDistributed({
       layer: tf.layers.dense({ units: 3, activation: "softmax" }),
       inputShape: [2, 3],
@@ -516,15 +516,15 @@ describe("fit refuses labels", () => {
     const labels = tf.tensor3d([[[0], [1]], [[2], [3]]], undefined, "int32");
     await assert.rejects(
       fit(model, tf.ones([2, 2, 3]), labels, quiet),
-      /training y: row 1 holds 3/,
+      /training y: row 1 is 3/,
     );
   });
 
-  it("not when it cannot know the classes, or the loss is another one", async () => {
+  it("fit accepts labels if it does not know the classes, or with another loss", async () => {
     await fit(dense(), x, tf.tensor1d([7, -1, 0.5, 3]), quiet);
   });
 
-  it("not, but warns of probabilities outside 0 to 1", async () => {
+  it("fit warns about probabilities outside 0 to 1", async () => {
     const runs: [tf.Sequential, tf.Tensor, RegExp][] = [
       [
         dense({ loss: "binaryCrossentropy" }),
@@ -544,7 +544,7 @@ describe("fit refuses labels", () => {
   });
 });
 
-describe("fit refuses rows", () => {
+describe("fit with a stateful model", () => {
   const stateful = () => {
     const model = tf.sequential({
       layers: [
@@ -610,10 +610,10 @@ describe("fit refuses rows", () => {
     ],
   ];
   for (const [what, run, message] of refused) {
-    refuses(`that a stateful model cannot take ${what}`, run, "RangeError", message);
+    rejects(`A stateful model rejects rows ${what}`, run, "RangeError", message);
   }
 
-  it("but takes a stateful model's own batch size where none is given, everywhere", async () => {
+  it("A stateful model determines the default batch size, everywhere", async () => {
     const model = stateful();
     const sizes: unknown[] = [];
     const history = await fit(model, xOf(12), yOf(12), {
@@ -636,7 +636,7 @@ describe("fit refuses rows", () => {
     predicted.dispose();
   });
 
-  it("and one batch of all rows below the batch size, as TensorFlow.js predicts it", async () => {
+  it("A stateful model accepts one batch of all rows below the batch size, as TensorFlow.js predicts it", async () => {
     const model = stateful();
     const ours = await predict(model, xOf(4), { ...quiet, batchSize: 32 }) as tf.Tensor;
     model.resetStates();
@@ -645,20 +645,20 @@ describe("fit refuses rows", () => {
     await fit(model, xOf(4), yOf(4), { ...quiet, batchSize: 32 });
   });
 
-  it("not of a model without a state, nor those that steps leave out", async () => {
+  it("Rows may be indivisible without a state, or if steps leave them out", async () => {
     await fit(dense(), tf.ones([5, 3]), tf.ones([5, 1]), { ...quiet, batchSize: 2 });
     await evaluate(stateful(), xOf(6), yOf(6), { ...quiet, batchSize: 4, steps: 1 });
   });
 });
 
-describe("fit refuses a compiled model", () => {
-  refuses(
-    "with metrics for an output that it does not have",
+describe("fit with an invalid compiled model", () => {
+  rejects(
+    "fit rejects a model with metrics for an unknown output",
     () => fit(twoOutputs({ metrics: { a: "mae", c: "mae" } }), x, [y, y], quiet),
     "TypeError",
     /model.compile was given metrics for "c", the model's outputs are a, b/,
   );
-  it("without a loss for an output", async () => {
+  it("fit rejects a model without a loss for an output", async () => {
     await warned(() =>
       assert.rejects(fit(twoOutputs({ loss: { a: "meanSquaredError" } }), x, [y, y], quiet), {
         name: "TypeError",
@@ -666,19 +666,19 @@ describe("fit refuses a compiled model", () => {
       })
     );
   });
-  refuses(
-    "that is disposed",
+  rejects(
+    "fit rejects a model that is disposed",
     () => {
       const model = dense();
       model.dispose();
       return fit(model, x, y, quiet);
     },
     "TypeError",
-    /^Cannot fit: the model is disposed; make it anew$/,
+    /^Cannot fit: the model is disposed; create it again$/,
   );
   for (const make of [tf.train.sgd, tf.train.adam, tf.train.adamax, tf.train.rmsprop] as const) {
-    refuses(
-      `with a disposed optimizer, ${make.name}`,
+    rejects(
+      `fit rejects a model with a disposed optimizer, ${make.name}`,
       async () => {
         const optimizer = make(0.1);
         const model = dense({ optimizer });
@@ -692,7 +692,7 @@ describe("fit refuses a compiled model", () => {
   }
 });
 
-describe("an argument in place of the options", () => {
+describe("An argument in place of the options", () => {
   const calls: { [name: string]: (options: never) => Promise<unknown> } = {
     fit: (options) => fit(dense(), x, y, options),
     fitDataset: (options) => fitDataset(dense(), () => one(), options),
@@ -704,7 +704,7 @@ describe("an argument in place of the options", () => {
     yield { xs: x.clone(), ys: y.clone() };
   }
   for (const [name, run] of Object.entries(calls)) {
-    it(`is refused by ${name}`, async () => {
+    it(`${name} rejects an argument in place of the options`, async () => {
       for (const given of [5, [], "fast", true, y, () => {}]) {
         await assert.rejects(run(given as never), {
           name: "TypeError",
@@ -712,7 +712,7 @@ describe("an argument in place of the options", () => {
         });
       }
     });
-    it(`is refused by ${name} as a signal that is none`, async () => {
+    it(`${name} rejects an invalid signal`, async () => {
       for (const signal of [{}, "stop", new AbortController()]) {
         await assert.rejects(run({ verbose: 0, signal } as never), {
           name: "TypeError",
@@ -724,7 +724,7 @@ describe("an argument in place of the options", () => {
         /write controller.signal$/,
       );
     });
-    it(`may be null in ${name}, as may each option`, async () => {
+    it(`${name} accepts null for the options and for each option`, async () => {
       const names = [
         ...["batchSize", "epochs", "validationSplit", "validationData", "shuffle", "classWeight"],
         ...["sampleWeight", "initialEpoch", "stepsPerEpoch", "validationFreq", "seed", "steps"],
@@ -733,15 +733,15 @@ describe("an argument in place of the options", () => {
       const options = Object.fromEntries(names.map((name) => [name, null]));
       const warnings = await warned(() => run({ ...options, verbose: 0 } as never));
       // What the function does not have is still said.
-      for (const text of warnings) assert.match(text, /has no option '\w+', it is ignored/);
+      for (const text of warnings) assert.match(text, /has no option '\w+', which is ignored/);
     });
   }
 
-  it("may be true or false for verbose", async () => {
+  it("fit accepts true and false for verbose", async () => {
     assert.deepEqual(await warned(() => fit(dense(), x, y, { verbose: false as never })), []);
   });
 
-  it("may not give two names of one option two values", async () => {
+  it("Two names of one option must not have different values", async () => {
     const runs: [Promise<unknown>, RegExp][] = [
       [fitDataset(dense(), one, { ...quiet, stepsPerEpoch: 1, batchesPerEpoch: 2 }), /batchesPer/],
       [fitDataset(dense(), one, { ...quiet, validationSteps: 1, validationBatches: 2 }), /validat/],
@@ -752,7 +752,7 @@ describe("an argument in place of the options", () => {
   });
 });
 
-describe("an option that nobody reads", () => {
+describe("An unknown option", () => {
   function* clones() {
     // The loop disposes what a dataset gives.
     yield { xs: x.clone(), ys: y.clone() };
@@ -765,29 +765,32 @@ describe("an option that nobody reads", () => {
     ["predict", (options) => predict(dense(), x, options)],
   ];
   for (const [name, run] of runs) {
-    it(`is warned about by ${name}, with the nearest name`, async () => {
+    it(`${name} warns about an unknown option, with the nearest name`, async () => {
       assert.deepEqual(await warned(() => run({ ...quiet, callback: [] })), [
-        `keepfit: ${name} has no option 'callback', it is ignored: did you mean 'callbacks'?`,
+        `keepfit: ${name} has no option 'callback', which is ignored: did you mean 'callbacks'?`,
       ]);
       assert.deepEqual(await warned(() => run(quiet)), []);
     });
   }
 
-  it("is told what there is when no name is near", async () => {
+  it("An unknown option without a near name lists the available ones", async () => {
     const [warning] = await warned(() =>
       fitDataset(dense(), () => clones(), { ...quiet, workers: 2 } as object)
     );
-    assert.match(warning, /^keepfit: fitDataset has no option 'workers'.* there are callbacks, /);
+    assert.match(
+      warning,
+      /^keepfit: fitDataset has no option 'workers'.* available are callbacks, /,
+    );
   });
 
-  it("is told what to do with the dataset where only tensors have it", async () => {
+  it("An option that only applies to tensors suggests a method of the dataset", async () => {
     const warnings = await warned(async () => {
       const options = { ...quiet, batchSize: 2, shuffle: true } as object;
       await fitDataset(dense(), () => clones(), options);
       await evaluateDataset(dense(), () => clones(), { ...quiet, batchSize: 2 } as object);
     });
     const told = (name: string, option: string, advice: string) =>
-      `keepfit: ${name} has no option '${option}', it is ignored: a dataset has its own ${advice}`;
+      `keepfit: ${name} has no option '${option}', which is ignored: a dataset has its own ${advice}`;
     const order = "order; write dataset.shuffle(n, seed)";
     assert.deepEqual(warnings, [
       told("fitDataset", "batchSize", "batches; write dataset.batch(n)"),
@@ -796,7 +799,7 @@ describe("an option that nobody reads", () => {
     ]);
   });
 
-  it("is told so of the sizes of batches that datasets have", async () => {
+  it("A batch size for a dataset causes a warning", async () => {
     const data = () => clones();
     const warnings = await warned(async () => {
       (await predict(dense(), data, { ...quiet, batchSize: 2 }) as tf.Tensor).dispose();
@@ -818,8 +821,8 @@ describe("an option that nobody reads", () => {
     const [name] = Object.keys(options);
     const given = { ...quiet, ...options };
     for (const [verb, run] of runs.filter(([verb]) => verb.endsWith("Dataset"))) {
-      refuses(
-        `${name} of ${verb}: the run would be another one`,
+      rejects(
+        `fit rejects ${name} of ${verb}: the run would be another one`,
         () => run(given),
         "TypeError",
         message,
@@ -828,7 +831,7 @@ describe("an option that nobody reads", () => {
   }
 });
 
-describe("fit refuses callbacks", () => {
+describe("fit with invalid callbacks", () => {
   const history = new History();
   const refused: [unknown, RegExp][] = [
     [History, /History is a class; write new History/],
@@ -836,8 +839,8 @@ describe("fit refuses callbacks", () => {
     [[history, history], /Cannot use History twice/],
   ];
   for (const [callbacks, message] of refused) {
-    refuses(
-      `${message}`,
+    rejects(
+      `fit rejects callbacks: ${message}`,
       () => fit(dense(), x, y, { ...quiet, callbacks: callbacks as never }),
       "CallbackError",
       message,
@@ -845,27 +848,27 @@ describe("fit refuses callbacks", () => {
   }
 });
 
-describe("predict refuses", () => {
-  refuses(
-    "a typed array",
+describe("predict with invalid data", () => {
+  rejects(
+    "predict rejects a typed array",
     () => predict(dense(), new Float32Array(3) as never, quiet),
     "TypeError",
     /prediction x: expected a tf.Tensor, got a Float32Array of 3 values/,
   );
-  refuses(
-    "inputs that do not fit",
+  rejects(
+    "predict rejects inputs of the wrong shape",
     () => predict(dense(), tf.ones([4, 2]), quiet),
     "RangeError",
     /prediction x of shape \[4,2\]/,
   );
-  refuses(
-    "no rows",
+  rejects(
+    "predict rejects no rows",
     () => predict(dense(), tf.ones([0, 3]), quiet),
     "RangeError",
     /prediction data without rows/,
   );
-  refuses(
-    "what is no model",
+  rejects(
+    "predict rejects a value that is not a model",
     () => predict(undefined as never, x),
     "TypeError",
     /^Cannot predict: expected a tf.LayersModel/,

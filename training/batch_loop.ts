@@ -5,22 +5,22 @@ import { closing } from "./run.ts";
 
 /** What `fit`, `evaluate` or `predict` does with each batch. */
 export interface BatchHandlers {
-  /** Called before a batch, which has been fetched by then, so that every begin has its end. */
+  /** Called before a batch, after it was fetched, so that every begin has an end. */
   begin(index: number): void | Promise<void>;
-  /** Computes; the batch is disposed when it is done. */
+  /** Computes the batch, which is disposed afterwards. */
   step(batch: Batch): void | Promise<void>;
-  /** Called after a batch. Default: undefined, where no callback has a hook for it. */
+  /** Called after a batch. Default: undefined, if no callback has a hook for it. */
   end: ((index: number) => void | Promise<void>) | undefined;
-  /** Called when the loop has given way to the event loop. Default: undefined. */
+  /** Called when the loop has yielded to the event loop. Default: undefined. */
   yielded?: (index: number) => void | Promise<void>;
-  /** Asked after a batch whether it was the last one. */
+  /** Called after a batch; whether it was the last one. */
   isStopped(): boolean;
 }
 
 /**
- * Handle batch after batch, and close the iterator. A promise is awaited only where one is given.
+ * Process all batches, and close the iterator. Only promises are awaited.
  *
- * @param firstBatch index of the first batch that the iterator gives
+ * @param firstBatch index of the iterator's first batch
  */
 export async function forEachBatch(
   batches: BatchIterator,

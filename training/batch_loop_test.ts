@@ -29,7 +29,7 @@ function batchesOf(count: number, isLate = false) {
 const eventLoop = () => new EventLoopYield({ yieldEvery: "never" });
 
 describe("forEachBatch", () => {
-  it("handles each batch and disposes it before the end hook, whether it must be awaited or not", async () => {
+  it("forEachBatch runs each batch and disposes it before the end hook, with or without promises", async () => {
     for (const isLate of [false, true]) {
       const { seen, batches, handlers } = batchesOf(2, isLate);
       await forEachBatch(batches, eventLoop(), handlers, 5);
@@ -41,7 +41,7 @@ describe("forEachBatch", () => {
     }
   });
 
-  it("waits for what a handler returns", async () => {
+  it("forEachBatch awaits the promise of a handler", async () => {
     const { seen, batches, handlers } = batchesOf(1);
     const late = (name: string) => async () => {
       await new Promise<void>((resolve) => setTimeout(resolve));
@@ -52,7 +52,7 @@ describe("forEachBatch", () => {
     assert.deepEqual(seen, ["late begin", "late step", "dispose 1", "late end", "close"]);
   });
 
-  it("stops after the batch in which it is stopped", async () => {
+  it("forEachBatch stops after the batch in which it is stopped", async () => {
     const { seen, batches, handlers } = batchesOf(3);
     await forEachBatch(batches, eventLoop(), {
       ...handlers,
@@ -62,7 +62,7 @@ describe("forEachBatch", () => {
     assert.deepEqual(seen, ["begin 0", "step 1", "dispose 1", "close"]);
   });
 
-  it("disposes the batch and closes the data when a handler fails", async () => {
+  it("forEachBatch disposes the batch and closes the data when a handler fails", async () => {
     for (const hook of ["begin", "step"]) {
       const { seen, batches, handlers } = batchesOf(3);
       const failing = () => {

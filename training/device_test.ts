@@ -39,7 +39,7 @@ async function train(engine: Engine, callbacks: CallbackLike[] = []): Promise<Hi
 }
 
 describe("A run on a device", () => {
-  it("has the numbers of one on the host, whoever reads them when", async () => {
+  it("A run on a device has the same numbers as on the host, whenever callbacks read them", async () => {
     const expected = (await train(getEngine())).history;
     const lists: CallbackLike[][] = [
       [],
@@ -55,7 +55,7 @@ describe("A run on a device", () => {
     }
   });
 
-  it("leaves no tensor behind, also when a hook throws while values wait there", async () => {
+  it("A run on a device leaks no tensor, even when a hook throws while values are on the device", async () => {
     assert.equal(await tensorsLeft(() => train(device)), 0);
     for (const hook of ["onTrainBatchBegin", "onTrainBatchEnd", "onTestBatchBegin", "onEpochEnd"]) {
       const callback = {

@@ -35,9 +35,11 @@ export interface EvaluateDatasetOptions extends RunOptions {
 
 /** Options of {@linkcode evaluate}. */
 export interface EvaluateOptions extends RunOptions {
-  /** Rows of a batch. Default: 32, or those that a stateful model is made for. */
+  /** Batch size in rows. Default: 32, or the one that a stateful model requires. */
   batchSize?: number;
-  /** Weight of each row in the loss, shape [rows] or [rows, steps]; for several outputs one each. */
+  /**
+   * Weight of each row in the loss, shape [rows] or [rows, steps]; one for each of several outputs.
+   */
   sampleWeight?: Tensors;
   /** Batches to evaluate. Default: all. */
   steps?: number;
@@ -51,8 +53,8 @@ export interface EvaluateOptions extends RunOptions {
  * @param y targets: a tensor, or one for each output, in order or by name
  * @param options how to evaluate
  * @returns numbers by name: `loss` and the metrics, sorted. Nothing to dispose, unlike `model.evaluate`
- * @throws TypeError when the model is not compiled, or the data is of another form than it needs
- * @throws RangeError for shapes that do not fit, and data without rows
+ * @throws TypeError if the model is not compiled, or the data has the wrong form
+ * @throws RangeError for shapes that do not match the model, and data without rows
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -96,8 +98,8 @@ export async function evaluate(
  *   their tensors
  * @param options how to evaluate
  * @returns numbers by name: `loss` and the metrics, sorted
- * @throws TypeError when the model is not compiled, or a batch is of another form than it needs
- * @throws RangeError for shapes that do not fit, and for a dataset without batches
+ * @throws TypeError if the model is not compiled, or a batch has the wrong form
+ * @throws RangeError for shapes that do not match the model, and a dataset without batches
  */
 export async function evaluateDataset(
   model: LayersModel,

@@ -17,8 +17,8 @@ function identity(compile: Partial<tf.ModelCompileArgs> = {}): tf.Sequential {
   return model;
 }
 
-describe("evaluate gives", () => {
-  it("numbers by name, the same for every batch size", async () => {
+describe("evaluate returning numbers", () => {
+  it("evaluate returns numbers by name, the same for every batch size", async () => {
     for (const batchSize of [undefined, 1, 2, 5, 100]) {
       assert.deepEqual(await evaluate(identity(), x, zeros, { ...quiet, batchSize }), {
         loss: 3,
@@ -27,7 +27,7 @@ describe("evaluate gives", () => {
     }
   });
 
-  it("tfjs's numbers, plus the regularizers", async () => {
+  it("evaluate returns tfjs's numbers, plus regularizers", async () => {
     const make = (kernelRegularizer?: ReturnType<typeof tf.regularizers.l2>) => {
       const model = tf.sequential({
         layers: [tf.layers.dense({
@@ -51,7 +51,7 @@ describe("evaluate gives", () => {
     assert(furthest([penalized.loss], [expected[0] + 3]) < 1e-6);
   });
 
-  it("weighted means with sampleWeight, in a dataset too", async () => {
+  it("evaluate returns weighted means with sampleWeight, even for a dataset", async () => {
     const sampleWeight = tf.tensor1d([1, 0, 0, 0, 2]);
     const expected = { loss: 11 / 5, mse: 11 };
     assert(
@@ -64,16 +64,16 @@ describe("evaluate gives", () => {
     assert(furthest(Object.values(logs), Object.values(expected)) < 1e-6);
   });
 
-  it("what some of the batches have; all of them, with a warning, when too many are asked for", async () => {
+  it("evaluate evaluates some batches with steps, and all with a warning when there are fewer", async () => {
     const run = (options: EvaluateOptions) =>
       evaluate(identity(), x, zeros, { ...quiet, batchSize: 2, ...options });
     assert.equal((await run({ steps: 1 })).loss, 1.5);
     const messages = await warned(async () => assert.equal((await run({ steps: 9 })).loss, 3));
     assert.equal(messages.length, 1);
-    assert.match(messages[0], /the evaluation data has 3 batches, not the 9 that were asked for/);
+    assert.match(messages[0], /the evaluation data has 3 batches, fewer than the requested 9/);
   });
 
-  it("a dataset's numbers, of some batches under either name, and closes it", async () => {
+  it("evaluate evaluates a dataset, or some of its batches under either name, and closes it", async () => {
     const seen: string[] = [];
     const dataset = function* () {
       try {
@@ -91,8 +91,8 @@ describe("evaluate gives", () => {
   });
 });
 
-describe("evaluate calls", () => {
-  it("the test hooks, and no other", async () => {
+describe("evaluate calling hooks", () => {
+  it("evaluate calls only the test hooks", async () => {
     const seen: unknown[] = [];
     let params: Params | undefined;
     await evaluate(identity(), x, zeros, {
@@ -129,7 +129,7 @@ describe("evaluate calls", () => {
     });
   });
 
-  it("itself in a hook of fit, without touching the running means", async () => {
+  it("evaluate can be called in a hook of fit without changing the running means", async () => {
     const model = identity({ optimizer: tf.train.sgd(0) });
     const nested: number[] = [];
     const { history } = await fit(model, x, zeros, {
@@ -145,7 +145,7 @@ describe("evaluate calls", () => {
     assert.deepEqual(history.loss, [3]);
   });
 
-  it("nothing more after stopEvaluating but the end", async () => {
+  it("evaluate calls only the end hooks after stopEvaluating", async () => {
     const model = identity();
     const logs = await evaluate(model, x, zeros, {
       ...quiet,
@@ -161,8 +161,8 @@ describe("evaluate calls", () => {
   });
 });
 
-describe("evaluate leaves", () => {
-  it("no tensor behind", async () => {
+describe("evaluate and tensors", () => {
+  it("evaluate leaks no tensor", async () => {
     const model = identity();
     assert.equal(await tensorsLeft(() => evaluate(model, x, zeros, { ...quiet, batchSize: 2 })), 0);
   });

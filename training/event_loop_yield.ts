@@ -10,7 +10,7 @@ const budgets = new Map<unknown, number>([
   ["never", Infinity],
 ]);
 
-/** Yields to the event loop when it is time to, and stops a run whose signal aborts. */
+/** Yields to the event loop when due, and stops a run whose signal aborts. */
 export class EventLoopYield {
   /** True when the signal has ended the run after a batch. Default: false. */
   hasAborted = false;
@@ -79,7 +79,7 @@ export class EventLoopYield {
   }
 }
 
-// A timer would wait a millisecond and more each time.
+// A timer would wait at least a millisecond each time.
 const nextTurn: () => Promise<void> = typeof setImmediate === "function"
   ? () => new Promise((resolve) => setImmediate(resolve))
   : () => new Promise((resolve) => setTimeout(resolve));

@@ -22,13 +22,15 @@ export type { ValidationOptions, ValidationTensors } from "./validation.ts";
 
 /** Options of {@linkcode fit}. */
 export interface FitOptions extends TrainOptions {
-  /** Rows of a batch. Default: 32, or those that a stateful model is made for. */
+  /** Batch size in rows. Default: 32, or the one that a stateful model requires. */
   batchSize?: number;
-  /** Part of the rows, the last ones before shuffling, to validate with: 0 to below 1. */
+  /** Fraction of the rows to validate on, from 0 to below 1: the last rows before shuffling. */
   validationSplit?: number;
-  /** New order of the rows each epoch, or of whole batches with `"batch"`. Default: true. */
+  /** Shuffle the rows in each epoch, or whole batches with `"batch"`. Default: true. */
   shuffle?: boolean | "batch";
-  /** Weight of each row in the loss, shape [rows] or [rows, steps]; for several outputs one each. */
+  /**
+   * Weight of each row in the loss, shape [rows] or [rows, steps]; one for each of several outputs.
+   */
   sampleWeight?: Tensors;
   /** Batches per epoch. The next epoch continues where this one ended. Default: all. */
   stepsPerEpoch?: number;
@@ -36,7 +38,10 @@ export interface FitOptions extends TrainOptions {
 
 /** Options of {@linkcode fitDataset}. */
 export interface FitDatasetOptions extends TrainOptions {
-  /** Batches of an epoch, from one iterator that runs on. Default: all, from a new one each epoch. */
+  /**
+   * Batches per epoch, from one iterator that continues. Default: all, from a new iterator for each
+   * epoch.
+   */
   stepsPerEpoch?: number;
   /** tfjs's name of {@linkcode FitDatasetOptions.stepsPerEpoch}. */
   batchesPerEpoch?: number;
@@ -47,17 +52,18 @@ export interface FitDatasetOptions extends TrainOptions {
 /**
  * Train a model on tensors, with callbacks.
  *
- * Takes what `model.fit` of TensorFlow.js takes and what Keras has beyond it. See
+ * Takes the arguments of TensorFlow.js's `model.fit` and those that Keras adds. See
  * {@linkcode Callback} for the loop, and `docs/differences.md` for each deliberate difference.
  *
  * @param model a compiled `tf.LayersModel` or `tf.Sequential`
  * @param x inputs: a tensor of shape [rows, ...], or one for each input, in order or by name
  * @param y targets: a tensor, or one for each output, in order or by name
  * @param options how to train; see {@linkcode FitOptions}
- * @returns what happened, epoch by epoch
- * @throws TypeError when the model is not compiled, or the data is of another form than it needs
- * @throws RangeError for shapes that do not fit, data without rows, options out of range
- * @throws CallbackError when a callback fails and its `onError` does not say otherwise
+ * @returns the history of the run, epoch by epoch
+ * @throws TypeError if the model is not compiled, or the data has the wrong form
+ * @throws RangeError for shapes that do not match the model, data without rows, and options out of
+ * range
+ * @throws CallbackError when a callback fails and its `onError` is `"throw"`
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -121,7 +127,7 @@ export async function fit(
 
 /**
  * Train a model on a dataset, with callbacks: a `tf.data.Dataset`, any iterable of batches, or a
- * generator function. Iterators are closed also when training stops early.
+ * generator function. Iterators are closed even if training stops early.
  *
  * A run that `BackupAndRestore` resumes goes on in the dataset where it was: with `stepsPerEpoch` it
  * reads the batches of earlier epochs again and drops them; of a `tf.data` dataset it makes as many
@@ -133,10 +139,10 @@ export async function fit(
  * @param dataset batches `{ xs, ys, sampleWeight? }` or `[xs, ys, sampleWeight?]`; the loop disposes
  *   their tensors
  * @param options how to train; see {@linkcode FitDatasetOptions}
- * @returns what happened, epoch by epoch
- * @throws TypeError when the model is not compiled, or a batch is of another form than it needs
- * @throws RangeError for shapes that do not fit, and for a dataset without batches
- * @throws CallbackError when a callback fails and its `onError` does not say otherwise
+ * @returns the history of the run, epoch by epoch
+ * @throws TypeError if the model is not compiled, or a batch has the wrong form
+ * @throws RangeError for shapes that do not match the model, and a dataset without batches
+ * @throws CallbackError when a callback fails and its `onError` is `"throw"`
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -210,7 +216,7 @@ function checkShuffle(shuffle: unknown): void {
   );
 }
 
-/** The row at which the part for validation begins, as in tfjs and Keras. */
+/** First row of the validation split, as in tfjs and Keras. */
 function splitRows(rows: number, validationSplit: number): number {
   if (typeof validationSplit !== "number") {
     throw new RangeError(
@@ -221,7 +227,7 @@ function splitRows(rows: number, validationSplit: number): number {
   const at = Math.floor(rows * (1 - validationSplit));
   if (at >= 1 && at < rows) return at;
   throw new RangeError(
-    `Cannot use validationSplit ${validationSplit} of ${rows} rows: it must leave at least one row ` +
-      `to train with and one to validate with`,
+    `Cannot use validationSplit ${validationSplit} of ${rows} rows: it must leave at least one ` +
+      `row for training and one for validation`,
   );
 }

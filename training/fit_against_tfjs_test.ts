@@ -79,7 +79,7 @@ async function compareOnce(
   assert.ok(furthest(weightsOf(ours), weightsOf(theirs)) <= tolerance, "weights");
 }
 
-describe("fit gives tfjs's numbers", () => {
+describe("fit compared with tfjs", () => {
   const optimizers: Record<string, () => tf.Optimizer> = {
     sgd: () => tf.train.sgd(0.1),
     momentum: () => tf.train.momentum(0.1, 0.9, true),
@@ -90,7 +90,7 @@ describe("fit gives tfjs's numbers", () => {
     rmsprop: () => tf.train.rmsprop(0.1, 0.9, 0.5, 1e-7, true),
   };
   for (const [name, optimizer] of Object.entries(optimizers)) {
-    it(`with ${name}`, () =>
+    it(`fit has tfjs's numbers with ${name}`, () =>
       compare(() => dense({ optimizer: optimizer(), metrics: ["mae"] })(), x, y));
   }
 
@@ -104,11 +104,11 @@ describe("fit gives tfjs's numbers", () => {
     ["sparseCategoricalCrossentropy", classes, 3, "softmax"],
   ];
   for (const [loss, y, units, activation] of losses) {
-    it(`with ${loss} and accuracy`, () =>
+    it(`fit has tfjs's numbers with ${loss} and accuracy`, () =>
       compare(dense({ loss, metrics: ["accuracy"] }, units, activation), x, y));
   }
 
-  it("with a loss and a metric of the user's own", () =>
+  it("fit has tfjs's numbers with a custom loss and metric", () =>
     compare(
       dense({
         loss: (yTrue: tf.Tensor, yPred: tf.Tensor) => yTrue.sub(yPred).square().mul(2).mean(-1),
@@ -120,7 +120,7 @@ describe("fit gives tfjs's numbers", () => {
       y,
     ));
 
-  it("with validation data, with a split, with class weights", async () => {
+  it("fit has tfjs's numbers with validation data, a split and class weights", async () => {
     const make = dense({ metrics: ["mae"] });
     await compare(make, x, y, { validationData: [x.slice([0], [5]), y.slice([0], [5])] });
     await compare(make, x, y, { validationSplit: 0.3 });
@@ -132,12 +132,12 @@ describe("fit gives tfjs's numbers", () => {
     });
   });
 
-  it("with one batch, batches that divide the rows, and a start at a later epoch", async () => {
+  it("fit has tfjs's numbers with one batch, batches that divide the rows, and a later initial epoch", async () => {
     for (const batchSize of [rows, 100, 5, 1]) await compare(dense({}), x, y, { batchSize });
     await compare(dense({}), x, y, { initialEpoch: 2, epochs: 5 });
   });
 
-  it("with convolution, batch normalization and regularizers", async () => {
+  it("fit has tfjs's numbers with convolution, batch normalization and regularizers", async () => {
     const regularizer = tf.regularizers.l1l2({ l1: 0.01, l2: 0.02 });
     const images = tf.randomNormal([rows, 6, 6, 1], 0, 1, "float32", 3);
     const make = () => {
@@ -161,7 +161,7 @@ describe("fit gives tfjs's numbers", () => {
     await compare(make, images, oneHot);
   });
 
-  it("with an LSTM and embedded whole numbers", async () => {
+  it("fit has tfjs's numbers with an LSTM and embedded integers", async () => {
     const words = tf.randomUniform([rows, 4], 0, 5, "int32", 4);
     const make = () => {
       const model = tf.sequential({
@@ -177,7 +177,7 @@ describe("fit gives tfjs's numbers", () => {
     await compare(make, words, y);
   });
 
-  it("with two inputs and two outputs, in order and by name", async () => {
+  it("fit has tfjs's numbers with two inputs and two outputs, in order and by name", async () => {
     const make = () => {
       const a = tf.input({ shape: [3], name: "a" });
       const b = tf.input({ shape: [1], name: "b" });
@@ -200,7 +200,7 @@ describe("fit gives tfjs's numbers", () => {
   });
 });
 
-describe("fitDataset gives tfjs's numbers", () => {
+describe("fitDataset compared with tfjs", () => {
   const dataset = () =>
     tf.data.zip({
       xs: tf.data.array(Array.from({ length: rows }, (_, i) => [i / rows, 1, -i / rows])),
@@ -208,7 +208,7 @@ describe("fitDataset gives tfjs's numbers", () => {
     }).batch(4);
   const make = dense({ optimizer: "adam", metrics: ["mae"] });
 
-  it("over all batches, and with steps and .repeat()", async () => {
+  it("fitDataset has tfjs's numbers over all batches, and with steps and .repeat()", async () => {
     for (const batchesPerEpoch of [undefined, 2, 4]) {
       const [theirs, ours] = seededTwins(make);
       const data = batchesPerEpoch === undefined ? dataset() : dataset().repeat();
@@ -233,7 +233,7 @@ describe("fitDataset gives tfjs's numbers", () => {
     }
   });
 
-  it("with class weights", async () => {
+  it("fitDataset has tfjs's numbers with class weights", async () => {
     const [theirs, ours] = seededTwins(make);
     const options = { epochs: 2, classWeight: { 0: 1, 1: 2, 2: 0.5 }, verbose: 0 as const };
     await theirs.fitDataset(dataset() as tf.data.Dataset<tf.TensorContainer>, options);

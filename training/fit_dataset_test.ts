@@ -36,8 +36,8 @@ function numbered(count: number, log: unknown[] = []): () => Generator<DatasetBa
 
 const quiet = { verbose: 0 } as const;
 
-describe("fitDataset reads", () => {
-  it("a generator function, an iterable, an async iterable and a tf.data.Dataset alike", async () => {
+describe("fitDataset reading data", () => {
+  it("fitDataset reads a generator function, an iterable, an async iterable and a tf.data.Dataset", async () => {
     const make = numbered(3);
     const datasets: DatasetLike[] = [
       make,
@@ -63,13 +63,13 @@ describe("fitDataset reads", () => {
     assert.notEqual(weights[0][0], 0);
   });
 
-  it("each epoch from its start, and closes each iterator", async () => {
+  it("fitDataset reads each epoch from the start, and closes each iterator", async () => {
     const log: unknown[] = [];
     await fitDataset(line(), numbered(2, log), { ...quiet, epochs: 2 });
     assert.deepEqual(log, [1, 2, "end", 1, 2, "end"]);
   });
 
-  it("one iterator through all epochs with stepsPerEpoch, and closes it", async () => {
+  it("fitDataset reads one iterator through all epochs with stepsPerEpoch, and closes it", async () => {
     for (const name of ["stepsPerEpoch", "batchesPerEpoch"]) {
       const log: unknown[] = [];
       await fitDataset(line(), numbered(9, log), { ...quiet, epochs: 2, [name]: 2 });
@@ -77,7 +77,7 @@ describe("fitDataset reads", () => {
     }
   });
 
-  it("weights of rows out of each batch, times those of classes", async () => {
+  it("fitDataset multiplies weights of rows in each batch with those of classes", async () => {
     const batches = (weight: number) =>
       function* (): Generator<DatasetBatch> {
         yield [tf.tensor1d([0, 0]), tf.tensor1d([1, 0]), tf.tensor1d([weight, 5])];
@@ -89,7 +89,7 @@ describe("fitDataset reads", () => {
     assert.deepEqual(both.history.loss, [15]);
   });
 
-  it("tensors to validate with, and a dataset from its start each time", async () => {
+  it("fitDataset validates on tensors, and on a dataset from its start each time", async () => {
     const log: unknown[] = [];
     const history = await fitDataset(line(), numbered(1), {
       ...quiet,
@@ -107,8 +107,8 @@ describe("fitDataset reads", () => {
   });
 });
 
-describe("fitDataset tells", () => {
-  it("the steps where they are known", async () => {
+describe("fitDataset calling hooks", () => {
+  it("fitDataset passes the number of steps if it is known", async () => {
     const steps = async (dataset: DatasetLike, options: FitDatasetOptions = {}) => {
       let told: unknown;
       const callbacks = { setParams: ({ steps }: { steps: number | null }) => void (told = steps) };
@@ -121,7 +121,7 @@ describe("fitDataset tells", () => {
     assert.equal(await steps(sized), 2);
   });
 
-  it("as many batch begins as ends, although the end of the data comes unforeseen", async () => {
+  it("fitDataset calls as many batch begins as ends, even if the data ends unexpectedly", async () => {
     const seen: string[] = [];
     await fitDataset(line(), numbered(2), {
       ...quiet,
@@ -137,8 +137,8 @@ describe("fitDataset tells", () => {
   });
 });
 
-describe("fitDataset ends early", () => {
-  it("with an epoch that ran out of data, and one warning", async () => {
+describe("fitDataset ending early", () => {
+  it("fitDataset ends with an incomplete epoch and one warning when data runs out", async () => {
     const messages = await warned(async () => {
       const history = await fitDataset(line(), numbered(3), {
         ...quiet,
@@ -151,7 +151,7 @@ describe("fitDataset ends early", () => {
     assert.match(messages[0], /the training dataset ran out of data after 1 of 2 batches/);
   });
 
-  it("and closes the iterator after a stop, an error of a hook and an aborted signal", async () => {
+  it("fitDataset closes the iterator after a stop, an error of a hook and an aborted signal", async () => {
     for (const steps of [undefined, 5]) {
       const log: unknown[] = [];
       const options = { ...quiet, epochs: 9, stepsPerEpoch: steps };
@@ -180,7 +180,7 @@ describe("fitDataset ends early", () => {
     }
   });
 
-  it("with the dataset's own error, before one of its closing", async () => {
+  it("fitDataset rejects with the error of the dataset rather than one of closing it", async () => {
     const batches = {
       [Symbol.iterator]: () => ({
         next(): IteratorResult<DatasetBatch> {
@@ -197,7 +197,7 @@ describe("fitDataset ends early", () => {
     assert.deepEqual(messages, ["keepfit: closing the data failed too: cannot close"]);
   });
 
-  it("with the error of closing where there is no other", async () => {
+  it("fitDataset rejects with an error of closing if there is no other", async () => {
     const batch = () => ({ xs: tf.ones([1, 1]), ys: tf.ones([1, 1]) });
     const dataset = {
       [Symbol.iterator]: () => ({
@@ -213,14 +213,14 @@ describe("fitDataset ends early", () => {
   });
 });
 
-describe("fitDataset refuses, without a tensor left,", () => {
+describe("fitDataset with invalid data", () => {
   const batch = (value: unknown) =>
     function* (): Generator<DatasetBatch> {
       yield value as DatasetBatch;
     };
   const one = () => tf.ones([2, 1]);
   const refused: [string, () => unknown, RegExp][] = [
-    ["no batch at all", () => function* () {}, /the training dataset: it gave no batch in epoch 0/],
+    ["no batch at all", () => function* () {}, /the training dataset: it has no batch in epoch 0/],
     [
       "an array",
       () => [{ xs: one(), ys: one() }],
@@ -228,11 +228,11 @@ describe("fitDataset refuses, without a tensor left,", () => {
     ],
     ["nothing", () => undefined, /Cannot read this dataset/],
     ["a number", () => 5, /Cannot read this dataset/],
-    ["what has no next", () => () => 5, /must give an iterator with next\(\), got the number 5/],
+    ["what has no next", () => () => 5, /expected an iterator with next\(\), got the number 5/],
     [
       "what gives no result",
       () => () => ({ next: () => undefined }),
-      /next\(\) must give \{ value, done \}, got undefined/,
+      /expected \{ value, done \} from next\(\), got undefined/,
     ],
     [
       "targets of text",
@@ -259,7 +259,7 @@ describe("fitDataset refuses, without a tensor left,", () => {
     ["other weights", () => batch([one(), one(), tf.ones([5])]), /sampleWeight of shape \[5\]/],
   ];
   for (const [what, make, message] of refused) {
-    it(what, async () => {
+    it(`fitDataset rejects ${what}, and leaks no tensor`, async () => {
       const model = line();
       let dataset = make();
       await assert.rejects(fitDataset(model, dataset as DatasetLike, quiet), { message });
@@ -279,7 +279,7 @@ describe("fitDataset refuses, without a tensor left,", () => {
   }
 });
 
-describe("A dataset that is used up", () => {
+describe("fitDataset with an exhausted dataset", () => {
   const ends = () => {
     const seen: string[] = [];
     const callbacks = {
@@ -290,9 +290,9 @@ describe("A dataset that is used up", () => {
     return { seen, callbacks };
   };
   const usedUp =
-    /the training dataset gave no batch in epoch \d, so training ends; .* a function that/;
+    /the training dataset has no batch in epoch \d, so training ends; .* a function that/;
 
-  it("ends training in good order, with a warning and the history", async () => {
+  it("fitDataset stops with a warning and the history when the dataset is exhausted", async () => {
     for (const stepsPerEpoch of [undefined, 1, 2]) {
       const { seen, callbacks } = ends();
       const epochs = 9;
@@ -309,27 +309,27 @@ describe("A dataset that is used up", () => {
     }
   });
 
-  it("fails the run when it has no batch from the first", async () => {
+  it("fitDataset fails when a dataset has no batch at all", async () => {
     const { seen, callbacks } = ends();
     await assert.rejects(fitDataset(line(), numbered(0)(), { ...quiet, epochs: 2, callbacks }), {
       name: "RangeError",
-      message: /it gave no batch in epoch 0; .* a function that gives a new iterator/,
+      message: /it has no batch in epoch 0; .* a function that returns a new iterator/,
     });
     assert.deepEqual(seen, ["begin 0"]);
   });
 
-  it("fails the run as validation, in the first epoch that has no batch of it", async () => {
+  it("fitDataset fails in the first epoch without a batch of validation data", async () => {
     for (const [validationFreq, epoch] of [[1, 1], [2, 3]]) {
       const options = { ...quiet, epochs: 5, validationData: numbered(2)(), validationFreq };
       await assert.rejects(fitDataset(line(), numbered(2), options), {
         name: "RangeError",
-        message: new RegExp(`the validation dataset: it gave no batch in epoch ${epoch};`),
+        message: new RegExp(`the validation dataset: it has no batch in epoch ${epoch};`),
       });
     }
   });
 });
 
-describe("A dataset that never ends", () => {
+describe("fitDataset with an endless dataset", () => {
   const endless = () =>
     tf.data.array([1, 2]).map((value) => ({
       xs: tf.tensor1d([Number(value)]),
@@ -340,12 +340,12 @@ describe("A dataset that never ends", () => {
     throw new Error("a batch began");
   }
 
-  it("is refused before the first batch, with the option that ends it", async () => {
+  it("fitDataset rejects an endless dataset before the first batch, and names the option that ends it", async () => {
     const model = line();
     const runs: [Promise<unknown>, RegExp][] = [
       [
         fitDataset(model, endless(), limit),
-        /training dataset: it is endless, so stepsPerEpoch must/,
+        /training dataset: it is endless, so set stepsPerEpoch/,
       ],
       [
         fitDataset(model, numbered(2), { ...limit, validationData: endless() }),
@@ -357,13 +357,13 @@ describe("A dataset that never ends", () => {
       ],
       [
         predict(model, endless(), { verbose: 0 }),
-        /prediction dataset: it is endless, so steps must say how many/,
+        /prediction dataset: it is endless, so set steps to the number/,
       ],
     ];
     for (const [run, message] of runs) await assert.rejects(run, { name: "RangeError", message });
   });
 
-  it("is taken with that option", async () => {
+  it("fitDataset accepts an endless dataset with that option", async () => {
     const validationData = endless();
     const options = { ...quiet, stepsPerEpoch: 2, validationSteps: 1, validationData };
     const { history } = await fitDataset(line(), endless(), options);
@@ -372,8 +372,8 @@ describe("A dataset that never ends", () => {
   });
 });
 
-describe("Tensors that a dataset gives twice", () => {
-  it("are told with what to do, in one epoch and over several", async () => {
+describe("fitDataset with tensors that are yielded twice", () => {
+  it("fitDataset explains tensors that are yielded twice, in one epoch and over several", async () => {
     const batch = { xs: tf.ones([2, 1]), ys: tf.ones([2, 1]) };
     const runs: [DatasetLike, number][] = [
       [() => [batch, batch][Symbol.iterator](), 1],
@@ -382,12 +382,12 @@ describe("Tensors that a dataset gives twice", () => {
     for (const [dataset, epochs] of runs) {
       await assert.rejects(fitDataset(line(), dataset, { ...quiet, epochs }), {
         name: "TypeError",
-        message: /training xs: the tensor is disposed; the loop disposes .* give a clone\(\)/,
+        message: /training xs: the tensor is disposed; the loop disposes .* yield a clone\(\)/,
       });
     }
   });
 
-  it("may be input and target of one batch", async () => {
+  it("fitDataset accepts a tensor as both input and target of one batch", async () => {
     await fitDataset(line(), function* () {
       const both = tf.ones([2, 1]);
       yield { xs: both, ys: both };

@@ -44,8 +44,8 @@ function recorder(): Callback & { heard: unknown[][] } {
   return recorder;
 }
 
-describe("fit calls the hooks", () => {
-  it("in Keras's order, with Keras's logs, validation among them", async () => {
+describe("fit calling hooks", () => {
+  it("fit calls hooks in Keras's order, with Keras's logs, including validation", async () => {
     const callback = recorder();
     await fit(line({ metrics: ["mae"] }), x, y, {
       ...quiet,
@@ -74,7 +74,7 @@ describe("fit calls the hooks", () => {
     ]);
   });
 
-  it("with the means since the epoch began, weighted by rows", async () => {
+  it("fit passes means since the epoch began, weighted by rows", async () => {
     const seen: number[] = [];
     const model = line({ optimizer: tf.train.sgd(0), loss: "meanAbsoluteError" });
     tf.tidy(() => model.setWeights([tf.zeros([1, 1]), tf.zeros([1])]));
@@ -88,7 +88,7 @@ describe("fit calls the hooks", () => {
     assert.deepEqual(seen, [1.5, 2.5, 1.5, 2.5]);
   });
 
-  it("with logs that a callback writes for the later ones, but not into onTrainEnd", async () => {
+  it("fit passes logs that a callback adds to later ones, but not to onTrainEnd", async () => {
     let last: Logs = {};
     const history = await fit(line(), x, y, {
       ...quiet,
@@ -101,7 +101,7 @@ describe("fit calls the hooks", () => {
     assert.deepEqual(Object.keys(last), ["loss"]);
   });
 
-  it("with the very model that was given, and params of the run", async () => {
+  it("fit passes the same model object, and the params of the run", async () => {
     const model = line({ metrics: ["accuracy"] });
     let params: Params | null = null;
     let seen: unknown;
@@ -137,7 +137,7 @@ describe("fit calls the hooks", () => {
     });
   });
 
-  it("with empty logs for batches that no callback reads", async () => {
+  it("fit passes empty logs for batches that no callback reads", async () => {
     const seen: number[] = [];
     await fit(line(), x, y, {
       ...quiet,
@@ -150,7 +150,7 @@ describe("fit calls the hooks", () => {
     assert.deepEqual(seen, [0, 0, 1]);
   });
 
-  it("of tfjs's own callbacks", async () => {
+  it("fit calls tfjs's own callbacks", async () => {
     const seen: unknown[] = [];
     class Theirs extends tf.Callback {
       override async onBatchEnd(batch: number, logs?: tf.Logs) {
@@ -168,8 +168,8 @@ describe("fit calls the hooks", () => {
   });
 });
 
-describe("fit takes a ready CallbackList", () => {
-  it("tells it of the run, adds nothing to it, and returns the history all the same", async () => {
+describe("fit with a CallbackList", () => {
+  it("fit with a CallbackList passes it model and params, adds nothing to it, and still returns the history", async () => {
     const seen: unknown[] = [];
     const list = new CallbackList({
       setModel: (model: unknown) => void seen.push(model),
@@ -188,8 +188,8 @@ describe("fit takes a ready CallbackList", () => {
   });
 });
 
-describe("fit and failing callbacks", () => {
-  it("closes every one also when it cannot be told of the run", async () => {
+describe("fit with failing callbacks", () => {
+  it("fit closes every callback even when model or params cannot be passed", async () => {
     const seen: string[] = [];
     const run = fit(line(), x, y, {
       ...quiet,
@@ -207,7 +207,7 @@ describe("fit and failing callbacks", () => {
     assert.deepEqual(seen, ["heard", "closed"]);
   });
 
-  it("closes every one after a hook throws; a failing close comes second", async () => {
+  it("fit closes every callback after a hook throws, and reports a failing close second", async () => {
     const first = new Error("first");
     const seen: unknown[] = [];
     const messages = await warned(async () => {
@@ -242,7 +242,7 @@ describe("fit and failing callbacks", () => {
     assert.deepEqual(messages, ["keepfit: Callback a failed in close: second"]);
   });
 
-  it("goes on without one that may be disabled, and tells so in the history", async () => {
+  it("fit continues without a callback that may be disabled, and records that in the history", async () => {
     const messages = await warned(async () => {
       const history = await fit(line(), x, y, {
         ...quiet,
@@ -266,7 +266,7 @@ describe("fit and failing callbacks", () => {
     ]);
   });
 
-  it("lets the model be trained again afterwards", async () => {
+  it("fit allows the model to be trained again after a failure", async () => {
     const model = line();
     const fails = {
       onEpochBegin() {
@@ -279,7 +279,7 @@ describe("fit and failing callbacks", () => {
   });
 });
 
-describe("onYield, a hook of TensorFlow.js,", () => {
+describe("onYield, a hook of TensorFlow.js", () => {
   const yields = async (options: object, epochs = 2) => {
     const seen: unknown[][] = [];
     const callbacks = {
@@ -291,7 +291,7 @@ describe("onYield, a hook of TensorFlow.js,", () => {
     return seen;
   };
 
-  it("is called with epoch, batch and logs when the loop has given way", async () => {
+  it("onYield is called with epoch, batch and logs when the loop has yielded", async () => {
     const each = [[0, 0], [0, 1], [1, 0], [1, 1]];
     for (const yieldEvery of ["batch", 0] as const) {
       assert.deepEqual(await yields({ yieldEvery }), each.map((where) => [...where, ["loss"]]));
@@ -300,7 +300,7 @@ describe("onYield, a hook of TensorFlow.js,", () => {
     assert.deepEqual(await yields({ yieldEvery: 1e9 }), []);
   });
 
-  it("is refused where it would never be called", async () => {
+  it("onYield is rejected if it would never be called", async () => {
     await assert.rejects(yields({ yieldEvery: "never" }), {
       name: "RangeError",
       message: /yieldEvery "never" with a callback that has onYield/,
@@ -319,10 +319,11 @@ describe("A callback in two runs at once", () => {
   const refused = {
     name: "CallbackError",
     code: "CALLBACK_DUPLICATE",
-    message: /^Cannot use Counter in two runs at once: its state is its own; make a second one/,
+    message:
+      /^Cannot use Counter in two runs at once, because it has one state; create a second one/,
   };
 
-  it("is refused, and the first run goes on with it", async () => {
+  it("A callback in two runs at once is rejected, and the first run continues with it", async () => {
     const counter = new Counter();
     const first = fit(line(), x, y, { ...options, callbacks: [counter] });
     // It is claimed as soon as the data is ready.
@@ -335,7 +336,7 @@ describe("A callback in two runs at once", () => {
     assert.equal(counter.count, 2);
   });
 
-  it("is refused inside of a hook of the other run, also in evaluate", async () => {
+  it("A callback in two runs at once is rejected inside a hook of the other run, even in evaluate", async () => {
     const counter = new Counter();
     const model = line();
     const inner = { onEpochEnd: () => evaluate(model, x, y, { ...quiet, callbacks: [counter] }) };
@@ -345,7 +346,7 @@ describe("A callback in two runs at once", () => {
     });
   });
 
-  it("may serve one run after another, also after one that failed", async () => {
+  it("A callback may serve one run after another, even after one that failed", async () => {
     const counter = new Counter();
     const fails = () => {
       throw new Error("oh");
@@ -358,7 +359,7 @@ describe("A callback in two runs at once", () => {
     assert.equal(counter.count, 4);
   });
 
-  it("is refused as a ready list, and taken as a plain object of hooks", async () => {
+  it("A CallbackList is rejected in two runs at once, a plain object of hooks is not", async () => {
     const list = new CallbackList([{ onEpochEnd() {} }]);
     const runs = () => fit(line(), x, y, { ...options, callbacks: list });
     const results = await Promise.allSettled([runs(), runs()]);

@@ -26,8 +26,8 @@ async function batchesOf(options: FitOptions, make = line): Promise<number[][]> 
   return seen;
 }
 
-describe("fit trains", () => {
-  it("a Sequential and a LayersModel", async () => {
+describe("fit training a model", () => {
+  it("fit trains a Sequential and a LayersModel", async () => {
     const sequential = line();
     const input = tf.input({ shape: [1] });
     const functional = tf.model({
@@ -41,12 +41,12 @@ describe("fit trains", () => {
     }
   });
 
-  it("epochs from initialEpoch up to epochs, which is no count", async () => {
+  it("fit trains epochs from initialEpoch up to epochs, which is not a count", async () => {
     const history = await fit(line(), x, y, { ...quiet, initialEpoch: 2, epochs: 5 });
     assert.deepEqual(history.epoch, [2, 3, 4]);
   });
 
-  it("no epoch, with a warning, where there is none to train", async () => {
+  it("fit trains no epoch, with a warning, if there is none to train", async () => {
     for (const options of [{ epochs: 0 }, { epochs: 3, initialEpoch: 3 }]) {
       const seen: string[] = [];
       const callbacks = {
@@ -66,7 +66,7 @@ describe("fit trains", () => {
     }
   });
 
-  it("one epoch of batches of 32 when nothing is said", async () => {
+  it("fit trains one epoch in batches of 32 by default", async () => {
     let params: Params | undefined;
     await fit(line(), tf.zeros([70, 1]), tf.zeros([70, 1]), {
       ...quiet,
@@ -78,7 +78,7 @@ describe("fit trains", () => {
     );
   });
 
-  it("targets of rank 1", async () => {
+  it("fit accepts targets of rank 1", async () => {
     const [one, two] = twins(line);
     await fit(one, x, y, { ...quiet, seed: 1 });
     await fit(two, x.flatten(), y.flatten(), { ...quiet, seed: 1 });
@@ -86,20 +86,20 @@ describe("fit trains", () => {
   });
 });
 
-describe("fit orders the rows", () => {
-  it("anew in every epoch, the same for one seed on every runtime", async () => {
+describe("fit ordering rows", () => {
+  it("fit shuffles rows in every epoch, the same for one seed on every runtime", async () => {
     const seen = await batchesOf({ epochs: 2, batchSize: 6, seed: 3 });
     assert.deepEqual(seen, [[4, 0, 1, 3, 2, 5], [0, 3, 1, 5, 2, 4]]);
     assert.deepEqual(await batchesOf({ epochs: 2, batchSize: 6, seed: 3 }), seen);
   });
 
-  it("in a later epoch as a run from the start would", async () => {
+  it("fit orders rows in a later epoch like a run from the start", async () => {
     const [, , third] = await batchesOf({ epochs: 3, batchSize: 6, seed: 3 });
     const [resumed] = await batchesOf({ epochs: 3, initialEpoch: 2, batchSize: 6, seed: 3 });
     assert.deepEqual(resumed, third);
   });
 
-  it("by a fresh seed that params tell, when none is given", async () => {
+  it("fit chooses a new seed, which params hold, without a given one", async () => {
     const seeds: unknown[] = [];
     const callbacks = { setParams: (params: Params) => void seeds.push(params.seed) };
     const seen = await batchesOf({ batchSize: 6, callbacks });
@@ -108,7 +108,7 @@ describe("fit orders the rows", () => {
     assert.deepEqual(await batchesOf({ batchSize: 6, seed: seeds[0] as number }), seen);
   });
 
-  it("not at all with shuffle false, and by whole batches with shuffle batch", async () => {
+  it('fit keeps the order with shuffle false, and shuffles whole batches with "batch"', async () => {
     assert.deepEqual(await batchesOf({ batchSize: 4, shuffle: false }), [[0, 1, 2, 3], [4, 5]]);
     const seen = await batchesOf({ batchSize: 2, shuffle: "batch", seed: 3 });
     assert.deepEqual(seen.flat().toSorted(), [0, 1, 2, 3, 4, 5]);
@@ -116,7 +116,7 @@ describe("fit orders the rows", () => {
     assert.notDeepEqual(seen.flat(), [0, 1, 2, 3, 4, 5]);
   });
 
-  it("into stepsPerEpoch batches, the next epoch going on where this one ended", async () => {
+  it("fit divides rows into stepsPerEpoch batches, and the next epoch continues", async () => {
     const seen = await batchesOf({ batchSize: 2, shuffle: false, stepsPerEpoch: 2, epochs: 2 });
     assert.deepEqual(seen, [[0, 1], [2, 3], [4, 5], [0, 1]]);
     const long = await batchesOf({ batchSize: 4, shuffle: false, stepsPerEpoch: 3 });
@@ -126,15 +126,15 @@ describe("fit orders the rows", () => {
     assert.deepEqual(shuffled, passes);
   });
 
-  it("after the last part was split off for validation", async () => {
+  it("fit shuffles after the last part was split off for validation", async () => {
     const seen = await batchesOf({ batchSize: 4, seed: 2, validationSplit: 0.5 });
     assert.deepEqual(seen.map((batch) => batch.toSorted()), [[0, 1, 2], [3, 4, 5]]);
     assert.deepEqual(seen[1], [3, 4, 5]);
   });
 });
 
-describe("fit gives the event loop its turn", () => {
-  it("on a time budget, with callbacks that never wait", async () => {
+describe("fit and the event loop", () => {
+  it("fit yields on a time budget even if no callback waits", async () => {
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
     // Each batch takes a while, and there is one epoch only.
@@ -158,8 +158,8 @@ describe("fit gives the event loop its turn", () => {
   });
 });
 
-describe("fit counts", () => {
-  it("an accuracy under the name given to compile, readable by both", async () => {
+describe("fit logging metrics", () => {
+  it("fit logs an accuracy under the name passed to compile, readable by both names", async () => {
     for (const [given, other] of [["acc", "accuracy"], ["accuracy", "acc"]]) {
       const model = line({ metrics: [given] });
       const { history } = await fit(model, x, y, { ...quiet, validationData: [x, y] });
@@ -172,13 +172,13 @@ describe("fit counts", () => {
     }
   });
 
-  it("a metric given twice by a number, and one without a name as metric", async () => {
+  it("fit numbers duplicate metrics, and logs an unnamed one as metric", async () => {
     const model = line({ metrics: ["mae", "mae", (yTrue: tf.Tensor) => yTrue] });
     const { history } = await fit(model, x, y, quiet);
     assert.deepEqual(Object.keys(history), ["loss", "mae", "mae_1", "metric"]);
   });
 
-  it("a metric called loss beside the loss", async () => {
+  it("fit logs a metric called loss in addition to the loss", async () => {
     const model = line({
       metrics: [function loss() {
         return tf.scalar(7);
@@ -189,7 +189,7 @@ describe("fit counts", () => {
     assert.notDeepEqual(history.loss, [7]);
   });
 
-  it("NaN, with one warning", async () => {
+  it("fit warns once about NaN", async () => {
     const messages = await warned(async () => {
       const { history } = await fit(line(), x, y.mul(NaN), { ...quiet, epochs: 3 });
       assert.deepEqual(history.loss, [NaN, NaN, NaN]);
@@ -198,7 +198,7 @@ describe("fit counts", () => {
     assert.match(messages[0], /the loss of epoch 0 is NaN/);
   });
 
-  it("without a tensor left", async () => {
+  it("fit leaks no tensor", async () => {
     const model = line({ metrics: ["mae", tf.metrics.precision] });
     await fit(model, x, y, quiet);
     assert.equal(

@@ -1,17 +1,17 @@
-/** What the tests of this room share. */
+/** Fixtures of the tests in this room. */
 import type * as tf from "@tensorflow/tfjs";
 import { getEngine } from "../tfjs/engine.ts";
 
 export { warned } from "../core/fixtures.ts";
 
-/** How many tensors more there are after `run`, whether it fails or not. */
+/** Number of additional tensors after `run`, even if it fails. */
 export async function tensorsLeft(run: () => unknown): Promise<number> {
   const engine = getEngine() as unknown as { memory(): { numTensors: number } };
   const before = engine.memory().numTensors;
   try {
     await run();
   } catch {
-    // What it fails with is another test's matter.
+    // The error is covered by another test.
   }
   return engine.memory().numTensors - before;
 }
@@ -34,7 +34,7 @@ export function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>)
   let most = 0;
   for (let i = 0; i < actual.length; i++) {
     const difference = Math.abs(actual[i] - expected[i]) / Math.max(1, Math.abs(expected[i]));
-    // NaN is as far as can be.
+    // NaN counts as an infinite difference.
     most = difference <= most ? most : Number.isNaN(difference) ? Infinity : difference;
   }
   return most;

@@ -84,8 +84,8 @@ const train = [
   ...test,
 ] as const;
 
-describe("No tensor is left", () => {
-  it("by fit and fitDataset, with everything on", async () => {
+describe("Tensors", () => {
+  it("No tensor leaks from fit and fitDataset with all options", async () => {
     const model = await grownModel();
     const callbacks = { onTrainBatchEnd() {}, onTestBatchEnd() {} };
     const options = { ...quiet, epochs: 2, callbacks, sampleWeight: [weight, weight] };
@@ -99,7 +99,7 @@ describe("No tensor is left", () => {
     assert.equal(await tensorsLeft(() => fitDataset(model, batches, data)), 0);
   });
 
-  it("by a stop in mid-epoch", async () => {
+  it("No tensor leaks from a stop within an epoch", async () => {
     const model = await grownModel();
     const callbacks = { onTrainBatchEnd: () => void (model.stopTraining = true) };
     for (const stepsPerEpoch of [undefined, 2]) {
@@ -109,7 +109,7 @@ describe("No tensor is left", () => {
     }
   });
 
-  it("by any hook that throws or rejects in a fit", async () => {
+  it("No tensor leaks from any hook that throws or rejects in fit", async () => {
     const model = await grownModel();
     for (const callbacks of failing(train)) {
       const options: FitOptions = { ...quiet, callbacks, validationData };
@@ -123,7 +123,7 @@ describe("No tensor is left", () => {
     }
   });
 
-  it("by any hook that throws or rejects in evaluate and predict", async () => {
+  it("No tensor leaks from any hook that throws or rejects in evaluate and predict", async () => {
     const model = await grownModel();
     for (const callbacks of failing(test)) {
       const options = { ...quiet, callbacks };
@@ -149,7 +149,7 @@ describe("No tensor is left", () => {
     }
   });
 
-  it("by a loss, a metric or a layer that throws", async () => {
+  it("No tensor leaks from a loss, a metric or a layer that throws", async () => {
     const broken = () => {
       tf.ones([3]);
       throw new Error("oh");
@@ -162,7 +162,7 @@ describe("No tensor is left", () => {
     }
   });
 
-  it("by data that does not fit", async () => {
+  it("No tensor leaks from invalid data", async () => {
     const model = await grownModel();
     const wrong = tf.ones([6, 2]);
     const disposed = tf.ones([6, 1]);

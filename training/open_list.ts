@@ -9,23 +9,23 @@ import { messageOf } from "../core/errors.ts";
 import { isReference } from "../core/flatten.ts";
 import { claimCallbacks } from "../core/in_use.ts";
 
-/** Loads the callbacks that a reference names: one, or several from one reference. */
+/** Loads the callbacks of a reference: one or several. */
 export type LoadReference = (
   reference: string | URL | CallbackReference,
 ) => Promise<CallbackLike | CallbackLike[]>;
 
 /** Options of {@linkcode openList}. */
 export interface OpenListOptions extends Omit<CallbackListOptions, "addProgbar"> {
-  /** Append a progress bar when the list has none. Default: false. */
+  /** Append a progress bar if the list has none. Default: false. */
   addProgbar?: boolean;
 }
 
 /**
- * Make a list of callbacks, loading those that are given by reference. The plugin loader and the
- * progress bar are imported when a run needs them. The callbacks are claimed for this run:
- * `releaseCallbacks` ends that.
+ * Create a list of callbacks, loading references. The plugin loader and the progress bar are
+ * imported only if a run needs them. The callbacks are claimed for this run until
+ * `releaseCallbacks`.
  *
- * @throws what the list throws, and what loading throws; all that was loaded is then closed
+ * @throws the errors of the list and of loading; loaded callbacks are closed first
  */
 export async function openList(
   callbacks: CallbacksArgument,
@@ -55,7 +55,7 @@ const loadReference: LoadReference = async (reference) => {
   return await loadReference(reference);
 };
 
-/** The same callbacks with what was loaded in place of the references. */
+/** The same callbacks, with references replaced by loaded callbacks. */
 async function loadReferences(
   value: unknown,
   loaded: CallbackLike[],

@@ -11,13 +11,13 @@ const loaded = (name: string, closed: string[] = []): CallbackLike => ({
 });
 
 describe("openList", () => {
-  it("makes the list when there is nothing to load", async () => {
+  it("openList creates the list if there is nothing to load", async () => {
     const list = await openList([{ onEpochEnd() {} }, [null]], { addHistory: true });
     assert(list instanceof CallbackList);
     assert.equal(list.callbacks.length, 2);
   });
 
-  it("puts what is loaded where its reference stood, one callback or several", async () => {
+  it("openList replaces a reference by the loaded callbacks, one or several", async () => {
     const asked: unknown[] = [];
     const reference: CallbackReference = { plugin: "registry:b", options: { label: "x" } };
     const url = new URL("file:///c");
@@ -37,12 +37,12 @@ describe("openList", () => {
     assert.deepEqual(asked, ["a", reference, url, "keepfit.json"]);
   });
 
-  it("takes a callback that only has a member called plugin for what it is", async () => {
+  it("openList keeps a callback that only has a member called plugin", async () => {
     const callback = { name: "mine", plugin: "text", onEpochEnd() {} };
     assert.deepEqual((await openList(callback, {})).callbacks, [callback]);
   });
 
-  it("closes what it has loaded when something else cannot be, and fails with that", async () => {
+  it("openList closes loaded callbacks when another one cannot be loaded, and fails with that error", async () => {
     const closed: string[] = [];
     const failure = new RangeError("no such plugin");
     const load: LoadReference = async (given) => {
@@ -53,7 +53,7 @@ describe("openList", () => {
     assert.deepEqual(closed, ["first", "second"]);
   });
 
-  it("closes what it has loaded when the list cannot be made", async () => {
+  it("openList closes loaded callbacks when the list cannot be created", async () => {
     const closed: string[] = [];
     const stuck: CallbackLike = {
       onEpochEnd() {},
@@ -71,7 +71,7 @@ describe("openList", () => {
     assert.deepEqual(messages, ["keepfit: closing a plugin failed too: stuck"]);
   });
 
-  it("appends a progress bar when it is asked to, and only where there is none", async () => {
+  it("openList appends a progress bar if requested and if there is none", async () => {
     const list = await openList([], { addHistory: true, addProgbar: true });
     assert.deepEqual(list.callbacks.map((one) => one.constructor.name), [
       "History",

@@ -28,7 +28,7 @@ import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
 
 /** Options of {@linkcode predict}. */
 export interface PredictOptions extends RunOptions {
-  /** Rows of a batch; for tensors. Default: 32, or those that a stateful model is made for. */
+  /** Batch size in rows, for tensors. Default: 32, or the one that a stateful model requires. */
   batchSize?: number;
   /** Batches to predict. Default: all. */
   steps?: number;
@@ -41,10 +41,10 @@ export interface PredictOptions extends RunOptions {
  * @param x inputs: a tensor of shape [rows, ...], or one for each input, in order or by name; or a
  *   dataset whose batches are such inputs, `{ xs }` or `[xs]`
  * @param options how to predict
- * @returns one tensor of shape [rows, ...] for each output, alone when there is one; the caller
- *   disposes
- * @throws TypeError when the data is of another form than the model needs
- * @throws RangeError for shapes that do not fit, and data without rows
+ * @returns a tensor of shape [rows, ...], or an array with one for each of several outputs; the
+ * caller disposes them
+ * @throws TypeError if the data has the wrong form
+ * @throws RangeError for shapes that do not match the model, and data without rows
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -134,7 +134,7 @@ async function predictLoop(
   await list.onPredictEnd();
 }
 
-/** The one tensor without its array; several as they are. */
+/** A single tensor without its array. */
 function alone(tensors: tf.Tensor[]): tf.Tensor | tf.Tensor[] {
   return tensors.length === 1 ? tensors[0] : tensors;
 }

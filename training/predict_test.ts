@@ -23,8 +23,8 @@ async function valuesOf(outputs: tf.Tensor | tf.Tensor[]): Promise<number[]> {
   return [outputs].flat().flatMap((one) => Array.from(one.dataSync()));
 }
 
-describe("predict gives", () => {
-  it("tfjs's outputs for every batch size, compiled or not", async () => {
+describe("predict returning outputs", () => {
+  it("predict returns tfjs's outputs for every batch size, compiled or not", async () => {
     const model = dense();
     const expected = await valuesOf(model.predict(x));
     for (const batchSize of [undefined, 1, 2, 5]) {
@@ -34,7 +34,7 @@ describe("predict gives", () => {
     }
   });
 
-  it("one tensor for each of several outputs, from inputs in order or by name", async () => {
+  it("predict returns one tensor for each of several outputs, from inputs in order or by name", async () => {
     const y = x.add(1);
     for (const inputs of [[x, y], { b: y, a: x }]) {
       const [sum, product] = await predict(twoByTwo(), inputs, {
@@ -46,7 +46,7 @@ describe("predict gives", () => {
     }
   });
 
-  it("outputs that outlive the batch also where they are inputs, or nothing changes them", async () => {
+  it("predict returns outputs that outlive the batch even if they are unchanged inputs", async () => {
     const input = tf.input({ shape: [2] });
     const models = [
       tf.model({ inputs: input, outputs: input }),
@@ -58,7 +58,7 @@ describe("predict gives", () => {
     }
   });
 
-  it("inputs of rank 1 their second axis, and whole numbers their type", async () => {
+  it("predict adds a second axis to inputs of rank 1, and keeps integer types", async () => {
     const model = tf.sequential({
       layers: [tf.layers.embedding({ inputDim: 4, outputDim: 2, inputLength: 1 })],
     });
@@ -66,7 +66,7 @@ describe("predict gives", () => {
     assert.deepEqual(outputs.shape, [3, 1, 2]);
   });
 
-  it("what a dataset's batches give, in every form, targets ignored", async () => {
+  it("predict accepts every form of batches in a dataset, and ignores targets", async () => {
     const model = dense();
     const expected = await valuesOf(model.predict(x));
     const forms: ((part: () => tf.Tensor) => unknown)[] = [
@@ -89,7 +89,7 @@ describe("predict gives", () => {
     }
   });
 
-  it("some batches with steps, and no row twice", async () => {
+  it("predict predicts some batches with steps, and no row twice", async () => {
     const some = await predict(dense(), x, { ...quiet, batchSize: 2, steps: 2 }) as tf.Tensor;
     assert.equal(some.shape[0], 4);
     const messages = await warned(async () => {
@@ -100,8 +100,8 @@ describe("predict gives", () => {
   });
 });
 
-describe("predict calls", () => {
-  it("the predict hooks with the batch's outputs", async () => {
+describe("predict calling hooks", () => {
+  it("predict calls the predict hooks with the outputs of the batch", async () => {
     const seen: unknown[] = [];
     let params: Params | undefined;
     await predict(dense(), x, {
@@ -130,7 +130,7 @@ describe("predict calls", () => {
     assert.deepEqual(params, { verbose: 0, epochs: 1, steps: 2, samples: 5 });
   });
 
-  it("with one tensor per output where there are several", async () => {
+  it("predict passes one tensor per output if there are several", async () => {
     let shapes: number[][] = [];
     const callbacks = {
       onPredictBatchEnd: (_batch: number, { outputs }: PredictLogs) =>
@@ -140,7 +140,7 @@ describe("predict calls", () => {
     assert.deepEqual(shapes, [[5, 2], [5, 2]]);
   });
 
-  it("nothing more after stopPredicting, and gives what there is", async () => {
+  it("predict calls only the end hooks after stopPredicting, and returns the outputs so far", async () => {
     const model = dense();
     const outputs = await predict(model, x, {
       ...quiet,
@@ -155,8 +155,8 @@ describe("predict calls", () => {
   });
 });
 
-describe("predict leaves", () => {
-  it("its outputs and no other tensor", async () => {
+describe("predict and tensors", () => {
+  it("predict leaves only its outputs", async () => {
     const model = twoByTwo();
     const options = { ...quiet, batchSize: 2, callbacks: { onPredictBatchEnd() {} } };
     assert.equal(await tensorsLeft(() => predict(model, [x, x], options)), 2);

@@ -57,7 +57,7 @@ const powerCut = (at: number) => ({
 
 describe("A resumed run on a dataset", () => {
   for (const [name, { make, stepsPerEpoch }] of Object.entries(datasets)) {
-    it(`equals one that was never interrupted: ${name}`, async () => {
+    it(`A resumed run on a dataset equals an uninterrupted run: ${name}`, async () => {
       await heard(async () => {
         const whole = await train(make(), stepsPerEpoch, []);
         for (const at of [1, 2, 3]) {
@@ -71,17 +71,17 @@ describe("A resumed run on a dataset", () => {
     });
   }
 
-  it("ends with a warning where the dataset had no more batches", async () => {
+  it("A resumed run on a dataset ends with a warning if the dataset has no more batches", async () => {
     const fs = memoryFileSystem();
     const backup = () => new BackupAndRestore("backup", { fs });
     await assert.rejects(train(generated(4), 2, [backup(), powerCut(2)]), /power cut/);
     const { warned } = await heard(async () => {
       assert.deepEqual((await train(generated(4), 2, [backup()])).epoch, [0, 1]);
     });
-    assert.match(warned.join(), /gave no batch in epoch 2, so training ends/);
+    assert.match(warned.join(), /has no batch in epoch 2, so training ends/);
   });
 
-  it("begins anew where the script alone chose the epoch", async () => {
+  it("A resumed run on a dataset restarts the dataset if only the script chose the epoch", async () => {
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
     let read = 0;
@@ -94,7 +94,7 @@ describe("A resumed run on a dataset", () => {
     assert.equal(read, 2);
   });
 
-  it("leaves no tensor of the batches that it passes over", async () => {
+  it("A resumed run on a dataset leaks no tensor of skipped batches", async () => {
     const fs = memoryFileSystem();
     const backup = () => new BackupAndRestore("backup", { fs });
     await assert.rejects(train(() => generated(8), 2, [backup(), powerCut(3)]), /power cut/);

@@ -9,23 +9,24 @@ import { describeValue, isTensor } from "./data/data.ts";
 import { openList } from "./open_list.ts";
 import { warnOfUnknownOption } from "../core/unknown_option.ts";
 
-/** Options that fit, evaluate and predict share. */
+/** Options of fit, evaluate and predict. */
 export interface RunOptions {
   /**
-   * Callbacks in any form, nested as you like; to a ready `CallbackList` no default is added. Text,
-   * a URL and `{ plugin, ... }` are plugins that are loaded for this run and closed with it.
+   * Callbacks in any form, possibly nested. A `CallbackList` is used as it is, without default
+   * callbacks. Text, a URL and `{ plugin, ... }` are plugins that are loaded for this run and
+   * closed with it.
    */
   callbacks?: CallbacksArgument;
   /**
-   * 0 silent, 1 progress bar, 2 one line an epoch. All but 0 also hint at a faster backend, once a
-   * process, before a long run on cpu. Default: `"auto"`, which is 1.
+   * 0 silent, 1 progress bar, 2 one line per epoch. 1 and 2 also print a hint about faster
+   * backends, once per process, before a long run on cpu. Default: `"auto"`, which is 1.
    */
   verbose?: 0 | 1 | 2 | "auto";
-  /** What a failing callback does to the run, if it does not say so itself. Default: `"throw"`. */
+  /** Error policy for callbacks without an `onError`. Default: `"throw"`. */
   onError?: ErrorPolicy;
   /**
-   * How long the loop may keep the event loop from timers, servers and signals: milliseconds,
-   * `"auto"` (20 ms), `"batch"`, `"epoch"` or `"never"`. Default: `"auto"`.
+   * How often the loop yields to timers, servers and signals: milliseconds, `"auto"` (20 ms),
+   * `"batch"`, `"epoch"` or `"never"`. Default: `"auto"`.
    */
   yieldEvery?: "auto" | "batch" | "epoch" | "never" | number;
   /**
@@ -53,8 +54,8 @@ export const runOptions: Record<keyof RunOptions, true> = {
 };
 
 /**
- * The options of a run without those that are null, which stands for "not given" as in TensorFlow.js
- * and Keras. Names that the verb does not have are warned about, as callbacks do of theirs.
+ * The options of a run without null values, which mean "not given" as in TensorFlow.js and Keras.
+ * Unknown names cause a warning.
  *
  * @param ofTensors options that tensors alone have, and what to do instead
  * @throws TypeError for what is no object of options, and a `signal` that is none
@@ -117,7 +118,7 @@ function checkSignal(signal: unknown): void {
 }
 
 /**
- * An option that TensorFlow.js calls otherwise, under one of its two names.
+ * The value of an option that TensorFlow.js has under another name.
  *
  * @throws RangeError when both are given and differ
  */
@@ -129,15 +130,15 @@ export function oneOf<Name extends string>(
   const [value, other] = [options[name], options[otherName]];
   if (value !== undefined && other !== undefined && value !== other) {
     throw new RangeError(
-      `Cannot use ${name} ${value} and ${otherName} ${other}: they are two names of one option`,
+      `Cannot use ${name} ${value} and ${otherName} ${other}: they are names of the same option`,
     );
   }
   return value ?? other;
 }
 
 /**
- * Run with callbacks: each is told the model and the params, hears of it when the run fails, and is
- * closed in any case. What goes wrong in closing never hides the error that came first.
+ * Run with callbacks: each receives the model and the params, is notified if the run fails, and is
+ * always closed. An error in closing never hides an earlier error.
  *
  * @param addHistory append a history when the list has none
  */
@@ -149,7 +150,7 @@ export async function withCallbacks<T>(
   run: (list: CallbackList) => Promise<T>,
 ): Promise<T> {
   const { callbacks: given } = options;
-  // A ready list keeps the place of its run, so it serves one at a time too.
+  // A list keeps the position of its run, so it serves one run at a time.
   const ready = given instanceof CallbackList ? [given, ...given.callbacks] : [];
   claimCallbacks(ready);
   const open = async () => {
@@ -175,7 +176,7 @@ export async function withCallbacks<T>(
   }
 }
 
-/** Close the list when `run` is done; when it fails, tell every callback first. */
+/** Close the list after `run`; if that fails, notify every callback first. */
 export async function closingList<T>(list: CallbackList, run: () => Promise<T>): Promise<T> {
   let result: T;
   try {
@@ -219,9 +220,9 @@ export async function closing<T>(
 }
 
 /**
- * An option that counts something.
+ * Check an option that is a count.
  *
- * @throws RangeError when it is no whole number of at least `least`
+ * @throws RangeError if it is not a whole number >= `least`
  */
 export function wholeNumber(
   name: string,
@@ -230,7 +231,7 @@ export function wholeNumber(
 ): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Number.isSafeInteger(value) || value < least) {
-    // Text in quotes: "3" is no number.
+    // Text in quotes: "3" is not a number.
     const shown = typeof value === "number" ? value : describeValue(value);
     throw new RangeError(`Cannot use ${name} ${shown}: it must be a whole number >= ${least}`);
   }

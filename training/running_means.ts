@@ -6,11 +6,11 @@ import type { PackedMeasures } from "./step.ts";
 /** One number of the logs. */
 export interface Measure {
   name: string;
-  /** How to count it, when a mean of batch values would be wrong. */
+  /** How to compute it, if a mean of batch values would be wrong. */
   ratio?: RatioMetric;
 }
 
-/** The numbers of a step in order: losses, then metrics. */
+/** The measures of a step in order: losses, then metrics. */
 export function measuresOf({ outputNames, metrics }: Compiled): Measure[] {
   return [
     { name: "loss" },
@@ -35,7 +35,7 @@ export type MeansState = {
 
 /**
  * The numbers of a training or a validation pass: sums over its batches, added up as float64. On a
- * device that must be waited for they stay there until somebody reads them.
+ * device that must be awaited, they stay there until they are read.
  */
 export class RunningMeans {
   readonly #measures: Measure[];
@@ -45,7 +45,7 @@ export class RunningMeans {
   #rows = 0;
   #pending: { values: tf.Tensor; sizes: number[]; rows: number }[] = [];
 
-  /** @param measures what is counted, in the order of the values */
+  /** @param measures the measures, in the order of the values */
   constructor(measures: Measure[]) {
     this.#measures = measures;
     this.#sorted = measures.map((_, i) => i)
@@ -54,23 +54,23 @@ export class RunningMeans {
   }
 
   /**
-   * Count a batch. A tensor of values is disposed when it has been read.
+   * Add a batch. A tensor of values is disposed after it was read.
    *
-   * @param packed mean of each measure, its sums, or its sum and how many steps it is of
+   * @param packed for each measure its mean, its sums, or its sum and the number of steps
    * @param rows rows of the batch, the weight of its means
-   * @returns a promise when it had to wait for the device
+   * @returns a promise if it must wait for the device
    */
   add({ values, sizes }: PackedMeasures, rows: number): void | Promise<void> {
     if (Array.isArray(values)) return this.#count(values, sizes, rows);
     this.#pending.push({ values, sizes, rows });
-    // Read together now and then, so that a long epoch does not fill the device with vectors.
+    // Read in groups, so that a long epoch does not fill the device with vectors.
     return this.#pending.length < 128 ? undefined : this.#read();
   }
 
   /**
    * Means and ratios over all batches so far, keys sorted; empty before the first batch.
    *
-   * @returns a promise when values wait on the device
+   * @returns a promise if values are still on the device
    */
   logs(): Record<string, number> | Promise<Record<string, number>> {
     return this.#pending.length > 0 ? this.#read().then(() => this.#logs()) : this.#logs();
@@ -79,13 +79,13 @@ export class RunningMeans {
   /**
    * The sums over all batches so far.
    *
-   * @returns a promise when values wait on the device
+   * @returns a promise if values are still on the device
    */
   getState(): MeansState | Promise<MeansState> {
     return this.#pending.length > 0 ? this.#read().then(() => this.#state()) : this.#state();
   }
 
-  /** Continue from these sums; from none when they are of other measures. */
+  /** Continue from these sums, or from zero if they belong to other measures. */
   setState({ rows, sums }: MeansState): void {
     this.reset();
     if (!this.#measures.every(({ name }) => Array.isArray(sums[name]))) return;
@@ -100,7 +100,7 @@ export class RunningMeans {
     for (const sums of this.#sums) sums.length = 0;
   }
 
-  /** Drop what waits on the device. */
+  /** Dispose values that are still on the device. */
   dispose(): void {
     for (const { values } of this.#pending) values.dispose();
     this.#pending = [];
@@ -126,7 +126,7 @@ export class RunningMeans {
     let at = 0;
     for (let measure = 0; measure < sizes.length; measure++) {
       const sums = this.#sums[measure];
-      // Sums are sums already, those of a masked metric too; means weigh by their rows.
+      // Sums stay as they are, including those of a masked metric; means are weighted by rows.
       const isMean = this.#measures[measure].ratio === undefined && sizes[measure] === 1;
       const weight = isMean ? rows : 1;
       for (let i = 0; i < sizes[measure]; i++) {

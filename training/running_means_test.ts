@@ -22,8 +22,8 @@ for (const synchronous of [true, false]) {
   const values = (loss: number, part: number, whole: number, acc: number) =>
     pack([loss, part, whole, acc], [1, 2, 1]);
 
-  describe(`RunningMeans, ${synchronous ? "read at once" : "read from a device"},`, () => {
-    it("weighs means by rows and adds the sums of ratios", async () => {
+  describe(`RunningMeans ${synchronous ? "on the host" : "on a device"}`, () => {
+    it("RunningMeans weights means by rows and adds the sums of ratios", async () => {
       const means = new RunningMeans(measures);
       await means.add(values(1, 1, 4, 0), 3);
       assert.deepEqual(await means.logs(), { acc: 0, loss: 1, share: 0.25 });
@@ -33,11 +33,11 @@ for (const synchronous of [true, false]) {
       assert.deepEqual(Object.keys(logs), ["acc", "loss", "share"]);
     });
 
-    it("is empty before the first batch", async () => {
+    it("RunningMeans is empty before the first batch", async () => {
       assert.deepEqual(await new RunningMeans(measures).logs(), {});
     });
 
-    it("adds in float64", async () => {
+    it("RunningMeans adds in float64", async () => {
       const means = new RunningMeans([{ name: "loss" }]);
       await means.add(pack([2 ** 24], [1]), 1);
       for (let i = 0; i < 7; i++) await means.add(pack([1], [1]), 1);
@@ -45,7 +45,7 @@ for (const synchronous of [true, false]) {
       assert.deepEqual(await means.logs(), { loss: (2 ** 24 + 7) / 8 });
     });
 
-    it("goes on from the sums of another one, its state being plain data", async () => {
+    it("RunningMeans continues from the sums of another one, as plain data", async () => {
       const first = new RunningMeans(measures);
       await first.add(values(1, 1, 4, 0), 3);
       const state = structuredClone(await first.getState());
@@ -57,7 +57,7 @@ for (const synchronous of [true, false]) {
       assert.deepEqual(state.sums.loss, [3]);
     });
 
-    it("starts from none with the sums of other measures, and after reset", async () => {
+    it("RunningMeans starts from zero with the sums of other measures, and after reset", async () => {
       const means = new RunningMeans(measures);
       await means.add(values(1, 1, 4, 0), 3);
       means.setState({ rows: 2, sums: { loss: [1], mae: [1] } });
@@ -67,7 +67,7 @@ for (const synchronous of [true, false]) {
       assert.deepEqual(await means.logs(), {});
     });
 
-    it("counts more batches than wait on a device, once each", async () => {
+    it("RunningMeans counts more batches than fit on a device, each once", async () => {
       const means = new RunningMeans(measures);
       let waited = 0;
       const left = await tensorsLeft(async () => {
@@ -82,7 +82,7 @@ for (const synchronous of [true, false]) {
       assert.equal(waited, synchronous ? 0 : 2);
     });
 
-    it("keeps no tensor that was read or dropped", async () => {
+    it("RunningMeans keeps no tensor that was read or dropped", async () => {
       const left = await tensorsLeft(async () => {
         const means = new RunningMeans(measures);
         await means.add(values(1, 1, 4, 0), 3);
@@ -95,8 +95,8 @@ for (const synchronous of [true, false]) {
   });
 }
 
-describe("RunningMeans on a device", () => {
-  it("reads nothing until somebody asks", () => {
+describe("RunningMeans reading a device", () => {
+  it("RunningMeans reads nothing until it is asked", () => {
     const means = new RunningMeans([{ name: "loss" }]);
     const value = tf.scalar(3);
     assert.equal(means.add({ values: value, sizes: [1] }, 1), undefined);
@@ -105,7 +105,7 @@ describe("RunningMeans on a device", () => {
     assert.equal(value.isDisposed, true);
   });
 
-  it("keeps no tensor when reading fails", async () => {
+  it("RunningMeans keeps no tensor when reading fails", async () => {
     const left = await tensorsLeft(async () => {
       const means = new RunningMeans([{ name: "loss" }]);
       const broken = tf.scalar(1);

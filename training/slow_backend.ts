@@ -2,19 +2,19 @@ import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../tfjs/engine.ts";
 import { multiplyAddsOf } from "../tfjs/multiply_adds.ts";
 
-/** What a run computes with and how long it is. */
+/** The backend of a run, and its length. */
 export interface RunSize {
-  /** Epochs that are left to train. */
+  /** Remaining epochs. */
   epochs: number;
   /** Rows of an epoch; null for a dataset of unknown size. */
   samples: number | null;
   /** Batches of an epoch; null for a dataset of unknown size. */
   steps: number | null;
-  /** Rows of a batch, where they are known. */
+  /** Rows of a batch, if known. */
   batchSize?: number;
 }
 
-/** Multiply-adds of the forward passes of a run that takes cpu about ten seconds. */
+/** Multiply-adds in the forward passes of a run that takes about ten seconds on cpu. */
 const longRun = 5e8;
 
 /** Marks a backend that was chosen by `useBackend`. */
@@ -23,9 +23,9 @@ const chosenKey = Symbol.for("keepfit.backend.chosen");
 let isTold = false;
 
 /**
- * Hint, once a process, that there are faster backends than cpu: when cpu was not chosen by
- * `useBackend` and the run will take about ten seconds or more. The time is estimated from the
- * weights, not measured, so that a program prints the same on every machine.
+ * Print a hint about faster backends, once per process, if cpu was not chosen by `useBackend` and
+ * the run will take about ten seconds or more. The time is estimated from the weights, not
+ * measured, so that a program prints the same on every machine.
  */
 export function hintAtSlowBackend(engine: Engine, model: tf.LayersModel, run: RunSize): void {
   if (isTold || engine.backendName !== "cpu") return;
@@ -34,7 +34,8 @@ export function hintAtSlowBackend(engine: Engine, model: tf.LayersModel, run: Ru
   isTold = true;
   console.warn(
     "keepfit: this trains on cpu, TensorFlow.js's slowest backend; `await useBackend(tf)` before " +
-      'it takes the fastest that works here (useBackend(tf, "cpu") keeps cpu without this hint)',
+      'it selects the fastest one that works here (useBackend(tf, "cpu") keeps cpu without this ' +
+      "hint)",
   );
 }
 

@@ -32,8 +32,8 @@ async function hints(script: string): Promise<number> {
   return stderr.split("keepfit: this trains on cpu").length - 1;
 }
 
-describe("The hint at a slow backend", () => {
-  it("is given once a process, before a long run", async () => {
+describe("The hint about slow backends", () => {
+  it("The hint about slow backends is printed once per process, before a long run", async () => {
     assert.equal(
       await hints(`
         for (let run = 0; run < 2; run++) await begin(make(dense(64)), 40, { epochs: 1000 });
@@ -42,11 +42,11 @@ describe("The hint at a slow backend", () => {
     );
   });
 
-  it("counts each place that a convolution sees", async () => {
+  it("The hint about slow backends counts each position of a convolution", async () => {
     assert.equal(await hints(`await begin(make(convolutional()), 40, { epochs: 20 });`), 1);
   });
 
-  it("is given for a dataset of unknown length, of a model that is large", async () => {
+  it("The hint about slow backends is printed for a large model on a dataset of unknown length", async () => {
     assert.equal(
       await hints(`
         const model = make(dense(256));
@@ -58,7 +58,7 @@ describe("The hint at a slow backend", () => {
     );
   });
 
-  it("is not given for a short run, nor with verbose 0", async () => {
+  it("The hint about slow backends is not printed for a short run, or with verbose 0", async () => {
     assert.equal(
       await hints(`
         await begin(make(dense(64)), 40, { epochs: 10 });
@@ -68,7 +68,7 @@ describe("The hint at a slow backend", () => {
     );
   });
 
-  it("is not given on wasm, nor on a cpu that is chosen", async () => {
+  it("The hint about slow backends is not printed on wasm, or on a chosen cpu", async () => {
     assert.equal(
       await hints(`
         for (const backend of ["wasm", "cpu"]) {

@@ -63,12 +63,12 @@ describe("stopTraining", () => {
     ["onEpochEnd", "onTrainEnd loss,val_loss"],
   ] as const;
   all.forEach(([hook], i) => {
-    it(`in ${hook} keeps validation, epoch end and train end`, async () => {
+    it(`stopTraining in ${hook} keeps validation, epoch end and train end`, async () => {
       assert.deepEqual(await stoppedIn(hook), all.slice(i).map(([, next]) => next));
     });
   });
 
-  it("stays set after the run and is cleared by the next one", async () => {
+  it("stopTraining stays set after the run and is cleared by the next one", async () => {
     const model = line();
     model.stopTraining = true;
     assert.equal((await fit(model, x, y, { ...quiet, epochs: 2 })).epoch.length, 2);
@@ -82,7 +82,7 @@ describe("stopTraining", () => {
 });
 
 describe("stopEvaluating", () => {
-  it("ends the validation of an epoch after its batch, not the training", async () => {
+  it("stopEvaluating ends the validation of an epoch after its batch, not the training", async () => {
     const model = line();
     let batches = 0;
     const history = await fit(model, x, y, {
@@ -105,7 +105,7 @@ describe("stopEvaluating", () => {
 describe("A signal", () => {
   const reason = new DOMException("that will do", "AbortError");
 
-  it("ends the run after the batch in which it aborts, with its reason", async () => {
+  it("A signal ends the run after the batch in which it aborts, with its reason", async () => {
     for (const yieldEvery of ["auto", "batch", "never"] as const) {
       const abort = new AbortController();
       const seen: unknown[] = [];
@@ -127,7 +127,7 @@ describe("A signal", () => {
     }
   });
 
-  it("that has aborted already ends it before the first hook", async () => {
+  it("A signal that has already aborted ends the run before the first hook", async () => {
     const seen: string[] = [];
     const run = fit(line(), x, y, {
       ...quiet,
@@ -138,7 +138,7 @@ describe("A signal", () => {
     assert.deepEqual(seen, []);
   });
 
-  it("also ends a validation", async () => {
+  it("A signal also ends a validation", async () => {
     const abort = new AbortController();
     const run = fit(line(), x, y, {
       ...quiet,
@@ -149,7 +149,7 @@ describe("A signal", () => {
     await assert.rejects(run, (error) => error === reason);
   });
 
-  it("leaves no tensor behind and the model fit to be trained", async () => {
+  it("A signal leaks no tensor, and the model can be trained again", async () => {
     const model = line();
     const left = await tensorsLeft(async () => {
       const abort = new AbortController();

@@ -11,7 +11,7 @@ import type { EventLoopYield } from "./event_loop_yield.ts";
 import { measuresOf, RunningMeans } from "./running_means.ts";
 import { makeTestStep, type Step } from "./step.ts";
 
-/** What is evaluated, and on what. */
+/** The model to evaluate, and its data. */
 export interface Evaluation {
   model: tf.LayersModel;
   source: BatchSource;
@@ -32,7 +32,7 @@ export function makeEvaluation(
 }
 
 /**
- * Evaluate one source with the test hooks: a run of its own, or the validation of a fit.
+ * Evaluate one source with the test hooks: a separate run, or the validation of a fit.
  *
  * @param epoch the epoch that is validated, for messages
  * @returns means over all rows, keys without `val_`

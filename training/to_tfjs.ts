@@ -10,13 +10,13 @@ import { closingList } from "./run.ts";
  * Use keepfit's callbacks in TensorFlow.js's own `model.fit` and `model.fitDataset`: pass the
  * result as their `callbacks`.
  *
- * Train, epoch and batch hooks are called. tfjs has no test and predict hooks, validates before
- * the last batch's end, and leaves validation out when training is stopped in mid-epoch. After an
- * error of its own it calls nothing more, so that `close` runs only when training ends or a callback
+ * Train, epoch and batch hooks are called. tfjs has no test and predict hooks, validates before the
+ * end of the last batch, and skips validation when training is stopped within an epoch. After an
+ * error of its own it calls no hook, so that `close` runs only when training ends or a callback
  * fails. `fit` of keepfit has none of these limits.
  *
  * @param callbacks callbacks in any form
- * @param model the model that is trained, which tfjs does not tell to plain hooks
+ * @param model the trained model, which tfjs does not pass to plain hooks
  * @returns an object of hooks for tfjs
  * @throws TypeError without a model
  * @example
@@ -43,12 +43,12 @@ export function toTfjs(
 ): CustomCallbackArgs {
   if (typeof model?.getWeights !== "function") {
     throw new TypeError(
-      `Cannot make callbacks for model.fit without the model: call toTfjs(callbacks, model)`,
+      `Cannot create callbacks for model.fit without the model: call toTfjs(callbacks, model)`,
     );
   }
   const list = new CallbackList(callbacks);
   return {
-    // tfjs calls the hooks of a plain object on its own wrapper, which knows the params.
+    // tfjs calls the hooks of a plain object on its own wrapper, which has the params.
     onTrainBegin(this: { params?: Record<string, unknown> }, logs) {
       return failing(list, async () => {
         list.setModel(model as unknown as TrainableModel);
@@ -78,7 +78,7 @@ export function toTfjs(
   };
 }
 
-/** tfjs calls nothing more after a hook that fails, so the callbacks are closed right there. */
+/** tfjs calls no hook after one that fails, so the callbacks are closed right away. */
 async function failing(list: CallbackList, run: () => void | Promise<void>): Promise<void> {
   try {
     await run();
@@ -87,24 +87,23 @@ async function failing(list: CallbackList, run: () => void | Promise<void>): Pro
   }
 }
 
-/**
- * @throws RangeError when a callback wants to start at an epoch that model.fit will not start at
- */
+/** @throws RangeError if a callback sets an initial epoch that model.fit does not start at */
 function checkInitialEpoch(list: CallbackList, initialEpoch: number, hasStopped: boolean): void {
   if (list.initialEpoch && hasStopped) {
     throw new RangeError(
-      `Cannot go on at epoch ${list.initialEpoch}: the run was stopped there, and model.fit trains a ` +
-        `batch all the same; remove its backup to train anew, or use fit of keepfit`,
+      `Cannot continue at epoch ${list.initialEpoch}: the run was stopped there, but model.fit ` +
+        `would still train a batch; remove its backup to train from scratch, or use fit of keepfit`,
     );
   }
   if (!list.initialEpoch || list.initialEpoch === initialEpoch) return;
   throw new RangeError(
-    `Cannot go on at epoch ${list.initialEpoch}: model.fit starts at epoch ${initialEpoch}; pass ` +
+    `Cannot continue at epoch ${list.initialEpoch}: model.fit starts at epoch ${initialEpoch}; ` +
+      `pass ` +
       `it initialEpoch: ${list.initialEpoch}, or train with fit of keepfit`,
   );
 }
 
-/** tfjs's params in keepfit's words. */
+/** tfjs's params under keepfit's names. */
 function paramsOf(params: Record<string, unknown>): Params {
   return {
     verbose: 0,

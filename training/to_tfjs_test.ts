@@ -12,8 +12,8 @@ function line(metrics: string[] = []): tf.Sequential {
   return model;
 }
 
-describe("toTfjs lets tfjs's own fit", () => {
-  it("call the hooks, with numbers and both names of an accuracy", async () => {
+describe("toTfjs", () => {
+  it("toTfjs calls the hooks in tfjs's fit, with numbers and both names of an accuracy", async () => {
     const seen: unknown[] = [];
     const model = line(["accuracy"]);
     const callback: CallbackLike = {
@@ -49,7 +49,7 @@ describe("toTfjs lets tfjs's own fit", () => {
     ]);
   });
 
-  it("tell the model that was named, and the params in keepfit's words", async () => {
+  it("toTfjs passes the given model, and the params under keepfit's names", async () => {
     let params: Params | null = null;
     const models: unknown[] = [];
     class Mine extends Callback {
@@ -79,14 +79,14 @@ describe("toTfjs lets tfjs's own fit", () => {
     assert.deepEqual(models, [model]);
   });
 
-  it("not begin without the model, which tfjs would not tell", () => {
+  it("toTfjs fails without the model, which tfjs does not pass", () => {
     assert.throws(() => toTfjs([], undefined as never), {
       name: "TypeError",
       message: /without the model: call toTfjs\(callbacks, model\)/,
     });
   });
 
-  it("be stopped by a callback, in fitDataset too", async () => {
+  it("toTfjs lets a callback stop training, even in fitDataset", async () => {
     class Stop extends Callback {
       override onEpochEnd(epoch: number) {
         if (epoch === 1) this.model.stopTraining = true;
@@ -106,7 +106,7 @@ describe("toTfjs lets tfjs's own fit", () => {
     assert.deepEqual(history.epoch, [0, 1]);
   });
 
-  it("close every callback when a hook fails, and report that hook", async () => {
+  it("toTfjs closes every callback when a hook fails, and reports that hook", async () => {
     for (
       const hook of ["onTrainBegin", "onEpochBegin", "onTrainBatchEnd", "onEpochEnd", "onTrainEnd"]
     ) {
@@ -129,7 +129,7 @@ describe("toTfjs lets tfjs's own fit", () => {
     }
   });
 
-  it("keep batch logs on the device when no callback has a batch hook", () => {
+  it("toTfjs keeps batch logs on the device if no callback has a batch hook", () => {
     const hooks = Object.keys(toTfjs({ onEpochEnd() {} }, line()));
     assert.equal(hooks.includes("onBatchEnd"), false);
     assert.equal(hooks.includes("onBatchBegin"), false);

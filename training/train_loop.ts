@@ -20,17 +20,17 @@ import { type Evaluation, makeEvaluation, testLoop } from "./test_loop.ts";
 import { TrainingState } from "./training_state.ts";
 import { validatesEach, validationDue, type ValidationOptions } from "./validation.ts";
 
-/** Options that fit and fitDataset share. */
+/** Options of fit and fitDataset. */
 export interface TrainOptions extends RunOptions, ValidationOptions {
-  /** The final epoch's number: training stops before it. Default: 1. */
+  /** Number of the final epoch, exclusive. Default: 1. */
   epochs?: number;
-  /** Epoch to start at, when going on with an earlier run. Default: 0. */
+  /** Epoch to start at, to continue an earlier run. Default: 0. */
   initialEpoch?: number;
   /**
-   * Seed of the order of the rows that `fit` shuffles, which is then the same on every runtime, and of
-   * dropout, noise and whatever else draws `Math.random()` in a training step. Default: that of the
-   * backup which `BackupAndRestore` restores, the next number of {@linkcode setRandomSeed}, else a
-   * random one; `params.seed` has it.
+   * Seed of the shuffled order of rows, which is the same on every runtime, and of dropout, noise
+   * and everything else that draws `Math.random()` in a training step. Default: the seed in the
+   * backup that `BackupAndRestore` restores, else the next number of {@linkcode setRandomSeed},
+   * else a random one. `params.seed` holds it.
    */
   seed?: number;
   /** Weight of each class in the training loss; multiplies sample weights. */
@@ -50,16 +50,16 @@ export const trainOptions: Record<keyof TrainOptions, true> = {
   validationSteps: true,
 };
 
-/** What is trained, and on what. */
+/** The model to train, and its data. */
 export interface Training {
   model: tf.LayersModel;
   engine: Engine;
   compiled: Compiled;
   source: BatchSource;
   validation: BatchSource | undefined;
-  /** Rows of a batch, where they are known. */
+  /** Rows of a batch, if known. */
   batchSize?: number;
-  /** How the rows are ordered, where that is ours. */
+  /** Order of the rows, if the loop determines it. */
   shuffle?: boolean | "batch";
 }
 
@@ -106,7 +106,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
   let evaluation: Evaluation | undefined;
   try {
     return await withCallbacks(model, options, params, true, async (list) => {
-      // A ready list may have none; what happened is returned all the same.
+      // A given list may have none; the history is returned anyway.
       const own = list.history === undefined ? new History() : undefined;
       if (options.yieldEvery === "never" && list.has("onYield")) {
         throw new RangeError(
@@ -150,7 +150,8 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         if (!warnedOfUnfrozen && hasUnfrozen(networkOf(model, "fit"))) {
           warnedOfUnfrozen = true;
           console.warn(
-            `keepfit: a layer was unfrozen since the model was compiled, and is not trained; call ` +
+            `keepfit: a layer was unfrozen after the model was compiled, and is not trained; ` +
+              `call ` +
               `model.compile again, or use GradualUnfreezing (epoch ${epoch})`,
           );
         }
@@ -197,7 +198,7 @@ async function trainEpoch(
   state: TrainingState,
 ): Promise<Record<string, number>> {
   const { means, epoch, seed, batch: firstBatch } = state;
-  // A resumed run may only have the validation of this epoch left.
+  // Only the validation of this epoch may be left in a resumed run.
   if (state.phase === "validate" || (state.stopTraining && firstBatch > 0)) {
     return await means.logs();
   }

@@ -7,15 +7,15 @@ import { getRandomState, type RandomState, setRandomState } from "../tfjs/random
 import type { PassOrder } from "./data/pass_order.ts";
 import type { MeansState, RunningMeans } from "./running_means.ts";
 
-/** Part of an epoch: before its first batch, training, validation, or its end. */
+/** Phase of an epoch: before its first batch, training, validation, or its end. */
 export type TrainingPhase = "begin" | "train" | "validate" | "end";
 
-/** What a {@linkcode TrainingState} is about. */
+/** Inputs of a {@linkcode TrainingState}. */
 export interface TrainingStateOptions {
   engine: Engine;
   model: tf.LayersModel;
   means: RunningMeans;
-  /** Params of the run; they show the seed to callbacks. */
+  /** Params of the run, which pass the seed to callbacks. */
   params: Params;
   /** The data that is trained on, which may have an order. Default: none. */
   source?: { readonly order?: PassOrder };
@@ -23,36 +23,39 @@ export interface TrainingStateOptions {
   eventLoop?: { readonly hasAborted: boolean; readonly givesWay: boolean };
   /** First epoch of the run. Default: 0. */
   initialEpoch?: number;
-  /** True where the script chose the seed: a restored state then does not replace it. */
+  /** True if the script chose the seed, which a restored state then does not replace. */
   keepsSeed?: boolean;
 }
 
-/** Where a resumed run goes on. */
+/** Position at which a resumed run continues. */
 export interface TrainingStart {
-  /** Epoch to go on with, 0-based. */
+  /** Epoch to continue with, 0-based. */
   epoch: number;
   /** Epoch with which the run began. */
   firstEpoch: number;
-  /** Epochs of which all batches were trained. */
+  /** Epochs whose batches were all trained. */
   epochsTrained: number;
   /** Order of the data that was read last, where it can be told. */
   order?: PassOrder;
 }
 
-/** Progress of a training loop: how far it is, and all that the next batch depends on but weights. */
+/**
+ * Progress of a training loop: its position, and everything except weights that the next batch
+ * depends on.
+ */
 export class TrainingState implements ResumableLoop {
   /** Current epoch, 0-based. */
   epoch = 0;
   /** Batches trained in this epoch. */
   batch = 0;
-  /** Batches trained in all epochs, those before a restart included. */
+  /** Batches trained in all epochs, including those before a restart. */
   step = 0;
   phase: TrainingPhase = "begin";
   /** Logs of the last epoch that has ended. */
   logs: Record<string, number> = {};
-  /** True when the state that was restored is of a run that was stopped at the end of this epoch. */
+  /** True if the restored state is of a run that was stopped at the end of this epoch. */
   hasEnded = false;
-  /** Where to go on; undefined unless a state was restored. */
+  /** Position at which to continue; undefined unless a state was restored. */
   start: TrainingStart | undefined;
   /** Means of the current epoch's batches. */
   readonly means: RunningMeans;
@@ -69,7 +72,7 @@ export class TrainingState implements ResumableLoop {
   /** What they remembered in the state that was restored; undefined once its epoch has begun. */
   #layers: LayerStates[] | undefined;
 
-  /** @param options what is trained, and how its numbers are counted */
+  /** @param options params, measures and seed of the run */
   constructor(options: TrainingStateOptions) {
     const { engine, model, means, params, eventLoop, initialEpoch = 0, keepsSeed = false } =
       options;
@@ -118,7 +121,7 @@ export class TrainingState implements ResumableLoop {
     this.#model.stopTraining = stops;
   }
 
-  /** Enter an epoch, none of whose batches is trained unless a state in the midst of it was restored. */
+  /** Enter an epoch at its first batch, unless a state within it was restored. */
   beginEpoch(epoch: number): void {
     const isKept = this.#isMidEpoch && epoch === this.epoch;
     this.#isMidEpoch = false;
@@ -180,8 +183,8 @@ export class TrainingState implements ResumableLoop {
   }
 
   /**
-   * Continue from what {@linkcode getState} returned: within an epoch, at its end, or before the first.
-   * The seed is kept where the script chose one.
+   * Continue from a state of {@linkcode getState}: within an epoch, at its end, or before the
+   * first. The seed is kept if the script chose one.
    */
   setState(state: CallbackState): void {
     const saved = state as unknown as SavedState;
@@ -199,7 +202,7 @@ export class TrainingState implements ResumableLoop {
       order: saved.order,
     };
     this.logs = { ...saved.logs };
-    // Its callbacks only have the end of training left.
+    // Only the end of training is left for its callbacks.
     this.stopTraining = saved.stopTraining === true;
     this.hasEnded = this.stopTraining && saved.phase === "end";
     if (!this.#keepsSeed) this.#params.seed = saved.seed ?? this.seed;

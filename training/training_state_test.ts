@@ -40,7 +40,7 @@ async function statesOf(options: FitOptions, hooks: string[]): Promise<CallbackS
 }
 
 describe("TrainingState", () => {
-  it("has epoch, batch, step and phase at each hook", async () => {
+  it("TrainingState has epoch, batch, step and phase at each hook", async () => {
     const hooks = ["onEpochBegin", "onTrainBatchBegin", "onTrainBatchEnd", "onEpochEnd"];
     const states = await statesOf({ epochs: 3, initialEpoch: 1 }, hooks);
     assert.deepEqual(
@@ -62,12 +62,12 @@ describe("TrainingState", () => {
     );
   });
 
-  it("says so while the run validates", async () => {
+  it("TrainingState is in the phase of validation while the run validates", async () => {
     const states = await statesOf({ validationSplit: 0.5 }, ["onTestBegin"]);
     assert.deepEqual(states.map(({ phase }) => phase), ["validate"]);
   });
 
-  it("has the seed and the sums of the epoch, as plain data", async () => {
+  it("TrainingState holds the seed and the sums of the epoch as plain data", async () => {
     const [state] = await statesOf({}, ["onEpochEnd"]);
     const { seed, means, random } = structuredClone(state);
     assert.equal(seed, 3);
@@ -76,7 +76,7 @@ describe("TrainingState", () => {
     assert.equal((means as { rows: number }).rows, 6);
   });
 
-  it("goes on from another one's state", async () => {
+  it("TrainingState continues from the state of another one", async () => {
     const first = stateOf(1, false);
     Object.assign(first, { epoch: 2, batch: 1, step: 7, phase: "train" });
     await first.means.add({ values: [4], sizes: [1] }, 2);
@@ -87,7 +87,7 @@ describe("TrainingState", () => {
     assert.deepEqual(await second.means.logs(), { loss: 4 });
   });
 
-  it("keeps a seed that the script chose, and takes that of the state where it chose none", async () => {
+  it("TrainingState keeps a seed that the script chose, and otherwise takes that of the state", async () => {
     const state = await stateOf(1, false).getState();
     for (const [keeps, seed] of [[true, 9], [false, 1]] as const) {
       const other = stateOf(9, keeps);
@@ -96,7 +96,7 @@ describe("TrainingState", () => {
     }
   });
 
-  it("reads and sets the model's stopTraining", () => {
+  it("TrainingState reads and sets the model's stopTraining", () => {
     const model = line();
     const params = { verbose: 0, epochs: 1, steps: null } as const;
     const means = new RunningMeans([]);
@@ -107,7 +107,7 @@ describe("TrainingState", () => {
     assert.equal(state.stopTraining, false);
   });
 
-  it("is there in fitDataset too, with a seed for dropout and noise", async () => {
+  it("TrainingState exists in fitDataset as well, with a seed for dropout and noise", async () => {
     let state: CallbackState | undefined;
     const list = new CallbackList({
       onEpochEnd: async () => {

@@ -11,24 +11,24 @@ import type { Engine } from "../tfjs/engine.ts";
 import { wholeNumber } from "./run.ts";
 import { tensorSource } from "./data/tensor_source.ts";
 
-/** Tensors to validate with: inputs, targets and, if wanted, weights of the rows. */
+/** Tensors to validate on: inputs, targets and optionally weights of the rows. */
 export type ValidationTensors =
   | readonly [x: Tensors, y: Tensors]
   | readonly [x: Tensors, y: Tensors, sampleWeight: Tensors];
 
 /** Options of validation inside a run. */
 export interface ValidationOptions {
-  /** Data to validate with after an epoch. */
+  /** Data to validate on after an epoch. */
   validationData?: ValidationTensors | DatasetLike;
   /** Validate after every n-th epoch, or after these (counted from 1). Default: 1. */
   validationFreq?: number | readonly number[];
-  /** Rows of a validation batch; for tensors. Default: `batchSize`. */
+  /** Batch size of validation in rows, for tensors. Default: `batchSize`. */
   validationBatchSize?: number;
-  /** Batches to validate with. Default: all. */
+  /** Batches to validate on. Default: all. */
   validationSteps?: number;
 }
 
-/** Where validation's batches come from; undefined when there is no `validationData`. */
+/** Source of validation batches; undefined without `validationData`. */
 export async function validationSource(
   engine: Engine,
   compiled: Compiled,
@@ -53,7 +53,7 @@ export async function validationSource(
   return await tensorSource(engine, compiled, x, y, { ...batch, sampleWeight, steps, role });
 }
 
-/** Rows of a validation batch, and the option that says so. */
+/** Batch size of validation, and the option that sets it. */
 export function validationBatch(
   { validationBatchSize }: ValidationOptions,
   batchSize: number,
@@ -64,14 +64,14 @@ export function validationBatch(
   };
 }
 
-/** True when each of these epochs ends with validation. */
+/** True if each of these epochs ends with validation. */
 export function validatesEach(
   first: number,
   end: number,
   frequency: number | readonly number[] = 1,
 ): boolean {
   const isDue = validationDue(frequency);
-  // One of so many epochs is without, if any is.
+  // If any epoch is without validation, so is one of these.
   const most = Array.isArray(frequency) ? frequency.length + 1 : frequency as number;
   for (let epoch = first; epoch < Math.min(end, first + most); epoch++) {
     if (!isDue(epoch)) return false;
@@ -79,7 +79,7 @@ export function validatesEach(
   return true;
 }
 
-/** Says of an epoch whether it ends with validation. */
+/** Whether an epoch ends with validation. */
 export function validationDue(
   frequency: number | readonly number[] = 1,
 ): (epoch: number) => boolean {

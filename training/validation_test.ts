@@ -14,8 +14,8 @@ const x = tf.tensor2d([[0], [1], [2], [3], [4], [5]]);
 const y = x.mul(2).sub(1);
 const quiet = { verbose: 0 } as const;
 
-describe("fit validates", () => {
-  it("after every epoch, every n-th, or those that are listed", async () => {
+describe("fit with validation", () => {
+  it("fit validates after every epoch, every n-th, or the listed ones", async () => {
     const at = async (validationFreq: FitOptions["validationFreq"]) =>
       (await fit(line(), x, y, { ...quiet, epochs: 5, validationData: [x, y], validationFreq }))
         .at("val_loss");
@@ -25,7 +25,7 @@ describe("fit validates", () => {
     assert.deepEqual(await at(9), []);
   });
 
-  it("with weights of rows, with some of the batches, and from a dataset", async () => {
+  it("fit validates with weights of rows, on some of the batches, and on a dataset", async () => {
     const validate = async (options: FitOptions) => {
       const model = line({ optimizer: tf.train.sgd(0), loss: "meanAbsoluteError" });
       tf.tidy(() => model.setWeights([tf.zeros([1, 1]), tf.zeros([1])]));
@@ -45,7 +45,7 @@ describe("fit validates", () => {
     assert.deepEqual(await validate({ validationData: dataset, validationSteps: 2 }), [1.5, 1.5]);
   });
 
-  it("with the regularizers that training has, as Keras does", async () => {
+  it("fit includes the regularizers of training, like Keras", async () => {
     const model = tf.sequential({
       layers: [tf.layers.dense({
         units: 1,
@@ -59,7 +59,7 @@ describe("fit validates", () => {
     assert.deepEqual([history.loss, history.val_loss], [[0.5], [0.5]]);
   });
 
-  it("several outputs, each under its name", async () => {
+  it("fit validates several outputs, each under its name", async () => {
     const input = tf.input({ shape: [1] });
     const output = (name: string, value: number) =>
       tf.layers.dense({

@@ -2,13 +2,16 @@ import type * as tf from "@tensorflow/tfjs";
 import type { PassOrder } from "./pass_order.ts";
 import type { Dataset, Tensor } from "../../tfjs/types.ts";
 
-/** Tensors as tfjs takes them: one, one for each input or output, or by name. */
+/** Tensors in the forms of tfjs: one, one for each input or output, or by name. */
 export type Tensors = Tensor | Tensor[] | { [name: string]: Tensor };
 
-/** Weight of each class, by its number. */
+/** Weight of each class, by class number. */
 export type ClassWeight = { [classNumber: number]: number };
 
-/** Class weights in the forms that `fit` takes: for the one output, or for each in order or by name. */
+/**
+ * Class weights in the forms that `fit` takes: for a single output, or for each output in order or
+ * by name.
+ */
 export type ClassWeights =
   | ClassWeight
   | (ClassWeight | undefined)[]
@@ -55,21 +58,21 @@ export type DatasetLike =
 export interface Batch {
   xs: tf.Tensor[];
   ys: tf.Tensor[];
-  /** Weights of the rows for each output's loss; undefined for an output that has none. */
+  /** Weights of the rows for each output's loss; undefined for an output without weights. */
   weights: (tf.Tensor | undefined)[];
-  /** Rows. */
+  /** Number of rows. */
   size: number;
   dispose(): void;
 }
 
-/** One pass over data, or as much of it as an epoch takes. */
+/** One pass over data, or the part of it that an epoch takes. */
 export interface BatchIterator {
-  /** The next batch, null at the end; a promise only where data must be waited for. */
+  /** The next batch, null at the end; a promise only if data must be awaited. */
   next(): Batch | null | Promise<Batch | null>;
   close(): void | Promise<void>;
 }
 
-/** Which epoch to read, and from where. */
+/** The epoch to read, and its first batch. */
 export interface EpochStart {
   /** 0-based number of the epoch. */
   epoch: number;
@@ -79,13 +82,13 @@ export interface EpochStart {
   seed?: number;
 }
 
-/** Where batches come from. */
+/** Source of batches. */
 export interface BatchSource {
   /** Batches of an epoch; null while unknown. */
   readonly steps: number | null;
   /** Rows of all the data; null when unknown. */
   readonly samples: number | null;
-  /** True when an epoch found no batch, after others had some. Default: false. */
+  /** True if an epoch had no batch after others had some. Default: false. */
   readonly isUsedUp?: boolean;
   /** The batches of an epoch. */
   epoch(start: EpochStart): BatchIterator;
@@ -107,8 +110,8 @@ export function isTensor(value: unknown): value is tf.Tensor {
 }
 
 /**
- * True for what gives batches one after another. An array does not: its tensors last one epoch; nor
- * does a typed array, which gives numbers.
+ * True for a sequence of batches. Arrays do not count, because their tensors last for one epoch,
+ * nor do typed arrays, which yield numbers.
  */
 export function isDataset(data: unknown): data is DatasetLike {
   if (typeof data === "function") return true;
@@ -118,7 +121,7 @@ export function isDataset(data: unknown): data is DatasetLike {
     Symbol.asyncIterator in data || Symbol.iterator in data;
 }
 
-/** Fail unless it is a dataset, and name the function that takes tensors. */
+/** Fail unless the value is a dataset, and name the function that takes tensors. */
 export function checkDataset(data: unknown, forTensors: string): asserts data is DatasetLike {
   if (isDataset(data)) return;
   throw new TypeError(
@@ -127,21 +130,21 @@ export function checkDataset(data: unknown, forTensors: string): asserts data is
   );
 }
 
-/** Options of tensors that a dataset decides, and what to do instead. */
+/** Options for tensors that a dataset determines itself, with alternatives. */
 export const decidedByDataset: ReadonlyMap<string, string> = new Map([
   ["batchSize", "a dataset has its own batches; write dataset.batch(n)"],
   ["shuffle", "a dataset has its own order; write dataset.shuffle(n, seed)"],
   ["seed", "a dataset has its own order; write dataset.shuffle(n, seed)"],
 ]);
 
-/** Warn about a size of batches that was given for a dataset. */
+/** Warn about a batch size for a dataset. */
 export function warnOfDatasetBatches(name: string, size: number | undefined): void {
   if (size === undefined || size === null) return;
   console.warn(`keepfit: ${name} is ignored: ${decidedByDataset.get("batchSize")}`);
 }
 
 /**
- * Refuse options of tensors that would make another run, were they ignored.
+ * Reject options for tensors that would change the run if they were ignored.
  *
  * @throws TypeError for `validationSplit` and `sampleWeight`
  */
@@ -160,7 +163,7 @@ export function checkNotOfTensors(options: object | null | undefined): void {
   }
 }
 
-/** A value in a few words, for a message. */
+/** A short description of a value, for messages. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (isTensor(value)) return `a tensor of shape [${value.shape}]`;

@@ -7,7 +7,7 @@ import { checkTargets } from "./targets.ts";
 
 /** How a batch of a dataset is read. */
 export interface BatchReading {
-  /** What messages call the batch. */
+  /** Name of the batch in messages. */
   what: string;
   /** True for the first batch of the run. */
   isFirst: boolean;
@@ -38,7 +38,7 @@ export async function datasetBatch(
           `${batchRows}`,
       );
     }
-    // A wait for each batch would stall a device.
+    // Waiting for each batch would stall a device.
     if (isFirst || readsSynchronously(engine)) {
       await checkTargets(ys, signature, { what: `ys in ${what}` }, warn);
     }
@@ -67,7 +67,7 @@ export async function datasetBatch(
   }
 }
 
-/** Inputs, targets and weights of a batch, in whichever form it came. */
+/** Inputs, targets and weights of a batch of any form. */
 function partsOf(
   value: unknown,
   signature: ModelSignature,

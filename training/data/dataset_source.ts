@@ -20,7 +20,7 @@ export interface DatasetSourceOptions extends Pick<GivenWeights, "classWeight" |
   wraps?: boolean;
 }
 
-/** Batches from a dataset: from an iterator of its own for each epoch, or from one that runs on. */
+/** Batches from a dataset: from one iterator per epoch, or from one that continues. */
 export function datasetSource(
   engine: Engine,
   signature: ModelSignature,
@@ -33,8 +33,8 @@ export function datasetSource(
   const known = typeof size === "number" && Number.isFinite(size) ? size : null;
   if (size === Infinity && steps === undefined) {
     throw new RangeError(
-      `Cannot use the ${role} dataset: it is endless, so ${stepsNames[role] ?? "steps"} must say ` +
-        `how many batches to take`,
+      `Cannot use the ${role} dataset: it is endless, so set ${stepsNames[role] ?? "steps"} to ` +
+        `the number of batches to take`,
     );
   }
   const weigh = rowWeigher(signature.outputNames ?? [], options);
@@ -125,7 +125,7 @@ export function datasetSource(
     },
     epoch: ({ epoch, firstBatch = 0, seed = 0 }) => {
       let given = 0;
-      /** Pass over the batches that an earlier process has trained. */
+      /** Skip the batches that an earlier process has trained on. */
       const skip = async (): Promise<void> => {
         for (; given < firstBatch; given++) {
           const item = await read(epoch, seed);
@@ -153,22 +153,22 @@ export function datasetSource(
             if (steps !== undefined) {
               warnOfShortEpoch(
                 `the ${role} dataset ran out of data after ${given} of ${steps} batches; this ` +
-                  `epoch ends here. Give it ${steps} batches for each epoch, or .repeat()`,
+                  `epoch ends here. Provide ${steps} batches for each epoch, or use .repeat()`,
               );
             }
             return null;
           }
-          const advice = "one that must be read again for each epoch is a function that gives a " +
-            `new iterator${runsOn ? ", one that must not end needs .repeat()" : ""}`;
+          const advice = "to read it again in each epoch, pass a function that returns a new " +
+            `iterator${runsOn ? "; to continue beyond its end, use .repeat()" : ""}`;
           // A validation that ends after its first epoch fails early: little is lost.
           if ((batchesRead === 0 && !hasPassed) || role !== "training") {
             throw new RangeError(
-              `Cannot use the ${role} dataset: it gave no batch in epoch ${epoch}; ${advice}`,
+              `Cannot use the ${role} dataset: it has no batch in epoch ${epoch}; ${advice}`,
             );
           }
           if (!isUsedUp) {
             warn(
-              `the ${role} dataset gave no batch in epoch ${epoch}, so training ends; ${advice}`,
+              `the ${role} dataset has no batch in epoch ${epoch}, so training ends; ${advice}`,
             );
           }
           isUsedUp = true;
@@ -208,7 +208,7 @@ async function iterate(
     return iterator as Iterator<unknown>;
   }
   throw new TypeError(
-    `Cannot read the dataset: it must give an iterator with next(), got ${describeValue(iterator)}`,
+    `Cannot read the dataset: expected an iterator with next(), got ${describeValue(iterator)}`,
   );
 }
 
@@ -224,11 +224,11 @@ async function nextOf(
   const item: unknown = await iterator.next();
   if (typeof item === "object" && item !== null) return item as IteratorResult<unknown>;
   throw new TypeError(
-    `Cannot read the dataset: next() must give { value, done }, got ${describeValue(item)}`,
+    `Cannot read the dataset: expected { value, done } from next(), got ${describeValue(item)}`,
   );
 }
 
-/** The function without effect after its first call. */
+/** A function that has no effect after its first call. */
 function onlyOnce<T>(run: (value: T) => void): (value: T) => void {
   let isDone = false;
   return (value) => {

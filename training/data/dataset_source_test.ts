@@ -32,8 +32,8 @@ async function read(batches: BatchIterator): Promise<number[]> {
   return seen;
 }
 
-describe("A source of batches from a dataset", () => {
-  it("starts an epoch at any batch, and disposes those before it", async () => {
+describe("datasetSource", () => {
+  it("datasetSource starts an epoch at any batch, and disposes the batches before it", async () => {
     const left = await tensorsLeft(async () => {
       const source = datasetSource(getEngine(), signature, () => counted(4), { role });
       for (const firstBatch of [0, 1, 3]) {
@@ -45,7 +45,7 @@ describe("A source of batches from a dataset", () => {
     assert.equal(left, 0);
   });
 
-  it("counts skipped batches among the steps of an epoch, and the next one goes on", async () => {
+  it("datasetSource counts skipped batches among the steps of an epoch, and the next epoch continues", async () => {
     const options = { role, steps: 3, wraps: true };
     const source = datasetSource(getEngine(), signature, () => counted(6), options);
     assert.deepEqual(await read(source.epoch({ epoch: 2, firstBatch: 2 })), [2]);
@@ -53,7 +53,7 @@ describe("A source of batches from a dataset", () => {
     await source.close();
   });
 
-  it("ends the epoch when the dataset ends among the skipped batches", async () => {
+  it("datasetSource ends the epoch when the dataset ends among the skipped batches", async () => {
     const source = datasetSource(getEngine(), signature, () => counted(2), { role });
     let seen: number[] = [];
     let left = 0;

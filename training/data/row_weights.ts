@@ -15,18 +15,18 @@ export interface RowWeights {
   rowShape: number[];
 }
 
-/** What rows weigh, as the user gave it. */
+/** Weights of rows, as passed by the user. */
 export interface GivenWeights {
   classWeight?: ClassWeights;
-  /** How messages call the data: "training" or "validation". */
+  /** Name of the data in messages: "training" or "validation". */
   role: string;
 }
 
-/** Rows that are used, from the first one to before another one. */
+/** Range of used rows, end exclusive. */
 export type RowRange = readonly [first: number, end: number];
 
 /**
- * Weights of rows: sample weights times class weights, for each output; undefined without either.
+ * Weights of rows for each output: sample weights times class weights; undefined without either.
  */
 export type WeighRows = (
   ys: tf.Tensor[],
@@ -36,11 +36,12 @@ export type WeighRows = (
 ) => Promise<(RowWeights | undefined)[]>;
 
 /**
- * What weighs the rows of one source. Class weights are checked here, once.
+ * Create the function that computes the row weights of one source. Class weights are checked once,
+ * here.
  *
  * @returns a function that throws a RangeError for weights of another number of rows, for a weight
- *   that is NaN or infinite, and for a class of the rows that are used that has no weight
- * @throws TypeError for weights that fit no output
+ * that is NaN or infinite, and for a class in the used rows without a weight
+ * @throws TypeError for weights that match no output
  * @throws RangeError for a weight that is NaN or infinite
  */
 export function rowWeigher(
@@ -56,7 +57,7 @@ export function rowWeigher(
     if (weight >= 0 || isWarned) return;
     isWarned = true;
     console.warn(
-      `keepfit: ${what} is ${weight}: with a negative weight training makes the loss larger`,
+      `keepfit: ${what} is ${weight}: training increases a loss with a negative weight`,
     );
   };
   classes.forEach((weights, i) => {
@@ -111,8 +112,8 @@ async function classWeights(
 ): Promise<Float32Array> {
   if (target.rank > 2) {
     throw new RangeError(
-      `Cannot use classWeight for ${output}: its targets have shape [${target.shape}], class ` +
-        `numbers or one-hot rows are needed`,
+      `Cannot use classWeight for ${output}: its targets have shape [${target.shape}], expected ` +
+        `class numbers or one-hot rows`,
     );
   }
   const values = await target.data() as Float32Array;
@@ -129,7 +130,7 @@ async function classWeights(
     const weight = weights[number];
     if (weight === undefined) {
       throw new RangeError(
-        `Cannot use classWeight for ${output}: class ${number} is in the data and not among the ` +
+        `Cannot use classWeight for ${output}: class ${number} is in the data but not among the ` +
           `weights (${Object.keys(weights).join(", ")})`,
       );
     }
@@ -138,7 +139,7 @@ async function classWeights(
   return found;
 }
 
-/** One thing for each output: given alone, in order, or by name. Empty when nothing was given. */
+/** One value for each output: passed alone, in order, or by name. Empty if nothing was passed. */
 function forOutputs<T>(
   given: unknown,
   outputNames: readonly string[],
@@ -174,7 +175,7 @@ function forOutputs<T>(
   });
 }
 
-/** What was given in place of weights, and what to write. */
+/** The error for a value that is not weights, with a suggestion. */
 function notWeights(given: unknown, outputNames: readonly string[], what: string): TypeError {
   const isClass = what.startsWith("classWeight");
   const one = isClass ? "{ 0: weight, 1: weight, ... }" : "a tf.Tensor";

@@ -15,7 +15,7 @@ const x = tf.tensor2d([[0], [1], [2], [3], [4], [5]]);
 const y = x.mul(2).sub(1);
 const quiet = { verbose: 0 } as const;
 
-describe("fit weighs rows", () => {
+describe("fit with weights of rows", () => {
   const trained = async (options: FitOptions, targets: tf.Tensor = y) => {
     const model = line();
     tf.tidy(() => model.setWeights([tf.zeros([1, 1]), tf.zeros([1])]));
@@ -23,7 +23,7 @@ describe("fit weighs rows", () => {
     return [...history.loss, ...weightsOf(model)];
   };
 
-  it("by sampleWeight, through shuffling and splitting alike", async () => {
+  it("fit weights rows by sampleWeight, through shuffling and splitting", async () => {
     const weight = tf.tensor1d([1, 2, 0, 0.5, 3, 0]);
     // A weight stands for a factor of the row's loss.
     const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) =>
@@ -50,7 +50,7 @@ describe("fit weighs rows", () => {
     assert(furthest([...history.loss, ...weightsOf(model)], await trained(split)) < 1e-6);
   });
 
-  it("by class, times the weight of the row", async () => {
+  it("fit weights rows by class, times the weight of the row", async () => {
     const targets = tf.tensor2d([[0], [1], [1], [0], [1], [0]]);
     const both = await trained({
       sampleWeight: tf.tensor1d([1, 2, 3, 4, 5, 6]),
@@ -60,7 +60,7 @@ describe("fit weighs rows", () => {
     assert.deepEqual(both, product);
   });
 
-  it("and steps, where targets have steps", async () => {
+  it("fit weights steps if the targets have steps", async () => {
     const model = tf.sequential({
       layers: [tf.layers.timeDistributed({
         layer: tf.layers.dense({ units: 1, kernelInitializer: "ones" }),

@@ -1,34 +1,34 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type Engine, type Heap, heapOf } from "../../tfjs/engine.ts";
 
-/** The rows of a tensor, to be taken batch by batch. */
+/** The rows of a tensor, taken batch by batch. */
 export interface Rows {
-  /** A tensor of the rows from `begin` to before `end`, in `order` if given. */
+  /** A tensor of the rows from `begin` to `end`, exclusive, in `order` if given. */
   take(begin: number, end: number, order: Uint32Array | undefined): tf.Tensor;
   dispose(): void;
 }
 
 /**
- * Rows of a tensor, from where this backend has them cheapest. A column of single values gets a
- * second axis, as in tfjs.
+ * Rows of a tensor, taken in the cheapest way for this backend. A rank-1 tensor gets a second axis,
+ * as in tfjs.
  */
 export async function tensorRows(engine: Engine, tensor: tf.Tensor): Promise<Rows> {
   const heap = heapOf(engine);
   if (!["float32", "int32", "bool"].includes(tensor.dtype)) return deviceRows(engine, tensor);
   if (engine.backendName === "cpu") {
-    // The live storage: read, never written.
+    // The live storage: read-only.
     const values = await tensor.data() as tf.TypedArray;
     const rowShape = tensor.rank === 1 ? [1] : tensor.shape.slice(1);
     return hostRows(engine, values, rowShape, tensor.dtype);
   }
   if (heap === undefined) return deviceRows(engine, tensor);
-  // A device hands over to another backend only what has been read.
+  // A device passes only data that has been read to another backend.
   if (engine.state.tensorInfo.get(tensor.dataId)?.backend !== heap) await tensor.data();
   return heapRows(engine, heap, tensor);
 }
 
 /**
- * Rows from values on the host. An unshuffled pass copies nothing, a shuffled one what it takes.
+ * Rows from values on the host. An unshuffled pass copies nothing, a shuffled one only its rows.
  *
  * @param rowShape shape of one row
  */
@@ -90,14 +90,14 @@ function deviceRows(engine: Engine, tensor: tf.Tensor): Rows {
   };
 }
 
-/** The tensor once more, with two axes at least, whatever the user does to his. */
+/** A second tensor with at least two axes, independent of the user's. */
 function keptRows(engine: Engine, tensor: tf.Tensor): tf.Tensor {
   const { shape } = tensor;
   // On wasm a clone copies, a reshape does not.
   return engine.tidy(() => engine.keep(tensor.reshape(shape.length === 1 ? [shape[0], 1] : shape)));
 }
 
-/** Fill `to` with the rows that come in `order` from place `begin` on. */
+/** Fill `to` with the rows in `order` from index `begin`. */
 function copyRows(
   values: tf.TypedArray,
   to: tf.TypedArray,
@@ -107,7 +107,7 @@ function copyRows(
 ): void {
   for (let at = 0, i = begin; at < to.length; at += width, i++) {
     const from = order[i] * width;
-    // Below some dozens of values a view costs more than it saves.
+    // Below a few dozen values a view costs more than it saves.
     if (width > 48) to.set(values.subarray(from, from + width), at);
     else for (let j = 0; j < width; j++) to[at + j] = values[from + j];
   }

@@ -12,8 +12,8 @@ export type ModelSignature =
 /**
  * Tensors in the order of the model's inputs or outputs.
  *
- * @param what how messages call them, for example "training x"
- * @throws TypeError when one is missing, or is no tensor
+ * @param what their name in messages, for example "training x"
+ * @throws TypeError if one is missing, or is not a tensor
  */
 export function byName(given: Tensors, names: readonly string[], what: string): tf.Tensor[] {
   if (isTensor(given)) {
@@ -50,7 +50,7 @@ export function byName(given: Tensors, names: readonly string[], what: string): 
     }
     throw new TypeError(
       tensor === undefined || tensor === null
-        ? `Cannot use ${what}: nothing was given for ${names[i]}`
+        ? `Cannot use ${what}: it lacks ${names[i]}`
         : `Cannot use ${what}: expected a tf.Tensor for ${names[i]}, got ` +
           describeData(tensor, "..."),
     );
@@ -65,15 +65,15 @@ export function byName(given: Tensors, names: readonly string[], what: string): 
 /**
  * Check that a tensor has numbers.
  *
- * @throws TypeError for one of text or complex numbers, and for one that is disposed
+ * @throws TypeError for a tensor of text or complex numbers, and for a disposed one
  */
 export function checkTensor(tensor: tf.Tensor, what: string): void {
   if (tensor.isDisposed) {
     throw new TypeError(
       `Cannot use ${what}: the tensor is disposed` +
         (/batch|xs|ys/.test(what)
-          ? "; the loop disposes what a dataset gives after each batch: make tensors anew for each " +
-            "batch and epoch, or give a clone() of those that live longer"
+          ? "; the loop disposes the tensors of a dataset after each batch: create tensors for " +
+            "each batch and epoch, or yield a clone() of tensors that live longer"
           : ""),
     );
   }
@@ -86,7 +86,7 @@ export function checkTensor(tensor: tf.Tensor, what: string): void {
 
 const warned = new Set<string>();
 
-/** Once a process: a dataset would say it for each batch. */
+/** Once per process: a dataset would report it for each batch. */
 function warnOfStranger(stranger: string, names: readonly string[], what: string): void {
   const sentence =
     `keepfit: ${what} has data for ${JSON.stringify(stranger)}, which is ignored: the ` +
@@ -99,18 +99,18 @@ function wantedTensors(names: readonly string[]): string {
   return names.length === 1 ? "a tf.Tensor" : `a tf.Tensor for each of ${names.join(", ")}`;
 }
 
-/** True for numbers in arrays, typed or nested, that somebody forgot to make a tensor of. */
+/** True for typed or nested arrays of numbers, which the user forgot to convert to a tensor. */
 function isValues(data: unknown): data is ArrayLike<unknown> {
   return ArrayBuffer.isView(data) ||
     (Array.isArray(data) && data.length > 0 &&
       (["number", "boolean"].includes(typeof data[0]) || isValues(data[0])));
 }
 
-/** What was given for a tensor, and how to make one of it. */
+/** A description of a value that is not a tensor, with a suggestion. */
 export function describeData(data: unknown, what: string): string {
   if (!isValues(data)) return describeValue(data);
   const variable = what.slice(what.lastIndexOf(" ") + 1);
-  // A dataset gives single rows until it is batched.
+  // A dataset yields single rows until it is batched.
   const batch = /s$/.test(variable) ? "batch a tf.data.Dataset with .batch(n), or " : "";
   if (ArrayBuffer.isView(data)) {
     const { length } = data as Float32Array;
@@ -131,7 +131,7 @@ function shapeOf(data: unknown): number[] | undefined {
     Array.isArray(part) || ArrayBuffer.isView(part);
   const shape: number[] = [];
   for (let part = data; isList(part); part = part[0]) shape.push(part.length);
-  // The numbers themselves are not looked at: there may be millions.
+  // The numbers themselves are not checked: there may be millions.
   const fits = (part: unknown, axis: number): boolean =>
     isList(part) && part.length === shape[axis] &&
     (axis === shape.length - 1 || Array.from(part).every((inner) => fits(inner, axis + 1)));
@@ -142,7 +142,7 @@ function shapeOf(data: unknown): number[] | undefined {
  * Check every shape against the model.
  *
  * @returns the number of rows
- * @throws RangeError that names the tensor, its shape and the one that is needed
+ * @throws RangeError that names the tensor, its shape and the expected one
  */
 export function checkShapes(
   xs: tf.Tensor[],
@@ -189,7 +189,7 @@ function checkShape(
   );
 }
 
-/** Why targets do not fit, where class numbers and one-hot rows were taken for each other. */
+/** Hint for targets in which class numbers and one-hot rows are confused. */
 function hintOf(loss: string | undefined, shape: number[], wanted: (number | null)[]): string {
   if (loss === "sparseCategoricalCrossentropy") {
     return " (class numbers, because the loss is sparseCategoricalCrossentropy)";

@@ -1,10 +1,10 @@
 import { random } from "../../core/random.ts";
 
 /**
- * The order of the rows in one pass over the data, fixed by seed and pass alone: a run that starts
- * again at pass 7 has the order that pass 7 would have had.
+ * The order of the rows in one pass over the data. It depends only on seed and pass: a run that
+ * restarts at pass 7 has the order of pass 7.
  *
- * @param rows how many rows
+ * @param rows number of rows
  * @param seed the run's seed
  * @param pass 0-based number of the pass
  * @param together rows that stay together, for `shuffle: "batch"`; 1 shuffles rows

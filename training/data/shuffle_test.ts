@@ -7,21 +7,21 @@ const order = (...args: Parameters<typeof shuffledOrder>) => Array.from(shuffled
 
 describe("shuffledOrder", () => {
   // Golden: the order of a run must be the same on every runtime and in every later version.
-  it("is fixed by the seed and the pass", () => {
+  it("shuffledOrder depends only on the seed and the pass", () => {
     assert.deepEqual(order(10, 42, 0), [1, 0, 2, 3, 8, 9, 7, 5, 4, 6]);
     assert.deepEqual(order(10, 42, 1), [0, 4, 5, 7, 6, 9, 8, 2, 1, 3]);
     assert.deepEqual(order(10, 0, 0), [5, 4, 9, 1, 2, 6, 0, 8, 7, 3]);
   });
 
-  it("uses all 53 bits of the seed", () => {
+  it("shuffledOrder uses all 53 bits of the seed", () => {
     assert.deepEqual(order(10, 2 ** 32 + 42, 0), [8, 2, 1, 5, 9, 3, 4, 0, 6, 7]);
   });
 
-  it("keeps batches together, and a smaller last one last", () => {
+  it("shuffledOrder keeps batches together, and a smaller last batch last", () => {
     assert.deepEqual(order(11, 42, 0, 3), [6, 7, 8, 0, 1, 2, 3, 4, 5, 9, 10]);
   });
 
-  it("has every row once", () => {
+  it("shuffledOrder contains every row once", () => {
     for (const rows of [1, 2, 1000]) {
       assert.deepEqual(
         order(rows, 5, 3).sort((a, b) => a - b),
@@ -33,12 +33,12 @@ describe("shuffledOrder", () => {
 });
 
 describe("random", () => {
-  it("draws the same numbers for one seed and stream", () => {
+  it("random draws the same numbers for one seed and stream", () => {
     const { below } = random(7, 3);
     assert.deepEqual(Array.from({ length: 6 }, () => below(1000)), [100, 690, 47, 339, 57, 422]);
   });
 
-  it("draws every number about as often", () => {
+  it("random draws every number with the same frequency", () => {
     const { below } = random(1);
     const counts = new Array(6).fill(0);
     for (let i = 0; i < 60_000; i++) counts[below(6)]++;
@@ -47,8 +47,8 @@ describe("random", () => {
   });
 });
 
-describe("random, near the end of 32 bits,", () => {
-  it("does not draw the small numbers more often", () => {
+describe("random near the limit of 32 bits", () => {
+  it("random does not favor small numbers near the limit of 32 bits", () => {
     const { below } = random(1);
     let small = 0;
     for (let i = 0; i < 3000; i++) if (below(3 * 2 ** 30) < 2 ** 30) small++;
@@ -58,7 +58,7 @@ describe("random, near the end of 32 bits,", () => {
 });
 
 describe("randomSeed", () => {
-  it("is a whole number and another one each time", () => {
+  it("randomSeed returns a different whole number each time", () => {
     const seeds = new Set(Array.from({ length: 20 }, randomSeed));
     assert(seeds.size > 1);
     assert([...seeds].every((seed) => Number.isSafeInteger(seed) && seed >= 0));

@@ -1,26 +1,26 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { ModelSignature } from "./shapes.ts";
 
-/** Which rows to look at, and how messages call the data. */
+/** The rows to check, and the name of the data in messages. */
 export interface TargetCheck {
   /** First row. Default: 0. */
   first?: number;
-  /** Row to stop before. Default: all. */
+  /** Row after the last one. Default: all. */
   end?: number;
-  /** What the targets are, for messages: "training y", "ys in batch 3 of the training dataset". */
+  /** Name of the targets in messages: "training y", "ys in batch 3 of the training dataset". */
   what: string;
 }
 
-/** Values of a dense target that are looked at: there may be hundreds of millions. */
+/** Number of values of a dense target to check: there may be hundreds of millions. */
 const looked = 1e6;
 
 /**
- * Check targets for values that the loss takes in silence and learns nothing right from: class
- * numbers that the output does not have, which are an error as in Keras on TensorFlow, and
- * probabilities outside 0 to 1, which are warned about.
+ * Check targets for values that the loss accepts silently but cannot learn from: class numbers that
+ * the output lacks are an error, as in Keras on TensorFlow; probabilities outside 0 to 1 cause a
+ * warning.
  *
- * @param warn called with a sentence about what can go on
- * @returns a promise where values must be read from a device
+ * @param warn called with a sentence about a problem that does not end the run
+ * @returns a promise if values must be read from a device
  * @throws RangeError that names the value, its row and the classes
  */
 export async function checkTargets(
@@ -36,7 +36,7 @@ export async function checkTargets(
   }
 }
 
-/** True for an output whose loss says which targets there are. */
+/** True for an output whose loss determines the valid targets. */
 function hasRule({ lossNames, outputSizes }: ModelSignature, i: number): boolean {
   const loss = lossNames?.[i];
   return loss === "binaryCrossentropy" || loss === "categoricalCrossentropy" ||
@@ -60,8 +60,9 @@ function checkValues(
       const value = values[at];
       if (value >= 0 && value < classes && Number.isInteger(value)) continue;
       throw new RangeError(
-        `Cannot use ${what}: row ${Math.floor(at / width)} holds ${value}, ${output} has the ` +
-          `classes 0 to ${classes - 1}` + hintOf(values, first * width, end * width, classes),
+        `Cannot use ${what}: row ${Math.floor(at / width)} is ${value}, but ${output} has the ` +
+          `classes 0 to ${classes - 1}` +
+          hintOf(values, first * width, end * width, classes),
       );
     }
     return;
@@ -80,7 +81,7 @@ function checkValues(
   }
 }
 
-/** The classic mistake: classes that count from 1. */
+/** The classic mistake: classes counted from 1. */
 function hintOf(values: ArrayLike<number>, from: number, to: number, classes: number): string {
   for (let at = from; at < to; at++) if (!(values[at] >= 1 && values[at] <= classes)) return "";
   return "; class numbers count from 0: write y.sub(1)";

@@ -12,27 +12,27 @@ export interface TensorSourceOptions extends GivenWeights {
   batchSize: number;
   /** Weight of each row in the loss. */
   sampleWeight?: Tensors;
-  /** What messages call the batch size. Default: `"batchSize"`. */
+  /** Name of the batch size in messages. Default: `"batchSize"`. */
   batchSizeName?: string;
-  /** Batches of an epoch. Default: as many as the data has. */
+  /** Batches of an epoch. Default: all of the data. */
   steps?: number;
   /**
    * Whether an epoch continues where the last one ended, and wraps around at the end of the data.
    */
   wraps?: boolean;
   shuffle?: boolean | "batch";
-  /** From the number of rows, the first one to take and the one to stop before. Default: all. */
+  /** Returns the range of rows, end exclusive, from the number of rows. Default: all. */
   range?: (rows: number) => [first: number, end: number];
 }
 
-/** Rows of a batch where none are given: those that a stateful model is made for, else 32. */
+/** Default batch size: the one that a stateful model requires, else 32. */
 export function defaultBatchSize({ batchRows }: Pick<ModelSignature, "batchRows">): number {
   return batchRows ?? 32;
 }
 
 /**
- * Batches from whole tensors. Rows are copied on the host where that is cheaper than the device's
- * own gather; a range and an unshuffled pass copy nothing.
+ * Batches from whole tensors. Rows are copied on the host if that is cheaper than a gather on the
+ * device; a range and an unshuffled pass copy nothing.
  *
  * @throws TypeError or RangeError for data that does not fit the model
  */
@@ -119,19 +119,19 @@ export async function tensorSource(
   };
 }
 
-/** A number as it is, text in quotes: `"32"` is none. */
+/** A number as it is, text in quotes. */
 function describeNumber(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
-/** Fail unless every batch will have as many rows as a stateful model keeps its state for. */
+/** Fail unless every batch has the number of rows that a stateful model requires. */
 function checkBatchRows(
   { batchRows = null }: ModelSignature,
   { batchSize, batchSizeName = "batchSize", role }: TensorSourceOptions,
   rows: number,
   takesAll: boolean,
 ): void {
-  // All rows may be one batch, smaller than the batch size.
+  // All rows may form one batch that is smaller than the batch size.
   if (batchRows === null || (rows === batchRows && batchSize > rows)) return;
   if (batchSize !== batchRows) {
     throw new RangeError(
@@ -160,8 +160,8 @@ function stepsOf({ steps, wraps, role }: TensorSourceOptions, batches: number): 
   if (steps === undefined) return batches;
   if (wraps || steps <= batches) return steps;
   console.warn(
-    `keepfit: the ${role} data has ${batches} batches, not the ${steps} that were asked for; ` +
-      `all of it is used, once`,
+    `keepfit: the ${role} data has ${batches} batches, fewer than the requested ${steps}; all ` +
+      `of it is used once`,
   );
   return batches;
 }

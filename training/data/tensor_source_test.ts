@@ -45,12 +45,12 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
   const open = (options: Partial<TensorSourceOptions>) =>
     tensorSource(engine, wanted, x, y, { batchSize: 3, role: "training", ...options });
 
-  describe(`A source of tensors on ${name}`, () => {
+  describe(`tensorSource on ${name}`, () => {
     before(async () => {
       assert.equal((await useBackend(tf, backend)).backend, backend);
     });
 
-    it("gives rows in order, the last batch smaller", async () => {
+    it("tensorSource returns rows in order, with a smaller last batch", async () => {
       const source = await open({});
       assert.deepEqual([source.steps, source.samples], [3, 7]);
       assert.deepEqual(read(source), [
@@ -60,7 +60,7 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
       ]);
     });
 
-    it("keeps x, y and weights of a row together when it shuffles a range", async () => {
+    it("tensorSource keeps x, y and weights of a row together when it shuffles a range", async () => {
       const weights = y.add(10).toFloat();
       const source = await open({
         shuffle: true,
@@ -76,7 +76,7 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
       }
     });
 
-    it("starts an epoch at any batch", async () => {
+    it("tensorSource starts an epoch at any batch", async () => {
       for (const steps of [undefined, 5]) {
         const source = await open({ shuffle: true, steps, wraps: true });
         for (const epoch of [0, 1]) {
@@ -89,7 +89,7 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
       }
     });
 
-    it("gives the int32 and the bool that it was given", async () => {
+    it("tensorSource keeps the types int32 and bool", async () => {
       const flags = tf.tensor2d([[1, 0], [0, 1]], [2, 2], "bool");
       for (const shuffle of [true, false]) {
         const source = await tensorSource(
@@ -110,7 +110,7 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
       }
     });
 
-    it("leaves the user's tensors alone and none behind", async () => {
+    it("tensorSource neither changes the user's tensors nor leaks any", async () => {
       const before = [Array.from(x.dataSync()), Array.from(y.dataSync())];
       const left = await tensorsLeft(async () => {
         const source = await open({
@@ -126,7 +126,7 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
       assert.deepEqual([Array.from(x.dataSync()), Array.from(y.dataSync())], before);
     });
 
-    it("leaves none behind when one of its tensors cannot be opened", async () => {
+    it("tensorSource leaks no tensor when one of its tensors cannot be opened", async () => {
       const gone = tf.ones([7, 1]);
       gone.dispose();
       const left = await tensorsLeft(() =>
@@ -135,7 +135,7 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
       assert.equal(left, 0);
     });
 
-    it("gives rows wide enough to be copied as a whole, and narrow ones", async () => {
+    it("tensorSource returns rows wide enough to be copied as a whole, and narrow ones", async () => {
       for (const width of [1, 48, 49, 100]) {
         const wide = tf.range(0, 4 * width).reshape([4, width]);
         const wanted = { inputNames: ["in"], inputShapes: [[null, width]] };
@@ -154,8 +154,8 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
   });
 }
 
-describe("A source of tensors", () => {
-  it("takes the order of the rows from the seed that an epoch is given", async () => {
+describe("tensorSource with a seed", () => {
+  it("tensorSource derives the order of the rows from the seed of the epoch", async () => {
     const source = await tensorSource(getEngine(), wanted, x, y, {
       batchSize: 7,
       shuffle: true,
@@ -174,12 +174,12 @@ describe("A source of tensors", () => {
   });
 });
 
-describe("A source of tensors on the heap of wasm", () => {
+describe("tensorSource on the heap of wasm", () => {
   before(() => useBackend(tf, "wasm"));
   const options = { batchSize: 50_000, role: "prediction" };
   const wanted = { inputNames: ["in"], inputShapes: [[null, 20]] };
 
-  it("gives the right rows also when the heap grows for them", async () => {
+  it("tensorSource on the heap of wasm returns the right rows even when the heap grows for them", async () => {
     const large = tf.range(0, 1_000_000).mod(7).reshape([50_000, 20]);
     const [sum] = large.sum().dataSync();
     for (const shuffle of [false, true]) {
@@ -198,7 +198,7 @@ describe("A source of tensors on the heap of wasm", () => {
     large.dispose();
   });
 
-  it("still has its rows when the user disposes the tensor", async () => {
+  it("tensorSource on the heap of wasm still has its rows when the user disposes the tensor", async () => {
     const own = tf.ones([2, 20]);
     const source = await tensorSource(getEngine(), wanted, own, undefined, options);
     own.dispose();
