@@ -19,19 +19,21 @@ export interface AccumulationState {
 }
 
 /**
- * Let an optimizer add up the gradients of several batches and update once with their mean, as
- * Keras's `gradient_accumulation_steps` does: batches that do not fit into the memory at once.
+ * Make an optimizer accumulate the gradients of several batches and update once with their mean,
+ * like Keras's `gradient_accumulation_steps`. Use it for batches that do not fit into memory at
+ * once.
  *
- * Works with every optimizer class of TensorFlow.js, in `fit` and in `model.fit`. Batches of one epoch that do not fill an update go on in the next
- * one. `optimizer.iterations` counts updates. `getOptimizerState` and backups have the sums, so that a
- * resumed run equals one that was never interrupted; `saveCheckpoint` leaves them out.
+ * Works with every optimizer class of TensorFlow.js, in `fit` and in `model.fit`. Batches that do
+ * not complete an update at the end of an epoch carry over to the next one. `optimizer.iterations`
+ * counts updates. `getOptimizerState` and backups include the sums, so that a resumed run equals an
+ * uninterrupted one; `saveCheckpoint` omits them.
  *
  * Source: `keras/src/optimizers/base_optimizer.py`.
  *
- * @param optimizer the one to be given to `compile`
- * @param batches how many batches make an update, a whole number >= 2
+ * @param optimizer optimizer to pass to `compile`
+ * @param batches batches per update, a whole number >= 2
  * @returns the same optimizer
- * @throws TypeError when it is no optimizer, or accumulates already
+ * @throws TypeError if it is not an optimizer, or already accumulates
  * @throws RangeError for another number of batches
  * @example
  * ```ts
@@ -55,7 +57,7 @@ export function accumulateGradients<O extends Optimizer>(
     throw new TypeError("Cannot accumulate gradients: expected a tfjs optimizer");
   }
   if (accumulationOf(optimizer) !== undefined) {
-    throw new TypeError("Cannot accumulate gradients: the optimizer accumulates them already");
+    throw new TypeError("Cannot accumulate gradients: the optimizer already accumulates them");
   }
   if (!Number.isSafeInteger(batches) || batches < 2) {
     throw new RangeError(
@@ -83,28 +85,28 @@ export function accumulateGradients<O extends Optimizer>(
   });
 }
 
-/** What an optimizer accumulates; undefined when it does not. */
+/** The accumulated gradients of an optimizer; undefined if it does not accumulate. */
 export function accumulationOf(optimizer: unknown): GradientAccumulation | undefined {
   return (optimizer as Partial<AccumulatingOptimizer> | null | undefined)?.accumulation;
 }
 
-/** Sums of the gradients since the last update; made by {@linkcode accumulateGradients}. */
+/** Sums of the gradients since the last update; created by {@linkcode accumulateGradients}. */
 export class GradientAccumulation {
   /** Batches since the last update. */
   batches = 0;
   readonly #sums = new Map<string, tf.Tensor>();
   /** Names of all variables, in the order of the updates. */
   #names: string[] = [];
-  // Sums of a restored state, until the variables that they belong to are known.
+  // Sums of a restored state, until their variables are known.
   #restored: NamedSum[] = [];
 
   /**
    * Add the gradients of a batch; called by the optimizer.
    *
    * @param names names of all variables, in the order of the update
-   * @param gradients the gradients that there are
-   * @param batches how many batches make an update
-   * @returns their means where this batch makes an update, else undefined
+   * @param gradients existing gradients
+   * @param batches batches per update
+   * @returns their means if this batch completes an update, else undefined
    */
   add(
     names: string[],
@@ -122,7 +124,7 @@ export class GradientAccumulation {
     if (++this.batches < batches) return undefined;
     const means = this.#names.map((name) => ({
       name,
-      // Also those without a gradient: the optimizer knows its variables by their place.
+      // Including those without a gradient: the optimizer identifies its variables by index.
       tensor: this.#sums.get(name)?.div(batches) as Tensor,
     }));
     this.dispose();
@@ -137,8 +139,8 @@ export class GradientAccumulation {
   }
 
   /**
-   * Go on from these sums. They are matched with trained variables by name, or by order if none has
-   * one of these names.
+   * Continue from these sums. They are matched with trained variables by name, or by order if none
+   * has one of these names.
    */
   setState({ batches, sums }: AccumulationState): void {
     this.dispose();
@@ -150,7 +152,7 @@ export class GradientAccumulation {
     }));
   }
 
-  /** Forget the sums. */
+  /** Discard the sums. */
   dispose(): void {
     for (const sum of this.#sums.values()) sum.dispose();
     for (const { tensor } of this.#restored) tensor.dispose();
@@ -173,7 +175,8 @@ export class GradientAccumulation {
       );
     if (!fits) {
       throw new RangeError(
-        "Cannot go on with the accumulated gradients: they are of other weights than are trained now",
+        "Cannot continue with the accumulated gradients: they belong to other weights than " +
+          "those trained now",
       );
     }
     this.#restored.forEach(({ tensor }, i) => {

@@ -4,10 +4,10 @@ import { splitName } from "./optimizer_names.ts";
 import { type InternalOptimizer, optimizerClassOf, type Slot } from "./optimizers.ts";
 
 /**
- * Put the slots of an optimizer in the order of the variables that are trained from now on.
- * TensorFlow.js finds a slot by the place of its variable, so that an optimizer which is compiled again
- * with other layers frozen would train one weight by the moments of another. A variable that was not
- * trained before gets fresh slots; those of a variable that is no longer trained are disposed.
+ * Sort the slots of an optimizer by the variables that are trained from now on. TensorFlow.js finds
+ * a slot by the index of its variable, so that an optimizer that is compiled again with other
+ * frozen layers would train one weight with the moments of another. A variable that was not trained
+ * before gets fresh slots; those of a variable that is no longer trained are disposed.
  */
 export function alignSlots(optimizer: tf.Optimizer, variables: readonly tf.Variable[]): void {
   const internals = optimizer as InternalOptimizer;
@@ -16,7 +16,7 @@ export function alignSlots(optimizer: tf.Optimizer, variables: readonly tf.Varia
     const slots = internals[field] ?? [];
     const places = slots.map(({ originalName }) => splitName(originalName, names)[0]);
     const isAligned = slots.length === names.length && places.every((at, i) => at === i);
-    // Slots that are restored without a model may have names of their own.
+    // Slots that were restored without a model may have other names.
     if (isAligned || places.every((at) => at < 0)) continue;
     const suffix = suffixOf(slots, places, names);
     internals[field] = variables.map((variable, i) =>
@@ -28,7 +28,7 @@ export function alignSlots(optimizer: tf.Optimizer, variables: readonly tf.Varia
   }
 }
 
-/** What the names of these slots end in: `/m`. */
+/** Suffix of the names of these slots: `/m`. */
 function suffixOf(slots: Slot[], places: number[], names: string[]): string {
   const known = places.findIndex((at) => at >= 0);
   return slots[known].originalName.slice(names[places[known]].length);

@@ -34,7 +34,7 @@ async function slotsOf(model: tf.LayersModel): Promise<Map<string, number[]>> {
 
 describe("alignSlots", () => {
   for (const [name, make] of Object.entries(optimizers)) {
-    it(`keeps the slots of ${name} with their weights when layers are frozen and thawed`, async () => {
+    it(`alignSlots keeps the slots of ${name} with their weights when layers are frozen and unfrozen`, async () => {
       const model = makeModel();
       const optimizer = make();
       const freeze = (isFrozen: boolean) => {
@@ -73,7 +73,7 @@ describe("alignSlots", () => {
     });
   }
 
-  it("follows a callback that freezes a layer and compiles the model in mid-run", async () => {
+  it("alignSlots follows a callback that freezes a layer and compiles the model during a run", async () => {
     const trainFrom = async (frozenAt: number) => {
       const model = makeModel();
       const optimizer = tf.train.adam(0.01);

@@ -5,11 +5,11 @@ import { namedGradients, namesOfGradients, wrapUpdate } from "./update.ts";
 
 /** Options of {@linkcode clipGradients}: one of the three. */
 export interface ClipOptions {
-  /** Largest L2 norm of each gradient, which is scaled down to it. Above 0. */
+  /** Maximum L2 norm of each gradient, which is scaled down to it. Above 0. */
   clipNorm?: number;
-  /** Largest absolute value of each number in a gradient. Above 0. */
+  /** Maximum absolute value of each number in a gradient. Above 0. */
   clipValue?: number;
-  /** Largest L2 norm of all gradients together, which are scaled down to it. Above 0. */
+  /** Maximum L2 norm of all gradients together, which are scaled down to it. Above 0. */
   globalClipNorm?: number;
 }
 
@@ -28,15 +28,15 @@ const clips: Record<keyof ClipOptions, (limit: number) => Clip> = {
     let squares = gradients[0].square().sum();
     for (const gradient of gradients.slice(1)) squares = squares.add(gradient.square().sum());
     const norm = squares.sqrt();
-    // NaN for a norm that is not finite, as in Keras: no weight is then right.
+    // NaN for a norm that is not finite, as in Keras.
     const scale = norm.reciprocal().minimum(1 / limit).mul(limit).add(norm.sub(norm));
     return gradients.map((gradient) => gradient.mul(scale));
   },
 };
 
 /**
- * Let an optimizer limit its gradients before each update, as Keras's `clipnorm`, `clipvalue` and
- * `global_clipnorm` do.
+ * Make an optimizer clip its gradients before each update, like Keras's `clipnorm`, `clipvalue` and
+ * `global_clipnorm`.
  *
  * Works with every optimizer class of TensorFlow.js, in `fit` and in `model.fit`. With {@linkcode accumulateGradients} and
  * {@linkcode exponentialMovingAverage} the innermost call comes last: in
@@ -45,10 +45,10 @@ const clips: Record<keyof ClipOptions, (limit: number) => Clip> = {
  *
  * Source: `keras/src/optimizers/base_optimizer.py`.
  *
- * @param optimizer the one to be given to `compile`
+ * @param optimizer optimizer to pass to `compile`
  * @param options one limit
  * @returns the same optimizer
- * @throws TypeError when it is no optimizer, or not exactly one limit is given
+ * @throws TypeError if it is not an optimizer, or not exactly one limit is given
  * @throws RangeError for a limit that is not above 0
  * @example
  * ```ts
@@ -86,7 +86,7 @@ export function clipGradients<O extends Optimizer>(optimizer: O, options: ClipOp
   const [name] = given;
   const limit = options[name] as number;
   if (typeof limit !== "number" || !(limit > 0)) {
-    throw new RangeError(`Cannot clip gradients with ${name} ${limit}: it must be above 0`);
+    throw new RangeError(`Cannot clip gradients with ${name} ${limit}: expected a number above 0`);
   }
   const clip = clips[name](limit);
   wrapUpdate(optimizer, (update) => (gradients) => {
@@ -95,7 +95,7 @@ export function clipGradients<O extends Optimizer>(optimizer: O, options: ClipOp
       if (named.length === 0) return update(gradients);
       const clipped = clip(named.map(({ tensor }) => tensor));
       const found = new Map(named.map(({ name }, i) => [name, clipped[i]]));
-      // Also those without a gradient: the optimizer knows its variables by their place.
+      // Including those without a gradient: the optimizer identifies its variables by index.
       update(
         namesOfGradients(gradients).map((name) => ({ name, tensor: found.get(name) as tf.Tensor })),
       );

@@ -45,13 +45,13 @@ describe("clipGradients", () => {
     ["nothing below the limit", { globalClipNorm: 100 }, gradients],
   ];
   for (const [what, options, expected] of cases) {
-    it(`limits ${what}, as Keras does`, () => {
+    it(`clipGradients clips ${what}, like Keras`, () => {
       const left = step(clipGradients(tf.train.sgd(1), options), gradients);
       assert(furthest(left.flat(), expected.flat()) < 1e-6, String(left));
     });
   }
 
-  it("works with every optimizer, in fit and in TensorFlow.js's own, without a tensor left", async () => {
+  it("clipGradients works with every optimizer, in fit and in TensorFlow.js's own, without leaking tensors", async () => {
     for (const [name, make] of Object.entries(makeOptimizer)) {
       const [ours, theirs] = twins(() => model("sgd"));
       for (const one of [ours, theirs]) {
@@ -67,7 +67,7 @@ describe("clipGradients", () => {
     }
   });
 
-  it("refuses what is no optimizer, and all but one limit above 0", () => {
+  it("clipGradients rejects other values than an optimizer, and anything but one limit above 0", () => {
     const sgd = tf.train.sgd(1);
     const refused: [() => unknown, RegExp][] = [
       [() => clipGradients({} as never, { clipNorm: 1 }), /expected a tfjs optimizer/],
@@ -77,16 +77,19 @@ describe("clipGradients", () => {
       ],
       [() => clipGradients(sgd, { clipNorm: 1, clipValue: 1 }), /got clipNorm and clipValue/],
       [() => clipGradients(sgd, { clipnorm: 1 } as never), /got clipnorm/],
-      [() => clipGradients(sgd, { clipNorm: 0 }), /clipNorm 0: it must be above 0/],
+      [() => clipGradients(sgd, { clipNorm: 0 }), /clipNorm 0: expected a number above 0/],
       [() => clipGradients(sgd, { clipValue: NaN }), /clipValue NaN/],
-      [() => clipGradients(sgd, { clipValue: "1" as never }), /clipValue 1: it must be above 0/],
+      [
+        () => clipGradients(sgd, { clipValue: "1" as never }),
+        /clipValue 1: expected a number above 0/,
+      ],
     ];
     for (const [run, message] of refused) assert.throws(run, { message });
   });
 });
 
 describe("accumulateGradients", () => {
-  it("updates as one batch of all rows does, of the mean", async () => {
+  it("accumulateGradients updates like one batch of all rows, with the mean", async () => {
     for (const [name, make] of Object.entries(makeOptimizer)) {
       const [ours, whole] = twins(() => model("sgd"));
       ours.compile({ optimizer: accumulateGradients(make(), 3), loss: "meanSquaredError" });
@@ -98,7 +101,7 @@ describe("accumulateGradients", () => {
     }
   });
 
-  it("trains as Keras does where updates fall in mid-epoch", async () => {
+  it("accumulateGradients trains like Keras when updates fall within an epoch", async () => {
     // What Keras 3.15.1 leaves after four epochs of three batches, to seven digits.
     const made = model(accumulateGradients(tf.train.sgd(0.01), 4));
     made.setWeights([tf.zeros([2, 1]), tf.zeros([1])]);
@@ -107,7 +110,7 @@ describe("accumulateGradients", () => {
     assert(furthest(left, [0.0072496, 0.4169880, 0.1233601]) < 1e-6, String(left));
   });
 
-  it("goes on in the next epoch, in TensorFlow.js's own fit too, and leaves no tensor", async () => {
+  it("accumulateGradients continues in the next epoch, even in TensorFlow.js's own fit, and leaks no tensor", async () => {
     const [ours, theirs] = twins(() => model("sgd"));
     for (const one of [ours, theirs]) {
       one.compile({
@@ -125,7 +128,7 @@ describe("accumulateGradients", () => {
     );
   });
 
-  it("goes on from its state as if it had never been interrupted", async () => {
+  it("accumulateGradients continues from its state as if uninterrupted", async () => {
     const make = () => accumulateGradients(tf.train.adam(0.1), 4);
     const [one, two] = twins(() => model(make()));
     two.compile({ optimizer: make(), loss: "meanSquaredError" });
@@ -143,7 +146,7 @@ describe("accumulateGradients", () => {
     assert.deepEqual(weightsOf(third), weightsOf(one));
   });
 
-  it("gives each weight its own sum when other layers are frozen than before", async () => {
+  it("accumulateGradients gives each weight its own sum when other layers are frozen than before", async () => {
     const make = () => {
       const layers = ["one", "two"].map((name) =>
         tf.layers.dense({ units: 2, inputShape: [2], useBias: false, name })
@@ -177,7 +180,7 @@ describe("accumulateGradients", () => {
     assert.deepEqual(valuesOf(frozen, 0), valuesOf(stopped, 0));
   });
 
-  it("clips the mean, where it is put around clipGradients, as Keras does", () => {
+  it("accumulateGradients clips the mean when it wraps clipGradients, like Keras", () => {
     const inner = accumulateGradients(clipGradients(tf.train.sgd(1), { clipValue: 1 }), 2);
     const variable = tf.variable(tf.scalar(0));
     for (const gradient of [3, -2]) {
@@ -195,7 +198,7 @@ describe("accumulateGradients", () => {
   ];
   for (const [batches, overwriteFrequency, epochs, expected] of averaged) {
     const every = overwriteFrequency === undefined ? "" : `, put in every ${overwriteFrequency}`;
-    it(`of ${batches} batches is averaged as Keras does${every}`, async () => {
+    it(`accumulateGradients of ${batches} batches averages like Keras${every}`, async () => {
       const made = model(
         exponentialMovingAverage(accumulateGradients(tf.train.sgd(0.01), batches), {
           momentum: 0.5,
@@ -209,7 +212,7 @@ describe("accumulateGradients", () => {
     });
   }
 
-  it("may have a moving average around it", async () => {
+  it("accumulateGradients may be combined with a moving average", async () => {
     const optimizer = exponentialMovingAverage(accumulateGradients(tf.train.sgd(0.01), 2), {
       momentum: 0,
     });
@@ -219,14 +222,14 @@ describe("accumulateGradients", () => {
     optimizer.dispose();
   });
 
-  it("refuses what is no optimizer, accumulates already, or fewer than two batches", () => {
+  it("accumulateGradients rejects other values than an optimizer, one that accumulates, and fewer than two batches", () => {
     const refused: [() => unknown, RegExp][] = [
       [() => accumulateGradients({} as never, 2), /expected a tfjs optimizer/],
       [() => accumulateGradients(tf.train.sgd(1), 1), /of 1 batches: .* >= 2/],
       [() => accumulateGradients(tf.train.sgd(1), 2.5), /of 2.5 batches/],
       [
         () => accumulateGradients(accumulateGradients(tf.train.sgd(1), 2), 2),
-        /accumulates them already/,
+        /already accumulates them/,
       ],
     ];
     for (const [run, message] of refused) assert.throws(run, { message });

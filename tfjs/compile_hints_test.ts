@@ -17,7 +17,7 @@ function functional() {
 
 describe("model.compile after useBackend", () => {
   for (const [kind, make] of [["Sequential", sequential], ["functional", functional]] as const) {
-    it(`of a ${kind} model names the nearest optimizer, loss and metric`, () => {
+    it(`model.compile of a ${kind} model suggests the nearest optimizer, loss and metric`, () => {
       const told = (args: object) => {
         const model = make();
         try {
@@ -46,13 +46,16 @@ describe("model.compile after useBackend", () => {
         told({ metrics: ["mean_squared_error"] }),
         `Unknown metric mean_squared_error${near("mse")}`,
       );
-      assert.match(told({ loss: "xyzzy" }), /^Unknown loss xyzzy: there are meanSquaredError, /);
+      assert.match(
+        told({ loss: "xyzzy" }),
+        /^Unknown loss xyzzy: available are meanSquaredError, /,
+      );
       assert.match(told({ loss: { other: "hinge" } }), /^Unknown entry in loss dictionary[^:]*: /);
       assert.equal(told({}), "compiled");
     });
   }
 
-  it("offers only names that TensorFlow.js takes", () => {
+  it("model.compile suggests only names that TensorFlow.js accepts", () => {
     const refused = (args: object) => {
       const model = sequential();
       try {
@@ -69,7 +72,7 @@ describe("model.compile after useBackend", () => {
     assert.deepEqual(namesOf.Optimizer.filter((optimizer) => refused({ optimizer })), []);
   });
 
-  it("is changed once, and not without layers", () => {
+  it("model.compile is patched once, and not without layers", () => {
     const { compile } = tf.LayersModel.prototype;
     explainUnknownNames(tf);
     assert.equal(tf.LayersModel.prototype.compile, compile);

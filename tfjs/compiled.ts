@@ -88,7 +88,7 @@ export function networkOf(model: tf.LayersModel, verb: string): tf.LayersModel {
     );
   }
   if (model.weights.some((weight) => (weight as unknown as TrainableWeight).val.isDisposed)) {
-    throw new TypeError(`Cannot ${verb}: the model is disposed; make it anew`);
+    throw new TypeError(`Cannot ${verb}: the model is disposed; create it again`);
   }
   const internals = model as unknown as Internals;
   if (model.getClassName() !== "Sequential") return model;
@@ -234,11 +234,11 @@ export function followCompile(model: tf.LayersModel, first: Compiled): () => Com
     const network = isSequential ? (model as unknown as Internals).model : model;
     const { lossFunctions } = network as unknown as Internals;
     if (network === latest.network && lossFunctions === latest.losses) return latest;
-    const next = compiledParts(model, "go on with the model as it was compiled again");
+    const next = compiledParts(model, "continue with the recompiled model");
     if (String(next.targetShapes) !== String(first.targetShapes)) {
       throw new TypeError(
-        "Cannot go on with the model as it was compiled again: its new loss needs targets of " +
-          "another shape than this run has",
+        "Cannot continue with the recompiled model: its new loss needs targets of a different " +
+          "shape",
       );
     }
     return latest = { ...next, metrics: first.metrics, directions: first.directions };
@@ -256,7 +256,7 @@ const inTraining = new WeakSet<tf.LayersModel>();
 export function claimTraining(model: tf.LayersModel): () => void {
   const network = networkOf(model, "fit") as unknown as Internals;
   if (network.isTraining || inTraining.has(model)) {
-    throw new TypeError("Cannot fit: the model is in another fit already; await that one first");
+    throw new TypeError("Cannot fit: the model is already in another fit; await that one first");
   }
   inTraining.add(model);
   network.isTraining = true;

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { findEngine } from "./engine.ts";
 
 describe("findEngine", () => {
-  it("finds the engine of the user's TensorFlow.js", () => {
+  it("findEngine returns the engine of the user's TensorFlow.js", () => {
     assert.equal(findEngine<unknown>(), tf.engine());
     const before = findEngine()!.memory().numTensors;
     const left = tf.scalar(1);
@@ -12,7 +12,7 @@ describe("findEngine", () => {
     left.dispose();
   });
 
-  it("finds none where TensorFlow.js was not imported", () => {
+  it("findEngine returns undefined if TensorFlow.js was not imported", () => {
     const holder = globalThis as { _tfengine?: unknown };
     const kept = holder._tfengine;
     try {

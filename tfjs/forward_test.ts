@@ -57,12 +57,12 @@ function masked(wrap: (layers: tf.layers.Layer[]) => tf.layers.Layer[] = (layers
 const padded = tf.tensor2d([[1, 2, 0, 0], [1, 0, 0, 0], [3, 3, 3, 0], [1, 1, 1, 1], [2, 0, 0, 0]]);
 const steps = tf.range(0, 20).reshape([5, 4, 1]);
 
-describe("A forward pass", () => {
+describe("forwardPass", () => {
   const x = [tf.randomUniform([2, 4, 2], -1, 1), tf.randomUniform([2, 5, 2], -1, 1)];
   const y = tf.ones([2, 5, 1]);
 
   for (const giveState of [false, true]) {
-    it(`computes recurrent layers behind one with a state, ${giveState ? "with" : "without"} a state`, async () => {
+    it(`forwardPass computes recurrent layers after one with a state, ${giveState ? "with" : "without"} a state`, async () => {
       const model = decoder(giveState);
       const expected = (model.predict(x) as tf.Tensor).arraySync();
       assert.deepEqual(((await predict(model, x, quiet)) as tf.Tensor).arraySync(), expected);
@@ -75,14 +75,14 @@ describe("A forward pass", () => {
     });
   }
 
-  it("leaves no tensor behind, also of layers with several outputs", async () => {
+  it("forwardPass leaks no tensor, even with layers of several outputs", async () => {
     const model = decoder(true);
     await fit(model, x, y, quiet);
     assert.equal(await tensorsLeft(() => fit(model, x, y, quiet)), 0);
     assert.equal(await tensorsLeft(async () => tf.dispose(await predict(model, x, quiet))), 0);
   });
 
-  it("draws random numbers in the order of TensorFlow.js, in models inside a model too", async () => {
+  it("forwardPass draws random numbers in the order of TensorFlow.js, even in nested models", async () => {
     const make = () => {
       const inputs = tf.input({ shape: [8] });
       const dropped = (rate: number) => tf.layers.dropout({ rate }).apply(inputs);
@@ -111,7 +111,7 @@ describe("A forward pass", () => {
     assert.deepEqual(values(ours), values(theirs));
   });
 
-  it("leaves a model to its own call, where its class has one", async () => {
+  it("forwardPass uses the call of a model whose class has its own", async () => {
     class Doubled extends tf.LayersModel {
       override call(inputs: tf.Tensor | tf.Tensor[], kwargs: never): tf.Tensor {
         return (super.call(inputs, kwargs) as tf.Tensor[])[0].mul(2);
@@ -127,7 +127,7 @@ describe("A forward pass", () => {
 
 describe("A masked step", () => {
   // 79.42857 is what Keras 3.15.1 gives for these rows.
-  it("counts neither in the loss nor in metrics", async () => {
+  it("A masked step counts neither in the loss nor in metrics", async () => {
     const options = { ...quiet, batchSize: 2, shuffle: false };
     const { history } = await fit(masked(), padded, steps, options);
     assert(Math.abs(history.loss[0] - 79.4285736) < 1e-4);
@@ -136,7 +136,7 @@ describe("A masked step", () => {
     assert(Math.abs(logs.mae - 86 / 11) < 1e-6);
   });
 
-  it("does not count where a model inside the model makes or passes the mask", async () => {
+  it("A masked step does not count if a nested model makes or passes the mask", async () => {
     const wraps: ((layers: tf.layers.Layer[]) => tf.layers.Layer[])[] = [
       ([embedding, rnn, dense]) => [tf.sequential({ layers: [embedding, rnn] }), dense],
       (layers) => [tf.sequential({ layers })],
@@ -147,7 +147,7 @@ describe("A masked step", () => {
     for (const logs of found) assert.deepEqual(logs, expected);
   });
 
-  it("multiplies with the weights of rows and of steps", async () => {
+  it("A masked step multiplies with the weights of rows and of steps", async () => {
     const x = tf.tensor2d([[1, 2, 0, 0]]);
     const y = tf.tensor3d([[[1], [1], [9], [9]]]);
     for (const sampleWeight of [tf.tensor1d([3]), tf.tensor2d([[3, 3, 7, 7]])]) {
@@ -155,7 +155,7 @@ describe("A masked step", () => {
     }
   });
 
-  it("counts, with one warning, in a loss that has no value for each step", async () => {
+  it("A masked step counts, with one warning, in a loss without a value for each step", async () => {
     const model = masked();
     const own = (yTrue: tf.Tensor, yPred: tf.Tensor) => yTrue.sub(yPred).square().mean([1, 2]);
     model.compile({ optimizer: tf.train.sgd(0), loss: own });
@@ -181,7 +181,7 @@ describe("A frozen BatchNormalization", () => {
     layer.weights.filter(({ name }) => name.includes("moving"))
       .map((weight) => Array.from(weight.read().dataSync()));
 
-  it("keeps its averages and computes with them, as in Keras", async () => {
+  it("A frozen BatchNormalization keeps and uses its averages, like Keras", async () => {
     for (const nests of [false, true]) {
       const { model, layer } = make((outer) => void (outer.trainable = false), nests);
       const expected = (model.evaluate(x, tf.zeros([2, 1])) as tf.Scalar).dataSync()[0];
@@ -191,7 +191,7 @@ describe("A frozen BatchNormalization", () => {
     }
   });
 
-  it("moves them when it is trainable", async () => {
+  it("A trainable BatchNormalization updates its averages", async () => {
     for (const nests of [false, true]) {
       const { model, layer } = make(() => {}, nests);
       await fit(model, x, tf.zeros([2, 1]), quiet);

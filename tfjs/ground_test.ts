@@ -370,12 +370,12 @@ after(() => tf.disposeVariables());
 
 describe("The private fields of TensorFlow.js", () => {
   for (const ground of grounds) {
-    it(`of ${ground.of} are where keepfit uses them`, () => {
+    it(`The private fields of ${ground.of} are where keepfit uses them`, () => {
       assert.deepEqual(moved(ground), []);
     });
   }
 
-  it("name ops by their scope when random numbers are drawn", () => {
+  it("The private fields name ops by their scope when random numbers are drawn", () => {
     const engine = tf.engine();
     const names: (string | undefined)[] = [];
     const { startScope } = engine;
@@ -397,7 +397,7 @@ describe("The private fields of TensorFlow.js", () => {
     ) assert.ok(names.includes(`${op}__op`), `${op}__op: used by ${seed}`);
   });
 
-  it("have users that still use them", () => {
+  it("The private fields have users that still use them", () => {
     const stale = grounds.flatMap(({ of, fields }) =>
       Object.entries(fields)
         .filter(([field]) => !/^\d$/.test(field))
@@ -409,7 +409,7 @@ describe("The private fields of TensorFlow.js", () => {
     assert.deepEqual(stale, []);
   });
 
-  it("cover every field of the table of optimizers", () => {
+  it("The private fields cover every field of the table of optimizers", () => {
     const pinned = new Set(grounds.flatMap(({ fields }) => Object.keys(fields)));
     const used = Object.values(optimizerClasses)
       .flatMap(({ slots, scalars }) => [...slots, ...Object.keys(scalars)]);
@@ -418,7 +418,7 @@ describe("The private fields of TensorFlow.js", () => {
 });
 
 describe("The check of the private fields", () => {
-  it("names a field that is renamed, for each that is pinned", () => {
+  it("The check of the private fields names a renamed field, for each pinned one", () => {
     for (const ground of grounds) {
       const found = ground.find();
       for (const [field, [kind]] of Object.entries(ground.fields)) {
@@ -434,7 +434,7 @@ describe("The check of the private fields", () => {
     }
   });
 
-  it("names a field that has become something else", () => {
+  it("The check of the private fields names a field of a different type", () => {
     const ground: Ground = {
       of: "Adam",
       find: () => ({ accBeta1: 0.9 }),

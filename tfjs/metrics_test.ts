@@ -29,7 +29,7 @@ describe("tfjs's ratio metrics", () => {
     ["r2Score", tf.metrics.r2Score, r2],
   ];
   for (const [name, metric, expected] of metrics) {
-    it(`${name}, given as a ${typeof metric}, is that of all rows in every batch size`, async () => {
+    it(`${name}, passed as a ${typeof metric}, is computed over all rows for every batch size`, async () => {
       for (const batchSize of [8, 4, 3, 1]) {
         const logs = await evaluate(identity([metric]), x, y, { ...quiet, batchSize });
         assert(furthest([logs[name]], [expected]) < 1e-6, `${batchSize}: ${logs[name]}`);
@@ -39,7 +39,7 @@ describe("tfjs's ratio metrics", () => {
     });
   }
 
-  it("are what tfjs has within one batch", async () => {
+  it("A ratio metric of tfjs has tfjs's value within one batch", async () => {
     const metrics = [tf.metrics.precision, tf.metrics.recall, tf.metrics.r2Score];
     const logs = await evaluate(identity(metrics), x, y, quiet);
     for (const metric of metrics) {
@@ -47,13 +47,13 @@ describe("tfjs's ratio metrics", () => {
     }
   });
 
-  it("are 0 where there is nothing to find", async () => {
+  it("A ratio metric of tfjs is 0 if there is nothing to find", async () => {
     const zeros = tf.zeros([2, 1]);
     const logs = await evaluate(identity(["precision", tf.metrics.recall]), zeros, zeros, quiet);
     assert.deepEqual([logs.precision, logs.recall], [0, 0]);
   });
 
-  it("are not taken for a user's function of the same name", async () => {
+  it("A ratio metric of tfjs is not confused with a custom function of the same name", async () => {
     function recall(yTrue: tf.Tensor, yPred: tf.Tensor) {
       return yTrue.mul(yPred).mean();
     }
@@ -69,14 +69,14 @@ describe("ratioMetric", () => {
     result: ([error, total]) => error / total,
   }, "min");
 
-  it("is counted over all rows, under its name", async () => {
+  it("ratioMetric is computed over all rows, under its name", async () => {
     for (const batchSize of [8, 3]) {
       const logs = await evaluate(identity([wape]), x, y, { ...quiet, batchSize });
       assert.equal(logs.wape, 4 / 5);
     }
   });
 
-  it("tells callbacks which way it improves", async () => {
+  it("ratioMetric tells callbacks its direction of improvement", async () => {
     let directions: unknown;
     await evaluate(identity([wape, "precision", "mae"]), x, y, {
       ...quiet,
@@ -85,12 +85,12 @@ describe("ratioMetric", () => {
     assert.deepEqual(directions, { wape: "min", precision: "max", mae: "min" });
   });
 
-  it("works in tfjs's own loops, within a batch", async () => {
+  it("ratioMetric works in tfjs's own loops, within a batch", async () => {
     const [, value] = identity([wape]).evaluate(x, y) as tf.Scalar[];
     assert(furthest(value.dataSync(), [4 / 5]) < 1e-6);
   });
 
-  it("refuses a direction that callbacks do not know", () => {
+  it("ratioMetric rejects an unknown direction", () => {
     assert.throws(() => ratioMetric("wape", {} as never, "minimize" as never), {
       name: "RangeError",
       message: 'Cannot create ratioMetric wape: expected direction "min" or "max", got "minimize"',

@@ -63,7 +63,7 @@ export function exponentialMovingAverage<O extends Optimizer>(
     throw new TypeError("Cannot average the weights: expected a tfjs optimizer");
   }
   if ("movingAverage" in optimizer) {
-    throw new TypeError("Cannot average the weights: the optimizer has a moving average already");
+    throw new TypeError("Cannot average the weights: the optimizer already has a moving average");
   }
   const movingAverage = new MovingAverage(options);
   wrapUpdate(optimizer, (update) => (gradients) => {
@@ -273,7 +273,7 @@ export class MovingAverage {
       );
     if (!fits) {
       throw new RangeError(
-        `Cannot restore the moving average: it was kept of weights ` +
+        `Cannot restore the moving average: it is of weights ` +
           `${kept.map((one) => shapeOf(one?.tensor)).join(", ")}, trained are ${shapes}`,
       );
     }

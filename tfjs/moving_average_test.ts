@@ -46,7 +46,7 @@ describe("exponentialMovingAverage", () => {
     ["momentum 0", { momentum: 0 }],
   ];
   for (const [name, options] of golden) {
-    it(`has the numbers of Keras after every batch and at the end: ${name}`, async () => {
+    it(`exponentialMovingAverage has the numbers of Keras after every batch and at the end: ${name}`, async () => {
       const model = makeModel(exponentialMovingAverage(tf.train.sgd(0.1), options));
       const batches: number[][] = [];
       await fit(model, x, y, {
@@ -63,7 +63,7 @@ describe("exponentialMovingAverage", () => {
   }
 
   for (const [name, make] of Object.entries(optimizers)) {
-    it(`averages what ${name} makes of the weights, in fit and in model.fit`, async () => {
+    it(`exponentialMovingAverage averages the weights of ${name}, in fit and in model.fit`, async () => {
       for (const trains of ["fit", "model.fit"]) {
         const optimizer = exponentialMovingAverage(make(), { momentum: 0.75 });
         assert.equal(optimizer.getClassName(), name);
@@ -85,7 +85,7 @@ describe("exponentialMovingAverage", () => {
     });
   }
 
-  it("trains on as without it until the averages replace the weights", async () => {
+  it("exponentialMovingAverage does not change training until the averages replace the weights", async () => {
     const run = async (optimizer: tf.Optimizer) => {
       const model = makeModel(optimizer);
       const seen: number[][] = [];
@@ -99,7 +99,7 @@ describe("exponentialMovingAverage", () => {
     );
   });
 
-  it("swaps weights and averages, and back, each once", async () => {
+  it("exponentialMovingAverage swaps weights and averages, and back, each once", async () => {
     const optimizer = exponentialMovingAverage(tf.train.sgd(0.1), { momentum: 0.5 });
     const model = makeModel(optimizer);
     for (let i = 0; i < 3; i++) await model.trainOnBatch(x, y);
@@ -121,7 +121,7 @@ describe("exponentialMovingAverage", () => {
     assert.deepEqual(weightsOf(model), averages);
   });
 
-  it("leaves a model that was not trained as it is", () => {
+  it("exponentialMovingAverage does not change an untrained model", () => {
     const optimizer = exponentialMovingAverage(tf.train.sgd(0.1));
     const model = makeModel(optimizer);
     const before = weightsOf(model);
@@ -131,7 +131,7 @@ describe("exponentialMovingAverage", () => {
     assert.deepEqual(weightsOf(model), before);
   });
 
-  it("goes on from the optimizer's state, in a model whose layers have other names", async () => {
+  it("exponentialMovingAverage continues from the optimizer's state, in a model whose layers have other names", async () => {
     const make = () => exponentialMovingAverage(tf.train.adam(0.1), { momentum: 0.5 });
     const straight = makeModel(make());
     for (let i = 0; i < 5; i++) await straight.trainOnBatch(x, y);
@@ -151,7 +151,7 @@ describe("exponentialMovingAverage", () => {
     );
   });
 
-  it("tells averages that are not of this model before it changes a weight", () => {
+  it("exponentialMovingAverage rejects averages of another model before it changes a weight", () => {
     const optimizer = exponentialMovingAverage(tf.train.sgd(0.1));
     const model = makeModel(optimizer);
     const before = weightsOf(model);
@@ -161,14 +161,14 @@ describe("exponentialMovingAverage", () => {
     assert.throws(
       () => optimizer.movingAverage.swapIn(model),
       new RangeError(
-        "Cannot restore the moving average: it was kept of weights [3], " +
+        "Cannot restore the moving average: it is of weights [3], " +
           "trained are [1,1], [1]",
       ),
     );
     assert.deepEqual(weightsOf(model), before);
   });
 
-  it("leaves no tensor but the averages, and none when it is disposed", async () => {
+  it("exponentialMovingAverage leaves only the averages, and nothing after disposal", async () => {
     const optimizer = exponentialMovingAverage(tf.train.sgd(0.1), { overwriteFrequency: 2 });
     const model = makeModel(optimizer);
     const train = () => fit(model, x, y, { epochs: 2, batchSize: 4, verbose: 0 });
@@ -187,7 +187,7 @@ describe("exponentialMovingAverage", () => {
     assert.equal(await tensorsLeft(() => optimizer.dispose()), -averages - rate);
   });
 
-  it("refuses options out of range, what is no optimizer, and a second average", () => {
+  it("exponentialMovingAverage rejects options out of range, other values than an optimizer, and a second average", () => {
     const sgd = tf.train.sgd(0.1);
     for (const momentum of [-0.1, 1.1, NaN]) {
       assert.throws(() => exponentialMovingAverage(sgd, { momentum }), RangeError);

@@ -205,8 +205,8 @@ export function setOptimizerState(
   const { fitted, missing, extra } = fitOptimizerState(optimizer, state);
   if (missing.length + extra.length > 0) {
     throw new RangeError(
-      `Cannot set the state of ${className}: it is of other weights than the model trains` +
-        (missing.length > 0 ? `; it has nothing of '${missing.join("', '")}'` : "") +
+      `Cannot set the state of ${className}: it belongs to other weights than the model trains` +
+        (missing.length > 0 ? `; it lacks '${missing.join("', '")}'` : "") +
         (extra.length > 0 ? `; not trained are '${extra.join("', '")}'` : "") +
         `. Freeze the layers that were frozen then, and compile the model`,
     );
@@ -315,8 +315,8 @@ function warnOfNoState(optimizer: Optimizer, reason: string): void {
   warned.add(optimizer);
   console.warn(
     `keepfit: the state of ${optimizer.getClassName()} cannot be saved: ` +
-      `${reason.replace(/\.$/, "")}; give it getWeights() and setWeights(), or training that is ` +
-      `resumed starts it afresh`,
+      `${reason.replace(/\.$/, "")}; give it getWeights() and setWeights(), or a resumed run ` +
+      `resets it`,
   );
 }
 

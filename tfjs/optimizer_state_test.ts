@@ -64,7 +64,7 @@ const optimizers: Record<string, { make: () => tf.Optimizer; slots: string[]; sc
 
 describe("The state of an optimizer", () => {
   for (const [className, { make, slots, scalars }] of Object.entries(optimizers)) {
-    it(`of ${className} is plain data and resumes bit for bit`, async () => {
+    it(`The state of ${className} is plain data and resumes bit for bit`, async () => {
       const straight = model(make());
       await step(straight, 10);
 
@@ -89,7 +89,7 @@ describe("The state of an optimizer", () => {
       );
     });
 
-    it(`of ${className} is read and replaced without a tensor left`, async () => {
+    it(`The state of ${className} is read and replaced without leaking tensors`, async () => {
       const trained = model(make());
       await step(trained, 1);
       const state = await getOptimizerState(trained);
@@ -103,7 +103,7 @@ describe("The state of an optimizer", () => {
     });
   }
 
-  it("is of the moment of the call, although training goes on", async () => {
+  it("The state of an optimizer is that of the moment of the call, even if training continues", async () => {
     const trained = model(tf.train.adam(0.1));
     await step(trained, 1);
     const before = await getOptimizerState(trained);
@@ -113,7 +113,7 @@ describe("The state of an optimizer", () => {
     assert.notDeepEqual(await getOptimizerState(trained), before);
   });
 
-  it("of one that never stepped takes away what another had", async () => {
+  it("The state of an optimizer without steps clears the state of another optimizer", async () => {
     const fresh = await getOptimizerState(tf.train.adam(0.5));
     assert.deepEqual(fresh.slots, {});
     const trained = model(tf.train.adam(0.1));
@@ -123,7 +123,7 @@ describe("The state of an optimizer", () => {
     assert.deepEqual(await getOptimizerState(trained), fresh);
   });
 
-  it("of an optimizer of one's own takes its weights to the model's variables", async () => {
+  it("The state of an optimizer of a custom class assigns its weights to the model's variables", async () => {
     const straight = model(new HeavyBall());
     await step(straight, 10);
 
@@ -145,7 +145,7 @@ describe("The state of an optimizer", () => {
     assert.equal(left, 0);
   });
 
-  it("is refused by another class, and where there is no optimizer", async () => {
+  it("The state of an optimizer is rejected by another class, and without an optimizer", async () => {
     const state = await getOptimizerState(tf.train.adam());
     assert.throws(() => setOptimizerState(tf.train.sgd(1), state), {
       name: "TypeError",

@@ -81,7 +81,7 @@ function read(scalar: tf.Tensor | undefined): number {
   return scalar?.dataSync()[0] ?? NaN;
 }
 
-// The arithmetic of the updates outside their kernels. What is no number gives NaN.
+// The arithmetic of the updates outside their kernels. Anything but a number gives NaN.
 const negative = (value: unknown): number => -(value as number);
 const rest = (value: unknown): number => 1 - (value as number);
 const product = (left: unknown, right: unknown): number =>

@@ -5,7 +5,7 @@ import { AdamW, HeavyBall, makeOptimizer } from "./optimizer_fixtures.ts";
 import { optimizerClasses, optimizerClassOf, slotFieldsOf } from "./optimizers.ts";
 
 describe("optimizerClassOf", () => {
-  it("finds every optimizer of TensorFlow.js", () => {
+  it("optimizerClassOf finds every optimizer of TensorFlow.js", () => {
     const found = Object.entries(makeOptimizer).map(([name, make]) => {
       const optimizer = make();
       const known = optimizerClasses[optimizer.getClassName()];
@@ -16,12 +16,12 @@ describe("optimizerClassOf", () => {
     assert.deepEqual([...new Set(found)].sort(), Object.keys(optimizerClasses).sort());
   });
 
-  it("finds an optimizer of which a minifier has renamed the class", () => {
+  it("optimizerClassOf finds an optimizer whose class a minifier has renamed", () => {
     const minified = { e: class extends tf.AdamOptimizer {} };
     assert.equal(optimizerClassOf(new minified.e(0.1, 0.9, 0.999)), optimizerClasses.Adam);
   });
 
-  it("takes a subclass for the class that keeps its state", () => {
+  it("optimizerClassOf treats a subclass as the class that keeps its state", () => {
     assert.equal(optimizerClassOf(new AdamW(0.1, 0.9, 0.999)), optimizerClasses.Adam);
     class WithMore extends tf.AdamOptimizer {
       override async getWeights(): ReturnType<tf.Optimizer["getWeights"]> {
@@ -31,7 +31,7 @@ describe("optimizerClassOf", () => {
     assert.equal(optimizerClassOf(new WithMore(0.1, 0.9, 0.999)), undefined);
   });
 
-  it("knows no optimizer of the user's own, nor one whose fields are elsewhere", () => {
+  it("optimizerClassOf returns undefined for a custom optimizer, and for one with other fields", () => {
     assert.equal(optimizerClassOf(new HeavyBall()), undefined);
     const changed = tf.train.adam();
     Reflect.deleteProperty(changed, "accumulatedFirstMoment");
@@ -41,7 +41,7 @@ describe("optimizerClassOf", () => {
 
 describe("optimizerClasses", () => {
   for (const [name, make] of Object.entries(makeOptimizer)) {
-    it(`has the slots of ${name} in the order of getWeights()`, async () => {
+    it(`optimizerClasses has the slots of ${name} in the order of getWeights()`, async () => {
       const optimizer = make() as tf.Optimizer & Record<string, unknown>;
       const known = optimizerClasses[optimizer.getClassName()];
       const weight = tf.variable(tf.ones([2]));
@@ -57,7 +57,7 @@ describe("optimizerClasses", () => {
       assert.equal(slots.length, slotFieldsOf(optimizer, known).length);
     });
 
-    it(`computes the scalars of ${name} as its updates do`, () => {
+    it(`optimizerClasses computes the scalars of ${name} like its updates`, () => {
       const optimizer = make() as tf.Optimizer & Record<string, tf.Variable>;
       const weight = tf.variable(tf.ones([2]));
       for (let step = 0; step < 20; step++) {
@@ -70,7 +70,7 @@ describe("optimizerClasses", () => {
     });
   }
 
-  it("lists the hyperparameters of every class", () => {
+  it("optimizerClasses lists the hyperparameters of every class", () => {
     for (const make of Object.values(makeOptimizer)) {
       const optimizer = make();
       const { hyperparameters } = optimizerClasses[optimizer.getClassName()];

@@ -44,7 +44,6 @@ export class KernelRecorder {
 
   /**
    * @throws TypeError when TensorFlow.js is not loaded, or is already being profiled
-   * @throws TypeError when TensorFlow.js is not loaded, or is being profiled already
    */
   constructor() {
     const engine = findEngine<ProfiledEngine>();
@@ -52,7 +51,7 @@ export class KernelRecorder {
       throw new TypeError("TensorFlow.js is not loaded");
     }
     const { state, profiler } = engine;
-    if (state.profiling) throw new TypeError("somebody else profiles TensorFlow.js already");
+    if (state.profiling) throw new TypeError("TensorFlow.js is already being profiled");
     this.#engine = engine;
     const { profileKernel } = profiler;
     let parent: RunningKernel | undefined;

@@ -6,7 +6,7 @@ import { KernelRecorder } from "./profiler.ts";
 await tf.setBackend("cpu");
 
 describe("KernelRecorder", () => {
-  it("records each kernel with its shapes, in the order of their start", async () => {
+  it("KernelRecorder records each kernel with its shapes, in order of start", async () => {
     const [a, b] = [tf.ones([2, 3]), tf.ones([3, 4])];
     const recorder = new KernelRecorder();
     tf.tidy(() => a.matMul(b as tf.Tensor2D).relu());
@@ -22,7 +22,7 @@ describe("KernelRecorder", () => {
     tf.dispose([a, b]);
   });
 
-  it("takes the time of a kernel inside of another one off that one", async () => {
+  it("KernelRecorder subtracts the time of a nested kernel from the outer one", async () => {
     const square = tf.customGrad((x) => ({
       value: (x as tf.Tensor2D).matMul(x as tf.Tensor2D),
       gradFunc: (dy) => dy,
@@ -39,7 +39,7 @@ describe("KernelRecorder", () => {
     assert.ok(outer.millis + inner.millis <= outer.hostMillis);
   });
 
-  it("records the batches it is told of", async () => {
+  it("KernelRecorder records the given batches", async () => {
     const recorder = new KernelRecorder();
     recorder.beginBatch(4);
     recorder.endBatch();
@@ -48,14 +48,14 @@ describe("KernelRecorder", () => {
     assert.deepEqual(batches.map(({ batch }) => batch), [4]);
   });
 
-  it("sees how much memory there was at most", async () => {
+  it("KernelRecorder records the peak memory", async () => {
     const recorder = new KernelRecorder();
     tf.tidy(() => void tf.ones([100, 100]).square());
     recorder.stop();
     assert.ok((await recorder.recording()).peakBytes >= 2 * 4 * 100 * 100);
   });
 
-  it("leaves TensorFlow.js as it was", async () => {
+  it("KernelRecorder restores TensorFlow.js", async () => {
     const before = tf.memory().numTensors;
     const recorder = new KernelRecorder();
     tf.tidy(() => void tf.ones([2]).square());
@@ -68,9 +68,9 @@ describe("KernelRecorder", () => {
     assert.equal(tf.memory().numTensors, before);
   });
 
-  it("does not disturb who profiles already", async () => {
+  it("KernelRecorder does not disturb another profiler", async () => {
     await tf.profile(() => {
-      assert.throws(() => new KernelRecorder(), /somebody else profiles/);
+      assert.throws(() => new KernelRecorder(), /already being profiled/);
     });
   });
 });

@@ -52,7 +52,7 @@ async function trainAll(options: FitOptions = {}): Promise<number[]> {
 describe("setRandomSeed", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("makes every draw of TensorFlow.js repeatable", () => {
+  it("setRandomSeed makes every draw of TensorFlow.js reproducible", () => {
     setRandomSeed(tf, 1);
     const first = [draws(), draws()];
     setRandomSeed(tf, 1);
@@ -65,7 +65,7 @@ describe("setRandomSeed", () => {
   });
 
   // Golden: the numbers must be the same on every runtime and in every later version.
-  it("draws the same numbers on every runtime", () => {
+  it("setRandomSeed draws the same numbers on every runtime", () => {
     setRandomSeed(tf, 1);
     assert.deepEqual(draws(), [
       [0.8974266052246094, 0.6468232274055481],
@@ -78,7 +78,7 @@ describe("setRandomSeed", () => {
     ]);
   });
 
-  it("draws the same numbers on wasm as on cpu", async () => {
+  it("setRandomSeed draws the same numbers on wasm as on cpu", async () => {
     await useBackend(tf, "wasm");
     setRandomSeed(tf, 1);
     const onWasm = draws();
@@ -88,7 +88,7 @@ describe("setRandomSeed", () => {
   });
 
   for (const backend of ["cpu", "wasm"] as const) {
-    it(`makes tf.multinomial repeatable on ${backend}`, async () => {
+    it(`setRandomSeed makes tf.multinomial reproducible on ${backend}`, async () => {
       await useBackend(tf, backend);
       const draw = () => values(tf.multinomial([0.1, 0.2, 0.3, 0.4], 20));
       setRandomSeed(tf, 1);
@@ -99,7 +99,7 @@ describe("setRandomSeed", () => {
       assert.deepEqual([draw(), draw()], [first, second]);
     });
 
-    it(`makes initializers, dropout, noise and the order of rows repeatable on ${backend}`, async () => {
+    it(`setRandomSeed makes initializers, dropout, noise and the order of rows reproducible on ${backend}`, async () => {
       await useBackend(tf, backend);
       const train = (seed: number) => {
         setRandomSeed(tf, seed);
@@ -112,7 +112,7 @@ describe("setRandomSeed", () => {
     });
   }
 
-  it("leaves draws with a seed of their own as they are", async () => {
+  it("setRandomSeed does not change draws with their own seed", async () => {
     await useBackend(tf, "cpu");
     const own = () => [
       values(tf.randomUniform([2], 0, 1, "float32", 5)),
@@ -128,7 +128,7 @@ describe("setRandomSeed", () => {
     assert.deepEqual(values(tf.randomUniform([1])), drawn);
   });
 
-  it("leaves Math.random to the program, also when an op fails", () => {
+  it("setRandomSeed does not change Math.random for the program, even when an op fails", () => {
     const { random } = Math;
     setRandomSeed(tf, 1);
     tf.randomUniform([2]);
@@ -145,7 +145,7 @@ describe("setRandomSeed", () => {
     assert.notEqual(Math.random(), Math.random());
   });
 
-  it("goes through a Math.random that the program has replaced", () => {
+  it("setRandomSeed works with a Math.random that the program has replaced", () => {
     const { random } = Math;
     const own = () => 0.5;
     try {
@@ -160,7 +160,7 @@ describe("setRandomSeed", () => {
     }
   });
 
-  it("gives each fit an order of its own, unless the fit has a seed", async () => {
+  it("setRandomSeed gives each fit a different order, unless the fit has a seed", async () => {
     const seeds = async (options: FitOptions) => {
       const seen: unknown[] = [];
       setRandomSeed(tf, 3);
@@ -182,7 +182,7 @@ describe("setRandomSeed", () => {
     assert.deepEqual(await seeds({ seed: 9 }), [9, 9]);
   });
 
-  it("is refused without TensorFlow.js, or for what is not a whole number", () => {
+  it("setRandomSeed is rejected without TensorFlow.js, or for anything but a whole number", () => {
     assert.throws(() => setRandomSeed(1 as never, undefined as never), {
       name: "TypeError",
       message: "Cannot set the random seed: expected TensorFlow.js first, got 1; write " +

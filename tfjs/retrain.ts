@@ -11,9 +11,9 @@ import {
 } from "./optimizers.ts";
 
 /**
- * Let training change the weights that are trainable now, from the next update on: what `compile`
- * does, without a new optimizer. What the optimizer has accumulated of the others stays theirs;
- * TensorFlow.js knows it by the place in the list alone.
+ * Train the weights that are trainable now, from the next update on: like `compile`, but without a
+ * new optimizer. Slots of the other weights stay theirs, although TensorFlow.js identifies them
+ * only by index.
  *
  * @throws TypeError when the model is not compiled
  */
@@ -38,7 +38,7 @@ export function retrain(model: tf.LayersModel): void {
   (network as unknown as { collectedTrainableWeights: unknown }).collectedTrainableWeights = after;
 }
 
-/** A slot as the optimizer would make it with its first update. */
+/** A slot as the optimizer would create it with its first update. */
 function freshSlot(optimizer: tf.Optimizer, weight: TrainableWeight, sibling: string): Slot {
   const { name, shape } = weight.read();
   const size = shape.reduce((product, length) => product * length, 1);

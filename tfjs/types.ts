@@ -21,7 +21,7 @@ export type Tensor2D = ReturnType<(typeof tf)["tensor2d"]>;
 /** Batches that are computed as they are read: `tf.data.Dataset`. */
 export type Dataset = InstanceType<(typeof tf)["data"]["Dataset"]>;
 
-/** What reads and writes models: `tf.io.IOHandler`. */
+/** Reads and writes models: `tf.io.IOHandler`. */
 export type IOHandler = ReturnType<(typeof tf)["io"]["browserFiles"]>;
 
 /** Hooks of a callback of tfjs: `tf.CustomCallbackArgs`. */

@@ -45,7 +45,7 @@ export function namesOfGradients(gradients: Parameters<Update>[0]): string[] {
   return Array.isArray(gradients) ? gradients.map(({ name }) => name) : Object.keys(gradients);
 }
 
-/** The gradients of an update in one form, without those that there are none of. */
+/** The gradients of an update in one form, without missing ones. */
 export function namedGradients(
   gradients: Parameters<Update>[0],
 ): { name: string; tensor: tf.Tensor }[] {

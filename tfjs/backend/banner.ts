@@ -3,9 +3,9 @@ import type * as tfjs from "@tensorflow/tfjs";
 const seen = new WeakSet<object>();
 
 /**
- * Keep TensorFlow.js from printing its advertisement of tfjs-node, which its cpu backend does with
- * the first tensor written to it: that write is made here in production mode, in which tfjs prints
- * no notices. Neither the current backend nor the count of tensors changes. Once a tensor exists on
+ * Suppress TensorFlow.js's advertisement of tfjs-node, which its cpu backend prints with the first
+ * tensor written to it: perform that write here in production mode, in which tfjs prints no
+ * notices. Neither the current backend nor the count of tensors changes. Once a tensor exists on
  * cpu it is too late; before a backend is set, it lasts only if one is set by name.
  *
  * @param tf the TensorFlow.js that the models are made with

@@ -84,7 +84,7 @@ function textOf(description: Omit<BackendDescription, "text">): string {
     const threads = `${wasm.threads} thread${wasm.threads === 1 ? "" : "s"}`;
     lines.push(`WebAssembly: ${wasm.simd ? "SIMD" : "no SIMD"}, ${threads}`);
   }
-  if (addedKernels.length > 0) lines.push(`added or mended: ${addedKernels.join(", ")}`);
+  if (addedKernels.length > 0) lines.push(`added or fixed: ${addedKernels.join(", ")}`);
   if (missingKernels.length > 0) lines.push(`missing: ${missingKernels.join(", ")}`);
   return lines.join("\n");
 }

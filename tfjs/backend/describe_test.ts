@@ -8,7 +8,7 @@ const { name, version } = getRuntime();
 describe("describeBackend", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("tells cpu, which lacks nothing", async () => {
+  it("describeBackend describes cpu, which lacks no kernels", async () => {
     await useBackend(tf, "cpu");
     assert.deepEqual(describeBackend(tf), {
       backend: "cpu",
@@ -22,7 +22,7 @@ describe("describeBackend", () => {
     });
   });
 
-  it("tells how wasm runs, which kernels were added and which are missing", async () => {
+  it("describeBackend describes wasm, with its added and missing kernels", async () => {
     await useBackend(tf, "wasm");
     const { wasm, addedKernels, missingKernels, text } = describeBackend(tf);
     assert.deepEqual(wasm, { simd: true, threads: 1 });
@@ -32,7 +32,7 @@ describe("describeBackend", () => {
     const [first, second, added, missing] = text.split("\n");
     assert.match(first, /^wasm on /);
     assert.equal(second, "WebAssembly: SIMD, 1 thread");
-    assert.equal(added, `added or mended: ${addedKernels.join(", ")}`);
+    assert.equal(added, `added or fixed: ${addedKernels.join(", ")}`);
     assert.equal(missing, `missing: ${missingKernels.join(", ")}`);
   });
 });

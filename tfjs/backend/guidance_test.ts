@@ -25,7 +25,7 @@ function child(script: string, options?: ChildOptions): Promise<ChildResult> {
 
 const count = (text: string, part: string): number => text.split(part).length - 1;
 
-describe("useBackend where the package of wasm is missing", () => {
+describe("useBackend without the package of wasm", () => {
   const name = getRuntime().name;
   const command = {
     deno: "deno add npm:@tensorflow/tfjs-backend-wasm@4.22.0",
@@ -63,7 +63,7 @@ describe("useBackend where the package of wasm is missing", () => {
       { main: `${folder}/main.mjs`, config: `${folder}/deno.json` },
     ).result;
 
-  it("warns once in auto, with the command that installs it", async () => {
+  it("useBackend warns once in auto, with the command that installs the package of wasm", async () => {
     const { stdout, stderr } = await bare(`
       const { backend, reasons } = await useBackend(tf);
       await useBackend(tf);
@@ -74,7 +74,7 @@ describe("useBackend where the package of wasm is missing", () => {
     assert.ok(stderr.includes(`because wasm cannot be used: ${wanted}`), stderr);
   });
 
-  it("fails for wasm by name with that command, and leaves a backend that computes", async () => {
+  it("useBackend fails for wasm by name with that command, and leaves a working backend", async () => {
     const { stdout, stderr } = await bare(`
       const { message } = await useBackend(tf, "wasm").catch((error) => error);
       console.log(message);
@@ -89,7 +89,7 @@ describe("useBackend where the package of wasm is missing", () => {
 describe("useBackend on Deno without permissions", { skip: !isDeno }, () => {
   const permission = /Deno may not read \S+\.wasm \(run it again with (--allow-read=\S+)\)/;
 
-  it("warns once which permission wasm wants, and prints nothing else", async () => {
+  it("useBackend on Deno warns once about the permission that wasm needs, and prints nothing else", async () => {
     const { stdout, stderr } = await child(
       `
       const { backend } = await useBackend(tf);
@@ -103,7 +103,7 @@ describe("useBackend on Deno without permissions", { skip: !isDeno }, () => {
     assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
   });
 
-  it("starts wasm, with threads too, with the permission that its error names", async () => {
+  it("useBackend on Deno starts wasm, even with threads, with the permission that its error names", async () => {
     for (const threads of [1, 2]) {
       const script = `
         const { message } = await useBackend(tf, "wasm", { threads: ${threads} })
@@ -138,27 +138,27 @@ describe("useBackend on Deno for Linux", { skip: !isDeno || process.platform !==
     return stdout;
   };
 
-  it("looks for a graphics card before it starts WebGPU", async () => {
+  it("useBackend on Deno for Linux checks for a graphics card before it starts WebGPU", async () => {
     const expected = isOnHost ? /^asked\n/ : /^there is no graphics card in \/dev\/dri\n$/;
     assert.match(await asked(["-A"]), expected);
   });
 
-  it("starts WebGPU where a variable names a Vulkan driver", async () => {
+  it("useBackend on Deno for Linux starts WebGPU if a variable names a Vulkan driver", async () => {
     assert.match(await asked(["-A"], { VK_ADD_DRIVER_FILES: "/a/driver.json" }), /^asked\n/);
   });
 
-  it("does not start it where it may not look, but on a desktop", async () => {
+  it("useBackend on Deno for Linux does not start WebGPU if it may not check, except on a desktop", async () => {
     assert.match(await asked([]), /^Deno may not check for a graphics card in .*-A/);
     const [permissions, env] = [["--allow-env"], { XDG_RUNTIME_DIR: "/run/user/1" }];
     assert.match(await asked(permissions, env), /^asked\n/);
   });
 
-  it("starts it in any case where it is asked for by name", async () => {
+  it("useBackend on Deno for Linux always starts WebGPU if it is requested by name", async () => {
     assert.match(await asked([], {}, "webgpu"), /^asked\nCannot use backend webgpu: .* no adapter/);
   });
 });
 
-describe("the banner of TensorFlow.js", () => {
+describe("The banner of TensorFlow.js", () => {
   const banner = "Hi, looks like you are running TensorFlow.js in Node.js";
   const train = `
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
@@ -166,13 +166,13 @@ describe("the banner of TensorFlow.js", () => {
   `;
 
   // When this fails TensorFlow.js has lost its banner, and banner.ts its purpose.
-  it("opens a program that does not call useBackend", async () => {
+  it("The banner of TensorFlow.js is printed by a program that does not call useBackend", async () => {
     const { stdout, stderr } = await child(train);
     assert.equal(stdout, "cpu 2\n");
     assert.ok(stderr.includes(banner));
   });
 
-  it("does not open one that does, on cpu, on wasm and on cpu after wasm", async () => {
+  it("The banner of TensorFlow.js is not printed by one that does, on cpu, on wasm and on cpu after wasm", async () => {
     for (const backend of ["cpu", "wasm"]) {
       const { stdout, stderr } = await child(`
         await useBackend(tf, "${backend}");

@@ -211,7 +211,7 @@ async function multiply(tf: typeof tfjs): Promise<void> {
   const product = tf.tidy(() => tf.matMul([[1, 2], [3, 4]], [[5, 6], [7, 8]]));
   try {
     const values = String(await product.data());
-    if (values !== "19,22,43,50") throw new Error(`it multiplies wrongly: ${values}`);
+    if (values !== "19,22,43,50") throw new Error(`it computes a wrong product: ${values}`);
   } finally {
     product.dispose();
   }

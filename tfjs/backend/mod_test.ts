@@ -14,45 +14,51 @@ function wrongOnWasm(): typeof tf {
 describe("useBackend", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("sets cpu", async () => {
+  it("useBackend sets cpu", async () => {
     assert.deepEqual(await useBackend(tf, "cpu"), { backend: "cpu", reasons: [] });
     assert.equal(tf.getBackend(), "cpu");
   });
 
-  it("fails and says why when a backend asked for by name cannot be set", async () => {
+  it("useBackend fails with the reason when a backend requested by name cannot be set", async () => {
     const broken = {
       ...tf,
       setBackend: (name: string) => name === "wasm" ? Promise.resolve(false) : tf.setBackend(name),
     };
     await assert.rejects(
       useBackend(broken, "wasm"),
-      /^Error: Cannot use backend wasm: tf\.setBackend\("wasm"\) gave false: .*; useBackend\(tf\) takes the fastest/,
+      /^Error: Cannot use backend wasm: tf\.setBackend\("wasm"\) returned false: .*; useBackend\(tf\) takes the fastest/,
     );
     assert.equal(tf.getBackend(), "cpu");
   });
 
-  it("fails when wasm, asked for by name, gives wrong values, and leaves cpu set", async () => {
+  it("useBackend fails when wasm, requested by name, computes wrong values, and leaves cpu set", async () => {
     const { numTensors } = tf.memory();
-    await assert.rejects(useBackend(wrongOnWasm(), "wasm"), /wasm: it multiplies wrongly: 0;/);
+    await assert.rejects(
+      useBackend(wrongOnWasm(), "wasm"),
+      /wasm: it computes a wrong product: 0;/,
+    );
     assert.equal(tf.getBackend(), "cpu");
     assert.equal(tf.memory().numTensors, numTensors);
   });
 
-  it("falls back to cpu in auto, and warns once of each reason", async () => {
+  it("useBackend falls back to cpu in auto, and warns once per reason", async () => {
     const gpu = { requestAdapter: () => Promise.resolve(null) };
     const messages = await warned(async () => {
       for (let turn = 0; turn < 2; turn++) {
         const { backend, reasons } = await useBackend(wrongOnWasm(), "auto", { gpu });
         assert.equal(backend, "cpu");
         assert.equal(tf.getBackend(), "cpu");
-        assert.deepEqual(reasons[1], { backend: "wasm", reason: "it multiplies wrongly: 0" });
+        assert.deepEqual(reasons[1], { backend: "wasm", reason: "it computes a wrong product: 0" });
       }
     });
     assert.equal(messages.length, 1);
-    assert.match(messages[0], /^keepfit: .*computes on cpu, .*: it multiplies wrongly: 0; .*"cpu"/);
+    assert.match(
+      messages[0],
+      /^keepfit: .*computes on cpu, .*: it computes a wrong product: 0; .*"cpu"/,
+    );
   });
 
-  it("says nothing when cpu is asked for, or wasm can be had", async () => {
+  it("useBackend prints nothing when cpu is requested, or wasm is available", async () => {
     const messages = await warned(async () => {
       await useBackend(tf, "cpu");
       await useBackend(tf, "auto", { gpu: { requestAdapter: () => Promise.resolve(null) } });
@@ -61,7 +67,7 @@ describe("useBackend", () => {
     assert.deepEqual(messages, []);
   });
 
-  it("takes wasm where it is wanted, and trains on it", async () => {
+  it("useBackend sets wasm when requested, and trains on it", async () => {
     const { numTensors } = tf.memory();
     assert.deepEqual(await useBackend(tf, "wasm"), { backend: "wasm", reasons: [] });
     assert.equal(tf.getBackend(), "wasm");
@@ -72,7 +78,7 @@ describe("useBackend", () => {
   });
 
   // In a process of its own, for a test runner has such listeners too.
-  it("leaves no listener of the wasm start-up on the process", async () => {
+  it("useBackend leaves no process listener of the start of wasm", async () => {
     const { result } = startChild(`
       import * as tf from ${JSON.stringify(import.meta.resolve("@tensorflow/tfjs"))};
       import { useBackend } from "keepfit/runtime";
@@ -90,7 +96,7 @@ describe("useBackend", () => {
     assert(stdout.endsWith("wasm 1 true\nwasm 1 true\n"), stdout + stderr);
   });
 
-  it("refuses a backend that it does not know", async () => {
+  it("useBackend rejects an unknown backend", async () => {
     for (const choice of ["webgl", "", "toString"]) {
       await assert.rejects(
         useBackend(tf, choice as BackendChoice),
@@ -99,7 +105,7 @@ describe("useBackend", () => {
     }
   });
 
-  it("refuses a number of threads that is none", async () => {
+  it("useBackend rejects an invalid number of threads", async () => {
     for (const threads of [0, -1, 1.5, NaN, Infinity]) {
       await assert.rejects(
         useBackend(tf, "wasm", { threads }),
@@ -108,7 +114,7 @@ describe("useBackend", () => {
     }
   });
 
-  it("says why when nothing works", async () => {
+  it("useBackend gives the reasons when nothing works", async () => {
     const broken = { ...tf, setBackend: () => Promise.resolve(false) };
     await useBackend(tf, "wasm");
     await assert.rejects(

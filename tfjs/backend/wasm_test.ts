@@ -54,14 +54,14 @@ async function printed(script: string): Promise<string> {
   return stdout.split("\n").filter((line) => /^(wasm|cpu|listeners)/.test(line)).join("\n");
 }
 
-describe("wasm from a place of one's own", () => {
-  it("is taken from a folder, by its path or URL", async () => {
+describe("wasm from a custom location", () => {
+  it("wasm from a custom location is read from a folder, by path or URL", async () => {
     for (const place of [files, String(pathToFileURL(files)), `${url}whole/`]) {
       assert.equal(await printed(`await tell({ wasmPaths: ${JSON.stringify(place)} })`), "wasm 3");
     }
   });
 
-  it("is named when it cannot be had, and looked for again elsewhere", async () => {
+  it("wasm from a custom location is named if it cannot be fetched, and then looked up elsewhere", async () => {
     const lines = await printed(`
       await tell({ wasmPaths: "${url}missing" });
       await tell({ wasmPaths: "${url}broken" });
@@ -78,7 +78,7 @@ describe("wasm from a place of one's own", () => {
     assert.equal(whole, "wasm 3");
   });
 
-  it("ends no process that has told tfjs itself to fetch it, and leaves no listener", async () => {
+  it("wasm from a custom location does not end a process that lets tfjs fetch it, and leaves no listener", async () => {
     const lines = await printed(`
       const events = ["uncaughtException", "unhandledRejection"];
       const count = () => events.map((event) => process.listenerCount(event)).join();

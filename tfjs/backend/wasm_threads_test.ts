@@ -38,7 +38,7 @@ describe("wasm with threads", () => {
     await tf.setBackend("cpu");
   });
 
-  it("computes what cpu does, in parts and in whole", async () => {
+  it("wasm with threads computes the same as cpu, for small and large tensors", async () => {
     await use(3);
     const random = seeded(3);
     const input = (...shape: number[]) => ({ shape, values: values(shape, random) });
@@ -61,7 +61,7 @@ describe("wasm with threads", () => {
     );
   });
 
-  it("changes their number when asked to, and tensors go along", async () => {
+  it("wasm with threads changes the number of threads when asked to, and keeps tensors", async () => {
     await use(1);
     const x = tf.tensor([1, 2, 3]);
     const made = [x];
@@ -75,7 +75,7 @@ describe("wasm with threads", () => {
     tf.dispose(made);
   });
 
-  it("keeps their number when none is asked for", async () => {
+  it("wasm with threads keeps the number of threads by default", async () => {
     await use(2);
     const backend = tf.backend();
     await useBackend(tf, "cpu");
@@ -86,7 +86,7 @@ describe("wasm with threads", () => {
     assert.match(describeBackend(tf).text, /^WebAssembly: SIMD, 2 threads$/m);
   });
 
-  it("takes more than eight for eight", async () => {
+  it("wasm with threads treats more than eight threads as eight", async () => {
     await useBackend(tf, "wasm", { threads: 100 });
     assert.equal(describeBackend(tf).wasm?.threads, 8);
     const backend = tf.backend();
@@ -94,7 +94,7 @@ describe("wasm with threads", () => {
     assert.equal(tf.backend(), backend);
   });
 
-  it("goes on without them where their file cannot be had, and says why", async () => {
+  it("wasm with threads continues without threads if their file cannot be fetched, and gives the reason", async () => {
     await use(1);
     const wasmPaths = { [threadedFile]: "nowhere.wasm" };
     const { numTensors } = tf.memory();
@@ -109,7 +109,7 @@ describe("wasm with threads", () => {
     await use(2);
   });
 
-  it("goes on without them where a worker fails or ends, and says why", async () => {
+  it("wasm with threads continues without threads if a worker fails or ends, and gives the reason", async () => {
     const threads = process.getBuiltinModule("node:worker_threads");
     const { Worker } = threads;
     const broken = {
@@ -136,7 +136,7 @@ describe("wasm with threads", () => {
     await use(2);
   });
 
-  it("ends them with the backend and with another number, and no listener of the process", async () => {
+  it("wasm with threads ends the threads with the backend and with another number, without process listeners", async () => {
     const lines = await printed(`
       const mine = () => {};
       process.on("uncaughtException", mine);
@@ -159,7 +159,7 @@ describe("wasm with threads", () => {
     assert.deepEqual(lines, ["1 true", "0 true", "2 true"]);
   });
 
-  it("leaves the global and the process as they were, which ends by itself", async () => {
+  it("wasm with threads restores the global and the process, which ends normally", async () => {
     const lines = await printed(`
       const { Worker } = globalThis;
       const events = ["uncaughtException", "unhandledRejection"];
@@ -174,7 +174,7 @@ describe("wasm with threads", () => {
     assert.deepEqual(lines, ["wasm 2", "true true true"]);
   });
 
-  it("needs no permission but to read the file", async () => {
+  it("wasm with threads needs only the permission to read the file", async () => {
     if (getRuntime().name !== "deno") return console.log("skipped: only Deno has permissions");
     assert.deepEqual(await printed("await tell({ threads: 2 })", ["--allow-read"]), ["wasm 2"]);
     const [refused] = await printed(

@@ -95,7 +95,7 @@ export async function startWebGPU(
   await setBackend(tf, "webgpu");
 }
 
-/** On Node it brings its own copy of tfjs-core, which would warn of a duplicate platform. */
+/** On Node it brings its own copy of tfjs-core, which would warn about a duplicate platform. */
 async function importBackend(tf: typeof tfjs): Promise<WebGPUModule> {
   const env = tf.env();
   const isProduction = env.getBool("PROD");
@@ -173,6 +173,6 @@ function softwareError({ description, device }: AdapterDescription): Error {
   return new Error(
     `its adapter is software (${
       description || device
-    }), slower than wasm; ask for "webgpu" to use it`,
+    }), slower than wasm; request "webgpu" to use it`,
   );
 }

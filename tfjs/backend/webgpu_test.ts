@@ -45,7 +45,7 @@ describe("WebGPU that does not work", () => {
       "the adapter calls itself software, in auto",
       "auto",
       gpuWith({ description: "a processor", isFallbackAdapter: true }),
-      /^its adapter is software \(a processor\), slower than wasm; ask for "webgpu"/,
+      /^its adapter is software \(a processor\), slower than wasm; request "webgpu"/,
     ],
     [
       "the adapter's name is one of software, in auto",
@@ -56,7 +56,7 @@ describe("WebGPU that does not work", () => {
   ];
   for (const [why, choice, gpu, reason] of failures) {
     const isAuto = choice === "auto";
-    it(`is ${isAuto ? "left for wasm" : "an error by its name"} when ${why}`, async () => {
+    it(`WebGPU is ${isAuto ? "replaced by wasm" : "an error by its name"} when ${why}`, async () => {
       const navigator = (globalThis as { navigator?: { gpu?: unknown } }).navigator;
       const own = navigator?.gpu;
       await useBackend(tf, "wasm");

@@ -1,14 +1,15 @@
 import type { Expression, Formula } from "./formula.ts";
 
 /**
- * A WebAssembly module with a function for each formula. A function takes the count of numbers, the
- * address of each array, the address for the new values of each array but the last, and the scalars.
- * It works on four numbers at once and on the rest one by one; an array may be its own target.
+ * Assemble a WebAssembly module with a function for each formula. A function takes the number of
+ * elements, the address of each array, the target address of each array except the last, and the
+ * scalars. It processes four elements at a time and the rest one by one; an array may be its own
+ * target.
  *
- * Made when it is needed: it is a few hundred bytes a formula, and a compiler would be a dependency.
+ * Assembled on demand: a formula takes a few hundred bytes, and a compiler would be a dependency.
  *
  * @param formulas by the names of their functions
- * @param isShared whether the memory that is imported as `env.memory` is shared between threads
+ * @param isShared whether the imported `env.memory` is shared between threads
  */
 export function assemble(
   formulas: Readonly<Record<string, Formula>>,
@@ -36,7 +37,7 @@ export function assemble(
 
 const [i32, f32, v128] = [0x7f, 0x7d, 0x7b];
 
-/** How one number, or four, are worked with. */
+/** Instructions for one element, or for four. */
 interface Lanes {
   type: number;
   count: number;
@@ -64,7 +65,7 @@ const one: Lanes = {
 const four: Lanes = {
   type: v128,
   count: 4,
-  // Aligned as single numbers are.
+  // Aligned like single elements.
   load: [0xfd, 0, 2, 0],
   store: [0xfd, 0x0b, 2, 0],
   operations: {
@@ -115,7 +116,7 @@ function body(formula: Formula): number[] {
     return [...right, ...left, ...left, ...right, 0x5d, 0x1b];
   };
 
-  /** Work through the arrays while there are numbers enough. */
+  /** Process the arrays while enough elements are left. */
   const loop = (lanes: Lanes): number[] => {
     const prefix = lanes === one ? "one" : "four";
     return [

@@ -1,13 +1,13 @@
 /**
- * What an update does with each number of a variable, in float32: the operations of TensorFlow.js's
- * kernels in their order, so that the results have the same bits.
+ * The update of each number of a variable, in float32: the operations of TensorFlow.js's kernels in
+ * the same order, so that the results are bit-identical.
  */
 export interface Formula {
-  /** Arrays of one length: the weight, its slots, and last the gradient, which is only read. */
+  /** Arrays of equal length: the weight, its slots, and the gradient, which is read-only. */
   readonly arrays: readonly string[];
   /** Numbers that are the same for the whole variable. */
   readonly scalars: readonly string[];
-  /** New values in the order in which they are computed; from then on the name is the new value. */
+  /** New values in the order of computation; later uses of a name refer to its new value. */
   readonly steps: readonly (readonly [name: string, value: Expression])[];
 }
 
@@ -21,25 +21,25 @@ export type Expression =
 export type UnaryOperation = "sqrt" | "abs";
 
 /**
- * An operation on two numbers. `max` of NaN is NaN; `largerOf` is the left one unless it is smaller, as
- * in C++, and takes names only.
+ * An operation on two numbers. `max` of NaN is NaN; `largerOf` is the left operand unless it is
+ * smaller, as in C++, and takes only names.
  */
 export type BinaryOperation = "add" | "sub" | "mul" | "div" | "max" | "largerOf";
 
-/** A sum of two. */
+/** Sum. */
 export const add = (left: Expression, right: Expression): Expression => ["add", left, right];
-/** A difference. */
+/** Difference. */
 export const sub = (left: Expression, right: Expression): Expression => ["sub", left, right];
-/** A product. */
+/** Product. */
 export const mul = (left: Expression, right: Expression): Expression => ["mul", left, right];
-/** A quotient. */
+/** Quotient. */
 export const div = (left: Expression, right: Expression): Expression => ["div", left, right];
-/** A square root. */
+/** Square root. */
 export const sqrt = (of: Expression): Expression => ["sqrt", of];
 
 const gradientSquared = mul("g", "g");
 
-/** The formulas by what they are of. */
+/** The formulas by name. */
 export const formulas = {
   sgd: {
     arrays: ["w", "g"],
@@ -74,7 +74,7 @@ export const formulas = {
     arrays: ["w", "a", "u", "g"],
     scalars: ["negativeRate", "rho", "otherRho", "epsilon"],
     steps: [
-      // From the old averages.
+      // Uses the old averages.
       ["update", mul(div(sqrt(add("u", "epsilon")), sqrt(add("a", "epsilon"))), "g")],
       ["a", add(mul("a", "rho"), mul(gradientSquared, "otherRho"))],
       ["u", add(mul("u", "rho"), mul(mul("update", "update"), "otherRho"))],

@@ -3,7 +3,7 @@ import type { Engine } from "../engine.ts";
 import { assemble } from "./assemble.ts";
 import { type FormulaName, formulas } from "./formula.ts";
 
-/** What an update changes: a variable, or a stand-in for one. */
+/** Target of an update: a variable, or a substitute for one. */
 export interface Cell {
   readonly dataId: tf.DataId;
   readonly shape: number[];
@@ -12,12 +12,12 @@ export interface Cell {
 }
 
 /**
- * Run a formula on the values of a backend. Values that anybody else holds, through a clone, another
- * variable or an array that was read, stay as they are.
+ * Run a formula on the values of a backend. Values that are also referenced elsewhere, by a clone,
+ * another variable or an array that was read, are not changed.
  *
  * @param cells the weight and its slots, in the order of the formula's arrays; all are float32
- * @param gradient of the weight's shape
- * @param scalars in the order of the formula's
+ * @param gradient gradient with the shape of the weight
+ * @param scalars in the order of the formula's scalars
  */
 export type RunFormula = (
   name: FormulaName,
@@ -26,7 +26,7 @@ export type RunFormula = (
   scalars: readonly number[],
 ) => void;
 
-/** The used part of the storage of a backend; `get` brings data here from another backend. */
+/** The used part of the storage of a backend; `get` moves data here from another backend. */
 interface DataStorage<Data> {
   get(dataId: tf.DataId): Data;
 }
@@ -53,7 +53,7 @@ type Kernels = Record<FormulaName, (...numbers: number[]) => void>;
 
 const known = new WeakMap<object, RunFormula | undefined>();
 
-/** How formulas run on the engine's backend; undefined where they cannot. */
+/** Runs formulas on the engine's backend; undefined if it cannot. */
 export function runnerOf(engine: Engine): RunFormula | undefined {
   const backend = engine.backend as object;
   if (!known.has(backend)) known.set(backend, makeRunner(engine));
@@ -65,7 +65,7 @@ function makeRunner(engine: Engine): RunFormula | undefined {
     if (engine.backendName === "cpu") return onCpu(engine, engine.backend as CpuBackend);
     if (engine.backendName === "wasm") return onHeap(engine, engine.backend as WasmBackend);
   } catch {
-    // No WebAssembly or no SIMD here, or another TensorFlow.js.
+    // No WebAssembly or SIMD, or a different TensorFlow.js.
   }
 }
 
@@ -75,7 +75,7 @@ function instantiate(memory: WebAssembly.Memory): Kernels {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 }
 
-/** In place on the heap, whose values nobody can read without a copy, but for shared storage. */
+/** In place on the heap, whose values cannot be read without a copy, except for shared storage. */
 function onHeap(engine: Engine, backend: WasmBackend): RunFormula {
   const { asm, wasmMemory = asm.memory } = backend.wasm;
   const kernels = instantiate(wasmMemory as WebAssembly.Memory);
@@ -104,10 +104,10 @@ function onHeap(engine: Engine, backend: WasmBackend): RunFormula {
   };
 }
 
-/** Numbers of each array that are worked on at once. */
+/** Number of elements of each array that are processed at once. */
 const chunk = 16_384;
 
-/** Through a memory of its own into new arrays: reading a tensor gives the array itself. */
+/** Through a separate memory into new arrays: reading a tensor returns the array itself. */
 function onCpu(engine: Engine, backend: CpuBackend): RunFormula {
   const arrays = Math.max(...Object.values(formulas).map(({ arrays }) => arrays.length));
   const memory = new WebAssembly.Memory({ initial: Math.ceil(arrays * chunk * 4 / 65_536) });

@@ -20,17 +20,17 @@ interface Job {
   gradient: tf.Tensor;
 }
 
-/** Whether an optimizer was seen to update as the formula says. */
+/** Whether an optimizer was verified to update like the formula. */
 const trusted = new WeakMap<tf.Optimizer, boolean>();
 
 /**
- * Update variables as the `applyGradients` of an optimizer's class does, bit for bit, but with one
- * kernel for each variable in place of about fifteen.
+ * Update variables exactly like the `applyGradients` of an optimizer's class, bit for bit, but with
+ * one kernel per variable instead of about fifteen.
  *
- * TensorFlow.js itself updates where no formula is known: custom optimizers, other backends than cpu
- * and wasm, weights that are not float32, while kernels are profiled, and the first update, which makes
- * the slots. The next one is computed both ways; where they differ in a bit, this optimizer is left to
- * TensorFlow.js.
+ * TensorFlow.js performs the update for custom optimizers, for backends other than cpu and wasm,
+ * for weights that are not float32, while kernels are profiled, and for the first update, which
+ * creates the slots. The next update is computed both ways; if any bit differs, this optimizer
+ * always uses TensorFlow.js.
  */
 export function applyFused(optimizer: tf.Optimizer, gradients: Parameters<Update>[0]): void {
   const theirs = () =>
@@ -55,7 +55,7 @@ export function applyFused(optimizer: tf.Optimizer, gradients: Parameters<Update
   advance(engine, internals, known.fused);
 }
 
-/** The work of an update; undefined where TensorFlow.js has to do it. */
+/** The work of an update; undefined if TensorFlow.js must perform it. */
 function jobsOf(
   engine: Engine,
   optimizer: InternalOptimizer,
@@ -69,7 +69,7 @@ function jobsOf(
     const gradient = isList ? gradients[i].tensor : gradients[names[i]];
     const cells = [engine.registeredVariables[names[i]]];
     for (const field of fields) {
-      // One that is missing is made by TensorFlow.js, also for a variable without a gradient.
+      // TensorFlow.js creates a missing slot, even for a variable without a gradient.
       const slot = optimizer[field]?.[i];
       if (slot === undefined || slot === null) return undefined;
       cells.push(slot.variable);
@@ -100,10 +100,10 @@ function advance(engine: Engine, optimizer: InternalOptimizer, rule: FusedRule):
   (optimizer as unknown as { incrementIterations(): void }).incrementIterations();
 }
 
-/** Numbers of a variable up to which it is compared. */
+/** Maximum size of a variable for the comparison. */
 const comparedSize = 2 ** 20;
 
-/** Let TensorFlow.js update, and tell whether the formula gives the same bits. */
+/** Update with TensorFlow.js, and return whether the formula gives the same bits. */
 function agrees(
   theirs: () => void,
   run: RunFormula,
@@ -125,7 +125,7 @@ function agrees(
   }
 }
 
-/** A cell with the values that a variable has now. */
+/** A cell with the current values of a variable. */
 class StandIn implements Cell {
   tensor: tf.Tensor;
 
@@ -151,7 +151,7 @@ class StandIn implements Cell {
   }
 }
 
-/** NaN equals NaN: its bits mean nothing. */
+/** NaN equals NaN, with any bits. */
 function haveSameBits(left: tf.Tensor, right: tf.Tensor): boolean {
   const [a, b] = [left.dataSync(), right.dataSync()];
   return a.length === b.length && a.every((value, i) => Object.is(value, b[i]));

@@ -67,12 +67,12 @@ async function stateOf(optimizer: tf.Optimizer, variables: tf.Variable[]): Promi
 }
 
 for (const backend of ["cpu", "wasm"] as const) {
-  describe(`the update of one kernel a variable on ${backend}`, () => {
+  describe(`A fused update on ${backend}`, () => {
     before(() => useBackend(tf, backend));
     after(() => useBackend(tf, "cpu"));
 
     for (const [name, make] of Object.entries(makers)) {
-      it(`has the bits of TensorFlow.js's ${name}`, async () => {
+      it(`A fused update is bit-identical to TensorFlow.js's ${name}`, async () => {
         const tensorsBefore = tf.memory().numTensors;
         // More than one chunk, a rest of three, one number, none.
         const sizes = name === "Adam" ? [100_003, 7, 1, 0] : [20_003, 7, 1, 0];
@@ -101,7 +101,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       });
     }
 
-    it("changes no clone, no array that was read and no tensor that a variable was made of", () => {
+    it("A fused update changes no clone, no array that was read and no tensor that a variable was created from", () => {
       const optimizer = tf.train.adam(0.1);
       const update = updateOf(optimizer);
       const initial = tf.tensor1d([1, 2, 3]);
@@ -132,7 +132,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       optimizer.dispose();
     });
 
-    it("reaches products and convolutions, which keep a packed copy of a weight on wasm", () => {
+    it("A fused update reaches products and convolutions, which cache a packed copy of a weight on wasm", () => {
       const optimizer = tf.train.sgd(0.5);
       const update = updateOf(optimizer);
       const filter = tf.variable(tf.ones<tf.Rank.R4>([2, 2, 1, 2]));
@@ -160,7 +160,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       optimizer.dispose();
     });
 
-    it("is right inside of clipping, accumulation and a moving average", async () => {
+    it("A fused update is correct within clipping, accumulation and a moving average", async () => {
       const wrap = (optimizer: tf.Optimizer) =>
         exponentialMovingAverage(
           accumulateGradients(clipGradients(optimizer, { globalClipNorm: 0.01 }), 2),
@@ -186,7 +186,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.deepEqual(averages[0], averages[1]);
     });
 
-    it("leaves an optimizer whose class does something else to it", () => {
+    it("A fused update is not used for an optimizer whose class overrides it", () => {
       /** Has the name and the fields of TensorFlow.js's. */
       class OtherSGD extends tf.SGDOptimizer {
         static override get className(): string {
@@ -215,7 +215,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       }
     });
 
-    it("gives EarlyStopping back the weights of the best epoch", async () => {
+    it("A fused update lets EarlyStopping restore the weights of the best epoch", async () => {
       const layer = tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "zeros" });
       const model = tf.sequential({ layers: [layer] });
       model.compile({ optimizer: tf.train.rmsprop(0.1), loss: "meanSquaredError" });
@@ -240,7 +240,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.deepEqual(layer.getWeights().flatMap(bitsOf), seen[2]);
     });
 
-    it("goes on after the memory of the backend has grown", () => {
+    it("A fused update continues after the memory of the backend has grown", () => {
       const [ours, theirs] = [tf.train.adam(0.1), tf.train.adam(0.1)];
       const variables = [1, 2].map(() => tf.variable(tf.tensor1d([1, 2, 3])));
       for (let step = 0; step < 5; step++) {
@@ -255,7 +255,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       tf.dispose(variables);
     });
 
-    it("trains a model to the weights that TensorFlow.js trains it to, on any rate", async () => {
+    it("A fused update trains a model to the same weights as TensorFlow.js, with any rate", async () => {
       const build = () => {
         const model = tf.sequential();
         model.add(
@@ -287,10 +287,10 @@ for (const backend of ["cpu", "wasm"] as const) {
   });
 }
 
-describe("the update of one kernel a variable on wasm with threads", () => {
+describe("A fused update on wasm with threads", () => {
   after(() => useBackend(tf, "cpu"));
 
-  it("works on the memory that the threads share", async () => {
+  it("A fused update works on the memory that threads share", async () => {
     await useBackend(tf, "wasm", { threads: 2 });
     const [ours, theirs] = [tf.train.adam(0.1), tf.train.adam(0.1)];
     const variables = [1, 2].map(() => tf.variable(tf.tensor1d(numbers(103, 1))));

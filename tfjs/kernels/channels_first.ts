@@ -2,10 +2,11 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { runKernel, type TrainingKernel } from "./wasm.ts";
 
 /**
- * A convolution's kernel that takes channels first too: it has them last in between.
+ * Let a convolution's kernel accept channels first as well, by transposing to channels last and
+ * back.
  *
- * @param images names of the inputs that are images
- * @param givesImage whether the output is one
+ * @param images names of the image inputs
+ * @param givesImage whether the output is an image
  */
 export function takingChannelsFirst(
   kernel: TrainingKernel,

@@ -5,9 +5,9 @@ import { runKernel, type TrainingKernel, type WasmBackend } from "./wasm.ts";
 type Shape4D = [number, number, number, number];
 
 /**
- * The gradient of a convolution by its filter. It is a convolution itself, of the input with the
- * output's gradient as filter, when batch and channels change places and stride becomes dilation;
- * the backend is fast at those.
+ * The gradient of a convolution by its filter. It is itself a convolution of the input with the
+ * output's gradient as filter, with batch and channels swapped and stride as dilation, for which
+ * the backend is fast.
  */
 export const conv2DFilterGradient: TrainingKernel = {
   name: "Conv2DBackpropFilter",
@@ -19,7 +19,7 @@ export const conv2DFilterGradient: TrainingKernel = {
       runKernel(tf, "Transpose", { x }, { perm }, backend);
     const input = turn(x, [3, 1, 2, 0]);
     const filter = turn(dy, [1, 2, 0, 3]);
-    // What the last window leaves over of the input is no less than nothing, and cut off below.
+    // Input beyond the last window is cut off below.
     const bottom = kernelHeight - info.inHeight - top + (outHeight - 1) * strideHeight;
     const right = kernelWidth - info.inWidth - left + (outWidth - 1) * strideWidth;
     const pad = [[0, 0], [top, Math.max(0, bottom)], [left, Math.max(0, right)], [0, 0]];
@@ -34,9 +34,9 @@ export const conv2DFilterGradient: TrainingKernel = {
 };
 
 /**
- * The gradient of a convolution by its input, and so a transposed convolution: a convolution of the
- * output's gradient with the filter turned round. tfjs's own is right, and ten times slower than
- * its convolution.
+ * The gradient of a convolution by its input, which is also a transposed convolution: a convolution
+ * of the output's gradient with the rotated filter. tfjs's own kernel is correct, but ten times
+ * slower than its convolution.
  */
 export const conv2DInputGradient: TrainingKernel = {
   name: "Conv2DBackpropInput",
@@ -59,7 +59,7 @@ export const conv2DInputGradient: TrainingKernel = {
     backend.disposeData(turned.dataId);
     return out;
   },
-  // Right, but slow, and only a clock could tell.
+  // Correct but slow, which only a clock could detect.
   suffices: () => false,
 };
 
@@ -88,6 +88,6 @@ function convInfo(
     1,
     pad as "valid",
   );
-  // tfjs's gradients are not told how the size of the output was rounded.
+  // tfjs's gradients do not receive the rounding mode of the output's size.
   return { ...info, outHeight: dy.shape[1], outWidth: dy.shape[2] };
 }

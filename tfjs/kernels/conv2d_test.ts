@@ -2,10 +2,10 @@ import * as tf from "@tensorflow/tfjs";
 import { after, describe, it } from "node:test";
 import { close, pick, sameGradients, seeded, start, values } from "./fixtures.ts";
 
-describe("convolutions on wasm", () => {
+describe("Convolutions on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("have cpu's gradients for any shape, stride and padding", async () => {
+  it("Convolutions on wasm have cpu's gradients for any shape, stride and padding", async () => {
     for (let seed = 0; seed < 40; seed++) {
       const { what, inputs, stride, pad } = convolution(seed);
       await sameGradients(
@@ -16,7 +16,7 @@ describe("convolutions on wasm", () => {
     }
   });
 
-  it("have cpu's gradients with explicit padding, also wider than the filter", async () => {
+  it("Convolutions on wasm have cpu's gradients with explicit padding, even wider than the filter", async () => {
     for (const pad of [[0, 0, 1, 1], [2, 1, 0, 2], [3, 3, 3, 3]]) {
       for (const stride of [1, 2]) {
         const random = seeded(pad[0] + stride);
@@ -37,7 +37,7 @@ describe("convolutions on wasm", () => {
     }
   });
 
-  it("have cpu's gradients when transposed", async () => {
+  it("Convolutions on wasm have cpu's gradients when transposed", async () => {
     for (let seed = 0; seed < 12; seed++) {
       const { what, inputs: [x, filter], stride, pad } = convolution(seed);
       const convolved = tf.tidy(() =>
@@ -60,7 +60,7 @@ describe("convolutions on wasm", () => {
     }
   });
 
-  it("have cpu's gradients in one dimension", async () => {
+  it("Convolutions on wasm have cpu's gradients in one dimension", async () => {
     for (const [stride, pad] of [[1, "same"], [2, "same"], [2, "valid"]] as const) {
       const random = seeded(stride);
       const [x, filter] = [[3, 9, 2], [3, 2, 4]]
@@ -73,7 +73,7 @@ describe("convolutions on wasm", () => {
     }
   });
 
-  it("have cpu's gradients with channels first", async () => {
+  it("Convolutions on wasm have cpu's gradients with channels first", async () => {
     for (const stride of [1, 2]) {
       for (const pad of ["same", "valid", [[0, 0], [0, 0], [1, 2], [3, 0]]] as const) {
         const random = seeded(stride);
@@ -95,7 +95,7 @@ describe("convolutions on wasm", () => {
     }
   });
 
-  it("have the gradients of wider padding with sizes rounded up, which cpu leaves out", async () => {
+  it("Convolutions on wasm have the gradients of wider padding with sizes rounded up, which cpu omits", async () => {
     await start("wasm");
     tf.tidy(() => {
       const random = seeded(2);
@@ -120,10 +120,10 @@ describe("convolutions on wasm", () => {
   });
 });
 
-describe("convolutions of volumes on wasm", () => {
+describe("Volume convolutions on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("have cpu's gradients for any shape, stride and padding, also transposed", async () => {
+  it("Volume convolutions on wasm have cpu's gradients for any shape, stride and padding, even transposed", async () => {
     for (let seed = 0; seed < 30; seed++) {
       const random = seeded(seed);
       const few = (list: number[]) => [1, 2, 3].map(() => pick(list, random));
@@ -151,10 +151,10 @@ describe("convolutions of volumes on wasm", () => {
   });
 });
 
-describe("depthwise convolutions on wasm", () => {
+describe("Depthwise convolutions on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("have cpu's gradients for any shape, stride, padding and number of filters", async () => {
+  it("Depthwise convolutions on wasm have cpu's gradients for any shape, stride, padding and number of filters", async () => {
     for (let seed = 0; seed < 30; seed++) {
       const { what, inputs, stride, pad } = convolution(seed);
       inputs[1].shape[3] = seed % 3 + 1;

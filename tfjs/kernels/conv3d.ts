@@ -7,8 +7,8 @@ type Shape5D = [number, number, number, number, number];
 const ones = [1, 1, 1];
 
 /**
- * The gradient of a convolution of volumes by its filter: one itself, in which batch and channels
- * change places and stride becomes dilation.
+ * The gradient of a volume convolution by its filter: itself a convolution, with batch and channels
+ * swapped and stride as dilation.
  */
 export const conv3DFilterGradient: TrainingKernel = {
   name: "Conv3DBackpropFilterV2",
@@ -46,7 +46,7 @@ export const conv3DFilterGradient: TrainingKernel = {
     for (const { dataId } of made) backend.disposeData(dataId);
     return out;
   },
-  // tfjs's own leaves most taps out when there are strides.
+  // tfjs's own kernel omits most taps if there are strides.
   suffices: (theirs, backend) =>
     gives(
       Array(8).fill(8),
@@ -61,8 +61,8 @@ export const conv3DFilterGradient: TrainingKernel = {
 };
 
 /**
- * The gradient of a convolution of volumes by its input, and so a transposed one: a convolution of
- * the output's gradient with the filter turned round.
+ * The gradient of a volume convolution by its input, which is also a transposed convolution: a
+ * convolution of the output's gradient with the rotated filter.
  */
 export const conv3DInputGradient: TrainingKernel = {
   name: "Conv3DBackpropInputV2",
@@ -81,7 +81,7 @@ export const conv3DInputGradient: TrainingKernel = {
     for (const { dataId } of [x, reversed, turned]) backend.disposeData(dataId);
     return out;
   },
-  // tfjs's own leaves pixels out.
+  // tfjs's own kernel omits pixels.
   suffices: (theirs, backend) =>
     gives(
       Array(8).fill(1),
@@ -110,7 +110,7 @@ function convInfo(
   );
 }
 
-/** The gradient of {@linkcode conv3DInputGradient}, which tfjs has for no backend. */
+/** The gradient of {@linkcode conv3DInputGradient}, which tfjs lacks on all backends. */
 export function transposedConv3DGradient(tf: typeof tfjs): tfjs.GradConfig {
   return {
     kernelName: "Conv3DBackpropInputV2",
@@ -136,7 +136,10 @@ export function transposedConv3DGradient(tf: typeof tfjs): tfjs.GradConfig {
   };
 }
 
-/** With zeros between and around, so that a convolution without padding leads back to the input. */
+/**
+ * Padded with zeros between and around its pixels, so that a convolution without padding has the
+ * shape of the input.
+ */
 function spread(dy: tfjs.TensorInfo, info: Conv3DInfo, backend: WasmBackend): tfjs.TensorInfo {
   const { batchSize, outDepth, outHeight, outWidth, outChannels, padInfo } = info;
   const depth = info.inDepth + info.effectiveFilterDepth - 1;

@@ -40,8 +40,8 @@ export const depthwiseFilterGradient: TrainingKernel = {
 };
 
 /**
- * The gradient of a depthwise convolution by its input: one itself, with one filter a channel of
- * the output, summed over the filters of a channel of the input.
+ * The gradient of a depthwise convolution by its input: itself a depthwise convolution with one
+ * filter per output channel, summed over the filters of an input channel.
  */
 export const depthwiseInputGradient: TrainingKernel = {
   name: "DepthwiseConv2dNativeBackpropInput",
@@ -76,7 +76,10 @@ export const depthwiseInputGradient: TrainingKernel = {
   },
 };
 
-/** The first column of the output at which a tap is inside the image, its column there, and how many. */
+/**
+ * The first output column at which a tap is inside the image, its column there, and the number of
+ * columns.
+ */
 function seen(
   { inWidth, outWidth, strideWidth, dilationWidth, padInfo: { left } }: ConvInfo,
   tap: number,
@@ -88,12 +91,12 @@ function seen(
 }
 
 /**
- * Add up what a tap, whose channels begin at `at`, meets in one row: pixels of the input, each a
- * step on, times places of the output up to its end.
+ * Add up the products of one tap, whose channels begin at `at`, in one row: pixels of the input,
+ * advancing by the stride, times pixels of the output up to its end.
  */
 type AddRow = (at: number, pixel: number, place: number, end: number) => void;
 
-/** Four channels go together, so that their sums stay in registers. */
+/** Four channels are processed together, so that their sums stay in registers. */
 function rowAdder(
   sums: Values,
   values: Values,

@@ -1,6 +1,6 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
-/** How a convolution of stride one lies on its input, along each dimension of space. */
+/** Padding of a stride-one convolution along each spatial dimension. */
 interface Layout {
   taps: number[];
   dilations: number[];
@@ -13,10 +13,9 @@ interface Layout {
 type GradFunc = tfjs.GradConfig["gradFunc"];
 
 /**
- * Gradients of dilated convolutions, which tfjs refuses on every backend. They are convolutions
- * themselves: by the input, of the output's gradient with the filter turned round and dilated as
- * much; by the filter, one in which dilation has become stride. Without dilations tfjs's own
- * gradient runs.
+ * Gradients of dilated convolutions, which tfjs rejects on all backends. They are convolutions
+ * themselves: by the input, of the output's gradient with the rotated filter and the same dilation;
+ * by the filter, with the dilation as stride. Without dilations, tfjs's own gradient runs.
  */
 export const dilatedGradients: Record<string, (tf: typeof tfjs, theirs: GradFunc) => GradFunc> = {
   Conv2D: (tf, theirs) => (dy, saved, attrs) => {
@@ -43,7 +42,7 @@ export const dilatedGradients: Record<string, (tf: typeof tfjs, theirs: GradFunc
     };
   },
   DepthwiseConv2dNative: (tf, theirs) => (dy, saved, attrs) => {
-    // tfjs takes channels first for channels last here.
+    // tfjs mistakes channels first for channels last here.
     if (!dilates(attrs) || attrs.dataFormat === "NCHW") return theirs(dy, saved, attrs);
     const [x, filter] = saved as [tfjs.Tensor4D, tfjs.Tensor4D];
     const layout = layout2D(tf, saved, attrs);
@@ -54,7 +53,7 @@ export const dilatedGradients: Record<string, (tf: typeof tfjs, theirs: GradFunc
   },
 };
 
-/** Strides beside dilations are refused by tfjs's convolutions, and so left to its gradients. */
+/** tfjs's convolutions reject strides combined with dilations, so its gradients handle them. */
 function dilates({ strides, dilations }: tfjs.NamedAttrMap): boolean {
   const ones = (steps: unknown) => [steps ?? 1].flat().every((step) => step === 1);
   return ones(strides) && !ones(dilations);
@@ -118,7 +117,7 @@ function inputGradient(
   return convolve(tf, frameGradient(tf, dy, layout), turned, ones, layout.dilations);
 }
 
-/** Batch and channels change places, and so do stride and dilation. */
+/** Batch and channels are swapped, and so are stride and dilation. */
 function filterGradient(
   tf: typeof tfjs,
   x: tfjs.Tensor,
@@ -149,7 +148,7 @@ function convolve(
   });
 }
 
-/** With one filter a channel of the output, summed over the filters of a channel of the input. */
+/** With one filter per output channel, summed over the filters of an input channel. */
 function depthwiseInputGradient(
   tf: typeof tfjs,
   dy: tfjs.Tensor4D,
@@ -168,7 +167,7 @@ function depthwiseInputGradient(
   ).reshape([dy.shape[0], ...layout.inSize, channels, multiplier]).sum(4);
 }
 
-/** The channels of all images beside each other are one image, of which the filters are summed. */
+/** The channels of all images are placed side by side in one image, whose filters are summed. */
 function depthwiseFilterGradient(
   tf: typeof tfjs,
   x: tfjs.Tensor4D,
@@ -193,7 +192,7 @@ function depthwiseFilterGradient(
   ).reshape([...layout.taps, batch, channels, multiplier]).sum(2);
 }
 
-/** With as many zeros around that a convolution without padding gives the size of the input. */
+/** Padded with zeros so that a convolution without padding has the size of the input. */
 function frameGradient(
   tf: typeof tfjs,
   dy: tfjs.Tensor,
@@ -207,7 +206,7 @@ function frameGradient(
   );
 }
 
-/** With its padding, and without what no window reaches. */
+/** With its padding, and without pixels that no window covers. */
 function frameInput(
   tf: typeof tfjs,
   x: tfjs.Tensor,
@@ -221,7 +220,7 @@ function frameInput(
   );
 }
 
-/** Zeros put around, or pixels taken away where a number is negative. */
+/** Add zeros around an image, or crop pixels where a number is negative. */
 function frame(tf: typeof tfjs, x: tfjs.Tensor, before: number[], after: number[]): tfjs.Tensor {
   const padded = tf.pad(x, [
     [0, 0],

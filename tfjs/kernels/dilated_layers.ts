@@ -2,7 +2,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 
 type Layer = tfjs.layers.Layer;
 
-/** What a layer of two-dimensional convolutions has that its type does not tell. */
+/** Members of a 2D convolution layer that its type hides. */
 interface ConvLayer extends Layer {
   kernel: { read(): tfjs.Tensor4D };
   bias: { read(): tfjs.Tensor1D } | null;
@@ -16,8 +16,8 @@ interface ConvLayer extends Layer {
 const patched = new WeakSet<object>();
 
 /**
- * Have layers of dilated convolutions train by `tf.conv2d`. tfjs's own take `tf.fused.conv2d`, whose
- * gradient is in no registry and refuses dilations.
+ * Make layers with dilated convolutions train with `tf.conv2d`. tfjs's own use `tf.fused.conv2d`,
+ * whose gradient is in no registry and rejects dilations.
  */
 export function unfuseDilatedLayers(tf: typeof tfjs): void {
   const [Conv2D] = tf.serialization.SerializationMap.getMap().classNameMap.Conv2D;

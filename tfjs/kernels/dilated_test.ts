@@ -6,11 +6,11 @@ import { close, type Input, pick, sameGradients, seeded, start, values } from ".
 type Shape4D = [number, number, number, number];
 type Convolve = (...inputs: tf.Tensor[]) => tf.Tensor;
 
-describe("dilated convolutions", () => {
+describe("Dilated convolutions", () => {
   after(() => tf.setBackend("cpu"));
 
   for (const name of ["conv2d", "depthwiseConv2d"] as const) {
-    it(`have the gradients of a filter with zeros between its taps, by ${name}`, async () => {
+    it(`Dilated convolutions have the gradients of a filter with zeros between its taps, by ${name}`, async () => {
       for (let seed = 0; seed < 30; seed++) {
         const { what, inputs, dilations, pad } = dilated(seed);
         const [x, filter] = inputs;
@@ -29,7 +29,7 @@ describe("dilated convolutions", () => {
     });
   }
 
-  it("have them of volumes", async () => {
+  it("Dilated convolutions have those gradients for volumes", async () => {
     for (let seed = 0; seed < 10; seed++) {
       const random = seeded(seed);
       const dilations: [number, number, number] = [
@@ -51,7 +51,7 @@ describe("dilated convolutions", () => {
     }
   });
 
-  it("have them in one dimension, also padded as a causal convolution is", async () => {
+  it("Dilated convolutions have those gradients in one dimension, even with causal padding", async () => {
     for (
       const [dilation, pad] of [[2, "same"], [3, "valid"], [2, "causal"], [4, "causal"]] as const
     ) {
@@ -73,7 +73,7 @@ describe("dilated convolutions", () => {
     }
   });
 
-  it("have the gradients that differences give", async () => {
+  it("Dilated convolutions have the gradients of finite differences", async () => {
     await start("cpu");
     for (const pad of ["same", "valid", [[0, 0], [5, 0], [1, 6], [0, 0]]] as const) {
       const random = seeded(3);
@@ -93,7 +93,7 @@ describe("dilated convolutions", () => {
     }
   });
 
-  it("have them with channels first", async () => {
+  it("Dilated convolutions have those gradients with channels first", async () => {
     await start("cpu");
     const random = seeded(5);
     const inputs = [[2, 2, 6, 7], [2, 3, 2, 3]]
@@ -119,7 +119,7 @@ describe("dilated convolutions", () => {
     );
   });
 
-  it("leave what is not dilated to tfjs's own gradient", async () => {
+  it("Dilated convolutions without dilation use tfjs's own gradient", async () => {
     await start("cpu");
     const gradient = tf.getGradient("DepthwiseConv2dNative");
     const [x, filter] = [tf.ones([1, 3, 3, 1]), tf.ones([2, 2, 1])];
@@ -129,7 +129,7 @@ describe("dilated convolutions", () => {
     tf.dispose([x, filter]);
   });
 
-  it("refuse strides beside dilations, as tfjs does", async () => {
+  it("Dilated convolutions reject strides combined with dilations, like tfjs", async () => {
     await start("wasm");
     const filter = tf.ones<tf.Rank.R4>([2, 2, 1, 1]);
     const x = tf.ones<tf.Rank.R4>([1, 9, 9, 1]);

@@ -6,7 +6,7 @@ interface Equation {
   output: string;
 }
 
-/** Sums of products over named dimensions: transposes and a product of matrices. */
+/** Sums of products over named dimensions, computed with transposes and a matrix product. */
 export const einsum: TrainingKernel = {
   name: "Einsum",
   run(tf, { inputs, attrs, backend }) {
@@ -20,7 +20,7 @@ export const einsum: TrainingKernel = {
     };
     const turn = (x: tfjs.TensorInfo, from: string, to: string) =>
       run("Transpose", { x }, { perm: [...to].map((name) => from.indexOf(name)) });
-    /** What one input alone has is summed at once. */
+    /** Dimensions of only one input are summed first. */
     const reduced = tensors.map((x, i) => {
       const others = output + names.toSpliced(i, 1).join("");
       const alone = [...names[i]].filter((name) => !others.includes(name));
@@ -67,8 +67,8 @@ export const einsum: TrainingKernel = {
 };
 
 /**
- * The gradient of {@linkcode einsum} by each input, which tfjs has for no backend: again an einsum,
- * of the output's gradient with the other input, spread over what was summed alone.
+ * The gradient of {@linkcode einsum} by each input, which tfjs lacks on all backends: an einsum of
+ * the output's gradient and the other input, broadcast over dimensions that were summed alone.
  */
 export function einsumGradient(tf: typeof tfjs): tfjs.GradConfig {
   return {
@@ -91,7 +91,7 @@ export function einsumGradient(tf: typeof tfjs): tfjs.GradConfig {
   };
 }
 
-/** The names of the dimensions, checked as tfjs does. */
+/** The names of the dimensions, checked like in tfjs. */
 function parse(tf: typeof tfjs, equation: string, tensors: tfjs.TensorInfo[]): Equation {
   const { allDims, idDims } = tf.backend_util.decodeEinsumEquation(equation, tensors.length);
   tf.backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors as tfjs.Tensor[]);

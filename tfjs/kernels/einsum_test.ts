@@ -22,14 +22,14 @@ describe("einsum on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
   for (const [equation, ...shapes] of equations) {
-    it(`computes ${equation} and its gradients as cpu does`, async () => {
+    it(`einsum on wasm computes ${equation} and its gradients like cpu`, async () => {
       const random = seeded(equation.length);
       const inputs = shapes.map((shape) => ({ shape, values: values(shape, random) }));
       await sameGradients(equation, inputs, (...xs) => tf.einsum(equation, ...xs));
     });
   }
 
-  it("has the gradient that products of matrices have", async () => {
+  it("einsum on wasm has the gradient of matrix products", async () => {
     await start("wasm");
     const x = tf.tensor2d(values([2, 3], seeded(1)), [2, 3]);
     const y = tf.tensor2d(values([3, 4], seeded(2)), [3, 4]);
@@ -41,7 +41,7 @@ describe("einsum on wasm", () => {
     tf.dispose([x, y, ...ours, ...theirs]);
   });
 
-  it("sums what one input alone has, which fails on cpu", async () => {
+  it("einsum on wasm sums dimensions of one input, which fails on cpu", async () => {
     await start("wasm");
     const x = tf.tensor3d(values([2, 3, 4], seeded(1)), [2, 3, 4]);
     const y = tf.tensor2d(values([3, 5], seeded(2)), [3, 5]);
@@ -53,7 +53,7 @@ describe("einsum on wasm", () => {
     tf.dispose([x, y, ours, theirs, same]);
   });
 
-  it("refuses what tfjs refuses", async () => {
+  it("einsum on wasm rejects what tfjs rejects", async () => {
     await start("wasm");
     const x = tf.ones([2, 3]);
     const wrong = [["ii->i", [x]], ["ij->k", [x]], ["ij,jk->ik", [x, x]]] as const;
@@ -64,10 +64,10 @@ describe("einsum on wasm", () => {
   });
 });
 
-describe("sums of segments on wasm", () => {
+describe("Segment sums on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("are cpu's, with repeated ids and ids of no segment", async () => {
+  it("Segment sums on wasm equal cpu's, with repeated ids and ids of no segment", async () => {
     const ids = { shape: [6], values: Int32Array.of(2, 0, 2, -1, 7, 2), dtype: "int32" as const };
     for (const shape of [[6], [6, 3], [6, 2, 2]]) {
       const x = { shape, values: values(shape, seeded(shape.length)) };
@@ -79,7 +79,7 @@ describe("sums of segments on wasm", () => {
     }
   });
 
-  it("are the gradient of gathered rows, along any axis", async () => {
+  it("Segment sums on wasm are the gradient of gathered rows, along any axis", async () => {
     for (const axis of [0, 1]) {
       const x = { shape: [4, 5], values: values([4, 5], seeded(axis)) };
       await sameGradients(

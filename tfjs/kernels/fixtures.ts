@@ -1,4 +1,4 @@
-/** What the tests of this room share. */
+/** Fixtures of the tests in this room. */
 import type * as tfjs from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { registerTrainingKernels } from "./mod.ts";
@@ -6,7 +6,7 @@ import { registerTrainingKernels } from "./mod.ts";
 const tf = await import("@tensorflow/tfjs");
 await import("@tensorflow/tfjs-backend-wasm");
 
-/** Numbers from 0 to 1 that are the same each time. */
+/** Reproducible numbers from 0 to 1. */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -28,7 +28,7 @@ export function pick<T>(list: readonly T[], random: () => number): T {
   return list[Math.floor(random() * list.length)];
 }
 
-/** What is computed, given tensors of the inputs. */
+/** Computation on tensors of the inputs. */
 export type Compute = (...inputs: tfjs.Tensor[]) => tfjs.Tensor | tfjs.Tensor[];
 
 /** Start a backend with the training kernels registered. */
@@ -37,7 +37,10 @@ export async function start(backend: "cpu" | "wasm"): Promise<void> {
   assert(await tf.setBackend(backend));
 }
 
-/** Assert that wasm computes what cpu does, to 1e-4 of the greatest value, and leaves nothing. */
+/**
+ * Assert that wasm computes the same as cpu, within 1e-4 of the greatest value, and leaves no
+ * tensors.
+ */
 export async function sameOnWasm(what: string, inputs: Input[], compute: Compute): Promise<void> {
   const results: { shape: number[]; dtype: string; values: ArrayLike<number> }[][] = [];
   for (const backend of ["cpu", "wasm"] as const) {
@@ -78,14 +81,17 @@ export function close(actual: ArrayLike<number>, wanted: ArrayLike<number>, what
   }
 }
 
-/** A tensor before it is on a backend. */
+/** Description of a tensor. */
 export interface Input {
   shape: number[];
   values: Float32Array | Int32Array;
   dtype?: "float32" | "int32";
 }
 
-/** Assert that function and gradients, weighted so that no two are alike, are on wasm as on cpu. */
+/**
+ * Assert that a function and its gradients, weighted so that no two are equal, are the same on wasm
+ * and cpu.
+ */
 export async function sameGradients(
   what: string,
   inputs: Input[],

@@ -2,8 +2,8 @@ import type * as tfjs from "@tensorflow/tfjs";
 import type { TrainingKernel, WasmBackend } from "./wasm.ts";
 
 /**
- * A tensor once more, of the same values: tfjs copies them. The tape clones whatever a gradient
- * needs, weights too, so that a training step copies much.
+ * A second tensor with the same values, which tfjs would copy. The tape clones everything that a
+ * gradient needs, including weights, so that a training step would copy a lot.
  */
 export const identity: TrainingKernel = {
   name: "Identity",

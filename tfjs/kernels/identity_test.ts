@@ -3,15 +3,15 @@ import { after, describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { sameGradients, seeded, start, values } from "./fixtures.ts";
 
-describe("a clone on wasm", () => {
+describe("A clone on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("has the values and gradients of cpu", async () => {
+  it("A clone on wasm has the values and gradients of cpu", async () => {
     const input = { shape: [3, 4], values: values([3, 4], seeded(1)) };
     await sameGradients("clone", [input], (x) => tf.mul(x.clone(), x));
   });
 
-  it("has the values of the tensor itself, until the last of both is disposed", async () => {
+  it("A clone on wasm shares the values of the tensor until both are disposed", async () => {
     await start("wasm");
     const before = tf.backend().numDataIds();
     const x = tf.tensor1d([1, 2, 3], "int32");
@@ -23,7 +23,7 @@ describe("a clone on wasm", () => {
     assert.equal(tf.backend().numDataIds(), before);
   });
 
-  it("keeps its values when the variable that it was made of changes, or the backend does", async () => {
+  it("A clone on wasm keeps its values when its variable changes, or the backend does", async () => {
     await start("wasm");
     const variable = tf.variable(tf.tensor1d([1, 2]));
     const clone = variable.clone();
@@ -37,7 +37,7 @@ describe("a clone on wasm", () => {
     tf.dispose([variable, clone, moved]);
   });
 
-  it("may be of text", async () => {
+  it("A clone on wasm may contain text", async () => {
     await start("wasm");
     const x = tf.tensor1d(["a", "b"]);
     const clone = x.clone();

@@ -2,8 +2,8 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { runKernel, type TrainingKernel } from "./wasm.ts";
 
 /**
- * A product of matrices, of which gradients want one transposed. tfjs's own is right, but leaves
- * its fast way for it: transposing first and going the fast way takes a sixth of the time.
+ * A matrix product with a transposed operand, as in gradients. tfjs's own kernel is correct, but
+ * does not use its fast path: transposing first and using that path takes a sixth of the time.
  */
 export const matMul: TrainingKernel = {
   name: "BatchMatMul",
@@ -25,6 +25,6 @@ export const matMul: TrainingKernel = {
     for (const { dataId } of [a, b]) backend.disposeData(dataId);
     return out;
   },
-  // Right, but slow, and only a clock could tell.
+  // Correct but slow, which only a clock could detect.
   suffices: () => false,
 };

@@ -3,14 +3,14 @@ import { gives, type KernelCall, type TrainingKernel } from "./wasm.ts";
 
 type PoolInfo = ReturnType<typeof tfjs.backend_util.computePool3DInfo>;
 
-// A window of negatives, and one of equals: the gradient goes to the first of them, as on cpu.
+// A window of negative values, and one of equal values: the gradient goes to the first, as on cpu.
 const probe = { shape: [1, 1, 1, 4, 1], values: [-2, -1, 3, 3] };
 const probeGradient = { shape: [1, 1, 1, 2, 1], values: [1, 1] };
 const probeOutput = { shape: [1, 1, 1, 2, 1], values: [-1, 3] };
 const probeAttrs = { filterSize: [1, 1, 2], strides: [1, 1, 2], pad: "valid" };
 const flat = ({ shape, values }: typeof probe) => ({ shape: shape.slice(1), values });
 
-/** The greatest value of each window of a volume; tfjs's starts at the smallest positive number. */
+/** The maximum of each window of a volume; tfjs's kernel starts at the smallest positive number. */
 export const maxPool3D: TrainingKernel = {
   name: "MaxPool3D",
   run(tf, { inputs: { x }, attrs, backend }) {
@@ -85,7 +85,7 @@ export const maxPoolGradient: TrainingKernel = {
     ),
 };
 
-/** The first that equals the maximum has all of its gradient. */
+/** The first value that equals the maximum gets the whole gradient. */
 function gradient(
   { inputs: { dy, input, output }, backend }: KernelCall,
   info: PoolInfo,
@@ -116,13 +116,13 @@ function gradient(
 }
 
 interface PoolWindow {
-  /** Where its first pixel begins in an image. */
+  /** Offset of its first pixel in an image. */
   first: number;
-  /** Where its pixels begin, from the first one; shared by all windows of the same size. */
+  /** Offsets of its pixels from the first one; shared by all windows of the same size. */
   offsets: Int32Array;
 }
 
-/** The windows of one image, without what is outside of it. */
+/** The windows of one image, clipped to it. */
 function windowsOf(info: PoolInfo): PoolWindow[] {
   const { inDepth, inHeight, inWidth, inChannels, padInfo } = info;
   const spans = (

@@ -2,10 +2,10 @@ import * as tf from "@tensorflow/tfjs";
 import { after, describe, it } from "node:test";
 import { pick, sameGradients, seeded, values } from "./fixtures.ts";
 
-describe("pooling on wasm", () => {
+describe("Pooling on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("has cpu's gradients of the maximum, also of windows of negatives", async () => {
+  it("Pooling on wasm has cpu's gradients of the maximum, even for windows of negatives", async () => {
     for (let seed = 0; seed < 25; seed++) {
       const { what, x, size, strides, pad } = pool(seed, 2);
       await sameGradients(
@@ -17,7 +17,7 @@ describe("pooling on wasm", () => {
     }
   });
 
-  it("has cpu's maximum of volumes and its gradients, also of windows of negatives", async () => {
+  it("Pooling on wasm has cpu's maximum of volumes and its gradients, even for windows of negatives", async () => {
     for (let seed = 0; seed < 15; seed++) {
       const { what, x, size, strides, pad } = pool(seed, 3);
       // On cpu the gradient of other windows goes to wrong places.
@@ -32,7 +32,7 @@ describe("pooling on wasm", () => {
     }
   });
 
-  it("gives the gradient of equals to the first, as cpu does", async () => {
+  it("Pooling on wasm gives the gradient of equal values to the first, like cpu", async () => {
     const x = { shape: [1, 4, 4, 2], values: new Float32Array(32).fill(-1) };
     await sameGradients("equals", [x], (x) => tf.maxPool(x as tf.Tensor4D, 2, 2, "valid"));
     await sameGradients(
@@ -42,7 +42,7 @@ describe("pooling on wasm", () => {
     );
   });
 
-  it("has cpu's gradients of the mean", async () => {
+  it("Pooling on wasm has cpu's gradients of the mean", async () => {
     for (let seed = 0; seed < 10; seed++) {
       const { what, x, size, strides, pad } = pool(seed, 2);
       await sameGradients(

@@ -41,20 +41,20 @@ const registered = new WeakSet<tfjs.KernelFunc>();
 const registeredGradients = new WeakSet<tfjs.GradConfig["gradFunc"]>();
 
 /**
- * Give TensorFlow.js's WASM backend the kernels that training needs and that it lacks, gets wrong
- * or runs slowly, so that convolutions, embeddings and attention train on it:
+ * Register kernels that training needs and that TensorFlow.js's WASM backend lacks, computes
+ * incorrectly or runs slowly, so that convolutions, embeddings and attention train on it:
  *
  * - missing: `Conv2DBackpropFilter`, `DepthwiseConv2dNativeBackpropFilter`,
  *   `DepthwiseConv2dNativeBackpropInput`, `Einsum` and `UnsortedSegmentSum`;
- * - wrong where all values of a window are negative: `MaxPool3D`, `MaxPool3DGrad`, `MaxPoolGrad`;
- * - wrong where strides skip pixels under "same" padding, and writing past the end of the output
- *   for numeric padding of a filter that is not square: `Conv2D`, `DepthwiseConv2dNative` and their
- *   fused forms; `Conv2D` also gains channels first;
+ * - wrong if all values of a window are negative: `MaxPool3D`, `MaxPool3DGrad`, `MaxPoolGrad`;
+ * - wrong if strides skip pixels with "same" padding, and writing past the end of the output for
+ *   numeric padding of a non-square filter: `Conv2D`, `DepthwiseConv2dNative` and their fused
+ *   forms; `Conv2D` also gains channels first;
  * - wrong for most shapes: `Conv3DBackpropFilterV2`, `Conv3DBackpropInputV2`;
  * - slow: `Conv2DBackpropInput`, which is also a transposed convolution; `BatchMatMul` with a
- *   transposed matrix, as in the gradient of each dense layer; `Identity`, by which the tape keeps
- *   what gradients need, and which copies it; `Slice`, `SplitV` and `Unpack`, which copy the whole
- *   tensor for each part of it.
+ *   transposed matrix, as in the gradient of each dense layer; `Identity`, with which the tape
+ *   keeps tensors for gradients, and which copies them; `Slice`, `SplitV` and `Unpack`, which copy
+ *   the whole tensor for each part.
  *
  * It also registers gradients that tfjs lacks on all backends: of `Einsum`, of dilated convolutions
  * and their layers, of transposed volume convolutions, and of comparisons and logic, which are
@@ -83,7 +83,7 @@ const registeredGradients = new WeakSet<tfjs.GradConfig["gradFunc"]>();
 export function registerTrainingKernels(tf: typeof tfjs): void {
   if (!tf.getKernel("Transpose", wasm)) {
     throw new Error(
-      "Cannot register training kernels, for TensorFlow.js has no WASM backend: " +
+      "Cannot register training kernels, because TensorFlow.js has no WASM backend: " +
         "@tensorflow/tfjs-backend-wasm must be imported first",
     );
   }
@@ -112,7 +112,7 @@ function registerGradients(tf: typeof tfjs): void {
     if (!theirs || registeredGradients.has(theirs.gradFunc)) continue;
     const gradFunc = gradient(tf, theirs.gradFunc);
     registeredGradients.add(gradFunc);
-    // tfjs warns when one is registered over another.
+    // tfjs warns if one is registered over another.
     tf.unregisterGradient(name);
     tf.registerGradient({ ...theirs, gradFunc });
   }
@@ -133,12 +133,12 @@ function register(tf: typeof tfjs, kernel: TrainingKernel): void {
     );
   const kernelFunc: tfjs.KernelFunc = theirs ? choose(kernel, theirs.kernelFunc, ours) : ours;
   registered.add(kernelFunc);
-  // tfjs warns when one is registered over another.
+  // tfjs warns if one is registered over another.
   if (theirs) tf.unregisterKernel(kernel.name, wasm);
   tf.registerKernel({ ...theirs, kernelName: kernel.name, backendName: wasm, kernelFunc });
 }
 
-/** The backend runs only once it is started, so the choice waits for the first call. */
+/** The backend runs only after its start, so the choice is made at the first call. */
 function choose(
   kernel: TrainingKernel,
   theirs: tfjs.KernelFunc,

@@ -9,16 +9,22 @@ const image = { inputShape: [8, 8, 2] };
 const volume = { inputShape: [4, 4, 4, 1] };
 const words = { inputShape: [5, 3] };
 
-/** Layers that take whole numbers from zero to five. */
+/** Layers that take integers from zero to five. */
 export const takesWholeNumbers = ["embedding", "categoryEncoding"];
 
-/** On cpu the gradient of the nearest pixel is right for one image only. */
+/** On cpu, the gradient of the nearest pixel is correct only for one image. */
 export const oneAtATime = ["upSampling2d"];
 
-/** What no model of tfjs can have: they take an image without a batch, and have no weights. */
+/**
+ * Layers that no model of tfjs can contain: they take an image without a batch, and have no
+ * weights.
+ */
 export const outsideModels = ["randomWidth", "resizing"];
 
-/** By which layer of `tf.layers` another name is tried: the same one, or the one that makes it. */
+/**
+ * The layer of `tf.layers` by which another name is covered: the same one, or the one that creates
+ * it.
+ */
 export const aliases: Record<string, string> = {
   avgPool1d: "averagePooling1d",
   avgPool2d: "averagePooling2d",
@@ -34,7 +40,7 @@ export const aliases: Record<string, string> = {
   maxPool2d: "maxPooling2d",
 };
 
-/** Networks by the name that their layer has in `tf.layers`, with more after a comma. */
+/** Networks by the name of their layer in `tf.layers`; variants follow a comma. */
 export const networks: Record<string, () => tfjs.LayersModel> = {
   activation: () => onWords(tf.layers.activation({ activation: "softplus" })),
   add: () => merging(tf.layers.add()),
@@ -189,7 +195,9 @@ export const networks: Record<string, () => tfjs.LayersModel> = {
   zeroPadding2d: () => onImage(tf.layers.zeroPadding2d({ padding: [[1, 0], [2, 1]] })),
 };
 
-/** The layers on what has weights itself and negative values, so that gradients go through them. */
+/**
+ * The layers on an input that has weights and negative values, so that gradients pass through them.
+ */
 function onWords(...layers: Layer[]): tfjs.LayersModel {
   return chain(
     tf.layers.dense({ ...words, units: 3, activation: "tanh", biasInitializer: "ones" }),

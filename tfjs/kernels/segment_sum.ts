@@ -1,8 +1,8 @@
 import type { TrainingKernel } from "./wasm.ts";
 
 /**
- * Rows with the same id summed: the gradient of an embedding. Ids that are no segment are dropped,
- * as on cpu.
+ * Sums of rows with the same id: the gradient of an embedding. Ids outside the segments are
+ * dropped, as on cpu.
  */
 export const segmentSum: TrainingKernel = {
   name: "UnsortedSegmentSum",

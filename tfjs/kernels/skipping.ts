@@ -3,11 +3,11 @@ import { runKernel, type TrainingKernel } from "./wasm.ts";
 type Shape4D = [number, number, number, number];
 
 /**
- * Convolutions whose windows end elsewhere than the padded image does. Where strides skip pixels
- * under "same" padding, as with a filter two high and stride three, tfjs's own give zeros. With a
- * number as padding tfjs takes the height of the filter for its width, and with a rounding mode it
- * may round up; its own then write past the end of what they have allocated. Cutting the image to
- * what the windows see, and convolving without any padding, is right.
+ * Convolutions whose windows do not end at the end of the padded image. If strides skip pixels with
+ * "same" padding, as with a filter of height two and stride three, tfjs's kernels return zeros.
+ * With a number as padding, tfjs uses the height of the filter as its width, and with a rounding
+ * mode it may round up; its kernels then write past the end of their allocation. Cropping the image
+ * to the windows and convolving without padding is correct.
  */
 export const skippingConvolutions: TrainingKernel[] = [
   "Conv2D",
@@ -54,6 +54,6 @@ export const skippingConvolutions: TrainingKernel[] = [
     for (const { dataId } of [padded, x]) backend.disposeData(dataId);
     return out;
   },
-  // One that writes past the end must not be tried.
+  // A kernel that writes past the end must not be tested.
   suffices: () => false,
 }));

@@ -1,7 +1,7 @@
 import type * as tfjs from "@tensorflow/tfjs";
 import type { TrainingKernel, WasmBackend } from "./wasm.ts";
 
-/** A part of a tensor, copied from the heap to the heap: tfjs copies the whole tensor out first. */
+/** A part of a tensor, copied within the heap: tfjs copies the whole tensor out first. */
 export const slice: TrainingKernel = {
   name: "Slice",
   run(tf, { inputs: { x }, attrs, backend }) {
@@ -16,7 +16,7 @@ export const slice: TrainingKernel = {
   suffices: (theirs, backend) => copiesLittle(theirs, "x", { begin: [0], size: [1] }, backend),
 };
 
-/** A tensor cut along an axis. */
+/** A tensor split along an axis. */
 export const split: TrainingKernel = {
   name: "SplitV",
   run(tf, { inputs: { x }, attrs, backend }) {
@@ -37,7 +37,7 @@ export const split: TrainingKernel = {
     copiesLittle(theirs, "x", { numOrSizeSplits: [1, 7], axis: 0 }, backend),
 };
 
-/** A tensor taken apart along an axis, as recurrent layers do with their time steps. */
+/** A tensor unstacked along an axis, as in recurrent layers along time. */
 export const unstack: TrainingKernel = {
   name: "Unpack",
   run(tf, { inputs: { value }, attrs, backend }) {
@@ -61,7 +61,7 @@ function part(
   const to = backend.typedArrayFromHeap(out);
   if (to.length === 0) return out;
   const from = backend.typedArrayFromHeap(x);
-  // Runs of values that lie together, in the innermost dimension that is cut and all behind it.
+  // Contiguous runs of values, in the innermost sliced dimension and all after it.
   let inner = size.length - 1;
   while (inner > 0 && size[inner] === x.shape[inner]) inner--;
   const strides = x.shape.map((_, i) => x.shape.slice(i + 1).reduce((a, b) => a * b, 1));
@@ -69,7 +69,7 @@ function part(
   let start = begin.reduce((sum, first, i) => sum + first * strides[i], 0);
   const at = size.slice(0, Math.max(inner, 0)).map(() => 0);
   for (let written = 0; written < to.length; written += run) {
-    // A call to copy costs more than a few values.
+    // A copy call costs more than a few values.
     if (run < 16) {
       for (let i = 0; i < run; i++) to[written + i] = from[start + i];
     } else {
@@ -85,7 +85,7 @@ function part(
   return out;
 }
 
-/** Whether a kernel takes a part of a tensor of eight values without reading all of them. */
+/** Whether a kernel slices a tensor of eight values without reading all of them. */
 function copiesLittle(
   theirs: tfjs.KernelFunc,
   input: string,

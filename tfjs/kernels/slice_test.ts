@@ -3,10 +3,10 @@ import { after, describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { pick, sameGradients, sameOnWasm, seeded, start, values } from "./fixtures.ts";
 
-describe("parts of tensors on wasm", () => {
+describe("Parts of tensors on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("are cpu's for any rank, place and size", async () => {
+  it("Parts of tensors on wasm equal cpu's for any rank, position and size", async () => {
     for (let seed = 0; seed < 60; seed++) {
       const random = seeded(seed);
       const shape = Array.from({ length: seed % 6 + 1 }, () => pick([1, 2, 3, 5], random));
@@ -21,7 +21,7 @@ describe("parts of tensors on wasm", () => {
     }
   });
 
-  it("are cpu's when long, empty or whole numbers", async () => {
+  it("Parts of tensors on wasm equal cpu's when long, empty or integers", async () => {
     const long = { shape: [3, 50], values: values([3, 50], seeded(1)) };
     await sameOnWasm("long", [long], (x) => x.slice([1, 3], [2, 40]));
     await sameOnWasm("empty", [long], (x) => x.slice([1, 3], [0, 40]));
@@ -33,7 +33,7 @@ describe("parts of tensors on wasm", () => {
     await sameOnWasm("int32", [whole], (x) => x.slice([0, 1], [2, 2]));
   });
 
-  it("are cpu's when split and unstacked along each axis", async () => {
+  it("Parts of tensors on wasm equal cpu's when split and unstacked along each axis", async () => {
     const input = { shape: [4, 2, 6], values: values([4, 2, 6], seeded(2)) };
     for (const axis of [0, 1, 2, -1]) {
       await sameOnWasm(`split along ${axis}`, [input], (x) => tf.split(x, 2, axis));
@@ -42,7 +42,7 @@ describe("parts of tensors on wasm", () => {
     await sameOnWasm("uneven", [input], (x) => tf.split(x, [1, -1, 2], 2));
   });
 
-  it("may be of text", async () => {
+  it("Parts of tensors on wasm may contain text", async () => {
     await start("wasm");
     const x = tf.tensor1d(["a", "b", "c"]);
     assert.deepEqual(tf.tidy(() => x.slice(1, 2).dataSync()), ["b", "c"]);
@@ -50,7 +50,7 @@ describe("parts of tensors on wasm", () => {
     x.dispose();
   });
 
-  it("are taken without reading the whole tensor", async () => {
+  it("Parts of tensors on wasm are taken without reading the whole tensor", async () => {
     await start("wasm");
     const backend = tf.backend() as unknown as { readSync(...args: unknown[]): unknown };
     const x = tf.ones([4, 4]);
@@ -63,7 +63,7 @@ describe("parts of tensors on wasm", () => {
     }
   });
 
-  it("outside the tensor are refused", async () => {
+  it("Parts of tensors on wasm outside the tensor are rejected", async () => {
     await start("wasm");
     const x = tf.ones([3]);
     assert.throws(() => x.slice(2, 2), Error);
@@ -71,10 +71,10 @@ describe("parts of tensors on wasm", () => {
   });
 });
 
-describe("products of matrices on wasm", () => {
+describe("Matrix products on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
-  it("are cpu's with either one transposed, alone, in batches and spread over a batch", async () => {
+  it("Matrix products on wasm equal cpu's with either one transposed, alone, in batches and broadcast over a batch", async () => {
     for (const [left, right] of [[[], []], [[1], []], [[3], [3]], [[3], [1]], [[2, 2], [2, 2]]]) {
       for (const [a, b] of [[false, false], [true, false], [false, true], [true, true]]) {
         const random = seeded(left.length);

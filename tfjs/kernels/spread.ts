@@ -2,12 +2,12 @@ import type * as tfjs from "@tensorflow/tfjs";
 import type { WasmBackend } from "./wasm.ts";
 
 /**
- * An output's gradient laid out so that a convolution of stride one leads back to the shape of the
- * input: with as many zeros between its pixels as the stride skipped, and with the padding that
- * belongs to it. The caller disposes its data when it is not the gradient itself.
+ * An output's gradient spread out so that a convolution of stride one has the shape of the input:
+ * with zeros between its pixels for the skipped ones, and with the corresponding padding. The
+ * caller disposes its data if it is not the gradient itself.
  *
- * Where there are zeros between, or would be a negative padding, as after explicit padding wider
- * than the filter, those around are written out and the padding is "valid".
+ * With zeros in between, or a negative padding, as after explicit padding wider than the filter,
+ * the zeros around are materialized and the padding is "valid".
  */
 export function spread(
   dy: tfjs.TensorInfo,
@@ -31,7 +31,7 @@ export function spread(
       const row = top + y * strideHeight;
       for (let x = 0; x < outWidth; x++, at += outChannels) {
         const column = left + x * strideWidth;
-        // What saw nothing but padding is outside.
+        // Pixels that covered only padding are outside.
         if (row < 0 || row >= height || column < 0 || column >= width) continue;
         const start = ((image * height + row) * width + column) * outChannels;
         for (let i = 0; i < outChannels; i++) to[start + i] = from[at + i];

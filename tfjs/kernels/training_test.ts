@@ -86,16 +86,16 @@ async function withRandom<Result>(
   }
 }
 
-describe("training on wasm", () => {
+describe("Training on wasm", () => {
   after(() => tf.setBackend("cpu"));
 
   for (const name of Object.keys(networks)) {
-    it(`comes to cpu's losses and weights with ${name}`, async () => {
+    it(`Training on wasm has cpu's losses and weights with ${name}`, async () => {
       await trainsAsOnCpu(name, optimizers.sgd);
     });
   }
 
-  it("is tried with every layer that tfjs has", () => {
+  it("Training on wasm is tested with every layer of tfjs", () => {
     // A name in lower case makes a layer; the others are classes.
     const layers = Object.keys(tf.layers).filter((name) => /^[a-z]/.test(name));
     const tried = [...Object.keys(networks), ...Object.keys(aliases), ...outsideModels];
@@ -103,16 +103,16 @@ describe("training on wasm", () => {
   });
 
   for (const [name, optimizer] of Object.entries(optimizers)) {
-    it(`comes to cpu's losses and weights with ${name} as the optimizer`, async () => {
+    it(`Training on wasm has cpu's losses and weights with ${name} as the optimizer`, async () => {
       await trainsAsOnCpu("conv2d", optimizer);
     });
   }
 
-  it("is tried with every optimizer that tfjs has", () => {
+  it("Training on wasm is tested with every optimizer of tfjs", () => {
     assert.deepEqual(Object.keys(optimizers).sort(), Object.keys(tf.train).sort());
   });
 
-  it("comes to cpu's losses and weights with two threads", async () => {
+  it("Training on wasm has cpu's losses and weights with two threads", async () => {
     assert.deepEqual(await useBackend(tf, "wasm", { threads: 2 }), {
       backend: "wasm",
       reasons: [],
@@ -125,7 +125,7 @@ describe("training on wasm", () => {
     }
   });
 
-  it("works for a convnet after useBackend, and leaves nothing behind", async () => {
+  it("Training on wasm works for a convnet after useBackend, and leaks nothing", async () => {
     assert.equal((await useBackend(tf, "wasm")).backend, "wasm");
     const { numTensors } = tf.memory();
     const dataIds = tf.backend().numDataIds();
@@ -142,7 +142,7 @@ describe("training on wasm", () => {
 });
 
 describe("registerTrainingKernels", () => {
-  it("changes nothing when called again", () => {
+  it("registerTrainingKernels changes nothing when called again", () => {
     registerTrainingKernels(tf);
     const functions = () => tf.getKernelsForBackend("wasm").map(({ kernelFunc }) => kernelFunc);
     const before = functions();
@@ -150,7 +150,7 @@ describe("registerTrainingKernels", () => {
     assert.deepEqual(functions(), before);
   });
 
-  it("refuses a TensorFlow.js without the WASM backend", () => {
+  it("registerTrainingKernels rejects a TensorFlow.js without the WASM backend", () => {
     const without = { ...tf, getKernel: () => undefined as unknown as tf.KernelConfig };
     assert.throws(
       () => registerTrainingKernels(without),
@@ -158,7 +158,7 @@ describe("registerTrainingKernels", () => {
     );
   });
 
-  it("keeps a kernel that tfjs has by then", async () => {
+  it("registerTrainingKernels keeps an existing kernel of a later tfjs", async () => {
     await start("wasm");
     const name = "UnsortedSegmentSum";
     const ours = tf.getKernel(name, "wasm");
@@ -172,7 +172,7 @@ describe("registerTrainingKernels", () => {
     await tf.setBackend("cpu");
   });
 
-  it("uses tfjs's kernel where a try shows that it is right by then", async () => {
+  it("registerTrainingKernels uses tfjs's kernel if a test shows that it is correct", async () => {
     await start("wasm");
     const name = "MaxPoolGrad";
     const ours = tf.getKernel(name, "wasm");

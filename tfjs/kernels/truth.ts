@@ -15,8 +15,8 @@ const inputs: Record<string, string[]> = {
 };
 
 /**
- * The gradients of what is true or false: zero. tfjs has most of them for no backend, so that a
- * layer which compares, as `thresholdedReLU` does, cannot train.
+ * The gradients of comparisons and logic: zero. tfjs lacks most of them on all backends, so that a
+ * layer that compares, such as `thresholdedReLU`, cannot train.
  */
 export function truthGradients(tf: typeof tfjs): tfjs.GradConfig[] {
   return Object.entries(inputs).map(([kernelName, inputsToSave]) => ({

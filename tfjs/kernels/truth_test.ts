@@ -18,11 +18,11 @@ const comparisons: Record<string, (x: tf.Tensor) => tf.Tensor> = {
   all: (x) => tf.all(x.greater(-1), 1, true),
 };
 
-describe("what is true or false", () => {
+describe("Comparisons and logic", () => {
   after(() => tf.setBackend("cpu"));
 
   for (const [name, compare] of Object.entries(comparisons)) {
-    it(`passes no gradient on, and leaves that of what it masks: ${name}`, async () => {
+    it(`A comparison has a zero gradient, and keeps the gradient of the values it masks: ${name}`, async () => {
       const x = { shape, values: values(shape, seeded(4)) };
       await sameGradients(name, [x], (x) => x.square().mul(compare(x).toFloat()));
     });

@@ -1,25 +1,25 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
-/** The name under which tfjs has the backend. */
+/** Name of the backend in tfjs. */
 export const wasm = "wasm";
 
-/** Values of a tensor, as they lie on the heap. */
+/** Values of a tensor on the heap. */
 export type Values = Float32Array | Int32Array | Uint8Array;
 
-/** What a kernel uses of tfjs's WASM backend. */
+/** The part of tfjs's WASM backend that kernels use. */
 export interface WasmBackend {
-  /** Make a tensor on the heap, which may grow: heap views that were taken before are then dead. */
+  /** Allocate a tensor on the heap, which may grow and invalidate earlier views. */
   makeOutput(
     shape: number[],
     dtype: tfjs.DataType,
     memoryOffset?: null,
     values?: Values,
   ): tfjs.TensorInfo;
-  /** A view of the values on the heap, good until the next allocation. */
+  /** A view of the values on the heap, valid until the next allocation. */
   typedArrayFromHeap(tensor: tfjs.TensorInfo): Values;
-  /** Count one more tensor that has these values. */
+  /** Increment the number of tensors with these values. */
   incRef(dataId: tfjs.DataId): void;
-  /** Count one less; the last one frees them. */
+  /** Decrement it; the last one frees them. */
   disposeData(dataId: tfjs.DataId): boolean;
   readSync(dataId: tfjs.DataId, start?: number, end?: number): Values;
 }
@@ -31,23 +31,23 @@ export interface KernelCall {
   backend: WasmBackend;
 }
 
-/** A kernel that training needs of the WASM backend. */
+/** A kernel that training needs on the WASM backend. */
 export interface TrainingKernel {
-  /** tfjs's name of it. */
+  /** Its name in tfjs. */
   name: string;
-  /** `theirs` is the kernel that tfjs has itself. */
+  /** `theirs` is tfjs's own kernel. */
   run(
     tf: typeof tfjs,
     call: KernelCall,
     theirs?: tfjs.KernelFunc,
   ): tfjs.TensorInfo | tfjs.TensorInfo[];
-  /** Try the kernel that tfjs has: whether it will do. Without this, any that it has will. */
+  /** Test tfjs's own kernel: whether it is good enough. Default: any is. */
   suffices?(theirs: tfjs.KernelFunc, backend: WasmBackend): boolean;
 }
 
 /**
- * Run another kernel of the backend by itself: past the engine, so that no tape, tidy or count of
- * tensors sees it. The caller disposes the data of what comes out.
+ * Run another kernel of the backend directly, bypassing the engine, its tape, tidy and tensor
+ * count. The caller disposes the data of the outputs.
  */
 export function runKernel(
   tf: typeof tfjs,
@@ -60,7 +60,7 @@ export function runKernel(
   return kernelFunc({ inputs, attrs: attrs as tfjs.NamedAttrMap, backend }) as tfjs.TensorInfo;
 }
 
-/** Run a kernel on small inputs and compare what comes out; leaves nothing on the heap. */
+/** Run a kernel on small inputs and compare the outputs; leaves nothing on the heap. */
 export function gives(
   expected: number[],
   theirs: tfjs.KernelFunc,
