@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { createRandom, someJson } from "../tests/seeded.ts";
 import { canonicalJson } from "./canonical_json.ts";
 
-describe("canonical JSON", () => {
-  it("of RFC 8785's example is what it says there", () => {
+describe("Canonical JSON", () => {
+  it("Canonical JSON of RFC 8785's example matches the RFC", () => {
     const text = String.raw`{
       "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
       "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/",
@@ -18,7 +18,7 @@ describe("canonical JSON", () => {
     );
   });
 
-  it("has its keys in the order of their UTF-16 units, at every depth", () => {
+  it("Canonical JSON sorts keys by UTF-16 units at every depth", () => {
     // RFC 8785, 3.2.3: by code points the emoji would stand behind the Hebrew letter.
     const text = String.raw`{
       "\u20ac": "Euro Sign",
@@ -74,7 +74,7 @@ describe("canonical JSON", () => {
     ["becbf647612f3696", "-0.0000033333333333333333"],
     ["43143ff3c1cb0959", "1424953923781206.2"],
   ];
-  it("spells numbers as in the RFC's table", () => {
+  it("Canonical JSON formats numbers like the RFC's table", () => {
     for (const [bits, text] of numbers) {
       const view = new DataView(new ArrayBuffer(8));
       view.setBigUint64(0, BigInt(`0x${bits}`));
@@ -82,14 +82,14 @@ describe("canonical JSON", () => {
     }
   });
 
-  it("escapes what must be escaped and nothing else", () => {
+  it("Canonical JSON escapes only characters that must be escaped", () => {
     assert.equal(
       canonicalJson('\b\t\n\f\r"\\/\u0000\u001f\u007f\u2028é😀'),
       String.raw`"\b\t\n\f\r\"\\/\u0000\u001f` + '\u007f\u2028é😀"',
     );
   });
 
-  it("is refused for what JSON has no word for", () => {
+  it("Canonical JSON rejects values that JSON lacks", () => {
     const cycle: unknown[] = [];
     cycle.push(cycle);
     for (
@@ -114,7 +114,7 @@ describe("canonical JSON", () => {
     assert.throws(() => canonicalJson(cycle), /nested deeper than 128/);
   });
 
-  it("says the same data, and is the same however the data was built", () => {
+  it("Canonical JSON represents the same data, and does not depend on how the data was built", () => {
     for (let seed = 0; seed < 500; seed++) {
       const data = someJson(createRandom(seed));
       const text = canonicalJson(data);

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { PluginError } from "./errors.ts";
 
 describe("PluginError", () => {
-  it("spells out what a terminal would obey in foreign text, and keeps its fields as they came", () => {
+  it("PluginError escapes control characters in foreign text, and keeps its fields unchanged", () => {
     const actual = "\u001b[2Jfine\u202e";
     const error = new PluginError("E_HTTP", "Cannot read a\u200bb", { actual, hint: "two\nlines" });
     assert.equal(

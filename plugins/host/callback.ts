@@ -49,7 +49,7 @@ export interface PluginCallback extends CallbackLike {
   close(): Promise<void>;
 }
 
-/** What a plugin's callback is made with. */
+/** Inputs of {@linkcode PluginCallback}. */
 export interface PluginParts {
   manifest: PluginManifest;
   entry: PluginCallbackEntry;
@@ -60,20 +60,25 @@ export interface PluginParts {
 }
 
 /**
- * Make the callback that a run sees from what a plugin's factory made: only the declared hooks,
- * each for a limited time, with logs of their own unless the plugin may add to them. One that is
- * only warned of and fails again and again is given up. What is given up is closed at once.
+ * Wrap the object that a plugin's factory returned in the callback that a run sees. It has only the
+ * declared hooks. Each hook has a time limit and its own copy of the logs, unless the plugin may
+ * add to them. A callback whose failures are only warnings is disabled, and closed, after several
+ * failures in a row.
  *
- * @throws PluginError `E_EXPORT` when it is no callback, or lacks a hook that was declared
+ * @throws PluginError `E_EXPORT` when it is not a callback, or lacks a declared hook
  */
 export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
   const { entry, run, info, limits, onError } = parts;
   const name = nameOf(parts);
   if (typeof made !== "object" || made === null) {
-    throw new PluginError("E_EXPORT", `Cannot use plugin ${name}: it made no callback`, {
-      expected: "an object with hooks",
-      actual: made === null ? "null" : typeof made,
-    });
+    throw new PluginError(
+      "E_EXPORT",
+      `Cannot use plugin ${name}: its factory returned no callback`,
+      {
+        expected: "an object with hooks",
+        actual: made === null ? "null" : typeof made,
+      },
+    );
   }
   const plugin = made as CallbackLike;
   const hooks = entry.hooks.map((one) => typeof one === "string" ? { name: one } : one);
@@ -86,7 +91,7 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => closing ??= closePlugin(plugin, parts);
   let givenUp: unknown;
-  // The list calls nothing of it again in this run but `close`; what it does by itself ends here.
+  // From here on the list calls only `close` in this run; this also ends its background work.
   const giveUp = (error: unknown): void => {
     givenUp = error;
     close().catch(() => {});
@@ -116,7 +121,7 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
       begin();
       const told = guard.call("setParams", () => plugin.setParams?.(structuredClone(params)));
       telling = isPromise<unknown>(told) ? told as Promise<unknown> : undefined;
-      // Whether it failed is told by the next hook, which waits for it.
+      // The next hook waits for it and reports its failure.
       telling?.catch(() => {});
     },
     hookOrder: (hook) => orderOf(hooks.find((one) => one.name === hook)),
@@ -182,11 +187,11 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
   return wired;
 }
 
-/** What is thrown for a call of a plugin that was given up, until its next run. */
+/** The error of a call to a disabled plugin, until its next run. */
 function unavailable(name: string, cause: unknown): PluginError {
   const code = cause instanceof PluginError ? cause.code : "E_CRASH";
   const reason = messageOf(cause);
-  return new PluginError(code, `Cannot call plugin ${name}: it was given up: ${reason}`, { cause });
+  return new PluginError(code, `Cannot call plugin ${name}: it was disabled: ${reason}`, { cause });
 }
 
 /**
@@ -226,7 +231,7 @@ function isFunction(plugin: CallbackLike, member: keyof CallbackLike, name: stri
   } catch (cause) {
     throw new PluginError(
       "E_EXPORT",
-      `Cannot use plugin ${name}: its ${member} cannot be looked at: ${messageOf(cause)}`,
+      `Cannot use plugin ${name}: its ${member} cannot be inspected: ${messageOf(cause)}`,
       { cause },
     );
   }
@@ -238,7 +243,7 @@ function orderOf(entry: PluginHookEntry | undefined): HookOrder | undefined {
   return { order, before, after };
 }
 
-/** A copy whose changes later callbacks do not see. */
+/** A copy, so that later callbacks do not see its changes. */
 function ownLogs(logs: unknown): unknown {
   return Object.freeze(addOtherNames({ ...logs as object }));
 }

@@ -41,8 +41,8 @@ function wire(made: unknown, wiring: Wiring = {}): PluginCallback {
 const never = () => new Promise<never>(() => {});
 const short = { limits: { hookTime: 50 } };
 
-describe("a plugin's callback", () => {
-  it("tells which plugin it is of, for good", () => {
+describe("A plugin's callback", () => {
+  it("A plugin's callback permanently names its plugin", () => {
     const { name, plugin } = wire({ onEpochEnd() {} });
     assert.equal(name, "ada/counter");
     assert.deepEqual(plugin, {
@@ -56,20 +56,20 @@ describe("a plugin's callback", () => {
     assert.throws(() => Object.assign(plugin, { tier: "sandboxed" }), TypeError);
   });
 
-  it("is refused where its members cannot be looked at", async () => {
+  it("A plugin's callback is rejected if its members cannot be inspected", async () => {
     for (const member of ["onEpochEnd", "getState", "setState"]) {
       const made = Object.defineProperty({ onEpochEnd() {} }, member, {
         get() {
           throw new Error("look away");
         },
       });
-      await refusal("E_EXPORT", () => wire(made), /cannot be looked at: look away/);
+      await refusal("E_EXPORT", () => wire(made), /cannot be inspected: look away/);
     }
-    await refusal("E_EXPORT", () => wire(null), /it made no callback/);
+    await refusal("E_EXPORT", () => wire(null), /its factory returned no callback/);
     await refusal("E_EXPORT", () => wire({ onEpochBegin() {} }), /no onEpochEnd/);
   });
 
-  it("stands where the manifest's hooks say", () => {
+  it("A plugin's callback has the position that the manifest's hooks declare", () => {
     const late = wire({ onEpochEnd() {}, onEpochBegin() {} }, {
       entry: {
         hooks: ["onEpochBegin", {
@@ -90,7 +90,7 @@ describe("a plugin's callback", () => {
     assert.deepEqual(list.order("onEpochEnd"), ["a", "ada/counter", "ada/last", "b"]);
   });
 
-  it("calls a hook at the last of every n epochs or batches", () => {
+  it("A plugin's callback calls a hook at the last of every n epochs or batches", () => {
     const seen: string[] = [];
     const plugin = wire({
       onEpochBegin: (epoch: number) => void seen.push(`begin ${epoch}`),
@@ -121,7 +121,7 @@ describe("a plugin's callback", () => {
     ]);
   });
 
-  it("reads the logs of a batch where the hook is due and the plugin reads them", () => {
+  it("A plugin's callback reads the logs of a batch if the hook is due and the plugin reads them", () => {
     const reads = (made: CallbackLike, hook: PluginHookEntry) =>
       [0, 1, 2, 3, 4, 5].filter((batch) =>
         wire(made, { entry: { hooks: [hook] } }).readsBatchLogs?.(batch)
@@ -136,7 +136,7 @@ describe("a plugin's callback", () => {
     assert.equal(wire({ onEpochEnd() {} }).readsBatchLogs, undefined);
   });
 
-  it("waits for setParams, where that takes time, before its first hook", async () => {
+  it("A plugin's callback waits for a pending setParams before its first hook", async () => {
     const seen: unknown[] = [];
     const plugin = wire({
       async setParams(params: { epochs: number }) {
@@ -152,7 +152,7 @@ describe("a plugin's callback", () => {
   });
 });
 
-describe("a plugin that fails", () => {
+describe("A plugin that fails", () => {
   const hooks: [string, () => unknown, RegExp][] = [
     ["throws an error", () => {
       throw new RangeError("no disk");
@@ -161,8 +161,8 @@ describe("a plugin that fails", () => {
       throw undefined;
     }, /undefined/],
     ["rejects with nothing", () => Promise.reject(), /undefined/],
-    ["does not come back", never, /did not come back from onEpochEnd\n.*within 50 ms/],
-    ["gives a thenable that never answers", () => ({ then() {} }), /did not come back/],
+    ["does not come back", never, /did not return from onEpochEnd\n.*within 50 ms/],
+    ["gives a thenable that never answers", () => ({ then() {} }), /did not return/],
     ["gives a thenable that throws", () => ({
       then() {
         throw new Error("not then");
@@ -182,7 +182,7 @@ describe("a plugin that fails", () => {
     ],
   ];
   for (const [what, onEpochEnd, message] of hooks) {
-    it(`ends the run only where the user says so: ${what}`, async () => {
+    it(`A plugin that fails ends the run only if the user says so: ${what}`, async () => {
       const strict = new CallbackList(wire({ onEpochEnd }, { ...short, onError: "throw" }));
       await assert.rejects(async () => await strict.onEpochEnd(0, {}), (error) => {
         assert(error instanceof CallbackError);
@@ -207,7 +207,7 @@ describe("a plugin that fails", () => {
     });
   }
 
-  it("may answer twice, or late: the first answer counts and a late failure harms nobody", async () => {
+  it("A plugin that fails may settle twice, or late: the first result counts and a late failure is harmless", async () => {
     const twice = {
       then(resolve: () => void, reject: (error: Error) => void) {
         resolve();
@@ -224,7 +224,7 @@ describe("a plugin that fails", () => {
     await new Promise((resolve) => setTimeout(resolve));
   });
 
-  it("is waited for in getState, setState, setParams and close no longer than in a hook", async () => {
+  it("A plugin that fails is limited in getState, setState, setParams and close to the time of a hook", async () => {
     const made: CallbackLike = {
       onEpochEnd() {},
       close: never,
@@ -233,7 +233,7 @@ describe("a plugin that fails", () => {
       setParams: never as unknown as () => undefined,
     };
     const plugin = wire(made, { ...short, onError: "warn" });
-    await refusal("E_TIMEOUT", () => plugin.getState?.(), /did not come back from getState/);
+    await refusal("E_TIMEOUT", () => plugin.getState?.(), /did not return from getState/);
     await refusal("E_TIMEOUT", () => plugin.setState?.({}), /setState/);
     await refusal("E_TIMEOUT", () => plugin.close(), /from close/);
     const list = new CallbackList(wire(made, short), {
@@ -243,11 +243,11 @@ describe("a plugin that fails", () => {
       await list.onEpochEnd(0);
       await list.close();
     });
-    assert.match(messages[0], /failed in onEpochEnd \(epoch 0\).*did not come back from setParams/);
+    assert.match(messages[0], /failed in onEpochEnd \(epoch 0\).*did not return from setParams/);
     assert.match(messages[1], /failed in close/);
   });
 
-  it("is closed at once when it is left out, and called again in the next run only", async () => {
+  it("A plugin that fails is closed when it is disabled, and called again only in the next run", async () => {
     const seen: string[] = [];
     let fails = true;
     const plugin = wire({
@@ -260,7 +260,7 @@ describe("a plugin that fails", () => {
     const list = new CallbackList(plugin, { model: {} });
     await warned(() => list.onEpochEnd(0, {}));
     assert.deepEqual(seen, ["onEpochEnd", "close"]);
-    await refusal("E_CRASH", () => plugin.onEpochEnd?.(1, {}), /it was given up: no disk/);
+    await refusal("E_CRASH", () => plugin.onEpochEnd?.(1, {}), /it was disabled: no disk/);
     await list.close();
     assert.deepEqual(seen, ["onEpochEnd", "close"]);
     fails = false;
@@ -270,7 +270,7 @@ describe("a plugin that fails", () => {
     assert.deepEqual(seen, ["onEpochEnd", "close", "onEpochEnd", "close"]);
   });
 
-  it("may take any time where the limit is none", async () => {
+  it("A plugin that fails may take any time if the limit is Infinity", async () => {
     for (const hookTime of [Infinity, 2 ** 31]) {
       const onEpochEnd = () => new Promise((resolve) => setTimeout(resolve));
       const plugin = wire({ onEpochEnd }, { limits: { hookTime }, onError: "throw" });
@@ -278,7 +278,7 @@ describe("a plugin that fails", () => {
     }
   });
 
-  it("and is only warned of, is left out after 20 failures of a hook in a row", async () => {
+  it('A plugin with onError "warn" is disabled after 20 consecutive failures of a hook', async () => {
     let calls = 0;
     let fails = true;
     const made = {
@@ -314,8 +314,8 @@ describe("a plugin that fails", () => {
   });
 });
 
-describe("closing a plugin", () => {
-  it("closes what it opened after its own close, which may still write", async () => {
+describe("Closing a plugin", () => {
+  it("Closing a plugin closes what it opened after its own close, which may still write", async () => {
     const seen: string[] = [];
     const run = new PluginRun("ada/counter", 1000);
     run.closers.push(() => void seen.push("context"));
@@ -328,12 +328,12 @@ describe("closing a plugin", () => {
     }, { run });
     await plugin.close();
     assert.deepEqual(seen, ["plugin writes", "plugin", "context"]);
-    assert.throws(() => run.checkOpen("write"), /its run is over/);
+    assert.throws(() => run.checkOpen("write"), /its run has ended/);
     plugin.onEpochEnd?.(0, {});
     run.checkOpen("write");
   });
 
-  it("closes all of it whatever fails, and tells the first failure", async () => {
+  it("Closing a plugin closes everything even if a step fails, and throws the first failure", async () => {
     const seen: string[] = [];
     const run = new PluginRun("ada/counter", 1000);
     run.closers.push(() => {
@@ -355,7 +355,7 @@ describe("closing a plugin", () => {
     assert.equal(seen.length, 6);
   });
 
-  it("leaves nothing that a plugin may still do to the model", async () => {
+  it("Closing a plugin ends its access to the model", async () => {
     const { context, run } = contextWith({
       entry: entryWith({ controls: ["readWeights", "setLearningRate", "stop", "writeWeights"] }),
     });
@@ -373,7 +373,7 @@ describe("closing a plugin", () => {
     await refusal("E_PERMISSION", () => context.writeWeights?.([]));
   });
 
-  it("has refused weights that are none", async () => {
+  it("writeWeights rejects invalid weights", async () => {
     const { context, run } = contextWith({ entry: entryWith({ controls: ["writeWeights"] }) });
     run.model = { getWeights: () => [], setWeights: () => assert.fail("written") };
     const values = new Float32Array(4);

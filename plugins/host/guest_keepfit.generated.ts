@@ -10,7 +10,7 @@ var Callback = class {
   }
   get model() {
     throw new TypeError(
-      "Cannot reach the model from here: the context has what may be done with it"
+      "Cannot reach the model from a plugin: use the functions of the context"
     );
   }
   setParams(params) {

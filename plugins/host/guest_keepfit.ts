@@ -12,7 +12,7 @@ export class Callback {
 
   get model(): never {
     throw new TypeError(
-      "Cannot reach the model from here: the context has what may be done with it",
+      "Cannot reach the model from a plugin: use the functions of the context",
     );
   }
 

@@ -3,7 +3,7 @@ import { isPromise } from "../../core/promise.ts";
 import { PluginError } from "../errors.ts";
 import { within } from "./time_limit.ts";
 
-/** Failures of a hook in a row before the plugin is given up. */
+/** Consecutive failures of a hook after which the plugin is disabled. */
 const maxInRow = 20;
 
 /** Calls the members of a plugin with a time limit for promises, and counts failures. */
@@ -16,7 +16,7 @@ export class HookGuard {
   /**
    * @param name of the plugin's callback, for messages
    * @param time time limit of a promise in milliseconds
-   * @param onFailure told before a failure goes on, and whether it is the last one to put up with
+   * @param onFailure called before a failure is rethrown, with whether the plugin is to be disabled
    */
   constructor(
     name: string,
@@ -60,9 +60,9 @@ export class HookGuard {
   }
 
   #late(member: string): PluginError {
-    return new PluginError("E_TIMEOUT", `Plugin ${this.#name} did not come back from ${member}`, {
-      expected: `an end within ${this.#time} ms`,
-      hint: "if it needs longer, load it with { limits: { hookTime } }",
+    return new PluginError("E_TIMEOUT", `Plugin ${this.#name} did not return from ${member}`, {
+      expected: `it to return within ${this.#time} ms`,
+      hint: "to give it more time, load it with { limits: { hookTime } }",
     });
   }
 

@@ -1,6 +1,6 @@
 import { isPromise } from "../../core/promise.ts";
 
-/** Milliseconds in a hook from which on its share of the time counts. */
+/** Milliseconds in a hook above which its share of the time is checked. */
 const leastTime = 1000;
 const leastCalls = 3;
 
@@ -15,13 +15,13 @@ export class HookShare {
     this.#name = name;
   }
 
-  /** Begin to count anew. */
+  /** Reset the count. */
   reset(): void {
     this.#hooks.clear();
     this.#hasWarned = false;
   }
 
-  /** Call a hook that is called again and again. @returns what it gave, a promise where it was one */
+  /** Call a hook that recurs. @returns its result, a promise if the hook returned one */
   measure(hook: string, call: () => unknown): unknown {
     const began = performance.now();
     const result = call();
@@ -33,7 +33,7 @@ export class HookShare {
   #count(hook: string, began: number): void {
     const now = performance.now();
     const calls = this.#hooks.get(hook);
-    // From the end of the first call on, so that each call counts with the time before it.
+    // Measured from the end of the first call, so that each call includes the time before it.
     if (calls === undefined) return void this.#hooks.set(hook, { since: now, count: 1, time: 0 });
     calls.count++;
     calls.time += now - began;

@@ -23,7 +23,7 @@ async function warnings(before: number, taken: number, calls: number): Promise<s
 }
 
 describe("HookShare", () => {
-  it("warns once of a hook that takes most of a step's time", async () => {
+  it("HookShare warns once about a hook that takes most of a step's time", async () => {
     const lines = await warnings(100, 400, 20);
     assert.deepEqual(lines, [
       "keepfit: plugin ada/counter takes 80 % of the time in onTrainBatchEnd: 1200 of 1500 ms; " +
@@ -31,13 +31,13 @@ describe("HookShare", () => {
     ]);
   });
 
-  it("says nothing of what takes less, or of a few calls", async () => {
+  it("HookShare does not warn about less, or about a few calls", async () => {
     assert.deepEqual(await warnings(100, 90, 200), []);
     assert.deepEqual(await warnings(0, 400, 3), []);
     assert.deepEqual(await warnings(0, 10, 90), []);
   });
 
-  it("returns the failure of a hook", async () => {
+  it("HookShare returns the failure of a hook", async () => {
     const share = new HookShare("ada/counter");
     const fail = () => Promise.reject(new Error("no"));
     await assert.rejects(share.measure("onEpochEnd", fail) as Promise<unknown>, /no/);

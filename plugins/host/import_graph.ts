@@ -11,10 +11,10 @@ const maxDataUrl = 32 * 1024 * 1024;
 /**
  * Evaluate a verified graph and return the exports of its entry.
  *
- * The modules are written to the cache, in a folder named by a hash of all texts, and imported from
- * there: loader hooks differ between runtimes, files do not. The same texts are one module instance
- * in a process. Without a cache, modules are imported as nested `data:` URLs, which rules out
- * cycles.
+ * The modules are written to the cache, in a folder named after a hash of their texts, and imported
+ * from there: loader hooks differ between runtimes, files do not. Equal texts share one module
+ * instance per process. Without a cache, modules are imported as nested `data:` URLs, which rules
+ * out cycles.
  *
  * @param cache the cache; undefined where files cannot be imported
  * @throws PluginError `E_MODULE` when a module cannot be evaluated
@@ -38,7 +38,7 @@ export async function importGraph(
 }
 
 /**
- * Write the modules to where they can be imported.
+ * Write the modules to a place from which they can be imported.
  *
  * @returns the URL of the entry: a file in the cache, or a `data:` URL with all modules
  * @throws PluginError `E_IMPORT` for a cycle without a cache
@@ -78,7 +78,7 @@ function toDataUrl(graph: ModuleGraph): string {
         `Cannot load plugin module ${key} without a cache: it imports itself, by way of ${
           path.slice(path.indexOf(key) + 1).join(", ") || "nothing else"
         }`,
-        { url: key, hint: "let the cache be written (cacheDir), or bundle the plugin" },
+        { url: key, hint: "make the cache writable (cacheDir), or bundle the plugin" },
       );
     }
     path.push(key);
@@ -88,7 +88,7 @@ function toDataUrl(graph: ModuleGraph): string {
       throw new PluginError("E_LIMIT", `Cannot load plugin module ${key} without a cache`, {
         url: key,
         expected: `at most ${maxDataUrl} characters with all its imports`,
-        hint: "let the cache be written (cacheDir), or bundle the plugin",
+        hint: "make the cache writable (cacheDir), or bundle the plugin",
       });
     }
     const url = `data:text/javascript;base64,${toBase64(new TextEncoder().encode(text))}`;

@@ -6,8 +6,8 @@ const isSafe = new RegExp(`^[^${unsafeCharacters}]{1,${maxLogName}}$`, "u");
 const maxNames = 1000;
 
 /**
- * Names of the logs that a plugin adds. They come from a place that is not trusted, are shown on
- * terminals and kept in the history of a run.
+ * Names of the logs that a plugin adds. They are untrusted, appear on terminals and stay in the
+ * history of a run.
  */
 export class LogNames {
   readonly #id: string;
@@ -19,22 +19,22 @@ export class LogNames {
   }
 
   /**
-   * Check a name, each that it has not seen.
+   * Check a name, unless it was checked before.
    *
-   * @throws PluginError `E_LIMIT` for one that is no name, or one too many
+   * @throws PluginError `E_LIMIT` for an invalid name, or too many names
    */
   check(name: string): void {
     if (this.#seen.has(name)) return;
     if (!isSafe.test(name)) {
       throw new PluginError("E_LIMIT", `Plugin ${this.#id} may not add a log of this name`, {
-        expected: `1 to ${maxLogName} characters, none that controls a terminal or hides text`,
+        expected: `1 to ${maxLogName} characters, without control or invisible characters`,
         actual: name.length > maxLogName ? `${name.length} characters` : printable(name),
       });
     }
     if (this.#seen.size === maxNames) {
       throw new PluginError(
         "E_LIMIT",
-        `Plugin ${this.#id} may not add log ${name}: it is one of too many`,
+        `Plugin ${this.#id} may not add log ${name}: it adds too many`,
         {
           expected: `at most ${maxNames} different names`,
         },

@@ -4,14 +4,14 @@ import { refusal } from "../fixtures.ts";
 import { LogNames } from "./log_names.ts";
 
 describe("LogNames", () => {
-  it("takes what people call a metric", () => {
+  it("LogNames accepts common names of metrics", () => {
     const names = new LogNames("ada/counter");
     for (const name of ["loss", "val_f1 (macro)", "точность", "精度", "🙂", "a/b:c", " "]) {
       names.check(name);
     }
   });
 
-  it("refuses what drives a terminal, hides, is empty or long", async () => {
+  it("LogNames rejects empty, long, hidden and terminal-controlling names", async () => {
     const names = new LogNames("ada/counter");
     const bad = [
       "",
@@ -31,7 +31,7 @@ describe("LogNames", () => {
     names.check("x".repeat(200));
   });
 
-  it("counts different names, not how often they come", async () => {
+  it("LogNames counts different names, not their occurrences", async () => {
     const names = new LogNames("ada/counter");
     for (let round = 0; round < 3; round++) for (let i = 0; i < 1000; i++) names.check(`m${i}`);
     await refusal("E_LIMIT", () => names.check("one more"), /too many/);

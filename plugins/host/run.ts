@@ -46,25 +46,31 @@ export class PluginRun {
     if (this.#isOpen) return;
     throw new PluginError(
       "E_PERMISSION",
-      `Plugin ${this.#id} may not ${action}: its run is over, and what it began there was closed`,
+      `Plugin ${this.#id} may not ${action}: its run has ended, and everything it opened there ` +
+        `was closed`,
     );
   }
 
   /**
-   * Do work that closing waits for. A plugin that does not await it cannot end the process with it.
+   * Do work that {@linkcode close} waits for. Its failure does not end the process, even if the
+   * plugin does not await it.
    *
    * @param action name of the work in messages
    * @param work the work
    * @param isData true if a failure loses data of the plugin. Default: false
-   * @throws PluginError `E_LIMIT` if too much work is pending
+   * @throws PluginError `E_LIMIT` when too much work is pending
    */
   async track<T>(action: string, work: () => Promise<T>, isData = false): Promise<T> {
     this.checkOpen(action);
     if (this.#pending.size >= maxPending) {
-      throw new PluginError("E_LIMIT", `Plugin ${this.#id} may not ${action}: it does not wait`, {
-        expected: `at most ${maxPending} requests, writes and commands under way`,
-        hint: "await what the functions of the context return",
-      });
+      throw new PluginError(
+        "E_LIMIT",
+        `Plugin ${this.#id} may not ${action}: it does not await its calls`,
+        {
+          expected: `at most ${maxPending} pending requests, writes and commands`,
+          hint: "await the promises that the context's functions return",
+        },
+      );
     }
     const working = work();
     this.#pending.add(working);
@@ -79,13 +85,13 @@ export class PluginRun {
     }
   }
 
-  /** A hook failed and was reported: its lost data is not reported again. */
+  /** A hook failed and was reported: do not report its lost data again. */
   reportedFailure(): void {
     this.#lost = undefined;
   }
 
   /**
-   * Wait for pending work, abort what takes too long, and close what is open. May be called again.
+   * Wait for pending work, abort what takes too long, and close everything. May be called again.
    *
    * @throws the first error of work that was not awaited, or of closing
    */
@@ -95,8 +101,8 @@ export class PluginRun {
     const pending = Promise.allSettled(this.#pending).then((all) => {
       for (const one of all) if (one.status === "rejected") failures.push(one.reason);
     });
-    const late = new PluginError("E_TIMEOUT", `Plugin ${this.#id} was closed with work under way`, {
-      expected: `an end within ${this.#closeTime} ms`,
+    const late = new PluginError("E_TIMEOUT", `Plugin ${this.#id} was closed with work pending`, {
+      expected: `it to end within ${this.#closeTime} ms`,
     });
     await within(pending, this.#closeTime, () => late).catch((error) => failures.push(error));
     this.#stopping.abort(late);

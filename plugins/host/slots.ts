@@ -5,7 +5,7 @@ export class Slots {
 
   /**
    * @param count number of concurrent tasks
-   * @param count how many at once
+   * @param count number of concurrent tasks
    */
   constructor(count: number) {
     this.#free = count;
@@ -14,7 +14,7 @@ export class Slots {
   /** Run a task when a slot is free. */
   async use<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
-    // The slot is handed over directly: no other task may take it in between.
+    // The slot is passed on directly, so that no other task takes it in between.
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await work();

@@ -12,7 +12,7 @@ interface Page {
 /** Shared servers of this process, by address. */
 const servers = new Map<string, TextServer>();
 
-/** A server of texts. A process has one for each address. */
+/** A server of texts. A process has one server per address. */
 export class TextServer {
   readonly #pages = new Map<string, Page>();
   readonly #holders = new Set<Holder>();
@@ -26,7 +26,7 @@ export class TextServer {
   /**
    * Join the server of an address, or start it. Port 0 starts a new server on a free port.
    *
-   * @throws Error when the address cannot be listened on
+   * @throws Error when the address is not available
    */
   static async open(
     serve: Runtime["serve"],
@@ -36,7 +36,7 @@ export class TextServer {
   ): Promise<TextServer> {
     const address = `${hostname}:${port}`;
     let server = servers.get(address);
-    // The last holder has left; its port is not free yet.
+    // The last holder has left, but the port is not free yet.
     while (server !== undefined && server.#closed !== undefined) {
       await server.#closed;
       server = servers.get(address);

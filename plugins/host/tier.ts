@@ -16,10 +16,10 @@ export interface TierRun {
   graph: ModuleGraph;
   /** Validated options, a copy for the plugin. */
   options: Record<string, unknown>;
-  /** Everything the plugin may do. Functions take and return plain data, bytes and promises. */
+  /** Everything the plugin may do. Its functions take and return plain data, bytes and promises. */
   context: PluginContext;
   limits: Required<PluginLimits>;
-  /** Aborts when nobody waits for the plugin any more. */
+  /** Aborts when the plugin is no longer needed. */
   signal: AbortSignal;
   /** Cache of modules for import; undefined if there is none. */
   cache: PluginCache | undefined;
@@ -35,7 +35,7 @@ export interface TierRun {
  */
 export type RunTier = (run: TierRun) => Promise<unknown>;
 
-/** What determines the tier of a plugin, beside its manifest. */
+/** What determines the tier of a plugin, in addition to its manifest. */
 export interface TierChoice {
   /** Tier chosen by the user. */
   wanted?: PluginTier;
@@ -46,8 +46,8 @@ export interface TierChoice {
 }
 
 /**
- * The tier of a plugin that is loaded: what the user says, else what the lock file says, else
- * `"trusted"` for the user's own and `"sandboxed"` for all others and for what requires it.
+ * The tier of a plugin: the user's choice, else the lock file's, else `"trusted"` for the user's
+ * own plugins and `"sandboxed"` for all others and for those that require it.
  *
  * @throws RangeError for an unknown tier
  * @throws PluginError `E_SANDBOX` when the plugin does not support the sandbox
@@ -76,11 +76,12 @@ export function chooseTier(
       url,
       expected: `sandbox ${support}${reason === undefined ? "" : ` (${reason})`}`,
       actual: wanted === undefined && locked === undefined
-        ? `tier ${tier}, as for all that is not a file of your own`
+        ? `tier ${tier}, the default for everything but your own files`
         : `tier ${tier}`,
       hint: support === "required"
         ? `leave out the tier, or pass { tier: "sandboxed" }`
-        : `pass { tier: "trusted" } or { tier: "worker" }: both give it your process's rights`,
+        : `pass { tier: "trusted" } or { tier: "worker" }: both run it with the rights of your ` +
+          `process`,
     },
   );
 }

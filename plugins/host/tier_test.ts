@@ -6,15 +6,15 @@ import { chooseTier, type TierChoice } from "./tier.ts";
 const tierOf = (support: PluginManifest["sandbox"]["support"], choice: TierChoice) =>
   chooseTier({ id: "ada/timer", sandbox: { support } } as PluginManifest, "file:///", choice);
 
-describe("a tier", () => {
-  it("is this process for the user's own, and the sandbox for others or what requires it", () => {
+describe("A tier", () => {
+  it("A tier is this process for the user's own plugins, and the sandbox for others or those that require it", () => {
     assert.equal(tierOf("supported", { isOwn: false }), "sandboxed");
     assert.equal(tierOf("supported", { isOwn: true }), "trusted");
     assert.equal(tierOf("required", { isOwn: true }), "sandboxed");
     assert.equal(tierOf("unsupported", { isOwn: true }), "trusted");
   });
 
-  it("is what the user says, else what the lock file says", () => {
+  it("A tier is the user's choice, else the lock file's", () => {
     assert.equal(tierOf("supported", { isOwn: false, locked: "worker" }), "worker");
     assert.equal(
       tierOf("supported", { isOwn: false, locked: "worker", wanted: "trusted" }),
@@ -22,9 +22,9 @@ describe("a tier", () => {
     );
   });
 
-  it("that the plugin does not run in is refused, with what to pass", () => {
+  it("A tier that the plugin does not support is rejected, with advice", () => {
     const far = { isOwn: false };
-    const hint = /not a file of your own[^]*pass \{ tier: "trusted" \}/;
+    const hint = /everything but your own files[^]*pass \{ tier: "trusted" \}/;
     assert.throws(() => tierOf("unsupported", far), hint);
     assert.throws(() => tierOf("required", { isOwn: true, wanted: "worker" }), /leave out/);
     assert.throws(() => tierOf("unsupported", { ...far, wanted: "sandboxed" }), /E_|sandbox/);

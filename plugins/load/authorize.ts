@@ -24,17 +24,17 @@ import { optionsFor } from "./callback_options.ts";
 import { chooseCallback } from "./choose_callback.ts";
 import type { Candidate } from "./fetch_manifest.ts";
 
-/** What a user wants of a plugin and agrees to. */
+/** What a user requests of a plugin and agrees to. */
 export interface User {
-  /** Modules that the plugin is given. */
+  /** Modules that the plugin may import from this program. */
   peers?: Peers;
-  /** Keys of which one must have signed the plugin. */
+  /** Keys, one of which must have signed the plugin. */
   signers?: readonly string[];
   tier?: PluginTier;
   limits?: PluginLimits;
   /** Name of the callback. */
   callback?: string;
-  /** Rows to evaluate the model on. */
+  /** Rows on which the plugin may evaluate the model. */
   data?: PluginData;
   /** Options of the callback. */
   options?: Record<string, unknown>;
@@ -42,7 +42,7 @@ export interface User {
   outputDir?: Path;
 }
 
-/** A rule that a plugin must pass, in the order in which they are checked. */
+/** A rule that a plugin must pass; rules are checked in this order. */
 export type Rule =
   | "engines"
   | "signers"
@@ -53,29 +53,29 @@ export type Rule =
   | "lock"
   | "grants";
 
-/** How a review differs from that of a plugin that is about to run. */
+/** How a review differs from the authorization of a plugin that is about to run. */
 export interface ReviewPolicy {
-  /** Rules that do not apply; what they decide is undefined. Default: none. */
+  /** Rules that do not apply; their results are undefined. Default: none. */
   without?: readonly Rule[];
-  /** Receives each refusal. Default: the first one is thrown. */
+  /** Called with each refusal. Default: the first one is thrown. */
   refuse?: (error: PluginError) => void;
 }
 
-/** What was found out about a plugin; undefined is what a rule refused or was not asked for. */
+/** Result of a review; undefined where a rule refused or was not applied. */
 export interface Review {
   tier: PluginTier | undefined;
   limits: Required<PluginLimits>;
   callback: PluginCallbackEntry | undefined;
-  /** Options of the callback over their defaults, checked. */
+  /** Options of the callback merged over their defaults, validated. */
   options: Record<string, unknown> | undefined;
-  /** What differs from the lock file, as far as trust is concerned. */
+  /** Differences from the lock file that affect trust. */
   differences: TrustDifference[];
   grants: Grants | undefined;
   /** The entry for the lock file, with the permissions that the user agrees to. */
   entry: LockedPlugin;
 }
 
-/** All that a plugin may do in a run: no rule refused it. */
+/** Everything that a plugin may do in a run: no rule refused it. */
 export interface Consent extends Review {
   tier: PluginTier;
   callback: PluginCallbackEntry;
@@ -84,9 +84,9 @@ export interface Consent extends Review {
 }
 
 /**
- * The third phase of loading a plugin: decide whether it may run and what it may do, from its
- * manifest, the lock file and what the user says. Nothing of the plugin has run, and nothing but its
- * manifest was read.
+ * The third phase of loading a plugin: decide whether it may run and what it may do, based on its
+ * manifest, the lock file and the user's options. Only the manifest has been read, and no code has
+ * run.
  *
  * @throws RangeError for a tier, a limit or a permission that does not exist
  * @throws PluginError `E_ENGINE`, `E_EXPORT`, `E_LOCK`, `E_OPTIONS`, `E_PERMISSION`, `E_RUNTIME`,
@@ -156,25 +156,29 @@ function checkControls(
 ): void {
   const missing = callback.controls.filter((control) => !givenControls.includes(control));
   if (missing.length > 0) {
-    throw new PluginError("E_PERMISSION", `Cannot load plugin ${manifest.id}: it wants controls`, {
-      url,
-      expected: `some of ${givenControls.join(", ")}, which this keepfit has`,
-      actual: missing.join(", "),
-    });
+    throw new PluginError(
+      "E_PERMISSION",
+      `Cannot load plugin ${manifest.id}: it declares unknown controls`,
+      {
+        url,
+        expected: `only ${givenControls.join(", ")}, which this keepfit supports`,
+        actual: missing.join(", "),
+      },
+    );
   }
   if (callback.controls.includes("evaluate") && data === undefined) {
-    throw new PluginError("E_PERMISSION", `Cannot load plugin ${manifest.id}: it has no data`, {
+    throw new PluginError("E_PERMISSION", `Cannot load plugin ${manifest.id}: it needs data`, {
       url,
-      expected: "rows that it may evaluate the model on",
+      expected: "rows on which it may evaluate the model",
       hint: "pass { data: { x, y } }",
     });
   }
 }
 
-/** @throws PluginError `E_LOCK` where the user wants more than a frozen lock file has */
+/** @throws PluginError `E_LOCK` when the user grants more than the frozen lock file does */
 function checkFrozen(entry: LockedPlugin, locked: LockedPlugin, url: string): void {
   const { id, tier, permissions } = entry;
-  // Where a plugin may write is named at each load.
+  // The output directory is set at each load.
   const isSame = isWithin({ ...permissions, write: undefined }, locked.permissions) &&
     tier === (locked.tier ?? tier);
   if (isSame) return;
@@ -182,6 +186,6 @@ function checkFrozen(entry: LockedPlugin, locked: LockedPlugin, url: string): vo
     url,
     expected: `tier ${locked.tier}, permissions ${JSON.stringify(locked.permissions)}`,
     actual: `tier ${tier}, permissions ${JSON.stringify(permissions)}`,
-    hint: "leave out tier and allow, or lock it anew with keepfit add",
+    hint: "omit tier and allow, or lock it again with keepfit add",
   });
 }

@@ -41,7 +41,7 @@ describe("authorize", () => {
   };
   const net = [{ host: "a.example", reason: "r" }];
 
-  it("returns all that the plugin may do, and the entry that locks it", () => {
+  it("authorize returns all rights of the plugin, and its lock entry", () => {
     const optionalPermissions = { net };
     const consent = authorize(candidate({ optionalPermissions }), { allow: ["net"] });
     assert.equal(consent.tier, "sandboxed");
@@ -51,7 +51,7 @@ describe("authorize", () => {
     assert.deepEqual(consent.differences, []);
   });
 
-  it("throws the first refusal, in the order of the rules", async () => {
+  it("authorize throws the first refusal, in the order of the rules", async () => {
     const wrong = { engines: { core: ">=900" }, permissions: { net } };
     const user: User = { callback: "none", options: { a: 1 } };
     await refusal("E_ENGINE", () => authorize(candidate(wrong), user));
@@ -61,7 +61,7 @@ describe("authorize", () => {
     await refusal("E_PERMISSION", () => authorize(fits, {}));
   });
 
-  it("collects every refusal of the rules that apply", () => {
+  it("authorize collects every refusal of the rules that apply", () => {
     const refused: string[] = [];
     const review = authorize(
       candidate({ engines: { core: ">=900" }, permissions: { net } }),
@@ -74,7 +74,7 @@ describe("authorize", () => {
     assert.equal(review.grants, undefined);
   });
 
-  it("takes tier and permissions of the lock file, and no more than those", async () => {
+  it("authorize uses tier and permissions of the lock file, and nothing more", async () => {
     const permissions = { net };
     const locked = candidate({ permissions }, {
       tier: "worker",
@@ -89,7 +89,7 @@ describe("authorize", () => {
     await refusal("E_TRUST", wider, /permissions\.net: was none, is a\.example/);
   });
 
-  it("of a frozen lock file allows only what is locked", async () => {
+  it("authorize allows only what a frozen lock file allows", async () => {
     const locked = candidate({ optionalPermissions: { net } }, {});
     const frozen = { ...locked, settings: { ...locked.settings, frozen: true } };
     assert.deepEqual(authorize(locked, { allow: ["net"] }).entry.permissions, {

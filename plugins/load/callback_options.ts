@@ -4,8 +4,8 @@ import type { PluginCallbackEntry, PluginManifest } from "../manifest/format.ts"
 import { checkOptions, noOptions, type OptionsSchema } from "../manifest/options_schema.ts";
 
 /**
- * The options of a plugin's callback: those given over the defaults of the manifest, checked, and a
- * copy that is the plugin's own.
+ * The options of a plugin's callback: the user's merged over the defaults of the manifest,
+ * validated and copied.
  *
  * @param url of the manifest
  * @throws PluginError `E_OPTIONS` with one line for each problem
@@ -38,7 +38,7 @@ export function optionsFor(
   );
 }
 
-/** Written so that it stands in code and in `keepfit.json` alike. */
+/** Valid both in code and in `keepfit.json`. */
 function completed(
   { properties = {} }: OptionsSchema,
   given: Record<string, unknown>,
@@ -46,10 +46,10 @@ function completed(
 ): string {
   const samples = missing.map((name) => [name, sampleOf(properties[name])]);
   const wanted = JSON.stringify({ ...given, ...Object.fromEntries(samples) });
-  return `give it options: ${wanted.length > 300 ? "{ … }" : wanted}`;
+  return `pass it options: ${wanted.length > 300 ? "{ … }" : wanted}`;
 }
 
-/** A value of the right type, to be replaced. */
+/** A placeholder of the right type. */
 function sampleOf(schema: OptionsSchema = {}): unknown {
   const [first] = schema.enum ?? [];
   const type = [schema.type].flat()[0];

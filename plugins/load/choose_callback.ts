@@ -2,10 +2,11 @@ import { PluginError } from "../errors.ts";
 import type { PluginCallbackEntry, PluginManifest } from "../manifest/format.ts";
 
 /**
- * The callback of a plugin that is asked for.
+ * The requested callback of a plugin.
  *
- * @param name undefined for its only one
- * @throws PluginError `E_EXPORT` when there is none of that name, or several and none is named
+ * @param name undefined for the only one
+ * @throws PluginError `E_EXPORT` when there is none of that name, or there are several and none is
+ * named
  */
 export function chooseCallback(
   manifest: PluginManifest,

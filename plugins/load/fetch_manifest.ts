@@ -11,14 +11,14 @@ import type { PluginLocation } from "./locate.ts";
 /** Where a manifest was found. */
 export type PluginSource = "cache" | "file" | "network" | "vendor";
 
-/** A plugin whose manifest is verified and of which nothing has run. */
+/** A plugin whose manifest is verified and whose code has not run. */
 export interface Candidate extends Omit<PluginLocation, "integrity"> {
   manifest: PluginManifest;
   /** The manifest, byte for byte. */
   bytes: Uint8Array;
   /** Of the manifest. */
   integrity: string;
-  /** Keys that signed the manifest, all verified. */
+  /** Keys that signed the manifest, verified. */
   signers: string[];
   source: PluginSource;
   /** True where the plugin is the user's own. */
@@ -46,7 +46,7 @@ export async function fetchManifest(location: PluginLocation): Promise<Candidate
   if (frozen && integrity !== locked?.integrity) {
     throw new PluginError("E_LOCK", `Cannot load plugin ${reference.key}: the lock is frozen`, {
       url: url.href,
-      expected: `a manifest of ${locked?.integrity}, as the lock file says`,
+      expected: `a manifest with ${locked?.integrity}, as in the lock file`,
       actual: integrity,
     });
   }
@@ -71,7 +71,7 @@ async function readManifest(
   if (own) return { bytes: own, source: "vendor" };
   const hasTrustedIntegrity = integrity !== undefined && !isUnverified;
   const isFile = url.protocol === "file:";
-  // The list of versions in a folder of this machine vouches for what lies beside it.
+  // A list of versions in a local folder vouches for the files beside it.
   const isOfFolder = reference.kind === "registry" && isFile;
   const isTrusted = hasTrustedIntegrity || isOwn(reference) || isServedHere(reference) ||
     isOfFolder || settings.trustFirstUse;
@@ -86,7 +86,7 @@ async function readManifest(
     });
     if (!isFile) await cache.write(integrity, bytes);
   } else if (!isFile && settings.trustFirstUse) {
-    // Once it is locked, it is read from the cache.
+    // Once locked, the plugin is read from the cache.
     await cache.write(await computeIntegrity(bytes), bytes);
   }
   return { bytes, source: isFile ? "file" : "network" };
@@ -95,27 +95,27 @@ async function readManifest(
 function untrusted({ reference, url }: PluginLocation, actual: string): PluginError {
   return new PluginError(
     "E_INTEGRITY",
-    `Cannot load plugin ${url}: nothing says what its manifest must be`,
+    `Cannot load plugin ${url}: its manifest has no known integrity`,
     {
       url: url.href,
       expected: "an integrity value in the reference or in a lock file",
       actual,
-      hint: `look at it with keepfit explain, and if you trust it run keepfit add, or ` +
+      hint: `inspect it with keepfit explain; if you trust it, run keepfit add, or ` +
         `load ${reference.key}#${actual}`,
     },
   );
 }
 
 function notAsLocked({ expected, actual }: PluginError, url: URL): PluginError {
-  return new PluginError("E_INTEGRITY", `Cannot use ${url}: it is not what the lock file says`, {
+  return new PluginError("E_INTEGRITY", `Cannot use ${url}: it does not match the lock file`, {
     url: url.href,
     expected,
     actual,
-    hint: "it was changed since: keepfit update shows what is different",
+    hint: "it has changed since: keepfit update shows the differences",
   });
 }
 
-/** Reads files from the nearest place: the vendor folder, then the cache, then their URL. */
+/** Reads files from the nearest location: the vendor folder, then the cache, then their URL. */
 function fileReader(
   manifest: PluginManifest,
   { url: manifestUrl, cache, vendored, fetcher }: PluginLocation,

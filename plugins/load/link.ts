@@ -9,7 +9,7 @@ import { warnIfYanked } from "./yanks.ts";
 
 /**
  * The fourth phase of loading a plugin: read, verify and parse every module that its entry can
- * reach. Once all of them are verified, a plugin that is accepted on first use is locked.
+ * reach. Once all are verified, a plugin that is trusted on first use is locked.
  *
  * @throws PluginError `E_HTTP`, `E_IMPORT`, `E_INTEGRITY`, `E_LIMIT`, `E_LOCK`, `E_MODULE`,
  *   `E_OFFLINE`
@@ -34,9 +34,9 @@ async function lockAsFound(
   entry: LockedPlugin,
 ): Promise<void> {
   if (lockFile === undefined) {
-    throw new PluginError("E_LOCK", `Cannot lock plugin ${manifest.id}: there is no place for it`, {
+    throw new PluginError("E_LOCK", `Cannot lock plugin ${manifest.id}: no lock file is named`, {
       expected: "a lock file",
-      hint: `say where with { lock: "keepfit.lock.json" }`,
+      hint: `name one with { lock: "keepfit.lock.json" }`,
     });
   }
   await updateLock(lockFile.url, (lock) => addToLock(lock, reference, entry, lockFile.url), { fs });

@@ -23,15 +23,15 @@ import { start } from "./start.ts";
 export interface LoadPluginOptions extends OpenPluginOptions {
   /** Name of the callback. Default: the plugin's only one. */
   callback?: string;
-  /** Options of the callback, plain data as its manifest describes them. Default: none. */
+  /** Options of the callback: plain data, as described in its manifest. Default: none. */
   options?: Record<string, unknown>;
-  /** Rows that it may evaluate the model on, if it has the control `evaluate`. Default: none. */
+  /** Rows on which it may evaluate the model, if it has the control `evaluate`. Default: none. */
   data?: PluginData;
-  /** Receives the lines of the plugin's log, prefixed with its id. Default: `console.log`. */
+  /** Called with each line of the plugin's log, prefixed with its id. Default: `console.log`. */
   log?: (line: string) => void;
   /**
-   * Where its code runs. Default: as in the lock file, else `"trusted"` for a `file:` URL of your own
-   * and `"sandboxed"` for all others: of a registry, a package, or any server.
+   * Where its code runs. Default: as in the lock file, else `"trusted"` for a `file:` URL of your
+   * own and `"sandboxed"` for plugins of a registry, a package or a server.
    */
   tier?: PluginTier;
   /**
@@ -46,7 +46,7 @@ export interface LoadPluginOptions extends OpenPluginOptions {
   /** Error policy of its hooks. Default: as the manifest advises, else `"disable"`. */
   onError?: ErrorPolicy;
   /**
-   * Keys of which one must have signed the plugin, each `ed25519:` and the public key in base64.
+   * Keys, one of which must have signed the plugin: `ed25519:` and the public key in base64.
    * Default: no signature is required.
    */
   signers?: readonly string[];
@@ -57,23 +57,22 @@ export interface LoadPluginOptions extends OpenPluginOptions {
  *
  * The reference is the URL of a plugin's manifest (https, `file:`, or http on this machine), a
  * plugin of a registry (`registry:owner/name@^1`), or an installed package (`npm:name`,
- * `jsr:@scope/name`). Its fragment may be the manifest's integrity; the manifest has the integrity of
- * every file, so that the reference names exact bytes wherever they come from. A plugin of a
- * registry, a package or another machine always needs one: in the reference, or in the project's
- * `keepfit.lock.json`, where
- * `keepfit add` or the option `trustFirstUse` puts it. Files that were loaded before come from the
- * cache, also without a network.
+ * `jsr:@scope/name`). Its fragment may be the integrity of the manifest, which in turn holds the
+ * integrity of every file, so that a reference names exact bytes wherever they come from. A plugin
+ * of a registry, a package or another machine always needs an integrity: in the reference, or in
+ * the project's `keepfit.lock.json`, where `keepfit add` or the option `trustFirstUse` records it.
+ * Files that were loaded before come from the cache, even without a network.
  *
  * Manifest, engines, permissions, options and the lock file are checked before any code runs.
  * Sandboxed code has only what it is granted. Trusted code runs in this process with its rights:
- * integrity says that it is the code you chose, not that it is harmless.
+ * integrity proves that it is the code you chose, not that it is harmless.
  *
  * @param reference for example `https://example.com/owner/name/1.0.0/callback.plugin.json#sha384-…`
  * @param options what the callback receives, what it may do, and how it is fetched
  * @returns a callback for `fit` or a `CallbackList`, named by the plugin's id
  * @throws TypeError for a reference that is not a URL, or of a scheme that is not supported
  * @throws SyntaxError for a part of a reference that cannot be parsed
- * @throws PluginError for everything that is wrong with the plugin; see its codes
+ * @throws PluginError for every problem with the plugin; see its codes
  * @example
  * ```ts
  * import { CallbackList } from "keepfit";

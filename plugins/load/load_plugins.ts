@@ -9,12 +9,12 @@ import { lockName } from "../project/lock_format.ts";
 import type { OpenPluginOptions } from "./locate.ts";
 import { sourceSettings } from "../project/settings.ts";
 
-/** Options of {@linkcode loadPlugins}, for all plugins; the others are in the file. */
+/** Options of {@linkcode loadPlugins} for all plugins; the file holds the options of each. */
 export type LoadPluginsOptions = Omit<OpenPluginOptions, "integrity">;
 
 /**
- * Load all plugins that `keepfit.json` names, in parallel. If one of them cannot be loaded, the others
- * are closed again.
+ * Load all plugins that `keepfit.json` names, in parallel. If one cannot be loaded, the others are
+ * closed.
  *
  * @param config the file. Default: the nearest from the main script's folder upward, then from the
  *   working directory
@@ -46,8 +46,8 @@ export async function loadPlugins(
   const file = await readConfig(config, { fs });
   if (file === undefined) {
     throw new PluginError("E_CONFIG", `Cannot load plugins: there is no ${configName}`, {
-      expected: "one beside the program or above it",
-      hint: "keepfit add makes one",
+      expected: "one beside the program or in a parent folder",
+      hint: "keepfit add creates one",
     });
   }
   const { url } = file;

@@ -6,11 +6,12 @@ import { loadPlugins } from "./load_plugins.ts";
 import { manifestName } from "../manifest/format.ts";
 
 /**
- * Load what stands for a plugin, or several, among the callbacks of a run.
+ * Load the plugin, or the plugins, that a reference among the callbacks of a run stands for.
  *
  * @param reference a reference, an object with one and the options of `loadPlugin`, or the path of
- *   a config file such as `keepfit.json`, whose plugins are meant
- * @throws TypeError for an option that `loadPlugin` does not have: it may be a misspelt restriction
+ *   a config file such as `keepfit.json`, for all of its plugins
+ * @throws TypeError for an option that `loadPlugin` does not have: it may be a misspelled
+ * restriction
  * @throws PluginError as `loadPlugin` does
  */
 export async function loadReference(
@@ -23,14 +24,14 @@ export async function loadReference(
     if (Object.hasOwn(optionNames, name)) continue;
     throw new TypeError(
       `Cannot load plugin ${plugin} with option ${name}: ` +
-        `${didYouMean(name, Object.keys(optionNames))}; what the plugin itself is told goes into ` +
+        `${didYouMean(name, Object.keys(optionNames))}; options of the plugin itself go into ` +
         `{ options }`,
     );
   }
   return await loadPlugin(plugin, options as LoadPluginOptions);
 }
 
-/** True for the path of a JSON file that is no manifest. */
+/** True for the path of a JSON file that is not a manifest. */
 function isConfig(reference: string): boolean {
   return /\.json$/i.test(reference) && !reference.endsWith(manifestName) &&
     !/^[a-z][a-z+.-]+:/i.test(reference);

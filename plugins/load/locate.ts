@@ -12,25 +12,25 @@ import { VendoredPlugin } from "../sources/vendored.ts";
 
 /** Options for finding a plugin and fetching its files. */
 export interface OpenPluginOptions extends FetchOptions, SettingsOptions {
-  /** Integrity of the manifest, where the reference does not carry it. */
+  /** Integrity of the manifest, if the reference has none. */
   integrity?: string;
-  /** File system of everything that is read and written here. Default: the runtime's. */
+  /** File system for everything that is read and written. Default: the runtime's. */
   fs?: FileSystem;
   /**
-   * Modules that the plugin may import as they are in this program,
-   * `{ "@tensorflow/tfjs": tf }`. Default: only `keepfit`.
+   * Modules of this program that the plugin may import, `{ "@tensorflow/tfjs": tf }`. Default: only
+   * `keepfit`.
    */
   peers?: Peers;
 }
 
-/** Where a plugin's manifest is and what it must be; nothing of the plugin has been read. */
+/** Location and expected identity of a plugin's manifest; nothing has been read. */
 export interface PluginLocation extends ManifestLocation {
   reference: PluginReference;
-  /** What the project's files say. */
+  /** Settings from the project's files. */
   settings: Settings;
   fs: FileSystem;
   cache: PluginCache;
-  /** Fetches all that this load needs from a network. */
+  /** Fetches everything that this load needs from the network. */
   fetcher: Fetcher;
   /** The copy of the plugin in the project's vendor folder. */
   vendored: VendoredPlugin | undefined;
@@ -38,24 +38,24 @@ export interface PluginLocation extends ManifestLocation {
 
 interface ManifestLocation {
   url: URL;
-  /** What the manifest's bytes must be; undefined where nothing says so. */
+  /** Expected integrity of the manifest; undefined if unknown. */
   integrity: string | undefined;
-  /** True where only the server that has the manifest vouches for the integrity. */
+  /** True if only the server of the manifest vouches for the integrity. */
   isUnverified: boolean;
-  /** True where the integrity is the lock file's. */
+  /** True if the integrity comes from the lock file. */
   isLocked: boolean;
-  /** What the manifest must say of itself, where a registry chose it. */
+  /** Expected id and version, if a registry chose the manifest. */
   identity: { id: string; version: string } | undefined;
-  /** The versions of the plugin, where its registry was asked. */
+  /** The versions of the plugin, if its registry was queried. */
   meta: RegistryMeta | undefined;
 }
 
-/** What the manifest is looked up with. */
+/** Inputs of the lookup. */
 type Sources = Pick<PluginLocation, "cache" | "fetcher" | "fs" | "reference" | "settings">;
 
 /**
- * The first phase of loading a plugin: find the URL of its manifest and what must be there, from the
- * reference, the project's files and, where needed, a registry.
+ * The first phase of loading a plugin: find the URL and the expected integrity of its manifest,
+ * from the reference, the project's files and, if needed, a registry.
  *
  * @throws TypeError for a reference that is not a URL, or of a scheme that is not supported
  * @throws SyntaxError for a part of a reference that cannot be parsed
@@ -90,13 +90,13 @@ export function cacheFolder(named: Path | false | undefined): Path | undefined {
   return named === false ? undefined : named ?? defaultCacheDir();
 }
 
-/** The folder of the cache, unless another one is named. */
+/** The default folder of the cache. */
 export function defaultCacheDir(): Path | undefined {
   const userCache = getRuntime().cacheDir();
   return userCache === undefined ? undefined : joinPath(userCache, "plugins");
 }
 
-/** Where the lock file has the plugin; undefined where the lock file does not decide. */
+/** URL of the plugin in the lock file; undefined if the lock file does not determine it. */
 function lockedLocation(
   reference: PluginReference,
   { locked, lockFile }: Settings,

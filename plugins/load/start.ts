@@ -15,7 +15,7 @@ import type { Fetch } from "../sources/fetcher.ts";
 import type { Consent } from "./authorize.ts";
 import type { Candidate } from "./fetch_manifest.ts";
 
-/** What a plugin is connected with. */
+/** What a plugin is connected to. */
 export interface StartOptions {
   outputDir?: Path;
   data?: PluginData;
@@ -25,8 +25,8 @@ export interface StartOptions {
 }
 
 /**
- * The last phase of loading a plugin: run its module in its tier and make a callback of what its
- * factory returns.
+ * The last phase of loading a plugin: run its module in its tier and create a callback from the
+ * result of its factory.
  *
  * @throws PluginError `E_CRASH`, `E_EXPORT`, `E_FACTORY`, `E_MODULE`, `E_SANDBOX`, `E_TIMEOUT`
  */
@@ -81,7 +81,7 @@ export async function start(
     made = await within(making, limits.hookTime, () => tooSlow(id, url, limits.hookTime));
     return wirePlugin(made, parts);
   } catch (error) {
-    // Whatever the factory started must not outlive it; the first error is the one to report.
+    // Close what the factory started; report the first error.
     await closePlugin(made, parts).catch(() => {});
     throw error;
   }
@@ -93,13 +93,13 @@ const tiers: Record<PluginTier, RunTier> = {
   worker: async (run) => (await import("../host/worker/mod.ts")).runInWorker(run),
 };
 
-/** The policy for what a manifest advises. */
+/** The error policy that a manifest advises. */
 const advised = { disable: "disable", fail: "throw", ignore: "warn" } as const;
 
 function tooSlow(id: string, url: string, time: number): PluginError {
-  return new PluginError("E_TIMEOUT", `Cannot load plugin ${id}: it did not come back`, {
+  return new PluginError("E_TIMEOUT", `Cannot load plugin ${id}: it did not return`, {
     url,
     expected: `a callback within ${time} ms`,
-    hint: "if it needs longer, load it with { limits: { hookTime } }",
+    hint: "to give it more time, load it with { limits: { hookTime } }",
   });
 }

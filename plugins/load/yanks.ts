@@ -9,14 +9,14 @@ import {
 } from "../sources/registry.ts";
 import type { Candidate } from "./fetch_manifest.ts";
 
-/** Nothing depends on the answer, so the registry is asked once and has 5 s. */
+/** Nothing depends on the answer, so the registry is asked once, for at most 5 s. */
 const brief = { timeout: 5000, retries: 0 };
 
 /**
  * Whether a plugin's version has been yanked, according to its registry now.
  *
- * @returns undefined where it has not, or the plugin does not come from a registry
- * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` where the registry does not answer
+ * @returns undefined if it has not, or the plugin is not from a registry
+ * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` if the registry does not answer
  */
 export async function askForYank(candidate: Candidate): Promise<Yank | undefined> {
   const meta = await askRegistry(candidate);
@@ -24,10 +24,10 @@ export async function askForYank(candidate: Candidate): Promise<Yank | undefined
 }
 
 /**
- * What a plugin's registry says of its versions now.
+ * The current versions of a plugin in its registry.
  *
- * @returns undefined where the plugin does not come from a registry
- * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` where the registry does not answer
+ * @returns undefined if the plugin is not from a registry
+ * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` if the registry does not answer
  */
 export async function askRegistry(candidate: Candidate): Promise<RegistryMeta | undefined> {
   const { meta, manifest: { id }, fetcher, cache } = candidate;
@@ -37,8 +37,8 @@ export async function askRegistry(candidate: Candidate): Promise<RegistryMeta | 
 }
 
 /**
- * Warn of a yanked version, once in a process. The registry is asked only if the plugin was just
- * fetched from it; otherwise its last answer counts, which is in the cache. A registry that does not
+ * Warn about a yanked version, once per process. The registry is queried only if the plugin was
+ * just fetched from it; otherwise its last answer in the cache counts. A registry that does not
  * answer never prevents a run.
  */
 export async function warnIfYanked(candidate: Candidate): Promise<void> {
@@ -65,15 +65,15 @@ export async function warnIfYanked(candidate: Candidate): Promise<void> {
 
 const warned = new Set<string>();
 
-/** `yanked`, with the reason where there is one. */
+/** `yanked`, with the reason if there is one. */
 export function yankText({ reason }: Yank): string {
   return reason === undefined ? "yanked" : `yanked (${reason})`;
 }
 
 /**
- * The registry that a plugin was locked from, by the layout that registries have.
+ * The registry that a plugin was locked from, derived from the layout of registries.
  *
- * @returns undefined where its URL has another layout
+ * @returns undefined if its URL has another layout
  */
 export function registryOfLocked(
   { id, version, url }: Pick<LockedPlugin, "id" | "url" | "version">,

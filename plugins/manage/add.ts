@@ -38,21 +38,21 @@ export interface AddPluginOptions extends Omit<ProjectOptions, "frozen" | "trust
   onError?: ErrorPolicy;
   /** Limits of time, memory and output. */
   limits?: PluginLimits;
-  /** Add it even if it asks for more trust than the lock file gives it. Default: false. */
+  /** Add it even if it needs more trust than the lock file grants. Default: false. */
   accept?: boolean;
-  /** Only check whether it can be added; change nothing. Default: false. */
+  /** Only check whether it can be added, without changes. Default: false. */
   dryRun?: boolean;
 }
 
 /**
- * Add a plugin to a project: pin it in the lock file with the permissions that were agreed to, and
- * name it in `keepfit.json`. All its files are fetched and verified; none of its code runs. The
- * option `registry` is written to that file too: for the whole project if it names none yet and no
- * other plugin comes from a registry, else for this plugin.
+ * Add a plugin to a project: pin it in the lock file with the granted permissions, and name it in
+ * `keepfit.json`. All its files are fetched and verified; none of its code runs. The option
+ * `registry` is written to `keepfit.json` as well: for the whole project if it names no registry
+ * and no other plugin comes from one, else for this plugin.
  *
  * @param reference as for `loadPlugin`, or the path of a manifest or its folder
  * @returns the plugin's explanation, as {@linkcode explainPlugin} returns it
- * @throws PluginError for everything that would prevent it from being loaded
+ * @throws PluginError for every problem that would prevent loading it
  */
 export async function addPlugin(
   reference: string | URL,
@@ -135,9 +135,9 @@ export async function addPlugin(
 }
 
 /**
- * Whether the registry is written for the whole project or for the plugin; undefined where none is
- * named, or the file names it already. Never for the project if that changed where another plugin is
- * looked up.
+ * Whether the registry is written for the whole project or for the plugin; undefined if none is
+ * named, or the file already names it. Never for the project if that would change where another
+ * plugin is looked up.
  */
 function registryScope(
   registry: URL | undefined,
@@ -159,7 +159,7 @@ function writtenRegistry(registry: URL, config: URL): string {
   return registry.protocol === "file:" ? toConfigPath(registry, config) : registry.href;
 }
 
-/** As it was given; a file below the config file's folder by its path from there. */
+/** As given; a file below the config file's folder by its relative path. */
 function writtenReference(given: string | URL, key: string, config: URL): string {
   if (!key.startsWith("file:")) return String(given);
   return toLocked(new URL(given), config);

@@ -36,21 +36,22 @@ import { logStanding, otherInRegistry } from "./verify.ts";
 /** What {@linkcode auditPlugins} found about a locked plugin. */
 export interface AuditFinding {
   /**
-   * `"changed"`: the registry has other content under a version, or has lost it; `"log"`: its
-   * transparency log contradicts the version, or itself; `"deprecated"` and `"old"`: nobody maintains it; `"signers"`: newer versions are signed by other keys or by none;
-   * `"vulnerable"`: an advisory of the registry covers the version; `"yanked"`: its author withdrew
+   * `"changed"`: the registry has different content for the version, or no longer has it; `"log"`:
+   * its transparency log contradicts the version, or itself; `"deprecated"` and `"old"`: it is no
+   * longer maintained; `"signers"`: newer versions are signed by other keys or not at all;
+   * `"vulnerable"`: an advisory of the registry covers the version; `"yanked"`: its author yanked
    * the version.
    */
   kind: "changed" | "deprecated" | "log" | "old" | "signers" | "vulnerable" | "yanked";
-  /** What was found, in one line, with what can be done. */
+  /** The finding and its remedy, in one line. */
   message: string;
-  /** Whether something should be done; false where it is enough to know. */
+  /** Whether it requires action; false for information. */
   needsAction: boolean;
   /** The advisory of `"vulnerable"`. */
   advisory?: Advisory;
 }
 
-/** A locked plugin of a registry, and what is known against it. */
+/** A locked plugin of a registry, with its findings. */
 export interface AuditedPlugin {
   /** Key in the lock file. */
   reference: string;
@@ -58,11 +59,11 @@ export interface AuditedPlugin {
   id: string;
   /** Locked version. */
   version: string;
-  /** What was found; empty if there is nothing. */
+  /** Findings; empty if there are none. */
   findings: AuditFinding[];
-  /** Where it is in the transparency log of its registry; undefined where that was not asked. */
+  /** Its position in the transparency log of its registry; undefined if the log was not queried. */
   log: LogStanding | undefined;
-  /** What could not be found out, and why; empty if everything was. */
+  /** Checks that failed, with the reason; empty if all succeeded. */
   unknown: string[];
 }
 
@@ -70,7 +71,7 @@ export interface AuditedPlugin {
 export interface PluginAudit {
   /** The locked plugins of registries, in the order of the lock file. */
   plugins: AuditedPlugin[];
-  /** References of the other locked plugins, of which no registry says anything. */
+  /** References of the other locked plugins, which no registry covers. */
   others: string[];
   /** Ids of advisories that were ignored. */
   ignored: string[];
@@ -78,17 +79,17 @@ export interface PluginAudit {
 
 /** Options of {@linkcode auditPlugins}. */
 export interface AuditPluginsOptions extends Omit<ProjectOptions, "frozen" | "trustFirstUse"> {
-  /** Ids of advisories that do not concern this project. Default: none. */
+  /** Ids of advisories to ignore in this project. Default: none. */
   ignore?: readonly string[];
 }
 
 /**
- * Ask the registries what is known against the locked plugins: versions that are yanked, covered by
- * an advisory, or have other content by now; newer versions that other keys sign, or none; plugins
- * that are deprecated, or had no version for two years. Nothing is changed and no plugin runs. With
+ * Check the locked plugins against their registries: versions that are yanked, covered by an
+ * advisory, or whose content has changed; newer versions with other signers or none; plugins that
+ * are deprecated, or had no release for two years. Nothing is changed and no plugin runs. With
  * `offline`, the registries' last answers in the cache count.
  *
- * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used
+ * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files are unusable
  * @example
  * ```ts
  * import { auditPlugins } from "keepfit/plugins";
@@ -123,7 +124,7 @@ export async function auditPlugins(options: AuditPluginsOptions = {}): Promise<P
   return { plugins, others, ignored: [...ignored].sort() };
 }
 
-/** Asks registries; the same question once. */
+/** Queries registries, each question once. */
 class Asking {
   readonly project: Project;
   readonly fetcher: Fetcher;
@@ -201,14 +202,14 @@ async function auditOf(
   const remedy = remedyOf(reference, version, wanted, meta, isSound, open);
 
   for (const problem of otherInRegistry(locked, meta)) {
-    const message = `${problem}: ask its author, and do not update before you know why`;
+    const message = `${problem}: ask its author for the reason before you update`;
     findings.push({ kind: "changed", message, needsAction: true });
   }
   try {
     const { log, problems } = await logStanding(asking.logs, registry, locked);
     audited.log = log;
     for (const problem of problems) {
-      const message = `${problem}: ask the operator of the registry, and others what they see`;
+      const message = `${problem}: ask the operator of the registry, and compare with other users`;
       findings.push({ kind: "log", message, needsAction: true });
     }
   } catch (error) {
@@ -248,7 +249,7 @@ async function auditOf(
   return audited;
 }
 
-/** What to do about a version that should not be used. */
+/** The remedy for a version that should not be used. */
 function remedyOf(
   reference: RegistryReference,
   version: string,
@@ -258,15 +259,15 @@ function remedyOf(
   rules: Project["open"],
 ): string {
   if (wanted !== undefined && wanted !== version && isSound(wanted)) {
-    return `keepfit update takes ${wanted}`;
+    return `keepfit update installs ${wanted}`;
   }
   const versions = Object.fromEntries(
     Object.entries(meta.versions).filter(([one]) => one !== version && isSound(one)),
   );
   const sound = bestVersion({ ...meta, versions }, {}, rules);
   return sound === undefined
-    ? "no other version is free of it: keepfit remove removes the plugin"
-    : `${sound} is free of it: keepfit remove ${reference.id}, then keepfit add ` +
+    ? "no other version is unaffected: keepfit remove removes the plugin"
+    : `${sound} is unaffected: run keepfit remove ${reference.id}, then keepfit add ` +
       `registry:${reference.id}@${sound}`;
 }
 
@@ -281,7 +282,7 @@ async function signerFindings(
   const by = now.length === 0 ? "is not signed" : `is signed by ${now.join(", ")}`;
   const message =
     `${manifest.version} ${by}, ${version} by ${signers.join(", ")}: ask its author, ` +
-    "over another channel, before you update";
+    "through another channel, before you update";
   return [{ kind: "signers", message, needsAction: true }];
 }
 
@@ -294,16 +295,16 @@ function deprecationOf({ stage }: PluginManifest): AuditFinding | undefined {
 
 const yearsToOld = 2;
 
-/** A plugin may be finished, so its age alone needs no action. */
+/** A plugin may be complete, so its age alone requires no action. */
 function ageFindings({ versions }: RegistryMeta): AuditFinding[] {
   const times = Object.values(versions).map(({ published }) => published && Date.parse(published));
-  // Versions of unknown age may be newer.
+  // Versions without a date may be newer.
   if (times.length === 0 || times.some((time) => typeof time !== "number")) return [];
   const last = Math.max(...times as number[]);
   const limit = new Date();
   limit.setUTCFullYear(limit.getUTCFullYear() - yearsToOld);
   if (last >= limit.getTime()) return [];
   const day = new Date(last).toISOString().slice(0, 10);
-  const message = `no version for ${yearsToOld} years: the last is of ${day}`;
+  const message = `no release for ${yearsToOld} years: the last one was on ${day}`;
   return [{ kind: "old", message, needsAction: false }];
 }

@@ -2,14 +2,14 @@ import type { Runtime } from "../../runtime/types.ts";
 import type { PluginPermission } from "../manifest/format.ts";
 import type { PluginTier } from "../project/tiers.ts";
 
-/** What holds a plugin, and what does not, in plain words. */
+/** What restricts a plugin, and what does not, in plain words. */
 export interface Enforcement {
   enforced: string[];
   notEnforced: string[];
 }
 
 /**
- * What is really enforced in a tier on a runtime.
+ * What a tier actually enforces on a runtime.
  *
  * @param permissions kinds that the plugin declares
  */
@@ -19,28 +19,29 @@ export function enforcementOf(
   permissions: readonly PluginPermission[] = [],
 ): Enforcement {
   const always = [
-    "Every file is the one that was promised, checked each time before it is used.",
-    "Only its declared hooks are called, with logs of their own unless it may add to them.",
-    "Its options fit the schema in its manifest before any of its code runs.",
+    "Every file has the expected integrity, which is checked each time before use.",
+    "Only its declared hooks are called, each with its own copy of the logs unless it may add " +
+    "to them.",
+    "Its options are checked against the schema in its manifest before any of its code runs.",
   ];
-  const offered = "Nothing beyond its permissions and controls is handed to it.";
-  const denoFlags = "The permission flags of this Deno process hold for its code too.";
+  const offered = "It receives nothing beyond its permissions and controls.";
+  const denoFlags = "The permission flags of this Deno process apply to its code too.";
   switch (tier) {
     case "sandboxed":
       return {
         enforced: [
           ...always,
-          "Its code has nothing but what it is handed: no files, network, environment, commands.",
-          "Permissions and controls hold: what it declares and you agreed to, and no more.",
-          "Each call may compute for a limited time, and all of it may hold limited memory.",
+          "Its code has only what it receives: no files, network, environment or commands.",
+          "Permissions and controls are enforced: what it declares and you granted, nothing more.",
+          "The computing time of each call and its total memory are limited.",
         ],
         notEnforced: [
-          "What it is handed it may send to the hosts that it may reach.",
+          "It may send everything that it receives to the hosts that it may reach.",
           ...(permissions.includes("run")
-            ? ["A command that it may run has all your rights, whatever the sandbox holds."]
+            ? ["A command that it may run has all your rights, outside of the sandbox."]
             : []),
           ...(permissions.includes("write")
-            ? ["What it writes may be run later, by you or a tool that finds it."]
+            ? ["Files that it writes may be executed later, by you or by a tool."]
             : []),
           "The sandbox is as strong as QuickJS and the WebAssembly of this runtime.",
         ],
@@ -50,17 +51,18 @@ export function enforcementOf(
         enforced: [
           ...always,
           offered,
-          "A hang or a crash ends its thread and not the training.",
-          ...(runtime === "node" ? ["Its code may hold limited memory."] : []),
+          "A hang or a crash ends its thread, not the training.",
+          ...(runtime === "node" ? ["The memory of its code is limited."] : []),
           ...(runtime === "deno" ? [denoFlags] : []),
         ],
         notEnforced: [
           runtime === "deno"
-            ? "Within these flags its thread can do what this process can, permissions or not."
+            ? "Within these flags its thread can do what this process can, regardless of " +
+              "permissions."
             : `On ${
               nameOf(runtime)
             } a worker restricts nothing: its code can read and write files, ` +
-              "reach the network, see the environment and run commands, permissions or not.",
+              "reach the network, see the environment and run commands, regardless of permissions.",
           ...(runtime === "node"
             ? []
             : [`It may fill the memory of this ${nameOf(runtime)} process, which ends it.`]),
@@ -70,11 +72,12 @@ export function enforcementOf(
       return {
         enforced: [...always, offered, ...(runtime === "deno" ? [denoFlags] : [])],
         notEnforced: [
-          "Permissions and controls are what you agreed to, not a wall: its code runs in this " +
+          "Permissions and controls record your consent but are not enforced: its code runs in " +
+          "this " +
           `process and can do all that ${
             runtime === "deno" ? "the flags let it" : "the process can"
           }.`,
-          "A loop without end in it stops the training.",
+          "An endless loop in it stops the training.",
         ],
       };
   }

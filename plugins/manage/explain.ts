@@ -27,35 +27,35 @@ import { typedReference } from "./typed_reference.ts";
 
 /** Options of {@linkcode explainPlugin}. */
 export interface ExplainPluginOptions extends Omit<OpenPluginOptions, "trustFirstUse"> {
-  /** As it would be loaded. */
+  /** As for loading. */
   tier?: PluginTier;
-  /** As it would be loaded. */
+  /** As for loading. */
   callback?: string;
-  /** As it would be loaded. Default: they are not checked. */
+  /** As for loading. Default: they are not checked. */
   options?: Record<string, unknown>;
-  /** As it would be loaded. */
+  /** As for loading. */
   allow?: Allowed;
-  /** As it would be loaded. */
+  /** As for loading. */
   outputDir?: Path;
 }
 
-/** One thing that a plugin wants to touch. */
+/** One resource that a plugin wants to access. */
 export interface ExplainedPermission {
   /** Kind of the permission. */
   kind: PluginPermission;
-  /** The host, path, name or address; the option that has it as `option name`. */
+  /** The host, path, name or address; `option name` if an option holds it. */
   value: string;
-  /** Why the plugin asks for it, in its author's words. */
+  /** Why the plugin needs it, in its author's words. */
   reason: string;
-  /** What there is to agree to: of an option its value, passed by you or the manifest's default. */
+  /** What you would grant: for an option its value, yours or the manifest's default. */
   allow: string[];
-  /** True where it can do without. */
+  /** True if it is optional. */
   isOptional: boolean;
-  /** True where you have agreed, in the lock file or here. */
+  /** True if you granted it, in the lock file or here. */
   isGranted: boolean;
 }
 
-/** Everything that is known of a plugin without running it. */
+/** Everything that is known about a plugin without running it. */
 export interface PluginExplanation {
   /** `owner/name`. */
   id: string;
@@ -71,11 +71,11 @@ export interface PluginExplanation {
   integrity: string;
   /** Where the manifest was found. */
   source: PluginSource;
-  /** True where the lock file has it. */
+  /** True if the lock file has it. */
   isLocked: boolean;
-  /** Where its code would run; undefined where it would not, see `problems`. */
+  /** Where its code would run; undefined if it would not, see `problems`. */
   tier: PluginTier | undefined;
-  /** What is really enforced in this tier on this runtime. */
+  /** What this tier enforces on this runtime. */
   enforced: string[];
   /** What is not. */
   notEnforced: string[];
@@ -87,24 +87,23 @@ export interface PluginExplanation {
   permissions: ExplainedPermission[];
   /** Keys that signed it. */
   signers: string[];
-  /** Set where its registry has yanked this version. */
+  /** Set if its registry has yanked this version. */
   yanked?: Yank;
   /** Its files. */
   files: { path: string; size: number; integrity: string }[];
-  /** What is not as it was locked. */
+  /** Differences from the lock file. */
   differences: TrustDifference[];
-  /** Why it would not load here. */
+  /** Reasons why it would not load here. */
   problems: string[];
 }
 
 /**
- * Explain what a plugin is, what it may do and what is really enforced, without running any of its
- * code. Only the cache is written to. A plugin of a registry is looked up there to find out whether
- * its version has been yanked.
+ * Explain what a plugin is, what it may do and what is enforced, without running its code. Only the
+ * cache is written to. The registry of a plugin is queried for a yank of its version.
  *
- * @param reference as for `loadPlugin`, or the path of a manifest or its folder; it needs no
- *   integrity
- * @throws PluginError when there is no such plugin, or it is not what the reference says
+ * @param reference as for `loadPlugin`, or the path of a manifest or its folder; no integrity is
+ * needed
+ * @throws PluginError when there is no such plugin, or it does not match the reference
  * @example
  * ```ts
  * import { explainPlugin, explainText } from "keepfit/plugins";
@@ -128,7 +127,7 @@ export async function explainPlugin(
   const candidate = await fetchManifest(location);
   const problems: string[] = [];
   const without: Rule[] = ["signers", "controls", "lock", "grants"];
-  // Only options that are given are checked.
+  // Options are checked only if given.
   if (options.options === undefined) without.push("callback", "options");
   const review = authorize(candidate, options, {
     without,

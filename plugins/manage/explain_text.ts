@@ -7,16 +7,15 @@ import { wrap } from "./wrap_text.ts";
 export interface ExplainTextOptions {
   /** Width in characters. Default: 80. */
   columns?: number;
-  /** Whether headings and warnings stand out, by ANSI colors. Default: false. */
+  /** Whether headings and warnings are highlighted with ANSI colors. Default: false. */
   colors?: boolean;
   /**
-   * Whether hashes, hooks, single files and what is enforced in each tier are left out. Default:
-   * false.
+   * Whether to leave out hashes, hooks, single files and what each tier enforces. Default: false.
    */
   isShort?: boolean;
 }
 
-/** Put what is known about a plugin into lines that fit a terminal, but for addresses. */
+/** Format an explanation as lines that fit a terminal; addresses are not broken. */
 export function explainText(
   explanation: PluginExplanation,
   { columns = 80, colors = false, isShort = false }: ExplainTextOptions = {},
@@ -47,7 +46,7 @@ export function explainText(
       : field("signed by", signers.join("\n"))),
     ...(plugin.yanked === undefined
       ? []
-      : field("yanked", plugin.yanked.reason ?? "no reason is given").map(warning)),
+      : field("yanked", plugin.yanked.reason ?? "no reason given").map(warning)),
     ...field("tier", plugin.tier ?? "none: it would not load"),
     ...(isShort ? field("files", `${files.length}, ${sizeText(bytes)}`) : []),
   ];
@@ -57,7 +56,7 @@ export function explainText(
     "",
     ...wrap(`Callback ${name}${title === undefined ? "" : `: ${title}`}`, "", columns).map(bold),
     ...(isShort ? [] : field("hooks", hooks.map(hookText).join(", "))),
-    ...field("controls", controls.join(", ") || "none: it looks on"),
+    ...field("controls", controls.join(", ") || "none: it only observes"),
     ...field("options", optionsText(options, defaults)),
   ]);
   const lines = [
@@ -67,7 +66,7 @@ export function explainText(
     ...known,
     ...section("Problems", plugin.problems, true),
     ...section(
-      "Not as in the lock file",
+      "Differences from the lock file",
       plugin.differences.map(({ what, before, after, weakens }) =>
         `${weakens ? "! " : ""}${what}: was ${before}, is ${after}`
       ),
@@ -91,7 +90,7 @@ export function explainText(
   return `${lines.join("\n")}\n`;
 }
 
-/** A permission with what it comes to, why, and whether it was agreed to. */
+/** A permission with its value, its reason, and whether it was granted. */
 export function permissionText(permission: ExplainedPermission): string {
   const { kind, value, allow, reason, isOptional, isGranted } = permission;
   const what = allow.length === 0 || allow.includes(value)
@@ -110,7 +109,7 @@ export function sizeText(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** What a stranger wrote must not move the cursor, hide, or pass for a line of ours. */
+/** Foreign text must not move the cursor, hide, or pass for a line of ours. */
 function withPlainText(explanation: PluginExplanation): PluginExplanation {
   return JSON.parse(
     JSON.stringify(explanation),

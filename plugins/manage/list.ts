@@ -16,13 +16,13 @@ export interface ListedPlugin {
   locked: LockedPlugin | undefined;
   /** Number of its entries in `keepfit.json`. */
   configured: number;
-  /** Set where its registry had yanked the locked version when it was last asked. */
+  /** Set if its registry had yanked the locked version when it was last queried. */
   yanked?: Yank;
 }
 
 /**
- * List the plugins of a project, by reference, without network access: from its files, and from what
- * the cache has of registries.
+ * List the plugins of a project by reference, without network access: from its files and the
+ * registries' answers in the cache.
  *
  * @throws PluginError `E_CONFIG`, `E_LOCK`
  */

@@ -19,8 +19,8 @@ export class ProjectLogs {
   /**
    * Check a version against the log of its registry.
    *
-   * @returns undefined where no network is used, so that the log cannot be asked
-   * @throws PluginError where the registry does not answer
+   * @returns undefined if no network is used
+   * @throws PluginError if the registry does not answer
    */
   async check(
     registry: URL,
@@ -33,8 +33,8 @@ export class ProjectLogs {
   /**
    * Check a version that is about to be locked.
    *
-   * @throws PluginError `E_REGISTRY` where the log contradicts it, and where a registry that is known
-   *   to keep a log does not answer
+   * @throws PluginError `E_REGISTRY` if the log contradicts it, or a registry that is known to keep
+   * a log does not answer
    */
   async require(
     registry: URL,
@@ -44,7 +44,7 @@ export class ProjectLogs {
     try {
       standing = await this.check(registry, plugin);
     } catch (error) {
-      // Some hosts answer 403 for a missing file. Whoever kept a log must answer.
+      // Some hosts answer 403 for a missing file. A registry that kept a log must answer.
       const isKnown = this.#project.lock.logs?.[this.#key(registry)] !== undefined;
       if (isKnown || !(error instanceof PluginError && error.code === "E_HTTP")) throw error;
       return undefined;
@@ -57,13 +57,13 @@ export class ProjectLogs {
       `Cannot trust ${id} ${version}: the log of its registry contradicts it${lines}`,
       {
         url: registry.href,
-        hint: "ask the operator of the registry, and others who use it, what they see; to trust " +
-          "it anew, remove its entry below logs in keepfit.lock.json and run keepfit cache clean",
+        hint: "ask the operator of the registry and compare with other users; to trust it again, " +
+          "remove its entry below logs in keepfit.lock.json and run keepfit cache clean",
       },
     );
   }
 
-  /** The logs that were checked, as they are now. */
+  /** The checked logs in their current state. */
   async seen(): Promise<Record<string, LockedLog>> {
     const all: Record<string, LockedLog> = {};
     for (const { registry, log } of this.#logs.values()) {
@@ -92,7 +92,7 @@ export class ProjectLogs {
   }
 }
 
-/** A lock file that has seen these logs. Another process may have seen more of them. */
+/** The lock file with these logs recorded. Another process may have recorded longer ones. */
 export function withLogs(lock: PluginLock, seen: Record<string, LockedLog>): PluginLock {
   const logs = { ...lock.logs };
   for (const [key, one] of Object.entries(seen)) {

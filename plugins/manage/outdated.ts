@@ -23,7 +23,7 @@ export interface OutdatedPlugin {
   locked: string;
   /** The newest version in the range of the reference; undefined if none fits or is known. */
   wanted: string | undefined;
-  /** The newest version of all; undefined if none fits or is known. */
+  /** The newest version of any range; undefined if none fits or is known. */
   latest: string | undefined;
   /** The yank of the locked version; undefined if it is not yanked. */
   yanked: Yank | undefined;
@@ -34,12 +34,12 @@ export interface OutdatedPlugin {
 }
 
 /**
- * Compare the locked plugins of registries with the present versions in those registries. Only lists
- * of versions are read, and nothing is changed. Versions that are yanked, too young for `minimumAge`
- * or for another keepfit or runtime count neither as wanted nor as latest.
+ * Compare the locked plugins with the current versions in their registries. Only lists of versions
+ * are read, and nothing is changed. Versions that are yanked, too recent for `minimumAge`, or made
+ * for another keepfit or runtime count neither as wanted nor as latest.
  *
- * @returns all of them, in the order of the lock file
- * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used
+ * @returns one result per plugin, in the order of the lock file
+ * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files are unusable
  */
 export async function outdatedPlugins(
   options: Omit<ProjectOptions, "frozen" | "trustFirstUse"> = {},

@@ -12,7 +12,7 @@ import { registryFromEnvironment } from "../sources/registry.ts";
 import { sourceSettings } from "../project/settings.ts";
 import { registryOfLocked } from "../load/yanks.ts";
 
-/** Which project is looked at, and how its plugins are fetched. */
+/** The project, and how its plugins are fetched. */
 export interface ProjectOptions extends Omit<OpenPluginOptions, "integrity" | "lock" | "peers"> {
   /** `keepfit.json`. Default: from the working directory upward, else beside the lock file. */
   config?: Path;
@@ -20,16 +20,16 @@ export interface ProjectOptions extends Omit<OpenPluginOptions, "integrity" | "l
   lock?: Path;
 }
 
-/** The files of a project, of which neither need be there. */
+/** The files of a project; both are optional. */
 export interface Project {
   fs: FileSystem;
   configUrl: URL;
   lockUrl: URL;
   config: ConfigFile | undefined;
   lock: PluginLock;
-  /** For `openPlugin`. */
+  /** Options for reading its plugins. */
   open: OpenPluginOptions;
-  /** The registry that was named in code or on the command line. */
+  /** The registry named in code or on the command line. */
   namedRegistry: string | URL | undefined;
 }
 
@@ -61,9 +61,9 @@ export async function openProject(options: ProjectOptions = {}): Promise<Project
 }
 
 /**
- * Where newer versions of a locked plugin are looked up: in the registry that is named in code, else
- * by the plugin's own line in `keepfit.json`, else by that file, else by `KEEPFIT_REGISTRY`, else in
- * the one that it was locked from.
+ * Where newer versions of a locked plugin are looked up: in the registry named in code, else by the
+ * plugin's entry in `keepfit.json`, else by that file, else by `KEEPFIT_REGISTRY`, else in the one
+ * that it was locked from.
  */
 export function registryOf(
   reference: PluginReference,
@@ -78,12 +78,12 @@ export function registryOf(
     registryFromEnvironment() ?? registryOfLocked(locked, lockUrl);
 }
 
-/** The reference that a lock file has a plugin under. */
+/** The reference of a plugin in a lock file. */
 export function lockedReference(key: string, lock: URL): string {
   return isRelative(key) ? new URL(key, lock).href : key;
 }
 
-/** The plugins of a config file, each with its reference taken apart. */
+/** The plugins of a config file, each with its parsed reference. */
 export function configuredPlugins(
   { config }: Project,
 ): { configured: ConfiguredPlugin; reference: PluginReference }[] {
@@ -93,7 +93,7 @@ export function configuredPlugins(
   }));
 }
 
-/** True where two references stand for the same entry of a lock file. */
+/** True if two references stand for the same entry of a lock file. */
 export function isSame(a: PluginReference, b: PluginReference, { lockUrl }: Project): boolean {
   return lockKey(a, lockUrl) === lockKey(b, lockUrl);
 }

@@ -2,7 +2,7 @@ import { fileUrl } from "../modules/graph.ts";
 import type { Candidate } from "../load/fetch_manifest.ts";
 
 /**
- * Read and verify all files of a plugin, from wherever they are nearest.
+ * Read and verify all files of a plugin, from the nearest location.
  *
  * @returns their bytes, by the path in the manifest
  * @throws PluginError `E_HTTP`, `E_INTEGRITY`, `E_LIMIT`, `E_OFFLINE`

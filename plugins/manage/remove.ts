@@ -4,10 +4,10 @@ import { configuredPlugins, openProject, type ProjectOptions } from "./project.t
 import { typedKeys } from "./typed_reference.ts";
 
 /**
- * Remove a plugin from a project: from the lock file and from `keepfit.json`.
+ * Remove a plugin from the lock file and from `keepfit.json`.
  *
  * @param plugin its reference, with or without the integrity, or its id
- * @param options which project
+ * @param options the project
  * @returns the references that were removed
  * @throws RangeError if the project has no such plugin
  * @throws PluginError `E_CONFIG`, `E_LOCK`

@@ -7,10 +7,10 @@ import { manifestName } from "../manifest/format.ts";
 import { parseReference, showReference } from "../sources/reference.ts";
 
 /**
- * The reference that a person means who types one: a path counts too, of a manifest or of the
- * folder with one in it, from the working directory.
+ * Resolve a typed reference, which may also be the path of a manifest or its folder, relative to
+ * the working directory.
  *
- * @throws PluginError `E_HTTP` when there is no manifest at the path
+ * @throws PluginError `E_HTTP` when the path has no manifest
  */
 export async function typedReference(
   reference: string | URL,
@@ -18,7 +18,7 @@ export async function typedReference(
 ): Promise<string | URL> {
   if (typeof reference !== "string" || !isPath(reference)) return reference;
   const typed = reference.trim();
-  // A # is a letter of a path where such a file exists.
+  // A # is part of the path if such a file exists.
   const parts = /^(.*)#(sha\d+-.*)$/s.exec(typed);
   const tried = parts === null ? [[typed, ""]] : [[typed, ""], [parts[1], `#${parts[2]}`]];
   let folder: URL | undefined;
@@ -34,16 +34,16 @@ export async function typedReference(
   const isId = /^[a-z\d-]+\/[a-z\d-]+(@[^/]*)?$/.test(typed);
   throw new PluginError("E_HTTP", `Cannot find a plugin at ${showReference(typed) || "''"}`, {
     url: urlOfPath(typed).href,
-    expected: `a ${manifestName}, a folder with one in it, or a reference such as ` +
+    expected: `a ${manifestName}, a folder that contains one, or a reference such as ` +
       "https://…, registry:owner/name, npm:name",
     actual: folder === undefined ? "no such file or folder" : `a folder without ${manifestName}`,
-    hint: isId ? `a plugin of a registry is registry:${typed}` : undefined,
+    hint: isId ? `for a plugin of a registry write registry:${typed}` : undefined,
   });
 }
 
 /**
- * The keys that a lock file may have a typed reference under. Nothing is looked up, so a path may be
- * of a file that was removed.
+ * The keys that a typed reference may have in a lock file. Nothing is looked up, so the file of a
+ * path may be gone.
  */
 export function typedKeys(reference: string, lock: URL): string[] {
   if (!isPath(reference)) return [lockKey(parseReference(reference), lock)];
@@ -54,7 +54,7 @@ export function typedKeys(reference: string, lock: URL): string[] {
   });
 }
 
-/** True for what names no scheme; a drive's letter is none. */
+/** True for text without a scheme; a drive letter is not one. */
 function isPath(reference: string): boolean {
   return !/^\s*[a-z][a-z\d+.-]+:/i.test(reference);
 }

@@ -32,34 +32,34 @@ import { typedKeys } from "./typed_reference.ts";
 export interface UpdatePluginsOptions extends Omit<ProjectOptions, "frozen" | "trustFirstUse"> {
   /** References or ids of the plugins to update. Default: all. */
   only?: readonly string[];
-  /** Only report what would be done; change nothing. Default: false. */
+  /** Only report what would be done, without changes. Default: false. */
   dryRun?: boolean;
-  /** Plugins that may ask for more trust: true for all, else references or ids. Default: none. */
+  /** Plugins that may get more trust: true for all, else references or ids. Default: none. */
   accept?: boolean | readonly string[];
 }
 
 /** Result of updating a plugin. */
 export interface PluginUpdate {
-  /** As the lock file has it. */
+  /** Key in the lock file. */
   reference: string;
   /** `owner/name`. */
   id: string;
   /**
    * `"same"`: there is no newer version. `"updated"`: the new one is locked, or would be.
-   * `"refused"`: it asks for more trust and was not accepted. `"pinned"`: `keepfit.json` names its
+   * `"refused"`: it needs more trust and was not accepted. `"pinned"`: `keepfit.json` names its
    * integrity. `"failed"`: it could not be fetched; see `error`.
    */
   status: "failed" | "pinned" | "refused" | "same" | "updated";
   /** The entry of the lock file. */
   before: LockedPlugin;
-  /** The newest entry; undefined where it is not known. */
+  /** The newest entry; undefined if unknown. */
   after: LockedPlugin | undefined;
   /**
-   * The newest version of its registry, where that lies outside the reference's range and is newer
-   * than what is, or would be, locked; else undefined.
+   * The newest version in its registry, if it is outside the reference's range and newer than the
+   * version that is, or would be, locked; else undefined.
    */
   outside: string | undefined;
-  /** What differs, as far as trust is concerned. */
+  /** Differences that affect trust. */
   differences: TrustDifference[];
   /** Why it failed; undefined unless the status is `"failed"`. */
   error: unknown;
@@ -67,17 +67,17 @@ export interface PluginUpdate {
 
 /**
  * Look for newer versions: in a registry the highest in the range of each reference, at a URL its
- * present content. A version that asks for no more trust replaces the locked one; one that asks for
- * more is reported and changes nothing unless it is accepted.
+ * current content. A version that needs no more trust replaces the locked one; a version that needs
+ * more is only reported, unless it is accepted.
  *
  * @returns one result for each plugin, in the order of the lock file
- * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used
+ * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files are unusable
  */
 export async function updatePlugins(options: UpdatePluginsOptions = {}): Promise<PluginUpdate[]> {
   const { only, dryRun = false, accept = false, ...rest } = options;
   const project = await openProject(rest);
   const { fs, lock, lockUrl } = project;
-  // An id may be a path too, but one that is locked goes first.
+  // An id may also be a path, but a locked id takes precedence.
   const ids = new Set(Object.values(lock.plugins).map(({ id }) => id));
   const keysOf = (name: string) => ids.has(name) ? [] : typedKeys(name, lockUrl);
   const isNamed = (names: readonly string[], key: string, { id }: LockedPlugin) =>
@@ -96,7 +96,7 @@ export async function updatePlugins(options: UpdatePluginsOptions = {}): Promise
   await updateLock(lockUrl, (present) => {
     const plugins = { ...present.plugins };
     for (const { reference, after } of changed) {
-      // What was removed meanwhile stays so.
+      // Plugins that were removed meanwhile stay removed.
       if (Object.hasOwn(plugins, reference)) plugins[reference] = after as LockedPlugin;
     }
     return withLogs({ ...present, plugins }, seen);
@@ -163,12 +163,12 @@ async function updateOne(
   }
 }
 
-/** The permissions that it needs, and of the optional ones those that were agreed to before. */
+/** The permissions that it needs, and the optional ones that were granted before. */
 function permissionsAfter(
   manifest: PluginManifest,
   before: LockedPlugin,
 ): LockedPlugin["permissions"] {
-  // What the user passed before, the user passes again: a default of the new version plays no part.
+  // Options that the user passed keep their values: defaults of the new version do not apply.
   const given = Object.fromEntries(
     optionsLeftToUser(before.permissions).map((option) => [option, undefined]),
   );

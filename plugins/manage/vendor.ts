@@ -27,17 +27,17 @@ export interface VendoredFiles {
   version: string;
   /** `<vendor>/<owner>/<name>/<version>/`. */
   folder: string;
-  /** How many files, with the manifest. */
+  /** Number of files, including the manifest. */
   files: number;
 }
 
 /**
  * Copy the verified manifest and files of every locked plugin from another machine into a folder of
- * the project, and name that folder in `keepfit.json`: from then on they are read from there. If
+ * the project, and name that folder in `keepfit.json`: they are read from there from then on. If
  * there is nothing to copy, nothing is written.
  *
  * @returns what was copied
- * @throws PluginError of the first plugin that could not be fetched as it was locked
+ * @throws PluginError of the first plugin that could not be fetched as locked
  */
 export async function vendorPlugins(options: VendorPluginsOptions = {}): Promise<VendoredFiles[]> {
   const { directory, ...rest } = options;
@@ -49,7 +49,7 @@ export async function vendorPlugins(options: VendorPluginsOptions = {}): Promise
   const copied = Object.entries(lock.plugins).map(async ([key, locked]) => {
     const given = lockedReference(key, lockUrl);
     if (isLocalSource(parseReference(given))) return undefined;
-    // Never from the vendor folder, whose changes are to be undone.
+    // Never from the vendor folder: copying again undoes changes there.
     const location = await locate(given, { ...open, frozen: true, vendor: false });
     const candidate = await fetchManifest(location);
     const files = await readFiles(candidate);

@@ -25,33 +25,33 @@ export interface VerifiedPlugin {
   id: string;
   /** Locked version. */
   version: string;
-  /** Where its manifest was; undefined where it was not found as it was locked. */
+  /** URL of its manifest; undefined if it was not found as locked. */
   source: PluginSource | undefined;
-  /** How many files were verified, without the manifest. */
+  /** Number of verified files, without the manifest. */
   files: number;
   /** Problems; empty if there are none. */
   problems: string[];
-  /** Set where its registry has yanked this version: what is locked stays usable. */
+  /** Set where its registry has yanked this version: the locked version stays usable. */
   yanked: Yank | undefined;
-  /** Why its registry could not be asked whether it is yanked; undefined where it could. */
+  /** Why its registry could not be queried for a yank; undefined if it could. */
   unasked: string | undefined;
   /**
-   * Where it is in the transparency log of its registry; undefined where that was not asked, or did
-   * not answer. What contradicts it is among the problems.
+   * Its position in the transparency log of its registry; undefined if the log was not queried or
+   * did not answer. Contradictions are listed in `problems`.
    */
   log: LogStanding | undefined;
 }
 
 /**
- * Hash every file of every locked plugin again, in the vendor folder, the cache or its place on this
- * machine, and compare it with the lock file. Missing files are fetched. A `registry:` entry must lead
- * into its registry and have the hash that the registry lists, so that a changed lock file shows.
- * Where the registry keeps a transparency log, the version must be in it, and the log must continue
- * the one that was seen before. Registries also say whether a version has been yanked since; neither a yank nor a registry that does
- * not answer is a problem.
- * With `offline`, their last answers in the cache count.
+ * Hash every file of every locked plugin again, in the vendor folder, the cache or its location on
+ * this machine, and compare it with the lock file. Missing files are fetched. A `registry:` entry
+ * must point into its registry and have the hash that the registry lists, which reveals an edited
+ * lock file. If the registry keeps a transparency log, the version must be in it, and the log must
+ * continue the one seen before. Registries are also queried for yanks; neither a yank nor a
+ * registry that does not answer is a problem. With `offline`, the registries' last answers in the
+ * cache count.
  *
- * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files cannot be used
+ * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files are unusable
  */
 export async function verifyPlugins(
   options: Omit<ProjectOptions, "frozen" | "trustFirstUse"> = {},
@@ -106,7 +106,7 @@ export async function verifyPlugins(
 }
 
 /**
- * A version in the log of its registry, and what contradicts it.
+ * The position of a version in the log of its registry, and contradictions.
  *
  * @throws PluginError `E_HTTP` where the registry does not answer
  */
@@ -121,15 +121,15 @@ export async function logStanding(
     const { problems, ...log } = checked;
     return { log, problems: problems.map((problem) => `log: ${problem}`) };
   } catch (error) {
-    // An answer that cannot be read proves nothing.
+    // An unreadable answer proves nothing.
     if (!(error instanceof PluginError) || error.code === "E_HTTP") throw error;
     return { log: undefined, problems: [`log: ${messageOf(error)}`] };
   }
 }
 
 /**
- * A `registry:` entry that does not lead into its registry: somebody changed the lock file, in which
- * its hashes stand too.
+ * A `registry:` entry that does not point into its registry: the lock file was edited, and its
+ * hashes may have been, too.
  */
 function strangePlace(
   locked: LockedPlugin,
@@ -151,7 +151,7 @@ function strangePlace(
   ];
 }
 
-/** What the registry has under the locked version is not what was locked. */
+/** Differences between the registry's version and the locked one. */
 export function otherInRegistry(
   { id, version, integrity }: LockedPlugin,
   meta: RegistryMeta,
@@ -165,7 +165,7 @@ export function otherInRegistry(
   ];
 }
 
-/** Where the lock file and the manifest contradict each other: the lock file was edited by hand. */
+/** Contradictions between lock file and manifest: the lock file was edited by hand. */
 function contradictions(
   locked: LockedPlugin,
   manifest: { id: string; version: string; files: Record<string, { integrity: string }> },

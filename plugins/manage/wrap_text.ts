@@ -1,9 +1,9 @@
 /**
- * Put a text into lines; a word longer than a line stays whole.
+ * Wrap a text; a word longer than a line is not broken.
  *
- * @param text its line breaks are kept
- * @param head in front of the first line; the others are indented as far
- * @param columns characters of a line
+ * @param text text, whose line breaks are kept
+ * @param head text in front of the first line; the others are indented by its width
+ * @param columns characters per line
  */
 export function wrap(text: string, head: string, columns: number): string[] {
   const indent = " ".repeat(head.length);

@@ -8,8 +8,8 @@ const bytes = new TextEncoder().encode("export default 1;\n");
 const hash = (name: string, of = bytes) =>
   `${name}-${createHash(name).update(of).digest("base64")}`;
 
-describe("an integrity value", () => {
-  it("is the digest that node:crypto computes", async () => {
+describe("An integrity value", () => {
+  it("An integrity value is the digest that node:crypto computes", async () => {
     for (const name of ["sha256", "sha384", "sha512"] as const) {
       assert.equal(await computeIntegrity(bytes, name), hash(name));
     }
@@ -17,7 +17,7 @@ describe("an integrity value", () => {
     assert.equal(await computeIntegrity(large), hash("sha384", large));
   });
 
-  it("holds for the bytes it was made of, with any digest of the strongest algorithm", async () => {
+  it("An integrity value matches its bytes, with any digest of the strongest algorithm", async () => {
     const other = hash("sha512", new Uint8Array(1));
     await verifyIntegrity(bytes, hash("sha256"), "a.js");
     await verifyIntegrity(bytes, `${other} ${hash("sha512")}`, "a.js");
@@ -25,7 +25,7 @@ describe("an integrity value", () => {
     await assert.rejects(verifyIntegrity(bytes, `${hash("sha256")} ${other}`, "a.js"), PluginError);
   });
 
-  it("tells both values where it does not hold", async () => {
+  it("An integrity value is reported with the actual one if it does not match", async () => {
     const wanted = hash("sha384", new Uint8Array(1));
     await assert.rejects(verifyIntegrity(bytes, wanted, "https://example.com/a.js"), (error) => {
       assert(error instanceof PluginError);
@@ -36,7 +36,7 @@ describe("an integrity value", () => {
     });
   });
 
-  it("is refused when it cannot be read, never ignored", () => {
+  it("An integrity value is rejected if it cannot be parsed, never ignored", () => {
     const good = hash("sha256");
     const cut = good.slice(0, -2);
     for (const text of ["", "sha1-AAAA", "sha256-", cut, `${good}?x`, `${good} md5-AAAA`]) {

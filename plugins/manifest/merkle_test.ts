@@ -56,8 +56,8 @@ function* changed(proof: readonly Hash[]): Generator<Hash[]> {
   yield [...proof, sha256([]) as Hash];
 }
 
-describe("a Merkle tree", () => {
-  it("has the root of RFC 9162 for every size, and for every smaller one", async () => {
+describe("A Merkle tree", () => {
+  it("A Merkle tree has the root of RFC 9162 for every size, and for every smaller one", async () => {
     const tree = await treeOf(largest);
     for (let size = 0; size <= largest; size++) {
       const wanted = MTH(leaves.slice(0, size));
@@ -66,7 +66,7 @@ describe("a Merkle tree", () => {
     }
   });
 
-  it("proves inclusion as RFC 9162 does, for every leaf of every size", async () => {
+  it("A Merkle tree proves inclusion like RFC 9162, for every leaf of every size", async () => {
     const tree = await treeOf(largest);
     for (let size = 1; size <= largest; size++) {
       const root = await tree.root(size);
@@ -79,7 +79,7 @@ describe("a Merkle tree", () => {
     }
   });
 
-  it("proves consistency as RFC 9162 does, for every pair of sizes", async () => {
+  it("A Merkle tree proves consistency like RFC 9162, for every pair of sizes", async () => {
     const tree = await treeOf(largest);
     for (let second = 1; second <= largest; second++) {
       const after = { size: second, root: await tree.root(second) };
@@ -94,7 +94,7 @@ describe("a Merkle tree", () => {
     }
   });
 
-  it("convinces nobody of anything else: another leaf, place, size, root or proof", async () => {
+  it("A Merkle tree does not prove another leaf, index, size, root or proof", async () => {
     const tree = await treeOf(21);
     for (let size = 1; size <= 21; size++) {
       const root = await tree.root(size);
@@ -116,7 +116,7 @@ describe("a Merkle tree", () => {
     }
   });
 
-  it("convinces nobody that another tree is its beginning", async () => {
+  it("A Merkle tree does not prove that another tree is its beginning", async () => {
     const tree = await treeOf(21);
     const forked = new MerkleTree();
     for (let i = 0; i < 21; i++) await forked.append(leaves[i === 3 ? 40 : i] as Hash);
@@ -142,7 +142,7 @@ describe("a Merkle tree", () => {
     }
   });
 
-  it("refuses to prove what it does not have", async () => {
+  it("A Merkle tree refuses to prove what it does not contain", async () => {
     const tree = await treeOf(4);
     for (const [index, size] of [[4, 4], [-1, 4], [0, 5], [0, 0], [0.5, 4], [NaN, 4]]) {
       await assert.rejects(tree.inclusionProof(index, size), RangeError, `${index} of ${size}`);

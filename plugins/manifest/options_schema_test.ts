@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { checkOptions, checkOptionsSchema, type OptionsSchema } from "./options_schema.ts";
 
-describe("an options schema", () => {
+describe("An options schema", () => {
   // One keyword a row: what fits and what does not.
   const table: [schema: OptionsSchema, fits: unknown[], fails: unknown[]][] = [
     [{ type: "integer" }, [1, 1.0, -3], [1.5, "1", NaN, null]],
@@ -24,14 +24,14 @@ describe("an options schema", () => {
     [{ additionalProperties: false, properties: { a: {} } }, [{ a: 1 }], [{ b: 1 }]],
   ];
   for (const [schema, fits, fails] of table) {
-    it(`checks ${JSON.stringify(schema)}`, () => {
+    it(`An options schema checks ${JSON.stringify(schema)}`, () => {
       assert.deepEqual(checkOptionsSchema(schema, "options"), []);
       for (const one of fits) assert.deepEqual(checkOptions(schema, one, "options"), []);
       for (const one of fails) assert.notDeepEqual(checkOptions(schema, one, "options"), []);
     });
   }
 
-  it("tells the place of every problem", () => {
+  it("An options schema reports the path of every problem", () => {
     const schema: OptionsSchema = {
       properties: {
         list: { items: { properties: { rate: { minimum: 0 } } } },
@@ -44,13 +44,13 @@ describe("an options schema", () => {
     ]);
   });
 
-  it("is not fooled by names that every object has", () => {
+  it("An options schema handles names that every object has", () => {
     const schema: OptionsSchema = { required: ["toString"], additionalProperties: false };
     const problems = checkOptions(schema, JSON.parse('{ "__proto__": 1 }'), "options");
     assert.equal(problems.length, 2);
   });
 
-  it("with a keyword that is not checked is refused, at any depth", () => {
+  it("An options schema with an unknown keyword is rejected, at any depth", () => {
     const schema = {
       properties: { a: { items: { format: "uri" } }, b: { type: "int" } },
       items: [],

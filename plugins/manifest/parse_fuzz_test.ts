@@ -60,8 +60,8 @@ const isManifestError = (error: unknown) =>
   error instanceof PluginError && error.code === "E_MANIFEST" && error.message.length < 100_000;
 const isSyntaxError = (error: unknown) => error instanceof SyntaxError;
 
-describe("the parser of manifests", () => {
-  it("takes any change of a manifest's data, or refuses it as E_MANIFEST", () => {
+describe("The parser of manifests", () => {
+  it("The parser of manifests accepts any change of a manifest's data, or rejects it with E_MANIFEST", () => {
     let taken = 0;
     for (let seed = 0; seed < manyCases; seed++) {
       const random = createRandom(seed);
@@ -80,7 +80,7 @@ describe("the parser of manifests", () => {
     assert.ok(taken > manyCases / 100 && taken < manyCases, `${taken} of ${manyCases}`);
   });
 
-  it("takes any change of a manifest's text, or refuses it as E_MANIFEST", () => {
+  it("The parser of manifests accepts any change of a manifest's text, or rejects it with E_MANIFEST", () => {
     const pieces = ["{", "}", "[", "]", ",", '"', "null", "1e999", '"__proto__":{},', "\\ud800"];
     for (let seed = 0; seed < manyCases / 4; seed++) {
       const random = createRandom(seed);
@@ -90,7 +90,7 @@ describe("the parser of manifests", () => {
     }
   });
 
-  it("is not held up by what is large, deep or made to be slow", () => {
+  it("The parser of manifests is fast for large, deep and malicious input", () => {
     const many = (count: number, one: (i: number) => string) =>
       Array.from({ length: count }, (_, i) => one(i)).join(",");
     const callback = (extra: string) =>
@@ -182,8 +182,8 @@ function assertSound({ id, version, files = {} }: PluginManifest, seed: number):
   assert.equal(({} as { any?: unknown }).any, undefined, `seed ${seed}`);
 }
 
-describe("the parsers of a manifest's values", () => {
-  it("of versions and ranges take or refuse any text, and agree with one another", () => {
+describe("The parsers of a manifest's values", () => {
+  it("The parsers of versions and ranges accept or reject any text, consistently", () => {
     const samples = ["1.2.3", "^1.2 || ~2.0.0-beta.1", ">=0.1 <0.3", "1.2 - 2.3.4", "1.x", "*"];
     const pieces = ["||", "^", "~", ">=", " - ", "x", "*", ".", "-", "+", "0", "99999999999999999"];
     for (let seed = 0; seed < manyCases; seed++) {
@@ -198,7 +198,7 @@ describe("the parsers of a manifest's values", () => {
     }
   });
 
-  it("of integrity values take or refuse any text", () => {
+  it("The parsers of integrity values accept or reject any text", () => {
     const sample = (JSON.parse(example) as PluginManifest).files["index.js"].integrity;
     for (let seed = 0; seed < manyCases; seed++) {
       const random = createRandom(seed);
@@ -208,7 +208,7 @@ describe("the parsers of a manifest's values", () => {
     }
   });
 
-  it("of modules take or refuse any text as E_MODULE or E_IMPORT", async () => {
+  it("The parsers of modules accept any text or reject it with E_MODULE or E_IMPORT", async () => {
     const sample = 'import a from "./a.js";\nexport const b = await import("./b.js");\n' +
       'export * from "./c.json" with { type: "json" };\nexport default import.meta.url + `${a}`;';
     const pieces = ["import(", '"', "`", "${", "/*", "//", "import.meta", " from ", "{", "}", "/"];

@@ -80,18 +80,18 @@ const callback = (change: Record<string, unknown>) => ({
   callbacks: [{ ...whole.callbacks[0], ...change }],
 });
 
-describe("a manifest", () => {
-  it("may have every field of version 1, and x- keys anywhere", () => {
+describe("A manifest", () => {
+  it("A manifest may have every field of version 1, and x- keys anywhere", () => {
     assert.deepEqual(parseManifest(JSON.stringify(whole), url), whole);
     assert.deepEqual(problemsWith(callback({ "x-mine": 1 })), []);
   });
 
-  it("is copied, so that nobody changes it under the loader", () => {
+  it("A manifest is copied, so that it cannot change during loading", () => {
     const parsed = parseManifest(whole, url);
     assert.notEqual(parsed.files, whole.files);
   });
 
-  it("tells all its problems at once, each with place, finding and wish", () => {
+  it("A manifest is rejected with all its problems, each with path, finding and expectation", () => {
     const problems = problemsWith({
       id: "Ada",
       version: "1.2",
@@ -116,7 +116,7 @@ describe("a manifest", () => {
     ]);
   });
 
-  it("names the keys that are missing", () => {
+  it("A manifest is rejected with the missing keys", () => {
     assert.throws(() => parseManifest({ manifestVersion: 1 }, url), (error) => {
       const { message } = error as Error;
       for (const key of ["id", "version", "license", "sandbox", "module", "files", "callbacks"]) {
@@ -129,7 +129,7 @@ describe("a manifest", () => {
     });
   });
 
-  it("refuses hooks, controls, permissions and options that it does not know", () => {
+  it("A manifest is rejected for unknown hooks, controls, permissions and options", () => {
     const wrong = callback({ hooks: ["onEpochStart", { name: "onEpochEnd", evry: 2 }] });
     const [name, key] = problemsWith(wrong);
     assert.match(
@@ -149,14 +149,14 @@ describe("a manifest", () => {
     ]);
   });
 
-  it("needs no repository, and takes the path of a schema", () => {
+  it("A manifest needs no repository, and may have the path of a schema", () => {
     const { repository: _, ...rest } = whole;
     assert.equal(parseManifest(rest, url).repository, undefined);
     const $schema = "../keepfit/schemas/callback.plugin.schema.json";
     assert.equal(parseManifest({ ...whole, $schema }, url).$schema, $schema);
   });
 
-  it("refuses paths that lead out of its folder", () => {
+  it("A manifest is rejected for paths that lead out of its folder", () => {
     const file = { integrity, size: 1 };
     for (
       const path of [
@@ -182,7 +182,7 @@ describe("a manifest", () => {
     }
   });
 
-  it("lists its module and names each callback once", () => {
+  it("A manifest must list its module and name each callback once", () => {
     assert.deepEqual(problemsWith({ module: "other.js" }), [
       'module: found "other.js", expected one of the files',
     ]);
@@ -191,14 +191,14 @@ describe("a manifest", () => {
     ]);
   });
 
-  it("of a later version tells that this keepfit is too old", () => {
+  it("A manifest of a later version is rejected with the advice to update keepfit", () => {
     assert.throws(
       () => parseManifest({ manifestVersion: 2, anything: true }, url),
       /actual: {3}manifestVersion 2\n {2}hint: {5}this keepfit is too old/,
     );
   });
 
-  it("that is no JSON, or no object, is told as that", () => {
+  it("A manifest that is not JSON, or not an object, is rejected as such", () => {
     assert.throws(() => parseManifest("<!doctype html>", url), /the server sent a page/);
     assert.throws(() => parseManifest("{", url), (error) => {
       assert((error as Error).cause instanceof SyntaxError);
@@ -208,14 +208,14 @@ describe("a manifest", () => {
     assert.equal(parseManifest(`\uFEFF${JSON.stringify(whole)}`, url).id, whole.id);
   });
 
-  it("needs no files before it is packed", () => {
+  it("A manifest needs no files before it is packed", () => {
     const { files: _, ...source } = whole;
     assert.equal(parseSourceManifest(source, url).files, undefined);
     assert.throws(() => parseManifest(source, url), /files: found nothing/);
     assert.throws(() => parseSourceManifest({ ...source, id: 1 }, url), /id: found 1/);
   });
 
-  it("is refused with a key twice, of which people read the first and programs the last", () => {
+  it("A manifest with a duplicate key is rejected, because people read the first and programs the last", () => {
     const text = JSON.stringify(whole);
     const twice = (added: string) => `{${added},${text.slice(1)}`;
     for (

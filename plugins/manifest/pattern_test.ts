@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { createRandom, isLong, pick } from "../../tests/seeded.ts";
 import { compilePattern } from "./pattern.ts";
 
-describe("a pattern", () => {
+describe("A pattern", () => {
   const table: string[] = [
     "",
     "a",
@@ -29,7 +29,7 @@ describe("a pattern", () => {
   const texts = ["", "a", "aa", "aab", "b", "c", "abc", "ac", "-", "a-b-c", "a--b", "https://x"];
   texts.push("127.0.0.1", "a.jpeg", "a.jpg", "2024-01", "😀", "\n", "]", "\\", "é😀AB\n", "x@y");
   texts.push("aacc", "aaccc", "aaaa", "cb", "cab", "\ud83d", "aac\n");
-  it("matches where RegExp does", () => {
+  it("A pattern matches the same as RegExp", () => {
     for (const source of table) {
       for (const text of texts) {
         const expected = new RegExp(source, "u").test(text);
@@ -42,7 +42,7 @@ describe("a pattern", () => {
     }
   });
 
-  it("made at random matches where RegExp does", () => {
+  it("A pattern of random form matches the same as RegExp", () => {
     for (let seed = 0; seed < (isLong ? 1_000_000 : 3_000); seed++) {
       const random = createRandom(seed);
       const source = somePattern(random, 3);
@@ -56,14 +56,14 @@ describe("a pattern", () => {
     }
   });
 
-  it("that would take RegExp forever is matched at once", () => {
+  it("A pattern that would take RegExp forever is matched quickly", () => {
     const text = `${"a".repeat(50_000)}!`;
     for (const source of ["^(a+)+$", "^(a|a)*$", "(a*)*b", "a*a*a*a*a*b", "^(a|aa)+$"]) {
       assert.equal(compilePattern(source).test(text), false, source);
     }
   });
 
-  it("is refused when it is none, or one that cannot be matched in one go", () => {
+  it("A pattern is rejected if it is invalid, or cannot be matched in one pass", () => {
     for (
       const source of [
         "(",

@@ -24,7 +24,7 @@ const problemsWith = (change: Record<string, unknown>) => problemsOf({ ...whole,
 const callback = (change: Record<string, unknown>) =>
   problemsWith({ callbacks: [{ ...whole.callbacks[0], ...change }] });
 
-describe("a manifest's permissions", () => {
+describe("A manifest's permissions", () => {
   const values: [kind: string, key: string, good: string[], bad: string[]][] = [
     [
       "net",
@@ -96,7 +96,7 @@ describe("a manifest's permissions", () => {
     ["write", "path", ["plots/*.svg", "a"], ["../a", "/a", "~/a/../b", "C:/a", "a\nb", "a?b"]],
   ];
   for (const [kind, key, good, bad] of values) {
-    it(`for ${kind} are well formed`, () => {
+    it(`A manifest's permissions for ${kind} must be well formed`, () => {
       const found = (value: string) =>
         problemsWith({ permissions: { [kind]: [{ [key]: value, reason: "r" }] } });
       for (const one of good) assert.deepEqual(found(one), [], one);
@@ -111,7 +111,7 @@ describe("a manifest's permissions", () => {
     });
   }
 
-  it("name either a value or an option that there is", () => {
+  it("A manifest's permissions name either a value or an existing option", () => {
     const net = (entry: object) =>
       problemsWith({ permissions: { net: [{ reason: "r", ...entry }] } });
     const wanted = "expected either host or option";
@@ -132,7 +132,7 @@ describe("a manifest's permissions", () => {
     ]);
   });
 
-  it("may have invisible characters in titles, and none that turn text or drive a terminal", () => {
+  it("A manifest's titles may contain invisible characters, but none that reverse text or control a terminal", () => {
     assert.deepEqual(problemsWith({ title: "A\u200bB\ufeff", description: "x\u00ad\u2060y" }), []);
     for (const one of ["a\u202eb", "a\u2066b", "a\u001b[2J", "a\u009b2J", "a\nb", "a\u{e0041}b"]) {
       assert.match(
@@ -142,7 +142,7 @@ describe("a manifest's permissions", () => {
     }
   });
 
-  it("have reasons of one line, in which nothing is hidden", () => {
+  it("A manifest's permissions have one-line reasons without hidden text", () => {
     const why = (reason: string) => problemsWith({ permissions: { env: [{ name: "A", reason }] } });
     assert.deepEqual(why("Für die Ablage – 日本語 👩‍🔬"), []);
     for (const one of ["", "a\nb", "\u001b[2K", "a\u202eb", "\u0000", "a\u2028b"]) {
@@ -154,8 +154,8 @@ describe("a manifest's permissions", () => {
   });
 });
 
-describe("a manifest's hooks", () => {
-  it("are listed once", () => {
+describe("A manifest's hooks", () => {
+  it("A manifest's hooks are listed once", () => {
     for (
       const hooks of [
         ["onEpochEnd", "onEpochEnd"],
@@ -173,7 +173,7 @@ describe("a manifest's hooks", () => {
     );
   });
 
-  it("stand in an order to other plugins that can be kept", () => {
+  it("A manifest's hooks have a consistent order relative to other plugins", () => {
     const hook = (entry: object) => callback({ hooks: [{ name: "onEpochEnd", ...entry }] });
     assert.deepEqual(hook({ before: ["a/b"], after: ["c/d"], every: 3 }), []);
     assert.match(hook({ before: ["EarlyStopping"] })[0], /before\[0\]: .*expected owner\/name/);
@@ -190,12 +190,12 @@ describe("a manifest's hooks", () => {
   });
 });
 
-describe("a manifest's files", () => {
+describe("A manifest's files", () => {
   const [file] = Object.values(whole.files);
   const files = (...paths: string[]) =>
     problemsWith({ files: { ...whole.files, ...Object.fromEntries(paths.map((p) => [p, file])) } });
 
-  it("can lie in one folder on every system", () => {
+  it("A manifest's files fit into one folder on every system", () => {
     assert.deepEqual(files("INDEX.js"), [
       'files: found "index.js" twice, expected names that differ in more than case',
     ]);
@@ -209,7 +209,7 @@ describe("a manifest's files", () => {
     assert.match(files("a\u0001.js")[0], /expected a relative path/);
   });
 
-  it("have one spelling of their URL each, with no password in it", () => {
+  it("A manifest's files have one spelling of their URL each, without passwords", () => {
     assert.deepEqual(files("https://example.com/a%20b.js?x=1"), []);
     for (
       const url of [
@@ -225,7 +225,7 @@ describe("a manifest's files", () => {
     }
   });
 
-  it("are of a size that can be", () => {
+  it("A manifest's files have a valid size", () => {
     for (const size of [-1, 0.5, 1e300, 2 ** 28 + 1]) {
       const found = problemsWith({ files: { ...whole.files, "a.js": { ...file, size } } });
       assert.match(found[0], /^files\["a\.js"\]\.size: found/);
@@ -233,8 +233,8 @@ describe("a manifest's files", () => {
   });
 });
 
-describe("a manifest", () => {
-  it("that is deprecated, or tells its author things, says why", () => {
+describe("A manifest", () => {
+  it("A manifest that is deprecated, or informs its author, gives a reason", () => {
     assert.deepEqual(problemsWith({ stage: { name: "deprecated", message: "m" } }), []);
     assert.match(
       problemsWith({ stage: { name: "deprecated" } })[0],
@@ -244,14 +244,14 @@ describe("a manifest", () => {
     assert.match(telemetry[0], /^telemetry: .*expected a reason/);
   });
 
-  it("refers to others where it refers to plugins", () => {
+  it("A manifest refers to other plugins only", () => {
     const successor = problemsWith({ stage: { name: "stable", successor: whole.id } });
     assert.match(successor[0], /^stage\.successor: .*expected another plugin$/);
     const self = problemsWith({ dependencies: { [whole.id]: "^1" } });
     assert.match(self[0], /^dependencies: .*expected other plugins than itself$/);
   });
 
-  it("has signatures of keys, each key once", () => {
+  it("A manifest has signatures of keys, each key once", () => {
     const key = `ed25519:${"A".repeat(43)}=`;
     const ed25519 = `${"A".repeat(86)}==`;
     const signed = (...signatures: object[]) => problemsWith({ signatures });
@@ -268,7 +268,7 @@ describe("a manifest", () => {
     }
   });
 
-  it("has a license in the form of SPDX and URLs without passwords", () => {
+  it("A manifest has an SPDX license and URLs without passwords", () => {
     for (const license of ["MIT", "Apache-2.0 WITH LLVM-exception", "(MIT OR GPL-2.0+) AND BSD"]) {
       assert.deepEqual(problemsWith({ license }), []);
     }
@@ -281,7 +281,7 @@ describe("a manifest", () => {
     }
   });
 
-  it("is plain data, not too deep, with no key that JavaScript has a meaning for", () => {
+  it("A manifest is plain data, not too deep, without keys that are special in JavaScript", () => {
     const members = (inside: string) => `${text.trimEnd().slice(0, -1)}, ${inside}}`;
     assert.deepEqual(problemsOf(members('"x-a": {"b": [1, null]}')), []);
     for (const key of ["__proto__", "constructor", "prototype"]) {
@@ -303,7 +303,7 @@ describe("a manifest", () => {
     assert.deepEqual(problemsWith({ "x-a": cycle }), ["the manifest: is nested deeper than 64"]);
   });
 
-  it("with very many problems tells some and counts the others", () => {
+  it("A manifest with very many problems reports some and counts the others", () => {
     const keys = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, 1]));
     const problems = problemsWith(keys);
     assert.equal(problems.length, 51);

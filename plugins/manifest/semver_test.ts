@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { compareVersions, isWithin, parseRange, parseVersion, satisfies } from "./semver.ts";
 import { version } from "./version.ts";
 
-describe("a version range", () => {
+describe("A version range", () => {
   // Expected values are those of npm's semver.
   const table: [range: string, inside: string, outside: string][] = [
     ["^1.2.3", "1.2.3 1.9.0", "1.2.2 2.0.0 1.3.0-beta 2.0.0-0"],
@@ -28,13 +28,13 @@ describe("a version range", () => {
     ["<=*", "0.0.0 7.0.0", "1.0.0-beta"],
   ];
   for (const [range, inside, outside] of table) {
-    it(`${range} has ${inside}, not ${outside}`, () => {
+    it(`The range ${range} contains ${inside}, not ${outside}`, () => {
       for (const one of inside.split(" ")) assert.equal(satisfies(one, range), true, one);
       for (const one of outside.split(" ")) assert.equal(satisfies(one, range), false, one);
     });
   }
 
-  it("is refused when it is none", () => {
+  it("A version range is rejected if it is invalid", () => {
     for (
       const range of [
         "",
@@ -55,7 +55,7 @@ describe("a version range", () => {
 });
 
 describe("isWithin", () => {
-  it("orders prereleases among the other versions, in every form of a range", () => {
+  it("isWithin orders prereleases among the other versions, in every form of a range", () => {
     const within: [range: string, inside: string[], outside: string[]][] = [
       ["<1.2.3", ["1.2.2", "1.2.3-rc.1", "0.0.1"], ["1.2.3", "1.2.4-rc.1"]],
       [">=1.0.0 <1.2.3", ["1.0.0", "1.1.0-beta"], ["1.0.0-rc.1", "1.2.3"]],
@@ -73,8 +73,8 @@ describe("isWithin", () => {
   });
 });
 
-describe("a version", () => {
-  it("is ordered with its prereleases, numbers by value", () => {
+describe("A version", () => {
+  it("A version is ordered with its prereleases, numbers by value", () => {
     const ordered = "1.0.0-1 1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-beta.2 " +
       "1.0.0-beta.11 1.0.0 1.0.1 1.1.0 1.10.0 2.0.0";
     const versions = ordered.split(" ").map(parseVersion);
@@ -83,7 +83,7 @@ describe("a version", () => {
     assert.equal(compareVersions(parseVersion("1.0.0+a"), parseVersion("1.0.0+b")), 0);
   });
 
-  it("is refused when it is none", () => {
+  it("A version is rejected if it is invalid", () => {
     for (
       const text of [
         "1",
@@ -100,7 +100,7 @@ describe("a version", () => {
     }
   });
 
-  it("of keepfit is the one in both package manifests", () => {
+  it("A version of keepfit is the one in both package manifests", () => {
     for (const path of ["deno.json", "package.json"]) {
       const text = readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
       assert.equal(JSON.parse(text).version, version);

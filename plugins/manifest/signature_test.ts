@@ -28,8 +28,8 @@ async function refused(manifest: PluginManifest, named: string): Promise<void> {
   });
 }
 
-describe("a manifest's signature", () => {
-  it("holds for the manifest that was signed, however it is laid out", async () => {
+describe("A manifest's signature", () => {
+  it("A manifest's signature is valid for the signed manifest, however it is formatted", async () => {
     const key = await generateKeyPair();
     const signed = await signManifest(await readExample(), key);
     assert.deepEqual(await verifySignatures(signed, url), [key.keyId]);
@@ -38,7 +38,7 @@ describe("a manifest's signature", () => {
     assert.deepEqual(await verifySignatures(again, url), [key.keyId]);
   });
 
-  it("is the one that node:crypto makes and knows", async () => {
+  it("A manifest's signature is the one that node:crypto creates and accepts", async () => {
     const { privateKey } = generateKeyPairSync("ed25519");
     const key = await parseKey(privateKey.export({ format: "pem", type: "pkcs8" }) as string);
     const manifest = await readExample();
@@ -49,7 +49,7 @@ describe("a manifest's signature", () => {
     assert.equal(key.keyId, `ed25519:${Buffer.from(x as string, "base64url").toString("base64")}`);
   });
 
-  it("does not hold when anything was changed", async () => {
+  it("A manifest's signature is invalid after any change", async () => {
     const key = await generateKeyPair();
     const signed = await signManifest(await readExample(), key);
     await refused({ ...signed, version: "0.1.1" }, key.keyId);
@@ -64,7 +64,7 @@ describe("a manifest's signature", () => {
     await refused({ ...signed, signatures: [{ keyId: other.keyId, ed25519 }] }, other.keyId);
   });
 
-  it("must hold beside others that do, and each is told", async () => {
+  it("A manifest's signature must be valid among others, and each is reported", async () => {
     const [a, b] = [await generateKeyPair(), await generateKeyPair()];
     const twice = await signManifest(await signManifest(await readExample(), a), b);
     assert.deepEqual(await verifySignatures(twice, url), [a.keyId, b.keyId]);
@@ -73,7 +73,7 @@ describe("a manifest's signature", () => {
     await refused({ ...twice, signatures: [first, wrong] }, b.keyId);
   });
 
-  it("takes the place of an earlier one of the same key", async () => {
+  it("A manifest's signature replaces an earlier one of the same key", async () => {
     const [a, b] = [await generateKeyPair(), await generateKeyPair()];
     const twice = await signManifest(await signManifest(await readExample(), a), b);
     const changed = await signManifest({ ...twice, title: "Another" }, a);
@@ -82,11 +82,11 @@ describe("a manifest's signature", () => {
     assert.equal(twice.title, "Epoch report");
   });
 
-  it("is nobody's where there is none", async () => {
+  it("A manifest without signatures has no signers", async () => {
     assert.deepEqual(await verifySignatures(await readExample(), url), []);
   });
 
-  it("is refused for a key that is none", async () => {
+  it("A manifest's signature is rejected for an invalid key", async () => {
     const [{ ed25519 }] =
       (await signManifest(await readExample(), await generateKeyPair())).signatures ?? [];
     const manifest = await readExample();
@@ -105,7 +105,7 @@ describe("a manifest's signature", () => {
     }
   });
 
-  it("is refused for each key that anybody can sign with", async () => {
+  it("A manifest's signature is rejected for each key with which anyone can sign", async () => {
     const keys = smallOrderKeys();
     assert.equal(keys.length, 14);
     const manifest = await readExample();
@@ -119,8 +119,8 @@ describe("a manifest's signature", () => {
   });
 });
 
-describe("trusted signers", () => {
-  it("are one of those who signed", async () => {
+describe("Trusted signers", () => {
+  it("Trusted signers include one of the actual signers", async () => {
     const [a, b] = [(await generateKeyPair()).keyId, (await generateKeyPair()).keyId];
     checkSigners([], undefined, url);
     checkSigners([a, b], [b], url);
@@ -136,8 +136,8 @@ describe("trusted signers", () => {
   });
 });
 
-describe("a signing key", () => {
-  it("is the same after it was written and read", async () => {
+describe("A signing key", () => {
+  it("A signing key is the same after it was written and read", async () => {
     const key = await generateKeyPair();
     const pem = await key.toPem();
     assert.match(pem, /^-----BEGIN PRIVATE KEY-----\n[^\n]{64}\n-----END PRIVATE KEY-----\n$/);
@@ -147,7 +147,7 @@ describe("a signing key", () => {
     assert.deepEqual(await again.sign(bytes), await key.sign(bytes));
   });
 
-  it("shows its public half only, however it is printed", async () => {
+  it("A signing key shows only its public half, however it is printed", async () => {
     const key = await generateKeyPair();
     const secret = (await key.toPem()).split("\n")[1].slice(-43);
     for (
@@ -158,7 +158,7 @@ describe("a signing key", () => {
     }
   });
 
-  it("that is none is refused without being quoted", async () => {
+  it("A signing key that is invalid is rejected without being quoted", async () => {
     const rsa = generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey
       .export({ format: "pem", type: "pkcs8" }) as string;
     const pem = (inside: string) =>

@@ -12,8 +12,8 @@ function render(text: string, ...specifiers: string[]): string {
   return rendered.slice(0, -sourceUrl.length);
 }
 
-describe("a module's text", () => {
-  it("is given other specifiers and nothing else", async () => {
+describe("A module's text", () => {
+  it("A module's text is changed only in its specifiers", async () => {
     const text = `import a, { b as c } from './b.js'; // "./b.js"
 export * from "./c.js"
 const later = await import( "./d.js" ), text = 'import "./e.js"'`;
@@ -26,12 +26,12 @@ const later = await import( "./d.js" ), text = 'import "./e.js"'`;
     assert.equal(requests[1].at, "line 2, column 15");
   });
 
-  it("reads escapes in a specifier as JavaScript does", async () => {
+  it("A module's text decodes escapes in a specifier like JavaScript", async () => {
     const { requests } = parseModule(String.raw`import "./\x61.js";`, url);
     assert.equal(requests[0].specifier, "./a.js");
   });
 
-  it("loses the attributes of JSON imports, which become JavaScript", async () => {
+  it("A module's text loses the attributes of JSON imports, which become JavaScript", async () => {
     const text = `import a from "./a.json" with { type: "json" };
 const b = import("./b.json", { with: { "type": 'json' } });`;
     const { requests } = parseModule(text, url);
@@ -39,7 +39,7 @@ const b = import("./b.json", { with: { "type": 'json' } });`;
     assert.equal(render(text, "1", "2"), `import a from "1";\nconst b = import("2");`);
   });
 
-  it("has its own import.meta, also where a semicolon is left out", async () => {
+  it("A module's text has its own import.meta, even without a semicolon", async () => {
     const rendered = render("let a = 1\nimport.meta.url", url);
     assert.equal(
       rendered,
@@ -51,7 +51,7 @@ const b = import("./b.json", { with: { "type": 'json' } });`;
     );
   });
 
-  it("is refused where it is TypeScript, computed, or of an unknown kind", async () => {
+  it("A module's text is rejected if it is TypeScript, computed, or of an unknown kind", async () => {
     const refused = (text: string, message: RegExp) =>
       assert.throws(() => parseModule(text, url), message);
     refused(`import type { A } from "./a.js";`, /it is TypeScript/);
@@ -70,7 +70,7 @@ const b = import("./b.json", { with: { "type": 'json' } });`;
   });
 });
 
-describe("the imports of a module", () => {
+describe("The imports of a module", () => {
   // Each is valid JavaScript in which a slash divides.
   const hidden = [
     `const q = class {} / import("node:os") / 1;`,
@@ -86,19 +86,19 @@ describe("the imports of a module", () => {
     `x = async () => { for await (const a of b) /import("x")/.test(await import("node:os")); };`,
   ];
   for (const text of hidden) {
-    it(`are found in ${text}`, () => {
+    it(`The imports of a module are found in ${text}`, () => {
       const { requests } = parseModule(text, url);
       assert(requests.some(({ specifier }) => specifier === "node:os"));
     });
   }
 
-  it("are not looked for in text, comments and regular expressions", () => {
+  it("The imports of a module are not looked for in text, comments and regular expressions", () => {
     const text = `/import(".a.js")/.test("import './b.js'"); // import("./c.js")
 /* import "./d.js" */ const t = \`import("./e.js")\`;`;
     assert.deepEqual(parseModule(text, url).requests, []);
   });
 
-  it("that code of text may make are told", () => {
+  it("The imports of a module that code in text may make are reported", () => {
     for (
       const text of [
         `eval('import("node:os")');`,
@@ -121,22 +121,22 @@ describe("the imports of a module", () => {
     }
   });
 
-  it("of a text that is nested too deeply are an error and no crash", () => {
+  it("The imports of a module of a text that is nested too deeply are an error, not a crash", () => {
     assert.throws(() => parseModule("(".repeat(200_000), url), /Cannot parse plugin module/);
     assert.throws(() => parseModule(`x = ${"[".repeat(100_000)}${"]".repeat(100_000)}`, url), {
       code: "E_MODULE",
     });
   });
 
-  it("keep their lines and semicolons where a clause is cut", () => {
+  it("The imports of a module keep their lines and semicolons where a clause is cut", () => {
     const text = `import a from "./a.json" with {\n  type: "json", // } \n};\nimport.meta;`;
     assert.equal(render(text, "1").split("\n").length, text.split("\n").length);
     parseModule(render(text, "1"), url);
   });
 });
 
-describe("a JSON module", () => {
-  it("exports what JSON.parse gives, __proto__ as a name like others", async () => {
+describe("A JSON module", () => {
+  it("A JSON module exports the result of JSON.parse, with __proto__ as a normal name", async () => {
     const text = '{ "__proto__": 1, "b": "\u2028" }';
     const rendered = parseJsonModule(text, url).render([]);
     const imported = await import(
@@ -146,7 +146,7 @@ describe("a JSON module", () => {
     assert.deepEqual(Object.keys(imported.default), ["__proto__", "b"]);
   });
 
-  it("is refused when it is none", () => {
+  it("A JSON module is rejected if it is invalid", () => {
     assert.throws(() => parseJsonModule("{", url), /Cannot parse JSON https:\/\/example.com\/a.js/);
   });
 });

@@ -13,8 +13,8 @@ import {
 
 const url = "file:///project/keepfit.json";
 
-describe("a config file", () => {
-  it("names plugins and what each is told", () => {
+describe("A config file", () => {
+  it("A config file names plugins and their options", () => {
     const config = {
       $schema: "https://example.com/keepfit.json",
       registry: "https://plugins.example/",
@@ -34,7 +34,7 @@ describe("a config file", () => {
     assert.deepEqual(parseConfig("{}", url), {});
   });
 
-  it("is refused with every problem", () => {
+  it("A config file is rejected with every problem", () => {
     const plugins = [{
       plugin: "",
       teir: "trusted",
@@ -62,7 +62,7 @@ describe("a config file", () => {
     assert.throws(() => parseConfig("{,}", url), /is not JSON/);
   });
 
-  it("means paths from its own folder", () => {
+  it("A config file resolves paths relative to its own folder", () => {
     const at = new URL(url);
     const path = (text: string) => configPath(text, at).href;
     assert.equal(path("my runs/50%"), "file:///project/my%20runs/50%25");
@@ -74,7 +74,7 @@ describe("a config file", () => {
     assert.equal(configReference("npm:a", at), "npm:a");
   });
 
-  it("keeps what is not changed, and its indent", async () => {
+  it("A config file keeps unchanged parts, and its indent", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("/project");
     await fs.writeFile("/project/keepfit.json", `{\n\t"vendor": "v",\n\t"plugins": []\n}\n`);
@@ -85,7 +85,7 @@ describe("a config file", () => {
     assert.equal((await readConfig(at, { fs }))?.config.vendor, "v");
   });
 
-  it("that is named and not there is an error", async () => {
+  it("A config file that is named but missing is an error", async () => {
     const missing = readConfig(new URL(url), { fs: memoryFileSystem() });
     await assert.rejects(missing, /there is no such file/);
   });

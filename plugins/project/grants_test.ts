@@ -13,7 +13,7 @@ const grants = (
 const net = [{ host: "a.example", reason: "sends logs" }];
 
 describe("grantsOf", () => {
-  it("refuses a plugin without what it needs, with what to pass", async () => {
+  it("grantsOf refuses a plugin without required permissions, with advice", async () => {
     await refusal(
       "E_PERMISSION",
       () => grants({ net }, { net: ["b.example"] }),
@@ -24,7 +24,7 @@ describe("grantsOf", () => {
     });
   });
 
-  it("grants what is optional only where it is agreed to", () => {
+  it("grantsOf grants optional permissions only with consent", () => {
     const optional = { optionalPermissions: { net } };
     assert.deepEqual(grants({}, undefined, optional), {});
     assert.deepEqual(grants({}, { net: ["*.example"] }, optional), {
@@ -32,7 +32,7 @@ describe("grantsOf", () => {
     });
   });
 
-  it("takes the value of an option, of a URL its host, or its origin over plain http", () => {
+  it("grantsOf uses the value of an option: the host of a URL, or its origin over plain http", () => {
     const permissions = { net: [{ option: "url", reason: "r" }] };
     const declared = (url: string) =>
       grants(permissions, ["net"], { options: { url } }).net?.declared;
@@ -41,7 +41,7 @@ describe("grantsOf", () => {
     assert.deepEqual(grants(permissions, ["net"]), {});
   });
 
-  it("takes outputDir, and nothing else, for consent to write", async () => {
+  it("grantsOf treats only outputDir as consent to write", async () => {
     const permissions = { write: [{ path: "*.csv", reason: "r" }] };
     await refusal(
       "E_PERMISSION",
@@ -53,7 +53,7 @@ describe("grantsOf", () => {
     });
   });
 
-  it("refuses a kind of permission that does not exist", () => {
+  it("grantsOf rejects an unknown kind of permission", () => {
     assert.throws(() => grants({}, { disk: true } as Allowed), RangeError);
   });
 });

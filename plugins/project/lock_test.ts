@@ -39,8 +39,8 @@ function refused(text: string): string {
   return assert.fail(`taken: ${text}`);
 }
 
-describe("a lock file", () => {
-  it("reads what it writes, the same text for the same content", () => {
+describe("A lock file", () => {
+  it("A lock file reads what it writes, with the same text for the same content", () => {
     const text = formatLock(lock);
     assert.deepEqual(parseLock(text, ""), lock);
     assert.equal(formatLock(parseLock(text, "")), text);
@@ -53,7 +53,7 @@ describe("a lock file", () => {
     assert.match(text, /\}\n$/);
   });
 
-  it("is refused with every problem when it has another form", () => {
+  it("A lock file is rejected with every problem if its format is invalid", () => {
     const wrong = { ...entry, version: "1", permision: {}, files: { "../a.js": "sha1-" } };
     const message = refused(JSON.stringify({ lockVersion: 1, plugins: { a: wrong } }));
     assert.match(message, /plugins\.a\.version: found "1", expected a version/);
@@ -66,7 +66,7 @@ describe("a lock file", () => {
     assert.match(refused('{ "lockVersion": 2 }'), /this keepfit is too old/);
   });
 
-  it("is taken or refused as E_LOCK, and what was taken is written and read again as it was", () => {
+  it("A lock file is accepted or rejected with E_LOCK, and survives writing and reading again", () => {
     const text = formatLock(lock);
     const pieces = ["{", "}", "[", ",", '"', "null", "1e999", '"__proto__":{},', "<<<<<<<"];
     const cases = isLong ? 1_000_000 : 4_000;
@@ -94,12 +94,12 @@ describe("a lock file", () => {
     assert(taken > cases / 100 && taken < cases, `${taken} of ${cases}`);
   });
 
-  it("with two versions in it says how to merge them", () => {
+  it("A lock file with merge conflicts explains how to merge them", () => {
     const text = formatLock(lock).replace('"1.0.0"', '"1.0.0"\n<<<<<<< HEAD\n=======\n>>>>>>> b');
     assert.match(refused(text), /marks of a merge[^]*keep those of both sides/);
   });
 
-  it("finds what lies below its folder wherever that is moved", () => {
+  it("A lock file finds files below its folder wherever that is moved", () => {
     const at = new URL("file:///project/keepfit.lock.json");
     const reference = parseReference("file:///project/my%20plugin/callback.plugin.json");
     assert.equal(lockKey(reference, at), "./my%20plugin/callback.plugin.json");
@@ -117,7 +117,7 @@ describe("a lock file", () => {
     assert.throws(() => fromLocked("http://example.com/a", at), /it says where a plugin is/);
   });
 
-  it("that is not there pins nothing, and is made by the first change", async () => {
+  it("A lock file that is missing pins nothing, and is created by the first change", async () => {
     const fs = memoryFileSystem();
     assert.equal(await readLock("/keepfit.lock.json", { fs }), undefined);
     await updateLock("/keepfit.lock.json", () => lock, { fs });
@@ -125,7 +125,7 @@ describe("a lock file", () => {
     assert.deepEqual((await fs.readDir("/")).map(({ name }) => name), ["keepfit.lock.json"]);
   });
 
-  it("stays as it was when the change fails", async () => {
+  it("A lock file is unchanged if the change fails", async () => {
     const fs = memoryFileSystem();
     await updateLock("/keepfit.lock.json", () => lock, { fs });
     const failing = updateLock("/keepfit.lock.json", () => {
@@ -136,7 +136,7 @@ describe("a lock file", () => {
     await updateLock("/keepfit.lock.json", (present) => present, { fs });
   });
 
-  it("is not waited for when who changed it has died", async () => {
+  it("A lock file is not blocked by a writer that has died", async () => {
     const fs = memoryFileSystem();
     await fs.writeFile("/keepfit.lock.json.lock", "somebody who is gone");
     await updateLock("/keepfit.lock.json", () => lock, { fs, stale: 20 });
@@ -144,14 +144,14 @@ describe("a lock file", () => {
     assert.deepEqual((await fs.readDir("/")).map(({ name }) => name), ["keepfit.lock.json"]);
   });
 
-  it("says so when others do not come to an end", async () => {
+  it("A lock file reports others that do not finish", async () => {
     const fs = memoryFileSystem();
     await fs.writeFile("/keepfit.lock.json.lock", "somebody else");
     const waiting = updateLock("/keepfit.lock.json", () => lock, { fs, total: 60 });
     await assert.rejects(waiting, /others do[^]*remove .*keepfit\.lock\.json\.lock/);
   });
 
-  it("is read again by who was so slow that another went on", async () => {
+  it("A lock file is read again by a writer so slow that another one proceeded", async () => {
     const fs = memoryFileSystem();
     const place = new URL("file:///a.txt");
     let calls = 0;
@@ -164,7 +164,7 @@ describe("a lock file", () => {
     assert.equal(calls, 2);
   });
 
-  it("loses nothing when many processes add to it at once", async () => {
+  it("A lock file loses nothing when many processes add to it at once", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-lock-"));
     try {
       await writeFile(join(folder, "keepfit.lock.json"), formatLock(lock));

@@ -25,7 +25,7 @@ function byOption(...defaults: (string | undefined)[]) {
 }
 
 describe("neededPermissions", () => {
-  it("records what a default means, and an option that the user passes by its name", () => {
+  it("neededPermissions records the value of a default, and an option of the user by name", () => {
     const manifest = byOption("https://a.example/x");
     assert.deepEqual(neededPermissions(manifest), { net: ["option:url=a.example"] });
     assert.deepEqual(neededPermissions(manifest, { url: "https://b.example" }), {
@@ -34,7 +34,7 @@ describe("neededPermissions", () => {
     assert.deepEqual(neededPermissions(byOption(undefined)), { net: ["option:url"] });
   });
 
-  it("records the defaults of all callbacks", () => {
+  it("neededPermissions records the defaults of all callbacks", () => {
     const manifest = byOption("https://b.example", "http://a.example:1/x", undefined);
     assert.deepEqual(neededPermissions(manifest), {
       net: ["option:url=b.example", "option:url=http://a.example:1"],
@@ -43,7 +43,7 @@ describe("neededPermissions", () => {
 });
 
 describe("agreedPermissions", () => {
-  it("records of a default only what the user agrees to", () => {
+  it("agreedPermissions records only those defaults that the user agrees to", () => {
     const manifest = byOption("https://a.example", "https://b.example");
     assert.deepEqual(agreedPermissions(manifest, {}, { net: ["b.example"] }), {
       net: ["option:url=b.example"],
@@ -56,7 +56,7 @@ describe("agreedPermissions", () => {
 });
 
 describe("allowedBy", () => {
-  it("never takes a default for what the user passes", () => {
+  it("allowedBy never confuses a default with the user's option", () => {
     assert.deepEqual(allowedBy({ net: ["option:url"] }, {}), {});
     assert.deepEqual(allowedBy({ net: ["option:url"] }, { url: "https://me.example/x" }), {
       net: ["me.example"],
@@ -66,7 +66,7 @@ describe("allowedBy", () => {
 });
 
 describe("coversLocked", () => {
-  it("takes another value of an option for another permission, unless the user passes it", () => {
+  it("coversLocked treats another value of an option as another permission, unless the user passes it", () => {
     assert(coversLocked(["option:url=a.example"], "option:url=a.example"));
     assert(coversLocked(["option:url=a.example"], "option:url"));
     assert(!coversLocked(["option:url=a.example"], "option:url=b.example"));
@@ -79,8 +79,8 @@ describe("coversLocked", () => {
   });
 });
 
-describe("consent that a lock file keeps", () => {
-  it("grants nothing that the user neither agreed to nor passes, whatever an update changes", () => {
+describe("Consent in a lock file", () => {
+  it("Consent in a lock file grants nothing that the user neither agreed to nor passes, whatever an update changes", () => {
     const hosts = ["a.example", "b.example", "c.example", "evil.example"];
     const names = ["url", "mirror", "a"];
     let granted = 0;

@@ -24,15 +24,15 @@ function told(change: Partial<LockedPlugin>, from: Partial<LockedPlugin> = {}): 
     .map(({ what, before, after, weakens }) => `${weakens ? "!" : ""}${what} ${before} > ${after}`);
 }
 
-describe("trust", () => {
-  it("is the same where nothing is different", () => {
+describe("Trust", () => {
+  it("Trust is equal without differences", () => {
     assert.deepEqual(told({}), []);
     assert.deepEqual(told({ repository: "https://example.com/ada/timer.git/" }), [
       "repository https://example.com/ada/timer > https://example.com/ada/timer.git/",
     ]);
   });
 
-  it("is weaker without the signature, or with another one", () => {
+  it("Trust is weaker without the signature, or with another one", () => {
     assert.deepEqual(told({ signers: [] }), ["!signers ed25519:old > none"]);
     assert.deepEqual(told({ signers: ["ed25519:new"] }), ["!signers ed25519:old > ed25519:new"]);
     const both = ["ed25519:new", "ed25519:old"];
@@ -42,13 +42,13 @@ describe("trust", () => {
     ]);
   });
 
-  it("is weaker in a tier with more rights, and not in one with fewer", () => {
+  it("Trust is weaker in a tier with more rights, and not in one with fewer", () => {
     assert.deepEqual(told({ tier: "trusted" }), ["!tier worker > trusted"]);
     assert.deepEqual(told({ tier: "sandboxed" }), ["tier worker > sandboxed"]);
     assert.deepEqual(told({ tier: "trusted" }, { tier: undefined }), []);
   });
 
-  it("is weaker with more permissions or controls, and not with fewer", () => {
+  it("Trust is weaker with more permissions or controls, and not with fewer", () => {
     assert.deepEqual(told({ permissions: { net: ["b.example"], read: ["data"] } }), [
       "!permissions.net a.example > b.example",
     ]);
@@ -64,7 +64,7 @@ describe("trust", () => {
     assert.deepEqual(told({ controls: [] }), ["controls stop > none"]);
   });
 
-  it("is weaker when the source moved, the version went back, or a version has other bytes", () => {
+  it("Trust is weaker when the source moved, the version went back, or a version has other bytes", () => {
     assert.equal(told({ repository: "https://example.org/eve/timer" })[0][0], "!");
     assert.deepEqual(told({ repository: undefined }), [
       "!repository https://example.com/ada/timer > none",
@@ -85,7 +85,7 @@ describe("trust", () => {
     ]);
   });
 
-  it("that is asked for beyond the lock is an error with old and new values", () => {
+  it("Trust beyond the lock is an error with old and new values", () => {
     const differences = trustDifferences(before, { ...before, signers: [], version: "1.0.0" });
     assert.throws(() => checkTrust("ada/timer", differences, before.url), (error) => {
       assert(error instanceof PluginError);
@@ -98,7 +98,7 @@ describe("trust", () => {
     checkTrust("ada/timer", trustDifferences(before, { ...before, version: "2.0.0" }), before.url);
   });
 
-  it("is measured by the nearest entry of the same plugin where it has none of its own", () => {
+  it("Trust is compared with the nearest entry of the same plugin if it has none", () => {
     const next = { ...before, version: "2.0.0", controls: [] };
     const plugins = { "registry:ada/timer@^2": next, "registry:ada/timer@^1": before };
     const now = { ...before, version: "1.3.0", url: "https://example.org/" };

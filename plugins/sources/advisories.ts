@@ -10,24 +10,24 @@ import type { Fetcher } from "./fetcher.ts";
 /** Name of a registry's feed of advisories, at its root. */
 export const advisoriesName = "advisories.json";
 
-/** How bad a vulnerability is. */
+/** Severity of a vulnerability. */
 export type AdvisorySeverity = "critical" | "high" | "low" | "moderate";
 
-/** A vulnerability of some versions of a plugin, as its registry tells it. */
+/** A vulnerability of some versions of a plugin, as published by its registry. */
 export interface Advisory {
-  /** Its own id, such as `KF-2026-0001` or `CVE-2026-1234`. */
+  /** Id, such as `KF-2026-0001` or `CVE-2026-1234`. */
   id: string;
   /** Id of the plugin, `owner/name`. */
   plugin: string;
-  /** Range of the versions that have it, `>=1.2 <1.4.1 || 2.0.0`; prereleases count by order. */
+  /** Range of affected versions, `>=1.2 <1.4.1 || 2.0.0`; prereleases count by order. */
   affected: string;
-  /** Range of the versions in which it is fixed. Default: none is. */
+  /** Range of fixed versions. Default: none. */
   fixed?: string;
-  /** How bad it is. */
+  /** Severity. */
   severity: AdvisorySeverity;
-  /** What it is, in a sentence. */
+  /** Summary in one sentence. */
   summary: string;
-  /** Page that says more. */
+  /** Page with details. */
   url?: string;
 }
 
@@ -38,16 +38,16 @@ export const advisoriesSchema: v.GenericSchema<unknown, unknown> = object({
   advisories: required(
     v.array(object(
       {
-        id: required(text, "Its own id, such as KF-2026-0001 or CVE-2026-1234."),
+        id: required(text, "Id, such as KF-2026-0001 or CVE-2026-1234."),
         plugin: required(id, "Id of the plugin, owner/name."),
         affected: required(
           anyRange,
-          "Range of the versions that have it; prereleases count by order.",
+          "Range of affected versions; prereleases count by order.",
         ),
-        fixed: optional(anyRange, "Range of the versions in which it is fixed. Default: none is."),
-        severity: required(v.picklist(["low", "moderate", "high", "critical"]), "How bad it is."),
-        summary: required(text, "What it is, in a sentence."),
-        url: optional(webUrl, "Page that says more."),
+        fixed: optional(anyRange, "Range of fixed versions. Default: none."),
+        severity: required(v.picklist(["low", "moderate", "high", "critical"]), "Severity."),
+        summary: required(text, "Summary in one sentence."),
+        url: optional(webUrl, "Page with details."),
       } satisfies Record<keyof Advisory, unknown>,
     )),
     "Advisories; the order does not matter.",
@@ -59,9 +59,9 @@ const maxBytes = 4 * 1024 * 1024;
 /**
  * The advisories of a registry.
  *
- * @returns none for a registry that has no such file
- * @throws PluginError `E_HTTP`, `E_OFFLINE` where it does not answer, `E_REGISTRY` for a file that
- *   cannot be used
+ * @returns an empty list for a registry without such a file
+ * @throws PluginError `E_HTTP`, `E_OFFLINE` if it does not answer, `E_REGISTRY` for an unusable
+ * file
  */
 export async function readAdvisories(
   registry: URL,
@@ -91,7 +91,7 @@ function parseAdvisories(text: string, url: string): Advisory[] {
   const data = parseJson(text, "E_REGISTRY", title, url);
   const given = (data as { schemaVersion?: unknown } | null)?.schemaVersion;
   if (typeof given === "number" && given > 1) {
-    throw new PluginError("E_REGISTRY", `Cannot read ${title}: they are newer`, {
+    throw new PluginError("E_REGISTRY", `Cannot read ${title}: they have a newer format`, {
       url,
       expected: "schemaVersion 1",
       actual: `schemaVersion ${given}`,

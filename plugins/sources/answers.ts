@@ -6,16 +6,16 @@ import type { ChangeQuery, Fetcher } from "./fetcher.ts";
 export interface Answer<Data> {
   url: URL;
   maxBytes: number;
-  /** Throws where the text cannot be used. */
+  /** Throws if the text is unusable. */
   parse(text: string): Data;
 }
 
 /**
- * A file of a registry that may change, from the server, or from the cache if the server says that
- * it has not changed or no network is used.
+ * Read a changeable file of a registry: from the server, or from the cache if it has not changed or
+ * no network is used.
  *
  * @param query limits of time and retries
- * @throws PluginError `E_HTTP`, `E_LIMIT`, `E_OFFLINE`, and what `parse` throws
+ * @throws PluginError `E_HTTP`, `E_LIMIT`, `E_OFFLINE`, and errors of `parse`
  */
 export async function readAnswer<Data>(
   { url, maxBytes, parse }: Answer<Data>,
@@ -34,7 +34,7 @@ export async function readAnswer<Data>(
   return data;
 }
 
-/** The server's last answer, from the cache, if it can still be used. */
+/** The server's last answer from the cache, if it is still usable. */
 export async function readKept<Data>(
   { url, parse }: Pick<Answer<Data>, "parse" | "url">,
   cache: PluginCache,
@@ -47,7 +47,7 @@ export async function readKept<Data>(
   }
 }
 
-/** True where the server, or the folder, has no such file. */
+/** True if the server or folder has no such file. */
 export function isMissing(error: unknown, url: URL): boolean {
   return error instanceof PluginError && error.code === "E_HTTP" &&
     error.actual === (url.protocol === "file:" ? "NotFound" : "status 404");

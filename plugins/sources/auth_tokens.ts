@@ -1,14 +1,14 @@
-/** Gives the value of the `authorization` header for a host; undefined where there is none. */
+/** Returns the value of the `authorization` header for a host; undefined if there is none. */
 export type Authorization = (url: URL) => string | undefined;
 
 /**
  * Read tokens for private hosts.
  *
  * Source: Deno's `DENO_AUTH_TOKENS`: `token@host` or `user:password@host:port`, with `;` between
- * them. A host is taken as it is, without those below it.
+ * them. A host does not include its subdomains.
  *
  * @param text the tokens; undefined for none
- * @throws SyntaxError for a part that cannot be read; what is secret is not in the message
+ * @throws SyntaxError for a part that cannot be parsed; the message contains no secrets
  */
 export function parseAuthTokens(text: string | undefined): Authorization {
   const values = new Map<string, string>();
@@ -16,7 +16,7 @@ export function parseAuthTokens(text: string | undefined): Authorization {
   parts.forEach((part, i) => {
     const at = part.lastIndexOf("@");
     const [secret, host] = [part.slice(0, at), part.slice(at + 1).toLowerCase()];
-    // What a header cannot carry would be quoted in the error of whoever tries.
+    // The runtime's error for an invalid header value would quote it.
     if (at < 1 || !/^[\x21-\x7e]+$/.test(secret) || !isHost(host)) {
       throw new SyntaxError(
         `Cannot read token ${i + 1} of ${parts.length}: expected token@host or user:password@host`,

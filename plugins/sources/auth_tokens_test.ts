@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parseAuthTokens } from "./auth_tokens.ts";
 
-describe("tokens", () => {
-  it("are for one host each, as Deno reads them", () => {
+describe("Tokens", () => {
+  it("Tokens apply to one host each, as in Deno", () => {
     const authorization = parseAuthTokens("abc@Plugins.example;ada:pass@word@host.example:8080; ");
     const of = (url: string) => authorization(new URL(url));
     assert.equal(of("https://plugins.example/a"), "Bearer abc");
@@ -16,7 +16,7 @@ describe("tokens", () => {
     assert.equal(parseAuthTokens(undefined)(new URL("https://a.example/")), undefined);
   });
 
-  it("that cannot be read are refused without being shown", () => {
+  it("Tokens that cannot be parsed are rejected without being shown", () => {
     for (
       const text of ["secret", "@host", "secret@", "secret@a/b", "sec\nret@host", "sécret@host"]
     ) {

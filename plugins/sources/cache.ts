@@ -2,10 +2,10 @@ import type { FileSystem, Path } from "../../runtime/types.ts";
 import { joinPath, toFileUrl } from "../../runtime/mod.ts";
 import { base64ToHex, hexHash, parseIntegrity, verifyIntegrity } from "../manifest/integrity.ts";
 
-/** A server's answer, which may change. */
+/** A server's answer that may change. */
 export interface KeptAnswer {
   text: string;
-  /** Tag by which the server recognizes it. */
+  /** ETag of the answer. */
   etag: string | undefined;
 }
 
@@ -48,7 +48,7 @@ export class PluginCache {
         await verifyIntegrity(bytes, `${algorithm}-${digest}`, "the cache");
         return bytes;
       } catch {
-        // Missing, unreadable or changed: in each case it must be fetched.
+        // Missing, unreadable or changed: it must be fetched.
       }
     }
     return undefined;
@@ -56,7 +56,7 @@ export class PluginCache {
 
   /** Store content under its verified integrity. */
   async write(integrity: string, bytes: Uint8Array): Promise<void> {
-    // Of several digests of one algorithm it is unknown which one fits.
+    // With several digests of one algorithm, it is unknown which one matches.
     const [{ algorithm, digest }, another] = parseIntegrity(integrity);
     if (another !== undefined) return;
     try {
@@ -92,7 +92,7 @@ export class PluginCache {
   }
 
   /**
-   * Write modules to where they can be imported from.
+   * Write modules to a folder from which they can be imported.
    *
    * @param graph name of the folder, unique to these modules
    * @param modules texts by file name

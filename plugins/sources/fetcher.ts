@@ -4,7 +4,7 @@ import type { FileSystem } from "../../runtime/types.ts";
 import { parseAuthTokens } from "./auth_tokens.ts";
 import { PluginError } from "../errors.ts";
 
-/** The form of `fetch`, so that a proxy, a private registry or a test may bring its own. */
+/** The type of `fetch`, for a proxy, a private registry or a test. */
 export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 
 /** How files are fetched. */
@@ -12,11 +12,11 @@ export interface FetchOptions {
   /** Default: the runtime's own. */
   fetch?: Fetch;
   /**
-   * Credentials by host, `"token@example.com;user:password@example.org"`: for requests that begin
-   * there, and not for where they redirect. Default: the variable `KEEPFIT_AUTH_TOKENS`.
+   * Credentials by host, `"token@example.com;user:password@example.org"`: for requests to that
+   * host, not for their redirects. Default: the variable `KEEPFIT_AUTH_TOKENS`.
    */
   tokens?: string;
-  /** Use no network: what is not on this machine is an error. Default: false. */
+  /** Use no network: a file that is not on this machine is an error. Default: false. */
   offline?: boolean;
   /** Milliseconds for one file, from request to last byte, in each attempt. Default: 30 000. */
   timeout?: number;
@@ -26,9 +26,9 @@ export interface FetchOptions {
   retryDelay?: number;
 }
 
-/** A file that may change, and how long the question may take. */
+/** A request for a changeable file, with its limits. */
 export interface ChangeQuery extends Pick<FetchOptions, "retries" | "timeout"> {
-  /** Of the copy at hand. Default: there is none. */
+  /** ETag of the local copy. Default: none. */
   etag?: string;
 }
 
@@ -40,21 +40,21 @@ export interface FetchedFile {
 
 /** Reads the files of plugins. */
 export interface Fetcher {
-  /** True where no network is used. */
+  /** True if no network is used. */
   readonly offline: boolean;
   /** The bytes at a URL, at most `maxBytes`. */
   read(url: URL, maxBytes: number): Promise<Uint8Array>;
   /**
    * A file that may have changed. `timeout` and `retries` can only be below those of the fetcher.
    *
-   * @returns undefined where it has not changed
+   * @returns undefined if it has not changed
    */
   readChanged(url: URL, maxBytes: number, query?: ChangeQuery): Promise<FetchedFile | undefined>;
 }
 
 const maxRedirects = 5;
 
-/** A failed attempt that is worth another one. */
+/** A failed attempt that is worth retrying. */
 class TransientError extends Error {}
 
 /**
@@ -62,9 +62,9 @@ class TransientError extends Error {}
  *
  * Only a response with status 200 and at most `maxBytes` is accepted. Network errors, time-outs and
  * the statuses 408, 429 and 5xx are retried. Requests are the same on every runtime: servers that
- * build files for the user agent would send different bytes to each one. Redirects are followed
- * only where they are as safe as the request: from https to https, from loopback http to loopback
- * http or https, never to a file.
+ * build files for the user agent would otherwise send different bytes to each. Redirects are
+ * followed only if they are as safe as the request: from https to https, from loopback http to
+ * loopback http or https, never to a file.
  *
  * @throws RangeError for an invalid `timeout` or `retries`
  * @throws SyntaxError for tokens that cannot be parsed
@@ -79,10 +79,10 @@ export function createFetcher(fs: FileSystem, options: FetchOptions = {}): Fetch
     retryDelay = 250,
   } = options;
   if (!(timeout > 0)) {
-    throw new RangeError(`Cannot fetch with timeout ${timeout}: timeout must be > 0`);
+    throw new RangeError(`Cannot fetch with timeout ${timeout}: expected a number > 0`);
   }
   if (!Number.isInteger(retries) || retries < 0) {
-    throw new RangeError(`Cannot fetch with ${retries} retries: retries must be >= 0 and whole`);
+    throw new RangeError(`Cannot fetch with ${retries} retries: expected a whole number >= 0`);
   }
 
   const authorization = parseAuthTokens(tokens);
@@ -170,31 +170,31 @@ export function createFetcher(fs: FileSystem, options: FetchOptions = {}): Fetch
 
   return {
     offline,
-    // Without an etag there is always an answer.
+    // Without an ETag there is always an answer.
     read: async (url, maxBytes) => (await readChanged(url, maxBytes) as FetchedFile).bytes,
     readChanged,
   };
 }
 
-/** The error that names what would have to be fetched. */
+/** The error for a file that would have to be fetched. */
 function isOffline(url: URL): PluginError {
-  return new PluginError("E_OFFLINE", `Cannot fetch ${url}: no network is to be used`, {
+  return new PluginError("E_OFFLINE", `Cannot fetch ${url}: the network is disabled`, {
     url: url.href,
-    expected: "it in the cache or the vendor folder",
-    hint: "load it once without { offline: true }, or put it there with keepfit vendor",
+    expected: "the file in the cache or the vendor folder",
+    hint: "load it once without { offline: true }, or copy it with keepfit vendor",
   });
 }
 
-/** True for the loopback interface, where plain http may be used. */
+/** True for the loopback interface, on which plain http is allowed. */
 export function isLoopback({ hostname }: Pick<URL, "hostname">): boolean {
   return hostname === "localhost" || hostname === "[::1]" ||
     /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 /**
- * The body of a response, and no more of it than allowed.
+ * Read the body of a response up to a limit.
  *
- * @param tooLarge makes the error for more
+ * @param tooLarge creates the error for a larger body
  */
 export async function readBody(
   response: Response,
@@ -253,9 +253,9 @@ function failedWith(status: number, url: URL): Error {
     expected: "status 200",
     actual: `status ${status}`,
     hint: status === 404
-      ? "is the address spelled right?"
+      ? "check the spelling of the address"
       : status === 401 || status === 403
-      ? "give credentials with the option tokens, or with KEEPFIT_AUTH_TOKENS=token@host"
+      ? "pass credentials in the option tokens or in KEEPFIT_AUTH_TOKENS=token@host"
       : undefined,
   });
 }
@@ -265,13 +265,13 @@ function redirected(from: URL, location: string | null, start: URL): URL {
   try {
     to = new URL(location ?? "", from);
   } catch {
-    // Reported below, as what it is.
+    // Reported below.
   }
   const safe = location !== null && to !== undefined &&
     (to.protocol === "https:" ||
       (to.protocol === "http:" && from.protocol === "http:" && isLoopback(to)));
   if (safe) return to as URL;
-  throw new PluginError("E_HTTP", `Cannot fetch ${start}: it redirects to where it may not`, {
+  throw new PluginError("E_HTTP", `Cannot fetch ${start}: it has a redirect that is not allowed`, {
     url: start.href,
     expected: "a redirect to https, or from loopback to loopback",
     actual: location ?? "a redirect without a location",

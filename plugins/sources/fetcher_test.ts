@@ -52,7 +52,7 @@ describe("createFetcher", () => {
     await refusal("E_HTTP", () => read("/slow.json", slow), /longer than 50 ms, tried 2 times/);
   });
 
-  it("retries after a 500, and only as often as a query allows", async () => {
+  it("createFetcher retries after a 500, and only as often as a query allows", async () => {
     let answers = 0;
     pages.set("/a.js", () => new Response("a", { status: answers++ % 2 === 0 ? 500 : 200 }));
     assert.equal(await read("/a.js"), "a");
@@ -63,13 +63,13 @@ describe("createFetcher", () => {
     assert.equal(answers, 3);
   });
 
-  it("reads no more than it may", async () => {
+  it("createFetcher reads no more than allowed", async () => {
     pages.set("/big.js", () => new Response("x".repeat(101)));
     await refusal("E_LIMIT", () => read("/big.js"), /at most 100 bytes/);
     assert.equal((await read("/big.js", {}, 101)).length, 101);
   });
 
-  it("asks with an ETag, and learns that nothing has changed", async () => {
+  it("createFetcher requests with an ETag, and detects that nothing has changed", async () => {
     pages.set(
       "/tagged.json",
       ({ headers }) =>
@@ -83,19 +83,19 @@ describe("createFetcher", () => {
     assert.equal(await fetcher.readChanged(url, 100, { etag: '"1"' }), undefined);
   });
 
-  it("follows redirects to places as safe, never to a file or without end", async () => {
+  it("createFetcher follows redirects that are equally safe, never to a file or endlessly", async () => {
     pages.set("/there.js", () => new Response("there"));
     redirect("/a.js", "/there.js");
     assert.equal(await read("/a.js"), "there");
     for (const location of ["file:///etc/passwd", "http://example.com/a.js", "data:,1"]) {
       redirect("/moved.js", location);
-      await refusal("E_HTTP", () => read("/moved.js"), /redirects to where it may not/);
+      await refusal("E_HTTP", () => read("/moved.js"), /has a redirect that is not allowed/);
     }
     redirect("/round.js", "/round.js");
     await refusal("E_HTTP", () => read("/round.js"), /redirects more than 5 times/);
   });
 
-  it("sends credentials to their host alone, also where another one is redirected to", async () => {
+  it("createFetcher sends credentials only to their host, even if another one is redirected to it", async () => {
     const tokens = `secret@${new URL(here).host};0ther@${new URL(elsewhere).host}`;
     pages.set("/there.js", () => new Response("there"));
     redirect("/a.js", new URL("/there.js", elsewhere).href);
@@ -105,13 +105,13 @@ describe("createFetcher", () => {
     assert.deepEqual(asked, ["/there.js Bearer 0ther"]);
   });
 
-  it("uses no network offline, not even that of this machine", async () => {
+  it("createFetcher uses no network offline, not even that of this machine", async () => {
     pages.set("/a.js", () => new Response("a"));
-    await refusal("E_OFFLINE", () => read("/a.js", { offline: true }), /no network is to be used/);
+    await refusal("E_OFFLINE", () => read("/a.js", { offline: true }), /the network is disabled/);
     assert.deepEqual(asked, []);
   });
 
-  it("refuses a time-out or a number of retries that makes no sense", () => {
+  it("createFetcher rejects an invalid timeout or number of retries", () => {
     const fs = memoryFileSystem();
     assert.throws(() => createFetcher(fs, { timeout: 0 }), RangeError);
     for (const retries of [-1, 0.5]) {

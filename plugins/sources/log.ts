@@ -17,7 +17,7 @@ import { isMissing } from "./answers.ts";
 import type { PluginCache } from "./cache.ts";
 import type { Fetcher } from "./fetcher.ts";
 
-/** A log as it was seen before. */
+/** The state of a log when it was last seen. */
 export interface SeenLog {
   /** Key that signs its heads. */
   keyId: string;
@@ -29,22 +29,22 @@ export interface SeenLog {
 
 /** A version in the log of its registry. */
 export interface LogStanding {
-  /** Key that signs the log; undefined where the registry keeps none. */
+  /** Key that signs the log; undefined if the registry keeps none. */
   keyId: string | undefined;
   /** Number of entries of the log. */
   size: number;
-  /** Place of the version's entry in the log, from 0; undefined where it has none. */
+  /** Index of the version's entry in the log, from 0; undefined if it has none. */
   index: number | undefined;
 }
 
-/** A version whose entry is looked for. */
+/** A version to look up. */
 interface Wanted {
   id: string;
   version: string;
   integrity: string;
 }
 
-/** An entry that is said to be in the log. */
+/** An entry that the registry claims is in the log. */
 interface ClaimedEntry {
   line: string;
   index: number;
@@ -52,9 +52,9 @@ interface ClaimedEntry {
 }
 
 interface OpenLog {
-  /** Undefined where the registry keeps no log, or one that cannot be believed. */
+  /** Undefined if the registry keeps no log, or an untrustworthy one. */
   head: LogHead | undefined;
-  /** What is remembered of it; undefined where there is a problem. */
+  /** State to remember; undefined if there is a problem. */
   seen: SeenLog | undefined;
   problems: string[];
 }
@@ -71,8 +71,8 @@ const entriesSchema = v.object({
 const consistencySchema = v.object({ proof });
 
 /**
- * The transparency log of a registry, as a client reads it: by proofs from a hub, or as a whole from
- * a static host.
+ * The transparency log of a registry, as a client reads it: proofs from a hub, or the whole log
+ * from a static host.
  */
 export class RegistryLog {
   #registry: URL;
@@ -82,9 +82,7 @@ export class RegistryLog {
   #opening: Promise<OpenLog> | undefined;
   #lines: Promise<{ lines: string[]; tree: MerkleTree }> | undefined;
 
-  /**
-   * @param known the log as the lock file has it; undefined if it has none
-   */
+  /** @param known the log in the lock file; undefined if it has none */
   constructor(registry: URL, known: SeenLog | undefined, fetcher: Fetcher, cache: PluginCache) {
     this.#registry = registry;
     this.#known = known;
@@ -93,10 +91,10 @@ export class RegistryLog {
   }
 
   /**
-   * Check that a version is in the log, and that the log only grew since it was seen.
+   * Check that a version is in the log, and that the log has only grown since it was last seen.
    *
-   * @returns where it is, and what contradicts it
-   * @throws PluginError where the registry does not answer, or not in the form of a log
+   * @returns its position, and contradictions
+   * @throws PluginError if the registry does not answer, or not in the format of a log
    */
   async check(wanted: Wanted): Promise<LogStanding & { problems: string[] }> {
     const { head, problems: found } = await this.#open();
@@ -108,7 +106,7 @@ export class RegistryLog {
     for (const { line, index: at, proof } of await this.#entriesOf(wanted, head)) {
       const { size, root } = treeHead(head);
       if (!await verifyInclusion(await hashLine(line), at, size, root, proof)) {
-        problems.push(`entry ${at} is not the one that the head of the log stands for`);
+        problems.push(`entry ${at} does not match the head of the log`);
         continue;
       }
       const { type, id, version, integrity } = parseEntry(line, this.#url(logName).href);
@@ -120,12 +118,14 @@ export class RegistryLog {
       const instead = contents.size === 0 ? "" : `, but ${[...contents].join(" and ")}`;
       problems.push(`the log does not have ${wanted.integrity}${instead}`);
     } else if (contents.size > 1) {
-      problems.push(`the log has two contents of one version: ${[...contents].join(" and ")}`);
+      problems.push(
+        `the log has two different contents of one version: ${[...contents].join(" and ")}`,
+      );
     }
     return { ...standing, index, problems };
   }
 
-  /** What is to be remembered of the log; undefined where nothing is, or it has a problem. */
+  /** State of the log to remember; undefined if there is none, or it has a problem. */
   async seen(): Promise<SeenLog | undefined> {
     return (await this.#open()).seen;
   }
@@ -149,7 +149,7 @@ export class RegistryLog {
       if (error instanceof PluginError && error.code === "E_SIGNATURE") return wrong(error.message);
       if (!isMissing(error, url)) throw error;
       if (known.length === 0) return { head: undefined, seen: undefined, problems: [] };
-      return wrong(`the registry kept a log, signed by ${known[0].keyId}, and has none now`);
+      return wrong(`the registry kept a log, signed by ${known[0].keyId}, but has none now`);
     }
     for (const before of known) {
       const problem = await this.#problemSince(before, head);
@@ -161,11 +161,11 @@ export class RegistryLog {
     return { head, seen, problems: [] };
   }
 
-  /** Why this head cannot be of the log that was seen before. */
+  /** Why this head contradicts the log that was seen before. */
   async #problemSince(before: SeenLog, head: LogHead): Promise<string | undefined> {
     const keys = head.signatures.map(({ keyId }) => keyId);
     if (!keys.includes(before.keyId)) {
-      return `the log is signed by ${keys.join(", ")}, and was by ${before.keyId}`;
+      return `the log is signed by ${keys.join(", ")}, and was signed by ${before.keyId}`;
     }
     if (before.size > head.size) {
       return `the log has ${head.size} entries, and had ${before.size}: entries are missing`;
@@ -183,7 +183,7 @@ export class RegistryLog {
     }
     if (await verifyConsistency(treeHead(before), treeHead(head), proof)) return undefined;
     return `the log of ${head.size} entries does not continue the one of ${before.size} that was ` +
-      "seen before: an entry was changed, removed or kept from somebody";
+      "seen before: an entry was changed, removed or hidden from some clients";
   }
 
   async #entriesOf({ id, version }: Wanted, head: LogHead): Promise<ClaimedEntry[]> {
@@ -206,7 +206,7 @@ export class RegistryLog {
     return found;
   }
 
-  /** @returns undefined where the registry has no such route: a static host */
+  /** @returns undefined if the registry has no such route, as on a static host */
   async #ask<Data>(
     path: string,
     schema: v.GenericSchema<unknown, Data>,
@@ -224,7 +224,7 @@ export class RegistryLog {
     const data = parseJson(new TextDecoder().decode(bytes), "E_REGISTRY", title, url.href);
     const result = v.safeParse(schema, data);
     if (result.success) return result.output;
-    throw new PluginError("E_REGISTRY", `Cannot read ${title}: they have another form`, {
+    throw new PluginError("E_REGISTRY", `Cannot read ${title}: they have an invalid format`, {
       url: url.href,
       expected: "hashes in base64",
       actual: `${v.getDotPath(result.issues[0]) ?? "all"}: ${result.issues[0].received}`,
@@ -242,7 +242,7 @@ export class RegistryLog {
     })();
   }
 
-  /** The log as it was when a command last found it right. */
+  /** The log when a command last verified it. */
   async #kept(): Promise<SeenLog | undefined> {
     try {
       const kept = await this.#cache.readAnswer(this.#url(logHeadName));
@@ -258,12 +258,13 @@ export class RegistryLog {
   }
 }
 
-/** The key that is known already, where it signed too. */
+/** The known key, if it signed too. */
 function keyOf({ signatures }: LogHead, known: SeenLog | undefined): string {
   const keys = signatures.map(({ keyId }) => keyId);
   return known !== undefined && keys.includes(known.keyId) ? known.keyId : keys[0];
 }
 
 function tooShort(lines: readonly string[], head: LogHead): string {
-  return `the log has ${lines.length} entries, and ${head.size} by its head: entries are missing`;
+  return `the log has ${lines.length} entries, but its head counts ${head.size}: entries are ` +
+    `missing`;
 }

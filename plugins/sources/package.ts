@@ -12,16 +12,16 @@ import { satisfies } from "../manifest/semver.ts";
  * `node_modules` from the folder of the main script upward, then from the working directory.
  *
  * @returns its `file:` URL
- * @throws PluginError `E_REGISTRY` where the package is not installed, or of another version
+ * @throws PluginError `E_REGISTRY` if the package is not installed, or has another version
  */
 export async function findPackage(reference: PackageReference, fs: FileSystem): Promise<URL> {
   const { key, registry, name, range, path } = reference;
-  // In node_modules a package of JSR stands under the name that it has for npm.
+  // In node_modules, a JSR package has its npm name.
   const folder = registry === "jsr" ? `@jsr/${name.slice(1).replace("/", "__")}` : name;
   const found = await findFile(fs, `node_modules/${folder}/package.json`);
   if (found === undefined) {
     throw new PluginError("E_REGISTRY", `Cannot load plugin ${key}: ${name} is not installed`, {
-      expected: `node_modules/${folder} beside the program or above it`,
+      expected: `node_modules/${folder} beside the program or in a parent folder`,
       hint: installHint(reference),
     });
   }
@@ -29,7 +29,7 @@ export async function findPackage(reference: PackageReference, fs: FileSystem): 
   if (range !== undefined && !satisfies(version, range)) {
     throw new PluginError(
       "E_REGISTRY",
-      `Cannot load plugin ${key}: ${name} is of another version`,
+      `Cannot load plugin ${key}: the installed ${name} has another version`,
       {
         url: found.href,
         expected: range,

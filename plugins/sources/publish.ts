@@ -17,31 +17,31 @@ export interface RegistryAccess {
   timeout?: number;
 }
 
-/** What is published. */
+/** The plugin to publish. */
 export interface PublishOptions extends RegistryAccess {
-  /** The text of the manifest, whose bytes are kept as they are. */
+  /** Text of the manifest, published byte for byte. */
   manifest: string;
   /** The bytes of all its files, by their paths in the manifest. */
   files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What was published. */
+/** The published plugin. */
 export interface PublishedPlugin {
   id: string;
   version: string;
   /** The URL of the manifest with its integrity, for `loadPlugin`. */
   reference: string;
-  /** False when it was there already, with the same bytes. */
+  /** False if the same bytes were already published. */
   isNew: boolean;
 }
 
 /**
  * Publish a packed plugin to a hub.
  *
- * @param options the plugin, and where it goes
- * @throws TypeError for a registry that a token must not be sent to
- * @throws PluginError `E_MANIFEST` when the manifest is none, `E_HTTP` when the hub is not reached or
- *   refuses, with what it said
+ * @param options the plugin and the hub
+ * @throws TypeError for a registry to which a token must not be sent
+ * @throws PluginError `E_MANIFEST` for an invalid manifest, `E_HTTP` when the hub cannot be reached
+ * or refuses, with its answer
  */
 export async function publishPlugin(options: PublishOptions): Promise<PublishedPlugin> {
   const { manifest: text, files } = options;
@@ -52,7 +52,7 @@ export async function publishPlugin(options: PublishOptions): Promise<PublishedP
   const { status, answer, url } = await send(options, "PUT", path, body);
   const integrity = await computeIntegrity(new TextEncoder().encode(text));
   if (answer.integrity !== integrity) {
-    throw new PluginError("E_HTTP", `Cannot publish ${id} ${version}: ${url} keeps other bytes`, {
+    throw new PluginError("E_HTTP", `Cannot publish ${id} ${version}: ${url} has other content`, {
       url,
       expected: integrity,
       actual: String(answer.integrity),
@@ -70,7 +70,9 @@ export async function publishPlugin(options: PublishOptions): Promise<PublishedP
 export interface YankOptions {
   /** Make it available again. Default: false. */
   undo?: boolean;
-  /** Why it is yanked, one line of at most 500 characters. Default: as said before, else none. */
+  /**
+   * Why it is yanked, one line of at most 500 characters. Default: the earlier reason, else none.
+   */
   reason?: string;
 }
 
@@ -78,10 +80,10 @@ export interface YankOptions {
  * Yank a published version, or undo that. Projects that have it locked keep it.
  *
  * @param id `owner/name`
- * @param version which one
- * @returns all versions that are yanked then
- * @throws TypeError for a registry that a token must not be sent to
- * @throws PluginError `E_HTTP` when the hub is not reached or refuses, with what it said
+ * @param version the version
+ * @returns all yanked versions
+ * @throws TypeError for a registry to which a token must not be sent
+ * @throws PluginError `E_HTTP` when the hub cannot be reached or refuses, with its answer
  */
 export async function yankPlugin(
   access: RegistryAccess,
@@ -103,7 +105,7 @@ export async function yankPlugin(
 interface Answer {
   status: number;
   answer: Record<string, unknown>;
-  /** What was changed. */
+  /** The result. */
   url: string;
 }
 
@@ -117,14 +119,14 @@ async function send(
   const { fetch = (input, init) => globalThis.fetch(input, init), timeout = 60_000 } = access;
   if (!URL.canParse(access.registry)) {
     throw new TypeError(
-      `Cannot ${verb ?? "publish"} at ${access.registry}: expected the URL of a hub; a folder is ` +
-        `published into by keepfit pack --out`,
+      `Cannot ${verb ?? "publish"} at ${access.registry}: expected the URL of a hub; to publish ` +
+        `to a folder, use keepfit pack --out`,
     );
   }
   const base = new URL(access.registry);
   if (base.protocol !== "https:" && !(base.protocol === "http:" && isLoopback(base))) {
     throw new TypeError(
-      `Cannot ${verb ?? "publish"} at ${base}: a token is sent over https only, or to this machine`,
+      `Cannot ${verb ?? "publish"} at ${base}: tokens are sent only over https or to this machine`,
     );
   }
   const parts = path.split("/").map(encodeURIComponent).join("/");
@@ -142,7 +144,7 @@ async function send(
     response = await fetch(verb === undefined ? url : `${url}/${verb}`, {
       method,
       body,
-      // Elsewhere the token is nobody's business.
+      // The token must not leave for another host.
       redirect: "manual",
       credentials: "omit",
       signal: AbortSignal.timeout(timeout),

@@ -26,8 +26,8 @@ for (const path of Object.keys(example.files)) {
   files.set(path, new Uint8Array(await readFile(new URL(path, source))));
 }
 
-describe("a client that publishes", () => {
-  it("puts a plugin on a real hub, which anyone can load then, and yanks it", async () => {
+describe("publishPlugin", () => {
+  it("publishPlugin publishes a plugin to a real hub, from which anyone can load it, and yankPlugin yanks it", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-publish-"));
     await cp(fileURLToPath(registry), folder, { recursive: true });
     const hub = await serveHub({ directory: folder, tokens });
@@ -62,7 +62,7 @@ describe("a client that publishes", () => {
     }
   });
 
-  it("sends its token nowhere else, nor where it could be read on the way", async () => {
+  it("publishPlugin sends its token only to the hub, and never where it could be intercepted", async () => {
     const asked: string[] = [];
     const access = {
       token,
@@ -75,9 +75,9 @@ describe("a client that publishes", () => {
       },
     };
     const insecure = publishPlugin({ ...access, registry: "http://example.com/" });
-    await assert.rejects(insecure, /over https only/);
+    await assert.rejects(insecure, /only over https/);
     const folder = publishPlugin({ ...access, registry: "examples/plugins" });
-    await assert.rejects(folder, /expected the URL of a hub; a folder is published into by/);
+    await assert.rejects(folder, /expected the URL of a hub; to publish to a folder, use/);
     assert.deepEqual(asked, []);
     const redirected = publishPlugin({ ...access, registry: "https://example.com/sub" });
     await assert.rejects(redirected, { code: "E_HTTP", message: /the registry answered 307/ });
@@ -98,7 +98,7 @@ describe("a client that publishes", () => {
     );
   });
 
-  it("is not content with a registry that keeps something else", async () => {
+  it("publishPlugin rejects a registry that has other content", async () => {
     const fetch = () => Promise.resolve(Response.json({ integrity: "sha384-x" }, { status: 201 }));
     await assert.rejects(
       publishPlugin({

@@ -37,7 +37,7 @@ export interface PackageReference extends AnyReference {
   name: string;
   /** Version range; undefined for any. */
   range: string | undefined;
-  /** Of the manifest or its folder in the package; undefined for the package's own folder. */
+  /** Path of the manifest or its folder in the package; undefined for the root of the package. */
   path: string | undefined;
 }
 
@@ -54,7 +54,9 @@ export function parseReference(
   given?: string,
 ): PluginReference {
   if (typeof reference !== "string" && !(reference instanceof URL)) {
-    throw new TypeError(`Cannot load a plugin by ${typeof reference}: expected text or a URL`);
+    throw new TypeError(
+      `Cannot load a plugin: expected text or a URL as reference, got ${typeof reference}`,
+    );
   }
   const text = String(reference).trim();
   const [, scheme = ""] = /^([a-z][a-z\d+.-]*):/i.exec(text) ?? [];
@@ -79,27 +81,27 @@ export function isLocalSource(reference: PluginReference): boolean {
 }
 
 /**
- * True for a plugin of the user's own: a manifest by its `file:` URL, outside of installed packages.
- * Where a plugin lies does not tell who wrote it: a registry on this machine, a forwarded port and
- * `node_modules` have plugins of others.
+ * True for a plugin of the user's own: a manifest by its `file:` URL, outside of installed
+ * packages. The location of a plugin does not tell who wrote it: a registry on this machine, a
+ * forwarded port and `node_modules` hold plugins of others.
  */
 export function isOwn(reference: PluginReference): boolean {
   return reference.kind === "url" && reference.url.protocol === "file:" &&
     !reference.url.pathname.includes("/node_modules/");
 }
 
-/** True for the URL of a server on this machine: a plugin that the user names by it may change. */
+/** True for the URL of a server on this machine: a plugin there may change. */
 export function isServedHere(reference: PluginReference): boolean {
   return reference.kind === "url" && reference.url.protocol !== "file:" &&
     isLoopback(reference.url);
 }
 
-/** True where a URL leads to this machine: nothing on the way can change what it answers. */
+/** True if a URL leads to this machine, where nothing in between can change an answer. */
 export function isLocal(url: URL): boolean {
   return url.protocol === "file:" || isLoopback(url);
 }
 
-/** A reference as messages show it: without secrets or letters that look like others. */
+/** A reference for messages: without secrets and lookalike letters. */
 export function showReference(reference: string | URL): string {
   const shown = String(reference).replace(/(\/\/)[^/?#]*@/, "$1").slice(0, 300);
   return shown.replace(
@@ -149,13 +151,14 @@ function parseUrl(text: string): Omit<UrlReference, "integrity"> {
   try {
     url = new URL(text);
   } catch {
-    // Without the cause, which quotes all of it.
+    // Without the cause, which quotes the whole reference.
     throw new TypeError(
       `Cannot load plugin ${showReference(text)}: expected the URL of its manifest, or ` +
         `registry:owner/name; ` +
-        // A word alone is rather the name of a callback.
+        // A single word is more likely the name of a callback.
         (/^\w+$/.test(text)
-          ? `a callback of keepfit is no plugin: import it and write new EarlyStopping(), for example`
+          ? `a callback of keepfit is not a plugin: import it and write new EarlyStopping(), ` +
+            `for example`
           : `for a file beside your module write new URL("...", import.meta.url)`),
     );
   }
@@ -182,7 +185,7 @@ function integrityOf(
   try {
     written = decodeURIComponent(fragment);
   } catch {
-    // Taken as it is, and refused below.
+    // Rejected below.
   }
   if (written !== "" && given !== undefined && written !== given) {
     throw new TypeError(

@@ -5,8 +5,8 @@ import { isLocal, parseReference, showReference } from "./reference.ts";
 
 const digest = `sha256-${btoa("x".repeat(32))}`;
 
-describe("a reference", () => {
-  it("may be a URL, its integrity behind it", () => {
+describe("A reference", () => {
+  it("A reference may be a URL, followed by its integrity", () => {
     const url = "https://example.com/a/callback.plugin.json";
     const found = parseReference(`${url}#${digest}`);
     assert(found.kind === "url");
@@ -18,7 +18,7 @@ describe("a reference", () => {
     assert.equal(parseReference(url).integrity, undefined);
   });
 
-  it("may name a plugin of a registry, with a range", () => {
+  it("A reference may name a plugin of a registry, with a range", () => {
     const found = parseReference(`registry:ada/step-timer@>=1.2 <3#${digest}`);
     assert.deepEqual(found, {
       kind: "registry",
@@ -29,7 +29,7 @@ describe("a reference", () => {
     });
   });
 
-  it("may name a package, with its range and a path in it", () => {
+  it("A reference may name a package, with a range and a path in it", () => {
     for (
       const [text, name, range, path] of [
         ["npm:timer", "timer", undefined, undefined],
@@ -44,10 +44,10 @@ describe("a reference", () => {
     }
   });
 
-  it("is refused with what was wanted when it is none", () => {
+  it("A reference is rejected with the expected form if it is invalid", () => {
     const cases: [string, RegExp][] = [
       ["", /expected the URL of its manifest/],
-      ["EarlyStopping", /no plugin: import it and write new EarlyStopping\(\)/],
+      ["EarlyStopping", /not a plugin: import it and write new EarlyStopping\(\)/],
       ["./callback.plugin.json", /new URL\("\.\.\.", import\.meta\.url\)/],
       ["http://example.com/a.json", /http: on this machine/],
       ["data:application/json,{}", /expected https:/],
@@ -71,12 +71,15 @@ describe("a reference", () => {
         return true;
       });
     }
-    assert.throws(() => parseReference(7 as never), /by number: expected text or a URL/);
+    assert.throws(
+      () => parseReference(7 as never),
+      /expected text or a URL as reference, got number/,
+    );
     const other = `sha256-${btoa("y".repeat(32))}`;
     assert.throws(() => parseReference(`https://a.example/#${digest}`, other), /the option/);
   });
 
-  it("throws nothing else, whatever it is given", () => {
+  it("A reference throws only TypeError and SyntaxError for any input", () => {
     const random = createRandom(7);
     const parts = [
       "registry:",
@@ -105,7 +108,7 @@ describe("a reference", () => {
     }
   });
 
-  it("is shown without secrets and without letters that look like others", () => {
+  it("A reference is shown without secrets and lookalike letters", () => {
     const wrong = (text: string) => {
       try {
         parseReference(text);
@@ -124,7 +127,7 @@ describe("a reference", () => {
     assert.equal(showReference("a\u202eb"), "a\\u{202e}b");
   });
 
-  it("is of this machine where nobody else can have changed it", () => {
+  it("A reference is local if no one else can have changed it", () => {
     for (const url of ["file:///a", "http://127.0.0.1:8/", "http://localhost/", "http://[::1]/"]) {
       assert(isLocal(new URL(url)), url);
     }

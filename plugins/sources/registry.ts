@@ -33,7 +33,7 @@ interface RegistryVersion {
   yankReason?: string;
 }
 
-/** A version that is no longer chosen. */
+/** A version that is no longer selected. */
 export interface Yank {
   /** Its author's reason, one printable line; undefined if none was given. */
   reason: string | undefined;
@@ -44,21 +44,21 @@ export interface RegistryChoice {
   version: string;
   /** Of its manifest. */
   url: URL;
-  /** Of its manifest, as the registry says. */
+  /** Of its manifest, according to the registry. */
   integrity: string;
 }
 
-/** Rules for choosing a version. */
+/** Rules for selecting a version. */
 export interface ChoiceRules {
   peers?: Peers;
-  /** Hours since it must have been published. Default: 0. */
+  /** Minimum hours since its publication. Default: 0. */
   minimumAge?: number;
 }
 
 const maxMetaBytes = 4 * 1024 * 1024;
 
 const metaSchema: v.GenericSchema<unknown, unknown> = v.looseObject({
-  schemaVersion: v.literal(1, "1, which this keepfit can read"),
+  schemaVersion: v.literal(1, "1, the format that this keepfit can read"),
   versions: v.record(
     version,
     v.looseObject({
@@ -78,7 +78,7 @@ const metaSchema: v.GenericSchema<unknown, unknown> = v.looseObject({
 });
 
 /**
- * The URL of a registry, with a slash at its end.
+ * The URL of a registry, with a trailing slash.
  *
  * @param given URL or path. Default: the variable `KEEPFIT_REGISTRY`, unless it is empty
  * @throws TypeError for a scheme that is not supported
@@ -90,8 +90,9 @@ export function registryUrl(given: string | URL | undefined): URL {
     throw new PluginError("E_REGISTRY", "Cannot look up a plugin: no registry is named", {
       expected: "the URL or the folder of a registry",
       hint:
-        'name it in a shell by --registry URL or KEEPFIT_REGISTRY, in code by { registry: "URL" ' +
-        '}, for a project by "registry" in keepfit.json',
+        "name it in a shell with --registry URL or KEEPFIT_REGISTRY, in code with { registry: " +
+        '"URL" ' +
+        '}, for a project with "registry" in keepfit.json',
     });
   }
   const url = URL.canParse(named) ? new URL(named) : urlOfPath(named);
@@ -119,9 +120,9 @@ export function metaUrl(id: string, registry: URL): URL {
 }
 
 /**
- * Choose the version for a reference: the highest in its range that is not yanked, is old enough and
- * supports this keepfit and this runtime. For a reference with an integrity, the version that has it,
- * yanked or not.
+ * Select the version for a reference: the highest in its range that is not yanked, is old enough
+ * and supports this keepfit and this runtime. For a reference with an integrity, the version that
+ * has it, yanked or not.
  *
  * @param meta the registry's versions of the plugin
  * @throws PluginError `E_REGISTRY` if none fits, with the reason for each version
@@ -150,11 +151,11 @@ export function chooseVersion(
   throw new PluginError("E_REGISTRY", `Cannot load plugin ${reference.key}: no version fits`, {
     url: metaUrl(id, registry).href,
     expected: reference.integrity ?? `a version in ${reference.range ?? "any range"}`,
-    actual: shown.join(", ") || "no version at all",
+    actual: shown.join(", ") || "no versions",
   });
 }
 
-/** The version that would be chosen for a range; undefined if none fits. */
+/** The version that would be selected for a range; undefined if none fits. */
 export function bestVersion(
   meta: RegistryMeta,
   { range }: { range?: string },
@@ -166,8 +167,8 @@ export function bestVersion(
 }
 
 /**
- * The newest release that is not yanked, else the newest such prerelease, whatever it supports;
- * undefined if all are yanked.
+ * The newest release that is not yanked, else the newest such prerelease, even if it does not
+ * support this keepfit or runtime; undefined if all are yanked.
  */
 export function newestVersion(meta: RegistryMeta): string | undefined {
   const usable = newestFirst(meta).filter((one) => yankOf(one, meta) === undefined);
@@ -176,15 +177,15 @@ export function newestVersion(meta: RegistryMeta): string | undefined {
 
 /** The yank of a version; undefined if it is not yanked. */
 export function yankOf(version: string, { versions, yanked }: RegistryMeta): Yank | undefined {
-  // A yank is of the version, whatever its build metadata.
+  // A yank covers the version with any build metadata.
   if (!yanked.some((one) => isVersion(one) && isSameVersion(one, version))) return undefined;
   const reason = Object.hasOwn(versions, version) ? versions[version].yankReason : undefined;
   return { reason: reason && printable(reason.replace(/\s+/g, " ").slice(0, 500)) };
 }
 
 /**
- * Versions that differ in build metadata alone are one version: the one without counts, else the
- * first by its text, wherever the registry lists it.
+ * Versions that differ only in build metadata are one version: the one without metadata counts,
+ * else the first in text order.
  */
 function newestFirst({ versions }: RegistryMeta): string[] {
   const sorted = Object.keys(versions).sort((a, b) =>
@@ -193,7 +194,7 @@ function newestFirst({ versions }: RegistryMeta): string[] {
   return sorted.filter((version, i) => i === 0 || !isSameVersion(version, sorted[i - 1]));
 }
 
-/** Why a version is not chosen; undefined if it fits. */
+/** Why a version is not selected; undefined if it fits. */
 function reasonAgainst(
   version: string,
   meta: RegistryMeta,
@@ -201,11 +202,11 @@ function reasonAgainst(
   { minimumAge = 0, peers }: ChoiceRules,
 ): string | undefined {
   if (!(minimumAge >= 0)) {
-    throw new RangeError(`Cannot use minimumAge ${minimumAge}: it must be hours, 0 or more`);
+    throw new RangeError(`Cannot use minimumAge ${minimumAge}: expected a number of hours >= 0`);
   }
   const entry = meta.versions[version];
   if (reference.range !== undefined && !satisfies(version, reference.range)) {
-    return isPrerelease(version) ? "a prerelease, out of the range" : "out of the range";
+    return isPrerelease(version) ? "a prerelease outside the range" : "outside the range";
   }
   if (reference.integrity !== undefined) {
     return entry.integrity === reference.integrity ? undefined : entry.integrity;
@@ -221,7 +222,7 @@ function reasonAgainst(
     }
   }
   const misfit = misfitOf(entry.engines, getRuntime(), peers);
-  return misfit && `wants ${misfit.name} ${misfit.range}, this is ${misfit.actual}`;
+  return misfit && `needs ${misfit.name} ${misfit.range}, this is ${misfit.actual}`;
 }
 
 function isPrerelease(version: string): boolean {
@@ -229,8 +230,8 @@ function isPrerelease(version: string): boolean {
 }
 
 /**
- * A registry's versions of a plugin, from the server, or from the cache if the server says that they
- * have not changed or no network is used.
+ * Read a registry's versions of a plugin: from the server, or from the cache if they have not
+ * changed or no network is used.
  *
  * @param query limits of time and retries
  * @throws PluginError `E_REGISTRY` if it has no such plugin, `E_HTTP`, `E_OFFLINE`
@@ -248,10 +249,10 @@ export async function readMeta(
   } catch (error) {
     const { url } = answer;
     if (!isMissing(error, url)) throw error;
-    throw new PluginError("E_REGISTRY", `Cannot load plugin ${id}: the registry has none`, {
+    throw new PluginError("E_REGISTRY", `Cannot load plugin ${id}: the registry does not have it`, {
       url: url.href,
       expected: `a plugin at ${url}`,
-      hint: "is its name spelled right, and is this its registry?",
+      hint: "check the spelling of its name, and its registry",
       cause: error,
     });
   }
@@ -272,14 +273,14 @@ function metaAnswer(id: string, registry: URL): Answer<RegistryMeta> {
 }
 
 function parseMeta(text: string, id: string, url: URL): RegistryMeta {
-  const title = `what the registry says of ${id}`;
+  const title = `the registry's meta.json of ${id}`;
   const data = parseJson(text, "E_REGISTRY", title, url.href);
   const problems = schemaProblems(metaSchema, data, "a meta.json");
   if (problems.length > 0) throw hasProblems("E_REGISTRY", title, url.href, problems);
   return data as RegistryMeta;
 }
 
-/** Check that a manifest is of the plugin and the version that the registry, or the lock, says. */
+/** Check that a manifest has the id and version that the registry or the lock file names. */
 export function checkIdentity(
   { id, version }: PluginManifest,
   wanted: { id: string; version: string },
@@ -288,7 +289,7 @@ export function checkIdentity(
   if (id === wanted.id && version === wanted.version) return;
   throw new PluginError(
     "E_REGISTRY",
-    `Cannot load plugin ${wanted.id}: its manifest is another's`,
+    `Cannot load plugin ${wanted.id}: its manifest belongs to another plugin`,
     {
       url,
       expected: `${wanted.id} ${wanted.version}`,

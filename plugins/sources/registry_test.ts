@@ -38,7 +38,7 @@ const choose = (meta: RegistryMeta, rest = "", rules: ChoiceRules = {}) => {
 };
 
 describe("chooseVersion", () => {
-  it("takes the highest version in the range that is neither yanked nor a prerelease", async () => {
+  it("chooseVersion selects the highest version in the range that is neither yanked nor a prerelease", async () => {
     const meta = metaOf(
       { "3.0.0-rc.1": {}, "2.1.0": {}, "2.0.0": {}, "1.10.0": {}, "1.9.0": {} },
       ["2.1.0"],
@@ -52,7 +52,7 @@ describe("chooseVersion", () => {
     assert.equal(choose(meta, `#${integrityOf("2.1.0")}`), "2.1.0");
   });
 
-  it("takes an older version on an older host, and says why where none fits", async () => {
+  it("chooseVersion selects an older version on an older host, and gives reasons if none fits", async () => {
     const { name } = getRuntime();
     const meta = metaOf({
       "3.0.0": { engines: { core: "^9.1" } },
@@ -63,16 +63,16 @@ describe("chooseVersion", () => {
     assert.equal(bestVersion(meta, { range: ">=2" }), undefined);
     for (
       const reason of [
-        /3\.0\.0 \(wants keepfit \^9\.1, this is 0\./,
-        new RegExp(`2\\.0\\.0 \\(wants ${name} >=900, this is`),
-        /1\.0\.0 \(out of the range\)/,
+        /3\.0\.0 \(needs keepfit \^9\.1, this is 0\./,
+        new RegExp(`2\\.0\\.0 \\(needs ${name} >=900, this is`),
+        /1\.0\.0 \(outside the range\)/,
       ]
     ) {
       await refusal("E_REGISTRY", () => choose(meta, "@>=2"), reason);
     }
   });
 
-  it("passes over versions younger than minimumAge, unless the integrity is named", async () => {
+  it("chooseVersion skips versions younger than minimumAge, unless the integrity is named", async () => {
     const meta = metaOf({
       "1.3.0": {},
       "1.2.0": { age: 3.5 },
@@ -87,14 +87,14 @@ describe("chooseVersion", () => {
     await refusal("E_REGISTRY", young, /1\.3\.0 \(of unknown age\)/);
     await refusal("E_REGISTRY", young, /1\.2\.0 \(published 3 hours ago, expected 24\)/);
     for (const minimumAge of [-1, NaN]) {
-      assert.throws(() => choose(meta, "", { minimumAge }), /it must be hours, 0 or more/);
+      assert.throws(() => choose(meta, "", { minimumAge }), /expected a number of hours >= 0/);
     }
     assert.equal(choose(meta, `#${integrityOf("1.3.0")}`, { minimumAge: 24 }), "1.3.0");
   });
 });
 
 describe("yankOf", () => {
-  it("gives the author's reason as one printable line", () => {
+  it("yankOf returns the author's reason as one printable line", () => {
     const meta = metaOf({ "1.0.0": { yankReason: "loses\n  rows\u001b[31m" }, "1.1.0": {} }, [
       "1.0.0",
       "0.9.0",
@@ -108,7 +108,7 @@ describe("yankOf", () => {
 });
 
 describe("readMeta", () => {
-  it("asks a server only what has changed, and offline takes the last answer", async () => {
+  it("readMeta asks a server only for changes, and offline uses the last answer", async () => {
     const tags: (string | null)[] = [];
     const fetch = (_: string, init: RequestInit) => {
       const tag = new Headers(init.headers).get("if-none-match");

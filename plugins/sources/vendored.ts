@@ -20,7 +20,9 @@ export class VendoredPlugin {
     this.folder = joinPath(vendor, `${plugin.id}/${plugin.version}`);
   }
 
-  /** Where the copy of a file is: its path in the manifest, or the hash of the URL of another server. */
+  /**
+   * The path of a copy: the path in the manifest, or for another server's file the hash of its URL.
+   */
   async pathOf(path: string): Promise<URL> {
     return joinPath(this.folder, isRelativePath(path) ? path : `https/${await hexHash(path)}`);
   }
@@ -29,8 +31,8 @@ export class VendoredPlugin {
    * A file of the plugin.
    *
    * @param path as in its manifest
-   * @returns undefined where it is missing
-   * @throws PluginError `E_INTEGRITY` when it was changed
+   * @returns undefined if it is missing
+   * @throws PluginError `E_INTEGRITY` when it has changed
    */
   async read(path: string, integrity: string): Promise<Uint8Array | undefined> {
     const copy = await this.pathOf(path);
@@ -41,11 +43,11 @@ export class VendoredPlugin {
     } catch (error) {
       if (error instanceof FileSystemError && error.code === "NotFound") return undefined;
       if (!(error instanceof PluginError)) throw error;
-      throw new PluginError("E_INTEGRITY", `Cannot use ${copy}: it was changed`, {
+      throw new PluginError("E_INTEGRITY", `Cannot use ${copy}: it has changed`, {
         url: copy.href,
         expected: error.expected,
         actual: error.actual,
-        hint: "take back the change, or run keepfit vendor again",
+        hint: "revert the change, or run keepfit vendor again",
       });
     }
   }

@@ -28,14 +28,18 @@ export function controlsOf(
   };
   const evaluate = data && evaluator(data);
   let underWay = 0;
-  /** Each holds copies of weights or outputs until it is over. */
+  /** Each call holds copies of weights or outputs until it ends. */
   const atOnce = async <T>(action: string, work: (model: TrainableModel) => Promise<T>) => {
     const target = model(action);
     if (underWay >= maxAtOnce) {
-      throw new PluginError("E_LIMIT", `Plugin ${id} may not ${action}: it does not wait`, {
-        expected: `at most ${maxAtOnce} calls about weights under way`,
-        hint: "await what the functions of the context return",
-      });
+      throw new PluginError(
+        "E_LIMIT",
+        `Plugin ${id} may not ${action}: it does not await its calls`,
+        {
+          expected: `at most ${maxAtOnce} pending calls that read or write weights`,
+          hint: "await the promises that the context's functions return",
+        },
+      );
     }
     underWay++;
     try {
@@ -73,7 +77,7 @@ const arrays: Record<string, unknown> = {
 
 /**
  * @throws TypeError for anything but the form of `readWeights`, which would be garbage in a tensor
- * @throws TypeError for what is not as `readWeights` gives it: in a tensor it would be garbage
+ * @throws TypeError for weights that do not have the form that `readWeights` returns
  */
 function checkWeights(weights: HostWeight[]): void {
   const isWeight = ({ shape, dtype, values }: HostWeight): boolean =>
@@ -82,6 +86,6 @@ function checkWeights(weights: HostWeight[]): void {
   const wrong = Array.isArray(weights) ? weights.findIndex((one) => !isWeight(one)) : 0;
   if (wrong < 0) return;
   throw new TypeError(
-    `Cannot write weight ${wrong}: expected { shape, dtype, values } as readWeights gives it`,
+    `Cannot write weight ${wrong}: expected { shape, dtype, values } as returned by readWeights`,
   );
 }

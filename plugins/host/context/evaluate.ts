@@ -19,11 +19,11 @@ export interface PluginData {
 export interface PluginEvaluation {
   /** A tensor for each output of the model. */
   outputs: HostWeight[];
-  /** A tensor for each one of `y`. */
+  /** A tensor for each tensor of `y`. */
   targets: HostWeight[];
 }
 
-/** A model with `predict`, such as one of TensorFlow.js. */
+/** A model with `predict`, such as a TensorFlow.js model. */
 interface Predictor extends TrainableModel {
   predict(
     x: WeightTensor | WeightTensor[],
@@ -34,8 +34,8 @@ interface Predictor extends TrainableModel {
 /**
  * Create a function that evaluates a model on the user's data.
  *
- * @returns a function that reads all outputs to the host; it reads the targets once, and
- *   each call gets copies
+ * @returns a function that reads all outputs to the host; the targets are read once, and each call
+ * gets a copy
  */
 export function evaluator({ x, y, batchSize = 128 }: PluginData): (
   model: TrainableModel,

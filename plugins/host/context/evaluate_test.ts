@@ -17,8 +17,8 @@ function tensor(...values: number[]): WeightTensor {
   } as unknown as WeightTensor;
 }
 
-describe("evaluate", () => {
-  it("gives each call copies of its own", async () => {
+describe("evaluate and readWeights of a context", () => {
+  it("evaluate returns copies in each call", async () => {
     const evaluate = evaluator({ x: tensor(1), y: tensor(5) });
     const model = { predict: () => tensor(7) } as unknown as TrainableModel;
     const first = await evaluate(model);
@@ -29,11 +29,11 @@ describe("evaluate", () => {
     assert.deepEqual([target.values[0], target.shape], [5, [1]]);
   });
 
-  it("and the weights are asked for a few times at once", async () => {
+  it("readWeights limits the number of pending calls", async () => {
     const { context, run } = contextWith({ entry: entryWith({ controls: ["readWeights"] }) });
     run.model = { getWeights: () => [tensor(1)] } as unknown as TrainableModel;
     const all = Array.from({ length: 4 }, () => context.readWeights?.());
-    await refusal("E_LIMIT", () => context.readWeights?.(), /await what the functions/);
+    await refusal("E_LIMIT", () => context.readWeights?.(), /await the promises/);
     assert.equal((await Promise.all(all)).length, 4);
     assert.equal((await context.readWeights?.())?.length, 1);
   });

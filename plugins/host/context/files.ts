@@ -10,7 +10,7 @@ import { Slots } from "../slots.ts";
 
 type Files = Pick<PluginContext, "append" | "list" | "read" | "write">;
 
-/** The file functions of a context: write to the output directory, read what was granted. */
+/** The file functions of a context: write to the output directory, read granted files. */
 export function fileAccess(parts: ContextParts): Files {
   const { outputDir, grants: { read, write } } = parts;
   return {
@@ -43,16 +43,16 @@ function writing(
       if (isProtected(name)) {
         throw new PluginError("E_PERMISSION", `Plugin ${id} may not ${verb} ${name}`, {
           expected: "a file of data",
-          actual: "one that a runtime, a package manager or a shell would run or obey",
-          hint: "no grant covers hidden files, settings of a project and code",
+          actual: "a file that a runtime, a package manager or a shell would execute or obey",
+          hint: "grants never cover hidden files, project settings or code",
         });
       }
       const bytes = bytesOf(data);
       // Pending writes are held in memory.
       if (bytes.length > limits.bytes || waiting + bytes.length > 4 * limits.bytes) {
-        throw new PluginError("E_LIMIT", `Plugin ${id} may not ${verb} ${name}: it is too much`, {
-          expected: `at most ${limits.bytes} bytes a call, and four times that waiting`,
-          actual: `${bytes.length} bytes, and ${waiting} waiting`,
+        throw new PluginError("E_LIMIT", `Plugin ${id} may not ${verb} ${name}: it is too large`, {
+          expected: `at most ${limits.bytes} bytes per call, and four times that pending`,
+          actual: `${bytes.length} bytes, and ${waiting} pending`,
         });
       }
       waiting += bytes.length;
@@ -79,7 +79,7 @@ function writing(
 
 const maxListed = 100_000;
 const maxAtOnce = 4;
-/** Most characters of a path. */
+/** Maximum length of a path. */
 const maxPath = 2000;
 const homePrefix = "~/";
 
@@ -87,24 +87,24 @@ function reading(
   { manifest: { id }, fs, limits, run, runtime }: ContextParts,
   grant: Grant,
 ): Files {
-  // What is read is held until the plugin has it.
+  // Data stays in memory until the plugin receives it.
   const slots = new Slots(maxAtOnce);
   const refused = (path: unknown) =>
     new PluginError("E_PERMISSION", `Plugin ${id} may not read ${shown(path)}`, {
-      expected: `what is granted (${grantedPaths(grant).join(", ")}), or below it`,
+      expected: `a path in or below ${grantedPaths(grant).join(", ")}`,
       actual: shown(path),
     });
-  /** A path with the user's home in the place of `~/`. */
+  /** A path with `~/` replaced by the user's home. */
   const expand = (path: string): string => {
     if (!path.startsWith(homePrefix)) return path;
     const home = runtime.env("HOME") || runtime.env("USERPROFILE");
     if (home) return joinPath(home.replaceAll("\\", "/"), path.slice(homePrefix.length));
     throw new PluginError("E_PERMISSION", `Plugin ${id} cannot reach ${shown(path)}`, {
       expected: "the environment variable HOME, or USERPROFILE",
-      actual: "none that may be read",
+      actual: "no readable value",
     });
   };
-  /** The place of a path, which lies below the nearest granted path that contains it. */
+  /** The location of a path, below the nearest granted path that contains it. */
   const locate = async (path: string, action: string): Promise<string> => {
     const covers = (granted: string, one: string) => namesBelow(expand(granted), one) !== undefined;
     const isText = typeof path === "string" && path.length <= maxPath;
@@ -144,14 +144,18 @@ function reading(
         if ((await fs.stat(place)).isFile) return [path];
         const found: string[] = [];
         for await (const file of filesBelow(fs, place)) {
-          // As it was asked for: where the home is, is nothing to tell.
+          // The path as requested, so that the message does not reveal the home directory.
           const shownPath = place === path
             ? file
             : joinPath(path, file.slice(trimmed(place).length + 1));
           if (found.push(shownPath) <= maxListed) continue;
-          throw new PluginError("E_LIMIT", `Plugin ${id} may not list ${path}: it holds too much`, {
-            expected: `at most ${maxListed} files`,
-          });
+          throw new PluginError(
+            "E_LIMIT",
+            `Plugin ${id} may not list ${path}: it has too many files`,
+            {
+              expected: `at most ${maxListed} files`,
+            },
+          );
         }
         return found.sort();
       }),
@@ -194,7 +198,7 @@ async function checkPlace(
   }
 }
 
-/** Data behind what a file has would come to each of its other names, wherever they are. */
+/** Appended data would appear under each other name of the file, wherever it is. */
 async function checkSingle(id: string, fs: FileSystem, place: Path, name: string): Promise<void> {
   const info = await fs.stat(place).catch((error) => {
     if (error instanceof FileSystemError && error.code === "NotFound") return undefined;
@@ -202,7 +206,7 @@ async function checkSingle(id: string, fs: FileSystem, place: Path, name: string
   });
   if ((info?.links ?? 1) === 1) return;
   throw new PluginError("E_PERMISSION", `Plugin ${id} may not append to ${name}`, {
-    expected: "a file of one name",
+    expected: "a file with one name",
     actual: `it has ${info?.links} hard links`,
   });
 }
@@ -237,7 +241,7 @@ function namesBelow(folder: string, path: unknown): string[] | undefined {
   const prefix = root === "." ? "" : root.endsWith("/") ? root : `${root}/`;
   if (!wanted.startsWith(prefix)) return undefined;
   const names = wanted.slice(prefix.length).split("/");
-  // Paths are not decoded: apart from `.` and `..`, and Windows's special names, a name is a name.
+  // Paths are not decoded: apart from `.`, `..` and Windows's special names, every name is literal.
   return names.some((name) => /^\.{0,2}$|^[A-Za-z]:|[\\\0]/.test(name)) ? undefined : names;
 }
 

@@ -74,8 +74,8 @@ const protectedNames = [
   "Node_Modules/x.json",
 ];
 
-describe("write and append", () => {
-  it("reach no file that a runtime, a package manager or a shell would obey", async () => {
+describe("write and append of a context", () => {
+  it("write and append reject files that a runtime, a package manager or a shell would obey", async () => {
     const place = await fresh();
     const { put, append } = writer(place, ["*", "*/*", "*/*/*", ...protectedNames]);
     for (const name of protectedNames) {
@@ -84,7 +84,7 @@ describe("write and append", () => {
         () => put(name, "x"),
         /a runtime, a package manager or a shell/,
       );
-      await refusal("E_PERMISSION", () => append(name, "x"), /run or obey/);
+      await refusal("E_PERMISSION", () => append(name, "x"), /execute or obey/);
     }
     const fine = [
       "report.html",
@@ -98,7 +98,7 @@ describe("write and append", () => {
     assert.equal((await readdir(place)).length, fine.length);
   });
 
-  it("append to no file that has another name elsewhere", async () => {
+  it("write and append reject a file that has another hard link", async () => {
     const place = await fresh();
     const victim = join(await fresh(), "victim.txt");
     await writeFile(victim, "old");
@@ -111,7 +111,7 @@ describe("write and append", () => {
     assert.equal(await readFile(join(place, "b.txt"), "utf8"), "newer");
   });
 
-  it("say no more of a name than a message holds", async () => {
+  it("write and append shorten names in messages", async () => {
     const { put } = writer(await fresh(), ["*.txt"]);
     const { message } = await refusal("E_PERMISSION", () => put(`${"a/".repeat(1e6)}b.txt`, "x"));
     assert(message.length < 1000);
@@ -119,14 +119,14 @@ describe("write and append", () => {
     assert.match(escaped.message, /\\u001b\[2J/);
   });
 
-  it("are not there without the permission and a place", () => {
+  it("write and append are missing without the permission and a directory", () => {
     const write = [{ path: "a.txt", reason: "r" }];
     assert.equal(contextWith({ outputDir: folder }).context.write, undefined);
     assert.equal(contextWith({ permissions: {}, outputDir: folder }).context.append, undefined);
     assert.throws(() => contextWith({ permissions: { write } }), /say where with \{ outputDir \}/);
   });
 
-  it("put files into the output directory, folders made, as a path or a URL, in any file system", async () => {
+  it("write and append write files to the output directory, with new folders, as a path or a URL, in any file system", async () => {
     for (const fs of [getRuntime().fs, memoryFileSystem()]) {
       const place = `${folder}/both ${++last}`;
       for (const outputDir of [place, new URL(`file://${place}`)]) {
@@ -142,7 +142,7 @@ describe("write and append", () => {
     }
   });
 
-  it("reach nothing outside of it, and nothing that is not declared", async () => {
+  it("write and append reach nothing outside the directory, and nothing undeclared", async () => {
     const outputDir = await fresh();
     const { put, append } = writer(join(outputDir, "out"), ["*", "*/*", "*/*/*.txt"]);
     for (const name of [...outside, "a/b/c/d.txt", "a/b/c.csv"]) {
@@ -153,7 +153,7 @@ describe("write and append", () => {
     assert.deepEqual(await readdir(outputDir), []);
   });
 
-  it("take * for any characters of one name, also where patterns are made to be slow", async () => {
+  it("write and append match * within one name, even in patterns designed to be slow", async () => {
     const { put } = writer("out", ["a*b*c", "log-*.csv"], { fs: memoryFileSystem() });
     for (const name of ["abc", "aXbYc", "abbcc", "log-.csv", "log-1.2.csv"]) await put(name, "");
     for (const name of ["ab", "acb", "abcd", "xabc", "log-a/b.csv", "log-.csvx", "logX.csv"]) {
@@ -163,7 +163,7 @@ describe("write and append", () => {
     await refusal("E_PERMISSION", () => slow.put("a".repeat(10_000), ""));
   });
 
-  it("follow no link that lies below it, wherever it leads", async () => {
+  it("write and append follow no link below the directory, wherever it leads", async () => {
     const outputDir = await fresh();
     const secret = await fresh();
     await writeFile(join(secret, "a.txt"), "secret");
@@ -181,7 +181,7 @@ describe("write and append", () => {
     assert.equal(await readFile(join(secret, "a.txt"), "utf8"), "secret");
   });
 
-  it("may have an output directory that is a link itself: the user says so", async () => {
+  it("write and append accept an output directory that is itself a link", async () => {
     const target = await fresh();
     const linked = join(folder, `link-${++last}`);
     await symlink(target, linked);
@@ -189,7 +189,7 @@ describe("write and append", () => {
     assert.equal(await readFile(join(target, "a.txt"), "utf8"), "mine");
   });
 
-  it("keep the order of the calls, also of those that nobody awaits, and lose none at the end", async () => {
+  it("write and append keep the order of the calls, awaited or not, and lose none at the end", async () => {
     const outputDir = await fresh();
     const { put, append, run } = writer(outputDir, ["*.txt"]);
     const buffer = new Uint8Array([48, 10]);
@@ -203,10 +203,10 @@ describe("write and append", () => {
     const expected = Array.from({ length: 100 }, (_, i) => `${i % 10}\n`).join("");
     assert.equal(await readFile(join(outputDir, "a.txt"), "utf8"), `cleared\n${expected}`);
     assert.equal(await readFile(join(outputDir, "b.txt"), "utf8"), "b");
-    await refusal("E_PERMISSION", () => append("b.txt", "late"), /its run is over/);
+    await refusal("E_PERMISSION", () => append("b.txt", "late"), /its run has ended/);
   });
 
-  it("tell at the end of data that was lost where nobody waited for it, once", async () => {
+  it("write and append report lost data of unawaited calls once, at the end", async () => {
     const real = getRuntime().fs;
     const full: FileSystem = {
       ...real,
@@ -224,11 +224,11 @@ describe("write and append", () => {
     await run.close();
   });
 
-  it("take no more at once than allowed, and nothing but text and bytes", async () => {
+  it("write and append limit the data of a call, and accept only text and bytes", async () => {
     const outputDir = await fresh();
     const { put, append, run } = writer(outputDir, ["a.txt"], { limits: { bytes: 10 } });
     await put("a.txt", "0123456789");
-    await refusal("E_LIMIT", () => put("a.txt", "01234567890"), /at most 10 bytes a call/);
+    await refusal("E_LIMIT", () => put("a.txt", "01234567890"), /at most 10 bytes per call/);
     await refusal("E_LIMIT", () => append("a.txt", new Uint8Array(11)));
     for (const data of [null, {}, 5, [1]]) {
       await assert.rejects(put("a.txt", data as unknown as string), /must be text or a Uint8Array/);
@@ -245,13 +245,13 @@ describe("write and append", () => {
   });
 });
 
-describe("read and list", () => {
-  it("are not there without the permission", () => {
+describe("read and list of a context", () => {
+  it("read and list are missing without the permission", () => {
     assert.equal(contextWith().context.read, undefined);
     assert.equal(contextWith().context.list, undefined);
   });
 
-  it("give files and what is below folders, by the paths that the plugin says", async () => {
+  it("read and list return files and the content of folders, by the plugin's paths", async () => {
     const place = await fresh();
     await mkdir(join(place, "data", "deep"), { recursive: true });
     await writeFile(join(place, "data", "b 50%#.csv"), "b");
@@ -270,7 +270,7 @@ describe("read and list", () => {
     await assert.rejects(read(`${place}/data/none`), { code: "NotFound" });
   });
 
-  it("are relative to the working directory where what was granted is", async () => {
+  it("read and list are relative to the working directory if the granted path is", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("data");
     await fs.writeFile("data/a", "1");
@@ -289,7 +289,7 @@ describe("read and list", () => {
     }
   });
 
-  it("reach nothing outside of what was granted", async () => {
+  it("read and list reach nothing outside the granted paths", async () => {
     const place = await fresh();
     await mkdir(join(place, "data"));
     await writeFile(join(place, "secret"), "secret");
@@ -316,7 +316,7 @@ describe("read and list", () => {
     await refusal("E_PERMISSION", () => read(`${place}/data`), /may not read/);
   });
 
-  it("follow no link below, but one that was granted itself", async () => {
+  it("read and list follow no link below a granted path, but a granted link", async () => {
     const place = await fresh();
     await mkdir(join(place, "data"));
     await writeFile(join(place, "secret"), "secret");
@@ -332,7 +332,7 @@ describe("read and list", () => {
     assert.equal(new TextDecoder().decode(await granted.read(`${place}/data/linked`)), "secret");
   });
 
-  it("give no more than allowed, and nothing of a device", async () => {
+  it("read and list limit the size, and read no devices", async () => {
     const place = await fresh();
     await writeFile(join(place, "a"), "x".repeat(11));
     await refusal("E_LIMIT", () => reader([place], { limits: { bytes: 10 } }).read(`${place}/a`));
@@ -346,7 +346,7 @@ describe("read and list", () => {
 });
 
 describe("read and list below ~/", () => {
-  it("are in the user's home, whatever it is called there", async () => {
+  it("read and list below ~/ are relative to the user's home, whatever its name", async () => {
     const home = await fresh();
     await mkdir(join(home, "data"));
     await writeFile(join(home, "data/a.txt"), "home");

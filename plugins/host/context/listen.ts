@@ -6,10 +6,10 @@ import { isGranted } from "../../project/grants.ts";
 import { TextServer } from "../text_server.ts";
 
 const maxPaths = 1000;
-/** Most characters of a path, and of a content type. */
+/** Maximum length of a path and of a content type. */
 const maxPathLength = 1000;
 
-/** Serve texts on the first address that the plugin declares and was granted. */
+/** Serve texts on the first declared address that was granted. */
 export function listenAccess(parts: ContextParts): Pick<PluginContext, "publish"> {
   const { manifest: { id }, grants: { listen }, limits, run, runtime } = parts;
   const address = listen?.declared.find((one) =>
@@ -34,8 +34,10 @@ export function listenAccess(parts: ContextParts): Pick<PluginContext, "publish"
       const { cause } = error as { cause?: { code?: unknown } };
       const isInUse = cause?.code === "EADDRINUSE";
       throw new PluginError("E_PERMISSION", `Plugin ${id} cannot listen on ${address}`, {
-        actual: isInUse ? "another program, or another part of this one, does" : messageOf(error),
-        hint: isInUse ? "end that one, or have the plugin listen on another port" : undefined,
+        actual: isInUse
+          ? "it is in use by another program, or by another part of this one"
+          : messageOf(error),
+        hint: isInUse ? "stop that program, or let the plugin listen on another port" : undefined,
         cause: error,
       });
     }
@@ -48,7 +50,7 @@ export function listenAccess(parts: ContextParts): Pick<PluginContext, "publish"
         if (!sizes.has(path) && sizes.size === maxPaths) {
           throw new PluginError(
             "E_LIMIT",
-            `Plugin ${id} may not publish ${path}: it has too many`,
+            `Plugin ${id} may not publish ${path}: it has too many paths`,
             {
               expected: `at most ${maxPaths} paths`,
             },
@@ -58,16 +60,20 @@ export function listenAccess(parts: ContextParts): Pick<PluginContext, "publish"
         let total = text.length;
         for (const [other, size] of sizes) if (other !== path) total += size;
         if (total > limits.bytes) {
-          throw new PluginError("E_LIMIT", `Plugin ${id} may not publish ${path}: it is too much`, {
-            expected: `at most ${limits.bytes} characters on all paths`,
-            actual: `${total} characters`,
-          });
+          throw new PluginError(
+            "E_LIMIT",
+            `Plugin ${id} may not publish ${path}: the text is too long`,
+            {
+              expected: `at most ${limits.bytes} characters on all paths`,
+              actual: `${total} characters`,
+            },
+          );
         }
         opening ??= open();
         const url = await (await opening).put(path, text, contentType, run);
         if (url === undefined) {
           throw new PluginError("E_PERMISSION", `Plugin ${id} may not publish ${path}`, {
-            expected: "a path of its own",
+            expected: "a path that no other plugin uses",
             actual: `another plugin is at ${path} of ${address}`,
           });
         }
@@ -94,11 +100,11 @@ function checkPage(path: unknown, text: unknown, contentType: unknown): void {
     new URL(`http://localhost${path}`).pathname === path;
   if (!isPath) {
     throw new TypeError(
-      `Cannot publish at ${shown(path)}: expected a path of a URL, such as /metrics`,
+      `Cannot publish at ${shown(path)}: expected a URL path, such as /metrics`,
     );
   }
   if (typeof text !== "string") {
-    throw new TypeError(`Cannot publish ${path}: found ${typeof text}; expected text`);
+    throw new TypeError(`Cannot publish ${path}: expected text, got ${typeof text}`);
   }
   if (
     typeof contentType !== "string" || contentType.length > maxPathLength ||

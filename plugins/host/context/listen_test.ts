@@ -18,12 +18,12 @@ function publisher(address: string, world: World = {}) {
 
 const text = async (url: string): Promise<string> => await (await fetch(url)).text();
 
-describe("publish", () => {
-  it("is not there without the permission", () => {
+describe("publish of a context", () => {
+  it("publish is missing without the permission", () => {
     assert.equal(contextWith().context.publish, undefined);
   });
 
-  it("serves a text until it is replaced or the run is over, and again in the next run", async () => {
+  it("publish serves a text until it is replaced or the run ends, and again in the next run", async () => {
     const address = await freeAddress();
     const { publish, run } = publisher(address);
     const url = await publish("/metrics", "loss 1\n");
@@ -43,7 +43,7 @@ describe("publish", () => {
       await run.close();
     }
     await assert.rejects(fetch(url));
-    await refusal("E_PERMISSION", () => publish("/metrics", ""), /its run is over/);
+    await refusal("E_PERMISSION", () => publish("/metrics", ""), /its run has ended/);
     run.begin();
     await publish("/metrics", "loss 2\n");
     assert.equal(await text(url), "loss 2\n");
@@ -52,7 +52,7 @@ describe("publish", () => {
     await run.close();
   });
 
-  it("has one server for all plugins of an address, which goes with the last one", async () => {
+  it("publish shares one server among all plugins of an address, which ends with the last one", async () => {
     const address = await freeAddress();
     const one = publisher(address);
     const two = publisher(address, { id: "ada/other" });
@@ -73,7 +73,7 @@ describe("publish", () => {
     await assert.rejects(fetch(first));
   });
 
-  it("takes a free port where port 0 was granted, another one for each plugin", async () => {
+  it("publish uses a separate free port for each plugin if port 0 was granted", async () => {
     const [one, two] = [publisher("127.0.0.1:0"), publisher("127.0.0.1:0")];
     const urls = [
       await one.publish("/", "1"),
@@ -86,7 +86,7 @@ describe("publish", () => {
     await Promise.all([one.run.close(), two.run.close()]);
   });
 
-  it("says so when the address is in use, and listens once it is free", async () => {
+  it("publish reports an address in use, and listens once it is free", async () => {
     const server = await getRuntime().serve(() => new Response("theirs"), {
       hostname: "127.0.0.1",
       port: 0,
@@ -105,7 +105,7 @@ describe("publish", () => {
     await run.close();
   });
 
-  it("listens on the address of an option, which must be one", async () => {
+  it("publish listens on the address of an option, which must be valid", async () => {
     const listen = [{ option: "address", reason: "r" }];
     for (
       const [option, works] of [["127.0.0.1:0", true], ["9464", false], ["a b:1", false], [
@@ -125,12 +125,12 @@ describe("publish", () => {
     }
   });
 
-  it("takes texts at plain paths, and no more than allowed in all", async () => {
+  it("publish accepts texts at plain paths, up to a total size", async () => {
     const { publish, run } = publisher("127.0.0.1:0", { limits: { bytes: 10 } });
     for (const path of ["metrics", "", "/a?b", "/a#b", "/a/../b", "/%2e%2e/b", "/a b", null]) {
-      await assert.rejects(publish(path as string, "x"), /expected a path of a URL/);
+      await assert.rejects(publish(path as string, "x"), /expected a URL path/);
     }
-    await assert.rejects(publish("/", 5 as unknown as string), /found number; expected text/);
+    await assert.rejects(publish("/", 5 as unknown as string), /expected text, got number/);
     for (const type of ["", "text", "text/plain\r\nx: y", "text/html, x"]) {
       await assert.rejects(publish("/", "x", type), /expected a content type/);
     }
@@ -142,12 +142,12 @@ describe("publish", () => {
     await run.close();
   });
 
-  it("has a bounded number of paths, each of a bounded length", async () => {
+  it("publish limits the number of paths and their length", async () => {
     const { publish, run } = publisher("127.0.0.1:0");
     try {
       await assert.rejects(
         publish(`/${"a".repeat(4e6)}`, ""),
-        ({ message }: Error) => /expected a path of a URL/.test(message) && message.length < 1000,
+        ({ message }: Error) => /expected a URL path/.test(message) && message.length < 1000,
       );
       await assert.rejects(publish("/a", "", `text/${"a".repeat(4e6)}`), /content type/);
       for (let i = 0; i < 1000; i++) await publish(`/${i}`, "");

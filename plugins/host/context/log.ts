@@ -29,7 +29,7 @@ export function logAccess(
   run.closers.push(tellDropped);
   return {
     log(message) {
-      // A plugin may pass any value.
+      // A plugin may pass any value here.
       const text = String(message);
       const now = clock();
       if (now - began >= window) {

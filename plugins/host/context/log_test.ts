@@ -5,8 +5,8 @@ import { limitsOf } from "../../project/limits.ts";
 import { PluginRun } from "../run.ts";
 import { contextWith, logged, manifestWith } from "../../fixtures.ts";
 
-describe("log", () => {
-  it("tells the user a line with the plugin's id in front, further ones indented", async () => {
+describe("log of a context", () => {
+  it("log prints a line with the plugin's id in front, and indents further ones", async () => {
     const { context } = contextWith();
     const lines = await logged(() => {
       context.log("epoch 1");
@@ -22,7 +22,7 @@ describe("log", () => {
     ]);
   });
 
-  it("makes escape sequences, control characters and turned text harmless", async () => {
+  it("log escapes control characters, escape sequences and reversed text", async () => {
     const [line] = await logged(() =>
       contextWith().context.log("a\u001b[31mb\u009b2Jc\rd\u0007e\u202ef\u2028g\0\u007f é 漢 👩‍👧")
     );
@@ -32,7 +32,7 @@ describe("log", () => {
     );
   });
 
-  it("cuts a line at 1000 characters, also one that its escapes make long", async () => {
+  it("log cuts a line at 1000 characters, including its escapes", async () => {
     const lines = await logged(() => {
       const { context } = contextWith();
       context.log("x".repeat(1000));
@@ -45,7 +45,7 @@ describe("log", () => {
     assert.equal(texts[2].length, 1000);
   });
 
-  it("shows so many lines a minute, and tells once how many more there were", async () => {
+  it("log limits the lines per minute, and reports the number of omitted ones once", async () => {
     let now = 1000;
     const run = new PluginRun("ada/counter", 1000);
     const lines: string[] = [];

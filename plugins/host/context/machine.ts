@@ -5,7 +5,7 @@ import { PluginError } from "../../errors.ts";
 import { type Grant, isGranted } from "../../project/grants.ts";
 import { Slots } from "../slots.ts";
 
-/** Commands of a plugin that run at the same time. */
+/** Maximum number of commands of a plugin that run at the same time. */
 const maxAtOnce = 8;
 
 /** Granted environment variables and commands. */
@@ -39,7 +39,7 @@ function running(
       run.track(`run ${shown(command)}`, async () => {
         if (!isGranted(grant, command, isSame)) throw refused(id, `run ${shown(command)}`, grant);
         if (!Array.isArray(args) || !args.every((one) => typeof one === "string")) {
-          throw new TypeError(`Cannot run ${command}: its arguments must be a list of texts`);
+          throw new TypeError(`Cannot run ${command}: its arguments must be a list of strings`);
         }
         try {
           return await slots.use(() =>

@@ -5,8 +5,8 @@ import { contextWith, refusal, type World } from "../../fixtures.ts";
 
 const runtime = { ...getRuntime(), env: (name: string) => ({ TOKEN: "1", OTHER: "2" })[name] };
 
-describe("env", () => {
-  it("gives the variables that were granted, and no other", async () => {
+describe("env of a context", () => {
+  it("env returns only granted variables", async () => {
     assert.equal(contextWith().context.env, undefined);
     const env = ["TOKEN", "NONE"].map((name) => ({ name, reason: "logs in" }));
     const { context } = contextWith({ permissions: { env }, runtime });
@@ -17,7 +17,7 @@ describe("env", () => {
     }
   });
 
-  it("gives those that the user allows of the ones that are only wished for", async () => {
+  it("env returns the optional variables that the user allows", async () => {
     const optionalPermissions: World["permissions"] = {
       env: ["TOKEN", "OTHER"].map((name) => ({ name, reason: "r" })),
     };
@@ -27,11 +27,11 @@ describe("env", () => {
   });
 });
 
-describe("run", () => {
+describe("run of a context", () => {
   // Node is there wherever these tests run: it runs the test command.
   const permissions = { run: [{ name: "node", reason: "notifies" }] };
 
-  it("runs the commands that were granted, and no other", async () => {
+  it("run runs only granted commands", async () => {
     assert.equal(contextWith().context.run, undefined);
     const { run } = contextWith({ permissions }).context;
     const code = `console.log(process.argv[1]); process.exitCode = 4`;
@@ -47,7 +47,7 @@ describe("run", () => {
     await assert.rejects(async () => await run?.("node", [5 as unknown as string]), TypeError);
   });
 
-  it("cuts what a command writes and ends one that takes too long", async () => {
+  it("run truncates the output of a command and ends one that takes too long", async () => {
     const { run } = contextWith({ permissions, limits: { bytes: 3 } }).context;
     assert.equal((await run?.("node", ["-e", "console.log('12345')"]))?.stdout, "123");
     const short = contextWith({ permissions, limits: { hookTime: 200 } }).context;
@@ -59,10 +59,10 @@ describe("run", () => {
     );
   });
 
-  it("ends with the run", async () => {
+  it("run ends with the run", async () => {
     const { context, run } = contextWith({ permissions, limits: { hookTime: 300 } });
     void context.run?.("node", ["-e", "setInterval(() => {}, 1000)"]);
     await refusal("E_TIMEOUT", () => run.close());
-    await refusal("E_PERMISSION", () => context.run?.("node", []), /its run is over/);
+    await refusal("E_PERMISSION", () => context.run?.("node", []), /its run has ended/);
   });
 });

@@ -10,7 +10,7 @@ import { within } from "../time_limit.ts";
 
 const maxAtOnce = 8;
 const maxRedirects = 5;
-/** Most characters of a URL, and of all headers. */
+/** Maximum length of a URL, and of all headers together. */
 const [maxUrl, maxHeaders] = [8192, 65_536];
 
 /** A checked request. */
@@ -33,7 +33,7 @@ export function netAccess(parts: ContextParts): Pick<PluginContext, "fetch"> {
 
   function checkUrl({ protocol, origin, username, password }: URL): void {
     const hasCredentials = username !== "" || password !== "";
-    // Without the protocol, a host called null would allow file:, which has that origin.
+    // The protocol is checked too: the origin of file: is null, which a host could be called.
     const isWeb = protocol === "https:" || protocol === "http:";
     if (isWeb && !hasCredentials && isGranted(net, origin, coversNet)) return;
     throw new PluginError(
@@ -41,8 +41,8 @@ export function netAccess(parts: ContextParts): Pick<PluginContext, "fetch"> {
       `Plugin ${id} may not reach ${isWeb ? origin : protocol}`,
       {
         expected: `https, or http on this machine, to ${net?.declared.join(", ")}` +
-          (net?.agreed === true ? "" : ` as far as allowed (${net?.agreed.join(", ")})`),
-        actual: hasCredentials ? "a URL with credentials in it" : isWeb ? origin : protocol,
+          (net?.agreed === true ? "" : ` (granted: ${net?.agreed.join(", ")})`),
+        actual: hasCredentials ? "a URL with credentials" : isWeb ? origin : protocol,
         hint: hasCredentials ? "send them in a header" : undefined,
       },
     );
@@ -79,7 +79,7 @@ export function netAccess(parts: ContextParts): Pick<PluginContext, "fetch"> {
       response,
       limits.bytes,
       () =>
-        new PluginError("E_LIMIT", `Plugin ${id} may not read the answer of ${origin}`, {
+        new PluginError("E_LIMIT", `Plugin ${id} may not read the response of ${origin}`, {
           expected: `at most ${limits.bytes} bytes`,
         }),
     );
@@ -107,7 +107,7 @@ export function netAccess(parts: ContextParts): Pick<PluginContext, "fetch"> {
               const late = new PluginError(
                 "E_TIMEOUT",
                 `Plugin ${id} cannot reach ${outgoing.url.origin}: it took too long`,
-                { expected: `an answer within ${limits.hookTime} ms` },
+                { expected: `a response within ${limits.hookTime} ms` },
               );
               controller.abort(late);
               return late;
@@ -141,13 +141,13 @@ function redirected(
   if (url === undefined || !(url.protocol === from.protocol || url.protocol === "https:")) {
     throw new PluginError("E_HTTP", `Plugin ${id} cannot follow a redirect of ${from.origin}`, {
       expected: `a redirect to ${from.protocol === "http:" ? "http or https" : "https"}`,
-      actual: url?.protocol ?? "a location that is no URL",
+      actual: url?.protocol ?? "a location that is not a URL",
     });
   }
   const becomesGet = status === 303 ? method !== "HEAD" : status <= 302 && method === "POST";
   const isSame = url.origin === from.origin;
   const kept = Object.entries(headers).filter(([name]) =>
-    // Other headers may hold a key of the first server.
+    // Other headers may carry credentials of the first server.
     (isSame || harmlessHeaders.includes(name)) && !(becomesGet && name.startsWith("content-"))
   );
   return {
@@ -160,7 +160,7 @@ function redirected(
 
 const harmlessHeaders = ["accept", "accept-language", "content-type", "user-agent"];
 
-/** Headers that control how, or for whom, a request is sent. A plugin may not set them. */
+/** Headers that control how a request is sent, or on whose behalf. A plugin may not set them. */
 const refusedHeaders =
   /^(?:connection|content-length|cookie2?|expect|host|keep-alive|set-cookie2?|te|trailer|transfer-encoding|upgrade|via|(?:proxy|sec)-.*)$/;
 
@@ -173,15 +173,15 @@ function checkRequest(
   id: string,
 ): Outgoing {
   const wrong = (actual: string, expected: string) =>
-    new TypeError(`Cannot send a request of plugin ${id}: found ${actual}; expected ${expected}`);
+    new TypeError(`Cannot send a request of plugin ${id}: expected ${expected}, got ${actual}`);
   let url: URL;
   if (typeof given !== "string" || given.length > maxUrl) {
-    throw wrong(`a URL that is ${typeof given === "string" ? "too long" : "none"}`, "a URL");
+    throw wrong(`a ${typeof given === "string" ? "URL that is too long" : typeof given}`, "a URL");
   }
   try {
     url = new URL(given);
   } catch {
-    throw wrong("no URL", "one with scheme and host");
+    throw wrong("an invalid URL", "a URL with scheme and host");
   }
   url.hash = "";
   const method = String(request.method ?? "GET").toUpperCase();
@@ -200,7 +200,7 @@ function checkRequest(
       throw wrong(`header ${shown(key)}`, "a header that a plugin may set");
     }
     if (typeof value !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-      throw wrong(`a value of ${name} that is none`, "text of one line, in Latin-1");
+      throw wrong(`an invalid value of ${name}`, "one line of Latin-1 text");
     }
     Object.defineProperty(headers, name, { value, enumerable: true, configurable: true });
   }
@@ -211,9 +211,14 @@ function checkRequest(
   if (!(body instanceof Uint8Array)) {
     throw wrong(`a body of type ${typeof body}`, "text or a Uint8Array");
   }
-  if (method === "GET" || method === "HEAD") throw wrong(`${method} with a body`, "none, or POST");
+  if (method === "GET" || method === "HEAD") {
+    throw wrong(
+      `${method} with a body`,
+      "no body, or POST",
+    );
+  }
   if (body.length > maxBytes) {
-    throw new PluginError("E_LIMIT", `Plugin ${id} may not send a request: it is too large`, {
+    throw new PluginError("E_LIMIT", `Plugin ${id} may not send a request: its body is too large`, {
       expected: `at most ${maxBytes} bytes`,
       actual: `${body.length} bytes`,
     });

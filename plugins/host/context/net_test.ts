@@ -50,12 +50,12 @@ function reaching(hosts: string[] = [], world: World = {}) {
   return { send: context.fetch as NonNullable<typeof context.fetch>, run };
 }
 
-describe("fetch of a plugin", () => {
-  it("is not there without the permission", () => {
+describe("fetch of a context", () => {
+  it("fetch is missing without the permission", () => {
     assert.equal(contextWith().context.fetch, undefined);
   });
 
-  it("sends a request and gives the answer, whatever its status", async () => {
+  it("fetch sends a request and returns the response, with any status", async () => {
     const { send } = reaching();
     const body = new Uint8Array([104, 195, 165]);
     const headers = { "X-Key": "1", "content-type": "text/x" };
@@ -73,7 +73,7 @@ describe("fetch of a plugin", () => {
     ]);
   });
 
-  it("reaches no host that is not granted, and no other scheme", async () => {
+  it("fetch reaches no host that is not granted, and no other scheme", async () => {
     // A host of this name must not let file: in, whose origin is called so.
     const { send } = reaching(["null", "example.com"]);
     const { port } = new URL(server.url);
@@ -96,10 +96,10 @@ describe("fetch of a plugin", () => {
       const { message } = await refusal("E_PERMISSION", () => send(url), /may not reach/);
       assert.doesNotMatch(message, /secret|passwd|meta-data/);
     }
-    await assert.rejects(send("/relative"), /found no URL/);
+    await assert.rejects(send("/relative"), /got an invalid URL/);
   });
 
-  it("reaches no more than the user allows of what is declared", async () => {
+  it("fetch reaches only the part of the declared hosts that the user allows", async () => {
     const sent: string[] = [];
     const fetch: Fetch = async (url) => (sent.push(url), new Response("ok"));
     const { context } = contextWith({
@@ -108,13 +108,13 @@ describe("fetch of a plugin", () => {
       fetch,
     });
     await context.fetch?.("https://a.example.com/x");
-    const allowed = /as far as allowed \(a\.example\.com, evil\.net\)/;
+    const allowed = /\(granted: a\.example\.com, evil\.net\)/;
     await refusal("E_PERMISSION", () => context.fetch?.("https://b.example.com/"), allowed);
     await refusal("E_PERMISSION", () => context.fetch?.("https://evil.net/"), allowed);
     assert.deepEqual(sent, ["https://a.example.com/x"]);
   });
 
-  it("reaches the one origin of an http URL that the user gave as an option", async () => {
+  it("fetch reaches the origin of an http URL in an option of the user", async () => {
     const net = [{ option: "url", reason: "tracks the run" }];
     const sent: string[] = [];
     const fetch: Fetch = async (url) => (sent.push(url), new Response("ok"));
@@ -138,7 +138,7 @@ describe("fetch of a plugin", () => {
     contextWith({ ...secure, allow: { net: ["hooks.example.com"] } });
   });
 
-  it("follows redirects to granted hosts, and leaves keys behind at another origin", async () => {
+  it("fetch follows redirects to granted hosts, and omits credentials at another origin", async () => {
     const { send } = reaching([hostOf(other.url)]);
     const headers = { authorization: "Bearer x", "x-api-key": "y", accept: "application/json" };
     answer = (request) =>
@@ -161,7 +161,7 @@ describe("fetch of a plugin", () => {
     assert.deepEqual([kept.method, kept.body], ["PUT", "b"]);
   });
 
-  it("follows no redirect to elsewhere, none to a file, none without an end", async () => {
+  it("fetch follows no redirect to other hosts or files, and no endless one", async () => {
     const { send } = reaching();
     answer = () => Response.redirect(other.url, 302);
     await refusal("E_PERMISSION", () => send(server.url), /may not reach/);
@@ -177,7 +177,7 @@ describe("fetch of a plugin", () => {
     await refusal("E_HTTP", () => secure.send("https://example.com/"), /a redirect to https/);
   });
 
-  it("keeps and sends no cookies, and sets no header that is not a plugin's", async () => {
+  it("fetch keeps and sends no cookies, and sets no reserved headers", async () => {
     const { send } = reaching();
     answer = async (request) => {
       const response = await echo(request);
@@ -202,13 +202,13 @@ describe("fetch of a plugin", () => {
       { a: 5 as unknown as string },
     ];
     for (const headers of refused) await assert.rejects(send(server.url, { headers }), TypeError);
-    await assert.rejects(send(server.url, { method: "CONNECT" }), /found method CONNECT/);
+    await assert.rejects(send(server.url, { method: "CONNECT" }), /got method CONNECT/);
     await assert.rejects(send(server.url, { body: "x" }), /GET with a body/);
     const object = { method: "POST", body: {} as unknown as string };
     await assert.rejects(send(server.url, object), /a body of type object/);
   });
 
-  it("reads no more of an answer than allowed, and sends no more", async () => {
+  it("fetch limits the size of responses and requests", async () => {
     const { send } = reaching([], { limits: { bytes: 1000 } });
     answer = () => new Response("x".repeat(1000));
     assert.equal((await send(server.url)).text.length, 1000);
@@ -221,21 +221,21 @@ describe("fetch of a plugin", () => {
     await refusal("E_LIMIT", () => send(server.url, { method: "POST", body }), /at most 1000/);
   });
 
-  it("gives up a server that takes too long, before its headers or behind them", async () => {
+  it("fetch abandons a server that takes too long, before or after its headers", async () => {
     const { send } = reaching([], { limits: { hookTime: 200 } });
     const { opened, open } = gate();
     answer = async () => {
       await opened;
       return new Response();
     };
-    await refusal("E_TIMEOUT", () => send(server.url), /an answer within 200 ms/);
+    await refusal("E_TIMEOUT", () => send(server.url), /a response within 200 ms/);
     open();
     answer = () =>
       new Response(new ReadableStream({ start: (to) => to.enqueue(new Uint8Array([1])) }));
     await refusal("E_TIMEOUT", () => send(server.url));
   });
 
-  it("has eight requests under way at once, the others in their turn", async () => {
+  it("fetch sends at most eight requests at once, the others in turn", async () => {
     const { send } = reaching();
     let now = 0;
     let most = 0;
@@ -265,7 +265,7 @@ describe("fetch of a plugin", () => {
     assert.doesNotMatch(message, /secret/);
   });
 
-  it("is waited for when the run ends, and begins nothing between two runs", async () => {
+  it("fetch is awaited when the run ends, and starts nothing between two runs", async () => {
     const { send, run } = reaching();
     const asked = gate();
     const { opened, open } = gate();
@@ -280,12 +280,12 @@ describe("fetch of a plugin", () => {
     open();
     assert.match((await sending).text, /"GET"/);
     await closing;
-    await refusal("E_PERMISSION", () => send(server.url), /its run is over/);
+    await refusal("E_PERMISSION", () => send(server.url), /its run has ended/);
     run.begin();
     assert.equal((await send(server.url)).status, 200);
   });
 
-  it("is stopped when the run has waited long enough, and so is what waits for its turn", async () => {
+  it("fetch is aborted when the run has waited long enough, including queued requests", async () => {
     const run = new PluginRun("ada/counter", 100);
     const { send } = reaching([], { run });
     const { opened, open } = gate();
@@ -295,7 +295,7 @@ describe("fetch of a plugin", () => {
     };
     const sent = Array.from({ length: 20 }, () => send(server.url));
     const outcomes = Promise.allSettled(sent);
-    await refusal("E_TIMEOUT", () => run.close(), /with work under way/);
+    await refusal("E_TIMEOUT", () => run.close(), /with work pending/);
     const statuses = (await outcomes).map(({ status }) => status);
     open();
     assert.deepEqual(statuses, sent.map(() => "rejected"));

@@ -1,4 +1,4 @@
-/** Files that decide what a project is made of, or which plugins it trusts. */
+/** Files that define a project or the plugins it trusts. */
 const files = new Set([
   "bun.lock",
   "bun.lockb",
@@ -25,16 +25,16 @@ const files = new Set([
   "yarn.lock",
 ]);
 
-/** Files that something runs. */
+/** Extensions of executable files. */
 const code =
   /\.(?:bash|bat|class|cjs|cmd|com|cts|desktop|dll|dylib|exe|fish|jar|js|jsx|lnk|mjs|mts|node|php|pl|ps1|psm1|py|pyc|pyw|rb|reg|scr|sh|so|ts|tsx|url|vbs|wasm|zsh)$/;
 
 /**
- * True for what no plugin gets to write, whatever was granted: what a runtime, a package manager, an
- * editor or a shell would take for its own and run or obey later. A grant to write is one to leave
- * data behind.
+ * True for files that no plugin may write, whatever was granted: files that a runtime, a package
+ * manager, an editor or a shell would execute or obey later. Permission to write is permission to
+ * store data.
  *
- * @param path relative to the output directory, by slashes
+ * @param path relative to the output directory, separated by slashes
  */
 export function isProtected(path: string): boolean {
   return path.split("/").some((part) => {
@@ -45,7 +45,10 @@ export function isProtected(path: string): boolean {
   });
 }
 
-/** As file systems take names for one that differ in case, in accents, in what is not seen, or at their end. */
+/**
+ * The name as file systems compare it: without differences of case, accents, invisible characters
+ * or trailing dots and spaces.
+ */
 function folded(name: string): string {
   return name.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "").toUpperCase()
     .toLowerCase().replace(/[. ]+$/, "");

@@ -1,19 +1,21 @@
 import type { PluginLimits } from "../../project/limits.ts";
 
-/** Share of a run's time that a plugin may compute, beside `limits.runTime`. */
+/** Share of a run's time that a plugin may compute, in addition to `limits.runTime`. */
 export const runShare = 0.25;
 
-/** Share of the time that it may compute while no hook waits for it, beside `limits.callTime`. */
+/**
+ * Share of the time that it may compute while no hook waits for it, in addition to
+ * `limits.callTime`.
+ */
 export const backgroundShare = 0.1;
 
-/** Which limit an entry into a sandbox ends by. */
+/** The limit that ends an entry into a sandbox. */
 export type ComputeLimit = "call" | "run" | "background";
 
 /**
- * How long a plugin may compute: each time it is entered, in all, and while nothing waits for it.
- * What it does not use comes back with time, up to what it began with. So all entries of a run
- * together take at most `runTime` and a quarter of the run, however they are cut and wherever they
- * come from.
+ * How long a plugin may compute: in one entry, in total, and while nothing waits for it. Each
+ * budget refills with time, up to its initial size. All entries of a run together therefore take at
+ * most `runTime` plus a quarter of the run, however many there are.
  */
 export class ComputeBudget {
   readonly #callTime: number;
@@ -27,9 +29,9 @@ export class ComputeBudget {
   }
 
   /**
-   * What is left for an entry.
+   * Time left for an entry.
    *
-   * @param now in milliseconds, as all times here
+   * @param now in milliseconds, like all times here
    * @param isBackground true where no call of the host waits for it
    */
   left(now: number, isBackground: boolean): { time: number; limit: ComputeLimit } {
@@ -41,14 +43,14 @@ export class ComputeBudget {
     return left;
   }
 
-  /** Count what an entry took. */
+  /** Subtract the time of an entry. */
   spend(time: number, isBackground: boolean): void {
     this.#run.spend(time);
     if (isBackground) this.#background.spend(time);
   }
 }
 
-/** Fills with a share of the time that goes by, up to what it holds. */
+/** A budget that refills with a share of the elapsed time, up to its capacity. */
 class Allowance {
   readonly #most: number;
   readonly #share: number;

@@ -4,7 +4,7 @@ import { withClock } from "../../../tests/clock.ts";
 import { ComputeBudget } from "./compute_budget.ts";
 
 describe("ComputeBudget", () => {
-  it("gives each entry its time, all together theirs and a share of what goes by", async () => {
+  it("ComputeBudget gives each entry its time, and all together theirs plus a share of the elapsed time", async () => {
     await withClock((pass) => {
       const budget = new ComputeBudget({ callTime: 100, runTime: 250 });
       const left = () => budget.left(performance.now(), false);
@@ -27,7 +27,7 @@ describe("ComputeBudget", () => {
     });
   });
 
-  it("gives less to what no hook waits for", async () => {
+  it("ComputeBudget gives less to entries that no hook waits for", async () => {
     await withClock((pass) => {
       const budget = new ComputeBudget({ callTime: 100, runTime: 3000 });
       const left = () => budget.left(performance.now(), true);
@@ -41,7 +41,7 @@ describe("ComputeBudget", () => {
     });
   });
 
-  it("knows no end where none is set", () => {
+  it("ComputeBudget has no limit if none is set", () => {
     const budget = new ComputeBudget({ callTime: Infinity, runTime: Infinity });
     budget.spend(1e9, true);
     assert.equal(budget.left(performance.now(), true).time, Infinity);

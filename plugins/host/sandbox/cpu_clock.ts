@@ -1,18 +1,21 @@
 import { getRuntime } from "../../../runtime/mod.ts";
 
-/** A reading of the CPU clock serves this many milliseconds: it costs as much as a short hook. */
+/**
+ * Milliseconds for which a reading of the CPU clock is reused: a reading costs as much as a short
+ * hook.
+ */
 const readEvery = 20;
 
 /**
- * Tells computing from waiting: on a machine with more to do than it can, a process stands still for
- * longer than any limit of a call, and that is not the plugin's doing.
+ * Distinguishes computing from waiting: on an overloaded machine a process may be suspended for
+ * longer than any time limit, which is not the plugin's fault.
  */
 export class CpuClock {
   #readAt = -Infinity;
   #cpu = 0;
 
   /**
-   * Begin to measure, from now or from a reading that is at most 20 ms old.
+   * Start to measure, from now or from a reading that is at most 20 ms old.
    *
    * @param now in milliseconds
    */

@@ -244,7 +244,7 @@ function describe(error) {
       return void 0;
     }
   };
-  let text = '{"name":"Error","message":"it threw what cannot be shown"}';
+  let text = '{"name":"Error","message":"it threw a value that cannot be shown"}';
   if (typeof error === "object" && error !== null) {
     text = '{"name":' + quote(field("name", 100) ?? "Error") + ',"message":' + quote(field("message", 4e3) ?? "");
     const code = field("code", 100);
@@ -371,7 +371,7 @@ function atob(text) {
   for (let i = 0; i < end; i++) {
     if (isSpace(text[i])) continue;
     const value = indexOf(digits, text[i]);
-    if (value < 0) throw new errors.SyntaxError("Cannot decode: this is not base64");
+    if (value < 0) throw new errors.SyntaxError("Cannot decode: the text is not base64");
     word = (word << 6 | value) & 65535;
     count2++;
     bits += 6;
@@ -379,7 +379,7 @@ function atob(text) {
     bits -= 8;
     out += fromCharCode(word >> bits & 255);
   }
-  if (count2 % 4 === 1) throw new errors.SyntaxError("Cannot decode: this is not base64");
+  if (count2 % 4 === 1) throw new errors.SyntaxError("Cannot decode: the text is not base64");
   return out;
 }
 var isSpace = (one) => one === " " || one === "\\n" || one === "	" || one === "\\r" || one === "\\f";
@@ -507,7 +507,7 @@ var TextDecoder = class {
   #ignoreBOM;
   constructor(label = "utf-8", { fatal = false, ignoreBOM = false } = {}) {
     if (label !== "utf-8" && label !== "utf8" && label !== "UTF-8") {
-      throw new errors.RangeError("Cannot decode " + label + ": there is utf-8");
+      throw new errors.RangeError("Cannot decode " + label + ": only utf-8 is supported");
     }
     this.#fatal = !!fatal;
     this.#ignoreBOM = !!ignoreBOM;
@@ -547,7 +547,11 @@ var TextDecoder = class {
         low = 128;
         high = 191;
       }
-      if (!valid && this.#fatal) throw new errors.TypeError("Cannot decode: this is not UTF-8");
+      if (!valid && this.#fatal) {
+        throw new errors.TypeError(
+          "Cannot decode: the bytes are not UTF-8"
+        );
+      }
       if (!valid) code = 65533;
       text += code < 65536 ? fromCharCode(code) : fromCharCode(55296 + (code - 65536 >> 10), 56320 + (code & 1023));
     }

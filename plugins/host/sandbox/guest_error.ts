@@ -1,13 +1,13 @@
 import type { CrossingError } from "./value_codec.ts";
 
-/** Name of the guest's code in stacks. */
+/** Name of the guest's code in stack traces. */
 export const guestName = "keepfit:sandbox";
 
 /**
- * The error of the host's side for one that was thrown in a sandbox: its name, message and code, and
- * a stack that shows the plugin's own files.
+ * Convert an error that was thrown in a sandbox to an error of the host. It keeps name, message and
+ * code; its stack shows the plugin's own files.
  *
- * @param text what the sandbox tells of it
+ * @param text the error as the sandbox sent it
  */
 export function guestError(text: string): Error {
   const { name, message, code, stack } = JSON.parse(text) as Partial<CrossingError>;
@@ -20,7 +20,7 @@ export function guestError(text: string): Error {
   return error;
 }
 
-/** Failures are kept as long as a run. */
+/** Failures are kept for the whole run. */
 function cut(text: unknown): string {
   return String(text).slice(0, maxLength);
 }
@@ -28,9 +28,9 @@ function cut(text: unknown): string {
 const maxLength = 10_000;
 
 /**
- * True for what QuickJS throws when there is no memory left.
+ * True for an error that QuickJS throws when it runs out of memory.
  *
- * @param isFull true when there may be none for an error either: it throws null then
+ * @param isFull true when there may be no memory for an error either: QuickJS then throws null
  */
 export function isOutOfMemory({ name, message }: Error, isFull: boolean): boolean {
   return name === "InternalError" && message === "out of memory" || isFull && message === "null";

@@ -27,22 +27,22 @@ const guestFunctions = [
 ] as const satisfies (keyof Guest)[];
 type GuestFunctions = Record<keyof Guest, QuickJSHandle>;
 
-/** What is done with a call's answer once it is there. */
+/** Receives the answer to a call. */
 interface Waiting {
   finish: (code: number) => unknown;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
 }
 
-/** What a plugin is started with. */
+/** Inputs of {@linkcode GuestPlugin.start}. */
 export interface GuestParts {
-  /** What messages call it. */
+  /** Its name in messages. */
   id: string;
   limits: Required<PluginLimits>;
   options: unknown;
   /** Its functions can be called from the sandbox. */
   context: object;
-  /** Text of a module by its key; undefined for one that is not there. */
+  /** Text of a module by its key; undefined for an unknown module. */
   moduleText: (key: string) => string | undefined;
 }
 
@@ -83,9 +83,9 @@ export class GuestPlugin {
       if (text === undefined) {
         return { error: new Error(`Cannot import ${key}: it is not in the plugin`) };
       }
-      // What is behind it would not be read.
+      // QuickJS would ignore the text after it.
       return text.includes("\0")
-        ? { error: new Error(`Cannot import ${key}: its text has the character 0`) }
+        ? { error: new Error(`Cannot import ${key}: its text contains the character U+0000`) }
         : text;
     });
     const hostCalls: HostCalls = new HostCalls(
@@ -109,17 +109,17 @@ export class GuestPlugin {
     return plugin;
   }
 
-  /** Why it has ended; undefined while it lives. */
+  /** Why it has ended; undefined while it runs. */
   get death(): PluginError | undefined {
     return this.#interpreter.death;
   }
 
-  /** Why it has ended, where it did so while nothing was asked of it. */
+  /** Why it ended, if that happened while no call was pending. */
   get untoldDeath(): PluginError | undefined {
     return this.#isUntold ? this.death : undefined;
   }
 
-  /** Evaluate the modules from this one on. */
+  /** Evaluate a module and everything it imports. */
   async importModule(key: string): Promise<void> {
     await this.#send("importModule", key, undefined, () => undefined);
   }
@@ -127,7 +127,7 @@ export class GuestPlugin {
   /**
    * Make the callback.
    *
-   * @returns undefined, or what the export is that should be a function
+   * @returns undefined, or the type of an export that is not a function
    */
   async make(name: string): Promise<string | undefined> {
     const { is } = await this.#send("make", name, undefined, () => this.#takeValue()) as {
@@ -137,9 +137,9 @@ export class GuestPlugin {
   }
 
   /**
-   * See which functions the callback has; they are called by their index from now on.
+   * Look up the functions of the callback, which are then called by their index.
    *
-   * @returns undefined, or what was made instead of an object
+   * @returns undefined, or the type of a result that is not an object
    */
   adopt(names: readonly string[]): string | undefined {
     const { is, found } = this.#send(
@@ -158,11 +158,11 @@ export class GuestPlugin {
   }
 
   /**
-   * Call a hook with logs. Only numbers go in and come back.
+   * Call a hook with logs. Only numbers cross in either direction.
    *
-   * @param first epoch or batch, where the hook has one
-   * @param sharesLogs true when what the hook writes there comes back
-   * @returns a promise when the hook gave one
+   * @param first epoch or batch, if the hook takes one
+   * @param sharesLogs true when changes of the logs are read back
+   * @returns a promise if the hook returned one
    */
   callHook(index: number, first: number | undefined, logs: Logs, sharesLogs: boolean): unknown {
     const layout = this.#layoutOf(logs);
@@ -178,7 +178,7 @@ export class GuestPlugin {
     );
   }
 
-  /** Call a hook with a number for a yes or no. */
+  /** Call a hook that takes a number and answers true or false. */
   ask(index: number, first: number): boolean {
     const cells = this.#numbers();
     cells[0] = index;
@@ -192,8 +192,8 @@ export class GuestPlugin {
   /**
    * Call any function with any plain data.
    *
-   * @param wantsResult true when what it returns is plain data that is wanted
-   * @returns its result, a promise when it gave one
+   * @param wantsResult true when its result, plain data, is needed
+   * @returns its result; a promise if it returned one
    */
   invoke(index: number, args: unknown[], wantsResult = false): unknown {
     const { text, bytes } = encode({ hook: index, args, wantsResult });
@@ -201,19 +201,19 @@ export class GuestPlugin {
   }
 
   /**
-   * Free all. Calls that wait fail.
+   * Free everything. Pending calls fail.
    *
-   * @returns false when it could not be freed in order, as what was ended never can
+   * @returns false when it could not be freed cleanly, which is always so after it was ended
    */
   close(): boolean {
     this.#failAll(
-      new PluginError("E_SANDBOX", `Cannot go on with plugin ${this.#id}: it was closed`),
+      new PluginError("E_SANDBOX", `Cannot continue with plugin ${this.#id}: it was closed`),
     );
     this.#hostCalls.close();
     return this.#interpreter.close(Object.values(this.#guest));
   }
 
-  /** How many pieces of memory it holds: what is forgotten on the way shows in them. */
+  /** Number of its memory allocations, in which leaks show. */
   get pieces(): number {
     return this.#interpreter.pieces;
   }
@@ -238,7 +238,7 @@ export class GuestPlugin {
     return code;
   }
 
-  /** Enter the sandbox, then let its promises go on as far as they can. */
+  /** Enter the sandbox, then run its promise jobs until none is left. */
   #enter(
     call: () => number,
     finish: (code: number) => unknown,
@@ -266,7 +266,7 @@ export class GuestPlugin {
     const value = new Promise((resolve, reject) => {
       this.#waiting.set(id, { finish, resolve, reject });
     });
-    // The call may end by an error of its own, and then nobody has the promise.
+    // If the call itself fails, nothing awaits the promise.
     value.catch(nothing);
     return { value };
   }
@@ -276,7 +276,7 @@ export class GuestPlugin {
       try {
         return { value: finish(code) };
       } catch (error) {
-        // A refusal, which ends this call alone; all else ends the plugin.
+        // A rejected argument ends only this call; every other error ends the plugin.
         if (error instanceof PluginError && this.death === undefined) return { error };
         throw error;
       }
@@ -303,15 +303,15 @@ export class GuestPlugin {
       this.#interpreter.pump();
     }
     if (waiting.size > 0 && this.#hostCalls.pending === 0) {
-      // A promise is lost where there was no memory to settle it.
+      // A promise was lost because there was no memory to settle it.
       if (this.#interpreter.isFull) throw this.#interpreter.endWithoutMemory();
       this.#failAll(
         new PluginError(
           "E_SANDBOX",
           `Cannot wait for plugin ${this.#id}: its promise never settles`,
           {
-            expected: "a promise that waits for a function of the context",
-            actual: "nothing in the sandbox is under way",
+            expected: "a promise that depends on a function of the context",
+            actual: "nothing in the sandbox is pending",
           },
         ),
       );
@@ -323,7 +323,7 @@ export class GuestPlugin {
     this.#waiting.clear();
   }
 
-  /** Let promises of the host be settled in the sandbox, all in one entry. */
+  /** Settle promises of the host in the sandbox, all in one entry. */
   #deliver(settled: readonly Crossing[]): void {
     if (!this.#interpreter.isAlive) return;
     const settleAll = (): number => {
@@ -336,7 +336,7 @@ export class GuestPlugin {
     try {
       this.#enter(settleAll, nothing, this.#waiting.size === 0);
     } catch {
-      // The calls that waited have been told; where there were none, `close` will.
+      // Pending calls have received the error; if there were none, `close` reports it.
     }
   }
 
@@ -360,7 +360,7 @@ export class GuestPlugin {
   }
 }
 
-/** What an interpreter has beside its plugin's memory. */
+/** Memory of an interpreter in addition to its plugin's. */
 const spareBytes = 16 * 1024 * 1024;
 
 type Outcome = { value: unknown } | { error: Error };

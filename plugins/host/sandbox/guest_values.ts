@@ -1,13 +1,13 @@
 import type { QuickJSContext, QuickJSHandle, QuickJSWASMModule } from "quickjs-emscripten-core";
 
-/** Makes values in a sandbox, and reads what comes out. None of it runs a plugin's code. */
+/** Creates values in a sandbox and reads values from it. Neither runs the plugin's code. */
 export class GuestValues {
   readonly #context: QuickJSContext;
   readonly #wasm: QuickJSWASMModule;
   readonly #memory: WebAssembly.Memory;
   readonly #endWithoutMemory: () => Error;
 
-  /** @param endWithoutMemory gives the error to throw when there is no room left */
+  /** @param endWithoutMemory returns the error to throw when memory runs out */
   constructor(
     context: QuickJSContext,
     wasm: QuickJSWASMModule,
@@ -20,7 +20,7 @@ export class GuestValues {
     this.#endWithoutMemory = endWithoutMemory;
   }
 
-  /** A member of an object that no plugin has seen. */
+  /** A member of an object that no plugin has access to. */
   member(object: QuickJSHandle, name: string): QuickJSHandle {
     return this.#context.getProp(object, name);
   }
@@ -29,7 +29,7 @@ export class GuestValues {
     return this.#context.newNumber(value);
   }
 
-  /** @param text without the character 0, which would end it */
+  /** @param text without U+0000, which would end it */
   newText(text: string): QuickJSHandle {
     const { module, ffi, context } = this.#parts;
     const size = module.lengthBytesUTF8(text) + 1;
@@ -40,7 +40,7 @@ export class GuestValues {
     return this.#handle(pointer);
   }
 
-  /** @returns an `ArrayBuffer` with a copy, which is not counted as the plugin's memory */
+  /** @returns an `ArrayBuffer` with a copy, which does not count towards the plugin's memory */
   newBytes(bytes: Uint8Array): QuickJSHandle {
     const place = this.#allocate(bytes.length);
     new Uint8Array(this.#memory.buffer).set(bytes, place);
@@ -48,10 +48,10 @@ export class GuestValues {
   }
 
   /**
-   * Memory that both sides see.
+   * Memory that both sides share.
    *
-   * @returns the `ArrayBuffer` in the sandbox, and a function that gives the host's present view: a
-   *   view is dead once the memory has grown
+   * @returns the `ArrayBuffer` in the sandbox, and a function that returns the host's current view:
+   * a view becomes invalid when the memory grows
    */
   newSharedNumbers(count: number): [QuickJSHandle, () => Float64Array] {
     const place = this.#allocate(count * Float64Array.BYTES_PER_ELEMENT);
@@ -101,8 +101,8 @@ export class GuestValues {
     return this.#context["memory"].heapValueHandle(pointer as never);
   }
 
-  // Public functions of the package write to address 0 when there is no memory, and cut strings and
-  // bytes into more copies than there must be.
+  // The package's public functions write to address 0 when memory runs out, and make unnecessary
+  // copies of strings and bytes.
   get #parts() {
     return {
       module: this.#context["module"],

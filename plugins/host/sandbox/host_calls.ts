@@ -8,7 +8,7 @@ const mostPending = 256;
 
 /** The functions of the host that a sandbox may call, by number. */
 export class HostCalls {
-  /** For the guest: `(index, text, bytes?) => reply`, whose first letter tells its kind. */
+  /** For the guest: `(index, text, bytes?) => reply`; the first letter of the reply is its kind. */
   readonly callHost: QuickJSHandle;
   /** For the guest: the bytes of the last reply. */
   readonly hostBytes: QuickJSHandle;
@@ -17,7 +17,7 @@ export class HostCalls {
   readonly #mostBytes: number;
   readonly #deliver: (settled: readonly Crossing[]) => void;
   readonly #functions: Callable[] = [];
-  /** Promises of the host that are settled, for the sandbox to be told. */
+  /** Settled promises of the host that the sandbox has not received. */
   #settled: Crossing[] = [];
   #pending = 0;
   #held = 0;
@@ -26,10 +26,10 @@ export class HostCalls {
   #isClosed = false;
 
   /**
-   * @param id what messages call the plugin
-   * @param mostBytes that the host holds for calls that are not over: what they were given, and what
-   *   they gave until the sandbox has it
-   * @param deliver takes promises of the host, which the sandbox has by number, once they are settled
+   * @param id name of the plugin in messages
+   * @param mostBytes maximum number of bytes that the host holds for pending calls: their
+   * arguments, and their results until the sandbox has received them
+   * @param deliver receives settled promises of the host, which the sandbox knows by number
    */
   constructor(
     interpreter: Interpreter,
@@ -57,17 +57,20 @@ export class HostCalls {
     });
   }
 
-  /** Promises of the host that the sandbox waits for, settled ones that it has not been told of too. */
+  /**
+   * Promises of the host that the sandbox waits for, including settled ones that it has not
+   * received.
+   */
   get pending(): number {
     return this.#pending;
   }
 
-  /** Let the sandbox call a function. @returns its number */
+  /** Register a function that the sandbox may call. @returns its number */
   add(call: Callable): number {
     return this.#functions.push(call) - 1;
   }
 
-  /** What is still to come is of no interest. */
+  /** Later results are ignored. */
   close(): void {
     this.#isClosed = true;
     this.#settled = [];
@@ -113,8 +116,8 @@ export class HostCalls {
       crossing = encode({ id: outcome.id, error: toError(error) });
     }
     this.#held += sizeOf(crossing);
-    // In a turn of the event loop of its own: promises alone would leave none to timers, signals
-    // and the training, for as long as the plugin asks on.
+    // In a separate turn of the event loop: with promises alone, a plugin that keeps calling would
+    // starve timers, signals and the training.
     if (this.#settled.push(crossing) === 1) nextTurn(() => this.#deliverAll());
   }
 
@@ -126,7 +129,7 @@ export class HostCalls {
     if (settled.length > 0) this.#deliver(settled);
   }
 
-  /** One alone may be larger: it is held to what it is for. */
+  /** A single call may exceed this: it has its own limit. */
   #hasRoom(size: number): boolean {
     return this.#held === 0 || this.#held + size <= this.#mostBytes;
   }
@@ -134,11 +137,11 @@ export class HostCalls {
   #tooMuch(): PluginError {
     return new PluginError(
       "E_LIMIT",
-      `Cannot call the host for plugin ${this.#id}: it waits for too much`,
+      `Cannot call the host for plugin ${this.#id}: too many calls are pending`,
       {
-        expected: `at most ${this.#mostBytes} bytes in calls that are not over`,
-        hint:
-          "await what the functions of the context return; { limits: { memory } } gives it more",
+        expected: `at most ${this.#mostBytes} bytes in pending calls`,
+        hint: "await the promises that the context's functions return; { limits: { memory } } " +
+          "raises the limit",
       },
     );
   }
@@ -148,7 +151,7 @@ const nextTurn: (run: () => void) => void = typeof setImmediate === "function"
   ? (run) => void setImmediate(run)
   : (run) => void setTimeout(run);
 
-/** Bytes that a crossing takes in the host, where a character may take two. */
+/** Bytes that a value takes in the host, where a character may take two. */
 function sizeOf({ text, bytes }: Crossing): number {
   return 2 * text.length + (bytes?.length ?? 0);
 }

@@ -17,12 +17,12 @@ export type HostFunction = (...args: QuickJSHandle[]) => QuickJSHandle | undefin
 type Limits = Required<Pick<PluginLimits, "callTime" | "hookTime" | "memory" | "runTime">>;
 
 /**
- * A JavaScript interpreter of its own: one instance of QuickJS, in one WebAssembly memory, for one
- * plugin. Whatever enters it goes through {@linkcode Interpreter.run}, which gives it its time. What
- * breaks it ends it and nothing else.
+ * A JavaScript interpreter for one plugin: one instance of QuickJS in one WebAssembly memory. All
+ * code enters it through {@linkcode Interpreter.run}, which limits its time. An error that breaks
+ * it ends this interpreter only.
  */
 export class Interpreter {
-  /** What goes in and comes out. */
+  /** Values that go in and come out. */
   readonly values: GuestValues;
   readonly #id: string;
   readonly #limits: Limits;
@@ -33,16 +33,16 @@ export class Interpreter {
   #death: PluginError | undefined;
   #isRunning = false;
   #isClosed = false;
-  /** True while a function of the host is at work, which must not be left in its middle. */
+  /** True while a function of the host runs, which must not be interrupted. */
   #isInHost = false;
   #deadline = Infinity;
-  /** When the running entry began, and how long it may compute. */
+  /** When the current entry began, and how long it may compute. */
   #began = 0;
   #allowed = Infinity;
   readonly #clock = new CpuClock();
-  /** The limit that the deadline comes from. */
+  /** The limit that sets the deadline. */
   #limit: ComputeLimit = "call";
-  /** Milliseconds of the host that may still be added to the deadline. */
+  /** Milliseconds of the host's work that may still be added to the deadline. */
   #credit = 0;
   #isLate = false;
 
@@ -56,7 +56,7 @@ export class Interpreter {
     this.#id = id;
     this.#limits = limits;
     this.#budget = new ComputeBudget(limits);
-    // It grows by a twentieth at least.
+    // The memory grows by at least a twentieth.
     this.#isFull = () => memory.buffer.byteLength * 1.06 >= mostBytes;
     this.#runtime = wasm.newRuntime();
     this.#runtime.setMaxStackSize(stackSize);
@@ -73,38 +73,38 @@ export class Interpreter {
   /**
    * Start one.
    *
-   * @param id what messages call the plugin
-   * @param loader gives the text of a module
+   * @param id name of the plugin in messages
+   * @param loader returns the text of a module
    */
   static async start(id: string, limits: Limits, loader: JSModuleLoader): Promise<Interpreter> {
-    // QuickJS's own limit counts pieces of memory here, whatever their size.
+    // Here QuickJS's own limit counts allocations, whatever their size.
     const watch: Watch = { look() {} };
     const instance = await startQuickJS(limits.memory, () => watch.look());
     return new Interpreter(id, limits, instance, loader, watch);
   }
 
-  /** Why it has ended; undefined while it lives. */
+  /** Why it has ended; undefined while it runs. */
   get death(): PluginError | undefined {
     return this.#death;
   }
 
-  /** True when its memory cannot grow: there may be room in it, or not enough to say so. */
+  /** True when its memory cannot grow: even an error may fail to be allocated. */
   get isFull(): boolean {
     return this.#isFull();
   }
 
-  /** False once it was closed or has ended. */
+  /** False after it was closed or has ended. */
   get isAlive(): boolean {
     return this.#death === undefined && !this.#isClosed;
   }
 
   /**
-   * Let code run in the sandbox for as long as it may.
+   * Run code in the sandbox within its time limits.
    *
-   * @param act enters the sandbox, as often as it likes
-   * @param isBackground true where no call of the host waits for it: it gets less time then. Default:
-   *   false
-   * @throws PluginError `E_TIMEOUT`, `E_SANDBOX` when that ended it, or something had before
+   * @param act enters the sandbox, any number of times
+   * @param isBackground true where no call of the host waits for it, which allows less time.
+   * Default: false
+   * @throws PluginError `E_TIMEOUT`, `E_SANDBOX` when this call, or an earlier one, ended it
    */
   run<T>(act: () => T, isBackground = false): T {
     if (this.#death !== undefined) throw this.#again(this.#death);
@@ -121,7 +121,7 @@ export class Interpreter {
     this.#allowed = time;
     this.#clock.start(began);
     this.#limit = limit;
-    // What the host does for a hook is what the user granted; behind it, it counts.
+    // The user granted what the host does for a hook; outside of hooks, it counts.
     this.#credit = isBackground ? 0 : this.#limits.hookTime;
     this.#isRunning = true;
     try {
@@ -134,13 +134,13 @@ export class Interpreter {
       throw this.#broke(error);
     } finally {
       this.#isRunning = false;
-      // Neither what the host did nor the time in which this process stood still.
+      // Without the host's work and the time in which this process was suspended.
       const notOfPlugin = Number.isFinite(end) ? this.#deadline - end : 0;
       this.#budget.spend(performance.now() - began - notOfPlugin, isBackground);
     }
   }
 
-  /** Call a function in the sandbox. Only within {@linkcode run}. @returns the number it gives */
+  /** Call a function in the sandbox. Only within {@linkcode run}. @returns its result, a number */
   call(callee: QuickJSHandle, ...args: QuickJSHandle[]): number {
     const result = this.#call(callee, args);
     const number = this.#context.getNumber(result);
@@ -148,7 +148,7 @@ export class Interpreter {
     return number;
   }
 
-  /** As {@linkcode call}, for a function that gives a string. */
+  /** As {@linkcode call}, for a function that returns a string. */
   callForText(callee: QuickJSHandle): string {
     const result = this.#call(callee, []);
     const text = this.#context.getString(result);
@@ -156,7 +156,9 @@ export class Interpreter {
     return text;
   }
 
-  /** As {@linkcode call}, for a function that gives an `ArrayBuffer` or undefined. @returns a copy */
+  /**
+   * As {@linkcode call}, for a function that returns an `ArrayBuffer` or undefined. @returns a copy
+   */
   callForBytes(callee: QuickJSHandle): Uint8Array | undefined {
     const result = this.#call(callee, []);
     const bytes = this.values.bytesOf(result);
@@ -164,7 +166,7 @@ export class Interpreter {
     return bytes;
   }
 
-  /** Run the jobs of promises until there are none. Only within {@linkcode run}. */
+  /** Run promise jobs until none is left. Only within {@linkcode run}. */
   pump(): void {
     while (this.#runtime.hasPendingJob()) {
       const result = this.#runtime.executePendingJobs(jobsAtOnce);
@@ -179,15 +181,15 @@ export class Interpreter {
       try {
         checkHeadroom();
       } catch (cause) {
-        throw this.end("E_SANDBOX", { what: "it recursed too deep", cause });
+        throw this.end("E_SANDBOX", { what: "it recursed too deeply", cause });
       }
       return call(...args);
     });
   }
 
   /**
-   * Do what the plugin asked of the host. The time that it takes is not counted as the plugin's, up
-   * to what a hook may take.
+   * Do what the plugin requested of the host. Its time does not count as the plugin's, up to the
+   * time limit of a hook.
    */
   doForGuest<T>(work: () => T): T {
     const began = performance.now();
@@ -201,17 +203,17 @@ export class Interpreter {
     }
   }
 
-  /** Evaluate a script of the host's own, before any code of the plugin is there. */
+  /** Evaluate a script of the host, before any code of the plugin is loaded. */
   evaluate(code: string, name: string): QuickJSHandle {
     return this.#context.unwrapResult(this.#context.evalCode(code, name));
   }
 
-  /** Call a function of such a script, for what it gives. */
+  /** Call a function of such a script and return its result. */
   callForHandle(callee: QuickJSHandle, ...args: QuickJSHandle[]): QuickJSHandle {
     return this.#call(callee, args);
   }
 
-  /** How many pieces of memory the plugin and its interpreter hold. */
+  /** Number of memory allocations of the plugin and its interpreter. */
   get pieces(): number {
     const usage = this.#runtime.computeMemoryUsage();
     const count = this.#context.getProp(usage, "malloc_count");
@@ -221,12 +223,12 @@ export class Interpreter {
     return pieces;
   }
 
-  /** End it for a reason, for good. @returns the error to throw */
+  /** End it permanently. @returns the error to throw */
   end(code: "E_SANDBOX" | "E_TIMEOUT", reason: Reason): PluginError {
     const { what, ...context } = reason;
     return this.#death ??= new PluginError(
       code,
-      `Cannot go on with plugin ${this.#id}: ${what}`,
+      `Cannot continue with plugin ${this.#id}: ${what}`,
       context,
     );
   }
@@ -234,25 +236,25 @@ export class Interpreter {
   /** End it because it has no more memory. @returns the error to throw */
   endWithoutMemory(): PluginError {
     return this.end("E_SANDBOX", {
-      what: "it wants more memory than it may have",
+      what: "it needs more memory than it may use",
       expected: `at most ${this.#limits.memory} bytes`,
-      hint: "{ limits: { memory } } gives it more",
+      hint: "{ limits: { memory } } raises the limit",
     });
   }
 
   /**
-   * Free all that it holds. It may be closed again.
+   * Free everything that it holds. May be called again.
    *
-   * @param handles those that were kept
-   * @returns false when something was left over: a handle that was forgotten here, or what QuickJS
-   *   lost when memory ran out; it goes with the whole memory then
+   * @param handles handles that were kept
+   * @returns false when something was left over: a leaked handle, or objects that QuickJS lost when
+   * memory ran out; these are freed with the whole memory
    */
   close(handles: Iterable<QuickJSHandle>): boolean {
     if (this.#isClosed) return true;
     this.#isClosed = true;
-    // What was ended in the middle is not to be entered again.
+    // An interrupted instance must not be entered again.
     if (this.#death !== undefined || this.#isRunning) return false;
-    // Of the plugin's code, only what is called for garbage can run.
+    // Only the plugin's finalizers can run here.
     this.#began = performance.now();
     this.#allowed = this.#limits.callTime;
     this.#deadline = this.#began + this.#allowed;
@@ -270,18 +272,21 @@ export class Interpreter {
   #call(callee: QuickJSHandle, args: QuickJSHandle[]): QuickJSHandle {
     const result = this.#context.callFunction(callee, this.#context.undefined, args);
     if (result.error === undefined) return result.value;
-    // The guest lets nothing out that can be caught.
+    // The guest catches every error that can be caught.
     result.error.dispose();
     throw this.#isLate ? this.#tooLong() : this.endWithoutMemory();
   }
 
-  /** True when it has no more time, or has ended. */
+  /** True when its time is up, or it has ended. */
   #isOver(): boolean {
     if (performance.now() > this.#deadline && !this.#wasStarved()) this.#isLate = true;
     return this.#isLate || this.#death !== undefined;
   }
 
-  /** True where others had the machine: then it has as much time again as it did not compute. */
+  /**
+   * True if other processes had the CPU: the time in which it did not compute is added to the
+   * deadline.
+   */
   #wasStarved(): boolean {
     const now = performance.now();
     const left = this.#allowed - this.#clock.elapsed();
@@ -299,25 +304,25 @@ export class Interpreter {
         call: {
           what: "a call computed for too long",
           expected: `at most ${callTime} ms`,
-          hint: "{ limits: { callTime } } gives it more",
+          hint: "{ limits: { callTime } } raises the limit",
         },
         run: {
           what: "it computed for too long in this run",
           expected: `at most ${runTime} ms and ${runShare * 100} % of the time of the run`,
-          hint: "{ limits: { runTime } } gives it more",
+          hint: "{ limits: { runTime } } raises the limit",
         },
         background: {
           what: "it computed for too long while no hook waited for it",
           expected: `at most ${callTime} ms and ${backgroundShare * 100} % of the time`,
-          hint: "let the hook await its work; { limits: { callTime } } gives it more",
+          hint: "await the work in the hook; { limits: { callTime } } raises the limit",
         },
       }[this.#limit],
     );
   }
 
   /**
-   * See to what the package does when a function of the host fails so that it cannot be told of in
-   * the sandbox: it would print the host's stack, and let the plugin go on.
+   * Handle a failure of a host function that cannot be reported in the sandbox: the package would
+   * print the host's stack and let the plugin continue.
    */
   #catchAll(): void {
     for (const owner of [this.#context, this.#runtime]) {
@@ -341,11 +346,11 @@ export class Interpreter {
 
   #broke(cause: unknown): PluginError {
     if (cause instanceof RangeError) {
-      return this.end("E_SANDBOX", { what: "it recursed too deep", cause });
+      return this.end("E_SANDBOX", { what: "it recursed too deeply", cause });
     }
     return this.isFull
       ? this.endWithoutMemory()
-      : this.end("E_SANDBOX", { what: "its interpreter broke down", cause });
+      : this.end("E_SANDBOX", { what: "its interpreter failed", cause });
   }
 
   #again(death: PluginError): PluginError {
@@ -358,17 +363,17 @@ export class Interpreter {
   }
 }
 
-/** Is asked for the time while something computes. */
+/** Called for the time while something computes. */
 interface Watch {
   look(): void;
 }
 
-/** What the package's code in WebAssembly calls; private in its types. */
+/** Called by the package's WebAssembly code; private in its types. */
 interface PackageCallbacks {
   cToHostCallbacks: Record<string, (...args: unknown[]) => unknown>;
 }
 
-/** What is told of an end. */
+/** Description of an end. */
 export interface Reason {
   what: string;
   expected?: string;
@@ -376,16 +381,17 @@ export interface Reason {
   cause?: unknown;
 }
 
-/** How many times its limit a call may take on a busy machine: training waits for it. */
+/** Factor by which a call may exceed its limit on a busy machine: training waits for it. */
 const mostStarved = 1.5;
 
 const jobsAtOnce = 256;
-// What QuickJS counts. Its built-in functions take more of the host's stack, which may end first.
+// Stack size in the units of QuickJS. Its built-in functions use more of the host's stack, which
+// may overflow first.
 const stackSize = 256 * 1024;
 
 /**
- * Throws while there is still room to do so: a plugin that recurses deep enough could otherwise have
- * a function of the host end in its middle.
+ * Throws while there is still stack left: a plugin that recurses deeply enough could otherwise
+ * overflow it inside a function of the host.
  */
 function checkHeadroom(left = 300): number {
   return left === 0 ? 0 : 1 + checkHeadroom(left - 1);

@@ -9,10 +9,10 @@ export interface InterpreterCode {
 }
 
 /**
- * QuickJS, compiled once in a process, with loops that burn fuel.
+ * QuickJS, compiled once per process, with loops that burn fuel.
  *
- * @param load the loader of the package that carries the code in a string
- * @throws PluginError `E_SANDBOX` where the code is not found in it
+ * @param load the loader function of the package, which contains the code as a string
+ * @throws PluginError `E_SANDBOX` when it does not contain the code
  */
 export function compileInterpreter(load: object): Promise<InterpreterCode> {
   if (compiled === undefined) {
@@ -31,7 +31,7 @@ async function compile(plain: Uint8Array): Promise<InterpreterCode> {
 
 /**
  * The bytes of the WebAssembly module that a loader function holds as a literal. There is no other
- * way to them: the package gives instances, or a place to hand in code that one has already.
+ * access to them: the package offers only instances, or accepts existing code.
  */
 function codeOf(load: object): Uint8Array {
   const text = Function.prototype.toString.call(load);
@@ -45,7 +45,7 @@ function codeOf(load: object): Uint8Array {
     "Cannot start a sandbox: the interpreter's code is not found",
     {
       expected: "a WebAssembly module in the loader of quickjs-singlefile-mjs-release-sync",
-      hint: "leave this package as it is when you bundle your program",
+      hint: "exclude this package when you bundle your program",
     },
   );
 }
@@ -69,7 +69,7 @@ function decodeLiteral(text: string, start: number): Uint8Array {
         code = escapes[letter] ?? letter.charCodeAt(0);
       }
     }
-    // As the loader does: a character of 256 stands for the byte 0.
+    // As in the loader, U+0100 stands for the byte 0.
     bytes[length++] = code;
   }
   return bytes.subarray(0, length);

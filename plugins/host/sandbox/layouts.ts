@@ -2,11 +2,11 @@ import { addOtherNames, type Logs } from "../../../core/logs.ts";
 import type { LogNames } from "../log_names.ts";
 import { cellCount, firstValue } from "./protocol.ts";
 
-/** Which logs a hook's call has, known to both sides by number: their values alone cross then. */
+/** The names of a hook call's logs, which both sides know by number, so that only values cross. */
 export interface Layout {
   id: number;
   names: string[];
-  /** Names, and the other name that each goes by. */
+  /** Names, and the other name of each. */
   others: [name: string, other: string][];
 }
 
@@ -16,11 +16,11 @@ const mostNames = Math.floor((cellCount - firstValue) / 4);
 /** The layouts that the sandbox knows. */
 export class Layouts {
   readonly #known = new Map<string, Layout>();
-  /** That of the last call, which is most often that of the next one. */
+  /** The layout of the last call, which the next call usually shares. */
   #last: Layout | undefined;
 
   /**
-   * The layout of these logs. What is no number in them is left out.
+   * The layout of these logs. Values that are not numbers are left out.
    *
    * @throws RangeError for more logs than can cross
    */
@@ -31,16 +31,16 @@ export class Layouts {
     }
     const last = this.#last;
     if (last !== undefined && isSame(last.names, names)) return { layout: last, isNew: false };
-    // Not joined: a name may hold whatever would stand between two.
+    // Not joined: a name may contain any separator.
     const key = JSON.stringify(names);
     const known = this.#known.get(key);
     if (known !== undefined) return { layout: this.#last = known, isNew: false };
     if (names.length > mostNames) {
       throw new RangeError(
-        `Cannot pass logs into the sandbox: found ${names.length}; expected at most ${mostNames}`,
+        `Cannot pass logs into the sandbox: expected at most ${mostNames}, got ${names.length}`,
       );
     }
-    // Numbers are given anew from 0 then.
+    // Numbering restarts at 0.
     if (this.#known.size === mostLayouts) this.#known.clear();
     const layout = { id: this.#known.size, names, others: names.flatMap(otherNameOf) };
     this.#known.set(key, layout);
@@ -60,12 +60,12 @@ function otherNameOf(name: string): [string, string][] {
   return named.length === 2 ? [[name, named[1]]] : [];
 }
 
-/** Put logs of this layout into the cells that both sides see. */
+/** Write logs of this layout to the shared cells. */
 export function writeLogs(cells: Float64Array, { names }: Layout, logs: Logs): void {
   for (let i = 0; i < names.length; i++) cells[firstValue + i] = logs[names[i]];
 }
 
-/** Take what the sandbox changed: behind the values it says of each whether it still is a number. */
+/** Read changed values; a flag for each value says whether it still is a number. */
 export function readLogs(cells: Float64Array, { names }: Layout, logs: Logs): void {
   const isNumber = firstValue + names.length;
   for (let i = 0; i < names.length; i++) {
@@ -75,9 +75,9 @@ export function readLogs(cells: Float64Array, { names }: Layout, logs: Logs): vo
 }
 
 /**
- * Take what the sandbox added, which is behind that.
+ * Read the added logs, which follow the flags.
  *
- * @throws PluginError `E_LIMIT` for a name that a log may not have; then nothing is taken
+ * @throws PluginError `E_LIMIT` for an invalid name; then none is added
  */
 export function readAddedLogs(
   cells: Float64Array,
@@ -89,7 +89,7 @@ export function readAddedLogs(
   for (const name of added) known.check(name);
   const first = firstValue + 2 * names.length;
   for (let i = 0; i < added.length; i++) {
-    // As a plain assignment it would set the prototype.
+    // A plain assignment would set the prototype.
     if (added[i] !== "__proto__") logs[added[i]] = cells[first + i];
   }
 }

@@ -9,17 +9,17 @@ export interface FueledModule {
 }
 
 /**
- * Let every loop of a WebAssembly module burn fuel, one a turn, and everything that moves memory, one
- * for each 64 bytes. An interpreter asks from time to time whether it should go on, but not while one
- * of its built-in functions is at work, and some of these can be made to work for hours.
+ * Let every loop of a WebAssembly module burn one unit of fuel per turn, and every instruction that
+ * moves memory one unit per 64 bytes. An interpreter regularly checks whether to continue, but not
+ * inside its built-in functions, some of which can be made to run for hours.
  *
  * When the fuel is used up, the module calls the function that it imports to read the clock, with 0
- * in the global: what the host puts there instead looks whether there is time left, and fills the
- * global or throws. A call with something left in it is the module's own.
+ * in the global. The host replaces this function: it checks whether there is time left, and refills
+ * the global or throws. Calls with fuel left are the module's own.
  *
  * @param code a module without threads, SIMD or exceptions, that imports a `() => f64`
- * @returns the module, with a mutable i32 global exported as {@linkcode fuelExport}, full at first
- * @throws SyntaxError for an instruction that is not known, or without such an import
+ * @returns the module, with a mutable i32 global exported as {@linkcode fuelExport}, initially full
+ * @throws SyntaxError for an unknown instruction, or a module without such an import
  */
 export function addLoopFuel(code: Uint8Array): FueledModule {
   const reader = new Reader(code);
@@ -69,10 +69,10 @@ const [callFunction, drop, ifThen, otherwise, noResult] = [0x10, 0x1a, 0x04, 0x0
 const [getLocal, setLocal, getGlobal, setGlobal] = [0x20, 0x21, 0x23, 0x24];
 const [isZero, isAtMost, subtract, shiftRight] = [0x45, 0x4d, 0x6b, 0x76];
 const [bulk, copyMemory, fillMemory] = [0xfc, 10, 11];
-/** 2 ** 31 - 1: what runs before the host has the global must not call it. */
+/** 2 ** 31 - 1: code that runs before the host has the global must not call it. */
 const full = [0xff, 0xff, 0xff, 0xff, 0x07];
 const clockType = "->7c";
-/** Bytes that move while a loop turns once: 2 ** 6. */
+/** Bytes that move in the time of one loop turn: 2 ** 6. */
 const bytesOfTurn = 6;
 
 /** `if (fuel === 0) clock(); fuel -= 1;` */
@@ -83,7 +83,7 @@ function burnOf(fuel: number[], clock: number[]): number[] {
   ];
 }
 
-/** Functions that pay for what they move, in place of `memory.copy` and `memory.fill`. */
+/** Functions that replace `memory.copy` and `memory.fill` and burn fuel for the bytes they move. */
 function movers(fuel: number[], clock: number[]): number[][] {
   const price = 3;
   const pay = [
@@ -112,7 +112,7 @@ function readTypes(reader: Reader): string[] {
 
 interface Imports {
   functions: { module: string; name: string; type: number }[];
-  /** How many globals. */
+  /** Number of globals. */
   globals: number;
 }
 
@@ -136,7 +136,7 @@ function readImports(reader: Reader): Imports {
   return imports;
 }
 
-/** A vector with elements behind its others. */
+/** A vector with elements appended. */
 function withMore(body: Uint8Array, elements: number[][]): Uint8Array {
   const reader = new Reader(body);
   const count = reader.unsigned();
@@ -147,7 +147,7 @@ function withMore(body: Uint8Array, elements: number[][]): Uint8Array {
   return out.done();
 }
 
-/** @param mover number of the function that copies; the one that fills comes after it */
+/** @param mover index of the copying function; the filling one follows it */
 function burning(body: Uint8Array, burn: number[], mover: number): Uint8Array {
   const reader = new Reader(body);
   const out = new Writer(body.length * 1.2);
@@ -156,7 +156,7 @@ function burning(body: Uint8Array, burn: number[], mover: number): Uint8Array {
   for (let i = 0; i < count; i++) {
     const stop = reader.unsigned() + reader.at;
     const begins = reader.at;
-    /** What is put in place of bytes of the function. */
+    /** Replacement for bytes of the function. */
     const edits: { from: number; to: number; bytes: number[] }[] = [];
     let growth = 0;
     const edit = (from: number, to: number, bytes: number[]): void => {

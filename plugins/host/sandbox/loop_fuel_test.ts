@@ -57,8 +57,8 @@ async function start(
   return { ...instance, looks: () => looks };
 }
 
-describe("loops that burn fuel", () => {
-  it("compute what they did, one a turn, and begin full", async () => {
+describe("Loops that burn fuel", () => {
+  it("Loops that burn fuel compute the same, burn one unit per turn, and start full", async () => {
     const { count, fuel, looks } = await start(counting);
     assert.equal(fuel.value, 2 ** 31 - 1);
     fuel.value = 1000;
@@ -67,7 +67,7 @@ describe("loops that burn fuel", () => {
     assert.equal(looks(), 0);
   });
 
-  it("ask the host when there is none, which lets them go on or ends them", async () => {
+  it("Loops that burn fuel call the host when fuel is used up, which lets them continue or ends them", async () => {
     const going = await start(counting, 10);
     going.fuel.value = 0;
     assert.equal(going.count(25), 25);
@@ -80,7 +80,7 @@ describe("loops that burn fuel", () => {
     assert.equal(count(10), 10);
   });
 
-  it("are joined by what moves bytes, which costs one for each 64", async () => {
+  it("Loops that burn fuel include moving bytes, which costs one unit per 64", async () => {
     const { copy, fill, m, fuel, looks } = await start(moving, 7, 2);
     const bytes = new Uint8Array(m.buffer);
     bytes[0] = 9;
@@ -95,7 +95,7 @@ describe("loops that burn fuel", () => {
     assert.throws(() => fill(640), /no more time/);
   });
 
-  it("are refused in code that is not known, or has no clock", () => {
+  it("Loops that burn fuel are rejected in unknown code, or without a clock", () => {
     const simd = counting.slice();
     simd[simd.lastIndexOf(0x23)] = 0xfd;
     assert.throws(() => addLoopFuel(simd), /253 is not known/);

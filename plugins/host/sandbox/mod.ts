@@ -10,12 +10,12 @@ import type { TierRun } from "../tier.ts";
 import { GuestPlugin } from "./guest_plugin.ts";
 
 /**
- * Run a plugin in an interpreter of its own (QuickJS in WebAssembly): it has its context and nothing
- * else, and whatever it does ends it alone. It is started anew when it is used after `close`, with
- * the state that it had.
+ * Run a plugin in its own interpreter (QuickJS in WebAssembly). It has access to its context and
+ * nothing else, and its failures end only the plugin. When it is used after `close`, it restarts
+ * with the state that it had.
  *
- * @returns a callback whose members call what the plugin made
- * @throws PluginError `E_SANDBOX` for a peer that a sandbox does not have
+ * @returns a callback whose members call those of the plugin's object
+ * @throws PluginError `E_SANDBOX` for an import that a sandbox does not have
  * @throws PluginError `E_EXPORT`, `E_FACTORY`, `E_MODULE`, `E_TIMEOUT`
  */
 export async function runSandboxed(run: TierRun): Promise<CallbackLike> {
@@ -23,7 +23,7 @@ export async function runSandboxed(run: TierRun): Promise<CallbackLike> {
   return new SandboxedCallback(run, await startPlugin(run, run.signal)).members;
 }
 
-/** Names of what a plugin's callback may have; the index is what it is called by. */
+/** Names of the functions of a plugin's callback; they are called by their index. */
 const names = [
   ...pluginHooks,
   ...Object.values(olderNames),
@@ -36,7 +36,7 @@ const names = [
 type Member = typeof names[number];
 const indexOf = (name: Member): number => names.indexOf(name);
 
-/** @param signal ends it when it aborts before it has started: it may never come back by itself */
+/** @param signal ends it when it aborts before the plugin has started, which might never finish */
 async function startPlugin(run: TierRun, signal: AbortSignal): Promise<GuestPlugin> {
   const { manifest: { id }, entry, url, graph, options, context, limits } = run;
   const moduleText = (key: string): string | undefined => {
@@ -71,11 +71,15 @@ async function startPlugin(run: TierRun, signal: AbortSignal): Promise<GuestPlug
     }
     const madeInstead = plugin.adopt(names);
     if (madeInstead !== undefined) {
-      throw new PluginError("E_EXPORT", `Cannot use plugin ${id}: it made no callback`, {
-        url,
-        expected: "an object with hooks",
-        actual: madeInstead,
-      });
+      throw new PluginError(
+        "E_EXPORT",
+        `Cannot use plugin ${id}: its factory returned no callback`,
+        {
+          url,
+          expected: "an object with hooks",
+          actual: madeInstead,
+        },
+      );
     }
     return plugin;
   } catch (error) {
@@ -100,19 +104,19 @@ function checkPeers({ manifest, url, graph }: TierRun): void {
     if (files.has(module.url) || isKeepfit(key)) continue;
     throw new PluginError("E_SANDBOX", `Cannot load plugin ${manifest.id}: it imports ${key}`, {
       url,
-      expected: "its own files and keepfit, which has Callback there",
-      hint: `modules of your program cannot enter a sandbox; { tier: "trusted" } hands them in`,
+      expected: "its own files and keepfit, which exports Callback there",
+      hint: `modules of your program cannot enter a sandbox; { tier: "trusted" } passes them`,
     });
   }
 }
 
 /** The host's side of a callback in a sandbox, over any number of runs. */
 class SandboxedCallback {
-  /** As the plugin made it: what it lacks is absent. */
+  /** With the members that the plugin's object has. */
   readonly members: CallbackLike;
   readonly #run: TierRun;
   readonly #sharesLogs: boolean;
-  /** Absent after `close`, until it is wanted again. */
+  /** Undefined after `close`, until it is used again. */
   #plugin: GuestPlugin | undefined;
   #starting: Promise<GuestPlugin> | undefined;
   #stopStarting = new AbortController();
@@ -165,7 +169,7 @@ class SandboxedCallback {
     };
   }
 
-  /** Do something with the plugin; later, where it must be started first. */
+  /** Use the plugin, after starting it if needed. */
   #with(act: (plugin: GuestPlugin) => unknown): unknown {
     if (this.#plugin !== undefined) return act(this.#plugin);
     this.#starting ??= this.#restart().finally(() => this.#starting = undefined);
@@ -184,12 +188,12 @@ class SandboxedCallback {
   }
 
   async #close(): Promise<void> {
-    this.#stopStarting.abort(new Error("it was closed before it had started"));
+    this.#stopStarting.abort(new Error("it was closed before it started"));
     const plugin = this.#plugin;
     if (plugin === undefined) return;
     this.#plugin = undefined;
     try {
-      // What ended in a hook is told by that hook.
+      // A hook that ended the plugin has reported it.
       if (plugin.untoldDeath !== undefined) throw plugin.untoldDeath;
       if (plugin.death !== undefined) return;
       const [getState, setState] = [indexOf("getState"), indexOf("setState")];

@@ -1,36 +1,35 @@
 /**
- * What the two sides of a sandbox agree on. The host imports it, and `build/guest.ts` bundles it into
- * the guest's code.
+ * The protocol of the two sides of a sandbox. The host imports it, and `build/guest.ts` bundles it
+ * into the guest's code.
  */
 
-/** How a call into the sandbox went. */
+/** Result codes of a call into the sandbox. */
 export const codes = { done: 0, doneWithMore: 1, pending: 2, failed: 3 } as const;
 
 /** Flags of a hook's call. */
 export const flags = { hasFirst: 1, sharesLogs: 2 } as const;
 
 /**
- * Cells of the memory that both sides see: 0 hook, or call; 1 layout; 2 first argument; 3 flags; then
- * the logs.
+ * Cells of the shared memory: 0 hook, or call; 1 layout; 2 first argument; 3 flags; then the logs.
  */
 export const cellCount = 4096;
 
-/** Where the logs begin. */
+/** Index of the first log. */
 export const firstValue = 4;
 
-/** Most values in what crosses at once. */
+/** Maximum number of values in one message. */
 export const maxValues = 1_000_000;
 
-/** Deepest that arrays and objects may be nested in one another. */
+/** Maximum nesting depth of arrays and objects. */
 export const maxDepth = 64;
 
-/** Most characters of text that cross at once. */
+/** Maximum number of characters in one message. */
 export const maxText = 16 * 1024 * 1024;
 
-/** Most characters of the name of a log that a plugin adds. */
+/** Maximum length of the name of a log that a plugin adds. */
 export const maxLogName = 200;
 
-/** What the guest is started with: the parameters of its code. */
+/** Parameters of the guest's code. */
 export interface GuestHost {
   /**
    * Call a function of the host. @returns `v` and its value, `V` for one with bytes, `e` and its
@@ -41,33 +40,36 @@ export interface GuestHost {
   hostBytes(): ArrayBuffer | undefined;
   /** The cells. */
   shared: ArrayBuffer;
-  /** Most bytes that leave the sandbox at once. */
+  /** Maximum number of bytes that leave the sandbox in one message. */
   maxBytes: number;
 }
 
 /**
- * What the host calls. Each function returns one of the {@linkcode codes}, and those that take text
- * get it from the host's codec; the rest of the answer is fetched with `takeText` and `takeBytes`.
+ * Functions that the host calls. Each returns one of the {@linkcode codes}; text arguments come
+ * from the host's codec. The rest of an answer is fetched with `takeText` and `takeBytes`.
  */
 export interface Guest {
   /** Take the options and the context. */
   open(text: string): number;
   importModule(key: string): number;
-  /** Make the callback of an export; the answer says what it is instead where it is no function. */
+  /** Create the callback of an export; if the export is not a function, the answer is its type. */
   make(name: string): number;
-  /** Look up functions of the callback; the answer says which it has, or what it is instead. */
+  /**
+   * Look up functions of the callback; the answer lists those it has, or is its type if it is not
+   * an object.
+   */
   adopt(text: string): number;
-  /** Learn names of logs, and the other names that some of them go by. */
+  /** Store names of logs, and their other names. */
   defineLayout(text: string): number;
   /** Call the hook with the logs that are in the cells. */
   callHook(): number;
-  /** Call the hook with one number. @returns `doneWithMore` for what is true, else `done` */
+  /** Call the hook with one number. @returns `doneWithMore` for a true result, else `done` */
   ask(): number;
   /** Call a function of the callback with arguments of any kind. */
   invoke(text: string, bytes: ArrayBuffer | undefined): number;
   /** Settle a promise of the host. */
   settle(text: string, bytes: ArrayBuffer | undefined): number;
-  /** Finish the next call whose promise is settled; its number is put into cell 0. */
+  /** Finish the next call whose promise has settled; its number is written to cell 0. */
   collect(): number;
   takeText(): string;
   takeBytes(): ArrayBuffer | undefined;

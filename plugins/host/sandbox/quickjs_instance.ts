@@ -8,15 +8,15 @@ import type {
 import { compileInterpreter } from "./interpreter_code.ts";
 import { fuelExport } from "./loop_fuel.ts";
 
-/** QuickJS in a memory of its own. */
+/** QuickJS in its own memory. */
 export interface QuickJSInstance {
   wasm: QuickJSWASMModule;
   memory: WebAssembly.Memory;
-  /** Bytes that its memory can grow to. */
+  /** Maximum size of its memory in bytes. */
   mostBytes: number;
 }
 
-/** About as much as takes a millisecond, in loops of three to five instructions. */
+/** Enough for about a millisecond, in loops of three to five instructions. */
 const tank = 200_000;
 
 const pageSize = 65536;
@@ -26,9 +26,9 @@ const firstPages = 256;
 /**
  * Start one.
  *
- * @param room bytes that its memory may grow by, after those that it begins with
- * @param look called about once in a millisecond of computing, whatever computes; what it throws
- *   leaves the instance in its middle, not to be entered again
+ * @param room bytes by which its memory may grow beyond the initial size
+ * @param look called about once per millisecond of computing, whatever computes; when it throws,
+ * the instance is interrupted and must not be entered again
  */
 export async function startQuickJS(room: number, look: () => void): Promise<QuickJSInstance> {
   const [core, { default: variant }] = await Promise.all([
@@ -48,7 +48,7 @@ export async function startQuickJS(room: number, look: () => void): Promise<Quic
       const { module, clock } = await compileInterpreter(loadModule);
       const options: EmscriptenModuleLoaderOptions & { printErr(): void } = {
         wasmMemory: memory,
-        // Why it aborted is in the error.
+        // The error contains the reason.
         printErr() {},
         async instantiateWasm(imports, onSuccess) {
           const functions = imports[clock.module] as Record<string, () => number>;

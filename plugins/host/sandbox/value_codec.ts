@@ -1,12 +1,12 @@
 import { maxDepth, maxValues } from "./protocol.ts";
 
 /**
- * Values as they cross the wall of a sandbox, the same on its two sides: JSON, in which a string
- * that begins with `~` is something else, and the bytes of all arrays in one piece beside it.
+ * Encoding of values that cross the boundary of a sandbox, the same on both sides: JSON, in which
+ * strings that begin with `~` have a special meaning, and the bytes of all arrays concatenated.
  *
  * `~u` undefined, `~N` NaN, `~I` and `~-I` the infinities, `~-0`, `~b<kind>,<at>,<length>` bytes,
  * `~e<JSON>` an error, `~f<index>` a function of the host, `~~…` a string that begins with `~`.
- * `guest/codec.ts` is the other side.
+ * `guest/codec.ts` is its counterpart.
  */
 export interface Crossing {
   text: string;
@@ -14,7 +14,7 @@ export interface Crossing {
   bytes?: Uint8Array;
 }
 
-/** What an error is on the other side. */
+/** An error as the other side receives it. */
 export interface CrossingError {
   name: string;
   message: string;
@@ -39,8 +39,9 @@ const kinds = {
 /**
  * Write a value for the sandbox.
  *
- * @param addFunction gives the number that a function is called by; without it functions are refused
- * @throws TypeError for what is no plain data
+ * @param addFunction returns the number that a function is called by; without it functions are
+ * rejected
+ * @throws TypeError for anything but plain data
  */
 export function encode(value: unknown, addFunction?: (call: Callable) => number): Crossing {
   const parts: Uint8Array[] = [];
@@ -110,7 +111,7 @@ function numberOf(value: number): unknown {
   return Number.isNaN(value) ? "~N" : value > 0 ? "~I" : "~-I";
 }
 
-/** What the sandbox may know of an error: never where in the host it was thrown. */
+/** The part of an error that the sandbox may see: never where in the host it was thrown. */
 export function describe(error: unknown): CrossingError {
   if (!(error instanceof Error)) return { name: "Error", message: String(error) };
   const { name, message, code } = error as Error & { code?: unknown };
@@ -130,20 +131,24 @@ const specials = new Map<string, unknown>([
 ]);
 
 /**
- * Read a value from the sandbox. Nothing in it is trusted, but it is data whatever it is.
+ * Read a value from the sandbox. It is untrusted, but always plain data.
  *
- * @throws TypeError for what the sandbox's side would not have written
+ * @throws TypeError for text that the sandbox's codec would not write
  */
 export function decode({ text, bytes }: Crossing): unknown {
   function revive(value: unknown, depth: number): unknown {
     if (typeof value === "string") return value.startsWith("~") ? special(value) : value;
     if (typeof value !== "object" || value === null) return value;
-    if (depth > maxDepth) throw new TypeError("Cannot read data of the sandbox: it is too deep");
+    if (depth > maxDepth) {
+      throw new TypeError(
+        "Cannot read data of the sandbox: it is nested too deeply",
+      );
+    }
     if (Array.isArray(value)) return value.map((one) => revive(one, depth + 1));
     const out: Record<string, unknown> = {};
     for (const [key, one] of Object.entries(value)) {
       const revived = revive(one, depth + 1);
-      // As a plain assignment it would set the prototype.
+      // A plain assignment would set the prototype.
       if (key === "__proto__") {
         Object.defineProperty(out, key, {
           configurable: true,
@@ -168,7 +173,7 @@ export function decode({ text, bytes }: Crossing): unknown {
       if (kind === "ArrayBuffer") return copy.buffer;
       if (Object.hasOwn(kinds, kind)) return new kinds[kind as keyof typeof kinds](copy.buffer);
     }
-    throw new TypeError(`Cannot read data of the sandbox: found ${text.slice(0, 40)}`);
+    throw new TypeError(`Cannot read data of the sandbox: unexpected ${text.slice(0, 40)}`);
   }
 
   return revive(JSON.parse(text), 0);

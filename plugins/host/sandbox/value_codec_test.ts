@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { maxDepth } from "./protocol.ts";
 import { decode, describe as describeError, encode } from "./value_codec.ts";
 
-describe("values for a sandbox", () => {
-  it("are JSON and bytes, and become the same again", () => {
+describe("Values for a sandbox", () => {
+  it("Values for a sandbox are encoded as JSON and bytes, and decode to the same", () => {
     const value = {
       list: [1, -0, NaN, Infinity, -Infinity, null, undefined, true],
       text: ["~", "~u", "\0\ud800"],
@@ -16,7 +16,7 @@ describe("values for a sandbox", () => {
     assert.equal(encode([1]).bytes, undefined);
   });
 
-  it("carry errors without their stack, and functions by number", () => {
+  it("Values for a sandbox include errors without their stack, and functions by number", () => {
     const error = Object.assign(new RangeError("no"), { code: "E_NO" });
     const told = { name: "RangeError", message: "no", code: "E_NO" };
     assert.deepEqual(describeError(error), told);
@@ -28,7 +28,7 @@ describe("values for a sandbox", () => {
     assert.throws(() => encode({ a() {} }), /Cannot pass a function/);
   });
 
-  it("have their own depth and prototype only", () => {
+  it("Values for a sandbox keep their own depth and prototype", () => {
     let deep: unknown = 1;
     for (let i = 0; i <= maxDepth + 1; i++) deep = [deep];
     assert.throws(() => encode(deep), RangeError);
@@ -39,7 +39,7 @@ describe("values for a sandbox", () => {
     assert.deepEqual(Object.keys(value as object), ["__proto__", "constructor"]);
   });
 
-  it("are refused where the other side could not have written them", () => {
+  it("Values for a sandbox are rejected if the other side could not have written them", () => {
     const bytes = Uint8Array.of(1, 2, 3, 4);
     const wrong = ["~bUint8Array,2,3", "~bFoo,0,1", "~btoString,0,1", "~b", "~f0", "~e{}", "~x"];
     for (const text of wrong) {

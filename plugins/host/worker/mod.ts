@@ -9,14 +9,14 @@ import { PluginThread, toError } from "./plugin_thread.ts";
 import type { ThreadResult } from "./protocol.ts";
 
 /**
- * Run a plugin in a thread of its own. A hang or a crash of it is an error of its hook, and the
- * training goes on; it has the process's rights all the same. It is started anew when it is used
- * after `close`, with the state that it had.
+ * Run a plugin in its own thread. If it hangs or crashes, its hook fails and the training
+ * continues; it still has the rights of the process. When it is used after `close`, it restarts
+ * with the state that it had.
  *
- * Each hook is a message there and one back. The context's `env` and `getLearningRate` answer from
- * what was sent along, `log`, `stop` and `setLearningRate` are not waited for.
+ * Each hook is one message there and one back. The context's `env` and `getLearningRate` answer
+ * from data that was sent along; `log`, `stop` and `setLearningRate` do not wait for the host.
  *
- * @returns a callback whose hooks are asked of the thread
+ * @returns a callback whose hooks run in the thread
  */
 export async function runInWorker(run: TierRun): Promise<CallbackLike> {
   const specifier = await emitGraph(withoutHost(run), run.cache);
@@ -24,14 +24,14 @@ export async function runInWorker(run: TierRun): Promise<CallbackLike> {
     .members;
 }
 
-/** A thread in which the plugin is made. */
+/** A thread in which the plugin was created. */
 interface StartedPlugin {
   thread: PluginThread;
-  /** Names of the functions that it has. */
+  /** Names of its functions. */
   members: string[];
 }
 
-/** @param signal ends it when it aborts before it has started */
+/** @param signal ends it when it aborts before the plugin has started */
 async function startPlugin(
   run: TierRun,
   specifier: string,
@@ -65,7 +65,7 @@ async function startPlugin(
   }
 }
 
-/** The graph with what a thread can have in place of the host's live modules. */
+/** The graph, with replacements for modules of the host that a thread cannot share. */
 function withoutHost({ graph, manifest, url }: TierRun): ModuleGraph {
   const modules = new Map(graph.modules);
   for (const [key, module] of modules) {
@@ -74,7 +74,7 @@ function withoutHost({ graph, manifest, url }: TierRun): ModuleGraph {
       throw new PluginError("E_SANDBOX", `Cannot load plugin ${manifest.id} in a worker`, {
         url,
         expected: "imports of its own files and of keepfit",
-        actual: `an import of ${key}, which is this thread's`,
+        actual: `an import of ${key}, which belongs to this thread`,
         hint: `pass { tier: "trusted" } if you trust it`,
       });
     }
@@ -93,7 +93,7 @@ function environmentOf({ manifest, context }: TierRun): Record<string, string> {
       const value = context.env(name);
       if (value !== undefined) environment[name] = value;
     } catch {
-      // Declared and not granted.
+      // Declared but not granted.
     }
   }
   return environment;
@@ -114,15 +114,15 @@ function failedWith(
   return new PluginError(failed, message, { url, expected, actual: found, cause });
 }
 
-/** This side of a callback in a thread, over any number of runs. */
+/** The host's side of a callback in a thread, over any number of runs. */
 class ThreadedCallback {
-  /** As the plugin made it: what it lacks is absent. */
+  /** With the members that the plugin's object has. */
   readonly members: CallbackLike;
   readonly #run: TierRun;
   readonly #specifier: string;
   readonly #has: ReadonlySet<string>;
   readonly #logNames: LogNames;
-  /** Absent after `close`, until it is wanted again. */
+  /** Undefined after `close`, until it is used again. */
   #thread: PluginThread | undefined;
   #starting: Promise<PluginThread> | undefined;
   #stopStarting = new AbortController();
@@ -186,12 +186,12 @@ class ThreadedCallback {
   }
 
   async #close(): Promise<void> {
-    this.#stopStarting.abort(new Error("it was closed before it had started"));
+    this.#stopStarting.abort(new Error("it was closed before it started"));
     const thread = this.#thread;
     if (thread === undefined) return;
     this.#thread = undefined;
     try {
-      // What ended before is told by the hook that was called then.
+      // The hook that was running then has reported the end.
       if (thread.hasEnded) return;
       if (this.#has.has("getState") && this.#has.has("setState")) {
         this.#state = (await this.#askOf(thread, "getState", [])).value;
@@ -203,7 +203,7 @@ class ThreadedCallback {
   }
 }
 
-/** Logs without what is computed when they are read. */
+/** Logs without accessors. */
 function ownValues(value: unknown): unknown {
   return typeof value === "object" && value !== null ? { ...value } : value;
 }

@@ -22,9 +22,9 @@ interface Waiting {
 }
 
 /**
- * A thread that a plugin runs in, and the talk with it. A thread whose event loop gives no sign for
- * `limits.callTime` while something is asked of it is ended, and so is one that sends what the
- * thread's own code does not.
+ * A thread that a plugin runs in, and the messages to and from it. The thread is ended when its
+ * event loop does not answer within `limits.callTime` while a call is pending, or when it sends a
+ * message that is not part of the protocol.
  */
 export class PluginThread {
   readonly #id: string;
@@ -37,12 +37,12 @@ export class PluginThread {
   #watch: ReturnType<typeof setTimeout> | undefined;
   #begun = false;
   readonly #addsLogs: boolean;
-  /** Number of the last ping, which an answer must have: 0 before the first one. */
+  /** Number of the last ping, which its answer must carry; 0 before the first one. */
   #nonce = 0;
   #answered = false;
   #hasWarned = false;
 
-  /** @param addsLogs true where the plugin has the control `addLogs` */
+  /** @param addsLogs true if the plugin has the control `addLogs` */
   constructor(
     runtime: Runtime,
     context: PluginContext,
@@ -59,17 +59,17 @@ export class PluginThread {
       onMessage: (sent) => this.#receive(sent),
       onEnd: (reason) => this.#die(reason),
     });
-    // A busy machine may take long to start a thread, which is not the plugin's fault.
+    // Starting a thread may take long on a busy machine, which is not the plugin's fault.
     this.#watch = setTimeout(() => {
       this.#die(`it did not start within ${limits.hookTime} ms`, "E_TIMEOUT");
     }, limits.hookTime);
   }
 
   /**
-   * Ask something of the thread.
+   * Send a request to the thread.
    *
    * @throws PluginError `E_TIMEOUT` when the thread hangs, `E_CRASH` when it has ended
-   * @throws Error what the plugin threw
+   * @throws Error the error of the plugin
    */
   ask(message: HostRequest): Promise<ThreadResult> {
     if (this.#dead !== undefined) return Promise.reject(this.#dead);
@@ -86,18 +86,18 @@ export class PluginThread {
     });
   }
 
-  /** True once it has ended, however. */
+  /** True after it has ended, for any reason. */
   get hasEnded(): boolean {
     return this.#dead !== undefined;
   }
 
-  /** End the thread. What waits for it fails. */
+  /** End the thread. Pending requests fail. */
   async end(): Promise<void> {
     this.#die("it was closed");
     await this.#thread.terminate();
   }
 
-  /** See that the thread's event loop turns as long as something is asked of it. */
+  /** Check that the thread's event loop turns while a request is pending. */
   #watchOver(): void {
     if (this.#watch !== undefined || !this.#begun) return;
     let pinged = false;
@@ -105,11 +105,12 @@ export class PluginThread {
     const look = (): void => {
       this.#watch = undefined;
       if (this.#waiting.size === 0) return;
-      // After a pause of this thread (a busy machine, a laptop that slept) a sign may be there unread.
+      // After a pause of this thread (a busy machine, a sleeping laptop) an answer may still be
+      // unread.
       const isOnTime = performance.now() < due + this.#callTime / 2;
       if (pinged && !this.#answered && isOnTime) {
         return this.#die(
-          `it computed longer than ${this.#callTime} ms without a sign`,
+          `it computed for more than ${this.#callTime} ms without answering`,
           "E_TIMEOUT",
         );
       }
@@ -140,11 +141,11 @@ export class PluginThread {
     if (this.#dead !== undefined) return;
     const message = readThreadMessage(sent);
     if (message === undefined || !this.#take(message)) {
-      this.#die("it sent a message that is not of its protocol");
+      this.#die("it sent a message that is not part of its protocol");
     }
   }
 
-  /** @returns false for what the thread's own code would not send now */
+  /** @returns false for a message that the thread's own code would not send now */
   #take(message: ThreadMessage): boolean {
     switch (message.kind) {
       case "ready":
@@ -212,17 +213,17 @@ export class PluginThread {
     const found = Object.hasOwn(this.#context, name)
       ? this.#context[name as keyof PluginContext]
       : undefined;
-    if (typeof found !== "function") throw new TypeError(`there is no ${name} in the context`);
+    if (typeof found !== "function") throw new TypeError(`the context has no ${name}`);
     return (found as (...args: unknown[]) => unknown)(...args);
   }
 }
 
-/** One that cannot be known before it has come. */
+/** An error whose class only the thread knows. */
 function randomNonce(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] + 1;
 }
 
-/** An error of this side that tells what the other one had. */
+/** Convert an error of the other side to one of this side. */
 export function toError({ name, message, stack }: PlainError): Error {
   const error = new Error(message);
   error.name = name;

@@ -41,7 +41,7 @@ function threadOf(
 }
 
 describe("PluginThread", () => {
-  it("does not take a pause of the host for one of the thread", async () => {
+  it("PluginThread does not confuse a pause of the host with one of the thread", async () => {
     await withClock(async (pass) => {
       let pings = 0;
       let id = 0;
@@ -58,14 +58,14 @@ describe("PluginThread", () => {
     });
   });
 
-  it("ends a thread that gives no sign", async () => {
+  it("PluginThread ends a thread that does not answer", async () => {
     const thread = threadOf({ callTime: 20 }, () => {});
-    await refusal("E_TIMEOUT", () => thread.ask(call), /longer than 20 ms/);
+    await refusal("E_TIMEOUT", () => thread.ask(call), /more than 20 ms/);
     assert.equal(thread.hasEnded, true);
     await refusal("E_TIMEOUT", () => thread.ask(call));
   });
 
-  it("takes the answer to its last ping for a sign, and no other message", async () => {
+  it("PluginThread accepts only the answer to its last ping", async () => {
     let id = 0;
     const nonces: number[] = [];
     const answering = threadOf({ callTime: 20 }, (message, send) => {
@@ -82,20 +82,20 @@ describe("PluginThread", () => {
       send({ kind: "tell", name: "log", args: ["still here"] });
       send({ kind: "ask", id: 1, name: "none", args: [] });
     });
-    await logged(() => refusal("E_TIMEOUT", () => chatting.ask(call), /without a sign/));
+    await logged(() => refusal("E_TIMEOUT", () => chatting.ask(call), /without answering/));
   });
 
-  it("ends a thread that sends a message that is not of the protocol", async () => {
+  it("PluginThread ends a thread that sends a message outside its protocol", async () => {
     for (const sent of oddMessages()) {
       const thread = threadOf({ callTime: 60_000 }, (message, send) => {
         if (message.kind === "call") send(sent);
       });
-      await refusal("E_CRASH", () => thread.ask(call), /not of its protocol/);
+      await refusal("E_CRASH", () => thread.ask(call), /not part of its protocol/);
       assert.equal(thread.hasEnded, true);
     }
   });
 
-  it("takes logs of a plugin that may add them alone", async () => {
+  it("PluginThread accepts logs only from a plugin that may add them", async () => {
     const answer = (message: Posted, send: WorkerOptions["onMessage"]) => {
       if (message.kind === "call") {
         send({ kind: "result", id: message.id, logs: { more: 1, bad: NaN } });
@@ -105,7 +105,7 @@ describe("PluginThread", () => {
     assert.deepEqual((await adding.ask(call)).logs, { more: 1, bad: NaN });
     await adding.end();
     const other = threadOf({ callTime: 60_000 }, answer);
-    await refusal("E_CRASH", () => other.ask(call), /not of its protocol/);
+    await refusal("E_CRASH", () => other.ask(call), /not part of its protocol/);
   });
 });
 

@@ -1,6 +1,6 @@
-/** What the two sides of a plugin's thread send each other. */
+/** Messages between the two sides of a plugin's thread. */
 
-/** An error that has come from the other side. */
+/** An error received from the other side. */
 export interface PlainError {
   name: string;
   message: string;
@@ -8,17 +8,17 @@ export interface PlainError {
   code?: string;
 }
 
-/** What the thread's context is made of. */
+/** Contents of the thread's context. */
 export interface ThreadContext {
   id: string;
   version: string;
-  /** Names of the functions that the host's context has. */
+  /** Names of the functions in the host's context. */
   functions: string[];
   /** Environment variables that the plugin may read. */
   env: Record<string, string>;
 }
 
-/** What the host asks of a thread. */
+/** Requests of the host to a thread. */
 export type HostRequest =
   | {
     kind: "load";
@@ -35,20 +35,20 @@ export type HostRequest =
     kind: "call";
     member: string;
     args: unknown[];
-    /** The present one. */
+    /** Current learning rate. */
     learningRate: number | undefined;
   };
 
-/** What the host sends. */
+/** Messages of the host. */
 export type HostMessage =
   | { kind: "ping"; nonce: number }
   | HostRequest & { id: number }
   | { kind: "answer"; id: number; value?: unknown; error?: Pick<PlainError, "message" | "code"> };
 
-/** What the thread says of a call, or of the loading of its module. */
+/** The thread's answer to a call, or to loading its module. */
 export interface ThreadResult {
   value?: unknown;
-  /** Of a hook of a plugin that may add logs. */
+  /** Only for hooks of a plugin that may add logs. */
   logs?: Record<string, number>;
   members?: string[];
   failed?: "E_EXPORT" | "E_FACTORY" | "E_MODULE";
@@ -56,7 +56,7 @@ export interface ThreadResult {
   error?: PlainError;
 }
 
-/** What the thread sends. */
+/** Messages of the thread. */
 export type ThreadMessage =
   | { kind: "ready" }
   | { kind: "pong"; nonce: number }
@@ -65,11 +65,11 @@ export type ThreadMessage =
   | { kind: "ask"; id: number; name: string; args: unknown[] }
   | { kind: "tell"; name: ToldName; args: unknown[] };
 
-/** Functions of the context that nobody waits for, because they give nothing back. */
+/** Functions of the context that return nothing, so that no caller waits for them. */
 export const toldNames = ["log", "setLearningRate", "stop"] as const;
 
 /** One of {@linkcode toldNames}. */
 export type ToldName = typeof toldNames[number];
 
-/** Most characters of a text that an error has, and of a name. */
+/** Maximum length of a text in an error, and of a name. */
 export const maxErrorText = 10_000;

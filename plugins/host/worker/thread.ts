@@ -1,7 +1,7 @@
 /**
- * The module that a thread begins with: it waits for what to load, calls what it is asked to call,
- * and asks the host for what only the host can do. `build/guest.ts` bundles it, because the thread
- * has no loader of TypeScript and nothing of the host.
+ * The first module of a thread: it waits for the plugin to load, makes the calls that the host
+ * requests, and forwards calls that only the host can make. `build/guest.ts` bundles it, because
+ * the thread has no TypeScript loader and none of the host's modules.
  */
 import {
   type HostMessage,
@@ -13,7 +13,7 @@ import {
   type ThreadResult,
 } from "./protocol.ts";
 
-/** What Deno and Bun give a thread, and Node in its place. */
+/** The global scope of a thread on Deno and Bun, and its replacement on Node. */
 interface ThreadGlobals {
   postMessage?(message: ThreadMessage): void;
   addEventListener(type: "message", listener: (event: { data: HostMessage }) => void): void;
@@ -70,7 +70,7 @@ function ask(name: string, args: unknown[]): Promise<unknown> {
 function contextOf({ id, version, functions, env }: ThreadContext): object {
   const context: Record<string, unknown> = { id, version };
   for (const name of functions) context[name] = (...args: unknown[]) => ask(name, args);
-  // What gives nothing back is not waited for; messages keep their order.
+  // Calls without a result are not awaited; messages keep their order.
   for (const name of ["log", "stop"] as const) {
     if (functions.includes(name)) {
       context[name] = (...args: unknown[]) => send({ kind: "tell", name, args });
@@ -121,7 +121,7 @@ async function load(
   const members: string[] = [];
   for (let one = made; one !== null && one !== Object.prototype; one = Object.getPrototypeOf(one)) {
     for (const key of Object.getOwnPropertyNames(one)) {
-      // Others may be accessors, which must not be called.
+      // Other properties may be accessors, which must not be called.
       if (asks.test(key) && typeof made[key] === "function") members.push(key);
     }
   }
@@ -189,7 +189,7 @@ async function receive(message: HostMessage): Promise<void> {
   } catch (error) {
     answer = { error: toPlain(error) };
   }
-  // Rejections that nothing handles are reported before the event loop's next turn.
+  // Unhandled rejections are reported before the next turn of the event loop.
   await new Promise((resolve) => setImmediate(resolve));
   try {
     send({ kind: "result", id: message.id, ...answer });
@@ -198,7 +198,7 @@ async function receive(message: HostMessage): Promise<void> {
   }
 }
 
-// The runtime's own report of a crash may reach the host after the run is over; a message keeps its
+// The runtime's own crash report may reach the host after the run has ended; a message keeps its
 // place among the results.
 const crash = (error: unknown) => send({ kind: "crash", error: toPlain(error) });
 if (globals.process?.versions?.deno === undefined && globals.process?.on !== undefined) {

@@ -2,10 +2,10 @@ import * as v from "valibot";
 import { maxErrorText, type PlainError, type ThreadMessage, toldNames } from "./protocol.ts";
 
 /**
- * Read what a thread has sent. The plugin has the thread for itself and can send whatever it likes:
- * what is not of the protocol is none of its messages.
+ * Read a message of a thread. The plugin controls the thread and can send anything, so everything
+ * that does not follow the protocol is rejected.
  *
- * @returns undefined for what the thread's own code never sends
+ * @returns undefined for a message that the thread's own code never sends
  */
 export function readThreadMessage(sent: unknown): ThreadMessage | undefined {
   const { success, output } = v.safeParse(message, sent);
@@ -15,7 +15,7 @@ export function readThreadMessage(sent: unknown): ThreadMessage | undefined {
 const id = v.pipe(v.number(), v.safeInteger());
 const shortText = v.pipe(v.string(), v.maxLength(maxErrorText));
 
-/** NaN and the infinities too, which are no numbers for valibot. */
+/** Including NaN and the infinities, which valibot does not accept as numbers. */
 const log = v.custom<number>((value) => typeof value === "number");
 
 const plainError: v.GenericSchema<unknown, PlainError> = v.object({

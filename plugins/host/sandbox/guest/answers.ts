@@ -1,4 +1,4 @@
-/** What the host fetches after a call. */
+/** The answer to a call, which the host fetches. */
 import { codes } from "../protocol.ts";
 import { bytesOf, describe, encode, newWritten } from "./codec.ts";
 
@@ -19,10 +19,10 @@ export function failure(error: unknown): number {
   return codes.failed;
 }
 
-/** Answer with nothing. */
+/** Answer without a value. */
 export const nothing = (): number => codes.done;
 
-/** Let the answer be this text. */
+/** Answer with this text. */
 export function answerBy(text: string): void {
   answerText = text;
 }

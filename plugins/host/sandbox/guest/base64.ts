@@ -32,7 +32,7 @@ export function atob(text: string): string {
   for (let i = 0; i < end; i++) {
     if (isSpace(text[i])) continue;
     const value = indexOf(digits, text[i]);
-    if (value < 0) throw new errors.SyntaxError("Cannot decode: this is not base64");
+    if (value < 0) throw new errors.SyntaxError("Cannot decode: the text is not base64");
     word = (word << 6 | value) & 0xffff;
     count++;
     bits += 6;
@@ -40,7 +40,7 @@ export function atob(text: string): string {
     bits -= 8;
     out += fromCharCode(word >> bits & 255);
   }
-  if (count % 4 === 1) throw new errors.SyntaxError("Cannot decode: this is not base64");
+  if (count % 4 === 1) throw new errors.SyntaxError("Cannot decode: the text is not base64");
   return out;
 }
 

@@ -1,4 +1,4 @@
-/** Calls of the plugin that may give a promise. */
+/** Calls of the plugin that may return a promise. */
 import { codes } from "../protocol.ts";
 import { failure } from "./answers.ts";
 import { cells } from "./cells.ts";
@@ -20,11 +20,14 @@ interface Call {
 const { pending } = codes;
 
 let count = 0;
-/** Calls whose promise is settled, the oldest first. */
+/** Calls whose promise has settled, the oldest first. */
 let settled: Call | null = null;
 let lastSettled: Call | null = null;
 
-/** Run, and finish with the result: now, or when its promise is settled and {@linkcode collect} asks. */
+/**
+ * Run, and finish with the result: now, or once its promise has settled, when {@linkcode collect}
+ * is called.
+ */
 export function begin(run: () => unknown, finish: Finish): number {
   try {
     const result = run();
@@ -38,7 +41,7 @@ export const isThenable = (value: unknown): boolean =>
   typeof value === "object" && value !== null &&
   typeof (value as { then?: unknown }).then === "function";
 
-/** Finish when a promise is settled. */
+/** Finish when a promise settles. */
 export function follow(result: unknown, finish: Finish): number {
   const call: Call = {
     __proto__: null,

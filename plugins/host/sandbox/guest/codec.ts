@@ -1,6 +1,6 @@
 /**
- * Values as text and bytes and back; `value_codec.ts` is the same on the host's side and documents the
- * format.
+ * Convert values to text and bytes and back; `value_codec.ts` is the counterpart of the host and
+ * documents the format.
  */
 import { maxDepth, maxText, maxValues } from "../protocol.ts";
 import { maxBytes } from "./host.ts";
@@ -27,7 +27,7 @@ import {
   views,
 } from "./primordials.ts";
 
-/** What has been written of a value. */
+/** The part of a value that has been written. */
 export interface Written {
   __proto__: null;
   values: number;
@@ -54,8 +54,8 @@ export const newWritten = (): Written => ({
 });
 
 /**
- * @throws TypeError for what is no plain data
- * @throws RangeError for more than may leave the sandbox at once
+ * @throws TypeError for anything but plain data
+ * @throws RangeError for more than may leave the sandbox in one call
  */
 export function encode(state: Written, value: unknown): string {
   const text = write(state, value, 0);
@@ -105,7 +105,7 @@ function writeObject(state: Written, value: object, depth: number): string {
   const tag = tagOf(value);
   if (tag === "[object ArrayBuffer]") {
     const buffer = value as ArrayBuffer;
-    // Throws for what only has the tag.
+    // Throws for objects that only carry the tag.
     bufferLength(buffer);
     return writeBytes(state, "ArrayBuffer", new Bytes(buffer));
   }
@@ -134,7 +134,7 @@ function writeBytes(state: Written, kind: string, bytes: Uint8Array): string {
   return '"~b' + kind + "," + at + "," + length + '"';
 }
 
-/** The bytes of all arrays, one after another; undefined where there are none. */
+/** The bytes of all arrays, concatenated; undefined if there are none. */
 export function bytesOf(state: Written): ArrayBuffer | undefined {
   if (state.size === 0) return undefined;
   const all = new Bytes(state.size);
@@ -148,10 +148,10 @@ export function tooLarge(what: string, most: number): RangeError {
   return new errors.RangeError("Cannot pass " + what + " out of the sandbox: at most " + most);
 }
 
-/** Makes the function that calls the host's of this number. */
+/** Creates the function that calls the host's function of this number. */
 export type ToFunction = (index: number) => unknown;
 
-/** @param toFunction absent where the host sends no functions */
+/** @param toFunction undefined where the host sends no functions */
 export function decode(text: string, bytes?: ArrayBuffer, toFunction?: ToFunction): unknown {
   return revive(parse(text), bytes, toFunction);
 }
@@ -200,7 +200,7 @@ function reviveSpecial(text: string, bytes?: ArrayBuffer, toFunction?: ToFunctio
       const kind = slice(rest, 0, comma);
       const length = +slice(rest, second + 1);
       const copy = new Bytes(length);
-      // The host's own memory, which is not counted: a plugin must not keep it.
+      // Memory of the host, which no limit counts: a plugin must not keep it.
       if (length > 0) setBytes(copy, new Bytes(bytes!, +slice(rest, comma + 1, second), length));
       return kind === "ArrayBuffer" ? bufferOf(copy) : new views[kind as ViewKind](bufferOf(copy));
     }
@@ -208,7 +208,7 @@ function reviveSpecial(text: string, bytes?: ArrayBuffer, toFunction?: ToFunctio
   return slice(text, 1);
 }
 
-/** What the host sends of an error. */
+/** An error as the host sends it. */
 export interface ErrorParts {
   name: string;
   message: string;
@@ -223,7 +223,7 @@ export function newError({ name, message, code }: ErrorParts): Error {
   return error;
 }
 
-/** What can be told of an error, as text. */
+/** An error as text, as far as it can be read. */
 export function describe(error: unknown): string {
   const field = (name: string, most: number): string | undefined => {
     try {
@@ -233,7 +233,7 @@ export function describe(error: unknown): string {
       return undefined;
     }
   };
-  let text = '{"name":"Error","message":"it threw what cannot be shown"}';
+  let text = '{"name":"Error","message":"it threw a value that cannot be shown"}';
   if (typeof error === "object" && error !== null) {
     text = '{"name":' + quote(field("name", 100) ?? "Error") +
       ',"message":' + quote(field("message", 4000) ?? "");

@@ -1,4 +1,4 @@
-/** Globals that a plugin's author expects and that give no power. */
+/** Globals that authors of plugins expect and that grant no access. */
 import { atob, btoa } from "./base64.ts";
 import { defineProperty, GuestString, quote, tagOf } from "./primordials.ts";
 import { structuredClone } from "./structured_clone.ts";
@@ -6,7 +6,7 @@ import { TextDecoder, TextEncoder } from "./text_encoding.ts";
 
 let print = (_line: string): void => {};
 
-/** Let `console` print by this function. */
+/** Set the function that `console` prints with. */
 export function printBy(log: (line: string) => void): void {
   print = log;
 }

@@ -1,4 +1,4 @@
-/** Hooks of the plugin, whose logs stand in the cells. */
+/** Hooks of the plugin, whose logs are in the cells. */
 import { cellCount, codes, firstValue, flags, maxLogName } from "../protocol.ts";
 import { answerBy, failure, nothing } from "./answers.ts";
 import { follow, isThenable } from "./calls.ts";
@@ -23,7 +23,7 @@ const { hasFirst, sharesLogs } = flags;
 
 type Logs = Record<string, unknown>;
 
-/** Logs of the same names. */
+/** Logs with the same names. */
 interface Layout {
   __proto__: null;
   names: string[];
@@ -34,7 +34,7 @@ interface Layout {
 const layouts = create(null) as Record<number, Layout>;
 const hooks = create(null) as Record<number, Callable>;
 
-/** Let a function of the plugin be called by its index. */
+/** Register a function of the plugin under its index. */
 export function addHook(index: number, method: Callable, plugin: object): void {
   hooks[index] = bind(method, plugin);
 }
@@ -65,14 +65,14 @@ export function defineLayout(text: string): number {
   }
 }
 
-/** What the host sends of a layout. */
+/** A layout as the host sends it. */
 interface LayoutParts {
   id: number;
   names: string[];
   others: [name: string, other: string][];
 }
 
-/** Let a log be read by its other name; one that is assigned is a log of its own. */
+/** Let a log be read by its other name; assigning to that name adds a separate log. */
 function addOther(prototype: object, key: string, other: string): void {
   defineProperty(prototype, other, {
     __proto__: null,
@@ -109,7 +109,7 @@ export function callHook(): number {
   }
 }
 
-/** Put the logs into the cells, each with whether it is a number still, then what was added. */
+/** Write the logs to the cells, each with whether it still is a number, then the added ones. */
 function giveLogs(logs: Logs, { names, known }: Layout): number {
   const count = names.length;
   for (let i = 0; i < count; i++) {

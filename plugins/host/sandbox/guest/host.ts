@@ -1,7 +1,7 @@
 import type { GuestHost } from "../protocol.ts";
 
-/** Declared by the function that `build/guest.ts` puts around the guest's code. */
+/** Parameters of the function that `build/guest.ts` wraps around the guest's code. */
 declare const host: GuestHost;
 
-/** The host's functions, memory and limit. */
+/** The host's functions, the shared memory and the size limit. */
 export const { callHost, hostBytes, maxBytes, shared } = host;

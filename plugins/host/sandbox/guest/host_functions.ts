@@ -28,7 +28,7 @@ export const hostFunction: ToFunction = (index) => {
   };
 };
 
-/** A promise of the host is settled. */
+/** Called when a promise of the host settles. */
 export function settlePromise(text: string, bytes: ArrayBuffer | undefined): void {
   const { id, error, value } = decode(text, bytes) as Settled;
   const { resolve, reject } = waiting[id]!;

@@ -1,4 +1,7 @@
-/** Where the guest's code begins: what the host calls, before and after the plugin is made. */
+/**
+ * Entry point of the guest's code: the functions that the host calls, before and after the plugin
+ * is created.
+ */
 import { codes, type Guest } from "../protocol.ts";
 import { answer, failure, nothing, takeBytes, takeText } from "./answers.ts";
 import { begin, collect } from "./calls.ts";
@@ -17,7 +20,7 @@ import {
   sourceOf,
 } from "./primordials.ts";
 
-/** What the plugin's factory gets. */
+/** Arguments of the plugin's factory. */
 interface Given {
   options: unknown;
   context: { log(line: string): void };
@@ -65,7 +68,7 @@ function make(name: string): number {
   }
 }
 
-/** Nothing else tells a class from a function before it is called. */
+/** The only way to tell a class from a function before the call. */
 function isClass(exported: Callable): boolean {
   const head = slice(sourceOf(exported), 0, 6);
   const next = head[5];
@@ -102,7 +105,7 @@ function invoke(text: string, bytes: ArrayBuffer | undefined): number {
   }
 }
 
-/** What the host sends of a call. */
+/** A call as the host sends it. */
 interface Invocation {
   hook: number;
   args: unknown[];
@@ -118,7 +121,7 @@ function settle(text: string, bytes: ArrayBuffer | undefined): number {
   }
 }
 
-/** What the guest's code returns. */
+/** The exports of the guest's code. */
 export const guest: Guest = {
   adopt,
   ask,

@@ -1,9 +1,9 @@
 /**
- * The built-in functions that the guest uses, captured before a plugin's code runs: what a plugin does
- * to `JSON`, to prototypes or to iterators changes nothing.
+ * The built-in functions that the guest uses, captured before a plugin's code runs. Changes that a
+ * plugin makes to `JSON`, prototypes or iterators have no effect on them.
  *
- * For the same reason the guest has no `for of`, no spread, no pattern over a list, and no list that
- * grows by assignment, and every property descriptor has a prototype of its own.
+ * For the same reason the guest does not use `for of`, spread or destructuring of lists, never
+ * grows a list by assignment, and gives every property descriptor a null prototype.
  */
 
 /** A property descriptor that inherits nothing from `Object.prototype`. */
@@ -67,7 +67,7 @@ export const views = {
 /** The name of a typed array's class. */
 export type ViewKind = Exclude<keyof typeof views, "__proto__">;
 
-/** A method as a function of the object that it is called on. */
+/** A method as a function whose first argument is `this`. */
 export const uncurry = <Self, Args extends unknown[], Result>(
   method: (this: Self, ...args: Args) => Result,
 ) =>
@@ -92,7 +92,7 @@ export const bind: (method: Callable, self: unknown) => Callable = uncurry(
 
 const TypedArrayPrototype = getPrototypeOf(Uint8Array.prototype)!;
 
-/** The name of a typed array's class; undefined for what is none. */
+/** The name of a typed array's class; undefined for other values. */
 export const kindOf = getter<unknown, ViewKind | undefined>(
   TypedArrayPrototype,
   Symbol.toStringTag,

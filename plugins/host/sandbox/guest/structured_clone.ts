@@ -32,7 +32,7 @@ const eachOfMap = uncurry<AnyMap, [each: (value: unknown, key: unknown) => void]
 const eachOfSet = uncurry<AnySet, [each: (value: unknown) => void], void>(Set.prototype.forEach);
 const timeOf = uncurry<Date, [], number>(Date.prototype.getTime);
 
-/** `structuredClone` as on the web, for what a sandbox has. */
+/** `structuredClone` as on the web, for the types that exist in a sandbox. */
 export function structuredClone(value: unknown): unknown {
   return clone(value, new GuestMap());
 }

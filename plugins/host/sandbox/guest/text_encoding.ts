@@ -1,4 +1,4 @@
-/** `TextEncoder` and `TextDecoder` as on the web, of UTF-8 alone. */
+/** `TextEncoder` and `TextDecoder` as on the web, for UTF-8 only. */
 import {
   bufferOf,
   Bytes,
@@ -58,7 +58,7 @@ export class TextDecoder {
 
   constructor(label = "utf-8", { fatal = false, ignoreBOM = false } = {}) {
     if (label !== "utf-8" && label !== "utf8" && label !== "UTF-8") {
-      throw new errors.RangeError("Cannot decode " + label + ": there is utf-8");
+      throw new errors.RangeError("Cannot decode " + label + ": only utf-8 is supported");
     }
     this.#fatal = !!fatal;
     this.#ignoreBOM = !!ignoreBOM;
@@ -106,7 +106,11 @@ export class TextDecoder {
         low = 0x80;
         high = 0xbf;
       }
-      if (!valid && this.#fatal) throw new errors.TypeError("Cannot decode: this is not UTF-8");
+      if (!valid && this.#fatal) {
+        throw new errors.TypeError(
+          "Cannot decode: the bytes are not UTF-8",
+        );
+      }
       if (!valid) code = 0xfffd;
       text += code < 0x10000
         ? fromCharCode(code)
@@ -119,7 +123,7 @@ export class TextDecoder {
 const isView = (input: ArrayBuffer | ArrayBufferView): input is ArrayBufferView =>
   kindOf(input) !== undefined;
 
-/** How many bytes follow the first one of a character; 0 where none begins so. */
+/** Number of bytes after the first byte of a character; 0 if no character begins with it. */
 function moreAfter(first: number): number {
   if (first >= 0xc2 && first < 0xe0) return 1;
   if (first >= 0xe0 && first < 0xf0) return 2;
