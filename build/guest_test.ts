@@ -6,8 +6,8 @@ import { guestFiles } from "./guest.ts";
 import { kernelsFile } from "./kernels.ts";
 import { root, runCompiler } from "./package.ts";
 
-describe("the generated code of guests and threads", () => {
-  it("is that of the committed sources: `npm run build` writes it", async () => {
+describe("The generated code of guests and threads", () => {
+  it("The generated code matches the committed sources: `npm run build` writes it", async () => {
     const files = await guestFiles();
     const stored = listFiles()
       .filter((path) => path.endsWith(".generated.ts") && path !== kernelsFile);
@@ -17,13 +17,13 @@ describe("the generated code of guests and threads", () => {
     }
   });
 
-  it("is written without what only some runtimes have", () => {
+  it("The generated code contains nothing that only some runtimes have", () => {
     const project = `${root}build/guest.tsconfig.json`;
     const { status, stdout } = runCompiler(["--project", project], "pipe");
     assert.deepEqual({ status, stdout }, { status: 0, stdout: "" });
   });
 
-  it("calls no iterator in the sandbox, because the plugin could have replaced it", async () => {
+  it("The generated code calls no iterator in the sandbox, because the plugin could have replaced it", async () => {
     const { "plugins/host/sandbox/guest.generated.ts": code } = await guestFiles();
     // Rest parameters, which end a list of parameters, are none.
     const iterating =

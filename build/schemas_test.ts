@@ -29,15 +29,15 @@ interface Part {
   $defs?: Record<string, Part>;
 }
 
-describe("the JSON Schemas", () => {
-  it("are those that are committed: `npm run build` makes them anew", () => {
+describe("The JSON Schemas", () => {
+  it("The JSON Schemas match the committed ones: `npm run build` writes them", () => {
     const stored = listFiles().filter((path) => path.startsWith("schemas/"));
     const made = schemaFiles();
     assert.deepEqual(stored, Object.keys(made).map((name) => `schemas/${name}`).sort());
     for (const [name, text] of Object.entries(made)) assert.equal(read(`schemas/${name}`), text);
   });
 
-  it("describe every key", () => {
+  it("The JSON Schemas describe every key", () => {
     const bare: string[] = [];
     const walk = (part: Part, path: string): void => {
       for (const [key, one] of Object.entries(part.properties ?? {})) {
@@ -55,8 +55,8 @@ describe("the JSON Schemas", () => {
   });
 });
 
-describe("the JSON Schema of manifests", () => {
-  it("takes every example, packed or not", () => {
+describe("The JSON Schema of manifests", () => {
+  it("The JSON Schema of manifests accepts every example, packed or not", () => {
     assert.ok(manifests.length > 0);
     for (const path of manifests) {
       const manifest: Record<string, unknown> = JSON.parse(read(path));
@@ -66,7 +66,7 @@ describe("the JSON Schema of manifests", () => {
     }
   });
 
-  it("takes what the reader takes", () => {
+  it("The JSON Schema of manifests accepts what the reader accepts", () => {
     for (const [change, where] of taken) {
       const manifest = { ...example, ...change };
       parseManifest(manifest, "test:");
@@ -74,7 +74,7 @@ describe("the JSON Schema of manifests", () => {
     }
   });
 
-  it("refuses what the reader refuses, at the same place", () => {
+  it("The JSON Schema of manifests rejects what the reader rejects, at the same path", () => {
     for (const [change, where] of refused) {
       const manifest = { ...example, ...change };
       assert.throws(() => parseManifest(manifest, "test:"), { code: "E_MANIFEST" }, where);
@@ -85,8 +85,8 @@ describe("the JSON Schema of manifests", () => {
   });
 });
 
-describe("the JSON Schemas of keepfit.json and keepfit.lock.json", () => {
-  it("take what the reader takes and refuse what it refuses", () => {
+describe("The JSON Schemas of keepfit.json and keepfit.lock.json", () => {
+  it("The JSON Schemas of keepfit.json and keepfit.lock.json accept what the reader accepts and reject what it rejects", () => {
     const locked = {
       id: "ada/x",
       version: "1.0.0",

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { committedSizes, measureSizes, modulesOf } from "./sizes.ts";
 
-describe("what an import costs", () => {
-  it("is at most 5 % more than committed: `npm run sizes` accepts what has grown", async () => {
+describe("The size of an import", () => {
+  it("The size of an import is at most 5 % more than committed: `npm run sizes` accepts a larger one", async () => {
     const committed = committedSizes();
     const sizes = await measureSizes();
     assert.deepEqual(Object.keys(sizes), Object.keys(committed));
@@ -15,7 +15,7 @@ describe("what an import costs", () => {
     assert.deepEqual(grown, []);
   });
 
-  it("is for the front door's fit without plugins, progress bar, files and checkpoints", async () => {
+  it("The size of an import excludes plugins, progress bar, files and checkpoints for the front door's fit", async () => {
     const modules = await modulesOf(`export { EarlyStopping, fit } from "./mod.ts";`);
     const unwanted =
       /^(plugins|checkpoints|tensorboard|hub|tfjs\/kernels|tfjs\/backend\/w)|progbar|logger/;
@@ -23,7 +23,7 @@ describe("what an import costs", () => {
     assert(modules.includes("training/fit.ts"));
   });
 
-  it("is for one callback without training, plugins, kernels and checkpoints", async () => {
+  it("The size of an import excludes training, plugins, kernels and checkpoints for one callback", async () => {
     const modules = await modulesOf(`export * from "./callbacks/csv_logger.ts";`);
     const unwanted = /^(plugins|checkpoints|tensorboard|hub|training|tfjs\/(kernels|backend))/;
     assert.deepEqual(modules.filter((path) => unwanted.test(path)), []);

@@ -265,7 +265,7 @@ describe("ModelCheckpoint with saveEvery", () => {
 
   it("refuses a second way to say when, and what is no time", () => {
     const options = { saveEvery: { seconds: 1 }, saveFreq: 5 };
-    assert.throws(() => new ModelCheckpoint("x", options), /give one of them/);
+    assert.throws(() => new ModelCheckpoint("x", options), /set only one of them/);
     for (const saveEvery of [{}, { seconds: 0 }, { hours: 1 }, { seconds: 1, minutes: 1 }, 5]) {
       assert.throws(
         () => new ModelCheckpoint("x", { saveEvery: saveEvery as never }),

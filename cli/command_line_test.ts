@@ -14,20 +14,20 @@ describe("CommandLine", () => {
   const foreign = "\u001b[2J\u001b[1;32mpublished\u202e\u200b";
   const shown = "\\u001b[2J\\u001b[1;32mpublished\\u202e\\u200b";
 
-  it("writes foreign text without what a terminal obeys, and its own styles", () => {
+  it("CommandLine escapes control characters in foreign text, and keeps its own styles", () => {
     const { cli, written } = collecting([], true);
     cli.tell({}, `\u001b[1m${foreign}\u001b[22m\n`);
     cli.note(`${foreign}\n`);
     assert.deepEqual(written, [`\u001b[1m${shown}\u001b[22m\n`, `${shown}\n`]);
   });
 
-  it("writes no style where the terminal has no colors", () => {
+  it("CommandLine writes no styles if the terminal has no colors", () => {
     const { cli, written } = collecting([], false);
     cli.note("\u001b[1mbold\n");
     assert.deepEqual(written, ["\\u001b[1mbold\n"]);
   });
 
-  it("writes the same data as JSON", () => {
+  it("CommandLine writes the same data as JSON", () => {
     const { cli, written } = collecting(["--json"], false);
     cli.tell({ foreign }, "");
     assert.equal(written[0], printable(written[0]));

@@ -6,7 +6,7 @@ const text = (what: string, before: string, after: string, weakens = true) =>
   differenceText({ what, before, after, weakens });
 
 describe("differenceText", () => {
-  it("says what a plugin may do now, and what it no longer may", () => {
+  it("differenceText names what a plugin may do now, and what it no longer may", () => {
     assert.deepEqual(text("permissions.net", "a.example", "b.example, c.example"), [
       "may now also send requests to b.example",
       "may now also send requests to c.example",
@@ -20,7 +20,7 @@ describe("differenceText", () => {
     ]);
   });
 
-  it("says which default an option's value is", () => {
+  it("differenceText names the default that is an option's value", () => {
     assert.deepEqual(text("permissions.env", "option:what=HOME", "option:what=AWS_SECRET"), [
       "may now also read the environment variable AWS_SECRET (the default of option what)",
       "no longer asks to read the environment variable HOME (the default of option what)",
@@ -30,7 +30,7 @@ describe("differenceText", () => {
     ]);
   });
 
-  it("says who signs, where it runs and which bytes it has", () => {
+  it("differenceText names signers, tier and bytes", () => {
     assert.deepEqual(text("signers", "ed25519:a", "none"), ["is no longer signed"]);
     assert.deepEqual(text("signers", "ed25519:a", "ed25519:b"), [
       "is signed by ed25519:b, before by ed25519:a",

@@ -8,8 +8,8 @@ import { root } from "../tests/files.ts";
 
 const example = join(root, "examples/plugins/keepfit/epoch-report/0.1.0");
 
-describe("the command", () => {
-  it("explains itself and tells its version", async () => {
+describe("The keepfit command", () => {
+  it("The keepfit command prints its help and its version", async () => {
     const help = await start("--help").ended;
     assert.equal(help.code, 0, help.errors);
     assert.match(help.output, /^ {2}pack SOURCE {2}/m);
@@ -17,7 +17,7 @@ describe("the command", () => {
     assert.equal((await start("--version").ended).output, `${version}\n`);
   });
 
-  it("ends with 2 when it does not understand, and with 1 when it fails", async () => {
+  it("The keepfit command exits with 2 for an invalid command line, and with 1 when it fails", async () => {
     const wrong = await start("hub", "a", "--prot", "1").ended;
     assert.equal(wrong.code, 2);
     assert.match(wrong.errors, /^keepfit: unknown option '--prot'\n\(Did you mean --port\?\)/);
@@ -35,7 +35,7 @@ describe("the command", () => {
     );
   });
 
-  it("speaks JSON on standard output alone when it is asked to, also of what is wrong", async () => {
+  it("The keepfit command prints only JSON on standard output on request, even for errors", async () => {
     const said = async (...args: string[]) => {
       const { code, output, errors } = await start(...args).ended;
       assert.equal(errors, "");
@@ -66,7 +66,7 @@ describe("the command", () => {
   });
 });
 
-describe("packing a plugin", () => {
+describe("keepfit pack", () => {
   let folder: string;
   let source: string;
   let out: string;
@@ -85,7 +85,7 @@ describe("packing a plugin", () => {
   after(() => rm(folder, { recursive: true }));
   const pack = (...flags: string[]) => start("pack", source, "--out", out, ...flags).ended;
 
-  it("says that a hub's log does not have the version yet", async () => {
+  it("keepfit pack reports a version that a hub's log does not have yet", async () => {
     const logged = join(folder, "logged");
     await mkdir(logged);
     await writeFile(join(logged, "log.jsonl"), "");
@@ -96,7 +96,7 @@ describe("packing a plugin", () => {
     assert.doesNotMatch(again.output, /log of a hub/);
   });
 
-  it("refuses a private key, and leaves out what is ignored", async () => {
+  it("keepfit pack refuses a private key, and omits ignored files", async () => {
     const key = join(source, "key.pem");
     assert.equal((await start("key", "new", key).ended).code, 0);
     // No other user of the machine can read it.
@@ -130,7 +130,7 @@ describe("packing a plugin", () => {
     }
   });
 
-  it("makes the published example again, byte for byte", async () => {
+  it("keepfit pack packs the published example again, byte for byte", async () => {
     const { code, output, errors } = await pack();
     assert.equal(code, 0, errors);
     assert.match(output, /^packed keepfit\/epoch-report 0\.1\.0, 4 files\n/);
@@ -151,7 +151,7 @@ describe("packing a plugin", () => {
     assert.deepEqual(packed.sort(), ["callback.plugin.json", "chart", "index.js"]);
   });
 
-  it("never changes a version that is there, unless it is told to", async () => {
+  it("keepfit pack never changes an existing version, unless told to", async () => {
     await pack();
     assert.equal((await pack()).code, 0);
     await writeFile(join(source, "chart/ticks.js"), "export const niceTicks = () => [0, 1];");
@@ -164,14 +164,14 @@ describe("packing a plugin", () => {
     assert.equal((await pack("--force")).code, 0);
   });
 
-  it("refuses a plugin that could not be loaded", async () => {
+  it("keepfit pack refuses a plugin that could not be loaded", async () => {
     await writeFile(join(source, "chart/ticks.js"), `import "node:fs";`);
     const { code, errors } = await pack("--force");
     assert.equal(code, 1);
     assert.match(errors, /it imports "node:fs" \(line 1, column 8\), which belongs to one runtime/);
   });
 
-  it("wants TypeScript bundled, and publishes the one module that comes of it", async () => {
+  it("keepfit pack requires bundling of TypeScript, and publishes the bundled module", async () => {
     const typed = join(folder, "typed");
     await mkdir(join(typed, "src"), { recursive: true });
     const manifest = JSON.parse(await readFile(join(source, "callback.plugin.json"), "utf8"));

@@ -24,9 +24,9 @@ const words: [code: RegExp, shell: Shell][] = [
     ([, kind, values]) => `pass --allow ${shellQuoted(`${kind}=${JSON.parse(values).join(",")}`)}`,
   ],
   [
-    /give it options: (\{.*\})/g,
+    /pass it options: (\{.*\})/g,
     ([, options], command) =>
-      `give it ${command === "dev" || command === "check" ? "--" : "--options"} ` +
+      `pass ${command === "dev" || command === "check" ? "--" : "--options"} ` +
       shellQuoted(options),
   ],
   [/\{ outputDir \}/g, () => "--output-dir DIR"],
@@ -34,13 +34,13 @@ const words: [code: RegExp, shell: Shell][] = [
   [/\{ callback \} as one of/g, () => "--callback NAME, one of"],
   [/\{ limits: \{ (\w+) \} \}/g, ([, limit]) => `"limits": { "${limit}": … } in keepfit.json`],
   [/pass \{ data: \{ x, y \} \}/g, () => "load it in your program, with { data: { x, y } }"],
-  [/, in code by \{ registry: [^{}]*\}/g, () => ""],
+  [/, in code with \{ registry: [^{}]*\}/g, () => ""],
   [/\{ registry: [^{}]* \}/g, () => "--registry URL"],
-  [/say where with \{ lock: [^{}]* \}/g, () => "run it in the folder of the project"],
+  [/name one with \{ lock: [^{}]* \}/g, () => "run it in the folder of the project"],
   [/\{ offline: true \}/g, () => "--offline"],
   [/\{ trustFirstUse: true \}/g, () => "keepfit add"],
   [/\(cacheDir\)/g, () => `("cacheDir" in keepfit.json)`],
-  [/with the option tokens, or with KEEPFIT/g, () => "with KEEPFIT"],
+  [/in the option tokens or in KEEPFIT/g, () => "in KEEPFIT"],
   [/in the option tokens/g, () => "in KEEPFIT_AUTH_TOKENS"],
   [/; for a file beside your module write new URL\(.*?import\.meta\.url\)/g, () => ""],
 ];

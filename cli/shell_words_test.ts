@@ -5,13 +5,13 @@ import { listFiles, root } from "../tests/files.ts";
 import { fitText } from "./fit_text.ts";
 import { inShell } from "./shell_words.ts";
 
-describe("messages in the words of a command line", () => {
+describe("inShell", () => {
   const cases: [code: string, shell: string][] = [
     [
       `if you agree, pass { allow: { net: ["a.example","*.b"] } }`,
       "pass --allow 'net=a.example,*.b'",
     ],
-    [`give it options: {"url":"it's"}`, `give it --options '{"url":"it'\\''s"}'`],
+    [`pass it options: {"url":"it's"}`, `pass --options '{"url":"it'\\''s"}'`],
     ["say where with { outputDir }", "say where with --output-dir DIR"],
     [
       `pass { tier: "trusted" } or { tier: "worker" }: both`,
@@ -23,12 +23,12 @@ describe("messages in the words of a command line", () => {
     ["once without { offline: true }", "once without --offline"],
     ["with credentials in the option tokens if", "with credentials in KEEPFIT_AUTH_TOKENS if"],
   ];
-  it("name flags and keys of keepfit.json for what is written in code", () => {
+  it("inShell replaces options in code by flags and keys of keepfit.json", () => {
     for (const [code, shell] of cases) assert(inShell(code).endsWith(shell), inShell(code));
-    assert.match(inShell(`give it options: {"n":1}`, "dev"), /give it -- '\{"n":1\}'$/);
+    assert.match(inShell(`pass it options: {"n":1}`, "dev"), /pass -- '\{"n":1\}'$/);
   });
 
-  it("leave no hint of the plugins' errors that is for code only", async () => {
+  it("inShell replaces every hint of the plugins' errors that is only valid in code", async () => {
     // Options of loadPlugin. What else stands in braces is data, or a plugin's own source.
     const code =
       /(?<!headers: )\{ (allow|callback|frozen|limits|lock|offline|outputDir|registry|tier|trustFirstUse)\b/;
@@ -57,7 +57,7 @@ describe("messages in the words of a command line", () => {
 });
 
 describe("fitText", () => {
-  it("breaks lines between words, indented as what they go on with", () => {
+  it("fitText breaks lines between words, with the indent of their continuation", () => {
     const text =
       "keepfit: Cannot load it at all\n  hint:     say where it is\n  - one two three four";
     assert.equal(
@@ -72,7 +72,7 @@ describe("fitText", () => {
     assert.equal(fitText(text, undefined), text);
   });
 
-  it("goes on with a command behind a backslash", () => {
+  it("fitText continues a command after a backslash", () => {
     assert.equal(
       fitText("  keepfit add a --yes --tier b", 20),
       "  keepfit add a \\\n    --yes --tier b",

@@ -49,14 +49,14 @@ const report = join(root, "examples/plugins/keepfit/epoch-report/0.1.0");
 const escape = "\x1b";
 const ansi = new RegExp(`${escape}\\[\\d+m`, "g");
 
-describe("the command on a terminal", () => {
+describe("The command on a terminal", () => {
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keepfit-terminal-"));
   });
   after(() => rm(folder, { recursive: true }));
 
-  it("has an example in each help, and fits it into 44, 80 and 120 columns", async () => {
+  it("The command has an example in each help, which fits into 44, 80 and 120 columns", async () => {
     const [{ text: all }] = await onTerminal(folder, [["--help"]]);
     const names = [...all.split("Commands:")[1].matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name)
       .filter((name) => !["help", "keepfit"].includes(name));
@@ -79,7 +79,7 @@ describe("the command on a terminal", () => {
     }
   });
 
-  it("names the help of the command that was not understood, and the nearest names", async () => {
+  it("The command names the help of the command that was not understood, and the nearest names", async () => {
     const lines: [string[], RegExp][] = [
       [
         ["instal"],
@@ -97,7 +97,7 @@ describe("the command on a terminal", () => {
     }
   });
 
-  it("uses colors for headings and warnings, and none in JSON", async () => {
+  it("The command uses colors for headings and warnings, and none in JSON", async () => {
     const lines = [["explain", report], ["explain", report, "--json"], ["--help", "--json"]];
     const [explained, data, help] = await onTerminal(folder, lines, { colors: true });
     const warned = explained.text.split(`${escape}[33m`).slice(1).map((text) =>
@@ -112,7 +112,7 @@ describe("the command on a terminal", () => {
     assert.equal(plain.text, explained.text.replace(ansi, ""));
   });
 
-  it("fits what add shows into 44 columns, without what is the same for each plugin", async () => {
+  it("The command fits the output of add into 44 columns, without text that is common to all plugins", async () => {
     const [{ code, text }] = await onTerminal(folder, [["add", report, "--output-dir", "out"]], {
       columns: 44,
     });
@@ -126,7 +126,7 @@ describe("the command on a terminal", () => {
     assert.deepEqual(long.filter((line) => !/^ {2}from /.test(line)), []);
   });
 
-  it("does not ask for a plugin whose options are missing, but says how to give them", async () => {
+  it("The command does not ask about a plugin with missing options, but explains how to pass them", async () => {
     const lines = [["add", webhook], ["add", webhook, "--yes"], [
       "add",
       webhook,
@@ -140,7 +140,7 @@ describe("the command on a terminal", () => {
         text,
         /options\.url: is missing, expected string: Where to post; an https URL\./,
       );
-      assert.match(text, /hint: +give it --options '\{"url":"…"\}'/);
+      assert.match(text, /hint: +pass --options '\{"url":"…"\}'/);
     }
     const [unwritable] = await onTerminal(folder, [["add", report]], { answer: "y" });
     assert.equal(unwritable.code, 1);
@@ -148,7 +148,7 @@ describe("the command on a terminal", () => {
     await assert.rejects(readFile(join(folder, "keepfit.json")));
   });
 
-  it("agrees by y to what it has shown, and then says how the plugin is loaded", async () => {
+  it("The command accepts y for what it has shown, and then explains how to load the plugin", async () => {
     const options = ["--options", `{"url":"https://hooks.example/T0"}`];
     const [refused] = await onTerminal(folder, [["add", webhook, ...options, "--yes"]]);
     assert.equal(refused.code, 1);

@@ -26,8 +26,8 @@ async function loggedEpochs(directory: string): Promise<number[]> {
   return text.split("\r\n").slice(1, -1).map((row) => Number(row.split(",")[0]));
 }
 
-describe("The example that is killed and started again", { skip }, () => {
-  it("goes on by the same command, whatever has ended it", async () => {
+describe("The resuming example", { skip }, () => {
+  it("The resuming example continues with the same command, however it was ended", async () => {
     const directory = await mkdtemp(join(tmpdir(), "keepfit-"));
     try {
       const asked = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;

@@ -23,8 +23,8 @@ async function emptyHub(limits: { maxRuns?: number; maxEpochs?: number } = {}) {
   return createHub({ directory: "plugins", fs, ...limits });
 }
 
-describe("a hub's advisories", () => {
-  it("are the file in its folder, as it is now", async () => {
+describe("A hub's advisories", () => {
+  it("A hub's advisories are read from the file in its folder", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("plugins");
     const hub = createHub({ directory: "plugins", fs });
@@ -43,13 +43,13 @@ describe("a hub's advisories", () => {
     assert.equal(await changed.text(), `${text} `);
   });
 
-  it("are those that a store in memory was given", async () => {
+  it("A hub's advisories are those that were passed to a store in memory", async () => {
     const hub = createHub({ plugins: memoryPluginStore({ advisories: "{}" }) });
     assert.equal(await (await hub.request("/advisories.json")).text(), "{}");
   });
 });
 
-describe("a hub's registry", () => {
+describe("A hub's registry", () => {
   let folder: string;
   let hub: HttpServer;
   before(async () => {
@@ -66,13 +66,13 @@ describe("a hub's registry", () => {
   const get = (path: string, init?: RequestInit) => fetch(new URL(path, hub.url), init);
   const json = async (path: string) => await (await get(path)).json();
 
-  it("serves the index and meta.json that are stored for static hosts", async () => {
+  it("A hub's registry serves the index and meta.json that are stored for static hosts", async () => {
     for (const path of ["index.json", "keepfit/epoch-report/meta.json"]) {
       assert.deepEqual(await json(path), JSON.parse(await readFile(join(published, path), "utf8")));
     }
   });
 
-  it("serves the files of a version unchanged and immutable, to every origin", async () => {
+  it("A hub's registry serves the files of a version unchanged and immutable, to every origin", async () => {
     const response = await get(`${version}/chart/line_chart.js`);
     const stored = await readFile(join(published, version, "chart/line_chart.js"), "utf8");
     assert.equal(await response.text(), stored);
@@ -83,12 +83,12 @@ describe("a hub's registry", () => {
     assert.equal(headers.get("access-control-allow-origin"), "*");
   });
 
-  it("lets clients cache meta.json for a minute", async () => {
+  it("A hub's registry lets clients cache meta.json for a minute", async () => {
     const { headers } = await get("/keepfit/epoch-report/meta.json");
     assert.equal(headers.get("cache-control"), "public, max-age=60");
   });
 
-  it("answers HEAD without a body, and 304 to a known ETag", async () => {
+  it("A hub's registry answers HEAD without a body, and 304 to a known ETag", async () => {
     const url = `${version}/callback.plugin.json`;
     const head = await get(url, { method: "HEAD" });
     assert.equal(head.status, 200);
@@ -101,7 +101,7 @@ describe("a hub's registry", () => {
     assert.equal((await get(url, { headers: { "if-none-match": '"other"' } })).status, 200);
   });
 
-  it("serves nothing that no manifest lists", async () => {
+  it("A hub's registry serves only files that a manifest lists", async () => {
     for (
       const path of [
         `${version}/unlisted.js`,
@@ -118,7 +118,7 @@ describe("a hub's registry", () => {
     }
   });
 
-  it("serves nothing outside its folder, however the path is written", async () => {
+  it("A hub's registry serves nothing outside its folder, however the path is written", async () => {
     for (
       const path of [
         `${version}/../../../secret.txt`,
@@ -139,7 +139,7 @@ describe("a hub's registry", () => {
     }
   });
 
-  it("does not follow links", async () => {
+  it("A hub's registry does not follow links", async () => {
     const linked = join(folder, "eve/linked/1.0.0");
     await mkdir(linked, { recursive: true });
     const text = await readFile(join(folder, version, "callback.plugin.json"), "utf8");
@@ -154,7 +154,7 @@ describe("a hub's registry", () => {
     assert.equal((await get(`/mallory/epoch-report/0.1.0/callback.plugin.json`)).status, 404);
   });
 
-  it("names the newest version that is not yanked, and leaves out broken ones", async () => {
+  it("A hub's registry names the newest version that is not yanked, and omits broken ones", async () => {
     const fs = memoryFileSystem();
     const text = await readFile(join(published, version, "callback.plugin.json"), "utf8");
     const publish = async (number: string, change = {}) => {
@@ -179,7 +179,7 @@ describe("a hub's registry", () => {
     assert.deepEqual(index.plugins.map((one: { latest: string }) => one.latest), ["0.10.0"]);
   });
 
-  it("of a missing folder is not served at all", async () => {
+  it("A hub's registry is not served for a missing folder", async () => {
     await assert.rejects(serveHub({ directory: join(folder, "nothing") }), { code: "NotFound" });
   });
 
@@ -198,7 +198,7 @@ describe("a hub's registry", () => {
   }
 });
 
-describe("a hub's runs", () => {
+describe("A hub's runs", () => {
   type Hub = Awaited<ReturnType<typeof emptyHub>>;
   const form = (data: string) => ({
     method: "POST",
@@ -210,7 +210,7 @@ describe("a hub's runs", () => {
   const epochs = async (hub: Hub, id: string) =>
     (await (await hub.request(`/api/v1/runs/${id}`)).json()).epochs;
 
-  it("take epochs as forms and as JSON, with bare NaN, and keep text as it is", async () => {
+  it("A hub's runs accept epochs as forms and as JSON, with bare NaN, and keep text unchanged", async () => {
     const hub = await emptyHub();
     assert.deepEqual(await (await post(hub, '{"epoch": 0, "loss": NaN}')).json(), { run: "run-1" });
     await hub.request("/publish/epoch/end", {
@@ -224,7 +224,7 @@ describe("a hub's runs", () => {
     ]);
   });
 
-  it("restart when their epochs do, under the given name", async () => {
+  it("A hub's runs restart when their epochs do, under the given name", async () => {
     const hub = await emptyHub();
     for (const epoch of [0, 1, 0]) await post(hub, `{"epoch": ${epoch}}`);
     for (const epoch of [0, 1, 5, 0]) {
@@ -238,7 +238,7 @@ describe("a hub's runs", () => {
     assert.deepEqual(runs[2].last, { epoch: 1 });
   });
 
-  it("are dropped when there are too many", async () => {
+  it("A hub's runs are dropped when there are too many", async () => {
     const hub = await emptyHub({ maxRuns: 2, maxEpochs: 3 });
     for (const name of ["a", "b", "a", "c"]) {
       for (const epoch of [0, 1, 2, 3]) {
@@ -249,7 +249,7 @@ describe("a hub's runs", () => {
     assert.deepEqual(await epochs(hub, "a"), [{ epoch: 1 }, { epoch: 2 }, { epoch: 3 }]);
   });
 
-  it("refuse anything but an epoch", async () => {
+  it("A hub's runs reject anything but an epoch", async () => {
     const hub = await emptyHub();
     for (const data of ["", "{", "[]", "null", "{}", '{"epoch": -1}', '{"epoch": 0, "a": [1]}']) {
       const response = await post(hub, data);
@@ -265,7 +265,7 @@ describe("a hub's runs", () => {
     assert.deepEqual(await (await hub.request("/api/v1/runs")).json(), { runs: [] });
   });
 
-  it("are neither written nor read by pages of other origins", async () => {
+  it("A hub's runs are neither written nor read by pages of other origins", async () => {
     const hub = await emptyHub();
     const foreign = form('{"epoch": 0}');
     const headers = { ...foreign.headers, origin: "https://example.com" };
@@ -275,7 +275,7 @@ describe("a hub's runs", () => {
     assert.equal(runs.headers.get("access-control-allow-origin"), null);
   });
 
-  it("are neither written nor read by the name of a web page that leads here", async () => {
+  it("A hub's runs are neither written nor read under the name of a web page that resolves to this machine", async () => {
     const hub = createHub({ plugins: memoryPluginStore(), hosts: ["hub.example.com"] });
     const status = async (url: string, init?: RequestInit) => (await hub.request(url, init)).status;
     for (const path of ["/runs", "/api/v1/runs", "/", "/index.json", "/healthz"]) {
@@ -303,7 +303,7 @@ describe("a hub's runs", () => {
     assert.match(error, /for host evil\.example: .*--allowed-host/);
   });
 
-  it("are shown on the page as text, whatever they contain", async () => {
+  it("A hub's runs are shown on the page as text, with any content", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("plugins");
     const hub = createHub({ directory: "plugins", fs });
@@ -318,14 +318,14 @@ describe("a hub's runs", () => {
     assert.doesNotMatch(page, /<script/);
   });
 
-  it("leave /healthz at ok", async () => {
+  it("A hub's runs leave /healthz at ok", async () => {
     const response = await (await emptyHub()).request("/healthz");
     assert.deepEqual(await response.json(), { status: "ok" });
   });
 });
 
-describe("a hub's routes", () => {
-  it("begin with a reserved name or with an owner", async () => {
+describe("A hub's routes", () => {
+  it("A hub's routes begin with a reserved name or with an owner", async () => {
     const hub = await emptyHub();
     const segments = hub.routes.map(({ path }) => path.split("/")[1]);
     const own = segments.filter((one) => !one.startsWith(":") && !/^$|^\*$|\./.test(one));
@@ -333,7 +333,7 @@ describe("a hub's routes", () => {
     for (const owner of reservedOwners) assert(isSlug(owner), owner);
   });
 
-  it("are known to a client of their type", async () => {
+  it("A hub's routes are known to a client of their type", async () => {
     const hub = await serveHub({ directory: published });
     try {
       const client = hc<HubApp>(hub.url);
@@ -354,7 +354,7 @@ describe("a hub's routes", () => {
     }
   });
 
-  it("keep the address /runs", async () => {
+  it("A hub's routes keep the address /runs", async () => {
     const hub = await emptyHub();
     await hub.request("/publish/epoch/end/", { method: "POST", body: '{"epoch": 0}' });
     for (const path of ["/runs", "/runs/run-1"]) {
@@ -366,13 +366,13 @@ describe("a hub's routes", () => {
 });
 
 describe("createHub", () => {
-  it("serves a store instead of a folder", async () => {
+  it("createHub serves a store instead of a folder", async () => {
     const hub = createHub({ plugins: memoryPluginStore(), runs: memoryRunStore() });
     const index = await (await hub.request("/index.json")).json();
     assert.deepEqual(index, { schemaVersion: 1, plugins: [] });
   });
 
-  it("refuses options without plugins, or with two places of plugins", () => {
+  it("createHub rejects options without plugins, or with two sources of plugins", () => {
     for (const options of [{}, { directory: "p", plugins: memoryPluginStore() }]) {
       assert.throws(() => createHub(options), {
         name: "TypeError",

@@ -6,21 +6,21 @@ describe("cacheDirOf", () => {
   const place = (os: CachePlace["os"], variables: Record<string, string>) =>
     cacheDirOf({ os, env: (name) => variables[name] });
 
-  it("takes the place that each system has for caches", () => {
+  it("cacheDirOf returns the cache folder of each system", () => {
     assert.equal(place("other", { HOME: "/a" }), "/a/.cache/keepfit");
     assert.equal(place("darwin", { HOME: "/a" }), "/a/Library/Caches/keepfit");
     const LOCALAPPDATA = "C:\\Local";
     assert.equal(place("windows", { LOCALAPPDATA }), `${LOCALAPPDATA}\\keepfit`);
   });
 
-  it("prefers XDG_CACHE_HOME, unless it is relative", () => {
+  it("cacheDirOf prefers XDG_CACHE_HOME, unless it is relative", () => {
     const HOME = "/a";
     assert.equal(place("darwin", { HOME, XDG_CACHE_HOME: "/c/" }), "/c/keepfit");
     assert.equal(place("other", { HOME, XDG_CACHE_HOME: "c" }), "/a/.cache/keepfit");
     assert.equal(place("other", { HOME, XDG_CACHE_HOME: "" }), "/a/.cache/keepfit");
   });
 
-  it("cannot tell without a variable", () => {
+  it("cacheDirOf returns undefined without a variable", () => {
     for (const os of ["darwin", "windows", "other"] as const) {
       assert.equal(place(os, {}), undefined);
     }

@@ -11,24 +11,24 @@ const node = (code: string, options: Partial<CommandOptions> = {}, args: string[
   runCommand("node", ["-e", code, ...args], { ...plenty, ...options });
 
 describe("runCommand", () => {
-  it("gives both outputs and the exit code", async () => {
+  it("runCommand returns both outputs and the exit code", async () => {
     const code = `console.log("å"); console.error("bad"); process.exitCode = 3`;
     assert.deepEqual(await node(code), { code: 3, stdout: "å\n", stderr: "bad\n" });
   });
 
-  it("passes arguments as they are, to no shell", async () => {
+  it("runCommand passes arguments unchanged, without a shell", async () => {
     const args = ["a b", "$HOME", "*", '"; exit 1', ""];
     const { stdout } = await node("console.log(JSON.stringify(process.argv.slice(1)))", {}, args);
     assert.deepEqual(JSON.parse(stdout), args);
   });
 
-  it("leaves nothing to read", async () => {
+  it("runCommand provides no input", async () => {
     const { stdout } = await node(`process.stdin.on("data", () => {}).on("end", () =>
       console.log("end"))`);
     assert.equal(stdout, "end\n");
   });
 
-  it("keeps the beginning of an output, and lets the command go on", async () => {
+  it("runCommand truncates a long output, and lets the command continue", async () => {
     const code = `
       process.stdout.write("å".repeat(500_000), () => console.error("done"));`;
     const { stdout, stderr } = await node(code, { maxBytes: 11 });
@@ -39,7 +39,7 @@ describe("runCommand", () => {
     ]);
   });
 
-  it("kills what takes too long, also when a child of it holds the output", async () => {
+  it("runCommand kills a command that takes too long, even if a child process holds the output", async () => {
     const code = `
       const { spawn } = require("node:child_process");
       spawn(process.execPath, ["-e", "setTimeout(() => {}, 20_000)"], { stdio: "inherit" });
@@ -50,7 +50,7 @@ describe("runCommand", () => {
     });
   });
 
-  it("kills it when the signal aborts, and starts nothing that would outlive one that has", async () => {
+  it("runCommand kills a command when the signal aborts, and starts none after that", async () => {
     const controller = new AbortController();
     const reason = new RangeError("closed");
     const running = node("setInterval(() => {}, 1000)", { signal: controller.signal });
@@ -59,21 +59,21 @@ describe("runCommand", () => {
     await assert.rejects(node("", { signal: controller.signal }), reason);
   });
 
-  it("says so when a signal ended it", async () => {
+  it("runCommand reports a command that a signal ended", async () => {
     const { code } = await node(
       `process.kill(process.pid, "SIGTERM"); setInterval(() => {}, 1000)`,
     );
     assert.equal(code, 128 + 15);
   });
 
-  it("reports a missing program", async () => {
+  it("runCommand reports a missing program", async () => {
     await assert.rejects(runCommand("keepfit-no-such", [], plenty), {
       message: "Cannot run keepfit-no-such: program not found (install it, or add its " +
         "folder to PATH)",
     });
   });
 
-  it("says which flag Deno wants", async () => {
+  it("runCommand names the flag that Deno needs", async () => {
     if (name !== "deno") return console.log("skipped: only Deno has permissions");
     const { result } = startChild(
       `

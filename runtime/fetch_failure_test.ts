@@ -47,14 +47,14 @@ describe("fetchFailure names the reason on every runtime", () => {
     );
   });
 
-  it("of a host that does not exist", async () => {
+  it("fetchFailure reports an unknown host on every runtime", async () => {
     assert.match(
       await reason("http://no-such-host.invalid/"),
       /^the host name cannot be resolved \(E[A-Z_]+\)$/,
     );
   });
 
-  it("of a certificate that nobody vouches for", async () => {
+  it("fetchFailure reports an untrusted certificate on every runtime", async () => {
     await withServer((socket) => socket.end(), async (address) => {
       assert.match(
         await reason(`https://${address}/`),
@@ -63,7 +63,7 @@ describe("fetchFailure names the reason on every runtime", () => {
     }, selfSigned);
   });
 
-  it("of a server without TLS at an https address", async () => {
+  it("fetchFailure reports a server without TLS at an https address on every runtime", async () => {
     const answer = (socket: Socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     await withServer(answer, async (address) => {
       assert.match(
@@ -73,7 +73,7 @@ describe("fetchFailure names the reason on every runtime", () => {
     });
   });
 
-  it("of a connection that is closed too early", async () => {
+  it("fetchFailure reports a connection that is closed too early on every runtime", async () => {
     const hangUp = (socket: Socket) => socket.on("data", () => socket.destroy());
     const half = (socket: Socket) =>
       socket.on("data", () => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"));
@@ -87,7 +87,7 @@ describe("fetchFailure names the reason on every runtime", () => {
     }
   });
 
-  it("of an answer that does not come in time", async () => {
+  it("fetchFailure reports a missing response on every runtime", async () => {
     await withServer(() => {}, async (address) => {
       assert.equal(
         await reason(`http://${address}/`, { signal: AbortSignal.timeout(1) }),
@@ -96,13 +96,13 @@ describe("fetchFailure names the reason on every runtime", () => {
     });
   });
 
-  it("of the first address where all of several failed", () => {
+  it("fetchFailure reports the first address if several fail", () => {
     const refused = Object.assign(new Error("connect ECONNREFUSED ::1"), { code: "ECONNREFUSED" });
     const error = new TypeError("fetch failed", { cause: new AggregateError([refused], "") });
     assert.equal(fetchFailure(error), "the connection was refused (ECONNREFUSED)");
   });
 
-  it("of anything else in its own words, fit to be printed", () => {
+  it("fetchFailure returns other messages in printable form", () => {
     const error = new TypeError("fetch failed", {
       cause: new Error("a \x1b[31mred\x1b[0m herring"),
     });

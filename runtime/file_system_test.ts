@@ -23,7 +23,7 @@ function failingAt(n: number, calls: SystemCalls, code: string): SystemCalls {
 }
 
 describe("createFileSystem", () => {
-  it("keeps the old file and leaves nothing behind, whichever call of a write fails", async () => {
+  it("createFileSystem keeps the old file and leaves nothing behind, whichever call of a write fails", async () => {
     const outcomes = new Set<string>();
     for (let n = 0, failed = true; failed || n < 10; n++) {
       const calls = memoryCalls();
@@ -49,7 +49,7 @@ describe("createFileSystem", () => {
     ]);
   });
 
-  it("goes on until all bytes are written", async () => {
+  it("createFileSystem continues until all bytes are written", async () => {
     const calls = memoryCalls();
     const open: SystemCalls["open"] = async (path, how) => {
       const file = await calls.open(path, how);
@@ -64,7 +64,7 @@ describe("createFileSystem", () => {
     assert.equal(await fs.readTextFile("a"), "0123456789abcdefgh");
   });
 
-  it("writes small parts with one call and large ones as they are, in their order", async () => {
+  it("createFileSystem writes small parts with one call and large ones as they are, in order", async () => {
     const calls = memoryCalls();
     const sizes: number[] = [];
     const open: SystemCalls["open"] = async (path, how) => {
@@ -85,7 +85,7 @@ describe("createFileSystem", () => {
     assert.deepEqual(await fs.readFile("a"), Uint8Array.from(expected));
   });
 
-  it("goes on writing to a file after a write that failed", async () => {
+  it("createFileSystem continues to write to a file after a failed write", async () => {
     const calls = memoryCalls();
     // The open is the first call.
     const fs = createFileSystem(failingAt(1, calls, "EIO"));
@@ -97,7 +97,7 @@ describe("createFileSystem", () => {
     assert.equal(await fs.readTextFile("a"), "2");
   });
 
-  it("tells each fault by the same word on every runtime", async () => {
+  it("createFileSystem reports each fault with the same code on every runtime", async () => {
     const faults: [unknown, string][] = [
       [errno("EACCES"), "PermissionDenied"],
       [errno("EROFS"), "PermissionDenied"],

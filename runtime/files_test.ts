@@ -24,7 +24,7 @@ function hasCode(code: string): (error: unknown) => boolean {
 }
 
 describe("ensureDir", () => {
-  it("makes a directory once, and refuses the name of a file", async () => {
+  it("ensureDir creates a directory once, and rejects the name of a file", async () => {
     const fs = await tree();
     await ensureDir("new/deep", { fs });
     await ensureDir("new/deep", { fs });
@@ -34,7 +34,7 @@ describe("ensureDir", () => {
 });
 
 describe("exists", () => {
-  it("tells what is there, and of which kind", async () => {
+  it("exists returns whether a path exists, and is of the requested kind", async () => {
     const fs = await tree();
     assert.equal(await exists("runs", { fs }), true);
     assert.equal(await exists("runs", { fs, isDirectory: true }), true);
@@ -45,7 +45,7 @@ describe("exists", () => {
     assert.equal(await exists("runs/a.csv/below", { fs }), false);
   });
 
-  it("refuses a question that nothing can answer", async () => {
+  it("exists rejects contradictory options", async () => {
     const fs = await tree();
     await assert.rejects(exists("runs", { fs, isFile: true, isDirectory: true }), TypeError);
     const locked = { ...fs, stat: () => fs.stat("\0") };
@@ -61,7 +61,7 @@ describe("walk", () => {
     return found;
   };
 
-  it("visits all below a directory, each directory before what is in it", async () => {
+  it("walk visits everything below a directory, each directory before its content", async () => {
     assert.deepEqual(await paths({}), [
       "runs",
       "runs/1",
@@ -79,13 +79,13 @@ describe("walk", () => {
     assert.deepEqual((await paths({}, ".")).slice(0, 3), [".", "runs", "runs/1"]);
   });
 
-  it("goes as deep as it is told", async () => {
+  it("walk stops at the given depth", async () => {
     assert.deepEqual(await paths({ maxDepth: -1 }), []);
     assert.deepEqual(await paths({ maxDepth: 0 }), ["runs"]);
     assert.deepEqual(await paths({ maxDepth: 1 }), ["runs", "runs/1", "runs/2", "runs/a.csv"]);
   });
 
-  it("keeps what is asked for by kind, ending and pattern", async () => {
+  it("walk filters by kind, extension and pattern", async () => {
     assert.deepEqual(await paths({ includeFiles: false }), [
       "runs",
       "runs/1",
@@ -98,7 +98,7 @@ describe("walk", () => {
     assert.deepEqual(await paths({ match: [/\.csv$/g, /json/] }), ["runs/1/b.json", ...files]);
   });
 
-  it("skips a directory with all that is in it", async () => {
+  it("walk skips a directory with all its content", async () => {
     assert.deepEqual(await paths({ skip: [/\/1$/] }), [
       "runs",
       "runs/2",
@@ -108,14 +108,14 @@ describe("walk", () => {
     assert.deepEqual(await paths({ skip: [/runs/] }), []);
   });
 
-  it("fails where there is nothing to list", async () => {
+  it("walk fails for a missing directory", async () => {
     await assert.rejects(paths({}, "none"), hasCode("NotFound"));
     await assert.rejects(paths({}, "runs/a.csv"), hasCode("NotADirectory"));
   });
 });
 
 describe("move", () => {
-  it("moves a file and a directory", async () => {
+  it("move moves a file and a directory", async () => {
     const fs = await tree();
     await move("runs/a.csv", "runs/2/a.csv", { fs });
     await move("runs/1", "one", { fs });
@@ -124,7 +124,7 @@ describe("move", () => {
     assert.equal(await exists("runs/1", { fs }), false);
   });
 
-  it("replaces what is there only when told so", async () => {
+  it("move replaces an existing target only if told to", async () => {
     const fs = await tree();
     await assert.rejects(move("runs/a.csv", "runs/2/d.csv", { fs }), hasCode("AlreadyExists"));
     assert.equal(await fs.readTextFile("runs/2/d.csv"), "runs/2/d.csv");
@@ -135,7 +135,7 @@ describe("move", () => {
     assert.equal(await fs.readTextFile("runs/2/b.json"), "runs/1/b.json");
   });
 
-  it("loses nothing when it cannot be done", async () => {
+  it("move loses nothing when it fails", async () => {
     const fs = await tree();
     const overwrite = true;
     await assert.rejects(move("none", "runs/a.csv", { fs, overwrite }), hasCode("NotFound"));
@@ -146,7 +146,7 @@ describe("move", () => {
     assert.equal(await fs.readTextFile("runs/1/deep/c.csv"), "runs/1/deep/c.csv");
   });
 
-  it("does not take a longer name for a place inside", async () => {
+  it("move does not confuse a longer name with a path inside", async () => {
     const fs = await tree();
     await move("runs", "runs2", { fs });
     assert(await exists("runs2/a.csv", { fs }));

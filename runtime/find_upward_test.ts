@@ -11,7 +11,7 @@ import { getRuntime } from "./get_runtime.ts";
 const folderUrl = (path: string) => pathToFileURL(`${path}/`);
 
 describe("findUpward", () => {
-  it("finds the nearest file in a folder or above it", async () => {
+  it("findUpward finds the nearest file in a folder or its parents", async () => {
     const top = await mkdtemp(join(tmpdir(), "keepfit-upward-"));
     try {
       const below = join(top, "a/b");
@@ -28,7 +28,7 @@ describe("findUpward", () => {
     }
   });
 
-  it("ignores a file of another user, and says so once", async (t) => {
+  it("findUpward ignores a file of another user, and warns once", async (t) => {
     if (process.getuid?.() !== 0) {
       t.skip("only root can make a file of another user");
       return;

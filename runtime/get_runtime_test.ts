@@ -7,7 +7,7 @@ import { getRuntime } from "keepfit/runtime";
 import { startChild } from "../tests/child.ts";
 
 describe("getRuntime", () => {
-  it("tells where it is, always by the same object", () => {
+  it("getRuntime always returns the same object, with the name of the runtime", () => {
     const runtime = getRuntime();
     const { versions } = process as { versions: Record<string, string | undefined> };
     const wanted = versions.deno ? "deno" : versions.bun ? "bun" : "node";
@@ -16,7 +16,7 @@ describe("getRuntime", () => {
     assert.equal(getRuntime(), runtime);
   });
 
-  it("gives environment, arguments and exit code", async () => {
+  it("getRuntime provides environment, arguments and exit code", async () => {
     const module = `
       import { getRuntime } from "keepfit/runtime";
       const runtime = getRuntime();
@@ -52,7 +52,7 @@ describe("getRuntime", () => {
     assert.equal(code, 0);
   });
 
-  it("tells the module that the process began with and the working directory", async () => {
+  it("getRuntime returns the main module and the working directory", async () => {
     const module = `
       import { getRuntime } from "keepfit/runtime";
       const { mainModule, workingDirectory } = getRuntime();
@@ -65,7 +65,7 @@ describe("getRuntime", () => {
     assert.equal(stdout, "true undefined\n", stderr);
   });
 
-  it("keeps caches in the directory that the user has chosen", async () => {
+  it("getRuntime uses the cache directory that the user has chosen", async () => {
     const module = `
       import { getRuntime } from "keepfit/runtime";
       console.log(getRuntime().cacheDir());
@@ -74,7 +74,7 @@ describe("getRuntime", () => {
     assert.equal((await result).stdout, "/tmp/caches/keepfit\n");
   });
 
-  it("imports a module by a specifier known only now", async () => {
+  it("getRuntime imports a module by a dynamic specifier", async () => {
     const directory = mkdtempSync(`${tmpdir()}/keepfit-import-`);
     try {
       writeFileSync(`${directory}/a b.mjs`, "export const answer = 42;");

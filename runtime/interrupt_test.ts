@@ -21,7 +21,7 @@ const skip = process.platform === "win32" ? "Windows has no such signals" : fals
 
 describe("interruptSignal", { skip }, () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    it(`aborts on ${signal}, and the process ends by itself after release`, async () => {
+    it(`interruptSignal aborts on ${signal}, and the process ends normally after release`, async () => {
       const { child, printed, result } = startChild(listening, { args: ["stop"] });
       await printed("ready");
       process.kill(child.pid!, signal);
@@ -32,7 +32,7 @@ describe("interruptSignal", { skip }, () => {
   }
 
   for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
-    it(`ends the process with ${exitCode} when ${signal} comes twice`, async () => {
+    it(`interruptSignal ends the process with ${exitCode} when ${signal} arrives twice`, async () => {
       const { child, printed, result } = startChild(listening);
       await printed("ready");
       process.kill(child.pid!, signal);
@@ -43,7 +43,7 @@ describe("interruptSignal", { skip }, () => {
     });
   }
 
-  it("lets Ctrl-C end the process again once released", async () => {
+  it("interruptSignal lets Ctrl-C end the process again after release", async () => {
     const module = `
       import { interruptSignal } from "keepfit/runtime";
       const interruption = interruptSignal();
@@ -59,7 +59,7 @@ describe("interruptSignal", { skip }, () => {
     assert(signal === "SIGINT" || code === 130, `${signal} ${code}`);
   });
 
-  it("takes no key press that arrives twice for two, and two that are apart for two", async () => {
+  it("interruptSignal counts a key press that arrives twice as one, and separate ones as two", async () => {
     let interrupt: (signal: "SIGINT") => void = () => {};
     const exits: number[] = [];
     const runtime = {

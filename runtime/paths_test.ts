@@ -4,14 +4,14 @@ import { joinPath, toFileUrl } from "keepfit/runtime";
 import { directoryOf, pathOf } from "./paths.ts";
 
 describe("joinPath", () => {
-  it("joins strings with one slash", () => {
+  it("joinPath joins strings with one slash", () => {
     assert.equal(joinPath("runs", "a.csv"), "runs/a.csv");
     assert.equal(joinPath("runs/", "a.csv"), "runs/a.csv");
     assert.equal(joinPath("/", "a.csv"), "/a.csv");
     assert.equal(joinPath(".", "1/a.csv"), "./1/a.csv");
   });
 
-  it("takes a name literally in a URL", () => {
+  it("joinPath uses a name literally in a URL", () => {
     for (const directory of ["file:///runs", "file:///runs/"]) {
       for (const name of ["50%.csv", "a?b#c", "größe", "1/a b"]) {
         const url = joinPath(new URL(directory), name);
@@ -23,14 +23,14 @@ describe("joinPath", () => {
 });
 
 describe("directoryOf", () => {
-  it("names the directory that holds a path", () => {
+  it("directoryOf returns the directory of a path", () => {
     const cases = { "a": ".", "a/b": "a", "a/b/": "a", "/a": "/", "/": "/", "/a/b/c": "/a/b" };
     for (const [path, directory] of Object.entries(cases)) {
       assert.equal(directoryOf(path), directory, path);
     }
   });
 
-  it("gives a URL for a URL", () => {
+  it("directoryOf returns a URL for a URL", () => {
     for (const url of ["file:///a/50%25.csv", "file:///a/b/", "file:///a/"]) {
       const directory = url === "file:///a/" ? "file:///" : "file:///a/";
       assert.equal(directoryOf(new URL(url)).href, directory, url);
@@ -39,7 +39,7 @@ describe("directoryOf", () => {
 });
 
 describe("toFileUrl", () => {
-  it("takes a path literally, whatever stands in it", () => {
+  it("toFileUrl uses a path literally, with any characters", () => {
     for (const path of ["/", "/runs/", "/a b/50%/größe?#.csv"]) {
       assert.equal(pathOf(toFileUrl(path)), path);
     }

@@ -8,7 +8,7 @@ import { probeDirectory, probePlace } from "./probe.ts";
 import type { FileSystem } from "./types.ts";
 
 describe("probeDirectory", () => {
-  it("makes the directory and leaves nothing in it, in memory and on a disk", async () => {
+  it("probeDirectory creates the directory and leaves nothing in it, in memory and on a disk", async () => {
     const fs = memoryFileSystem();
     await probeDirectory("a/b", { fs });
     assert.deepEqual(await fs.readDir("a/b"), []);
@@ -27,7 +27,7 @@ describe("probeDirectory", () => {
     }
   });
 
-  it("fails where the directory is there and cannot be written to", async () => {
+  it("probeDirectory fails if the directory exists and is not writable", async () => {
     const memory = memoryFileSystem();
     await memory.makeDir("runs");
     const refused = new FileSystemError("PermissionDenied", "Cannot write", { path: "runs" });
@@ -37,7 +37,7 @@ describe("probeDirectory", () => {
 });
 
 describe("probePlace", () => {
-  it("fails for what is of the other kind, and leaves what is there as it is", async () => {
+  it("probePlace fails for a path of the other kind, and does not change it", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("plot.svg");
     await assert.rejects(probePlace("plot.svg", "file", { fs }), {

@@ -14,7 +14,7 @@ const failing = `
 `;
 
 describe("runProgram", () => {
-  it("ends with 1 and what the error and its causes say, each once, without a stack", async () => {
+  it("runProgram exits with 1 and the messages of the error and its causes, each once, without a stack", async () => {
     const { code, stdout, stderr } = await startChild(failing).result;
     assert.deepEqual([code, stdout], [1, ""]);
     assert.equal(
@@ -27,13 +27,13 @@ KEEPFIT_DEBUG=1 prints the stack
     );
   });
 
-  it("prints the stack with KEEPFIT_DEBUG=1", async () => {
+  it("runProgram prints the stack with KEEPFIT_DEBUG=1", async () => {
     const { code, stderr } = await startChild(failing, { env: { KEEPFIT_DEBUG: "1" } }).result;
     assert.equal(code, 1);
     assert.match(stderr, /no space is left[^]*\bat .*child\.mjs/);
   });
 
-  it("ends well where the program does, and takes errors that cannot be shown", async () => {
+  it("runProgram exits normally with the program, and handles errors that cannot be shown", async () => {
     const run = (body: string) =>
       startChild(`import { runProgram } from "keepfit/runtime"; await runProgram(() => {${body}});`)
         .result;

@@ -7,7 +7,7 @@ const { serve, name } = getRuntime();
 const local = { hostname: "127.0.0.1", port: 0 };
 
 describe("serve", () => {
-  it("answers with the handler, on a free port that the url names", async () => {
+  it("serve responds with the handler, on a free port in its url", async () => {
     const server = await serve(async (request) => {
       const { pathname, search } = new URL(request.url);
       const body = await request.text();
@@ -27,7 +27,7 @@ describe("serve", () => {
     }
   });
 
-  it("drops what is open when it is closed, and may be closed again", async () => {
+  it("serve drops open connections when it is closed, and may be closed again", async () => {
     const server = await serve(() => {
       const endless = new ReadableStream({
         start: (controller) => controller.enqueue(new TextEncoder().encode("data: 1\n\n")),
@@ -43,7 +43,7 @@ describe("serve", () => {
     await assert.rejects(fetch(server.url));
   });
 
-  it("answers 500 for a handler that fails, tells it on the console, and goes on", async () => {
+  it("serve answers 500 when a handler fails, logs the error, and continues", async () => {
     const told: unknown[][] = [];
     const { error } = console;
     console.error = (...args: unknown[]) => told.push(args);
@@ -65,7 +65,7 @@ describe("serve", () => {
     }
   });
 
-  it("says what to do when the port is in use", async () => {
+  it("serve gives advice when the port is in use", async () => {
     const server = await serve(() => new Response(), local);
     const port = Number(new URL(server.url).port);
     try {
@@ -78,7 +78,7 @@ describe("serve", () => {
     }
   });
 
-  it("prints nothing, and lets the process end once it is closed", async () => {
+  it("serve prints nothing, and lets the process end after closing", async () => {
     const { result } = startChild(`
       import { getRuntime } from "keepfit/runtime";
       const server = await getRuntime().serve(() => new Response("x"), ${JSON.stringify(local)});
@@ -89,7 +89,7 @@ describe("serve", () => {
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
   });
 
-  it("says which flag Deno wants", async () => {
+  it("serve names the flag that Deno needs", async () => {
     if (name !== "deno") return console.log("skipped: only Deno has permissions");
     const { result } = startChild(
       `

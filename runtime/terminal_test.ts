@@ -15,14 +15,14 @@ function terminalWith(
   });
 }
 
-describe("a terminal", () => {
-  it("is interactive when it is a real one", () => {
+describe("A terminal", () => {
+  it("A terminal is interactive if it is a real one", () => {
     assert.equal(terminalWith({}).isInteractive, true);
     assert.equal(terminalWith({ TERM: "dumb" }).isInteractive, false);
     assert.equal(terminalWith({}, { isTerminal: false }).isInteractive, false);
   });
 
-  it("has colors unless the user or the terminal does not want them", () => {
+  it("A terminal has colors unless the user or the terminal disables them", () => {
     assert.equal(terminalWith({}).hasColors, true);
     assert.equal(terminalWith({ NO_COLOR: "" }).hasColors, true);
     assert.equal(terminalWith({ NO_COLOR: "1" }).hasColors, false);
@@ -33,7 +33,7 @@ describe("a terminal", () => {
     assert.equal(terminalWith({ FORCE_COLOR: "0" }).hasColors, false);
   });
 
-  it("tells the width of the moment", () => {
+  it("A terminal returns its current width", () => {
     let width = 80;
     const terminal = terminalWith({}, { columns: () => width });
     assert.equal(terminal.columns, 80);
@@ -42,7 +42,7 @@ describe("a terminal", () => {
     assert.equal(terminalWith({}).columns, undefined);
   });
 
-  it("writes all, through an output that takes little or nothing at a time", () => {
+  it("A terminal writes everything, even to an output that accepts little at a time", () => {
     let written = "";
     let calls = 0;
     const terminal = createTerminal({
@@ -59,7 +59,7 @@ describe("a terminal", () => {
     assert.equal(written, "epoch 1");
   });
 
-  it("does not stop a run when its reader has gone, but tells any other fault", () => {
+  it("A terminal does not stop a run when its reader is gone, but reports other faults", () => {
     const failing = (properties: object) =>
       createTerminal({
         writeSync() {
@@ -74,7 +74,7 @@ describe("a terminal", () => {
     assert.throws(() => failing({ code: "EIO" }).write("x"), /fault/);
   });
 
-  it("loses nothing at the end of the process", async () => {
+  it("A terminal loses nothing at the end of the process", async () => {
     const { result } = startChild(`
       import { getRuntime } from "keepfit/runtime";
       const { terminal, exit } = getRuntime();
@@ -88,7 +88,7 @@ describe("a terminal", () => {
     assert(stdout.endsWith("\nfalse,"));
   });
 
-  it("asks where somebody types, and for one line only", () => {
+  it("A terminal prompts if it is interactive, and for one line only", () => {
     const typed = new TextEncoder().encode("yes\r\nno\n");
     let at = 0;
     let written = "";

@@ -24,10 +24,10 @@ describe("crc32c", () => {
     ["nothing", new Uint8Array(), 0],
   ];
   for (const [name, data, sum] of vectors) {
-    it(`of ${name} is that of the RFC`, () => assert.equal(crc32c(data), sum));
+    it(`crc32c of ${name} equals that of the RFC`, () => assert.equal(crc32c(data), sum));
   }
 
-  it("of each length from each start is that of one bit after another", () => {
+  it("crc32c of each length and start equals a bitwise computation", () => {
     const data = Uint8Array.from({ length: 40 }, (_, i) => (i * 151 + 17) & 255);
     for (let start = 0; start < 10; start++) {
       for (let end = start; end <= data.length; end++) {
@@ -43,7 +43,7 @@ describe("crc32c", () => {
 });
 
 describe("maskedCrc32c", () => {
-  it("is that of TensorFlow", () => {
+  it("maskedCrc32c equals that of TensorFlow", () => {
     // As TensorBoard's record writer has them.
     assert.equal(maskedCrc32c(Uint8Array.of(24, 0, 0, 0, 0, 0, 0, 0)), 0x224b7fa3);
     assert.equal(maskedCrc32c(new Uint8Array()), 0xa282ead8);
@@ -51,7 +51,7 @@ describe("maskedCrc32c", () => {
 });
 
 describe("crc32", () => {
-  it("is that of PNG", () => {
+  it("crc32 equals that of PNG", () => {
     assert.equal(crc32(text("123456789")), 0xcbf43926);
     assert.equal(crc32(text("IEND")), 0xae426082);
   });

@@ -38,8 +38,8 @@ function fillingFileSystem(): { fs: FileSystem; state: { isFull: boolean } } {
   return { fs, state };
 }
 
-describe("SummaryWriter makes", () => {
-  it("no file before there is something to write", async () => {
+describe("SummaryWriter creating files", () => {
+  it("SummaryWriter creates no file before there is something to write", async () => {
     const fs = memoryFileSystem();
     const writer = new SummaryWriter("/logs", { fs });
     await writer.flush();
@@ -47,7 +47,7 @@ describe("SummaryWriter makes", () => {
     assert.deepEqual(await fs.readDir("/"), []);
   });
 
-  it("one file, named as TensorFlow names it, in a folder that it makes", async () => {
+  it("SummaryWriter creates one file, named like TensorFlow's, in a new folder", async () => {
     const fs = memoryFileSystem();
     const writer = new SummaryWriter("/logs/1/train", { fs, now: () => 1_700_000_000_999 });
     writer.scalar("loss", 1, 0);
@@ -60,7 +60,7 @@ describe("SummaryWriter makes", () => {
     assert.deepEqual(stepsOf(await eventsIn(fs, "/logs/1/train")), [[0, 1]]);
   });
 
-  it("a file of its own for each writer, in the order in which they began", async () => {
+  it("SummaryWriter creates a separate file for each writer, in order of creation", async () => {
     const fs = memoryFileSystem();
     for (let step = 0; step < 12; step++) {
       const writer = new SummaryWriter("/logs", { fs, now: () => 0, suffix: "" });
@@ -103,8 +103,8 @@ describe("SummaryWriter makes", () => {
   });
 });
 
-describe("SummaryWriter writes out", () => {
-  it("after flushMillis, with the next summary, and waits for nothing", async () => {
+describe("SummaryWriter writing", () => {
+  it("SummaryWriter writes after flushMillis, with the next summary, without waiting", async () => {
     const fs = memoryFileSystem();
     let time = 50_000;
     const writer = new SummaryWriter("/logs", { fs, flushMillis: 1000, now: () => time });
@@ -125,7 +125,7 @@ describe("SummaryWriter writes out", () => {
     assert.deepEqual(stepsOf(await eventsIn(fs)), [[0, 1, 2, 3]]);
   });
 
-  it("when more than maxPendingBytes wait", async () => {
+  it("SummaryWriter writes when more than maxPendingBytes are pending", async () => {
     const fs = memoryFileSystem();
     const writer = new SummaryWriter("/logs", { fs, maxPendingBytes: 200, now: () => 0 });
     writer.scalar("loss", 1, 1);
@@ -137,7 +137,7 @@ describe("SummaryWriter writes out", () => {
     await writer.close();
   });
 
-  it("what was said before flush, in order, also when it is not awaited", async () => {
+  it("SummaryWriter writes everything before flush, in order, even if it is not awaited", async () => {
     const fs = memoryFileSystem();
     const writer = new SummaryWriter("/logs", { fs });
     const flushes = [];
@@ -152,7 +152,7 @@ describe("SummaryWriter writes out", () => {
     assert.deepEqual(stepsOf(await eventsIn(fs)), [Array.from({ length: 50 }, (_, i) => i)]);
   });
 
-  it("what was given, though it changed afterwards", async () => {
+  it("SummaryWriter writes the values at the time of the call, even if they change afterwards", async () => {
     const fs = memoryFileSystem();
     const writer = new SummaryWriter("/logs", { fs });
     const values = Float32Array.of(1, 2, 3);
@@ -163,7 +163,7 @@ describe("SummaryWriter writes out", () => {
     assert.deepEqual(tensor?.values, [1, 3, 3]);
   });
 
-  it("many summaries, of any size", async () => {
+  it("SummaryWriter writes many summaries of any size", async () => {
     const fs = memoryFileSystem();
     const writer = new SummaryWriter("/logs", { fs });
     const sizes = [0, 1, 126, 127, 128, 1000, 16_383, 16_384, 70_000];
@@ -181,7 +181,7 @@ describe("SummaryWriter writes out", () => {
     assert.equal(events.length, sizes.length + 5000);
   });
 
-  it("before it is killed, in a file that can be read", async () => {
+  it("SummaryWriter has written a readable file when it is killed", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-tensorboard-"));
     try {
       const module = `
@@ -215,7 +215,7 @@ describe("SummaryWriter writes out", () => {
 });
 
 describe("SummaryWriter that cannot write", () => {
-  it("says so at flush and at close, and loses nothing when it can again", async () => {
+  it("SummaryWriter reports a failed write in flush and close, and loses nothing if it recovers", async () => {
     const { fs, state } = fillingFileSystem();
     const writer = new SummaryWriter("/logs", { fs });
     writer.scalar("loss", 1, 1);
@@ -231,7 +231,7 @@ describe("SummaryWriter that cannot write", () => {
     assert.deepEqual(stepsOf(await eventsIn(fs)), [[1], [], [2, 3]]);
   });
 
-  it("does not fail in the summary that made it write", async () => {
+  it("SummaryWriter does not fail in the summary that triggered a write", async () => {
     const { fs, state } = fillingFileSystem();
     state.isFull = true;
     let time = 0;
@@ -250,7 +250,7 @@ describe("SummaryWriter that cannot write", () => {
     );
   });
 
-  it("keeps no more than maxPendingBytes, and says how many summaries it dropped", async () => {
+  it("SummaryWriter keeps at most maxPendingBytes, and reports how many summaries it dropped", async () => {
     const { fs, state } = fillingFileSystem();
     state.isFull = true;
     const writer = new SummaryWriter("/logs", { fs, maxPendingBytes: 200, now: () => 0 });
@@ -270,7 +270,7 @@ describe("SummaryWriter that cannot write", () => {
     assert(written.length >= 4 && written.length < 10, String(written));
   });
 
-  it("goes on in a new file where its file was removed, and says so", async () => {
+  it("SummaryWriter continues in a new file if its file was removed, and warns", async () => {
     const fs = memoryFileSystem();
     const writer = new SummaryWriter("/logs", { fs });
     const { warn } = console;
@@ -292,7 +292,7 @@ describe("SummaryWriter that cannot write", () => {
     ]);
   });
 
-  it("fails where the folder is a file", async () => {
+  it("SummaryWriter fails if the folder is a file", async () => {
     const fs = memoryFileSystem();
     await fs.writeFile("/logs", "");
     const writer = new SummaryWriter("/logs", { fs });

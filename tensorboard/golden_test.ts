@@ -122,9 +122,9 @@ const files: Record<string, (writer: SummaryWriter) => void> = {
   },
 };
 
-describe("SummaryWriter writes the bytes that TensorBoard writes for", () => {
+describe("SummaryWriter compared with TensorBoard", () => {
   for (const [name, write] of Object.entries(files)) {
-    it(name, async () => {
+    it(`SummaryWriter writes the same ${name}.tfevents as TensorBoard`, async () => {
       const expected = golden(`${name}.tfevents`);
       const found = await written(write);
       // What an event says is easier to compare by eye than where its bytes stand.
@@ -133,7 +133,7 @@ describe("SummaryWriter writes the bytes that TensorBoard writes for", () => {
     });
   }
 
-  it("projector_config.pbtxt", () => {
+  it("SummaryWriter writes the same projector_config.pbtxt as TensorBoard", () => {
     const config = projectorConfig([
       { tensorName: "layer/embeddings", metadataPath: `it's "é"\\\t\n.tsv` },
       {
@@ -148,8 +148,8 @@ describe("SummaryWriter writes the bytes that TensorBoard writes for", () => {
   });
 });
 
-describe("readEvents reads", () => {
-  it("when, what and of which version", () => {
+describe("readEvents", () => {
+  it("readEvents reads time, kind and version", () => {
     const [header, ...events] = readEvents(golden("scalars.tfevents"));
     assert.deepEqual(header, {
       wallTime,
@@ -172,7 +172,7 @@ describe("readEvents reads", () => {
     assert.equal(events[3].summaries[0].tag, "verlust/größe");
   });
 
-  it("tensors of each dtype", () => {
+  it("readEvents reads tensors of each dtype", () => {
     const tensors = readEvents(golden("tensors.tfevents")).slice(1)
       .map(({ summaries: [{ tensor }] }) => tensor);
     assert.deepEqual(tensors.slice(0, 10), [
@@ -191,7 +191,7 @@ describe("readEvents reads", () => {
     assert.deepEqual(tensors[10], { dtype: "string", shape: [], values: [json] });
   });
 
-  it("graphs, with their attributes in the order of their names", () => {
+  it("readEvents reads graphs, with attributes sorted by name", () => {
     const [, { graph }] = readEvents(golden("graphs.tfevents"));
     assert.deepEqual(
       graph?.nodes.map(({ name, op, inputs, device }) => [name, op, inputs, device]),
@@ -213,7 +213,7 @@ describe("readEvents reads", () => {
     ]);
   });
 
-  it("the scalars of old files, and passes over what it does not know", () => {
+  it("readEvents reads the scalars of old files, and skips unknown data", () => {
     const [, loss, image, session, half] = readEvents(golden("old.tfevents"));
     assert.deepEqual(loss.summaries[0].tensor, { dtype: "float32", shape: [], values: [0.25] });
     assert.deepEqual(

@@ -68,7 +68,7 @@ function functional(): tf.LayersModel {
 }
 
 describe("modelGraph", () => {
-  it("chains the layers of a Sequential behind its input", () => {
+  it("modelGraph chains the layers of a Sequential after its input", () => {
     assert.deepEqual(edges(sequential()), {
       hidden_input: [],
       hidden: ["hidden_input"],
@@ -76,7 +76,7 @@ describe("modelGraph", () => {
     });
   });
 
-  it("makes a scope of a layer with weights, which flow into it", () => {
+  it("modelGraph creates a scope for a layer with weights, which flow into it", () => {
     assert.deepEqual(edges(sequential(), [facts("hidden", 3, 2)]), {
       hidden_input: [],
       "hidden/kernel": [],
@@ -85,7 +85,7 @@ describe("modelGraph", () => {
     });
   });
 
-  it("follows the calls of a functional model, through models inside of it", () => {
+  it("modelGraph follows the calls of a functional model, through nested models", () => {
     assert.deepEqual(edges(functional()), {
       a: [],
       b: [],
@@ -98,7 +98,7 @@ describe("modelGraph", () => {
     });
   });
 
-  it("says class, options and shapes of a layer", () => {
+  it("modelGraph shows class, options and shapes of a layer", () => {
     const { nodes } = modelGraph(configOf(sequential()), [facts("hidden", 3, 2)]);
     assert.deepEqual(nodes[0].attributes?._output_shapes, { shapes: [[-1, 3]] });
     const kernel = nodes.find(({ name }) => name === "hidden/kernel");
@@ -116,7 +116,7 @@ describe("modelGraph", () => {
 });
 
 describe("kerasModelJson", () => {
-  it("gives a Sequential the input layer that Keras 3 lists", () => {
+  it("kerasModelJson adds the input layer that Keras 3 lists to a Sequential", () => {
     const { class_name, config } = JSON.parse(kerasModelJson(configOf(sequential())));
     assert.equal(class_name, "Sequential");
     assert.deepEqual(
@@ -130,7 +130,7 @@ describe("kerasModelJson", () => {
     assert.deepEqual(config.layers[0].config.batch_shape, [null, 3]);
   });
 
-  it("writes the calls of layers as Keras 3 does", () => {
+  it("kerasModelJson writes the calls of layers like Keras 3", () => {
     const { class_name, config } = JSON.parse(kerasModelJson(configOf(functional())));
     const tensor = (...keras_history: unknown[]) => ({
       class_name: "__keras_tensor__",
@@ -152,7 +152,7 @@ describe("kerasModelJson", () => {
 });
 
 describe("modelTable", () => {
-  it("lists the layers with the number of their weights, and the sum", () => {
+  it("modelTable lists the layers with the number of their weights, and the total", () => {
     const table = modelTable([
       { ...facts("hidden", 1000, 2), className: "Dense" },
       { path: "drop", className: "Dropout", outputShape: [null, 2], weights: [] },

@@ -55,9 +55,9 @@ function slowCrc32(data: Uint8Array): number {
   return ~sum >>> 0;
 }
 
-describe("a PNG", () => {
+describe("A PNG", () => {
   for (const channels of [1, 3, 4] as const) {
-    it(`with ${channels} channels decodes to the pixels it was made of`, () => {
+    it(`A PNG with ${channels} channels decodes to its original pixels`, () => {
       for (const [width, height] of [[1, 1], [7, 3], [33, 40]]) {
         const pixels = noise(width * height * channels);
         const found = decode(encodePng(width, height, channels, pixels));
@@ -73,7 +73,7 @@ describe("a PNG", () => {
     });
   }
 
-  it("takes the filter that suits each row", () => {
+  it("A PNG uses the best filter for each row", () => {
     const rising = Uint8Array.from({ length: 64 * 3 }, (_, i) => i % 64 * 4);
     const pixels = new Uint8Array([...rising, ...new Uint8Array(64)]);
     const { filters, pixels: found } = decode(encodePng(64, 4, 1, pixels));
@@ -81,7 +81,7 @@ describe("a PNG", () => {
     assert.deepEqual(filters, new Set([0, 1, 2]));
   });
 
-  it("of a smooth picture is a small part of its pixels", () => {
+  it("A PNG of a smooth image is much smaller than its pixels", () => {
     const pixels = Uint8Array.from({ length: 128 * 128 }, (_, i) => (i % 128) + (i >> 7) & 255);
     assert(encodePng(128, 128, 1, pixels).length < pixels.length / 20);
   });

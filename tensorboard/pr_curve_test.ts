@@ -12,8 +12,8 @@ function curve(labels: ArrayLike<boolean | number>, predictions: number[], weigh
   return { tp, fp, tn, fn, precision, recall };
 }
 
-describe("a precision-recall curve", () => {
-  it("counts what is right and wrong at each threshold, which itself is above", () => {
+describe("A precision-recall curve", () => {
+  it("A precision-recall curve counts right and wrong predictions at each threshold, inclusive", () => {
     assert.deepEqual(curve([true, true, false, false], [1, 0.4, 0.5, 0.2]), {
       tp: [2, 1, 1],
       fp: [2, 1, 0],
@@ -24,18 +24,18 @@ describe("a precision-recall curve", () => {
     });
   });
 
-  it("counts each prediction by its weight, and takes numbers for labels", () => {
+  it("A precision-recall curve weights each prediction, and accepts numbers as labels", () => {
     const { tp, fp, precision } = curve(Uint8Array.of(1, 0, 0), [1, 1, 0], [3, 1, 7]);
     assert.deepEqual({ tp, fp }, { tp: [3, 3, 3], fp: [8, 1, 1] });
     assert.deepEqual(precision, [Math.fround(3 / 11), 0.75, 0.75]);
   });
 
-  it("takes predictions beyond 0 and 1 for these, and leaves out NaN", () => {
+  it("A precision-recall curve clips predictions to 0 and 1, and omits NaN", () => {
     const { tp, fp } = curve([1, 0, 1, 1], [1.5, -Infinity, NaN, 0.5]);
     assert.deepEqual({ tp, fp }, { tp: [2, 2, 1], fp: [1, 0, 0] });
   });
 
-  it("is 0 where there is nothing to divide by", () => {
+  it("A precision-recall curve is 0 where there is nothing to divide by", () => {
     const { precision, recall } = curve([0, 0], [0.2, 0.3]);
     assert.deepEqual({ precision, recall }, { precision: [0, 0, 0], recall: [0, 0, 0] });
     assert.deepEqual(curve([], []).tp, [0, 0, 0]);

@@ -4,7 +4,7 @@ import { memoryFileSystem } from "../runtime/mod.ts";
 import { projectorConfig, writeEmbedding } from "./projector.ts";
 
 describe("writeEmbedding", () => {
-  it("writes vectors and columns of labels as tables, and says where they are", async () => {
+  it("writeEmbedding writes vectors and columns of labels as tables, and their location", async () => {
     const fs = memoryFileSystem();
     const info = await writeEmbedding("/logs/run", {
       name: "model/words:0",
@@ -25,7 +25,7 @@ describe("writeEmbedding", () => {
     );
   });
 
-  it("writes one column of labels without a heading, also when it has a name", async () => {
+  it("writeEmbedding writes a single column of labels without a heading, even if it has a name", async () => {
     for (const metadata of [["x", "y"], { word: ["x", "y"] }]) {
       const fs = memoryFileSystem();
       await writeEmbedding("/", { name: "a", shape: [2, 1], values: [1, 2], metadata }, { fs });
@@ -33,7 +33,7 @@ describe("writeEmbedding", () => {
     }
   });
 
-  it("writes vectors as float32 where it is asked to", async () => {
+  it("writeEmbedding writes vectors as float32 on request", async () => {
     const fs = memoryFileSystem();
     const embedding = { name: "a", shape: [1, 3], values: [1, -0.5, 1e9] } as const;
     const info = await writeEmbedding("/", embedding, { fs, format: "bytes" });
@@ -43,7 +43,7 @@ describe("writeEmbedding", () => {
     assert.deepEqual([...new Float32Array(bytes.slice().buffer)], [1, -0.5, 1e9]);
   });
 
-  it("takes names with signs that mean something in a URL", async () => {
+  it("writeEmbedding accepts names with characters that are special in a URL", async () => {
     const fs = memoryFileSystem();
     const embedding = { name: "a?50%#b c", shape: [1, 1], values: [1] } as const;
     const info = await writeEmbedding(new URL("file:///logs"), embedding, { fs });
@@ -51,7 +51,7 @@ describe("writeEmbedding", () => {
     assert.equal(await fs.readTextFile("/logs/a?50%#b c.tsv"), "1\n");
   });
 
-  it("refuses what does not fit together, before it writes anything", async () => {
+  it("writeEmbedding rejects inconsistent data before it writes anything", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(
       writeEmbedding("/", { name: "a", shape: [2, 2], values: [1, 2, 3] }, { fs }),
@@ -67,7 +67,7 @@ describe("writeEmbedding", () => {
 });
 
 describe("projectorConfig", () => {
-  it("escapes what would end a string", () => {
+  it("projectorConfig escapes characters that would end a string", () => {
     assert.equal(
       projectorConfig([{ tensorName: 'a"b\\c\u0001' }]),
       'embeddings {\n  tensor_name: "a\\"b\\\\c\\001"\n}\n',

@@ -27,14 +27,14 @@ function record(event: number[]): Uint8Array {
 }
 
 describe("readEvents", () => {
-  it("reads a whole file to its end", async () => {
+  it("readEvents reads a whole file to its end", async () => {
     const events = readEvents(await file());
     assert.deepEqual(events.map(({ step }) => step), [0, 1, 2, 3]);
     assert.equal(events.truncatedAt, undefined);
     assert.equal(readEvents(new Uint8Array()).truncatedAt, undefined);
   });
 
-  it("reads what is whole of a file that ends anywhere, and says where it broke off", async () => {
+  it("readEvents reads the whole events of a truncated file, and reports the position of the break", async () => {
     const whole = await file();
     const steps = readEvents(whole);
     // Where each event ends: as long as it is not there, one event less is read.
@@ -49,14 +49,14 @@ describe("readEvents", () => {
     assert.equal(count, 3);
   });
 
-  it("reads bytes that begin in the middle of a buffer", async () => {
+  it("readEvents reads bytes that begin within a buffer", async () => {
     const whole = await file();
     const larger = new Uint8Array(whole.length + 10);
     larger.set(whole, 7);
     assert.equal(readEvents(larger.subarray(7, whole.length + 7)).length, 4);
   });
 
-  it("refuses a file in which any byte was changed", async () => {
+  it("readEvents rejects a file in which any byte was changed", async () => {
     const whole = await file();
     for (let at = 0; at < whole.length; at++) {
       const changed = whole.slice();
@@ -69,7 +69,7 @@ describe("readEvents", () => {
     }
   });
 
-  it("refuses an event that is no message, though its checksum is right", () => {
+  it("readEvents rejects an event that is not a message, even with a correct checksum", () => {
     const malformed: [number[], RegExp][] = [
       [[0x09, 1, 2, 3], /at byte 0: expected a complete field/],
       [[0x2a, 5, 1], /expected a complete field/],
@@ -82,7 +82,7 @@ describe("readEvents", () => {
     }
   });
 
-  it("fails with a SyntaxError for any damaged payload, though its checksum is right", async () => {
+  it("readEvents fails with a SyntaxError for any damaged payload with a correct checksum", async () => {
     const whole = await file();
     const view = new DataView(whole.buffer, whole.byteOffset);
     let refused = 0;
@@ -107,12 +107,12 @@ describe("readEvents", () => {
     assert.throws(() => readEvents(record([42, 5, 10, 3, 18, 1, 0])), /4 bytes of a float, not 1/);
   });
 
-  it("passes over fields that it does not know", () => {
+  it("readEvents skips unknown fields", () => {
     const [event] = readEvents(record([0xa2, 0x06, 2, 1, 1, 0x10, 7, 0x98, 0x06, 0xff, 0x7f]));
     assert.deepEqual(event, { wallTime: 0, step: 7, summaries: [] });
   });
 
-  it("reads integers that are not packed, and takes the checksum of nothing", () => {
+  it("readEvents reads unpacked integers, and accepts the checksum of nothing", () => {
     assert.equal(crc32c(new Uint8Array()), 0);
     // Summary { value { tensor { dtype: DT_INT32, int_val: 5, int_val: 6 } } }
     const tensor = [0x08, 3, 0x38, 5, 0x38, 6];

@@ -8,7 +8,7 @@ import { writeSummary } from "./summary.ts";
 import { SummaryWriter } from "./summary_writer.ts";
 
 describe("ScalarTemplate", () => {
-  it("writes the bytes of a summary that is encoded anew", () => {
+  it("ScalarTemplate writes the same bytes as a newly encoded summary", () => {
     for (const tag of ["", "loss", "verlust/größe", "t".repeat(127), "t".repeat(20_000)]) {
       const template = new ScalarTemplate(tag);
       for (const value of [0, -0, 1.25, -3.4e-38, 0.1, 1e300, NaN, Infinity, -Infinity]) {
@@ -23,7 +23,7 @@ describe("ScalarTemplate", () => {
 });
 
 describe("SummaryWriter.scalar", () => {
-  it("takes more tags than it remembers, each with its own value", async () => {
+  it("SummaryWriter.scalar accepts more tags than it caches, each with its own value", async () => {
     const fs = memoryFileSystem();
     const writer = new SummaryWriter("/logs", { fs });
     for (let i = 0; i < 2500; i++) writer.scalar(`tag ${i % 1200}`, i, i);

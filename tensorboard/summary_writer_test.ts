@@ -7,7 +7,7 @@ import type { SummaryEvent } from "./read_events.ts";
 import { SummaryWriter } from "./summary_writer.ts";
 import { eventsIn } from "./fixtures.ts";
 
-describe("SummaryWriter refuses", () => {
+describe("SummaryWriter with invalid data", () => {
   const fs = memoryFileSystem();
   const writer = new SummaryWriter("/refused", { fs });
   const pixels = new Uint8Array(12);
@@ -65,17 +65,18 @@ describe("SummaryWriter refuses", () => {
     ],
   ];
   for (const [what, write, message] of refused) {
-    it(what, () => assert.throws(write, { name: "RangeError", message }));
+    it(`SummaryWriter rejects ${what}`, () =>
+      assert.throws(write, { name: "RangeError", message }));
   }
 
-  it("a hyperparameter that is no string, number or boolean", () => {
+  it("SummaryWriter rejects a hyperparameter that is not a string, number or boolean", () => {
     assert.throws(
       () => writer.hparams({ layers: [1, 2] as unknown as string }, { metrics: [] }),
       { name: "TypeError", message: /hyperparameter layers of type object/ },
     );
   });
 
-  it("what is no number, and says which tag", () => {
+  it("SummaryWriter rejects values that are not numbers, and names the tag", () => {
     const wrong: [write: () => void, message: string][] = [
       [() => writer.scalar("loss", null as never, 0), "expected a number, got null"],
       [() => writer.scalar("loss", undefined as never, 0), "expected a number, got undefined"],
@@ -118,7 +119,7 @@ describe("SummaryWriter refuses", () => {
     );
   });
 
-  it("summaries after close", async () => {
+  it("SummaryWriter rejects summaries after close", async () => {
     await writer.close();
     assert.throws(
       () => writer.scalar("loss", 1, 1),
@@ -126,13 +127,13 @@ describe("SummaryWriter refuses", () => {
     );
   });
 
-  it("without leaving a trace", async () => {
+  it("SummaryWriter leaves no trace of a rejected summary", async () => {
     await writer.close();
     assert.deepEqual(await fs.readDir("/"), []);
   });
 });
 
-describe("SummaryWriter keeps", () => {
+describe("SummaryWriter keeping data", () => {
   /** The one event that this writes. */
   async function event(write: (writer: SummaryWriter) => void): Promise<SummaryEvent> {
     const fs = memoryFileSystem();
@@ -143,7 +144,7 @@ describe("SummaryWriter keeps", () => {
     return found;
   }
 
-  it("the number of a scalar tensor or a boolean, and the values of a tensor", async () => {
+  it("SummaryWriter keeps the number of a scalar tensor or a boolean, and the values of a tensor", async () => {
     for (const [value, number] of [[tf.scalar(2), 2], [tf.tensor([[3]]), 3], [true, 1]] as const) {
       const { summaries } = await event((writer) => writer.scalar("loss", value as never, 0));
       assert.deepEqual(summaries[0].tensor?.values, [number]);
@@ -155,14 +156,14 @@ describe("SummaryWriter keeps", () => {
     assert.deepEqual(read.summaries, given.summaries);
   });
 
-  it("the time of a summary, in milliseconds", async () => {
+  it("SummaryWriter keeps the time of a summary in milliseconds", async () => {
     const wallTime = 1_795_421_234_849.125;
     assert.equal((await event((writer) => writer.scalar("a", 1, 1))).wallTime, 5000);
     const found = await event((writer) => writer.scalar("a", 1, 1, { wallTime }));
     assert.equal(found.wallTime, wallTime);
   });
 
-  it("what tells a plugin of one's own about a tensor", async () => {
+  it("SummaryWriter keeps the metadata of a tensor for custom plugins", async () => {
     const { summaries: [found] } = await event((writer) =>
       writer.tensor("a", { dtype: "uint8", shape: [1], values: [300] }, 1, {
         plugin: "mine",
@@ -183,7 +184,7 @@ describe("SummaryWriter keeps", () => {
     });
   });
 
-  it("floats of an image as bytes, clipped", async () => {
+  it("SummaryWriter writes floats of an image as clipped bytes", async () => {
     const data = Float32Array.of(-1, 0, 0.5, 0.999, 1, 2, NaN);
     const { summaries: [{ tensor }] } = await event((writer) =>
       writer.image("a", { width: 7, height: 1, channels: 1, data }, 1)
@@ -196,7 +197,7 @@ describe("SummaryWriter keeps", () => {
     assert.deepEqual([filter, ...row], [0, 0, 0, 127, 255, 255, 255, 0]);
   });
 
-  it("sessions with the same hyperparameters as one trial, whatever their order", async () => {
+  it("SummaryWriter treats sessions with the same hyperparameters as one trial, in any order", async () => {
     const one = await event((writer) => writer.hparams({ a: 1, b: "x" }));
     const same = await event((writer) => writer.hparams({ b: "x", a: 1 }));
     const other = await event((writer) => writer.hparams({ b: "x", a: 2 }));
@@ -205,7 +206,7 @@ describe("SummaryWriter keeps", () => {
     assert.equal(one.summaries[0].tag, "_hparams_/session_start_info");
   });
 
-  it("how a session ended", async () => {
+  it("SummaryWriter records the end of a session", async () => {
     const status = async (how?: "success" | "failure") =>
       (await event((writer) => writer.hparamsEnd(how))).summaries[0].content[3];
     assert.deepEqual([await status(), await status("success"), await status("failure")], [1, 1, 2]);

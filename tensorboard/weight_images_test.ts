@@ -19,26 +19,26 @@ function described(...shape: number[]): [number, number, number, number[]][] {
 }
 
 describe("weightImages", () => {
-  it("makes a vector one column", () => {
+  it("weightImages shows a vector as one column", () => {
     assert.deepEqual(described(3), [[1, 3, 1, [0, 1, 2]]]);
   });
 
-  it("leaves a matrix that is wide as it is", () => {
+  it("weightImages keeps a wide matrix", () => {
     assert.deepEqual(described(2, 3), [[3, 2, 1, [0, 1, 2, 3, 4, 5]]]);
   });
 
-  it("lays a matrix down that is high", () => {
+  it("weightImages transposes a high matrix", () => {
     assert.deepEqual(described(3, 2), [[3, 2, 1, [0, 2, 4, 1, 3, 5]]]);
   });
 
-  it("makes a picture of each slice along the last of three axes", () => {
+  it("weightImages creates an image of each slice along the last of three axes", () => {
     assert.deepEqual(described(2, 3, 2), [
       [3, 2, 1, [0, 2, 4, 6, 8, 10]],
       [3, 2, 1, [1, 3, 5, 7, 9, 11]],
     ]);
   });
 
-  it("takes four axes for pictures with channels when the last one can be that", () => {
+  it("weightImages treats four axes as images with channels if the last one allows it", () => {
     assert.deepEqual(
       described(2, 2, 2, 3).map(([width, height, channels]) => [
         width,
@@ -50,15 +50,15 @@ describe("weightImages", () => {
     assert.deepEqual(described(3, 3, 2, 8), []);
   });
 
-  it("drops axes of length 1 first", () => {
+  it("weightImages drops axes of length 1 first", () => {
     assert.deepEqual(described(1, 1, 2, 1), [[1, 2, 1, [0, 1]]]);
   });
 
-  it("makes at most three pictures", () => {
+  it("weightImages creates at most three images", () => {
     assert.equal(described(2, 2, 9).length, 3);
   });
 
-  it("makes none of a single value, nor of five axes", () => {
+  it("weightImages creates none for a single value or five axes", () => {
     assert.deepEqual(described(), []);
     assert.deepEqual(described(1, 1), []);
     assert.deepEqual(described(2, 2, 2, 2, 3), []);

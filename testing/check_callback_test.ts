@@ -31,12 +31,12 @@ async function problemsOf(more: Partial<CallbackLike>): Promise<string[]> {
   return await checkCallback(() => sum(more));
 }
 
-describe("checking a callback", () => {
-  it("finds nothing in a good one, in trainings too", async () => {
+describe("checkCallback", () => {
+  it("checkCallback finds nothing in a good callback, even in training", async () => {
     assert.deepEqual(await checkCallback(() => sum(), { tf }), []);
   });
 
-  it("finds logs that are changed, unless they may be", async () => {
+  it("checkCallback finds changed logs, unless they are allowed", async () => {
     const onEpochEnd = (_epoch: number, logs: Logs) => void (logs.sum = 1);
     const [problem] = await problemsOf({ onEpochEnd });
     assert.match(
@@ -46,7 +46,7 @@ describe("checking a callback", () => {
     assert.deepEqual(await checkCallback(() => sum({ onEpochEnd }), { writesLogs: ["sum"] }), []);
   });
 
-  it("finds who does something else in a second run", async () => {
+  it("checkCallback finds a callback that behaves differently in a second run", async () => {
     const make = () => {
       let epochs = 0;
       return { onEpochEnd: (_epoch: number, logs: Logs) => void (++epochs > 6 && (logs.late = 1)) };
@@ -55,7 +55,7 @@ describe("checking a callback", () => {
     assert.match(problems.join("\n"), /in a second run: it does not do the same again: the run\./);
   });
 
-  it("finds state that is lost, is no data, or has no way back", async () => {
+  it("checkCallback finds state that is lost, is not plain data, or cannot be restored", async () => {
     const forgetful = await problemsOf({ setState() {} });
     assert.match(
       forgetful.join("\n"),
@@ -67,7 +67,7 @@ describe("checking a callback", () => {
     assert.match(oneWay.join("\n"), /it has only one of getState and setState/);
   });
 
-  it("finds failures of every kind of run, also those that a policy hides", async () => {
+  it("checkCallback finds failures of every kind of run, even those that a policy hides", async () => {
     const fails = (when: boolean) => {
       if (when) throw new Error("not my day");
     };
@@ -94,13 +94,13 @@ describe("checking a callback", () => {
     assert.match((await problemsOf({ close })).join("\n"), /when it is closed: .*not my day/);
   });
 
-  it("forgives errors that are on purpose", async () => {
+  it("checkCallback accepts intended errors", async () => {
     const make = () => new TerminateOnNaN({ raiseError: true });
     assert.match((await checkCallback(make)).join("\n"), /^when everything is NaN: [^\n]*$/);
     assert.deepEqual(await checkCallback(make, { mayFail: /^when everything is NaN/ }), []);
   });
 
-  it("finds tensors that are left", async () => {
+  it("checkCallback finds leaked tensors", async () => {
     const make = () => ({ onTestEnd: () => void tf.scalar(1) });
     const problems = await checkCallback(make, { tf });
     assert.deepEqual(problems, [
@@ -109,7 +109,7 @@ describe("checking a callback", () => {
     ]);
   });
 
-  it("finds a promise that nobody waits for", async () => {
+  it("checkCallback finds a promise that is not awaited", async () => {
     // In a process of its own: test runners count such a promise as a failure.
     const testing = new URL("mod.ts", import.meta.url).href;
     const { stdout, stderr, code } = await startChild(`

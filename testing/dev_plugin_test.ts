@@ -71,8 +71,8 @@ async function watched() {
   return run;
 }
 
-describe("a plugin in development", () => {
-  it("takes over at the next epoch, with its state, and survives what cannot be loaded", async () => {
+describe("devPlugin", () => {
+  it("devPlugin takes over at the next epoch, with its state, and survives a plugin that cannot be loaded", async () => {
     await save("first");
     await using run = await watched();
     await run.epoch();
@@ -95,7 +95,7 @@ describe("a plugin in development", () => {
     assert.deepEqual(told.at(-1), ["third", 1]);
   });
 
-  it("looks no more once it is closed, and again in another run", async () => {
+  it("devPlugin stops watching once it is closed, and starts again in another run", async () => {
     await save("first");
     await using run = await watched();
     await run.list.close();
@@ -109,7 +109,7 @@ describe("a plugin in development", () => {
     await run.until(() => told.at(-1)?.[0] === "second");
   });
 
-  it("fails where it cannot be loaded the first time", async () => {
+  it("devPlugin fails if the plugin cannot be loaded the first time", async () => {
     await save("first", { hooks: ["onTrainEnd"] });
     await assert.rejects(devPlugin(source), /its callback lacks a hook/);
   });

@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { Callback, EarlyStopping, ReduceLROnPlateau } from "keepfit";
 import { driveEpochs, scriptedModel } from "keepfit/testing";
 
-describe("driving epochs by script", () => {
-  it("calls every hook in the order of fit", async () => {
+describe("driveEpochs", () => {
+  it("driveEpochs calls every hook in the order of fit", async () => {
     const { calls } = await driveEpochs({ onTrainBegin() {} }, {
       epochs: [{ loss: 2, val_loss: 3 }, { loss: 1 }],
       batches: 1,
@@ -30,7 +30,7 @@ describe("driving epochs by script", () => {
     );
   });
 
-  it("gives batches the training's logs, the validation its own, and nothing to who reads nothing", async () => {
+  it("driveEpochs passes training logs to batches, its own to validation, and none to callbacks that read none", async () => {
     const script = { epochs: [{ loss: 2, val_loss: 3 }], batches: 1 };
     const reading = await driveEpochs({ onTrainBatchEnd() {} }, script);
     const logsOf = (hook: string) => reading.calls.find((call) => call.hook === hook)?.logs;
@@ -41,7 +41,7 @@ describe("driving epochs by script", () => {
     assert.deepEqual(calls.find((call) => call.hook === "onTrainBatchEnd")?.logs, {});
   });
 
-  it("tells the logs that callbacks wrote, the rates they set and the stop", async () => {
+  it("driveEpochs returns the logs that callbacks added, the rates they set and the stop", async () => {
     const reduce = new ReduceLROnPlateau({ monitor: "loss", patience: 1, factor: 0.5 });
     const { logs, learningRates, stoppedAt, model } = await driveEpochs(
       [reduce, new EarlyStopping({ monitor: "loss", patience: 2 })],
@@ -56,7 +56,7 @@ describe("driving epochs by script", () => {
     assert.equal(model.stopTraining, true);
   });
 
-  it("throws what a callback throws, and tells of what its policy forgives", async () => {
+  it("driveEpochs throws errors of callbacks, and records those that a policy allows", async () => {
     const broken = {
       name: "broken",
       onEpochEnd() {
@@ -75,7 +75,7 @@ describe("driving epochs by script", () => {
     ]]);
   });
 
-  it("lets training fail where the script says so", async () => {
+  it("driveEpochs lets training fail where the script says so", async () => {
     const seen: string[] = [];
     const { calls } = await driveEpochs({
       onException: (error) => void seen.push(String(error)),
@@ -86,7 +86,7 @@ describe("driving epochs by script", () => {
     assert.equal(calls.at(-1)?.hook, "onException");
   });
 
-  it("starts at a later epoch", async () => {
+  it("driveEpochs starts at a later epoch", async () => {
     const { calls } = await driveEpochs({ onEpochEnd() {} }, {
       epochs: [{ loss: 1 }, { loss: 2 }],
       batches: 0,
@@ -97,8 +97,8 @@ describe("driving epochs by script", () => {
   });
 });
 
-describe("a scripted model", () => {
-  it("keeps its weights apart from handles on them, and counts those", async () => {
+describe("scriptedModel", () => {
+  it("scriptedModel keeps its weights separate from handles on them, and counts those", async () => {
     const model = scriptedModel({ weights: [[1, 2]] });
     const [weight] = model.getWeights();
     const kept = weight.clone();
@@ -116,7 +116,7 @@ describe("a scripted model", () => {
     assert.throws(() => model.setWeights([]), /found shapes ; expected \[2\]/);
   });
 
-  it("is enough for a callback that puts weights back", async () => {
+  it("scriptedModel is sufficient for a callback that restores weights", async () => {
     const model = scriptedModel({ weights: [[0]] });
     const stopping = new EarlyStopping({
       monitor: "loss",
@@ -140,7 +140,7 @@ describe("a scripted model", () => {
   });
 });
 
-it("takes the classes of the front door", async () => {
+it("scriptedModel accepts the classes of the front door", async () => {
   class Worst extends Callback {
     loss = -Infinity;
     override onEpochEnd(_epoch: number, logs: { loss: number }) {

@@ -41,8 +41,8 @@ async function write(name: string, files: Record<string, string>, more: object =
 
 const epochs = [{ loss: 2 }, { loss: 1 }];
 
-describe("loading a plugin for a test", () => {
-  it("takes JavaScript as it is, from its folder, its manifest or a URL", async () => {
+describe("loadForTest", () => {
+  it("loadForTest loads JavaScript unchanged, from its folder, its manifest or a URL", async () => {
     const source = await write("lines", {
       "index.js": `import { say } from "./say.js";
         export default (_options, { log }) => ({ onEpochEnd: (epoch) => log(say(epoch)) });`,
@@ -57,7 +57,7 @@ describe("loading a plugin for a test", () => {
     }
   });
 
-  it("bundles TypeScript and what it imports, but for peers", async () => {
+  it("loadForTest bundles TypeScript and its imports, except peers", async () => {
     const source = await write("typed", {
       "src/mod.ts": `import { Callback, type Logs } from "keepfit";
         import { worse } from "./worse.ts";
@@ -78,7 +78,7 @@ describe("loading a plugin for a test", () => {
     assert.deepEqual(Object.keys(manifest.files), ["README.md", "mod.js"]);
   });
 
-  it("keeps what it writes, and hands out nothing of the disk", async () => {
+  it("loadForTest keeps what the plugin writes, and gives no access to the disk", async () => {
     const source = await write("writer", {
       "index.js": `export default (_options, { write }) => ({
         onEpochEnd: (epoch, logs) => write("last.txt", String(logs.loss)),
@@ -90,7 +90,7 @@ describe("loading a plugin for a test", () => {
     assert.equal(await fs.readTextFile("/output/last.txt"), "1");
   });
 
-  it("tells what is wrong with it as loadPlugin does", async () => {
+  it("loadForTest reports the same problems as loadPlugin", async () => {
     const source = await write("wrong", { "index.js": `import "node:fs";` });
     await assert.rejects(
       loadForTest(source),
@@ -100,7 +100,7 @@ describe("loading a plugin for a test", () => {
     await assert.rejects(loadForTest(broken), /^SyntaxError: Cannot bundle .*mod\.ts:1:15/s);
   });
 
-  it("can be checked, and so finds a bug in a plugin's state", async () => {
+  it("loadForTest returns a callback that can be checked, which finds a bug in a plugin's state", async () => {
     const source = await write("forgets", {
       "index.js": `export default () => {
         let seen = [];

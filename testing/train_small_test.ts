@@ -4,8 +4,8 @@ import { describe, it } from "node:test";
 import { trainSmall } from "keepfit/testing";
 import { startChild } from "../tests/child.ts";
 
-describe("a small training", () => {
-  it("learns the same each time, waves and clouds", async () => {
+describe("trainSmall", () => {
+  it("trainSmall learns the same each time, for waves and clouds", async () => {
     for (const [task, metric] of [["regression", "val_mae"], ["classification", "val_accuracy"]]) {
       const runs = [];
       for (let run = 0; run < 2; run++) {
@@ -21,7 +21,7 @@ describe("a small training", () => {
     }
   });
 
-  it("counts what a callback leaves behind, and frees everything of its own", async () => {
+  it("trainSmall counts what a callback leaks, and frees its own tensors", async () => {
     const before = tf.memory().numTensors;
     const kept: tf.Tensor[] = [];
     const training = await trainSmall(tf, {
@@ -40,7 +40,7 @@ describe("a small training", () => {
   });
 
   // As the tests of a plugin and `keepfit dev` do, where tfjs prints its banner at the first tensor.
-  it("prints nothing, and leaves the backend that is set", async () => {
+  it("trainSmall prints nothing, and keeps the current backend", async () => {
     const testing = String(new URL("./mod.ts", import.meta.url));
     const { stdout, stderr } = await startChild(`
       import * as tf from ${JSON.stringify(import.meta.resolve("@tensorflow/tfjs"))};

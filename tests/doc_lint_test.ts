@@ -13,13 +13,13 @@ describe("deno doc --lint", () => {
   const deno = findRuntime("deno");
   const skip = "reason" in deno ? deno.reason : false;
 
-  it("finds every export documented and typed", { skip }, () => {
+  it("deno doc --lint finds every export documented and typed", { skip }, () => {
     assert.deepEqual(lint(entries), []);
   });
 
   // A callback's own entry point has the callback alone; what it extends is in mod.ts.
   for (const entry of entries.filter((path) => !path.startsWith("./callbacks/"))) {
-    it(`finds every type of ${entry} exported there`, { skip }, () => {
+    it(`deno doc --lint finds every type of ${entry} exported there`, { skip }, () => {
       assert.deepEqual(lint([entry]), []);
     });
   }

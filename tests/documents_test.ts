@@ -13,7 +13,7 @@ const programs = blocks.filter(({ language, reason }) =>
   /^(ts|js|mjs)$/.test(language) && reason === undefined
 );
 
-describe("the programs in the documentation", () => {
+describe("The programs in the documentation", () => {
   // Not in a folder of the system's: what they import is this repository.
   let folder: string;
   before(async () => {
@@ -35,21 +35,21 @@ describe("the programs in the documentation", () => {
   }
 });
 
-describe("the documentation", () => {
-  it("says why a block is not run", () => {
+describe("The documentation", () => {
+  it("The documentation explains why a block is not run", () => {
     const bare = blocks.filter(({ reason }) =>
       reason !== undefined && reason.split(" ").length < 3
     );
     assert.deepEqual(bare.map(({ file, line }) => `${file}:${line}`), []);
   });
 
-  it("has no JSON that cannot be parsed", () => {
+  it("The documentation contains only valid JSON", () => {
     for (const { language, text, reason } of blocks) {
       if (language === "json" && reason === undefined) JSON.parse(text);
     }
   });
 
-  it("tells the permissions that `deno task train` has", async () => {
+  it("The documentation lists the permissions of `deno task train`", async () => {
     const { tasks } = JSON.parse(await readFile(`${root}deno.json`, "utf8"));
     const readme = await readFile(`${root}README.md`, "utf8");
     assert.ok(readme.includes(`\`${tasks.train}\``), tasks.train);

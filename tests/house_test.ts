@@ -144,8 +144,8 @@ const files = listFiles();
 const deno = JSON.parse(read("deno.json"));
 const node = JSON.parse(read("package.json"));
 
-describe("the house", () => {
-  it("keeps the import table", () => {
+describe("The house", () => {
+  it("The house keeps the import table", () => {
     const sources = files.filter((path) =>
       path.endsWith(".ts") && !/(_test|fixtures)\.ts$/.test(path)
     );
@@ -153,24 +153,24 @@ describe("the house", () => {
     assert.deepEqual(sources.flatMap((path) => violations(path, read(path))), []);
   });
 
-  it("has no room for what has no name", () => {
+  it("The house has no room without a name", () => {
     // How a plugin is laid out is for who publishes it.
     const own = files.filter((path) => !path.startsWith("examples/plugins/"));
     const folders = own.flatMap((path) => path.split("/").slice(0, -1));
     assert.deepEqual(folders.filter((folder) => forbiddenRooms.includes(folder)), []);
   });
 
-  it("names no package registry's host and nobody's home folder", () => {
+  it("The house names no registry's host and no home folder", () => {
     assert.deepEqual(files.flatMap((path) => foreignPlaces(path, read(path))), []);
   });
 
-  it("installs keepfit from no registry while it is on none", () => {
+  it("The house installs keepfit from no registry before it is published", () => {
     // Whoever took the name there would run on the reader's machine.
     if (published !== undefined) return;
     assert.deepEqual(files.flatMap((path) => registryInstalls(path, read(path))), []);
   });
 
-  it("publishes the rooms and no tests, examples or tools of the repository", () => {
+  it("The house publishes the rooms, but no tests, examples or tools of the repository", () => {
     const { include, exclude } = JSON.parse(read("build/tsconfig.json"));
     const topLevel = (path: string) => path.replace(/^\.\.\//, "").split("/")[0];
     const pages = /^(CHANGELOG|LICENSE|README)|^deno\.json$/;
@@ -182,7 +182,7 @@ describe("the house", () => {
     assert.deepEqual([...deno.publish.exclude].sort(), [...others, ...tests].sort());
   });
 
-  it("exports the same files from both manifests", () => {
+  it("The house exports the same files from both manifests", () => {
     assert.deepEqual(deno.exports, node.exports);
     assert.deepEqual(
       Object.values<string>(deno.exports).filter((path) => !files.includes(path.slice(2))),
@@ -190,7 +190,7 @@ describe("the house", () => {
     );
   });
 
-  it("exports each callback by itself", async () => {
+  it("The house exports each callback separately", async () => {
     const paths = (await catalogue()).map(({ path }) => path);
     const exported = Object.entries<string>(node.exports)
       .filter(([name]) => name.startsWith("./callbacks/"));
@@ -198,12 +198,12 @@ describe("the house", () => {
     for (const [name, path] of exported) assert.equal(`${name}.ts`, path);
   });
 
-  it("has one version, in both manifests and for the plugins", () => {
+  it("The house has one version, in both manifests and for the plugins", () => {
     assert.equal(deno.version, node.version);
     assert.ok(read("core/version.ts").includes(`"${node.version}"`));
   });
 
-  it("maps the public names to what is exported under them", () => {
+  it("The house maps the public names to their exports", () => {
     const mapped = Object.entries<string>(deno.imports).filter(([, target]) =>
       target.startsWith("./")
     );
@@ -212,7 +212,7 @@ describe("the house", () => {
     assert.deepEqual(mapped, exported);
   });
 
-  it("pins each package to the same version in both manifests", () => {
+  it("The house pins each package to the same version in both manifests", () => {
     const pinned: Record<string, string> = {
       ...node.dependencies,
       ...node.devDependencies,
@@ -228,11 +228,11 @@ describe("the house", () => {
     }
   });
 
-  it("has tasks and scripts of the same names", () => {
+  it("The house has tasks and scripts of the same names", () => {
     assert.deepEqual(Object.keys(deno.tasks).sort(), Object.keys(node.scripts).sort());
   });
 
-  it("hands out every callback of the catalogue at the front door", async () => {
+  it("The house exports every callback of the catalog at the front door", async () => {
     const door: Record<string, unknown> = keepfit;
     const missing = (await catalogue())
       .filter(({ name, callback }) => door[name] !== callback)
@@ -240,7 +240,7 @@ describe("the house", () => {
     assert.deepEqual(missing, []);
   });
 
-  it("keeps the callbacks apart", async () => {
+  it("The house keeps the callbacks independent", async () => {
     const paths = (await catalogue()).map(({ path }) => path);
     assert.deepEqual(
       paths.flatMap((path) =>
@@ -254,7 +254,7 @@ describe("the house", () => {
   });
 });
 
-describe("the checks of the house", () => {
+describe("The checks of the house", () => {
   const refused: [why: string, path: string, source: string][] = [
     ["another room", "core/a.ts", `import { fit } from "../training/fit.ts";`],
     ["another room, for its types", "core/a.ts", `import type { Fs } from "../runtime/types.ts";`],
@@ -287,7 +287,7 @@ describe("the checks of the house", () => {
     ["a room without a row", "attic/a.ts", ``],
   ];
   for (const [why, path, source] of refused) {
-    it(`refuse ${why}`, () => {
+    it(`The checks of the house reject ${why}`, () => {
       assert.equal(violations(path, source).length, 1);
     });
   }
@@ -315,12 +315,12 @@ describe("the checks of the house", () => {
     ["a URL in a string", "core/a.ts", `const a = "https://example.com";\nimport b from "./b.ts";`],
   ];
   for (const [why, path, source] of allowed) {
-    it(`allow ${why}`, () => {
+    it(`The checks of the house allow ${why}`, () => {
       assert.deepEqual(violations(path, source), []);
     });
   }
 
-  it("find an installation of keepfit from a registry, and none from a folder", () => {
+  it("The checks of the house find an installation of keepfit from a registry, and none from a folder", () => {
     const name = "keepfit";
     const fromRegistry = [
       `npx ${name} --help`,
@@ -350,7 +350,7 @@ describe("the checks of the house", () => {
     assert.deepEqual(fromElsewhere.flatMap((text) => registryInstalls("a.md", text)), []);
   });
 
-  it("find a registry's host and a home folder", () => {
+  it("The checks of the house find a registry's host and a home folder", () => {
     const registry = ["https://registry", "npmjs", "org/a.tgz"].join(".");
     const home = ["", "home", "ada", "keepfit"].join("/");
     assert.equal(foreignPlaces("a.json", registry).length, 1);

@@ -8,7 +8,7 @@ import { root } from "../../tests/files.ts";
 
 const plugin = (name: string) => join(root, `examples/plugins/keepfit/${name}/0.1.0`);
 
-describe("adding a plugin by its path", () => {
+describe("keepfit add with a path", () => {
   let folder: string;
   let project: string;
   before(async () => {
@@ -21,7 +21,7 @@ describe("adding a plugin by its path", () => {
   const keepfit = (...args: string[]) => startIn(project, args).ended;
   const read = async (name: string) => JSON.parse(await readFile(join(project, name), "utf8"));
 
-  it("takes manifests and folders, relative and absolute, whatever is in their names", async () => {
+  it("keepfit add accepts manifests and folders, relative and absolute, with any characters in their names", async () => {
     const inside = "plug ins/50% größe?#1";
     await cp(plugin("epoch-report"), join(project, inside), { recursive: true });
     await cp(plugin("plateau"), join(folder, "shared/plateau"), { recursive: true });
@@ -41,7 +41,7 @@ describe("adding a plugin by its path", () => {
     assert.deepEqual(Object.keys((await read("keepfit.lock.json")).plugins).sort(), [shared, own]);
   });
 
-  it("knows it by each of these forms in verify, update and remove", async () => {
+  it("A plugin added by path is found by each form in verify, update and remove", async () => {
     const verified = await keepfit("verify");
     assert.equal(verified.code, 0, verified.output);
     assert.match(verified.output, /plateau 0\.1\.0.*\n.*epoch-report 0\.1\.0/);
@@ -56,11 +56,11 @@ describe("adding a plugin by its path", () => {
     assert.deepEqual((await read("keepfit.lock.json")).plugins, {});
   });
 
-  it("says what it looked for where there is none, and how a registry's plugin is named", async () => {
+  it("keepfit add names the paths that it tried, and how to name a registry's plugin", async () => {
     const missing = await keepfit("explain", "keepfit/webhook");
     assert.equal(missing.code, 1);
     assert.match(missing.errors, /^keepfit: Cannot find a plugin at keepfit\/webhook/);
-    assert.match(missing.errors, /a plugin of a registry is registry:keepfit\/webhook/);
+    assert.match(missing.errors, /write registry:keepfit\/webhook/);
     assert.match((await keepfit("add", "..")).errors, /a folder without callback\.plugin\.json/);
     assert.doesNotMatch((await keepfit("add", "")).errors, /import\.meta/);
   });

@@ -56,8 +56,8 @@ async function check(...args: string[]) {
   return { code, ...JSON.parse(output.trimEnd().split("\n").at(-1) as string) };
 }
 
-describe("checking a plugin", () => {
-  it("tells size, imports and types, and is fine with one that is", async () => {
+describe("keepfit check", () => {
+  it("keepfit check reports size, imports and types, and accepts a good plugin", async () => {
     const source = await write("fine", "", {
       module: "src/mod.ts",
       files: {
@@ -82,7 +82,7 @@ describe("checking a plugin", () => {
     }
   });
 
-  it("shows a table to people, and ends with 1 when there is a problem", async () => {
+  it("keepfit check prints a table for people, and exits with 1 if there is a problem", async () => {
     const source = await write(
       "writes-logs",
       "export default () => ({ onEpochEnd: (_epoch, logs) => { logs.mine = 1; } });",
@@ -94,7 +94,7 @@ describe("checking a plugin", () => {
     assert.match(output, /\nProblems:\n {2}\w+, trusted: .*failed in onEpochEnd/);
   });
 
-  it("tells a manifest's problems as they are", async () => {
+  it("keepfit check reports the problems of a manifest unchanged", async () => {
     const source = await write("wrong", "export default () => ({})", { licence: "MIT" });
     const { code, error } = await check(source, "--here");
     assert.equal(code, 1);
@@ -104,7 +104,7 @@ describe("checking a plugin", () => {
     assert.equal((await check(imports, "--here")).error.code, "E_IMPORT");
   });
 
-  it("tells what is declared and not used, and what is used and refused", async () => {
+  it("keepfit check reports what is declared but unused, and what is used but refused", async () => {
     const reason = "That is the point.";
     const source = await write(
       "greedy",
@@ -135,7 +135,7 @@ describe("checking a plugin", () => {
     ]);
   });
 
-  it("gives the callback the options that stand behind --", async () => {
+  it("keepfit check passes the options after -- to the callback", async () => {
     const source = await write("told", "export default () => ({ onEpochEnd() {} });", {
       callback: {
         options: { type: "object", properties: { url: { type: "string" } }, required: ["url"] },
@@ -147,7 +147,7 @@ describe("checking a plugin", () => {
     assert.deepEqual(given.problems, []);
   });
 
-  it("tries each tier that the manifest claims", async () => {
+  it("keepfit check tries each tier that the manifest claims", async () => {
     const module = "export default () => ({ onEpochEnd() {} });";
     const both = await check(
       await write("both", module, { sandbox: { support: "supported" } }),

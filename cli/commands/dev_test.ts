@@ -7,7 +7,7 @@ import { fromRegistry } from "../keepfit_source.ts";
 import { newFiles } from "../new_files.ts";
 import { start } from "../../tests/command.ts";
 
-describe("a running training with a plugin in development", () => {
+describe("keepfit dev", () => {
   let folder: string;
   let source: string;
   before(async () => {
@@ -20,7 +20,7 @@ describe("a running training with a plugin in development", () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  it("loads it anew on each save, prints what is wrong, and ends well on Ctrl-C", async () => {
+  it("keepfit dev reloads the plugin on each save, prints problems, and exits normally on Ctrl-C", async () => {
     const dev = start("dev", source);
     await dev.says("ada/watched: onEpochEnd 1 ");
     const module = join(source, "src/mod.ts");
@@ -37,7 +37,7 @@ describe("a running training with a plugin in development", () => {
     await writeFile(module, text);
   });
 
-  it("takes options and ends after so many epochs, all in JSON when it is asked to", async () => {
+  it("keepfit dev accepts options and ends after the given epochs, all in JSON on request", async () => {
     const { code, output, errors } = await start(
       ...["dev", source, "--epochs", "2", "--json", "--", `{ "every": 2 }`],
     ).ended;

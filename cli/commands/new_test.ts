@@ -21,8 +21,8 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-describe("a new plugin", () => {
-  it("is refused where something is, and with names or hooks that there are not", async () => {
+describe("keepfit new", () => {
+  it("keepfit new is refused in a folder that is not empty, and with invalid names or hooks", async () => {
     const taken = join(folder, "taken");
     await mkdir(taken);
     await writeFile(join(taken, "notes.txt"), "mine");
@@ -37,7 +37,7 @@ describe("a new plugin", () => {
     }
   });
 
-  it("names the versions that keepfit is tested with", async () => {
+  it("keepfit new pins the versions that keepfit is tested with", async () => {
     const { dependencies, devDependencies } = JSON.parse(
       await readFile(join(root, "package.json"), "utf8"),
     );
@@ -47,7 +47,7 @@ describe("a new plugin", () => {
     }
   });
 
-  it("from a clone takes the package built there, and says how to build it where there is none", async () => {
+  it("keepfit new in a clone uses the package built there, and explains how to build a missing one", async () => {
     const { code, errors } = await start("new", "ada/cloned", "--out", join(folder, "cloned"))
       .ended;
     const isBuilt = code === 0;
@@ -59,7 +59,7 @@ describe("a new plugin", () => {
     assert.equal(existsSync(join(folder, "cloned")), isBuilt);
   });
 
-  it("names a registry once keepfit is published, and only then", () => {
+  it("keepfit new uses a registry once keepfit is published, and only then", () => {
     const plugin = { id: "ada/notes", hooks: ["onEpochEnd"], controls: [] };
     const built = { bin: { keepfit: "cli/keepfit.js" }, exports: { ".": "./mod.js" } };
     const none = { dependencies: {}, peerDependencies: {} };
@@ -86,7 +86,7 @@ describe("a new plugin", () => {
     assert.doesNotMatch(JSON.stringify(released), /no registry|file:/);
   });
 
-  describe("with keepfit as a package", () => {
+  describe("A new plugin with keepfit as a package", () => {
     const modules = () => join(folder, "node_modules");
     /** The package's own command; it is run where the user is. */
     const keepfit = (...args: string[]) => run(command[0], [...command.slice(1), ...args], folder);
@@ -109,7 +109,7 @@ describe("a new plugin", () => {
       ["that looks at predictions only", "ada/predictions", "--hooks=onPredictEnd"],
     ];
     for (const [what, id, ...flags] of plugins) {
-      it(`${what} passes its tests and type check at once`, async () => {
+      it(`A new plugin ${what} passes its tests and type check immediately`, async () => {
         const out = join(folder, id.split("/")[1]);
         const begun = await keepfit("new", id, "--json", ...flags);
         assert.deepEqual(JSON.parse(begun).files, [
@@ -137,7 +137,7 @@ describe("a new plugin", () => {
       });
     }
 
-    it("names its schema for editors, and is packed without that path", async () => {
+    it("A new plugin names its schema for editors, and is packed without that path", async () => {
       const source = join(folder, "loss-to-slack");
       const { $schema, ...rest } = await readJson(join(source, "callback.plugin.json"));
       const schema = await readJson(join(source, $schema));
@@ -149,7 +149,7 @@ describe("a new plugin", () => {
       assert.deepEqual(Object.keys(packed).sort(), [...Object.keys(rest), "files"].sort());
     });
 
-    it("goes on as its next steps say, with all that it needs installed", async () => {
+    it("A new plugin supports its next steps with all dependencies installed", async () => {
       const said = await keepfit("new", "ada/next-steps", "--out", "next steps");
       const [, steps] = said.match(
         {

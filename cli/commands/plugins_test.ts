@@ -12,7 +12,7 @@ import { root } from "../../tests/files.ts";
 const example = join(root, "examples/plugins/keepfit/epoch-report/0.1.0");
 const token = "a-token-of-twenty-characters";
 
-describe("a plugin from its author to its user", () => {
+describe("A plugin from its author to its user", () => {
   let folder: string;
   let hub: HttpServer;
   let source: string;
@@ -43,7 +43,7 @@ describe("a plugin from its author to its user", () => {
   // deno-lint-ignore no-explicit-any -- what the command tells is read here as a program would
   type Told = any;
 
-  it("is signed and published, looked at, added, verified, kept with the program and removed", async () => {
+  it("A plugin is signed, published, inspected, added, verified, vendored and removed", async () => {
     const keyFile = join(folder, "key.pem");
     const { told: { keyId } } = await keepfit("key", "new", keyFile);
     assert.match(keyId, /^ed25519:/);
@@ -97,7 +97,7 @@ describe("a plugin from its author to its user", () => {
     assert.deepEqual((await keepfit(...yank, "--token", token, "--undo")).told.yanked, []);
   });
 
-  it("is not replaced by one that would be trusted further, unless that is accepted", async () => {
+  it("A plugin is not replaced by one with more trust, unless that is accepted", async () => {
     // A local one: its address stays, its content does not.
     const reference = pathToFileURL(join(source, "callback.plugin.json")).href;
     await keepfit("add", reference, "--output-dir", "reports", "--yes");

@@ -267,7 +267,7 @@ export class PluginLog {
 }
 
 function damaged(expected: string, actual: string): PluginError {
-  return new PluginError("E_REGISTRY", `Cannot use the log ${logName}: it was changed`, {
+  return new PluginError("E_REGISTRY", `Cannot use the log ${logName}: it has changed`, {
     url: logName,
     expected,
     actual,

@@ -69,8 +69,8 @@ async function refused(response: Response | Promise<Response>, status: number): 
 /** Version 0.1.0 as another one. */
 const numbered = (version: string, change: object = {}) => ({ ...example, version, ...change });
 
-describe("publishing to a hub", () => {
-  it("adds a version that everybody can read, byte for byte", async () => {
+describe("Publishing to a hub", () => {
+  it("Publishing to a hub adds a version that everyone can read, byte for byte", async () => {
     const { hub, fs, put, json } = await emptyHub();
     const text = JSON.stringify(example, null, 1);
     const response = await put(text);
@@ -96,7 +96,7 @@ describe("publishing to a hub", () => {
     assert.deepEqual((await fs.readDir("p")).map(({ name }) => name), ["index.json", "keepfit"]);
   });
 
-  it("refuses owners whose names are the hub's own", async () => {
+  it("Publishing to a hub refuses owners whose names are reserved", async () => {
     const store = memoryPluginStore();
     const manifest = new TextEncoder().encode(JSON.stringify({ ...example, id: "api/report" }));
     await assert.rejects(
@@ -106,7 +106,7 @@ describe("publishing to a hub", () => {
     assert.deepEqual((await store.index()).plugins, []);
   });
 
-  it("refuses a version that differs from another in build metadata alone", async () => {
+  it("Publishing to a hub refuses a version that differs from another only in build metadata", async () => {
     const { put } = await emptyHub();
     await put();
     const path = "/keepfit/epoch-report/0.1.0+twin";
@@ -114,7 +114,7 @@ describe("publishing to a hub", () => {
     assert.match(error, /0\.1\.0 is published, and build metadata makes no other version/);
   });
 
-  it("dates a version whose publishing was cut off, when it is sent again", async () => {
+  it("Publishing to a hub dates a version whose publishing was interrupted when it is sent again", async () => {
     const fs = memoryFileSystem();
     let failing = true;
     const { put, json } = await emptyHub({
@@ -137,7 +137,7 @@ describe("publishing to a hub", () => {
     assert.notEqual(versions["0.1.0"].published, undefined);
   });
 
-  it("accepts the same bytes twice, and refuses others", async () => {
+  it("Publishing to a hub accepts the same bytes twice, and refuses others", async () => {
     const { put, hub } = await emptyHub();
     assert.equal((await put()).status, 201);
     assert.equal((await put()).status, 200);
@@ -147,7 +147,7 @@ describe("publishing to a hub", () => {
     assert.equal(stored.title, example.title);
   });
 
-  it("gives a version to one of those who publish it at the same time", async () => {
+  it("Publishing to a hub gives a version to one of several that publish it at the same time", async () => {
     const { put, json } = await emptyHub();
     const titles = Array.from({ length: 8 }, (_, i) => `Title ${i}`);
     const answers = await Promise.all(titles.map((title) => put({ ...example, title })));
@@ -157,7 +157,7 @@ describe("publishing to a hub", () => {
     assert.equal((await json("/index.json")).plugins[0].title, won[0]);
   });
 
-  it("requires a token of that owner", async () => {
+  it("Publishing to a hub requires a token of the owner", async () => {
     const { hub, put, post, fs } = await emptyHub();
     for (const bearer of ["", "wrong-token-of-some-length", token.slice(1), `${token}x`]) {
       await refused(put(example, { bearer }), 401);
@@ -179,7 +179,7 @@ describe("publishing to a hub", () => {
     );
   });
 
-  it("refuses tokens that can be guessed, without showing them", () => {
+  it("Publishing to a hub refuses tokens that can be guessed, without showing them", () => {
     const fs = memoryFileSystem();
     for (const wrong of ["hunter2", "with a space in the middle"]) {
       assert.throws(
@@ -199,7 +199,7 @@ describe("publishing to a hub", () => {
     }
   });
 
-  it("refuses what could not be loaded, and writes nothing of it", async () => {
+  it("Publishing to a hub refuses a plugin that could not be loaded, and writes nothing of it", async () => {
     const { put, fs } = await emptyHub();
     const bytes = (text: string) => new TextEncoder().encode(text);
     const without = new Map([...files].slice(1));
@@ -236,7 +236,7 @@ describe("publishing to a hub", () => {
     assert.deepEqual(await fs.readDir("p"), []);
   });
 
-  it("says what is wrong with the form of a request", async () => {
+  it("Publishing to a hub reports what is wrong with the format of a request", async () => {
     const { hub } = await emptyHub();
     const put = (body: string) =>
       hub.request(place, { method: "PUT", headers: { authorization: `Bearer ${token}` }, body });
@@ -268,8 +268,8 @@ describe("publishing to a hub", () => {
   });
 });
 
-describe("a hub's signed plugins", () => {
-  it("stay signed by one of the same keys", async () => {
+describe("A hub's signed plugins", () => {
+  it("A hub's signed plugins stay signed by one of the same keys", async () => {
     const { put } = await emptyHub();
     const [a, b] = [await generateKeyPair(), await generateKeyPair()];
     const publish = (version: string, manifest: unknown) =>
@@ -291,7 +291,7 @@ describe("a hub's signed plugins", () => {
     await refused(publish("0.5.0", await signManifest(numbered("0.5.0"), a)), 403);
   });
 
-  it("are refused with a signature that does not hold", async () => {
+  it("A hub's signed plugins are refused with an invalid signature", async () => {
     const { put } = await emptyHub();
     const signed = await signManifest(example, await generateKeyPair());
     const response = await put({ ...signed, title: "Another" });
@@ -300,8 +300,8 @@ describe("a hub's signed plugins", () => {
   });
 });
 
-describe("yanking a version on a hub", () => {
-  it("keeps its files and makes another one the latest, until it is undone", async () => {
+describe("Yanking a version on a hub", () => {
+  it("Yanking a version on a hub keeps its files and makes another one the latest, until it is undone", async () => {
     const { hub, fs, put, post, json } = await emptyHub();
     await put();
     await put(numbered("0.2.0"), { path: "/keepfit/epoch-report/0.2.0" });
@@ -324,7 +324,7 @@ describe("yanking a version on a hub", () => {
     await refused(post("/ada/nothing/1.0.0/yank"), 404);
   });
 
-  it("keeps the reason, shows it, and drops it with the yank", async () => {
+  it("Yanking a version on a hub stores and shows the reason, and drops it with the yank", async () => {
     const { fs, put, post, json } = await emptyHub();
     await put();
     const why = JSON.stringify({ reason: "leaks file handles: use 0.2.0" });
@@ -342,7 +342,7 @@ describe("yanking a version on a hub", () => {
     assert.equal(again.versions["0.1.0"].yankReason, undefined);
   });
 
-  it("refuses a reason that is not one line", async () => {
+  it("Yanking a version on a hub refuses a reason that is not one line", async () => {
     const { put, post } = await emptyHub();
     await put();
     for (const body of ["{", "[]", `{"reason": 1}`, `{"reason": "a\\nb"}`, `{"reason": ""}`]) {
@@ -353,7 +353,7 @@ describe("yanking a version on a hub", () => {
     await refused(post(`${place}/yank`, { body: "x".repeat(20_000) }), 413);
   });
 
-  it("leaves no latest where every version is yanked, in the index and on the page", async () => {
+  it("Yanking a version on a hub leaves no latest version if every version is yanked, in the index and on the page", async () => {
     const { hub, fs, put, post, json } = await emptyHub();
     await put();
     await post(`${place}/yank`);
@@ -377,8 +377,8 @@ describe("yanking a version on a hub", () => {
   });
 });
 
-describe("a hub", () => {
-  it("records the time of publishing, and keeps it", async () => {
+describe("A hub", () => {
+  it("A hub records the time of publishing, and keeps it", async () => {
     const { fs, put, post, json } = await emptyHub();
     const before = Date.now();
     await put();
@@ -398,8 +398,8 @@ describe("a hub", () => {
   });
 });
 
-describe("a registry's folder", () => {
-  it("that cannot be written is reported, and left as it was", async () => {
+describe("A registry's folder", () => {
+  it("A registry's folder that is not writable is reported, and left unchanged", async () => {
     const fs = memoryFileSystem();
     let failing = false;
     const { hub, put } = await emptyHub({
@@ -432,7 +432,7 @@ describe("a registry's folder", () => {
     assert.equal(again.status, 201);
   });
 
-  it("with half a version, of a killed process, accepts the whole one", async () => {
+  it("A registry's folder with a partial version of a killed process accepts the whole one", async () => {
     const { fs, put } = await emptyHub();
     await fs.makeDir(`p${place}`);
     await fs.writeFile(`p${place}/index.js`, "half");
@@ -441,7 +441,7 @@ describe("a registry's folder", () => {
     assert.equal(text, new TextDecoder().decode(files.get("index.js")));
   });
 
-  it("leaves nothing of a process that was killed in the middle", async () => {
+  it("A registry's folder keeps nothing of a process that was killed while publishing", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-hub-"));
     try {
       // Ended by now.
@@ -461,7 +461,7 @@ describe("a registry's folder", () => {
     }
   });
 
-  it("is not written over a link, on real disks", async () => {
+  it("A registry's folder is not written through a link, on real disks", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-publish-"));
     try {
       await mkdir(join(folder, "registry"));
@@ -485,8 +485,8 @@ describe("a registry's folder", () => {
   });
 });
 
-describe("a hub's schemas", () => {
-  it("are those of the package, for any page", async () => {
+describe("A hub's schemas", () => {
+  it("A hub's schemas are those of the package, for any page", async () => {
     const { hub } = await emptyHub();
     const path = "/schemas/callback.plugin.schema.json";
     const response = await hub.request(path);

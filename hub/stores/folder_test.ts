@@ -54,7 +54,7 @@ async function nextTick(): Promise<void> {
 }
 
 describe("folderPluginStore", () => {
-  it("reads nothing again while nothing has changed", async () => {
+  it("folderPluginStore reads nothing again while nothing has changed", async () => {
     const { fs, calls } = await byHand("0.1.0", "0.2.0");
     const store = folderPluginStore("r", { fs });
     const index = await store.index();
@@ -67,7 +67,7 @@ describe("folderPluginStore", () => {
     assert.deepEqual(calls, [`stat r/${id}`, `stat r/${id}/meta.json`]);
   });
 
-  it("lists a version that was copied in by hand when the folder is compared again", async () => {
+  it("folderPluginStore lists a version that was copied by hand when the folder is compared again", async () => {
     const { fs, copy } = await byHand("0.1.0");
     const store = folderPluginStore("r", { fs, checkEvery: 0 });
     assert.equal((await store.index()).plugins[0].latest, "0.1.0");
@@ -81,7 +81,7 @@ describe("folderPluginStore", () => {
     ]);
   });
 
-  it("lists a version that was copied in by hand once its plugin is read", async () => {
+  it("folderPluginStore lists a version that was copied by hand once its plugin is read", async () => {
     const { fs, copy } = await byHand("0.1.0");
     const store = folderPluginStore("r", { fs, checkEvery: Infinity });
     await store.index();
@@ -92,7 +92,7 @@ describe("folderPluginStore", () => {
     assert.equal((await store.index()).plugins[0].latest, "0.2.0");
   });
 
-  it("waits for the manifest of a version that is still being copied", async () => {
+  it("folderPluginStore waits for the manifest of a version that is still being copied", async () => {
     const { fs, memory, copy } = await byHand("0.1.0");
     await memory.makeDir(`r/${id}/0.2.0`);
     const store = folderPluginStore("r", { fs });
@@ -101,7 +101,7 @@ describe("folderPluginStore", () => {
     assert.equal((await store.meta(id))?.latest, "0.2.0");
   });
 
-  it("sees what another store publishes, yanks or removes", async () => {
+  it("folderPluginStore detects what another store publishes, yanks or removes", async () => {
     const memory = memoryFileSystem();
     await memory.makeDir("r");
     const [reader, writer] = [0, 1].map(() => folderPluginStore("r", { fs: memory }));

@@ -164,8 +164,8 @@ after(() => {
   server.closeAllConnections();
 });
 
-describe("the table of samples", () => {
-  it("has every callback class of the front door, and no other", () => {
+describe("The table of samples", () => {
+  it("The table of samples has every callback class of the front door, and no other", () => {
     assert.deepEqual(Object.keys(samples).sort(), Object.keys(classes).sort());
   });
 });
@@ -178,7 +178,7 @@ for (const [name, sample] of Object.entries(samples)) {
   };
 
   describe(name, () => {
-    it("works in fit with validation, in evaluate and in predict, without a warning", async () => {
+    it(`${name} works in fit with validation, in evaluate and in predict, without a warning`, async () => {
       const callback = make();
       const model = makeModel();
       const warned = await warnings(async () => {
@@ -194,7 +194,7 @@ for (const [name, sample] of Object.entries(samples)) {
       assert.deepEqual(warned, []);
     });
 
-    it("works in a second fit as in the first", async () => {
+    it(`${name} works in a second fit like in the first`, async () => {
       const callback = make();
       await warnings(async () => {
         await train(makeModel(), callback);
@@ -202,7 +202,7 @@ for (const [name, sample] of Object.entries(samples)) {
       });
     });
 
-    it("leaves no tensor behind", async () => {
+    it(`${name} leaks no tensor`, async () => {
       const model = makeModel();
       await warnings(async () => {
         // The optimizer's own come with the first batch.
@@ -215,7 +215,7 @@ for (const [name, sample] of Object.entries(samples)) {
       });
     });
 
-    it("has a state of plain data, which another one takes before and after it has a model", async () => {
+    it(`${name} has a state of plain data, which another one accepts before and after it has a model`, async () => {
       const callback = make();
       if (callback.getState === undefined) return assert.equal(callback.setState, undefined);
       let state: keepfit.CallbackState = {};
@@ -235,7 +235,7 @@ for (const [name, sample] of Object.entries(samples)) {
       await warnings(() => train(makeModel(), late));
     });
 
-    it("may be closed twice, and without a run", async () => {
+    it(`${name} may be closed twice, and without a run`, async () => {
       await make().close?.();
       const callback = make();
       await warnings(() => train(makeModel(), callback));
@@ -244,7 +244,7 @@ for (const [name, sample] of Object.entries(samples)) {
     });
 
     for (const place of ["before", "behind"]) {
-      it(`survives a neighbour ${place} it that fails`, async () => {
+      it(`${name} tolerates a failing callback ${place} it`, async () => {
         const model = makeModel();
         await warnings(() => train(model, null));
         const before = tf.memory().numTensors;
@@ -264,7 +264,7 @@ for (const [name, sample] of Object.entries(samples)) {
       });
     }
 
-    it("tells an option that it does not have", async () => {
+    it(`${name} warns about an unknown option`, async () => {
       if (sample.unknownOption === "hasNoOptions") return;
       const use = () => void make(undefined, { patiense: 3 });
       if (sample.unknownOption === "fails") return assert.throws(use, /patiense/);
@@ -273,7 +273,7 @@ for (const [name, sample] of Object.entries(samples)) {
       assert.match(warned[0], new RegExp(`${name} has no option 'patiense'`));
     });
 
-    it("works in a loop without TensorFlow.js, or says that it needs it", async () => {
+    it(`${name} works in a loop without TensorFlow.js, or reports that it needs it`, async () => {
       const model = { stopTraining: false, optimizer: { learningRate: 0.1 } };
       const { withoutModel } = sample;
       const refusal = withoutModel instanceof RegExp ? withoutModel : undefined;
@@ -302,7 +302,7 @@ for (const [name, sample] of Object.entries(samples)) {
       assert.deepEqual(await warnings(run), []);
     });
 
-    it("works in model.fit of TensorFlow.js", async () => {
+    it(`${name} works in model.fit of TensorFlow.js`, async () => {
       const model = makeModel();
       await warnings(async () => {
         const { epoch } = await model.fit(x, y, {

@@ -85,7 +85,7 @@ for (const [adapter, [newCalls, root]] of Object.entries(adapters)) {
   // Memory has no permission bits.
   const chmod = adapter === "memory" ? [] : ["chmod beside"];
 
-  describe(`durability on the file system of ${adapter}`, () => {
+  describe(`Durability on the file system of ${adapter}`, () => {
     it("writeFile syncs a file before it is renamed into place, then its folder", async () => {
       const { fs, done, place, folder } = await newWorld();
       await fs.writeFile(`${place}/a`, "new");
@@ -95,7 +95,7 @@ for (const [adapter, [newCalls, root]] of Object.entries(adapters)) {
       assert.deepEqual(done, placed("a", folder, ...chmod));
     });
 
-    it("sync waits for what was written to an open file", async () => {
+    it("sync waits for everything written to an open file", async () => {
       for (const mode of ["append", "create", "truncate"] as const) {
         const { fs, done, place } = await newWorld();
         const file = await fs.open(`${place}/a`, mode);
@@ -126,8 +126,8 @@ for (const [adapter, [newCalls, root]] of Object.entries(adapters)) {
   });
 }
 
-describe(`the system calls of ${name}`, () => {
-  it("sync by the operating system, which refuses a closed file", async () => {
+describe(`The system calls of ${name}`, () => {
+  it("The system calls sync through the operating system, which rejects a closed file", async () => {
     const file = await adapters[name][0]().open(`${folder}/closed`, "create");
     await file.sync();
     await file.close();

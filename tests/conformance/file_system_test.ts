@@ -62,9 +62,9 @@ function isForbidden(path: string): boolean {
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 for (const [name, newWorld] of Object.entries(fileSystems)) {
-  describe(`the file system of ${name}`, () => {
+  describe(`The file system of ${name}`, () => {
     const test = (title: string, body: (world: World) => Promise<void>) =>
-      it(title, async () => await body(await newWorld()));
+      it(`The file system ${title}`, async () => await body(await newWorld()));
 
     test("reads back the bytes and the text that were written", async ({ fs, root }) => {
       const data = Uint8Array.from({ length: 70_000 }, (_, i) => i * 7);
@@ -76,7 +76,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.equal((await fs.readFile(`${root}/empty`)).length, 0);
     });
 
-    test("gives a reader bytes of its own", async ({ fs, root }) => {
+    test("returns separate bytes to each reader", async ({ fs, root }) => {
       await fs.writeFile(`${root}/a`, "abc");
       const read = await fs.readFile(`${root}/a`);
       assert.equal(read.buffer.byteLength, 3);
@@ -108,7 +108,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.deepEqual((await fs.readDir(root)).map((entry) => entry.name), ["a"]);
     });
 
-    test("appends behind what is there and truncates on request", async ({ fs, root }) => {
+    test("appends to existing content and truncates on request", async ({ fs, root }) => {
       for (const line of ["1\n", "2\n"]) {
         const file = await fs.open(`${root}/log`, "append");
         await file.write(line);
@@ -122,7 +122,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.equal(await fs.readTextFile(`${root}/log`), "3");
     });
 
-    test("creates a file for one of many who want to", async ({ fs, root }) => {
+    test("creates a file exclusively for one of many writers", async ({ fs, root }) => {
       const tries = Array.from({ length: 8 }, async () => {
         const file = await fs.open(`${root}/one`, "create");
         await file.write("mine");
@@ -134,7 +134,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.equal(await fs.readTextFile(`${root}/one`), "mine");
     });
 
-    test("keeps the order of writes that nobody waited for", async ({ fs, root }) => {
+    test("keeps the order of writes that are not awaited", async ({ fs, root }) => {
       const file = await fs.open(`${root}/log`, "append");
       const lines = Array.from({ length: 200 }, (_, i) => `${i} ${"x".repeat(i * 50)}\n`);
       const writes = lines.map((line) => file.write(line));
@@ -155,7 +155,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       await rejects(file.sync(), "Other");
     });
 
-    test("goes on writing to an open file that was renamed", async ({ fs, root }) => {
+    test("continues to write to an open file that was renamed", async ({ fs, root }) => {
       const file = await fs.open(`${root}/a`, "append");
       await fs.rename(`${root}/a`, `${root}/b`);
       await file.write("x");
@@ -182,7 +182,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.deepEqual((await fs.readDir(root)).map((entry) => entry.name), ["model.json"]);
     });
 
-    test("takes many writers to many files", async ({ fs, root }) => {
+    test("accepts many writers to many files", async ({ fs, root }) => {
       const names = Array.from({ length: 30 }, (_, i) => `${i}`);
       await Promise.all(names.map((name) => fs.writeFile(`${root}/${name}`, name)));
       for (const name of names) assert.equal(await fs.readTextFile(`${root}/${name}`), name);
@@ -200,7 +200,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       "ä".repeat(127) + "x",
       "n".repeat(255),
     ];
-    test("takes any name, in a path and in a URL", async ({ fs, root }) => {
+    test("accepts any name, in a path and in a URL", async ({ fs, root }) => {
       for (const name of names) {
         const path = `${root}/${name}`;
         await fs.writeFile(path, name);
@@ -236,7 +236,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       await rejects(fs.writeFile(`${root}/${"n".repeat(256)}`, "x"), "InvalidPath");
     });
 
-    test("tells what is missing", async ({ fs, root }) => {
+    test("reports missing files", async ({ fs, root }) => {
       const path = `${root}/none/a.csv`;
       await rejects(fs.readFile(path), "NotFound", /^Cannot read .*a\.csv: no such file or dir/);
       await rejects(fs.readTextFile(path), "NotFound");
@@ -247,7 +247,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       await rejects(fs.rename(path, `${root}/b`), "NotFound", /^Cannot rename .*a\.csv to .*b: /);
     });
 
-    test("tells a file from a directory", async ({ fs, root }) => {
+    test("distinguishes files and directories", async ({ fs, root }) => {
       await fs.makeDir(`${root}/d`);
       await fs.writeFile(`${root}/f`, "x");
       await rejects(fs.writeFile(`${root}/d`, ""), "IsADirectory");
@@ -266,7 +266,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.equal(await fs.readTextFile(`${root}/f`), "x");
     });
 
-    test("makes a directory with its parents, twice without harm", async ({ fs, root }) => {
+    test("creates a directory with its parents, even twice", async ({ fs, root }) => {
       await fs.makeDir(`${root}/a/b/c`);
       await fs.makeDir(`${root}/a/b/c/`);
       assert((await fs.stat(`${root}/a/b/c`)).isDirectory);
@@ -292,7 +292,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.equal(await fs.readTextFile(`${root}/empty/e/f`), "f");
     });
 
-    test("removes files and empty directories, whole ones only when told so", async (world) => {
+    test("removes files and empty directories, and others only if told to", async (world) => {
       const { fs, root } = world;
       await fs.makeDir(`${root}/d/e`);
       await fs.writeFile(`${root}/d/f`, "x");
@@ -304,7 +304,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.deepEqual(await fs.readDir(root), []);
     });
 
-    test("lists a directory by name", async ({ fs, root }) => {
+    test("lists a directory sorted by name", async ({ fs, root }) => {
       for (const name of ["b", "a", "10", "9", "Z"]) await fs.writeFile(`${root}/${name}`, "");
       await fs.makeDir(`${root}/c`);
       const entries = await fs.readDir(root);
@@ -318,7 +318,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       });
     });
 
-    test("tells size and kind, and nothing of its own", async ({ fs, root }) => {
+    test("reports size and kind, and no other fields", async ({ fs, root }) => {
       await fs.writeFile(`${root}/f`, "12345");
       const { modified, links = 1, owner = null, ...info } = await fs.stat(`${root}/f`);
       assert.deepEqual(info, { isFile: true, isDirectory: false, isSymlink: false, size: 5 });
@@ -328,7 +328,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert((await fs.stat(root)).isDirectory);
     });
 
-    test("changes a directory's time when an entry is made in it", async ({ fs, root }) => {
+    test("updates a directory's time when an entry is created in it", async ({ fs, root }) => {
       const time = async () => (await fs.stat(root)).modified;
       for (
         const make of [
@@ -346,11 +346,11 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
   });
 }
 
-describe(`the real file system of ${getRuntime().name}`, () => {
+describe(`The real file system of ${getRuntime().name}`, () => {
   after(() => nodeFs.rmSync(place, { recursive: true, force: true }));
   const newWorld = fileSystems[getRuntime().name];
 
-  it("writes through a symbolic link, also one that points at nothing yet", async () => {
+  it("The real file system writes through a symbolic link, even one with a missing target", async () => {
     const { fs, root } = await newWorld();
     await fs.makeDir(`${root}/d`);
     nodeFs.symlinkSync("d/real", `${root}/link`);
@@ -364,7 +364,7 @@ describe(`the real file system of ${getRuntime().name}`, () => {
     assert.equal(await fs.readTextFile(`${root}/d/real`), "2");
   });
 
-  it("removes a link to a directory and not what is in it", async () => {
+  it("The real file system removes a link to a directory, but not its content", async () => {
     const { fs, root } = await newWorld();
     await fs.makeDir(`${root}/d`);
     await fs.writeFile(`${root}/d/f`, "x");
@@ -373,14 +373,14 @@ describe(`the real file system of ${getRuntime().name}`, () => {
     assert.equal(await fs.readTextFile(`${root}/d/f`), "x");
   });
 
-  it("tells links that go in a circle", async () => {
+  it("The real file system reports circular links", async () => {
     const { fs, root } = await newWorld();
     nodeFs.symlinkSync("b", `${root}/a`);
     nodeFs.symlinkSync("a", `${root}/b`);
     await rejects(fs.writeFile(`${root}/a`, ""), "InvalidPath", /symbolic links/);
   });
 
-  it("keeps the permissions of a file that it replaces", async () => {
+  it("The real file system keeps the permissions of a replaced file", async () => {
     const { fs, root } = await newWorld();
     await fs.writeFile(`${root}/f`, "1");
     nodeFs.chmodSync(`${root}/f`, 0o646);
@@ -388,7 +388,7 @@ describe(`the real file system of ${getRuntime().name}`, () => {
     assert.equal(nodeFs.statSync(`${root}/f`).mode & 0o777, 0o646);
   });
 
-  it("writes into a pipe without replacing it", async () => {
+  it("The real file system writes to a pipe without replacing it", async () => {
     const { fs, root } = await newWorld();
     const pipe = `${root}/pipe`;
     if (spawnSync("mkfifo", [pipe]).status !== 0) return console.log("skipped: no mkfifo here");
@@ -402,7 +402,7 @@ describe(`the real file system of ${getRuntime().name}`, () => {
     assert.equal(read, "ab");
   });
 
-  it("tells that it may not write where not even root may", async () => {
+  it("The real file system reports a missing permission to write", async () => {
     const { fs, root } = await newWorld();
     nodeFs.writeFileSync(`${root}/f`, "", { mode: 0o400 });
     // Root is stopped by the kernel's own files only.
@@ -415,7 +415,7 @@ describe(`the real file system of ${getRuntime().name}`, () => {
     );
   });
 
-  it("says which flag Deno wants", async () => {
+  it("The real file system names the flag that Deno needs", async () => {
     if (getRuntime().name !== "deno") return console.log("skipped: only Deno has permissions");
     const { root } = await newWorld();
     const module = `

@@ -43,13 +43,13 @@ const stores: Record<string, () => Promise<PluginStore>> = {
 };
 
 for (const [name, newStore] of Object.entries(stores)) {
-  describe(`the plugin store of ${name}`, () => {
+  describe(`The plugin store of ${name}`, () => {
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), "keepfit-store-"));
     });
     after(() => rm(folder, { recursive: true }));
     const test = (title: string, body: (store: PluginStore) => Promise<void>) =>
-      it(title, async () => await body(await newStore()));
+      it(`The plugin store ${title}`, async () => await body(await newStore()));
     /** JSON knows no undefined. */
     const json = (data: unknown) => JSON.parse(JSON.stringify(data));
 
@@ -147,7 +147,7 @@ for (const [name, newStore] of Object.entries(stores)) {
       assert.equal(await store.yank("ada/counter", "9.9.9", {}), undefined);
     });
 
-    test("names no latest version when every one is yanked", async (store) => {
+    test("has no latest version if every version is yanked", async (store) => {
       await store.add(await version("ada/counter", "1.0.0"));
       await store.yank("ada/counter", "1.0.0", {});
       const [entry] = json(await store.index()).plugins;
@@ -159,7 +159,7 @@ for (const [name, newStore] of Object.entries(stores)) {
       assert.equal((await store.meta("ada/counter"))?.latest, undefined);
     });
 
-    test("keeps the first time of publishing, and fills in a missing one", async (store) => {
+    test("keeps the first time of publishing, and adds a missing one", async (store) => {
       const added = await version("ada/counter", "1.0.0");
       const times = ["2026-01-31T12:00:00.000Z", "2026-02-28T12:00:00.000Z"];
       const published = async () => (await store.meta("ada/counter"))?.versions["1.0.0"].published;
@@ -171,7 +171,7 @@ for (const [name, newStore] of Object.entries(stores)) {
       }
     });
 
-    test("runs one exclusive change after another, and goes on after a failure", async (store) => {
+    test("runs exclusive changes one after another, and continues after a failure", async (store) => {
       const events: string[] = [];
       const change = (name: string) =>
         store.exclusive(async () => {
@@ -189,7 +189,7 @@ for (const [name, newStore] of Object.entries(stores)) {
       );
     });
 
-    test("gives a version to one of several that add it", async (store) => {
+    test("adds a version for only one of several writers", async (store) => {
       const titles = Array.from({ length: 6 }, (_, i) => `Title ${i}`);
       const added = await Promise.all(
         titles.map((title) =>

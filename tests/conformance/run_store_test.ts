@@ -7,17 +7,17 @@ const stores: Record<string, (limits?: RunLimits) => Promise<RunStore>> = {
 };
 
 for (const [name, newStore] of Object.entries(stores)) {
-  describe(`the run store of ${name}`, () => {
+  describe(`The run store of ${name}`, () => {
     const epochs = async (store: RunStore, id: string) =>
       (await store.get(id))?.epochs.map(({ epoch }) => epoch);
 
-    it("is empty at first", async () => {
+    it("The run store is empty at first", async () => {
       const store = await newStore();
       assert.deepEqual(await store.list(), []);
       assert.equal(await store.get("run-1"), undefined);
     });
 
-    it("returns a run with the logs of its epochs, as copies", async () => {
+    it("The run store returns a run with the logs of its epochs, as copies", async () => {
       const store = await newStore();
       const logs = { epoch: 0, loss: "NaN", acc: 0.5, note: null, done: false };
       assert.equal(await store.add({ ...logs }, "mine"), "mine");
@@ -28,7 +28,7 @@ for (const [name, newStore] of Object.entries(stores)) {
       assert.deepEqual(await epochs(store, "mine"), [0]);
     });
 
-    it("adds unnamed reports to the newest unnamed run", async () => {
+    it("The run store adds unnamed reports to the newest unnamed run", async () => {
       const store = await newStore();
       const ids = [];
       for (const epoch of [0, 1, 5, 0, 1, 1]) ids.push(await store.add({ epoch }));
@@ -36,13 +36,13 @@ for (const [name, newStore] of Object.entries(stores)) {
       assert.deepEqual(await epochs(store, "run-1"), [0, 1, 5]);
     });
 
-    it("restarts a named run whose epochs restart", async () => {
+    it("The run store restarts a named run whose epochs restart", async () => {
       const store = await newStore();
       for (const epoch of [0, 1, 5, 0]) await store.add({ epoch }, "mine");
       assert.deepEqual(await epochs(store, "mine"), [0]);
     });
 
-    it("lists the most recently updated run first, with its latest epoch", async () => {
+    it("The run store lists the most recently updated run first, with its latest epoch", async () => {
       const store = await newStore();
       for (const name of ["a", "b", "a"]) {
         const epoch = (await store.get(name))?.epochs.length ?? 0;
@@ -55,7 +55,7 @@ for (const [name, newStore] of Object.entries(stores)) {
       ]);
     });
 
-    it("drops the least recently updated run and the oldest epochs", async () => {
+    it("The run store drops the least recently updated run and the oldest epochs", async () => {
       const store = await newStore({ maxRuns: 2, maxEpochs: 3 });
       for (const name of ["a", "b", "a", "c"]) {
         for (const epoch of [0, 1, 2, 3]) await store.add({ epoch }, name);

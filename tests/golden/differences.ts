@@ -362,7 +362,7 @@ export const differences: readonly Difference[] = [
     why: "What is wrong is said, once a run: JSON has no NaN; Keras blames the server.",
     holds: ({ keras, ours }) =>
       textOf(keras) === `["unreachable"]` &&
-      (ours === missing || /loss is NaN, for which JSON has no word/.test(String(ours))),
+      (ours === missing || /loss is NaN, which JSON cannot express/.test(String(ours))),
   },
   {
     groups: ["remote_monitor"],

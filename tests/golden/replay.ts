@@ -306,7 +306,7 @@ function nameIn(path: string): string {
 
 /** What a warning says, without its words: what is missing, and the keys it names. */
 function told(message: string): string {
-  const missing = /(\w+) watches '(.*)', which is not available.* Available are: (.*)$/.exec(
+  const missing = /(\w+) monitors '(.*)', which is not available.* Available are: (.*)$/.exec(
     message,
   );
   if (missing !== null) {

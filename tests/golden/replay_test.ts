@@ -16,14 +16,14 @@ import { type FitScenario, groups, readScenarios, readTraces, type Scenario } fr
 
 const env = { ...process.env, KERAS_BACKEND: "jax", PYTHONDONTWRITEBYTECODE: "1" };
 
-describe("the traces of Keras", () => {
+describe("The traces of Keras", () => {
   let outcomes: Outcome[] = [];
   before(async () => {
     outcomes = await replayAll();
   });
 
   for (const group of [...groups, "hook_order"]) {
-    it(`are equal or explained: ${group}`, () => {
+    it(`The traces of Keras are equal or explained: ${group}`, () => {
       const own = outcomes.filter((outcome) => outcome.group === group);
       assert.ok(own.length > 0);
       assert.deepEqual(
@@ -35,7 +35,7 @@ describe("the traces of Keras", () => {
     });
   }
 
-  it("differ where it is listed, and as often", () => {
+  it("The traces of Keras differ exactly where it is listed, and as often", () => {
     assert.deepEqual(miscounted(outcomes), []);
     const explained = outcomes.filter(({ unexplained }) => unexplained.length === 0);
     console.log(
@@ -45,17 +45,17 @@ describe("the traces of Keras", () => {
     assert.ok(outcomes.length >= 400);
   });
 
-  it("need each option for parity in each place where it is on", async () => {
+  it("The traces of Keras need each parity option wherever it is set", async () => {
     for (const one of switches) assert.deepEqual(await needless(one), []);
   });
 
-  it("come from the release that the documentation names", () => {
+  it("The traces of Keras come from the release that the documentation names", () => {
     for (const group of [...groups, "hook_order", "bar_cells", "signatures"]) {
       assert.equal(readTraces(group).keras, "3.15.1");
     }
   });
 
-  it("have as many cells of the bar for each step of each target", () => {
+  it("The traces of Keras have the same number of bar cells for each step of each target", () => {
     const { cells } = readTraces("bar_cells") as { cells: Record<string, number[]> };
     for (const [target, counts] of Object.entries(cells)) {
       const ours = counts.map((_, i) => {
@@ -76,7 +76,7 @@ describe("make_traces.py", () => {
     ? false
     : "KEEPFIT_PYTHON names no Python with keras 3.15.1, jax and requests";
 
-  it("makes the very traces that are here", { skip }, () => {
+  it("make_traces.py creates exactly the committed traces", { skip }, () => {
     const into = mkdtempSync(join(tmpdir(), "keepfit-traces-"));
     try {
       const script = fileURLToPath(new URL("make_traces.py", import.meta.url));
@@ -97,11 +97,11 @@ describe("make_traces.py", () => {
   });
 });
 
-describe("the replay", () => {
+describe("The replay", () => {
   const stopping = readScenarios<Scenario>("early_stopping")
     .find(({ name }) => name === "Keras's test: patience 2") as Scenario;
 
-  it("finds a number that Keras did not show", async () => {
+  it("The replay finds a number that Keras did not show", async () => {
     const changed = structuredClone(stopping);
     const seen = changed.steps.find(([, seen]) => seen.wait === 1)?.[1] as { wait: number };
     seen.wait = 3;
@@ -109,7 +109,7 @@ describe("the replay", () => {
     assert.deepEqual(unexplained[0], { ...unexplained[0], field: "wait", keras: 3, ours: 1 });
   });
 
-  it("finds a callback that waits an epoch too long", async () => {
+  it("The replay finds a callback that waits an epoch too long", async () => {
     class Patient extends EarlyStopping {
       constructor(options: EarlyStoppingOptions) {
         super({ ...options, patience: (options.patience ?? 0) + 1 });
@@ -120,7 +120,7 @@ describe("the replay", () => {
     assert.equal(unexplained[0].field, "stop");
   });
 
-  it("finds a hook that is not called, and a loss that is off", async () => {
+  it("The replay finds a hook that is not called, and a wrong loss", async () => {
     const [scenario] = readScenarios<FitScenario>("hook_order");
     const events = scenario.seen.events as [string, number, { loss: number }][];
     assert.deepEqual(await replayFit(scenario), []);
@@ -131,7 +131,7 @@ describe("the replay", () => {
     assert.deepEqual((await replayFit(scenario)).map(({ field }) => field), ["events"]);
   });
 
-  it("finds a difference that is no longer there", async () => {
+  it("The replay finds a difference that has disappeared", async () => {
     const outcome = judge("early_stopping", stopping, await replay(stopping));
     const [one] = differences;
     assert.equal(miscounted([outcome], [{ ...one, seen: 1 }]).length, 1);

@@ -22,7 +22,7 @@ function plain(value: string): string {
 }
 
 describe("docs/keras.md", () => {
-  it("has every public callback of Keras under its own heading, sorted", () => {
+  it("docs/keras.md has every public callback of Keras under its own heading, sorted", () => {
     const headings = [...page.matchAll(/^## (\w+)$/gm)].map(([, heading]) => heading);
     assert.equal(Object.keys(callbacks).length, 16);
     const inOrder = (a: string, b: string) => a.toLowerCase() < b.toLowerCase() ? -1 : 1;
@@ -30,7 +30,7 @@ describe("docs/keras.md", () => {
   });
 
   for (const [name, parameters] of Object.entries(callbacks)) {
-    it(`has each parameter of ${name} with Keras's default`, () => {
+    it(`docs/keras.md has each parameter of ${name} with Keras's default`, () => {
       const told = rowsOf(name).map(([parameter, value]) => [parameter, plain(value)]);
       // `**kwargs` have no default.
       const wanted = Object.entries(parameters).map((
@@ -39,7 +39,7 @@ describe("docs/keras.md", () => {
       assert.deepEqual(told, wanted);
     });
 
-    it(`says which default of ${name} is another one than Keras's`, () => {
+    it(`docs/keras.md lists the defaults of ${name} that differ from Keras`, () => {
       const others = rowsOf(name)
         .filter(([, keras, , ours]) => plain(keras) !== ours && ours !== "[]" && keras !== "")
         .map(([parameter]) => `${name}.${parameter}`);
@@ -53,7 +53,7 @@ describe("docs/keras.md", () => {
     });
   }
 
-  it("calls each option as Keras does, in camelCase", () => {
+  it("docs/keras.md names each option like Keras, in camelCase", () => {
     const renamed = Object.keys(callbacks).flatMap((name) =>
       rowsOf(name).filter(([keras, , ours]) =>
         !keras.startsWith("**") && ours !== "first argument" && ours !== camelCase(keras)
@@ -62,7 +62,7 @@ describe("docs/keras.md", () => {
     assert.deepEqual(renamed, []);
   });
 
-  it("has the options that the callbacks take", () => {
+  it("docs/keras.md has the options that the callbacks take", () => {
     const doubted: string[] = [];
     const { warn } = console;
     console.warn = (message: string) => void doubted.push(message);
@@ -84,7 +84,7 @@ describe("docs/keras.md", () => {
     assert.deepEqual(doubted, []);
   });
 
-  it("has the decision on each defect of the reference", () => {
+  it("docs/keras.md has the decision on each defect of the reference", () => {
     const numbers = rowsOf("Decisions on the reference's defects").map(([number]) => number);
     assert.deepEqual(numbers, Array.from({ length: 23 }, (_, i) => String(i + 1)));
   });

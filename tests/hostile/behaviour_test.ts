@@ -522,14 +522,14 @@ async function run(callback: CallbackLike): Promise<Ran> {
 }
 
 for (const tier of ["sandboxed", "worker"] as const) {
-  describe(`a hostile plugin, ${tier}`, () => {
+  describe(`A hostile plugin, ${tier}`, () => {
     for (
       const { what, hook, module, hangs, controls = [], manifest = {}, options = {}, ...outcomes }
         of corpus
     ) {
       const outcome = outcomes[tier];
       if (outcome === undefined) continue;
-      it(`that ${what} is ${outcome}`, async () => {
+      it(`A hostile plugin that ${what} is ${outcome}`, async () => {
         const source = module ??
           `export default (options, context) => ({ async onEpochEnd(epoch, logs) { ${hook} } });`;
         const url = await publish({ "main.js": source }, manifest, { controls });
@@ -557,6 +557,6 @@ for (const tier of ["sandboxed", "worker"] as const) {
       });
     }
 
-    it("is one of many", () => assert(corpus.length >= 60));
+    it("A hostile plugin is one of many", () => assert(corpus.length >= 60));
   });
 }

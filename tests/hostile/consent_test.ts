@@ -55,7 +55,7 @@ async function updated(
   return { shared, lock: () => readLock(shared.lock) };
 }
 
-describe("a permission whose value is an option's default", () => {
+describe("A permission whose value is an option's default", () => {
   const moves: [PluginPermission, string, string][] = [
     ["net", "https://good.example/a", "https://evil.example/a"],
     ["net", "https://good.example/a", "http://good.example/a"],
@@ -67,7 +67,7 @@ describe("a permission whose value is an option's default", () => {
     ["listen", "127.0.0.1:9464", "0.0.0.0:9464"],
   ];
   for (const [kind, before, after] of moves) {
-    it(`asks for consent when an update moves ${kind} from ${before} to ${after}`, async () => {
+    it(`A permission whose value is an option's default requires consent when an update moves ${kind} from ${before} to ${after}`, async () => {
       const { shared, lock } = await updated(kind, before, after);
       const [{ status, differences }] = await updatePlugins(shared);
       assert.equal(status, "refused");
@@ -80,12 +80,12 @@ describe("a permission whose value is an option's default", () => {
     });
   }
 
-  it("asks for nothing when an update keeps it", async () => {
+  it("A permission whose value is an option's default requires no consent when an update keeps it", async () => {
     const { shared } = await updated("net", "https://good.example/a", "https://good.example/b");
     assert.equal((await updatePlugins(shared))[0].status, "updated");
   });
 
-  it("is the user's word where the user passes the option, whatever the default becomes", async () => {
+  it("A permission whose value is an option's default follows the option that the user passes, whatever the default becomes", async () => {
     const what = "https://mine.example/x";
     const { shared } = await updated(
       "net",
@@ -101,13 +101,13 @@ describe("a permission whose value is an option's default", () => {
     await fails("E_TRUST", /option:what=evil\.example/, loadPlugin(timer, shared));
   });
 
-  it("is shown where keepfit explain says what the plugin may touch", async () => {
+  it("A permission whose value is an option's default is shown by keepfit explain", async () => {
     const { shared } = await updated("net", "https://good.example/a", "https://evil.example/a");
     const text = explainText(await explainPlugin(`${timer}`, { ...shared, lock: false }));
     assert.match(text, /May touch\n +- net evil\.example \(option what\): for the test/);
   });
 
-  it("passes the checks of a value that a manifest declares", async () => {
+  it("A permission whose value is an option's default passes the same checks as a declared value", async () => {
     for (
       const [kind, what] of [
         ["run", "/bin/sh"],

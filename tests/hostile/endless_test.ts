@@ -31,8 +31,8 @@ const tookTooLong = /computed for too long/;
 
 const nextTurn = () => new Promise((resolve) => setTimeout(resolve));
 
-describe("a sandboxed plugin that never stops", () => {
-  it("between its hooks leaves turns to the training, and is ended for what it takes", async () => {
+describe("A sandboxed plugin that never stops", () => {
+  it("A sandboxed plugin that never stops leaves turns to the training between its hooks, and is ended by its time limit", async () => {
     const plugin = await loadStorm(
       `onTrainBegin() { ${storm} }, onTrainBatchEnd() {}`,
       ["onTrainBegin", "onTrainBatchEnd"],
@@ -47,7 +47,7 @@ describe("a sandboxed plugin that never stops", () => {
     await list.close();
   });
 
-  it("is reported at the end of the run where no hook of it is called again", async () => {
+  it("A sandboxed plugin that never stops is reported at the end of the run if no hook of it is called again", async () => {
     const plugin = await loadStorm(`onTrainBegin() { ${storm} }`, ["onTrainBegin"]);
     const model = countingModel();
     const list = new CallbackList([plugin], { model: model as never });
@@ -62,7 +62,7 @@ describe("a sandboxed plugin that never stops", () => {
     assert.match(String(list.failures[0].error), tookTooLong);
   });
 
-  it("runs no more once it was left out", async () => {
+  it("A sandboxed plugin that never stops does not run after it was disabled", async () => {
     const plugin = await loadStorm(
       `onTrainBegin() { ${storm} }, onTrainBatchEnd() { throw new Error("left out"); }`,
       ["onTrainBegin", "onTrainBatchEnd"],
@@ -84,7 +84,7 @@ describe("a sandboxed plugin that never stops", () => {
     await next.close();
   });
 
-  it("while it is loaded is given up and ended", async () => {
+  it("A sandboxed plugin that never stops is ended if it does so while loading", async () => {
     const main = `export default async (options, context) => {
       for (;;) {
         context.log("here");

@@ -147,8 +147,8 @@ const linesOf = async ({ fs }: Registry) =>
     JSON.parse(line)
   );
 
-describe("a hub's log", () => {
-  it("records each publish and yank once, with content, signers and time", async () => {
+describe("A hub's log", () => {
+  it("A hub's log records each publish and yank once, with content, signers and time", async () => {
     const key = await generateKeyPair();
     const site = await newRegistry(key);
     await site.publish("ada/timer", "1.0.0");
@@ -182,7 +182,7 @@ describe("a hub's log", () => {
     assert.equal(text, await site.fs.readTextFile("registry/log.jsonl"));
   });
 
-  it("records what the folder had before there was a log, and what came by hand", async () => {
+  it("A hub's log records the existing content of the folder, and versions copied by hand", async () => {
     const site = await newRegistry();
     await site.publish("ada/timer", "1.0.0");
     await site.yank("ada/timer", "1.0.0");
@@ -203,7 +203,7 @@ describe("a hub's log", () => {
     ]);
   });
 
-  it("goes on after a crash between entries and head, or within an entry", async () => {
+  it("A hub's log continues after a crash between entries and head, or within an entry", async () => {
     const key = await generateKeyPair();
     const site = await newRegistry(key);
     await site.publish("ada/timer", "1.0.0");
@@ -228,7 +228,7 @@ describe("a hub's log", () => {
     assert.deepEqual((await project.problems()).problems, []);
   });
 
-  it("is not continued when it was damaged, or with another key", async () => {
+  it("A hub's log is not continued when it was damaged, or with another key", async () => {
     const key = await generateKeyPair();
     const site = await newRegistry(key);
     await site.publish("ada/timer", "1.0.0");
@@ -239,13 +239,13 @@ describe("a hub's log", () => {
       await assert.rejects(other.publish("ada/timer", "1.1.0"), /it has another key.*--log-key/s);
       await site.fs.writeFile("registry/log.jsonl", "");
       const short = withHub(site.fs, key);
-      await assert.rejects(short.publish("ada/timer", "1.1.0"), /it was changed/);
+      await assert.rejects(short.publish("ada/timer", "1.1.0"), /it has changed/);
     } finally {
       console.error = error;
     }
   });
 
-  it("proves nothing about sizes that it does not have", async () => {
+  it("A hub's log proves nothing about sizes that it does not have", async () => {
     const site = await newRegistry(await generateKeyPair());
     await site.publish("ada/timer", "1.0.0");
     for (
@@ -270,7 +270,7 @@ describe("a hub's log", () => {
 });
 
 for (const kind of ["hub", "static host"] as const) {
-  describe(`a client of a ${kind} with a log`, () => {
+  describe(`A client of a ${kind} with a log`, () => {
     const served = (site: Registry) => kind === "hub" ? withHub(site.fs).serve : staticHost(site);
 
     /** A project that has ada/timer 1.0.0 locked, of a log of five entries. */
@@ -286,7 +286,7 @@ for (const kind of ["hub", "static host"] as const) {
       return { key, site, project };
     }
 
-    it("finds each version in it, and remembers it in the lock file", async () => {
+    it("A client finds each version in the log, and records it in the lock file", async () => {
       const { key, site, project } = await lockedProject();
       const head = JSON.parse(await site.fs.readTextFile("registry/log.head.json"));
       const logs = { [registry]: { keyId: key.keyId, size: 5, root: head.root } };
@@ -306,7 +306,7 @@ for (const kind of ["hub", "static host"] as const) {
       assert.equal((await project.lock())?.logs?.[registry].size, 8);
     });
 
-    it("is told of a fork: another log of the same key", async () => {
+    it("A client detects a fork: another log of the same key", async () => {
       const { key, site, project } = await lockedProject();
       await site.publish("ada/timer", "1.1.0");
       await forge(site, key, (lines) => lines.with(0, lines[4]));
@@ -325,14 +325,14 @@ for (const kind of ["hub", "static host"] as const) {
       assert.equal((await project.lock())?.logs?.[registry].size, 5);
     });
 
-    it("is told of a fork of the same size", async () => {
+    it("A client detects a fork of the same size", async () => {
       const { key, site, project } = await lockedProject();
       await forge(site, key, (lines) => lines.with(0, lines[4]));
       project.serve = served(site);
       assert.match((await project.problems()).problems[0], /of 5 entries does not continue/);
     });
 
-    it("is told of a removed entry", async () => {
+    it("A client detects a removed entry", async () => {
       const { key, site, project } = await lockedProject();
       await site.publish("ada/timer", "1.1.0");
       await forge(site, key, (lines) => lines.toSpliced(3, 1));
@@ -346,7 +346,7 @@ for (const kind of ["hub", "static host"] as const) {
       );
     });
 
-    it("is told of a changed entry, with a new head or the old one", async () => {
+    it("A client detects a changed entry, with a new head or the old one", async () => {
       const { key, site, project } = await lockedProject();
       const changed = (line: string) => {
         const integrity = `sha256-${"A".repeat(43)}=`;
@@ -364,10 +364,10 @@ for (const kind of ["hub", "static host"] as const) {
       await site.fs.writeFile("registry/log.head.json", head);
       if (kind === "hub") return;
       project.serve = served(site);
-      assert.match((await project.problems()).problems[0], /entry 3 is not the one that the head/);
+      assert.match((await project.problems()).problems[0], /entry 3 does not match the head/);
     });
 
-    it("is told of two contents of one version", async () => {
+    it("A client detects two contents of one version", async () => {
       const { key, site, project } = await lockedProject();
       await forge(site, key, (lines) => {
         const integrity = `sha256-${"A".repeat(43)}=`;
@@ -377,18 +377,18 @@ for (const kind of ["hub", "static host"] as const) {
       const { problems } = await project.problems();
       assert.match(
         problems[0],
-        /^log: the log has two contents of one version: sha384-.* and sha256-AAAA/,
+        /^log: the log has two different contents of one version: sha384-.* and sha256-AAAA/,
       );
     });
 
-    it("is told of a head that another key signs, and of one that nobody did", async () => {
+    it("A client detects a head that another key signs, or no key", async () => {
       const { key, site, project } = await lockedProject();
       const other = await generateKeyPair();
       const good = await site.fs.readTextFile("registry/log.head.json");
       await forge(site, other, (lines) => lines);
       project.serve = served(site);
       assert.deepEqual((await project.problems()).problems, [
-        `log: the log is signed by ${other.keyId}, and was by ${key.keyId}`,
+        `log: the log is signed by ${other.keyId}, and was signed by ${key.keyId}`,
       ]);
       const wrong = { ...JSON.parse(good), size: 4 };
       await site.fs.writeFile("registry/log.head.json", JSON.stringify(wrong));
@@ -397,7 +397,7 @@ for (const kind of ["hub", "static host"] as const) {
       assert.match((await project.problems()).problems[0], /a signature is invalid/);
     });
 
-    it("is told of a rollback, and of a log that is gone", async () => {
+    it("A client detects a rollback, and a missing log", async () => {
       const { site, project } = await lockedProject();
       const before = memoryFileSystem();
       const names = ["log.head.json", "log.jsonl"];
@@ -425,7 +425,7 @@ for (const kind of ["hub", "static host"] as const) {
       );
     });
 
-    it("compares with what it saw last, in the cache too", async () => {
+    it("A client compares with the last known log, even in the cache", async () => {
       const { key, site, project } = await lockedProject();
       await site.publish("ada/timer", "1.1.0");
       assert.deepEqual((await project.problems(true)).problems, []);
@@ -436,7 +436,7 @@ for (const kind of ["hub", "static host"] as const) {
       assert.deepEqual((await project.problems()).problems, []);
     });
 
-    it("finds two views: what one project has locked, another one compares", async () => {
+    it("A client detects two views: what one project has locked, another one compares", async () => {
       const { key, project } = await lockedProject();
       const other = await newRegistry(key);
       await other.publish("ada/timer", "0.1.0", "Another content");
@@ -458,8 +458,8 @@ for (const kind of ["hub", "static host"] as const) {
   });
 }
 
-describe("a client of a registry", () => {
-  it("tells that a static host keeps no log, which is no problem", async () => {
+describe("A client of a registry", () => {
+  it("A client of a registry accepts a static host without a log", async () => {
     const site = await newRegistry();
     await site.publish("ada/timer", "1.0.0");
     const project = newProject(staticHost(site));
@@ -472,7 +472,7 @@ describe("a client of a registry", () => {
     });
   });
 
-  it("asks nothing without a network", async () => {
+  it("A client of a registry makes no requests without a network", async () => {
     const site = await newRegistry(await generateKeyPair());
     await site.publish("ada/timer", "1.0.0");
     const project = newProject(site.serve);
@@ -483,7 +483,7 @@ describe("a client of a registry", () => {
     assert.deepEqual([problems, log, asked], [[], undefined, []]);
   });
 
-  it("refuses proofs of another form, and tells where there is no answer", async () => {
+  it("A client of a registry rejects proofs of another format, and reports a missing answer", async () => {
     const site = await newRegistry(await generateKeyPair());
     await site.publish("ada/timer", "1.0.0");
     const project = newProject(site.serve);
@@ -507,7 +507,7 @@ describe("a client of a registry", () => {
       const body = JSON.stringify({ entries: [{ entry, index, proof: [] }] });
       project.serve = (request) =>
         request.url.includes("/api/v1/log/") ? new Response(body) : site.serve(request);
-      assert.match((await project.problems()).problems.join(), /is not the one that the head/);
+      assert.match((await project.problems()).problems.join(), /does not match the head/);
     }
     project.serve = (request) =>
       request.url.includes("/log") ? new Response(null, { status: 503 }) : site.serve(request);

@@ -130,9 +130,9 @@ const texts: [what: string, text: string, code: PluginErrorCode][] = [
   ["brackets without end", "[".repeat(200_000), "E_MANIFEST"],
 ];
 
-describe("a hostile manifest", () => {
+describe("A hostile manifest", () => {
   for (const [what, change, code] of corpus) {
-    it(`with ${what} is refused with ${code}, and nothing of it runs`, async () => {
+    it(`A hostile manifest with ${what} is rejected with ${code}, and none of its code runs`, async () => {
       const url = await publish({ "main.js": marking }, change);
       delete (globalThis as { evaluated?: boolean }).evaluated;
       await fails(code, /./, load(url));
@@ -142,11 +142,11 @@ describe("a hostile manifest", () => {
   }
 
   for (const [what, text, code] of texts) {
-    it(`that is ${what} is refused with ${code}`, async () => {
+    it(`A hostile manifest that is ${what} is rejected with ${code}`, async () => {
       site.pages.set("/odd.json", text);
       await fails(code, /./, load(`${site.url}odd.json`));
     });
   }
 
-  it("is one of many", () => assert(corpus.length + texts.length >= 40));
+  it("A hostile manifest is one of many", () => assert(corpus.length + texts.length >= 40));
 });

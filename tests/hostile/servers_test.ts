@@ -41,16 +41,16 @@ const corpus: [what: string, answer: () => Response | Promise<Response>, code: P
     ["gone", () => new Response("no", { status: 410 }), "E_HTTP"],
   ];
 
-describe("a hostile server", () => {
+describe("A hostile server", () => {
   for (const [what, answer, code] of corpus) {
-    it(`that answers ${what} is refused with ${code}`, async () => {
+    it(`A hostile server that answers ${what} is rejected with ${code}`, async () => {
       const url = await publish({ "main.js": source });
       site.pages.set(new URL("main.js", url).pathname, answer);
       await fails(code, /./, load(url, { retries: 0 }));
     });
   }
 
-  it("that changes the module behind the manifest's back gets it verified again at each load", async () => {
+  it("A hostile server that changes the module without the manifest is detected at each load", async () => {
     const url = await publish({ "main.js": source });
     assert.deepEqual(await runOnce(url), [1]);
     site.pages.set(new URL("main.js", url).pathname, source.replace("1", "2"));
@@ -65,7 +65,7 @@ describe("a hostile server", () => {
     await fails("E_INTEGRITY", /does not match its integrity/, load(reference));
   });
 
-  it("that gives other bytes at each request cannot give one to the check and one to the import", async () => {
+  it("A hostile server that varies its bytes cannot pass different ones to check and import", async () => {
     const url = await publish({ "main.js": source });
     let asked = 0;
     site.pages.set(new URL("main.js", url).pathname, () => {

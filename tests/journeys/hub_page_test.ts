@@ -23,7 +23,7 @@ function commandsOf(page: string, heading: string): string[] {
   return parseBlocks(part).filter(({ language }) => language === "sh").map((block) => block.text);
 }
 
-describe("the pages about hubs", () => {
+describe("The pages about hubs", () => {
   let folder: string;
   const running: ChildProcess[] = [];
   before(async () => {
@@ -58,7 +58,7 @@ describe("the pages about hubs", () => {
     return child;
   }
 
-  it("run from an empty folder to a yanked version (docs/hub.md, For yourself)", async () => {
+  it("The pages about hubs work from an empty folder to a yanked version (docs/hub.md, For yourself)", async () => {
     const cwd = join(folder, "yourself");
     await mkdir(cwd);
     const [first, ...rest] = commandsOf("docs/hub.md", "For yourself");
@@ -89,7 +89,7 @@ describe("the pages about hubs", () => {
     assert.equal(key.mode & 0o777, 0o600);
   });
 
-  it("publish with a token that is pasted (docs/plugins.md, Publishing)", async () => {
+  it("The pages about hubs publish with a pasted token (docs/plugins.md, Publishing)", async () => {
     const cwd = join(folder, "author");
     await mkdir(join(cwd, "registry"), { recursive: true });
     const made = await ended(shell("keepfit new ada/notes; keepfit token new", cwd));
@@ -111,7 +111,7 @@ describe("the pages about hubs", () => {
     }
   });
 
-  it("name options that the command has, in units and containers too", async () => {
+  it("The pages about hubs name existing options of the command, in units and containers too", async () => {
     const text = readFileSync(join(root, "docs/hub.md"), "utf8");
     const help = (await startIn(folder, ["hub", "--help"]).ended).output;
     const lines = text.split("\n").filter((line) => /^(ExecStart|CMD)/.test(line));
@@ -122,8 +122,8 @@ describe("the pages about hubs", () => {
   });
 });
 
-describe("the tokens of a hub", () => {
-  it("come from a variable, a file and the command line together", async () => {
+describe("The tokens of a hub", () => {
+  it("The tokens of a hub come from a variable, a file and the command line together", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-hub-tokens-"));
     const tokens = ["a", "b", "c"].map((one) => one.repeat(24));
     await writeFile(join(folder, "tokens"), `# of Bob\nbob=${tokens[1]}\n`);

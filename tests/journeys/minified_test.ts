@@ -66,7 +66,7 @@ function run(args: string[]): string {
   });
 }
 
-describe("a program that is bundled and minified", () => {
+describe("A bundled and minified program", () => {
   const folder = mkdtempSync(join(tmpdir(), "keepfit-minified-"));
   const outfile = join(folder, "program.mjs");
   let output = "";
@@ -79,17 +79,17 @@ describe("a program that is bundled and minified", () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("has classes under other names", () => {
+  it("A minified program has classes under other names", () => {
     assert.doesNotMatch(readFileSync(outfile, "utf8"), /class (EarlyStopping|History|Counter)\b/);
   });
 
-  it("returns the History that was given, and draws the one bar that was given", () => {
+  it("A minified program returns the given History, and draws the one given bar", () => {
     assert.equal(result.isMine, true);
     assert.equal(result.bars, 1);
     assert.doesNotMatch(output, /\/step/);
   });
 
-  it("resumes, with History and the states of its own classes", () => {
+  it("A minified program resumes, with History and the states of its own classes", () => {
     assert.deepEqual(result.resumed, { epochs: [0, 1, 2, 3], count: 4 });
     assert.deepEqual(result.states, [
       "Counter",
@@ -98,7 +98,7 @@ describe("a program that is bundled and minified", () => {
     ]);
   });
 
-  it("calls callbacks by their names in timings, orders and messages", () => {
+  it("A minified program names callbacks in timings, orders and messages", () => {
     assert.deepEqual(result.timed, ["Bar", "History"]);
     assert.deepEqual(result.order, ["Counter", "EarlyStopping", "History"]);
     assert.match(
@@ -107,7 +107,7 @@ describe("a program that is bundled and minified", () => {
     );
   });
 
-  it("says that a metric given as a function has lost its name, and one given as text has not", () => {
+  it("A minified program warns about a metric passed as a function, but not as text", () => {
     assert.equal(result.metrics.length, 3);
     assert.ok(result.metrics.includes("precision"));
     const [, warning, ...others] = result.warnings;
@@ -118,9 +118,9 @@ describe("a program that is bundled and minified", () => {
     assert.deepEqual(others, []);
   });
 
-  it("warns of an unknown option, but not in a subclass", () => {
+  it("A minified program warns about an unknown option, but not in a subclass", () => {
     assert.deepEqual(result.warnings.slice(0, 1), [
-      "keepfit: EarlyStopping has no option 'pacience', it is ignored: did you mean 'patience'?",
+      "keepfit: EarlyStopping has no option 'pacience', which is ignored: did you mean 'patience'?",
     ]);
   });
 });

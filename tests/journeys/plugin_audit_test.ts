@@ -83,14 +83,14 @@ async function replace(version: string, text: string): Promise<void> {
 }
 
 describe("keepfit audit", () => {
-  it("finds nothing where nothing is known, whether the registry has advisories or not", async () => {
+  it("keepfit audit finds nothing for unaffected plugins, with or without advisories of the registry", async () => {
     const { found } = await projectWith({ "1.0.0": {} });
     assert.deepEqual(await found(), { kinds: [], findings: [], unknown: [] });
     advise({ ...leak, plugin: "ada/other" }, { ...leak, affected: ">=1.0.1" });
     assert.deepEqual(await found(), { kinds: [], findings: [], unknown: [] });
   });
 
-  it("finds a vulnerable version, and what is free of it", async () => {
+  it("keepfit audit finds a vulnerable version, and an unaffected one", async () => {
     const { found, audit } = await projectWith({ "1.0.0": {} });
     advise(leak);
     const before = await found();
@@ -99,23 +99,23 @@ describe("keepfit audit", () => {
       needsAction: true,
       advisory: leak,
       message: "vulnerable, high: sends the logs to any host (KF-2026-0001, fixed in " +
-        ">=1.1.0 <2 || >2.0.0, https://example.com/KF-2026-0001): no other version is free of " +
-        "it: keepfit remove removes the plugin",
+        ">=1.1.0 <2 || >2.0.0, https://example.com/KF-2026-0001): no other version is " +
+        "unaffected: keepfit remove removes the plugin",
     }]);
     await publishVersions("ada/timer", { "2.0.0": {}, "1.0.0": {} });
-    assert.match((await found()).findings[0].message, /no other version is free of it/);
+    assert.match((await found()).findings[0].message, /no other version is unaffected/);
     await publishVersions("ada/timer", { "2.0.1": {}, "2.0.0": {}, "1.0.0": {} });
     assert.match(
       (await found()).findings[0].message,
-      /: 2\.0\.1 is free of it: keepfit remove ada\/timer, then keepfit add registry:ada\/timer@2\.0\.1$/,
+      /: 2\.0\.1 is unaffected: run keepfit remove ada\/timer, then keepfit add registry:ada\/timer@2\.0\.1$/,
     );
     await publishVersions("ada/timer", { "2.0.1": {}, "1.1.0": {}, "1.0.0": {} });
-    assert.match((await found()).findings[0].message, /: keepfit update takes 1\.1\.0$/);
+    assert.match((await found()).findings[0].message, /: keepfit update installs 1\.1\.0$/);
     assert.deepEqual((await audit({ ignore: ["KF-2026-0001", "another"] })).ignored, [leak.id]);
     assert.deepEqual((await found({ ignore: [leak.id] })).kinds, []);
   });
 
-  it("finds a yanked version, and one that its registry has changed or lost", async () => {
+  it("keepfit audit finds a yanked version, and one that its registry has changed or lost", async () => {
     const { found } = await projectWith({ "1.0.0": {} });
     await publishVersions("ada/timer", { "1.0.0": { yankReason: "leaks" } }, ["1.0.0"]);
     assert.deepEqual((await found()).kinds, ["yanked"]);
@@ -130,7 +130,7 @@ describe("keepfit audit", () => {
     assert.match(lost.findings[0].message, /the registry has no ada\/timer 1\.0\.0/);
   });
 
-  it("finds newer versions that other keys sign, or none, in the range or beyond it", async () => {
+  it("keepfit audit finds newer versions with other signers or none, in the range or beyond it", async () => {
     const [old, next] = [await generateKeyPair(), await generateKeyPair()];
     const { found } = await projectWith({ "1.0.0": {} }, [old]);
     const versions = { "2.0.0": {}, "1.1.0": {}, "1.0.0": {} };
@@ -158,7 +158,7 @@ describe("keepfit audit", () => {
     assert.match(findings[0].message, /a signature is invalid/);
   });
 
-  it("finds a newest version that is not what its registry lists", async () => {
+  it("keepfit audit finds a newest version that does not match its registry", async () => {
     const { found } = await projectWith({ "1.0.0": {} });
     await publishVersions("ada/timer", { "1.1.0": {}, "1.0.0": {} });
     const path = "/registry/ada/timer/1.1.0/callback.plugin.json";
@@ -168,7 +168,7 @@ describe("keepfit audit", () => {
     assert.match(findings[0].message, /does not match its integrity/);
   });
 
-  it("finds a plugin that its author gave up, with what to use instead", async () => {
+  it("keepfit audit finds a deprecated plugin, with its successor", async () => {
     const { found } = await projectWith({ "1.0.0": {} });
     const stage = { name: "deprecated", message: "Not needed since 2.0.", successor: "ada/clock" };
     // Its last version says so, though this keepfit cannot use it.
@@ -183,7 +183,7 @@ describe("keepfit audit", () => {
     }]);
   });
 
-  it("tells of two years without a version, which alone needs no action", async () => {
+  it("keepfit audit reports two years without a release, which alone requires no action", async () => {
     const { found } = await projectWith({ "1.0.0": {} });
     const hours = 2 * 366 * 24;
     await publishVersions("ada/timer", { "1.0.0": { age: hours + 24 } });
@@ -191,19 +191,22 @@ describe("keepfit audit", () => {
     assert.deepEqual(findings.map(({ kind, needsAction }) => [kind, needsAction]), [
       ["old", false],
     ]);
-    assert.match(findings[0].message, /^no version for 2 years: the last is of \d{4}-\d\d-\d\d$/);
+    assert.match(
+      findings[0].message,
+      /^no release for 2 years: the last one was on \d{4}-\d\d-\d\d$/,
+    );
     await publishVersions("ada/timer", { "1.0.1": { age: 24 }, "1.0.0": { age: hours + 24 } });
     assert.deepEqual((await found()).kinds, []);
     await publishVersions("ada/timer", { "1.0.1": {}, "1.0.0": { age: hours + 24 } });
     assert.deepEqual((await found()).kinds, []);
   });
 
-  it("tells what it cannot find out, which is no success", async () => {
+  it("keepfit audit reports failed checks, which are not a success", async () => {
     const { found } = await projectWith({ "1.0.0": {} });
     for (
       const [text, message] of [
         ["<!doctype html>", /it is not JSON/],
-        [JSON.stringify({ schemaVersion: 2, advisories: [] }), /they are newer/],
+        [JSON.stringify({ schemaVersion: 2, advisories: [] }), /they have a newer format/],
         [JSON.stringify({ schemaVersion: 1 }), /advisories: found nothing/],
         [
           JSON.stringify({ schemaVersion: 1, advisories: [{ ...leak, affected: "all" }] }),
@@ -228,12 +231,12 @@ describe("keepfit audit", () => {
     const offline = await found({ offline: true });
     assert.deepEqual([offline.kinds, offline.unknown], [["vulnerable"], []]);
     const empty = await found({ offline: true, cacheDir: join(site.folder, "empty") });
-    assert.match(empty.unknown[0], /no network is to be used/);
+    assert.match(empty.unknown[0], /the network is disabled/);
     site.pages.delete("/registry/ada/timer/meta.json");
-    assert.match((await found()).unknown[0], /the registry has none/);
+    assert.match((await found()).unknown[0], /the registry does not have it/);
   });
 
-  it("asks a registry for its advisories once, and names plugins of no registry", async () => {
+  it("keepfit audit asks a registry for its advisories once, and names plugins of no registry", async () => {
     const { audit, options } = await projectWith({ "1.0.0": {} });
     await publishVersions("ada/other", { "1.0.0": {} });
     await addPlugin("registry:ada/other", options);
@@ -246,7 +249,7 @@ describe("keepfit audit", () => {
     assert.equal(site.asked.filter((path) => path === feed).length, 1);
   });
 
-  it("reads the advisories of a registry in a folder", async () => {
+  it("keepfit audit reads the advisories of a registry in a folder", async () => {
     const folder = join(site.folder, `audit-${unique()}`);
     const keepfit = (...args: string[]) =>
       startIn(folder, args, { XDG_CACHE_HOME: site.cacheDir }).ended;
@@ -271,8 +274,9 @@ describe("keepfit audit", () => {
     assert.equal(
       found.output,
       "keepfit/plateau 0.1.0:\n  ! vulnerable, high: sends the logs to any host (KF-2026-0001, " +
-        "https://example.com/KF-2026-0001): no other version is free of it: keepfit remove " +
-        "removes the plugin\n" + noLog,
+        "https://example.com/KF-2026-0001): no other version is unaffected: keepfit remove " +
+        "removes the plugin\n" +
+        noLog,
     );
     const ignoring = await keepfit("audit", "--ignore", leak.id, "--ignore", "KF-1");
     assert.equal(ignoring.code, 0);

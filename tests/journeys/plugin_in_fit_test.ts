@@ -81,8 +81,8 @@ async function warned(run: () => unknown): Promise<string[]> {
   return messages;
 }
 
-describe("a plugin among the callbacks of fit", () => {
-  it("is loaded by its reference, with options or without, and closed with the run", async () => {
+describe("A plugin among the callbacks of fit", () => {
+  it("A plugin among the callbacks is loaded by its reference, with or without options, and closed with the run", async () => {
     const seen: unknown[] = shared.seen = [];
     const url = await publishTelling();
     // A mere reference runs in this process where the plugin is a file of one's own.
@@ -105,7 +105,7 @@ describe("a plugin among the callbacks of fit", () => {
     ]);
   });
 
-  it("works in fitDataset, evaluate, evaluateDataset and predict too", async () => {
+  it("A plugin among the callbacks works in fitDataset, evaluate, evaluateDataset and predict", async () => {
     const seen: unknown[] = shared.seen = [];
     const callbacks = quoted(await publishTelling());
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
@@ -125,7 +125,7 @@ describe("a plugin among the callbacks of fit", () => {
     ]);
   });
 
-  it("fails the run before its first batch when one cannot be loaded, and closes the others", async () => {
+  it("A plugin among the callbacks fails the run before its first batch if it cannot be loaded, and the others are closed", async () => {
     const seen: unknown[] = shared.seen = [];
     const one = quoted(await publishTelling(), { options: { label: "one" } });
     const two = quoted(await publishTelling(), { options: { label: "two" } });
@@ -136,7 +136,7 @@ describe("a plugin among the callbacks of fit", () => {
   });
 
   for (const tier of ["trusted", "sandboxed", "worker"] as const) {
-    it(`is called every n epochs and batches, as its manifest says: ${tier}`, async () => {
+    it(`A plugin among the callbacks is called every n epochs and batches, as its manifest declares: ${tier}`, async () => {
       const main = `export default () => { const seen = []; return {
         onTrainBatchEnd: (batch, logs) => { seen.push("batch " + batch + " " + typeof logs.loss); },
         onEpochEnd: (epoch, logs) => { seen.push("epoch " + epoch + " " + typeof logs.loss); },
@@ -162,12 +162,12 @@ describe("a plugin among the callbacks of fit", () => {
     });
   }
 
-  it("refuses an option that nobody knows: it may be a restriction", async () => {
+  it("A plugin among the callbacks is rejected with an unknown option, which may be a restriction", async () => {
     const callbacks = quoted(await publishTelling(), { teir: "sandboxed" });
     await assert.rejects(train({ callbacks }), /with option teir: did you mean 'tier'\?/);
   });
 
-  it("is not loaded by a list or toTfjs, which say what to do", async () => {
+  it("A plugin among the callbacks is not loaded by a list or toTfjs, which give advice", async () => {
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
     const reference = "https://example.com/callback.plugin.json";
     for (const make of [() => new CallbackList(reference), () => toTfjs([reference], model)]) {
@@ -180,7 +180,7 @@ describe("a plugin among the callbacks of fit", () => {
     }
   });
 
-  it("that fails does not end the run, which tells in the end who was left out", async () => {
+  it("A plugin among the callbacks does not end the run when it fails, and the run reports disabled callbacks at the end", async () => {
     const broken = await publish({
       "main.js": recording(`if (epoch === 1) throw new Error("no disk");`)
         .replace("onEpochEnd()", "onEpochEnd(epoch)"),
@@ -202,16 +202,16 @@ describe("a plugin among the callbacks of fit", () => {
     );
   });
 
-  it("that hangs does not stop the run either", async () => {
+  it("A plugin among the callbacks does not stop the run when it hangs", async () => {
     const hanging = await publish({ "main.js": recording("await new Promise(() => {});") });
     const messages = await warned(async () => {
       const { epoch } = await train({ callbacks: quoted(hanging, { limits: { hookTime: 500 } }) });
       assert.deepEqual(epoch, [0, 1]);
     });
-    assert.match(messages[0], /did not come back from onEpochEnd/);
+    assert.match(messages[0], /did not return from onEpochEnd/);
   });
 
-  it("ends the run where the user says so", async () => {
+  it("A plugin among the callbacks ends the run if the user says so", async () => {
     const broken = await publish({ "main.js": recording(`throw undefined;`) });
     await assert.rejects(train({ callbacks: quoted(broken, { onError: "throw" }) }), {
       code: "CALLBACK_HOOK",
@@ -220,8 +220,8 @@ describe("a plugin among the callbacks of fit", () => {
   });
 });
 
-describe("what a plugin does through its context in a training", () => {
-  it("is all there, and all closed with the run", async () => {
+describe("A plugin's context in a training", () => {
+  it("A plugin's context is complete, and closed with the run", async () => {
     const posted: string[] = [];
     site.pages.set("/hook", async (request) => (posted.push(await request.text()), new Response()));
     const url = await publish(
@@ -275,7 +275,7 @@ describe("what a plugin does through its context in a training", () => {
     assert.equal(await readFile(join(outputDir, "log.csv"), "utf8"), "0\n1\nclosed\n".repeat(2));
   });
 
-  it("is closed, too, when its factory fails after it began something", async () => {
+  it("A plugin's context is closed even if the factory fails after it opened something", async () => {
     const url = await publish(
       {
         "main.js": `export default async (_, context) => {
@@ -290,10 +290,10 @@ describe("what a plugin does through its context in a training", () => {
     await assert.rejects(fetch(String(seen[0])));
   });
 
-  it("is closed, too, when its factory does not come back", async () => {
+  it("A plugin's context is closed even if the factory does not return", async () => {
     const main = "export default () => new Promise(() => {});";
     const limits = { hookTime: 50 };
     const loading = load(await publish({ "main.js": main }), { limits });
-    await fails("E_TIMEOUT", /it did not come back\n.*a callback within 50 ms/, loading);
+    await fails("E_TIMEOUT", /it did not return\n.*a callback within 50 ms/, loading);
   });
 });

@@ -38,8 +38,8 @@ async function edit(lock: string, change: Partial<LockedPlugin>): Promise<void> 
   await writeFile(lock, JSON.stringify(content));
 }
 
-describe("the first use of a plugin", () => {
-  it("is locked with one explicit yes, and pinned from then on", async () => {
+describe("The first use of a plugin", () => {
+  it("The first use of a plugin is locked with explicit consent, and pinned from then on", async () => {
     const lock = newLock();
     const permissions = { net: [{ host: "a.example", reason: "r" }] };
     const url = far(
@@ -61,7 +61,7 @@ describe("the first use of a plugin", () => {
     assert.equal(await readFile(lock, "utf8").then((text) => text.endsWith("}\n")), true);
   });
 
-  it("that fails locks nothing", async () => {
+  it("The first use of a plugin that fails locks nothing", async () => {
     const lock = newLock();
     const permissions = { net: [{ host: "a.example", reason: "r" }] };
     const url = far(await publish({ "main.js": recording("") }, { permissions }));
@@ -71,7 +71,7 @@ describe("the first use of a plugin", () => {
     assert.equal(await readLock(lock), undefined);
   });
 
-  it("of a registry is the version of that day, until it is updated", async () => {
+  it("The first use of a plugin of a registry locks the current version until it is updated", async () => {
     const lock = newLock();
     await publishVersions("ada/timer", { "1.0.0": {} });
     const options = { ...trusted, lock, registry: farRegistry };
@@ -86,7 +86,7 @@ describe("the first use of a plugin", () => {
     assert.equal(url, `${farRegistry}ada/timer/1.0.0/callback.plugin.json`);
   });
 
-  it("agrees to what the user says in an option, whatever that will be", async () => {
+  it("The first use of a plugin agrees to the value of an option, whatever it will be", async () => {
     const lock = newLock();
     const options = { type: "object", properties: { url: { type: "string" } } };
     const url = far(
@@ -106,7 +106,7 @@ describe("the first use of a plugin", () => {
   });
 });
 
-describe("a locked plugin", () => {
+describe("A locked plugin", () => {
   const lockOne = async (change: Record<string, unknown> = {}) => {
     const lock = newLock();
     const url = far(await publish({ "main.js": recording("globalThis.seen.push(1)") }, change));
@@ -114,15 +114,15 @@ describe("a locked plugin", () => {
     return { lock, url, path: new URL(url).pathname };
   };
 
-  it("that was changed at its address is refused, and named", async () => {
+  it("A locked plugin that has changed at its address is rejected by name", async () => {
     const { lock, url, path } = await lockOne();
     site.pages.set(path, (site.pages.get(path) as string).replace("Counts", "counts"));
     const empty = join(site.folder, `cache-${unique()}`);
     const loading = load(url, { ...trusted, lock, cacheDir: empty });
-    await fails("E_INTEGRITY", /not what the lock file says[^]*keepfit update/, loading);
+    await fails("E_INTEGRITY", /does not match the lock file[^]*keepfit update/, loading);
   });
 
-  it("that is frozen is loaded only as it was locked", async () => {
+  it("A locked plugin that is frozen is loaded only as locked", async () => {
     const { lock, url } = await lockOne();
     assert.deepEqual(await runOnce(url, { fetch: farFetch, lock, frozen: true }), [1]);
     const other = far(await publish({ "main.js": recording("") }));
@@ -137,7 +137,7 @@ describe("a locked plugin", () => {
     await fails("E_LOCK", /frozen/, load(near, { lock, frozen: true }));
   });
 
-  it("that is frozen may touch no more than was agreed", async () => {
+  it("A locked plugin that is frozen may access no more than was agreed", async () => {
     const optionalPermissions = { net: [{ host: "a.example", reason: "r" }] };
     const { lock, url } = await lockOne({ optionalPermissions });
     await load(url, { ...trusted, lock, allow: ["net"] });
@@ -148,7 +148,7 @@ describe("a locked plugin", () => {
     );
   });
 
-  it("of this machine that changed since is refused when frozen", async () => {
+  it("A locked plugin of this machine that has changed is rejected when frozen", async () => {
     const lock = newLock();
     const url = await publish({ "main.js": recording("globalThis.seen.push(1)") });
     const fs = memoryFileSystem();
@@ -173,7 +173,7 @@ describe("a locked plugin", () => {
     assert.equal(await readLock(lock), undefined);
   });
 
-  it("is not given more rights than it was locked with", async () => {
+  it("A locked plugin gets no more rights than are locked", async () => {
     const { lock, url } = await lockOne();
     await edit(lock, { tier: "sandboxed" });
     const loading = load(url, { ...trusted, lock });
@@ -184,7 +184,7 @@ describe("a locked plugin", () => {
     );
   });
 
-  it("at another address must be worth as much trust", async () => {
+  it("A locked plugin at another address must be equally trustworthy", async () => {
     const { lock } = await lockOne({ version: "2.0.0" });
     const files = { "main.js": recording("") };
     const next = async (change: Record<string, unknown>, callback = {}) => {
@@ -207,7 +207,7 @@ describe("a locked plugin", () => {
     await next({ version: "0.1.0", id: "eve/other" });
   });
 
-  it("is refused where the lock file cannot be read", async () => {
+  it("A locked plugin is rejected if the lock file cannot be read", async () => {
     const { lock, url } = await lockOne();
     await writeFile(lock, `{\n<<<<<<< HEAD\n=======\n>>>>>>> other\n}`);
     await fails("E_LOCK", /marks of a merge/, load(url, { ...trusted, lock }));
@@ -218,8 +218,8 @@ describe("a locked plugin", () => {
   const edit2 = (lock: string) => writeFile(lock, "{}");
 });
 
-describe("without a network", () => {
-  it("all comes from the cache, or the error names what is missing", async () => {
+describe("Without a network", () => {
+  it("A plugin is loaded from the cache offline, or the error names what is missing", async () => {
     const lock = newLock();
     const url = far(await publish({ "main.js": recording("globalThis.seen.push(1)") }));
     const offline = { fetch: farFetch, lock, offline: true } as const;
@@ -229,7 +229,7 @@ describe("without a network", () => {
     const cacheDir = join(site.folder, `cache-${unique()}`);
     const error = await fails(
       "E_OFFLINE",
-      /no network is to be used/,
+      /the network is disabled/,
       load(url, { ...offline, cacheDir }),
     );
     assert.equal(error.url, url);
@@ -240,7 +240,7 @@ describe("without a network", () => {
   });
 });
 
-describe("the nearest lock file", () => {
+describe("The nearest lock file", () => {
   const module = `
     import { loadPlugin } from "keepfit/plugins";
     const [url, site, cacheDir, first] = process.argv.slice(2);
@@ -253,7 +253,7 @@ describe("the nearest lock file", () => {
     }
   `;
 
-  it("is that of the main script's folder, and holds for a program that names none", async () => {
+  it("The nearest lock file is that of the main script's folder, and applies if the program names none", async () => {
     const url = far(await publish({ "main.js": recording("") }));
     const lock = newLock();
     await load(url, { ...trusted, lock, trustFirstUse: true });
@@ -265,7 +265,7 @@ describe("the nearest lock file", () => {
     assert.match(without.stdout, /^E_INTEGRITY /);
   });
 
-  it("is not looked for, nor any permission asked, for a plugin with its integrity or of this machine", async () => {
+  it("The nearest lock file is not looked for, and no permission requested, for a plugin with an integrity or of this machine", async () => {
     const url = await publish({ "main.js": recording("") });
     const manifest = far(url);
     const { actual } = await load(manifest, { ...trusted, lock: false }).then(
@@ -287,7 +287,7 @@ describe("the nearest lock file", () => {
     assert.match(broken.stdout, /^E_LOCK [^]*not JSON/);
   });
 
-  it("is made beside the main script by a first use", async () => {
+  it("The nearest lock file is created beside the main script by a first use", async () => {
     const url = far(await publish({ "main.js": recording("") }));
     const folder = join(site.folder, `program-${unique()}`);
     const { mkdir } = await import("node:fs/promises");
@@ -300,8 +300,8 @@ describe("the nearest lock file", () => {
   });
 });
 
-describe("many processes with one cache", () => {
-  it("all load the same plugin, and leave nothing half written", async () => {
+describe("Many processes with one cache", () => {
+  it("Many processes with one cache all load the same plugin, and leave no partial files", async () => {
     const body = Array.from({ length: 20 }, (_, i) => `import "./part${i}.js";`).join("\n");
     const parts = Object.fromEntries(
       Array.from({ length: 20 }, (_, i) => [`part${i}.js`, `/* ${i} ${"x".repeat(20_000)} */`]),
@@ -329,8 +329,8 @@ describe("many processes with one cache", () => {
   });
 });
 
-describe("credentials", () => {
-  it("for a host go to that host alone, and are written nowhere", async () => {
+describe("Credentials", () => {
+  it("Credentials for a host are sent only to that host, and never written", async () => {
     const lock = newLock();
     const seen: string[] = [];
     const url = far(await publish({ "main.js": recording("") }));
@@ -384,7 +384,7 @@ describe("credentials", () => {
     }
   });
 
-  it("come from the environment too", async () => {
+  it("Credentials may come from the environment", async () => {
     const seen: (string | null)[] = [];
     const url = await publish({ "main.js": recording("") });
     const path = new URL(url).pathname;
@@ -418,8 +418,8 @@ describe("credentials", () => {
   }
 });
 
-describe("a config file", () => {
-  it("loads all its plugins in order, with paths from its own folder", async () => {
+describe("A config file", () => {
+  it("A config file loads all its plugins in order, with paths relative to its own folder", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("/project/a");
     const write = { write: [{ path: "*.txt", reason: "r" }] };
@@ -451,7 +451,7 @@ describe("a config file", () => {
     assert((await fs.stat("/project/cache/src")).isDirectory);
   });
 
-  it("loads none when one cannot be loaded, and closes the others", async () => {
+  it("A config file loads none if one cannot be loaded, and closes the others", async () => {
     const fs = memoryFileSystem();
     (globalThis as { seen?: unknown[] }).seen = [];
     const closing = await publish({

@@ -40,8 +40,8 @@ async function newProject(config: Record<string, unknown> = {}) {
   };
 }
 
-describe("adding a plugin", () => {
-  it("pins it, names it in the config file, and runs none of its code", async () => {
+describe("Adding a plugin", () => {
+  it("Adding a plugin pins it, names it in the config file, and runs none of its code", async () => {
     (globalThis as { evaluated?: boolean }).evaluated = false;
     const permissions = { net: [{ host: "a.example", reason: "sends" }] };
     await publishVersions("ada/timer", {
@@ -77,7 +77,7 @@ describe("adding a plugin", () => {
     assert.equal(callback.name, "ada/timer");
   });
 
-  it("takes the value that somebody looked at, and no other", async () => {
+  it("Adding a plugin accepts only the given integrity", async () => {
     const url = far(await publish({ "main.js": recording("") }));
     const project = await newProject();
     const { integrity } = await explainPlugin(url, { fetch: farFetch, lock: project.lock });
@@ -90,7 +90,7 @@ describe("adding a plugin", () => {
     await addPlugin(url, { ...project.options, integrity, tier: "trusted" });
   });
 
-  it("again changes its line, and another callback of it is another line", async () => {
+  it("Adding a plugin again changes its entry, and another callback of it is another entry", async () => {
     const entry = { export: "default", hooks: ["onEpochEnd"], controls: [] };
     const callbacks = [{ name: "a", ...entry }, { name: "b", ...entry }];
     const url = await publish({ "main.js": recording("") }, { callbacks });
@@ -106,7 +106,7 @@ describe("adding a plugin", () => {
     ]);
   });
 
-  it("of the project's own folder writes paths that move with it", async () => {
+  it("Adding a plugin of the project's own folder writes relative paths", async () => {
     const project = await newProject();
     const url = await publish({ "main.js": recording("") });
     await mkdir(join(project.folder, "my plugin"));
@@ -126,7 +126,7 @@ describe("adding a plugin", () => {
     assert.equal((await updatePlugins(project.options))[0].status, "same");
   });
 
-  it("of many at the same time loses none", async () => {
+  it("Adding a plugin concurrently with others loses none", async () => {
     const project = await newProject();
     const ids = ["ada/a", "ada/b", "ada/c", "ada/d", "ada/e"];
     for (const id of ids) await publishVersions(id, { "1.0.0": {} });
@@ -143,8 +143,8 @@ describe("adding a plugin", () => {
   });
 });
 
-describe("updating plugins", () => {
-  it("takes what is newer in the range and trusted no further", async () => {
+describe("Updating plugins", () => {
+  it("Updating plugins installs newer versions in the range that need no more trust", async () => {
     const project = await newProject();
     await publishVersions("ada/timer", { "1.0.0": {} });
     await addPlugin(timer, project.options);
@@ -162,7 +162,7 @@ describe("updating plugins", () => {
     assert.deepEqual(await updatePlugins({ ...project.options, only: ["ada/none"] }), []);
   });
 
-  it("leaves alone what asks for more trust, until it is accepted", async () => {
+  it("Updating plugins leaves versions that need more trust until they are accepted", async () => {
     const project = await newProject();
     await publishVersions("ada/timer", { "1.0.0": {} });
     await addPlugin(timer, project.options);
@@ -191,7 +191,7 @@ describe("updating plugins", () => {
     }, ["stop"]]);
   });
 
-  it("tells what cannot be had, leaves what is pinned, and goes on with the others", async () => {
+  it("Updating plugins reports what cannot be fetched, keeps pinned plugins, and continues with the others", async () => {
     const project = await newProject();
     await publishVersions("ada/timer", { "1.0.0": {} });
     await addPlugin(timer, project.options);
@@ -209,7 +209,10 @@ describe("updating plugins", () => {
       updates.map(({ reference, status }) => [reference, status]),
     );
     assert.deepEqual(statuses, { [timer]: "failed", [url]: "pinned", [other]: "updated" });
-    assert.match(String(updates.find(({ status }) => status === "failed")?.error), /has none/);
+    assert.match(
+      String(updates.find(({ status }) => status === "failed")?.error),
+      /does not have it/,
+    );
     // The same version with other bytes.
     site.pages.set(path, changed.replace("Counts", "counts"));
     const [swapped] = await updatePlugins({ ...project.options, only: ["ada/other"] });
@@ -218,8 +221,8 @@ describe("updating plugins", () => {
   });
 });
 
-describe("a project's plugins", () => {
-  it("are verified where they are, and fetched where they are missing", async () => {
+describe("A project's plugins", () => {
+  it("A project's plugins are verified in place, and fetched if missing", async () => {
     const project = await newProject();
     await publishVersions("ada/timer", { "1.0.0": {} });
     await addPlugin(timer, project.options);
@@ -256,7 +259,7 @@ describe("a project's plugins", () => {
     );
   });
 
-  it("that a changed lock file leads elsewhere are found, though all its hashes fit", async () => {
+  it("A project's plugins are reported if a changed lock file points elsewhere, even with matching hashes", async () => {
     const project = await newProject();
     await publishVersions("ada/timer", { "1.0.0": {} });
     await addPlugin(timer, project.options);
@@ -305,10 +308,10 @@ describe("a project's plugins", () => {
     // Another plugin under its name.
     const foreign = "/registry/ada/other/1.0.0/callback.plugin.json";
     const named = { url: `https://plugins.example${foreign}`, ...await entryOf(foreign) };
-    assert.match(await problems(named), /its manifest is another's/);
+    assert.match(await problems(named), /its manifest belongs to another plugin/);
     await fails(
       "E_REGISTRY",
-      /another's/,
+      /belongs to another plugin/,
       loadPlugin(timer, {
         ...project.options,
         lock: project.lock,
@@ -316,7 +319,7 @@ describe("a project's plugins", () => {
     );
   });
 
-  it("are removed by reference or id, and by nothing else", async () => {
+  it("A project's plugins are removed only by reference or id", async () => {
     const project = await newProject();
     for (const id of ["ada/a", "ada/b"]) {
       await publishVersions(id, { "1.0.0": {} });
@@ -332,7 +335,7 @@ describe("a project's plugins", () => {
     assert.deepEqual((await project.config()).plugins, []);
   });
 
-  it("are read from the vendor folder first, and a change there is named", async () => {
+  it("A project's plugins are read from the vendor folder first, and a change there is reported", async () => {
     const project = await newProject();
     await publishVersions("ada/timer", {
       "1.0.0": {
@@ -357,16 +360,16 @@ describe("a project's plugins", () => {
       const file = join(place, name);
       const text = await readFile(file, "utf8");
       await writeFile(file, `${text} `);
-      const error = await fails("E_INTEGRITY", /it was changed/, loadPlugins(config, offline));
+      const error = await fails("E_INTEGRITY", /it has changed/, loadPlugins(config, offline));
       assert(error.url?.endsWith(name), String(error.url));
-      assert.match((await verifyPlugins(project.options))[0].problems.join(), /it was changed/);
+      assert.match((await verifyPlugins(project.options))[0].problems.join(), /it has changed/);
       await writeFile(file, text);
     }
     assert.equal((await loadPlugins(config, offline)).length, 1);
   });
 });
 
-describe("explaining a plugin", () => {
+describe("Explaining a plugin", () => {
   const permissions = {
     net: [{ host: "a.example", reason: "sends the logs" }, { option: "url", reason: "yours" }],
   };
@@ -377,7 +380,7 @@ describe("explaining a plugin", () => {
     required: ["url"],
   };
 
-  it("tells all there is to know, without running or agreeing to anything", async () => {
+  it("Explaining a plugin shows everything, without running or accepting anything", async () => {
     const url = await publish(
       { "main.js": `throw new Error("it ran");` },
       { permissions, optionalPermissions: { env: [{ name: "TOKEN", reason: "log in" }] } },
@@ -398,25 +401,25 @@ describe("explaining a plugin", () => {
     assert.deepEqual(told.problems, []);
     assert.equal(await readLock(lock), undefined);
     const unpinned = loadPlugin(far(url), { fetch: farFetch, lock: false });
-    const { actual } = await fails("E_INTEGRITY", /nothing says/, unpinned);
+    const { actual } = await fails("E_INTEGRITY", /no known integrity/, unpinned);
     assert.equal(told.integrity, actual);
   });
 
-  it("says what is really enforced in each tier on this runtime", async () => {
+  it("Explaining a plugin shows what each tier enforces on this runtime", async () => {
     const url = await publish({ "main.js": recording("") });
     const of = async (tier: "sandboxed" | "trusted" | "worker") => {
       const { enforced, notEnforced } = await explainPlugin(url, { tier });
       return { enforced: enforced.join("\n"), notEnforced: notEnforced.join("\n") };
     };
     const isDeno = getRuntime().name === "deno";
-    assert.match((await of("trusted")).notEnforced, /not a wall/);
-    assert.match((await of("sandboxed")).enforced, /Permissions and controls hold/);
+    assert.match((await of("trusted")).notEnforced, /not enforced/);
+    assert.match((await of("sandboxed")).enforced, /Permissions and controls are enforced/);
     const worker = await of("worker");
     assert.equal(/a worker restricts nothing/.test(worker.notEnforced), !isDeno);
-    assert.equal(/flags of this Deno process hold/.test(worker.enforced), isDeno);
+    assert.equal(/flags of this Deno process apply/.test(worker.enforced), isDeno);
   });
 
-  it("says why it would not load here, and what is not as it was locked", async () => {
+  it("Explaining a plugin shows why it would not load here, and differences from the lock file", async () => {
     const url = await publish({ "main.js": "" }, {
       engines: { core: "^9.1" },
       sandbox: { support: "unsupported", reason: "native" },
@@ -428,7 +431,7 @@ describe("explaining a plugin", () => {
     assert.match(explainText(told), /tier +none: it would not load/);
   });
 
-  it("fits 80 columns, and lets no stranger's text pass for its own", async () => {
+  it("Explaining a plugin fits 80 columns, and lets no foreign text imitate its own", async () => {
     const url = await publish(
       { "main.js": recording("") },
       { permissions },

@@ -113,13 +113,13 @@ describe("the README of each plugin", () => {
     await rm(desktop, { recursive: true, force: true });
   });
 
-  it("is there, and is run here", () => {
+  it("The README of each plugin exists, and is run here", () => {
     const names = readdirSync(plugins).filter((name) => !name.includes("."));
     assert.deepEqual(names.sort(), Object.keys(expectations).sort());
   });
 
   for (const [name, { server, respond, holds }] of Object.entries(expectations)) {
-    describe(`of ${name}`, () => {
+    describe(`The README of ${name}`, () => {
       const readme = () => readFileSync(join(plugins, name, "README.md"), "utf8");
 
       it("has a program that runs as it is written, but for ports and folders", async () => {
@@ -150,7 +150,7 @@ describe("the README of each plugin", () => {
         }
       });
 
-      it("lists every option of its manifest, with its default", () => {
+      it("The README lists every option of its manifest, with its default", () => {
         const path = join(plugins, name, "0.1.0/callback.plugin.json");
         const { callbacks: [callback] } = JSON.parse(readFileSync(path, "utf8"));
         const rows = readme().split("\n").filter((line) => line.startsWith("| `"))
@@ -170,7 +170,7 @@ describe("the README of each plugin", () => {
 });
 
 describe("docs/plugins.md", () => {
-  it("says of every control and permission what it gives", () => {
+  it("docs/plugins.md describes every control and permission", () => {
     const text = readFileSync(join(root, "docs/plugins.md"), "utf8");
     const table = text.slice(
       text.indexOf("\n## The context\n"),

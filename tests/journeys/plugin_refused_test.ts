@@ -6,7 +6,7 @@ import { fails, load, publish, recording, setUpSite, site } from "./plugin_site.
 
 setUpSite();
 
-describe("a plugin that must not run", () => {
+describe("A plugin that must not run", () => {
   /** Sets a mark when it is evaluated. */
   const marking = `globalThis.evaluated = true; ${recording("")}`;
   const evaluated = () => (globalThis as { evaluated?: boolean }).evaluated;
@@ -14,7 +14,7 @@ describe("a plugin that must not run", () => {
     delete (globalThis as { evaluated?: boolean }).evaluated;
   });
 
-  it("is refused when a file is not what the manifest says", async () => {
+  it("A plugin is rejected if a file does not match the manifest", async () => {
     const url = await publish({ "main.js": marking });
     site.pages.set(new URL("main.js", url).pathname, marking.replace("true", "TRUE"));
     const error = await fails(
@@ -26,7 +26,7 @@ describe("a plugin that must not run", () => {
     assert.equal(evaluated(), undefined);
   });
 
-  it("is refused when the manifest is not what the reference says", async () => {
+  it("A plugin is rejected if the manifest does not match the reference", async () => {
     const url = await publish({ "main.js": marking });
     const other = await computeIntegrity(new Uint8Array(1));
     const error = await fails(
@@ -38,7 +38,7 @@ describe("a plugin that must not run", () => {
     await load(`${url}#${error.actual}`);
   });
 
-  it("is refused from a network without integrity, and the error says what to write", async () => {
+  it("A plugin is rejected from a network without integrity, with advice", async () => {
     const url = await publish({ "main.js": marking });
     // An address that is not this machine's, answered by the server of this test.
     const options = {
@@ -49,7 +49,7 @@ describe("a plugin that must not run", () => {
     const far = url.replace(site.url, "https://plugins.example/");
     const error = await fails(
       "E_INTEGRITY",
-      /if you trust it run keepfit add, or load https:/,
+      /if you trust it, run keepfit add, or load https:/,
       load(far, options),
     );
     assert.equal(site.asked.length, 1);
@@ -59,14 +59,14 @@ describe("a plugin that must not run", () => {
     assert.equal(evaluated(), true);
   });
 
-  it("is refused where its manifest breaks the format", async () => {
+  it("A plugin is rejected if its manifest is invalid", async () => {
     const url = await publish({ "main.js": marking }, { id: "Ada", permision: {} });
     const error = await fails("E_MANIFEST", /2 problems/, load(url));
     assert.match(error.message, /id: found "Ada", expected owner\/name/);
     assert.match(error.message, /permision: is not a key of a manifest/);
   });
 
-  it("is refused on another runtime, by another engine, outside a sandbox it needs", async () => {
+  it("A plugin is rejected on another runtime or engine, or outside a sandbox that it requires", async () => {
     const files = { "main.js": marking };
     await fails("E_RUNTIME", /browser/, load(await publish(files, { runtimes: ["browser"] })));
     const core = load(await publish(files, { engines: { core: "^7.1" } }));
@@ -82,7 +82,7 @@ describe("a plugin that must not run", () => {
     assert.equal(evaluated(), undefined);
   });
 
-  it("is refused with options that do not fit", async () => {
+  it("A plugin is rejected with invalid options", async () => {
     const schema = {
       type: "object",
       properties: { every: { type: "integer", minimum: 1 } },
@@ -97,7 +97,7 @@ describe("a plugin that must not run", () => {
     assert.equal(evaluated(), undefined);
   });
 
-  it("is refused for imports that nobody verified, with line and column", async () => {
+  it("A plugin is rejected for unverified imports, with line and column", async () => {
     const cases: [string, RegExp][] = [
       [`\n  const m = await import("./" + "a.js");`, /computed at run time \(line 2, column 26\)/],
       ["await import(`./${1}.js`);", /computed at run time/],
@@ -119,8 +119,8 @@ describe("a plugin that must not run", () => {
   });
 });
 
-describe("a plugin that is broken", () => {
-  it("says so: syntax, evaluation, export, factory, hooks", async () => {
+describe("A plugin that is broken", () => {
+  it("A broken plugin is reported: syntax, evaluation, export, factory, hooks", async () => {
     const broken = async (text: string, callback = {}) =>
       load(await publish({ "main.js": text }, {}, callback));
     await fails("E_MODULE", /main\.js/, broken("export default function ( {"));
@@ -136,7 +136,7 @@ describe("a plugin that is broken", () => {
     assert(factory.cause instanceof TypeError);
   });
 
-  it("must be told which of several callbacks", async () => {
+  it("A plugin with several callbacks needs the name of one", async () => {
     const entry = { export: "default", hooks: ["onEpochEnd"], controls: [] };
     const callbacks = [{ name: "a", ...entry }, { name: "b", ...entry }];
     const url = await publish({ "main.js": recording("") }, { callbacks });
@@ -145,8 +145,8 @@ describe("a plugin that is broken", () => {
   });
 });
 
-describe("a server that fails", () => {
-  it("cannot send more than was promised", async () => {
+describe("A server that fails", () => {
+  it("A failing server cannot send more than was declared", async () => {
     const url = await publish({ "main.js": recording("") });
     site.pages.set(new URL("main.js", url).pathname, "x".repeat(100_000));
     await fails("E_LIMIT", /at most \d+ bytes/, load(url));

@@ -14,8 +14,8 @@ const lock: false = false;
 /** As it is found, with nothing locked before. */
 const asFound = () => ({ lock: join(site.folder, `lock-${unique()}.json`), trustFirstUse: true });
 
-describe("a plugin of a registry", () => {
-  it("is the highest version in the range that is neither yanked nor a prerelease", async () => {
+describe("A plugin of a registry", () => {
+  it("A plugin of a registry is the highest version in the range that is neither yanked nor a prerelease", async () => {
     const registry = await publishVersions("ada/timer", {
       "3.0.0-rc.1": {},
       "2.1.0": {},
@@ -32,10 +32,10 @@ describe("a plugin of a registry", () => {
     await fails("E_REGISTRY", /2\.1\.0 \(yanked\)/, version("@2.1"));
   });
 
-  it("is not there: no plugin, no registry, no sense", async () => {
+  it("A plugin of a registry is an error if plugin, registry or range do not exist", async () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {} });
     const missing = load("registry:ada/tiner", { registry, lock });
-    await fails("E_REGISTRY", /the registry has none[^]*spelled right/, missing);
+    await fails("E_REGISTRY", /the registry does not have it[^]*check the spelling/, missing);
     if (getRuntime().env("KEEPFIT_REGISTRY") === undefined) {
       await fails("E_REGISTRY", /KEEPFIT_REGISTRY/, load("registry:ada/timer", { lock }));
     }
@@ -57,7 +57,7 @@ describe("a plugin of a registry", () => {
     await fails("E_REGISTRY", /not JSON/, load("registry:ada/timer", { registry, lock }));
   });
 
-  it("must be what the registry says: bytes, id and version", async () => {
+  it("A plugin of a registry must match the registry: bytes, id and version", async () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {}, "2.0.0": {} });
     const path = (version: string) => `/registry/ada/timer/${version}/callback.plugin.json`;
     const old = site.pages.get(path("1.0.0")) as string;
@@ -76,14 +76,14 @@ describe("a plugin of a registry", () => {
     );
   });
 
-  it("may be named by its integrity, whatever else there is", async () => {
+  it("A plugin of a registry may be named by its integrity, regardless of other versions", async () => {
     const registry = await publishVersions("ada/timer", { "2.0.0": {}, "1.0.0": {} }, ["1.0.0"]);
     const { versions } = JSON.parse(site.pages.get("/registry/ada/timer/meta.json") as string);
     const reference = `registry:ada/timer#${versions["1.0.0"].integrity}`;
     assert.deepEqual(await runOnce(reference, { registry }), ["1.0.0"]);
   });
 
-  it("is not taken on the registry's word alone, wherever the registry is", async () => {
+  it("A plugin of a registry is not trusted on the registry's word alone, wherever the registry is", async () => {
     const near = await publishVersions("ada/timer", { "1.0.0": {} });
     for (const registry of [near, farRegistry]) {
       site.asked.length = 0;
@@ -91,7 +91,7 @@ describe("a plugin of a registry", () => {
       const options = { registry, fetch, lock, tier: undefined };
       const error = await fails(
         "E_INTEGRITY",
-        /nothing says what its manifest must be[^]*load registry:ada\/timer#sha/,
+        /its manifest has no known integrity[^]*load registry:ada\/timer#sha/,
         load("registry:ada/timer", options),
       );
       assert.deepEqual(site.asked, ["/registry/ada/timer/meta.json"]);
@@ -103,7 +103,7 @@ describe("a plugin of a registry", () => {
     }
   });
 
-  it("asks only whether its list of versions has changed", async () => {
+  it("A plugin of a registry checks only whether its list of versions has changed", async () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {} });
     const path = "/registry/ada/timer/meta.json";
     const serve = (etag: string) => {
@@ -134,17 +134,17 @@ describe("a plugin of a registry", () => {
     assert.deepEqual(statuses.slice(4), [200, 200]);
   });
 
-  it("is found without a network in what the cache has of the registry", async () => {
+  it("A plugin of a registry is found offline in the cached answers of the registry", async () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {} });
     const offline = () => load("registry:ada/timer", { registry, ...asFound(), offline: true });
-    await fails("E_OFFLINE", /meta\.json: no network is to be used/, offline());
+    await fails("E_OFFLINE", /meta\.json: the network is disabled/, offline());
     await load("registry:ada/timer", { registry, ...asFound() });
     site.asked.length = 0;
     await offline();
     assert.deepEqual(site.asked, []);
   });
 
-  it("is looked up where a variable says, when nothing nearer does", async () => {
+  it("A plugin of a registry is looked up in the registry of a variable if nothing nearer names one", async () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {} });
     const module = `
       import { loadPlugin } from "keepfit/plugins";
@@ -157,10 +157,10 @@ describe("a plugin of a registry", () => {
     // The file of the project goes before it.
     const files = { "keepfit.json": JSON.stringify({ registry: "./none" }) };
     const other = await startChild(module, { env, files }).result;
-    assert.match(other.stderr, /E_REGISTRY|the registry has none/);
+    assert.match(other.stderr, /E_REGISTRY|the registry does not have it/);
   });
 
-  it("may lie in a folder", async () => {
+  it("A plugin of a registry may be in a folder", async () => {
     const registry = new URL("../../examples/plugins", import.meta.url);
     const outputDir = join(site.folder, "out");
     for (const given of [registry, registry.href]) {
@@ -171,12 +171,12 @@ describe("a plugin of a registry", () => {
       assert.equal(plugin.tier, "sandboxed");
     }
     const missing = load("registry:keepfit/no-such", { registry, lock });
-    await fails("E_REGISTRY", /the registry has none/, missing);
+    await fails("E_REGISTRY", /the registry does not have it/, missing);
   });
 });
 
-describe("a plugin that is not made for this keepfit", () => {
-  it("names the newest of its versions that is", async () => {
+describe("A plugin that is not made for this keepfit", () => {
+  it("A plugin that is not made for this keepfit names its newest version that is", async () => {
     const url = await publish({ "main.js": "" }, {
       version: "3.0.0",
       engines: { core: "^9.1" },
@@ -186,8 +186,8 @@ describe("a plugin that is not made for this keepfit", () => {
   });
 });
 
-describe("a plugin in a package", () => {
-  it("is found in node_modules, from the main script's folder upward", async () => {
+describe("A plugin in a package", () => {
+  it("A plugin in a package is found in node_modules, from the main script's folder upward", async () => {
     const place = await mkdtemp(join(site.folder, "packages-"));
     const fs = getRuntime().fs;
     const install = async (name: string, version: string, path = "") => {
@@ -232,7 +232,7 @@ describe("a plugin in a package", () => {
     assert.deepEqual(lines.slice(0, 5), Array(5).fill("ada/counter sandboxed"), stdout + stderr);
     assert.match(
       stdout,
-      /E_REGISTRY Cannot load plugin npm:timer@\^2: timer is of another version/,
+      /E_REGISTRY Cannot load plugin npm:timer@\^2: the installed timer has another version/,
     );
     assert.match(stdout, /actual: {3}1\.2\.3/);
     const command = {
@@ -244,7 +244,7 @@ describe("a plugin in a package", () => {
     assert.match(stdout, /jsr:@ada\/none|jsr add @ada\/none/);
   });
 
-  it("is promised by the lock file: a package that changed since is refused", async () => {
+  it("A plugin in a package is pinned by the lock file: a package that has changed is rejected", async () => {
     const place = await mkdtemp(join(site.folder, "locked-"));
     const folder = join(place, "node_modules/timer");
     const fs = getRuntime().fs;

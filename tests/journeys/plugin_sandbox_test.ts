@@ -67,8 +67,8 @@ async function train(
   return { model, history };
 }
 
-describe("a plugin in a sandbox", () => {
-  it("stops a real training", async () => {
+describe("A plugin in a sandbox", () => {
+  it("A plugin in a sandbox stops a real training", async () => {
     const { history } = await train([
       await plugin(
         `export default ({ last }, { stop }) => ({ onEpochEnd(epoch, logs) {
@@ -85,7 +85,7 @@ describe("a plugin in a sandbox", () => {
     assert.deepEqual(history.failures, []);
   });
 
-  it("changes the learning rate, and adds to the logs what others see", async () => {
+  it("A plugin in a sandbox changes the learning rate, and adds logs that others see", async () => {
     const rates: number[] = [];
     const { history } = await train([
       await plugin(
@@ -111,7 +111,7 @@ describe("a plugin in a sandbox", () => {
     assert.deepEqual(history.history.epochs, [2, 2]);
   });
 
-  it("reads weights and writes them", async () => {
+  it("A plugin in a sandbox reads weights and writes them", async () => {
     const { model } = await train([
       await plugin(
         `export default (_, { readWeights, writeWeights }) => ({ async onTrainEnd() {
@@ -128,7 +128,7 @@ describe("a plugin in a sandbox", () => {
     assert.deepEqual([kernel, bias], [[2], [-7.5]]);
   });
 
-  it("makes the same files as when it is trusted", async () => {
+  it("A plugin in a sandbox writes the same files as a trusted one", async () => {
     const manifest = new URL(
       "keepfit/epoch-report/0.1.0/callback.plugin.json",
       pathToFileURL("examples/plugins/"),
@@ -149,7 +149,7 @@ describe("a plugin in a sandbox", () => {
     assert.equal(charts[1], charts[0]);
   });
 
-  it("may import in a cycle, JSON, later, wait at its top, and knows its address", async () => {
+  it("A plugin in a sandbox may import cyclically, JSON and dynamically, await at top level, and knows its URL", async () => {
     const url = await publish({
       "main.js": `
         import data from "./data.json" with { type: "json" };
@@ -170,7 +170,7 @@ describe("a plugin in a sandbox", () => {
     assert.deepEqual(state, { json: 1, even: true, late: "late", place });
   });
 
-  it("is chosen by a manifest that requires it", async () => {
+  it("A plugin in a sandbox is selected by a manifest that requires it", async () => {
     const main =
       `export default () => ({ onEpochEnd() {}, getState: () => ({ on: typeof URL }) });`;
     const url = await publish({ "main.js": main }, { sandbox: { support: "required" } });
@@ -179,7 +179,7 @@ describe("a plugin in a sandbox", () => {
     });
   });
 
-  it("has no module of the host but keepfit, and of that a Callback only", async () => {
+  it("A plugin in a sandbox has no module of the host except keepfit's Callback", async () => {
     const peer = await publish(
       { "main.js": `import "@tensorflow/tfjs"; export default () => ({ onEpochEnd() {} });` },
       { peers: { "@tensorflow/tfjs": "^4" } },
@@ -193,13 +193,13 @@ describe("a plugin in a sandbox", () => {
     await fails("E_MODULE", /CallbackList/, plugin(other));
   });
 
-  it("fails to load as when it is trusted", async () => {
+  it("A plugin in a sandbox fails to load like a trusted one", async () => {
     const ok = "({ onEpochEnd() {} })";
     const cases: [code: "E_EXPORT" | "E_FACTORY" | "E_MODULE", message: RegExp, main: string][] = [
       ["E_EXPORT", /lacks an export[^]*no such export/, `export const other = 1;`],
       ["E_EXPORT", /lacks an export[^]*string/, `export default "a";`],
-      ["E_EXPORT", /made no callback[^]*number/, `export default () => 1;`],
-      ["E_EXPORT", /made no callback[^]*null/, `export default async () => null;`],
+      ["E_EXPORT", /returned no callback[^]*number/, `export default () => 1;`],
+      ["E_EXPORT", /returned no callback[^]*null/, `export default async () => null;`],
       ["E_EXPORT", /lacks a hook/, `export default () => ({ onEpochBegin() {} });`],
       ["E_FACTORY", /threw: no/, `export default () => { throw new RangeError("no"); };`],
       ["E_FACTORY", /threw: later/, `export default async () => { throw new Error("later"); };`],
@@ -216,7 +216,7 @@ describe("a plugin in a sandbox", () => {
     }
   });
 
-  it("tells errors with the plugin's own files and lines", async () => {
+  it("A plugin in a sandbox reports errors with its own files and lines", async () => {
     const url = await publish({
       "main.js": `import { deep } from "./deep.js";\n\nexport default () => ({\n` +
         `  async onEpochEnd() {\n    await null;\n    deep();\n  },\n});`,
@@ -232,7 +232,7 @@ describe("a plugin in a sandbox", () => {
     assert.doesNotMatch(stack ?? "", /keepfit:sandbox|node_modules/);
   });
 
-  it("hears of errors of the host without their stack", async () => {
+  it("A plugin in a sandbox receives errors of the host without their stack", async () => {
     const caught = await inside(
       `try { await context.write("../a", ""); } catch (error) {
         return [error instanceof Error, error.code, error.message, error.stack];
@@ -258,7 +258,7 @@ describe("a plugin in a sandbox", () => {
     assert.doesNotMatch(told.stack, /context\.ts|file:|node_modules/);
   });
 
-  it("is told why a run fails", async () => {
+  it("A plugin in a sandbox receives the error of a failing run", async () => {
     const callback = await plugin(
       `let last; export default () => ({
         onException(error) { last = [error instanceof TypeError, error.message]; },
@@ -270,7 +270,7 @@ describe("a plugin in a sandbox", () => {
     assert.deepEqual(await callback.getState?.(), { last: [true, "broken"] });
   });
 
-  it("says through the console what the user reads", async () => {
+  it("A plugin in a sandbox prints to the user's console", async () => {
     const lines: string[] = [];
     const { log } = console;
     console.log = (line: string) => lines.push(line);
@@ -282,7 +282,7 @@ describe("a plugin in a sandbox", () => {
     assert.deepEqual(lines, [`ada/counter: a 1 {"b":[2]} null undefined`, "ada/counter: w"]);
   });
 
-  it("is used again after close with the state it had, as a fresh one", async () => {
+  it("A plugin in a sandbox is usable after close with its state, as a fresh one", async () => {
     const callback = await plugin(
       `let count = 0, ever = 0; export default () => ({
         onEpochEnd() { count++; ever++; },
@@ -297,8 +297,8 @@ describe("a plugin in a sandbox", () => {
   });
 });
 
-describe("values", () => {
-  it("reach a hook as they are, and change only where the plugin may", async () => {
+describe("Values of a sandboxed plugin", () => {
+  it("Values reach a hook unchanged, and change only where the plugin may", async () => {
     const main = `let seen; export default () => ({
       onEpochEnd(epoch, logs) {
         seen = [epoch, { ...logs }, logs.acc, Object.keys(logs).length];
@@ -331,7 +331,7 @@ describe("values", () => {
     assert.deepEqual(untouched, given());
   });
 
-  it("added after a wait come back too", async () => {
+  it("Values that are added after a wait are read back too", async () => {
     const callback = await plugin(
       `export default () => ({ async onEpochEnd(epoch, logs) { await null; logs.mine = epoch; } });`,
       { controls: ["addLogs"] },
@@ -341,7 +341,7 @@ describe("values", () => {
     assert.deepEqual(logs, { loss: 1, mine: 4 });
   });
 
-  it("survive a state that goes out and in again", async () => {
+  it("Values survive a state that goes out and back in", async () => {
     const state = {
       numbers: [NaN, Infinity, -Infinity, -0, 0, 1e300, null],
       nothing: undefined,
@@ -358,7 +358,7 @@ describe("values", () => {
     assert.deepEqual(await one.getState?.(), state);
   });
 
-  it("that are no plain data are refused with a reason", async () => {
+  it("Values that are not plain data are rejected with a reason", async () => {
     for (const value of ["() => 1", "Symbol()", "1n", "new Map()", "new Date()", "[[() => 1]]"]) {
       await assert.rejects(inside(`return ${value};`), /plain data only/, value);
     }
@@ -368,8 +368,8 @@ describe("values", () => {
   });
 });
 
-describe("the globals of a sandbox", () => {
-  it("are JavaScript's own and a few that give no power", async () => {
+describe("The globals of a sandbox", () => {
+  it("The globals of a sandbox are JavaScript's own and a few that grant no access", async () => {
     const names = await inside("return Object.getOwnPropertyNames(globalThis);") as string[];
     for (
       const name of ["process", "Deno", "Bun", "require", "fetch", "setTimeout", "WebAssembly"]
@@ -381,7 +381,7 @@ describe("the globals of a sandbox", () => {
     }
   });
 
-  it("encode and decode as the host does", async () => {
+  it("The globals of a sandbox encode and decode like the host", async () => {
     const texts = ["", "aé€😀", "\ud800x", "\ufeffa"];
     for (const text of texts) {
       const encoded = await inside(`return new TextEncoder().encode(${JSON.stringify(text)});`);
@@ -406,8 +406,8 @@ describe("the globals of a sandbox", () => {
   });
 });
 
-describe("a plugin that wants out", () => {
-  it("finds its own globals only", async () => {
+describe("A plugin that tries to escape", () => {
+  it("A plugin that tries to escape finds only its own globals", async () => {
     const escapes = [
       `(() => {}).constructor("return this")()`,
       `context.log.constructor("return this")()`,
@@ -424,7 +424,7 @@ describe("a plugin that wants out", () => {
     }
   });
 
-  it("cannot import what is not its own", async () => {
+  it("A plugin that tries to escape cannot import other modules", async () => {
     for (
       const specifier of ["node:fs", "fs", "keepfit/runtime", "file:///etc/passwd", "std", "os"]
     ) {
@@ -436,7 +436,7 @@ describe("a plugin that wants out", () => {
     }
   });
 
-  it("changes nothing by tampering with what the bridge might use", async () => {
+  it("A plugin that tries to escape changes nothing by tampering with functions that the bridge might use", async () => {
     const main = `
       let stolen = 0;
       const steal = () => { stolen++; throw "stolen"; };
@@ -483,7 +483,7 @@ describe("a plugin that wants out", () => {
     await callback.close?.();
   });
 
-  it("hands out data whatever it makes of its results", async () => {
+  it("A plugin that tries to escape returns plain data whatever its results are", async () => {
     const results: [string, unknown][] = [
       [`JSON.parse('{"__proto__": {"polluted": 1}}')`, undefined],
       [`{ toJSON: 1, constructor: 2, then: 3 }`, { toJSON: 1, constructor: 2, then: 3 }],
@@ -507,7 +507,7 @@ describe("a plugin that wants out", () => {
   });
 });
 
-describe("a plugin that takes too much", () => {
+describe("A plugin that takes too much", () => {
   const limits = { callTime: 300, memory: 16 * 1024 * 1024 };
   /** Which limits can end it: where both can, the machine's speed decides which one does. */
   type Ending = "memory" | "time" | "either";
@@ -516,12 +516,12 @@ describe("a plugin that takes too much", () => {
     memory: [
       { ...limits, callTime: Infinity },
       ["E_SANDBOX"],
-      /more memory than it may have\n.*at most 16777216 bytes/,
+      /more memory than it may use\n.*at most 16777216 bytes/,
     ],
     either: [
       limits,
       ["E_SANDBOX", "E_TIMEOUT"],
-      /computed for too long|more memory than it may have/,
+      /computed for too long|more memory than it may use/,
     ],
   };
   const bombs: [what: string, ending: Ending, body: string][] = [
@@ -566,7 +566,7 @@ describe("a plugin that takes too much", () => {
     ["makes a string that is too large", "memory", `return "a".repeat(2 ** 29).length;`],
   ];
   for (const [what, ending, body] of bombs) {
-    it(`is ended when it ${what}, and says so ever after`, async () => {
+    it(`A plugin that takes too much is ended when it ${what}, with the same error ever after`, async () => {
       const [limits, codes, told] = endings[ending];
       const callback = await plugin(
         `export default () => ({
@@ -581,14 +581,14 @@ describe("a plugin that takes too much", () => {
         assert(error instanceof PluginError, `${error}`);
         assert(codes.includes(error.code), error.message);
         assert.match(error.message, told);
-        assert.match(error.message, i === 0 ? /^Cannot go on with/ : /^Cannot call/);
+        assert.match(error.message, i === 0 ? /^Cannot continue with/ : /^Cannot call/);
       }
       assert.throws(() => callback.onEpochEnd?.(0, {}), PluginError);
       await callback.close?.();
     });
   }
 
-  it("survives a recursion without end, or is ended by it", async () => {
+  it("A plugin that takes too much survives endless recursion, or is ended by it", async () => {
     const depth = await inside(`let n = 0; const f = () => { n++; f(); };
       try { f(); } catch (error) { return [error.message, n > 100]; }`);
     assert.deepEqual(depth, ["stack overflow", true]);
@@ -601,7 +601,7 @@ describe("a plugin that takes too much", () => {
     } else assert.equal(result, "stack overflow");
   });
 
-  it("does not load when its module or factory never ends", async () => {
+  it("A plugin that takes too much does not load if its module or factory never ends", async () => {
     const ok = "export default () => ({ onEpochEnd() {} });";
     await fails("E_TIMEOUT", /at most 300 ms/, plugin(`for (;;); ${ok}`, {}, { limits }));
     await fails("E_TIMEOUT", /at most/, plugin(`await null; for (;;); ${ok}`, {}, { limits }));
@@ -612,7 +612,7 @@ describe("a plugin that takes too much", () => {
     );
   });
 
-  it("fails at once where it waits for what cannot come, and goes on living", async () => {
+  it("A plugin that takes too much fails when its promise can never settle, and stays usable", async () => {
     const callback = await plugin(
       `let n = 0; export default () => ({
         onEpochBegin: () => new Promise(() => {}),
@@ -628,7 +628,7 @@ describe("a plugin that takes too much", () => {
     assert.deepEqual(await callback.getState?.(), { n: 1 });
   });
 
-  it("has a bounded number of calls to the host under way", async () => {
+  it("A plugin that takes too much has a limited number of pending calls to the host", async () => {
     const files = {
       "main.js": `export default (_, { write }) => ({ onEpochEnd() {}, async getState() {
         const all = await Promise.allSettled(Array.from({ length: 300 }, async (_, i) => await write(i + ".txt", "")));
@@ -641,7 +641,7 @@ describe("a plugin that takes too much", () => {
     assert.deepEqual(await callback.getState?.(), { refused: 44 });
   });
 
-  it("is dropped, and training goes on and tells why", async () => {
+  it("A plugin that takes too much is disabled, and training continues and reports the reason", async () => {
     const { history } = await train([
       await plugin(
         `export default () => ({ onEpochEnd(epoch) { if (epoch === 1) for (;;); }, close() {} });`,
@@ -660,7 +660,7 @@ describe("a plugin that takes too much", () => {
     assert.match(String(error), /computed for too long/);
   });
 
-  it("is not ended for the time in which others have the machine", async () => {
+  it("A plugin that takes too much is not ended for time in which other processes have the CPU", async () => {
     // Its own clock goes on while the process stands still.
     const url = await publish({
       "main.js": `export default (_, { log }) => ({ onEpochEnd() {

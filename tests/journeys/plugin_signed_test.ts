@@ -25,8 +25,8 @@ async function sign(reference: string, ...keys: Parameters<typeof signManifest>[
   site.pages.set(pathname, JSON.stringify(manifest, null, 4));
 }
 
-describe("a signed plugin", () => {
-  it("runs for who trusts one of its signers, and for who does not ask", async () => {
+describe("A signed plugin", () => {
+  it("A signed plugin runs if one of its signers is trusted, or no signer is required", async () => {
     const [a, b] = [await generateKeyPair(), await generateKeyPair()];
     const reference = await publish({ "main.js": main() });
     await sign(reference, a, b);
@@ -34,7 +34,7 @@ describe("a signed plugin", () => {
     assert.equal((await runOnce(reference)).length, 1);
   });
 
-  it("is refused when somebody else signed it, or nobody, and nothing of it was fetched", async () => {
+  it("A signed plugin is rejected with other signers or none, before anything else is fetched", async () => {
     const [a, b] = [await generateKeyPair(), await generateKeyPair()];
     for (const keys of [[], [a]]) {
       const reference = await publish({ "main.js": main() });
@@ -47,7 +47,7 @@ describe("a signed plugin", () => {
     assert.deepEqual(site.asked.filter((path) => path.endsWith(".js")), []);
   });
 
-  it("is refused when it was changed afterwards, also for who does not ask", async () => {
+  it("A signed plugin is rejected if it was changed after signing, even if no signer is required", async () => {
     const key = await generateKeyPair();
     const reference = await publish({ "main.js": main() });
     await sign(reference, key);
@@ -58,7 +58,7 @@ describe("a signed plugin", () => {
     assert.ok(error.message.includes(key.keyId));
   });
 
-  it("is not looked at for a signer that is no key", async () => {
+  it("A signed plugin is not fetched for an invalid signer key", async () => {
     const reference = await publish({ "main.js": main() });
     await assert.rejects(load(reference, { signers: ["ada"] }), TypeError);
   });

@@ -55,8 +55,8 @@ async function warned(run: () => Promise<unknown>): Promise<string[]> {
   return lines;
 }
 
-describe("the registry that a plugin was added from", () => {
-  it("is written into keepfit.json, so that nothing has to be named again", async () => {
+describe("The registry that a plugin was added from", () => {
+  it("The registry of a plugin is written to keepfit.json, so that it need not be named again", async () => {
     await publishVersions("ada/timer", { "1.0.0": {} });
     const project = await newProject();
     await addPlugin(timer, { ...project.options, registry: farRegistry });
@@ -76,7 +76,7 @@ describe("the registry that a plugin was added from", () => {
     assert.deepEqual([registry, plugins[1]], [farRegistry, { plugin: "registry:ada/other" }]);
   });
 
-  it("is the plugin's own where the project has another one", async () => {
+  it("The registry of a plugin is the plugin's own if the project has another one", async () => {
     await publishVersions("ada/timer", { "1.0.0": {} });
     const elsewhere = join(site.folder, `elsewhere-${unique()}`);
     const project = await newProject({ registry: elsewhere });
@@ -97,7 +97,7 @@ describe("the registry that a plugin was added from", () => {
     assert.equal((await loadPlugins(config, unlocked)).length, 1);
   });
 
-  it("is the plugin's own where others of the project are looked up by a variable", async () => {
+  it("The registry of a plugin is the plugin's own if others of the project are looked up by a variable", async () => {
     await publishVersions("ada/timer", { "1.0.0": {} });
     const project = await newProject({ plugins: [{ plugin: "registry:ada/other" }] });
     await addPlugin(timer, { ...project.options, registry: farRegistry });
@@ -106,7 +106,7 @@ describe("the registry that a plugin was added from", () => {
     });
   });
 
-  it("may be a folder, whose path is written from the file", async () => {
+  it("The registry of a plugin may be a folder, whose path is relative to the file", async () => {
     const project = await newProject();
     await cp(join(root, "examples/plugins"), join(project.folder, "my plugins"), {
       recursive: true,
@@ -123,7 +123,7 @@ describe("the registry that a plugin was added from", () => {
     assert.equal((await loadPlugins(project.path, { cacheDir: site.cacheDir })).length, 1);
   });
 
-  it("is asked where nothing else names one, and any other may be named", async () => {
+  it("The registry of a plugin is queried if nothing else names one, and any other may be named", async () => {
     await publishVersions("ada/timer", { "1.0.0": {} });
     const project = await newProject();
     await addPlugin(timer, { ...project.options, registry: farRegistry });
@@ -132,10 +132,10 @@ describe("the registry that a plugin was added from", () => {
     const named = { ...project.options, registry: "https://plugins.example/none/" };
     const [{ status, error }] = await updatePlugins(named);
     assert.equal(status, "failed");
-    assert.match(String(error), /the registry has none/);
+    assert.match(String(error), /the registry does not have it/);
   });
 
-  it("is asked for in words that fit a shell and the project, and in code in words of code", async () => {
+  it("The registry of a plugin is requested in terms of the shell and the project, and in code in terms of code", async () => {
     const project = await newProject();
     const { code, errors } = await project.keepfit("explain", "registry:ada/timer");
     assert.equal(code, 1);
@@ -148,8 +148,8 @@ describe("the registry that a plugin was added from", () => {
   });
 });
 
-describe("a newer version outside the range", () => {
-  it("is told by update, and taken by nobody", async () => {
+describe("A newer version outside the range", () => {
+  it("A newer version outside the range is reported by update, but not installed", async () => {
     const registry = await publishVersions("ada/timer", { "2.0.0": {}, "1.1.0": {}, "1.0.0": {} });
     const project = await newProject();
     await addPlugin(timer, { ...project.options, registry });
@@ -162,7 +162,7 @@ describe("a newer version outside the range", () => {
     assert.equal((await updatePlugins(project.options))[0].outside, undefined);
   });
 
-  it("is listed by outdated with what is locked and what the range has", async () => {
+  it("A newer version outside the range is listed by outdated with the locked version and that of the range", async () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {} });
     const project = await newProject();
     await addPlugin(timer, { ...project.options, registry });
@@ -198,11 +198,11 @@ describe("a newer version outside the range", () => {
       ...project.options,
       registry: new URL("/none/", registry),
     });
-    assert.match(String(none.error), /the registry has none/);
+    assert.match(String(none.error), /the registry does not have it/);
   });
 });
 
-describe("a version that was yanked after it was locked", () => {
+describe("A version that was yanked after it was locked", () => {
   /** A project that has 1.0.0 locked, which is yanked by now. */
   async function withYanked(version = "1.0.0") {
     await publishVersions("ada/timer", { [version]: {} });
@@ -212,7 +212,7 @@ describe("a version that was yanked after it was locked", () => {
     return project;
   }
 
-  it("is told by verify, which finds nothing wrong with it", async () => {
+  it("A version that was yanked after it was locked is reported by verify, without a problem", async () => {
     const project = await withYanked();
     const [verified] = await verifyPlugins(project.options);
     assert.deepEqual([verified.problems, verified.yanked], [[], { reason: "leaks" }]);
@@ -220,13 +220,13 @@ describe("a version that was yanked after it was locked", () => {
     site.pages.delete(meta);
     const [unknown] = await verifyPlugins(project.options);
     assert.deepEqual([unknown.problems, unknown.yanked], [[], undefined]);
-    assert.match(String(unknown.unasked), /the registry has none/);
+    assert.match(String(unknown.unasked), /the registry does not have it/);
     // Without a network what it said last is known.
     const [offline] = await verifyPlugins({ ...project.options, offline: true });
     assert.deepEqual([offline.yanked, offline.unasked], [{ reason: "leaks" }, undefined]);
   });
 
-  it("is told by list once the registry was asked, without asking it again", async () => {
+  it("A version that was yanked after it was locked is reported by list once the registry was queried, without another query", async () => {
     const project = await withYanked();
     const yanks = async () => (await listPlugins(project.options)).map(({ yanked }) => yanked);
     assert.deepEqual(await yanks(), [undefined]);
@@ -236,7 +236,7 @@ describe("a version that was yanked after it was locked", () => {
     assert.deepEqual(site.asked, []);
   });
 
-  it("is told by explain", async () => {
+  it("A version that was yanked after it was locked is reported by explain", async () => {
     const project = await withYanked();
     const { config: _, ...options } = project.options;
     const explained = await explainPlugin(timer, { ...options, lock: project.lock });
@@ -244,7 +244,7 @@ describe("a version that was yanked after it was locked", () => {
     assert.match(explainText(explained), /^ {2}yanked +leaks$/m);
   });
 
-  it("is told to people in a shell, with what to do", async () => {
+  it("A version that was yanked after it was locked is reported to people in a shell, with advice", async () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {} });
     const project = await newProject({ registry });
     await addPlugin(timer, { ...project.options });
@@ -264,7 +264,7 @@ describe("a version that was yanked after it was locked", () => {
     assert.match(output, /1\.0\.0 \(yanked: leaks\)/);
   });
 
-  it("is warned of once when a run fetches it", async () => {
+  it("A version that was yanked after it was locked causes one warning when a run fetches it", async () => {
     const project = await withYanked("1.0.1");
     const { config, ...rest } = project.options;
     await cleanCache({ cacheDir: site.cacheDir });
@@ -278,7 +278,7 @@ describe("a version that was yanked after it was locked", () => {
     ]);
   });
 
-  it("costs a run that has everything no request, and is known from the last look", async () => {
+  it("A version that was yanked after it was locked costs no request in a run that has everything, and is known from the last query", async () => {
     const project = await withYanked("1.0.2");
     const { config, ...rest } = project.options;
     site.asked.length = 0;
@@ -292,7 +292,7 @@ describe("a version that was yanked after it was locked", () => {
     assert.deepEqual(site.asked, [meta]);
   });
 
-  it("keeps no run from starting when its registry does not answer", async () => {
+  it("A version that was yanked after it was locked keeps no run from starting if its registry does not answer", async () => {
     const project = await withYanked("1.0.3");
     const { config, ...rest } = project.options;
     await cleanCache({ cacheDir: site.cacheDir });
@@ -303,8 +303,8 @@ describe("a version that was yanked after it was locked", () => {
   });
 });
 
-describe("vendoring nothing", () => {
-  it("writes nothing", async () => {
+describe("Vendoring nothing", () => {
+  it("Vendoring nothing writes nothing", async () => {
     const project = await newProject();
     const { code, output } = await project.keepfit("vendor");
     assert.deepEqual([code, output], [0, "nothing to copy\n"]);

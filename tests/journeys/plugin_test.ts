@@ -27,7 +27,7 @@ const counter = `
     onEpochBegin() { globalThis.seen.push("not declared"); },
   });`;
 
-describe("a plugin from a server", () => {
+describe("A plugin from a server", () => {
   const options = {
     type: "object",
     properties: { label: { type: "string" }, size: { type: "integer", minimum: 1 } },
@@ -35,7 +35,7 @@ describe("a plugin from a server", () => {
     additionalProperties: false,
   };
 
-  it("runs its declared hooks in a list, and no other", async () => {
+  it("A plugin from a server runs only its declared hooks in a list", async () => {
     const url = await publish(
       { "main.js": counter, "step.js": "export const step = 10;" },
       {},
@@ -45,7 +45,7 @@ describe("a plugin from a server", () => {
     assert.deepEqual(await runOnce(url, { options: { label: "mine" } }), [[20, 0.5, "mine"]]);
   });
 
-  it("is named by its id and dropped when it throws, unless it or the user says otherwise", async () => {
+  it("A plugin from a server is named by its id and disabled when it throws, unless it or the user says otherwise", async () => {
     const files = { "main.js": "export default () => ({ onEpochEnd() {} });" };
     const callback = await load(await publish(files));
     assert.equal(callback.name, "ada/counter");
@@ -55,7 +55,7 @@ describe("a plugin from a server", () => {
     assert.equal((await load(critical, { onError: "warn" })).onError, "warn");
   });
 
-  it("may export a class, of the host's own Callback, under any name", async () => {
+  it("A plugin from a server may export a class, even of the host's own Callback, under any name", async () => {
     const url = await publish(
       {
         "main.js": `import { Callback } from "keepfit";
@@ -74,7 +74,7 @@ describe("a plugin from a server", () => {
     assert.deepEqual(seen, [Callback, 7]);
   });
 
-  it("takes part in a real training, and stops it when it may", async () => {
+  it("A plugin from a server takes part in a real training, and may stop it", async () => {
     const source = (name: string) =>
       `export default (_, { ${name} }) => ({ onEpochEnd(epoch) { if (epoch === 1) ${name}(); } });`;
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
@@ -95,7 +95,7 @@ describe("a plugin from a server", () => {
     model.dispose();
   });
 
-  it("sees logs of its own: what it writes there is lost unless it declares addLogs", async () => {
+  it("A plugin from a server sees a copy of the logs: additions are lost unless it declares addLogs", async () => {
     const files = {
       "main.js":
         `export default () => ({ onEpochEnd(_, logs) { Reflect.set(logs, "mine", 1); } });`,
@@ -111,7 +111,7 @@ describe("a plugin from a server", () => {
     }
   });
 
-  it("may import in a cycle, again and again, JSON, later, and knows its own address", async () => {
+  it("A plugin from a server may import cyclically, repeatedly, JSON and dynamically, and knows its URL", async () => {
     const url = await publish({
       "main.js": `
         import data from "./data.json" with { type: "json" };
@@ -134,7 +134,7 @@ describe("a plugin from a server", () => {
     assert.deepEqual(await runOnce(url), expected);
   });
 
-  it("is given modules of the host on request only", async () => {
+  it("A plugin from a server receives modules of the host only on request", async () => {
     const files = {
       "main.js": `import { sequential } from "@tensorflow/tfjs"; ${
         recording("globalThis.seen.push(sequential)")
@@ -153,7 +153,7 @@ describe("a plugin from a server", () => {
     ]);
   });
 
-  it("writes what it declares into the directory that the user names, and nothing else", async () => {
+  it("A plugin from a server writes only declared files to the directory that the user names", async () => {
     const files = {
       "main.js": `export default (_, { write }) => ({ async onEpochEnd() {
         await write("sub/a.txt", "mine");
@@ -171,7 +171,7 @@ describe("a plugin from a server", () => {
     assert.deepEqual(await readdir(outputDir), ["sub"]);
   });
 
-  it("needs the user's consent for what it declares beside", async () => {
+  it("A plugin from a server needs the user's consent for other declared permissions", async () => {
     const permissions = { net: [{ host: "example.com", reason: "sends the logs" }] };
     const url = await publish({ "main.js": recording("") }, { permissions });
     await fails("E_PERMISSION", /net: example\.com \(sends the logs\)/, load(url));
@@ -179,13 +179,13 @@ describe("a plugin from a server", () => {
   });
 });
 
-describe("the cache", () => {
+describe("The cache", () => {
   const files = {
     "main.js": recording("globalThis.seen.push(value)", `import { value } from "./value.js";`),
     "value.js": "export const value = 42;",
   };
 
-  it("serves files without the network, and with an integrity the manifest too", async () => {
+  it("The cache serves files without the network, and with an integrity the manifest too", async () => {
     const url = await publish(files);
     assert.deepEqual(await runOnce(url), [42]);
     site.asked.length = 0;
@@ -201,7 +201,7 @@ describe("the cache", () => {
     assert.deepEqual(site.asked, []);
   });
 
-  it("fetches an entry again that was changed on the disk", async () => {
+  it("The cache fetches an entry again that was changed on the disk", async () => {
     const url = await publish(files);
     await load(url);
     const entries = await readdir(join(site.cacheDir, "src"));
@@ -214,7 +214,7 @@ describe("the cache", () => {
     assert.notEqual(await readFile(join(site.cacheDir, "src", mended), "utf8"), "evil()");
   });
 
-  it("mends a module that was changed on the disk before it is imported", async () => {
+  it("The cache repairs a module that was changed on the disk before it is imported", async () => {
     // Of its own text: a module that was imported already is not read again.
     const url = await publish({ "main.js": recording(`globalThis.seen.push("${unique()}")`) });
     const fs = getRuntime().fs;
@@ -226,7 +226,7 @@ describe("the cache", () => {
     assert.equal(typeof loaded.onEpochEnd, "function");
   });
 
-  it("is not needed: without one, modules are imported from memory, unless they form a cycle", async () => {
+  it("The cache is optional: without one, modules are imported from memory, unless they form a cycle", async () => {
     // A file where the folder should be: nothing can be written there, even by root.
     const blocked = join(site.folder, `blocked-${unique()}`);
     await writeFile(blocked, "");
@@ -242,7 +242,7 @@ describe("the cache", () => {
     await load(cycle);
   });
 
-  it("may be left out, and is a path otherwise", async () => {
+  it("The cache may be omitted, and otherwise must be a path", async () => {
     const url = await publish(files);
     const before = await readdir(site.cacheDir).catch(() => []);
     assert.deepEqual(await runOnce(url, { cacheDir: false }), [42]);
@@ -267,8 +267,8 @@ describe("the cache", () => {
   }
 });
 
-describe("a reference", () => {
-  it("must be a URL of a kind that is served", async () => {
+describe("A reference", () => {
+  it("A reference must be a URL of a supported scheme", async () => {
     for (
       const reference of [
         "./callback.plugin.json",
@@ -287,7 +287,7 @@ describe("a reference", () => {
     await assert.rejects(load(`${site.url}a.json#sha384-short`), SyntaxError);
   });
 
-  it("may be a file, verified all the same", async () => {
+  it("A reference may be a file, which is verified as well", async () => {
     const place = await mkdtemp(join(site.folder, "local-"));
     const url = await publish({ "main.js": recording("globalThis.seen.push('local')") });
     for (const name of ["callback.plugin.json", "main.js"]) {

@@ -29,8 +29,8 @@ async function train(callbacks: CallbackLike[], epochs = 4): Promise<History> {
   }
 }
 
-describe("a plugin in a worker", () => {
-  it("takes part in a training: reads logs, sets the rate, adds logs, reads weights, stops", async () => {
+describe("A plugin in a worker", () => {
+  it("A plugin in a worker takes part in a training: reads logs, sets the rate, adds logs, reads weights, stops", async () => {
     const plugin = await loadInWorker(
       `import { Callback } from "keepfit";
       export default class extends Callback {
@@ -60,7 +60,7 @@ describe("a plugin in a worker", () => {
     assert.equal(typeof history.kernel[0], "number");
   });
 
-  it("keeps its state over two lives", async () => {
+  it("A plugin in a worker keeps its state across a restart", async () => {
     const source = `export default () => { let count = 0; return {
       onEpochEnd() { count++; },
       getState: () => ({ count, values: new Float32Array([count]) }),
@@ -78,7 +78,7 @@ describe("a plugin in a worker", () => {
     await second.close?.();
   });
 
-  it("may be used in one training after another, with what it remembers", async () => {
+  it("A plugin in a worker may be used in consecutive trainings, with its state", async () => {
     const plugin = await loadInWorker(
       `export default () => { let count = 0; let epochs; return {
         setParams: (params) => { epochs = params.epochs; },
@@ -98,12 +98,12 @@ describe("a plugin in a worker", () => {
   const hanging = { callTime: 1000 };
   const patient = { callTime: 300_000, hookTime: 300_000 };
   const deaths: [what: string, body: string, reason: RegExp, limits: PluginLimits][] = [
-    ["hangs", "for (;;);", /longer than 1000 ms/, hanging],
+    ["hangs", "for (;;);", /more than 1000 ms/, hanging],
     // Deno does not report such an end.
     [
       "ends itself",
       `(globalThis.Deno ?? process).exit(3);`,
-      /ended|closed|longer than 1000 ms/,
+      /ended|closed|more than 1000 ms/,
       hanging,
     ],
     [
@@ -127,7 +127,7 @@ describe("a plugin in a worker", () => {
     ["throws", `throw new TypeError("no good");`, /no good/, patient],
   ];
   for (const [what, body, reason, limits] of deaths) {
-    it(`that ${what} is left out, and the training goes on`, async () => {
+    it(`A plugin in a worker that ${what} is disabled, and training continues`, async () => {
       const plugin = await loadInWorker(
         `export default () => ({ async onEpochEnd(epoch) { if (epoch === 1) { ${body} } } });`,
         {},
@@ -140,7 +140,7 @@ describe("a plugin in a worker", () => {
     });
   }
 
-  it("that leaves a rejection behind in its last hook fails in that hook", async () => {
+  it("A plugin in a worker that leaves a rejection in its last hook fails in that hook", async () => {
     const plugin = await loadInWorker(
       `export default () => ({ onTrainEnd() { Promise.reject(new Error("lost")); } });`,
       { hooks: ["onTrainEnd"] },
@@ -150,14 +150,14 @@ describe("a plugin in a worker", () => {
     assert.match(String((failures[0].error as Error).message), /lost/);
   });
 
-  it("that hangs before it is made is refused", async () => {
+  it("A plugin in a worker that hangs in its factory is rejected", async () => {
     const options = { limits: hanging };
-    await fails("E_TIMEOUT", /longer than 1000 ms/, loadInWorker("for (;;);", {}, options));
+    await fails("E_TIMEOUT", /more than 1000 ms/, loadInWorker("for (;;);", {}, options));
     const factory = "export default () => { for (;;); };";
-    await fails("E_TIMEOUT", /longer than 1000 ms/, loadInWorker(factory, {}, options));
+    await fails("E_TIMEOUT", /more than 1000 ms/, loadInWorker(factory, {}, options));
   });
 
-  it("says what is wrong with it, as in this process", async () => {
+  it("A plugin in a worker reports its problems like one in this process", async () => {
     await fails("E_MODULE", /no good/, loadInWorker(`throw new RangeError("no good");`));
     await fails("E_EXPORT", /no such export/, loadInWorker("export const other = 1;"));
     await fails("E_EXPORT", /undefined/, loadInWorker("export default () => {};"));
@@ -169,7 +169,7 @@ describe("a plugin in a worker", () => {
     );
   });
 
-  it("cannot have what belongs to this thread", async () => {
+  it("A plugin in a worker cannot use modules that belong to this thread", async () => {
     const source =
       `import { sequential } from "@tensorflow/tfjs"; export default () => sequential;`;
     const url = await publish({ "main.js": source }, { peers: { "@tensorflow/tfjs": "^4" } });
@@ -177,7 +177,7 @@ describe("a plugin in a worker", () => {
     await fails("E_SANDBOX", /an import of @tensorflow\/tfjs/, loading);
   });
 
-  it("is handed no environment on Node and Bun", async (t) => {
+  it("A plugin in a worker receives no environment on Node and Bun", async (t) => {
     if ("Deno" in globalThis) return t.skip("Deno's threads see what the process may see");
     const plugin = await loadInWorker(
       `export default () => ({ onEpochEnd(_, logs) { logs.count = Object.keys(process.env).length; } });`,

@@ -16,7 +16,7 @@ const tfjs = JSON.parse(await readFile(`${root}package.json`, "utf8"))
 
 // Each runtime plays the newcomer who has nothing but that runtime.
 if (currentRuntime === "deno") {
-  describe("keepfit by URL, on Deno with no config file", () => {
+  describe("keepfit by URL, on Deno without a config file", () => {
     let folder: string;
     let site: Site;
     before(async () => {
@@ -38,7 +38,7 @@ if (currentRuntime === "deno") {
       return succeed(process.execPath, [command, imports, ...rest], `${folder}/empty`);
     };
 
-    it("trains a model", async () => {
+    it("keepfit by URL trains a model", async () => {
       const output = await newcomer(
         "run",
         "--no-prompt",
@@ -50,13 +50,13 @@ if (currentRuntime === "deno") {
       assert.doesNotMatch(output, /already registered/);
     });
 
-    it("type-checks, and refuses an option of another type", async () => {
+    it("keepfit by URL type-checks, and rejects an option of the wrong type", async () => {
       await newcomer("check", "train.ts");
       await writeFile(`${folder}/empty/wrong.ts`, await misspelled(`${folder}/empty/train.ts`));
       await assert.rejects(newcomer("check", "wrong.ts"), wrongType);
     });
 
-    it("asks for nothing from elsewhere, so that the user's tfjs is the only one", async () => {
+    it("keepfit by URL fetches nothing from elsewhere, so that the user's tfjs is the only one", async () => {
       const { modules } = JSON.parse(
         await newcomer("info", "--quiet", "--json", `${site.url}mod.js`),
       ) as Graph;
@@ -71,7 +71,7 @@ if (currentRuntime === "deno") {
       assert.deepEqual(elsewhere, []);
     });
 
-    it("loads a plugin", async () => {
+    it("keepfit by URL loads a plugin", async () => {
       const plugin = "examples/plugins/keepfit/epoch-report/0.1.0/callback.plugin.json";
       await writeFile(
         `${folder}/empty/plugin.ts`,
@@ -102,7 +102,7 @@ await list.close();
       assert.match(await readFile(`${folder}/empty/out/learning-curve.svg`, "utf8"), /loss/);
     });
 
-    it("gives out a single callback without the rest", async () => {
+    it("keepfit by URL serves a single callback without the others", async () => {
       const url = `${site.url}callbacks/early_stopping.js`;
       await writeFile(
         `${folder}/empty/one.ts`,
@@ -139,13 +139,13 @@ await list.close();
     after(() => rm(folder, { recursive: true, force: true }));
     const newcomer = (...rest: string[]) => succeed(process.execPath, rest, `${folder}/empty`);
 
-    it("trains a model", async () => {
+    it("keepfit from its npm package trains a model", async () => {
       const output = await newcomer("train.js");
       assert.match(output, trained);
       assert.doesNotMatch(output, /already registered/);
     });
 
-    it("can be imported subpath by subpath", async () => {
+    it("keepfit from its npm package can be imported subpath by subpath", async () => {
       const { exports } = await installed();
       const names = Object.keys(exports).map((name) => name.replace(".", "keepfit"));
       assert.ok(names.includes("keepfit/callbacks/early_stopping"));
@@ -162,7 +162,7 @@ await list.close();
       );
     });
 
-    it("has the keepfit command", async () => {
+    it("keepfit from its npm package has the keepfit command", async () => {
       const { version } = await installed();
       const command = `${folder}/empty/node_modules/.bin/keepfit`;
       const output = currentRuntime === "bun"
@@ -171,7 +171,7 @@ await list.close();
       assert.ok(output.includes(version));
     });
 
-    it("type-checks, and refuses an option of another type", async () => {
+    it("keepfit from its npm package type-checks, and rejects an option of the wrong type", async () => {
       await writeFile(
         `${folder}/empty/tsconfig.json`,
         JSON.stringify({

@@ -5,8 +5,8 @@ import { describe, it } from "node:test";
 import { startChild } from "../child.ts";
 import { root } from "../files.ts";
 
-describe("the README's first program", () => {
-  it("prints what the README says", async () => {
+describe("The README's first program", () => {
+  it("The README's first program prints the text in the README", async () => {
     const readme = readFileSync(`${root}README.md`, "utf8");
     const [, program, text] = readme.match(/```ts\n([^]*?)```[^]*?```\n([^]*?)```/) ?? [];
     // In the repository, where "keepfit" is this one, and apart from the other runtimes.

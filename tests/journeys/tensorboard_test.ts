@@ -17,7 +17,7 @@ const found = currentRuntime === "node"
   : { reason: "the same files are shown to TensorBoard on Node" };
 if ("reason" in found) console.log(`TensorBoard is left out: ${found.reason}`);
 
-describe("what TensorBoard shows of a run", { skip: "reason" in found && found.reason }, () => {
+describe("TensorBoard showing a run", { skip: "reason" in found && found.reason }, () => {
   let folder: string;
   let board: Board;
   let example: string;
@@ -35,7 +35,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("fills its tabs from the example's run, by the command that the example prints", async () => {
+  it("TensorBoard fills its tabs from the example's run, with the command that the example prints", async () => {
     assert.equal(example.match(/^Look at it: tensorboard --logdir (.+)$/m)?.[1], folder);
     const tabs = await board.json("plugins_listing") as Record<string, { enabled: boolean }>;
     for (const tab of filledTabs) assert.equal(tabs[tab]?.enabled, true, tab);
@@ -44,7 +44,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     assert.equal((100 * points.at(-1)![1]).toFixed(2), accuracy);
   });
 
-  it("has the run in its own folder and those of training and validation", async () => {
+  it("TensorBoard shows the run in its own folder and those of training and validation", async () => {
     const runs = await board.json("runs") as string[];
     assert.deepEqual(
       runs.sort(),
@@ -56,7 +56,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     );
   });
 
-  it("draws losses and metrics over epochs, batches and updates", async () => {
+  it("TensorBoard shows losses and metrics over epochs, batches and updates", async () => {
     const { loss, mae, val_loss, val_mae } = history.history;
     const overEpochs = (values: number[]) => values.map((value, epoch) => [epoch, near(value)]);
     const train = "own/train";
@@ -75,7 +75,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     assert.deepEqual(batches.at(-1)?.[1], near(loss[1]));
   });
 
-  it("compares two runs of the example as two rows, each with its metrics", async () => {
+  it("TensorBoard compares two runs of the example as two rows, each with its metrics", async () => {
     const { sessionGroups } = await board.post("plugin/hparams/session_groups", {
       experimentName: "",
       allowedStatuses: ["STATUS_SUCCESS"],
@@ -91,7 +91,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     }
   });
 
-  it("draws how the weights are spread", async () => {
+  it("TensorBoard shows histograms of the weights", async () => {
     const query = "run=own/train&tag=side/kernel/histogram";
     const points = await board.json(`plugin/histograms/histograms?${query}`);
     const [, step, buckets] = (points as [number, number, number[][]][])[1];
@@ -104,7 +104,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     assert.equal(spread.length, 2);
   });
 
-  it("shows the weights as pictures", async () => {
+  it("TensorBoard shows the weights as images", async () => {
     const query = "run=own/train&tag=side/kernel/image&sample=0";
     const images = await board.json(`plugin/images/images?${query}`) as {
       step: number;
@@ -116,7 +116,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     assert.deepEqual([png[19], png[23]], [4, 3]);
   });
 
-  it("draws the graph of a model with two inputs, both ways", async () => {
+  it("TensorBoard shows the graph of a model with two inputs, both ways", async () => {
     const graph = await board.text("plugin/graphs/graph?run=own/train");
     assert.deepEqual(edgesOf(graph), {
       word: [],
@@ -145,7 +145,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     });
   });
 
-  it("shows the texts: the layers, and the kernels of the batches profiled", async () => {
+  it("TensorBoard shows the texts: the layers, and the kernels of the profiled batches", async () => {
     const text = async (tag: string) => {
       const [{ text }] = await board.json(`plugin/text/text?run=own/train&tag=${tag}`) as {
         text: string;
@@ -156,7 +156,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     assert.match(await text("batch_3"), /<td>GatherV2<\/td>\s*<td[^>]*>2<\/td>/);
   });
 
-  it("lists the run with its hyperparameters and what came of them", async () => {
+  it("TensorBoard lists the run with its hyperparameters and results", async () => {
     const experiment = await board.post("plugin/hparams/experiment", { experimentName: "" }) as {
       metricInfos: { name: { tag: string; group: string } }[];
     };
@@ -177,7 +177,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     assert.equal(value?.value, near(history.history.val_loss[1]));
   });
 
-  it("projects the embedding, with its labels", async () => {
+  it("TensorBoard projects the embedding, with its labels", async () => {
     const { embeddings } = await board.json("plugin/projector/info?run=own") as {
       embeddings: { tensorName: string; tensorShape: number[]; metadataPath: string }[];
     };
@@ -195,7 +195,7 @@ describe("what TensorBoard shows of a run", { skip: "reason" in found && found.r
     assert.equal(await board.text(`plugin/projector/metadata?${query}`), "no\nyes\nmaybe\n");
   });
 
-  it("shows what was written beside the callback's own", async () => {
+  it("TensorBoard shows custom summaries", async () => {
     const curves = await board.json("plugin/pr_curves/pr_curves?run=own/validation&tag=sure") as {
       [run: string]: { step: number; true_positives: number[]; false_positives: number[] }[];
     };

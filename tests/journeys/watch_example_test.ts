@@ -10,8 +10,8 @@ import { root } from "../files.ts";
 
 const example = `import ${JSON.stringify(String(pathToFileURL(`${root}examples/mnist.ts`)))};`;
 
-describe("the MNIST example", () => {
-  it("prints where its run can be watched, and keeps that open until Ctrl-C if asked", async () => {
+describe("The MNIST example", () => {
+  it("The MNIST example prints the address of its run, and keeps it open until Ctrl-C on request", async () => {
     const out = await mkdtemp(join(tmpdir(), "keepfit-mnist-"));
     const small = ["--rows", "500", "--epochs", "2", "--backend", "cpu", "--verbose", "2"];
     const { child, printed, result } = startChild(example, {

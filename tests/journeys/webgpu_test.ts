@@ -112,11 +112,11 @@ async function read(model: tf.LayersModel): Promise<number[][]> {
   return await Promise.all(model.getWeights().map(async (weight) => [...await weight.data()]));
 }
 
-describe("training on webgpu", { skip }, () => {
+describe("Training on webgpu", { skip }, () => {
   after(() => tf.setBackend("cpu"));
 
   for (const network of Object.keys(networks)) {
-    it(`has the numbers of cpu to four digits, with ${network}`, async () => {
+    it(`Training on webgpu has the numbers of cpu to four digits, with ${network}`, async () => {
       const expected = await numbersOf(network, "cpu");
       const actual = await numbersOf(network, "webgpu");
       assert.equal(actual.length, expected.length);
@@ -127,7 +127,7 @@ describe("training on webgpu", { skip }, () => {
     });
   }
 
-  it("reads nothing from the device while nobody asks for a batch's logs", async () => {
+  it("Training on webgpu reads nothing from the device unless the logs of a batch are read", async () => {
     await useBackend(tf, "webgpu");
     const world = makeWorld("dense");
     const device = tf.backend();
@@ -157,7 +157,7 @@ describe("training on webgpu", { skip }, () => {
     world.dispose();
   });
 
-  it("puts the best weights back, and leaves no tensor behind", async () => {
+  it("Training on webgpu restores the best weights, and leaks no tensor", async () => {
     await useBackend(tf, "webgpu");
     const world = makeWorld("dense");
     // The optimizer's own come with the first batch.
@@ -179,7 +179,7 @@ describe("training on webgpu", { skip }, () => {
     world.dispose();
   });
 
-  it("saves models and weights that give the same predictions", async () => {
+  it("Training on webgpu saves models and weights that give the same predictions", async () => {
     await useBackend(tf, "webgpu");
     const world = makeWorld("a convolution and max pooling");
     const fs = memoryFileSystem();
@@ -196,7 +196,7 @@ describe("training on webgpu", { skip }, () => {
     world.dispose();
   });
 
-  it("goes on from a backup as if it had not been stopped", async () => {
+  it("Training on webgpu continues from a backup as if uninterrupted", async () => {
     await useBackend(tf, "webgpu");
     const straight = makeWorld("dense");
     const { history } = await train(straight, []);
@@ -211,7 +211,7 @@ describe("training on webgpu", { skip }, () => {
     assert.deepEqual(await read(resumed.model), await read(straight.model));
   });
 
-  it("averages weights, and tells what is held on the card", async () => {
+  it("Training on webgpu averages weights, and reports the memory of the card", async () => {
     await useBackend(tf, "webgpu");
     const world = makeWorld("dense");
     const { model } = world;
@@ -227,7 +227,7 @@ describe("training on webgpu", { skip }, () => {
     world.dispose();
   });
 
-  it("refuses to read without waiting, and says what to do", async () => {
+  it("Training on webgpu refuses to read synchronously, with advice", async () => {
     await useBackend(tf, "webgpu");
     const sum = tf.tidy(() => values([64, 64], 1).matMul(values([64, 64], 2)));
     assert.throws(
@@ -239,7 +239,7 @@ describe("training on webgpu", { skip }, () => {
     sum.dispose();
   });
 
-  it("takes models and optimizers along to another backend", async () => {
+  it("Training on webgpu moves models and optimizers to another backend", async () => {
     await useBackend(tf, "webgpu");
     const world = makeWorld("dense");
     await train(world, []);
@@ -254,7 +254,7 @@ describe("training on webgpu", { skip }, () => {
     world.dispose();
   });
 
-  it("is not what auto takes where it is software", async () => {
+  it("Training on webgpu is not selected by auto if it is software", async () => {
     await useBackend(tf, "webgpu");
     const { adapter } = describeBackend(tf);
     const { backend, reasons } = await useBackend(tf);

@@ -6,8 +6,8 @@ import { readEvents } from "keepfit/tensorboard";
 import { loadForTest } from "keepfit/testing";
 import { accuracyOf, countOf } from "./source/src/count.ts";
 
-describe("counting", () => {
-  it("takes one-hot rows, class numbers and single outputs", () => {
+describe("Counting", () => {
+  it("Counting accepts one-hot rows, class numbers and single outputs", () => {
     const outputs = [{ shape: [3, 2], values: [0.9, 0.1, 0.2, 0.8, 0.6, 0.4] }];
     const oneHot = [{ shape: [3, 2], values: [1, 0, 1, 0, 0, 1] }];
     assert.deepEqual(countOf({ outputs, targets: oneHot }, 2), [[1, 1], [1, 0]]);
@@ -25,8 +25,8 @@ describe("counting", () => {
 
 for (const tier of ["trusted", "sandboxed"] as const) {
   for (const source of ["source/", "0.1.0/"]) {
-    describe(`the confusion matrix, ${tier}, from ${source}`, () => {
-      it("puts an image of each epoch where TensorBoard finds it", async () => {
+    describe(`The confusion matrix, ${tier}, from ${source}`, () => {
+      it("The confusion matrix writes an image of each epoch where TensorBoard finds it", async () => {
         const model = tf.sequential({
           layers: [tf.layers.dense({ inputShape: [2], units: 3, activation: "softmax" })],
         });

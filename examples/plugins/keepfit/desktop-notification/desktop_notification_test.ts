@@ -9,7 +9,7 @@ import { driveEpochs, loadForTest } from "keepfit/testing";
 const source = new URL("0.1.0/", import.meta.url);
 const isWindows = process.platform === "win32";
 
-describe("the desktop notification", () => {
+describe("The desktop notification", () => {
   let folder: string;
   let log: string;
   const path = process.env.PATH;
@@ -28,7 +28,7 @@ describe("the desktop notification", () => {
   });
 
   for (const tier of ["trusted", "sandboxed"] as const) {
-    it(`shows how training ended, and no shell reads the text (${tier})`, async (t) => {
+    it(`The desktop notification shows how training ended, without passing the text to a shell (${tier})`, async (t) => {
       if (isWindows) return t.skip("the stand-in for notify-send is a shell script");
       const { callback } = await loadForTest(source, {
         tier,
@@ -44,7 +44,7 @@ describe("the desktop notification", () => {
       ]);
     });
 
-    it(`says it in the terminal where there is no such command (${tier})`, async () => {
+    it(`The desktop notification prints to the terminal if there is no such command (${tier})`, async () => {
       process.env.PATH = join(folder, "nothing");
       try {
         const { callback, lines } = await loadForTest(source, { tier, options: { minSeconds: 0 } });

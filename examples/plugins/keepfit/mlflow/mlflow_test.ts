@@ -16,8 +16,8 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       respond: server.respond,
     });
 
-  describe(`the MLflow tracker, ${tier}`, () => {
-    it("logs parameters, metrics of each epoch and the end of a run", async () => {
+  describe(`The MLflow tracker, ${tier}`, () => {
+    it("The MLflow tracker logs parameters, metrics of each epoch and the end of a run", async () => {
       const server = new MlflowServer();
       const options = {
         experiment: "mnist",
@@ -45,7 +45,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       ]);
     });
 
-    it("tells the server when training fails", async () => {
+    it("The MLflow tracker reports a failed training to the server", async () => {
       const server = new MlflowServer();
       const { callback } = await load(server);
       await driveEpochs(callback, { epochs, failAt: 1 });
@@ -54,7 +54,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       assert.equal(run.experiment, "Default");
     });
 
-    it("keeps metrics while the server is down, and says so once", async () => {
+    it("The MLflow tracker keeps metrics while the server is down, and warns once", async () => {
       const server = new MlflowServer();
       const { callback, lines } = await load(server);
       const { failures } = await driveEpochs([callback, {
@@ -71,7 +71,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       assert.equal(run.status, "FINISHED");
     });
 
-    it("goes on in the same run when it is resumed", async () => {
+    it("The MLflow tracker continues the same run when it is resumed", async () => {
       const server = new MlflowServer();
       const first = await load(server);
       let state = {};

@@ -9,8 +9,8 @@ for (const tier of ["trusted", "sandboxed"] as const) {
   const load = (more: LoadForTestOptions = {}) =>
     loadForTest(source, { tier, options: { endpoint, serviceName: "mnist" }, ...more });
 
-  describe(`the OpenTelemetry exporter, ${tier}`, () => {
-    it("sends gauges for each epoch, and one trace of the run", async () => {
+  describe(`The OpenTelemetry exporter, ${tier}`, () => {
+    it("The OpenTelemetry exporter sends gauges for each epoch, and one trace of the run", async () => {
       const { callback, requests } = await load();
       await driveEpochs(callback, { epochs: [{ loss: 2 }, { loss: NaN }] });
       assert.deepEqual(requests.map(({ url }) => url.slice(endpoint.length)), [
@@ -41,7 +41,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       assert.deepEqual(run.status, { code: 1 });
     });
 
-    it("marks a run that failed, and a collector that is down fails nothing", async () => {
+    it("The OpenTelemetry exporter marks a failed run, and tolerates a collector that is down", async () => {
       const failing = await load();
       await driveEpochs(failing.callback, { epochs: [{ loss: 1 }], failAt: 0 });
       const { spans } = JSON.parse(failing.requests[0].text).resourceSpans[0].scopeSpans[0];

@@ -5,11 +5,11 @@ import { parseExpression } from "./0.1.0/expression.js";
 
 const source = new URL("0.1.0/", import.meta.url);
 
-describe("an expression over logs", () => {
+describe("An expression over logs", () => {
   const valueOf = (text: string) =>
     parseExpression(text).evaluate({ loss: 2, val_loss: 3, "a.b": 5 });
 
-  it("is arithmetic as it is written", () => {
+  it("An expression over logs is evaluated as arithmetic", () => {
     const cases: [text: string, value: number][] = [
       ["val_loss", 3],
       ["1 + 2 * 3", 7],
@@ -31,7 +31,7 @@ describe("an expression over logs", () => {
     assert.deepEqual([...parseExpression("loss + abs(val_loss)").names], ["loss", "val_loss"]);
   });
 
-  it("that is none says where, and nothing of it is run", () => {
+  it("An expression over logs that is invalid reports the position, and is not evaluated", () => {
     const cases: [text: string, message: RegExp][] = [
       ["", /found its end, wanted a number, a name or \(/],
       ["loss +", /found its end/],
@@ -54,8 +54,8 @@ describe("an expression over logs", () => {
 });
 
 for (const tier of ["trusted", "sandboxed"] as const) {
-  describe(`the plateau, ${tier}`, () => {
-    it("stops when the formula no longer improves, and logs its value", async () => {
+  describe(`The plateau, ${tier}`, () => {
+    it("The plateau stops when the formula no longer improves, and logs its value", async () => {
       const { callback, lines } = await loadForTest(source, {
         tier,
         options: { expression: "val_loss + abs(loss - val_loss)", patience: 2, logAs: "score" },
@@ -75,7 +75,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       assert.match(lines[0], /has not improved for 2 epochs \(best 2, now 3\.3\): stop$/);
     });
 
-    it("goes on waiting where an earlier run ended", async () => {
+    it("The plateau continues waiting where an earlier run ended", async () => {
       const options = { expression: "loss", patience: 3 };
       const first = await loadForTest(source, { tier, options });
       let state = {};
@@ -90,7 +90,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       assert.equal(stoppedAt, 0);
     });
 
-    it("maximizes, waits for the first epochs, and names keys that are not there", async () => {
+    it("The plateau maximizes, waits for the first epochs, and names missing keys", async () => {
       const { callback } = await loadForTest(source, {
         tier,
         options: { expression: "acc", mode: "max", patience: 1, startFromEpoch: 1 },
@@ -103,7 +103,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       assert.match((error as Error).message, /the logs have no los; there are loss/);
     });
 
-    it("is refused with a formula that cannot be read", async () => {
+    it("The plateau is rejected with an invalid formula", async () => {
       const loading = loadForTest(source, { tier, options: { expression: "loss +" } });
       await assert.rejects(loading, /default threw: Cannot read the expression "loss \+"/);
     });

@@ -5,8 +5,8 @@ import { driveEpochs, loadForTest } from "keepfit/testing";
 const source = new URL("0.1.0/", import.meta.url);
 
 for (const tier of ["trusted", "sandboxed"] as const) {
-  describe(`the Prometheus endpoint, ${tier}`, () => {
-    it("serves metrics while training runs, and no longer", async () => {
+  describe(`The Prometheus endpoint, ${tier}`, () => {
+    it("The Prometheus endpoint serves metrics while training runs, and not afterwards", async () => {
       const { callback, lines } = await loadForTest(source, {
         tier,
         allow: ["listen"],

@@ -47,7 +47,7 @@ function expectedSignature({ url, headers }: RecordedRequest): string {
 }
 
 describe("SHA-256 and HMAC", () => {
-  it("agree with node:crypto for every length around a block", () => {
+  it("SHA-256 and HMAC agree with node:crypto for every length around a block", () => {
     for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000]) {
       const bytes = Uint8Array.from({ length }, (_, i) => i * 7);
       assert.equal(toHex(sha256(bytes)), createHash("sha256").update(bytes).digest("hex"));
@@ -60,7 +60,7 @@ describe("SHA-256 and HMAC", () => {
   });
 });
 
-describe("the S3 upload", () => {
+describe("The S3 upload", () => {
   const names = { AWS_ACCESS_KEY_ID: "AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY: secret };
   const previous = new Map<string, string | undefined>();
   before(() => {
@@ -80,7 +80,7 @@ describe("the S3 upload", () => {
     const load = (more: LoadForTestOptions = {}) =>
       loadForTest(source, { tier, options, files, ...more });
 
-    it(`puts each file once, signed, model.json last (${tier})`, async () => {
+    it(`The S3 upload uploads each file once, signed, model.json last (${tier})`, async () => {
       const { callback, requests } = await load();
       const { failures } = await driveEpochs(callback, { epochs: [{ loss: 1 }, { loss: 1 }] });
       assert.deepEqual(failures, []);
@@ -97,7 +97,7 @@ describe("the S3 upload", () => {
       assert.equal(headers["x-amz-content-sha256"], hash);
     });
 
-    it(`puts a file again when it has changed (${tier})`, async () => {
+    it(`The S3 upload uploads a changed file again (${tier})`, async () => {
       const { callback, requests, fs } = await load();
       await driveEpochs([callback, {
         onEpochBegin: (epoch: number) =>
@@ -110,7 +110,7 @@ describe("the S3 upload", () => {
       ]);
     });
 
-    it(`tries again when the store fails, and says what the store refuses (${tier})`, async () => {
+    it(`The S3 upload retries when the store fails, and reports its refusals (${tier})`, async () => {
       let asked = 0;
       const flaky = await load({
         respond: () => new Response("", { status: asked++ === 0 ? 503 : 200 }),

@@ -7,8 +7,8 @@ const source = new URL("0.1.0/", import.meta.url);
 const load = (onEpochEnd: string, more = {}): Promise<TestedPlugin> =>
   loadForTest(source, { options: { onEpochEnd }, ...more });
 
-describe("the scripted callback", () => {
-  it("does what its lines say", async () => {
+describe("The scripted callback", () => {
+  it("The scripted callback executes its lines", async () => {
     const { callback, lines } = await load(`
       memory.best = Math.min(memory.best ?? Infinity, logs.val_loss);
       logs.gap = logs.val_loss - logs.loss;
@@ -30,7 +30,7 @@ describe("the scripted callback", () => {
     assert.deepEqual(lines, ["worse than 1.5"]);
   });
 
-  it("runs in the sandbox or not at all", async () => {
+  it("The scripted callback runs only in the sandbox", async () => {
     const loading = load("stop()", { tier: "trusted" });
     await assert.rejects(loading, (error) => {
       assert(error instanceof PluginError);
@@ -53,7 +53,7 @@ describe("the scripted callback", () => {
     }
   });
 
-  it("is left out when it never ends, or cannot be read", async () => {
+  it("The scripted callback is disabled when it never ends, or cannot be parsed", async () => {
     const { callback } = await load("for (;;);", { limits: { callTime: 200 } });
     const { failures, logs } = await driveEpochs(callback, {
       epochs: [{ loss: 1 }, { loss: 1 }, { loss: 1 }],
@@ -63,7 +63,7 @@ describe("the scripted callback", () => {
     await assert.rejects(load("for (;;"), /Cannot read the script/);
   });
 
-  it("keeps its memory from one process to the next", async () => {
+  it("The scripted callback keeps its memory from one process to the next", async () => {
     const script = "memory.count = (memory.count ?? 0) + 1; logs.count = memory.count;";
     const first = await load(script);
     let state = {};

@@ -10,8 +10,8 @@ for (const tier of ["trusted", "sandboxed"] as const) {
   const load = (options: Record<string, unknown>, more: LoadForTestOptions = {}) =>
     loadForTest(source, { tier, options: { url, ...options }, ...more });
 
-  describe(`the webhook, ${tier}`, () => {
-    it("posts what Slack takes when training ends", async () => {
+  describe(`The webhook, ${tier}`, () => {
+    it("The webhook posts a Slack message when training ends", async () => {
       const { callback, requests, lines } = await load({ title: "MNIST" });
       await driveEpochs(callback, { epochs });
       assert.equal(requests.length, 1);
@@ -26,7 +26,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       assert.deepEqual(lines, []);
     });
 
-    it("posts each improvement and nothing else, when that is asked for", async () => {
+    it("The webhook posts only improvements on request", async () => {
       const { callback, requests } = await load({ events: ["improved"], minSeconds: 0 });
       await driveEpochs(callback, { epochs });
       const texts = requests.map(({ text }) => JSON.parse(text).text);
@@ -36,13 +36,13 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       ]);
     });
 
-    it("tells of a failure", async () => {
+    it("The webhook reports a failure", async () => {
       const { callback, requests } = await load({});
       await driveEpochs(callback, { epochs, failAt: 1 });
       assert.match(JSON.parse(requests[0].text).text, /^keepfit: training has failed: /);
     });
 
-    it("says once that the webhook is down, and fails nothing", async () => {
+    it("The webhook warns once that the webhook is down, and tolerates it", async () => {
       const options = { events: ["begin", "improved", "end"], minSeconds: 0 };
       const respond = () => new Response("no", { status: 503 });
       const { callback, lines } = await load(options, { respond });
@@ -51,7 +51,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       assert.deepEqual(lines, ["a message was not delivered: the webhook answered 503"]);
     });
 
-    it("remembers the best value of an earlier run", async () => {
+    it("The webhook remembers the best value of an earlier run", async () => {
       const first = await load({ events: ["improved"], minSeconds: 0 });
       await driveEpochs(first.callback, { epochs });
       const second = await load({ events: ["improved"], minSeconds: 0 });

@@ -6,8 +6,8 @@ import { driveEpochs, loadForTest, trainSmall } from "keepfit/testing";
 const source = new URL("0.1.0/", import.meta.url);
 
 for (const tier of ["trusted", "sandboxed"] as const) {
-  describe(`the weight norm, ${tier}`, () => {
-    it("is what the weights have at the end of each epoch", async () => {
+  describe(`The weight norm, ${tier}`, () => {
+    it("The weight norm is that of the weights at the end of each epoch", async () => {
       const { callback } = await loadForTest(source, { tier, options: { perWeight: true } });
       const norms: number[] = [];
       let trained: tf.LayersModel;
@@ -28,7 +28,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       assert(weight_change.every((change) => change > 0 && change < 1));
     });
 
-    it("says which weight does not move, once", async () => {
+    it("The weight norm warns once about a weight that does not change", async () => {
       const { callback, lines } = await loadForTest(source, { tier });
       const { failures, logs } = await driveEpochs(callback, {
         epochs: [{ loss: 1 }, { loss: 1 }, { loss: 1 }],
