@@ -231,7 +231,7 @@ describe("BackupAndRestore with saveEvery", () => {
     for (const saveFreq of ["epoch", 5, false] as const) {
       assert.throws(
         () => new BackupAndRestore("backup", { saveEvery: { seconds: 1 }, saveFreq }),
-        /Cannot create BackupAndRestore with saveEvery and saveFreq .*: give one of them/,
+        /Cannot create BackupAndRestore with saveEvery and saveFreq .*: set only one of them/,
       );
     }
     assert.throws(

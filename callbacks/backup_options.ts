@@ -10,7 +10,7 @@ export interface BackupAndRestoreOptions extends CallbackOptions {
    * ends it. Default: `"epoch"`.
    */
   saveFreq?: "epoch" | number | false;
-  /** Save after the first batch that ends this long after the last save; instead of `saveFreq`. */
+  /** Save after the first batch that ends this long after the last save; replaces `saveFreq`. */
   saveEvery?: SaveTimes["saveEvery"];
   /**
    * Whether training goes on while a backup is written, from a copy on the host. The next one waits,
@@ -34,7 +34,7 @@ const frequency: OptionRule = {
     value === "epoch" || value === false || (Number.isSafeInteger(value) && Number(value) > 0),
 };
 
-/** What each option must be. */
+/** Rules of the options. */
 export const backupAndRestoreRules: Record<string, OptionRule> = {
   ...callbackOptions,
   saveFreq: frequency,

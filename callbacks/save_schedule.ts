@@ -23,7 +23,7 @@ export interface ScheduleState {
 export class SaveSchedule {
   /** `"epoch"`, a number of batches, or false for neither. */
   readonly saveFreq: "epoch" | number | false;
-  /** Milliseconds after which it is due; undefined where epochs or batches are counted. */
+  /** Milliseconds between saves; undefined if epochs or batches are counted. */
   readonly #interval: number | undefined;
   #savedAt = 0;
   #isTimeUp = false;
@@ -87,7 +87,7 @@ export class SaveSchedule {
   }
 
   /**
-   * Count a batch that has ended; true when it is due now.
+   * Count a completed batch; true if a save is due.
    *
    * @param canSave whether it may be. Default: true; with false, it stays due
    */

@@ -155,7 +155,7 @@ export class TensorBoard extends Callback {
   #writers = new Map<string, SummaryWriter>();
   #events: EventFiles | undefined;
   #undrawn: LayeredModel | undefined;
-  // Of this run, from 1: the batch that runs or ran last.
+  // Current or last batch of this run, counted from 1.
   #batch = 0;
   #batchBegin = 0;
   #epochBegin = { time: 0, iterations: 0 };

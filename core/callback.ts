@@ -26,7 +26,7 @@ export interface Params {
   doValidation?: boolean;
   /** The validation data, where its size is known. */
   validation?: { samples: number | null; steps: number | null };
-  /** How often it validates, where that is not after each epoch: as given to `fit`. */
+  /** How often it validates, if not after each epoch: as passed to `fit`. */
   validationFreq?: number | readonly number[];
   /** The keys that epoch logs will have, `val_` ones included. */
   metrics?: string[];

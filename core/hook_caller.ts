@@ -49,7 +49,7 @@ export class HookCaller {
     this.#hooks.runner.signal = signal;
   }
 
-  /** Give every callback the model. A promise is waited for before a run begins. */
+  /** Give every callback the model. A promise is awaited before a run begins. */
   setModel(model: TrainableModel): void {
     this.#hooks.introduce("setModel", model);
   }

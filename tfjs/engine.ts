@@ -84,7 +84,7 @@ export function heapOf(engine: Engine): Heap | undefined {
   return engine.backendName === "wasm" ? engine.backend as Heap : undefined;
 }
 
-/** Whether somebody counts or checks the kernels that run. */
+/** Whether kernels are being profiled or checked. */
 export function isWatched(engine: Engine): boolean {
   const { state, ENV } = engine as Engine & {
     readonly state: { profiling?: boolean };

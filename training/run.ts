@@ -57,9 +57,9 @@ export const runOptions: Record<keyof RunOptions, true> = {
  * The options of a run without null values, which mean "not given" as in TensorFlow.js and Keras.
  * Unknown names cause a warning.
  *
- * @param ofTensors options that tensors alone have, and what to do instead
- * @throws TypeError for what is no object of options, and a `signal` that is none
- * @throws RangeError for another `verbose` or `jitCompile`
+ * @param ofTensors options that only apply to tensors, with alternatives
+ * @throws TypeError for options that are not an object, and an invalid `signal`
+ * @throws RangeError for an invalid `verbose` or `jitCompile`
  */
 export function readOptions<Options extends RunOptions>(
   verb: string,
@@ -194,7 +194,7 @@ export async function closingList<T>(list: CallbackList, run: () => Promise<T>):
 const patience = 5000;
 
 /**
- * Close something when `run` is done. An error of `run` comes before one of closing.
+ * Close something after `run`. An error of `run` takes precedence over one in closing.
  *
  * @param signal ends the waiting for what does not close. Default: wait for ever
  */

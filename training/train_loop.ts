@@ -117,7 +117,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       state.stopTraining = false;
       await list.onTrainBegin();
       state.restoreLayers();
-      // A callback that restored an earlier run knows better where to start.
+      // A callback that restored an earlier run determines where to start.
       const first = state.start?.epoch ?? (list.initialEpoch || initialEpoch);
       if (state.start !== undefined) {
         const { firstEpoch, epochsTrained, order } = state.start;

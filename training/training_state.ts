@@ -97,7 +97,7 @@ export class TrainingState implements ResumableLoop {
     return this.#keepsSeed ? this.#params.seed : undefined;
   }
 
-  /** True when the run is ended between two batches, where all that is remembered is of one moment. */
+  /** True if the run is ended between two batches, where all states are consistent. */
   get isInterrupted(): boolean {
     return this.#eventLoop?.hasAborted === true;
   }
@@ -107,7 +107,7 @@ export class TrainingState implements ResumableLoop {
     return this.#eventLoop?.givesWay === true;
   }
 
-  /** Position in the sequence of `setRandomSeed`; undefined where no seed was set. */
+  /** Position in the sequence of `setRandomSeed`; undefined if no seed was set. */
   get random(): RandomState | undefined {
     return getRandomState(this.#engine);
   }
@@ -160,7 +160,7 @@ export class TrainingState implements ResumableLoop {
     this.#beforeValidation = undefined;
   }
 
-  /** All of it as plain data. */
+  /** The state as plain data. */
   async getState(): Promise<CallbackState> {
     const { epoch, batch, step, phase, stopTraining, seed, random } = this;
     const order = this.#source?.order ?? this.start?.order;

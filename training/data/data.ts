@@ -44,8 +44,8 @@ export interface PassDataset {
 
 /**
  * A sequence of batches: a `tf.data.Dataset`, anything iterable (again for each epoch), a function
- * that returns an iterator, such as a generator function, or a {@linkcode PassDataset}. Iterators are closed when the
- * run is done with them, if possible.
+ * that returns an iterator, such as a generator function, or a {@linkcode PassDataset}. Iterators
+ * are closed when the run no longer needs them, if possible.
  */
 export type DatasetLike =
   | Dataset

@@ -89,11 +89,11 @@ export function datasetSource(
     }
   };
 
-  /** Bring the dataset to where an earlier process left it, epoch by epoch as that one went. */
+  /** Advance the dataset to where an earlier process left it, epoch by epoch. */
   const passEpochs = async (epoch: number, seed: number): Promise<void> => {
     for (; epochsToPass > 0; epochsToPass--) {
       if (!runsOn) {
-        // The order of a seeded shuffle depends on how many iterators there were before.
+        // The order of a seeded shuffle depends on the number of earlier iterators.
         if (hasIterator(dataset) && !takesPass(dataset)) await begin(epoch, seed);
         else passes++;
         continue;
@@ -129,7 +129,7 @@ export function datasetSource(
       const skip = async (): Promise<void> => {
         for (; given < firstBatch; given++) {
           const item = await read(epoch, seed);
-          // It was longer then; what follows says so.
+          // The dataset was longer then; this is reported below.
           if (item.done) return;
           hasPassed = true;
           disposeAll(tensorsIn(item.value));
