@@ -102,7 +102,7 @@ describe("CallbackList flattening callbacks", () => {
       [Promise.resolve(new History()), /a promise; await it/],
       [5, /got number 5/],
       ["https://a.b/c", /"https:\/\/a\.b\/c" must be loaded first.* await loadPlugin\("https/],
-      [[{ plugin: new URL("file:///a") }], /"file:\/\/\/a" is still to be loaded/],
+      [[{ plugin: new URL("file:///a") }], /"file:\/\/\/a" must be loaded first/],
       [
         {
           get onEpochEnd() {
@@ -180,7 +180,7 @@ describe("CallbackList flattening callbacks", () => {
       `${warning("Theirs", "readsbatchlogs")}did you mean 'readsBatchLogs'?`,
       `${warning(plain, "get_state")}did you mean 'getState'?`,
     ]);
-    assert.ok(said[3].startsWith(`${warning(plain, "onXyzzy")}there are beforeTrainBegin, `));
+    assert.ok(said[3].startsWith(`${warning(plain, "onXyzzy")}available are beforeTrainBegin, `));
     assert.deepEqual(said.slice(4), [
       `${warning(plain, "onEarlyStop")}it is a callback, so add it to the list of callbacks`,
     ]);

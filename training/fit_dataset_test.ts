@@ -349,11 +349,11 @@ describe("fitDataset with an endless dataset", () => {
       ],
       [
         fitDataset(model, numbered(2), { ...limit, validationData: endless() }),
-        /validation dataset: it is endless, so validationSteps must/,
+        /validation dataset: it is endless, so set validationSteps/,
       ],
       [
         evaluateDataset(model, endless(), limit),
-        /evaluation dataset: it is endless, so steps must/,
+        /evaluation dataset: it is endless, so set steps/,
       ],
       [
         predict(model, endless(), { verbose: 0 }),

@@ -169,7 +169,7 @@ describe("A locked plugin", () => {
     await fs.writeFile("/plugin/callback.plugin.json", text.replace("Counts", "counts"));
     await load(reference, options);
     const frozen = load(reference, { ...options, frozen: true });
-    await fails("E_LOCK", /a manifest of sha384-.*, as the lock file says/, frozen);
+    await fails("E_LOCK", /a manifest with sha384-.*, as in the lock file/, frozen);
     assert.equal(await readLock(lock), undefined);
   });
 
