@@ -1,23 +1,33 @@
 /** What the tests of plans share. */
 import type * as tfjs from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { compiledParts, penaltiesOf, trainableVariables } from "../compiled.ts";
-import { getEngine } from "../engine.ts";
+import {
+  compiledParts,
+  networkOf,
+  penaltiesOf,
+  trainableVariables,
+  trainableWeights,
+} from "../compiled.ts";
+import { type Engine, getEngine } from "../engine.ts";
 import { forwardPass } from "../forward.ts";
 import { seeded, start } from "../kernels/fixtures.ts";
+import { type LayerVariable, NotPlanned } from "./builder.ts";
 import { type PlanMemory, planMemory } from "./memory.ts";
+import { planLayers } from "./plan.ts";
 import { planPrediction } from "./predict_plan.ts";
-import { planStep } from "./step_plan.ts";
+import { type PlanBatch, planStep } from "./step_plan.ts";
 
 export { pick, seeded, start } from "../kernels/fixtures.ts";
 
 const tf = await import("@tensorflow/tfjs");
 
-/** The backends that have plans. */
-export const planBackends = ["cpu", "wasm"] as const;
+/** A backend that has plans. */
+type PlanBackend = "cpu" | "wasm";
 
 /** How a model is compared. */
 export interface Comparison {
+  /** Backends of the plans; the tape runs on the first. Default: cpu, wasm. */
+  backends?: PlanBackend[];
   /** Sizes of the batches, one after another. Default: 3, 8 and 1. */
   rows?: number[];
   /** Largest difference, relative to the norm. Default: 1e-6. */
@@ -27,87 +37,162 @@ export interface Comparison {
 }
 
 /**
- * Assert that a plan's outputs, in training and in inference, and all its gradients are those of
- * TensorFlow.js's tape, on each backend. The loss is the mean squared error of each output; weights
- * and batches are the same in every run.
+ * Assert that a plan's outputs, in training and in inference, and all its gradients are, on each
+ * backend, those of TensorFlow.js's tape on cpu, which adds up as float64. The loss is the mean
+ * squared error of each output; weights and batches are the same in every run.
  *
  * @param make makes the model; it is compiled here
  */
 export async function planAgrees(
   what: string,
   make: () => tfjs.LayersModel,
-  { rows = [3, 8, 1], tolerance = 1e-6, input = noise }: Comparison = {},
+  { backends = ["cpu", "wasm"], rows = [3, 8, 1], tolerance = 1e-6, input = noise }: Comparison =
+    {},
 ): Promise<void> {
-  for (const backend of planBackends) {
+  const stepsOn = async (
+    backend: PlanBackend,
+    stepsOf: (model: tfjs.LayersModel) => Steps,
+  ): Promise<Result[]> => {
     await start(backend);
     const model = make();
     seedWeights(model);
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
-    const close = closeTo(`${what} on ${backend}`, tolerance);
+    const steps = stepsOf(model);
+    const random = seeded(7);
+    const shapeOf = ({ shape }: tfjs.SymbolicTensor, size: number) =>
+      [size, ...shape.slice(1)] as number[];
     try {
-      tf.tidy(() => compare(model, rows, input, close));
+      return rows.map((size) => {
+        let result: Result | undefined;
+        tf.tidy(() => {
+          const xs = model.inputs.map((one, i) => input(shapeOf(one, size), random, i));
+          // Far from any output, so that rounding is not all of a difference.
+          const ys = model.outputs.map((one) => noise(shapeOf(one, size), random).add(3));
+          result = steps.run({ xs, ys, weights: ys.map(() => undefined), size });
+        });
+        return result as Result;
+      });
     } finally {
+      steps.dispose();
       model.dispose();
     }
+  };
+  const theirs = await stepsOn(backends[0], stepsOfTape);
+  for (const backend of backends) {
+    const own = await stepsOn(backend, stepsOfPlan);
+    own.forEach((result, i) => {
+      const close = closeTo(`${what} on ${backend}, ${rows[i]} rows`, tolerance);
+      const largest = Math.max(...theirs[i].gradients.map(normOf)) / 10;
+      for (const part of ["predictions", "outputs", "loss", "gradients"] as const) {
+        result[part].forEach((values, n) =>
+          close(`${part} ${n}`, values, theirs[i][part][n], part === "gradients" ? largest : 0)
+        );
+      }
+    });
   }
 }
 
-type Close = (part: string, own: ArrayLike<number>, theirs: ArrayLike<number>, of?: number) => void;
+/** What a step computes. */
+interface Result {
+  /** Outputs in inference. */
+  predictions: ArrayLike<number>[];
+  /** Outputs in training. */
+  outputs: ArrayLike<number>[];
+  loss: [ArrayLike<number>];
+  /** By the trained weights. */
+  gradients: ArrayLike<number>[];
+}
 
-function compare(
-  model: tfjs.LayersModel,
-  sizes: number[],
-  input: NonNullable<Comparison["input"]>,
-  close: Close,
-): void {
-  const engine = getEngine();
-  const memory = (): PlanMemory => {
-    const found = planMemory(engine);
-    assert(typeof found !== "string", found as string);
-    return found;
-  };
-  const compiled = compiledParts(model, "fit");
-  const { network } = compiled;
-  const none = () => assert.fail("a custom function is called");
-  const step = planStep(engine, compiled, memory(), true, { loss: none, metric: none });
-  const prediction = planPrediction(engine, network, memory());
-  const pass = forwardPass(engine, network);
-  const random = seeded(7);
-  const shapeOf = ({ shape }: tfjs.SymbolicTensor, size: number) =>
-    [size, ...shape.slice(1)] as number[];
-  try {
-    for (const size of sizes) {
-      const xs = network.inputs.map((one, i) => input(shapeOf(one, size), random, i));
-      // Far from any output, so that rounding is not all of a difference.
-      const ys = network.outputs.map((one) => noise(shapeOf(one, size), random).add(3));
-      const predicted = prediction.compute(xs);
-      pass(xs, false).tensors.forEach((theirs, i) =>
-        close(`output ${i} of ${size} rows`, predicted[i].dataSync(), theirs.dataSync())
-      );
+interface Steps {
+  run(batch: PlanBatch): Result;
+  dispose(): void;
+}
 
-      const own = step.rehearse({ xs, ys, weights: ys.map(() => undefined), size });
-      let outputs: Float32Array[] = [];
+const copyOf = (tensor: tfjs.Tensor) => tensor.dataSync().slice();
+
+function stepsOfTape(model: tfjs.LayersModel): Steps {
+  const { network } = compiledParts(model, "fit");
+  const pass = forwardPass(getEngine(), network);
+  return {
+    run({ xs, ys }) {
+      const predictions = pass(xs, false).tensors.map(copyOf);
+      let outputs: ArrayLike<number>[] = [];
       const { value, grads } = tf.variableGrads(() => {
         const { tensors } = pass(xs, true);
-        outputs = tensors.map((tensor) => tensor.dataSync() as Float32Array);
+        outputs = tensors.map(copyOf);
         const losses = tensors.map((tensor, i) => tensor.sub(ys[i]).square().mean());
         return [...losses, ...penaltiesOf(network)].reduce((a, b) => a.add(b)) as tfjs.Scalar;
       }, trainableVariables(network));
-      outputs.forEach((theirs, i) =>
-        close(`output ${i} in training, ${size} rows`, own.outputs[i].values, theirs)
-      );
-      close("the loss", [own.values[0]], value.dataSync());
-      const all = Object.values(grads).map((one) => normOf(one.dataSync()));
-      for (const { name, tensor } of own.gradients) {
-        const part = `the gradient of ${name}, ${size} rows`;
-        close(part, tensor.dataSync(), grads[name].dataSync(), Math.max(...all) / 10);
-      }
-    }
-  } finally {
-    step.dispose();
-    prediction.dispose();
-  }
+      const gradients = trainableVariables(network).map(({ name }) => copyOf(grads[name]));
+      return { predictions, outputs, loss: [copyOf(value)], gradients };
+    },
+    dispose() {},
+  };
 }
+
+function stepsOfPlan(model: tfjs.LayersModel): Steps {
+  const engine = getEngine();
+  const compiled = compiledParts(model, "fit");
+  const none = () => assert.fail("a custom function is called");
+  const custom = { loss: none, metric: none };
+  const step = planStep(engine, compiled, memoryOf(engine), true, custom);
+  const prediction = planPrediction(engine, compiled.network, memoryOf(engine));
+  return {
+    run(batch) {
+      const predictions = prediction.compute(batch.xs).map(copyOf);
+      const { outputs, values: [loss], gradients } = step.rehearse(batch);
+      step.commit();
+      return {
+        predictions,
+        outputs: outputs.map(({ values }) => values),
+        loss: [[loss]],
+        gradients: gradients.map(({ tensor }) => copyOf(tensor)),
+      };
+    },
+    dispose() {
+      step.dispose();
+      prediction.dispose();
+    },
+  };
+}
+
+/** A memory for one plan. */
+function memoryOf(engine: Engine): PlanMemory {
+  const memory = planMemory(engine);
+  assert(typeof memory !== "string", memory as string);
+  return memory;
+}
+
+/** A model with trained weights below and above a layer. */
+export function around(
+  inputShape: number[],
+  layer: () => tfjs.layers.Layer,
+): () => tfjs.LayersModel {
+  const { layers } = tf;
+  return () =>
+    tf.sequential({
+      layers: [
+        layers.dense({ inputShape, units: inputShape.at(-1)! }),
+        layer(),
+        layers.dense({ units: 2, activation: "tanh" }),
+      ],
+    });
+}
+
+/** Assert that a model's training is not planned on cpu, with a reason that matches. */
+export async function planThrows(make: () => tfjs.LayersModel, reason: RegExp): Promise<void> {
+  await start("cpu");
+  const engine = getEngine();
+  const model = make();
+  const trained = trainableWeights(model) as unknown as LayerVariable[];
+  assert.throws(
+    () => planLayers(networkOf(model, "fit"), memoryOf(engine), trained.map(({ id }) => id)),
+    (error: Error) => error instanceof NotPlanned && reason.test(error.message),
+  );
+  model.dispose();
+}
+
+type Close = (part: string, own: ArrayLike<number>, theirs: ArrayLike<number>, of: number) => void;
 
 /** Numbers between -1 and 1. */
 function noise(shape: number[], random: () => number): tfjs.Tensor {
@@ -115,13 +200,17 @@ function noise(shape: number[], random: () => number): tfjs.Tensor {
   return tf.tensor(Float32Array.from({ length: size }, () => random() * 2 - 1), shape);
 }
 
-/** Give a model weights that are the same in every run; variances stay positive. */
+/**
+ * Give a model weights that are the same in every run. Products keep the size of what they get;
+ * variances are positive.
+ */
 export function seedWeights(model: tfjs.LayersModel): void {
   const random = seeded(3);
   tf.tidy(() =>
     model.setWeights(model.weights.map(({ shape, originalName }) => {
       const values = noise(shape as number[], random);
-      return originalName.endsWith("variance") ? values.abs().add(0.5) : values;
+      if (originalName.endsWith("variance")) return values.abs().add(0.5);
+      return values.mul(Math.sqrt(3 * Math.max(1, shape.at(-1)!) / Math.max(3, values.size)));
     }))
   );
 }
@@ -131,7 +220,7 @@ export function seedWeights(model: tfjs.LayersModel): void {
  * gradient that cancels out is nothing but rounding.
  */
 function closeTo(what: string, tolerance: number): Close {
-  return (part, own, theirs, of = 0) => {
+  return (part, own, theirs, of) => {
     assert.equal(own.length, theirs.length, `${what}: ${part}`);
     let difference = 0;
     for (let i = 0; i < own.length; i++) difference += (own[i] - theirs[i]) ** 2;

@@ -64,6 +64,42 @@ export interface Kernels {
     pack: number,
     tile: number,
   ): void;
+  packPanels(K: number, N: number, b: number, to: number): void;
+  packTransposed(
+    T: number,
+    C: number,
+    N: number,
+    w: number,
+    taps: number,
+    to: number,
+  ): void;
+  gatherGemm(
+    M: number,
+    N: number,
+    K: number,
+    a: number,
+    rows: number,
+    columns: number,
+    panels: number,
+    c: number,
+    places: number,
+    bias: number,
+    relu: number,
+    adds: number,
+    tile: number,
+  ): void;
+  addBias(rows: number, columns: number, bias: number, to: number): void;
+  pad: ImageCopy;
+  crop: ImageCopy;
+  upSample: UpSampling;
+  upSampleGradient: UpSampling;
+  maxPool(images: number, ...args: [...Pooling, x: number, y: number]): void;
+  maxPoolGradient(
+    images: number,
+    ...args: [...Pooling, x: number, y: number, dy: number, dx: number, all: number]
+  ): void;
+  averagePool(images: number, ...args: [...Pooling, x: number, y: number]): void;
+  averagePoolGradient(images: number, ...args: [...Pooling, dy: number, dx: number]): void;
   transpose(rows: number, columns: number, from: number, to: number): void;
   columnSums(rows: number, columns: number, from: number, to: number): void;
   squaredError: LossKernel;
@@ -76,6 +112,47 @@ export interface Kernels {
   binaryAccuracy: AccuracyKernel;
   penalty(n: number, w: number, l1: number, l2: number, d: number): number;
 }
+
+/** Windows on images. */
+export type Pooling = [
+  height: number,
+  width: number,
+  channels: number,
+  outputHeight: number,
+  outputWidth: number,
+  windowHeight: number,
+  windowWidth: number,
+  verticalStride: number,
+  horizontalStride: number,
+  top: number,
+  left: number,
+];
+
+/** Copies between images and larger ones around them. */
+export type ImageCopy = (
+  images: number,
+  height: number,
+  width: number,
+  channels: number,
+  top: number,
+  left: number,
+  paddedHeight: number,
+  paddedWidth: number,
+  from: number,
+  to: number,
+) => void;
+
+/** Between images and those with a block for each pixel. */
+export type UpSampling = (
+  images: number,
+  height: number,
+  width: number,
+  channels: number,
+  blockHeight: number,
+  blockWidth: number,
+  from: number,
+  to: number,
+) => void;
 
 /** Returns the sum over the positions; `d` gets the gradient of it times `scale`. */
 export type LossKernel = (

@@ -19,19 +19,15 @@ const wide = 8;
 /** Numbers of a tile of results: four rows. */
 const tileSize = 4 * wide;
 
-/**
- * The products with a matrix of K rows and N columns.
- *
- * @param positions rows of `x` for each row of a batch
- */
-export function multiply(
-  builder: Builder,
-  { K, N, positions }: { K: number; N: number; positions: number },
-): Product {
+/** Rows that are added up at once: the fewer, the less is lost to rounding. */
+const chunk = 256;
+
+/** The products with a matrix of K rows and N columns. */
+export function multiply(builder: Builder, K: number, N: number): Product {
   const { kernels } = builder;
-  // The tile comes first, then a panel of the right matrix.
-  const scratch = builder.scratch(tileSize + wide * Math.max(K, N));
-  const rowsScratch = builder.isTraining ? builder.scratchPerRow(wide * positions) : undefined;
+  // The tile comes first, then a panel of the right matrix, then a part of a sum.
+  const panelSize = wide * Math.max(K, N, chunk);
+  const scratch = builder.scratch(tileSize + panelSize + (builder.isTraining ? K * N : 0));
   const transposed = builder.isTraining && K > 1 && N > 1 ? builder.fixed(K * N) : undefined;
   const panelAt = () => scratch.at + tileSize * 4;
   return {
@@ -40,8 +36,14 @@ export function multiply(
       kernels.gemm(M, N, K, x.at, K, 1, w.at, y.at, bias, relu, panelAt(), scratch.at);
     },
     weightGradient(M, x, dy, dw) {
-      const panel = rowsScratch?.at ?? 0;
-      kernels.gemm(K, N, M, x.at, 1, K, dy.at, dw.at, 0, 0, panel, scratch.at);
+      const partAt = panelAt() + panelSize * 4;
+      for (let i = 0; i < M; i += chunk) {
+        const count = Math.min(chunk, M - i);
+        const [from, gradient] = [x.at + i * K * 4, dy.at + i * N * 4];
+        const to = i === 0 ? dw.at : partAt;
+        kernels.gemm(K, N, count, from, 1, K, gradient, to, 0, 0, panelAt(), scratch.at);
+        if (i > 0) kernels.add(K * N, partAt, dw.at);
+      }
     },
     inputGradient(M, dy, w, dx) {
       // A single row or column is its own transpose.

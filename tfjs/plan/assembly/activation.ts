@@ -1,4 +1,5 @@
 // Activations of single numbers, four at once. Buffers are padded to whole vectors.
+import { at } from "./address";
 import { exp4, one4, sigmoid4, tanh4, zero4 } from "./math";
 
 // The numbers of activationKinds in ../activations.ts.
@@ -90,12 +91,6 @@ export function activateGradient(kind: i32, n: i32, x: usize, y: usize, d: usize
     }
     v128.store(d, r);
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function at(base: usize, index: i32): usize {
-  return base + (<usize> index << 2);
 }
 
 /** Sum, in the order of tfjs: one number after the other. */

@@ -1,4 +1,5 @@
 // Work on whole buffers, which are padded to vectors of four.
+import { at } from "./address";
 
 /** to += from. Nothing is written beyond n numbers: `to` may be a tensor. */
 export function add(n: i32, from: usize, to: usize): void {
@@ -20,4 +21,15 @@ export function zero(n: i32, to: usize): void {
 /** Numbers of an int32 buffer as float32; `to` may be `from`. */
 export function toFloats(n: i32, from: usize, to: usize): void {
   for (let i = 0; i < n; i++, from += 4, to += 4) store<f32>(to, <f32> load<i32>(from));
+}
+
+/** Add a bias to each row of a matrix. */
+export function addBias(rows: i32, columns: i32, bias: usize, to: usize): void {
+  for (let i = 0; i < rows; i++) {
+    let j = 0;
+    for (; j + 4 <= columns; j += 4, to += 16) {
+      v128.store(to, f32x4.add(v128.load(to), v128.load(at(bias, j))));
+    }
+    for (; j < columns; j++, to += 4) store<f32>(to, load<f32>(to) + load<f32>(at(bias, j)));
+  }
 }

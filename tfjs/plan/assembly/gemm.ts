@@ -1,11 +1,6 @@
 // Products of matrices. C[m, n] is the sum over k, in its order, of A[m, k] * B[k, n], as tfjs's own
 // kernel adds up, so the results have the same bits.
-
-// @ts-ignore: decorator
-@inline
-function at(base: usize, index: i32): usize {
-  return base + (<usize> index << 2);
-}
+import { at } from "./address";
 
 /** Columns that are computed at once: two vectors. */
 const wide: i32 = 8;
@@ -202,26 +197,28 @@ export function transpose(rows: i32, columns: i32, from: usize, to: usize): void
   }
 }
 
+/** Rows that are added up at once: the fewer, the less is lost to rounding. */
+const chunk: i32 = 256;
+
 /** Sums of the columns of a matrix. */
 export function columnSums(rows: i32, columns: i32, from: usize, to: usize): void {
   const row: usize = <usize> columns << 2;
-  let j = 0;
-  for (; j + 4 <= columns; j += 4) {
-    let sum = f32x4.splat(0);
-    let p = at(from, j);
-    for (let i = 0; i < rows; i++) {
-      sum = f32x4.add(sum, v128.load(p));
-      p += row;
+  for (let start = 0; start < rows; start += chunk) {
+    const count = min(chunk, rows - start);
+    let j = 0;
+    for (; j + 4 <= columns; j += 4) {
+      let sum = f32x4.splat(0);
+      let p = at(from, j);
+      for (let i = 0; i < count; i++, p += row) sum = f32x4.add(sum, v128.load(p));
+      if (start > 0) sum = f32x4.add(sum, v128.load(at(to, j)));
+      v128.store(at(to, j), sum);
     }
-    v128.store(at(to, j), sum);
-  }
-  for (; j < columns; j++) {
-    let sum: f32 = 0;
-    let p = at(from, j);
-    for (let i = 0; i < rows; i++) {
-      sum += load<f32>(p);
-      p += row;
+    for (; j < columns; j++) {
+      let sum: f32 = 0;
+      let p = at(from, j);
+      for (let i = 0; i < count; i++, p += row) sum += load<f32>(p);
+      store<f32>(at(to, j), start > 0 ? load<f32>(at(to, j)) + sum : sum);
     }
-    store<f32>(at(to, j), sum);
+    from += <usize> count * row;
   }
 }

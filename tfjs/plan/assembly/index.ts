@@ -2,6 +2,10 @@
 // ../kernels.generated.ts.
 export * from "./activation";
 export * from "./arrays";
+export * from "./convolution";
 export * from "./gemm";
+export * from "./image";
 export * from "./loss";
 export * from "./merge";
+export * from "./pool";
+

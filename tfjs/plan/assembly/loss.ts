@@ -1,12 +1,7 @@
 // Losses and metrics of tfjs-layers over positions: rows, or steps of rows. Each returns the sum over
 // the positions of its value times the position's weight, as float64; `d`, where it is not 0, gets
 // the gradient of that sum times `scale`.
-
-// @ts-ignore: decorator
-@inline
-function at(base: usize, index: i32): usize {
-  return base + (<usize> index << 2);
-}
+import { at } from "./address";
 
 // @ts-ignore: decorator
 @inline

@@ -65,6 +65,24 @@ export function planSoftmax(
   return plan(activationNamed("softmax"), input, builder);
 }
 
+/**
+ * Where a layer with an activation puts its sums, and what follows.
+ *
+ * @returns `isRelu` if the sums may get it where they are computed
+ */
+export function activated(given: Activation | null, output: Value, builder: Builder) {
+  const activation = planActivation(given);
+  const sums = activation?.needsInput ? builder.perRow(output.size) : output.data;
+  const activate = activation && activationOperation(builder, activation, {
+    size: output.size,
+    columns: output.shape.at(-1) ?? 1,
+    input: sums,
+    output: output.data,
+    gradient: output.gradient,
+  });
+  return { sums, isRelu: activation?.name === "relu", activate };
+}
+
 function plan(activation: PlannedActivation, input: Value, builder: Builder): PlannedLayer {
   const { kernels } = builder;
   const output = builder.value(input.shape, [input]);

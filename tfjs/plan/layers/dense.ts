@@ -1,6 +1,7 @@
-import { type Activation, activationOperation, planActivation } from "../activations.ts";
+import type { Activation } from "../activations.ts";
 import type { Builder, LayerVariable, Value } from "../builder.ts";
 import { multiply } from "../matrices.ts";
+import { activated } from "./activation.ts";
 import type { PlannedLayer } from "./types.ts";
 
 interface Dense {
@@ -17,18 +18,8 @@ export function planDense(layer: Dense, [input]: Value[], builder: Builder): Pla
   const [K, N] = kernel.shape;
   const positions = input.size / K;
   const output = builder.value([...input.shape.slice(0, -1), N], [input, kernel, bias]);
-  const activation = planActivation(layer.activation);
-  const isRelu = activation?.name === "relu";
-  const sums = activation?.needsInput ? builder.perRow(output.size) : output.data;
-  const activate = activation && activationOperation(builder, activation, {
-    size: output.size,
-    columns: N,
-    input: sums,
-    output: output.data,
-    gradient: output.gradient,
-  });
-
-  const product = multiply(builder, { K, N, positions });
+  const { sums, isRelu, activate } = activated(layer.activation, output, builder);
+  const product = multiply(builder, K, N);
   const inputGradient = builder.gradientOf(input);
   const kernelGradient = builder.weightGradientOf(kernel);
   const biasGradient = bias && builder.weightGradientOf(bias);

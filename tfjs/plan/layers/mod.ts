@@ -5,7 +5,9 @@ import {
   planReLU,
   planSoftmax,
 } from "./activation.ts";
+import { planConvolution, planTransposedConvolution } from "./convolution.ts";
 import { planDense } from "./dense.ts";
+import { planCropping, planUpSampling, planZeroPadding } from "./image.ts";
 import {
   planAdd,
   planAverage,
@@ -14,6 +16,12 @@ import {
   planMinimum,
   planMultiply,
 } from "./merge.ts";
+import {
+  planAveragePooling,
+  planGlobalAveragePooling,
+  planGlobalMaxPooling,
+  planMaxPooling,
+} from "./pooling.ts";
 import { planPermute, planRepeatVector } from "./rearrange.ts";
 import { planFlatten, planIdentity, planReshape } from "./shape.ts";
 import type { LayerPlanner } from "./types.ts";
@@ -23,12 +31,24 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Activation: planActivationLayer,
   Add: planAdd,
   Average: planAverage,
+  AveragePooling1D: planAveragePooling,
+  AveragePooling2D: planAveragePooling,
   Concatenate: planConcatenate,
+  Conv1D: planConvolution,
+  Conv2D: planConvolution,
+  Conv2DTranspose: planTransposedConvolution,
+  Cropping2D: planCropping,
   Dense: planDense,
   ELU: planELU,
   Flatten: planFlatten,
+  GlobalAveragePooling1D: planGlobalAveragePooling,
+  GlobalAveragePooling2D: planGlobalAveragePooling,
+  GlobalMaxPooling1D: planGlobalMaxPooling,
+  GlobalMaxPooling2D: planGlobalMaxPooling,
   InputLayer: planIdentity,
   LeakyReLU: planLeakyReLU,
+  MaxPooling1D: planMaxPooling,
+  MaxPooling2D: planMaxPooling,
   Maximum: planMaximum,
   Minimum: planMinimum,
   Multiply: planMultiply,
@@ -37,4 +57,6 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   RepeatVector: planRepeatVector,
   Reshape: planReshape,
   Softmax: planSoftmax,
+  UpSampling2D: planUpSampling,
+  ZeroPadding2D: planZeroPadding,
 };

@@ -1,0 +1,128 @@
+import type { Activation } from "../activations.ts";
+import { type Builder, type LayerVariable, NotPlanned, type Value } from "../builder.ts";
+import { convolve } from "../convolution.ts";
+import { type Axes, axisOf, flatAxis } from "../windows.ts";
+import { activated } from "./activation.ts";
+import type { PlannedLayer } from "./types.ts";
+
+/** The fields that the convolutions of TensorFlow.js have. */
+export interface ConvolutionLayer {
+  kernelSize: number[];
+  strides: number[];
+  padding: string;
+  dataFormat: string;
+  dilationRate: number[];
+  kernel: LayerVariable;
+  bias: LayerVariable | null;
+  activation: Activation | null;
+}
+
+/** `tf.layers.conv1d` and `tf.layers.conv2d`. */
+export function planConvolution(
+  layer: ConvolutionLayer,
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  const axes = axesOf(layer, input.shape);
+  const kernel = builder.weight(layer.kernel);
+  const [C, N] = kernel.shape.slice(-2);
+  const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
+  const output = builder.value(outputShape(input, axes, N), [input, kernel, bias]);
+  const { sums, isRelu, activate } = activated(layer.activation, output, builder);
+  const convolution = convolve(builder, axes, C, N);
+  const inputGradient = builder.gradientOf(input);
+  const kernelGradient = builder.weightGradientOf(kernel);
+  const biasGradient = bias && builder.weightGradientOf(bias);
+  const positions = output.size / N;
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        const at = bias?.data.at ?? 0;
+        convolution.forward(rows, input.data, kernel.data, sums, at, isRelu);
+        if (!isRelu) activate?.forward(rows);
+      },
+      backward(rows) {
+        activate?.backward(rows);
+        const { gradient } = output;
+        if (kernelGradient) convolution.weightGradient(rows, input.data, gradient, kernelGradient);
+        if (biasGradient) {
+          builder.kernels.columnSums(rows * positions, N, gradient.at, biasGradient.at);
+        }
+        if (inputGradient) convolution.inputGradient(rows, gradient, kernel.data, inputGradient);
+      },
+    },
+  };
+}
+
+/** `tf.layers.conv2dTranspose`: what the gradient of a convolution computes. */
+export function planTransposedConvolution(
+  layer: ConvolutionLayer,
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  checkChannels(layer);
+  const kernel = builder.weight(layer.kernel);
+  const [N, C] = kernel.shape.slice(-2);
+  // The axes of the convolution that it transposes.
+  const axes = layer.kernelSize.map((size, i) => {
+    const stride = layer.strides[i];
+    const taken = layer.padding === "same" ? 0 : Math.max(size - stride, 0);
+    return axisOf(input.shape[i] * stride + taken, size, stride, 1, layer.padding);
+  }) as unknown as Axes;
+  const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
+  const shape = [...axes.map(({ input }) => input), N];
+  const output = builder.value(shape, [input, kernel, bias]);
+  const { sums, activate } = activated(layer.activation, output, builder);
+  const convolution = convolve(builder, axes, N, C);
+  const inputGradient = builder.gradientOf(input);
+  const kernelGradient = builder.weightGradientOf(kernel);
+  const biasGradient = bias && builder.weightGradientOf(bias);
+  const positions = output.size / N;
+  const { kernels } = builder;
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        convolution.inputGradient(rows, input.data, kernel.data, sums);
+        if (bias) kernels.addBias(rows * positions, N, bias.data.at, sums.at);
+        activate?.forward(rows);
+      },
+      backward(rows) {
+        activate?.backward(rows);
+        const { gradient } = output;
+        if (kernelGradient) convolution.weightGradient(rows, gradient, input.data, kernelGradient);
+        if (biasGradient) kernels.columnSums(rows * positions, N, gradient.at, biasGradient.at);
+        if (inputGradient) {
+          convolution.forward(rows, gradient, kernel.data, inputGradient, 0, false);
+        }
+      },
+    },
+  };
+}
+
+/** The axes of a layer's windows on an input. */
+export function axesOf(
+  layer: Pick<ConvolutionLayer, "kernelSize" | "strides" | "padding" | "dataFormat"> & {
+    dilationRate?: number[];
+  },
+  shape: readonly number[],
+): Axes {
+  checkChannels(layer);
+  const { kernelSize, strides, padding, dilationRate } = layer;
+  const axes = kernelSize.map((size, i) =>
+    axisOf(shape[i], size, strides[i], dilationRate?.[i] ?? 1, padding)
+  );
+  if (axes.some(({ output }) => output < 1)) throw new NotPlanned("its windows exceed its input");
+  return (axes.length === 1 ? [flatAxis, axes[0]] : axes) as unknown as Axes;
+}
+
+/** The shape of a row of what windows on an input give. */
+export function outputShape({ shape }: Value, axes: Axes, channels: number): number[] {
+  return [...axes.slice(3 - shape.length).map(({ output }) => output), channels];
+}
+
+/** Assert that a layer has its channels last. */
+export function checkChannels({ dataFormat }: { dataFormat?: string | null }): void {
+  if (dataFormat === "channelsFirst") throw new NotPlanned("channelsFirst is not compiled");
+}

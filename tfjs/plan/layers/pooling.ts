@@ -1,0 +1,114 @@
+import type { Builder, Value } from "../builder.ts";
+import type { Pooling } from "../kernels.ts";
+import type { Axes } from "../windows.ts";
+import { axisOf, flatAxis } from "../windows.ts";
+import { axesOf, checkChannels, outputShape } from "./convolution.ts";
+import type { PlannedLayer } from "./types.ts";
+
+interface PoolingLayer {
+  poolSize: number[];
+  strides: number[];
+  padding: string;
+  dataFormat: string;
+}
+
+/** How equal maxima share a gradient. */
+type Ties = "first" | "all";
+
+/** `tf.layers.maxPooling1d` and `maxPooling2d`. */
+export function planMaxPooling(
+  layer: PoolingLayer,
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  const axes = axesOf({ ...layer, kernelSize: layer.poolSize }, input.shape);
+  return maxPool(input, axes, outputShape(input, axes, input.shape.at(-1)!), "first", builder);
+}
+
+/** `tf.layers.averagePooling1d` and `averagePooling2d`. */
+export function planAveragePooling(
+  layer: PoolingLayer,
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  const axes = axesOf({ ...layer, kernelSize: layer.poolSize }, input.shape);
+  return averagePool(input, axes, outputShape(input, axes, input.shape.at(-1)!), builder);
+}
+
+/** `tf.layers.globalMaxPooling1d` and `globalMaxPooling2d`. */
+export function planGlobalMaxPooling(
+  layer: { dataFormat?: string },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  checkChannels(layer);
+  return maxPool(input, wholeOf(input), [input.shape.at(-1)!], "all", builder);
+}
+
+/** `tf.layers.globalAveragePooling1d` and `globalAveragePooling2d`. */
+export function planGlobalAveragePooling(
+  layer: { dataFormat?: string },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  checkChannels(layer);
+  return averagePool(input, wholeOf(input), [input.shape.at(-1)!], builder);
+}
+
+/** One window on all of an input. */
+function wholeOf({ shape }: Value): Axes {
+  const axes = shape.slice(0, -1).map((size) => axisOf(size, size, 1, 1, "valid"));
+  return (axes.length === 1 ? [flatAxis, axes[0]] : axes) as unknown as Axes;
+}
+
+function maxPool(
+  input: Value,
+  axes: Axes,
+  shape: number[],
+  ties: Ties,
+  builder: Builder,
+): PlannedLayer {
+  const { kernels } = builder;
+  const output = builder.value(shape, [input]);
+  const pooling = poolingOf(input, axes);
+  const to = builder.gradientOf(input);
+  const all = ties === "all" ? 1 : 0;
+  return {
+    outputs: [output],
+    operation: {
+      forward: (rows) => kernels.maxPool(rows, ...pooling, input.data.at, output.data.at),
+      backward(rows) {
+        if (to === undefined) return;
+        const { data, gradient } = output;
+        const { data: { at } } = input;
+        kernels.maxPoolGradient(rows, ...pooling, at, data.at, gradient.at, to.at, all);
+      },
+    },
+  };
+}
+
+function averagePool(input: Value, axes: Axes, shape: number[], builder: Builder): PlannedLayer {
+  const { kernels } = builder;
+  const output = builder.value(shape, [input]);
+  const pooling = poolingOf(input, axes);
+  const to = builder.gradientOf(input);
+  return {
+    outputs: [output],
+    operation: {
+      forward: (rows) => kernels.averagePool(rows, ...pooling, input.data.at, output.data.at),
+      backward(rows) {
+        if (to !== undefined) {
+          kernels.averagePoolGradient(rows, ...pooling, output.gradient.at, to.at);
+        }
+      },
+    },
+  };
+}
+
+function poolingOf({ shape }: Value, [rows, columns]: Axes): Pooling {
+  // deno-fmt-ignore
+  return [
+    rows.input, columns.input, shape.at(-1)!, rows.output, columns.output,
+    rows.size, columns.size, rows.stride, columns.stride, rows.before, columns.before,
+  ];
+}

@@ -1,0 +1,145 @@
+import { NotPlanned } from "./builder.ts";
+
+/** How windows go along one axis of an image. */
+export interface Axis {
+  /** Pixels of the image. */
+  input: number;
+  /** Windows. */
+  output: number;
+  /** Pixels of a window. */
+  size: number;
+  /** Distance of two windows. */
+  stride: number;
+  /** Distance of two pixels of a window. */
+  dilation: number;
+  /** Pixels of the first window that are in front of the image. */
+  before: number;
+}
+
+/** The two axes of an image: its rows and its columns. A series has one row. */
+export type Axes = readonly [Axis, Axis];
+
+/** An image with zeros around it. */
+export interface Padded {
+  top: number;
+  left: number;
+  height: number;
+  width: number;
+}
+
+/** Pixels that are read together, as numbers of pixels in a padded image. */
+export interface Windows {
+  /** First pixel of each window, without what `taps` adds. */
+  starts: number[];
+  /** What each pixel of a window adds. */
+  taps: number[];
+}
+
+/** Windows on the gradients of the outputs, for some of the pixels of the input. */
+export interface Phase extends Windows {
+  /** Which weights `taps` belong to. */
+  weights: number[];
+  /** The pixels of the input whose gradients they give. */
+  places: number[];
+}
+
+/** The axis of windows with the paddings of TensorFlow.js. */
+export function axisOf(
+  input: number,
+  size: number,
+  stride: number,
+  dilation: number,
+  padding: string,
+): Axis {
+  const extent = (size - 1) * dilation + 1;
+  if (padding === "valid") {
+    const output = Math.ceil((input - extent + 1) / stride);
+    return { input, output, size, stride, dilation, before: 0 };
+  }
+  if (padding !== "same") throw new NotPlanned(`the padding ${padding} is not compiled`);
+  const output = Math.ceil(input / stride);
+  const outside = Math.max(0, (output - 1) * stride + extent - input);
+  return { input, output, size, stride, dilation, before: Math.floor(outside / 2) };
+}
+
+/** The only window of an axis without extent, as that of the rows of a series. */
+export const flatAxis: Axis = { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0 };
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+/** The windows of the forward pass. */
+export function forwardWindows(axes: Axes): { padded: Padded; windows: Windows } {
+  const [height, width] = axes.map(({ input, output, size, stride, dilation, before }) => {
+    const end = (output - 1) * stride + (size - 1) * dilation + 1 - before;
+    return before + Math.max(input, end);
+  });
+  const [rows, columns] = axes;
+  const padded = { top: rows.before, left: columns.before, height, width };
+  const pixels = ([i, j]: [number[], number[]]) => pairs(i, j, (a, b) => a * width + b);
+  const along = (of: (axis: Axis) => number[]) => pixels([of(rows), of(columns)]);
+  return {
+    padded,
+    windows: {
+      starts: along(({ output, stride }) => range(output).map((i) => i * stride)),
+      taps: along(({ size, dilation }) => range(size).map((i) => i * dilation)),
+    },
+  };
+}
+
+/** What of an axis has the same rest of its position by the stride. */
+interface AxisPhase {
+  /** Pixels of the input. */
+  places: number[];
+  /** For each of them the window that its first weight would be in. */
+  windows: number[];
+  /** Weights that reach them. */
+  weights: number[];
+  /** How many windows earlier each weight is used. */
+  earlier: number[];
+}
+
+function phasesOf({ input, size, stride, dilation, before }: Axis): AxisPhase[] {
+  const rest = (position: number) => position % stride;
+  return range(stride).map((phase) => {
+    const places = range(input).filter((i) => rest(i + before) === phase);
+    const weights = range(size).filter((u) => rest(u * dilation) === phase);
+    return {
+      places,
+      windows: places.map((i) => Math.floor((i + before) / stride)),
+      weights,
+      earlier: weights.map((u) => Math.floor(u * dilation / stride)),
+    };
+  }).filter(({ places }) => places.length > 0);
+}
+
+/**
+ * The windows of the backward pass, on the gradients of the outputs: each pixel of the input is in
+ * one phase, or in none if no window reaches it.
+ */
+export function backwardWindows(axes: Axes): { padded: Padded; phases: Phase[] } {
+  const [rows, columns] = axes.map(phasesOf);
+  const [[top, height], [left, width]] = axes.map((axis, i) => {
+    const reached = (i === 0 ? rows : columns).filter(({ weights }) => weights.length > 0);
+    const first = Math.min(0, ...reached.map((one) => one.windows[0] - one.earlier.at(-1)!));
+    const last = Math.max(axis.output - 1, ...reached.map((one) => one.windows.at(-1)!));
+    return [-first, last - first + 1];
+  });
+  const phases = pairs(rows, columns, (row, column): Phase => {
+    // Taps count from the earliest window, so that none is negative.
+    const back = (row.earlier.at(-1) ?? 0) * width + (column.earlier.at(-1) ?? 0);
+    return {
+      starts: pairs(row.windows, column.windows, (i, j) => (i + top) * width + j + left - back),
+      taps: pairs(row.earlier, column.earlier, (i, j) => back - (i * width + j)),
+      weights: pairs(row.weights, column.weights, (u, v) => u * axes[1].size + v),
+      places: pairs(row.places, column.places, (i, j) => i * axes[1].input + j),
+    };
+  });
+  return {
+    padded: { top, left, height, width },
+    phases: phases.filter(({ taps }) => taps.length > 0),
+  };
+}
+
+function pairs<A, B, C>(rows: A[], columns: B[], join: (row: A, column: B) => C): C[] {
+  return rows.flatMap((row) => columns.map((column) => join(row, column)));
+}
