@@ -1,7 +1,7 @@
 // Made of tfjs/plan/assembly by build/kernels.ts: change that.
 
 /** Hash of the sources. */
-export const kernelsHash = "4a07a0402d6ec29ee97946c31843ebfccba265c310533ed64c87b6b35cab2795";
+export const kernelsHash = "28f9aff4769b34fc9b2ea78a40e6479fa8af27b4581c045919b30be3a9bd0dfa";
 
 /** The WebAssembly module. */
 export function kernelBytes(): Uint8Array<ArrayBuffer> {

@@ -8,4 +8,3 @@ export * from "./image";
 export * from "./loss";
 export * from "./merge";
 export * from "./pool";
-
