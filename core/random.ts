@@ -37,7 +37,8 @@ export function random(seed: number, stream = 0): Random {
   };
 }
 
-function mix(hash: number, value: number): number {
+/** A hash with one more number in it, a whole one below 2^32. */
+export function mix(hash: number, value: number): number {
   hash = Math.imul(hash ^ value ^ (value >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "./engine.ts";
+import { applyNoise } from "./noise.ts";
 
 /** Outputs of a forward pass. */
 export interface Outputs {
@@ -24,6 +25,8 @@ export type InternalLayer = tf.layers.Layer & {
 /** A call of a layer. Values are identified by slot numbers. */
 export interface LayerCall {
   layer: InternalLayer;
+  /** Number of the call in the model. */
+  number: number;
   inputs: number[];
   outputs: number[];
   /** The layer and the models around it, for a BatchNormalization: all must be trainable. */
@@ -56,7 +59,8 @@ export function layerCalls(network: tf.LayersModel): LayerCalls | undefined {
  *   recurrent layer leaves its state, and a mask remains for layers it is not meant for;
  * - masks pass through nested models, and the masks of the outputs are returned;
  * - a frozen BatchNormalization uses its moving averages and leaves them unchanged, as in Keras;
- * - a layer with several outputs is called once rather than once per output.
+ * - a layer with several outputs is called once rather than once per output;
+ * - in a step of `fit`, dropout and noise layers draw from the stream of the run.
  *
  * A model that overrides `call` runs it.
  */
@@ -66,7 +70,7 @@ export function forwardPass(engine: Engine, network: tf.LayersModel): ForwardPas
   return (inputs, isTraining) => {
     const outputs = {} as Outputs;
     engine.tidy(() => {
-      const { tensors, masks } = run(calls, inputs, isTraining);
+      const { tensors, masks } = run(engine, calls, inputs, isTraining);
       outputs.tensors = tensors;
       outputs.masks = masks;
       return [...tensors, ...masks] as tf.Tensor[];
@@ -85,6 +89,7 @@ function ownPass(network: tf.LayersModel): ForwardPass {
 }
 
 function run(
+  engine: Engine,
   { inputs: given, calls, outputs }: LayerCalls,
   tensors: tf.Tensor[],
   isTraining: boolean,
@@ -99,7 +104,10 @@ function run(
     const kwargs: { training?: boolean; mask?: tf.Tensor } = {};
     if (isTraining) kwargs.training = !isFrozen(call);
     if (inputMasks.some((mask) => mask !== null)) kwargs.mask = inputMasks[0];
-    const made = [layer.apply(inputs, kwargs)].flat() as tf.Tensor[];
+    const noisy = isTraining && !isChanged(layer)
+      ? applyNoise(engine, layer, inputs[0], call.number)
+      : undefined;
+    const made = [noisy ?? layer.apply(inputs, kwargs)].flat() as tf.Tensor[];
     const mask = layer.supportsMasking ? layer.computeMask(inputs, inputMasks) : null;
     call.outputs.forEach((slot, i) => {
       // The last output of a recurrent layer is also its state: each is disposed separately.
@@ -114,6 +122,12 @@ function run(
     tensors: outputs.map((slot) => values[slot]),
     masks: outputs.map((slot) => masks[slot] ?? undefined),
   };
+}
+
+/** Whether somebody has replaced a method of a layer, or listens to its calls. */
+export function isChanged(layer: object): boolean {
+  return ["call", "apply", "computeMask"].some((method) => Object.hasOwn(layer, method)) ||
+    Boolean((layer as { _callHook?: unknown })._callHook);
 }
 
 /** Whether a BatchNormalization has to use its moving averages. */
@@ -143,7 +157,8 @@ function expandCalls(network: tf.LayersModel): LayerCalls {
       if (inner === undefined) {
         outputs = made.map(() => slots++);
         const statistics = isNormalization(layer) ? [layer, ...around.get(layer) ?? []] : undefined;
-        calls.push({ layer, inputs: taken, outputs, statistics, released: [] });
+        const number = calls.length;
+        calls.push({ layer, number, inputs: taken, outputs, statistics, released: [] });
       } else {
         outputs = expand(inner, taken);
       }

@@ -15,7 +15,7 @@ import { type Random, random, randomSeed } from "../core/random.ts";
  *   of its steps.
  *
  * The numbers are the same on Deno, Bun and Node and on every backend, because TensorFlow.js draws
- * them in JavaScript. Only `tf.multinomial` draws in the backend: reproducibly, but with other
+ * them in JavaScript, and dropout and noise layers in a step of `fit` draw from keepfit. Only `tf.multinomial` draws in the backend: reproducibly, but with other
  * numbers on wasm and WebGPU than on cpu. Results computed from them may differ in the last digits.
  *
  * Not seeded: earlier draws; `Math.random()` of the program, and so `tf.rand` with it, and
@@ -75,24 +75,51 @@ export function seedOfRun(engine: object): number {
   return state === undefined ? randomSeed() : draw(state).below(2 ** 32);
 }
 
+/** What the random numbers of a training step depend on. */
+export interface RandomStep {
+  /** Seed of the run. */
+  seed: number;
+  /** Number of the step in the run. */
+  step: number;
+}
+
 /**
  * Run a training step whose random numbers depend on the seed of the run and the number of the step
- * alone: `Math.random` is replaced meanwhile, from which TensorFlow.js draws the seeds of dropout and
- * noise. Layers with a seed of their own keep it.
+ * alone: those of dropout and noise layers are drawn by keepfit, and `Math.random` is replaced
+ * meanwhile, from which TensorFlow.js draws the seeds of others. Layers with a seed of their own keep
+ * it.
+ *
+ * @param noise `"tfjs"` has TensorFlow.js draw the numbers of dropout and noise layers too
  */
-export function drawingFrom<T>(engine: object, seed: number, step: number, run: () => T): T {
+export function drawingFrom<T>(
+  engine: object,
+  seed: number,
+  step: number,
+  run: () => T,
+  noise: NoiseSource = "keepfit",
+): T {
   const original = Math.random;
   let draws: Random | undefined;
   // Passes count the streams of a seed up from 0, so the steps have a seed of their own.
   const seedOfSteps = () => random(seed, 2 ** 31).below(2 ** 32);
   (engine as SeededEngine)[isInStep] = true;
+  if (noise === "keepfit") (engine as SeededEngine)[currentStep] = { seed, step };
   Math.random = () => (draws ??= random(seedOfSteps(), step)).fraction();
   try {
     return run();
   } finally {
     Math.random = original;
     (engine as SeededEngine)[isInStep] = false;
+    (engine as SeededEngine)[currentStep] = undefined;
   }
+}
+
+/** Who draws the random numbers of dropout and noise layers. */
+export type NoiseSource = "keepfit" | "tfjs";
+
+/** The step that keepfit draws the numbers of dropout and noise layers for. */
+export function stepOfRun(engine: object): RandomStep | undefined {
+  return (engine as SeededEngine)[currentStep];
 }
 
 /** Position in the sequence of `setRandomSeed`; undefined if no seed was set. */
@@ -117,10 +144,12 @@ export type RandomState = {
 // On the engine, which all copies of tfjs and so of keepfit share.
 const sequence = Symbol.for("keepfit.randomSequence");
 const isInStep = Symbol.for("keepfit.isInStep");
+const currentStep = Symbol.for("keepfit.currentStep");
 
 interface SeededEngine {
   [sequence]?: RandomState;
   [isInStep]?: boolean;
+  [currentStep]?: RandomStep;
   startScope(name?: string): void;
   endScope(result?: tfjs.TensorContainer): void;
 }

@@ -7,7 +7,14 @@ import { NotPlanned } from "../tfjs/plan/builder.ts";
 import { rememberStep, tryPlan } from "../tfjs/plan/describe.ts";
 import type { PlanMemory } from "../tfjs/plan/memory.ts";
 import { planPrediction } from "../tfjs/plan/predict_plan.ts";
-import { type Computed, planStep, type Rehearsed, type StepPlan } from "../tfjs/plan/step_plan.ts";
+import {
+  type Computed,
+  type Customs,
+  planStep,
+  type Rehearsed,
+  type StepPlan,
+} from "../tfjs/plan/step_plan.ts";
+import type { NoiseSource } from "../tfjs/random_seed.ts";
 import { keepsNoGradients } from "../tfjs/update.ts";
 import type { Batch } from "./data/data.ts";
 import { makeLoss, measureOne, withFloats } from "./losses.ts";
@@ -39,6 +46,7 @@ type StepRunner = MaybeCompiled<Batch, PackedMeasures>;
  * the numbers differ, TensorFlow.js goes on alone.
  *
  * @param minimizer of a training step
+ * @param noise who draws the random numbers of dropout and noise layers
  * @throws TypeError with `jitCompile: true`, when the step cannot be compiled
  */
 export function compileStep(
@@ -46,6 +54,7 @@ export function compileStep(
   compiled: Compiled,
   jitCompile: JitCompile,
   minimizer?: Minimizer,
+  noise?: NoiseSource,
 ): StepRunner {
   const { network } = compiled;
   const loss = makeLoss(compiled);
@@ -53,11 +62,12 @@ export function compileStep(
     if (minimizer?.minimizesItself) {
       throw new NotPlanned("the optimizer has a minimize of its own");
     }
-    return planStep(engine, compiled, memory, minimizer !== undefined, {
+    const customs: Customs = {
       loss: (output, prediction, batch) => loss(output, withFloats(batch), prediction),
       metric: (index, prediction, batch) =>
         measureOne(compiled.metrics[index], withFloats(batch), prediction),
-    });
+    };
+    return planStep(engine, compiled, memory, minimizer !== undefined, customs, noise);
   });
   if (plan === undefined) return { run: (batch, tape) => tape(batch), dispose: () => {} };
 

@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { type Compiled, followCompile } from "../tfjs/compiled.ts";
 import { disposeTape, type Engine, readsSynchronously } from "../tfjs/engine.ts";
 import { forwardPass } from "../tfjs/forward.ts";
+import type { NoiseSource } from "../tfjs/random_seed.ts";
 import { compilePredictStep, compileStep, type JitCompile } from "./compiled_step.ts";
 import type { Batch } from "./data/data.ts";
 import { makeForward, measure, type Pass, type Targeted, withFloats } from "./losses.ts";
@@ -32,12 +33,14 @@ export interface Step {
  * @param model the model as the user has it
  * @param compiled what `compile` left in it when the run began
  * @param jitCompile whether the step is compiled
+ * @param noise who draws the random numbers of dropout and noise layers
  */
 export function makeTrainStep(
   engine: Engine,
   model: tf.LayersModel,
   compiled: Compiled,
   jitCompile: JitCompile = "auto",
+  noise?: NoiseSource,
 ): Step {
   const follow = followCompile(model, compiled);
   const pack = makePack(engine);
@@ -45,7 +48,7 @@ export function makeTrainStep(
   const isMeasured = compiled.metrics.length > 0;
   let forward = makeForward(engine, compiled);
   let minimizer = minimizerOf(compiled.network);
-  let fast = compileStep(engine, compiled, jitCompile, minimizer);
+  let fast = compileStep(engine, compiled, jitCompile, minimizer, noise);
   let batch: Targeted;
   let pass: Pass;
   const loss = (): tf.Scalar => {
@@ -79,7 +82,7 @@ export function makeTrainStep(
       fast.dispose();
       if (latest !== compiled) forward = makeForward(engine, compiled = latest);
       if (isOutdated) minimizer = minimizerOf(compiled.network);
-      fast = compileStep(engine, compiled, jitCompile, minimizer);
+      fast = compileStep(engine, compiled, jitCompile, minimizer, noise);
     }
     return fast.run(next, tape);
   };

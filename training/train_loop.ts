@@ -7,10 +7,10 @@ import type { TrainableModel } from "../core/model.ts";
 import { isPromise } from "../core/promise.ts";
 import { claimTraining, type Compiled, hasUnfrozen, networkOf } from "../tfjs/compiled.ts";
 import { forEachBatch } from "./batch_loop.ts";
-import type { BatchSource, ClassWeights } from "./data/data.ts";
+import { type BatchSource, type ClassWeights, describeValue } from "./data/data.ts";
 import { movingAverageOf } from "../tfjs/moving_average.ts";
 import type { Engine } from "../tfjs/engine.ts";
-import { drawingFrom, seedOfRun } from "../tfjs/random_seed.ts";
+import { drawingFrom, type NoiseSource, seedOfRun } from "../tfjs/random_seed.ts";
 import { EventLoopYield } from "./event_loop_yield.ts";
 import { type RunOptions, runOptions, wholeNumber, withCallbacks } from "./run.ts";
 import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
@@ -33,6 +33,13 @@ export interface TrainOptions extends RunOptions, ValidationOptions {
    * else a random one. `params.seed` holds it.
    */
   seed?: number;
+  /**
+   * Who draws the random numbers of dropout and noise layers without a seed of their own:
+   * `"keepfit"`, with the same numbers on every runtime and backend, or `"tfjs"`, with those of
+   * TensorFlow.js from `Math.random`, which depends on the seed in each step; then steps of models
+   * with such layers are not compiled. Default: `"keepfit"`.
+   */
+  noise?: "keepfit" | "tfjs";
   /** Weight of each class in the training loss; multiplies sample weights. */
   classWeight?: ClassWeights;
 }
@@ -43,6 +50,7 @@ export const trainOptions: Record<keyof TrainOptions, true> = {
   epochs: true,
   initialEpoch: true,
   seed: true,
+  noise: true,
   classWeight: true,
   validationData: true,
   validationFreq: true,
@@ -70,6 +78,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
   const initialEpoch = wholeNumber("initialEpoch", options.initialEpoch, 0) ?? 0;
   const isDue = validationDue(options.validationFreq);
   const givenSeed = wholeNumber("seed", options.seed, 0);
+  const noise = noiseOf(options.noise);
   const eventLoop = new EventLoopYield(options);
   const params: Params = {
     verbose: options.verbose ?? "auto",
@@ -138,7 +147,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         hintAtSlowBackend(engine, model, { epochs: epochs - first, samples, steps, batchSize });
       }
       // Not earlier: a callback may compile the model in onTrainBegin.
-      step = makeTrainStep(engine, model, compiled, options.jitCompile);
+      step = makeTrainStep(engine, model, compiled, options.jitCompile, noise);
       evaluation = validation &&
         makeEvaluation(model, engine, compiled, validation, options.jitCompile);
       let warnedOfNaN = false;
@@ -155,7 +164,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
               `model.compile again, or use GradualUnfreezing (epoch ${epoch})`,
           );
         }
-        const logs = await trainEpoch(training, step, list, eventLoop, state);
+        const logs = await trainEpoch(training, step, list, eventLoop, state, noise);
         // An epoch without a batch has no logs and no end.
         if (source.isUsedUp) break;
         if (!Number.isFinite(logs.loss ?? 0) && !warnedOfNaN) {
@@ -190,12 +199,20 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
   }
 }
 
+function noiseOf(given: unknown = "keepfit"): NoiseSource {
+  if (given === "keepfit" || given === "tfjs") return given;
+  throw new RangeError(
+    `Cannot use noise: expected "keepfit" or "tfjs", got ${describeValue(given)}`,
+  );
+}
+
 async function trainEpoch(
   { source, engine }: Training,
   step: Step,
   list: CallbackList,
   eventLoop: EventLoopYield,
   state: TrainingState,
+  noise: NoiseSource,
 ): Promise<Record<string, number>> {
   const { means, epoch, seed, batch: firstBatch } = state;
   // Only the validation of this epoch may be left in a resumed run.
@@ -206,7 +223,7 @@ async function trainEpoch(
   await forEachBatch(source.epoch({ epoch, firstBatch, seed }), eventLoop, {
     begin: (index) => list.onTrainBatchBegin(index),
     step(batch) {
-      const values = drawingFrom(engine, seed, state.step, () => step(batch));
+      const values = drawingFrom(engine, seed, state.step, () => step(batch), noise);
       const counted = means.add(values, batch.size);
       state.batch++;
       state.step++;

@@ -1,4 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
+import { type NoiseKey, noiseKey } from "../noise.ts";
+import type { RandomStep } from "../random_seed.ts";
 import type { Kernels } from "./kernels.ts";
 import type { PlanMemory } from "./memory.ts";
 
@@ -103,9 +105,21 @@ export class Builder {
   readonly #scratch = new Block(0, false);
   readonly #scratchPerRow = new Block(0, true);
 
-  /** @param trained ids of the weights that are trained; undefined for inference */
-  constructor(memory: PlanMemory, trained: Iterable<number> | undefined) {
+  /** Whether a layer draws random numbers. */
+  draws = false;
+  readonly #noise: (() => RandomStep | undefined) | undefined;
+
+  /**
+   * @param trained ids of the weights that are trained; undefined for inference
+   * @param noise the step that is drawn for; undefined where TensorFlow.js draws
+   */
+  constructor(
+    memory: PlanMemory,
+    trained: Iterable<number> | undefined,
+    noise?: () => RandomStep | undefined,
+  ) {
     this.memory = memory;
+    this.#noise = noise;
     this.isTraining = trained !== undefined;
     this.#trained = new Set(trained);
     this.#blocks.push(this.#scratch.use(), this.#scratchPerRow.use());
@@ -121,6 +135,21 @@ export class Builder {
 
   get weights(): readonly Weight[] {
     return [...this.#weights.values()];
+  }
+
+  /**
+   * The key of what a call draws in each step.
+   *
+   * @param part number of the draw within the call
+   * @throws NotPlanned where TensorFlow.js draws
+   */
+  noise({ number }: { number: number }, part = 0): () => NoiseKey {
+    const stepOf = this.#noise;
+    if (stepOf === undefined) {
+      throw new NotPlanned("TensorFlow.js draws the random numbers of dropout and noise");
+    }
+    this.draws = true;
+    return () => noiseKey(stepOf() as RandomStep, number, part);
   }
 
   /** Memory for numbers of each row. */

@@ -11,6 +11,7 @@ import {
 import { type Engine, getEngine } from "../engine.ts";
 import { forwardPass } from "../forward.ts";
 import { seeded, start } from "../kernels/fixtures.ts";
+import { drawingFrom } from "../random_seed.ts";
 import { type LayerVariable, NotPlanned } from "./builder.ts";
 import { type PlanMemory, planMemory } from "./memory.ts";
 import { planLayers } from "./plan.ts";
@@ -68,7 +69,8 @@ export async function planAgrees(
           const xs = model.inputs.map((one, i) => input(shapeOf(one, size), random, i));
           // Far from any output, so that rounding is not all of a difference.
           const ys = model.outputs.map((one) => noise(shapeOf(one, size), random).add(3));
-          result = steps.run({ xs, ys, weights: ys.map(() => undefined), size });
+          const batch = { xs, ys, weights: ys.map(() => undefined), size };
+          result = drawingFrom(getEngine(), 5, size, () => steps.run(batch));
         });
         return result as Result;
       });

@@ -49,6 +49,34 @@ export interface Kernels {
     to: number,
     toStep: number,
   ): void;
+  dropout(
+    n: number,
+    first: number,
+    second: number,
+    limit: number,
+    factor: number,
+    x: number,
+    y: number,
+  ): void;
+  alphaDropout(
+    n: number,
+    first: number,
+    second: number,
+    limit: number,
+    low: number,
+    a: number,
+    b: number,
+    x: number,
+    y: number,
+  ): void;
+  gaussian(
+    n: number,
+    first: number,
+    second: number,
+    mean: number,
+    stddev: number,
+    y: number,
+  ): void;
   toFloats(n: number, from: number, to: number): void;
   gemm(
     M: number,

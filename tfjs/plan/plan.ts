@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type InternalLayer, type LayerCall, type LayerCalls, layerCalls } from "../forward.ts";
+import { isChanged, type LayerCall, type LayerCalls, layerCalls } from "../forward.ts";
+import type { RandomStep } from "../random_seed.ts";
 import { Arena } from "./arena.ts";
 import {
   type Block,
@@ -29,16 +30,18 @@ export interface Plan {
  * makes the arena's place.
  *
  * @param trained ids of the weights that are trained; undefined for inference
+ * @param noise the step that is drawn for; undefined where TensorFlow.js draws
  * @throws NotPlanned when a layer, or the way in which it is configured, is not compiled
  */
 export function planLayers(
   network: tf.LayersModel,
   memory: PlanMemory,
   trained?: Iterable<number>,
+  noise?: () => RandomStep | undefined,
 ): Plan {
   const calls = layerCalls(network);
   if (calls === undefined) throw new NotPlanned("the model has a call of its own");
-  const builder = new Builder(memory, trained);
+  const builder = new Builder(memory, trained, noise);
   const needed = neededCalls(calls);
   const uses = new Map<number, number>();
   for (const slot of [...needed.flatMap(({ inputs }) => inputs), ...calls.outputs]) {
@@ -104,12 +107,6 @@ function planCall(call: LayerCall, inputs: Value[], builder: Builder) {
     if (!(error instanceof NotPlanned)) throw error;
     throw new NotPlanned(`${error.message} (layer ${layer.name})`);
   }
-}
-
-/** Whether somebody has replaced a method of a layer, or listens to its calls. */
-function isChanged(layer: InternalLayer): boolean {
-  return ["call", "apply", "computeMask"].some((method) => Object.hasOwn(layer, method)) ||
-    Boolean((layer as unknown as { _callHook?: unknown })._callHook);
 }
 
 /**

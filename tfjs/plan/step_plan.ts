@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type Compiled, penaltiesOf, trainableWeights } from "../compiled.ts";
 import type { Engine } from "../engine.ts";
+import { type NoiseSource, stepOfRun } from "../random_seed.ts";
 import { Block, type LayerVariable, NotPlanned, type Weight } from "./builder.ts";
 import type { AccuracyKernel, LossKernel } from "./kernels.ts";
 import { lossKernelOf, metricKernelOf } from "./measures.ts";
@@ -83,6 +84,7 @@ interface PlannedMetric {
 /**
  * Plan the step of a model.
  *
+ * @param noise who draws the random numbers of dropout and noise layers
  * @throws NotPlanned when it has a layer that is not compiled
  */
 export function planStep(
@@ -91,10 +93,13 @@ export function planStep(
   memory: PlanMemory,
   isTraining: boolean,
   customs: Customs,
+  noise: NoiseSource = "keepfit",
 ): StepPlan {
   const { network, lossNames } = compiled;
   const trained = isTraining ? trainableWeights(network) as unknown as LayerVariable[] : [];
-  const plan = planLayers(network, memory, isTraining ? trained.map(({ id }) => id) : undefined);
+  const stepOf = noise === "keepfit" ? () => stepOfRun(engine) : undefined;
+  const ids = isTraining ? trained.map(({ id }) => id) : undefined;
+  const plan = planLayers(network, memory, ids, stepOf);
   const { builder, arena, inputs, operations, outputs } = plan;
 
   const planned = outputs.map((output, i): PlannedOutput => {
@@ -247,6 +252,7 @@ export function planStep(
 
   return {
     accepts: ({ xs, ys, weights }) =>
+      (!builder.draws || stepOfRun(engine) !== undefined) &&
       inputs.every((input, i) => fits(xs[i], input)) &&
       planned.every(({ kernel, targetShape, positions }, i) =>
         kernel === undefined || (fits(ys[i], { shape: targetShape }) &&

@@ -8,3 +8,4 @@ export * from "./image";
 export * from "./loss";
 export * from "./merge";
 export * from "./pool";
+export * from "./noise";

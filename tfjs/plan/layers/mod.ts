@@ -17,6 +17,13 @@ import {
   planMultiply,
 } from "./merge.ts";
 import {
+  planAlphaDropout,
+  planDropout,
+  planGaussianDropout,
+  planGaussianNoise,
+  planSpatialDropout1D,
+} from "./noise.ts";
+import {
   planAveragePooling,
   planGlobalAveragePooling,
   planGlobalMaxPooling,
@@ -30,6 +37,7 @@ import type { LayerPlanner } from "./types.ts";
 export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Activation: planActivationLayer,
   Add: planAdd,
+  AlphaDropout: planAlphaDropout,
   Average: planAverage,
   AveragePooling1D: planAveragePooling,
   AveragePooling2D: planAveragePooling,
@@ -39,8 +47,11 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Conv2DTranspose: planTransposedConvolution,
   Cropping2D: planCropping,
   Dense: planDense,
+  Dropout: planDropout,
   ELU: planELU,
   Flatten: planFlatten,
+  GaussianDropout: planGaussianDropout,
+  GaussianNoise: planGaussianNoise,
   GlobalAveragePooling1D: planGlobalAveragePooling,
   GlobalAveragePooling2D: planGlobalAveragePooling,
   GlobalMaxPooling1D: planGlobalMaxPooling,
@@ -57,6 +68,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   RepeatVector: planRepeatVector,
   Reshape: planReshape,
   Softmax: planSoftmax,
+  SpatialDropout1D: planSpatialDropout1D,
   UpSampling2D: planUpSampling,
   ZeroPadding2D: planZeroPadding,
 };

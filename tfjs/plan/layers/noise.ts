@@ -1,0 +1,202 @@
+import type { LayerCall } from "../../forward.ts";
+import { alphaConstants, drawsNoise, dropLimit, keepFactor, stddevOfRate } from "../../noise.ts";
+import { type Builder, NotPlanned, sizeOf, type Value } from "../builder.ts";
+import { indices } from "./rearrange.ts";
+import { planIdentity } from "./shape.ts";
+import type { PlannedLayer } from "./types.ts";
+
+interface Dropout {
+  rate: number;
+  noiseShape?: (number | null)[] | null;
+}
+
+/** `tf.layers.dropout`. */
+export function planDropout(
+  layer: Dropout,
+  [input]: Value[],
+  builder: Builder,
+  call: LayerCall,
+): PlannedLayer {
+  const shape = layer.noiseShape ?? undefined;
+  return planFactors(layer, shape, input, builder, call);
+}
+
+/** `tf.layers.spatialDropout1d`. */
+export function planSpatialDropout1D(
+  layer: Dropout,
+  [input]: Value[],
+  builder: Builder,
+  call: LayerCall,
+): PlannedLayer {
+  return planFactors(layer, [null, 1, null], input, builder, call);
+}
+
+function planFactors(
+  layer: Dropout,
+  noiseShape: (number | null)[] | undefined,
+  input: Value,
+  builder: Builder,
+  call: LayerCall,
+): PlannedLayer {
+  if (!isActive(layer, builder)) return planIdentity(layer, [input], builder);
+  const keyOf = builder.noise(call);
+  const limit = dropLimit(layer.rate);
+  const factor = keepFactor(layer.rate);
+  const { kernels } = builder;
+  const output = builder.value(input.shape, [input]);
+  const to = builder.gradientOf(input);
+  const multiply = (n: number, x: number, y: number): void => {
+    const { first, second } = keyOf();
+    kernels.dropout(n, first, second, limit, factor, x, y);
+  };
+  const spread = noiseShape && planSpread(noiseShape, input.shape, builder);
+  if (spread === undefined) {
+    return {
+      outputs: [output],
+      operation: {
+        forward: (rows) => multiply(rows * input.size, input.data.at, output.data.at),
+        backward(rows) {
+          // What was dropped is drawn again.
+          if (to !== undefined) multiply(rows * input.size, output.gradient.at, to.at);
+        },
+      },
+    };
+  }
+  const factors = builder.perRow(input.size);
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        spread(rows, (n, at) => multiply(n, 0, at), factors.at);
+        kernels.multiply(rows * input.size, input.data.at, factors.at, output.data.at);
+      },
+      backward(rows) {
+        if (to === undefined) return;
+        kernels.multiply(rows * input.size, output.gradient.at, factors.at, to.at);
+      },
+    },
+  };
+}
+
+/** How numbers of a smaller shape are repeated to a larger one; undefined if there is nothing to repeat. */
+function planSpread(
+  [rowsOfNoise, ...shape]: (number | null)[],
+  full: readonly number[],
+  builder: Builder,
+) {
+  const sizes = full.map((size, axis) => shape[axis] ?? size);
+  const isShared = rowsOfNoise === 1;
+  if (
+    shape.length !== full.length || (rowsOfNoise !== null && !isShared) ||
+    sizes.some((size, axis) => size !== 1 && size !== full[axis])
+  ) throw new NotPlanned(`the noiseShape [${[rowsOfNoise, ...shape]}] is not compiled`);
+  if (!isShared && `${sizes}` === `${full}`) return undefined;
+  const count = sizeOf(sizes);
+  const drawn = builder.perRow(count);
+  const steps = sizes.map((size, axis) => size === 1 ? 0 : sizeOf(sizes.slice(axis + 1)));
+  const map = builder.constants(indices(full, steps));
+  return (rows: number, draw: (n: number, at: number) => void, to: number): void => {
+    draw(isShared ? count : rows * count, drawn.at);
+    builder.kernels.gather(rows, map.size, map.at, drawn.at, isShared ? 0 : count, to);
+  };
+}
+
+/** `tf.layers.gaussianNoise`. */
+export function planGaussianNoise(
+  layer: { stddev: number },
+  [input]: Value[],
+  builder: Builder,
+  call: LayerCall,
+): PlannedLayer {
+  if (!isActive(layer, builder)) return planIdentity(layer, [input], builder);
+  const keyOf = builder.noise(call);
+  const { kernels } = builder;
+  const output = builder.value(input.shape, [input]);
+  const to = builder.gradientOf(input);
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        const { first, second } = keyOf();
+        kernels.gaussian(rows * input.size, first, second, 0, layer.stddev, output.data.at);
+        kernels.add(rows * input.size, input.data.at, output.data.at);
+      },
+      backward(rows) {
+        if (to !== undefined) kernels.copy(rows * input.size, output.gradient.at, to.at);
+      },
+    },
+  };
+}
+
+/** `tf.layers.gaussianDropout`. */
+export function planGaussianDropout(
+  layer: { rate: number },
+  [input]: Value[],
+  builder: Builder,
+  call: LayerCall,
+): PlannedLayer {
+  if (!isActive(layer, builder)) return planIdentity(layer, [input], builder);
+  const keyOf = builder.noise(call);
+  const stddev = stddevOfRate(layer.rate);
+  const { kernels } = builder;
+  const output = builder.value(input.shape, [input]);
+  const factors = builder.perRow(input.size);
+  const to = builder.gradientOf(input);
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        const { first, second } = keyOf();
+        kernels.gaussian(rows * input.size, first, second, 1, stddev, factors.at);
+        kernels.multiply(rows * input.size, input.data.at, factors.at, output.data.at);
+      },
+      backward(rows) {
+        if (to === undefined) return;
+        kernels.multiply(rows * input.size, output.gradient.at, factors.at, to.at);
+      },
+    },
+  };
+}
+
+/** `tf.layers.alphaDropout`. */
+export function planAlphaDropout(
+  layer: Dropout,
+  [input]: Value[],
+  builder: Builder,
+  call: LayerCall,
+): PlannedLayer {
+  if (!isActive(layer, builder)) return planIdentity(layer, [input], builder);
+  if (layer.noiseShape) throw new NotPlanned("alpha dropout with a noiseShape is not compiled");
+  const keyOf = builder.noise(call);
+  const limit = dropLimit(layer.rate);
+  const { low, a, b } = alphaConstants(layer.rate);
+  const { kernels } = builder;
+  const output = builder.value(input.shape, [input]);
+  const to = builder.gradientOf(input);
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        const { first, second } = keyOf();
+        const n = rows * input.size;
+        kernels.alphaDropout(n, first, second, limit, low, a, b, input.data.at, output.data.at);
+      },
+      backward(rows) {
+        if (to === undefined) return;
+        const { first, second } = keyOf();
+        const n = rows * input.size;
+        kernels.dropout(n, first, second, limit, a, output.gradient.at, to.at);
+      },
+    },
+  };
+}
+
+/** Whether a layer draws in a step that is planned. */
+function isActive(layer: object, builder: Builder): boolean {
+  if (!builder.isTraining) return false;
+  const { seed } = layer as { seed?: number | null };
+  if ((seed ?? undefined) !== undefined) {
+    throw new NotPlanned("a layer that draws has a seed of its own");
+  }
+  return drawsNoise(layer);
+}
