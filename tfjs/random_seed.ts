@@ -14,9 +14,10 @@ import { type Random, random, randomSeed } from "../core/random.ts";
  * - the seed of a run of `fit`, on which the order of its rows depends, and dropout and noise in each
  *   of its steps.
  *
- * The numbers are the same on Deno, Bun and Node and on every backend, because TensorFlow.js draws
- * them in JavaScript, and dropout and noise layers in a step of `fit` draw from keepfit. Only `tf.multinomial` draws in the backend: reproducibly, but with other
- * numbers on wasm and WebGPU than on cpu. Results computed from them may differ in the last digits.
+ * The numbers are the same on Deno, Bun and Node and on every backend: TensorFlow.js draws them in
+ * JavaScript, and in a step of `fit` keepfit draws those of dropout and noise layers. Only
+ * `tf.multinomial` draws in the backend: reproducibly, but with other numbers on wasm and WebGPU than
+ * on cpu. Results computed from them may differ in the last digits.
  *
  * Not seeded: earlier draws; `Math.random()` of the program, and so `tf.rand` with it, and
  * the order of the rows in TensorFlow.js's own `model.fit`; `tf.data`'s `dataset.shuffle(size, seed)`,
