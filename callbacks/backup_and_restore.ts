@@ -8,14 +8,16 @@ import {
   hasStopped,
   isInterruption,
   isMidEpoch,
-  isOfNoUse,
-  remarksOnSettings,
-  restoreBackup,
-  restoreRate,
   takeBackup,
 } from "./backup.ts";
 import { type BackupAndRestoreOptions, backupAndRestoreRules } from "./backup_options.ts";
 import { BackupFiles } from "./backup_files.ts";
+import {
+  isOfNoUse,
+  remarksOnSettings,
+  restoreAfterEpochBegin,
+  restoreBackup,
+} from "./restore_backup.ts";
 import { type RunSettings, settingsOf } from "./run_settings.ts";
 import { SaveSchedule } from "./save_schedule.ts";
 import { checkOptions, checkValue, place } from "./options.ts";
@@ -173,10 +175,12 @@ export class BackupAndRestore extends Callback {
   }
 
   /** Note the epoch for the next backup. */
-  override onEpochBegin(epoch: number): void {
+  override onEpochBegin(epoch: number): void | Promise<void> {
     const resumed = this.#resumed;
     this.#resumed = undefined;
-    if (resumed?.epoch === epoch && isMidEpoch(resumed)) return restoreRate(resumed, this.model);
+    if (resumed?.epoch === epoch && isMidEpoch(resumed)) {
+      return restoreAfterEpochBegin(resumed, this.model);
+    }
     this.#position = { epoch, batch: null };
   }
 

@@ -1,8 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { BackupAndRestore, type CallbackLike, fit, fitDataset, type FitOptions } from "keepfit";
-import { memoryFileSystem } from "keepfit/runtime";
+import {
+  BackupAndRestore,
+  type CallbackLike,
+  fit,
+  fitDataset,
+  type FitOptions,
+  setLearningRate,
+} from "keepfit";
+import { type FileSystem, memoryFileSystem } from "keepfit/runtime";
 import { heard } from "./fixtures.ts";
 
 const rows = 4;
@@ -198,6 +205,28 @@ describe("BackupAndRestore of a model with stateful layers", () => {
       await assert.rejects(train(before(), fs, [crashAfter(2)], options), /crash/);
       const { warned } = await heard(() => train(after(), fs, [], options));
       assert.match(warned.join("\n"), message);
+    }
+  });
+});
+
+describe("BackupAndRestore within an epoch", () => {
+  it("goes on with the weights and the rate of the backup, whatever onEpochBegin sets again", async () => {
+    const setting = (model: tf.LayersModel) => ({
+      onEpochBegin(epoch: number) {
+        setLearningRate(model, 0.1 / (1 + epoch));
+        model.setWeights(model.getWeights().map((weight) => weight.mul(0.5)));
+      },
+      onTrainBatchEnd: (batch: number) => void (batch === 2 && setLearningRate(model, 0.01)),
+    });
+    const run = (fs?: FileSystem, ...others: CallbackLike[]) => {
+      const model = makeModel("a SimpleRNN");
+      return train(model, fs, [setting(model), ...others]);
+    };
+    const whole = await run();
+    for (const batches of [4, 7, 10]) {
+      const fs = memoryFileSystem();
+      await assert.rejects(run(fs, crashAfter(batches)), /crash/);
+      assert.equal(await run(fs), whole);
     }
   });
 });
