@@ -53,7 +53,7 @@ describe("The keepfit command", () => {
     assert.match(plugin.error.message, /callback\.plugin\.json/);
   });
 
-  it("serves a hub until Ctrl-C, which ends it well", async () => {
+  it("The keepfit command serves a hub until Ctrl-C, and exits normally", async () => {
     const hub = start("hub", "examples/plugins", "--port=0");
     const line = await hub.says("http:");
     const [url] = /http:\S+/.exec(line) ?? assert.fail(line);
@@ -63,6 +63,30 @@ describe("The keepfit command", () => {
     hub.end();
     const { code, errors } = await hub.ended;
     assert.equal(code, 0, errors);
+  });
+
+  it("The keepfit command keeps the runs of a hub in the folder of --runs", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keepfit-hub-"));
+    try {
+      const serve = async (use: (url: string) => Promise<unknown>) => {
+        const hub = start("hub", "examples/plugins", "--port=0", "--runs", join(folder, "runs"));
+        const line = await hub.says("http:");
+        await use(/http:\S+/.exec(line)?.[0] ?? assert.fail(line));
+        hub.end();
+        const { code, errors } = await hub.ended;
+        assert.equal(code, 0, errors);
+      };
+      await serve(async (url) => {
+        const body = '{"epoch": 0, "loss": 0.5}';
+        await (await fetch(`${url}publish/epoch/end/?run=a`, { method: "POST", body })).text();
+      });
+      await serve(async (url) => {
+        const { epochs } = await (await fetch(`${url}api/v1/runs/a`)).json();
+        assert.deepEqual(epochs, [{ epoch: 0, loss: 0.5 }]);
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
 

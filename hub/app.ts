@@ -15,7 +15,10 @@ export interface HubOptions {
   fs?: FileSystem;
   /** Store of published plugins, instead of `directory`. */
   plugins?: PluginStore;
-  /** Store of runs. Default: memory, within `maxRuns` and `maxEpochs`. */
+  /**
+   * Store of runs, for example `folderRunStore("runs")`. Default: memory, within `maxRuns` and
+   * `maxEpochs`.
+   */
   runs?: RunStore;
   /**
    * Who may publish: for each token the owners whose plugins it may publish and yank,

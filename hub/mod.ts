@@ -23,12 +23,9 @@ export type { NewVersion } from "./registry/verify.ts";
 export type { Run, RunEpoch, RunSummary, RunValue } from "./runs/protocol.ts";
 export { serveHub, type ServeHubOptions } from "./serve.ts";
 export { folderPluginStore, type FolderStoreOptions } from "./stores/folder.ts";
-export {
-  memoryPluginStore,
-  memoryRunStore,
-  type MemoryStoreOptions,
-  type RunLimits,
-} from "./stores/memory.ts";
+export { memoryPluginStore, memoryRunStore, type MemoryStoreOptions } from "./stores/memory.ts";
+export { folderRunStore, type FolderRunStoreOptions } from "./stores/run_folder.ts";
+export type { RunLimits } from "./stores/run_table.ts";
 export type { PluginLog, ProvenEntry } from "./log/log.ts";
 export type {
   PluginStore,

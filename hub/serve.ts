@@ -16,7 +16,7 @@ export interface ServeHubOptions extends HubOptions {
  *
  * @param options the hub, and where it listens
  * @returns the server, with its `url` and `close()`
- * @throws FileSystemError for a missing directory
+ * @throws FileSystemError for a missing directory, or a folder of runs that is not writable
  * @throws PluginError for a log that cannot be continued with `logKey`
  * @throws Error when the port is not available
  * @throws TypeError and RangeError as {@linkcode createHub}
@@ -39,6 +39,7 @@ export async function serveHub(options: ServeHubOptions): Promise<HttpServer> {
   const plugins = pluginsOf(hub);
   // Read at the start, so that a missing folder is an error now and the first visitor need not wait.
   await plugins.index();
+  await hub.runs?.list();
   // A log that cannot be continued is an error now too.
   await new PluginLog(plugins, hub.logKey).start();
   const app = createHub({ ...hub, directory: undefined, plugins });

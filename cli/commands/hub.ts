@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { parseTokens, serveHub, type Tokens } from "../../hub/mod.ts";
+import { folderRunStore, parseTokens, serveHub, type Tokens } from "../../hub/mod.ts";
 import { messageOf } from "../../core/errors.ts";
 import { generateKeyPair, parseKey, type SigningKey } from "../../plugins/mod.ts";
 import { FileSystemError, getRuntime, interruptSignal } from "../../runtime/mod.ts";
@@ -15,6 +15,7 @@ interface Given {
   tokens?: string;
   allowedHost?: string[];
   logKey?: string;
+  runs?: string;
 }
 
 /** `keepfit hub DIR`: serve a registry and receive runs. */
@@ -44,10 +45,22 @@ export function addHub(program: Command, cli: CommandLine): void {
       "Key that signs the log of what is published. Created when needed. Default: beside DIR, " +
         "DIR.log-key.pem, where tokens are accepted.",
     )
+    .option("--runs <FOLDER>", "Folder in which runs are kept. Default: memory.")
     .action(async (directory: string, { host, port, allowedHost: hosts, ...given }: Given) => {
       const tokens = await readTokens(given, cli.fs);
       const logKey = await readLogKey(directory, given.logKey, tokens, cli.fs);
-      const server = await serveHub({ directory, hostname: host, port, tokens, hosts, logKey });
+      const runs = given.runs === undefined
+        ? undefined
+        : folderRunStore(given.runs, { fs: cli.fs });
+      const server = await serveHub({
+        directory,
+        hostname: host,
+        port,
+        tokens,
+        hosts,
+        logKey,
+        runs,
+      });
       const interruption = interruptSignal();
       const signed = logKey === undefined ? "" : `its log is signed by ${logKey.keyId}\n`;
       cli.tell(

@@ -9,8 +9,8 @@ import {
   withYank,
 } from "../registry/derive.ts";
 import type { RegistryEntry, RegistryIndex } from "../registry/format.ts";
-import { type Run, type RunEpoch, type RunSummary } from "../runs/protocol.ts";
 import { queue } from "./queue.ts";
+import { type RunLimits, RunTable } from "./run_table.ts";
 import type { PluginStore, RunStore, StoredLog } from "./types.ts";
 
 /** A version and its bytes. */
@@ -103,52 +103,21 @@ export function memoryPluginStore({ advisories }: MemoryStoreOptions = {}): Plug
   };
 }
 
-/** Limits of a {@linkcode RunStore}. */
-export interface RunLimits {
-  /** Number of runs; the least recently updated one is dropped first. Default: 100. */
-  maxRuns?: number;
-  /** Number of epochs of each run; the oldest are dropped first. Default: 10 000. */
-  maxEpochs?: number;
-}
-
 /**
  * A {@linkcode RunStore} in memory, empty at first.
  *
  * @param limits how much is kept
  * @returns a new store
  */
-export function memoryRunStore({ maxRuns = 100, maxEpochs = 10_000 }: RunLimits = {}): RunStore {
-  // In the order of the last report.
-  const runs = new Map<string, Run>();
-  let unnamed = 0;
-
+export function memoryRunStore(limits: RunLimits = {}): RunStore {
+  const runs = new RunTable(limits);
   return {
     async add(epoch, name) {
-      const now = new Date().toISOString();
-      let id = name ?? `run-${unnamed}`;
-      let run = runs.get(id);
-      const last = run?.epochs.at(-1);
-      if (run === undefined || (last !== undefined && epoch.epoch <= last.epoch)) {
-        if (name === undefined) id = `run-${++unnamed}`;
-        run = { id, started: now, updated: now, epochs: [] };
-      }
-      run.updated = now;
-      run.epochs.push(epoch);
-      if (run.epochs.length > maxEpochs) run.epochs.shift();
-      runs.delete(id);
-      runs.set(id, run);
-      if (runs.size > maxRuns) runs.delete(runs.keys().next().value as string);
-      return id;
+      const place = runs.place(epoch, name);
+      runs.add(place, { ...epoch }, new Date().toISOString());
+      return place.id;
     },
-
     get: async (id) => structuredClone(runs.get(id)),
-
-    list: async () =>
-      [...runs.values()].reverse().map(({ id, started, updated, epochs }): RunSummary => ({
-        id,
-        started,
-        updated,
-        last: { ...epochs.at(-1) as RunEpoch },
-      })),
+    list: async () => runs.list(),
   };
 }

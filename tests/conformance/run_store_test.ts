@@ -1,10 +1,21 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { memoryRunStore, type RunLimits, type RunStore } from "keepfit/hub";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { folderRunStore, memoryRunStore, type RunLimits, type RunStore } from "keepfit/hub";
+import { memoryFileSystem } from "keepfit/runtime";
 
+const folder = await mkdtemp(join(tmpdir(), "keepfit-runs-"));
+let folders = 0;
 const stores: Record<string, (limits?: RunLimits) => Promise<RunStore>> = {
   memory: async (limits) => memoryRunStore(limits),
+  "a folder in memory": async (limits) => {
+    return folderRunStore("runs", { ...limits, fs: memoryFileSystem() });
+  },
+  "a folder on disk": async (limits) => folderRunStore(join(folder, `${++folders}`), limits),
 };
+after(() => rm(folder, { recursive: true }));
 
 for (const [name, newStore] of Object.entries(stores)) {
   describe(`The run store of ${name}`, () => {
