@@ -134,7 +134,7 @@ describe("RemoteMonitor", () => {
     assert.match(warned[0], /answered 500/);
   });
 
-  it("warns once of a server that cannot be reached, and training ends as usual", async () => {
+  it("RemoteMonitor warns once about an unreachable server, and training ends normally", async () => {
     const root = `http://${nowhere}/`;
     let ran = 0;
     const { warned } = await heard(async () => {

@@ -41,7 +41,7 @@ async function besideProcess(run: (processId: number) => Promise<void>): Promise
 }
 
 describe("RunMark", () => {
-  it("refuses a folder that a running process uses, with its id and age", async () => {
+  it("RunMark rejects a folder that a running process uses, with its id and age", async () => {
     let fs = memoryFileSystem();
     await besideProcess(async (processId) => {
       fs = await marked({ processId, started: startOfProcess(processId), began: longAgo });
@@ -70,7 +70,7 @@ describe("RunMark", () => {
     });
   });
 
-  it("warns of a second run of this process, until the first has released the folder", async () => {
+  it("RunMark warns about a second run of this process, until the first has released the folder", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("backup");
     const [first, second] = [new RunMark(fs, "backup"), new RunMark(fs, "./backup")];
@@ -83,7 +83,7 @@ describe("RunMark", () => {
     await first.release();
   });
 
-  it("takes a mark for stale that has this process's id and is not this process's", async () => {
+  it("RunMark treats a mark with the id of this process that this process did not write as stale", async () => {
     for (const left of [{ processId, began: 0 }, `{"proc`, ""]) {
       const fs = await marked(left);
       const mark = new RunMark(fs, "backup");

@@ -61,7 +61,7 @@ describe("The state of a list", () => {
     }
   });
 
-  it("is under the callback's stateKey too, and goes to no other", async () => {
+  it("The state of a list includes the stateKey of the callback, and is restored in no other", async () => {
     const keyed = (stateKey: string) => ({ ...counter("a"), stateKey });
     const list = new CallbackList([keyed("x"), keyed("y"), keyed("")]);
     await list.onEpochEnd(0);

@@ -39,8 +39,8 @@ async function reason(url: string, init?: RequestInit): Promise<string> {
   throw new Error(`${url} answered`);
 }
 
-describe("fetchFailure names the reason on every runtime", () => {
-  it("of a connection that is refused", async () => {
+describe("fetchFailure", () => {
+  it("fetchFailure reports a refused connection on every runtime", async () => {
     assert.equal(
       await reason(`http://${nowhere}/`),
       "the connection was refused (ECONNREFUSED)",

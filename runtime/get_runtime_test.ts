@@ -39,7 +39,7 @@ describe("getRuntime", () => {
     assert.equal(startOfProcess(2 ** 22 + 1), undefined);
   });
 
-  it("asks for no permission on Deno, at its making or for a variable", async () => {
+  it("getRuntime requests no permission on Deno, on creation or for a variable", async () => {
     if (getRuntime().name !== "deno") return console.log("skipped: only Deno has permissions");
     const module = `
       import { getRuntime } from "keepfit/runtime";

@@ -87,7 +87,7 @@ describe("SummaryWriter creating files", () => {
     }
   });
 
-  it("files in a folder that is a URL, whatever signs are in its name", async () => {
+  it("SummaryWriter writes to a folder given as a URL with any characters", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-tensorboard-"));
     try {
       const url = new URL("50%25%20é%3F", `${pathToFileURL(folder)}/`);

@@ -6,8 +6,8 @@ import { TextServer } from "./text_server.ts";
 
 const { serve } = getRuntime();
 
-describe("a text server", () => {
-  it("is started anew where the old one is about to close, once its port is free", async () => {
+describe("A text server", () => {
+  it("A text server is restarted while the old one is closing, once its port is free", async () => {
     const port = ownPort;
     const [one, two, three] = [{}, {}, {}];
     const first = await TextServer.open(serve, "127.0.0.1", port, one);

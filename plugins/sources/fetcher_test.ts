@@ -38,7 +38,7 @@ describe("createFetcher", () => {
   const redirect = (path: string, location: string) =>
     pages.set(path, () => new Response(null, { status: 302, headers: { location } }));
 
-  it("names what failed: no server, no file, no answer in time", async () => {
+  it("createFetcher reports what failed: no server, no file, no timely response", async () => {
     const error = await refusal(
       "E_HTTP",
       () => read(`http://${nowhere}/`),

@@ -84,7 +84,7 @@ describe("publishPlugin", () => {
     assert.deepEqual(asked, [`https://example.com/sub${place}`]);
   });
 
-  it("names the hub and the reason when the hub is not reached", async () => {
+  it("publishPlugin names the hub and the reason when the hub cannot be reached", async () => {
     const registry = `http://${nowhere}/`;
     const access = { registry, token };
     const reason = `at ${registry}: the connection was refused (ECONNREFUSED)`;

@@ -133,7 +133,7 @@ class World {
 
   warn(message: string): void {
     // Keras makes the file that the path names.
-    if (message.includes("makes a directory of")) return;
+    if (message.includes("saves a directory")) return;
     this.#warned.push(told(message));
   }
 

@@ -97,7 +97,7 @@ const expectations: Record<string, Expectation> = {
   "weight-norm": { holds: (output) => assert.match(output, /^\[\s*\d+\.\d+/m) },
 };
 
-describe("the README of each plugin", () => {
+describe("The README of each plugin", () => {
   before(async () => {
     // In the clone, where the names of its packages lead somewhere.
     await mkdir(join(root, "runs"), { recursive: true });

@@ -255,7 +255,7 @@ describe("fetch of a context", () => {
     for (let i = 0; i < 20; i++) await refusal("E_HTTP", () => failing.send(server.url), /: down/);
   });
 
-  it("says why a server was not reached, and not what the path was", async () => {
+  it("fetch explains why a server was not reached, without the path", async () => {
     const { send } = reaching([nowhere]);
     const { message } = await refusal("E_HTTP", () => send(`http://${nowhere}/services/secret`));
     assert.match(
