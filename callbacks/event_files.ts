@@ -1,4 +1,5 @@
 import { FileSystemError, joinPath, sweep } from "../runtime/mod.ts";
+import { showPath } from "../runtime/paths.ts";
 import type { DirectoryEntry, FileSystem, Path } from "../runtime/types.ts";
 
 /** Folders in the log folder whose events a resumed run continues. */
@@ -52,20 +53,27 @@ export class EventFiles {
 
   /** Cut off what is not of the state, where one was set. Hyperparameters are written again. */
   async cut(): Promise<void> {
-    const sizes = this.#sizes;
-    if (sizes === undefined) return;
+    if (this.#sizes === undefined) return;
+    const sizes = { ...this.#sizes };
     this.#sizes = undefined;
     for (const run of [...runs, ""]) {
       const folder = this.#path(run);
       await sweep(folder, { fs: this.#fs });
       for (const { name } of await this.#list(run)) {
         const path = this.#path(run, name);
-        const size = sizes[`${run}/${name}`];
-        if (size === undefined) await this.#fs.remove(path);
-        else if ((await this.#fs.stat(path)).size > size) {
-          await this.#fs.writeFile(path, (await this.#fs.readFile(path)).subarray(0, size));
+        const kept = sizes[`${run}/${name}`];
+        const { size } = await this.#fs.stat(path);
+        if (kept === undefined) await this.#fs.remove(path);
+        else if (size > kept) {
+          await this.#fs.writeFile(path, (await this.#fs.readFile(path)).subarray(0, kept));
         }
+        if (size >= kept) delete sizes[`${run}/${name}`];
       }
+    }
+    for (const path of Object.keys(sizes)) {
+      console.warn(
+        `keepfit: ${showPath(this.#path(path))} has lost events of the run that is resumed`,
+      );
     }
   }
 

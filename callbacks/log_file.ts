@@ -7,7 +7,14 @@ import type { FileSystem, Path, WritableFile } from "../runtime/types.ts";
  * Plain data of a {@linkcode LogFile}: the size of the run's part of the file, and lines that
  * identify it.
  */
-export type LogFileState = { size: number; lines: number; head: string; tail: string };
+export type LogFileState = {
+  size: number;
+  lines: number;
+  head: string;
+  tail: string;
+  /** Absent in states of versions before. */
+  crc32c?: number;
+};
 
 /** Options of {@linkcode LogFile}. */
 export interface LogFileOptions {
@@ -68,17 +75,18 @@ export class LogFile {
   /** The run's part of the file, which is flushed to disk first and so survives a power cut. */
   async getState(): Promise<LogFileState> {
     await this.#sync();
-    const { count, head, tail } = this.#lines;
-    return { size: this.#size, lines: count, head, tail };
+    const { count, head, tail, crc32c } = this.#lines;
+    const state = { size: this.#size, lines: count, head, tail };
+    return crc32c === undefined ? state : { ...state, crc32c };
   }
 
   /**
    * Continue from a state of {@linkcode getState}: the next {@linkcode cut} compares it with the
    * file.
    */
-  setState({ size, lines, head, tail }: LogFileState): void {
+  setState({ size, lines, head, tail, crc32c }: LogFileState): void {
     this.#size = size;
-    this.#lines.restore(lines, head, tail);
+    this.#lines.restore(lines, head, tail, crc32c);
     this.#isRestored = true;
   }
 
@@ -173,6 +181,12 @@ export class LogFile {
       await this.replace([...whole, ...rebuilt].join(""));
     } else {
       const kept = whole.slice(0, this.#lines.count).join("");
+      if (!this.#lines.areAll(kept)) {
+        console.warn(
+          `keepfit: ${showPath(this.path)} was changed since the resumed run wrote it; the lines ` +
+            `stay as they are`,
+        );
+      }
       if (kept !== text) await this.replace(kept);
       else this.#keep(kept, byteLength(kept));
     }

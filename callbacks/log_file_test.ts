@@ -76,6 +76,24 @@ for (const [name, make] of Object.entries(loggers)) {
       assert.equal(await text(fs), await text(whole));
     });
 
+    it(`${name} in a resumed run reports a changed line and truncates what follows`, async () => {
+      const whole = memoryFileSystem();
+      await run(whole, make(whole));
+      const fs = memoryFileSystem();
+      await assert.rejects(run(fs, make(fs), 3), /power cut/);
+      const lines = (await text(fs)).split(/(?<=\n)/);
+      const at = lines.length - 2;
+      lines[at] = lines[at].replace(/\.\d+/, ".25");
+      await fs.writeFile("log", `${lines.join("")}later\n`);
+      const { warned } = await heard(() => run(fs, make(fs)));
+      assert.match(
+        warned.join(),
+        /^keepfit: log was changed since the resumed run wrote it; [^,]*$/,
+      );
+      const expected = (await text(whole)).split(/(?<=\n)/).with(at, lines[at]);
+      assert.equal(await text(fs), expected.join(""));
+    });
+
     it(`${name} in a resumed run never truncates a different file of that name`, async () => {
       const fs = memoryFileSystem();
       await assert.rejects(run(fs, make(fs), 2), /power cut/);

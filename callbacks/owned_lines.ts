@@ -1,4 +1,6 @@
-/** The lines of a file that belong to a run: how many, the first, and the last. */
+import { crc32c } from "../tensorboard/crc.ts";
+
+/** The lines of a file that belong to a run: how many, the first, the last, and their checksum. */
 export class OwnedLines {
   /** Whole lines. */
   count = 0;
@@ -6,6 +8,8 @@ export class OwnedLines {
   head = "";
   /** The last line. */
   tail = "";
+  /** CRC-32C of all; undefined where an earlier version has saved none. */
+  crc32c: number | undefined = 0;
   readonly #grow: boolean;
 
   /** @param grow whether lines may have grown since, by more columns */
@@ -15,14 +19,15 @@ export class OwnedLines {
 
   /** Forget all lines. */
   clear(): void {
-    this.restore(0, "", "");
+    this.restore(0, "", "", 0);
   }
 
   /** Continue from the lines of an earlier process. */
-  restore(count: number, head: string, tail: string): void {
+  restore(count: number, head: string, tail: string, crc32c: number | undefined): void {
     this.count = count;
     this.head = head;
     this.tail = tail;
+    this.crc32c = crc32c;
   }
 
   /** Count the lines of a text that was appended. */
@@ -32,6 +37,18 @@ export class OwnedLines {
     this.count += lines.filter((line) => line.endsWith("\n")).length;
     if (this.head === "") this.head = lines[0];
     this.tail = lines[lines.length - 1];
+    if (this.crc32c !== undefined) this.crc32c = checksum(text, this.crc32c);
+  }
+
+  /**
+   * Whether a text is these lines to the last byte, as far as that can be told.
+   *
+   * @param text as many lines
+   */
+  areAll(text: string): boolean {
+    const { crc32c, head, tail } = this;
+    if (crc32c === undefined || !tail.endsWith("\n") || !text.startsWith(head)) return true;
+    return checksum(text, 0) === crc32c;
   }
 
   /**
@@ -49,4 +66,9 @@ export class OwnedLines {
     if (!grew(whole[0], this.head)) return false;
     return whole.length < this.count || grew(whole[this.count - 1], this.tail);
   }
+}
+
+function checksum(text: string, before: number): number {
+  const bytes = new TextEncoder().encode(text);
+  return crc32c(bytes, 0, bytes.length, before);
 }
