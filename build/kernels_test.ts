@@ -6,13 +6,13 @@ import { compileKernels, hasCompiler, kernelsFile, sourceHash } from "./kernels.
 import { root } from "./package.ts";
 
 describe("The kernels of compiled steps", () => {
-  it("are made of the committed sources", () => {
+  it("The kernels of compiled steps match the committed sources", () => {
     const command = "npm ci --prefix build/assemblyscript && node --import tsx build/kernels.ts";
     assert.equal(kernelsHash, sourceHash(), `${kernelsFile} is stale: ${command}`);
   });
 
   const skip = hasCompiler ? false : "needs npm ci --prefix build/assemblyscript";
-  it("have the bytes that the compiler makes", { skip }, () => {
+  it("The kernels of compiled steps equal the bytes of the compiler", { skip }, () => {
     assert.equal(readFileSync(root + kernelsFile, "utf8"), compileKernels());
   });
 });

@@ -110,7 +110,7 @@ function dyingFileSystem(fs: FileSystem, after: number): FileSystem {
 }
 
 describe("BackupAndRestore", () => {
-  it("makes an interrupted run with dropout equal, after the same setRandomSeed", async () => {
+  it("BackupAndRestore resumes a run with dropout exactly after the same setRandomSeed", async () => {
     const run = async (callbacks: FitOptions["callbacks"]) => {
       setRandomSeed(tf, 1);
       const model = tf.sequential({
@@ -131,7 +131,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(await run(backup(fs)), whole);
   });
 
-  it("continues with the run's own seed when the script gives none", async () => {
+  it("BackupAndRestore continues with the run's own seed if the script passes none", async () => {
     const fs = memoryFileSystem();
     let seed: number | undefined;
     const seen = { setParams: (params: Params) => void (seed = params.seed) };
@@ -153,7 +153,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(await resultOf(resumed), await resultOf(whole));
   });
 
-  it("leaves the seed to a script that gives one", async () => {
+  it("BackupAndRestore leaves the seed to a script that passes one", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 2)]), /crash/);
     let seed: number | undefined;
@@ -166,7 +166,7 @@ describe("BackupAndRestore", () => {
     assert.equal(seed, 8);
   });
 
-  it("saves the progress of a loop of your own that has one", async () => {
+  it("BackupAndRestore saves the progress of a custom loop that has one", async () => {
     const fs = memoryFileSystem();
     const run = async (position: number) => {
       const restored: unknown[] = [];
@@ -199,7 +199,7 @@ describe("BackupAndRestore", () => {
     "Adam with averages": () => exponentialMovingAverage(tf.train.adam(0.1), { momentum: 0.9 }),
   };
   for (const [name, make] of Object.entries(optimizers)) {
-    it(`makes an interrupted run equal to one that was not, bit for bit: ${name}`, async () => {
+    it(`BackupAndRestore makes an interrupted run equal to an uninterrupted one, bit for bit: ${name}`, async () => {
       const others = () => [
         new ReduceLROnPlateau({ monitor: "loss", patience: 1, minDelta: 0.5, factor: 0.5 }),
         new EarlyStopping({ monitor: "loss", patience: 9, restoreBestWeights: true }),
@@ -226,7 +226,7 @@ describe("BackupAndRestore", () => {
     });
   }
 
-  it("trains an epoch again whose end a callback behind it did not survive", async () => {
+  it("BackupAndRestore trains an epoch again in whose end hook a later callback failed", async () => {
     const fs = memoryFileSystem();
     const { seen, callback } = counter();
     await assert.rejects(train(makeModel(), [backup(fs), callback, crash("onEpochEnd", 1)]));
@@ -236,7 +236,7 @@ describe("BackupAndRestore", () => {
     assert.equal(seen.batches, 6 + 12);
   });
 
-  it("continues after the last saved batch of the first epoch", async () => {
+  it("BackupAndRestore continues after the last saved batch of the first epoch", async () => {
     const fs = memoryFileSystem();
     const { seen, callback } = counter();
     const options = { saveFreq: 1, saveOnBackground: false };
@@ -263,7 +263,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(began, (await resultOf(first)).weights);
   });
 
-  it("goes on at the same epoch when the first resumed epoch fails too", async () => {
+  it("BackupAndRestore continues at the same epoch when the first resumed epoch fails too", async () => {
     const fs = memoryFileSystem();
     const { seen, callback } = counter();
     const options = { saveFreq: 1 };
@@ -273,7 +273,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(seen.epochs, [2, 3, 4]);
   });
 
-  it("starts a later run at its beginning", async () => {
+  it("BackupAndRestore starts a later run at its beginning", async () => {
     const fs = memoryFileSystem();
     const model = makeModel();
     await assert.rejects(train(model, [backup(fs), crash("onEpochBegin", 3)]));
@@ -283,7 +283,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual((await train(model, callback)).epoch, [0, 1, 2, 3, 4]);
   });
 
-  it("wins over initialEpoch, and tells the callbacks where the run starts", async () => {
+  it("BackupAndRestore takes precedence over initialEpoch, and tells the callbacks where the run starts", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 3)]));
     const callback = backup(fs);
@@ -293,7 +293,7 @@ describe("BackupAndRestore", () => {
     assert.equal(callback.params?.initialEpoch, 3);
   });
 
-  it("removes its own files when training ends, and the directory when it is empty", async () => {
+  it("BackupAndRestore removes its own files when training ends, and the directory if it is empty", async () => {
     const fs = memoryFileSystem();
     await train(makeModel(), backup(fs, { doubleCheckpoint: true }));
     assert.equal(await exists("backup", { fs }), false);
@@ -303,7 +303,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual((await fs.readDir("backup")).map(({ name }) => name), ["notes.txt"]);
   });
 
-  it("trains nothing more when a finished run whose backup was kept is started again", async () => {
+  it("BackupAndRestore trains nothing when a finished run whose backup was kept is started again", async () => {
     const fs = memoryFileSystem();
     const options = { deleteCheckpoint: false };
     const model = makeModel();
@@ -325,7 +325,7 @@ describe("BackupAndRestore", () => {
   for (
     const [end, options] of [["an early stop", {}], ["its last epoch", { patience: 99 }]] as const
   ) {
-    it(`only does what was left of a run that failed after ${end}`, async () => {
+    it(`BackupAndRestore completes only the rest of a run that failed after ${end}`, async () => {
       const fs = memoryFileSystem();
       const run = async (callbacks: object[]) => {
         const model = makeModel();
@@ -361,7 +361,7 @@ describe("BackupAndRestore", () => {
     });
   }
 
-  it("is not asked to train on by a Timer whose time was up", async () => {
+  it("BackupAndRestore does not continue a run that a Timer has ended", async () => {
     const fs = memoryFileSystem();
     const options = { deleteCheckpoint: false };
     let time = 0;
@@ -376,7 +376,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(seen.epochs, []);
   });
 
-  it("saves after all others have had a batch, wherever it stands", async () => {
+  it("BackupAndRestore saves after all other callbacks have received a batch, at any position", async () => {
     const fs = memoryFileSystem();
     let seen = 0;
     const count = (fails: boolean) => ({
@@ -396,7 +396,7 @@ describe("BackupAndRestore", () => {
     assert.equal(seen, 2 + 1);
   });
 
-  it("takes the backup before when the last one is damaged", async () => {
+  it("BackupAndRestore uses the previous backup if the last one is damaged", async () => {
     const fs = memoryFileSystem();
     const options = { doubleCheckpoint: true };
     await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochBegin", 3)]));
@@ -407,7 +407,7 @@ describe("BackupAndRestore", () => {
     assert.match(warned.join(), /latest\.safetensors.*the one before it is used/);
   });
 
-  it("takes the backup before when a kill came before the last one was written", async () => {
+  it("BackupAndRestore uses the previous backup if the process was killed before the last one was written", async () => {
     const fs = memoryFileSystem();
     const options = { doubleCheckpoint: true };
     await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochBegin", 3)]));
@@ -418,7 +418,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(warned, []);
   });
 
-  it("fails, and changes nothing, when there are only damaged backups", async () => {
+  it("BackupAndRestore fails without changes if there are only damaged backups", async () => {
     const fs = memoryFileSystem();
     const options = { doubleCheckpoint: false };
     await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochBegin", 3)]));
@@ -440,7 +440,7 @@ describe("BackupAndRestore", () => {
     }
   });
 
-  it("is never another run, whichever bit of a backup is flipped", async () => {
+  it("BackupAndRestore never accepts a backup in which any bit is flipped", async () => {
     const fs = memoryFileSystem();
     const straight = makeModel();
     const whole = await train(straight, null, { epochs: 3 });
@@ -468,7 +468,7 @@ describe("BackupAndRestore", () => {
 
   for (const doubleCheckpoint of [false, true]) {
     const kind = doubleCheckpoint ? "two backups" : "one backup";
-    it(`ends the same whichever change of a file the process dies at, with ${kind}`, async () => {
+    it(`BackupAndRestore has the same result whichever change of a file the process dies at, with ${kind}`, async () => {
       const straight = makeModel();
       const whole = await train(straight, null, { epochs: 3 });
       let died = 0;
@@ -491,7 +491,7 @@ describe("BackupAndRestore", () => {
     });
   }
 
-  it("changes nothing when the backup is of another model or optimizer", async () => {
+  it("BackupAndRestore changes nothing if the backup belongs to another model or optimizer", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 3)]));
     const model = makeModel("adam", 4);
@@ -508,7 +508,7 @@ describe("BackupAndRestore", () => {
     assert.equal(await exists("backup/latest.safetensors", { fs }), true);
   });
 
-  it("tells once which settings of the run are other ones", async () => {
+  it("BackupAndRestore warns once about changed settings of the run", async () => {
     const fs = memoryFileSystem();
     const first = makeModel(tf.train.adam(0.1));
     await assert.rejects(train(first, [backup(fs), crash("onEpochBegin", 3)]));
@@ -522,7 +522,7 @@ describe("BackupAndRestore", () => {
     );
   });
 
-  it("cannot resume within an epoch that has other batches now", async () => {
+  it("BackupAndRestore cannot resume within an epoch that has other batches now", async () => {
     const fs = memoryFileSystem();
     const options = { saveFreq: 1 };
     await assert.rejects(train(makeModel(), [backup(fs, options), crash("onTrainBatchEnd", 2)]));
@@ -533,14 +533,14 @@ describe("BackupAndRestore", () => {
     assert.equal((await train(makeModel(), backup(fs, options))).epoch.length, 5);
   });
 
-  it("starts over where nothing was trained before the model was changed", async () => {
+  it("BackupAndRestore starts over if nothing was trained before the model was changed", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 0)]));
     assert.equal(await exists("backup/latest.safetensors", { fs }), true);
     assert.equal((await train(makeModel("sgd", 4), backup(fs))).epoch.length, 5);
   });
 
-  it("leaves out the state of a callback that is no longer used, and says so", async () => {
+  it("BackupAndRestore leaves out the state of a callback that is no longer used, and warns", async () => {
     const fs = memoryFileSystem();
     const stopping = new EarlyStopping({ monitor: "loss", patience: 9 });
     await assert.rejects(train(makeModel(), [stopping, backup(fs), crash("onEpochBegin", 3)]));
@@ -553,7 +553,7 @@ describe("BackupAndRestore", () => {
     );
   });
 
-  it("saves only when interrupted with saveFreq false", async () => {
+  it("BackupAndRestore saves only when interrupted with saveFreq false", async () => {
     const fs = memoryFileSystem();
     const options = { saveFreq: false } as const;
     await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochBegin", 3)]));
@@ -574,7 +574,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(seen.epochs, [2, 3, 4]);
   });
 
-  it("goes on with a log file, on the runtime's own file system and by URL", async () => {
+  it("BackupAndRestore continues with a log file, on the runtime's own file system and by URL", async () => {
     const directory = await mkdtemp(join(tmpdir(), "keepfit-"));
     try {
       const url = pathToFileURL(join(directory, "backup"));
@@ -592,7 +592,7 @@ describe("BackupAndRestore", () => {
     }
   });
 
-  it("works in a loop of your own, which asks the list where to start", async () => {
+  it("BackupAndRestore works in a custom loop, which asks the list where to start", async () => {
     const fs = memoryFileSystem();
     const run = async (model: tf.LayersModel, last: number) => {
       const list = new CallbackList(backup(fs), { model, addHistory: true });
@@ -610,7 +610,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(await run(makeModel(), 3), { first: 2, losses: [0, 1, 2] });
   });
 
-  it("says in model.fit of TensorFlow.js which initialEpoch it needs", async () => {
+  it("BackupAndRestore names the required initialEpoch in model.fit of TensorFlow.js", async () => {
     const fs = memoryFileSystem();
     const options = { deleteCheckpoint: false };
     const model = makeModel();
@@ -626,7 +626,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual((await use(3, 2)).epoch, [2]);
   });
 
-  it("trains no batch more in model.fit of TensorFlow.js than a run that was stopped", async () => {
+  it("BackupAndRestore trains no additional batch in model.fit of TensorFlow.js after a stop", async () => {
     const fs = memoryFileSystem();
     const model = makeModel();
     const use = (initialEpoch = 0) =>
@@ -647,7 +647,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual((await resultOf(model)).weights, before);
   });
 
-  it("leaves no tensor", async () => {
+  it("BackupAndRestore leaks no tensor", async () => {
     const fs = memoryFileSystem();
     const model = makeModel();
     await train(model, null);
@@ -657,7 +657,7 @@ describe("BackupAndRestore", () => {
     assert.equal(tf.memory().numTensors, before);
   });
 
-  it("keeps numbers that JSON has no words for, and every kind of array", async () => {
+  it("BackupAndRestore keeps numbers that JSON lacks, and every kind of array", async () => {
     const fs = memoryFileSystem();
     const state = {
       numbers: [NaN, Infinity, -Infinity, -0, 0.1, null],
@@ -684,7 +684,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(given, state);
   });
 
-  it("refuses what it cannot work with", () => {
+  it("BackupAndRestore rejects invalid options", () => {
     assert.throws(() => new BackupAndRestore(""), /backupDir/);
     assert.throws(() => new BackupAndRestore(null as never), TypeError);
     for (const saveFreq of ["batch", 0.15, 0, -1, true]) {

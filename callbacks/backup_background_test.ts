@@ -84,7 +84,7 @@ function gate(): { opened: Promise<void>; open: () => void } {
 }
 
 describe("BackupAndRestore in the background", () => {
-  it("lets training go on while it writes, one backup at a time, the newest next", async () => {
+  it("BackupAndRestore in the background lets training continue while it writes, one backup at a time, then the newest", async () => {
     const { fs, memory, seen } = slowFileSystem();
     const { opened, open } = gate();
     const { callback } = batches({
@@ -103,7 +103,7 @@ describe("BackupAndRestore in the background", () => {
     assert.ok(later.count >= 15 - 13 && later.count <= 15 - 9, `${later.count}`);
   });
 
-  it("makes the same as without a kill, from a backup that was whole when it came", async () => {
+  it("BackupAndRestore in the background has the same result as without a kill, from the last complete backup", async () => {
     const whole = await train(memoryFileSystem(), {});
     const { fs, memory, seen } = slowFileSystem();
     const { callback } = batches({ 2: () => seen.before = () => new Promise(() => {}), 8: crash });
@@ -119,7 +119,7 @@ describe("BackupAndRestore in the background", () => {
     assert.deepEqual(resumed.history, whole.history);
   });
 
-  it("saves what callbacks remember as it was, though they go on with it", async () => {
+  it("BackupAndRestore in the background saves the states of callbacks from the moment of the backup", async () => {
     const { fs, memory, seen } = slowFileSystem();
     const { opened, open } = gate();
     const restored: CallbackState[] = [];
@@ -141,7 +141,7 @@ describe("BackupAndRestore in the background", () => {
     assert.deepEqual([[...values], list], [[5, 5], [5, 5]]);
   });
 
-  it("is awaited at the end of training, and by a run that fails", async () => {
+  it("BackupAndRestore in the background is awaited at the end of training, and by a failing run", async () => {
     for (const end of [undefined, crash]) {
       const { fs, events, seen } = slowFileSystem();
       const { callback } = batches(end && { 15: end });
@@ -153,7 +153,7 @@ describe("BackupAndRestore in the background", () => {
     }
   });
 
-  it("reports a write that failed at the next one, and at the end", async () => {
+  it("BackupAndRestore in the background reports a failed write at the next one, and at the end", async () => {
     for (const batch of [3, 15]) {
       const { fs, seen } = slowFileSystem();
       const { callback } = batches({
@@ -163,7 +163,7 @@ describe("BackupAndRestore in the background", () => {
     }
   });
 
-  it("does not go on before the first backup is whole", async () => {
+  it("BackupAndRestore in the background does not continue before the first backup is complete", async () => {
     const { fs, events, seen } = slowFileSystem();
     seen.before = () => new Promise((resolve) => setTimeout(resolve, 20));
     const begun = { onEpochBegin: () => void events.push("epoch") };
@@ -171,7 +171,7 @@ describe("BackupAndRestore in the background", () => {
     assert.deepEqual(events.slice(0, 2), ["written", "epoch"]);
   });
 
-  it("waits where that is wanted, or where the event loop never has its turn", async () => {
+  it("BackupAndRestore in the background waits if told to, or if the loop never yields to the event loop", async () => {
     const variants: [BackupAndRestoreOptions, FitOptions, boolean][] = [
       [{}, {}, false],
       [{ saveOnBackground: false }, {}, true],
@@ -196,7 +196,7 @@ describe("BackupAndRestore in the background", () => {
     }
   });
 
-  it("waits in a loop of one's own, which may end the process", async () => {
+  it("BackupAndRestore in the background waits in a custom loop, which may end the process", async () => {
     const { fs, events, seen } = slowFileSystem();
     const list = new CallbackList([new BackupAndRestore("backup", { fs })], { model: makeModel() });
     await list.onTrainBegin();
@@ -209,7 +209,7 @@ describe("BackupAndRestore in the background", () => {
 });
 
 describe("BackupAndRestore with saveEvery", () => {
-  it("saves after the batch in which the time is up", async () => {
+  it("BackupAndRestore with saveEvery saves after the batch in which the time is up", async () => {
     await withClock(async (pass) => {
       const { fs, events } = slowFileSystem();
       const computing = { onTrainBatchBegin: () => pass(10_000) };
@@ -226,7 +226,7 @@ describe("BackupAndRestore with saveEvery", () => {
     });
   });
 
-  it("takes minutes, and refuses a second way to say when", () => {
+  it("BackupAndRestore with saveEvery accepts minutes, and rejects saveFreq in addition", () => {
     new BackupAndRestore("backup", { saveEvery: { minutes: 1 } });
     for (const saveFreq of ["epoch", 5, false] as const) {
       assert.throws(

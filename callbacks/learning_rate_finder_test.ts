@@ -251,7 +251,7 @@ describe("LearningRateFinder", () => {
 });
 
 describe("LearningRateFinder of a run that is resumed", () => {
-  it("goes on with its sweep, or with what it has found", async () => {
+  it("LearningRateFinder in a resumed run continues its sweep, or with its result", async () => {
     const x = tf.linspace(-1, 1, 12).reshape([12, 1]);
     const train = async (fs: FileSystem, crashAfter = Infinity) => {
       const model = tf.sequential({

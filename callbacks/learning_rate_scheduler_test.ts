@@ -166,7 +166,7 @@ describe("LearningRateScheduler", () => {
 });
 
 describe("LearningRateScheduler of a run that is resumed", () => {
-  it("counts its steps on, where the run began with a later epoch", async () => {
+  it("LearningRateScheduler in a resumed run continues its count if the run began at a later epoch", async () => {
     const train = async (fs: FileSystem, crashAfter = Infinity) => {
       const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
       model.compile({ optimizer: "sgd", loss: "meanSquaredError" });

@@ -389,7 +389,7 @@ describe("ModelCheckpoint of a run that is resumed", () => {
     return await names(fs, "best");
   }
 
-  it("does not miss a best one that it has removed for a better one after the backup", async () => {
+  it("ModelCheckpoint in a resumed run does not miss a best checkpoint that it replaced after the backup", async () => {
     const whole = await train(memoryFileSystem());
     for (let batches = 1; batches <= 10; batches++) {
       const fs = memoryFileSystem();

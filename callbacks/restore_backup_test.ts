@@ -97,9 +97,9 @@ function crashAfter(batches: number): CallbackLike {
   };
 }
 
-describe("BackupAndRestore of a model with stateful layers", () => {
+describe("BackupAndRestore with stateful layers", () => {
   for (const kind of Object.keys(kinds)) {
-    it(`goes on within an epoch with what ${kind} remembered`, async () => {
+    it(`BackupAndRestore continues within an epoch with the states of ${kind}`, async () => {
       const fs = memoryFileSystem();
       const whole = await train(makeModel(kind));
       await assert.rejects(train(makeModel(kind), fs, [crashAfter(4)]), /crash/);
@@ -108,7 +108,7 @@ describe("BackupAndRestore of a model with stateful layers", () => {
   }
 
   for (const hook of ["onTrainBegin", "onEpochBegin", "onEpochEnd"] as const) {
-    it(`equals a run that was never interrupted where ${hook} resets the states`, async () => {
+    it(`BackupAndRestore equals an uninterrupted run if ${hook} resets the states`, async () => {
       for (const batches of [4, 7]) {
         const resetting = () => {
           const model = makeModel("an LSTM");
@@ -125,7 +125,7 @@ describe("BackupAndRestore of a model with stateful layers", () => {
     });
   }
 
-  it("begins a validation that was ended by the signal with the states it began with", async () => {
+  it("BackupAndRestore restarts a validation that the signal ended with its initial states", async () => {
     const options = { validationData: [x, y] as [tf.Tensor, tf.Tensor] };
     const whole = await train(makeModel("an LSTM"), undefined, [], options);
     const fs = memoryFileSystem();
@@ -139,7 +139,7 @@ describe("BackupAndRestore of a model with stateful layers", () => {
     assert.equal(await train(makeModel("an LSTM"), fs, [], options), whole);
   });
 
-  it("releases what it holds of the states", async () => {
+  it("BackupAndRestore releases the states that it holds", async () => {
     const model = makeModel("an LSTM");
     const reset = { onEpochEnd: () => model.resetStates() };
     const options = { validationData: [x, y] as [tf.Tensor, tf.Tensor] };
@@ -149,7 +149,7 @@ describe("BackupAndRestore of a model with stateful layers", () => {
     assert.equal(tf.memory().numTensors, numTensors);
   });
 
-  it("refuses to go on within an epoch with states of batches of another size", async () => {
+  it("BackupAndRestore refuses to continue within an epoch with states of another batch size", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(train(makeModel("an LSTM"), fs, [crashAfter(2)]), /crash/);
     await assert.rejects(train(makeModel("an LSTM", 8), fs), /epoch 0: batchSize was 4, is 8/);
@@ -168,7 +168,7 @@ describe("BackupAndRestore of a model with stateful layers", () => {
     );
   });
 
-  it("says at an epoch's beginning that states of batches of another size start at zero", async () => {
+  it("BackupAndRestore warns at the begin of an epoch that states of another batch size start at zero", async () => {
     const fs = memoryFileSystem();
     const crash = {
       onEpochBegin(epoch: number) {
@@ -184,7 +184,7 @@ describe("BackupAndRestore of a model with stateful layers", () => {
     );
   });
 
-  it("says that a layer is stateful in one run only", async () => {
+  it("BackupAndRestore warns about a layer that is stateful in only one of the runs", async () => {
     const plain = () => {
       const model = tf.sequential({
         layers: [
@@ -210,7 +210,7 @@ describe("BackupAndRestore of a model with stateful layers", () => {
 });
 
 describe("BackupAndRestore within an epoch", () => {
-  it("goes on with the weights and the rate of the backup, whatever onEpochBegin sets again", async () => {
+  it("BackupAndRestore continues with the weights and the rate of the backup, whatever onEpochBegin sets again", async () => {
     const setting = (model: tf.LayersModel) => ({
       onEpochBegin(epoch: number) {
         setLearningRate(model, 0.1 / (1 + epoch));

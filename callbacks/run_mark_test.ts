@@ -60,7 +60,7 @@ describe("RunMark", () => {
     assert.deepEqual(await fs.readDir("backup"), []);
   });
 
-  it("takes a folder whose process has ended, though its id was given to another since", async (t) => {
+  it("RunMark accepts a folder whose process has ended, even if its id was reused", async (t) => {
     await besideProcess(async (processId) => {
       if (startOfProcess(processId) === undefined) return t.skip("this system tells no start");
       const fs = await marked({ processId, started: startOfProcess(1), began: longAgo });
@@ -93,7 +93,7 @@ describe("RunMark", () => {
     }
   });
 
-  it("takes the place of an empty folder, which a killed process left", async () => {
+  it("RunMark replaces an empty folder that a killed process left", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("backup/running");
     const mark = new RunMark(fs, "backup");
@@ -102,7 +102,7 @@ describe("RunMark", () => {
     assert.deepEqual(await fs.readDir("backup"), []);
   });
 
-  it("gives a folder with a stale mark to one of many processes that start at once", async () => {
+  it("RunMark assigns a folder with a stale mark to one of many processes that start at once", async () => {
     const folder = mkdtempSync(join(tmpdir(), "keepfit-mark-"));
     for (let round = 0; round < 20; round++) {
       mkdirSync(`${folder}/${round}/running`, { recursive: true });

@@ -151,16 +151,16 @@ const changes: [what: string, first: Script, second: Script, said: RegExp][] = [
   }, /^$/],
 ];
 
-describe("A run that goes on with another script", () => {
+describe("A resumed run with another script", () => {
   for (const [what, first, second, said] of changes) {
-    it(`tells once what changed: ${what}`, async () => {
+    it(`A resumed run warns once about changes: ${what}`, async () => {
       const warned = await saidBy(first, second);
       assert.match(warned.join(), said);
       assert.ok(warned.length <= 1, warned.join("\n"));
     });
   }
 
-  it("tells of another version of keepfit, which is no other setting", async () => {
+  it("A resumed run warns about another version of keepfit, which is not a setting", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(train(fs, {}, { epoch: 2 }), /crash/);
     const file = "backup/latest.safetensors";
@@ -174,7 +174,7 @@ describe("A run that goes on with another script", () => {
     ]);
   });
 
-  it("fails within an epoch where the rest of it is another one, and says what to do", async () => {
+  it("A resumed run fails within an epoch whose remaining batches differ, with advice", async () => {
     const refused: [Script, RegExp][] = [
       [{ seed: 9 }, /seed was \d+, is 9/],
       [{ shuffle: false }, /shuffle was true, is false/],

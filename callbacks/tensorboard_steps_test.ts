@@ -69,7 +69,7 @@ describe("TensorBoard's steps", () => {
 });
 
 describe("TensorBoard's steps in an interrupted run", () => {
-  it("are in the files once, with one drawing and one row of hyperparameters", async () => {
+  it("TensorBoard's steps in an interrupted run are in the files once, with one graph and one row of hyperparameters", async () => {
     const options = { updateFreq: 1, hparams: { units: 3 } };
     const fs = memoryFileSystem();
     const start = (...others: CallbackLike[]) => {

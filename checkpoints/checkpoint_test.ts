@@ -94,7 +94,7 @@ function dyingFileSystem(fs: FileSystem, after: number): FileSystem {
 
 describe("saveCheckpoint", () => {
   for (const [name, build] of Object.entries({ dense, convolutional, embedding })) {
-    it(`saves a model that tfjs loads with the same values: ${name}`, async () => {
+    it(`saveCheckpoint saves a model that tfjs loads with the same values: ${name}`, async () => {
       const fs = memoryFileSystem();
       const model = build();
       await saveCheckpoint(model, "m", { fs });
@@ -107,7 +107,7 @@ describe("saveCheckpoint", () => {
     });
   }
 
-  it("splits weights in the middle, and joins them again", async () => {
+  it("saveCheckpoint splits weights anywhere, and joins them again", async () => {
     const fs = memoryFileSystem();
     const model = dense(7);
     await saveCheckpoint(model, "m", { fs, maxShardBytes: 10 });
@@ -119,7 +119,7 @@ describe("saveCheckpoint", () => {
     assert.deepEqual(valuesOf(loaded), valuesOf(model));
   });
 
-  it("saves on the disk what tfjs loads by HTTP", async () => {
+  it("saveCheckpoint saves files that tfjs loads by HTTP", async () => {
     const { fs, serve } = getRuntime();
     const directory = mkdtempSync(`${tmpdir()}/keepfit-checkpoint-`);
     const server = await serve(
@@ -142,7 +142,7 @@ describe("saveCheckpoint", () => {
     }
   });
 
-  it("saves what the model was at the call, though training goes on", async () => {
+  it("saveCheckpoint saves the model at the time of the call, even if training continues", async () => {
     const fs = memoryFileSystem();
     const model = dense();
     const before = valuesOf(model);
@@ -153,7 +153,7 @@ describe("saveCheckpoint", () => {
     assert.deepEqual(valuesOf(loaded), before);
   });
 
-  it("keeps metadata, the model's and the given", async () => {
+  it("saveCheckpoint keeps the metadata of the model and of the options", async () => {
     const fs = memoryFileSystem();
     const model = dense();
     model.setUserDefinedMetadata({ author: "me", epoch: 0 });
@@ -163,7 +163,7 @@ describe("saveCheckpoint", () => {
     assert.deepEqual(model.getUserDefinedMetadata(), { author: "me", epoch: 0 });
   });
 
-  it("leaves no tensor behind and none of the live ones disposed", async () => {
+  it("saveCheckpoint leaks no tensor and disposes no live one", async () => {
     const fs = memoryFileSystem();
     const model = dense();
     model.compile({ loss: "meanSquaredError", optimizer: tf.train.adam(0.1) });
@@ -177,7 +177,7 @@ describe("saveCheckpoint", () => {
     await model.trainOnBatch(tf.ones([4, 2]), tf.ones([4, 1]));
   });
 
-  it("replaces the files of the checkpoint before and no others", async () => {
+  it("saveCheckpoint replaces only the files of the previous checkpoint", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("m");
     for (const foreign of ["notes.txt", "weights-other-1.bin"]) {
@@ -190,7 +190,7 @@ describe("saveCheckpoint", () => {
     assert.deepEqual(await filesOf(fs, "m"), expected);
   });
 
-  it("removes no file that is not of weights, whatever the manifest before it names", async () => {
+  it("saveCheckpoint removes only files of weights, whatever the previous manifest names", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("m");
     await fs.writeFile("precious.bin", "x");
@@ -202,7 +202,7 @@ describe("saveCheckpoint", () => {
     await checkpointHandler("m", { fs }).load();
   });
 
-  it("leaves a whole checkpoint at whatever change it is killed", async () => {
+  it("saveCheckpoint leaves a complete checkpoint wherever it is killed", async () => {
     const [first, second] = [dense(), dense()];
     const seen = new Set<string>();
     for (let after = 0, killed = true; killed; after++) {
@@ -221,7 +221,7 @@ describe("saveCheckpoint", () => {
     assert.deepEqual([...seen], ["first", "second"]);
   });
 
-  it("removes what it has written when it fails", async () => {
+  it("saveCheckpoint removes its files when it fails", async () => {
     const fs = memoryFileSystem();
     let writes = 0;
     const failing: FileSystem = {
@@ -236,7 +236,7 @@ describe("saveCheckpoint", () => {
     assert.deepEqual(await filesOf(fs, "m"), []);
   });
 
-  it("can be read while another save replaces it", async () => {
+  it("saveCheckpoint can be read while another save replaces it", async () => {
     const fs = memoryFileSystem();
     const model = dense();
     await saveCheckpoint(model, "m", { fs });
@@ -253,7 +253,7 @@ describe("saveCheckpoint", () => {
     assert.deepEqual(valuesOf(loaded), valuesOf(model));
   });
 
-  it("saves the weights alone, in the form of a list of groups", async () => {
+  it("saveCheckpoint saves only the weights, as a list of groups", async () => {
     const fs = memoryFileSystem();
     const model = dense();
     model.compile({ loss: "meanSquaredError", optimizer: "adam" });
@@ -265,7 +265,7 @@ describe("saveCheckpoint", () => {
     assert.deepEqual(names, model.weights.map((weight) => weight.originalName));
   });
 
-  it("saves int32, bool and string weights", async () => {
+  it("saveCheckpoint saves int32, bool and string weights", async () => {
     const fs = memoryFileSystem();
     class Keeper extends tf.layers.Layer {
       static className = "Keeper";
@@ -292,7 +292,7 @@ describe("saveCheckpoint", () => {
     }
   });
 
-  it("saves a model with a custom loss without its training configuration, and says so once", async () => {
+  it("saveCheckpoint saves a model with a custom loss without its training configuration, and warns once", async () => {
     const fs = memoryFileSystem();
     for (
       const given of [
@@ -316,7 +316,7 @@ describe("saveCheckpoint", () => {
     }
   });
 
-  it("keeps from tfjs what tfjs cannot load, and removes it with the checkpoint", async () => {
+  it("saveCheckpoint hides data from tfjs that tfjs cannot load, and removes it with the checkpoint", async () => {
     const fs = memoryFileSystem();
     const model = dense();
     model.compile({ loss: "meanSquaredError", optimizer: tf.train.adamax(0.1) });
@@ -335,7 +335,7 @@ describe("saveCheckpoint", () => {
     assert.equal(await exists("m", { fs }), false);
   });
 
-  it("can leave the optimizer out", async () => {
+  it("saveCheckpoint can omit the optimizer", async () => {
     const fs = memoryFileSystem();
     const model = dense();
     model.compile({ loss: "meanSquaredError", optimizer: "adam" });
@@ -344,7 +344,7 @@ describe("saveCheckpoint", () => {
     assert.equal(loaded.optimizer, undefined);
   });
 
-  it("refuses what it cannot save", async () => {
+  it("saveCheckpoint rejects what it cannot save", async () => {
     const fs = memoryFileSystem();
     for (const maxShardBytes of [0, -1, NaN]) {
       await assert.rejects(saveCheckpoint(dense(), "m", { fs, maxShardBytes }), RangeError);
@@ -354,7 +354,7 @@ describe("saveCheckpoint", () => {
 });
 
 describe("checkpointHandler", () => {
-  it("is a handler for model.save", async () => {
+  it("checkpointHandler is a handler for model.save", async () => {
     const fs = memoryFileSystem();
     const handler = checkpointHandler("m", { fs });
     const model = dense();
@@ -368,7 +368,7 @@ describe("checkpointHandler", () => {
     assert.equal(loaded.optimizer.iterations, 1);
   });
 
-  it("says what it looked for when there is nothing", async () => {
+  it("checkpointHandler names the missing file", async () => {
     await assert.rejects(
       checkpointHandler("none", { fs: memoryFileSystem() }).load(),
       (error) => {
@@ -380,7 +380,7 @@ describe("checkpointHandler", () => {
     );
   });
 
-  it("names the file that is damaged", async () => {
+  it("checkpointHandler names the damaged file", async () => {
     const fs = memoryFileSystem();
     const { load } = checkpointHandler("m", { fs });
     await saveCheckpoint(dense(), "m", { fs, maxShardBytes: 40 });

@@ -49,7 +49,7 @@ function gatedFileSystem(fs: FileSystem, gate: Promise<void>): FileSystem {
 }
 
 describe("ModelCheckpoint with maxToKeep and keepBest", () => {
-  it("keeps the last ones, or the best, or both", async () => {
+  it("ModelCheckpoint keeps the last ones, or the best, or both", async () => {
     const values = losses(1, 4, 3, 0.5, 2);
     assert.deepEqual(await left({ maxToKeep: 2 }, values), ["4", "5"]);
     assert.deepEqual(await left({ keepBest: 2 }, values), ["1", "4"]);
@@ -58,7 +58,7 @@ describe("ModelCheckpoint with maxToKeep and keepBest", () => {
     assert.deepEqual(await left({}, values), ["1", "2", "3", "4", "5"]);
   });
 
-  it("takes the older of equals for better, and NaN or nothing for worst", async () => {
+  it("ModelCheckpoint prefers the older of equal values, and treats NaN or a missing value as the worst", async () => {
     assert.deepEqual(await left({ keepBest: 2 }, losses(1, 1, 1)), ["1", "2"]);
     assert.deepEqual(await left({ keepBest: 1 }, losses(NaN, 3, NaN)), ["2"]);
     const { warned } = await heard(async () => {
@@ -67,7 +67,7 @@ describe("ModelCheckpoint with maxToKeep and keepBest", () => {
     assert.equal(warned.length, 1);
   });
 
-  it("leaves one name that is saved again and again", async () => {
+  it("ModelCheckpoint keeps one name that is saved repeatedly", async () => {
     const fs = memoryFileSystem();
     const checkpoint = new ModelCheckpoint("best", { fs, maxToKeep: 1 });
     await drive(checkpoint, losses(1, 2, 3), { model: tinyModel() });
@@ -75,7 +75,7 @@ describe("ModelCheckpoint with maxToKeep and keepBest", () => {
     await tf.loadLayersModel(checkpointHandler("best", { fs }));
   });
 
-  it("removes only files of its own", async () => {
+  it("ModelCheckpoint removes only its own files", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("1");
     await fs.writeFile("1/notes.txt", "mine");
@@ -86,7 +86,7 @@ describe("ModelCheckpoint with maxToKeep and keepBest", () => {
     assert.deepEqual(await names(fs, "1"), ["notes.txt"]);
   });
 
-  it("goes on counting in another process, also by URL", async () => {
+  it("ModelCheckpoint continues the count in another process, even by URL", async () => {
     const directory = await mkdtemp(join(tmpdir(), "keepfit-"));
     try {
       const url = new URL(`${pathToFileURL(directory).href}/{epoch}`);
@@ -102,7 +102,7 @@ describe("ModelCheckpoint with maxToKeep and keepBest", () => {
     }
   });
 
-  it("refuses numbers below 1", () => {
+  it("ModelCheckpoint rejects numbers below 1", () => {
     for (const options of [{ maxToKeep: 0 }, { keepBest: 1.5 }]) {
       assert.throws(() => new ModelCheckpoint("x", options), /a whole number above 0/);
     }
@@ -110,7 +110,7 @@ describe("ModelCheckpoint with maxToKeep and keepBest", () => {
 });
 
 describe("ModelCheckpoint with a safetensors file", () => {
-  it("saves weights that load, makes the directories, and keeps the last", async () => {
+  it("ModelCheckpoint with a safetensors file saves loadable weights, creates directories, and keeps the last ones", async () => {
     const fs = memoryFileSystem();
     const model = tinyModel();
     const options = { fs, saveWeightsOnly: true, maxToKeep: 1 };
@@ -124,14 +124,14 @@ describe("ModelCheckpoint with a safetensors file", () => {
     assert.deepEqual(await names(fs, "runs/1"), []);
   });
 
-  it("refuses to hold a whole model", () => {
+  it("ModelCheckpoint with a safetensors file rejects a whole model", () => {
     assert.throws(() => new ModelCheckpoint("a.safetensors"), /set saveWeightsOnly/);
   });
 });
 
 describe("ModelCheckpoint with saveOnBackground", () => {
   for (const path of ["{epoch}", "{epoch}.safetensors"]) {
-    it(`lets training go on, and saves the weights as they were: ${path}`, async () => {
+    it(`ModelCheckpoint with saveOnBackground lets training continue, and saves the weights at the time of the save: ${path}`, async () => {
       const memory = memoryFileSystem();
       let open = () => {};
       const fs = gatedFileSystem(memory, new Promise((resolve) => open = resolve));
@@ -159,7 +159,7 @@ describe("ModelCheckpoint with saveOnBackground", () => {
     });
   }
 
-  it("saves a whole model, with its optimizer, as it was", async () => {
+  it("ModelCheckpoint with saveOnBackground saves a whole model with its optimizer at the time of the save", async () => {
     const fs = memoryFileSystem();
     const model = tinyModel();
     const train = () => model.trainOnBatch(tf.ones([1, 1]), tf.ones([1, 1]));
@@ -179,7 +179,7 @@ describe("ModelCheckpoint with saveOnBackground", () => {
     }
   });
 
-  it("tells at the next save, or at the end, what could not be written", async () => {
+  it("ModelCheckpoint with saveOnBackground reports a failed write at the next save, or at the end", async () => {
     const failing = { ...memoryFileSystem(), writeFile: () => Promise.reject(new Error("full")) };
     for (const epochs of [1, 2]) {
       const checkpoint = new ModelCheckpoint("{epoch}", { fs: failing, saveOnBackground: true });
@@ -192,7 +192,7 @@ describe("ModelCheckpoint with saveOnBackground", () => {
     }
   });
 
-  it("leaves no tensor, written or failed", async () => {
+  it("ModelCheckpoint with saveOnBackground leaks no tensor, whether it succeeds or fails", async () => {
     const model = tinyModel();
     await model.trainOnBatch(tf.ones([1, 1]), tf.ones([1, 1]));
     const before = tf.memory().numTensors;
@@ -209,7 +209,7 @@ describe("ModelCheckpoint with saveOnBackground", () => {
 });
 
 describe("ModelCheckpoint with saveEvery", () => {
-  it("saves after the batch in which the time is up, and counts anew", async () => {
+  it("ModelCheckpoint with saveEvery saves after the batch in which the time is up, and restarts the clock", async () => {
     const by = (saveEvery: ModelCheckpointOptions["saveEvery"]) =>
       withClock(async (pass) => {
         const fs = memoryFileSystem();
@@ -223,7 +223,7 @@ describe("ModelCheckpoint with saveEvery", () => {
     assert.deepEqual(await by({ minutes: 60 }), []);
   });
 
-  it("goes on with the clock of the run that it resumes", async () => {
+  it("ModelCheckpoint with saveEvery continues with the clock of the run that it resumes", async () => {
     await withClock(async (pass) => {
       const fs = memoryFileSystem();
       const make = () => new ModelCheckpoint("{epoch}-{batch}", { fs, saveEvery: { minutes: 30 } });
@@ -244,7 +244,7 @@ describe("ModelCheckpoint with saveEvery", () => {
     });
   });
 
-  it("asks for the logs of those batches only", async () => {
+  it("ModelCheckpoint with saveEvery reads only the logs of those batches", async () => {
     const often = new ModelCheckpoint("{batch}-{loss}", {
       fs: memoryFileSystem(),
       saveEvery: { seconds: 10 },
@@ -263,7 +263,7 @@ describe("ModelCheckpoint with saveEvery", () => {
     }
   });
 
-  it("refuses a second way to say when, and what is no time", () => {
+  it("ModelCheckpoint with saveEvery rejects saveFreq in addition, and invalid times", () => {
     const options = { saveEvery: { seconds: 1 }, saveFreq: 5 };
     assert.throws(() => new ModelCheckpoint("x", options), /set only one of them/);
     for (const saveEvery of [{}, { seconds: 0 }, { hours: 1 }, { seconds: 1, minutes: 1 }, 5]) {
@@ -276,7 +276,7 @@ describe("ModelCheckpoint with saveEvery", () => {
 });
 
 describe("ModelCheckpoint with saveOnException", () => {
-  it("saves the model as it is when the run fails, and not otherwise", async () => {
+  it("ModelCheckpoint with saveOnException saves the model only when the run fails", async () => {
     const fs = memoryFileSystem();
     const model = tinyModel();
     const options = { fs, saveFreq: 99, saveOnException: "crash", saveOnBackground: true };

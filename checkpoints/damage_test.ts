@@ -64,7 +64,7 @@ async function removeChecksums(fs: FileSystem, path: string): Promise<void> {
 describe("A damaged checkpoint", () => {
   for (const [className, make] of Object.entries(optimizers)) {
     for (const form of ["a folder", "a safetensors file"]) {
-      it(`changes nothing in the model, wherever a bit is flipped: ${form}, ${className}`, async () => {
+      it(`A damaged checkpoint does not change the model, wherever a bit is flipped: ${form}, ${className}`, async () => {
         const fs = memoryFileSystem();
         const saved = await trained(make());
         const path = form === "a folder" ? "best" : "best/weights.safetensors";
@@ -98,7 +98,7 @@ describe("A damaged checkpoint", () => {
     }
   }
 
-  it("is told by the name of the file, to tf.loadLayersModel too", async () => {
+  it("A damaged checkpoint is reported with the name of the file, even by tf.loadLayersModel", async () => {
     const fs = memoryFileSystem();
     await saveCheckpoint(await trained(optimizers.Adamax()), "best", { fs, maxShardBytes: 40 });
     const { weightsManifest, optimizerState } = JSON.parse(
@@ -119,7 +119,7 @@ describe("A damaged checkpoint", () => {
     }
   });
 
-  it("is told where model.json itself is another one, and not where it is only laid out anew", async () => {
+  it("A changed model.json is reported, but not one that is only formatted differently", async () => {
     const fs = memoryFileSystem();
     const saved = await trained();
     await saveCheckpoint(saved, "best", { fs });
@@ -135,7 +135,7 @@ describe("A damaged checkpoint", () => {
     assert.deepEqual(await contentOf(model), await contentOf(saved));
   });
 
-  it("of a version without checksums, or of another program, still loads", async () => {
+  it("A checkpoint without checksums, of another version or program, still loads", async () => {
     for (const make of Object.values(optimizers)) {
       const fs = memoryFileSystem();
       const saved = await trained(make());
@@ -158,7 +158,7 @@ describe("A damaged checkpoint", () => {
   });
 });
 
-describe("The state of an optimizer of other weights", () => {
+describe("The state of an optimizer for other weights", () => {
   const broken: Record<string, (state: Record<string, never>) => unknown> = {
     "a slot of another shape": ({ slots }) => {
       const [, second] = Object.values(slots) as { value: { shape: number[] } }[][];
@@ -179,7 +179,7 @@ describe("The state of an optimizer of other weights", () => {
     },
   };
   for (const [what, breakIt] of Object.entries(broken)) {
-    it(`is refused, and nothing is changed: ${what}`, async () => {
+    it(`The state of an optimizer for other weights is rejected without changes: ${what}`, async () => {
       const state = await getOptimizerState(await trained(optimizers.Adamax()));
       breakIt(state as never);
       const model = await trained(optimizers.Adamax());

@@ -71,7 +71,7 @@ async function warningsOf(body: () => Promise<unknown>): Promise<string[]> {
 
 describe("loadWeights", () => {
   for (const [name, newOptimizer] of Object.entries(resumable)) {
-    it(`resumes training with ${name} bit for bit`, async () => {
+    it(`loadWeights resumes training with ${name} bit for bit`, async () => {
       const fs = memoryFileSystem();
       const straight = build();
       compile(straight, newOptimizer());
@@ -94,7 +94,7 @@ describe("loadWeights", () => {
   }
 
   for (const [name, newOptimizer] of Object.entries(makeOptimizer)) {
-    it(`finds the state of ${name} where tf.loadLayersModel has loaded it`, async () => {
+    it(`loadWeights finds the state of ${name} after tf.loadLayersModel has loaded it`, async () => {
       const fs = memoryFileSystem();
       const straight = build();
       compile(straight, newOptimizer());
@@ -117,7 +117,7 @@ describe("loadWeights", () => {
     });
   }
 
-  it("restores an optimizer that has never stepped as one", async () => {
+  it("loadWeights restores an optimizer that has never stepped", async () => {
     const fs = memoryFileSystem();
     const fresh = build();
     compile(fresh, tf.train.adam(0.05));
@@ -133,7 +133,7 @@ describe("loadWeights", () => {
     assert.deepEqual(valuesOf(model), valuesOf(fresh));
   });
 
-  it("leaves an optimizer of another class alone", async () => {
+  it("loadWeights does not change an optimizer of another class", async () => {
     const fs = memoryFileSystem();
     const model = build();
     compile(model, tf.train.adam(0.05));
@@ -145,7 +145,7 @@ describe("loadWeights", () => {
     assert.deepEqual(await loadWeights(build(), "m", { fs }), { optimizer: false });
   });
 
-  it("reads weights saved alone, in shards cut anywhere", async () => {
+  it("loadWeights reads separately saved weights, in shards cut anywhere", async () => {
     const fs = memoryFileSystem();
     const model = build();
     await train((compile(model, tf.train.sgd(0.1)), model), 2);
@@ -155,7 +155,7 @@ describe("loadWeights", () => {
     assert.deepEqual(valuesOf(other), valuesOf(model));
   });
 
-  it("changes the model and not what was read, and leaks nothing", async () => {
+  it("loadWeights changes only the model, not the loaded data, and leaks nothing", async () => {
     const fs = memoryFileSystem();
     const model = build();
     await saveCheckpoint(model, "m", { fs });
@@ -165,7 +165,7 @@ describe("loadWeights", () => {
     assert.equal(tf.memory().numTensors, numTensors);
   });
 
-  it("says which weight does not fit, and changes nothing then", async () => {
+  it("loadWeights names the weight that does not match, and changes nothing", async () => {
     const fs = memoryFileSystem();
     await saveCheckpoint(build(3, "first"), "m", { fs });
     const unchanged = async (model: tf.LayersModel, message: RegExp) => {
@@ -187,7 +187,7 @@ describe("loadWeights", () => {
     await unchanged(small, /: it has 8 weights, the model 2; too many are 'batch_norm/);
   });
 
-  it("refuses the state of an optimizer for other trainable weights", async () => {
+  it("loadWeights rejects the state of an optimizer for other trainable weights", async () => {
     const fs = memoryFileSystem();
     const model = build();
     compile(model, tf.train.adam(0.1));
@@ -203,7 +203,7 @@ describe("loadWeights", () => {
     assert.deepEqual(valuesOf(model), before);
   });
 
-  it("matches slots with trained weights by name", async () => {
+  it("loadWeights matches slots with trained weights by name", async () => {
     const build = (...names: string[]) => {
       const layers = names.map((name) => tf.layers.dense({ units: 2, inputShape: [2], name }));
       const model = tf.sequential({ layers });
@@ -227,7 +227,7 @@ describe("loadWeights", () => {
     );
   });
 
-  it("reads a checkpoint that was written before model.json had an optimizerState", async () => {
+  it("loadWeights reads a checkpoint from before model.json had an optimizerState", async () => {
     const fs = memoryFileSystem();
     const group = "optimizer";
     const float = { shape: [1, 1], dtype: "float32" };
@@ -263,7 +263,7 @@ describe("loadWeights", () => {
     assert.deepEqual(valuesOf(model), [[1.5930286645889282]]);
   });
 
-  it("restores no state of an optimizer that cannot give it, of which saving warns once", async () => {
+  it("loadWeights restores no state of an optimizer that cannot provide it, which causes one warning when saving", async () => {
     const fs = memoryFileSystem();
     const model = build();
     compile(model, new SealedBall());
@@ -283,7 +283,7 @@ describe("loadWeights", () => {
     assert.deepEqual(valuesOf(other), valuesOf(model));
   });
 
-  it("says what it looked for when there is nothing", async () => {
+  it("loadWeights names the missing file", async () => {
     await assert.rejects(loadWeights(build(), "none", { fs: memoryFileSystem() }), (error) => {
       assert(error instanceof FileSystemError);
       assert.equal(error.code, "NotFound");
@@ -292,7 +292,7 @@ describe("loadWeights", () => {
     });
   });
 
-  describe("skipMismatch and byName", () => {
+  describe("loadWeights with skipMismatch and byName", () => {
     const layers = (...units: [string, number][]) =>
       tf.sequential({
         layers: units.map(([name, size], i) =>
@@ -310,7 +310,7 @@ describe("loadWeights", () => {
     };
 
     for (const file of ["m", "m.safetensors"]) {
-      it(`keep a head of another size as it is, from ${file}`, async () => {
+      it(`loadWeights keeps a head of another size unchanged, from ${file}`, async () => {
         const fs = await saved();
         const model = layers(["body", 3], ["head", 5]);
         const head = valueOf(model, "head");
@@ -329,7 +329,7 @@ describe("loadWeights", () => {
       });
     }
 
-    it("load the layers that both have, in whatever order", async () => {
+    it("loadWeights loads the layers that both have, in any order", async () => {
       const fs = await saved();
       const model = layers(["first", 2], ["body", 3], ["top", 1]);
       const messages = await warningsOf(async () => {
@@ -340,7 +340,7 @@ describe("loadWeights", () => {
       assert.deepEqual(valueOf(model, "body"), valueOf(trained, "body"));
     });
 
-    it("still refuse another shape under one name, unless it may be skipped", async () => {
+    it("loadWeights still rejects another shape under one name, unless it may be skipped", async () => {
       const fs = await saved();
       const model = layers(["body", 3], ["head", 5], ["top", 1]);
       await assert.rejects(
@@ -353,7 +353,7 @@ describe("loadWeights", () => {
       });
     });
 
-    it("skip a layer as a whole, and nothing where all fits", async () => {
+    it("loadWeights skips a layer as a whole, and nothing if everything matches", async () => {
       const fs = await saved();
       const narrow = layers(["body", 3], ["head", 2]);
       assert.deepEqual(
@@ -373,7 +373,7 @@ describe("loadWeights", () => {
       });
     });
 
-    it("fail when nothing fits, and change nothing", async () => {
+    it("loadWeights fails without changes if nothing matches", async () => {
       const fs = await saved();
       const model = layers(["other", 3]);
       await assert.rejects(
@@ -383,7 +383,7 @@ describe("loadWeights", () => {
     });
   });
 
-  it("tells layers of one name in two nested models apart, in both kinds of file", async () => {
+  it("loadWeights distinguishes layers of the same name in two nested models, in both kinds of file", async () => {
     const nested = (seed: number) =>
       tf.sequential({
         layers: ["left", "right"].map((name) => {
@@ -411,7 +411,7 @@ describe("loadWeights", () => {
     }
   });
 
-  it("matches unnamed layers of which some were frozen when they were saved", async () => {
+  it("loadWeights matches unnamed layers of which some were frozen when they were saved", async () => {
     const build = () =>
       tf.sequential({
         layers: [1, 2, 3].map(() => tf.layers.dense({ units: 2, inputShape: [2], useBias: false })),

@@ -25,7 +25,7 @@ async function foreign(path: string): Promise<{ fs: FileSystem; read: string[] }
   return { fs: { ...memory, readFile }, read };
 }
 
-describe("A checkpoint of somebody else", () => {
+describe("A foreign checkpoint", () => {
   for (
     const path of [
       "../secret.bin",
@@ -37,7 +37,7 @@ describe("A checkpoint of somebody else", () => {
       "a\0b",
     ]
   ) {
-    it(`is refused before a file outside its folder is read: ${JSON.stringify(path)}`, async () => {
+    it(`A foreign checkpoint is rejected before a file outside its folder is read: ${JSON.stringify(path)}`, async () => {
       const { fs, read } = await foreign(path);
       const refusal = {
         name: "RangeError",
@@ -49,7 +49,7 @@ describe("A checkpoint of somebody else", () => {
     });
   }
 
-  it("may have its shards in folders of its own", async () => {
+  it("A foreign checkpoint may have its shards in subfolders", async () => {
     for (const path of ["parts/shard.bin", "./parts/shard.bin"]) {
       const { fs } = await foreign(path);
       const model = await tf.loadLayersModel(checkpointHandler("runs/model", { fs }));
@@ -59,7 +59,7 @@ describe("A checkpoint of somebody else", () => {
 });
 
 describe("Saving", () => {
-  it("disposes each tensor that it takes once, also when writing fails", async () => {
+  it("Saving disposes each tensor once, even when writing fails", async () => {
     for (const isFailing of [false, true]) {
       for (const save of [saveSafetensors, saveCheckpoint]) {
         const model = makeModel();

@@ -55,7 +55,7 @@ const everyKind: NamedTensor[] = [
 ];
 
 describe("writeSafetensors", () => {
-  it("writes these bytes", async () => {
+  it("writeSafetensors writes the expected bytes", async () => {
     const fs = memoryFileSystem();
     await writeSafetensors("x.safetensors", [
       { name: "a", shape: [1], dtype: "bool", values: Uint8Array.of(1) },
@@ -78,7 +78,7 @@ describe("writeSafetensors", () => {
     ]);
   });
 
-  it("keeps every kind of number, and texts", async () => {
+  it("writeSafetensors keeps every numeric type, and texts", async () => {
     const fs = memoryFileSystem();
     const metadata = { note: "häßlich \"'\n" };
     await writeSafetensors("x.safetensors", everyKind, { fs, metadata });
@@ -92,7 +92,7 @@ describe("writeSafetensors", () => {
     }
   });
 
-  it("writes a part of a larger buffer", async () => {
+  it("writeSafetensors writes a part of a larger buffer", async () => {
     const fs = memoryFileSystem();
     const values = Float32Array.of(1, 2, 3).subarray(1);
     await writeSafetensors("x.safetensors", [{ name: "a", shape: [2], values }], { fs });
@@ -100,7 +100,7 @@ describe("writeSafetensors", () => {
     assert.deepEqual(tensors[0].values, Float32Array.of(2, 3));
   });
 
-  it("refuses two of one name, values that do not fill their shape, and other dtypes", async () => {
+  it("writeSafetensors rejects duplicate names, values that do not match their shape, and other dtypes", async () => {
     const fs = memoryFileSystem();
     const values = Float32Array.of(1);
     const write = (...tensors: NamedTensor[]) => writeSafetensors("x.safetensors", tensors, { fs });
@@ -133,13 +133,13 @@ describe("readSafetensors", () => {
     ["numbers without an array", entry("[0,2]", "BF16"), [0, 0], /'a' is BF16, expected one of/],
   ];
   for (const [what, header, data, message] of damaged) {
-    it(`tells ${what}`, async () => {
+    it(`readSafetensors reports ${what}`, async () => {
       const fs = await fileOf(header, data);
       await assert.rejects(readSafetensors("x.safetensors", { fs }), message);
     });
   }
 
-  it("tells a file that ends in its header", async () => {
+  it("readSafetensors reports a file that ends in its header", async () => {
     const fs = memoryFileSystem();
     await writeSafetensors("x.safetensors", everyKind, { fs });
     const whole = await fs.readFile("x.safetensors");
@@ -149,14 +149,14 @@ describe("readSafetensors", () => {
     }
   });
 
-  it("tells a file that is not there", async () => {
+  it("readSafetensors reports a missing file", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(readSafetensors("x.safetensors", { fs }), { code: "NotFound" });
   });
 });
 
 describe("saveSafetensors", () => {
-  it("saves weights that loadWeights puts back, and nothing else", async () => {
+  it("saveSafetensors saves only weights, which loadWeights restores", async () => {
     const fs = memoryFileSystem();
     const [model, fresh] = [makeModel(), makeModel()];
     await saveSafetensors(model, "x.safetensors", { fs, metadata: { epoch: "3" } });
@@ -172,7 +172,7 @@ describe("saveSafetensors", () => {
     assert.deepEqual(valuesOf(fresh), valuesOf(model));
   });
 
-  it("hands the values on one by one, without a copy", async () => {
+  it("saveSafetensors passes the values on one by one, without a copy", async () => {
     const model = makeModel();
     const memory = memoryFileSystem();
     const parts: ArrayBufferLike[] = [];
@@ -189,7 +189,7 @@ describe("saveSafetensors", () => {
     values.forEach((buffer, i) => assert.ok(parts[i + 1] === buffer));
   });
 
-  it("saves the model as it was at the call, though training goes on", async () => {
+  it("saveSafetensors saves the model at the time of the call, even if training continues", async () => {
     const fs = memoryFileSystem();
     const model = makeModel();
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
@@ -202,7 +202,7 @@ describe("saveSafetensors", () => {
     assert.deepEqual(valuesOf(model), before);
   });
 
-  it("changes nothing when the weights are of another model", async () => {
+  it("loadWeights changes nothing if the weights belong to another model", async () => {
     const fs = memoryFileSystem();
     const fresh = makeModel(4);
     const before = valuesOf(fresh);
@@ -221,7 +221,7 @@ describe("saveSafetensors", () => {
     assert.deepEqual(valuesOf(fresh), before);
   });
 
-  it("keeps the old file when the new one cannot be written, and leaves no tensor", async () => {
+  it("saveSafetensors keeps the old file when the new one cannot be written, and leaks no tensor", async () => {
     const fs = memoryFileSystem();
     const model = makeModel();
     await saveSafetensors(model, "x.safetensors", { fs });
@@ -235,7 +235,7 @@ describe("saveSafetensors", () => {
     assert.equal(tf.memory().numTensors, before);
   });
 
-  it("refuses what is no model", async () => {
+  it("saveSafetensors rejects a value that is not a model", async () => {
     await assert.rejects(saveSafetensors({} as tf.LayersModel, "x"), TypeError);
   });
 });
@@ -246,7 +246,7 @@ describe("safetensors in Python", () => {
   const skip = python === undefined
     ? "set KEEPFIT_PYTHON to a Python that has safetensors and numpy"
     : false;
-  it("has the same values both ways", { skip }, async () => {
+  it("safetensors in Python has the same values in both directions", { skip }, async () => {
     const directory = await mkdtemp(join(tmpdir(), "keepfit-"));
     try {
       const [ours, theirs] = ["ours", "theirs"].map((name) =>

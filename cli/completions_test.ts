@@ -10,7 +10,7 @@ import { completionScript, type Shell, shells } from "./completions.ts";
 
 const isMissing = (shell: string) => spawnSync(shell, ["--version"]).error !== undefined;
 
-describe("completions", () => {
+describe("Completions", () => {
   const scripts = {} as Record<Shell, string>;
   /** Below a lock file, which also holds what is no id. */
   let folder: string;
@@ -29,11 +29,11 @@ describe("completions", () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  it("are refused for an unknown shell", async () => {
+  it("Completions are rejected for an unknown shell", async () => {
     assert.equal((await start("completions", "tcsh").ended).code, 2);
   });
 
-  it("complete commands, options and locked plugins in bash", async () => {
+  it("Completions complete commands, options and locked plugins in bash", async () => {
     const complete = (...words: string[]) =>
       spawnSync("bash", [
         "-c",
@@ -57,7 +57,7 @@ echo "\${COMPREPLY[@]}"`,
     assert.deepEqual(await readdir(below), []);
   });
 
-  it("complete commands, values of options and locked plugins in fish", (t) => {
+  it("Completions complete commands, values of options and locked plugins in fish", (t) => {
     if (isMissing("fish")) return t.skip("fish is not on PATH");
     const complete = (line: string): string[] => {
       const script = `${scripts.fish}\ncomplete -C '${line}'`;
@@ -70,7 +70,7 @@ echo "\${COMPREPLY[@]}"`,
     assert(complete("keepfit remove ").includes("ada/notes"));
   });
 
-  it("complete commands, values of options and locked plugins in PowerShell", async (t) => {
+  it("Completions complete commands, values of options and locked plugins in PowerShell", async (t) => {
     if (isMissing("pwsh")) return t.skip("pwsh is not on PATH");
     const file = join(folder, "completions.ps1");
     await writeFile(file, scripts.powershell);
@@ -93,7 +93,7 @@ $line = '${line}'
     assert.deepEqual(await readdir(below), []);
   });
 
-  it("offer in PowerShell, after each command and option, what they offer in bash", () => {
+  it("Completions offer the same in PowerShell as in bash after each command and option", () => {
     const inBash = [...scripts.bash.matchAll(/^ +'?([\w -]*?)'?\) list="(.*)" ;;$/gm)]
       .map(([, after, list]) => [after, list.replace("$(_keepfit_plugins)", "plugins")]);
     const choice = /(?:^|; )(?:choice '(.*?)'|(plugins)$)/g;
@@ -109,7 +109,7 @@ $line = '${line}'
     assert.deepEqual(inPowershell.sort(), inBash.sort());
   });
 
-  it("quote what a description says, for PowerShell its typographic marks too", () => {
+  it("Completions quote descriptions, including typographic quotes in PowerShell", () => {
     const program = new Command("own").description("An own program.");
     program.command("run").description("Don't \u2018$(run)\u2019 it.");
     assert.match(completionScript(program, "fish"), / 'Don'\\''t \u2018\$\(run\)\u2019 it\.'\n/);
@@ -117,7 +117,7 @@ $line = '${line}'
     assert.match(script, / 'Don''t \u2018\u2018\$\(run\)\u2019\u2019 it\.'; choice /);
   });
 
-  it("are scripts that zsh and fish can read, each command in them", async () => {
+  it("Completions are valid scripts of zsh and fish with each command", async () => {
     for (const shell of ["zsh", "fish"] as const) {
       for (const command of ["new", "dev", "check", "pack", "hub"]) {
         assert.match(scripts[shell], new RegExp(`[' ]${command}[': ]`), shell);

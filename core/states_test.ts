@@ -33,7 +33,7 @@ describe("The state of a list", () => {
     assert.deepEqual([a.count, b.count], [1, 7]);
   });
 
-  it("is a copy of plain data, and refused where a file would lose a part of it", async () => {
+  it("The state of a list is a copy of plain data, and is rejected if a file would lose part of it", async () => {
     const live = { values: Float32Array.of(1), list: [{ a: null }], text: "" };
     const holding = (state: unknown) =>
       new CallbackList([{ name: "mine", close() {}, getState: () => state as never }]);

@@ -71,7 +71,7 @@ describe("SummaryWriter creating files", () => {
     assert.deepEqual(steps, Array.from({ length: 12 }, (_, step) => step));
   });
 
-  it("a file behind those that are there, also within a second and when the clock has gone back", async () => {
+  it("SummaryWriter names a file after the existing ones, even within a second and when the clock has gone back", async () => {
     for (const there of [1_700_000_000, 1_700_003_600]) {
       const fs = memoryFileSystem();
       await fs.makeDir("/logs");

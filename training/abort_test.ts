@@ -71,10 +71,10 @@ const verbs: { [name: string]: Verb } = {
   predict: (model, data, signal) => predict(model, data, { ...quiet, signal }),
 };
 
-describe("A signal that aborts while a dataset is waited for", () => {
+describe("A signal that aborts while a batch is pending", () => {
   for (const [verb, run] of Object.entries(verbs)) {
     for (const at of [0, 2]) {
-      it(`ends ${verb} at batch ${at}`, async () => {
+      it(`A signal that aborts while a batch is pending ends ${verb} at batch ${at}`, async () => {
         const abort = new AbortController();
         const asked = () => void setTimeout(() => abort.abort(reason));
         const model = line();
@@ -87,7 +87,7 @@ describe("A signal that aborts while a dataset is waited for", () => {
     }
   }
 
-  it("closes the iterator, and disposes what comes too late", async () => {
+  it("A signal that aborts while a batch is pending closes the iterator, and disposes a late batch", async () => {
     const abort = new AbortController();
     let come = (_: IteratorResult<unknown>): void => {};
     let isClosed = false;
@@ -110,7 +110,7 @@ describe("A signal that aborts while a dataset is waited for", () => {
     assert.equal(tf.memory().numTensors, numTensors);
   });
 
-  it("closes an iterator that comes too late", async () => {
+  it("A signal that aborts while a batch is pending closes a late iterator", async () => {
     const abort = new AbortController();
     let give = (_: AsyncIterator<never>): void => {};
     const data = () => {
@@ -131,7 +131,7 @@ describe("A signal that aborts while a dataset is waited for", () => {
     });
   });
 
-  it("saves the run, which goes on with the batch that has not come", async () => {
+  it("A signal that aborts while a batch is pending saves the run, which continues with the pending batch", async () => {
     const whole = await trained((model) => fitDataset(model, batches, { ...quiet, epochs: 2 }));
     for (const at of [0, 1, 2]) {
       for (const validates of [false, true]) {
@@ -190,7 +190,7 @@ const hooks = [
 
 describe("A signal that aborts while a hook does not return", () => {
   for (const hook of hooks) {
-    it(`ends the run in ${hook}, with onException and close`, async () => {
+    it(`A signal that aborts while a hook does not return ends the run in ${hook}, with onException and close`, async () => {
       const abort = new AbortController();
       const seen: unknown[] = [];
       const hangs: CallbackLike = {
@@ -229,7 +229,7 @@ describe("A signal that aborts while a hook does not return", () => {
     });
   }
 
-  it("waits for a hook that returns, and saves between two batches", async () => {
+  it("A signal that aborts while a hook does not return waits for a hook that returns, and saves between two batches", async () => {
     const abort = new AbortController();
     const fs = memoryFileSystem();
     const seen: string[] = [];
@@ -251,7 +251,7 @@ describe("A signal that aborts while a hook does not return", () => {
   });
 
   for (const hook of ["onException", "close"] satisfies (keyof CallbackHooks)[]) {
-    it(`ends the run though ${hook} of a callback does not return either`, async () => {
+    it(`A signal that aborts while a hook does not return ends the run even if ${hook} of a callback does not return either`, async () => {
       const abort = new AbortController();
       const seen: string[] = [];
       const { warned } = await heard(() =>
@@ -274,7 +274,7 @@ describe("A signal that aborts while a hook does not return", () => {
     });
   }
 
-  it("ends evaluate and predict", async () => {
+  it("A signal that aborts while a hook does not return ends evaluate and predict", async () => {
     const runs = {
       onTestBatchEnd: evaluateDataset,
       onPredictBatchEnd: predict,
@@ -292,7 +292,7 @@ describe("A signal that aborts while a hook does not return", () => {
     }
   });
 
-  it("ends a run whose plugin is still loading, and closes it", async () => {
+  it("A signal that aborts while a hook does not return ends a run whose plugin is still loading, and closes it", async () => {
     const abort = new AbortController();
     const running = fit(line(), x, y, {
       ...quiet,

@@ -59,7 +59,7 @@ function warnings(t: TestContext): string[] {
 }
 
 for (const backend of ["cpu", "wasm"] as const) {
-  describe(`A compiled step on ${backend} computes what TensorFlow.js does`, () => {
+  describe(`A compiled step on ${backend} compared with TensorFlow.js`, () => {
     before(() => useBackend(tf, backend));
     after(() => useBackend(tf, "cpu"));
 
@@ -78,7 +78,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       "tanh",
     ] as const;
     for (const activation of activations) {
-      it(`with the activation ${activation}`, () =>
+      it(`A compiled step equals TensorFlow.js with the activation ${activation}`, () =>
         compare(() => {
           const model = tf.sequential({
             layers: [
@@ -93,7 +93,7 @@ for (const backend of ["cpu", "wasm"] as const) {
         }));
     }
 
-    it("with sample weights and class weights", async () => {
+    it("A compiled step equals TensorFlow.js with sample weights and class weights", async () => {
       const sampleWeight = tf.randomUniform([rows], 0, 2, "float32", 3);
       await compare(network, { sampleWeight });
       const classes = tf.tidy(() => x.argMax(1).toFloat().expandDims(1));
@@ -111,7 +111,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       await compare(make, { y: classes, classWeight: { 0: 2, 1: 1, 2: 1, 3: 0.5, 4: 1 } });
     });
 
-    it("with losses and metrics of the user's own, called once a batch", async () => {
+    it("A compiled step equals TensorFlow.js with custom losses and metrics, called once per batch", async () => {
       let calls = 0;
       const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) => {
         calls++;
@@ -122,7 +122,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.equal(calls, 2 * 2 * Math.ceil(rows / quiet.batchSize));
     });
 
-    it("with regularizers and constraints", () =>
+    it("A compiled step equals TensorFlow.js with regularizers and constraints", () =>
       compare(() => {
         const model = tf.sequential({
           layers: [
@@ -139,7 +139,7 @@ for (const backend of ["cpu", "wasm"] as const) {
         return model;
       }));
 
-    it("with several inputs and outputs, a shared layer, a nested model and a value read twice", () =>
+    it("A compiled step equals TensorFlow.js with several inputs and outputs, a shared layer, a nested model and a value read twice", () =>
       compare(() => {
         const a = tf.input({ shape: [5] });
         const b = tf.input({ shape: [5] });
@@ -165,12 +165,12 @@ for (const backend of ["cpu", "wasm"] as const) {
         return model;
       }, { x: [x, tf.tidy(() => x.mul(2))], y: [y, y, tf.zeros([rows, 4])] }));
 
-    it("with inputs that are whole numbers, and with batches of other sizes", async () => {
+    it("A compiled step equals TensorFlow.js with integer inputs, and with batches of different sizes", async () => {
       await compare(network, { x: tf.randomUniform([rows, 5], 0, 9, "int32", 2) });
       for (const batchSize of [1, 3, 64]) await compare(network, { batchSize });
     });
 
-    it("with clipped gradients, averaged weights and an optimizer of the user's own", async () => {
+    it("A compiled step equals TensorFlow.js with clipped gradients, averaged weights and a custom optimizer", async () => {
       await compare(() => {
         const optimizer = tf.train.adam(0.01);
         clipGradients(optimizer, { globalClipNorm: 0.1 });
@@ -191,7 +191,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       );
     });
 
-    it("with frozen layers, and layers that are frozen between two batches", async () => {
+    it("A compiled step equals TensorFlow.js with frozen layers, and layers that are frozen between two batches", async () => {
       await compare(() => {
         const model = network();
         model.layers[0].trainable = false;
@@ -207,7 +207,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       await compare(network, { callbacks: [new Freeze()] });
     });
 
-    it("when a callback compiles the model again", async () => {
+    it("A compiled step equals TensorFlow.js when a callback compiles the model again", async () => {
       class Again extends Callback {
         override onEpochBegin(epoch: number): void {
           if (epoch !== 1) return;
@@ -222,7 +222,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.ok(furthest(weightsOf(compiled), weightsOf(plain)) < 2e-6);
     });
 
-    it("in evaluate and predict", async () => {
+    it("A compiled step equals TensorFlow.js in evaluate and predict", async () => {
       const model = network();
       const common = { verbose: 0, batchSize: 7 } as const;
       const [own, theirs] = [
@@ -237,11 +237,11 @@ for (const backend of ["cpu", "wasm"] as const) {
     });
   });
 
-  describe(`A compiled step on ${backend} leaves alone`, () => {
+  describe(`A compiled step on ${backend} and other tensors`, () => {
     before(() => useBackend(tf, backend));
     after(() => useBackend(tf, "cpu"));
 
-    it("clones of weights, arrays that were read, and other variables of one tensor", async () => {
+    it("A compiled step does not change clones of weights, arrays that were read, and other variables of a tensor", async () => {
       const model = network();
       const [kernel] = model.getWeights();
       const kept = kernel.clone();
@@ -266,7 +266,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.notDeepEqual(Array.from(model.getWeights()[0].dataSync()), before);
     });
 
-    it("the weights that EarlyStopping keeps of the best epoch", async () => {
+    it("A compiled step does not change the weights that EarlyStopping keeps of the best epoch", async () => {
       const model = network({ optimizer: tf.train.sgd(0.1) });
       const stop = new EarlyStopping({
         monitor: "loss",
@@ -286,7 +286,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.deepEqual(weightsOf(model), best);
     });
 
-    it("a model that shares a layer, but for that layer", async () => {
+    it("A compiled step does not change a model that shares a layer, except for that layer", async () => {
       const shared = tf.layers.dense({ units: 3, inputShape: [5] });
       const [a, b] = [0, 1].map(() => {
         const model = tf.sequential({ layers: [shared, tf.layers.dense({ units: 1 })] });
@@ -301,7 +301,7 @@ for (const backend of ["cpu", "wasm"] as const) {
   });
 }
 
-describe("A step is computed by TensorFlow.js", () => {
+describe("A step that TensorFlow.js computes", () => {
   class Twice extends tf.layers.Layer {
     static className = "Twice";
     override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
@@ -323,7 +323,7 @@ describe("A step is computed by TensorFlow.js", () => {
     return model;
   };
 
-  it("when a layer is not known, which describeStep says before and after a run", async () => {
+  it("TensorFlow.js computes a step with an unknown layer, which describeStep reports before and after a run", async () => {
     const model = withLayer(new Twice({ name: "twice" }));
     const description = { isCompiled: false, reason: "the layer twice (Twice) is not compiled" };
     assert.deepEqual(describeStep(model), description);
@@ -335,14 +335,14 @@ describe("A step is computed by TensorFlow.js", () => {
     });
   });
 
-  it("when jitCompile is false; anything but true, false and auto is refused", async () => {
+  it("TensorFlow.js computes a step with jitCompile false; anything but true, false and auto is rejected", async () => {
     const model = network();
     await fit(model, x, y, { ...quiet, jitCompile: false });
     assert.deepEqual(describeStep(model), { isCompiled: false, reason: "jitCompile is false" });
     await assert.rejects(fit(model, x, y, { ...quiet, jitCompile: "yes" as "auto" }), RangeError);
   });
 
-  it("when a layer is another one than its name says, after a warning", async (t) => {
+  it("TensorFlow.js computes a step with a layer that does not match its name, after a warning", async (t) => {
     const warned = warnings(t);
     class False extends Twice {
       static override className = "Softmax";
@@ -355,14 +355,14 @@ describe("A step is computed by TensorFlow.js", () => {
     assert.equal(describeStep(ours).isCompiled, false);
   });
 
-  it("when a method of a layer was replaced", () => {
+  it("TensorFlow.js computes a step with a layer whose method was replaced", () => {
     const model = network();
     const [first] = model.layers;
     first.call = first.call.bind(first);
     assert.equal(describeStep(model).isCompiled, false);
   });
 
-  it("when the optimizer computes its gradients by itself", async () => {
+  it("TensorFlow.js computes a step with an optimizer that computes its own gradients", async () => {
     class Own extends tf.SGDOptimizer {
       override minimize(...given: Parameters<tf.SGDOptimizer["minimize"]>) {
         return super.minimize(...given);
@@ -373,7 +373,7 @@ describe("A step is computed by TensorFlow.js", () => {
     assert.match(describeStep(model).reason!, /minimize of its own/);
   });
 
-  it("where WebAssembly cannot be instantiated", async (t) => {
+  it("TensorFlow.js computes a step if WebAssembly cannot be instantiated", async (t) => {
     t.mock.method(WebAssembly, "Instance", function () {
       throw new EvalError("refused by a policy");
     });

@@ -62,7 +62,7 @@ const powerCut = (after: number) => {
 };
 
 describe("shuffledDataset", () => {
-  it("has another order in each pass, by seed and pass alone", async () => {
+  it("shuffledDataset has a different order in each pass, which depends only on seed and pass", async () => {
     const [first, second, third] = await orders(shuffled());
     for (const order of [first, second, third]) {
       assert.deepEqual(order.toSorted((a, b) => a - b), Array.from({ length: 12 }, (_, i) => i));
@@ -77,13 +77,13 @@ describe("shuffledDataset", () => {
     assert.deepEqual(await orders(shuffled({ seed: 7 }), 1), own);
   });
 
-  it("has another order in each round of a repeated pass", async () => {
+  it("shuffledDataset has a different order in each round of a repeated pass", async () => {
     const [order] = await orders(shuffled({ prepare: (rows) => rows.repeat(2).batch(4) }));
     assert.equal(order.length, 24);
     assert.notDeepEqual(order.slice(0, 12), order.slice(12));
   });
 
-  it("tells how many batches it has", () => {
+  it("shuffledDataset reports its number of batches", () => {
     assert.equal(shuffled().size, 3);
     assert.equal(shuffled({ prepare: (rows) => rows.batch(5, false) }).size, 2);
   });
@@ -94,7 +94,7 @@ describe("shuffledDataset", () => {
     [" that is repeated", (rows) => rows.repeat().batch(4), { stepsPerEpoch: 2 }],
   ];
   for (const [name, prepare, options] of runs) {
-    it(`resumes exactly after any batch of a dataset${name}, with the seed of the backup`, async () => {
+    it(`shuffledDataset resumes exactly after any batch of a dataset${name}, with the seed of the backup`, async () => {
       await heard(async () => {
         const whole = await train(shuffled({ prepare }), { ...options, seed: 5 });
         for (let after = 1; after < 6; after++) {
@@ -110,7 +110,7 @@ describe("shuffledDataset", () => {
     });
   }
 
-  it("makes no iterator of epochs that are over", async () => {
+  it("shuffledDataset creates no iterators of completed epochs", async () => {
     const fs = memoryFileSystem();
     const backup = () => new BackupAndRestore("backup", { fs, saveFreq: 1 });
     const passes: number[] = [];
@@ -130,7 +130,7 @@ describe("shuffledDataset", () => {
     assert.deepEqual(passes, [2, 3]);
   });
 
-  it("serves evaluateDataset and validation", async () => {
+  it("shuffledDataset works in evaluateDataset and validation", async () => {
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
     const { loss } = await evaluateDataset(model, shuffled(), { verbose: 0 });
@@ -138,7 +138,7 @@ describe("shuffledDataset", () => {
     assert.ok(Math.abs(Number(loss) / Number(plain.loss) - 1) < 1e-5);
   });
 
-  it("refuses what it cannot shuffle", () => {
+  it("shuffledDataset rejects what it cannot shuffle", () => {
     assert.throws(() => shuffledDataset([1] as never, {} as never), /expected a tf.data.Dataset/);
     assert.throws(
       () => shuffled({ bufferSize: 0 }),
@@ -150,7 +150,7 @@ describe("shuffledDataset", () => {
   });
 });
 
-describe("A resumed run on a shuffled dataset of tf.data", () => {
+describe("A resumed run on a shuffled tf.data dataset", () => {
   /** What a run warns of that goes on after it was cut after so many batches. */
   async function warnings(make: () => DatasetLike, after: number): Promise<string[]> {
     const fs = memoryFileSystem();
@@ -160,7 +160,7 @@ describe("A resumed run on a shuffled dataset of tf.data", () => {
     return warned;
   }
 
-  it("warns where the shuffle has no seed, at each place of an epoch", async () => {
+  it("A resumed run on a shuffled tf.data dataset warns if the shuffle has no seed, at any position in an epoch", async () => {
     for (const after of [2, 4, 5]) {
       const warned = await warnings(() => rows().shuffle(12).batch(4), after);
       assert.equal(warned.length, 1);
@@ -171,7 +171,7 @@ describe("A resumed run on a shuffled dataset of tf.data", () => {
     }
   });
 
-  it("warns of none that has the order which it had", async () => {
+  it("A resumed run on a shuffled tf.data dataset does not warn about a dataset that has the same order", async () => {
     const twice = () =>
       tf.data.zip({ xs: tf.data.array([[1], [2]]), ys: tf.data.array([[1], [2]]) });
     const datasets: (() => DatasetLike)[] = [
@@ -184,7 +184,7 @@ describe("A resumed run on a shuffled dataset of tf.data", () => {
     for (const make of datasets) assert.deepEqual(await warnings(make, 5), []);
   });
 
-  it("has the order that it has without keepfit", async () => {
+  it("A resumed run on a shuffled tf.data dataset has the same order as without keepfit", async () => {
     const expected: number[] = [];
     await rows().shuffle(12, "4").batch(4).forEachAsync((batch) => {
       expected.push(...(batch as { xs: tf.Tensor }).xs.dataSync());

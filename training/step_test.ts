@@ -34,7 +34,7 @@ async function weightsOfBatches(
 }
 
 describe("A training step", () => {
-  it("leaves out from the next batch on a layer that a callback freezes", async () => {
+  it("A training step omits a layer that a callback freezes from the next batch on", async () => {
     for (const compilesAgain of [true, false]) {
       const model = chain();
       model.compile({ optimizer: tf.train.sgd(0.1), loss });
@@ -51,7 +51,7 @@ describe("A training step", () => {
     }
   });
 
-  it("trains from the next batch on a layer that a callback thaws and compiles", async () => {
+  it("A training step trains a layer that a callback unfreezes and compiles from the next batch on", async () => {
     const model = chain();
     model.layers[1].trainable = false;
     const optimizer = tf.train.sgd(0.1);
@@ -66,7 +66,7 @@ describe("A training step", () => {
     assert.equal(new Set(first.slice(1)).size, 3);
   });
 
-  it("trains a layer again in the next run, when it was thawed and compiled", async () => {
+  it("A training step trains a layer again in the next run when it was unfrozen and compiled", async () => {
     const model = chain();
     model.layers[1].trainable = false;
     model.compile({ optimizer: tf.train.sgd(0.1), loss });
@@ -76,7 +76,7 @@ describe("A training step", () => {
     assert.equal(new Set((await weightsOfBatches(model)).map(([weight]) => weight)).size, 4);
   });
 
-  it("takes the optimizer that a callback compiles the model with", async () => {
+  it("A training step uses the optimizer with which a callback compiles the model", async () => {
     const model = chain();
     model.compile({ optimizer: tf.train.sgd(0.1), loss });
     const swap = (batch: number) => {
@@ -87,7 +87,7 @@ describe("A training step", () => {
     assert.deepEqual(seen.slice(2), [seen[1], seen[1]]);
   });
 
-  it("leaves an optimizer that has its own minimize to it", async () => {
+  it("A training step leaves the step to an optimizer with its own minimize", async () => {
     const model = chain();
     const optimizer = tf.train.sgd(0.1);
     let calls = 0;
@@ -104,7 +104,7 @@ describe("A training step", () => {
     assert.deepEqual(await weightsOfBatches(other), own);
   });
 
-  it("updates through what is wrapped around applyGradients in mid-run, an average too", async () => {
+  it("A training step updates through a wrapper of applyGradients that is added during a run, even an average", async () => {
     const model = chain();
     const optimizer = exponentialMovingAverage(tf.train.sgd(0.1), { momentum: 0 });
     model.compile({ optimizer, loss });
@@ -118,7 +118,7 @@ describe("A training step", () => {
     assert.deepEqual(weightsOf(model), seen[1]);
   });
 
-  it("takes what a callback compiles a Sequential with, which has another inner model then", async () => {
+  it("A training step follows a callback that compiles a Sequential, which then has another inner model", async () => {
     const base = tf.layers.dense({ units: 1, inputShape: [1], useBias: false, trainable: false });
     const model = tf.sequential({ layers: [base, tf.layers.dense({ units: 1 })] });
     model.compile({ optimizer: tf.train.sgd(0.1), loss });
@@ -144,7 +144,7 @@ describe("A training step", () => {
     assert(Math.abs(logs.loss - history.val_loss[2]) < 1e-6);
   });
 
-  it("ends a run whose callback compiles a loss for other targets", async () => {
+  it("A training step ends a run whose callback compiles a loss for other targets", async () => {
     const model = chain();
     model.compile({ optimizer: "sgd", loss });
     const sparse = () => model.compile({ optimizer: "sgd", loss: (() => {}) as never });
@@ -154,7 +154,7 @@ describe("A training step", () => {
     );
   });
 
-  it("marks a Sequential as being in a fit also after it was compiled again", async () => {
+  it("A training step marks a Sequential as being in a fit even after it was compiled again", async () => {
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
     const compile = () => model.compile({ optimizer: "sgd", loss });
     compile();
@@ -169,7 +169,7 @@ describe("A training step", () => {
     await fit(model, x, y, options);
   });
 
-  it("changes nothing in a model whose layers are all frozen, and says so once", async () => {
+  it("A training step changes nothing in a model whose layers are all frozen, and warns once", async () => {
     for (const freezesLate of [false, true]) {
       const model = chain();
       const freeze = () => model.layers.forEach((layer) => layer.trainable = false);
@@ -190,7 +190,7 @@ describe("A training step", () => {
     }
   });
 
-  it("warns once of a layer that was unfrozen after the model was compiled", async () => {
+  it("A training step warns once about a layer that was unfrozen after the model was compiled", async () => {
     for (const inRun of [false, true]) {
       const model = chain();
       model.layers[1].trainable = false;
@@ -205,7 +205,7 @@ describe("A training step", () => {
     }
   });
 
-  it("applies constraints after each update, as Keras does", async () => {
+  it("A training step applies constraints after each update, like Keras", async () => {
     const make = (kernelConstraint: "nonNeg" | "unitNorm" | undefined) => {
       const layer = tf.layers.dense({
         units: 1,
@@ -233,7 +233,7 @@ describe("A training step", () => {
     assert.equal(await tensorsLeft(() => fit(own, x, y, options)), 0);
   });
 
-  it("names a loss or a metric that gives no tensor", async () => {
+  it("A training step names a loss or a metric that returns no tensor", async () => {
     for (
       const [compile, message] of [
         [{ loss: () => 5 }, /^Cannot use the loss of dense\S*: .* got the number 5$/],
@@ -249,8 +249,8 @@ describe("A training step", () => {
   });
 });
 
-describe("Two outputs of one shared layer", () => {
-  it("have keys of their own, as in Keras, in order and by name", async () => {
+describe("Two outputs of a shared layer", () => {
+  it("Two outputs of a shared layer have separate keys, like in Keras, in order and by name", async () => {
     const inputs = [0, 1].map((i) => tf.input({ shape: [1], name: `in${i}` }));
     const shared = tf.layers.dense({ units: 1, name: "head", kernelInitializer: "ones" });
     const outputs = inputs.map((input) => shared.apply(input) as tf.SymbolicTensor);
@@ -290,7 +290,7 @@ describe("Integer targets", () => {
   ];
   const metrics = ["accuracy", "mse", "mae", "mape", "precision", tf.metrics.recall];
 
-  it("count as floats in each loss and metric of TensorFlow.js", async () => {
+  it("Integer targets count as floats in each loss and metric of TensorFlow.js", async () => {
     const x = tf.tensor2d([[0.1, 0.9], [0.7, 0.2], [0.4, 0.6]]);
     const onehot = tf.tensor2d([[0, 1], [1, 0], [1, 0]]);
     for (const loss of losses) {
@@ -309,7 +309,7 @@ describe("Integer targets", () => {
     }
   });
 
-  it("are given as they are to functions of the user's own", async () => {
+  it("Integer targets are passed unchanged to custom functions", async () => {
     const seen = new Set<string>();
     const see =
       (what: string, result: (yTrue: tf.Tensor, yPred: tf.Tensor) => tf.Tensor) =>

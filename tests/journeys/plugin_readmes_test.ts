@@ -122,7 +122,7 @@ describe("The README of each plugin", () => {
     describe(`The README of ${name}`, () => {
       const readme = () => readFileSync(join(plugins, name, "README.md"), "utf8");
 
-      it("has a program that runs as it is written, but for ports and folders", async () => {
+      it("The README contains a program that runs as written, except for ports and folders", async () => {
         const blocks = parseBlocks(readme()).filter(({ language }) => language === "ts");
         assert.deepEqual(blocks.map(({ reason }) => reason), [undefined]);
         const received: Received[] = [];

@@ -9,8 +9,8 @@ import { kinds } from "./kinds.ts";
 const share = ["node", "bun", "deno"].indexOf(getRuntime().name);
 const some = Object.values(kinds).filter((_, i) => isLong || i % 3 === share);
 
-describe("A training process that is killed", () => {
-  it("makes the same when it is started again", async () => {
+describe("A killed training process", () => {
+  it("A killed training process has the same result when it is started again", async () => {
     const kills = isLong ? 10 * some.length : 30;
     const { lost, differences, ...report } = await killRuns(some, kills, 20261129);
     const mean = meanOf(lost).toFixed(1);

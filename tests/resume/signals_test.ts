@@ -59,13 +59,13 @@ async function interrupt(
   }
 }
 
-describe("A training process that a signal asks to stop", {
+describe("A training process that receives a signal", {
   skip: process.platform === "win32",
 }, () => {
   phases.forEach(([phase, isSaved], i) => {
     const some = isLong ? signals : [signals[i % signals.length]];
     for (const signal of some) {
-      it(`ends by ${signal} in ${phase}, with its exit code and${isSaved ? "" : " without"} a backup`, async () => {
+      it(`A training process ends on ${signal} in ${phase}, with its exit code and${isSaved ? "" : " without"} a backup`, async () => {
         const { code, stdout, stderr, files } = await interrupt(phase, signal);
         assert.equal(code, exitCodes[signal], stderr);
         assert.match(stdout, new RegExp(`^ended by Interrupted by ${signal}$`, "m"));
@@ -74,14 +74,14 @@ describe("A training process that a signal asks to stop", {
     }
   });
 
-  it("keeps the backups that it had where it hangs in a hook", async () => {
+  it("A training process keeps its earlier backups if it hangs in a hook", async () => {
     const { code, files } = await interrupt("onEpochEnd", "SIGTERM", { saveFreq: "epoch" });
     assert.equal(code, exitCodes.SIGTERM);
     assert.deepEqual(files, ["latest.safetensors"]);
   });
 
   for (const signal of isLong ? signals : ["SIGHUP"] as const) {
-    it(`ends immediately when ${signal} comes again while it closes`, async () => {
+    it(`A training process ends immediately if ${signal} arrives again while it closes`, async () => {
       const { code, files } = await interrupt("close", signal, { isRepeated: true });
       assert.equal(code, exitCodes[signal]);
       assert.ok(files.includes("latest.safetensors"));
