@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, it } from "node:test";
 import {
+  accumulateGradients,
   BackupAndRestore,
   type BackupAndRestoreOptions,
   Callback,
   CallbackList,
+  clipGradients,
   CSVLogger,
   EarlyStopping,
   exponentialMovingAverage,
@@ -197,6 +199,8 @@ describe("BackupAndRestore", () => {
     "a subclass of Adam": () => new AdamW(0.1, 0.9, 0.999),
     "an optimizer of one's own": () => new HeavyBall(),
     "Adam with averages": () => exponentialMovingAverage(tf.train.adam(0.1), { momentum: 0.9 }),
+    "Adam with sums of gradients": () => accumulateGradients(tf.train.adam(0.1), 3),
+    "Adam with clipped gradients": () => clipGradients(tf.train.adam(0.1), { clipNorm: 0.1 }),
   };
   for (const [name, make] of Object.entries(optimizers)) {
     it(`BackupAndRestore makes an interrupted run equal to an uninterrupted one, bit for bit: ${name}`, async () => {
@@ -208,21 +212,24 @@ describe("BackupAndRestore", () => {
       const straight = makeModel(make());
       const whole = await train(straight, others());
 
-      const fs = memoryFileSystem();
-      const first = makeModel(make());
-      await assert.rejects(
-        train(first, [...others(), backup(fs), crash("onTrainBatchEnd", 3)]),
-        /crash/,
-      );
-      const second = makeModel(make());
-      const { seen, callback } = counter();
-      const resumed = await train(second, [...others(), backup(fs), callback]);
+      for (const saveFreq of ["epoch", 2] as const) {
+        const fs = memoryFileSystem();
+        const first = makeModel(make());
+        const saving = () => backup(fs, { saveFreq, saveOnBackground: false });
+        await assert.rejects(
+          train(first, [...others(), saving(), crash("onTrainBatchEnd", 3)]),
+          /crash/,
+        );
+        const second = makeModel(make());
+        const { seen, callback } = counter();
+        const resumed = await train(second, [...others(), saving(), callback]);
 
-      assert.deepEqual(seen.epochs, [3, 4]);
-      assert.deepEqual(resumed.history, whole.history);
-      assert.deepEqual(resumed.epoch, whole.epoch);
-      assert.deepEqual(await resultOf(second), await resultOf(straight));
-      assert.ok(getLearningRate(second) < 0.1);
+        assert.deepEqual(seen, { batches: saveFreq === "epoch" ? 6 : 5, epochs: [3, 4] });
+        assert.deepEqual(resumed.history, whole.history);
+        assert.deepEqual(resumed.epoch, whole.epoch);
+        assert.deepEqual(await resultOf(second), await resultOf(straight));
+        assert.ok(getLearningRate(second) < 0.1);
+      }
     });
   }
 
