@@ -89,14 +89,22 @@ function byKey(callbacks: readonly CallbackLike[]): Map<string, CallbackLike[]> 
  * A copy of plain data.
  *
  * @param path where it is in the state, for messages
- * @throws TypeError for what a file would lose, such as a `Map` or a function
+ * @param holders the lists and records that hold it, from the outermost
+ * @throws TypeError for what a file would lose, such as a `Map` or a function, or cannot hold
  */
-function copyOf(value: unknown, path = "the state"): StateValue | undefined {
+function copyOf(
+  value: unknown,
+  path = "the state",
+  holders: readonly unknown[] = [],
+): StateValue | undefined {
   if (value === null || ["boolean", "number", "string", "undefined"].includes(typeof value)) {
     return value as StateValue | undefined;
   }
+  if (holders.includes(value)) {
+    throw new TypeError(`${path} holds itself, expected plain data without cycles`);
+  }
   if (Array.isArray(value)) {
-    return value.map((one, i) => copyOf(one, `${path}[${i}]`) as StateValue);
+    return value.map((one, i) => copyOf(one, `${path}[${i}]`, [...holders, value]) as StateValue);
   }
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
     return (value as Float32Array).slice();
@@ -110,7 +118,9 @@ function copyOf(value: unknown, path = "the state"): StateValue | undefined {
     );
   }
   const entries = Object.entries(value);
-  return Object.fromEntries(entries.map(([key, one]) => [key, copyOf(one, `${path}.${key}`)]));
+  return Object.fromEntries(
+    entries.map(([key, one]) => [key, copyOf(one, `${path}.${key}`, [...holders, value])]),
+  );
 }
 
 /** Whether it is a record, of whatever realm, and no instance of a class. */

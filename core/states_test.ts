@@ -59,6 +59,15 @@ describe("The state of a list", () => {
           `booleans, null, lists, records and typed arrays`,
       );
     }
+    const cycle = { list: [] as unknown[] };
+    cycle.list.push(cycle);
+    assert.match(
+      (await errorOf(() => holding(cycle).getState())).message,
+      /in getState: the state\.list\[0\] holds itself, expected plain data without cycles$/,
+    );
+    // What is held twice is no cycle.
+    const twice = { a: live, b: [live] };
+    assert.deepEqual(await holding(twice).getState(), { mine: twice });
   });
 
   it("The state of a list includes the stateKey of the callback, and is restored in no other", async () => {

@@ -468,9 +468,7 @@ const corpus: Hostile[] = [
     what: "has a state that is no data",
     module:
       "export default () => ({ onEpochEnd() {}, getState: () => { const a = {}; a.a = a; return a; } });",
-    // A thread can send a cycle.
-    sandboxed: "left out",
-    worker: "harmless",
+    ...leftOut,
   },
   {
     what: "calls the host ten thousand times at once",

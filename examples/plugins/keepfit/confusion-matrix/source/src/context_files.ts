@@ -5,6 +5,8 @@ import type { FileSystem } from "keepfit/runtime";
 export function contextFiles(context: PluginContext): FileSystem {
   return {
     makeDir: () => Promise.resolve(),
+    // It may write only: the files of earlier runs are not its business.
+    readDir: () => Promise.resolve([]),
     open: (path: string | URL) => {
       let last: Promise<unknown> = Promise.resolve();
       return Promise.resolve({
