@@ -55,6 +55,26 @@ export function activationNamed(name: string, alpha = 1): PlannedActivation {
 }
 
 /**
+ * The number of an activation that is computed number by number, 0 for a linear one.
+ *
+ * @throws NotPlanned for another one
+ */
+export function kindOf(activation: Activation | null | undefined): number {
+  const planned = planActivation(activation);
+  if (planned === undefined) return 0;
+  const kind = kinds[planned.name];
+  if (kind === undefined) {
+    throw new NotPlanned(`the activation ${planned.name} is not compiled in recurrent layers`);
+  }
+  return kind;
+}
+
+/** Whether the derivative of one of these activations is computed from its input. */
+export function needsInput(...activations: (Activation | null | undefined)[]): boolean {
+  return activations.some((one) => planActivation(one)?.needsInput);
+}
+
+/**
  * The work of an activation.
  *
  * @param size numbers of a row

@@ -237,6 +237,11 @@ export class Builder {
     this.#uses.set(value, uses);
   }
 
+  /** State that an operation reads a value once more. */
+  addUse(value: Value): void {
+    this.#uses.set(value, this.#usesOf(value) + 1);
+  }
+
   /**
    * Where an operation has to write the gradient of an input; undefined if there is none to
    * compute. Called once for each time that the operation reads it, in the order of the forward

@@ -53,3 +53,19 @@ export function multiply(builder: Builder, K: number, N: number): Product {
     },
   };
 }
+
+/**
+ * The product with a matrix of K rows and N columns of rows that are `step` numbers apart; all by
+ * address.
+ */
+export function multiplyStrided(
+  builder: Builder,
+  K: number,
+  N: number,
+): (M: number, x: number, step: number, w: number, y: number) => void {
+  const scratch = builder.scratch(tileSize + wide * K);
+  return (M, x, step, w, y) => {
+    const panelAt = scratch.at + tileSize * 4;
+    builder.kernels.gemm(M, N, K, x, step, 1, w, y, 0, 0, panelAt, scratch.at);
+  };
+}

@@ -7,5 +7,6 @@ export * from "./gemm";
 export * from "./image";
 export * from "./loss";
 export * from "./merge";
-export * from "./pool";
 export * from "./noise";
+export * from "./pool";
+export * from "./recurrent";

@@ -30,7 +30,9 @@ import {
   planMaxPooling,
 } from "./pooling.ts";
 import { planPermute, planRepeatVector } from "./rearrange.ts";
+import { planRecurrent } from "./recurrent.ts";
 import { planFlatten, planIdentity, planReshape } from "./shape.ts";
+import { planBidirectional } from "./wrappers.ts";
 import type { LayerPlanner } from "./types.ts";
 
 /** How layers of TensorFlow.js are planned, by the static name of their class. */
@@ -41,6 +43,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Average: planAverage,
   AveragePooling1D: planAveragePooling,
   AveragePooling2D: planAveragePooling,
+  Bidirectional: planBidirectional,
   Concatenate: planConcatenate,
   Conv1D: planConvolution,
   Conv2D: planConvolution,
@@ -50,6 +53,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Dropout: planDropout,
   ELU: planELU,
   Flatten: planFlatten,
+  GRU: planRecurrent,
   GaussianDropout: planGaussianDropout,
   GaussianNoise: planGaussianNoise,
   GlobalAveragePooling1D: planGlobalAveragePooling,
@@ -57,6 +61,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   GlobalMaxPooling1D: planGlobalMaxPooling,
   GlobalMaxPooling2D: planGlobalMaxPooling,
   InputLayer: planIdentity,
+  LSTM: planRecurrent,
   LeakyReLU: planLeakyReLU,
   MaxPooling1D: planMaxPooling,
   MaxPooling2D: planMaxPooling,
@@ -67,6 +72,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   ReLU: planReLU,
   RepeatVector: planRepeatVector,
   Reshape: planReshape,
+  SimpleRNN: planRecurrent,
   Softmax: planSoftmax,
   SpatialDropout1D: planSpatialDropout1D,
   UpSampling2D: planUpSampling,

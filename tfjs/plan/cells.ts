@@ -1,0 +1,236 @@
+import { type Activation, kindOf, needsInput } from "./activations.ts";
+import type { Block, Builder, LayerVariable } from "./builder.ts";
+import { multiply, multiplyStrided } from "./matrices.ts";
+
+/** What a recurrent layer of TensorFlow.js repeats. */
+export interface RecurrentCell {
+  units: number;
+  kernel: LayerVariable;
+  recurrentKernel: LayerVariable;
+  bias: LayerVariable | null;
+  activation: Activation;
+  recurrentActivation?: Activation;
+  dropout: number;
+  recurrentDropout: number;
+}
+
+/** A step of all rows. Addresses are of the first row's numbers. */
+export interface CellStep {
+  rows: number;
+  /** Position of the step in the input. */
+  time: number;
+  /** Whether there is a state before it; otherwise that is zero. */
+  hasState: boolean;
+  /** The output, or its gradient, in the sequence; 0 for none. */
+  y: number;
+  /** The mask; 0 for none. Its rows are as long as the input. */
+  mask: number;
+}
+
+/** Where the next states of a step are written. */
+export interface NextStates {
+  /** Addresses, in the order of the states. */
+  at: number[];
+  /** Distance of two rows. */
+  step: number;
+}
+
+/**
+ * A cell in a plan. Blocks have the numbers of all steps in each row. `z` are the products of the
+ * inputs, which become the gates, then the gradients of the products.
+ */
+export interface PlannedCell {
+  /** The states before each step, the output first. */
+  states: Block[];
+  /** Compute a step. */
+  forward(step: CellStep, next: NextStates): void;
+  /** Called before the first `backward` of a batch. */
+  beginBackward(): void;
+  /** The gradients of the states after a step, `d`, become those of the states before it. */
+  backward(step: CellStep, d: Block[]): void;
+  /** Compute the gradient of the recurrent weights. */
+  weightGradient(rows: number, to: Block): void;
+}
+
+type PlanCell = (
+  cell: RecurrentCell,
+  builder: Builder,
+  input: { steps: number; z: Block; isMasked: boolean },
+) => PlannedCell;
+
+const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked }) => {
+  const { kernels } = builder;
+  const { units } = cell;
+  const [width, step, zStep] = [4 * units, steps * units, steps * 4 * units];
+  const [kind, gateKind] = [kindOf(cell.activation), kindOf(cell.recurrentActivation)];
+  const weight = builder.weight(cell.recurrentKernel);
+  const pre = sumsOfGates(cell, builder, zStep);
+  const [h, c, active] = [step, step, step].map((size) => builder.perRow(size));
+  const sums = builder.perRow(width);
+  const kept = isMasked ? builder.perRow(units) : undefined;
+  const product = multiplyStrided(builder, units, width);
+  const back = multiplyStrided(builder, width, units);
+  const transposed = builder.fixed(weight.size);
+  const whole = multiply(builder, units, width);
+  return {
+    states: [h, c],
+    forward({ rows, time, hasState, y, mask }, next) {
+      const [zAt, hAt] = [stepAt(z, time, width), stepAt(h, time, units)];
+      if (hasState) product(rows, hAt, step, weight.data.at, sums.at);
+      // deno-fmt-ignore
+      kernels.lstm(
+        rows, units, gateKind, kind, zStep, step, next.step,
+        zAt, stepAt(pre, time, width), hasState ? sums.at : 0, mask, steps,
+        hAt, stepAt(c, time, units), stepAt(active, time, units), next.at[0], next.at[1], y,
+      );
+    },
+    beginBackward: () => kernels.transpose(units, width, weight.data.at, transposed.at),
+    backward({ rows, time, hasState, y, mask }, [dh, dc]) {
+      const zAt = stepAt(z, time, width);
+      // deno-fmt-ignore
+      kernels.lstmGradient(
+        rows, units, gateKind, kind, zStep, step, zAt, stepAt(pre, time, width), mask, steps,
+        stepAt(c, time, units), stepAt(active, time, units), dh.at, dc.at, y, kept?.at ?? 0,
+      );
+      if (!hasState) return;
+      back(rows, zAt, zStep, transposed.at, dh.at);
+      if (kept !== undefined) kernels.add(rows * units, kept.at, dh.at);
+    },
+    weightGradient: (rows, to) => whole.weightGradient(rows * steps, h, z, to),
+  };
+};
+
+const planSimple: PlanCell = (cell, builder, { steps, z, isMasked }) => {
+  const { kernels } = builder;
+  const { units } = cell;
+  const step = steps * units;
+  const kind = kindOf(cell.activation);
+  const weight = builder.weight(cell.recurrentKernel);
+  const pre = sumsOfGates(cell, builder, step);
+  const h = builder.perRow(step);
+  const sums = builder.perRow(units);
+  const kept = isMasked ? builder.perRow(units) : undefined;
+  const product = multiplyStrided(builder, units, units);
+  const transposed = builder.fixed(weight.size);
+  const whole = multiply(builder, units, units);
+  return {
+    states: [h],
+    forward({ rows, time, hasState, y, mask }, next) {
+      const [zAt, hAt] = [stepAt(z, time, units), stepAt(h, time, units)];
+      if (hasState) product(rows, hAt, step, weight.data.at, sums.at);
+      // deno-fmt-ignore
+      kernels.simpleRecurrent(
+        rows, units, kind, step, next.step, zAt, stepAt(pre, time, units), hasState ? sums.at : 0,
+        mask, steps, hAt, next.at[0], y,
+      );
+    },
+    beginBackward: () => kernels.transpose(units, units, weight.data.at, transposed.at),
+    backward({ rows, time, hasState, y, mask }, [dh]) {
+      const zAt = stepAt(z, time, units);
+      // deno-fmt-ignore
+      kernels.simpleRecurrentGradient(
+        rows, units, kind, step, zAt, stepAt(pre, time, units), mask, steps,
+        dh.at, y, kept?.at ?? 0,
+      );
+      if (!hasState) return;
+      product(rows, zAt, step, transposed.at, dh.at);
+      if (kept !== undefined) kernels.add(rows * units, kept.at, dh.at);
+    },
+    weightGradient: (rows, to) => whole.weightGradient(rows * steps, h, z, to),
+  };
+};
+
+const planGRU: PlanCell = (cell, builder, { steps, z }) => {
+  const { kernels } = builder;
+  const { units } = cell;
+  const [width, step, zStep] = [3 * units, steps * units, steps * 3 * units];
+  const [kind, gateKind] = [kindOf(cell.activation), kindOf(cell.recurrentActivation)];
+  const weight = builder.weight(cell.recurrentKernel);
+  const pre = sumsOfGates(cell, builder, zStep);
+  // The state is multiplied with the weights of two gates; its product with r with those of one.
+  const [h, rh] = [step, step].map((size) => builder.perRow(size));
+  const [two, one] = [2 * units, units].map((columns) => builder.fixed(units * columns));
+  const sums = builder.perRow(2 * units);
+  const [kept, d3, drh] = [units, units, units].map((size) => builder.perRow(size));
+  const product = multiplyStrided(builder, units, 2 * units);
+  const square = multiplyStrided(builder, units, units);
+  const back = multiplyStrided(builder, 2 * units, units);
+  const transposed = builder.fixed(weight.size);
+  const [wholes, parts] = [
+    [2, 1].map((gates) => multiply(builder, units, gates * units)),
+    [2, 1].map((gates) => builder.perRow(steps * gates * units)),
+  ];
+  const split = (): void => {
+    const { at } = weight.data;
+    kernels.copyColumns(units, 2 * units, at, width, two.at, 2 * units);
+    kernels.copyColumns(units, units, at + 8 * units, width, one.at, units);
+  };
+  return {
+    states: [h],
+    forward({ rows, time, hasState, y, mask }, next) {
+      if (!hasState) split();
+      const [zAt, preAt] = [stepAt(z, time, width), stepAt(pre, time, width)];
+      const [hAt, rhAt] = [stepAt(h, time, units), stepAt(rh, time, units)];
+      const sumsAt = hasState ? sums.at : 0;
+      if (hasState) product(rows, hAt, step, two.at, sums.at);
+      kernels.gruGates(rows, units, gateKind, zStep, step, zAt, preAt, sumsAt, hAt, rhAt);
+      if (hasState) square(rows, rhAt, step, one.at, sums.at);
+      // deno-fmt-ignore
+      kernels.gruState(
+        rows, units, kind, zStep, step, next.step, zAt, preAt, sumsAt, mask, steps,
+        hAt, next.at[0], y,
+      );
+    },
+    beginBackward: () => kernels.transpose(units, width, weight.data.at, transposed.at),
+    backward({ rows, time, hasState, y, mask }, [dh]) {
+      const [zAt, preAt, hAt] = [
+        stepAt(z, time, width),
+        stepAt(pre, time, width),
+        stepAt(h, time, units),
+      ];
+      // deno-fmt-ignore
+      kernels.gruStateGradient(
+        rows, units, gateKind, kind, zStep, step, zAt, preAt, mask, steps,
+        hAt, dh.at, y, d3.at, kept.at,
+      );
+      // Rows of the transposed weights: two gates, then the third.
+      square(rows, d3.at, units, transposed.at + 8 * units * units, drh.at);
+      // deno-fmt-ignore
+      kernels.gruGatesGradient(
+        rows, units, gateKind, zStep, step, zAt, preAt, hAt, drh.at, kept.at,
+      );
+      if (!hasState) return;
+      back(rows, zAt, zStep, transposed.at, dh.at);
+      kernels.add(rows * units, kept.at, dh.at);
+    },
+    weightGradient(rows, to) {
+      const M = rows * steps;
+      [h, rh].forEach((states, i) => {
+        const columns = i === 0 ? 2 * units : units;
+        const [from, at] = [z.at + i * 8 * units, to.at + i * 8 * units];
+        kernels.copyColumns(M, columns, from, width, parts[i].at, columns);
+        const part = i === 0 ? two : one;
+        wholes[i].weightGradient(M, states, parts[i], part);
+        kernels.copyColumns(units, columns, part.at, columns, at, width);
+      });
+    },
+  };
+};
+
+/** How cells are planned, by the class of their layer, with their number of gates. */
+export const cellPlanners: Readonly<Record<string, { gates: number; plan: PlanCell }>> = {
+  GRU: { gates: 3, plan: planGRU },
+  LSTM: { gates: 4, plan: planLSTM },
+  SimpleRNN: { gates: 1, plan: planSimple },
+};
+
+/** Where the sums of gates are kept, if gradients need them. */
+function sumsOfGates(cell: RecurrentCell, builder: Builder, size: number): Block | undefined {
+  const isNeeded = builder.isTraining && needsInput(cell.activation, cell.recurrentActivation);
+  return isNeeded ? builder.perRow(size) : undefined;
+}
+
+/** Address of a step's numbers, of which a step has so many in each row; 0 without a block. */
+function stepAt(block: Block | undefined, time: number, width: number): number {
+  return block === undefined ? 0 : block.at + time * width * 4;
+}

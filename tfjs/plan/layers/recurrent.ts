@@ -1,0 +1,138 @@
+import { isChanged } from "../../forward.ts";
+import { type Block, type Builder, NotPlanned, type Value } from "../builder.ts";
+import { cellPlanners, type RecurrentCell } from "../cells.ts";
+import { multiply } from "../matrices.ts";
+import type { PlannedLayer } from "./types.ts";
+
+/** `tf.layers.lstm`, `gru` or `simpleRNN`. */
+export interface Recurrent {
+  constructor: { className?: string };
+  cell: RecurrentCell;
+  returnSequences: boolean;
+  returnState: boolean;
+  goBackwards: boolean;
+  stateful: boolean;
+}
+
+/** `tf.layers.lstm`, `tf.layers.gru` and `tf.layers.simpleRNN`. */
+export function planRecurrent(
+  layer: Recurrent,
+  inputs: Value[],
+  builder: Builder,
+): PlannedLayer {
+  return planPass(layer, inputs, builder, false);
+}
+
+/**
+ * Plan the steps of a recurrent layer.
+ *
+ * @param isForward whether a sequence of outputs is in the order of the input even if the layer goes
+ * backwards
+ */
+export function planPass(
+  layer: Recurrent,
+  inputs: Value[],
+  builder: Builder,
+  isForward: boolean,
+): PlannedLayer {
+  check(layer, inputs);
+  const { kernels } = builder;
+  const { cell } = layer;
+  const [input] = inputs;
+  const [steps, size] = input.shape;
+  const { units } = cell;
+  const { gates, plan } = cellPlanners[layer.constructor.className as string];
+  const width = gates * units;
+  const kernel = builder.weight(cell.kernel);
+  const bias = cell.bias ? builder.weight(cell.bias) : undefined;
+  const recurrent = builder.weight(cell.recurrentKernel);
+  const from = [input, kernel, recurrent, bias];
+  const z = builder.perRow(steps * width);
+  const product = multiply(builder, size, width);
+  const planned = plan(cell, builder, { steps, z, isMasked: false });
+  const { states } = planned;
+  const last = states.map(() => builder.perRow(units));
+  const output = builder.value(layer.returnSequences ? [steps, units] : [units], from);
+  const outputs = [output];
+  if (layer.returnState) outputs.push(...states.map(() => builder.value([units], from)));
+  // Of each state, the outputs that are its last value.
+  const ends = states.map((_, i) => {
+    const all = layer.returnState ? [outputs[i + 1]] : [];
+    return i === 0 && !layer.returnSequences ? [output, ...all] : all;
+  });
+  const d = builder.isTraining ? states.map(() => builder.perRow(units)) : [];
+
+  const inputGradient = builder.gradientOf(input);
+  const kernelGradient = builder.weightGradientOf(kernel);
+  const recurrentGradient = builder.weightGradientOf(recurrent);
+  const biasGradient = bias && builder.weightGradientOf(bias);
+
+  const timeOf = (step: number) => layer.goBackwards ? steps - 1 - step : step;
+  /** Where a step has its output, or its gradient, in a sequence. */
+  const placeOf = (step: number, block: Block): number => {
+    if (!layer.returnSequences || !block.isUsed) return 0;
+    return block.at + (isForward ? timeOf(step) : step) * units * 4;
+  };
+  return {
+    outputs,
+    operation: {
+      forward(rows) {
+        const biasAt = bias?.data.at ?? 0;
+        product.forward(rows * steps, input.data, kernel.data, z, biasAt, false);
+        for (const block of states) kernels.zero(rows * block.size, block.at);
+        for (let step = 0; step < steps; step++) {
+          const isLast = step === steps - 1;
+          const next = isLast ? last : states;
+          const offset = isLast ? 0 : timeOf(step + 1) * units * 4;
+          planned.forward(
+            {
+              rows,
+              time: timeOf(step),
+              hasState: step > 0,
+              y: placeOf(step, output.data),
+              mask: 0,
+            },
+            { at: next.map(({ at }) => at + offset), step: isLast ? units : steps * units },
+          );
+        }
+        ends.forEach((all, i) => {
+          for (const { data } of all) kernels.copy(rows * units, last[i].at, data.at);
+        });
+      },
+      backward(rows) {
+        ends.forEach((all, i) => {
+          kernels.zero(rows * units, d[i].at);
+          // What is not read has no gradient.
+          for (const { gradient } of all) {
+            if (gradient.isUsed) kernels.add(rows * units, gradient.at, d[i].at);
+          }
+        });
+        planned.beginBackward();
+        for (let step = steps - 1; step >= 0; step--) {
+          planned.backward({
+            rows,
+            time: timeOf(step),
+            hasState: step > 0,
+            y: placeOf(step, output.gradient),
+            mask: 0,
+          }, d);
+        }
+        const M = rows * steps;
+        if (kernelGradient) product.weightGradient(M, input.data, z, kernelGradient);
+        if (recurrentGradient) planned.weightGradient(rows, recurrentGradient);
+        if (biasGradient) kernels.columnSums(M, width, z.at, biasGradient.at);
+        if (inputGradient) product.inputGradient(M, z, kernel.data, inputGradient);
+      },
+    },
+  };
+}
+
+function check(layer: Recurrent, inputs: Value[]): void {
+  const { dropout, recurrentDropout } = layer.cell;
+  if (inputs.length > 1) throw new NotPlanned("an initial state is not compiled");
+  if (layer.stateful) throw new NotPlanned("a stateful layer is not compiled");
+  if (dropout > 0 || recurrentDropout > 0) {
+    throw new NotPlanned("dropout of a recurrent layer is not compiled");
+  }
+  if (isChanged(layer.cell)) throw new NotPlanned("its cell is not that of TensorFlow.js");
+}

@@ -1,0 +1,164 @@
+import { describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { fit } from "keepfit";
+import { furthest, twins, weightsOf } from "../../../training/fixtures.ts";
+import { planAgrees, planThrows, start } from "../fixtures.ts";
+
+const { layers } = tf;
+
+type Args = {
+  units: number;
+  returnSequences?: boolean;
+  returnState?: boolean;
+  [more: string]: unknown;
+};
+const kinds = ["lstm", "gru", "simpleRNN"] as const;
+type Kind = typeof kinds[number];
+
+// TensorFlow.js cannot make an orthogonal matrix of one number.
+const recurrent = (kind: Kind, args: Args) =>
+  layers[kind]({ recurrentInitializer: "glorotNormal", ...args } as never) as tf.layers.Layer;
+
+/** A model with trained weights below and above a recurrent layer. */
+function network(inputShape: number[], layer: () => tf.layers.Layer): () => tf.LayersModel {
+  return () => {
+    const inputs = tf.input({ shape: inputShape });
+    const below = layers.dense({ units: inputShape[1] }).apply(inputs);
+    const made = [layer().apply(below)].flat() as tf.SymbolicTensor[];
+    const outputs = made.map((one) => layers.dense({ units: 2 }).apply(one) as tf.SymbolicTensor);
+    return tf.model({ inputs, outputs });
+  };
+}
+
+describe("A planned recurrent layer", () => {
+  for (const kind of kinds) {
+    // TensorFlow.js has no gradient of a single step.
+    for (const [steps, size, units] of [[2, 1, 1], [4, 3, 5], [7, 5, 8], [3, 2, 11]]) {
+      for (const returnSequences of [false, true]) {
+        const what = returnSequences ? "sequences" : "the last output";
+        it(`${kind} of ${steps} steps, ${units} units and ${what} computes what TensorFlow.js does`, () =>
+          planAgrees(
+            kind,
+            network([steps, size], () => recurrent(kind, { units, returnSequences })),
+          ));
+      }
+    }
+
+    for (
+      const args of [
+        { goBackwards: true },
+        { goBackwards: true, returnSequences: true },
+        { returnState: true },
+        { returnState: true, returnSequences: true },
+        { returnState: true, returnSequences: true, goBackwards: true },
+        { useBias: false },
+        { unitForgetBias: false },
+        { trainable: false },
+      ]
+    ) {
+      it(`${kind} with ${Object.keys(args)} computes what TensorFlow.js does`, () =>
+        planAgrees(kind, network([5, 3], () => recurrent(kind, { units: 6, ...args }))));
+    }
+
+    for (
+      const activation of ["linear", "relu", "relu6", "elu", "selu", "sigmoid", "hardSigmoid"]
+        .concat(["tanh", "softplus", "softsign", "swish"])
+    ) {
+      it(`${kind} with the activation ${activation} computes what TensorFlow.js does`, () =>
+        planAgrees(
+          kind,
+          network(
+            [3, 2],
+            () => recurrent(kind, { units: 5, activation, recurrentActivation: activation }),
+          ),
+          // Gates that are not between 0 and 1 make numbers large whose differences count.
+          { tolerance: 1e-5 },
+        ));
+    }
+
+    it(`${kind} whose state alone is read computes what TensorFlow.js does`, () =>
+      planAgrees(kind, () => {
+        const inputs = tf.input({ shape: [4, 3] });
+        const made = recurrent(kind, { units: 5, returnState: true, returnSequences: true })
+          .apply(inputs) as tf.SymbolicTensor[];
+        const outputs = layers.dense({ units: 2 }).apply(made.at(-1)!) as tf.SymbolicTensor;
+        return tf.model({ inputs, outputs });
+      }));
+
+    it(`${kind} on top of itself, and shared, computes what TensorFlow.js does`, () =>
+      planAgrees(kind, () => {
+        const inputs = tf.input({ shape: [4, 3] });
+        const shared = recurrent(kind, { units: 3, returnSequences: true });
+        const top = recurrent(kind, { units: 4 });
+        const outputs = top.apply(shared.apply(shared.apply(inputs))) as tf.SymbolicTensor;
+        return tf.model({ inputs, outputs });
+      }));
+
+    for (
+      const [args, reason] of [
+        [{ stateful: true, batchInputShape: [2, 3, 2] }, /stateful/],
+        [{ activation: "softmax" }, /softmax is not compiled in recurrent/],
+        [{ dropout: 0.1 }, /dropout/],
+        [{ recurrentDropout: 0.1 }, /dropout/],
+      ] as const
+    ) {
+      it(`${kind} with ${Object.keys(args)} is not planned`, () =>
+        planThrows(
+          () =>
+            tf.sequential({
+              layers: [recurrent(kind, { units: 3, inputShape: [3, 2], ...args })],
+            }),
+          reason,
+        ));
+    }
+  }
+});
+
+describe("A planned Bidirectional", () => {
+  for (const kind of kinds) {
+    for (const mergeMode of ["concat", "sum", "ave", "mul", null] as const) {
+      for (const args of [{}, { returnSequences: true }, { returnState: true }]) {
+        it(`of ${kind} with ${mergeMode} and ${Object.keys(args)} computes what TensorFlow.js does`, () =>
+          planAgrees(
+            kind,
+            network([5, 3], () =>
+              layers.bidirectional({
+                layer: recurrent(kind, { units: 4, ...args }) as tf.RNN,
+                mergeMode: mergeMode as "concat",
+              })),
+          ));
+      }
+    }
+  }
+});
+
+describe("A compiled run of recurrent layers", () => {
+  for (const backend of ["cpu", "wasm"] as const) {
+    for (const kind of kinds) {
+      it(`of ${kind} has the weights of TensorFlow.js after 100 steps on ${backend}`, async () => {
+        await start(backend);
+        const [compiled, plain] = twins(() => {
+          const model = tf.sequential({
+            layers: [
+              recurrent(kind, { units: 5, inputShape: [6, 3], returnSequences: true }),
+              layers.dropout({ rate: 0.2 }),
+              layers.bidirectional({ layer: recurrent(kind, { units: 4 }) as tf.RNN }),
+              layers.dense({ units: 1 }),
+            ],
+          });
+          model.compile({ optimizer: tf.train.sgd(0.05), loss: "meanSquaredError" });
+          return model;
+        });
+        const x = tf.randomNormal([39, 6, 3], 0, 1, "float32", 1);
+        const y = tf.tidy(() => x.sum([1, 2]).tanh().expandDims(1));
+        const options = { epochs: 20, batchSize: 8, seed: 1, verbose: 0 } as const;
+        const own = await fit(compiled, x, y, { ...options, jitCompile: true });
+        const theirs = await fit(plain, x, y, { ...options, jitCompile: false });
+        assert(furthest(own.history.loss as number[], theirs.history.loss as number[]) < 2e-6);
+        assert(furthest(weightsOf(compiled), weightsOf(plain)) < 1e-6);
+        await start("cpu");
+      });
+    }
+  }
+});
