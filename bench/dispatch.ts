@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { Callback, CallbackList, type CallbackLike } from "keepfit";
+import { Callback, type CallbackLike, CallbackList } from "keepfit";
 import { computeIntegrity, loadPlugin } from "keepfit/plugins";
 import { getRuntime } from "keepfit/runtime";
 
