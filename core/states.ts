@@ -97,14 +97,16 @@ function copyOf(
   path = "the state",
   holders: readonly unknown[] = [],
 ): StateValue | undefined {
-  if (value === null || ["boolean", "number", "string", "undefined"].includes(typeof value)) {
-    return value as StateValue | undefined;
-  }
+  if (isPrimitive(value)) return value;
   if (holders.includes(value)) {
     throw new TypeError(`${path} holds itself, expected plain data without cycles`);
   }
+  const inner = [...holders, value];
   if (Array.isArray(value)) {
-    return value.map((one, i) => copyOf(one, `${path}[${i}]`, [...holders, value]) as StateValue);
+    // Most are long lists of numbers, which need no path.
+    return value.map((one, i) =>
+      isPrimitive(one) ? one : copyOf(one, `${path}[${i}]`, inner)
+    ) as StateValue;
   }
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
     return (value as Float32Array).slice();
@@ -119,8 +121,13 @@ function copyOf(
   }
   const entries = Object.entries(value);
   return Object.fromEntries(
-    entries.map(([key, one]) => [key, copyOf(one, `${path}.${key}`, [...holders, value])]),
+    entries.map(([key, one]) => [key, copyOf(one, `${path}.${key}`, inner)]),
   );
+}
+
+function isPrimitive(value: unknown): value is boolean | number | string | null | undefined {
+  return value === null || value === undefined || typeof value === "number" ||
+    typeof value === "string" || typeof value === "boolean";
 }
 
 /** Whether it is a record, of whatever realm, and no instance of a class. */

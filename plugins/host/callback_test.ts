@@ -303,14 +303,14 @@ describe("A plugin that fails", () => {
     });
     assert.equal(calls, 40);
     assert.equal(messages.length, 2);
-    assert.match(messages[0], /no disk; training goes on/);
+    assert.match(messages[0], /no disk; training continues/);
     assert.match(
       messages[1],
       /\(epoch 39\): no disk \(it failed 20 times in a row\); it is left out of the rest of this run/,
     );
     // In the next run it has another chance.
     const next = new CallbackList(plugin, { model: {} });
-    assert.match((await warned(() => next.onEpochEnd(0, {})))[0], /no disk; training goes on/);
+    assert.match((await warned(() => next.onEpochEnd(0, {})))[0], /no disk; training continues/);
   });
 });
 
