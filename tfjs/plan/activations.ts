@@ -18,17 +18,23 @@ const kinds: Readonly<Record<string, number>> = {
   softsign: 9,
   swish: 10,
   leakyRelu: 11,
+  gelu: 12,
+  gelu_new: 13,
+  mish: 14,
+  thresholdedRelu: 15,
 };
 
 /** Those whose derivative is computed from their input. */
-const needInput = new Set(["softplus", "softsign", "swish"]);
+const needInput = new Set(
+  ["softplus", "softsign", "swish", "gelu", "gelu_new", "mish", "thresholdedRelu"],
+);
 
 /** An activation in a plan. */
 export interface PlannedActivation {
   name: string;
   /** Whether its input must be kept apart from its output. */
   needsInput: boolean;
-  /** The number that `elu`, `swish` and `leakyRelu` have. */
+  /** The number that `elu`, `swish`, `leakyRelu` and `thresholdedRelu` have. */
   alpha: number;
 }
 

@@ -98,6 +98,7 @@ export class Builder {
   readonly #blocks: Block[] = [];
   readonly #weights = new Map<number, Weight & { uses: number }>();
   readonly #uses = new Map<Value, number>();
+  readonly #states = new Map<number, Block>();
   readonly #trained: ReadonlySet<number>;
   /** Sums to be made after the backward pass of the operation that is planned. */
   #sums: Sum[] = [];
@@ -230,6 +231,18 @@ export class Builder {
       this.#weights.set(of.id, known);
     }
     return known;
+  }
+
+  /** What a layer keeps from batch to batch, as it is before its call. */
+  stateOf(variable: LayerVariable): Block {
+    return this.#states.get(variable.id) ?? this.weight(variable).data;
+  }
+
+  /** Where a call of a layer has to put what it keeps; the layer's next call finds it there. */
+  changeState(variable: LayerVariable, size: number): Block {
+    const block = this.fixed(size);
+    this.#states.set(variable.id, block);
+    return block;
   }
 
   /** State how often a value is read: by layers, and once as an output. */

@@ -1,5 +1,15 @@
 import type { Block, Builder } from "./builder.ts";
-import { type Axes, backwardWindows, forwardWindows, type Padded } from "./windows.ts";
+import {
+  bytes,
+  chunk,
+  eachChunk,
+  eachGroup,
+  groupOf,
+  imageAt,
+  padding,
+  repeated,
+} from "./images.ts";
+import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
 
 /** A convolution of images, and its gradients. */
 export interface Convolution {
@@ -15,17 +25,10 @@ export interface Convolution {
   inputGradient(rows: number, dy: Block, w: Block, dx: Block): void;
 }
 
-/** Bytes of a number. */
-const bytes = 4;
 /** Columns of a panel. */
 const wide = 8;
 /** Numbers of a tile of results: four rows. */
 const tileSize = 4 * wide;
-/** Windows that are computed at once: what they read stays in the cache, and sums stay short. */
-const chunk = 256;
-/** Windows that several small images have together. */
-const few = 256;
-
 /** Numbers of a matrix in panels. */
 const panelsOf = (rows: number, columns: number) => rows * Math.ceil(columns / wide) * wide;
 
@@ -46,7 +49,7 @@ export function convolve(builder: Builder, axes: Axes, C: number, N: number): Co
   const outputPixels = rows.output * columns.output;
   const taps = rows.size * columns.size;
   const K = taps * C;
-  const group = Math.max(1, Math.floor(few / outputPixels));
+  const group = groupOf(outputPixels);
 
   const input = padding(builder, forward.padded, [rows.input, columns.input], C, group);
   const output = padding(builder, backward.padded, [rows.output, columns.output], N, group);
@@ -67,21 +70,10 @@ export function convolve(builder: Builder, axes: Axes, C: number, N: number): Co
   const panelsAt = () => scratch.at + tileSize * bytes;
   const paddedAt = () => panelsAt() + panels * bytes;
 
-  /** Call for the images of each group. */
-  const each = (rows: number, run: (first: number, count: number) => void): void => {
-    for (let first = 0; first < rows; first += group) run(first, Math.min(group, rows - first));
-  };
-  /** Call for each chunk of so many windows. */
-  const eachChunk = (count: number, run: (first: number, count: number) => void): void => {
-    for (let first = 0; first < count; first += chunk) run(first, Math.min(chunk, count - first));
-  };
-  const imageAt = (block: Block, image: number, pixels: number, channels: number) =>
-    block.at + image * pixels * channels * bytes;
-
   return {
     forward(rows, x, w, y, bias, isRelu) {
       kernels.packPanels(K, N, w.at, panelsAt());
-      each(rows, (image, images) => {
+      eachGroup(rows, group, (image, images) => {
         const from = input.pad(images, imageAt(x, image, inputPixels, C), paddedAt());
         const to = imageAt(y, image, outputPixels, N);
         eachChunk(images * outputPixels, (first, count) => {
@@ -97,7 +89,7 @@ export function convolve(builder: Builder, axes: Axes, C: number, N: number): Co
     },
     weightGradient(rows, x, dy, dw) {
       let adds = 0;
-      each(rows, (image, images) => {
+      eachGroup(rows, group, (image, images) => {
         const from = input.pad(images, imageAt(x, image, inputPixels, C), paddedAt());
         const gradient = imageAt(dy, image, outputPixels, N);
         eachChunk(images * outputPixels, (first, count) => {
@@ -116,7 +108,7 @@ export function convolve(builder: Builder, axes: Axes, C: number, N: number): Co
       if (!isCovered) kernels.zero(rows * inputPixels * C, dx.at);
       for (const phase of phases) {
         kernels.packTransposed(phase.taps, C, N, w.at, phase.weights.at, panelsAt());
-        each(rows, (image, images) => {
+        eachGroup(rows, group, (image, images) => {
           const from = output.pad(images, imageAt(dy, image, outputPixels, N), paddedAt());
           const to = imageAt(dx, image, inputPixels, C);
           eachChunk(images * phase.count, (first, count) => {
@@ -133,38 +125,6 @@ export function convolve(builder: Builder, axes: Axes, C: number, N: number): Co
       }
     },
   };
-}
-
-/** How images are given the zeros around them. */
-function padding(
-  { kernels }: Builder,
-  { top, left, height, width }: Padded,
-  [rows, columns]: [number, number],
-  channels: number,
-  group: number,
-) {
-  const pixels = height * width;
-  const isPadded = pixels !== rows * columns;
-  return {
-    /** Pixels of an image with them. */
-    pixels,
-    /** Numbers that it takes for a group. */
-    scratch: isPadded ? group * pixels * channels : 0,
-    /** Returns where the padded images are. */
-    pad(images: number, from: number, to: number): number {
-      if (!isPadded) return from;
-      kernels.pad(images, rows, columns, channels, top, left, height, width, from, to);
-      return to;
-    },
-  };
-}
-
-/** Offsets in bytes of pixels of several images. */
-function repeated(pixels: number[], images: number, distance: number, channels: number): number[] {
-  return Array.from(
-    { length: images },
-    (_, image) => pixels.map((pixel) => (image * distance + pixel) * channels * bytes),
-  ).flat();
 }
 
 /** Offsets in bytes of all channels of pixels. */

@@ -14,6 +14,18 @@ export interface Kernels {
     d: number,
     alpha: number,
   ): void;
+  prelu(rows: number, size: number, x: number, alpha: number, y: number): void;
+  preluGradient(
+    rows: number,
+    size: number,
+    x: number,
+    alpha: number,
+    dy: number,
+    dx: number,
+    da: number,
+  ): void;
+  spread(n: number, from: number, index: number, to: number): void;
+  spreadGradient(n: number, count: number, dy: number, index: number, dx: number): void;
   softmax(rows: number, columns: number, x: number, y: number): void;
   softmaxGradient(rows: number, columns: number, y: number, d: number): void;
   logSoftmax(rows: number, columns: number, x: number, y: number): void;
@@ -239,6 +251,32 @@ export interface Kernels {
     adds: number,
     tile: number,
   ): void;
+  depthwise(
+    M: number,
+    C: number,
+    T: number,
+    a: number,
+    rows: number,
+    taps: number,
+    weights: number,
+    w: number,
+    bias: number,
+    y: number,
+    places: number,
+  ): void;
+  depthwiseWeightGradient(
+    M: number,
+    C: number,
+    T: number,
+    a: number,
+    rows: number,
+    taps: number,
+    dy: number,
+    dw: number,
+    adds: number,
+  ): void;
+  repeat(n: number, times: number, from: number, to: number): void;
+  repeatGradient(n: number, times: number, dy: number, dx: number): void;
   addBias(rows: number, columns: number, bias: number, to: number): void;
   pad: ImageCopy;
   crop: ImageCopy;
@@ -251,6 +289,70 @@ export interface Kernels {
   ): void;
   averagePool(images: number, ...args: [...Pooling, x: number, y: number]): void;
   averagePoolGradient(images: number, ...args: [...Pooling, dy: number, dx: number]): void;
+  moments(rows: number, columns: number, x: number, mean: number, variance: number): void;
+  columnProducts(
+    rows: number,
+    columns: number,
+    x: number,
+    mean: number,
+    d: number,
+    to: number,
+  ): void;
+  overDeviation(n: number, variance: number, epsilon: number, by: number, to: number): void;
+  normalize(
+    rows: number,
+    columns: number,
+    x: number,
+    mean: number,
+    factor: number,
+    offset: number,
+    y: number,
+  ): void;
+  normalizeGradient(
+    rows: number,
+    columns: number,
+    x: number,
+    mean: number,
+    inverse: number,
+    factor: number,
+    sums: number,
+    products: number,
+    dy: number,
+    dx: number,
+    work: number,
+  ): void;
+  scaleColumns(rows: number, columns: number, from: number, factor: number, to: number): void;
+  movingAverage(n: number, before: number, batch: number, decay: number, to: number): void;
+  layerNormalize(
+    rows: number,
+    columns: number,
+    x: number,
+    gamma: number,
+    beta: number,
+    epsilon: number,
+    y: number,
+    means: number,
+    inverses: number,
+  ): void;
+  layerNormalizeGradient(
+    rows: number,
+    columns: number,
+    x: number,
+    gamma: number,
+    means: number,
+    inverses: number,
+    dy: number,
+    dx: number,
+  ): void;
+  layerGammaGradient(
+    rows: number,
+    columns: number,
+    x: number,
+    means: number,
+    inverses: number,
+    dy: number,
+    to: number,
+  ): void;
   transpose(rows: number, columns: number, from: number, to: number): void;
   columnSums(rows: number, columns: number, from: number, to: number): void;
   squaredError: LossKernel;

@@ -18,6 +18,8 @@ export interface PlanMemory {
   addressOf(tensor: tf.Tensor): number;
   /** The values of a tensor, as they are stored: live, never to be written. */
   valuesOf(tensor: tf.Tensor): tf.TypedArray;
+  /** Give a variable the values of a block; what others hold of it stays as it is. */
+  assign(variable: tf.Variable, block: Block): void;
   /** Make a tensor whose values a block has from now on, at an address that may change. */
   tensorOf(block: Block, shape: number[]): BlockTensor;
 }
@@ -65,7 +67,7 @@ function onHeap(engine: Engine, backend: WasmBackend): PlanMemory | string {
   const { memory } = wasm.asm;
   if (!(memory?.buffer instanceof ArrayBuffer)) return "the backend runs several threads";
   known = {
-    ...onMemory(memory),
+    ...onMemory(engine, memory),
     holdsTensors: true,
     allocate(bytes) {
       const address = wasm._malloc(bytes);
@@ -92,12 +94,13 @@ const pageBytes = 65_536;
 /** A memory for one plan; it goes when the plan does. */
 function ofItsOwn(engine: Engine, backend: CpuBackend): PlanMemory {
   const memory = new WebAssembly.Memory({ initial: 1 });
-  const { kernels, floats } = onMemory(memory);
+  const { kernels, floats, assign } = onMemory(engine, memory);
   // Address 0 means none.
   let top = 16;
   return {
     kernels,
     floats,
+    assign,
     holdsTensors: false,
     allocate(bytes) {
       const address = top;
@@ -122,16 +125,26 @@ function ofItsOwn(engine: Engine, backend: CpuBackend): PlanMemory {
   };
 }
 
-function onMemory(memory: WebAssembly.Memory): Pick<PlanMemory, "kernels" | "floats"> {
+function onMemory(
+  engine: Engine,
+  memory: WebAssembly.Memory,
+): Pick<PlanMemory, "kernels" | "floats" | "assign"> {
   let view = new Float32Array(memory.buffer);
+  const floats = () => {
+    // Growth detaches the buffer.
+    if (view.buffer !== memory.buffer) {
+      view = new Float32Array(memory.buffer, 0, Math.floor(memory.buffer.byteLength / 4));
+    }
+    return view;
+  };
   return {
     kernels: instantiateKernels(memory),
-    floats: () => {
-      // Growth detaches the buffer.
-      if (view.buffer !== memory.buffer) {
-        view = new Float32Array(memory.buffer, 0, Math.floor(memory.buffer.byteLength / 4));
-      }
-      return view;
+    floats,
+    assign(variable, { at }) {
+      const values = floats().slice(at >> 2, (at >> 2) + variable.size);
+      const tensor = engine.makeTensor(values, variable.shape, "float32");
+      variable.assign(tensor);
+      tensor.dispose();
     },
   };
 }

@@ -1,7 +1,7 @@
 // Activations of single numbers, four at once. Buffers are padded to whole vectors.
 import { at } from "./address";
 import { activate4, gradient4 } from "./functions";
-import { exp4 } from "./math";
+import { exp4, zero4 } from "./math";
 
 /** y = activation(x), which may be one buffer. */
 export function activate(kind: i32, n: i32, x: usize, y: usize, alpha: f32): void {
@@ -83,6 +83,40 @@ export function logSoftmaxGradient(rows: i32, columns: i32, y: usize, d: usize):
     for (let j = 0; j < columns; j++) {
       const p = <f32> NativeMath.exp(<f64> load<f32>(at(y, j)));
       store<f32>(at(d, j), load<f32>(at(d, j)) - p * sum);
+    }
+  }
+}
+
+/** y = x, times the row of factors `alpha` where it is negative. */
+export function prelu(rows: i32, size: i32, x: usize, alpha: usize, y: usize): void {
+  for (let i = 0; i < rows; i++) {
+    let j = 0;
+    for (; j + 4 <= size; j += 4, x += 16, y += 16) {
+      const v = v128.load(x);
+      const below = f32x4.mul(v, v128.load(at(alpha, j)));
+      v128.store(y, v128.bitselect(below, v, f32x4.lt(v, zero4)));
+    }
+    for (; j < size; j++, x += 4, y += 4) {
+      const v = load<f32>(x);
+      store<f32>(y, v < 0 ? v * load<f32>(at(alpha, j)) : v);
+    }
+  }
+}
+
+/** The gradients of prelu: of x, and of `alpha`, summed over the rows. Either may be 0 for none. */
+export function preluGradient(
+  rows: i32, size: i32, x: usize, alpha: usize, dy: usize, dx: usize, da: usize,
+): void {
+  if (da != 0) memory.fill(da, 0, <usize> size << 2);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < size; j++, x += 4, dy += 4) {
+      const v = load<f32>(x), d = load<f32>(dy);
+      const isAbove = v > 0;
+      if (dx != 0) {
+        store<f32>(dx, isAbove ? d : d * load<f32>(at(alpha, j)));
+        dx += 4;
+      }
+      if (da != 0 && !isAbove) store<f32>(at(da, j), load<f32>(at(da, j)) + d * v);
     }
   }
 }

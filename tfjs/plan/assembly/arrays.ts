@@ -33,3 +33,17 @@ export function addBias(rows: i32, columns: i32, bias: usize, to: usize): void {
     for (; j < columns; j++, to += 4) store<f32>(to, load<f32>(to) + load<f32>(at(bias, j)));
   }
 }
+
+/** to[i] = from[index[i]] */
+export function spread(n: i32, from: usize, index: usize, to: usize): void {
+  for (let i = 0; i < n; i++) store<f32>(at(to, i), load<f32>(at(from, load<i32>(at(index, i)))));
+}
+
+/** The gradient of spread, of so many numbers. */
+export function spreadGradient(n: i32, count: i32, dy: usize, index: usize, dx: usize): void {
+  memory.fill(dx, 0, <usize> count << 2);
+  for (let i = 0; i < n; i++) {
+    const to = at(dx, load<i32>(at(index, i)));
+    store<f32>(to, load<f32>(to) + load<f32>(at(dy, i)));
+  }
+}

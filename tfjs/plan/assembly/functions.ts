@@ -1,14 +1,15 @@
 // Activations of four numbers.
-import { exp4, one4, sigmoid4, tanh4, zero4 } from "./math";
+import { erf4, exp4, one4, sigmoid4, tanh4, zero4 } from "./math";
 
 // The numbers of activationKinds in ../activations.ts.
 const RELU = 1, RELU6 = 2, ELU = 3, SELU = 4, SIGMOID = 5, HARD_SIGMOID = 6, TANH = 7,
-  SOFTPLUS = 8, SOFTSIGN = 9, SWISH = 10, LEAKY_RELU = 11;
+  SOFTPLUS = 8, SOFTSIGN = 9, SWISH = 10, LEAKY_RELU = 11, GELU = 12, GELU_NEW = 13, MISH = 14,
+  THRESHOLDED_RELU = 15;
 
 const seluAlpha: f32 = 1.7580993408473768;
 const seluScale: f32 = 1.0507009873554805;
 
-/** The activation of four numbers; `alpha` is that of elu, swish and leaky relu. */
+/** The activation of four numbers; `alpha` is that of elu, swish and leaky relu, or a threshold. */
 // @ts-ignore: decorator
 @inline
 export function activate4(kind: i32, v: v128, alpha: f32): v128 {
@@ -34,7 +35,27 @@ export function activate4(kind: i32, v: v128, alpha: f32): v128 {
   if (kind == LEAKY_RELU) {
     return v128.bitselect(v, f32x4.mul(v, f32x4.splat(alpha)), f32x4.gt(v, zero4));
   }
+  if (kind == GELU) {
+    return f32x4.mul(f32x4.mul(v, half), f32x4.add(one4, erf4(f32x4.mul(v, root))));
+  }
+  if (kind == GELU_NEW) {
+    return f32x4.mul(f32x4.mul(v, half), f32x4.add(one4, tanh4(geluNewOf(v))));
+  }
+  if (kind == MISH) return f32x4.mul(v, tanh4(softplus4(v)));
+  if (kind == THRESHOLDED_RELU) return v128.and(v, f32x4.gt(v, f32x4.splat(alpha)));
   return v;
+}
+
+const half = f32x4.splat(0.5);
+/** One over the square root of 2. */
+const root = f32x4.splat(0.7071067811865476);
+
+/** What gelu_new takes the hyperbolic tangent of. */
+// @ts-ignore: decorator
+@inline
+function geluNewOf(x: v128): v128 {
+  const cube = f32x4.mul(f32x4.splat(0.044715), f32x4.mul(x, f32x4.mul(x, x)));
+  return f32x4.mul(f32x4.splat(0.7978845608028654), f32x4.add(x, cube));
 }
 
 // @ts-ignore: decorator
@@ -88,5 +109,25 @@ export function gradient4(kind: i32, g: v128, u: v128, v: v128, alpha: f32): v12
     const slope = f32x4.mul(f32x4.mul(f32x4.splat(alpha), v), f32x4.sub(one4, s));
     return f32x4.mul(g, f32x4.add(s, slope));
   }
+  if (kind == GELU) {
+    const z = f32x4.mul(u, root);
+    // The density of the normal distribution.
+    const density = f32x4.mul(exp4(f32x4.neg(f32x4.mul(z, z))), f32x4.splat(0.3989422804014327));
+    const share = f32x4.mul(half, f32x4.add(one4, erf4(z)));
+    return f32x4.mul(g, f32x4.add(share, f32x4.mul(u, density)));
+  }
+  if (kind == GELU_NEW) {
+    const t = tanh4(geluNewOf(u));
+    const cubic = f32x4.mul(f32x4.splat(0.134145), f32x4.mul(u, u));
+    const inner = f32x4.mul(f32x4.splat(0.7978845608028654), f32x4.add(one4, cubic));
+    const slope = f32x4.mul(f32x4.mul(u, f32x4.sub(one4, f32x4.mul(t, t))), inner);
+    return f32x4.mul(g, f32x4.mul(half, f32x4.add(f32x4.add(one4, t), slope)));
+  }
+  if (kind == MISH) {
+    const t = tanh4(softplus4(u));
+    const slope = f32x4.mul(f32x4.mul(u, f32x4.sub(one4, f32x4.mul(t, t))), sigmoid4(u));
+    return f32x4.mul(g, f32x4.add(t, slope));
+  }
+  if (kind == THRESHOLDED_RELU) return v128.and(g, f32x4.gt(u, f32x4.splat(alpha)));
   return g;
 }

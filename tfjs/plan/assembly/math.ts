@@ -58,3 +58,18 @@ export function tanh4(x: v128): v128 {
   const sign = v128.and(x, f32x4.splat(-0.0));
   return v128.bitselect(near, v128.or(far, sign), f32x4.lt(size, f32x4.splat(0.625)));
 }
+
+/** The error function, as tfjs has it: Abramowitz and Stegun 7.1.26, within 1.5e-7. */
+// @ts-ignore: decorator
+@inline
+export function erf4(x: v128): v128 {
+  const size = f32x4.abs(x);
+  const t = f32x4.div(one4, f32x4.add(one4, f32x4.mul(f32x4.splat(0.3275911), size)));
+  let q = f32x4.splat(1.061405429);
+  q = polynomial(q, t, -1.453152027);
+  q = polynomial(q, t, 1.421413741);
+  q = polynomial(q, t, -0.284496736);
+  q = polynomial(q, t, 0.254829592);
+  const rest = f32x4.mul(f32x4.mul(q, t), exp4(f32x4.neg(f32x4.mul(size, size))));
+  return v128.or(f32x4.sub(one4, rest), v128.and(x, f32x4.splat(-0.0)));
+}

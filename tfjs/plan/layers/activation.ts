@@ -5,7 +5,7 @@ import {
   planActivation,
   type PlannedActivation,
 } from "../activations.ts";
-import { type Builder, NotPlanned, type Value } from "../builder.ts";
+import { type Builder, type LayerVariable, NotPlanned, type Value } from "../builder.ts";
 import { planIdentity } from "./shape.ts";
 import type { PlannedLayer } from "./types.ts";
 
@@ -51,6 +51,64 @@ export function planELU(
   // TensorFlow.js computes the function with alpha 1 whatever is given.
   if (alpha !== 1) throw new NotPlanned(`ELU with alpha ${alpha} is not compiled`);
   return plan(activationNamed("elu"), input, builder);
+}
+
+/** `tf.layers.thresholdedReLU`. */
+export function planThresholdedReLU(
+  { theta }: { theta: number },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  return plan(activationNamed("thresholdedRelu", theta), input, builder);
+}
+
+/** `tf.layers.prelu`. */
+export function planPReLU(
+  layer: { alpha: LayerVariable },
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  const { kernels } = builder;
+  const { size, shape } = input;
+  const alpha = builder.weight(layer.alpha);
+  const output = builder.value(shape, [input, alpha]);
+  // An alpha that axes share is spread over all of a row.
+  const index = alpha.size === size
+    ? undefined
+    : builder.constants(Int32Array.from(sharedIndex(shape, alpha.shape)));
+  const spread = index && builder.fixed(size);
+  const to = builder.gradientOf(input);
+  const alphaGradient = builder.weightGradientOf(alpha);
+  const spreadGradient = alphaGradient && (index ? builder.fixed(size) : alphaGradient);
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        if (spread) kernels.spread(size, alpha.data.at, index.at, spread.at);
+        const { at } = spread ?? alpha.data;
+        kernels.prelu(rows, size, input.data.at, at, output.data.at);
+      },
+      backward(rows) {
+        const { at } = spread ?? alpha.data;
+        const [dx, da] = [to?.at ?? 0, spreadGradient?.at ?? 0];
+        kernels.preluGradient(rows, size, input.data.at, at, output.gradient.at, dx, da);
+        if (index && alphaGradient) {
+          kernels.spreadGradient(size, alpha.size, da, index.at, alphaGradient.at);
+        }
+      },
+    },
+  };
+}
+
+/** For each number of a shape the one that it has in another, whose axes may be of size 1. */
+function sharedIndex(shape: readonly number[], shared: readonly number[]): number[] {
+  return shape.reduce<number[]>(
+    (index, size, axis) =>
+      index.flatMap((outer) =>
+        Array.from({ length: size }, (_, i) => outer * shared[axis] + (shared[axis] > 1 ? i : 0))
+      ),
+    [0],
+  );
 }
 
 /** `tf.layers.softmax`. */

@@ -2,11 +2,14 @@ import {
   planActivationLayer,
   planELU,
   planLeakyReLU,
+  planPReLU,
   planReLU,
   planSoftmax,
+  planThresholdedReLU,
 } from "./activation.ts";
 import { planConvolution, planTransposedConvolution } from "./convolution.ts";
 import { planDense } from "./dense.ts";
+import { planDepthwise, planSeparable } from "./depthwise.ts";
 import { planCropping, planUpSampling, planZeroPadding } from "./image.ts";
 import {
   planAdd,
@@ -23,6 +26,7 @@ import {
   planGaussianNoise,
   planSpatialDropout1D,
 } from "./noise.ts";
+import { planBatchNormalization, planLayerNormalization } from "./normalization.ts";
 import {
   planAveragePooling,
   planGlobalAveragePooling,
@@ -32,8 +36,8 @@ import {
 import { planPermute, planRepeatVector } from "./rearrange.ts";
 import { planRecurrent } from "./recurrent.ts";
 import { planFlatten, planIdentity, planReshape } from "./shape.ts";
-import { planBidirectional } from "./wrappers.ts";
 import type { LayerPlanner } from "./types.ts";
+import { planBidirectional } from "./wrappers.ts";
 
 /** How layers of TensorFlow.js are planned, by the static name of their class. */
 export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
@@ -43,6 +47,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Average: planAverage,
   AveragePooling1D: planAveragePooling,
   AveragePooling2D: planAveragePooling,
+  BatchNormalization: planBatchNormalization,
   Bidirectional: planBidirectional,
   Concatenate: planConcatenate,
   Conv1D: planConvolution,
@@ -50,6 +55,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Conv2DTranspose: planTransposedConvolution,
   Cropping2D: planCropping,
   Dense: planDense,
+  DepthwiseConv2D: planDepthwise,
   Dropout: planDropout,
   ELU: planELU,
   Flatten: planFlatten,
@@ -62,19 +68,23 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   GlobalMaxPooling2D: planGlobalMaxPooling,
   InputLayer: planIdentity,
   LSTM: planRecurrent,
+  LayerNormalization: planLayerNormalization,
   LeakyReLU: planLeakyReLU,
   MaxPooling1D: planMaxPooling,
   MaxPooling2D: planMaxPooling,
   Maximum: planMaximum,
   Minimum: planMinimum,
   Multiply: planMultiply,
+  PReLU: planPReLU,
   Permute: planPermute,
   ReLU: planReLU,
   RepeatVector: planRepeatVector,
   Reshape: planReshape,
+  SeparableConv2D: planSeparable,
   SimpleRNN: planRecurrent,
   Softmax: planSoftmax,
   SpatialDropout1D: planSpatialDropout1D,
+  ThresholdedReLU: planThresholdedReLU,
   UpSampling2D: planUpSampling,
   ZeroPadding2D: planZeroPadding,
 };

@@ -1,0 +1,78 @@
+import type { Builder } from "./builder.ts";
+import type { Convolution } from "./convolution.ts";
+import { bytes, eachChunk, eachGroup, groupOf, imageAt, padding, repeated } from "./images.ts";
+import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
+
+/**
+ * A convolution of each of C channels by itself, with weights of the shape [taps, C].
+ *
+ * @param axes as for a convolution
+ */
+export function convolveDepthwise(builder: Builder, axes: Axes, C: number): Convolution {
+  const { kernels } = builder;
+  const [rows, columns] = axes;
+  const forward = forwardWindows(axes);
+  const backward = backwardWindows(axes);
+  const inputPixels = rows.input * columns.input;
+  const outputPixels = rows.output * columns.output;
+  const T = rows.size * columns.size;
+  const group = groupOf(outputPixels);
+  const table = (pixels: number[], images = 1, distance = 0) =>
+    builder.constants(Int32Array.from(repeated(pixels, images, distance, C)));
+
+  const input = padding(builder, forward.padded, [rows.input, columns.input], C, group);
+  const output = padding(builder, backward.padded, [rows.output, columns.output], C, group);
+  const windows = table(forward.windows.starts, group, input.pixels);
+  const taps = table(forward.windows.taps);
+  const weights = table(Array.from({ length: T }, (_, t) => t));
+  const phases = backward.phases.map((phase) => ({
+    count: phase.starts.length,
+    T: phase.taps.length,
+    windows: table(phase.starts, group, output.pixels),
+    taps: table(phase.taps),
+    places: table(phase.places, group, inputPixels),
+    weights: table(phase.weights),
+  }));
+  const isCovered = phases.reduce((sum, { count }) => sum + count, 0) === inputPixels;
+  const scratch = builder.scratch(Math.max(input.scratch, output.scratch));
+
+  return {
+    forward(rows, x, w, y, bias) {
+      eachGroup(rows, group, (image, images) => {
+        const from = input.pad(images, imageAt(x, image, inputPixels, C), scratch.at);
+        const to = imageAt(y, image, outputPixels, C);
+        const count = images * outputPixels;
+        // deno-fmt-ignore
+        kernels.depthwise(
+          count, C, T, from, windows.at, taps.at, weights.at, w.at, bias, to, 0,
+        );
+      });
+    },
+    weightGradient(rows, x, dy, dw) {
+      let adds = 0;
+      eachGroup(rows, group, (image, images) => {
+        const from = input.pad(images, imageAt(x, image, inputPixels, C), scratch.at);
+        const gradient = imageAt(dy, image, outputPixels, C);
+        eachChunk(images * outputPixels, (first, count) => {
+          const at = windows.at + first * bytes;
+          const d = gradient + first * C * bytes;
+          kernels.depthwiseWeightGradient(count, C, T, from, at, taps.at, d, dw.at, adds);
+          adds = 1;
+        });
+      });
+    },
+    inputGradient(rows, dy, w, dx) {
+      if (!isCovered) kernels.zero(rows * inputPixels * C, dx.at);
+      eachGroup(rows, group, (image, images) => {
+        const from = output.pad(images, imageAt(dy, image, outputPixels, C), scratch.at);
+        const to = imageAt(dx, image, inputPixels, C);
+        for (const { count, T, windows, taps, places, weights } of phases) {
+          // deno-fmt-ignore
+          kernels.depthwise(
+            images * count, C, T, from, windows.at, taps.at, weights.at, w.at, 0, to, places.at,
+          );
+        }
+      });
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import type { Block, Builder, LayerVariable, Value } from "../builder.ts";
+import { convolveDepthwise } from "../depthwise.ts";
+import { multiply } from "../matrices.ts";
+import type { Axes } from "../windows.ts";
+import { activated } from "./activation.ts";
+import { axesOf, type ConvolutionLayer, outputShape } from "./convolution.ts";
+import type { PlannedLayer } from "./types.ts";
+
+interface DepthwiseLayer extends Omit<ConvolutionLayer, "kernel"> {
+  depthwiseKernel: LayerVariable;
+}
+
+interface SeparableLayer extends DepthwiseLayer {
+  pointwiseKernel: LayerVariable;
+}
+
+/** `tf.layers.depthwiseConv2d`; TensorFlow.js takes no notice of its `dilationRate`. */
+export function planDepthwise(
+  layer: DepthwiseLayer,
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  const axes = axesOf({ ...layer, dilationRate: undefined }, input.shape);
+  const kernel = builder.weight(layer.depthwiseKernel);
+  const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
+  const [C, times] = kernel.shape.slice(-2);
+  const N = C * times;
+  const output = builder.value(outputShape(input, axes, N), [input, kernel, bias]);
+  const { sums, activate } = activated(layer.activation, output, builder);
+  const depthwise = repeatedDepthwise(builder, axes, input, times);
+  const inputGradient = builder.gradientOf(input);
+  const kernelGradient = builder.weightGradientOf(kernel);
+  const biasGradient = bias && builder.weightGradientOf(bias);
+  const positions = output.size / N;
+  const { kernels } = builder;
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        depthwise.forward(rows, kernel.data, sums, bias?.data.at ?? 0);
+        activate?.forward(rows);
+      },
+      backward(rows) {
+        activate?.backward(rows);
+        const { gradient } = output;
+        if (kernelGradient) depthwise.weightGradient(rows, gradient, kernelGradient);
+        if (biasGradient) kernels.columnSums(rows * positions, N, gradient.at, biasGradient.at);
+        if (inputGradient) depthwise.inputGradient(rows, gradient, kernel.data, inputGradient);
+      },
+    },
+  };
+}
+
+/** `tf.layers.separableConv2d`: a depthwise convolution, then a product of its channels. */
+export function planSeparable(
+  layer: SeparableLayer,
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  const { kernels } = builder;
+  const axes = axesOf(layer, input.shape);
+  const depths = builder.weight(layer.depthwiseKernel);
+  const points = builder.weight(layer.pointwiseKernel);
+  const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
+  const [C, times] = depths.shape.slice(-2);
+  const [K, N] = [C * times, points.shape.at(-1)!];
+  const output = builder.value(outputShape(input, axes, N), [input, depths, points, bias]);
+  const { sums, isRelu, activate } = activated(layer.activation, output, builder);
+  const positions = output.size / N;
+  const between = builder.perRow(positions * K);
+  const depthwise = repeatedDepthwise(builder, axes, input, times);
+  const product = multiply(builder, K, N);
+  const inputGradient = builder.gradientOf(input);
+  const depthsGradient = builder.weightGradientOf(depths);
+  const pointsGradient = builder.weightGradientOf(points);
+  const biasGradient = bias && builder.weightGradientOf(bias);
+  const needsBetween = Boolean(inputGradient || depthsGradient);
+  const betweenGradient = builder.isTraining ? builder.perRow(positions * K) : between;
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        depthwise.forward(rows, depths.data, between, 0);
+        const at = bias?.data.at ?? 0;
+        product.forward(rows * positions, between, points.data, sums, at, isRelu);
+        if (!isRelu) activate?.forward(rows);
+      },
+      backward(rows) {
+        activate?.backward(rows);
+        const M = rows * positions;
+        const { gradient } = output;
+        if (pointsGradient) product.weightGradient(M, between, gradient, pointsGradient);
+        if (biasGradient) kernels.columnSums(M, N, gradient.at, biasGradient.at);
+        if (needsBetween) product.inputGradient(M, gradient, points.data, betweenGradient);
+        if (depthsGradient) depthwise.weightGradient(rows, betweenGradient, depthsGradient);
+        if (inputGradient) {
+          depthwise.inputGradient(rows, betweenGradient, depths.data, inputGradient);
+        }
+      },
+    },
+  };
+}
+
+/** A depthwise convolution that has several results of each channel. */
+function repeatedDepthwise(builder: Builder, axes: Axes, input: Value, times: number) {
+  const { kernels } = builder;
+  const convolution = convolveDepthwise(builder, axes, input.shape.at(-1)! * times);
+  const isRepeated = times > 1;
+  const copies = isRepeated ? builder.perRow(input.size * times) : input.data;
+  const copiesGradient = isRepeated && input.isDifferentiated
+    ? builder.perRow(input.size * times)
+    : undefined;
+  return {
+    forward(rows: number, w: Block, y: Block, bias: number): void {
+      if (isRepeated) kernels.repeat(rows * input.size, times, input.data.at, copies.at);
+      convolution.forward(rows, copies, w, y, bias, false);
+    },
+    weightGradient: (rows: number, dy: Block, dw: Block) =>
+      convolution.weightGradient(rows, copies, dy, dw),
+    inputGradient(rows: number, dy: Block, w: Block, dx: Block): void {
+      convolution.inputGradient(rows, dy, w, copiesGradient ?? dx);
+      if (copiesGradient) {
+        kernels.repeatGradient(rows * input.size, times, copiesGradient.at, dx.at);
+      }
+    },
+  };
+}
