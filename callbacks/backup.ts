@@ -11,31 +11,30 @@ import type { RunSettings } from "./run_settings.ts";
 export interface Backup {
   /** The epoch to continue with, 0-based. */
   epoch: number;
-  /** The last batch of that epoch that the weights have seen; null for none. */
+  /** Last batch of that epoch on which the weights were trained; null for none. */
   batch: number | null;
   weights: HostWeight[];
-  /** Null for a model without one. */
+  /** Null for a model without an optimizer. */
   optimizer: OptimizerState | null;
-  /** What the loop of `fit` saves, the seed of the row order included. */
+  /** The state of `fit`'s loop, including the seed of the row order. */
   loop?: CallbackState;
   /** In other loops, whether the run was stopped. */
   stopTraining?: boolean;
-  /** In other loops, the sequence of `setRandomSeed`; null where no seed was set. */
+  /** In other loops, the sequence of `setRandomSeed`; null if no seed was set. */
   random?: RandomState | null;
-  /** In other loops, what stateful layers remember. */
+  /** In other loops, the states of stateful layers. */
   layers?: LayerStates[];
-  /** What the script had chosen. */
+  /** Settings of the script. */
   settings?: RunSettings;
-  /** What the callbacks of the list remember, by key. */
+  /** States of the list's callbacks, by key. */
   callbacks: Record<string, CallbackState>;
 }
 
-/** Where a run is, and what its script has chosen. */
+/** Position of a run, and the settings of its script. */
 export type BackupPosition = Pick<Backup, "epoch" | "batch" | "settings">;
 
 /**
- * Take a backup of a run. The weights are those that are trained, whoever has swapped their averages
- * in for a while.
+ * Take a backup of a run. It has the trained weights, even while their averages are swapped in.
  *
  * @throws TypeError for a model without weights to read
  */
@@ -69,17 +68,20 @@ export async function takeBackup(
   }
 }
 
-/** True for the backup of a run that was stopped before its last epoch: nothing of it is left to train. */
+/**
+ * True for the backup of a run that was stopped before its last epoch, so that nothing is left to
+ * train.
+ */
 export function hasStopped({ loop, stopTraining = false }: Backup): boolean {
   return loop === undefined ? stopTraining : loop.stopTraining === true && loop.phase === "end";
 }
 
-/** True for a backup that was taken after a batch, from which `fit` goes on within the epoch. */
+/** True for a backup that was taken after a batch, from which `fit` continues within the epoch. */
 export function isMidEpoch({ loop }: Backup): boolean {
   return loop !== undefined && (loop.phase === "train" || loop.phase === "validate");
 }
 
-/** True for the error of a run that was asked to end, for loops that cannot tell. */
+/** True for the error of a run that was interrupted, for loops that do not know. */
 export function isInterruption(error: unknown): boolean {
   return error instanceof Error && ["AbortError", "InterruptedError"].includes(error.name);
 }

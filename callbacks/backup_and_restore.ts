@@ -25,25 +25,26 @@ import { checkOptions, checkValue, place } from "./options.ts";
 export type { BackupAndRestoreOptions };
 
 /**
- * Save a run as it goes on, and let the same script go on from there when it is started again after
- * it was killed: weights, optimizer with its learning rate and averages, and what every callback of
- * the list remembers, the `History` too. Where in the list it stands does not matter: it saves when
- * every callback has had the end of an epoch, and removes the backup when every one has had the end
- * of training. A run that was killed between its last epoch and there does what was left.
+ * Back up a run during training, so that the same script continues from there when it is started
+ * again after it was killed: weights, optimizer with its learning rate and averages, and the states
+ * of all callbacks, including the `History`. Its position in the list does not matter: it saves
+ * after the end hooks of an epoch, and removes the backup after the train end hooks of all
+ * callbacks. A run that was killed after its last epoch only completes the rest.
  *
- * Everything goes back to its owner by name: weights and slots by layer, states of callbacks by class,
- * by what they watch or where they write. A warning tells what has no owner and is left out.
+ * Everything is restored by name: weights and slots by layer, states of callbacks by class,
+ * monitored value and path. A state without an owner is left out with a warning.
  *
- * A resumed run equals one that was never interrupted, bit for bit, wherever it was killed: `fit` goes
- * on after the last saved batch, with the means of the epoch so far, and calls `onTrainBegin` and
- * `onEpochBegin` again. Its seed is in the backup, and is used unless the script passes another `seed`
- * to `fit`; dropout and noise draw from it. A run is saved before its first batch, as `saveFreq` says,
- * and when its `signal` ends it.
+ * A resumed run equals an uninterrupted one, bit for bit, wherever it was killed: `fit` continues
+ * after the last saved batch, with the means of the epoch so far, and calls `onTrainBegin` and
+ * `onEpochBegin` again. The backup holds its seed, which is used unless the script passes another
+ * `seed` to `fit`; dropout and noise draw from it. A run is saved before its first batch, according
+ * to `saveFreq`, and when its `signal` ends it.
  *
- * `backupDir` is of one run. `latest.safetensors` in it is replaced at once, and has a checksum; when
- * it is damaged, it is kept under another name and `previous.safetensors` is taken. Without one, the
- * run fails instead of starting over. A second process that uses the folder is refused. Nothing else in the folder is touched. Keras 3.15 deletes the
- * whole directory, and takes `false` for every batch.
+ * `backupDir` belongs to one run. `latest.safetensors` in it is replaced atomically, and has a
+ * checksum; if it is damaged, it is kept under another name and `previous.safetensors` is used.
+ * Without one, the run fails instead of starting over. A second process that uses the folder is
+ * rejected. Other files in the folder are not changed. Keras 3.15 deletes the whole directory, and
+ * treats `false` as every batch.
  *
  * Source: `keras/src/callbacks/backup_and_restore.py`.
  *
@@ -86,9 +87,9 @@ export class BackupAndRestore extends Callback {
   readonly backupDir: Path;
   /** When it saves. */
   readonly saveFreq: "epoch" | number | false;
-  /** Whether training goes on while it saves; undefined leaves it to the loop. */
+  /** Whether training continues while it saves; undefined for the loop's default. */
   readonly saveOnBackground: boolean | undefined;
-  /** Whether the backup before the last one is kept. */
+  /** Whether the previous backup is kept. */
   readonly doubleCheckpoint: boolean;
   /** Whether the backup is removed when training has ended. */
   readonly deleteCheckpoint: boolean;
@@ -98,17 +99,17 @@ export class BackupAndRestore extends Callback {
   #position: BackupPosition = start;
   readonly #schedule: SaveSchedule;
   #settings: RunSettings = {};
-  /** The backup from which this run goes on, until its first epoch has begun. */
+  /** The backup from which this run continues, until its first epoch has begun. */
   #resumed: Backup | undefined;
 
   /**
    * Back up to `backupDir`; nothing is read or written before the run begins.
    *
-   * @param backupDir the directory of this run's backup; made when it is missing
+   * @param backupDir the directory of this run's backup; created if missing
    * @param options when to save
    * @throws TypeError for an option of the wrong type
-   * @throws RangeError for an empty `backupDir`, a `saveFreq` that is neither `"epoch"`, a whole number
-   *   above 0 nor false, and for `saveFreq` beside `saveEvery`
+   * @throws RangeError for an empty `backupDir`, a `saveFreq` that is neither `"epoch"`, a whole
+   *   number above 0 nor false, and for both `saveFreq` and `saveEvery`
    */
   constructor(backupDir: Path, options: BackupAndRestoreOptions = {}) {
     super(options);
@@ -130,7 +131,7 @@ export class BackupAndRestore extends Callback {
     return false;
   }
 
-  /** After all others: what is saved is never taken between two callbacks of one hook. */
+  /** After all others, so that a state is never taken between two callbacks of one hook. */
   override hookOrder(): HookOrder {
     return { order: "post" };
   }
@@ -142,7 +143,7 @@ export class BackupAndRestore extends Callback {
     this.#position = { ...start, epoch: this.params?.initialEpoch ?? 0 };
     this.#schedule.setState({ lastBatch: -1, batchesSinceSave: 0 });
     this.#resumed = undefined;
-    // A directory that cannot be made fails now, not after an epoch.
+    // Fail now, not after an epoch, if the directory cannot be created.
     await this.#files.prepare();
     const backup = await this.#files.find() as Backup | undefined;
     this.#settings = settingsOf(this.model, this.params, training.loop?.givenSeed);
@@ -160,13 +161,13 @@ export class BackupAndRestore extends Callback {
     training.initialEpoch = epoch;
     if (epoch >= (this.params?.epochs ?? Infinity) || hasStopped(backup)) {
       console.warn(
-        `keepfit: the backup in ${folder} is of a run that has ended, after ${epoch} epochs: ` +
-          `nothing is left to train; remove it to train anew`,
+        `keepfit: the backup in ${folder} belongs to a run that has ended after ${epoch} ` +
+          `epochs: nothing is left to train; remove it to train from scratch`,
       );
     }
   }
 
-  /** Save the run before its first batch, so that there is always something to go on from. */
+  /** Save the run before its first batch, so that there is always a backup to continue from. */
   override async onTrainBegin(): Promise<void> {
     this.#schedule.begin();
     if (this.#resumed !== undefined || this.saveFreq === false) return;
@@ -184,13 +185,13 @@ export class BackupAndRestore extends Callback {
     this.#position = { epoch, batch: null };
   }
 
-  /** Save when every callback has seen the end of the epoch, for `saveFreq: "epoch"`. */
+  /** Save after the end hooks of the epoch, for `saveFreq: "epoch"`. */
   override async afterEpochEnd(epoch: number): Promise<void> {
     this.#position = { epoch: epoch + 1, batch: null };
     if (this.saveFreq === "epoch" && !this.#schedule.isByTime) await this.#save();
   }
 
-  /** Save a run that was asked to end, where it is. */
+  /** Save an interrupted run at its current position. */
   override async onException(error: unknown): Promise<void> {
     const { isInterrupted } = this.#training?.loop ?? {};
     if (isInterrupted ?? (this.saveFreq === false && isInterruption(error))) await this.#save();
@@ -217,7 +218,8 @@ export class BackupAndRestore extends Callback {
   #countBatch(batch: number): void | Promise<void> {
     this.#position = { ...this.#position, batch };
     if (this.#schedule.isByTime) this.#schedule.readClock();
-    // While one is written the next waits, so that there is at most one copy of the weights.
+    // While one backup is written, the next one waits, so that there is at most one copy of the
+    // weights.
     if (this.#schedule.endBatch(batch, !this.#files?.isWriting)) return this.#save();
   }
 

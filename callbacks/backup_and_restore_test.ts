@@ -324,7 +324,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(seen.epochs, []);
     assert.match(
       warned.join(),
-      /^keepfit: the backup in backup is of a run that has ended, after 5 epochs: nothing is left/,
+      /^keepfit: the backup in backup belongs to a run that has ended after 5 epochs: nothing is left/,
     );
     assert.deepEqual((await resultOf(again)).weights, (await resultOf(model)).weights);
   });
@@ -411,7 +411,7 @@ describe("BackupAndRestore", () => {
     const { seen, callback } = counter();
     const { warned } = await heard(() => train(makeModel(), [backup(fs), callback]));
     assert.deepEqual(seen.epochs, [2, 3, 4]);
-    assert.match(warned.join(), /latest\.safetensors.*the one before it is used/);
+    assert.match(warned.join(), /latest\.safetensors.*the previous one is used/);
   });
 
   it("BackupAndRestore uses the previous backup if the process was killed before the last one was written", async () => {
@@ -467,7 +467,7 @@ describe("BackupAndRestore", () => {
       });
       assert.deepEqual(await resultOf(model), await resultOf(straight));
       if (warned.length === 0) continue;
-      assert.match(warned.join(), /the one before it is used, and damaged-latest/);
+      assert.match(warned.join(), /the previous one is used, and damaged-latest/);
       assert.deepEqual(await fs.readFile("backup/damaged-latest.safetensors"), flipped);
       await fs.remove("backup", { recursive: true });
     }

@@ -6,11 +6,11 @@ import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { RunMark } from "./run_mark.ts";
 
-/** `next` is there while it takes the place of `latest`. */
+/** `next` exists while it replaces `latest`. */
 type WholeName = "next" | "latest" | "previous";
 type BackupName = WholeName | `damaged-${WholeName}`;
 
-/** The folder of one run's backup, in which one rename replaces all of it. */
+/** The folder of one run's backup, which one rename replaces as a whole. */
 export class BackupFiles {
   readonly #fs: FileSystem;
   readonly #folder: Path;
@@ -45,9 +45,9 @@ export class BackupFiles {
   }
 
   /**
-   * Begin to save a backup, when the one before is settled. A whole one is there at any instant.
+   * Begin to save a backup after the previous one has settled. A complete one exists at any time.
    *
-   * @param keepsPrevious whether the last one is kept beside it
+   * @param keepsPrevious whether the previous one is kept as well
    */
   begin(backup: CallbackState, keepsPrevious: boolean): void {
     this.#isWriting = true;
@@ -63,7 +63,7 @@ export class BackupFiles {
     await writing;
   }
 
-  /** Write a backup, which is taken at once but for its typed arrays. */
+  /** Write a backup, which is copied synchronously except for its typed arrays. */
   async #write(backup: CallbackState, keepsPrevious: boolean): Promise<void> {
     const file = this.#file(keepsPrevious ? "next" : "latest");
     await writePlainData(this.#fs, file, backup as never);
@@ -73,10 +73,10 @@ export class BackupFiles {
   }
 
   /**
-   * The last backup, or the one before it when that is damaged; undefined without one. A damaged one is
+   * The last backup, or the previous one if it is damaged; undefined without one. A damaged one is
    * kept under another name.
    *
-   * @throws SyntaxError when there are only damaged ones
+   * @throws SyntaxError if there are only damaged ones
    */
   async find(): Promise<CallbackState | undefined> {
     const failures: string[] = [];
@@ -88,7 +88,7 @@ export class BackupFiles {
         break;
       } catch (error) {
         if (isNotFound(error)) continue;
-        // A file that was not read may be whole: no reason to take another one.
+        // A file that could not be read may be intact: this is no reason to use another one.
         if (error instanceof FileSystemError) throw error;
         failures.push(messageOf(error));
         damaged.push(name);
@@ -105,13 +105,13 @@ export class BackupFiles {
     }
     for (const name of damaged) await this.#rename(name, `damaged-${name}`);
     console.warn(
-      `keepfit: the backup is damaged: ${failures.join("; ")}; the one before it is used, and ` +
+      `keepfit: the backup is damaged: ${failures.join("; ")}; the previous one is used, and ` +
         `${damaged.map((name) => `damaged-${name}.safetensors`).join(", ")} is kept`,
     );
     return found;
   }
 
-  /** Remove the backups, and the folder where nothing else is in it. */
+  /** Remove the backups, and the folder if it is empty. */
   async remove(): Promise<void> {
     for (const name of ["next", "previous", "latest"] as const) {
       await this.#fs.remove(this.#file(name));
@@ -124,12 +124,12 @@ export class BackupFiles {
     }
   }
 
-  /** Leave the folder to other runs; may be called again. */
+  /** Release the folder for other runs; may be called again. */
   async release(): Promise<void> {
     await this.#mark.release();
   }
 
-  /** Rename a backup, if it is there. */
+  /** Rename a backup, if it exists. */
   async #rename(from: BackupName, to: BackupName): Promise<void> {
     try {
       await this.#fs.rename(this.#file(from), this.#file(to));

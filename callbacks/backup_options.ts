@@ -13,13 +13,13 @@ export interface BackupAndRestoreOptions extends CallbackOptions {
   /** Save after the first batch that ends this long after the last save; replaces `saveFreq`. */
   saveEvery?: SaveTimes["saveEvery"];
   /**
-   * Whether training goes on while a backup is written, from a copy on the host. The next one waits,
-   * and is of a later batch; the end of training waits too. Default: true in `fit` and `fitDataset`,
-   * except with a `yieldEvery` that stops the event loop for an epoch (`"epoch"`, `"never"`); false in
-   * other loops.
+   * Whether training continues while a backup is written from a copy on the host. The next backup
+   * waits, and is taken of a later batch; the end of training waits as well. Default: true in `fit`
+   * and `fitDataset`, except with a `yieldEvery` that blocks the event loop for an epoch
+   * (`"epoch"`, `"never"`); false in other loops.
    */
   saveOnBackground?: boolean;
-  /** Keep the backup before the last one too, for when the last is damaged. Default: true. */
+  /** Keep the previous backup as well, in case the last one is damaged. Default: true. */
   doubleCheckpoint?: boolean;
   /** Remove the backup when training has ended. Default: true. */
   deleteCheckpoint?: boolean;

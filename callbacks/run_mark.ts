@@ -6,30 +6,30 @@ import type { FileSystem, Path, Runtime } from "../runtime/types.ts";
 /** The folders of each file system that a run of this process has marked. */
 const held = new WeakMap<FileSystem, Set<string>>();
 
-/** What a mark says; nothing where a power cut has taken it. */
+/** Content of a mark; empty after a power cut. */
 interface Mark {
   /** Name of the file, which no other mark has. */
   file: string;
   processId?: number;
-  /** When the process has started, where its system tells. */
+  /** Start time of the process, if the system provides it. */
   started?: string;
   /** Milliseconds since 1970. */
   began?: number;
 }
 
 /**
- * Tells which process uses a folder: a folder `running` in it, with one file named after the run. One
- * that was left by a process that was killed counts for nothing.
+ * Marks a folder as used by a process: a folder `running` in it, with one file named after the run.
+ * A mark left by a killed process is ignored.
  *
- * Of many processes, one gets it: the folder is renamed into place with the file in it, which fails
- * where there is one that is not empty; and a stale file is removed by its own name, so that of
- * another run, made meanwhile, stays.
+ * Only one of many processes gets it: the folder is renamed into place with the file in it, which
+ * fails if there is one that is not empty. A stale file is removed by its own name, so that a file
+ * that another run created meanwhile stays.
  */
 export class RunMark {
   readonly #fs: FileSystem;
   readonly #folder: Path;
   readonly #place: Path;
-  /** Name of this run's file, while it is there. */
+  /** Name of this run's file, while it exists. */
   #ours: string | undefined;
 
   /**
@@ -56,13 +56,13 @@ export class RunMark {
         this.#check(mark, runtime);
         await this.#fs.remove(joinPath(this.#place, mark.file));
       }
-      // Some systems put no folder in the place of an empty one.
+      // Some systems cannot replace an empty folder by a rename.
       await this.#removeEmpty();
     }
     this.#held.add(comparablePath(this.#folder));
   }
 
-  /** Remove the mark, if it is this run's; a failure leaves one that counts for nothing. */
+  /** Remove the mark, if it is this run's; after a failure it is ignored. */
   async release(): Promise<void> {
     const ours = this.#ours;
     if (ours === undefined) return;
@@ -72,7 +72,7 @@ export class RunMark {
       await this.#fs.remove(joinPath(this.#place, ours));
       await this.#removeEmpty();
     } catch (error) {
-      console.warn(`keepfit: the mark of this run stays: ${messageOf(error)}`);
+      console.warn(`keepfit: the mark of this run could not be removed: ${messageOf(error)}`);
     }
   }
 
@@ -82,7 +82,7 @@ export class RunMark {
     return folders;
   }
 
-  /** The name of the new mark; undefined when there is another one. */
+  /** The name of the new mark; undefined if there is another one. */
   async #create({ processId, startOfProcess }: Runtime): Promise<string | undefined> {
     const { name, release } = temporaryName();
     const beside = joinPath(this.#folder, name);
@@ -111,7 +111,7 @@ export class RunMark {
     } catch (error) {
       if (!(error instanceof FileSystemError)) throw error;
       if (error.code === "NotEmpty" || error.code === "AlreadyExists") return false;
-      // Some systems have another error for a folder that is in the way.
+      // Some systems report a different error for an existing folder.
       const { isDirectory } = await this.#fs.stat(this.#place).catch(() => ({
         isDirectory: false,
       }));
@@ -142,7 +142,7 @@ export class RunMark {
     return marks;
   }
 
-  /** Fail where the process of a mark is running; warn where it may be. */
+  /** Fail if the process of a mark is running; warn if it may be. */
   #check(mark: Mark, { processId, isRunning, startOfProcess }: Runtime): void {
     const { processId: id, started, began } = mark;
     if (id === undefined) return;

@@ -5,16 +5,16 @@ import { getRuntime } from "../runtime/mod.ts";
 import { findEngine } from "../tfjs/engine.ts";
 import { changedLayers, topologyOf } from "../tfjs/topology.ts";
 
-/** What a script has chosen for a run and a resumed run is to have too, as JSON by name. */
+/** Settings of a script that a resumed run must share, as JSON by name. */
 export type RunSettings = { [name: string]: string };
 
-/** Without these as they were, an epoch has other batches, or other means. */
+/** Settings that determine the batches, or the means, of an epoch. */
 const ofEpoch = ["batchSize", "samples", "steps", "shuffle", "seed", "metrics"];
 
 /**
  * The settings of a run, before it has begun.
  *
- * @param seed the one that the script has chosen. Default: undefined, that of the backup
+ * @param seed the script's seed. Default: undefined, for that of the backup
  */
 export function settingsOf(
   model: TrainableModel,
@@ -51,18 +51,18 @@ export function settingsOf(
 
 /** How the settings of two runs differ, in sentence parts. */
 export interface SettingsChange {
-  /** What makes the rest of an epoch that has begun another one. */
+  /** Changes that affect the rest of an epoch. */
   ofEpoch: string[];
-  /** What else makes another model. */
+  /** Other changes that affect the model. */
   others: string[];
-  /** Another version of keepfit, which is to make the same. */
+  /** A different version of keepfit, whose result should be the same. */
   version: string | undefined;
 }
 
 /**
- * What is another one now.
+ * The changed settings.
  *
- * @param seed that of the saved run, whoever chose it
+ * @param seed seed of the saved run, whether chosen or random
  */
 export function changedSettings(
   saved: RunSettings,
@@ -70,20 +70,20 @@ export function changedSettings(
   seed: unknown,
 ): SettingsChange {
   const change: SettingsChange = { ofEpoch: [], others: [], version: undefined };
-  // A seed of the script's matters, wherever the saved one was from.
+  // A seed of the script counts, whatever the origin of the saved one.
   const before: RunSettings = {
     ...saved,
     ...(typeof seed === "number" && { seed: JSON.stringify(seed) }),
   };
   for (const name of Object.keys(before)) {
-    // One that is not given is the backup's.
+    // Without one, the backup's is used.
     if (now[name] === before[name] || (name === "seed" && !(name in now))) continue;
     if (name === "keepfit") {
       change.version = `it is of keepfit ${JSON.parse(before[name])}, this is ${version}`;
     } else if (name === "layers") {
       change.others.push(...changedLayers(JSON.parse(before[name]), JSON.parse(now[name])));
     } else {
-      // Without an order of rows that is ours, the seed is that of dropout alone.
+      // If the loop does not order the rows, the seed only affects dropout.
       const isOfEpoch = ofEpoch.includes(name) &&
         (name !== "seed" || /^(true|"batch")$/.test(now.shuffle));
       change[isOfEpoch ? "ofEpoch" : "others"].push(
@@ -94,7 +94,7 @@ export function changedSettings(
   return change;
 }
 
-/** Functions by their names, whatever they are nested in. */
+/** Functions by name, at any depth. */
 function nameOfLoss(loss: unknown): StateValue | undefined {
   if (typeof loss === "function") return `${loss.name || "a function"}()`;
   if (Array.isArray(loss)) return loss.map((one) => nameOfLoss(one) ?? null);
@@ -102,7 +102,7 @@ function nameOfLoss(loss: unknown): StateValue | undefined {
   return Object.fromEntries(Object.entries(loss).map(([name, one]) => [name, nameOfLoss(one)]));
 }
 
-/** Class, numbers and flags of an optimizer, which a backup brings back as they were. */
+/** Class, numbers and flags of an optimizer, which a backup restores. */
 function configOf(optimizer: unknown): Record<string, StateValue> {
   const { getConfig } = (optimizer ?? {}) as { getConfig?: () => Record<string, StateValue> };
   try {
@@ -113,7 +113,7 @@ function configOf(optimizer: unknown): Record<string, StateValue> {
         .map(([name, value]) => [`optimizer.${name}`, value]),
     );
   } catch {
-    // An optimizer of one's own may have none.
+    // A custom optimizer may have none.
     return {};
   }
 }

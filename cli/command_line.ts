@@ -24,7 +24,6 @@ export class CommandLine {
 
   /**
    * @param args the command line without the name of the program
-   * @param args the command line without the program's name
    */
   constructor(args: readonly string[]) {
     // Detected before parsing, because parse errors are JSON too.

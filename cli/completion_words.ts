@@ -9,7 +9,7 @@ export interface Node {
   takesPlugin: boolean;
 }
 
-/** A word that may follow a command, and what is said about it. */
+/** A word that may follow a command, and its description. */
 export interface Word {
   word: string;
   description: string;

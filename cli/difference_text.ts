@@ -2,8 +2,7 @@ import type { PluginControl, PluginPermission } from "../plugins/manifest/format
 import type { TrustDifference } from "../plugins/mod.ts";
 
 /**
- * A difference of trust in words: what a plugin may do now that it could not do before, and what it
- * no longer may.
+ * A difference of trust in words: what a plugin may do now, and what it no longer may.
  *
  * @returns one sentence for each fact
  */
@@ -32,7 +31,7 @@ export function differenceText({ what, before, after, weakens }: TrustDifference
     case "version":
       return weakens ? [`is an older version: ${after}, before ${before}`] : [];
     case "integrity":
-      return weakens ? ["has other bytes under the same version"] : [];
+      return weakens ? ["has different content under the same version"] : [];
     default:
       return [`${what}: ${before} -> ${after}`];
   }

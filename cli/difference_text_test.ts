@@ -37,7 +37,7 @@ describe("differenceText", () => {
     ]);
     assert.deepEqual(text("tier", "sandboxed", "trusted"), ["runs trusted instead of sandboxed"]);
     assert.deepEqual(text("integrity", "sha384-a", "sha384-b"), [
-      "has other bytes under the same version",
+      "has different content under the same version",
     ]);
     assert.deepEqual(text("integrity", "sha384-a", "sha384-b", false), []);
     assert.deepEqual(text("version", "1.1.0", "1.0.0"), [

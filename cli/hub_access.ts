@@ -9,7 +9,7 @@ export interface GivenAccess {
   tokenFile?: string;
 }
 
-/** `--token`: on the command line, where other users of the machine see it. */
+/** `--token`: on the command line, where other users of the machine can see it. */
 export function tokenOption(): Option {
   return new Option(
     "--token <TOKEN>",
@@ -26,7 +26,7 @@ export function tokenFileOption(): Option {
  * The hub and the token of a command, from its options or `KEEPFIT_REGISTRY` and `KEEPFIT_TOKEN`.
  *
  * @param verb verb for the message
- * @param fs where the file with the token is
+ * @param fs file system of the token file
  * @throws TypeError when one of them is missing
  * @throws FileSystemError when the file cannot be read
  */

@@ -2,7 +2,7 @@ import { published, version } from "../plugins/manifest/version.ts";
 import { exists, getRuntime, joinPath, toFileUrl } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 
-/** Where a new project installs keepfit from, in the form of each of its files. */
+/** The source of keepfit for a new project, in the form of each of its files. */
 export interface KeepfitSource {
   /** Description: `../keepfit/dist/npm`. */
   name: string;

@@ -84,7 +84,7 @@ function manifestOf({ id, hooks, controls, keepfit }: NewPlugin): object {
         properties: {
           every: {
             type: "integer",
-            description: "Print each n-th time only.",
+            description: "Print only every n-th time.",
             minimum: 1,
           },
         },
@@ -128,7 +128,7 @@ import type { PluginContext } from "keepfit/plugins";
 
 /** Options, as callback.plugin.json describes them. */
 export interface Options {
-  /** Print each n-th time only. */
+  /** Print only every n-th time. */
   every: number;
 }
 

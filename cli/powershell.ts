@@ -57,7 +57,7 @@ ${cases.map((one) => `  ${one}`).join("\n")}
 `;
 }
 
-/** PowerShell takes typographic quotation marks for straight ones. */
+/** PowerShell treats typographic quotation marks like straight ones. */
 function quotedForPowershell(text: string): string {
   return `'${text.replace(/['\u2018-\u201b]/g, "$&$&")}'`;
 }

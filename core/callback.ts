@@ -24,7 +24,7 @@ export interface Params {
   samples?: number | null;
   /** True when the run validates. */
   doValidation?: boolean;
-  /** The validation data, where its size is known. */
+  /** The validation data, if its size is known. */
   validation?: { samples: number | null; steps: number | null };
   /** How often it validates, if not after each epoch: as passed to `fit`. */
   validationFreq?: number | readonly number[];
@@ -57,11 +57,11 @@ export interface ResumableLoop {
    */
   readonly isInterrupted?: boolean;
   /**
-   * True when it gives way to the event loop at least every second, so that what was begun in the
-   * background, such as a write, goes on while it trains. Default: false.
+   * True if it yields to the event loop at least every second, so that background work such as a
+   * write continues during training. Default: false.
    */
   readonly givesWay?: boolean;
-  /** The seed that the script has chosen. Default: undefined, where a restored state brings its own. */
+  /** Seed chosen by the script. Default: undefined, so that a restored state determines it. */
   readonly givenSeed?: number;
   /** The progress as plain data: in `fit` the epoch, batch, seed, running means and more. */
   getState(): CallbackState | Promise<CallbackState>;

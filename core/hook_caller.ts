@@ -37,9 +37,9 @@ export class HookCaller {
   }
 
   /**
-   * When it aborts, a hook that does not return is left behind: after 5 s, with the reason of the signal
-   * as the error; `onException` and `close` after 30 s, with a warning. `fit` sets it. Default:
-   * undefined, wait for ever.
+   * When it aborts, a hook that does not return is abandoned: after 5 s, with the reason of the
+   * signal as the error; `onException` and `close` after 30 s, with a warning. `fit` sets it.
+   * Default: undefined, to wait forever.
    */
   get signal(): AbortSignal | undefined {
     return this.#hooks.runner.signal;
@@ -243,8 +243,8 @@ export class HookCaller {
    * callback with a restored state continues from it instead of being reset. A callback without an
    * entry keeps its state.
    *
-   * @throws CallbackError for an entry that no callback of the list takes; then nothing is restored
-   *   (`CALLBACK_STATE`)
+   * @throws CallbackError for an entry that no callback of the list accepts; then nothing is
+   *   restored (`CALLBACK_STATE`)
    * @throws CallbackError when a callback fails to take its state (`CALLBACK_STATE`)
    */
   setState(states: Record<string, CallbackState>): Promise<void> {

@@ -17,7 +17,7 @@ export interface HookCall {
   readonly logs?: Logs;
 }
 
-/** How long a hook may go on when the run is to end, in milliseconds. */
+/** Time limit of a hook in milliseconds after the signal has aborted. */
 const patience = 5000;
 
 /** As long for hooks that end a run: a backup is saved in one. */
@@ -25,7 +25,7 @@ const lastPatience = 30_000;
 
 /** Calls the receivers of each hook, one after another, and measures how long each takes. */
 export class HookRunner {
-  /** Ends the waiting for hooks that do not return. Default: undefined, wait for ever. */
+  /** Ends the wait for hooks that do not return. Default: undefined, to wait forever. */
   signal: AbortSignal | undefined;
   #receivers: Record<ListHook, Receiver[]>;
   readonly #timings: HookTiming[];

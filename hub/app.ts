@@ -21,20 +21,21 @@ export interface HubOptions {
    */
   runs?: RunStore;
   /**
-   * Who may publish: for each token the owners whose plugins it may publish and yank,
+   * Tokens for publishing, each with the owners whose plugins it may publish and yank,
    * `{ "a long random text": ["ada"] }`, as `parseTokens` reads them. Default: none.
    */
   tokens?: Tokens;
   /**
-   * Key of the transparency log. With it the hub records what is published and yanked in a log that
-   * only grows, whose head it signs, and which clients check. Keep it secret, outside of
-   * `directory`. Default: nothing is recorded; a log that `directory` has is served.
+   * Key of the transparency log. With it the hub records publications and yanks in an append-only
+   * log, whose head it signs and which clients check. Keep it secret, outside of `directory`.
+   * Default: nothing is recorded, but an existing log in `directory` is served.
    */
   logKey?: SigningKey;
   /**
-   * Host names under which the hub is reached, beside those of this machine and addresses in numbers:
-   * `["hub.example.com"]`. A request for another host is refused, so that no web page can read or
-   * report runs by a name that it lets lead here (DNS rebinding). Default: none.
+   * Host names under which the hub is reached, in addition to those of this machine and numeric
+   * addresses: `["hub.example.com"]`. A request for another host is refused, so that no web page
+   * can read or report runs under a name that resolves to this machine (DNS rebinding). Default:
+   * none.
    */
   hosts?: readonly string[];
   /** Number of runs in memory. Default: 100. */
@@ -71,13 +72,13 @@ export type HubApp = ReturnType<(typeof import("./routes.ts"))["mountRoutes"]>;
  * of the other URLs are reserved: nobody can publish as owner `api`, `healthz`, `publish`, `runs`,
  * `schemas` or `web`. `/runs` is an older address of `/api/v1/runs`.
  *
- * A request for a host that is neither this machine, an address in numbers nor among `hosts` is
- * refused with 421. Any web page may read the registry; pages of other origins can neither read nor report runs.
- * Publishing needs a token, `Authorization: Bearer <token>`; everything is verified before anything
- * is written, and a version never changes. There are no other accounts: serve it to people you
- * trust, over https where tokens are sent.
+ * A request for a host that is neither this machine, a numeric address nor among `hosts` is refused
+ * with 421. Any web page may read the registry; pages of other origins can neither read nor report
+ * runs. Publishing needs a token, `Authorization: Bearer <token>`; everything is verified before
+ * anything is written, and a version never changes. There are no other accounts: serve it to people
+ * you trust, over https where tokens are sent.
  *
- * @param options where plugins and runs are kept, and who may publish
+ * @param options stores of plugins and runs, and tokens for publishing
  * @returns the app; `app.fetch` is a fetch handler
  * @throws TypeError without `directory` and `plugins`, or with both
  * @throws RangeError for a token that can be guessed, or an invalid or reserved owner

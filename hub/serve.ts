@@ -37,10 +37,11 @@ export interface ServeHubOptions extends HubOptions {
 export async function serveHub(options: ServeHubOptions): Promise<HttpServer> {
   const { hostname = "127.0.0.1", port = 0, ...hub } = options;
   const plugins = pluginsOf(hub);
-  // Read at the start, so that a missing folder is an error now and the first visitor need not wait.
+  // Read at the start, so that a missing folder is an error now and the first request does not
+  // wait.
   await plugins.index();
   await hub.runs?.list();
-  // A log that cannot be continued is an error now too.
+  // A log that cannot be continued is also an error now.
   await new PluginLog(plugins, hub.logKey).start();
   const app = createHub({ ...hub, directory: undefined, plugins });
   return await getRuntime().serve((request) => app.fetch(request), { hostname, port });

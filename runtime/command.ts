@@ -7,7 +7,6 @@ export class CappedOutput {
 
   /**
    * @param maxBytes number of bytes to keep
-   * @param maxBytes how much is kept
    */
   constructor(maxBytes: number) {
     this.#room = maxBytes;

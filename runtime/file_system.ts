@@ -73,7 +73,7 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
     }
   }
 
-  /** The file a write to `path` ends in, the end of a chain of links, and what is there now. */
+  /** The file to which a write to `path` leads through links, and its current state. */
   async function followLinks(
     path: string,
   ): Promise<{ target: string; info: SystemFileInfo | undefined }> {

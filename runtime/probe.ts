@@ -5,25 +5,25 @@ import { directoryOf, joinPath, showPath } from "./paths.ts";
 import type { Path } from "./types.ts";
 
 /**
- * Make a directory and write a file into it, which is removed again: what fails here would fail after
- * hours of work.
+ * Create a directory, and write and remove a file in it, to detect now what would otherwise fail
+ * after hours of work.
  *
- * @throws FileSystemError when the directory cannot be made or written to
+ * @throws FileSystemError when the directory cannot be created or written to
  */
 export async function probeDirectory(
   directory: Path,
   { fs = getRuntime().fs }: FilesOptions = {},
 ): Promise<void> {
   await ensureDir(directory, { fs });
-  // One name for all, so that what a killed process left is removed by the next one.
+  // One name for all, so that the next process removes the file of a killed one.
   const path = joinPath(directory, ".keepfit.probe");
   await (await fs.open(path, "truncate")).close();
   await fs.remove(path);
 }
 
 /**
- * See that a file or a directory can be put at a path: the directory above is made and written to, and
- * nothing of the other kind is there.
+ * Check that a file or a directory can be created at a path: its parent directory is created and
+ * writable, and the path is not of the other kind.
  *
  * @throws FileSystemError when it cannot
  */

@@ -8,8 +8,9 @@ import type { Path } from "./types.ts";
 const inUse = new Set<string>();
 
 /**
- * Name of a file or folder that is written beside its target and then renamed. It tells whose it is, and is not
- * built from the target's name, which may already have the greatest length. Release it afterwards.
+ * Name of a file or folder that is written beside its target and then renamed. It identifies its
+ * process, and is independent of the target's name, which may already have the maximum length.
+ * Release it afterwards.
  */
 export function temporaryName(): { name: string; release(): void } {
   const name = `.keepfit-${processId()}-${crypto.randomUUID()}.tmp`;
@@ -18,8 +19,8 @@ export function temporaryName(): { name: string; release(): void } {
 }
 
 /**
- * Remove from a directory what processes have left that were killed while they wrote a file. Files that
- * a running process writes stay. A failure to remove one is ignored: nothing refers to it.
+ * Remove files from a directory that killed processes left while writing. Files of running
+ * processes stay. A failure to remove one is ignored: nothing refers to it.
  */
 export async function sweep(
   directory: Path,

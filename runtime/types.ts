@@ -25,9 +25,9 @@ export interface FileInfo {
   size: number;
   /** Time of the last change in milliseconds since 1970; null on systems without it. */
   modified: number | null;
-  /** Id of the user who owns it; missing or null where the system has none. */
+  /** Id of the user who owns it; missing or null if the system has none. */
   owner?: number | null;
-  /** How many names it has (hard links); absent where the system does not say. */
+  /** Number of hard links; undefined if the system does not report it. */
   links?: number;
 }
 
@@ -58,8 +58,8 @@ export interface WritableFile {
 
 /**
  * A small file system interface. Every method rejects with a `FileSystemError`, which has a
- * {@linkcode FileSystemErrorCode} and names the path. Besides those of the runtimes there is one in
- * memory.
+ * {@linkcode FileSystemErrorCode} and names the path. In addition to those of the runtimes there is
+ * one in memory.
  */
 export interface FileSystem {
   /** Read the bytes of a file. */
@@ -91,8 +91,8 @@ export interface FileSystem {
   /** Create a directory and its missing parents; an existing one is fine. */
   makeDir(path: Path): Promise<void>;
   /**
-   * Rename a file, replacing an existing one atomically, or a directory, which rejects where there
-   * is one that is not empty.
+   * Rename a file, replacing an existing one atomically, or a directory, which rejects if the
+   * target is not empty.
    */
   rename(from: Path, to: Path): Promise<void>;
   /** Remove a file, an empty directory or, with `recursive`, a whole one; a missing one is fine. */
@@ -175,17 +175,17 @@ export interface Runtime {
   readonly args: string[];
   /** Exit the process with this code. */
   exit(code: number): never;
-  /** Id of the user of the process; undefined when it cannot be told. */
+  /** Id of the user of the process; undefined if unknown. */
   readonly user: number | undefined;
   /** Milliseconds that the process has computed so far, on all its threads. */
   cpuTime(): number;
   /** Id of the process. */
   readonly processId: number;
-  /** True if a process of this machine is running; undefined when it cannot be told. */
+  /** True if a process of this machine is running; undefined if unknown. */
   isRunning(processId: number): boolean | undefined;
   /**
-   * When a running process has started, as a text that no other process with its id has; undefined
-   * when it cannot be told.
+   * Start time of a running process, as a text that no other process with its id has; undefined if
+   * unknown.
    */
   startOfProcess(processId: number): string | undefined;
   /** URL of the main module; undefined if there is none. */

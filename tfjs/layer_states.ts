@@ -7,13 +7,13 @@ import {
 import { matchNames, renumbered } from "../core/weight_names.ts";
 import type { Engine } from "./engine.ts";
 
-/** What a recurrent layer remembers of the last batch; its name is the path of the layer. */
+/** State of a recurrent layer after the last batch, named by the path of the layer. */
 export interface LayerStates {
   name: string;
   states: HostWeight[];
 }
 
-/** What is the matter with states that were saved of other layers, or of other batches. */
+/** A problem with saved states of other layers, or of other batch sizes. */
 export interface StatesMisfit {
   /** A sentence part. */
   remark: string;
@@ -21,18 +21,18 @@ export interface StatesMisfit {
   isOfOtherBatches: boolean;
 }
 
-/** A stateful layer, as TensorFlow.js has it: `SimpleRNN`, `LSTM`, `GRU`, `ConvLSTM2D`, `RNN`. */
+/** A stateful layer of TensorFlow.js: `SimpleRNN`, `LSTM`, `GRU`, `ConvLSTM2D`, `RNN`. */
 interface StatefulLayer {
   readonly states: (WeightTensor | null)[];
   resetStates(states?: unknown[], isTraining?: boolean): void;
 }
 
-/** A layer and what may be inside it. */
+/** A layer and its possible inner layers. */
 interface AnyLayer extends Partial<StatefulLayer> {
   readonly name: string;
   readonly stateful?: boolean;
   readonly layers?: AnyLayer[];
-  /** Layer inside a wrapper; that of a Bidirectional is only the pattern of its two. */
+  /** Layer inside a wrapper; that of a Bidirectional is only the template of its two. */
   readonly layer?: AnyLayer;
   readonly forwardLayer?: AnyLayer;
   readonly backwardLayer?: AnyLayer;
@@ -42,7 +42,7 @@ interface AnyLayer extends Partial<StatefulLayer> {
 export class TakenStates {
   readonly #taken: { name: string; states: WeightTensor[] }[];
 
-  /** @param model a model, whose layers may be in others */
+  /** @param model a model, possibly with nested models */
   constructor(model: TrainableModel) {
     const found = [...statefulLayers(model)];
     const names = renumbered(found.map(([name]) => `${name}/`));
@@ -66,7 +66,7 @@ export class TakenStates {
   }
 }
 
-/** What all stateful layers of a model remember, or what was taken of it. */
+/** States of all stateful layers of a model, live or saved. */
 export async function readStates(
   model: TrainableModel,
   taken?: TakenStates,
@@ -80,7 +80,7 @@ export async function readStates(
   }
 }
 
-/** What of the saved states has no place in a model, and which of its layers have none. */
+/** Saved states without a layer in the model, and layers without a saved state. */
 export function misfitsOf(model: TrainableModel, saved: LayerStates[]): StatesMisfit[] {
   const misfits: StatesMisfit[] = [];
   const layers = [...statefulLayers(model)];
@@ -112,7 +112,7 @@ export function misfitsOf(model: TrainableModel, saved: LayerStates[]): StatesMi
   return misfits;
 }
 
-/** Put saved states into the layers that have their names and shapes. */
+/** Restore saved states in the layers of the same names and shapes. */
 export function assignStates(engine: Engine, model: TrainableModel, saved: LayerStates[]): void {
   const layers = [...statefulLayers(model)];
   const places = placesOf(layers, saved);
@@ -127,7 +127,7 @@ export function assignStates(engine: Engine, model: TrainableModel, saved: Layer
   });
 }
 
-/** For each layer its place among the saved ones; -1 where it has none. */
+/** Index of each layer among the saved ones; -1 if there is none. */
 function placesOf(layers: [string, StatefulLayer][], saved: LayerStates[]): number[] {
   const path = (name: string) => `${name}/`;
   return matchNames(saved.map(({ name }) => path(name)), layers.map(([name]) => path(name)));
@@ -139,7 +139,7 @@ function isSameShape(states: readonly (WeightTensor | null)[], kept: HostWeight[
   return String(shapes(states)) === String(shapes(kept));
 }
 
-/** The layers that remember something, by path: the models around each, and its name. */
+/** The stateful layers by path: the enclosing models, and the name. */
 function statefulLayers(model: TrainableModel): Map<string, StatefulLayer> {
   const found = new Map<string, StatefulLayer>();
   const visited = new Set<AnyLayer>();

@@ -42,9 +42,7 @@ export class KernelRecorder {
   #peakBytes = 0;
   #restore: () => void;
 
-  /**
-   * @throws TypeError when TensorFlow.js is not loaded, or is already being profiled
-   */
+  /** @throws TypeError when TensorFlow.js is not loaded, or is already being profiled */
   constructor() {
     const engine = findEngine<ProfiledEngine>();
     if (engine?.profiler === undefined) {

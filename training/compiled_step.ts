@@ -22,17 +22,18 @@ import type { Gradients, Minimizer } from "./minimizer.ts";
 import type { PackedMeasures } from "./step.ts";
 
 /**
- * Whether the steps of a run are compiled, as Keras's `jit_compile`: `"auto"` compiles where it can
- * and has TensorFlow.js compute the rest, `true` throws where it cannot, `false` never compiles.
+ * Whether the steps of a run are compiled, like Keras's `jit_compile`: `"auto"` compiles what it
+ * can and uses TensorFlow.js for the rest, `true` throws if a step cannot be compiled, `false`
+ * never compiles.
  */
 export type JitCompile = boolean | "auto";
 
-/** A way to compute steps which may be compiled. */
+/** Computes steps, possibly compiled. */
 export interface MaybeCompiled<Input, Output> {
   /**
    * Compute a step.
    *
-   * @param tape computes it by TensorFlow.js
+   * @param tape computes it with TensorFlow.js
    */
   run(input: Input, tape: (input: Input) => Output): Output;
   /** Release what it holds. */
@@ -42,12 +43,12 @@ export interface MaybeCompiled<Input, Output> {
 type StepRunner = MaybeCompiled<Batch, PackedMeasures>;
 
 /**
- * The compiled step of a model, where there can be one. The first batch is computed both ways; where
- * the numbers differ, TensorFlow.js goes on alone.
+ * The compiled step of a model, if it can be compiled. The first batch is computed both ways; if
+ * the numbers differ, only TensorFlow.js is used from then on.
  *
  * @param minimizer of a training step
- * @param noise who draws the random numbers of dropout and noise layers
- * @throws TypeError with `jitCompile: true`, when the step cannot be compiled
+ * @param noise source of the random numbers of dropout and noise layers
+ * @throws TypeError with `jitCompile: true`, if the step cannot be compiled
  */
 export function compileStep(
   engine: Engine,
@@ -60,7 +61,7 @@ export function compileStep(
   const loss = makeLoss(compiled);
   const plan = planIfPossible(engine, network, jitCompile, (memory) => {
     if (minimizer?.minimizesItself) {
-      throw new NotPlanned("the optimizer has a minimize of its own");
+      throw new NotPlanned("the optimizer has its own minimize");
     }
     const customs: Customs = {
       loss: (output, prediction, batch) => loss(output, withFloats(batch), prediction),
@@ -106,8 +107,8 @@ export function compileStep(
 }
 
 /**
- * Makes a function that computes a batch by a plan, and compares that with TensorFlow.js. Functions
- * of the user are called once: where they give the loss, the gradients of the outputs are taken from
+ * Create a function that computes a batch with a plan and compares it with TensorFlow.js. Custom
+ * functions are called once: if they compute the loss, the gradients of the outputs are taken from
  * the plan.
  */
 function makeRehearsal(
@@ -151,7 +152,7 @@ function makeRehearsal(
         at -= result.sizes.at(-1 - i)!;
         if (!result.metricsByKernel[index]) return;
         const theirs = measureOne(metric, targeted, outputs[metric.output]).dataSync()[0];
-        // A row whose classes are equally likely counts either way.
+        // A row with equally likely classes may count either way.
         agreement.compareNumbers(metric.name, result.values[at], theirs, 1.5 / batch.size);
       });
     } finally {
@@ -166,7 +167,7 @@ function makeRehearsal(
   };
 }
 
-/** The compiled prediction of a model, where there can be one; checked by its first batch. */
+/** The compiled prediction of a model, if it can be compiled; its first batch is checked. */
 export function compilePredictStep(
   engine: Engine,
   network: tf.LayersModel,
@@ -207,7 +208,7 @@ export function compilePredictStep(
   };
 }
 
-/** Rows of a prediction that are compared. */
+/** Number of compared rows of a prediction. */
 const comparedRows = 4;
 
 function firstRows(tensor: tf.Tensor): tf.Tensor {
@@ -227,7 +228,7 @@ function planIfPossible<Plan>(
   if (jitCompile === true) throw new TypeError(`Cannot compile the step: ${plan}`);
 }
 
-/** The step gave other numbers than TensorFlow.js, which goes on alone. */
+/** The step computed different numbers than TensorFlow.js, which is used from now on. */
 function giveUp(engine: Engine, network: tf.LayersModel, { reason }: Agreement): void {
   rememberStep(engine, network, reason);
   console.warn(

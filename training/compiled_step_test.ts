@@ -370,7 +370,7 @@ describe("A step that TensorFlow.js computes", () => {
     }
     const model = network({ optimizer: new Own(0.1) });
     await fit(model, x, y, quiet);
-    assert.match(describeStep(model).reason!, /minimize of its own/);
+    assert.match(describeStep(model).reason!, /its own minimize/);
   });
 
   it("TensorFlow.js computes a step if WebAssembly cannot be instantiated", async (t) => {

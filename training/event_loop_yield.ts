@@ -34,7 +34,7 @@ export class EventLoopYield {
     this.signal?.throwIfAborted();
   }
 
-  /** True when it yields at least every second, so that writes in the background go on. */
+  /** True if it yields at least every second, so that background writes continue. */
   get givesWay(): boolean {
     return this.#budget <= 1000;
   }
@@ -54,16 +54,16 @@ export class EventLoopYield {
   }
 
   /**
-   * What comes of a promise between two batches, where all that is remembered is of one moment.
+   * The result of a promise between two batches, where all states are consistent.
    *
-   * @param discard takes what comes when the run has ended
+   * @param discard receives a result that arrives after the run has ended
    * @throws the reason of the signal as soon as it aborts
    */
   async next<T>(pending: PromiseLike<T>, discard: (late: T) => void): Promise<T> {
     return await this.betweenBatches(untilAborted(pending, this.signal, discard));
   }
 
-  /** What comes of a promise; when it rejects because of the signal, that was between two batches. */
+  /** The result of a promise; a rejection because of the signal happened between two batches. */
   async betweenBatches<T>(pending: T | PromiseLike<T>): Promise<T> {
     try {
       return await pending;

@@ -4,7 +4,9 @@ import type { Engine } from "../tfjs/engine.ts";
 import { type ForwardPass, forwardPass } from "../tfjs/forward.ts";
 import { type Batch, describeValue, isTensor } from "./data/data.ts";
 
-/** A batch whose targets can also be had as float32, which TensorFlow.js's own functions need. */
+/**
+ * A batch whose targets are also available as float32, which TensorFlow.js's own functions need.
+ */
 export interface Targeted extends Pick<Batch, "xs" | "ys" | "weights"> {
   floats?: tf.Tensor[];
 }
@@ -14,10 +16,10 @@ export function withFloats({ xs, ys, weights }: Targeted): Targeted {
   return { xs, ys, weights, floats: ys.map((y) => y.dtype === "float32" ? y : y.toFloat()) };
 }
 
-/** What one forward pass gave. */
+/** Result of a forward pass. */
 export interface Pass {
   outputs: tf.Tensor[];
-  /** For each output the mask of its steps, if it has one. */
+  /** Mask of the steps of each output, if it has one. */
   masks: (tf.Tensor | undefined)[];
   total: tf.Scalar;
   /** The loss of each output. */
@@ -32,21 +34,21 @@ export type OutputLoss = (
   mask?: tf.Tensor,
 ) => tf.Scalar;
 
-/** The losses of a compiled model, by its own functions. */
+/** The losses of a compiled model, computed by its own functions. */
 export function makeLoss({ losses, lossNames, outputNames }: Compiled): OutputLoss {
   let warned = false;
-  /** A mask as weights: steps that it leaves out count nothing, the others for them, as in Keras. */
+  /** A mask as weights: masked steps have weight 0, and the others are scaled up, as in Keras. */
   const weightsOfMask = (mask: tf.Tensor, values: tf.Tensor): tf.Tensor | undefined => {
     if (fitsRows(mask, values)) {
       const kept = mask.toFloat();
       return kept.mul(mask.size).div(kept.sum().add(1e-7));
     }
-    // A loss that is one number has no steps to leave out.
+    // A scalar loss has no steps to mask.
     if (!warned && values.rank > 0) {
       warned = true;
       console.warn(
         `keepfit: masked steps count in the loss: the mask has shape [${mask.shape}], the loss ` +
-          `[${values.shape}]; a loss with one value for each step leaves them out`,
+          `[${values.shape}]; a loss with one value per step leaves them out`,
       );
     }
   };
@@ -116,7 +118,7 @@ export function measureOne(
   return ratio === undefined ? meanOf(values, mask) : values;
 }
 
-/** The mean of a metric; with a mask the sum over the steps that it leaves, and their number. */
+/** The mean of a metric; with a mask the sum over unmasked steps, and their number. */
 function meanOf(values: tf.Tensor, mask: tf.Tensor | undefined): tf.Tensor {
   if (mask === undefined || !fitsRows(mask, values)) return values.mean();
   const kept = mask.toFloat();
@@ -124,7 +126,7 @@ function meanOf(values: tf.Tensor, mask: tf.Tensor | undefined): tf.Tensor {
   return sum.concat(kept.sum().mul(values.size / mask.size).reshape([1]));
 }
 
-/** Weights of rows, or of rows and steps, beside loss values that may have more axes. */
+/** Multiply loss values, which may have more axes, with weights of rows or of rows and steps. */
 function weigh(values: tf.Tensor, weights: tf.Tensor): tf.Tensor {
   if (weights.rank > values.rank && weights.shape.at(-1) === 1) {
     weights = weights.reshape(weights.shape.slice(0, -1));
@@ -133,17 +135,17 @@ function weigh(values: tf.Tensor, weights: tf.Tensor): tf.Tensor {
     const ones: number[] = new Array(values.rank - weights.rank).fill(1);
     weights = weights.reshape([...weights.shape, ...ones]);
   }
-  // A loss may be one number already. Anything else would be spread over rows that it is not for.
+  // A loss may be a scalar. Other weights would be broadcast over unrelated rows.
   if (values.rank > 0 && !fitsRows(weights, values)) {
     throw new RangeError(
       `Cannot use weights of shape [${weights.shape}] for a loss of shape [${values.shape}]: ` +
-        `there must be one for each row, or for each of its steps`,
+        `expected one for each row, or for each of its steps`,
     );
   }
   return values.mul(weights);
 }
 
-/** True for weights of the first axes of the values. */
+/** True if weights match the first axes of the values. */
 function fitsRows({ shape }: tf.Tensor, values: tf.Tensor): boolean {
   return shape.length <= values.rank &&
     shape.every((size, i) => size === 1 || size === values.shape[i]);

@@ -6,10 +6,10 @@ import { minimizesItself, updateOf } from "../tfjs/update.ts";
 /** Gradients in the order of the trained variables; none for a variable that is not trainable. */
 export type Gradients = { name: string; tensor: tf.Tensor }[];
 
-/** What is bound from one `compile` to the next. */
+/** State that is bound from one `compile` to the next. */
 export interface Minimizer {
   readonly optimizer: tf.Optimizer;
-  /** Whether a callback has compiled the model again since, which may now have another network. */
+  /** Whether a callback has compiled the model again, which may now have another network. */
   isOutdated(network: tf.LayersModel): boolean;
   /** Whether no variable is trainable now. */
   isFrozen(): boolean;
@@ -19,7 +19,7 @@ export interface Minimizer {
   differentiate(loss: () => tf.Scalar): Gradients;
   /** Update the variables by these gradients, which the caller keeps. */
   apply(gradients: Gradients): void;
-  /** Whether the optimizer computes the gradients by itself, so that they cannot be given to it. */
+  /** Whether the optimizer computes the gradients itself, so that they cannot be passed to it. */
   readonly minimizesItself: boolean;
 }
 
@@ -77,7 +77,7 @@ export function minimizerOf(network: tf.LayersModel): Minimizer {
   };
 }
 
-/** As in Keras, after each update; TensorFlow.js's own fit leaves it out. */
+/** After each update, as in Keras; TensorFlow.js's own fit omits it. */
 function applyConstraint(weight: TrainableWeight): void {
   const variable = weight.read();
   if (variable.trainable) variable.assign(weight.constraint!.apply(variable) as tf.Variable);

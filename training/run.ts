@@ -30,15 +30,15 @@ export interface RunOptions {
    */
   yieldEvery?: "auto" | "batch" | "epoch" | "never" | number;
   /**
-   * Whether the steps are compiled, as in Keras: `"auto"` where they can be, with TensorFlow.js
-   * computing the rest; `true` throws where they cannot; `false` never. `describeStep` tells which.
-   * Default: `"auto"`.
+   * Whether the steps are compiled, as in Keras: `"auto"` compiles what it can and uses
+   * TensorFlow.js for the rest; `true` throws if a step cannot be compiled; `false` never compiles.
+   * `describeStep` shows which steps are compiled. Default: `"auto"`.
    */
   jitCompile?: boolean | "auto";
   /**
-   * Ends the run when it aborts: after the batch that is being trained, immediately while the next one
-   * is waited for. A hook that does not return within 5 s is left behind, `onException` and `close`
-   * within 30 s. The promise rejects with its reason.
+   * Ends the run when it aborts: after the current batch, or immediately while the next one is
+   * pending. A hook that does not return within 5 s is abandoned, `onException` and `close` after
+   * 30 s. The promise rejects with its reason.
    */
   signal?: AbortSignal;
 }
@@ -120,7 +120,7 @@ function checkSignal(signal: unknown): void {
 /**
  * The value of an option that TensorFlow.js has under another name.
  *
- * @throws RangeError when both are given and differ
+ * @throws RangeError if both are given and differ
  */
 export function oneOf<Name extends string>(
   options: { [name in Name]?: number },
@@ -190,13 +190,13 @@ export async function closingList<T>(list: CallbackList, run: () => Promise<T>):
   return result;
 }
 
-/** How long closing may take when the run is to end, in milliseconds. */
+/** Time limit of closing in milliseconds after the signal has aborted. */
 const patience = 5000;
 
 /**
  * Close something after `run`. An error of `run` takes precedence over one in closing.
  *
- * @param signal ends the waiting for what does not close. Default: wait for ever
+ * @param signal ends the wait for resources that do not close. Default: wait forever
  */
 export async function closing<T>(
   open: { close(): void | Promise<void> },

@@ -4,11 +4,14 @@ import type { DatasetPass, PassDataset } from "./data/data.ts";
 
 /** Options of {@linkcode shuffledDataset}. */
 export interface ShuffledDatasetOptions {
-  /** Elements from which the next one is drawn; as many as there are for an even shuffle. */
+  /**
+   * Number of buffered elements from which the next one is drawn; the size of the dataset for a
+   * uniform shuffle.
+   */
   bufferSize: number;
   /**
-   * Makes batches of the shuffled elements, with whatever else follows: `map`, `prefetch`, `repeat`.
-   * It is called for each pass over the data.
+   * Batches the shuffled elements, and applies further steps such as `map`, `prefetch` or `repeat`.
+   * Called for each pass over the data.
    */
   prepare: (shuffled: Dataset) => Dataset;
   /** Seed of the order, a whole number. Default: that of the run. */
@@ -16,15 +19,16 @@ export interface ShuffledDatasetOptions {
 }
 
 /**
- * A dataset of `tf.data` in a new order for each epoch, which depends on a seed and the number of the
- * epoch alone. A run that `BackupAndRestore` resumes has the order that it would have had, wherever it
- * was killed; so has one that begins at a later epoch, or in the process of another run.
+ * A `tf.data` dataset with a new order in each epoch, which depends only on a seed and the number
+ * of the epoch. A run that `BackupAndRestore` resumes has the same order as an uninterrupted one,
+ * wherever it was killed; so does a run that begins at a later epoch, or in the process of another
+ * run.
  *
- * `dataset.shuffle(n)` of TensorFlow.js draws its order from the clock, and `dataset.shuffle(n, seed)`
- * depends on how many iterators the process has made.
+ * `dataset.shuffle(n)` of TensorFlow.js draws its order from the clock, and
+ * `dataset.shuffle(n, seed)` depends on the number of iterators in the process.
  *
  * @param dataset single elements `{ xs, ys }`, not batches
- * @param options how to shuffle, and what follows
+ * @param options how to shuffle, and how to batch
  * @returns a dataset for `fitDataset`
  * @throws TypeError for something that is not a `tf.data` dataset, and a `prepare` that does not return
  *   one
@@ -86,7 +90,9 @@ export function shuffledDataset(dataset: Dataset, options: ShuffledDatasetOption
   return { size, iterator: async (pass) => await prepared(pass).iterator() };
 }
 
-/** The dataset with shuffled iterators; those of one pass, as `repeat` makes them, differ too. */
+/**
+ * The dataset with shuffled iterators; those of one pass, as created by `repeat`, differ as well.
+ */
 function inOrder(dataset: Dataset, bufferSize: number, { pass, seed }: DatasetPass): Dataset {
   let round = 0;
   const iterator = async () =>

@@ -33,7 +33,7 @@ export interface Step {
  * @param model the model as the user has it
  * @param compiled what `compile` left in it when the run began
  * @param jitCompile whether the step is compiled
- * @param noise who draws the random numbers of dropout and noise layers
+ * @param noise source of the random numbers of dropout and noise layers
  */
 export function makeTrainStep(
   engine: Engine,

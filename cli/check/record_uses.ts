@@ -48,7 +48,7 @@ type Host = (name: string, args: unknown[], call: (...args: unknown[]) => unknow
  * Record how a plugin uses its context, without changing the loader: a module placed before the
  * plugin's own passes its factory a context that records every call.
  *
- * Commands do not run and nothing listens; the plugin is told that they succeeded.
+ * Commands do not run and nothing listens; the plugin receives a success.
  *
  * @param options options of the plugin; a permission may refer to one of them
  */
@@ -98,12 +98,12 @@ export async function recordUses(
               permissionOf[name] === kind && (kind === "listen" || covers(pattern, value))
             )
           )
-          .map((pattern) => `permission ${kind} ${pattern} is declared and was not used`)
+          .map((pattern) => `permission ${kind} ${pattern} is declared but not used`)
       );
       const controls = new Set(manifest.callbacks.flatMap((callback) => callback.controls));
       for (const control of controlNames) {
         if (!controls.has(control) || names.has(control)) continue;
-        warnings.push(`control ${control} is declared and was not used`);
+        warnings.push(`control ${control} is declared but not used`);
       }
       return { problems: [...refused], warnings };
     },

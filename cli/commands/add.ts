@@ -33,7 +33,7 @@ interface Given {
 export function addAdd(program: Command, cli: CommandLine): void {
   const command = program.command("add")
     .usage("REFERENCE [--options JSON] [--allow KIND=VALUES] [--yes]")
-    .description("Show what a plugin may do and, if you agree, pin it in keepfit.lock.json.")
+    .description("Show what a plugin may do and, with your consent, pin it in keepfit.lock.json.")
     .argument(
       "<REFERENCE>",
       "Path or URL of a manifest or its folder, registry:owner/name@^1, or npm:name.",
@@ -94,7 +94,9 @@ export function addAdd(program: Command, cli: CommandLine): void {
   );
 }
 
-/** Consent of the flags, the lock file and, with a question, everything the plugin requires. */
+/**
+ * Consent from the flags, the lock file and, after a question, to everything the plugin requires.
+ */
 function allowedBy(
   { permissions }: PluginExplanation,
   given: AllowedKinds = {},
@@ -109,7 +111,7 @@ function allowedBy(
   return Object.keys(allowed).length === 0 ? undefined : allowed;
 }
 
-/** What a yes means. */
+/** Explanation of a yes. */
 function agreementText(
   { permissions, files, tier, isLocked }: PluginExplanation,
   columns: number,

@@ -10,13 +10,13 @@ interface Given {
   registry?: string;
 }
 
-/** `keepfit audit`: what is known against the locked plugins. */
+/** `keepfit audit`: check the locked plugins against their registries. */
 export function addAudit(program: Command, cli: CommandLine): void {
   const command = program.command("audit")
     .usage("[--registry URL] [--ignore ID] [--offline]")
     .description(
-      "Ask registries what is known against locked plugins: yanks, advisories, other signers, " +
-        "deprecation. Exits with 1 if something needs action or cannot be found out.",
+      "Check locked plugins against their registries: yanks, advisories, other signers, " +
+        "deprecation. Exits with 1 if something requires action or a check fails.",
     )
     .option("--registry <URL>", "Registry to ask. Default: that of keepfit.json.")
     .option(
@@ -24,7 +24,7 @@ export function addAudit(program: Command, cli: CommandLine): void {
       "An advisory that does not concern this project. Repeatable.",
       (id: string, before: string[] = []) => [...before, id],
     )
-    .option("--offline", "Use no network: the last answers count.")
+    .option("--offline", "Use no network, only the last answers.")
     .action(async (given: Given) => {
       const audit = await auditPlugins(given);
       cli.tell(audit, textOf(audit, given.ignore ?? []));
@@ -46,7 +46,7 @@ function textOf({ plugins, others, ignored }: PluginAudit, ignore: readonly stri
   const lines: string[] = [];
   for (const { id, version, findings, unknown } of plugins) {
     const isQuiet = findings.length === 0 && unknown.length === 0;
-    lines.push(`${id} ${version}:${isQuiet ? " nothing is known against it" : ""}`);
+    lines.push(`${id} ${version}:${isQuiet ? " nothing found" : ""}`);
     for (const one of findings) lines.push(`  ${one.needsAction ? "! " : ""}${one.message}`);
     for (const one of unknown) lines.push(`  ? ${one}`);
   }
@@ -55,7 +55,7 @@ function textOf({ plugins, others, ignored }: PluginAudit, ignore: readonly stri
   }
   const noLog = noLogText(plugins);
   if (noLog !== "") lines.push(noLog.trimEnd());
-  if (others.length > 0) lines.push(`not of a registry, so nothing is known: ${others.join(", ")}`);
+  if (others.length > 0) lines.push(`not from a registry, so not checked: ${others.join(", ")}`);
   if (plugins.length === 0 && others.length === 0) lines.push("nothing is locked");
   return lines.map((line) => `${line}\n`).join("");
 }

@@ -15,7 +15,7 @@ export function addCheck(program: Command, cli: CommandLine): void {
   const command = program.command("check")
     .usage("SOURCE [--here] [-- OPTIONS]")
     .description(
-      "Check that the plugin in SOURCE does what its manifest says, on each runtime of this machine.",
+      "Check the plugin in SOURCE against its manifest, on each runtime of this machine.",
     )
     .argument("<SOURCE>", "Source folder of the plugin.")
     .argument("[OPTIONS]", "Options of the callback as JSON, after --.", parseOptions, {})

@@ -128,10 +128,10 @@ describe("keepfit check", () => {
       `${name}: write secret.bin was refused: it is not declared`,
     ]);
     assert.deepEqual(report.warnings, [
-      "permission net hooks.example.com is declared and was not used",
-      "permission write never.svg is declared and was not used",
-      "control readWeights is declared and was not used",
-      "control stop is declared and was not used",
+      "permission net hooks.example.com is declared but not used",
+      "permission write never.svg is declared but not used",
+      "control readWeights is declared but not used",
+      "control stop is declared but not used",
     ]);
   });
 

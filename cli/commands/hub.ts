@@ -22,7 +22,7 @@ interface Given {
 export function addHub(program: Command, cli: CommandLine): void {
   const command = program.command("hub")
     .usage("DIR [--host ADDRESS] [--port NUMBER] [--tokens FILE]")
-    .description("Serve the plugins in DIR and receive what RemoteMonitor posts, until Ctrl-C.")
+    .description("Serve the plugins in DIR and receive reports of RemoteMonitor, until Ctrl-C.")
     .argument("<DIR>", "Folder of the registry, as pack writes it.")
     .option("--host <ADDRESS>", "Address to listen on.", "127.0.0.1")
     .option("--port <NUMBER>", "Port to listen on; 0 chooses a free one.", portOf, 8000)
@@ -42,8 +42,8 @@ export function addHub(program: Command, cli: CommandLine): void {
     )
     .option(
       "--log-key <FILE>",
-      "Key that signs the log of what is published. Created when needed. Default: beside DIR, " +
-        "DIR.log-key.pem, where tokens are accepted.",
+      "Key that signs the log of publications. Created when needed. Default: DIR.log-key.pem, " +
+        "if tokens are accepted.",
     )
     .option("--runs <FOLDER>", "Folder in which runs are kept. Default: memory.")
     .action(async (directory: string, { host, port, allowedHost: hosts, ...given }: Given) => {
@@ -77,7 +77,7 @@ export function addHub(program: Command, cli: CommandLine): void {
   addExamples(
     command,
     cli,
-    ["keepfit hub public", "serve what pack made"],
+    ["keepfit hub public", "serve the output of pack"],
     ["keepfit hub public --port 8080 --token ada=…", "the token may publish plugins of ada"],
   );
 }
@@ -111,7 +111,7 @@ async function readTokens(
 }
 
 /**
- * The key of the log. A hub that takes no versions needs none: it serves the log that it has.
+ * The key of the log. A hub that accepts no versions needs none: it serves the existing log.
  *
  * @returns undefined for no log
  */
@@ -128,7 +128,7 @@ async function readLogKey(
   } catch (error) {
     if (!(error instanceof FileSystemError && error.code === "NotFound")) throw error;
   }
-  // A missing folder is an error before its key is made.
+  // A missing folder is an error before its key is created.
   await fs.readDir(directory);
   const key = await generateKeyPair();
   const file = await fs.open(path, "createPrivate").catch((cause) => {
@@ -147,7 +147,7 @@ async function readLogKey(
   return key;
 }
 
-/** Not in the folder, which a static host may serve or a copy take along. */
+/** Not in the folder, which a static host may serve and a copy would include. */
 function besideFolder(directory: string): URL {
   const url = urlOfPath(directory);
   url.pathname = `${url.pathname.replace(/\/+$/, "")}.log-key.pem`;

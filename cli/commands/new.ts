@@ -53,7 +53,7 @@ export function addNew(program: Command, cli: CommandLine): void {
       cli.tell(
         { id, folder: out, files: paths },
         `${paths.map((path) => `${out}/${path}\n`).join("")}
-${keepfit.isPublished ? "" : `keepfit is on no registry yet: taken from ${keepfit.name}\n\n`}${
+${keepfit.isPublished ? "" : `keepfit is not published yet: using ${keepfit.name}\n\n`}${
           nextText(out)
         }`,
       );
@@ -95,6 +95,6 @@ function listOf(known: readonly string[]): (text: string) => string[] {
     const names = text.split(",").map((name) => name.trim()).filter((name) => name !== "");
     const unknown = names.find((name) => !known.includes(name));
     if (unknown === undefined) return [...new Set(names)];
-    throw new InvalidArgumentError(`There is no ${unknown}; there are ${known.join(", ")}.`);
+    throw new InvalidArgumentError(`Unknown: ${unknown}; available are ${known.join(", ")}.`);
   };
 }

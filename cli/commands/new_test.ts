@@ -33,7 +33,7 @@ describe("keepfit new", () => {
     for (const args of [["Ada/Taken"], ["taken"], ["ada/a", "--hooks", "onEpoch"]]) {
       const { code, errors } = await start("new", ...args).ended;
       assert.equal(code, 2);
-      assert.match(errors, /It must be owner\/name|There is no onEpoch; there are onTrainBegin/);
+      assert.match(errors, /It must be owner\/name|Unknown: onEpoch; available are onTrainBegin/);
     }
   });
 

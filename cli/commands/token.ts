@@ -7,8 +7,8 @@ export function addToken(program: Command, cli: CommandLine): void {
   const token = program.command("token").description("Tokens of authors on a hub.");
   const command = token.command("new")
     .description(
-      "Print a new token. The hub gets it as OWNER=TOKEN, in the file of hub --tokens or in " +
-        "KEEPFIT_HUB_TOKENS; the author of OWNER gets it as KEEPFIT_TOKEN.",
+      "Print a new token. The hub reads it as OWNER=TOKEN in the file of hub --tokens or in " +
+        "KEEPFIT_HUB_TOKENS; the author of OWNER sets it as KEEPFIT_TOKEN.",
     )
     .action(() => {
       const made = randomToken();

@@ -50,7 +50,7 @@ function textOf(update: PluginUpdate, isTrial: boolean): string {
   const lines = [`${id} ${before.version}: `];
   if (status === "updated") lines[0] += `${isTrial ? "would become" : "now"} ${after?.version}`;
   else if (status === "refused") {
-    lines[0] += `${after?.version} is not accepted (--accept accepts it)`;
+    lines[0] += `${after?.version} needs more trust (--accept accepts it)`;
   } else if (status === "failed") lines[0] += `could not be fetched: ${messageOf(error)}`;
   else lines[0] += status === "pinned" ? "pinned by its reference" : "as before";
   if (outside !== undefined) lines[0] += `; ${outside} is out, outside ${rangeOf(update)}`;

@@ -34,7 +34,7 @@ function textOf({ id, version, files, problems, yanked, unasked, log }: Verified
   return `${lines.join("\n")}\n`;
 }
 
-/** Plugins whose registry keeps no log: that it shows everybody the same is not checked. */
+/** Plugins whose registry keeps no log, so that its consistency is not checked. */
 export function noLogText(
   plugins: readonly Pick<VerifiedPlugin, "id" | "log" | "version">[],
 ): string {

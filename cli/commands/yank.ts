@@ -9,7 +9,7 @@ interface Given extends GivenAccess {
   undo?: boolean;
 }
 
-/** `keepfit yank PLUGIN@VERSION --registry URL`: keep new projects from choosing a version. */
+/** `keepfit yank PLUGIN@VERSION --registry URL`: keep new projects from selecting a version. */
 export function addYank(program: Command, cli: CommandLine): void {
   const command = program.command("yank")
     .usage("PLUGIN@VERSION --registry URL [--reason TEXT] [--undo]")

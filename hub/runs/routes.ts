@@ -6,7 +6,7 @@ import { limitBody, notFound, readText } from "../answer.ts";
 import type { RunStore } from "../stores/types.ts";
 import { parseEpoch } from "./protocol.ts";
 
-/** What was reported: the list of runs, and one run. */
+/** Reported runs: the list, and a single run. */
 export function runRoutes(runs: RunStore) {
   return new Hono({ strict: false })
     .get("/", async (c) => c.json({ runs: await runs.list() }))

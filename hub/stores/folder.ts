@@ -63,7 +63,7 @@ export function folderPluginStore(
   return new FolderPluginStore(directory, options);
 }
 
-/** What is kept of a plugin. */
+/** The kept data of a plugin. */
 interface KeptPlugin {
   /** Times of its folder and `meta.json`; undefined when it must be read again. */
   stamp: string | undefined;
@@ -90,7 +90,7 @@ class FolderPluginStore implements PluginStore {
   #modified: number | undefined;
   #checked = -Infinity;
   #checking: Promise<void> | undefined;
-  /** Done once, before the first answer. */
+  /** Done once, before the first result. */
   #sweeping: Promise<void> | undefined;
   #log: { stamp: string | undefined; log: StoredLog } | undefined;
   /** Integrity of manifests that cannot be used, by path. */
@@ -158,10 +158,10 @@ class FolderPluginStore implements PluginStore {
     if (this.#log !== undefined && stamp !== undefined && this.#log.stamp === stamp) {
       return this.#log.log;
     }
-    // The head first: entries that come meanwhile are beyond it.
+    // The head first: entries that are added meanwhile are beyond it.
     const head = await this.#logText(logHeadName);
     const entries = await this.#logText(logName);
-    // A last line without its end was cut off while it was written.
+    // An incomplete last line was interrupted while it was written.
     const lines = (entries ?? "").split("\n").slice(0, -1);
     const before = this.#log?.log;
     const isSame = before !== undefined && before.head === head &&
@@ -188,7 +188,7 @@ class FolderPluginStore implements PluginStore {
     return bytes && new TextDecoder().decode(bytes);
   }
 
-  /** Undefined while a change could hide behind the time of another. */
+  /** Undefined while a change could have the same time as another one. */
   async #logStamp(): Promise<string | undefined> {
     const found = [await this.#files.stat([logName]), await this.#files.stat([logHeadName])];
     const newest = Math.max(...found.map((one) => one?.modified ?? 0));
@@ -243,7 +243,7 @@ class FolderPluginStore implements PluginStore {
   /**
    * Read the versions of a plugin. A manifest that has been read before is not parsed again.
    *
-   * @param isChecked whether its folder is known not to be behind a link
+   * @param isChecked whether its folder is known not to be reached through a link
    */
   async #read(id: string, isChecked = false): Promise<KeptPlugin | undefined> {
     const place = id.split("/");
@@ -326,7 +326,7 @@ class FolderPluginStore implements PluginStore {
     }
   }
 
-  /** The facts that stand in `meta.json` alone. */
+  /** The facts that only `meta.json` holds. */
   async #readMeta(place: readonly string[]): Promise<{
     yanked: ReadonlySet<unknown>;
     versions: ReadonlyMap<string, { published?: string; yankReason?: string }>;

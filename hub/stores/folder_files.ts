@@ -2,7 +2,9 @@ import { HTTPException } from "hono/http-exception";
 import { directoryOf, getRuntime, joinPath } from "../../runtime/mod.ts";
 import type { FileInfo, FileSystem, Path } from "../../runtime/types.ts";
 
-/** Begins the name of a version's folder that is being written: then the process, then a UUID. */
+/**
+ * Prefix of a version's folder while it is being written; followed by the process id and a UUID.
+ */
 const unfinished = ".publish-";
 
 /** The files below a registry's folder. Nothing is reached through a symbolic link. */
@@ -115,7 +117,7 @@ export class FolderFiles {
     }
   }
 
-  /** Remove what processes that were killed while they published have left. */
+  /** Remove leftovers of processes that were killed while publishing. */
   async sweep(): Promise<void> {
     const hourAgo = Date.now() - 3_600_000;
     for (const name of await this.folders([]).catch(() => [])) {

@@ -38,10 +38,7 @@ export class PluginRun {
     this.#stopping = new AbortController();
   }
 
-  /**
-   * @throws PluginError `E_PERMISSION` between runs, when nothing would close what is opened
-   * @throws PluginError `E_PERMISSION` between runs, when nothing would close what is opened
-   */
+  /** @throws PluginError `E_PERMISSION` between runs, when nothing would close open resources */
   checkOpen(action: string): void {
     if (this.#isOpen) return;
     throw new PluginError(

@@ -5,7 +5,6 @@ export class Slots {
 
   /**
    * @param count number of concurrent tasks
-   * @param count number of concurrent tasks
    */
   constructor(count: number) {
     this.#free = count;

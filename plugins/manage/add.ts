@@ -45,8 +45,8 @@ export interface AddPluginOptions extends Omit<ProjectOptions, "frozen" | "trust
 }
 
 /**
- * Add a plugin to a project: pin it in the lock file with the granted permissions, and name it in
- * `keepfit.json`. All its files are fetched and verified; none of its code runs. The option
+ * Add a plugin to a project: pin the plugin in the lock file with the granted permissions, and name
+ * it in `keepfit.json`. All its files are fetched and verified; none of its code runs. The option
  * `registry` is written to `keepfit.json` as well: for the whole project if it names no registry
  * and no other plugin comes from one, else for this plugin.
  *

@@ -15,9 +15,9 @@ export const logName = "log.jsonl";
 /** Name of the signed head of a registry's log, at its root. */
 export const logHeadName = "log.head.json";
 
-/** Something that happened in a registry, as its log has it. */
+/** An event in a registry, as recorded in its log. */
 export interface LogEntry {
-  /** What happened to the version. */
+  /** Type of the event. */
   type: "publish" | "unyank" | "yank";
   /** `owner/name`. */
   id: string;
@@ -37,7 +37,7 @@ export interface LogEntry {
 export interface LogHead {
   /** Version of this format. */
   schemaVersion: 1;
-  /** So that no other signature of the key can be taken for one of a head. */
+  /** Distinguishes a head from other data that the key signs. */
   type: "keepfit-log-head";
   /** Number of entries. */
   size: number;

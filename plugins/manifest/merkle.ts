@@ -7,14 +7,14 @@ export function leafHash(bytes: Uint8Array): Promise<Hash> {
 }
 
 /**
- * An append-only Merkle tree of hashes, with the proofs that something is in it and that a smaller
- * tree is its beginning. It keeps the hashes of all whole subtrees, so that a proof computes as many
- * hashes as the tree is deep, squared at most.
+ * An append-only Merkle tree of hashes, with proofs that an entry is in it and that a smaller tree
+ * is its beginning. It stores the hashes of all complete subtrees, so that a proof computes at most
+ * the square of the tree's depth in hashes.
  *
  * Source: RFC 9162, 2.1. Leaves are hashed after a byte 0, nodes after a byte 1.
  */
 export class MerkleTree {
-  /** By level, the hashes of the whole subtrees of 2^level leaves. */
+  /** By level, the hashes of the complete subtrees of 2^level leaves. */
   #levels: Hash[][] = [[]];
 
   /** Number of leaves. */
@@ -80,7 +80,7 @@ export class MerkleTree {
     return proof.reverse();
   }
 
-  /** The hash over leaves that make a subtree. */
+  /** The hash over the leaves of a subtree. */
   async #range(start: number, end: number): Promise<Hash> {
     const level = Math.log2(end - start);
     if (Number.isInteger(level)) return this.#levels[level][start / (end - start)];
@@ -122,7 +122,7 @@ export async function verifyInclusion(
   return last === 0 && isSame(hash, root);
 }
 
-/** A tree, as far as its head tells. */
+/** A tree as described by its head. */
 export interface TreeHead {
   /** Number of leaves. */
   size: number;
@@ -137,7 +137,7 @@ export async function verifyConsistency(
 ): Promise<boolean> {
   if (!isCount(first.size) || !isCount(second.size) || first.size > second.size) return false;
   if (first.size === second.size) return proof.length === 0 && isSame(first.root, second.root);
-  // Everything begins with nothing.
+  // The empty tree is the beginning of every tree.
   if (first.size === 0) return proof.length === 0;
   const isWhole = Number.isInteger(Math.log2(first.size));
   const [start, ...rest] = isWhole ? [first.root, ...proof] : proof;

@@ -151,12 +151,12 @@ export function checkOptionsSchema(schema: unknown, path: string): string[] {
   return problems;
 }
 
-/** How many steps patterns may still take: text in linear time can be long all the same. */
+/** Remaining steps of patterns: even in linear time, text can be long. */
 export interface Effort {
   steps: number;
 }
 
-/** What a manifest, or the options of a load, may take: less than a tenth of a second. */
+/** Limit for a manifest, or the options of a load: less than a tenth of a second. */
 export const newEffort = (): Effort => ({ steps: 2_000_000 });
 
 /**
@@ -216,7 +216,7 @@ export function checkOptions(
         problems.push(...checkOptions(properties[name], member, `${path}.${name}`, effort));
       } else if (schema.additionalProperties === false) {
         known ??= listed(Object.keys(properties)) || "none";
-        problems.push(`${path}.${name}: is not an option; there are ${known}`);
+        problems.push(`${path}.${name}: is not an option; available are ${known}`);
       }
     }
   }
@@ -249,7 +249,7 @@ function checkText(
   if (pattern === undefined) return;
   const { steps, test } = compilePattern(pattern);
   effort.steps -= steps * length;
-  if (effort.steps < 0) want(false, "less text: it would take its pattern too long");
+  if (effort.steps < 0) want(false, "shorter text: its pattern would take too long");
   else want(test(value), `text like ${pattern}`);
 }
 

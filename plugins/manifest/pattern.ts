@@ -2,7 +2,7 @@
 export interface Pattern {
   /** True if it matches somewhere in a text. */
   test(text: string): boolean;
-  /** The most steps that a character of the text takes. */
+  /** Maximum number of steps per character of the text. */
   steps: number;
 }
 
@@ -127,10 +127,7 @@ function charTest(text: string): (char: string) => boolean {
   };
 }
 
-/**
- * @param budget number of parts that may still be written; even an empty part counts
- * @param budget how many parts may still be written: what is repeated may be nothing
- */
+/** @param budget number of parts that may still be written; even an empty part counts */
 function emit(tree: Tree, program: Step[], budget: { left: number }): void {
   if (program.length > maxSteps || budget.left-- <= 0) {
     throw new SyntaxError(`Cannot use a pattern that unfolds to more than ${maxSteps} steps`);

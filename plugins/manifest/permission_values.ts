@@ -3,9 +3,9 @@ import type { PluginPermission } from "./format.ts";
 import { commandName, envName, listenAddress, netHost, readPath, writtenPath } from "./values.ts";
 
 /**
- * The value of a permission that text in an option comes to: of a URL its host for `net` and
- * `listen`, or its origin for `net` over plain http, which reaches another machine only where a URL
- * says so; else the text itself.
+ * The value of a permission from the text of an option: for a URL its host for `net` and `listen`,
+ * or its origin for `net` over plain http, which reaches another machine only if the URL says so;
+ * otherwise the text itself.
  */
 export function valueOfOption(kind: PluginPermission, text: string): string {
   const isAddress = kind === "net" || kind === "listen";
@@ -17,7 +17,7 @@ export function valueOfOption(kind: PluginPermission, text: string): string {
 /**
  * Check a value of a permission that comes from an option by the rules for values in a manifest.
  *
- * @returns what is wanted instead; undefined when nothing is wrong
+ * @returns the expected value; undefined if it is valid
  */
 export function valueProblem(kind: PluginPermission, value: string): string | undefined {
   const checked = kind === "net" ? value.replace(/^http:\/\//, "") : value;

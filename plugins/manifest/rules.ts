@@ -83,7 +83,7 @@ function fileProblems({ files, module }: SourceManifest): string[] {
   if (Object.hasOwn(files, manifestName)) {
     problems.push(`files: found ${manifestName}, expected the other files: it cannot list itself`);
   }
-  // Some file systems know no case.
+  // Some file systems ignore case.
   const relative = paths.filter((path) => !path.startsWith("https://"))
     .map((path) => path.toLowerCase());
   const twice = firstTwice(relative);
@@ -124,9 +124,9 @@ function permissionProblems(manifest: SourceManifest): string[] {
 }
 
 /**
- * Tell which defaults of options cannot be the values of the permissions that name these options.
- * Authors learn of them before they publish; a published manifest is refused where the value would be
- * used, after what an update changes has been shown.
+ * Report defaults of options that are not valid values of the permissions that name these options.
+ * Authors see them before they publish; a published manifest is rejected where the value would be
+ * used, after the changes of an update have been shown.
  */
 export function brokenDefaults(manifest: SourceManifest): string[] {
   const problems: string[] = [];

@@ -29,8 +29,8 @@ import {
 export { isRelativePath } from "./values.ts";
 
 // The descriptions are what editors show; the JSON Schema is made of this by build/schemas.ts.
-// Unknown keys are issues of `never`, which the reader forgives for `x-` keys.
-// For valibot a list is an object too.
+// Unknown keys are issues of `never`, which the reader forgives for `x-` keys. valibot treats a
+// list as an object.
 const refusedList = v.pipe(v.unknown(), v.check(() => false, "an object, not a list"));
 const noList = (schema: v.GenericSchema): v.GenericSchema =>
   v.lazy((given) => Array.isArray(given) ? refusedList : schema);

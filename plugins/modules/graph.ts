@@ -92,8 +92,8 @@ export async function readGraph(
 }
 
 /**
- * Refuse modules that make code of text, for tiers in which such code would reach the runtime's own
- * modules. The sandbox has none to reach.
+ * Reject modules that make code from text, for tiers in which such code could import modules of the
+ * runtime. The sandbox has no such modules.
  *
  * @throws PluginError `E_IMPORT`
  */
@@ -102,7 +102,7 @@ export function checkCodeOfText({ modules }: ModuleGraph): void {
     if (codeOfText === undefined) continue;
     throw new PluginError(
       "E_IMPORT",
-      `Cannot load plugin module ${url}: it makes code of text (${codeOfText})`,
+      `Cannot load plugin module ${url}: it makes code from text (${codeOfText})`,
       {
         url,
         expected: "code that can be verified before anything runs",

@@ -26,7 +26,10 @@ export interface ModuleRequest {
 /** A module with known imports, which can be rewritten. */
 export interface ParsedModule {
   requests: ModuleRequest[];
-  /** Where it makes code of text, which may import what nobody verified; undefined where it does not. */
+  /**
+   * Position at which it makes code from text, which may import unverified code; undefined if it
+   * does not.
+   */
   codeOfText?: string;
   /** The text with other specifiers, one for each request, in order. */
   render(specifiers: readonly string[]): string;
@@ -83,7 +86,7 @@ export function parseModule(text: string, url: string): ParsedModule {
         throw refuse(
           source.start,
           "its import attributes are unknown",
-          `there is { type: "json" }`,
+          `only { type: "json" } is supported`,
         );
       }
       const at = positionOf(text, source.start);
@@ -110,7 +113,7 @@ export function parseModule(text: string, url: string): ParsedModule {
       for (const { start, end, by } of edits) {
         rendered += text.slice(at, start) +
           (typeof by === "string" ? by : JSON.stringify(specifiers[by]));
-        // What ended the statement of a cut clause, and the lines that it stood on.
+        // The end of the statement of a cut clause, and its line breaks.
         const cut = text.slice(start, end);
         if (cut.endsWith(";")) rendered += ";";
         rendered += "\n".repeat(cut.split("\n").length - 1);
@@ -163,7 +166,7 @@ function parseProgram(text: string, url: string): Program {
   }
 }
 
-/** All nodes in the order of the text; those that are deep take no stack. */
+/** All nodes in the order of the text, without recursion. */
 function nodesOf(program: Program): AnyNode[] {
   const all: AnyNode[] = [];
   const waiting: unknown[] = [program];
@@ -175,7 +178,7 @@ function nodesOf(program: Program): AnyNode[] {
       const node = one as AnyNode;
       all.push(node);
       for (const [name, child] of Object.entries(node)) {
-        // A literal's RegExp is no node, and the name of a member is no variable.
+        // The RegExp of a literal is not a node, and the name of a member is not a variable.
         if (node.type !== "Literal" && !isMemberName(node, name)) waiting.push(child);
       }
     }
@@ -191,8 +194,8 @@ function isMemberName(node: AnyNode, name: string): boolean {
 }
 
 /**
- * True for a call of `eval`, also through `(0, eval)` or an alias, and of `Function` with text that
- * could hold an import. There are other ways to the same; see SECURITY.md.
+ * True for a call of `eval`, even through `(0, eval)` or an alias, and of `Function` with text that
+ * could contain an import. There are other ways to do this; see SECURITY.md.
  */
 function isCodeOfText(node: AnyNode): boolean {
   // Module code cannot declare a variable of this name.
@@ -214,7 +217,7 @@ function hasAttributes(node: Import): boolean {
   return node.type === "ImportExpression" ? node.options !== null : node.attributes.length > 0;
 }
 
-/** True for `with { type: "json" }`, and for it alone. */
+/** True only for `with { type: "json" }`. */
 function isJsonImport(node: Import): boolean {
   if (node.type !== "ImportExpression") return node.attributes.every(isJsonType);
   const clause = onlyProperty(node.options);
@@ -223,7 +226,7 @@ function isJsonImport(node: Import): boolean {
   return type !== undefined && isJsonType(type);
 }
 
-/** The property of an object that has one, and nothing that is computed. */
+/** The property of an object with exactly one, which is not computed. */
 function onlyProperty(node: Expression | null | undefined): Property | undefined {
   if (node?.type !== "ObjectExpression" || node.properties.length !== 1) return undefined;
   const [property] = node.properties;

@@ -25,7 +25,7 @@ const registryKey = Symbol.for("keepfit.peers");
  * Create a module text for each peer that exports the live objects of the host. A plugin never gets
  * a second keepfit or TensorFlow.js.
  *
- * @param peers modules of the user, beside `keepfit`
+ * @param peers modules of the user, in addition to `keepfit`
  * @returns the texts by specifier; equal for the same modules in the same process
  */
 export function peerModules(peers: Peers = {}): Map<string, string> {

@@ -21,7 +21,7 @@ export async function changeFile(
     await change(fs, url, makeText, timeouts);
   } catch (error) {
     if (!(error instanceof FileBusyError)) throw error;
-    throw new PluginError("E_LOCK", `Cannot change ${url}: others do`, {
+    throw new PluginError("E_LOCK", `Cannot change ${url}: other processes keep changing it`, {
       url: error.mark.href,
       hint: `if no keepfit runs, remove ${error.mark}`,
     });

@@ -31,7 +31,7 @@ export async function readConfig(
   if (text !== undefined) return { url, config: parseConfig(text, url.href) };
   throw new PluginError("E_CONFIG", `Cannot read ${url}: there is no such file`, {
     url: url.href,
-    hint: `keepfit add makes ${configName}`,
+    hint: `keepfit add creates ${configName}`,
   });
 }
 

@@ -61,7 +61,7 @@ const agreed = object(
       name,
       optional(
         v.lazy((given) => Array.isArray(given) ? list : all),
-        "True for all that it asks for, or a list of values.",
+        "True for everything declared, or a list of values.",
       ),
     ]),
   ),
@@ -71,9 +71,9 @@ const limit = (description: string) =>
 
 const configuredPlugin = object(
   {
-    plugin: required(text, "Its reference; a file also by its path, ./…"),
-    registry: optional(text, "Where it is looked up, instead of in the registry of the file."),
-    callback: optional(text, "Which of its callbacks. Default: the only one."),
+    plugin: required(text, "Reference; a file also by its path, ./…"),
+    registry: optional(text, "Registry for this reference, instead of that of the file."),
+    callback: optional(text, "Name of the callback. Default: the plugin's only one."),
     options: optional(anyObject, "Options of the callback."),
     tier: optional(
       v.picklist(pluginTiers),
@@ -81,28 +81,29 @@ const configuredPlugin = object(
     ),
     allow: optional(
       v.lazy((given) => Array.isArray(given) ? kinds : agreed),
-      "What it may touch: kinds of permission, or for each kind true or a list of values.",
+      "Granted permissions: kinds, or for each kind true or a list of values.",
     ),
-    outputDir: optional(text, "The folder that it may write into."),
+    outputDir: optional(text, "Folder that it may write to."),
     onError: optional(
       v.picklist(["disable", "throw", "warn"]),
-      "What happens when one of its hooks fails. Default: disable.",
+      "Error policy of its hooks. Default: disable.",
     ),
     limits: optional(
       object(
         {
-          hookTime: limit("Milliseconds until a hook must be over. Default: 30000."),
+          hookTime: limit("Time limit of a hook in milliseconds. Default: 30000."),
           callTime: limit("Milliseconds that one call may compute. Default: 1000."),
           runTime: limit(
-            "Milliseconds that all its calls may compute, beside a quarter of the time of the run. " +
+            "Milliseconds that all its calls may compute, in addition to a quarter of the time " +
+              "of the run. " +
               "Default: 30 times callTime.",
           ),
-          memory: limit("Bytes that its code may hold. Default: 64 MiB."),
-          logLines: limit("Lines that it may log in a minute. Default: 60."),
-          bytes: limit("Bytes of one answer, one file, one write. Default: 16 MiB."),
+          memory: limit("Bytes of memory for its code. Default: 64 MiB."),
+          logLines: limit("Lines that it may log per minute. Default: 60."),
+          bytes: limit("Bytes of a response, a file or a write. Default: 16 MiB."),
         } satisfies Record<keyof PluginLimits, unknown>,
       ),
-      "How much of the machine it may take.",
+      "Limits of time, memory and output.",
     ),
   } satisfies Record<keyof ConfiguredPlugin, unknown>,
 );
@@ -110,14 +111,14 @@ const configuredPlugin = object(
 /** The schema of `keepfit.json`. */
 export const configSchema: v.GenericSchema<unknown, unknown> = object(
   {
-    $schema: optional(text, "Where editors find this schema."),
-    registry: optional(text, "Where registry: references are looked up: a URL or a folder."),
+    $schema: optional(text, "Schema for editors."),
+    registry: optional(text, "Registry of registry: references: a URL or a folder."),
     minimumAge: optional(
       v.pipe(v.number(), v.minValue(0, "0 or more")),
-      "Hours that a version of a registry must have been published. Default: 0.",
+      "Minimum age of a registry's version in hours. Default: 0.",
     ),
-    vendor: optional(text, "Folder of the files of locked plugins, as keepfit vendor makes it."),
-    cacheDir: optional(text, "Where the cache lies. Default: in the user's cache folder."),
+    vendor: optional(text, "Folder with the files of locked plugins, written by keepfit vendor."),
+    cacheDir: optional(text, "Cache folder. Default: in the user's cache folder."),
     plugins: optional(
       v.array(configuredPlugin),
       "The plugins, in the order in which a run calls them.",

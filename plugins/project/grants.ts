@@ -42,11 +42,11 @@ export function isGranted(
  *
  * @param manifest manifest of the plugin
  * @param url URL of the manifest, for messages
- * @param options the plugin's options, checked: a permission may name one of them
- * @param allow what the user agrees to
- * @param writes true where the user said where it may write, which is the consent to `write`
- * @throws PluginError `E_PERMISSION` when the user does not agree to all that it cannot do without,
- *   `E_OPTIONS` when an option has a value that a manifest could not declare
+ * @param options validated options of the plugin, which permissions may name
+ * @param allow permissions that the user grants
+ * @param writes true if the user named an output directory, which is the consent to `write`
+ * @throws PluginError `E_PERMISSION` when a required permission is not granted, `E_OPTIONS` when an
+ *   option has a value that a manifest could not declare
  */
 export function grantsOf(
   manifest: PluginManifest,
@@ -81,15 +81,15 @@ export function isAgreed(
   return given?.some((one) => one === value || (kind === "net" && coversNet(one, value))) ?? false;
 }
 
-/** A value of a permission and why the plugin asks for it. */
+/** A value of a permission and why the plugin needs it. */
 export interface PermissionValue {
   value: string;
   reason: string;
-  /** The option that it comes from, if it does. */
+  /** The option that holds it, if any. */
   option?: string;
 }
 
-/** The values of a kind of permission; entries for an option that is not given are left out. */
+/** The values of a kind of permission; entries for missing options are left out. */
 export function valuesOf(
   kind: PluginPermission,
   entries: readonly PermissionEntry[] = [],
@@ -118,7 +118,7 @@ function checkValues(
     if (wanted === undefined) continue;
     throw new PluginError(
       "E_OPTIONS",
-      `Cannot load plugin ${id} with these options: ${option} is what it may ${kind}`,
+      `Cannot load plugin ${id} with these options: ${option} is a value of permission ${kind}`,
       { url, expected: wanted, actual: value },
     );
   }
@@ -148,12 +148,12 @@ function refused(
   missing: PermissionValue[],
   given: readonly string[] | undefined,
 ): PluginError {
-  return new PluginError("E_PERMISSION", `Cannot load plugin ${id}: it wants to ${kind}`, {
+  return new PluginError("E_PERMISSION", `Cannot load plugin ${id}: it needs permission ${kind}`, {
     url,
     expected: `${kind}: ${given?.join(", ") || "nothing"}`,
     actual: `${kind}: ${missing.map(({ value, reason }) => `${value} (${reason})`).join(", ")}`,
     hint: kind === "write"
-      ? "say where with { outputDir }"
+      ? "name a folder with { outputDir }"
       : `if you agree, pass { allow: { ${kind}: ${
         JSON.stringify([...given ?? [], ...missing.map(({ value }) => value)])
       } } }`,

@@ -46,7 +46,7 @@ describe("grantsOf", () => {
     await refusal(
       "E_PERMISSION",
       () => grants(permissions, ["write"]),
-      /say where with \{ outputDir \}/,
+      /name a folder with \{ outputDir \}/,
     );
     assert.deepEqual(grants(permissions, undefined, { writes: true }), {
       write: { declared: ["*.csv"], agreed: true },

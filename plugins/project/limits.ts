@@ -8,8 +8,8 @@ export interface PluginLimits {
   /** Milliseconds that one call may compute; sandboxed and in a worker. Default: 1000. */
   callTime?: number;
   /**
-   * Milliseconds that all its calls together may compute, beside a quarter of the time that goes by;
-   * sandboxed. Default: 30 times `callTime`.
+   * Milliseconds that all its calls together may compute, in addition to a quarter of the elapsed
+   * time; sandboxed. Default: 30 times `callTime`.
    */
   runTime?: number;
   /** Bytes of memory that its code may hold; sandboxed. Default: 64 MiB. */
@@ -44,7 +44,7 @@ export function limitsOf(given: PluginLimits = {}): Required<PluginLimits> {
       );
     }
     if (!(value > 0)) {
-      throw new RangeError(`Cannot limit ${name} to ${value}: it must be a number above 0`);
+      throw new RangeError(`Cannot limit ${name} to ${value}: expected a number above 0`);
     }
   }
   return limits;

@@ -31,8 +31,8 @@ export async function readLock(
 }
 
 /**
- * Change a lock file, or create it. It is reread while no other process may write it, so nothing that
- * others add is lost, and it is replaced as a whole.
+ * Change a lock file, or create it. It is reread while no other process may write it, so that no
+ * entries of others are lost, and it is replaced atomically.
  *
  * @param path path of the file
  * @param change returns the new content; it may be called again
@@ -61,8 +61,7 @@ export async function updateLock(
 }
 
 /**
- * A lock file with the entry added or replaced. The day it was added is kept while its integrity
- * is.
+ * A lock file with the entry added or replaced. Its date stays the same while its integrity does.
  */
 export function addToLock(
   lock: PluginLock,
@@ -89,12 +88,12 @@ export function emptyLock(): PluginLock {
 export function parseLock(text: string, url: string): PluginLock {
   const title = `lock file ${url}`;
   if (/^(<{7}|={7}|>{7})( |$)/m.test(text)) {
-    throw new PluginError("E_LOCK", `Cannot read ${title}: it has two versions in it`, {
+    throw new PluginError("E_LOCK", `Cannot read ${title}: it has merge conflicts`, {
       url,
-      expected: "one of them",
-      actual: "the marks of a merge: <<<<<<< and >>>>>>>",
-      hint: "an entry does not depend on others: keep those of both sides, and of one plugin the " +
-        "entry with the higher version; then run keepfit verify",
+      expected: "one version",
+      actual: "conflict markers: <<<<<<< and >>>>>>>",
+      hint: "entries are independent: keep those of both sides, and for one plugin the entry " +
+        "with the higher version; then run keepfit verify",
     });
   }
   const data = parseJson(text, "E_LOCK", title, url);
@@ -155,7 +154,7 @@ export function isRelative(locked: string): boolean {
 export function fromLocked(text: string, lock: URL): URL {
   const url = URL.canParse(text, lock.href) ? new URL(text, lock) : undefined;
   if (url !== undefined && (url.protocol === "https:" || isLocal(url))) return url;
-  throw new PluginError("E_LOCK", `Cannot use ${lockName}: it says where a plugin is`, {
+  throw new PluginError("E_LOCK", `Cannot use ${lockName}: it has an invalid URL of a plugin`, {
     url: lock.href,
     expected: "an https: or file: URL, or a path from its folder",
     actual: text,

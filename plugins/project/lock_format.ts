@@ -18,7 +18,9 @@ import { type PluginTier, pluginTiers } from "./tiers.ts";
 /** Name of the lock file. */
 export const lockName = "keepfit.lock.json";
 
-/** What `keepfit.lock.json` says: for each reference the bytes it stands for, and how far they are trusted. */
+/**
+ * Content of `keepfit.lock.json`: for each reference its exact bytes, and how far they are trusted.
+ */
 export interface PluginLock {
   /** Version of the format. */
   lockVersion: 1;
@@ -27,11 +29,11 @@ export interface PluginLock {
    * relative path, `./…`.
    */
   plugins: Record<string, LockedPlugin>;
-  /** The logs of registries as they were seen last, by the registry's URL. */
+  /** The last known logs of registries, by the registry's URL. */
   logs?: Record<string, LockedLog>;
 }
 
-/** The transparency log of a registry as it was seen last: it may only grow. */
+/** The last known transparency log of a registry, which may only grow. */
 export interface LockedLog {
   /** Key that signs its heads. */
   keyId: string;
@@ -41,7 +43,7 @@ export interface LockedLog {
   root: string;
 }
 
-/** A plugin as it was when the user agreed to it. */
+/** A plugin as the user accepted it. */
 export interface LockedPlugin {
   /** `owner/name`. */
   id: string;
@@ -57,10 +59,12 @@ export interface LockedPlugin {
   tier?: PluginTier;
   /** Names of its callbacks. */
   callbacks?: string[];
-  /** What it was agreed that it may touch; `option:name` is what the user passes in that option,
-   * `option:name=value` its default. */
+  /**
+   * Granted permissions; `option:name` is the value that the user passes in that option,
+   * `option:name=value` its default.
+   */
   permissions: Partial<Record<PluginPermission, string[]>>;
-  /** What its callbacks may do to the training. */
+  /** Controls of its callbacks. */
   controls: PluginControl[];
   /** Keys that signed the manifest. */
   signers: string[];
@@ -95,13 +99,13 @@ const lockedPlugin = object(
     permissions: required(permissions, "Permissions that were granted."),
     controls: required(
       v.array(v.picklist(pluginControls)),
-      "What its callbacks may do to the training.",
+      "Controls of its callbacks.",
     ),
     signers: required(v.array(text), "Keys that signed the manifest."),
-    repository: optional(text, "Where its source was."),
+    repository: optional(text, "URL of its source code."),
     added: required(
       v.pipe(v.string(), v.isoDate("a day such as 2026-01-31")),
-      "Day on which it was locked.",
+      "Day it was locked.",
     ),
   } satisfies Record<keyof LockedPlugin, unknown>,
 );
@@ -123,14 +127,14 @@ const lockedLog = object(
 /** The schema of lock version 1. */
 export const lockSchema: v.GenericSchema<unknown, unknown> = object(
   {
-    lockVersion: required(v.literal(1), "The version of this form."),
+    lockVersion: required(v.literal(1), "Version of the format."),
     plugins: required(
       record(v.string(), lockedPlugin),
       "By reference, without its integrity; a file below the lock's folder as ./…",
     ),
     logs: optional(
       record(v.string(), lockedLog),
-      "Logs of registries as they were seen last, by the registry's URL.",
+      "Last known logs of registries, by the registry's URL.",
     ),
   } satisfies Record<keyof PluginLock, unknown>,
 );

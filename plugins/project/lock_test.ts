@@ -96,7 +96,7 @@ describe("A lock file", () => {
 
   it("A lock file with merge conflicts explains how to merge them", () => {
     const text = formatLock(lock).replace('"1.0.0"', '"1.0.0"\n<<<<<<< HEAD\n=======\n>>>>>>> b');
-    assert.match(refused(text), /marks of a merge[^]*keep those of both sides/);
+    assert.match(refused(text), /conflict markers[^]*keep those of both sides/);
   });
 
   it("A lock file finds files below its folder wherever that is moved", () => {
@@ -113,8 +113,11 @@ describe("A lock file", () => {
     for (const elsewhere of ["file:///other/callback.plugin.json", "https://code.example/a"]) {
       assert.equal(lockKey(parseReference(elsewhere), nested), elsewhere);
     }
-    assert.throws(() => fromLocked("ftp://example.com/a", at), /it says where a plugin is/);
-    assert.throws(() => fromLocked("http://example.com/a", at), /it says where a plugin is/);
+    assert.throws(() => fromLocked("ftp://example.com/a", at), /it has an invalid URL of a plugin/);
+    assert.throws(
+      () => fromLocked("http://example.com/a", at),
+      /it has an invalid URL of a plugin/,
+    );
   });
 
   it("A lock file that is missing pins nothing, and is created by the first change", async () => {
@@ -148,7 +151,10 @@ describe("A lock file", () => {
     const fs = memoryFileSystem();
     await fs.writeFile("/keepfit.lock.json.lock", "somebody else");
     const waiting = updateLock("/keepfit.lock.json", () => lock, { fs, total: 60 });
-    await assert.rejects(waiting, /others do[^]*remove .*keepfit\.lock\.json\.lock/);
+    await assert.rejects(
+      waiting,
+      /other processes keep changing it[^]*remove .*keepfit\.lock\.json\.lock/,
+    );
   });
 
   it("A lock file is read again by a writer so slow that another one proceeded", async () => {

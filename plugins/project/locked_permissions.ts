@@ -7,16 +7,16 @@ import {
 } from "../manifest/format.ts";
 
 /**
- * Values by kind of permission, as a lock file has them. A value that the user passes in an option is
- * `option:name`. A value that an option has by the manifest's default is `option:name=value`: the
- * author can change what the name means, so the lock records the meaning.
+ * Values by kind of permission, in the form of a lock file. A value that the user passes in an
+ * option is `option:name`. The manifest's default of an option is `option:name=value`: the author
+ * can change the default, so the lock records it.
  */
 export type LockedPermissions = Partial<Record<PluginPermission, string[]>>;
 
-/** Options that the user passed; only their own keys matter where the values are unknown. */
+/** Options that the user passed; only their keys matter if the values are unknown. */
 type GivenOptions = Record<string, unknown>;
 
-/** What a plugin cannot do without. */
+/** The permissions that a plugin requires. */
 export function neededPermissions(
   manifest: PluginManifest,
   given: GivenOptions = {},
@@ -31,8 +31,8 @@ export function neededPermissions(
 /**
  * The permissions that the user grants, in the form of a lock file.
  *
- * @param given options that the user passed: a permission may name one of them
- * @param writes true where the user said where it may write
+ * @param given options that the user passed, which permissions may name
+ * @param writes true if the user named an output directory
  */
 export function agreedPermissions(
   manifest: PluginManifest,
@@ -58,12 +58,12 @@ export function agreedPermissions(
   });
 }
 
-/** What a lock file's permissions mean with the options that the user passes. */
+/** The permissions of a lock file, with the options that the user passes. */
 export function allowedBy(locked: LockedPermissions, given: GivenOptions): Allowed {
   return byKind((kind) => (locked[kind] ?? []).flatMap((one) => meaningsOf(kind, one, given)));
 }
 
-/** True where every value of `some` is covered by those of `all`. */
+/** True if every value of `some` is covered by those of `all`. */
 export function isWithin(some: LockedPermissions, all: LockedPermissions): boolean {
   return pluginPermissions.every((kind) =>
     (some[kind] ?? []).every((value) => coversLocked(all[kind], value))
@@ -71,8 +71,8 @@ export function isWithin(some: LockedPermissions, all: LockedPermissions): boole
 }
 
 /**
- * True where the values of a lock file include this one. What the user passes in an option is covered
- * by any consent to that option.
+ * True if the values of a lock file include this one. A value that the user passes in an option is
+ * covered by any consent to that option.
  */
 export function coversLocked(all: readonly string[] = [], value: string): boolean {
   if (all.includes(value)) return true;
@@ -81,7 +81,7 @@ export function coversLocked(all: readonly string[] = [], value: string): boolea
     all.some((one) => parseLocked(one).option === option);
 }
 
-/** How a lock file writes what a permission is for: more than one value where defaults differ. */
+/** The values of a permission in a lock file: several if defaults differ. */
 export function lockedValues(
   kind: PluginPermission,
   entry: PermissionEntry,
@@ -98,7 +98,7 @@ export function lockedValues(
   return byDefault.length === 0 ? [byUser] : byDefault;
 }
 
-/** The options that a lock file's permissions leave to the user. */
+/** The options in a lock file's permissions that the user passes. */
 export function optionsLeftToUser(locked: LockedPermissions): string[] {
   return pluginPermissions.flatMap((kind) => locked[kind] ?? []).flatMap((value) => {
     const { option, fixed } = parseLocked(value);
@@ -108,7 +108,7 @@ export function optionsLeftToUser(locked: LockedPermissions): string[] {
 
 const optionMark = "option:";
 
-/** The name of an option has no `=`: the manifest's schema refuses it. */
+/** The name of an option has no `=`, which the manifest's schema rejects. */
 function parseLocked(locked: string): { option?: string; fixed?: string } {
   if (!locked.startsWith(optionMark)) return {};
   const text = locked.slice(optionMark.length);
@@ -116,7 +116,7 @@ function parseLocked(locked: string): { option?: string; fixed?: string } {
   return end < 0 ? { option: text } : { option: text.slice(0, end), fixed: text.slice(end + 1) };
 }
 
-/** What a value of a lock file comes to with the options that the user passes. */
+/** The value of a lock file's permission with the options that the user passes. */
 export function meaningsOf(kind: PluginPermission, locked: string, given: GivenOptions): string[] {
   const { option, fixed } = parseLocked(locked);
   if (option === undefined) return [locked];

@@ -1,10 +1,10 @@
 import { isLoopback } from "../sources/fetcher.ts";
 
-/** Where a plugin may send requests: a scheme where it is said, a host, and a port where it is said. */
+/** Where a plugin may send requests: a host, with an optional scheme and port. */
 interface NetPattern {
   /** Undefined stands for https, and for http on this machine. */
   protocol: string | undefined;
-  /** True for all hosts below this one and not for itself. */
+  /** True for all subdomains of this host, but not for itself. */
   isWildcard: boolean;
   /** Host as in a URL. */
   hostname: string;
@@ -13,9 +13,9 @@ interface NetPattern {
 }
 
 /**
- * True where a pattern covers a URL, or all of another pattern: `example.com`, `example.com:8443`,
- * `*.example.com`, or an origin, `http://mlflow.internal:5000`, which alone covers plain http to
- * another machine. What cannot be read covers nothing.
+ * True if a pattern covers a URL, or all of another pattern: `example.com`, `example.com:8443`,
+ * `*.example.com`, or an origin, `http://mlflow.internal:5000`, the only form that covers plain
+ * http to another machine. An invalid pattern covers nothing.
  */
 export function coversNet(pattern: string, wanted: string): boolean {
   const [wide, narrow] = [parse(pattern), parse(wanted)];

@@ -82,7 +82,7 @@ export async function readSettings(
       (reference.integrity === undefined && !needsNoHash));
   if (frozen && lock === false) {
     throw new TypeError(
-      "Cannot load plugins with { frozen: true, lock: false }: frozen is by lock",
+      "Cannot load plugins with { frozen: true, lock: false }: frozen needs a lock file",
     );
   }
   const url = needsLock ? lock === undefined ? await findLock(fs) : urlOfPath(lock) : undefined;
@@ -98,8 +98,8 @@ export async function readSettings(
   if (frozen && locked === undefined) {
     throw new PluginError("E_LOCK", `Cannot load plugin ${reference.key}: the lock is frozen`, {
       url: url?.href,
-      expected: "it in the lock file",
-      actual: content === undefined ? "no lock file" : "others in it",
+      expected: "the plugin in the lock file",
+      actual: content === undefined ? "no lock file" : "other plugins",
       hint: `run keepfit add ${reference.key}`,
     });
   }

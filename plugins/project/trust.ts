@@ -66,7 +66,7 @@ export function trustDifferences(before: LockedPlugin, after: LockedPlugin): Tru
 }
 
 /**
- * Check that a plugin is not trusted further than the lock file allows.
+ * Check that a plugin needs no more trust than the lock file grants.
  *
  * @param title name of the plugin in the message
  * @throws PluginError `E_TRUST` with old and new values, one line for each
@@ -89,8 +89,8 @@ export function checkTrust(
       expected: weaker.map(({ what, before }) => `${what} ${before}`).join("; "),
       actual: weaker.map(({ what, after }) => `${what} ${after}`).join("; "),
       hint: weaker.every(({ what }) => what === "tier")
-        ? "leave out the tier, or say it to keepfit add, which locks it"
-        : "find out why; keepfit update --accept, or add --accept, takes it as it is now",
+        ? "omit the tier, or pass it to keepfit add, which locks it"
+        : "find out why; keepfit update --accept, or add --accept, accepts its current state",
     },
   );
 }

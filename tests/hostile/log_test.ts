@@ -286,25 +286,28 @@ for (const kind of ["hub", "static host"] as const) {
       return { key, site, project };
     }
 
-    it("A client finds each version in the log, and records it in the lock file", async () => {
-      const { key, site, project } = await lockedProject();
-      const head = JSON.parse(await site.fs.readTextFile("registry/log.head.json"));
-      const logs = { [registry]: { keyId: key.keyId, size: 5, root: head.root } };
-      assert.deepEqual((await project.lock())?.logs, logs);
-      assert.deepEqual(await project.problems(), {
-        problems: [],
-        log: { keyId: key.keyId, size: 5, index: 3 },
-        unasked: undefined,
-      });
-      for (const version of ["1.1.0", "1.2.0", "1.3.0"]) {
-        await site.publish("ada/timer", version);
-        assert.deepEqual((await project.problems()).problems, []);
-      }
-      const { plugins: [{ findings, unknown, log }] } = await auditPlugins(project.options);
-      assert.deepEqual([findings, unknown, log?.size], [[], [], 8]);
-      assert.equal((await updatePlugins(project.options))[0].status, "updated");
-      assert.equal((await project.lock())?.logs?.[registry].size, 8);
-    });
+    it(
+      "A client finds each version in the log, and records the plugin in the lock file",
+      async () => {
+        const { key, site, project } = await lockedProject();
+        const head = JSON.parse(await site.fs.readTextFile("registry/log.head.json"));
+        const logs = { [registry]: { keyId: key.keyId, size: 5, root: head.root } };
+        assert.deepEqual((await project.lock())?.logs, logs);
+        assert.deepEqual(await project.problems(), {
+          problems: [],
+          log: { keyId: key.keyId, size: 5, index: 3 },
+          unasked: undefined,
+        });
+        for (const version of ["1.1.0", "1.2.0", "1.3.0"]) {
+          await site.publish("ada/timer", version);
+          assert.deepEqual((await project.problems()).problems, []);
+        }
+        const { plugins: [{ findings, unknown, log }] } = await auditPlugins(project.options);
+        assert.deepEqual([findings, unknown, log?.size], [[], [], 8]);
+        assert.equal((await updatePlugins(project.options))[0].status, "updated");
+        assert.equal((await project.lock())?.logs?.[registry].size, 8);
+      },
+    );
 
     it("A client detects a fork: another log of the same key", async () => {
       const { key, site, project } = await lockedProject();

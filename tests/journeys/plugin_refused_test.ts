@@ -108,8 +108,8 @@ describe("A plugin that must not run", () => {
       [`import "data:text/javascript,";`, /which is not a file of the plugin/],
       [`import a from "./main.js" with { type: "css" };`, /import attributes/],
       [`const q = class {} / import("node:fs") / 1;`, /"node:fs" \(line 1, column 29\)/],
-      [`const m = await eval('import("node:fs")');`, /makes code of text \(line 1, column 17\)/],
-      [`const m = new Function("return import('node:fs')");`, /makes code of text/],
+      [`const m = await eval('import("node:fs")');`, /makes code from text \(line 1, column 17\)/],
+      [`const m = new Function("return import('node:fs')");`, /makes code from text/],
     ];
     for (const [line, message] of cases) {
       const url = await publish({ "main.js": `${line}\n${marking}` });

@@ -164,7 +164,7 @@ describe("A plugin from a server", () => {
     };
     const permissions = { write: [{ path: "*/*.txt", reason: "notes" }] };
     const url = await publish(files, { permissions });
-    await fails("E_PERMISSION", /say where with \{ outputDir \}/, load(url));
+    await fails("E_PERMISSION", /name a folder with \{ outputDir \}/, load(url));
     const outputDir = join(site.folder, `out-${unique()}`);
     assert.deepEqual(await runOnce(url, { outputDir }), []);
     assert.equal(await readFile(join(outputDir, "sub", "a.txt"), "utf8"), "mine");

@@ -61,7 +61,7 @@ export function datasetSource(
     else await closed;
   };
 
-  /** A new iterator. A run that goes on must have its batches in the same order. */
+  /** A new iterator. A resumed run must have its batches in the same order. */
   const begin = async (epoch: number, seed: number): ReturnType<typeof iterate> => {
     const pass = passes++;
     const iterator = await iterate(dataset, { pass: runsOn ? pass : epoch, seed });

@@ -9,7 +9,7 @@ export interface PassOrder {
   [name: string]: StateValue;
 }
 
-/** What is read of `tf.data`'s iterators: a shuffle has random numbers, others pass items on. */
+/** The used part of `tf.data`'s iterators: a shuffle has random numbers, others pass items on. */
 interface TfIterator {
   upstream?: TfIterator;
   iterators?: unknown;
@@ -18,8 +18,8 @@ interface TfIterator {
 }
 
 /**
- * The order that a new iterator of `tf.data` will have: the first random number of each shuffle on its
- * way, which is not lost to it. Empty where nothing is shuffled.
+ * The order of a new `tf.data` iterator: the first random number of each shuffle in it, which is
+ * not consumed. Empty without a shuffle.
  */
 export function drawsOf(iterator: unknown, depth = 32): number[] {
   if (typeof iterator !== "object" || iterator === null || depth === 0) return [];

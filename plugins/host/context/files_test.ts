@@ -123,7 +123,10 @@ describe("write and append of a context", () => {
     const write = [{ path: "a.txt", reason: "r" }];
     assert.equal(contextWith({ outputDir: folder }).context.write, undefined);
     assert.equal(contextWith({ permissions: {}, outputDir: folder }).context.append, undefined);
-    assert.throws(() => contextWith({ permissions: { write } }), /say where with \{ outputDir \}/);
+    assert.throws(
+      () => contextWith({ permissions: { write } }),
+      /name a folder with \{ outputDir \}/,
+    );
   });
 
   it("write and append write files to the output directory, with new folders, as a path or a URL, in any file system", async () => {
