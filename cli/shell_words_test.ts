@@ -12,7 +12,7 @@ describe("inShell", () => {
       "pass --allow 'net=a.example,*.b'",
     ],
     [`pass it options: {"url":"it's"}`, `pass --options '{"url":"it'\\''s"}'`],
-    ["name a folder with { outputDir }", "say where with --output-dir DIR"],
+    ["name a folder with { outputDir }", "name a folder with --output-dir DIR"],
     [
       `pass { tier: "trusted" } or { tier: "worker" }: both`,
       "--tier trusted or --tier worker: both",

@@ -144,7 +144,7 @@ describe("The command on a terminal", () => {
     }
     const [unwritable] = await onTerminal(folder, [["add", report]], { answer: "y" });
     assert.equal(unwritable.code, 1);
-    assert.match(unwritable.text, /say where with --output-dir DIR/);
+    assert.match(unwritable.text, /name a folder with --output-dir DIR/);
     await assert.rejects(readFile(join(folder, "keepfit.json")));
   });
 

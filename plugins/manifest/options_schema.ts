@@ -216,7 +216,7 @@ export function checkOptions(
         problems.push(...checkOptions(properties[name], member, `${path}.${name}`, effort));
       } else if (schema.additionalProperties === false) {
         known ??= listed(Object.keys(properties)) || "none";
-        problems.push(`${path}.${name}: is not an option; available are ${known}`);
+        problems.push(`${path}.${name}: is not an option; available: ${known}`);
       }
     }
   }

@@ -260,7 +260,7 @@ describe("keepfit audit", () => {
     assert.equal((await keepfit(...add)).code, 0);
     const noLog = "their registry keeps no log to check: keepfit/plateau 0.1.0\n";
     const quiet = await keepfit("audit");
-    assert.equal(quiet.output, "keepfit/plateau 0.1.0: nothing is known against it\n" + noLog);
+    assert.equal(quiet.output, "keepfit/plateau 0.1.0: nothing found\n" + noLog);
     assert.equal(quiet.code, 0);
     await writeFile(
       join(registry, "advisories.json"),

@@ -179,7 +179,7 @@ describe("A locked plugin", () => {
     const loading = load(url, { ...trusted, lock });
     await fails(
       "E_TRUST",
-      /\n {2}tier: was sandboxed, is trusted\n.*\n.*\n.*leave out the tier/,
+      /\n {2}tier: was sandboxed, is trusted\n.*\n.*\n.*omit the tier/,
       loading,
     );
   });
