@@ -130,6 +130,11 @@ export function isChanged(layer: object): boolean {
     Boolean((layer as { _callHook?: unknown })._callHook);
 }
 
+/** Whether the mask of a layer's output is that of its input, if it supports masks. */
+export function passesMask(layer: InternalLayer): boolean {
+  return Object.hasOwn(ownerOf(layer, "computeMask"), "countParams");
+}
+
 /** Whether a BatchNormalization has to use its moving averages. */
 export function isFrozen({ layer, statistics }: LayerCall): boolean {
   if (statistics === undefined) return false;

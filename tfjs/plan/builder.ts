@@ -43,6 +43,8 @@ export interface Value {
   readonly gradient: Block;
   /** Whether something that it is computed from is trained. */
   readonly isDifferentiated: boolean;
+  /** Of each step of a row whether it counts, as 1 or 0. Default: undefined, all do. */
+  mask?: Block;
 }
 
 /** A variable that the plan reads. */
@@ -96,6 +98,8 @@ export class Builder {
   /** Whether layers such as dropout are active and gradients are computed. */
   readonly isTraining: boolean;
   readonly #blocks: Block[] = [];
+  /** Rows that are planned for each row of a batch. */
+  #times = 1;
   readonly #weights = new Map<number, Weight & { uses: number }>();
   readonly #uses = new Map<Value, number>();
   readonly #states = new Map<number, Block>();
@@ -153,6 +157,16 @@ export class Builder {
     return () => noiseKey(stepOf() as RandomStep, number, part);
   }
 
+  /** Plan something that has so many rows for each row of a batch, and is called with all of them. */
+  repeated<T>(times: number, plan: () => T): T {
+    this.#times *= times;
+    try {
+      return plan();
+    } finally {
+      this.#times /= times;
+    }
+  }
+
   /** Memory for numbers of each row. */
   perRow(size: number): Block {
     return this.#block(size, true).use();
@@ -178,7 +192,7 @@ export class Builder {
 
   /** As {@linkcode Builder.scratch}, for so many numbers of each row. */
   scratchPerRow(size: number): Block {
-    this.#scratchPerRow.size = Math.max(this.#scratchPerRow.size, size);
+    this.#scratchPerRow.size = Math.max(this.#scratchPerRow.size, size * this.#times);
     return this.#scratchPerRow;
   }
 
@@ -312,7 +326,7 @@ export class Builder {
   }
 
   #block(size: number, isPerRow: boolean): Block {
-    const block = new Block(size, isPerRow);
+    const block = new Block(isPerRow ? size * this.#times : size, isPerRow);
     this.#blocks.push(block);
     return block;
   }

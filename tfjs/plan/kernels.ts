@@ -212,6 +212,36 @@ export interface Kernels {
     dy: number,
     kept: number,
   ): void;
+  embed(
+    n: number,
+    columns: number,
+    count: number,
+    numbers: number,
+    table: number,
+    to: number,
+    mask: number,
+  ): number;
+  embedGradient(
+    n: number,
+    columns: number,
+    numbers: number,
+    from: number,
+    to: number,
+  ): void;
+  maskSteps(
+    steps: number,
+    columns: number,
+    value: number,
+    x: number,
+    mask: number,
+  ): void;
+  scaleRows(
+    rows: number,
+    columns: number,
+    factors: number,
+    x: number,
+    y: number,
+  ): void;
   toFloats(n: number, from: number, to: number): void;
   gemm(
     M: number,

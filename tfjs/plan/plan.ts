@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { isChanged, type LayerCall, type LayerCalls, layerCalls } from "../forward.ts";
+import { type LayerCall, type LayerCalls, layerCalls, passesMask } from "../forward.ts";
 import type { RandomStep } from "../random_seed.ts";
 import { Arena } from "./arena.ts";
 import {
@@ -11,7 +11,8 @@ import {
   type Value,
   type Weight,
 } from "./builder.ts";
-import { layerPlanners } from "./layers/mod.ts";
+import { planLayer } from "./layers/mod.ts";
+import type { PlannedLayer } from "./layers/types.ts";
 import type { PlanMemory } from "./memory.ts";
 
 /** The layers of a model as operations on one piece of memory. */
@@ -56,8 +57,13 @@ export function planLayers(
   calls.inputs.forEach((slot, i) => define(slot, inputValue(builder, network.inputs[i])));
   const operations = needed.map((call) => {
     const inputs = call.inputs.map((slot) => values[slot]);
-    const { outputs, operation } = planCall(call, inputs, builder);
-    call.outputs.forEach((slot, i) => define(slot, outputs[i]));
+    const planned = planCall(call, inputs, builder);
+    const { outputs, operation } = planned;
+    const masks = masksOf(call, inputs, planned);
+    call.outputs.forEach((slot, i) => {
+      outputs[i].mask = masks?.[i];
+      define(slot, outputs[i]);
+    });
     return builder.finish({
       ...operation,
       backward: outputs.some(({ isDifferentiated }) => isDifferentiated)
@@ -94,19 +100,29 @@ function inputValue(builder: Builder, { shape }: tf.SymbolicTensor): Value {
   return value;
 }
 
-function planCall(call: LayerCall, inputs: Value[], builder: Builder) {
+function planCall(call: LayerCall, inputs: Value[], builder: Builder): PlannedLayer {
   const { layer } = call;
-  const { className } = layer.constructor as { className?: string };
-  const name = className ?? layer.constructor.name;
-  const isKnown = Object.hasOwn(layer.constructor, "className") &&
-    Object.hasOwn(layerPlanners, name) && !isChanged(layer);
-  if (!isKnown) throw new NotPlanned(`the layer ${layer.name} (${name}) is not compiled`);
   try {
-    return layerPlanners[name](layer, inputs, builder, call);
+    return planLayer(layer, inputs, builder, call);
   } catch (error) {
     if (!(error instanceof NotPlanned)) throw error;
     throw new NotPlanned(`${error.message} (layer ${layer.name})`);
   }
+}
+
+/** The masks of a call's outputs. */
+function masksOf(
+  { layer, outputs }: LayerCall,
+  inputs: Value[],
+  { masks }: PlannedLayer,
+): (Block | undefined)[] | undefined {
+  const given = inputs.map(({ mask }) => mask);
+  if (masks !== undefined || given.every((mask) => mask === undefined)) return masks;
+  if (!layer.supportsMasking) return undefined;
+  if (!passesMask(layer)) {
+    throw new NotPlanned(`the mask that the layer ${layer.name} makes is not compiled`);
+  }
+  return outputs.map(() => given[0]);
 }
 
 /**

@@ -103,6 +103,7 @@ export function planStep(
   const { builder, arena, inputs, operations, outputs } = plan;
 
   const planned = outputs.map((output, i): PlannedOutput => {
+    if (output.mask !== undefined) throw new NotPlanned("the mask of an output is not compiled");
     const columns = output.shape.at(-1) ?? 1;
     const isSparse = lossNames[i] === "sparseCategoricalCrossentropy";
     return {

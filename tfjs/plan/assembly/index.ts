@@ -12,3 +12,4 @@ export * from "./noise";
 export * from "./normalization";
 export * from "./pool";
 export * from "./recurrent";
+export * from "./sequence";

@@ -1,3 +1,5 @@
+import { isChanged } from "../../forward.ts";
+import { NotPlanned } from "../builder.ts";
 import {
   planActivationLayer,
   planELU,
@@ -10,6 +12,7 @@ import {
 import { planConvolution, planTransposedConvolution } from "./convolution.ts";
 import { planDense } from "./dense.ts";
 import { planDepthwise, planSeparable } from "./depthwise.ts";
+import { planEmbedding, planMasking } from "./embedding.ts";
 import { planCropping, planUpSampling, planZeroPadding } from "./image.ts";
 import {
   planAdd,
@@ -37,10 +40,10 @@ import { planPermute, planRepeatVector } from "./rearrange.ts";
 import { planRecurrent } from "./recurrent.ts";
 import { planFlatten, planIdentity, planReshape } from "./shape.ts";
 import type { LayerPlanner } from "./types.ts";
-import { planBidirectional } from "./wrappers.ts";
+import { planBidirectional, planTimeDistributed } from "./wrappers.ts";
 
 /** How layers of TensorFlow.js are planned, by the static name of their class. */
-export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
+const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Activation: planActivationLayer,
   Add: planAdd,
   AlphaDropout: planAlphaDropout,
@@ -58,6 +61,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   DepthwiseConv2D: planDepthwise,
   Dropout: planDropout,
   ELU: planELU,
+  Embedding: planEmbedding,
   Flatten: planFlatten,
   GRU: planRecurrent,
   GaussianDropout: planGaussianDropout,
@@ -70,6 +74,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   LSTM: planRecurrent,
   LayerNormalization: planLayerNormalization,
   LeakyReLU: planLeakyReLU,
+  Masking: planMasking,
   MaxPooling1D: planMaxPooling,
   MaxPooling2D: planMaxPooling,
   Maximum: planMaximum,
@@ -85,6 +90,21 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Softmax: planSoftmax,
   SpatialDropout1D: planSpatialDropout1D,
   ThresholdedReLU: planThresholdedReLU,
+  TimeDistributed: (...given) => planTimeDistributed(planLayer, ...given),
   UpSampling2D: planUpSampling,
   ZeroPadding2D: planZeroPadding,
+};
+
+/**
+ * Plan a call of a layer.
+ *
+ * @throws NotPlanned when the layer, or the way in which it is configured, is not compiled
+ */
+export const planLayer: LayerPlanner = (layer, inputs, builder, call) => {
+  const { className } = layer.constructor as { className?: string };
+  const name = className ?? layer.constructor.name;
+  const isKnown = Object.hasOwn(layer.constructor, "className") &&
+    Object.hasOwn(layerPlanners, name) && !isChanged(layer);
+  if (!isKnown) throw new NotPlanned(`the layer ${layer.name} (${name}) is not compiled`);
+  return layerPlanners[name](layer, inputs, builder, call);
 };

@@ -40,6 +40,7 @@ export function planPass(
   const { cell } = layer;
   const [input] = inputs;
   const [steps, size] = input.shape;
+  const { mask } = input;
   const { units } = cell;
   const { gates, plan } = cellPlanners[layer.constructor.className as string];
   const width = gates * units;
@@ -49,7 +50,7 @@ export function planPass(
   const from = [input, kernel, recurrent, bias];
   const z = builder.perRow(steps * width);
   const product = multiply(builder, size, width);
-  const planned = plan(cell, builder, { steps, z, isMasked: false });
+  const planned = plan(cell, builder, { steps, z, isMasked: mask !== undefined });
   const { states } = planned;
   const last = states.map(() => builder.perRow(units));
   const output = builder.value(layer.returnSequences ? [steps, units] : [units], from);
@@ -68,6 +69,7 @@ export function planPass(
   const biasGradient = bias && builder.weightGradientOf(bias);
 
   const timeOf = (step: number) => layer.goBackwards ? steps - 1 - step : step;
+  const maskOf = (step: number) => mask === undefined ? 0 : mask.at + timeOf(step) * 4;
   /** Where a step has its output, or its gradient, in a sequence. */
   const placeOf = (step: number, block: Block): number => {
     if (!layer.returnSequences || !block.isUsed) return 0;
@@ -75,6 +77,7 @@ export function planPass(
   };
   return {
     outputs,
+    masks: layer.returnSequences ? [mask] : [],
     operation: {
       forward(rows) {
         const biasAt = bias?.data.at ?? 0;
@@ -90,7 +93,7 @@ export function planPass(
               time: timeOf(step),
               hasState: step > 0,
               y: placeOf(step, output.data),
-              mask: 0,
+              mask: maskOf(step),
             },
             { at: next.map(({ at }) => at + offset), step: isLast ? units : steps * units },
           );
@@ -114,7 +117,7 @@ export function planPass(
             time: timeOf(step),
             hasState: step > 0,
             y: placeOf(step, output.gradient),
-            mask: 0,
+            mask: maskOf(step),
           }, d);
         }
         const M = rows * steps;
@@ -133,6 +136,9 @@ function check(layer: Recurrent, inputs: Value[]): void {
   if (layer.stateful) throw new NotPlanned("a stateful layer is not compiled");
   if (dropout > 0 || recurrentDropout > 0) {
     throw new NotPlanned("dropout of a recurrent layer is not compiled");
+  }
+  if (inputs[0].mask !== undefined && inputs[0].mask.size !== inputs[0].shape[0]) {
+    throw new NotPlanned("a mask of another size than the steps is not compiled");
   }
   if (isChanged(layer.cell)) throw new NotPlanned("its cell is not that of TensorFlow.js");
 }

@@ -1,9 +1,14 @@
 import type { LayerCall } from "../../forward.ts";
-import type { Builder, Operation, Value } from "../builder.ts";
+import type { Block, Builder, Operation, Value } from "../builder.ts";
 
 /** A call of a layer in a plan. */
 export interface PlannedLayer {
   outputs: Value[];
+  /**
+   * For each output, 1 for the steps of a row that count and 0 for the others. Default: those of the
+   * input, where the layer passes them on.
+   */
+  masks?: (Block | undefined)[];
   operation: Operation;
 }
 

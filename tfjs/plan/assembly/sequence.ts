@@ -1,0 +1,52 @@
+// Embeddings, and masks: 1 for the steps that count, 0 for the others.
+import { at } from "./address";
+
+/**
+ * Rows of a table by their numbers.
+ *
+ * @param mask gets 0 for the number 0, 1 for others; 0 for none
+ * @returns the place of the first number that the table does not have, -1 if it has all
+ */
+export function embed(
+  n: i32, columns: i32, count: i32, numbers: usize, table: usize, to: usize, mask: usize,
+): i32 {
+  const bytes = <usize> columns << 2;
+  for (let i = 0; i < n; i++, to += bytes) {
+    const value = load<f32>(at(numbers, i));
+    const row = <i32> value;
+    if (row < 0 || row >= count) return i;
+    memory.copy(to, table + <usize> row * bytes, bytes);
+    if (mask != 0) store<f32>(at(mask, i), value != 0 ? 1 : 0);
+  }
+  return -1;
+}
+
+/** Add the gradients of rows to those of the table. */
+export function embedGradient(n: i32, columns: i32, numbers: usize, from: usize, to: usize): void {
+  const bytes = <usize> columns << 2;
+  for (let i = 0; i < n; i++) {
+    let row = to + <usize> (<i32> load<f32>(at(numbers, i))) * bytes;
+    let j = 0;
+    for (; j + 4 <= columns; j += 4, row += 16, from += 16) {
+      v128.store(row, f32x4.add(v128.load(row), v128.load(from)));
+    }
+    for (; j < columns; j++, row += 4, from += 4) store<f32>(row, load<f32>(row) + load<f32>(from));
+  }
+}
+
+/** The steps of which a number is not `value`. */
+export function maskSteps(steps: i32, columns: i32, value: f32, x: usize, mask: usize): void {
+  for (let i = 0; i < steps; i++, mask += 4) {
+    let counts: f32 = 0;
+    for (let j = 0; j < columns; j++, x += 4) if (load<f32>(x) != value) counts = 1;
+    store<f32>(mask, counts);
+  }
+}
+
+/** y = x times the number of each row. */
+export function scaleRows(rows: i32, columns: i32, factors: usize, x: usize, y: usize): void {
+  for (let i = 0; i < rows; i++, factors += 4) {
+    const factor = load<f32>(factors);
+    for (let j = 0; j < columns; j++, x += 4, y += 4) store<f32>(y, load<f32>(x) * factor);
+  }
+}

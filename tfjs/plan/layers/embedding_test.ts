@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { fit } from "keepfit";
+import { planAgrees, planThrows, start } from "../fixtures.ts";
+
+const { layers } = tf;
+
+/** Numbers of words, 0 for padding at the end of a row. */
+const words = (dtype: "int32" | "float32") => (shape: number[], random: () => number) => {
+  const [rows, steps] = shape;
+  const values = Array.from({ length: rows }, () => {
+    const length = Math.floor(random() * (steps + 1));
+    return Array.from({ length: steps }, (_, i) => i < length ? 1 + Math.floor(random() * 8) : 0);
+  });
+  return tf.tensor2d(values, [rows, steps], dtype);
+};
+
+/** Rows whose last steps are all zeros. */
+const padded = (shape: number[], random: () => number): tf.Tensor => {
+  const [rows, steps, size] = shape;
+  return tf.tensor(
+    Array.from({ length: rows }, () => {
+      const length = Math.floor(random() * (steps + 1));
+      return Array.from(
+        { length: steps },
+        (_, i) => Array.from({ length: size }, () => i < length ? random() * 2 - 1 : 0),
+      );
+    }),
+    shape,
+  );
+};
+
+const embedding = (outputDim: number, maskZero = false) =>
+  layers.embedding({ inputDim: 9, outputDim, inputLength: 6, maskZero });
+
+describe("A planned Embedding", () => {
+  for (const dtype of ["int32", "float32"] as const) {
+    for (const outputDim of [1, 3, 8]) {
+      it(`of ${dtype} numbers to ${outputDim} computes what TensorFlow.js does`, () =>
+        planAgrees("embedding", () =>
+          tf.sequential({
+            layers: [embedding(outputDim), layers.flatten(), layers.dense({ units: 2 })],
+          }), { input: words(dtype) }));
+    }
+  }
+
+  it("refuses numbers that it does not have, as TensorFlow.js does", async () => {
+    for (const backend of ["cpu", "wasm"] as const) {
+      await start(backend);
+      for (const jitCompile of ["auto", false] as const) {
+        const model = tf.sequential({
+          layers: [embedding(2), layers.flatten(), layers.dense({ units: 1 })],
+        });
+        model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+        for (const wrong of [9, -1]) {
+          const x = tf.tensor2d([[0, 1, 2, 3, 4, wrong]], [1, 6], "int32");
+          await assert.rejects(
+            fit(model, x, tf.zeros([1, 1]), { verbose: 0, jitCompile }),
+            new RegExp(`${wrong}`),
+          );
+        }
+      }
+    }
+    await start("cpu");
+  });
+});
+
+describe("A planned mask", () => {
+  const kinds = ["lstm", "gru", "simpleRNN"] as const;
+  for (const kind of kinds) {
+    const recurrent = (args = {}) => layers[kind]({ units: 5, ...args } as never) as tf.RNN;
+    for (
+      const [name, above] of Object.entries<() => tf.layers.Layer[]>({
+        "one layer": () => [recurrent()],
+        "two layers": () => [recurrent({ returnSequences: true }), recurrent()],
+        "layers between": () => [
+          layers.timeDistributed({ layer: layers.dense({ units: 4 }) }),
+          layers.dropout({ rate: 0.2 }),
+          layers.activation({ activation: "tanh" }),
+          recurrent(),
+        ],
+        "both directions": () => [
+          layers.bidirectional({ layer: recurrent({ returnSequences: true }) }),
+          layers.bidirectional({ layer: recurrent() }),
+        ],
+        "steps backwards": () => [recurrent({ goBackwards: true })],
+      })
+    ) {
+      const top = () => [...above(), layers.dense({ units: 2 })];
+      it(`of an Embedding and ${kind}, ${name}, computes what TensorFlow.js does`, () =>
+        planAgrees(kind, () => tf.sequential({ layers: [embedding(3, true), ...top()] }), {
+          input: words("int32"),
+        }));
+      it(`of Masking and ${kind}, ${name}, computes what TensorFlow.js does`, () =>
+        planAgrees(
+          kind,
+          () => tf.sequential({ layers: [layers.masking({ inputShape: [5, 3] }), ...top()] }),
+          {
+            input: padded,
+          },
+        ));
+    }
+  }
+
+  it("that a merge makes is not planned", () =>
+    planThrows(() => {
+      const inputs = tf.input({ shape: [6] });
+      const parts = [embedding(3, true), embedding(3, true)].map((one) => one.apply(inputs));
+      const merged = layers.add().apply(parts as tf.SymbolicTensor[]);
+      const outputs = layers.lstm({ units: 2 }).apply(merged) as tf.SymbolicTensor;
+      return tf.model({ inputs, outputs });
+    }, /the mask that the layer add_\S+ makes/));
+});
+
+describe("A planned TimeDistributed", () => {
+  for (
+    const [name, inputShape, layer] of [
+      ["dense", [4, 3], () => layers.dense({ units: 5, activation: "tanh" })],
+      ["flatten", [4, 2, 3], () => layers.flatten()],
+      ["conv2d", [3, 5, 5, 2], () => layers.conv2d({ filters: 3, kernelSize: 2 })],
+      ["maxPooling2d", [3, 5, 4, 2], () => layers.maxPooling2d({ poolSize: 2 })],
+      ["lstm", [3, 4, 2], () => layers.lstm({ units: 3 })],
+      ["swish", [3, 4], () => layers.activation({ activation: "swish" as never })],
+    ] as [string, number[], () => tf.layers.Layer][]
+  ) {
+    it(`of ${name} computes what TensorFlow.js does`, () =>
+      planAgrees(name, () =>
+        tf.sequential({
+          layers: [
+            layers.dense({ units: inputShape.at(-1)!, inputShape, activation: "tanh" }),
+            layers.timeDistributed({ layer: layer() }),
+            layers.dense({ units: 2 }),
+          ],
+        })));
+  }
+
+  it("of layers that are not alike in each step is not planned", async () => {
+    for (const layer of [layers.batchNormalization(), layers.dropout({ rate: 0.5 })]) {
+      const wrapper = layers.timeDistributed({ layer, inputShape: [3, 2] });
+      await planThrows(() => tf.sequential({ layers: [wrapper] }), /a distributed/);
+    }
+  });
+});
