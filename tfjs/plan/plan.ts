@@ -57,7 +57,7 @@ export function planLayers(
   calls.inputs.forEach((slot, i) => define(slot, inputValue(builder, network.inputs[i])));
   const operations = needed.map((call) => {
     const inputs = call.inputs.map((slot) => values[slot]);
-    const planned = planCall(call, inputs, builder);
+    const planned = planLayer(call.layer, inputs, builder, call);
     const { outputs, operation } = planned;
     const masks = masksOf(call, inputs, planned);
     call.outputs.forEach((slot, i) => {
@@ -98,16 +98,6 @@ function inputValue(builder: Builder, { shape }: tf.SymbolicTensor): Value {
   // Its numbers are read where the batch has them, if possible.
   if (builder.memory.holdsTensors) value.data.isUsed = false;
   return value;
-}
-
-function planCall(call: LayerCall, inputs: Value[], builder: Builder): PlannedLayer {
-  const { layer } = call;
-  try {
-    return planLayer(layer, inputs, builder, call);
-  } catch (error) {
-    if (!(error instanceof NotPlanned)) throw error;
-    throw new NotPlanned(`${error.message} (layer ${layer.name})`);
-  }
 }
 
 /** The masks of a call's outputs. */

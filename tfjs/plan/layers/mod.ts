@@ -106,5 +106,10 @@ export const planLayer: LayerPlanner = (layer, inputs, builder, call) => {
   const isKnown = Object.hasOwn(layer.constructor, "className") &&
     Object.hasOwn(layerPlanners, name) && !isChanged(layer);
   if (!isKnown) throw new NotPlanned(`the layer ${layer.name} (${name}) is not compiled`);
-  return layerPlanners[name](layer, inputs, builder, call);
+  try {
+    return layerPlanners[name](layer, inputs, builder, call);
+  } catch (error) {
+    if (!(error instanceof NotPlanned)) throw error;
+    throw new NotPlanned(`${error.message} (layer ${layer.name})`);
+  }
 };
