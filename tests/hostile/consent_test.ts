@@ -121,10 +121,10 @@ describe("A permission whose value is an option's default", () => {
       const source = { registry: farRegistry, fetch: farFetch, cacheDir: site.cacheDir };
       const lock = join(site.folder, `lock-${unique()}.json`);
       const shared = { ...source, lock, trustFirstUse: true, allow: [kind] };
-      await fails("E_OPTIONS", /what is what it may/, loadPlugin(timer, shared));
+      await fails("E_OPTIONS", /what is a value of permission/, loadPlugin(timer, shared));
       await publishVersions("ada/timer", { "1.0.0": version(kind, undefined) });
       const loading = loadPlugin(timer, { ...shared, options: { what } });
-      await fails("E_OPTIONS", /what is what it may/, loading);
+      await fails("E_OPTIONS", /what is a value of permission/, loading);
     }
   });
 });
