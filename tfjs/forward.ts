@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "./engine.ts";
-import { applyNoise } from "./noise.ts";
+import { applyNoise, withCellNoise } from "./noise.ts";
 
 /** Outputs of a forward pass. */
 export interface Outputs {
@@ -60,7 +60,7 @@ export function layerCalls(network: tf.LayersModel): LayerCalls | undefined {
  * - masks pass through nested models, and the masks of the outputs are returned;
  * - a frozen BatchNormalization uses its moving averages and leaves them unchanged, as in Keras;
  * - a layer with several outputs is called once rather than once per output;
- * - in a step of `fit`, dropout and noise layers draw from the stream of the run.
+ * - in a step of `fit`, dropout and noise draw from the stream of the run.
  *
  * A model that overrides `call` runs it.
  */
@@ -107,7 +107,10 @@ function run(
     const noisy = isTraining && !isChanged(layer)
       ? applyNoise(engine, layer, inputs[0], call.number)
       : undefined;
-    const made = [noisy ?? layer.apply(inputs, kwargs)].flat() as tf.Tensor[];
+    const apply = () => layer.apply(inputs, kwargs);
+    const made = [
+      noisy ?? (isTraining ? withCellNoise(engine, layer, call.number, apply) : apply()),
+    ].flat() as tf.Tensor[];
     const mask = layer.supportsMasking ? layer.computeMask(inputs, inputMasks) : null;
     call.outputs.forEach((slot, i) => {
       // The last output of a recurrent layer is also its state: each is disposed separately.

@@ -132,6 +132,62 @@ export function applyNoise(
   return noises[className](layer as NoiseLayer, input, key, engine);
 }
 
+/** A cell of a recurrent layer of TensorFlow.js. */
+interface Cell {
+  constructor: { className?: string };
+  dropout: number;
+  recurrentDropout: number;
+  dropoutFunc?: ((ones: tf.Tensor, rate: number) => tf.Tensor) | null;
+}
+
+/** How many masks each cell draws of which it uses one. */
+const drawsOf: Readonly<Record<string, number>> = { LSTMCell: 4, GRUCell: 3, SimpleRNNCell: 1 };
+
+/**
+ * Call a layer, in training. In a step of `fit`, the dropout of recurrent and bidirectional layers is
+ * drawn by keepfit.
+ */
+export function withCellNoise<T>(engine: Engine, layer: object, call: number, run: () => T): T {
+  const step = stepOfRun(engine);
+  const { cell, forwardLayer, backwardLayer } = layer as
+    & {
+      [name in "forwardLayer" | "backwardLayer"]?: { cell?: Cell };
+    }
+    & { cell?: Cell };
+  const cells = [cell ?? forwardLayer?.cell, backwardLayer?.cell];
+  const own = cells.map((one) =>
+    one !== undefined && Object.hasOwn(drawsOf, one.constructor.className ?? "") &&
+      !one.dropoutFunc && step !== undefined
+      ? one
+      : undefined
+  );
+  own.forEach((one, i) => {
+    if (one !== undefined) {
+      one.dropoutFunc = drawingOf(engine, one, step as RandomStep, call, 2 * i);
+    }
+  });
+  try {
+    return run();
+  } finally {
+    for (const one of own) if (one !== undefined) one.dropoutFunc = undefined;
+  }
+}
+
+function drawingOf(
+  engine: Engine,
+  { constructor: { className = "" }, dropout }: Cell,
+  step: RandomStep,
+  call: number,
+  firstPart: number,
+): NonNullable<Cell["dropoutFunc"]> {
+  // Masks of the input come first.
+  let left = 0 < dropout && dropout < 1 ? drawsOf[className] : 0;
+  return (ones, rate) => {
+    const key = noiseKey(step, call, firstPart + (left-- > 0 ? 0 : 1));
+    return engine.makeTensor(dropoutFactors(key, ones.size, rate), ones.shape, "float32");
+  };
+}
+
 /** The hash of a place. */
 function hashAt({ first, second }: NoiseKey, place: number): number {
   return mixed(mixed(Math.imul(place, 0x9e3779b9) + first | 0) ^ second);

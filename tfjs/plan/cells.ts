@@ -1,5 +1,6 @@
 import { type Activation, kindOf, needsInput } from "./activations.ts";
-import type { Block, Builder, LayerVariable } from "./builder.ts";
+import { type Block, type Builder, type LayerVariable, NotPlanned } from "./builder.ts";
+import { indices } from "./layers/rearrange.ts";
 import { multiply, multiplyStrided } from "./matrices.ts";
 
 /** What a recurrent layer of TensorFlow.js repeats. */
@@ -12,6 +13,7 @@ export interface RecurrentCell {
   recurrentActivation?: Activation;
   dropout: number;
   recurrentDropout: number;
+  dropoutFunc?: unknown;
 }
 
 /** A step of all rows. Addresses are of the first row's numbers. */
@@ -55,10 +57,51 @@ export interface PlannedCell {
 type PlanCell = (
   cell: RecurrentCell,
   builder: Builder,
-  input: { steps: number; z: Block; isMasked: boolean },
+  input: {
+    steps: number;
+    z: Block;
+    isMasked: boolean;
+    /** What the state of a row is multiplied with before the weights; undefined for nothing. */
+    factors: Block | undefined;
+  },
 ) => PlannedCell;
 
-const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked }) => {
+/** The states as they are multiplied with the weights. */
+function planReading(
+  builder: Builder,
+  h: Block,
+  [steps, units]: [number, number],
+  factors: Block | undefined,
+) {
+  const { kernels } = builder;
+  const size = steps * units;
+  if (factors === undefined) {
+    return {
+      ofStep: (_: number, at: number) => ({ at, step: size }),
+      ofAll: (_: number) => h,
+      backward: (_: number, _dh: Block) => {},
+    };
+  }
+  const one = builder.perRow(units);
+  const [all, spread] = [size, size].map((one) => builder.perRow(one));
+  const map = builder.constants(indices([steps, units], [0, 1]));
+  return {
+    ofStep(rows: number, at: number) {
+      kernels.copyColumns(rows, units, at, size, one.at, units);
+      kernels.multiply(rows * units, one.at, factors.at, one.at);
+      return { at: one.at, step: units };
+    },
+    ofAll(rows: number) {
+      kernels.gather(rows, size, map.at, factors.at, units, spread.at);
+      kernels.multiply(rows * size, h.at, spread.at, all.at);
+      return all;
+    },
+    /** The gradient of the state from that of its product with the factors. */
+    backward: (rows: number, dh: Block) => kernels.multiply(rows * units, dh.at, factors.at, dh.at),
+  };
+}
+
+const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked, factors }) => {
   const { kernels } = builder;
   const { units } = cell;
   const [width, step, zStep] = [4 * units, steps * units, steps * 4 * units];
@@ -72,11 +115,15 @@ const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked }) => {
   const back = multiplyStrided(builder, width, units);
   const transposed = builder.fixed(weight.size);
   const whole = multiply(builder, units, width);
+  const reading = planReading(builder, h, [steps, units], factors);
   return {
     states: [h, c],
     forward({ rows, time, hasState, y, mask }, next) {
       const [zAt, hAt] = [stepAt(z, time, width), stepAt(h, time, units)];
-      if (hasState) product(rows, hAt, step, weight.data.at, sums.at);
+      if (hasState) {
+        const read = reading.ofStep(rows, hAt);
+        product(rows, read.at, read.step, weight.data.at, sums.at);
+      }
       // deno-fmt-ignore
       kernels.lstm(
         rows, units, gateKind, kind, zStep, step, next.step,
@@ -94,13 +141,14 @@ const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked }) => {
       );
       if (!hasState) return;
       back(rows, zAt, zStep, transposed.at, dh.at);
+      reading.backward(rows, dh);
       if (kept !== undefined) kernels.add(rows * units, kept.at, dh.at);
     },
-    weightGradient: (rows, to) => whole.weightGradient(rows * steps, h, z, to),
+    weightGradient: (rows, to) => whole.weightGradient(rows * steps, reading.ofAll(rows), z, to),
   };
 };
 
-const planSimple: PlanCell = (cell, builder, { steps, z, isMasked }) => {
+const planSimple: PlanCell = (cell, builder, { steps, z, isMasked, factors }) => {
   const { kernels } = builder;
   const { units } = cell;
   const step = steps * units;
@@ -113,11 +161,15 @@ const planSimple: PlanCell = (cell, builder, { steps, z, isMasked }) => {
   const product = multiplyStrided(builder, units, units);
   const transposed = builder.fixed(weight.size);
   const whole = multiply(builder, units, units);
+  const reading = planReading(builder, h, [steps, units], factors);
   return {
     states: [h],
     forward({ rows, time, hasState, y, mask }, next) {
       const [zAt, hAt] = [stepAt(z, time, units), stepAt(h, time, units)];
-      if (hasState) product(rows, hAt, step, weight.data.at, sums.at);
+      if (hasState) {
+        const read = reading.ofStep(rows, hAt);
+        product(rows, read.at, read.step, weight.data.at, sums.at);
+      }
       // deno-fmt-ignore
       kernels.simpleRecurrent(
         rows, units, kind, step, next.step, zAt, stepAt(pre, time, units), hasState ? sums.at : 0,
@@ -134,13 +186,15 @@ const planSimple: PlanCell = (cell, builder, { steps, z, isMasked }) => {
       );
       if (!hasState) return;
       product(rows, zAt, step, transposed.at, dh.at);
+      reading.backward(rows, dh);
       if (kept !== undefined) kernels.add(rows * units, kept.at, dh.at);
     },
-    weightGradient: (rows, to) => whole.weightGradient(rows * steps, h, z, to),
+    weightGradient: (rows, to) => whole.weightGradient(rows * steps, reading.ofAll(rows), z, to),
   };
 };
 
-const planGRU: PlanCell = (cell, builder, { steps, z }) => {
+const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
+  if (factors !== undefined) throw new NotPlanned("recurrentDropout of GRU is not compiled");
   const { kernels } = builder;
   const { units } = cell;
   const [width, step, zStep] = [3 * units, steps * units, steps * 3 * units];

@@ -1,7 +1,9 @@
-import { isChanged } from "../../forward.ts";
+import { isChanged, type LayerCall } from "../../forward.ts";
+import { dropLimit, keepFactor, type NoiseKey } from "../../noise.ts";
 import { type Block, type Builder, NotPlanned, type Value } from "../builder.ts";
 import { cellPlanners, type RecurrentCell } from "../cells.ts";
 import { multiply } from "../matrices.ts";
+import { indices } from "./rearrange.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** `tf.layers.lstm`, `gru` or `simpleRNN`. */
@@ -19,21 +21,26 @@ export function planRecurrent(
   layer: Recurrent,
   inputs: Value[],
   builder: Builder,
+  call: LayerCall,
 ): PlannedLayer {
-  return planPass(layer, inputs, builder, false);
+  return planPass(layer, inputs, builder, { call, firstDraw: 0, isForward: false });
 }
 
-/**
- * Plan the steps of a recurrent layer.
- *
- * @param isForward whether a sequence of outputs is in the order of the input even if the layer goes
- * backwards
- */
+/** How the steps of a recurrent layer are planned. */
+interface Pass {
+  call: LayerCall;
+  /** Number of the first draw within the call. */
+  firstDraw: number;
+  /** Whether a sequence of outputs is in the order of the input even if the layer goes backwards. */
+  isForward: boolean;
+}
+
+/** Plan the steps of a recurrent layer. */
 export function planPass(
   layer: Recurrent,
   inputs: Value[],
   builder: Builder,
-  isForward: boolean,
+  { call, firstDraw, isForward }: Pass,
 ): PlannedLayer {
   check(layer, inputs);
   const { kernels } = builder;
@@ -50,7 +57,19 @@ export function planPass(
   const from = [input, kernel, recurrent, bias];
   const z = builder.perRow(steps * width);
   const product = multiply(builder, size, width);
-  const planned = plan(cell, builder, { steps, z, isMasked: mask !== undefined });
+  const draw = (rate: number, count: number, part: number) =>
+    planDraw(cell, rate, count, builder, () => builder.noise(call, firstDraw + part));
+  const [inputDraw, stateDraw] = [
+    draw(cell.dropout, size, 0),
+    draw(cell.recurrentDropout, units, 1),
+  ];
+  const read = planDropped(input, inputDraw, builder);
+  const planned = plan(cell, builder, {
+    steps,
+    z,
+    isMasked: mask !== undefined,
+    factors: stateDraw?.factors,
+  });
   const { states } = planned;
   const last = states.map(() => builder.perRow(units));
   const output = builder.value(layer.returnSequences ? [steps, units] : [units], from);
@@ -81,8 +100,10 @@ export function planPass(
     operation: {
       forward(rows) {
         const biasAt = bias?.data.at ?? 0;
-        product.forward(rows * steps, input.data, kernel.data, z, biasAt, false);
-        for (const block of states) kernels.zero(rows * block.size, block.at);
+        stateDraw?.run(rows);
+        read.forward(rows);
+        product.forward(rows * steps, read.data, kernel.data, z, biasAt, false);
+        for (const { at } of states) kernels.zero(rows * steps * units, at);
         for (let step = 0; step < steps; step++) {
           const isLast = step === steps - 1;
           const next = isLast ? last : states;
@@ -121,22 +142,63 @@ export function planPass(
           }, d);
         }
         const M = rows * steps;
-        if (kernelGradient) product.weightGradient(M, input.data, z, kernelGradient);
+        if (kernelGradient) product.weightGradient(M, read.data, z, kernelGradient);
         if (recurrentGradient) planned.weightGradient(rows, recurrentGradient);
         if (biasGradient) kernels.columnSums(M, width, z.at, biasGradient.at);
-        if (inputGradient) product.inputGradient(M, z, kernel.data, inputGradient);
+        if (inputGradient) {
+          product.inputGradient(M, z, kernel.data, inputGradient);
+          read.backward(rows, inputGradient);
+        }
       },
     },
   };
 }
 
+/** Dropout of a cell: factors of each row that all steps share. */
+function planDraw(
+  cell: RecurrentCell,
+  rate: number,
+  count: number,
+  builder: Builder,
+  noise: () => () => NoiseKey,
+) {
+  if (!builder.isTraining || !(0 < rate && rate < 1)) return undefined;
+  if (cell.dropoutFunc) throw new NotPlanned("a dropoutFunc is not compiled");
+  const keyOf = noise();
+  const factors = builder.perRow(count);
+  const run = (rows: number): void => {
+    const { first, second } = keyOf();
+    const [limit, factor] = [dropLimit(rate), keepFactor(rate)];
+    builder.kernels.dropout(rows * count, first, second, limit, factor, 0, factors.at);
+  };
+  return { factors, run };
+}
+
+/** The input with its dropout. */
+function planDropped(
+  { data, shape: [steps, count], size }: Value,
+  draw: ReturnType<typeof planDraw>,
+  builder: Builder,
+) {
+  const { kernels } = builder;
+  if (draw === undefined) return { data, forward: () => {}, backward: () => {} };
+  const map = builder.constants(indices([steps, count], [0, 1]));
+  const [spread, dropped] = [size, size].map((one) => builder.perRow(one));
+  return {
+    data: dropped,
+    forward(rows: number) {
+      draw.run(rows);
+      kernels.gather(rows, size, map.at, draw.factors.at, count, spread.at);
+      kernels.multiply(rows * size, data.at, spread.at, dropped.at);
+    },
+    backward: (rows: number, gradient: Block) =>
+      kernels.multiply(rows * size, gradient.at, spread.at, gradient.at),
+  };
+}
+
 function check(layer: Recurrent, inputs: Value[]): void {
-  const { dropout, recurrentDropout } = layer.cell;
   if (inputs.length > 1) throw new NotPlanned("an initial state is not compiled");
   if (layer.stateful) throw new NotPlanned("a stateful layer is not compiled");
-  if (dropout > 0 || recurrentDropout > 0) {
-    throw new NotPlanned("dropout of a recurrent layer is not compiled");
-  }
   if (inputs[0].mask !== undefined && inputs[0].mask.size !== inputs[0].shape[0]) {
     throw new NotPlanned("a mask of another size than the steps is not compiled");
   }

@@ -55,6 +55,11 @@ describe("A planned recurrent layer", () => {
         { useBias: false },
         { unitForgetBias: false },
         { trainable: false },
+        { dropout: 0.3 },
+        { dropout: 0.3, goBackwards: true, returnSequences: true },
+        ...kind === "gru"
+          ? []
+          : [{ recurrentDropout: 0.3 }, { dropout: 0.2, recurrentDropout: 0.4 }],
       ]
     ) {
       it(`${kind} with ${Object.keys(args)} computes what TensorFlow.js does`, () =>
@@ -99,8 +104,7 @@ describe("A planned recurrent layer", () => {
       const [args, reason] of [
         [{ stateful: true, batchInputShape: [2, 3, 2] }, /stateful/],
         [{ activation: "softmax" }, /softmax is not compiled in recurrent/],
-        [{ dropout: 0.1 }, /dropout/],
-        [{ recurrentDropout: 0.1 }, /dropout/],
+        [{ dropout: 0.1 }, /TensorFlow\.js draws/],
       ] as const
     ) {
       it(`${kind} with ${Object.keys(args)} is not planned`, () =>
@@ -118,7 +122,9 @@ describe("A planned recurrent layer", () => {
 describe("A planned Bidirectional", () => {
   for (const kind of kinds) {
     for (const mergeMode of ["concat", "sum", "ave", "mul", null] as const) {
-      for (const args of [{}, { returnSequences: true }, { returnState: true }]) {
+      for (
+        const args of [{}, { returnSequences: true }, { returnState: true }, { dropout: 0.3 }]
+      ) {
         it(`of ${kind} with ${mergeMode} and ${Object.keys(args)} computes what TensorFlow.js does`, () =>
           planAgrees(
             kind,
@@ -143,7 +149,9 @@ describe("A compiled run of recurrent layers", () => {
             layers: [
               recurrent(kind, { units: 5, inputShape: [6, 3], returnSequences: true }),
               layers.dropout({ rate: 0.2 }),
-              layers.bidirectional({ layer: recurrent(kind, { units: 4 }) as tf.RNN }),
+              layers.bidirectional({
+                layer: recurrent(kind, { units: 4, dropout: 0.1 }) as tf.RNN,
+              }),
               layers.dense({ units: 1 }),
             ],
           });

@@ -21,9 +21,9 @@ export function planBidirectional(
 ): PlannedLayer {
   const { mergeMode, ...both } = layer;
   builder.addUse(inputs[0]);
-  const passes = [both.forwardLayer, both.backwardLayer].map((pass) => {
+  const passes = [both.forwardLayer, both.backwardLayer].map((pass, i) => {
     if (isChanged(pass)) throw new NotPlanned("its layer is not that of TensorFlow.js");
-    return planPass(pass, inputs, builder, true);
+    return planPass(pass, inputs, builder, { call, firstDraw: 2 * i, isForward: true });
   });
   const sequences = passes.map(({ outputs }) => outputs[0]);
   const states = passes.flatMap(({ outputs }) => outputs.slice(1));
@@ -48,7 +48,13 @@ export function planBidirectional(
 }
 
 /** Layers that compute something else of all steps together, or draw anew in each. */
-const apart = new Set(["BatchNormalization", "Dropout", "SpatialDropout1D", "AlphaDropout"])
+const apart = new Set([
+  "BatchNormalization",
+  "Bidirectional",
+  "Dropout",
+  "SpatialDropout1D",
+  "AlphaDropout",
+])
   .add("GaussianDropout").add("GaussianNoise");
 
 /** `tf.layers.timeDistributed`: the steps of a row as rows of their own. */
