@@ -69,3 +69,22 @@ export function multiplyStrided(
     builder.kernels.gemm(M, N, K, x, step, 1, w, y, 0, 0, panelAt, scratch.at);
   };
 }
+
+/**
+ * Products of small matrices by address; the left one has any distance of rows and columns.
+ *
+ * @param largest the largest size of any
+ */
+export function multiplySmall(builder: Builder, largest: number) {
+  const scratch = builder.scratch(tileSize + wide * largest);
+  return (
+    [M, N, K]: [number, number, number],
+    a: number,
+    [rowStep, columnStep]: number[],
+    b: number,
+    c: number,
+  ): void => {
+    const panelAt = scratch.at + tileSize * 4;
+    builder.kernels.gemm(M, N, K, a, rowStep, columnStep, b, c, 0, 0, panelAt, scratch.at);
+  };
+}

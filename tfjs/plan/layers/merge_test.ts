@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { planAgrees } from "../fixtures.ts";
+import { planAgrees, planThrows } from "../fixtures.ts";
 
 const { layers } = tf;
 
@@ -53,6 +53,39 @@ describe("A planned merge", () => {
         return tf.model({ inputs, outputs: dense(3, merged) });
       }));
   }
+});
+
+describe("A planned Dot", () => {
+  for (
+    const [first, second, axes] of [
+      [[5], [5], 1],
+      [[5], [5], -1],
+      [[3, 4], [3, 5], 1],
+      [[3, 4], [5, 4], 2],
+      [[3, 4], [4, 9], [2, 1]],
+      [[4, 3], [9, 4], [1, 2]],
+      [[3, 4], [4], [2, 1]],
+      [[4], [3, 4], [1, 2]],
+      [[4], [4, 3], [1, 1]],
+      [[1, 4], [4, 1], [2, 1]],
+      [[4, 1], [1, 4], [1, 2]],
+    ] as [number[], number[], number | [number, number]][]
+  ) {
+    it(`of [${first}] and [${second}] along ${axes} computes what TensorFlow.js does`, () =>
+      planAgrees("dot", () => {
+        const inputs = [first, second].map((shape) => tf.input({ shape }));
+        const parts = inputs.map((input) => dense(input.shape.at(-1)!, input));
+        const outputs = layers.dot({ axes }).apply(parts) as tf.SymbolicTensor;
+        return tf.model({ inputs, outputs: dense(2, outputs) });
+      }));
+  }
+
+  it("of normalized inputs is not planned", () =>
+    planThrows(() => {
+      const inputs = [tf.input({ shape: [3] }), tf.input({ shape: [3] })];
+      const outputs = layers.dot({ axes: 1, normalize: true }).apply(inputs) as tf.SymbolicTensor;
+      return tf.model({ inputs, outputs });
+    }, /normalized dot/));
 });
 
 describe("A planned functional model", () => {

@@ -12,6 +12,7 @@ import {
 import { planConvolution, planTransposedConvolution } from "./convolution.ts";
 import { planDense } from "./dense.ts";
 import { planDepthwise, planSeparable } from "./depthwise.ts";
+import { planDot } from "./dot.ts";
 import { planEmbedding, planMasking } from "./embedding.ts";
 import { planCropping, planUpSampling, planZeroPadding } from "./image.ts";
 import {
@@ -43,7 +44,7 @@ import type { LayerPlanner } from "./types.ts";
 import { planBidirectional, planTimeDistributed } from "./wrappers.ts";
 
 /** How layers of TensorFlow.js are planned, by the static name of their class. */
-const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
+export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Activation: planActivationLayer,
   Add: planAdd,
   AlphaDropout: planAlphaDropout,
@@ -59,6 +60,7 @@ const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Cropping2D: planCropping,
   Dense: planDense,
   DepthwiseConv2D: planDepthwise,
+  Dot: planDot,
   Dropout: planDropout,
   ELU: planELU,
   Embedding: planEmbedding,
