@@ -48,7 +48,10 @@ const hooks: CallbackLike = {
   onEpochEnd: () => hang("onEpochEnd"),
   onTrainEnd: () => hang("onTrainEnd"),
   onException: () => hang("onException"),
-  close: () => hang("close"),
+  close() {
+    terminal.write("closing\n");
+    return hang("close");
+  },
   onTestEnd() {
     if (["nowhere", "onException", "close"].includes(phase)) terminal.write("there\n");
   },

@@ -41,6 +41,8 @@ async function interrupt(
     const ask = () => process.kill(child.pid!, signal);
     ask();
     if (isRepeated) {
+      // A second signal ends the process whatever it has saved: this may take long before it closes.
+      await printed("closing");
       again = setInterval(() => {
         try {
           ask();
