@@ -82,7 +82,7 @@ const grounds: Ground[] = [
       startScope: ["function", seed],
       endScope: ["function", seed],
       runKernel: ["function", "tfjs/kernels/dilated.ts"],
-      ENV: ["object", fused],
+      ENV: ["object", engine],
     },
   },
   {
