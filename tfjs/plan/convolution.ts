@@ -93,12 +93,16 @@ export function convolve(builder: Builder, axes: Axes, C: number, N: number): Co
         const from = input.pad(images, imageAt(x, image, inputPixels, C), paddedAt());
         const gradient = imageAt(dy, image, outputPixels, N);
         eachChunk(images * outputPixels, (first, count) => {
-          kernels.packPanels(count, N, gradient + first * N * bytes, panelsAt());
+          let panel = gradient + first * N * bytes;
+          if (N !== wide) {
+            kernels.packPanels(count, N, panel, panelsAt());
+            panel = panelsAt();
+          }
           const at = windows.at + first * bytes;
           const { at: rows } = positions;
           // deno-fmt-ignore
           kernels.gatherGemm(
-            K, N, count, from, rows, at, panelsAt(), dw.at, 0, 0, 0, adds, scratch.at,
+            K, N, count, from, rows, at, panel, dw.at, 0, 0, 0, adds, scratch.at,
           );
           adds = 1;
         });

@@ -1,6 +1,6 @@
 // Activations of single numbers, four at once. Buffers are padded to whole vectors.
 import { at } from "./address";
-import { activate4, gradient4 } from "./functions";
+import { activate4, gradient4, RELU } from "./functions";
 import { exp4, zero4 } from "./math";
 
 /** y = activation(x), which may be one buffer. */
@@ -14,6 +14,13 @@ export function activate(kind: i32, n: i32, x: usize, y: usize, alpha: f32): voi
  */
 export function activateGradient(kind: i32, n: i32, x: usize, y: usize, d: usize, alpha: f32): void {
   const end = d + (<usize> n << 2);
+  // The most frequent one, as fast as the memory allows.
+  if (kind == RELU) {
+    for (; d < end; d += 16, y += 16) {
+      v128.store(d, v128.and(v128.load(d), f32x4.gt(v128.load(y), zero4)));
+    }
+    return;
+  }
   for (; d < end; d += 16, x += 16, y += 16) {
     v128.store(d, gradient4(kind, v128.load(d), v128.load(x), v128.load(y), alpha));
   }

@@ -2,7 +2,8 @@
 import { erf4, exp4, one4, sigmoid4, tanh4, zero4 } from "./math";
 
 // The numbers of activationKinds in ../activations.ts.
-const RELU = 1, RELU6 = 2, ELU = 3, SELU = 4, SIGMOID = 5, HARD_SIGMOID = 6, TANH = 7,
+export const RELU = 1;
+const RELU6 = 2, ELU = 3, SELU = 4, SIGMOID = 5, HARD_SIGMOID = 6, TANH = 7,
   SOFTPLUS = 8, SOFTSIGN = 9, SWISH = 10, LEAKY_RELU = 11, GELU = 12, GELU_NEW = 13, MISH = 14,
   THRESHOLDED_RELU = 15;
 

@@ -16,10 +16,18 @@ export function maxPool(
         const row = <usize> W * pixel;
         const first = x + (<usize> h0 * row + <usize> w0 * pixel);
         const span = <usize> (w1 - w0) * pixel;
+        const isSquare = h1 - h0 == 2 && w1 - w0 == 2;
         let c = 0;
         for (; c + 4 <= C; c += 4) {
           let most = f32x4.splat(lowest);
           let p = at(first, c);
+          if (isSquare) {
+            most = f32x4.pmax(f32x4.pmax(most, v128.load(p)), v128.load(p + pixel));
+            p += row;
+            most = f32x4.pmax(f32x4.pmax(most, v128.load(p)), v128.load(p + pixel));
+            v128.store(at(y, c), most);
+            continue;
+          }
           for (let h = h0; h < h1; h++, p += row) {
             for (let q = p; q < p + span; q += pixel) most = f32x4.pmax(most, v128.load(q));
           }
@@ -52,7 +60,11 @@ export function maxPoolGradient(
 ): void {
   const pixel: usize = <usize> C << 2;
   const row = <usize> W * pixel;
-  memory.fill(dx, 0, <usize> (images * H) * row);
+  const isApart = SH >= KH && SW >= KW;
+  // Where vectors of windows leave nothing out, each pixel is written anyway.
+  if ((C & 3) != 0 || !isApart || SH > KH || SW > KW || OH * SH != H || OW * SW != W) {
+    memory.fill(dx, 0, <usize> (images * H) * row);
+  }
   // What was not given away: all of it, or no more after the first.
   const kept = i32x4.splat(all ? -1 : 0);
   for (let b = 0; b < images; b++, x += <usize> H * row, dx += <usize> H * row) {
@@ -62,16 +74,25 @@ export function maxPoolGradient(
         const w0 = max(0, j * SW - left), w1 = min(W, j * SW - left + KW);
         const offset = <usize> h0 * row + <usize> w0 * pixel;
         const span = <usize> (w1 - w0) * pixel;
+        const isSquare = isApart && h1 - h0 == 2 && w1 - w0 == 2;
         let c = 0;
         for (; c + 4 <= C; c += 4) {
           const most = v128.load(at(y, c));
           let left = v128.load(at(dy, c));
           let p = at(offset, c);
+          if (isSquare) {
+            left = give(x + p, dx + p, most, left, kept, false);
+            left = give(x + p + pixel, dx + p + pixel, most, left, kept, false);
+            p += row;
+            left = give(x + p, dx + p, most, left, kept, false);
+            give(x + p + pixel, dx + p + pixel, most, left, kept, false);
+            continue;
+          }
           for (let h = h0; h < h1; h++, p += row) {
             for (let q = p; q < p + span; q += pixel) {
-              const isMost = f32x4.eq(v128.load(x + q), most);
-              v128.store(dx + q, f32x4.add(v128.load(dx + q), v128.and(left, isMost)));
-              left = v128.and(left, v128.or(kept, v128.not(isMost)));
+              left = isApart
+                ? give(x + q, dx + q, most, left, kept, false)
+                : give(x + q, dx + q, most, left, kept, true);
             }
           }
         }
@@ -90,6 +111,16 @@ export function maxPoolGradient(
       }
     }
   }
+}
+
+/** Give four gradients to where the maxima are; returns what is left of them. */
+// @ts-ignore: decorator
+@inline
+function give(x: usize, dx: usize, most: v128, left: v128, kept: v128, adds: bool): v128 {
+  const isMost = f32x4.eq(v128.load(x), most);
+  const given = v128.and(left, isMost);
+  v128.store(dx, adds ? f32x4.add(v128.load(dx), given) : given);
+  return v128.and(left, v128.or(kept, v128.not(isMost)));
 }
 
 /** Means of each window. */
