@@ -58,7 +58,7 @@ for (const backend of ["cpu", "wasm"] as const) {
         assert.ok(furthest(own.history[key], values) < 2e-6, key);
       }
       const distance = furthest(weightsOf(compiled), weightsOf(taped));
-      assert.ok(distance < 2e-6, `weights differ by ${distance}`);
+      assert.ok(distance < 1e-6, `weights differ by ${distance}`);
     });
 
     it("evaluates and predicts what TensorFlow.js does", async () => {

@@ -38,13 +38,20 @@ const panelsOf = (rows: number, columns: number) => rows * Math.ceil(columns / w
  *
  * @param C channels of the input
  * @param N channels of the output
+ * @param hasInputGradient whether `inputGradient` will be called
  */
-export function convolve(builder: Builder, axes: Axes, C: number, N: number): Convolution {
+export function convolve(
+  builder: Builder,
+  axes: Axes,
+  C: number,
+  N: number,
+  hasInputGradient: boolean,
+): Convolution {
   const { kernels } = builder;
   const table = (values: number[]) => builder.constants(Int32Array.from(values));
   const [rows, columns] = axes;
   const forward = forwardWindows(axes);
-  const backward = backwardWindows(axes);
+  const backward = hasInputGradient ? backwardWindows(axes) : undefined;
   const inputPixels = rows.input * columns.input;
   const outputPixels = rows.output * columns.output;
   const taps = rows.size * columns.size;
@@ -52,10 +59,10 @@ export function convolve(builder: Builder, axes: Axes, C: number, N: number): Co
   const group = groupOf(outputPixels);
 
   const input = padding(builder, forward.padded, [rows.input, columns.input], C, group);
-  const output = padding(builder, backward.padded, [rows.output, columns.output], N, group);
+  const output = padding(builder, backward?.padded, [rows.output, columns.output], N, group);
   const windows = table(repeated(forward.windows.starts, group, input.pixels, C));
   const positions = table(channelsOf(forward.windows.taps, C));
-  const phases = backward.phases.map(({ starts, taps, weights, places }) => ({
+  const phases = (backward?.phases ?? []).map(({ starts, taps, weights, places }) => ({
     count: starts.length,
     taps: taps.length,
     windows: table(repeated(starts, group, output.pixels, N)),

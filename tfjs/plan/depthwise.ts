@@ -6,13 +6,18 @@ import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
 /**
  * A convolution of each of C channels by itself, with weights of the shape [taps, C].
  *
- * @param axes as for a convolution
+ * @param hasInputGradient whether `inputGradient` will be called
  */
-export function convolveDepthwise(builder: Builder, axes: Axes, C: number): Convolution {
+export function convolveDepthwise(
+  builder: Builder,
+  axes: Axes,
+  C: number,
+  hasInputGradient: boolean,
+): Convolution {
   const { kernels } = builder;
   const [rows, columns] = axes;
   const forward = forwardWindows(axes);
-  const backward = backwardWindows(axes);
+  const backward = hasInputGradient ? backwardWindows(axes) : undefined;
   const inputPixels = rows.input * columns.input;
   const outputPixels = rows.output * columns.output;
   const T = rows.size * columns.size;
@@ -21,11 +26,11 @@ export function convolveDepthwise(builder: Builder, axes: Axes, C: number): Conv
     builder.constants(Int32Array.from(repeated(pixels, images, distance, C)));
 
   const input = padding(builder, forward.padded, [rows.input, columns.input], C, group);
-  const output = padding(builder, backward.padded, [rows.output, columns.output], C, group);
+  const output = padding(builder, backward?.padded, [rows.output, columns.output], C, group);
   const windows = table(forward.windows.starts, group, input.pixels);
   const taps = table(forward.windows.taps);
   const weights = table(Array.from({ length: T }, (_, t) => t));
-  const phases = backward.phases.map((phase) => ({
+  const phases = (backward?.phases ?? []).map((phase) => ({
     count: phase.starts.length,
     T: phase.taps.length,
     windows: table(phase.starts, group, output.pixels),

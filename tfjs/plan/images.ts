@@ -30,14 +30,15 @@ export function imageAt(block: Block, image: number, pixels: number, channels: n
   return block.at + image * pixels * channels * bytes;
 }
 
-/** How images are given the zeros around them. */
+/** How images are given the zeros around them; none if nothing is `padded`. */
 export function padding(
   { kernels }: Builder,
-  { top, left, height, width }: Padded,
+  padded: Padded | undefined,
   [rows, columns]: [number, number],
   channels: number,
   group: number,
 ) {
+  const { top, left, height, width } = padded ?? { top: 0, left: 0, height: rows, width: columns };
   const pixels = height * width;
   const isPadded = pixels !== rows * columns;
   return {

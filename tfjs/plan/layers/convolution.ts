@@ -29,8 +29,8 @@ export function planConvolution(
   const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
   const output = builder.value(outputShape(input, axes, N), [input, kernel, bias]);
   const { sums, isRelu, activate } = activated(layer.activation, output, builder);
-  const convolution = convolve(builder, axes, C, N);
   const inputGradient = builder.gradientOf(input);
+  const convolution = convolve(builder, axes, C, N, inputGradient !== undefined);
   const kernelGradient = builder.weightGradientOf(kernel);
   const biasGradient = bias && builder.weightGradientOf(bias);
   const positions = output.size / N;
@@ -74,7 +74,7 @@ export function planTransposedConvolution(
   const shape = [...axes.map(({ input }) => input), N];
   const output = builder.value(shape, [input, kernel, bias]);
   const { sums, activate } = activated(layer.activation, output, builder);
-  const convolution = convolve(builder, axes, N, C);
+  const convolution = convolve(builder, axes, N, C, true);
   const inputGradient = builder.gradientOf(input);
   const kernelGradient = builder.weightGradientOf(kernel);
   const biasGradient = bias && builder.weightGradientOf(bias);

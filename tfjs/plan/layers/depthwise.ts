@@ -104,7 +104,8 @@ export function planSeparable(
 /** A depthwise convolution that has several results of each channel. */
 function repeatedDepthwise(builder: Builder, axes: Axes, input: Value, times: number) {
   const { kernels } = builder;
-  const convolution = convolveDepthwise(builder, axes, input.shape.at(-1)! * times);
+  const channels = input.shape.at(-1)! * times;
+  const convolution = convolveDepthwise(builder, axes, channels, input.isDifferentiated);
   const isRepeated = times > 1;
   const copies = isRepeated ? builder.perRow(input.size * times) : input.data;
   const copiesGradient = isRepeated && input.isDifferentiated
