@@ -64,9 +64,9 @@ export function compileStep(
       throw new NotPlanned("the optimizer has its own minimize");
     }
     const customs: Customs = {
-      loss: (output, prediction, batch) => loss(output, withFloats(batch), prediction),
-      metric: (index, prediction, batch) =>
-        measureOne(compiled.metrics[index], withFloats(batch), prediction),
+      loss: (output, prediction, batch, mask) => loss(output, withFloats(batch), prediction, mask),
+      metric: (index, prediction, batch, mask) =>
+        measureOne(compiled.metrics[index], withFloats(batch), prediction, mask),
     };
     return planStep(engine, compiled, memory, minimizer !== undefined, customs, noise);
   });
@@ -122,13 +122,16 @@ function makeRehearsal(
   const compare = (batch: Batch, result: Rehearsed, agreement: Agreement): void => {
     const targeted = withFloats(batch);
     const outputs: tf.Tensor[] = [];
+    const masks: (tf.Tensor | undefined)[] = [];
     const total = (): tf.Scalar => {
       let sum = engine.makeTensor(Float32Array.of(0), [], "float32") as tf.Scalar;
-      const { tensors } = pass(batch.xs, minimizer !== undefined);
-      tensors.forEach((tensor, i) => {
+      const found = pass(batch.xs, minimizer !== undefined);
+      found.tensors.forEach((tensor, i) => {
+        const mask = found.masks[i];
         outputs[i] = engine.keep(tensor.clone());
+        masks[i] = mask && engine.keep(mask.clone());
         const { gradient, isByKernel } = result.outputs[i];
-        if (isByKernel) sum = sum.add(loss(i, targeted, tensor));
+        if (isByKernel) sum = sum.add(loss(i, targeted, tensor, mask));
         else if (gradient !== undefined) {
           sum = sum.add(tensor.mul(engine.makeTensor(gradient, tensor.shape, "float32")).sum());
         }
@@ -143,7 +146,11 @@ function makeRehearsal(
       result.outputs.forEach(({ values, loss: own, isByKernel }, i) => {
         agreement.compareOutputs(values, outputs[i].dataSync());
         if (isByKernel) {
-          agreement.compareNumbers("a loss", own, loss(i, targeted, outputs[i]).dataSync()[0]);
+          agreement.compareNumbers(
+            "a loss",
+            own,
+            loss(i, targeted, outputs[i], masks[i]).dataSync()[0],
+          );
         }
       });
       let at = result.values.length;
@@ -156,7 +163,7 @@ function makeRehearsal(
         agreement.compareNumbers(metric.name, result.values[at], theirs, 1.5 / batch.size);
       });
     } finally {
-      for (const output of outputs) output?.dispose();
+      for (const one of [...outputs, ...masks]) one?.dispose();
     }
   };
   return (batch) => {

@@ -235,6 +235,7 @@ export interface Kernels {
     x: number,
     mask: number,
   ): void;
+  maskWeights(n: number, mask: number, weights: number, to: number): void;
   scaleRows(
     rows: number,
     columns: number,

@@ -19,9 +19,9 @@ export interface PlanBatch {
 /** What TensorFlow.js computes where a plan does not. */
 export interface Customs {
   /** Loss of an output. */
-  loss(output: number, prediction: tf.Tensor, batch: PlanBatch): tf.Scalar;
+  loss(output: number, prediction: tf.Tensor, batch: PlanBatch, mask?: tf.Tensor): tf.Scalar;
   /** A metric of an output: its mean, or its sums. */
-  metric(index: number, prediction: tf.Tensor, batch: PlanBatch): tf.Tensor;
+  metric(index: number, prediction: tf.Tensor, batch: PlanBatch, mask?: tf.Tensor): tf.Tensor;
 }
 
 /** A training step without its update, or an evaluation step, as a fixed list of kernel calls. */
@@ -71,6 +71,8 @@ interface PlannedOutput {
   /** Shape of a row of the targets that the kernel takes. */
   targetShape: readonly number[];
   weights: Block;
+  /** Weights of the steps that the output's mask leaves; undefined without one. */
+  stepWeights: Block | undefined;
   gradient: Block | undefined;
   positions: number;
   columns: number;
@@ -103,14 +105,18 @@ export function planStep(
   const { builder, arena, inputs, operations, outputs } = plan;
 
   const planned = outputs.map((output, i): PlannedOutput => {
-    if (output.mask !== undefined) throw new NotPlanned("the mask of an output is not compiled");
     const columns = output.shape.at(-1) ?? 1;
+    const { mask } = output;
+    if (mask !== undefined && mask.size !== output.size / columns) {
+      throw new NotPlanned("the mask of an output has other steps than its loss");
+    }
     const isSparse = lossNames[i] === "sparseCategoricalCrossentropy";
     return {
       kernel: lossKernelOf(memory.kernels, lossNames[i]),
       targets: feedBlock(builder.perRow(isSparse ? output.size / columns : output.size), memory),
       targetShape: isSparse ? [...output.shape.slice(0, -1), 1] : output.shape,
       weights: feedBlock(builder.perRow(1), memory),
+      stepWeights: mask && builder.perRow(mask.size),
       gradient: builder.gradientOf(output),
       positions: output.size / columns,
       columns,
@@ -119,7 +125,10 @@ export function planStep(
   // A value that is an output twice has two gradients.
   const joined = builder.finish({ forward() {}, backward() {} });
   const metrics = compiled.metrics.map((metric): PlannedMetric => ({
-    kernel: metricKernelOf(memory.kernels, compiled, metric),
+    // The means of masked outputs have weights.
+    kernel: outputs[metric.output].mask === undefined
+      ? metricKernelOf(memory.kernels, compiled, metric)
+      : undefined,
     output: metric.output,
   }));
   const backward = operations.map(({ backward }) => backward)
@@ -151,21 +160,30 @@ export function planStep(
     if (arena.reserve(rows)) { for (const one of gradients) one.moved(); }
   };
 
+  const maskOf = (i: number, rows: number): tf.Tensor | undefined => {
+    const { mask } = outputs[i];
+    return mask && toTensor(engine, memory, mask, [rows, mask.size]);
+  };
   const lossOf = (i: number, rows: number, batch: PlanBatch): number => {
-    const { kernel, targets, weights, gradient, positions, columns } = planned[i];
-    const { data } = outputs[i];
+    const { kernel, targets, weights, stepWeights, gradient, positions, columns } = planned[i];
+    const { data, mask } = outputs[i];
     if (kernel !== undefined) {
       const all = rows * positions;
       const d = gradient?.at ?? 0;
-      return kernel(all, columns, data.at, targets.at, weights.at, d, 1 / all) / all;
+      if (mask !== undefined && stepWeights !== undefined) {
+        memory.kernels.maskWeights(all, mask.at, weights.at, stepWeights.at);
+      }
+      const { at } = stepWeights ?? weights;
+      return kernel(all, columns, data.at, targets.at, at, d, 1 / all) / all;
     }
     return engine.tidy(() => {
       const prediction = toTensor(engine, memory, data, [rows, ...outputs[i].shape]);
-      if (gradient === undefined) return customs.loss(i, prediction, batch).dataSync()[0];
+      const mask = maskOf(i, rows);
+      if (gradient === undefined) return customs.loss(i, prediction, batch, mask).dataSync()[0];
       const differentiate = (engine as unknown as Differentiating).gradients;
       const { value, grads } = differentiate.call(
         engine,
-        () => customs.loss(i, prediction, batch),
+        () => customs.loss(i, prediction, batch, mask),
         [prediction],
       );
       memory.floats().set(grads[0].dataSync(), gradient.at >> 2);
@@ -189,7 +207,7 @@ export function planStep(
       if (kernel !== undefined) return push(kernel(all, columns, data.at, targets.at) / all);
       engine.tidy(() => {
         const prediction = toTensor(engine, memory, data, [rows, ...shape]);
-        push(...customs.metric(index, prediction, batch).dataSync());
+        push(...customs.metric(index, prediction, batch, maskOf(output, rows)).dataSync());
       });
     });
   };

@@ -43,6 +43,16 @@ export function maskSteps(steps: i32, columns: i32, value: f32, x: usize, mask: 
   }
 }
 
+/** A mask as weights of its steps, whose mean is 1, times other weights. */
+export function maskWeights(n: i32, mask: usize, weights: usize, to: usize): void {
+  let sum: f32 = 0;
+  for (let i = 0; i < n; i++) sum += load<f32>(at(mask, i));
+  for (let i = 0; i < n; i++) {
+    const weight = load<f32>(at(mask, i)) * <f32> n / (sum + 1e-7);
+    store<f32>(at(to, i), weights != 0 ? weight * load<f32>(at(weights, i)) : weight);
+  }
+}
+
 /** y = x times the number of each row. */
 export function scaleRows(rows: i32, columns: i32, factors: usize, x: usize, y: usize): void {
   for (let i = 0; i < rows; i++, factors += 4) {

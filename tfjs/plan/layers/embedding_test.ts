@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { fit } from "keepfit";
-import { planAgrees, planThrows, start } from "../fixtures.ts";
+import { describeStep, fit } from "keepfit";
+import { furthest, twins, weightsOf } from "../../../training/fixtures.ts";
+import { planAgrees, planThrows, seeded, start } from "../fixtures.ts";
 
 const { layers } = tf;
 
@@ -100,6 +101,45 @@ describe("A planned mask", () => {
             input: padded,
           },
         ));
+    }
+  }
+
+  for (const backend of ["cpu", "wasm"] as const) {
+    for (
+      const [loss, metrics] of [
+        ["sparseCategoricalCrossentropy", ["accuracy"]],
+        ["sparseCategoricalCrossentropy", []],
+        [(y: tf.Tensor, p: tf.Tensor) => p.sub(y).square().mean(-1), ["mse"]],
+      ] as [string, string[]][]
+    ) {
+      it(`of an output leaves steps out of ${loss} and ${metrics} on ${backend}`, async () => {
+        await start(backend);
+        const [compiled, plain] = twins(() => {
+          const model = tf.sequential({
+            layers: [
+              embedding(3, true),
+              layers.lstm({ units: 4, returnSequences: true }),
+              layers.dense({ units: 3, activation: "softmax" }),
+            ],
+          });
+          model.compile({ optimizer: tf.train.sgd(0.1), loss, metrics });
+          return model;
+        });
+        const random = seeded(3);
+        const x = words("int32")([20, 6], random);
+        const classes = tf.tensor(Array.from({ length: 120 }, () => Math.floor(random() * 3)));
+        const y = typeof loss === "string" ? classes.reshape([20, 6, 1]) : tf.ones([20, 6, 3]);
+        const options = { epochs: 3, batchSize: 8, seed: 1, verbose: 0 } as const;
+        const own = await fit(compiled, x, y, { ...options, jitCompile: true });
+        const theirs = await fit(plain, x, y, { ...options, jitCompile: false });
+        assert.deepEqual(Object.keys(own.history), Object.keys(theirs.history));
+        for (const [key, values] of Object.entries(theirs.history)) {
+          assert(furthest(own.history[key] as number[], values as number[]) < 2e-6, key);
+        }
+        assert(furthest(weightsOf(compiled), weightsOf(plain)) < 1e-6);
+        assert.deepEqual(describeStep(compiled), { isCompiled: true });
+        await start("cpu");
+      });
     }
   }
 
