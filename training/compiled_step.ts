@@ -93,7 +93,9 @@ export function compileStep(
         computed = compute(batch);
       } catch (error) {
         disposeTape(engine);
-        throw error;
+        if (!(error instanceof NotPlanned)) throw error;
+        isTrusted = false;
+        rememberStep(engine, network, error.message);
       }
       if (computed === undefined) return tape(batch);
       if (minimizer !== undefined && !minimizer.isFrozen()) {
@@ -195,17 +197,24 @@ export function compilePredictStep(
         isTrusted === false || engine.backend !== backend || isWatched(engine) ||
         !plan.accepts(inputs)
       ) return tape(inputs);
-      const outputs = plan.compute(inputs);
-      if (isTrusted !== undefined) return outputs;
+      let outputs: tf.Tensor[];
+      try {
+        outputs = plan.compute(inputs);
+      } catch (error) {
+        if (!(error instanceof NotPlanned)) throw error;
+        isTrusted = false;
+        rememberStep(engine, network, error.message);
+        return tape(inputs);
+      }
+      if (isTrusted) return outputs;
       const agreement = new Agreement();
-      const few = engine.tidy(() => {
+      engine.tidy(() => {
         const expected = tape(inputs.map(firstRows));
         outputs.forEach((output, i) =>
           agreement.compareOutputs(firstRows(output).dataSync(), expected[i].dataSync())
         );
-        return agreement.verdict();
-      }) as unknown as boolean | undefined;
-      isTrusted = few;
+      });
+      isTrusted = agreement.verdict();
       if (isTrusted !== false) return outputs;
       giveUp(engine, network, agreement);
       for (const output of outputs) output.dispose();

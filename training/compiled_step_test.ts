@@ -384,4 +384,38 @@ describe("A step that TensorFlow.js computes", () => {
       reason: "WebAssembly with SIMD is not available: refused by a policy",
     });
   });
+
+  it("for targets of another shape than a compiled metric reads, beside a loss of one's own", async () => {
+    const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) => yTrue.mean().sub(yPred).square();
+    const make = () => network({ loss, metrics: ["mae"] });
+    const wide = tf.randomNormal([rows, 3], 0, 1, "float32", 7);
+    const [ours, theirs] = twins(make);
+    const own = await fit(ours, x, wide, quiet);
+    const plain = await fit(theirs, x, wide, { ...quiet, jitCompile: false });
+    assert.deepEqual(own.history, plain.history);
+    assert.deepEqual(weightsOf(ours), weightsOf(theirs));
+  });
+
+  it("when there is no memory for a compiled one", async (t) => {
+    t.mock.method(WebAssembly.Memory.prototype, "grow", () => {
+      throw new RangeError("no more");
+    });
+    const make = () => {
+      const model = tf.sequential({
+        layers: [
+          tf.layers.dense({ units: 5000, inputShape: [5] }),
+          tf.layers.dense({ units: 1 }),
+        ],
+      });
+      model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+      return model;
+    };
+    const [ours, theirs] = twins(make);
+    await fit(ours, x, y, quiet);
+    await fit(theirs, x, y, { ...quiet, jitCompile: false });
+    assert.match(describeStep(ours).reason!, /^there is no memory for the step: \d+ MiB$/);
+    const predicted = await predict(ours, x, { verbose: 0 }) as tf.Tensor;
+    assert.deepEqual(predicted.shape, [rows, 1]);
+    assert.deepEqual(weightsOf(ours), weightsOf(theirs));
+  });
 });

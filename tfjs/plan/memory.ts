@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
-import type { Block } from "./builder.ts";
+import { type Block, NotPlanned } from "./builder.ts";
 import { instantiateKernels, type Kernels } from "./kernels.ts";
 
 /** The memory that a plan computes in. */
@@ -71,7 +71,7 @@ function onHeap(engine: Engine, backend: WasmBackend): PlanMemory | string {
     holdsTensors: true,
     allocate(bytes) {
       const address = wasm._malloc(bytes);
-      if (address === 0) throw new RangeError(`Cannot allocate ${bytes} bytes on the wasm heap`);
+      if (address === 0) throw noMemory(bytes);
       return address;
     },
     free: (address) => wasm._free(address),
@@ -106,7 +106,11 @@ function ofItsOwn(engine: Engine, backend: CpuBackend): PlanMemory {
       const address = top;
       top += Math.ceil(bytes / 16) * 16;
       const missing = top - memory.buffer.byteLength;
-      if (missing > 0) memory.grow(Math.ceil(missing / pageBytes));
+      try {
+        if (missing > 0) memory.grow(Math.ceil(missing / pageBytes));
+      } catch {
+        throw noMemory(bytes);
+      }
       return address;
     },
     // A plan allocates all at once, and anew when it needs more.
@@ -123,6 +127,10 @@ function ofItsOwn(engine: Engine, backend: CpuBackend): PlanMemory {
       return { tensor, moved };
     },
   };
+}
+
+function noMemory(bytes: number): NotPlanned {
+  return new NotPlanned(`there is no memory for the step: ${Math.ceil(bytes / 2 ** 20)} MiB`);
 }
 
 function onMemory(

@@ -68,7 +68,9 @@ export interface RehearsedOutput {
 interface PlannedOutput {
   kernel: LossKernel | undefined;
   targets: Block;
-  /** Shape of a row of the targets that the kernel takes. */
+  /** Whether a kernel reads the targets: that of the loss, or of a metric. */
+  readsTargets: boolean;
+  /** Shape of a row of the targets that the kernels take. */
   targetShape: readonly number[];
   weights: Block;
   /** Weights of the steps that the output's mask leaves; undefined without one. */
@@ -104,6 +106,13 @@ export function planStep(
   const plan = planLayers(network, memory, ids, stepOf);
   const { builder, arena, inputs, operations, outputs } = plan;
 
+  const metrics = compiled.metrics.map((metric): PlannedMetric => ({
+    // The means of masked outputs have weights.
+    kernel: outputs[metric.output].mask === undefined
+      ? metricKernelOf(memory.kernels, compiled, metric)
+      : undefined,
+    output: metric.output,
+  }));
   const planned = outputs.map((output, i): PlannedOutput => {
     const columns = output.shape.at(-1) ?? 1;
     const { mask } = output;
@@ -111,8 +120,11 @@ export function planStep(
       throw new NotPlanned("the mask of an output has other steps than its loss");
     }
     const isSparse = lossNames[i] === "sparseCategoricalCrossentropy";
+    const kernel = lossKernelOf(memory.kernels, lossNames[i]);
     return {
-      kernel: lossKernelOf(memory.kernels, lossNames[i]),
+      kernel,
+      readsTargets: kernel !== undefined ||
+        metrics.some((metric) => metric.output === i && metric.kernel !== undefined),
       targets: feedBlock(builder.perRow(isSparse ? output.size / columns : output.size), memory),
       targetShape: isSparse ? [...output.shape.slice(0, -1), 1] : output.shape,
       weights: feedBlock(builder.perRow(1), memory),
@@ -124,13 +136,6 @@ export function planStep(
   });
   // A value that is an output twice has two gradients.
   const joined = builder.finish({ forward() {}, backward() {} });
-  const metrics = compiled.metrics.map((metric): PlannedMetric => ({
-    // The means of masked outputs have weights.
-    kernel: outputs[metric.output].mask === undefined
-      ? metricKernelOf(memory.kernels, compiled, metric)
-      : undefined,
-    output: metric.output,
-  }));
   const backward = operations.map(({ backward }) => backward)
     .filter((run) => run !== undefined)
     .toReversed();
@@ -148,9 +153,8 @@ export function planStep(
     feedWeights(memory, weights);
     let isReady = true;
     inputs.forEach(({ data }, i) => isReady = feed(memory, xs[i], data) && isReady);
-    planned.forEach(({ kernel, targets, weights }, i) => {
-      const needed = kernel !== undefined || metrics.some((one) => one.output === i && one.kernel);
-      if (needed) isReady = feed(memory, ys[i], targets) && isReady;
+    planned.forEach(({ readsTargets, targets, weights }, i) => {
+      if (readsTargets) isReady = feed(memory, ys[i], targets) && isReady;
       if (rowWeights[i] === undefined) weights.at = 0;
       else isReady = feed(memory, rowWeights[i], weights) && isReady;
     });
@@ -273,9 +277,10 @@ export function planStep(
     accepts: ({ xs, ys, weights }) =>
       (!builder.draws || stepOfRun(engine) !== undefined) &&
       inputs.every((input, i) => fits(xs[i], input)) &&
-      planned.every(({ kernel, targetShape, positions }, i) =>
-        kernel === undefined || (fits(ys[i], { shape: targetShape }) &&
-          (weights[i] === undefined || (positions === 1 && weights[i].size === xs[0].shape[0])))
+      planned.every(({ kernel, readsTargets, targetShape, positions }, i) =>
+        (!readsTargets || fits(ys[i], { shape: targetShape })) &&
+        (kernel === undefined || weights[i] === undefined ||
+          (positions === 1 && weights[i].size === xs[0].shape[0]))
       ),
     compute: (batch) => run(batch),
     rehearse(batch) {
@@ -322,12 +327,17 @@ function gradientTensors(
   weights: readonly Weight[],
   trained: readonly LayerVariable[],
 ): Gradient[] {
-  return trained.map((one) => {
+  const found = trained.map((one) => {
     const variable = one.read();
-    const weight = weights.find((known) => known.variable() === variable);
-    if (weight?.gradient === undefined) {
+    const gradient = weights.find((known) => known.variable() === variable)?.gradient;
+    if (gradient === undefined) {
       throw new NotPlanned(`no compiled layer reads the weight ${variable.name}`);
     }
-    return { name: variable.name, ...memory.tensorOf(weight.gradient, variable.shape) };
+    return { variable, gradient };
   });
+  // Not before all are found: each is a tensor that has to be disposed.
+  return found.map(({ variable: { name, shape }, gradient }) => ({
+    name,
+    ...memory.tensorOf(gradient, shape),
+  }));
 }
