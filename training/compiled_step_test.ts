@@ -374,11 +374,12 @@ describe("A step that TensorFlow.js computes", () => {
   });
 
   it("TensorFlow.js computes a step if WebAssembly cannot be instantiated", async (t) => {
-    t.mock.method(WebAssembly, "Instance", function () {
+    const { mock } = t.mock.method(WebAssembly, "Instance", function () {
       throw new EvalError("refused by a policy");
     });
     const model = network();
     await fit(model, x, y, quiet);
+    mock.restore();
     assert.deepEqual(describeStep(model), {
       isCompiled: false,
       reason: "WebAssembly with SIMD is not available: refused by a policy",
@@ -397,7 +398,7 @@ describe("A step that TensorFlow.js computes", () => {
   });
 
   it("when there is no memory for a compiled one", async (t) => {
-    t.mock.method(WebAssembly.Memory.prototype, "grow", () => {
+    const { mock } = t.mock.method(WebAssembly.Memory.prototype, "grow", () => {
       throw new RangeError("no more");
     });
     const make = () => {
@@ -415,6 +416,7 @@ describe("A step that TensorFlow.js computes", () => {
     await fit(theirs, x, y, { ...quiet, jitCompile: false });
     assert.match(describeStep(ours).reason!, /^there is no memory for the step: \d+ MiB$/);
     const predicted = await predict(ours, x, { verbose: 0 }) as tf.Tensor;
+    mock.restore();
     assert.deepEqual(predicted.shape, [rows, 1]);
     assert.deepEqual(weightsOf(ours), weightsOf(theirs));
   });
