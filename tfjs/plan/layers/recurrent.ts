@@ -1,7 +1,7 @@
 import { isChanged, type LayerCall } from "../../forward.ts";
 import { dropLimit, keepFactor, type NoiseKey } from "../../noise.ts";
 import { type Block, type Builder, NotPlanned, type Value } from "../builder.ts";
-import { cellPlanners, type RecurrentCell } from "../cells.ts";
+import { cellPlanners, type RecurrentCell } from "./cells.ts";
 import { multiply } from "../matrices.ts";
 import { indices } from "./rearrange.ts";
 import type { PlannedLayer } from "./types.ts";

@@ -1,6 +1,6 @@
 import { isChanged, type LayerCall } from "../../forward.ts";
 import { type Builder, NotPlanned, type Value } from "../builder.ts";
-import { cellPlanners } from "../cells.ts";
+import { cellPlanners } from "./cells.ts";
 import { planAdd, planAverage, planConcatenate, planMultiply } from "./merge.ts";
 import { planPass, type Recurrent } from "./recurrent.ts";
 import type { LayerPlanner, PlannedLayer } from "./types.ts";

@@ -1,7 +1,7 @@
-import { type Activation, kindOf, needsInput } from "./activations.ts";
-import { type Block, type Builder, type LayerVariable, NotPlanned } from "./builder.ts";
-import { indices } from "./layers/rearrange.ts";
-import { multiply, multiplyStrided } from "./matrices.ts";
+import { type Activation, kindOf, needsInput } from "../activations.ts";
+import { type Block, type Builder, type LayerVariable, NotPlanned } from "../builder.ts";
+import { indices } from "./rearrange.ts";
+import { multiply, multiplyStrided } from "../matrices.ts";
 
 /** What a recurrent layer of TensorFlow.js repeats. */
 export interface RecurrentCell {
