@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { describeStep, fit } from "keepfit";
 import { furthest, twins, weightsOf } from "../../../training/fixtures.ts";
-import { planAgrees, planThrows, seeded, start } from "../fixtures.ts";
+import { planAgrees, planThrows, seeded, seedWeights, start } from "../fixtures.ts";
 
 const { layers } = tf;
 
@@ -125,6 +125,7 @@ describe("A planned mask", () => {
           model.compile({ optimizer: tf.train.sgd(0.1), loss, metrics });
           return model;
         });
+        for (const model of [compiled, plain]) seedWeights(model);
         const random = seeded(3);
         const x = words("int32")([20, 6], random);
         const classes = tf.tensor(Array.from({ length: 120 }, () => Math.floor(random() * 3)));
