@@ -300,6 +300,12 @@ export function hasUnfrozen(network: tf.LayersModel): boolean {
   return collected.size > 0 && network.trainableWeights.some((weight) => !collected.has(weight));
 }
 
+/** The variables that no gradient changes, such as moving averages. */
+export function untrainedWeights(network: tf.LayersModel): tf.Variable[] {
+  const weights = network.nonTrainableWeights as unknown as TrainableWeight[];
+  return weights.map((weight) => weight.read());
+}
+
 /** The variables of {@linkcode trainableWeights}. */
 export function trainableVariables(network: tf.LayersModel): tf.Variable[] {
   return trainableWeights(network).map((weight) => weight.read());

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type Compiled, penaltiesOf } from "../tfjs/compiled.ts";
+import { type Compiled, penaltiesOf, untrainedWeights } from "../tfjs/compiled.ts";
 import { disposeTape, type Engine, isWatched } from "../tfjs/engine.ts";
 import { forwardPass } from "../tfjs/forward.ts";
 import { Agreement } from "../tfjs/plan/agreement.ts";
@@ -171,7 +171,13 @@ function makeRehearsal(
   return (batch) => {
     const agreement = new Agreement();
     const result = plan.rehearse(batch);
-    engine.tidy(() => compare(batch, result, agreement));
+    engine.tidy(() => {
+      const averages = untrainedWeights(compiled.network);
+      const before = averages.map((average) => average.clone());
+      compare(batch, result, agreement);
+      // Whoever computes the step moves them, once.
+      averages.forEach((average, i) => average.assign(before[i]));
+    });
     return { agreement, result };
   };
 }

@@ -33,51 +33,64 @@ export class Agreement {
     ) this.#differs(`${what} is ${compiled}, not ${theirs}`);
   }
 
+  /** Compare an output of the model. */
   compareOutputs(compiled: tf.TypedArray, theirs: tf.TypedArray): void {
-    this.#compareNorms("its output", compiled, theirs, valueTolerance);
+    const norms = normsOf(compiled, theirs);
+    this.#compareNorms("its output", norms, valueTolerance, 1e-12);
   }
 
+  /** Compare the gradients of all weights. */
   compareGradients(compiled: Gradients, theirs: Gradients): void {
+    const compared: { name: string; norms: Norms }[] = [];
     theirs.forEach(({ name, tensor }, i) => {
       const own = compiled[i];
       if (own?.name !== name) return this.#differs(`it has no gradient of ${name}`);
       if (tensor === undefined || tensor === null || own.tensor === undefined) return;
-      this.#compareNorms(
-        `its gradient of ${name}`,
-        own.tensor.dataSync(),
-        tensor.dataSync(),
-        gradientTolerance,
-      );
+      compared.push({ name, norms: normsOf(own.tensor.dataSync(), tensor.dataSync()) });
     });
+    // Below a normalization, a gradient may be 0 but for rounding, which depends on the others.
+    const largest = Math.max(...compared.map(({ norms: { norm, count } }) => norm / count), 0);
+    const negligible = Math.max(largest * 1e-8, 1e-12);
+    for (const { name, norms } of compared) {
+      this.#compareNorms(`its gradient of ${name}`, norms, gradientTolerance, negligible);
+    }
   }
 
+  /** @param negligible mean square of a difference that may be rounding alone */
   #compareNorms(
     what: string,
-    compiled: tf.TypedArray,
-    theirs: tf.TypedArray,
+    { norm, difference, count }: Norms,
     tolerance: number,
+    negligible: number,
   ): void {
-    if (compiled.length !== theirs.length) {
-      return this.#differs(`${what} has ${compiled.length} numbers, not ${theirs.length}`);
-    }
-    let norm = 0;
-    let difference = 0;
-    for (let i = 0; i < theirs.length; i++) {
-      norm += theirs[i] ** 2;
-      difference += (compiled[i] - theirs[i]) ** 2;
-    }
     if (!Number.isFinite(norm) || !Number.isFinite(difference)) {
       this.#isFinite = false;
-      return;
+    } else if (difference > tolerance ** 2 * norm + count * negligible) {
+      const relative = Math.sqrt(difference / norm).toPrecision(2);
+      this.#differs(`${what} differs from that of TensorFlow.js by ${relative} of its norm`);
     }
-    // Below that, all of it may be rounding.
-    const negligible = theirs.length * 1e-12;
-    if (difference <= tolerance ** 2 * norm + negligible) return;
-    const relative = Math.sqrt(difference / norm).toPrecision(2);
-    this.#differs(`${what} differs from that of TensorFlow.js by ${relative} of its norm`);
   }
 
   #differs(reason: string): void {
     if (this.reason === "") this.reason = reason;
   }
+}
+
+interface Norms {
+  /** Sum of the squares of TensorFlow.js's numbers. */
+  norm: number;
+  /** Sum of the squares of the differences. */
+  difference: number;
+  count: number;
+}
+
+function normsOf(compiled: tf.TypedArray, theirs: tf.TypedArray): Norms {
+  let norm = 0;
+  // Arrays of other lengths differ as a whole.
+  let difference = compiled.length === theirs.length ? 0 : Number.MAX_VALUE;
+  for (let i = 0; i < theirs.length; i++) {
+    norm += theirs[i] ** 2;
+    difference += (compiled[i] - theirs[i]) ** 2;
+  }
+  return { norm, difference, count: theirs.length };
 }
