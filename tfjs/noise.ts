@@ -108,11 +108,21 @@ export function stddevOfRate(rate: number): number {
  */
 export function drawsNoise(layer: object): boolean {
   const { constructor: { className = "" }, rate, seed } = layer as NoiseLayer;
-  if (!Object.hasOwn(layer.constructor, "className") || !Object.hasOwn(noises, className)) {
-    return false;
-  }
+  if (
+    !Object.hasOwn(layer.constructor, "className") || !Object.hasOwn(noises, className) ||
+    !isCalledByTfjs(layer)
+  ) return false;
   return className === "GaussianNoise" ||
     (0 < rate && rate < 1 && (seed ?? undefined) === undefined);
+}
+
+/**
+ * Whether a layer's `call` is that of TensorFlow.js: a class of the user may have the same name. No
+ * copy of TensorFlow.js is imported, so it is recognized by methods that only its layers call.
+ */
+function isCalledByTfjs(layer: object): boolean {
+  const { call } = layer as { call: () => unknown };
+  return /\.(invokeCallHook|_getNoiseShape)\(/.test(Function.prototype.toString.call(call));
 }
 
 /**

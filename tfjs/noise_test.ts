@@ -223,4 +223,26 @@ describe("A layer that draws", () => {
     await fit(model, x, y, { ...quiet, epochs: 1 });
     assert(calls > 0);
   });
+
+  it("A class of the user's own that has the name of a noise layer keeps its own call", async () => {
+    class Dropout extends tf.layers.Layer {
+      static className = "Dropout";
+      rate = 0.5;
+      override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+        return tf.tidy(() => [inputs].flat()[0].mul(3));
+      }
+    }
+    const model = tf.sequential({
+      layers: [
+        tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones" }),
+        new Dropout({}),
+      ],
+    });
+    model.compile({ optimizer: tf.train.sgd(0), loss: "meanSquaredError" });
+    const { history } = await fit(model, tf.ones([4, 1]), tf.zeros([4, 1]), {
+      verbose: 0,
+      jitCompile: false,
+    });
+    assert.deepEqual(history.loss, [9]);
+  });
 });
