@@ -1,8 +1,7 @@
 /**
  * What files cost, in one run and in turns: a row of a log against `appendFile` of the same text, a
  * checkpoint against one write and `fsync` of as many bytes. Ratios of medians on the file system of
- * the temporary directory; 1 is as fast. Scalars of TensorBoard are compared with Python's writer where
- * `python3` can import `tensorboard`.
+ * the temporary directory; 1 is as fast.
  *
  * ```sh
  * node --import tsx bench/files.ts
@@ -10,9 +9,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { CallbackList, CSVLogger, JSONLinesLogger } from "keepfit";
-import { getRuntime, memoryFileSystem, saveCheckpoint } from "keepfit/runtime";
-import { SummaryWriter } from "keepfit/tensorboard";
-import { spawnSync } from "node:child_process";
+import { getRuntime, saveCheckpoint } from "keepfit/runtime";
 import { appendFile, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,45 +63,6 @@ async function checkpointRow(what: string, units: number, rounds: number): Promi
   print(keepfit / raw, `checkpoint of ${what} / write and fsync of its weights`);
 }
 
-const scalars = 20_000;
-const python = `
-import time, sys
-from tensorboard.compat.proto import event_pb2
-from tensorboard.plugins.scalar.summary_v2 import scalar_pb
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
-writer = EventFileWriter(sys.argv[1])
-began = time.perf_counter()
-for step in range(${scalars}):
-    event = event_pb2.Event(wall_time=1.7e9, step=step, summary=scalar_pb("batch_loss", step * 0.001))
-    writer.add_event(event)
-writer.flush()
-print(time.perf_counter() - began)
-`;
-
-async function scalarRow(): Promise<void> {
-  const run = async () => {
-    const writer = new SummaryWriter("logs", { fs: memoryFileSystem() });
-    const began = performance.now();
-    for (let step = 0; step < scalars; step++) writer.scalar("batch_loss", step * 0.001, step);
-    await writer.close();
-    return performance.now() - began;
-  };
-  const times = { ours: [] as number[], theirs: [] as number[] };
-  for (let round = 0; round < 5; round++) {
-    times.ours.push(await run());
-    const { status, stdout } = spawnSync("python3", ["-c", python, folder], { encoding: "utf8" });
-    if (status !== 0) break;
-    times.theirs.push(Number(stdout) * 1000);
-  }
-  const [ours, theirs] = Object.values(times).map((list) =>
-    list.sort((a, b) => a - b)[list.length >> 1]
-  );
-  const rate = `${Math.round(scalars / ours)} scalars a ms`;
-  if (theirs === undefined) {
-    console.log(`        ${rate}; python3 has no tensorboard to compare with`);
-  } else print(ours / theirs, `TensorBoard scalar / Python's writer (${rate})`);
-}
-
 console.log(`${name} ${version}; a ratio below 1 is faster than what stands behind the slash`);
 try {
   const csv = new CSVLogger(join(folder, "log.csv"));
@@ -113,7 +71,6 @@ try {
   await logRow("JSONLinesLogger", json, `${JSON.stringify({ epoch: 0, ...logs })}\n`);
   await checkpointRow("1 KiB", 15, 15);
   await checkpointRow("64 MiB", 4096, 5);
-  await scalarRow();
 } finally {
   await rm(folder, { recursive: true });
 }

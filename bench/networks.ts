@@ -16,15 +16,46 @@ export function dense(units: number): tf.LayersModel {
   return compiled([tf.layers.dense({ inputShape: [784], units, activation: "relu" })]);
 }
 
+const optimizers: Record<string, () => tf.Optimizer> = {
+  sgd: () => tf.train.sgd(0.01),
+  rmsprop: () => tf.train.rmsprop(0.001),
+  adam: () => tf.train.adam(0.001),
+};
+
+/** A network of two dense layers; with more than one output a classifier. */
+export function perceptron(
+  [inputs, hidden, outputs]: number[],
+  optimizer = "adam",
+  between: tf.layers.Layer[] = [],
+): tf.LayersModel {
+  const isClassifier = outputs > 1;
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({ units: hidden, inputShape: [inputs], activation: "relu" }),
+      ...between,
+      tf.layers.dense({ units: outputs, activation: isClassifier ? "softmax" : "linear" }),
+    ],
+  });
+  model.compile({
+    optimizer: optimizers[optimizer](),
+    loss: isClassifier ? "categoricalCrossentropy" : "meanSquaredError",
+    metrics: [isClassifier ? "accuracy" : "mae"],
+  });
+  return model;
+}
+
 /** An LSTM that reads an image line by line. */
 export function lstm(): tf.LayersModel {
   return compiled([tf.layers.lstm({ inputShape: [28, 28], units: 64 })]);
 }
 
-/** Random rows for a network, and classes. */
+/** Random rows for a network, and classes, or numbers where it has one output. */
 export function data(model: tf.LayersModel, rows: number): [x: tf.Tensor, y: tf.Tensor] {
   const x = tf.randomUniform([rows, ...model.inputs[0].shape.slice(1) as number[]]);
-  return [x, tf.tidy(() => tf.oneHot(tf.randomUniform([rows], 0, 10, "int32"), 10).toFloat())];
+  const outputs = model.outputs[0].shape[1] as number;
+  if (outputs === 1) return [x, tf.randomNormal([rows, 1])];
+  const classes = () => tf.oneHot(tf.randomUniform([rows], 0, outputs, "int32"), outputs).toFloat();
+  return [x, tf.tidy(classes)];
 }
 
 function compiled(layers: tf.layers.Layer[]): tf.LayersModel {

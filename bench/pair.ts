@@ -1,3 +1,5 @@
+import process from "node:process";
+
 /** One line of the benchmark: milliseconds of keepfit and of TensorFlow.js. */
 export interface Row {
   what: string;
@@ -28,6 +30,44 @@ export async function pair(
       if (round > 0) times[run === ours ? 0 : 1].push(performance.now() - began);
     }
   }
-  const median = (list: number[]) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
   return [median(times[0]), median(times[1])];
+}
+
+/** Milliseconds of the processor, all threads together, and of the clock. */
+export interface Times {
+  cpu: number;
+  wall: number;
+}
+
+/** What a run takes in this process. */
+export async function measure(run: () => Promise<unknown>): Promise<Times> {
+  const before = process.cpuUsage();
+  const began = performance.now();
+  await run();
+  const wall = performance.now() - began;
+  const { user, system } = process.cpuUsage(before);
+  return { cpu: (user + system) / 1000, wall };
+}
+
+/** Medians of measurements that alternate, after `warmUps` rounds that are not counted. */
+export async function inTurns(
+  sides: (() => Promise<Times>)[],
+  rounds: number,
+  warmUps = 1,
+): Promise<Times[]> {
+  const all: Times[][] = sides.map(() => []);
+  for (let round = 0; round < warmUps + rounds; round++) {
+    for (const [i, side] of sides.entries()) {
+      const times = await side();
+      if (round >= warmUps) all[i].push(times);
+    }
+  }
+  return all.map((list) => ({
+    cpu: median(list.map(({ cpu }) => cpu)),
+    wall: median(list.map(({ wall }) => wall)),
+  }));
+}
+
+function median(list: number[]): number {
+  return list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
 }

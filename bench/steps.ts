@@ -12,21 +12,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import * as tf from "@tensorflow/tfjs";
-import {
-  type CallbackLike,
-  CSVLogger,
-  EarlyStopping,
-  evaluate,
-  fit,
-  ModelCheckpoint,
-  predict,
-  ProgbarLogger,
-  ReduceLROnPlateau,
-  TensorBoard,
-  TerminateOnNaN,
-} from "keepfit";
+import { evaluate, fit, predict } from "keepfit";
 import { getRuntime, useBackend } from "keepfit/runtime";
-import { convnet, data, lstm } from "./networks.ts";
+import { convnet, data, lstm, perceptron } from "./networks.ts";
+import { inTurns, measure } from "./pair.ts";
+import { stack } from "./stack.ts";
 
 type Backend = "cpu" | "wasm";
 
@@ -37,64 +27,7 @@ interface Comparison {
   make(backend: Backend): Promise<{ ours(): Promise<unknown>; theirs(): Promise<unknown> }>;
 }
 
-const optimizers: Record<string, () => tf.Optimizer> = {
-  sgd: () => tf.train.sgd(0.01),
-  rmsprop: () => tf.train.rmsprop(0.001),
-  adam: () => tf.train.adam(0.001),
-};
-
 const options = { batchSize: 32, epochs: 3 };
-
-/** A dense network; with more than one output a classifier. */
-function dense(
-  sizes: number[],
-  optimizer = "adam",
-  between: tf.layers.Layer[] = [],
-): tf.Sequential {
-  const [inputs, hidden, outputs] = sizes;
-  const isClassifier = outputs > 1;
-  const model = tf.sequential({
-    layers: [
-      tf.layers.dense({ units: hidden, inputShape: [inputs], activation: "relu" }),
-      ...between,
-      tf.layers.dense({ units: outputs, activation: isClassifier ? "softmax" : "linear" }),
-    ],
-  });
-  model.compile({
-    optimizer: optimizers[optimizer](),
-    loss: isClassifier ? "categoricalCrossentropy" : "meanSquaredError",
-    metrics: [isClassifier ? "accuracy" : "mae"],
-  });
-  return model;
-}
-
-function dataOf(sizes: number[], rows: number): [tf.Tensor, tf.Tensor] {
-  const [inputs, , outputs] = sizes;
-  const x = tf.randomNormal([rows, inputs]);
-  const y = outputs === 1
-    ? tf.randomNormal([rows, 1])
-    : tf.tidy(() => tf.oneHot(tf.randomUniform([rows], 0, outputs, "int32"), outputs).toFloat());
-  return [x, y];
-}
-
-/** An interactive terminal on which nothing is seen. */
-const terminal = { write: () => {}, isInteractive: true, hasColors: true, columns: 100 };
-
-/** What people train with, on a disk. */
-function stack(folder: string): { callbacks: CallbackLike[]; verbose: 1 } {
-  return {
-    verbose: 1,
-    callbacks: [
-      new EarlyStopping({ monitor: "loss", patience: 99, restoreBestWeights: true }),
-      new ReduceLROnPlateau({ monitor: "loss", patience: 99 }),
-      new ModelCheckpoint(`${folder}/best`, { monitor: "loss", saveBestOnly: true }),
-      new CSVLogger(`${folder}/log.csv`),
-      new TensorBoard({ logDir: `${folder}/tensorboard`, updateFreq: "batch" }),
-      new TerminateOnNaN(),
-      new ProgbarLogger({ terminal }),
-    ],
-  };
-}
 
 class Doubled extends tf.layers.Layer {
   static className = "Doubled";
@@ -115,7 +48,6 @@ function training(
   backends: Backend[],
   make: () => tf.LayersModel,
   rowsOf: (backend: Backend) => number,
-  dataFor: (rows: number) => [tf.Tensor, tf.Tensor],
   own: () => object = () => ({ verbose: 0 }),
 ): void {
   comparisons.push({
@@ -123,7 +55,7 @@ function training(
     backends,
     make: async (backend) => {
       const [a, b] = [make(), make()];
-      const [x, y] = dataFor(rowsOf(backend));
+      const [x, y] = data(a, rowsOf(backend));
       return {
         ours: () => fit(a, x, y, { ...options, ...own() }),
         theirs: () => b.fit(x, y, { ...options, verbose: 0 }),
@@ -140,13 +72,12 @@ for (
   ]] as const
 ) {
   for (const sizes of [[8, 16, 1], [32, 64, 1]]) {
-    for (const optimizer of Object.keys(optimizers)) {
+    for (const optimizer of ["sgd", "rmsprop", "adam"]) {
       training(
         `${letter} ${name}, ${sizes.join("-")} ${optimizer} / bare tfjs fit`,
         both,
-        () => dense(sizes, optimizer),
+        () => perceptron(sizes, optimizer),
         () => 2048,
-        (rows) => dataOf(sizes, rows),
         own,
       );
     }
@@ -157,32 +88,30 @@ const few = (backend: Backend) => backend === "cpu" ? 128 : 2048;
 training(
   "c 784-128-10 adam / bare tfjs fit",
   both,
-  () => dense(mnist),
+  () => perceptron(mnist),
   few,
-  (rows) => dataOf(mnist, rows),
 );
 training(
   "d small convnet / tfjs fit, same kernels",
   ["wasm"],
   () => convnet(),
   () => 512,
-  (rows) => data(convnet(), rows),
 );
 training(
   "d LSTM 28 x 28, 64 units / tfjs fit",
   ["wasm"],
   () => lstm(),
   () => 512,
-  (rows) => data(lstm(), rows),
 );
 training(
   "e a custom layer, 32-64-1 adam / tfjs fit",
   both,
-  () => dense([32, 64, 1], "adam", [new Doubled({})]),
+  () => perceptron([32, 64, 1], "adam", [new Doubled({})]),
   () => 2048,
-  (rows) => dataOf([32, 64, 1], rows),
 );
-for (const [name, make] of [["784-128-10", () => dense(mnist)], ["convnet", convnet]] as const) {
+for (
+  const [name, make] of [["784-128-10", () => perceptron(mnist)], ["convnet", convnet]] as const
+) {
   const backends: Backend[] = name === "convnet" ? ["wasm"] : both;
   comparisons.push({
     name: `l evaluate ${name} / tfjs evaluate`,
@@ -209,20 +138,6 @@ for (const [name, make] of [["784-128-10", () => dense(mnist)], ["convnet", conv
   });
 }
 
-/** Milliseconds of the processor and of the clock. */
-async function measure(run: () => Promise<unknown>): Promise<[cpu: number, wall: number]> {
-  const before = process.cpuUsage();
-  const began = performance.now();
-  await run();
-  const wall = performance.now() - began;
-  const { user, system } = process.cpuUsage(before);
-  return [(user + system) / 1000, wall];
-}
-
-function median(list: number[]): number {
-  return list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
-}
-
 const rounds = 7;
 const { name: runtime, version } = getRuntime();
 const only = process.argv[2] ?? "";
@@ -235,23 +150,11 @@ for (const backend of both) {
   for (const { name, backends, make } of comparisons) {
     if (!backends.includes(backend) || !name.includes(only)) continue;
     const { ours, theirs } = await make(backend);
-    const times: Record<"ours" | "theirs", [number, number][]> = { ours: [], theirs: [] };
-    for (let round = 0; round <= rounds; round++) {
-      const a = await measure(ours);
-      const b = await measure(theirs);
-      // The first round warms up.
-      if (round === 0) continue;
-      times.ours.push(a);
-      times.theirs.push(b);
-    }
-    const ratio = (i: 0 | 1) =>
-      median(times.ours.map((one) => one[i])) / median(times.theirs.map((one) => one[i]));
-    const cpu = ratio(0);
+    const [a, b] = await inTurns([() => measure(ours), () => measure(theirs)], rounds);
+    const [cpu, wall] = [a.cpu / b.cpu, a.wall / b.wall];
     ratios.set(name[0], [...ratios.get(name[0]) ?? [], cpu]);
     console.log(
-      `${cpu.toPrecision(2).padStart(7)} (${ratio(1).toPrecision(2)})  ${
-        backend.padEnd(5)
-      } ${name}`,
+      `${cpu.toPrecision(2).padStart(7)} (${wall.toPrecision(2)})  ${backend.padEnd(5)} ${name}`,
     );
   }
 }
