@@ -4,9 +4,7 @@ import { disposeTape, type Engine, isWatched } from "../tfjs/engine.ts";
 import { forwardPass } from "../tfjs/forward.ts";
 import { Agreement } from "../tfjs/plan/agreement.ts";
 import { NotPlanned } from "../tfjs/plan/builder.ts";
-import { rememberStep, tryPlan } from "../tfjs/plan/describe.ts";
-import type { PlanMemory } from "../tfjs/plan/memory.ts";
-import { planPrediction } from "../tfjs/plan/predict_plan.ts";
+import { rememberStep } from "../tfjs/plan/describe.ts";
 import {
   type Computed,
   type Customs,
@@ -18,27 +16,15 @@ import type { NoiseSource } from "../tfjs/random_seed.ts";
 import { keepsNoGradients } from "../tfjs/update.ts";
 import type { Batch } from "./data/data.ts";
 import { makeLoss, measureOne, withFloats } from "./losses.ts";
+import {
+  followSettings,
+  giveUp,
+  type JitCompile,
+  type MaybeCompiled,
+  planIfPossible,
+} from "./maybe_compiled.ts";
 import type { Gradients, Minimizer } from "./minimizer.ts";
 import type { PackedMeasures } from "./step.ts";
-
-/**
- * Whether the steps of a run are compiled, like Keras's `jit_compile`: `"auto"` compiles what it
- * can and uses TensorFlow.js for the rest, `true` throws if a step cannot be compiled, `false`
- * never compiles.
- */
-export type JitCompile = boolean | "auto";
-
-/** Computes steps, possibly compiled. */
-export interface MaybeCompiled<Input, Output> {
-  /**
-   * Compute a step.
-   *
-   * @param tape computes it with TensorFlow.js
-   */
-  run(input: Input, tape: (input: Input) => Output): Output;
-  /** Release what it holds. */
-  dispose(): void;
-}
 
 type StepRunner = MaybeCompiled<Batch, PackedMeasures>;
 
@@ -51,6 +37,17 @@ type StepRunner = MaybeCompiled<Batch, PackedMeasures>;
  * @throws TypeError with `jitCompile: true`, if the step cannot be compiled
  */
 export function compileStep(
+  engine: Engine,
+  compiled: Compiled,
+  jitCompile: JitCompile,
+  minimizer?: Minimizer,
+  noise?: NoiseSource,
+): StepRunner {
+  const make = () => compileOnce(engine, compiled, jitCompile, minimizer, noise);
+  return jitCompile ? followSettings(compiled.network, make) : make();
+}
+
+function compileOnce(
   engine: Engine,
   compiled: Compiled,
   jitCompile: JitCompile,
@@ -180,83 +177,6 @@ function makeRehearsal(
     });
     return { agreement, result };
   };
-}
-
-/** The compiled prediction of a model, if it can be compiled; its first batch is checked. */
-export function compilePredictStep(
-  engine: Engine,
-  network: tf.LayersModel,
-  jitCompile: JitCompile,
-): MaybeCompiled<tf.Tensor[], tf.Tensor[]> {
-  const plan = planIfPossible(
-    engine,
-    network,
-    jitCompile,
-    (memory) => planPrediction(engine, network, memory),
-  );
-  if (plan === undefined) return { run: (inputs, tape) => tape(inputs), dispose: () => {} };
-  const { backend } = engine;
-  let isTrusted: boolean | undefined;
-  return {
-    run(inputs, tape) {
-      if (
-        isTrusted === false || engine.backend !== backend || isWatched(engine) ||
-        !plan.accepts(inputs)
-      ) return tape(inputs);
-      let outputs: tf.Tensor[];
-      try {
-        outputs = plan.compute(inputs);
-      } catch (error) {
-        if (!(error instanceof NotPlanned)) throw error;
-        isTrusted = false;
-        rememberStep(engine, network, error.message);
-        return tape(inputs);
-      }
-      if (isTrusted) return outputs;
-      const agreement = new Agreement();
-      engine.tidy(() => {
-        const expected = tape(inputs.map(firstRows));
-        outputs.forEach((output, i) =>
-          agreement.compareOutputs(firstRows(output).dataSync(), expected[i].dataSync())
-        );
-      });
-      isTrusted = agreement.verdict();
-      if (isTrusted !== false) return outputs;
-      giveUp(engine, network, agreement);
-      for (const output of outputs) output.dispose();
-      return tape(inputs);
-    },
-    dispose: () => plan.dispose(),
-  };
-}
-
-/** Number of compared rows of a prediction. */
-const comparedRows = 4;
-
-function firstRows(tensor: tf.Tensor): tf.Tensor {
-  const [rows, ...row] = tensor.shape;
-  return tensor.slice([0, ...row.map(() => 0)], [Math.min(rows, comparedRows), ...row]);
-}
-
-function planIfPossible<Plan>(
-  engine: Engine,
-  network: tf.LayersModel,
-  jitCompile: JitCompile,
-  make: (memory: PlanMemory) => Plan,
-): Plan | undefined {
-  const plan = jitCompile ? tryPlan(engine, make) : "jitCompile is false";
-  rememberStep(engine, network, typeof plan === "string" ? plan : undefined);
-  if (typeof plan !== "string") return plan;
-  if (jitCompile === true) throw new TypeError(`Cannot compile the step: ${plan}`);
-}
-
-/** The step computed different numbers than TensorFlow.js, which is used from now on. */
-function giveUp(engine: Engine, network: tf.LayersModel, { reason }: Agreement): void {
-  rememberStep(engine, network, reason);
-  console.warn(
-    `keepfit: the compiled step is not used: ${reason}; please report the model, and pass ` +
-      "jitCompile: false to silence this",
-  );
 }
 
 /** Update the variables by the gradients of a plan, which overwrites them in the next step. */

@@ -210,6 +210,33 @@ for (const backend of ["cpu", "wasm"] as const) {
       await compare(network, { callbacks: [new Freeze()] });
     });
 
+    it("A compiled step equals TensorFlow.js when a callback changes a layer between two batches", async () => {
+      class Anneal extends Callback {
+        override onTrainBatchEnd(batch: number): void {
+          const [dense, dropout] = (this.model as unknown as tf.LayersModel).layers as unknown as {
+            rate: number;
+            activation: unknown;
+          }[];
+          if (batch === 2) dropout.rate = 0.1;
+          if (batch === 4) {
+            dense.activation = tf.layers.activation({ activation: "tanh" })["activation" as never];
+          }
+        }
+      }
+      const make = () => {
+        const model = tf.sequential({
+          layers: [
+            tf.layers.dense({ units: 7, inputShape: [5], activation: "relu" }),
+            tf.layers.dropout({ rate: 0.6 }),
+            tf.layers.dense({ units: 1 }),
+          ],
+        });
+        model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError" });
+        return model;
+      };
+      await compare(make, { callbacks: [new Anneal()], epochs: 1 });
+    });
+
     it("A compiled step equals TensorFlow.js when a callback compiles the model again", async () => {
       class Again extends Callback {
         override onEpochBegin(epoch: number): void {

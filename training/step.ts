@@ -3,9 +3,11 @@ import { type Compiled, followCompile } from "../tfjs/compiled.ts";
 import { disposeTape, type Engine, readsSynchronously } from "../tfjs/engine.ts";
 import { forwardPass } from "../tfjs/forward.ts";
 import type { NoiseSource } from "../tfjs/random_seed.ts";
-import { compilePredictStep, compileStep, type JitCompile } from "./compiled_step.ts";
+import { compilePredictStep } from "./compiled_prediction.ts";
+import { compileStep } from "./compiled_step.ts";
 import type { Batch } from "./data/data.ts";
 import { makeForward, measure, type Pass, type Targeted, withFloats } from "./losses.ts";
+import type { JitCompile } from "./maybe_compiled.ts";
 import { minimizerOf } from "./minimizer.ts";
 
 /** What a step measures in a batch: the numbers of each measure, in the order of `measuresOf`. */

@@ -41,7 +41,7 @@ export interface TrainingKernel {
     call: KernelCall,
     theirs?: tfjs.KernelFunc,
   ): tfjs.TensorInfo | tfjs.TensorInfo[];
-  /** Test tfjs's own kernel: whether it is good enough. Default: any is. */
+  /** Tests whether tfjs's own kernel is good enough. Default: it always is. */
   suffices?(theirs: tfjs.KernelFunc, backend: WasmBackend): boolean;
 }
 

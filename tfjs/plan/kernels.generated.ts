@@ -1,7 +1,7 @@
 // Made of tfjs/plan/assembly by build/kernels.ts: change that.
 
 /** Hash of the sources. */
-export const kernelsHash = "57747bf88f46a5d730f6c23e66da7973f657e9e3f49ede47731aa94e6faa1ca2";
+export const kernelsHash = "304ee88a95e3bd1f7bd25ba967ba0e2f1b0236fd2e79fde8926200410958c1dc";
 
 /** The WebAssembly module. */
 export function kernelBytes(): Uint8Array<ArrayBuffer> {

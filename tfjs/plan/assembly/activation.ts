@@ -27,7 +27,6 @@ export function activateGradient(kind: i32, n: i32, x: usize, y: usize, d: usize
 }
 
 /** Sum, in the order of tfjs: one number after the other. */
-// @ts-ignore: decorator
 @inline
 function largest(columns: i32, x: usize): f32 {
   let most: f32 = load<f32>(x);

@@ -1,12 +1,10 @@
 /** Address of a number of an array. */
-// @ts-ignore: decorator
 @inline
 export function at(base: usize, index: i32): usize {
   return base + (<usize> index << 2);
 }
 
 /** Copy bytes, which are whole numbers; for runs that are too short for a call. */
-// @ts-ignore: decorator
 @inline
 export function copyRun(from: usize, to: usize, bytes: usize): void {
   const end = to + bytes;

@@ -105,7 +105,6 @@ export function gatherGemm(
 }
 
 /** Bring a row of a tile to its place. */
-// @ts-ignore: decorator
 @inline
 function finish(from: usize, to: usize, width: i32, adds: i32): void {
   for (let n = 0; n < width; n++) {
@@ -114,7 +113,6 @@ function finish(from: usize, to: usize, width: i32, adds: i32): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function wideTile(
   K: i32, a0: usize, a1: usize, a2: usize, a3: usize, columns: usize, b: usize,
@@ -152,7 +150,6 @@ function wideTile(
 }
 
 /** As wideTile, of the first four columns. */
-// @ts-ignore: decorator
 @inline
 function narrowTile(
   K: i32, a0: usize, a1: usize, a2: usize, a3: usize, columns: usize, b: usize,

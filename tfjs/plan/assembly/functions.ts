@@ -11,7 +11,6 @@ const seluAlpha: f32 = 1.7580993408473768;
 const seluScale: f32 = 1.0507009873554805;
 
 /** The activation of four numbers; `alpha` is that of elu, swish and leaky relu, or a threshold. */
-// @ts-ignore: decorator
 @inline
 export function activate4(kind: i32, v: v128, alpha: f32): v128 {
   if (kind == RELU) return f32x4.max(v, zero4);
@@ -52,14 +51,12 @@ const half = f32x4.splat(0.5);
 const root = f32x4.splat(0.7071067811865476);
 
 /** What gelu_new takes the hyperbolic tangent of. */
-// @ts-ignore: decorator
 @inline
 function geluNewOf(x: v128): v128 {
   const cube = f32x4.mul(f32x4.splat(0.044715), f32x4.mul(x, f32x4.mul(x, x)));
   return f32x4.mul(f32x4.splat(0.7978845608028654), f32x4.add(x, cube));
 }
 
-// @ts-ignore: decorator
 @inline
 function softplus1(x: f32): f32 {
   return max<f32>(x, 0) + <f32> NativeMath.log1p(NativeMath.exp(-Math.abs(<f64> x)));
@@ -76,7 +73,6 @@ function softplus4(v: v128): v128 {
  * The gradient of an activation's input, from that of its output: `u` is the input, of those that need
  * it, `v` the output.
  */
-// @ts-ignore: decorator
 @inline
 export function gradient4(kind: i32, g: v128, u: v128, v: v128, alpha: f32): v128 {
   if (kind == RELU) return v128.and(g, f32x4.gt(v, zero4));

@@ -67,7 +67,6 @@ export function gemm(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function copyFew(from: usize, to: usize, count: i32): void {
   for (let n = 0; n < count; n++) store<f32>(at(to, n), load<f32>(at(from, n)));
@@ -94,7 +93,6 @@ function packPanel(K: i32, width: i32, b: usize, ldb: usize, pack: usize): void 
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function fourRows(
   K: i32, a: usize, rs: usize, cs: usize, b: usize, ldb: usize,
@@ -133,7 +131,6 @@ function fourRows(
   v128.store(c, c30); v128.store(c, c31, 16);
 }
 
-// @ts-ignore: decorator
 @inline
 function oneRow(
   K: i32, a: usize, cs: usize, b: usize, ldb: usize,

@@ -27,7 +27,6 @@ export function pad(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function clear(to: usize, bytes: usize): void {
   const end = to + bytes;
@@ -73,7 +72,6 @@ export function upSampleGradient(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function addRun(from: usize, to: usize, count: i32): void {
   let c = 0;

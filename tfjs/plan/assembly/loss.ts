@@ -3,7 +3,6 @@
 // the gradient of that sum times `scale`.
 import { at } from "./address";
 
-// @ts-ignore: decorator
 @inline
 function weightAt(weights: usize, position: i32): f32 {
   return weights != 0 ? load<f32>(at(weights, position)) : 1;
@@ -60,13 +59,11 @@ export function absoluteError(
   return total;
 }
 
-// @ts-ignore: decorator
 @inline
 function isWithin(x: f32): bool {
   return x >= epsilon && x <= almostOne;
 }
 
-// @ts-ignore: decorator
 @inline
 function clip(x: f32): f32 {
   return min<f32>(max<f32>(x, epsilon), almostOne);
@@ -157,7 +154,6 @@ export function binaryCrossentropy(
 }
 
 /** The position of the largest number, as tfjs finds it: the first of several. */
-// @ts-ignore: decorator
 @inline
 function argMax(columns: i32, x: usize): i32 {
   let found = 0;

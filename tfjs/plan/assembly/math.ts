@@ -4,14 +4,12 @@
 export const zero4: v128 = f32x4.splat(0);
 export const one4: v128 = f32x4.splat(1);
 
-// @ts-ignore: decorator
 @inline
 function polynomial(sum: v128, x: v128, next: f32): v128 {
   return f32x4.add(f32x4.mul(sum, x), f32x4.splat(next));
 }
 
 /** e to the power of x: 0 below the smallest normal number, at most 2.4e38. NaN stays NaN. */
-// @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
   const tooSmall = f32x4.lt(x, f32x4.splat(-87.3365));
@@ -31,19 +29,16 @@ export function exp4(x: v128): v128 {
 }
 
 /** e to the power of x. */
-// @ts-ignore: decorator
 @inline
 export function exp1(x: f32): f32 {
   return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
 }
 
-// @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
   return f32x4.div(one4, f32x4.add(one4, exp4(f32x4.neg(x))));
 }
 
-// @ts-ignore: decorator
 @inline
 export function tanh4(x: v128): v128 {
   const size = f32x4.abs(x);
@@ -60,7 +55,6 @@ export function tanh4(x: v128): v128 {
 }
 
 /** The error function, as tfjs has it: Abramowitz and Stegun 7.1.26, within 1.5e-7. */
-// @ts-ignore: decorator
 @inline
 export function erf4(x: v128): v128 {
   const size = f32x4.abs(x);

@@ -1,7 +1,6 @@
 // Random numbers of dropout and noise: a hash of a key and of the number's place, the same bits as in
 // ../../noise.ts. Buffers are padded to vectors of four.
 
-// @ts-ignore: decorator
 @inline
 function mixed4(h: v128): v128 {
   h = v128.xor(h, i32x4.shr_u(h, 16));
@@ -12,7 +11,6 @@ function mixed4(h: v128): v128 {
 }
 
 /** The hashes of places i to i + 3. */
-// @ts-ignore: decorator
 @inline
 function hash4(i: i32, first: i32, second: i32): v128 {
   const places = i32x4.add(i32x4.splat(i), i32x4(0, 1, 2, 3));

@@ -14,7 +14,6 @@ export function moments(rows: i32, columns: i32, x: usize, mean: usize, variance
   scale(columns, variance, share);
 }
 
-// @ts-ignore: decorator
 @inline
 function scale(n: i32, to: usize, by: f32): void {
   for (let i = 0; i < n; i++, to += 4) store<f32>(to, load<f32>(to) * by);

@@ -114,7 +114,6 @@ export function maxPoolGradient(
 }
 
 /** Give four gradients to where the maxima are; returns what is left of them. */
-// @ts-ignore: decorator
 @inline
 function give(x: usize, dx: usize, most: v128, left: v128, kept: v128, adds: bool): v128 {
   const isMost = f32x4.eq(v128.load(x), most);

@@ -6,7 +6,6 @@ import { at } from "./address";
 import { one4, zero4 } from "./math";
 
 /** Four numbers, or the last few of a row. */
-// @ts-ignore: decorator
 @inline
 function load4(from: usize, count: i32): v128 {
   return count >= 4 ? v128.load(from) : loadFew(from, count);
@@ -19,7 +18,6 @@ function loadFew(from: usize, count: i32): v128 {
   return v;
 }
 
-// @ts-ignore: decorator
 @inline
 function store4(to: usize, v: v128, count: i32): void {
   if (count >= 4) v128.store(to, v);
@@ -41,7 +39,6 @@ function gradient(kind: i32, g: v128, u: v128, v: v128): v128 {
 }
 
 /** A gate: its sum and what the last state adds to it, activated. */
-// @ts-ignore: decorator
 @inline
 function gate(kind: i32, z: usize, pre: usize, sums: usize, offset: i32, count: i32): v128 {
   let sum = load4(at(z, offset), count);
@@ -51,13 +48,11 @@ function gate(kind: i32, z: usize, pre: usize, sums: usize, offset: i32, count: 
 }
 
 /** The gradient of a gate's sum. */
-// @ts-ignore: decorator
 @inline
 function gateGradient(kind: i32, g: v128, v: v128, pre: usize, offset: i32, count: i32): v128 {
   return gradient(kind, g, pre != 0 ? load4(at(pre, offset), count) : zero4, v);
 }
 
-// @ts-ignore: decorator
 @inline
 function isMasked(mask: usize): bool {
   return mask != 0 && load<f32>(mask) == 0;

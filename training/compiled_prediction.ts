@@ -1,0 +1,78 @@
+import type * as tf from "@tensorflow/tfjs";
+import { type Engine, isWatched } from "../tfjs/engine.ts";
+import { Agreement } from "../tfjs/plan/agreement.ts";
+import { NotPlanned } from "../tfjs/plan/builder.ts";
+import { rememberStep } from "../tfjs/plan/describe.ts";
+import { planPrediction } from "../tfjs/plan/predict_plan.ts";
+import {
+  followSettings,
+  giveUp,
+  type JitCompile,
+  type MaybeCompiled,
+  planIfPossible,
+} from "./maybe_compiled.ts";
+
+/** The compiled prediction of a model, if it can be compiled; its first batch is checked. */
+export function compilePredictStep(
+  engine: Engine,
+  network: tf.LayersModel,
+  jitCompile: JitCompile,
+): MaybeCompiled<tf.Tensor[], tf.Tensor[]> {
+  const make = () => compilePredictionOnce(engine, network, jitCompile);
+  return jitCompile ? followSettings(network, make) : make();
+}
+
+function compilePredictionOnce(
+  engine: Engine,
+  network: tf.LayersModel,
+  jitCompile: JitCompile,
+): MaybeCompiled<tf.Tensor[], tf.Tensor[]> {
+  const plan = planIfPossible(
+    engine,
+    network,
+    jitCompile,
+    (memory) => planPrediction(engine, network, memory),
+  );
+  if (plan === undefined) return { run: (inputs, tape) => tape(inputs), dispose: () => {} };
+  const { backend } = engine;
+  let isTrusted: boolean | undefined;
+  return {
+    run(inputs, tape) {
+      if (
+        isTrusted === false || engine.backend !== backend || isWatched(engine) ||
+        !plan.accepts(inputs)
+      ) return tape(inputs);
+      let outputs: tf.Tensor[];
+      try {
+        outputs = plan.compute(inputs);
+      } catch (error) {
+        if (!(error instanceof NotPlanned)) throw error;
+        isTrusted = false;
+        rememberStep(engine, network, error.message);
+        return tape(inputs);
+      }
+      if (isTrusted) return outputs;
+      const agreement = new Agreement();
+      engine.tidy(() => {
+        const expected = tape(inputs.map(firstRows));
+        outputs.forEach((output, i) =>
+          agreement.compareOutputs(firstRows(output).dataSync(), expected[i].dataSync())
+        );
+      });
+      isTrusted = agreement.verdict();
+      if (isTrusted !== false) return outputs;
+      giveUp(engine, network, agreement);
+      for (const output of outputs) output.dispose();
+      return tape(inputs);
+    },
+    dispose: () => plan.dispose(),
+  };
+}
+
+/** Number of compared rows of a prediction. */
+const comparedRows = 4;
+
+function firstRows(tensor: tf.Tensor): tf.Tensor {
+  const [rows, ...row] = tensor.shape;
+  return tensor.slice([0, ...row.map(() => 0)], [Math.min(rows, comparedRows), ...row]);
+}
