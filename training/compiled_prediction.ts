@@ -1,15 +1,15 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type Engine, isWatched } from "../tfjs/engine.ts";
 import { Agreement } from "../tfjs/plan/agreement.ts";
-import { NotPlanned } from "../tfjs/plan/builder.ts";
+import { PlanError } from "../tfjs/plan/builder.ts";
 import { rememberStep } from "../tfjs/plan/describe.ts";
 import { planPrediction } from "../tfjs/plan/predict_plan.ts";
 import {
-  followSettings,
-  giveUp,
+  fallBack,
   type JitCompile,
   type MaybeCompiled,
   planIfPossible,
+  recompileOnChange,
 } from "./maybe_compiled.ts";
 
 /** The compiled prediction of a model, if it can be compiled; its first batch is checked. */
@@ -19,7 +19,7 @@ export function compilePredictStep(
   jitCompile: JitCompile,
 ): MaybeCompiled<tf.Tensor[], tf.Tensor[]> {
   const make = () => compilePredictionOnce(engine, network, jitCompile);
-  return jitCompile ? followSettings(network, make) : make();
+  return jitCompile ? recompileOnChange(network, make) : make();
 }
 
 function compilePredictionOnce(
@@ -35,23 +35,23 @@ function compilePredictionOnce(
   );
   if (plan === undefined) return { run: (inputs, tape) => tape(inputs), dispose: () => {} };
   const { backend } = engine;
-  let isTrusted: boolean | undefined;
+  let isVerified: boolean | undefined;
   return {
     run(inputs, tape) {
       if (
-        isTrusted === false || engine.backend !== backend || isWatched(engine) ||
+        isVerified === false || engine.backend !== backend || isWatched(engine) ||
         !plan.accepts(inputs)
       ) return tape(inputs);
       let outputs: tf.Tensor[];
       try {
         outputs = plan.compute(inputs);
       } catch (error) {
-        if (!(error instanceof NotPlanned)) throw error;
-        isTrusted = false;
+        if (!(error instanceof PlanError)) throw error;
+        isVerified = false;
         rememberStep(engine, network, error.message);
         return tape(inputs);
       }
-      if (isTrusted) return outputs;
+      if (isVerified) return outputs;
       const agreement = new Agreement();
       engine.tidy(() => {
         const expected = tape(inputs.map(firstRows));
@@ -59,9 +59,9 @@ function compilePredictionOnce(
           agreement.compareOutputs(firstRows(output).dataSync(), expected[i].dataSync())
         );
       });
-      isTrusted = agreement.verdict();
-      if (isTrusted !== false) return outputs;
-      giveUp(engine, network, agreement);
+      isVerified = agreement.verdict();
+      if (isVerified !== false) return outputs;
+      fallBack(engine, network, agreement);
       for (const output of outputs) output.dispose();
       return tape(inputs);
     },

@@ -3,25 +3,25 @@ import { type Compiled, penaltiesOf, untrainedWeights } from "../tfjs/compiled.t
 import { disposeTape, type Engine, isWatched } from "../tfjs/engine.ts";
 import { forwardPass } from "../tfjs/forward.ts";
 import { Agreement } from "../tfjs/plan/agreement.ts";
-import { NotPlanned } from "../tfjs/plan/builder.ts";
+import { PlanError } from "../tfjs/plan/builder.ts";
 import { rememberStep } from "../tfjs/plan/describe.ts";
 import {
-  type Computed,
-  type Customs,
+  type DetailedResults,
+  type Fallbacks,
   planStep,
-  type Rehearsed,
   type StepPlan,
+  type StepResults,
 } from "../tfjs/plan/step_plan.ts";
 import type { NoiseSource } from "../tfjs/random_seed.ts";
 import { keepsNoGradients } from "../tfjs/update.ts";
 import type { Batch } from "./data/data.ts";
 import { makeLoss, measureOne, withFloats } from "./losses.ts";
 import {
-  followSettings,
-  giveUp,
+  fallBack,
   type JitCompile,
   type MaybeCompiled,
   planIfPossible,
+  recompileOnChange,
 } from "./maybe_compiled.ts";
 import type { Gradients, Minimizer } from "./minimizer.ts";
 import type { PackedMeasures } from "./step.ts";
@@ -44,7 +44,7 @@ export function compileStep(
   noise?: NoiseSource,
 ): StepRunner {
   const make = () => compileOnce(engine, compiled, jitCompile, minimizer, noise);
-  return jitCompile ? followSettings(compiled.network, make) : make();
+  return jitCompile ? recompileOnChange(compiled.network, make) : make();
 }
 
 function compileOnce(
@@ -58,40 +58,40 @@ function compileOnce(
   const loss = makeLoss(compiled);
   const plan = planIfPossible(engine, network, jitCompile, (memory) => {
     if (minimizer?.minimizesItself) {
-      throw new NotPlanned("the optimizer has its own minimize");
+      throw new PlanError("the optimizer has its own minimize");
     }
-    const customs: Customs = {
+    const fallbacks: Fallbacks = {
       loss: (output, prediction, batch, mask) => loss(output, withFloats(batch), prediction, mask),
       metric: (index, prediction, batch, mask) =>
         measureOne(compiled.metrics[index], withFloats(batch), prediction, mask),
     };
-    return planStep(engine, compiled, memory, minimizer !== undefined, customs, noise);
+    return planStep(engine, compiled, memory, minimizer !== undefined, fallbacks, noise);
   });
   if (plan === undefined) return { run: (batch, tape) => tape(batch), dispose: () => {} };
 
   const { backend } = engine;
-  const rehearse = makeRehearsal(engine, compiled, plan, minimizer);
-  let isTrusted: boolean | undefined;
-  const compute = (batch: Batch): Computed | undefined => {
-    if (isTrusted) return plan.compute(batch);
-    const { agreement, result } = rehearse(batch);
-    isTrusted = agreement.verdict();
-    if (isTrusted !== false) return result;
-    giveUp(engine, network, agreement);
+  const verify = makeVerifier(engine, compiled, plan, minimizer);
+  let isVerified: boolean | undefined;
+  const compute = (batch: Batch): StepResults | undefined => {
+    if (isVerified) return plan.compute(batch);
+    const { agreement, result } = verify(batch);
+    isVerified = agreement.verdict();
+    if (isVerified !== false) return result;
+    fallBack(engine, network, agreement);
   };
   return {
     run(batch, tape) {
       if (
-        isTrusted === false || engine.backend !== backend || isWatched(engine) ||
+        isVerified === false || engine.backend !== backend || isWatched(engine) ||
         !plan.accepts(batch)
       ) return tape(batch);
-      let computed: Computed | undefined;
+      let computed: StepResults | undefined;
       try {
         computed = compute(batch);
       } catch (error) {
         disposeTape(engine);
-        if (!(error instanceof NotPlanned)) throw error;
-        isTrusted = false;
+        if (!(error instanceof PlanError)) throw error;
+        isVerified = false;
         rememberStep(engine, network, error.message);
       }
       if (computed === undefined) return tape(batch);
@@ -110,15 +110,15 @@ function compileOnce(
  * functions are called once: if they compute the loss, the gradients of the outputs are taken from
  * the plan.
  */
-function makeRehearsal(
+function makeVerifier(
   engine: Engine,
   compiled: Compiled,
   plan: StepPlan,
   minimizer: Minimizer | undefined,
-): (batch: Batch) => { agreement: Agreement; result: Rehearsed } {
+): (batch: Batch) => { agreement: Agreement; result: DetailedResults } {
   const pass = forwardPass(engine, compiled.network);
   const loss = makeLoss(compiled);
-  const compare = (batch: Batch, result: Rehearsed, agreement: Agreement): void => {
+  const compare = (batch: Batch, result: DetailedResults, agreement: Agreement): void => {
     const targeted = withFloats(batch);
     const outputs: tf.Tensor[] = [];
     const masks: (tf.Tensor | undefined)[] = [];
@@ -129,8 +129,8 @@ function makeRehearsal(
         const mask = found.masks[i];
         outputs[i] = engine.keep(tensor.clone());
         masks[i] = mask && engine.keep(mask.clone());
-        const { gradient, isByKernel } = result.outputs[i];
-        if (isByKernel) sum = sum.add(loss(i, targeted, tensor, mask));
+        const { gradient, hasLossKernel } = result.outputs[i];
+        if (hasLossKernel) sum = sum.add(loss(i, targeted, tensor, mask));
         else if (gradient !== undefined) {
           sum = sum.add(tensor.mul(engine.makeTensor(gradient, tensor.shape, "float32")).sum());
         }
@@ -142,9 +142,9 @@ function makeRehearsal(
       else if (!minimizer.isFrozen()) {
         agreement.compareGradients(result.gradients, minimizer.differentiate(total));
       } else total();
-      result.outputs.forEach(({ values, loss: own, isByKernel }, i) => {
+      result.outputs.forEach(({ values, loss: own, hasLossKernel }, i) => {
         agreement.compareOutputs(values, outputs[i].dataSync());
-        if (isByKernel) {
+        if (hasLossKernel) {
           agreement.compareNumbers(
             "a loss",
             own,
@@ -156,7 +156,7 @@ function makeRehearsal(
       compiled.metrics.toReversed().forEach((metric, i, { length }) => {
         const index = length - 1 - i;
         at -= result.sizes.at(-1 - i)!;
-        if (!result.metricsByKernel[index]) return;
+        if (!result.hasMetricKernel[index]) return;
         const theirs = measureOne(metric, targeted, outputs[metric.output]).dataSync()[0];
         // A row with equally likely classes may count either way.
         agreement.compareNumbers(metric.name, result.values[at], theirs, 1.5 / batch.size);
@@ -167,7 +167,7 @@ function makeRehearsal(
   };
   return (batch) => {
     const agreement = new Agreement();
-    const result = plan.rehearse(batch);
+    const result = plan.computeWithDetails(batch);
     engine.tidy(() => {
       const averages = untrainedWeights(compiled.network);
       const before = averages.map((average) => average.clone());

@@ -444,7 +444,7 @@ describe("A step that TensorFlow.js computes", () => {
     const [ours, theirs] = twins(make);
     await fit(ours, x, y, quiet);
     await fit(theirs, x, y, { ...quiet, jitCompile: false });
-    assert.match(describeStep(ours).reason!, /^there is no memory for the step: \d+ MiB$/);
+    assert.match(describeStep(ours).reason!, /^there is not enough memory for the step: \d+ MiB$/);
     const predicted = await predict(ours, x, { verbose: 0 }) as tf.Tensor;
     mock.restore();
     assert.deepEqual(predicted.shape, [rows, 1]);

@@ -25,7 +25,7 @@ export interface MaybeCompiled<Input, Output> {
 }
 
 /** Compile anew when a callback has changed a layer between two batches. */
-export function followSettings<Input, Output>(
+export function recompileOnChange<Input, Output>(
   network: tf.LayersModel,
   make: () => MaybeCompiled<Input, Output>,
 ): MaybeCompiled<Input, Output> {
@@ -62,7 +62,7 @@ export function planIfPossible<Plan>(
 }
 
 /** The step computed different numbers than TensorFlow.js, which is used from now on. */
-export function giveUp(engine: Engine, network: tf.LayersModel, { reason }: Agreement): void {
+export function fallBack(engine: Engine, network: tf.LayersModel, { reason }: Agreement): void {
   rememberStep(engine, network, reason);
   console.warn(
     `keepfit: the compiled step is not used: ${reason}; please report the model, and pass ` +

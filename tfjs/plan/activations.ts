@@ -1,11 +1,11 @@
-import { type Block, type Builder, NotPlanned, type Operation } from "./builder.ts";
+import { type Block, type Builder, type Operation, PlanError } from "./builder.ts";
 
 /** An activation of TensorFlow.js. */
 export interface Activation {
   getClassName(): string;
 }
 
-/** Numbers of the activations in `assembly/activation.ts`. */
+/** Kinds of activations in `assembly/functions.ts`. */
 const kinds: Readonly<Record<string, number>> = {
   relu: 1,
   relu6: 2,
@@ -24,24 +24,25 @@ const kinds: Readonly<Record<string, number>> = {
   thresholdedRelu: 15,
 };
 
-/** Those whose derivative is computed from their input. */
+/** Activations whose derivative is a function of the input, not of the output. */
 const needInput = new Set(
   ["softplus", "softsign", "swish", "gelu", "gelu_new", "mish", "thresholdedRelu"],
 );
 
-/** An activation in a plan. */
+/** An activation of a plan. */
 export interface PlannedActivation {
   name: string;
-  /** Whether its input must be kept apart from its output. */
+  /** Whether the gradient needs the input, which must not be overwritten. */
   needsInput: boolean;
-  /** The number that `elu`, `swish`, `leakyRelu` and `thresholdedRelu` have. */
+  /** Parameter of `elu`, `swish`, `leakyRelu` and `thresholdedRelu`. */
   alpha: number;
 }
 
 /**
- * How an activation is computed; undefined for a linear one.
+ * Plan an activation.
  *
- * @throws NotPlanned for an activation that is not known
+ * @returns undefined for a linear activation
+ * @throws PlanError for an unknown activation
  */
 export function planActivation(
   activation: Activation | null | undefined,
@@ -55,38 +56,38 @@ export function planActivation(
 /** As {@linkcode planActivation}, by name. */
 export function activationNamed(name: string, alpha = 1): PlannedActivation {
   if (!Object.hasOwn(kinds, name) && name !== "softmax" && name !== "logSoftmax") {
-    throw new NotPlanned(`the activation ${name} is not compiled`);
+    throw new PlanError(`the activation ${name} is not compiled`);
   }
   return { name, needsInput: needInput.has(name), alpha };
 }
 
 /**
- * The number of an activation that is computed number by number, 0 for a linear one.
+ * The kind of an elementwise activation; 0 for a linear one.
  *
- * @throws NotPlanned for another one
+ * @throws PlanError for any other activation
  */
 export function kindOf(activation: Activation | null | undefined): number {
   const planned = planActivation(activation);
   if (planned === undefined) return 0;
   const kind = kinds[planned.name];
   if (kind === undefined) {
-    throw new NotPlanned(`the activation ${planned.name} is not compiled in recurrent layers`);
+    throw new PlanError(`the activation ${planned.name} is not compiled in recurrent layers`);
   }
   return kind;
 }
 
-/** Whether the derivative of one of these activations is computed from its input. */
+/** Whether the gradient of one of these activations needs its input. */
 export function needsInput(...activations: (Activation | null | undefined)[]): boolean {
   return activations.some((one) => planActivation(one)?.needsInput);
 }
 
 /**
- * The work of an activation.
+ * The operation of an activation.
  *
- * @param size numbers of a row
+ * @param size number of values in a row
  * @param columns size of the last axis
- * @param input may be the output's block, unless the input is needed
- * @param gradient that of the output, which becomes that of the input
+ * @param input block of the input; may be that of the output unless the gradient needs the input
+ * @param gradient gradient of the output, overwritten by that of the input
  */
 export function activationOperation(
   { kernels }: Builder,
@@ -103,20 +104,28 @@ export function activationOperation(
   switch (name) {
     case "softmax":
       return {
-        forward: (rows) => kernels.softmax(rowsOf(rows), columns, input.at, output.at),
-        backward: (rows) => kernels.softmaxGradient(rowsOf(rows), columns, output.at, gradient.at),
+        forward: (rows) => kernels.softmax(rowsOf(rows), columns, input.address, output.address),
+        backward: (rows) =>
+          kernels.softmaxGradient(rowsOf(rows), columns, output.address, gradient.address),
       };
     case "logSoftmax":
       return {
-        forward: (rows) => kernels.logSoftmax(rowsOf(rows), columns, input.at, output.at),
+        forward: (rows) => kernels.logSoftmax(rowsOf(rows), columns, input.address, output.address),
         backward: (rows) =>
-          kernels.logSoftmaxGradient(rowsOf(rows), columns, output.at, gradient.at),
+          kernels.logSoftmaxGradient(rowsOf(rows), columns, output.address, gradient.address),
       };
   }
   const kind = kinds[name];
   return {
-    forward: (rows) => kernels.activate(kind, rows * size, input.at, output.at, alpha),
+    forward: (rows) => kernels.activate(kind, rows * size, input.address, output.address, alpha),
     backward: (rows) =>
-      kernels.activateGradient(kind, rows * size, input.at, output.at, gradient.at, alpha),
+      kernels.activateGradient(
+        kind,
+        rows * size,
+        input.address,
+        output.address,
+        gradient.address,
+        alpha,
+      ),
   };
 }

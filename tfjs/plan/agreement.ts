@@ -2,35 +2,39 @@ import type * as tf from "@tensorflow/tfjs";
 
 type Gradients = readonly { name: string; tensor: tf.Tensor | undefined }[];
 
-/** Relative difference of losses, metrics and outputs that rounding may make. */
+/** Relative tolerance of losses, metrics and outputs. */
 const valueTolerance = 1e-3;
 /**
- * Relative difference of gradients, by their norms. A rounded number that is on the other side of a
- * kink, such as relu's, changes single gradients, wrong arithmetic most of them.
+ * Relative tolerance of the norms of gradients. Rounding across a kink, such as relu's, changes a few
+ * values of a gradient; wrong arithmetic changes most of them.
  */
 const gradientTolerance = 1e-2;
 
 /**
- * Compares what a compiled step computes with what TensorFlow.js does. It finds layers that are not
- * what they seem, such as those of a changed TensorFlow.js; exactness is for tests.
+ * Compares the results of a compiled step with those of TensorFlow.js. It detects layers whose class
+ * name is misleading, and changes of TensorFlow.js. The tests check exactness.
  */
 export class Agreement {
-  /** The first difference. Default: empty. */
+  /** Description of the first difference. Default: empty. */
   reason = "";
   #isFinite = true;
 
-  /** Whether they agree; undefined when numbers that are not finite allow no answer. */
+  /** Whether the results agree; undefined if values that are not finite prevent an answer. */
   verdict(): boolean | undefined {
     if (this.reason !== "") return false;
     return this.#isFinite ? true : undefined;
   }
 
-  /** Compare a number, with an additional difference that is allowed. */
+  /**
+   * Compare a loss or metric.
+   *
+   * @param allowed additional absolute tolerance. Default: 0
+   */
   compareNumbers(what: string, compiled: number, theirs: number, allowed = 0): void {
     if (!Number.isFinite(theirs) || !Number.isFinite(compiled)) this.#isFinite = false;
     else if (
       Math.abs(compiled - theirs) > valueTolerance * Math.max(1, Math.abs(theirs)) + allowed
-    ) this.#differs(`${what} is ${compiled}, not ${theirs}`);
+    ) this.#fail(`${what} is ${compiled}, not ${theirs}`);
   }
 
   /** Compare an output of the model. */
@@ -44,11 +48,11 @@ export class Agreement {
     const compared: { name: string; norms: Norms }[] = [];
     theirs.forEach(({ name, tensor }, i) => {
       const own = compiled[i];
-      if (own?.name !== name) return this.#differs(`it has no gradient of ${name}`);
+      if (own?.name !== name) return this.#fail(`it has no gradient of ${name}`);
       if (tensor === undefined || tensor === null || own.tensor === undefined) return;
       compared.push({ name, norms: normsOf(own.tensor.dataSync(), tensor.dataSync()) });
     });
-    // Below a normalization, a gradient may be 0 but for rounding, which depends on the others.
+    // Below a normalization, a gradient may be nothing but the rounding errors of the others.
     const largest = Math.max(...compared.map(({ norms: { norm, count } }) => norm / count), 0);
     const negligible = Math.max(largest * 1e-8, 1e-12);
     for (const { name, norms } of compared) {
@@ -56,7 +60,7 @@ export class Agreement {
     }
   }
 
-  /** @param negligible mean square of a difference that may be rounding alone */
+  /** @param negligible mean square of a difference that rounding alone may cause */
   #compareNorms(
     what: string,
     { norm, difference, count }: Norms,
@@ -67,26 +71,26 @@ export class Agreement {
       this.#isFinite = false;
     } else if (difference > tolerance ** 2 * norm + count * negligible) {
       const relative = Math.sqrt(difference / norm).toPrecision(2);
-      this.#differs(`${what} differs from that of TensorFlow.js by ${relative} of its norm`);
+      this.#fail(`${what} differs from that of TensorFlow.js by ${relative} of its norm`);
     }
   }
 
-  #differs(reason: string): void {
+  #fail(reason: string): void {
     if (this.reason === "") this.reason = reason;
   }
 }
 
 interface Norms {
-  /** Sum of the squares of TensorFlow.js's numbers. */
+  /** Sum of squares of TensorFlow.js's values. */
   norm: number;
-  /** Sum of the squares of the differences. */
+  /** Sum of squares of the differences. */
   difference: number;
   count: number;
 }
 
 function normsOf(compiled: tf.TypedArray, theirs: tf.TypedArray): Norms {
   let norm = 0;
-  // Arrays of other lengths differ as a whole.
+  // Arrays of different lengths never agree.
   let difference = compiled.length === theirs.length ? 0 : Number.MAX_VALUE;
   for (let i = 0; i < theirs.length; i++) {
     norm += theirs[i] ** 2;

@@ -1,10 +1,10 @@
 import type { Block } from "./builder.ts";
 import type { PlanMemory } from "./memory.ts";
 
-/** Numbers of a vector: blocks are padded to whole ones. */
+/** Values in a SIMD vector. Blocks are padded to a multiple of it. */
 const lanes = 4;
 
-/** Places the blocks of a plan in one piece of memory. */
+/** Allocates the blocks of a plan as one piece of memory. */
 export class Arena {
   readonly #memory: PlanMemory;
   readonly #blocks: readonly Block[];
@@ -17,35 +17,37 @@ export class Arena {
   }
 
   /**
-   * Make place for batches of so many rows.
+   * Reserve memory for batches of up to `rows` rows.
    *
-   * @returns whether addresses have changed
+   * @returns whether the addresses have changed
    */
   reserve(rows: number): boolean {
     if (rows <= this.#rows) return false;
     this.free();
-    const used = this.#blocks.filter(({ isUsed }) => isUsed);
+    const reserved = this.#blocks.filter(({ isReserved }) => isReserved);
     const bytesOf = ({ size, isPerRow }: Block) =>
       Math.ceil(size * (isPerRow ? rows : 1) / lanes) * lanes * 4;
-    this.#address = this.#memory.allocate(used.reduce((sum, block) => sum + bytesOf(block), 0));
+    this.#address = this.#memory.allocate(reserved.reduce((sum, block) => sum + bytesOf(block), 0));
     this.#rows = rows;
-    let at = this.#address;
-    for (const block of used) {
-      block.home = block.at = at;
-      at += bytesOf(block);
+    let address = this.#address;
+    for (const block of reserved) {
+      block.arenaAddress = block.address = address;
+      address += bytesOf(block);
     }
     const { buffer } = this.#memory.floats();
-    for (const { values, at } of used) {
-      if (values !== undefined) new Int32Array(buffer, at, values.length).set(values);
+    for (const { constants, address } of reserved) {
+      if (constants !== undefined) new Int32Array(buffer, address, constants.length).set(constants);
     }
     return true;
   }
 
-  /** Reserve anew before the next batch: a block has become used. */
+  /** Force the next {@linkcode reserve} to allocate, because a block was reserved since. */
   invalidate(): void {
     this.#rows = 0;
   }
 
+  /** Free the memory. */
+  /** Free the memory. */
   free(): void {
     if (this.#address !== 0) this.#memory.free(this.#address);
     this.#address = this.#rows = 0;

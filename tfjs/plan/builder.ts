@@ -4,20 +4,20 @@ import type { RandomStep } from "../random_seed.ts";
 import type { Kernels } from "./kernels.ts";
 import type { PlanMemory } from "./memory.ts";
 
-/** A piece of the plan's memory. Its address is known once a batch is about to be computed. */
+/** A region of the plan's memory. It gets its address before a batch is computed. */
 export class Block {
-  /** Address of the first number. */
-  at = 0;
-  /** Address of the memory that is reserved for it; 0 if none is. */
-  home = 0;
-  /** Whether memory is reserved for it. */
-  isUsed = false;
-  /** What is written to it where it is placed: numbers that never change. Default: undefined. */
-  values: Int32Array | undefined;
+  /** Address of the first value, in bytes. */
+  address = 0;
+  /** Address of the memory reserved in the arena, in bytes. 0 if none is reserved. */
+  arenaAddress = 0;
+  /** Whether the arena reserves memory for the block. Default: false. */
+  isReserved = false;
+  /** Constants that the arena writes to the block. Default: undefined, none. */
+  constants: Int32Array | undefined;
 
-  /** Numbers, of each row or in all. */
+  /** Number of values: of one row if {@linkcode isPerRow}, else in total. */
   size: number;
-  /** Whether there are so many of each row. */
+  /** Whether each row of a batch has its own values. */
   readonly isPerRow: boolean;
 
   constructor(size: number, isPerRow: boolean) {
@@ -25,48 +25,48 @@ export class Block {
     this.isPerRow = isPerRow;
   }
 
-  /** Reserve memory for it. */
-  use(): this {
-    this.isUsed = true;
+  /** Have the arena reserve memory for the block. */
+  reserve(): this {
+    this.isReserved = true;
     return this;
   }
 }
 
-/** A value between two layers. */
+/** The output of a layer or an input of the model. */
 export interface Value {
   /** Shape of one row. */
   readonly shape: readonly number[];
-  /** Numbers of a row. */
+  /** Number of values in a row. */
   readonly size: number;
   readonly data: Block;
-  /** Gradient of the loss; unused if nothing below is trained. */
+  /** Gradient of the loss. Not reserved unless {@linkcode requiresGradient}. */
   readonly gradient: Block;
-  /** Whether something that it is computed from is trained. */
-  readonly isDifferentiated: boolean;
-  /** Of each step of a row whether it counts, as 1 or 0. Default: undefined, all do. */
+  /** Whether it depends on a trained weight. */
+  readonly requiresGradient: boolean;
+  /** Mask: 1 for each time step that counts, 0 otherwise. Default: undefined, every step counts. */
   mask?: Block;
 }
 
-/** A variable that the plan reads. */
+/** A variable read by the plan. */
 export interface Weight {
   readonly variable: () => tf.Variable;
   readonly shape: readonly number[];
   readonly size: number;
   readonly data: Block;
-  /** Gradient of the loss; undefined unless it is trained. */
+  /** Gradient of the loss; undefined for an untrained weight. */
   readonly gradient: Block | undefined;
 }
 
-/** What a layer does in each step. */
+/** The computation of a layer in each step. */
 export interface Operation {
-  /** Compute the output from the input. */
+  /** Compute the outputs from the inputs. */
   forward(rows: number): void;
   /**
-   * Compute the gradients of inputs and weights from those of the outputs. Every number of them is
-   * written; the gradients of the outputs may be overwritten.
+   * Compute the gradients of inputs and weights from those of the outputs. Writes every value of
+   * the former; may overwrite the latter.
    */
   backward?(rows: number): void;
-  /** Change what the layer keeps from the last batch. */
+  /** Update the layer's state, such as moving averages, after the batch. */
   commit?(): void;
 }
 
@@ -78,45 +78,45 @@ export interface LayerVariable {
   read(): tf.Variable;
 }
 
-/** Why something cannot be planned. */
-export class NotPlanned extends Error {}
+/** Thrown when a model cannot be planned. The message is the reason, without a prefix. */
+export class PlanError extends Error {}
 
-/** One block to be added to another. */
+/** A gradient to be added to another. */
 interface Sum {
   from: Block;
   to: Block;
 }
 
-/** Numbers of a shape. */
+/** Number of values of a shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, one) => size * one, 1);
 }
 
-/** Makes the parts of a plan. */
+/** Creates the blocks, values and weights of a plan. */
 export class Builder {
   readonly memory: PlanMemory;
-  /** Whether layers such as dropout are active and gradients are computed. */
+  /** Whether gradients are computed and layers such as dropout are active. */
   readonly isTraining: boolean;
   readonly #blocks: Block[] = [];
-  /** Rows that are planned for each row of a batch. */
-  #times = 1;
+  /** Rows per row of a batch: the time steps inside a TimeDistributed layer. */
+  #rowFactor = 1;
   readonly #weights = new Map<number, Weight & { uses: number }>();
   readonly #uses = new Map<Value, number>();
   readonly #states = new Map<number, Block>();
   readonly #trained: ReadonlySet<number>;
-  /** Sums to be made after the backward pass of the operation that is planned. */
+  /** Gradients to add up after the backward pass of the current operation. */
   #sums: Sum[] = [];
   readonly #weightSums: Sum[] = [];
   readonly #scratch = new Block(0, false);
   readonly #scratchPerRow = new Block(0, true);
 
-  /** Whether a layer draws random numbers. */
-  draws = false;
+  /** Whether a layer draws random numbers. Default: false. */
+  usesNoise = false;
   readonly #noise: (() => RandomStep | undefined) | undefined;
 
   /**
-   * @param trained ids of the weights that are trained; undefined for inference
-   * @param noise the step that is drawn for; undefined where TensorFlow.js draws
+   * @param trained ids of the trained weights; undefined for inference
+   * @param noise returns the step to draw for; undefined if TensorFlow.js draws the noise
    */
   constructor(
     memory: PlanMemory,
@@ -127,7 +127,7 @@ export class Builder {
     this.#noise = noise;
     this.isTraining = trained !== undefined;
     this.#trained = new Set(trained);
-    this.#blocks.push(this.#scratch.use(), this.#scratchPerRow.use());
+    this.#blocks.push(this.#scratch.reserve(), this.#scratchPerRow.reserve());
   }
 
   get kernels(): Kernels {
@@ -143,102 +143,107 @@ export class Builder {
   }
 
   /**
-   * The key of what a call draws in each step.
+   * A function that returns the key of a layer's random numbers in the current step.
    *
-   * @param part number of the draw within the call
-   * @throws NotPlanned where TensorFlow.js draws
+   * @param call the call of the layer
+   * @param draw index of the draw within the call. Default: 0
+   * @throws PlanError if TensorFlow.js draws the noise
    */
-  noise({ number }: { number: number }, part = 0): () => NoiseKey {
-    const stepOf = this.#noise;
-    if (stepOf === undefined) {
-      throw new NotPlanned("TensorFlow.js draws the random numbers of dropout and noise");
+  noise(call: { number: number }, draw = 0): () => NoiseKey {
+    const currentStep = this.#noise;
+    if (currentStep === undefined) {
+      throw new PlanError("TensorFlow.js draws the random numbers of dropout and noise");
     }
-    this.draws = true;
-    return () => noiseKey(stepOf() as RandomStep, number, part);
+    this.usesNoise = true;
+    return () => noiseKey(currentStep() as RandomStep, call.number, draw);
   }
 
-  /** Plan something that has so many rows for each row of a batch, and is called with all of them. */
-  repeated<T>(times: number, plan: () => T): T {
-    this.#times *= times;
+  /** Plan a layer whose rows are several per row of a batch; it is called with all of them. */
+  withRowFactor<T>(factor: number, plan: () => T): T {
+    this.#rowFactor *= factor;
     try {
       return plan();
     } finally {
-      this.#times /= times;
+      this.#rowFactor /= factor;
     }
   }
 
-  /** Memory for numbers of each row. */
+  /** A block with `size` values per row. */
   perRow(size: number): Block {
-    return this.#block(size, true).use();
+    return this.#block(size, true).reserve();
   }
 
-  /** Memory for a fixed count of numbers. */
+  /** A block with `size` values, independent of the batch size. */
   fixed(size: number): Block {
-    return this.#block(size, false).use();
+    return this.#block(size, false).reserve();
   }
 
-  /** Memory with whole numbers that never change. */
+  /** A block of int32 constants. */
   constants(values: Int32Array): Block {
     const block = this.fixed(values.length);
-    block.values = values;
+    block.constants = values;
     return block;
   }
 
-  /** Memory that all operations share; what is in it lasts for one kernel. */
+  /** Scratch memory shared by all operations. Its contents last for one kernel call. */
   scratch(size: number): Block {
     this.#scratch.size = Math.max(this.#scratch.size, size);
     return this.#scratch;
   }
 
-  /** As {@linkcode Builder.scratch}, for so many numbers of each row. */
+  /** As {@linkcode Builder.scratch}, with `size` values per row. */
   scratchPerRow(size: number): Block {
-    this.#scratchPerRow.size = Math.max(this.#scratchPerRow.size, size * this.#times);
+    this.#scratchPerRow.size = Math.max(this.#scratchPerRow.size, size * this.#rowFactor);
     return this.#scratchPerRow;
   }
 
-  /** A new value. It is differentiated if one of `from` is. */
-  value(shape: readonly number[], from: readonly (Value | Weight | undefined)[]): Value {
+  /** A new value, which requires a gradient if one of the operands does. */
+  value(shape: readonly number[], operands: readonly (Value | Weight | undefined)[]): Value {
     const size = sizeOf(shape);
-    const isDifferentiated = this.isTraining &&
-      from.some((one) =>
-        one !== undefined && ("isDifferentiated" in one ? one.isDifferentiated : one.gradient)
+    const requiresGradient = this.isTraining &&
+      operands.some((one) =>
+        one !== undefined && ("requiresGradient" in one ? one.requiresGradient : one.gradient)
       );
     return {
       shape,
       size,
-      data: this.#block(size, true).use(),
+      data: this.#block(size, true).reserve(),
       gradient: this.#block(size, true),
-      isDifferentiated,
+      requiresGradient,
     };
   }
 
-  /** The same numbers under another shape. */
+  /** A view of a value with another shape. */
   reshaped(value: Value, shape: readonly number[]): { value: Value; operation: Operation } {
-    const isShared = this.#usesOf(value) === 1;
+    const sharesGradient = this.#usesOf(value) === 1;
     const result: Value = {
       ...value,
       shape,
-      gradient: isShared ? value.gradient : this.#block(value.size, true),
+      gradient: sharesGradient ? value.gradient : this.#block(value.size, true),
     };
     const to = this.gradientOf(value);
     if (to === undefined || to === result.gradient) {
       return { value: result, operation: { forward() {} } };
     }
-    result.gradient.use();
+    result.gradient.reserve();
     const backward = (rows: number) =>
-      this.kernels.copy(rows * value.size, result.gradient.at, to.at);
+      this.kernels.copy(rows * value.size, result.gradient.address, to.address);
     return { value: result, operation: { forward() {}, backward } };
   }
 
-  /** A weight of a layer. */
+  /**
+   * A weight of a layer.
+   *
+   * @throws PlanError unless it is float32
+   */
   weight(of: LayerVariable): Weight {
     let known = this.#weights.get(of.id);
     if (known === undefined) {
-      if (of.dtype !== "float32") throw new NotPlanned(`a weight is ${of.dtype}`);
+      if (of.dtype !== "float32") throw new PlanError(`a weight is ${of.dtype}`);
       const size = sizeOf(of.shape);
       const data = this.#block(size, false);
-      // Elsewhere it is read where it is.
-      if (!this.memory.holdsTensors) data.use();
+      // In the backend's own memory, the kernels read the variable in place.
+      if (!this.memory.holdsTensors) data.reserve();
       const isTrained = this.isTraining && this.#trained.has(of.id);
       const gradient = isTrained ? this.#block(size, false) : undefined;
       known = { variable: () => of.read(), shape: of.shape, size, data, gradient, uses: 0 };
@@ -247,47 +252,46 @@ export class Builder {
     return known;
   }
 
-  /** What a layer keeps from batch to batch, as it is before its call. */
+  /** State that a layer keeps between batches, as its call finds it. */
   stateOf(variable: LayerVariable): Block {
     return this.#states.get(variable.id) ?? this.weight(variable).data;
   }
 
-  /** Where a call of a layer has to put what it keeps; the layer's next call finds it there. */
+  /** Block for the state after a layer's call, read by the layer's next call in the same batch. */
   changeState(variable: LayerVariable, size: number): Block {
     const block = this.fixed(size);
     this.#states.set(variable.id, block);
     return block;
   }
 
-  /** State how often a value is read: by layers, and once as an output. */
+  /** Set how often a value is read: once per layer, once if it is an output. */
   expectUses(value: Value, uses: number): void {
     this.#uses.set(value, uses);
   }
 
-  /** State that an operation reads a value once more. */
+  /** Count one more read of a value. */
   addUse(value: Value): void {
     this.#uses.set(value, this.#usesOf(value) + 1);
   }
 
   /**
-   * Where an operation has to write the gradient of an input; undefined if there is none to
-   * compute. Called once for each time that the operation reads it, in the order of the forward
-   * pass.
+   * Block for the gradient of an input; undefined if it requires none. Call it once for each read of
+   * the input, in the order of the forward pass.
    */
   gradientOf(value: Value): Block | undefined {
-    if (!value.isDifferentiated) return undefined;
+    if (!value.requiresGradient) return undefined;
     const left = this.#usesOf(value) - 1;
     this.#uses.set(value, left);
-    // The last reader is the first to compute it. Those before it add to it.
-    if (left <= 0) return value.gradient.use();
+    // The backward pass starts with the last reader, which writes; the others add.
+    if (left <= 0) return value.gradient.reserve();
     const own = this.perRow(value.size);
     this.#sums.push({ from: own, to: value.gradient });
     return own;
   }
 
   /**
-   * Where an operation has to write the gradient of a weight; undefined if it is not trained. Called
-   * once for each operation, in the order of the forward pass.
+   * Block for the gradient of a weight; undefined for an untrained weight. Call it once for each
+   * operation, in the order of the forward pass.
    */
   weightGradientOf(weight: Weight): Block | undefined {
     const { gradient } = weight;
@@ -299,12 +303,14 @@ export class Builder {
     return own;
   }
 
-  /** Add up the gradients of weights that several operations read, at the end of a backward pass. */
+  /** Add up the gradients of weights read by several operations, after the backward pass. */
   sumWeightGradients(): void {
-    for (const { from, to } of this.#weightSums) this.kernels.add(from.size, from.at, to.at);
+    for (const { from, to } of this.#weightSums) {
+      this.kernels.add(from.size, from.address, to.address);
+    }
   }
 
-  /** Complete an operation by the sums that its gradients need. */
+  /** Let an operation add up the gradients of its inputs that have several readers. */
   finish(operation: Operation): Operation {
     const { backward } = operation;
     const sums = this.#sums;
@@ -315,7 +321,7 @@ export class Builder {
       backward: (rows) => {
         backward(rows);
         for (const { from, to } of sums) {
-          this.kernels.add(from.isPerRow ? rows * from.size : from.size, from.at, to.at);
+          this.kernels.add(from.isPerRow ? rows * from.size : from.size, from.address, to.address);
         }
       },
     };
@@ -326,7 +332,7 @@ export class Builder {
   }
 
   #block(size: number, isPerRow: boolean): Block {
-    const block = new Block(isPerRow ? size * this.#times : size, isPerRow);
+    const block = new Block(isPerRow ? size * this.#rowFactor : size, isPerRow);
     this.#blocks.push(block);
     return block;
   }

@@ -1,13 +1,13 @@
 import type { Block, Builder } from "./builder.ts";
 import {
+  byteOffsets,
   bytes,
-  chunk,
+  chunkWindows,
   eachChunk,
   eachGroup,
   groupOf,
   imageAt,
   padding,
-  repeated,
 } from "./images.ts";
 import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
 
@@ -26,11 +26,12 @@ export interface Convolution {
 }
 
 /** Columns of a panel. */
-const wide = 8;
+const panelWidth = 8;
 /** Numbers of a tile of results: four rows. */
-const tileSize = 4 * wide;
+const tileSize = 4 * panelWidth;
 /** Numbers of a matrix in panels. */
-const panelsOf = (rows: number, columns: number) => rows * Math.ceil(columns / wide) * wide;
+const panelsOf = (rows: number, columns: number) =>
+  rows * Math.ceil(columns / panelWidth) * panelWidth;
 
 /**
  * A convolution with weights of the shape [taps, C, N], in the order of the windows. Its windows are
@@ -60,36 +61,36 @@ export function convolve(
 
   const input = padding(builder, forward.padded, [rows.input, columns.input], C, group);
   const output = padding(builder, backward?.padded, [rows.output, columns.output], N, group);
-  const windows = table(repeated(forward.windows.starts, group, input.pixels, C));
+  const windows = table(byteOffsets(forward.windows.starts, group, input.pixels, C));
   const positions = table(channelsOf(forward.windows.taps, C));
-  const phases = (backward?.phases ?? []).map(({ starts, taps, weights, places }) => ({
+  const phases = (backward?.phases ?? []).map(({ starts, taps, weights, pixels }) => ({
     count: starts.length,
     taps: taps.length,
-    windows: table(repeated(starts, group, output.pixels, N)),
+    windows: table(byteOffsets(starts, group, output.pixels, N)),
     positions: table(channelsOf(taps, N)),
-    places: table(repeated(places, group, inputPixels, C)),
+    outputOffsets: table(byteOffsets(pixels, group, inputPixels, C)),
     weights: table(weights),
   }));
   const isCovered = phases.reduce((sum, { count }) => sum + count, 0) === inputPixels;
 
-  const panels = Math.max(panelsOf(K, N), panelsOf(chunk, N), panelsOf(taps * N, C));
+  const panels = Math.max(panelsOf(K, N), panelsOf(chunkWindows, N), panelsOf(taps * N, C));
   const scratch = builder.scratch(tileSize + panels + Math.max(input.scratch, output.scratch));
-  const panelsAt = () => scratch.at + tileSize * bytes;
+  const panelsAt = () => scratch.address + tileSize * bytes;
   const paddedAt = () => panelsAt() + panels * bytes;
 
   return {
     forward(rows, x, w, y, bias, isRelu) {
-      kernels.packPanels(K, N, w.at, panelsAt());
+      kernels.packPanels(K, N, w.address, panelsAt());
       eachGroup(rows, group, (image, images) => {
         const from = input.pad(images, imageAt(x, image, inputPixels, C), paddedAt());
         const to = imageAt(y, image, outputPixels, N);
         eachChunk(images * outputPixels, (first, count) => {
-          const [at, c] = [windows.at + first * bytes, to + first * N * bytes];
+          const [at, c] = [windows.address + first * bytes, to + first * N * bytes];
           const relu = isRelu ? 1 : 0;
-          const { at: columns } = positions;
+          const { address: columns } = positions;
           // deno-fmt-ignore
           kernels.gatherGemm(
-            count, N, K, from, at, columns, panelsAt(), c, 0, bias, relu, 0, scratch.at,
+            count, N, K, from, at, columns, panelsAt(), c, 0, bias, relu, 0, scratch.address,
           );
         });
       });
@@ -101,35 +102,35 @@ export function convolve(
         const gradient = imageAt(dy, image, outputPixels, N);
         eachChunk(images * outputPixels, (first, count) => {
           let panel = gradient + first * N * bytes;
-          if (N !== wide) {
+          if (N !== panelWidth) {
             kernels.packPanels(count, N, panel, panelsAt());
             panel = panelsAt();
           }
-          const at = windows.at + first * bytes;
-          const { at: rows } = positions;
+          const at = windows.address + first * bytes;
+          const { address: rows } = positions;
           // deno-fmt-ignore
           kernels.gatherGemm(
-            K, N, count, from, rows, at, panel, dw.at, 0, 0, 0, adds, scratch.at,
+            K, N, count, from, rows, at, panel, dw.address, 0, 0, 0, adds, scratch.address,
           );
           adds = 1;
         });
       });
     },
     inputGradient(rows, dy, w, dx) {
-      if (!isCovered) kernels.zero(rows * inputPixels * C, dx.at);
+      if (!isCovered) kernels.zero(rows * inputPixels * C, dx.address);
       for (const phase of phases) {
-        kernels.packTransposed(phase.taps, C, N, w.at, phase.weights.at, panelsAt());
+        kernels.packTransposed(phase.taps, C, N, w.address, phase.weights.address, panelsAt());
         eachGroup(rows, group, (image, images) => {
           const from = output.pad(images, imageAt(dy, image, outputPixels, N), paddedAt());
           const to = imageAt(dx, image, inputPixels, C);
           eachChunk(images * phase.count, (first, count) => {
-            const at = phase.windows.at + first * bytes;
-            const places = phase.places.at + first * bytes;
-            const { at: columns } = phase.positions;
+            const at = phase.windows.address + first * bytes;
+            const outputOffsets = phase.outputOffsets.address + first * bytes;
+            const { address: columns } = phase.positions;
             const depth = phase.taps * N;
             // deno-fmt-ignore
             kernels.gatherGemm(
-              count, C, depth, from, at, columns, panelsAt(), to, places, 0, 0, 0, scratch.at,
+              count, C, depth, from, at, columns, panelsAt(), to, outputOffsets, 0, 0, 0, scratch.address,
             );
           });
         });

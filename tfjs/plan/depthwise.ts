@@ -1,6 +1,6 @@
 import type { Builder } from "./builder.ts";
 import type { Convolution } from "./convolution.ts";
-import { bytes, eachChunk, eachGroup, groupOf, imageAt, padding, repeated } from "./images.ts";
+import { byteOffsets, bytes, eachChunk, eachGroup, groupOf, imageAt, padding } from "./images.ts";
 import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
 
 /**
@@ -23,7 +23,7 @@ export function convolveDepthwise(
   const T = rows.size * columns.size;
   const group = groupOf(outputPixels);
   const table = (pixels: number[], images = 1, distance = 0) =>
-    builder.constants(Int32Array.from(repeated(pixels, images, distance, C)));
+    builder.constants(Int32Array.from(byteOffsets(pixels, images, distance, C)));
 
   const input = padding(builder, forward.padded, [rows.input, columns.input], C, group);
   const output = padding(builder, backward?.padded, [rows.output, columns.output], C, group);
@@ -35,7 +35,7 @@ export function convolveDepthwise(
     T: phase.taps.length,
     windows: table(phase.starts, group, output.pixels),
     taps: table(phase.taps),
-    places: table(phase.places, group, inputPixels),
+    outputOffsets: table(phase.pixels, group, inputPixels),
     weights: table(phase.weights),
   }));
   const isCovered = phases.reduce((sum, { count }) => sum + count, 0) === inputPixels;
@@ -44,37 +44,37 @@ export function convolveDepthwise(
   return {
     forward(rows, x, w, y, bias) {
       eachGroup(rows, group, (image, images) => {
-        const from = input.pad(images, imageAt(x, image, inputPixels, C), scratch.at);
+        const from = input.pad(images, imageAt(x, image, inputPixels, C), scratch.address);
         const to = imageAt(y, image, outputPixels, C);
         const count = images * outputPixels;
         // deno-fmt-ignore
         kernels.depthwise(
-          count, C, T, from, windows.at, taps.at, weights.at, w.at, bias, to, 0,
+          count, C, T, from, windows.address, taps.address, weights.address, w.address, bias, to, 0,
         );
       });
     },
     weightGradient(rows, x, dy, dw) {
       let adds = 0;
       eachGroup(rows, group, (image, images) => {
-        const from = input.pad(images, imageAt(x, image, inputPixels, C), scratch.at);
+        const from = input.pad(images, imageAt(x, image, inputPixels, C), scratch.address);
         const gradient = imageAt(dy, image, outputPixels, C);
         eachChunk(images * outputPixels, (first, count) => {
-          const at = windows.at + first * bytes;
+          const at = windows.address + first * bytes;
           const d = gradient + first * C * bytes;
-          kernels.depthwiseWeightGradient(count, C, T, from, at, taps.at, d, dw.at, adds);
+          kernels.depthwiseWeightGradient(count, C, T, from, at, taps.address, d, dw.address, adds);
           adds = 1;
         });
       });
     },
     inputGradient(rows, dy, w, dx) {
-      if (!isCovered) kernels.zero(rows * inputPixels * C, dx.at);
+      if (!isCovered) kernels.zero(rows * inputPixels * C, dx.address);
       eachGroup(rows, group, (image, images) => {
-        const from = output.pad(images, imageAt(dy, image, outputPixels, C), scratch.at);
+        const from = output.pad(images, imageAt(dy, image, outputPixels, C), scratch.address);
         const to = imageAt(dx, image, inputPixels, C);
-        for (const { count, T, windows, taps, places, weights } of phases) {
+        for (const { count, T, windows, taps, outputOffsets, weights } of phases) {
           // deno-fmt-ignore
           kernels.depthwise(
-            images * count, C, T, from, windows.at, taps.at, weights.at, w.at, 0, to, places.at,
+            images * count, C, T, from, windows.address, taps.address, weights.address, w.address, 0, to, outputOffsets.address,
           );
         }
       });

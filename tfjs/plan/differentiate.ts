@@ -2,10 +2,10 @@ import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
 
 /**
- * A value computed by TensorFlow.js and its gradients.
+ * A scalar computed by TensorFlow.js and its gradients.
  *
- * @param allowsNone whether it may not depend on a tensor, which then has no gradient
- * @throws Error when it depends on none of them, which is not allowed
+ * @param allowsNone whether the scalar may be independent of a tensor, whose gradient is then null
+ * @throws Error when the scalar depends on none of the tensors, unless that is allowed
  */
 export function differentiate(
   engine: Engine,

@@ -12,7 +12,7 @@ import { type Engine, getEngine } from "../engine.ts";
 import { forwardPass } from "../forward.ts";
 import { seeded, start } from "../kernels/fixtures.ts";
 import { drawingFrom } from "../random_seed.ts";
-import { type LayerVariable, NotPlanned } from "./builder.ts";
+import { type LayerVariable, PlanError } from "./builder.ts";
 import { type PlanMemory, planMemory } from "./memory.ts";
 import { planLayers } from "./plan.ts";
 import { planPrediction } from "./predict_plan.ts";
@@ -79,9 +79,9 @@ export async function planAgrees(
       model.dispose();
     }
   };
-  const theirs = await stepsOn(backends[0], stepsOfTape);
+  const theirs = await stepsOn(backends[0], tapeSteps);
   for (const backend of backends) {
-    const own = await stepsOn(backend, stepsOfPlan);
+    const own = await stepsOn(backend, planSteps);
     own.forEach((result, i) => {
       const close = closeTo(`${what} on ${backend}, ${rows[i]} rows`, tolerance);
       const largest = Math.max(...theirs[i].gradients.map(normOf)) / 10;
@@ -112,7 +112,7 @@ interface Steps {
 
 const copyOf = (tensor: tfjs.Tensor) => tensor.dataSync().slice();
 
-function stepsOfTape(model: tfjs.LayersModel): Steps {
+function tapeSteps(model: tfjs.LayersModel): Steps {
   const { network } = compiledParts(model, "fit");
   const pass = forwardPass(getEngine(), network);
   return {
@@ -132,7 +132,7 @@ function stepsOfTape(model: tfjs.LayersModel): Steps {
   };
 }
 
-function stepsOfPlan(model: tfjs.LayersModel): Steps {
+function planSteps(model: tfjs.LayersModel): Steps {
   const engine = getEngine();
   const compiled = compiledParts(model, "fit");
   const none = () => assert.fail("a custom function is called");
@@ -142,7 +142,7 @@ function stepsOfPlan(model: tfjs.LayersModel): Steps {
   return {
     run(batch) {
       const predictions = prediction.compute(batch.xs).map(copyOf);
-      const { outputs, values: [loss], gradients } = step.rehearse(batch);
+      const { outputs, values: [loss], gradients } = step.computeWithDetails(batch);
       step.commit();
       return {
         predictions,
@@ -189,7 +189,7 @@ export async function planThrows(make: () => tfjs.LayersModel, reason: RegExp): 
   const trained = trainableWeights(model) as unknown as LayerVariable[];
   assert.throws(
     () => planLayers(networkOf(model, "fit"), memoryOf(engine), trained.map(({ id }) => id)),
-    (error: Error) => error instanceof NotPlanned && reason.test(error.message),
+    (error: Error) => error instanceof PlanError && reason.test(error.message),
   );
   model.dispose();
 }

@@ -4,11 +4,11 @@ import type { Padded } from "./windows.ts";
 /** Bytes of a number. */
 export const bytes = 4;
 /** Windows that are computed at once: what they read stays in the cache, and sums stay short. */
-export const chunk = 256;
+export const chunkWindows = 256;
 
 /** How many small images are computed at once. */
 export function groupOf(windows: number): number {
-  return Math.max(1, Math.floor(chunk / windows));
+  return Math.max(1, Math.floor(chunkWindows / windows));
 }
 
 /** Call for the images of each group. */
@@ -22,12 +22,14 @@ export function eachGroup(
 
 /** Call for each chunk of so many windows. */
 export function eachChunk(count: number, run: (first: number, count: number) => void): void {
-  for (let first = 0; first < count; first += chunk) run(first, Math.min(chunk, count - first));
+  for (let first = 0; first < count; first += chunkWindows) {
+    run(first, Math.min(chunkWindows, count - first));
+  }
 }
 
 /** Address of an image. */
 export function imageAt(block: Block, image: number, pixels: number, channels: number): number {
-  return block.at + image * pixels * channels * bytes;
+  return block.address + image * pixels * channels * bytes;
 }
 
 /** How images are given the zeros around them; none if nothing is `padded`. */
@@ -56,7 +58,7 @@ export function padding(
 }
 
 /** Offsets in bytes of pixels of several images. */
-export function repeated(
+export function byteOffsets(
   pixels: number[],
   images: number,
   distance: number,

@@ -276,7 +276,7 @@ export interface Kernels {
     columns: number,
     panels: number,
     c: number,
-    places: number,
+    outputOffsets: number,
     bias: number,
     relu: number,
     adds: number,
@@ -293,7 +293,7 @@ export interface Kernels {
     w: number,
     bias: number,
     y: number,
-    places: number,
+    outputOffsets: number,
   ): void;
   depthwiseWeightGradient(
     M: number,

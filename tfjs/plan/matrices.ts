@@ -15,41 +15,54 @@ export interface Product {
 }
 
 /** Columns that the kernel computes at once. */
-const wide = 8;
+const panelWidth = 8;
 /** Numbers of a tile of results: four rows. */
-const tileSize = 4 * wide;
+const tileSize = 4 * panelWidth;
 
 /** Rows that are added up at once: the fewer, the less is lost to rounding. */
-const chunk = 256;
+const chunkRows = 256;
 
 /** The products with a matrix of K rows and N columns. */
 export function multiply(builder: Builder, K: number, N: number): Product {
   const { kernels } = builder;
   // The tile comes first, then a panel of the right matrix, then a part of a sum.
-  const panelSize = wide * Math.max(K, N, chunk);
+  const panelSize = panelWidth * Math.max(K, N, chunkRows);
   const scratch = builder.scratch(tileSize + panelSize + (builder.isTraining ? K * N : 0));
   const transposed = builder.isTraining && K > 1 && N > 1 ? builder.fixed(K * N) : undefined;
-  const panelAt = () => scratch.at + tileSize * 4;
+  const panelAt = () => scratch.address + tileSize * 4;
   return {
     forward(M, x, w, y, bias, isRelu) {
       const relu = isRelu ? 1 : 0;
-      kernels.gemm(M, N, K, x.at, K, 1, w.at, y.at, bias, relu, panelAt(), scratch.at);
+      kernels.gemm(
+        M,
+        N,
+        K,
+        x.address,
+        K,
+        1,
+        w.address,
+        y.address,
+        bias,
+        relu,
+        panelAt(),
+        scratch.address,
+      );
     },
     weightGradient(M, x, dy, dw) {
       const partAt = panelAt() + panelSize * 4;
-      for (let i = 0; i < M; i += chunk) {
-        const count = Math.min(chunk, M - i);
-        const [from, gradient] = [x.at + i * K * 4, dy.at + i * N * 4];
-        const to = i === 0 ? dw.at : partAt;
-        kernels.gemm(K, N, count, from, 1, K, gradient, to, 0, 0, panelAt(), scratch.at);
-        if (i > 0) kernels.add(K * N, partAt, dw.at);
+      for (let i = 0; i < M; i += chunkRows) {
+        const count = Math.min(chunkRows, M - i);
+        const [from, gradient] = [x.address + i * K * 4, dy.address + i * N * 4];
+        const to = i === 0 ? dw.address : partAt;
+        kernels.gemm(K, N, count, from, 1, K, gradient, to, 0, 0, panelAt(), scratch.address);
+        if (i > 0) kernels.add(K * N, partAt, dw.address);
       }
     },
     inputGradient(M, dy, w, dx) {
       // A single row or column is its own transpose.
-      if (transposed !== undefined) kernels.transpose(K, N, w.at, transposed.at);
-      const at = transposed?.at ?? w.at;
-      kernels.gemm(M, K, N, dy.at, N, 1, at, dx.at, 0, 0, panelAt(), scratch.at);
+      if (transposed !== undefined) kernels.transpose(K, N, w.address, transposed.address);
+      const at = transposed?.address ?? w.address;
+      kernels.gemm(M, K, N, dy.address, N, 1, at, dx.address, 0, 0, panelAt(), scratch.address);
     },
   };
 }
@@ -63,10 +76,10 @@ export function multiplyStrided(
   K: number,
   N: number,
 ): (M: number, x: number, step: number, w: number, y: number) => void {
-  const scratch = builder.scratch(tileSize + wide * K);
+  const scratch = builder.scratch(tileSize + panelWidth * K);
   return (M, x, step, w, y) => {
-    const panelAt = scratch.at + tileSize * 4;
-    builder.kernels.gemm(M, N, K, x, step, 1, w, y, 0, 0, panelAt, scratch.at);
+    const panelAt = scratch.address + tileSize * 4;
+    builder.kernels.gemm(M, N, K, x, step, 1, w, y, 0, 0, panelAt, scratch.address);
   };
 }
 
@@ -76,7 +89,7 @@ export function multiplyStrided(
  * @param largest the largest size of any
  */
 export function multiplySmall(builder: Builder, largest: number) {
-  const scratch = builder.scratch(tileSize + wide * largest);
+  const scratch = builder.scratch(tileSize + panelWidth * largest);
   return (
     [M, N, K]: [number, number, number],
     a: number,
@@ -84,7 +97,7 @@ export function multiplySmall(builder: Builder, largest: number) {
     b: number,
     c: number,
   ): void => {
-    const panelAt = scratch.at + tileSize * 4;
-    builder.kernels.gemm(M, N, K, a, rowStep, columnStep, b, c, 0, 0, panelAt, scratch.at);
+    const panelAt = scratch.address + tileSize * 4;
+    builder.kernels.gemm(M, N, K, a, rowStep, columnStep, b, c, 0, 0, panelAt, scratch.address);
   };
 }

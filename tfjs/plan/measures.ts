@@ -1,7 +1,7 @@
 import type { Compiled } from "../compiled.ts";
 import type { AccuracyKernel, Kernels, LossKernel } from "./kernels.ts";
 
-/** Kernels of the losses and metrics that are means over positions, by the names of `compile`. */
+/** Kernels of losses, which also serve as metrics, by the names that `compile` accepts. */
 const lossKernels: Readonly<Record<string, keyof Kernels>> = {
   meanSquaredError: "squaredError",
   mse: "squaredError",
@@ -19,14 +19,14 @@ const accuracyKernels: Readonly<Record<string, keyof Kernels>> = {
   categoricalAccuracy: "categoricalAccuracy",
 };
 
-/** The kernel of a loss; undefined for one that TensorFlow.js has to compute. */
+/** The kernel of a loss; undefined if TensorFlow.js has to compute it. */
 export function lossKernelOf(kernels: Kernels, name: string | undefined): LossKernel | undefined {
   return kernelIn(kernels, lossKernels, name) as LossKernel | undefined;
 }
 
 /**
- * The kernel of a metric of an output; undefined for one that TensorFlow.js has to compute. What
- * `accuracy` means is decided as in `compile`.
+ * The kernel of a metric; undefined if TensorFlow.js has to compute it. The meaning of `accuracy`
+ * depends on output and loss, as in `compile`.
  */
 export function metricKernelOf(
   kernels: Kernels,

@@ -1,34 +1,39 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
-import { type Block, NotPlanned } from "./builder.ts";
+import { type Block, PlanError } from "./builder.ts";
 import { instantiateKernels, type Kernels } from "./kernels.ts";
 
-/** The memory that a plan computes in. */
+/** The memory of a plan. */
 export interface PlanMemory {
   readonly kernels: Kernels;
-  /** Whether the values of the backend's tensors are in this memory. */
+  /** Whether the backend keeps its tensors in this memory. */
   readonly holdsTensors: boolean;
-  /** All of it as float32; valid until something is allocated. */
+  /** View of the whole memory as float32, valid until the next allocation. */
   floats(): Float32Array;
-  /** Allocate bytes; returns the address, divisible by 16. */
+  /**
+   * Allocate memory.
+   *
+   * @returns its address, a multiple of 16
+   * @throws PlanError when there is not enough memory
+   */
   allocate(bytes: number): number;
-  /** Free what {@linkcode PlanMemory.allocate} returned. */
+  /** Free memory of {@linkcode PlanMemory.allocate}. */
   free(address: number): void;
-  /** Address of a tensor's values, if they are in this memory. */
+  /** Address of a tensor's values. Requires {@linkcode holdsTensors}. */
   addressOf(tensor: tf.Tensor): number;
-  /** The values of a tensor, as they are stored: live, never to be written. */
+  /** The stored values of a tensor: a live, read-only view. */
   valuesOf(tensor: tf.Tensor): tf.TypedArray;
-  /** Give a variable the values of a block; what others hold of it stays as it is. */
+  /** Assign the values of a block to a variable. Tensors that share its old values keep them. */
   assign(variable: tf.Variable, block: Block): void;
-  /** Make a tensor whose values a block has from now on, at an address that may change. */
+  /** Create a tensor that shares the values of a block. */
   tensorOf(block: Block, shape: number[]): BlockTensor;
 }
 
-/** A tensor with the values of a block. */
+/** A tensor that shares the values of a block. */
 export interface BlockTensor {
   readonly tensor: tf.Tensor;
-  /** To be called when the block has another place. */
-  moved(): void;
+  /** Bind the two again after the block or the tensor has moved. */
+  rebind(): void;
 }
 
 interface WasmBackend {
@@ -46,11 +51,11 @@ interface CpuBackend {
   data: { get(id: tf.DataId): { values: tf.TypedArray } };
 }
 
-/** A memory on the engine's backend, or why there is none. */
+/** A memory for plans on the engine's backend, or the reason why there is none. */
 export function planMemory(engine: Engine): PlanMemory | string {
   try {
-    if (engine.backendName === "wasm") return onHeap(engine, engine.backend as WasmBackend);
-    if (engine.backendName === "cpu") return ofItsOwn(engine, engine.backend as CpuBackend);
+    if (engine.backendName === "wasm") return heapMemory(engine, engine.backend as WasmBackend);
+    if (engine.backendName === "cpu") return separateMemory(engine, engine.backend as CpuBackend);
   } catch (error) {
     return `WebAssembly with SIMD is not available: ${(error as Error).message}`;
   }
@@ -59,15 +64,15 @@ export function planMemory(engine: Engine): PlanMemory | string {
 
 const heaps = new WeakMap<object, PlanMemory>();
 
-/** TensorFlow.js's own heap. */
-function onHeap(engine: Engine, backend: WasmBackend): PlanMemory | string {
+/** The heap of TensorFlow.js's wasm backend. */
+function heapMemory(engine: Engine, backend: WasmBackend): PlanMemory | string {
   let known = heaps.get(backend);
   if (known !== undefined) return known;
   const { wasm, dataIdMap } = backend;
   const { memory } = wasm.asm;
   if (!(memory?.buffer instanceof ArrayBuffer)) return "the backend runs several threads";
   known = {
-    ...onMemory(engine, memory),
+    ...commonParts(engine, memory),
     holdsTensors: true,
     allocate(bytes) {
       const address = wasm._malloc(bytes);
@@ -80,9 +85,9 @@ function onHeap(engine: Engine, backend: WasmBackend): PlanMemory | string {
     tensorOf(block, shape) {
       const info = backend.makeOutput(shape, "float32");
       const tensor = engine.keep(engine.makeTensorFromTensorInfo(info, backend));
-      const moved = () => block.at = dataIdMap.get(tensor.dataId).memoryOffset;
+      const moved = () => block.address = dataIdMap.get(tensor.dataId).memoryOffset;
       moved();
-      return { tensor, moved };
+      return { tensor, rebind: moved };
     },
   };
   heaps.set(backend, known);
@@ -91,11 +96,11 @@ function onHeap(engine: Engine, backend: WasmBackend): PlanMemory | string {
 
 const pageBytes = 65_536;
 
-/** A memory for one plan; it goes when the plan does. */
-function ofItsOwn(engine: Engine, backend: CpuBackend): PlanMemory {
+/** A separate memory for one plan on the cpu backend, released with the plan. */
+function separateMemory(engine: Engine, backend: CpuBackend): PlanMemory {
   const memory = new WebAssembly.Memory({ initial: 1 });
-  const { kernels, floats, assign } = onMemory(engine, memory);
-  // Address 0 means none.
+  const { kernels, floats, assign } = commonParts(engine, memory);
+  // Address 0 stands for an absent array.
   let top = 16;
   return {
     kernels,
@@ -113,27 +118,29 @@ function ofItsOwn(engine: Engine, backend: CpuBackend): PlanMemory {
       }
       return address;
     },
-    // A plan allocates all at once, and anew when it needs more.
+    // A plan has one allocation, which it frees before it allocates a larger one.
     free: () => top = 16,
     addressOf: () => 0,
     valuesOf: ({ dataId }) => backend.data.get(dataId).values,
     tensorOf(block, shape) {
-      block.use();
+      block.reserve();
       const tensor = engine.keep(engine.makeTensor(new Float32Array(block.size), shape, "float32"));
       const moved = () => {
-        const from = block.at >> 2;
+        const from = block.address >> 2;
         backend.data.get(tensor.dataId).values = floats().subarray(from, from + block.size);
       };
-      return { tensor, moved };
+      return { tensor, rebind: moved };
     },
   };
 }
 
-function noMemory(bytes: number): NotPlanned {
-  return new NotPlanned(`there is no memory for the step: ${Math.ceil(bytes / 2 ** 20)} MiB`);
+function noMemory(bytes: number): PlanError {
+  return new PlanError(
+    `there is not enough memory for the step: ${Math.ceil(bytes / 2 ** 20)} MiB`,
+  );
 }
 
-function onMemory(
+function commonParts(
   engine: Engine,
   memory: WebAssembly.Memory,
 ): Pick<PlanMemory, "kernels" | "floats" | "assign"> {
@@ -148,8 +155,8 @@ function onMemory(
   return {
     kernels: instantiateKernels(memory),
     floats,
-    assign(variable, { at }) {
-      const values = floats().slice(at >> 2, (at >> 2) + variable.size);
+    assign(variable, { address }) {
+      const values = floats().slice(address >> 2, (address >> 2) + variable.size);
       const tensor = engine.makeTensor(values, variable.shape, "float32");
       variable.assign(tensor);
       tensor.dispose();

@@ -6,10 +6,10 @@ import { differentiate } from "./differentiate.ts";
 import type { PlanMemory } from "./memory.ts";
 
 /**
- * The penalties of a model's regularizers, which TensorFlow.js computes from the weights.
+ * The penalties of a model's regularizers, computed by TensorFlow.js.
  *
  * @returns a function that returns their sum and, in training, adds its gradients to those of the
- *   weights; undefined for a model without any
+ *   weights; undefined for a model without regularizers
  */
 export function penaltiesOfStep(
   engine: Engine,
@@ -38,9 +38,9 @@ export function penaltiesOfStep(
       trained.forEach(({ gradient, size }, i) => {
         const added = grads[i]?.dataSync();
         if (added === undefined) return;
-        const at = (gradient as Block).at >> 2;
+        const start = (gradient as Block).address >> 2;
         const all = memory.floats();
-        for (let j = 0; j < size; j++) all[at + j] += added[j];
+        for (let j = 0; j < size; j++) all[start + j] += added[j];
       });
     });
     return sum;

@@ -5,8 +5,8 @@ import { Arena } from "./arena.ts";
 import {
   type Block,
   Builder,
-  NotPlanned,
   type Operation,
+  PlanError,
   sizeOf,
   type Value,
   type Weight,
@@ -15,24 +15,24 @@ import { planLayer } from "./layers/mod.ts";
 import type { PlannedLayer } from "./layers/types.ts";
 import type { PlanMemory } from "./memory.ts";
 
-/** The layers of a model as operations on one piece of memory. */
+/** The layers of a model as operations on one memory. */
 export interface Plan {
   readonly memory: PlanMemory;
   readonly builder: Builder;
   readonly arena: Arena;
   readonly inputs: Value[];
   readonly outputs: Value[];
-  /** In the order of the forward pass. */
+  /** Operations in the order of the forward pass. */
   readonly operations: Operation[];
 }
 
 /**
- * Plan the layers of a model. What comes after them, such as a loss, is added by the caller, who then
- * makes the arena's place.
+ * Plan the layers of a model. The caller adds what follows, such as losses, before it reserves the
+ * arena.
  *
- * @param trained ids of the weights that are trained; undefined for inference
- * @param noise the step that is drawn for; undefined where TensorFlow.js draws
- * @throws NotPlanned when a layer, or the way in which it is configured, is not compiled
+ * @param trained ids of the trained weights; undefined for inference
+ * @param noise returns the step to draw for; undefined if TensorFlow.js draws the noise
+ * @throws PlanError when a layer or its configuration is not supported
  */
 export function planLayers(
   network: tf.LayersModel,
@@ -41,7 +41,7 @@ export function planLayers(
   noise?: () => RandomStep | undefined,
 ): Plan {
   const calls = layerCalls(network);
-  if (calls === undefined) throw new NotPlanned("the model has a call of its own");
+  if (calls === undefined) throw new PlanError("the model overrides call");
   const builder = new Builder(memory, trained, noise);
   const needed = neededCalls(calls);
   const uses = new Map<number, number>();
@@ -66,7 +66,7 @@ export function planLayers(
     });
     return builder.finish({
       ...operation,
-      backward: outputs.some(({ isDifferentiated }) => isDifferentiated)
+      backward: outputs.some(({ requiresGradient }) => requiresGradient)
         ? operation.backward
         : undefined,
     });
@@ -81,7 +81,7 @@ export function planLayers(
   };
 }
 
-/** The calls that outputs are computed from: of an inner model not all outputs may be read. */
+/** Calls that the outputs depend on. An inner model may have unread outputs. */
 function neededCalls({ calls, outputs }: LayerCalls): LayerCall[] {
   const read = new Set(outputs);
   return calls.toReversed().filter((call) => {
@@ -93,10 +93,10 @@ function neededCalls({ calls, outputs }: LayerCalls): LayerCall[] {
 
 function inputValue(builder: Builder, { shape }: tf.SymbolicTensor): Value {
   const row = shape.slice(1);
-  if (row.includes(null)) throw new NotPlanned(`an input has no fixed size: [${shape}]`);
+  if (row.includes(null)) throw new PlanError(`an input has no fixed size: [${shape}]`);
   const value = builder.value(row as number[], []);
-  // Its numbers are read where the batch has them, if possible.
-  if (builder.memory.holdsTensors) value.data.isUsed = false;
+  // If possible, the kernels read the batch's tensor in place.
+  if (builder.memory.holdsTensors) value.data.isReserved = false;
   return value;
 }
 
@@ -106,53 +106,54 @@ function masksOf(
   inputs: Value[],
   { masks }: PlannedLayer,
 ): (Block | undefined)[] | undefined {
-  const given = inputs.map(({ mask }) => mask);
-  if (masks !== undefined || given.every((mask) => mask === undefined)) return masks;
+  const inputMasks = inputs.map(({ mask }) => mask);
+  if (masks !== undefined || inputMasks.every((mask) => mask === undefined)) return masks;
   if (!layer.supportsMasking) return undefined;
   if (!passesMask(layer)) {
-    throw new NotPlanned(`the mask that the layer ${layer.name} makes is not compiled`);
+    throw new PlanError(`the mask computed by the layer ${layer.name} is not compiled`);
   }
-  return outputs.map(() => given[0]);
+  return outputs.map(() => inputMasks[0]);
 }
 
 /**
- * Bring a tensor to a block: numbers that the memory has as float32 are read where they are.
+ * Feed a tensor to a block. A float32 tensor in the plan's memory is read in place, any other is
+ * copied.
  *
- * @returns false when the block has no place yet
+ * @returns false when the arena has to reserve memory for the block first
  */
 export function feed(memory: PlanMemory, tensor: tf.Tensor, block: Block): boolean {
   if (memory.holdsTensors && tensor.dtype === "float32") {
-    block.at = memory.addressOf(tensor);
+    block.address = memory.addressOf(tensor);
     return true;
   }
-  if (!block.isUsed) {
-    block.use();
+  if (!block.isReserved) {
+    block.reserve();
     return false;
   }
-  block.at = block.home;
-  memory.floats().set(memory.valuesOf(tensor), block.at >> 2);
+  block.address = block.arenaAddress;
+  memory.floats().set(memory.valuesOf(tensor), block.address >> 2);
   return true;
 }
 
-/** Bring the current values of the weights. */
+/** Feed the current values of the weights. */
 export function feedWeights(memory: PlanMemory, weights: readonly Weight[]): void {
   for (const { variable, data } of weights) feed(memory, variable(), data);
 }
 
-/** A tensor's rows, if it has the shape of a value in each. */
-export function fits({ shape }: tf.Tensor, value: Pick<Value, "shape">): boolean {
+/** Whether each row of a tensor has the shape of a value. */
+export function hasRowShape({ shape }: tf.Tensor, value: Pick<Value, "shape">): boolean {
   return shape.length === value.shape.length + 1 &&
     value.shape.every((size, i) => size === shape[i + 1]);
 }
 
-/** A copy of a value as a tensor. */
+/** A copy of a block as a tensor. */
 export function toTensor(
   engine: { makeTensor(values: tf.TypedArray, shape: number[], dtype: "float32"): tf.Tensor },
   memory: PlanMemory,
-  { at }: Block,
+  { address }: Block,
   shape: number[],
 ): tf.Tensor {
-  const from = at >> 2;
+  const from = address >> 2;
   return engine.makeTensor(
     memory.floats().slice(from, from + sizeOf(shape)),
     shape,

@@ -1,22 +1,22 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
 import type { PlanMemory } from "./memory.ts";
-import { feed, feedWeights, fits, planLayers, toTensor } from "./plan.ts";
+import { feed, feedWeights, hasRowShape, planLayers, toTensor } from "./plan.ts";
 
 /** A forward pass in inference mode as a fixed list of kernel calls. */
 export interface PredictPlan {
-  /** Whether it can compute these inputs. */
+  /** Whether the plan can compute these inputs. */
   accepts(inputs: tf.Tensor[]): boolean;
   /** The outputs as new tensors. */
   compute(inputs: tf.Tensor[]): tf.Tensor[];
-  /** Release its memory. */
+  /** Release the plan's memory. */
   dispose(): void;
 }
 
 /**
  * Plan the forward pass of a model.
  *
- * @throws NotPlanned when it has a layer that is not compiled
+ * @throws PlanError when a layer or its configuration is not supported
  */
 export function planPrediction(
   engine: Engine,
@@ -25,21 +25,21 @@ export function planPrediction(
 ): PredictPlan {
   const { builder, arena, inputs, operations, outputs } = planLayers(network, memory);
   const { weights } = builder;
-  const bring = (tensors: tf.Tensor[]): boolean => {
+  const feedInputs = (tensors: tf.Tensor[]): boolean => {
     feedWeights(memory, weights);
     let isReady = true;
     inputs.forEach(({ data }, i) => isReady = feed(memory, tensors[i], data) && isReady);
     return isReady;
   };
   return {
-    accepts: (tensors) => inputs.every((input, i) => fits(tensors[i], input)),
+    accepts: (tensors) => inputs.every((input, i) => hasRowShape(tensors[i], input)),
     compute(tensors) {
       const [rows] = tensors[0].shape;
       arena.reserve(rows);
-      if (!bring(tensors)) {
+      if (!feedInputs(tensors)) {
         arena.invalidate();
         arena.reserve(rows);
-        bring(tensors);
+        feedInputs(tensors);
       }
       for (const { forward } of operations) forward(rows);
       return outputs.map(({ data, shape }) => toTensor(engine, memory, data, [rows, ...shape]));

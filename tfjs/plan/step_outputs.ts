@@ -1,23 +1,23 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Compiled } from "../compiled.ts";
 import type { Engine } from "../engine.ts";
-import { type Block, NotPlanned } from "./builder.ts";
+import { type Block, PlanError } from "./builder.ts";
 import { differentiate } from "./differentiate.ts";
 import type { AccuracyKernel, LossKernel } from "./kernels.ts";
 import { lossKernelOf, metricKernelOf } from "./measures.ts";
 import type { PlanMemory } from "./memory.ts";
-import { feed, fits, type Plan, toTensor } from "./plan.ts";
-import type { Computed, Customs, PlanBatch, RehearsedOutput } from "./step_plan.ts";
+import { feed, hasRowShape, type Plan, toTensor } from "./plan.ts";
+import type { Fallbacks, OutputDetails, PlanBatch, StepResults } from "./step_plan.ts";
 
 interface PlannedOutput {
   kernel: LossKernel | undefined;
   targets: Block;
-  /** Whether a kernel reads the targets: that of the loss, or of a metric. */
+  /** Whether the kernel of the loss or of a metric reads the targets. */
   readsTargets: boolean;
-  /** Shape of a row of the targets that the kernels take. */
+  /** Shape of one row of the targets, as the kernels expect it. */
   targetShape: readonly number[];
   weights: Block;
-  /** Weights of the steps that the output's mask leaves; undefined without one. */
+  /** Weights of the time steps, by the output's mask; undefined without a mask. */
   stepWeights: Block | undefined;
   gradient: Block | undefined;
   positions: number;
@@ -29,38 +29,44 @@ interface PlannedMetric {
   output: number;
 }
 
-/** What a step does with the outputs of its layers. */
+/** The part of a step after the layers: losses, metrics and their gradients. */
 export interface StepOutputs {
-  /** Of each metric, whether a kernel computes it. */
-  readonly metricsByKernel: boolean[];
-  /** Whether the targets and weights of a batch are such as the kernels read. */
+  /** For each metric, whether a kernel computes it. */
+  readonly hasMetricKernel: boolean[];
+  /** Whether the kernels can read the targets and sample weights of a batch. */
   accepts(batch: Pick<PlanBatch, "xs" | "ys" | "weights">): boolean;
-  /** Bring targets and weights of a batch; false when memory has to be reserved first. */
-  bring(batch: PlanBatch): boolean;
+  /** Feed targets and sample weights of a batch; false when memory has to be reserved first. */
+  feed(batch: PlanBatch): boolean;
   /** Compute the loss of each output and, in training, its gradient. */
-  losses(rows: number, batch: PlanBatch): number[];
-  /** Copies of the outputs, to be compared. */
-  copies(rows: number, losses: number[]): RehearsedOutput[];
-  /** Add up the gradients of a value that is an output twice. */
-  joinGradients(rows: number): void;
-  /** Write what the step measures: losses, then metrics. */
-  measure(rows: number, batch: PlanBatch, to: Computed, total: number, losses: number[]): void;
+  computeLosses(rows: number, batch: PlanBatch): number[];
+  /** Copies of the outputs and their gradients, for a comparison. */
+  details(rows: number, losses: number[]): OutputDetails[];
+  /** Add up the gradients of a value that is several outputs. */
+  sumGradients(rows: number): void;
+  /** Compute the metrics and write the results: losses, then metrics. */
+  writeResults(
+    rows: number,
+    batch: PlanBatch,
+    to: StepResults,
+    total: number,
+    losses: number[],
+  ): void;
 }
 
 /**
  * Plan the losses and metrics of a model after its layers.
  *
- * @throws NotPlanned for a mask that does not fit the loss
+ * @throws PlanError when an output's mask does not match the positions of its loss
  */
 export function planOutputs(
   engine: Engine,
   compiled: Compiled,
   { builder, memory, outputs }: Plan,
-  customs: Customs,
+  fallbacks: Fallbacks,
 ): StepOutputs {
   const { lossNames } = compiled;
   const metrics = compiled.metrics.map((metric): PlannedMetric => ({
-    // The means of masked outputs have weights.
+    // Metrics of a masked output are weighted means, which have no kernel.
     kernel: outputs[metric.output].mask === undefined
       ? metricKernelOf(memory.kernels, compiled, metric)
       : undefined,
@@ -70,7 +76,7 @@ export function planOutputs(
     const columns = output.shape.at(-1) ?? 1;
     const { mask } = output;
     if (mask !== undefined && mask.size !== output.size / columns) {
-      throw new NotPlanned("the mask of an output has other steps than its loss");
+      throw new PlanError("the mask of an output does not match the steps of its loss");
     }
     const isSparse = lossNames[i] === "sparseCategoricalCrossentropy";
     const kernel = lossKernelOf(memory.kernels, lossNames[i]);
@@ -87,7 +93,7 @@ export function planOutputs(
       columns,
     };
   });
-  const joined = builder.finish({ forward() {}, backward() {} });
+  const sums = builder.finish({ forward() {}, backward() {} });
 
   const maskOf = (i: number, rows: number): tf.Tensor | undefined => {
     const { mask } = outputs[i];
@@ -98,10 +104,18 @@ export function planOutputs(
     const { data, mask } = outputs[i];
     const all = rows * positions;
     if (mask !== undefined && stepWeights !== undefined) {
-      memory.kernels.maskWeights(all, mask.at, weights.at, stepWeights.at);
+      memory.kernels.maskWeights(all, mask.address, weights.address, stepWeights.address);
     }
-    const { at } = stepWeights ?? weights;
-    return kernel(all, columns, data.at, targets.at, at, gradient?.at ?? 0, 1 / all) / all;
+    const { address } = stepWeights ?? weights;
+    return kernel(
+      all,
+      columns,
+      data.address,
+      targets.address,
+      address,
+      gradient?.address ?? 0,
+      1 / all,
+    ) / all;
   };
   const lossByTfjs = (i: number, rows: number, batch: PlanBatch): number => {
     const { gradient } = planned[i];
@@ -109,52 +123,53 @@ export function planOutputs(
     engine.tidy(() => {
       const prediction = toTensor(engine, memory, outputs[i].data, [rows, ...outputs[i].shape]);
       const mask = maskOf(i, rows);
-      const run = () => customs.loss(i, prediction, batch, mask);
+      const run = () => fallbacks.loss(i, prediction, batch, mask);
       if (gradient === undefined) {
         result = run().dataSync()[0];
         return;
       }
       const { value, grads } = differentiate(engine, run, [prediction], false);
-      memory.floats().set((grads[0] as tf.Tensor).dataSync(), gradient.at >> 2);
+      memory.floats().set((grads[0] as tf.Tensor).dataSync(), gradient.address >> 2);
       result = value.dataSync()[0];
     });
     return result;
   };
 
   return {
-    metricsByKernel: metrics.map(({ kernel }) => kernel !== undefined),
+    hasMetricKernel: metrics.map(({ kernel }) => kernel !== undefined),
     accepts: ({ xs, ys, weights }) =>
       planned.every(({ kernel, readsTargets, targetShape, positions }, i) =>
-        (!readsTargets || fits(ys[i], { shape: targetShape })) &&
+        (!readsTargets || hasRowShape(ys[i], { shape: targetShape })) &&
         (kernel === undefined || weights[i] === undefined ||
           (positions === 1 && weights[i].size === xs[0].shape[0]))
       ),
-    bring({ ys, weights: rowWeights }) {
+    feed({ ys, weights: rowWeights }) {
       let isReady = true;
       planned.forEach(({ readsTargets, targets, weights }, i) => {
         if (readsTargets) isReady = feed(memory, ys[i], targets) && isReady;
-        if (rowWeights[i] === undefined) weights.at = 0;
+        if (rowWeights[i] === undefined) weights.address = 0;
         else isReady = feed(memory, rowWeights[i], weights) && isReady;
       });
       return isReady;
     },
-    losses: (rows, batch) =>
+    computeLosses: (rows, batch) =>
       planned.map(({ kernel }, i) =>
         kernel === undefined ? lossByTfjs(i, rows, batch) : lossByKernel(i, rows, kernel)
       ),
-    copies: (rows, losses) =>
+    details: (rows, losses) =>
       outputs.map(({ data, size }, i) => {
         const { kernel, gradient } = planned[i];
-        const copy = ({ at }: Block) => memory.floats().slice(at >> 2, (at >> 2) + rows * size);
+        const copy = ({ address }: Block) =>
+          memory.floats().slice(address >> 2, (address >> 2) + rows * size);
         return {
           values: copy(data),
           loss: losses[i],
-          isByKernel: kernel !== undefined,
+          hasLossKernel: kernel !== undefined,
           gradient: gradient && copy(gradient),
         };
       }),
-    joinGradients: (rows) => joined.backward?.(rows),
-    measure(rows, batch, { values, sizes }, total, losses) {
+    sumGradients: (rows) => sums.backward?.(rows),
+    writeResults(rows, batch, { values, sizes }, total, losses) {
       values.length = sizes.length = 0;
       const push = (...numbers: number[]) => {
         values.push(...numbers);
@@ -166,18 +181,20 @@ export function planOutputs(
         const { positions, columns, targets } = planned[output];
         const { data, shape } = outputs[output];
         const all = rows * positions;
-        if (kernel !== undefined) return push(kernel(all, columns, data.at, targets.at) / all);
+        if (kernel !== undefined) {
+          return push(kernel(all, columns, data.address, targets.address) / all);
+        }
         engine.tidy(() => {
           const prediction = toTensor(engine, memory, data, [rows, ...shape]);
-          push(...customs.metric(index, prediction, batch, maskOf(output, rows)).dataSync());
+          push(...fallbacks.metric(index, prediction, batch, maskOf(output, rows)).dataSync());
         });
       });
     },
   };
 }
 
-/** A block for a tensor of the batch. */
+/** Reserve a block only if the batch's tensor is copied to it. */
 function feedBlock(block: Block, { holdsTensors }: PlanMemory): Block {
-  block.isUsed = !holdsTensors;
+  block.isReserved = !holdsTensors;
   return block;
 }

@@ -2,10 +2,10 @@ import type * as tf from "@tensorflow/tfjs";
 import { type Compiled, trainableWeights } from "../compiled.ts";
 import type { Engine } from "../engine.ts";
 import { type NoiseSource, stepOfRun } from "../random_seed.ts";
-import { type LayerVariable, NotPlanned, type Weight } from "./builder.ts";
+import { type LayerVariable, PlanError, type Weight } from "./builder.ts";
 import type { BlockTensor, PlanMemory } from "./memory.ts";
 import { penaltiesOfStep } from "./penalties.ts";
-import { feed, feedWeights, fits, planLayers } from "./plan.ts";
+import { feed, feedWeights, hasRowShape, planLayers } from "./plan.ts";
 import { planOutputs } from "./step_outputs.ts";
 
 /** The tensors of a batch. */
@@ -16,134 +16,134 @@ export interface PlanBatch {
   size: number;
 }
 
-/** What TensorFlow.js computes where a plan does not. */
-export interface Customs {
+/** Losses and metrics without a kernel, computed by TensorFlow.js. */
+export interface Fallbacks {
   /** Loss of an output. */
   loss(output: number, prediction: tf.Tensor, batch: PlanBatch, mask?: tf.Tensor): tf.Scalar;
-  /** A metric of an output: its mean, or its sums. */
+  /** A metric of an output: its mean, or the sums of a ratio. */
   metric(index: number, prediction: tf.Tensor, batch: PlanBatch, mask?: tf.Tensor): tf.Tensor;
 }
 
 /** A training step without its update, or an evaluation step, as a fixed list of kernel calls. */
 export interface StepPlan {
-  /** Whether it can compute this batch. */
+  /** Whether the plan can compute a batch. */
   accepts(batch: PlanBatch): boolean;
-  /** Compute losses, metrics and, in training, gradients. The model is not changed. */
-  compute(batch: PlanBatch): Computed;
-  /** As `compute`, with what a comparison needs. */
-  rehearse(batch: PlanBatch): Rehearsed;
-  /** Change what layers keep from the last batch, such as moving averages. */
+  /** Compute losses, metrics and, in training, gradients. Does not change the model. */
+  compute(batch: PlanBatch): StepResults;
+  /** As {@linkcode compute}, with the details that a comparison needs. */
+  computeWithDetails(batch: PlanBatch): DetailedResults;
+  /** Update the state of layers, such as moving averages, after the batch. */
   commit(): void;
-  /** Release its memory. */
+  /** Release the plan's memory. */
   dispose(): void;
 }
 
-/** Results of a step; valid until the next one. */
-export interface Computed {
-  /** The total loss, the losses if there are several, the metrics. */
+/** Results of a step, valid until the next one. */
+export interface StepResults {
+  /** Total loss, loss of each output if there are several, metrics. */
   values: number[];
-  /** How many of the values each measure has. */
+  /** Number of `values` of each loss and metric. */
   sizes: number[];
-  /** The gradients of the trained weights, by variable. They are the plan's own. */
+  /** Gradients of the trained weights, by name of the variable. Owned by the plan. */
   gradients: { name: string; tensor: tf.Tensor }[];
 }
 
-/** Results of a step and how it came to them; copies. */
-export interface Rehearsed extends Computed {
-  outputs: RehearsedOutput[];
-  /** Of each metric, whether a kernel computed it. */
-  metricsByKernel: boolean[];
+/** Results of a step with copies of its outputs. */
+export interface DetailedResults extends StepResults {
+  outputs: OutputDetails[];
+  /** For each metric, whether a kernel computes it. */
+  hasMetricKernel: boolean[];
 }
 
-/** An output of a step. */
-export interface RehearsedOutput {
+/** Details of an output of the model. */
+export interface OutputDetails {
   values: Float32Array;
   loss: number;
-  /** Whether a kernel computed the loss. */
-  isByKernel: boolean;
-  /** The gradient of the loss by the output; undefined in an evaluation. */
+  /** Whether a kernel computes the loss. */
+  hasLossKernel: boolean;
+  /** Gradient of the loss with respect to the output; undefined in evaluation. */
   gradient: Float32Array | undefined;
 }
 
 /**
  * Plan the step of a model.
  *
- * @param noise who draws the random numbers of dropout and noise layers
- * @throws NotPlanned when it has a layer that is not compiled
+ * @param noise source of the random numbers of dropout and noise layers. Default: "keepfit"
+ * @throws PlanError when a layer or its configuration is not supported
  */
 export function planStep(
   engine: Engine,
   compiled: Compiled,
   memory: PlanMemory,
   isTraining: boolean,
-  customs: Customs,
+  fallbacks: Fallbacks,
   noise: NoiseSource = "keepfit",
 ): StepPlan {
   const { network } = compiled;
   const trained = isTraining ? trainableWeights(network) as unknown as LayerVariable[] : [];
-  const stepOf = noise === "keepfit" ? () => stepOfRun(engine) : undefined;
+  const currentStep = noise === "keepfit" ? () => stepOfRun(engine) : undefined;
   const ids = isTraining ? trained.map(({ id }) => id) : undefined;
-  const plan = planLayers(network, memory, ids, stepOf);
+  const plan = planLayers(network, memory, ids, currentStep);
   const { builder, arena, inputs, operations } = plan;
 
-  const measured = planOutputs(engine, compiled, plan, customs);
+  const stepOutputs = planOutputs(engine, compiled, plan, fallbacks);
   const backward = operations.map(({ backward }) => backward)
     .filter((run) => run !== undefined)
     .toReversed();
   const commits = operations.map(({ commit }) => commit).filter((run) => run !== undefined);
   const weights = builder.weights;
   const gradients = gradientTensors(memory, weights, trained);
-  const computed: Computed = { values: [], sizes: [], gradients };
+  const computed: StepResults = { values: [], sizes: [], gradients };
   const penalize = penaltiesOfStep(engine, network, memory, weights, isTraining);
 
-  /** Bring everything that a batch needs; false when memory has to be reserved first. */
-  const bring = (batch: PlanBatch): boolean => {
+  /** Feed the weights and the batch; false when memory has to be reserved first. */
+  const feedBatch = (batch: PlanBatch): boolean => {
     feedWeights(memory, weights);
     let isReady = true;
     inputs.forEach(({ data }, i) => isReady = feed(memory, batch.xs[i], data) && isReady);
-    return measured.bring(batch) && isReady;
+    return stepOutputs.feed(batch) && isReady;
   };
   const reserve = (rows: number): void => {
-    if (arena.reserve(rows)) { for (const one of gradients) one.moved(); }
+    if (arena.reserve(rows)) { for (const one of gradients) one.rebind(); }
   };
 
-  /** @param seen is given what the outputs are, if it is there */
-  const run = (batch: PlanBatch, seen?: RehearsedOutput[]): Computed => {
+  /** @param details receives the details of each output, if given */
+  const run = (batch: PlanBatch, details?: OutputDetails[]): StepResults => {
     const { size: rows } = batch;
     reserve(rows);
-    if (!bring(batch)) {
+    if (!feedBatch(batch)) {
       arena.invalidate();
       reserve(rows);
-      bring(batch);
+      feedBatch(batch);
     }
     for (const { forward } of operations) forward(rows);
-    const losses = measured.losses(rows, batch);
-    if (seen !== undefined) seen.push(...measured.copies(rows, losses));
+    const losses = stepOutputs.computeLosses(rows, batch);
+    if (details !== undefined) details.push(...stepOutputs.details(rows, losses));
     let total = 0;
     for (const loss of losses) total += loss;
-    measured.joinGradients(rows);
+    stepOutputs.sumGradients(rows);
     for (const differentiate of backward) differentiate(rows);
     builder.sumWeightGradients();
     total += penalize?.() ?? 0;
-    measured.measure(rows, batch, computed, total, losses);
+    stepOutputs.writeResults(rows, batch, computed, total, losses);
     return computed;
   };
 
   return {
     accepts: ({ xs, ys, weights }) =>
-      (!builder.draws || stepOfRun(engine) !== undefined) &&
-      inputs.every((input, i) => fits(xs[i], input)) &&
-      measured.accepts({ xs, ys, weights }),
+      (!builder.usesNoise || stepOfRun(engine) !== undefined) &&
+      inputs.every((input, i) => hasRowShape(xs[i], input)) &&
+      stepOutputs.accepts({ xs, ys, weights }),
     compute: (batch) => run(batch),
-    rehearse(batch) {
-      const seen: RehearsedOutput[] = [];
-      const { values, sizes, gradients } = run(batch, seen);
+    computeWithDetails(batch) {
+      const details: OutputDetails[] = [];
+      const { values, sizes, gradients } = run(batch, details);
       return {
         values: values.slice(),
         sizes: sizes.slice(),
         gradients,
-        outputs: seen,
-        metricsByKernel: measured.metricsByKernel,
+        outputs: details,
+        hasMetricKernel: stepOutputs.hasMetricKernel,
       };
     },
     commit() {
@@ -167,11 +167,11 @@ function gradientTensors(
     const variable = one.read();
     const gradient = weights.find((known) => known.variable() === variable)?.gradient;
     if (gradient === undefined) {
-      throw new NotPlanned(`no compiled layer reads the weight ${variable.name}`);
+      throw new PlanError(`no compiled layer reads the weight ${variable.name}`);
     }
     return { variable, gradient };
   });
-  // Not before all are found: each is a tensor that has to be disposed.
+  // Created after all are found, because tensors created before an error would leak.
   return found.map(({ variable: { name, shape }, gradient }) => ({
     name,
     ...memory.tensorOf(gradient, shape),

@@ -1,16 +1,16 @@
 import type * as tf from "@tensorflow/tfjs";
 import { isChanged, layerCalls } from "../forward.ts";
 
-/** Layers inside of wrappers and recurrent layers. */
+/** Fields of wrappers and recurrent layers that hold an inner layer. */
 const innerLayers = ["layer", "forwardLayer", "backwardLayer", "cell"] as const;
 
 type AnyLayer = tf.layers.Layer & { [inner in typeof innerLayers[number]]?: tf.layers.Layer };
 
 /**
- * Watch what a plan has taken from the layers of a model: numbers, texts, flags and activations, such
- * as the rate of a dropout, which a callback may change between two batches.
+ * Watch the settings of a model's layers: numbers, strings, booleans and activations. A callback may
+ * change them, such as the rate of a dropout, between two batches.
  *
- * @returns a function that tells whether something has changed since
+ * @returns a function that returns whether a setting has changed since this call
  */
 export function watchSettings(network: tf.LayersModel): () => boolean {
   const layers = new Set<AnyLayer>();
@@ -33,7 +33,7 @@ export function watchSettings(network: tf.LayersModel): () => boolean {
 }
 
 function isSetting(name: string, value: unknown): boolean {
-  // Each step asks which weights are trained.
+  // Each step reads which weights are trained.
   if (/trainable/i.test(name)) return false;
   if (typeof value === "object" && value !== null) {
     return "getClassName" in value && "apply" in value;

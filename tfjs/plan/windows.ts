@@ -1,4 +1,4 @@
-import { NotPlanned } from "./builder.ts";
+import { PlanError } from "./builder.ts";
 
 /** How windows go along one axis of an image. */
 export interface Axis {
@@ -13,7 +13,7 @@ export interface Axis {
   /** Distance of two pixels of a window. */
   dilation: number;
   /** Pixels of the first window that are in front of the image. */
-  before: number;
+  paddingBefore: number;
 }
 
 /** The two axes of an image: its rows and its columns. A series has one row. */
@@ -40,7 +40,7 @@ export interface Phase extends Windows {
   /** Which weights `taps` belong to. */
   weights: number[];
   /** The pixels of the input whose gradients they give. */
-  places: number[];
+  pixels: number[];
 }
 
 /** The axis of windows with the paddings of TensorFlow.js. */
@@ -54,27 +54,34 @@ export function axisOf(
   const extent = (size - 1) * dilation + 1;
   if (padding === "valid") {
     const output = Math.ceil((input - extent + 1) / stride);
-    return { input, output, size, stride, dilation, before: 0 };
+    return { input, output, size, stride, dilation, paddingBefore: 0 };
   }
-  if (padding !== "same") throw new NotPlanned(`the padding ${padding} is not compiled`);
+  if (padding !== "same") throw new PlanError(`the padding ${padding} is not compiled`);
   const output = Math.ceil(input / stride);
   const outside = Math.max(0, (output - 1) * stride + extent - input);
-  return { input, output, size, stride, dilation, before: Math.floor(outside / 2) };
+  return { input, output, size, stride, dilation, paddingBefore: Math.floor(outside / 2) };
 }
 
 /** The only window of an axis without extent, as that of the rows of a series. */
-export const flatAxis: Axis = { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0 };
+export const flatAxis: Axis = {
+  input: 1,
+  output: 1,
+  size: 1,
+  stride: 1,
+  dilation: 1,
+  paddingBefore: 0,
+};
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** The windows of the forward pass. */
 export function forwardWindows(axes: Axes): { padded: Padded; windows: Windows } {
-  const [height, width] = axes.map(({ input, output, size, stride, dilation, before }) => {
-    const end = (output - 1) * stride + (size - 1) * dilation + 1 - before;
-    return before + Math.max(input, end);
+  const [height, width] = axes.map(({ input, output, size, stride, dilation, paddingBefore }) => {
+    const end = (output - 1) * stride + (size - 1) * dilation + 1 - paddingBefore;
+    return paddingBefore + Math.max(input, end);
   });
   const [rows, columns] = axes;
-  const padded = { top: rows.before, left: columns.before, height, width };
+  const padded = { top: rows.paddingBefore, left: columns.paddingBefore, height, width };
   const pixels = ([i, j]: [number[], number[]]) => pairs(i, j, (a, b) => a * width + b);
   const along = (of: (axis: Axis) => number[]) => pixels([of(rows), of(columns)]);
   return {
@@ -89,7 +96,7 @@ export function forwardWindows(axes: Axes): { padded: Padded; windows: Windows }
 /** What of an axis has the same rest of its position by the stride. */
 interface AxisPhase {
   /** Pixels of the input. */
-  places: number[];
+  pixels: number[];
   /** For each of them the window that its first weight would be in. */
   windows: number[];
   /** Weights that reach them. */
@@ -98,18 +105,18 @@ interface AxisPhase {
   earlier: number[];
 }
 
-function phasesOf({ input, size, stride, dilation, before }: Axis): AxisPhase[] {
+function phasesOf({ input, size, stride, dilation, paddingBefore }: Axis): AxisPhase[] {
   const rest = (position: number) => position % stride;
   return range(stride).map((phase) => {
-    const places = range(input).filter((i) => rest(i + before) === phase);
+    const pixels = range(input).filter((i) => rest(i + paddingBefore) === phase);
     const weights = range(size).filter((u) => rest(u * dilation) === phase);
     return {
-      places,
-      windows: places.map((i) => Math.floor((i + before) / stride)),
+      pixels,
+      windows: pixels.map((i) => Math.floor((i + paddingBefore) / stride)),
       weights,
       earlier: weights.map((u) => Math.floor(u * dilation / stride)),
     };
-  }).filter(({ places }) => places.length > 0);
+  }).filter(({ pixels }) => pixels.length > 0);
 }
 
 /**
@@ -131,7 +138,7 @@ export function backwardWindows(axes: Axes): { padded: Padded; phases: Phase[] }
       starts: pairs(row.windows, column.windows, (i, j) => (i + top) * width + j + left - back),
       taps: pairs(row.earlier, column.earlier, (i, j) => back - (i * width + j)),
       weights: pairs(row.weights, column.weights, (u, v) => u * axes[1].size + v),
-      places: pairs(row.places, column.places, (i, j) => i * axes[1].input + j),
+      pixels: pairs(row.pixels, column.pixels, (i, j) => i * axes[1].input + j),
     };
   });
   return {

@@ -5,7 +5,7 @@ import {
   planActivation,
   type PlannedActivation,
 } from "../activations.ts";
-import { type Builder, type LayerVariable, NotPlanned, type Value } from "../builder.ts";
+import { type Builder, type LayerVariable, PlanError, type Value } from "../builder.ts";
 import { planIdentity } from "./shape.ts";
 import type { PlannedLayer } from "./types.ts";
 
@@ -29,7 +29,7 @@ export function planReLU(
   if (maxValue === undefined || maxValue === null) {
     return plan(activationNamed("relu"), input, builder);
   }
-  if (maxValue !== 6) throw new NotPlanned(`ReLU with maxValue ${maxValue} is not compiled`);
+  if (maxValue !== 6) throw new PlanError(`ReLU with maxValue ${maxValue} is not compiled`);
   return plan(activationNamed("relu6"), input, builder);
 }
 
@@ -49,7 +49,7 @@ export function planELU(
   builder: Builder,
 ): PlannedLayer {
   // TensorFlow.js computes the function with alpha 1 whatever is given.
-  if (alpha !== 1) throw new NotPlanned(`ELU with alpha ${alpha} is not compiled`);
+  if (alpha !== 1) throw new PlanError(`ELU with alpha ${alpha} is not compiled`);
   return plan(activationNamed("elu"), input, builder);
 }
 
@@ -84,16 +84,24 @@ export function planPReLU(
     outputs: [output],
     operation: {
       forward(rows) {
-        if (spread) kernels.spread(size, alpha.data.at, index.at, spread.at);
-        const { at } = spread ?? alpha.data;
-        kernels.prelu(rows, size, input.data.at, at, output.data.at);
+        if (spread) kernels.spread(size, alpha.data.address, index.address, spread.address);
+        const { address } = spread ?? alpha.data;
+        kernels.prelu(rows, size, input.data.address, address, output.data.address);
       },
       backward(rows) {
-        const { at } = spread ?? alpha.data;
-        const [dx, da] = [to?.at ?? 0, spreadGradient?.at ?? 0];
-        kernels.preluGradient(rows, size, input.data.at, at, output.gradient.at, dx, da);
+        const { address } = spread ?? alpha.data;
+        const [dx, da] = [to?.address ?? 0, spreadGradient?.address ?? 0];
+        kernels.preluGradient(
+          rows,
+          size,
+          input.data.address,
+          address,
+          output.gradient.address,
+          dx,
+          da,
+        );
         if (index && alphaGradient) {
-          kernels.spreadGradient(size, alpha.size, da, index.at, alphaGradient.at);
+          kernels.spreadGradient(size, alpha.size, da, index.address, alphaGradient.address);
         }
       },
     },
@@ -118,7 +126,7 @@ export function planSoftmax(
   builder: Builder,
 ): PlannedLayer {
   if (axis !== undefined && axis !== -1 && axis !== input.shape.length) {
-    throw new NotPlanned(`Softmax over axis ${axis} is not compiled`);
+    throw new PlanError(`Softmax over axis ${axis} is not compiled`);
   }
   return plan(activationNamed("softmax"), input, builder);
 }
@@ -158,7 +166,7 @@ function plan(activation: PlannedActivation, input: Value, builder: Builder): Pl
       forward,
       backward(rows) {
         backward(rows);
-        if (to !== undefined) kernels.copy(rows * input.size, output.gradient.at, to.at);
+        if (to !== undefined) kernels.copy(rows * input.size, output.gradient.address, to.address);
       },
     },
   };

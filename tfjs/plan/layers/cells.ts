@@ -1,5 +1,5 @@
 import { type Activation, kindOf, needsInput } from "../activations.ts";
-import { type Block, type Builder, type LayerVariable, NotPlanned } from "../builder.ts";
+import { type Block, type Builder, type LayerVariable, PlanError } from "../builder.ts";
 import { indices } from "./rearrange.ts";
 import { multiply, multiplyStrided } from "../matrices.ts";
 
@@ -32,9 +32,9 @@ export interface CellStep {
 /** Where the next states of a step are written. */
 export interface NextStates {
   /** Addresses, in the order of the states. */
-  at: number[];
+  addresses: number[];
   /** Distance of two rows. */
-  step: number;
+  rowStride: number;
 }
 
 /**
@@ -67,7 +67,7 @@ type PlanCell = (
 ) => PlannedCell;
 
 /** The states as they are multiplied with the weights. */
-function planReading(
+function planStateDropout(
   builder: Builder,
   h: Block,
   [steps, units]: [number, number],
@@ -87,17 +87,18 @@ function planReading(
   const map = builder.constants(indices([steps, units], [0, 1]));
   return {
     ofStep(rows: number, at: number) {
-      kernels.copyColumns(rows, units, at, size, one.at, units);
-      kernels.multiply(rows * units, one.at, factors.at, one.at);
-      return { at: one.at, step: units };
+      kernels.copyColumns(rows, units, at, size, one.address, units);
+      kernels.multiply(rows * units, one.address, factors.address, one.address);
+      return { at: one.address, step: units };
     },
     ofAll(rows: number) {
-      kernels.gather(rows, size, map.at, factors.at, units, spread.at);
-      kernels.multiply(rows * size, h.at, spread.at, all.at);
+      kernels.gather(rows, size, map.address, factors.address, units, spread.address);
+      kernels.multiply(rows * size, h.address, spread.address, all.address);
       return all;
     },
     /** The gradient of the state from that of its product with the factors. */
-    backward: (rows: number, dh: Block) => kernels.multiply(rows * units, dh.at, factors.at, dh.at),
+    backward: (rows: number, dh: Block) =>
+      kernels.multiply(rows * units, dh.address, factors.address, dh.address),
   };
 }
 
@@ -107,7 +108,7 @@ const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked, factors }) => {
   const [width, step, zStep] = [4 * units, steps * units, steps * 4 * units];
   const [kind, gateKind] = [kindOf(cell.activation), kindOf(cell.recurrentActivation)];
   const weight = builder.weight(cell.recurrentKernel);
-  const pre = sumsOfGates(cell, builder, zStep);
+  const pre = reservePreActivations(cell, builder, zStep);
   const [h, c, active] = [step, step, step].map((size) => builder.perRow(size));
   const sums = builder.perRow(width);
   const kept = isMasked ? builder.perRow(units) : undefined;
@@ -115,34 +116,34 @@ const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked, factors }) => {
   const back = multiplyStrided(builder, width, units);
   const transposed = builder.fixed(weight.size);
   const whole = multiply(builder, units, width);
-  const reading = planReading(builder, h, [steps, units], factors);
+  const reading = planStateDropout(builder, h, [steps, units], factors);
   return {
     states: [h, c],
     forward({ rows, time, hasState, y, mask }, next) {
       const [zAt, hAt] = [stepAt(z, time, width), stepAt(h, time, units)];
       if (hasState) {
         const read = reading.ofStep(rows, hAt);
-        product(rows, read.at, read.step, weight.data.at, sums.at);
+        product(rows, read.at, read.step, weight.data.address, sums.address);
       }
       // deno-fmt-ignore
       kernels.lstm(
-        rows, units, gateKind, kind, zStep, step, next.step,
-        zAt, stepAt(pre, time, width), hasState ? sums.at : 0, mask, steps,
-        hAt, stepAt(c, time, units), stepAt(active, time, units), next.at[0], next.at[1], y,
+        rows, units, gateKind, kind, zStep, step, next.rowStride,
+        zAt, stepAt(pre, time, width), hasState ? sums.address : 0, mask, steps,
+        hAt, stepAt(c, time, units), stepAt(active, time, units), next.addresses[0], next.addresses[1], y,
       );
     },
-    beginBackward: () => kernels.transpose(units, width, weight.data.at, transposed.at),
+    beginBackward: () => kernels.transpose(units, width, weight.data.address, transposed.address),
     backward({ rows, time, hasState, y, mask }, [dh, dc]) {
       const zAt = stepAt(z, time, width);
       // deno-fmt-ignore
       kernels.lstmGradient(
         rows, units, gateKind, kind, zStep, step, zAt, stepAt(pre, time, width), mask, steps,
-        stepAt(c, time, units), stepAt(active, time, units), dh.at, dc.at, y, kept?.at ?? 0,
+        stepAt(c, time, units), stepAt(active, time, units), dh.address, dc.address, y, kept?.address ?? 0,
       );
       if (!hasState) return;
-      back(rows, zAt, zStep, transposed.at, dh.at);
+      back(rows, zAt, zStep, transposed.address, dh.address);
       reading.backward(rows, dh);
-      if (kept !== undefined) kernels.add(rows * units, kept.at, dh.at);
+      if (kept !== undefined) kernels.add(rows * units, kept.address, dh.address);
     },
     weightGradient: (rows, to) => whole.weightGradient(rows * steps, reading.ofAll(rows), z, to),
   };
@@ -154,53 +155,53 @@ const planSimple: PlanCell = (cell, builder, { steps, z, isMasked, factors }) =>
   const step = steps * units;
   const kind = kindOf(cell.activation);
   const weight = builder.weight(cell.recurrentKernel);
-  const pre = sumsOfGates(cell, builder, step);
+  const pre = reservePreActivations(cell, builder, step);
   const h = builder.perRow(step);
   const sums = builder.perRow(units);
   const kept = isMasked ? builder.perRow(units) : undefined;
   const product = multiplyStrided(builder, units, units);
   const transposed = builder.fixed(weight.size);
   const whole = multiply(builder, units, units);
-  const reading = planReading(builder, h, [steps, units], factors);
+  const reading = planStateDropout(builder, h, [steps, units], factors);
   return {
     states: [h],
     forward({ rows, time, hasState, y, mask }, next) {
       const [zAt, hAt] = [stepAt(z, time, units), stepAt(h, time, units)];
       if (hasState) {
         const read = reading.ofStep(rows, hAt);
-        product(rows, read.at, read.step, weight.data.at, sums.at);
+        product(rows, read.at, read.step, weight.data.address, sums.address);
       }
       // deno-fmt-ignore
       kernels.simpleRecurrent(
-        rows, units, kind, step, next.step, zAt, stepAt(pre, time, units), hasState ? sums.at : 0,
-        mask, steps, hAt, next.at[0], y,
+        rows, units, kind, step, next.rowStride, zAt, stepAt(pre, time, units), hasState ? sums.address : 0,
+        mask, steps, hAt, next.addresses[0], y,
       );
     },
-    beginBackward: () => kernels.transpose(units, units, weight.data.at, transposed.at),
+    beginBackward: () => kernels.transpose(units, units, weight.data.address, transposed.address),
     backward({ rows, time, hasState, y, mask }, [dh]) {
       const zAt = stepAt(z, time, units);
       // deno-fmt-ignore
       kernels.simpleRecurrentGradient(
         rows, units, kind, step, zAt, stepAt(pre, time, units), mask, steps,
-        dh.at, y, kept?.at ?? 0,
+        dh.address, y, kept?.address ?? 0,
       );
       if (!hasState) return;
-      product(rows, zAt, step, transposed.at, dh.at);
+      product(rows, zAt, step, transposed.address, dh.address);
       reading.backward(rows, dh);
-      if (kept !== undefined) kernels.add(rows * units, kept.at, dh.at);
+      if (kept !== undefined) kernels.add(rows * units, kept.address, dh.address);
     },
     weightGradient: (rows, to) => whole.weightGradient(rows * steps, reading.ofAll(rows), z, to),
   };
 };
 
 const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
-  if (factors !== undefined) throw new NotPlanned("recurrentDropout of GRU is not compiled");
+  if (factors !== undefined) throw new PlanError("recurrentDropout of GRU is not compiled");
   const { kernels } = builder;
   const { units } = cell;
   const [width, step, zStep] = [3 * units, steps * units, steps * 3 * units];
   const [kind, gateKind] = [kindOf(cell.activation), kindOf(cell.recurrentActivation)];
   const weight = builder.weight(cell.recurrentKernel);
-  const pre = sumsOfGates(cell, builder, zStep);
+  const pre = reservePreActivations(cell, builder, zStep);
   // The state is multiplied with the weights of two gates; its product with r with those of one.
   const [h, rh] = [step, step].map((size) => builder.perRow(size));
   const [two, one] = [2 * units, units].map((columns) => builder.fixed(units * columns));
@@ -215,9 +216,9 @@ const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
     [2, 1].map((gates) => builder.perRow(steps * gates * units)),
   ];
   const split = (): void => {
-    const { at } = weight.data;
-    kernels.copyColumns(units, 2 * units, at, width, two.at, 2 * units);
-    kernels.copyColumns(units, units, at + 8 * units, width, one.at, units);
+    const { address } = weight.data;
+    kernels.copyColumns(units, 2 * units, address, width, two.address, 2 * units);
+    kernels.copyColumns(units, units, address + 8 * units, width, one.address, units);
   };
   return {
     states: [h],
@@ -225,17 +226,17 @@ const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
       if (!hasState) split();
       const [zAt, preAt] = [stepAt(z, time, width), stepAt(pre, time, width)];
       const [hAt, rhAt] = [stepAt(h, time, units), stepAt(rh, time, units)];
-      const sumsAt = hasState ? sums.at : 0;
-      if (hasState) product(rows, hAt, step, two.at, sums.at);
+      const sumsAt = hasState ? sums.address : 0;
+      if (hasState) product(rows, hAt, step, two.address, sums.address);
       kernels.gruGates(rows, units, gateKind, zStep, step, zAt, preAt, sumsAt, hAt, rhAt);
-      if (hasState) square(rows, rhAt, step, one.at, sums.at);
+      if (hasState) square(rows, rhAt, step, one.address, sums.address);
       // deno-fmt-ignore
       kernels.gruState(
-        rows, units, kind, zStep, step, next.step, zAt, preAt, sumsAt, mask, steps,
-        hAt, next.at[0], y,
+        rows, units, kind, zStep, step, next.rowStride, zAt, preAt, sumsAt, mask, steps,
+        hAt, next.addresses[0], y,
       );
     },
-    beginBackward: () => kernels.transpose(units, width, weight.data.at, transposed.at),
+    beginBackward: () => kernels.transpose(units, width, weight.data.address, transposed.address),
     backward({ rows, time, hasState, y, mask }, [dh]) {
       const [zAt, preAt, hAt] = [
         stepAt(z, time, width),
@@ -245,27 +246,27 @@ const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
       // deno-fmt-ignore
       kernels.gruStateGradient(
         rows, units, gateKind, kind, zStep, step, zAt, preAt, mask, steps,
-        hAt, dh.at, y, d3.at, kept.at,
+        hAt, dh.address, y, d3.address, kept.address,
       );
       // Rows of the transposed weights: two gates, then the third.
-      square(rows, d3.at, units, transposed.at + 8 * units * units, drh.at);
+      square(rows, d3.address, units, transposed.address + 8 * units * units, drh.address);
       // deno-fmt-ignore
       kernels.gruGatesGradient(
-        rows, units, gateKind, zStep, step, zAt, preAt, hAt, drh.at, kept.at,
+        rows, units, gateKind, zStep, step, zAt, preAt, hAt, drh.address, kept.address,
       );
       if (!hasState) return;
-      back(rows, zAt, zStep, transposed.at, dh.at);
-      kernels.add(rows * units, kept.at, dh.at);
+      back(rows, zAt, zStep, transposed.address, dh.address);
+      kernels.add(rows * units, kept.address, dh.address);
     },
     weightGradient(rows, to) {
       const M = rows * steps;
       [h, rh].forEach((states, i) => {
         const columns = i === 0 ? 2 * units : units;
-        const [from, at] = [z.at + i * 8 * units, to.at + i * 8 * units];
-        kernels.copyColumns(M, columns, from, width, parts[i].at, columns);
+        const [from, at] = [z.address + i * 8 * units, to.address + i * 8 * units];
+        kernels.copyColumns(M, columns, from, width, parts[i].address, columns);
         const part = i === 0 ? two : one;
         wholes[i].weightGradient(M, states, parts[i], part);
-        kernels.copyColumns(units, columns, part.at, columns, at, width);
+        kernels.copyColumns(units, columns, part.address, columns, at, width);
       });
     },
   };
@@ -279,12 +280,16 @@ export const cellPlanners: Readonly<Record<string, { gates: number; plan: PlanCe
 };
 
 /** Where the sums of gates are kept, if gradients need them. */
-function sumsOfGates(cell: RecurrentCell, builder: Builder, size: number): Block | undefined {
+function reservePreActivations(
+  cell: RecurrentCell,
+  builder: Builder,
+  size: number,
+): Block | undefined {
   const isNeeded = builder.isTraining && needsInput(cell.activation, cell.recurrentActivation);
   return isNeeded ? builder.perRow(size) : undefined;
 }
 
 /** Address of a step's numbers, of which a step has so many in each row; 0 without a block. */
 function stepAt(block: Block | undefined, time: number, width: number): number {
-  return block === undefined ? 0 : block.at + time * width * 4;
+  return block === undefined ? 0 : block.address + time * width * 4;
 }

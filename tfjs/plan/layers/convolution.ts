@@ -1,5 +1,5 @@
 import type { Activation } from "../activations.ts";
-import { type Builder, type LayerVariable, NotPlanned, type Value } from "../builder.ts";
+import { type Builder, type LayerVariable, PlanError, type Value } from "../builder.ts";
 import { convolve } from "../convolution.ts";
 import { type Axes, axisOf, flatAxis } from "../windows.ts";
 import { activated } from "./activation.ts";
@@ -38,7 +38,7 @@ export function planConvolution(
     outputs: [output],
     operation: {
       forward(rows) {
-        const at = bias?.data.at ?? 0;
+        const at = bias?.data.address ?? 0;
         convolution.forward(rows, input.data, kernel.data, sums, at, isRelu);
         if (!isRelu) activate?.forward(rows);
       },
@@ -47,7 +47,7 @@ export function planConvolution(
         const { gradient } = output;
         if (kernelGradient) convolution.weightGradient(rows, input.data, gradient, kernelGradient);
         if (biasGradient) {
-          builder.kernels.columnSums(rows * positions, N, gradient.at, biasGradient.at);
+          builder.kernels.columnSums(rows * positions, N, gradient.address, biasGradient.address);
         }
         if (inputGradient) convolution.inputGradient(rows, gradient, kernel.data, inputGradient);
       },
@@ -85,14 +85,16 @@ export function planTransposedConvolution(
     operation: {
       forward(rows) {
         convolution.inputGradient(rows, input.data, kernel.data, sums);
-        if (bias) kernels.addBias(rows * positions, N, bias.data.at, sums.at);
+        if (bias) kernels.addBias(rows * positions, N, bias.data.address, sums.address);
         activate?.forward(rows);
       },
       backward(rows) {
         activate?.backward(rows);
         const { gradient } = output;
         if (kernelGradient) convolution.weightGradient(rows, gradient, input.data, kernelGradient);
-        if (biasGradient) kernels.columnSums(rows * positions, N, gradient.at, biasGradient.at);
+        if (biasGradient) {
+          kernels.columnSums(rows * positions, N, gradient.address, biasGradient.address);
+        }
         if (inputGradient) {
           convolution.forward(rows, gradient, kernel.data, inputGradient, 0, false);
         }
@@ -113,7 +115,7 @@ export function axesOf(
   const axes = kernelSize.map((size, i) =>
     axisOf(shape[i], size, strides[i], dilationRate?.[i] ?? 1, padding)
   );
-  if (axes.some(({ output }) => output < 1)) throw new NotPlanned("its windows exceed its input");
+  if (axes.some(({ output }) => output < 1)) throw new PlanError("its windows exceed its input");
   return (axes.length === 1 ? [flatAxis, axes[0]] : axes) as unknown as Axes;
 }
 
@@ -124,5 +126,5 @@ export function outputShape({ shape }: Value, axes: Axes, channels: number): num
 
 /** Assert that a layer has its channels last. */
 export function checkChannels({ dataFormat }: { dataFormat?: string | null }): void {
-  if (dataFormat === "channelsFirst") throw new NotPlanned("channelsFirst is not compiled");
+  if (dataFormat === "channelsFirst") throw new PlanError("channelsFirst is not compiled");
 }

@@ -27,7 +27,7 @@ export function planDense(layer: Dense, [input]: Value[], builder: Builder): Pla
     outputs: [output],
     operation: {
       forward(rows) {
-        const at = bias?.data.at ?? 0;
+        const at = bias?.data.address ?? 0;
         product.forward(rows * positions, input.data, kernel.data, sums, at, isRelu);
         if (!isRelu) activate?.forward(rows);
       },
@@ -36,7 +36,7 @@ export function planDense(layer: Dense, [input]: Value[], builder: Builder): Pla
         const M = rows * positions;
         const { gradient } = output;
         if (kernelGradient) product.weightGradient(M, input.data, gradient, kernelGradient);
-        if (biasGradient) kernels.columnSums(M, N, gradient.at, biasGradient.at);
+        if (biasGradient) kernels.columnSums(M, N, gradient.address, biasGradient.address);
         if (inputGradient) product.inputGradient(M, gradient, kernel.data, inputGradient);
       },
     },

@@ -37,14 +37,16 @@ export function planDepthwise(
     outputs: [output],
     operation: {
       forward(rows) {
-        depthwise.forward(rows, kernel.data, sums, bias?.data.at ?? 0);
+        depthwise.forward(rows, kernel.data, sums, bias?.data.address ?? 0);
         activate?.forward(rows);
       },
       backward(rows) {
         activate?.backward(rows);
         const { gradient } = output;
         if (kernelGradient) depthwise.weightGradient(rows, gradient, kernelGradient);
-        if (biasGradient) kernels.columnSums(rows * positions, N, gradient.at, biasGradient.at);
+        if (biasGradient) {
+          kernels.columnSums(rows * positions, N, gradient.address, biasGradient.address);
+        }
         if (inputGradient) depthwise.inputGradient(rows, gradient, kernel.data, inputGradient);
       },
     },
@@ -81,7 +83,7 @@ export function planSeparable(
     operation: {
       forward(rows) {
         depthwise.forward(rows, depths.data, between, 0);
-        const at = bias?.data.at ?? 0;
+        const at = bias?.data.address ?? 0;
         product.forward(rows * positions, between, points.data, sums, at, isRelu);
         if (!isRelu) activate?.forward(rows);
       },
@@ -90,7 +92,7 @@ export function planSeparable(
         const M = rows * positions;
         const { gradient } = output;
         if (pointsGradient) product.weightGradient(M, between, gradient, pointsGradient);
-        if (biasGradient) kernels.columnSums(M, N, gradient.at, biasGradient.at);
+        if (biasGradient) kernels.columnSums(M, N, gradient.address, biasGradient.address);
         if (needsBetween) product.inputGradient(M, gradient, points.data, betweenGradient);
         if (depthsGradient) depthwise.weightGradient(rows, betweenGradient, depthsGradient);
         if (inputGradient) {
@@ -105,15 +107,15 @@ export function planSeparable(
 function repeatedDepthwise(builder: Builder, axes: Axes, input: Value, times: number) {
   const { kernels } = builder;
   const channels = input.shape.at(-1)! * times;
-  const convolution = convolveDepthwise(builder, axes, channels, input.isDifferentiated);
+  const convolution = convolveDepthwise(builder, axes, channels, input.requiresGradient);
   const isRepeated = times > 1;
   const copies = isRepeated ? builder.perRow(input.size * times) : input.data;
-  const copiesGradient = isRepeated && input.isDifferentiated
+  const copiesGradient = isRepeated && input.requiresGradient
     ? builder.perRow(input.size * times)
     : undefined;
   return {
     forward(rows: number, w: Block, y: Block, bias: number): void {
-      if (isRepeated) kernels.repeat(rows * input.size, times, input.data.at, copies.at);
+      if (isRepeated) kernels.repeat(rows * input.size, times, input.data.address, copies.address);
       convolution.forward(rows, copies, w, y, bias, false);
     },
     weightGradient: (rows: number, dy: Block, dw: Block) =>
@@ -121,7 +123,7 @@ function repeatedDepthwise(builder: Builder, axes: Axes, input: Value, times: nu
     inputGradient(rows: number, dy: Block, w: Block, dx: Block): void {
       convolution.inputGradient(rows, dy, w, copiesGradient ?? dx);
       if (copiesGradient) {
-        kernels.repeatGradient(rows * input.size, times, copiesGradient.at, dx.at);
+        kernels.repeatGradient(rows * input.size, times, copiesGradient.address, dx.address);
       }
     },
   };

@@ -1,4 +1,4 @@
-import { type Builder, NotPlanned, type Value } from "../builder.ts";
+import { type Builder, PlanError, type Value } from "../builder.ts";
 import { multiplySmall } from "../matrices.ts";
 import type { PlannedLayer } from "./types.ts";
 
@@ -9,54 +9,60 @@ export function planDot(
   builder: Builder,
 ): PlannedLayer {
   const { kernels } = builder;
-  const given = Array.isArray(axes) ? axes : [axes, axes];
+  const axisPair = Array.isArray(axes) ? axes : [axes, axes];
   const [x, y] = inputs;
-  if (normalize) throw new NotPlanned("a normalized dot is not compiled");
+  if (normalize) throw new PlanError("a normalized dot is not compiled");
   const parts = inputs.map(({ shape }, i) => {
-    const axis = given[i] < 0 ? given[i] + shape.length + 1 : given[i];
-    if (axis < 1 || shape.length > 2) throw new NotPlanned(`a dot along ${axes} is not compiled`);
+    const axis = axisPair[i] < 0 ? axisPair[i] + shape.length + 1 : axisPair[i];
+    if (axis < 1 || shape.length > 2) throw new PlanError(`a dot along ${axes} is not compiled`);
     return { sum: shape[axis - 1], outer: shape.length === 1 ? 1 : shape[2 - axis], axis };
   });
   const [{ sum: depth, outer: n }, { outer: m }] = parts;
   // x as n x depth and y as depth x m may be stored the other way round.
-  const isLeftTurned = parts[0].axis === 1 && n > 1;
-  const isRightTurned = parts[1].axis === 2 && m > 1;
+  const isLeftTransposed = parts[0].axis === 1 && n > 1;
+  const isRightTransposed = parts[1].axis === 2 && m > 1;
   const shape = inputs.flatMap(({ shape }, i) => shape.length === 1 ? [] : [parts[i].outer]);
   const output = builder.value(shape.length === 0 ? [1] : shape, inputs);
   const [dx, dy] = inputs.map((input) => builder.gradientOf(input));
-  const turned = builder.fixed(Math.max(n, m) * depth);
-  const made = builder.fixed(Math.max(n, m) * depth);
+  const operand = builder.fixed(Math.max(n, m) * depth);
+  const product = builder.fixed(Math.max(n, m) * depth);
   const multiply = multiplySmall(builder, Math.max(n, m, depth));
   const [size, outputSize] = [(value: Value) => value.size * 4, output.size * 4];
-  const left = isLeftTurned ? [1, n] : [depth, 1];
+  const left = isLeftTransposed ? [1, n] : [depth, 1];
   const transposed = (rows: number, columns: number, at: number): number => {
-    kernels.transpose(rows, columns, at, turned.at);
-    return turned.at;
+    kernels.transpose(rows, columns, at, operand.address);
+    return operand.address;
   };
   return {
     outputs: [output],
     operation: {
       forward(rows) {
         for (let row = 0; row < rows; row++) {
-          const [a, b] = [x.data.at + row * size(x), y.data.at + row * size(y)];
-          const right = isRightTurned ? transposed(m, depth, b) : b;
-          multiply([n, m, depth], a, left, right, output.data.at + row * outputSize);
+          const [a, b] = [x.data.address + row * size(x), y.data.address + row * size(y)];
+          const right = isRightTransposed ? transposed(m, depth, b) : b;
+          multiply([n, m, depth], a, left, right, output.data.address + row * outputSize);
         }
       },
       backward(rows) {
         for (let row = 0; row < rows; row++) {
-          const [a, b] = [x.data.at + row * size(x), y.data.at + row * size(y)];
-          const d = output.gradient.at + row * outputSize;
+          const [a, b] = [x.data.address + row * size(x), y.data.address + row * size(y)];
+          const d = output.gradient.address + row * outputSize;
           if (dx !== undefined) {
-            const to = dx.at + row * size(x);
-            const right = isRightTurned ? b : transposed(depth, m, b);
-            multiply([n, depth, m], d, [m, 1], right, isLeftTurned ? made.at : to);
-            if (isLeftTurned) kernels.transpose(n, depth, made.at, to);
+            const to = dx.address + row * size(x);
+            const right = isRightTransposed ? b : transposed(depth, m, b);
+            multiply([n, depth, m], d, [m, 1], right, isLeftTransposed ? product.address : to);
+            if (isLeftTransposed) kernels.transpose(n, depth, product.address, to);
           }
           if (dy !== undefined) {
-            const to = dy.at + row * size(y);
-            multiply([depth, m, n], a, left.toReversed(), d, isRightTurned ? made.at : to);
-            if (isRightTurned) kernels.transpose(depth, m, made.at, to);
+            const to = dy.address + row * size(y);
+            multiply(
+              [depth, m, n],
+              a,
+              left.toReversed(),
+              d,
+              isRightTransposed ? product.address : to,
+            );
+            if (isRightTransposed) kernels.transpose(depth, m, product.address, to);
           }
         }
       },

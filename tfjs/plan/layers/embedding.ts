@@ -1,4 +1,4 @@
-import { type Builder, type LayerVariable, NotPlanned, type Value } from "../builder.ts";
+import { type Builder, type LayerVariable, PlanError, type Value } from "../builder.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** `tf.layers.embedding`. */
@@ -9,7 +9,7 @@ export function planEmbedding(
 ): PlannedLayer {
   const { kernels } = builder;
   if (layer.maskZero && input.shape.length !== 1) {
-    throw new NotPlanned("the mask of an embedding of several axes is not compiled");
+    throw new PlanError("the mask of an embedding of several axes is not compiled");
   }
   const table = builder.weight(layer.embeddings);
   const [count, columns] = table.shape;
@@ -21,29 +21,29 @@ export function planEmbedding(
     masks: [mask],
     operation: {
       forward(rows) {
-        const { at } = input.data;
+        const { address } = input.data;
         const n = rows * input.size;
         const wrong = kernels.embed(
           n,
           columns,
           count,
-          at,
-          table.data.at,
-          output.data.at,
-          mask?.at ?? 0,
+          address,
+          table.data.address,
+          output.data.address,
+          mask?.address ?? 0,
         );
         if (wrong >= 0) {
           throw new RangeError(
             `Cannot compute an embedding: expected whole numbers from 0 to ${count - 1}, got ` +
-              `${builder.memory.floats()[(at >> 2) + wrong]}`,
+              `${builder.memory.floats()[(address >> 2) + wrong]}`,
           );
         }
       },
       backward(rows) {
         if (to === undefined) return;
-        kernels.zero(table.size, to.at);
+        kernels.zero(table.size, to.address);
         const n = rows * input.size;
-        kernels.embedGradient(n, columns, input.data.at, output.gradient.at, to.at);
+        kernels.embedGradient(n, columns, input.data.address, output.gradient.address, to.address);
       },
     },
   };
@@ -58,7 +58,7 @@ export function planMasking(
   const { kernels } = builder;
   const [steps, columns] = input.shape;
   if (input.shape.length !== 2) {
-    throw new NotPlanned("a mask of other than rows, steps and features is not compiled");
+    throw new PlanError("a mask of other than rows, steps and features is not compiled");
   }
   const output = builder.value(input.shape, [input]);
   const mask = builder.perRow(steps);
@@ -69,12 +69,12 @@ export function planMasking(
     operation: {
       forward(rows) {
         const all = rows * steps;
-        kernels.maskSteps(all, columns, maskValue, input.data.at, mask.at);
-        kernels.scaleRows(all, columns, mask.at, input.data.at, output.data.at);
+        kernels.maskSteps(all, columns, maskValue, input.data.address, mask.address);
+        kernels.scaleRows(all, columns, mask.address, input.data.address, output.data.address);
       },
       backward(rows) {
         if (to === undefined) return;
-        kernels.scaleRows(rows * steps, columns, mask.at, output.gradient.at, to.at);
+        kernels.scaleRows(rows * steps, columns, mask.address, output.gradient.address, to.address);
       },
     },
   };

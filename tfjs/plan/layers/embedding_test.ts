@@ -151,7 +151,7 @@ describe("A planned mask", () => {
       const merged = layers.add().apply(parts as tf.SymbolicTensor[]);
       const outputs = layers.lstm({ units: 2 }).apply(merged) as tf.SymbolicTensor;
       return tf.model({ inputs, outputs });
-    }, /the mask that the layer add_\S+ makes/));
+    }, /the mask computed by the layer add_\S+/));
 });
 
 describe("A planned TimeDistributed", () => {

@@ -1,4 +1,4 @@
-import { type Builder, NotPlanned, type Value } from "../builder.ts";
+import { type Builder, PlanError, type Value } from "../builder.ts";
 import { checkChannels } from "./convolution.ts";
 import type { PlannedLayer } from "./types.ts";
 
@@ -45,9 +45,12 @@ function planMargins(
   return {
     outputs: [output],
     operation: {
-      forward: (rows) => forward(rows, ...margins as Numbers, input.data.at, output.data.at),
+      forward: (rows) =>
+        forward(rows, ...margins as Numbers, input.data.address, output.data.address),
       backward(rows) {
-        if (to !== undefined) backward(rows, ...margins as Numbers, output.gradient.at, to.at);
+        if (to !== undefined) {
+          backward(rows, ...margins as Numbers, output.gradient.address, to.address);
+        }
       },
     },
   };
@@ -62,12 +65,12 @@ export function planUpSampling(
   checkChannels(layer);
   const { interpolation, size: [blockHeight, blockWidth] } = layer;
   if (interpolation !== "nearest") {
-    throw new NotPlanned(`UpSampling2D with ${interpolation} is not compiled`);
+    throw new PlanError(`UpSampling2D with ${interpolation} is not compiled`);
   }
   const { kernels, memory } = builder;
-  if (input.isDifferentiated && !memory.holdsTensors) {
+  if (input.requiresGradient && !memory.holdsTensors) {
     // The first batch would not agree with it.
-    throw new NotPlanned("TensorFlow.js's gradient of UpSampling2D is wrong on cpu");
+    throw new PlanError("TensorFlow.js's gradient of UpSampling2D is wrong on cpu");
   }
   const [height, width, channels] = input.shape;
   const output = builder.value([height * blockHeight, width * blockWidth, channels], [input]);
@@ -76,10 +79,10 @@ export function planUpSampling(
   return {
     outputs: [output],
     operation: {
-      forward: (rows) => kernels.upSample(rows, ...sizes, input.data.at, output.data.at),
+      forward: (rows) => kernels.upSample(rows, ...sizes, input.data.address, output.data.address),
       backward(rows) {
         if (to !== undefined) {
-          kernels.upSampleGradient(rows, ...sizes, output.gradient.at, to.at);
+          kernels.upSampleGradient(rows, ...sizes, output.gradient.address, to.address);
         }
       },
     },

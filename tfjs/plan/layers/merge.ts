@@ -1,4 +1,4 @@
-import { type Block, type Builder, NotPlanned, sizeOf, type Value } from "../builder.ts";
+import { type Block, type Builder, PlanError, sizeOf, type Value } from "../builder.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** `tf.layers.add`. */
@@ -18,14 +18,16 @@ function planSum(inputs: Value[], builder: Builder, factor: number): PlannedLaye
     outputs: [output],
     operation: {
       forward(rows) {
-        const { at } = output.data;
-        kernels.copy(count(rows), inputs[0].data.at, at);
-        for (const { data } of inputs.slice(1)) kernels.add(count(rows), data.at, at);
-        if (factor !== 1) kernels.scale(count(rows), factor, at, at);
+        const { address } = output.data;
+        kernels.copy(count(rows), inputs[0].data.address, address);
+        for (const { data } of inputs.slice(1)) kernels.add(count(rows), data.address, address);
+        if (factor !== 1) kernels.scale(count(rows), factor, address, address);
       },
       backward(rows) {
         for (const to of gradients) {
-          if (to !== undefined) kernels.scale(count(rows), factor, output.gradient.at, to.at);
+          if (to !== undefined) {
+            kernels.scale(count(rows), factor, output.gradient.address, to.address);
+          }
         }
       },
     },
@@ -46,19 +48,21 @@ export function planMultiply(_: unknown, inputs: Value[], builder: Builder): Pla
     operation: {
       forward(rows) {
         for (let i = 1; i < inputs.length; i++) {
-          const { at } = inputs[i].data;
-          kernels.multiply(count(rows), products[i - 1].at, at, products[i].at);
+          const { address } = inputs[i].data;
+          kernels.multiply(count(rows), products[i - 1].address, address, products[i].address);
         }
       },
       backward(rows) {
         // The gradient of the product, which becomes that of the one before it.
-        const { at } = output.gradient;
+        const { address } = output.gradient;
         for (let i = inputs.length - 1; i > 0; i--) {
           const to = gradients[i];
-          if (to !== undefined) kernels.multiply(count(rows), at, products[i - 1].at, to.at);
-          kernels.multiply(count(rows), at, inputs[i].data.at, at);
+          if (to !== undefined) {
+            kernels.multiply(count(rows), address, products[i - 1].address, to.address);
+          }
+          kernels.multiply(count(rows), address, inputs[i].data.address, address);
         }
-        if (gradients[0] !== undefined) kernels.copy(count(rows), at, gradients[0].at);
+        if (gradients[0] !== undefined) kernels.copy(count(rows), address, gradients[0].address);
       },
     },
   };
@@ -81,17 +85,17 @@ function planPick(inputs: Value[], builder: Builder, isLarger: number): PlannedL
     outputs: [output],
     operation: {
       forward(rows) {
-        const { at } = output.data;
-        kernels.copy(count(rows), inputs[0].data.at, at);
+        const { address } = output.data;
+        kernels.copy(count(rows), inputs[0].data.address, address);
         for (const { data } of inputs.slice(1)) {
-          kernels.pick(count(rows), isLarger, at, data.at, at);
+          kernels.pick(count(rows), isLarger, address, data.address, address);
         }
       },
       backward(rows) {
         const { data, gradient } = output;
         inputs.forEach((input, i) => {
-          const to = gradients[i]?.at ?? 0;
-          kernels.pickGradient(count(rows), input.data.at, data.at, gradient.at, to);
+          const to = gradients[i]?.address ?? 0;
+          kernels.pickGradient(count(rows), input.data.address, data.address, gradient.address, to);
         });
       },
     },
@@ -102,7 +106,7 @@ function planPick(inputs: Value[], builder: Builder, isLarger: number): PlannedL
 function prepare(inputs: Value[], builder: Builder) {
   const [{ shape, size }] = inputs;
   if (inputs.some((one) => `${one.shape}` !== `${shape}`)) {
-    throw new NotPlanned("a merge of different shapes is not compiled");
+    throw new PlanError("a merge of different shapes is not compiled");
   }
   const output = builder.value(shape, inputs);
   const gradients = inputs.map((input) => builder.gradientOf(input));
@@ -119,7 +123,7 @@ export function planConcatenate(
   const [{ shape }] = inputs;
   // Axis 0 is that of the rows. TensorFlow.js takes -2 for the last one.
   const along = axis === -1 ? shape.length - 1 : axis - 1;
-  if (along < 0) throw new NotPlanned(`a concatenation along axis ${axis} is not compiled`);
+  if (along < 0) throw new PlanError(`a concatenation along axis ${axis} is not compiled`);
   const runs = sizeOf(shape.slice(0, along));
   const widths = inputs.map(({ size }) => size / runs);
   const starts = widths.map((_, i) => sizeSum(widths.slice(0, i)));
@@ -132,15 +136,15 @@ export function planConcatenate(
     operation: {
       forward(rows) {
         inputs.forEach(({ data }, i) => {
-          const to = output.data.at + starts[i] * 4;
-          kernels.copyColumns(rows * runs, widths[i], data.at, widths[i], to, all);
+          const to = output.data.address + starts[i] * 4;
+          kernels.copyColumns(rows * runs, widths[i], data.address, widths[i], to, all);
         });
       },
       backward(rows) {
         gradients.forEach((to, i) => {
           if (to === undefined) return;
-          const from = output.gradient.at + starts[i] * 4;
-          kernels.copyColumns(rows * runs, widths[i], from, all, to.at, widths[i]);
+          const from = output.gradient.address + starts[i] * 4;
+          kernels.copyColumns(rows * runs, widths[i], from, all, to.address, widths[i]);
         });
       },
     },

@@ -1,5 +1,5 @@
 import { isChanged } from "../../forward.ts";
-import { NotPlanned } from "../builder.ts";
+import { PlanError } from "../builder.ts";
 import {
   planActivationLayer,
   planELU,
@@ -100,18 +100,18 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
 /**
  * Plan a call of a layer.
  *
- * @throws NotPlanned when the layer, or the way in which it is configured, is not compiled
+ * @throws PlanError when the layer, or the way in which it is configured, is not compiled
  */
 export const planLayer: LayerPlanner = (layer, inputs, builder, call) => {
   const { className } = layer.constructor as { className?: string };
   const name = className ?? layer.constructor.name;
   const isKnown = Object.hasOwn(layer.constructor, "className") &&
     Object.hasOwn(layerPlanners, name) && !isChanged(layer);
-  if (!isKnown) throw new NotPlanned(`the layer ${layer.name} (${name}) is not compiled`);
+  if (!isKnown) throw new PlanError(`the layer ${layer.name} (${name}) is not compiled`);
   try {
     return layerPlanners[name](layer, inputs, builder, call);
   } catch (error) {
-    if (!(error instanceof NotPlanned)) throw error;
-    throw new NotPlanned(`${error.message} (layer ${layer.name})`);
+    if (!(error instanceof PlanError)) throw error;
+    throw new PlanError(`${error.message} (layer ${layer.name})`);
   }
 };

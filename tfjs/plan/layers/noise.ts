@@ -1,6 +1,6 @@
 import type { LayerCall } from "../../forward.ts";
 import { alphaConstants, drawsNoise, dropLimit, keepFactor, stddevOfRate } from "../../noise.ts";
-import { type Builder, NotPlanned, sizeOf, type Value } from "../builder.ts";
+import { type Builder, PlanError, sizeOf, type Value } from "../builder.ts";
 import { indices } from "./rearrange.ts";
 import { planIdentity } from "./shape.ts";
 import type { PlannedLayer } from "./types.ts";
@@ -54,10 +54,10 @@ function planFactors(
     return {
       outputs: [output],
       operation: {
-        forward: (rows) => multiply(rows * input.size, input.data.at, output.data.at),
+        forward: (rows) => multiply(rows * input.size, input.data.address, output.data.address),
         backward(rows) {
           // What was dropped is drawn again.
-          if (to !== undefined) multiply(rows * input.size, output.gradient.at, to.at);
+          if (to !== undefined) multiply(rows * input.size, output.gradient.address, to.address);
         },
       },
     };
@@ -67,12 +67,17 @@ function planFactors(
     outputs: [output],
     operation: {
       forward(rows) {
-        spread(rows, (n, at) => multiply(n, 0, at), factors.at);
-        kernels.multiply(rows * input.size, input.data.at, factors.at, output.data.at);
+        spread(rows, (n, at) => multiply(n, 0, at), factors.address);
+        kernels.multiply(
+          rows * input.size,
+          input.data.address,
+          factors.address,
+          output.data.address,
+        );
       },
       backward(rows) {
         if (to === undefined) return;
-        kernels.multiply(rows * input.size, output.gradient.at, factors.at, to.at);
+        kernels.multiply(rows * input.size, output.gradient.address, factors.address, to.address);
       },
     },
   };
@@ -89,15 +94,15 @@ function planSpread(
   if (
     shape.length !== full.length || (rowsOfNoise !== null && !isShared) ||
     sizes.some((size, axis) => size !== 1 && size !== full[axis])
-  ) throw new NotPlanned(`the noiseShape [${[rowsOfNoise, ...shape]}] is not compiled`);
+  ) throw new PlanError(`the noiseShape [${[rowsOfNoise, ...shape]}] is not compiled`);
   if (!isShared && `${sizes}` === `${full}`) return undefined;
   const count = sizeOf(sizes);
   const drawn = builder.perRow(count);
   const steps = sizes.map((size, axis) => size === 1 ? 0 : sizeOf(sizes.slice(axis + 1)));
   const map = builder.constants(indices(full, steps));
   return (rows: number, draw: (n: number, at: number) => void, to: number): void => {
-    draw(isShared ? count : rows * count, drawn.at);
-    builder.kernels.gather(rows, map.size, map.at, drawn.at, isShared ? 0 : count, to);
+    draw(isShared ? count : rows * count, drawn.address);
+    builder.kernels.gather(rows, map.size, map.address, drawn.address, isShared ? 0 : count, to);
   };
 }
 
@@ -118,11 +123,11 @@ export function planGaussianNoise(
     operation: {
       forward(rows) {
         const { first, second } = keyOf();
-        kernels.gaussian(rows * input.size, first, second, 0, layer.stddev, output.data.at);
-        kernels.add(rows * input.size, input.data.at, output.data.at);
+        kernels.gaussian(rows * input.size, first, second, 0, layer.stddev, output.data.address);
+        kernels.add(rows * input.size, input.data.address, output.data.address);
       },
       backward(rows) {
-        if (to !== undefined) kernels.copy(rows * input.size, output.gradient.at, to.at);
+        if (to !== undefined) kernels.copy(rows * input.size, output.gradient.address, to.address);
       },
     },
   };
@@ -147,12 +152,17 @@ export function planGaussianDropout(
     operation: {
       forward(rows) {
         const { first, second } = keyOf();
-        kernels.gaussian(rows * input.size, first, second, 1, stddev, factors.at);
-        kernels.multiply(rows * input.size, input.data.at, factors.at, output.data.at);
+        kernels.gaussian(rows * input.size, first, second, 1, stddev, factors.address);
+        kernels.multiply(
+          rows * input.size,
+          input.data.address,
+          factors.address,
+          output.data.address,
+        );
       },
       backward(rows) {
         if (to === undefined) return;
-        kernels.multiply(rows * input.size, output.gradient.at, factors.at, to.at);
+        kernels.multiply(rows * input.size, output.gradient.address, factors.address, to.address);
       },
     },
   };
@@ -166,7 +176,7 @@ export function planAlphaDropout(
   call: LayerCall,
 ): PlannedLayer {
   if (!isActive(layer, builder)) return planIdentity(layer, [input], builder);
-  if (layer.noiseShape) throw new NotPlanned("alpha dropout with a noiseShape is not compiled");
+  if (layer.noiseShape) throw new PlanError("alpha dropout with a noiseShape is not compiled");
   const keyOf = builder.noise(call);
   const limit = dropLimit(layer.rate);
   const { low, a, b } = alphaConstants(layer.rate);
@@ -179,13 +189,23 @@ export function planAlphaDropout(
       forward(rows) {
         const { first, second } = keyOf();
         const n = rows * input.size;
-        kernels.alphaDropout(n, first, second, limit, low, a, b, input.data.at, output.data.at);
+        kernels.alphaDropout(
+          n,
+          first,
+          second,
+          limit,
+          low,
+          a,
+          b,
+          input.data.address,
+          output.data.address,
+        );
       },
       backward(rows) {
         if (to === undefined) return;
         const { first, second } = keyOf();
         const n = rows * input.size;
-        kernels.dropout(n, first, second, limit, a, output.gradient.at, to.at);
+        kernels.dropout(n, first, second, limit, a, output.gradient.address, to.address);
       },
     },
   };
@@ -196,7 +216,7 @@ function isActive(layer: object, builder: Builder): boolean {
   if (!builder.isTraining) return false;
   const { seed } = layer as { seed?: number | null };
   if ((seed ?? undefined) !== undefined) {
-    throw new NotPlanned("a layer that draws has a seed of its own");
+    throw new PlanError("a layer that draws has a seed of its own");
   }
   return drawsNoise(layer);
 }

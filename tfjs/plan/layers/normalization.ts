@@ -1,11 +1,5 @@
 import { isFrozen, type LayerCall } from "../../forward.ts";
-import {
-  type Block,
-  type Builder,
-  type LayerVariable,
-  NotPlanned,
-  type Value,
-} from "../builder.ts";
+import { type Block, type Builder, type LayerVariable, PlanError, type Value } from "../builder.ts";
 import type { PlannedLayer } from "./types.ts";
 
 interface BatchNormalization {
@@ -31,10 +25,10 @@ export function planBatchNormalization(
   const { kernels, memory, isTraining } = builder;
   const { epsilon } = layer;
   if (layer.axis !== -1 && layer.axis !== input.shape.length) {
-    throw new NotPlanned(`BatchNormalization of axis ${layer.axis} is not compiled`);
+    throw new PlanError(`BatchNormalization of axis ${layer.axis} is not compiled`);
   }
   if (isTraining && !(layer.gamma && layer.beta)) {
-    throw new NotPlanned(
+    throw new PlanError(
       "TensorFlow.js does not train a BatchNormalization without scale and center",
     );
   }
@@ -66,36 +60,48 @@ export function planBatchNormalization(
     operation: {
       forward(rows) {
         const M = rows * positions;
-        const { at } = input.data;
+        const { address } = input.data;
         usesAverages = !isTraining || isFrozen(call);
         const [mean, variance] = moments();
-        if (!usesAverages) kernels.moments(M, C, at, mean.at, variance.at);
+        if (!usesAverages) kernels.moments(M, C, address, mean.address, variance.address);
         for (const { before, batch, after } of averages) {
           if (after === undefined || batch === undefined) continue;
-          if (usesAverages) kernels.copy(C, before.at, after.at);
-          else kernels.movingAverage(C, before.at, batch.at, 1 - layer.momentum, after.at);
+          if (usesAverages) kernels.copy(C, before.address, after.address);
+          else {kernels.movingAverage(
+              C,
+              before.address,
+              batch.address,
+              1 - layer.momentum,
+              after.address,
+            );}
         }
-        kernels.overDeviation(C, variance.at, epsilon, gamma?.data.at ?? 0, factor.at);
-        const offset = beta?.data.at ?? 0;
-        kernels.normalize(M, C, at, mean.at, factor.at, offset, output.data.at);
+        kernels.overDeviation(
+          C,
+          variance.address,
+          epsilon,
+          gamma?.data.address ?? 0,
+          factor.address,
+        );
+        const offset = beta?.data.address ?? 0;
+        kernels.normalize(M, C, address, mean.address, factor.address, offset, output.data.address);
       },
       backward(rows) {
         const M = rows * positions;
-        const { gradient: { at: dy } } = output;
-        const { at } = input.data;
+        const { gradient: { address: dy } } = output;
+        const { address } = input.data;
         const [mean, variance] = moments();
         const sums = betaGradient ?? ownSums;
-        kernels.columnSums(M, C, dy, sums.at);
-        kernels.columnProducts(M, C, at, mean.at, dy, products.at);
-        kernels.overDeviation(C, variance.at, epsilon, 0, inverse.at);
+        kernels.columnSums(M, C, dy, sums.address);
+        kernels.columnProducts(M, C, address, mean.address, dy, products.address);
+        kernels.overDeviation(C, variance.address, epsilon, 0, inverse.address);
         if (gammaGradient) {
-          kernels.scaleColumns(1, C, products.at, inverse.at, gammaGradient.at);
+          kernels.scaleColumns(1, C, products.address, inverse.address, gammaGradient.address);
         }
         if (to === undefined) return;
-        if (usesAverages) return kernels.scaleColumns(M, C, dy, factor.at, to.at);
+        if (usesAverages) return kernels.scaleColumns(M, C, dy, factor.address, to.address);
         // deno-fmt-ignore
         kernels.normalizeGradient(
-          M, C, at, mean.at, inverse.at, factor.at, sums.at, products.at, dy, to.at, work.at,
+          M, C, address, mean.address, inverse.address, factor.address, sums.address, products.address, dy, to.address, work.address,
         );
       },
       commit() {
@@ -122,10 +128,10 @@ export function planLayerNormalization(
   const { kernels } = builder;
   const { epsilon, axis } = layer;
   if (axis.length !== 1 || axis[0] !== input.shape.length) {
-    throw new NotPlanned(`LayerNormalization of the axes ${axis} is not compiled`);
+    throw new PlanError(`LayerNormalization of the axes ${axis} is not compiled`);
   }
   if (builder.isTraining && !(layer.gamma && layer.beta)) {
-    throw new NotPlanned(
+    throw new PlanError(
       "TensorFlow.js does not train a LayerNormalization without scale and center",
     );
   }
@@ -143,23 +149,50 @@ export function planLayerNormalization(
     outputs: [output],
     operation: {
       forward(rows) {
-        const [factor, offset] = [gamma?.data.at ?? 0, beta?.data.at ?? 0];
-        const { data: { at: y } } = output;
+        const [factor, offset] = [gamma?.data.address ?? 0, beta?.data.address ?? 0];
+        const { data: { address: y } } = output;
         const M = rows * positions;
-        const { at } = input.data;
-        kernels.layerNormalize(M, C, at, factor, offset, epsilon, y, means.at, inverses.at);
+        const { address } = input.data;
+        kernels.layerNormalize(
+          M,
+          C,
+          address,
+          factor,
+          offset,
+          epsilon,
+          y,
+          means.address,
+          inverses.address,
+        );
       },
       backward(rows) {
         const M = rows * positions;
-        const { gradient: { at: dy } } = output;
-        const { at } = input.data;
+        const { gradient: { address: dy } } = output;
+        const { address } = input.data;
         if (gammaGradient) {
-          kernels.layerGammaGradient(M, C, at, means.at, inverses.at, dy, gammaGradient.at);
+          kernels.layerGammaGradient(
+            M,
+            C,
+            address,
+            means.address,
+            inverses.address,
+            dy,
+            gammaGradient.address,
+          );
         }
-        if (betaGradient) kernels.columnSums(M, C, dy, betaGradient.at);
+        if (betaGradient) kernels.columnSums(M, C, dy, betaGradient.address);
         if (to === undefined) return;
-        const factor = gamma?.data.at ?? 0;
-        kernels.layerNormalizeGradient(M, C, at, factor, means.at, inverses.at, dy, to.at);
+        const factor = gamma?.data.address ?? 0;
+        kernels.layerNormalizeGradient(
+          M,
+          C,
+          address,
+          factor,
+          means.address,
+          inverses.address,
+          dy,
+          to.address,
+        );
       },
     },
   };

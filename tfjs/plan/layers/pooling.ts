@@ -76,12 +76,20 @@ function maxPool(
   return {
     outputs: [output],
     operation: {
-      forward: (rows) => kernels.maxPool(rows, ...pooling, input.data.at, output.data.at),
+      forward: (rows) => kernels.maxPool(rows, ...pooling, input.data.address, output.data.address),
       backward(rows) {
         if (to === undefined) return;
         const { data, gradient } = output;
-        const { data: { at } } = input;
-        kernels.maxPoolGradient(rows, ...pooling, at, data.at, gradient.at, to.at, all);
+        const { data: { address } } = input;
+        kernels.maxPoolGradient(
+          rows,
+          ...pooling,
+          address,
+          data.address,
+          gradient.address,
+          to.address,
+          all,
+        );
       },
     },
   };
@@ -95,10 +103,11 @@ function averagePool(input: Value, axes: Axes, shape: number[], builder: Builder
   return {
     outputs: [output],
     operation: {
-      forward: (rows) => kernels.averagePool(rows, ...pooling, input.data.at, output.data.at),
+      forward: (rows) =>
+        kernels.averagePool(rows, ...pooling, input.data.address, output.data.address),
       backward(rows) {
         if (to !== undefined) {
-          kernels.averagePoolGradient(rows, ...pooling, output.gradient.at, to.at);
+          kernels.averagePoolGradient(rows, ...pooling, output.gradient.address, to.address);
         }
       },
     },
@@ -109,6 +118,6 @@ function poolingOf({ shape }: Value, [rows, columns]: Axes): Pooling {
   // deno-fmt-ignore
   return [
     rows.input, columns.input, shape.at(-1)!, rows.output, columns.output,
-    rows.size, columns.size, rows.stride, columns.stride, rows.before, columns.before,
+    rows.size, columns.size, rows.stride, columns.stride, rows.paddingBefore, columns.paddingBefore,
   ];
 }

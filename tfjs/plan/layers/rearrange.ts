@@ -40,12 +40,26 @@ function rearrange(
     outputs: [output],
     operation: {
       forward(rows) {
-        kernels.gather(rows, output.size, map.at, input.data.at, input.size, output.data.at);
+        kernels.gather(
+          rows,
+          output.size,
+          map.address,
+          input.data.address,
+          input.size,
+          output.data.address,
+        );
       },
       backward(rows) {
         if (to === undefined) return;
-        kernels.zero(rows * input.size, to.at);
-        kernels.scatterAdd(rows, output.size, map.at, output.gradient.at, to.at, input.size);
+        kernels.zero(rows * input.size, to.address);
+        kernels.scatterAdd(
+          rows,
+          output.size,
+          map.address,
+          output.gradient.address,
+          to.address,
+          input.size,
+        );
       },
     },
   };

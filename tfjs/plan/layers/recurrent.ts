@@ -1,6 +1,6 @@
 import { isChanged, type LayerCall } from "../../forward.ts";
 import { dropLimit, keepFactor, type NoiseKey } from "../../noise.ts";
-import { type Block, type Builder, NotPlanned, type Value } from "../builder.ts";
+import { type Block, type Builder, PlanError, type Value } from "../builder.ts";
 import { cellPlanners, type RecurrentCell } from "./cells.ts";
 import { multiply } from "../matrices.ts";
 import { indices } from "./rearrange.ts";
@@ -23,7 +23,7 @@ export function planRecurrent(
   builder: Builder,
   call: LayerCall,
 ): PlannedLayer {
-  return planPass(layer, inputs, builder, { call, firstDraw: 0, isForward: false });
+  return planPass(layer, inputs, builder, { call, firstDraw: 0, keepsTimeOrder: false });
 }
 
 /** How the steps of a recurrent layer are planned. */
@@ -32,7 +32,7 @@ interface Pass {
   /** Number of the first draw within the call. */
   firstDraw: number;
   /** Whether a sequence of outputs is in the order of the input even if the layer goes backwards. */
-  isForward: boolean;
+  keepsTimeOrder: boolean;
 }
 
 /** Plan the steps of a recurrent layer. */
@@ -40,9 +40,9 @@ export function planPass(
   layer: Recurrent,
   inputs: Value[],
   builder: Builder,
-  { call, firstDraw, isForward }: Pass,
+  { call, firstDraw, keepsTimeOrder }: Pass,
 ): PlannedLayer {
-  check(layer, inputs);
+  checkSupported(layer, inputs);
   const { kernels } = builder;
   const { cell } = layer;
   const [input] = inputs;
@@ -58,12 +58,12 @@ export function planPass(
   const z = builder.perRow(steps * width);
   const product = multiply(builder, size, width);
   const draw = (rate: number, count: number, part: number) =>
-    planDraw(cell, rate, count, builder, () => builder.noise(call, firstDraw + part));
+    planDropoutFactors(cell, rate, count, builder, () => builder.noise(call, firstDraw + part));
   const [inputDraw, stateDraw] = [
     draw(cell.dropout, size, 0),
     draw(cell.recurrentDropout, units, 1),
   ];
-  const read = planDropped(input, inputDraw, builder);
+  const read = planInputDropout(input, inputDraw, builder);
   const planned = plan(cell, builder, {
     steps,
     z,
@@ -76,7 +76,7 @@ export function planPass(
   const outputs = [output];
   if (layer.returnState) outputs.push(...states.map(() => builder.value([units], from)));
   // Of each state, the outputs that are its last value.
-  const ends = states.map((_, i) => {
+  const lastValueOutputs = states.map((_, i) => {
     const all = layer.returnState ? [outputs[i + 1]] : [];
     return i === 0 && !layer.returnSequences ? [output, ...all] : all;
   });
@@ -88,22 +88,22 @@ export function planPass(
   const biasGradient = bias && builder.weightGradientOf(bias);
 
   const timeOf = (step: number) => layer.goBackwards ? steps - 1 - step : step;
-  const maskOf = (step: number) => mask === undefined ? 0 : mask.at + timeOf(step) * 4;
+  const maskOf = (step: number) => mask === undefined ? 0 : mask.address + timeOf(step) * 4;
   /** Where a step has its output, or its gradient, in a sequence. */
-  const placeOf = (step: number, block: Block): number => {
-    if (!layer.returnSequences || !block.isUsed) return 0;
-    return block.at + (isForward ? timeOf(step) : step) * units * 4;
+  const addressAt = (step: number, block: Block): number => {
+    if (!layer.returnSequences || !block.isReserved) return 0;
+    return block.address + (keepsTimeOrder ? timeOf(step) : step) * units * 4;
   };
   return {
     outputs,
     masks: layer.returnSequences ? [mask] : [],
     operation: {
       forward(rows) {
-        const biasAt = bias?.data.at ?? 0;
+        const biasAt = bias?.data.address ?? 0;
         stateDraw?.run(rows);
         read.forward(rows);
         product.forward(rows * steps, read.data, kernel.data, z, biasAt, false);
-        for (const { at } of states) kernels.zero(rows * steps * units, at);
+        for (const { address } of states) kernels.zero(rows * steps * units, address);
         for (let step = 0; step < steps; step++) {
           const isLast = step === steps - 1;
           const next = isLast ? last : states;
@@ -113,22 +113,25 @@ export function planPass(
               rows,
               time: timeOf(step),
               hasState: step > 0,
-              y: placeOf(step, output.data),
+              y: addressAt(step, output.data),
               mask: maskOf(step),
             },
-            { at: next.map(({ at }) => at + offset), step: isLast ? units : steps * units },
+            {
+              addresses: next.map(({ address }) => address + offset),
+              rowStride: isLast ? units : steps * units,
+            },
           );
         }
-        ends.forEach((all, i) => {
-          for (const { data } of all) kernels.copy(rows * units, last[i].at, data.at);
+        lastValueOutputs.forEach((all, i) => {
+          for (const { data } of all) kernels.copy(rows * units, last[i].address, data.address);
         });
       },
       backward(rows) {
-        ends.forEach((all, i) => {
-          kernels.zero(rows * units, d[i].at);
+        lastValueOutputs.forEach((all, i) => {
+          kernels.zero(rows * units, d[i].address);
           // What is not read has no gradient.
           for (const { gradient } of all) {
-            if (gradient.isUsed) kernels.add(rows * units, gradient.at, d[i].at);
+            if (gradient.isReserved) kernels.add(rows * units, gradient.address, d[i].address);
           }
         });
         planned.beginBackward();
@@ -137,14 +140,14 @@ export function planPass(
             rows,
             time: timeOf(step),
             hasState: step > 0,
-            y: placeOf(step, output.gradient),
+            y: addressAt(step, output.gradient),
             mask: maskOf(step),
           }, d);
         }
         const M = rows * steps;
         if (kernelGradient) product.weightGradient(M, read.data, z, kernelGradient);
         if (recurrentGradient) planned.weightGradient(rows, recurrentGradient);
-        if (biasGradient) kernels.columnSums(M, width, z.at, biasGradient.at);
+        if (biasGradient) kernels.columnSums(M, width, z.address, biasGradient.address);
         if (inputGradient) {
           product.inputGradient(M, z, kernel.data, inputGradient);
           read.backward(rows, inputGradient);
@@ -155,7 +158,7 @@ export function planPass(
 }
 
 /** Dropout of a cell: factors of each row that all steps share. */
-function planDraw(
+function planDropoutFactors(
   cell: RecurrentCell,
   rate: number,
   count: number,
@@ -163,21 +166,21 @@ function planDraw(
   noise: () => () => NoiseKey,
 ) {
   if (!builder.isTraining || !(0 < rate && rate < 1)) return undefined;
-  if (cell.dropoutFunc) throw new NotPlanned("a dropoutFunc is not compiled");
+  if (cell.dropoutFunc) throw new PlanError("a dropoutFunc is not compiled");
   const keyOf = noise();
   const factors = builder.perRow(count);
   const run = (rows: number): void => {
     const { first, second } = keyOf();
     const [limit, factor] = [dropLimit(rate), keepFactor(rate)];
-    builder.kernels.dropout(rows * count, first, second, limit, factor, 0, factors.at);
+    builder.kernels.dropout(rows * count, first, second, limit, factor, 0, factors.address);
   };
   return { factors, run };
 }
 
 /** The input with its dropout. */
-function planDropped(
+function planInputDropout(
   { data, shape: [steps, count], size }: Value,
-  draw: ReturnType<typeof planDraw>,
+  draw: ReturnType<typeof planDropoutFactors>,
   builder: Builder,
 ) {
   const { kernels } = builder;
@@ -188,19 +191,19 @@ function planDropped(
     data: dropped,
     forward(rows: number) {
       draw.run(rows);
-      kernels.gather(rows, size, map.at, draw.factors.at, count, spread.at);
-      kernels.multiply(rows * size, data.at, spread.at, dropped.at);
+      kernels.gather(rows, size, map.address, draw.factors.address, count, spread.address);
+      kernels.multiply(rows * size, data.address, spread.address, dropped.address);
     },
     backward: (rows: number, gradient: Block) =>
-      kernels.multiply(rows * size, gradient.at, spread.at, gradient.at),
+      kernels.multiply(rows * size, gradient.address, spread.address, gradient.address),
   };
 }
 
-function check(layer: Recurrent, inputs: Value[]): void {
-  if (inputs.length > 1) throw new NotPlanned("an initial state is not compiled");
-  if (layer.stateful) throw new NotPlanned("a stateful layer is not compiled");
+function checkSupported(layer: Recurrent, inputs: Value[]): void {
+  if (inputs.length > 1) throw new PlanError("an initial state is not compiled");
+  if (layer.stateful) throw new PlanError("a stateful layer is not compiled");
   if (inputs[0].mask !== undefined && inputs[0].mask.size !== inputs[0].shape[0]) {
-    throw new NotPlanned("a mask of another size than the steps is not compiled");
+    throw new PlanError("a mask of another size than the steps is not compiled");
   }
-  if (isChanged(layer.cell)) throw new NotPlanned("its cell is not that of TensorFlow.js");
+  if (isChanged(layer.cell)) throw new PlanError("its cell is not that of TensorFlow.js");
 }

@@ -1,4 +1,4 @@
-import { type Builder, NotPlanned, sizeOf, type Value } from "../builder.ts";
+import { type Builder, PlanError, sizeOf, type Value } from "../builder.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** `tf.layers.flatten`. */
@@ -8,7 +8,7 @@ export function planFlatten(
   builder: Builder,
 ): PlannedLayer {
   if (dataFormat === "channelsFirst" && input.shape.length > 1) {
-    throw new NotPlanned("Flatten of channelsFirst is not compiled");
+    throw new PlanError("Flatten of channelsFirst is not compiled");
   }
   return reshape(input, [input.size], builder);
 }

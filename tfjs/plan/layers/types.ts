@@ -16,7 +16,7 @@ export interface PlannedLayer {
  * Plans a call of a layer of TensorFlow.js.
  *
  * @param call the call in the model, for what is asked in each step
- * @throws NotPlanned when the layer is configured in a way that is not compiled
+ * @throws PlanError when the layer is configured in a way that is not compiled
  */
 export type LayerPlanner = (
   // deno-lint-ignore no-explicit-any -- each planner knows the private fields of its layer

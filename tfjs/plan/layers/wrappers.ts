@@ -1,5 +1,5 @@
 import { isChanged, type LayerCall } from "../../forward.ts";
-import { type Builder, NotPlanned, type Value } from "../builder.ts";
+import { type Builder, PlanError, type Value } from "../builder.ts";
 import { cellPlanners } from "./cells.ts";
 import { planAdd, planAverage, planConcatenate, planMultiply } from "./merge.ts";
 import { planPass, type Recurrent } from "./recurrent.ts";
@@ -22,8 +22,8 @@ export function planBidirectional(
   const { mergeMode, ...both } = layer;
   builder.addUse(inputs[0]);
   const passes = [both.forwardLayer, both.backwardLayer].map((pass, i) => {
-    if (isChanged(pass)) throw new NotPlanned("its layer is not that of TensorFlow.js");
-    return planPass(pass, inputs, builder, { call, firstDraw: 2 * i, isForward: true });
+    if (isChanged(pass)) throw new PlanError("its layer is not that of TensorFlow.js");
+    return planPass(pass, inputs, builder, { call, firstDraw: 2 * i, keepsTimeOrder: true });
   });
   const sequences = passes.map(({ outputs }) => outputs[0]);
   const states = passes.flatMap(({ outputs }) => outputs.slice(1));
@@ -48,7 +48,7 @@ export function planBidirectional(
 }
 
 /** Layers that compute something else of all steps together, or draw anew in each. */
-const apart = new Set([
+const unsupported = new Set([
   "BatchNormalization",
   "Bidirectional",
   "Dropout",
@@ -66,7 +66,7 @@ export function planTimeDistributed(
   call: LayerCall,
 ): PlannedLayer {
   const { className = "" } = layer.constructor;
-  if (apart.has(className)) throw new NotPlanned(`a distributed ${className} is not compiled`);
+  if (unsupported.has(className)) throw new PlanError(`a distributed ${className} is not compiled`);
   const [steps, ...shape] = input.shape;
   const gradient = builder.gradientOf(input);
   const { mask, ...unmasked } = input;
@@ -76,14 +76,14 @@ export function planTimeDistributed(
     size: input.size / steps,
     gradient: gradient ?? input.gradient,
   };
-  const { outputs: [output], operation } = builder.repeated(
+  const { outputs: [output], operation } = builder.withRowFactor(
     steps,
     () => planLayer(layer, [step], builder, call),
   );
   // TensorFlow.js hands the mask of the steps to the layer, which takes it for one of its own steps.
   if (mask !== undefined && (layer as { supportsMasking?: boolean }).supportsMasking) {
     const takes = className in cellPlanners || className === "Bidirectional";
-    if (takes) throw new NotPlanned(`a distributed ${className} with a mask is not compiled`);
+    if (takes) throw new PlanError(`a distributed ${className} with a mask is not compiled`);
   }
   const { forward, backward } = operation;
   return {
