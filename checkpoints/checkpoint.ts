@@ -36,7 +36,7 @@ export interface SaveCheckpointOptions extends CheckpointOptions {
   maxShardBytes?: number;
   /** JSON merged into `userDefinedMetadata` of the model. Default: none. */
   metadata?: Record<string, unknown>;
-  /** Called once the values are copied: training may continue while they are written. */
+  /** Called when all values are copied; training may then continue while they are written. */
   onTaken?: () => void;
 }
 
@@ -44,25 +44,25 @@ export interface SaveCheckpointOptions extends CheckpointOptions {
  * Save a model so that `tf.loadLayersModel` can load it: through {@linkcode checkpointHandler},
  * over HTTP from a static file server, or with tfjs-node from `file://`.
  *
- * The checkpoint in `directory` is replaced atomically: a process killed at any time leaves either
- * the old or the new one complete. The model is saved as it is at the time of the call, even if
- * training continues meanwhile. Weights are read one by one and never joined. Files that the
- * current checkpoint does not name are kept. `model.json` has CRC-32C checksums, of each weight file
- * and of itself, which TensorFlow.js ignores and every function of keepfit checks.
+ * The checkpoint in `directory` is replaced atomically: if the process is killed, either the old or
+ * the new checkpoint is complete. The model is saved as it is at the time of the call, even if
+ * training continues meanwhile. Weights are read one by one and never joined. Files that do not
+ * belong to the current checkpoint are kept. `model.json` contains CRC-32C checksums of each weight
+ * file and of itself, which TensorFlow.js ignores and keepfit verifies.
  *
  * The optimizer's state is that of {@linkcode getOptimizerState}, including Adamax and moving
  * averages. {@linkcode loadWeights} restores all of it; `tf.loadLayersModel` restores what
  * TensorFlow.js supports, without the state of Adamax and without averages.
  *
- * Two warnings, each printed once: a model with a loss or metric given as a function is saved
- * without its training configuration (compile it after loading), and a custom optimizer without
- * `getWeights()` is saved without its state. Nothing is quantized.
+ * A model with a custom loss or metric function is saved without its training configuration:
+ * compile it after loading. A custom optimizer without `getWeights()` is saved without its state.
+ * Both cases print a warning once. Weights are not quantized.
  *
  * @param model a `tf.LayersModel`; a `tf.Sequential` is saved as one
  * @param directory directory of the checkpoint; created if missing
  * @throws RangeError for a `maxShardBytes` below 1
- * @throws TypeError when `model` is not a layers model
- * @throws FileSystemError when a file cannot be written; the old checkpoint stays intact
+ * @throws TypeError if `model` is not a layers model
+ * @throws FileSystemError if a file cannot be written; the old checkpoint stays intact
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -93,7 +93,7 @@ export async function saveCheckpoint(
   }
   const withOptimizer = includeOptimizer && !weightsOnly && model.optimizer != null;
   const state = withOptimizer ? await optimizerState(model) : undefined;
-  // No await until everything is cloned: no training step may come in between.
+  // No await until everything is cloned, so that no training step can intervene.
   const weights = [...modelWeights(model), ...visibleState(model, state)].map(snapshot);
   const hidden = hiddenState(model, state).map(snapshot);
   try {
@@ -134,8 +134,8 @@ export async function saveCheckpoint(
  *
  * @param directory directory of `model.json`
  * @throws FileSystemError `NotFound` (from `load`) for a missing `model.json`
- * @throws SyntaxError (from `load`) for invalid JSON, without a weights manifest, or for a damaged file
- * @throws RangeError (from `load`) when a weight file is too short or too long
+ * @throws SyntaxError (from `load`) for invalid JSON, a missing weights manifest or a damaged file
+ * @throws RangeError (from `load`) if a weight file is too short or too long
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -161,7 +161,7 @@ export function checkpointHandler(
         );
       }
       const shards = Array.isArray(weightData) ? weightData : [weightData];
-      // Shards are not split at weights; the format does not require it.
+      // Shards may end within a weight, which the format allows.
       const weights: WeightSource[] = weightSpecs.map((spec, i) => ({
         spec,
         read: async () => i === 0 ? shards.map((shard) => new Uint8Array(shard)) : [],
@@ -190,11 +190,11 @@ export function checkpointHandler(
 }
 
 /**
- * Remove a checkpoint: the files that it names, and the directory if it is then empty. A missing
- * checkpoint is fine.
+ * Remove a checkpoint: its files, and the directory if it is then empty. A missing checkpoint is
+ * not an error.
  *
  * @param directory the directory passed to {@linkcode saveCheckpoint}
- * @throws FileSystemError when a file cannot be removed
+ * @throws FileSystemError if a file cannot be removed
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -228,7 +228,7 @@ function modelWeights(model: LayersModel): NamedWeight[] {
   return namesInFile(model).map((name, i) => ({ name, value: values[i] }));
 }
 
-/** The optimizer's state at one point in time; undefined when it has none. */
+/** A snapshot of the optimizer's state; undefined if it has none. */
 async function optimizerState(model: LayersModel): Promise<TakenState | undefined> {
   for (;;) {
     const state = await takeOptimizerState(model);
@@ -251,8 +251,8 @@ function visibleState(model: LayersModel, state: TakenState | undefined): NamedW
 }
 
 /**
- * The state that TensorFlow.js would reject: slots of an optimizer without `setWeights()`, and
- * averages.
+ * The state that TensorFlow.js would reject: the slots of an optimizer without `setWeights()`, and
+ * moving averages.
  */
 function hiddenState(model: LayersModel, state: TakenState | undefined): NamedWeight[] {
   if (state === undefined) return [];
@@ -302,7 +302,7 @@ function snapshot({ name, value, group }: NamedWeight): WeightSource & { dispose
   const clone = value.clone();
   let isOpen = true;
   const dispose = () => {
-    // Once: another library's tensors may count their owners.
+    // Disposed only once, because tensors of other libraries may count their owners.
     if (isOpen) clone.dispose();
     isOpen = false;
   };
@@ -319,7 +319,7 @@ function snapshot({ name, value, group }: NamedWeight): WeightSource & { dispose
   };
 }
 
-/** The live values on the cpu backend: read only. */
+/** The bytes of values. On the cpu backend they are the live values, so do not change them. */
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
@@ -328,7 +328,7 @@ function lengthOf(text: Uint8Array): Uint8Array {
   return new Uint8Array(new Uint32Array([text.length]).buffer);
 }
 
-/** The training configuration; undefined, with one warning, when TensorFlow.js cannot write it. */
+/** The training configuration; undefined, with a warning, if TensorFlow.js cannot serialize it. */
 function savedTrainingConfig(model: LayersModel): io.TrainingConfig | undefined {
   try {
     return trainingConfigOf(model);
@@ -343,7 +343,7 @@ function savedTrainingConfig(model: LayersModel): io.TrainingConfig | undefined 
 
 const warned = new WeakMap<object, Set<string>>();
 
-/** A run saves many times. */
+/** Print a warning once per model, because a run saves many times. */
 function warnOnce(model: LayersModel, message: string): void {
   const before = warned.get(model) ?? new Set();
   if (before.has(message)) return;

@@ -20,9 +20,12 @@ export interface ModelJson extends Record<string, unknown> {
   modelTopology?: unknown;
   trainingConfig?: io.TrainingConfig;
   weightsManifest: WeightsGroup[];
-  /** The part of the optimizer's state that is not in the weights. An extension, like `bytes`. */
+  /** State of the optimizer that is not among the weights. An extension, like `bytes`. */
   optimizerState?: OptimizerJson;
-  /** Class of the optimizer whose state is in the weights; in files without `optimizerState`. */
+  /**
+   * Class of the optimizer with its state among the weights; only in files without
+   * `optimizerState`.
+   */
   optimizerClass?: string;
 }
 
@@ -30,9 +33,9 @@ export interface ModelJson extends Record<string, unknown> {
 export interface OptimizerJson {
   className: string;
   iterations: number;
-  /** Names of the trained weights, in the order of slots and averages. */
+  /** Names of the trained weights, in the order of the slots and averages. */
   trainedWeights?: string[];
-  /** Names of their variables, for custom optimizers. */
+  /** Names of the variables of the trained weights, for custom optimizers. */
   variables?: string[];
   /** Scalars that change with each update. */
   scalars: Record<string, number>;
@@ -49,18 +52,18 @@ export interface WeightSource {
 /** Content of a checkpoint. */
 export interface NewCheckpoint {
   file: typeof MODEL_FILE | typeof WEIGHTS_FILE;
-  /** Specs are complete only once all weights are read. */
+  /** Weights to write. Their specs are complete only after all weights are read. */
   weights: WeightSource[];
-  /** Weights hidden from TensorFlow.js; `content` places their manifest. Default: none. */
+  /** Weights hidden from TensorFlow.js; `content` includes their manifest. Default: none. */
   hidden?: WeightSource[];
   maxShardBytes: number;
-  /** The content of `file`, from the manifests. */
+  /** Create the content of `file` from the manifests. */
   content(manifest: WeightsGroup[], hidden: WeightsGroup[] | undefined): unknown;
 }
 
 /**
  * Replace the checkpoint in `directory` atomically: write shards under new names, then the file
- * that names them, then remove the shards that only the old file named.
+ * that lists them, then remove the shards that only the old file listed.
  */
 export async function writeCheckpoint(
   fs: FileSystem,
@@ -92,7 +95,9 @@ function groupOf(weights: WeightSource[]): Required<WeightsGroup> {
   return { paths: [], weights: weights.map(({ spec }) => spec), bytes: [], crc32c: [] };
 }
 
-/** An object as JSON that ends with its checksum; of a list, whose form is fixed, the JSON alone. */
+/**
+ * An object as JSON with its checksum as the last key. A list is not changed: its form is fixed.
+ */
 function withChecksum(content: unknown): string {
   const text = JSON.stringify(content);
   return Array.isArray(content) ? text : `${text.slice(0, -1)},"crc32c":${checksumOf(text)}}`;
@@ -141,12 +146,12 @@ async function* partsOf(weights: WeightSource[]): AsyncGenerator<Uint8Array, und
   }
 }
 
-/** Shards that the current checkpoint names; empty when it is missing or unreadable. */
+/** Shards listed by the current checkpoint; empty if it is missing or unreadable. */
 async function namedShards(fs: FileSystem, directory: Path, file: string): Promise<string[]> {
   try {
     const text = await fs.readTextFile(joinPath(directory, file));
     const { manifest, hidden } = parseManifest(text, file);
-    // A name with a slash or dots may point outside the directory; a manifest is not a shard.
+    // A name with a slash or dots may point outside the directory. A manifest is not a shard.
     return [...manifest, ...hidden].flatMap(({ paths }) => paths)
       .filter((name) => /^[^/\\.][^/\\]*$/.test(name) && !name.endsWith(".json"));
   } catch {
@@ -154,7 +159,7 @@ async function namedShards(fs: FileSystem, directory: Path, file: string): Promi
   }
 }
 
-/** Remove what processes that were killed while they saved have left: shards that no file names. */
+/** Remove shards that no file lists, left by processes that were killed while saving. */
 async function removeStrays(fs: FileSystem, directory: Path): Promise<void> {
   await sweep(directory, { fs });
   const names = (await fs.readDir(directory).catch(() => [])).map(({ name }) => name);
@@ -168,14 +173,14 @@ async function removeStrays(fs: FileSystem, directory: Path): Promise<void> {
   await removeQuietly(fs, directory, shards.filter((name) => !named.has(name)));
 }
 
-/** Leftover files are harmless: nothing refers to them. */
+/** Remove files and ignore errors, because leftover files are harmless. */
 async function removeQuietly(fs: FileSystem, directory: Path, names: string[]): Promise<void> {
   for (const name of names) await fs.remove(joinPath(directory, name)).catch(() => {});
 }
 
 /**
- * Remove the checkpoints in `directory`, and the directory if it is then empty. The file that names
- * the others goes first, so that a killed process leaves no checkpoint that looks complete.
+ * Remove the checkpoints in `directory`, and the directory if it is then empty. The file that lists
+ * the others is removed first, so that a killed process leaves no checkpoint that looks complete.
  */
 export async function removeFiles(fs: FileSystem, directory: Path): Promise<void> {
   for (const file of [MODEL_FILE, WEIGHTS_FILE]) {
@@ -203,9 +208,9 @@ export interface CheckpointContent extends WeightsContent {
  * Read the checkpoint in `directory`, trying `files` in order.
  *
  * @param readsHidden whether to read the weights hidden from TensorFlow.js
- * @throws FileSystemError `NotFound` when none of them exists, or a shard is missing
- * @throws SyntaxError when the file is not JSON, has no manifest, or a checksum is wrong
- * @throws RangeError when a shard does not have the size in the manifest
+ * @throws FileSystemError `NotFound` if none of them exists, or if a shard is missing
+ * @throws SyntaxError if the file is not JSON, has no manifest, or a checksum is wrong
+ * @throws RangeError if a shard does not have the size in the manifest
  */
 export async function readCheckpoint(
   fs: FileSystem,
@@ -223,7 +228,7 @@ export async function readCheckpoint(
         hidden: await readShards(fs, directory, readsHidden ? hidden : []),
       };
     } catch (error) {
-      // A concurrent save removed the shards; the file now names new ones.
+      // A concurrent save has removed the shards; the file now lists new ones.
       const replaced = error instanceof FileSystemError && error.code === "NotFound";
       if (!replaced || text === last) throw error;
       last = text;
@@ -261,7 +266,7 @@ function parseManifest(
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new SyntaxError(`Cannot load ${path}: it is no JSON (${(cause as Error).message})`, {
+    throw new SyntaxError(`Cannot load ${path}: it is not JSON (${(cause as Error).message})`, {
       cause,
     });
   }
@@ -269,7 +274,7 @@ function parseManifest(
   const model = Array.isArray(json) ? undefined : content as ModelJson;
   if (checksum !== undefined && checksum !== checksumOf(JSON.stringify(content))) {
     throw new SyntaxError(
-      `Cannot load ${path}: it is damaged, its checksum is wrong; if you have edited it, remove ` +
+      `Cannot load ${path}: its checksum is wrong, so it is damaged; if you have edited it, remove ` +
         `its crc32c`,
     );
   }
@@ -282,14 +287,14 @@ function parseManifest(
   const hidden = model?.optimizerState?.weightsManifest ?? [];
   if (!Array.isArray(hidden) || !hidden.every(isGroup)) {
     throw new SyntaxError(
-      `Cannot load ${path}: the weights manifest of its optimizerState is no list of groups of ` +
+      `Cannot load ${path}: the weights manifest of its optimizerState is not a list of groups of ` +
         "paths and weights",
     );
   }
   const outside = [...manifest, ...hidden].flatMap(({ paths }) => paths).find(leadsOut);
   if (outside !== undefined) {
     throw new RangeError(
-      `Cannot load ${path}: it names ${JSON.stringify(outside)}, expected files in its own folder`,
+      `Cannot load ${path}: it lists ${JSON.stringify(outside)}; expected files in its own folder`,
     );
   }
   return { manifest, hidden, model };

@@ -60,7 +60,7 @@ async function manifestOf(fs: FileSystem, directory: Path) {
   return JSON.parse(await fs.readTextFile(joinPath(directory, "model.json")));
 }
 
-/** What `console.warn` was told during `body`. */
+/** Messages of `console.warn` during `body`. */
 async function warningsOf(body: () => Promise<unknown>): Promise<string[]> {
   const warn = console.warn;
   const warnings: string[] = [];
@@ -73,7 +73,7 @@ async function warningsOf(body: () => Promise<unknown>): Promise<string[]> {
   return warnings;
 }
 
-/** A file system that takes so many changes and fails from then on, as if its process was killed. */
+/** A file system that fails after n changes, as if its process was killed. */
 function dyingFileSystem(fs: FileSystem, after: number): FileSystem {
   let changes = 0;
   const die = () => {
@@ -107,7 +107,7 @@ describe("saveCheckpoint", () => {
     });
   }
 
-  it("saveCheckpoint splits weights anywhere, and joins them again", async () => {
+  it("saveCheckpoint splits weights at any byte, and loading joins them again", async () => {
     const fs = memoryFileSystem();
     const model = dense(7);
     await saveCheckpoint(model, "m", { fs, maxShardBytes: 10 });
@@ -119,7 +119,7 @@ describe("saveCheckpoint", () => {
     assert.deepEqual(valuesOf(loaded), valuesOf(model));
   });
 
-  it("saveCheckpoint saves files that tfjs loads by HTTP", async () => {
+  it("saveCheckpoint saves files that tfjs loads over HTTP", async () => {
     const { fs, serve } = getRuntime();
     const directory = mkdtempSync(`${tmpdir()}/keepfit-checkpoint-`);
     const server = await serve(
@@ -190,7 +190,7 @@ describe("saveCheckpoint", () => {
     assert.deepEqual(await filesOf(fs, "m"), expected);
   });
 
-  it("saveCheckpoint removes only files of weights, whatever the previous manifest names", async () => {
+  it("saveCheckpoint removes only weight files, regardless of what the previous manifest lists", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("m");
     await fs.writeFile("precious.bin", "x");
@@ -202,7 +202,7 @@ describe("saveCheckpoint", () => {
     await checkpointHandler("m", { fs }).load();
   });
 
-  it("saveCheckpoint leaves a complete checkpoint wherever it is killed", async () => {
+  it("saveCheckpoint leaves a complete checkpoint at whatever point it is killed", async () => {
     const [first, second] = [dense(), dense()];
     const seen = new Set<string>();
     for (let after = 0, killed = true; killed; after++) {
@@ -276,7 +276,7 @@ describe("saveCheckpoint", () => {
       ];
     }
     const { tensors } = new Keeper({});
-    // The layers API makes no such weights by itself, so the model is the little that is asked of.
+    // The layers API creates no such weights, so this object has only the members that are used.
     const model = Object.assign(dense(), {});
     const names = ["i", "b", "s"];
     Object.defineProperty(model, "weights", {
@@ -295,13 +295,13 @@ describe("saveCheckpoint", () => {
   it("saveCheckpoint saves a model with a custom loss without its training configuration, and warns once", async () => {
     const fs = memoryFileSystem();
     for (
-      const given of [
+      const config of [
         { loss: (y: tf.Tensor, p: tf.Tensor) => tf.losses.meanSquaredError(y, p) as tf.Scalar },
         { loss: "meanSquaredError", metrics: [(y: tf.Tensor, p: tf.Tensor) => y.sub(p).mean()] },
       ]
     ) {
       const model = dense();
-      model.compile({ optimizer: tf.train.momentum(0.1, 0.9), ...given });
+      model.compile({ optimizer: tf.train.momentum(0.1, 0.9), ...config });
       await model.trainOnBatch(tf.ones([4, 2]), tf.ones([4, 1]));
       const warnings = await warningsOf(async () => {
         await saveCheckpoint(model, "m", { fs });
@@ -311,7 +311,7 @@ describe("saveCheckpoint", () => {
       assert.match(warnings[0], /^keepfit: .* function.*; call model\.compile\(\) after loading$/);
       const loaded = await tf.loadLayersModel(checkpointHandler("m", { fs }));
       assert.equal(loaded.optimizer, undefined);
-      loaded.compile({ optimizer: tf.train.momentum(0.1, 0.9), ...given });
+      loaded.compile({ optimizer: tf.train.momentum(0.1, 0.9), ...config });
       assert.deepEqual(await loadWeights(loaded, "m", { fs }), { optimizer: true });
     }
   });
@@ -326,7 +326,7 @@ describe("saveCheckpoint", () => {
     const { optimizerState, weightsManifest } = await manifestOf(fs, "m");
     const shards = [...weightsManifest, ...optimizerState.weightsManifest]
       .flatMap(({ paths }) => paths);
-    // 13 weights, two slots for each.
+    // 13 weights with two slots each.
     assert.equal(shards.length, 2 + 3);
     assert.deepEqual(await filesOf(fs, "m"), ["model.json", ...shards].sort());
     const loaded = await tf.loadLayersModel(checkpointHandler("m", { fs }));
@@ -344,7 +344,7 @@ describe("saveCheckpoint", () => {
     assert.equal(loaded.optimizer, undefined);
   });
 
-  it("saveCheckpoint rejects what it cannot save", async () => {
+  it("saveCheckpoint rejects a value that is not a model, and an invalid shard size", async () => {
     const fs = memoryFileSystem();
     for (const maxShardBytes of [0, -1, NaN]) {
       await assert.rejects(saveCheckpoint(dense(), "m", { fs, maxShardBytes }), RangeError);
@@ -361,7 +361,7 @@ describe("checkpointHandler", () => {
     model.compile({ loss: "meanSquaredError", optimizer: "adam" });
     await model.trainOnBatch(tf.ones([4, 2]), tf.ones([4, 1]));
     const { modelArtifactsInfo } = await model.save(handler, { includeOptimizer: true });
-    // 13 weights, two slots for each, and the counter.
+    // 13 weights with two slots each, and the counter.
     assert.equal(modelArtifactsInfo.weightDataBytes, 4 * (13 * 3 + 1));
     const loaded = await tf.loadLayersModel(handler);
     assert.deepEqual(valuesOf(loaded), valuesOf(model));
@@ -394,14 +394,14 @@ describe("checkpointHandler", () => {
       name: "RangeError",
       message: `Cannot load m/${
         paths[0]
-      }: it has 39 bytes, expected 40 (truncated, or of another save)`,
+      }: it has 39 bytes, expected 40 (is it truncated, or from another save?)`,
     });
-    // Without sizes and checksums, as other writers leave them out, the sum of sizes still tells.
+    // Without sizes and checksums, as written by other programs, the total size is still checked.
     await fs.writeFile(
       "m/model.json",
       JSON.stringify({ ...rest, weightsManifest: [{ paths, weights }] }),
     );
-    await assert.rejects(load(), /^RangeError: Cannot load m\/.*: 51 bytes in all, expected 52/);
+    await assert.rejects(load(), /^RangeError: Cannot load m\/.*: 51 bytes in total, expected 52/);
     await fs.remove(`m/${paths[1]}`);
     await assert.rejects(
       load(),
@@ -409,7 +409,7 @@ describe("checkpointHandler", () => {
     );
     for (const text of [json.slice(0, 100), ""]) {
       await fs.writeFile("m/model.json", text);
-      await assert.rejects(load(), /^SyntaxError: Cannot load m\/model\.json: it is no JSON/);
+      await assert.rejects(load(), /^SyntaxError: Cannot load m\/model\.json: it is not JSON/);
     }
     for (const text of ["null", "[]", '{"weightsManifest":[{}]}', "1"]) {
       await fs.writeFile("m/model.json", text);

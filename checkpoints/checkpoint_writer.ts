@@ -6,7 +6,7 @@ import { saveSafetensors } from "./safetensors.ts";
 import { directoryOf, ensureDir, exists, FileSystemError, getRuntime } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
-/** What a writer saves and keeps. */
+/** Options of a {@linkcode CheckpointWriter}. */
 export interface CheckpointWriterOptions {
   /**
    * Whether to save only the weights, to be read by `loadWeights`: no layers, no optimizer.
@@ -31,7 +31,7 @@ export interface CheckpointWriterOptions {
 /** An existing checkpoint. */
 export interface KeptCheckpoint {
   path: string;
-  /** Watched value; undefined if it was missing. */
+  /** Monitored value; undefined if it was missing. */
   value?: number;
 }
 
@@ -52,8 +52,8 @@ export interface WriterState {
 }
 
 /**
- * Writes the checkpoints of a run one after another, and removes those of its own that need not be
- * kept.
+ * Writes the checkpoints of a run one after another, and removes those beyond the limits. Other
+ * files are kept.
  */
 export class CheckpointWriter {
   readonly #options: CheckpointWriterOptions;
@@ -86,9 +86,9 @@ export class CheckpointWriter {
    * Save the model as it is now.
    *
    * @param isKept whether it counts towards the limits and may be removed later
-   * @param written called when everything is written, possibly later
-   * @param failed called when a write in the background has failed. Default: undefined
-   * @throws Error when this or the previous checkpoint could not be written
+   * @param written called when everything is written, possibly after this call has returned
+   * @param failed called if a write in the background fails. Default: none
+   * @throws Error if this or the previous checkpoint could not be written
    */
   async save(
     model: TrainableModel,
@@ -111,7 +111,7 @@ export class CheckpointWriter {
     this.#unfinished = checkpoint;
     await new Promise<void>((resolve, reject) => {
       this.#pending = this.#write(model, path, checkpoint.metadata, resolve).then(finish);
-      // Reported here if nothing was copied, otherwise by settle().
+      // Reported here if the values were not copied, otherwise by settle().
       this.#pending.catch((error) => {
         if (this.#saved === checkpoint) this.#saved = before;
         failed?.();
@@ -120,7 +120,7 @@ export class CheckpointWriter {
     });
   }
 
-  /** Wait for the current write; fails if it or the last one failed. */
+  /** Wait for the current write. Throws if it or the previous one failed. */
   async settle(): Promise<void> {
     const pending = this.#pending;
     this.#pending = undefined;
@@ -154,7 +154,7 @@ export class CheckpointWriter {
    * with the same weights.
    *
    * @param model returns the model; called only if needed
-   * @returns the last checkpoint if it no longer exists and is missed; otherwise undefined
+   * @returns the last checkpoint if it should exist but is missing; otherwise undefined
    */
   async resume(model: () => TrainableModel): Promise<KeptCheckpoint | undefined> {
     const [unfinished, isRestored] = [this.#unfinished, this.#isRestored];
@@ -165,12 +165,12 @@ export class CheckpointWriter {
     }
     const saved = this.#saved;
     const { maxToKeep, keepBest } = this.#options;
-    // The run that saved the state may have removed it for a better one, which is saved again.
+    // The run that saved the state may have replaced it by a better one, which is saved again.
     if (isRestored && (maxToKeep ?? keepBest) !== undefined) return undefined;
     return saved && !await exists(pathIn(saved), { fs: this.fs }) ? saved : undefined;
   }
 
-  /** Count a checkpoint towards the limits and remove those beyond them. */
+  /** Count a checkpoint towards the limits, and remove those that exceed them. */
   async #keep({ path, value }: KeptCheckpoint): Promise<void> {
     const { maxToKeep, keepBest } = this.#options;
     if (maxToKeep === undefined && keepBest === undefined) return;
@@ -210,7 +210,7 @@ export class CheckpointWriter {
   }
 
   /**
-   * Negative when `a` is better. A missing or NaN value is worst; of equal ones, the older is
+   * Negative if `a` is better. A missing or NaN value is the worst; of equal values, the older is
    * better.
    */
   #compare({ value: a = NaN }: KeptCheckpoint, { value: b = NaN }: KeptCheckpoint): number {

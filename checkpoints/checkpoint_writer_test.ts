@@ -19,7 +19,7 @@ function tinyModel() {
   return model;
 }
 
-/** What lies in the directory after a run that saves these epochs. */
+/** The files in the directory after a run that saves these epochs. */
 async function left(
   options: ModelCheckpointOptions,
   epochs: object[],
@@ -37,7 +37,7 @@ async function names(fs: FileSystem, directory = "."): Promise<string[]> {
   return (await fs.readDir(directory)).map(({ name }) => name);
 }
 
-/** A file system whose files are written when the gate opens. */
+/** A file system that writes files only when the gate opens. */
 function gatedFileSystem(fs: FileSystem, gate: Promise<void>): FileSystem {
   return {
     ...fs,
@@ -49,7 +49,7 @@ function gatedFileSystem(fs: FileSystem, gate: Promise<void>): FileSystem {
 }
 
 describe("ModelCheckpoint with maxToKeep and keepBest", () => {
-  it("ModelCheckpoint keeps the last ones, or the best, or both", async () => {
+  it("ModelCheckpoint keeps the last checkpoints, the best ones, or both", async () => {
     const values = losses(1, 4, 3, 0.5, 2);
     assert.deepEqual(await left({ maxToKeep: 2 }, values), ["4", "5"]);
     assert.deepEqual(await left({ keepBest: 2 }, values), ["1", "4"]);
@@ -67,7 +67,7 @@ describe("ModelCheckpoint with maxToKeep and keepBest", () => {
     assert.equal(warned.length, 1);
   });
 
-  it("ModelCheckpoint keeps one name that is saved repeatedly", async () => {
+  it("ModelCheckpoint counts a path that is saved repeatedly once", async () => {
     const fs = memoryFileSystem();
     const checkpoint = new ModelCheckpoint("best", { fs, maxToKeep: 1 });
     await drive(checkpoint, losses(1, 2, 3), { model: tinyModel() });
@@ -209,7 +209,7 @@ describe("ModelCheckpoint with saveOnBackground", () => {
 });
 
 describe("ModelCheckpoint with saveEvery", () => {
-  it("ModelCheckpoint with saveEvery saves after the batch in which the time is up, and restarts the clock", async () => {
+  it("ModelCheckpoint with saveEvery saves after the batch in which the interval ends, and restarts the clock", async () => {
     const by = (saveEvery: ModelCheckpointOptions["saveEvery"]) =>
       withClock(async (pass) => {
         const fs = memoryFileSystem();
@@ -237,7 +237,7 @@ describe("ModelCheckpoint with saveEvery", () => {
       second.setState(state);
       await drive([computing, second], losses(1), { model: tinyModel(), batches: 2 });
       assert.deepEqual(await names(fs), ["1-1"]);
-      // Another run begins with its own.
+      // Another run starts with its own clock.
       await fs.remove("1-1", { recursive: true });
       await drive([computing, second], losses(1), { model: tinyModel(), batches: 2 });
       assert.deepEqual(await names(fs), []);
@@ -263,7 +263,7 @@ describe("ModelCheckpoint with saveEvery", () => {
     }
   });
 
-  it("ModelCheckpoint with saveEvery rejects saveFreq in addition, and invalid times", () => {
+  it("ModelCheckpoint with saveEvery rejects an additional saveFreq, and invalid times", () => {
     const options = { saveEvery: { seconds: 1 }, saveFreq: 5 };
     assert.throws(() => new ModelCheckpoint("x", options), /set only one of them/);
     for (const saveEvery of [{}, { seconds: 0 }, { hours: 1 }, { seconds: 1, minutes: 1 }, 5]) {
@@ -284,9 +284,9 @@ describe("ModelCheckpoint with saveOnException", () => {
     await drive(checkpoint(), losses(1), { model });
     assert.equal(await exists("crash", { fs }), false);
     const crash = () => {
-      throw new Error("out of luck");
+      throw new Error("intended");
     };
-    await assert.rejects(drive(checkpoint(), losses(2, 1), { model, train: crash }), /out of luck/);
+    await assert.rejects(drive(checkpoint(), losses(2, 1), { model, train: crash }), /intended/);
     const loaded = await tf.loadLayersModel(checkpointHandler("crash", { fs }));
     assert.deepEqual(loaded.getWeights()[0].dataSync(), model.getWeights()[0].dataSync());
   });

@@ -17,7 +17,7 @@ before(() => tf.setBackend("cpu"));
 
 const optimizers: Record<string, () => tf.Optimizer> = {
   Adam: () => tf.train.adam(0.1),
-  // Its slots, and averages, are hidden from TensorFlow.js.
+  // Its slots and averages are hidden from TensorFlow.js.
   Adamax: () => exponentialMovingAverage(tf.train.adamax(0.1), { momentum: 0.9 }),
 };
 
@@ -38,7 +38,7 @@ async function trained(optimizer?: tf.Optimizer, units?: number): Promise<tf.Lay
   return model;
 }
 
-/** All that loading may change. */
+/** Everything that loading may change. */
 async function contentOf(model: tf.LayersModel): Promise<unknown> {
   return [model.getWeights().map((weight) => weight.arraySync()), await getOptimizerState(model)];
 }
@@ -52,7 +52,7 @@ async function filesOf(fs: FileSystem, folder: string): Promise<Map<string, Uint
   return files;
 }
 
-/** Take the checksums out of a `model.json`, as versions before had none. */
+/** Remove the checksums from a `model.json`, as written by earlier versions. */
 async function removeChecksums(fs: FileSystem, path: string): Promise<void> {
   const { crc32c: _, ...json } = JSON.parse(await fs.readTextFile(path));
   for (const groups of [json.weightsManifest, json.optimizerState.weightsManifest]) {
@@ -64,7 +64,7 @@ async function removeChecksums(fs: FileSystem, path: string): Promise<void> {
 describe("A damaged checkpoint", () => {
   for (const [className, make] of Object.entries(optimizers)) {
     for (const form of ["a folder", "a safetensors file"]) {
-      it(`A damaged checkpoint does not change the model, wherever a bit is flipped: ${form}, ${className}`, async () => {
+      it(`A damaged checkpoint does not change the model, whichever bit is flipped: ${form}, ${className}`, async () => {
         const fs = memoryFileSystem();
         const saved = await trained(make());
         const path = form === "a folder" ? "best" : "best/weights.safetensors";
@@ -86,7 +86,7 @@ describe("A damaged checkpoint", () => {
               assert.match(failure, /Cannot (load|read) .*best/, what);
               assert.deepEqual(await contentOf(model), untouched, what);
             } else {
-              // Only what says nothing of the weights: the name of a checksum, or a space.
+              // Only bits that do not affect the weights: the name of a checksum, or a space.
               untouched = await contentOf(model);
               const weightsIn = (content: unknown) => (content as unknown[])[0];
               assert.deepEqual(weightsIn(untouched), weightsIn(await contentOf(saved)), what);
@@ -110,7 +110,7 @@ describe("A damaged checkpoint", () => {
         const flipped = bytes.slice();
         flipped[5] ^= 1;
         await fs.writeFile(`best/${name}`, flipped);
-        const message = `Cannot load best/${name}: it is damaged, its checksum is wrong`;
+        const message = `Cannot load best/${name}: its checksum is wrong, so it is damaged`;
         const refusal = { name: "SyntaxError", message };
         await assert.rejects(loadWeights(makeModel(), "best", { fs }), refusal);
         await assert.rejects(tf.loadLayersModel(checkpointHandler("best", { fs })), refusal);
@@ -119,7 +119,7 @@ describe("A damaged checkpoint", () => {
     }
   });
 
-  it("A changed model.json is reported, but not one that is only formatted differently", async () => {
+  it("A changed model.json is reported, unless only its formatting differs", async () => {
     const fs = memoryFileSystem();
     const saved = await trained();
     await saveCheckpoint(saved, "best", { fs });
@@ -127,7 +127,7 @@ describe("A damaged checkpoint", () => {
     await fs.writeFile("best/model.json", text.replace(/"iterations":1\b/, '"iterations":9'));
     await assert.rejects(
       loadWeights(makeModel(), "best", { fs }),
-      /^SyntaxError: Cannot load best\/model\.json: it is damaged, .* remove its crc32c$/,
+      /^SyntaxError: Cannot load best\/model\.json: its checksum is wrong, .* remove its crc32c$/,
     );
     await fs.writeFile("best/model.json", JSON.stringify(JSON.parse(text), null, 2));
     const model = makeModel();
@@ -135,7 +135,7 @@ describe("A damaged checkpoint", () => {
     assert.deepEqual(await contentOf(model), await contentOf(saved));
   });
 
-  it("A checkpoint without checksums, of another version or program, still loads", async () => {
+  it("A checkpoint without checksums, written by another version or program, can be loaded", async () => {
     for (const make of Object.values(optimizers)) {
       const fs = memoryFileSystem();
       const saved = await trained(make());
@@ -168,7 +168,7 @@ describe("The state of an optimizer for other weights", () => {
     "slots of one kind only": ({ slots }) => {
       delete slots[Object.keys(slots)[1]];
     },
-    "a kind with a slot too few": ({ slots }) => {
+    "a kind with one slot missing": ({ slots }) => {
       (Object.values(slots)[1] as unknown[]).pop();
     },
     "kinds in another order": ({ slots }) => {

@@ -28,14 +28,14 @@ import type { FileSystem, Path } from "../runtime/types.ts";
 /** Options of {@linkcode loadWeights}. */
 export interface LoadWeightsOptions extends CheckpointOptions {
   /**
-   * Whether to skip layers whose weights were saved with another shape or type, such as a head for
-   * other classes, with a warning that names them. Default: false, which rejects such a checkpoint.
+   * Whether to skip layers with weights of another shape or type, such as a head for other classes.
+   * A warning names them. Default: false, which rejects such a checkpoint.
    */
   skipMismatch?: boolean;
   /**
-   * Whether to load only layers that the checkpoint and the model share by name, with a warning
-   * that names the others. Give layers names for this: generated names count the layers of the
-   * process. Default: false, which requires the same weights on both sides.
+   * Whether to load only layers that both the checkpoint and the model have, by name. A warning
+   * names the others. The layers need explicit names, because generated names count the layers of
+   * the process. Default: false, which requires the same weights on both sides.
    */
   byName?: boolean;
 }
@@ -44,31 +44,31 @@ export interface LoadWeightsOptions extends CheckpointOptions {
 export interface LoadedWeights {
   /** Whether the optimizer's state was restored. */
   optimizer: boolean;
-  /** With `skipMismatch` or `byName`: names of weights that the model kept. */
+  /** Names of weights that were not loaded, with `skipMismatch` or `byName`. */
   skipped?: string[];
 }
 
 /**
- * Load saved weights into an existing model, by name. Names that TensorFlow.js generates count the
- * layers of the process and may differ: such layers are matched in order of creation.
+ * Load saved weights into an existing model, by name. Layers with generated names, in which
+ * TensorFlow.js counts the layers of the process, are matched in order of creation.
  *
  * If the checkpoint has the state of an optimizer, and the model is compiled with one of the same
- * class, the state is restored too, so that training continues exactly (`tf.loadLayersModel`
- * computes Adam's powers of beta differently, off by a rounding, and has no state of Adamax). The
- * learning rate stays that of the model. Nothing is changed when anything does not match. With
- * `skipMismatch` or `byName` the optimizer keeps its state.
+ * class, the state is also restored, so that training continues exactly. (`tf.loadLayersModel`
+ * rounds Adam's powers of beta differently, and does not restore Adamax.) The learning rate is not
+ * changed. If anything does not match, nothing is changed. With `skipMismatch` or `byName`, the
+ * optimizer keeps its state.
  *
  * Source of `skipMismatch` and `byName`: `load_weights` in `keras/src/models/model.py`.
  *
  * @param model a built model; with an optimizer, compiled
  * @param path a checkpoint of {@linkcode saveCheckpoint} or `model.save` in either form, or a file of
  *   {@linkcode saveSafetensors}, recognized by its extension
- * @param options what may differ
- * @returns whether the optimizer's state was restored, and what was skipped
+ * @param options allowed differences
+ * @returns whether the optimizer's state was restored, and which weights were skipped
  * @throws FileSystemError `NotFound` for a missing checkpoint
- * @throws SyntaxError when it cannot be read, or a checksum tells that it is damaged
- * @throws RangeError when weights are missing, too many, of another shape or type, or truncated; with
- *   `skipMismatch` or `byName`, when none of them can be loaded
+ * @throws SyntaxError if it cannot be parsed, or a checksum is wrong
+ * @throws RangeError for missing, additional or truncated weights, or weights of another shape or
+ *   type; with `skipMismatch` or `byName`, if no weight can be loaded
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -108,7 +108,7 @@ export async function loadWeights(
   const skipped = namesInFile(model).filter((_name, i) => matched[i] === undefined);
   const isStrict = !skipMismatch && !byName;
   const state = isStrict ? savedState(model, content, matched as SavedWeight[], action) : undefined;
-  // First, because it rejects a mismatch.
+  // Computed before any change, because it rejects a mismatch.
   if (state !== undefined) await setOptimizerState(model, state);
   const engine = getEngine();
   const present = model.getWeights();
@@ -125,7 +125,9 @@ export async function loadWeights(
   if (isStrict) return { optimizer: state !== undefined };
   if (skipped.length > 0) {
     console.warn(
-      `keepfit: loading ${showPath(path)}: the model keeps its own '${skipped.join("', '")}'`,
+      `keepfit: loading ${showPath(path)}: skipped '${
+        skipped.join("', '")
+      }', which the model keeps unchanged`,
     );
   }
   return { optimizer: false, skipped };
@@ -153,7 +155,7 @@ interface Content {
 async function readWeights(fs: FileSystem, path: Path, action: string): Promise<Content> {
   if (/\.safetensors$/.test(path instanceof URL ? path.pathname : path)) {
     const { tensors } = await readSafetensors(path, { fs });
-    // A dtype unknown to the model is reported by name before the values are used.
+    // A dtype that the model does not know is reported by name before its values are used.
     return { saved: tensors as SavedWeight[], hidden: [] };
   }
   const content = await readCheckpoint(fs, path, [MODEL_FILE, WEIGHTS_FILE]);
@@ -207,10 +209,11 @@ function byteReader(shards: ArrayBuffer[]): (length: number) => Uint8Array<Array
 }
 
 /**
- * The saved state for the model's optimizer; undefined if there is none, or one of another class.
+ * The saved state for the model's optimizer; undefined if there is none, or only one of another
+ * class.
  *
  * @param weights the saved weights in the model's order
- * @throws RangeError when it does not match the trained weights of the model
+ * @throws RangeError if it does not match the trained weights of the model
  */
 function savedState(
   model: LayersModel,
@@ -228,7 +231,7 @@ function savedState(
 
   const state: OptimizerState = {
     className,
-    // TensorFlow.js has it first in the weights, as keepfit had before `optimizerState`.
+    // In files of TensorFlow.js, and of keepfit before `optimizerState`, it is the first weight.
     iterations: json?.iterations ?? Number(visible[0].values[0]),
     learningRate: null,
     slots: {},
@@ -257,22 +260,22 @@ function savedState(
   return state;
 }
 
-/** For each trained weight of the model its index among the saved ones; undefined if unknown. */
+/** Index among the saved weights for each trained weight of the model; undefined if unknown. */
 function trainedOrder(
   model: LayersModel,
   names: string[] | undefined,
   weights: SavedWeight[],
 ): number[] | undefined {
   if (names === undefined) return undefined;
-  const places = new Map(names.map((name, i) => [name, i]));
+  const positions = new Map(names.map((name, i) => [name, i]));
   const all = namesInFile(model);
   return trainedNamesInFile(model, "load weights").map((name) =>
-    places.get(weights[all.indexOf(name)]?.name) ?? -1
+    positions.get(weights[all.indexOf(name)]?.name) ?? -1
   );
 }
 
 /**
- * Lists with one value for each trained weight, in the model's order; empty if nothing was saved.
+ * Lists with one value for each trained weight, in the model's order. Empty if nothing was saved.
  *
  * @param count number of consecutive lists
  * @param order indices in the saved lists; undefined to match by position, as TensorFlow.js does
@@ -286,13 +289,13 @@ function perWeight(
   action: string,
 ): NamedValue[][] {
   const trained = trainedWeights(model) ?? [];
-  const wanted = trained.length * count;
+  const expected = trained.length * count;
   if (saved.length === 0) return [];
-  if (saved.length !== wanted || order?.includes(-1)) {
-    const given = saved.length === wanted ? "of other weights" : String(saved.length);
+  if (saved.length !== expected || order?.includes(-1)) {
+    const actual = saved.length === expected ? "of other weights" : String(saved.length);
     throw new RangeError(
-      `${action}: expected ${wanted} ${what} for ${trained.length} trainable weights, ` +
-        `got ${given}; were others frozen when it was saved?`,
+      `${action}: expected ${expected} ${what} for ${trained.length} trainable weights, ` +
+        `got ${actual}; were other layers frozen when it was saved?`,
     );
   }
   return Array.from({ length: count }, (_none, list) =>

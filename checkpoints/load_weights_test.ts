@@ -53,7 +53,7 @@ const resumable: Record<string, () => tf.Optimizer> = {
   ...makeOptimizer,
   "Adam with averages": () => exponentialMovingAverage(tf.train.adam(0.05), { momentum: 0.9 }),
   "a subclass of Adam": () => new AdamW(0.05, 0.9, 0.999),
-  "an optimizer of one's own": () => new HeavyBall(),
+  "a custom optimizer": () => new HeavyBall(),
 };
 
 /** Messages of `console.warn` during `body`. */
@@ -102,17 +102,17 @@ describe("loadWeights", () => {
       await saveCheckpoint(straight, "m", { fs });
       await train(straight, 5);
       const loaded = await tf.loadLayersModel(checkpointHandler("m", { fs }));
-      // TensorFlow.js cannot load a state of Adamax: it is where only keepfit looks.
+      // TensorFlow.js cannot load a state of Adamax, which is hidden from it.
       if (name === "Adamax") {
         assert.equal(loaded.optimizer.iterations, 0);
         assert.deepEqual(await loadWeights(loaded, "m", { fs }), { optimizer: true });
       }
       await train(loaded, 5);
-      // Adam's powers of beta come from pow there, another rounding than that of the steps.
+      // Its powers of beta for Adam come from pow, which rounds differently from the steps.
       const close = name === "Adam" ? 1e-5 : 0;
-      const wanted = valuesOf(straight).flat();
+      const expected = valuesOf(straight).flat();
       for (const [i, value] of valuesOf(loaded).flat().entries()) {
-        assert(Math.abs(value - wanted[i]) <= close, `${value} and ${wanted[i]}`);
+        assert(Math.abs(value - expected[i]) <= close, `${value} and ${expected[i]}`);
       }
     });
   }
@@ -145,7 +145,7 @@ describe("loadWeights", () => {
     assert.deepEqual(await loadWeights(build(), "m", { fs }), { optimizer: false });
   });
 
-  it("loadWeights reads separately saved weights, in shards cut anywhere", async () => {
+  it("loadWeights reads separately saved weights, in shards split at any byte", async () => {
     const fs = memoryFileSystem();
     const model = build();
     await train((compile(model, tf.train.sgd(0.1)), model), 2);
@@ -165,7 +165,7 @@ describe("loadWeights", () => {
     assert.equal(tf.memory().numTensors, numTensors);
   });
 
-  it("loadWeights names the weight that does not match, and changes nothing", async () => {
+  it("loadWeights names a weight that does not match, and changes nothing", async () => {
     const fs = memoryFileSystem();
     await saveCheckpoint(build(3, "first"), "m", { fs });
     const unchanged = async (model: tf.LayersModel, message: RegExp) => {
@@ -179,12 +179,12 @@ describe("loadWeights", () => {
     );
     await unchanged(
       build(3, "second"),
-      /: it has no 'second\/kernel', 'second\/bias', which the model wants; the model does not know its 'first\/kernel', 'first\/bias'\. byName loads/,
+      /: it has no 'second\/kernel', 'second\/bias', which the model needs; the model has no 'first\/kernel', 'first\/bias'\. byName loads/,
     );
     const small = tf.sequential({
       layers: [tf.layers.dense({ units: 3, inputShape: [2], name: "first" })],
     });
-    await unchanged(small, /: it has 8 weights, the model 2; too many are 'batch_norm/);
+    await unchanged(small, /: it has 8 weights, the model 2; additional weights are 'batch_norm/);
   });
 
   it("loadWeights rejects the state of an optimizer for other trainable weights", async () => {
@@ -198,7 +198,7 @@ describe("loadWeights", () => {
     const before = valuesOf(model);
     await assert.rejects(
       loadWeights(model, "m", { fs }),
-      /expected 8 slots of Adam for 4 trainable weights, got 12; were others frozen when it was saved/,
+      /expected 8 slots of Adam for 4 trainable weights, got 12; were other layers frozen when it was saved/,
     );
     assert.deepEqual(valuesOf(model), before);
   });
@@ -220,10 +220,10 @@ describe("loadWeights", () => {
     const second = build("a", "b");
     second.layers[0].trainable = false;
     compile(second, tf.train.adam(0.1));
-    // As many slots, of the same shapes.
+    // The same number of slots, of the same shapes.
     await assert.rejects(
       loadWeights(second, "m", { fs }),
-      /expected 4 slots of Adam for 2 trainable weights, got of other weights; were others frozen/,
+      /expected 4 slots of Adam for 2 trainable weights, got of other weights; were other layers frozen/,
     );
   });
 
@@ -232,7 +232,7 @@ describe("loadWeights", () => {
     const group = "optimizer";
     const float = { shape: [1, 1], dtype: "float32" };
     await fs.makeDir("m");
-    // After three steps of Adam; the counter and the slots stand behind the kernel.
+    // After three steps of Adam; the counter and the slots follow the kernel.
     const bytes = Uint8Array.from(atob("IEumPwMAAACnegHArSMtPg=="), (byte) => byte.charCodeAt(0));
     await fs.writeFile("m/weights-2424cbaa-6c9f-1.bin", bytes);
     await fs.writeFile(
@@ -259,11 +259,11 @@ describe("loadWeights", () => {
     for (let step = 0; step < 3; step++) {
       await model.trainOnBatch(tf.tensor2d([[1], [2]]), tf.tensor2d([[3], [5]]));
     }
-    // What the run that wrote it went on to.
+    // The result of the run that wrote it.
     assert.deepEqual(valuesOf(model), [[1.5930286645889282]]);
   });
 
-  it("loadWeights restores no state of an optimizer that cannot provide it, which causes one warning when saving", async () => {
+  it("loadWeights does not restore an optimizer that cannot return its state, about which saving warns once", async () => {
     const fs = memoryFileSystem();
     const model = build();
     compile(model, new SealedBall());
@@ -310,7 +310,7 @@ describe("loadWeights", () => {
     };
 
     for (const file of ["m", "m.safetensors"]) {
-      it(`loadWeights keeps a head of another size unchanged, from ${file}`, async () => {
+      it(`loadWeights skips a head of another size, from ${file}`, async () => {
         const fs = await saved();
         const model = layers(["body", 3], ["head", 5]);
         const head = valueOf(model, "head");
@@ -322,14 +322,14 @@ describe("loadWeights", () => {
           });
         });
         assert.deepEqual(messages, [
-          `keepfit: loading ${file}: the model keeps its own 'head/kernel', 'head/bias'`,
+          `keepfit: loading ${file}: skipped 'head/kernel', 'head/bias', which the model keeps unchanged`,
         ]);
         assert.deepEqual(valueOf(model, "body"), valueOf(trained, "body"));
         assert.deepEqual(valueOf(model, "head"), head);
       });
     }
 
-    it("loadWeights loads the layers that both have, in any order", async () => {
+    it("loadWeights loads the layers that both sides have, in any order", async () => {
       const fs = await saved();
       const model = layers(["first", 2], ["body", 3], ["top", 1]);
       const messages = await warningsOf(async () => {
@@ -340,7 +340,7 @@ describe("loadWeights", () => {
       assert.deepEqual(valueOf(model, "body"), valueOf(trained, "body"));
     });
 
-    it("loadWeights still rejects another shape under one name, unless it may be skipped", async () => {
+    it("loadWeights still rejects another shape of the same name, unless it may be skipped", async () => {
       const fs = await saved();
       const model = layers(["body", 3], ["head", 5], ["top", 1]);
       await assert.rejects(
@@ -353,7 +353,7 @@ describe("loadWeights", () => {
       });
     });
 
-    it("loadWeights skips a layer as a whole, and nothing if everything matches", async () => {
+    it("loadWeights skips whole layers, and none if everything matches", async () => {
       const fs = await saved();
       const narrow = layers(["body", 3], ["head", 2]);
       assert.deepEqual(
@@ -378,12 +378,12 @@ describe("loadWeights", () => {
       const model = layers(["other", 3]);
       await assert.rejects(
         loadWeights(model, "m", { fs, byName: true, skipMismatch: true }),
-        /none of its weights fits the model: it has 'body\/kernel'.*the model 'other\/kernel'/,
+        /none of its weights matches the model: it has 'body\/kernel'.*the model 'other\/kernel'/,
       );
     });
   });
 
-  it("loadWeights distinguishes layers of the same name in two nested models, in both kinds of file", async () => {
+  it("loadWeights distinguishes layers with the same name in two nested models, in both file formats", async () => {
     const nested = (seed: number) =>
       tf.sequential({
         layers: ["left", "right"].map((name) => {
@@ -411,7 +411,7 @@ describe("loadWeights", () => {
     }
   });
 
-  it("loadWeights matches unnamed layers of which some were frozen when they were saved", async () => {
+  it("loadWeights matches unnamed layers if some were frozen when they were saved", async () => {
     const build = () =>
       tf.sequential({
         layers: [1, 2, 3].map(() => tf.layers.dense({ units: 2, inputShape: [2], useBias: false })),

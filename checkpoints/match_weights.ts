@@ -19,51 +19,57 @@ export interface MatchOptions {
 }
 
 /**
- * The saved weights in the model's order, each checked against the weight it replaces; undefined
- * for a skipped layer, which is skipped as a whole.
+ * The saved weights in the model's order, each checked against the weight it repositions; undefined
+ * for all weights of a skipped layer.
  *
- * @throws RangeError for a mismatch, and when no weight can be loaded
+ * @throws RangeError for a mismatch, or if no weight can be loaded
  */
 export function matchWeights<W extends WeightSpec>(
   model: LayersModel,
   saved: W[],
   { skipMismatch, byName, action }: MatchOptions,
 ): (W | undefined)[] {
-  const wanted = model.weights;
+  const weights = model.weights;
   const names = namesInFile(model);
-  const given = saved.map(({ name }) => name);
-  if (new Set(given).size < given.length) {
-    const twice = given.find((name, i) => given.indexOf(name) !== i);
+  const savedNames = saved.map(({ name }) => name);
+  if (new Set(savedNames).size < savedNames.length) {
+    const twice = savedNames.find((name, i) => savedNames.indexOf(name) !== i);
     throw new RangeError(
-      `${action}: it has two weights '${twice}', of layers of one name in different models; give ` +
-        `them names of their own and save it again`,
+      `${action}: it has two weights '${twice}', of layers with the same name in different models; give ` +
+        `them different names and save it again`,
     );
   }
-  const places = byName ? names.map((name) => given.indexOf(name)) : matchNames(given, names);
-  const missing = names.filter((_name, i) => places[i] < 0);
-  const extra = given.filter((_name, i) => !places.includes(i));
+  const positions = byName
+    ? names.map((name) => savedNames.indexOf(name))
+    : matchNames(savedNames, names);
+  const missing = names.filter((_name, i) => positions[i] < 0);
+  const extra = savedNames.filter((_name, i) => !positions.includes(i));
   const isUnlike = names.map((_name, i) => {
-    if (places[i] < 0) return false;
-    const { shape, dtype } = saved[places[i]];
-    return String(shape) !== String(wanted[i].shape) || dtype !== wanted[i].dtype;
+    if (positions[i] < 0) return false;
+    const { shape, dtype } = saved[positions[i]];
+    return String(shape) !== String(weights[i].shape) || dtype !== weights[i].dtype;
   });
-  if (!byName) checkAll(action, { missing, extra, given, names });
+  if (!byName) checkAll(action, { missing, extra, savedNames, names });
   const unlike = isUnlike.indexOf(true);
   if (unlike >= 0 && !skipMismatch) {
-    const { shape, dtype } = saved[places[unlike]];
+    const { shape, dtype } = saved[positions[unlike]];
     throw new RangeError(
       `${action}: '${names[unlike]}' was saved as ${dtype}[${shape}], the model has ` +
-        `${wanted[unlike].dtype}[${wanted[unlike].shape}]` +
-        (byName ? "; skipMismatch leaves such layers as they are" : ""),
+        `${weights[unlike].dtype}[${weights[unlike].shape}]` +
+        (byName ? "; skipMismatch skips such layers" : ""),
     );
   }
   const skipped = new Set(
-    names.filter((_name, i) => places[i] < 0 || isUnlike[i]).map(layerOf),
+    names.filter((_name, i) => positions[i] < 0 || isUnlike[i]).map(layerOf),
   );
-  const matched = names.map((name, i) => skipped.has(layerOf(name)) ? undefined : saved[places[i]]);
+  const matched = names.map((name, i) =>
+    skipped.has(layerOf(name)) ? undefined : saved[positions[i]]
+  );
   if (matched.every((weight) => weight === undefined)) {
     throw new RangeError(
-      `${action}: none of its weights fits the model: it has '${given.join("', '")}', the model ` +
+      `${action}: none of its weights matches the model: it has '${
+        savedNames.join("', '")
+      }', the model ` +
         `'${names.join("', '")}'`,
     );
   }
@@ -72,19 +78,22 @@ export function matchWeights<W extends WeightSpec>(
 
 function checkAll(
   action: string,
-  { missing, extra, given, names }: Record<"missing" | "extra" | "given" | "names", string[]>,
+  { missing, extra, savedNames, names }: Record<
+    "missing" | "extra" | "savedNames" | "names",
+    string[]
+  >,
 ): void {
   if (missing.length > 0) {
     throw new RangeError(
-      `${action}: it has no '${missing.join("', '")}', which the model wants` +
-        (extra.length > 0 ? `; the model does not know its '${extra.join("', '")}'` : "") +
+      `${action}: it has no '${missing.join("', '")}', which the model needs` +
+        (extra.length > 0 ? `; the model has no '${extra.join("', '")}'` : "") +
         `. byName loads the layers that both have`,
     );
   }
-  if (given.length !== names.length) {
+  if (savedNames.length !== names.length) {
     throw new RangeError(
-      `${action}: it has ${given.length} weights, the model ${names.length}; ` +
-        `too many are '${extra.join("', '")}'. byName loads the layers that both have`,
+      `${action}: it has ${savedNames.length} weights, the model ${names.length}; ` +
+        `additional weights are '${extra.join("', '")}'. byName loads the layers that both have`,
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
- * TensorFlow.js models and weights on any file system: `model.json` with shards in the format of
- * tfjs, and safetensors.
+ * Save and load TensorFlow.js models and weights on any file system, as `model.json` with shards in
+ * the format of tfjs or as safetensors.
  *
  * @module
  */

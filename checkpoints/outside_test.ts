@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 const makeModel = () =>
   tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [4], name: "out" })] });
 
-/** A checkpoint whose first shard goes by this path, and what is read of the disk. */
+/** A checkpoint with this path of its first shard, and the paths that are read. */
 async function foreign(path: string): Promise<{ fs: FileSystem; read: string[] }> {
   const memory = memoryFileSystem();
   await saveCheckpoint(makeModel(), "runs/model", { fs: memory });
@@ -41,7 +41,7 @@ describe("A foreign checkpoint", () => {
       const { fs, read } = await foreign(path);
       const refusal = {
         name: "RangeError",
-        message: /names .*, expected files in its own folder$/,
+        message: /lists .*; expected files in its own folder$/,
       };
       await assert.rejects(tf.loadLayersModel(checkpointHandler("runs/model", { fs })), refusal);
       await assert.rejects(loadWeights(makeModel(), "runs/model", { fs }), refusal);

@@ -10,10 +10,10 @@ import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 
 /**
- * Write plain data to a file, atomically, and make its folder: a safetensors file whose tensors are the typed arrays,
- * named by their paths, and whose metadata is the rest as JSON, with a checksum of all of it. NaN,
- * infinities and -0 are preserved. All but the typed arrays is taken at the call; those must not change
- * until it is written.
+ * Write plain data to a file, atomically, and create its folder if it is missing. The format is
+ * safetensors: the typed arrays are tensors, named by their paths, and the rest is JSON in the
+ * metadata, with a checksum of everything. NaN, infinities and -0 are preserved. Typed arrays must
+ * not change until they are written; everything else is copied by the call.
  */
 export async function writePlainData(
   fs: FileSystem,
@@ -30,39 +30,39 @@ export async function writePlainData(
  * Read a file of {@linkcode writePlainData}.
  *
  * @throws FileSystemError `NotFound` for a missing file
- * @throws SyntaxError when it is damaged
+ * @throws SyntaxError if the file is damaged
  */
 export async function readPlainData(fs: FileSystem, path: Path): Promise<StateValue> {
   const { tensors, metadata, checksum } = await readChecked(path, { fs });
   if (checksum === undefined) {
-    throw new SyntaxError(`Cannot load ${showPath(path)}: it is damaged, it has no checksum`);
+    throw new SyntaxError(`Cannot load ${showPath(path)}: it has no checksum, so it is damaged`);
   }
   const arrays = new Map(tensors.map(({ name, values }) => [name, values]));
   try {
     return unpack(JSON.parse(metadata.json), arrays);
   } catch (cause) {
-    throw new SyntaxError(`Cannot load ${showPath(path)}: its metadata is no data of keepfit`, {
+    throw new SyntaxError(`Cannot load ${showPath(path)}: its metadata is not data of keepfit`, {
       cause,
     });
   }
 }
 
-/** Values beyond JSON are objects with this single key. */
+/** Values that JSON cannot represent are objects with this key. */
 const MARK = "$";
 
-function pack(value: StateValue | undefined, place: string, tensors: NamedTensor[]): unknown {
+function pack(value: StateValue | undefined, path: string, tensors: NamedTensor[]): unknown {
   if (typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))) {
     return { [MARK]: Object.is(value, -0) ? "-0" : String(value) };
   }
   if (typeof value !== "object" || value === null) return value;
   if (ArrayBuffer.isView(value)) {
     const values = value as TensorValues;
-    tensors.push({ name: place, shape: [values.length], values });
-    return { [MARK]: "array", at: place };
+    tensors.push({ name: path, shape: [values.length], values });
+    return { [MARK]: "array", at: path };
   }
-  if (Array.isArray(value)) return value.map((one, i) => pack(one, `${place}/${i}`, tensors));
+  if (Array.isArray(value)) return value.map((one, i) => pack(one, `${path}/${i}`, tensors));
   const packed = Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [key, pack(one, `${place}/${key}`, tensors)]),
+    Object.entries(value).map(([key, one]) => [key, pack(one, `${path}/${key}`, tensors)]),
   );
   return MARK in packed ? { [MARK]: "object", value: packed } : packed;
 }

@@ -17,16 +17,16 @@ export interface WeightsGroup {
 /** Weights read from files. */
 export interface WeightsContent {
   specs: io.WeightsManifestEntry[];
-  /** Bytes of all weights, in the order of the specs, split anywhere. */
+  /** Bytes of all weights, in the order of the specs, split at any byte. */
   shards: ArrayBuffer[];
 }
 
 /**
  * Read the files of a manifest.
  *
- * @throws FileSystemError `NotFound` when one is missing
- * @throws RangeError when one has another size than the manifest says
- * @throws SyntaxError when one has another checksum
+ * @throws FileSystemError `NotFound` if a file is missing
+ * @throws RangeError if a file does not have the size in the manifest
+ * @throws SyntaxError if a file does not have the checksum in the manifest
  */
 export async function readShards(
   fs: FileSystem,
@@ -43,29 +43,31 @@ export async function readShards(
       if (bytes !== undefined && shard.byteLength !== bytes[i]) {
         throw new RangeError(
           `Cannot load ${showPath(path)}: it has ${shard.byteLength} bytes, expected ${bytes[i]} ` +
-            "(truncated, or of another save)",
+            "(is it truncated, or from another save?)",
         );
       }
       if (checksums !== undefined && crc32c(new Uint8Array(shard)) !== checksums[i]) {
         throw new SyntaxError(
-          `Cannot load ${showPath(path)}: it is damaged, its checksum is wrong`,
+          `Cannot load ${showPath(path)}: its checksum is wrong, so it is damaged`,
         );
       }
       shards.push(shard);
     }
-    const wanted = weights.reduce((sum, spec) => sum + leastBytes(spec), 0);
+    const expected = weights.reduce((sum, spec) => sum + leastBytes(spec), 0);
     const isExact = weights.every((spec) => spec.dtype !== "string");
-    if (size < wanted || (isExact && size > wanted)) {
+    if (size < expected || (isExact && size > expected)) {
       throw new RangeError(
         `Cannot load ${paths.map((name) => showPath(joinPath(directory, name))).join(", ")}: ` +
-          `${size} bytes in all, expected ${isExact ? "" : "at least "}${wanted} (truncated?)`,
+          `${size} bytes in total, expected ${isExact ? "" : "at least "}${expected} (truncated?)`,
       );
     }
   }
   return { specs: manifest.flatMap(({ weights }) => weights), shards };
 }
 
-/** TensorFlow.js uses the whole buffer of an array, whatever part of it the view covers. */
+/**
+ * The buffer of exactly these bytes. TensorFlow.js uses the whole buffer of an array, not its view.
+ */
 function exactBuffer(bytes: Uint8Array): ArrayBuffer {
   return bytes.byteLength === bytes.buffer.byteLength
     ? bytes.buffer as ArrayBuffer
@@ -83,7 +85,7 @@ const valueBytes: Record<string, number> = {
   uint8: 1,
 };
 
-/** Size of a weight in bytes; for strings, of the lengths only. */
+/** Minimum size of a weight in bytes; for strings, the size of their lengths. */
 function leastBytes({ dtype, shape, quantization }: io.WeightsManifestEntry): number {
   const size = shape.reduce((product, length) => product * length, 1);
   return size * (valueBytes[quantization?.dtype ?? dtype] ?? 0);

@@ -44,7 +44,7 @@ export interface SafetensorsOptions {
   fs?: FileSystem;
   /** Metadata to save. Default: none. */
   metadata?: Record<string, string>;
-  /** Called once the values are copied: training may continue while they are written. */
+  /** Called when all values are copied; training may then continue while they are written. */
   onTaken?: () => void;
 }
 
@@ -53,8 +53,8 @@ export interface SafetensorsOptions {
  * read; `loadWeights` restores them. Layers and optimizer are not saved.
  *
  * The file is replaced atomically. The model is saved as it is at the time of the call, even if
- * training continues meanwhile. Weights are read one by one, once for their checksum and once to be
- * written, and never joined. Names are those of TensorFlow.js (`dense_Dense1/kernel`); shapes and
+ * training continues meanwhile. Weights are read one by one, first for the checksum, then to be
+ * written, and never joined. Names are those of TensorFlow.js (`dense_Dense1/kernel`). Shapes and
  * values are unchanged (a kernel is [inputs, units]).
  *
  * @param model a `tf.LayersModel`
@@ -109,8 +109,8 @@ export async function saveSafetensors(
 }
 
 /**
- * Write tensors to a safetensors file, atomically; nothing is copied. Its metadata has a checksum of
- * all of it, `keepfit.crc32c`.
+ * Write tensors to a safetensors file, atomically and without copying values. The metadata contains
+ * a checksum of the whole file, `keepfit.crc32c`.
  *
  * @param path path of the file; its directory must exist
  * @param tensors tensors with unique names
@@ -149,10 +149,10 @@ export async function writeSafetensors(
 }
 
 /**
- * Read a safetensors file. Where it has a checksum of {@linkcode writeSafetensors}, it is checked.
+ * Read a safetensors file, and verify the checksum of {@linkcode writeSafetensors} if it has one.
  *
  * @throws FileSystemError `NotFound` for a missing file
- * @throws SyntaxError for a malformed file: every byte must belong to one tensor; for a damaged one
+ * @throws SyntaxError for a malformed or damaged file; every byte must belong to one tensor
  * @throws TypeError for types without a typed array (`F16`, `BF16`)
  */
 export async function readSafetensors(
@@ -163,7 +163,7 @@ export async function readSafetensors(
   return content;
 }
 
-/** The same, with the checksum; undefined for a file of another program. */
+/** Like {@linkcode readSafetensors}, with the checksum; undefined for a file of another program. */
 export async function readChecked(
   path: Path,
   { fs = getRuntime().fs }: Pick<SafetensorsOptions, "fs"> = {},
@@ -187,12 +187,12 @@ export async function readChecked(
       const size = sizeOf(shape) * kind.array.BYTES_PER_ELEMENT;
       if (offsets[0] !== end || offsets[1] - end !== size) {
         throw new SyntaxError(
-          `${action}: '${name}' lies at ${offsets.join(" to ")}, expected ${end} to ${end + size}`,
+          `${action}: '${name}' is at ${offsets.join(" to ")}, expected ${end} to ${end + size}`,
         );
       }
       end += size;
       if (end > data.length) throw truncated(action, data.length, end);
-      // Copied, because a typed array must begin at a multiple of its element size.
+      // Copied, because a typed array must start at a multiple of its element size.
       const values = new kind.array(data.slice(offsets[0], end).buffer) as TensorValues;
       return { name, shape, dtype: kind.tfjs, values };
     });
@@ -200,17 +200,17 @@ export async function readChecked(
   const { [CHECKSUM]: checksum, ...rest } = metadata as Record<string, string>;
   if (checksum !== undefined && checksum !== checksumOf(header, crc32c(data))) {
     throw new SyntaxError(
-      `${action}: it is damaged, its checksum is wrong; if another program has changed it, remove ` +
+      `${action}: its checksum is wrong, so it is damaged; if another program has changed it, remove ` +
         `${CHECKSUM} from its metadata`,
     );
   }
   return { tensors, metadata: rest, checksum };
 }
 
-/** Key of the metadata. */
+/** Key of the checksum in the metadata. */
 const CHECKSUM = "keepfit.crc32c";
 
-/** CRC-32C of the header without it, and of the data, as text. */
+/** CRC-32C, as text, of the header without the checksum and of the data. */
 function checksumOf(header: Record<string, unknown>, ofData: number): string {
   const { __metadata__: metadata, ...entries } = header;
   const { [CHECKSUM]: _, ...rest } = (metadata ?? {}) as Record<string, string>;
@@ -227,7 +227,7 @@ interface Kind {
   };
 }
 
-// BOOL is TensorFlow.js's first type of byte arrays, U8 any other.
+// The first kind with a Uint8Array is BOOL, the type of such values in TensorFlow.js.
 const kinds: Kind[] = [
   { name: "F32", tfjs: "float32", array: Float32Array },
   { name: "I32", tfjs: "int32", array: Int32Array },
@@ -250,18 +250,18 @@ function kindOf(dtypeOrValues: string | TensorValues, subject: string): Kind {
     );
   if (kind !== undefined) return kind;
   throw new TypeError(
-    `${subject} is ${typeof dtypeOrValues === "string" ? dtypeOrValues : "no typed array"}, ` +
-      `which safetensors cannot hold`,
+    `${subject} is ${typeof dtypeOrValues === "string" ? dtypeOrValues : "not a typed array"}, ` +
+      `which safetensors cannot contain`,
   );
 }
 
-/** A tensor to write, whose values are read in turn. */
+/** A tensor to write; its values are read only when they are needed. */
 interface Source {
   name: string;
   shape: number[];
   kind: Kind;
   read(): TensorValues | Promise<TensorValues>;
-  /** Called when it is not read again. */
+  /** Called after the last read. */
   written?(): void;
 }
 
@@ -272,7 +272,7 @@ async function write(
   metadata: Record<string, string> | undefined,
   action: string,
 ): Promise<void> {
-  // Wide types first, so that each tensor begins at a multiple of its element size.
+  // Wide types come first, so that each tensor starts at a multiple of its element size.
   const ordered = sources.slice().sort((a, b) =>
     b.kind.array.BYTES_PER_ELEMENT - a.kind.array.BYTES_PER_ELEMENT
   );
@@ -280,13 +280,13 @@ async function write(
   let end = 0;
   for (const { name, shape, kind } of ordered) {
     if (Object.hasOwn(entries, name)) {
-      throw new RangeError(`${action}: the name '${name}' is taken by another tensor`);
+      throw new RangeError(`${action}: two tensors have the name '${name}'`);
     }
     const begin = end;
     end += sizeOf(shape) * kind.array.BYTES_PER_ELEMENT;
     entries[name] = { dtype: kind.name, shape, data_offsets: [begin, end] };
   }
-  // The header comes first, so that its checksum takes a reading of its own.
+  // The header precedes the data, so the checksum requires an additional read.
   let ofData = 0;
   for (const source of ordered) {
     const bytes = await bytesOf(source, action);
@@ -303,7 +303,7 @@ async function* parts(
   action: string,
 ): AsyncGenerator<Uint8Array> {
   const json = new TextEncoder().encode(JSON.stringify(header));
-  // Padded with spaces, so that the data begins at a multiple of 8.
+  // Padded with spaces, so that the data starts at a multiple of 8.
   const padded = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20, 8 + json.length);
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
   padded.set(json, 8);
@@ -345,10 +345,10 @@ function split(
       new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)),
     );
   } catch (cause) {
-    throw new SyntaxError(`${action}: its header is no JSON`, { cause });
+    throw new SyntaxError(`${action}: its header is not JSON`, { cause });
   }
   if (typeof header !== "object" || header === null || Array.isArray(header)) {
-    throw new SyntaxError(`${action}: its header is no object`);
+    throw new SyntaxError(`${action}: its header is not an object`);
   }
   return { header: header as Record<string, unknown>, data: bytes.subarray(8 + length) };
 }
@@ -366,8 +366,10 @@ function checkEntry(entry: unknown, subject: string): Entry {
   return { dtype, shape, data_offsets: offsets };
 }
 
-function truncated(action: string, has: number, wanted: number): SyntaxError {
-  return new SyntaxError(`${action}: it has ${has} bytes of data, expected ${wanted} (truncated?)`);
+function truncated(action: string, has: number, expected: number): SyntaxError {
+  return new SyntaxError(
+    `${action}: it has ${has} bytes of data, expected ${expected} (truncated?)`,
+  );
 }
 
 function sizeOf(shape: number[]): number {

@@ -27,7 +27,7 @@ function valuesOf(model: tf.LayersModel): number[][] {
   return model.getWeights().map((weight) => Array.from(weight.dataSync()));
 }
 
-/** A file made by hand: its header as text, and its data. */
+/** A file system with a file of this header and data. */
 async function fileOf(header: string, data: number[] = []): Promise<FileSystem> {
   const json = new TextEncoder().encode(header);
   const bytes = new Uint8Array(8 + json.length + data.length);
@@ -78,7 +78,7 @@ describe("writeSafetensors", () => {
     ]);
   });
 
-  it("writeSafetensors keeps every numeric type, and texts", async () => {
+  it("writeSafetensors keeps every numeric type, and metadata", async () => {
     const fs = memoryFileSystem();
     const metadata = { note: "häßlich \"'\n" };
     await writeSafetensors("x.safetensors", everyKind, { fs, metadata });
@@ -105,7 +105,10 @@ describe("writeSafetensors", () => {
     const values = Float32Array.of(1);
     const write = (...tensors: NamedTensor[]) => writeSafetensors("x.safetensors", tensors, { fs });
     const one = { name: "a", shape: [1], values };
-    await assert.rejects(write(one, one), /Cannot save x.safetensors: the name 'a' is taken/);
+    await assert.rejects(
+      write(one, one),
+      /Cannot save x.safetensors: two tensors have the name 'a'/,
+    );
     await assert.rejects(write({ ...one, shape: [2] }), /'a' has 1 values, its shape \[2\] 2/);
     await assert.rejects(write({ ...one, dtype: "string" }), /'a' is string, which safetensors/);
     await assert.rejects(write({ ...one, values: [1] as never }), TypeError);
@@ -117,17 +120,17 @@ describe("readSafetensors", () => {
   const entry = (offsets: string, dtype = "F32", shape = "[1]") =>
     `{"a":{"dtype":"${dtype}","shape":${shape},"data_offsets":${offsets}}}`;
   const damaged: [what: string, header: string, data: number[], message: RegExp][] = [
-    ["a header that is no JSON", "{", [], /its header is no JSON/],
-    ["a header that is no object", "[]", [], /its header is no object/],
+    ["a header that is not JSON", "{", [], /its header is not JSON/],
+    ["a header that is not an object", "[]", [], /its header is not an object/],
     ["data that ends too early", entry("[0,4]"), [1, 2], /it has 2 bytes of data, expected 4/],
     [
-      "data that nobody owns",
+      "data that belongs to no tensor",
       entry("[0,4]"),
       [1, 2, 3, 4, 5],
       /it has 5 bytes of data, expected 4/,
     ],
-    ["a hole", entry("[4,8]"), [0, 0, 0, 0, 0, 0, 0, 0], /'a' lies at 4 to 8, expected 0 to 4/],
-    ["a size of another shape", entry("[0,8]"), [], /'a' lies at 0 to 8, expected 0 to 4/],
+    ["a hole", entry("[4,8]"), [0, 0, 0, 0, 0, 0, 0, 0], /'a' is at 4 to 8, expected 0 to 4/],
+    ["a size of another shape", entry("[0,8]"), [], /'a' is at 0 to 8, expected 0 to 4/],
     ["no offsets", `{"a":{"dtype":"F32","shape":[1]}}`, [], /'a' has no dtype, shape and/],
     ["a negative length", entry("[0,4]", "F32", "[-1]"), [], /'a' has no dtype, shape and/],
     ["numbers without an array", entry("[0,2]", "BF16"), [0, 0], /'a' is BF16, expected one of/],

@@ -129,7 +129,7 @@ describe("keepfit pack", () => {
     assert.equal(again.code, 1, again.errors);
     const refused = await pack();
     assert.equal(refused.code, 1);
-    assert.match(refused.errors, /key\.pem holds a private key, which everybody could read/);
+    assert.match(refused.errors, /key\.pem contains a private key, which everybody could read/);
     await assert.rejects(readdir(out));
     await writeFile(
       join(source, ".gitignore"),

@@ -4,7 +4,7 @@
  * @param bytes data
  * @param start first byte. Default: 0
  * @param end byte after the last one. Default: the length of `bytes`
- * @param before checksum of the data before, to go on with. Default: 0, of nothing
+ * @param before checksum of the preceding data, to continue from. Default: 0
  * @returns an unsigned 32-bit integer
  * @example
  * ```ts
@@ -25,7 +25,7 @@ export function crc32c(
 
 /**
  * {@linkcode crc32c} in the masked form of a TFRecord: rotated by 15 bits plus a constant, so that
- * checksums of data that holds checksums stay good (TensorFlow, `tsl/lib/hash/crc32c.h`).
+ * data containing checksums still has a useful checksum (TensorFlow, `tsl/lib/hash/crc32c.h`).
  *
  * @param bytes data
  * @param start first byte. Default: 0
@@ -46,8 +46,8 @@ const castagnoli = tablesOf(0x82f63b78);
 const iso = tablesOf(0xedb88320);
 
 /**
- * What each byte does to the checksum when 0 to 7 bytes follow it, for a polynomial with its bits
- * reversed: with eight tables, eight bytes are one step (Intel's slicing by 8).
+ * Contribution of each byte to the checksum if 0 to 7 bytes follow it, for a bit-reversed
+ * polynomial. Eight tables process eight bytes per step (Intel's slicing-by-8).
  */
 function tablesOf(polynomial: number): Uint32Array[] {
   const first = Uint32Array.from({ length: 256 }, (_, byte) => {

@@ -10,8 +10,8 @@ describe("crc32c", () => {
   const vectors: [name: string, data: Uint8Array, sum: number][] = [
     ["32 zeros", bytes(() => 0), 0x8a9136aa],
     ["32 ones", bytes(() => 255), 0x62a8ab43],
-    ["32 that grow", bytes((i) => i), 0x46dd794e],
-    ["32 that fall", bytes((i) => 31 - i), 0x113fdb5c],
+    ["32 ascending bytes", bytes((i) => i), 0x46dd794e],
+    ["32 descending bytes", bytes((i) => 31 - i), 0x113fdb5c],
     [
       "a SCSI read command",
       Uint8Array.from(
@@ -21,13 +21,13 @@ describe("crc32c", () => {
       ),
       0xd9963a56,
     ],
-    ["nothing", new Uint8Array(), 0],
+    ["no bytes", new Uint8Array(), 0],
   ];
   for (const [name, data, sum] of vectors) {
-    it(`crc32c of ${name} equals that of the RFC`, () => assert.equal(crc32c(data), sum));
+    it(`crc32c returns the checksum of the RFC for ${name}`, () => assert.equal(crc32c(data), sum));
   }
 
-  it("crc32c of each length and start equals a bitwise computation", () => {
+  it("crc32c returns the same as a bitwise computation for each length and start", () => {
     const data = Uint8Array.from({ length: 40 }, (_, i) => (i * 151 + 17) & 255);
     for (let start = 0; start < 10; start++) {
       for (let end = start; end <= data.length; end++) {
@@ -43,15 +43,15 @@ describe("crc32c", () => {
 });
 
 describe("maskedCrc32c", () => {
-  it("maskedCrc32c equals that of TensorFlow", () => {
-    // As TensorBoard's record writer has them.
+  it("maskedCrc32c returns the same as TensorFlow", () => {
+    // Written by TensorBoard's record writer.
     assert.equal(maskedCrc32c(Uint8Array.of(24, 0, 0, 0, 0, 0, 0, 0)), 0x224b7fa3);
     assert.equal(maskedCrc32c(new Uint8Array()), 0xa282ead8);
   });
 });
 
 describe("crc32", () => {
-  it("crc32 equals that of PNG", () => {
+  it("crc32 returns the checksum of PNG", () => {
     assert.equal(crc32(text("123456789")), 0xcbf43926);
     assert.equal(crc32(text("IEND")), 0xae426082);
   });

@@ -13,7 +13,7 @@ export interface CustomScalarsCategory {
   title: string;
   /** Charts, from left to right. */
   charts: readonly CustomScalarsChart[];
-  /** Whether the category is folded at first. Default: false. */
+  /** Whether the category is initially collapsed. Default: false. */
   closed?: boolean;
 }
 

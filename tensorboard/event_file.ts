@@ -7,9 +7,9 @@ import { ProtobufWriter } from "./protobuf.ts";
 export interface EventFileOptions {
   /** File system. */
   fs: FileSystem;
-  /** Milliseconds between two writes. */
+  /** Time between two writes, in milliseconds. */
   flushMillis: number;
-  /** Number of bytes after which a write is due early. */
+  /** Size of the buffer that triggers an early write, in bytes. */
   maxPendingBytes: number;
   /** Suffix of the file name. */
   suffix: string;
@@ -19,11 +19,11 @@ export interface EventFileOptions {
 
 /**
  * A file of events in a folder, created with the first event. Events are buffered in memory. The
- * next `append` after `flushMillis`, or after too many bytes, writes them out; no timer keeps the
- * process alive.
+ * first `append` after `flushMillis` or `maxPendingBytes` writes them. There is no timer that would
+ * keep the process alive.
  *
- * A failed write is retried by the next one, in a new file, because it is unknown how much of the
- * old one was written. TensorBoard reads both; the events of the failed write may be in both.
+ * The next write retries a failed one in a new file, because it is unknown how much of the old file
+ * was written. TensorBoard reads both files; both may contain the events of the failed write.
  */
 export class EventFile {
   readonly #folder: Path;
@@ -41,8 +41,8 @@ export class EventFile {
   #isClosed = false;
 
   /**
-   * @param folder made, with its parents, when the first event is written
-   * @param options how to write
+   * @param folder folder of the file; created, with its parents, with the first event
+   * @param options file system, limits and clock
    */
   constructor(folder: Path, options: EventFileOptions) {
     this.#folder = folder;
@@ -54,7 +54,7 @@ export class EventFile {
    *
    * @param wallTime milliseconds since 1970. Default: now
    * @param step any safe integer
-   * @param write writes the content of the event; when it throws, nothing is appended
+   * @param write writes the content of the event; if it throws, nothing is appended
    * @throws TypeError after {@linkcode close}
    */
   append(wallTime: number | undefined, step: number, write: (out: ProtobufWriter) => void): void {
@@ -130,7 +130,7 @@ export class EventFile {
     }
   }
 
-  /** The file, or another one where it was removed: what is written there nobody would find. */
+  /** The open file; a new one if there is none or it was removed, so that no events are lost. */
   async #openedFile(): Promise<WritableFile> {
     const { fs } = this.#options;
     if (this.#file !== undefined && !await exists(this.#path as Path, fs)) {
@@ -171,14 +171,14 @@ async function exists(path: Path, fs: FileSystem): Promise<boolean> {
     await fs.stat(path);
     return true;
   } catch (error) {
-    // Only what is surely gone is made again.
+    // Only a file that is certainly missing is replaced.
     return (error as { code?: unknown }).code !== "NotFound";
   }
 }
 
 /** Seconds in the name of the newest event file of a folder; 0 without one. */
 async function newestIn(folder: Path, fs: FileSystem): Promise<number> {
-  // The name is not worth a failure, nor a permission to read.
+  // The name matters too little to fail, or to require a permission to read.
   const entries = await fs.readDir(folder).catch(() => []);
   const seconds = entries.map(({ name }) => /^events\.out\.tfevents\.(\d{10})\./.exec(name)?.[1]);
   return Math.max(0, ...seconds.map((text) => Number(text ?? 0)));
@@ -188,10 +188,10 @@ let processNumber: number | undefined;
 let fileCount = 0;
 
 /**
- * Distinguishes the files of a folder: seconds, host, process and count. Reading the host or the
- * process id may need a permission, so a fixed name and a random number stand for them. TensorBoard
- * reads files in the order of their names, hence the zeros, and seconds that no other file has: the
- * file of a process that is started again within a second comes later.
+ * A unique part of a file name: seconds, host, process and count. Reading the host or the process
+ * id may require a permission, so a fixed name and a random number replace them. TensorBoard reads
+ * files in the order of their names. Numbers are therefore padded with zeros, and the seconds are
+ * later than those of existing files, even if a process restarts within a second.
  */
 function nameParts(seconds: number): string {
   // A sandbox may lack crypto. Elsewhere a seeded Math.random must not produce equal names.

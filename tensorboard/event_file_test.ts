@@ -13,7 +13,9 @@ import { eventsIn } from "./fixtures.ts";
 
 const stepsOf = (files: SummaryEvent[][]) => files.map((events) => events.map(({ step }) => step));
 
-/** Let writes that nobody waits for come to their end: in memory, they need no turn of the loop. */
+/**
+ * Wait until writes that are not awaited have finished; in memory they take no turn of the loop.
+ */
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 /** A memory file system whose files can be written while `isFull` is false. */
@@ -71,11 +73,11 @@ describe("SummaryWriter creating files", () => {
     assert.deepEqual(steps, Array.from({ length: 12 }, (_, step) => step));
   });
 
-  it("SummaryWriter names a file after the existing ones, even within a second and when the clock has gone back", async () => {
+  it("SummaryWriter names a file after the existing ones, even within a second and if the clock was set back", async () => {
     for (const there of [1_700_000_000, 1_700_003_600]) {
       const fs = memoryFileSystem();
       await fs.makeDir("/logs");
-      // As another process has named it, of TensorFlow's or of ours.
+      // As named by another process, with TensorFlow or keepfit.
       const name = `events.out.tfevents.${there}.keepfit.4294967296.0009.v2`;
       await fs.writeFile(`/logs/${name}`, "");
       const writer = new SummaryWriter("/logs", { fs, now: () => 1_700_000_000_999 });
@@ -181,7 +183,7 @@ describe("SummaryWriter writing", () => {
     assert.equal(events.length, sizes.length + 5000);
   });
 
-  it("SummaryWriter has written a readable file when it is killed", async () => {
+  it("SummaryWriter leaves a readable file if it is killed", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-tensorboard-"));
     try {
       const module = `
@@ -227,7 +229,7 @@ describe("SummaryWriter that cannot write", () => {
     await assert.rejects(writer.close(), { name: "FileSystemError", code: "NoSpace" });
     state.isFull = false;
     await writer.close();
-    // The file that was written in part, the one that could not be begun, and one with the rest.
+    // The partly written file, the one that could not be started, and one with the rest.
     assert.deepEqual(stepsOf(await eventsIn(fs)), [[1], [], [2, 3]]);
   });
 

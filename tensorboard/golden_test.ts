@@ -11,7 +11,7 @@ const golden = (file: string) =>
   new Uint8Array(readFileSync(new URL(`../tests/golden/events/${file}`, import.meta.url)));
 const wallTime = 1_700_000_000_250;
 
-/** The bytes of the file that these summaries make. */
+/** The bytes of a file with these summaries. */
 async function written(write: (writer: SummaryWriter) => void): Promise<Uint8Array> {
   const fs = memoryFileSystem();
   const writer = new SummaryWriter("/logs", { fs, now: () => wallTime });
@@ -127,7 +127,7 @@ describe("SummaryWriter compared with TensorBoard", () => {
     it(`SummaryWriter writes the same ${name}.tfevents as TensorBoard`, async () => {
       const expected = golden(`${name}.tfevents`);
       const found = await written(write);
-      // What an event says is easier to compare by eye than where its bytes stand.
+      // Events are easier to compare by eye than bytes.
       assert.deepEqual(readEvents(found), readEvents(expected));
       assert.deepEqual(found, expected);
     });

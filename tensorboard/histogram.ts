@@ -2,9 +2,9 @@ import type { TensorLike } from "./tensor.ts";
 
 /**
  * The buckets of a histogram as TensorBoard stores them: left edge, right edge and count of each
- * bucket, all of one width. Equal values are all in the last bucket, whose width is 0; without
- * values all rows are zero. Non-finite values are left out, because they would leave no edges to
- * draw.
+ * bucket, all of the same width. If all values are equal, they are in the last bucket, which has
+ * width 0. Without values, all rows are zero. Non-finite values are omitted, because they have no
+ * bucket.
  *
  * Source: `tensorboard/plugins/histogram/summary_v2.py`.
  */
@@ -20,7 +20,7 @@ export function histogramTensor(values: ArrayLike<number>, buckets: number): Ten
     count++;
   }
   if (count === 0) return tensor;
-  // The range may overflow, and a part of it underflow.
+  // The range may overflow, and the width of a bucket underflow.
   const range = max - min;
   let width = range < Infinity ? range / buckets : max / buckets - min / buckets;
   if (range > 0 && width === 0) width = Number.MIN_VALUE;

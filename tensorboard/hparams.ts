@@ -7,23 +7,26 @@ export interface HparamsMetric {
   tag: string;
   /** Name shown instead of the tag. Default: the tag. */
   displayName?: string;
-  /** Folder of the scalar, below that of the session: `"validation"`. Default: the session's. */
+  /**
+   * Folder of the scalar, relative to that of the session, such as `"validation"`. Default: the
+   * folder of the session.
+   */
   group?: string;
-  /** Description, Markdown. Default: none. */
+  /** Description in Markdown. Default: none. */
   description?: string;
 }
 
 /** Options of a session. */
 export interface HparamsOptions {
   /**
-   * Metrics of the experiment; they are written with the names and types of the hyperparameters.
-   * TensorBoard shows the first experiment it finds, so use the same metrics in all sessions to
-   * compare. Default: none; TensorBoard uses what all sessions share.
+   * Metrics of the experiment, written with the names and types of the hyperparameters. TensorBoard
+   * shows the first experiment it finds, so use the same metrics in all sessions that you compare.
+   * Default: none; TensorBoard uses the scalars that all sessions share.
    */
   metrics?: readonly HparamsMetric[];
   /**
-   * Trial; sessions of one trial share a row. Default: the hyperparameters as JSON, so that
-   * sessions with equal ones share a trial.
+   * Trial of the session; sessions of one trial share a row. Default: the hyperparameters as JSON,
+   * so that sessions with equal hyperparameters share a trial.
    */
   trialId?: string;
   /** Start of the session in milliseconds since 1970. Default: now. */
@@ -63,7 +66,7 @@ export function experimentSummary(
 /**
  * The hyperparameters of a session.
  *
- * @throws TypeError for a value that is no string, number or boolean
+ * @throws TypeError for a value that is not a string, number or boolean
  */
 export function sessionStartSummary(
   hparams: Readonly<Record<string, HparamValue>>,
@@ -91,7 +94,7 @@ export function sessionEndSummary(status: "success" | "failure", time: number): 
   });
 }
 
-/** The plugin reads the metadata only; the tensor is empty. */
+/** The plugin reads only the metadata; the tensor is empty. */
 function hparamsSummary(
   tag: string,
   field: number,

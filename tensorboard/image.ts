@@ -7,9 +7,12 @@ export interface ImageLike {
   width: number;
   /** Height in pixels. */
   height: number;
-  /** Values per pixel: 1 gray, 3 RGB, 4 RGBA. */
+  /** Values per pixel: 1 (gray), 3 (RGB) or 4 (RGBA). */
   channels: 1 | 3 | 4;
-  /** Bytes from 0 to 255, or floats from 0 to 1. Floats beyond are clipped, NaN is 0. */
+  /**
+   * Bytes from 0 to 255, or floats from 0 to 1. Floats outside this range are clipped; NaN becomes
+   * 0.
+   */
   data: Uint8Array | Uint8ClampedArray | Float32Array;
 }
 
@@ -19,7 +22,7 @@ export interface ImageLike {
  * Source: `tensorboard/plugins/image/summary_v2.py`; floats become bytes as in
  * `tf.image.convert_image_dtype`.
  *
- * @throws RangeError for no image, for different sizes, or for a number of values that does not fit
+ * @throws RangeError for no image, for different sizes, or if the number of values does not match
  *   the size
  */
 export function imageTensor(images: ImageLike | readonly ImageLike[]): TensorLike {

@@ -1,5 +1,5 @@
 /**
- * TensorBoard event files: write and read them, on any runtime.
+ * Write and read TensorBoard event files, on any runtime.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export {
 export type { TensorDType, TensorLike, TensorValue } from "./tensor.ts";
 export type { TextLike } from "./text.ts";
 
-// Types of other entry points that these names are made of.
+// Types of other entry points that these exports refer to.
 export type {
   DirectoryEntry,
   FileInfo,

@@ -21,11 +21,11 @@ export interface LayerConfig {
 /** Layer, call and output of a tensor. */
 type TensorReference = [name: string, node: number, tensor: number];
 
-/** Information about a layer beside its config. */
+/** Information about a layer in addition to its config. */
 export interface LayerFacts {
-  /** Names of the models around it, without the outermost, and its own. */
+  /** Names of the enclosing models, without the outermost, and of the layer, joined by slashes. */
   path: string;
-  /** Null for the batch dimension. */
+  /** Output shape; null for the batch dimension. */
   outputShape: readonly (number | null)[];
   weights: readonly {
     path: string;
@@ -34,15 +34,15 @@ export interface LayerFacts {
 }
 
 /**
- * A model's config as Keras 3 writes it, for which TensorBoard draws all edges. Of the form that
- * TensorFlow.js and Keras 2 share, it draws only the layers.
+ * A model's config in the form of Keras 3, from which TensorBoard draws all edges. From the form of
+ * TensorFlow.js and Keras 2 it draws only the layers.
  */
 export function kerasModelJson(model: LayerConfig): string {
   return JSON.stringify(kerasLayer(withInputLayers(model)));
 }
 
 /**
- * The graph of a model: a node for each layer, with the class as its op. A layer with weights is a
+ * The graph of a model: a node for each layer, with its class as the op. A layer with weights is a
  * scope that contains them as nodes.
  *
  * @param model the model to draw
@@ -99,7 +99,7 @@ export function modelGraph(
     });
   }
 
-  /** A scope cannot be a node itself. */
+  /** Create the node of a layer in its scope, because a scope cannot be a node. */
   function nodeOf(className: string, path: string): string {
     return facts.get(path)?.weights.length ? `${path}/${className}` : path;
   }
@@ -149,7 +149,7 @@ export function modelTable(
   ].join("\n");
 }
 
-/** A Sequential's first layer holds the input in its config; Keras 3 lists an input layer. */
+/** Add the input layer that Keras 3 lists; tfjs has the input in the config of the first layer. */
 function withInputLayers(layer: LayerConfig): LayerConfig {
   const { layers, output_layers } = layer.config;
   if (layers === undefined) return layer;

@@ -13,7 +13,7 @@ function configOf(model: tf.LayersModel): LayerConfig {
   return model.toJSON(null, false) as unknown as LayerConfig;
 }
 
-/** What is known of a layer with one weight. */
+/** Facts about a layer with one weight. */
 function facts(path: string, ...shape: number[]): LayerFacts {
   return {
     path,
@@ -41,7 +41,7 @@ function sequential(): tf.Sequential {
   });
 }
 
-/** Two inputs, one layer that is called twice, a model inside. */
+/** A model with two inputs, a layer that is called twice, and a nested model. */
 function functional(): tf.LayersModel {
   const a = tf.input({ shape: [3], name: "a" });
   const b = tf.input({ shape: [3], name: "b" });

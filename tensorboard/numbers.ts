@@ -1,13 +1,13 @@
-/** A tensor of TensorFlow.js, whose values can be read at once on most backends. */
+/** A tensor of TensorFlow.js; most backends can read its values synchronously. */
 interface ReadableTensor {
   readonly size: number;
   dataSync(): ArrayLike<unknown>;
 }
 
 /**
- * The number of a scalar summary: a number, a boolean, or a tensor of one value.
+ * The number of a scalar summary, from a number, a boolean or a tensor of one value.
  *
- * @throws TypeError for anything else, which would be written as 0 or NaN
+ * @throws TypeError for anything else
  */
 export function numberOf(tag: string, value: unknown): number {
   const isOne = isTensor(value) && value.size === 1;
@@ -18,9 +18,9 @@ export function numberOf(tag: string, value: unknown): number {
 }
 
 /**
- * The numbers of a summary: a typed array, an array of numbers or booleans, or a tensor.
+ * The numbers of a summary, from a typed array, an array of numbers or booleans, or a tensor.
  *
- * @throws TypeError for anything else, or for an array with something else in it
+ * @throws TypeError for anything else, or for an array with any other element
  */
 export function numbersOf(tag: string, values: unknown): ArrayLike<number> {
   if (isTensor(values)) return read(tag, values) as ArrayLike<number>;
@@ -43,13 +43,13 @@ function read(tag: string, tensor: ReadableTensor): ArrayLike<unknown> {
     return tensor.dataSync();
   } catch (cause) {
     throw new TypeError(
-      `Cannot write '${tag}': its tensor cannot be read at once; give what await tensor.data() returns`,
+      `Cannot write '${tag}': its tensor cannot be read synchronously; pass the result of await tensor.data()`,
       { cause },
     );
   }
 }
 
-/** The error for a value that is no number. */
+/** The error for a value that is not a number. */
 export function unreadable(tag: string, expected: string, value: unknown, where = ""): TypeError {
   return new TypeError(`Cannot write '${tag}': expected ${expected}, got ${shown(value)}${where}`);
 }

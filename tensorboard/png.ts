@@ -7,7 +7,7 @@ import { viewOf } from "./protobuf.ts";
  *
  * @param width width in pixels
  * @param height height in pixels
- * @param channels 1 gray, 3 RGB, 4 RGBA
+ * @param channels 1 (gray), 3 (RGB) or 4 (RGBA)
  * @param pixels `width * height * channels` bytes
  */
 export function encodePng(
@@ -40,7 +40,7 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Each row after the number of its smallest filter: none, left or above. */
+/** Each row, filtered and preceded by the number of its best filter: none, left or above. */
 function filterRows(
   stride: number,
   height: number,

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { inflateSync } from "node:zlib";
 import { encodePng } from "./png.ts";
 
-/** The same noise each time. */
+/** Pseudo-random values, the same in each run. */
 function noise(length: number, values = 256): Uint8Array {
   let state = 1;
   return Uint8Array.from({ length }, () => {
@@ -12,7 +12,7 @@ function noise(length: number, values = 256): Uint8Array {
   });
 }
 
-/** The picture in a PNG, as a decoder of its own finds it. */
+/** The image in a PNG, decoded independently of the encoder. */
 function decode(png: Uint8Array) {
   assert.deepEqual([...png.subarray(0, 8)], [137, 80, 78, 71, 13, 10, 26, 10]);
   const view = new DataView(png.buffer, png.byteOffset, png.length);

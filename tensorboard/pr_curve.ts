@@ -3,7 +3,7 @@ import type { TensorLike } from "./tensor.ts";
 /**
  * The precision-recall curve as TensorBoard stores it: true positives, false positives, true
  * negatives, false negatives, precision and recall at evenly spaced thresholds in 0..1. NaN
- * predictions are left out.
+ * predictions are omitted.
  *
  * Source: `tensorboard/plugins/pr_curve/summary.py`.
  *
@@ -22,7 +22,7 @@ export function prCurveTensor(
         `the numbers must be equal`,
     );
   }
-  // First count the predictions between thresholds, then sum up those above each.
+  // Count the predictions between thresholds, then add up those above each threshold.
   const truePositives = new Float64Array(thresholds);
   const falsePositives = new Float64Array(thresholds);
   for (let i = 0; i < labels.length; i++) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { prCurveTensor } from "./pr_curve.ts";
 
-/** The rows of a curve by what they are. */
+/** The rows of a curve by name. */
 function curve(labels: ArrayLike<boolean | number>, predictions: number[], weights?: number[]) {
   const { shape, values } = prCurveTensor(labels, predictions, 3, weights);
   assert.deepEqual(shape, [6, 3]);

@@ -11,10 +11,11 @@ export interface EmbeddingInfo {
   tensorShape?: readonly [number, number];
   /** File with a label, or a row of labels, for each vector. */
   metadataPath?: string;
-  /** File of bookmarks, views to start with. */
+  /** File of bookmarks: saved views. */
   bookmarksPath?: string;
   /**
-   * Sprite image: one small picture for each vector, in rows. Width and height of one in pixels.
+   * Sprite image with one small picture for each vector, in rows; width and height of one picture
+   * in pixels.
    */
   sprite?: { imagePath: string; width: number; height: number };
 }
@@ -25,7 +26,7 @@ export interface Embedding {
   name: string;
   /** Rows and columns. */
   shape: readonly [number, number];
-  /** Vectors, one after another. */
+  /** Values of the vectors in row-major order. */
   values: ArrayLike<number>;
   /** A label for each vector, or columns of labels by name. Default: none. */
   metadata?: readonly string[] | Readonly<Record<string, readonly (string | number)[]>>;
@@ -44,10 +45,10 @@ export interface WriteEmbeddingOptions {
 }
 
 /**
- * The text of `projector_config.pbtxt`, which TensorBoard's projector reads from the folder of a
- * run. Its paths are relative to that folder.
+ * The content of `projector_config.pbtxt`, which TensorBoard's projector reads from the folder of a
+ * run. Paths are relative to that folder.
  *
- * @param embeddings embeddings in order
+ * @param embeddings embeddings, in the order of the projector's menu
  * @example
  * ```ts
  * import { projectorConfig } from "keepfit/tensorboard";
@@ -86,7 +87,7 @@ export function projectorConfig(embeddings: readonly EmbeddingInfo[]): string {
  * @param folder folder of the run; created if missing
  * @param embedding the embedding
  * @returns its entry for {@linkcode projectorConfig}
- * @throws RangeError when the number of values or labels does not fit the shape
+ * @throws RangeError if the number of values or labels does not match the shape
  * @example
  * ```ts
  * import { memoryFileSystem } from "keepfit/runtime";
@@ -157,7 +158,7 @@ function tensorBytes(values: ArrayLike<number>): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** A single column has no heading, several have: TensorBoard detects a heading by its tab. */
+/** Labels as TSV. Only several columns have a heading: TensorBoard detects it by its tab. */
 function metadataTsv(
   name: string,
   rows: number,

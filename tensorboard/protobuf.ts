@@ -1,13 +1,13 @@
 /**
- * Writes protocol buffers into one growing buffer. Every field asked for is written: leaving out
- * defaults, as proto3 does, is up to the caller.
+ * Writes protocol buffers into one growing buffer. Every field is written, even with its default
+ * value, which proto3 omits; omitting it is up to the caller.
  */
 export class ProtobufWriter {
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
   #size = 0;
 
-  /** The buffer, of which the first `size` bytes are written; the next write may replace it. */
+  /** The buffer; its first `size` bytes are written. The next write may replace it. */
   get buffer(): Uint8Array<ArrayBuffer> {
     return this.#bytes;
   }
@@ -17,7 +17,7 @@ export class ProtobufWriter {
     return this.#size;
   }
 
-  /** Discard everything written after `length`. */
+  /** Discard everything after the first `size` bytes. */
   truncate(size: number): void {
     this.#size = size;
   }
@@ -51,7 +51,7 @@ export class ProtobufWriter {
     this.#view.setFloat32(offset, value, true);
   }
 
-  /** Write fields that are encoded already. */
+  /** Write encoded fields. */
   encoded(fields: Uint8Array): void {
     this.#reserve(fields.length);
     this.#bytes.set(fields, this.#size);
@@ -80,9 +80,9 @@ export class ProtobufWriter {
 
   text(field: number, text: string): void {
     this.message(field, () => {
-      // UTF-8 takes at most three bytes for each UTF-16 unit.
+      // A UTF-16 unit takes at most three bytes in UTF-8.
       this.#reserve(text.length * 3);
-      // Most texts are short and ASCII, which a loop encodes faster.
+      // Most strings are short and ASCII, for which a loop is faster.
       const start = this.#size;
       for (let i = 0; i < text.length; i++) {
         const code = text.charCodeAt(i);
@@ -163,7 +163,7 @@ export class ProtobufWriter {
 /** A field of a message. */
 export interface ProtobufField {
   number: number;
-  /** Value of an integer, bool or enum, as 64 bits with sign; 0 for other types. */
+  /** Value of an integer, bool or enum as a signed 64-bit integer; 0 for other types. */
   integer: bigint;
   /** Bytes of any other type; empty for an integer. */
   bytes: Uint8Array;
@@ -207,24 +207,24 @@ export function* readFields(bytes: Uint8Array): Generator<ProtobufField> {
   }
 }
 
-/** The number in a `double`. */
+/** The number of a `double`. */
 export function readDouble(bytes: Uint8Array): number {
   if (bytes.length !== 8) throw malformed(0, `8 bytes of a double, not ${bytes.length}`);
   return viewOf(bytes).getFloat64(0, true);
 }
 
-/** The number in a `float`. */
+/** The number of a `float`. */
 export function readFloat(bytes: Uint8Array): number {
   if (bytes.length !== 4) throw malformed(0, `4 bytes of a float, not ${bytes.length}`);
   return viewOf(bytes).getFloat32(0, true);
 }
 
-/** The text in a `string`. */
+/** The text of a `string`. */
 export function readText(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** The integers in a packed field. */
+/** The integers of a packed field. */
 export function readPackedIntegers(bytes: Uint8Array): bigint[] {
   const found: bigint[] = [];
   let [value, shift] = [0n, 0n];
@@ -248,6 +248,6 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const nothing = new Uint8Array();
 
-function malformed(offset: number, wanted: string): SyntaxError {
-  return new SyntaxError(`Cannot read a message at byte ${offset}: expected ${wanted}`);
+function malformed(offset: number, expected: string): SyntaxError {
+  return new SyntaxError(`Cannot read a message at byte ${offset}: expected ${expected}`);
 }

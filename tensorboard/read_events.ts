@@ -15,13 +15,13 @@ export interface SummaryEvent {
   /** Name of the program that wrote the file; only in the first event. */
   writer?: string;
   /**
-   * Status of TensorFlow's `SessionLog`: 1 where a run starts again, and what was written of this and
-   * later steps before is void; 2 where it stops, 3 where it saves a checkpoint.
+   * Status of TensorFlow's `SessionLog`: 1 if a run restarts, which invalidates earlier events of
+   * this and later steps; 2 if it stops; 3 if it saves a checkpoint.
    */
   session?: number;
-  /** Graph, in the one event that has it. */
+  /** Graph of operations. Default: undefined. */
   graph?: GraphDefLike;
-  /** Values; empty for an event without any. */
+  /** Values of the event; may be empty. */
   summaries: SummaryValue[];
 }
 
@@ -29,17 +29,17 @@ export interface SummaryEvent {
 export interface SummaryValue {
   /** Tag of the chart. */
   tag: string;
-  /** TensorBoard plugin that shows it; "" if only the first value of the tag names it. */
+  /** TensorBoard plugin that shows the value; "" if only the first value of the tag names it. */
   plugin: string;
-  /** What the plugin stored about the tag; empty after the first value. */
+  /** Metadata of the plugin about the tag; empty after the first value. */
   content: Uint8Array;
-  /** Name above the chart; empty for the tag. */
+  /** Name above the chart; "" if the tag is shown. */
   displayName: string;
-  /** Text beside the chart, Markdown. */
+  /** Text beside the chart, in Markdown. */
   description: string;
-  /** Kind of data; undefined where the plugin says it. */
+  /** Kind of data; undefined if the plugin defines it. */
   dataClass?: DataClass;
-  /** Undefined for the image, audio and histogram messages of old files. */
+  /** Tensor; undefined for the image, audio and histogram messages of old files. */
   tensor?: TensorValue;
 }
 
@@ -52,8 +52,9 @@ export interface SummaryEvents extends Array<SummaryEvent> {
 /**
  * Read an event file as written by TensorFlow, TensorBoard, tensorboardX or PyTorch.
  *
- * The file of a killed process may end in the middle of an event. The events before it are
- * returned, and `truncatedAt` is its offset: continue reading there while the file grows.
+ * The file of a killed process may end with an incomplete event. The complete events are returned,
+ * and `truncatedAt` is the offset of the incomplete one: continue reading there while the file
+ * grows.
  *
  * @param bytes content of the file
  * @throws SyntaxError when a checksum is wrong or an event is malformed
@@ -106,7 +107,7 @@ function check(bytes: Uint8Array, start: number, end: number): void {
 function readEvent(bytes: Uint8Array): SummaryEvent {
   const event: SummaryEvent = { wallTime: 0, step: 0, summaries: [] };
   for (const { number, integer, bytes: value } of readFields(bytes)) {
-    // Seconds have room for microseconds only.
+    // Seconds as a double are accurate only to microseconds.
     if (number === 1) event.wallTime = Math.round(readDouble(value) * 1e6) / 1e3;
     if (number === 2) event.step = Number(integer);
     if (number === 3) event.fileVersion = readText(value);

@@ -5,7 +5,7 @@ import { crc32c, maskedCrc32c } from "./crc.ts";
 import { readEvents } from "./read_events.ts";
 import { SummaryWriter } from "./summary_writer.ts";
 
-/** A file of a header and three scalars. */
+/** A file with a header and three scalars. */
 async function file(): Promise<Uint8Array> {
   const fs = memoryFileSystem();
   const writer = new SummaryWriter("/logs", { fs });
@@ -15,7 +15,7 @@ async function file(): Promise<Uint8Array> {
   return fs.readFile(`/logs/${name}`);
 }
 
-/** A file of one event of these bytes. */
+/** A file with one event that consists of these bytes. */
 function record(event: number[]): Uint8Array {
   const bytes = new Uint8Array(event.length + 16);
   const view = new DataView(bytes.buffer);
@@ -34,10 +34,10 @@ describe("readEvents", () => {
     assert.equal(readEvents(new Uint8Array()).truncatedAt, undefined);
   });
 
-  it("readEvents reads the whole events of a truncated file, and reports the position of the break", async () => {
+  it("readEvents reads the complete events of a truncated file, and reports where the incomplete one begins", async () => {
     const whole = await file();
     const steps = readEvents(whole);
-    // Where each event ends: as long as it is not there, one event less is read.
+    // The end of each event: until the file reaches it, that event is not read.
     let count = 0;
     let end = 0;
     for (let length = 0; length < whole.length; length++) {

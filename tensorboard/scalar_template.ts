@@ -1,7 +1,7 @@
 import { ProtobufWriter } from "./protobuf.ts";
 import { writeSummary } from "./summary.ts";
 
-/** The summary of a scalar, encoded once for its tag: only the value differs from step to step. */
+/** The summary of a scalar, encoded once per tag; only the value changes from step to step. */
 export class ScalarTemplate {
   readonly #fields: Uint8Array;
   readonly #valueAt: number;
@@ -9,7 +9,7 @@ export class ScalarTemplate {
   /** @param tag tag of the scalar */
   constructor(tag: string) {
     this.#fields = encode(tag, 1.25);
-    // All four bytes of these two differ.
+    // The encodings of these two numbers differ in all four bytes.
     const other = encode(tag, -3.4e-38);
     this.#valueAt = this.#fields.findIndex((byte, i) => byte !== other[i]);
   }

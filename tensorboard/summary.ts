@@ -13,7 +13,7 @@ export interface Summary {
   content?: Uint8Array;
   /** Name shown instead of the tag. */
   displayName?: string;
-  /** Description beside the tag, Markdown. */
+  /** Description beside the tag, in Markdown. */
   description?: string;
   /** Data class, for plugins that are not part of TensorBoard. */
   dataClass?: DataClass;

@@ -23,9 +23,9 @@ import { type TextLike, textTensor } from "./text.ts";
 export interface SummaryWriterOptions {
   /** File system: `getRuntime().fs`, or `memoryFileSystem()`. */
   fs: FileSystem;
-  /** Milliseconds between two writes, checked by the next summary. Default: 10000. */
+  /** Time between two writes in milliseconds, checked by the next summary. Default: 10000. */
   flushMillis?: number;
-  /** Number of bytes after which a write is due early. Default: 1048576. */
+  /** Size of the buffer that triggers an early write, in bytes. Default: 1048576. */
   maxPendingBytes?: number;
   /** Suffix of the file name. Default: `".v2"`, as in TensorFlow 2. */
   suffix?: string;
@@ -37,7 +37,7 @@ export interface SummaryWriterOptions {
 export interface SummaryOptions {
   /** Time in milliseconds since 1970. Default: now. */
   wallTime?: number;
-  /** Description beside the tag, Markdown. Default: none. */
+  /** Description beside the tag, in Markdown. Default: none. */
   description?: string;
 }
 
@@ -77,8 +77,8 @@ export interface TensorSummaryOptions extends SummaryOptions {
  * readable. A summary that cannot be encoded throws and writes nothing. A failed write makes
  * `flush` and `close` reject; the next write retries it in a new file.
  *
- * A summary has a tag, whose slashes form groups, data, and a step, which may be any safe integer.
- * Numbers are written as they are, including NaN and infinities.
+ * A summary has data, a tag and a step. Slashes in tags form groups; a step may be any safe
+ * integer. Numbers are written unchanged, including NaN and infinities.
  *
  * Source: `tensorboard/plugins/<plugin>/summary_v2.py` and `metadata.py`.
  *
@@ -134,7 +134,8 @@ export class SummaryWriter {
   }
 
   /**
-   * Write a scalar, as float32: a point of a line. A boolean is 1 or 0; a tensor must have one value.
+   * Write a scalar as float32, a point of a line. A boolean becomes 1 or 0; a tensor must have one
+   * value.
    *
    * @throws TypeError for anything else
    */
@@ -148,7 +149,7 @@ export class SummaryWriter {
     checkStep(tag, step);
     let template = this.#scalars.get(tag);
     if (template === undefined) {
-      // Tags may be made from numbers without end.
+      // The number of tags may be unlimited.
       if (this.#scalars.size >= 1000) this.#scalars.clear();
       this.#scalars.set(tag, template = new ScalarTemplate(tag));
     }
@@ -157,7 +158,7 @@ export class SummaryWriter {
   }
 
   /**
-   * Write the distribution of values, or of a tensor; non-finite ones are left out.
+   * Write the distribution of values or of a tensor. Non-finite values are omitted.
    *
    * @throws TypeError for anything but a list of numbers
    * @throws RangeError when `buckets` is not a positive integer
@@ -193,7 +194,7 @@ export class SummaryWriter {
   }
 
   /**
-   * Write Markdown: a text, a column of texts, or a table.
+   * Write Markdown: one text, a column of texts or a table.
    *
    * @throws RangeError for a table with rows of different length
    */
@@ -239,7 +240,7 @@ export class SummaryWriter {
   /**
    * Write a tensor for any TensorBoard plugin.
    *
-   * @throws RangeError for an unknown dtype, or when the number of values does not fit the shape
+   * @throws RangeError for an unknown dtype, or if the number of values does not match the shape
    */
   tensor(tag: string, tensor: TensorLike, step: number, options: TensorSummaryOptions): void {
     const { plugin, content, displayName, dataClass } = options;
@@ -251,7 +252,7 @@ export class SummaryWriter {
     );
   }
 
-  /** Write a graph of operations for the graphs tab; one per run. */
+  /** Write a graph of operations for the graphs tab, at most one per run. */
   graph(graph: GraphDefLike): void {
     this.#file.append(undefined, 0, (out) => out.message(4, () => writeGraph(out, graph)));
   }
@@ -259,7 +260,7 @@ export class SummaryWriter {
   /**
    * Write a Keras model for the graphs tab.
    *
-   * @param json its configuration in the form of Keras's `model.to_json()`
+   * @param json configuration of the model in the form of Keras's `model.to_json()`
    */
   kerasModel(json: string): void {
     this.tensor("keras", { dtype: "string", shape: [], values: [json] }, 0, {
@@ -269,8 +270,8 @@ export class SummaryWriter {
   }
 
   /**
-   * Write the hyperparameters of this run: its row in the hparams table. The run is a session;
-   * {@linkcode hparamsEnd} ends it.
+   * Write the hyperparameters of this run, its row in the hparams table. This starts a session,
+   * which {@linkcode hparamsEnd} ends.
    *
    * @throws TypeError for a value that is not a string, number or boolean
    */
@@ -287,8 +288,8 @@ export class SummaryWriter {
   }
 
   /**
-   * A run that goes on from a step: what was written of this step and later ones before, also in
-   * other files of the folder, is void, and TensorBoard does not show it.
+   * Mark that the run continues from a step. TensorBoard then ignores earlier summaries of this and
+   * later steps, also those in other files of the folder.
    *
    * Source: `tensorboard/backend/event_processing/plugin_event_accumulator.py`.
    *
@@ -298,13 +299,13 @@ export class SummaryWriter {
     this.#file.append(undefined, step, (out) => out.message(7, () => out.varint(1, 1)));
   }
 
-  /** Which charts the custom scalars tab has. */
+  /** Write the charts of the custom scalars tab. */
   customScalars(layout: CustomScalarsLayout): void {
     this.#summary(customScalarsSummary(layout), 0);
   }
 
   /**
-   * Write the buffered summaries, and wait until they are on the disk, where a power cut leaves them.
+   * Write the buffered summaries, and wait until they are on the disk and survive a power failure.
    *
    * @throws FileSystemError when the file cannot be written
    */

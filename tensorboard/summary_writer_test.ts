@@ -14,17 +14,21 @@ describe("SummaryWriter with invalid data", () => {
   const refused: [string, () => void, RegExp][] = [
     ["a negative time", () => new SummaryWriter("a", { fs, flushMillis: -1 }), /flushMillis -1/],
     ["a negative size", () => new SummaryWriter("a", { fs, maxPendingBytes: -1 }), /Bytes -1/],
-    ["a step in between", () => writer.scalar("loss", 1, 0.5), /'loss' at step 0.5/],
+    ["a fractional step", () => writer.scalar("loss", 1, 0.5), /'loss' at step 0.5/],
     ["a step that is too large", () => writer.text("a", "b", 2 ** 53), /must be a safe integer/],
     ["no buckets", () => writer.histogram("h", [1], 0, { buckets: 0 }), /with buckets 0/],
     ["one threshold", () => writer.prCurve("p", [1], [1], 0, { thresholds: 1 }), /thresholds 1/],
     ["predictions without labels", () => writer.prCurve("p", [1], [1, 0], 0), /1 labels and 2 pre/],
     [
-      "weights for some",
+      "weights for only some predictions",
       () => writer.prCurve("p", [1, 1], [1, 0], 0, { weights: [1] }),
       /2 labels and 1 weights/,
     ],
-    ["an odd table", () => writer.text("t", [["a"], ["b", "c"]], 0), /rows of 1 and 2 texts/],
+    [
+      "a table with rows of different length",
+      () => writer.text("t", [["a"], ["b", "c"]], 0),
+      /rows of 1 and 2 texts/,
+    ],
     ["no image", () => writer.image("i", [], 0), /of 0 images/],
     [
       "an image without pixels",
@@ -56,7 +60,7 @@ describe("SummaryWriter with invalid data", () => {
       /shape \[2\] with 1 values/,
     ],
     [
-      "a tensor of a type that is not known",
+      "a tensor of an unknown type",
       () =>
         writer.tensor("t", { dtype: "half" as "bool", shape: [1], values: [1] }, 0, {
           plugin: "p",
@@ -134,7 +138,7 @@ describe("SummaryWriter with invalid data", () => {
 });
 
 describe("SummaryWriter keeping data", () => {
-  /** The one event that this writes. */
+  /** The single event that `write` writes. */
   async function event(write: (writer: SummaryWriter) => void): Promise<SummaryEvent> {
     const fs = memoryFileSystem();
     const writer = new SummaryWriter("/logs", { fs, now: () => 5000 });
@@ -192,7 +196,7 @@ describe("SummaryWriter keeping data", () => {
     const [width, height, png] = tensor?.values as Uint8Array[];
     const text = new TextDecoder();
     assert.deepEqual([text.decode(width), text.decode(height)], ["7", "1"]);
-    // The data of IDAT stands between 8 + 25 + 8 bytes and 4 + 12 more.
+    // The data of IDAT follows 8 + 25 + 8 bytes and precedes 4 + 12 bytes.
     const [filter, ...row] = inflateSync(png.subarray(41, -16));
     assert.deepEqual([filter, ...row], [0, 0, 0, 127, 255, 255, 255, 0]);
   });

@@ -22,7 +22,7 @@ export interface TensorLike {
 
 /** A tensor read from a file. */
 export interface TensorValue {
-  /** Data type, or its number in TensorFlow's `types.proto` if it is unknown here. */
+  /** Data type, or its number in TensorFlow's `types.proto` if it is not supported. */
   dtype: TensorDType | number;
   /** Sizes of the dimensions; `[]` is a scalar. */
   shape: number[];
@@ -34,7 +34,7 @@ export interface TensorValue {
 interface DTypeFormat {
   /** Number in TensorFlow's `types.proto`. */
   id: number;
-  /** Field for the value of a tensor with one element. */
+  /** Field of the value of a tensor with one element. */
   field: number;
   /** Bytes per value in `tensor_content`. */
   size: number;
@@ -98,7 +98,7 @@ export function dtypeId(dtype: TensorDType): number {
   throw new RangeError(`Cannot write a tensor of dtype ${dtype}: dtype must be one of ${known}`);
 }
 
-/** The data type of a number in `types.proto`, or the number if it is unknown here. */
+/** The data type of a number in `types.proto`, or the number if it is not supported. */
 export function dtypeOf(id: number): TensorDType | number {
   if (id === stringId) return "string";
   const known = Object.entries(formats).find(([, format]) => format.id === id);
@@ -106,9 +106,9 @@ export function dtypeOf(id: number): TensorDType | number {
 }
 
 /**
- * Write a `TensorProto`, byte for byte as TensorBoard's own `make_tensor_proto` does.
+ * Write a `TensorProto`, byte for byte like TensorBoard's `make_tensor_proto`.
  *
- * @throws RangeError for an unknown dtype, or when the number of values does not fit the shape
+ * @throws RangeError for an unknown dtype, or if the number of values does not match the shape
  */
 export function writeTensor(out: ProtobufWriter, { dtype, shape, values }: TensorLike): void {
   const size = shape.reduce((product, dimension) => product * dimension, 1);
@@ -131,7 +131,7 @@ export function writeTensor(out: ProtobufWriter, { dtype, shape, values }: Tenso
   checkNumbers(dtype, values);
   const format = formats[dtype];
   if (size > 0 && (dtype === "bool" || (size === 1 && !dtype.startsWith("float")))) {
-    // Through its bytes, so that a value is truncated as in a larger tensor.
+    // Converted through bytes, so that a value is truncated as in a larger tensor.
     const cell = new DataView(new ArrayBuffer(format.size));
     out.message(format.field, () => {
       for (let i = 0; i < size; i++) {

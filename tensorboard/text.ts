@@ -6,7 +6,7 @@ export type TextLike = string | readonly string[] | readonly (readonly string[])
 /**
  * The strings as TensorBoard stores them.
  *
- * @throws RangeError when the rows of a table differ in length
+ * @throws RangeError if the rows of a table differ in length
  */
 export function textTensor(text: TextLike): TensorLike {
   if (typeof text === "string") return { dtype: "string", shape: [], values: [text] };

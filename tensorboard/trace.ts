@@ -96,7 +96,7 @@ export function kernelTable(totals: readonly KernelTotal[]): string {
   ].join("\n");
 }
 
-/** The format counts in microseconds. */
+/** A slice of a track. The format counts in microseconds. */
 function slice(
   cat: string,
   name: string,

@@ -7,14 +7,14 @@ function run(name: string, start: number, millis: number, hostMillis = millis): 
 }
 
 describe("kernelTotals", () => {
-  it("kernelTotals adds the runs of each kernel, the longest first", () => {
+  it("kernelTotals adds up the runs of each kernel, longest total first", () => {
     assert.deepEqual(kernelTotals([run("Add", 0, 1), run("MatMul", 1, 6), run("Add", 7, 1)]), [
       { name: "MatMul", calls: 1, millis: 6, share: 0.75 },
       { name: "Add", calls: 2, millis: 2, share: 0.25 },
     ]);
   });
 
-  it("kernelTotals has no shares without measured times", () => {
+  it("kernelTotals returns shares of 0 without measured times", () => {
     assert.deepEqual(kernelTotals([run("Add", 0, 0)]), [
       { name: "Add", calls: 1, millis: 0, share: 0 },
     ]);
@@ -23,14 +23,14 @@ describe("kernelTotals", () => {
 });
 
 describe("kernelTable", () => {
-  it("kernelTable is a table in Markdown", () => {
+  it("kernelTable returns a table in Markdown", () => {
     const [, , row] = kernelTable(kernelTotals([run("Add", 0, 1), run("Add", 2, 2)])).split("\n");
     assert.equal(row, "| Add | 2 | 3.000 | 1.5000 | 100.0 % |");
   });
 });
 
 describe("traceJson", () => {
-  it("traceJson has a slice in microseconds for each batch and each kernel, on named tracks", () => {
+  it("traceJson contains a slice in microseconds for each batch and each kernel, on named tracks", () => {
     const trace = JSON.parse(traceJson({
       backend: "cpu",
       kernels: [run("Relu", 2, 1, 3)],

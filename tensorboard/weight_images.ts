@@ -4,11 +4,11 @@ import type { ImageLike } from "./image.ts";
 const mostImages = 3;
 
 /**
- * A weight as Keras draws it: at most three pictures; none for an unsuitable shape.
+ * A weight as Keras draws it: at most three pictures, and none for an unsuitable shape.
  *
  * Axes of length 1 are dropped first. A vector is one column. A matrix is drawn with its longer
- * side across. Of three axes, the last one counts the pictures; of four, the first one does if the
- * last has 1, 3 or 4 channels. Values are shown from 0, black, to 1.
+ * side across. With three axes, the last one counts the pictures. With four axes, the first one
+ * counts them if the last one has 1, 3 or 4 channels. Values range from 0 (black) to 1.
  *
  * Source: `keras/src/callbacks/tensorboard.py`.
  *

@@ -58,7 +58,7 @@ describe("weightImages", () => {
     assert.equal(described(2, 2, 9).length, 3);
   });
 
-  it("weightImages creates none for a single value or five axes", () => {
+  it("weightImages creates no image for a single value or five axes", () => {
     assert.deepEqual(described(), []);
     assert.deepEqual(described(1, 1), []);
     assert.deepEqual(described(2, 2, 2, 2, 3), []);

@@ -7,9 +7,9 @@ import { joinPath } from "../runtime/mod.ts";
  * @param source source folder on disk
  * @param module path of the module in that folder, JavaScript or TypeScript
  * @param peers packages that stay imports
- * @returns its text as UTF-8
+ * @returns the text of the bundled module as UTF-8
  * @throws TypeError when esbuild is not installed
- * @throws SyntaxError with problem and position when it cannot be bundled
+ * @throws SyntaxError if the module cannot be bundled, with the position of the problem
  */
 export async function bundleModule(
   source: string,
@@ -38,7 +38,7 @@ export async function bundleModule(
       target: "es2022",
       plugins: [{
         name: "peers",
-        // By plugin: as `external`, a name would cover all subpaths of the package too.
+        // A plugin rather than `external`, which would also match all subpaths of a package.
         setup: ({ onResolve }) =>
           onResolve(
             { filter: /^[^./]/ },

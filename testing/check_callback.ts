@@ -12,22 +12,22 @@ import type { TensorFlow } from "./train_small.ts";
 
 /** Options of {@linkcode checkCallback}. */
 export interface CheckCallbackOptions {
-  /** TensorFlow.js, for real trainings too. Default: scripted runs only. */
+  /** TensorFlow.js, to include real trainings. Default: scripted runs only. */
   tf?: TensorFlow;
   /** Model of the scripted runs. Default: a {@linkcode scriptedModel}. */
   model?: () => TrainableModel;
-  /** Log keys that it may add or change; true for any. Default: none. */
+  /** Log keys that the callback may add or change; true for any. Default: none. */
   writesLogs?: readonly string[] | true;
-  /** State keys with times or other values that are never the same again. Default: none. */
+  /** State keys with times or other values that differ between runs. Default: none. */
   volatileState?: readonly string[];
-  /** Messages of errors that it throws on purpose, such as for a NaN loss. Default: none. */
+  /** Pattern of problems that are intended, such as an error for a NaN loss. Default: none. */
   mayFail?: RegExp;
 }
 
 /** Creates the callback to check, a new one for each call. */
 export type MakeCallback = () => CallbackLike | Promise<CallbackLike>;
 
-/** Tools of a check. */
+/** Options and tools of a check. */
 export interface CheckWorld {
   make: MakeCallback;
   options: CheckCallbackOptions;
@@ -51,9 +51,9 @@ export const script: readonly Logs[] = [
 ];
 
 /**
- * Check what every callback must satisfy: it survives all kinds of runs, can be reused, changes
- * only allowed logs, has a plain data state from which another instance continues identically, may
- * be closed twice, and leaves neither tensors nor unhandled rejections.
+ * Check what every callback must satisfy: it survives all kinds of runs, can be reused and closed
+ * twice, changes only the allowed logs, and leaves neither tensors nor unhandled rejections. Its
+ * state is plain data from which another instance continues identically.
  *
  * @param make creates the callback, a new one for each call
  * @param options allowed behaviour, and TensorFlow.js
@@ -105,7 +105,7 @@ export async function checkCallback(
     release();
   }
   for (const reason of forgotten) {
-    problems.push(`a promise was rejected and nobody waited for it: ${messageOf(reason)}`);
+    problems.push(`a promise that is not awaited was rejected: ${messageOf(reason)}`);
   }
   return problems;
 }
@@ -135,7 +135,7 @@ async function checkSecondRun({ make, drive, problem }: CheckWorld): Promise<voi
   const callback = await make();
   const first = effectsOf(await drive(callback));
   const difference = differenceOf(effectsOf(await drive(callback)), first, "the run");
-  if (difference !== undefined) problem(`it does not do the same again: ${difference}`);
+  if (difference !== undefined) problem(`it behaves differently: ${difference}`);
 }
 
 async function checkFailingRun({ make, drive, problem }: CheckWorld): Promise<void> {
@@ -144,7 +144,10 @@ async function checkFailingRun({ make, drive, problem }: CheckWorld): Promise<vo
   await drive(callback);
 }
 
-/** The callback, with errors of later hooks reported, which the first failure would hide. */
+/**
+ * The callback, with errors of `onException` and `close` reported, which the first failure would
+ * hide.
+ */
 function reporting(callback: CallbackLike, problem: (what: string) => void): CallbackLike {
   return new Proxy(callback, {
     get(target, key) {
@@ -171,11 +174,11 @@ async function checkLogs({ make, options, drive, problem }: CheckWorld): Promise
   };
   const compare = (hook: string, logs: Logs): void => {
     const kept = Object.entries({ ...logs }).filter(([key]) => !writesLogs.includes(key));
-    const wanted = Object.entries(before).filter(([key]) => !writesLogs.includes(key));
-    const difference = differenceOf(Object.fromEntries(kept), Object.fromEntries(wanted), "logs");
+    const expected = Object.entries(before).filter(([key]) => !writesLogs.includes(key));
+    const difference = differenceOf(Object.fromEntries(kept), Object.fromEntries(expected), "logs");
     if (difference !== undefined) problem(`in ${hook} ${difference}`);
   };
-  await drive([probe("before it", look), await make(), probe("behind it", compare)]);
+  await drive([probe("before", look), await make(), probe("after", compare)]);
 }
 
 /** A callback that only observes. */

@@ -5,7 +5,7 @@ import { type CallbackLike, type Logs, TerminateOnNaN } from "keepfit";
 import { checkCallback } from "keepfit/testing";
 import { startChild } from "../tests/child.ts";
 
-/** Sums up the losses; a model of how to do it. */
+/** A valid callback: sums up the losses. */
 function sum(more: Partial<CallbackLike> = {}): CallbackLike {
   let total = 0;
   let isResumed = false;
@@ -32,7 +32,7 @@ async function problemsOf(more: Partial<CallbackLike>): Promise<string[]> {
 }
 
 describe("checkCallback", () => {
-  it("checkCallback finds nothing in a good callback, even in training", async () => {
+  it("checkCallback finds no problems in a valid callback, even in training", async () => {
     assert.deepEqual(await checkCallback(() => sum(), { tf }), []);
   });
 
@@ -52,36 +52,36 @@ describe("checkCallback", () => {
       return { onEpochEnd: (_epoch: number, logs: Logs) => void (++epochs > 6 && (logs.late = 1)) };
     };
     const problems = await checkCallback(make, { writesLogs: true });
-    assert.match(problems.join("\n"), /in a second run: it does not do the same again: the run\./);
+    assert.match(problems.join("\n"), /in a second run: it behaves differently: the run\./);
   });
 
   it("checkCallback finds state that is lost, is not plain data, or cannot be restored", async () => {
     const forgetful = await problemsOf({ setState() {} });
     assert.match(
       forgetful.join("\n"),
-      /in its state: another one does not go on the same: the last state\.total: found 4\.8, expected 11\./,
+      /in its state: another instance continues differently: the last state\.total: found 4\.8, expected 11\./,
     );
     const impure = await problemsOf({ getState: () => ({ when: new Date(0) as never }) });
-    assert.match(impure.join("\n"), /it is no plain data: state\.when: a Date/);
+    assert.match(impure.join("\n"), /it is not plain data: state\.when: a Date/);
     const oneWay = await problemsOf({ setState: undefined });
     assert.match(oneWay.join("\n"), /it has only one of getState and setState/);
   });
 
   it("checkCallback finds failures of every kind of run, even those that a policy hides", async () => {
     const fails = (when: boolean) => {
-      if (when) throw new Error("not my day");
+      if (when) throw new Error("intended");
     };
     const cases: [RegExp, Partial<CallbackLike>][] = [
-      [/in a run without validation: .*not my day/, {
+      [/in a run without validation: .*intended/, {
         onEpochEnd: (_epoch, logs) => fails(logs.val_loss === undefined),
       }],
-      [/when everything is NaN: .*not my day/, {
+      [/when everything is NaN: .*intended/, {
         onEpochEnd: (_epoch, logs) => fails(Number.isNaN(logs.loss)),
       }],
-      [/when training fails: it failed in onException: not my day/, {
+      [/when training fails: it failed in onException: intended/, {
         onException: () => fails(true),
       }],
-      [/in a scripted run: sum failed in onEpochEnd: not my day/, {
+      [/in a scripted run: sum failed in onEpochEnd: intended/, {
         onEpochEnd: () => fails(true),
         onError: "disable",
       }],
@@ -91,7 +91,7 @@ describe("checkCallback", () => {
     }
     let closed = 0;
     const close = () => fails(++closed > 1);
-    assert.match((await problemsOf({ close })).join("\n"), /when it is closed: .*not my day/);
+    assert.match((await problemsOf({ close })).join("\n"), /when it is closed: .*intended/);
   });
 
   it("checkCallback accepts intended errors", async () => {
@@ -110,7 +110,7 @@ describe("checkCallback", () => {
   });
 
   it("checkCallback finds a promise that is not awaited", async () => {
-    // In a process of its own: test runners count such a promise as a failure.
+    // In a separate process: test runners count such a promise as a failure.
     const testing = new URL("mod.ts", import.meta.url).href;
     const { stdout, stderr, code } = await startChild(`
       const { checkCallback } = await import(${JSON.stringify(testing)});
@@ -118,6 +118,6 @@ describe("checkCallback", () => {
       console.log(JSON.stringify(await checkCallback(make)));
     `).result;
     assert.equal(code, 0, stderr);
-    assert.match(stdout, /a promise was rejected and nobody waited for it: forgotten/);
+    assert.match(stdout, /a promise that is not awaited was rejected: forgotten/);
   });
 });

@@ -17,7 +17,7 @@ export async function checkState({ make, options, drive, problem }: CheckWorld):
   const newModel = options.model ?? scriptedModel;
   const whole = await remembering(first, (neighbours) => drive([first, ...neighbours]));
   const impurity = whole.states.map((state) => impurityOf(state, "state")).find(Boolean);
-  if (impurity !== undefined) return problem(`it is no plain data: ${impurity}`);
+  if (impurity !== undefined) return problem(`it is not plain data: ${impurity}`);
   const cut = Math.min(3, whole.states.length - 1);
   if (cut < 1) return;
 
@@ -31,13 +31,13 @@ export async function checkState({ make, options, drive, problem }: CheckWorld):
       model,
     }));
   const state = structuredClone(begun.states[cut - 1]);
-  const behind = await make();
+  const after = await make();
   const resume: CallbackLike = {
-    name: "who restores it",
-    beforeTrainBegin: () => behind.setState?.(state),
+    name: "restore",
+    beforeTrainBegin: () => after.setState?.(state),
   };
-  const ended = await remembering(behind, (neighbours) =>
-    drive([resume, behind, ...neighbours], {
+  const ended = await remembering(after, (neighbours) =>
+    drive([resume, after, ...neighbours], {
       epochs: script.slice(cut),
       params: { epochs, initialEpoch: cut },
       model,
@@ -55,7 +55,7 @@ export async function checkState({ make, options, drive, problem }: CheckWorld):
     ),
   ];
   for (const difference of differences) {
-    if (difference !== undefined) problem(`another one does not go on the same: ${difference}`);
+    if (difference !== undefined) problem(`another instance continues differently: ${difference}`);
   }
 }
 
@@ -71,7 +71,7 @@ async function remembering(
 ): Promise<Remembered> {
   const states: CallbackState[] = [];
   const look: CallbackLike = {
-    name: "who saves it",
+    name: "save",
     afterEpochEnd: async () => {
       const state = await callback.getState?.() ?? {};
       // Invalid data is a problem to report rather than an error.

@@ -12,9 +12,9 @@ import { sourceFolder } from "./tested_plugin.ts";
 export interface Reload {
   /** `owner/name`. */
   id: string;
-  /** First epoch with the new code, 0-based; undefined when it failed. */
+  /** First epoch with the new code, 0-based; undefined if the reload failed. */
   epoch: number | undefined;
-  /** Why it failed; undefined on success. */
+  /** Reason of the failure; undefined on success. */
   error: unknown;
 }
 
@@ -24,7 +24,7 @@ export interface DevPluginOptions extends
     LoadPluginOptions,
     "allow" | "callback" | "limits" | "onError" | "options" | "outputDir" | "peers" | "tier"
   > {
-  /** Milliseconds between checks of the source folder. Default: 200. */
+  /** Interval between checks of the source folder in milliseconds. Default: 200. */
   interval?: number;
   /** Whether to bundle the source first. Default: true for TypeScript. */
   bundle?: boolean;
@@ -33,8 +33,7 @@ export interface DevPluginOptions extends
 }
 
 /**
- * Load a plugin from its source folder and reload it whenever a file changes, in the middle of a
- * training.
+ * Load a plugin from its source folder and reload it whenever a file changes, even while training.
  *
  * The new code takes over at the next epoch, with the state of the old code (`getState`,
  * `setState`) unless `stateVersion` has changed. If the reload fails, the error is reported and the
@@ -44,8 +43,8 @@ export interface DevPluginOptions extends
  * @param source source folder or its manifest; a path or a `file:` URL
  * @param options options and permissions of the plugin
  * @returns a callback for your training script
- * @throws PluginError when it cannot be loaded the first time
- * @throws SyntaxError when it cannot be bundled the first time
+ * @throws PluginError if the plugin cannot be loaded the first time
+ * @throws SyntaxError if the plugin cannot be bundled the first time
  * @example
  * ```ts
  * import { devPlugin, driveEpochs } from "keepfit/testing";
@@ -168,22 +167,22 @@ async function loadSource(
     fs,
     bundle: bundle ?? await isTypeScriptSource(folder, fs),
   });
-  const place = "/keepfit-dev";
+  const virtualFolder = "/keepfit-dev";
   const packed = memoryFileSystem();
   for (const [path, bytes] of contents) {
-    await packed.makeDir(directoryOf(`${place}/${path}`));
-    await packed.writeFile(`${place}/${path}`, bytes);
+    await packed.makeDir(directoryOf(`${virtualFolder}/${path}`));
+    await packed.writeFile(`${virtualFolder}/${path}`, bytes);
   }
-  const callback = await loadPlugin(`file://${place}/${manifestName}`, {
+  const callback = await loadPlugin(`file://${virtualFolder}/${manifestName}`, {
     ...options,
-    fs: overlay(fs, place, packed),
+    fs: overlay(fs, virtualFolder, packed),
   });
   const { callbacks } = manifest;
   const entry = callbacks.find(({ name }) => name === options.callback) ?? callbacks[0];
   return { callback, manifest, stateVersion: entry.stateVersion };
 }
 
-/** Changes whenever a file of the source has changed. */
+/** Paths, times and sizes of the source files, which change with every edit. */
 async function signatureOf(folder: string, fs: FileSystem): Promise<string> {
   const parts = await Promise.all(
     [manifestName, ...await listSource(folder, fs)].map(async (path) => {

@@ -12,11 +12,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(source, { recursive: true }));
 
-/** Word and count of each epoch of a test's plugins. */
-const told: [word: string, count: number][] = [];
-(globalThis as { devTold?: unknown[] }).devTold = told;
+/** Word and count that the test's plugins reported in each epoch. */
+const reported: [word: string, count: number][] = [];
+(globalThis as { devReported?: unknown[] }).devReported = reported;
 
-/** A plugin that counts epochs, and tells each count with a word. */
+/** Save a plugin that counts epochs and reports each count with a word. */
 async function save(word: string, { stateVersion = 1, hooks = ["onEpochEnd"] } = {}) {
   const manifest = {
     manifestVersion: 1,
@@ -38,7 +38,7 @@ async function save(word: string, { stateVersion = 1, hooks = ["onEpochEnd"] } =
     `export default () => {
       let count: number = 0;
       return {
-        onEpochEnd() { globalThis.devTold.push([${JSON.stringify(word)}, ++count]); },
+        onEpochEnd() { globalThis.devReported.push([${JSON.stringify(word)}, ++count]); },
         getState: () => ({ count }),
         setState(state: { count: number }) { count = state.count; },
       };
@@ -46,7 +46,7 @@ async function save(word: string, { stateVersion = 1, hooks = ["onEpochEnd"] } =
   );
 }
 
-/** A run with the plugin in development that has begun. A save may be seen in the middle of it. */
+/** A started run with the plugin in development; a change may be detected during the run. */
 async function watched() {
   const reloads: Reload[] = [];
   const onReload = (one: Reload) => void reloads.push(one);
@@ -60,9 +60,9 @@ async function watched() {
       await list.onEpochBegin(run.epochs);
       await list.onEpochEnd(run.epochs++, { loss: 1 });
     },
-    /** Run epochs, until this is so. */
-    async until(isSo: () => boolean) {
-      for (await run.epoch(); !isSo(); await run.epoch()) {
+    /** Run epochs until the condition is met. */
+    async until(isMet: () => boolean) {
+      for (await run.epoch(); !isMet(); await run.epoch()) {
         await new Promise((resolve) => setTimeout(resolve));
       }
     },
@@ -76,11 +76,11 @@ describe("devPlugin", () => {
     await save("first");
     await using run = await watched();
     await run.epoch();
-    assert.deepEqual(told.at(-1), ["first", 1]);
+    assert.deepEqual(reported.at(-1), ["first", 1]);
 
     await save("second");
-    await run.until(() => told.at(-1)?.[0] === "second");
-    assert.deepEqual(told.at(-1), ["second", run.epochs]);
+    await run.until(() => reported.at(-1)?.[0] === "second");
+    assert.deepEqual(reported.at(-1), ["second", run.epochs]);
     const taken = { id: "ada/counter", epoch: run.epochs - 1, error: undefined };
     assert.deepEqual(run.reloads.at(-1), taken);
 
@@ -88,11 +88,11 @@ describe("devPlugin", () => {
     const problem = /Cannot bundle .*mod\.ts:1:15/s;
     await run.until(() => problem.test(String(run.reloads.at(-1)?.error)));
     await run.epoch();
-    assert.deepEqual(told.at(-1), ["second", run.epochs]);
+    assert.deepEqual(reported.at(-1), ["second", run.epochs]);
 
     await save("third", { stateVersion: 2 });
-    await run.until(() => told.at(-1)?.[0] === "third");
-    assert.deepEqual(told.at(-1), ["third", 1]);
+    await run.until(() => reported.at(-1)?.[0] === "third");
+    assert.deepEqual(reported.at(-1), ["third", 1]);
   });
 
   it("devPlugin stops watching once it is closed, and starts again in another run", async () => {
@@ -101,12 +101,12 @@ describe("devPlugin", () => {
     await run.list.close();
     await using witness = await watched();
     await save("second");
-    await witness.until(() => told.at(-1)?.[0] === "second");
+    await witness.until(() => reported.at(-1)?.[0] === "second");
     await run.epoch();
-    assert.equal(told.at(-1)?.[0], "first");
+    assert.equal(reported.at(-1)?.[0], "first");
     assert.deepEqual(run.reloads, []);
     await run.list.onTrainBegin();
-    await run.until(() => told.at(-1)?.[0] === "second");
+    await run.until(() => reported.at(-1)?.[0] === "second");
   });
 
   it("devPlugin fails if the plugin cannot be loaded the first time", async () => {

@@ -8,17 +8,17 @@ import { scriptedModel } from "./scripted_model.ts";
 /** Options of {@linkcode driveEpochs}. */
 export interface DriveOptions {
   /**
-   * Logs of each epoch. Keys with `val_` stand for a validation: the test hooks are called with
-   * them, without the prefix.
+   * Logs of each epoch. Keys with the prefix `val_` are those of a validation: the test hooks are
+   * called with them, without the prefix.
    */
   epochs: readonly object[];
-  /** Batches per epoch; they log what the epoch logs, without validation. Default: 2. */
+  /** Batches per epoch, with the logs of the epoch except validation. Default: 2. */
   batches?: number;
-  /** Params of the run, merged with those that follow from the script. Default: none. */
+  /** Params of the run, merged with those derived from the script. Default: none. */
   params?: Partial<Params>;
   /** Model. Default: a {@linkcode scriptedModel}. */
   model?: TrainableModel;
-  /** Changes the model before an epoch ends, as training would. Default: nothing. */
+  /** Called before an epoch ends, to change the model as training would. Default: none. */
   train?: (epoch: number) => unknown;
   /** Epoch in which training fails after its batches, to test `onException`. Default: none. */
   failAt?: number;
@@ -40,11 +40,11 @@ export interface DrivenRun {
   calls: DrivenCall[];
   /** Logs of each finished epoch, after every callback has seen them. */
   logs: Record<string, number>[];
-  /** Epoch in which a callback stopped training; undefined if all were run. */
+  /** Epoch in which a callback stopped training; undefined if all epochs were run. */
   stoppedAt: number | undefined;
   /** Each new learning rate set by callbacks, per step. */
   learningRates: number[];
-  /** Hooks that failed without ending the run, as those of plugins usually do. */
+  /** Hooks that failed without ending the run, such as those of plugins. */
   failures: CallbackFailure[];
   /** The model that the callbacks received. */
   model: TrainableModel;
@@ -54,10 +54,10 @@ export interface DrivenRun {
  * Drive callbacks through a scripted run: every hook in the order and with the arguments of `fit`,
  * without training.
  *
- * The run starts at `params.initialEpoch`, if given, with the first entry of `epochs`. A stop ends
- * the batches, or the epochs, as in `fit`.
+ * The run starts at `params.initialEpoch`, if given, with the first entry of `epochs`. A callback
+ * can stop the batches or the epochs, as in `fit`.
  *
- * @param callbacks one callback or a list, in any form that `fit` takes
+ * @param callbacks one callback or a list, in any form that `fit` accepts
  * @param options the script
  * @returns the calls and their effects
  * @throws CallbackError when a callback fails, unless its `onError` says otherwise
@@ -100,7 +100,7 @@ export async function driveEpochs(
     },
   });
   run.failures = list.failures;
-  const scripted = new Error(`the script lets training fail in epoch ${failAt}`);
+  const scripted = new Error(`training fails in epoch ${failAt}`);
   let failure: unknown;
   model.stopTraining = false;
   try {
@@ -179,7 +179,7 @@ function recorderOf(run: DrivenRun): CallbackLike {
   const plain = (hook: keyof CallbackHooks) => (logs: Logs) => record(hook, undefined, logs);
   return {
     name: "the script",
-    // It reads only what others have read.
+    // It reads only logs that others have read.
     readsBatchLogs: () => false,
     onTrainBegin: plain("onTrainBegin"),
     onTrainEnd: plain("onTrainEnd"),

@@ -30,7 +30,7 @@ describe("driveEpochs", () => {
     );
   });
 
-  it("driveEpochs passes training logs to batches, its own to validation, and none to callbacks that read none", async () => {
+  it("driveEpochs passes training logs to batches, validation logs to validation, and none to callbacks that do not read them", async () => {
     const script = { epochs: [{ loss: 2, val_loss: 3 }], batches: 1 };
     const reading = await driveEpochs({ onTrainBatchEnd() {} }, script);
     const logsOf = (hook: string) => reading.calls.find((call) => call.hook === hook)?.logs;
@@ -60,13 +60,13 @@ describe("driveEpochs", () => {
     const broken = {
       name: "broken",
       onEpochEnd() {
-        throw new Error("not my day");
+        throw new Error("intended");
       },
     };
     const epochs = [{ loss: 1 }];
     await assert.rejects(
       driveEpochs(broken, { epochs }),
-      /broken failed in onEpochEnd.*not my day/,
+      /broken failed in onEpochEnd.*intended/,
     );
     const { failures } = await driveEpochs({ ...broken, onError: "disable" }, { epochs });
     assert.deepEqual(failures.map(({ callback, hook }) => [callback, hook]), [[
@@ -75,13 +75,13 @@ describe("driveEpochs", () => {
     ]]);
   });
 
-  it("driveEpochs lets training fail where the script says so", async () => {
+  it("driveEpochs lets training fail in the epoch of failAt", async () => {
     const seen: string[] = [];
     const { calls } = await driveEpochs({
       onException: (error) => void seen.push(String(error)),
       close: () => void seen.push("close"),
     }, { epochs: [{ loss: 2 }, { loss: 1 }, { loss: 0 }], failAt: 1 });
-    assert.match(seen[0], /the script lets training fail in epoch 1/);
+    assert.match(seen[0], /training fails in epoch 1/);
     assert.equal(seen[1], "close");
     assert.equal(calls.at(-1)?.hook, "onException");
   });
@@ -98,7 +98,7 @@ describe("driveEpochs", () => {
 });
 
 describe("scriptedModel", () => {
-  it("scriptedModel keeps its weights separate from handles on them, and counts those", async () => {
+  it("scriptedModel keeps its weights separate from their handles, and counts the handles", async () => {
     const model = scriptedModel({ weights: [[1, 2]] });
     const [weight] = model.getWeights();
     const kept = weight.clone();
@@ -140,7 +140,7 @@ describe("scriptedModel", () => {
   });
 });
 
-it("scriptedModel accepts the classes of the front door", async () => {
+it("scriptedModel is accepted by the callbacks of keepfit", async () => {
   class Worst extends Callback {
     loss = -Infinity;
     override onEpochEnd(_epoch: number, logs: { loss: number }) {

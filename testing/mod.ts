@@ -1,7 +1,7 @@
 /**
  * Tools for authors of callbacks and plugins: drive a callback through scripted epochs and small
  * real trainings, check what every callback must satisfy, load a plugin from source with recorded
- * effects, and reload it while you edit. For any test runner.
+ * effects, and reload it while you edit. They work with any test runner.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export {
   type TrainSmallOptions,
 } from "./train_small.ts";
 
-// Types of other entry points that these names are made of.
+// Types of other entry points that these exports refer to.
 export type {
   Callback,
   CallbackAbilities,

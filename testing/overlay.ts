@@ -1,7 +1,7 @@
 import type { FileSystem, Path } from "../runtime/types.ts";
 
 /**
- * A file system in which one folder comes from another one.
+ * A file system in which one folder is that of another file system.
  *
  * @param below file system of everything else
  * @param folder an absolute path

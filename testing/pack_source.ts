@@ -34,13 +34,15 @@ export interface PackedSource {
  * Convert a source folder to its published form: list its files with size and integrity, and check
  * that its modules can be loaded.
  *
- * Without `bundle`, every file is included except hidden ones, `node_modules` and what `.npmignore`
- * or, without one, `.gitignore` lists; the module and files listed in the manifest always are.
- * TypeScript is an error. With it, only the bundled module and README, LICENSE and CHANGELOG are included.
+ * Without `bundle`, every file is included except hidden files, `node_modules`, and files that
+ * `.npmignore` or, without one, `.gitignore` lists. The module and the files listed in the manifest
+ * are always included. TypeScript is an error. With `bundle`, only the bundled module and README,
+ * LICENSE and CHANGELOG are included.
  *
  * @param source source folder; its manifest need not list files
- * @throws PluginError when the plugin could not be loaded
- * @throws TypeError for TypeScript without `bundle`, without esbuild, and for a private key
+ * @throws PluginError if the plugin could not be loaded
+ * @throws TypeError for TypeScript without `bundle`, for `bundle` without esbuild, and for a
+ *   private key
  * @throws FileSystemError when the folder cannot be read
  */
 export async function packSource(
@@ -77,7 +79,7 @@ export async function packSource(
     files[path] = { integrity: await computeIntegrity(bytes), size: bytes.length };
   }
   const { $schema, ...rest } = draft;
-  // A relative path would be broken where the manifest is published.
+  // A relative path would be invalid in the published manifest.
   const schema = /^https?:/.test($schema ?? "") ? { $schema } : {};
   const manifest = parseManifest({ ...schema, ...rest, module, files }, manifestPath);
   await tryGraph(manifest, contents, peers);
@@ -117,16 +119,16 @@ function foldersAbove(path: string): string[] {
 }
 
 /**
- * A published version never changes: a key in it could not be taken back.
+ * Refuse a private key, because a published version can never be changed.
  *
- * @throws TypeError for a file that holds a private key
+ * @throws TypeError for a file that contains a private key
  */
 function refusePrivateKey(source: string, path: string, bytes: Uint8Array): void {
-  // Latin-1 keeps what is not text from being an error.
+  // Latin-1 decodes any bytes without an error.
   const text = new TextDecoder("latin1").decode(bytes);
   if (!/-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----/.test(text)) return;
   throw new TypeError(
-    `Cannot pack ${source}: ${path} holds a private key, which everybody could read; keep it in ` +
+    `Cannot pack ${source}: ${path} contains a private key, which everybody could read; keep it in ` +
       `another folder, or list it in .gitignore`,
   );
 }

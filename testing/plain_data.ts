@@ -1,5 +1,5 @@
 /**
- * Find a value that is not plain data, which `structuredClone` copies unchanged.
+ * Find a value that is not plain data. Plain data is copied unchanged by `structuredClone`.
  *
  * @returns the finding, such as `state.model: a Sequential`; undefined for plain data
  */
@@ -26,12 +26,12 @@ export function impurityOf(value: unknown, path: string): string | undefined {
  *
  * @returns the finding, such as `logs.loss: found 1, expected 2`; undefined if they are equal
  */
-export function differenceOf(found: unknown, wanted: unknown, path: string): string | undefined {
-  if (Object.is(found, wanted)) return undefined;
-  const isObject = typeof found === "object" && typeof wanted === "object" && found !== null &&
-    wanted !== null && Array.isArray(found) === Array.isArray(wanted);
-  if (!isObject) return `${path}: found ${shown(found)}, expected ${shown(wanted)}`;
-  const [one, other] = [found as Record<string, unknown>, wanted as Record<string, unknown>];
+export function differenceOf(found: unknown, expected: unknown, path: string): string | undefined {
+  if (Object.is(found, expected)) return undefined;
+  const isObject = typeof found === "object" && typeof expected === "object" && found !== null &&
+    expected !== null && Array.isArray(found) === Array.isArray(expected);
+  if (!isObject) return `${path}: found ${shown(found)}, expected ${shown(expected)}`;
+  const [one, other] = [found as Record<string, unknown>, expected as Record<string, unknown>];
   for (const key of new Set([...Object.keys(one), ...Object.keys(other)])) {
     const difference = differenceOf(one[key], other[key], memberPath(path, key, found));
     if (difference !== undefined) return difference;

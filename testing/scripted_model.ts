@@ -18,19 +18,19 @@ export interface ScriptedModel extends TrainableModel {
   readonly learningRates: readonly number[];
   /** Number of weight handles that were created and not disposed. */
   readonly handles: number;
-  /** Handles on the weights, to be disposed. */
+  /** Return handles on the weights, which the caller must dispose. */
   getWeights(): WeightTensor[];
   /**
    * Replace the values of the weights.
    *
-   * @throws RangeError when number or shapes do not fit
+   * @throws RangeError if the number of weights or their shapes do not match
    */
   setWeights(weights: WeightTensor[]): void;
 }
 
 /**
- * Create a model with everything a callback may use, which records its use: weights, a learning
- * rate, `stopTraining`. It needs no TensorFlow.js and does not learn.
+ * Create a model with the members that callbacks use (weights, a learning rate, `stopTraining`),
+ * which records their use. It does not need TensorFlow.js and does not learn.
  *
  * @param options initial values
  * @returns a model for {@linkcode driveEpochs} or a `CallbackList`
@@ -59,9 +59,9 @@ export function scriptedModel(options: ScriptedModelOptions = {}): ScriptedModel
       get learningRate() {
         return rate;
       },
-      set learningRate(given) {
-        rate = given;
-        learningRates.push(given);
+      set learningRate(value) {
+        rate = value;
+        learningRates.push(value);
       },
     },
     learningRates,
@@ -69,15 +69,15 @@ export function scriptedModel(options: ScriptedModelOptions = {}): ScriptedModel
       return count.handles;
     },
     getWeights: () => [...weights],
-    setWeights(given) {
-      if (String(given.map(shapeOf)) !== String(weights.map(shapeOf))) {
+    setWeights(values) {
+      if (String(values.map(shapeOf)) !== String(weights.map(shapeOf))) {
         throw new RangeError(
-          `Cannot set weights: found shapes ${given.map(shapeOf)}; expected ${
+          `Cannot set weights: found shapes ${values.map(shapeOf)}; expected ${
             weights.map(shapeOf)
           }`,
         );
       }
-      given.forEach((one, i) => weights[i].values.set((one as ScriptedWeight).values));
+      values.forEach((one, i) => weights[i].values.set((one as ScriptedWeight).values));
     },
   };
 }
@@ -89,7 +89,7 @@ interface Count {
 class ScriptedWeight implements WeightTensor {
   readonly dtype = "float32";
   readonly values: Float32Array;
-  /** Counter of handles; the model's own weights do not count. */
+  /** Counter of handles; undefined for the model's own weights, which are not counted. */
   count: Count | undefined;
   #isHandle: boolean;
 

@@ -27,7 +27,7 @@ export interface LoadForTestOptions extends
     LoadPluginOptions,
     "allow" | "callback" | "data" | "limits" | "onError" | "options" | "peers" | "tier"
   > {
-  /** Answers requests. Default: status 200 and no body. */
+  /** Response to a request. Default: status 200 without a body. */
   respond?: (request: RecordedRequest) => Response | Promise<Response>;
   /** Files that the plugin can read, by path. Default: none. */
   files?: Record<string, string | Uint8Array>;
@@ -35,34 +35,34 @@ export interface LoadForTestOptions extends
   bundle?: boolean;
 }
 
-/** A plugin with its recorded effects. */
+/** A loaded plugin with its recorded effects. */
 export interface TestedPlugin {
   /** The loaded callback: for {@linkcode driveEpochs}, {@linkcode trainSmall} or `fit`. */
   callback: CallbackLike;
   /** Manifest in its published form. */
   manifest: PluginManifest;
-  /** Requests that it sent, in order. */
+  /** Requests of the plugin, in order. */
   requests: RecordedRequest[];
-  /** Lines that it logged, without its id. */
+  /** Lines that the plugin logged, without its id. */
   lines: string[];
   /** Text of the files in its output directory, by name. */
   written(): Promise<Record<string, string>>;
-  /** Its file system, with the output directory `/output`. */
+  /** File system of the plugin, with the output directory `/output`. */
   fs: FileSystem;
 }
 
 /**
  * Load a plugin from its source folder with isolated effects: files are in memory, you answer its
- * requests, its lines are recorded.
+ * requests, and its lines are recorded.
  *
- * Its manifest need not list files, TypeScript is bundled (which requires esbuild), and all
- * declared permissions are granted unless `allow` says otherwise.
+ * The manifest need not list files. TypeScript is bundled, which requires esbuild. All declared
+ * permissions are granted unless `allow` says otherwise.
  *
  * @param source source folder or its manifest; a path or a `file:` URL
  * @param options options of the plugin, and answers to its requests
  * @returns the callback and its recorded effects
- * @throws PluginError when the plugin cannot be loaded
- * @throws SyntaxError when it cannot be bundled
+ * @throws PluginError if the plugin cannot be loaded
+ * @throws SyntaxError if it cannot be bundled
  * @example
  * ```ts
  * import { driveEpochs, loadForTest } from "keepfit/testing";
@@ -89,17 +89,17 @@ export async function loadPacked(
   { manifest, contents }: PackedSource,
   options: Omit<LoadForTestOptions, "bundle"> = {},
 ): Promise<TestedPlugin> {
-  const { respond = () => new Response(null), files = {}, ...given } = options;
+  const { respond = () => new Response(null), files = {}, ...rest } = options;
   const world = memoryFileSystem();
   await putFiles(world, Object.entries(files));
-  await putFiles(world, [...contents].map(([path, bytes]) => [`${place}/${path}`, bytes]));
+  await putFiles(world, [...contents].map(([path, bytes]) => [`${virtualFolder}/${path}`, bytes]));
   await world.makeDir(output);
   const requests: RecordedRequest[] = [];
   const lines: string[] = [];
   const mark = `${manifest.id}: `;
-  const callback = await loadPlugin(`file://${place}/${manifestName}`, {
+  const callback = await loadPlugin(`file://${virtualFolder}/${manifestName}`, {
     allow: declaredIn(manifest),
-    ...given,
+    ...rest,
     fs: world,
     outputDir: output,
     log: (line) => lines.push(line.startsWith(mark) ? line.slice(mark.length) : line),
@@ -127,14 +127,14 @@ export function sourceFolder(source: string | URL): string {
     ? directoryOf(path)
     : path;
   const bare = folder.replace(/(?<=.)\/+$/, "");
-  // On Windows the path of a URL begins with a slash before the drive.
+  // On Windows, the path of a URL has a slash in front of the drive.
   return isUrl ? bare.replace(/^\/(?=[A-Za-z]:)/, "") : bare;
 }
 
-const place = "/plugin";
+const virtualFolder = "/plugin";
 const output = "/output";
 
-/** Every declared kind of permission; an output directory grants `write`. */
+/** All declared kinds of permissions except `write`, which the output directory grants. */
 function declaredIn(manifest: PluginManifest) {
   const { permissions = {}, optionalPermissions = {} } = manifest;
   return pluginPermissions.filter((kind) =>

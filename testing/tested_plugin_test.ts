@@ -83,7 +83,7 @@ describe("loadForTest", () => {
       "index.js": `export default (_options, { write }) => ({
         onEpochEnd: (epoch, logs) => write("last.txt", String(logs.loss)),
       });`,
-    }, { permissions: { write: [{ path: "*.txt", reason: "That is the point." }] } });
+    }, { permissions: { write: [{ path: "*.txt", reason: "Writes its report." }] } });
     const { callback, written, fs } = await loadForTest(source);
     await driveEpochs(callback, { epochs });
     assert.deepEqual(await written(), { "last.txt": "1" });
@@ -121,6 +121,6 @@ describe("loadForTest", () => {
     });
     const problems = await checkCallback(async () => (await loadForTest(source)).callback);
     assert.equal(problems.length, 1);
-    assert.match(problems[0], /^in its state: another one does not go on the same/);
+    assert.match(problems[0], /^in its state: another instance continues differently/);
   });
 });

@@ -15,13 +15,13 @@ export type SmallTask = "classification" | "regression";
 /** Options of {@linkcode trainSmall}. */
 export interface TrainSmallOptions {
   /**
-   * Task: the sum of two waves (loss, mae), or three clouds of points (loss, acc). Default:
-   * `"regression"`.
+   * Task. `"regression"` is the sum of two waves (loss, mae), `"classification"` are three clouds
+   * of points (loss, acc). Default: `"regression"`.
    */
   task?: SmallTask;
   /** Number of epochs. Default: 3. */
   epochs?: number;
-  /** Number of training rows; a quarter as many for validation. Default: 256. */
+  /** Number of training rows; the validation has a quarter of it. Default: 256. */
   rows?: number;
   /** Batch size in rows. Default: 32. */
   batchSize?: number;
@@ -29,13 +29,13 @@ export interface TrainSmallOptions {
   seed?: number;
   /** Whether to validate after each epoch. Default: true. */
   validation?: boolean;
-  /** Optimizer. Default: SGD at 0.05, which has no state in tensors. */
+  /** Optimizer. Default: SGD with learning rate 0.05, which has no tensors of state. */
   optimizer?: Optimizer;
 }
 
 /** Result of {@linkcode trainSmall}. */
 export interface SmallTraining {
-  /** What `fit` returned. */
+  /** Result of `fit`. */
   history: History;
   /** The trained model. */
   model: Sequential;
@@ -43,21 +43,21 @@ export interface SmallTraining {
   x: Tensor2D;
   /** Targets of the rows in `x`. */
   y: Tensor2D;
-  /** Number of tensors that the run left behind; more than 0 is a leak, usually in a callback. */
+  /** Number of tensors left after the run; more than 0 is a leak, usually in a callback. */
   tensorsLeft: number;
   /** Dispose the model and its data. */
   dispose(): void;
 }
 
 /**
- * Train a small model with callbacks, in about a second and with the same data, weights and order
- * every time.
+ * Train a small model with callbacks. A training takes about a second and always has the same data,
+ * initial weights and order of rows.
  *
  * @param tensorflow TensorFlow.js, as your program imports it
  * @param callbacks callbacks in any form that `fit` takes
  * @param options task and length of the training
  * @returns history and model
- * @throws CallbackError when a callback fails and its `onError` does not say otherwise
+ * @throws CallbackError if a callback fails, unless its `onError` says otherwise
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -109,13 +109,14 @@ export interface SmallWorld {
   x: Tensor2D;
   y: Tensor2D;
   validationData: [Tensor2D, Tensor2D];
-  /** Dispose everything. */
+  /** Dispose model and data. */
   dispose(): void;
 }
 
 /** Create model and data of {@linkcode trainSmall}. */
 export function makeSmall(tensorflow: TensorFlow, options: TrainSmallOptions = {}): SmallWorld {
-  // Starts the default backend if none is set, which would replace an existing one.
+  // Initialize the default backend only if there is none; otherwise it would replace the current
+  // one.
   tensorflow.backend();
   skipBanner(tensorflow);
   const { task = "regression", rows = 256, seed = 1 } = options;

@@ -5,7 +5,7 @@ import { trainSmall } from "keepfit/testing";
 import { startChild } from "../tests/child.ts";
 
 describe("trainSmall", () => {
-  it("trainSmall learns the same each time, for waves and clouds", async () => {
+  it("trainSmall gives the same result each time, for both tasks", async () => {
     for (const [task, metric] of [["regression", "val_mae"], ["classification", "val_accuracy"]]) {
       const runs = [];
       for (let run = 0; run < 2; run++) {
@@ -21,7 +21,7 @@ describe("trainSmall", () => {
     }
   });
 
-  it("trainSmall counts what a callback leaks, and frees its own tensors", async () => {
+  it("trainSmall counts tensors leaked by a callback, and disposes its own", async () => {
     const before = tf.memory().numTensors;
     const kept: tf.Tensor[] = [];
     const training = await trainSmall(tf, {
@@ -32,14 +32,14 @@ describe("trainSmall", () => {
     tf.dispose(kept);
     const failing = {
       onEpochEnd() {
-        throw new Error("not my day");
+        throw new Error("intended");
       },
     };
-    await assert.rejects(trainSmall(tf, failing, { rows: 32 }), /not my day/);
+    await assert.rejects(trainSmall(tf, failing, { rows: 32 }), /intended/);
     assert.equal(tf.memory().numTensors, before);
   });
 
-  // As the tests of a plugin and `keepfit dev` do, where tfjs prints its banner at the first tensor.
+  // As in tests of plugins and `keepfit dev`, where tfjs prints its banner with the first tensor.
   it("trainSmall prints nothing, and keeps the current backend", async () => {
     const testing = String(new URL("./mod.ts", import.meta.url));
     const { stdout, stderr } = await startChild(`

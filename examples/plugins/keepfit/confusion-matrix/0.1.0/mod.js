@@ -43,7 +43,7 @@ var ProtobufWriter = class {
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
   #size = 0;
-  /** The buffer, of which the first `size` bytes are written; the next write may replace it. */
+  /** The buffer; its first `size` bytes are written. The next write may replace it. */
   get buffer() {
     return this.#bytes;
   }
@@ -51,7 +51,7 @@ var ProtobufWriter = class {
   get size() {
     return this.#size;
   }
-  /** Discard everything written after `length`. */
+  /** Discard everything after the first `size` bytes. */
   truncate(size) {
     this.#size = size;
   }
@@ -79,7 +79,7 @@ var ProtobufWriter = class {
   float32At(offset, value) {
     this.#view.setFloat32(offset, value, true);
   }
-  /** Write fields that are encoded already. */
+  /** Write encoded fields. */
   encoded(fields) {
     this.#reserve(fields.length);
     this.#bytes.set(fields, this.#size);
@@ -388,8 +388,8 @@ var EventFile = class {
   #lastWrite;
   #isClosed = false;
   /**
-   * @param folder made, with its parents, when the first event is written
-   * @param options how to write
+   * @param folder folder of the file; created, with its parents, with the first event
+   * @param options file system, limits and clock
    */
   constructor(folder, options) {
     this.#folder = folder;
@@ -400,7 +400,7 @@ var EventFile = class {
    *
    * @param wallTime milliseconds since 1970. Default: now
    * @param step any safe integer
-   * @param write writes the content of the event; when it throws, nothing is appended
+   * @param write writes the content of the event; if it throws, nothing is appended
    * @throws TypeError after {@linkcode close}
    */
   append(wallTime, step, write) {
@@ -469,7 +469,7 @@ var EventFile = class {
       );
     }
   }
-  /** The file, or another one where it was removed: what is written there nobody would find. */
+  /** The open file; a new one if there is none or it was removed, so that no events are lost. */
   async #openedFile() {
     const { fs } = this.#options;
     if (this.#file !== void 0 && !await exists(this.#path, fs)) {
@@ -1319,7 +1319,7 @@ function read(tag, tensor) {
     return tensor.dataSync();
   } catch (cause) {
     throw new TypeError(
-      `Cannot write '${tag}': its tensor cannot be read at once; give what await tensor.data() returns`,
+      `Cannot write '${tag}': its tensor cannot be read synchronously; pass the result of await tensor.data()`,
       { cause }
     );
   }
@@ -1408,7 +1408,8 @@ var SummaryWriter = class {
     });
   }
   /**
-   * Write a scalar, as float32: a point of a line. A boolean is 1 or 0; a tensor must have one value.
+   * Write a scalar as float32, a point of a line. A boolean becomes 1 or 0; a tensor must have one
+   * value.
    *
    * @throws TypeError for anything else
    */
@@ -1429,7 +1430,7 @@ var SummaryWriter = class {
     this.#file.append(wallTime, step, (out) => known.write(out, number));
   }
   /**
-   * Write the distribution of values, or of a tensor; non-finite ones are left out.
+   * Write the distribution of values or of a tensor. Non-finite values are omitted.
    *
    * @throws TypeError for anything but a list of numbers
    * @throws RangeError when `buckets` is not a positive integer
@@ -1453,7 +1454,7 @@ var SummaryWriter = class {
     this.#summary({ tag, plugin: "images", tensor }, step, options);
   }
   /**
-   * Write Markdown: a text, a column of texts, or a table.
+   * Write Markdown: one text, a column of texts or a table.
    *
    * @throws RangeError for a table with rows of different length
    */
@@ -1490,7 +1491,7 @@ var SummaryWriter = class {
   /**
    * Write a tensor for any TensorBoard plugin.
    *
-   * @throws RangeError for an unknown dtype, or when the number of values does not fit the shape
+   * @throws RangeError for an unknown dtype, or if the number of values does not match the shape
    */
   tensor(tag, tensor, step, options) {
     const { plugin, content, displayName, dataClass } = options;
@@ -1501,14 +1502,14 @@ var SummaryWriter = class {
       options
     );
   }
-  /** Write a graph of operations for the graphs tab; one per run. */
+  /** Write a graph of operations for the graphs tab, at most one per run. */
   graph(graph) {
     this.#file.append(void 0, 0, (out) => out.message(4, () => writeGraph(out, graph)));
   }
   /**
    * Write a Keras model for the graphs tab.
    *
-   * @param json its configuration in the form of Keras's `model.to_json()`
+   * @param json configuration of the model in the form of Keras's `model.to_json()`
    */
   kerasModel(json) {
     this.tensor("keras", { dtype: "string", shape: [], values: [json] }, 0, {
@@ -1517,8 +1518,8 @@ var SummaryWriter = class {
     });
   }
   /**
-   * Write the hyperparameters of this run: its row in the hparams table. The run is a session;
-   * {@linkcode hparamsEnd} ends it.
+   * Write the hyperparameters of this run, its row in the hparams table. This starts a session,
+   * which {@linkcode hparamsEnd} ends.
    *
    * @throws TypeError for a value that is not a string, number or boolean
    */
@@ -1533,8 +1534,8 @@ var SummaryWriter = class {
     this.#summary(sessionEndSummary(status, this.#now()), 0);
   }
   /**
-   * A run that goes on from a step: what was written of this step and later ones before, also in
-   * other files of the folder, is void, and TensorBoard does not show it.
+   * Mark that the run continues from a step. TensorBoard then ignores earlier summaries of this and
+   * later steps, also those in other files of the folder.
    *
    * Source: `tensorboard/backend/event_processing/plugin_event_accumulator.py`.
    *
@@ -1543,12 +1544,12 @@ var SummaryWriter = class {
   sessionStart(step) {
     this.#file.append(void 0, step, (out) => out.message(7, () => out.varint(1, 1)));
   }
-  /** Which charts the custom scalars tab has. */
+  /** Write the charts of the custom scalars tab. */
   customScalars(layout) {
     this.#summary(customScalarsSummary(layout), 0);
   }
   /**
-   * Write the buffered summaries, and wait until they are on the disk, where a power cut leaves them.
+   * Write the buffered summaries, and wait until they are on the disk and survive a power failure.
    *
    * @throws FileSystemError when the file cannot be written
    */
