@@ -1,7 +1,7 @@
 import { readPlainData, writePlainData } from "../checkpoints/plain_data_file.ts";
 import type { CallbackState } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
-import { FileSystemError, joinPath, probeDirectory, sweep } from "../runtime/mod.ts";
+import { FileSystemError, joinPath, probeDirectory } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { RunMark } from "./run_mark.ts";
@@ -36,7 +36,6 @@ export class BackupFiles {
   async prepare(): Promise<void> {
     await probeDirectory(this.#folder, { fs: this.#fs });
     await this.#mark.claim();
-    await sweep(this.#folder, { fs: this.#fs });
   }
 
   /** True while a backup is being written. */

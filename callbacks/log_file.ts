@@ -1,5 +1,12 @@
 import { OwnedLines } from "./owned_lines.ts";
-import { directoryOf, ensureDir, exists, FileSystemError, getRuntime } from "../runtime/mod.ts";
+import {
+  directoryOf,
+  ensureDir,
+  exists,
+  FileSystemError,
+  getRuntime,
+  sweep,
+} from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path, WritableFile } from "../runtime/types.ts";
 
@@ -95,7 +102,9 @@ export class LogFile {
     await this.close();
     this.#isCut = false;
     const fs = this.#fs ??= getRuntime().fs;
-    await ensureDir(directoryOf(this.path), { fs });
+    const directory = directoryOf(this.path);
+    await ensureDir(directory, { fs });
+    await sweep(directory, { fs });
     this.#file = await fs.open(this.path, "append");
   }
 

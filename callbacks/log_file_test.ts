@@ -76,6 +76,13 @@ for (const [name, make] of Object.entries(loggers)) {
       assert.equal(await text(fs), await text(whole));
     });
 
+    it(`${name} in a resumed run removes what a process left that was killed while it replaced the file`, async () => {
+      const fs = memoryFileSystem();
+      await fs.writeFile(`.keepfit-${2 ** 22 + 1}-${crypto.randomUUID()}.tmp`, "half");
+      await run(fs, make(fs));
+      assert.deepEqual((await fs.readDir(".")).map(({ name }) => name), ["log"]);
+    });
+
     it(`${name} in a resumed run reports a changed line and truncates what follows`, async () => {
       const whole = memoryFileSystem();
       await run(whole, make(whole));

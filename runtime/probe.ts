@@ -2,11 +2,12 @@ import { FileSystemError } from "./errors.ts";
 import { ensureDir, exists, type FilesOptions } from "./files.ts";
 import { getRuntime } from "./get_runtime.ts";
 import { directoryOf, joinPath, showPath } from "./paths.ts";
+import { sweep } from "./temporary_files.ts";
 import type { Path } from "./types.ts";
 
 /**
  * Create a directory, and write and remove a file in it, to detect now what would otherwise fail
- * after hours of work.
+ * after hours of work. Temporary files that killed processes left in it are removed.
  *
  * @throws FileSystemError when the directory cannot be created or written to
  */
@@ -19,6 +20,7 @@ export async function probeDirectory(
   const path = joinPath(directory, ".keepfit.probe");
   await (await fs.open(path, "truncate")).close();
   await fs.remove(path);
+  await sweep(directory, { fs });
 }
 
 /**

@@ -27,6 +27,17 @@ describe("probeDirectory", () => {
     }
   });
 
+  it("probeDirectory removes what a killed process left while it was writing", async () => {
+    const fs = memoryFileSystem();
+    const left = `runs/.keepfit-${2 ** 22 + 1}-${crypto.randomUUID()}.tmp`;
+    for (const path of [left, "runs/.keepfit-notes.tmp"]) {
+      await fs.makeDir("runs");
+      await fs.writeFile(path, "half");
+    }
+    await probePlace("runs/plot.svg", "file", { fs });
+    assert.deepEqual((await fs.readDir("runs")).map(({ name }) => name), [".keepfit-notes.tmp"]);
+  });
+
   it("probeDirectory fails if the directory exists and is not writable", async () => {
     const memory = memoryFileSystem();
     await memory.makeDir("runs");
