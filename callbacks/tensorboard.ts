@@ -158,8 +158,13 @@ export class TensorBoard extends Callback {
   // Current or last batch of this run, counted from 1.
   #batch = 0;
   #batchBegin = 0;
+  /** The highest step of an evaluation. */
+  #evaluated = 0;
   #epochBegin = { time: 0, iterations: 0 };
   #isResumed = false;
+  /** Whether a restored state says that the model is drawn. */
+  #isDrawn = false;
+  #hasBegun = false;
   #hasSession = false;
 
   /**
@@ -244,7 +249,7 @@ export class TensorBoard extends Callback {
   #draw(): void {
     const model = this.#undrawn;
     this.#undrawn = undefined;
-    if (model === undefined || this.#isResumed) return;
+    if (model === undefined || this.#isDrawn) return;
     try {
       const config = model.toJSON(null, false) as LayerConfig;
       const layers = layersOf(model);
@@ -264,10 +269,13 @@ export class TensorBoard extends Callback {
     if (this.params?.doValidation) {
       await probeDirectory(joinPath(this.logDir, "validation"), { fs });
     }
+    this.#hasBegun = false;
     if (!this.#isResumed) {
+      this.#isDrawn = false;
       const { initialEpoch = 0, steps } = this.params ?? {};
       const trained = initialEpoch * (steps ?? 0);
       this.#batch = initialEpoch > 0 ? this.#iterations() || trained : 0;
+      this.#evaluated = 0;
     }
     await this.#ownEvents().cut();
     this.#draw();
@@ -293,12 +301,15 @@ export class TensorBoard extends Callback {
     const countsBatches = this.onTrainBatchBegin !== undefined;
     this.writer("train").sessionStart(countsBatches ? this.#batch + 1 : initialEpoch);
     if (doValidation) {
-      this.writer("validation").sessionStart((this.#iterations() ?? initialEpoch) + 1);
+      // A callback may have reset the optimizer since the last evaluation.
+      const updates = Math.max(this.#iterations() ?? initialEpoch, this.#evaluated);
+      this.writer("validation").sessionStart(updates + 1);
     }
   }
 
   /** Start the clock of the epoch. */
   override onEpochBegin(): void {
+    this.#hasBegun = true;
     this.#epochBegin = { time: performance.now(), iterations: this.#iterations() ?? 0 };
   }
 
@@ -331,6 +342,7 @@ export class TensorBoard extends Callback {
   override onTestEnd(logs: Logs): void {
     const iterations = this.#iterations();
     if (iterations === undefined) return;
+    this.#evaluated = Math.max(this.#evaluated, iterations);
     for (const [name, value] of numbersOf(logs)) {
       this.writer("validation").scalar(`evaluation_${name}_vs_iterations`, value, iterations);
     }
@@ -363,17 +375,24 @@ export class TensorBoard extends Callback {
     return comparablePath(this.logDir);
   }
 
-  /** What the event files hold, all of it on the disk, and how many batches the run has had. */
+  /**
+   * What the event files hold, all of it on the disk, and how many batches the run has had. What is
+   * written before the first epoch is not in a file yet: a run that is killed then writes it again.
+   */
   async getState(): Promise<CallbackState> {
-    for (const writer of this.#writers.values()) await writer.sync();
+    const isDrawn = this.#isDrawn || this.#hasBegun;
+    if (isDrawn) { for (const writer of this.#writers.values()) await writer.sync(); }
     const events = await this.#ownEvents().getState();
-    return { events, ...(this.onTrainBatchBegin !== undefined && { batch: this.#batch }) };
+    const batch = this.onTrainBatchBegin === undefined ? undefined : this.#batch;
+    return { events, batch, evaluated: this.#evaluated, isDrawn };
   }
 
   /** Continue the count. */
   setState(state: CallbackState): void {
     this.#isResumed = true;
     if (state.batch !== undefined) this.#batch = state.batch as number;
+    this.#evaluated = state.evaluated as number ?? 0;
+    this.#isDrawn = state.isDrawn as boolean ?? true;
     if (state.events !== undefined) this.#ownEvents().setState(state.events as EventFilesState);
   }
 

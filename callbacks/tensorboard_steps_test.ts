@@ -55,6 +55,17 @@ describe("TensorBoard's steps", () => {
     assert.deepEqual(await sessions(epochs, "train"), [2]);
   });
 
+  it("TensorBoard's steps of earlier evaluations are not replaced if the optimizer counts from 0 again", async () => {
+    const first = new World();
+    await first.fit({ validationData });
+    const state = structuredClone(await first.callback.getState());
+    const second = new World({ fs: first.fs });
+    second.callback.setState(state);
+    await second.fit({ validationData, initialEpoch: 2, epochs: 3 });
+    const sessions = (await first.events("validation")).filter(({ session }) => session === 1);
+    assert.deepEqual(sessions.map(({ step }) => step), [11]);
+  });
+
   it("TensorBoard's steps continue from a state once", async () => {
     const first = new World({ updateFreq: 1 });
     await first.fit({ epochs: 1 });
@@ -97,7 +108,7 @@ describe("TensorBoard's steps in an interrupted run", () => {
     await start();
     const whole = await Promise.all(["logs", "logs/train", "logs/validation"].map(tagsAndSteps));
     await fs.remove("logs", { recursive: true });
-    for (const after of [3, 5, 2, 3]) {
+    for (const after of [1, 3, 5, 2, 3]) {
       let batches = 0;
       const cut = start({
         async onTrainBatchEnd() {
@@ -140,7 +151,7 @@ describe("TensorBoard's steps in an interrupted run", () => {
       assert.deepEqual(await batches(first), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
       // It is for the backup to say how much of the epoch is trained again.
       const goneOn = await batches(second);
-      assert.ok([1, 3, 5, 7, 9].includes(goneOn[0]), `${goneOn}`);
+      assert.ok(goneOn[0] >= 1 && goneOn[0] <= 9, `${goneOn}`);
       assert.deepEqual(goneOn, Array.from({ length: 11 - goneOn[0] }, (_, i) => goneOn[0] + i));
       assert.equal((await second.steps("train", "epoch_loss")).at(-1), 1);
     });
