@@ -1,4 +1,8 @@
+import * as tf from "@tensorflow/tfjs";
+import { useBackend } from "keepfit";
 import type { Kind } from "./training.ts";
+
+const hasWebGpu = await useBackend(tf, "webgpu").then(() => true, () => false);
 
 /** Runs that the suites of this folder interrupt, by what is particular about them. */
 export const kinds: Record<string, Kind> = {
@@ -11,6 +15,14 @@ export const kinds: Record<string, Kind> = {
   "whose files are written in the background": { background: true, saveFreq: 3 },
   "that stops early": { stops: true, append: true },
   "of an LSTM with dropout": { model: "lstm", saveFreq: 3 },
+  "of an LSTM whose states outlive a batch": { model: "stateful", saveFreq: 1 },
+  "with all callbacks that have a state": { catalog: true, saveFreq: 2, batchLines: true },
+  "with all callbacks that have a state, whose files are written in the background": {
+    catalog: true,
+    background: true,
+    append: true,
+    saveFreq: 1,
+  },
   "with a convolution and batch normalization": { model: "conv", saveFreq: 2 },
   "with two outputs": { model: "outputs", saveFreq: 3 },
   "on a generator that runs on over epochs": { source: "steps", saveFreq: 2 },
@@ -26,5 +38,19 @@ export const kinds: Record<string, Kind> = {
     model: "conv",
     saveFreq: 3,
   },
+  "of an LSTM whose states outlive a batch on wasm": {
+    backend: "wasm",
+    model: "stateful",
+    saveFreq: 3,
+    background: true,
+  },
   "with averages of the weights on wasm": { backend: "wasm", model: "average" },
+  ...hasWebGpu && {
+    "on WebGPU": { backend: "webgpu", saveFreq: 2, background: true },
+    "of an LSTM whose states outlive a batch on WebGPU": {
+      backend: "webgpu",
+      model: "stateful",
+      saveFreq: 3,
+    },
+  },
 };

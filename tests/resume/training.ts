@@ -4,30 +4,23 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import {
-  BackupAndRestore,
   type CallbackLike,
-  CSVLogger,
-  EarlyStopping,
   exponentialMovingAverage,
   fit,
   fitDataset,
   getOptimizerState,
-  JSONLinesLogger,
-  ModelCheckpoint,
-  ReduceLROnPlateau,
   shuffledDataset,
   type ShuffledDatasetOptions,
-  SwapEMAWeights,
-  TensorBoard,
   useBackend,
 } from "keepfit";
 import type { FileSystem } from "keepfit/runtime";
 import { readEvents, type SummaryEvent } from "keepfit/tensorboard";
+import { callbacksOf } from "./callbacks.ts";
 
 /** A kind of run. Everything is optional: without it, dense layers are trained with Adam. */
 export interface Kind {
   /** What it computes on. Default: `"cpu"`. */
-  backend?: "cpu" | "wasm";
+  backend?: "cpu" | "wasm" | "webgpu";
   /** Whether steps are compiled. Default: where they can be. */
   jitCompile?: boolean;
   /** When it saves. Default: `"epoch"`. */
@@ -41,11 +34,13 @@ export interface Kind {
   /** Whether each batch has a line of JSON. Default: false. */
   batchLines?: boolean;
   /** Layers and optimizer. Default: `"dense"`. */
-  model?: "dense" | "dropout" | "average" | "lstm" | "conv" | "outputs";
+  model?: "dense" | "dropout" | "average" | "lstm" | "stateful" | "conv" | "outputs";
   /** Where the batches are from. Default: `"tensors"`. */
   source?: "tensors" | "generator" | "steps" | "shuffled" | "ours";
   /** Whether the run stops early. Default: false. */
   stops?: boolean;
+  /** Whether the rest of the catalog that has a state or changes the training is used. Default: false. */
+  catalog?: boolean;
 }
 
 /** What a run has made, as data that can be compared. */
@@ -58,8 +53,9 @@ export interface Outcome {
   files: Record<string, unknown>;
 }
 
-const rows = 11;
 const batchSize = 3;
+/** Layers with states need batches of one size. */
+const rowsOf = ({ model }: Kind) => model === "stateful" ? 12 : 11;
 
 /** Train to the end in `directory`, from wherever an earlier process has left it. */
 export async function train(
@@ -69,6 +65,7 @@ export async function train(
   others: CallbackLike[] = [],
 ): Promise<Outcome> {
   await useBackend(tf, kind.backend ?? "cpu", { threads: 1 });
+  const rows = rowsOf(kind);
   const model = makeModel(kind);
   const { optimizer } = model;
   const x = tf.linspace(-1, 1, rows).reshape(isSequence(kind) ? [rows, 1, 1] : [rows, 1]);
@@ -88,6 +85,7 @@ export async function train(
       ? await fit(model, ...targets(kind, x, y) as [tf.Tensor, tf.Tensor], {
         ...options,
         batchSize,
+        ...(kind.model === "stateful" && { shuffle: false }),
       })
       : await fitDataset(model, datasetOf(kind, source) as never, {
         ...options,
@@ -95,7 +93,9 @@ export async function train(
       });
     const { slots, variables: _, ...state } = await getOptimizerState(model);
     return {
-      weights: model.getWeights().map((weight) => Array.from(weight.dataSync())),
+      weights: await Promise.all(
+        model.getWeights().map(async (weight) => Array.from(await weight.data())),
+      ),
       optimizer: {
         ...state,
         slots: Object.values(slots).map((of) => of.map(({ value }) => Array.from(value as never))),
@@ -112,7 +112,7 @@ export async function train(
   }
 }
 
-const isSequence = ({ model }: Kind) => model === "lstm" || model === "conv";
+const isSequence = ({ model = "dense" }: Kind) => ["lstm", "stateful", "conv"].includes(model);
 
 function targets(kind: Kind, x: tf.Tensor, y: tf.Tensor): [tf.Tensor, tf.Tensor | tf.Tensor[]] {
   return [x, kind.model === "outputs" ? [y, y] : y];
@@ -123,12 +123,16 @@ function makeModel(kind: Kind): tf.LayersModel {
   const kernelInitializer = tf.initializers.glorotUniform({ seed: 3 });
   const dense = (name: string, units: number, activation?: "tanh") =>
     tf.layers.dense({ name, units, activation, kernelInitializer });
-  const input = tf.input({ name: "in", shape: isSequence(kind) ? [1, 1] : [1] });
+  const input = tf.input({
+    name: "in",
+    batchShape: [model === "stateful" ? batchSize : null, ...isSequence(kind) ? [1, 1] : [1]],
+  });
   let hidden = input;
-  if (model === "lstm") {
+  if (model === "lstm" || model === "stateful") {
     const recurrentInitializer = tf.initializers.glorotUniform({ seed: 4 });
     const options = { name: "lstm", units: 3, kernelInitializer, recurrentInitializer };
-    hidden = tf.layers.lstm({ ...options, dropout: 0.2 }).apply(hidden) as tf.SymbolicTensor;
+    const particular = model === "stateful" ? { stateful: true } : { dropout: 0.2 };
+    hidden = tf.layers.lstm({ ...options, ...particular }).apply(hidden) as tf.SymbolicTensor;
   } else if (model === "conv") {
     const options = { name: "conv", filters: 3, kernelSize: 1, kernelInitializer };
     hidden = tf.layers.conv1d(options).apply(hidden) as tf.SymbolicTensor;
@@ -154,47 +158,10 @@ function makeModel(kind: Kind): tf.LayersModel {
   return made;
 }
 
-function callbacksOf(kind: Kind, fs: FileSystem, directory: string): CallbackLike[] {
-  const { append = false, background = false, batchLines = false, saveFreq, saveEvery } = kind;
-  return [
-    new BackupAndRestore(`${directory}/backup`, {
-      fs,
-      saveFreq,
-      saveEvery,
-      saveOnBackground: background,
-    }),
-    new ReduceLROnPlateau({ monitor: "loss", patience: 1, minDelta: 0.5, factor: 0.5 }),
-    new EarlyStopping({
-      monitor: "val_loss",
-      mode: kind.stops ? "max" : "min",
-      patience: kind.stops ? 2 : 9,
-      restoreBestWeights: true,
-    }),
-    ...(kind.model === "average" ? [new SwapEMAWeights({ swapOnEpoch: true })] : []),
-    new ModelCheckpoint(`${directory}/best`, {
-      fs,
-      monitor: "val_loss",
-      saveBestOnly: true,
-      saveOnBackground: background,
-    }),
-    new ModelCheckpoint(`${directory}/last/{epoch}`, {
-      fs,
-      maxToKeep: 2,
-      saveOnBackground: background,
-    }),
-    new CSVLogger(`${directory}/log.csv`, { fs, append }),
-    new JSONLinesLogger(`${directory}/log.jsonl`, {
-      fs,
-      append,
-      updateFreq: batchLines ? "batch" : "epoch",
-    }),
-    new TensorBoard({ logDir: `${directory}/board`, fs, updateFreq: 2, writeGraph: false }),
-  ] as CallbackLike[];
-}
-
 /** Batches of a dataset whose first batch is another one in each epoch, where it runs on. */
 function datasetOf(kind: Kind, source: Kind["source"]): unknown {
   const column = isSequence(kind) ? [1, 1] : [1];
+  const rows = rowsOf(kind);
   if (source === "shuffled" || source === "ours") {
     const items = tf.data.array(
       Array.from({ length: rows }, (_, i) => ({ xs: [i / rows], ys: [i % 3] })) as never,
