@@ -24,6 +24,11 @@ export function findEngine<Engine = TensorEngine>(): Engine | undefined {
   return (globalThis as { _tfengine?: Engine })._tfengine;
 }
 
+/** What all copies of TensorFlow.js in a process share besides the engine, such as the kernels. */
+export function findGlobals(): Map<string, unknown> | undefined {
+  return (globalThis as { _tfGlobals?: Map<string, unknown> })._tfGlobals;
+}
+
 /**
  * The part of TensorFlow.js's engine for the loops. Through {@linkcode findEngine} they work with
  * the user's instance and never import another one.

@@ -61,7 +61,15 @@ const grounds: Ground[] = [
   {
     of: "globalThis",
     find: () => globalThis,
-    fields: { _tfengine: ["object", engine] },
+    fields: { _tfengine: ["object", engine], _tfGlobals: ["object", engine] },
+  },
+  {
+    of: "the globals that copies of TensorFlow.js share",
+    find: () => Object.fromEntries(fieldOf(globalThis, "_tfGlobals") as Map<string, object>),
+    fields: {
+      kernelRegistry: ["object", "tfjs/plan/fingerprint.ts"],
+      gradRegistry: ["object", "tfjs/plan/fingerprint.ts"],
+    },
   },
   {
     of: "Engine",

@@ -1,10 +1,16 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type Compiled, penaltiesOf, untrainedWeights } from "../tfjs/compiled.ts";
+import {
+  type Compiled,
+  penaltiesOf,
+  trainableWeights,
+  untrainedWeights,
+} from "../tfjs/compiled.ts";
 import { disposeTape, type Engine, isWatched } from "../tfjs/engine.ts";
 import { forwardPass } from "../tfjs/forward.ts";
-import { Agreement } from "../tfjs/plan/agreement.ts";
+import { Agreement, hasAgreed, rememberAgreement } from "../tfjs/plan/agreement.ts";
 import { PlanError } from "../tfjs/plan/builder.ts";
 import { rememberStep } from "../tfjs/plan/describe.ts";
+import { describeTensor, fingerprintOf } from "../tfjs/plan/fingerprint.ts";
 import {
   type DetailedResults,
   type Fallbacks,
@@ -29,8 +35,8 @@ import type { PackedMeasures } from "./step.ts";
 type StepRunner = MaybeCompiled<Batch, PackedMeasures>;
 
 /**
- * The compiled step of a model, if it can be compiled. The first batch is computed both ways; if
- * the numbers differ, only TensorFlow.js is used from then on.
+ * The compiled step of a model, if it can be compiled. The first batch is computed both ways, unless
+ * an equal step agreed before; if the numbers differ, only TensorFlow.js is used from then on.
  *
  * @param minimizer of a training step
  * @param noise source of the random numbers of dropout and noise layers
@@ -74,8 +80,14 @@ function compileOnce(
   let isVerified: boolean | undefined;
   const compute = (batch: Batch): StepResults | undefined => {
     if (isVerified) return plan.compute(batch);
+    const step = describeComputation(engine, compiled, batch, minimizer, noise);
+    if (hasAgreed(backend as object, step)) {
+      isVerified = true;
+      return plan.compute(batch);
+    }
     const { agreement, result } = verify(batch);
     isVerified = agreement.verdict();
+    if (isVerified) rememberAgreement(backend as object, step);
     if (isVerified !== false) return result;
     fallBack(engine, network, agreement);
   };
@@ -103,6 +115,28 @@ function compileOnce(
     },
     dispose: () => plan.dispose(),
   };
+}
+
+/** Everything that decides how a step is computed, as text. */
+function describeComputation(
+  engine: Engine,
+  { network, lossNames, metrics }: Compiled,
+  { xs, ys, weights }: Batch,
+  minimizer: Minimizer | undefined,
+  noise: NoiseSource | undefined,
+): string {
+  const tensors = [xs, ys, weights].map((list) => list.map((one) => one && describeTensor(one)));
+  const trained = minimizer && new Set<unknown>(trainableWeights(network));
+  const flags = trained && network.weights.map((weight) => trained.has(weight) ? 1 : 0);
+  return JSON.stringify([
+    fingerprintOf(engine, network),
+    tensors,
+    flags,
+    minimizer?.isFrozen(),
+    lossNames,
+    metrics.map(({ identifier, output, ratio }) => [identifier, output, ratio !== undefined]),
+    noise,
+  ]);
 }
 
 /**

@@ -331,6 +331,45 @@ for (const backend of ["cpu", "wasm"] as const) {
   });
 }
 
+describe("The check of a compiled step", () => {
+  let calls = 0;
+  const Regularizer = Object.getPrototypeOf(tf.regularizers.l2().constructor) as new () => object;
+  class Counting extends Regularizer {
+    static className = "CountingPenalty";
+    apply(weight: tf.Tensor): tf.Scalar {
+      calls++;
+      return weight.square().sum();
+    }
+  }
+
+  it("The check of a compiled step runs once for equal models, and again for another batch size or loss", async () => {
+    /** How often TensorFlow.js computes the penalty of a model in a run. */
+    const callsIn = async (
+      width: number,
+      options: Partial<FitOptions>,
+      loss = "meanSquaredError",
+    ) => {
+      calls = 0;
+      const kernelRegularizer = new Counting() as ReturnType<typeof tf.regularizers.l2>;
+      const model = tf.sequential({
+        layers: [
+          tf.layers.dense({ units: width, inputShape: [5], kernelRegularizer }),
+          tf.layers.dense({ units: 1 }),
+        ],
+      });
+      model.compile({ optimizer: "sgd", loss });
+      await fit(model, x, y, { ...quiet, ...options, jitCompile: true });
+      return calls;
+    };
+    const first = await callsIn(11, {});
+    assert.equal(await callsIn(11, {}), first - 1);
+    assert.equal(await callsIn(12, {}), first);
+    assert.equal(await callsIn(11, { batchSize: 50, epochs: 14 }), first);
+    assert.equal(await callsIn(11, {}, "meanAbsoluteError"), first);
+    assert.equal(await callsIn(11, {}), first - 1);
+  });
+});
+
 describe("A step that TensorFlow.js computes", () => {
   class Twice extends tf.layers.Layer {
     static className = "Twice";
@@ -383,6 +422,46 @@ describe("A step that TensorFlow.js computes", () => {
     assert.deepEqual(weightsOf(ours), weightsOf(theirs));
     assert.match(warned.join("\n"), /the compiled step is not used: its .* differs from that of/);
     assert.equal(describeStep(ours).isCompiled, false);
+  });
+
+  it("TensorFlow.js computes a step of an equal model after a class of its layers was changed, and a warning", async (t) => {
+    const warned = warnings(t);
+    const [compiled, ours, theirs] = [network(), ...twins(network)];
+    await fit(compiled, x, y, { ...quiet, jitCompile: true });
+    await predict(compiled, x, { verbose: 0 });
+    const dense = Object.getPrototypeOf(compiled.layers[0]) as tf.layers.Layer;
+    const { call } = dense;
+    dense.call = function (...given) {
+      return tf.tidy(() => (call.apply(this, given) as tf.Tensor).mul(2));
+    };
+    try {
+      const predicted = await predict(ours, x, { verbose: 0 }) as tf.Tensor;
+      const expected = await predict(theirs, x, { verbose: 0, jitCompile: false }) as tf.Tensor;
+      assert.deepEqual(predicted.dataSync(), expected.dataSync());
+      await fit(ours, x, y, quiet);
+      await fit(theirs, x, y, { ...quiet, jitCompile: false });
+    } finally {
+      dense.call = call;
+    }
+    assert.deepEqual(weightsOf(ours), weightsOf(theirs));
+    assert.match(warned[0], /the compiled step is not used: its output differs from that of/);
+    assert.equal(warned.length, 2);
+  });
+
+  it("TensorFlow.js computes a step of an equal model after one of its kernels was replaced, and a warning", async (t) => {
+    const warned = warnings(t);
+    const [compiled, ours] = twins(network);
+    await fit(compiled, x, y, { ...quiet, jitCompile: true });
+    const relu = tf.getKernel("Relu", "cpu");
+    tf.unregisterKernel("Relu", "cpu");
+    tf.registerKernel({ ...relu, kernelFunc: tf.getKernel("Relu6", "cpu").kernelFunc });
+    try {
+      await fit(ours, tf.tidy(() => x.mul(100)), y, quiet);
+    } finally {
+      tf.unregisterKernel("Relu", "cpu");
+      tf.registerKernel(relu);
+    }
+    assert.match(warned[0], /the compiled step is not used: its .* differs from that of/);
   });
 
   it("TensorFlow.js computes a step with a layer whose method was replaced", () => {

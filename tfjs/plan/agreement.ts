@@ -98,3 +98,24 @@ function normsOf(compiled: tf.TypedArray, theirs: tf.TypedArray): Norms {
   }
   return { norm, difference, count: theirs.length };
 }
+
+/** Number of steps to remember; the oldest is forgotten first. */
+const remembered = 1000;
+const agreed = new WeakMap<object, Set<string>>();
+
+/** Whether an equal step agreed with TensorFlow.js on this backend before, in this process. */
+export function hasAgreed(backend: object, step: string): boolean {
+  return agreed.get(backend)?.has(step) ?? false;
+}
+
+/**
+ * Remember that a step agrees with TensorFlow.js on this backend.
+ *
+ * @param step everything that decides what it computes, as text
+ */
+export function rememberAgreement(backend: object, step: string): void {
+  let steps = agreed.get(backend);
+  if (steps === undefined) agreed.set(backend, steps = new Set());
+  steps.add(step);
+  if (steps.size > remembered) steps.delete(steps.values().next().value as string);
+}
