@@ -17,6 +17,7 @@ import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
 import { hintAtSlowBackend } from "./slow_backend.ts";
 import { makeTrainStep, type Step } from "./step.ts";
 import { type Evaluation, makeEvaluation, testLoop } from "./test_loop.ts";
+import { TrainWarnings } from "./train_warnings.ts";
 import { TrainingState } from "./training_state.ts";
 import { validatesEach, validationDue, type ValidationOptions } from "./validation.ts";
 
@@ -74,31 +75,12 @@ export interface Training {
 /** Train epoch by epoch; {@linkcode Callback} has the order of the hooks. */
 export async function trainLoop(training: Training, options: TrainOptions): Promise<History> {
   const { model, engine, compiled, source, validation } = training;
-  const epochs = wholeNumber("epochs", options.epochs, 0) ?? 1;
-  const initialEpoch = wholeNumber("initialEpoch", options.initialEpoch, 0) ?? 0;
-  const isDue = validationDue(options.validationFreq);
-  const givenSeed = wholeNumber("seed", options.seed, 0);
   const noise = noiseOf(options.noise);
   const eventLoop = new EventLoopYield(options);
-  const params: Params = {
-    verbose: options.verbose ?? "auto",
-    epochs,
-    steps: source.steps,
-    initialEpoch,
-    batchSize: training.batchSize ?? null,
-    ...(training.shuffle !== undefined && { shuffle: training.shuffle }),
-    samples: source.samples,
-    doValidation: validation !== undefined,
-    metrics: logKeys(compiled, validation !== undefined),
-    directions: compiled.directions,
-    seed: givenSeed ?? seedOfRun(engine),
-  };
-  if (validation !== undefined) {
-    params.validation = { samples: validation.samples, steps: validation.steps };
-  }
-  if (validation !== undefined && !validatesEach(initialEpoch, epochs, options.validationFreq)) {
-    params.validationFreq = options.validationFreq;
-  }
+  const isDue = validationDue(options.validationFreq);
+  const seed = wholeNumber("seed", options.seed, 0);
+  const params = paramsOf(training, options, seed ?? seedOfRun(engine));
+  const { epochs, initialEpoch = 0 } = params;
   const means = new RunningMeans(measuresOf(compiled));
   const state = new TrainingState({
     engine,
@@ -108,11 +90,12 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     source,
     eventLoop,
     initialEpoch,
-    keepsSeed: givenSeed !== undefined,
+    keepsSeed: seed !== undefined,
   });
   const endTraining = claimTraining(model);
   let step: Step | undefined;
   let evaluation: Evaluation | undefined;
+  const warnings = new TrainWarnings();
   try {
     return await withCallbacks(model, options, params, true, async (list) => {
       // A given list may have none; the history is returned anyway.
@@ -127,20 +110,8 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       await list.onTrainBegin();
       state.restoreLayers();
       // A callback that restored an earlier run determines where to start.
-      const first = state.start?.epoch ?? (list.initialEpoch || initialEpoch);
-      if (state.start !== undefined) {
-        const { firstEpoch, epochsTrained, order } = state.start;
-        source.passOver?.(epochsTrained, order);
-        const before = Array.from({ length: first }, (_, epoch) => epoch);
-        const validated = before.filter((epoch) => epoch >= firstEpoch && isDue(epoch));
-        validation?.passOver?.(validated.length);
-      }
-      if (first >= epochs && state.start === undefined) {
-        console.warn(
-          `keepfit: fit trains no epoch: initialEpoch is ${first}, epochs ${epochs} ` +
-            `(the number to stop before, not a count)`,
-        );
-      }
+      const first = passToStart(training, state, isDue) ?? (list.initialEpoch || initialEpoch);
+      if (first >= epochs && state.start === undefined) warnings.noEpoch(first, epochs);
       if (options.verbose !== 0) {
         const { steps, samples } = source;
         const { batchSize } = training;
@@ -150,27 +121,15 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       step = makeTrainStep(engine, model, compiled, options.jitCompile, noise);
       evaluation = validation &&
         makeEvaluation(model, engine, compiled, validation, options.jitCompile);
-      let warnedOfNaN = false;
-      let warnedOfUnfrozen = false;
       for (let epoch = first; epoch < epochs && !state.hasEnded; epoch++) {
         state.beginEpoch(epoch);
         await list.onEpochBegin(epoch);
         state.restoreLayers();
-        if (!warnedOfUnfrozen && hasUnfrozen(networkOf(model, "fit"))) {
-          warnedOfUnfrozen = true;
-          console.warn(
-            `keepfit: a layer was unfrozen after the model was compiled, and is not trained; ` +
-              `call ` +
-              `model.compile again, or use GradualUnfreezing (epoch ${epoch})`,
-          );
-        }
+        if (hasUnfrozen(networkOf(model, "fit"))) warnings.unfrozenLayer(epoch);
         const logs = await trainEpoch(training, step, list, eventLoop, state, noise);
         // An epoch without a batch has no logs and no end.
         if (source.isUsedUp) break;
-        if (!Number.isFinite(logs.loss ?? 0) && !warnedOfNaN) {
-          warnedOfNaN = true;
-          warnOfLoss(epoch, logs.loss);
-        }
+        if (!Number.isFinite(logs.loss ?? 0)) warnings.loss(epoch, logs.loss);
         if (evaluation !== undefined && isDue(epoch)) {
           state.beginValidation();
           const measured = await testLoop(evaluation, list, eventLoop, epoch);
@@ -197,6 +156,47 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
     state.dispose();
     means.dispose();
   }
+}
+
+/** Params of the run, which callbacks receive. */
+function paramsOf(training: Training, options: TrainOptions, seed: number): Params {
+  const { compiled, source, validation, batchSize, shuffle } = training;
+  const { validationFreq } = options;
+  const epochs = wholeNumber("epochs", options.epochs, 0) ?? 1;
+  const initialEpoch = wholeNumber("initialEpoch", options.initialEpoch, 0) ?? 0;
+  const params: Params = {
+    verbose: options.verbose ?? "auto",
+    epochs,
+    steps: source.steps,
+    initialEpoch,
+    batchSize: batchSize ?? null,
+    ...(shuffle !== undefined && { shuffle }),
+    samples: source.samples,
+    doValidation: validation !== undefined,
+    metrics: logKeys(compiled, validation !== undefined),
+    directions: compiled.directions,
+    seed,
+  };
+  if (validation === undefined) return params;
+  params.validation = { samples: validation.samples, steps: validation.steps };
+  if (!validatesEach(initialEpoch, epochs, validationFreq)) params.validationFreq = validationFreq;
+  return params;
+}
+
+/** Skip the data of the epochs before a restored position. Returns its epoch, if there is one. */
+function passToStart(
+  { source, validation }: Training,
+  { start }: TrainingState,
+  isDue: (epoch: number) => boolean,
+): number | undefined {
+  if (start === undefined) return undefined;
+  source.passOver?.(start.epochsTrained, start.order);
+  let validations = 0;
+  for (let epoch = start.firstEpoch; epoch < start.epoch; epoch++) {
+    if (isDue(epoch)) validations++;
+  }
+  validation?.passOver?.(validations);
+  return start.epoch;
 }
 
 function noiseOf(given: unknown = "keepfit"): NoiseSource {
@@ -242,14 +242,4 @@ async function trainEpoch(
     isStopped: () => state.stopTraining,
   }, firstBatch);
   return await means.logs();
-}
-
-function warnOfLoss(epoch: number, loss: number): void {
-  console.warn(
-    Number.isNaN(loss)
-      ? `keepfit: the loss of epoch ${epoch} is NaN: the data holds NaN, or the learning rate is ` +
-        `too high; TerminateOnNaN stops such a run at its first batch`
-      : `keepfit: the loss of epoch ${epoch} is ${loss}: the data holds an infinite value, or the ` +
-        `learning rate is too high; TerminateOnNaN stops such a run at its first batch`,
-  );
 }
