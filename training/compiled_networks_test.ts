@@ -46,7 +46,7 @@ const options: FitOptions = { batchSize: 8, epochs: 5, seed: 3, verbose: 0, jitC
 
 for (const backend of ["cpu", "wasm"] as const) {
   describe(`A compiled convolutional network on ${backend}`, () => {
-    it("has the weights, averages and logs of TensorFlow.js after 100 steps", async () => {
+    it("A compiled network has the weights, moving averages and logs of TensorFlow.js after 100 steps", async () => {
       await start(backend);
       const [compiled, taped] = twins(convnet);
       const [x, y] = data();
@@ -61,7 +61,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.ok(distance < 1e-6, `weights differ by ${distance}`);
     });
 
-    it("evaluates and predicts what TensorFlow.js does", async () => {
+    it("A compiled network evaluates and predicts as TensorFlow.js does", async () => {
       await start(backend);
       const model = convnet();
       const [x, y] = data();
@@ -74,7 +74,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.ok(furthest(predicted.dataSync(), wanted.dataSync()) < 2e-6);
     });
 
-    it("goes on bit for bit where a run was killed, in the middle of an epoch", async () => {
+    it("A compiled network resumes a run that was killed during an epoch, bit for bit", async () => {
       await start(backend);
       const [whole, killed] = twins(convnet);
       const [x, y] = data();
@@ -97,7 +97,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.deepEqual(weightsOf(resumed), weightsOf(whole));
     });
 
-    it("freezes its normalizations when they are frozen during a run", async () => {
+    it("A compiled network freezes a BatchNormalization that a callback freezes during the run", async () => {
       await start(backend);
       const [compiled, taped] = twins(convnet);
       const [x, y] = data();

@@ -13,7 +13,12 @@ import {
   recompileOnChange,
 } from "./maybe_compiled.ts";
 
-/** The compiled prediction of a model, if it can be compiled; its first batch is checked. */
+/**
+ * The prediction step of a model, compiled if possible. The first batch is computed both ways; if the
+ * results differ, only TensorFlow.js is used from then on.
+ *
+ * @throws TypeError with `jitCompile: true`, if the step cannot be compiled
+ */
 export function compilePredictStep(
   engine: Engine,
   network: tf.LayersModel,
@@ -76,7 +81,7 @@ function compilePredictionOnce(
   };
 }
 
-/** Number of compared rows of a prediction. */
+/** Rows of a prediction that are compared with TensorFlow.js. */
 const comparedRows = 4;
 
 function firstRows(tensor: tf.Tensor): tf.Tensor {

@@ -35,10 +35,11 @@ import type { PackedMeasures } from "./step.ts";
 type StepRunner = MaybeCompiled<Batch, PackedMeasures>;
 
 /**
- * The compiled step of a model, if it can be compiled. The first batch is computed both ways, unless
- * an equal step agreed before; if the numbers differ, only TensorFlow.js is used from then on.
+ * The train or test step of a model, compiled if possible. The first batch is computed both ways,
+ * unless an equal step was verified before. If the results differ, only TensorFlow.js is used from then
+ * on.
  *
- * @param minimizer of a training step
+ * @param minimizer computes and applies gradients; undefined for a test step
  * @param noise source of the random numbers of dropout and noise layers
  * @throws TypeError with `jitCompile: true`, if the step cannot be compiled
  */
@@ -140,9 +141,9 @@ function describeComputation(
 }
 
 /**
- * Create a function that computes a batch with a plan and compares it with TensorFlow.js. Custom
- * functions are called once: if they compute the loss, the gradients of the outputs are taken from
- * the plan.
+ * Create a function that computes a batch with a plan and compares the results with TensorFlow.js.
+ * Custom functions are called once per batch: for a custom loss, the gradient of the output is taken
+ * from the plan.
  */
 function makeVerifier(
   engine: Engine,
@@ -192,7 +193,7 @@ function makeVerifier(
         at -= result.sizes.at(-1 - i)!;
         if (!result.hasMetricKernel[index]) return;
         const theirs = measureOne(metric, targeted, outputs[metric.output]).dataSync()[0];
-        // A row with equally likely classes may count either way.
+        // A row whose classes are equally likely may count either way.
         agreement.compareNumbers(metric.name, result.values[at], theirs, 1.5 / batch.size);
       });
     } finally {
@@ -206,20 +207,20 @@ function makeVerifier(
       const averages = untrainedWeights(compiled.network);
       const before = averages.map((average) => average.clone());
       compare(batch, result, agreement);
-      // Whoever computes the step moves them, once.
+      // Only the computation that is used may update them.
       averages.forEach((average, i) => average.assign(before[i]));
     });
     return { agreement, result };
   };
 }
 
-/** Update the variables by the gradients of a plan, which overwrites them in the next step. */
+/** Apply the gradients of a plan, which overwrites them in the next step. */
 function applyGradients(engine: Engine, minimizer: Minimizer, gradients: Gradients): void {
   const isPlain = keepsNoGradients(minimizer.optimizer);
   engine.tidy(() => {
     minimizer.apply(gradients.map(({ name, tensor }) => {
       const { trainable } = engine.registeredVariables[name];
-      // None, as TensorFlow.js has none.
+      // TensorFlow.js has no gradient of it either.
       if (!trainable) return { name, tensor: undefined as unknown as tf.Tensor };
       return { name, tensor: isPlain ? tensor : copyOf(engine, tensor) };
     }));

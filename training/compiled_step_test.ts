@@ -38,10 +38,10 @@ async function compare(
   make: () => tf.LayersModel,
   options: FitOptions & { x?: tf.Tensor | tf.Tensor[]; y?: tf.Tensor | tf.Tensor[] } = {},
 ): Promise<void> {
-  // Some initial weights are close to a kink, where rounding decides.
+  // With some initial weights, values are so close to a kink that rounding decides.
   setRandomSeed(tf, 1);
   const [compiled, plain] = twins(make);
-  // Setting a weight applies its constraint, making it does not.
+  // Constraints apply when weights are set, but not when they are created.
   compiled.setWeights(plain.getWeights());
   const { x: inputs = x, y: targets = y, ...rest } = options;
   const own = await fit(compiled, inputs, targets, { ...quiet, ...rest, jitCompile: true });
@@ -495,7 +495,7 @@ describe("A step that TensorFlow.js computes", () => {
     });
   });
 
-  it("for targets of another shape than a compiled metric reads, beside a loss of one's own", async () => {
+  it("TensorFlow.js computes a step with a custom loss whose targets do not have the shape of a compiled metric", async () => {
     const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) => yTrue.mean().sub(yPred).square();
     const make = () => network({ loss, metrics: ["mae"] });
     const wide = tf.randomNormal([rows, 3], 0, 1, "float32", 7);
@@ -506,7 +506,7 @@ describe("A step that TensorFlow.js computes", () => {
     assert.deepEqual(weightsOf(ours), weightsOf(theirs));
   });
 
-  it("when there is no memory for a compiled one", async (t) => {
+  it("TensorFlow.js computes a step if there is not enough memory for a compiled one", async (t) => {
     const { mock } = t.mock.method(WebAssembly.Memory.prototype, "grow", () => {
       throw new RangeError("no more");
     });

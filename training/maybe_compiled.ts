@@ -12,19 +12,19 @@ import { watchSettings } from "../tfjs/plan/watch_settings.ts";
  */
 export type JitCompile = boolean | "auto";
 
-/** Computes steps, possibly compiled. */
+/** Computes steps, compiled if possible. */
 export interface MaybeCompiled<Input, Output> {
   /**
    * Compute a step.
    *
-   * @param tape computes it with TensorFlow.js
+   * @param tape computes the step with TensorFlow.js
    */
   run(input: Input, tape: (input: Input) => Output): Output;
-  /** Release what it holds. */
+  /** Release its memory. */
   dispose(): void;
 }
 
-/** Compile anew when a callback has changed a layer between two batches. */
+/** Recompile when a callback has changed the settings of a layer between two batches. */
 export function recompileOnChange<Input, Output>(
   network: tf.LayersModel,
   make: () => MaybeCompiled<Input, Output>,
@@ -45,9 +45,10 @@ export function recompileOnChange<Input, Output>(
 }
 
 /**
- * The plan of a model, if it has one.
+ * Create the plan of a model.
  *
- * @throws TypeError with `jitCompile: true`, if it has none
+ * @returns undefined if that is not possible
+ * @throws TypeError if that is not possible with `jitCompile: true`
  */
 export function planIfPossible<Plan>(
   engine: Engine,
@@ -61,7 +62,7 @@ export function planIfPossible<Plan>(
   if (jitCompile === true) throw new TypeError(`Cannot compile the step: ${plan}`);
 }
 
-/** The step computed different numbers than TensorFlow.js, which is used from now on. */
+/** Warn that the results differ from those of TensorFlow.js, which computes the steps from now on. */
 export function fallBack(engine: Engine, network: tf.LayersModel, { reason }: Agreement): void {
   rememberStep(engine, network, reason);
   console.warn(

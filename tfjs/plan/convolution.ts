@@ -14,32 +14,32 @@ import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
 /** A convolution of images, and its gradients. */
 export interface Convolution {
   /**
-   * y = the convolution of x with w, plus a bias, then relu.
+   * Compute y, the convolution of x with w, plus a bias, followed by relu if `isRelu`.
    *
-   * @param bias address, 0 for none
+   * @param bias address of the bias; 0 for none
    */
   forward(rows: number, x: Block, w: Block, y: Block, bias: number, isRelu: boolean): void;
   /** The gradient of `w` from that of `y`. */
   weightGradient(rows: number, x: Block, dy: Block, dw: Block): void;
-  /** The gradient of `x` from that of `y`. It is also a transposed convolution. */
+  /** The gradient of `x` from that of `y`: the transposed convolution. */
   inputGradient(rows: number, dy: Block, w: Block, dx: Block): void;
 }
 
 /** Columns of a panel. */
 const panelWidth = 8;
-/** Numbers of a tile of results: four rows. */
+/** Values in a tile of results: four rows. */
 const tileSize = 4 * panelWidth;
-/** Numbers of a matrix in panels. */
+/** Values in a matrix packed into panels. */
 const panelsOf = (rows: number, columns: number) =>
   rows * Math.ceil(columns / panelWidth) * panelWidth;
 
 /**
- * A convolution with weights of the shape [taps, C, N], in the order of the windows. Its windows are
- * never copied: tables say where in an image their pixels are.
+ * A convolution with weights of the shape [taps, C, N]. Windows are never copied: tables hold the
+ * offsets of their pixels in an image.
  *
  * @param C channels of the input
  * @param N channels of the output
- * @param hasInputGradient whether `inputGradient` will be called
+ * @param hasInputGradient whether {@linkcode Convolution.inputGradient} will be called
  */
 export function convolve(
   builder: Builder,
@@ -130,7 +130,8 @@ export function convolve(
             const depth = phase.taps * N;
             // deno-fmt-ignore
             kernels.gatherGemm(
-              count, C, depth, from, at, columns, panelsAt(), to, outputOffsets, 0, 0, 0, scratch.address,
+              count, C, depth, from, at, columns, panelsAt(),
+              to, outputOffsets, 0, 0, 0, scratch.address,
             );
           });
         });
@@ -139,7 +140,7 @@ export function convolve(
   };
 }
 
-/** Offsets in bytes of all channels of pixels. */
+/** Byte offsets of all channels of pixels. */
 function channelsOf(pixels: number[], channels: number): number[] {
   return pixels.flatMap((pixel) =>
     Array.from({ length: channels }, (_, channel) => (pixel * channels + channel) * bytes)

@@ -4,9 +4,9 @@ import { byteOffsets, bytes, eachChunk, eachGroup, groupOf, imageAt, padding } f
 import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
 
 /**
- * A convolution of each of C channels by itself, with weights of the shape [taps, C].
+ * A convolution of each of C channels on its own, with weights of the shape [taps, C].
  *
- * @param hasInputGradient whether `inputGradient` will be called
+ * @param hasInputGradient whether {@linkcode Convolution.inputGradient} will be called
  */
 export function convolveDepthwise(
   builder: Builder,
@@ -74,7 +74,8 @@ export function convolveDepthwise(
         for (const { count, T, windows, taps, outputOffsets, weights } of phases) {
           // deno-fmt-ignore
           kernels.depthwise(
-            images * count, C, T, from, windows.address, taps.address, weights.address, w.address, 0, to, outputOffsets.address,
+            images * count, C, T, from, windows.address, taps.address,
+            weights.address, w.address, 0, to, outputOffsets.address,
           );
         }
       });

@@ -1,4 +1,4 @@
-/** What the tests of plans share. */
+/** Shared by the tests of plans. */
 import type * as tfjs from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import {
@@ -22,27 +22,27 @@ export { pick, seeded, start } from "../kernels/fixtures.ts";
 
 const tf = await import("@tensorflow/tfjs");
 
-/** A backend that has plans. */
+/** A backend that supports plans. */
 type PlanBackend = "cpu" | "wasm";
 
-/** How a model is compared. */
+/** Options of a comparison. */
 export interface Comparison {
-  /** Backends of the plans; the tape runs on the first. Default: cpu, wasm. */
+  /** Backends of the plans; the tape runs on the first. Default: cpu and wasm. */
   backends?: PlanBackend[];
-  /** Sizes of the batches, one after another. Default: 3, 8 and 1. */
+  /** Sizes of consecutive batches. Default: 3, 8 and 1. */
   rows?: number[];
-  /** Largest difference, relative to the norm. Default: 1e-6. */
+  /** Largest difference relative to the norm. Default: 1e-6. */
   tolerance?: number;
-  /** The numbers of an input. Default: between -1 and 1. */
+  /** Creates an input. Default: values between -1 and 1. */
   input?: (shape: number[], random: () => number, index: number) => tfjs.Tensor;
 }
 
 /**
- * Assert that a plan's outputs, in training and in inference, and all its gradients are, on each
- * backend, those of TensorFlow.js's tape on cpu, which adds up as float64. The loss is the mean
- * squared error of each output; weights and batches are the same in every run.
+ * Assert that a plan matches TensorFlow.js on each backend: its outputs in training and in inference,
+ * its loss and all its gradients. The reference is the tape on cpu, which adds up in float64. The loss
+ * is the mean squared error of each output. Weights and batches are the same in every run.
  *
- * @param make makes the model; it is compiled here
+ * @param make creates the model, which is compiled here
  */
 export async function planAgrees(
   what: string,
@@ -67,7 +67,7 @@ export async function planAgrees(
         let result: Result | undefined;
         tf.tidy(() => {
           const xs = model.inputs.map((one, i) => input(shapeOf(one, size), random, i));
-          // Far from any output, so that rounding is not all of a difference.
+          // Far from any output, so that differences exceed rounding errors.
           const ys = model.outputs.map((one) => noise(shapeOf(one, size), random).add(3));
           const batch = { xs, ys, weights: ys.map(() => undefined), size };
           result = drawingFrom(getEngine(), 5, size, () => steps.run(batch));
@@ -94,14 +94,14 @@ export async function planAgrees(
   }
 }
 
-/** What a step computes. */
+/** Results of a step. */
 interface Result {
   /** Outputs in inference. */
   predictions: ArrayLike<number>[];
   /** Outputs in training. */
   outputs: ArrayLike<number>[];
   loss: [ArrayLike<number>];
-  /** By the trained weights. */
+  /** Gradients of the trained weights. */
   gradients: ArrayLike<number>[];
 }
 
@@ -165,7 +165,7 @@ function memoryOf(engine: Engine): PlanMemory {
   return memory;
 }
 
-/** A model with trained weights below and above a layer. */
+/** Creates a model with trained layers below and above a layer. */
 export function around(
   inputShape: number[],
   layer: () => tfjs.layers.Layer,
@@ -181,7 +181,7 @@ export function around(
     });
 }
 
-/** Assert that a model's training is not planned on cpu, with a reason that matches. */
+/** Assert that planning a model's training on cpu throws a reason that matches. */
 export async function planThrows(make: () => tfjs.LayersModel, reason: RegExp): Promise<void> {
   await start("cpu");
   const engine = getEngine();
@@ -196,15 +196,15 @@ export async function planThrows(make: () => tfjs.LayersModel, reason: RegExp): 
 
 type Close = (part: string, own: ArrayLike<number>, theirs: ArrayLike<number>, of: number) => void;
 
-/** Numbers between -1 and 1. */
+/** Values between -1 and 1. */
 function noise(shape: number[], random: () => number): tfjs.Tensor {
   const size = shape.reduce((a, b) => a * b, 1);
   return tf.tensor(Float32Array.from({ length: size }, () => random() * 2 - 1), shape);
 }
 
 /**
- * Give a model weights that are the same in every run. Products keep the size of what they get;
- * variances are positive.
+ * Set weights that are the same in every run. Products keep the magnitude of their inputs; variances
+ * are positive.
  */
 export function seedWeights(model: tfjs.LayersModel): void {
   const random = seeded(3);
@@ -218,8 +218,8 @@ export function seedWeights(model: tfjs.LayersModel): void {
 }
 
 /**
- * Makes the assertion of a tolerance relative to the norm, or to `of` where that is larger: a
- * gradient that cancels out is nothing but rounding.
+ * Create an assertion of a tolerance relative to the norm, or to `of` if that is larger: a gradient
+ * that cancels out consists of rounding errors.
  */
 function closeTo(what: string, tolerance: number): Close {
   return (part, own, theirs, of) => {

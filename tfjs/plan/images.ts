@@ -1,17 +1,17 @@
 import type { Block, Builder } from "./builder.ts";
 import type { Padded } from "./windows.ts";
 
-/** Bytes of a number. */
+/** Bytes of a float32. */
 export const bytes = 4;
-/** Windows that are computed at once: what they read stays in the cache, and sums stay short. */
+/** Windows computed at once, so that their input stays in the cache and sums stay short. */
 export const chunkWindows = 256;
 
-/** How many small images are computed at once. */
+/** Number of images computed at once, more than one if they are small. */
 export function groupOf(windows: number): number {
   return Math.max(1, Math.floor(chunkWindows / windows));
 }
 
-/** Call for the images of each group. */
+/** Call a function for each group of images. */
 export function eachGroup(
   rows: number,
   group: number,
@@ -20,19 +20,19 @@ export function eachGroup(
   for (let first = 0; first < rows; first += group) run(first, Math.min(group, rows - first));
 }
 
-/** Call for each chunk of so many windows. */
+/** Call a function for each chunk of `count` windows. */
 export function eachChunk(count: number, run: (first: number, count: number) => void): void {
   for (let first = 0; first < count; first += chunkWindows) {
     run(first, Math.min(chunkWindows, count - first));
   }
 }
 
-/** Address of an image. */
+/** Address of an image in a block. */
 export function imageAt(block: Block, image: number, pixels: number, channels: number): number {
   return block.address + image * pixels * channels * bytes;
 }
 
-/** How images are given the zeros around them; none if nothing is `padded`. */
+/** Zero padding for groups of images; copies nothing without margins. */
 export function padding(
   { kernels }: Builder,
   padded: Padded | undefined,
@@ -44,11 +44,11 @@ export function padding(
   const pixels = height * width;
   const isPadded = pixels !== rows * columns;
   return {
-    /** Pixels of an image with them. */
+    /** Pixels of a padded image. */
     pixels,
-    /** Numbers that it takes for a group. */
+    /** Scratch memory for a group, in values. */
     scratch: isPadded ? group * pixels * channels : 0,
-    /** Returns where the padded images are. */
+    /** Pad images; returns the address of the padded images. */
     pad(images: number, from: number, to: number): number {
       if (!isPadded) return from;
       kernels.pad(images, rows, columns, channels, top, left, height, width, from, to);
@@ -57,7 +57,11 @@ export function padding(
   };
 }
 
-/** Offsets in bytes of pixels of several images. */
+/**
+ * Byte offsets of pixels, repeated for several images.
+ *
+ * @param distance pixels between two images
+ */
 export function byteOffsets(
   pixels: number[],
   images: number,

@@ -1,7 +1,7 @@
 // Made of tfjs/plan/assembly by build/kernels.ts: change that.
 
 /** Hash of the sources. */
-export const kernelsHash = "304ee88a95e3bd1f7bd25ba967ba0e2f1b0236fd2e79fde8926200410958c1dc";
+export const kernelsHash = "b0c39a74fdda5b78b39cbaac2eecceedc8bfe3a6ba406217323e2a90bb36a8c0";
 
 /** The WebAssembly module. */
 export function kernelBytes(): Uint8Array<ArrayBuffer> {

@@ -1,8 +1,9 @@
 import { kernelBytes } from "./kernels.generated.ts";
 
 /**
- * The functions of `assembly/`. Arrays are addresses in bytes, 0 for none; counts are of numbers.
- * Elementwise functions work on whole vectors of four, so they are for {@linkcode Block}s alone.
+ * The functions of `assembly/`, where they are documented. Arrays are byte addresses, 0 for an absent
+ * one. Sizes and strides are in values. Elementwise functions write whole vectors of four values, so
+ * they require padded memory such as that of a {@linkcode Block}.
  */
 export interface Kernels {
   activate(kind: number, n: number, x: number, y: number, alpha: number): void;
@@ -397,7 +398,7 @@ export interface Kernels {
   penalty(n: number, w: number, l1: number, l2: number, d: number): number;
 }
 
-/** Windows on images. */
+/** Sizes, strides and padding of windows on images, in pixels. */
 export type Pooling = [
   height: number,
   width: number,
@@ -412,7 +413,7 @@ export type Pooling = [
   left: number,
 ];
 
-/** Copies between images and larger ones around them. */
+/** Copies between images and padded images. */
 export type ImageCopy = (
   images: number,
   height: number,
@@ -426,7 +427,7 @@ export type ImageCopy = (
   to: number,
 ) => void;
 
-/** Between images and those with a block for each pixel. */
+/** Copies between images and images with a block per pixel. */
 export type UpSampling = (
   images: number,
   height: number,
@@ -438,7 +439,7 @@ export type UpSampling = (
   to: number,
 ) => void;
 
-/** Returns the sum over the positions; `d` gets the gradient of it times `scale`. */
+/** Returns the sum over the positions. `d` receives its gradient times `scale`. */
 export type LossKernel = (
   positions: number,
   columns: number,
@@ -460,9 +461,9 @@ export type AccuracyKernel = (
 let compiled: WebAssembly.Module | undefined;
 
 /**
- * The kernels on a memory.
+ * Instantiate the kernels on a memory.
  *
- * @throws WebAssembly.CompileError where there is no SIMD, or no WebAssembly is allowed
+ * @throws WebAssembly.CompileError without SIMD, or if a policy forbids WebAssembly
  */
 export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
   compiled ??= new WebAssembly.Module(kernelBytes());

@@ -1,11 +1,11 @@
 import type { Block, Builder } from "./builder.ts";
 
-/** A product of rows with a matrix, and its gradients. */
+/** A matrix product y = x w, and its gradients. */
 export interface Product {
   /**
-   * y = x w + bias, for M rows.
+   * Compute y = x w + bias for M rows, followed by relu if `isRelu`.
    *
-   * @param bias address, 0 for none
+   * @param bias address of the bias; 0 for none
    */
   forward(M: number, x: Block, w: Block, y: Block, bias: number, isRelu: boolean): void;
   /** The gradient of `w` from that of `y`. */
@@ -14,18 +14,18 @@ export interface Product {
   inputGradient(M: number, dy: Block, w: Block, dx: Block): void;
 }
 
-/** Columns that the kernel computes at once. */
+/** Columns computed at once by the kernel. */
 const panelWidth = 8;
-/** Numbers of a tile of results: four rows. */
+/** Values in a tile of results: four rows. */
 const tileSize = 4 * panelWidth;
 
-/** Rows that are added up at once: the fewer, the less is lost to rounding. */
+/** Rows added up at once. Short sums have smaller rounding errors. */
 const chunkRows = 256;
 
-/** The products with a matrix of K rows and N columns. */
+/** Products with a K x N matrix. */
 export function multiply(builder: Builder, K: number, N: number): Product {
   const { kernels } = builder;
-  // The tile comes first, then a panel of the right matrix, then a part of a sum.
+  // Layout: the tile, a panel of the right matrix, a partial sum.
   const panelSize = panelWidth * Math.max(K, N, chunkRows);
   const scratch = builder.scratch(tileSize + panelSize + (builder.isTraining ? K * N : 0));
   const transposed = builder.isTraining && K > 1 && N > 1 ? builder.fixed(K * N) : undefined;
@@ -68,8 +68,8 @@ export function multiply(builder: Builder, K: number, N: number): Product {
 }
 
 /**
- * The product with a matrix of K rows and N columns of rows that are `step` numbers apart; all by
- * address.
+ * The product of M strided rows with a K x N matrix. Takes addresses; `step` is the distance between
+ * rows of x, in values.
  */
 export function multiplyStrided(
   builder: Builder,
@@ -84,9 +84,9 @@ export function multiplyStrided(
 }
 
 /**
- * Products of small matrices by address; the left one has any distance of rows and columns.
+ * Products C = A B of small matrices. Takes addresses; A may have any strides, in values.
  *
- * @param largest the largest size of any
+ * @param largest largest dimension of any of the matrices
  */
 export function multiplySmall(builder: Builder, largest: number) {
   const scratch = builder.scratch(tileSize + panelWidth * largest);

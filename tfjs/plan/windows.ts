@@ -1,25 +1,25 @@
 import { PlanError } from "./builder.ts";
 
-/** How windows go along one axis of an image. */
+/** Sliding windows along one axis of an image. */
 export interface Axis {
-  /** Pixels of the image. */
+  /** Size of the image, in pixels. */
   input: number;
-  /** Windows. */
+  /** Number of windows. */
   output: number;
-  /** Pixels of a window. */
+  /** Size of a window, in pixels. */
   size: number;
-  /** Distance of two windows. */
+  /** Distance between neighboring windows, in pixels. */
   stride: number;
-  /** Distance of two pixels of a window. */
+  /** Distance between neighboring pixels of a window, in pixels. */
   dilation: number;
-  /** Pixels of the first window that are in front of the image. */
+  /** Padding in front of the image, in pixels. */
   paddingBefore: number;
 }
 
-/** The two axes of an image: its rows and its columns. A series has one row. */
+/** The axes of an image: rows and columns. A sequence is an image with one row. */
 export type Axes = readonly [Axis, Axis];
 
-/** An image with zeros around it. */
+/** Margins and size of a zero-padded image, in pixels. */
 export interface Padded {
   top: number;
   left: number;
@@ -27,23 +27,27 @@ export interface Padded {
   width: number;
 }
 
-/** Pixels that are read together, as numbers of pixels in a padded image. */
+/** Pixels read by each window, as indices of pixels in a padded image. */
 export interface Windows {
-  /** First pixel of each window, without what `taps` adds. */
+  /** Base pixel of each window. */
   starts: number[];
-  /** What each pixel of a window adds. */
+  /** Offset of each pixel of a window from its base pixel. */
   taps: number[];
 }
 
-/** Windows on the gradients of the outputs, for some of the pixels of the input. */
+/** Windows on the gradient of the output, one for each of some pixels of the input. */
 export interface Phase extends Windows {
-  /** Which weights `taps` belong to. */
+  /** Index of the weight of each tap. */
   weights: number[];
-  /** The pixels of the input whose gradients they give. */
+  /** Pixel of the input whose gradient each window computes. */
   pixels: number[];
 }
 
-/** The axis of windows with the paddings of TensorFlow.js. */
+/**
+ * Windows along an axis with a padding of TensorFlow.js.
+ *
+ * @throws PlanError for a padding other than `valid` and `same`
+ */
 export function axisOf(
   input: number,
   size: number,
@@ -62,7 +66,7 @@ export function axisOf(
   return { input, output, size, stride, dilation, paddingBefore: Math.floor(outside / 2) };
 }
 
-/** The only window of an axis without extent, as that of the rows of a series. */
+/** An axis of size 1 with one window: the rows of a sequence. */
 export const flatAxis: Axis = {
   input: 1,
   output: 1,
@@ -93,15 +97,15 @@ export function forwardWindows(axes: Axes): { padded: Padded; windows: Windows }
   };
 }
 
-/** What of an axis has the same rest of its position by the stride. */
+/** The pixels of an axis that are congruent modulo the stride, and so are reached by the same weights. */
 interface AxisPhase {
   /** Pixels of the input. */
   pixels: number[];
-  /** For each of them the window that its first weight would be in. */
+  /** For each pixel, the window that reads it with the first weight. */
   windows: number[];
-  /** Weights that reach them. */
+  /** Weights that reach the pixels. */
   weights: number[];
-  /** How many windows earlier each weight is used. */
+  /** For each weight, how many windows before that one it reads the pixel. */
   earlier: number[];
 }
 
@@ -120,8 +124,8 @@ function phasesOf({ input, size, stride, dilation, paddingBefore }: Axis): AxisP
 }
 
 /**
- * The windows of the backward pass, on the gradients of the outputs: each pixel of the input is in
- * one phase, or in none if no window reaches it.
+ * The windows of the backward pass, on the gradient of the output. Each pixel of the input is in one
+ * phase, or in none if no window of the forward pass reads it.
  */
 export function backwardWindows(axes: Axes): { padded: Padded; phases: Phase[] } {
   const [rows, columns] = axes.map(phasesOf);
@@ -132,7 +136,7 @@ export function backwardWindows(axes: Axes): { padded: Padded; phases: Phase[] }
     return [-first, last - first + 1];
   });
   const phases = pairs(rows, columns, (row, column): Phase => {
-    // Taps count from the earliest window, so that none is negative.
+    // Taps are relative to the earliest window, so that none is negative.
     const back = (row.earlier.at(-1) ?? 0) * width + (column.earlier.at(-1) ?? 0);
     return {
       starts: pairs(row.windows, column.windows, (i, j) => (i + top) * width + j + left - back),

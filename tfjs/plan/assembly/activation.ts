@@ -1,20 +1,18 @@
-// Activations of single numbers, four at once. Buffers are padded to whole vectors.
+// Activations. Elementwise ones process four values at once; buffers are padded to whole vectors.
 import { at } from "./address";
 import { activate4, gradient4, RELU } from "./functions";
 import { exp4, zero4 } from "./math";
 
-/** y = activation(x), which may be one buffer. */
+/** y = activation(x). `y` may be `x`. */
 export function activate(kind: i32, n: i32, x: usize, y: usize, alpha: f32): void {
   const end = x + (<usize> n << 2);
   for (; x < end; x += 16, y += 16) v128.store(y, activate4(kind, v128.load(x), alpha));
 }
 
-/**
- * d *= the activation's derivative. `x` is what `activate` was given, `y` what it made.
- */
+/** d *= derivative of the activation. `x` is the input of `activate`, `y` its output. */
 export function activateGradient(kind: i32, n: i32, x: usize, y: usize, d: usize, alpha: f32): void {
   const end = d + (<usize> n << 2);
-  // The most frequent one, as fast as the memory allows.
+  // The most frequent activation, as fast as the memory allows.
   if (kind == RELU) {
     for (; d < end; d += 16, y += 16) {
       v128.store(d, v128.and(v128.load(d), f32x4.gt(v128.load(y), zero4)));
@@ -26,7 +24,7 @@ export function activateGradient(kind: i32, n: i32, x: usize, y: usize, d: usize
   }
 }
 
-/** Sum, in the order of tfjs: one number after the other. */
+/** Sequential sum, in the order of tfjs. */
 @inline
 function largest(columns: i32, x: usize): f32 {
   let most: f32 = load<f32>(x);
@@ -56,7 +54,7 @@ export function softmax(rows: i32, columns: i32, x: usize, y: usize): void {
   }
 }
 
-/** d = the gradient of softmax's input, from that of its output `y`. */
+/** d = gradient of softmax's input, given that of its output `y`. */
 export function softmaxGradient(rows: i32, columns: i32, y: usize, d: usize): void {
   const row: usize = <usize> columns << 2;
   for (let i = 0; i < rows; i++, y += row, d += row) {
@@ -68,7 +66,7 @@ export function softmaxGradient(rows: i32, columns: i32, y: usize, d: usize): vo
   }
 }
 
-/** The logarithm of softmax of each row; `x` may be `y`. */
+/** Log-softmax of each row; `x` may be `y`. */
 export function logSoftmax(rows: i32, columns: i32, x: usize, y: usize): void {
   const row: usize = <usize> columns << 2;
   for (let i = 0; i < rows; i++, x += row, y += row) {
@@ -80,7 +78,7 @@ export function logSoftmax(rows: i32, columns: i32, x: usize, y: usize): void {
   }
 }
 
-/** d = the gradient of logSoftmax's input, from that of its output `y`. */
+/** d = gradient of logSoftmax's input, given that of its output `y`. */
 export function logSoftmaxGradient(rows: i32, columns: i32, y: usize, d: usize): void {
   const row: usize = <usize> columns << 2;
   for (let i = 0; i < rows; i++, y += row, d += row) {
@@ -93,7 +91,7 @@ export function logSoftmaxGradient(rows: i32, columns: i32, y: usize, d: usize):
   }
 }
 
-/** y = x, times the row of factors `alpha` where it is negative. */
+/** y = x for positive values, x * alpha for negative ones; `alpha` is one row. */
 export function prelu(rows: i32, size: i32, x: usize, alpha: usize, y: usize): void {
   for (let i = 0; i < rows; i++) {
     let j = 0;
@@ -109,7 +107,7 @@ export function prelu(rows: i32, size: i32, x: usize, alpha: usize, y: usize): v
   }
 }
 
-/** The gradients of prelu: of x, and of `alpha`, summed over the rows. Either may be 0 for none. */
+/** Gradients of prelu: `dx`, and `da` summed over the rows. Either address may be 0 for none. */
 export function preluGradient(
   rows: i32, size: i32, x: usize, alpha: usize, dy: usize, dx: usize, da: usize,
 ): void {

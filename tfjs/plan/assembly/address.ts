@@ -1,10 +1,10 @@
-/** Address of a number of an array. */
+/** Address of an array element. */
 @inline
 export function at(base: usize, index: i32): usize {
   return base + (<usize> index << 2);
 }
 
-/** Copy bytes, which are whole numbers; for runs that are too short for a call. */
+/** Copy a multiple of four bytes, for runs too short for memory.copy. */
 @inline
 export function copyRun(from: usize, to: usize, bytes: usize): void {
   const end = to + bytes;

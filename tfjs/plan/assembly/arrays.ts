@@ -1,7 +1,7 @@
-// Work on whole buffers, which are padded to vectors of four.
+// Elementwise functions on whole buffers, which are padded to vectors of four.
 import { at } from "./address";
 
-/** to += from. Nothing is written beyond n numbers: `to` may be a tensor. */
+/** to += from. Writes exactly n values, because `to` may be a tensor. */
 export function add(n: i32, from: usize, to: usize): void {
   let i = 0;
   for (; i + 4 <= n; i += 4, from += 16, to += 16) {
@@ -18,7 +18,7 @@ export function zero(n: i32, to: usize): void {
   memory.fill(to, 0, <usize> n << 2);
 }
 
-/** Numbers of an int32 buffer as float32; `to` may be `from`. */
+/** Convert int32 to float32; `to` may be `from`. */
 export function toFloats(n: i32, from: usize, to: usize): void {
   for (let i = 0; i < n; i++, from += 4, to += 4) store<f32>(to, <f32> load<i32>(from));
 }
@@ -39,7 +39,7 @@ export function spread(n: i32, from: usize, index: usize, to: usize): void {
   for (let i = 0; i < n; i++) store<f32>(at(to, i), load<f32>(at(from, load<i32>(at(index, i)))));
 }
 
-/** The gradient of spread, of so many numbers. */
+/** Gradient of spread: dx[index[i]] += dy[i], for `count` values of dx. */
 export function spreadGradient(n: i32, count: i32, dy: usize, index: usize, dx: usize): void {
   memory.fill(dx, 0, <usize> count << 2);
   for (let i = 0; i < n; i++) {

@@ -1,13 +1,13 @@
-// Products with a matrix A whose numbers are where two tables say: A[m, k] is at
-// a + rows[m] + columns[k]. So the windows of an image are a matrix without being copied. Offsets are
-// in bytes; sums go in the order of k.
+// Products with a gathered matrix A: two tables of byte offsets place A[m, k] at
+// a + rows[m] + columns[k]. The windows of an image form such a matrix without a copy. Sums are in the
+// order of k.
 import { at } from "./address";
 
-/** Columns that are computed at once: two vectors. */
+/** Columns computed at once: two vectors. */
 const wide: i32 = 8;
 const narrow: i32 = 4;
 
-/** The columns of B in panels of eight, with zeros beside the last ones. */
+/** Pack the columns of B into panels of eight, padded with zeros. */
 export function packPanels(K: i32, N: i32, b: usize, to: usize): void {
   const zero = f32x4.splat(0);
   const row: usize = <usize> N << 2;
@@ -28,7 +28,7 @@ export function packPanels(K: i32, N: i32, b: usize, to: usize): void {
 }
 
 /**
- * The transposed weights of some taps in panels: row (t, n) and column c have w[taps[t], c, n].
+ * Pack the transposed weights of some taps into panels: row (t, n), column c holds w[taps[t], c, n].
  *
  * @param T number of taps
  */
@@ -47,18 +47,18 @@ export function packTransposed(T: i32, C: i32, N: i32, w: usize, taps: usize, to
 }
 
 /**
- * C = A B, plus a bias, then relu; or C += A B.
+ * C = relu(A B + bias), or C += A B.
  *
- * @param panels B as packed
- * @param places byte offsets of the rows of C, 0 for one after the other
- * @param bias address of N numbers, 0 for none
- * @param relu 1 to replace negative results by 0
+ * @param panels B, packed into panels
+ * @param outputOffsets byte offsets of the rows of C; 0 for contiguous rows
+ * @param bias address of N values; 0 for none
+ * @param relu 1 to apply relu
  * @param adds 1 to add to C
- * @param tile address of 32 numbers to work with
+ * @param tile scratch memory for 32 values
  */
 export function gatherGemm(
   M: i32, N: i32, K: i32, a: usize, rows: usize, columns: usize, panels: usize,
-  c: usize, places: usize, bias: usize, relu: i32, adds: i32, tile: usize,
+  c: usize, outputOffsets: usize, bias: usize, relu: i32, adds: i32, tile: usize,
 ): void {
   const row: usize = <usize> N << 2;
   for (let j = 0; j < N; j += wide, panels += <usize> K << 5) {
@@ -72,18 +72,18 @@ export function gatherGemm(
     }
     for (let i = 0; i < M; i += 4) {
       const count = min(4, M - i);
-      // Rows beyond the last are computed as that one, and not stored.
+      // Rows beyond the last repeat it; their results are not stored.
       const a0 = a + <usize> load<u32>(at(rows, i));
       const a1 = count > 1 ? a + <usize> load<u32>(at(rows, i + 1)) : a0;
       const a2 = count > 2 ? a + <usize> load<u32>(at(rows, i + 2)) : a0;
       const a3 = count > 3 ? a + <usize> load<u32>(at(rows, i + 3)) : a0;
       const isWhole = width == wide && count == 4 && adds == 0;
       let c0 = at(c, i * N), c1 = c0 + row, c2 = c1 + row, c3 = c2 + row;
-      if (places != 0) {
-        c0 = c + <usize> load<u32>(at(places, i));
-        if (count > 1) c1 = c + <usize> load<u32>(at(places, i + 1));
-        if (count > 2) c2 = c + <usize> load<u32>(at(places, i + 2));
-        if (count > 3) c3 = c + <usize> load<u32>(at(places, i + 3));
+      if (outputOffsets != 0) {
+        c0 = c + <usize> load<u32>(at(outputOffsets, i));
+        if (count > 1) c1 = c + <usize> load<u32>(at(outputOffsets, i + 1));
+        if (count > 2) c2 = c + <usize> load<u32>(at(outputOffsets, i + 2));
+        if (count > 3) c3 = c + <usize> load<u32>(at(outputOffsets, i + 3));
       }
       const offset: usize = <usize> j << 2;
       c0 += offset; c1 += offset; c2 += offset; c3 += offset;
@@ -104,7 +104,7 @@ export function gatherGemm(
   }
 }
 
-/** Bring a row of a tile to its place. */
+/** Store a row of a tile. */
 @inline
 function finish(from: usize, to: usize, width: i32, adds: i32): void {
   for (let n = 0; n < width; n++) {
@@ -149,7 +149,7 @@ function wideTile(
   v128.store(c3, c30); v128.store(c3, c31, 16);
 }
 
-/** As wideTile, of the first four columns. */
+/** As wideTile, for the first four columns only. */
 @inline
 function narrowTile(
   K: i32, a0: usize, a1: usize, a2: usize, a3: usize, columns: usize, b: usize,

@@ -1,21 +1,21 @@
-// Convolutions of each channel by itself, with tables as in convolution.ts.
+// Depthwise convolutions, with tables of offsets as in convolution.ts.
 import { at } from "./address";
 
 /**
- * For each window and channel the sum over T taps of what is there times the tap's weight.
+ * For each window and channel, the sum over T taps of the pixel times the weight.
  *
- * @param weights byte offsets of the rows of w that the taps have
- * @param bias address of C numbers, 0 for none
- * @param places byte offsets of the results, 0 for one after the other
+ * @param weights byte offset in w of each tap's row of weights
+ * @param bias address of C values; 0 for none
+ * @param outputOffsets byte offsets of the results; 0 for contiguous results
  */
 export function depthwise(
   M: i32, C: i32, T: i32, a: usize, rows: usize, taps: usize, weights: usize, w: usize,
-  bias: usize, y: usize, places: usize,
+  bias: usize, y: usize, outputOffsets: usize,
 ): void {
   const pixel: usize = <usize> C << 2;
   for (let i = 0; i < M; i++) {
     const from = a + <usize> load<u32>(at(rows, i));
-    const to = places != 0 ? y + <usize> load<u32>(at(places, i)) : y + <usize> i * pixel;
+    const to = outputOffsets != 0 ? y + <usize> load<u32>(at(outputOffsets, i)) : y + <usize> i * pixel;
     let c = 0;
     for (; c + 8 <= C; c += 8) {
       let sum0 = bias != 0 ? v128.load(at(bias, c)) : f32x4.splat(0);
@@ -41,7 +41,7 @@ export function depthwise(
   }
 }
 
-/** The gradient of the weights of T taps; `adds` is 1 to add to it. */
+/** Gradient of the weights of T taps; `adds` is 1 to add to `dw`. */
 export function depthwiseWeightGradient(
   M: i32, C: i32, T: i32, a: usize, rows: usize, taps: usize, dy: usize, dw: usize, adds: i32,
 ): void {
@@ -78,7 +78,7 @@ export function depthwiseWeightGradient(
   }
 }
 
-/** Each number several times, one after the other. */
+/** Repeat each value `times` times in a row. */
 export function repeat(n: i32, times: i32, from: usize, to: usize): void {
   for (let i = 0; i < n; i++, from += 4) {
     const value = load<f32>(from);
@@ -86,7 +86,7 @@ export function repeat(n: i32, times: i32, from: usize, to: usize): void {
   }
 }
 
-/** The gradient of repeat: the sum of each number's copies. */
+/** Gradient of repeat: the sum over the copies of each value. */
 export function repeatGradient(n: i32, times: i32, dy: usize, dx: usize): void {
   for (let i = 0; i < n; i++, dx += 4) {
     let sum: f32 = 0;

@@ -1,7 +1,7 @@
-// Activations of four numbers.
+// Activations of four values.
 import { erf4, exp4, one4, sigmoid4, tanh4, zero4 } from "./math";
 
-// The numbers of activationKinds in ../activations.ts.
+// Kinds of activations, as in ../activations.ts.
 export const RELU = 1;
 const RELU6 = 2, ELU = 3, SELU = 4, SIGMOID = 5, HARD_SIGMOID = 6, TANH = 7,
   SOFTPLUS = 8, SOFTSIGN = 9, SWISH = 10, LEAKY_RELU = 11, GELU = 12, GELU_NEW = 13, MISH = 14,
@@ -10,7 +10,7 @@ const RELU6 = 2, ELU = 3, SELU = 4, SIGMOID = 5, HARD_SIGMOID = 6, TANH = 7,
 const seluAlpha: f32 = 1.7580993408473768;
 const seluScale: f32 = 1.0507009873554805;
 
-/** The activation of four numbers; `alpha` is that of elu, swish and leaky relu, or a threshold. */
+/** Activation of four values. `alpha` is that of elu, swish and leaky relu, or a threshold. */
 @inline
 export function activate4(kind: i32, v: v128, alpha: f32): v128 {
   if (kind == RELU) return f32x4.max(v, zero4);
@@ -50,7 +50,7 @@ const half = f32x4.splat(0.5);
 /** One over the square root of 2. */
 const root = f32x4.splat(0.7071067811865476);
 
-/** What gelu_new takes the hyperbolic tangent of. */
+/** Argument of the hyperbolic tangent in gelu_new. */
 @inline
 function geluNewOf(x: v128): v128 {
   const cube = f32x4.mul(f32x4.splat(0.044715), f32x4.mul(x, f32x4.mul(x, x)));
@@ -70,8 +70,8 @@ function softplus4(v: v128): v128 {
 }
 
 /**
- * The gradient of an activation's input, from that of its output: `u` is the input, of those that need
- * it, `v` the output.
+ * Gradient of an activation's input, given that of its output, `g`. `u` is the input, read only by the
+ * activations that need it; `v` is the output.
  */
 @inline
 export function gradient4(kind: i32, g: v128, u: v128, v: v128, alpha: f32): v128 {
@@ -108,7 +108,7 @@ export function gradient4(kind: i32, g: v128, u: v128, v: v128, alpha: f32): v12
   }
   if (kind == GELU) {
     const z = f32x4.mul(u, root);
-    // The density of the normal distribution.
+    // Density of the normal distribution.
     const density = f32x4.mul(exp4(f32x4.neg(f32x4.mul(z, z))), f32x4.splat(0.3989422804014327));
     const share = f32x4.mul(half, f32x4.add(one4, erf4(z)));
     return f32x4.mul(g, f32x4.add(share, f32x4.mul(u, density)));

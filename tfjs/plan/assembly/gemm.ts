@@ -1,19 +1,19 @@
-// Products of matrices. C[m, n] is the sum over k, in its order, of A[m, k] * B[k, n], as tfjs's own
-// kernel adds up, so the results have the same bits.
+// Matrix products. C[m, n] is the sum of A[m, k] * B[k, n] in the order of k, as in tfjs's kernel, so
+// that the results are bit-identical.
 import { at } from "./address";
 
-/** Columns that are computed at once: two vectors. */
+/** Columns computed at once: two vectors. */
 const wide: i32 = 8;
 
 /**
- * C = A B, plus a bias, then relu.
+ * C = relu(A B + bias).
  *
- * @param rowStep distance of two rows of A, in numbers
- * @param columnStep distance of two columns of A, in numbers: a transposed A has them swapped
- * @param bias address of N numbers, 0 for none
- * @param relu 1 to replace negative results by 0
- * @param pack address of K * 8 numbers to work with
- * @param tile address of 32 numbers to work with
+ * @param rowStep stride of the rows of A, in values
+ * @param columnStep stride of the columns of A, in values; swapped with rowStep for a transposed A
+ * @param bias address of N values; 0 for none
+ * @param relu 1 to apply relu
+ * @param pack scratch memory for K * 8 values
+ * @param tile scratch memory for 32 values
  */
 export function gemm(
   M: i32, N: i32, K: i32,
@@ -29,7 +29,7 @@ export function gemm(
     const width = min(wide, N - j);
     let panel = at(b, j);
     let step = ldb;
-    // Not worth it for a few rows.
+    // Packing does not pay off for a few rows.
     if (width < wide || (K > 48 && M > 4)) {
       packPanel(K, width, panel, ldb, pack);
       panel = pack;
@@ -72,7 +72,7 @@ function copyFew(from: usize, to: usize, count: i32): void {
   for (let n = 0; n < count; n++) store<f32>(at(to, n), load<f32>(at(from, n)));
 }
 
-/** Columns of B next to each other, with zeros beside the last ones. */
+/** Pack columns of B next to each other, padded with zeros. */
 function packPanel(K: i32, width: i32, b: usize, ldb: usize, pack: usize): void {
   if (width == wide) {
     for (let k = 0; k < K; k++) {
@@ -153,7 +153,7 @@ function oneRow(
   v128.store(c, c1, 16);
 }
 
-/** A product with one column: a sum for each row. */
+/** Product with a single column. */
 function dots(M: i32, K: i32, a: usize, rowStep: i32, b: usize, c: usize, bias: usize, relu: i32): void {
   const start: f32 = bias != 0 ? load<f32>(bias) : 0;
   for (let i = 0; i < M; i++) {
@@ -177,9 +177,9 @@ function dots(M: i32, K: i32, a: usize, rowStep: i32, b: usize, c: usize, bias: 
   }
 }
 
-/** The transpose of a matrix with these rows and columns. */
+/** Transpose a matrix of `rows` x `columns`. */
 export function transpose(rows: i32, columns: i32, from: usize, to: usize): void {
-  // In squares, so that neither side leaves the cache.
+  // In square tiles, so that both matrices stay in the cache.
   const side = 16;
   for (let i0 = 0; i0 < rows; i0 += side) {
     const iEnd = min(rows, i0 + side);
@@ -194,7 +194,7 @@ export function transpose(rows: i32, columns: i32, from: usize, to: usize): void
   }
 }
 
-/** Rows that are added up at once: the fewer, the less is lost to rounding. */
+/** Rows added up at once. Short sums have smaller rounding errors. */
 const chunk: i32 = 256;
 
 /** Sums of the columns of a matrix. */

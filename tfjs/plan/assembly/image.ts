@@ -1,11 +1,11 @@
-// Images, pixel after pixel, with the channels of a pixel together.
+// Images in NHWC layout.
 import { at, copyRun } from "./address";
 
 /**
- * Copy images into larger ones, with zeros around them.
+ * Pad images with zeros.
  *
- * @param H height of the given images
- * @param PH height of the larger ones
+ * @param H height of the images
+ * @param PH height of the padded images
  */
 export function pad(
   images: i32, H: i32, W: i32, C: i32, top: i32, left: i32, PH: i32, PW: i32, from: usize, to: usize,
@@ -34,7 +34,7 @@ function clear(to: usize, bytes: usize): void {
   for (; to < end; to += 4) store<f32>(to, 0);
 }
 
-/** Copy a part of images: the reverse of pad. */
+/** Crop images: the reverse of pad. */
 export function crop(
   images: i32, H: i32, W: i32, C: i32, top: i32, left: i32, PH: i32, PW: i32, from: usize, to: usize,
 ): void {
@@ -44,7 +44,7 @@ export function crop(
   }
 }
 
-/** Each pixel as a block of SH times SW. */
+/** Repeat each pixel as a block of SH x SW pixels. */
 export function upSample(
   images: i32, H: i32, W: i32, C: i32, SH: i32, SW: i32, from: usize, to: usize,
 ): void {
@@ -58,7 +58,7 @@ export function upSample(
   }
 }
 
-/** The gradient of upSample: the sum of each block. */
+/** Gradient of upSample: the sum of each block. */
 export function upSampleGradient(
   images: i32, H: i32, W: i32, C: i32, SH: i32, SW: i32, dy: usize, dx: usize,
 ): void {

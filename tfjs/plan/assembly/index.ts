@@ -1,4 +1,4 @@
-// The kernels of compiled steps, on a memory that is given to them. build/kernels.ts compiles them to
+// Kernels of compiled steps, on an imported memory. build/kernels.ts compiles them to
 // ../kernels.generated.ts.
 export * from "./activation";
 export * from "./arrays";

@@ -1,6 +1,6 @@
-// Losses and metrics of tfjs-layers over positions: rows, or steps of rows. Each returns the sum over
-// the positions of its value times the position's weight, as float64; `d`, where it is not 0, gets
-// the gradient of that sum times `scale`.
+// Losses and metrics of tfjs-layers over positions: rows, or time steps of rows. Each returns the
+// weighted sum over the positions as float64. Unless its address is 0, `d` receives the gradient of that
+// sum times `scale`.
 import { at } from "./address";
 
 @inline
@@ -47,7 +47,7 @@ export function absoluteError(
       const e = load<f32>(p) - load<f32>(y);
       sum += <f64> abs<f32>(e);
       if (d != 0) {
-        // As tfjs's gradient of abs: the sign of 0 is -1, that of NaN NaN.
+        // As in tfjs's gradient of abs, the sign of 0 is -1 and that of NaN is NaN.
         store<f32>(d, e > 0 ? slope : e <= 0 ? -slope : e);
         d += 4;
       }
@@ -69,7 +69,7 @@ function clip(x: f32): f32 {
   return min<f32>(max<f32>(x, epsilon), almostOne);
 }
 
-/** Targets are probabilities of each class; predictions are divided by their sum first. */
+/** Targets are probabilities of the classes. Predictions are first divided by their sum. */
 export function categoricalCrossentropy(
   positions: i32, columns: i32, p: usize, y: usize, weights: usize, d: usize, scale: f32,
 ): f64 {
@@ -80,12 +80,12 @@ export function categoricalCrossentropy(
     for (let j = 0; j < columns; j++) sum += load<f32>(at(p, j));
     const weight = weightAt(weights, i);
     let loss: f64 = 0;
-    // Of the gradient of the quotients, times the quotients.
+    // Sum of the quotients times their gradients.
     let carried: f32 = 0;
     for (let j = 0; j < columns; j++) {
       const target = load<f32>(at(y, j));
       const q = load<f32>(at(p, j)) / sum;
-      // Nothing but NaN is lost with a target of 0.
+      // A target of 0 contributes nothing, unless the quotient is NaN.
       if (target != 0 || q != q) loss -= <f64> target * NativeMath.log(<f64> clip(q));
       if (d != 0) {
         const slope: f32 = isWithin(q) ? -target / q * weight * scale : 0;
@@ -104,7 +104,7 @@ export function categoricalCrossentropy(
   return total;
 }
 
-/** Targets are numbers of classes. Predictions are clipped, divided by their sum and clipped. */
+/** Targets are indices of classes. Predictions are clipped, divided by their sum and clipped. */
 export function sparseCategoricalCrossentropy(
   positions: i32, columns: i32, p: usize, y: usize, weights: usize, d: usize, scale: f32,
 ): f64 {
@@ -129,7 +129,7 @@ export function sparseCategoricalCrossentropy(
   return total;
 }
 
-/** From probabilities: their logits are made first, as tfjs does. */
+/** Predictions are probabilities, converted to logits first, as in tfjs. */
 export function binaryCrossentropy(
   positions: i32, columns: i32, p: usize, y: usize, weights: usize, d: usize, scale: f32,
 ): f64 {
@@ -153,7 +153,7 @@ export function binaryCrossentropy(
   return total;
 }
 
-/** The position of the largest number, as tfjs finds it: the first of several. */
+/** Index of the largest value; the first of equal ones, as in tfjs. */
 @inline
 function argMax(columns: i32, x: usize): i32 {
   let found = 0;
@@ -194,7 +194,7 @@ export function binaryAccuracy(positions: i32, columns: i32, p: usize, y: usize)
   return <f64> hits / <f64> columns;
 }
 
-/** The penalty of a regularizer; its gradient is added to `d`, where that is not 0. */
+/** Penalty of a regularizer. Adds its gradient to `d`, unless that is 0. */
 export function penalty(n: i32, w: usize, l1: f32, l2: f32, d: usize): f64 {
   let absolute: f64 = 0, squares: f64 = 0;
   for (let i = 0; i < n; i++, w += 4) {

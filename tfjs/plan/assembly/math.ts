@@ -1,5 +1,5 @@
-// Elementary functions on one float32 and on four, the same bits on every machine. Polynomials of
-// Cephes (Moshier), within 2 units in the last place.
+// Elementary functions of one and of four float32, bit-identical on every machine. Polynomials of
+// Cephes (Moshier), within 2 ulp.
 
 export const zero4: v128 = f32x4.splat(0);
 export const one4: v128 = f32x4.splat(1);
@@ -9,7 +9,7 @@ function polynomial(sum: v128, x: v128, next: f32): v128 {
   return f32x4.add(f32x4.mul(sum, x), f32x4.splat(next));
 }
 
-/** e to the power of x: 0 below the smallest normal number, at most 2.4e38. NaN stays NaN. */
+/** exp(x): 0 below the smallest normal number, at most 2.4e38. NaN stays NaN. */
 @inline
 export function exp4(x: v128): v128 {
   const tooSmall = f32x4.lt(x, f32x4.splat(-87.3365));
@@ -28,7 +28,7 @@ export function exp4(x: v128): v128 {
   return v128.andnot(f32x4.mul(q, power), tooSmall);
 }
 
-/** e to the power of x. */
+/** exp(x). */
 @inline
 export function exp1(x: f32): f32 {
   return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
@@ -54,7 +54,7 @@ export function tanh4(x: v128): v128 {
   return v128.bitselect(near, v128.or(far, sign), f32x4.lt(size, f32x4.splat(0.625)));
 }
 
-/** The error function, as tfjs has it: Abramowitz and Stegun 7.1.26, within 1.5e-7. */
+/** Error function, as in tfjs: Abramowitz and Stegun 7.1.26, within 1.5e-7. */
 @inline
 export function erf4(x: v128): v128 {
   const size = f32x4.abs(x);

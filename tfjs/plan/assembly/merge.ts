@@ -1,6 +1,6 @@
-// Elementwise work on two buffers, padded to vectors of four, and moving numbers about.
+// Elementwise functions of two buffers, which are padded to vectors of four, and copies.
 
-/** to = a * b; any of them may be the same buffer. */
+/** to = a * b. The buffers may be the same. */
 export function multiply(n: i32, a: usize, b: usize, to: usize): void {
   const end = a + (<usize> n << 2);
   for (; a < end; a += 16, b += 16, to += 16) {
@@ -15,7 +15,7 @@ export function scale(n: i32, factor: f32, from: usize, to: usize): void {
   for (; from < end; from += 16, to += 16) v128.store(to, f32x4.mul(v128.load(from), factors));
 }
 
-/** The larger, or the smaller, of two numbers; the first of equal ones. */
+/** Elementwise maximum, or minimum; the first of equal values. */
 export function pick(n: i32, isLarger: i32, a: usize, b: usize, to: usize): void {
   const end = a + (<usize> n << 2);
   for (; a < end; a += 16, b += 16, to += 16) {
@@ -24,7 +24,7 @@ export function pick(n: i32, isLarger: i32, a: usize, b: usize, to: usize): void
   }
 }
 
-/** Move the gradients of the numbers that `picked` has from `x` to `to`; `d` keeps the others. */
+/** Move the gradients of the values picked from `x` to `to`; `d` keeps the others. */
 export function pickGradient(n: i32, x: usize, picked: usize, d: usize, to: usize): void {
   const end = x + (<usize> n << 2);
   for (; x < end; x += 16, picked += 16, d += 16) {
@@ -38,7 +38,7 @@ export function pickGradient(n: i32, x: usize, picked: usize, d: usize, to: usiz
   }
 }
 
-/** Copy `width` numbers of each row; rows are so many numbers apart. */
+/** Copy `width` values of each row; steps are strides of rows, in values. */
 export function copyColumns(
   rows: i32, width: i32, from: usize, fromStep: i32, to: usize, toStep: i32,
 ): void {
@@ -50,7 +50,7 @@ export function copyColumns(
   }
 }
 
-/** to[row, j] = from[row, map[j]], where rows of `from` are so many numbers apart. */
+/** to[row, j] = from[row, map[j]]; `fromStep` is the stride of rows, in values. */
 export function gather(
   rows: i32, n: i32, map: usize, from: usize, fromStep: i32, to: usize,
 ): void {
@@ -64,7 +64,7 @@ export function gather(
   }
 }
 
-/** to[row, map[j]] += from[row, j], where rows of `to` are so many numbers apart. */
+/** to[row, map[j]] += from[row, j]; `toStep` is the stride of rows, in values. */
 export function scatterAdd(
   rows: i32, n: i32, map: usize, from: usize, to: usize, toStep: i32,
 ): void {

@@ -1,5 +1,5 @@
-// Random numbers of dropout and noise: a hash of a key and of the number's place, the same bits as in
-// ../../noise.ts. Buffers are padded to vectors of four.
+// Random numbers of dropout and noise: a hash of a key and an index, bit-identical to ../../noise.ts.
+// Buffers are padded to vectors of four.
 
 @inline
 function mixed4(h: v128): v128 {
@@ -10,7 +10,7 @@ function mixed4(h: v128): v128 {
   return v128.xor(h, i32x4.shr_u(h, 16));
 }
 
-/** The hashes of places i to i + 3. */
+/** Hashes of the indices i to i + 3. */
 @inline
 function hash4(i: i32, first: i32, second: i32): v128 {
   const places = i32x4.add(i32x4.splat(i), i32x4(0, 1, 2, 3));
@@ -18,7 +18,7 @@ function hash4(i: i32, first: i32, second: i32): v128 {
   return mixed4(v128.xor(mixed4(start), i32x4.splat(second)));
 }
 
-/** y = x * factor, or x * 0 where the hash is below the limit; x is 1 if its address is 0. */
+/** y = x * factor, or x * 0 if the hash is below the limit. x is 1 if its address is 0. */
 export function dropout(
   n: i32, first: i32, second: i32, limit: i32, factor: f32, x: usize, y: usize,
 ): void {
@@ -31,7 +31,7 @@ export function dropout(
   }
 }
 
-/** y = (x * kept + (kept - 1) * low) * a + b, where `kept` is 0 below the limit and 1 elsewhere. */
+/** y = (x * kept + (kept - 1) * low) * a + b; `kept` is 0 if the hash is below the limit, else 1. */
 export function alphaDropout(
   n: i32, first: i32, second: i32, limit: i32, low: f32, a: f32, b: f32, x: usize, y: usize,
 ): void {
@@ -57,7 +57,7 @@ export function gaussian(
   }
 }
 
-/** The quantile of the normal distribution that a hash stands for: Wichura's PPND7, AS 241. */
+/** Normal deviate of a hash, as a quantile: Wichura's PPND7, AS 241. */
 function normal(hash: i32): f64 {
   const u = (<f64> <u32> hash + 0.5) / 4294967296;
   const q = u - 0.5;
@@ -66,7 +66,7 @@ function normal(hash: i32): f64 {
     return q * (((59.109374720 * r + 159.29113202) * r + 50.434271938) * r + 3.3871327179) /
       (((67.187563600 * r + 78.757757664) * r + 17.895169469) * r + 1);
   }
-  // The nearer end, as an odd number of 2^33rds.
+  // Distance from the nearer end, as an odd multiple of 2^-33.
   const half: u32 = hash < 0 ? ~<u32> hash : <u32> hash;
   const odd = 2 * <f64> half + 1;
   const r = NativeMath.sqrt(-logOfShare(odd, half)) - 1.6;

@@ -1,11 +1,11 @@
-// Normalization of the columns of a matrix (of the batch) and of its rows (of a layer).
+// Normalization of the columns of a matrix (batch) and of its rows (layer).
 import { at } from "./address";
 import { columnSums } from "./gemm";
 
-/** Rows that are added up at once: the fewer, the less is lost to rounding. */
+/** Rows added up at once. Short sums have smaller rounding errors. */
 const chunk: i32 = 256;
 
-/** Means and variances of the columns. */
+/** Mean and variance of each column. */
 export function moments(rows: i32, columns: i32, x: usize, mean: usize, variance: usize): void {
   const share: f32 = 1 / <f32> rows;
   columnSums(rows, columns, x, mean);
@@ -20,9 +20,9 @@ function scale(n: i32, to: usize, by: f32): void {
 }
 
 /**
- * For each column the sum of its differences from `mean` times `d`.
+ * For each column, the sum of (x - mean) * d.
  *
- * @param d address of a matrix, 0 for the differences themselves
+ * @param d address of a matrix; 0 for x - mean itself
  */
 export function columnProducts(
   rows: i32, columns: i32, x: usize, mean: usize, d: usize, to: usize,
@@ -57,7 +57,7 @@ export function columnProducts(
   }
 }
 
-/** to = by / sqrt(variance + epsilon), where `by` may be 0 for ones. */
+/** to = by / sqrt(variance + epsilon). The address `by` may be 0 for ones. */
 export function overDeviation(n: i32, variance: usize, epsilon: f32, by: usize, to: usize): void {
   for (let i = 0; i < n; i++) {
     const factor: f32 = by != 0 ? load<f32>(at(by, i)) : 1;
@@ -65,7 +65,7 @@ export function overDeviation(n: i32, variance: usize, epsilon: f32, by: usize, 
   }
 }
 
-/** y = (x - mean) * factor + offset, for each column; `offset` may be 0 for none. */
+/** y = (x - mean) * factor + offset, by column. The address `offset` may be 0 for none. */
 export function normalize(
   rows: i32, columns: i32, x: usize, mean: usize, factor: usize, offset: usize, y: usize,
 ): void {
@@ -85,13 +85,13 @@ export function normalize(
 }
 
 /**
- * The gradient of the input of a normalization by its own moments.
+ * Gradient of the input of a normalization by the moments of the batch.
  *
- * @param inverse one over the deviations
- * @param factor these times gamma
- * @param sums of the columns of dy
- * @param products of the differences from the mean with dy
- * @param work address of twice so many numbers as there are columns
+ * @param inverse 1 / standard deviation
+ * @param factor inverse * gamma
+ * @param sums sum of dy over each column
+ * @param products sum of (x - mean) * dy over each column
+ * @param work scratch memory for 2 * columns values
  */
 export function normalizeGradient(
   rows: i32, columns: i32, x: usize, mean: usize, inverse: usize, factor: usize,
@@ -124,7 +124,7 @@ export function normalizeGradient(
   }
 }
 
-/** Each row times a row of factors. */
+/** Multiply each row by a row of factors. */
 export function scaleColumns(rows: i32, columns: i32, from: usize, factor: usize, to: usize): void {
   for (let i = 0; i < rows; i++) {
     let j = 0;
@@ -137,7 +137,7 @@ export function scaleColumns(rows: i32, columns: i32, from: usize, factor: usize
   }
 }
 
-/** to = before - (before - batch) * decay: a moving average, with the operations of tfjs. */
+/** to = before - (before - batch) * decay: a moving average, computed as in tfjs. */
 export function movingAverage(n: i32, before: usize, batch: usize, decay: f32, to: usize): void {
   for (let i = 0; i < n; i++) {
     const old = load<f32>(at(before, i));
@@ -149,10 +149,10 @@ export function movingAverage(n: i32, before: usize, batch: usize, decay: f32, t
 /**
  * Normalize each row.
  *
- * @param gamma address of a row of factors, 0 for ones
- * @param beta address of a row to add, 0 for none
- * @param means gets the means of the rows
- * @param inverses gets one over the deviations of the rows
+ * @param gamma address of a row of factors; 0 for ones
+ * @param beta address of a row of offsets; 0 for none
+ * @param means receives the mean of each row
+ * @param inverses receives 1 / standard deviation of each row
  */
 export function layerNormalize(
   rows: i32, columns: i32, x: usize, gamma: usize, beta: usize, epsilon: f32, y: usize,
@@ -180,7 +180,7 @@ export function layerNormalize(
   }
 }
 
-/** The gradient of the input of layerNormalize. */
+/** Gradient of the input of layerNormalize. */
 export function layerNormalizeGradient(
   rows: i32, columns: i32, x: usize, gamma: usize, means: usize, inverses: usize,
   dy: usize, dx: usize,
@@ -203,7 +203,7 @@ export function layerNormalizeGradient(
   }
 }
 
-/** The gradient of gamma of layerNormalize. */
+/** Gradient of gamma of layerNormalize. */
 export function layerGammaGradient(
   rows: i32, columns: i32, x: usize, means: usize, inverses: usize, dy: usize, to: usize,
 ): void {

@@ -1,7 +1,7 @@
-// Maxima and means over windows of images. What of a window is outside of an image does not count.
+// Maxima and means over windows of images. Pixels outside of the image are ignored.
 import { at } from "./address";
 
-/** Maxima of each window. NaN is never one, as in tfjs. */
+/** Maximum of each window. NaN is ignored, as in tfjs. */
 export function maxPool(
   images: i32, H: i32, W: i32, C: i32, OH: i32, OW: i32, KH: i32, KW: i32, SH: i32, SW: i32,
   top: i32, left: i32, x: usize, y: usize,
@@ -50,9 +50,9 @@ export function maxPool(
 }
 
 /**
- * The gradient of maxPool: it goes to the first of equals, or to each of them.
+ * Gradient of maxPool.
  *
- * @param all 1 to give it to each
+ * @param all 1 to pass it to each of several equal maxima, 0 to the first
  */
 export function maxPoolGradient(
   images: i32, H: i32, W: i32, C: i32, OH: i32, OW: i32, KH: i32, KW: i32, SH: i32, SW: i32,
@@ -61,11 +61,11 @@ export function maxPoolGradient(
   const pixel: usize = <usize> C << 2;
   const row = <usize> W * pixel;
   const isApart = SH >= KH && SW >= KW;
-  // Where vectors of windows leave nothing out, each pixel is written anyway.
+  // Disjoint windows that cover the image write every pixel anyway.
   if ((C & 3) != 0 || !isApart || SH > KH || SW > KW || OH * SH != H || OW * SW != W) {
     memory.fill(dx, 0, <usize> (images * H) * row);
   }
-  // What was not given away: all of it, or no more after the first.
+  // Gradient left after a maximum: all of it, or none.
   const kept = i32x4.splat(all ? -1 : 0);
   for (let b = 0; b < images; b++, x += <usize> H * row, dx += <usize> H * row) {
     for (let i = 0; i < OH; i++) {
@@ -113,7 +113,7 @@ export function maxPoolGradient(
   }
 }
 
-/** Give four gradients to where the maxima are; returns what is left of them. */
+/** Pass four gradients to the maxima; returns what is left of them. */
 @inline
 function give(x: usize, dx: usize, most: v128, left: v128, kept: v128, adds: bool): v128 {
   const isMost = f32x4.eq(v128.load(x), most);
@@ -122,7 +122,7 @@ function give(x: usize, dx: usize, most: v128, left: v128, kept: v128, adds: boo
   return v128.and(left, v128.or(kept, v128.not(isMost)));
 }
 
-/** Means of each window. */
+/** Mean of each window. */
 export function averagePool(
   images: i32, H: i32, W: i32, C: i32, OH: i32, OW: i32, KH: i32, KW: i32, SH: i32, SW: i32,
   top: i32, left: i32, x: usize, y: usize,
@@ -163,7 +163,7 @@ export function averagePool(
   }
 }
 
-/** The gradient of averagePool, as in tfjs: a window always has all of its pixels. */
+/** Gradient of averagePool. As in tfjs, it divides by the full window size even at the border. */
 export function averagePoolGradient(
   images: i32, H: i32, W: i32, C: i32, OH: i32, OW: i32, KH: i32, KW: i32, SH: i32, SW: i32,
   top: i32, left: i32, dy: usize, dx: usize,

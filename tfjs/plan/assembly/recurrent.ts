@@ -1,11 +1,11 @@
-// Steps of recurrent layers. Arrays of a step are rows that lie `step` numbers apart, those of its
-// gates `zStep`. Gates are made in place of their sums, their gradients in place of the gates; `pre`
-// keeps the sums where a gradient needs them, else it is 0. Rows with a mask of 0 keep their state.
+// Time steps of recurrent layers. Rows of states are `step` values apart, rows of gates `zStep`. Gates
+// overwrite their pre-activations, gradients overwrite the gates. `pre` keeps the pre-activations if the
+// gradient needs them, otherwise it is 0. Rows with a mask of 0 keep their state.
 import { activate4, gradient4 } from "./functions";
 import { at } from "./address";
 import { one4, zero4 } from "./math";
 
-/** Four numbers, or the last few of a row. */
+/** Load four values, or the last few of a row. */
 @inline
 function load4(from: usize, count: i32): v128 {
   return count >= 4 ? v128.load(from) : loadFew(from, count);
@@ -38,7 +38,7 @@ function gradient(kind: i32, g: v128, u: v128, v: v128): v128 {
   return gradient4(kind, g, u, v, 1);
 }
 
-/** A gate: its sum and what the last state adds to it, activated. */
+/** A gate: the activation of its sum plus the product of the previous state. */
 @inline
 function gate(kind: i32, z: usize, pre: usize, sums: usize, offset: i32, count: i32): v128 {
   let sum = load4(at(z, offset), count);
@@ -47,7 +47,7 @@ function gate(kind: i32, z: usize, pre: usize, sums: usize, offset: i32, count: 
   return activation(kind, sum);
 }
 
-/** The gradient of a gate's sum. */
+/** Gradient of a gate's pre-activation. */
 @inline
 function gateGradient(kind: i32, g: v128, v: v128, pre: usize, offset: i32, count: i32): v128 {
   return gradient(kind, g, pre != 0 ? load4(at(pre, offset), count) : zero4, v);
@@ -58,14 +58,14 @@ function isMasked(mask: usize): bool {
   return mask != 0 && load<f32>(mask) == 0;
 }
 
-/** What a row has that is masked: the last state, as the next one and as the output. */
+/** A masked row: the previous state becomes the next state and the output. */
 function keepState(units: i32, h: usize, hNext: usize, y: usize): void {
   const bytes = <usize> units << 2;
   memory.copy(hNext, h, bytes);
   if (y != 0) memory.copy(y, h, bytes);
 }
 
-/** A step of LSTM: gates i, f, c, o. `a` gets the activation of the next carry. */
+/** A time step of LSTM with gates i, f, c, o. `a` receives the activation of the next carry. */
 export function lstm(
   rows: i32, units: i32, gateKind: i32, kind: i32, zStep: i32, step: i32, nextStep: i32,
   z: usize, pre: usize, sums: usize, mask: usize, maskStep: i32,
@@ -111,8 +111,9 @@ export function lstm(
 }
 
 /**
- * The gradient of a step of LSTM. `dh` and `dc` are those of the states after it, `dy` that of its
- * output, or 0. `dc` becomes that of the carry before it; `kept` gets what of `dh` passes it by.
+ * Gradient of a time step of LSTM. `dh` and `dc` are the gradients of the states after it, `dy` that of
+ * its output, or 0. `dc` is overwritten by that of the carry before it. `kept` receives the part of `dh`
+ * that bypasses a masked row.
  */
 export function lstmGradient(
   rows: i32, units: i32, gateKind: i32, kind: i32, zStep: i32, step: i32,
@@ -159,7 +160,7 @@ export function lstmGradient(
   }
 }
 
-/** The gates z and r of a step of GRU, and the state times r. */
+/** Gates z and r of a time step of GRU, and the state times r. */
 export function gruGates(
   rows: i32, units: i32, gateKind: i32, zStep: i32, step: i32,
   z: usize, pre: usize, sums: usize, h: usize, rh: usize,
@@ -182,7 +183,7 @@ export function gruGates(
   }
 }
 
-/** The new state of a step of GRU, between the last one and the third gate. */
+/** Next state of a time step of GRU: interpolates between the previous state and the third gate. */
 export function gruState(
   rows: i32, units: i32, kind: i32, zStep: i32, step: i32, nextStep: i32,
   z: usize, pre: usize, sums: usize, mask: usize, maskStep: i32,
@@ -214,7 +215,7 @@ export function gruState(
   }
 }
 
-/** The gradients of gruState: those of z and of the third gate's sum, which `d3` gets too. */
+/** Gradients of gruState: of z, and of the third gate's pre-activation, also written to `d3`. */
 export function gruStateGradient(
   rows: i32, units: i32, gateKind: i32, kind: i32, zStep: i32, step: i32,
   z: usize, pre: usize, mask: usize, maskStep: i32,
@@ -253,7 +254,7 @@ export function gruStateGradient(
   }
 }
 
-/** The gradient of r, from `drh`, that of the state times r. */
+/** Gradient of r, given `drh`, that of the state times r. */
 export function gruGatesGradient(
   rows: i32, units: i32, gateKind: i32, zStep: i32, step: i32,
   z: usize, pre: usize, h: usize, drh: usize, kept: usize,
@@ -276,7 +277,7 @@ export function gruGatesGradient(
   }
 }
 
-/** A step of SimpleRNN. */
+/** A time step of SimpleRNN. */
 export function simpleRecurrent(
   rows: i32, units: i32, kind: i32, step: i32, nextStep: i32,
   z: usize, pre: usize, sums: usize, mask: usize, maskStep: i32,
@@ -302,7 +303,7 @@ export function simpleRecurrent(
   }
 }
 
-/** The gradient of a step of SimpleRNN; `kept` gets what of `dh` passes it by. */
+/** Gradient of a time step of SimpleRNN. `kept` receives the part of `dh` that bypasses a masked row. */
 export function simpleRecurrentGradient(
   rows: i32, units: i32, kind: i32, step: i32,
   z: usize, pre: usize, mask: usize, maskStep: i32, dh: usize, dy: usize, kept: usize,

@@ -1,11 +1,12 @@
-// Embeddings, and masks: 1 for the steps that count, 0 for the others.
+// Embeddings, and masks: 1 for each time step that counts, 0 otherwise.
 import { at } from "./address";
 
 /**
- * Rows of a table by their numbers.
+ * Look up rows of a table.
  *
- * @param mask gets 0 for the number 0, 1 for others; 0 for none
- * @returns the place of the first number that the table does not have, -1 if it has all
+ * @param numbers indices of the rows
+ * @param mask receives 0 for index 0, 1 for any other; 0 for no mask
+ * @returns the position of the first index outside of the table; -1 if there is none
  */
 export function embed(
   n: i32, columns: i32, count: i32, numbers: usize, table: usize, to: usize, mask: usize,
@@ -21,7 +22,7 @@ export function embed(
   return -1;
 }
 
-/** Add the gradients of rows to those of the table. */
+/** Add the gradients of looked up rows to that of the table. */
 export function embedGradient(n: i32, columns: i32, numbers: usize, from: usize, to: usize): void {
   const bytes = <usize> columns << 2;
   for (let i = 0; i < n; i++) {
@@ -34,7 +35,7 @@ export function embedGradient(n: i32, columns: i32, numbers: usize, from: usize,
   }
 }
 
-/** The steps of which a number is not `value`. */
+/** Mask of the time steps that have a value other than `value`. */
 export function maskSteps(steps: i32, columns: i32, value: f32, x: usize, mask: usize): void {
   for (let i = 0; i < steps; i++, mask += 4) {
     let counts: f32 = 0;
@@ -43,7 +44,7 @@ export function maskSteps(steps: i32, columns: i32, value: f32, x: usize, mask: 
   }
 }
 
-/** A mask as weights of its steps, whose mean is 1, times other weights. */
+/** Weights of the time steps: the mask, scaled to a mean of 1, times the sample weights. */
 export function maskWeights(n: i32, mask: usize, weights: usize, to: usize): void {
   let sum: f32 = 0;
   for (let i = 0; i < n; i++) sum += load<f32>(at(mask, i));
@@ -53,7 +54,7 @@ export function maskWeights(n: i32, mask: usize, weights: usize, to: usize): voi
   }
 }
 
-/** y = x times the number of each row. */
+/** y = x times the factor of each row. */
 export function scaleRows(rows: i32, columns: i32, factors: usize, x: usize, y: usize): void {
   for (let i = 0; i < rows; i++, factors += 4) {
     const factor = load<f32>(factors);

@@ -48,7 +48,7 @@ export function planELU(
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
-  // TensorFlow.js computes the function with alpha 1 whatever is given.
+  // TensorFlow.js computes ELU with alpha 1 regardless of the option.
   if (alpha !== 1) throw new PlanError(`ELU with alpha ${alpha} is not compiled`);
   return plan(activationNamed("elu"), input, builder);
 }
@@ -72,12 +72,12 @@ export function planPReLU(
   const { size, shape } = input;
   const alpha = builder.weight(layer.alpha);
   const output = builder.value(shape, [input, alpha]);
-  // An alpha that axes share is spread over all of a row.
+  // With shared axes, alpha is broadcast to the shape of a row.
   const index = alpha.size === size
     ? undefined
     : builder.constants(Int32Array.from(sharedIndex(shape, alpha.shape)));
   const spread = index && builder.fixed(size);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   const alphaGradient = builder.weightGradientOf(alpha);
   const spreadGradient = alphaGradient && (index ? builder.fixed(size) : alphaGradient);
   return {
@@ -85,21 +85,14 @@ export function planPReLU(
     operation: {
       forward(rows) {
         if (spread) kernels.spread(size, alpha.data.address, index.address, spread.address);
-        const { address } = spread ?? alpha.data;
-        kernels.prelu(rows, size, input.data.address, address, output.data.address);
+        const { address: a } = spread ?? alpha.data;
+        kernels.prelu(rows, size, input.data.address, a, output.data.address);
       },
       backward(rows) {
-        const { address } = spread ?? alpha.data;
-        const [dx, da] = [to?.address ?? 0, spreadGradient?.address ?? 0];
-        kernels.preluGradient(
-          rows,
-          size,
-          input.data.address,
-          address,
-          output.gradient.address,
-          dx,
-          da,
-        );
+        const { address: a } = spread ?? alpha.data;
+        const { gradient: { address: dy } } = output;
+        const [dx, da] = [inputGradient?.address ?? 0, spreadGradient?.address ?? 0];
+        kernels.preluGradient(rows, size, input.data.address, a, dy, dx, da);
         if (index && alphaGradient) {
           kernels.spreadGradient(size, alpha.size, da, index.address, alphaGradient.address);
         }
@@ -108,7 +101,7 @@ export function planPReLU(
   };
 }
 
-/** For each number of a shape the one that it has in another, whose axes may be of size 1. */
+/** Index of each value of `shape` in an array of the shape `shared`, whose axes may have size 1. */
 function sharedIndex(shape: readonly number[], shared: readonly number[]): number[] {
   return shape.reduce<number[]>(
     (index, size, axis) =>
@@ -132,12 +125,13 @@ export function planSoftmax(
 }
 
 /**
- * Where a layer with an activation puts its sums, and what follows.
+ * The activation of a layer.
  *
- * @returns `isRelu` if the sums may get it where they are computed
+ * @returns the block for the pre-activations, the operation that follows, and `isRelu` if the kernel
+ *   that computes the sums can apply it
  */
-export function activated(given: Activation | null, output: Value, builder: Builder) {
-  const activation = planActivation(given);
+export function activated(layerActivation: Activation | null, output: Value, builder: Builder) {
+  const activation = planActivation(layerActivation);
   const sums = activation?.needsInput ? builder.perRow(output.size) : output.data;
   const activate = activation && activationOperation(builder, activation, {
     size: output.size,
@@ -159,14 +153,16 @@ function plan(activation: PlannedActivation, input: Value, builder: Builder): Pl
     output: output.data,
     gradient: output.gradient,
   });
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   return {
     outputs: [output],
     operation: {
       forward,
       backward(rows) {
         backward(rows);
-        if (to !== undefined) kernels.copy(rows * input.size, output.gradient.address, to.address);
+        if (inputGradient !== undefined) {
+          kernels.copy(rows * input.size, output.gradient.address, inputGradient.address);
+        }
       },
     },
   };

@@ -4,10 +4,10 @@ import { around, planAgrees, planThrows } from "../fixtures.ts";
 
 const { layers } = tf;
 
-describe("Planned layers of activations", () => {
+describe("Compiled activation layers", () => {
   const names = ["gelu", "gelu_new", "mish", "relu", "selu", "softmax", "swish", "linear"];
   for (const activation of names as "elu"[]) {
-    it(`activation ${activation} computes what TensorFlow.js does`, () =>
+    it(`Activation with ${activation} matches TensorFlow.js`, () =>
       planAgrees(activation, around([3, 5], () => layers.activation({ activation })), {
         input: (shape, random) =>
           tf.tidy(() =>
@@ -30,10 +30,9 @@ describe("Planned layers of activations", () => {
     "prelu that shares all axes": () => layers.prelu({ sharedAxes: [1, 2, 3] } as object),
   };
   for (const [name, layer] of Object.entries(table)) {
-    it(`${name} computes what TensorFlow.js does`, () =>
-      planAgrees(name, around([3, 2, 5], layer)));
+    it(`${name} matches TensorFlow.js`, () => planAgrees(name, around([3, 2, 5], layer)));
   }
 
-  it("with other limits are left to TensorFlow.js", () =>
+  it("ReLU with a maxValue other than 6 is not compiled", () =>
     planThrows(around([3], () => layers.reLU({ maxValue: 2 })), /maxValue 2 is not compiled/));
 });

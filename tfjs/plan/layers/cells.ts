@@ -3,7 +3,7 @@ import { type Block, type Builder, type LayerVariable, PlanError } from "../buil
 import { indices } from "./rearrange.ts";
 import { multiply, multiplyStrided } from "../matrices.ts";
 
-/** What a recurrent layer of TensorFlow.js repeats. */
+/** Cell of a recurrent layer of TensorFlow.js. */
 export interface RecurrentCell {
   units: number;
   kernel: LayerVariable;
@@ -16,40 +16,40 @@ export interface RecurrentCell {
   dropoutFunc?: unknown;
 }
 
-/** A step of all rows. Addresses are of the first row's numbers. */
+/** A time step of all rows. Addresses are those of the first row. */
 export interface CellStep {
   rows: number;
-  /** Position of the step in the input. */
+  /** Index of the time step in the input. */
   time: number;
-  /** Whether there is a state before it; otherwise that is zero. */
+  /** Whether a time step precedes it. Otherwise, the state is zero. */
   hasState: boolean;
-  /** The output, or its gradient, in the sequence; 0 for none. */
+  /** Address of the output or its gradient in the sequence; 0 for none. */
   y: number;
-  /** The mask; 0 for none. Its rows are as long as the input. */
+  /** Address of the mask; 0 for none. Its rows have the length of the input. */
   mask: number;
 }
 
-/** Where the next states of a step are written. */
+/** Where a time step writes its states. */
 export interface NextStates {
-  /** Addresses, in the order of the states. */
+  /** Address of each state. */
   addresses: number[];
-  /** Distance of two rows. */
+  /** Distance between rows, in values. */
   rowStride: number;
 }
 
 /**
- * A cell in a plan. Blocks have the numbers of all steps in each row. `z` are the products of the
- * inputs, which become the gates, then the gradients of the products.
+ * A cell of a plan. Each row of a block holds all time steps. `z` holds the products of the inputs,
+ * overwritten by the gates, then by the gradients of the products.
  */
 export interface PlannedCell {
-  /** The states before each step, the output first. */
+  /** The states before each time step. The first is the output. */
   states: Block[];
-  /** Compute a step. */
+  /** Compute a time step. */
   forward(step: CellStep, next: NextStates): void;
   /** Called before the first `backward` of a batch. */
   beginBackward(): void;
-  /** The gradients of the states after a step, `d`, become those of the states before it. */
-  backward(step: CellStep, d: Block[]): void;
+  /** Replace `stateGradients` after a time step by those before it. */
+  backward(step: CellStep, stateGradients: Block[]): void;
   /** Compute the gradient of the recurrent weights. */
   weightGradient(rows: number, to: Block): void;
 }
@@ -61,12 +61,12 @@ type PlanCell = (
     steps: number;
     z: Block;
     isMasked: boolean;
-    /** What the state of a row is multiplied with before the weights; undefined for nothing. */
+    /** Dropout factors of the states; undefined for none. */
     factors: Block | undefined;
   },
 ) => PlannedCell;
 
-/** The states as they are multiplied with the weights. */
+/** The states after their dropout. */
 function planStateDropout(
   builder: Builder,
   h: Block,
@@ -77,7 +77,7 @@ function planStateDropout(
   const size = steps * units;
   if (factors === undefined) {
     return {
-      ofStep: (_: number, at: number) => ({ at, step: size }),
+      ofStep: (_: number, address: number) => ({ address, step: size }),
       ofAll: (_: number) => h,
       backward: (_: number, _dh: Block) => {},
     };
@@ -86,17 +86,17 @@ function planStateDropout(
   const [all, spread] = [size, size].map((one) => builder.perRow(one));
   const map = builder.constants(indices([steps, units], [0, 1]));
   return {
-    ofStep(rows: number, at: number) {
-      kernels.copyColumns(rows, units, at, size, one.address, units);
+    ofStep(rows: number, address: number) {
+      kernels.copyColumns(rows, units, address, size, one.address, units);
       kernels.multiply(rows * units, one.address, factors.address, one.address);
-      return { at: one.address, step: units };
+      return { address: one.address, step: units };
     },
     ofAll(rows: number) {
       kernels.gather(rows, size, map.address, factors.address, units, spread.address);
       kernels.multiply(rows * size, h.address, spread.address, all.address);
       return all;
     },
-    /** The gradient of the state from that of its product with the factors. */
+    /** Multiply the gradient by the factors. */
     backward: (rows: number, dh: Block) =>
       kernels.multiply(rows * units, dh.address, factors.address, dh.address),
   };
@@ -123,13 +123,14 @@ const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked, factors }) => {
       const [zAt, hAt] = [stepAt(z, time, width), stepAt(h, time, units)];
       if (hasState) {
         const read = reading.ofStep(rows, hAt);
-        product(rows, read.at, read.step, weight.data.address, sums.address);
+        product(rows, read.address, read.step, weight.data.address, sums.address);
       }
       // deno-fmt-ignore
       kernels.lstm(
         rows, units, gateKind, kind, zStep, step, next.rowStride,
         zAt, stepAt(pre, time, width), hasState ? sums.address : 0, mask, steps,
-        hAt, stepAt(c, time, units), stepAt(active, time, units), next.addresses[0], next.addresses[1], y,
+        hAt, stepAt(c, time, units), stepAt(active, time, units),
+        next.addresses[0], next.addresses[1], y,
       );
     },
     beginBackward: () => kernels.transpose(units, width, weight.data.address, transposed.address),
@@ -138,7 +139,8 @@ const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked, factors }) => {
       // deno-fmt-ignore
       kernels.lstmGradient(
         rows, units, gateKind, kind, zStep, step, zAt, stepAt(pre, time, width), mask, steps,
-        stepAt(c, time, units), stepAt(active, time, units), dh.address, dc.address, y, kept?.address ?? 0,
+        stepAt(c, time, units), stepAt(active, time, units),
+        dh.address, dc.address, y, kept?.address ?? 0,
       );
       if (!hasState) return;
       back(rows, zAt, zStep, transposed.address, dh.address);
@@ -169,12 +171,12 @@ const planSimple: PlanCell = (cell, builder, { steps, z, isMasked, factors }) =>
       const [zAt, hAt] = [stepAt(z, time, units), stepAt(h, time, units)];
       if (hasState) {
         const read = reading.ofStep(rows, hAt);
-        product(rows, read.at, read.step, weight.data.address, sums.address);
+        product(rows, read.address, read.step, weight.data.address, sums.address);
       }
       // deno-fmt-ignore
       kernels.simpleRecurrent(
-        rows, units, kind, step, next.rowStride, zAt, stepAt(pre, time, units), hasState ? sums.address : 0,
-        mask, steps, hAt, next.addresses[0], y,
+        rows, units, kind, step, next.rowStride,
+        zAt, stepAt(pre, time, units), hasState ? sums.address : 0, mask, steps, hAt, next.addresses[0], y,
       );
     },
     beginBackward: () => kernels.transpose(units, units, weight.data.address, transposed.address),
@@ -202,7 +204,7 @@ const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
   const [kind, gateKind] = [kindOf(cell.activation), kindOf(cell.recurrentActivation)];
   const weight = builder.weight(cell.recurrentKernel);
   const pre = reservePreActivations(cell, builder, zStep);
-  // The state is multiplied with the weights of two gates; its product with r with those of one.
+  // The state is multiplied by the weights of two gates, its product with r by those of the third.
   const [h, rh] = [step, step].map((size) => builder.perRow(size));
   const [two, one] = [2 * units, units].map((columns) => builder.fixed(units * columns));
   const sums = builder.perRow(2 * units);
@@ -248,7 +250,7 @@ const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
         rows, units, gateKind, kind, zStep, step, zAt, preAt, mask, steps,
         hAt, dh.address, y, d3.address, kept.address,
       );
-      // Rows of the transposed weights: two gates, then the third.
+      // The transposed weights hold the rows of two gates, then those of the third.
       square(rows, d3.address, units, transposed.address + 8 * units * units, drh.address);
       // deno-fmt-ignore
       kernels.gruGatesGradient(
@@ -262,24 +264,24 @@ const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
       const M = rows * steps;
       [h, rh].forEach((states, i) => {
         const columns = i === 0 ? 2 * units : units;
-        const [from, at] = [z.address + i * 8 * units, to.address + i * 8 * units];
+        const [from, column] = [z.address + i * 8 * units, to.address + i * 8 * units];
         kernels.copyColumns(M, columns, from, width, parts[i].address, columns);
         const part = i === 0 ? two : one;
         wholes[i].weightGradient(M, states, parts[i], part);
-        kernels.copyColumns(units, columns, part.address, columns, at, width);
+        kernels.copyColumns(units, columns, part.address, columns, column, width);
       });
     },
   };
 };
 
-/** How cells are planned, by the class of their layer, with their number of gates. */
+/** Planner and number of gates of each cell, by the `className` of its layer. */
 export const cellPlanners: Readonly<Record<string, { gates: number; plan: PlanCell }>> = {
   GRU: { gates: 3, plan: planGRU },
   LSTM: { gates: 4, plan: planLSTM },
   SimpleRNN: { gates: 1, plan: planSimple },
 };
 
-/** Where the sums of gates are kept, if gradients need them. */
+/** Block for the pre-activations of the gates, if the gradients need them. */
 function reservePreActivations(
   cell: RecurrentCell,
   builder: Builder,
@@ -289,7 +291,11 @@ function reservePreActivations(
   return isNeeded ? builder.perRow(size) : undefined;
 }
 
-/** Address of a step's numbers, of which a step has so many in each row; 0 without a block. */
+/**
+ * Address of a time step; 0 without a block.
+ *
+ * @param width values of a time step
+ */
 function stepAt(block: Block | undefined, time: number, width: number): number {
   return block === undefined ? 0 : block.address + time * width * 4;
 }

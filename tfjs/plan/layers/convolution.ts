@@ -5,7 +5,7 @@ import { type Axes, axisOf, flatAxis } from "../windows.ts";
 import { activated } from "./activation.ts";
 import type { PlannedLayer } from "./types.ts";
 
-/** The fields that the convolutions of TensorFlow.js have. */
+/** Fields shared by the convolutional layers of TensorFlow.js. */
 export interface ConvolutionLayer {
   kernelSize: number[];
   strides: number[];
@@ -38,8 +38,8 @@ export function planConvolution(
     outputs: [output],
     operation: {
       forward(rows) {
-        const at = bias?.data.address ?? 0;
-        convolution.forward(rows, input.data, kernel.data, sums, at, isRelu);
+        const biasAddress = bias?.data.address ?? 0;
+        convolution.forward(rows, input.data, kernel.data, sums, biasAddress, isRelu);
         if (!isRelu) activate?.forward(rows);
       },
       backward(rows) {
@@ -55,7 +55,7 @@ export function planConvolution(
   };
 }
 
-/** `tf.layers.conv2dTranspose`: what the gradient of a convolution computes. */
+/** `tf.layers.conv2dTranspose`: the gradient of a convolution with respect to its input. */
 export function planTransposedConvolution(
   layer: ConvolutionLayer,
   [input]: Value[],
@@ -64,7 +64,7 @@ export function planTransposedConvolution(
   checkChannels(layer);
   const kernel = builder.weight(layer.kernel);
   const [N, C] = kernel.shape.slice(-2);
-  // The axes of the convolution that it transposes.
+  // Axes of the convolution whose gradient it is.
   const axes = layer.kernelSize.map((size, i) => {
     const stride = layer.strides[i];
     const taken = layer.padding === "same" ? 0 : Math.max(size - stride, 0);
@@ -103,7 +103,11 @@ export function planTransposedConvolution(
   };
 }
 
-/** The axes of a layer's windows on an input. */
+/**
+ * The axes of a layer's windows on an input.
+ *
+ * @throws PlanError for `channelsFirst` and for windows larger than the input
+ */
 export function axesOf(
   layer: Pick<ConvolutionLayer, "kernelSize" | "strides" | "padding" | "dataFormat"> & {
     dilationRate?: number[];
@@ -119,12 +123,16 @@ export function axesOf(
   return (axes.length === 1 ? [flatAxis, axes[0]] : axes) as unknown as Axes;
 }
 
-/** The shape of a row of what windows on an input give. */
+/** Shape of one row of the output. */
 export function outputShape({ shape }: Value, axes: Axes, channels: number): number[] {
   return [...axes.slice(3 - shape.length).map(({ output }) => output), channels];
 }
 
-/** Assert that a layer has its channels last. */
+/**
+ * Check that a layer has its channels last.
+ *
+ * @throws PlanError for `channelsFirst`
+ */
 export function checkChannels({ dataFormat }: { dataFormat?: string | null }): void {
   if (dataFormat === "channelsFirst") throw new PlanError("channelsFirst is not compiled");
 }

@@ -5,7 +5,7 @@ import { around, planAgrees, planThrows } from "../fixtures.ts";
 const { layers } = tf;
 type Conv = Parameters<typeof layers.conv2d>[0];
 
-describe("A planned Conv2D", () => {
+describe("A compiled Conv2D", () => {
   const table: [shape: number[], Conv][] = [
     [[5, 5, 1], { filters: 8, kernelSize: 3 }],
     [[6, 4, 3], { filters: 5, kernelSize: [2, 3], padding: "same" }],
@@ -19,13 +19,13 @@ describe("A planned Conv2D", () => {
     [[30, 31, 1], { filters: 3, kernelSize: 2, strides: 1 }],
   ];
   for (const [shape, args] of table) {
-    it(`of [${shape}] with ${JSON.stringify(args)} computes what TensorFlow.js does`, () =>
+    it(`Conv2D of [${shape}] with ${JSON.stringify(args)} matches TensorFlow.js`, () =>
       planAgrees("conv2d", around(shape, () => layers.conv2d(args))));
   }
 
   const activations = ["relu", "elu", "sigmoid", "swish", "softmax"] as const;
   for (const activation of activations) {
-    it(`with ${activation} computes what TensorFlow.js does`, () =>
+    it(`Conv2D with ${activation} matches TensorFlow.js`, () =>
       planAgrees(activation, () =>
         tf.sequential({
           layers: [
@@ -35,7 +35,7 @@ describe("A planned Conv2D", () => {
         })));
   }
 
-  it("with channels first is left to TensorFlow.js", () =>
+  it("Conv2D with channelsFirst is not compiled", () =>
     planThrows(
       () =>
         tf.sequential({
@@ -52,7 +52,7 @@ describe("A planned Conv2D", () => {
     ));
 });
 
-describe("A planned Conv1D", () => {
+describe("A compiled Conv1D", () => {
   type Series = Parameters<typeof layers.conv1d>[0];
   const table: [shape: number[], Series][] = [
     [[9, 2], { filters: 5, kernelSize: 3, activation: "relu" }],
@@ -60,12 +60,12 @@ describe("A planned Conv1D", () => {
     [[11, 1], { filters: 2, kernelSize: 3, dilationRate: 3 }],
   ];
   for (const [shape, args] of table) {
-    it(`of [${shape}] with ${JSON.stringify(args)} computes what TensorFlow.js does`, () =>
+    it(`Conv1D of [${shape}] with ${JSON.stringify(args)} matches TensorFlow.js`, () =>
       planAgrees("conv1d", around(shape, () => layers.conv1d(args))));
   }
 });
 
-describe("A planned Conv2DTranspose", () => {
+describe("A compiled Conv2DTranspose", () => {
   const table: [shape: number[], Conv][] = [
     [[3, 4, 2], { filters: 5, kernelSize: 3 }],
     [[4, 3, 9], { filters: 3, kernelSize: [2, 3], strides: 2, padding: "same" }],
@@ -73,7 +73,7 @@ describe("A planned Conv2DTranspose", () => {
     [[2, 5, 3], { filters: 2, kernelSize: 4, strides: [2, 1], activation: "tanh", useBias: false }],
   ];
   for (const [shape, args] of table) {
-    it(`of [${shape}] with ${JSON.stringify(args)} computes what TensorFlow.js does`, () =>
+    it(`Conv2DTranspose of [${shape}] with ${JSON.stringify(args)} matches TensorFlow.js`, () =>
       planAgrees("conv2dTranspose", around(shape, () => layers.conv2dTranspose(args))));
   }
 });

@@ -10,7 +10,7 @@ interface Dense {
   activation: Activation | null;
 }
 
-/** `tf.layers.dense`, on inputs of any rank. */
+/** `tf.layers.dense`, for inputs of any rank. */
 export function planDense(layer: Dense, [input]: Value[], builder: Builder): PlannedLayer {
   const { kernels } = builder;
   const kernel = builder.weight(layer.kernel);
@@ -27,8 +27,8 @@ export function planDense(layer: Dense, [input]: Value[], builder: Builder): Pla
     outputs: [output],
     operation: {
       forward(rows) {
-        const at = bias?.data.address ?? 0;
-        product.forward(rows * positions, input.data, kernel.data, sums, at, isRelu);
+        const biasAddress = bias?.data.address ?? 0;
+        product.forward(rows * positions, input.data, kernel.data, sums, biasAddress, isRelu);
         if (!isRelu) activate?.forward(rows);
       },
       backward(rows) {

@@ -4,10 +4,10 @@ import { planAgrees } from "../fixtures.ts";
 
 const { layers } = tf;
 
-describe("A planned Dense", () => {
+describe("A compiled Dense", () => {
   const shapes: [number[], number][] = [[[1], 1], [[5], 3], [[9], 17], [[4, 6], 8], [[2, 3, 5], 4]];
   for (const [inputShape, units] of shapes) {
-    it(`of [${inputShape}] to ${units} units computes what TensorFlow.js does`, () =>
+    it(`Dense of [${inputShape}] to ${units} units matches TensorFlow.js`, () =>
       planAgrees("dense", () =>
         tf.sequential({
           layers: [
@@ -20,7 +20,7 @@ describe("A planned Dense", () => {
   const activations = ["elu", "hardSigmoid", "linear", "relu", "relu6", "selu", "sigmoid"]
     .concat(["softmax", "softplus", "softsign", "tanh", "swish"]);
   for (const activation of activations as "elu"[]) {
-    it(`with ${activation} computes what TensorFlow.js does`, () =>
+    it(`Dense with ${activation} matches TensorFlow.js`, () =>
       planAgrees(activation, () =>
         tf.sequential({
           layers: [
@@ -30,7 +30,7 @@ describe("A planned Dense", () => {
         })));
   }
 
-  it("that is called twice has the sum of both gradients", () =>
+  it("Dense adds up the gradients of its calls", () =>
     planAgrees("shared", () => {
       const shared = layers.dense({ units: 4, activation: "tanh" });
       const inputs = tf.input({ shape: [4] });

@@ -14,7 +14,7 @@ interface SeparableLayer extends DepthwiseLayer {
   pointwiseKernel: LayerVariable;
 }
 
-/** `tf.layers.depthwiseConv2d`; TensorFlow.js takes no notice of its `dilationRate`. */
+/** `tf.layers.depthwiseConv2d`. TensorFlow.js ignores its `dilationRate`. */
 export function planDepthwise(
   layer: DepthwiseLayer,
   [input]: Value[],
@@ -23,11 +23,11 @@ export function planDepthwise(
   const axes = axesOf({ ...layer, dilationRate: undefined }, input.shape);
   const kernel = builder.weight(layer.depthwiseKernel);
   const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
-  const [C, times] = kernel.shape.slice(-2);
-  const N = C * times;
+  const [C, multiplier] = kernel.shape.slice(-2);
+  const N = C * multiplier;
   const output = builder.value(outputShape(input, axes, N), [input, kernel, bias]);
   const { sums, activate } = activated(layer.activation, output, builder);
-  const depthwise = repeatedDepthwise(builder, axes, input, times);
+  const depthwise = multipliedDepthwise(builder, axes, input, multiplier);
   const inputGradient = builder.gradientOf(input);
   const kernelGradient = builder.weightGradientOf(kernel);
   const biasGradient = bias && builder.weightGradientOf(bias);
@@ -53,7 +53,7 @@ export function planDepthwise(
   };
 }
 
-/** `tf.layers.separableConv2d`: a depthwise convolution, then a product of its channels. */
+/** `tf.layers.separableConv2d`: a depthwise, then a pointwise convolution. */
 export function planSeparable(
   layer: SeparableLayer,
   [input]: Value[],
@@ -64,58 +64,60 @@ export function planSeparable(
   const depths = builder.weight(layer.depthwiseKernel);
   const points = builder.weight(layer.pointwiseKernel);
   const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
-  const [C, times] = depths.shape.slice(-2);
-  const [K, N] = [C * times, points.shape.at(-1)!];
+  const [C, multiplier] = depths.shape.slice(-2);
+  const [K, N] = [C * multiplier, points.shape.at(-1)!];
   const output = builder.value(outputShape(input, axes, N), [input, depths, points, bias]);
   const { sums, isRelu, activate } = activated(layer.activation, output, builder);
   const positions = output.size / N;
-  const between = builder.perRow(positions * K);
-  const depthwise = repeatedDepthwise(builder, axes, input, times);
+  const hidden = builder.perRow(positions * K);
+  const depthwise = multipliedDepthwise(builder, axes, input, multiplier);
   const product = multiply(builder, K, N);
   const inputGradient = builder.gradientOf(input);
   const depthsGradient = builder.weightGradientOf(depths);
   const pointsGradient = builder.weightGradientOf(points);
   const biasGradient = bias && builder.weightGradientOf(bias);
-  const needsBetween = Boolean(inputGradient || depthsGradient);
-  const betweenGradient = builder.isTraining ? builder.perRow(positions * K) : between;
+  const needsHidden = Boolean(inputGradient || depthsGradient);
+  const hiddenGradient = builder.isTraining ? builder.perRow(positions * K) : hidden;
   return {
     outputs: [output],
     operation: {
       forward(rows) {
-        depthwise.forward(rows, depths.data, between, 0);
-        const at = bias?.data.address ?? 0;
-        product.forward(rows * positions, between, points.data, sums, at, isRelu);
+        depthwise.forward(rows, depths.data, hidden, 0);
+        const biasAddress = bias?.data.address ?? 0;
+        product.forward(rows * positions, hidden, points.data, sums, biasAddress, isRelu);
         if (!isRelu) activate?.forward(rows);
       },
       backward(rows) {
         activate?.backward(rows);
         const M = rows * positions;
         const { gradient } = output;
-        if (pointsGradient) product.weightGradient(M, between, gradient, pointsGradient);
+        if (pointsGradient) product.weightGradient(M, hidden, gradient, pointsGradient);
         if (biasGradient) kernels.columnSums(M, N, gradient.address, biasGradient.address);
-        if (needsBetween) product.inputGradient(M, gradient, points.data, betweenGradient);
-        if (depthsGradient) depthwise.weightGradient(rows, betweenGradient, depthsGradient);
+        if (needsHidden) product.inputGradient(M, gradient, points.data, hiddenGradient);
+        if (depthsGradient) depthwise.weightGradient(rows, hiddenGradient, depthsGradient);
         if (inputGradient) {
-          depthwise.inputGradient(rows, betweenGradient, depths.data, inputGradient);
+          depthwise.inputGradient(rows, hiddenGradient, depths.data, inputGradient);
         }
       },
     },
   };
 }
 
-/** A depthwise convolution that has several results of each channel. */
-function repeatedDepthwise(builder: Builder, axes: Axes, input: Value, times: number) {
+/** A depthwise convolution with a depth multiplier. */
+function multipliedDepthwise(builder: Builder, axes: Axes, input: Value, multiplier: number) {
   const { kernels } = builder;
-  const channels = input.shape.at(-1)! * times;
+  const channels = input.shape.at(-1)! * multiplier;
   const convolution = convolveDepthwise(builder, axes, channels, input.requiresGradient);
-  const isRepeated = times > 1;
-  const copies = isRepeated ? builder.perRow(input.size * times) : input.data;
+  const isRepeated = multiplier > 1;
+  const copies = isRepeated ? builder.perRow(input.size * multiplier) : input.data;
   const copiesGradient = isRepeated && input.requiresGradient
-    ? builder.perRow(input.size * times)
+    ? builder.perRow(input.size * multiplier)
     : undefined;
   return {
     forward(rows: number, w: Block, y: Block, bias: number): void {
-      if (isRepeated) kernels.repeat(rows * input.size, times, input.data.address, copies.address);
+      if (isRepeated) {
+        kernels.repeat(rows * input.size, multiplier, input.data.address, copies.address);
+      }
       convolution.forward(rows, copies, w, y, bias, false);
     },
     weightGradient: (rows: number, dy: Block, dw: Block) =>
@@ -123,7 +125,7 @@ function repeatedDepthwise(builder: Builder, axes: Axes, input: Value, times: nu
     inputGradient(rows: number, dy: Block, w: Block, dx: Block): void {
       convolution.inputGradient(rows, dy, w, copiesGradient ?? dx);
       if (copiesGradient) {
-        kernels.repeatGradient(rows * input.size, times, copiesGradient.address, dx.address);
+        kernels.repeatGradient(rows * input.size, multiplier, copiesGradient.address, dx.address);
       }
     },
   };

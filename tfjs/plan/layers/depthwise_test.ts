@@ -4,7 +4,7 @@ import { around, planAgrees } from "../fixtures.ts";
 
 const { layers } = tf;
 
-describe("A planned DepthwiseConv2D", () => {
+describe("A compiled DepthwiseConv2D", () => {
   const table: [shape: number[], Parameters<typeof layers.depthwiseConv2d>[0]][] = [
     [[5, 6, 8], { kernelSize: 3 }],
     [[5, 4, 3], { kernelSize: [2, 3], padding: "same", depthMultiplier: 2 }],
@@ -13,12 +13,12 @@ describe("A planned DepthwiseConv2D", () => {
     [[20, 18, 4], { kernelSize: 3, padding: "same", activation: "swish" }],
   ];
   for (const [shape, args] of table) {
-    it(`of [${shape}] with ${JSON.stringify(args)} computes what TensorFlow.js does`, () =>
+    it(`DepthwiseConv2D of [${shape}] with ${JSON.stringify(args)} matches TensorFlow.js`, () =>
       planAgrees("depthwiseConv2d", around(shape, () => layers.depthwiseConv2d(args))));
   }
 });
 
-describe("A planned SeparableConv2D", () => {
+describe("A compiled SeparableConv2D", () => {
   const table: [shape: number[], Parameters<typeof layers.separableConv2d>[0]][] = [
     [[5, 6, 4], { filters: 5, kernelSize: 3 }],
     [[6, 5, 3], { filters: 8, kernelSize: 3, padding: "same", depthMultiplier: 3 }],
@@ -26,7 +26,7 @@ describe("A planned SeparableConv2D", () => {
     [[7, 6, 9], { filters: 4, kernelSize: 2, dilationRate: 2, activation: "tanh" }],
   ];
   for (const [shape, args] of table) {
-    it(`of [${shape}] with ${JSON.stringify(args)} computes what TensorFlow.js does`, () =>
+    it(`SeparableConv2D of [${shape}] with ${JSON.stringify(args)} matches TensorFlow.js`, () =>
       planAgrees("separableConv2d", around(shape, () => layers.separableConv2d(args))));
   }
 });

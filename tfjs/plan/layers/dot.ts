@@ -2,7 +2,7 @@ import { type Builder, PlanError, type Value } from "../builder.ts";
 import { multiplySmall } from "../matrices.ts";
 import type { PlannedLayer } from "./types.ts";
 
-/** `tf.layers.dot`: for each row, a product of matrices or vectors. */
+/** `tf.layers.dot`: a product of matrices or vectors for each row. */
 export function planDot(
   { axes, normalize }: { axes: number | number[]; normalize: boolean },
   inputs: Value[],
@@ -18,7 +18,7 @@ export function planDot(
     return { sum: shape[axis - 1], outer: shape.length === 1 ? 1 : shape[2 - axis], axis };
   });
   const [{ sum: depth, outer: n }, { outer: m }] = parts;
-  // x as n x depth and y as depth x m may be stored the other way round.
+  // The n x depth matrix x and the depth x m matrix y may be stored transposed.
   const isLeftTransposed = parts[0].axis === 1 && n > 1;
   const isRightTransposed = parts[1].axis === 2 && m > 1;
   const shape = inputs.flatMap(({ shape }, i) => shape.length === 1 ? [] : [parts[i].outer]);
@@ -29,8 +29,8 @@ export function planDot(
   const multiply = multiplySmall(builder, Math.max(n, m, depth));
   const [size, outputSize] = [(value: Value) => value.size * 4, output.size * 4];
   const left = isLeftTransposed ? [1, n] : [depth, 1];
-  const transposed = (rows: number, columns: number, at: number): number => {
-    kernels.transpose(rows, columns, at, operand.address);
+  const transposed = (rows: number, columns: number, address: number): number => {
+    kernels.transpose(rows, columns, address, operand.address);
     return operand.address;
   };
   return {
@@ -55,13 +55,8 @@ export function planDot(
           }
           if (dy !== undefined) {
             const to = dy.address + row * size(y);
-            multiply(
-              [depth, m, n],
-              a,
-              left.toReversed(),
-              d,
-              isRightTransposed ? product.address : to,
-            );
+            const result = isRightTransposed ? product.address : to;
+            multiply([depth, m, n], a, left.toReversed(), d, result);
             if (isRightTransposed) kernels.transpose(depth, m, product.address, to);
           }
         }

@@ -9,41 +9,36 @@ export function planEmbedding(
 ): PlannedLayer {
   const { kernels } = builder;
   if (layer.maskZero && input.shape.length !== 1) {
-    throw new PlanError("the mask of an embedding of several axes is not compiled");
+    throw new PlanError("Embedding with maskZero is compiled for one axis only");
   }
   const table = builder.weight(layer.embeddings);
   const [count, columns] = table.shape;
   const output = builder.value([...input.shape, columns], [table]);
   const mask = layer.maskZero ? builder.perRow(input.size) : undefined;
-  const to = builder.weightGradientOf(table);
+  const tableGradient = builder.weightGradientOf(table);
   return {
     outputs: [output],
     masks: [mask],
     operation: {
       forward(rows) {
-        const { address } = input.data;
+        const { data: { address: x } } = input;
+        const { data: { address: y } } = output;
         const n = rows * input.size;
-        const wrong = kernels.embed(
-          n,
-          columns,
-          count,
-          address,
-          table.data.address,
-          output.data.address,
-          mask?.address ?? 0,
-        );
+        const maskAddress = mask?.address ?? 0;
+        const wrong = kernels.embed(n, columns, count, x, table.data.address, y, maskAddress);
         if (wrong >= 0) {
           throw new RangeError(
             `Cannot compute an embedding: expected whole numbers from 0 to ${count - 1}, got ` +
-              `${builder.memory.floats()[(address >> 2) + wrong]}`,
+              `${builder.memory.floats()[(x >> 2) + wrong]}`,
           );
         }
       },
       backward(rows) {
-        if (to === undefined) return;
-        kernels.zero(table.size, to.address);
-        const n = rows * input.size;
-        kernels.embedGradient(n, columns, input.data.address, output.gradient.address, to.address);
+        if (tableGradient === undefined) return;
+        kernels.zero(table.size, tableGradient.address);
+        const { data: { address: x } } = input;
+        const { gradient: { address: dy } } = output;
+        kernels.embedGradient(rows * input.size, columns, x, dy, tableGradient.address);
       },
     },
   };
@@ -58,11 +53,11 @@ export function planMasking(
   const { kernels } = builder;
   const [steps, columns] = input.shape;
   if (input.shape.length !== 2) {
-    throw new PlanError("a mask of other than rows, steps and features is not compiled");
+    throw new PlanError("Masking of inputs that are not [steps, features] is not compiled");
   }
   const output = builder.value(input.shape, [input]);
   const mask = builder.perRow(steps);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   return {
     outputs: [output],
     masks: [mask],
@@ -73,8 +68,14 @@ export function planMasking(
         kernels.scaleRows(all, columns, mask.address, input.data.address, output.data.address);
       },
       backward(rows) {
-        if (to === undefined) return;
-        kernels.scaleRows(rows * steps, columns, mask.address, output.gradient.address, to.address);
+        if (inputGradient === undefined) return;
+        kernels.scaleRows(
+          rows * steps,
+          columns,
+          mask.address,
+          output.gradient.address,
+          inputGradient.address,
+        );
       },
     },
   };

@@ -7,7 +7,7 @@ import { planAgrees, planThrows, seeded, seedWeights, start } from "../fixtures.
 
 const { layers } = tf;
 
-/** Numbers of words, 0 for padding at the end of a row. */
+/** Indices of words, padded with 0 at the end of each row. */
 const words = (dtype: "int32" | "float32") => (shape: number[], random: () => number) => {
   const [rows, steps] = shape;
   const values = Array.from({ length: rows }, () => {
@@ -17,7 +17,7 @@ const words = (dtype: "int32" | "float32") => (shape: number[], random: () => nu
   return tf.tensor2d(values, [rows, steps], dtype);
 };
 
-/** Rows whose last steps are all zeros. */
+/** Sequences padded with zeros at the end. */
 const padded = (shape: number[], random: () => number): tf.Tensor => {
   const [rows, steps, size] = shape;
   return tf.tensor(
@@ -35,10 +35,10 @@ const padded = (shape: number[], random: () => number): tf.Tensor => {
 const embedding = (outputDim: number, maskZero = false) =>
   layers.embedding({ inputDim: 9, outputDim, inputLength: 6, maskZero });
 
-describe("A planned Embedding", () => {
+describe("A compiled Embedding", () => {
   for (const dtype of ["int32", "float32"] as const) {
     for (const outputDim of [1, 3, 8]) {
-      it(`of ${dtype} numbers to ${outputDim} computes what TensorFlow.js does`, () =>
+      it(`Embedding of ${dtype} indices with outputDim ${outputDim} matches TensorFlow.js`, () =>
         planAgrees("embedding", () =>
           tf.sequential({
             layers: [embedding(outputDim), layers.flatten(), layers.dense({ units: 2 })],
@@ -46,7 +46,7 @@ describe("A planned Embedding", () => {
     }
   }
 
-  it("refuses numbers that it does not have, as TensorFlow.js does", async () => {
+  it("Embedding rejects indices outside of its table, as TensorFlow.js does", async () => {
     for (const backend of ["cpu", "wasm"] as const) {
       await start(backend);
       for (const jitCompile of ["auto", false] as const) {
@@ -67,7 +67,7 @@ describe("A planned Embedding", () => {
   });
 });
 
-describe("A planned mask", () => {
+describe("A compiled mask", () => {
   const kinds = ["lstm", "gru", "simpleRNN"] as const;
   for (const kind of kinds) {
     const recurrent = (args = {}) => layers[kind]({ units: 5, ...args } as never) as tf.RNN;
@@ -75,25 +75,25 @@ describe("A planned mask", () => {
       const [name, above] of Object.entries<() => tf.layers.Layer[]>({
         "one layer": () => [recurrent()],
         "two layers": () => [recurrent({ returnSequences: true }), recurrent()],
-        "layers between": () => [
+        "with layers between": () => [
           layers.timeDistributed({ layer: layers.dense({ units: 4 }) }),
           layers.dropout({ rate: 0.2 }),
           layers.activation({ activation: "tanh" }),
           recurrent(),
         ],
-        "both directions": () => [
+        "bidirectional": () => [
           layers.bidirectional({ layer: recurrent({ returnSequences: true }) }),
           layers.bidirectional({ layer: recurrent() }),
         ],
-        "steps backwards": () => [recurrent({ goBackwards: true })],
+        "going backwards": () => [recurrent({ goBackwards: true })],
       })
     ) {
       const top = () => [...above(), layers.dense({ units: 2 })];
-      it(`of an Embedding and ${kind}, ${name}, computes what TensorFlow.js does`, () =>
+      it(`A mask of Embedding with ${kind}, ${name}, matches TensorFlow.js`, () =>
         planAgrees(kind, () => tf.sequential({ layers: [embedding(3, true), ...top()] }), {
           input: words("int32"),
         }));
-      it(`of Masking and ${kind}, ${name}, computes what TensorFlow.js does`, () =>
+      it(`A mask of Masking with ${kind}, ${name}, matches TensorFlow.js`, () =>
         planAgrees(
           kind,
           () => tf.sequential({ layers: [layers.masking({ inputShape: [5, 3] }), ...top()] }),
@@ -112,39 +112,44 @@ describe("A planned mask", () => {
         [(y: tf.Tensor, p: tf.Tensor) => p.sub(y).square().mean(-1), ["mse"]],
       ] as [string, string[]][]
     ) {
-      it(`of an output leaves steps out of ${loss} and ${metrics} on ${backend}`, async () => {
-        await start(backend);
-        const [compiled, plain] = twins(() => {
-          const model = tf.sequential({
-            layers: [
-              embedding(3, true),
-              layers.lstm({ units: 4, returnSequences: true }),
-              layers.dense({ units: 3, activation: "softmax" }),
-            ],
+      it(
+        `A mask of an output excludes time steps from ${
+          typeof loss === "string" ? loss : "a custom loss"
+        } and [${metrics}] on ${backend}`,
+        async () => {
+          await start(backend);
+          const [compiled, plain] = twins(() => {
+            const model = tf.sequential({
+              layers: [
+                embedding(3, true),
+                layers.lstm({ units: 4, returnSequences: true }),
+                layers.dense({ units: 3, activation: "softmax" }),
+              ],
+            });
+            model.compile({ optimizer: tf.train.sgd(0.1), loss, metrics });
+            return model;
           });
-          model.compile({ optimizer: tf.train.sgd(0.1), loss, metrics });
-          return model;
-        });
-        for (const model of [compiled, plain]) seedWeights(model);
-        const random = seeded(3);
-        const x = words("int32")([20, 6], random);
-        const classes = tf.tensor(Array.from({ length: 120 }, () => Math.floor(random() * 3)));
-        const y = typeof loss === "string" ? classes.reshape([20, 6, 1]) : tf.ones([20, 6, 3]);
-        const options = { epochs: 3, batchSize: 8, seed: 1, verbose: 0 } as const;
-        const own = await fit(compiled, x, y, { ...options, jitCompile: true });
-        const theirs = await fit(plain, x, y, { ...options, jitCompile: false });
-        assert.deepEqual(Object.keys(own.history), Object.keys(theirs.history));
-        for (const [key, values] of Object.entries(theirs.history)) {
-          assert(furthest(own.history[key] as number[], values as number[]) < 2e-6, key);
-        }
-        assert(furthest(weightsOf(compiled), weightsOf(plain)) < 1e-6);
-        assert.deepEqual(describeStep(compiled), { isCompiled: true });
-        await start("cpu");
-      });
+          for (const model of [compiled, plain]) seedWeights(model);
+          const random = seeded(3);
+          const x = words("int32")([20, 6], random);
+          const classes = tf.tensor(Array.from({ length: 120 }, () => Math.floor(random() * 3)));
+          const y = typeof loss === "string" ? classes.reshape([20, 6, 1]) : tf.ones([20, 6, 3]);
+          const options = { epochs: 3, batchSize: 8, seed: 1, verbose: 0 } as const;
+          const own = await fit(compiled, x, y, { ...options, jitCompile: true });
+          const theirs = await fit(plain, x, y, { ...options, jitCompile: false });
+          assert.deepEqual(Object.keys(own.history), Object.keys(theirs.history));
+          for (const [key, values] of Object.entries(theirs.history)) {
+            assert(furthest(own.history[key] as number[], values as number[]) < 2e-6, key);
+          }
+          assert(furthest(weightsOf(compiled), weightsOf(plain)) < 1e-6);
+          assert.deepEqual(describeStep(compiled), { isCompiled: true });
+          await start("cpu");
+        },
+      );
     }
   }
 
-  it("that a merge makes is not planned", () =>
+  it("A mask computed by a merge layer is not compiled", () =>
     planThrows(() => {
       const inputs = tf.input({ shape: [6] });
       const parts = [embedding(3, true), embedding(3, true)].map((one) => one.apply(inputs));
@@ -154,7 +159,7 @@ describe("A planned mask", () => {
     }, /the mask computed by the layer add_\S+/));
 });
 
-describe("A planned TimeDistributed", () => {
+describe("A compiled TimeDistributed", () => {
   for (
     const [name, inputShape, layer] of [
       ["dense", [4, 3], () => layers.dense({ units: 5, activation: "tanh" })],
@@ -165,7 +170,7 @@ describe("A planned TimeDistributed", () => {
       ["swish", [3, 4], () => layers.activation({ activation: "swish" as never })],
     ] as [string, number[], () => tf.layers.Layer][]
   ) {
-    it(`of ${name} computes what TensorFlow.js does`, () =>
+    it(`TimeDistributed ${name} matches TensorFlow.js`, () =>
       planAgrees(name, () =>
         tf.sequential({
           layers: [
@@ -176,10 +181,13 @@ describe("A planned TimeDistributed", () => {
         })));
   }
 
-  it("of layers that are not alike in each step is not planned", async () => {
+  it("TimeDistributed BatchNormalization and Dropout are not compiled", async () => {
     for (const layer of [layers.batchNormalization(), layers.dropout({ rate: 0.5 })]) {
       const wrapper = layers.timeDistributed({ layer, inputShape: [3, 2] });
-      await planThrows(() => tf.sequential({ layers: [wrapper] }), /a distributed/);
+      await planThrows(
+        () => tf.sequential({ layers: [wrapper] }),
+        /TimeDistributed \S+ is not compiled/,
+      );
     }
   });
 });

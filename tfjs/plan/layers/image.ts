@@ -24,7 +24,7 @@ export function planCropping(
   return planMargins(layer.cropping, input, builder, "crop");
 }
 
-/** Add margins to images, or remove them: each is the gradient of the other. */
+/** Add or remove the margins of images. Each is the gradient of the other. */
 function planMargins(
   [[top, bottom], [left, right]]: Margins,
   input: Value,
@@ -38,7 +38,7 @@ function planMargins(
   const output = builder.value(shape, [input]);
   const [small, large] = direction === "pad" ? [input.shape, shape] : [shape, input.shape];
   const margins = [...small, top, left, large[0], large[1]] as const;
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   const forward = kernels[direction];
   const backward = kernels[direction === "pad" ? "crop" : "pad"];
   type Numbers = [number, number, number, number, number, number, number];
@@ -48,8 +48,8 @@ function planMargins(
       forward: (rows) =>
         forward(rows, ...margins as Numbers, input.data.address, output.data.address),
       backward(rows) {
-        if (to !== undefined) {
-          backward(rows, ...margins as Numbers, output.gradient.address, to.address);
+        if (inputGradient !== undefined) {
+          backward(rows, ...margins as Numbers, output.gradient.address, inputGradient.address);
         }
       },
     },
@@ -69,20 +69,20 @@ export function planUpSampling(
   }
   const { kernels, memory } = builder;
   if (input.requiresGradient && !memory.holdsTensors) {
-    // The first batch would not agree with it.
+    // The verification of the first batch would fail.
     throw new PlanError("TensorFlow.js's gradient of UpSampling2D is wrong on cpu");
   }
   const [height, width, channels] = input.shape;
   const output = builder.value([height * blockHeight, width * blockWidth, channels], [input]);
   const sizes = [height, width, channels, blockHeight, blockWidth] as const;
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   return {
     outputs: [output],
     operation: {
       forward: (rows) => kernels.upSample(rows, ...sizes, input.data.address, output.data.address),
       backward(rows) {
-        if (to !== undefined) {
-          kernels.upSampleGradient(rows, ...sizes, output.gradient.address, to.address);
+        if (inputGradient !== undefined) {
+          kernels.upSampleGradient(rows, ...sizes, output.gradient.address, inputGradient.address);
         }
       },
     },

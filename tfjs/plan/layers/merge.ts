@@ -18,10 +18,10 @@ function planSum(inputs: Value[], builder: Builder, factor: number): PlannedLaye
     outputs: [output],
     operation: {
       forward(rows) {
-        const { address } = output.data;
-        kernels.copy(count(rows), inputs[0].data.address, address);
-        for (const { data } of inputs.slice(1)) kernels.add(count(rows), data.address, address);
-        if (factor !== 1) kernels.scale(count(rows), factor, address, address);
+        const { address: y } = output.data;
+        kernels.copy(count(rows), inputs[0].data.address, y);
+        for (const { data } of inputs.slice(1)) kernels.add(count(rows), data.address, y);
+        if (factor !== 1) kernels.scale(count(rows), factor, y, y);
       },
       backward(rows) {
         for (const to of gradients) {
@@ -38,7 +38,7 @@ function planSum(inputs: Value[], builder: Builder, factor: number): PlannedLaye
 export function planMultiply(_: unknown, inputs: Value[], builder: Builder): PlannedLayer {
   const { kernels } = builder;
   const { output, gradients, count } = prepare(inputs, builder);
-  // The product of the inputs up to each.
+  // Product of the inputs up to and including each.
   const products = inputs.map(({ data, size }, i): Block => {
     if (i === 0) return data;
     return i === inputs.length - 1 ? output.data : builder.perRow(size);
@@ -48,21 +48,21 @@ export function planMultiply(_: unknown, inputs: Value[], builder: Builder): Pla
     operation: {
       forward(rows) {
         for (let i = 1; i < inputs.length; i++) {
-          const { address } = inputs[i].data;
-          kernels.multiply(count(rows), products[i - 1].address, address, products[i].address);
+          const { address: x } = inputs[i].data;
+          kernels.multiply(count(rows), products[i - 1].address, x, products[i].address);
         }
       },
       backward(rows) {
-        // The gradient of the product, which becomes that of the one before it.
-        const { address } = output.gradient;
+        // The gradient of a product is overwritten by that of the product before it.
+        const { address: d } = output.gradient;
         for (let i = inputs.length - 1; i > 0; i--) {
           const to = gradients[i];
           if (to !== undefined) {
-            kernels.multiply(count(rows), address, products[i - 1].address, to.address);
+            kernels.multiply(count(rows), d, products[i - 1].address, to.address);
           }
-          kernels.multiply(count(rows), address, inputs[i].data.address, address);
+          kernels.multiply(count(rows), d, inputs[i].data.address, d);
         }
-        if (gradients[0] !== undefined) kernels.copy(count(rows), address, gradients[0].address);
+        if (gradients[0] !== undefined) kernels.copy(count(rows), d, gradients[0].address);
       },
     },
   };
@@ -85,10 +85,10 @@ function planPick(inputs: Value[], builder: Builder, isLarger: number): PlannedL
     outputs: [output],
     operation: {
       forward(rows) {
-        const { address } = output.data;
-        kernels.copy(count(rows), inputs[0].data.address, address);
+        const { address: y } = output.data;
+        kernels.copy(count(rows), inputs[0].data.address, y);
         for (const { data } of inputs.slice(1)) {
-          kernels.pick(count(rows), isLarger, address, data.address, address);
+          kernels.pick(count(rows), isLarger, y, data.address, y);
         }
       },
       backward(rows) {
@@ -102,7 +102,7 @@ function planPick(inputs: Value[], builder: Builder, isLarger: number): PlannedL
   };
 }
 
-/** What layers have in common that compute each number from those at the same place. */
+/** Output and gradients of an elementwise layer. */
 function prepare(inputs: Value[], builder: Builder) {
   const [{ shape, size }] = inputs;
   if (inputs.some((one) => `${one.shape}` !== `${shape}`)) {
@@ -121,7 +121,7 @@ export function planConcatenate(
 ): PlannedLayer {
   const { kernels } = builder;
   const [{ shape }] = inputs;
-  // Axis 0 is that of the rows. TensorFlow.js takes -2 for the last one.
+  // Axis 0 is the batch. TensorFlow.js counts negative axes without it, except for -1.
   const along = axis === -1 ? shape.length - 1 : axis - 1;
   if (along < 0) throw new PlanError(`a concatenation along axis ${axis} is not compiled`);
   const runs = sizeOf(shape.slice(0, along));

@@ -18,10 +18,10 @@ const merges: Record<string, Merge> = {
 const dense = (units: number, of: tf.SymbolicTensor) =>
   layers.dense({ units, activation: "tanh" }).apply(of) as tf.SymbolicTensor;
 
-describe("A planned merge", () => {
+describe("A compiled merge layer", () => {
   for (const [name, merge] of Object.entries(merges)) {
     for (const [count, units, shape] of [[2, 5, [3]], [3, 8, [3]], [4, 3, [2, 3]]] as const) {
-      it(`${name} of ${count} layers of ${units} units computes what TensorFlow.js does`, () =>
+      it(`${name} of ${count} layers of ${units} units matches TensorFlow.js`, () =>
         planAgrees(name, () => {
           const inputs = tf.input({ shape: [...shape] });
           const parts = Array.from({ length: count }, () => dense(units, inputs));
@@ -29,7 +29,7 @@ describe("A planned merge", () => {
         }));
     }
 
-    it(`${name} of a value, itself and an input computes what TensorFlow.js does`, () =>
+    it(`${name} of a value used twice and an input matches TensorFlow.js`, () =>
       planAgrees(name, () => {
         const inputs = [tf.input({ shape: [5] }), tf.input({ shape: [5] })];
         const part = dense(5, inputs[0]);
@@ -45,7 +45,7 @@ describe("A planned merge", () => {
       [-1, [[2, 3, 5], [2, 3, 1], [2, 3, 3]]],
     ] as [number, number[][]][]
   ) {
-    it(`concatenate along axis ${axis} of ${shapes.length} computes what TensorFlow.js does`, () =>
+    it(`concatenate along axis ${axis} of ${shapes.length} matches TensorFlow.js`, () =>
       planAgrees("concatenate", () => {
         const inputs = shapes.map((shape) => tf.input({ shape }));
         const parts = inputs.map((input, i) => i === 1 ? input : dense(input.shape.at(-1)!, input));
@@ -55,7 +55,7 @@ describe("A planned merge", () => {
   }
 });
 
-describe("A planned Dot", () => {
+describe("A compiled Dot", () => {
   for (
     const [first, second, axes] of [
       [[5], [5], 1],
@@ -71,7 +71,7 @@ describe("A planned Dot", () => {
       [[4, 1], [1, 4], [1, 2]],
     ] as [number[], number[], number | [number, number]][]
   ) {
-    it(`of [${first}] and [${second}] along ${axes} computes what TensorFlow.js does`, () =>
+    it(`Dot of [${first}] and [${second}] along ${axes} matches TensorFlow.js`, () =>
       planAgrees("dot", () => {
         const inputs = [first, second].map((shape) => tf.input({ shape }));
         const parts = inputs.map((input) => dense(input.shape.at(-1)!, input));
@@ -80,7 +80,7 @@ describe("A planned Dot", () => {
       }));
   }
 
-  it("of normalized inputs is not planned", () =>
+  it("Dot with normalize is not compiled", () =>
     planThrows(() => {
       const inputs = [tf.input({ shape: [3] }), tf.input({ shape: [3] })];
       const outputs = layers.dot({ axes: 1, normalize: true }).apply(inputs) as tf.SymbolicTensor;
@@ -88,8 +88,8 @@ describe("A planned Dot", () => {
     }, /normalized dot/));
 });
 
-describe("A planned functional model", () => {
-  it("with shared layers and an inner model of two outputs computes what TensorFlow.js does", () =>
+describe("A compiled functional model", () => {
+  it("A functional model with shared layers and a nested model of two outputs matches TensorFlow.js", () =>
     planAgrees("nested", () => {
       const inside = tf.input({ shape: [4] });
       const first = dense(6, inside);
@@ -106,7 +106,7 @@ describe("A planned functional model", () => {
       return tf.model({ inputs, outputs: [dense(2, merged as tf.SymbolicTensor), d] });
     }));
 
-  it("that reads one of an inner model's outputs computes what TensorFlow.js does", () =>
+  it("A functional model with an unread output of a nested model matches TensorFlow.js", () =>
     planAgrees("half", () => {
       const inside = tf.input({ shape: [4] });
       const unread = layers.activation({ activation: "tanh" }).apply(inside) as tf.SymbolicTensor;
@@ -116,7 +116,7 @@ describe("A planned functional model", () => {
       return tf.model({ inputs, outputs: dense(2, read) });
     }));
 
-  it("with a frozen layer in the middle computes what TensorFlow.js does", () =>
+  it("A functional model with a frozen layer between trained ones matches TensorFlow.js", () =>
     planAgrees("frozen", () => {
       const inputs = tf.input({ shape: [4] });
       const below = dense(5, inputs);
@@ -126,7 +126,7 @@ describe("A planned functional model", () => {
     }));
 });
 
-describe("A planned rearrangement", () => {
+describe("A compiled Permute or RepeatVector", () => {
   for (
     const [shape, dims] of [
       [[3, 5], [2, 1]],
@@ -135,7 +135,7 @@ describe("A planned rearrangement", () => {
       [[7], [1]],
     ]
   ) {
-    it(`permute of [${shape}] to [${dims}] computes what TensorFlow.js does`, () =>
+    it(`Permute of [${shape}] to [${dims}] matches TensorFlow.js`, () =>
       planAgrees("permute", () =>
         tf.sequential({
           layers: [
@@ -147,7 +147,7 @@ describe("A planned rearrangement", () => {
   }
 
   for (const n of [1, 4]) {
-    it(`repeatVector with ${n} computes what TensorFlow.js does`, () =>
+    it(`RepeatVector with ${n} matches TensorFlow.js`, () =>
       planAgrees("repeatVector", () =>
         tf.sequential({
           layers: [

@@ -43,7 +43,7 @@ import { planFlatten, planIdentity, planReshape } from "./shape.ts";
 import type { LayerPlanner } from "./types.ts";
 import { planBidirectional, planTimeDistributed } from "./wrappers.ts";
 
-/** How layers of TensorFlow.js are planned, by the static name of their class. */
+/** Planners of TensorFlow.js's layers, by the `className` of the class. */
 export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Activation: planActivationLayer,
   Add: planAdd,
@@ -92,7 +92,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Softmax: planSoftmax,
   SpatialDropout1D: planSpatialDropout1D,
   ThresholdedReLU: planThresholdedReLU,
-  TimeDistributed: (...given) => planTimeDistributed(planLayer, ...given),
+  TimeDistributed: (...args) => planTimeDistributed(planLayer, ...args),
   UpSampling2D: planUpSampling,
   ZeroPadding2D: planZeroPadding,
 };
@@ -100,7 +100,7 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
 /**
  * Plan a call of a layer.
  *
- * @throws PlanError when the layer, or the way in which it is configured, is not compiled
+ * @throws PlanError when the layer or its configuration is not supported
  */
 export const planLayer: LayerPlanner = (layer, inputs, builder, call) => {
   const { className } = layer.constructor as { className?: string };

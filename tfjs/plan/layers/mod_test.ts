@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { layerPlanners } from "./mod.ts";
 
-describe("The layers of compiled steps", () => {
-  it("are those that docs/compiled_steps.md lists", async () => {
+describe("layerPlanners", () => {
+  it("layerPlanners has the layers that docs/compiled_steps.md lists", async () => {
     const page = await readFile(
       new URL("../../../docs/compiled_steps.md", import.meta.url),
       "utf8",

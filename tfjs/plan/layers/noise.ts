@@ -44,7 +44,7 @@ function planFactors(
   const factor = keepFactor(layer.rate);
   const { kernels } = builder;
   const output = builder.value(input.shape, [input]);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   const multiply = (n: number, x: number, y: number): void => {
     const { first, second } = keyOf();
     kernels.dropout(n, first, second, limit, factor, x, y);
@@ -56,8 +56,10 @@ function planFactors(
       operation: {
         forward: (rows) => multiply(rows * input.size, input.data.address, output.data.address),
         backward(rows) {
-          // What was dropped is drawn again.
-          if (to !== undefined) multiply(rows * input.size, output.gradient.address, to.address);
+          // The same key draws the same mask again.
+          if (inputGradient !== undefined) {
+            multiply(rows * input.size, output.gradient.address, inputGradient.address);
+          }
         },
       },
     };
@@ -76,14 +78,19 @@ function planFactors(
         );
       },
       backward(rows) {
-        if (to === undefined) return;
-        kernels.multiply(rows * input.size, output.gradient.address, factors.address, to.address);
+        if (inputGradient === undefined) return;
+        kernels.multiply(
+          rows * input.size,
+          output.gradient.address,
+          factors.address,
+          inputGradient.address,
+        );
       },
     },
   };
 }
 
-/** How numbers of a smaller shape are repeated to a larger one; undefined if there is nothing to repeat. */
+/** Broadcast noise of `noiseShape` to the shape of a row; undefined if the shapes are equal. */
 function planSpread(
   [rowsOfNoise, ...shape]: (number | null)[],
   full: readonly number[],
@@ -117,7 +124,7 @@ export function planGaussianNoise(
   const keyOf = builder.noise(call);
   const { kernels } = builder;
   const output = builder.value(input.shape, [input]);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   return {
     outputs: [output],
     operation: {
@@ -127,7 +134,9 @@ export function planGaussianNoise(
         kernels.add(rows * input.size, input.data.address, output.data.address);
       },
       backward(rows) {
-        if (to !== undefined) kernels.copy(rows * input.size, output.gradient.address, to.address);
+        if (inputGradient !== undefined) {
+          kernels.copy(rows * input.size, output.gradient.address, inputGradient.address);
+        }
       },
     },
   };
@@ -146,7 +155,7 @@ export function planGaussianDropout(
   const { kernels } = builder;
   const output = builder.value(input.shape, [input]);
   const factors = builder.perRow(input.size);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   return {
     outputs: [output],
     operation: {
@@ -161,8 +170,13 @@ export function planGaussianDropout(
         );
       },
       backward(rows) {
-        if (to === undefined) return;
-        kernels.multiply(rows * input.size, output.gradient.address, factors.address, to.address);
+        if (inputGradient === undefined) return;
+        kernels.multiply(
+          rows * input.size,
+          output.gradient.address,
+          factors.address,
+          inputGradient.address,
+        );
       },
     },
   };
@@ -182,7 +196,7 @@ export function planAlphaDropout(
   const { low, a, b } = alphaConstants(layer.rate);
   const { kernels } = builder;
   const output = builder.value(input.shape, [input]);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   return {
     outputs: [output],
     operation: {
@@ -202,21 +216,25 @@ export function planAlphaDropout(
         );
       },
       backward(rows) {
-        if (to === undefined) return;
+        if (inputGradient === undefined) return;
         const { first, second } = keyOf();
         const n = rows * input.size;
-        kernels.dropout(n, first, second, limit, a, output.gradient.address, to.address);
+        kernels.dropout(n, first, second, limit, a, output.gradient.address, inputGradient.address);
       },
     },
   };
 }
 
-/** Whether a layer draws in a step that is planned. */
+/**
+ * Whether a layer is active in the planned steps.
+ *
+ * @throws PlanError for a layer with its own seed
+ */
 function isActive(layer: object, builder: Builder): boolean {
   if (!builder.isTraining) return false;
   const { seed } = layer as { seed?: number | null };
   if ((seed ?? undefined) !== undefined) {
-    throw new PlanError("a layer that draws has a seed of its own");
+    throw new PlanError("a layer with its own seed is not compiled");
   }
   return drawsNoise(layer);
 }

@@ -13,8 +13,8 @@ interface BatchNormalization {
 }
 
 /**
- * `tf.layers.batchNormalization` of the last axis. A frozen one uses its moving averages, as in the
- * forward pass of this package.
+ * `tf.layers.batchNormalization` over the last axis. A frozen layer uses its moving averages, as in
+ * the uncompiled forward pass.
  */
 export function planBatchNormalization(
   layer: BatchNormalization,
@@ -45,14 +45,14 @@ export function planBatchNormalization(
   const factor = builder.fixed(C);
   const positions = input.size / C;
   let usesAverages = true;
-  /** Mean and variance of this step. */
+  /** Mean and variance used in this step. */
   const moments = () => averages.map(({ before, batch }) => usesAverages ? before : batch as Block);
 
   const inverse = builder.fixed(C);
   const products = builder.fixed(C);
   const ownSums = builder.fixed(C);
   const work = builder.scratch(2 * C);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   const gammaGradient = gamma && builder.weightGradientOf(gamma);
   const betaGradient = beta && builder.weightGradientOf(beta);
   return {
@@ -60,48 +60,41 @@ export function planBatchNormalization(
     operation: {
       forward(rows) {
         const M = rows * positions;
-        const { address } = input.data;
+        const { data: { address: x } } = input;
+        const { data: { address: y } } = output;
         usesAverages = !isTraining || isFrozen(call);
         const [mean, variance] = moments();
-        if (!usesAverages) kernels.moments(M, C, address, mean.address, variance.address);
+        if (!usesAverages) kernels.moments(M, C, x, mean.address, variance.address);
         for (const { before, batch, after } of averages) {
           if (after === undefined || batch === undefined) continue;
-          if (usesAverages) kernels.copy(C, before.address, after.address);
-          else {kernels.movingAverage(
-              C,
-              before.address,
-              batch.address,
-              1 - layer.momentum,
-              after.address,
-            );}
+          const [old, to] = [before.address, after.address];
+          if (usesAverages) kernels.copy(C, old, to);
+          else kernels.movingAverage(C, old, batch.address, 1 - layer.momentum, to);
         }
-        kernels.overDeviation(
-          C,
-          variance.address,
-          epsilon,
-          gamma?.data.address ?? 0,
-          factor.address,
-        );
-        const offset = beta?.data.address ?? 0;
-        kernels.normalize(M, C, address, mean.address, factor.address, offset, output.data.address);
+        const [scale, offset] = [gamma?.data.address ?? 0, beta?.data.address ?? 0];
+        kernels.overDeviation(C, variance.address, epsilon, scale, factor.address);
+        kernels.normalize(M, C, x, mean.address, factor.address, offset, y);
       },
       backward(rows) {
         const M = rows * positions;
+        const { data: { address: x } } = input;
         const { gradient: { address: dy } } = output;
-        const { address } = input.data;
         const [mean, variance] = moments();
         const sums = betaGradient ?? ownSums;
         kernels.columnSums(M, C, dy, sums.address);
-        kernels.columnProducts(M, C, address, mean.address, dy, products.address);
+        kernels.columnProducts(M, C, x, mean.address, dy, products.address);
         kernels.overDeviation(C, variance.address, epsilon, 0, inverse.address);
         if (gammaGradient) {
           kernels.scaleColumns(1, C, products.address, inverse.address, gammaGradient.address);
         }
-        if (to === undefined) return;
-        if (usesAverages) return kernels.scaleColumns(M, C, dy, factor.address, to.address);
+        if (inputGradient === undefined) return;
+        if (usesAverages) {
+          return kernels.scaleColumns(M, C, dy, factor.address, inputGradient.address);
+        }
         // deno-fmt-ignore
         kernels.normalizeGradient(
-          M, C, address, mean.address, inverse.address, factor.address, sums.address, products.address, dy, to.address, work.address,
+          M, C, x, mean.address, inverse.address, factor.address, sums.address, products.address,
+          dy, inputGradient.address, work.address,
         );
       },
       commit() {
@@ -119,7 +112,7 @@ interface LayerNormalization {
   beta: LayerVariable | null;
 }
 
-/** `tf.layers.layerNormalization` of the last axis. */
+/** `tf.layers.layerNormalization` over the last axis. */
 export function planLayerNormalization(
   layer: LayerNormalization,
   [input]: Value[],
@@ -142,7 +135,7 @@ export function planLayerNormalization(
   const output = builder.value(input.shape, [input, gamma, beta]);
   const means = builder.perRow(positions);
   const inverses = builder.perRow(positions);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   const gammaGradient = gamma && builder.weightGradientOf(gamma);
   const betaGradient = beta && builder.weightGradientOf(beta);
   return {
@@ -152,47 +145,24 @@ export function planLayerNormalization(
         const [factor, offset] = [gamma?.data.address ?? 0, beta?.data.address ?? 0];
         const { data: { address: y } } = output;
         const M = rows * positions;
-        const { address } = input.data;
+        const { data: { address: x } } = input;
+        // deno-fmt-ignore
         kernels.layerNormalize(
-          M,
-          C,
-          address,
-          factor,
-          offset,
-          epsilon,
-          y,
-          means.address,
-          inverses.address,
+          M, C, x, factor, offset, epsilon, y, means.address, inverses.address,
         );
       },
       backward(rows) {
         const M = rows * positions;
         const { gradient: { address: dy } } = output;
-        const { address } = input.data;
+        const { data: { address: x } } = input;
+        const [mean, inverse] = [means.address, inverses.address];
         if (gammaGradient) {
-          kernels.layerGammaGradient(
-            M,
-            C,
-            address,
-            means.address,
-            inverses.address,
-            dy,
-            gammaGradient.address,
-          );
+          kernels.layerGammaGradient(M, C, x, mean, inverse, dy, gammaGradient.address);
         }
         if (betaGradient) kernels.columnSums(M, C, dy, betaGradient.address);
-        if (to === undefined) return;
+        if (inputGradient === undefined) return;
         const factor = gamma?.data.address ?? 0;
-        kernels.layerNormalizeGradient(
-          M,
-          C,
-          address,
-          factor,
-          means.address,
-          inverses.address,
-          dy,
-          to.address,
-        );
+        kernels.layerNormalizeGradient(M, C, x, factor, mean, inverse, dy, inputGradient.address);
       },
     },
   };

@@ -4,34 +4,34 @@ import { around, planAgrees, planThrows } from "../fixtures.ts";
 
 const { layers } = tf;
 
-/** Differences from a mean are smaller than what they are computed from, and so less exact. */
+/** Larger than the default, because subtracting the mean cancels leading digits. */
 const tolerance = 5e-6;
 
-describe("A planned BatchNormalization", () => {
+describe("A compiled BatchNormalization", () => {
   const shapes = [[3], [9], [6, 4], [5, 7, 8], [20, 20, 3]];
   for (const shape of shapes) {
-    it(`of [${shape}] computes what TensorFlow.js does`, () =>
+    it(`BatchNormalization of [${shape}] matches TensorFlow.js`, () =>
       planAgrees("batchNormalization", around(shape, () => layers.batchNormalization()), {
         rows: [4, 8, 3],
         tolerance,
       }));
   }
 
-  it("with another momentum and epsilon changes its averages as TensorFlow.js does", () =>
+  it("BatchNormalization with another momentum and epsilon updates its averages as TensorFlow.js does", () =>
     planAgrees(
       "batchNormalization",
       around([4, 5], () => layers.batchNormalization({ momentum: 0.3, epsilon: 0.1 })),
       { rows: [4, 4, 8, 4], tolerance },
     ));
 
-  it("that is frozen uses its averages", () =>
+  it("BatchNormalization uses its averages while it is frozen", () =>
     planAgrees(
       "frozen",
       around([4, 3], () => layers.batchNormalization({ trainable: false })),
       { rows: [4, 3, 4], tolerance },
     ));
 
-  it("that is called twice changes its averages twice", () =>
+  it("BatchNormalization updates its averages in each of its calls", () =>
     planAgrees("shared", () => {
       const shared = layers.batchNormalization({ momentum: 0.5 });
       const inputs = tf.input({ shape: [4] });
@@ -39,7 +39,7 @@ describe("A planned BatchNormalization", () => {
       return tf.model({ inputs, outputs: shared.apply(dense) as tf.SymbolicTensor });
     }, { rows: [8, 8, 4], tolerance }));
 
-  it("of another axis, or without scale in training, is left to TensorFlow.js", async () => {
+  it("BatchNormalization over another axis, or trained without scale, is not compiled", async () => {
     await planThrows(
       around([4, 3], () => layers.batchNormalization({ axis: 1 })),
       /BatchNormalization of axis 1 is not compiled/,
@@ -51,19 +51,19 @@ describe("A planned BatchNormalization", () => {
   });
 });
 
-describe("A planned LayerNormalization", () => {
+describe("A compiled LayerNormalization", () => {
   for (const shape of [[3], [17], [4, 6], [3, 4, 5]]) {
-    it(`of [${shape}] computes what TensorFlow.js does`, () =>
+    it(`LayerNormalization of [${shape}] matches TensorFlow.js`, () =>
       planAgrees("layerNormalization", around(shape, () => layers.layerNormalization()), {
         tolerance,
       }));
   }
-  it("without scale is left to TensorFlow.js, which does not train it", () =>
+  it("LayerNormalization without scale is not compiled, because TensorFlow.js does not train it", () =>
     planThrows(
       around([7], () => layers.layerNormalization({ scale: false })),
       /does not train a LayerNormalization without scale and center/,
     ));
-  it("of other axes is left to TensorFlow.js", () =>
+  it("LayerNormalization over other axes is not compiled", () =>
     planThrows(
       around([4, 3], () => layers.layerNormalization({ axis: [1, 2] })),
       /LayerNormalization of the axes 1,2 is not compiled/,

@@ -12,7 +12,7 @@ interface PoolingLayer {
   dataFormat: string;
 }
 
-/** How equal maxima share a gradient. */
+/** Which of several equal maxima receive the gradient. */
 type Ties = "first" | "all";
 
 /** `tf.layers.maxPooling1d` and `maxPooling2d`. */
@@ -55,7 +55,7 @@ export function planGlobalAveragePooling(
   return averagePool(input, wholeOf(input), [input.shape.at(-1)!], builder);
 }
 
-/** One window on all of an input. */
+/** Axes with one window over the whole input. */
 function wholeOf({ shape }: Value): Axes {
   const axes = shape.slice(0, -1).map((size) => axisOf(size, size, 1, 1, "valid"));
   return (axes.length === 1 ? [flatAxis, axes[0]] : axes) as unknown as Axes;
@@ -71,14 +71,14 @@ function maxPool(
   const { kernels } = builder;
   const output = builder.value(shape, [input]);
   const pooling = poolingOf(input, axes);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   const all = ties === "all" ? 1 : 0;
   return {
     outputs: [output],
     operation: {
       forward: (rows) => kernels.maxPool(rows, ...pooling, input.data.address, output.data.address),
       backward(rows) {
-        if (to === undefined) return;
+        if (inputGradient === undefined) return;
         const { data, gradient } = output;
         const { data: { address } } = input;
         kernels.maxPoolGradient(
@@ -87,7 +87,7 @@ function maxPool(
           address,
           data.address,
           gradient.address,
-          to.address,
+          inputGradient.address,
           all,
         );
       },
@@ -99,15 +99,20 @@ function averagePool(input: Value, axes: Axes, shape: number[], builder: Builder
   const { kernels } = builder;
   const output = builder.value(shape, [input]);
   const pooling = poolingOf(input, axes);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   return {
     outputs: [output],
     operation: {
       forward: (rows) =>
         kernels.averagePool(rows, ...pooling, input.data.address, output.data.address),
       backward(rows) {
-        if (to !== undefined) {
-          kernels.averagePoolGradient(rows, ...pooling, output.gradient.address, to.address);
+        if (inputGradient !== undefined) {
+          kernels.averagePoolGradient(
+            rows,
+            ...pooling,
+            output.gradient.address,
+            inputGradient.address,
+          );
         }
       },
     },

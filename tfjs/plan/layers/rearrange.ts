@@ -22,9 +22,9 @@ export function planRepeatVector(
 }
 
 /**
- * Each number of the output is one of the input's.
+ * A layer whose output values are values of the input.
  *
- * @param steps distance in the input of two neighbours along each axis of the output
+ * @param steps stride in the input along each axis of the output, in values
  */
 function rearrange(
   input: Value,
@@ -35,7 +35,7 @@ function rearrange(
   const { kernels } = builder;
   const map = builder.constants(indices(shape, steps));
   const output = builder.value(shape, [input]);
-  const to = builder.gradientOf(input);
+  const inputGradient = builder.gradientOf(input);
   return {
     outputs: [output],
     operation: {
@@ -50,14 +50,14 @@ function rearrange(
         );
       },
       backward(rows) {
-        if (to === undefined) return;
-        kernels.zero(rows * input.size, to.address);
+        if (inputGradient === undefined) return;
+        kernels.zero(rows * input.size, inputGradient.address);
         kernels.scatterAdd(
           rows,
           output.size,
           map.address,
           output.gradient.address,
-          to.address,
+          inputGradient.address,
           input.size,
         );
       },
@@ -65,7 +65,7 @@ function rearrange(
   };
 }
 
-/** The distance from the first number of each number of an array, in the order of its axes. */
+/** Offset of each value of a strided array, in row-major order. */
 export function indices(shape: readonly number[], steps: readonly number[]): Int32Array {
   let all = [0];
   shape.forEach((size, axis) => {

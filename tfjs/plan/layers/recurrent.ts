@@ -26,16 +26,16 @@ export function planRecurrent(
   return planPass(layer, inputs, builder, { call, firstDraw: 0, keepsTimeOrder: false });
 }
 
-/** How the steps of a recurrent layer are planned. */
+/** Options of one pass over the time steps. */
 interface Pass {
   call: LayerCall;
-  /** Number of the first draw within the call. */
+  /** Index of the pass's first draw of noise within the call. */
   firstDraw: number;
-  /** Whether a sequence of outputs is in the order of the input even if the layer goes backwards. */
+  /** Whether the output sequence has the order of the input even if the layer goes backwards. */
   keepsTimeOrder: boolean;
 }
 
-/** Plan the steps of a recurrent layer. */
+/** Plan one pass of a recurrent layer over the time steps. */
 export function planPass(
   layer: Recurrent,
   inputs: Value[],
@@ -75,12 +75,12 @@ export function planPass(
   const output = builder.value(layer.returnSequences ? [steps, units] : [units], from);
   const outputs = [output];
   if (layer.returnState) outputs.push(...states.map(() => builder.value([units], from)));
-  // Of each state, the outputs that are its last value.
+  // For each state, the outputs that hold its last value.
   const lastValueOutputs = states.map((_, i) => {
     const all = layer.returnState ? [outputs[i + 1]] : [];
     return i === 0 && !layer.returnSequences ? [output, ...all] : all;
   });
-  const d = builder.isTraining ? states.map(() => builder.perRow(units)) : [];
+  const stateGradients = builder.isTraining ? states.map(() => builder.perRow(units)) : [];
 
   const inputGradient = builder.gradientOf(input);
   const kernelGradient = builder.weightGradientOf(kernel);
@@ -89,7 +89,7 @@ export function planPass(
 
   const timeOf = (step: number) => layer.goBackwards ? steps - 1 - step : step;
   const maskOf = (step: number) => mask === undefined ? 0 : mask.address + timeOf(step) * 4;
-  /** Where a step has its output, or its gradient, in a sequence. */
+  /** Address of a time step in the output sequence or its gradient; 0 for none. */
   const addressAt = (step: number, block: Block): number => {
     if (!layer.returnSequences || !block.isReserved) return 0;
     return block.address + (keepsTimeOrder ? timeOf(step) : step) * units * 4;
@@ -128,10 +128,11 @@ export function planPass(
       },
       backward(rows) {
         lastValueOutputs.forEach((all, i) => {
-          kernels.zero(rows * units, d[i].address);
-          // What is not read has no gradient.
+          kernels.zero(rows * units, stateGradients[i].address);
+          // An unread output has no gradient.
           for (const { gradient } of all) {
-            if (gradient.isReserved) kernels.add(rows * units, gradient.address, d[i].address);
+            if (!gradient.isReserved) continue;
+            kernels.add(rows * units, gradient.address, stateGradients[i].address);
           }
         });
         planned.beginBackward();
@@ -142,7 +143,7 @@ export function planPass(
             hasState: step > 0,
             y: addressAt(step, output.gradient),
             mask: maskOf(step),
-          }, d);
+          }, stateGradients);
         }
         const M = rows * steps;
         if (kernelGradient) product.weightGradient(M, read.data, z, kernelGradient);
@@ -157,7 +158,7 @@ export function planPass(
   };
 }
 
-/** Dropout of a cell: factors of each row that all steps share. */
+/** Dropout of a cell: factors of each row, shared by all time steps. */
 function planDropoutFactors(
   cell: RecurrentCell,
   rate: number,
@@ -177,7 +178,7 @@ function planDropoutFactors(
   return { factors, run };
 }
 
-/** The input with its dropout. */
+/** The input after its dropout. */
 function planInputDropout(
   { data, shape: [steps, count], size }: Value,
   draw: ReturnType<typeof planDropoutFactors>,
@@ -203,7 +204,7 @@ function checkSupported(layer: Recurrent, inputs: Value[]): void {
   if (inputs.length > 1) throw new PlanError("an initial state is not compiled");
   if (layer.stateful) throw new PlanError("a stateful layer is not compiled");
   if (inputs[0].mask !== undefined && inputs[0].mask.size !== inputs[0].shape[0]) {
-    throw new PlanError("a mask of another size than the steps is not compiled");
+    throw new PlanError("a mask that does not match the time steps is not compiled");
   }
-  if (isChanged(layer.cell)) throw new PlanError("its cell is not that of TensorFlow.js");
+  if (isChanged(layer.cell)) throw new PlanError("its cell is not one of TensorFlow.js");
 }

@@ -16,11 +16,11 @@ type Args = {
 const kinds = ["lstm", "gru", "simpleRNN"] as const;
 type Kind = typeof kinds[number];
 
-// TensorFlow.js cannot make an orthogonal matrix of one number.
+// TensorFlow.js cannot create an orthogonal 1 x 1 matrix.
 const recurrent = (kind: Kind, args: Args) =>
   layers[kind]({ recurrentInitializer: "glorotNormal", ...args } as never) as tf.layers.Layer;
 
-/** A model with trained weights below and above a recurrent layer. */
+/** Creates a model with trained layers below and above a recurrent layer. */
 function network(inputShape: number[], layer: () => tf.layers.Layer): () => tf.LayersModel {
   return () => {
     const inputs = tf.input({ shape: inputShape });
@@ -31,13 +31,13 @@ function network(inputShape: number[], layer: () => tf.layers.Layer): () => tf.L
   };
 }
 
-describe("A planned recurrent layer", () => {
+describe("A compiled recurrent layer", () => {
   for (const kind of kinds) {
-    // TensorFlow.js has no gradient of a single step.
+    // TensorFlow.js has no gradient of a single time step.
     for (const [steps, size, units] of [[2, 1, 1], [4, 3, 5], [7, 5, 8], [3, 2, 11]]) {
       for (const returnSequences of [false, true]) {
         const what = returnSequences ? "sequences" : "the last output";
-        it(`${kind} of ${steps} steps, ${units} units and ${what} computes what TensorFlow.js does`, () =>
+        it(`${kind} of ${steps} steps, ${units} units and ${what} matches TensorFlow.js`, () =>
           planAgrees(
             kind,
             network([steps, size], () => recurrent(kind, { units, returnSequences })),
@@ -62,7 +62,7 @@ describe("A planned recurrent layer", () => {
           : [{ recurrentDropout: 0.3 }, { dropout: 0.2, recurrentDropout: 0.4 }],
       ]
     ) {
-      it(`${kind} with ${Object.keys(args)} computes what TensorFlow.js does`, () =>
+      it(`${kind} with ${Object.keys(args)} matches TensorFlow.js`, () =>
         planAgrees(kind, network([5, 3], () => recurrent(kind, { units: 6, ...args }))));
     }
 
@@ -70,19 +70,19 @@ describe("A planned recurrent layer", () => {
       const activation of ["linear", "relu", "relu6", "elu", "selu", "sigmoid", "hardSigmoid"]
         .concat(["tanh", "softplus", "softsign", "swish"])
     ) {
-      it(`${kind} with the activation ${activation} computes what TensorFlow.js does`, () =>
+      it(`${kind} with the activation ${activation} matches TensorFlow.js`, () =>
         planAgrees(
           kind,
           network(
             [3, 2],
             () => recurrent(kind, { units: 5, activation, recurrentActivation: activation }),
           ),
-          // Gates that are not between 0 and 1 make numbers large whose differences count.
+          // Unbounded gates lead to differences of large numbers.
           { tolerance: 1e-5 },
         ));
     }
 
-    it(`${kind} whose state alone is read computes what TensorFlow.js does`, () =>
+    it(`${kind} whose state is the only output in use matches TensorFlow.js`, () =>
       planAgrees(kind, () => {
         const inputs = tf.input({ shape: [4, 3] });
         const made = recurrent(kind, { units: 5, returnState: true, returnSequences: true })
@@ -91,7 +91,7 @@ describe("A planned recurrent layer", () => {
         return tf.model({ inputs, outputs });
       }));
 
-    it(`${kind} on top of itself, and shared, computes what TensorFlow.js does`, () =>
+    it(`${kind} stacked on itself and shared matches TensorFlow.js`, () =>
       planAgrees(kind, () => {
         const inputs = tf.input({ shape: [4, 3] });
         const shared = recurrent(kind, { units: 3, returnSequences: true });
@@ -107,7 +107,7 @@ describe("A planned recurrent layer", () => {
         [{ dropout: 0.1 }, /TensorFlow\.js draws/],
       ] as const
     ) {
-      it(`${kind} with ${Object.keys(args)} is not planned`, () =>
+      it(`${kind} with ${Object.keys(args)} is not compiled`, () =>
         planThrows(
           () =>
             tf.sequential({
@@ -119,13 +119,13 @@ describe("A planned recurrent layer", () => {
   }
 });
 
-describe("A planned Bidirectional", () => {
+describe("A compiled Bidirectional", () => {
   for (const kind of kinds) {
     for (const mergeMode of ["concat", "sum", "ave", "mul", null] as const) {
       for (
         const args of [{}, { returnSequences: true }, { returnState: true }, { dropout: 0.3 }]
       ) {
-        it(`of ${kind} with ${mergeMode} and ${Object.keys(args)} computes what TensorFlow.js does`, () =>
+        it(`Bidirectional ${kind} with mergeMode ${mergeMode} and [${Object.keys(args)}] matches TensorFlow.js`, () =>
           planAgrees(
             kind,
             network([5, 3], () =>
@@ -139,10 +139,10 @@ describe("A planned Bidirectional", () => {
   }
 });
 
-describe("A compiled run of recurrent layers", () => {
+describe("fit with compiled recurrent layers", () => {
   for (const backend of ["cpu", "wasm"] as const) {
     for (const kind of kinds) {
-      it(`of ${kind} has the weights of TensorFlow.js after 100 steps on ${backend}`, async () => {
+      it(`fit of compiled ${kind} layers has the weights of TensorFlow.js after 100 steps on ${backend}`, async () => {
         await start(backend);
         const [compiled, plain] = twins(() => {
           const model = tf.sequential({

@@ -23,7 +23,7 @@ export function planReshape(
   return reshape(input, targetShape.map((size) => size ?? input.size / known), builder);
 }
 
-/** The input as it is: an input layer, or dropout in inference. */
+/** The identity: an input layer, or dropout in inference. */
 export function planIdentity(_: unknown, [input]: Value[], builder: Builder): PlannedLayer {
   return reshape(input, input.shape, builder);
 }

@@ -5,8 +5,8 @@ import type { Block, Builder, Operation, Value } from "../builder.ts";
 export interface PlannedLayer {
   outputs: Value[];
   /**
-   * For each output, 1 for the steps of a row that count and 0 for the others. Default: those of the
-   * input, where the layer passes them on.
+   * Mask of each output: 1 for each time step that counts, 0 otherwise. Default: the mask of the
+   * input if the layer passes it on.
    */
   masks?: (Block | undefined)[];
   operation: Operation;
@@ -15,8 +15,8 @@ export interface PlannedLayer {
 /**
  * Plans a call of a layer of TensorFlow.js.
  *
- * @param call the call in the model, for what is asked in each step
- * @throws PlanError when the layer is configured in a way that is not compiled
+ * @param call the call in the model, for settings read in each step
+ * @throws PlanError when the layer's configuration is not supported
  */
 export type LayerPlanner = (
   // deno-lint-ignore no-explicit-any -- each planner knows the private fields of its layer

@@ -22,7 +22,9 @@ export function planBidirectional(
   const { mergeMode, ...both } = layer;
   builder.addUse(inputs[0]);
   const passes = [both.forwardLayer, both.backwardLayer].map((pass, i) => {
-    if (isChanged(pass)) throw new PlanError("its layer is not that of TensorFlow.js");
+    if (isChanged(pass)) {
+      throw new PlanError("a layer inside Bidirectional is not one of TensorFlow.js");
+    }
     return planPass(pass, inputs, builder, { call, firstDraw: 2 * i, keepsTimeOrder: true });
   });
   const sequences = passes.map(({ outputs }) => outputs[0]);
@@ -47,7 +49,7 @@ export function planBidirectional(
   };
 }
 
-/** Layers that compute something else of all steps together, or draw anew in each. */
+/** Layers that depend on all rows of a batch, or draw separate noise in each time step. */
 const unsupported = new Set([
   "BatchNormalization",
   "Bidirectional",
@@ -57,7 +59,7 @@ const unsupported = new Set([
 ])
   .add("GaussianDropout").add("GaussianNoise");
 
-/** `tf.layers.timeDistributed`: the steps of a row as rows of their own. */
+/** `tf.layers.timeDistributed`: each time step becomes a row of the inner layer. */
 export function planTimeDistributed(
   planLayer: LayerPlanner,
   { layer }: { layer: { constructor: { className?: string } } },
@@ -66,7 +68,9 @@ export function planTimeDistributed(
   call: LayerCall,
 ): PlannedLayer {
   const { className = "" } = layer.constructor;
-  if (unsupported.has(className)) throw new PlanError(`a distributed ${className} is not compiled`);
+  if (unsupported.has(className)) {
+    throw new PlanError(`TimeDistributed ${className} is not compiled`);
+  }
   const [steps, ...shape] = input.shape;
   const gradient = builder.gradientOf(input);
   const { mask, ...unmasked } = input;
@@ -80,10 +84,10 @@ export function planTimeDistributed(
     steps,
     () => planLayer(layer, [step], builder, call),
   );
-  // TensorFlow.js hands the mask of the steps to the layer, which takes it for one of its own steps.
+  // TensorFlow.js passes the mask on, which the inner layer would mistake for that of its own steps.
   if (mask !== undefined && (layer as { supportsMasking?: boolean }).supportsMasking) {
-    const takes = className in cellPlanners || className === "Bidirectional";
-    if (takes) throw new PlanError(`a distributed ${className} with a mask is not compiled`);
+    const readsMask = className in cellPlanners || className === "Bidirectional";
+    if (readsMask) throw new PlanError(`TimeDistributed ${className} with a mask is not compiled`);
   }
   const { forward, backward } = operation;
   return {
