@@ -38,8 +38,8 @@ const clips: Record<keyof ClipOptions, (limit: number) => Clip> = {
  * Make an optimizer clip its gradients before each update, like Keras's `clipnorm`, `clipvalue` and
  * `global_clipnorm`.
  *
- * Works with every optimizer class of TensorFlow.js, in `fit` and in `model.fit`. With {@linkcode accumulateGradients} and
- * {@linkcode exponentialMovingAverage} the innermost call comes last: in
+ * Works with every optimizer class of TensorFlow.js, in `fit` and in `model.fit`. With {@linkcode
+ * accumulateGradients} and {@linkcode exponentialMovingAverage} the innermost call comes last: in
  * `accumulateGradients(clipGradients(optimizer, …), 4)`, as in Keras, the mean of the accumulated
  * gradients is clipped.
  *

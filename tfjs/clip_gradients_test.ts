@@ -12,7 +12,7 @@ import {
 import { furthest, tensorsLeft, twins, weightsOf } from "../training/fixtures.ts";
 import { makeOptimizer } from "./optimizer_fixtures.ts";
 
-/** Two weights whose gradients are given, and what an optimizer leaves of them from zero. */
+/** Two weights with fixed gradients; returns their values after one update from zero. */
 function step(optimizer: tf.Optimizer, gradients: number[][]): number[][] {
   const variables = gradients.map((values) => tf.variable(tf.zeros([values.length])));
   optimizer.minimize(

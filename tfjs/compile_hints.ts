@@ -2,11 +2,11 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { didYouMean } from "../core/unknown_option.ts";
 
 /**
- * Add the nearest name to the error with which `model.compile` refuses an optimizer, a loss or a
+ * Add the nearest name to the error with which `model.compile` rejects an optimizer, a loss or a
  * metric: `Unknown loss categorical_crossentropy: did you mean 'categoricalCrossentropy'?`. Nothing
  * else about `compile` changes.
  *
- * @param tf the TensorFlow.js that the models are made with; one without layers is left alone
+ * @param tf the TensorFlow.js that the models are made with; no effect without tfjs-layers
  */
 export function explainUnknownNames(tf: typeof tfjs): void {
   for (const model of [tf.LayersModel, tf.Sequential]) {
@@ -55,7 +55,7 @@ const losses = [
   "cosineProximity",
 ];
 
-/** What `compile` takes by name; see compile_hints_test.ts, which holds it to TensorFlow.js. */
+/** Names accepted by `compile`. compile_hints_test.ts compares them with TensorFlow.js. */
 export const namesOf = {
   loss: losses,
   metric: [
@@ -79,7 +79,7 @@ export const namesOf = {
   Optimizer: ["sgd", "adagrad", "adadelta", "adam", "adamax", "rmsprop"],
 };
 
-/** Short names of Keras that are far from those of TensorFlow.js. */
+/** Short names of Keras that differ too much from those of TensorFlow.js to be found. */
 const keras: Record<string, string> = {
   mse: "meanSquaredError",
   mae: "meanAbsoluteError",

@@ -127,7 +127,7 @@ function run(
   };
 }
 
-/** Whether somebody has replaced a method of a layer, or listens to its calls. */
+/** Whether a method of a layer was replaced, or a hook observes its calls. */
 export function isChanged(layer: object): boolean {
   return ["call", "apply", "computeMask"].some((method) => Object.hasOwn(layer, method)) ||
     Boolean((layer as { _callHook?: unknown })._callHook);
@@ -193,7 +193,7 @@ function modelsAround(model: tf.LayersModel): Map<tf.layers.Layer, tf.LayersMode
   return found;
 }
 
-/** Record after which call each value can be disposed. A stateful layer keeps what it made. */
+/** Record after which call each value can be disposed. A stateful layer keeps its outputs. */
 function releaseEarly(calls: LayerCall[], kept: number[]): void {
   const stay = new Set(kept);
   for (const { layer, outputs } of calls) if (layer.stateful) outputs.forEach((s) => stay.add(s));

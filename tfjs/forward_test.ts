@@ -132,7 +132,7 @@ describe("forwardPass", () => {
 });
 
 describe("A masked step", () => {
-  // 79.42857 is what Keras 3.15.1 gives for these rows.
+  // Keras 3.15.1 returns 79.42857 for these rows.
   it("A masked step counts neither in the loss nor in metrics", async () => {
     const options = { ...quiet, batchSize: 2, shuffle: false };
     const { history } = await fit(masked(), padded, steps, options);
@@ -142,7 +142,7 @@ describe("A masked step", () => {
     assert(Math.abs(logs.mae - 86 / 11) < 1e-6);
   });
 
-  it("A masked step does not count if a nested model makes or passes the mask", async () => {
+  it("A masked step does not count if a nested model computes or passes the mask", async () => {
     const wraps: ((layers: tf.layers.Layer[]) => tf.layers.Layer[])[] = [
       ([embedding, rnn, dense]) => [tf.sequential({ layers: [embedding, rnn] }), dense],
       (layers) => [tf.sequential({ layers })],

@@ -1,6 +1,7 @@
 /**
- * The private ground under keepfit: every field of TensorFlow.js that no type promises, where it must
- * be and which file uses it. After an upgrade of TensorFlow.js this test names what has moved.
+ * The private fields of TensorFlow.js that keepfit relies on: where each one must be, its type and
+ * the file that uses it. After an upgrade of TensorFlow.js, this test names the fields that
+ * changed.
  */
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
@@ -21,10 +22,10 @@ type Kind =
   | "variable"
   | "absent";
 
-/** Fields of one object: each with what it must be and the file, or `room/`, that uses it. */
+/** Fields of one object, each with its kind and the file, or `room/`, that uses it. */
 interface Ground {
   of: string;
-  /** The object at test time. */
+  /** Returns the object. */
   find(): object;
   fields: Record<string, [kind: Kind, usedBy: string]>;
 }
@@ -292,7 +293,7 @@ const grounds: Ground[] = [
     const known = optimizerClasses[optimizer.getClassName()];
     const of = (fields: string[], kind: Kind) =>
       fields.map((field) => [field, [kind, table]] as [string, [Kind, string]]);
-    // SGD and Momentum step with a tensor of the rate that only the method makes again.
+    // SGD and Momentum update with a tensor of the rate, which only the method recreates.
     const setsRate = ["SGD", "Momentum"].includes(optimizer.getClassName());
     return {
       of: name,
@@ -336,7 +337,7 @@ const grounds: Ground[] = [
     ),
 ];
 
-/** What of the ground is not as it must be. */
+/** Messages about fields that are not as expected. */
 function moved({ of, find, fields }: Ground): string[] {
   const found = find();
   return Object.entries(fields).flatMap(([field, [kind, usedBy]]) => {
@@ -352,7 +353,7 @@ function kindOf(value: unknown): string {
   return value instanceof tf.Variable ? "variable" : typeof value;
 }
 
-/** Source text of a file, or of all files that stand in a room. */
+/** Source text of a file, or of all files of a room. */
 function sourceOf(path: string): string {
   const files = path.endsWith("/")
     ? listFiles().filter((file) => file.startsWith(path) && !file.endsWith("_test.ts"))

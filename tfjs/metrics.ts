@@ -113,7 +113,9 @@ export function ratioOf(
 
 const warnedOf = new WeakSet<object>();
 
-/** A minifier takes the names of `tf.metrics.recall` and its like, by which they are logged and counted. */
+/**
+ * Warn of a metric such as `tf.metrics.recall` whose name was minified: it is logged by that name.
+ */
 function warnOfMinified(measure: { name: string }): void {
   const text = Function.prototype.toString.call(measure);
   const isBare =
@@ -125,7 +127,7 @@ function warnOfMinified(measure: { name: string }): void {
   warnedOf.add(measure);
   console.warn(
     `keepfit: a metric is logged as '${measure.name}', the name that a minifier gave its function; ` +
-      'give a metric of TensorFlow.js as text: "recall"',
+      'pass a metric of TensorFlow.js by name: "recall"',
   );
 }
 

@@ -27,7 +27,8 @@ export type AveragedOptimizer<O extends Optimizer = Optimizer> = O & {
  * `use_ema`. The average starts as the weights after the first update; from then on it is `momentum
  * * average + (1 - momentum) * weight`, in float32.
  *
- * Works with every optimizer class of TensorFlow.js, in `fit` and in `model.fit`. At the end of `fit`, before `onTrainEnd`, the averages replace the weights;
+ * Works with every optimizer class of TensorFlow.js, in `fit` and in `model.fit`. At the end of
+ * `fit`, before `onTrainEnd`, the averages replace the weights;
  * `model.fit` does so through `toTfjs`, or call `movingAverage.finalize(model)`.
  * `getOptimizerState` and `saveCheckpoint` include the averages; `tf.loadLayersModel` does not read
  * them. See `SwapEMAWeights` for averages in validation.

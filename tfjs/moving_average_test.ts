@@ -12,7 +12,7 @@ import {
 } from "keepfit";
 import { furthest, tensorsLeft, weightsOf } from "../training/fixtures.ts";
 
-/** What real Keras did; made by tests/golden/make_ema.py. */
+/** Results of Keras, recorded by tests/golden/make_ema.py. */
 const { scenarios }: {
   scenarios: Record<string, { batches: number[][]; epochs: number[][]; final: number[] }>;
 } = JSON.parse(readFileSync(new URL("../tests/golden/ema.json", import.meta.url), "utf8"));

@@ -10,20 +10,21 @@ export function multiplyAddsOf(layers: tf.layers.Layer[]): number {
   let work = 0;
   for (const layer of layers) {
     if ("layers" in layer) work += multiplyAddsOf((layer as tf.LayersModel).layers);
-    // It only looks up a few rows of its weights.
+    // An embedding only looks up a few rows of its weights.
     else if (layer.getClassName() !== "Embedding") work += layerWork(layer);
   }
   return work;
 }
 
-/** Each weight is used once per position in time or space that the layer reads or produces. */
+/** Multiply-adds of a layer: its weights times the positions in time or space that it processes. */
 function layerWork({ weights, inboundNodes }: tf.layers.Layer): number {
   const shapes = inboundNodes.flatMap((
     { inputShapes, outputShapes },
   ) => [...listOf(inputShapes), ...listOf(outputShapes)]);
-  const places = Math.max(0, ...shapes.map((shape) => sizeOf(shape.slice(1, -1))));
+  const positions = Math.max(0, ...shapes.map((shape) => sizeOf(shape.slice(1, -1))));
   return weights.reduce(
-    (work, { shape }) => work + places * sizeOf(shape) * (shape.length > 2 ? convolutionCost : 1),
+    (work, { shape }) =>
+      work + positions * sizeOf(shape) * (shape.length > 2 ? convolutionCost : 1),
     0,
   );
 }
@@ -32,7 +33,7 @@ function listOf(shapes: tf.Shape | tf.Shape[]): tf.Shape[] {
   return (Array.isArray(shapes[0]) ? shapes : [shapes]) as tf.Shape[];
 }
 
-/** The product of the dimensions; an unknown one counts as 1. */
+/** Product of the dimensions; an unknown one counts as 1. */
 function sizeOf(shape: tf.Shape): number {
   return shape.reduce<number>((size, length) => size * (length ?? 1), 1);
 }

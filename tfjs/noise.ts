@@ -4,9 +4,9 @@ import type { Engine } from "./engine.ts";
 import { type RandomStep, stepOfRun } from "./random_seed.ts";
 
 /**
- * Random numbers of one call of a layer in one step: a hash of the key and of each number's place. It
- * is made of whole numbers alone, and what follows of additions, products, quotients and square
- * roots, so the numbers are the same on every runtime and backend.
+ * Key of the random numbers of one call of a layer in one step. Each number is a hash of the key
+ * and its index, computed with integers. What follows uses only additions, products, quotients and
+ * square roots, so the numbers are the same on every runtime and backend.
  */
 export interface NoiseKey {
   first: number;
@@ -16,22 +16,22 @@ export interface NoiseKey {
 /**
  * The key of a call.
  *
- * @param call number of the call in the model
- * @param part number of the draw within the call
+ * @param call index of the call in the model
+ * @param draw index of the draw within the call. Default: 0
  */
-export function noiseKey({ seed, step }: RandomStep, call: number, part = 0): NoiseKey {
+export function noiseKey({ seed, step }: RandomStep, call: number, draw = 0): NoiseKey {
   const keyFrom = (start: number) =>
-    [seed, Math.floor(seed / 2 ** 32), step, Math.floor(step / 2 ** 32), call, part]
+    [seed, Math.floor(seed / 2 ** 32), step, Math.floor(step / 2 ** 32), call, draw]
       .reduce((hash, value) => mix(hash, value >>> 0), start) | 0;
   return { first: keyFrom(0x243f6a88), second: keyFrom(0x85a308d3) };
 }
 
-/** Numbers with a hash below this one are dropped. */
+/** Limit of dropout: a value whose hash is below it is dropped. */
 export function dropLimit(rate: number): number {
   return Math.min(Math.ceil(rate * 2 ** 32), 2 ** 32 - 1);
 }
 
-/** What kept numbers are multiplied by, so that the mean stays as it is. */
+/** Factor of the values that dropout keeps, which preserves the mean. */
 export function keepFactor(rate: number): number {
   return Math.fround(1 / (1 - rate));
 }
@@ -60,7 +60,7 @@ export function alphaConstants(rate: number): { low: number; a: number; b: numbe
   return { low, a, b: -a * low * rate };
 }
 
-/** Layers of TensorFlow.js that draw random numbers, by the static name of their class. */
+/** A dropout or noise layer of TensorFlow.js. */
 interface NoiseLayer {
   constructor: { className?: string };
   rate: number;
@@ -104,7 +104,7 @@ export function stddevOfRate(rate: number): number {
 }
 
 /**
- * Whether a layer draws from the stream of the run: it has no seed of its own, and something to draw.
+ * Whether a layer draws from the stream of the run: it adds noise and has no `seed` option.
  */
 export function drawsNoise(layer: object): boolean {
   const { constructor: { className = "" }, rate, seed } = layer as NoiseLayer;
@@ -117,8 +117,9 @@ export function drawsNoise(layer: object): boolean {
 }
 
 /**
- * Whether a layer's `call` is that of TensorFlow.js: a class of the user may have the same name. No
- * copy of TensorFlow.js is imported, so it is recognized by methods that only its layers call.
+ * Whether a layer's `call` is that of TensorFlow.js, because a custom class may have the same name.
+ * As no copy of TensorFlow.js is imported, `call` is recognized by methods that only its layers
+ * call.
  */
 function isCalledByTfjs(layer: object): boolean {
   const { call } = layer as { call: () => unknown };
@@ -126,8 +127,8 @@ function isCalledByTfjs(layer: object): boolean {
 }
 
 /**
- * The output of a layer that draws, in training. Undefined for other layers, and outside a step of
- * `fit`, where TensorFlow.js draws.
+ * Compute the output of a dropout or noise layer in training. Returns undefined for other layers,
+ * and outside of a step of `fit`, where TensorFlow.js draws the noise.
  */
 export function applyNoise(
   engine: Engine,
@@ -150,12 +151,12 @@ interface Cell {
   dropoutFunc?: ((ones: tf.Tensor, rate: number) => tf.Tensor) | null;
 }
 
-/** How many masks each cell draws of which it uses one. */
+/** Number of masks that each cell draws per dropout; it uses one of them. */
 const drawsOf: Readonly<Record<string, number>> = { LSTMCell: 4, GRUCell: 3, SimpleRNNCell: 1 };
 
 /**
- * Call a layer, in training. In a step of `fit`, the dropout of recurrent and bidirectional layers is
- * drawn by keepfit.
+ * Call a layer in training. In a step of `fit`, keepfit draws the dropout of recurrent and
+ * bidirectional layers.
  */
 export function withCellNoise<T>(engine: Engine, layer: object, call: number, run: () => T): T {
   const step = stepOfRun(engine);
@@ -188,19 +189,19 @@ function drawingOf(
   { constructor: { className = "" }, dropout }: Cell,
   step: RandomStep,
   call: number,
-  firstPart: number,
+  firstDraw: number,
 ): NonNullable<Cell["dropoutFunc"]> {
-  // Masks of the input come first.
+  // A cell draws the masks of the input first.
   let left = 0 < dropout && dropout < 1 ? drawsOf[className] : 0;
   return (ones, rate) => {
-    const key = noiseKey(step, call, firstPart + (left-- > 0 ? 0 : 1));
+    const key = noiseKey(step, call, firstDraw + (left-- > 0 ? 0 : 1));
     return engine.makeTensor(dropoutFactors(key, ones.size, rate), ones.shape, "float32");
   };
 }
 
-/** The hash of a place. */
-function hashAt({ first, second }: NoiseKey, place: number): number {
-  return mixed(mixed(Math.imul(place, 0x9e3779b9) + first | 0) ^ second);
+/** Hash of an index. */
+function hashAt({ first, second }: NoiseKey, index: number): number {
+  return mixed(mixed(Math.imul(index, 0x9e3779b9) + first | 0) ^ second);
 }
 
 function mixed(hash: number): number {
@@ -209,7 +210,7 @@ function mixed(hash: number): number {
   return hash ^ (hash >>> 16);
 }
 
-/** The quantile of the normal distribution that a hash stands for: Wichura's PPND7, AS 241. */
+/** Normal deviate of a hash, as a quantile: Wichura's PPND7, AS 241. */
 function normal(hash: number): number {
   const u = ((hash >>> 0) + 0.5) / 4294967296;
   const q = u - 0.5;
@@ -224,7 +225,7 @@ function normal(hash: number): number {
   return q < 0 ? -z : z;
 }
 
-/** log((half + 0.5) / 2^32), with the same bits everywhere, which `Math.log` does not promise. */
+/** log((half + 0.5) / 2^32), bit-identical on every runtime, unlike `Math.log`. */
 function logOfShare(half: number): number {
   const e = 32 - Math.clz32(half);
   const near = (2 * half + 1) / 2 ** e * 0.7071067811865476;

@@ -131,13 +131,13 @@ function network(make: () => tf.layers.Layer): tf.Sequential {
   });
 }
 
-describe("A layer that draws", () => {
+describe("A noise layer", () => {
   for (const [name, make] of Object.entries(drawing)) {
     if (!name.includes("shape")) {
-      it(`${name} computes in a plan what it does on the tape`, () =>
+      it(`${name} computes the same compiled and on the tape`, () =>
         planAgrees(name, () => network(make)));
     } else {
-      it(`${name} computes in a plan what it does on the tape`, () =>
+      it(`${name} computes the same compiled and on the tape`, () =>
         planAgrees(name, () => {
           const model = network(() => layers.activation({ activation: "relu" }));
           return tf.sequential({
@@ -156,7 +156,7 @@ describe("A layer that draws", () => {
     return model;
   };
 
-  it("draws the same numbers compiled, on the tape and on each backend", async () => {
+  it("A noise layer draws the same numbers compiled, on the tape and on each backend", async () => {
     const make = compiled(drawing.dropout);
     const [first, ...others] = twins(make).concat(twins(make));
     for (const one of others) one.setWeights(first.getWeights());
@@ -172,7 +172,7 @@ describe("A layer that draws", () => {
     }
   });
 
-  it("draws as TensorFlow.js does where noise says so, and is not compiled", async () => {
+  it('A noise layer is not compiled with noise "tfjs", and TensorFlow.js draws its numbers', async () => {
     const [ours, theirs] = twins(compiled(drawing.gaussianNoise));
     await fit(ours, x, y, { ...quiet, noise: "tfjs" });
     await fit(theirs, x, y, quiet);
@@ -186,17 +186,17 @@ describe("A layer that draws", () => {
     );
   });
 
-  it("keeps the numbers of a seed of its own, and is not compiled", async () => {
+  it("A noise layer with its own seed is not compiled, and keeps the numbers of that seed", async () => {
     const make = compiled(() => layers.dropout({ rate: 0.5, seed: 3 }));
     const [first, second] = twins(make);
     await fit(first, x, y, { ...quiet, shuffle: false });
     await fit(second, x, y, { ...quiet, shuffle: false, seed: 9 });
     assert.deepEqual(weightsOf(first), weightsOf(second));
-    assert.match(describeStep(first).reason ?? "", /seed of its own/);
+    assert.match(describeStep(first).reason ?? "", /its own seed/);
   });
 
   for (const name of ["dropout", "spatialDropout1d", "alphaDropout"]) {
-    it(`${name} makes of a number what TensorFlow.js makes of it`, () => {
+    it(`${name} scales and drops values as TensorFlow.js does`, () => {
       const layer = drawing[name]();
       const input = tf.fill([20, 3, 5], 0.7);
       const theirs = layer.call(input, { training: true }) as tf.Tensor;
@@ -213,7 +213,7 @@ describe("A layer that draws", () => {
     });
   }
 
-  it("is the user's own where the user replaced its call", async () => {
+  it("A noise layer whose call was replaced uses that call", async () => {
     let calls = 0;
     const [, model] = twins(compiled(() => {
       const layer = layers.dropout({ rate: 0.5 });
@@ -224,7 +224,7 @@ describe("A layer that draws", () => {
     assert(calls > 0);
   });
 
-  it("A class of the user's own that has the name of a noise layer keeps its own call", async () => {
+  it("A custom class with the name of a noise layer uses its own call", async () => {
     class Dropout extends tf.layers.Layer {
       static className = "Dropout";
       rate = 0.5;

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 
-/** An optimizer of the user's own: gradient descent with momentum, which names slots by variable. */
+/** A custom optimizer: gradient descent with momentum, which names slots by variable. */
 export class HeavyBall extends tf.Optimizer {
   static readonly className: string = "HeavyBall";
   readonly velocity: Record<string, tf.Tensor> = {};
@@ -45,7 +45,7 @@ export class SealedBall extends HeavyBall {
   override getWeights = tf.Optimizer.prototype.getWeights;
 }
 
-/** TensorFlow.js's Adam with decoupled weight decay, and a name of its own. */
+/** TensorFlow.js's Adam with decoupled weight decay, under another class name. */
 export class AdamW extends tf.AdamOptimizer {
   static override get className(): string {
     return "AdamW";

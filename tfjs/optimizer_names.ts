@@ -4,14 +4,14 @@ import type { LayersModel, Optimizer } from "./types.ts";
 
 /** A weight that a model trains. */
 export interface TrainedWeight {
-  /** Name of its variable, by which optimizers know it; it depends on what the process made before. */
+  /** Name of its variable, used by optimizers. It depends on what the process created before. */
   variable: string;
-  /** Path of its layer and its name there. */
+  /** Path of its layer and its name in the layer. */
   path: string;
   shape: number[];
 }
 
-/** The trained weights of a model, in the order of the slots; undefined for an optimizer alone. */
+/** The trained weights of a model, in the order of the slots; undefined for a bare optimizer. */
 export function trainedWeights(
   optimizerOrModel: Optimizer | LayersModel,
 ): TrainedWeight[] | undefined {
@@ -25,17 +25,21 @@ export function trainedWeights(
   );
 }
 
-/** The names under which a file has the trained weights, in the order of the slots. */
+/** Names of the trained weights in a file, in the order of the slots. */
 export function trainedNamesInFile(model: LayersModel, action: string): string[] {
   const names = namesInFile(model);
-  const places = new Map(model.weights.map((weight, i) => [weight as object, i]));
+  const indices = new Map(model.weights.map((weight, i) => [weight as object, i]));
   return trainableWeights(networkOf(model, action)).map((weight) =>
-    names[places.get(weight) as number]
+    names[indices.get(weight) as number]
   );
 }
 
-/** What a name begins with, of some names of weights, and the rest: `dense/kernel`, `/m`. */
-export function splitName(name: string, weights: readonly string[]): [at: number, rest: string] {
+/**
+ * Split the name of a slot into the weight and the rest: `dense/kernel`, `/m`.
+ *
+ * @returns index of the weight, -1 for none, and the rest of the name
+ */
+export function splitName(name: string, weights: readonly string[]): [index: number, rest: string] {
   let found = -1;
   weights.forEach((weight, i) => {
     const begins = name === weight || name.startsWith(`${weight}/`);
@@ -44,8 +48,8 @@ export function splitName(name: string, weights: readonly string[]): [at: number
   return [found, found < 0 ? name : name.slice(weights[found].length)];
 }
 
-/** A name that begins with one of `from`, with its counterpart of `to` instead; others stay. */
+/** Replace the prefix of a name, one of `from`, by its counterpart in `to`. */
 export function renamed(name: string, from: readonly string[], to: readonly string[]): string {
-  const [at, rest] = splitName(name, from);
-  return at < 0 ? name : to[at] + rest;
+  const [index, rest] = splitName(name, from);
+  return index < 0 ? name : to[index] + rest;
 }

@@ -29,7 +29,9 @@ export interface OptimizerState {
   scalars: { [field: string]: number };
   /** Moving averages of the weights, if it has any; see {@linkcode exponentialMovingAverage}. */
   average?: HostWeight[];
-  /** Gradients since the last update, if it accumulates them; see {@linkcode accumulateGradients}. */
+  /**
+   * Gradients since the last update, if it accumulates them; see {@linkcode accumulateGradients}.
+   */
   accumulated?: AccumulationState;
   /** Result of `getWeights()` of a custom optimizer. */
   weights?: NamedValue[];
@@ -99,7 +101,7 @@ export async function getOptimizerState(
   optimizer: Optimizer | LayersModel,
 ): Promise<OptimizerState> {
   const taking = takeOptimizerState(optimizer);
-  // Taken at the same instant: it reads later what it takes now.
+  // Snapshot at the same point in time, read later.
   const accumulating = accumulationOf(optimizerOf(optimizer, "read the optimizer's state"))
     ?.getState();
   const taken = taking instanceof Promise ? await taking : taking;
@@ -234,7 +236,10 @@ export function setOptimizerState(
   setRest(internals, fitted);
 }
 
-/** Fail where a state has some kinds of slots and lacks others; one without any is of a fresh optimizer. */
+/**
+ * Fail where a state has some kinds of slots and lacks others; one without any is of a fresh
+ * optimizer.
+ */
 function checkKinds(className: string, wanted: string[], given: string[]): void {
   // An optimizer that is not centered has none of these.
   const needed = wanted.filter((field) => field !== "accumulatedMeanGrads");

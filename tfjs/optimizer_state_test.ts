@@ -22,7 +22,7 @@ function model(optimizer: tf.Optimizer): tf.Sequential {
   return model;
 }
 
-/** So many updates. */
+/** Perform updates. */
 async function step(model: tf.LayersModel, epochs: number): Promise<void> {
   await fit(model, x, y, { epochs, shuffle: false, verbose: 0 });
 }

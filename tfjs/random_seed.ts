@@ -19,8 +19,8 @@ import { type Random, random, randomSeed } from "../core/random.ts";
  * `tf.multinomial` draws in the backend: reproducibly, but with other numbers on wasm and WebGPU than
  * on cpu. Results computed from them may differ in the last digits.
  *
- * Not seeded: earlier draws; `Math.random()` of the program, and so `tf.rand` with it, and
- * the order of the rows in TensorFlow.js's own `model.fit`; `tf.data`'s `dataset.shuffle(size, seed)`,
+ * Not seeded: earlier draws; `Math.random()` of the program, and so `tf.rand` with it, and the
+ * order of the rows in TensorFlow.js's own `model.fit`; `tf.data`'s `dataset.shuffle(size, seed)`,
  * which needs its own seed, as the clock is its default. In TensorFlow.js, `seed: 0` of a normal or
  * gamma distribution and of `tf.multinomial` counts as none.
  *
@@ -85,12 +85,12 @@ export interface RandomStep {
 }
 
 /**
- * Run a training step whose random numbers depend on the seed of the run and the number of the step
- * alone: those of dropout and noise layers are drawn by keepfit, and `Math.random` is replaced
- * meanwhile, from which TensorFlow.js draws the seeds of others. Layers with a seed of their own keep
- * it.
+ * Run a training step whose random numbers depend only on the seed of the run and the number of the
+ * step. keepfit draws the numbers of dropout and noise layers. For other layers, `Math.random`,
+ * from which TensorFlow.js draws their seeds, is replaced during the step. Layers with a `seed`
+ * option keep it.
  *
- * @param noise `"tfjs"` has TensorFlow.js draw the numbers of dropout and noise layers too
+ * @param noise `"tfjs"` to let TensorFlow.js draw the numbers of dropout and noise layers too
  */
 export function drawingFrom<T>(
   engine: object,
@@ -101,7 +101,7 @@ export function drawingFrom<T>(
 ): T {
   const original = Math.random;
   let draws: Random | undefined;
-  // Passes count the streams of a seed up from 0, so the steps have a seed of their own.
+  // A derived seed, because the passes of the run's seed use its streams from 0 upwards.
   const seedOfSteps = () => random(seed, 2 ** 31).below(2 ** 32);
   (engine as SeededEngine)[isInStep] = true;
   if (noise === "keepfit") (engine as SeededEngine)[currentStep] = { seed, step };
@@ -115,10 +115,10 @@ export function drawingFrom<T>(
   }
 }
 
-/** Who draws the random numbers of dropout and noise layers. */
+/** Source of the random numbers of dropout and noise layers. */
 export type NoiseSource = "keepfit" | "tfjs";
 
-/** The step that keepfit draws the numbers of dropout and noise layers for. */
+/** The current step, if keepfit draws the numbers of its dropout and noise layers. */
 export function stepOfRun(engine: object): RandomStep | undefined {
   return (engine as SeededEngine)[currentStep];
 }
@@ -155,7 +155,7 @@ interface SeededEngine {
   endScope(result?: tfjs.TensorContainer): void;
 }
 
-/** Passes of `shuffledOrder` count the streams of a seed up from 0; draws count down. */
+/** Streams counting down, because the passes of `shuffledOrder` use those from 0 upwards. */
 function draw(state: RandomState): Random {
   return random(state.seed, -1 - state.drawn++);
 }
@@ -167,9 +167,9 @@ const drawingOps = new Set(
 );
 
 /**
- * Give those ops the next number of the sequence. tfjs takes no generator and exports nothing to
- * replace, but notifies its engine when an op begins and ends. In between, which is synchronous and
- * runs no user code, `Math.random` is replaced. Everywhere else it is unchanged.
+ * Seed these ops from the sequence. tfjs accepts no generator and exports nothing to replace, but
+ * notifies its engine when an op begins and ends. In between, `Math.random` is replaced: an op is
+ * synchronous and runs no user code. Everywhere else it is unchanged.
  */
 function seedOps(engine: SeededEngine): void {
   const { startScope, endScope } = engine;

@@ -123,7 +123,7 @@ describe("setRandomSeed", () => {
     const first = own();
     const drawn = values(tf.randomUniform([1]));
     assert.deepEqual(own(), first);
-    // They take nothing from the sequence.
+    // They do not advance the sequence.
     setRandomSeed(tf, 1);
     assert.deepEqual(values(tf.randomUniform([1])), drawn);
   });

@@ -12,11 +12,11 @@ interface Layer {
 type Config = { [key: string]: unknown };
 
 /**
- * The layers of a model, those of nested models too, each as JSON: its class, its config without names
- * and without what only makes the first weights, and the places of the layers before it. Two models
- * with the same compute the same from the same weights.
+ * The layers of a model and of its nested models as JSON: class, config without names and
+ * initializers, and indices of the layers that feed it. Models with equal topologies and weights
+ * compute the same.
  *
- * @returns none for a model of another library
+ * @returns an empty list for a model of another library
  */
 export function topologyOf(model: TrainableModel): string[] {
   const layers: Layer[] = [];
@@ -35,7 +35,7 @@ export function topologyOf(model: TrainableModel): string[] {
   });
 }
 
-/** A sentence part for each layer that is another one now, three at most. */
+/** A description of each layer that has changed, at most three. */
 export function changedLayers(saved: string[], now: string[]): string[] {
   if (saved.length !== now.length) {
     return [`the model had ${saved.length} layers, has ${now.length}`];
@@ -61,19 +61,19 @@ function configOf(layer: Layer): Config {
   try {
     return plain(layer.getConfig()) as Config;
   } catch {
-    // A layer of one's own may have none.
+    // A custom layer may lack a config.
     return {};
   }
 }
 
-/** Left out: names, which count the layers of the process, and what only makes the first weights. */
-const leftOut = /^(name|trainable)$|[iI]nitializer$/;
+/** Ignored keys: names, which depend on the layers created before, and initializers. */
+const ignoredKeys = /^(name|trainable)$|[iI]nitializer$/;
 
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).filter(([key, one]) => !leftOut.test(key) && one !== null)
+    Object.entries(value).filter(([key, one]) => !ignoredKeys.test(key) && one !== null)
       .map(([key, one]) => [key, plain(one)]),
   );
 }

@@ -35,7 +35,7 @@ export function keepsNoGradients(optimizer: tf.Optimizer): boolean {
     usesUpdateOfTfjs(optimizer);
 }
 
-/** Whether an optimizer has an update of its own instead of its class's. */
+/** Whether the optimizer's own update replaces that of its class. */
 function isWrapped(optimizer: tf.Optimizer): boolean {
   return Object.hasOwn(optimizer, "applyGradients");
 }

@@ -14,8 +14,8 @@ import {
 } from "./maybe_compiled.ts";
 
 /**
- * The prediction step of a model, compiled if possible. The first batch is computed both ways; if the
- * results differ, only TensorFlow.js is used from then on.
+ * The prediction step of a model, compiled if possible. The first batch is computed both ways; if
+ * the results differ, only TensorFlow.js is used from then on.
  *
  * @throws TypeError with `jitCompile: true`, if the step cannot be compiled
  */

@@ -36,8 +36,8 @@ type StepRunner = MaybeCompiled<Batch, PackedMeasures>;
 
 /**
  * The train or test step of a model, compiled if possible. The first batch is computed both ways,
- * unless an equal step was verified before. If the results differ, only TensorFlow.js is used from then
- * on.
+ * unless an equal step was verified before. If the results differ, only TensorFlow.js is used from
+ * then on.
  *
  * @param minimizer computes and applies gradients; undefined for a test step
  * @param noise source of the random numbers of dropout and noise layers
@@ -142,8 +142,8 @@ function describeComputation(
 
 /**
  * Create a function that computes a batch with a plan and compares the results with TensorFlow.js.
- * Custom functions are called once per batch: for a custom loss, the gradient of the output is taken
- * from the plan.
+ * Custom functions are called once per batch: for a custom loss, the gradient of the output is
+ * taken from the plan.
  */
 function makeVerifier(
   engine: Engine,

@@ -77,7 +77,7 @@ describe("useBackend", () => {
     assert(Number.isFinite(await model.trainOnBatch(tf.ones([2, 1]), tf.ones([2, 1]))));
   });
 
-  // In a process of its own, for a test runner has such listeners too.
+  // In a separate process, because a test runner has such listeners too.
   it("useBackend leaves no process listener of the start of wasm", async () => {
     const { result } = startChild(`
       import * as tf from ${JSON.stringify(import.meta.resolve("@tensorflow/tfjs"))};

@@ -29,7 +29,7 @@ after(() => {
   server.closeAllConnections();
 });
 
-/** What is printed by a process in which wasm has never started: a backend's start cannot be undone. */
+/** Output of a new process, because a started backend cannot be unregistered completely. */
 async function printed(script: string): Promise<string> {
   const { stdout, stderr, code } = await startChild(`
     import * as tf from ${JSON.stringify(import.meta.resolve("@tensorflow/tfjs"))};

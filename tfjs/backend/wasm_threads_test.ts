@@ -7,7 +7,7 @@ import { sameGradients, sameOnWasm, seeded, values } from "../kernels/fixtures.t
 
 const threadedFile = "tfjs-backend-wasm-threaded-simd.wasm";
 
-/** Set wasm with so many threads; fails where it does not get them. */
+/** Set wasm with a number of threads; throws if it does not get them. */
 async function use(threads: number): Promise<void> {
   assert.deepEqual(await useBackend(tf, "wasm", { threads }), { backend: "wasm", reasons: [] });
   assert.equal(describeBackend(tf).wasm?.threads, threads);

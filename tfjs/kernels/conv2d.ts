@@ -5,9 +5,9 @@ import { runKernel, type TrainingKernel, type WasmBackend } from "./wasm.ts";
 type Shape4D = [number, number, number, number];
 
 /**
- * The gradient of a convolution by its filter. It is itself a convolution of the input with the
- * output's gradient as filter, with batch and channels swapped and stride as dilation, for which
- * the backend is fast.
+ * The gradient of a convolution with respect to its filter. It is itself a convolution of the input
+ * with the output's gradient as filter, with batch and channels swapped and stride as dilation, for
+ * which the backend is fast.
  */
 export const conv2DFilterGradient: TrainingKernel = {
   name: "Conv2DBackpropFilter",
@@ -34,9 +34,9 @@ export const conv2DFilterGradient: TrainingKernel = {
 };
 
 /**
- * The gradient of a convolution by its input, which is also a transposed convolution: a convolution
- * of the output's gradient with the rotated filter. tfjs's own kernel is correct, but ten times
- * slower than its convolution.
+ * The gradient of a convolution with respect to its input, which is also a transposed convolution:
+ * a convolution of the output's gradient with the rotated filter. tfjs's own kernel is correct, but
+ * ten times slower than its convolution.
  */
 export const conv2DInputGradient: TrainingKernel = {
   name: "Conv2DBackpropInput",

@@ -7,8 +7,8 @@ type Shape5D = [number, number, number, number, number];
 const ones = [1, 1, 1];
 
 /**
- * The gradient of a volume convolution by its filter: itself a convolution, with batch and channels
- * swapped and stride as dilation.
+ * The gradient of a 3D convolution with respect to its filter: itself a convolution, with batch and
+ * channels swapped and stride as dilation.
  */
 export const conv3DFilterGradient: TrainingKernel = {
   name: "Conv3DBackpropFilterV2",
@@ -61,8 +61,8 @@ export const conv3DFilterGradient: TrainingKernel = {
 };
 
 /**
- * The gradient of a volume convolution by its input, which is also a transposed convolution: a
- * convolution of the output's gradient with the rotated filter.
+ * The gradient of a 3D convolution with respect to its input, which is also a transposed
+ * convolution: a convolution of the output's gradient with the rotated filter.
  */
 export const conv3DInputGradient: TrainingKernel = {
   name: "Conv3DBackpropInputV2",

@@ -4,7 +4,7 @@ import { type KernelCall, runKernel, type TrainingKernel, type Values } from "./
 
 type ConvInfo = tfjs.backend_util.Conv2DInfo;
 
-/** The gradient of a depthwise convolution by its filter. */
+/** The gradient of a depthwise convolution with respect to its filter. */
 export const depthwiseFilterGradient: TrainingKernel = {
   name: "DepthwiseConv2dNativeBackpropFilter",
   run(tf, call) {
@@ -24,12 +24,12 @@ export const depthwiseFilterGradient: TrainingKernel = {
           if (row < 0 || row >= inHeight) continue;
           for (let w = 0; w < filterWidth; w++) {
             const { column, first, count } = columns[w];
-            const place = ((image * outHeight + y) * info.outWidth + first) * outChannels;
+            const position = ((image * outHeight + y) * info.outWidth + first) * outChannels;
             addRow(
               (h * filterWidth + w) * outChannels,
               ((image * inHeight + row) * inWidth + column) * inChannels,
-              place,
-              place + count * outChannels,
+              position,
+              position + count * outChannels,
             );
           }
         }
@@ -40,8 +40,8 @@ export const depthwiseFilterGradient: TrainingKernel = {
 };
 
 /**
- * The gradient of a depthwise convolution by its input: itself a depthwise convolution with one
- * filter per output channel, summed over the filters of an input channel.
+ * The gradient of a depthwise convolution with respect to its input: itself a depthwise convolution
+ * with one filter per output channel, summed over the filters of an input channel.
  */
 export const depthwiseInputGradient: TrainingKernel = {
   name: "DepthwiseConv2dNativeBackpropInput",

@@ -14,8 +14,9 @@ type GradFunc = tfjs.GradConfig["gradFunc"];
 
 /**
  * Gradients of dilated convolutions, which tfjs rejects on all backends. They are convolutions
- * themselves: by the input, of the output's gradient with the rotated filter and the same dilation;
- * by the filter, with the dilation as stride. Without dilations, tfjs's own gradient runs.
+ * themselves: the gradient of the input convolves the output's gradient with the rotated filter and
+ * the same dilation; that of the filter has the dilation as stride. Without dilations, tfjs's own
+ * gradient runs.
  */
 export const dilatedGradients: Record<string, (tf: typeof tfjs, theirs: GradFunc) => GradFunc> = {
   Conv2D: (tf, theirs) => (dy, saved, attrs) => {

@@ -67,8 +67,9 @@ export const einsum: TrainingKernel = {
 };
 
 /**
- * The gradient of {@linkcode einsum} by each input, which tfjs lacks on all backends: an einsum of
- * the output's gradient and the other input, broadcast over dimensions that were summed alone.
+ * The gradient of {@linkcode einsum} with respect to each input, which tfjs lacks on all backends:
+ * an einsum of the output's gradient and the other input, broadcast over dimensions that were
+ * summed alone.
  */
 export function einsumGradient(tf: typeof tfjs): tfjs.GradConfig {
   return {

@@ -20,7 +20,7 @@ describe("Pooling on wasm", () => {
   it("Pooling on wasm has cpu's maximum of volumes and its gradients, even for windows of negatives", async () => {
     for (let seed = 0; seed < 15; seed++) {
       const { what, x, size, strides, pad } = pool(seed, 3);
-      // On cpu the gradient of other windows goes to wrong places.
+      // On cpu, the gradients of other windows are wrong.
       size[1] = size[2];
       await sameGradients(what, [x], (x) =>
         tf.maxPool3d(

@@ -5,14 +5,14 @@ type Gradients = readonly { name: string; tensor: tf.Tensor | undefined }[];
 /** Relative tolerance of losses, metrics and outputs. */
 const valueTolerance = 1e-3;
 /**
- * Relative tolerance of the norms of gradients. Rounding across a kink, such as relu's, changes a few
- * values of a gradient; wrong arithmetic changes most of them.
+ * Relative tolerance of the norms of gradients. Rounding across a kink, such as relu's, changes a
+ * few values of a gradient; wrong arithmetic changes most of them.
  */
 const gradientTolerance = 1e-2;
 
 /**
- * Compares the results of a compiled step with those of TensorFlow.js. It detects layers whose class
- * name is misleading, and changes of TensorFlow.js. The tests check exactness.
+ * Compares the results of a compiled step with those of TensorFlow.js. It detects layers whose
+ * class name is misleading, and changes of TensorFlow.js. The tests check exactness.
  */
 export class Agreement {
   /** Description of the first difference. Default: empty. */

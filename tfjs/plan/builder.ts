@@ -275,8 +275,8 @@ export class Builder {
   }
 
   /**
-   * Block for the gradient of an input; undefined if it requires none. Call it once for each read of
-   * the input, in the order of the forward pass.
+   * Block for the gradient of an input; undefined if it requires none. Call it once for each read
+   * of the input, in the order of the forward pass.
    */
   gradientOf(value: Value): Block | undefined {
     if (!value.requiresGradient) return undefined;

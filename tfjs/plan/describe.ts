@@ -39,13 +39,13 @@ export function tryPlan<Plan>(engine: Engine, make: (memory: PlanMemory) => Plan
 }
 
 /**
- * Describe how `fit`, `evaluate` and `predict` compute the steps of a model: as in the last run, or,
- * before the first run, as a run on the current backend will.
+ * Describe how `fit`, `evaluate` and `predict` compute the steps of a model: as in the last run,
+ * or, before the first run, as a run on the current backend will.
  *
- * A compiled step is a fixed list of kernel calls on one memory. It requires the wasm or cpu backend
- * and a model whose layers are all supported. Losses, metrics, regularizers, constraints and
- * optimizers may be custom. The first batch is computed both ways, unless an equal step was
- * verified before; if the results differ, TensorFlow.js computes the other batches alone.
+ * A compiled step is a fixed list of kernel calls on one memory. It requires the wasm or cpu
+ * backend and a model whose layers are all supported. Losses, metrics, regularizers, constraints
+ * and optimizers may be custom. The first batch is computed both ways, unless an equal step was
+ * verified before. If the results differ, TensorFlow.js computes the other batches alone.
  *
  * @param model a `tf.LayersModel` or `tf.Sequential`; without `compile` it is described for `predict`
  * @returns whether the steps are compiled, and the reason if they are not

@@ -38,9 +38,10 @@ export interface Comparison {
 }
 
 /**
- * Assert that a plan matches TensorFlow.js on each backend: its outputs in training and in inference,
- * its loss and all its gradients. The reference is the tape on cpu, which adds up in float64. The loss
- * is the mean squared error of each output. Weights and batches are the same in every run.
+ * Assert that a plan matches TensorFlow.js on each backend: its outputs in training and in
+ * inference, its loss and all its gradients. The reference is the tape on cpu, which adds up in
+ * float64. The loss is the mean squared error of each output. Weights and batches are the same in
+ * every run.
  *
  * @param make creates the model, which is compiled here
  */
@@ -203,8 +204,8 @@ function noise(shape: number[], random: () => number): tfjs.Tensor {
 }
 
 /**
- * Set weights that are the same in every run. Products keep the magnitude of their inputs; variances
- * are positive.
+ * Set weights that are the same in every run. Products keep the magnitude of their inputs;
+ * variances are positive.
  */
 export function seedWeights(model: tfjs.LayersModel): void {
   const random = seeded(3);

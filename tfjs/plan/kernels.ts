@@ -1,9 +1,9 @@
 import { kernelBytes } from "./kernels.generated.ts";
 
 /**
- * The functions of `assembly/`, where they are documented. Arrays are byte addresses, 0 for an absent
- * one. Sizes and strides are in values. Elementwise functions write whole vectors of four values, so
- * they require padded memory such as that of a {@linkcode Block}.
+ * The functions of `assembly/`, where they are documented. Arrays are byte addresses, 0 for an
+ * absent one. Sizes and strides are in values. Elementwise functions write whole vectors of four
+ * values, so they require padded memory such as that of a {@linkcode Block}.
  */
 export interface Kernels {
   activate(kind: number, n: number, x: number, y: number, alpha: number): void;

@@ -68,8 +68,8 @@ export function multiply(builder: Builder, K: number, N: number): Product {
 }
 
 /**
- * The product of M strided rows with a K x N matrix. Takes addresses; `step` is the distance between
- * rows of x, in values.
+ * The product of M strided rows with a K x N matrix. Takes addresses; `step` is the distance
+ * between rows of x, in values.
  */
 export function multiplyStrided(
   builder: Builder,

@@ -7,8 +7,8 @@ const innerLayers = ["layer", "forwardLayer", "backwardLayer", "cell"] as const;
 type AnyLayer = tf.layers.Layer & { [inner in typeof innerLayers[number]]?: tf.layers.Layer };
 
 /**
- * Watch the settings of a model's layers: numbers, strings, booleans and activations. A callback may
- * change them, such as the rate of a dropout, between two batches.
+ * Watch the settings of a model's layers: numbers, strings, booleans and activations. A callback
+ * may change them, such as the rate of a dropout, between two batches.
  *
  * @returns a function that returns whether a setting has changed since this call
  */

@@ -97,7 +97,10 @@ export function forwardWindows(axes: Axes): { padded: Padded; windows: Windows }
   };
 }
 
-/** The pixels of an axis that are congruent modulo the stride, and so are reached by the same weights. */
+/**
+ * The pixels of an axis that are congruent modulo the stride, and so are reached by the same
+ * weights.
+ */
 interface AxisPhase {
   /** Pixels of the input. */
   pixels: number[];
@@ -124,8 +127,8 @@ function phasesOf({ input, size, stride, dilation, paddingBefore }: Axis): AxisP
 }
 
 /**
- * The windows of the backward pass, on the gradient of the output. Each pixel of the input is in one
- * phase, or in none if no window of the forward pass reads it.
+ * The windows of the backward pass, on the gradient of the output. Each pixel of the input is in
+ * one phase, or in none if no window of the forward pass reads it.
  */
 export function backwardWindows(axes: Axes): { padded: Padded; phases: Phase[] } {
   const [rows, columns] = axes.map(phasesOf);

@@ -84,7 +84,8 @@ export function planTimeDistributed(
     steps,
     () => planLayer(layer, [step], builder, call),
   );
-  // TensorFlow.js passes the mask on, which the inner layer would mistake for that of its own steps.
+  // TensorFlow.js passes the mask on, which the inner layer would mistake for that of its own
+  // steps.
   if (mask !== undefined && (layer as { supportsMasking?: boolean }).supportsMasking) {
     const readsMask = className in cellPlanners || className === "Bidirectional";
     if (readsMask) throw new PlanError(`TimeDistributed ${className} with a mask is not compiled`);
