@@ -1,9 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type Engine, isWatched } from "../tfjs/engine.ts";
 import { Agreement, hasAgreed, rememberAgreement } from "../tfjs/plan/agreement.ts";
-import { PlanError } from "../tfjs/plan/builder.ts";
 import { rememberStep } from "../tfjs/plan/describe.ts";
 import { describeTensor, fingerprintOf } from "../tfjs/plan/fingerprint.ts";
+import { PlanError } from "../tfjs/plan/plan_error.ts";
 import { planPrediction } from "../tfjs/plan/predict_plan.ts";
 import {
   fallBack,

@@ -8,9 +8,9 @@ import {
 import { disposeTape, type Engine, isWatched } from "../tfjs/engine.ts";
 import { forwardPass } from "../tfjs/forward.ts";
 import { Agreement, hasAgreed, rememberAgreement } from "../tfjs/plan/agreement.ts";
-import { PlanError } from "../tfjs/plan/builder.ts";
 import { rememberStep } from "../tfjs/plan/describe.ts";
 import { describeTensor, fingerprintOf } from "../tfjs/plan/fingerprint.ts";
+import { PlanError } from "../tfjs/plan/plan_error.ts";
 import {
   type DetailedResults,
   type Fallbacks,

@@ -1,4 +1,6 @@
-import { type Block, type Builder, type Operation, PlanError } from "./builder.ts";
+import type { Builder } from "./builder.ts";
+import type { Block, Operation } from "./graph.ts";
+import { PlanError } from "./plan_error.ts";
 
 /** An activation of TensorFlow.js. */
 export interface Activation {

@@ -1,4 +1,4 @@
-import type { Block } from "./builder.ts";
+import type { Block } from "./graph.ts";
 import type { PlanMemory } from "./memory.ts";
 
 /** Values in a SIMD vector. Blocks are padded to a multiple of it. */

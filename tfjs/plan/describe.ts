@@ -2,8 +2,8 @@ import type * as tf from "@tensorflow/tfjs";
 import { compiledParts, networkOf } from "../compiled.ts";
 import { type Engine, getEngine } from "../engine.ts";
 import type { LayersModel } from "../types.ts";
-import { PlanError } from "./builder.ts";
 import { type PlanMemory, planMemory } from "./memory.ts";
+import { PlanError } from "./plan_error.ts";
 import { planPrediction } from "./predict_plan.ts";
 import { planStep } from "./step_plan.ts";
 

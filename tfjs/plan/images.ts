@@ -1,4 +1,5 @@
-import type { Block, Builder } from "./builder.ts";
+import type { Builder } from "./builder.ts";
+import type { Block } from "./graph.ts";
 import type { Padded } from "./windows.ts";
 
 /** Bytes of a float32. */

@@ -1,4 +1,5 @@
-import type { Block, Builder } from "./builder.ts";
+import type { Builder } from "./builder.ts";
+import type { Block } from "./graph.ts";
 
 /** A matrix product y = x w, and its gradients. */
 export interface Product {

@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
-import { type Block, PlanError } from "./builder.ts";
+import type { Block } from "./graph.ts";
 import { instantiateKernels, type Kernels } from "./kernels.ts";
+import { PlanError } from "./plan_error.ts";
 
 /** The memory of a plan. */
 export interface PlanMemory {

@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import { penaltiesOf } from "../compiled.ts";
 import type { Engine } from "../engine.ts";
-import type { Block, Weight } from "./builder.ts";
 import { differentiate } from "./differentiate.ts";
+import type { Block, Weight } from "./graph.ts";
 import type { PlanMemory } from "./memory.ts";
 
 /**

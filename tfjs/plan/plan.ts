@@ -2,18 +2,12 @@ import type * as tf from "@tensorflow/tfjs";
 import { type LayerCall, type LayerCalls, layerCalls, passesMask } from "../forward.ts";
 import type { RandomStep } from "../random_seed.ts";
 import { Arena } from "./arena.ts";
-import {
-  type Block,
-  Builder,
-  type Operation,
-  PlanError,
-  sizeOf,
-  type Value,
-  type Weight,
-} from "./builder.ts";
+import { Builder } from "./builder.ts";
+import { type Block, type Operation, sizeOf, type Value, type Weight } from "./graph.ts";
 import { planLayer } from "./layers/mod.ts";
 import type { PlannedLayer } from "./layers/types.ts";
 import type { PlanMemory } from "./memory.ts";
+import { PlanError } from "./plan_error.ts";
 
 /** The layers of a model as operations on one memory. */
 export interface Plan {

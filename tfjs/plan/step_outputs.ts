@@ -1,12 +1,13 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Compiled } from "../compiled.ts";
 import type { Engine } from "../engine.ts";
-import { type Block, PlanError } from "./builder.ts";
 import { differentiate } from "./differentiate.ts";
+import type { Block } from "./graph.ts";
 import type { AccuracyKernel, LossKernel } from "./kernels.ts";
 import { lossKernelOf, metricKernelOf } from "./measures.ts";
 import type { PlanMemory } from "./memory.ts";
 import { feed, hasRowShape, type Plan, toTensor } from "./plan.ts";
+import { PlanError } from "./plan_error.ts";
 import type { Fallbacks, OutputDetails, PlanBatch, StepResults } from "./step_plan.ts";
 
 interface PlannedOutput {

@@ -2,10 +2,11 @@ import type * as tf from "@tensorflow/tfjs";
 import { type Compiled, trainableWeights } from "../compiled.ts";
 import type { Engine } from "../engine.ts";
 import { type NoiseSource, stepOfRun } from "../random_seed.ts";
-import { type LayerVariable, PlanError, type Weight } from "./builder.ts";
+import type { LayerVariable, Weight } from "./graph.ts";
 import type { BlockTensor, PlanMemory } from "./memory.ts";
 import { penaltiesOfStep } from "./penalties.ts";
 import { feed, feedWeights, hasRowShape, planLayers } from "./plan.ts";
+import { PlanError } from "./plan_error.ts";
 import { planOutputs } from "./step_outputs.ts";
 
 /** The tensors of a batch. */

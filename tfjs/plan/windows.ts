@@ -1,4 +1,4 @@
-import { PlanError } from "./builder.ts";
+import { PlanError } from "./plan_error.ts";
 
 /** Sliding windows along one axis of an image. */
 export interface Axis {

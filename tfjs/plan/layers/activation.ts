@@ -5,7 +5,9 @@ import {
   planActivation,
   type PlannedActivation,
 } from "../activations.ts";
-import { type Builder, type LayerVariable, PlanError, type Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import type { LayerVariable, Value } from "../graph.ts";
+import { PlanError } from "../plan_error.ts";
 import { planIdentity } from "./shape.ts";
 import type { PlannedLayer } from "./types.ts";
 

@@ -1,7 +1,9 @@
 import { type Activation, kindOf, needsInput } from "../activations.ts";
-import { type Block, type Builder, type LayerVariable, PlanError } from "../builder.ts";
-import { indices } from "./rearrange.ts";
+import type { Builder } from "../builder.ts";
+import type { Block, LayerVariable } from "../graph.ts";
 import { multiply, multiplyStrided } from "../matrices.ts";
+import { PlanError } from "../plan_error.ts";
+import { indices } from "./rearrange.ts";
 
 /** Cell of a recurrent layer of TensorFlow.js. */
 export interface RecurrentCell {

@@ -1,6 +1,8 @@
 import type { Activation } from "../activations.ts";
-import { type Builder, type LayerVariable, PlanError, type Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
 import { convolve } from "../convolution.ts";
+import type { LayerVariable, Value } from "../graph.ts";
+import { PlanError } from "../plan_error.ts";
 import { type Axes, axisOf, flatAxis } from "../windows.ts";
 import { activated } from "./activation.ts";
 import type { PlannedLayer } from "./types.ts";

@@ -1,5 +1,6 @@
 import type { Activation } from "../activations.ts";
-import type { Builder, LayerVariable, Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import type { LayerVariable, Value } from "../graph.ts";
 import { multiply } from "../matrices.ts";
 import { activated } from "./activation.ts";
 import type { PlannedLayer } from "./types.ts";

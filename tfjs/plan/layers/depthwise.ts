@@ -1,5 +1,6 @@
-import type { Block, Builder, LayerVariable, Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
 import { convolveDepthwise } from "../depthwise.ts";
+import type { Block, LayerVariable, Value } from "../graph.ts";
 import { multiply } from "../matrices.ts";
 import type { Axes } from "../windows.ts";
 import { activated } from "./activation.ts";

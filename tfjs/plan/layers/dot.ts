@@ -1,5 +1,7 @@
-import { type Builder, PlanError, type Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import type { Value } from "../graph.ts";
 import { multiplySmall } from "../matrices.ts";
+import { PlanError } from "../plan_error.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** `tf.layers.dot`: a product of matrices or vectors for each row. */

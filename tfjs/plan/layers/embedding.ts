@@ -1,4 +1,6 @@
-import { type Builder, type LayerVariable, PlanError, type Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import type { LayerVariable, Value } from "../graph.ts";
+import { PlanError } from "../plan_error.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** `tf.layers.embedding`. */

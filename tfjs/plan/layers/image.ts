@@ -1,4 +1,6 @@
-import { type Builder, PlanError, type Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import type { Value } from "../graph.ts";
+import { PlanError } from "../plan_error.ts";
 import { checkChannels } from "./convolution.ts";
 import type { PlannedLayer } from "./types.ts";
 

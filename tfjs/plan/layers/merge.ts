@@ -1,4 +1,6 @@
-import { type Block, type Builder, PlanError, sizeOf, type Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import { type Block, sizeOf, type Value } from "../graph.ts";
+import { PlanError } from "../plan_error.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** `tf.layers.add`. */

@@ -1,5 +1,5 @@
 import { isChanged } from "../../forward.ts";
-import { PlanError } from "../builder.ts";
+import { PlanError } from "../plan_error.ts";
 import {
   planActivationLayer,
   planELU,

@@ -1,6 +1,8 @@
 import type { LayerCall } from "../../forward.ts";
 import { alphaConstants, drawsNoise, dropLimit, keepFactor, stddevOfRate } from "../../noise.ts";
-import { type Builder, PlanError, sizeOf, type Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import { sizeOf, type Value } from "../graph.ts";
+import { PlanError } from "../plan_error.ts";
 import { indices } from "./rearrange.ts";
 import { planIdentity } from "./shape.ts";
 import type { PlannedLayer } from "./types.ts";

@@ -1,5 +1,7 @@
 import { isFrozen, type LayerCall } from "../../forward.ts";
-import { type Block, type Builder, type LayerVariable, PlanError, type Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import type { Block, LayerVariable, Value } from "../graph.ts";
+import { PlanError } from "../plan_error.ts";
 import type { PlannedLayer } from "./types.ts";
 
 interface BatchNormalization {

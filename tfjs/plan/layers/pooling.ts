@@ -1,4 +1,5 @@
-import type { Builder, Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import type { Value } from "../graph.ts";
 import type { Pooling } from "../kernels.ts";
 import type { Axes } from "../windows.ts";
 import { axisOf, flatAxis } from "../windows.ts";

@@ -1,4 +1,5 @@
-import { type Builder, sizeOf, type Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import { sizeOf, type Value } from "../graph.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** `tf.layers.permute`. */

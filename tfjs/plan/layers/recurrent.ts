@@ -1,8 +1,10 @@
 import { isChanged, type LayerCall } from "../../forward.ts";
 import { dropLimit, keepFactor, type NoiseKey } from "../../noise.ts";
-import { type Block, type Builder, PlanError, type Value } from "../builder.ts";
-import { cellPlanners, type RecurrentCell } from "./cells.ts";
+import type { Builder } from "../builder.ts";
+import type { Block, Value } from "../graph.ts";
 import { multiply } from "../matrices.ts";
+import { PlanError } from "../plan_error.ts";
+import { cellPlanners, type RecurrentCell } from "./cells.ts";
 import { indices } from "./rearrange.ts";
 import type { PlannedLayer } from "./types.ts";
 

@@ -1,5 +1,6 @@
 import type { LayerCall } from "../../forward.ts";
-import type { Block, Builder, Operation, Value } from "../builder.ts";
+import type { Builder } from "../builder.ts";
+import type { Block, Operation, Value } from "../graph.ts";
 
 /** A call of a layer in a plan. */
 export interface PlannedLayer {
