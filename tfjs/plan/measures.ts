@@ -1,5 +1,6 @@
 import type { Compiled } from "../compiled.ts";
-import type { AccuracyKernel, Kernels, LossKernel } from "./kernels.ts";
+import type { Kernels } from "./kernels.ts";
+import type { AccuracyKernel, LossKernel } from "./kernels/loss.ts";
 
 /** Kernels of losses, which also serve as metrics, by the names that `compile` accepts. */
 const lossKernels: Readonly<Record<string, keyof Kernels>> = {

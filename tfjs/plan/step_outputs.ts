@@ -3,7 +3,7 @@ import type { Compiled } from "../compiled.ts";
 import type { Engine } from "../engine.ts";
 import { differentiate } from "./differentiate.ts";
 import type { Block } from "./graph.ts";
-import type { AccuracyKernel, LossKernel } from "./kernels.ts";
+import type { AccuracyKernel, LossKernel } from "./kernels/loss.ts";
 import { lossKernelOf, metricKernelOf } from "./measures.ts";
 import type { PlanMemory } from "./memory.ts";
 import { feed, hasRowShape, type Plan, toTensor } from "./plan.ts";

@@ -1,6 +1,6 @@
 import type { Builder } from "../builder.ts";
 import type { Value } from "../graph.ts";
-import type { Pooling } from "../kernels.ts";
+import type { PoolingWindows } from "../kernels/pool.ts";
 import type { Axes } from "../windows.ts";
 import { axisOf, flatAxis } from "../windows.ts";
 import { axesOf, checkChannels, outputShape } from "./convolution.ts";
@@ -120,7 +120,7 @@ function averagePool(input: Value, axes: Axes, shape: number[], builder: Builder
   };
 }
 
-function poolingOf({ shape }: Value, [rows, columns]: Axes): Pooling {
+function poolingOf({ shape }: Value, [rows, columns]: Axes): PoolingWindows {
   // deno-fmt-ignore
   return [
     rows.input, columns.input, shape.at(-1)!, rows.output, columns.output,
