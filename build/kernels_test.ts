@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { kernelsHash } from "../tfjs/plan/kernels.generated.ts";
 import { compileKernels, hasCompiler, kernelsFile, sourceHash } from "./kernels.ts";
@@ -9,6 +9,23 @@ describe("The kernels of compiled steps", () => {
   it("The kernels of compiled steps match the committed sources", () => {
     const command = "npm ci --prefix build/assemblyscript && node --import tsx build/kernels.ts";
     assert.equal(kernelsHash, sourceHash(), `${kernelsFile} is stale: ${command}`);
+  });
+
+  it("The kernels of compiled steps are declared in a file with the name of their assembly", () => {
+    const folder = `${root}tfjs/plan/kernels/`;
+    const names = (text: string, pattern: RegExp) =>
+      [...text.matchAll(pattern)].map(([, name]) => name).toSorted();
+    for (const file of readdirSync(folder)) {
+      const [, declared] = /interface \w+ \{\n([^]*?)\n\}/.exec(
+        readFileSync(folder + file, "utf8"),
+      )!;
+      const assembly = readFileSync(`${root}tfjs/plan/assembly/${file}`, "utf8");
+      assert.deepEqual(
+        names(declared, /^  (\w+)[(:]/gm),
+        names(assembly, /^export function (\w+)/gm),
+        file,
+      );
+    }
   });
 
   const skip = hasCompiler ? false : "needs npm ci --prefix build/assemblyscript";
