@@ -55,6 +55,14 @@ async function compare(
   assert.ok(furthest(weightsOf(compiled), weightsOf(plain)) < 2e-6, "weights");
 }
 
+/** Make another cpu backend, which has no memory of earlier steps. */
+function restartCpu(): void {
+  const factory = tf.findBackendFactory("cpu");
+  tf.removeBackend("cpu");
+  tf.registerBackend("cpu", factory);
+  tf.setBackend("cpu");
+}
+
 function warnings(t: TestContext): string[] {
   const warned: string[] = [];
   t.mock.method(console, "warn", (text: string) => void warned.push(text));
@@ -331,6 +339,34 @@ for (const backend of ["cpu", "wasm"] as const) {
   });
 }
 
+describe("The memory of a compiled step on cpu", () => {
+  it("The memory of a compiled step on cpu is reused by the next run, and never by two at once", async (t) => {
+    restartCpu();
+    const { mock } = t.mock.method(WebAssembly, "Instance");
+    const model = network();
+    const options = { ...quiet, jitCompile: true, validationData: [x, y] } as const;
+    await fit(model, x, y, options);
+    const made = mock.callCount();
+    await fit(model, x, y, options);
+    await evaluate(model, x, y, { verbose: 0 });
+    (await predict(model, x, { verbose: 0 }) as tf.Tensor).dispose();
+    assert.equal(mock.callCount(), made);
+    const [nested, plain] = twins(network);
+    const other = network();
+    class Nested extends Callback {
+      override async onTrainBatchEnd(batch: number): Promise<void> {
+        if (batch !== 1) return;
+        await fit(other, x, y, quiet);
+        await evaluate(other, x, y, { verbose: 0 });
+      }
+    }
+    await fit(nested, x, y, { ...options, callbacks: [new Nested()] });
+    await fit(plain, x, y, options);
+    mock.restore();
+    assert.deepEqual(weightsOf(nested), weightsOf(plain));
+  });
+});
+
 describe("The check of a compiled step", () => {
   let calls = 0;
   const Regularizer = Object.getPrototypeOf(tf.regularizers.l2().constructor) as new () => object;
@@ -483,6 +519,7 @@ describe("A step that TensorFlow.js computes", () => {
   });
 
   it("TensorFlow.js computes a step if WebAssembly cannot be instantiated", async (t) => {
+    restartCpu();
     const { mock } = t.mock.method(WebAssembly, "Instance", function () {
       throw new EvalError("refused by a policy");
     });
@@ -507,6 +544,7 @@ describe("A step that TensorFlow.js computes", () => {
   });
 
   it("TensorFlow.js computes a step if there is not enough memory for a compiled one", async (t) => {
+    restartCpu();
     const { mock } = t.mock.method(WebAssembly.Memory.prototype, "grow", () => {
       throw new RangeError("no more");
     });

@@ -47,7 +47,6 @@ export class Arena {
   }
 
   /** Free the memory. */
-  /** Free the memory. */
   free(): void {
     if (this.#address !== 0) this.#memory.free(this.#address);
     this.#address = this.#rows = 0;

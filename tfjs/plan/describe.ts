@@ -33,6 +33,7 @@ export function tryPlan<Plan>(engine: Engine, make: (memory: PlanMemory) => Plan
   try {
     return make(memory);
   } catch (error) {
+    memory.release();
     if (error instanceof PlanError) return error.message;
     throw error;
   }

@@ -105,36 +105,59 @@ function idOf(object: object): number {
   return id;
 }
 
-const versions = new WeakMap<object, { version: number; functions: unknown[] }>();
+/** Properties of an object that are compared, and how often they have changed. */
+interface Version {
+  number: number;
+  /** Number of all properties. */
+  count: number;
+  functions: [name: string, value: unknown][];
+  getters: [name: string, get: unknown][];
+}
+
+const versions = new WeakMap<object, Version>();
 
 /** A number that changes whenever one of an object's own functions does. */
 function versionOf(object: object): number {
-  const functions: unknown[] = [];
+  const known = versions.get(object);
+  if (known !== undefined && isCurrent(known, object as Part)) return known.number;
+  const next: Version = { number: (known?.number ?? -1) + 1, count: 0, functions: [], getters: [] };
   for (const name of Object.getOwnPropertyNames(object)) {
     const { value, get } = Object.getOwnPropertyDescriptor(object, name)!;
-    if (typeof value === "function") functions.push(name, value);
-    else if (get !== undefined) functions.push(name, get);
+    next.count++;
+    if (typeof value === "function") next.functions.push([name, value]);
+    else if (get !== undefined) next.getters.push([name, get]);
   }
-  return numbered(object, functions);
+  versions.set(object, next);
+  return next.number;
 }
 
-/** A number that changes whenever a kernel or a gradient is registered anew. */
+function isCurrent({ count, functions, getters }: Version, object: Part): boolean {
+  return Object.getOwnPropertyNames(object).length === count &&
+    functions.every(([name, value]) => object[name] === value) &&
+    getters.every(([name, get]) => Object.getOwnPropertyDescriptor(object, name)?.get === get);
+}
+
+const registries = new WeakMap<object, { number: number; entries: object[] }>();
+
+/** A number that changes whenever a kernel or a gradient is registered or removed. */
 function kernelsVersion(): string {
   return ["kernelRegistry", "gradRegistry"].map((name) => {
     const registry = findGlobals()?.get(name) as Map<string, object> | undefined;
-    return registry && numbered(registry, [...registry.values()]);
+    return registry && numberOf(registry);
   }).join(".");
 }
 
-function numbered(object: object, parts: unknown[]): number {
-  let known = versions.get(object);
-  if (known === undefined) versions.set(object, known = { version: 0, functions: parts });
-  const { functions } = known;
-  const isSame = functions.length === parts.length &&
-    parts.every((one, i) => one === functions[i]);
-  if (!isSame) {
-    known.version++;
-    known.functions = parts;
-  }
-  return known.version;
+function numberOf(registry: Map<string, object>): number {
+  const known = registries.get(registry);
+  if (known !== undefined && hasEntries(registry, known.entries)) return known.number;
+  const next = { number: (known?.number ?? -1) + 1, entries: [...registry.values()] };
+  registries.set(registry, next);
+  return next.number;
+}
+
+function hasEntries(registry: Map<string, object>, entries: object[]): boolean {
+  if (registry.size !== entries.length) return false;
+  let i = 0;
+  for (const entry of registry.values()) if (entry !== entries[i++]) return false;
+  return true;
 }

@@ -20,6 +20,8 @@ export interface PlanMemory {
   allocate(bytes: number): number;
   /** Free memory of {@linkcode PlanMemory.allocate}. */
   free(address: number): void;
+  /** Leave the memory to later plans, after everything in it was freed. */
+  release(): void;
   /** Address of a tensor's values. Requires {@linkcode holdsTensors}. */
   addressOf(tensor: tf.Tensor): number;
   /** The stored values of a tensor: a live, read-only view. */
@@ -81,6 +83,7 @@ function heapMemory(engine: Engine, backend: WasmBackend): PlanMemory | string {
       return address;
     },
     free: (address) => wasm._free(address),
+    release: () => {},
     addressOf: (tensor) => dataIdMap.get(tensor.dataId).memoryOffset,
     valuesOf: (tensor) => backend.typedArrayFromHeap(tensor),
     tensorOf(block, shape) {
@@ -97,13 +100,27 @@ function heapMemory(engine: Engine, backend: WasmBackend): PlanMemory | string {
 
 const pageBytes = 65_536;
 
-/** A separate memory for one plan on the cpu backend, released with the plan. */
+/** Memories without a plan, by backend. */
+const spares = new WeakMap<object, PlanMemory[]>();
+/** Number of spare memories: a fit with validation has two plans. */
+const maxSpares = 2;
+/** Largest size of a spare memory, in bytes. */
+const maxSpareBytes = 2 ** 25;
+
+/**
+ * A separate memory for one plan on the cpu backend. Small ones are reused, because creating a memory
+ * takes longer than a short run.
+ */
 function separateMemory(engine: Engine, backend: CpuBackend): PlanMemory {
+  return spares.get(backend)?.pop() ?? newMemory(engine, backend);
+}
+
+function newMemory(engine: Engine, backend: CpuBackend): PlanMemory {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const { kernels, floats, assign } = commonParts(engine, memory);
   // Address 0 stands for an absent array.
   let top = 16;
-  return {
+  const one: PlanMemory = {
     kernels,
     floats,
     assign,
@@ -132,7 +149,15 @@ function separateMemory(engine: Engine, backend: CpuBackend): PlanMemory {
       };
       return { tensor, rebind: moved };
     },
+    release() {
+      const free = spares.get(backend) ?? [];
+      spares.set(backend, free);
+      const { byteLength } = memory.buffer;
+      if (byteLength > maxSpareBytes || free.length === maxSpares || free.includes(one)) return;
+      free.push(one);
+    },
   };
+  return one;
 }
 
 function noMemory(bytes: number): PlanError {

@@ -44,6 +44,9 @@ export function planPrediction(
       for (const { forward } of operations) forward(rows);
       return outputs.map(({ data, shape }) => toTensor(engine, memory, data, [rows, ...shape]));
     },
-    dispose: () => arena.free(),
+    dispose() {
+      arena.free();
+      memory.release();
+    },
   };
 }

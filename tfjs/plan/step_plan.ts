@@ -151,8 +151,9 @@ export function planStep(
       for (const run of commits) run();
     },
     dispose() {
-      arena.free();
       for (const { tensor } of gradients) tensor.dispose();
+      arena.free();
+      memory.release();
     },
   };
 }
