@@ -59,7 +59,12 @@ export type {
 } from "./core/callback_list.ts";
 export type { EngineMemory } from "./tfjs/engine.ts";
 export { CallbackError, type CallbackErrorCode, type CallbackErrorContext } from "./core/errors.ts";
-export { type CallbackFailure, History, type HookTiming } from "./core/history.ts";
+export {
+  type CallbackFailure,
+  History,
+  type HookTiming,
+  type StepDescription,
+} from "./core/history.ts";
 export type { Logs } from "./core/logs.ts";
 export {
   getLearningRate,
@@ -132,7 +137,7 @@ export {
   setOptimizerState,
 } from "./tfjs/optimizer_state.ts";
 export { predict, type PredictOptions } from "./training/predict.ts";
-export { describeStep, type StepDescription } from "./tfjs/plan/describe.ts";
+export { describeStep } from "./tfjs/plan/describe.ts";
 export { setRandomSeed } from "./tfjs/random_seed.ts";
 export type { RunOptions } from "./training/run.ts";
 export { toTfjs } from "./training/to_tfjs.ts";

@@ -37,6 +37,11 @@ export class History extends Callback {
   timings: HookTiming[] = [];
   /** Failures of callbacks that did not end the run. */
   failures: CallbackFailure[] = [];
+  /**
+   * Whether the training steps are compiled, or computed by TensorFlow.js, and why; set by `fit` when
+   * the first step is made. Default: undefined.
+   */
+  step: StepDescription | undefined;
   #at: Record<string, number[]> = {};
   #isResumed = false;
 
@@ -95,6 +100,14 @@ function append(lists: Record<string, number[]>, name: string, value: number): v
   // The other name of `acc` or `accuracy` shares a list.
   if (!Object.prototype.propertyIsEnumerable.call(lists, name)) lists[name] = [];
   lists[name].push(value);
+}
+
+/** How the steps of a model are computed. */
+export interface StepDescription {
+  /** Whether all of them are compiled; otherwise TensorFlow.js computes them layer by layer. */
+  isCompiled: boolean;
+  /** Why they are not compiled. Default: undefined. */
+  reason?: string;
 }
 
 /** Time of one hook of one callback over a whole run. */

@@ -47,7 +47,7 @@ export type {
   ListHook,
   TfjsCallback,
 } from "../core/callback_list.ts";
-export type { CallbackFailure, History, HookTiming } from "../core/history.ts";
+export type { CallbackFailure, History, HookTiming, StepDescription } from "../core/history.ts";
 export type { TrainableModel, WeightTensor } from "../core/model.ts";
 export type { LoadPluginOptions } from "../plugins/load/load_plugin.ts";
 export type {

@@ -1,13 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type Engine, isWatched } from "../tfjs/engine.ts";
 import { Agreement, hasAgreed, rememberAgreement } from "../tfjs/plan/agreement.ts";
-import { rememberStep } from "../tfjs/plan/describe.ts";
 import { describeTensor, fingerprintOf } from "../tfjs/plan/fingerprint.ts";
 import { PlanError } from "../tfjs/plan/plan_error.ts";
 import { planPrediction } from "../tfjs/plan/predict_plan.ts";
 import {
+  type CompileOptions,
   fallBack,
-  type JitCompile,
   type MaybeCompiled,
   planIfPossible,
   recompileOnChange,
@@ -22,21 +21,21 @@ import {
 export function compilePredictStep(
   engine: Engine,
   network: tf.LayersModel,
-  jitCompile: JitCompile,
+  options: CompileOptions,
 ): MaybeCompiled<tf.Tensor[], tf.Tensor[]> {
-  const make = () => compilePredictionOnce(engine, network, jitCompile);
-  return jitCompile ? recompileOnChange(network, make) : make();
+  const make = () => compilePredictionOnce(engine, network, options);
+  return options.jitCompile ? recompileOnChange(engine, network, make) : make();
 }
 
 function compilePredictionOnce(
   engine: Engine,
   network: tf.LayersModel,
-  jitCompile: JitCompile,
+  options: CompileOptions,
 ): MaybeCompiled<tf.Tensor[], tf.Tensor[]> {
   const plan = planIfPossible(
     engine,
     network,
-    jitCompile,
+    options,
     (memory) => planPrediction(engine, network, memory),
   );
   if (plan === undefined) return { run: (inputs, tape) => tape(inputs), dispose: () => {} };
@@ -44,17 +43,19 @@ function compilePredictionOnce(
   let isVerified: boolean | undefined;
   return {
     run(inputs, tape) {
-      if (
-        isVerified === false || engine.backend !== backend || isWatched(engine) ||
-        !plan.accepts(inputs)
-      ) return tape(inputs);
+      if (isVerified === false || isWatched(engine)) return tape(inputs);
+      const rejection = plan.rejection(inputs);
+      if (rejection !== undefined) {
+        fallBack(network, rejection, options);
+        return tape(inputs);
+      }
       let outputs: tf.Tensor[];
       try {
         outputs = plan.compute(inputs);
       } catch (error) {
         if (!(error instanceof PlanError)) throw error;
         isVerified = false;
-        rememberStep(engine, network, error.message);
+        fallBack(network, error.message, options);
         return tape(inputs);
       }
       if (isVerified) return outputs;
@@ -73,8 +74,8 @@ function compilePredictionOnce(
       isVerified = agreement.verdict();
       if (isVerified) rememberAgreement(backend as object, step);
       if (isVerified !== false) return outputs;
-      fallBack(engine, network, agreement);
       for (const output of outputs) output.dispose();
+      fallBack(network, agreement.reason, options, true);
       return tape(inputs);
     },
     dispose: () => plan.dispose(),

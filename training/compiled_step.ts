@@ -8,7 +8,6 @@ import {
 import { disposeTape, type Engine, isWatched } from "../tfjs/engine.ts";
 import { forwardPass } from "../tfjs/forward.ts";
 import { Agreement, hasAgreed, rememberAgreement } from "../tfjs/plan/agreement.ts";
-import { rememberStep } from "../tfjs/plan/describe.ts";
 import { describeTensor, fingerprintOf } from "../tfjs/plan/fingerprint.ts";
 import { PlanError } from "../tfjs/plan/plan_error.ts";
 import {
@@ -23,8 +22,8 @@ import { keepsNoGradients } from "../tfjs/update.ts";
 import type { Batch } from "./data/data.ts";
 import { makeLoss, measureOne, withFloats } from "./losses.ts";
 import {
+  type CompileOptions,
   fallBack,
-  type JitCompile,
   type MaybeCompiled,
   planIfPossible,
   recompileOnChange,
@@ -46,24 +45,24 @@ type StepRunner = MaybeCompiled<Batch, PackedMeasures>;
 export function compileStep(
   engine: Engine,
   compiled: Compiled,
-  jitCompile: JitCompile,
+  options: CompileOptions,
   minimizer?: Minimizer,
   noise?: NoiseSource,
 ): StepRunner {
-  const make = () => compileOnce(engine, compiled, jitCompile, minimizer, noise);
-  return jitCompile ? recompileOnChange(compiled.network, make) : make();
+  const make = () => compileOnce(engine, compiled, options, minimizer, noise);
+  return options.jitCompile ? recompileOnChange(engine, compiled.network, make) : make();
 }
 
 function compileOnce(
   engine: Engine,
   compiled: Compiled,
-  jitCompile: JitCompile,
+  options: CompileOptions,
   minimizer?: Minimizer,
   noise?: NoiseSource,
 ): StepRunner {
   const { network } = compiled;
   const loss = makeLoss(compiled);
-  const plan = planIfPossible(engine, network, jitCompile, (memory) => {
+  const plan = planIfPossible(engine, network, options, (memory) => {
     if (minimizer?.minimizesItself) {
       throw new PlanError("the optimizer has its own minimize");
     }
@@ -90,14 +89,16 @@ function compileOnce(
     isVerified = agreement.verdict();
     if (isVerified) rememberAgreement(backend as object, step);
     if (isVerified !== false) return result;
-    fallBack(engine, network, agreement);
+    fallBack(network, agreement.reason, options, true);
   };
   return {
     run(batch, tape) {
-      if (
-        isVerified === false || engine.backend !== backend || isWatched(engine) ||
-        !plan.accepts(batch)
-      ) return tape(batch);
+      if (isVerified === false || isWatched(engine)) return tape(batch);
+      const rejection = plan.rejection(batch);
+      if (rejection !== undefined) {
+        fallBack(network, rejection, options);
+        return tape(batch);
+      }
       let computed: StepResults | undefined;
       try {
         computed = compute(batch);
@@ -105,7 +106,7 @@ function compileOnce(
         disposeTape(engine);
         if (!(error instanceof PlanError)) throw error;
         isVerified = false;
-        rememberStep(engine, network, error.message);
+        fallBack(network, error.message, options);
       }
       if (computed === undefined) return tape(batch);
       if (minimizer !== undefined && !minimizer.isFrozen()) {

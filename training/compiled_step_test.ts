@@ -122,6 +122,30 @@ for (const backend of ["cpu", "wasm"] as const) {
       await compare(make, { y: classes, classWeight: { 0: 2, 1: 1, 2: 1, 3: 0.5, 4: 1 } });
     });
 
+    it("A compiled step equals TensorFlow.js with weights of rows, of steps and of steps with an axis of their own", async () => {
+      const make = (loss: string, units: number) => () => {
+        const model = tf.sequential({
+          layers: [
+            tf.layers.dense({ units: 8, inputShape: [5] }),
+            tf.layers.reshape({ targetShape: [2, 2, 2] }),
+            tf.layers.dense({ units, activation: "sigmoid" }),
+          ],
+        });
+        model.compile({ optimizer: tf.train.sgd(0.1), loss });
+        return model;
+      };
+      const weights = (...shape: number[]) =>
+        tf.randomUniform([rows, ...shape], 0, 2, "float32", 3);
+      const plain = tf.zeros([rows, 2, 2, 3]);
+      for (const shape of [[], [1], [2], [2, 2], [2, 2, 1]]) {
+        await compare(make("meanSquaredError", 3), { y: plain, sampleWeight: weights(...shape) });
+      }
+      await compare(make("sparseCategoricalCrossentropy", 4), {
+        y: tf.zeros([rows, 2, 2, 1]),
+        sampleWeight: weights(2, 2),
+      });
+    });
+
     it("A compiled step equals TensorFlow.js with custom losses and metrics, called once per batch", async () => {
       let calls = 0;
       const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) => {

@@ -22,6 +22,7 @@ import {
   withCallbacks,
 } from "./run.ts";
 import { logKeys } from "./running_means.ts";
+import { StepReport } from "./step_report.ts";
 import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
 import { makeEvaluation, testLoop } from "./test_loop.ts";
 
@@ -156,7 +157,9 @@ async function runEvaluation(
       directions: compiled.directions,
     };
     return await withCallbacks(model, options, params, false, async (list) => {
-      const evaluation = makeEvaluation(model, engine, compiled, source, options.jitCompile);
+      const { jitCompile = "auto", verbose } = options;
+      const report = new StepReport(engine, { verbose });
+      const evaluation = makeEvaluation(model, engine, compiled, source, { jitCompile, report });
       try {
         return normalizeLogs(await testLoop(evaluation, list, eventLoop));
       } finally {

@@ -1,9 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../tfjs/engine.ts";
-import type { Agreement } from "../tfjs/plan/agreement.ts";
-import { rememberStep, tryPlan } from "../tfjs/plan/describe.ts";
+import { tryPlan } from "../tfjs/plan/describe.ts";
 import type { PlanMemory } from "../tfjs/plan/memory.ts";
 import { watchSettings } from "../tfjs/plan/watch_settings.ts";
+import type { StepReport } from "./step_report.ts";
 
 /**
  * Whether the steps of a run are compiled, like Keras's `jit_compile`: `"auto"` compiles what it
@@ -11,6 +11,13 @@ import { watchSettings } from "../tfjs/plan/watch_settings.ts";
  * never compiles.
  */
 export type JitCompile = boolean | "auto";
+
+/** How the steps of a run are to be computed. */
+export interface CompileOptions {
+  jitCompile: JitCompile;
+  /** Receives how they are computed. */
+  report: StepReport;
+}
 
 /** Computes steps, compiled if possible. */
 export interface MaybeCompiled<Input, Output> {
@@ -24,17 +31,20 @@ export interface MaybeCompiled<Input, Output> {
   dispose(): void;
 }
 
-/** Recompile when a callback has changed the settings of a layer between two batches. */
+/** Recompile when a callback has changed the settings of a layer, or the backend, between two batches. */
 export function recompileOnChange<Input, Output>(
+  engine: Engine,
   network: tf.LayersModel,
   make: () => MaybeCompiled<Input, Output>,
 ): MaybeCompiled<Input, Output> {
+  let { backend } = engine;
   let current = make();
   let isOutdated = watchSettings(network);
   return {
     run(input, tape) {
-      if (isOutdated()) {
+      if (isOutdated() || engine.backend !== backend) {
         current.dispose();
+        ({ backend } = engine);
         current = make();
         isOutdated = watchSettings(network);
       }
@@ -53,20 +63,36 @@ export function recompileOnChange<Input, Output>(
 export function planIfPossible<Plan>(
   engine: Engine,
   network: tf.LayersModel,
-  jitCompile: JitCompile,
+  options: CompileOptions,
   make: (memory: PlanMemory) => Plan,
 ): Plan | undefined {
-  const plan = jitCompile ? tryPlan(engine, make) : "jitCompile is false";
-  rememberStep(engine, network, typeof plan === "string" ? plan : undefined);
-  if (typeof plan !== "string") return plan;
-  if (jitCompile === true) throw new TypeError(`Cannot compile the step: ${plan}`);
+  const { jitCompile, report } = options;
+  if (!jitCompile) {
+    report.declined(network);
+    return undefined;
+  }
+  const plan = tryPlan(engine, make);
+  if (typeof plan === "string") {
+    fallBack(network, plan, options);
+    return undefined;
+  }
+  report.compiled(network);
+  return plan;
 }
 
-/** Warn that the results differ from those of TensorFlow.js, which computes the steps from now on. */
-export function fallBack(engine: Engine, network: tf.LayersModel, { reason }: Agreement): void {
-  rememberStep(engine, network, reason);
-  console.warn(
-    `keepfit: the compiled step is not used: ${reason}; please report the model, and pass ` +
-      "jitCompile: false to silence this",
-  );
+/**
+ * Report that TensorFlow.js computes a batch, or all that follow.
+ *
+ * @param isWrong whether the compiled step computed different numbers
+ * @throws TypeError with `jitCompile: true`
+ */
+export function fallBack(
+  network: tf.LayersModel,
+  reason: string,
+  { jitCompile, report }: CompileOptions,
+  isWrong = false,
+): void {
+  if (jitCompile === true) throw new TypeError(`Cannot compile the step: ${reason}`);
+  if (isWrong) report.disagreed(network, reason);
+  else report.fellBack(network, reason);
 }

@@ -24,6 +24,7 @@ import {
   withCallbacks,
 } from "./run.ts";
 import { makePredictStep, type PredictStep } from "./step.ts";
+import { StepReport } from "./step_report.ts";
 import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
 
 /** Options of {@linkcode predict}. */
@@ -85,7 +86,9 @@ export async function predict(
       samples: source.samples,
     };
     const parts: tf.Tensor[][] = [];
-    const step = makePredictStep(engine, networkOf(model, "predict"), options.jitCompile);
+    const { jitCompile = "auto", verbose } = options;
+    const report = new StepReport(engine, { verbose });
+    const step = makePredictStep(engine, networkOf(model, "predict"), { jitCompile, report });
     try {
       await withCallbacks(
         model,

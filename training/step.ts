@@ -7,7 +7,7 @@ import { compilePredictStep } from "./compiled_prediction.ts";
 import { compileStep } from "./compiled_step.ts";
 import type { Batch } from "./data/data.ts";
 import { makeForward, measure, type Pass, type Targeted, withFloats } from "./losses.ts";
-import type { JitCompile } from "./maybe_compiled.ts";
+import type { CompileOptions } from "./maybe_compiled.ts";
 import { minimizerOf } from "./minimizer.ts";
 
 /** What a step measures in a batch: the numbers of each measure, in the order of `measuresOf`. */
@@ -34,14 +34,14 @@ export interface Step {
  *
  * @param model the model as the user has it
  * @param compiled what `compile` left in it when the run began
- * @param jitCompile whether the step is compiled
+ * @param options whether the step is compiled
  * @param noise source of the random numbers of dropout and noise layers
  */
 export function makeTrainStep(
   engine: Engine,
   model: tf.LayersModel,
   compiled: Compiled,
-  jitCompile: JitCompile = "auto",
+  options: CompileOptions,
   noise?: NoiseSource,
 ): Step {
   const follow = followCompile(model, compiled);
@@ -50,7 +50,7 @@ export function makeTrainStep(
   const isMeasured = compiled.metrics.length > 0;
   let forward = makeForward(engine, compiled);
   let minimizer = minimizerOf(compiled.network);
-  let fast = compileStep(engine, compiled, jitCompile, minimizer, noise);
+  let fast = compileStep(engine, compiled, options, minimizer, noise);
   let batch: Targeted;
   let pass: Pass;
   const loss = (): tf.Scalar => {
@@ -84,7 +84,7 @@ export function makeTrainStep(
       fast.dispose();
       if (latest !== compiled) forward = makeForward(engine, compiled = latest);
       if (isOutdated) minimizer = minimizerOf(compiled.network);
-      fast = compileStep(engine, compiled, jitCompile, minimizer, noise);
+      fast = compileStep(engine, compiled, options, minimizer, noise);
     }
     return fast.run(next, tape);
   };
@@ -96,12 +96,12 @@ export function makeTestStep(
   engine: Engine,
   model: tf.LayersModel,
   compiled: Compiled,
-  jitCompile: JitCompile = "auto",
+  options: CompileOptions,
 ): Step {
   const follow = followCompile(model, compiled);
   const pack = makePack(engine);
   let forward = makeForward(engine, compiled);
-  let fast = compileStep(engine, compiled, jitCompile);
+  let fast = compileStep(engine, compiled, options);
   let batch: Targeted;
   const run = (): PackedMeasures => {
     batch = withFloats(batch);
@@ -115,7 +115,7 @@ export function makeTestStep(
     if (latest !== compiled) {
       fast.dispose();
       forward = makeForward(engine, compiled = latest);
-      fast = compileStep(engine, compiled, jitCompile);
+      fast = compileStep(engine, compiled, options);
     }
     return fast.run(next, tape);
   };
@@ -133,10 +133,10 @@ export interface PredictStep {
 export function makePredictStep(
   engine: Engine,
   network: tf.LayersModel,
-  jitCompile: JitCompile = "auto",
+  options: CompileOptions,
 ): PredictStep {
   const pass = forwardPass(engine, network);
-  const fast = compilePredictStep(engine, network, jitCompile);
+  const fast = compilePredictStep(engine, network, options);
   const run = (inputs: tf.Tensor[]): tf.Tensor[] => {
     const outputs = pass(inputs, false).tensors;
     for (let i = 0; i < outputs.length; i++) {

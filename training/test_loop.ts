@@ -5,7 +5,7 @@ import { isPromise } from "../core/promise.ts";
 import type { Compiled } from "../tfjs/compiled.ts";
 import type { Engine } from "../tfjs/engine.ts";
 import { forEachBatch } from "./batch_loop.ts";
-import type { JitCompile } from "./maybe_compiled.ts";
+import type { CompileOptions } from "./maybe_compiled.ts";
 import type { BatchSource } from "./data/data.ts";
 import type { EventLoopYield } from "./event_loop_yield.ts";
 import { measuresOf, RunningMeans } from "./running_means.ts";
@@ -25,10 +25,10 @@ export function makeEvaluation(
   engine: Engine,
   compiled: Compiled,
   source: BatchSource,
-  jitCompile?: JitCompile,
+  options: CompileOptions,
 ): Evaluation {
   const means = new RunningMeans(measuresOf(compiled));
-  return { model, source, step: makeTestStep(engine, model, compiled, jitCompile), means };
+  return { model, source, step: makeTestStep(engine, model, compiled, options), means };
 }
 
 /**

@@ -16,6 +16,7 @@ import { type RunOptions, runOptions, wholeNumber, withCallbacks } from "./run.t
 import { logKeys, measuresOf, RunningMeans } from "./running_means.ts";
 import { hintAtSlowBackend } from "./slow_backend.ts";
 import { makeTrainStep, type Step } from "./step.ts";
+import { StepReport } from "./step_report.ts";
 import { type Evaluation, makeEvaluation, testLoop } from "./test_loop.ts";
 import { TrainWarnings } from "./train_warnings.ts";
 import { TrainingState } from "./training_state.ts";
@@ -118,9 +119,17 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         hintAtSlowBackend(engine, model, { epochs: epochs - first, samples, steps, batchSize });
       }
       // Not earlier: a callback may compile the model in onTrainBegin.
-      step = makeTrainStep(engine, model, compiled, options.jitCompile, noise);
-      evaluation = validation &&
-        makeEvaluation(model, engine, compiled, validation, options.jitCompile);
+      const { jitCompile = "auto", verbose } = options;
+      const history = list.history ?? own as History;
+      const report = new StepReport(engine, {
+        verbose,
+        describe: (description) => history.step = description,
+      });
+      step = makeTrainStep(engine, model, compiled, { jitCompile, report }, noise);
+      evaluation = validation && makeEvaluation(model, engine, compiled, validation, {
+        jitCompile,
+        report: new StepReport(engine, { isValidation: true }),
+      });
       for (let epoch = first; epoch < epochs && !state.hasEnded; epoch++) {
         state.beginEpoch(epoch);
         await list.onEpochBegin(epoch);
@@ -147,7 +156,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       }
       movingAverageOf(model)?.finalize(model as unknown as TrainableModel);
       await list.onTrainEnd(state.logs);
-      return list.history ?? own as History;
+      return history;
     });
   } finally {
     endTraining();

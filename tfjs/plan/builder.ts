@@ -90,7 +90,12 @@ export class Builder {
 
   /** A block with `size` values per row. */
   perRow(size: number): Block {
-    return this.#block(size, true).reserve();
+    return this.perRowLater(size).reserve();
+  }
+
+  /** As {@linkcode Builder.perRow}, reserved once it is used. */
+  perRowLater(size: number): Block {
+    return this.#block(size, true);
   }
 
   /** A block with `size` values, independent of the batch size. */

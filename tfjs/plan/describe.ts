@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import type { StepDescription } from "../../core/history.ts";
 import { compiledParts, networkOf } from "../compiled.ts";
 import { type Engine, getEngine } from "../engine.ts";
 import type { LayersModel } from "../types.ts";
@@ -7,22 +8,17 @@ import { PlanError } from "./plan_error.ts";
 import { planPrediction } from "./predict_plan.ts";
 import { planStep } from "./step_plan.ts";
 
-/** How the steps of a model are computed. */
-export interface StepDescription {
-  /** Whether the steps are compiled. Otherwise, TensorFlow.js computes them layer by layer. */
-  isCompiled: boolean;
-  /** Reason why they are not compiled. Default: undefined. */
-  reason?: string;
-}
-
 const lastDescriptions = new WeakMap<
   tf.LayersModel,
   { backend: unknown; description: StepDescription }
 >();
 
 /** Record how the steps of a network are computed on the current backend. */
-export function rememberStep({ backend }: Engine, network: tf.LayersModel, reason?: string): void {
-  const description = { isCompiled: reason === undefined, ...(reason && { reason }) };
+export function rememberStep(
+  { backend }: Engine,
+  network: tf.LayersModel,
+  description: StepDescription,
+): void {
   lastDescriptions.set(network, { backend, description });
 }
 

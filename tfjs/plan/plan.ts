@@ -134,8 +134,20 @@ export function feedWeights(memory: PlanMemory, weights: readonly Weight[]): voi
   for (const { variable, data } of weights) feed(memory, variable(), data);
 }
 
+/** Reason why tensors of a batch cannot be fed: a shape differs. Undefined if they can. */
+export function shapeError(
+  what: string,
+  tensors: readonly tf.Tensor[],
+  values: readonly Pick<Value, "shape">[],
+): string | undefined {
+  const i = values.findIndex((value, i) => !hasRowShape(tensors[i], value));
+  if (i < 0) return undefined;
+  const expected = ["rows", ...values[i].shape];
+  return `${what} of a batch has the shape [${tensors[i].shape}], not [${expected}]`;
+}
+
 /** Whether each row of a tensor has the shape of a value. */
-export function hasRowShape({ shape }: tf.Tensor, value: Pick<Value, "shape">): boolean {
+function hasRowShape({ shape }: tf.Tensor, value: Pick<Value, "shape">): boolean {
   return shape.length === value.shape.length + 1 &&
     value.shape.every((size, i) => size === shape[i + 1]);
 }

@@ -1,12 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
 import type { PlanMemory } from "./memory.ts";
-import { feed, feedWeights, hasRowShape, planLayers, toTensor } from "./plan.ts";
+import { feed, feedWeights, planLayers, shapeError, toTensor } from "./plan.ts";
 
 /** A forward pass in inference mode as a fixed list of kernel calls. */
 export interface PredictPlan {
-  /** Whether the plan can compute these inputs. */
-  accepts(inputs: tf.Tensor[]): boolean;
+  /** Reason why the plan cannot compute these inputs; undefined if it can. */
+  rejection(inputs: tf.Tensor[]): string | undefined;
   /** The outputs as new tensors. */
   compute(inputs: tf.Tensor[]): tf.Tensor[];
   /** Release the plan's memory. */
@@ -32,7 +32,7 @@ export function planPrediction(
     return isReady;
   };
   return {
-    accepts: (tensors) => inputs.every((input, i) => hasRowShape(tensors[i], input)),
+    rejection: (tensors) => shapeError("an input", tensors, inputs),
     compute(tensors) {
       const [rows] = tensors[0].shape;
       arena.reserve(rows);

@@ -6,7 +6,7 @@ import type { Block } from "./graph.ts";
 import type { AccuracyKernel, LossKernel } from "./kernels/loss.ts";
 import { lossKernelOf, metricKernelOf } from "./measures.ts";
 import type { PlanMemory } from "./memory.ts";
-import { feed, hasRowShape, type Plan, toTensor } from "./plan.ts";
+import { feed, type Plan, shapeError, toTensor } from "./plan.ts";
 import { PlanError } from "./plan_error.ts";
 import type { Fallbacks, OutputDetails, PlanBatch, StepResults } from "./step_plan.ts";
 
@@ -17,12 +17,22 @@ interface PlannedOutput {
   readsTargets: boolean;
   /** Shape of one row of the targets, as the kernels expect it. */
   targetShape: readonly number[];
-  weights: Block;
+  weights: PlannedWeights;
   /** Weights of the time steps, by the output's mask; undefined without a mask. */
   stepWeights: Block | undefined;
   gradient: Block | undefined;
   positions: number;
   columns: number;
+}
+
+/** Weights of the positions of an output. */
+interface PlannedWeights {
+  /** As the batch has them: of each row, or of the first axes of its positions. */
+  given: Block;
+  /** Of each position, if one is of several. */
+  spread: Block;
+  /** Number of weights per row of the batch; 0 without weights. */
+  count: number;
 }
 
 interface PlannedMetric {
@@ -34,8 +44,8 @@ interface PlannedMetric {
 export interface StepOutputs {
   /** For each metric, whether a kernel computes it. */
   readonly hasMetricKernel: boolean[];
-  /** Whether the kernels can read the targets and sample weights of a batch. */
-  accepts(batch: Pick<PlanBatch, "xs" | "ys" | "weights">): boolean;
+  /** Reason why the kernels cannot read the targets or weights of a batch; undefined if they can. */
+  rejection(batch: PlanBatch): string | undefined;
   /** Feed targets and sample weights of a batch; false when memory has to be reserved first. */
   feed(batch: PlanBatch): boolean;
   /** Compute the loss of each output and, in training, its gradient. */
@@ -65,7 +75,7 @@ export function planOutputs(
   { builder, memory, outputs }: Plan,
   fallbacks: Fallbacks,
 ): StepOutputs {
-  const { lossNames } = compiled;
+  const { lossNames, outputNames } = compiled;
   const metrics = compiled.metrics.map((metric): PlannedMetric => ({
     // Metrics of a masked output are weighted means, which have no kernel.
     kernel: outputs[metric.output].mask === undefined
@@ -87,7 +97,11 @@ export function planOutputs(
         metrics.some((metric) => metric.output === i && metric.kernel !== undefined),
       targets: feedBlock(builder.perRow(isSparse ? output.size / columns : output.size), memory),
       targetShape: isSparse ? [...output.shape.slice(0, -1), 1] : output.shape,
-      weights: feedBlock(builder.perRow(1), memory),
+      weights: {
+        given: feedBlock(builder.perRow(1), memory),
+        spread: builder.perRowLater(output.size / columns),
+        count: 0,
+      },
       stepWeights: mask && builder.perRow(mask.size),
       gradient: builder.gradientOf(output),
       positions: output.size / columns,
@@ -100,14 +114,26 @@ export function planOutputs(
     const { mask } = outputs[i];
     return mask && toTensor(engine, memory, mask, [rows, mask.size]);
   };
+  /** Address of the weights of all positions; 0 for none. */
+  const addressOfWeights = (
+    { given, spread, count }: PlannedWeights,
+    rows: number,
+    positions: number,
+  ): number => {
+    if (count === 0) return 0;
+    if (count === positions) return given.address;
+    memory.kernels.repeat(rows * count, positions / count, given.address, spread.address);
+    return spread.address;
+  };
   const lossByKernel = (i: number, rows: number, kernel: LossKernel): number => {
     const { targets, weights, stepWeights, gradient, positions, columns } = planned[i];
     const { data, mask } = outputs[i];
     const all = rows * positions;
+    let address = addressOfWeights(weights, rows, positions);
     if (mask !== undefined && stepWeights !== undefined) {
-      memory.kernels.maskWeights(all, mask.address, weights.address, stepWeights.address);
+      memory.kernels.maskWeights(all, mask.address, address, stepWeights.address);
+      ({ address } = stepWeights);
     }
-    const { address } = stepWeights ?? weights;
     return kernel(
       all,
       columns,
@@ -138,18 +164,32 @@ export function planOutputs(
 
   return {
     hasMetricKernel: metrics.map(({ kernel }) => kernel !== undefined),
-    accepts: ({ xs, ys, weights }) =>
-      planned.every(({ kernel, readsTargets, targetShape, positions }, i) =>
-        (!readsTargets || hasRowShape(ys[i], { shape: targetShape })) &&
-        (kernel === undefined || weights[i] === undefined ||
-          (positions === 1 && weights[i].size === xs[0].shape[0]))
-      ),
-    feed({ ys, weights: rowWeights }) {
+    rejection({ ys, weights }) {
+      for (const [i, { kernel, readsTargets, targetShape }] of planned.entries()) {
+        const error = readsTargets
+          ? shapeError(`the target ${outputNames[i]}`, [ys[i]], [{ shape: targetShape }])
+          : undefined;
+        if (error !== undefined) return error;
+        const given = weights[i];
+        if (kernel === undefined || given === undefined) continue;
+        if (countOfWeights(given, targetShape) === undefined) {
+          return `the weights of ${outputNames[i]} have the shape [${given.shape}]`;
+        }
+      }
+    },
+    feed({ ys, weights: givenWeights }) {
       let isReady = true;
-      planned.forEach(({ readsTargets, targets, weights }, i) => {
+      planned.forEach(({ kernel, readsTargets, targets, targetShape, weights, positions }, i) => {
         if (readsTargets) isReady = feed(memory, ys[i], targets) && isReady;
-        if (rowWeights[i] === undefined) weights.address = 0;
-        else isReady = feed(memory, rowWeights[i], weights) && isReady;
+        const tensor = kernel && givenWeights[i];
+        weights.count = tensor === undefined ? 0 : countOfWeights(tensor, targetShape) as number;
+        if (tensor === undefined) return;
+        const { given, spread, count } = weights;
+        if (given.size < count || (count < positions && !spread.isReserved)) {
+          given.size = count;
+          if (count < positions) spread.reserve();
+          isReady = false;
+        } else isReady = feed(memory, tensor, given) && isReady;
       });
       return isReady;
     },
@@ -192,6 +232,24 @@ export function planOutputs(
       });
     },
   };
+}
+
+/**
+ * Number of weights of a tensor per row: one for the row, or one for each index of the first axes of
+ * its positions. Undefined for other shapes.
+ *
+ * @param targetShape shape of a row of the targets; all axes but the last are those of the positions
+ */
+function countOfWeights(
+  { shape, size }: tf.Tensor,
+  targetShape: readonly number[],
+): number | undefined {
+  const [rows, ...given] = shape;
+  if (size === rows) return 1;
+  while (given.length >= targetShape.length && given.at(-1) === 1) given.pop();
+  return given.length < targetShape.length && given.every((count, i) => count === targetShape[i])
+    ? size / rows
+    : undefined;
 }
 
 /** Reserve a block only if the batch's tensor is copied to it. */

@@ -5,7 +5,7 @@ import { type NoiseSource, stepOfRun } from "../random_seed.ts";
 import type { LayerVariable, Weight } from "./graph.ts";
 import type { BlockTensor, PlanMemory } from "./memory.ts";
 import { penaltiesOfStep } from "./penalties.ts";
-import { feed, feedWeights, hasRowShape, planLayers } from "./plan.ts";
+import { feed, feedWeights, planLayers, shapeError } from "./plan.ts";
 import { PlanError } from "./plan_error.ts";
 import { planOutputs } from "./step_outputs.ts";
 
@@ -27,8 +27,8 @@ export interface Fallbacks {
 
 /** A training step without its update, or an evaluation step, as a fixed list of kernel calls. */
 export interface StepPlan {
-  /** Whether the plan can compute a batch. */
-  accepts(batch: PlanBatch): boolean;
+  /** Reason why the plan cannot compute a batch; undefined if it can. */
+  rejection(batch: PlanBatch): string | undefined;
   /** Compute losses, metrics and, in training, gradients. Does not change the model. */
   compute(batch: PlanBatch): StepResults;
   /** As {@linkcode compute}, with the details that a comparison needs. */
@@ -131,10 +131,10 @@ export function planStep(
   };
 
   return {
-    accepts: ({ xs, ys, weights }) =>
-      (!builder.usesNoise || stepOfRun(engine) !== undefined) &&
-      inputs.every((input, i) => hasRowShape(xs[i], input)) &&
-      stepOutputs.accepts({ xs, ys, weights }),
+    rejection: (batch) =>
+      builder.usesNoise && stepOfRun(engine) === undefined
+        ? "TensorFlow.js draws the random numbers of dropout and noise"
+        : shapeError("an input", batch.xs, inputs) ?? stepOutputs.rejection(batch),
     compute: (batch) => run(batch),
     computeWithDetails(batch) {
       const details: OutputDetails[] = [];
