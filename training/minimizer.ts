@@ -37,9 +37,9 @@ export function minimizerOf(network: tf.LayersModel): Minimizer {
         "layer and compile the model again",
     );
   }
-  const limited = trained.filter(({ constraint }) => constraint);
   const constrain = () => {
-    for (const weight of limited) applyConstraint(weight);
+    // A callback may set or remove one.
+    for (const weight of trained) if (weight.constraint) applyConstraint(weight);
   };
   const update = updateOf(optimizer);
   const ownMinimize = minimizesItself(optimizer);

@@ -6,9 +6,13 @@ const innerLayers = ["layer", "forwardLayer", "backwardLayer", "cell"] as const;
 
 type AnyLayer = tf.layers.Layer & { [inner in typeof innerLayers[number]]?: tf.layers.Layer };
 
+/** Fields of a layer, private ones among them. */
+type Fields = Record<string, unknown> & { _losses: unknown[] };
+
 /**
- * Watch the settings of a model's layers: numbers, strings, booleans and activations. A callback
- * may change them, such as the rate of a dropout, between two batches.
+ * Watch the settings of a model's layers: numbers, strings, booleans, arrays of them, activations,
+ * weights, inner layers and the number of regularizers. A callback may change them, such as the rate
+ * of a dropout, between two batches.
  *
  * @returns a function that returns whether a setting has changed since this call
  */
@@ -23,20 +27,48 @@ export function watchSettings(network: tf.LayersModel): () => boolean {
   };
   for (const { layer } of layerCalls(network)?.calls ?? []) add(layer);
   const seen = [...layers].map((layer) => {
-    const settings = Object.entries(layer).filter(([name, value]) => isSetting(name, value));
-    return { layer: layer as unknown as Record<string, unknown>, settings, was: isChanged(layer) };
+    const fields = layer as unknown as Fields;
+    const settings = Object.keys(fields).filter((name) => canBeSetting(name, fields[name]))
+      .map((name) => ({ name, was: copyOf(fields[name]) }));
+    return { layer, fields, settings, losses: fields._losses.length, was: isChanged(layer) };
   });
   return () =>
-    seen.some(({ layer, settings, was }) =>
-      settings.some(([name, value]) => !Object.is(layer[name], value)) || isChanged(layer) !== was
+    seen.some(({ layer, fields, settings, losses, was }) =>
+      settings.some(({ name, was }) => !isSame(fields[name], was)) ||
+      fields._losses.length !== losses || isChanged(layer) !== was
     );
 }
 
-function isSetting(name: string, value: unknown): boolean {
+function canBeSetting(name: string, value: unknown): boolean {
   // Each step reads which weights are trained.
   if (/trainable/i.test(name)) return false;
-  if (typeof value === "object" && value !== null) {
-    return "getClassName" in value && "apply" in value;
+  return value === null || value === undefined || isSetting(value);
+}
+
+function isSetting(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0 && value.every(isSettingOrNull);
+  if (typeof value !== "object" || value === null) return value !== null && value !== undefined;
+  // An activation or a layer; a weight.
+  return ("getClassName" in value && "apply" in value) || "originalName" in value;
+}
+
+function isSettingOrNull(value: unknown): boolean {
+  return value === null || ["number", "string"].includes(typeof value) ||
+    (Array.isArray(value) && isSetting(value));
+}
+
+/** A copy of an array, which may be changed in place; other values as they are. */
+function copyOf(value: unknown): unknown {
+  return Array.isArray(value) ? value.map(copyOf) : value;
+}
+
+/** Whether a field has the same setting as before; anything but a setting counts as none. */
+function isSame(value: unknown, was: unknown): boolean {
+  if (Object.is(value, was)) return true;
+  if (Array.isArray(was)) {
+    return Array.isArray(value) && value.length === was.length &&
+      was.every((one, i) => isSame(value[i], one));
   }
-  return ["number", "string", "boolean"].includes(typeof value);
+  const hadNone = was === null || was === undefined;
+  return hadNone && !isSetting(value);
 }
