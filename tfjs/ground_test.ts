@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { useBackend } from "keepfit/backend";
+import { type GPULike, useBackend } from "keepfit/backend";
 import { listFiles, root } from "../tests/files.ts";
 import { makeOptimizer } from "./optimizer_fixtures.ts";
 import { optimizerClasses, slotFieldsOf } from "./optimizers.ts";
@@ -33,6 +33,7 @@ interface Ground {
 const kernels = "tfjs/kernels/wasm.ts";
 const dilated = "tfjs/kernels/dilated_layers.ts";
 const storage = "tfjs/fused/storage.ts";
+const device = "tfjs/fused/device.ts";
 const threads = "tfjs/backend/wasm_threads.ts";
 const compiled = "tfjs/compiled.ts";
 const engine = "tfjs/engine.ts";
@@ -47,6 +48,15 @@ interface WasmParts {
   dataIdMap: { get(dataId: tf.DataId): object };
 }
 
+interface WebGPUParts {
+  computePassEncoder: object;
+  tensorMap: { get(dataId: tf.DataId): object };
+  ensureCommandEncoderReady(): void;
+  uploadToGPU(dataId: tf.DataId): void;
+  makeTensorInfo(shape: number[], dtype: string, values: Float32Array): tf.TensorInfo;
+  createTensorFromGPUData(data: object, shape: number[], dtype: string): tf.Tensor;
+}
+
 interface CpuParts {
   data: { get(dataId: tf.DataId): object };
 }
@@ -54,6 +64,8 @@ interface CpuParts {
 let sequential: tf.Sequential;
 let network: tf.LayersModel;
 let wasmBackend: object;
+/** On a device that computes nothing. */
+let webgpuBackend: object;
 
 const fieldOf = (of: object, field: string) => (of as Record<string, unknown>)[field];
 const partOf = (of: object, field: string) => fieldOf(of, field) as object;
@@ -286,6 +298,72 @@ const grounds: Ground[] = [
     find: () => (tf.backend() as unknown as CpuParts).data.get(tf.ones([2]).dataId),
     fields: { values: ["object", storage], refCount: ["number", storage] },
   },
+  {
+    of: "WebGPUBackend",
+    find: () => webgpuBackend,
+    fields: {
+      device: ["object", device],
+      queue: ["object", device],
+      dispatchCountInPass: ["number", device],
+      commandQueueOwnedIds: ["object", device],
+      uniformPendingDisposal: ["list", device],
+      bufferManager: ["object", device],
+      tensorMap: ["object", device],
+      ensureCommandEncoderReady: ["function", device],
+      endComputePassEncoder: ["function", device],
+      submitQueue: ["function", device],
+      makeTensorInfo: ["function", device],
+      uploadToGPU: ["function", device],
+      read: ["function", device],
+      disposeData: ["function", device],
+      readSync: ["function", "tfjs/backend/webgpu.ts"],
+      epsilon: ["function", fused],
+    },
+  },
+  {
+    of: "WebGPUBackend with commands that are not submitted",
+    find: () => {
+      const backend = webgpuBackend as WebGPUParts;
+      backend.ensureCommandEncoderReady();
+      backend.computePassEncoder = { end: () => {} };
+      return { ...backend };
+    },
+    fields: { commandEncoder: ["object", device], computePassEncoder: ["object", device] },
+  },
+  {
+    of: "WebGPUBackend.bufferManager",
+    find: () => partOf(webgpuBackend, "bufferManager"),
+    fields: { acquireBuffer: ["function", device] },
+  },
+  {
+    of: "the data of a tensor on webgpu",
+    find: () => {
+      const backend = webgpuBackend as WebGPUParts;
+      const { dataId } = backend.makeTensorInfo([2], "float32", Float32Array.of(1, 2));
+      const before = { ...backend.tensorMap.get(dataId) };
+      backend.uploadToGPU(dataId);
+      return { ...before, ...backend.tensorMap.get(dataId), values: fieldOf(before, "values") };
+    },
+    fields: {
+      values: ["object", device],
+      resource: ["object", device],
+      refCount: ["number", device],
+    },
+  },
+  {
+    of: "the data of a tensor on webgpu with a buffer of the user",
+    find: () => {
+      const backend = webgpuBackend as WebGPUParts;
+      const buffer = { size: 8, usage: 0x84 };
+      const { dataId } = backend.createTensorFromGPUData(
+        { buffer, zeroCopy: true },
+        [2],
+        "float32",
+      );
+      return backend.tensorMap.get(dataId);
+    },
+    fields: { external: ["boolean", device] },
+  },
   ...Object.entries(makeOptimizer).map(([name, make]): Ground => {
     const table = "tfjs/optimizers.ts";
     const state = "tfjs/optimizer_state.ts";
@@ -361,9 +439,55 @@ function sourceOf(path: string): string {
   return files.map((file) => readFileSync(root + file, "utf8")).join("\n");
 }
 
+/** A WebGPU that takes every command, and knows only the product by which `useBackend` tries it. */
+function idleWebGPU(): GPULike {
+  const pass = {
+    setPipeline: () => {},
+    setBindGroup: () => {},
+    dispatchWorkgroups: () => {},
+    end: () => {},
+  };
+  const encoder = {
+    beginComputePass: () => pass,
+    copyBufferToBuffer: () => {},
+    finish: () => ({}),
+  };
+  const device = {
+    queue: { submit: () => {}, writeBuffer: () => {} },
+    features: new Set(),
+    limits: { maxComputeWorkgroupsPerDimension: 65_535, maxStorageBuffersPerShaderStage: 8 },
+    createCommandEncoder: () => encoder,
+    createShaderModule: () => ({}),
+    createComputePipeline: () => ({ getBindGroupLayout: () => ({}) }),
+    createBindGroup: () => ({}),
+    createBuffer: ({ size, usage }: { size: number; usage: number }) => ({
+      size,
+      usage,
+      mapState: "mapped",
+      mapAsync: () => Promise.resolve(),
+      getMappedRange: () =>
+        size === 16 ? Float32Array.of(19, 22, 43, 50).buffer : new ArrayBuffer(size),
+      unmap: () => {},
+      destroy: () => {},
+    }),
+    destroy: () => {},
+  };
+  const adapter = {
+    features: new Set<string>(),
+    limits: {},
+    info: {},
+    requestDevice: () => Promise.resolve(device),
+  };
+  return { requestAdapter: () => Promise.resolve(adapter) };
+}
+
+const idle = idleWebGPU();
+
 before(async () => {
   await useBackend(tf, "wasm");
   wasmBackend = tf.backend();
+  await useBackend(tf, "webgpu", { gpu: idle });
+  webgpuBackend = tf.backend();
   await useBackend(tf, "cpu");
   sequential = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
   const compileArgs = { optimizer: "adam", loss: "meanSquaredError", metrics: ["mae"] };
@@ -375,7 +499,13 @@ before(async () => {
   network.compile(compileArgs);
   await network.fit(tf.ones([4, 3]), tf.ones([4, 2]), { epochs: 1 });
 });
-after(() => tf.disposeVariables());
+after(() => {
+  tf.disposeVariables();
+  tf.removeBackend("webgpu");
+  // Defined where the runtime has none.
+  const { navigator } = globalThis as { navigator?: { gpu?: unknown } };
+  if (navigator?.gpu === idle) Reflect.deleteProperty(navigator as object, "gpu");
+});
 
 describe("The private fields of TensorFlow.js", () => {
   for (const ground of grounds) {

@@ -1,30 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
 import { assemble } from "./assemble.ts";
+import { type DeviceBackend, onDevice } from "./device.ts";
 import { type FormulaName, formulas } from "./formula.ts";
-
-/** Target of an update: a variable, or a substitute for one. */
-export interface Cell {
-  readonly dataId: tf.DataId;
-  readonly shape: number[];
-  readonly size: number;
-  assign(value: tf.Tensor): void;
-}
-
-/**
- * Run a formula on the values of a backend. Values that are also referenced elsewhere, by a clone,
- * another variable or an array that was read, are not changed.
- *
- * @param cells the weight and its slots, in the order of the formula's arrays; all are float32
- * @param gradient gradient with the shape of the weight
- * @param scalars in the order of the formula's scalars
- */
-export type RunFormula = (
-  name: FormulaName,
-  cells: readonly Cell[],
-  gradient: tf.Tensor,
-  scalars: readonly number[],
-) => void;
+import { assign, type Cell, type Job, type RunFormula } from "./job.ts";
 
 /** The used part of the storage of a backend; `get` moves data here from another backend. */
 interface DataStorage<Data> {
@@ -64,6 +43,7 @@ function makeRunner(engine: Engine): RunFormula | undefined {
   try {
     if (engine.backendName === "cpu") return onCpu(engine, engine.backend as CpuBackend);
     if (engine.backendName === "wasm") return onHeap(engine, engine.backend as WasmBackend);
+    if (engine.backendName === "webgpu") return onDevice(engine, engine.backend as DeviceBackend);
   } catch {
     // No WebAssembly or SIMD, or a different TensorFlow.js.
   }
@@ -80,7 +60,7 @@ function onHeap(engine: Engine, backend: WasmBackend): RunFormula {
   const { asm, wasmMemory = asm.memory } = backend.wasm;
   const kernels = instantiate(wasmMemory as WebAssembly.Memory);
   const dataOf = (one: { dataId: tf.DataId }) => backend.dataIdMap.get(one.dataId);
-  return (name, cells, gradient, scalars) => {
+  const runOne = (name: FormulaName, { cells, gradient }: Job, scalars: readonly number[]) => {
     const from = [...cells, gradient].map((one) => dataOf(one).memoryOffset);
     const copies: { cell: Cell; info: tf.TensorInfo }[] = [];
     const to = cells.map((cell, i) => {
@@ -102,6 +82,9 @@ function onHeap(engine: Engine, backend: WasmBackend): RunFormula {
       assign(cell, engine.makeTensorFromTensorInfo(info, backend));
     }
   };
+  return (name, jobs, scalars) => {
+    for (const job of jobs) runOne(name, job, scalars);
+  };
 }
 
 /** Number of elements of each array that are processed at once. */
@@ -115,7 +98,7 @@ function onCpu(engine: Engine, backend: CpuBackend): RunFormula {
   const addresses = Array.from({ length: arrays }, (_, i) => i * chunk * 4);
   const views = addresses.map((at) => new Float32Array(memory.buffer, at, chunk));
   const valuesOf = (one: { dataId: tf.DataId }) => backend.data.get(one.dataId).values;
-  return (name, cells, gradient, scalars) => {
+  const runOne = (name: FormulaName, { cells, gradient }: Job, scalars: readonly number[]) => {
     const { size } = gradient;
     const old = [...cells, gradient].map(valuesOf);
     const fresh = cells.map(() => new Float32Array(size));
@@ -137,9 +120,7 @@ function onCpu(engine: Engine, backend: CpuBackend): RunFormula {
       else assign(cell, engine.makeTensor(fresh[i], cell.shape, "float32"));
     });
   };
-}
-
-function assign(cell: Cell, value: tf.Tensor): void {
-  cell.assign(value);
-  value.dispose();
+  return (name, jobs, scalars) => {
+    for (const job of jobs) runOne(name, job, scalars);
+  };
 }

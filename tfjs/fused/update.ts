@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type Engine, getEngine, isWatched } from "../engine.ts";
+import { type Engine, getEngine, isWatched, readsSynchronously } from "../engine.ts";
 import {
   type FusedRule,
   type InternalOptimizer,
@@ -10,36 +10,47 @@ import {
   usesUpdateOfTfjs,
 } from "../optimizers.ts";
 import type { Update } from "../update.ts";
-import { type FormulaName, formulas } from "./formula.ts";
-import { type Cell, type RunFormula, runnerOf } from "./storage.ts";
+import { formulas } from "./formula.ts";
+import type { DeviceBackend } from "./device.ts";
+import { haveSameBitsOnDevice } from "./device_comparison.ts";
+import type { Cell, Job } from "./job.ts";
+import { runnerOf } from "./storage.ts";
 
 /** One variable of an update. */
-interface Job {
+interface VariableJob extends Job {
   /** The variable and its slots. */
-  cells: tf.Variable[];
-  gradient: tf.Tensor;
+  readonly cells: tf.Variable[];
 }
 
-/** Whether an optimizer was verified to update like the formula. */
-const trusted = new WeakMap<tf.Optimizer, boolean>();
+/** Whether an optimizer was verified to update like the formula on a backend. */
+interface Verdict {
+  backend: unknown;
+  /** Undefined while a device computes it. */
+  isTrusted?: boolean;
+}
+
+const verdicts = new WeakMap<tf.Optimizer, Verdict>();
 
 /**
  * Update variables exactly like the `applyGradients` of an optimizer's class, bit for bit, but with
  * one kernel per variable instead of about fifteen.
  *
- * TensorFlow.js performs the update for custom optimizers, for backends other than cpu and wasm,
- * for weights that are not float32, while kernels are profiled, and for the first update, which
- * creates the slots. The next update is computed both ways; if any bit differs, this optimizer
- * always uses TensorFlow.js.
+ * TensorFlow.js performs the update for custom optimizers, for backends other than cpu, wasm and
+ * webgpu, for weights that are not float32, while kernels are profiled, and for the first update,
+ * which creates the slots. The next update is computed both ways; if any bit differs, this optimizer
+ * always uses TensorFlow.js. A device is asked without waiting, and TensorFlow.js performs the
+ * updates until it has answered.
  */
 export function applyFused(optimizer: tf.Optimizer, gradients: Parameters<Update>[0]): void {
   const theirs = () =>
     (Object.getPrototypeOf(optimizer) as tf.Optimizer).applyGradients.call(optimizer, gradients);
   const known = optimizerClassOf(optimizer);
-  const isTrusted = trusted.get(optimizer);
-  if (isTrusted === false || known === undefined || !usesUpdateOfTfjs(optimizer)) return theirs();
-  const internals = optimizer as InternalOptimizer;
   const engine = getEngine();
+  const verdict = verdictOf(engine, optimizer);
+  if (verdict?.isTrusted === false || known === undefined || !usesUpdateOfTfjs(optimizer)) {
+    return theirs();
+  }
+  const internals = optimizer as InternalOptimizer;
   const run = isWatched(engine) ? undefined : runnerOf(engine);
   const jobs = run && jobsOf(engine, internals, slotFieldsOf(optimizer, known), gradients);
   if (run === undefined || jobs === undefined || jobs.length === 0) return theirs();
@@ -47,11 +58,16 @@ export function applyFused(optimizer: tf.Optimizer, gradients: Parameters<Update
   const values = known.fused.scalars(internals, epsilonOf(engine));
   const scalars = formulas[name].scalars.map((scalar) => values[scalar]);
   if (!scalars.every((scalar) => typeof scalar === "number")) return theirs();
-  if (isTrusted === undefined) {
-    trusted.set(optimizer, agrees(theirs, run, name, jobs, scalars));
+  if (verdict === undefined) {
+    const next: Verdict = { backend: engine.backend };
+    const isTrusted = compare(engine, jobs, theirs, (others) => run(name, others, scalars));
+    if (typeof isTrusted === "boolean") next.isTrusted = isTrusted;
+    else void isTrusted.then((answer) => next.isTrusted = answer);
+    verdicts.set(optimizer, next);
     return;
   }
-  for (const { cells, gradient } of jobs) run(name, cells, gradient, scalars);
+  if (verdict.isTrusted === undefined) return theirs();
+  run(name, jobs, scalars);
   advance(engine, internals, known.fused);
 }
 
@@ -61,10 +77,10 @@ function jobsOf(
   optimizer: InternalOptimizer,
   fields: SlotField[],
   gradients: Parameters<Update>[0],
-): Job[] | undefined {
+): VariableJob[] | undefined {
   const isList = Array.isArray(gradients);
   const names = isList ? gradients.map(({ name }) => name) : Object.keys(gradients);
-  const jobs: Job[] = [];
+  const jobs: VariableJob[] = [];
   for (let i = 0; i < names.length; i++) {
     const gradient = isList ? gradients[i].tensor : gradients[names[i]];
     const cells = [engine.registeredVariables[names[i]]];
@@ -100,28 +116,46 @@ function advance(engine: Engine, optimizer: InternalOptimizer, rule: FusedRule):
   (optimizer as unknown as { incrementIterations(): void }).incrementIterations();
 }
 
+function verdictOf({ backend }: Engine, optimizer: tf.Optimizer): Verdict | undefined {
+  const verdict = verdicts.get(optimizer);
+  return verdict?.backend === backend ? verdict : undefined;
+}
+
 /** Maximum size of a variable for the comparison. */
 const comparedSize = 2 ** 20;
 
-/** Update with TensorFlow.js, and return whether the formula gives the same bits. */
-function agrees(
+/**
+ * Update with TensorFlow.js, and find out whether the formula gives the same bits.
+ *
+ * @param run performs the update by the formula on other cells
+ */
+function compare(
+  engine: Engine,
+  jobs: VariableJob[],
   theirs: () => void,
-  run: RunFormula,
-  name: FormulaName,
-  jobs: Job[],
-  scalars: number[],
-): boolean {
+  run: (jobs: Job[]) => void,
+): boolean | Promise<boolean> {
   const smallest = Math.min(...jobs.map(({ gradient }) => gradient.size));
   const compared = jobs.filter(({ gradient }) => gradient.size <= Math.max(comparedSize, smallest));
-  const standIns = compared.map(({ cells }) => cells.map((cell) => new StandIn(cell)));
+  const standIns = compared.map(({ cells, gradient }) => ({
+    cells: cells.map((cell) => new StandIn(cell)),
+    gradient,
+  }));
+  const cells = compared.flatMap((job) => job.cells);
+  const others = standIns.flatMap((job) => job.cells);
   try {
     theirs();
-    return compared.every(({ cells, gradient }, i) => {
-      run(name, standIns[i], gradient, scalars);
-      return cells.every((cell, j) => haveSameBits(cell, standIns[i][j].tensor));
-    });
+    if (!readsSynchronously(engine)) {
+      return haveSameBitsOnDevice(
+        engine.backend as DeviceBackend,
+        () => run(standIns),
+        () => cells.map((cell, i) => [cell, others[i].tensor]),
+      );
+    }
+    run(standIns);
+    return cells.every((cell, i) => haveSameBits(cell, others[i].tensor));
   } finally {
-    for (const one of standIns.flat()) one.tensor.dispose();
+    for (const { tensor } of others) tensor.dispose();
   }
 }
 
