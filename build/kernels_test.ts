@@ -21,7 +21,7 @@ describe("The kernels of compiled steps", () => {
       )!;
       const assembly = readFileSync(`${root}tfjs/plan/assembly/${file}`, "utf8");
       assert.deepEqual(
-        names(declared, /^  (\w+)[(:]/gm),
+        names(declared, /^ {2}(\w+)[(:]/gm),
         names(assembly, /^export function (\w+)/gm),
         file,
       );

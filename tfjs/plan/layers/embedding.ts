@@ -2,6 +2,7 @@ import type { Builder } from "../builder.ts";
 import type { LayerVariable, Value } from "../graph.ts";
 import { PlanError } from "../plan_error.ts";
 import type { PlannedLayer } from "./types.ts";
+import { planUnary } from "./unary.ts";
 
 /** `tf.layers.embedding`. */
 export function planEmbedding(
@@ -57,28 +58,13 @@ export function planMasking(
   if (input.shape.length !== 2) {
     throw new PlanError("Masking of inputs that are not [steps, features] is not compiled");
   }
-  const output = builder.value(input.shape, [input]);
   const mask = builder.perRow(steps);
-  const inputGradient = builder.gradientOf(input);
-  return {
-    outputs: [output],
-    masks: [mask],
-    operation: {
-      forward(rows) {
-        const all = rows * steps;
-        kernels.maskSteps(all, columns, maskValue, input.data.address, mask.address);
-        kernels.scaleRows(all, columns, mask.address, input.data.address, output.data.address);
-      },
-      backward(rows) {
-        if (inputGradient === undefined) return;
-        kernels.scaleRows(
-          rows * steps,
-          columns,
-          mask.address,
-          output.gradient.address,
-          inputGradient.address,
-        );
-      },
+  const masked = planUnary(input, input.shape, builder, {
+    forward(rows, x, y) {
+      kernels.maskSteps(rows * steps, columns, maskValue, x, mask.address);
+      kernels.scaleRows(rows * steps, columns, mask.address, x, y);
     },
-  };
+    backward: (rows, dy, dx) => kernels.scaleRows(rows * steps, columns, mask.address, dy, dx),
+  });
+  return { ...masked, masks: [mask] };
 }

@@ -3,6 +3,7 @@ import type { Value } from "../graph.ts";
 import { PlanError } from "../plan_error.ts";
 import { checkChannels } from "./convolution.ts";
 import type { PlannedLayer } from "./types.ts";
+import { planUnary } from "./unary.ts";
 
 type Margins = [[top: number, bottom: number], [left: number, right: number]];
 
@@ -33,29 +34,17 @@ function planMargins(
   builder: Builder,
   direction: "pad" | "crop",
 ): PlannedLayer {
-  const { kernels } = builder;
+  const { pad, crop } = builder.kernels;
   const [height, width, channels] = input.shape;
   const sign = direction === "pad" ? 1 : -1;
   const shape = [height + sign * (top + bottom), width + sign * (left + right), channels];
-  const output = builder.value(shape, [input]);
   const [small, large] = direction === "pad" ? [input.shape, shape] : [shape, input.shape];
-  const margins = [...small, top, left, large[0], large[1]] as const;
-  const inputGradient = builder.gradientOf(input);
-  const forward = kernels[direction];
-  const backward = kernels[direction === "pad" ? "crop" : "pad"];
-  type Numbers = [number, number, number, number, number, number, number];
-  return {
-    outputs: [output],
-    operation: {
-      forward: (rows) =>
-        forward(rows, ...margins as Numbers, input.data.address, output.data.address),
-      backward(rows) {
-        if (inputGradient !== undefined) {
-          backward(rows, ...margins as Numbers, output.gradient.address, inputGradient.address);
-        }
-      },
-    },
-  };
+  const margins = [small[0], small[1], channels, top, left, large[0], large[1]] as const;
+  const [forward, backward] = direction === "pad" ? [pad, crop] : [crop, pad];
+  return planUnary(input, shape, builder, {
+    forward: (rows, x, y) => forward(rows, ...margins, x, y),
+    backward: (rows, dy, dx) => backward(rows, ...margins, dy, dx),
+  });
 }
 
 /** `tf.layers.upSampling2d`. */
@@ -75,18 +64,9 @@ export function planUpSampling(
     throw new PlanError("TensorFlow.js's gradient of UpSampling2D is wrong on cpu");
   }
   const [height, width, channels] = input.shape;
-  const output = builder.value([height * blockHeight, width * blockWidth, channels], [input]);
   const sizes = [height, width, channels, blockHeight, blockWidth] as const;
-  const inputGradient = builder.gradientOf(input);
-  return {
-    outputs: [output],
-    operation: {
-      forward: (rows) => kernels.upSample(rows, ...sizes, input.data.address, output.data.address),
-      backward(rows) {
-        if (inputGradient !== undefined) {
-          kernels.upSampleGradient(rows, ...sizes, output.gradient.address, inputGradient.address);
-        }
-      },
-    },
-  };
+  return planUnary(input, [height * blockHeight, width * blockWidth, channels], builder, {
+    forward: (rows, x, y) => kernels.upSample(rows, ...sizes, x, y),
+    backward: (rows, dy, dx) => kernels.upSampleGradient(rows, ...sizes, dy, dx),
+  });
 }

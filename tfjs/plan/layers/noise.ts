@@ -1,11 +1,19 @@
 import type { LayerCall } from "../../forward.ts";
-import { alphaConstants, drawsNoise, dropLimit, keepFactor, stddevOfRate } from "../../noise.ts";
+import {
+  alphaConstants,
+  drawsNoise,
+  dropLimit,
+  keepFactor,
+  type NoiseKey,
+  stddevOfRate,
+} from "../../noise.ts";
 import type { Builder } from "../builder.ts";
-import { sizeOf, type Value } from "../graph.ts";
+import { type Block, sizeOf, type Value } from "../graph.ts";
 import { PlanError } from "../plan_error.ts";
 import { indices } from "./rearrange.ts";
 import { planIdentity } from "./shape.ts";
 import type { PlannedLayer } from "./types.ts";
+import { planUnary, type UnaryOperation } from "./unary.ts";
 
 interface Dropout {
   rate: number;
@@ -19,8 +27,7 @@ export function planDropout(
   builder: Builder,
   call: LayerCall,
 ): PlannedLayer {
-  const shape = layer.noiseShape ?? undefined;
-  return planFactors(layer, shape, input, builder, call);
+  return planFactors(layer, layer.noiseShape ?? undefined, input, builder, call);
 }
 
 /** `tf.layers.spatialDropout1d`. */
@@ -40,60 +47,34 @@ function planFactors(
   builder: Builder,
   call: LayerCall,
 ): PlannedLayer {
-  if (!isActive(layer, builder)) return planIdentity(layer, [input], builder);
-  const keyOf = builder.noise(call);
-  const limit = dropLimit(layer.rate);
-  const factor = keepFactor(layer.rate);
-  const { kernels } = builder;
-  const output = builder.value(input.shape, [input]);
-  const inputGradient = builder.gradientOf(input);
-  const multiply = (n: number, x: number, y: number): void => {
-    const { first, second } = keyOf();
-    kernels.dropout(n, first, second, limit, factor, x, y);
-  };
-  const spread = noiseShape && planSpread(noiseShape, input.shape, builder);
-  if (spread === undefined) {
-    return {
-      outputs: [output],
-      operation: {
-        forward: (rows) => multiply(rows * input.size, input.data.address, output.data.address),
-        backward(rows) {
-          // The same key draws the same mask again.
-          if (inputGradient !== undefined) {
-            multiply(rows * input.size, output.gradient.address, inputGradient.address);
-          }
-        },
-      },
+  return planNoise(layer, input, builder, call, (keyOf) => {
+    const { kernels } = builder;
+    const limit = dropLimit(layer.rate);
+    const factor = keepFactor(layer.rate);
+    const drop = (n: number, x: number, y: number): void => {
+      const { first, second } = keyOf();
+      kernels.dropout(n, first, second, limit, factor, x, y);
     };
-  }
-  const factors = builder.perRow(input.size);
-  return {
-    outputs: [output],
-    operation: {
-      forward(rows) {
-        spread(rows, (n, at) => multiply(n, 0, at), factors.address);
-        kernels.multiply(
-          rows * input.size,
-          input.data.address,
-          factors.address,
-          output.data.address,
-        );
-      },
-      backward(rows) {
-        if (inputGradient === undefined) return;
-        kernels.multiply(
-          rows * input.size,
-          output.gradient.address,
-          factors.address,
-          inputGradient.address,
-        );
-      },
-    },
-  };
+    const broadcast = noiseShape && planBroadcast(noiseShape, input.shape, builder);
+    if (broadcast === undefined) {
+      return {
+        forward: (rows, x, y) => drop(rows * input.size, x, y),
+        // The same key drops the same values again.
+        backward: (rows, dy, dx) => drop(rows * input.size, dy, dx),
+      };
+    }
+    const factors = builder.perRow(input.size);
+    return multiplication(
+      input,
+      factors,
+      builder,
+      (rows) => broadcast(rows, (n, to) => drop(n, 0, to), factors.address),
+    );
+  });
 }
 
 /** Broadcast noise of `noiseShape` to the shape of a row; undefined if the shapes are equal. */
-function planSpread(
+function planBroadcast(
   [rowsOfNoise, ...shape]: (number | null)[],
   full: readonly number[],
   builder: Builder,
@@ -109,7 +90,7 @@ function planSpread(
   const drawn = builder.perRow(count);
   const steps = sizes.map((size, axis) => size === 1 ? 0 : sizeOf(sizes.slice(axis + 1)));
   const map = builder.constants(indices(full, steps));
-  return (rows: number, draw: (n: number, at: number) => void, to: number): void => {
+  return (rows: number, draw: (n: number, to: number) => void, to: number): void => {
     draw(isShared ? count : rows * count, drawn.address);
     builder.kernels.gather(rows, map.size, map.address, drawn.address, isShared ? 0 : count, to);
   };
@@ -122,26 +103,15 @@ export function planGaussianNoise(
   builder: Builder,
   call: LayerCall,
 ): PlannedLayer {
-  if (!isActive(layer, builder)) return planIdentity(layer, [input], builder);
-  const keyOf = builder.noise(call);
   const { kernels } = builder;
-  const output = builder.value(input.shape, [input]);
-  const inputGradient = builder.gradientOf(input);
-  return {
-    outputs: [output],
-    operation: {
-      forward(rows) {
-        const { first, second } = keyOf();
-        kernels.gaussian(rows * input.size, first, second, 0, layer.stddev, output.data.address);
-        kernels.add(rows * input.size, input.data.address, output.data.address);
-      },
-      backward(rows) {
-        if (inputGradient !== undefined) {
-          kernels.copy(rows * input.size, output.gradient.address, inputGradient.address);
-        }
-      },
+  return planNoise(layer, input, builder, call, (keyOf) => ({
+    forward(rows, x, y) {
+      const { first, second } = keyOf();
+      kernels.gaussian(rows * input.size, first, second, 0, layer.stddev, y);
+      kernels.add(rows * input.size, x, y);
     },
-  };
+    backward: (rows, dy, dx) => kernels.copy(rows * input.size, dy, dx),
+  }));
 }
 
 /** `tf.layers.gaussianDropout`. */
@@ -151,37 +121,15 @@ export function planGaussianDropout(
   builder: Builder,
   call: LayerCall,
 ): PlannedLayer {
-  if (!isActive(layer, builder)) return planIdentity(layer, [input], builder);
-  const keyOf = builder.noise(call);
-  const stddev = stddevOfRate(layer.rate);
-  const { kernels } = builder;
-  const output = builder.value(input.shape, [input]);
-  const factors = builder.perRow(input.size);
-  const inputGradient = builder.gradientOf(input);
-  return {
-    outputs: [output],
-    operation: {
-      forward(rows) {
-        const { first, second } = keyOf();
-        kernels.gaussian(rows * input.size, first, second, 1, stddev, factors.address);
-        kernels.multiply(
-          rows * input.size,
-          input.data.address,
-          factors.address,
-          output.data.address,
-        );
-      },
-      backward(rows) {
-        if (inputGradient === undefined) return;
-        kernels.multiply(
-          rows * input.size,
-          output.gradient.address,
-          factors.address,
-          inputGradient.address,
-        );
-      },
-    },
-  };
+  return planNoise(layer, input, builder, call, (keyOf) => {
+    const stddev = stddevOfRate(layer.rate);
+    const factors = builder.perRow(input.size);
+    return multiplication(input, factors, builder, (rows) => {
+      const { first, second } = keyOf();
+      const n = rows * input.size;
+      builder.kernels.gaussian(n, first, second, 1, stddev, factors.address);
+    });
+  });
 }
 
 /** `tf.layers.alphaDropout`. */
@@ -191,39 +139,49 @@ export function planAlphaDropout(
   builder: Builder,
   call: LayerCall,
 ): PlannedLayer {
-  if (!isActive(layer, builder)) return planIdentity(layer, [input], builder);
-  if (layer.noiseShape) throw new PlanError("alpha dropout with a noiseShape is not compiled");
-  const keyOf = builder.noise(call);
-  const limit = dropLimit(layer.rate);
-  const { low, a, b } = alphaConstants(layer.rate);
   const { kernels } = builder;
-  const output = builder.value(input.shape, [input]);
-  const inputGradient = builder.gradientOf(input);
+  return planNoise(layer, input, builder, call, (keyOf) => {
+    if (layer.noiseShape) throw new PlanError("alpha dropout with a noiseShape is not compiled");
+    const limit = dropLimit(layer.rate);
+    const { low, a, b } = alphaConstants(layer.rate);
+    return {
+      forward(rows, x, y) {
+        const { first, second } = keyOf();
+        kernels.alphaDropout(rows * input.size, first, second, limit, low, a, b, x, y);
+      },
+      backward(rows, dy, dx) {
+        const { first, second } = keyOf();
+        kernels.dropout(rows * input.size, first, second, limit, a, dy, dx);
+      },
+    };
+  });
+}
+
+/** Plan a noise layer: the identity where it is not active. */
+function planNoise(
+  layer: object,
+  input: Value,
+  builder: Builder,
+  call: LayerCall,
+  make: (keyOf: () => NoiseKey) => UnaryOperation,
+): PlannedLayer {
+  if (!isActive(layer, builder)) return planIdentity(layer, [input], builder);
+  return planUnary(input, input.shape, builder, make(builder.noise(call)));
+}
+
+/** The input times factors that are drawn in each forward pass. */
+function multiplication(
+  { size }: Value,
+  factors: Block,
+  { kernels }: Builder,
+  draw: (rows: number) => void,
+): UnaryOperation {
   return {
-    outputs: [output],
-    operation: {
-      forward(rows) {
-        const { first, second } = keyOf();
-        const n = rows * input.size;
-        kernels.alphaDropout(
-          n,
-          first,
-          second,
-          limit,
-          low,
-          a,
-          b,
-          input.data.address,
-          output.data.address,
-        );
-      },
-      backward(rows) {
-        if (inputGradient === undefined) return;
-        const { first, second } = keyOf();
-        const n = rows * input.size;
-        kernels.dropout(n, first, second, limit, a, output.gradient.address, inputGradient.address);
-      },
+    forward(rows, x, y) {
+      draw(rows);
+      kernels.multiply(rows * size, x, factors.address, y);
     },
+    backward: (rows, dy, dx) => kernels.multiply(rows * size, dy, factors.address, dx),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Axes } from "../windows.ts";
 import { axisOf, flatAxis } from "../windows.ts";
 import { axesOf, checkChannels, outputShape } from "./convolution.ts";
 import type { PlannedLayer } from "./types.ts";
+import { planUnary } from "./unary.ts";
 
 interface PoolingLayer {
   poolSize: number[];
@@ -70,57 +71,24 @@ function maxPool(
   builder: Builder,
 ): PlannedLayer {
   const { kernels } = builder;
-  const output = builder.value(shape, [input]);
-  const pooling = poolingOf(input, axes);
-  const inputGradient = builder.gradientOf(input);
+  const windows = windowsOf(input, axes);
   const all = ties === "all" ? 1 : 0;
-  return {
-    outputs: [output],
-    operation: {
-      forward: (rows) => kernels.maxPool(rows, ...pooling, input.data.address, output.data.address),
-      backward(rows) {
-        if (inputGradient === undefined) return;
-        const { data, gradient } = output;
-        const { data: { address } } = input;
-        kernels.maxPoolGradient(
-          rows,
-          ...pooling,
-          address,
-          data.address,
-          gradient.address,
-          inputGradient.address,
-          all,
-        );
-      },
-    },
-  };
+  return planUnary(input, shape, builder, {
+    forward: (rows, x, y) => kernels.maxPool(rows, ...windows, x, y),
+    backward: (rows, dy, dx, x, y) => kernels.maxPoolGradient(rows, ...windows, x, y, dy, dx, all),
+  });
 }
 
 function averagePool(input: Value, axes: Axes, shape: number[], builder: Builder): PlannedLayer {
   const { kernels } = builder;
-  const output = builder.value(shape, [input]);
-  const pooling = poolingOf(input, axes);
-  const inputGradient = builder.gradientOf(input);
-  return {
-    outputs: [output],
-    operation: {
-      forward: (rows) =>
-        kernels.averagePool(rows, ...pooling, input.data.address, output.data.address),
-      backward(rows) {
-        if (inputGradient !== undefined) {
-          kernels.averagePoolGradient(
-            rows,
-            ...pooling,
-            output.gradient.address,
-            inputGradient.address,
-          );
-        }
-      },
-    },
-  };
+  const windows = windowsOf(input, axes);
+  return planUnary(input, shape, builder, {
+    forward: (rows, x, y) => kernels.averagePool(rows, ...windows, x, y),
+    backward: (rows, dy, dx) => kernels.averagePoolGradient(rows, ...windows, dy, dx),
+  });
 }
 
-function poolingOf({ shape }: Value, [rows, columns]: Axes): PoolingWindows {
+function windowsOf({ shape }: Value, [rows, columns]: Axes): PoolingWindows {
   // deno-fmt-ignore
   return [
     rows.input, columns.input, shape.at(-1)!, rows.output, columns.output,

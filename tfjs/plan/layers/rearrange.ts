@@ -1,6 +1,7 @@
 import type { Builder } from "../builder.ts";
 import { sizeOf, type Value } from "../graph.ts";
 import type { PlannedLayer } from "./types.ts";
+import { planUnary } from "./unary.ts";
 
 /** `tf.layers.permute`. */
 export function planPermute(
@@ -35,35 +36,14 @@ function rearrange(
 ): PlannedLayer {
   const { kernels } = builder;
   const map = builder.constants(indices(shape, steps));
-  const output = builder.value(shape, [input]);
-  const inputGradient = builder.gradientOf(input);
-  return {
-    outputs: [output],
-    operation: {
-      forward(rows) {
-        kernels.gather(
-          rows,
-          output.size,
-          map.address,
-          input.data.address,
-          input.size,
-          output.data.address,
-        );
-      },
-      backward(rows) {
-        if (inputGradient === undefined) return;
-        kernels.zero(rows * input.size, inputGradient.address);
-        kernels.scatterAdd(
-          rows,
-          output.size,
-          map.address,
-          output.gradient.address,
-          inputGradient.address,
-          input.size,
-        );
-      },
+  const size = sizeOf(shape);
+  return planUnary(input, shape, builder, {
+    forward: (rows, x, y) => kernels.gather(rows, size, map.address, x, input.size, y),
+    backward(rows, dy, dx) {
+      kernels.zero(rows * input.size, dx);
+      kernels.scatterAdd(rows, size, map.address, dy, dx, input.size);
     },
-  };
+  });
 }
 
 /** Offset of each value of a strided array, in row-major order. */
