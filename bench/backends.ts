@@ -1,12 +1,12 @@
 /**
- * Milliseconds that a training step of 32 rows takes on each backend that works here, and the ratio
- * to cpu.
+ * Measures a training step of 32 rows on each available backend: milliseconds, and the ratio to
+ * cpu.
  *
  * ```sh
  * node --import tsx bench/backends.ts      # or: deno run -A bench/backends.ts, bun bench/backends.ts
  * ```
  *
- * Where there is no graphics card, `VK_ADD_DRIVER_FILES` names a Vulkan driver in software.
+ * Without a graphics card, set `VK_ADD_DRIVER_FILES` to a software driver for Vulkan.
  */
 import * as tf from "@tensorflow/tfjs";
 import { fit } from "keepfit";
@@ -21,9 +21,9 @@ const networks: Record<string, () => tf.LayersModel> = {
 const { name, version } = getRuntime();
 console.log(`${name} ${version}, tfjs ${tf.version_core}`);
 const onCpu: Record<string, number> = {};
-for (const wanted of ["cpu", "wasm", "webgpu"] as const) {
+for (const backend of ["cpu", "wasm", "webgpu"] as const) {
   try {
-    await useBackend(tf, wanted);
+    await useBackend(tf, backend);
   } catch (error) {
     console.log((error as Error).message);
     continue;
@@ -37,7 +37,7 @@ for (const wanted of ["cpu", "wasm", "webgpu"] as const) {
   }
 }
 
-/** Median of two seconds of steps, at least one, after a warm-up. */
+/** Median of the steps within two seconds, at least one, after a warm-up. */
 async function stepTime(model: tf.LayersModel): Promise<number> {
   const [x, y] = data(model, 32);
   const times: number[] = [];

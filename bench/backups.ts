@@ -1,7 +1,7 @@
 /**
- * What backups cost: the share of the time of training, in the foreground and in the background, and
- * MB/s against a plain write and `fsync` of as many bytes, on the file system of the temporary
- * directory. Medians of rounds in turns.
+ * Measures the cost of backups: the share of training time, in the foreground and in the
+ * background, and the throughput compared with a plain write and `fsync` of the same number of
+ * bytes, in the temporary directory. Medians of alternating rounds.
  *
  * ```sh
  * node --import tsx bench/backups.ts               # Node; bun and deno run -A take it too
@@ -32,14 +32,14 @@ const model = tf.sequential({
 model.compile({ optimizer: "adam", loss: "meanSquaredError" });
 const [x, y] = [tf.randomNormal([32 * steps, units]), tf.randomNormal([32 * steps, 1])];
 
-/** Milliseconds that training takes with these callbacks, none of which remembers the last time. */
+/** Training time with new callbacks in milliseconds. */
 async function train(callbacks: CallbackLike[]): Promise<number> {
   const began = performance.now();
   await fit(model, x, y, { batchSize: 32, epochs: 1, verbose: 0, callbacks });
   return performance.now() - began;
 }
 
-/** The file system, and how many backups were written to it. */
+/** A file system that counts the backups written to it. */
 let count = 0;
 const counting: FileSystem = {
   ...fs,
@@ -63,7 +63,7 @@ const ways: Record<string, () => CallbackLike[]> = {
 };
 const median = (list: number[]) => list.sort((a, b) => a - b)[list.length >> 1];
 
-/** Milliseconds of a whole backup, and of a plain write of as many bytes. */
+/** Milliseconds of a whole backup, and of a plain write of the same number of bytes. */
 async function backupAndWrite(): Promise<{ size: number; times: [number, number] }> {
   const directory = join(folder, "alone");
   const list = new CallbackList([new BackupAndRestore(directory)], { model });

@@ -1,6 +1,6 @@
 /**
- * What a hook call costs through a `CallbackList`: eight callbacks, and a trusted plugin, with logs
- * that have an accuracy; nanoseconds of the processor per call of one callback.
+ * Measures a hook call through a `CallbackList` with eight callbacks, and with a trusted plugin, in
+ * nanoseconds of processor time per callback.
  *
  * ```sh
  * node --import tsx bench/dispatch.ts      # or: deno run -A bench/dispatch.ts; bun bench/dispatch.ts
@@ -25,7 +25,7 @@ class Counting extends Callback {
   }
 }
 
-/** Nanoseconds of a call of one callback. */
+/** Nanoseconds per call of one callback. */
 async function measure(callbacks: CallbackLike[]): Promise<number> {
   const list = new CallbackList(callbacks);
   const run = async () => {
@@ -46,11 +46,11 @@ async function measure(callbacks: CallbackLike[]): Promise<number> {
 }
 
 const { name, version } = getRuntime();
-console.log(`${name} ${version}, nanoseconds of the processor, medians of ${rounds} rounds`);
-const tell = (ns: number, what: string) => console.log(`${ns.toFixed(0).padStart(6)}  ${what}`);
+console.log(`${name} ${version}, nanoseconds of processor time, medians of ${rounds} rounds`);
+const print = (ns: number, what: string) => console.log(`${ns.toFixed(0).padStart(6)}  ${what}`);
 
 const eight = Array.from({ length: 8 }, () => new Counting());
-tell(await measure(eight), "a batch for eight callbacks, all of them");
+print(await measure(eight), "a batch for eight callbacks, all of them");
 
 const folder = await mkdtemp(join(tmpdir(), "keepfit-dispatch-"));
 const source =
@@ -85,6 +85,6 @@ await writeFile(
 );
 const reference = pathToFileURL(join(folder, "callback.plugin.json")).href;
 const plugin = await loadPlugin(reference, { tier: "trusted" });
-tell(await measure([plugin]), "a hook of a trusted plugin");
+print(await measure([plugin]), "a hook of a trusted plugin");
 await rm(folder, { recursive: true });
 process.exit(0);

@@ -1,5 +1,6 @@
 /**
- * What a sandboxed plugin that never stops costs a run: milliseconds beside its 100 batches.
+ * Measures how long a sandboxed plugin that never stops delays a run: milliseconds in addition to
+ * its 100 batches.
  *
  * ```sh
  * node --import tsx bench/endless.ts      # or: deno run -A bench/endless.ts, bun bench/endless.ts
@@ -23,13 +24,13 @@ const kinds: Record<string, string> = {
   "never ends in a hook": "onTrainBatchEnd() { for (;;); }",
   "copies bytes in a hook":
     "onTrainBatchEnd() { const a = new Uint8Array(40 << 20); for (;;) a.copyWithin(0, 1); }",
-  "joins texts in a hook":
+  "joins strings in a hook":
     "onTrainBatchEnd() { const s = 'x'.repeat(1e7); for (;;) (s + s).charCodeAt(3); }",
   "is slow in each hook": "onTrainBatchEnd() { burn(200); }",
   "never ends between hooks": `onTrainBegin() { ${storm} }, onTrainBatchEnd() {}`,
   "never ends in a hook that waits":
     "async onTrainBatchEnd() { for (;;) { burn(20); await context.readWeights(); } }",
-  "is left out and goes on":
+  "is disabled but continues":
     `onTrainBegin() { ${storm} }, onTrainBatchEnd() { throw new Error("x"); }`,
 };
 
@@ -38,7 +39,7 @@ const { name, version } = getRuntime();
 const alone = await run([]);
 console.log(
   `${name} ${version}: callTime ${callTime} ms, runTime ${30 * callTime} ms; ` +
-    `${Math.round(alone.time)} ms beside ${batches} batches without a plugin`,
+    `${Math.round(alone.time)} ms in addition to ${batches} batches without a plugin`,
 );
 const { warn } = console;
 for (const [kind, body] of Object.entries(kinds)) {
@@ -65,7 +66,7 @@ async function run(callbacks: CallbacksArgument): Promise<{ time: number; failur
   await list.onTrainEnd();
   const time = performance.now() - began - ofBatches;
   await list.close();
-  const { error } = list.failures[0] ?? { error: "nothing was told" };
+  const { error } = list.failures[0] ?? { error: "no failure" };
   return { time, failure: String((error as Error).message ?? error).split("\n")[0] };
 }
 

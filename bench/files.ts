@@ -1,7 +1,7 @@
 /**
- * What files cost, in one run and in turns: a row of a log against `appendFile` of the same text, a
- * checkpoint against one write and `fsync` of as many bytes. Ratios of medians on the file system of
- * the temporary directory; 1 is as fast.
+ * Measures writing of files, alternating in one process: a row of a log compared with `appendFile`
+ * of the same text, and a checkpoint compared with one write and `fsync` of the same number of
+ * bytes. Ratios of medians in the temporary directory; below 1, keepfit is faster.
  *
  * ```sh
  * node --import tsx bench/files.ts
@@ -63,7 +63,7 @@ async function checkpointRow(what: string, units: number, rounds: number): Promi
   print(keepfit / raw, `checkpoint of ${what} / write and fsync of its weights`);
 }
 
-console.log(`${name} ${version}; a ratio below 1 is faster than what stands behind the slash`);
+console.log(`${name} ${version}; a ratio below 1 is faster than the right side of the slash`);
 try {
   const csv = new CSVLogger(join(folder, "log.csv"));
   await logRow("CSVLogger", csv, `0,${Object.values(logs)}\r\n`);

@@ -1,5 +1,5 @@
 /**
- * A fresh process's way to the first training step of a convnet.
+ * Runs the first training step of a convnet in a new process.
  *
  * ```sh
  * node --import tsx bench/first_step.ts keepfit wasm

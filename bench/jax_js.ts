@@ -1,4 +1,4 @@
-/** The part of `@jax-js/jax` that trains a network. A parameter is consumed unless `ref` is passed. */
+/** The used part of `@jax-js/jax`. Calls consume their arrays; `ref` keeps an array. */
 export interface Jax {
   init(device: "wasm"): Promise<unknown>;
   jit<F>(f: F): F;
@@ -26,12 +26,12 @@ type Weights = Record<"kernel1" | "bias1" | "kernel2" | "bias2", JaxArray>;
 type Loss = (weights: Weights, x: JaxArray, y: JaxArray) => JaxArray;
 
 /**
- * Training by plain gradient descent of a dense classifier on the wasm device, one jitted step a
- * batch; the batches are made beforehand.
+ * Create a dense classifier that is trained with plain gradient descent on the wasm device, one
+ * jitted step per batch. The batches are created in advance.
  *
  * @param sizes inputs, hidden units, classes
  * @param rows number of rows, a multiple of `batchSize`
- * @returns trains for a number of epochs
+ * @returns a function that trains for a number of epochs
  */
 export async function jaxTraining(
   { init, jit, valueAndGrad, blockUntilReady, tree, nn, numpy }: Jax,
@@ -86,7 +86,7 @@ export async function jaxTraining(
         value.dispose();
         weights = updated;
       }
-      // With more steps between two pauses, each takes longer.
+      // More steps between two pauses would make each step slower.
       await blockUntilReady(weights);
     }
   };

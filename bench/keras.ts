@@ -1,18 +1,19 @@
 /**
- * keepfit against Keras on TensorFlow and on jax, Python's TensorBoard writers, Keras's CSVLogger and
- * jax-js: time of theirs divided by ours, of the processor (all threads) and in brackets of the clock.
- * Above 1 keepfit is faster. Both sides train the same networks on the same number of random rows with
- * the same batches and write the same kinds of files to the temporary folder; they alternate, and the
- * figures are medians of rounds. The first rounds are not counted, so the time to import, to trace and to
- * compile is not in it, for neither side. Ours computes on the wasm backend.
+ * Compares keepfit with Keras on TensorFlow and on JAX, Python's TensorBoard writers, Keras's
+ * CSVLogger, and jax-js. The figures are their time divided by ours: processor time of all threads,
+ * and wall time in brackets. Above 1, keepfit is faster. Both sides train the same networks on the
+ * same number of random rows with the same batch size, and write the same kinds of files to the
+ * temporary folder. They alternate, and the figures are medians of rounds. The first rounds are not
+ * counted, which excludes importing, tracing and compiling on both sides. keepfit uses the wasm
+ * backend.
  *
  * ```sh
  * npm run bench:keras              # or: deno run -A bench/keras.ts; bun bench/keras.ts
  * npm run bench:keras -- jax       # only rows whose name contains the text
  * ```
  *
- * What is missing is installed into the folder `KEEPFIT_BENCH_FOLDER` (default: `keepfit-bench` in the
- * temporary folder), with pip (unless `KEEPFIT_PYTHON` names a Python that has Keras) and with npm.
+ * Missing packages are installed into the folder `KEEPFIT_BENCH_FOLDER` (default: `keepfit-bench`
+ * in the temporary folder) with npm, and with pip unless `KEEPFIT_PYTHON` is a Python with Keras.
  */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
@@ -30,7 +31,7 @@ import { stack } from "./stack.ts";
 
 interface Comparison {
   name: string;
-  /** How many of `unit` a run is. */
+  /** Number of units in a run. */
   count: number;
   unit: string;
   make(): Promise<{ ours(): Promise<Times>; theirs(): Promise<Times> }>;
@@ -142,7 +143,7 @@ async function print({ name, count, unit, make }: Comparison): Promise<void> {
   const micros = ({ cpu }: Times) => Number((1000 * cpu / count).toPrecision(3));
   console.log(
     `${(b.cpu / a.cpu).toPrecision(2).padStart(7)} (${(b.wall / a.wall).toPrecision(2)})  ` +
-      `${name}  (${micros(b)} µs a ${unit} / ${micros(a)}; load ${loadavg()[0].toFixed(1)})`,
+      `${name}  (${micros(b)} µs per ${unit} / ${micros(a)}; load ${loadavg()[0].toFixed(1)})`,
   );
 }
 

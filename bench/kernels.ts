@@ -6,7 +6,7 @@ import { pair, type Row } from "./pair.ts";
 
 const theirs = tf.getKernelsForBackend("wasm");
 
-/** Training steps on wasm with keepfit's kernels, against tfjs's cpu and against its own wasm. */
+/** Training steps on wasm with keepfit's kernels, compared with tfjs on cpu and on wasm. */
 export async function kernelRows(): Promise<Row[]> {
   if (!(await tf.setBackend("wasm"))) return [];
   registerTrainingKernels(tf);

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 
-/** The convnet that tutorials train on MNIST. */
+/** The convnet of MNIST tutorials. */
 export function convnet(): tf.LayersModel {
   return compiled([
     tf.layers.conv2d({ inputShape: [28, 28, 1], filters: 16, kernelSize: 3, activation: "relu" }),
@@ -44,12 +44,12 @@ export function perceptron(
   return model;
 }
 
-/** An LSTM that reads an image line by line. */
+/** An LSTM that reads an image row by row. */
 export function lstm(): tf.LayersModel {
   return compiled([tf.layers.lstm({ inputShape: [28, 28], units: 64 })]);
 }
 
-/** Random rows for a network, and classes, or numbers where it has one output. */
+/** Random rows for a network, with classes, or with numbers if it has one output. */
 export function data(model: tf.LayersModel, rows: number): [x: tf.Tensor, y: tf.Tensor] {
   const x = tf.randomUniform([rows, ...model.inputs[0].shape.slice(1) as number[]]);
   const outputs = model.outputs[0].shape[1] as number;

@@ -10,7 +10,7 @@ export interface Row {
 }
 
 /**
- * Measure both in turns, so that a slow machine affects both.
+ * Measure both alternately, so that the load of the machine affects both.
  *
  * @param repeats runs of keepfit per round, for very short tasks
  */
@@ -33,13 +33,13 @@ export async function pair(
   return [median(times[0]), median(times[1])];
 }
 
-/** Milliseconds of the processor, all threads together, and of the clock. */
+/** Processor time of all threads, and wall time, in milliseconds. */
 export interface Times {
   cpu: number;
   wall: number;
 }
 
-/** What a run takes in this process. */
+/** Measure a run in this process. */
 export async function measure(run: () => Promise<unknown>): Promise<Times> {
   const before = process.cpuUsage();
   const began = performance.now();

@@ -1,4 +1,4 @@
-/** What keepfit is compared with and does not depend on: it is installed outside the repository. */
+/** Programs that keepfit is compared with, installed outside the repository. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync } from "node:fs";
@@ -15,10 +15,10 @@ const keras = "3.15.1";
 const jaxJs = "0.1.25";
 
 /**
- * A Python that has Keras, TensorFlow and jax: the one that `KEEPFIT_PYTHON` names, else one in
- * `KEEPFIT_BENCH_FOLDER`, made the first time and kept.
+ * Find a Python with Keras, TensorFlow and JAX: that of `KEEPFIT_PYTHON`, or one in
+ * `KEEPFIT_BENCH_FOLDER`, which is created the first time and kept.
  *
- * @returns the executable, or why there is none
+ * @returns the executable, or the reason why there is none
  */
 export function findKeras(): { python: string } | { reason: string } {
   const named = process.env.KEEPFIT_PYTHON;
@@ -30,9 +30,11 @@ export function findKeras(): { python: string } | { reason: string } {
   if (hasKeras(python)) return { python };
   console.log(`Installing Keras ${keras}, TensorFlow and jax into ${environment}`);
   if (spawnSync("python3", ["-m", "venv", environment]).status !== 0) {
-    return { reason: "there is no python3 with venv, and KEEPFIT_PYTHON names none with Keras" };
+    return {
+      reason: "there is no python3 with venv, and KEEPFIT_PYTHON is not a Python with Keras",
+    };
   }
-  // Some platforms have TensorFlow under one name only.
+  // On some platforms, TensorFlow is available under only one name.
   for (const tensorflow of ["tensorflow-cpu", "tensorflow"]) {
     const packages = [`keras==${keras}`, tensorflow, "jax", "tensorboard"];
     const patience = ["--retries", "0", "--timeout", "2"];
@@ -45,7 +47,7 @@ export function findKeras(): { python: string } | { reason: string } {
 /**
  * The module `@jax-js/jax` from `KEEPFIT_BENCH_FOLDER`, installed the first time.
  *
- * @returns the module, or why there is none
+ * @returns the module, or the reason why there is none
  */
 export async function findJaxJs(): Promise<{ jax: Jax } | { reason: string }> {
   const prefix = join(folder, `jax-js-${jaxJs}`);

@@ -1,13 +1,13 @@
 /**
- * What verifying costs: milliseconds of a warm load (all from the cache, hashed again) beside a plain
- * import of the same module, the first of a process and one after others, and of 50 plugins loaded at
- * once; each in a process of its own.
+ * Measures the cost of verification in milliseconds: a load from the cache, which is hashed again,
+ * compared with a plain import of the same module, as the first load of a process and after others,
+ * and 50 plugins loaded concurrently. Each is measured in a separate process.
  *
  * ```sh
  * node bench/plugins.ts      # 22 or newer; or: deno run -A bench/plugins.ts, bun bench/plugins.ts
  * ```
  *
- * With `--import tsx`, which Node 20 needs, each import first of all passes through esbuild.
+ * With `--import tsx`, which Node 20 needs, each import also passes through esbuild.
  */
 import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -38,24 +38,27 @@ async function main(): Promise<void> {
     await publishAll(folder);
     const took = (role: string, tier = "trusted") => median(() => Number(run(folder, role, tier)));
     console.log(`${getRuntime().name} ${getRuntime().version}, medians of ${rounds} processes`);
-    const tell = (ms: number, what: string) =>
+    const print = (ms: number, what: string) =>
       console.log(`${ms.toFixed(1).padStart(8)} ms  ${what}`);
     for (const [when, suffix] of [["the first of a process", ""], ["after ten others", "-later"]]) {
       const plain = took(`plain${suffix}`);
-      tell(plain, `plain import, ${when}`);
+      print(plain, `plain import, ${when}`);
       for (const tier of ["trusted", "sandboxed"]) {
         const one = took(`one${suffix}`, tier);
-        tell(one, `loadPlugin, ${tier}, ${when}: ${(one - plain).toFixed(1)} ms more`);
+        print(
+          one,
+          `loadPlugin, ${tier}, ${when}: ${(one - plain).toFixed(1)} ms more than the import`,
+        );
       }
     }
-    tell(took("all"), `${count} plugins at once, trusted`);
-    tell(took("all", "sandboxed"), `${count} plugins at once, sandboxed`);
+    print(took("all"), `${count} plugins concurrently, trusted`);
+    print(took("all", "sandboxed"), `${count} plugins concurrently, sandboxed`);
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** In a process of its own: the milliseconds of what is measured. */
+/** Measure in a separate process, in milliseconds. */
 async function child(role: string, folder: string, tier: PluginTier): Promise<number> {
   const references: string[] = JSON.parse(await readFile(join(folder, "references.json"), "utf8"));
   const load = (i: number) => loadPlugin(references[i], { tier, cacheDir: join(folder, "cache") });
@@ -70,7 +73,7 @@ async function child(role: string, folder: string, tier: PluginTier): Promise<nu
   return performance.now() - began;
 }
 
-/** Write all plugins, and load them once from a server, which fills the cache. */
+/** Write all plugins, and load them once from a server to fill the cache. */
 async function publishAll(folder: string): Promise<void> {
   const server = createServer((request, response) => {
     readFile(join(folder, request.url ?? "")).then(
@@ -120,7 +123,7 @@ async function publish(folder: string, i: number): Promise<string> {
     id: `bench/p${i}`,
     version: "1.0.0",
     title: "Bench",
-    description: "Does next to nothing.",
+    description: "Does almost nothing.",
     license: "MIT",
     authors: [{ name: "keepfit" }],
     engines: { core: ">=0.1" },

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { predict } from "keepfit";
 import { pair, type Row } from "./pair.ts";
 
-/** Predicting many rows in small batches, on the backend that is set. */
+/** Predict many rows in small batches on the current backend. */
 export async function predictRow(what: string, rounds: number, repeats = 1): Promise<Row> {
   const x = tf.randomUniform([16_384, 256]);
   const model = tf.sequential({ layers: [tf.layers.dense({ inputShape: [256], units: 10 })] });

@@ -1,5 +1,6 @@
 /**
- * Ratios of keepfit's loops to TensorFlow.js's own, on this machine, in one run.
+ * Compares keepfit's loops with TensorFlow.js's, alternating in one process. The figures are
+ * ratios.
  *
  * ```sh
  * npm run bench            # Node
@@ -42,7 +43,7 @@ async function fitRow(backend: string, rows: number): Promise<Row> {
   };
 }
 
-// First, while tfjs has its own kernels; what follows has the training kernels on both sides.
+// Measured first, with tfjs's kernels; after this, both sides use the training kernels.
 const rows: Row[] = [];
 if (await tf.setBackend("wasm")) rows.push(await predictRow("tfjs's own kernels", 1, 15));
 rows.push(...await kernelRows());
@@ -55,7 +56,7 @@ for (const backend of ["cpu", "wasm"] as const) {
 }
 rows.push(...await startRows());
 const { name, version } = getRuntime();
-console.log(`${name} ${version}, tfjs ${tf.version_core}; a ratio below 1 is faster than tfjs`);
+console.log(`${name} ${version}, tfjs ${tf.version_core}; below 1, keepfit is faster`);
 for (const { what, backend, ratio, keepfit, tfjs } of rows) {
   console.log(
     `${ratio.toPrecision(2).padStart(6)}  ${backend.padEnd(5)} ${what}  ` +

@@ -1,5 +1,6 @@
 /**
- * Microseconds that a hook of a plugin takes, trusted and in a sandbox, and the time to start one.
+ * Measures a hook of a plugin in microseconds, trusted and in the sandbox, and the time to start a
+ * plugin.
  *
  * ```sh
  * node --import tsx bench/sandbox.ts      # or: deno run -A bench/sandbox.ts, bun bench/sandbox.ts
@@ -33,7 +34,7 @@ const shared: Record<string, URL> = {};
 for (const controls of [[], ["addLogs"]]) shared[controls.join()] = await publish(controls);
 
 const { name, version } = getRuntime();
-console.log(`${name} ${version}: microseconds a call, median of ${rounds} rounds of ${calls}`);
+console.log(`${name} ${version}: microseconds per call, median of ${rounds} rounds of ${calls}`);
 for (const controls of ["", "addLogs"]) {
   const callbacks = [];
   for (const tier of ["trusted", "sandboxed"] as const) {
@@ -55,7 +56,7 @@ for (let i = 0; i < 10; i++) {
   starts.push(performance.now() - began);
   await callback.close?.();
 }
-console.log(`${median(starts).toFixed(1).padStart(8)} ms to load one that is in the cache`);
+console.log(`${median(starts).toFixed(1).padStart(8)} ms to load a plugin from the cache`);
 await rm(folder, { recursive: true });
 
 async function compare(

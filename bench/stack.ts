@@ -9,10 +9,10 @@ import {
   TerminateOnNaN,
 } from "keepfit";
 
-/** An interactive terminal on which nothing is seen. */
+/** An interactive terminal without output. */
 const terminal = { write: () => {}, isInteractive: true, hasColors: true, columns: 100 };
 
-/** What people train with, on a disk. */
+/** Callbacks of a typical training, which write to a disk. */
 export function stack(folder: string): { callbacks: CallbackLike[]; verbose: 1 } {
   return {
     verbose: 1,

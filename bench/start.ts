@@ -6,7 +6,7 @@ import { pair, type Row } from "./pair.ts";
 
 const file = fileURLToPath(new URL("first_step.ts", import.meta.url));
 
-/** Fresh processes, from their start to the first training step, against tfjs on its default cpu. */
+/** New processes, from start to the first training step, compared with tfjs on its default cpu. */
 export async function startRows(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const backend of ["cpu", "wasm"]) {

@@ -1,7 +1,7 @@
 /**
- * Training and inference steps of `fit`, `evaluate` and `predict` against TensorFlow.js's own with the
- * same kernels, in one process and in turns: ratios of processor time, and of wall time in brackets;
- * medians of rounds. Below 1 is faster than TensorFlow.js.
+ * Compares the steps of `fit`, `evaluate` and `predict` with those of TensorFlow.js on the same
+ * kernels, alternating in one process. The figures are medians of ratios: processor time, and wall
+ * time in brackets. Below 1, keepfit is faster.
  *
  * ```sh
  * npm run bench:steps              # or: deno run -A bench/steps.ts; bun bench/steps.ts

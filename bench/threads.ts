@@ -1,5 +1,5 @@
 /**
- * Ratios of wasm with several threads to wasm with one, on this machine, in one run.
+ * Compares wasm with several threads and with one. The figures are ratios from one process.
  *
  * ```sh
  * node --import tsx bench/threads.ts 2     # or: deno run -A bench/threads.ts 2, bun bench/threads.ts 2
@@ -28,10 +28,10 @@ const rows: [what: string, runs: number, make: () => () => Promise<void>][] = [
 
 const { name, version } = getRuntime();
 console.log(`${name} ${version}, tfjs ${tf.version_core}: ${threads} threads / one thread`);
-tell("start", await byTurns(1));
-for (const [what, runs, make] of rows) tell(what, await byTurns(runs, make));
+print("start", await byTurns(1));
+for (const [what, runs, make] of rows) print(what, await byTurns(runs, make));
 
-function tell(what: string, [several, one]: [number, number]): void {
+function print(what: string, [several, one]: [number, number]): void {
   const ratio = (several / one).toPrecision(2).padStart(6);
   console.log(`${ratio}  ${what}  (${several.toFixed(1)} ms / ${one.toFixed(1)} ms)`);
 }
@@ -57,10 +57,10 @@ function product(): () => Promise<void> {
 }
 
 /**
- * Milliseconds of the fastest run with several threads and with one: of five turns each, on a
- * backend that has just started and warmed up. A machine that others use too slows the rest.
+ * The fastest of five runs with several threads and with one, in milliseconds, on a backend that
+ * has just started and warmed up. The fastest run is the least affected by other processes.
  *
- * @param make makes what is run; without one, the start itself is timed
+ * @param make creates the function to run. Default: the start of the backend is measured
  */
 async function byTurns(runs: number, make?: () => () => Promise<void>): Promise<[number, number]> {
   const best = [Infinity, Infinity];

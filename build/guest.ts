@@ -1,6 +1,6 @@
 /**
- * Code that runs where nothing of keepfit is, as text: the guest of a sandbox, the modules that
- * threads begin with, and what plugins there get for `import ... from "keepfit"`.
+ * Bundles code that runs outside of keepfit's modules into text: the guest of the sandbox, the
+ * entry modules of threads, and the module that plugins there get for `import ... from "keepfit"`.
  *
  * ```sh
  * node --import tsx build/guest.ts        # or: deno run -A build/guest.ts; beside the sources
@@ -13,13 +13,13 @@ import { build } from "esbuild";
 import { root } from "./package.ts";
 
 interface Guest {
-  /** Entry of the code. */
+  /** Path of the entry module. */
   entry: string;
-  /** File for the text. */
+  /** Path of the generated file. */
   target: string;
-  /** Name of the constant in it. */
+  /** Name of the exported constant. */
   name: string;
-  /** Converts the bundle, a module, to the text to evaluate. Default: unchanged. */
+  /** Converts the bundled module to the text to evaluate. Default: unchanged. */
   wrap?(module: string): string;
 }
 
@@ -54,7 +54,7 @@ export async function guestFiles(): Promise<Record<string, string>> {
     const module = await bundle(entry);
     const code = wrap?.(module) ?? module;
     files[target] =
-      `// Made of ${entry} by build/guest.ts, which \`npm run build\` runs: change that.\n\n` +
+      `// Generated from ${entry} by build/guest.ts (\`npm run build\`); do not edit.\n\n` +
       `/** The code of ${entry}. */\nexport const ${name}: string = ${toTemplate(code)};\n`;
   }
   return files;
@@ -67,7 +67,7 @@ async function bundle(entry: string): Promise<string> {
     bundle: true,
     write: false,
     format: "esm",
-    // The syntax of QuickJS. The sources use nothing newer, so esbuild lowers nothing.
+    // The syntax of QuickJS. The sources use nothing newer, so esbuild converts nothing.
     target: "es2023",
     charset: "utf8",
     // The config of the repository is for another target.
@@ -78,8 +78,8 @@ async function bundle(entry: string): Promise<string> {
 }
 
 /**
- * A script whose value is a function that returns the exports of the module: the interpreter's
- * module loader is for the plugin only, and no name of the guest may become global.
+ * Convert a module to a script that evaluates to a function, which returns the exports. The module
+ * loader of the interpreter is only for the plugin, and no name of the guest may become global.
  */
 function toFunction(module: string): string {
   const [ending, name] = /export \{\s+(\w+)\s+\};\n$/.exec(module) ?? [];

@@ -7,7 +7,7 @@ import { kernelsFile } from "./kernels.ts";
 import { root, runCompiler } from "./package.ts";
 
 describe("The generated code of guests and threads", () => {
-  it("The generated code matches the committed sources: `npm run build` writes it", async () => {
+  it("The generated code matches the committed sources; `npm run build` writes it", async () => {
     const files = await guestFiles();
     const stored = listFiles()
       .filter((path) => path.endsWith(".generated.ts") && path !== kernelsFile);
@@ -17,15 +17,15 @@ describe("The generated code of guests and threads", () => {
     }
   });
 
-  it("The generated code contains nothing that only some runtimes have", () => {
+  it("The generated code contains nothing that is specific to a runtime", () => {
     const project = `${root}build/guest.tsconfig.json`;
     const { status, stdout } = runCompiler(["--project", project], "pipe");
     assert.deepEqual({ status, stdout }, { status: 0, stdout: "" });
   });
 
-  it("The generated code calls no iterator in the sandbox, because the plugin could have replaced it", async () => {
+  it("The generated code calls no iterator in the sandbox, which a plugin could have replaced", async () => {
     const { "plugins/host/sandbox/guest.generated.ts": code } = await guestFiles();
-    // Rest parameters, which end a list of parameters, are none.
+    // A rest parameter, the last one of a list, calls no iterator.
     const iterating =
       /\bfor (?:await )?\([^;\n]* of .*|\.\.\.(?!\w+\) =>).*|\b(?:const|let|var) \[.*|^ *\[.*\] = .*/gm;
     assert.deepEqual(code.match(iterating), null);

@@ -1,6 +1,6 @@
 /**
- * The kernels of compiled steps, from AssemblyScript to bytes in a committed file. The compiler is
- * installed beside this file, when it is needed:
+ * Compiles the kernels of compiled steps from AssemblyScript into a committed file. Install the
+ * compiler first:
  *
  * ```sh
  * npm ci --prefix build/assemblyscript
@@ -26,7 +26,7 @@ const compiler = `${root}build/assemblyscript/node_modules/assemblyscript/bin/as
 /** Whether the compiler is installed. */
 export const hasCompiler: boolean = existsSync(compiler);
 
-/** Hash of the sources and of what compiles them, as the generated file states it. */
+/** Hash of the sources, the compiler and its options, which the generated file contains. */
 export function sourceHash(): string {
   const hash = createHash("sha256");
   for (const name of readdirSync(root + sources).sort()) {
@@ -40,7 +40,7 @@ export function sourceHash(): string {
 
 const options = [
   ...["--enable", "simd", "--importMemory", "--runtime", "stub", "--noAssert"],
-  // At another shrink level the functions of Math have tables, which would overwrite the memory.
+  // With other shrink levels, functions of Math use tables, which would overwrite the memory.
   ...["--optimizeLevel", "3", "--shrinkLevel", "1", "--converge"],
 ];
 
@@ -53,7 +53,9 @@ export function compileKernels(): string {
     execFileSync(process.execPath, args, { cwd: root, stdio: "inherit" });
     const bytes = readFileSync(target);
     if (sectionsOf(bytes).includes(11)) {
-      throw new Error("Cannot use the kernels: they have data, which would overwrite the memory");
+      throw new Error(
+        "Cannot use the kernels: they have a data section, which would overwrite the memory",
+      );
     }
     return `// Made of ${sources} by build/kernels.ts: change that.\n\n` +
       `/** Hash of the sources. */\nexport const kernelsHash = "${sourceHash()}";\n\n` +

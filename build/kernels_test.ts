@@ -29,7 +29,7 @@ describe("The kernels of compiled steps", () => {
   });
 
   const skip = hasCompiler ? false : "needs npm ci --prefix build/assemblyscript";
-  it("The kernels of compiled steps equal the bytes of the compiler", { skip }, () => {
+  it("The kernels of compiled steps equal the output of the compiler", { skip }, () => {
     assert.equal(readFileSync(root + kernelsFile, "utf8"), compileKernels());
   });
 });

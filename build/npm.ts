@@ -1,6 +1,6 @@
 /**
- * The npm package: a file and a declaration for each export, and their code in shared chunks, because
- * a program that loads some hundred small files starts a tenth of a second later.
+ * Builds the npm package: a file and a declaration for each export, with their code in shared
+ * chunks, because loading a hundred small files would delay a program by a tenth of a second.
  *
  * ```sh
  * node --import tsx build/npm.ts          # or: deno run -A build/npm.ts; into dist/npm
@@ -21,7 +21,7 @@ import {
 import { published } from "../plugins/manifest/version.ts";
 
 const command = "cli/keepfit.js";
-/** Sources that find files beside them. Their code is in a chunk, at another place. */
+/** Sources that locate files beside them; in the package their code is in a chunk elsewhere. */
 const located =
   /\/(cli\/keepfit_source|cli\/check\/check_runtimes|hub\/registry\/schema_routes)\.js$/;
 
@@ -34,17 +34,17 @@ await bundle();
 await copyOtherFiles();
 await markExecutable(command);
 await writeFile(`${folder}/package.json`, `${JSON.stringify(packageJson(), null, 2)}\n`);
-// Otherwise Deno takes imports from dist/npm for a part of this repository.
+// Otherwise Deno treats imports from dist/npm as part of this repository.
 if (folder === resolve(root, "dist/npm")) await writeFile(`${root}dist/deno.json`, "{}\n");
 console.log(`keepfit ${manifest.version} for npm: ${folder}`);
 
-/** The name on npm of what a source file imports. */
+/** The npm name of an import in a source file. */
 function onNpm(specifier: string): string {
   const found = packageOf(specifier);
   return found === undefined ? specifier : found.name + found.path;
 }
 
-/** Pages and styles of the rooms, the JSON Schemas, and what a package carries at its root. */
+/** Copy pages and styles of the rooms, JSON Schemas, and the files at the root of the package. */
 async function copyOtherFiles(): Promise<void> {
   const built = (await readdir(folder, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory() && entry.name !== "chunks").map((entry) => entry.name);
@@ -61,7 +61,7 @@ async function copyOtherFiles(): Promise<void> {
   }
 }
 
-/** Replace the modules by files for the exports and chunks that they share. */
+/** Replace the modules by files for the exports and shared chunks. */
 async function bundle(): Promise<void> {
   const entries = [
     ...Object.values(manifest.exports).map((path) => path.slice(2).replace(/\.ts$/, ".js")),
@@ -80,7 +80,7 @@ async function bundle(): Promise<void> {
     target: "es2022",
     keepNames: true,
     plugins: [
-      { name: "places of modules", setup: placeModules },
+      { name: "module paths", setup: locateModules },
       { name: "packages", setup: keepPackagesOut },
     ],
   });
@@ -88,13 +88,13 @@ async function bundle(): Promise<void> {
     if (!path.endsWith(".js") || path.startsWith("chunks")) continue;
     const up = "../".repeat(path.split("/").length - 1) || "./";
     const chunk = `${up}chunks/${chunkOf(path)}.js`;
-    // Deno finds the types by the first line, without a package.json.
+    // Without a package.json, Deno finds the types by the first line.
     const types = `// @ts-self-types="./${basename(path, ".js")}.d.ts"\n`;
     if (path === command) await writeFile(`${folder}/${path}`, `import "${chunk}";\n`);
     else if (entries.includes(path)) {
       await writeFile(`${folder}/${path}`, `${types}export * from "${chunk}";\n`);
     } else {
-      // The declarations name it; its code is in a chunk.
+      // Declarations refer to this file; its code is in a chunk.
       await writeFile(`${folder}/${path}`, `${types}export {};\n`);
     }
   }
@@ -105,7 +105,7 @@ function chunkOf(path: string): string {
   return path.replace(/\.js$/, "").replaceAll("/", "-");
 }
 
-/** Those of many small files are the exception: a chunk gets what is used of them. */
+/** Keep packages as imports, except those of many small files, whose used parts are bundled. */
 function keepPackagesOut(build: PluginBuild): void {
   build.onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
     const isInside = kind === "entry-point" || path.startsWith("deno-std/");
@@ -113,15 +113,15 @@ function keepPackagesOut(build: PluginBuild): void {
   });
 }
 
-function placeModules(build: PluginBuild): void {
+function locateModules(build: PluginBuild): void {
   build.onLoad({ filter: located }, async ({ path }) => {
-    const place = `new URL("../${relative(folder, path)}", import.meta.url).href`;
+    const url = `new URL("../${relative(folder, path)}", import.meta.url).href`;
     const text = await readFile(path, "utf8");
-    return { contents: text.replaceAll("import.meta.url", place) };
+    return { contents: text.replaceAll("import.meta.url", url) };
   });
 }
 
-/** npm starts a command by its first line. */
+/** Add the first line that npm needs to start a command. */
 async function markExecutable(path: string): Promise<void> {
   const text = await readFile(`${folder}/${path}`, "utf8");
   await writeFile(`${folder}/${path}`, `#!/usr/bin/env node\n${text}`);
@@ -130,15 +130,15 @@ async function markExecutable(path: string): Promise<void> {
 
 function packageJson(): Record<string, unknown> {
   const { name, version, description, license, engines } = manifest;
-  // One tfjs per program: the user's, and backends only on request.
+  // A program has one tfjs, that of the user; backends are optional.
   const tfjs = dependencies.filter((one) => one.name.startsWith("@tensorflow/"));
   const others = dependencies.filter((one) => !tfjs.includes(one));
-  // Only plugin authors bundle.
+  // Only plugin authors use esbuild.
   const peers = [...tfjs, { name: "esbuild", version: manifest.devDependencies.esbuild }];
   return {
     name: published ?? name,
     version,
-    // Prevents publishing by mistake.
+    // Prevents accidental publishing.
     private: published === undefined ? true : undefined,
     description,
     license,

@@ -10,16 +10,16 @@ const type: JsonSchema = {
   enum: ["array", "boolean", "integer", "null", "number", "object", "string"],
 };
 
-/** JSON Schema of the schemas that a plugin's options may have, which the plugins read by code. */
+/** JSON Schema of the option schemas that plugins may use; plugins/ checks them in code. */
 export const optionsSchema: JsonSchema = {
   type: "object",
   properties: {
     title: text("Shown to people, not checked."),
     description: text("Shown to people, not checked."),
-    default: { description: "Shown to people, not checked: what holds without the option." },
+    default: { description: "Value without the option. Shown to people, not checked." },
     type: {
       anyOf: [type, { type: "array", items: type, minItems: 1 }],
-      description: "One type, or several of which one must fit.",
+      description: "One type, or several of which one must match.",
     },
     enum: {
       type: "array",
@@ -39,21 +39,21 @@ export const optionsSchema: JsonSchema = {
       items: { type: "string" },
       minItems: 1,
       maxItems: 256,
-      description: "Objects: members that must be there.",
+      description: "Objects: required members.",
     },
     additionalProperties: {
       type: "boolean",
-      description: "Objects: false refuses members that properties does not list.",
+      description: "Objects: false rejects members that properties does not list.",
     },
     items: { ...self, description: "Arrays: the schema of every item." },
-    minItems: count("Arrays: the least number of items."),
-    maxItems: count("Arrays: the greatest number of items."),
-    minimum: number("Numbers: the least value."),
-    maximum: number("Numbers: the greatest value."),
-    exclusiveMinimum: number("Numbers: more than this."),
-    exclusiveMaximum: number("Numbers: less than this."),
-    minLength: count("Text: the least number of characters."),
-    maxLength: count("Text: the greatest number of characters."),
+    minItems: count("Arrays: the minimum number of items."),
+    maxItems: count("Arrays: the maximum number of items."),
+    minimum: number("Numbers: the minimum value."),
+    maximum: number("Numbers: the maximum value."),
+    exclusiveMinimum: number("Numbers: the exclusive minimum."),
+    exclusiveMaximum: number("Numbers: the exclusive maximum."),
+    minLength: count("Text: the minimum number of characters."),
+    maxLength: count("Text: the maximum number of characters."),
     pattern: {
       type: "string",
       maxLength: 1000,

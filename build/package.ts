@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 /** Root of the repository, with a trailing slash. */
 export const root: string = fileURLToPath(new URL("..", import.meta.url));
 
-/** The used part of package.json. */
+/** Keys of package.json that the build uses. */
 export interface Manifest {
   name: string;
   version: string;
@@ -27,7 +27,7 @@ export const manifest: Manifest = JSON.parse(readFileSync(`${root}package.json`,
 export interface PackageName {
   name: string;
   version: string;
-  /** Path after the name, with a leading slash, or empty. */
+  /** Path after the name, with a leading slash; empty for the package. */
   path: string;
 }
 
@@ -38,7 +38,7 @@ const packages: Record<string, PackageName> = {
       [name, version],
     ) => [name, { name, version, path: "" }]),
   ),
-  // Names of this repository only: on npm they are in deno-std.
+  // Names used only in this repository; on npm they are in deno-std.
   "@std/csv": { name: "deno-std", version: stdVersion("csv"), path: "/csv/mod.js" },
   "@std/semver": { name: "deno-std", version: stdVersion("semver"), path: "/semver/mod.js" },
 };
@@ -61,9 +61,9 @@ export function targetFolder(name: string): string {
 }
 
 /**
- * Compile all rooms with TypeScript; errors are found by `deno check`.
+ * Compile all rooms with TypeScript, without type errors, which `deno check` finds.
  *
- * @throws Error when it fails
+ * @throws Error if the compiler fails
  */
 export function compile(folder: string, ...options: string[]): void {
   const { status } = runCompiler(

@@ -1,13 +1,13 @@
 /**
- * The hashes of the example plugins: packs each plugin again, then writes the hash of its manifest
- * wherever a program or a page refers to it.
+ * Updates the hashes of the example plugins: packs each plugin again, and writes the hash of its
+ * manifest wherever a program or page refers to it.
  *
  * ```sh
  * node --import tsx build/pins.ts      # or: deno run -A build/pins.ts
  * ```
  *
- * A plugin is packed from its `source/` folder, bundled, or from its version's folder where it has
- * none.
+ * A plugin with a `source/` folder is bundled from it; others are packed from the folder of their
+ * version.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
@@ -24,11 +24,11 @@ const registry = "examples/plugins";
 const pinned =
   /([a-z0-9-]+\/[a-z0-9-]+\/\d+\.\d+\.\d+\/callback\.plugin\.json)#(sha384-[\w+/=]{64})/g;
 
-/** A hash that does not match the bytes it stands for. */
+/** A hash that does not match its bytes. */
 export interface StalePin {
   /** File that contains it, relative to the repository. */
   file: string;
-  /** What it refers to: a file of a plugin, or a manifest. */
+  /** Path that the hash refers to: a file of a plugin, or a manifest. */
   of: string;
 }
 

@@ -1,11 +1,11 @@
 /**
- * The JSON Schemas of what people write by hand, made of the schemas that check it.
+ * Generates the JSON Schemas of files that people write by hand, from the schemas that check them.
  *
  * ```sh
  * node --import tsx build/schemas.ts      # or: deno run -A build/schemas.ts; into schemas/
  * ```
  *
- * What a check says in code and JSON Schema can say too stands beside the check, as metadata.
+ * A check in code that JSON Schema can also express has metadata with the equivalent keywords.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import process from "node:process";
@@ -31,7 +31,7 @@ interface SchemaSource {
   ownKeys?: boolean;
 }
 
-/** Schemas by the file they describe. */
+/** Schemas by the name of the file. */
 const sources: Record<string, SchemaSource> = {
   [manifestName]: {
     title: "Manifest of a keepfit plugin, version 1",
@@ -46,7 +46,7 @@ const sources: Record<string, SchemaSource> = {
     schema: advisoriesSchema,
     ownKeys: true,
   },
-  [lockName]: { title: "Plugins that a project has agreed to, version 1", schema: lockSchema },
+  [lockName]: { title: "Plugins that a project has locked, version 1", schema: lockSchema },
 };
 
 /** Text of each schema file, by name: `callback.plugin.schema.json`. */
@@ -64,7 +64,7 @@ export function schemaFiles(): Record<string, string> {
 
 const configOf = (ownKeys: boolean): ConversionConfig => ({
   target: "draft-2020-12",
-  // A check without a counterpart is done by the reader only.
+  // A check without an equivalent is only done in code.
   ignoreActions: ["check"],
   overrideSchema: ({ valibotSchema, jsonSchema }) => {
     if (valibotSchema.type === "object_with_rest") {
@@ -72,15 +72,15 @@ const configOf = (ownKeys: boolean): ConversionConfig => ({
       return { ...jsonSchema, ...own, additionalProperties: false };
     }
     if (valibotSchema.type === "lazy") {
-      // The getter distinguishes text, objects and lists as needed.
+      // The getter accepts text, objects and lists.
       const { getter } = valibotSchema as LazySchema<GenericSchema>;
       const kinds = new Set(["", {}, []].map((input) => getter(input)));
       const schemas = [...kinds].map((kind) => {
-        // Nothing refers to its definitions, which are all inlined.
+        // The definitions are unused, because all are inlined.
         const { $schema: _, $defs: __, ...one } = toJsonSchema(kind, configOf(ownKeys));
         return one;
       });
-      // Empty here: such a check only rejects.
+      // Empty, because such a check only rejects.
       const anyOf = schemas.filter((one) => Object.keys(one).length > 0);
       return anyOf.length === 1 ? anyOf[0] : { anyOf };
     }

@@ -10,7 +10,7 @@ import { schemaFiles } from "./schemas.ts";
 
 const read = (path: string) => readFileSync(root + path, "utf8");
 const schema = JSON.parse(read("schemas/callback.plugin.schema.json"));
-// Without strictness: "oneOf" beside "properties" and the like are meant.
+// Not strict, because combinations such as "oneOf" with "properties" are intended.
 const validate: ValidateFunction = new Ajv2020({ allErrors: true, strict: false }).compile(schema);
 const manifests = listFiles().filter((path) =>
   path.startsWith("examples/plugins/") && path.endsWith("/callback.plugin.json")
@@ -19,7 +19,7 @@ const example = JSON.parse(
   read("examples/plugins/keepfit/epoch-report/0.1.0/callback.plugin.json"),
 );
 
-/** What the test reads of a JSON Schema. */
+/** The part of a JSON Schema that the test reads. */
 interface Part {
   description?: string;
   properties?: Record<string, Part>;
@@ -30,7 +30,7 @@ interface Part {
 }
 
 describe("The JSON Schemas", () => {
-  it("The JSON Schemas match the committed ones: `npm run build` writes them", () => {
+  it("The JSON Schemas match the committed files; `npm run build` writes them", () => {
     const stored = listFiles().filter((path) => path.startsWith("schemas/"));
     const made = schemaFiles();
     assert.deepEqual(stored, Object.keys(made).map((name) => `schemas/${name}`).sort());
@@ -56,7 +56,7 @@ describe("The JSON Schemas", () => {
 });
 
 describe("The JSON Schema of manifests", () => {
-  it("The JSON Schema of manifests accepts every example, packed or not", () => {
+  it("The JSON Schema of manifests accepts every example, packed and unpacked", () => {
     assert.ok(manifests.length > 0);
     for (const path of manifests) {
       const manifest: Record<string, unknown> = JSON.parse(read(path));
@@ -66,7 +66,7 @@ describe("The JSON Schema of manifests", () => {
     }
   });
 
-  it("The JSON Schema of manifests accepts what the reader accepts", () => {
+  it("The JSON Schema of manifests accepts what the parser accepts", () => {
     for (const [change, where] of taken) {
       const manifest = { ...example, ...change };
       parseManifest(manifest, "test:");
@@ -74,7 +74,7 @@ describe("The JSON Schema of manifests", () => {
     }
   });
 
-  it("The JSON Schema of manifests rejects what the reader rejects, at the same path", () => {
+  it("The JSON Schema of manifests rejects what the parser rejects, at the same path", () => {
     for (const [change, where] of refused) {
       const manifest = { ...example, ...change };
       assert.throws(() => parseManifest(manifest, "test:"), { code: "E_MANIFEST" }, where);
@@ -86,7 +86,7 @@ describe("The JSON Schema of manifests", () => {
 });
 
 describe("The JSON Schemas of keepfit.json and keepfit.lock.json", () => {
-  it("The JSON Schemas of keepfit.json and keepfit.lock.json accept what the reader accepts and reject what it rejects", () => {
+  it("The JSON Schemas of keepfit.json and keepfit.lock.json accept and reject the same files as the parser", () => {
     const locked = {
       id: "ada/x",
       version: "1.0.0",
@@ -148,7 +148,7 @@ describe("The JSON Schemas of keepfit.json and keepfit.lock.json", () => {
     };
     for (const [name, [parse, good, bad]] of Object.entries(cases)) {
       const text = read(`schemas/${name}.schema.json`);
-      // What a day is stands beside the forms of JSON Schema, which Ajv has elsewhere.
+      // The format "date" is an addition, because Ajv has formats in another package.
       const formats = { date: /^\d{4}-\d\d-\d\d$/ };
       const check = new Ajv2020({ strict: false, formats }).compile(JSON.parse(text));
       for (const one of good) {
@@ -156,9 +156,9 @@ describe("The JSON Schemas of keepfit.json and keepfit.lock.json", () => {
         assert.ok(check(one), `${JSON.stringify(one)}: ${JSON.stringify(check.errors)}`);
       }
       for (const one of bad) {
-        const given = JSON.stringify(one);
-        assert.throws(() => parse(given, "file:///test"), { name: "PluginError" }, given);
-        assert.equal(check(one), false, given);
+        const text = JSON.stringify(one);
+        assert.throws(() => parse(text, "file:///test"), { name: "PluginError" }, text);
+        assert.equal(check(one), false, text);
       }
     }
   });

@@ -1,6 +1,6 @@
 /**
- * How much each public name costs its importer: modules and minified bytes of keepfit, without
- * packages and without what is imported late.
+ * Measures the import size of each public name: modules and minified bytes of keepfit, without
+ * packages and late imports.
  *
  * ```sh
  * node --import tsx build/sizes.ts      # or: deno run -A build/sizes.ts; into build/sizes.json
@@ -15,7 +15,7 @@ import { manifest, root } from "./package.ts";
 /** Cost of an import. */
 export interface Size {
   modules: number;
-  /** Minified, not compressed. */
+  /** Minified size in bytes, not compressed. */
   bytes: number;
 }
 
@@ -34,7 +34,7 @@ export async function measureSizes(): Promise<Record<string, Size>> {
   return sizes;
 }
 
-/** Paths of the modules of keepfit that a program with this text bundles. */
+/** Paths of the modules of keepfit in the bundle of a program. */
 export async function modulesOf(contents: string): Promise<string[]> {
   return Object.keys((await outputOf(contents)).inputs).filter((path) => path !== "entry");
 }

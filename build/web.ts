@@ -1,5 +1,5 @@
 /**
- * The modules to import by URL: self-contained, no config file needed, types included.
+ * Builds the modules to import by URL: self-contained, with types, without a config file.
  *
  * ```sh
  * node --import tsx build/web.ts          # or: deno run -A build/web.ts; into dist/web
@@ -9,7 +9,8 @@ import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { build, type PluginBuild } from "esbuild";
 import { compile, manifest, packageOf, rewriteImports, root, targetFolder } from "./package.ts";
 
-// The hub and the command are programs of a machine, and who tests has one: they are in the npm package.
+// The hub, the command and the testing tools need a local project, so only the npm package has
+// them.
 const modules = Object.fromEntries(
   Object.entries(manifest.exports)
     .filter(([name]) => !["./cli", "./hub", "./testing"].includes(name))
@@ -47,22 +48,23 @@ for (const [name, path] of Object.entries(modules)) {
 await cp(`${root}schemas`, `${folder}/schemas`, { recursive: true });
 console.log(`keepfit ${manifest.version} for the web: ${folder}`);
 
-/** The user's program has a tfjs already; only a backend may be asked for, when somebody wants it. */
+/**
+ * Reject imports of tfjs, which the user's program already has; only backends may be imported late.
+ */
 function keepTfjsOut(build: PluginBuild): void {
   build.onResolve({ filter: /^@tensorflow\// }, ({ path, kind, importer }) => {
     if (kind === "dynamic-import") return { path: published(path), external: true };
-    const text =
-      `${importer} would bring a tfjs of its own: import ${path} late, or only its types`;
+    const text = `${importer} would bring a second tfjs: import ${path} late, or only its types`;
     return { errors: [{ text }] };
   });
 }
 
-/** Only from packages may a module of Node be asked for by its short name. */
+/** Add the prefix `node:` to imports of packages that lack it. */
 function nameNodeModules(build: PluginBuild): void {
   build.onResolve({ filter: /^module$/ }, ({ path }) => ({ path: `node:${path}`, external: true }));
 }
 
-/** How a module or a declaration is named that is read with no config file. */
+/** The specifier of a module or declaration that is read without a config file. */
 function published(specifier: string): string {
   if (specifier.startsWith(".")) return specifier.replace(/\.ts$/, ".d.ts");
   const found = packageOf(specifier);

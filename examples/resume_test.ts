@@ -7,9 +7,9 @@ import { describe, it } from "node:test";
 import { startChild } from "../tests/child.ts";
 
 const module = `import ${JSON.stringify(new URL("resume.ts", import.meta.url).href)};\n`;
-const skip = process.platform === "win32" ? "Windows has no such signals" : false;
+const skip = process.platform === "win32" ? "Windows does not support these signals" : false;
 
-/** Run the example; a signal is sent when an epoch has begun. */
+/** Run the example, and optionally send a signal after an epoch has begun. */
 async function run(directory: string, epochs: number, signal?: NodeJS.Signals) {
   const args = [directory, String(epochs)];
   const { child, printed, result } = startChild(module, { args });
@@ -27,7 +27,7 @@ async function loggedEpochs(directory: string): Promise<number[]> {
 }
 
 describe("The resuming example", { skip }, () => {
-  it("The resuming example continues with the same command, however it was ended", async () => {
+  it("The resuming example continues with the same command, regardless of how it was ended", async () => {
     const directory = await mkdtemp(join(tmpdir(), "keepfit-"));
     try {
       const asked = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;

@@ -11,9 +11,10 @@
  * tensorboard --logdir runs/tensorboard
  * ```
  *
- * Each run has its own folder in `runs/tensorboard`. Run it again with `--units 64`, and HParams
- * compares the two. Kernel times are a table in Text; the trace of them opens in Perfetto
- * (https://ui.perfetto.dev), since TensorBoard's Profile tab needs a plugin that reads other files.
+ * Each run has a folder in `runs/tensorboard`. Run it again with `--units 64` to compare two runs
+ * in HParams. Kernel times are a table in Text. Open their trace in Perfetto
+ * (https://ui.perfetto.dev), because TensorBoard's Profile tab needs a plugin with other file
+ * formats.
  *
  * The model sees each digit as 7 x 7 cells of 16 shades and learns a vector for each shade, which
  * the Projector tab shows.
@@ -27,7 +28,7 @@ import { type Digits, loadMnist } from "./mnist_data.ts";
 const cells = 7;
 const shades = 16;
 
-/** What a digit looks like in shades, shape [rows, 49]. */
+/** The shades of digits, of shape [rows, 49]. */
 function shadesOf({ x }: Digits): tf.Tensor2D {
   return tf.tidy(() => {
     const [rows] = x.shape;
@@ -59,7 +60,7 @@ function makeModel(units: number, learningRate: number): tf.Sequential {
   return model;
 }
 
-/** Summaries of one's own, beside those of the callback. */
+/** Custom summaries in addition to those of the callback. */
 class DigitSummaries extends Callback<tf.LayersModel> {
   #board: TensorBoard;
   #digits: Digits;
@@ -103,7 +104,7 @@ class DigitSummaries extends Callback<tf.LayersModel> {
       const sureness = Array.from(labels, (_, row) => guesses[row * 10 + digit]);
       writer.prCurve(`is_${digit}`, isDigit, sureness, epoch);
     }
-    // The three whose right digit is held least likely.
+    // The three digits with the lowest predicted probability of the true class.
     const rows = Array.from(labels, (label, row) => ({ row, right: guesses[row * 10 + label] }))
       .sort((a, b) => a.right - b.right).slice(0, 3).map(({ row }) => row);
     const pixels = await this.#digits.x.data() as Float32Array;
@@ -136,7 +137,7 @@ async function main(): Promise<void> {
   const test = await loadMnist("test", Math.ceil(rows / 4));
   const [trainInputs, testInputs] = [shadesOf(train), shadesOf(test)];
 
-  // One folder a run: HParams shows the metrics of runs below the folder that TensorBoard is given.
+  // One folder per run: HParams shows the runs below the folder passed to TensorBoard.
   const logDir = joinPath(values.out, values.run);
   await runtime.fs.makeDir(logDir);
   await runtime.fs.writeFile(

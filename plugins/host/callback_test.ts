@@ -306,7 +306,7 @@ describe("A plugin that fails", () => {
     assert.match(messages[0], /no disk; training continues/);
     assert.match(
       messages[1],
-      /\(epoch 39\): no disk \(it failed 20 times in a row\); it is left out of the rest of this run/,
+      /\(epoch 39\): no disk \(it failed 20 times in a row\); it is disabled for the rest of this run/,
     );
     // In the next run it has another chance.
     const next = new CallbackList(plugin, { model: {} });

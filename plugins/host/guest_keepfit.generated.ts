@@ -1,4 +1,4 @@
-// Made of plugins/host/guest_keepfit.ts by build/guest.ts, which `npm run build` runs: change that.
+// Generated from plugins/host/guest_keepfit.ts by build/guest.ts (`npm run build`); do not edit.
 
 /** The code of plugins/host/guest_keepfit.ts. */
 export const guestKeepfit: string = `// plugins/host/guest_keepfit.ts

@@ -1,4 +1,4 @@
-// What keepfit uses of @std/csv; npm's deno-std has its code without its types.
+// The part of @std/csv that keepfit uses; deno-std on npm has no types.
 
 /** Options of {@linkcode parse}. */
 export interface ParseOptions {

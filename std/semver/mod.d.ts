@@ -1,4 +1,4 @@
-// What keepfit uses of @std/semver; npm's deno-std has its code without its types.
+// The part of @std/semver that keepfit uses; deno-std on npm has no types.
 
 /** A parsed version. */
 export interface SemVer {
@@ -16,7 +16,7 @@ export interface Comparator extends Partial<SemVer> {
   operator?: "=" | "!=" | ">" | ">=" | "<" | "<=";
 }
 
-/** Alternatives, each a list of comparators that must all hold. */
+/** Alternatives, each a list of comparators that must all match. */
 export type Range = Comparator[][];
 
 /** Parse a version. */

@@ -1,10 +1,10 @@
-/** All traces, replayed: what differs, and which of it is meant. */
+/** Replays all traces, and separates deliberate differences from other mismatches. */
 import { type Difference, differences, type Switch, switches } from "./differences.ts";
 import { type Mismatch, replay } from "./replay.ts";
 import { replayFit } from "./replay_fit.ts";
 import { type FitScenario, groups, readScenarios, type Scenario } from "./traces.ts";
 
-/** What came of one scenario. */
+/** Result of one scenario. */
 export interface Outcome {
   group: string;
   name: string;
@@ -27,7 +27,7 @@ export async function replayAll(): Promise<Outcome[]> {
   return outcomes;
 }
 
-/** Which differences explain what differs. */
+/** Find the deliberate differences that explain the mismatches of a scenario. */
 export function judge(
   group: string,
   scenario: Scenario | FitScenario,
@@ -36,9 +36,9 @@ export function judge(
 ): Outcome {
   const explainedBy = new Set<Difference>();
   const unexplained = mismatches.filter((mismatch) => {
-    const difference = among.find(({ groups, scenarios, fields, holds }) =>
+    const difference = among.find(({ groups, scenarios, fields, matches }) =>
       groups.includes(group) && (scenarios?.test(scenario.name) ?? true) &&
-      fields.includes(mismatch.field) && holds(mismatch, scenario as Scenario)
+      fields.includes(mismatch.field) && matches(mismatch, scenario as Scenario)
     );
     if (difference !== undefined) explainedBy.add(difference);
     return difference === undefined;
@@ -46,21 +46,21 @@ export function judge(
   return { group, name: scenario.name, unexplained, explainedBy };
 }
 
-/** Differences that are not seen as often as is listed, one line each. */
+/** Differences that are not observed in the listed number of scenarios, one line each. */
 export function miscounted(
   outcomes: readonly Outcome[],
   among: readonly Difference[] = differences,
 ): string[] {
   return among.flatMap((difference) => {
-    const seen = outcomes.filter(({ explainedBy }) => explainedBy.has(difference)).length;
-    return seen === difference.seen
+    const count = outcomes.filter(({ explainedBy }) => explainedBy.has(difference)).length;
+    return count === difference.count
       ? []
-      : [`seen in ${seen} scenarios, listed with ${difference.seen}: ${difference.why}`];
+      : [`observed in ${count} scenarios, listed with ${difference.count}: ${difference.reason}`];
   });
 }
 
-/** Scenarios that a switch is on for, though they are the same without it. */
-export async function needless({ groups, scenarios }: Switch): Promise<string[]> {
+/** Scenarios for which a switch is not needed: without it they have no other mismatches. */
+export async function unneeded({ groups, scenarios }: Switch): Promise<string[]> {
   const found: string[] = [];
   for (const group of groups) {
     for (const scenario of readScenarios<Scenario>(group)) {
@@ -72,7 +72,7 @@ export async function needless({ groups, scenarios }: Switch): Promise<string[]>
   return found;
 }
 
-/** The options for parity that a scenario is replayed with. */
+/** The options of the switches for a scenario. */
 function optionsFor(group: string, name: string): Record<string, unknown> {
   const on = switches.filter(({ groups, scenarios }) =>
     groups.includes(group) && scenarios.test(name)

@@ -1,4 +1,4 @@
-/** Our callbacks in Keras's scenarios. */
+/** Replays Keras's scenarios with our callbacks. */
 import * as tf from "@tensorflow/tfjs";
 import * as keepfit from "keepfit";
 import {
@@ -20,10 +20,10 @@ import {
   textOf,
 } from "./traces.ts";
 
-/** Where the classes are looked up: the public names, or what a test puts in their place. */
+/** Classes by name: the public exports, or replacements of a test. */
 export type Catalogue = Record<string, unknown>;
 
-/** What `step` of a scenario has shown, of Keras's callbacks and of ours. */
+/** Values of Keras's callbacks and ours that differ after `step` of a scenario. */
 export interface Mismatch {
   step: number;
   /** A state or an event. */
@@ -32,7 +32,7 @@ export interface Mismatch {
   ours: unknown;
 }
 
-/** Where files are; the folder is Keras's temporary one. */
+/** Folder of the files, which is a temporary folder in Keras's scenarios. */
 const folder = "files";
 const fields = {
   best: "best",
@@ -47,11 +47,11 @@ const fields = {
 const events = ["error", "printed", "warned", "logs", "files", "calls", "requests"] as const;
 
 /**
- * Do what a scenario says, and compare after each step all that Keras has shown.
+ * Run the steps of a scenario, and compare the observed values with Keras's after each step.
  *
  * @param scenario from a trace
- * @param options what our callbacks are given beside Keras's own options
- * @param catalogue where the classes come from
+ * @param options options of our callbacks in addition to Keras's
+ * @param catalogue classes of the callbacks
  */
 export async function replay(
   scenario: Scenario,
@@ -70,7 +70,7 @@ export async function replay(
       const ours = await world.step(verb, args);
       const { requests: sent, ...keras } = seen;
       requests.keras.push(...sent as unknown[] ?? []);
-      // Behind an error of one of them there is nothing to compare.
+      // If only one of them throws, nothing else can be compared.
       const isAlone = (keras.error === undefined) !== (ours.error === undefined);
       for (const event of events) {
         if (textOf(keras[event]) === textOf(ours[event])) continue;
@@ -89,7 +89,7 @@ export async function replay(
     requests.ours.push(...await world.end());
     Object.assign(console, { log, warn });
   }
-  // Ours are sent while training goes on.
+  // Our requests are sent while training continues.
   if (textOf(requests.keras) !== textOf(requests.ours)) {
     mismatches.push({ step: scenario.steps.length, field: "requests", ...requests });
   }
@@ -132,12 +132,12 @@ class World {
   }
 
   warn(message: string): void {
-    // Keras makes the file that the path names.
+    // Keras creates a file at the path.
     if (message.includes("saves a directory")) return;
-    this.#warned.push(told(message));
+    this.#warned.push(contentOf(message));
   }
 
-  /** Do one thing, and tell what is to be seen. */
+  /** Run one step, and return the observed values. */
   async step(verb: string, args: unknown[]): Promise<Seen> {
     this.#printed = "";
     this.#warned = [];
@@ -159,7 +159,7 @@ class World {
     return seen;
   }
 
-  /** Close everything; gives what was sent. */
+  /** Close everything, and return the requests that were sent. */
   async end(): Promise<unknown[]> {
     await this.#list?.close();
     await this.#server?.close();
@@ -214,7 +214,7 @@ class World {
     if (kind === "Probe") return this.#probe(given);
     const make = this.#catalogue[kind] as new (...args: unknown[]) => unknown;
     if (kind === "LambdaCallback") {
-      const hooks = (given.hooks as string[]).map((hook) => [camelCase(hook), this.#hear(hook)]);
+      const hooks = (given.hooks as string[]).map((hook) => [camelCase(hook), this.#record(hook)]);
       return new make(Object.fromEntries(hooks));
     }
     const { filepath, filename, schedule, ...rest } = given;
@@ -239,15 +239,15 @@ class World {
 
   #probe({ name, writes }: Record<string, unknown>): object {
     return Object.fromEntries(hooks.map((hook) => {
-      const hear = this.#hear(`${name}.${hook}`);
+      const record = this.#record(`${name}.${hook}`);
       return [camelCase(hook), (...args: unknown[]) => {
-        hear(...args);
+        record(...args);
         Object.assign(args.at(-1) as object, writes);
       }];
     }));
   }
 
-  #hear(name: string): (...args: unknown[]) => void {
+  #record(name: string): (...args: unknown[]) => void {
     return (...args) => void this.#calls.push([name, ...args.slice(0, -1), { ...args.at(-1)! }]);
   }
 
@@ -274,7 +274,7 @@ class World {
     this.#files = files;
   }
 
-  /** Files by path; of a checkpoint the weight in it, as Python has a float. */
+  /** Files by path; for a checkpoint its weight, formatted like a float of Python. */
   async #readFiles(): Promise<Record<string, string>> {
     const fs = this.#fs;
     const files: Record<string, string> = {};
@@ -304,8 +304,8 @@ function nameIn(path: string): string {
   return path.slice(path.indexOf(`${folder}/`) + folder.length + 1);
 }
 
-/** What a warning says, without its words: what is missing, and the keys it names. */
-function told(message: string): string {
+/** The content of a warning, without its wording. */
+function contentOf(message: string): string {
   const missing = /(\w+) monitors '(.*)', which is not available.* Available are: (.*)$/.exec(
     message,
   );

@@ -1,4 +1,4 @@
-/** Our fit, evaluate and predict where Keras's were called. */
+/** Replays Keras's scenarios of fit, evaluate and predict with ours. */
 import * as tf from "@tensorflow/tfjs";
 import * as keepfit from "keepfit";
 import { evaluate, evaluateDataset, fit, fitDataset, predict } from "keepfit";
@@ -14,7 +14,7 @@ import {
   type Seen,
 } from "./traces.ts";
 
-/** Train, evaluate or predict as a scenario says; compares hooks, logs, params and the result. */
+/** Run the call of a scenario, and compare hooks, logs, params and the result. */
 export async function replayFit(scenario: FitScenario): Promise<Mismatch[]> {
   const ours = await run(scenario);
   return Object.entries({ error: undefined, ...scenario.seen })
@@ -35,18 +35,18 @@ async function run(scenario: FitScenario): Promise<Seen> {
     batchSize,
     callbacks: [
       ...(scenario.make ?? []).map(made),
-      { ...watch(model, events, stop), setParams: (told: object) => void (params = told) },
+      { ...watch(model, events, stop), setParams: (recorded: object) => void (params = recorded) },
     ],
   };
   for (const [name, value] of Object.entries(given)) options[camelCase(name)] = value;
   const { x, y } = rows(count, outputs, scenario.infinite);
   const batches = function* () {
-    // With a number of steps one iterator runs on over the epochs.
+    // With a number of steps, one iterator continues across epochs.
     do yield* split(x, y, batchSize as number); while (options.stepsPerEpoch !== undefined);
   };
   const seen: Seen = { events };
   const { log, warn } = console;
-  // What they print is compared where they are driven hook by hook.
+  // Their output is compared in the scenarios that are driven hook by hook.
   console.log = console.warn = () => {};
   try {
     if (call === "predict") {
@@ -127,15 +127,17 @@ function* split(x: tf.Tensor, y: tf.Tensor | Record<string, tf.Tensor>, size: nu
   }
 }
 
-/** Writes down every hook, and sets a flag of the model in the nth call of one of them. */
+/** Record every hook, and set a flag of the model in the nth call of one hook. */
 function watch(model: tf.LayersModel, events: unknown[], stop: FitScenario["stop"]): object {
   let left = stop?.[2] ?? 0;
   const names = ["train", "epoch", "train_batch", "test", "test_batch", "predict", "predict_batch"]
     .flatMap((name) => [`${name}_begin`, `${name}_end`]);
   return Object.fromEntries(names.map((name) => [camelCase(`on_${name}`), (...args: unknown[]) => {
     const logs = args.pop() as Record<string, unknown>;
-    const told = "outputs" in logs ? { outputs: shapesOf(logs.outputs as tf.Tensor) } : { ...logs };
-    events.push([name, ...args, told]);
+    const recorded = "outputs" in logs
+      ? { outputs: shapesOf(logs.outputs as tf.Tensor) }
+      : { ...logs };
+    events.push([name, ...args, recorded]);
     if (stop !== undefined && `on_${name}` === stop[1] && --left === 0) {
       Object.assign(model, { [camelCase(stop[0])]: true });
     }

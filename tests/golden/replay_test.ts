@@ -8,7 +8,7 @@ import { before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import * as keepfit from "keepfit";
 import { EarlyStopping, type EarlyStoppingOptions, Progbar } from "keepfit";
-import { judge, miscounted, needless, type Outcome, replayAll } from "./compare.ts";
+import { judge, miscounted, type Outcome, replayAll, unneeded } from "./compare.ts";
 import { differences, switches } from "./differences.ts";
 import { replay } from "./replay.ts";
 import { replayFit } from "./replay_fit.ts";
@@ -23,7 +23,7 @@ describe("The traces of Keras", () => {
   });
 
   for (const group of [...groups, "hook_order"]) {
-    it(`The traces of Keras are equal or explained: ${group}`, () => {
+    it(`The traces of Keras match, or their mismatch is explained: ${group}`, () => {
       const own = outcomes.filter((outcome) => outcome.group === group);
       assert.ok(own.length > 0);
       assert.deepEqual(
@@ -35,7 +35,7 @@ describe("The traces of Keras", () => {
     });
   }
 
-  it("The traces of Keras differ exactly where it is listed, and as often", () => {
+  it("The traces of Keras differ exactly where a difference is listed, and in the listed number of scenarios", () => {
     assert.deepEqual(miscounted(outcomes), []);
     const explained = outcomes.filter(({ unexplained }) => unexplained.length === 0);
     console.log(
@@ -45,8 +45,8 @@ describe("The traces of Keras", () => {
     assert.ok(outcomes.length >= 400);
   });
 
-  it("The traces of Keras need each parity option wherever it is set", async () => {
-    for (const one of switches) assert.deepEqual(await needless(one), []);
+  it("The traces of Keras need each switch in each of its scenarios", async () => {
+    for (const one of switches) assert.deepEqual(await unneeded(one), []);
   });
 
   it("The traces of Keras come from the release that the documentation names", () => {
@@ -55,7 +55,7 @@ describe("The traces of Keras", () => {
     }
   });
 
-  it("The traces of Keras have the same number of bar cells for each step of each target", () => {
+  it("The traces of Keras have our number of bar cells for each step of each target", () => {
     const { cells } = readTraces("bar_cells") as { cells: Record<string, number[]> };
     for (const [target, counts] of Object.entries(cells)) {
       const ours = counts.map((_, i) => {
@@ -74,7 +74,7 @@ describe("make_traces.py", () => {
   const { stdout } = spawnSync(python ?? "false", ["-c", versions], { encoding: "utf8", env });
   const skip = stdout?.trim() === "3.15.1"
     ? false
-    : "KEEPFIT_PYTHON names no Python with keras 3.15.1, jax and requests";
+    : "KEEPFIT_PYTHON is not a Python with keras 3.15.1, jax and requests";
 
   it("make_traces.py creates exactly the committed traces", { skip }, () => {
     const into = mkdtempSync(join(tmpdir(), "keepfit-traces-"));
@@ -89,7 +89,7 @@ describe("make_traces.py", () => {
       assert.deepEqual(readdirSync(into).sort(), readdirSync(here).sort());
       for (const name of readdirSync(into)) {
         const same = readFileSync(join(into, name)).equals(readFileSync(new URL(name, here)));
-        assert.ok(same, `${name} is another one now`);
+        assert.ok(same, `${name} has changed`);
       }
     } finally {
       rmSync(into, { recursive: true });
@@ -101,7 +101,7 @@ describe("The replay", () => {
   const stopping = readScenarios<Scenario>("early_stopping")
     .find(({ name }) => name === "Keras's test: patience 2") as Scenario;
 
-  it("The replay finds a number that Keras did not show", async () => {
+  it("The replay finds a number that differs from Keras", async () => {
     const changed = structuredClone(stopping);
     const seen = changed.steps.find(([, seen]) => seen.wait === 1)?.[1] as { wait: number };
     seen.wait = 3;
@@ -131,9 +131,9 @@ describe("The replay", () => {
     assert.deepEqual((await replayFit(scenario)).map(({ field }) => field), ["events"]);
   });
 
-  it("The replay finds a difference that has disappeared", async () => {
+  it("The replay finds a listed difference that is no longer observed", async () => {
     const outcome = judge("early_stopping", stopping, await replay(stopping));
     const [one] = differences;
-    assert.equal(miscounted([outcome], [{ ...one, seen: 1 }]).length, 1);
+    assert.equal(miscounted([outcome], [{ ...one, count: 1 }]).length, 1);
   });
 });

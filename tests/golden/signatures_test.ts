@@ -15,14 +15,14 @@ function rowsOf(heading: string): string[][] {
     .map((line) => line.slice(1, -1).split("|").map((cell) => cell.trim().replaceAll("`", "")));
 }
 
-/** What both languages call a default: `None` is none, `'a'` is `"a"`, `False` is `false`. */
+/** A default in neutral notation: `None` becomes none, `'a'` becomes `"a"`, `False` `false`. */
 function plain(value: string): string {
   const words: Record<string, string> = { None: "none", False: "false", True: "true", "0.0": "0" };
   return words[value] ?? value.replaceAll("'", '"');
 }
 
 describe("docs/keras.md", () => {
-  it("docs/keras.md has every public callback of Keras under its own heading, sorted", () => {
+  it("docs/keras.md lists every public callback of Keras under a heading, sorted", () => {
     const headings = [...page.matchAll(/^## (\w+)$/gm)].map(([, heading]) => heading);
     assert.equal(Object.keys(callbacks).length, 16);
     const inOrder = (a: string, b: string) => a.toLowerCase() < b.toLowerCase() ? -1 : 1;
@@ -30,13 +30,13 @@ describe("docs/keras.md", () => {
   });
 
   for (const [name, parameters] of Object.entries(callbacks)) {
-    it(`docs/keras.md has each parameter of ${name} with Keras's default`, () => {
-      const told = rowsOf(name).map(([parameter, value]) => [parameter, plain(value)]);
+    it(`docs/keras.md lists each parameter of ${name} with Keras's default`, () => {
+      const documented = rowsOf(name).map(([parameter, value]) => [parameter, plain(value)]);
       // `**kwargs` have no default.
-      const wanted = Object.entries(parameters).map((
+      const expected = Object.entries(parameters).map((
         [parameter, value],
       ) => [parameter, parameter.startsWith("**") ? "" : plain(value)]);
-      assert.deepEqual(told, wanted);
+      assert.deepEqual(documented, expected);
     });
 
     it(`docs/keras.md lists the defaults of ${name} that differ from Keras`, () => {
@@ -62,7 +62,7 @@ describe("docs/keras.md", () => {
     assert.deepEqual(renamed, []);
   });
 
-  it("docs/keras.md has the options that the callbacks take", () => {
+  it("docs/keras.md lists the options that the callbacks accept", () => {
     const doubted: string[] = [];
     const { warn } = console;
     console.warn = (message: string) => void doubted.push(message);
@@ -84,13 +84,13 @@ describe("docs/keras.md", () => {
     assert.deepEqual(doubted, []);
   });
 
-  it("docs/keras.md has the decision on each defect of the reference", () => {
+  it("docs/keras.md lists the decision on each defect of the reference", () => {
     const numbers = rowsOf("Decisions on the reference's defects").map(([number]) => number);
     assert.deepEqual(numbers, Array.from({ length: 23 }, (_, i) => String(i + 1)));
   });
 });
 
-/** Callbacks with options, and what comes before these. */
+/** Callbacks with options, and the arguments in front of the options. */
 const makers: [name: string, first: unknown[]][] = [
   ["BackupAndRestore", ["backup"]],
   ["CSVLogger", ["log.csv"]],

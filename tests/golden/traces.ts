@@ -1,7 +1,7 @@
-/** The traces that make_traces.py has made, as the replay reads them. */
+/** Reads the traces written by make_traces.py. */
 import { readFileSync } from "node:fs";
 
-/** What is to be seen after a step, by name: state that has changed, and what happened in it. */
+/** Observed values after a step, by name: changed state, and events of the step. */
 export type Seen = Record<string, unknown>;
 
 /** A kind of callback and its options, in Keras's names. */
@@ -23,14 +23,14 @@ export interface FitScenario {
   rows: number;
   outputs?: number;
   metrics?: string[];
-  /** Rows of validation data, or below 1 the part to split off. */
+  /** Rows of validation data; below 1, the fraction to split off. */
   validation?: number;
-  /** True where the data comes from a generator. */
+  /** Whether the data comes from a generator. */
   dataset?: boolean;
   stop?: [flag: string, hook: string, nth: number];
-  /** The row whose target is infinite. */
+  /** Row with an infinite target. */
   infinite?: number;
-  /** Callbacks that stand before the one that watches. */
+  /** Callbacks in front of the recording one. */
   make?: Made[];
   options?: Record<string, unknown>;
   seen: Seen;
@@ -62,7 +62,7 @@ export function readScenarios<S extends Scenario | FitScenario>(group: string): 
   return readTraces(group).scenarios as S[];
 }
 
-/** A value as text, with the order of its keys; what is not there is null, as in Python. */
+/** A value as text, with its keys in order; undefined becomes null, as in Python. */
 export function textOf(value: unknown): string {
   return JSON.stringify(
     value,
@@ -75,12 +75,14 @@ export function textOf(value: unknown): string {
   ) ?? "null";
 }
 
-/** Keras's name in ours: `save_best_only` is `saveBestOnly`. */
+/** A name of Keras in camelCase: `save_best_only` becomes `saveBestOnly`. */
 export function camelCase(name: string): string {
   return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The same, numbers to the six digits that Keras's float32 has; keys in the same order. */
+/**
+ * Whether values are equal, numbers to the six digits of Keras's float32, keys in the same order.
+ */
 export function isNear(keras: unknown, ours: unknown): boolean {
   if (typeof keras === "number" && typeof ours === "number") {
     return Object.is(keras, ours) || Math.abs(keras - ours) <= 2e-6 * Math.max(1, Math.abs(keras));
@@ -93,7 +95,7 @@ export function isNear(keras: unknown, ours: unknown): boolean {
     one.every(([key, value], i) => key === two[i][0] && isNear(value, two[i][1]));
 }
 
-/** What a trace says of a schedule. */
+/** A schedule in a trace. */
 export interface Schedule {
   times?: number;
   table?: number[];
@@ -114,7 +116,7 @@ export function scheduleOf({ times, table, fails, returns }: Schedule): unknown 
   return () => values[returns as string];
 }
 
-/** True where Python's error is ours: it has one class for what is three here. */
+/** Whether our error matches Python's, which has one class for three of ours. */
 export function isSameError(keras: unknown, ours: unknown): boolean {
   return sameErrors[keras as string]?.includes(ours as string) ?? keras === ours;
 }
@@ -127,5 +129,5 @@ const sameErrors: Record<string, string[]> = {
   RuntimeError: ["RangeError"],
 };
 
-// What JSON has no word for.
+// Numbers that JSON cannot represent.
 const words = new Map<unknown, number>([["#nan", NaN], ["#inf", Infinity], ["#-inf", -Infinity]]);

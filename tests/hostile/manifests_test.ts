@@ -12,7 +12,7 @@ const file = { integrity, size: marking.length };
 const nested = (depth: number): unknown =>
   JSON.parse(`${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`);
 
-/** What is wrong with a manifest, and what must come of it. */
+/** An invalid part of a manifest, and the expected error code. */
 const corpus: [what: string, change: Record<string, unknown>, code: PluginErrorCode][] = [
   [
     "a file above its folder",
@@ -20,19 +20,19 @@ const corpus: [what: string, change: Record<string, unknown>, code: PluginErrorC
     "E_MANIFEST",
   ],
   [
-    "a file above by way of another",
+    "a file above its folder through a subfolder",
     { files: { "a/../../x.js": file }, module: "a/../../x.js" },
     "E_MANIFEST",
   ],
   [
-    "a file above, encoded",
+    "an encoded path above its folder",
     { files: { "%2e%2e/x.js": file }, module: "%2e%2e/x.js" },
     "E_MANIFEST",
   ],
   ["a file with backslashes", { files: { "..\\x.js": file }, module: "..\\x.js" }, "E_MANIFEST"],
   ["an absolute file", { files: { "/etc/passwd": file }, module: "/etc/passwd" }, "E_MANIFEST"],
   [
-    "a file of this disk",
+    "a file: URL",
     { files: { "file:///etc/passwd": file }, module: "file:///etc/passwd" },
     "E_MANIFEST",
   ],
@@ -42,7 +42,7 @@ const corpus: [what: string, change: Record<string, unknown>, code: PluginErrorC
   }, "E_MANIFEST"],
   ["a file with a NUL", { files: { "a\0.js": file }, module: "a\0.js" }, "E_MANIFEST"],
   [
-    "a hash that is none",
+    "an invalid hash",
     { files: { "main.js": { integrity: "sha384-AAAA", size: 1 } } },
     "E_MANIFEST",
   ],
@@ -51,20 +51,20 @@ const corpus: [what: string, change: Record<string, unknown>, code: PluginErrorC
     { files: { "main.js": { integrity: "md5-1B2M2Y8AsgTpgAmY7PhCfg==", size: 1 } } },
     "E_MANIFEST",
   ],
-  ["a hash of other bytes", {
+  ["a hash of different bytes", {
     files: { "main.js": { ...file, integrity: await computeIntegrity(new Uint8Array(3)) } },
   }, "E_INTEGRITY"],
-  ["a size that is a lie", { files: { "main.js": { ...file, size: 3 } } }, "E_LIMIT"],
+  ["a wrong size", { files: { "main.js": { ...file, size: 3 } } }, "E_LIMIT"],
   ["a negative size", { files: { "main.js": { ...file, size: -1 } } }, "E_MANIFEST"],
-  ["a size beyond all", { files: { "main.js": { ...file, size: 1e15 } } }, "E_MANIFEST"],
+  ["a huge size", { files: { "main.js": { ...file, size: 1e15 } } }, "E_MANIFEST"],
   ["an id in Cyrillic letters that look Latin", { id: "аda/counter" }, "E_MANIFEST"],
   ["an id with a path", { id: "../../ada/counter" }, "E_MANIFEST"],
   ["an id that is a prototype", { id: "__proto__/counter" }, "E_MANIFEST"],
   ["a title that clears the terminal", { title: "\u001b[2J\u001b[H all is well" }, "E_MANIFEST"],
-  ["a title that is written backwards", { title: "harmless \u202Egnp.exe" }, "E_MANIFEST"],
-  ["a range for everything", { engines: { core: "*" } }, "E_MANIFEST"],
+  ["a title with text in reverse order", { title: "harmless \u202Egnp.exe" }, "E_MANIFEST"],
+  ["a range that matches everything", { engines: { core: "*" } }, "E_MANIFEST"],
   ["a newer format", { manifestVersion: 2 }, "E_MANIFEST"],
-  ["an unknown key, nearly a permission", { permision: { net: [] } }, "E_MANIFEST"],
+  ["a misspelled key of permissions", { permision: { net: [] } }, "E_MANIFEST"],
   [
     "a permission for every host",
     { permissions: { net: [{ host: "*", reason: "all of it" }] } },
@@ -86,14 +86,14 @@ const corpus: [what: string, change: Record<string, unknown>, code: PluginErrorC
     "E_MANIFEST",
   ],
   [
-    "a permission that nobody granted",
+    "a permission that was not granted",
     { permissions: { run: [{ name: "sh", reason: "fun" }] } },
     "E_PERMISSION",
   ],
-  ["a control that there is not", { callbacks: [{ ...entry, controls: ["root"] }] }, "E_MANIFEST"],
-  ["a hook that there is not", { callbacks: [{ ...entry, hooks: ["constructor"] }] }, "E_MANIFEST"],
+  ["an unknown control", { callbacks: [{ ...entry, controls: ["root"] }] }, "E_MANIFEST"],
+  ["an unknown hook", { callbacks: [{ ...entry, hooks: ["constructor"] }] }, "E_MANIFEST"],
   ["no callbacks", { callbacks: [] }, "E_MANIFEST"],
-  ["two callbacks of one name", { callbacks: [entry, entry] }, "E_MANIFEST"],
+  ["two callbacks with the same name", { callbacks: [entry, entry] }, "E_MANIFEST"],
   ["options with a pattern that never ends", {
     callbacks: [{
       ...entry,
@@ -101,16 +101,16 @@ const corpus: [what: string, change: Record<string, unknown>, code: PluginErrorC
       defaults: { a: `${"a".repeat(40)}!` },
     }],
   }, "E_MANIFEST"],
-  ["options as deep as a well", { callbacks: [{ ...entry, options: nested(500) }] }, "E_MANIFEST"],
-  ["a key of its own as deep as a well", { "x-deep": nested(500) }, "E_MANIFEST"],
+  ["deeply nested options", { callbacks: [{ ...entry, options: nested(500) }] }, "E_MANIFEST"],
+  ["a deeply nested custom key", { "x-deep": nested(500) }, "E_MANIFEST"],
   ["an export that is inherited", { callbacks: [{ ...entry, export: "toString" }] }, "E_EXPORT"],
-  ["a signature that is forged", {
+  ["a forged signature", {
     signatures: [{
       keyId: `ed25519:${btoa(String.fromCharCode(...new Uint8Array(32).fill(7)))}`,
       ed25519: btoa(String.fromCharCode(...new Uint8Array(64).fill(7))),
     }],
   }, "E_SIGNATURE"],
-  ["a signature of the key that anybody can sign with", {
+  ["a signature of a key with which anybody can sign", {
     signatures: [{
       keyId: `ed25519:${btoa(String.fromCharCode(1, ...new Uint8Array(31)))}`,
       ed25519: btoa(String.fromCharCode(1, ...new Uint8Array(63))),
@@ -118,16 +118,16 @@ const corpus: [what: string, change: Record<string, unknown>, code: PluginErrorC
   }, "E_SIGNATURE"],
 ];
 
-/** Texts that are no manifest at all. */
+/** Texts that are not manifests. */
 const texts: [what: string, text: string, code: PluginErrorCode][] = [
   ["a page", "<!doctype html><title>404</title>", "E_MANIFEST"],
   ["nothing", "", "E_MANIFEST"],
   ["null", "null", "E_MANIFEST"],
   ["a list", "[]", "E_MANIFEST"],
   ["a prototype", '{ "__proto__": { "manifestVersion": 1 } }', "E_MANIFEST"],
-  ["more than a manifest may have", `{ "title": "${"x".repeat(300 * 1024)}" }`, "E_LIMIT"],
-  ["objects as deep as a well", `${'{"x-a":'.repeat(20_000)}1${"}".repeat(20_000)}`, "E_MANIFEST"],
-  ["brackets without end", "[".repeat(200_000), "E_MANIFEST"],
+  ["more than the maximum size", `{ "title": "${"x".repeat(300 * 1024)}" }`, "E_LIMIT"],
+  ["deeply nested objects", `${'{"x-a":'.repeat(20_000)}1${"}".repeat(20_000)}`, "E_MANIFEST"],
+  ["too many brackets", "[".repeat(200_000), "E_MANIFEST"],
 ];
 
 describe("A hostile manifest", () => {
@@ -136,7 +136,7 @@ describe("A hostile manifest", () => {
       const url = await publish({ "main.js": marking }, change);
       delete (globalThis as { evaluated?: boolean }).evaluated;
       await fails(code, /./, load(url));
-      // An export is looked for in a module that runs.
+      // An export is looked up in a module that has run.
       if (code !== "E_EXPORT") assert.equal("evaluated" in globalThis, false);
     });
   }
@@ -148,5 +148,5 @@ describe("A hostile manifest", () => {
     });
   }
 
-  it("A hostile manifest is one of many", () => assert(corpus.length + texts.length >= 40));
+  it("A hostile manifest is one of at least 40", () => assert(corpus.length + texts.length >= 40));
 });

@@ -16,27 +16,35 @@ setUpSite();
 const source = recording("globalThis.seen.push(1)");
 const bytes = new TextEncoder().encode(source);
 
-/** What the server answers for the module, and what must come of it. */
+/** Response of the server for the module, and the expected error code. */
 const corpus: [what: string, answer: () => Response | Promise<Response>, code: PluginErrorCode][] =
   [
     ["other bytes of the same size", () => new Response(source.replace("1", "2")), "E_INTEGRITY"],
     ["half of it", () => new Response(bytes.slice(0, 20)), "E_INTEGRITY"],
     ["nothing", () => new Response(""), "E_INTEGRITY"],
-    ["more than was said", () => new Response(source.repeat(50)), "E_LIMIT"],
+    ["more than declared", () => new Response(source.repeat(50)), "E_LIMIT"],
     ["a stream that never ends", () => new Response(endless()), "E_LIMIT"],
     ["a page with status 200", () => new Response("<h1>Log in</h1>"), "E_INTEGRITY"],
     ["a part of it, as 206", () => new Response(source, { status: 206 }), "E_HTTP"],
-    ["not modified, though nobody asked", () => new Response(null, { status: 304 }), "E_HTTP"],
+    [
+      "not modified, without a conditional request",
+      () => new Response(null, { status: 304 }),
+      "E_HTTP",
+    ],
     ["a redirect to a file", () => moved("file:///etc/passwd"), "E_HTTP"],
     [
       "a redirect to data",
       () => moved(`data:text/javascript,${encodeURIComponent(source)}`),
       "E_HTTP",
     ],
-    ["a redirect to the cloud's own address", () => moved("http://169.254.169.254/"), "E_HTTP"],
+    [
+      "a redirect to the cloud's metadata address",
+      () => moved("http://169.254.169.254/"),
+      "E_HTTP",
+    ],
     ["a redirect to a private host", () => moved("http://192.168.0.1/main.js"), "E_HTTP"],
     ["a redirect to nowhere", () => new Response(null, { status: 302 }), "E_HTTP"],
-    ["a redirect that is no URL", () => moved("http://["), "E_HTTP"],
+    ["a redirect to an invalid URL", () => moved("http://["), "E_HTTP"],
     ["forbidden", () => new Response("no", { status: 403 }), "E_HTTP"],
     ["gone", () => new Response("no", { status: 410 }), "E_HTTP"],
   ];
@@ -50,11 +58,11 @@ describe("A hostile server", () => {
     });
   }
 
-  it("A hostile server that changes the module without the manifest is detected at each load", async () => {
+  it("A hostile server that changes the module but not the manifest is detected at each load", async () => {
     const url = await publish({ "main.js": source });
     assert.deepEqual(await runOnce(url), [1]);
     site.pages.set(new URL("main.js", url).pathname, source.replace("1", "2"));
-    // The manifest still promises the old bytes, and the cache has them.
+    // The manifest still declares the old bytes, which are in the cache.
     assert.deepEqual(await runOnce(url), [1]);
     const other = new TextEncoder().encode(source.replace("1", "2"));
     const manifest = JSON.parse(site.pages.get(new URL(url).pathname) as string);

@@ -198,7 +198,7 @@ describe("A plugin among the callbacks of fit", () => {
     );
     assert.equal(
       messages.at(-1),
-      "keepfit: 1 callback was left out of this run: ada/counter (onEpochEnd, epoch 1: no disk)",
+      "keepfit: 1 callback was disabled in this run: ada/counter (onEpochEnd, epoch 1: no disk)",
     );
   });
 

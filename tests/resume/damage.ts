@@ -4,20 +4,21 @@ import { differencesOf } from "./exhaustive.ts";
 import { Journal } from "./journal.ts";
 import { type Kind, type Outcome, train } from "./training.ts";
 
-/** What came of a damaged file. */
+/** Result of a run with a damaged file. */
 export interface DamageResult {
-  /** What was done to which file, and when. */
+  /** Damage, file and instant. */
   damage: string;
-  /** The same run, an error or a warning about it, or neither. */
-  outcome: "same" | "told" | "silent";
-  /** What differed, or what was told. */
+  /** Whether the result is the same, an error or warning reports the damage, or neither. */
+  outcome: "same" | "reported" | "silent";
+  /** Differences, or messages. */
   what: string[];
 }
 
 /**
- * Interrupt a run at random instants, flip a bit of one of its files or cut it, and let the run go on.
+ * Interrupt a run at random instants, flip a bit of one of its files or truncate it, and continue
+ * the run.
  *
- * @param count how many files to damage
+ * @param count number of files to damage
  */
 export async function damageFiles(
   kind: Kind,
@@ -38,7 +39,7 @@ export async function damageFiles(
   return results;
 }
 
-/** Damage a file, of each sort equally often; undefined where there is none. */
+/** Damage a file, with the same probability for each kind of file; undefined if there is none. */
 async function damageOne(fs: FileSystem, random: Random): Promise<string | undefined> {
   if (!await exists("/run", { fs })) return undefined;
   const sorts = new Map<string, string[]>();
@@ -53,7 +54,7 @@ async function damageOne(fs: FileSystem, random: Random): Promise<string | undef
   const at = random(bytes.length);
   if (random(3) === 0) {
     await fs.writeFile(path, bytes.subarray(0, at));
-    return `${path} cut to ${at} of ${bytes.length} bytes`;
+    return `${path} truncated to ${at} of ${bytes.length} bytes`;
   }
   const bit = random(8);
   bytes[at] ^= 1 << bit;
@@ -69,24 +70,26 @@ async function goOn(
   const { warn } = console;
   const warned: string[] = [];
   console.warn = (message: string) => {
-    // That is no word about damage.
+    // This warning does not concern damage.
     if (!message.includes("is of a run that has ended")) warned.push(message);
   };
   try {
     const what = differencesOf(await train(kind, fs, "/run"), whole);
     if (what.length === 0) return { outcome: "same", what };
-    if (warned.length > 0) return { outcome: "told", what: warned };
+    if (warned.length > 0) return { outcome: "reported", what: warned };
     const unreadable = await Promise.all(what.map((path) => failureOf(fs, path)));
-    if (unreadable.every((one) => one !== undefined)) return { outcome: "told", what: unreadable };
+    if (unreadable.every((one) => one !== undefined)) {
+      return { outcome: "reported", what: unreadable };
+    }
     return { outcome: "silent", what };
   } catch (error) {
-    return { outcome: "told", what: [(error as Error).message] };
+    return { outcome: "reported", what: [(error as Error).message] };
   } finally {
     console.warn = warn;
   }
 }
 
-/** How the checkpoint fails to load of which something differs; undefined where it loads, or is none. */
+/** The error of loading the checkpoint that contains a file; undefined if there is none. */
 async function failureOf(fs: FileSystem, path: string): Promise<string | undefined> {
   const [, folder] = /^(\/(?:best|last)(?:\/\d+)?)\//.exec(path) ?? [];
   if (folder === undefined) return undefined;

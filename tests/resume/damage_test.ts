@@ -4,7 +4,7 @@ import { createRandom, isLong } from "../seeded.ts";
 import { damageFiles } from "./damage.ts";
 import { kinds } from "./kinds.ts";
 
-describe("A run of which a file was damaged while it was interrupted", () => {
+describe("A damaged run", () => {
   for (
     const name of [
       "saved after each epoch",
@@ -13,7 +13,7 @@ describe("A run of which a file was damaged while it was interrupted", () => {
       "with averages of the weights",
     ]
   ) {
-    it(`is never silently another one: a run ${name}`, async () => {
+    it(`A damaged run never gives another result without a message: a run ${name}`, async () => {
       const results = await damageFiles(kinds[name], isLong ? 250 : 12, createRandom(20261129));
       assert.deepEqual(results.filter(({ outcome }) => outcome === "silent"), []);
     });

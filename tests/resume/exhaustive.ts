@@ -2,24 +2,24 @@ import assert from "node:assert/strict";
 import { type Cut, Journal } from "./journal.ts";
 import { type Kind, type Outcome, train } from "./training.ts";
 
-/** How a resumed run differed from the one that was never interrupted. */
+/** A difference between a resumed and an uninterrupted run. */
 export interface Difference {
   cut: string;
-  /** What differed, or the error. */
+  /** Names of the parts that differ, or the error. */
   what: string[];
 }
 
-/** What {@linkcode cutEverywhere} found. */
+/** Result of {@linkcode cutEverywhere}. */
 export interface Report {
-  /** Instants at which the run was cut. */
+  /** Number of instants at which the run was interrupted. */
   cuts: number;
   differences: Difference[];
 }
 
 /**
- * Cut a run at instants of it, resume it, and compare what it makes with the run as a whole.
+ * Interrupt a run at many instants, resume it, and compare its results with an uninterrupted run.
  *
- * @param instants changes at which it is cut, before and half-way, all over the run. Default: all
+ * @param instants number of changes at which it is interrupted, before and halfway. Default: all
  */
 export async function cutEverywhere(
   kind: Kind,
@@ -51,14 +51,14 @@ export async function cutEverywhere(
   }
 }
 
-/** Whole numbers from 0 to below `limit`: all, or so many of them that are far from each other. */
+/** All integers from 0 to below `limit`, or `count` of them, spread evenly. */
 function spread(limit: number, count: number): number[] {
   if (count >= limit) return Array.from({ length: limit }, (_, i) => i);
   const golden = (Math.sqrt(5) - 1) / 2;
   return Array.from({ length: count }, (_, i) => Math.floor(limit * ((i + 1) * golden % 1)));
 }
 
-/** Names of the parts of an outcome that differ, of those that are known. */
+/** Names of the known parts of an outcome that differ. */
 export function differencesOf(
   resumed: Partial<Outcome> & Pick<Outcome, "files">,
   whole: Outcome,

@@ -7,7 +7,7 @@ import { kinds } from "./kinds.ts";
 describe("A resumed run", () => {
   for (const [name, kind] of Object.entries(kinds)) {
     for (const losesUnsynced of [false, true]) {
-      it(`A resumed run equals an uninterrupted one to the last byte after a ${losesUnsynced ? "power cut" : "kill"} at any change of a file: a run ${name}`, async () => {
+      it(`A resumed run equals an uninterrupted one to the last byte after a ${losesUnsynced ? "power failure" : "kill"} at any change of a file: a run ${name}`, async () => {
         const options = { instants: isLong ? Infinity : 4, losesUnsynced };
         const { cuts, differences } = await cutEverywhere(kind, options);
         assert.deepEqual(differences, []);

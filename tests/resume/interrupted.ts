@@ -1,6 +1,6 @@
 /**
- * A process that trains until it hangs, for `signals_test.ts`, and is then ended by a signal:
- * it prints where it hangs, and at last what became of the run.
+ * A process for `signals_test.ts` that trains until it hangs and is ended by a signal. It prints
+ * where it hangs, and finally the result of the run.
  */
 import * as tf from "@tensorflow/tfjs";
 import { BackupAndRestore, type CallbackLike, fitDataset, useBackend } from "keepfit";
@@ -22,7 +22,7 @@ const { args, exit, fs, terminal } = getRuntime();
 const [phase, directory, saveFreq] = args;
 await useBackend(tf, "cpu");
 const seconds = globalThis.setTimeout;
-// The patience with a hook is none here, so that no test waits for it; that with a backup stays.
+// Hooks get no time to return, so that no test waits for them; backups do.
 globalThis.setTimeout =
   ((call: () => void, ms = 0) => seconds(call, ms === 5000 ? 0 : ms)) as never;
 
@@ -60,7 +60,7 @@ const backup = new BackupAndRestore(`${directory}/backup`, {
   fs,
   saveFreq: saveFreq === "false" ? false : "epoch",
 });
-// A promise that never settles keeps no process alive.
+// A promise that never settles does not keep a process alive.
 const alive = setInterval(() => {}, 1000);
 const { signal, release } = interruptSignal();
 try {

@@ -2,35 +2,35 @@ import { createFileSystem, type SystemCalls, type SystemFile } from "../../runti
 import { memoryCalls } from "../../runtime/memory.ts";
 import type { FileSystem } from "../../runtime/types.ts";
 
-/** A call that has changed something, again on other memory. */
+/** A call that changed a file system, and can be repeated on another one. */
 interface Change {
-  /** What it is, for messages. */
+  /** Description for messages. */
   what: string;
   /** Bytes of a write. */
   bytes?: Uint8Array;
   redo(disk: Disk, bytes?: Uint8Array): Promise<unknown>;
 }
 
-/** Memory, and the files that are open on it. */
+/** Calls of a memory file system, and its open files. */
 interface Disk {
   calls: SystemCalls;
   open: Map<number, { file: SystemFile; path: string }>;
-  /** Bytes of each file that are certainly there after a power cut. */
+  /** Bytes of each file that survive a power failure. */
   synced: Map<string, Uint8Array>;
 }
 
-/** An instant of a run: after so many changes, and perhaps half of the next. */
+/** An instant of a run: after n changes, and optionally half of the next one. */
 export interface Cut {
   changes: number;
-  /** Whether half of the bytes of the next write are there too. Default: false. */
+  /** Whether half of the bytes of the next write are also written. Default: false. */
   isHalf?: boolean;
-  /** Whether what was written and not synced is lost, as when the power fails. Default: false. */
+  /** Whether data that was not synced is lost, as in a power failure. Default: false. */
   losesUnsynced?: boolean;
 }
 
 /**
- * A file system in memory that notes every call that changes it, so that the disk can be made again
- * as a process would have left it that was killed at any instant.
+ * A file system in memory that records every change, so that the disk can be recreated as a process
+ * would leave it if it was killed at any instant.
  */
 export class Journal {
   readonly #changes: Change[] = [];
@@ -42,7 +42,7 @@ export class Journal {
     open: async (path, how) => {
       const id = this.#opened++;
       const file = await this.#calls.open(path, how);
-      this.#note(`open ${path} (${how})`, async (disk) => {
+      this.#record(`open ${path} (${how})`, async (disk) => {
         disk.open.set(id, { file: await disk.calls.open(path, how), path });
       });
       return {
@@ -57,7 +57,7 @@ export class Journal {
         },
         sync: async () => {
           await file.sync();
-          this.#note(`sync ${path}`, async (disk) => {
+          this.#record(`sync ${path}`, async (disk) => {
             const { path } = disk.open.get(id)!;
             disk.synced.set(path, await disk.calls.readFile(path));
           });
@@ -82,12 +82,12 @@ export class Journal {
       }),
   });
 
-  /** Changes so far. */
+  /** Number of changes. */
   get length(): number {
     return this.#changes.length;
   }
 
-  /** Changes until the backup was removed: a run that is started again after that is another one. */
+  /** Number of changes until the backup was removed; restarting later begins another run. */
   get untilEnd(): number {
     const end = this.#changes.findLastIndex(({ what }) =>
       /^remove .*latest.safetensors$/.test(what)
@@ -95,7 +95,7 @@ export class Journal {
     return end + 1;
   }
 
-  /** The disk as it was at an instant; undefined where that is no other than the one before. */
+  /** The disk at an instant; undefined if it equals the previous one. */
   async diskAt({ changes, isHalf, losesUnsynced }: Cut): Promise<FileSystem | undefined> {
     const next = this.#changes[changes];
     if (isHalf && !(next?.bytes && next.bytes.length > 1)) return undefined;
@@ -109,14 +109,16 @@ export class Journal {
     return createFileSystem(disk.calls);
   }
 
-  /** What a cut is, for messages. */
+  /** Describe a cut for messages. */
   describe({ changes, isHalf, losesUnsynced }: Cut): string {
     const next = this.#changes[changes]?.what ?? "the end";
-    return `${losesUnsynced ? "power cut" : "kill"} ${isHalf ? "half-way in" : "before"} change ` +
+    return `${losesUnsynced ? "power failure" : "kill"} ${
+      isHalf ? "halfway in" : "before"
+    } change ` +
       `${changes}: ${next}`;
   }
 
-  #note(what: string, redo: Change["redo"]): void {
+  #record(what: string, redo: Change["redo"]): void {
     this.#changes.push({ what, redo });
   }
 
@@ -125,11 +127,11 @@ export class Journal {
     change: (calls: SystemCalls, disk?: Disk) => Promise<void>,
   ): Promise<void> {
     await change(this.#calls);
-    this.#note(what, (disk) => change(disk.calls, disk));
+    this.#record(what, (disk) => change(disk.calls, disk));
   }
 }
 
-/** Cut every file back to what was synced of it. */
+/** Truncate every file to its synced bytes. */
 async function loseUnsynced({ calls, synced }: Disk): Promise<void> {
   const visit = async (folder: string): Promise<void> => {
     for (const { name, isDirectory } of await calls.readDir(folder || "/")) {

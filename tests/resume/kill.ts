@@ -1,6 +1,6 @@
 /**
- * Kill real training processes with SIGKILL at random instants, start them again until they have ended,
- * and compare what they made with a run that was never interrupted.
+ * Kill training processes with SIGKILL at random instants, restart them until they finish, and
+ * compare their results with an uninterrupted run.
  *
  * ```sh
  * node --import tsx tests/resume/kill.ts --kills 1000
@@ -18,22 +18,22 @@ import { differencesOf } from "./exhaustive.ts";
 import { kinds } from "./kinds.ts";
 import { contentOf, type Kind, type Outcome, train } from "./training.ts";
 
-/** What {@linkcode killRuns} found. */
+/** Result of {@linkcode killRuns}. */
 export interface KillReport {
   runs: number;
   kills: number;
-  /** Kills that came when the run had ended and its backup was removed. */
+  /** Number of kills after the run had ended and removed its backup. */
   afterTheEnd: number;
-  /** Batches that were trained again after each other kill. */
+  /** Number of batches that were trained again, after each of the other kills. */
   lost: number[];
-  /** Of each run that made something else: its kind, where it was killed, and what differed. */
+  /** Runs with other results: their kind, the kills, and the parts that differ. */
   differences: { kind: Kind; killed: string[]; what: string[] }[];
 }
 
 /**
- * Kill runs until there were so many kills, at most four of one run, two runs at a time.
+ * Kill runs until the number of kills is reached, each run at most four times, two runs at a time.
  *
- * @param some kinds of the runs, in turn
+ * @param some kinds of the runs, used in turn
  */
 export async function killRuns(
   some: readonly Kind[],
@@ -62,11 +62,13 @@ export async function killRuns(
   return report;
 }
 
-/** Kill a run at most so often, and add what was found to the report. Returns how often it was killed. */
+/**
+ * Kill a run at most `limit` times, and add its results to the report. Returns the number of kills.
+ */
 async function killRun(
   kind: Kind,
   whole: Outcome,
-  most: number,
+  limit: number,
   random: Random,
   report: KillReport,
 ): Promise<number> {
@@ -75,7 +77,7 @@ async function killRun(
     let trained = 0;
     let made: Partial<Outcome> & Pick<Outcome, "files"> | undefined;
     while (made === undefined) {
-      const ended = await runOnce(kind, directory, killed.length < most ? random : undefined);
+      const ended = await runOnce(kind, directory, killed.length < limit ? random : undefined);
       const [first = trained + 1, last = trained] = [ended.batches[0], ended.batches.at(-1)];
       if (killed.length > 0) report.lost.push(trained + 1 - first);
       trained = last;
@@ -96,7 +98,7 @@ async function killRun(
   });
 }
 
-/** What a process has made, or nothing where it was killed, and the batches that it has trained. */
+/** Results of a process, undefined if it was killed, and the number of batches it trained. */
 async function runOnce(
   kind: Kind,
   directory: string,
@@ -126,7 +128,10 @@ async function hasBackup(directory: string): Promise<boolean> {
   return false;
 }
 
-/** Files but for the empty folder of the backup and its mark, between whose removals a kill may come. */
+/**
+ * Files except the empty backup folder and its mark, because a kill may come between their
+ * removals.
+ */
 function withoutMark(files: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(files).filter(([path]) => !path.startsWith("/backup")));
 }
@@ -159,5 +164,5 @@ if (mainModule()?.endsWith("tests/resume/kill.ts")) {
   const some = kind === undefined ? Object.values(kinds) : [JSON.parse(kind) as Kind];
   const { lost, ...report } = await killRuns(some, Number(kills), Number(seed));
   console.log(`seed ${seed}`, JSON.stringify(report));
-  console.log(`batches lost: mean ${meanOf(lost).toFixed(2)}, most ${Math.max(0, ...lost)}`);
+  console.log(`batches lost: mean ${meanOf(lost).toFixed(2)}, maximum ${Math.max(0, ...lost)}`);
 }

@@ -4,7 +4,7 @@ import type { Kind } from "./training.ts";
 
 const hasWebGpu = await useBackend(tf, "webgpu").then(() => true, () => false);
 
-/** Runs that the suites of this folder interrupt, by what is particular about them. */
+/** Runs that the suites of this folder interrupt, by description. */
 export const kinds: Record<string, Kind> = {
   "saved after each epoch": {},
   "saved after each batch, with lines of batches": { saveFreq: 1, batchLines: true },
@@ -25,10 +25,10 @@ export const kinds: Record<string, Kind> = {
   },
   "with a convolution and batch normalization": { model: "conv", saveFreq: 2 },
   "with two outputs": { model: "outputs", saveFreq: 3 },
-  "on a generator that runs on over epochs": { source: "steps", saveFreq: 2 },
+  "on a generator that continues across epochs": { source: "steps", saveFreq: 2 },
   "on a generator": { source: "generator", saveFreq: 3 },
   "on a shuffled dataset": { source: "shuffled", saveFreq: 2 },
-  "on a dataset with the run's own order": { source: "ours", saveFreq: 3, background: true },
+  "on a dataset with an order for each pass": { source: "ours", saveFreq: 3, background: true },
   "without compiled steps": { jitCompile: false, saveFreq: 2 },
   "on wasm": { backend: "wasm", saveFreq: 2, background: true },
   "on wasm, without compiled steps": { backend: "wasm", jitCompile: false, saveFreq: 3 },

@@ -1,6 +1,6 @@
 /**
- * A process that trains, for `kill.ts`: it prints the number of each batch that it has trained, from 1,
- * and at last what it has made.
+ * A training process for `kill.ts`. It prints the number of each trained batch, from 1, and finally
+ * its results.
  */
 import { getRuntime } from "keepfit/runtime";
 import { type Kind, train } from "./training.ts";

@@ -12,7 +12,10 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type Signal = keyof typeof exitCodes;
 const signals = Object.keys(exitCodes) as Signal[];
 
-/** Where a run can hang, and whether it can be saved there: between two batches, after an epoch. */
+/**
+ * Phases in which a run can hang, and whether it can be saved there: between batches, after an
+ * epoch.
+ */
 const phases: [phase: Phase, isSaved: boolean][] = [
   ["nowhere", true],
   ["batches", true],
@@ -21,11 +24,11 @@ const phases: [phase: Phase, isSaved: boolean][] = [
   ["onTrainBatchEnd", false],
   ["onEpochEnd", false],
   ["onTrainEnd", false],
-  // These take half a minute each.
+  // Each of these takes half a minute.
   ...isLong ? [["onException", true], ["close", true]] as [Phase, boolean][] : [],
 ];
 
-/** End a process with a signal where it hangs; with a second one again and again, if wanted. */
+/** End a hanging process with a signal, and optionally with further signals until it has ended. */
 async function interrupt(
   phase: Phase,
   signal: Signal,
@@ -37,17 +40,18 @@ async function interrupt(
   let again: ReturnType<typeof setInterval> | undefined;
   try {
     await printed("there");
-    // Not child.kill, which Deno does once.
+    // Not child.kill, which works only once on Deno.
     const ask = () => process.kill(child.pid!, signal);
     ask();
     if (isRepeated) {
-      // A second signal ends the process whatever it has saved: this may take long before it closes.
+      // A second signal ends the process even while it saves, so saving must have time before it
+      // closes.
       await printed("closing");
       again = setInterval(() => {
         try {
           ask();
         } catch {
-          // It has just ended.
+          // The process has just ended.
         }
       }, 150);
     }

@@ -1,6 +1,6 @@
 /**
- * The training that the suites of this folder interrupt: small, and with everything that a resumed run
- * has to find again.
+ * The training that the suites of this folder interrupt. It is small, but uses everything that a
+ * resumed run must restore.
  */
 import * as tf from "@tensorflow/tfjs";
 import {
@@ -17,25 +17,25 @@ import type { FileSystem } from "keepfit/runtime";
 import { readEvents, type SummaryEvent } from "keepfit/tensorboard";
 import { callbacksOf } from "./callbacks.ts";
 
-/** A kind of run. Everything is optional: without it, dense layers are trained with Adam. */
+/** A kind of run. By default, dense layers are trained with Adam. */
 export interface Kind {
-  /** What it computes on. Default: `"cpu"`. */
+  /** Backend. Default: `"cpu"`. */
   backend?: "cpu" | "wasm" | "webgpu";
-  /** Whether steps are compiled. Default: where they can be. */
+  /** Whether steps are compiled. Default: if possible. */
   jitCompile?: boolean;
-  /** When it saves. Default: `"epoch"`. */
+  /** Frequency of backups. Default: `"epoch"`. */
   saveFreq?: "epoch" | number;
-  /** When it saves, in place of `saveFreq`. */
+  /** Time between backups, instead of `saveFreq`. */
   saveEvery?: { seconds: number };
   /** Whether checkpoints and backups are written in the background. Default: false. */
   background?: boolean;
   /** Whether loggers append. Default: false. */
   append?: boolean;
-  /** Whether each batch has a line of JSON. Default: false. */
+  /** Whether a line of JSON is logged for each batch. Default: false. */
   batchLines?: boolean;
   /** Layers and optimizer. Default: `"dense"`. */
   model?: "dense" | "dropout" | "average" | "lstm" | "stateful" | "conv" | "outputs";
-  /** Where the batches are from. Default: `"tensors"`. */
+  /** Source of the batches. Default: `"tensors"`. */
   source?: "tensors" | "generator" | "steps" | "shuffled" | "ours";
   /** Whether the run stops early. Default: false. */
   stops?: boolean;
@@ -43,13 +43,13 @@ export interface Kind {
   catalog?: boolean;
 }
 
-/** What a run has made, as data that can be compared. */
+/** Results of a run as comparable data. */
 export interface Outcome {
   weights: number[][];
   optimizer: unknown;
   history: Record<string, number[]>;
   epoch: number[];
-  /** Text of logs, content of checkpoints, points of TensorBoard, by path. */
+  /** Text of logs, content of checkpoints and points of TensorBoard, by path. */
   files: Record<string, unknown>;
 }
 
@@ -57,7 +57,7 @@ const batchSize = 3;
 /** Layers with states need batches of one size. */
 const rowsOf = ({ model }: Kind) => model === "stateful" ? 12 : 11;
 
-/** Train to the end in `directory`, from wherever an earlier process has left it. */
+/** Train to the end in `directory`, continuing the run of an earlier process. */
 export async function train(
   kind: Kind,
   fs: FileSystem,
@@ -72,7 +72,7 @@ export async function train(
   const y = tf.linspace(-1, 1, rows).reshape([rows, 1]).square();
   const options = {
     epochs: 4,
-    // Before its first backup, a run without a seed has another one each time.
+    // Until its first backup, a run without a seed gets a new one each time.
     seed: 5,
     verbose: 0 as const,
     ...(kind.jitCompile !== undefined && { jitCompile: kind.jitCompile }),
@@ -158,7 +158,7 @@ function makeModel(kind: Kind): tf.LayersModel {
   return made;
 }
 
-/** Batches of a dataset whose first batch is another one in each epoch, where it runs on. */
+/** Batches of a dataset; one that continues across epochs starts each epoch with another batch. */
 function datasetOf(kind: Kind, source: Kind["source"]): unknown {
   const column = isSequence(kind) ? [1, 1] : [1];
   const rows = rowsOf(kind);
@@ -177,7 +177,7 @@ function datasetOf(kind: Kind, source: Kind["source"]): unknown {
   };
 }
 
-/** What is in a folder, as data that can be compared. */
+/** The content of a folder as comparable data. */
 export async function contentOf(
   fs: FileSystem,
   directory: string,
@@ -186,7 +186,7 @@ export async function contentOf(
   const visit = async (folder: string): Promise<void> => {
     const entries = await fs.readDir(folder);
     if (entries.length === 0) files[`${folder.slice(directory.length)}/`] = "empty";
-    // The names of shards and event files are other ones in each run.
+    // The names of shards and event files differ between runs.
     let shards = entries.map(({ name }) => name).filter((name) => /^weights-.*bin$/.test(name));
     // TensorBoard reads the files in the order of their names, as `readDir` lists them.
     const events: SummaryEvent[] = [];
@@ -218,8 +218,8 @@ export async function contentOf(
 }
 
 /**
- * The points that TensorBoard shows, by tag and step: the start of a session voids what was written of
- * its step and later ones. Times differ between any two runs.
+ * The points that TensorBoard shows, by tag and step. The start of a session invalidates earlier
+ * points of its step and later steps. Times are ignored.
  */
 function pointsOf(events: SummaryEvent[]) {
   let points: { tag: string; step: number; value: unknown }[] = [];

@@ -1,4 +1,4 @@
-// Made of tfjs/backend/wasm_thread.ts by build/guest.ts, which `npm run build` runs: change that.
+// Generated from tfjs/backend/wasm_thread.ts by build/guest.ts (`npm run build`); do not edit.
 
 /** The code of tfjs/backend/wasm_thread.ts. */
 export const wasmThreadCode: string = `// tfjs/backend/wasm_thread.ts

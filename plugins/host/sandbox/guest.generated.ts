@@ -1,4 +1,4 @@
-// Made of plugins/host/sandbox/guest/main.ts by build/guest.ts, which `npm run build` runs: change that.
+// Generated from plugins/host/sandbox/guest/main.ts by build/guest.ts (`npm run build`); do not edit.
 
 /** The code of plugins/host/sandbox/guest/main.ts. */
 export const guestCode: string = `(function (callHost, hostBytes, shared, maxBytes) {

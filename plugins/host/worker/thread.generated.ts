@@ -1,4 +1,4 @@
-// Made of plugins/host/worker/thread.ts by build/guest.ts, which `npm run build` runs: change that.
+// Generated from plugins/host/worker/thread.ts by build/guest.ts (`npm run build`); do not edit.
 
 /** The code of plugins/host/worker/thread.ts. */
 export const threadCode: string = `// plugins/host/worker/protocol.ts

@@ -18,7 +18,7 @@ describe("Counting", () => {
     assert.equal(accuracyOf([[1, 1], [1, 0]]), 1 / 3);
     assert.throws(
       () => countOf({ outputs: [{ shape: [1, 3], values: [1, 0, 0] }], targets: classes }, 2),
-      /the model gives \[1,3\], wanted is one number for each of 2 classes/,
+      /expected one output for each of 2 classes, got shape \[1,3\]/,
     );
   });
 });
@@ -26,7 +26,7 @@ describe("Counting", () => {
 for (const tier of ["trusted", "sandboxed"] as const) {
   for (const source of ["source/", "0.1.0/"]) {
     describe(`The confusion matrix, ${tier}, from ${source}`, () => {
-      it("The confusion matrix writes an image of each epoch where TensorBoard finds it", async () => {
+      it("The confusion matrix writes an image of each epoch for TensorBoard", async () => {
         const model = tf.sequential({
           layers: [tf.layers.dense({ inputShape: [2], units: 3, activation: "softmax" })],
         });
@@ -41,7 +41,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
           tier,
           options: { labels: ["cat", "dog", "bird"] },
           data: { x, y },
-          // Compressing an image is more than a hook usually does.
+          // Compressing an image takes longer than usual hooks.
           limits: { callTime: Infinity },
         });
         const { history, failures } = await fit(model, x, y, {
@@ -53,7 +53,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
         });
         assert.deepEqual(failures, []);
         assert.equal(manifest.callbacks[0].name, "confusion-matrix");
-        // TensorFlow.js sums as float32.
+        // TensorFlow.js adds in float32.
         history.val_accuracy.forEach((accuracy, epoch) =>
           assert(Math.abs(history.confusion_accuracy[epoch] - accuracy) < 1e-6)
         );

@@ -14,7 +14,7 @@ describe("The desktop notification", () => {
   let log: string;
   const path = process.env.PATH;
   before(async () => {
-    // A desktop that writes down what it is to show.
+    // A notify-send that records its arguments.
     folder = await mkdtemp(join(tmpdir(), "keepfit-desktop-"));
     log = join(folder, "shown.txt");
     const command = join(folder, "notify-send");

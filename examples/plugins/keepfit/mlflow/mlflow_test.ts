@@ -62,7 +62,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       }], { epochs: [{ loss: 3 }, { loss: 2 }, { loss: 1 }] });
       assert.deepEqual(failures, []);
       assert.equal(lines.length, 1);
-      assert.match(lines[0], /answered 502: no message; training goes on$/);
+      assert.match(lines[0], /answered 502: no message; training continues$/);
       const [run] = server.runs.values();
       assert.deepEqual(run.metrics.map(({ value, step }) => [value, step]), [[3, 0], [2, 1], [
         1,

@@ -50,7 +50,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       const { failures } = await driveEpochs(down.callback, { epochs: [{ loss: 1 }, { loss: 1 }] });
       assert.deepEqual(failures, []);
       assert.equal(down.lines.length, 1);
-      assert.match(down.lines[0], /\/v1\/metrics: answered 500 no; training goes on/);
+      assert.match(down.lines[0], /\/v1\/metrics: answered 500 no; training continues/);
     });
   });
 }

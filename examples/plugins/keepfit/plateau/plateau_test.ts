@@ -33,15 +33,15 @@ describe("An expression over logs", () => {
 
   it("An expression over logs that is invalid reports the position, and is not evaluated", () => {
     const cases: [text: string, message: RegExp][] = [
-      ["", /found its end, wanted a number, a name or \(/],
+      ["", /found its end, expected a number, a name or \(/],
       ["loss +", /found its end/],
-      ["loss loss", /found "loss" at 6, wanted an operator or the end/],
-      ["(loss", /wanted "\)"/],
+      ["loss loss", /found "loss" at 6, expected an operator or the end/],
+      ["(loss", /expected "\)"/],
       ["loss; process", /found ";" at 5/],
-      ["eval(loss)", /found "eval" at 1, wanted one of the functions abs, exp/],
-      ["constructor(loss)", /wanted one of the functions/],
-      ["abs(1, 2)", /wanted 1 argument for abs/],
-      [`${"(".repeat(200)}1${")".repeat(200)}`, /wanted fewer levels/],
+      ["eval(loss)", /found "eval" at 1, expected one of the functions abs, exp/],
+      ["constructor(loss)", /expected one of the functions/],
+      ["abs(1, 2)", /expected 1 argument for abs/],
+      [`${"(".repeat(200)}1${")".repeat(200)}`, /expected fewer levels/],
     ];
     for (const [text, message] of cases) {
       assert.throws(() => parseExpression(text), (error) => {
@@ -64,7 +64,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
         epochs: [
           { loss: 3, val_loss: 3 },
           { loss: 2, val_loss: 2 },
-          // The loss alone would still improve.
+          // The loss itself still improves.
           { loss: 1, val_loss: 2 },
           { loss: 0.5, val_loss: 1.9 },
           { loss: 0, val_loss: 0 },
@@ -90,7 +90,7 @@ for (const tier of ["trusted", "sandboxed"] as const) {
       assert.equal(stoppedAt, 0);
     });
 
-    it("The plateau maximizes, waits for the first epochs, and names missing keys", async () => {
+    it("The plateau maximizes, ignores the first epochs, and reports missing keys", async () => {
       const { callback } = await loadForTest(source, {
         tier,
         options: { expression: "acc", mode: "max", patience: 1, startFromEpoch: 1 },

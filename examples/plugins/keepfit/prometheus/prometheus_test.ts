@@ -6,7 +6,7 @@ const source = new URL("0.1.0/", import.meta.url);
 
 for (const tier of ["trusted", "sandboxed"] as const) {
   describe(`The Prometheus endpoint, ${tier}`, () => {
-    it("The Prometheus endpoint serves metrics while training runs, and not afterwards", async () => {
+    it("The Prometheus endpoint serves metrics only while training runs", async () => {
       const { callback, lines } = await loadForTest(source, {
         tier,
         allow: ["listen"],

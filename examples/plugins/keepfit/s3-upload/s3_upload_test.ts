@@ -23,7 +23,7 @@ const options = {
   directory: "runs/best",
 };
 
-/** The signature that a store computes of a request, by the AWS documentation and node:crypto. */
+/** The signature of a request, computed with node:crypto according to the AWS documentation. */
 function expectedSignature({ url, headers }: RecordedRequest): string {
   const { host, pathname } = new URL(url);
   const sign = (key: string | Uint8Array, text: string) =>
@@ -110,7 +110,7 @@ describe("The S3 upload", () => {
       ]);
     });
 
-    it(`The S3 upload retries when the store fails, and reports its refusals (${tier})`, async () => {
+    it(`The S3 upload retries when the store fails, and reports rejections (${tier})`, async () => {
       let asked = 0;
       const flaky = await load({
         respond: () => new Response("", { status: asked++ === 0 ? 503 : 200 }),

@@ -35,7 +35,7 @@ describe("The scripted callback", () => {
     await assert.rejects(loading, (error) => {
       assert(error instanceof PluginError);
       assert.equal(error.code, "E_SANDBOX");
-      assert.match(error.message, /The script may come from anybody/);
+      assert.match(error.message, /The script may come from an untrusted source/);
       return true;
     });
     const nothing = [

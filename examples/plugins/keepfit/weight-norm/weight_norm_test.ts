@@ -7,7 +7,7 @@ const source = new URL("0.1.0/", import.meta.url);
 
 for (const tier of ["trusted", "sandboxed"] as const) {
   describe(`The weight norm, ${tier}`, () => {
-    it("The weight norm is that of the weights at the end of each epoch", async () => {
+    it("The weight norm equals the norm of the weights at the end of each epoch", async () => {
       const { callback } = await loadForTest(source, { tier, options: { perWeight: true } });
       const norms: number[] = [];
       let trained: tf.LayersModel;

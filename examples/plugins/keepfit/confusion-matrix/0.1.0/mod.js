@@ -1596,7 +1596,7 @@ function checkCount(summary, name, count, least) {
 function contextFiles(context) {
   return {
     makeDir: () => Promise.resolve(),
-    // It may write only: the files of earlier runs are not its business.
+    // The plugin may only write, so the files of earlier runs are not listed.
     readDir: () => Promise.resolve([]),
     open: (path) => {
       let last = Promise.resolve();
@@ -1614,16 +1614,16 @@ function contextFiles(context) {
 
 // examples/plugins/keepfit/confusion-matrix/source/src/count.ts
 function countOf({ outputs, targets }, classes) {
-  const [said, truth] = [outputs[0], targets[0]];
-  const width = said.shape.at(-1) ?? 0;
-  if (said.shape.length !== 2 || width !== Math.max(classes, 2) && width !== 1) {
+  const [predicted, truth] = [outputs[0], targets[0]];
+  const width = predicted.shape.at(-1) ?? 0;
+  if (predicted.shape.length !== 2 || width !== Math.max(classes, 2) && width !== 1) {
     throw new RangeError(
-      `Cannot count: the model gives [${said.shape}], wanted is one number for each of ${classes} classes`
+      `Cannot count: expected one output for each of ${classes} classes, got shape [${predicted.shape}]`
     );
   }
   const counts = Array.from({ length: classes }, () => new Array(classes).fill(0));
-  for (let row = 0; row < said.shape[0]; row++) {
-    counts[classOf(truth, row)][classOf(said, row)]++;
+  for (let row = 0; row < predicted.shape[0]; row++) {
+    counts[classOf(truth, row)][classOf(predicted, row)]++;
   }
   return counts;
 }

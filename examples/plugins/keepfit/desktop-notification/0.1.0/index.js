@@ -1,4 +1,4 @@
-/** How each desktop shows a message. Arguments, never a line for a shell. */
+/** Commands that show a message. The text is an argument and never passed to a shell. */
 const commands = [
   { command: "notify-send", args: (title, text) => ["--app-name=keepfit", "--", title, text] },
   {
@@ -17,8 +17,8 @@ const commands = [
 ];
 
 /**
- * Show a notification of the desktop when training ends or fails, by `notify-send` (Linux) or
- * `osascript` (macOS), whichever is there.
+ * Show a desktop notification when training ends or fails, with `notify-send` (Linux) or
+ * `osascript` (macOS).
  */
 export default function desktopNotification(options, context) {
   const { title, monitor, minSeconds } = options;
@@ -32,7 +32,7 @@ export default function desktopNotification(options, context) {
         context.log(`${command} failed: ${stderr.trim() || `exit code ${code}`}`);
         return;
       } catch {
-        // Not installed: the next one may be.
+        // It is not installed; try the next one.
       }
     }
     context.log(`no notification could be shown: ${text}`);
@@ -44,7 +44,7 @@ export default function desktopNotification(options, context) {
     },
     async onTrainEnd(logs) {
       const seconds = Math.round((Date.now() - began) / 1000);
-      // Who is still sitting there has seen it.
+      // A short training needs no notification.
       if (seconds < minSeconds) return;
       const value = logs[monitor];
       const result = value === undefined ? "" : `, ${monitor} ${Number(value).toPrecision(4)}`;

@@ -3,8 +3,8 @@ import { lineChart } from "./chart/line_chart.js";
 const name = "learning-curve.svg";
 
 /**
- * Draws the epoch logs as lines, one panel for losses and one for what is better when it is greater,
- * and writes them to `learning-curve.svg` after each epoch.
+ * Draws the epoch logs as a line chart, with one panel for losses and one for metrics, and writes
+ * it to `learning-curve.svg` after each epoch.
  */
 export default function epochReport({ title }, { write }) {
   /** @type {{ epoch: number, logs: Record<string, number> }[]} */
@@ -13,7 +13,7 @@ export default function epochReport({ title }, { write }) {
 
   return {
     onTrainBegin() {
-      // A resumed run goes on with what it had.
+      // A resumed run continues the lines.
       if (!goesOn) epochs = [];
       goesOn = false;
     },

@@ -1,10 +1,10 @@
-/** MLflow takes no more metrics in one request. */
+/** Maximum number of metrics in a request to MLflow. */
 const maxBatch = 1000;
 
 /**
- * Log a training to an MLflow tracking server by its REST API, version 2.0: an experiment, a run,
- * what the training was given as parameters, the logs of each epoch as metrics. A server that fails
- * never fails the training; what could not be sent goes along with the next request.
+ * Log a training to an MLflow tracking server with its REST API 2.0: an experiment, a run, the
+ * parameters of the training, and the logs of each epoch as metrics. A failing server never fails
+ * the training; data that could not be sent is sent with the next request.
  */
 export default function mlflow(options, context) {
   const { trackingUri, experiment, runName, tags, params: userParams } = options;
@@ -33,7 +33,7 @@ export default function mlflow(options, context) {
     try {
       answer = JSON.parse(response.text || "{}");
     } catch {
-      // A page of a proxy: the status says it.
+      // The response may be a page of a proxy, so only the status is used.
     }
     if (response.status === 200) return answer;
     throw Object.assign(
@@ -53,7 +53,7 @@ export default function mlflow(options, context) {
     try {
       return (await call("POST", "experiments/create", { name: experiment })).experiment_id;
     } catch (error) {
-      // Somebody else was faster.
+      // Another client has created it in the meantime.
       if (error.code !== "RESOURCE_ALREADY_EXISTS") throw error;
       const found = await call("GET", "experiments/get-by-name", { experiment_name });
       return found.experiment.experiment_id;
@@ -78,13 +78,13 @@ export default function mlflow(options, context) {
     if (all.length > 0) await call("POST", "runs/log-batch", { run_id: runId, params: all });
   }
 
-  /** Do it, and have a failure of the server be no failure of the training. */
+  /** Run a task, without letting a failure of the server fail the training. */
   async function attempt(work) {
     try {
       if (runId === undefined) await begin();
       await work();
     } catch (error) {
-      if (failures++ === 0) context.log(`${base} failed: ${error.message}; training goes on`);
+      if (failures++ === 0) context.log(`${base} failed: ${error.message}; training continues`);
     }
   }
 
@@ -120,7 +120,7 @@ export default function mlflow(options, context) {
       const timestamp = Date.now();
       for (const [key, value] of Object.entries(logs)) {
         if (typeof value !== "number") continue;
-        // As MLflow's own clients write what JSON has no number for.
+        // MLflow's clients write numbers that JSON cannot represent like this.
         const isFinite = Number.isFinite(value);
         waiting.push({ key, value: isFinite ? value : String(value), timestamp, step: epoch });
       }

@@ -3,8 +3,9 @@ const ok = 1;
 const failed = 2;
 
 /**
- * Send a training to an OpenTelemetry collector by OTLP over HTTP, as JSON: the run as a trace with
- * a span for each epoch, the logs as gauges. What cannot be delivered is dropped and said once.
+ * Send a training to an OpenTelemetry collector with OTLP over HTTP, as JSON: the run as a trace
+ * with a span for each epoch, and the logs as gauges. Data that cannot be delivered is dropped,
+ * with one warning.
  */
 export default function opentelemetry(options, context) {
   const { endpoint, serviceName, attributes } = options;
@@ -25,14 +26,14 @@ export default function opentelemetry(options, context) {
       });
       if (status >= 400) throw new Error(`answered ${status} ${text.slice(0, 200)}`);
     } catch (error) {
-      if (failures++ === 0) context.log(`${base}${path}: ${error.message}; training goes on`);
+      if (failures++ === 0) context.log(`${base}${path}: ${error.message}; training continues`);
     }
   }
 
   const sendMetrics = (logs, more) => {
     const timeUnixNano = now();
     const metrics = Object.entries(logs)
-      // JSON has no number for the others, and a collector refuses all for one.
+      // JSON cannot represent other numbers, and a collector would reject the whole request.
       .filter(([, value]) => Number.isFinite(value))
       .map(([name, value]) => ({
         name: `training.${name}`,
@@ -99,7 +100,7 @@ function attributesOf(values) {
   });
 }
 
-/** Nanoseconds since 1970, as text: they are too many for a number. */
+/** Nanoseconds since 1970 as text, because they exceed the safe integers. */
 function now() {
   return `${Date.now()}000000`;
 }

@@ -11,12 +11,12 @@ const precedence = { "+": 1, "-": 1, "*": 2, "/": 2, "^": 4 };
 const maxDepth = 50;
 
 /**
- * Read a formula over the keys of the logs: numbers, names, `+ - * / ^`, parentheses and
- * `abs exp log max min sqrt`. Nothing is ever run as code.
+ * Parse a formula of keys of the logs, numbers, `+ - * / ^`, parentheses and
+ * `abs exp log max min sqrt`. It is never run as code.
  *
  * @param {string} text for example `"val_loss + 0.1 * abs(loss - val_loss)"`
  * @returns {{ names: Set<string>, evaluate(logs: Record<string, number>): number }}
- * @throws SyntaxError that says where it cannot be read
+ * @throws SyntaxError with the position, if it cannot be parsed
  */
 export function parseExpression(text) {
   const tokens = tokenize(text);
@@ -24,10 +24,10 @@ export function parseExpression(text) {
   let at = 0;
   let depth = 0;
 
-  const fail = (wanted) => {
+  const fail = (expected) => {
     const found = at < tokens.length ? `"${tokens[at].text}" at ${tokens[at].at + 1}` : "its end";
     return new SyntaxError(
-      `Cannot read the expression "${text}": found ${found}, wanted ${wanted}`,
+      `Cannot read the expression "${text}": found ${found}, expected ${expected}`,
     );
   };
   const isNext = (one) => at < tokens.length && tokens[at].text === one;
@@ -41,7 +41,7 @@ export function parseExpression(text) {
     let left = parseUnary();
     while (at < tokens.length && precedence[tokens[at].text] >= least) {
       const operator = tokens[at++].text;
-      // Powers are read from the right.
+      // Powers are right-associative.
       const right = parseBinary(precedence[operator] + (operator === "^" ? 0 : 1));
       left = operate(operator, left, right);
     }
@@ -132,7 +132,7 @@ function tokenize(text) {
       throw new SyntaxError(
         `Cannot read the expression "${text}": found "${text[at]}" at ${
           at + 1
-        }, wanted a number, ` +
+        }, expected a number, ` +
           "a name, an operator or a parenthesis",
       );
     }

@@ -1,8 +1,8 @@
 import { parseExpression } from "./expression.js";
 
 /**
- * End the training when a formula over its logs no longer improves, so that "stop when the loss has
- * stalled, and weigh overfitting too" needs no code: `val_loss + 0.1 * abs(loss - val_loss)`.
+ * Stop training when a formula over the logs no longer improves. For example,
+ * `val_loss + 0.1 * abs(loss - val_loss)` stops when the loss stalls or overfitting grows.
  */
 export default function plateau(options, context) {
   const { expression, mode, patience, minDelta, startFromEpoch, logAs } = options;
@@ -14,7 +14,7 @@ export default function plateau(options, context) {
 
   return {
     onTrainBegin() {
-      // A resumed run goes on from what it had.
+      // A resumed run continues from its state.
       if (!given) [best, wait] = [Infinity, 0];
       given = false;
     },

@@ -1,5 +1,5 @@
 /**
- * Show the numbers of a training to Prometheus, in its text format, at an address of this machine.
+ * Serve the metrics of a training to Prometheus, in its text format, at an address of this machine.
  */
 export default function prometheus(options, context) {
   const { path, prefix, labels, everyBatches } = options;

@@ -2,15 +2,17 @@ import { encodePath, signedHeaders } from "./sign.js";
 
 /**
  * Copy a folder of checkpoints to an S3-compatible store: after every n-th epoch and at the end,
- * each file that is new or has changed. `model.json` goes last, so that whoever can read it in the
- * store finds a whole checkpoint there. Put it behind the callback that saves.
+ * each new or changed file. `model.json` is uploaded last, so that a readable one means a complete
+ * checkpoint. List the plugin after the callback that saves.
  */
 export default function s3Upload(options, context) {
   const { endpoint, bucket, prefix, directory, region, everyEpochs, retries } = options;
-  // Not by URL, which a sandbox lacks.
+  // Parsed without URL, which the sandbox lacks.
   const [, origin, host, folder = ""] = /^(https?:\/\/([^/?#]+))(\/[^?#]*)?$/.exec(endpoint) ?? [];
   if (origin === undefined) {
-    throw new TypeError(`Cannot upload to S3: endpoint is ${endpoint}, wanted http(s)://host`);
+    throw new TypeError(
+      `Cannot upload to S3: expected an endpoint such as https://host, got ${endpoint}`,
+    );
   }
   const keyId = context.env("AWS_ACCESS_KEY_ID");
   const secret = context.env("AWS_SECRET_ACCESS_KEY");
@@ -20,7 +22,7 @@ export default function s3Upload(options, context) {
     );
   }
   const sessionToken = context.env("AWS_SESSION_TOKEN");
-  /** What is in the store, by name: enough to see a change without reading it from there. */
+  /** Marks of the uploaded files by name, to detect changes without downloading. */
   let sent = {};
 
   async function put(name, body) {
@@ -59,7 +61,7 @@ export default function s3Upload(options, context) {
   async function upload() {
     const names = await context.list(directory);
     const isManifest = (name) => name.endsWith("model.json");
-    // A manifest names weights: it must not be seen before they are.
+    // A manifest lists weights, so it must not be visible before they are.
     names.sort((a, b) => isManifest(a) - isManifest(b));
     for (const path of names) {
       const body = await context.read(path);
@@ -82,7 +84,7 @@ export default function s3Upload(options, context) {
   };
 }
 
-/** FNV-1a over all bytes, with their number: no secret, only to tell one content from another. */
+/** FNV-1a of all bytes, with their number; only to detect changes. */
 function markOf(bytes) {
   let hash = 0x811c9dc5;
   for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);

@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4) and HMAC (RFC 2104). Not WebCrypto's: a sandbox has none.
+// SHA-256 (FIPS 180-4) and HMAC (RFC 2104), because the sandbox has no WebCrypto.
 
 const constants = new Uint32Array(64);
 const start = new Uint32Array(8);

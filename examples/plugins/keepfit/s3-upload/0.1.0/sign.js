@@ -7,7 +7,7 @@ const utf8 = (text) => new TextEncoder().encode(text);
  * checks.
  *
  * @param {{ host: string, path: string, body: Uint8Array, region: string, keyId: string,
- *   secret: string, sessionToken?: string, now?: Date }} request `path` is encoded already
+ *   secret: string, sessionToken?: string, now?: Date }} request `path` is encoded
  * @returns {Record<string, string>}
  */
 export function signedHeaders(request) {
@@ -36,7 +36,7 @@ export function signedHeaders(request) {
   const key = [day, region, "s3", "aws4_request"]
     .reduce((last, part) => hmac(last, utf8(part)), utf8(`AWS4${secret}`));
   const signature = toHex(hmac(key, utf8(toSign)));
-  // Whoever sends it sets the host by itself.
+  // The client sets the host header.
   const { host: _, ...sent } = headers;
   return {
     ...sent,
@@ -45,7 +45,7 @@ export function signedHeaders(request) {
   };
 }
 
-/** A path as the signature wants it: everything encoded but the unreserved characters and slashes. */
+/** A path as the signature requires it: all except unreserved characters and slashes is encoded. */
 export function encodePath(path) {
   return path.split("/").map((part) =>
     encodeURIComponent(part).replace(

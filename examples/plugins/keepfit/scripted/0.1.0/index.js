@@ -1,10 +1,10 @@
 /**
- * A callback written in the options: a few lines of JavaScript that are run at the end of each epoch
- * and may change the learning rate, add logs, or stop. For sweeps and dashboards, where a person
- * types such lines into a form.
+ * A callback defined in its options: a few lines of JavaScript that run at the end of each epoch
+ * and may change the learning rate, add logs, or stop. For sweeps and dashboards in which people
+ * type such lines into a form.
  *
- * Text from a form must not run with anybody's rights, so this plugin runs in the sandbox or not at
- * all.
+ * Text from a form must not run with the rights of the process, so this plugin runs only in the
+ * sandbox.
  */
 export default function scripted(options, context) {
   const { onEpochEnd: body } = options;
@@ -23,7 +23,7 @@ export default function scripted(options, context) {
   } catch (error) {
     throw new SyntaxError(`Cannot read the script: ${error.message}`);
   }
-  /** What the script keeps from one epoch to the next. */
+  /** Data that the script keeps between epochs. */
   let memory = {};
 
   return {

@@ -1,9 +1,9 @@
 const colors = { begin: "#888888", improved: "#2eb67d", end: "#36c5f0", failed: "#e01e5a" };
 
 /**
- * Post a message to a webhook when training begins, improves, ends or fails, in the form that Slack
- * takes and most others understand (`text` and `attachments`). Training never waits for it; what is
- * still under way is awaited at the end.
+ * Post a message to a webhook when training begins, improves, ends or fails, in the format of Slack
+ * (`text` and `attachments`), which most others support. Training never waits for a message;
+ * pending ones are awaited at the end.
  */
 export default function webhook(options, context) {
   const { url, events, monitor, mode, title, minSeconds } = options;
@@ -32,7 +32,7 @@ export default function webhook(options, context) {
     }).then(({ status }) => {
       if (status >= 400) throw new Error(`the webhook answered ${status}`);
     }).catch((error) => {
-      // Said once: a webhook that is down is no reason to fill the terminal.
+      // Reported only once, so that a webhook that is down does not fill the terminal.
       if (failures++ === 0) context.log(`a message was not delivered: ${error.message}`);
     }).finally(() => pending.delete(sending));
     pending.add(sending);
@@ -55,7 +55,7 @@ export default function webhook(options, context) {
       const value = logs[monitor];
       if (!isBetter(value)) return;
       best = value;
-      // The first value is no improvement of anything.
+      // The first value is not an improvement.
       if (epoch === 0 || Date.now() - lastSent < minSeconds * 1000) return;
       lastSent = Date.now();
       post("improved", `${monitor} is ${show(value)} after epoch ${epoch + 1} of ${epochs}`, logs);

@@ -1,7 +1,6 @@
 /**
- * Add the norm of the weights to the logs of each epoch, and how much of it the epoch has changed:
- * signs of weights that grow without end, that nothing moves, or that are no numbers any more. Needs
- * no gradients.
+ * Add the norm of the weights, and the norm of their change, to the logs of each epoch. They reveal
+ * weights that grow without bound, do not change, or are NaN. Gradients are not needed.
  */
 export default function weightNorm(options, context) {
   const { perWeight, warn } = options;
@@ -29,7 +28,7 @@ export default function weightNorm(options, context) {
         changed += change;
         if (perWeight) logs[`weight_norm_${i}`] = Math.sqrt(squares);
         if (Number.isNaN(squares)) {
-          say(`weight ${i} (${weights[i].shape.join("x")}) holds NaN since epoch ${epoch}`);
+          say(`weight ${i} (${weights[i].shape.join("x")}) contains NaN since epoch ${epoch}`);
         } else if (epoch > 0 && change === 0 && squares > 0) {
           say(`weight ${i} (${weights[i].shape.join("x")}) did not change in epoch ${epoch}`);
         }
@@ -41,7 +40,7 @@ export default function weightNorm(options, context) {
   };
 }
 
-/** Of the values, or of what is between them and others. */
+/** The sum of squares of values, or of their differences from others. */
 function sumOfSquares(values, others) {
   let sum = 0;
   for (let i = 0; i < values.length; i++) {

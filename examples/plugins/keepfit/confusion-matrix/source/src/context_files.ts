@@ -1,11 +1,11 @@
 import type { PluginContext } from "keepfit/plugins";
 import type { FileSystem } from "keepfit/runtime";
 
-/** As much of a file system as an event file needs, over what a plugin may do: put data behind data. */
+/** The file system that an event file needs, with the plugin's right to append. */
 export function contextFiles(context: PluginContext): FileSystem {
   return {
     makeDir: () => Promise.resolve(),
-    // It may write only: the files of earlier runs are not its business.
+    // The plugin may only write, so the files of earlier runs are not listed.
     readDir: () => Promise.resolve([]),
     open: (path: string | URL) => {
       let last: Promise<unknown> = Promise.resolve();

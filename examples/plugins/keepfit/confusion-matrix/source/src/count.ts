@@ -4,34 +4,34 @@ export interface HostTensor {
   values: ArrayLike<number>;
 }
 
-/** What a model said, and what is true: the first output of each. */
+/** Predictions and targets of a model; only the first output is used. */
 export interface Evaluation {
   outputs: HostTensor[];
   targets: HostTensor[];
 }
 
 /**
- * How often a row of class i was said to be of class j, as `counts[i][j]`.
+ * Count the rows of class i that were predicted as class j, as `counts[i][j]`.
  *
- * @throws RangeError when the outputs are not one number for each class
+ * @throws RangeError if there is not one output for each class
  */
 export function countOf({ outputs, targets }: Evaluation, classes: number): number[][] {
-  const [said, truth] = [outputs[0], targets[0]];
-  const width = said.shape.at(-1) ?? 0;
-  if (said.shape.length !== 2 || width !== Math.max(classes, 2) && width !== 1) {
+  const [predicted, truth] = [outputs[0], targets[0]];
+  const width = predicted.shape.at(-1) ?? 0;
+  if (predicted.shape.length !== 2 || width !== Math.max(classes, 2) && width !== 1) {
     throw new RangeError(
-      `Cannot count: the model gives [${said.shape}], wanted is one number for each of ` +
-        `${classes} classes`,
+      `Cannot count: expected one output for each of ${classes} classes, got shape ` +
+        `[${predicted.shape}]`,
     );
   }
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  for (let row = 0; row < said.shape[0]; row++) {
-    counts[classOf(truth, row)][classOf(said, row)]++;
+  for (let row = 0; row < predicted.shape[0]; row++) {
+    counts[classOf(truth, row)][classOf(predicted, row)]++;
   }
   return counts;
 }
 
-/** The class of a row: the place of its greatest number, or the number itself where there is one. */
+/** The class of a row: the index of its largest value, or the value if there is only one. */
 function classOf({ shape, values }: HostTensor, row: number): number {
   const width = shape.length === 1 ? 1 : shape[1];
   if (width === 1) return Math.round(values[row]);

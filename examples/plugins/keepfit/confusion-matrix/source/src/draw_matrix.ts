@@ -1,6 +1,6 @@
 import { drawText, textWidth } from "./font.ts";
 
-/** Pixels in rows, red, green and blue. */
+/** Pixels in rows: red, green and blue. */
 export interface Picture {
   width: number;
   height: number;
@@ -8,7 +8,7 @@ export interface Picture {
   data: Uint8Array;
 }
 
-// As much as five digits need: a sandbox takes its time to compress.
+// Just large enough for five digits, because compression is slow in the sandbox.
 const cell = 32;
 const margin = 8;
 const ink: Color = [32, 33, 36];
@@ -18,7 +18,7 @@ const full: Color = [8, 81, 156];
 /** Red, green and blue. */
 export type Color = readonly [number, number, number];
 
-/** A matrix of counts as an image: the darker, the larger the share of its row. */
+/** Draw a matrix of counts; a darker cell is a larger share of its row. */
 export function drawMatrix(counts: number[][], labels: string[]): Picture {
   const left = margin * 2 + Math.max(...labels.map((label) => textWidth(label)));
   const top = margin * 4;

@@ -1,6 +1,6 @@
 import type { Color, Picture } from "./draw_matrix.ts";
 
-// Five columns of seven pixels for each sign, a column as a number whose lowest bit is on top.
+// Five columns of seven pixels for each character; the lowest bit of a column is the top pixel.
 const signs: Record<string, readonly number[]> = {
   "0": [62, 81, 73, 69, 62],
   "1": [0, 66, 127, 64, 0],
@@ -45,12 +45,12 @@ const signs: Record<string, readonly number[]> = {
 };
 const unknown = [127, 65, 65, 65, 127];
 
-/** Pixels that a text is wide. */
+/** Width of a text in pixels. */
 export function textWidth(text: string): number {
   return [...text].length * 6;
 }
 
-/** Write in capitals, from the top left; what the font lacks is a box. */
+/** Draw a text in capitals from the top left; missing characters become boxes. */
 export function drawText(
   { width, height, data }: Picture,
   text: string,

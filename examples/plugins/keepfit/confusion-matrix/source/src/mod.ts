@@ -4,7 +4,7 @@ import { contextFiles } from "./context_files.ts";
 import { accuracyOf, countOf } from "./count.ts";
 import { drawMatrix } from "./draw_matrix.ts";
 
-/** Options, as the manifest has them. */
+/** Options, as declared in the manifest. */
 interface Options {
   labels: string[];
   tag: string;
@@ -12,8 +12,8 @@ interface Options {
 }
 
 /**
- * Draw how a classifier confuses its classes and put the image into TensorBoard, after each n-th
- * epoch. Rows are what is true, columns what was said.
+ * Draw the confusion matrix of a classifier for TensorBoard after every n-th epoch. Rows are true
+ * classes, columns are predictions.
  */
 export default function confusionMatrix(options: Options, context: PluginContext): object {
   const { labels, tag, everyEpochs } = options;

@@ -3,15 +3,15 @@ import { niceTicks } from "./ticks.js";
 const plotWidth = 540;
 const panelHeight = 300;
 const margin = { top: 24, right: 24, bottom: 46, left: 64 };
-// Told apart in grey and by the color-blind as well: validation is also dashed.
+// Distinguishable in gray and for color-blind people; validation is also dashed.
 const colors = ["#0b63b6", "#c2410c", "#15803d", "#7e22ce", "#b91c1c", "#0f766e"];
 
-/** An SVG with a panel for each kind of value that the epochs have. */
+/** An SVG with one panel for losses and one for metrics. */
 export function lineChart(title, epochs) {
   const names = [...new Set(epochs.flatMap(({ logs }) => Object.keys(logs)))]
     .filter((name) => epochs.some(({ logs }) => Number.isFinite(logs[name])));
   const isLoss = (name) => /(^|_)loss$|error/i.test(name);
-  // Text cannot be measured here: 8 for a character is a little more than most fonts need.
+  // Text cannot be measured here; 8 per character is slightly more than most fonts need.
   const legendWidth = 8 * (Math.max(0, ...names.map((name) => name.length)) + 8) + 48;
   const width = margin.left + plotWidth + legendWidth + margin.right;
   const panels = [
