@@ -230,7 +230,7 @@ export class BackupAndRestore extends Callback {
     const position = { ...this.#position, settings: this.#settings };
     files.begin(await takeBackup(this.model, training, position) as never, this.doubleCheckpoint);
     this.#schedule.saved();
-    if (!(this.saveOnBackground ?? training.loop?.givesWay)) await files.settle();
+    if (!(this.saveOnBackground ?? training.loop?.yieldsOften)) await files.settle();
   }
 }
 

@@ -130,7 +130,7 @@ describe("Values in the logs that are not numbers", () => {
           new EarlyStopping({ monitor: "f1", mode: "max" }),
         ],
       }),
-      /EarlyStopping failed in onEpochEnd \(epoch 0\): Cannot watch 'f1' .*got "high"/,
+      /EarlyStopping failed in onEpochEnd \(epoch 0\): Cannot monitor 'f1' .*got "high"/,
     );
   });
 

@@ -8,27 +8,29 @@ export type HookResult = unknown;
 
 /** Facts about a run, known before it begins; Keras's three keys first. */
 export interface Params {
-  /** As passed by the user: 0 silent, 1 progress bar, 2 one line per epoch; `"auto"` is 1. */
+  /**
+   * Verbosity as passed by the user: 0 silent, 1 progress bar, 2 one line per epoch; `"auto"` is 1.
+   */
   verbose: number | "auto";
-  /** The final epoch's number (an index to stop before, not a count); 1 in evaluate and predict. */
+  /** Epoch at which training ends, exclusive (not a count); 1 in evaluate and predict. */
   epochs: number;
-  /** Batches of an epoch, or null while it is not known. */
+  /** Batches of an epoch; null while unknown. */
   steps: number | null;
   /** Epoch to start at. */
   initialEpoch?: number;
   /** Rows of a batch, if known. */
   batchSize?: number | null;
-  /** How `fit` orders the rows; undefined for a dataset. */
+  /** Order of the rows in `fit`; undefined for a dataset. */
   shuffle?: boolean | "batch";
   /** Rows of an epoch, if known. */
   samples?: number | null;
-  /** True when the run validates. */
+  /** Whether the run validates. */
   doValidation?: boolean;
   /** The validation data, if its size is known. */
   validation?: { samples: number | null; steps: number | null };
-  /** How often it validates, if not after each epoch: as passed to `fit`. */
+  /** Interval of validation as passed to `fit`; undefined for every epoch. */
   validationFreq?: number | readonly number[];
-  /** The keys that epoch logs will have, `val_` ones included. */
+  /** Keys of the epoch logs, including those with `val_`. */
   metrics?: string[];
   /** Direction of improvement of each metric that declares one. */
   directions?: Record<string, "min" | "max">;
@@ -52,15 +54,15 @@ export type CallbackState = { [key: string]: StateValue | undefined };
 /** Progress of a training loop, to be saved and restored. */
 export interface ResumableLoop {
   /**
-   * True if the run ends on request, between two batches or epochs, so that the states of all
-   * callbacks are consistent. Default: undefined, for a loop that does not know.
+   * Whether the run ends on request between two batches or epochs, where the states of all
+   * callbacks are consistent. Default: undefined, unknown.
    */
   readonly isInterrupted?: boolean;
   /**
-   * True if it yields to the event loop at least every second, so that background work such as a
+   * Whether it yields to the event loop at least every second, so that background work such as a
    * write continues during training. Default: false.
    */
-  readonly givesWay?: boolean;
+  readonly yieldsOften?: boolean;
   /** Seed chosen by the script. Default: undefined, so that a restored state determines it. */
   readonly givenSeed?: number;
   /** The progress as plain data: in `fit` the epoch, batch, seed, running means and more. */
@@ -100,8 +102,8 @@ export interface PredictLogs {
  */
 export interface CallbackHooks {
   /**
-   * Before any callback's `onTrainBegin`: the place to restore an earlier run, including the other
-   * callbacks. Not in Keras.
+   * Before any callback's `onTrainBegin`, to restore an earlier run, including the other callbacks.
+   * Not in Keras.
    */
   beforeTrainBegin?(training: ResumableTraining): HookResult;
   /** When training begins. */
@@ -109,15 +111,15 @@ export interface CallbackHooks {
   /** When training ends, with the logs of the last epoch. */
   onTrainEnd?(logs: Logs): HookResult;
   /**
-   * After every callback's `onTrainEnd` has succeeded: the place to remove data that only a
-   * continuing run needs. Not in Keras.
+   * After every callback's `onTrainEnd` has succeeded, to remove data that only a resumed run
+   * needs. Not in Keras.
    */
   afterTrainEnd?(): HookResult;
   /** When an epoch begins. */
   onEpochBegin?(epoch: number, logs: Logs): HookResult;
   /** When an epoch ends, after validation. The logs are means over the epoch and `val_` means. */
   onEpochEnd?(epoch: number, logs: Logs): HookResult;
-  /** After every callback's `onEpochEnd`: the place to save their states. Not in Keras. */
+  /** After every callback's `onEpochEnd`, to save their states. Not in Keras. */
   afterEpochEnd?(epoch: number): HookResult;
   /** Before a batch is trained on. */
   onTrainBatchBegin?(batch: number, logs: Logs): HookResult;
@@ -141,14 +143,14 @@ export interface CallbackHooks {
   onPredictEnd?(logs: Logs): HookResult;
   /** Before a batch is predicted. */
   onPredictBatchBegin?(batch: number, logs: Logs): HookResult;
-  /** After a batch is predicted. The logs hold its outputs. */
+  /** After a batch is predicted. The logs contain its outputs. */
   onPredictBatchEnd?(batch: number, logs: PredictLogs): HookResult;
   /**
    * After the loop of `fit` has yielded to the event loop, as set by `yieldEvery`. A hook of
    * TensorFlow.js; not in Keras.
    */
   onYield?(epoch: number, batch: number, logs: Logs): HookResult;
-  /** The run is about to fail with `error`. No `onEpochEnd` or `onTrainEnd` will follow. */
+  /** When the run is about to fail with `error`. No `onEpochEnd` or `onTrainEnd` follows. */
   onException?(error: unknown): HookResult;
   /** Release all resources. Always called last, possibly more than once. */
   close?(): HookResult;
@@ -299,7 +301,7 @@ export class Callback<Model extends TrainableModel = TrainableModel> {
     checkIsRecord(owner, options);
     checkErrorPolicy(owner, options.onError);
     this.onError = options.onError;
-    // Not an own member, which subclasses would have to override.
+    // Not a field, which subclasses would have to override.
     if (options.name !== undefined) Object.assign(this, { name: options.name });
   }
 

@@ -40,12 +40,12 @@ export interface CallbackListOptions {
  * Calls the hooks of many callbacks, in list order unless a callback's `hookOrder` says otherwise.
  *
  * `fit`, `evaluate` and `predict` create one. Create one yourself to drive callbacks from a custom
- * loop: call the hooks, await their results, and call `close()` in a `finally`. Logs may hold
- * scalar tensors, which are read and stay yours. A hook returns a promise only if a callback did,
+ * loop: call the hooks, await their results, and call `close()` in a `finally`. Logs may contain
+ * scalar tensors, which are read but not disposed. A hook returns a promise only if a callback did,
  * or a value in the logs must be awaited.
  *
  * A callback that throws ends the run with a {@linkcode CallbackError} unless its `onError` (or the
- * list's) is `"disable"` (leave it out of the rest of the run) or `"warn"` (continue to call it).
+ * list's) is `"disable"` (disable it for the rest of the run) or `"warn"` (continue to call it).
  *
  * @example
  * ```ts
@@ -89,13 +89,13 @@ export class CallbackList extends HookCaller implements ResumableTraining {
    * Flatten the callbacks, order their hooks and pass on the model and params.
    *
    * @param callbacks callbacks in any form except references, which need `await loadPlugin` first;
-   * `null`, `undefined` and `false` are left out
+   * `null`, `undefined` and `false` are ignored
    * @param options model and params to pass on, and callbacks to add
    * @throws CallbackError for a value that is not a callback (`CALLBACK_INVALID`)
    * @throws CallbackError for one callback listed twice (`CALLBACK_DUPLICATE`)
    * @throws RangeError for an unknown `onError`
    * @throws CallbackError for conflicting ordering constraints (`CALLBACK_ORDER`)
-   * @throws CallbackError when a callback fails to accept the model or params (`CALLBACK_HOOK`)
+   * @throws CallbackError if a callback fails to accept the model or params (`CALLBACK_HOOK`)
    */
   constructor(callbacks: CallbacksArgument = [], options: CallbackListOptions = {}) {
     const { onError = "throw" } = checkListOptions(options);
@@ -108,13 +108,13 @@ export class CallbackList extends HookCaller implements ResumableTraining {
     if (options.params) this.setParams(options.params);
   }
 
-  /** Give every callback the model. A promise is awaited before a run begins. */
+  /** Pass the model to every callback. A promise is awaited before a run begins. */
   override setModel(model: TrainableModel): void {
     if (this.history !== undefined) (model as { history?: History }).history = this.history;
     super.setModel(model);
   }
 
-  /** Give every callback the parameters of the run. A promise is awaited before a run begins. */
+  /** Pass the parameters of the run to every callback. A promise is awaited before a run begins. */
   override setParams(params: Params): void {
     this.#params = params;
     super.setParams(params);
@@ -131,7 +131,7 @@ export class CallbackList extends HookCaller implements ResumableTraining {
     });
   }
 
-  /** Let every callback release what it holds, as {@linkcode HookCaller.close} does. */
+  /** Release the resources of every callback, like {@linkcode HookCaller.close}. */
   override async close(failure?: unknown): Promise<void> {
     try {
       await super.close(failure);
@@ -152,23 +152,23 @@ function checkListOptions(options: CallbackListOptions): CallbackListOptions {
   checkIsRecord("CallbackList", options);
   const { onError } = options;
   if (onError !== undefined && !isErrorPolicy(onError)) {
-    // It is also an option of fit.
+    // It is also an option of fit, so the message does not name the list.
     throw new RangeError(
       `Cannot use onError ${showValue(onError)}: it must be "throw", "disable" or "warn"`,
     );
   }
   for (const [name, value] of Object.entries(options)) {
     if (!optionNames.includes(name)) warnOfUnknownOption("CallbackList", name, optionNames);
-    const wanted = wrongOption(name, value);
-    if (wanted === undefined) continue;
+    const expected = wrongOption(name, value);
+    if (expected === undefined) continue;
     throw new TypeError(
-      `Cannot create CallbackList with ${name} ${showValue(value)}: ${name} must be ${wanted}`,
+      `Cannot create CallbackList with ${name} ${showValue(value)}: ${name} must be ${expected}`,
     );
   }
   return options;
 }
 
-/** Expected type of an invalid option; undefined if it is valid. Null counts as not given. */
+/** Expected type of an invalid option; undefined if it is valid. Null counts as not set. */
 function wrongOption(name: string, value: unknown): string | undefined {
   if (value === null || value === undefined) return undefined;
   if (name === "model" || name === "params") return isRecord(value) ? undefined : "an object";

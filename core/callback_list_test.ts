@@ -91,26 +91,26 @@ describe("CallbackList calling hooks", () => {
     assert(list.onEpochEnd(0) instanceof Promise);
   });
 
-  it("CallbackList passes one object of logs to all callbacks, which is not the caller's", async () => {
+  it("CallbackList passes one copy of the logs to all callbacks", async () => {
     const seen: Logs[] = [];
-    const given = { loss: 1 };
+    const received = { loss: 1 };
     const list = new CallbackList([
       { onEpochEnd: (_epoch, logs) => void (logs.learning_rate = 0.1) },
       { onEpochEnd: (_epoch, logs) => seen.push(logs) },
     ]);
-    await list.onEpochEnd(0, given);
+    await list.onEpochEnd(0, received);
     assert.deepEqual(seen, [{ loss: 1, learning_rate: 0.1 }]);
-    assert.deepEqual(given, { loss: 1 });
+    assert.deepEqual(received, { loss: 1 });
   });
 });
 
-describe("CallbackList introducing a run", () => {
+describe("CallbackList passing model and params", () => {
   it("CallbackList passes the model, then the params, before any hook", async () => {
     const seen: unknown[] = [];
     const model = { stopTraining: false };
     const list = new CallbackList({
-      setModel: (given: unknown) => void seen.push(given),
-      setParams: (given) => void seen.push(given),
+      setModel: (received: unknown) => void seen.push(received),
+      setParams: (received) => void seen.push(received),
       onTrainBegin: () => seen.push("begin"),
     }, { model, params });
     await list.onTrainBegin();
@@ -131,13 +131,13 @@ describe("CallbackList introducing a run", () => {
       name: "picky",
       onError,
       setModel() {
-        throw new TypeError("not this one");
+        throw new TypeError("rejected");
       },
       setParams: () => void seen.push("params"),
       onTrainBegin: () => seen.push("begin"),
     });
     const error = await errorOf(() => new CallbackList(callback("throw"), { model: {}, params }));
-    assert.equal(error.message, "Callback picky failed in setModel: not this one");
+    assert.equal(error.message, "Callback picky failed in setModel: rejected");
     const messages = await warned(async () => {
       await new CallbackList(callback("disable"), { model: {}, params }).onTrainBegin();
     });
@@ -241,7 +241,7 @@ describe("A hook that throws", () => {
     assert.equal(called, false);
   });
 
-  it('A callback with "disable" is left out after a failure, others continue, and close still runs', async () => {
+  it('A callback with "disable" is not called after a failure, others continue, and close still runs', async () => {
     const seen: string[] = [];
     const mine = { ...failing("disable"), close: () => seen.push("closed") };
     const list = new CallbackList([mine, { onTrainBatchEnd: () => seen.push("other") }]);
@@ -254,7 +254,7 @@ describe("A hook that throws", () => {
     assert.equal(mine.calls, 1);
     assert.deepEqual(seen, ["other", "other", "closed"]);
     assert.deepEqual(messages, [
-      "keepfit: Callback mine failed in onTrainBatchEnd (batch 0): no disk; it is left out of the " +
+      "keepfit: Callback mine failed in onTrainBatchEnd (batch 0): no disk; it is disabled for the " +
       "rest of this run",
     ]);
     assert.deepEqual(list.failures, [
@@ -303,9 +303,9 @@ describe("A hook that throws", () => {
 });
 
 describe("A hook that misbehaves", () => {
-  // Each is given back by a hook, or thrown by it.
+  // Each value is returned or thrown by a hook.
   const thenables: [string, () => unknown, RegExp][] = [
-    ["a then that cannot be looked at", () => ({
+    ["a then that cannot be read", () => ({
       get then() {
         throw new Error("look away");
       },
@@ -315,7 +315,7 @@ describe("A hook that misbehaves", () => {
         throw new Error("not then");
       },
     }), /: not then/],
-    ["a then that is there once only", () => {
+    ["a then that can be read only once", () => {
       let looked = 0;
       return {
         get then() {
@@ -390,7 +390,7 @@ describe("A hook that misbehaves", () => {
 });
 
 describe("CallbackList.summary", () => {
-  it("CallbackList.summary names disabled callbacks with hook and reason, and is undefined without any", async () => {
+  it("CallbackList.summary lists disabled callbacks with hook and reason, and is undefined without any", async () => {
     const failing = (name: string, hook: string, message: string): CallbackLike => ({
       name,
       onError: "disable",
@@ -410,7 +410,7 @@ describe("CallbackList.summary", () => {
     });
     assert.equal(
       list.summary(),
-      "1 callback was left out of this run: ada/counter (onEpochEnd, epoch 1: no disk)",
+      "1 callback was disabled in this run: ada/counter (onEpochEnd, epoch 1: no disk)",
     );
     const two = new CallbackList([failing("a", "setParams", "1"), failing("b", "setModel", "2")], {
       onError: "disable",
@@ -421,7 +421,7 @@ describe("CallbackList.summary", () => {
     });
     assert.equal(
       two.summary(),
-      "2 callbacks were left out of this run: b (setModel: 2), a (setParams: 1)",
+      "2 callbacks were disabled in this run: b (setModel: 2), a (setParams: 1)",
     );
   });
 });
@@ -597,13 +597,13 @@ describe("beforeTrainBegin and afterEpochEnd", () => {
     assert.deepEqual(seen, []);
   });
 
-  it("beforeTrainBegin and afterEpochEnd receive the list, whose initialEpoch each run clears and the params follow", async () => {
+  it("beforeTrainBegin and afterEpochEnd receive the list; each run clears its initialEpoch, and the params follow it", async () => {
     let start: number | undefined = 4;
     const params = { verbose: 0, epochs: 9, steps: 1, initialEpoch: 1 };
     const list: CallbackList = new CallbackList({
-      beforeTrainBegin(given: CallbackList) {
-        assert.equal(given, list);
-        if (start !== undefined) given.initialEpoch = start;
+      beforeTrainBegin(received: CallbackList) {
+        assert.equal(received, list);
+        if (start !== undefined) received.initialEpoch = start;
       },
     }, { params });
     await list.onTrainBegin();

@@ -5,9 +5,9 @@ interface NamedClass {
 }
 
 /**
- * Name of an object's class: its own static `className`, which the classes of keepfit and
- * TensorFlow.js have, else the name in the source, which a minifier changes. A subclass does not
- * inherit it. Empty for an object without a class.
+ * Name of an object's class: the static `className` of the class itself, as in keepfit and
+ * TensorFlow.js, or the name in the source, which a minifier changes. It is not inherited. Empty
+ * for an object without a class.
  */
 export function classNameOf(value: object): string {
   const { name, className } = ownNames(classOf(Object.getPrototypeOf(value)));

@@ -4,10 +4,10 @@ import * as keepfit from "keepfit";
 import { Callback, CallbackList, EarlyStopping, History, ProgbarLogger } from "keepfit";
 import { classNameOf, isOfClass } from "./class_name.ts";
 
-/** The class as a minifier leaves it. */
-function minified<Class extends { readonly name: string }>(given: Class): Class {
-  Object.defineProperty(given, "name", { value: "a" });
-  return given;
+/** The class with the name that a minifier would give it. */
+function minified<Class extends { readonly name: string }>(original: Class): Class {
+  Object.defineProperty(original, "name", { value: "a" });
+  return original;
 }
 
 describe("Class names", () => {

@@ -74,7 +74,7 @@ export class CallbackError extends Error {
   }
 }
 
-/** The second argument of `Error`: undefined without a cause, which would be printed. */
+/** The second argument of `Error`; undefined without a cause, because an empty one is printed. */
 export function causeOf(cause: unknown): ErrorOptions | undefined {
   return cause === undefined ? undefined : { cause };
 }

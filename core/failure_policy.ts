@@ -3,7 +3,7 @@ import { CallbackError, messageOf } from "./errors.ts";
 import type { CallbackFailure } from "./history.ts";
 import { nameOf, type Receiver } from "./receivers.ts";
 
-/** Decides what a failing hook does to the run, and keeps a record of those that did not end it. */
+/** Applies error policies to failing hooks, and records failures that do not end the run. */
 export class FailurePolicy {
   /** Hooks that failed without ending the run. */
   readonly failures: CallbackFailure[] = [];
@@ -20,7 +20,7 @@ export class FailurePolicy {
     this.#onDisable = onDisable;
   }
 
-  /** True for a callback that was disabled after a failure. */
+  /** Whether a callback was disabled after a failure. */
   isDisabled(callback: CallbackLike): boolean {
     return this.#disabled.has(callback);
   }
@@ -40,7 +40,7 @@ export class FailurePolicy {
     if (policy === "disable") {
       if (!this.isDisabled(callback)) this.#disabled.set(callback, failure);
       this.#onDisable(callback);
-      console.warn(`keepfit: ${failure.message}; it is left out of the rest of this run`);
+      console.warn(`keepfit: ${failure.message}; it is disabled for the rest of this run`);
     } else if (!isRepeated) {
       console.warn(
         `keepfit: ${failure.message}; training continues; further failures of this hook are not ` +
@@ -53,7 +53,7 @@ export class FailurePolicy {
    * Report a failure in a hook that is called on every callback even if another one fails.
    *
    * @param mayEndRun false if an error is already ending the run
-   * @returns the error to throw once every callback was called; undefined after a warning
+   * @returns the error to throw after every callback was called; undefined after a warning
    */
   report(
     { callback, name, hook }: Receiver,
@@ -77,7 +77,7 @@ export class FailurePolicy {
       return `${callback} (${where}: ${messageOf(cause).split("\n", 1)[0]})`;
     });
     const subject = each.length === 1 ? "1 callback was" : `${each.length} callbacks were`;
-    return `${subject} left out of this run: ${each.join(", ")}`;
+    return `${subject} disabled in this run: ${each.join(", ")}`;
   }
 
   #policyOf(callback: CallbackLike): ErrorPolicy {

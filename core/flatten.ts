@@ -7,8 +7,8 @@ import { unreadMembers } from "./unread_members.ts";
 
 /** A callback of TensorFlow.js: a subclass of `tf.Callback`, `tf.callbacks.earlyStopping()`. */
 export interface TfjsCallback extends CallbackHooks {
-  // A member that only callbacks of tfjs have; declaring setParams would hide the types of a plain
-  // object's.
+  // A member that only callbacks of tfjs have. Declaring setParams would break type inference for
+  // plain objects.
   /** Validation data, set by tfjs. */
   validationData: unknown;
 }
@@ -26,8 +26,9 @@ export interface CallbackReference extends Partial<Record<keyof CallbackHooks, u
 }
 
 /**
- * Callbacks in the forms that `fit` takes: one, or a list that may hold lists. Text and URLs are
- * references of plugins or names of configuration files, which are loaded when the run begins.
+ * Callbacks in the forms that `fit` accepts: one, or a list that may contain lists. Strings and
+ * URLs are references of plugins or names of configuration files, which are loaded when the run
+ * begins.
  */
 export type CallbacksArgument =
   | CallbackLike
@@ -78,7 +79,7 @@ function isList(value: unknown): value is CallbackList {
   return Array.isArray(list.callbacks) && Array.isArray(list.failures);
 }
 
-/** Whether a value refers to callbacks that are still to be loaded. */
+/** Whether a value refers to callbacks that must be loaded. */
 export function isReference(value: unknown): value is string | URL | CallbackReference {
   if (typeof value === "string" || value instanceof URL) return true;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
@@ -147,7 +148,7 @@ function checkMembers(value: unknown): void {
   throw invalid(
     `it has none of the hooks (${hookNames.join(", ")})` +
       (keys.length > 0 ? `; it has ${keys.join(", ")}` : "") +
-      (first === undefined ? "" : `; '${first.name}' is none: ${first.advice}`),
+      (first === undefined ? "" : `; '${first.name}' is not a hook: ${first.advice}`),
   );
 }
 

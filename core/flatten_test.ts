@@ -12,7 +12,7 @@ import {
 } from "keepfit";
 import { errorOf, warned } from "./fixtures.ts";
 
-/** A model that tfjs's own callbacks take. */
+/** A model that tfjs's callbacks accept. */
 function tinyModel(): tf.Sequential {
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
   model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
@@ -94,7 +94,7 @@ describe("CallbackList flattening callbacks", () => {
       [() => ({}), /it is a function; call it .*or name its hook: \{ onEpochEnd: \.\.\. \}/],
       [
         { onEpochEnds() {} },
-        /none of the hooks \(.*onTrainBegin.*has onEpochEnds; 'onEpochEnds' is none: did you mean 'onEpochEnd'/,
+        /none of the hooks \(.*onTrainBegin.*has onEpochEnds; 'onEpochEnds' is not a hook: did you mean 'onEpochEnd'/,
       ],
       [{}, /none of the hooks/],
       [{ onEpochEnd: 5 }, /its onEpochEnd is a number; a hook is a function/],
@@ -113,8 +113,8 @@ describe("CallbackList flattening callbacks", () => {
       ],
       [[true], /got boolean true/],
     ];
-    for (const [given, message] of refused) {
-      const error = await errorOf(() => new CallbackList(given as CallbackLike));
+    for (const [callbacks, message] of refused) {
+      const error = await errorOf(() => new CallbackList(callbacks as CallbackLike));
       assert.equal(error.code, "CALLBACK_INVALID");
       assert.match(error.message, message);
     }
@@ -151,7 +151,7 @@ describe("CallbackList flattening callbacks", () => {
       get onEpochStart(): unknown {
         throw new Error("look away");
       }
-      // Methods of its own, which nobody takes for a hook.
+      // Other methods, which do not look like hooks.
       once() {}
       onMessage() {}
       beforeSave() {}

@@ -1,6 +1,6 @@
 import type { ErrorPolicy } from "./callback.ts";
 
-/** An invalid value as messages show it. */
+/** An invalid value in the form for messages. */
 export function showValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
@@ -36,7 +36,7 @@ export function isErrorPolicy(value: unknown): value is ErrorPolicy {
 }
 
 /**
- * Fail for an unknown error policy.
+ * Reject an unknown error policy.
  *
  * @throws RangeError that names the owner
  */

@@ -26,7 +26,7 @@ import { addOtherNames, type Logs } from "./logs.ts";
  * ```
  */
 export class History extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "History";
 
   /** The epochs that ended, 0-based. */
@@ -45,7 +45,7 @@ export class History extends Callback {
   #at: Record<string, number[]> = {};
   #isResumed = false;
 
-  /** The epochs, 0-based, that have a value of `name`; empty when none has. */
+  /** The 0-based epochs that have a value of `name`; may be empty. */
   at(name: string): number[] {
     return this.#at[name] ?? [];
   }
@@ -72,7 +72,7 @@ export class History extends Callback {
     addOtherNames(this.#at);
   }
 
-  /** Reset the next run, even after a restored run that failed before it began. */
+  /** Reset the lists in the next run, even if a restored run failed before it began. */
   override onException(): void {
     this.#isResumed = false;
   }

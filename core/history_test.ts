@@ -24,7 +24,7 @@ describe("History", () => {
     assert.deepEqual(history.at("nothing"), []);
   });
 
-  it("History can be read by both names of an accuracy, and enumerates one", async () => {
+  it("History can be read by both names of an accuracy, but enumerates only one", async () => {
     const history = await historyOf([{ accuracy: 0.5, val_acc: 0.25 }]);
     assert.deepEqual(history.history.acc, [0.5]);
     assert.deepEqual(history.history.val_accuracy, [0.25]);
@@ -51,7 +51,7 @@ describe("History", () => {
     assert.deepEqual(history.at("loss"), [0]);
   });
 
-  it("History continues once after a state was restored", async () => {
+  it("History continues from a restored state, but only once", async () => {
     const state = structuredClone((await historyOf([{ acc: 1 }])).getState());
     const history = new History();
     history.setState(state);

@@ -13,7 +13,7 @@ import { inTurn, isPromise, refusedPromise } from "./promise.ts";
 import type { ListHook } from "./receivers.ts";
 import { getStates, keysOf, setStates } from "./states.ts";
 
-/** Calls every hook of many callbacks: the part of `CallbackList` without a run. */
+/** Calls the hooks of many callbacks: the part of `CallbackList` that is independent of a run. */
 export class HookCaller {
   /** The callbacks, flattened, in the order in which they are called. */
   readonly callbacks: readonly CallbackLike[];
@@ -37,8 +37,8 @@ export class HookCaller {
   }
 
   /**
-   * When it aborts, a hook that does not return is abandoned: after 5 s, with the reason of the
-   * signal as the error; `onException` and `close` after 30 s, with a warning. `fit` sets it.
+   * Signal after which hooks that do not return are abandoned: most after 5 s, with the reason of
+   * the signal as the error, `onException` and `close` after 30 s, with a warning. `fit` sets it.
    * Default: undefined, to wait forever.
    */
   get signal(): AbortSignal | undefined {
@@ -49,17 +49,17 @@ export class HookCaller {
     this.#hooks.runner.signal = signal;
   }
 
-  /** Give every callback the model. A promise is awaited before a run begins. */
+  /** Pass the model to every callback. A promise is awaited before a run begins. */
   setModel(model: TrainableModel): void {
     this.#hooks.introduce("setModel", model);
   }
 
-  /** Give every callback the parameters of the run. A promise is awaited before a run begins. */
+  /** Pass the parameters of the run to every callback. A promise is awaited before a run begins. */
   setParams(params: Params): void {
     this.#hooks.introduce("setParams", params);
   }
 
-  /** True when some callback has this hook. */
+  /** Whether a callback has this hook. */
   has(hook: ListHook): boolean {
     return this.#hooks.has(hook);
   }
@@ -69,7 +69,7 @@ export class HookCaller {
     return this.#hooks.runner.receivers(hook).map(({ name }) => name);
   }
 
-  /** True when some callback reads the training logs of this batch. */
+  /** Whether a callback reads the training logs of this batch. */
   readsBatchLogs(batch: number): boolean {
     for (const { callback } of this.#hooks.runner.receivers("onTrainBatchEnd")) {
       try {
@@ -180,7 +180,7 @@ export class HookCaller {
 
   /** Call `onPredictBatchEnd` of every callback with the outputs of the batch. */
   onPredictBatchEnd(batch: number, logs?: PredictLogs): void | Promise<void> {
-    // The outputs are tensors: nothing to sort or to turn into numbers.
+    // The outputs are tensors, which are neither sorted nor converted.
     return this.#hooks.runner.run("onPredictBatchEnd", { args: [batch, logs ?? {}], batch });
   }
 
@@ -189,7 +189,9 @@ export class HookCaller {
     return this.#hooks.runYield(epoch, batch, logs);
   }
 
-  /** Report to every callback that the run fails. Failures of the hook are warned about, never thrown. */
+  /**
+   * Call `onException` of every callback. Failures of the hook cause warnings and are never thrown.
+   */
   async onException(error: unknown): Promise<void> {
     await this.#hooks.runAll("onException", [error], true);
   }
@@ -198,8 +200,8 @@ export class HookCaller {
    * Release the resources of every callback. Each is called even if another one fails; may be
    * called again.
    *
-   * @param failure the error that is already ending the run, if any: failures of `close` are then
-   *   warned about instead of thrown
+   * @param failure the error that is already ending the run, if any: failures of `close` then cause
+   *   warnings instead of errors
    * @throws CallbackError of the first callback whose `close` failed (`CALLBACK_CLOSE`)
    */
   async close(failure?: unknown): Promise<void> {
@@ -223,16 +225,16 @@ export class HookCaller {
 
   /**
    * States of the callbacks, each under its name and `stateKey`:
-   * `EarlyStopping (monitor val_loss, mode min)`. Callbacks that share a key have one state if
-   * their states are equal; otherwise none, and a warning asks once for a `name`. Disabled
+   * `EarlyStopping (monitor val_loss, mode min)`. Callbacks that share a key have one entry if
+   * their states are equal, and otherwise none, with one warning that suggests a `name`. Disabled
    * callbacks have none.
    *
    * @returns plain data for {@linkcode setState}
-   * @throws CallbackError when a callback fails to return its state (`CALLBACK_STATE`)
+   * @throws CallbackError if a callback fails to return its state (`CALLBACK_STATE`)
    */
   getState(): Promise<Record<string, CallbackState>> {
     return getStates(this.callbacks, {
-      isAsked: (callback) => !this.#hooks.policy.isDisabled(callback),
+      isIncluded: (callback) => !this.#hooks.policy.isDisabled(callback),
       onFailure: (...failed) => this.#hooks.policy.handle(...failed),
       onTwins: (key, count) => this.#warnOfTwins(key, count),
     });
@@ -245,7 +247,7 @@ export class HookCaller {
    *
    * @throws CallbackError for an entry that no callback of the list accepts; then nothing is
    *   restored (`CALLBACK_STATE`)
-   * @throws CallbackError when a callback fails to take its state (`CALLBACK_STATE`)
+   * @throws CallbackError if a callback fails to accept its state (`CALLBACK_STATE`)
    */
   setState(states: Record<string, CallbackState>): Promise<void> {
     return setStates(this.callbacks, states, (...failed) => this.#hooks.policy.handle(...failed));

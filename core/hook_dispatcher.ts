@@ -8,13 +8,15 @@ import { untilAborted } from "./patience.ts";
 import { inTurn } from "./promise.ts";
 import { type ListHook, nameOf } from "./receivers.ts";
 
-/** Calls one hook of many callbacks: settles its logs first and applies the policy to failures. */
+/**
+ * Calls a hook of many callbacks: settles the logs first, and applies error policies to failures.
+ */
 export class HookDispatcher {
   /** Receivers and timings of each hook. */
   readonly runner: HookRunner;
   /** Error policies of the callbacks. */
   readonly policy: FailurePolicy;
-  /** Epoch that failures are reported with; undefined outside of epochs. */
+  /** Epoch for messages about failures; undefined outside of epochs. */
   epoch: number | undefined;
   readonly #callbacks: readonly CallbackLike[];
   readonly #introductions = new Introductions((...failed) => this.fail(...failed));
@@ -33,19 +35,21 @@ export class HookDispatcher {
     this.policy = new FailurePolicy(onError, (callback) => this.runner.drop(callback));
   }
 
-  /** True when some callback has this hook. */
+  /** Whether a callback has this hook. */
   has(hook: ListHook): boolean {
     return this.runner.receivers(hook).length > 0;
   }
 
-  /** Hand the model or the parameters to every callback; {@linkcode begin} waits for them. */
+  /**
+   * Pass the model or the parameters to every callback; {@linkcode begin} awaits their promises.
+   */
   introduce(hook: "setModel" | "setParams", value: unknown): void {
     for (const callback of this.#callbacks) {
       if (!this.policy.isDisabled(callback)) this.#introductions.introduce(callback, hook, value);
     }
   }
 
-  /** Wait until every callback has taken the model and the parameters. */
+  /** Wait until every callback has accepted the model and the parameters. */
   introduced(): void | Promise<void> {
     const settled = this.#introductions.settled();
     if (settled === undefined) return;
@@ -81,7 +85,7 @@ export class HookDispatcher {
     return this.#runSettled("onYield", { args: [epoch, batch, settled], batch, logs: settled });
   }
 
-  /** Call a hook of every callback, even after one has failed; throw the first failure last. */
+  /** Call a hook of every callback, even after one has failed; then throw the first failure. */
   async runAll(hook: "onException" | "close", args: unknown[], isFailing: boolean): Promise<void> {
     let first: CallbackError | undefined;
     await this.runner.runAll(hook, args, (receiver, error) => {
@@ -94,7 +98,7 @@ export class HookDispatcher {
   /**
    * Apply the policy to a hook that failed.
    *
-   * @throws CallbackError where the policy is `"throw"`
+   * @throws CallbackError if the policy is `"throw"`
    */
   fail(callback: CallbackLike, hook: string, error: unknown, batch?: number): void {
     const position = { epoch: this.epoch, batch };

@@ -16,7 +16,7 @@ export function inCallOrder(hook: ListHook, receivers: Receiver[]): Receiver[] {
   const wishes = receivers.map((receiver) => wishOf(receiver, hook));
   if (wishes.every((wish) => wish === undefined)) return receivers;
   const rankOf = (i: number) => ranks[wishes[i]?.order ?? "normal"];
-  // Array.prototype.sort keeps the order of equals.
+  // Array.prototype.sort is stable.
   const listed = [...receivers.keys()].sort((a, b) => rankOf(a) - rankOf(b));
   const earlier = whoComesEarlier(receivers, wishes, rankOf);
   const order: number[] = [];
@@ -28,7 +28,7 @@ export function inCallOrder(hook: ListHook, receivers: Receiver[]): Receiver[] {
   return order.map((i) => receivers[i]);
 }
 
-/** The receivers that must precede a receiver, and whether only the list demands it. */
+/** The receivers that must precede a receiver, and whether only the list requires it. */
 type Earlier = { i: number; isListed: boolean }[];
 
 function whoComesEarlier(
@@ -54,9 +54,9 @@ function whoComesEarlier(
   return earlier;
 }
 
-/** A plugin with several callbacks has its id before a colon in their names. */
-function isNamed({ name }: Receiver, wanted: string): boolean {
-  return name === wanted || name.startsWith(`${wanted}:`);
+/** Whether a receiver has a name; the callbacks of one plugin are named `id:name`. */
+function isNamed({ name }: Receiver, pattern: string): boolean {
+  return name === pattern || name.startsWith(`${pattern}:`);
 }
 
 function wishOf({ callback, name }: Receiver, hook: ListHook): HookOrder | undefined {
@@ -106,8 +106,10 @@ function contradiction(
   });
   return new CallbackError(
     "CALLBACK_ORDER",
-    `Cannot order the callbacks of ${hook}: wanted ${steps.reverse().join(", ")}; list them in ` +
-      `another order, or leave one out`,
+    `Cannot order the callbacks of ${hook}: conflicting constraints ${
+      steps.reverse().join(", ")
+    }; list them in ` +
+      `another order, or remove one`,
     { hook },
   );
 }

@@ -3,12 +3,12 @@ import { describe, it } from "node:test";
 import { type CallbackLike, CallbackList, type HookOrder } from "keepfit";
 import { errorOf } from "./fixtures.ts";
 
-/** A callback with one hook, and a wish for it. */
-const one = (name: string, wish?: HookOrder): CallbackLike => ({
+/** A callback with one hook and an optional constraint. */
+const one = (name: string, constraint?: HookOrder): CallbackLike => ({
   name,
   onEpochEnd() {},
-  ...(wish !== undefined && {
-    hookOrder: (hook: string) => hook === "onEpochEnd" ? wish : undefined,
+  ...(constraint !== undefined && {
+    hookOrder: (hook: string) => hook === "onEpochEnd" ? constraint : undefined,
   }),
 });
 const orderOf = (...callbacks: CallbackLike[]): string =>
@@ -20,7 +20,7 @@ describe("The order of a hook", () => {
     assert.equal(orderOf(one("c"), one("a", {}), one("b", { order: "normal" })), "c a b");
   });
 
-  it("The order of a hook has pre first and post last, each in list order", () => {
+  it("The order of a hook starts with pre and ends with post, each in list order", () => {
     const list = [
       one("a"),
       one("z", { order: "post" }),
@@ -63,8 +63,8 @@ describe("The order of a hook", () => {
   });
 
   it("The order of a hook ignores names that are not in the list, and a callback's own name", () => {
-    const wish = { before: ["no/one", "x"], after: ["nobody", "x"] };
-    assert.equal(orderOf(one("a"), one("x", wish), one("b")), "a x b");
+    const constraint = { before: ["no/one", "x"], after: ["nobody", "x"] };
+    assert.equal(orderOf(one("a"), one("x", constraint), one("b")), "a x b");
   });
 
   it("The order of a hook applies the id of a plugin to all of its callbacks", () => {
@@ -75,7 +75,7 @@ describe("The order of a hook", () => {
     );
   });
 
-  it("The order of a hook is an error for circular constraints, which are named", async () => {
+  it("The order of a hook rejects circular constraints, and lists them", async () => {
     const error = await errorOf(() =>
       new CallbackList([
         one("ok"),
@@ -89,38 +89,38 @@ describe("The order of a hook", () => {
     assert.equal(error.hook, "onEpochEnd");
     assert.equal(
       error.message,
-      "Cannot order the callbacks of onEpochEnd: wanted ada/a before ada/b, ada/b before ada/c, " +
-        "ada/c before ada/a; list them in another order, or leave one out",
+      "Cannot order the callbacks of onEpochEnd: conflicting constraints ada/a before ada/b, ada/b before ada/c, " +
+        "ada/c before ada/a; list them in another order, or remove one",
     );
   });
 
-  it("The order of a hook is an error when it would contradict the list", async () => {
+  it("The order of a hook rejects constraints that contradict the list", async () => {
     const error = await errorOf(() =>
       new CallbackList([one("a"), one("b"), one("x", { after: ["b"], before: ["a"] })])
     );
     assert.match(
       error.message,
-      /wanted (?=.*x before a)(?=.*b before x)(?=.*a before b \(as listed\))/,
+      /conflicting constraints (?=.*x before a)(?=.*b before x)(?=.*a before b \(as listed\))/,
     );
   });
 
-  it("The order of a hook is an error for an invalid constraint", async () => {
-    const wishes: [unknown, RegExp][] = [
+  it("The order of a hook rejects an invalid constraint", async () => {
+    const constraintes: [unknown, RegExp][] = [
       [{ order: "first" }, /hookOrder of x: found order first.*expected "pre", "normal" or "post"/],
       [{ before: "a" }, /before string/],
       [null, /hookOrder of x: /],
     ];
-    for (const [wish, message] of wishes) {
-      const error = await errorOf(() => new CallbackList([one("x", wish as HookOrder)]));
+    for (const [constraint, message] of constraintes) {
+      const error = await errorOf(() => new CallbackList([one("x", constraint as HookOrder)]));
       assert.equal(error.code, "CALLBACK_ORDER");
       assert.match(error.message, message);
     }
     const throwing: CallbackLike = {
       ...one("x"),
       hookOrder() {
-        throw new Error("no wish");
+        throw new Error("no constraint");
       },
     };
-    assert.match((await errorOf(() => new CallbackList(throwing))).message, /x: no wish$/);
+    assert.match((await errorOf(() => new CallbackList(throwing))).message, /x: no constraint$/);
   });
 });

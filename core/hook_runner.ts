@@ -13,19 +13,21 @@ export interface HookCall {
   readonly args: readonly unknown[];
   /** Batch to name in a failure. */
   readonly batch?: number;
-  /** The logs among the arguments: values that a receiver adds are settled for the next one. */
+  /** Logs among the arguments. Values that a receiver adds are settled for the next one. */
   readonly logs?: Logs;
 }
 
 /** Time limit of a hook in milliseconds after the signal has aborted. */
 const patience = 5000;
 
-/** As long for hooks that end a run: a backup is saved in one. */
+/** Time limit in milliseconds of hooks that end a run, which may save a backup. */
 const lastPatience = 30_000;
 
 /** Calls the receivers of each hook, one after another, and measures how long each takes. */
 export class HookRunner {
-  /** Ends the wait for hooks that do not return. Default: undefined, to wait forever. */
+  /**
+   * Signal that ends the wait for hooks that do not return. Default: undefined, to wait forever.
+   */
   signal: AbortSignal | undefined;
   #receivers: Record<ListHook, Receiver[]>;
   readonly #timings: HookTiming[];
@@ -33,7 +35,7 @@ export class HookRunner {
 
   /**
    * @param callbacks in list order
-   * @param onFailure decides about a hook that fails in {@linkcode run}
+   * @param onFailure called with a hook that fails in {@linkcode run}
    * @throws CallbackError for conflicting ordering constraints (`CALLBACK_ORDER`)
    */
   constructor(callbacks: readonly CallbackLike[], onFailure: OnHookFailure) {
@@ -49,7 +51,7 @@ export class HookRunner {
 
   /** Call every receiver of a hook. Returns a promise only if something must be awaited. */
   run(hook: ListHook, call: HookCall): void | Promise<void> {
-    // Dropping a receiver replaces the list, never this array.
+    // Dropping a receiver replaces the list, but does not change this array.
     return this.#runFrom(this.#receivers[hook], 0, call);
   }
 
@@ -71,7 +73,7 @@ export class HookRunner {
     }
   }
 
-  /** Call only `close` of this callback from now on: it may still have open files. */
+  /** From now on, call only `close` of a callback, which may have open files. */
   drop(callback: CallbackLike): void {
     for (const hook of hookNames) {
       if (hook === "close") continue;
@@ -87,7 +89,8 @@ export class HookRunner {
 
   #runFrom(receivers: readonly Receiver[], first: number, call: HookCall): void | Promise<void> {
     if (first >= receivers.length) return;
-    // The end of one receiver is the start of the next: the clock costs as much as a short hook.
+    // The end of a receiver is the start of the next one, because the clock costs as much as a
+    // short hook.
     let began = performance.now();
     for (let i = first; i < receivers.length; i++) {
       const receiver = receivers[i];
@@ -127,14 +130,14 @@ export class HookRunner {
     await this.#runFrom(receivers, i + 1, call);
   }
 
-  /** Go on without a hook that has not returned; returns why. */
+  /** Abandon a hook that has not returned, and return the reason. */
   #leave({ name, hook }: Receiver, { message }: OverdueError): unknown {
     console.warn(`keepfit: the run ends without ${hook} of callback ${name}: ${message}`);
     return this.signal?.reason;
   }
 }
 
-/** Add a call to the receiver's timing; returns the time at which it ended. */
+/** Add a call to the receiver's timing, and return the time at which it ended. */
 function count({ timing }: Receiver, began: number): number {
   const ended = performance.now();
   timing.calls++;

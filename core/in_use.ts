@@ -6,7 +6,7 @@ const inUse = new WeakSet<object>();
 
 /**
  * Mark the callbacks of a run that is about to begin, until {@linkcode releaseCallbacks}. A plain
- * object of hooks has no state of ours, so it may serve several runs at a time.
+ * object of hooks may be in several runs, because keepfit stores nothing in it.
  *
  * @throws CallbackError for a callback in another run, because it has one model, one state and one
  * set of files (`CALLBACK_DUPLICATE`); then none is marked
@@ -18,7 +18,7 @@ export function claimCallbacks(callbacks: readonly CallbackLike[]): void {
     const callback = nameOf(taken);
     throw new CallbackError(
       "CALLBACK_DUPLICATE",
-      `Cannot use ${callback} in two runs at once, because it has one state; create a second ` +
+      `Cannot use ${callback} in two concurrent runs, because it has one state; create a second ` +
         `one, or await the other run first`,
       { callback },
     );

@@ -6,7 +6,7 @@ export class Introductions {
   readonly #onFailure: (callback: CallbackLike, hook: string, error: unknown) => void;
   #pending: Promise<void>[] = [];
 
-  /** @param onFailure decides about a callback that throws or rejects */
+  /** @param onFailure called with a callback that throws or rejects */
   constructor(onFailure: (callback: CallbackLike, hook: string, error: unknown) => void) {
     this.#onFailure = onFailure;
   }
@@ -18,7 +18,7 @@ export class Introductions {
       const result: unknown = callback[hook]?.(value as never);
       if (!isPromise(result)) return;
       const introduction = Promise.resolve(result).then(() => {}, fail);
-      // Rethrown by the await; a run that never begins leaves no unhandled rejection.
+      // Rethrown when it is awaited. A run that never begins must not cause an unhandled rejection.
       introduction.catch(() => {});
       this.#pending.push(introduction);
     } catch (error) {

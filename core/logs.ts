@@ -7,22 +7,21 @@ import { isPromise } from "./promise.ts";
  *
  * Every callback of one hook call receives the same object, so later callbacks see a key that an
  * earlier one adds (`learning_rate`). TensorFlow.js always logs accuracy as `acc`, Keras under the
- * name passed to `compile`; here the passed name is the key, and the other of `acc` and `accuracy`
- * reads the same value without being enumerable.
+ * name passed to `compile`; here the passed name is the key. The other one of `acc` and `accuracy`
+ * can also be read, but is not enumerable.
  */
 export interface Logs {
   /** Value of a metric; a mean over the samples so far. */
   [name: string]: number;
 }
 
-/** The second name of a key, and how it is defined on logs. */
+/** The second name of a key, and its property descriptor. */
 interface OtherName {
   readonly name: string;
   readonly property: PropertyDescriptor;
 }
 
-// One descriptor per key: with separate functions for each object, V8 would give each its own
-// shape.
+// One descriptor per key, because separate functions would give each object its own shape in V8.
 const otherNames = new Map<string, OtherName | undefined>();
 
 /** The other name of a metric: `val_acc` for `val_accuracy` and back. */
@@ -104,8 +103,8 @@ function isNested(value: unknown): value is object {
 
 /**
  * Convert the values to numbers in place, as Keras does: booleans, numeric text, and tensors and
- * typed arrays with one value. Larger ones become lists; other text, lists and null stay, and
- * undefined is removed.
+ * typed arrays with one value. Larger ones become lists. Other strings, lists and null are kept,
+ * and undefined is removed.
  *
  * @returns a promise if a tensor or a promise must be awaited
  * @throws TypeError that names the key of a value that cannot be read
@@ -158,7 +157,7 @@ export function plainValue(value: unknown): unknown {
 interface LoggedTensor {
   readonly size: number;
   readonly dtype: string;
-  /** Its values, nested as its shape says. */
+  /** Its values, nested according to its shape. */
   array(): Promise<unknown>;
 }
 

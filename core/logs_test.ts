@@ -5,10 +5,10 @@ import { addOtherNames, type Logs, normalizeLogs, settleLogs } from "./logs.ts";
 
 describe("normalizeLogs", () => {
   it("normalizeLogs returns a new object with the keys sorted by code point", () => {
-    const given = { val_loss: 1, loss: 2, Z: 3, a: 4 };
-    const logs = normalizeLogs(given);
+    const input = { val_loss: 1, loss: 2, Z: 3, a: 4 };
+    const logs = normalizeLogs(input);
     assert.deepEqual(Object.keys(logs), ["Z", "a", "loss", "val_loss"]);
-    assert.notEqual(logs, given);
+    assert.notEqual(logs, input);
   });
 
   it("normalizeLogs returns an empty object without logs", () => {
@@ -32,8 +32,8 @@ describe("normalizeLogs", () => {
 });
 
 describe("settleLogs", () => {
-  const settled = async (given: Record<string, unknown>) => {
-    const logs = { ...given } as Logs;
+  const settled = async (input: Record<string, unknown>) => {
+    const logs = { ...input } as Logs;
     await settleLogs(logs);
     return logs as Record<string, unknown>;
   };
@@ -49,7 +49,7 @@ describe("settleLogs", () => {
     assert.deepEqual(Object.keys(await settled({ a: undefined, b: 1 })), ["b"]);
   });
 
-  it("settleLogs reads tensors: one value becomes a number, several a list; they stay the caller's", async () => {
+  it("settleLogs reads tensors without disposing them: one value becomes a number, several a list", async () => {
     const tensors = { a: tf.scalar(0.5), b: tf.tensor([[3]]), c: tf.tensor([[1, 2], [3, 4]]) };
     assert.deepEqual(await settled(tensors), { a: 0.5, b: 3, c: [[1, 2], [3, 4]] });
     assert.deepEqual(await settled({ a: tf.scalar(true, "bool") }), { a: 1 });

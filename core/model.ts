@@ -5,7 +5,7 @@ import { weightNames } from "./weight_names.ts";
  * `Sequential` has all of them.
  */
 export interface TrainableModel {
-  /** Set to true to end training after this batch, or this epoch when set at its end. */
+  /** Set to true to end training after this batch, or after this epoch if set at its end. */
   stopTraining?: boolean;
   /** Set to true to end the running evaluation after this batch. */
   stopEvaluating?: boolean;
@@ -15,11 +15,11 @@ export interface TrainableModel {
   optimizer?: unknown;
   /** The live weight variables, in a fixed order. Their values change with training. */
   getWeights?(trainableOnly?: boolean): WeightTensor[];
-  /** Copy the values of `weights` into the model; the given tensors stay the caller's. */
+  /** Copy the values of `weights` into the model, without disposing them. */
   setWeights?(weights: never[]): void;
 }
 
-/** A weight as a callback may use it. A `tf.Tensor` is one. */
+/** The parts of a weight that a callback may use, such as a `tf.Tensor`. */
 export interface WeightTensor {
   /** Sizes of the dimensions. */
   readonly shape: number[];
@@ -29,7 +29,7 @@ export interface WeightTensor {
   clone(): WeightTensor;
   /** Release its memory. */
   dispose(): void;
-  /** The values on the host. On the cpu backend this is the live storage: never write to it. */
+  /** The values on the host. On the cpu backend these are the live values: do not change them. */
   data(): Promise<ArrayLike<number>>;
   /** A writable staging buffer of the same shape and dtype. */
   buffer(): Promise<{ values: unknown; toTensor(): WeightTensor }>;
@@ -49,12 +49,12 @@ export interface HostWeight {
 
 /** A weight on the device. */
 export interface DeviceWeight {
-  /** As in {@linkcode HostWeight}. */
+  /** Name as in {@linkcode HostWeight}. */
   name: string | undefined;
   tensor: WeightTensor;
 }
 
-/** The live weights of a model with their names; none for a model that has no weights to read. */
+/** The live weights of a model with their names; empty if its weights cannot be read. */
 export function weightsOf(model: TrainableModel): DeviceWeight[] {
   const names = weightNames(model);
   return (model.getWeights?.() ?? []).map((tensor, i) => ({ name: names?.[i], tensor }));
@@ -64,7 +64,7 @@ export function weightsOf(model: TrainableModel): DeviceWeight[] {
  * Keep the current weights of a model on the device. Nothing is copied until training changes them.
  * The caller disposes the result.
  *
- * @throws TypeError when the model has no weights to read
+ * @throws TypeError if the weights of the model cannot be read
  */
 export function cloneWeights(model: TrainableModel): DeviceWeight[] {
   if (typeof model.getWeights !== "function") {
@@ -74,17 +74,17 @@ export function cloneWeights(model: TrainableModel): DeviceWeight[] {
 }
 
 /**
- * Restore kept weights in the model by name. The given tensors stay the caller's.
+ * Restore kept weights in the model by name, without disposing them.
  *
- * @throws RangeError when names or shapes do not fit the model
+ * @throws RangeError if names or shapes do not match the model
  */
 export function assignWeights(model: TrainableModel, weights: DeviceWeight[]): void {
   if (typeof model.setWeights !== "function") {
     throw new TypeError("Cannot restore weights: the model has no setWeights()");
   }
   const shapes = weights.map(({ name, tensor: { shape } }) => ({ name, shape }));
-  const places = placesOf(weightsOf(model), shapes);
-  model.setWeights(places.map((at) => weights[at].tensor) as never[]);
+  const positions = positionsOf(weightsOf(model), shapes);
+  model.setWeights(positions.map((at) => weights[at].tensor) as never[]);
 }
 
 /** Release kept weights. */
@@ -103,7 +103,7 @@ export async function readWeights(weights: DeviceWeight[]): Promise<HostWeight[]
 
 /** Read the current values of tensors to the host; training may continue meanwhile. */
 export async function readTensors(tensors: WeightTensor[]): Promise<HostWeight[]> {
-  // A clone costs nothing and keeps its values when an update replaces those of the variable.
+  // A clone shares the values, and keeps them when an update repositions those of the variable.
   const taken = tensors.map((tensor) => tensor.clone());
   try {
     return await Promise.all(taken.map(async (tensor) => {
@@ -119,17 +119,17 @@ export async function readTensors(tensors: WeightTensor[]): Promise<HostWeight[]
  * Create tensors from host values, using only the model's own weights.
  *
  * @returns weights for {@linkcode assignWeights}; the caller disposes them
- * @throws RangeError when names or shapes do not fit the model
+ * @throws RangeError if names or shapes do not match the model
  */
 export async function weightsFromHost(
   model: TrainableModel,
   kept: HostWeight[],
 ): Promise<DeviceWeight[]> {
   const weights = weightsOf(model);
-  const places = placesOf(weights, kept);
+  const positions = positionsOf(weights, kept);
   const buffers = await Promise.all(weights.map(({ tensor }) => tensor.buffer()));
   return buffers.map((buffer, i) => {
-    buffer.values = kept[places[i]].values.slice();
+    buffer.values = kept[positions[i]].values.slice();
     return { name: weights[i].name, tensor: buffer.toTensor() };
   });
 }
@@ -138,17 +138,17 @@ export async function weightsFromHost(
  * The index of each weight of a model among the kept ones: by name, or by position if the model or
  * the kept weights have no names.
  */
-function placesOf(
+function positionsOf(
   weights: DeviceWeight[],
   kept: Pick<HostWeight, "name" | "shape">[],
 ): number[] {
   const isNamed = [...weights, ...kept].every(({ name }) => name !== undefined);
   const names = (named: { name?: string }[]) => named.map(({ name }) => name as string);
   const byName = new Map(kept.map(({ name }, i) => [name, i]));
-  const places = weights.map(({ name }, i) => isNamed ? byName.get(name) ?? -1 : i);
-  const missing = isNamed ? weights.filter((_weight, i) => places[i] < 0) : [];
+  const positions = weights.map(({ name }, i) => isNamed ? byName.get(name) ?? -1 : i);
+  const missing = isNamed ? weights.filter((_weight, i) => positions[i] < 0) : [];
   if (missing.length > 0 || weights.length !== kept.length) {
-    const extra = isNamed ? kept.filter((_weight, i) => !places.includes(i)) : [];
+    const extra = isNamed ? kept.filter((_weight, i) => !positions.includes(i)) : [];
     throw new RangeError(
       `Cannot restore weights: ${kept.length} were kept, the model has ${weights.length}` +
         (missing.length > 0 ? `; missing are '${names(missing).join("', '")}'` : "") +
@@ -156,14 +156,14 @@ function placesOf(
     );
   }
   weights.forEach(({ name, tensor }, i) => {
-    const { shape } = kept[places[i]];
+    const { shape } = kept[positions[i]];
     if (String(tensor.shape) === String(shape)) return;
     throw new RangeError(
       `Cannot restore ${name === undefined ? `weight ${i}` : `'${name}'`}: kept with shape ` +
         `[${shape}], the model has [${tensor.shape}]`,
     );
   });
-  return places;
+  return positions;
 }
 
 interface RatedOptimizer {
@@ -197,10 +197,10 @@ export function getLearningRate(optimizer: unknown): number {
 }
 
 /**
- * Set the learning rate from the next update on.
+ * Set the learning rate for the following updates.
  *
- * SGD and Momentum use a cached scalar that only their `setLearningRate` refreshes (writing the
- * field changes the config and nothing else); the other five read the field at each step.
+ * SGD and Momentum use a cached scalar that only their `setLearningRate` updates, so writing the
+ * field has no effect. The other five read the field at each step.
  *
  * @param optimizer an optimizer, or a compiled model
  * @param learningRate the new rate, per step; finite and not negative
@@ -219,13 +219,13 @@ export function setLearningRate(optimizer: unknown, learningRate: number): void 
 }
 
 function ratedOptimizer(optimizerOrModel: unknown, verb: string): RatedOptimizer {
-  const given = optimizerOrModel as (RatedOptimizer & TrainableModel) | null | undefined;
-  for (const candidate of [given, given?.optimizer as RatedOptimizer | null | undefined]) {
+  const target = optimizerOrModel as (RatedOptimizer & TrainableModel) | null | undefined;
+  for (const candidate of [target, target?.optimizer as RatedOptimizer | null | undefined]) {
     if (typeof candidate?.learningRate === "number") return candidate;
   }
   throw new TypeError(
     `Cannot ${verb} the learning rate: ` +
-      (given !== null && given !== undefined && "getWeights" in given && !given.optimizer
+      (target !== null && target !== undefined && "getWeights" in target && !target.optimizer
         ? "the model has no optimizer; call model.compile() first"
         : "the optimizer has no learningRate"),
   );

@@ -27,22 +27,25 @@ export type MonitoredValue =
   | null
   | undefined;
 
-/** Monitored value of a {@linkcode Monitor}, and what counts as an improvement. */
+/** Monitored value of a {@linkcode Monitor}, and rules for its improvement. */
 export interface MonitorRules {
   /** Key of the epoch logs, or a function of them. Default: `"val_loss"`. */
   monitor?: string | MonitorFunction;
-  /** Direction of improvement; `"auto"` knows losses and metrics that declare it. Default: `"auto"`. */
+  /**
+   * Direction of improvement; `"auto"` supports losses and metrics that declare it. Default:
+   * `"auto"`.
+   */
   mode?: MonitorMode;
   /** Minimum change that counts as an improvement, exclusive; the sign is ignored. Default: 0. */
   minDelta?: number;
   /**
-   * Unit of `minDelta`: the value's own, or with `"relative"` the best value (0.01 for one percent
-   * of it). Default: `"absolute"`, as in Keras.
+   * Unit of `minDelta`: that of the value, or with `"relative"` the best value, so that 0.01 is one
+   * percent of it. Default: `"absolute"`, as in Keras.
    */
   minDeltaMode?: "absolute" | "relative";
   /**
-   * Accept a first NaN as the best value, which nothing beats, as in Keras. Default: false, so that
-   * NaN is never an improvement.
+   * Whether a first NaN becomes the best value, which no later value beats, as in Keras. Default:
+   * false, so that NaN is never an improvement.
    */
   nanIsFirstBest?: boolean;
 }
@@ -70,7 +73,7 @@ export class Monitor {
    * Monitor one value of the logs.
    *
    * @param owner name of the callback, for messages
-   * @param rules the value, and what counts as an improvement
+   * @param rules monitored value, direction and minimum change
    * @param best value that must be beaten first; undefined for none
    */
   constructor(owner: string, rules: MonitorRules = {}, best?: number) {
@@ -123,7 +126,7 @@ export class Monitor {
     this.mode = direction;
   }
 
-  /** The monitored value and its direction: a best value is meaningless for another monitor. */
+  /** The monitored value and its direction; a best value is meaningless for another monitor. */
   stateKey(params: Params | null): string {
     const direction = this.#compute === undefined
       ? directionOf(this.name, params?.directions ?? {})
@@ -160,7 +163,7 @@ export class Monitor {
     if (typeof value === "number") return value;
     if (value !== undefined && value !== null) {
       throw new TypeError(
-        `Cannot watch '${this.name}' for ${this.#owner}: expected a number, got ${
+        `Cannot monitor '${this.name}' for ${this.#owner}: expected a number, got ${
           showValue(value)
         }`,
       );
@@ -176,16 +179,16 @@ export class Monitor {
     return undefined;
   }
 
-  /** Warn again about a missing value: call it when a run begins. */
+  /** Allow another warning about a missing value. Call it when a run begins. */
   resetWarning(): void {
     this.#hasWarned = false;
   }
 
-  /** True when `value` is better than `reference` by more than `minDelta`, in a known direction. */
+  /** Whether `value` is better than `reference` by more than `minDelta`, in a known direction. */
   isImprovement(value: number, reference: number | undefined): boolean {
     if (Number.isNaN(value) && !(this.#nanIsFirstBest && reference === undefined)) return false;
     if (reference === undefined) return true;
-    // A fraction of infinity is meaningless: any better value counts.
+    // A fraction of infinity is meaningless, so any better value counts.
     const unit = Number.isFinite(reference) ? Math.abs(reference) : 0;
     const delta = this.minDelta * (this.minDeltaMode === "relative" ? unit : 1);
     return this.mode === "max" ? value - delta > reference : value + delta < reference;
@@ -206,10 +209,16 @@ export class Monitor {
   }
 }
 
-function check(owner: string, name: string, value: unknown, types: string[], wanted: string): void {
+function check(
+  owner: string,
+  name: string,
+  value: unknown,
+  types: string[],
+  expected: string,
+): void {
   if (types.includes(typeof value)) return;
   throw new TypeError(
-    `Cannot create ${owner} with ${name} ${showValue(value)}: ${name} must be ${wanted}`,
+    `Cannot create ${owner} with ${name} ${showValue(value)}: ${name} must be ${expected}`,
   );
 }
 

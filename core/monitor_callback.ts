@@ -11,17 +11,17 @@ import {
 
 export type { Monitor, MonitoredValue, MonitorFunction, MonitorMode, MonitorRules };
 
-/** Options of every callback that watches a value of the epoch logs. */
+/** Options of every callback that monitors a value of the epoch logs. */
 export interface MonitorOptions extends CallbackOptions, MonitorRules {}
 
 /**
- * A callback that monitors one value and keeps the best. ModelCheckpoint and ReduceLROnPlateau
- * extend it. Values are compared as float64; Keras compares float32.
+ * Base class of callbacks that monitor one value and keep the best, such as ModelCheckpoint and
+ * ReduceLROnPlateau. Values are compared as float64; Keras compares float32.
  *
  * Source: `keras/src/callbacks/monitor_callback.py`.
  */
 export class MonitorCallback extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "MonitorCallback";
 
   /** The monitor, with its best value. */
@@ -97,13 +97,13 @@ export class MonitorCallback extends Callback {
     return this.watched.valueIn(logs, consequence, this.params);
   }
 
-  /** Warn again about a missing value: call it when a run begins. */
+  /** Allow another warning about a missing value. Call it when a run begins. */
   resetMonitorWarning(): void {
     this.watched.resetWarning();
   }
 
   /**
-   * True when `value` is better than `reference` by more than `minDelta`.
+   * Whether `value` is better than `reference` by more than `minDelta`.
    *
    * @throws TypeError if `mode` is `"auto"` and the direction is unknown
    */

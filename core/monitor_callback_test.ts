@@ -9,7 +9,7 @@ import { warned } from "./fixtures.ts";
 
 class Watch extends MonitorCallback {}
 
-/** A callback told of a run. */
+/** A callback that has received the params of a run. */
 function watch(options: MonitorOptions, params: Partial<Params> = {}): Watch {
   const callback = new Watch(options);
   callback.setParams({ verbose: 0, epochs: 1, steps: 1, ...params });
@@ -62,8 +62,8 @@ describe("MonitorCallback", () => {
   });
 
   it("MonitorCallback suggests the nearest mode", async () => {
-    for (const [given, meant] of [["maximum", "max"], ["minimize", "min"], ["Max", "max"]]) {
-      const [message] = await warned(() => void new Watch({ mode: given as never }));
+    for (const [mode, meant] of [["maximum", "max"], ["minimize", "min"], ["Max", "max"]]) {
+      const [message] = await warned(() => void new Watch({ mode: mode as never }));
       assert.match(message, new RegExp(`or "auto"; did you mean '${meant}'\\?$`));
     }
   });
@@ -86,7 +86,7 @@ describe("MonitorCallback", () => {
       () => misspelt.resolveMode(),
       /This run logs loss, val_accuracy; did you mean 'val_accuracy'\?$/,
     );
-    // Also where there is nothing yet to be compared with.
+    // Also without a value to compare with.
     assert.throws(() => callback.isImprovement(1, undefined), /set mode/);
   });
 
@@ -116,7 +116,7 @@ describe("MonitorCallback", () => {
     const callback = watch({ monitor: ratio, mode: "min" });
     assert.equal(callback.monitor, "ratio");
     assert.equal(callback.monitorValue({ loss: 2, val_loss: 3 }, ""), 1.5);
-    // Its name may be that of a metric, which says nothing.
+    // Its name may be that of a metric, which has no meaning.
     assert.throws(() =>
       watch({
         monitor: function loss() {
@@ -152,7 +152,7 @@ describe("MonitorCallback", () => {
     for (const [value, shown] of [["high", '"high"'], [[1, 2], "an array"]]) {
       assert.throws(
         () => callback.monitorValue({ f1: value } as never, ""),
-        new TypeError(`Cannot watch 'f1' for Watch: expected a number, got ${shown}`),
+        new TypeError(`Cannot monitor 'f1' for Watch: expected a number, got ${shown}`),
       );
     }
   });
@@ -195,7 +195,7 @@ describe("MonitorCallback", () => {
       ["val_acuracy", true, "; did you mean 'val_accuracy'?"],
       ["valAccuracy", true, "; did you mean 'val_accuracy'?"],
       ["f1", true, ""],
-      // Validated in other epochs.
+      // Validation runs in other epochs.
       ["val_loss", true, ""],
       [
         "val_loss",

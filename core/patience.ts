@@ -1,13 +1,13 @@
-/** What was waited for did not come, though the run was to end. */
+/** A promise did not settle in time after the run was aborted. */
 export class OverdueError extends Error {
   override name = "OverdueError";
 }
 
 /**
- * What comes of a promise. When `signal` has aborted, it is waited for `milliseconds` longer; without
- * a signal, for ever.
+ * The result of a promise. After `signal` has aborted, it is awaited for `milliseconds` longer;
+ * without a signal, forever.
  *
- * @throws OverdueError when it has not settled by then
+ * @throws OverdueError if it has not settled by then
  */
 export function untilOverdue<T>(
   pending: PromiseLike<T>,
@@ -18,7 +18,7 @@ export function untilOverdue<T>(
   return new Promise<T>((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const end = () => {
-      const message = `it has not returned ${milliseconds / 1000} s after the run was asked to end`;
+      const message = `it has not returned ${milliseconds / 1000} s after the run was aborted`;
       settle(() => reject(new OverdueError(message)));
     };
     const begin = () => {
@@ -40,10 +40,10 @@ export function untilOverdue<T>(
 }
 
 /**
- * What comes of a promise, while `signal` has not aborted.
+ * The result of a promise, until `signal` aborts.
  *
- * @param discard takes what comes later
- * @throws the reason of the signal as soon as it aborts
+ * @param discard called with a result that arrives later
+ * @throws the reason of the signal when it aborts
  */
 export async function untilAborted<T>(
   pending: PromiseLike<T>,

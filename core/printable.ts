@@ -9,8 +9,9 @@ export const unsafeCharacters: string = String
 const unsafe = new RegExp(`(?![\\t\\n])[${unsafeCharacters}]`, "gu");
 
 /**
- * Foreign text that is safe to print: nothing in it moves the cursor, changes colors or hides other
- * text. Each unsafe character is written as its code units, `\u001b`; tabs and line feeds stay.
+ * Convert foreign text to text that is safe to print: it cannot move the cursor, change colors or
+ * hide other text. Unsafe characters are escaped as code units, such as `\u001b`; tabs and line
+ * feeds are kept.
  */
 export function printable(text: string): string {
   return text.replaceAll("\r\n", "\n").replace(

@@ -1,16 +1,16 @@
 /** Random numbers of a run: the same for one seed on every runtime. */
 export interface Random {
-  /** A whole number, 0 up to but not including `limit`, all equally likely. */
+  /** A uniformly distributed integer from 0 to below `limit`. */
   below(limit: number): number;
-  /** A number from 0 up to but not including 1, with all 53 bits. */
+  /** A uniformly distributed number from 0 to below 1, with 53 bits. */
   fraction(): number;
 }
 
 /**
  * Random numbers from a seed (sfc32, seeded through splitmix32).
  *
- * @param seed a whole number; all 53 bits count
- * @param stream one of the seed's sequences, for example the number of a pass
+ * @param seed an integer of up to 53 bits
+ * @param stream number of one of the seed's sequences, such as the number of a pass. Default: 0
  */
 export function random(seed: number, stream = 0): Random {
   let state = mix(mix(mix(0x9e3779b9, seed >>> 0), Math.floor(seed / 2 ** 32) >>> 0), stream >>> 0);
@@ -27,7 +27,7 @@ export function random(seed: number, stream = 0): Random {
   for (let i = 0; i < 12; i++) draw();
   return {
     below(limit) {
-      // Numbers above the last whole multiple would favor small results.
+      // Numbers above the last multiple of the limit would favor small results.
       const fair = 2 ** 32 - 2 ** 32 % limit;
       let number = draw();
       while (number >= fair) number = draw();
@@ -37,7 +37,7 @@ export function random(seed: number, stream = 0): Random {
   };
 }
 
-/** A hash with one more number in it, a whole one below 2^32. */
+/** Add a number to a hash. The result is an integer below 2^32. */
 export function mix(hash: number, value: number): number {
   hash = Math.imul(hash ^ value ^ (value >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
@@ -45,8 +45,8 @@ export function mix(hash: number, value: number): number {
 }
 
 /**
- * A seed for a run that has none. It comes from `Math.random`: a program that seeds that function, as
- * programs for TensorFlow.js do, is reproducible with keepfit too.
+ * A seed for a run without one. It is drawn from `Math.random`, so that a program that seeds that
+ * function, as programs for TensorFlow.js do, is reproducible.
  */
 export function randomSeed(): number {
   return Math.floor(Math.random() * 2 ** 32);

@@ -36,7 +36,7 @@ export const olderNames: Partial<Record<ListHook, keyof CallbackHooks>> = {
   onTrainBatchEnd: "onBatchEnd",
 };
 
-/** Every name that a hook may have. */
+/** All names of hooks, including older ones. */
 export const everyHookName: readonly (keyof CallbackHooks)[] = [
   ...hookNames,
   ...Object.values(olderNames),
@@ -82,7 +82,7 @@ export function lookUpReceivers(
   return receivers;
 }
 
-/** Name of a callback in messages: its own, else its class. */
+/** Name of a callback in messages: its `name`, or that of its class. */
 export function nameOf(callback: CallbackLike): string {
   if (typeof callback.name === "string" && callback.name !== "") return callback.name;
   const name = classNameOf(callback);
@@ -90,15 +90,15 @@ export function nameOf(callback: CallbackLike): string {
 }
 
 /**
- * True for a hook that a `tf.Callback` only inherits. The base of tfjs's classes has all six, each
- * an empty async function that would cost a promise and the reading of every batch's logs.
+ * Whether a hook is only inherited from `tf.Callback`, which defines all six as empty async
+ * functions. Calling them would create promises and read the logs of every batch.
  */
 function isEmptyHookOfTfjs(callback: CallbackLike, hook: keyof CallbackHooks): boolean {
-  // The base class is not exported, and each copy of tfjs has its own: it is recognized by its
+  // The base class is not exported, and each copy of tfjs has one, so it is recognized by its
   // members.
   if (!("validationData" in callback)) return false;
   let owner: object = Object.getPrototypeOf(callback);
-  // A class without a parent is the user's, regardless of its fields.
+  // A class without a parent belongs to the user, regardless of its fields.
   if (Object.hasOwn(callback, hook) || Object.hasOwn(owner, hook)) return false;
   while (!Object.hasOwn(owner, hook)) owner = Object.getPrototypeOf(owner);
   return Object.getPrototypeOf(owner) === Object.prototype && Object.hasOwn(owner, "setParams");

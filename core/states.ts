@@ -7,25 +7,25 @@ export type OnFailure = (callback: CallbackLike, failure: CallbackError) => void
 
 /** Inputs of {@linkcode getStates}. */
 export interface StateListeners {
-  /** Whether to include a callback. */
-  isAsked(callback: CallbackLike): boolean;
+  /** Whether to include the state of a callback. */
+  isIncluded(callback: CallbackLike): boolean;
   onFailure: OnFailure;
-  /** Called for callbacks that share a key but have different states, which are left out. */
+  /** Called for callbacks that share a key but have different states, which are omitted. */
   onTwins(key: string, count: number): void;
 }
 
 /** States of the callbacks, by key; see `CallbackList.getState`. */
 export async function getStates(
   callbacks: readonly CallbackLike[],
-  { isAsked, onFailure, onTwins }: StateListeners,
+  { isIncluded, onFailure, onTwins }: StateListeners,
 ): Promise<Record<string, CallbackState>> {
   const states: Record<string, CallbackState> = {};
-  for (const [key, owners] of byKey(callbacks.filter(isAsked))) {
+  for (const [key, owners] of byKey(callbacks.filter(isIncluded))) {
     const found: CallbackState[] = [];
     for (const callback of owners) {
       try {
         const state = await callback.getState?.();
-        // The callback may change its own while the copy is written.
+        // The callback may change its state while the copy is written.
         if (state !== undefined && state !== null) found.push(copyOf(state) as CallbackState);
       } catch (error) {
         onFailure(callback, failed(key, "getState", error));
@@ -45,13 +45,13 @@ export async function setStates(
   onFailure: OnFailure,
 ): Promise<void> {
   const takers = takersOf(callbacks);
-  // All or none: a partly restored run is worse than an error.
+  // All states or none, because a partly restored run is worse than an error.
   for (const key of Object.keys(states)) {
     if (takers.has(key)) continue;
     throw new CallbackError(
       "CALLBACK_STATE",
       `Cannot restore the state of ${key}: the list has ` +
-        `${[...takers.keys()].join(", ") || "no callback"} to take one`,
+        `${[...takers.keys()].join(", ") || "no callback"} to accept one`,
       { callback: key },
     );
   }
@@ -88,9 +88,9 @@ function byKey(callbacks: readonly CallbackLike[]): Map<string, CallbackLike[]> 
 /**
  * A copy of plain data.
  *
- * @param path where it is in the state, for messages
- * @param holders the lists and records that hold it, from the outermost
- * @throws TypeError for what a file would lose, such as a `Map` or a function, or cannot hold
+ * @param path position in the state, for messages
+ * @param holders enclosing lists and records, from the outermost
+ * @throws TypeError for values that a file cannot represent, such as a `Map` or a function
  */
 function copyOf(
   value: unknown,
@@ -99,11 +99,11 @@ function copyOf(
 ): StateValue | undefined {
   if (isPrimitive(value)) return value;
   if (holders.includes(value)) {
-    throw new TypeError(`${path} holds itself, expected plain data without cycles`);
+    throw new TypeError(`${path} contains itself, expected plain data without cycles`);
   }
   const inner = [...holders, value];
   if (Array.isArray(value)) {
-    // Most are long lists of numbers, which need no path.
+    // Most lists contain numbers, which need no path.
     return value.map((one, i) =>
       isPrimitive(one) ? one : copyOf(one, `${path}[${i}]`, inner)
     ) as StateValue;
@@ -130,7 +130,7 @@ function isPrimitive(value: unknown): value is boolean | number | string | null 
     typeof value === "string" || typeof value === "boolean";
 }
 
-/** Whether it is a record, of whatever realm, and no instance of a class. */
+/** Whether a value is a record of any realm, but not an instance of a class. */
 function isRecord(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
@@ -142,7 +142,7 @@ function nameOfKind(value: unknown): string {
   return `an instance of ${value.constructor.name}`;
 }
 
-/** True for equal plain data, arrays of numbers included. */
+/** Whether plain data is equal, including arrays of numbers. */
 function isSame(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;

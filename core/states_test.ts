@@ -63,14 +63,14 @@ describe("The state of a list", () => {
     cycle.list.push(cycle);
     assert.match(
       (await errorOf(() => holding(cycle).getState())).message,
-      /in getState: the state\.list\[0\] holds itself, expected plain data without cycles$/,
+      /in getState: the state\.list\[0\] contains itself, expected plain data without cycles$/,
     );
-    // What is held twice is no cycle.
+    // A value that occurs twice is not a cycle.
     const twice = { a: live, b: [live] };
     assert.deepEqual(await holding(twice).getState(), { mine: twice });
   });
 
-  it("The state of a list includes the stateKey of the callback, and is restored in no other", async () => {
+  it("The state of a list includes the stateKey of the callback, and is restored only for the same key", async () => {
     const keyed = (stateKey: string) => ({ ...counter("a"), stateKey });
     const list = new CallbackList([keyed("x"), keyed("y"), keyed("")]);
     await list.onEpochEnd(0);
@@ -78,11 +78,11 @@ describe("The state of a list", () => {
     const error = await errorOf(() => new CallbackList([keyed("z")]).setState({ "a (x)": {} }));
     assert.equal(
       error.message,
-      "Cannot restore the state of a (x): the list has a (z) to take one",
+      "Cannot restore the state of a (x): the list has a (z) to accept one",
     );
   });
 
-  it("The state of a list has one entry for equal states of twins, and none with one warning for different ones", async () => {
+  it("The state of a list has one entry for callbacks with equal states and the same key, but none and a warning for different states", async () => {
     const list = new CallbackList([counter("a"), counter("a"), counter("b")]);
     assert.deepEqual(await warned(() => list.onEpochEnd(0)), []);
     const states = await list.getState();
@@ -134,7 +134,7 @@ describe("The state of a list", () => {
     const list = new CallbackList([a, { name: "c", close() {} }]);
     const error = await errorOf(() => list.setState({ a: { count: 5 }, c: {} }));
     assert.equal(error.code, "CALLBACK_STATE");
-    assert.equal(error.message, "Cannot restore the state of c: the list has a to take one");
+    assert.equal(error.message, "Cannot restore the state of c: the list has a to accept one");
     assert.equal(a.count, 0);
   });
 
@@ -178,7 +178,7 @@ describe("The state of a list", () => {
     });
     assert.equal(asked, 1);
     assert.deepEqual(messages, [
-      "keepfit: Callback broken failed in getState: lost; it is left out of the rest of this run",
+      "keepfit: Callback broken failed in getState: lost; it is disabled for the rest of this run",
     ]);
     assert.deepEqual(list.order("onEpochEnd"), ["a"]);
     const other = new CallbackList([broken, counter("a")], {});

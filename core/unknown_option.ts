@@ -1,5 +1,5 @@
 /**
- * Warn about an unknown option: a misspelled one may cost a whole run.
+ * Warn about an unknown option, because a misspelled one may waste a whole run.
  *
  * @param advice what to do instead. Default: the nearest known name
  */
@@ -21,8 +21,8 @@ export function didYouMean(name: string, candidates: readonly string[]): string 
 }
 
 /**
- * The candidate with the fewest edits, else the first one that the name begins with (`max` for
- * `maximum`); undefined if none is near. Case and underscores do not count.
+ * The candidate with the fewest edits, or else the first one that the name starts with (`max` for
+ * `maximum`); undefined if none is near. Case and underscores are ignored.
  */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const bare = (word: string) => word.replaceAll("_", "").toLowerCase();

@@ -52,11 +52,11 @@ function adviceOnFunction(name: string, isPlain: boolean): string | undefined {
   const meant = byBareName.get(bare(name)) ??
     (/^(on|before|after)[A-Z_]/.test(name) ? nearest(name, everyHookName) : undefined);
   if (meant !== undefined) return `did you mean '${meant}'?`;
-  // A class may have other methods; all members of a plain object are meant to be called.
+  // A class may have other methods, but all functions of a plain object are meant as hooks.
   return isPlain && /^on[A-Z_]/.test(name) ? didYouMean(name, everyHookName) : undefined;
 }
 
-/** `onepochend` of `on_epoch_end` and `onEpochEnd`. */
+/** A name in lower case without underscores: `onepochend` for `on_epoch_end` and `onEpochEnd`. */
 function bare(name: string): string {
   return name.replaceAll("_", "").toLowerCase();
 }

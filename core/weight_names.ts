@@ -26,7 +26,7 @@ export function weightNames(model: object): string[] | undefined {
   return names && [...names.values()];
 }
 
-/** The names by the weights themselves, in the order of {@linkcode weightNames}. */
+/** The names by weight, in the order of {@linkcode weightNames}. */
 export function namesByWeight(model: object): Map<object, string> | undefined {
   const { layers, weights } = model as Partial<Layer>;
   if (!Array.isArray(layers) || !Array.isArray(weights)) return undefined;
@@ -58,7 +58,7 @@ export function namesInFile(model: object): string[] {
 function addPaths(paths: Map<LayerWeight, string>, layer: Layer, scope: string): void {
   for (const inner of layer.layers ?? []) addPaths(paths, inner, `${scope}${layer.name}/`);
   for (const weight of layer.weights) {
-    // For a layer that several models share, the first path.
+    // A layer that several models share has its first path.
     if (!paths.has(weight)) paths.set(weight, scope + weight.originalName);
   }
 }
@@ -82,14 +82,14 @@ export function matchNames(saved: readonly string[], present: readonly string[])
   const has = new Set(saved);
   const isSame = present.length === has.size && present.every((name) => has.has(name));
   const keys = isSame ? saved : renumbered(saved);
-  const places = new Map(keys.map((key, i) => [key, i]));
-  return (isSame ? present : renumbered(present)).map((key) => places.get(key) ?? -1);
+  const positions = new Map(keys.map((key, i) => [key, i]));
+  return (isSame ? present : renumbered(present)).map((key) => positions.get(key) ?? -1);
 }
 
 // `dense_Dense7/`, and the models `sequential_2/` and `model3/`.
 const counted = /([a-z0-9_]+_[A-Z][A-Za-z0-9]*?|(?<![^/])(?:sequential_|model))(\d+)(?=\/)/g;
 
-/** Names with the counters of unnamed layers numbered from 1, of each kind by its own count. */
+/** Names with the counters of unnamed layers renumbered from 1, separately for each kind. */
 export function renumbered(names: readonly string[]): string[] {
   const counts = new Map<string, Set<number>>();
   for (const name of names) {

@@ -8,7 +8,7 @@ const dense = (name?: string) =>
 const encoder = (name: string) => tf.sequential({ name, layers: [dense("d")] });
 
 describe("weightNames", () => {
-  it("weightNames names weights by the path of their layer, whichever are frozen", () => {
+  it("weightNames names weights by the path of their layer, even if some are frozen", () => {
     const model = tf.sequential({
       layers: [encoder("left"), encoder("right"), dense("head"), tf.layers.batchNormalization()],
     });
@@ -60,7 +60,7 @@ describe("matchNames", () => {
   });
 
   it("matchNames matches unnamed layers by order of creation", () => {
-    // The first of them was frozen when it was saved, so it stands last.
+    // The first of them was frozen when it was saved, so it comes last.
     const saved = ["dense_Dense2/kernel", "dense_Dense10/kernel", "dense_Dense1/kernel"];
     const present = ["dense_Dense11/kernel", "dense_Dense12/kernel", "dense_Dense13/kernel"];
     assert.deepEqual(matchNames(saved, present), [2, 0, 1]);

@@ -27,7 +27,7 @@ function line(): tf.Sequential {
   return model;
 }
 
-/** Run with a clock on which seconds pass at once. */
+/** Run with a clock on which seconds pass immediately. */
 async function withoutWaiting<T>(run: () => Promise<T>): Promise<T> {
   const { setTimeout } = globalThis;
   const quick = (call: () => void, ms = 0) => setTimeout(call, ms >= 5000 ? 0 : ms);
@@ -39,13 +39,17 @@ async function withoutWaiting<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Batches of which one does not come: `asked` is called when it is asked for. */
-function hanging(at: number, asked: () => void, seen: string[] = []): () => AsyncGenerator<never> {
+/** Batches of which one never arrives; `requested` is called when it is requested. */
+function hanging(
+  at: number,
+  requested: () => void,
+  seen: string[] = [],
+): () => AsyncGenerator<never> {
   return async function* () {
     try {
       for (let i = 0; i < 3; i++) {
         if (i === at) {
-          asked();
+          requested();
           await never;
         }
         yield { xs: tf.fill([2, 1], i), ys: tf.fill([2, 1], 2 * i) } as never;
@@ -60,7 +64,7 @@ const batches = hanging(-1, () => {});
 
 type Verb = (model: tf.Sequential, data: never, signal: AbortSignal) => Promise<unknown>;
 
-/** How a dataset can be waited for. */
+/** Calls that wait for a dataset. */
 const verbs: { [name: string]: Verb } = {
   fitDataset: (model, data, signal) => fitDataset(model, data, { ...quiet, signal }),
   "fitDataset with stepsPerEpoch": (model, data, signal) =>
@@ -76,10 +80,10 @@ describe("A signal that aborts while a batch is pending", () => {
     for (const at of [0, 2]) {
       it(`A signal that aborts while a batch is pending ends ${verb} at batch ${at}`, async () => {
         const abort = new AbortController();
-        const asked = () => void setTimeout(() => abort.abort(reason));
+        const requested = () => void setTimeout(() => abort.abort(reason));
         const model = line();
         const left = await tensorsLeft(async () => {
-          const running = run(model, hanging(at, asked) as never, abort.signal);
+          const running = run(model, hanging(at, requested) as never, abort.signal);
           await assert.rejects(running, (error) => error === reason);
         });
         assert.equal(left, 0);
@@ -131,7 +135,7 @@ describe("A signal that aborts while a batch is pending", () => {
     });
   });
 
-  it("A signal that aborts while a batch is pending saves the run, which continues with the pending batch", async () => {
+  it("A signal that aborts while a batch is pending saves the run, which later continues with that batch", async () => {
     const whole = await trained((model) => fitDataset(model, batches, { ...quiet, epochs: 2 }));
     for (const at of [0, 1, 2]) {
       for (const validates of [false, true]) {
@@ -224,7 +228,7 @@ describe("A signal that aborts while a hook does not return", () => {
       assert.deepEqual(seen, [reason, "closed", "closed too"]);
       assert.deepEqual(warned, [
         `keepfit: the run ends without ${hook} of callback (plain object): it has not returned 5 s ` +
-        `after the run was asked to end`,
+        `after the run was aborted`,
       ]);
     });
   }
@@ -251,7 +255,7 @@ describe("A signal that aborts while a hook does not return", () => {
   });
 
   for (const hook of ["onException", "close"] satisfies (keyof CallbackHooks)[]) {
-    it(`A signal that aborts while a hook does not return ends the run even if ${hook} of a callback does not return either`, async () => {
+    it(`A signal that aborts while a hook does not return ends the run even if ${hook} does not return either`, async () => {
       const abort = new AbortController();
       const seen: string[] = [];
       const { warned } = await heard(() =>

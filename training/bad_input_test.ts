@@ -35,7 +35,7 @@ function twoOutputs(compile: Partial<tf.ModelCompileArgs> = {}): tf.LayersModel 
   return model;
 }
 
-/** One run that must fail before its first batch, once and clearly. */
+/** Test that a run fails before its first batch. */
 function rejects(title: string, run: () => Promise<unknown>, name: string, message: RegExp): void {
   it(title, () => assert.rejects(run(), { name, message }));
 }
@@ -174,7 +174,7 @@ describe("fit with invalid data", () => {
     ["a promise", () => [Promise.resolve(x) as never, y], "TypeError", /got a promise; await it/],
     ["a number", () => [5 as never, y], "TypeError", /training x: .* got the number 5$/],
     ["a path", () => ["a.csv" as never, y], "TypeError", /got the string "a.csv"$/],
-    ["another name", () => [x, { other: y }], "TypeError", /training y: it lacks out/],
+    ["an unknown name", () => [x, { other: y }], "TypeError", /training y: it lacks out/],
     ["a scalar", () => [tf.scalar(1), y], "RangeError", /training x of shape \[\]/],
   ];
   for (const [what, data, name, message] of refused) {
@@ -313,7 +313,7 @@ describe("fit with invalid options", () => {
     );
   }
   const shapes: [FitOptions, RegExp][] = [
-    [{ sampleWeight: y }, /one training sampleWeight for 2 outputs: give one for each of a, b/],
+    [{ sampleWeight: y }, /one training sampleWeight for 2 outputs: pass one for each of a, b/],
     [{ sampleWeight: { c: y } }, /training sampleWeight for c: the model's outputs are a, b/],
     [{ sampleWeight: [y] }, /training sampleWeight for 1 outputs/],
     [
@@ -387,7 +387,7 @@ describe("fit with invalid weights", () => {
       fitDataset(
         dense(),
         () => {
-          throw new Error("the dataset began");
+          throw new Error("the dataset was read");
         },
         { ...quiet, classWeight: { 0: NaN } },
       ),
@@ -404,7 +404,7 @@ describe("fit with invalid weights", () => {
     }
   });
 
-  it("fit requires no weights for classes or rows that only the validation has", async () => {
+  it("fit requires no weights for classes or rows that occur only in validation", async () => {
     const model = dense({ loss: "sparseCategoricalCrossentropy" }, 3);
     const labels = tf.tensor1d([0, 1, 1, 2]);
     const options = { ...quiet, validationSplit: 0.25 };
@@ -498,7 +498,7 @@ describe("fit with invalid labels", () => {
     }
   }
 
-  it("fit rejects labels only in rows that are used", async () => {
+  it("fit rejects invalid labels only in used rows", async () => {
     const late = tf.tensor1d([0, 1, 2, 3]);
     await assert.rejects(
       fit(sparse(), x, late, { ...quiet, validationSplit: 0.25 }),
@@ -506,7 +506,7 @@ describe("fit with invalid labels", () => {
     );
   });
 
-  it("fit rejects labels of each step", async () => {
+  it("fit rejects invalid labels of single steps", async () => {
     const steps = tf.layers.timeDistributed({
       layer: tf.layers.dense({ units: 3, activation: "softmax" }),
       inputShape: [2, 3],
@@ -529,12 +529,12 @@ describe("fit with invalid labels", () => {
       [
         dense({ loss: "binaryCrossentropy" }),
         tf.tensor1d([1, 2, 1, 2]),
-        /training y holds 2 for out in row 1, binaryCrossentropy needs values from 0 to 1/,
+        /training y contains 2 for out in row 1, binaryCrossentropy needs values from 0 to 1/,
       ],
       [
         dense({ loss: "categoricalCrossentropy" }, 2),
         tf.tensor2d([[0, 1], [1, 0], [1, 0], [-1, 1]]),
-        /training y holds -1 for out in row 3, categoricalCrossentropy needs/,
+        /training y contains -1 for out in row 3, categoricalCrossentropy needs/,
       ],
     ];
     for (const [model, y, message] of runs) {
@@ -559,7 +559,7 @@ describe("fit with a stateful model", () => {
   const yOf = (rows: number) => tf.ones([rows, 1]);
   const options = { ...quiet, batchSize: 4, callbacks: { onTrainBatchBegin: fail } };
   function fail() {
-    throw new Error("a batch began");
+    throw new Error("a batch has begun");
   }
   const divisible = (role: string, rows: number) =>
     new RegExp(`${role} data of ${rows} rows: .* divisible by the batch size, 4`);
@@ -645,7 +645,7 @@ describe("fit with a stateful model", () => {
     await fit(model, xOf(4), yOf(4), { ...quiet, batchSize: 32 });
   });
 
-  it("Rows may be indivisible without a state, or if steps leave them out", async () => {
+  it("Rows need not be divisible without a state, or if steps exclude the rest", async () => {
     await fit(dense(), tf.ones([5, 3]), tf.ones([5, 1]), { ...quiet, batchSize: 2 });
     await evaluate(stateful(), xOf(6), yOf(6), { ...quiet, batchSize: 4, steps: 1 });
   });
@@ -732,7 +732,7 @@ describe("An argument in place of the options", () => {
       ];
       const options = Object.fromEntries(names.map((name) => [name, null]));
       const warnings = await warned(() => run({ ...options, verbose: 0 } as never));
-      // What the function does not have is still said.
+      // Unknown options still cause a warning.
       for (const text of warnings) assert.match(text, /has no option '\w+', which is ignored/);
     });
   }
@@ -741,7 +741,7 @@ describe("An argument in place of the options", () => {
     assert.deepEqual(await warned(() => fit(dense(), x, y, { verbose: false as never })), []);
   });
 
-  it("Two names of one option must not have different values", async () => {
+  it("Two names of one option are rejected if their values differ", async () => {
     const runs: [Promise<unknown>, RegExp][] = [
       [fitDataset(dense(), one, { ...quiet, stepsPerEpoch: 1, batchesPerEpoch: 2 }), /batchesPer/],
       [fitDataset(dense(), one, { ...quiet, validationSteps: 1, validationBatches: 2 }), /validat/],
@@ -754,7 +754,7 @@ describe("An argument in place of the options", () => {
 
 describe("An unknown option", () => {
   function* clones() {
-    // The loop disposes what a dataset gives.
+    // The loop disposes the batches of a dataset.
     yield { xs: x.clone(), ys: y.clone() };
   }
   const runs: [name: string, run: (options: object) => Promise<unknown>][] = [
@@ -822,7 +822,7 @@ describe("An unknown option", () => {
     const given = { ...quiet, ...options };
     for (const [verb, run] of runs.filter(([verb]) => verb.endsWith("Dataset"))) {
       rejects(
-        `fit rejects ${name} of ${verb}: the run would be another one`,
+        `fit rejects ${name} of ${verb}, which would change the run`,
         () => run(given),
         "TypeError",
         message,

@@ -3,9 +3,9 @@ import type { Batch, BatchIterator } from "./data/data.ts";
 import type { EventLoopYield } from "./event_loop_yield.ts";
 import { closing } from "./run.ts";
 
-/** What `fit`, `evaluate` or `predict` does with each batch. */
+/** Functions of `fit`, `evaluate` or `predict` for each batch. */
 export interface BatchHandlers {
-  /** Called before a batch, after it was fetched, so that every begin has an end. */
+  /** Called before a batch, after it was fetched, so that every `begin` has an `end`. */
   begin(index: number): void | Promise<void>;
   /** Computes the batch, which is disposed afterwards. */
   step(batch: Batch): void | Promise<void>;
@@ -13,7 +13,7 @@ export interface BatchHandlers {
   end: ((index: number) => void | Promise<void>) | undefined;
   /** Called when the loop has yielded to the event loop. Default: undefined. */
   yielded?: (index: number) => void | Promise<void>;
-  /** Called after a batch; whether it was the last one. */
+  /** Called after a batch. Returns whether it was the last one. */
   isStopped(): boolean;
 }
 

@@ -4,7 +4,7 @@ import { forEachBatch } from "./batch_loop.ts";
 import type { Batch, BatchIterator } from "./data/data.ts";
 import { EventLoopYield } from "./event_loop_yield.ts";
 
-/** Batches of 1, 2, ... rows, and what happens to them. */
+/** Batches of 1, 2, ... rows, and a record of their use. */
 function batchesOf(count: number, isLate = false) {
   const seen: string[] = [];
   let given = 0;
@@ -52,7 +52,7 @@ describe("forEachBatch", () => {
     assert.deepEqual(seen, ["late begin", "late step", "dispose 1", "late end", "close"]);
   });
 
-  it("forEachBatch stops after the batch in which it is stopped", async () => {
+  it("forEachBatch ends after the batch in which it is stopped", async () => {
     const { seen, batches, handlers } = batchesOf(3);
     await forEachBatch(batches, eventLoop(), {
       ...handlers,

@@ -328,7 +328,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.notDeepEqual(Array.from(model.getWeights()[0].dataSync()), before);
     });
 
-    it("A compiled step does not change the weights that EarlyStopping keeps of the best epoch", async () => {
+    it("A compiled step does not change the best weights that EarlyStopping keeps", async () => {
       const model = network({ optimizer: tf.train.sgd(0.1) });
       const stop = new EarlyStopping({
         monitor: "loss",

@@ -9,12 +9,12 @@ import { tensorSource } from "./data/tensor_source.ts";
 import { trainLoop, type TrainOptions } from "./train_loop.ts";
 import { furthest, tensorsLeft } from "./fixtures.ts";
 
-// The same engine under another name: rows are gathered and values waited for, as on a device.
+// The same engine under another name, so that rows are gathered and values awaited as on a device.
 const device: Engine = Object.create(getEngine(), { backendName: { value: "webgpu" } });
 const x = tf.range(0, 10).reshape([10, 1]).div(10);
 const y = x.mul(2);
 
-/** What `fit` does, with this engine. */
+/** Train with this engine like `fit`. */
 async function train(engine: Engine, callbacks: CallbackLike[] = []): Promise<History> {
   const model = tf.sequential({
     layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones" })],
@@ -39,7 +39,7 @@ async function train(engine: Engine, callbacks: CallbackLike[] = []): Promise<Hi
 }
 
 describe("A run on a device", () => {
-  it("A run on a device has the same numbers as on the host, whenever callbacks read them", async () => {
+  it("A run on a device has the same numbers as on the host, regardless of when callbacks read them", async () => {
     const expected = (await train(getEngine())).history;
     const lists: CallbackLike[][] = [
       [],

@@ -39,7 +39,8 @@ export interface EvaluateOptions extends RunOptions {
   /** Batch size in rows. Default: 32, or the one that a stateful model requires. */
   batchSize?: number;
   /**
-   * Weight of each row in the loss, shape [rows] or [rows, steps]; one for each of several outputs.
+   * Weight of each row in the loss, of shape [rows] or [rows, steps]; one for each of several
+   * outputs. Default: 1.
    */
   sampleWeight?: Tensors;
   /** Batches to evaluate. Default: all. */
@@ -47,13 +48,14 @@ export interface EvaluateOptions extends RunOptions {
 }
 
 /**
- * Loss and metrics of a model over tensors, with the test hooks of callbacks.
+ * Compute loss and metrics of a model on tensors, and call the test hooks of callbacks.
  *
  * @param model a compiled `tf.LayersModel` or `tf.Sequential`
  * @param x inputs: a tensor of shape [rows, ...], or one for each input, in order or by name
  * @param y targets: a tensor, or one for each output, in order or by name
- * @param options how to evaluate
- * @returns numbers by name: `loss` and the metrics, sorted. Nothing to dispose, unlike `model.evaluate`
+ * @param options callbacks, batches and messages
+ * @returns numbers by name: `loss` and the metrics, sorted. Unlike with `model.evaluate`, there is
+ *   nothing to dispose
  * @throws TypeError if the model is not compiled, or the data has the wrong form
  * @throws RangeError for shapes that do not match the model, and data without rows
  * @example
@@ -92,12 +94,12 @@ export async function evaluate(
 }
 
 /**
- * Loss and metrics of a model over a dataset, with the test hooks of callbacks.
+ * Compute loss and metrics of a model on a dataset, and call the test hooks of callbacks.
  *
  * @param model a compiled `tf.LayersModel` or `tf.Sequential`
  * @param dataset batches `{ xs, ys, sampleWeight? }` or `[xs, ys, sampleWeight?]`; the loop disposes
  *   their tensors
- * @param options how to evaluate
+ * @param options callbacks, batches and messages
  * @returns numbers by name: `loss` and the metrics, sorted
  * @throws TypeError if the model is not compiled, or a batch has the wrong form
  * @throws RangeError for shapes that do not match the model, and a dataset without batches

@@ -8,7 +8,7 @@ const x = tf.tensor2d([[1], [2], [3], [4], [5]]);
 const zeros = tf.zeros([5, 1]);
 const quiet = { verbose: 0 } as const;
 
-/** A model that gives back its input. */
+/** A model that returns its input. */
 function identity(compile: Partial<tf.ModelCompileArgs> = {}): tf.Sequential {
   const model = tf.sequential({
     layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones" })],
@@ -64,7 +64,7 @@ describe("evaluate returning numbers", () => {
     assert(furthest(Object.values(logs), Object.values(expected)) < 1e-6);
   });
 
-  it("evaluate evaluates some batches with steps, and all with a warning when there are fewer", async () => {
+  it("evaluate evaluates some batches with steps, and warns if there are fewer", async () => {
     const run = (options: EvaluateOptions) =>
       evaluate(identity(), x, zeros, { ...quiet, batchSize: 2, ...options });
     assert.equal((await run({ steps: 1 })).loss, 1.5);
@@ -73,7 +73,7 @@ describe("evaluate returning numbers", () => {
     assert.match(messages[0], /the evaluation data has 3 batches, fewer than the requested 9/);
   });
 
-  it("evaluate evaluates a dataset, or some of its batches under either name, and closes it", async () => {
+  it("evaluate evaluates a dataset, or some of its batches with either option, and closes it", async () => {
     const seen: string[] = [];
     const dataset = function* () {
       try {

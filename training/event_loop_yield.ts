@@ -12,7 +12,7 @@ const budgets = new Map<unknown, number>([
 
 /** Yields to the event loop when due, and stops a run whose signal aborts. */
 export class EventLoopYield {
-  /** True when the signal has ended the run after a batch. Default: false. */
+  /** Whether the signal has ended the run after a batch. */
   hasAborted = false;
   readonly #budget: number;
   /** Ends the run when it aborts. */
@@ -34,12 +34,12 @@ export class EventLoopYield {
     this.signal?.throwIfAborted();
   }
 
-  /** True if it yields at least every second, so that background writes continue. */
-  get givesWay(): boolean {
+  /** Whether it yields at least every second, so that background writes continue. */
+  get yieldsOften(): boolean {
     return this.#budget <= 1000;
   }
 
-  /** After a batch: a promise when it is time to yield. */
+  /** Return a promise after a batch if it is time to yield. */
   afterBatch(): void | Promise<void> {
     this.#throwIfAborted();
     if (this.#budget === Infinity) return;

@@ -24,12 +24,16 @@ export type { ValidationOptions, ValidationTensors } from "./validation.ts";
 export interface FitOptions extends TrainOptions {
   /** Batch size in rows. Default: 32, or the one that a stateful model requires. */
   batchSize?: number;
-  /** Fraction of the rows to validate on, from 0 to below 1: the last rows before shuffling. */
+  /**
+   * Fraction of the rows to validate on, from 0 to below 1: the last rows before shuffling.
+   * Default: 0.
+   */
   validationSplit?: number;
   /** Shuffle the rows in each epoch, or whole batches with `"batch"`. Default: true. */
   shuffle?: boolean | "batch";
   /**
-   * Weight of each row in the loss, shape [rows] or [rows, steps]; one for each of several outputs.
+   * Weight of each row in the loss, of shape [rows] or [rows, steps]; one for each of several
+   * outputs. Default: 1.
    */
   sampleWeight?: Tensors;
   /** Batches per epoch. The next epoch continues where this one ended. Default: all. */
@@ -58,12 +62,12 @@ export interface FitDatasetOptions extends TrainOptions {
  * @param model a compiled `tf.LayersModel` or `tf.Sequential`
  * @param x inputs: a tensor of shape [rows, ...], or one for each input, in order or by name
  * @param y targets: a tensor, or one for each output, in order or by name
- * @param options how to train; see {@linkcode FitOptions}
+ * @param options epochs, callbacks, validation and more
  * @returns the history of the run, epoch by epoch
  * @throws TypeError if the model is not compiled, or the data has the wrong form
  * @throws RangeError for shapes that do not match the model, data without rows, and options out of
  * range
- * @throws CallbackError when a callback fails and its `onError` is `"throw"`
+ * @throws CallbackError if a callback fails and its `onError` is `"throw"`
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -129,20 +133,20 @@ export async function fit(
  * Train a model on a dataset, with callbacks: a `tf.data.Dataset`, any iterable of batches, or a
  * generator function. Iterators are closed even if training stops early.
  *
- * A run that `BackupAndRestore` resumes goes on in the dataset where it was: with `stepsPerEpoch` it
- * reads the batches of earlier epochs again and drops them; of a `tf.data` dataset it makes as many
- * iterators as there were, on which the order of a `shuffle` with a seed depends. A shuffle without a
- * seed has another order in each process, of which the resumed run warns; {@linkcode shuffledDataset}
- * has that of the run's seed.
+ * A run that `BackupAndRestore` resumes continues at its position in the dataset. With
+ * `stepsPerEpoch`, the batches of earlier epochs are read again and skipped. For a `tf.data`
+ * dataset, the iterators of earlier epochs are created again, because the order of a `shuffle` with
+ * a seed depends on their number. A shuffle without a seed has another order in each process, and a
+ * resumed run warns about it; {@linkcode shuffledDataset} derives the order from the run's seed.
  *
  * @param model a compiled `tf.LayersModel` or `tf.Sequential`
  * @param dataset batches `{ xs, ys, sampleWeight? }` or `[xs, ys, sampleWeight?]`; the loop disposes
  *   their tensors
- * @param options how to train; see {@linkcode FitDatasetOptions}
+ * @param options epochs, callbacks, validation and more
  * @returns the history of the run, epoch by epoch
  * @throws TypeError if the model is not compiled, or a batch has the wrong form
  * @throws RangeError for shapes that do not match the model, and a dataset without batches
- * @throws CallbackError when a callback fails and its `onError` is `"throw"`
+ * @throws CallbackError if a callback fails and its `onError` is `"throw"`
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";

@@ -30,7 +30,7 @@ function dense(
   };
 }
 
-/** Twins whose weights are the same in every run of the tests. */
+/** Twins with the same weights in every run of the tests. */
 function seededTwins(make: () => tf.LayersModel): [tf.LayersModel, tf.LayersModel] {
   return twins(() => {
     const model = make();
@@ -44,8 +44,8 @@ function seededTwins(make: () => tf.LayersModel): [tf.LayersModel, tf.LayersMode
 }
 
 /**
- * Train twins with tfjs and with keepfit, and compare every log and every weight: as TensorFlow.js
- * computes the steps, and compiled.
+ * Train twins with tfjs and with keepfit, and compare all logs and weights. keepfit trains with the
+ * steps of TensorFlow.js and with compiled steps.
  */
 async function compare(
   make: () => tf.LayersModel,
@@ -90,7 +90,7 @@ describe("fit compared with tfjs", () => {
     rmsprop: () => tf.train.rmsprop(0.1, 0.9, 0.5, 1e-7, true),
   };
   for (const [name, optimizer] of Object.entries(optimizers)) {
-    it(`fit has tfjs's numbers with ${name}`, () =>
+    it(`fit gives tfjs's numbers with ${name}`, () =>
       compare(() => dense({ optimizer: optimizer(), metrics: ["mae"] })(), x, y));
   }
 
@@ -104,11 +104,11 @@ describe("fit compared with tfjs", () => {
     ["sparseCategoricalCrossentropy", classes, 3, "softmax"],
   ];
   for (const [loss, y, units, activation] of losses) {
-    it(`fit has tfjs's numbers with ${loss} and accuracy`, () =>
+    it(`fit gives tfjs's numbers with ${loss} and accuracy`, () =>
       compare(dense({ loss, metrics: ["accuracy"] }, units, activation), x, y));
   }
 
-  it("fit has tfjs's numbers with a custom loss and metric", () =>
+  it("fit gives tfjs's numbers with a custom loss and metric", () =>
     compare(
       dense({
         loss: (yTrue: tf.Tensor, yPred: tf.Tensor) => yTrue.sub(yPred).square().mul(2).mean(-1),
@@ -120,7 +120,7 @@ describe("fit compared with tfjs", () => {
       y,
     ));
 
-  it("fit has tfjs's numbers with validation data, a split and class weights", async () => {
+  it("fit gives tfjs's numbers with validation data, a split and class weights", async () => {
     const make = dense({ metrics: ["mae"] });
     await compare(make, x, y, { validationData: [x.slice([0], [5]), y.slice([0], [5])] });
     await compare(make, x, y, { validationSplit: 0.3 });
@@ -132,12 +132,12 @@ describe("fit compared with tfjs", () => {
     });
   });
 
-  it("fit has tfjs's numbers with one batch, batches that divide the rows, and a later initial epoch", async () => {
+  it("fit gives tfjs's numbers with one batch, batches that divide the rows, and a later initial epoch", async () => {
     for (const batchSize of [rows, 100, 5, 1]) await compare(dense({}), x, y, { batchSize });
     await compare(dense({}), x, y, { initialEpoch: 2, epochs: 5 });
   });
 
-  it("fit has tfjs's numbers with convolution, batch normalization and regularizers", async () => {
+  it("fit gives tfjs's numbers with convolution, batch normalization and regularizers", async () => {
     const regularizer = tf.regularizers.l1l2({ l1: 0.01, l2: 0.02 });
     const images = tf.randomNormal([rows, 6, 6, 1], 0, 1, "float32", 3);
     const make = () => {
@@ -148,7 +148,7 @@ describe("fit compared with tfjs", () => {
             kernelSize: 3,
             inputShape: [6, 6, 1],
             kernelRegularizer: regularizer,
-            // Its gradient would be nothing but rounding, which Adam makes as large as any other.
+            // Its gradient would be only rounding errors, which Adam scales up.
             useBias: false,
           }),
           tf.layers.batchNormalization(),
@@ -163,7 +163,7 @@ describe("fit compared with tfjs", () => {
     await compare(make, images, oneHot);
   });
 
-  it("fit has tfjs's numbers with an LSTM and embedded integers", async () => {
+  it("fit gives tfjs's numbers with an LSTM and embedded integers", async () => {
     const words = tf.randomUniform([rows, 4], 0, 5, "int32", 4);
     const make = () => {
       const model = tf.sequential({
@@ -179,7 +179,7 @@ describe("fit compared with tfjs", () => {
     await compare(make, words, y);
   });
 
-  it("fit has tfjs's numbers with two inputs and two outputs, in order and by name", async () => {
+  it("fit gives tfjs's numbers with two inputs and two outputs, in order and by name", async () => {
     const make = () => {
       const a = tf.input({ shape: [3], name: "a" });
       const b = tf.input({ shape: [1], name: "b" });
@@ -196,7 +196,7 @@ describe("fit compared with tfjs", () => {
       });
       return model;
     };
-    // The mean of a sum, where keepfit has the sum of means.
+    // tfjs logs the mean of a sum, keepfit the sum of means.
     await compare(make, [x, y], [y, oneHot], {}, 1e-6);
     await compare(make, { b: y, a: x }, { right: oneHot, left: y }, {}, 1e-6);
   });
@@ -210,7 +210,7 @@ describe("fitDataset compared with tfjs", () => {
     }).batch(4);
   const make = dense({ optimizer: "adam", metrics: ["mae"] });
 
-  it("fitDataset has tfjs's numbers over all batches, and with steps and .repeat()", async () => {
+  it("fitDataset gives tfjs's numbers over all batches, and with steps and .repeat()", async () => {
     for (const batchesPerEpoch of [undefined, 2, 4]) {
       const [theirs, ours] = seededTwins(make);
       const data = batchesPerEpoch === undefined ? dataset() : dataset().repeat();
@@ -235,7 +235,7 @@ describe("fitDataset compared with tfjs", () => {
     }
   });
 
-  it("fitDataset has tfjs's numbers with class weights", async () => {
+  it("fitDataset gives tfjs's numbers with class weights", async () => {
     const [theirs, ours] = seededTwins(make);
     const options = { epochs: 2, classWeight: { 0: 1, 1: 2, 2: 0.5 }, verbose: 0 as const };
     await theirs.fitDataset(dataset() as tf.data.Dataset<tf.TensorContainer>, options);

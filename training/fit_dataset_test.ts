@@ -20,7 +20,7 @@ function line(): tf.Sequential {
   return model;
 }
 
-/** Batches of one row, numbered; `log` hears when one is made and when the iterator ends. */
+/** Numbered batches of one row; `log` records created batches and the end of the iterator. */
 function numbered(count: number, log: unknown[] = []): () => Generator<DatasetBatch> {
   return function* () {
     try {
@@ -77,7 +77,7 @@ describe("fitDataset reading data", () => {
     }
   });
 
-  it("fitDataset multiplies weights of rows in each batch with those of classes", async () => {
+  it("fitDataset multiplies row weights of each batch by class weights", async () => {
     const batches = (weight: number) =>
       function* (): Generator<DatasetBatch> {
         yield [tf.tensor1d([0, 0]), tf.tensor1d([1, 0]), tf.tensor1d([weight, 5])];
@@ -89,7 +89,7 @@ describe("fitDataset reading data", () => {
     assert.deepEqual(both.history.loss, [15]);
   });
 
-  it("fitDataset validates on tensors, and on a dataset from its start each time", async () => {
+  it("fitDataset validates on tensors, or on a dataset, from its start each time", async () => {
     const log: unknown[] = [];
     const history = await fitDataset(line(), numbered(1), {
       ...quiet,
@@ -121,7 +121,7 @@ describe("fitDataset calling hooks", () => {
     assert.equal(await steps(sized), 2);
   });
 
-  it("fitDataset calls as many batch begins as ends, even if the data ends unexpectedly", async () => {
+  it("fitDataset calls an end hook for each begin hook, even if the data ends unexpectedly", async () => {
     const seen: string[] = [];
     await fitDataset(line(), numbered(2), {
       ...quiet,
@@ -228,14 +228,18 @@ describe("fitDataset with invalid data", () => {
     ],
     ["nothing", () => undefined, /Cannot read this dataset/],
     ["a number", () => 5, /Cannot read this dataset/],
-    ["what has no next", () => () => 5, /expected an iterator with next\(\), got the number 5/],
     [
-      "what gives no result",
+      "an iterator without next",
+      () => () => 5,
+      /expected an iterator with next\(\), got the number 5/,
+    ],
+    [
+      "an iterator without results",
       () => () => ({ next: () => undefined }),
       /expected \{ value, done \} from next\(\), got undefined/,
     ],
     [
-      "targets of text",
+      "string targets",
       () => batch([one(), tf.tensor1d(["a", "b"])]),
       /training ys: expected numbers, got a tensor of dtype string/,
     ],
@@ -273,7 +277,7 @@ describe("fitDataset with invalid data", () => {
         dataset = make();
         await fitDataset(model, dataset as DatasetLike, quiet);
       });
-      // What a generator closes over is its own until it is yielded, which is once.
+      // A tensor is owned by the generator until it is yielded, which may happen only once.
       assert.equal(left, 0);
     });
   }
@@ -337,7 +341,7 @@ describe("fitDataset with an endless dataset", () => {
     })).batch(1).repeat() as DatasetLike;
   const limit = { ...quiet, callbacks: { onTrainBatchBegin: fail, onTestBatchBegin: fail } };
   function fail() {
-    throw new Error("a batch began");
+    throw new Error("a batch has begun");
   }
 
   it("fitDataset rejects an endless dataset before the first batch, and names the option that ends it", async () => {
@@ -363,7 +367,7 @@ describe("fitDataset with an endless dataset", () => {
     for (const [run, message] of runs) await assert.rejects(run, { name: "RangeError", message });
   });
 
-  it("fitDataset accepts an endless dataset with that option", async () => {
+  it("fitDataset accepts an endless dataset with a number of steps", async () => {
     const validationData = endless();
     const options = { ...quiet, stepsPerEpoch: 2, validationSteps: 1, validationData };
     const { history } = await fitDataset(line(), endless(), options);

@@ -15,9 +15,9 @@ const x = tf.tensor2d([[0], [1], [2], [3], [4], [5]]);
 const y = x.mul(2).sub(1);
 const quiet = { verbose: 0 } as const;
 
-/** A class that writes down every hook it hears, with its arguments. */
-function recorder(): Callback & { heard: unknown[][] } {
-  const recorder = Object.assign(new Callback(), { heard: [] as unknown[][] });
+/** A callback that records every hook call with its arguments. */
+function recorder(): Callback & { recorded: unknown[][] } {
+  const recorder = Object.assign(new Callback(), { recorded: [] as unknown[][] });
   for (
     const hook of [
       "onTrainBegin",
@@ -38,7 +38,7 @@ function recorder(): Callback & { heard: unknown[][] } {
       const readable = args.map((one) =>
         typeof one === "object" ? Object.keys(one as object) : one
       );
-      recorder.heard.push([hook, ...readable]);
+      recorder.recorded.push([hook, ...readable]);
     };
   }
   return recorder;
@@ -55,7 +55,7 @@ describe("fit calling hooks", () => {
       callbacks: callback,
     });
     const keys = ["loss", "mae"];
-    assert.deepEqual(callback.heard, [
+    assert.deepEqual(callback.recorded, [
       ["onTrainBegin", []],
       ["onEpochBegin", 0, []],
       ["onTrainBatchBegin", 0, []],
@@ -74,7 +74,7 @@ describe("fit calling hooks", () => {
     ]);
   });
 
-  it("fit passes means since the epoch began, weighted by rows", async () => {
+  it("fit passes the means of the epoch so far, weighted by rows", async () => {
     const seen: number[] = [];
     const model = line({ optimizer: tf.train.sgd(0), loss: "meanAbsoluteError" });
     tf.tidy(() => model.setWeights([tf.zeros([1, 1]), tf.zeros([1])]));
@@ -194,17 +194,17 @@ describe("fit with failing callbacks", () => {
     const run = fit(line(), x, y, {
       ...quiet,
       callbacks: [
-        { onException: () => seen.push("heard"), close: () => seen.push("closed") },
+        { onException: () => seen.push("failed"), close: () => seen.push("closed") },
         {
           name: "picky",
           setModel() {
-            throw new Error("not this one");
+            throw new Error("rejected");
           },
         },
       ],
     });
-    await assert.rejects(run, { message: "Callback picky failed in setModel: not this one" });
-    assert.deepEqual(seen, ["heard", "closed"]);
+    await assert.rejects(run, { message: "Callback picky failed in setModel: rejected" });
+    assert.deepEqual(seen, ["failed", "closed"]);
   });
 
   it("fit closes every callback after a hook throws, and reports a failing close second", async () => {
@@ -261,8 +261,8 @@ describe("fit with failing callbacks", () => {
       ]);
     });
     assert.deepEqual(messages, [
-      "keepfit: Callback a failed in onEpochEnd (epoch 0): oh; it is left out of the rest of this run",
-      "keepfit: 1 callback was left out of this run: a (onEpochEnd, epoch 0: oh)",
+      "keepfit: Callback a failed in onEpochEnd (epoch 0): oh; it is disabled for the rest of this run",
+      "keepfit: 1 callback was disabled in this run: a (onEpochEnd, epoch 0: oh)",
     ]);
   });
 
@@ -291,7 +291,7 @@ describe("onYield, a hook of TensorFlow.js", () => {
     return seen;
   };
 
-  it("onYield is called with epoch, batch and logs when the loop has yielded", async () => {
+  it("onYield receives epoch, batch and logs after the loop has yielded", async () => {
     const each = [[0, 0], [0, 1], [1, 0], [1, 1]];
     for (const yieldEvery of ["batch", 0] as const) {
       assert.deepEqual(await yields({ yieldEvery }), each.map((where) => [...where, ["loss"]]));
@@ -308,7 +308,7 @@ describe("onYield, a hook of TensorFlow.js", () => {
   });
 });
 
-describe("A callback in two runs at once", () => {
+describe("A callback in two concurrent runs", () => {
   class Counter extends Callback {
     count = 0;
     override onEpochEnd() {
@@ -320,13 +320,13 @@ describe("A callback in two runs at once", () => {
     name: "CallbackError",
     code: "CALLBACK_DUPLICATE",
     message:
-      /^Cannot use Counter in two runs at once, because it has one state; create a second one/,
+      /^Cannot use Counter in two concurrent runs, because it has one state; create a second one/,
   };
 
-  it("A callback in two runs at once is rejected, and the first run continues with it", async () => {
+  it("A callback in two concurrent runs is rejected, and the first run continues with it", async () => {
     const counter = new Counter();
     const first = fit(line(), x, y, { ...options, callbacks: [counter] });
-    // It is claimed as soon as the data is ready.
+    // It is claimed when the data is ready.
     await Promise.allSettled([
       assert.rejects(fit(line(), x, y, { ...options, callbacks: [counter] }), refused),
       first,
@@ -336,13 +336,13 @@ describe("A callback in two runs at once", () => {
     assert.equal(counter.count, 2);
   });
 
-  it("A callback in two runs at once is rejected inside a hook of the other run, even in evaluate", async () => {
+  it("A callback in two concurrent runs is rejected inside a hook of the other run, even in evaluate", async () => {
     const counter = new Counter();
     const model = line();
     const inner = { onEpochEnd: () => evaluate(model, x, y, { ...quiet, callbacks: [counter] }) };
     await assert.rejects(fit(model, x, y, { ...options, callbacks: [counter, inner] }), {
       name: "CallbackError",
-      message: /Cannot use Counter in two runs at once/,
+      message: /Cannot use Counter in two concurrent runs/,
     });
   });
 
@@ -359,7 +359,7 @@ describe("A callback in two runs at once", () => {
     assert.equal(counter.count, 4);
   });
 
-  it("A CallbackList is rejected in two runs at once, a plain object of hooks is not", async () => {
+  it("A CallbackList is rejected in two concurrent runs, but a plain object of hooks is not", async () => {
     const list = new CallbackList([{ onEpochEnd() {} }]);
     const runs = () => fit(line(), x, y, { ...options, callbacks: list });
     const results = await Promise.allSettled([runs(), runs()]);

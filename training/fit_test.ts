@@ -15,7 +15,7 @@ const x = tf.tensor2d([[0], [1], [2], [3], [4], [5]]);
 const y = x.mul(2).sub(1);
 const quiet = { verbose: 0 } as const;
 
-/** The targets of every batch that a fit trains and validates on, in order. */
+/** The targets of every batch of a fit, including validation, in order. */
 async function batchesOf(options: FitOptions, make = line): Promise<number[][]> {
   const seen: number[][] = [];
   const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) => {
@@ -41,12 +41,12 @@ describe("fit training a model", () => {
     }
   });
 
-  it("fit trains epochs from initialEpoch up to epochs, which is not a count", async () => {
+  it("fit trains from initialEpoch to epochs, which is an epoch number rather than a count", async () => {
     const history = await fit(line(), x, y, { ...quiet, initialEpoch: 2, epochs: 5 });
     assert.deepEqual(history.epoch, [2, 3, 4]);
   });
 
-  it("fit trains no epoch, with a warning, if there is none to train", async () => {
+  it("fit warns if there is no epoch to train", async () => {
     for (const options of [{ epochs: 0 }, { epochs: 3, initialEpoch: 3 }]) {
       const seen: string[] = [];
       const callbacks = {
@@ -99,7 +99,7 @@ describe("fit ordering rows", () => {
     assert.deepEqual(resumed, third);
   });
 
-  it("fit chooses a new seed, which params hold, without a given one", async () => {
+  it("fit chooses a random seed by default, and passes it in the params", async () => {
     const seeds: unknown[] = [];
     const callbacks = { setParams: (params: Params) => void seeds.push(params.seed) };
     const seen = await batchesOf({ batchSize: 6, callbacks });
@@ -116,7 +116,7 @@ describe("fit ordering rows", () => {
     assert.notDeepEqual(seen.flat(), [0, 1, 2, 3, 4, 5]);
   });
 
-  it("fit divides rows into stepsPerEpoch batches, and the next epoch continues", async () => {
+  it("fit ends an epoch after stepsPerEpoch batches, and the next epoch continues", async () => {
     const seen = await batchesOf({ batchSize: 2, shuffle: false, stepsPerEpoch: 2, epochs: 2 });
     assert.deepEqual(seen, [[0, 1], [2, 3], [4, 5], [0, 1]]);
     const long = await batchesOf({ batchSize: 4, shuffle: false, stepsPerEpoch: 3 });
@@ -126,7 +126,7 @@ describe("fit ordering rows", () => {
     assert.deepEqual(shuffled, passes);
   });
 
-  it("fit shuffles after the last part was split off for validation", async () => {
+  it("fit shuffles after splitting off the last rows for validation", async () => {
     const seen = await batchesOf({ batchSize: 4, seed: 2, validationSplit: 0.5 });
     assert.deepEqual(seen.map((batch) => batch.toSorted()), [[0, 1, 2], [3, 4, 5]]);
     assert.deepEqual(seen[1], [3, 4, 5]);
@@ -137,7 +137,7 @@ describe("fit and the event loop", () => {
   it("fit yields on a time budget even if no callback waits", async () => {
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
-    // Each batch takes a while, and there is one epoch only.
+    // Each batch takes some time, and there is only one epoch.
     const work = () => {
       const end = performance.now() + 10;
       while (performance.now() < end);
@@ -159,7 +159,7 @@ describe("fit and the event loop", () => {
 });
 
 describe("fit logging metrics", () => {
-  it("fit logs an accuracy under the name passed to compile, readable by both names", async () => {
+  it("fit logs an accuracy under the name passed to compile, and both names can be read", async () => {
     for (const [given, other] of [["acc", "accuracy"], ["accuracy", "acc"]]) {
       const model = line({ metrics: [given] });
       const { history } = await fit(model, x, y, { ...quiet, validationData: [x, y] });

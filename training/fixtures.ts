@@ -28,7 +28,7 @@ export function weightsOf(model: tf.LayersModel): number[] {
   return model.getWeights().flatMap((weight) => Array.from(weight.dataSync()));
 }
 
-/** The largest difference between two lists of numbers, relative where they are large. */
+/** The largest difference between two lists of numbers, relative for large numbers. */
 export function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   if (actual.length !== expected.length) return Infinity;
   let most = 0;

@@ -22,7 +22,9 @@ const weight = tf.ones([6]);
 const validationData: ValidationTensors = [x, [y, y]];
 const quiet = { verbose: 0, batchSize: 4 } as const;
 
-/** A model with two outputs, metrics and a regularizer, whose optimizer has its slots already. */
+/**
+ * A model with two outputs, metrics, a regularizer, and an optimizer that has created its slots.
+ */
 async function grownModel(): Promise<tf.LayersModel> {
   const input = tf.input({ shape: [1] });
   const hidden = tf.layers.dense({
@@ -50,7 +52,7 @@ async function grownModel(): Promise<tf.LayersModel> {
 }
 
 const batches = function* (): Generator<DatasetBatch> {
-  // A tensor given twice and one that nobody wants.
+  // A tensor that is passed twice, and an unused one.
   for (let i = 0; i < 3; i++) {
     const values = tf.ones([2]);
     yield {
@@ -61,7 +63,7 @@ const batches = function* (): Generator<DatasetBatch> {
   }
 };
 
-/** Every hook of a run, each throwing in its own callback. */
+/** A callback for each hook, which throws in it. */
 function failing(hooks: readonly (keyof CallbackHooks)[]): CallbackLike[] {
   return hooks.flatMap((hook) => [
     {

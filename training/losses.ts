@@ -5,7 +5,7 @@ import { type ForwardPass, forwardPass } from "../tfjs/forward.ts";
 import { type Batch, describeValue, isTensor } from "./data/data.ts";
 
 /**
- * A batch whose targets are also available as float32, which TensorFlow.js's own functions need.
+ * A batch with its targets also as float32, which TensorFlow.js's functions need.
  */
 export interface Targeted extends Pick<Batch, "xs" | "ys" | "weights"> {
   floats?: tf.Tensor[];
@@ -48,7 +48,7 @@ export function makeLoss({ losses, lossNames, outputNames }: Compiled): OutputLo
       warned = true;
       console.warn(
         `keepfit: masked steps count in the loss: the mask has shape [${mask.shape}], the loss ` +
-          `[${values.shape}]; a loss with one value per step leaves them out`,
+          `[${values.shape}]; a loss with one value per step omits them`,
       );
     }
   };
@@ -83,7 +83,9 @@ export function makeForward(
 
 function notATensor(what: string, value: unknown): TypeError {
   return new TypeError(
-    `Cannot use the ${what}: expected a tf.Tensor from its function, got ${describeValue(value)}`,
+    `Cannot use the ${what}: expected its function to return a tf.Tensor, got ${
+      describeValue(value)
+    }`,
   );
 }
 
@@ -135,7 +137,7 @@ function weigh(values: tf.Tensor, weights: tf.Tensor): tf.Tensor {
     const ones: number[] = new Array(values.rank - weights.rank).fill(1);
     weights = weights.reshape([...weights.shape, ...ones]);
   }
-  // A loss may be a scalar. Other weights would be broadcast over unrelated rows.
+  // A loss may be a scalar. Weights of another shape would be broadcast over unrelated rows.
   if (values.rank > 0 && !fitsRows(weights, values)) {
     throw new RangeError(
       `Cannot use weights of shape [${weights.shape}] for a loss of shape [${values.shape}]: ` +
@@ -145,7 +147,7 @@ function weigh(values: tf.Tensor, weights: tf.Tensor): tf.Tensor {
   return values.mul(weights);
 }
 
-/** True if weights match the first axes of the values. */
+/** Whether weights match the first axes of the values. */
 function fitsRows({ shape }: tf.Tensor, values: tf.Tensor): boolean {
   return shape.length <= values.rank &&
     shape.every((size, i) => size === 1 || size === values.shape[i]);

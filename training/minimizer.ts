@@ -3,23 +3,23 @@ import { alignSlots } from "../tfjs/align_slots.ts";
 import { collectedWeights, type TrainableWeight, trainableWeights } from "../tfjs/compiled.ts";
 import { minimizesItself, updateOf } from "../tfjs/update.ts";
 
-/** Gradients in the order of the trained variables; none for a variable that is not trainable. */
+/** Gradients in the order of the trained variables, without variables that are not trainable. */
 export type Gradients = { name: string; tensor: tf.Tensor }[];
 
 /** State that is bound from one `compile` to the next. */
 export interface Minimizer {
   readonly optimizer: tf.Optimizer;
-  /** Whether a callback has compiled the model again, which may now have another network. */
+  /** Whether a callback has compiled the model again, possibly with another network. */
   isOutdated(network: tf.LayersModel): boolean;
-  /** Whether no variable is trainable now. */
+  /** Whether no variable is currently trainable. */
   isFrozen(): boolean;
-  /** Update the variables by the gradients of the loss, and return the loss. */
+  /** Update the variables with the gradients of the loss, and return the loss. */
   minimize(loss: () => tf.Scalar): tf.Scalar;
-  /** The gradients of a loss, which the caller disposes. */
+  /** Compute the gradients of a loss; the caller disposes them. */
   differentiate(loss: () => tf.Scalar): Gradients;
-  /** Update the variables by these gradients, which the caller keeps. */
+  /** Update the variables with these gradients, which the caller keeps. */
   apply(gradients: Gradients): void;
-  /** Whether the optimizer computes the gradients itself, so that they cannot be passed to it. */
+  /** Whether the optimizer computes the gradients itself and does not accept them. */
   readonly minimizesItself: boolean;
 }
 
@@ -77,7 +77,7 @@ export function minimizerOf(network: tf.LayersModel): Minimizer {
   };
 }
 
-/** After each update, as in Keras; TensorFlow.js's own fit omits it. */
+/** Apply a constraint after an update, as in Keras; TensorFlow.js's fit does not. */
 function applyConstraint(weight: TrainableWeight): void {
   const variable = weight.read();
   if (variable.trainable) variable.assign(weight.constraint!.apply(variable) as tf.Variable);

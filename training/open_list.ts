@@ -9,7 +9,7 @@ import { messageOf } from "../core/errors.ts";
 import { isReference } from "../core/flatten.ts";
 import { claimCallbacks } from "../core/in_use.ts";
 
-/** Loads the callbacks of a reference: one or several. */
+/** Loads one or several callbacks of a reference. */
 export type LoadReference = (
   reference: string | URL | CallbackReference,
 ) => Promise<CallbackLike | CallbackLike[]>;
@@ -25,7 +25,7 @@ export interface OpenListOptions extends Omit<CallbackListOptions, "addProgbar">
  * imported only if a run needs them. The callbacks are claimed for this run until
  * `releaseCallbacks`.
  *
- * @throws the errors of the list and of loading; loaded callbacks are closed first
+ * @throws the errors of the list and of loading, after closing loaded callbacks
  */
 export async function openList(
   callbacks: CallbacksArgument,
@@ -63,7 +63,7 @@ async function loadReferences(
 ): Promise<CallbacksArgument> {
   if (Array.isArray(value)) {
     const all: CallbacksArgument[] = [];
-    // One after another: they share a lock file and a cache.
+    // Loaded one after another, because they share a lock file and a cache.
     for (const one of value) all.push(await loadReferences(one, loaded, load));
     return all;
   }

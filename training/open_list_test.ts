@@ -21,10 +21,12 @@ describe("openList", () => {
     const asked: unknown[] = [];
     const reference: CallbackReference = { plugin: "registry:b", options: { label: "x" } };
     const url = new URL("file:///c");
-    const load: LoadReference = async (given) => {
-      asked.push(given);
-      if (given === "keepfit.json") return [loaded("one"), loaded("two")];
-      return loaded(typeof given === "object" && "plugin" in given ? "object" : String(given));
+    const load: LoadReference = async (reference) => {
+      asked.push(reference);
+      if (reference === "keepfit.json") return [loaded("one"), loaded("two")];
+      return loaded(
+        typeof reference === "object" && "plugin" in reference ? "object" : String(reference),
+      );
     };
     const callbacks = [
       "a",
@@ -44,10 +46,10 @@ describe("openList", () => {
 
   it("openList closes loaded callbacks when another one cannot be loaded, and fails with that error", async () => {
     const closed: string[] = [];
-    const failure = new RangeError("no such plugin");
-    const load: LoadReference = async (given) => {
-      if (given === "third") throw failure;
-      return loaded(String(given), closed);
+    const failure = new RangeError("unknown plugin");
+    const load: LoadReference = async (reference) => {
+      if (reference === "third") throw failure;
+      return loaded(String(reference), closed);
     };
     await assert.rejects(openList(["first", ["second", "third"], "fourth"], {}, load), failure);
     assert.deepEqual(closed, ["first", "second"]);
@@ -61,8 +63,8 @@ describe("openList", () => {
         throw new Error("stuck");
       },
     };
-    const load: LoadReference = async (given) =>
-      given === "stuck" ? stuck : loaded(String(given), closed);
+    const load: LoadReference = async (reference) =>
+      reference === "stuck" ? stuck : loaded(String(reference), closed);
     const messages = await warned(async () => {
       const error = await errorOf(() => openList(["stuck", "a", {} as CallbackLike], {}, load));
       assert.equal(error.code, "CALLBACK_INVALID");

@@ -36,12 +36,13 @@ export interface PredictOptions extends RunOptions {
 }
 
 /**
- * Outputs of a model for all rows, batch by batch, with the predict hooks of callbacks.
+ * Compute the outputs of a model for all rows, batch by batch, and call the predict hooks of
+ * callbacks.
  *
  * @param model a `tf.LayersModel` or `tf.Sequential`; it need not be compiled
  * @param x inputs: a tensor of shape [rows, ...], or one for each input, in order or by name; or a
- *   dataset whose batches are such inputs, `{ xs }` or `[xs]`
- * @param options how to predict
+ *   dataset with batches of such inputs, `{ xs }` or `[xs]`
+ * @param options callbacks, batches and messages
  * @returns a tensor of shape [rows, ...], or an array with one for each of several outputs; the
  * caller disposes them
  * @throws TypeError if the data has the wrong form
@@ -144,6 +145,6 @@ function alone(tensors: tf.Tensor[]): tf.Tensor | tf.Tensor[] {
 
 function joinRows(parts: tf.Tensor[]): tf.Tensor {
   const [first, ...rest] = parts;
-  // tfjs's types want one tensor here, its code takes many.
+  // tfjs's types require one tensor here, but its code accepts several.
   return rest.length === 0 ? first.clone() : first.concat(rest as unknown as tf.Tensor, 0);
 }

@@ -46,7 +46,7 @@ describe("predict returning outputs", () => {
     }
   });
 
-  it("predict returns outputs that outlive the batch even if they are unchanged inputs", async () => {
+  it("predict returns outputs that outlive the batch, even if they are inputs", async () => {
     const input = tf.input({ shape: [2] });
     const models = [
       tf.model({ inputs: input, outputs: input }),
@@ -89,7 +89,7 @@ describe("predict returning outputs", () => {
     }
   });
 
-  it("predict predicts some batches with steps, and no row twice", async () => {
+  it("predict predicts some batches with steps, and each row once", async () => {
     const some = await predict(dense(), x, { ...quiet, batchSize: 2, steps: 2 }) as tf.Tensor;
     assert.equal(some.shape[0], 4);
     const messages = await warned(async () => {

@@ -14,24 +14,24 @@ function* generated(count: number) {
   for (let i = 0; i < count; i++) yield { xs: tf.fill([1, 1], i), ys: tf.ones([1, 1]) };
 }
 
-/** Each way to give batches, with the batches of an epoch; 4 epochs are trained. */
+/** Datasets of every kind, with the batches of an epoch; 4 epochs are trained. */
 const datasets: Record<string, { make: () => unknown; stepsPerEpoch?: number }> = {
-  "a generator function whose iterator runs on": {
+  "a generator function with a continuing iterator": {
     make: () => () => generated(8),
     stepsPerEpoch: 2,
   },
   "one generator": { make: () => generated(8), stepsPerEpoch: 2 },
-  "a function that ends within an epoch and begins anew": {
+  "a function that ends within an epoch and restarts": {
     make: () => () => generated(3),
     stepsPerEpoch: 2,
   },
   "a repeated dataset": { make: () => rows().batch(4).repeat(), stepsPerEpoch: 2 },
-  "a dataset in an order with a seed": { make: () => rows().shuffle(12, "seed").batch(4) },
-  "a dataset in an order with a seed, repeated": {
+  "a dataset with a seeded order": { make: () => rows().shuffle(12, "seed").batch(4) },
+  "a repeated dataset with a seeded order": {
     make: () => rows().shuffle(12, "seed").batch(4).repeat(),
     stepsPerEpoch: 2,
   },
-  "a dataset as it is": { make: () => rows().batch(4) },
+  "a plain dataset": { make: () => rows().batch(4) },
 };
 
 async function train(dataset: unknown, stepsPerEpoch: number | undefined, callbacks: object[]) {
@@ -81,7 +81,7 @@ describe("A resumed run on a dataset", () => {
     assert.match(warned.join(), /has no batch in epoch 2, so training ends/);
   });
 
-  it("A resumed run on a dataset restarts the dataset if only the script chose the epoch", async () => {
+  it("A resumed run on a dataset restarts the dataset if initialEpoch is set without a backup", async () => {
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
     let read = 0;
@@ -100,7 +100,7 @@ describe("A resumed run on a dataset", () => {
     await assert.rejects(train(() => generated(8), 2, [backup(), powerCut(3)]), /power cut/);
     const { numTensors } = tf.memory();
     await train(() => generated(8), 2, [backup()]);
-    // Those of the model alone.
+    // Only the tensors of the model.
     assert.equal(tf.memory().numTensors - numTensors, 3);
   });
 });

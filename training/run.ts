@@ -13,7 +13,7 @@ import { warnOfUnknownOption } from "../core/unknown_option.ts";
 export interface RunOptions {
   /**
    * Callbacks in any form, possibly nested. A `CallbackList` is used as it is, without default
-   * callbacks. Text, a URL and `{ plugin, ... }` are plugins that are loaded for this run and
+   * callbacks. A string, a URL or `{ plugin, ... }` is a plugin, which is loaded for this run and
    * closed with it.
    */
   callbacks?: CallbacksArgument;
@@ -25,8 +25,8 @@ export interface RunOptions {
   /** Error policy for callbacks without an `onError`. Default: `"throw"`. */
   onError?: ErrorPolicy;
   /**
-   * How often the loop yields to timers, servers and signals: milliseconds, `"auto"` (20 ms),
-   * `"batch"`, `"epoch"` or `"never"`. Default: `"auto"`.
+   * Interval at which the loop yields to timers, servers and signals: milliseconds, `"auto"` (20
+   * ms), `"batch"`, `"epoch"` or `"never"`. Default: `"auto"`.
    */
   yieldEvery?: "auto" | "batch" | "epoch" | "never" | number;
   /**
@@ -36,9 +36,9 @@ export interface RunOptions {
    */
   jitCompile?: boolean | "auto";
   /**
-   * Ends the run when it aborts: after the current batch, or immediately while the next one is
-   * pending. A hook that does not return within 5 s is abandoned, `onException` and `close` after
-   * 30 s. The promise rejects with its reason.
+   * Signal that ends the run when it aborts: after the current batch, or immediately while the next
+   * one is pending. A hook that does not return within 5 s is abandoned, `onException` and `close`
+   * after 30 s. The promise rejects with the reason of the signal. Default: none.
    */
   signal?: AbortSignal;
 }
@@ -54,7 +54,7 @@ export const runOptions: Record<keyof RunOptions, true> = {
 };
 
 /**
- * The options of a run without null values, which mean "not given" as in TensorFlow.js and Keras.
+ * The options of a run without null values, which mean "not set" as in TensorFlow.js and Keras.
  * Unknown names cause a warning.
  *
  * @param ofTensors options that only apply to tensors, with alternatives
@@ -63,17 +63,18 @@ export const runOptions: Record<keyof RunOptions, true> = {
  */
 export function readOptions<Options extends RunOptions>(
   verb: string,
-  given: Options | null | undefined,
+  jitCompile: Options | null | undefined,
   known: Record<string, true>,
   ofTensors: ReadonlyMap<string, string> = new Map(),
 ): Options {
-  const options: unknown = given ?? {};
+  const options: unknown = jitCompile ?? {};
   if (
-    typeof options !== "object" || options === null || Array.isArray(options) || isTensor(given)
+    typeof options !== "object" || options === null || Array.isArray(options) ||
+    isTensor(jitCompile)
   ) {
     throw new TypeError(
       `Cannot ${verb}: expected an object of options, such as { verbose: 0 }, got ` +
-        describeValue(given),
+        describeValue(jitCompile),
     );
   }
   const read: { [name: string]: unknown } = {};
@@ -88,7 +89,7 @@ export function readOptions<Options extends RunOptions>(
   return read as Partial<Options> as Options;
 }
 
-/** True and false are 1 and 0, as in Python. */
+/** Check `verbose`; true and false become 1 and 0, as in Python. */
 function checkVerbose(options: { verbose?: unknown }): void {
   const { verbose } = options;
   if (verbose === undefined) return;
@@ -100,10 +101,10 @@ function checkVerbose(options: { verbose?: unknown }): void {
   }
 }
 
-function checkJitCompile(given: unknown): void {
-  if (given === undefined || typeof given === "boolean" || given === "auto") return;
+function checkJitCompile(jitCompile: unknown): void {
+  if (jitCompile === undefined || typeof jitCompile === "boolean" || jitCompile === "auto") return;
   throw new RangeError(
-    `Cannot use jitCompile: expected true, false or "auto", got ${describeValue(given)}`,
+    `Cannot use jitCompile: expected true, false or "auto", got ${describeValue(jitCompile)}`,
   );
 }
 
@@ -120,7 +121,7 @@ function checkSignal(signal: unknown): void {
 /**
  * The value of an option that TensorFlow.js has under another name.
  *
- * @throws RangeError if both are given and differ
+ * @throws RangeError if both are set and differ
  */
 export function oneOf<Name extends string>(
   options: { [name in Name]?: number },
@@ -140,7 +141,7 @@ export function oneOf<Name extends string>(
  * Run with callbacks: each receives the model and the params, is notified if the run fails, and is
  * always closed. An error in closing never hides an earlier error.
  *
- * @param addHistory append a history when the list has none
+ * @param addHistory whether to append a history if the list has none
  */
 export async function withCallbacks<T>(
   model: tf.LayersModel,
@@ -149,14 +150,14 @@ export async function withCallbacks<T>(
   addHistory: boolean,
   run: (list: CallbackList) => Promise<T>,
 ): Promise<T> {
-  const { callbacks: given } = options;
-  // A list keeps the position of its run, so it serves one run at a time.
-  const ready = given instanceof CallbackList ? [given, ...given.callbacks] : [];
+  const { callbacks: jitCompile } = options;
+  // A list stores the position of its run, so it can only be in one run at a time.
+  const ready = jitCompile instanceof CallbackList ? [jitCompile, ...jitCompile.callbacks] : [];
   claimCallbacks(ready);
   const open = async () => {
-    if (given instanceof CallbackList) return given;
+    if (jitCompile instanceof CallbackList) return jitCompile;
     const { onError } = options;
-    return await openList(given, { addHistory, addProgbar: params.verbose !== 0, onError });
+    return await openList(jitCompile, { addHistory, addProgbar: params.verbose !== 0, onError });
   };
   const list = await untilAborted(open(), options.signal, async (late) => {
     releaseCallbacks([...ready, ...late.callbacks]);
@@ -220,7 +221,7 @@ export async function closing<T>(
 }
 
 /**
- * Check an option that is a count.
+ * Check an option that is an integer.
  *
  * @throws RangeError if it is not a whole number >= `least`
  */
@@ -231,7 +232,7 @@ export function wholeNumber(
 ): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Number.isSafeInteger(value) || value < least) {
-    // Text in quotes: "3" is not a number.
+    // Strings in quotes, because "3" is not a number.
     const shown = typeof value === "number" ? value : describeValue(value);
     throw new RangeError(`Cannot use ${name} ${shown}: it must be a whole number >= ${least}`);
   }

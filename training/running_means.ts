@@ -6,7 +6,7 @@ import type { PackedMeasures } from "./step.ts";
 /** One number of the logs. */
 export interface Measure {
   name: string;
-  /** How to compute it, if a mean of batch values would be wrong. */
+  /** Ratio of sums, for a metric that is not a mean of batch values. Default: undefined. */
   ratio?: RatioMetric;
 }
 
@@ -34,8 +34,8 @@ export type MeansState = {
 };
 
 /**
- * The numbers of a training or a validation pass: sums over its batches, added up as float64. On a
- * device that must be awaited, they stay there until they are read.
+ * The numbers of a training or a validation pass: sums over its batches in float64. Values of a
+ * device that must be awaited stay there until they are read.
  */
 export class RunningMeans {
   readonly #measures: Measure[];
@@ -58,12 +58,12 @@ export class RunningMeans {
    *
    * @param packed for each measure its mean, its sums, or its sum and the number of steps
    * @param rows rows of the batch, the weight of its means
-   * @returns a promise if it must wait for the device
+   * @returns a promise if the device must be awaited
    */
   add({ values, sizes }: PackedMeasures, rows: number): void | Promise<void> {
     if (Array.isArray(values)) return this.#count(values, sizes, rows);
     this.#pending.push({ values, sizes, rows });
-    // Read in groups, so that a long epoch does not fill the device with vectors.
+    // Read in groups, so that vectors do not fill the device in a long epoch.
     return this.#pending.length < 128 ? undefined : this.#read();
   }
 
@@ -126,7 +126,7 @@ export class RunningMeans {
     let at = 0;
     for (let measure = 0; measure < sizes.length; measure++) {
       const sums = this.#sums[measure];
-      // Sums stay as they are, including those of a masked metric; means are weighted by rows.
+      // Sums, including those of a masked metric, are added; means are weighted by rows.
       const isMean = this.#measures[measure].ratio === undefined && sizes[measure] === 1;
       const weight = isMean ? rows : 1;
       for (let i = 0; i < sizes[measure]; i++) {

@@ -82,7 +82,7 @@ for (const synchronous of [true, false]) {
       assert.equal(waited, synchronous ? 0 : 2);
     });
 
-    it("RunningMeans keeps no tensor that was read or dropped", async () => {
+    it("RunningMeans disposes tensors that were read or discarded", async () => {
       const left = await tensorsLeft(async () => {
         const means = new RunningMeans(measures);
         await means.add(values(1, 1, 4, 0), 3);
@@ -96,7 +96,7 @@ for (const synchronous of [true, false]) {
 }
 
 describe("RunningMeans reading a device", () => {
-  it("RunningMeans reads nothing until it is asked", () => {
+  it("RunningMeans reads nothing until logs are requested", () => {
     const means = new RunningMeans([{ name: "loss" }]);
     const value = tf.scalar(3);
     assert.equal(means.add({ values: value, sizes: [1] }, 1), undefined);

@@ -5,33 +5,31 @@ import type { DatasetPass, PassDataset } from "./data/data.ts";
 /** Options of {@linkcode shuffledDataset}. */
 export interface ShuffledDatasetOptions {
   /**
-   * Number of buffered elements from which the next one is drawn; the size of the dataset for a
+   * Number of buffered elements from which the next one is drawn. The size of the dataset gives a
    * uniform shuffle.
    */
   bufferSize: number;
   /**
-   * Batches the shuffled elements, and applies further steps such as `map`, `prefetch` or `repeat`.
-   * Called for each pass over the data.
+   * Function that batches the shuffled elements, and applies further steps such as `map`,
+   * `prefetch` or `repeat`. Called for each pass over the data.
    */
   prepare: (shuffled: Dataset) => Dataset;
-  /** Seed of the order, a whole number. Default: that of the run. */
+  /** Seed of the order, an integer. Default: the seed of the run. */
   seed?: number;
 }
 
 /**
- * A `tf.data` dataset with a new order in each epoch, which depends only on a seed and the number
- * of the epoch. A run that `BackupAndRestore` resumes has the same order as an uninterrupted one,
- * wherever it was killed; so does a run that begins at a later epoch, or in the process of another
- * run.
+ * Create a `tf.data` dataset with a new order in each epoch, which depends only on a seed and the
+ * number of the epoch. The order is the same in a run that `BackupAndRestore` resumes, wherever it
+ * was killed, in a run that starts at a later epoch, and after other runs in the process.
  *
- * `dataset.shuffle(n)` of TensorFlow.js draws its order from the clock, and
- * `dataset.shuffle(n, seed)` depends on the number of iterators in the process.
+ * In TensorFlow.js, the order of `dataset.shuffle(n)` depends on the clock, and that of
+ * `dataset.shuffle(n, seed)` on the number of iterators in the process.
  *
  * @param dataset single elements `{ xs, ys }`, not batches
- * @param options how to shuffle, and how to batch
+ * @param options buffer size, batching and seed
  * @returns a dataset for `fitDataset`
- * @throws TypeError for something that is not a `tf.data` dataset, and a `prepare` that does not return
- *   one
+ * @throws TypeError if `dataset`, or the result of `prepare`, is not a `tf.data` dataset
  * @throws RangeError for a `bufferSize` that is not a whole number above 0, and a `seed` that is not a
  *   whole number of at least 0
  * @example
@@ -91,7 +89,7 @@ export function shuffledDataset(dataset: Dataset, options: ShuffledDatasetOption
 }
 
 /**
- * The dataset with shuffled iterators; those of one pass, as created by `repeat`, differ as well.
+ * The dataset with shuffled iterators. Iterators of one pass, as created by `repeat`, also differ.
  */
 function inOrder(dataset: Dataset, bufferSize: number, { pass, seed }: DatasetPass): Dataset {
   let round = 0;

@@ -21,7 +21,7 @@ const rows = () => {
 const shuffled = (options: Partial<ShuffledDatasetOptions> = {}) =>
   shuffledDataset(rows(), { bufferSize: 12, prepare: (rows) => rows.batch(4), ...options });
 
-/** Train, and tell the first column of each batch by epoch and the weights. */
+/** Train, and return the first column of each batch by epoch, and the weights. */
 async function train(dataset: DatasetLike, options: FitDatasetOptions = {}) {
   const model = tf.sequential({
     layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones" })],
@@ -36,7 +36,7 @@ async function train(dataset: DatasetLike, options: FitDatasetOptions = {}) {
   return { epoch, loss: history.loss, weights };
 }
 
-/** The rows in the order in which a dataset gives them, pass by pass. */
+/** The rows in the order of a dataset, pass by pass. */
 async function orders(dataset: ReturnType<typeof shuffled>, seed = 0): Promise<number[][]> {
   const all = [];
   for (const pass of [0, 1, 2]) {
@@ -90,7 +90,7 @@ describe("shuffledDataset", () => {
 
   const runs: [name: string, prepare: ShuffledDatasetOptions["prepare"], FitDatasetOptions][] = [
     ["", (rows) => rows.batch(4), {}],
-    [" that runs on over epochs", (rows) => rows.batch(4), { stepsPerEpoch: 2 }],
+    [" that continues across epochs", (rows) => rows.batch(4), { stepsPerEpoch: 2 }],
     [" that is repeated", (rows) => rows.repeat().batch(4), { stepsPerEpoch: 2 }],
   ];
   for (const [name, prepare, options] of runs) {
@@ -100,7 +100,7 @@ describe("shuffledDataset", () => {
         for (let after = 1; after < 6; after++) {
           const fs = memoryFileSystem();
           const backup = () => new BackupAndRestore("backup", { fs, saveFreq: 1 });
-          // One dataset for both runs: how many passes it was asked for does not matter.
+          // One dataset for both runs, because the number of earlier passes does not matter.
           const dataset = shuffled({ prepare });
           const callbacks = [powerCut(after), backup()];
           await assert.rejects(train(dataset, { ...options, seed: 5, callbacks }), /power cut/);
@@ -138,7 +138,7 @@ describe("shuffledDataset", () => {
     assert.ok(Math.abs(Number(loss) / Number(plain.loss) - 1) < 1e-5);
   });
 
-  it("shuffledDataset rejects what it cannot shuffle", () => {
+  it("shuffledDataset rejects other datasets and invalid options", () => {
     assert.throws(() => shuffledDataset([1] as never, {} as never), /expected a tf.data.Dataset/);
     assert.throws(
       () => shuffled({ bufferSize: 0 }),
@@ -151,7 +151,7 @@ describe("shuffledDataset", () => {
 });
 
 describe("A resumed run on a shuffled tf.data dataset", () => {
-  /** What a run warns of that goes on after it was cut after so many batches. */
+  /** Warnings of a run that is resumed after `after` batches. */
   async function warnings(make: () => DatasetLike, after: number): Promise<string[]> {
     const fs = memoryFileSystem();
     const backup = () => new BackupAndRestore("backup", { fs, saveFreq: 1 });
@@ -160,7 +160,7 @@ describe("A resumed run on a shuffled tf.data dataset", () => {
     return warned;
   }
 
-  it("A resumed run on a shuffled tf.data dataset warns if the shuffle has no seed, at any position in an epoch", async () => {
+  it("A resumed run on a shuffled tf.data dataset warns if the shuffle has no seed, wherever it was interrupted", async () => {
     for (const after of [2, 4, 5]) {
       const warned = await warnings(() => rows().shuffle(12).batch(4), after);
       assert.equal(warned.length, 1);

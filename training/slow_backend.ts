@@ -17,7 +17,7 @@ export interface RunSize {
 /** Multiply-adds in the forward passes of a run that takes about ten seconds on cpu. */
 const longRun = 5e8;
 
-/** Marks a backend that was chosen by `useBackend`. */
+/** Key that marks a backend chosen by `useBackend`. */
 const chosenKey = Symbol.for("keepfit.backend.chosen");
 
 let isTold = false;

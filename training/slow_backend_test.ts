@@ -5,7 +5,7 @@ import { startChild } from "../tests/child.ts";
 const tfjs = JSON.stringify(import.meta.resolve("@tensorflow/tfjs"));
 const keepfit = JSON.stringify(String(new URL("../mod.ts", import.meta.url)));
 
-/** How often a process hints that begins runs and ends each after its first batch. */
+/** Number of hints in a process that starts runs and ends each after its first batch. */
 async function hints(script: string): Promise<number> {
   const { stderr, code } = await startChild(`
     import * as tf from ${tfjs};

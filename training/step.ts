@@ -10,30 +10,30 @@ import { makeForward, measure, type Pass, type Targeted, withFloats } from "./lo
 import type { CompileOptions } from "./maybe_compiled.ts";
 import { minimizerOf } from "./minimizer.ts";
 
-/** What a step measures in a batch: the numbers of each measure, in the order of `measuresOf`. */
+/** The measures of a batch, in the order of `measuresOf`. */
 export type PackedMeasures = {
-  /** On the host, until the next batch overwrites them; on a device one tensor, to be disposed. */
+  /** Values on the host, valid until the next batch, or one tensor on a device, to be disposed. */
   values: number[] | tf.Tensor;
-  /** How many of the values each measure has. */
+  /** Number of values of each measure. */
   sizes: number[];
 };
 
 /** Computes one batch. */
 export interface Step {
   (batch: Batch): PackedMeasures;
-  /** Release what it holds. */
+  /** Release its memory. */
   dispose(): void;
 }
 
 /**
- * Make the step of a training run: one update from one batch. Losses and metrics are those of the
- * pass in training mode, before the update.
+ * Create the step of a training run: one update from one batch. Losses and metrics are computed in
+ * training mode, before the update.
  *
- * A callback that compiles the model again changes its optimizer, variables and losses from the next
- * batch on, its metrics from the next run on.
+ * If a callback compiles the model again, the new optimizer, variables and losses apply from the
+ * next batch, and new metrics from the next run.
  *
- * @param model the model as the user has it
- * @param compiled what `compile` left in it when the run began
+ * @param model the user's model
+ * @param compiled its compiled parts at the start of the run
  * @param options whether the step is compiled
  * @param noise source of the random numbers of dropout and noise layers
  */
@@ -55,7 +55,7 @@ export function makeTrainStep(
   let pass: Pass;
   const loss = (): tf.Scalar => {
     pass = forward(batch, true);
-    // The tape's own scope would drop them. Metrics are computed outside it: they need no gradient.
+    // The scope of the tape would dispose them. Metrics are computed outside, without gradients.
     for (const output of pass.outputs) kept.push(engine.keep(output));
     // A single loss may be the total, which is returned.
     if (pass.losses.length > 1) { for (const one of pass.losses) kept.push(engine.keep(one)); }
@@ -91,7 +91,7 @@ export function makeTrainStep(
   return Object.assign(step, { dispose: () => fast.dispose() });
 }
 
-/** Make the step of an evaluation: losses and metrics in inference mode. */
+/** Create the step of an evaluation: losses and metrics in inference mode. */
 export function makeTestStep(
   engine: Engine,
   model: tf.LayersModel,
@@ -125,11 +125,11 @@ export function makeTestStep(
 /** Computes the outputs of a batch, which the caller disposes. */
 export interface PredictStep {
   (inputs: tf.Tensor[]): tf.Tensor[];
-  /** Release what it holds. */
+  /** Release its memory. */
   dispose(): void;
 }
 
-/** Make the step of a prediction: outputs in inference mode. */
+/** Create the step of a prediction: outputs in inference mode. */
 export function makePredictStep(
   engine: Engine,
   network: tf.LayersModel,
@@ -140,8 +140,8 @@ export function makePredictStep(
   const run = (inputs: tf.Tensor[]): tf.Tensor[] => {
     const outputs = pass(inputs, false).tensors;
     for (let i = 0; i < outputs.length; i++) {
-      // An input of the model may be an output too, and an output may be two. The pass drops what
-      // else it makes.
+      // An input of the model may also be an output, and one tensor may be two outputs. Other
+      // tensors of the pass are disposed.
       const isTaken = inputs.includes(outputs[i]) || outputs.indexOf(outputs[i]) < i;
       if (isTaken) outputs[i] = outputs[i].clone();
     }
@@ -151,7 +151,9 @@ export function makePredictStep(
   return Object.assign(step, { dispose: () => fast.dispose() });
 }
 
-/** Where values are read without waiting, that costs less than to join them first. */
+/**
+ * Create the function that packs measures. Values that can be read synchronously are not joined.
+ */
 function makePack(engine: Engine): (measured: tf.Tensor[]) => PackedMeasures {
   return readsSynchronously(engine) ? makeHostPack() : packOnDevice;
 }
@@ -173,6 +175,6 @@ function packOnDevice(measured: tf.Tensor[]): PackedMeasures {
   const sizes = measured.map(({ size }) => size);
   if (measured.length === 1) return { values: measured[0], sizes };
   const [first, ...rest] = measured.map((one) => one.toFloat().reshape([one.size]));
-  // tfjs's types want one tensor here, its code takes many.
+  // tfjs's types require one tensor here, but its code accepts several.
   return { values: first.concat(rest as unknown as tf.Tensor), sizes };
 }

@@ -17,7 +17,7 @@ function chain(): tf.LayersModel {
   return tf.model({ inputs, outputs });
 }
 
-/** In the order of the layers; getWeights() has frozen ones last. */
+/** Weights in the order of the layers; getWeights() lists frozen ones last. */
 function weightsOf(model: tf.LayersModel): number[] {
   return model.layers.slice(1).map((layer) => layer.getWeights()[0].dataSync()[0]);
 }
@@ -34,7 +34,7 @@ async function weightsOfBatches(
 }
 
 describe("A training step", () => {
-  it("A training step omits a layer that a callback freezes from the next batch on", async () => {
+  it("A training step omits a layer from the batch after a callback has frozen it", async () => {
     for (const compilesAgain of [true, false]) {
       const model = chain();
       model.compile({ optimizer: tf.train.sgd(0.1), loss });
@@ -51,7 +51,7 @@ describe("A training step", () => {
     }
   });
 
-  it("A training step trains a layer that a callback unfreezes and compiles from the next batch on", async () => {
+  it("A training step trains a layer from the batch after a callback has unfrozen it and compiled the model", async () => {
     const model = chain();
     model.layers[1].trainable = false;
     const optimizer = tf.train.sgd(0.1);
@@ -66,7 +66,7 @@ describe("A training step", () => {
     assert.equal(new Set(first.slice(1)).size, 3);
   });
 
-  it("A training step trains a layer again in the next run when it was unfrozen and compiled", async () => {
+  it("A training step trains a layer again in the next run after it was unfrozen and the model compiled", async () => {
     const model = chain();
     model.layers[1].trainable = false;
     model.compile({ optimizer: tf.train.sgd(0.1), loss });
@@ -87,7 +87,7 @@ describe("A training step", () => {
     assert.deepEqual(seen.slice(2), [seen[1], seen[1]]);
   });
 
-  it("A training step leaves the step to an optimizer with its own minimize", async () => {
+  it("A training step calls the minimize of an optimizer that overrides it", async () => {
     const model = chain();
     const optimizer = tf.train.sgd(0.1);
     let calls = 0;
@@ -104,7 +104,7 @@ describe("A training step", () => {
     assert.deepEqual(await weightsOfBatches(other), own);
   });
 
-  it("A training step updates through a wrapper of applyGradients that is added during a run, even an average", async () => {
+  it("A training step calls a wrapper of applyGradients that is added during a run, such as a moving average", async () => {
     const model = chain();
     const optimizer = exponentialMovingAverage(tf.train.sgd(0.1), { momentum: 0 });
     model.compile({ optimizer, loss });
@@ -114,11 +114,11 @@ describe("A training step", () => {
     const seen = await weightsOfBatches(model, [{ onTrainBatchEnd: stop }]);
     assert.notDeepEqual(seen[1], seen[0]);
     assert.deepEqual(seen.slice(2), [seen[1], seen[1]]);
-    // With momentum 0 the average is the last weight that an update left.
+    // With momentum 0, the average is the weight after the last update.
     assert.deepEqual(weightsOf(model), seen[1]);
   });
 
-  it("A training step follows a callback that compiles a Sequential, which then has another inner model", async () => {
+  it("A training step uses the new inner model after a callback compiles a Sequential", async () => {
     const base = tf.layers.dense({ units: 1, inputShape: [1], useBias: false, trainable: false });
     const model = tf.sequential({ layers: [base, tf.layers.dense({ units: 1 })] });
     model.compile({ optimizer: tf.train.sgd(0.1), loss });
@@ -139,12 +139,12 @@ describe("A training step", () => {
     });
     assert.deepEqual(seen.slice(0, 2), [before, before]);
     assert.notEqual(seen[2], before);
-    // The new loss is that of the training and of the validation from the next batch on.
+    // The new loss applies to training and validation from the next batch.
     const logs = await evaluate(model, x, y, { verbose: 0 });
     assert(Math.abs(logs.loss - history.val_loss[2]) < 1e-6);
   });
 
-  it("A training step ends a run whose callback compiles a loss for other targets", async () => {
+  it("A training step ends a run if a callback compiles a loss for other targets", async () => {
     const model = chain();
     model.compile({ optimizer: "sgd", loss });
     const sparse = () => model.compile({ optimizer: "sgd", loss: (() => {}) as never });
@@ -154,7 +154,7 @@ describe("A training step", () => {
     );
   });
 
-  it("A training step marks a Sequential as being in a fit even after it was compiled again", async () => {
+  it("A training step marks a Sequential as training even after it was compiled again", async () => {
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
     const compile = () => model.compile({ optimizer: "sgd", loss });
     compile();
@@ -169,7 +169,7 @@ describe("A training step", () => {
     await fit(model, x, y, options);
   });
 
-  it("A training step changes nothing in a model whose layers are all frozen, and warns once", async () => {
+  it("A training step changes nothing if all layers are frozen, and warns once", async () => {
     for (const freezesLate of [false, true]) {
       const model = chain();
       const freeze = () => model.layers.forEach((layer) => layer.trainable = false);
@@ -224,7 +224,7 @@ describe("A training step", () => {
       await fit(model, x, y.mul(-3), { ...options, epochs: 5 });
       assert(kernel(model) >= least && kernel(model) <= most, `${constraint}: ${kernel(model)}`);
     }
-    // An optimizer with its own minimize, and a model that trains without one.
+    // Optimizers with and without a custom minimize.
     const own = make("nonNeg");
     const { minimize } = own.optimizer;
     own.optimizer.minimize = (...given) => minimize.apply(own.optimizer, given);
@@ -233,7 +233,7 @@ describe("A training step", () => {
     assert.equal(await tensorsLeft(() => fit(own, x, y, options)), 0);
   });
 
-  it("A training step names a loss or a metric that returns no tensor", async () => {
+  it("A training step reports a loss or metric that does not return a tensor", async () => {
     for (
       const [compile, message] of [
         [{ loss: () => 5 }, /^Cannot use the loss of dense\S*: .* got the number 5$/],
@@ -272,7 +272,7 @@ describe("Two outputs of a shared layer", () => {
 });
 
 describe("Integer targets", () => {
-  // TensorFlow.js's functions fail with some of these, and give NaN with others.
+  // TensorFlow.js's functions fail with some of these, and return NaN for others.
   const losses = [
     "meanSquaredError",
     "meanAbsoluteError",

@@ -14,7 +14,7 @@ function line(): tf.Sequential {
   return model;
 }
 
-/** What still runs when training is stopped in this hook of epoch 1 (or of the run). */
+/** Hooks that are called after training was stopped in a hook of epoch 1 or of the run. */
 async function stoppedIn(hook: keyof CallbackHooks): Promise<string[]> {
   const model = line();
   const seen: string[] = [];
@@ -50,7 +50,7 @@ async function stoppedIn(hook: keyof CallbackHooks): Promise<string[]> {
 }
 
 describe("stopTraining", () => {
-  // Each list is the end of the one before: what would still come, but no second batch or epoch.
+  // Each list is the end of the previous one: the remaining hooks without another batch or epoch.
   const all = [
     ["onTrainBegin", "onEpochBegin"],
     ["onEpochBegin", "onTrainBatchBegin"],

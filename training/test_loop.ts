@@ -32,7 +32,7 @@ export function makeEvaluation(
 }
 
 /**
- * Evaluate one source with the test hooks: a separate run, or the validation of a fit.
+ * Evaluate one source with the test hooks, in a separate run or as the validation of a fit.
  *
  * @param epoch the epoch that is validated, for messages
  * @returns means over all rows, keys without `val_`

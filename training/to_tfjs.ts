@@ -11,8 +11,8 @@ import { closingList } from "./run.ts";
  * result as their `callbacks`.
  *
  * Train, epoch and batch hooks are called. tfjs has no test and predict hooks, validates before the
- * end of the last batch, and skips validation when training is stopped within an epoch. After an
- * error of its own it calls no hook, so that `close` runs only when training ends or a callback
+ * end of the last batch, and skips validation if training is stopped within an epoch. After an
+ * error in tfjs no hook is called, so `close` is only called when training ends or a callback
  * fails. `fit` of keepfit has none of these limits.
  *
  * @param callbacks callbacks in any form
@@ -78,7 +78,7 @@ export function toTfjs(
   };
 }
 
-/** tfjs calls no hook after one that fails, so the callbacks are closed right away. */
+/** Close the callbacks after a failing hook, because tfjs calls no further hook. */
 async function failing(list: CallbackList, run: () => void | Promise<void>): Promise<void> {
   try {
     await run();
@@ -87,7 +87,7 @@ async function failing(list: CallbackList, run: () => void | Promise<void>): Pro
   }
 }
 
-/** @throws RangeError if a callback sets an initial epoch that model.fit does not start at */
+/** @throws RangeError if a callback sets an initial epoch other than that of model.fit */
 function checkInitialEpoch(list: CallbackList, initialEpoch: number, hasStopped: boolean): void {
   if (list.initialEpoch && hasStopped) {
     throw new RangeError(

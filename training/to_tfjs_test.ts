@@ -49,7 +49,7 @@ describe("toTfjs", () => {
     ]);
   });
 
-  it("toTfjs passes the given model, and the params under keepfit's names", async () => {
+  it("toTfjs passes the model, and the params under keepfit's names", async () => {
     let params: Params | null = null;
     const models: unknown[] = [];
     class Mine extends Callback {
@@ -119,13 +119,13 @@ describe("toTfjs", () => {
             throw new Error("oh");
           },
         },
-        { onException: () => seen.push("heard"), close: () => seen.push("closed") },
+        { onException: () => seen.push("failed"), close: () => seen.push("closed") },
       ], model);
       await assert.rejects(model.fit(x, y, { verbose: 0, callbacks }), {
         name: "CallbackError",
         message: new RegExp(`^Callback bad failed in ${hook}.*: oh$`),
       });
-      assert.deepEqual(seen, ["heard", "closed"]);
+      assert.deepEqual(seen, ["failed", "closed"]);
     }
   });
 

@@ -24,25 +24,25 @@ import { validatesEach, validationDue, type ValidationOptions } from "./validati
 
 /** Options of fit and fitDataset. */
 export interface TrainOptions extends RunOptions, ValidationOptions {
-  /** Number of the final epoch, exclusive. Default: 1. */
+  /** Epoch at which training ends, exclusive. Default: 1. */
   epochs?: number;
   /** Epoch to start at, to continue an earlier run. Default: 0. */
   initialEpoch?: number;
   /**
    * Seed of the shuffled order of rows, which is the same on every runtime, and of dropout, noise
-   * and everything else that draws `Math.random()` in a training step. Default: the seed in the
-   * backup that `BackupAndRestore` restores, else the next number of {@linkcode setRandomSeed},
-   * else a random one. `params.seed` holds it.
+   * and everything else that draws `Math.random()` in a training step. Default: the seed of a
+   * restored backup, the next number of {@linkcode setRandomSeed}, or a random one. `params.seed`
+   * contains it.
    */
   seed?: number;
   /**
-   * Who draws the random numbers of dropout and noise layers without a seed of their own:
-   * `"keepfit"`, with the same numbers on every runtime and backend, or `"tfjs"`, with those of
-   * TensorFlow.js from `Math.random`, which depends on the seed in each step; then steps of models
-   * with such layers are not compiled. Default: `"keepfit"`.
+   * Source of the random numbers of dropout and noise layers without a seed. `"keepfit"` draws the
+   * same numbers on every runtime and backend. `"tfjs"` draws TensorFlow.js's numbers from
+   * `Math.random`, which is seeded for each step; steps with such layers are then not compiled.
+   * Default: `"keepfit"`.
    */
   noise?: "keepfit" | "tfjs";
-  /** Weight of each class in the training loss; multiplies sample weights. */
+  /** Weight of each class in the training loss, multiplied by sample weights. Default: 1. */
   classWeight?: ClassWeights;
 }
 
@@ -69,11 +69,11 @@ export interface Training {
   validation: BatchSource | undefined;
   /** Rows of a batch, if known. */
   batchSize?: number;
-  /** Order of the rows, if the loop determines it. */
+  /** Order of the rows; undefined for a dataset. */
   shuffle?: boolean | "batch";
 }
 
-/** Train epoch by epoch; {@linkcode Callback} has the order of the hooks. */
+/** Train epoch by epoch; {@linkcode Callback} describes the order of the hooks. */
 export async function trainLoop(training: Training, options: TrainOptions): Promise<History> {
   const { model, engine, compiled, source, validation } = training;
   const noise = noiseOf(options.noise);
@@ -99,7 +99,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
   const warnings = new TrainWarnings();
   try {
     return await withCallbacks(model, options, params, true, async (list) => {
-      // A given list may have none; the history is returned anyway.
+      // The list may have no history, but it is returned anyway.
       const own = list.history === undefined ? new History() : undefined;
       if (options.yieldEvery === "never" && list.has("onYield")) {
         throw new RangeError(
@@ -118,7 +118,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
         const { batchSize } = training;
         hintAtSlowBackend(engine, model, { epochs: epochs - first, samples, steps, batchSize });
       }
-      // Not earlier: a callback may compile the model in onTrainBegin.
+      // Not earlier, because a callback may compile the model in onTrainBegin.
       const { jitCompile = "auto", verbose } = options;
       const history = list.history ?? own as History;
       const report = new StepReport(engine, {
@@ -208,10 +208,10 @@ function passToStart(
   return start.epoch;
 }
 
-function noiseOf(given: unknown = "keepfit"): NoiseSource {
-  if (given === "keepfit" || given === "tfjs") return given;
+function noiseOf(noise: unknown = "keepfit"): NoiseSource {
+  if (noise === "keepfit" || noise === "tfjs") return noise;
   throw new RangeError(
-    `Cannot use noise: expected "keepfit" or "tfjs", got ${describeValue(given)}`,
+    `Cannot use noise: expected "keepfit" or "tfjs", got ${describeValue(noise)}`,
   );
 }
 
@@ -224,7 +224,7 @@ async function trainEpoch(
   noise: NoiseSource,
 ): Promise<Record<string, number>> {
   const { means, epoch, seed, batch: firstBatch } = state;
-  // Only the validation of this epoch may be left in a resumed run.
+  // In a resumed run, only the validation of this epoch may remain.
   if (state.phase === "validate" || (state.stopTraining && firstBatch > 0)) {
     return await means.logs();
   }

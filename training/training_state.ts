@@ -17,13 +17,13 @@ export interface TrainingStateOptions {
   means: RunningMeans;
   /** Params of the run, which pass the seed to callbacks. */
   params: Params;
-  /** The data that is trained on, which may have an order. Default: none. */
+  /** Training data, which may have an order. Default: none. */
   source?: { readonly order?: PassOrder };
-  /** Tells whether the run was ended between two batches, and whether others have their turn. */
-  eventLoop?: { readonly hasAborted: boolean; readonly givesWay: boolean };
+  /** State of the event loop: whether the run was aborted, and whether it yields often. */
+  eventLoop?: { readonly hasAborted: boolean; readonly yieldsOften: boolean };
   /** First epoch of the run. Default: 0. */
   initialEpoch?: number;
-  /** True if the script chose the seed, which a restored state then does not replace. */
+  /** Whether the script chose the seed, so that a restored state does not replace it. */
   keepsSeed?: boolean;
 }
 
@@ -33,9 +33,9 @@ export interface TrainingStart {
   epoch: number;
   /** Epoch with which the run began. */
   firstEpoch: number;
-  /** Epochs whose batches were all trained. */
+  /** Number of epochs with all batches trained. */
   epochsTrained: number;
-  /** Order of the data that was read last, where it can be told. */
+  /** Order of the last pass over the data, if known. */
   order?: PassOrder;
 }
 
@@ -53,7 +53,7 @@ export class TrainingState implements ResumableLoop {
   phase: TrainingPhase = "begin";
   /** Logs of the last epoch that has ended. */
   logs: Record<string, number> = {};
-  /** True if the restored state is of a run that was stopped at the end of this epoch. */
+  /** Whether the restored state belongs to a run that was stopped at the end of this epoch. */
   hasEnded = false;
   /** Position at which to continue; undefined unless a state was restored. */
   start: TrainingStart | undefined;
@@ -67,9 +67,9 @@ export class TrainingState implements ResumableLoop {
   readonly #source: TrainingStateOptions["source"];
   #firstEpoch: number;
   #isMidEpoch = false;
-  /** What stateful layers remembered when the validation began, which begins anew. */
+  /** States of stateful layers at the start of the validation, which may restart. */
   #beforeValidation: TakenStates | undefined;
-  /** What they remembered in the state that was restored; undefined once its epoch has begun. */
+  /** States of stateful layers in the restored state; undefined after its epoch has begun. */
   #layers: LayerStates[] | undefined;
 
   /** @param options params, measures and seed of the run */
@@ -92,19 +92,19 @@ export class TrainingState implements ResumableLoop {
     return this.#params.seed ?? 0;
   }
 
-  /** The same where the script chose it; a restored state does not replace it. */
+  /** The seed if the script chose it; a restored state does not replace it. */
   get givenSeed(): number | undefined {
     return this.#keepsSeed ? this.#params.seed : undefined;
   }
 
-  /** True if the run is ended between two batches, where all states are consistent. */
+  /** Whether the run is aborted between two batches, where all states are consistent. */
   get isInterrupted(): boolean {
     return this.#eventLoop?.hasAborted === true;
   }
 
-  /** True when the loop gives way to the event loop between batches. */
-  get givesWay(): boolean {
-    return this.#eventLoop?.givesWay === true;
+  /** Whether the loop yields to the event loop at least every second. */
+  get yieldsOften(): boolean {
+    return this.#eventLoop?.yieldsOften === true;
   }
 
   /** Position in the sequence of `setRandomSeed`; undefined if no seed was set. */
@@ -133,7 +133,7 @@ export class TrainingState implements ResumableLoop {
     this.means.reset();
   }
 
-  /** Enter the validation of the epoch. A run that goes on from a state within it begins it anew. */
+  /** Enter the validation of the epoch. A run resumed within a validation restarts it. */
   beginValidation(): void {
     this.phase = "validate";
     this.#beforeValidation = new TakenStates(this.#model);
@@ -147,14 +147,14 @@ export class TrainingState implements ResumableLoop {
   }
 
   /**
-   * Put back what stateful layers remembered in the state that was restored, after hooks that are
-   * called again and may have reset it.
+   * Restore the states of stateful layers, after hooks that are called again and may have reset
+   * them.
    */
   restoreLayers(): void {
     if (this.#layers !== undefined) assignStates(this.#engine, this.#model, this.#layers);
   }
 
-  /** Release what is held on the device. */
+  /** Release tensors on the device. */
   dispose(): void {
     this.#beforeValidation?.dispose();
     this.#beforeValidation = undefined;
@@ -202,7 +202,7 @@ export class TrainingState implements ResumableLoop {
       order: saved.order,
     };
     this.logs = { ...saved.logs };
-    // Only the end of training is left for its callbacks.
+    // Only the hooks at the end of training remain.
     this.stopTraining = saved.stopTraining === true;
     this.hasEnded = this.stopTraining && saved.phase === "end";
     if (!this.#keepsSeed) this.#params.seed = saved.seed ?? this.seed;
@@ -220,6 +220,6 @@ interface SavedState extends Pick<TrainingState, "epoch" | "batch" | "step" | "p
   seed: number | null;
   means: MeansState;
   random: RandomState | null;
-  /** Absent where no layer is stateful. */
+  /** States of stateful layers; undefined without such layers. */
   layers?: LayerStates[];
 }

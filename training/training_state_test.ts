@@ -28,7 +28,7 @@ function stateOf(seed: number | undefined, keepsSeed: boolean): TrainingState {
   return new TrainingState({ engine: getEngine(), model: line(), means, params, keepsSeed });
 }
 
-/** The states of the loop at the hooks of a run that are asked for one. */
+/** The states of the loop at the named hooks of a run. */
 async function statesOf(options: FitOptions, hooks: string[]): Promise<CallbackState[]> {
   const states: CallbackState[] = [];
   const look = async () => void states.push(await (list.loop as ResumableLoop).getState());
@@ -67,7 +67,7 @@ describe("TrainingState", () => {
     assert.deepEqual(states.map(({ phase }) => phase), ["validate"]);
   });
 
-  it("TrainingState holds the seed and the sums of the epoch as plain data", async () => {
+  it("TrainingState contains the seed and the sums of the epoch as plain data", async () => {
     const [state] = await statesOf({}, ["onEpochEnd"]);
     const { seed, means, random } = structuredClone(state);
     assert.equal(seed, 3);
@@ -107,7 +107,7 @@ describe("TrainingState", () => {
     assert.equal(state.stopTraining, false);
   });
 
-  it("TrainingState exists in fitDataset as well, with a seed for dropout and noise", async () => {
+  it("TrainingState also exists in fitDataset, with a seed for dropout and noise", async () => {
     let state: CallbackState | undefined;
     const list = new CallbackList({
       onEpochEnd: async () => {

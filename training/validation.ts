@@ -18,9 +18,11 @@ export type ValidationTensors =
 
 /** Options of validation inside a run. */
 export interface ValidationOptions {
-  /** Data to validate on after an epoch. */
+  /** Data to validate on after an epoch. Default: none. */
   validationData?: ValidationTensors | DatasetLike;
-  /** Validate after every n-th epoch, or after these (counted from 1). Default: 1. */
+  /**
+   * Interval of validation in epochs, or the epochs to validate after, counted from 1. Default: 1.
+   */
   validationFreq?: number | readonly number[];
   /** Batch size of validation in rows, for tensors. Default: `batchSize`. */
   validationBatchSize?: number;
@@ -64,14 +66,14 @@ export function validationBatch(
   };
 }
 
-/** True if each of these epochs ends with validation. */
+/** Whether each of these epochs ends with validation. */
 export function validatesEach(
   first: number,
   end: number,
   frequency: number | readonly number[] = 1,
 ): boolean {
   const isDue = validationDue(frequency);
-  // If any epoch is without validation, so is one of these.
+  // If there is any epoch without validation, one of these is.
   const most = Array.isArray(frequency) ? frequency.length + 1 : frequency as number;
   for (let epoch = first; epoch < Math.min(end, first + most); epoch++) {
     if (!isDue(epoch)) return false;

@@ -9,8 +9,8 @@ export type Tensors = Tensor | Tensor[] | { [name: string]: Tensor };
 export type ClassWeight = { [classNumber: number]: number };
 
 /**
- * Class weights in the forms that `fit` takes: for a single output, or for each output in order or
- * by name.
+ * Class weights in the forms that `fit` accepts: for a single output, or for each output in order
+ * or by name.
  */
 export type ClassWeights =
   | ClassWeight
@@ -22,21 +22,22 @@ export type DatasetBatch =
   | { xs: Tensors; ys?: Tensors; sampleWeight?: Tensors }
   | readonly [xs: Tensors, ys?: Tensors, sampleWeight?: Tensors];
 
-/** Which pass over its data a dataset is asked for. */
+/** A requested pass over the data of a dataset. */
 export interface DatasetPass {
-  /** 0-based number of the pass: of the epoch, where each has an iterator of its own. */
+  /** 0-based number of the pass; the number of the epoch if each epoch has its own iterator. */
   pass: number;
   /** Seed of the run; 0 outside of training. */
   seed: number;
 }
 
 /**
- * A dataset that makes the batches of any pass, so that a resumed run has those that it would have had.
+ * A dataset that can create the batches of any pass, so that a resumed run trains on the same
+ * batches as an uninterrupted one.
  */
 export interface PassDataset {
   /** Batches of a pass. Default: unknown. */
   readonly size?: number;
-  /** The batches of a pass, one after another. The parameter must be declared. */
+  /** Return the batches of a pass, one after another. The parameter must be declared. */
   iterator(
     pass: DatasetPass,
   ): AsyncIterator<unknown> | Iterator<unknown> | Promise<AsyncIterator<unknown>>;
@@ -65,7 +66,7 @@ export interface Batch {
   dispose(): void;
 }
 
-/** One pass over data, or the part of it that an epoch takes. */
+/** One pass over data, or the part of it that belongs to an epoch. */
 export interface BatchIterator {
   /** The next batch, null at the end; a promise only if data must be awaited. */
   next(): Batch | null | Promise<Batch | null>;
@@ -86,32 +87,32 @@ export interface EpochStart {
 export interface BatchSource {
   /** Batches of an epoch; null while unknown. */
   readonly steps: number | null;
-  /** Rows of all the data; null when unknown. */
+  /** Rows of the data; null while unknown. */
   readonly samples: number | null;
-  /** True if an epoch had no batch after others had some. Default: false. */
+  /** Whether an epoch had no batch after earlier ones had some. Default: false. */
   readonly isUsedUp?: boolean;
   /** The batches of an epoch. */
   epoch(start: EpochStart): BatchIterator;
   /**
-   * Pass over what the first epochs of a resumed run have taken, where the next one does not begin
-   * anew, and warn where the pass in which the run ended had another order then. Default: each epoch
-   * is given by its number alone.
+   * Skip the data of the first epochs of a resumed run, if an epoch continues where the previous
+   * one ended. Warn if the order of the last pass has changed. Default: an epoch depends only on
+   * its number.
    */
   passOver?(epochs: number, order?: PassOrder): void;
-  /** Order of the pass that was begun last, where it is shuffled and can be told. */
+  /** Order of the current pass, if it is shuffled and known. */
   readonly order?: PassOrder;
   /** Release everything. */
   close(): void | Promise<void>;
 }
 
-/** True for a tensor of any copy of tfjs. */
+/** Whether a value is a tensor of any copy of tfjs. */
 export function isTensor(value: unknown): value is tf.Tensor {
   return typeof value === "object" && value !== null && "dataId" in value && "shape" in value;
 }
 
 /**
- * True for a sequence of batches. Arrays do not count, because their tensors last for one epoch,
- * nor do typed arrays, which yield numbers.
+ * Whether a value is a sequence of batches. Arrays are excluded, because their tensors last for
+ * only one epoch, and typed arrays, which yield numbers.
  */
 export function isDataset(data: unknown): data is DatasetLike {
   if (typeof data === "function") return true;
@@ -121,12 +122,12 @@ export function isDataset(data: unknown): data is DatasetLike {
     Symbol.asyncIterator in data || Symbol.iterator in data;
 }
 
-/** Fail unless the value is a dataset, and name the function that takes tensors. */
+/** Throw unless the value is a dataset, and name the function for tensors. */
 export function checkDataset(data: unknown, forTensors: string): asserts data is DatasetLike {
   if (isDataset(data)) return;
   throw new TypeError(
-    "Cannot read this dataset: it must be a tf.data.Dataset, an iterable that is no array, or a " +
-      `function that gives an iterator; for tensors call ${forTensors}`,
+    "Cannot read this dataset: expected a tf.data.Dataset, an iterable other than an array, or a " +
+      `function that returns an iterator; for tensors call ${forTensors}`,
   );
 }
 
@@ -157,7 +158,7 @@ export function checkNotOfTensors(options: object | null | undefined): void {
   }
   if (sampleWeight !== undefined && sampleWeight !== null) {
     throw new TypeError(
-      "Cannot use sampleWeight with a dataset: each batch holds its own; give batches of " +
+      "Cannot use sampleWeight with a dataset: each batch has its own weights; yield batches of " +
         "{ xs, ys, sampleWeight }",
     );
   }

@@ -9,13 +9,13 @@ import { checkTargets } from "./targets.ts";
 export interface BatchReading {
   /** Name of the batch in messages. */
   what: string;
-  /** True for the first batch of the run. */
+  /** Whether it is the first batch of the run. */
   isFirst: boolean;
   weigh: WeighRows;
   warn(sentence: string): void;
 }
 
-/** The batch that an iterator of a dataset returned. It owns all tensors in it. */
+/** Convert a batch of a dataset. The result owns all tensors of the batch. */
 export async function datasetBatch(
   engine: Engine,
   signature: ModelSignature,
@@ -38,7 +38,7 @@ export async function datasetBatch(
           `${batchRows}`,
       );
     }
-    // Waiting for each batch would stall a device.
+    // Checking every batch would stall a device.
     if (isFirst || readsSynchronously(engine)) {
       await checkTargets(ys, signature, { what: `ys in ${what}` }, warn);
     }

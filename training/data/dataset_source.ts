@@ -14,9 +14,11 @@ import type { ModelSignature } from "./shapes.ts";
 
 /** Options of {@linkcode datasetSource}. */
 export interface DatasetSourceOptions extends Pick<GivenWeights, "classWeight" | "role"> {
-  /** Batches per epoch. Default: all that the dataset has. */
+  /** Batches per epoch. Default: all of the dataset. */
   steps?: number;
-  /** With `steps`: whether an epoch continues where the last one ended, on the same iterator. */
+  /**
+   * Whether an epoch continues on the iterator of the previous one, with `steps`. Default: false.
+   */
   wraps?: boolean;
 }
 
@@ -28,7 +30,7 @@ export function datasetSource(
   options: DatasetSourceOptions,
 ): BatchSource {
   const { role, steps } = options;
-  const runsOn = options.wraps === true && steps !== undefined;
+  const continues = options.wraps === true && steps !== undefined;
   const size = (dataset as { size?: number }).size;
   const known = typeof size === "number" && Number.isFinite(size) ? size : null;
   if (size === Infinity && steps === undefined) {
@@ -56,27 +58,27 @@ export function datasetSource(
     const iterator = running;
     running = undefined;
     const closed = iterator?.return?.();
-    // A generator answers when the batch that is still waited for has come, if it ever does.
+    // A generator closes only after its pending batch has arrived, which may never happen.
     if (isReading && isPromise(closed)) closed.then(() => {}, () => {});
     else await closed;
   };
 
-  /** A new iterator. A resumed run must have its batches in the same order. */
+  /** Create an iterator, and warn if a resumed run has another order than before. */
   const begin = async (epoch: number, seed: number): ReturnType<typeof iterate> => {
     const pass = passes++;
-    const iterator = await iterate(dataset, { pass: runsOn ? pass : epoch, seed });
+    const iterator = await iterate(dataset, { pass: continues ? pass : epoch, seed });
     const draws = drawsOf(iterator);
     order = draws.length === 0 ? undefined : { pass, draws };
     if (expected?.pass === pass && expected.draws.join() !== draws.join()) {
       warn(
-        `the ${role} dataset has another order than before the run was interrupted, so it trains ` +
-          `other batches than it would have: give shuffle a seed, or use shuffledDataset`,
+        `the ${role} dataset has another order than before the interruption, so the run trains ` +
+          `on other batches: pass a seed to shuffle, or use shuffledDataset`,
       );
     }
     return iterator;
   };
 
-  /** The next item of the iterator that is running, or of a new one. */
+  /** The next item of the current iterator, or of a new one. */
   const read = async (epoch: number, seed: number): Promise<IteratorResult<unknown>> => {
     isReading = true;
     try {
@@ -89,16 +91,16 @@ export function datasetSource(
     }
   };
 
-  /** Advance the dataset to where an earlier process left it, epoch by epoch. */
+  /** Advance the dataset, epoch by epoch, to where an earlier process stopped. */
   const passEpochs = async (epoch: number, seed: number): Promise<void> => {
     for (; epochsToPass > 0; epochsToPass--) {
-      if (!runsOn) {
+      if (!continues) {
         // The order of a seeded shuffle depends on the number of earlier iterators.
         if (hasIterator(dataset) && !takesPass(dataset)) await begin(epoch, seed);
         else passes++;
         continue;
       }
-      for (let given = 0; given < steps; given++) {
+      for (let returned = 0; returned < steps; returned++) {
         const item = await read(epoch, seed);
         if (item.done) {
           running = undefined;
@@ -124,12 +126,12 @@ export function datasetSource(
       return isUsedUp;
     },
     epoch: ({ epoch, firstBatch = 0, seed = 0 }) => {
-      let given = 0;
+      let returned = 0;
       /** Skip the batches that an earlier process has trained on. */
       const skip = async (): Promise<void> => {
-        for (; given < firstBatch; given++) {
+        for (; returned < firstBatch; returned++) {
           const item = await read(epoch, seed);
-          // The dataset was longer then; this is reported below.
+          // The dataset has become shorter, which is reported below.
           if (item.done) return;
           hasPassed = true;
           disposeAll(tensorsIn(item.value));
@@ -138,29 +140,29 @@ export function datasetSource(
       return {
         async next() {
           if (epochsToPass > 0) await passEpochs(epoch, seed);
-          if (given < firstBatch) await skip();
-          if (given === steps) return null;
+          if (returned < firstBatch) await skip();
+          if (returned === steps) return null;
           const item = await read(epoch, seed);
           if (!item.done) {
-            given++;
-            const what = `batch ${given - 1} of the ${role} dataset`;
+            returned++;
+            const what = `batch ${returned - 1} of the ${role} dataset`;
             const isFirst = batchesRead++ === 0;
             const read = { what, isFirst, weigh, warn: warnOfTargets };
             return await datasetBatch(engine, signature, item.value, role, read);
           }
           running = undefined;
-          if (given > 0) {
+          if (returned > 0) {
             if (steps !== undefined) {
               warnOfShortEpoch(
-                `the ${role} dataset ran out of data after ${given} of ${steps} batches; this ` +
+                `the ${role} dataset ran out of data after ${returned} of ${steps} batches; this ` +
                   `epoch ends here. Provide ${steps} batches for each epoch, or use .repeat()`,
               );
             }
             return null;
           }
           const advice = "to read it again in each epoch, pass a function that returns a new " +
-            `iterator${runsOn ? "; to continue beyond its end, use .repeat()" : ""}`;
-          // A validation that ends after its first epoch fails early: little is lost.
+            `iterator${continues ? "; to continue beyond its end, use .repeat()" : ""}`;
+          // A validation without data fails early, so that little work is lost.
           if ((batchesRead === 0 && !hasPassed) || role !== "training") {
             throw new RangeError(
               `Cannot use the ${role} dataset: it has no batch in epoch ${epoch}; ${advice}`,
@@ -174,7 +176,7 @@ export function datasetSource(
           isUsedUp = true;
           return null;
         },
-        close: () => runsOn ? undefined : closeRunning(),
+        close: () => continues ? undefined : closeRunning(),
       };
     },
     close: async () => {
@@ -188,7 +190,7 @@ function hasIterator(dataset: DatasetLike): dataset is Extract<DatasetLike, { it
   return "iterator" in dataset && typeof dataset.iterator === "function";
 }
 
-/** True for a dataset that makes the batches of any pass; those of `tf.data` take no parameter. */
+/** Whether a dataset can create any pass. The `iterator` of `tf.data` has no parameter. */
 function takesPass({ iterator }: { iterator: { length: number } }): boolean {
   return iterator.length > 0;
 }
@@ -212,7 +214,7 @@ async function iterate(
   );
 }
 
-/** Options that say how many batches of an endless dataset to take. */
+/** Options for the number of batches of an endless dataset, by role. */
 const stepsNames: { [role: string]: string } = {
   training: "stepsPerEpoch",
   validation: "validationSteps",
@@ -228,7 +230,7 @@ async function nextOf(
   );
 }
 
-/** A function that has no effect after its first call. */
+/** A function that runs only in its first call. */
 function onlyOnce<T>(run: (value: T) => void): (value: T) => void {
   let isDone = false;
   return (value) => {

@@ -15,7 +15,7 @@ const signature = {
 };
 const role = "training";
 
-/** Batches of one row, which is the number of the batch. */
+/** Batches of one row, with the number of the batch as its value. */
 function* counted(count: number) {
   for (let i = 0; i < count; i++) {
     yield { xs: tf.tensor2d([[i]]), ys: tf.tensor2d([[i]]), other: tf.scalar(i) };
@@ -45,7 +45,7 @@ describe("datasetSource", () => {
     assert.equal(left, 0);
   });
 
-  it("datasetSource counts skipped batches among the steps of an epoch, and the next epoch continues", async () => {
+  it("datasetSource counts skipped batches as steps of an epoch, and continues in the next epoch", async () => {
     const options = { role, steps: 3, wraps: true };
     const source = datasetSource(getEngine(), signature, () => counted(6), options);
     assert.deepEqual(await read(source.epoch({ epoch: 2, firstBatch: 2 })), [2]);

@@ -1,6 +1,6 @@
 import type { StateValue } from "../../core/callback.ts";
 
-/** Tells one order of a shuffled dataset from another. */
+/** Identifies the order of a shuffled dataset. */
 export interface PassOrder {
   /** 0-based number of the pass over the data in its run. */
   pass: number;
@@ -9,7 +9,7 @@ export interface PassOrder {
   [name: string]: StateValue;
 }
 
-/** The used part of `tf.data`'s iterators: a shuffle has random numbers, others pass items on. */
+/** The used part of an iterator of `tf.data`; only that of a shuffle has random numbers. */
 interface TfIterator {
   upstream?: TfIterator;
   iterators?: unknown;
@@ -18,8 +18,8 @@ interface TfIterator {
 }
 
 /**
- * The order of a new `tf.data` iterator: the first random number of each shuffle in it, which is
- * not consumed. Empty without a shuffle.
+ * The order of a new `tf.data` iterator: the first random number of each shuffle in it, without
+ * consuming it. Empty without a shuffle.
  */
 export function drawsOf(iterator: unknown, depth = 32): number[] {
   if (typeof iterator !== "object" || iterator === null || depth === 0) return [];

@@ -11,7 +11,7 @@ import { checkTensor, describeData } from "./shapes.ts";
 /** Weights of rows, or of rows and steps, on the host. */
 export interface RowWeights {
   values: Float32Array;
-  /** Shape of one row's weights: empty, or the steps. */
+  /** Shape of the weights of one row: empty, or the number of steps. */
   rowShape: number[];
 }
 
@@ -36,8 +36,7 @@ export type WeighRows = (
 ) => Promise<(RowWeights | undefined)[]>;
 
 /**
- * Create the function that computes the row weights of one source. Class weights are checked once,
- * here.
+ * Create the function that computes the row weights of one source. Class weights are checked here.
  *
  * @returns a function that throws a RangeError for weights of another number of rows, for a weight
  * that is NaN or infinite, and for a class in the used rows without a weight
@@ -93,7 +92,7 @@ async function sampleWeights(
   if (weight.shape[0] !== rows) {
     throw new RangeError(`Cannot use ${what} of shape [${weight.shape}]: x has ${rows} rows`);
   }
-  // A copy: on the cpu backend data() is the live storage.
+  // Copied, because data() returns the live values on the cpu backend.
   const values = Float32Array.from(await weight.data() as Float32Array);
   const width = values.length / rows;
   for (let at = first * width; at < end * width; at++) {
@@ -141,28 +140,28 @@ async function classWeights(
 
 /** One value for each output: passed alone, in order, or by name. Empty if nothing was passed. */
 function forOutputs<T>(
-  given: unknown,
+  value: unknown,
   outputNames: readonly string[],
   what: string,
   is: (value: unknown) => value is T,
 ): (T | undefined)[] {
-  if (given === undefined || given === null) return [];
-  if (is(given)) {
-    if (outputNames.length === 1) return [given];
+  if (value === undefined || value === null) return [];
+  if (is(value)) {
+    if (outputNames.length === 1) return [value];
     throw new TypeError(
-      `Cannot use one ${what} for ${outputNames.length} outputs: give one for each of ` +
+      `Cannot use one ${what} for ${outputNames.length} outputs: pass one for each of ` +
         outputNames.join(", "),
     );
   }
-  const isList = Array.isArray(given) && !given.some((one) => typeof one !== "object");
-  const isByName = Object.getPrototypeOf(given) === Object.prototype &&
-    (outputNames.length > 1 || outputNames[0] in (given as object));
-  const names = isList ? outputNames.slice(0, given.length) : Object.keys(given);
+  const isList = Array.isArray(value) && !value.some((one) => typeof one !== "object");
+  const isByName = Object.getPrototypeOf(value) === Object.prototype &&
+    (outputNames.length > 1 || outputNames[0] in (value as object));
+  const names = isList ? outputNames.slice(0, value.length) : Object.keys(value);
   const stranger = names.find((name) => !outputNames.includes(name));
-  if (!isList && !isByName) throw notWeights(given, outputNames, what);
+  if (!isList && !isByName) throw notWeights(value, outputNames, what);
   const list: unknown[] = isList
-    ? given
-    : outputNames.map((name) => (given as Record<string, unknown>)[name]);
+    ? value
+    : outputNames.map((name) => (value as Record<string, unknown>)[name]);
   if (list.length !== outputNames.length || stranger !== undefined) {
     throw new TypeError(
       `Cannot use ${what} for ${stranger ?? `${list.length} outputs`}: the model's outputs are ` +
@@ -176,26 +175,26 @@ function forOutputs<T>(
 }
 
 /** The error for a value that is not weights, with a suggestion. */
-function notWeights(given: unknown, outputNames: readonly string[], what: string): TypeError {
+function notWeights(value: unknown, outputNames: readonly string[], what: string): TypeError {
   const isClass = what.startsWith("classWeight");
   const one = isClass ? "{ 0: weight, 1: weight, ... }" : "a tf.Tensor";
-  const wanted = outputNames.length === 1 ? one : `${one} for each of ${outputNames.join(", ")}`;
+  const expected = outputNames.length === 1 ? one : `${one} for each of ${outputNames.join(", ")}`;
   return new TypeError(
-    `Cannot use ${what}: expected ${wanted}, got ` +
-      (isClass ? describeClasses(given) : describeData(given, "sampleWeight")),
+    `Cannot use ${what}: expected ${expected}, got ` +
+      (isClass ? describeClasses(value) : describeData(value, "sampleWeight")),
   );
 }
 
-function describeClasses(given: unknown): string {
-  if (given instanceof Map) return "a Map; write Object.fromEntries(classWeight)";
-  if (Array.isArray(given) || ArrayBuffer.isView(given)) {
-    return `${describeValue(given)}; write { ...classWeight }`;
+function describeClasses(value: unknown): string {
+  if (value instanceof Map) return "a Map; write Object.fromEntries(classWeight)";
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+    return `${describeValue(value)}; write { ...classWeight }`;
   }
-  if (typeof given !== "object" || given === null) return describeValue(given);
-  const wrong = Object.entries(given).find(([key, one]) =>
+  if (typeof value !== "object" || value === null) return describeValue(value);
+  const wrong = Object.entries(value).find(([key, one]) =>
     !/^\d+$/.test(key) || typeof one !== "number"
   );
-  return wrong === undefined ? describeValue(given) : `${wrong[0]}: ${describeValue(wrong[1])}`;
+  return wrong === undefined ? describeValue(value) : `${wrong[0]}: ${describeValue(wrong[1])}`;
 }
 
 function isClassWeight(value: unknown): value is ClassWeight {

@@ -25,7 +25,7 @@ describe("fit with weights of rows", () => {
 
   it("fit weights rows by sampleWeight, through shuffling and splitting", async () => {
     const weight = tf.tensor1d([1, 2, 0, 0.5, 3, 0]);
-    // A weight stands for a factor of the row's loss.
+    // A weight is a factor of the row's loss.
     const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) =>
       yTrue.sub(yPred).square().mul(weight.reshape([6, 1])).mean(-1);
     const [one, two] = twins(line);

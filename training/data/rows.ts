@@ -3,20 +3,20 @@ import { type Engine, type Heap, heapOf } from "../../tfjs/engine.ts";
 
 /** The rows of a tensor, taken batch by batch. */
 export interface Rows {
-  /** A tensor of the rows from `begin` to `end`, exclusive, in `order` if given. */
+  /** A tensor of the rows from `begin` to `end` (exclusive), optionally in an `order`. */
   take(begin: number, end: number, order: Uint32Array | undefined): tf.Tensor;
   dispose(): void;
 }
 
 /**
- * Rows of a tensor, taken in the cheapest way for this backend. A rank-1 tensor gets a second axis,
- * as in tfjs.
+ * Create the rows of a tensor in the most efficient way for the backend. A rank-1 tensor gets a
+ * second axis, as in tfjs.
  */
 export async function tensorRows(engine: Engine, tensor: tf.Tensor): Promise<Rows> {
   const heap = heapOf(engine);
   if (!["float32", "int32", "bool"].includes(tensor.dtype)) return deviceRows(engine, tensor);
   if (engine.backendName === "cpu") {
-    // The live storage: read-only.
+    // These are the live values, so they must not be changed.
     const values = await tensor.data() as tf.TypedArray;
     const rowShape = tensor.rank === 1 ? [1] : tensor.shape.slice(1);
     return hostRows(engine, values, rowShape, tensor.dtype);
@@ -28,7 +28,7 @@ export async function tensorRows(engine: Engine, tensor: tf.Tensor): Promise<Row
 }
 
 /**
- * Rows from values on the host. An unshuffled pass copies nothing, a shuffled one only its rows.
+ * Rows from values on the host. An unshuffled pass copies nothing, a shuffled pass only its rows.
  *
  * @param rowShape shape of one row
  */
@@ -63,7 +63,7 @@ function heapRows(engine: Engine, heap: Heap, tensor: tf.Tensor): Rows {
   return {
     take: (begin, end, order) => {
       const taken = heap.makeOutput([end - begin, ...rowShape], dtype);
-      // Views last until the next allocation.
+      // Views are valid until the next allocation.
       const values = heap.typedArrayFromHeap(all);
       const to = heap.typedArrayFromHeap(taken);
       if (order === undefined) to.set(values.subarray(begin * width, end * width));
@@ -107,7 +107,7 @@ function copyRows(
 ): void {
   for (let at = 0, i = begin; at < to.length; at += width, i++) {
     const from = order[i] * width;
-    // Below a few dozen values a view costs more than it saves.
+    // For few values, creating a view costs more than it saves.
     if (width > 48) to.set(values.subarray(from, from + width), at);
     else for (let j = 0; j < width; j++) to[at + j] = values[from + j];
   }

@@ -27,10 +27,10 @@ export function byName(given: Tensors, names: readonly string[], what: string): 
   }
   const isPromise = typeof (given as { then?: unknown } | null)?.then === "function";
   if (typeof given !== "object" || given === null || isPromise || isValues(given)) {
-    // With several inputs, an array may hold the data of each.
+    // With several inputs, an array may contain the data of each input.
     if (names.length === 1 || !Array.isArray(given) || given.length !== names.length) {
       throw new TypeError(
-        `Cannot use ${what}: expected ${wantedTensors(names)}, got ${describeData(given, what)}`,
+        `Cannot use ${what}: expected ${expectedTensors(names)}, got ${describeData(given, what)}`,
       );
     }
   }
@@ -86,7 +86,9 @@ export function checkTensor(tensor: tf.Tensor, what: string): void {
 
 const warned = new Set<string>();
 
-/** Once per process: a dataset would report it for each batch. */
+/**
+ * Warn about data for an unknown name, once per process, because a dataset repeats it per batch.
+ */
 function warnOfStranger(stranger: string, names: readonly string[], what: string): void {
   const sentence =
     `keepfit: ${what} has data for ${JSON.stringify(stranger)}, which is ignored: the ` +
@@ -95,11 +97,11 @@ function warnOfStranger(stranger: string, names: readonly string[], what: string
   warned.add(sentence);
 }
 
-function wantedTensors(names: readonly string[]): string {
+function expectedTensors(names: readonly string[]): string {
   return names.length === 1 ? "a tf.Tensor" : `a tf.Tensor for each of ${names.join(", ")}`;
 }
 
-/** True for typed or nested arrays of numbers, which the user forgot to convert to a tensor. */
+/** Whether data is a typed or nested array of numbers, which was not converted to a tensor. */
 function isValues(data: unknown): data is ArrayLike<unknown> {
   return ArrayBuffer.isView(data) ||
     (Array.isArray(data) && data.length > 0 &&
@@ -125,13 +127,13 @@ export function describeData(data: unknown, what: string): string {
     : `a nested array of shape [${shape.join(", ")}]; ${make}`;
 }
 
-/** Lengths of a nested array, from the outermost; undefined where they differ. */
+/** Lengths of a nested array, from the outermost; undefined if its parts differ in length. */
 function shapeOf(data: unknown): number[] | undefined {
   const isList = (part: unknown): part is ArrayLike<unknown> =>
     Array.isArray(part) || ArrayBuffer.isView(part);
   const shape: number[] = [];
   for (let part = data; isList(part); part = part[0]) shape.push(part.length);
-  // The numbers themselves are not checked: there may be millions.
+  // The values are not checked, because there may be millions.
   const fits = (part: unknown, axis: number): boolean =>
     isList(part) && part.length === shape[axis] &&
     (axis === shape.length - 1 || Array.from(part).every((inner) => fits(inner, axis + 1)));
@@ -173,30 +175,30 @@ export function checkShapes(
 
 function checkShape(
   tensor: tf.Tensor,
-  wanted: (number | null)[],
+  expected: (number | null)[],
   what: string,
   name: string,
   loss?: string,
 ): void {
   const shape = tensor.rank === 1 ? [tensor.shape[0], 1] : tensor.shape;
-  const fits = tensor.rank > 0 && shape.length === wanted.length &&
-    wanted.every((size, axis) => axis === 0 || size === null || size === shape[axis]);
+  const fits = tensor.rank > 0 && shape.length === expected.length &&
+    expected.every((size, axis) => axis === 0 || size === null || size === shape[axis]);
   if (fits) return;
-  const sizes = ["rows", ...wanted.slice(1).map((size) => size ?? "any")].join(", ");
+  const sizes = ["rows", ...expected.slice(1).map((size) => size ?? "any")].join(", ");
   throw new RangeError(
     `Cannot use ${what} of shape [${tensor.shape}]: ${name} needs [${sizes}]` +
-      hintOf(loss, shape, wanted),
+      hintOf(loss, shape, expected),
   );
 }
 
 /** Hint for targets in which class numbers and one-hot rows are confused. */
-function hintOf(loss: string | undefined, shape: number[], wanted: (number | null)[]): string {
+function hintOf(loss: string | undefined, shape: number[], expected: (number | null)[]): string {
   if (loss === "sparseCategoricalCrossentropy") {
     return " (class numbers, because the loss is sparseCategoricalCrossentropy)";
   }
   return loss === "categoricalCrossentropy" && shape.at(-1) === 1
     ? `; for class numbers compile with sparseCategoricalCrossentropy, or write tf.oneHot(y, ${
-      wanted.at(-1)
+      expected.at(-1)
     })`
     : "";
 }

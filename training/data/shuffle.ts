@@ -7,7 +7,7 @@ import { random } from "../../core/random.ts";
  * @param rows number of rows
  * @param seed the run's seed
  * @param pass 0-based number of the pass
- * @param together rows that stay together, for `shuffle: "batch"`; 1 shuffles rows
+ * @param together number of rows that stay together, for `shuffle: "batch"`; 1 shuffles rows
  */
 export function shuffledOrder(
   rows: number,

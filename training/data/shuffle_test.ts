@@ -6,7 +6,7 @@ import { shuffledOrder } from "./shuffle.ts";
 const order = (...args: Parameters<typeof shuffledOrder>) => Array.from(shuffledOrder(...args));
 
 describe("shuffledOrder", () => {
-  // Golden: the order of a run must be the same on every runtime and in every later version.
+  // Fixed values, because the order must be the same on every runtime and in later versions.
   it("shuffledOrder depends only on the seed and the pass", () => {
     assert.deepEqual(order(10, 42, 0), [1, 0, 2, 3, 8, 9, 7, 5, 4, 6]);
     assert.deepEqual(order(10, 42, 1), [0, 4, 5, 7, 6, 9, 8, 2, 1, 3]);

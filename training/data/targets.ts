@@ -11,13 +11,12 @@ export interface TargetCheck {
   what: string;
 }
 
-/** Number of values of a dense target to check: there may be hundreds of millions. */
-const looked = 1e6;
+/** Maximum number of checked values of a dense target, which may have hundreds of millions. */
+const maxChecked = 1e6;
 
 /**
- * Check targets for values that the loss accepts silently but cannot learn from: class numbers that
- * the output lacks are an error, as in Keras on TensorFlow; probabilities outside 0 to 1 cause a
- * warning.
+ * Check targets for values that a loss accepts but cannot learn from. Class numbers beyond the
+ * outputs are an error, as in Keras on TensorFlow. Probabilities outside 0 to 1 cause a warning.
  *
  * @param warn called with a sentence about a problem that does not end the run
  * @returns a promise if values must be read from a device
@@ -31,12 +30,12 @@ export async function checkTargets(
 ): Promise<void> {
   for (const [i, y] of ys.entries()) {
     if (!hasRule(signature, i)) continue;
-    // On the cpu backend this is the live storage: nothing is copied.
+    // On the cpu backend these are the live values; nothing is copied.
     checkValues(await y.data(), y.shape[0], signature, i, check, warn);
   }
 }
 
-/** True for an output whose loss determines the valid targets. */
+/** Whether the loss of an output determines its valid targets. */
 function hasRule({ lossNames, outputSizes }: ModelSignature, i: number): boolean {
   const loss = lossNames?.[i];
   return loss === "binaryCrossentropy" || loss === "categoricalCrossentropy" ||
@@ -67,12 +66,12 @@ function checkValues(
     }
     return;
   }
-  const last = Math.min(end * width, first * width + looked);
+  const last = Math.min(end * width, first * width + maxChecked);
   for (let at = first * width; at < last; at++) {
     const value = values[at];
     if (value >= 0 && value <= 1) continue;
     warn(
-      `${what} holds ${value} for ${output} in row ${
+      `${what} contains ${value} for ${output} in row ${
         Math.floor(at / width)
       }, ${loss} needs values ` +
         `from 0 to 1`,
@@ -81,7 +80,7 @@ function checkValues(
   }
 }
 
-/** The classic mistake: classes counted from 1. */
+/** A hint for classes that are counted from 1. */
 function hintOf(values: ArrayLike<number>, from: number, to: number, classes: number): string {
   for (let at = from; at < to; at++) if (!(values[at] >= 1 && values[at] <= classes)) return "";
   return "; class numbers count from 0: write y.sub(1)";

@@ -25,7 +25,7 @@ export interface TensorSourceOptions extends GivenWeights {
   range?: (rows: number) => [first: number, end: number];
 }
 
-/** Default batch size: the one that a stateful model requires, else 32. */
+/** Default batch size: the one that a stateful model requires, otherwise 32. */
 export function defaultBatchSize({ batchRows }: Pick<ModelSignature, "batchRows">): number {
   return batchRows ?? 32;
 }
@@ -34,7 +34,7 @@ export function defaultBatchSize({ batchRows }: Pick<ModelSignature, "batchRows"
  * Batches from whole tensors. Rows are copied on the host if that is cheaper than a gather on the
  * device; a range and an unshuffled pass copy nothing.
  *
- * @throws TypeError or RangeError for data that does not fit the model
+ * @throws TypeError or RangeError for data that does not match the model
  */
 export async function tensorSource(
   engine: Engine,
@@ -119,12 +119,12 @@ export async function tensorSource(
   };
 }
 
-/** A number as it is, text in quotes. */
+/** A number unchanged, a string in quotes. */
 function describeNumber(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
-/** Fail unless every batch has the number of rows that a stateful model requires. */
+/** Throw unless every batch has the number of rows that a stateful model requires. */
 function checkBatchRows(
   { batchRows = null }: ModelSignature,
   { batchSize, batchSizeName = "batchSize", role }: TensorSourceOptions,

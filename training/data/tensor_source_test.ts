@@ -20,19 +20,19 @@ const wanted = {
 const places: Record<string, { backend: "cpu" | "wasm"; engine: Engine }> = {
   "the host": { backend: "cpu", engine: getEngine() },
   "the heap of wasm": { backend: "wasm", engine: getEngine() },
-  // The same engine under another name, so that it takes the way of a device.
+  // The same engine under another name, so that it is treated as a device.
   "a device": {
     backend: "cpu",
     engine: Object.create(getEngine(), { backendName: { value: "webgpu" } }),
   },
 };
 
-/** What the batches of an epoch hold: x, y, weights. */
+/** The content of the batches of an epoch: x, y, weights. */
 function read(source: BatchSource, epoch = 0, firstBatch?: number): unknown[] {
   const batches = source.epoch({ epoch, firstBatch, seed: 1 });
   const seen: unknown[] = [];
   for (let batch = batches.next(); batch !== null; batch = batches.next()) {
-    if (batch instanceof Promise) throw new Error("tensors are not waited for");
+    if (batch instanceof Promise) throw new Error("a batch of tensors must not be a promise");
     const { xs, ys, weights, size } = batch;
     assert.deepEqual([xs[0].shape, ys[0].shape], [[size, 2], [size, 1]]);
     seen.push([...[xs[0], ys[0], ...weights].map((one) => one && Array.from(one.dataSync()))]);
@@ -121,7 +121,7 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
         read(source, 1);
         await source.close();
       });
-      // The weights that were made for it.
+      // The weights of the source.
       assert.equal(left, 1);
       assert.deepEqual([Array.from(x.dataSync()), Array.from(y.dataSync())], before);
     });
@@ -135,7 +135,7 @@ for (const [name, { backend, engine }] of Object.entries(places)) {
       assert.equal(left, 0);
     });
 
-    it("tensorSource returns rows wide enough to be copied as a whole, and narrow ones", async () => {
+    it("tensorSource returns wide rows, which are copied as a whole, and narrow rows", async () => {
       for (const width of [1, 48, 49, 100]) {
         const wide = tf.range(0, 4 * width).reshape([4, width]);
         const wanted = { inputNames: ["in"], inputShapes: [[null, width]] };
@@ -179,7 +179,7 @@ describe("tensorSource on the heap of wasm", () => {
   const options = { batchSize: 50_000, role: "prediction" };
   const wanted = { inputNames: ["in"], inputShapes: [[null, 20]] };
 
-  it("tensorSource on the heap of wasm returns the right rows even when the heap grows for them", async () => {
+  it("tensorSource on the heap of wasm returns the right rows even if the heap grows for them", async () => {
     const large = tf.range(0, 1_000_000).mod(7).reshape([50_000, 20]);
     const [sum] = large.sum().dataSync();
     for (const shuffle of [false, true]) {
@@ -198,7 +198,7 @@ describe("tensorSource on the heap of wasm", () => {
     large.dispose();
   });
 
-  it("tensorSource on the heap of wasm still has its rows when the user disposes the tensor", async () => {
+  it("tensorSource on the heap of wasm keeps its rows if the user disposes the tensor", async () => {
     const own = tf.ones([2, 20]);
     const source = await tensorSource(getEngine(), wanted, own, undefined, options);
     own.dispose();
