@@ -46,7 +46,7 @@ const castagnoli = tablesOf(0x82f63b78);
 const iso = tablesOf(0xedb88320);
 
 /**
- * Contribution of each byte to the checksum if 0 to 7 bytes follow it, for a bit-reversed
+ * Contribution of each byte to the checksum if 0 to 15 bytes follow it, for a bit-reversed
  * polynomial. Eight tables process eight bytes per step (Intel's slicing-by-8).
  */
 function tablesOf(polynomial: number): Uint32Array[] {
@@ -56,7 +56,7 @@ function tablesOf(polynomial: number): Uint32Array[] {
     return sum;
   });
   const tables = [first];
-  for (let following = 1; following < 8; following++) {
+  for (let following = 1; following < 16; following++) {
     tables.push(tables[following - 1].map((sum) => first[sum & 255] ^ (sum >>> 8)));
   }
   return tables;
@@ -72,6 +72,12 @@ function crc(
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
   let sum = before ^ 0xffffffff;
   let i = start;
+  if (end - i >= manyBytes && isLittleEndian) {
+    for (; (bytes.byteOffset + i) % 4 !== 0; i++) sum = t0[(sum ^ bytes[i]) & 255] ^ (sum >>> 8);
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + i, (end - i) >> 4 << 2);
+    sum = braided(tables, words, sum);
+    i += words.byteLength;
+  }
   for (; i + 8 <= end; i += 8) {
     sum ^= bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
     sum = t7[sum & 255] ^ t6[(sum >>> 8) & 255] ^ t5[(sum >>> 16) & 255] ^ t4[sum >>> 24] ^
@@ -79,4 +85,39 @@ function crc(
   }
   for (; i < end; i++) sum = t0[(sum ^ bytes[i]) & 255] ^ (sum >>> 8);
   return (sum ^ 0xffffffff) >>> 0;
+}
+
+/** Size from which a view of 32-bit words pays off. */
+const manyBytes = 1024;
+
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/**
+ * Checksum of whole groups of four words. Four independent checksums, each of every fourth word, run
+ * in parallel in the processor (Kadatch and Jenkins, as in zlib): each word is followed by the 12
+ * bytes of the other three.
+ */
+function braided(tables: Uint32Array[], words: Int32Array, sum: number): number {
+  const [t0, t1, t2, t3] = tables;
+  const [t12, t13, t14, t15] = tables.slice(12);
+  const last = words.length - 4;
+  let [a, b, c, d] = [sum | 0, 0, 0, 0];
+  for (let i = 0; i < last; i += 4) {
+    a ^= words[i];
+    b ^= words[i + 1];
+    c ^= words[i + 2];
+    d ^= words[i + 3];
+    a = t15[a & 255] ^ t14[(a >>> 8) & 255] ^ t13[(a >>> 16) & 255] ^ t12[a >>> 24];
+    b = t15[b & 255] ^ t14[(b >>> 8) & 255] ^ t13[(b >>> 16) & 255] ^ t12[b >>> 24];
+    c = t15[c & 255] ^ t14[(c >>> 8) & 255] ^ t13[(c >>> 16) & 255] ^ t12[c >>> 24];
+    d = t15[d & 255] ^ t14[(d >>> 8) & 255] ^ t13[(d >>> 16) & 255] ^ t12[d >>> 24];
+  }
+  // The last group joins them.
+  let joined = 0;
+  for (const [j, one] of [a, b, c, d].entries()) {
+    joined ^= one ^ words[last + j];
+    joined = t3[joined & 255] ^ t2[(joined >>> 8) & 255] ^ t1[(joined >>> 16) & 255] ^
+      t0[joined >>> 24];
+  }
+  return joined;
 }

@@ -40,6 +40,20 @@ describe("crc32c", () => {
       }
     }
   });
+
+  it("crc32c of long data equals that of its parts, at every alignment", () => {
+    const data = Uint8Array.from({ length: 4200 }, (_, i) => (i * i * 151 + 17) & 255);
+    for (let offset = 0; offset < 4; offset++) {
+      const view = data.subarray(offset);
+      for (const [start, end] of [[0, 1024], [1, 1026], [2, 4100], [3, 4196], [7, 2048]]) {
+        let sum = 0;
+        for (let at = start; at < end; at += 40) {
+          sum = crc32c(view, at, Math.min(at + 40, end), sum);
+        }
+        assert.equal(crc32c(view, start, end), sum, `${offset}: ${start} to ${end}`);
+      }
+    }
+  });
 });
 
 describe("maskedCrc32c", () => {
