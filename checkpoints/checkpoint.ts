@@ -46,9 +46,10 @@ export interface SaveCheckpointOptions extends CheckpointOptions {
  *
  * The checkpoint in `directory` is replaced atomically: if the process is killed, either the old or
  * the new checkpoint is complete. The model is saved as it is at the time of the call, even if
- * training continues meanwhile. Weights are read one by one and never joined. Files that do not
- * belong to the current checkpoint are kept. `model.json` contains CRC-32C checksums of each weight
- * file and of itself, which TensorFlow.js ignores and keepfit verifies.
+ * training continues meanwhile. Weights are read while files are written, with the contents of at
+ * most three files in memory. Files that do not belong to the current checkpoint are kept.
+ * `model.json` contains CRC-32C checksums of each weight file and of itself, which TensorFlow.js
+ * ignores and keepfit verifies.
  *
  * The optimizer's state is that of {@linkcode getOptimizerState}, including Adamax and moving
  * averages. {@linkcode loadWeights} restores all of it; `tf.loadLayersModel` restores what

@@ -1,7 +1,9 @@
 import type { io } from "@tensorflow/tfjs";
 import { FileSystemError, joinPath, sweep } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
+import { isAbandoned } from "../runtime/temporary_files.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
+import { type AddFile, writeTogether } from "../runtime/write_files.ts";
 import { crc32c } from "../tensorboard/crc.ts";
 import { readShards, type WeightsContent, type WeightsGroup } from "./read_shards.ts";
 
@@ -74,20 +76,30 @@ export async function writeCheckpoint(
   const group = groupOf(weights);
   const hiddenGroup = groupOf(hidden);
   const written = () => [...group.paths, ...hiddenGroup.paths];
-  let before: string[];
-  let text: string;
+  const replaced = filesIn(fs, directory, file);
+  let text = "";
   try {
-    await writeShards(fs, directory, weights, maxShardBytes, group);
-    await writeShards(fs, directory, hidden, maxShardBytes, hiddenGroup);
-    text = withChecksum(content([group], hidden.length > 0 ? [hiddenGroup] : undefined));
-    before = await namedShards(fs, directory, file);
-    await fs.writeFile(joinPath(directory, file), text);
+    await writeTogether(fs, joinPath(directory, file), async (add) => {
+      await writeShards(add, directory, weights, maxShardBytes, group);
+      await writeShards(add, directory, hidden, maxShardBytes, hiddenGroup);
+      text = withChecksum(content([group], hidden.length > 0 ? [hiddenGroup] : undefined));
+      // The old file must be read before it is replaced.
+      await replaced;
+      return text;
+    });
   } catch (error) {
     await removeQuietly(fs, directory, written());
     throw error;
+  } finally {
+    for (const name of written()) inUse.delete(name);
   }
-  await removeQuietly(fs, directory, before.filter((name) => !written().includes(name)));
-  await removeStrays(fs, directory);
+  if (finished.size > maxFinished) finished.clear();
+  for (const name of written()) finished.set(name, file);
+  const { named, others } = await replaced;
+  const isNew = new Set(written());
+  await removeQuietly(fs, directory, named.filter((name) => !isNew.has(name)));
+  // Rarely there is anything else of ours.
+  if (others.some((name) => !isNew.has(name))) await removeStrays(fs, directory);
   return { bytes: group.bytes.reduce((sum, size) => sum + size, 0), text };
 }
 
@@ -107,49 +119,111 @@ function checksumOf(text: string): number {
   return crc32c(new TextEncoder().encode(text));
 }
 
-/**
- * Stream all bytes into files of at most `maxShardBytes`; a weight may continue in the next file.
- */
+/** Shards that this process is writing, which no file names yet. */
+const inUse = new Set<string>();
+
+/** Shards that this process has written, and the name of the file that names each. */
+const finished = new Map<string, string>();
+
+/** Number of shards to remember; it then reads the file that names them. */
+const maxFinished = 1000;
+
+/** Number of shards whose bytes may wait to be written. */
+const maxWaiting = 2;
+
+/** Split all bytes into files of at most `maxShardBytes`; a weight may continue in the next file. */
 async function writeShards(
-  fs: FileSystem,
+  add: AddFile,
   directory: Path,
   weights: WeightSource[],
   maxShardBytes: number,
   group: Required<WeightsGroup>,
 ): Promise<void> {
   const save = crypto.randomUUID().slice(0, 13);
-  const parts = partsOf(weights);
-  let rest = (await parts.next()).value;
-  while (rest) {
-    const name = `weights-${save}-${group.paths.length + 1}.bin`;
-    const at = group.paths.push(name) - 1;
-    group.bytes.push(0);
-    group.crc32c.push(0);
-    const shard = async function* (): AsyncGenerator<Uint8Array> {
-      while (rest && group.bytes[at] < maxShardBytes) {
-        const part: Uint8Array = rest.subarray(0, maxShardBytes - group.bytes[at]);
-        group.bytes[at] += part.length;
-        group.crc32c[at] = crc32c(part, 0, part.length, group.crc32c[at]);
-        yield part;
-        rest = part.length < rest.length ? rest.subarray(part.length) : (await parts.next()).value;
-      }
-    };
-    await fs.writeFile(joinPath(directory, name), shard());
+  // A shard is read and its checksum computed while those before it are written.
+  const waiting: Promise<void>[] = [];
+  try {
+    for await (const parts of shardsOf(weights, maxShardBytes)) {
+      const name = `weights-${save}-${group.paths.length + 1}.bin`;
+      inUse.add(name);
+      group.paths.push(name);
+      group.bytes.push(parts.reduce((sum, part) => sum + part.length, 0));
+      group.crc32c.push(parts.reduce((sum, part) => crc32c(part, 0, part.length, sum), 0));
+      const added = add(joinPath(directory, name), parts);
+      // Its error is thrown when it is awaited.
+      added.catch(() => {});
+      waiting.push(added);
+      if (waiting.length >= maxWaiting) await waiting.shift();
+    }
+    await Promise.all(waiting);
+  } finally {
+    await Promise.allSettled(waiting);
   }
 }
 
-async function* partsOf(weights: WeightSource[]): AsyncGenerator<Uint8Array, undefined> {
+/** The parts of each shard. */
+async function* shardsOf(
+  weights: WeightSource[],
+  maxShardBytes: number,
+): AsyncGenerator<Uint8Array[]> {
+  let parts: Uint8Array[] = [];
+  let room = maxShardBytes;
   for (const weight of weights) {
-    for (const part of await weight.read()) {
-      if (part.length > 0) yield part;
+    for (let rest of await weight.read()) {
+      while (rest.length > 0) {
+        const part = rest.subarray(0, room);
+        parts.push(part);
+        room -= part.length;
+        rest = rest.subarray(part.length);
+        if (room > 0) continue;
+        yield parts;
+        [parts, room] = [[], maxShardBytes];
+      }
     }
   }
+  if (parts.length > 0) yield parts;
+}
+
+/** Files in the directory of a checkpoint that is about to be replaced. */
+interface FilesBefore {
+  /** Shards that the checkpoint names. */
+  named: string[];
+  /** Other shards, and files that a killed process has left. */
+  others: string[];
+}
+
+async function filesIn(fs: FileSystem, directory: Path, file: string): Promise<FilesBefore> {
+  const names = (await fs.readDir(directory).catch(() => [])).map(({ name }) => name);
+  const abandoned = names.filter(isAbandoned);
+  const shards = names.filter((name) => isShard(name) && !inUse.has(name));
+  const foreign = names.filter((name) =>
+    !isShard(name) && !name.startsWith(".") && !name.endsWith(".json")
+  );
+  if (shards.length + foreign.length === 0) return { named: [], others: abandoned };
+  if (foreign.length === 0 && shards.every((name) => finished.get(name) === file)) {
+    return { named: shards, others: abandoned };
+  }
+  const text = await fs.readTextFile(joinPath(directory, file)).catch(() => "");
+  const others = [...shards.filter((name) => !text.includes(name)), ...abandoned];
+  // Any other name may also stand elsewhere in the file.
+  const named = foreign.some((name) => text.includes(JSON.stringify(name)))
+    ? shardsNamedIn(text, file)
+    : shards.filter((name) => text.includes(name));
+  return { named, others };
+}
+
+function isShard(name: string): boolean {
+  return /^weights-[0-9a-f]{8}-[0-9a-f]{4}-\d+\.bin$/.test(name);
 }
 
 /** Shards listed by the current checkpoint; empty if it is missing or unreadable. */
 async function namedShards(fs: FileSystem, directory: Path, file: string): Promise<string[]> {
+  const text = await fs.readTextFile(joinPath(directory, file)).catch(() => "");
+  return shardsNamedIn(text, file);
+}
+
+function shardsNamedIn(text: string, file: string): string[] {
   try {
-    const text = await fs.readTextFile(joinPath(directory, file));
     const { manifest, hidden } = parseManifest(text, file);
     // A name with a slash or dots may point outside the directory. A manifest is not a shard.
     return [...manifest, ...hidden].flatMap(({ paths }) => paths)
@@ -163,7 +237,7 @@ async function namedShards(fs: FileSystem, directory: Path, file: string): Promi
 async function removeStrays(fs: FileSystem, directory: Path): Promise<void> {
   await sweep(directory, { fs });
   const names = (await fs.readDir(directory).catch(() => [])).map(({ name }) => name);
-  const shards = names.filter((name) => /^weights-[0-9a-f]{8}-[0-9a-f]{4}-\d+\.bin$/.test(name));
+  const shards = names.filter((name) => isShard(name) && !inUse.has(name));
   if (shards.length === 0) return;
   const named = new Set<string>();
   for (const file of names.filter((name) => name.endsWith(".json"))) {
@@ -175,7 +249,7 @@ async function removeStrays(fs: FileSystem, directory: Path): Promise<void> {
 
 /** Remove files and ignore errors, because leftover files are harmless. */
 async function removeQuietly(fs: FileSystem, directory: Path, names: string[]): Promise<void> {
-  for (const name of names) await fs.remove(joinPath(directory, name)).catch(() => {});
+  await Promise.all(names.map((name) => fs.remove(joinPath(directory, name)).catch(() => {})));
 }
 
 /**

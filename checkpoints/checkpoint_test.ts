@@ -202,6 +202,23 @@ describe("saveCheckpoint", () => {
     await checkpointHandler("m", { fs }).load();
   });
 
+  it("saveCheckpoint removes the weights of a killed save, and keeps those that another file names", async () => {
+    const fs = memoryFileSystem();
+    const save = (weightsOnly: boolean) =>
+      saveCheckpoint(dense(), "m", { fs, weightsOnly, maxShardBytes: 20 });
+    await save(true);
+    const kept = await filesOf(fs, "m");
+    await save(false);
+    for (const name of (await filesOf(fs, "m")).filter((name) => name.endsWith("-1.bin"))) {
+      await fs.writeFile(`m/${name.replace("-1.bin", "-9.bin")}`, "");
+    }
+    await fs.writeFile("m/weights-01234567-89ab-1.bin", "");
+    await fs.writeFile("m/.keepfit-01234567-89ab-cdef-0123-456789abcdef.tmp", "");
+    await save(false);
+    const [{ paths }] = (await manifestOf(fs, "m")).weightsManifest;
+    assert.deepEqual(await filesOf(fs, "m"), [...kept, "model.json", ...paths].sort());
+  });
+
   it("saveCheckpoint leaves a complete checkpoint at whatever point it is killed", async () => {
     const [first, second] = [dense(), dense()];
     const seen = new Set<string>();

@@ -1,5 +1,5 @@
 import type { FileAction } from "./errors.ts";
-import type { SystemCalls, SystemFileInfo } from "./file_system.ts";
+import { shortBytes, type SystemCalls, type SystemFileInfo } from "./system_calls.ts";
 import { directoryOf } from "./paths.ts";
 
 /** The system calls of the `Deno` global. */
@@ -7,46 +7,56 @@ export function denoCalls(): SystemCalls {
   return {
     readFile: (path) => Deno.readFile(path),
     async open(path, how) {
-      const file = await Deno.open(path, {
+      const isNew = how === "create" || how === "createPrivate";
+      const options = {
         write: true,
         append: how === "append",
-        create: how === "append" || how === "truncate",
-        createNew: how === "create" || how === "createPrivate",
+        create: !isNew,
+        createNew: isNew,
         ...(how === "createPrivate" && { mode: 0o600 }),
         truncate: how === "truncate",
-      });
+      };
+      // A pipe waits for its reader.
+      const file = isNew ? Deno.openSync(path, options) : await Deno.open(path, options);
+      const { isFile } = file.statSync();
       return {
-        write: (bytes) => file.write(bytes),
+        write: async (bytes) =>
+          isFile && bytes.length <= shortBytes ? file.writeSync(bytes) : await file.write(bytes),
         sync: () => file.sync(),
         close: async () => file.close(),
       };
     },
     stat: async (path) => infoOf(await Deno.stat(path)),
-    lstat: async (path) => infoOf(await Deno.lstat(path)),
+    lstat: async (path) => infoOf(Deno.lstatSync(path)),
     readLink: (path) => Deno.readLink(path),
     readDir: async (path) => {
       const entries = [];
       for await (const entry of Deno.readDir(path)) entries.push(entry);
       return entries;
     },
-    makeDir: (path) => Deno.mkdir(path, { recursive: true }),
-    rename: (from, to) => Deno.rename(from, to),
-    removeFile: (path) => Deno.remove(path),
+    async openDir(path) {
+      const directory = Deno.openSync(path);
+      return { sync: () => directory.sync(), close: async () => directory.close() };
+    },
+    makeDir: async (path) => Deno.mkdirSync(path, { recursive: true }),
+    rename: async (from, to) =>
+      isShort(to) ? Deno.renameSync(from, to) : await Deno.rename(from, to),
+    removeFile: async (path) => isShort(path) ? Deno.removeSync(path) : await Deno.remove(path),
     removeDir: (path, recursive) => Deno.remove(path, { recursive }),
     async chmod(path, mode) {
-      if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
-    },
-    async syncDir(path) {
-      // Not `using`: Node 22 strips types and does not know the keyword.
-      const directory = await Deno.open(path);
-      try {
-        await directory.sync();
-      } finally {
-        directory.close();
-      }
+      if (Deno.build.os !== "windows") Deno.chmodSync(path, mode);
     },
     permissionHint,
   };
+}
+
+/** Whether a file is removed or replaced in a short call. */
+function isShort(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).size <= shortBytes;
+  } catch {
+    return true;
+  }
 }
 
 function infoOf(info: Deno.FileInfo): SystemFileInfo {

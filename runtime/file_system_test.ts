@@ -1,8 +1,9 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { FileSystemError } from "./errors.ts";
-import { createFileSystem, errno, type SystemCalls } from "./file_system.ts";
+import { createFileSystem } from "./file_system.ts";
 import { memoryCalls } from "./memory.ts";
+import { errno, type SystemCalls } from "./system_calls.ts";
 
 /** Calls that fail with `code` at the n-th one, counted from 0, writes to open files included. */
 function failingAt(n: number, calls: SystemCalls, code: string): SystemCalls {
@@ -18,7 +19,7 @@ function failingAt(n: number, calls: SystemCalls, code: string): SystemCalls {
       return { write: counted(file.write), sync: counted(file.sync), close: counted(file.close) };
     }),
     rename: counted(calls.rename),
-    syncDir: counted(calls.syncDir),
+    openDir: counted(calls.openDir),
   };
 }
 

@@ -1,4 +1,5 @@
-import { createFileSystem, errno, type SystemCalls, type SystemFileInfo } from "./file_system.ts";
+import { createFileSystem } from "./file_system.ts";
+import { errno, type SystemCalls, type SystemFileInfo } from "./system_calls.ts";
 import type { DirectoryEntry, FileSystem, OpenMode } from "./types.ts";
 
 /**
@@ -156,12 +157,15 @@ export function memoryCalls(): SystemCalls {
       throw errno("EINVAL");
     },
     readDir: async (path) => [...asDirectory(lookUp(path)).entries].map(entryOf),
+    openDir: async (path) => {
+      asDirectory(lookUp(path));
+      return { async sync() {}, async close() {} };
+    },
     makeDir: async (path) => makeDir(path),
     rename: async (from, to) => rename(from, to),
     removeFile: async (path) => remove(path, false),
     removeDir: async (path, recursive) => remove(path, recursive),
     async chmod() {},
-    async syncDir() {},
   };
 }
 

@@ -1,45 +1,91 @@
-import type { SystemCalls, SystemFileInfo } from "./file_system.ts";
+import {
+  shortBytes,
+  type SystemCalls,
+  type SystemFile,
+  type SystemFileInfo,
+} from "./system_calls.ts";
 
 /** The system calls of `node:fs`, which Bun has too. */
 export function nodeCalls(): SystemCalls {
-  const fs = process.getBuiltinModule("node:fs").promises;
+  const fs = process.getBuiltinModule("node:fs");
+  /** Whether a file is removed or replaced in a short call. */
+  const isShort = (path: string) =>
+    (fs.lstatSync(path, { throwIfNoEntry: false })?.size ?? 0) <= shortBytes;
   return {
     // Copied: a Buffer may be a view of a pool that is overwritten later.
     readFile: async (path) => {
-      const { buffer, byteOffset, byteLength } = await fs.readFile(path);
+      const { buffer, byteOffset, byteLength } = await fs.promises.readFile(path);
       return byteLength === buffer.byteLength
         ? new Uint8Array(buffer)
         : new Uint8Array(buffer, byteOffset, byteLength).slice();
     },
     async open(path, how) {
-      const flags = { append: "a", create: "wx", createPrivate: "wx", truncate: "w" }[how];
-      const file = await fs.open(path, flags, how === "createPrivate" ? 0o600 : undefined);
-      return {
-        write: async (bytes) => (await file.write(bytes)).bytesWritten,
-        sync: () => file.sync(),
-        close: () => file.close(),
-      };
+      if (how === "create" || how === "createPrivate") {
+        const fd = fs.openSync(path, "wx", how === "createPrivate" ? 0o600 : 0o666);
+        return new OpenFile(fs, fd, true);
+      }
+      // A pipe waits for its reader.
+      const fd = await called<number>((done) => fs.open(path, how === "append" ? "a" : "w", done));
+      return new OpenFile(fs, fd, fs.fstatSync(fd).isFile());
     },
-    stat: async (path) => infoOf(await fs.stat(path)),
-    lstat: async (path) => infoOf(await fs.lstat(path)),
-    readLink: (path) => fs.readlink(path),
+    stat: async (path) => infoOf(await fs.promises.stat(path)),
+    lstat: async (path) => infoOf(fs.lstatSync(path)),
+    readLink: (path) => fs.promises.readlink(path),
     readDir: async (path) =>
-      (await fs.readdir(path, { withFileTypes: true })).map((entry) => ({
+      (await fs.promises.readdir(path, { withFileTypes: true })).map((entry) => ({
         name: entry.name,
         isFile: entry.isFile(),
         isDirectory: entry.isDirectory(),
         isSymlink: entry.isSymbolicLink(),
       })),
-    makeDir: async (path) => void await fs.mkdir(path, { recursive: true }),
-    rename: (from, to) => fs.rename(from, to),
-    removeFile: (path) => fs.unlink(path),
-    removeDir: (path, recursive) => recursive ? fs.rm(path, { recursive }) : fs.rmdir(path),
-    chmod: (path, mode) => fs.chmod(path, mode),
-    async syncDir(path) {
-      const directory = await fs.open(path, "r");
-      await directory.sync().finally(() => directory.close());
-    },
+    openDir: async (path) => new OpenFile(fs, fs.openSync(path, "r"), false),
+    makeDir: async (path) => void fs.mkdirSync(path, { recursive: true }),
+    rename: async (from, to) =>
+      isShort(to) ? fs.renameSync(from, to) : await fs.promises.rename(from, to),
+    removeFile: async (path) =>
+      isShort(path) ? fs.unlinkSync(path) : await fs.promises.unlink(path),
+    removeDir: (path, recursive) =>
+      recursive ? fs.promises.rm(path, { recursive }) : fs.promises.rmdir(path),
+    chmod: async (path, mode) => fs.chmodSync(path, mode),
   };
+}
+
+class OpenFile implements SystemFile {
+  readonly #fs: typeof import("node:fs");
+  readonly #isFile: boolean;
+  #fd: number;
+
+  /** @param isFile whether writes do not wait for a reader */
+  constructor(fs: typeof import("node:fs"), fd: number, isFile: boolean) {
+    this.#fs = fs;
+    this.#fd = fd;
+    this.#isFile = isFile;
+  }
+
+  async write(bytes: Uint8Array): Promise<number> {
+    if (this.#isFile && bytes.length <= shortBytes) return this.#fs.writeSync(this.#fd, bytes);
+    return await called<number>((done) => this.#fs.write(this.#fd, bytes, done));
+  }
+
+  async sync(): Promise<void> {
+    await called<void>((done) => this.#fs.fsync(this.#fd, done));
+  }
+
+  async close(): Promise<void> {
+    const fd = this.#fd;
+    // Its number may soon be another file's.
+    this.#fd = -1;
+    this.#fs.closeSync(fd);
+  }
+}
+
+/** The result of a call in another thread. */
+function called<T>(
+  call: (done: (error: Error | null, result?: T) => void) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) =>
+    call((error, result) => error ? reject(error) : resolve(result as T))
+  );
 }
 
 function infoOf(stats: import("node:fs").Stats): SystemFileInfo {

@@ -28,12 +28,17 @@ export async function sweep(
 ): Promise<void> {
   const entries = await fs.readDir(directory).catch(() => []);
   for (const { name } of entries) {
-    const owner = /^\.keepfit-(?:(\d+)-)?[0-9a-f]{8}-[0-9a-f-]{27}\.tmp$/.exec(name);
-    if (owner === null || inUse.has(name)) continue;
-    const id = Number(owner[1] ?? 0);
-    if (id !== processId() && id !== 0 && isRunning(id) !== false) continue;
+    if (!isAbandoned(name)) continue;
     await fs.remove(joinPath(directory, name), { recursive: true }).catch(() => {});
   }
+}
+
+/** Whether a file has a name of {@linkcode temporaryName} and no running process writes it. */
+export function isAbandoned(name: string): boolean {
+  const owner = /^\.keepfit-(?:(\d+)-)?[0-9a-f]{8}-[0-9a-f-]{27}\.tmp$/.exec(name);
+  if (owner === null || inUse.has(name)) return false;
+  const id = Number(owner[1] ?? 0);
+  return id === processId() || id === 0 || isRunning(id) === false;
 }
 
 /** 0 in a browser, which has only memory to write to. */

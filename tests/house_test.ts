@@ -29,7 +29,9 @@ const runtime = [
   "runtime/find_upward.ts",
   "runtime/mod.ts",
   "runtime/paths.ts",
+  "runtime/temporary_files.ts",
   "runtime/types.ts",
+  "runtime/write_files.ts",
 ];
 const publicNames = ["keepfit"];
 // Rooms of plugins/ from the ground up: each may import those before it.

@@ -11,9 +11,10 @@ import { after, before, describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { getRuntime, saveCheckpoint } from "keepfit/runtime";
 import { denoCalls } from "../../runtime/deno_calls.ts";
-import { createFileSystem, type SystemCalls } from "../../runtime/file_system.ts";
+import { createFileSystem } from "../../runtime/file_system.ts";
 import { memoryCalls } from "../../runtime/memory.ts";
 import { nodeCalls } from "../../runtime/node_calls.ts";
+import type { SystemCalls } from "../../runtime/system_calls.ts";
 
 const { name } = getRuntime();
 const folder = mkdtempSync(join(tmpdir(), "keepfit-durability-"));
@@ -35,17 +36,23 @@ function recording(calls: SystemCalls): { calls: SystemCalls; done: string[] } {
     calls: {
       ...calls,
       open: recorded("open", async (path, how) => {
-        const { write, sync, close } = await calls.open(path, how);
+        const file = await calls.open(path, how);
+        const on = <T>(what: string, call: () => Promise<T>) =>
+          recorded(what, (_path: string) => call())(path);
         return {
-          write: recorded("write", write),
-          sync: recorded("sync", sync),
-          close: recorded("close", close),
+          write: (bytes) => on("write", () => file.write(bytes)),
+          sync: () => on("sync", () => file.sync()),
+          close: () => on("close", () => file.close()),
         };
       }),
       chmod: recorded("chmod", calls.chmod),
       rename: recorded("rename", calls.rename),
       removeFile: recorded("remove", calls.removeFile),
-      syncDir: recorded("sync folder", calls.syncDir),
+      openDir: async (path) => {
+        const directory = await calls.openDir(path);
+        const sync = recorded("sync folder", (_path: string) => directory.sync());
+        return { sync: () => sync(path), close: () => directory.close() };
+      },
     },
   };
 }
@@ -60,13 +67,19 @@ function nameOf(path: string): string {
 /** The calls by which a file is put in place. */
 const placed = (file: string, folder: string, ...chmod: string[]): string[] => [
   "open beside create",
-  "write",
-  "sync",
-  "close",
   ...chmod,
+  "write beside",
+  "sync beside",
+  "close beside",
   `rename beside ${file}`,
   `sync folder ${folder}`,
 ];
+
+/** Check that all calls of a list were made, in its order. */
+function assertInOrder(done: string[], calls: string[]): void {
+  const found = done.filter((call) => calls.includes(call));
+  assert.deepEqual(found, calls, done.join("\n"));
+}
 
 const adapters: Record<string, [calls: () => SystemCalls, folder: string]> = {
   memory: [memoryCalls, "/"],
@@ -100,7 +113,7 @@ for (const [adapter, [newCalls, root]] of Object.entries(adapters)) {
         const { fs, done, place } = await newWorld();
         const file = await fs.open(`${place}/a`, mode);
         await Promise.all([file.write("1"), file.sync(), file.write("2"), file.close()]);
-        assert.deepEqual(done, [`open a ${mode}`, "write", "sync", "write", "close"]);
+        assert.deepEqual(done, [`open a ${mode}`, "write a", "sync a", "write a", "close a"]);
       }
     });
 
@@ -109,18 +122,21 @@ for (const [adapter, [newCalls, root]] of Object.entries(adapters)) {
       const model = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [2] })] });
       // Kernel and bias fill a shard each.
       const options = { fs, maxShardBytes: 16, includeOptimizer: false };
-      await saveCheckpoint(model, place, options);
-      const shards = [...placed("shard-1", folder), ...placed("shard-2", folder)];
-      assert.deepEqual(done, [...shards, ...placed("model.json", folder)]);
-      done.length = 0;
-      await saveCheckpoint(model, place, options);
-      assert.deepEqual(done, [
-        ...shards,
-        ...placed("model.json", folder, ...chmod),
-        // Until the new file is on the disk, these may be the only whole checkpoint.
-        "remove shard-1",
-        "remove shard-2",
-      ]);
+      for (const removed of [[], ["remove shard-1", "remove shard-2"]]) {
+        done.length = 0;
+        await saveCheckpoint(model, place, options);
+        const renamed = done.indexOf("rename beside model.json");
+        const before = done.slice(0, renamed);
+        for (const file of ["shard-1", "shard-2", "beside"]) {
+          const calls = ["write", "sync", "close"].map((call) => `${call} ${file}`);
+          assertInOrder(before, [`open ${file} create`, ...calls]);
+        }
+        // Their names too are on the disk.
+        const folderSynced = before.indexOf(`sync folder ${folder}`);
+        assert.ok(folderSynced > before.indexOf("open shard-2 create"), before.join("\n"));
+        // Until the new file is on the disk, the old ones may be the only whole checkpoint.
+        assert.deepEqual(done.slice(renamed + 1), [`sync folder ${folder}`, ...removed]);
+      }
       model.dispose();
     });
   });

@@ -1,5 +1,6 @@
-import { createFileSystem, type SystemCalls, type SystemFile } from "../../runtime/file_system.ts";
+import { createFileSystem } from "../../runtime/file_system.ts";
 import { memoryCalls } from "../../runtime/memory.ts";
+import type { SystemCalls, SystemFile } from "../../runtime/system_calls.ts";
 import type { FileSystem } from "../../runtime/types.ts";
 
 /** A call that changed a file system, and can be repeated on another one. */
