@@ -316,6 +316,7 @@ const grounds: Ground[] = [
       uploadToGPU: ["function", device],
       read: ["function", device],
       disposeData: ["function", device],
+      makeUniforms: ["function", "tfjs/uniforms.ts"],
       readSync: ["function", "tfjs/backend/webgpu.ts"],
       epsilon: ["function", fused],
     },
@@ -333,7 +334,10 @@ const grounds: Ground[] = [
   {
     of: "WebGPUBackend.bufferManager",
     find: () => partOf(webgpuBackend, "bufferManager"),
-    fields: { acquireBuffer: ["function", device] },
+    fields: {
+      acquireBuffer: ["function", device],
+      numBytesUsed: ["number", "tfjs/submissions.ts"],
+    },
   },
   {
     of: "the data of a tensor on webgpu",

@@ -1,4 +1,6 @@
 import { isPromise } from "../core/promise.ts";
+import { type Engine, findEngine } from "../tfjs/engine.ts";
+import { batchSubmissions } from "../tfjs/submissions.ts";
 import type { Batch, BatchIterator } from "./data/data.ts";
 import type { EventLoopYield } from "./event_loop_yield.ts";
 import { closing } from "./run.ts";
@@ -28,7 +30,8 @@ export async function forEachBatch(
   handlers: BatchHandlers,
   firstBatch = 0,
 ): Promise<void> {
-  await closing(batches, async () => {
+  const restoreSubmissions = batchSubmissions(findEngine<Engine>());
+  const run = async () => {
     for (let index = firstBatch;; index++) {
       let batch = batches.next();
       if (isPromise(batch)) batch = await eventLoop.next(batch, (late) => late?.dispose());
@@ -52,5 +55,6 @@ export async function forEachBatch(
         await eventLoop.betweenBatches(handlers.yielded?.(index));
       }
     }
-  }, eventLoop.signal);
+  };
+  await closing(batches, () => run().finally(restoreSubmissions), eventLoop.signal);
 }

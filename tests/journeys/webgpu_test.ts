@@ -159,6 +159,43 @@ describe("Training on webgpu", { skip }, () => {
     world.dispose();
   });
 
+  it("Training on webgpu submits several times less than TensorFlow.js, with the same weights", async () => {
+    await useBackend(tf, "webgpu");
+    const flag = "WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE";
+    const { queue } = tf.backend() as unknown as { queue: { submit(commands: object[]): void } };
+    const { submit } = queue;
+    let submissions = 0;
+    queue.submit = (commands) => {
+      submissions++;
+      submit.call(queue, commands);
+    };
+    const limits: number[] = [];
+    const note = { onTrainBatchBegin: () => void limits.push(tf.env().getNumber(flag)) };
+    const options = { epochs: 3, batchSize: 3, shuffle: false, verbose: 0 } as const;
+    const [ours, theirs] = [1, 2].map(() => {
+      const world = makeWorld("dense");
+      world.model.compile({ optimizer: tf.train.adam(0.01), loss: "meanSquaredError" });
+      return world;
+    });
+    try {
+      await fit(ours.model, ours.x, ours.y, { ...options, epochs: 1 });
+      await theirs.model.fit(theirs.x, theirs.y, { ...options, epochs: 1 });
+      submissions = 0;
+      await fit(ours.model, ours.x, ours.y, { ...options, callbacks: [note], yieldEvery: "batch" });
+      const few = submissions;
+      submissions = 0;
+      await theirs.model.fit(theirs.x, theirs.y, options);
+      assert.ok(3 * few < submissions, `${few}, ${submissions}`);
+    } finally {
+      queue.submit = submit;
+    }
+    assert.deepEqual([...new Set(limits)], [64]);
+    assert.equal(tf.env().getNumber(flag), 15);
+    assert.deepEqual(await read(ours.model), await read(theirs.model));
+    ours.dispose();
+    theirs.dispose();
+  });
+
   it("Training on webgpu restores the best weights, and leaks no tensor", async () => {
     await useBackend(tf, "webgpu");
     const world = makeWorld("dense");

@@ -7,7 +7,7 @@ import { blockSize, maxBlocks, shaderOf, uniformsOf } from "./shader.ts";
 /** The used part of tfjs's webgpu backend. */
 export interface DeviceBackend {
   readonly device: Device;
-  readonly queue: { writeBuffer(buffer: object, offset: number, data: Float32Array): void };
+  readonly queue: { writeBuffer(buffer: object, offset: number, data: BufferSource): void };
   /** Commands that are not submitted yet. */
   readonly commandEncoder: CommandEncoder | null;
   computePassEncoder: ComputePass | null;
@@ -16,7 +16,10 @@ export interface DeviceBackend {
   /** Values that the commands use: their buffers are reused after the submission. */
   readonly commandQueueOwnedIds: WeakSet<tf.DataId>;
   readonly uniformPendingDisposal: object[];
-  readonly bufferManager: { acquireBuffer(size: number, usage: number): object };
+  readonly bufferManager: {
+    readonly numBytesUsed: number;
+    acquireBuffer(size: number, usage: number): object;
+  };
   readonly tensorMap: { get(dataId: tf.DataId): DeviceData };
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;
