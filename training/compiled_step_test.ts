@@ -424,9 +424,34 @@ describe("The check of a compiled step", () => {
     const first = await callsIn(11, {});
     assert.equal(await callsIn(11, {}), first - 1);
     assert.equal(await callsIn(12, {}), first);
-    assert.equal(await callsIn(11, { batchSize: 50, epochs: 14 }), first);
+    // Its first rows are computed before the whole batch.
+    assert.equal(await callsIn(11, { batchSize: 50, epochs: 14 }), first + 1);
     assert.equal(await callsIn(11, {}, "meanAbsoluteError"), first);
     assert.equal(await callsIn(11, {}), first - 1);
+  });
+
+  it("The check of a compiled step computes 8 rows with TensorFlow.js, and all rows for a custom loss", async () => {
+    const relu = tf.getKernel("Relu", "cpu");
+    const seen: number[] = [];
+    tf.unregisterKernel("Relu", "cpu");
+    tf.registerKernel({
+      ...relu,
+      kernelFunc: (given) => {
+        seen.push(given.inputs.x!.shape[0]);
+        return relu.kernelFunc(given);
+      },
+    });
+    try {
+      const options = { ...quiet, batchSize: 50, jitCompile: true } as const;
+      await fit(network(), x, y, options);
+      assert.deepEqual(seen, [8]);
+      const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) => yTrue.sub(yPred).square().mean();
+      await fit(network({ loss }), x, y, options);
+      assert.deepEqual(seen, [8, 50]);
+    } finally {
+      tf.unregisterKernel("Relu", "cpu");
+      tf.registerKernel(relu);
+    }
   });
 });
 

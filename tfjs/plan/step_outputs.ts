@@ -44,6 +44,8 @@ interface PlannedMetric {
 export interface StepOutputs {
   /** For each metric, whether a kernel computes it. */
   readonly hasMetricKernel: boolean[];
+  /** Whether a loss or a metric has no kernel. */
+  readonly callsFallbacks: boolean;
   /** Reason why the kernels cannot read the targets or weights of a batch; undefined if they can. */
   rejection(batch: PlanBatch): string | undefined;
   /** Feed targets and sample weights of a batch; false when memory has to be reserved first. */
@@ -164,6 +166,7 @@ export function planOutputs(
 
   return {
     hasMetricKernel: metrics.map(({ kernel }) => kernel !== undefined),
+    callsFallbacks: [...planned, ...metrics].some(({ kernel }) => kernel === undefined),
     rejection({ ys, weights }) {
       for (const [i, { kernel, readsTargets, targetShape }] of planned.entries()) {
         const error = readsTargets

@@ -27,6 +27,8 @@ export interface Fallbacks {
 
 /** A training step without its update, or an evaluation step, as a fixed list of kernel calls. */
 export interface StepPlan {
+  /** Whether a step calls functions of {@linkcode Fallbacks}. */
+  readonly callsFallbacks: boolean;
   /** Reason why the plan cannot compute a batch; undefined if it can. */
   rejection(batch: PlanBatch): string | undefined;
   /** Compute losses, metrics and, in training, gradients. Does not change the model. */
@@ -131,6 +133,7 @@ export function planStep(
   };
 
   return {
+    callsFallbacks: stepOutputs.callsFallbacks,
     rejection: (batch) =>
       builder.usesNoise && stepOfRun(engine) === undefined
         ? "TensorFlow.js draws the random numbers of dropout and noise"

@@ -90,6 +90,12 @@ function deviceRows(engine: Engine, tensor: tf.Tensor): Rows {
   };
 }
 
+/** The first rows of a tensor, or all if there are fewer. */
+export function firstRows(tensor: tf.Tensor, count: number): tf.Tensor {
+  const [rows, ...row] = tensor.shape;
+  return tensor.slice([0, ...row.map(() => 0)], [Math.min(rows, count), ...row]);
+}
+
 /** A second tensor with at least two axes, independent of the user's. */
 function keptRows(engine: Engine, tensor: tf.Tensor): tf.Tensor {
   const { shape } = tensor;
