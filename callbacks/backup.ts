@@ -14,15 +14,15 @@ export interface Backup {
   /** Last batch of that epoch on which the weights were trained; null for none. */
   batch: number | null;
   weights: HostWeight[];
-  /** Null for a model without an optimizer. */
+  /** State of the optimizer; null for a model without one. */
   optimizer: OptimizerState | null;
   /** The state of `fit`'s loop, including the seed of the row order. */
   loop?: CallbackState;
-  /** In other loops, whether the run was stopped. */
+  /** Whether the run was stopped; only in other loops. */
   stopTraining?: boolean;
-  /** In other loops, the sequence of `setRandomSeed`; null if no seed was set. */
+  /** Sequence of `setRandomSeed`, null if no seed was set; only in other loops. */
   random?: RandomState | null;
-  /** In other loops, the states of stateful layers. */
+  /** States of stateful layers; only in other loops. */
   layers?: LayerStates[];
   /** Settings of the script. */
   settings?: RunSettings;
@@ -34,9 +34,10 @@ export interface Backup {
 export type BackupPosition = Pick<Backup, "epoch" | "batch" | "settings">;
 
 /**
- * Take a backup of a run. It has the trained weights, even while their averages are swapped in.
+ * Create a backup of a run. It contains the trained weights, even while their averages are swapped
+ * in.
  *
- * @throws TypeError for a model without weights to read
+ * @throws TypeError if the weights of the model cannot be read
  */
 export async function takeBackup(
   model: TrainableModel,
@@ -69,19 +70,18 @@ export async function takeBackup(
 }
 
 /**
- * True for the backup of a run that was stopped before its last epoch, so that nothing is left to
- * train.
+ * Whether the run of a backup was stopped before its last epoch, so that nothing is left to train.
  */
 export function hasStopped({ loop, stopTraining = false }: Backup): boolean {
   return loop === undefined ? stopTraining : loop.stopTraining === true && loop.phase === "end";
 }
 
-/** True for a backup that was taken after a batch, from which `fit` continues within the epoch. */
+/** Whether a backup was saved after a batch, so that `fit` continues within the epoch. */
 export function isMidEpoch({ loop }: Backup): boolean {
   return loop !== undefined && (loop.phase === "train" || loop.phase === "validate");
 }
 
-/** True for the error of a run that was interrupted, for loops that do not know. */
+/** Whether an error is that of an interrupted run, for loops without `isInterrupted`. */
 export function isInterruption(error: unknown): boolean {
   return error instanceof Error && ["AbortError", "InterruptedError"].includes(error.name);
 }

@@ -13,32 +13,32 @@ import {
 import { type BackupAndRestoreOptions, backupAndRestoreRules } from "./backup_options.ts";
 import { BackupFiles } from "./backup_files.ts";
 import {
-  isOfNoUse,
+  isWorthless,
   remarksOnSettings,
   restoreAfterEpochBegin,
   restoreBackup,
 } from "./restore_backup.ts";
 import { type RunSettings, settingsOf } from "./run_settings.ts";
 import { SaveSchedule } from "./save_schedule.ts";
-import { checkOptions, checkValue, place } from "./options.ts";
+import { checkOptions, checkValue, filePath } from "./options.ts";
 
 export type { BackupAndRestoreOptions };
 
 /**
- * Back up a run during training, so that the same script continues from there when it is started
- * again after it was killed: weights, optimizer with its learning rate and averages, and the states
- * of all callbacks, including the `History`. Its position in the list does not matter: it saves
- * after the end hooks of an epoch, and removes the backup after the train end hooks of all
- * callbacks. A run that was killed after its last epoch only completes the rest.
+ * Back up a run during training, so that the same script continues after it was killed and
+ * restarted. A backup contains the weights, the optimizer with its learning rate and averages, and
+ * the states of all callbacks, including the `History`. The position in the list does not matter:
+ * it saves after the end hooks of an epoch, and removes the backup after the train end hooks of all
+ * callbacks. A run that was killed after its last epoch only completes the remaining hooks.
  *
  * Everything is restored by name: weights and slots by layer, states of callbacks by class,
- * monitored value and path. A state without an owner is left out with a warning.
+ * monitored value and path. A state without an owner is ignored with a warning.
  *
  * A resumed run equals an uninterrupted one, bit for bit, wherever it was killed: `fit` continues
  * after the last saved batch, with the means of the epoch so far, and calls `onTrainBegin` and
- * `onEpochBegin` again. The backup holds its seed, which is used unless the script passes another
- * `seed` to `fit`; dropout and noise draw from it. A run is saved before its first batch, according
- * to `saveFreq`, and when its `signal` ends it.
+ * `onEpochBegin` again. The backup contains its seed, which is used unless the script passes
+ * another `seed` to `fit`. Dropout and noise are derived from it. A run is saved before its first
+ * batch, according to `saveFreq`, and when its `signal` ends it.
  *
  * `backupDir` belongs to one run. `latest.safetensors` in it is replaced atomically, and has a
  * checksum; if it is damaged, it is kept under another name and `previous.safetensors` is used.
@@ -80,14 +80,14 @@ export type { BackupAndRestoreOptions };
  * ```
  */
 export class BackupAndRestore extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "BackupAndRestore";
 
   /** The directory of the backup. */
   readonly backupDir: Path;
-  /** When it saves. */
+  /** Frequency of backups. */
   readonly saveFreq: "epoch" | number | false;
-  /** Whether training continues while it saves; undefined for the loop's default. */
+  /** Whether training continues while a backup is written; undefined for the loop's default. */
   readonly saveOnBackground: boolean | undefined;
   /** Whether the previous backup is kept. */
   readonly doubleCheckpoint: boolean;
@@ -106,14 +106,14 @@ export class BackupAndRestore extends Callback {
    * Back up to `backupDir`; nothing is read or written before the run begins.
    *
    * @param backupDir the directory of this run's backup; created if missing
-   * @param options when to save
+   * @param options frequency, files and background saving
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for an empty `backupDir`, a `saveFreq` that is neither `"epoch"`, a whole
    *   number above 0 nor false, and for both `saveFreq` and `saveEvery`
    */
   constructor(backupDir: Path, options: BackupAndRestoreOptions = {}) {
     super(options);
-    checkValue("BackupAndRestore", "backupDir", backupDir, place);
+    checkValue("BackupAndRestore", "backupDir", backupDir, filePath);
     checkOptions(this, BackupAndRestore, options, backupAndRestoreRules);
     this.backupDir = backupDir;
     this.#schedule = new SaveSchedule("BackupAndRestore", options);
@@ -126,12 +126,12 @@ export class BackupAndRestore extends Callback {
     if (this.#schedule.isByBatch) this.onTrainBatchEnd = this.#countBatch;
   }
 
-  /** It reads none. */
+  /** False: it reads no logs. */
   override readsBatchLogs(): boolean {
     return false;
   }
 
-  /** After all others, so that a state is never taken between two callbacks of one hook. */
+  /** Last in every hook, so that states are never saved between two callbacks of one hook. */
   override hookOrder(): HookOrder {
     return { order: "post" };
   }
@@ -143,11 +143,11 @@ export class BackupAndRestore extends Callback {
     this.#position = { ...start, epoch: this.params?.initialEpoch ?? 0 };
     this.#schedule.setState({ lastBatch: -1, batchesSinceSave: 0 });
     this.#resumed = undefined;
-    // Fail now, not after an epoch, if the directory cannot be created.
+    // Fail before the first epoch if the directory cannot be created.
     await this.#files.prepare();
     const backup = await this.#files.find() as Backup | undefined;
     this.#settings = settingsOf(this.model, this.params, training.loop?.givenSeed);
-    if (backup === undefined || await isOfNoUse(backup, this.model)) return;
+    if (backup === undefined || await isWorthless(backup, this.model)) return;
     const folder = showPath(this.backupDir);
     const changed = remarksOnSettings(backup, this.#settings, folder);
     const remarks = await restoreBackup(backup, this.model, training, folder);
@@ -161,7 +161,7 @@ export class BackupAndRestore extends Callback {
     training.initialEpoch = epoch;
     if (epoch >= (this.params?.epochs ?? Infinity) || hasStopped(backup)) {
       console.warn(
-        `keepfit: the backup in ${folder} belongs to a run that has ended after ${epoch} ` +
+        `keepfit: the backup in ${folder} belongs to a run that ended after ${epoch} ` +
           `epochs: nothing is left to train; remove it to train from scratch`,
       );
     }
@@ -175,7 +175,7 @@ export class BackupAndRestore extends Callback {
     await this.#files?.settle();
   }
 
-  /** Note the epoch for the next backup. */
+  /** Store the epoch for the next backup. */
   override onEpochBegin(epoch: number): void | Promise<void> {
     const resumed = this.#resumed;
     this.#resumed = undefined;
@@ -198,7 +198,7 @@ export class BackupAndRestore extends Callback {
     await this.#files?.settle();
   }
 
-  /** Remove the backup of a run that has ended for every callback, for `deleteCheckpoint`. */
+  /** Remove the backup after the train end hooks of all callbacks, for `deleteCheckpoint`. */
   override async afterTrainEnd(): Promise<void> {
     await this.#files?.settle();
     if (this.deleteCheckpoint) await this.#files?.remove();

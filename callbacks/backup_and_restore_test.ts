@@ -30,7 +30,7 @@ import {
 } from "keepfit";
 import { exists, type FileSystem, memoryFileSystem } from "keepfit/runtime";
 import { AdamW, HeavyBall } from "../tfjs/optimizer_fixtures.ts";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
 const x = tf.linspace(-1, 1, 10).reshape([10, 1]);
 const y = x.square();
@@ -47,7 +47,7 @@ function makeModel(optimizer: string | tf.Optimizer = "adam", units = 3): tf.Seq
   return model;
 }
 
-/** Three batches an epoch. */
+/** Train with three batches per epoch. */
 function train(
   model: tf.LayersModel,
   callbacks: FitOptions["callbacks"],
@@ -56,7 +56,7 @@ function train(
   return fit(model, x, y, { batchSize: 4, epochs: 5, seed: 7, verbose: 0, callbacks, ...options });
 }
 
-/** Ends the run as a failing disk or a bug would, in this hook of this epoch. */
+/** A callback that throws in a hook of an epoch, as after a disk failure or a bug. */
 function crash(hook: "onEpochBegin" | "onEpochEnd" | "onTrainBatchEnd", at: number): object {
   let epoch = 0;
   return {
@@ -85,7 +85,7 @@ function counter() {
 async function resultOf(model: tf.LayersModel) {
   const weights = model.getWeights().map((weight) => Array.from(weight.dataSync()));
   const { slots, weights: own, variables: _, ...optimizer } = await getOptimizerState(model);
-  // The names of unnamed layers count on in this process.
+  // The numbers of unnamed layers continue in this process.
   const values = [...Object.values(slots), own ?? []].map((of) => of.map(({ value }) => value));
   return { weights, optimizer, values };
 }
@@ -93,7 +93,7 @@ async function resultOf(model: tf.LayersModel) {
 const backup = (fs: FileSystem, options: BackupAndRestoreOptions = {}) =>
   new BackupAndRestore("backup", { fs, ...options });
 
-/** A file system that takes so many changes and fails from then on, as if its process was killed. */
+/** A file system that fails after n changes, as if its process was killed. */
 function dyingFileSystem(fs: FileSystem, after: number): FileSystem {
   let changes = 0;
   const dying = <A extends unknown[], R>(change: (...args: A) => Promise<R>) => {
@@ -123,7 +123,7 @@ describe("BackupAndRestore", () => {
         ],
       });
       model.compile({ optimizer: "adam", loss: "meanSquaredError" });
-      // The order of the rows is seeded too.
+      // The order of the rows is also seeded.
       await train(model, callbacks, { seed: undefined });
       return resultOf(model);
     };
@@ -155,7 +155,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(await resultOf(resumed), await resultOf(whole));
   });
 
-  it("BackupAndRestore leaves the seed to a script that passes one", async () => {
+  it("BackupAndRestore does not replace a seed that the script passes", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 2)]), /crash/);
     let seed: number | undefined;
@@ -197,7 +197,7 @@ describe("BackupAndRestore", () => {
     Adamax: () => tf.train.adamax(0.1),
     RMSProp: () => tf.train.rmsprop(0.1, 0.9, 0.1, 1e-7, true),
     "a subclass of Adam": () => new AdamW(0.1, 0.9, 0.999),
-    "an optimizer of one's own": () => new HeavyBall(),
+    "a custom optimizer": () => new HeavyBall(),
     "Adam with averages": () => exponentialMovingAverage(tf.train.adam(0.1), { momentum: 0.9 }),
     "Adam with sums of gradients": () => accumulateGradients(tf.train.adam(0.1), 3),
     "Adam with clipped gradients": () => clipGradients(tf.train.adam(0.1), { clipNorm: 0.1 }),
@@ -233,7 +233,7 @@ describe("BackupAndRestore", () => {
     });
   }
 
-  it("BackupAndRestore trains an epoch again in whose end hook a later callback failed", async () => {
+  it("BackupAndRestore repeats an epoch if a later callback failed in its end hook", async () => {
     const fs = memoryFileSystem();
     const { seen, callback } = counter();
     await assert.rejects(train(makeModel(), [backup(fs), callback, crash("onEpochEnd", 1)]));
@@ -280,7 +280,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(seen.epochs, [2, 3, 4]);
   });
 
-  it("BackupAndRestore starts a later run at its beginning", async () => {
+  it("BackupAndRestore starts the next run from the beginning", async () => {
     const fs = memoryFileSystem();
     const model = makeModel();
     await assert.rejects(train(model, [backup(fs), crash("onEpochBegin", 3)]));
@@ -290,7 +290,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual((await train(model, callback)).epoch, [0, 1, 2, 3, 4]);
   });
 
-  it("BackupAndRestore takes precedence over initialEpoch, and tells the callbacks where the run starts", async () => {
+  it("BackupAndRestore takes precedence over initialEpoch, and passes the start to the callbacks", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(train(makeModel(), [backup(fs), crash("onEpochBegin", 3)]));
     const callback = backup(fs);
@@ -310,21 +310,21 @@ describe("BackupAndRestore", () => {
     assert.deepEqual((await fs.readDir("backup")).map(({ name }) => name), ["notes.txt"]);
   });
 
-  it("BackupAndRestore trains nothing when a finished run whose backup was kept is started again", async () => {
+  it("BackupAndRestore trains nothing when a finished run with a kept backup is restarted", async () => {
     const fs = memoryFileSystem();
     const options = { deleteCheckpoint: false };
     const model = makeModel();
     const whole = await train(model, backup(fs, options));
     const { seen, callback } = counter();
     const again = makeModel();
-    const { warned } = await heard(async () => {
+    const { warned } = await captured(async () => {
       const history = await train(again, [backup(fs, options), callback]);
       assert.deepEqual(history.history, whole.history);
     });
     assert.deepEqual(seen.epochs, []);
     assert.match(
       warned.join(),
-      /^keepfit: the backup in backup belongs to a run that has ended after 5 epochs: nothing is left/,
+      /^keepfit: the backup in backup belongs to a run that ended after 5 epochs: nothing is left/,
     );
     assert.deepEqual((await resultOf(again)).weights, (await resultOf(model)).weights);
   });
@@ -332,7 +332,7 @@ describe("BackupAndRestore", () => {
   for (
     const [end, options] of [["an early stop", {}], ["its last epoch", { patience: 99 }]] as const
   ) {
-    it(`BackupAndRestore completes only the rest of a run that failed after ${end}`, async () => {
+    it(`BackupAndRestore completes only the remaining hooks of a run that failed after ${end}`, async () => {
       const fs = memoryFileSystem();
       const run = async (callbacks: object[]) => {
         const model = makeModel();
@@ -359,7 +359,7 @@ describe("BackupAndRestore", () => {
       await assert.rejects(run([backup(fs), upload]), /no space/);
       assert.equal(await exists("backup/latest.safetensors", { fs }), true);
       const { seen, callback } = counter();
-      const { warned } = await heard(async () => {
+      const { warned } = await captured(async () => {
         assert.deepEqual(await run([backup(fs), callback]), whole);
       });
       assert.deepEqual(seen.epochs, []);
@@ -378,7 +378,7 @@ describe("BackupAndRestore", () => {
     ];
     const { epoch } = await train(makeModel(), callbacks());
     const { seen, callback } = counter();
-    await heard(() => train(makeModel(), [...callbacks(), callback]));
+    await captured(() => train(makeModel(), [...callbacks(), callback]));
     assert.ok(epoch.length < 5);
     assert.deepEqual(seen.epochs, []);
   });
@@ -409,7 +409,7 @@ describe("BackupAndRestore", () => {
     await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochBegin", 3)]));
     await fs.writeFile("backup/latest.safetensors", "garbage");
     const { seen, callback } = counter();
-    const { warned } = await heard(() => train(makeModel(), [backup(fs), callback]));
+    const { warned } = await captured(() => train(makeModel(), [backup(fs), callback]));
     assert.deepEqual(seen.epochs, [2, 3, 4]);
     assert.match(warned.join(), /latest\.safetensors.*the previous one is used/);
   });
@@ -420,7 +420,7 @@ describe("BackupAndRestore", () => {
     await assert.rejects(train(makeModel(), [backup(fs, options), crash("onEpochBegin", 3)]));
     await fs.remove("backup/latest.safetensors");
     const { seen, callback } = counter();
-    const { warned } = await heard(() => train(makeModel(), [backup(fs), callback]));
+    const { warned } = await captured(() => train(makeModel(), [backup(fs), callback]));
     assert.deepEqual(seen.epochs, [2, 3, 4]);
     assert.deepEqual(warned, []);
   });
@@ -462,7 +462,7 @@ describe("BackupAndRestore", () => {
       await fs.writeFile("backup/latest.safetensors", flipped);
       await fs.writeFile("backup/previous.safetensors", previous);
       const model = makeModel();
-      const { warned } = await heard(async () => {
+      const { warned } = await captured(async () => {
         assert.deepEqual((await train(model, backup(fs), options)).history, whole.history);
       });
       assert.deepEqual(await resultOf(model), await resultOf(straight));
@@ -475,7 +475,7 @@ describe("BackupAndRestore", () => {
 
   for (const doubleCheckpoint of [false, true]) {
     const kind = doubleCheckpoint ? "two backups" : "one backup";
-    it(`BackupAndRestore has the same result whichever change of a file the process dies at, with ${kind}`, async () => {
+    it(`BackupAndRestore has the same result at whichever file operation the process dies, with ${kind}`, async () => {
       const straight = makeModel();
       const whole = await train(straight, null, { epochs: 3 });
       let died = 0;
@@ -488,12 +488,12 @@ describe("BackupAndRestore", () => {
         died++;
         const model = makeModel();
         let resumed: History | undefined;
-        await heard(async () => resumed = await run(fs, model));
+        await captured(async () => resumed = await run(fs, model));
         assert.deepEqual(resumed?.history, whole.history);
         assert.deepEqual(await resultOf(model), await resultOf(straight));
         assert.equal(await exists("backup", { fs }), false);
       }
-      // Making the directory, three writes, up to two renames, and what is removed at the end.
+      // Creating the directory, three writes, up to two renames, and the final removals.
       assert.ok(died >= 7, `${died}`);
     });
   }
@@ -505,7 +505,7 @@ describe("BackupAndRestore", () => {
     const before = await resultOf(model);
     await assert.rejects(
       train(model, backup(fs)),
-      /backup in backup, remove it to start anew: Cannot restore 'dense_Dense1\/kernel'.*\[1,3\].*\[1,4\]/,
+      /backup in backup, remove it to train from scratch: Cannot restore 'dense_Dense1\/kernel'.*\[1,3\].*\[1,4\]/,
     );
     assert.deepEqual(await resultOf(model), before);
     const other = makeModel("sgd");
@@ -519,7 +519,7 @@ describe("BackupAndRestore", () => {
     const fs = memoryFileSystem();
     const first = makeModel(tf.train.adam(0.1));
     await assert.rejects(train(first, [backup(fs), crash("onEpochBegin", 3)]));
-    const { warned } = await heard(() =>
+    const { warned } = await captured(() =>
       train(makeModel(tf.train.adam(0.2)), backup(fs), { batchSize: 5, shuffle: false })
     );
     assert.equal(warned.length, 1);
@@ -529,7 +529,7 @@ describe("BackupAndRestore", () => {
     );
   });
 
-  it("BackupAndRestore cannot resume within an epoch that has other batches now", async () => {
+  it("BackupAndRestore cannot resume within an epoch with different batches", async () => {
     const fs = memoryFileSystem();
     const options = { saveFreq: 1 };
     await assert.rejects(train(makeModel(), [backup(fs, options), crash("onTrainBatchEnd", 2)]));
@@ -547,16 +547,16 @@ describe("BackupAndRestore", () => {
     assert.equal((await train(makeModel("sgd", 4), backup(fs))).epoch.length, 5);
   });
 
-  it("BackupAndRestore leaves out the state of a callback that is no longer used, and warns", async () => {
+  it("BackupAndRestore ignores the state of a callback that is no longer used, and warns", async () => {
     const fs = memoryFileSystem();
     const stopping = new EarlyStopping({ monitor: "loss", patience: 9 });
     await assert.rejects(train(makeModel(), [stopping, backup(fs), crash("onEpochBegin", 3)]));
     const { seen, callback } = counter();
-    const { warned } = await heard(() => train(makeModel(), [backup(fs), callback]));
+    const { warned } = await captured(() => train(makeModel(), [backup(fs), callback]));
     assert.deepEqual(seen.epochs, [3, 4]);
     assert.match(
       warned.join(),
-      /the state of EarlyStopping \(monitor loss, mode min\) is left out: this run does not use/,
+      /the state of EarlyStopping \(monitor loss, mode min\) is ignored: this run does not use/,
     );
   });
 
@@ -581,7 +581,7 @@ describe("BackupAndRestore", () => {
     assert.deepEqual(seen.epochs, [2, 3, 4]);
   });
 
-  it("BackupAndRestore continues with a log file, on the runtime's own file system and by URL", async () => {
+  it("BackupAndRestore continues a log file, on the runtime's file system and by URL", async () => {
     const directory = await mkdtemp(join(tmpdir(), "keepfit-"));
     try {
       const url = pathToFileURL(join(directory, "backup"));
@@ -599,7 +599,7 @@ describe("BackupAndRestore", () => {
     }
   });
 
-  it("BackupAndRestore works in a custom loop, which asks the list where to start", async () => {
+  it("BackupAndRestore works in a custom loop, which reads the start from the list", async () => {
     const fs = memoryFileSystem();
     const run = async (model: tf.LayersModel, last: number) => {
       const list = new CallbackList(backup(fs), { model, addHistory: true });
@@ -648,7 +648,7 @@ describe("BackupAndRestore", () => {
       });
     assert.deepEqual((await use()).epoch, [0, 1]);
     const before = (await resultOf(model)).weights;
-    await heard(() =>
+    await captured(() =>
       assert.rejects(use(2), /Cannot continue at epoch 2: the run was stopped there/)
     );
     assert.deepEqual((await resultOf(model)).weights, before);
@@ -664,7 +664,7 @@ describe("BackupAndRestore", () => {
     assert.equal(tf.memory().numTensors, before);
   });
 
-  it("BackupAndRestore keeps numbers that JSON lacks, and every kind of array", async () => {
+  it("BackupAndRestore keeps numbers that JSON cannot represent, and every type of array", async () => {
     const fs = memoryFileSystem();
     const state = {
       numbers: [NaN, Infinity, -Infinity, -0, 0.1, null],
@@ -679,16 +679,16 @@ describe("BackupAndRestore", () => {
         new Uint16Array(0),
       ],
     };
-    let given: unknown;
+    let restored: unknown;
     const keeper = () => ({
       name: "keeper",
       onTrainEnd() {},
       getState: () => state,
-      setState: (back: unknown) => void (given = back),
+      setState: (back: unknown) => void (restored = back),
     });
     await assert.rejects(train(makeModel(), [keeper(), backup(fs), crash("onEpochBegin", 1)]));
     await train(makeModel(), [keeper(), backup(fs)]);
-    assert.deepEqual(given, state);
+    assert.deepEqual(restored, state);
   });
 
   it("BackupAndRestore rejects invalid options", () => {

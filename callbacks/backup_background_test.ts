@@ -25,7 +25,7 @@ function makeModel(): tf.Sequential {
   return model;
 }
 
-/** Five batches an epoch, three epochs. */
+/** Train three epochs with five batches each. */
 function train(
   fs: FileSystem,
   options: BackupAndRestoreOptions,
@@ -43,7 +43,7 @@ function train(
   });
 }
 
-/** Counts batches, fails after so many, and does something after one. */
+/** A callback that counts batches and runs functions after some of them. */
 function batches(doing: { [batch: number]: () => void } = {}) {
   const seen = { count: 0 };
   const onTrainBatchEnd = () => doing[++seen.count]?.();
@@ -54,7 +54,7 @@ const crash = () => {
   throw new Error("crash");
 };
 
-/** A file system that notes what it writes, and whose writes may be made to wait or to fail. */
+/** A file system that records writes, and can delay or fail them. */
 function slowFileSystem() {
   const memory = memoryFileSystem();
   const events: string[] = [];
@@ -76,7 +76,7 @@ function slowFileSystem() {
   return { fs, memory, events, seen };
 }
 
-/** A promise that is kept from outside. */
+/** A promise with a function that resolves it. */
 function gate(): { opened: Promise<void>; open: () => void } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => open = resolve);
@@ -84,7 +84,7 @@ function gate(): { opened: Promise<void>; open: () => void } {
 }
 
 describe("BackupAndRestore in the background", () => {
-  it("BackupAndRestore in the background lets training continue while it writes, one backup at a time, then the newest", async () => {
+  it("BackupAndRestore in the background lets training continue while it writes one backup at a time, followed by the newest", async () => {
     const { fs, memory, seen } = slowFileSystem();
     const { opened, open } = gate();
     const { callback } = batches({
@@ -99,7 +99,7 @@ describe("BackupAndRestore in the background", () => {
     assert.equal(seen.most, 1);
     const { seen: later, callback: counter } = batches();
     await train(memory, { saveFreq: 1 }, [counter]);
-    // After batch 9 it was free, and saved the next ones: not those that had waited.
+    // After batch 9 the writer was free and saved the next ones, not those that were due before.
     assert.ok(later.count >= 15 - 13 && later.count <= 15 - 9, `${later.count}`);
   });
 
@@ -107,7 +107,7 @@ describe("BackupAndRestore in the background", () => {
     const whole = await train(memoryFileSystem(), {});
     const { fs, memory, seen } = slowFileSystem();
     const { callback } = batches({ 2: () => seen.before = () => new Promise(() => {}), 8: crash });
-    // The second write never ends, as where a process is killed in the midst of it.
+    // The second write never ends, as if the process was killed during it.
     const killed = train(fs, { saveFreq: 1, onError: "warn" }, [callback]);
     killed.catch(() => {});
     while (seen.atOnce === 0) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -171,7 +171,7 @@ describe("BackupAndRestore in the background", () => {
     assert.deepEqual(events.slice(0, 2), ["written", "epoch"]);
   });
 
-  it("BackupAndRestore in the background waits if told to, or if the loop never yields to the event loop", async () => {
+  it("BackupAndRestore in the background waits with saveOnBackground false, or if the loop never yields to the event loop", async () => {
     const variants: [BackupAndRestoreOptions, FitOptions, boolean][] = [
       [{}, {}, false],
       [{ saveOnBackground: false }, {}, true],
@@ -209,14 +209,14 @@ describe("BackupAndRestore in the background", () => {
 });
 
 describe("BackupAndRestore with saveEvery", () => {
-  it("BackupAndRestore with saveEvery saves after the batch in which the time is up", async () => {
+  it("BackupAndRestore with saveEvery saves after the batch in which the interval ends", async () => {
     await withClock(async (pass) => {
       const { fs, events } = slowFileSystem();
       const computing = { onTrainBatchBegin: () => pass(10_000) };
       const { callback } = batches({ 9: crash });
       const options = { saveEvery: { seconds: 25 }, saveOnBackground: false };
       await assert.rejects(train(fs, options, [computing, callback]), /crash/);
-      // At first, and after batches 3 and 6.
+      // Before the first batch, and after batches 3 and 6.
       assert.equal(events.length, 3);
       const { seen, callback: counter } = batches();
       const resumed = await train(fs, options, [computing, counter]);
@@ -226,7 +226,7 @@ describe("BackupAndRestore with saveEvery", () => {
     });
   });
 
-  it("BackupAndRestore with saveEvery accepts minutes, and rejects saveFreq in addition", () => {
+  it("BackupAndRestore with saveEvery accepts minutes, and rejects an additional saveFreq", () => {
     new BackupAndRestore("backup", { saveEvery: { minutes: 1 } });
     for (const saveFreq of ["epoch", 5, false] as const) {
       assert.throws(

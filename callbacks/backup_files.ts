@@ -10,7 +10,7 @@ import { RunMark } from "./run_mark.ts";
 type WholeName = "next" | "latest" | "previous";
 type BackupName = WholeName | `damaged-${WholeName}`;
 
-/** The folder of one run's backup, which one rename replaces as a whole. */
+/** The folder of one run's backup, which is replaced by a single rename. */
 export class BackupFiles {
   readonly #fs: FileSystem;
   readonly #folder: Path;
@@ -29,24 +29,24 @@ export class BackupFiles {
   }
 
   /**
-   * Create the folder if missing, check that it is writable, and mark it as this run's.
+   * Create the folder if it is missing, check that it is writable, and mark it as used by this run.
    *
-   * @throws RangeError when another run uses it
+   * @throws RangeError if another run uses it
    */
   async prepare(): Promise<void> {
     await probeDirectory(this.#folder, { fs: this.#fs });
     await this.#mark.claim();
   }
 
-  /** True while a backup is being written. */
+  /** Whether a backup is being written. */
   get isWriting(): boolean {
     return this.#isWriting;
   }
 
   /**
-   * Begin to save a backup after the previous one has settled. A complete one exists at any time.
+   * Start saving a backup, after the previous one has settled. A complete one exists at any time.
    *
-   * @param keepsPrevious whether the previous one is kept as well
+   * @param keepsPrevious whether to keep the previous one
    */
   begin(backup: CallbackState, keepsPrevious: boolean): void {
     this.#isWriting = true;
@@ -55,14 +55,14 @@ export class BackupFiles {
     this.#writing.catch(() => {});
   }
 
-  /** Wait for the backup that is being written; fails if it, or the last one, failed. */
+  /** Wait for the current write. Throws if it or the previous one failed. */
   async settle(): Promise<void> {
     const writing = this.#writing;
     this.#writing = undefined;
     await writing;
   }
 
-  /** Write a backup, which is copied synchronously except for its typed arrays. */
+  /** Write a backup. Everything except its typed arrays is copied synchronously. */
   async #write(backup: CallbackState, keepsPrevious: boolean): Promise<void> {
     const file = this.#file(keepsPrevious ? "next" : "latest");
     await writePlainData(this.#fs, file, backup as never);
@@ -87,7 +87,7 @@ export class BackupFiles {
         break;
       } catch (error) {
         if (isNotFound(error)) continue;
-        // A file that could not be read may be intact: this is no reason to use another one.
+        // A file that could not be read may be intact, so no other one is used.
         if (error instanceof FileSystemError) throw error;
         failures.push(messageOf(error));
         damaged.push(name);

@@ -4,7 +4,7 @@ import type { CallbackState } from "../core/callback.ts";
 import { memoryFileSystem } from "../runtime/mod.ts";
 import { createRandom } from "../tests/seeded.ts";
 import { BackupFiles } from "./backup_files.ts";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
 const backupOf = (epoch: number): CallbackState => ({
   epoch,
@@ -13,7 +13,7 @@ const backupOf = (epoch: number): CallbackState => ({
   callbacks: { History: { history: { loss: [0.5, NaN] } } },
 });
 
-/** Two backups, the one before kept or not. */
+/** Write two backups, and optionally keep the previous one. */
 async function written(keepsPrevious: boolean) {
   const fs = memoryFileSystem();
   const files = new BackupFiles(fs, "backup");
@@ -27,7 +27,7 @@ async function written(keepsPrevious: boolean) {
 const latest = "backup/latest.safetensors";
 
 describe("The files of a backup", () => {
-  it("are never taken for whole where a bit is flipped or bytes are missing or too many", async () => {
+  it("The files of a backup are never accepted with a flipped bit, or with missing or additional bytes", async () => {
     const { fs, files } = await written(false);
     assert.deepEqual(await files.find(), backupOf(2));
     const bytes = await fs.readFile(latest);
@@ -47,12 +47,14 @@ describe("The files of a backup", () => {
     }
   });
 
-  it("give the one before where the last is damaged, and keep that under another name", async () => {
+  it("The files of a backup provide the previous one if the last is damaged, which is kept under another name", async () => {
     const { fs, files } = await written(true);
     const bytes = await fs.readFile(latest);
     bytes[bytes.length - 3] ^= 8;
     await fs.writeFile(latest, bytes);
-    const { warned } = await heard(async () => assert.deepEqual(await files.find(), backupOf(1)));
+    const { warned } = await captured(async () =>
+      assert.deepEqual(await files.find(), backupOf(1))
+    );
     assert.match(
       warned.join(),
       /the backup is damaged: .*latest.*damaged-latest\.safetensors is kept/,

@@ -6,22 +6,24 @@ import { duration, type SaveTimes } from "./save_schedule.ts";
 /** Options of {@linkcode BackupAndRestore}. */
 export interface BackupAndRestoreOptions extends CallbackOptions {
   /**
-   * `"epoch"`, a number of batches after which to save, or false: only when the `signal` of the run
-   * ends it. Default: `"epoch"`.
+   * Frequency of backups: `"epoch"`, a number of batches, or false to save only when the `signal`
+   * of the run ends it. Default: `"epoch"`.
    */
   saveFreq?: "epoch" | number | false;
-  /** Save after the first batch that ends this long after the last save; replaces `saveFreq`. */
+  /**
+   * Time between backups, which are saved after the next batch; replaces `saveFreq`. Default: none.
+   */
   saveEvery?: SaveTimes["saveEvery"];
   /**
-   * Whether training continues while a backup is written from a copy on the host. The next backup
-   * waits, and is taken of a later batch; the end of training waits as well. Default: true in `fit`
-   * and `fitDataset`, except with a `yieldEvery` that blocks the event loop for an epoch
+   * Whether training continues while a backup is written from a copy on the host. A backup that is
+   * due meanwhile is saved after a later batch, and the end of training waits. Default: true in
+   * `fit` and `fitDataset`, except with a `yieldEvery` that blocks the event loop for an epoch
    * (`"epoch"`, `"never"`); false in other loops.
    */
   saveOnBackground?: boolean;
-  /** Keep the previous backup as well, in case the last one is damaged. Default: true. */
+  /** Whether to keep the previous backup, in case the last one is damaged. Default: true. */
   doubleCheckpoint?: boolean;
-  /** Remove the backup when training has ended. Default: true. */
+  /** Whether to remove the backup when training has ended. Default: true. */
   deleteCheckpoint?: boolean;
   /** File system of the backup. Default: the runtime's. */
   fs?: FileSystem;
@@ -29,8 +31,8 @@ export interface BackupAndRestoreOptions extends CallbackOptions {
 
 const frequency: OptionRule = {
   types: ["string", "number", "boolean"],
-  wanted: `"epoch", a whole number of batches above 0, or false`,
-  holds: (value: unknown) =>
+  expected: `"epoch", a whole number of batches above 0, or false`,
+  isValid: (value: unknown) =>
     value === "epoch" || value === false || (Number.isSafeInteger(value) && Number(value) > 0),
 };
 

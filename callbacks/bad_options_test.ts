@@ -2,10 +2,10 @@ import * as keepfit from "keepfit";
 import { memoryFileSystem } from "keepfit/runtime";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
 type Options = Record<string, unknown>;
-/** How each callback is made with options, and the options that it has. */
+/** Factories of all callbacks, and their options. */
 const made: Record<string, [make: (options: never) => unknown, names: string]> = {
   BackupAndRestore: [
     (options) => new keepfit.BackupAndRestore("backup", options),
@@ -83,7 +83,7 @@ describe("Callbacks with invalid options", () => {
       }
       for (const option of names.split(" ")) {
         for (const value of never) {
-          // A list of no monitors has a sentence of its own.
+          // An empty list of monitors has a separate message.
           if (option === "monitor" && Array.isArray(value)) continue;
           // Two numbers are the first and last batch of a profile.
           assert.throws(
@@ -177,7 +177,7 @@ describe("Callbacks with invalid options", () => {
         new TypeError(`Cannot create CallbackList with ${message}`),
       );
     }
-    const { warned } = await heard(() =>
+    const { warned } = await captured(() =>
       new keepfit.CallbackList([], { addHistry: true } as never)
     );
     assert.deepEqual(warned, [

@@ -6,7 +6,7 @@ import { kernelTable, kernelTotals, traceJson } from "../tensorboard/trace.ts";
 import { KernelRecorder } from "../tfjs/profiler.ts";
 import type { OptionRule } from "./options.ts";
 
-/** Batches counted from 1: one, or first and last, as a pair or as `"first,last"`; 0 is none. */
+/** Batches counted from 1: one, or first and last as a pair or as `"first,last"`; 0 for none. */
 export type ProfileBatch = number | readonly [first: number, last: number] | string;
 
 /** Destination of a profile. */
@@ -19,8 +19,8 @@ export interface ProfileTarget {
 }
 
 /**
- * Times the kernels of some batches and writes a trace and the totals. A failure is a warning and
- * never ends the run.
+ * Measures the kernels of some batches, and writes a trace and the totals. A failure causes a
+ * warning and never ends the run.
  */
 export class BatchProfiler {
   readonly #first: number;
@@ -31,15 +31,15 @@ export class BatchProfiler {
   #hasFailed = false;
 
   /**
-   * @param batches the range, already checked
-   * @param target receives what there is to write
+   * @param batches the range, which must be valid
+   * @param target returns the destination
    */
   constructor(batches: ProfileBatch, target: () => ProfileTarget) {
     [this.#first, this.#last] = rangeOf(batches) as [number, number];
     this.#target = target;
   }
 
-  /** Global train batch, counted from 1. */
+  /** Called before a batch, with its number in the run from 1. */
   beginBatch(batch: number): void {
     this.#batch = batch;
     if (batch < this.#first || batch > this.#last || this.#hasFailed) return;
@@ -52,7 +52,7 @@ export class BatchProfiler {
     }
   }
 
-  /** Called after the last batch of the range; returns a promise of the files. */
+  /** Called after a batch. After the last one of the range, returns a promise of the files. */
   endBatch(): void | Promise<void> {
     this.#recorder?.endBatch();
     if (this.#batch >= this.#last) return this.write();
@@ -98,11 +98,11 @@ export class BatchProfiler {
 /** The rule of an option that chooses batches to profile. */
 export const profileBatch: OptionRule = {
   types: ["number", "object", "string"],
-  wanted: `a whole number >= 0, or the first and last batch as [5, 10] or "5,10"`,
-  holds: (value: unknown) => rangeOf(value) !== undefined,
+  expected: `a whole number >= 0, or the first and last batch as [5, 10] or "5,10"`,
+  isValid: (value: unknown) => rangeOf(value) !== undefined,
 };
 
-/** True for a range that contains a batch. */
+/** Whether a range contains a batch. */
 export function choosesBatches(batches: ProfileBatch): boolean {
   return (rangeOf(batches)?.[1] ?? 0) > 0;
 }

@@ -3,9 +3,9 @@ import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import type { CallbackLike } from "../core/callback.ts";
 import { textOf, World } from "../tests/tensorboard_fixtures.ts";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
-/** What a trace says of a batch or a kernel; times in microseconds. */
+/** A batch or a kernel in a trace; times in microseconds. */
 interface Slice {
   cat: string;
   name: string;
@@ -61,7 +61,7 @@ describe("TensorBoard's profile", () => {
 
   it("TensorBoard's profile does not end a run in which TensorFlow.js is already being profiled", async () => {
     const world = new World({ profileBatch: [1, 3] });
-    const { warned } = await heard(() => tf.profile(() => world.fit()));
+    const { warned } = await captured(() => tf.profile(() => world.fit()));
     assert.equal(warned.length, 1);
     assert.match(
       warned[0],

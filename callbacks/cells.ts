@@ -1,12 +1,12 @@
 // Han and related scripts, full-width forms and emoji, except half-width forms.
 const wide =
   /(?![\uff61-\uffdc])[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Bopomofo}\p{sc=Yi}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uffe6]/u;
-// U+FE0F asks for the wide form of the character in front of it.
+// U+FE0F selects the wide form of the preceding character.
 const empty = /(?![\u00ad\ufe0f])[\p{Mn}\p{Me}\p{Cf}]/u;
 
 /**
- * Cells that a text takes on a terminal: two per CJK character or emoji, none for a combining mark.
- * Where terminals differ, as for joined emoji, it is the largest width.
+ * Width of a text on a terminal in cells: two per CJK character or emoji, none for a combining
+ * mark. If terminals differ, as for joined emoji, it is the largest width.
  *
  * @param text a text without control characters
  */

@@ -18,17 +18,17 @@ export class CheckpointPath {
   }
 
   /**
-   * Fail now instead of after an epoch: for a folder that is not writable, or something else at the
-   * path of the first checkpoint. The path after the first placeholder other than the epoch is not
-   * known yet.
+   * Check, before the first epoch, that the folder is writable and nothing else is at the path of
+   * the first checkpoint. The path after the first placeholder other than the epoch is not known
+   * yet.
    *
    * @param epoch the first epoch of the run
    * @param other another checkpoint, if any
-   * @throws FileSystemError when they cannot be written
+   * @throws FileSystemError if they cannot be written
    */
   async probe(epoch: number, other: Path | undefined, fs: FileSystem): Promise<void> {
     const { start, names } = this.#template;
-    await probeDirectory(directoryOf(this.#place(names.length > 0 ? `${start}_` : start)), { fs });
+    await probeDirectory(directoryOf(this.#toPath(names.length > 0 ? `${start}_` : start)), { fs });
     const isKnown = names.every((name) => name === "epoch");
     for (const path of [isKnown ? this.at(epoch, undefined, {}) : undefined, other]) {
       if (path === undefined) continue;
@@ -36,7 +36,7 @@ export class CheckpointPath {
     }
   }
 
-  /** A name without a value in these logs. */
+  /** The first name without a value in these logs. */
   missingIn(logs: Logs): string | undefined {
     return this.#template.names.find((name) =>
       name !== "epoch" && name !== "batch" && typeof logs[name] !== "number"
@@ -44,10 +44,10 @@ export class CheckpointPath {
   }
 
   /**
-   * The path at this epoch and after this batch, both counted from 0 here and from 1 there.
+   * The path after an epoch or batch, which count from 0 here but from 1 in the path.
    *
    * @throws RangeError for a name without a value
-   * @throws TypeError when the logs have a key `epoch`
+   * @throws TypeError if the logs have a key `epoch`
    */
   at(epoch: number, batch: number | undefined, logs: Logs): Path {
     if (Object.hasOwn(logs, "epoch")) {
@@ -61,11 +61,11 @@ export class CheckpointPath {
       ...(isOwnBatch ? { batch: batch + 1 } : {}),
       ...logs,
     });
-    return this.#place(this.#template.format(values, isOwnBatch ? ["epoch", "batch"] : ["epoch"]));
+    return this.#toPath(this.#template.format(values, isOwnBatch ? ["epoch", "batch"] : ["epoch"]));
   }
 
   /**
-   * Fail for a name that no log will have, according to the run's keys.
+   * Reject a name that no logs of the run will have.
    *
    * @param metrics keys of the logs
    * @param isByBatch whether it saves after batches, which have no `val_` keys
@@ -77,7 +77,7 @@ export class CheckpointPath {
       ? ["epoch", "batch", ...metrics.filter((name) => !name.startsWith("val_"))]
       : ["epoch", ...metrics];
     const known = addOtherNames(Object.fromEntries(available.map((name) => [name, 0])));
-    // No other callback adds a `val_` key of the run's own metrics.
+    // No other callback adds a `val_` key of the run's metrics.
     const mayBeAdded = (name: string) =>
       name.startsWith("learning_rate") ||
       (name === watched && !Object.hasOwn(known, name.replace(/^val_/, "")));
@@ -91,9 +91,9 @@ export class CheckpointPath {
   }
 
   /**
-   * Fail for a name that the logs of epochs without validation lack.
+   * Reject a name that is missing in epochs without validation.
    *
-   * @param frequency how often the run validates
+   * @param frequency interval of validation
    * @throws RangeError for a `val_` name, unless each epoch is validated
    */
   checkEachEpoch(frequency: number | readonly number[] | undefined): void {
@@ -107,12 +107,12 @@ export class CheckpointPath {
     );
   }
 
-  #place(path: string): Path {
+  #toPath(path: string): Path {
     return this.#filepath instanceof URL ? toFileUrl(path) : path;
   }
 }
 
-/** A path copied from Keras works, but the result is not a file that Keras reads. */
+/** Warn about a path copied from Keras: the result is not a file that Keras can read. */
 export function warnOfKerasFile(path: Path | undefined): void {
   const match = /^(.*?)((?:\.weights)?\.h5|\.hdf5|\.keras|\.ckpt)$/i.exec(String(path ?? ""));
   if (match === null) return;

@@ -95,7 +95,7 @@ export function cosineDecayRestarts(options: CosineDecayRestartsOptions): StepSc
     initialLearningRate: rateRule,
     firstDecaySteps: stepsRule,
   }, {
-    tMul: { types: ["number"], wanted: ">= 1", holds: (tMul: number) => tMul >= 1 },
+    tMul: { types: ["number"], expected: ">= 1", isValid: (tMul: number) => tMul >= 1 },
     mMul: rateRule,
     alpha: rateRule,
   });

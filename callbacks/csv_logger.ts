@@ -10,17 +10,19 @@ import {
   callbackOptions,
   checkOptions,
   checkValue,
+  filePath,
   fileSystem,
   flag,
   type OptionRule,
-  place,
 } from "./options.ts";
 
 /** Options of {@linkcode CSVLogger}. */
 export interface CSVLoggerOptions extends CallbackOptions {
   /** Separator of two values, one character. Default: `","`. */
   separator?: string;
-  /** Append to an existing file, keeping its columns. Default: false, which replaces it. */
+  /**
+   * Whether to append to an existing file, keeping its columns. Default: false, which replaces it.
+   */
   append?: boolean;
   /**
    * Whether to add a column for a key that appears later: the file is atomically replaced by one
@@ -28,7 +30,7 @@ export interface CSVLoggerOptions extends CallbackOptions {
    */
   allKeys?: boolean;
   /**
-   * When the first epoch has no `val_` key, add a `val_` column for every key in case validation
+   * Whether to add a `val_` column for every key if the first epoch has none, in case validation
    * follows later. Default: true, as in Keras; false with `allKeys`.
    */
   reserveValColumns?: boolean;
@@ -41,11 +43,11 @@ export interface CSVLoggerOptions extends CallbackOptions {
  * epoch, then the keys of the first epoch in sorted order. Lines end in CR LF, a missing value is
  * `NA`, and numbers have Python's format (`1.0`, `1e-05`, `nan`).
  *
- * A key that appears later has no column and is left out with a warning, unless `allKeys` is set.
- * Place this callback after those that write a key, such as `learning_rate`. Each row is in the
- * file when its epoch ends. Parent folders are created (Keras fails). Appending keeps the columns
- * of the file; if it lacks a column for a metric of this run, the run fails before its first batch.
- * A resumed run removes rows that were written after its state, and restores lost rows from its
+ * A key that appears later has no column and is omitted with a warning, unless `allKeys` is set.
+ * List this callback after those that add a key, such as `learning_rate`. Each row is in the file
+ * when its epoch ends. Parent folders are created (Keras fails). Appending keeps the columns of the
+ * file; if it lacks a column for a metric of this run, the run fails before its first batch. A
+ * resumed run removes rows that were written after its state, and restores lost rows from its
  * `History`; a different file of that name is not truncated.
  *
  * Source: `keras/src/callbacks/csv_logger.py`.
@@ -65,7 +67,7 @@ export interface CSVLoggerOptions extends CallbackOptions {
  * ```
  */
 export class CSVLogger extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "CSVLogger";
 
   /** The path it writes to. */
@@ -81,13 +83,13 @@ export class CSVLogger extends Callback {
    * Log to `filename`, which is opened when the run begins.
    *
    * @param filename path or `file:` URL
-   * @param options how to write
+   * @param options separator, columns and file system
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for an empty `filename`, or a `separator` that is not one character
    */
   constructor(filename: Path, options: CSVLoggerOptions = {}) {
     super(options);
-    checkValue("CSVLogger", "filename", filename, place);
+    checkValue("CSVLogger", "filename", filename, filePath);
     checkOptions(this, CSVLogger, options, {
       ...callbackOptions,
       separator: oneCharacter,
@@ -188,7 +190,7 @@ export class CSVLogger extends Callback {
     if (end !== "") await this.#file.write(end);
   }
 
-  /** Keep the run's part of the file: nothing, the rows to append to, or those of a resumed run. */
+  /** Truncate the file to the run's part: nothing, existing rows, or those of a resumed run. */
   async #cut(): Promise<void> {
     await this.#file.cut();
     this.#readColumns();
@@ -235,6 +237,6 @@ function endOfLastLine(text: string): string {
 
 const oneCharacter: OptionRule = {
   types: ["string"],
-  wanted: "one character other than a quote or a line end",
-  holds: (value: string) => /^[^"\r\n]$/u.test(value),
+  expected: "one character other than a quote or a line end",
+  isValid: (value: string) => /^[^"\r\n]$/u.test(value),
 };

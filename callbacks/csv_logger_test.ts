@@ -7,13 +7,13 @@ import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import { FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { CSVLogger, type CSVLoggerOptions } from "./csv_logger.ts";
-import { drive, failingOnce, heard } from "./fixtures.ts";
+import { captured, drive, failingOnce } from "./fixtures.ts";
 
 /** The file after one run for each list of epoch logs; line ends shown as `|`. */
 async function written(runs: object[][], options: CSVLoggerOptions = {}) {
   const fs = memoryFileSystem();
   const logger = new CSVLogger("log.csv", { fs, ...options });
-  for (const epochs of runs) await heard(() => drive(logger, epochs));
+  for (const epochs of runs) await captured(() => drive(logger, epochs));
   return (await fs.readTextFile("log.csv")).replaceAll("\r\n", "|");
 }
 
@@ -42,7 +42,7 @@ describe("CSVLogger", () => {
     );
   });
 
-  it("CSVLogger reserves columns for later validation, unless told not to", async () => {
+  it("CSVLogger reserves columns for later validation, unless reserveValColumns is false", async () => {
     const epochs = [{ loss: 3 }, { loss: 2 }, { loss: 1, val_loss: 4 }];
     assert.equal(
       await written([epochs]),
@@ -56,7 +56,9 @@ describe("CSVLogger", () => {
 
   it("CSVLogger warns once about a key without a column", async () => {
     const logger = new CSVLogger("log.csv", { fs: memoryFileSystem() });
-    const { warned } = await heard(() => drive(logger, [{ b: 1 }, { b: 1, c: 2 }, { b: 1, c: 2 }]));
+    const { warned } = await captured(() =>
+      drive(logger, [{ b: 1 }, { b: 1, c: 2 }, { b: 1, c: 2 }])
+    );
     assert.equal(warned.length, 1);
     assert.match(warned[0], /no column for c,.*epoch,b,val_b/);
   });
@@ -90,10 +92,10 @@ describe("CSVLogger", () => {
     }
   });
 
-  it("CSVLogger removes a partial row after a failed write, and continues after the last whole one", async () => {
+  it("CSVLogger removes a partial row after a failed write, and continues after the last complete one", async () => {
     const { fs, real } = failingOnce("1,", "3,");
     const logger = new CSVLogger("log.csv", { fs, reserveValColumns: false, onError: "warn" });
-    await heard(() => drive(logger, [0, 1, 2, 3].map((epoch) => ({ loss: epoch / 2 }))));
+    await captured(() => drive(logger, [0, 1, 2, 3].map((epoch) => ({ loss: epoch / 2 }))));
     assert.equal(await real.readTextFile("log.csv"), "epoch,loss\r\n0,0.0\r\n2,1.0\r\n");
   });
 
@@ -101,7 +103,7 @@ describe("CSVLogger", () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-csv-"));
     try {
       const filename = join(folder, "logs", "log.csv");
-      const { warned } = await heard(() =>
+      const { warned } = await captured(() =>
         drive(
           new CSVLogger(filename, { reserveValColumns: false }),
           [3, 2, 1].map((loss) => ({ loss })),
@@ -155,8 +157,8 @@ describe("CSVLogger", () => {
       for (const filename of [join(folder, "a", "b", "log.csv"), join(folder, "log.csv")]) {
         const seen: string[] = [];
         const reader = { onEpochEnd: async () => seen.push(await readFile(filename, "utf8")) };
-        const given = filename.includes("b") ? filename : pathToFileURL(filename);
-        const logger = new CSVLogger(given, { reserveValColumns: false });
+        const path = filename.includes("b") ? filename : pathToFileURL(filename);
+        const logger = new CSVLogger(path, { reserveValColumns: false });
         await drive([logger, reader], [{ loss: 1 }, { loss: 2 }]);
         assert.deepEqual(seen, ["epoch,loss\r\n0,1.0\r\n", "epoch,loss\r\n0,1.0\r\n1,2.0\r\n"]);
       }
@@ -204,7 +206,7 @@ describe("CSVLogger", () => {
       if (isEarly) await resumed.setState(state);
       await resumed.onTrainBegin();
       if (!isEarly) await resumed.setState(state);
-      // A run that goes on in the middle of an epoch does not begin it again.
+      // A run that continues within an epoch does not begin it again.
       if (isEarly) await resumed.onEpochBegin(1);
       await resumed.onEpochEnd(1, { loss: 2.5, mae: 1 });
       await resumed.onTrainEnd();
@@ -213,12 +215,12 @@ describe("CSVLogger", () => {
     }
   });
 
-  it("CSVLogger writes the header again when a resumed run finds no file, and starts over after it", async () => {
+  it("CSVLogger writes the header again if a resumed run finds no file", async () => {
     const fs = memoryFileSystem();
     const logger = new CSVLogger("log.csv", { fs });
     const state = { size: 99, lines: 3, head: "epoch,loss\r\n", tail: "1,0.5\r\n" };
     logger.setState({ columns: ["loss"], ...state });
-    const { warned } = await heard(() => drive(logger, [{ loss: 1 }]));
+    const { warned } = await captured(() => drive(logger, [{ loss: 1 }]));
     assert.match(warned.join(), /log\.csv has lost lines .*; restored: 1, missing: 2/);
     assert.equal(await fs.readTextFile("log.csv"), "epoch,loss\r\n0,1.0\r\n");
     await drive(logger, [{ acc: 1, val_acc: 1 }]);

@@ -3,25 +3,25 @@ import { type EngineMemory, findEngine } from "../tfjs/engine.ts";
 import type { Logs } from "../core/logs.ts";
 import { callable, callbackOptions, checkOptions, epochOrStep } from "./options.ts";
 
-/** Memory of a backend, as reported by `tf.memory()`; each backend omits what it does not know. */
+/** Memory of a backend, as reported by `tf.memory()`; each backend omits unknown values. */
 export interface DeviceMemory extends EngineMemory {
   /** Bytes of tensors on the graphics card. */
   numBytesInGPU?: number;
   /** Bytes allocated on the graphics card, including those kept for later tensors. */
   numBytesAllocatedInGPU?: number;
-  /** Bytes of the WebAssembly heap; it grows and never shrinks. */
+  /** Bytes of the WebAssembly heap, which never shrinks. */
   numBytesInHeap?: number;
-  /** True if the values are estimates. */
+  /** Whether the values are estimates. Default: false. */
   unreliable?: boolean;
-  /** Why they are estimates. */
+  /** Reasons why they are estimates. */
   reasons?: string[];
 }
 
 /** Options of {@linkcode DeviceStatsMonitor}. */
 export interface DeviceStatsMonitorOptions extends CallbackOptions {
-  /** When to write: into the logs of each epoch, or also of each step. Default: `"epoch"`. */
+  /** Logs to add to: those of each epoch, or also of each step. Default: `"epoch"`. */
   every?: "epoch" | "step";
-  /** Reports the memory, for example `tf.memory`. Default: the engine and its backend. */
+  /** Source of the statistics, such as `tf.memory`. Default: the engine and its backend. */
   memory?: () => DeviceMemory;
 }
 
@@ -34,10 +34,10 @@ export interface DeviceStatsMonitorOptions extends CallbackOptions {
  * | `tensor_bytes`        | bytes of their values                            | all     |
  * | `wasm_heap_bytes`     | bytes of the WebAssembly heap; it never shrinks  | wasm    |
  * | `gpu_bytes`           | bytes of tensors on the card                     | webgpu  |
- * | `gpu_allocated_bytes` | bytes allocated on the card, with those in reserve | webgpu  |
+ * | `gpu_allocated_bytes` | bytes allocated on the card, including reserves | webgpu  |
  *
  * The query does not wait for the device. If the backend reports its numbers as estimates, as cpu
- * does, `unreliableReasons` holds the reasons. Modeled on PyTorch Lightning's callback of this
+ * does, `unreliableReasons` contains the reasons. Modeled on PyTorch Lightning's callback of this
  * name.
  *
  * @example
@@ -56,12 +56,12 @@ export interface DeviceStatsMonitorOptions extends CallbackOptions {
  * ```
  */
 export class DeviceStatsMonitor extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "DeviceStatsMonitor";
 
-  /** The path it writes to. */
+  /** Logs to which the statistics are added. */
   readonly every: "epoch" | "step";
-  /** Why the last numbers are estimates; empty if they are exact. */
+  /** Reasons why the last numbers are estimates; empty if they are exact. */
   unreliableReasons: readonly string[] = [];
   #memory: () => DeviceMemory | undefined;
 
@@ -85,7 +85,7 @@ export class DeviceStatsMonitor extends Callback {
     if (this.every === "step") this.onTrainBatchEnd = (_batch, logs) => this.#write(logs);
   }
 
-  /** It adds to the logs and reads none. */
+  /** False: it adds to the logs but does not read them. */
   override readsBatchLogs(): boolean {
     return false;
   }
@@ -98,7 +98,7 @@ export class DeviceStatsMonitor extends Callback {
   #write(logs: Logs): void {
     const memory = this.#memory();
     if (memory === undefined) return;
-    this.unreliableReasons = memory.unreliable ? memory.reasons ?? ["the backend reports so"] : [];
+    this.unreliableReasons = memory.unreliable ? memory.reasons ?? ["reported by the backend"] : [];
     for (const [key, name] of Object.entries(keys)) {
       const value = memory[name];
       if (typeof value === "number") logs[key] = value;

@@ -5,7 +5,7 @@ import { fit, type Logs } from "keepfit";
 import { useBackend } from "keepfit/runtime";
 import { DeviceStatsMonitor, type DeviceStatsMonitorOptions } from "./device_stats_monitor.ts";
 
-/** The logs of each batch and each epoch behind the monitor, and the number of tensors then. */
+/** The logs of each batch and epoch after the monitor, and the number of tensors at that time. */
 async function trained(options: DeviceStatsMonitorOptions) {
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
   model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
@@ -40,7 +40,7 @@ describe("DeviceStatsMonitor", () => {
     assert.deepEqual(batches.map((logs) => Object.keys(logs)), Array(4).fill(["loss"]));
   });
 
-  it('DeviceStatsMonitor logs them for each step with every: "step"', async () => {
+  it('DeviceStatsMonitor logs tensors for each step with every: "step"', async () => {
     const { batches } = await trained({ every: "step" });
     assert.equal(batches.length, 4);
     for (const logs of batches) {
@@ -74,7 +74,7 @@ describe("DeviceStatsMonitor", () => {
       gpu_bytes: 16,
       gpu_allocated_bytes: 256,
     });
-    assert.deepEqual(monitor.unreliableReasons, ["the backend reports so"]);
+    assert.deepEqual(monitor.unreliableReasons, ["reported by the backend"]);
   });
 
   it("DeviceStatsMonitor rejects invalid options", () => {

@@ -16,8 +16,8 @@ import { Patience, type PatienceState } from "./patience.ts";
 export type { EarlyStoppingOptions, WatchOptions };
 
 /**
- * Stop training when a value of the epoch logs has stopped improving; or one of several values, or
- * all of them.
+ * Stop training when a value of the epoch logs has stopped improving, or when one or all of several
+ * values have.
  *
  * Training never stops after an epoch that improves on the best value, nor after epoch 0. Each run
  * resets everything. The best weights are kept on the device until `close`; they are restored in
@@ -53,14 +53,14 @@ export type { EarlyStoppingOptions, WatchOptions };
  * ```
  */
 export class EarlyStopping extends MonitorCallback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "EarlyStopping";
 
   /** Epochs without improvement before training stops. */
   readonly patience: number;
-  /** Value that must be beaten as well; undefined for none. */
+  /** Value that an improvement must also beat; undefined for none. */
   readonly baseline: number | undefined;
-  /** How many of several monitors must run out of patience. */
+  /** Number of monitors that must run out of patience: one or all. */
   readonly stopWhen: "any" | "all";
   /** Whether the best weights are kept and restored. */
   readonly restoreBestWeights: boolean;
@@ -72,7 +72,7 @@ export class EarlyStopping extends MonitorCallback {
   bestEpoch = 0;
   /** Monitors that ran out of patience when training stopped; empty if it did not. */
   stoppedBy: string[] = [];
-  /** One for each monitor, in the order of the list. */
+  /** Counters of the monitors, in the order of the list. */
   readonly #watches: readonly [Patience, ...Patience[]];
   readonly #bestWeights = new KeptWeights();
   #verbose: boolean;
@@ -81,7 +81,7 @@ export class EarlyStopping extends MonitorCallback {
   /**
    * Monitor one value, or several.
    *
-   * @param options what to monitor, and the patience
+   * @param options monitored values, patience and more
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for a negative `patience` or `startFromEpoch`, or an empty list of monitors
    */
@@ -130,7 +130,7 @@ export class EarlyStopping extends MonitorCallback {
     }
   }
 
-  /** Compare the monitored values, and stop training when one has run out of patience. */
+  /** Compare the monitored values, and stop training when patience has run out. */
   override onEpochEnd(epoch: number, logs: Logs): void | Promise<void> {
     this.#isResumed = false;
     const values = this.#watches.map((watch) => watch.valueIn(logs, this.params));
@@ -143,7 +143,8 @@ export class EarlyStopping extends MonitorCallback {
     const counted = this.#watches.filter((watch, i) => watch.count(epoch, values[i]));
     if (counted.length === 0) return;
     const [first] = this.#watches;
-    // The first monitored epoch counts as best until a better one, even if its value is NaN.
+    // The first monitored epoch is the best one until a better one follows, even if its value is
+    // NaN.
     const isFirstBest = this.restoreBestWeights && this.#bestWeights.isEmpty;
     if (counted.includes(first) && (first.isBetter || isFirstBest)) {
       this.bestEpoch = epoch;

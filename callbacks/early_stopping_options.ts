@@ -21,17 +21,20 @@ export type WatchOptions =
 /** Options of {@linkcode EarlyStopping}. */
 export interface EarlyStoppingOptions extends Omit<MonitorOptions, "monitor"> {
   /**
-   * Key of the epoch logs, or a function of them; or a list of these and of objects with their own
+   * Key of the epoch logs, a function of them, or a list of keys, functions and objects with
    * options. Options that an object omits default to those of the callback. Default: `"val_loss"`.
    */
   monitor?: string | MonitorFunction | readonly (string | MonitorFunction | WatchOptions)[];
-  /** How many of several monitors must run out of patience: one or all. Default: `"any"`. */
+  /** Whether any or all of several monitors must run out of patience. Default: `"any"`. */
   stopWhen?: "any" | "all";
   /** Epochs without improvement before training stops; 0 and 1 are the same. Default: 0. */
   patience?: number;
-  /** Above 0 or true: print when training stops and what is restored. Default: 0. */
+  /**
+   * Whether to print when training stops and weights are restored: a number above 0 or true.
+   * Default: 0.
+   */
   verbose?: number | boolean;
-  /** Value that must be beaten as well before an improvement resets the count. Default: none. */
+  /** Value that an improvement must also beat to reset the count. Default: none. */
   baseline?: number;
   /**
    * Whether to restore the weights of the best epoch when training ends for any reason. Default:
@@ -59,7 +62,7 @@ export const earlyStoppingRules: Record<string, OptionRule> = {
 export type Watched = Omit<EarlyStoppingOptions, "monitor"> & MonitorOptions;
 
 /**
- * The options of each monitor: the first has the callback's too.
+ * The options of each monitor, including those that it inherits from the callback.
  *
  * @throws TypeError for options that are not an object
  * @throws RangeError for an empty list of monitors

@@ -4,9 +4,9 @@ import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import type { Logs } from "../core/logs.ts";
 import { EarlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
-import { drive, heard, losses } from "./fixtures.ts";
+import { captured, drive, losses } from "./fixtures.ts";
 
-/** `wait` after each epoch, and where it ended. */
+/** Values of `wait` after each epoch, and the final state. */
 async function watch(options: EarlyStoppingOptions, values: number[]) {
   const stopping = new EarlyStopping({ monitor: "loss", ...options });
   const waits: number[] = [];
@@ -14,7 +14,7 @@ async function watch(options: EarlyStoppingOptions, values: number[]) {
   return { waits, stopped: stopping.stoppedEpoch, best: stopping.bestEpoch };
 }
 
-/** A model whose only weight is set to the epoch's number while it "trains". */
+/** A model with one weight, which "training" sets to the number of the epoch. */
 function numberedModel() {
   const model = tf.sequential({
     layers: [tf.layers.dense({ units: 1, inputShape: [1], useBias: false })],
@@ -69,7 +69,7 @@ describe("EarlyStopping", () => {
       { loss: 1, val_loss: 1, val_accuracy: 0.4 },
       { loss: 0, val_loss: 0, val_accuracy: 0.4 },
     ];
-    const { printed } = await heard(async () => assert.equal(await drive(stopping, epochs), 3));
+    const { printed } = await captured(async () => assert.equal(await drive(stopping, epochs), 3));
     assert.deepEqual(stopping.stoppedBy, ["val_accuracy"]);
     assert.deepEqual(printed, ["Epoch 3: early stopping by val_accuracy"]);
     assert.equal(stopping.monitor, "val_loss");
@@ -84,7 +84,7 @@ describe("EarlyStopping", () => {
     assert.deepEqual(stopping.stoppedBy, ["a_loss", "b_loss"]);
   });
 
-  it("EarlyStopping remembers that a monitor ran out of patience while its value is missing", async () => {
+  it("EarlyStopping remembers that a monitor ran out of patience if its value is missing later", async () => {
     const stopping = new EarlyStopping({ monitor: ["loss", "val_loss"], stopWhen: "all" });
     // Validation every second epoch: val_loss has run out at epoch 3, loss does at epoch 4.
     const epochs = [
@@ -95,7 +95,7 @@ describe("EarlyStopping", () => {
       { loss: 6 },
       { loss: 5 },
     ];
-    await heard(async () => assert.equal(await drive(stopping, epochs), 5));
+    await captured(async () => assert.equal(await drive(stopping, epochs), 5));
     assert.deepEqual(stopping.stoppedBy, ["loss", "val_loss"]);
   });
 
@@ -113,7 +113,7 @@ describe("EarlyStopping", () => {
     assert.deepEqual([stopping.patience, stopping.minDelta, stopping.mode], [9, 0.5, "max"]);
   });
 
-  it("EarlyStopping restores the best weights by the first monitor", async () => {
+  it("EarlyStopping restores the best weights according to the first monitor", async () => {
     const { model, train, weight } = numberedModel();
     const stopping = new EarlyStopping({
       monitor: ["loss", "mae"],
@@ -159,7 +159,7 @@ describe("EarlyStopping", () => {
 
   it("EarlyStopping never counts NaN as an improvement, and as the best value only with nanIsFirstBest", async () => {
     assert.deepEqual((await watch({ patience: 2 }, [NaN, 1, .5])).waits, [1, 0, 0]);
-    // Epoch 0 never ends training, though only NaN is no improvement there.
+    // Epoch 0 never ends training, even without an improvement.
     assert.equal((await watch({}, [NaN, 1, .5])).stopped, 0);
     const parity = await watch({ patience: 2, nanIsFirstBest: true }, [NaN, 1, .5]);
     assert.deepEqual(parity, { waits: [0, 1, 2], stopped: 2, best: 0 });
@@ -169,7 +169,7 @@ describe("EarlyStopping", () => {
     const stopping = new EarlyStopping();
     let ran = 0;
     const watchNothing = () =>
-      heard(async () => {
+      captured(async () => {
         ran = await drive(stopping, [1, 2, 3].map((loss) => ({ loss, mae: loss })));
       });
     const { warned } = await watchNothing();
@@ -180,7 +180,7 @@ describe("EarlyStopping", () => {
     assert.match(warned[0], /'val_loss'.*loss,mae/);
   });
 
-  it("EarlyStopping restores the best weights whichever callback stopped training", async () => {
+  it("EarlyStopping restores the best weights regardless of which callback stopped training", async () => {
     const table: [EarlyStoppingOptions, number[], number, number][] = [
       [{ patience: 2 }, [.2, .15, .1, .11, .12, .1], 5, 2],
       [{ patience: 5, baseline: .5 }, [.9, .8, .7, .71, .72, .73, .74], 5, 2],
@@ -231,7 +231,9 @@ describe("EarlyStopping", () => {
     const say = async (verbose: number) => {
       const { model, train } = numberedModel();
       const options = { monitor: "loss", restoreBestWeights: true, verbose };
-      return await heard(() => drive(new EarlyStopping(options), losses(1, 2), { model, train }));
+      return await captured(() =>
+        drive(new EarlyStopping(options), losses(1, 2), { model, train })
+      );
     };
     assert.deepEqual((await say(1)).printed, [
       "Epoch 2: early stopping",
@@ -306,7 +308,7 @@ describe("EarlyStopping", () => {
     });
     assert.throws(() => new EarlyStopping({ stopWhen: "one" as never }), RangeError);
     assert.throws(() => new EarlyStopping({ minDeltaMode: "percent" as never }), RangeError);
-    const { warned } = await heard(() =>
+    const { warned } = await captured(() =>
       new EarlyStopping({ restore_best_weights: true } as EarlyStoppingOptions)
     );
     assert.match(warned[0], /no option 'restore_best_weights'.*'restoreBestWeights'/);

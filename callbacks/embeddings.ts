@@ -8,7 +8,7 @@ import type { ModelLayer } from "../tfjs/layers.ts";
 export type EmbeddingsMetadata = string | Readonly<Record<string, string>>;
 
 /**
- * Check that labels are for existing layers.
+ * Check that labels belong to existing layers.
  *
  * @throws RangeError for labels of anything but an Embedding layer
  */
@@ -24,7 +24,7 @@ export function checkMetadata(layers: ModelLayer[], metadata: EmbeddingsMetadata
 }
 
 /**
- * Write the embeddings of an epoch for TensorBoard's projector, and the config that names them:
+ * Write the embeddings of an epoch for TensorBoard's projector, and the config that lists them:
  * `train/keras_embedding-<layer>-<epoch>.tsv` and `projector_config.pbtxt` in `logDir`.
  */
 export async function writeEmbeddings(
@@ -48,7 +48,7 @@ export async function writeEmbeddings(
       metadataPath: typeof metadata === "object" ? metadata[path] : metadata,
     };
   }));
-  // Last, so that every file it names exists.
+  // Written last, so that every file it lists exists.
   await fs.writeFile(joinPath(logDir, "projector_config.pbtxt"), projectorConfig(infos));
 }
 

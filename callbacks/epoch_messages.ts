@@ -1,16 +1,16 @@
 /**
- * Holds the messages of a callback at the end of an epoch until the progress bar has ended its
+ * Holds back the messages of a callback at the end of an epoch until the progress bar has ended its
  * line.
  */
 export class EpochMessages {
   #held: string[] | undefined;
 
-  /** Hold messages until {@linkcode release}. */
+  /** Hold back messages until {@linkcode release}. */
   hold(): void {
     this.#held = [];
   }
 
-  /** Print a message, or hold it. */
+  /** Print a message, or hold it back. */
   print(message: string): void {
     if (this.#held === undefined) console.log(`\n${message}`);
     else this.#held.push(message);
@@ -22,7 +22,7 @@ export class EpochMessages {
     this.drop();
   }
 
-  /** Discard the held messages: the epoch has failed. */
+  /** Discard the held messages, because the epoch has failed. */
   drop(): void {
     this.#held = undefined;
   }

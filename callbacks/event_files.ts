@@ -5,13 +5,15 @@ import type { DirectoryEntry, FileSystem, Path } from "../runtime/types.ts";
 /** Folders in the log folder whose events a resumed run continues. */
 const runs = ["train", "validation"] as const;
 
-/** What a run has of its event files, as plain data: the id in their names, and bytes by path. */
+/**
+ * State of a run's event files as plain data: the id in their names, and sizes in bytes by path.
+ */
 export type EventFilesState = { id: string; sizes: Record<string, number> };
 
 /**
- * The event files of a run in a log folder, which have its id in their names. A run that is resumed
- * has what was written after its state cut off: readers know one step from which on all points are
- * void, but epochs and batches count differently.
+ * The event files of a run in a log folder, which have its id in their names. A resumed run
+ * truncates them to its state. Marking a step as restarted is not sufficient, because readers
+ * compare one step with both epochs and batches.
  */
 export class EventFiles {
   readonly #fs: FileSystem;
@@ -28,12 +30,12 @@ export class EventFiles {
     this.#folder = folder;
   }
 
-  /** What the names of the files end with. */
+  /** Suffix of the file names. */
   get suffix(): string {
     return `.${this.#id}.v2`;
   }
 
-  /** What is in the files, all of which must be on the disk. */
+  /** The sizes of the files, which must be on the disk. */
   async getState(): Promise<EventFilesState> {
     if (this.#sizes !== undefined) return { id: this.#id, sizes: { ...this.#sizes } };
     const sizes: Record<string, number> = {};
@@ -51,7 +53,9 @@ export class EventFiles {
     this.#sizes = sizes;
   }
 
-  /** Cut off what is not of the state, where one was set. Hyperparameters are written again. */
+  /**
+   * Truncate the files to the restored state, if there is one. Hyperparameters are written again.
+   */
   async cut(): Promise<void> {
     if (this.#sizes === undefined) return;
     const sizes = { ...this.#sizes };
@@ -72,7 +76,7 @@ export class EventFiles {
     }
     for (const path of Object.keys(sizes)) {
       console.warn(
-        `keepfit: ${showPath(this.#path(path))} has lost events of the run that is resumed`,
+        `keepfit: ${showPath(this.#path(path))} has lost events of the resumed run`,
       );
     }
   }

@@ -1,4 +1,4 @@
-/** Fixtures of the tests in this room: a run without a training loop, and its output. */
+/** Fixtures of the tests in this room: runs without a training loop, and their output. */
 import type { Params } from "../core/callback.ts";
 import type { CallbacksArgument } from "../core/flatten.ts";
 import type { TrainableModel } from "../core/model.ts";
@@ -9,19 +9,19 @@ import { driveEpochs } from "../testing/drive_epochs.ts";
 export interface Run {
   model?: TrainableModel;
   params?: Partial<Params>;
-  /** Batches per epoch; they have the logs of the epoch. Default: 0. */
+  /** Batches per epoch, with the logs of the epoch. Default: 0. */
   batches?: number;
-  /** Called before the epoch ends, in place of training. */
+  /** Called before an epoch ends, instead of training. */
   train?: (epoch: number) => unknown;
 }
 
-/** Drive callbacks through these epoch logs; returns how many epochs ran. */
+/** Drive callbacks through these epoch logs. Returns the number of epochs. */
 export async function drive(
   callbacks: CallbacksArgument,
   epochs: object[],
   { model = { stopTraining: false }, params, batches = 0, train }: Run = {},
 ): Promise<number> {
-  // Without the keys of the logs, as in a custom loop, unless a test sets them.
+  // Params have no keys of the logs, as in a custom loop, unless a test sets them.
   const known = { metrics: undefined, ...params };
   const { logs } = await driveEpochs(callbacks, { epochs, model, params: known, batches, train });
   return logs.length;
@@ -33,7 +33,9 @@ export function losses(...values: number[]): { loss: number }[] {
 }
 
 /** Output and warnings of `run`. */
-export async function heard(run: () => unknown): Promise<{ printed: string[]; warned: string[] }> {
+export async function captured(
+  run: () => unknown,
+): Promise<{ printed: string[]; warned: string[] }> {
   const { log, warn } = console;
   const printed: string[] = [];
   const warned: string[] = [];
@@ -49,8 +51,7 @@ export async function heard(run: () => unknown): Promise<{ printed: string[]; wa
 }
 
 /**
- * A disk that is full when written data begins with one of these texts: part of the data is
- * written.
+ * A file system that fails once when data starts with one of these texts, after writing part of it.
  */
 export function failingOnce(...beginnings: string[]): { fs: FileSystem; real: FileSystem } {
   const real = memoryFileSystem();

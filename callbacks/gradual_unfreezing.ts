@@ -12,12 +12,12 @@ import {
   verbosity,
 } from "./options.ts";
 
-/** Layers to unfreeze by epoch, counted from 0: `{ 2: "block_3", 5: ["block_1", "block_2"] }`. */
+/** Layers to unfreeze by 0-based epoch: `{ 2: "block_3", 5: ["block_1", "block_2"] }`. */
 export type UnfreezingSchedule = { [epoch: number]: string | readonly string[] };
 
 /** Options of {@linkcode GradualUnfreezing}. */
 export interface GradualUnfreezingOptions extends CallbackOptions {
-  /** Print a line when layers are unfrozen. Default: 0. */
+  /** Whether to print a line when layers are unfrozen. Default: 0. */
   verbose?: 0 | 1 | 2 | boolean;
 }
 
@@ -26,11 +26,11 @@ export interface GradualUnfreezingOptions extends CallbackOptions {
  * layers below it.
  *
  * The layers of the schedule are frozen when training begins, and trained from the start of their
- * epoch. Other layers are unchanged. The model is compiled once: the optimizer keeps its state and
- * its rate, which a LearningRateScheduler may lower. A resumed run, or one with an `initialEpoch`,
- * starts with the layers that are due by then. A layer inside a nested model is named by its path,
- * `base/block_3`; the name of the nested model stands for all its layers. After training, all
- * unfrozen layers stay trainable.
+ * epoch. Other layers are unchanged. The model is compiled once, so the optimizer keeps its state
+ * and its rate, which a LearningRateScheduler may lower. A resumed run, or one with an
+ * `initialEpoch`, starts with the layers that are due by then. A layer in a nested model is named
+ * by its path, `base/block_3`; the name of the nested model means all of its layers. After
+ * training, all unfrozen layers stay trainable.
  *
  * Not in Keras, where a callback cannot change the trained weights.
  *
@@ -57,13 +57,13 @@ export interface GradualUnfreezingOptions extends CallbackOptions {
  * ```
  */
 export class GradualUnfreezing extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "GradualUnfreezing";
 
   /** Layers to unfreeze by epoch. */
   readonly schedule: UnfreezingSchedule;
   #verbose: boolean;
-  /** Epoch whose layers are trained; -1 before the first. */
+  /** Epoch of the currently trained layers; -1 before the first. */
   #epoch = -1;
   #isResumed = false;
   #hasModel = false;
@@ -72,7 +72,7 @@ export class GradualUnfreezing extends Callback {
    * Unfreeze layers by a schedule.
    *
    * @param schedule names of layers by epoch
-   * @param options further options
+   * @param options verbosity and name
    * @throws TypeError for a schedule that is not an object of names
    * @throws RangeError for an epoch that is not a whole number >= 0
    */
@@ -94,7 +94,7 @@ export class GradualUnfreezing extends Callback {
    * Find the layers.
    *
    * @throws TypeError for a model without layers
-   * @throws RangeError for a name of no layer in the model
+   * @throws RangeError for a name that the model does not have
    */
   override setModel(model: TrainableModel): void {
     super.setModel(model);
@@ -130,13 +130,13 @@ export class GradualUnfreezing extends Callback {
     console.log(`Epoch ${epoch + 1}: GradualUnfreezing trains ${names.join(", ")}`);
   }
 
-  /** Epoch whose layers are trained. */
+  /** The epoch of the currently trained layers. */
   getState(): CallbackState {
     return { epoch: this.#epoch };
   }
 
   /**
-   * Unfreeze the layers that were trained then, before the optimizer's state for them is restored.
+   * Unfreeze the layers of the saved epoch, before the optimizer's state for them is restored.
    */
   setState(state: CallbackState): void {
     this.#epoch = state.epoch as number;
@@ -153,7 +153,7 @@ export class GradualUnfreezing extends Callback {
     this.#epoch = epoch;
     const layers = layersByPath(this.#layers);
     const due = Object.entries(this.schedule).sort(([a], [b]) => Number(b) - Number(a));
-    // The latest first: a layer that is named twice is trained from its first epoch.
+    // In descending order, because a layer that is named twice is trained from its first epoch.
     for (const [first, names] of due) {
       for (const name of [names].flat()) {
         const { layer, around } = layers.get(name) as FoundLayer;
@@ -168,8 +168,8 @@ export class GradualUnfreezing extends Callback {
 
 const scheduleRule: OptionRule = {
   types: ["object"],
-  wanted: 'names of layers by epoch, such as { 2: "block_3" }',
-  holds: (schedule: unknown) =>
+  expected: 'names of layers by epoch, such as { 2: "block_3" }',
+  isValid: (schedule: unknown) =>
     typeof schedule === "object" && schedule !== null && !Array.isArray(schedule) &&
     Object.keys(schedule).length > 0 &&
     Object.values(schedule).flat().every((name) => typeof name === "string"),
@@ -177,7 +177,7 @@ const scheduleRule: OptionRule = {
 
 interface FoundLayer {
   layer: tf.layers.Layer;
-  /** Enclosing models, the outer one first, without the outermost. */
+  /** Enclosing models, without the outermost, from the outside in. */
   around: tf.LayersModel[];
 }
 
@@ -196,7 +196,7 @@ function layersByPath(
   return found;
 }
 
-/** Make a model trainable that was frozen as a whole, so that its unfrozen layers train. */
+/** Make a nested model trainable, so that its unfrozen layers are trained. */
 function open(model: tf.LayersModel): void {
   if (model.trainable) return;
   for (const layer of model.layers) layer.trainable = false;

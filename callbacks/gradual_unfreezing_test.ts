@@ -106,7 +106,8 @@ describe("GradualUnfreezing", () => {
         {
           onEpochBegin: (epoch) => {
             if (epoch !== 1) return;
-            // The head's own, now in third place; those of the others begin at zero.
+            // The slots of the head, now at the third position; those of other layers start at
+            // zero.
             assert.deepEqual(slotsOf("head"), head[0]);
             assert.deepEqual(slotsOf("low"), [[0, 0, 0, 0]]);
           },

@@ -14,12 +14,12 @@ import {
   toTfjs,
 } from "keepfit";
 import { checkpointHandler, exists, type FileSystem, memoryFileSystem } from "keepfit/runtime";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
 const x = tf.ones([4, 2]);
 const y = tf.zeros([4, 2]);
 
-/** Layers of one shape, whose kernels are 1, 2, 3. */
+/** Layers of the same shape, with kernels 1, 2 and 3. */
 function makeModel(frozen: string[] = [], optimizer: tf.Optimizer = tf.train.adam(1e-9)) {
   const model = tf.sequential();
   ["a", "b", "c"].forEach((name, i) =>
@@ -54,8 +54,8 @@ const freeze = (model: tf.LayersModel, at: number) => ({
 const train = (model: tf.LayersModel, callbacks: object[], epochs = 4) =>
   fit(model, x, y, { epochs, seed: 1, verbose: 0, callbacks: callbacks as never });
 
-describe("Weights of a layer that was frozen in between", () => {
-  it("Weights of a layer that was frozen in between are restored by EarlyStopping, in fit and in model.fit", async () => {
+describe("Weights of a temporarily frozen layer", () => {
+  it("Weights of a temporarily frozen layer are restored by EarlyStopping, in fit and in model.fit", async () => {
     const stopping = () =>
       new EarlyStopping({ monitor: "loss", mode: "max", patience: 9, restoreBestWeights: true });
     const one = makeModel();
@@ -67,7 +67,7 @@ describe("Weights of a layer that was frozen in between", () => {
     assert.deepEqual(kernels(two), [1, 2, 3]);
   });
 
-  it("Weights of a layer that was frozen in between are restored from the best weights of a backup", async () => {
+  it("Weights of a temporarily frozen layer are restored from the best weights of a backup", async () => {
     const fs = memoryFileSystem();
     const callbacks = () => [
       new EarlyStopping({ monitor: "loss", mode: "max", patience: 9, restoreBestWeights: true }),
@@ -75,22 +75,22 @@ describe("Weights of a layer that was frozen in between", () => {
     ];
     await assert.rejects(train(makeModel(), [...callbacks(), powerCut(2)]));
     const model = makeModel(["b"]);
-    const { warned } = await heard(() => train(model, callbacks()));
+    const { warned } = await captured(() => train(model, callbacks()));
     assert.deepEqual(kernels(model), [1, 2, 3]);
     assert.deepEqual(warned, [
-      "keepfit: the backup in b: the optimizer's state of 'b/kernel' is left out: it is not " +
-      "trained now",
+      "keepfit: the backup in b: the optimizer's state of 'b/kernel' is ignored: it is not " +
+      "currently trained",
     ]);
   });
 
-  it("Weights of a layer that was frozen in between have averages that are swapped and restored by name", async () => {
+  it("Weights of a temporarily frozen layer have averages that are swapped and restored by name", async () => {
     const fs = memoryFileSystem();
     const make = (frozen: string[]) =>
       makeModel(frozen, exponentialMovingAverage(tf.train.sgd(1e-9), { momentum: 0.5 }));
     const callbacks = () => [new SwapEMAWeights(), new BackupAndRestore("b", { fs })];
     await assert.rejects(train(make([]), [...callbacks(), powerCut(2)]));
     const model = make(["a"]);
-    await heard(() => train(model, callbacks()));
+    await captured(() => train(model, callbacks()));
     assert.deepEqual(kernels(model), [1, 2, 3]);
   });
 });
@@ -111,7 +111,7 @@ describe("Slots of the optimizer", () => {
     const second = makeModel(["a"], tf.train.adam(0.01));
     let restored: (readonly [string, number[]])[] = [];
     const look = { onTrainBegin: async () => void (restored = await slotsOf(second)) };
-    await heard(() => train(second, [new BackupAndRestore("b", { fs }), look]));
+    await captured(() => train(second, [new BackupAndRestore("b", { fs }), look]));
     assert.deepEqual(restored, [...saved].slice(1));
   });
 
@@ -123,13 +123,15 @@ describe("Slots of the optimizer", () => {
     const second = makeModel([], tf.train.adam(0.01));
     let restored: (readonly [string, number[]])[] = [];
     const look = { onTrainBegin: async () => void (restored = await slotsOf(second)) };
-    const { warned } = await heard(() => train(second, [new BackupAndRestore("b", { fs }), look]));
+    const { warned } = await captured(() =>
+      train(second, [new BackupAndRestore("b", { fs }), look])
+    );
     assert.deepEqual(restored, [
       ["a/kernel/m", saved.get("a/kernel/m")],
       ["b/kernel/m", [0, 0, 0, 0]],
       ["c/kernel/m", saved.get("c/kernel/m")],
     ]);
-    assert.match(warned.join(), /the optimizer starts afresh for 'b\/kernel'/);
+    assert.match(warned.join(), /the optimizer starts from scratch for 'b\/kernel'/);
   });
 
   it("Slots of the optimizer are rejected by setOptimizerState when they belong to other weights or shapes", async () => {
@@ -153,40 +155,40 @@ describe("ModelCheckpoint in a resumed run", () => {
   const best = (fs: FileSystem) =>
     new ModelCheckpoint("best", { fs, monitor: "loss", saveBestOnly: true, mode: "max" });
 
-  it("ModelCheckpoint in a resumed run leaves the checkpoints of another folder alone", async () => {
+  it("ModelCheckpoint in a resumed run does not touch the checkpoints of another folder", async () => {
     const fs = memoryFileSystem();
     const last = (dir: string) => new ModelCheckpoint(`${dir}/{epoch}`, { fs, maxToKeep: 1 });
     await assert.rejects(run(fs, [last("./one"), powerCut(2)], 4));
-    const { warned } = await heard(() => run(fs, [last("two")], 4));
+    const { warned } = await captured(() => run(fs, [last("two")], 4));
     assert.deepEqual((await fs.readDir("one")).map(({ name }) => name), ["2"]);
     assert.match(
       warned.join(),
-      /state of ModelCheckpoint \(one\/\{epoch\}\) is left out.*; ModelCheckpoint \(two\/\{epoch\}\) starts afresh/,
+      /state of ModelCheckpoint \(one\/\{epoch\}\) is ignored.*; ModelCheckpoint \(two\/\{epoch\}\) starts from scratch/,
     );
   });
 
-  it("ModelCheckpoint in a resumed run recognizes its folder in another spelling", async () => {
+  it("ModelCheckpoint in a resumed run recognizes its folder under another spelling of the path", async () => {
     const fs = memoryFileSystem();
     const last = (dir: string) => new ModelCheckpoint(`${dir}/{epoch}`, { fs, maxToKeep: 1 });
     await assert.rejects(run(fs, [last("./one"), powerCut(2)], 4));
-    const { warned } = await heard(() => run(fs, [last("x/..//one")], 4));
+    const { warned } = await captured(() => run(fs, [last("x/..//one")], 4));
     assert.deepEqual((await fs.readDir("one")).map(({ name }) => name), ["4"]);
     assert.deepEqual(warned, []);
   });
 
-  it("ModelCheckpoint in a resumed run saves again when the best checkpoint is gone, and warns", async () => {
+  it("ModelCheckpoint in a resumed run saves again if the best checkpoint is missing, and warns", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(run(fs, [best(fs), powerCut(2)], 3));
     await fs.remove("best", { recursive: true });
-    const { warned } = await heard(() => run(fs, [best(fs)], 3));
-    assert.match(warned.join(), /the best checkpoint best is gone: the next one is saved/);
+    const { warned } = await captured(() => run(fs, [best(fs)], 3));
+    assert.match(warned.join(), /the best checkpoint best is missing: the next one is saved/);
     assert.ok(await exists("best/model.json", { fs }));
   });
 
   it("ModelCheckpoint in a resumed run repeats a background write that a kill interrupted, and removes surplus checkpoints", async () => {
     const real = memoryFileSystem();
     let isStuck = false;
-    // Writes under checkpoints/ never end once the disk is stuck.
+    // Writes below checkpoints/ never end after the disk is stuck.
     const slow: FileSystem = {
       ...real,
       writeFile: (path, data) =>
@@ -222,7 +224,7 @@ describe("ModelCheckpoint in a resumed run", () => {
   });
 });
 
-/** Wait for what has no event of its own. */
+/** Wait for a condition that has no event. */
 async function waitFor(isDone: () => Promise<boolean>): Promise<void> {
   while (!await isDone()) await new Promise((resolve) => setTimeout(resolve, 1));
 }

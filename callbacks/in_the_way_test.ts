@@ -24,7 +24,7 @@ const files: Record<string, Make> = {
   LearningRateFinder: (plot, fs) => new LearningRateFinder({ plot, fs }),
 };
 
-/** The cause of a run that must fail before its first batch. */
+/** The cause of the failure of a run before its first batch. */
 async function refusal(callback: Callback): Promise<FileSystemError> {
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
   model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
@@ -39,7 +39,7 @@ async function refusal(callback: Callback): Promise<FileSystemError> {
   return error.cause;
 }
 
-/** A file system whose folders are there and take no files. */
+/** A file system with read-only folders. */
 async function readOnly(folder: string): Promise<FileSystem> {
   const fs = memoryFileSystem();
   await fs.makeDir(folder);

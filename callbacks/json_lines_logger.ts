@@ -8,10 +8,10 @@ import {
   callbackOptions,
   checkOptions,
   checkValue,
+  filePath,
   fileSystem,
   flag,
   oneOf,
-  place,
   wordOrBatches,
 } from "./options.ts";
 
@@ -20,12 +20,13 @@ export interface JSONLinesLoggerOptions extends CallbackOptions {
   /** Whether to append to an existing file. Default: false, which replaces it. */
   append?: boolean;
   /**
-   * Write lines for batches as well: for each, or for every n-th of an epoch. Their values are the
-   * means since the epoch began, and each line costs a read from the device. Default: `"epoch"`.
+   * Frequency of lines for batches: for each, for every n-th of an epoch, or none with `"epoch"`.
+   * Their values are means since the epoch began, and each line requires a read from the device.
+   * Default: `"epoch"`.
    */
   updateFreq?: "epoch" | "batch" | number;
   /**
-   * Replacement for NaN and the infinities, which JSON lacks: null or their names. Default:
+   * Replacement for NaN and infinities, which JSON cannot represent: null or their names. Default:
    * `"null"`.
    */
   nonFinite?: "null" | "string";
@@ -40,8 +41,8 @@ export interface JSONLinesLoggerOptions extends CallbackOptions {
  * Each line has the keys of its own logs, so keys may appear later. Lines of batches are buffered
  * until the epoch ends or there are a hundred of them. Parent folders are created. A resumed run
  * removes lines that were written after its state, and restores lost lines of epochs from its
- * `History`; a different file of that name is not truncated. Appending to a file that ends in an
- * incomplete line begins a new line.
+ * `History`; a different file of that name is not truncated. Appending to a file with an incomplete
+ * last line starts a new line.
  *
  * @example
  * ```ts
@@ -62,12 +63,12 @@ export interface JSONLinesLoggerOptions extends CallbackOptions {
  * ```
  */
 export class JSONLinesLogger extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "JSONLinesLogger";
 
   /** The path it writes to. */
   readonly filename: Path;
-  /** The batches that get a line. */
+  /** Frequency of lines for batches. */
   readonly updateFreq: "epoch" | "batch" | number;
   #append: boolean;
   #nonFinite: "null" | "string";
@@ -80,14 +81,14 @@ export class JSONLinesLogger extends Callback {
    * Log to `filename`, which is opened when the run begins.
    *
    * @param filename path or `file:` URL
-   * @param options how to write
+   * @param options lines of batches, format and file system
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for an empty `filename`, or an `updateFreq` that is not a whole number above
    * 0
    */
   constructor(filename: Path, options: JSONLinesLoggerOptions = {}) {
     super(options);
-    checkValue("JSONLinesLogger", "filename", filename, place);
+    checkValue("JSONLinesLogger", "filename", filename, filePath);
     checkOptions(this, JSONLinesLogger, options, {
       ...callbackOptions,
       append: flag,
@@ -107,7 +108,7 @@ export class JSONLinesLogger extends Callback {
     if (this.updateFreq !== "epoch") this.onTrainBatchEnd = this.#logBatch;
   }
 
-  /** Only the batches that have a line. */
+  /** Whether the batch has a line. */
   override readsBatchLogs(batch: number): boolean {
     if (this.updateFreq === "epoch") return false;
     return this.updateFreq === "batch" || (batch + 1) % this.updateFreq === 0;
@@ -176,7 +177,7 @@ export class JSONLinesLogger extends Callback {
     if (this.#waiting.length >= 100) return this.#flush();
   }
 
-  /** The lost lines of the epochs in the History, which has no batches. */
+  /** Recreate lost lines of epochs from the History, which has no batches. */
   #rebuild(missing: number): string[] {
     if (this.updateFreq !== "epoch") return [];
     return recordedLogs(this, missing).map(({ epoch, logs }) => this.#line({ epoch, ...logs }));

@@ -6,9 +6,9 @@ import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import { FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { JSONLinesLogger, type JSONLinesLoggerOptions } from "./json_lines_logger.ts";
-import { drive, failingOnce, heard } from "./fixtures.ts";
+import { captured, drive, failingOnce } from "./fixtures.ts";
 
-/** What each line of the file says after these runs. */
+/** The parsed lines of the file after these runs. */
 async function logged(runs: object[][], options: JSONLinesLoggerOptions = {}, batches = 0) {
   const fs = memoryFileSystem();
   const logger = new JSONLinesLogger("log.jsonl", { fs, ...options });
@@ -34,7 +34,7 @@ describe("JSONLinesLogger", () => {
     ]);
   });
 
-  it("JSONLinesLogger writes a line for each batch, or for every n-th, when asked to", async () => {
+  it("JSONLinesLogger writes a line for each batch, or for every n-th, if requested", async () => {
     const lines = await logged([[{ loss: 1 }, { loss: 2 }]], { updateFreq: "batch" }, 2);
     assert.deepEqual(lines.map(({ epoch, batch }) => [epoch, batch]), [
       [0, 0],
@@ -95,16 +95,16 @@ describe("JSONLinesLogger", () => {
     );
   });
 
-  it("JSONLinesLogger removes a partial line after a failed write, and continues after the last whole one", async () => {
+  it("JSONLinesLogger removes a partial line after a failed write, and continues after the last complete one", async () => {
     const { fs, real } = failingOnce('{"epoch":1', '{"epoch":3');
     const logger = new JSONLinesLogger("log", { fs, onError: "warn" });
-    await heard(() => drive(logger, [0, 1, 2, 3].map((loss) => ({ loss }))));
+    await captured(() => drive(logger, [0, 1, 2, 3].map((loss) => ({ loss }))));
     assert.equal(await real.readTextFile("log"), '{"epoch":0,"loss":0}\n{"epoch":2,"loss":2}\n');
   });
 
   it("JSONLinesLogger continues in a new file when its file is removed, and at the end of a truncated one", async () => {
     const fs = memoryFileSystem();
-    const { warned } = await heard(() =>
+    const { warned } = await captured(() =>
       drive(new JSONLinesLogger("log", { fs }), [4, 3, 2, 1].map((loss) => ({ loss })), {
         train: async (epoch) => {
           if (epoch === 1) await fs.remove("log");
@@ -115,7 +115,7 @@ describe("JSONLinesLogger", () => {
     assert.equal(await fs.readTextFile("log"), '{"epoch":3,"loss":1}\n');
     assert.deepEqual(warned, [
       "keepfit: log was removed during the run; the log continues in a new file",
-      "keepfit: log was cut during the run; the log continues at its end",
+      "keepfit: log was truncated during the run; the log continues at its end",
     ]);
   });
 

@@ -13,10 +13,10 @@ import {
 /** A copy of a model's weights: on the device, or on the host after a state was restored. */
 export class KeptWeights {
   #onDevice: DeviceWeight[] | undefined;
-  // Restored weights stay on the host until they are needed: there may be no model yet.
+  // Restored weights stay on the host until they are needed, because there may be no model yet.
   #onHost: HostWeight[] | undefined;
 
-  /** True if no weights are kept. */
+  /** Whether no weights are kept. */
   get isEmpty(): boolean {
     return this.#onDevice === undefined && this.#onHost === undefined;
   }
@@ -33,7 +33,7 @@ export class KeptWeights {
     else if (this.#onHost !== undefined) return assignHostWeights(model, this.#onHost);
   }
 
-  /** Release them. */
+  /** Release the kept weights. */
   clear(): void {
     disposeWeights(this.#onDevice ?? []);
     this.#onDevice = undefined;

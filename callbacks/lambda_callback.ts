@@ -4,14 +4,14 @@ import { everyHookName } from "../core/receivers.ts";
 import { didYouMean } from "../core/unknown_option.ts";
 import { checkValue, text } from "./options.ts";
 
-/** Hooks of a {@linkcode LambdaCallback}, and how it is called. */
+/** Hooks and options of a {@linkcode LambdaCallback}. */
 export interface LambdaHooks extends CallbackHooks, CallbackOptions {
   /** Name in messages. Default: `"LambdaCallback"`. */
   name?: string;
 }
 
 /**
- * A callback made of functions, which access model and params through `this`.
+ * A callback created from functions, which access model and params through `this`.
  *
  * With both `onBatchEnd` and `onTrainBatchEnd` only the latter is called. An unknown hook is an
  * error (Keras keeps it as an unused attribute).
@@ -32,7 +32,7 @@ export interface LambdaHooks extends CallbackHooks, CallbackOptions {
  * ```
  */
 export class LambdaCallback extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "LambdaCallback";
 
   /** Name in messages. */
@@ -41,7 +41,7 @@ export class LambdaCallback extends Callback {
   /**
    * Create a callback from functions.
    *
-   * @param hooks functions by the name of the hook; undefined ones are left out
+   * @param hooks functions by the name of the hook; undefined ones are ignored
    * @throws TypeError for an unknown hook, or a hook that is not a function
    */
   constructor(hooks: LambdaHooks & ThisType<LambdaCallback> = {}) {

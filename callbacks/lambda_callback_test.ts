@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import { LambdaCallback } from "./lambda_callback.ts";
-import { drive, heard, losses } from "./fixtures.ts";
+import { captured, drive, losses } from "./fixtures.ts";
 
 describe("LambdaCallback", () => {
   it("LambdaCallback calls the functions as hooks, with the model in this", async () => {
@@ -35,7 +35,7 @@ describe("LambdaCallback", () => {
     assert.deepEqual(seen, ["test", "predict"]);
   });
 
-  it("LambdaCallback calls only onTrainBatchEnd when onBatchEnd is given as well", async () => {
+  it("LambdaCallback calls only onTrainBatchEnd if onBatchEnd is also passed", async () => {
     const seen: string[] = [];
     const callback = new LambdaCallback({
       onBatchEnd: () => seen.push("older"),
@@ -45,7 +45,7 @@ describe("LambdaCallback", () => {
     assert.deepEqual(seen, ["newer"]);
   });
 
-  it("LambdaCallback has only the given hooks", () => {
+  it("LambdaCallback has only the passed hooks", () => {
     const list = new CallbackList(new LambdaCallback({ onEpochEnd: () => {} }));
     assert.equal(list.has("onEpochEnd"), true);
     assert.equal(list.has("onTrainBatchEnd"), false);
@@ -71,7 +71,7 @@ describe("LambdaCallback", () => {
     assert.throws(() => new LambdaCallback({ onError: "no" as never }), RangeError);
   });
 
-  it("LambdaCallback has the given name, and fails by its own policy", async () => {
+  it("LambdaCallback uses the passed name and error policy", async () => {
     const failing = (onError: "throw" | "disable") =>
       new LambdaCallback({
         name: "mine",
@@ -82,7 +82,7 @@ describe("LambdaCallback", () => {
       });
     await assert.rejects(drive(failing("throw"), losses(1)), /Callback mine failed in onEpochEnd/);
     const list = new CallbackList(failing("disable"));
-    await heard(() => list.onEpochEnd(0, {}));
+    await captured(() => list.onEpochEnd(0, {}));
     assert.equal(list.failures[0].policy, "disable");
   });
 });

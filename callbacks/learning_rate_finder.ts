@@ -15,8 +15,8 @@ import { checkOptions } from "./options.ts";
 export type { LearningRateFinderOptions };
 
 /**
- * Find a good learning rate: raise it step by step from very low to very high, and find where the
- * loss falls fastest.
+ * Find a good learning rate by raising it step by step from very low to very high. The suggestion
+ * is the rate at which the loss falls fastest.
  *
  * The sweep takes the first steps of the run, over as many epochs as needed. When it is done or the
  * loss diverges, the weights, the optimizer's state and its rate are restored, before validation
@@ -56,16 +56,16 @@ export type { LearningRateFinderOptions };
  * ```
  */
 export class LearningRateFinder extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "LearningRateFinder";
 
   /** The rate of each step of the sweep. */
   readonly learningRates: number[];
-  /** The loss of each step, of its batch alone. */
+  /** The loss of each step, of its batch only. */
   readonly losses: number[];
   /** The losses, smoothed. */
   readonly smoothedLosses: number[];
-  /** Suggested rate; undefined before the sweep is done, and if no rate made the loss fall. */
+  /** Suggested rate; undefined before the sweep is done, or if no rate lowered the loss. */
   suggestion: number | undefined;
   readonly #options: Required<Omit<LearningRateFinderOptions, "name" | "onError" | "plot" | "fs">>;
   readonly #sweep: LearningRateSweep;
@@ -73,15 +73,15 @@ export class LearningRateFinder extends Callback {
   #fs: FileSystem | undefined;
   #kept: ModelSnapshot | undefined;
   readonly #batchLoss = new BatchLoss();
-  /** The model of an earlier run, until this one begins; undefined within if its sweep was done. */
+  /** Restored state until the run begins; its model is undefined if the sweep was done. */
   #restored: Pick<FinderState, "kept"> | undefined;
 
   /**
    * Sweep the learning rate in the first steps of the next run.
    *
-   * @param options range of the sweep, and what to do with the result
+   * @param options range of the sweep, and the use of its result
    * @throws TypeError for an option of the wrong type
-   * @throws RangeError for an option out of range, or rates that do not rise
+   * @throws RangeError for an option out of range, or if the rates do not increase
    */
   constructor(options: LearningRateFinderOptions = {}) {
     super(options);
@@ -110,7 +110,7 @@ export class LearningRateFinder extends Callback {
     this.#fs = options.fs;
   }
 
-  /** Only the steps of the sweep. */
+  /** Whether the sweep is still running. */
   override readsBatchLogs(): boolean {
     return this.#kept !== undefined;
   }
@@ -124,7 +124,7 @@ export class LearningRateFinder extends Callback {
       this.suggestion = undefined;
     }
     if (this.#plot !== undefined) {
-      // Fail now if the file is not writable.
+      // Fail before the first batch if the file is not writable.
       this.#fs ??= getRuntime().fs;
       await probePlace(this.#plot, "file", { fs: this.#fs });
     }
@@ -171,7 +171,7 @@ export class LearningRateFinder extends Callback {
     await kept?.restore();
   }
 
-  /** The steps of the sweep, and the model as it was before. */
+  /** The steps of the sweep, and the model before it. */
   async getState(): Promise<CallbackState> {
     const { suggestion } = this;
     const { sum, rows } = this.#batchLoss;
@@ -179,7 +179,7 @@ export class LearningRateFinder extends Callback {
     return { ...this.#sweep.getState(), suggestion, sum, rows, kept } as unknown as CallbackState;
   }
 
-  /** Go on with the sweep, or with what it has found; the next `onTrainBegin` does not clear it. */
+  /** Continue the sweep, or use its result; the next `onTrainBegin` does not clear it. */
   setState(state: CallbackState): void {
     const { kept, suggestion, sum, rows, ...steps } = state as unknown as FinderState;
     this.#sweep.setState(steps);
@@ -209,15 +209,15 @@ export class LearningRateFinder extends Callback {
     const last = this.learningRates.at(-1) ?? minLearningRate;
     console.log(
       this.suggestion === undefined
-        ? `LearningRateFinder: no rate from ${minLearningRate} to ${maxLearningRate} made the ` +
-          `loss fall`
+        ? `LearningRateFinder: no rate from ${minLearningRate} to ${maxLearningRate} lowered the ` +
+          `loss`
         : `LearningRateFinder: suggestion ${this.suggestion.toPrecision(3)}, ` +
           (hasDiverged ? `the loss diverges at ${last.toPrecision(3)}` : `the loss never diverged`),
     );
   }
 }
 
-/** What is remembered; without `kept`, the sweep is done. */
+/** Saved state; without `kept`, the sweep is done. */
 interface FinderState extends SweepState {
   suggestion: number | undefined;
   sum: number;

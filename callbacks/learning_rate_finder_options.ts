@@ -2,11 +2,11 @@ import type { CallbackOptions } from "../core/callback.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import {
   callbackOptions,
+  filePath,
   fileSystem,
   numberThat,
   oneOf,
   type OptionRule,
-  place,
   verbosity,
 } from "./options.ts";
 
@@ -18,25 +18,25 @@ export interface LearningRateFinderOptions extends CallbackOptions {
   maxLearningRate?: number;
   /** Steps of the whole sweep, 3 or more. Default: 100. */
   steps?: number;
-  /** Share of the past in the smoothed loss, from 0 to below 1. Default: 0.9. */
+  /** Weight of earlier losses in the smoothed loss, from 0 to below 1. Default: 0.9. */
   smoothing?: number;
-  /** The sweep ends when the smoothed loss is this many times its lowest value. Default: 4. */
+  /** Multiple of the lowest smoothed loss at which the sweep ends. Default: 4. */
   divergence?: number;
   /**
-   * What follows the sweep: the end of the run, or training at the suggested rate. The sweep's losses
-   * stay in the means of the epoch in which it ends. Default: `"stop"`.
+   * Continuation after the sweep: stop the run, or train with the suggested rate. The losses of the
+   * sweep remain in the means of the epoch in which it ends. Default: `"stop"`.
    */
   afterwards?: "stop" | "train";
-  /** An SVG file to draw the sweep to. Default: none. */
+  /** Path of an SVG file with a plot of the sweep. Default: none. */
   plot?: Path;
-  /** Above 0 or true: print what was found. Default: 1. */
+  /** Whether to print the result: a number above 0 or true. Default: 1. */
   verbose?: number | boolean;
   /** File system of the plot. Default: the runtime's. */
   fs?: FileSystem;
 }
 
 const aboveZero = numberThat("a finite number > 0", (rate) => Number.isFinite(rate) && rate > 0);
-/** What each option must be. */
+/** Rules of the options. */
 export const learningRateFinderRules: Record<string, OptionRule> = {
   ...callbackOptions,
   minLearningRate: aboveZero,
@@ -45,7 +45,7 @@ export const learningRateFinderRules: Record<string, OptionRule> = {
   smoothing: numberThat(">= 0 and < 1", (smoothing) => smoothing >= 0 && smoothing < 1),
   divergence: numberThat("> 1", (divergence) => divergence > 1),
   afterwards: oneOf("stop", "train"),
-  plot: place,
+  plot: filePath,
   verbose: verbosity,
   fs: fileSystem,
 };

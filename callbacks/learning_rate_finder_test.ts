@@ -6,11 +6,11 @@ import { CallbackList } from "../core/callback_list.ts";
 import { getLearningRate } from "../core/model.ts";
 import { type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
 import { LearningRateFinder, type LearningRateFinderOptions } from "./learning_rate_finder.ts";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
 const silent = { verbose: 0 } as const;
 
-/** A model to fit a line with, and 10 points on one. */
+/** A linear model, and 10 points on a line. */
 function line(optimizer: tf.Optimizer | string) {
   const model = tf.sequential({
     layers: [
@@ -23,7 +23,7 @@ function line(optimizer: tf.Optimizer | string) {
   return { model, x, y: tf.tidy(() => x.mul(3).add(1)) as tf.Tensor2D };
 }
 
-/** All that training changes. */
+/** Everything that training changes. */
 async function everything(model: tf.LayersModel) {
   return {
     weights: model.getWeights().map((weight) => Array.from(weight.dataSync())),
@@ -31,8 +31,8 @@ async function everything(model: tf.LayersModel) {
   };
 }
 
-/** A finder that is told these losses, one a step; none is smoothed. */
-async function told(losses: number[], options: LearningRateFinderOptions = {}) {
+/** Pass one loss per step to a finder without smoothing. */
+async function sweep(losses: number[], options: LearningRateFinderOptions = {}) {
   const { model } = line(tf.train.sgd(0.5));
   const finder = new LearningRateFinder({
     steps: losses.length,
@@ -61,7 +61,7 @@ describe("LearningRateFinder", () => {
     it(`LearningRateFinder restores weights, rate and state with ${optimizer}`, async () => {
       const { model, x, y } = line(optimizer);
       for (const epochs of [0, 2]) {
-        // The first time the optimizer has no state yet.
+        // In the first run, the optimizer has no state yet.
         if (epochs > 0) await fit(model, x, y, { ...silent, epochs });
         const before = await everything(model);
         const { numTensors } = tf.memory();
@@ -115,7 +115,7 @@ describe("LearningRateFinder", () => {
       layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones" })],
     });
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
-    // Rates so small that no weight changes: the loss of a row stays (3x + 1 - x)².
+    // The rates are too small to change a weight, so the loss of a row stays (3x + 1 - x)².
     const finder = new LearningRateFinder({
       steps: 10,
       minLearningRate: 1e-20,
@@ -139,8 +139,8 @@ describe("LearningRateFinder", () => {
   });
 
   it("LearningRateFinder suggests the rate at which the loss falls fastest", async () => {
-    const { finder, model } = await told([9, 9, 9, 9, 9, 9, 8, 3, 3, 3, 3, 3, 3]);
-    // 13 steps from 1e-3 to 1e3, half a decade each: between the steps 5 and 7 the loss falls by 6.
+    const { finder, model } = await sweep([9, 9, 9, 9, 9, 9, 8, 3, 3, 3, 3, 3, 3]);
+    // 13 steps from 1e-3 to 1e3, half a decade each. Between steps 5 and 7 the loss falls by 6.
     assert.equal(finder.suggestion, finder.learningRates[6]);
     assert.ok(Math.abs(finder.suggestion! - 1) < 1e-9);
     assert.equal(model.stopTraining, true);
@@ -148,7 +148,7 @@ describe("LearningRateFinder", () => {
   });
 
   it("LearningRateFinder ignores the noise of the first steps", async () => {
-    const { finder } = await told([9, 5, 1, 9, 9, 9, 9, 9, 8, 6, ...Array(20).fill(6)], {
+    const { finder } = await sweep([9, 5, 1, 9, 9, 9, 9, 9, 8, 6, ...Array(20).fill(6)], {
       divergence: 99,
     });
     assert.equal(finder.suggestion, finder.learningRates[8]);
@@ -162,27 +162,27 @@ describe("LearningRateFinder", () => {
       [[-1, -2, -3, -2, -1, -1, -1, -1, -1, -1], 10],
     ];
     for (const [losses, steps] of table) {
-      const { finder } = await told(losses);
+      const { finder } = await sweep(losses);
       assert.equal(finder.losses.length, steps, String(losses));
       assert.ok(finder.losses.every(Number.isFinite));
     }
   });
 
   it("LearningRateFinder smooths the losses without a bias towards 0", async () => {
-    const { finder } = await told(Array(12).fill(5), { smoothing: 0.9 });
+    const { finder } = await sweep(Array(12).fill(5), { smoothing: 0.9 });
     assert.ok(finder.smoothedLosses.every((loss) => Math.abs(loss - 5) < 1e-9));
   });
 
   it('LearningRateFinder continues at the suggested rate with afterwards: "train"', async () => {
     const losses = [9, 9, 9, 9, 9, 9, 8, 3, 3, 3, 3, 3, 3];
-    const { finder, model } = await told(losses, { afterwards: "train" });
+    const { finder, model } = await sweep(losses, { afterwards: "train" });
     assert.equal(getLearningRate(model), finder.suggestion);
     assert.notEqual(model.stopTraining, true);
   });
 
-  it("LearningRateFinder prints its result, or that there is none, unless told not to", async () => {
+  it("LearningRateFinder prints its result, or that there is none, unless verbose is 0", async () => {
     const say = async (losses: number[], verbose: number) =>
-      (await heard(() => told(losses, { verbose }))).printed;
+      (await captured(() => sweep(losses, { verbose }))).printed;
     const fall = [9, 9, 9, 9, 9, 9, 8, 3, 3, 3, 3, 3, 3];
     assert.deepEqual(await say(fall, 1), [
       "LearningRateFinder: suggestion 1.00, the loss never diverged",
@@ -191,7 +191,7 @@ describe("LearningRateFinder", () => {
       "LearningRateFinder: suggestion 1.00, the loss diverges at 1.00e+3",
     ]);
     assert.deepEqual(await say(Array(10).fill(1), 1), [
-      "LearningRateFinder: no rate from 0.001 to 1000 made the loss fall",
+      "LearningRateFinder: no rate from 0.001 to 1000 lowered the loss",
     ]);
     assert.deepEqual(await say(fall, 0), []);
   });
@@ -199,14 +199,14 @@ describe("LearningRateFinder", () => {
   it("LearningRateFinder draws the sweep to an SVG file in a folder that it creates", async () => {
     const fs = memoryFileSystem();
     const losses = [9, 9, 9, 9, 9, 9, 8, 3, 3, 3, 3, 3, 3];
-    await told(losses, { plot: "runs/a/rate.svg", fs });
+    await sweep(losses, { plot: "runs/a/rate.svg", fs });
     const svg = await fs.readTextFile("runs/a/rate.svg");
     assert.equal(svg.match(/<circle class="loss"/g)?.length, 13);
     assert.match(svg, /^<svg xmlns=[^]*suggestion 1\.00[^]*<\/svg>\n$/);
     assert.match(svg, />1e-3<[^]*>0\.1<[^]*>1000</);
     assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
-    // A flat loss has a range of its own, and no suggestion.
-    await told(Array(10).fill(2), { plot: "flat.svg", fs });
+    // A constant loss has a default range and no suggestion.
+    await sweep(Array(10).fill(2), { plot: "flat.svg", fs });
     const flat = await fs.readTextFile("flat.svg");
     assert.doesNotMatch(flat, /NaN|Infinity|suggestion/);
   });
@@ -215,7 +215,7 @@ describe("LearningRateFinder", () => {
     const { model, x, y } = line("adam");
     const before = await everything(model);
     const finder = new LearningRateFinder(silent);
-    const { warned } = await heard(() =>
+    const { warned } = await captured(() =>
       fit(model, x, y, { ...silent, batchSize: 5, epochs: 2, callbacks: [finder] })
     );
     assert.equal(warned.length, 1);
@@ -250,7 +250,7 @@ describe("LearningRateFinder", () => {
   });
 });
 
-describe("LearningRateFinder of a run that is resumed", () => {
+describe("LearningRateFinder in a resumed run", () => {
   it("LearningRateFinder in a resumed run continues its sweep, or with its result", async () => {
     const x = tf.linspace(-1, 1, 12).reshape([12, 1]);
     const train = async (fs: FileSystem, crashAfter = Infinity) => {

@@ -1,17 +1,17 @@
 import { Callback, type CallbackOptions } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { getLearningRate } from "../core/model.ts";
-import { callbackOptions, checkOptions, epochOrStep, given } from "./options.ts";
+import { callbackOptions, checkOptions, epochOrStep, record } from "./options.ts";
 
 /** Options of {@linkcode LearningRateMonitor}. */
 export interface LearningRateMonitorOptions extends CallbackOptions {
   /**
-   * When to add the rate: to the logs of each epoch, or of each step as well. Default: `"epoch"`.
+   * Logs to add the rate to: those of each epoch, or also of each step. Default: `"epoch"`.
    */
   every?: "epoch" | "step";
   /**
-   * Optimizers by name, for loops with several: each is logged as `learning_rate_<name>`. Default:
-   * the model's own, as `learning_rate`.
+   * Optimizers by name, for loops with several; each is logged as `learning_rate_<name>`. Default:
+   * that of the model, as `learning_rate`.
    */
   optimizers?: Record<string, unknown>;
 }
@@ -20,8 +20,8 @@ export interface LearningRateMonitorOptions extends CallbackOptions {
  * Add the learning rate to the logs for later callbacks, the history and the progress bar. At the
  * end of an epoch it is the rate of the next update.
  *
- * LearningRateScheduler and ReduceLROnPlateau add it themselves; use this one if something else
- * changes the rate. Place it before the callbacks that read the key.
+ * LearningRateScheduler and ReduceLROnPlateau already add it; use this callback if something else
+ * changes the rate. List it before the callbacks that read the key.
  *
  * @example
  * ```ts
@@ -38,10 +38,10 @@ export interface LearningRateMonitorOptions extends CallbackOptions {
  * ```
  */
 export class LearningRateMonitor extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "LearningRateMonitor";
 
-  /** When the rate is added. */
+  /** Logs to which the rate is added. */
   readonly every: "epoch" | "step";
   #optimizers: Record<string, unknown> | undefined;
 
@@ -56,7 +56,7 @@ export class LearningRateMonitor extends Callback {
     checkOptions(this, LearningRateMonitor, options, {
       ...callbackOptions,
       every: epochOrStep,
-      optimizers: given,
+      optimizers: record,
     });
     this.every = options.every ?? "epoch";
     this.#optimizers = options.optimizers;
@@ -64,7 +64,7 @@ export class LearningRateMonitor extends Callback {
     if (this.every === "step") this.onTrainBatchEnd = (_batch, logs) => this.#write(logs);
   }
 
-  /** It adds to the logs and reads none. */
+  /** False: it adds to the logs but does not read them. */
   override readsBatchLogs(): boolean {
     return false;
   }
@@ -72,10 +72,10 @@ export class LearningRateMonitor extends Callback {
   /**
    * Check that the learning rate can be read.
    *
-   * @throws TypeError when there is none
+   * @throws TypeError if there is none
    */
   override onTrainBegin(): void {
-    // Fail now, not after the first epoch, if there is no rate to read.
+    // Fail before the first epoch if there is no rate to read.
     this.#write({});
   }
 

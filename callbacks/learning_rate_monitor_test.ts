@@ -6,7 +6,7 @@ import { setLearningRate } from "../core/model.ts";
 import { LearningRateMonitor } from "./learning_rate_monitor.ts";
 import { drive, losses } from "./fixtures.ts";
 
-/** Train 2 epochs of 2 steps, the rate halved after each step; what a callback behind it sees. */
+/** Train 2 epochs of 2 steps, halving the rate after each; returns the logs of a later callback. */
 async function trained(monitor: LearningRateMonitor) {
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
   model.compile({ optimizer: tf.train.sgd(1), loss: "meanSquaredError" });

@@ -67,7 +67,7 @@ function scale([from, to]: number[], [start, end]: number[]): (value: number) =>
   return (value) => Number((start + (value - from) / span * (end - start)).toFixed(1));
 }
 
-/** Visible range of the losses: without most of the final rise, which would flatten the rest. */
+/** Visible range of the losses, without most of the final rise, which would flatten the rest. */
 function limitsOf(losses: readonly number[]): [number, number] {
   const lowest = Math.min(...losses);
   const before = Math.max(...losses.slice(0, losses.indexOf(lowest) + 1));
@@ -105,7 +105,7 @@ function vertical(x: number, exponent: number): string {
     `<text class="decade" x="${x}" y="${plot.bottom + 20}">${label}</text>`;
 }
 
-/** The suggested rate, its label on the side that has room. */
+/** A mark at the suggested rate, with its label on the side with more room. */
 function mark(point: string, learningRate: number): string[] {
   const [x, y] = point.split(",").map(Number);
   const isLeft = x > (plot.left + plot.right) / 2;

@@ -12,13 +12,14 @@ import {
 } from "./options.ts";
 import { rateText } from "./python_format.ts";
 
-// Available with this callback alone.
+// Exported with this callback.
 export * from "./cosine_schedules.ts";
 export * from "./schedules.ts";
 export * from "./warmup_schedules.ts";
 
 /**
- * Computes the rate of an epoch or a step. `cosineDecay`, `oneCycle` and others create one.
+ * Function that computes the rate of an epoch or a step, such as those of `cosineDecay` and
+ * `oneCycle`.
  *
  * @param index number of the epoch or the step, 0-based
  * @param learningRate the current rate, per step
@@ -29,24 +30,24 @@ export type Schedule = (index: number, learningRate: number) => number;
 /** Options of {@linkcode LearningRateScheduler}. */
 export interface LearningRateSchedulerOptions extends CallbackOptions {
   /**
-   * When the rate is set and what the schedule counts: epochs, or steps, which are updates of the
-   * weights. Default: `"epoch"`, as in Keras.
+   * Unit of the schedule: epochs, or steps, which are updates of the weights. Default: `"epoch"`,
+   * as in Keras.
    */
   every?: "epoch" | "step";
-  /** Above 0 or true: print the rate of each epoch, or of its first step. Default: 0. */
+  /** Whether to print the rate of each epoch, or of its first step: above 0 or true. Default: 0. */
   verbose?: number | boolean;
 }
 
 /**
- * Set the learning rate of each epoch, or of each step, by a function.
+ * Set the learning rate of each epoch or step with a function.
  *
  * Steps are the optimizer's updates, so the count continues across epochs, across runs, and after
  * `setOptimizerState`. If there are none yet, a run with an `initialEpoch` counts from the first
  * step of that epoch.
  *
  * Adds the rate to the epoch logs as `learning_rate` for later callbacks, the history and the
- * progress bar. An error of the function ends the run like any other (Keras takes a TypeError for a
- * wrong number of arguments and calls again).
+ * progress bar. An error of the function ends the run like any other. (Keras treats a TypeError as
+ * a wrong number of arguments and calls the function again.)
  *
  * Source: `keras/src/callbacks/learning_rate_scheduler.py`.
  *
@@ -86,7 +87,7 @@ export interface LearningRateSchedulerOptions extends CallbackOptions {
  * ```
  */
 export class LearningRateScheduler extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "LearningRateScheduler";
 
   /** Computes the rate of an epoch or a step. */
@@ -103,8 +104,8 @@ export class LearningRateScheduler extends Callback {
    * Set the learning rate by `schedule`.
    *
    * @param schedule called at the begin of each epoch or step with its index and the current rate
-   * @param options further options
-   * @throws TypeError when `schedule` is not a function
+   * @param options unit, verbosity and name
+   * @throws TypeError if `schedule` is not a function
    */
   constructor(schedule: Schedule, options: LearningRateSchedulerOptions = {}) {
     super(options);
@@ -124,10 +125,10 @@ export class LearningRateScheduler extends Callback {
   /**
    * Check that the learning rate can be read, and determine the first step.
    *
-   * @throws TypeError when there is none
+   * @throws TypeError if there is none
    */
   override onTrainBegin(): void {
-    // Fail now, not at the first epoch, if there is no rate to set.
+    // Fail before the first epoch if there is no rate to set.
     getLearningRate(this.model);
     const isResumed = this.#isResumed;
     this.#isResumed = false;
@@ -147,17 +148,17 @@ export class LearningRateScheduler extends Callback {
     logs.learning_rate = getLearningRate(this.model);
   }
 
-  /** Forget a state that no run has begun with. */
+  /** Discard a restored state that no run has used. */
   override close(): void {
     this.#isResumed = false;
   }
 
-  /** Where the run began to count its steps. */
+  /** The first step of the run. */
   getState(): CallbackState {
     return { firstStep: this.#firstStep };
   }
 
-  /** Count on from there; the next `onTrainBegin` does not begin anew. */
+  /** Continue the count; the next `onTrainBegin` does not restart it. */
   setState(state: CallbackState): void {
     this.#firstStep = state.firstStep as number;
     this.#isResumed = true;
@@ -197,5 +198,5 @@ export class LearningRateScheduler extends Callback {
 
 const scheduleRule: OptionRule = {
   ...callable,
-  wanted: "a function (epoch, rate) => rate, or a schedule such as cosineDecay({ ... })",
+  expected: "a function (epoch, rate) => rate, or a schedule such as cosineDecay({ ... })",
 };

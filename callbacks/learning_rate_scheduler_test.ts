@@ -6,7 +6,7 @@ import { History } from "../core/history.ts";
 import { getLearningRate } from "../core/model.ts";
 import { type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
 import { LearningRateScheduler } from "./learning_rate_scheduler.ts";
-import { drive, heard, losses } from "./fixtures.ts";
+import { captured, drive, losses } from "./fixtures.ts";
 
 /** A model with a rate of 0.5, and four rows for it. */
 function smallModel() {
@@ -61,7 +61,7 @@ describe("LearningRateScheduler", () => {
     const say = async (verbose: boolean) => {
       const scheduler = new LearningRateScheduler((epoch) => [1, 1e-5][epoch], { verbose });
       const model = { optimizer: tf.train.sgd(1) };
-      return (await heard(() => drive(scheduler, losses(1, 1), { model }))).printed;
+      return (await captured(() => drive(scheduler, losses(1, 1), { model }))).printed;
     };
     assert.deepEqual(await say(true), [
       "\nEpoch 1: LearningRateScheduler setting learning rate to 1.0.",
@@ -100,7 +100,7 @@ describe("LearningRateScheduler", () => {
     assert.deepEqual(steps, [3, 4, 5, 6]);
   });
 
-  it("LearningRateScheduler counts from initialEpoch when the optimizer has made no update", async () => {
+  it("LearningRateScheduler counts from initialEpoch if the optimizer has made no update", async () => {
     const { model, data } = smallModel();
     const steps: number[] = [];
     const schedule = (step: number) => steps.push(step) / 100;
@@ -119,7 +119,7 @@ describe("LearningRateScheduler", () => {
     const schedule = (step: number) => (step + 1) / 8;
     const callbacks = [new LearningRateScheduler(schedule, { every: "step", verbose: 1 })];
     const options = { batchSize: 2, epochs: 2, verbose: 0 as const, callbacks };
-    const { printed } = await heard(() => fit(model, data, data, options));
+    const { printed } = await captured(() => fit(model, data, data, options));
     assert.deepEqual(printed, [
       "\nEpoch 1: LearningRateScheduler setting learning rate to 0.125.",
       "\nEpoch 2: LearningRateScheduler setting learning rate to 0.375.",
@@ -165,7 +165,7 @@ describe("LearningRateScheduler", () => {
   });
 });
 
-describe("LearningRateScheduler of a run that is resumed", () => {
+describe("LearningRateScheduler in a resumed run", () => {
   it("LearningRateScheduler in a resumed run continues its count if the run began at a later epoch", async () => {
     const train = async (fs: FileSystem, crashAfter = Infinity) => {
       const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });

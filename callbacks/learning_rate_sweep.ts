@@ -1,6 +1,6 @@
 import type { Params } from "../core/callback.ts";
 
-/** What is known of the steps of a sweep. */
+/** Completed steps of a sweep. */
 export type SweepState = {
   learningRates: number[];
   losses: number[];
@@ -12,14 +12,14 @@ export type SweepState = {
 export class LearningRateSweep {
   /** Rate of each step. */
   readonly learningRates: number[] = [];
-  /** Loss of each step, of its batch alone. */
+  /** Loss of each step, of its batch only. */
   readonly losses: number[] = [];
   /** The losses, smoothed. */
   readonly smoothedLosses: number[] = [];
   readonly #options: { steps: number; smoothing: number; divergence: number };
   #average = 0;
 
-  /** @param options steps of the whole sweep, smoothing factor, and limit of the loss */
+  /** @param options number of steps, smoothing factor, and limit of the loss */
   constructor(options: { steps: number; smoothing: number; divergence: number }) {
     this.#options = options;
   }
@@ -44,7 +44,7 @@ export class LearningRateSweep {
     };
   }
 
-  /** Go on after the steps of {@linkcode getState}. */
+  /** Continue after the steps of {@linkcode getState}. */
   setState({ learningRates, losses, smoothedLosses, average }: SweepState): void {
     this.clear();
     this.learningRates.push(...learningRates);
@@ -60,9 +60,9 @@ export class LearningRateSweep {
   }
 
   /**
-   * Add a step; one without a finite loss is left out.
+   * Add a step. One without a finite loss is ignored.
    *
-   * @returns false when the loss diverges
+   * @returns false if the loss diverges
    */
   add(learningRate: number, loss: number): boolean {
     const smoothed = this.#smooth(loss);
@@ -77,7 +77,7 @@ export class LearningRateSweep {
     return !hasDiverged;
   }
 
-  /** Rate at which the smoothed loss falls most from the step before to the step after. */
+  /** Rate with the steepest fall of the smoothed loss between the previous and the next step. */
   steepest(): number | undefined {
     const losses = this.smoothedLosses;
     let lowest = 0;
@@ -89,7 +89,7 @@ export class LearningRateSweep {
     return found;
   }
 
-  /** Steps until the average is meaningful: a tenth of them. */
+  /** Number of steps until the average is meaningful: a tenth. */
   get #settled(): number {
     return Math.max(Math.floor(this.#options.steps / 10), 1);
   }
@@ -102,14 +102,14 @@ export class LearningRateSweep {
   }
 }
 
-/** The loss of each batch alone, from the mean over the rows since the epoch began. */
+/** Computes the loss of each batch from the mean over the rows since the epoch began. */
 export class BatchLoss {
   /** Sum over the rows since the epoch began. */
   sum = 0;
   /** Rows since the epoch began. */
   rows = 0;
 
-  /** The loss of this batch, which must follow the one before; the first one begins an epoch. */
+  /** The loss of this batch, which must follow the previous one; batch 0 begins an epoch. */
   of(batch: number, mean: number, params: Params | null): number {
     if (batch === 0) [this.sum, this.rows] = [0, 0];
     const { batchSize, samples } = params ?? {};

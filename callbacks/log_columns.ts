@@ -5,13 +5,13 @@ import { pythonFloat } from "./python_format.ts";
 export interface LogColumnsOptions {
   /** Whether to add a column for a key that appears later. */
   allKeys: boolean;
-  /** Add a `val_` column for each key when the first epoch has none. */
+  /** Whether to add a `val_` column for each key if the first epoch has none. */
   reserveValColumns: boolean;
 }
 
 /** The columns of a CSV log after `epoch`, and the text of its cells. */
 export class LogColumns {
-  /** Their names; undefined until the first row or until a header is read. */
+  /** Names of the columns; undefined until the first row or until a header is read. */
   names: string[] | undefined;
   readonly #options: LogColumnsOptions;
   #hasWarned = false;
@@ -26,7 +26,7 @@ export class LogColumns {
     return ["epoch", ...this.names ?? []];
   }
 
-  /** Warn again about keys without a column: call it when a run begins. */
+  /** Allow another warning about keys without a column. Call it when a run begins. */
   resetWarning(): void {
     this.#hasWarned = false;
   }
@@ -49,11 +49,11 @@ export class LogColumns {
     if (others.length > 0 && !this.#hasWarned) {
       this.#hasWarned = true;
       console.warn(
-        `keepfit: CSVLogger has no column for ${others.join(", ")}, which is left out; ` +
+        `keepfit: CSVLogger has no column for ${others.join(", ")}, which is omitted; ` +
           `its columns are ${this.header.join(",")}`,
       );
     }
-    // Python distinguishes ints from floats; among these numbers only the epoch is an int.
+    // Python distinguishes ints and floats; only the epoch is an int.
     const first = Object.hasOwn(logs, "epoch") ? pythonText(logs.epoch) : String(epoch);
     const cells = (this.names ?? []).map((name) =>
       Object.hasOwn(logs, name) ? pythonText(logs[name]) : missing

@@ -19,7 +19,7 @@ export type LogFileState = {
   lines: number;
   head: string;
   tail: string;
-  /** Absent in states of versions before. */
+  /** Checksum of the lines; undefined in states of earlier versions. */
   crc32c?: number;
 };
 
@@ -27,19 +27,19 @@ export type LogFileState = {
 export interface LogFileOptions {
   /** File system of the file. Default: the runtime's. */
   fs?: FileSystem;
-  /** Whether lines may have grown since, by more columns. Default: false. */
+  /** Whether columns may have been added to the lines. Default: false. */
   linesGrow?: boolean;
   /**
-   * Recreate the last `missing` lines of a file, each with its line end; fewer if some are unknown.
-   * An empty file lacks its first line as well.
+   * Recreate the last `missing` lines of a file, each with its line end, or fewer if some are
+   * unknown. An empty file also lacks its first line.
    */
   rebuild(missing: number, isEmpty: boolean): string[];
 }
 
 /**
- * A file to which a logger appends line by line, and of which a part belongs to the run. When a run
- * resumes, lines written after its state are removed and lost lines are restored. A different file
- * of that name is never truncated.
+ * A file to which a logger appends lines. A part of it belongs to the run: when a run resumes,
+ * lines written after its state are removed, and lost lines are restored. A different file of that
+ * name is never truncated.
  */
 export class LogFile {
   /** Path of the file. */
@@ -55,7 +55,7 @@ export class LogFile {
 
   /**
    * @param path path or `file:` URL
-   * @param options file system, and how to continue the file
+   * @param options file system, and restoring of lost lines
    */
   constructor(path: Path, options: LogFileOptions) {
     this.path = path;
@@ -74,12 +74,12 @@ export class LogFile {
     return this.#lines.head;
   }
 
-  /** Begin a run that owns no part of the file: the next {@linkcode cut} removes all of it. */
+  /** Start a run that owns no part of the file; the next {@linkcode cut} removes all of it. */
   clear(): void {
     this.#keep("", 0);
   }
 
-  /** The run's part of the file, which is flushed to disk first and so survives a power cut. */
+  /** The run's part of the file, after flushing it to disk so that it survives a power failure. */
   async getState(): Promise<LogFileState> {
     await this.#sync();
     const { count, head, tail, crc32c } = this.#lines;
@@ -108,7 +108,7 @@ export class LogFile {
     this.#file = await fs.open(this.path, "append");
   }
 
-  /** Read the whole file, all of which becomes the run's. */
+  /** Read the whole file, which then belongs to the run. */
   async read(): Promise<string> {
     const fs = this.#fs as FileSystem;
     const { size } = await fs.stat(this.path);
@@ -118,7 +118,7 @@ export class LogFile {
   }
 
   /**
-   * Truncate the file to the run's part: before the first line, and after a failed write. A file
+   * Truncate the file to the run's part, before the first line and after a failed write. A file
    * that was removed or truncated meanwhile is continued with a warning.
    */
   async cut(): Promise<void> {
@@ -128,7 +128,7 @@ export class LogFile {
     if (this.#isCut && (size ?? 0) < this.#size) {
       console.warn(
         `keepfit: ${showPath(this.path)} was ${
-          size === undefined ? "removed" : "cut"
+          size === undefined ? "removed" : "truncated"
         } during the ` +
           `run; the log continues ${size === undefined ? "in a new file" : "at its end"}`,
       );
@@ -139,13 +139,14 @@ export class LogFile {
   }
 
   /**
-   * {@linkcode cut} it unless that was done in this run: one check of the file per epoch is enough.
+   * Call {@linkcode cut} unless this run has done so, because one check of the file per epoch is
+   * sufficient.
    */
   async cutOnce(): Promise<void> {
     if (!this.#isCut) await this.cut();
   }
 
-  /** {@linkcode cut} it and append a text. */
+  /** Call {@linkcode cut} and append a text. */
   async write(text: string): Promise<void> {
     await this.cut();
     await this.append(text);
@@ -192,8 +193,8 @@ export class LogFile {
       const kept = whole.slice(0, this.#lines.count).join("");
       if (!this.#lines.areAll(kept)) {
         console.warn(
-          `keepfit: ${showPath(this.path)} was changed since the resumed run wrote it; the lines ` +
-            `stay as they are`,
+          `keepfit: ${showPath(this.path)} was changed after the resumed run wrote it; the lines ` +
+            `are kept`,
         );
       }
       if (kept !== text) await this.replace(kept);
@@ -202,7 +203,7 @@ export class LogFile {
     this.#isCut = true;
   }
 
-  /** Make a text the run's part. */
+  /** Make a text the part of the run. */
   #keep(text: string, size: number): void {
     this.#size = size;
     this.#lines.clear();
@@ -211,7 +212,7 @@ export class LogFile {
     this.#isCut = false;
   }
 
-  /** Reopen the file with the run's part, or a new file if it is gone. */
+  /** Reopen the file with the run's part, or a new file if it was removed. */
   async #reopen(): Promise<void> {
     const fs = this.#fs as FileSystem;
     await this.#file?.close();
@@ -241,7 +242,7 @@ export class LogFile {
     this.#keep(text, byteLength(text));
   }
 
-  /** Close it; may be called again. */
+  /** Close the file; may be called again. */
   async close(): Promise<void> {
     const file = this.#file;
     try {

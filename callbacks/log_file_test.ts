@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { BackupAndRestore, CSVLogger, fit, JSONLinesLogger } from "keepfit";
 import { type FileSystem, memoryFileSystem } from "keepfit/runtime";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
 type MakeLogger = (fs: FileSystem, file?: string) => object;
 
@@ -16,7 +16,9 @@ const loggers: Record<string, MakeLogger> = {
     new JSONLinesLogger(file, { fs, append: true }),
 };
 
-/** Three epochs, and a key that only some of them have; `powerCut` ends the run before an epoch. */
+/**
+ * Run three epochs, of which some have an additional key; `powerCut` ends the run before an epoch.
+ */
 function run(fs: FileSystem, logger: object, powerCut?: number) {
   const layer = tf.layers.dense({ units: 1, inputShape: [4], kernelInitializer: "ones" });
   const model = tf.sequential({ layers: [layer] });
@@ -41,7 +43,7 @@ const text = (fs: FileSystem, file = "log") => fs.readTextFile(file);
 
 for (const [name, make] of Object.entries(loggers)) {
   describe(`${name} in a resumed run`, () => {
-    it(`${name} in a resumed run restores lost lines wherever the file was cut`, async () => {
+    it(`${name} in a resumed run restores lost lines wherever the file was truncated`, async () => {
       const whole = memoryFileSystem();
       await run(whole, make(whole));
       const expected = await text(whole);
@@ -59,7 +61,7 @@ for (const [name, make] of Object.entries(loggers)) {
         await fs.makeDir("backup");
         await fs.writeFile("backup/latest.safetensors", backup);
         await fs.writeFile("log", log.subarray(0, length));
-        const { warned } = await heard(() => run(fs, make(fs)));
+        const { warned } = await captured(() => run(fs, make(fs)));
         assert.equal(await text(fs), expected, `cut to ${length} bytes`);
         assert.equal(warned.length, length === log.length ? 0 : 1);
         if (warned.length > 0) assert.match(warned[0], /has lost lines .*, missing: 0/);
@@ -72,7 +74,7 @@ for (const [name, make] of Object.entries(loggers)) {
       const fs = memoryFileSystem();
       await assert.rejects(run(fs, make(fs), 2), /power cut/);
       await fs.remove("log");
-      await heard(() => run(fs, make(fs)));
+      await captured(() => run(fs, make(fs)));
       assert.equal(await text(fs), await text(whole));
     });
 
@@ -92,10 +94,10 @@ for (const [name, make] of Object.entries(loggers)) {
       const at = lines.length - 2;
       lines[at] = lines[at].replace(/\.\d+/, ".25");
       await fs.writeFile("log", `${lines.join("")}later\n`);
-      const { warned } = await heard(() => run(fs, make(fs)));
+      const { warned } = await captured(() => run(fs, make(fs)));
       assert.match(
         warned.join(),
-        /^keepfit: log was changed since the resumed run wrote it; [^,]*$/,
+        /^keepfit: log was changed after the resumed run wrote it; [^,]*$/,
       );
       const expected = (await text(whole)).split(/(?<=\n)/).with(at, lines[at]);
       assert.equal(await text(fs), expected.join(""));
@@ -104,12 +106,12 @@ for (const [name, make] of Object.entries(loggers)) {
     it(`${name} in a resumed run never truncates a different file of that name`, async () => {
       const fs = memoryFileSystem();
       await assert.rejects(run(fs, make(fs), 2), /power cut/);
-      // Of the same kind, and longer than what was written.
+      // Of the same format, and longer than the written part.
       const foreign = memoryFileSystem();
       await run(foreign, make(foreign));
       const other = (await text(foreign)).replaceAll(/[0-9]\.[0-9]+/g, "7.25");
       await fs.writeFile("log", other);
-      const { warned } = await heard(() => run(fs, make(fs)));
+      const { warned } = await captured(() => run(fs, make(fs)));
       assert.ok((await text(fs)).startsWith(other), await text(fs));
       assert.match(warned.join(), /log is not the file that the resumed run wrote/);
     });
@@ -122,10 +124,13 @@ for (const [name, make] of Object.entries(loggers)) {
       await run(other, make(other));
       const existing = await text(other);
       await fs.writeFile("other", existing);
-      const { warned } = await heard(() => run(fs, make(fs, "other")));
+      const { warned } = await captured(() => run(fs, make(fs, "other")));
       assert.equal(await text(fs), first);
       if (name.includes("appends")) assert.ok((await text(fs, "other")).startsWith(existing));
-      assert.match(warned.join(), /Logger \(log\) is left out.*Logger \(other\) starts afresh/);
+      assert.match(
+        warned.join(),
+        /Logger \(log\) is ignored.*Logger \(other\) starts from scratch/,
+      );
     });
 
     it(`${name} in a resumed run discards the restored state when the run fails before it begins`, async () => {
@@ -161,7 +166,7 @@ describe("JSONLinesLogger with lines of batches", () => {
     await assert.rejects(run(fs, make(), 2), /power cut/);
     const log = await text(fs);
     await fs.writeFile("log", log.slice(0, log.lastIndexOf("\n", log.length - 2) + 5));
-    const { warned } = await heard(() => run(fs, make()));
+    const { warned } = await captured(() => run(fs, make()));
     assert.match(warned.join(), /has lost lines .*; restored: 0, missing: 1/);
     for (const line of (await text(fs)).trimEnd().split("\n")) JSON.parse(line);
   });

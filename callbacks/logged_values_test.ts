@@ -16,7 +16,7 @@ import { exists, memoryFileSystem } from "keepfit/runtime";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { eventsIn } from "../tensorboard/fixtures.ts";
-import { drive, heard } from "./fixtures.ts";
+import { captured, drive } from "./fixtures.ts";
 
 const x = tf.zeros([4, 1]);
 function makeModel() {
@@ -25,15 +25,15 @@ function makeModel() {
   return model;
 }
 
-/** Writes a value of its own into the logs of each epoch. */
+/** A callback that adds a value to the logs of each epoch. */
 const writing = (key: string, valueOf: (epoch: number) => unknown) => ({
   onEpochEnd(epoch: number, logs: Record<string, unknown>) {
     logs[key] = valueOf(epoch);
   },
 });
 
-describe("Values in the logs that are not numbers", () => {
-  it("Values in the logs that are not numbers are read before any callback receives them in a custom loop", async () => {
+describe("Non-numeric values in the logs", () => {
+  it("Non-numeric values in the logs are read before any callback receives them in a custom loop", async () => {
     const fs = memoryFileSystem();
     const model = { stopTraining: false };
     const history = new History();
@@ -63,7 +63,7 @@ describe("Values in the logs that are not numbers", () => {
     assert.deepEqual(scalars.map(({ tensor }) => tensor?.values[0]), [3, 2, 1]);
   });
 
-  it("Values in the logs that are not numbers are read between two callbacks, in every hook", async () => {
+  it("Non-numeric values in the logs are read between two callbacks, in every hook", async () => {
     const seen: unknown[] = [];
     await fit(makeModel(), x, x, {
       verbose: 0,
@@ -83,7 +83,7 @@ describe("Values in the logs that are not numbers", () => {
     assert.deepEqual(seen, [0.25, 0.5]);
   });
 
-  it("Values in the logs that are not numbers count as improvements once they are read", async () => {
+  it("Non-numeric values in the logs count as improvements after they are read", async () => {
     const fs = memoryFileSystem();
     const model = makeModel();
     const history = await fit(model, x, x, {
@@ -101,7 +101,7 @@ describe("Values in the logs that are not numbers", () => {
     assert.ok(await exists("best/5/model.json", { fs }));
   });
 
-  it("Values in the logs that are not numbers become lists in JSON and CSV if they are several", async () => {
+  it("Non-numeric values in the logs become lists in JSON and CSV if they have several numbers", async () => {
     const fs = memoryFileSystem();
     await fit(makeModel(), x, x, {
       verbose: 0,
@@ -121,7 +121,7 @@ describe("Values in the logs that are not numbers", () => {
     assert.match(await fs.readTextFile("log.csv"), /\[0\.5, 0\.25\]/);
   });
 
-  it("Values in the logs that are not numbers fail the run if they are monitored and not a number, with their key", async () => {
+  it("Non-numeric values in the logs fail the run if they are monitored, and the error names the key", async () => {
     await assert.rejects(
       fit(makeModel(), x, x, {
         verbose: 0,
@@ -134,7 +134,7 @@ describe("Values in the logs that are not numbers", () => {
     );
   });
 
-  it("Values in the logs that are not numbers fail the callback that wrote an unreadable one", async () => {
+  it("Non-numeric values in the logs fail the callback that wrote an unreadable one", async () => {
     await assert.rejects(
       fit(makeModel(), x, x, {
         verbose: 0,
@@ -147,9 +147,9 @@ describe("Values in the logs that are not numbers", () => {
     );
   });
 
-  it("Values in the logs that are not numbers count as missing if they are null, with one warning and without stopping", async () => {
+  it("Non-numeric values in the logs count as missing if they are null, with one warning and without stopping", async () => {
     const model = { stopTraining: false };
-    const { warned } = await heard(async () => {
+    const { warned } = await captured(async () => {
       const epochs = [{ loss: null }, { loss: null }, { loss: null }];
       await drive(
         [
@@ -165,7 +165,7 @@ describe("Values in the logs that are not numbers", () => {
     assert.match(warned[0], /EarlyStopping monitors 'loss', which is not available/);
   });
 
-  it("Values in the logs that are not numbers are awaited if a monitor function returns a promise", async () => {
+  it("Non-numeric values in the logs are awaited if a monitor function returns a promise", async () => {
     const stopping = new EarlyStopping({
       monitor: [
         { monitor: async (logs) => await Promise.resolve(logs.loss), mode: "min", patience: 1 },

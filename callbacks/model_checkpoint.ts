@@ -8,7 +8,7 @@ import { movingAverageOf } from "../tfjs/moving_average.ts";
 import { CheckpointPath } from "./checkpoint_path.ts";
 import { EpochMessages } from "./epoch_messages.ts";
 import {
-  checkPlaces,
+  checkPaths,
   type ModelCheckpointOptions,
   modelCheckpointRules,
 } from "./model_checkpoint_options.ts";
@@ -21,21 +21,18 @@ export type { ModelCheckpointOptions };
 /**
  * Save the model, or its weights, during training.
  *
- * `filepath` names a directory for TensorFlow.js's `model.json` and weights; with `saveWeightsOnly`
- * it may name a file `*.safetensors`. It is a template as in Python: `{epoch:02d}` and, when saving
- * after batches, `{batch}` count from 1; `{val_loss:.4f}` and every other key of the logs are
- * allowed. A name that no log will have fails before the first batch. A Keras path such as
- * `best.keras` or `best.weights.h5` names a directory as well, with a warning.
+ * `filepath` is the path of a directory for TensorFlow.js's `model.json` and weights, or with
+ * `saveWeightsOnly` of a file `*.safetensors`. It is a template as in Python: `{epoch:02d}` and,
+ * when saving after batches, `{batch}` count from 1; `{val_loss:.4f}` and other keys of the logs
+ * are allowed. A name that no logs have fails before the first batch. A Keras path such as
+ * `best.keras` also becomes a directory, with a warning.
  *
- * An existing checkpoint is replaced atomically. `best` is kept across runs of one instance, as
- * long as the checkpoint exists. A whole model has the epoch and the batch (both 0-based) and the
- * logs in its `userDefinedMetadata`.
+ * An existing checkpoint is replaced atomically. `best` is kept across runs of an instance while
+ * the checkpoint exists. The `userDefinedMetadata` of a model contains the 0-based epoch and batch
+ * and the logs.
  *
- * A filepath of `{epoch}` alone, with `maxToKeep` and `saveOnBackground`, creates the numbered
- * directories of Keras's `OrbaxCheckpoint`.
- *
- * Source: `keras/src/callbacks/model_checkpoint.py`; `orbax_checkpoint.py` for what is kept, and for
- * saving in the background.
+ * Source: `keras/src/callbacks/model_checkpoint.py`. The filepath `{epoch}` with `maxToKeep` and
+ * `saveOnBackground` creates the directories of `orbax_checkpoint.py`.
  *
  * @example
  * ```ts
@@ -49,49 +46,48 @@ export type { ModelCheckpointOptions };
  * const checkpoint = new ModelCheckpoint("runs/{epoch:02d}-{loss:.1f}", { fs });
  * const list = new CallbackList([checkpoint], { model });
  * await list.onTrainBegin();
- * await list.onEpochBegin(0);
  * await list.onEpochEnd(0, { loss: 0.5 });
  * assert(await exists("runs/01-0.5/model.json", { fs }));
  * ```
  */
 export class ModelCheckpoint extends MonitorCallback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "ModelCheckpoint";
 
-  /** The template of the directory's name. */
+  /** Template of the directory's path. */
   readonly filepath: Path;
   /** Whether only the best model is saved. */
   readonly saveBestOnly: boolean;
   /** Whether only the weights are saved. */
   readonly saveWeightsOnly: boolean;
-  /** When it saves. */
+  /** Frequency of saves. */
   readonly saveFreq: "epoch" | number;
   readonly #options: ModelCheckpointOptions;
   readonly #schedule: SaveSchedule;
   readonly #writer: CheckpointWriter;
   readonly #path: CheckpointPath;
   readonly #messages = new EpochMessages();
-  /** Whether values are compared. */
+  /** Whether monitored values are compared. */
   readonly #compares: boolean;
   readonly #skips: boolean;
   #epoch = 0;
-  // Whether the last checkpoint has the current weights, as a backup would.
-  #isOfNow = false;
+  // Whether the last checkpoint has the current weights, like a backup.
+  #isCurrent = false;
 
   /**
    * Save checkpoints to `filepath`.
    *
    * @param filepath template of a directory's path, or `file:` URL
-   * @param options what to save, and when
+   * @param options content, frequency and limits of the saves
    * @throws SyntaxError for an invalid template
    * @throws TypeError for an option of the wrong type
-   * @throws RangeError for a `saveFreq` that is neither `"epoch"` nor a whole number above 0, for
-   *   `saveFreq` beside `saveEvery`, for a whole model in a safetensors file
+   * @throws RangeError for an invalid `saveFreq`, both `saveFreq` and `saveEvery`, or a whole model
+   *   in a safetensors file
    */
   constructor(filepath: Path, options: ModelCheckpointOptions = {}) {
     super(options, options?.initialValueThreshold);
     checkOptions(this, ModelCheckpoint, options, modelCheckpointRules);
-    checkPlaces(filepath, options);
+    checkPaths(filepath, options);
     this.#options = { ...options };
     this.filepath = filepath;
     this.saveBestOnly = options.saveBestOnly ?? false;
@@ -108,7 +104,7 @@ export class ModelCheckpoint extends MonitorCallback {
     if (this.#schedule.isByBatch) this.onTrainBatchEnd = this.#saveIfDue;
   }
 
-  /** Only the batches after which it saves. */
+  /** Whether it saves after the batch. */
   override readsBatchLogs(batch: number): boolean {
     return this.#schedule.isDueAfter(batch);
   }
@@ -133,10 +129,10 @@ export class ModelCheckpoint extends MonitorCallback {
     await this.#resume();
   }
 
-  /** Note the epoch for the names of checkpoints. */
+  /** Store the epoch for the names of checkpoints. */
   override onEpochBegin(epoch: number): void {
     this.#epoch = epoch;
-    this.#isOfNow = false;
+    this.#isCurrent = false;
   }
 
   /** Save a checkpoint, if one is due. */
@@ -144,7 +140,7 @@ export class ModelCheckpoint extends MonitorCallback {
     this.#epoch = epoch;
     if (this.#schedule.isByBatch) return;
     this.#messages.hold();
-    await this.#saveIfWanted(logs);
+    await this.#saveOrSkip(logs);
   }
 
   /** Print below the progress bar, which ends with the epoch. */
@@ -173,19 +169,19 @@ export class ModelCheckpoint extends MonitorCallback {
   }
 
   /**
-   * The best value, the batch count, and the checkpoints to be removed later. Waits for pending
-   * writes, unless a run that continues from here has the same weights.
+   * The best value, the batch count, and the kept checkpoints. Waits for pending writes, unless a
+   * run that continues from this state has the same weights.
    */
   async getState(): Promise<CallbackState> {
-    if (!this.#isOfNow) await this.#writer.settle();
+    if (!this.#isCurrent) await this.#writer.settle();
     const { best } = this;
     const state = { best, epoch: this.#epoch, ...this.#schedule.getState() };
     return { ...state, ...this.#writer.getState() } as unknown as CallbackState;
   }
 
   /**
-   * Continue from a state of {@linkcode getState}. The best value is forgotten if its checkpoint is
-   * gone.
+   * Continue from a state of {@linkcode getState}. The best value is reset if its checkpoint is
+   * missing.
    */
   setState(state: CallbackState): void {
     this.best = state.best as number | undefined;
@@ -195,10 +191,10 @@ export class ModelCheckpoint extends MonitorCallback {
   }
 
   async #resume(): Promise<void> {
-    const gone = await this.#writer.resume(() => this.model);
-    if (gone === undefined || !this.saveBestOnly) return;
+    const missing = await this.#writer.resume(() => this.model);
+    if (missing === undefined || !this.saveBestOnly) return;
     console.warn(
-      `keepfit: ModelCheckpoint: the best checkpoint ${gone.path} is gone: the next one is ` +
+      `keepfit: ModelCheckpoint: the best checkpoint ${missing.path} is missing: the next one is ` +
         `saved with any ${this.monitor}`,
     );
     this.best = this.#options.initialValueThreshold;
@@ -206,20 +202,19 @@ export class ModelCheckpoint extends MonitorCallback {
 
   async #saveIfDue(batch: number, logs: Logs): Promise<void> {
     if (!this.#schedule.endBatch(batch)) return;
-    await this.#saveIfWanted(logs, batch);
+    await this.#saveOrSkip(logs, batch);
     this.#schedule.saved();
   }
 
-  async #saveIfWanted(logs: Logs, batch?: number): Promise<void> {
+  async #saveOrSkip(logs: Logs, batch?: number): Promise<void> {
     const missing = this.#skips ? this.#path.missingIn(logs) : undefined;
     // Before the decision, so that an invalid template is reported early.
     const directory = missing === undefined ? this.#path.at(this.#epoch, batch, logs) : undefined;
     const epoch = `Epoch ${this.#epoch + 1}`;
     const best5 = this.best === undefined ? "None" : pythonFixed(this.best, 5);
     let [improved, best] = ["", this.best];
-    const value = this.#compares
-      ? await this.monitorValue(logs, this.#skips ? "not saving" : "saving")
-      : undefined;
+    const action = this.#skips ? "not saving" : "saving";
+    const value = this.#compares ? await this.monitorValue(logs, action) : undefined;
     if (directory === undefined) {
       return this.#print(`${epoch}: not saving, ${missing} is not available`);
     }
@@ -237,7 +232,7 @@ export class ModelCheckpoint extends MonitorCallback {
     const at = { epoch: this.#epoch, ...(batch !== undefined && { batch }) };
     const checkpoint = { path: String(directory), value, metadata: { ...at, logs: { ...logs } } };
     const written = () => this.#print(`${epoch}: finished saving model to ${directory}`);
-    // A value that could not be saved does not count as best.
+    // A value that was not saved is not the best one.
     const before = this.best;
     let hasFailed = false;
     const failed = () => {
@@ -246,7 +241,7 @@ export class ModelCheckpoint extends MonitorCallback {
     };
     await this.#writer.save(this.model, checkpoint, { isKept: true, written, failed });
     if (!hasFailed) this.best = best;
-    this.#isOfNow = batch === undefined && !movingAverageOf(this.model)?.isInModel;
+    this.#isCurrent = batch === undefined && !movingAverageOf(this.model)?.isInModel;
   }
 
   #print(message: string): void {

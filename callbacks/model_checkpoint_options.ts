@@ -5,13 +5,13 @@ import { warnOfKerasFile } from "./checkpoint_path.ts";
 import {
   atLeastOne,
   checkValue,
+  filePath,
   fileSystem,
   finite,
   flag,
   monitorOptions,
   oneOf,
   type OptionRule,
-  place,
   verbosity,
   wordOrBatches,
 } from "./options.ts";
@@ -20,17 +20,17 @@ import { duration, type SaveTimes } from "./save_schedule.ts";
 /** Options of {@linkcode ModelCheckpoint}. */
 export interface ModelCheckpointOptions
   extends CheckpointWriterOptions, SaveTimes, Omit<MonitorOptions, "minDelta" | "minDeltaMode"> {
-  /** Above 0 or true: print what is saved and why. Default: 0. */
+  /** Whether to print saves and their reasons: a number above 0 or true. Default: 0. */
   verbose?: number | boolean;
-  /** Save only if the monitored value is the best so far. Default: false. */
+  /** Whether to save only if the monitored value is the best so far. Default: false. */
   saveBestOnly?: boolean;
   /** Path at which to save the model when the run fails. Default: none. */
   saveOnException?: Path;
   /** Value that the first best value must beat; used with `saveBestOnly`. Default: none. */
   initialValueThreshold?: number;
   /**
-   * What to do if the logs lack a name of `filepath`, or with `saveBestOnly` the monitored key:
-   * save, which fails if a name is missing, or skip this save. Default: `"save"`, as in Keras.
+   * Behavior if the logs lack a name in `filepath`, or the monitored key with `saveBestOnly`: save,
+   * which fails for a missing name, or skip the save. Default: `"save"`, as in Keras.
    */
   onMissing?: "save" | "skip";
 }
@@ -43,7 +43,7 @@ export const modelCheckpointRules: Record<string, OptionRule> = {
   saveWeightsOnly: flag,
   saveFreq: wordOrBatches("epoch"),
   saveEvery: duration,
-  saveOnException: place,
+  saveOnException: filePath,
   maxToKeep: atLeastOne,
   keepBest: atLeastOne,
   saveOnBackground: flag,
@@ -59,12 +59,12 @@ export const modelCheckpointRules: Record<string, OptionRule> = {
  * @throws TypeError for anything but a path
  * @throws RangeError for a whole model in a safetensors file
  */
-export function checkPlaces(filepath: Path, options: ModelCheckpointOptions): void {
-  checkValue("ModelCheckpoint", "filepath", filepath, place);
+export function checkPaths(filepath: Path, options: ModelCheckpointOptions): void {
+  checkValue("ModelCheckpoint", "filepath", filepath, filePath);
   if (isSafetensors(filepath) && !options.saveWeightsOnly) {
     throw new RangeError(
-      `Cannot create ModelCheckpoint with filepath ${filepath}: a safetensors file holds only ` +
-        `weights; set saveWeightsOnly, or name a directory`,
+      `Cannot create ModelCheckpoint with filepath ${filepath}: a safetensors file contains only ` +
+        `weights; set saveWeightsOnly, or use the path of a directory`,
     );
   }
   for (const path of [filepath, options.saveOnException]) warnOfKerasFile(path);

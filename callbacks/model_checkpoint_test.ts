@@ -9,7 +9,7 @@ import { BackupAndRestore, fit } from "keepfit";
 import { checkpointHandler } from "../checkpoints/mod.ts";
 import { exists, type FileSystem, FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { ModelCheckpoint, type ModelCheckpointOptions } from "./model_checkpoint.ts";
-import { drive, heard, losses, type Run } from "./fixtures.ts";
+import { captured, drive, losses, type Run } from "./fixtures.ts";
 
 function tinyModel() {
   const model = tf.sequential({
@@ -23,7 +23,7 @@ async function names(fs: FileSystem, directory = "."): Promise<string[]> {
   return (await fs.readDir(directory)).filter((entry) => entry.isDirectory).map(({ name }) => name);
 }
 
-/** The names of the checkpoints that a run leaves. */
+/** The names of the checkpoints after a run. */
 async function saved(
   filepath: string,
   options: ModelCheckpointOptions,
@@ -32,7 +32,7 @@ async function saved(
 ): Promise<string[]> {
   const fs = memoryFileSystem();
   const checkpoint = new ModelCheckpoint(filepath, { fs, monitor: "loss", ...options });
-  await heard(() => drive(checkpoint, epochs, { model: tinyModel(), ...run }));
+  await captured(() => drive(checkpoint, epochs, { model: tinyModel(), ...run }));
   return await names(fs);
 }
 
@@ -86,7 +86,7 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(await best({ nanIsFirstBest: true }, NaN, 2, 1), ["1"]);
   });
 
-  it("ModelCheckpoint compares values by batch as well, from the first epoch on", async () => {
+  it("ModelCheckpoint also compares values of batches, from the first epoch", async () => {
     const fs = memoryFileSystem();
     const options = { fs, saveFreq: 1, saveBestOnly: true, monitor: "loss" };
     const checkpoint = new ModelCheckpoint("{epoch}-{batch}", options);
@@ -96,12 +96,14 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(loaded.getUserDefinedMetadata(), { epoch: 1, batch: 0, logs: { loss: 1 } });
   });
 
-  it("ModelCheckpoint saves when the monitored value is missing, or skips if told to, and warns once", async () => {
+  it("ModelCheckpoint saves if the monitored value is missing, or skips with onMissing, and warns once", async () => {
     const count = async (onMissing?: "save" | "skip") => {
       const fs = memoryFileSystem();
       const options = { fs, saveBestOnly: true, mode: "min", onMissing } as const;
       const checkpoint = new ModelCheckpoint("{epoch}", { monitor: "unknown", ...options });
-      const { warned } = await heard(() => drive(checkpoint, losses(1, 2), { model: tinyModel() }));
+      const { warned } = await captured(() =>
+        drive(checkpoint, losses(1, 2), { model: tinyModel() })
+      );
       assert.equal(warned.length, 1);
       assert.match(warned[0], /'unknown'.*loss/);
       assert.equal(checkpoint.best, undefined);
@@ -118,7 +120,7 @@ describe("ModelCheckpoint", () => {
       const fs = memoryFileSystem();
       const options = { fs, saveBestOnly, onMissing: "skip", verbose: 1 } as const;
       const checkpoint = new ModelCheckpoint("{epoch}-{val_loss:.1f}", options);
-      const { printed } = await heard(() => drive(checkpoint, epochs, { model: tinyModel() }));
+      const { printed } = await captured(() => drive(checkpoint, epochs, { model: tinyModel() }));
       assert.deepEqual(await names(fs), ["2-2.0", "4-1.0"]);
       assert.match(printed.join(), /Epoch 1: not saving, val_loss is not available/);
     }
@@ -179,14 +181,14 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(await names(fs), ["1", "2", "b1-1"]);
   });
 
-  it("ModelCheckpoint prints what it saves and why only when verbose", async () => {
+  it("ModelCheckpoint prints saves and their reasons only when verbose", async () => {
     const say = async (options: ModelCheckpointOptions, ...values: number[]) => {
       const checkpoint = new ModelCheckpoint("m", {
         fs: memoryFileSystem(),
         monitor: "loss",
         ...options,
       });
-      return (await heard(() => drive(checkpoint, losses(...values), { model: tinyModel() })))
+      return (await captured(() => drive(checkpoint, losses(...values), { model: tinyModel() })))
         .printed;
     };
     assert.deepEqual(await say({ verbose: 1, saveBestOnly: true }, 2, 3, 1), [
@@ -203,7 +205,7 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(await say({}, 2), []);
   });
 
-  it("ModelCheckpoint fails before the first batch for a name that no log has", async () => {
+  it("ModelCheckpoint fails before the first batch for a name that no logs have", async () => {
     const run = (filepath: string, options: ModelCheckpointOptions = {}) =>
       saved(filepath, { mode: "min", ...options }, losses(1), {
         params: { metrics: ["loss", "acc"], steps: 1 },
@@ -236,13 +238,13 @@ describe("ModelCheckpoint", () => {
     }
   });
 
-  it("ModelCheckpoint names the path when a save fails, and does not count that value as the best", async () => {
+  it("ModelCheckpoint reports the path of a failed save, and does not count its value as the best", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("runs");
     await fs.writeFile("runs/2", "a file where the checkpoint should be");
     const options = { fs, saveBestOnly: true, monitor: "loss", onError: "warn" } as const;
     const checkpoint = new ModelCheckpoint("runs/{epoch}", options);
-    const { warned } = await heard(() =>
+    const { warned } = await captured(() =>
       drive(checkpoint, losses(3, 1, 2), { model: tinyModel() })
     );
     assert.match(warned[0], /Cannot save the checkpoint runs\/2: /);
@@ -304,7 +306,7 @@ describe("ModelCheckpoint", () => {
     const fs: typeof memory = {
       ...memory,
       writeFile: (path, data) =>
-        // The model.json of the second checkpoint, after the two files of the first and its shard.
+        // The model.json of the second checkpoint, after the two files of the first and a shard.
         ++writes === 4 ? Promise.reject(new Error("no space")) : memory.writeFile(path, data),
     };
     const checkpoint = new ModelCheckpoint("best", {
@@ -315,7 +317,7 @@ describe("ModelCheckpoint", () => {
       onError: "warn",
     });
     const settled = { afterEpochEnd: () => checkpoint.close().catch(() => {}) };
-    await heard(() =>
+    await captured(() =>
       drive([checkpoint, settled], losses(0.5, 0.1, 0.3, 0.2, 0.4), { model: tinyModel() })
     );
     assert.equal(checkpoint.best, 0.2);
@@ -337,11 +339,11 @@ describe("ModelCheckpoint", () => {
     assert.throws(() => new ModelCheckpoint("m", { onMissing: "no" as never }), RangeError);
     assert.throws(() => new ModelCheckpoint(""), RangeError);
     assert.throws(() => new ModelCheckpoint("{epoch"), SyntaxError);
-    const { warned } = await heard(() => new ModelCheckpoint("m", { mode: "unknown" as never }));
+    const { warned } = await captured(() => new ModelCheckpoint("m", { mode: "unknown" as never }));
     assert.match(warned[0], /ModelCheckpoint mode 'unknown' is unknown/);
   });
 
-  it("ModelCheckpoint warns that a Keras path names a directory, and suggests another one", async () => {
+  it("ModelCheckpoint warns that a Keras path becomes a directory, and suggests another one", async () => {
     for (
       const [path, ending, stem] of [
         ["best.h5", ".h5", "best"],
@@ -350,13 +352,13 @@ describe("ModelCheckpoint", () => {
         ["cp.ckpt", ".ckpt", "cp"],
       ]
     ) {
-      assert.deepEqual((await heard(() => new ModelCheckpoint(path))).warned, [
+      assert.deepEqual((await captured(() => new ModelCheckpoint(path))).warned, [
         `keepfit: ModelCheckpoint saves a directory '${path}', not a ${ending} file: ` +
         `TensorFlow.js saves a model as a directory with model.json. Write '${stem}' for the ` +
         `model, or '${stem}.safetensors' with saveWeightsOnly for a file with its weights`,
       ]);
     }
-    const { warned } = await heard(() => [
+    const { warned } = await captured(() => [
       new ModelCheckpoint("best"),
       new ModelCheckpoint("v1.h5.d/best"),
       new ModelCheckpoint("best.safetensors", { saveWeightsOnly: true }),
@@ -365,8 +367,8 @@ describe("ModelCheckpoint", () => {
   });
 });
 
-describe("ModelCheckpoint of a run that is resumed", () => {
-  /** The checkpoints of a run that watches these values, two batches an epoch. */
+describe("ModelCheckpoint in a resumed run", () => {
+  /** The checkpoints of a run that monitors these values, with two batches per epoch. */
   async function train(fs: FileSystem, crashAfter = Infinity): Promise<string[]> {
     const values = [5, 6, 4, 7, 3];
     const options = { fs, monitor: "score", mode: "min", saveBestOnly: true, keepBest: 1 } as const;
@@ -394,7 +396,7 @@ describe("ModelCheckpoint of a run that is resumed", () => {
     for (let batches = 1; batches <= 10; batches++) {
       const fs = memoryFileSystem();
       await assert.rejects(train(fs, batches), /crash/);
-      const { warned } = await heard(async () => assert.deepEqual(await train(fs), whole));
+      const { warned } = await captured(async () => assert.deepEqual(await train(fs), whole));
       assert.deepEqual(warned.filter((text) => text.includes("ModelCheckpoint")), []);
     }
   });

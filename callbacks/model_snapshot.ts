@@ -20,7 +20,7 @@ export interface SnapshotState {
   optimizer: OptimizerState;
 }
 
-/** Copies of a model's weights and of the state of its optimizer, to restore them once. */
+/** Copies of a model's weights and its optimizer's state, which can be restored once. */
 export class ModelSnapshot {
   readonly #model: TrainableModel;
   readonly #weights: DeviceWeight[];
@@ -38,7 +38,7 @@ export class ModelSnapshot {
     return new ModelSnapshot(model, cloneWeights(model), optimizer);
   }
 
-  /** That of which another process has read the values. */
+  /** Create a snapshot from the values of {@linkcode getState}, possibly of another process. */
   static async from(model: TrainableModel, state: SnapshotState): Promise<ModelSnapshot> {
     return new ModelSnapshot(model, await weightsFromHost(model, state.weights), state.optimizer);
   }

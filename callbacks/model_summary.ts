@@ -5,11 +5,11 @@ import { callbackOptions, checkOptions, flag, type OptionRule, terminalRule } fr
 
 /** Options of {@linkcode ModelSummary}. */
 export interface ModelSummaryOptions extends CallbackOptions {
-  /** Show the layers of nested models, indented. Default: false. */
+  /** Whether to show the layers of nested models, indented. Default: false. */
   expandNested?: boolean;
-  /** Maximum width of the table in characters, 40 or more. Default: the terminal's, else 80. */
+  /** Maximum width of the table in characters, 40 or more. Default: that of the terminal, or 80. */
   columns?: number;
-  /** Terminal to print to. Default: the process's. */
+  /** Terminal to print to. Default: that of the process. */
   terminal?: Terminal;
 }
 
@@ -17,8 +17,8 @@ export interface ModelSummaryOptions extends CallbackOptions {
  * Print the model's layers when training begins: their names, classes, output shapes, and numbers
  * of parameters. In a table that is too wide, the longest texts are truncated.
  *
- * The `trainable` flags are those of that moment, while TensorFlow.js trains what was trainable at
- * `compile`. A layer that is used several times is listed and counted once.
+ * The `trainable` flags are those at that time, whereas TensorFlow.js trains the layers that were
+ * trainable at `compile`. A layer that is used several times is listed and counted once.
  *
  * Source: `model.summary()` of Keras, `keras/src/utils/summary_utils.py`.
  *
@@ -52,7 +52,7 @@ export interface ModelSummaryOptions extends CallbackOptions {
  * ```
  */
 export class ModelSummary extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "ModelSummary";
 
   /** The printed text; empty before a run has begun. */
@@ -64,9 +64,9 @@ export class ModelSummary extends Callback {
   /**
    * Print the model when the run begins.
    *
-   * @param options what to show, and where
+   * @param options content, width and terminal
    * @throws TypeError for an option of the wrong type
-   * @throws RangeError for less than 40 `columns`
+   * @throws RangeError for fewer than 40 `columns`
    */
   constructor(options: ModelSummaryOptions = {}) {
     super(options);
@@ -143,7 +143,7 @@ function summaryOf(model: SummedModel, columns: number, expandNested: boolean): 
     line("├", "┼", "┤"),
     ...rows.map(row),
     line("└", "┴", "┘"),
-    // Weights are float32; the few that are int32 have four bytes too.
+    // Weights are float32, or rarely int32, which also has four bytes.
     `Params: ${grouped(all)} (${inBytes(all * 4)})`,
     `Trainable: ${grouped(trained)}`,
     `Not trainable: ${grouped(all - trained)}`,
@@ -162,7 +162,7 @@ function rowsOf(
       indent + titleOf(layer),
       shapeOf(layer),
       grouped(count(layer.weights)),
-      // Without parameters there is nothing to train or freeze.
+      // A layer without parameters is neither trained nor frozen.
       layer.weights.length === 0
         ? "–"
         : grouped(count(layer.weights.filter((weight) => trainable.has(weight)))),
@@ -178,11 +178,11 @@ function titleOf(layer: SummedLayer): string {
   return layer.name.includes(className) ? layer.name : `${layer.name} (${className})`;
 }
 
-/** `[null, 10]`, or one for each output. */
+/** Output shape such as `[null, 10]`, or one for each output. */
 function shapeOf(layer: SummedLayer): string {
   let shape: unknown;
   try {
-    // A nested model has been called twice: on its own, and by the model around it.
+    // A nested model has been called twice: when it was created, and in the enclosing model.
     shape = layer.outputs?.map((output) => output.shape) ?? layer.outputShape;
   } catch {
     // A layer that is used several times with different shapes has no single shape.
@@ -229,6 +229,6 @@ function inBytes(bytes: number): string {
 
 const atLeastForty: OptionRule = {
   types: ["number"],
-  wanted: "a whole number >= 40",
-  holds: (columns: number) => Number.isSafeInteger(columns) && columns >= 40,
+  expected: "a whole number >= 40",
+  isValid: (columns: number) => Number.isSafeInteger(columns) && columns >= 40,
 };

@@ -5,7 +5,7 @@ import type { Terminal } from "../runtime/types.ts";
 import { ModelSummary, type ModelSummaryOptions } from "./model_summary.ts";
 import { drive, losses } from "./fixtures.ts";
 
-/** A model with a model in it, a frozen layer, and one that trains a part of what it has. */
+/** A model with a nested model, a frozen layer, and a partly trainable layer. */
 function nestedModel() {
   const encoder = tf.sequential({
     name: "encoder",
@@ -26,7 +26,7 @@ function nestedModel() {
   return model;
 }
 
-/** What is printed on a terminal of this width. */
+/** Output on a terminal of this width. */
 async function printed(
   model: tf.LayersModel,
   columns: number | undefined,

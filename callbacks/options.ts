@@ -8,69 +8,73 @@ export interface OptionRule {
   /** Allowed results of `typeof`. */
   types: readonly string[];
   /** Description that completes the sentence "it must be". */
-  wanted: string;
+  expected: string;
   /** Whether a value of the right type is in range; undefined allows any. */
-  holds?(value: never): boolean;
+  isValid?(value: never): boolean;
 }
 
 /** True or false. */
-export const flag: OptionRule = { types: ["boolean"], wanted: "true or false" };
+export const flag: OptionRule = { types: ["boolean"], expected: "true or false" };
 
-/** A text that is not empty. */
+/** A non-empty string. */
 export const text: OptionRule = {
   types: ["string"],
-  wanted: "a non-empty text",
-  holds: (value: string) => value !== "",
+  expected: "a non-empty string",
+  isValid: (value: string) => value !== "",
 };
 
 /** A finite number. */
-export const finite: OptionRule = { types: ["number"], wanted: "a finite number", holds: isFinite };
+export const finite: OptionRule = {
+  types: ["number"],
+  expected: "a finite number",
+  isValid: isFinite,
+};
 
 /** A non-negative number or infinity. */
 export const atLeastZero: OptionRule = {
   types: ["number"],
-  wanted: ">= 0",
-  holds: (value: number) => value >= 0,
+  expected: ">= 0",
+  isValid: (value: number) => value >= 0,
 };
 
 /** A count. */
 export const atLeastOne: OptionRule = {
   types: ["number"],
-  wanted: "a whole number above 0",
-  holds: (value: number) => Number.isSafeInteger(value) && value > 0,
+  expected: "a whole number above 0",
+  isValid: (value: number) => Number.isSafeInteger(value) && value > 0,
 };
 
 /** A number of a certain kind. */
-export function numberThat(wanted: string, holds: (value: number) => boolean): OptionRule {
-  return { types: ["number"], wanted, holds };
+export function numberThat(expected: string, isValid: (value: number) => boolean): OptionRule {
+  return { types: ["number"], expected, isValid };
 }
 
 /** A non-negative whole number. */
 export const countFromZero: OptionRule = {
   types: ["number"],
-  wanted: "a whole number >= 0",
-  holds: (value: number) => Number.isSafeInteger(value) && value >= 0,
+  expected: "a whole number >= 0",
+  isValid: (value: number) => Number.isSafeInteger(value) && value >= 0,
 };
 
-/** Above 0 or true to print. */
+/** A verbosity: above 0 or true prints. */
 export const verbosity: OptionRule = {
   types: ["boolean", "number"],
-  wanted: "0, 1, 2 or a boolean",
-  holds: (value: unknown) => typeof value === "boolean" || [0, 1, 2].includes(value as number),
+  expected: "0, 1, 2 or a boolean",
+  isValid: (value: unknown) => typeof value === "boolean" || [0, 1, 2].includes(value as number),
 };
 
 /** A function. */
-export const callable: OptionRule = { types: ["function"], wanted: "a function" };
+export const callable: OptionRule = { types: ["function"], expected: "a function" };
 
 /** An object with members. */
-export const given: OptionRule = { types: ["object"], wanted: "an object", holds: isRecord };
+export const record: OptionRule = { types: ["object"], expected: "an object", isValid: isRecord };
 
 /** An object with functions of these names. */
 function objectWith(what: string, verbs: readonly string[]): OptionRule {
   return {
     types: ["object"],
-    wanted: `${what} with ${verbs.join(", ")}`,
-    holds: (value: Record<string, unknown>) =>
+    expected: `${what} with ${verbs.join(", ")}`,
+    isValid: (value: Record<string, unknown>) =>
       verbs.every((verb) => typeof value[verb] === "function"),
   };
 }
@@ -92,10 +96,10 @@ export const fileSystem: OptionRule = objectWith("a file system", [
 export const terminalRule: OptionRule = objectWith("a terminal", ["write"]);
 
 /** A non-empty path, or a URL. */
-export const place: OptionRule = {
+export const filePath: OptionRule = {
   types: ["string", "object"],
-  wanted: "a path or a file: URL",
-  holds: isPath,
+  expected: "a path or a file: URL",
+  isValid: isPath,
 };
 
 function isPath(path: Path): boolean {
@@ -110,8 +114,8 @@ function isPath(path: Path): boolean {
 export function oneOf(...words: string[]): OptionRule {
   return {
     types: ["string"],
-    wanted: `${quoted(words.slice(0, -1))} or "${words.at(-1)}"`,
-    holds: (value: string) => words.includes(value),
+    expected: `${quoted(words.slice(0, -1))} or "${words.at(-1)}"`,
+    isValid: (value: string) => words.includes(value),
   };
 }
 
@@ -119,8 +123,8 @@ export function oneOf(...words: string[]): OptionRule {
 export function wordOrBatches(...words: string[]): OptionRule {
   return {
     types: ["string", "number"],
-    wanted: `${quoted(words)} or a whole number of batches above 0`,
-    holds: (value: unknown) =>
+    expected: `${quoted(words)} or a whole number of batches above 0`,
+    isValid: (value: unknown) =>
       words.includes(value as string) || (Number.isSafeInteger(value) && Number(value) > 0),
   };
 }
@@ -140,17 +144,17 @@ export const monitorOptions: Record<string, OptionRule> = {
   ...callbackOptions,
   monitor: {
     types: ["string", "function"],
-    wanted: "a key of the logs or a function of them",
-    holds: (monitor: unknown) => monitor !== "",
+    expected: "a key of the logs or a function of them",
+    isValid: (monitor: unknown) => monitor !== "",
   },
-  mode: { types: ["string"], wanted: `"auto", "min" or "max"` },
+  mode: { types: ["string"], expected: `"auto", "min" or "max"` },
   nanIsFirstBest: flag,
 };
 
 /** Unit of `minDelta`. */
 export const deltaMode: OptionRule = oneOf("absolute", "relative");
 
-/** When a callback acts, for callbacks with a choice. */
+/** Unit of a callback that acts by epoch or step. */
 export const epochOrStep: OptionRule = oneOf("epoch", "step");
 
 /** The class of a callback. */
@@ -182,12 +186,12 @@ export function checkOptions(
   }
 }
 
-/** Check one argument of a callback; fails like {@linkcode checkOptions}. */
+/** Check one argument of a callback, with the errors of {@linkcode checkOptions}. */
 export function checkValue(owner: string, name: string, value: unknown, rule: OptionRule): void {
   const isRightType = value !== null && rule.types.includes(typeof value);
-  if (isRightType && (rule.holds?.(value as never) ?? true)) return;
+  if (isRightType && (rule.isValid?.(value as never) ?? true)) return;
   const message = `Cannot create ${owner} with ${name} ${
     showValue(value)
-  }: ${name} must be ${rule.wanted}`;
+  }: ${name} must be ${rule.expected}`;
   throw isRightType ? new RangeError(message) : new TypeError(message);
 }

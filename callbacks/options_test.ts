@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EarlyStopping, ModelCheckpoint, TensorBoard } from "keepfit";
 import { oneOf, wordOrBatches } from "./options.ts";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
 describe("Options of a callback", () => {
-  it("Options of a callback must be an object, so that a path or a key in their place fails immediately", () => {
+  it("Options of a callback must be an object, so that a path or a key instead of them is rejected", () => {
     assert.throws(() => new TensorBoard("logs" as never), {
       name: "TypeError",
       message: 'Cannot create TensorBoard with options "logs": options must be an object',
@@ -15,7 +15,9 @@ describe("Options of a callback", () => {
   });
 
   it("Options of a callback cause a warning with the nearest name if they are unknown", async () => {
-    const { warned } = await heard(() => new EarlyStopping({ restore_best_weight: true } as never));
+    const { warned } = await captured(() =>
+      new EarlyStopping({ restore_best_weight: true } as never)
+    );
     assert.deepEqual(warned, [
       "keepfit: EarlyStopping has no option 'restore_best_weight', which is ignored: " +
       "did you mean 'restoreBestWeights'?",
@@ -23,8 +25,8 @@ describe("Options of a callback", () => {
   });
 
   it("Options of a callback name the allowed words in errors", () => {
-    assert.equal(oneOf("a", "b").wanted, '"a" or "b"');
-    assert.equal(oneOf("a", "b", "c").wanted, '"a", "b" or "c"');
-    assert.equal(wordOrBatches("a").wanted, '"a" or a whole number of batches above 0');
+    assert.equal(oneOf("a", "b").expected, '"a" or "b"');
+    assert.equal(oneOf("a", "b", "c").expected, '"a", "b" or "c"');
+    assert.equal(wordOrBatches("a").expected, '"a" or a whole number of batches above 0');
   });
 });

@@ -1,18 +1,18 @@
 import { crc32c } from "../tensorboard/crc.ts";
 
-/** The lines of a file that belong to a run: how many, the first, the last, and their checksum. */
+/** The lines of a file that belong to a run: their number, first and last line, and checksum. */
 export class OwnedLines {
-  /** Whole lines. */
+  /** Number of complete lines. */
   count = 0;
-  /** The first line with its end; empty while there is none. */
+  /** First line with its line end; empty without one. */
   head = "";
-  /** The last line. */
+  /** Last line. */
   tail = "";
-  /** CRC-32C of all; undefined where an earlier version has saved none. */
+  /** CRC-32C of all lines; undefined in states of earlier versions. */
   crc32c: number | undefined = 0;
   readonly #grow: boolean;
 
-  /** @param grow whether lines may have grown since, by more columns */
+  /** @param grow whether columns may have been added to the lines */
   constructor(grow: boolean) {
     this.#grow = grow;
   }
@@ -41,9 +41,9 @@ export class OwnedLines {
   }
 
   /**
-   * Whether a text is these lines to the last byte, as far as that can be told.
+   * Whether a text equals these lines, as far as known.
    *
-   * @param text as many lines
+   * @param text the same number of lines
    */
   areAll(text: string): boolean {
     const { crc32c, head, tail } = this;
@@ -52,15 +52,15 @@ export class OwnedLines {
   }
 
   /**
-   * Whether a file begins with these lines, as far as it goes.
+   * Whether a file starts with these lines, as far as it has them.
    *
    * @param text the whole file
-   * @param whole its lines, without an unfinished last one
+   * @param whole its lines, without an incomplete last one
    */
   areIn(text: string, whole: readonly string[]): boolean {
     const grew = (line: string, before: string) =>
       this.#grow ? line.startsWith(before.trimEnd()) : line === before;
-    // A run that had no line when it was saved began with an empty file.
+    // A run that had no lines when it was saved had an empty file.
     if (this.count === 0) return true;
     if (whole.length === 0) return this.head.startsWith(text) || this.#grow;
     if (!grew(whole[0], this.head)) return false;

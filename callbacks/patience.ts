@@ -6,7 +6,7 @@ import type { Monitor } from "../core/monitor.ts";
 export interface PatienceLimits {
   /** Epochs without improvement before it runs out; 0 and 1 are the same. Default: 0. */
   patience?: number;
-  /** Value that must be beaten as well before an improvement resets the count. Default: none. */
+  /** Value that an improvement must also beat to reset the count. Default: none. */
   baseline?: number;
   /** First monitored epoch, 0-based. Default: 0. */
   startFromEpoch?: number;
@@ -48,7 +48,7 @@ export class Patience {
     return this.monitor.valueIn(logs, "it does not stop training", params);
   }
 
-  /** Count an epoch; false if it has no value or is not monitored. */
+  /** Count an epoch. Returns false if it has no value or is not monitored. */
   count(epoch: number, value: number | undefined): boolean {
     const { monitor } = this;
     const { patience = 0, baseline, startFromEpoch = 0 } = this.#limits;

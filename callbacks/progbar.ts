@@ -9,11 +9,11 @@ export interface ProgbarOptions {
   target: number | null;
   /** Start time, in milliseconds of the clock that is passed to `update`. */
   start: number;
-  /** 1 redraws a bar, 2 writes one line at the end, 0 writes nothing. Default: 1. */
+  /** Verbosity: 1 redraws a bar, 2 writes one line at the end, 0 writes nothing. Default: 1. */
   verbose?: number;
   /** Width of the bar in cells, if there is room. Default: 20. */
   width?: number;
-  /** Minimum milliseconds between two drawings. Default: 50. */
+  /** Minimum time between two drawings in milliseconds. Default: 50. */
   interval?: number;
   /** Whether a line can be redrawn; if not, only the last one is written. Default: true. */
   isInteractive?: boolean;
@@ -21,8 +21,8 @@ export interface ProgbarOptions {
   hasColors?: boolean;
 }
 
-/** Minimum width of a bar in cells; a narrower one is left out. */
-const leastBar = 4;
+/** Minimum width of a bar in cells; a narrower one is omitted. */
+const minBar = 4;
 
 /** Cells reserved for the changing times, such as `59s 99ms/step`. */
 const timeCells = 13;
@@ -31,8 +31,8 @@ const timeCells = 13;
  * The text of a progress bar. It performs no output and has no clock: {@linkcode Progbar.update}
  * returns the text to write.
  *
- * On a terminal that is too narrow for bar and metrics, the bar is shortened or left out, and never
- * grows again. Metrics that still do not fit are replaced by `…`; the last line, which is not
+ * On a terminal that is too narrow for bar and metrics, the bar is shortened or omitted, and never
+ * grows again. Metrics that still do not fit are replaced by `…`. The last line, which is not
  * redrawn, keeps the bar and continues in the rows below.
  *
  * Source: `keras/src/utils/progbar.py`.
@@ -64,7 +64,7 @@ export class Progbar {
   /**
    * Create a bar at step 0 without drawing it.
    *
-   * @param options what to draw, and the kind of terminal
+   * @param options target, format and kind of terminal
    */
   constructor(options: ProgbarOptions) {
     this.target = options.target;
@@ -81,7 +81,7 @@ export class Progbar {
     return this.#width;
   }
 
-  /** True if an update at `now` (milliseconds) would draw even if it is not the last. */
+  /** Whether an update at `now` (milliseconds) would draw, even if it is not the last. */
   isDue(now: number): boolean {
     return this.#verbose === 1 && this.#isInteractive && now - this.#lastDrawn >= this.#interval;
   }
@@ -116,7 +116,7 @@ export class Progbar {
     const step = formatStep(perStep);
     const metrics = this.#metrics();
 
-    // A line as wide as the terminal would wrap.
+    // A line with the full width of the terminal would wrap.
     const room = Math.max(0, this.#isInteractive ? columns - 1 : Infinity);
     const shortest = count.length + 1 + time.length + step.length;
     if (isKnown && isLast) this.#fitBar(room - shortest - 1, 0);
@@ -173,16 +173,16 @@ export class Progbar {
   }
 
   /**
-   * Shorten the bar to make room for the metrics, or leave it out if they fit only without it. If
-   * they do not fit at all, the shortest bar stays and metrics are dropped.
+   * Shorten the bar to make room for the metrics, or omit it if they fit only without it. If they
+   * do not fit at all, the shortest bar is kept and metrics are dropped.
    *
    * @param room cells for bar and metrics
    * @param metrics cells of the metrics
    */
   #fitBar(room: number, metrics: number): void {
-    const least = Math.min(leastBar, this.#width);
+    const least = Math.min(minBar, this.#width);
     const free = room - metrics;
-    // Without a bar, the space in front of it is free as well.
+    // Without a bar, the space in front of it is also free.
     if (room < least || (free < least && free >= -1)) this.#width = 0;
     else this.#width = Math.min(this.#width, Math.max(least, free));
   }

@@ -7,7 +7,7 @@ import { Progbar } from "./progbar.ts";
 
 /** Options of {@linkcode ProgbarLogger}. */
 export interface ProgbarLoggerOptions extends CallbackOptions {
-  /** Terminal to draw on. Default: the process's. */
+  /** Terminal to draw on. Default: that of the process. */
   terminal?: Terminal;
   /** A clock, in milliseconds. Default: `performance.now`. */
   now?: () => number;
@@ -45,7 +45,7 @@ export interface ProgbarLoggerOptions extends CallbackOptions {
  * ```
  */
 export class ProgbarLogger extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "ProgbarLogger";
 
   #terminal: Terminal | undefined;
@@ -62,7 +62,7 @@ export class ProgbarLogger extends Callback {
   /**
    * Draw a progress bar according to `verbose` of the run.
    *
-   * @param options where to draw
+   * @param options terminal and clock
    * @throws TypeError for an option of the wrong type
    */
   constructor(options: ProgbarLoggerOptions = {}) {
@@ -76,7 +76,7 @@ export class ProgbarLogger extends Callback {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Only the batches that will be drawn. */
+  /** Whether the batch will be drawn. */
   override readsBatchLogs(): boolean {
     return this.#progbar?.isDue(this.#now()) ?? false;
   }
@@ -139,7 +139,9 @@ export class ProgbarLogger extends Callback {
 
   /** End an unfinished line when the run fails. */
   override close(): void {
-    if (this.#progbar !== undefined && this.#verbose() === 1 && this.#place().isInteractive) {
+    if (
+      this.#progbar !== undefined && this.#verbose() === 1 && this.#openTerminal().isInteractive
+    ) {
       this.#write("\n");
     }
     this.#progbar = undefined;
@@ -159,7 +161,7 @@ export class ProgbarLogger extends Callback {
 
   #begin(): void {
     this.#seen = 0;
-    const { isInteractive, hasColors, columns } = this.#place();
+    const { isInteractive, hasColors, columns } = this.#openTerminal();
     if (columns !== this.#columns) this.#barWidth = undefined;
     this.#columns = columns;
     this.#progbar = new Progbar({
@@ -191,16 +193,16 @@ export class ProgbarLogger extends Callback {
   }
 
   #draw(current: number, logs: Logs, isLast: boolean): void {
-    const { columns } = this.#place();
+    const { columns } = this.#openTerminal();
     const text = this.#progbar?.update(current, logs, { now: this.#now(), columns, isLast });
     if (text) this.#write(text);
   }
 
   #write(text: string): void {
-    this.#place().write(text);
+    this.#openTerminal().write(text);
   }
 
-  #place(): Terminal {
+  #openTerminal(): Terminal {
     return this.#terminal ??= getRuntime().terminal;
   }
 }

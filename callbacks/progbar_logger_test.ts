@@ -5,7 +5,7 @@ import { CallbackList } from "../core/callback_list.ts";
 import { ProgbarLogger } from "./progbar_logger.ts";
 import { drive, losses } from "./fixtures.ts";
 
-/** A logger with a terminal that keeps what is written, and a clock that is set by hand. */
+/** A logger with a recording terminal and a manual clock. */
 function world({ isInteractive = false } = {}) {
   const world = { shown: "", now: 0 };
   const terminal = {
@@ -121,7 +121,7 @@ describe("ProgbarLogger", () => {
     assert.equal(summary.shown, "2/2 - 0s - 0s/step - loss: -2.0000\n");
   });
 
-  it("ProgbarLogger builds the summary line only from the epoch, whatever the batches logged", async () => {
+  it("ProgbarLogger builds the summary line only from the logs of the epoch", async () => {
     const summary = world({ isInteractive: true });
     const list = new CallbackList(summary.logger, { params: params({ verbose: 2 }) });
     await list.onTrainBegin();

@@ -1,7 +1,7 @@
 import { cellsOf } from "./cells.ts";
 
 /**
- * The metrics that fit into a row, and an ellipsis for the others.
+ * The metrics that fit into a row, and an ellipsis instead of the others.
  *
  * @param metrics texts, each with its separator in front
  * @param room cells of the row
@@ -17,8 +17,8 @@ export function shorten(metrics: string[], room: number): string {
 }
 
 /**
- * All metrics in as many rows as they need. The rows below the first are indented to begin under the
- * bar, unless that takes more rows.
+ * Break metrics into rows. Rows after the first are indented to start below the bar, unless that
+ * needs more rows.
  *
  * @param metrics texts, each with its separator in front
  * @param head cells in front of the metrics in the first row

@@ -14,7 +14,7 @@ import { drive } from "./fixtures.ts";
 const widths = [25, 44, 60, 80, 100, 120];
 const steps = 30;
 
-/** Logs as of MNIST, and with names that take more room than theirs. */
+/** Logs of a typical training, and logs with long names. */
 const logs: Record<string, Logs> = {
   plain: { accuracy: 0.9127, loss: 0.308 },
   long: { a_metric_with_a_name_that_is_longer_than_narrow_terminals_are_wide: 0.5, loss: 0.308 },
@@ -23,7 +23,7 @@ const logs: Record<string, Logs> = {
   hostile: { "loss\n\x1b[2J": 0.308, "tab\there": 1 },
 };
 
-/** What is on a terminal while two epochs run, with validation, after each time it was written to. */
+/** The content of a terminal after each write, while two epochs with validation run. */
 async function train(
   columns: number,
   train: Logs,
@@ -69,7 +69,7 @@ interface Frame {
   row: number;
 }
 
-/** Cells of the bar each time it was drawn. */
+/** Width of the bar in cells, each time it was drawn. */
 function barsOf(frames: Frame[]): number[] {
   return frames.filter(({ text }) => text.startsWith("\r")).map(({ text, rows, row }) => {
     const isLast = text.endsWith("\n");

@@ -10,7 +10,7 @@ export interface Template {
    * @param values by name
    * @param integers names whose values are integers; the others are floats
    * @throws RangeError for a name without a value
-   * @throws TypeError for a value that is not a number, or a spec that does not fit its type
+   * @throws TypeError for a value that is not a number, or a spec that does not match its type
    */
   format(values: Record<string, number>, integers: readonly string[]): string;
 }
@@ -30,7 +30,7 @@ export function parseTemplate(template: string): Template {
       const colon = field.indexOf(":");
       const name = colon < 0 ? field : field.slice(0, colon);
       if (name === "" || /^\d+$/.test(name) || name.includes("!")) {
-        throw syntaxError(template, `'${part}' must hold the name of a value`);
+        throw syntaxError(template, `'${part}' must contain the name of a value`);
       }
       const spec = parseSpec(colon < 0 ? "" : field.slice(colon + 1));
       if (spec === undefined) {
@@ -86,7 +86,7 @@ export function pythonFloat(value: number): string {
 export function pythonFixed(value: number, digits: number): string {
   if (!Number.isFinite(value)) return pythonFloat(value);
   const size = Math.abs(value);
-  // From here toFixed writes an exponent; every such double is a whole number.
+  // From here toFixed writes an exponent; every such double is an integer.
   if (size >= 1e21) return BigInt(value) + (digits > 0 ? `.${"0".repeat(digits)}` : "");
   return sign(value) + halfToEven(size.toFixed(digits), size.toFixed(100), digits);
 }
@@ -194,7 +194,7 @@ function group(digits: string, separator: string, width: number): string {
   return grouped() + rest;
 }
 
-/** `rounded` as JavaScript rounds, halves up; `exact` with all digits that can make a half. */
+/** Round halves to even. `rounded` is JavaScript's result, `exact` has all digits of a half. */
 function halfToEven(rounded: string, exact: string, digits: number): string {
   const point = exact.indexOf(".");
   const rest = exact.slice(point + 1 + digits);
@@ -214,6 +214,6 @@ function sign(value: number): string {
   return value < 0 || Object.is(value, -0) ? "-" : "";
 }
 
-function syntaxError(template: string, wanted: string): SyntaxError {
-  return new SyntaxError(`Cannot read the template '${template}': ${wanted}`);
+function syntaxError(template: string, problem: string): SyntaxError {
+  return new SyntaxError(`Cannot read the template '${template}': ${problem}`);
 }

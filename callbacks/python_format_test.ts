@@ -8,7 +8,7 @@ import {
   rateText,
 } from "./python_format.ts";
 
-// Every expected text here is what CPython 3 prints.
+// Every expected text is the output of CPython 3.
 describe("pythonFloat", () => {
   it("pythonFloat formats a float like repr", () => {
     const table: [number, string][] = [

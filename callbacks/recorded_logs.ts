@@ -9,8 +9,8 @@ interface RecordedHistory {
 }
 
 /**
- * The logs of the last epochs in the run's `History`, to restore lines that a file has lost; fewer,
- * or none, if it has no more.
+ * The logs of the last epochs in the run's `History`, to restore lost lines of a file. There may be
+ * fewer than `count`.
  */
 export function recordedLogs(callback: Callback, count: number): { epoch: number; logs: Logs }[] {
   const history = historyOf(callback);
@@ -32,7 +32,7 @@ function historyOf(callback: Callback): RecordedHistory | undefined {
   } catch {
     return undefined;
   }
-  // TensorFlow.js keeps its own history there.
+  // TensorFlow.js stores its own history there.
   const { history } = model;
   return typeof history?.at === "function" ? history as RecordedHistory : undefined;
 }

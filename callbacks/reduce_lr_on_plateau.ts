@@ -21,7 +21,7 @@ export interface ReduceLROnPlateauOptions extends MonitorOptions {
   factor?: number;
   /** Epochs without improvement before a reduction; 0 and 1 are the same. Default: 10. */
   patience?: number;
-  /** Above 0 or true: print each reduction. Default: 0. */
+  /** Whether to print each reduction: a number above 0 or true. Default: 0. */
   verbose?: number | boolean;
   /** Minimum change that counts as an improvement. Default: 1e-4. */
   minDelta?: number;
@@ -30,7 +30,7 @@ export interface ReduceLROnPlateauOptions extends MonitorOptions {
    * again, so 1 has no effect; see `fullCooldown`. Default: 0.
    */
   cooldown?: number;
-  /** Wait for all `cooldown` epochs; Keras waits for one less. Default: false. */
+  /** Whether to wait for all `cooldown` epochs; Keras waits for one less. Default: false. */
   fullCooldown?: boolean;
   /** Lower bound of the rate, per step. Default: 0. */
   minLr?: number;
@@ -60,7 +60,7 @@ export interface ReduceLROnPlateauOptions extends MonitorOptions {
  * ```
  */
 export class ReduceLROnPlateau extends MonitorCallback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "ReduceLROnPlateau";
 
   /** Factor by which the rate is multiplied. */
@@ -81,7 +81,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
   /**
    * Monitor one value and reduce the learning rate when it stops improving.
    *
-   * @param options what to monitor, and how to reduce the rate
+   * @param options monitored value, patience and reduction
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for a `factor` outside 0 to below 1, or a negative number
    */
@@ -135,7 +135,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
     const learningRate = getLearningRate(this.model);
     logs.learning_rate = learningRate;
     return inTurn(
-      this.monitorValue(logs, "the learning rate stays"),
+      this.monitorValue(logs, "the learning rate is not changed"),
       (value) => value === undefined ? undefined : this.#count(epoch, value, learningRate),
     );
   }
@@ -150,7 +150,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
     }
     if (this.cooldownCounter > 0 || (wasResting && this.#fullCooldown)) return;
     this.wait++;
-    // A product is not the exact decimal: 0.1 * 0.1 is above 0.01.
+    // A product is not exact in decimal: 0.1 * 0.1 is above 0.01.
     const isAboveLeast = learningRate > this.minLr * (1 + tolerance);
     if (this.wait >= this.patience && isAboveLeast) this.#reduce(epoch, learningRate);
   }
@@ -160,7 +160,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
     if (this.#message !== undefined) console.log(this.#message);
   }
 
-  /** Reset the next run, even after a restored run that failed before it began. */
+  /** Reset in the next run, even if a restored run failed before it began. */
   override onException(): void {
     this.#isResumed = false;
   }
@@ -192,5 +192,5 @@ export class ReduceLROnPlateau extends MonitorCallback {
   }
 }
 
-/** Relative difference to ignore: about the precision of Keras's float32. */
+/** Ignored relative difference, about the precision of Keras's float32. */
 const tolerance = 1e-6;

@@ -5,9 +5,9 @@ import { History } from "../core/history.ts";
 import type { Logs } from "../core/logs.ts";
 import { getLearningRate } from "../core/model.ts";
 import { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from "./reduce_lr_on_plateau.ts";
-import { drive, heard, losses } from "./fixtures.ts";
+import { captured, drive, losses } from "./fixtures.ts";
 
-/** The rate after each epoch, as the exponent k of 0.1 ** k where it is one. */
+/** The rate after each epoch, as the exponent k if it is 0.1 ** k. */
 async function rates(options: ReduceLROnPlateauOptions, epochs: object[]) {
   const model = { optimizer: tf.train.sgd(0.1) };
   const reduce = new ReduceLROnPlateau({ monitor: "loss", ...options });
@@ -20,7 +20,7 @@ async function rates(options: ReduceLROnPlateauOptions, epochs: object[]) {
       waits.push(reduce.wait);
     },
   };
-  await heard(() => drive([reduce, spy, history], epochs, { model }));
+  await captured(() => drive([reduce, spy, history], epochs, { model }));
   const logged = history.history.learning_rate.map((rate) => Number(rate.toPrecision(12)));
   return { after, waits, logged };
 }
@@ -31,7 +31,7 @@ describe("ReduceLROnPlateau", () => {
   it("ReduceLROnPlateau treats a product that equals minLr except for its last digits as minLr", async () => {
     // 0.1 * 0.1 is 0.010000000000000002, and 0.01 * 0.4 * 0.4 * 0.4 is less than 0.00064.
     for (
-      const [rate, minLr, factor, told] of [
+      const [rate, minLr, factor, printedRates] of [
         [0.1, 0.01, 0.1, ["0.01"]],
         [1e-3, 1e-6, 0.1, ["0.0001", "1e-05", "1e-06"]],
         [0.3, 0.003, 0.1, ["0.03", "0.003"]],
@@ -42,13 +42,13 @@ describe("ReduceLROnPlateau", () => {
       const model = { optimizer: tf.train.sgd(rate) };
       const options = { monitor: "loss", patience: 1, verbose: 1, minLr, factor };
       const reduce = new ReduceLROnPlateau(options);
-      const { printed } = await heard(() => drive(reduce, constant(6), { model }));
+      const { printed } = await captured(() => drive(reduce, constant(6), { model }));
       assert.deepEqual(
         printed.map((line) => /learning rate to (.*)\.$/.exec(line)?.[1]),
-        [...told],
+        [...printedRates],
       );
       if (minLr > 0) assert.equal(getLearningRate(model), minLr);
-      assert.equal(reduce.wait, 5 - told.length);
+      assert.equal(reduce.wait, 5 - printedRates.length);
     }
   });
 
@@ -80,7 +80,7 @@ describe("ReduceLROnPlateau", () => {
     }
   });
 
-  it("ReduceLROnPlateau stays silent at the lowest rate", async () => {
+  it("ReduceLROnPlateau prints nothing at the minimum rate", async () => {
     const { after, waits } = await rates({ patience: 1, minLr: .05 }, constant(4));
     assert.deepEqual(after, [.1, .05, .05, .05]);
     assert.deepEqual(waits, [0, 0, 1, 2]);
@@ -107,7 +107,7 @@ describe("ReduceLROnPlateau", () => {
     const say = async (verbose: number) => {
       const model = { optimizer: tf.train.sgd(0.5) };
       const reduce = new ReduceLROnPlateau({ monitor: "loss", patience: 1, factor: 0.5, verbose });
-      return (await heard(() => drive(reduce, constant(2), { model }))).printed;
+      return (await captured(() => drive(reduce, constant(2), { model }))).printed;
     };
     assert.deepEqual(await say(1), [
       "Epoch 2: ReduceLROnPlateau reducing learning rate to 0.25.",

@@ -1,7 +1,7 @@
 import { Callback, type CallbackOptions } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { fetchFailure } from "../runtime/fetch_failure.ts";
-import { callbackOptions, checkOptions, flag, given, type OptionRule, text } from "./options.ts";
+import { callbackOptions, checkOptions, flag, type OptionRule, record, text } from "./options.ts";
 import { pythonFloat } from "./python_format.ts";
 
 /** Options of {@linkcode RemoteMonitor}. */
@@ -14,14 +14,14 @@ export interface RemoteMonitorOptions extends CallbackOptions {
   field?: string;
   /** Additional HTTP headers. Default: none. */
   headers?: Record<string, string>;
-  /** Send the JSON as the body instead of in a form. Default: false. */
+  /** Whether to send the JSON as the body instead of in a form. Default: false. */
   sendAsJson?: boolean;
   /** Time limit in milliseconds of one request, and of `close` for all. Default: 5000. */
   timeout?: number;
 }
 
 /**
- * Send the logs of each epoch to a server, by HTTP POST.
+ * Send the logs of each epoch to a server with HTTP POST.
  *
  * Training does not wait: requests are sent one after another, in order, and `close` waits for the
  * last ones for at most `timeout`. An unreachable server, or a status of 400 and above, causes one
@@ -50,7 +50,7 @@ export interface RemoteMonitorOptions extends CallbackOptions {
  * ```
  */
 export class RemoteMonitor extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "RemoteMonitor";
 
   /** URL to which the epochs are sent. */
@@ -67,7 +67,7 @@ export class RemoteMonitor extends Callback {
   /**
    * Send the logs of each epoch to a server.
    *
-   * @param options where to send, and how
+   * @param options URL, format and time limit
    * @throws TypeError for an option of the wrong type, or a `root` and `path` that do not form a
    * URL
    * @throws RangeError for a `timeout` that is not above 0
@@ -77,9 +77,9 @@ export class RemoteMonitor extends Callback {
     checkOptions(this, RemoteMonitor, options, {
       ...callbackOptions,
       root: text,
-      path: { types: ["string"], wanted: "a text" },
+      path: { types: ["string"], expected: "a string" },
       field: text,
-      headers: given,
+      headers: record,
       sendAsJson: flag,
       timeout: milliseconds,
     });
@@ -111,7 +111,7 @@ export class RemoteMonitor extends Callback {
     if (this.#sendAsJson && odd !== undefined) {
       this.#warn(
         "value",
-        `epoch ${epoch} is not sent: ${odd[0]} is ${odd[1]}, which JSON cannot express`,
+        `epoch ${epoch} is not sent: ${odd[0]} is ${odd[1]}, which JSON cannot represent`,
       );
       return;
     }
@@ -121,11 +121,11 @@ export class RemoteMonitor extends Callback {
     this.#posts = this.#posts.then(() => this.#post(body)).finally(() => this.#waiting--);
   }
 
-  /** Wait until everything is sent, for at most `timeout`, then drop the rest. */
+  /** Wait until everything is sent, for at most `timeout`, then discard the rest. */
   override async close(): Promise<void> {
     if (this.#waiting === 0) return;
     const timer = setTimeout(() => {
-      this.#warn("left", `${this.#waiting} epochs are not sent within ${this.#timeout} ms`);
+      this.#warn("left", `${this.#waiting} epochs could not be sent within ${this.#timeout} ms`);
       this.#abort.abort();
     }, this.#timeout);
     await this.#posts;
@@ -168,8 +168,8 @@ export class RemoteMonitor extends Callback {
 
 const milliseconds: OptionRule = {
   types: ["number"],
-  wanted: "> 0 milliseconds",
-  holds: (value: number) => value > 0 && value < 2 ** 31,
+  expected: "> 0 milliseconds",
+  isValid: (value: number) => value > 0 && value < 2 ** 31,
 };
 
 const words: Record<string, string> = { nan: "NaN", inf: "Infinity", "-inf": "-Infinity" };

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { getRuntime } from "../runtime/mod.ts";
 import { nowhere } from "../tests/ports.ts";
 import { RemoteMonitor, type RemoteMonitorOptions } from "./remote_monitor.ts";
-import { drive, heard, losses } from "./fixtures.ts";
+import { captured, drive, losses } from "./fixtures.ts";
 
 interface Received {
   path: string;
@@ -12,7 +12,7 @@ interface Received {
   body: string;
 }
 
-/** Run against a real server, which answers with `answer`. */
+/** Run with a real server that responds with `answer`. */
 async function received(
   options: RemoteMonitorOptions,
   epochs: object[],
@@ -30,14 +30,14 @@ async function received(
   }, { hostname: "127.0.0.1", port: 0 });
   try {
     const root = server.url.replace(/\/$/, "");
-    const { warned } = await heard(() => drive(new RemoteMonitor({ root, ...options }), epochs));
+    const { warned } = await captured(() => drive(new RemoteMonitor({ root, ...options }), epochs));
     return { requests, warned };
   } finally {
     await server.close();
   }
 }
 
-/** A server that keeps the first posts waiting until it is released. */
+/** A server that does not respond to the first posts until it is released. */
 function hangingServer(first: number) {
   let asked = 0;
   let release = () => {};
@@ -50,7 +50,7 @@ function hangingServer(first: number) {
     if (asked <= first) await released;
     return new Response();
   }, { hostname: "127.0.0.1", port: 0 });
-  /** Wait until so many were asked. */
+  /** Wait until `count` requests have arrived. */
   const reached = (count: number) =>
     new Promise<void>((resolve) => {
       const look = () => asked >= count && resolve();
@@ -85,7 +85,7 @@ describe("RemoteMonitor", () => {
       const monitor = new RemoteMonitor({ root: server.url });
       for (const epoch of [0, 1, 2]) monitor.onEpochEnd(epoch, { loss: 1 });
       await hanging.reached(1);
-      // What the others had sent too would be there before an answer to what is sent now.
+      // Other requests would have arrived before the response to this one.
       await (await fetch(`${server.url}other`)).text();
       assert.equal(hanging.asked(), 1);
       hanging.release();
@@ -110,7 +110,7 @@ describe("RemoteMonitor", () => {
     assert.equal(form.requests[0].body, "logs=%7B%22epoch%22%3A+7.0%7D");
   });
 
-  it("RemoteMonitor posts lists, text and null like Python's JSON", async () => {
+  it("RemoteMonitor posts lists, strings and null like Python's JSON", async () => {
     const logs = { list: [1, 0.5], none: null, text: "a" };
     const { requests } = await received({ sendAsJson: true }, [logs]);
     assert.equal(
@@ -119,14 +119,14 @@ describe("RemoteMonitor", () => {
     );
   });
 
-  it("RemoteMonitor skips an epoch that JSON cannot express, with a warning", async () => {
+  it("RemoteMonitor skips an epoch that JSON cannot represent, with a warning", async () => {
     const { requests, warned } = await received({ sendAsJson: true }, losses(NaN, Infinity, 1));
     assert.deepEqual(requests.map(({ body }) => body), ['{"epoch": 2, "loss": 1.0}']);
     assert.equal(warned.length, 1);
     assert.match(warned[0], /epoch 0 is not sent: loss is NaN/);
   });
 
-  it("RemoteMonitor warns once about a server that refuses, and continues", async () => {
+  it("RemoteMonitor warns once about a server that responds with an error, and continues", async () => {
     const refuse = () => new Response("no", { status: 500 });
     const { requests, warned } = await received({}, losses(3, 2, 1), refuse);
     assert.equal(requests.length, 3);
@@ -137,7 +137,7 @@ describe("RemoteMonitor", () => {
   it("RemoteMonitor warns once about an unreachable server, and training ends normally", async () => {
     const root = `http://${nowhere}/`;
     let ran = 0;
-    const { warned } = await heard(async () => {
+    const { warned } = await captured(async () => {
       ran = await drive(new RemoteMonitor({ root }), losses(3, 2, 1));
     });
     assert.equal(ran, 3);
@@ -160,7 +160,7 @@ describe("RemoteMonitor", () => {
       },
     };
     try {
-      const { warned } = await heard(() =>
+      const { warned } = await captured(() =>
         drive([new RemoteMonitor({ root: server.url }), runner], losses(2, 1))
       );
       assert.equal(isReleased, true);
@@ -174,12 +174,12 @@ describe("RemoteMonitor", () => {
     const hanging = hangingServer(1);
     const server = await hanging.server;
     try {
-      // Time enough for a request to arrive on a busy machine.
+      // Enough time for a request to arrive on a busy machine.
       const monitor = new RemoteMonitor({ root: server.url, timeout: 1000 });
-      const { warned } = await heard(async () => {
+      const { warned } = await captured(async () => {
         monitor.onEpochEnd(0, { loss: 1 });
         monitor.onEpochEnd(1, { loss: 1 });
-        // Without close, which has a time-out of its own.
+        // Without close, which has a separate timeout.
         await hanging.reached(2);
         await monitor.close();
       });
@@ -195,8 +195,8 @@ describe("RemoteMonitor", () => {
     const server = await hanging.server;
     try {
       const monitor = new RemoteMonitor({ root: server.url, timeout: 50 });
-      const { warned } = await heard(() => drive(monitor, losses(1, 2, 3)));
-      assert.match(warned.join(), /epochs are not sent within 50 ms/);
+      const { warned } = await captured(() => drive(monitor, losses(1, 2, 3)));
+      assert.match(warned.join(), /epochs could not be sent within 50 ms/);
     } finally {
       hanging.release();
       await server.close();

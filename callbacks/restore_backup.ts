@@ -20,12 +20,12 @@ import { type Backup, hasOptimizer, isMidEpoch } from "./backup.ts";
 import { changedSettings, type RunSettings } from "./run_settings.ts";
 
 /**
- * Put a backup back: weights and slots by the names of the weights, states by the keys of the
- * callbacks. What has no owner in this run is left out.
+ * Restore a backup: weights and slots by the names of the weights, states by the keys of the
+ * callbacks. Parts without an owner in this run are ignored.
  *
- * @param folder the backup's, for messages
- * @returns a sentence for each thing that was left out, or has nothing in the backup
- * @throws RangeError when it does not fit the model, which is then as it was
+ * @param folder folder of the backup, for messages
+ * @returns a sentence for each part that was ignored or is missing in the backup
+ * @throws RangeError if it does not match the model, which is then unchanged
  */
 export async function restoreBackup(
   backup: Backup,
@@ -37,21 +37,21 @@ export async function restoreBackup(
   remarks.push(...remarksOnLayers(backup, model, folder));
   const keys = training.stateKeys;
   const saved = Object.entries(backup.callbacks);
-  const place = `Cannot go on from the backup in ${folder}, remove it to start anew`;
+  const action = `Cannot continue from the backup in ${folder}, remove it to train from scratch`;
   const weights = await weightsFromHost(model, backup.weights).catch((cause) => {
-    throw new RangeError(`${place}: ${messageOf(cause)}`, { cause });
+    throw new RangeError(`${action}: ${messageOf(cause)}`, { cause });
   });
   try {
-    // Before the optimizer's: GradualUnfreezing then trains the weights that its state is of.
+    // Before the optimizer, so that GradualUnfreezing trains the weights of its state.
     await training.setState(Object.fromEntries(saved.filter(([key]) => keys.includes(key))));
-    // Before the weights, because it may be of another class.
+    // Before the weights, because it fails for another class of optimizer.
     if (backup.optimizer !== null && hasOptimizer(model)) {
       remarks.push(...await restoreOptimizer(model, backup.optimizer));
     }
     assignWeights(model, weights);
   } catch (cause) {
     if (cause instanceof CallbackError) throw cause;
-    throw new RangeError(`${place}: ${messageOf(cause)}`, { cause });
+    throw new RangeError(`${action}: ${messageOf(cause)}`, { cause });
   } finally {
     disposeWeights(weights);
   }
@@ -65,8 +65,8 @@ export async function restoreBackup(
 }
 
 /**
- * Put back what callbacks set in `onEpochBegin`, which is called again in a run that goes on within the
- * epoch: the learning rate, and weights.
+ * Restore the learning rate and weights, which callbacks may have set in `onEpochBegin`. It is
+ * called again in a run that continues within the epoch.
  */
 export async function restoreAfterEpochBegin(
   { optimizer, weights }: Backup,
@@ -83,9 +83,10 @@ export async function restoreAfterEpochBegin(
 }
 
 /**
- * What of a backup's settings is another one in this run, in sentences.
+ * Sentences about settings that differ between a backup and this run.
  *
- * @throws RangeError when the run cannot go on within an epoch, because the rest of it is another one
+ * @throws RangeError if the run cannot continue within an epoch, because the rest of it would
+ *   differ
  */
 export function remarksOnSettings(backup: Backup, now: RunSettings, folder: string): string[] {
   const { ofEpoch, others, version } = changedSettings(
@@ -104,13 +105,16 @@ export function remarksOnSettings(backup: Backup, now: RunSettings, folder: stri
   if (all.length === 0) return remarks;
   return [
     ...remarks,
-    `this run has other settings and cannot equal one that was never interrupted: ` +
+    `this run has other settings and cannot equal an uninterrupted one: ` +
     `${all.join(", ")}; the optimizer's state is the backup's`,
   ];
 }
 
-/** True for a backup that was taken before the first batch and is of another model: nothing is lost. */
-export async function isOfNoUse(backup: Backup, model: TrainableModel): Promise<boolean> {
+/**
+ * Whether a backup was saved before the first batch and belongs to another model, so that nothing
+ * is lost.
+ */
+export async function isWorthless(backup: Backup, model: TrainableModel): Promise<boolean> {
   if (backup.loop?.step !== 0) return false;
   const saved = backup.optimizer?.className;
   if (hasOptimizer(model) && (await getOptimizerState(model as never)).className !== saved) {
@@ -125,9 +129,9 @@ export async function isOfNoUse(backup: Backup, model: TrainableModel): Promise<
 }
 
 /**
- * What of the states of recurrent layers has no place in this run.
+ * Sentences about states of recurrent layers that this run cannot use.
  *
- * @throws RangeError within an epoch, whose next batch goes on from those of the last
+ * @throws RangeError within an epoch, because its next batch depends on them
  */
 function remarksOnLayers(backup: Backup, model: TrainableModel, folder: string): string[] {
   const saved = (backup.loop?.layers as LayerStates[] | undefined) ?? backup.layers ?? [];
@@ -154,18 +158,22 @@ async function restoreOptimizer(model: TrainableModel, state: OptimizerState): P
   await setOptimizerState(model as never, fitted);
   return [
     ...(extra.length > 0
-      ? [`the optimizer's state of '${extra.join("', '")}' is left out: it is not trained now`]
+      ? [`the optimizer's state of '${extra.join("', '")}' is ignored: it is not currently trained`]
       : []),
     ...(missing.length > 0
-      ? [`the optimizer starts afresh for '${missing.join("', '")}': it was not trained then`]
+      ? [
+        `the optimizer starts from scratch for '${
+          missing.join("', '")
+        }': it was not trained before`,
+      ]
       : []),
   ];
 }
 
-/** What became of a state without an owner, and who of the same name starts without one. */
+/** A sentence about a state without an owner, and callbacks of the same name without a state. */
 function remarkOn(key: string, fresh: string[]): string {
   const name = key.replace(/ \(.*$/s, "");
   const others = fresh.filter((other) => other === name || other.startsWith(`${name} (`));
-  const remark = `the state of ${key} is left out: this run does not use it`;
-  return others.length === 0 ? remark : `${remark}; ${others.join(", ")} starts afresh`;
+  const remark = `the state of ${key} is ignored: this run does not use it`;
+  return others.length === 0 ? remark : `${remark}; ${others.join(", ")} starts from scratch`;
 }

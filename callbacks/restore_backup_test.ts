@@ -10,7 +10,7 @@ import {
   setLearningRate,
 } from "keepfit";
 import { type FileSystem, memoryFileSystem } from "keepfit/runtime";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
 const rows = 4;
 const x = tf.randomUniform([6 * rows, 3, 2], -1, 1, "float32", 1);
@@ -22,7 +22,7 @@ const start = () => ({
 });
 const recurrent = () => ({ units: 2, stateful: true, ...start() });
 
-/** Layers that remember something, for batches of so many rows. */
+/** Stateful layers, for batches of `batch` rows. */
 const kinds: Record<string, (batch: number) => tf.layers.Layer[]> = {
   "a SimpleRNN": (batch) => [
     tf.layers.simpleRNN({ ...recurrent(), batchInputShape: [batch, 3, 2] }),
@@ -54,7 +54,7 @@ const kinds: Record<string, (batch: number) => tf.layers.Layer[]> = {
     tf.layers.convLstm2d({ filters: 1, kernelSize: 1, stateful: true, ...start() } as never),
     tf.layers.flatten(),
   ],
-  "a model within a model": (batch) => [
+  "a nested model": (batch) => [
     tf.sequential({
       name: "inner",
       layers: [tf.layers.lstm({ ...recurrent(), batchInputShape: [batch, 3, 2] })],
@@ -71,7 +71,7 @@ function makeModel(kind: string, batch = rows): tf.LayersModel {
   return model;
 }
 
-/** Six batches an epoch. What a run has made, as text. */
+/** Train with six batches per epoch, and return the result as text. */
 async function train(
   model: tf.LayersModel,
   fs = memoryFileSystem(),
@@ -139,7 +139,7 @@ describe("BackupAndRestore with stateful layers", () => {
     assert.equal(await train(makeModel("an LSTM"), fs, [], options), whole);
   });
 
-  it("BackupAndRestore releases the states that it holds", async () => {
+  it("BackupAndRestore releases its copies of states", async () => {
     const model = makeModel("an LSTM");
     const reset = { onEpochEnd: () => model.resetStates() };
     const options = { validationData: [x, y] as [tf.Tensor, tf.Tensor] };
@@ -149,11 +149,11 @@ describe("BackupAndRestore with stateful layers", () => {
     assert.equal(tf.memory().numTensors, numTensors);
   });
 
-  it("BackupAndRestore refuses to continue within an epoch with states of another batch size", async () => {
+  it("BackupAndRestore does not continue within an epoch with states of another batch size", async () => {
     const fs = memoryFileSystem();
     await assert.rejects(train(makeModel("an LSTM"), fs, [crashAfter(2)]), /crash/);
     await assert.rejects(train(makeModel("an LSTM", 8), fs), /epoch 0: batchSize was 4, is 8/);
-    // The batches of a dataset have no size that is known before.
+    // The size of a dataset's batches is not known in advance.
     const readAndTrain = (batch: number, others: CallbackLike[]) => {
       const dataset = function* () {
         for (let i = 0; i < 3; i++) yield { xs: tf.ones([batch, 3, 2]), ys: tf.ones([batch, 1]) };
@@ -177,7 +177,7 @@ describe("BackupAndRestore with stateful layers", () => {
     };
     const options = { saveFreq: "epoch" as const };
     await assert.rejects(train(makeModel("an LSTM"), fs, [crash], options), /crash/);
-    const { warned } = await heard(() => train(makeModel("an LSTM", 8), fs, [], options));
+    const { warned } = await captured(() => train(makeModel("an LSTM", 8), fs, [], options));
     assert.match(
       warned.join("\n"),
       /'memory' are of batches of 4 rows, this run has 8; they start at zero/,
@@ -196,21 +196,21 @@ describe("BackupAndRestore with stateful layers", () => {
       return model;
     };
     const runs = [
-      [() => makeModel("an LSTM"), plain, /'memory' are left out: this model has no stateful/],
+      [() => makeModel("an LSTM"), plain, /'memory' are ignored: this model has no stateful/],
       [plain, () => makeModel("an LSTM"), /'memory' start at zero: the backup has none/],
     ] as const;
     for (const [before, after, message] of runs) {
       const fs = memoryFileSystem();
       const options = { batchSize: rows };
       await assert.rejects(train(before(), fs, [crashAfter(2)], options), /crash/);
-      const { warned } = await heard(() => train(after(), fs, [], options));
+      const { warned } = await captured(() => train(after(), fs, [], options));
       assert.match(warned.join("\n"), message);
     }
   });
 });
 
 describe("BackupAndRestore within an epoch", () => {
-  it("BackupAndRestore continues with the weights and the rate of the backup, whatever onEpochBegin sets again", async () => {
+  it("BackupAndRestore continues with the weights and the rate of the backup, even if onEpochBegin sets others", async () => {
     const setting = (model: tf.LayersModel) => ({
       onEpochBegin(epoch: number) {
         setLearningRate(model, 0.1 / (1 + epoch));

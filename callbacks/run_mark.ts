@@ -6,30 +6,30 @@ import type { FileSystem, Path, Runtime } from "../runtime/types.ts";
 /** The folders of each file system that a run of this process has marked. */
 const held = new WeakMap<FileSystem, Set<string>>();
 
-/** Content of a mark; empty after a power cut. */
+/** Content of a mark; empty after a power failure. */
 interface Mark {
-  /** Name of the file, which no other mark has. */
+  /** Unique name of the file. */
   file: string;
   processId?: number;
   /** Start time of the process, if the system provides it. */
   started?: string;
-  /** Milliseconds since 1970. */
+  /** Start time of the run in milliseconds since 1970. */
   began?: number;
 }
 
 /**
- * Marks a folder as used by a process: a folder `running` in it, with one file named after the run.
- * A mark left by a killed process is ignored.
+ * Marks a folder as used by a process, with a folder `running` that contains one file named after
+ * the run. A mark left by a killed process is ignored.
  *
- * Only one of many processes gets it: the folder is renamed into place with the file in it, which
- * fails if there is one that is not empty. A stale file is removed by its own name, so that a file
- * that another run created meanwhile stays.
+ * Only one of several processes succeeds, because the folder is renamed into place with the file in
+ * it, which fails if a non-empty one exists. A stale file is removed by name, so that a file that
+ * another run created meanwhile is kept.
  */
 export class RunMark {
   readonly #fs: FileSystem;
   readonly #folder: Path;
-  readonly #place: Path;
-  /** Name of this run's file, while it exists. */
+  readonly #path: Path;
+  /** Name of this run's file; undefined without one. */
   #ours: string | undefined;
 
   /**
@@ -39,13 +39,13 @@ export class RunMark {
   constructor(fs: FileSystem, folder: Path) {
     this.#fs = fs;
     this.#folder = folder;
-    this.#place = joinPath(folder, "running");
+    this.#path = joinPath(folder, "running");
   }
 
   /**
    * Mark the folder.
    *
-   * @throws RangeError when another run uses it
+   * @throws RangeError if another run uses it
    */
   async claim(): Promise<void> {
     const runtime = getRuntime();
@@ -54,7 +54,7 @@ export class RunMark {
       if (this.#ours !== undefined) break;
       for (const mark of await this.#read()) {
         this.#check(mark, runtime);
-        await this.#fs.remove(joinPath(this.#place, mark.file));
+        await this.#fs.remove(joinPath(this.#path, mark.file));
       }
       // Some systems cannot replace an empty folder by a rename.
       await this.#removeEmpty();
@@ -62,14 +62,14 @@ export class RunMark {
     this.#held.add(comparablePath(this.#folder));
   }
 
-  /** Remove the mark, if it is this run's; after a failure it is ignored. */
+  /** Remove the mark of this run. A mark that cannot be removed is later ignored. */
   async release(): Promise<void> {
     const ours = this.#ours;
     if (ours === undefined) return;
     this.#ours = undefined;
     this.#held.delete(comparablePath(this.#folder));
     try {
-      await this.#fs.remove(joinPath(this.#place, ours));
+      await this.#fs.remove(joinPath(this.#path, ours));
       await this.#removeEmpty();
     } catch (error) {
       console.warn(`keepfit: the mark of this run could not be removed: ${messageOf(error)}`);
@@ -82,7 +82,7 @@ export class RunMark {
     return folders;
   }
 
-  /** The name of the new mark; undefined if there is another one. */
+  /** Create a mark and return its name; undefined if there is another one. */
   async #create({ processId, startOfProcess }: Runtime): Promise<string | undefined> {
     const { name, release } = temporaryName();
     const beside = joinPath(this.#folder, name);
@@ -103,16 +103,16 @@ export class RunMark {
     }
   }
 
-  /** False where there is a mark. */
+  /** Returns false if there is a mark. */
   async #moveIntoPlace(beside: Path): Promise<boolean> {
     try {
-      await this.#fs.rename(beside, this.#place);
+      await this.#fs.rename(beside, this.#path);
       return true;
     } catch (error) {
       if (!(error instanceof FileSystemError)) throw error;
       if (error.code === "NotEmpty" || error.code === "AlreadyExists") return false;
       // Some systems report a different error for an existing folder.
-      const { isDirectory } = await this.#fs.stat(this.#place).catch(() => ({
+      const { isDirectory } = await this.#fs.stat(this.#path).catch(() => ({
         isDirectory: false,
       }));
       if (isDirectory) return false;
@@ -122,7 +122,7 @@ export class RunMark {
 
   async #removeEmpty(): Promise<void> {
     try {
-      await this.#fs.remove(this.#place);
+      await this.#fs.remove(this.#path);
     } catch (error) {
       if (!(error instanceof FileSystemError && error.code === "NotEmpty")) throw error;
     }
@@ -131,8 +131,8 @@ export class RunMark {
   async #read(): Promise<Mark[]> {
     const marks: Mark[] = [];
     try {
-      for (const { name } of await this.#fs.readDir(this.#place)) {
-        const text = await this.#fs.readTextFile(joinPath(this.#place, name));
+      for (const { name } of await this.#fs.readDir(this.#path)) {
+        const text = await this.#fs.readTextFile(joinPath(this.#path, name));
         marks.push({ ...parse(text), file: name });
       }
     } catch (error) {
@@ -142,7 +142,7 @@ export class RunMark {
     return marks;
   }
 
-  /** Fail if the process of a mark is running; warn if it may be. */
+  /** Throw if the process of a mark is running; warn if it may be. */
   #check(mark: Mark, { processId, isRunning, startOfProcess }: Runtime): void {
     const { processId: id, started, began } = mark;
     if (id === undefined) return;
@@ -162,15 +162,15 @@ export class RunMark {
     if (start !== undefined && start !== started) return;
     if (isAlive === undefined) {
       console.warn(
-        `keepfit: whether process ${id}, which has used ${folder}, still runs cannot be told; two ` +
+        `keepfit: process ${id}, which has used ${folder}, may still be running; two ` +
           `runs must not share it`,
       );
       return;
     }
     throw new RangeError(
       `Cannot use ${folder}: expected no other run in it, got that of process ${id}, which began ` +
-        `${ageOf(began)} ago; use another folder, or remove ${showPath(this.#place)} if that ` +
-        `process is no training`,
+        `${ageOf(began)} ago; use another folder, or remove ${showPath(this.#path)} if that ` +
+        `process does not train`,
     );
   }
 }

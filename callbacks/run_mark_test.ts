@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type FileSystem, getRuntime, memoryFileSystem } from "keepfit/runtime";
 import { startChild } from "../tests/child.ts";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 import { RunMark } from "./run_mark.ts";
 
 const { processId, startOfProcess } = getRuntime();
 const longAgo = Date.now() - 3 * 3_600_000;
 
-/** A file system with a folder that this was left in as a mark. */
+/** A file system with a folder that contains this mark. */
 async function marked(mark: object | string): Promise<FileSystem> {
   const fs = memoryFileSystem();
   await fs.makeDir("backup/running");
@@ -26,7 +26,7 @@ async function marksIn(fs: FileSystem): Promise<{ processId: number }[]> {
   return (await Promise.all(texts)).map((text) => JSON.parse(text));
 }
 
-/** A process that does nothing, while `run` is running. */
+/** An idle process that exists while `run` is running. */
 async function besideProcess(run: (processId: number) => Promise<void>): Promise<void> {
   const { child, printed, result } = startChild(
     `setTimeout(() => {}, 600_000); console.log("ready");`,
@@ -62,7 +62,9 @@ describe("RunMark", () => {
 
   it("RunMark accepts a folder whose process has ended, even if its id was reused", async (t) => {
     await besideProcess(async (processId) => {
-      if (startOfProcess(processId) === undefined) return t.skip("this system tells no start");
+      if (startOfProcess(processId) === undefined) {
+        return t.skip("this system does not report start times");
+      }
       const fs = await marked({ processId, started: startOfProcess(1), began: longAgo });
       const mark = new RunMark(fs, "backup");
       await mark.claim();
@@ -75,10 +77,10 @@ describe("RunMark", () => {
     await fs.makeDir("backup");
     const [first, second] = [new RunMark(fs, "backup"), new RunMark(fs, "./backup")];
     await first.claim();
-    const { warned } = await heard(() => second.claim());
+    const { warned } = await captured(() => second.claim());
     assert.match(warned.join(), /another run of this process uses \.\/backup, or was not closed/);
     await second.release();
-    const again = await heard(() => first.claim());
+    const again = await captured(() => first.claim());
     assert.deepEqual(again.warned, []);
     await first.release();
   });
@@ -102,7 +104,7 @@ describe("RunMark", () => {
     assert.deepEqual(await fs.readDir("backup"), []);
   });
 
-  it("RunMark assigns a folder with a stale mark to one of many processes that start at once", async () => {
+  it("RunMark assigns a folder with a stale mark to one of many processes that start simultaneously", async () => {
     const folder = mkdtempSync(join(tmpdir(), "keepfit-mark-"));
     for (let round = 0; round < 20; round++) {
       mkdirSync(`${folder}/${round}/running`, { recursive: true });

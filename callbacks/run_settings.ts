@@ -49,7 +49,7 @@ export function settingsOf(
   return settings;
 }
 
-/** How the settings of two runs differ, in sentence parts. */
+/** Differences between the settings of two runs, in parts of sentences. */
 export interface SettingsChange {
   /** Changes that affect the rest of an epoch. */
   ofEpoch: string[];
@@ -70,16 +70,16 @@ export function changedSettings(
   seed: unknown,
 ): SettingsChange {
   const change: SettingsChange = { ofEpoch: [], others: [], version: undefined };
-  // A seed of the script counts, whatever the origin of the saved one.
+  // A seed of the script is compared, regardless of the origin of the saved one.
   const before: RunSettings = {
     ...saved,
     ...(typeof seed === "number" && { seed: JSON.stringify(seed) }),
   };
   for (const name of Object.keys(before)) {
-    // Without one, the backup's is used.
+    // Without one, the seed of the backup is used.
     if (now[name] === before[name] || (name === "seed" && !(name in now))) continue;
     if (name === "keepfit") {
-      change.version = `it is of keepfit ${JSON.parse(before[name])}, this is ${version}`;
+      change.version = `it was saved by keepfit ${JSON.parse(before[name])}, this is ${version}`;
     } else if (name === "layers") {
       change.others.push(...changedLayers(JSON.parse(before[name]), JSON.parse(now[name])));
     } else {
@@ -87,14 +87,14 @@ export function changedSettings(
       const isOfEpoch = ofEpoch.includes(name) &&
         (name !== "seed" || /^(true|"batch")$/.test(now.shuffle));
       change[isOfEpoch ? "ofEpoch" : "others"].push(
-        `${name} was ${before[name]}, is ${now[name] ?? "not known"}`,
+        `${name} was ${before[name]}, is ${now[name] ?? "unknown"}`,
       );
     }
   }
   return change;
 }
 
-/** Functions by name, at any depth. */
+/** A loss with functions replaced by their names, at any depth. */
 function nameOfLoss(loss: unknown): StateValue | undefined {
   if (typeof loss === "function") return `${loss.name || "a function"}()`;
   if (Array.isArray(loss)) return loss.map((one) => nameOfLoss(one) ?? null);

@@ -5,7 +5,7 @@ import { BackupAndRestore, fit, type FitOptions, type LayersModel } from "keepfi
 import { memoryFileSystem } from "keepfit/runtime";
 import { readPlainData, writePlainData } from "../checkpoints/plain_data_file.ts";
 import { version } from "../core/version.ts";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
 const x = tf.linspace(-1, 1, 12).reshape([12, 1]);
 const y = x.square();
@@ -19,7 +19,7 @@ interface Script extends FitOptions {
 const dense = (options = {}) =>
   tf.layers.dense({ units: 2, inputShape: [1], activation: "tanh", ...options });
 
-/** Two batches an epoch. */
+/** Train with two batches per epoch. */
 async function train(
   fs = memoryFileSystem(),
   { layers, compile, saveFreq, ...options }: Script = {},
@@ -48,11 +48,11 @@ async function train(
   });
 }
 
-/** What a run that was interrupted before epoch 2 says when it goes on with another script. */
+/** Messages of a run that was interrupted before epoch 2 and continues with another script. */
 async function saidBy(first: Script, second: Script): Promise<string[]> {
   const fs = memoryFileSystem();
   await assert.rejects(train(fs, first, { epoch: 2 }), /crash/);
-  return (await heard(() => train(fs, second))).warned;
+  return (await captured(() => train(fs, second))).warned;
 }
 
 const validationData = (rows: number) =>
@@ -65,10 +65,10 @@ const changes: [what: string, first: Script, second: Script, said: RegExp][] = [
   ["batchSize", {}, { batchSize: 4 }, /batchSize was 6, is 4, steps was 2, is 3/],
   ["shuffle", {}, { shuffle: false }, /shuffle was true, is false/],
   ["the seed of the script", { seed: 1 }, { seed: 2 }, /: seed was 1, is 2;/],
-  ["a seed that was not given", { seed: 1 }, {}, /^$/],
+  ["a seed that is no longer passed", { seed: 1 }, {}, /^$/],
   ["the loss", {}, { compile: { loss: "meanAbsoluteError" } }, /loss was "mean.*is "meanAbs/],
   [
-    "a loss of one's own",
+    "a custom loss",
     {
       compile: {
         loss: function mine(a: tf.Tensor, b: tf.Tensor) {
@@ -105,7 +105,7 @@ const changes: [what: string, first: Script, second: Script, said: RegExp][] = [
   ],
   ["no validation", { validationData: validationData(6) }, {}, /validation was true, is false/],
   [
-    "how often it validates",
+    "the interval of validation",
     { validationData: validationData(6), validationFreq: 2 },
     { validationData: validationData(6), validationFreq: 3 },
     /validationFreq was 2, is 3/,
@@ -141,12 +141,12 @@ const changes: [what: string, first: Script, second: Script, said: RegExp][] = [
     /layer 1 was Dropout, is GaussianNoise/,
   ],
   [
-    "an initializer, which has done its work",
+    "an initializer, which has no further effect",
     {},
     { layers: () => [dense({ kernelInitializer: "zeros" })] },
     /^$/,
   ],
-  ["nothing, though layers have other names", { layers: nested("tanh") }, {
+  ["only the names of layers", { layers: nested("tanh") }, {
     layers: nested("tanh"),
   }, /^$/],
 ];
@@ -168,13 +168,13 @@ describe("A resumed run with another script", () => {
     assert.equal(backup.settings.keepfit, `"${version}"`);
     backup.settings.keepfit = '"0.0.1"';
     await writePlainData(fs, file, backup as never);
-    const { warned } = await heard(() => train(fs));
+    const { warned } = await captured(() => train(fs));
     assert.deepEqual(warned, [
-      `keepfit: the backup in backup: it is of keepfit 0.0.1, this is ${version}`,
+      `keepfit: the backup in backup: it was saved by keepfit 0.0.1, this is ${version}`,
     ]);
   });
 
-  it("A resumed run fails within an epoch whose remaining batches differ, with advice", async () => {
+  it("A resumed run fails within an epoch if the remaining batches differ, with advice", async () => {
     const refused: [Script, RegExp][] = [
       [{ seed: 9 }, /seed was \d+, is 9/],
       [{ shuffle: false }, /shuffle was true, is false/],
@@ -187,11 +187,11 @@ describe("A resumed run with another script", () => {
       await assert.rejects(train(fs, second), /within epoch 2: .*; restore the setting, or remove/);
       await train(fs);
     }
-    // Dropout alone draws from it.
+    // Only dropout depends on it.
     const fs = memoryFileSystem();
     const first = { saveFreq: 1, shuffle: false };
     await assert.rejects(train(fs, first, { epoch: 2, batch: 1 }), /crash/);
-    const { warned } = await heard(() => train(fs, { shuffle: false, seed: 9 }));
+    const { warned } = await captured(() => train(fs, { shuffle: false, seed: 9 }));
     assert.match(warned.join(), /seed was \d+, is 9/);
   });
 });

@@ -3,23 +3,23 @@ import type { OptionRule } from "./options.ts";
 /** Options of {@linkcode SaveSchedule}. */
 export interface SaveTimes {
   /**
-   * `"epoch"`, or a number of batches after which to save, counted across epochs. Default:
+   * Frequency of saves: `"epoch"`, or a number of batches, counted across epochs. Default:
    * `"epoch"`.
    */
   saveFreq?: "epoch" | number;
-  /** Save after the first batch that ends this long after the last save; replaces `saveFreq`. */
+  /** Time between saves, which happen after the next batch; replaces `saveFreq`. Default: none. */
   saveEvery?: { seconds: number } | { minutes: number };
 }
 
-/** What a {@linkcode SaveSchedule} has counted. */
+/** Counts of a {@linkcode SaveSchedule}. */
 export interface ScheduleState {
   lastBatch: number;
   batchesSinceSave: number;
-  /** Milliseconds since the last save; absent where epochs or batches are counted. */
+  /** Milliseconds since the last save; undefined if epochs or batches are counted. */
   elapsed?: number;
 }
 
-/** Decides after which batches, or at the end of which epochs, something is saved. */
+/** Decides after which batches or epochs to save. */
 export class SaveSchedule {
   /** `"epoch"`, a number of batches, or false for neither. */
   readonly saveFreq: "epoch" | number | false;
@@ -29,13 +29,13 @@ export class SaveSchedule {
   #isTimeUp = false;
   #lastBatch = -1;
   #batchesSinceSave = 0;
-  /** Whether the clock goes on from a state. */
+  /** Whether the clock continues from a state. */
   #isResumed = false;
 
   /**
    * @param owner name of the callback, for messages
-   * @param times when to save
-   * @throws RangeError for `saveFreq` beside `saveEvery`
+   * @param times frequency of saves
+   * @throws RangeError for both `saveFreq` and `saveEvery`
    */
   constructor(
     owner: string,
@@ -63,7 +63,7 @@ export class SaveSchedule {
     return this.#interval !== undefined;
   }
 
-  /** Start the clock, unless it goes on from a state. */
+  /** Start the clock, unless it continues from a state. */
   begin(): void {
     this.#isTimeUp = false;
     if (!this.#isResumed) this.saved();
@@ -75,7 +75,7 @@ export class SaveSchedule {
     this.#savedAt = performance.now();
   }
 
-  /** Read the clock, once for what is asked of one batch: reading its logs and saving are one decision. */
+  /** Read the clock once per batch, so that reading its logs and saving agree. */
   readClock(): void {
     this.#isTimeUp = performance.now() - this.#savedAt >= Number(this.#interval);
   }
@@ -87,9 +87,9 @@ export class SaveSchedule {
   }
 
   /**
-   * Count a completed batch; true if a save is due.
+   * Count a completed batch. Returns whether a save is due.
    *
-   * @param canSave whether it may be. Default: true; with false, it stays due
+   * @param canSave whether it can be saved; if false, the save stays due. Default: true
    */
   endBatch(batch: number, canSave = true): boolean {
     const isDue = canSave && this.isDueAfter(batch);
@@ -130,8 +130,8 @@ export class SaveSchedule {
 /** `{ seconds }` or `{ minutes }`. */
 export const duration: OptionRule = {
   types: ["object"],
-  wanted: "{ seconds } or { minutes } above 0",
-  holds: (value: object) => {
+  expected: "{ seconds } or { minutes } above 0",
+  isValid: (value: object) => {
     const entries = Object.entries(value);
     return entries.length === 1 && ["seconds", "minutes"].includes(entries[0][0]) &&
       entries[0][1] > 0;

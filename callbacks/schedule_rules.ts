@@ -6,15 +6,15 @@ export type Rules = Record<string, OptionRule>;
 /** A learning rate, or a fraction of one. */
 export const rateRule = {
   types: ["number"],
-  wanted: "a finite number >= 0",
-  holds: (rate: number) => Number.isFinite(rate) && rate >= 0,
+  expected: "a finite number >= 0",
+  isValid: (rate: number) => Number.isFinite(rate) && rate >= 0,
 };
 
 /** A number of steps. */
 export const stepsRule = {
   types: ["number"],
-  wanted: "a finite number > 0",
-  holds: (steps: number) => Number.isFinite(steps) && steps > 0,
+  expected: "a finite number > 0",
+  isValid: (steps: number) => Number.isFinite(steps) && steps > 0,
 };
 
 /**
@@ -36,7 +36,7 @@ export function checkSchedule(
   }
 }
 
-/** From 1 at 0 down to 0 at 1, along a cosine. */
+/** Half a cosine wave from 1 to 0, for `done` from 0 to 1. */
 export function halfWave(done: number): number {
   return (1 + Math.cos(Math.PI * done)) / 2;
 }

@@ -2,9 +2,9 @@ import { atLeastZero, flag } from "./options.ts";
 import { checkSchedule, rateRule, type Rules, stepsRule } from "./schedule_rules.ts";
 
 /**
- * The learning rate of each step. It depends only on the step, so that a resumed run has the same
- * rates. Pass it to `LearningRateScheduler`, with `{ every: "step" }` if its steps are updates, as
- * in Keras; without it they are epochs.
+ * Function that returns the learning rate of each step. The rate depends only on the step, so that
+ * a resumed run has the same rates. Pass it to `LearningRateScheduler`, with `{ every: "step" }` if
+ * steps are updates, as in Keras; otherwise they are epochs.
  *
  * @param step 0-based
  * @returns the rate for this step
@@ -84,14 +84,17 @@ export interface PolynomialDecayOptions {
   decaySteps: number;
   /** Rate at the end and after it. Default: 0.0001. */
   endLearningRate?: number;
-  /** 1 for a linear decay, more for a faster decay at first. Default: 1. */
+  /** Exponent: 1 for a linear decay, more for a faster initial decay. Default: 1. */
   power?: number;
-  /** Restart at the end, each time with a longer decay counted from step 0. Default: false. */
+  /**
+   * Whether to restart at the end, each time with a longer decay counted from step 0. Default:
+   * false.
+   */
   cycle?: boolean;
 }
 
 /**
- * Decay from one rate to another by a polynomial; linear by default.
+ * Decay from one rate to another along a polynomial, which is linear by default.
  *
  * @throws TypeError for an option of the wrong type
  * @throws RangeError for an option out of range
@@ -134,7 +137,8 @@ export interface PiecewiseConstantDecayOptions {
 }
 
 /**
- * One rate up to and including the first boundary, another one up to the next, and so on.
+ * Use one rate up to and including the first boundary, another one up to the next boundary, and so
+ * on.
  *
  * @throws TypeError for an option of the wrong type
  * @throws RangeError when the boundaries do not increase, or their number does not match that of
@@ -155,14 +159,14 @@ export function piecewiseConstantDecay(options: PiecewiseConstantDecayOptions): 
   checkSchedule("piecewiseConstantDecay", options, {
     boundaries: {
       types: ["object"],
-      wanted: "a list of increasing numbers",
-      holds: (list: number[]) => list.every((at, i) => i === 0 ? !isNaN(at) : at > list[i - 1]),
+      expected: "a list of increasing numbers",
+      isValid: (list: number[]) => list.every((at, i) => i === 0 ? !isNaN(at) : at > list[i - 1]),
     },
     values: {
       types: ["object"],
-      wanted: "a list of rates, one more than there are boundaries",
-      holds: (list: number[]) =>
-        list.length === options.boundaries.length + 1 && list.every(rateRule.holds),
+      expected: "a list of rates, one more than there are boundaries",
+      isValid: (list: number[]) =>
+        list.length === options.boundaries.length + 1 && list.every(rateRule.isValid),
     },
   });
   const boundaries = options.boundaries.slice();

@@ -25,7 +25,7 @@ describe("Schedules", () => {
     it(`${schedule} returns Keras's rates: ${JSON.stringify(options)}`, () => {
       const rate = make[schedule](options);
       golden.steps.forEach((step, i) => {
-        // Keras counts in float32.
+        // Keras computes in float32.
         const isClose = Math.abs(rate(step) - rates[i]) <= 1e-7;
         assert.ok(isClose, `step ${step}: ${rate(step)}, Keras has ${rates[i]}`);
       });

@@ -5,11 +5,11 @@ import { callable, callbackOptions, checkOptions, type OptionRule, verbosity } f
 
 /** Options of {@linkcode SpeedMonitor}. */
 export interface SpeedMonitorOptions extends CallbackOptions {
-  /** Above 0 or true: print the speed of each epoch. Default: 0. */
+  /** Whether to print the speed of each epoch: a number above 0 or true. Default: 0. */
   verbose?: number | boolean;
-  /** Consecutive epochs with more tensors than the one before until it warns. Default: 3. */
+  /** Number of consecutive epochs with a growing number of tensors before a warning. Default: 3. */
   leakPatience?: number;
-  /** Reports the number of tensors, for example `tf.memory`. Default: the engine's. */
+  /** Source of the number of tensors, such as `tf.memory`. Default: that of the engine. */
   memory?: () => EngineMemory;
   /** A clock, in milliseconds. Default: `performance.now`. */
   now?: () => number;
@@ -19,8 +19,8 @@ export interface SpeedMonitorOptions extends CallbackOptions {
  * Measure the speed of training, and warn when the number of tensors grows from epoch to epoch.
  *
  * Adds to the epoch logs, for later callbacks and the history: `epoch_seconds`, including
- * validation; `steps_per_second` and `samples_per_second`, of training only. The last one is left
- * out while the number of rows is unknown (a dataset).
+ * validation; `steps_per_second` and `samples_per_second`, of training only. The last one is
+ * omitted if the number of rows is unknown (a dataset).
  *
  * @example
  * ```ts
@@ -42,7 +42,7 @@ export interface SpeedMonitorOptions extends CallbackOptions {
  * ```
  */
 export class SpeedMonitor extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "SpeedMonitor";
 
   /** Consecutive epochs with more tensors until it warns. */
@@ -62,7 +62,7 @@ export class SpeedMonitor extends Callback {
   /**
    * Add the speed of training to the logs.
    *
-   * @param options what to report
+   * @param options verbosity, leak detection and sources
    * @throws TypeError for an option of the wrong type
    * @throws RangeError for a `leakPatience` below 1
    */
@@ -81,7 +81,7 @@ export class SpeedMonitor extends Callback {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** It counts batches and reads no logs. */
+  /** False: it counts batches without reading logs. */
   override readsBatchLogs(): boolean {
     return false;
   }
@@ -104,7 +104,7 @@ export class SpeedMonitor extends Callback {
     this.#steps++;
   }
 
-  /** Stop the clock of training: validation is not part of the speed. */
+  /** Stop the clock of training, because validation is not part of the speed. */
   override onTestBegin(): void {
     this.#trained ??= this.#now();
   }
@@ -166,6 +166,6 @@ function round(value: number): string {
 
 const atLeastOne: OptionRule = {
   types: ["number"],
-  wanted: ">= 1",
-  holds: (value: number) => value >= 1,
+  expected: ">= 1",
+  isValid: (value: number) => value >= 1,
 };

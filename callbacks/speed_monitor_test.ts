@@ -4,9 +4,9 @@ import { describe, it } from "node:test";
 import { Callback, type CallbackLike, fit, fitDataset } from "keepfit";
 import { CallbackList } from "../core/callback_list.ts";
 import { SpeedMonitor } from "./speed_monitor.ts";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
-/** A model that is quick to train. */
+/** A small model. */
 function smallModel() {
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
   model.compile({ optimizer: "adam", loss: "meanSquaredError" });
@@ -23,7 +23,7 @@ async function trained(callbacks: CallbackLike[]) {
   const data = tf.zeros([10, 1]);
   const monitor = new SpeedMonitor({ now: () => now, verbose: 1 });
   let history: Record<string, number[]> = {};
-  const { printed } = await heard(async () => {
+  const { printed } = await captured(async () => {
     ({ history } = await fit(smallModel(), data, data, {
       batchSize: 4,
       epochs: 2,
@@ -63,7 +63,7 @@ describe("SpeedMonitor", () => {
     };
     const callbacks = [new SpeedMonitor({ verbose: 1 })];
     let keys: string[] = [];
-    const { printed } = await heard(async () => {
+    const { printed } = await captured(async () => {
       const { history } = await fitDataset(model, batches, { epochs: 1, verbose: 0, callbacks });
       keys = Object.keys(history);
     });
@@ -81,7 +81,7 @@ describe("SpeedMonitor", () => {
         verbose: 0 as const,
         callbacks: [...callbacks, new SpeedMonitor()],
       };
-      return (await heard(() => fit(smallModel(), data, data, options))).warned;
+      return (await captured(() => fit(smallModel(), data, data, options))).warned;
     };
     const { numTensors } = tf.memory();
     const warned = await warnings([leak], 6);
@@ -94,11 +94,11 @@ describe("SpeedMonitor", () => {
     tf.dispose([...left, data]);
   });
 
-  it("SpeedMonitor queries the given source, and restarts the count when the number falls", async () => {
+  it("SpeedMonitor queries a custom source, and restarts the count when the number falls", async () => {
     const counts = [1, 2, 3, 3, 4, 5, 2, 3, 4];
     const memory = () => ({ numTensors: counts.shift() ?? NaN, numBytes: 0 });
     const list = new CallbackList(new SpeedMonitor({ memory, leakPatience: 3 }));
-    const { warned } = await heard(async () => {
+    const { warned } = await captured(async () => {
       await list.onTrainBegin();
       for (let epoch = 0; epoch < 9; epoch++) await list.onEpochEnd(epoch, {});
     });

@@ -5,7 +5,7 @@ import { callbackOptions, checkOptions, flag } from "./options.ts";
 /** Options of {@linkcode SwapEMAWeights}. */
 export interface SwapEMAWeightsOptions extends CallbackOptions {
   /**
-   * Whether the averages are also in the model at the end of each epoch, for later callbacks.
+   * Whether the averages are also swapped in at the end of each epoch, for later callbacks.
    * Default: false.
    */
   swapOnEpoch?: boolean;
@@ -13,7 +13,7 @@ export interface SwapEMAWeightsOptions extends CallbackOptions {
 
 /**
  * Swap the moving averages of the weights into the model for validation, `evaluate` and `predict`,
- * and restore the weights afterwards. The optimizer keeps the averages: see
+ * and restore the weights afterwards. The averages are kept by the optimizer; see
  * `exponentialMovingAverage`.
  *
  * With `swapOnEpoch`, later callbacks (such as `ModelCheckpoint`) see the averages at the end of an
@@ -46,7 +46,7 @@ export interface SwapEMAWeightsOptions extends CallbackOptions {
  * ```
  */
 export class SwapEMAWeights extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "SwapEMAWeights";
 
   /** Whether the averages are in the model at the end of each epoch. */
@@ -56,7 +56,7 @@ export class SwapEMAWeights extends Callback {
   /**
    * Evaluate and save with averaged weights.
    *
-   * @param options when to swap
+   * @param options swapping at the end of epochs
    * @throws TypeError for an option of the wrong type
    */
   constructor(options: SwapEMAWeightsOptions = {}) {
@@ -68,7 +68,7 @@ export class SwapEMAWeights extends Callback {
   /**
    * Look up the moving average of the optimizer.
    *
-   * @throws TypeError when it has none
+   * @throws TypeError if it has none
    */
   override onTrainBegin(): void {
     this.#findAverage();
@@ -104,7 +104,7 @@ export class SwapEMAWeights extends Callback {
     this.#average?.swapOut(this.model);
   }
 
-  /** Restore the weights if a failed run has left the averages in the model. */
+  /** Restore the weights if a run failed while the averages were in the model. */
   override close(): void {
     this.#average?.swapOut(this.model);
     this.#average = undefined;

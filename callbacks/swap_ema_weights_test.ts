@@ -16,7 +16,7 @@ import {
 } from "keepfit";
 import { memoryFileSystem } from "keepfit/runtime";
 
-/** What real Keras did; made by tests/golden/make_ema.py. */
+/** Results of Keras, written by tests/golden/make_ema.py. */
 const { scenarios }: {
   scenarios: Record<string, { epochs: number[][]; val_loss: number[]; final: number[] }>;
 } = JSON.parse(readFileSync(new URL("../tests/golden/ema.json", import.meta.url), "utf8"));
@@ -61,7 +61,7 @@ describe("SwapEMAWeights", () => {
     ["swap, overwrite every 2", { momentum: 0.5, overwriteFrequency: 2 }, false],
   ];
   for (const [name, average, swapOnEpoch] of golden) {
-    it(`SwapEMAWeights has Keras's validation and weights: ${name}`, async () => {
+    it(`SwapEMAWeights gives Keras's validation and weights: ${name}`, async () => {
       const model = makeModel(average);
       const epochs: number[][] = [];
       const watch = { onEpochEnd: () => epochs.push(weightsOf(model)) };

@@ -27,11 +27,11 @@ import {
   atLeastZero,
   callbackOptions,
   checkOptions,
+  filePath,
   fileSystem,
   flag,
-  given,
   type OptionRule,
-  place,
+  record,
   wordOrBatches,
 } from "./options.ts";
 
@@ -178,7 +178,7 @@ export class TensorBoard extends Callback {
     super(options);
     checkOptions(this, TensorBoard, options, {
       ...callbackOptions,
-      logDir: place,
+      logDir: filePath,
       histogramFreq: everySoManyEpochs,
       writeGraph: flag,
       writeImages: flag,
@@ -188,10 +188,10 @@ export class TensorBoard extends Callback {
       embeddingsFreq: everySoManyEpochs,
       embeddingsMetadata: {
         types: ["string", "object"],
-        wanted: "a path, or paths by layer",
-        holds: (given: unknown) => typeof given === "string" ? given !== "" : isRecord(given),
+        expected: "a path, or paths by layer",
+        isValid: (value: unknown) => typeof value === "string" ? value !== "" : isRecord(value),
       },
-      hparams: given,
+      hparams: record,
       flushMillis: atLeastZero,
       fs: fileSystem,
     });
@@ -492,8 +492,8 @@ export class TensorBoard extends Callback {
 
 const everySoManyEpochs: OptionRule = {
   types: ["number"],
-  wanted: "a whole number of epochs >= 0",
-  holds: (value: number) => Number.isSafeInteger(value) && value >= 0,
+  expected: "a whole number of epochs >= 0",
+  isValid: (value: number) => Number.isSafeInteger(value) && value >= 0,
 };
 
 function numbersOf(logs: Logs): [name: string, value: number][] {

@@ -1,4 +1,4 @@
-/** What Keras tests of its TensorBoard (`keras/src/callbacks/tensorboard_test.py`), tag for tag. */
+/** The tests of Keras (`keras/src/callbacks/tensorboard_test.py`), tag by tag. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";

@@ -12,7 +12,7 @@ import { readEvents } from "../tensorboard/mod.ts";
 import { startChild } from "../tests/child.ts";
 import { embedding, tokens, validationData, World, x, y } from "../tests/tensorboard_fixtures.ts";
 import { TensorBoard } from "./tensorboard.ts";
-import { drive, heard } from "./fixtures.ts";
+import { captured, drive } from "./fixtures.ts";
 
 describe("TensorBoard", () => {
   it("TensorBoard writes nothing for an epoch without logs, and does not change the logs", async () => {
@@ -86,7 +86,7 @@ describe("TensorBoard", () => {
     world.model.toJSON = () => {
       throw new TypeError("no config");
     };
-    const { warned } = await heard(() => world.fit());
+    const { warned } = await captured(() => world.fit());
     assert.deepEqual(warned, [
       "keepfit: TensorBoard cannot write the graph of the model: no config",
     ]);
@@ -174,7 +174,7 @@ describe("TensorBoard", () => {
       const { content = new Uint8Array() } = (await world.summaries("")).find(({ tag }) =>
         tag.endsWith("end_info")
       ) ?? {};
-      // The status is the first field of the message in field 4: its tag, its length, 8, the value.
+      // The status is the first field of the message in field 4: tag, length, 8, value.
       statuses.push(content[content.indexOf(0x22) + 3]);
     }
     assert.deepEqual(statuses, [1, 2]);
@@ -214,7 +214,7 @@ describe("TensorBoard", () => {
     await assert.rejects(full.fit(), { name: "CallbackError", callback: "TensorBoard" });
     const disabled = new World({ onError: "disable" });
     await disabled.fs.writeFile("logs", "a file");
-    const { warned } = await heard(() => disabled.fit());
+    const { warned } = await captured(() => disabled.fit());
     assert.match(warned.join(), /TensorBoard failed in onTrainBegin/);
   });
 });
@@ -268,18 +268,18 @@ describe("TensorBoard's options", () => {
   });
 
   const refused: [string, object, string][] = [
-    ["a lone batch as a text", { profileBatch: "5" }, "RangeError"],
+    ["a single batch as a string", { profileBatch: "5" }, "RangeError"],
     ["three batches", { profileBatch: [1, 2, 3] }, "RangeError"],
-    ["a broken batch", { profileBatch: 1.5 }, "RangeError"],
+    ["a fractional batch", { profileBatch: 1.5 }, "RangeError"],
     ["a negative batch", { profileBatch: -1 }, "RangeError"],
-    ["batches the wrong way round", { profileBatch: [5, 1] }, "RangeError"],
+    ["batches in reverse order", { profileBatch: [5, 1] }, "RangeError"],
     ["a word for a batch", { profileBatch: "a,b" }, "RangeError"],
-    ["no batch between two", { profileBatch: "1," }, "RangeError"],
+    ["a missing last batch", { profileBatch: "1," }, "RangeError"],
     ["an updateFreq of 0", { updateFreq: 0 }, "RangeError"],
     ["an unknown updateFreq", { updateFreq: "step" }, "RangeError"],
     ["a negative histogramFreq", { histogramFreq: -1 }, "RangeError"],
     ["an empty logDir", { logDir: "" }, "RangeError"],
-    ["a writeGraph that is no boolean", { writeGraph: 1 }, "TypeError"],
+    ["a writeGraph that is not a boolean", { writeGraph: 1 }, "TypeError"],
   ];
   for (const [what, options, name] of refused) {
     it(`TensorBoard rejects ${what}`, () => {

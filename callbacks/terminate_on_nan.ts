@@ -4,15 +4,15 @@ import { callbackOptions, checkOptions, flag } from "./options.ts";
 
 /** Options of {@linkcode TerminateOnNaN}. */
 export interface TerminateOnNaNOptions extends CallbackOptions {
-  /** Throw instead of stopping: then no epoch end and no train end follow. Default: false. */
+  /** Whether to throw instead of stopping, without epoch end and train end. Default: false. */
   raiseError?: boolean;
 }
 
 /**
  * Stop training as soon as the loss of a training batch is NaN or infinite.
  *
- * It reads `loss` after every batch, which means waiting for a GPU. Because the loss is the mean
- * since the epoch began, one bad batch is enough. Other metrics and `val_loss` are not checked.
+ * It reads `loss` after every batch, which waits for a GPU. The loss is the mean since the epoch
+ * began, so one bad batch is sufficient. Other metrics and `val_loss` are not checked.
  *
  * Source: `keras/src/callbacks/terminate_on_nan.py`.
  *
@@ -30,7 +30,7 @@ export interface TerminateOnNaNOptions extends CallbackOptions {
  * ```
  */
 export class TerminateOnNaN extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "TerminateOnNaN";
 
   /** Whether it throws instead of stopping. */
@@ -39,7 +39,7 @@ export class TerminateOnNaN extends Callback {
   /**
    * Stop training when the loss is NaN or infinite.
    *
-   * @param options how to stop
+   * @param options whether to throw
    * @throws TypeError for an option of the wrong type
    */
   constructor(options: TerminateOnNaNOptions = {}) {

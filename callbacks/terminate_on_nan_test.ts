@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { TerminateOnNaN } from "./terminate_on_nan.ts";
-import { drive, heard, losses } from "./fixtures.ts";
+import { captured, drive, losses } from "./fixtures.ts";
 
 describe("TerminateOnNaN", () => {
   it("TerminateOnNaN stops training after the bad batch, and the epoch still ends", async () => {
@@ -12,7 +12,7 @@ describe("TerminateOnNaN", () => {
         onEpochEnd: () => hooks.push("epoch"),
         onTrainEnd: () => hooks.push("end"),
       };
-      const { printed } = await heard(() =>
+      const { printed } = await captured(() =>
         drive([new TerminateOnNaN(), spy], losses(1, bad, 1), { batches: 2 })
       );
       assert.deepEqual(hooks, ["batch 0", "batch 1", "epoch", "batch 0", "epoch", "end"]);

@@ -17,10 +17,10 @@ export interface TimerOptions extends CallbackOptions {
   /** Hours of training. */
   hours?: number;
   /**
-   * When to check the clock: after each step, or only at the end of an epoch. Default: `"step"`.
+   * Interval of checks: after each step, or only at the end of an epoch. Default: `"step"`.
    */
   every?: "epoch" | "step";
-  /** Above 0 or true: print when training stops. Default: 1. */
+  /** Whether to print when training stops: a number above 0 or true. Default: 1. */
   verbose?: number | boolean;
   /** A clock, in milliseconds. Default: `performance.now`. */
   now?: () => number;
@@ -29,9 +29,9 @@ export interface TimerOptions extends CallbackOptions {
 /**
  * Stop training after a given time.
  *
- * Validation and other callbacks count, the time between two runs does not: a resumed run has the
- * time that the one before it left. The last batch is finished, and with `{ every: "epoch" }` the
- * last epoch; validation, epoch end and train end always follow.
+ * Validation and other callbacks count, but not the time between two runs: a resumed run has the
+ * remaining time of the previous one. The last batch is completed, or with `{ every: "epoch" }` the
+ * last epoch. Validation, epoch end and train end always follow.
  *
  * @example
  * ```ts
@@ -53,18 +53,18 @@ export interface TimerOptions extends CallbackOptions {
  * ```
  */
 export class Timer extends Callback {
-  /** Its name in messages and saved states. */
+  /** Name in messages and saved states. */
   static override readonly className: string = "Timer";
 
   /** Time limit in seconds. */
   readonly budget: number;
-  /** When it checks the clock. */
+  /** Interval of checks. */
   readonly every: "epoch" | "step";
-  /** True if it stopped training. */
+  /** Whether it stopped training. */
   hasStopped = false;
   #verbose: boolean;
   #now: () => number;
-  // Seconds before the current start, which is in milliseconds of the clock.
+  // Elapsed seconds before the current start, which is in milliseconds of the clock.
   #before = 0;
   #begin: number | undefined;
   #epoch = 0;
@@ -113,7 +113,7 @@ export class Timer extends Callback {
     return Math.max(this.budget - this.elapsed, 0);
   }
 
-  /** It reads only the clock. */
+  /** False: it reads only the clock. */
   override readsBatchLogs(): boolean {
     return false;
   }
@@ -126,7 +126,7 @@ export class Timer extends Callback {
     this.#begin = this.#now();
   }
 
-  /** Note the epoch for the message. */
+  /** Store the epoch for the message. */
   override onEpochBegin(epoch: number): void {
     this.#epoch = epoch;
   }

@@ -3,16 +3,16 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fit } from "keepfit";
 import { CallbackList } from "../core/callback_list.ts";
-import { drive, heard, losses } from "./fixtures.ts";
+import { captured, drive, losses } from "./fixtures.ts";
 import { Timer, type TimerOptions } from "./timer.ts";
 
-/** A clock that a run sets itself: `seconds` for each batch. */
+/** A clock that advances by `seconds` with each batch of a run. */
 function clock(seconds: number) {
   let now = 5000;
   return { now: () => now, tick: () => void (now += seconds * 1000) };
 }
 
-/** How many batches and epochs run, of 3 epochs with 4 batches of 10 seconds. */
+/** Number of completed batches and epochs, of 3 epochs with 4 batches of 10 seconds. */
 async function run(options: TimerOptions) {
   const { now, tick } = clock(10);
   const timer = new Timer({ now, verbose: 0, ...options });
@@ -23,7 +23,7 @@ async function run(options: TimerOptions) {
 }
 
 describe("Timer", () => {
-  it("Timer stops training after the batch in which the time is up", async () => {
+  it("Timer stops training after the batch in which the time ends", async () => {
     const { timer, batches, epochs } = await run({ seconds: 45 });
     assert.deepEqual([batches, epochs, timer.hasStopped], [5, 2, true]);
     assert.deepEqual([timer.elapsed, timer.remaining], [50, 0]);
@@ -48,8 +48,8 @@ describe("Timer", () => {
     assert.equal(epochs, 2);
   });
 
-  it("Timer prints that it stopped training unless told not to", async () => {
-    const say = async (options: TimerOptions) => (await heard(() => run(options))).printed;
+  it("Timer prints that it stopped training, unless verbose is 0", async () => {
+    const say = async (options: TimerOptions) => (await captured(() => run(options))).printed;
     assert.deepEqual(await say({ seconds: 65, verbose: 1 }), [
       "Epoch 2: Timer stopped training after 1 min 10 s, the limit is 1 min 5 s",
     ]);
@@ -74,7 +74,7 @@ describe("Timer", () => {
     await drive([counting, resumed], losses(1), { batches: 9 });
     assert.deepEqual([resumed.elapsed, batches], [70, 3 + 7]);
 
-    // A state that comes when the run has begun.
+    // The state is restored after the run has begun.
     const list = new CallbackList(resumed, { model: {} });
     await list.onTrainBegin();
     tick();

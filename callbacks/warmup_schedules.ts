@@ -6,20 +6,20 @@ import type { StepSchedule } from "./schedules.ts";
 export interface OneCycleOptions {
   /** The highest rate. */
   maxLearningRate: number;
-  /** Steps of the whole cycle; above 0. After it the rate stays at its lowest. */
+  /** Steps of the whole cycle, above 0. Afterwards the rate stays at its minimum. */
   totalSteps: number;
   /** Fraction of the steps in which the rate rises, from 0 to below 1. Default: 0.3. */
   warmupFraction?: number;
-  /** The first rate is the highest divided by this. Default: 25. */
+  /** Ratio of the highest to the first rate. Default: 25. */
   initialDivisor?: number;
-  /** The last rate is the first divided by this. Default: 10000. */
+  /** Ratio of the first to the last rate. Default: 10000. */
   finalDivisor?: number;
 }
 
 /**
  * Raise the rate to a maximum, then lower it far below its initial value, both along a cosine.
  *
- * The momentum is unchanged: TensorFlow.js's optimizers do not allow that.
+ * The momentum is not changed, which TensorFlow.js's optimizers do not allow.
  *
  * @throws TypeError for an option of the wrong type
  * @throws RangeError for an option out of range
@@ -36,15 +36,15 @@ export interface OneCycleOptions {
  * ```
  */
 export function oneCycle(options: OneCycleOptions): StepSchedule {
-  const divisor = { types: ["number"], wanted: "> 0", holds: (value: number) => value > 0 };
+  const divisor = { types: ["number"], expected: "> 0", isValid: (value: number) => value > 0 };
   checkSchedule("oneCycle", options, {
     maxLearningRate: rateRule,
     totalSteps: stepsRule,
   }, {
     warmupFraction: {
       types: ["number"],
-      wanted: ">= 0 and < 1",
-      holds: (fraction: number) => fraction >= 0 && fraction < 1,
+      expected: ">= 0 and < 1",
+      isValid: (fraction: number) => fraction >= 0 && fraction < 1,
     },
     initialDivisor: divisor,
     finalDivisor: divisor,
@@ -77,7 +77,7 @@ export interface WarmupOptions {
  * its own step 0.
  *
  * @param schedule a rate, or a schedule
- * @param options the warmup
+ * @param options length and initial rate of the warmup
  * @throws TypeError for an option of the wrong type
  * @throws RangeError for an option out of range
  * @example

@@ -8,7 +8,7 @@ import { describe, it } from "node:test";
 import { checkpointHandler, loadWeights } from "./mod.ts";
 import { exists, type FileSystem, memoryFileSystem } from "../runtime/mod.ts";
 import { ModelCheckpoint, type ModelCheckpointOptions } from "../callbacks/model_checkpoint.ts";
-import { drive, heard, losses, type Run } from "../callbacks/fixtures.ts";
+import { captured, drive, losses, type Run } from "../callbacks/fixtures.ts";
 import { withClock } from "../tests/clock.ts";
 
 function tinyModel() {
@@ -61,7 +61,7 @@ describe("ModelCheckpoint with maxToKeep and keepBest", () => {
   it("ModelCheckpoint prefers the older of equal values, and treats NaN or a missing value as the worst", async () => {
     assert.deepEqual(await left({ keepBest: 2 }, losses(1, 1, 1)), ["1", "2"]);
     assert.deepEqual(await left({ keepBest: 1 }, losses(NaN, 3, NaN)), ["2"]);
-    const { warned } = await heard(async () => {
+    const { warned } = await captured(async () => {
       assert.deepEqual(await left({ keepBest: 1, mode: "min" }, [{}, { loss: 9 }]), ["2"]);
     });
     assert.equal(warned.length, 1);

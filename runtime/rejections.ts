@@ -13,9 +13,9 @@ interface RejectionEvents {
  */
 export function onUnhandledRejection(listener: (reason: unknown) => void): () => void {
   const events = (globalThis as unknown as { process: RejectionEvents }).process;
-  const heard = (reason: unknown): void => listener(reason);
-  events.on("unhandledRejection", heard);
+  const captured = (reason: unknown): void => listener(reason);
+  events.on("unhandledRejection", captured);
   return () => {
-    events.off("unhandledRejection", heard);
+    events.off("unhandledRejection", captured);
   };
 }

@@ -11,7 +11,7 @@ import {
   predict,
 } from "keepfit";
 import { memoryFileSystem } from "keepfit/runtime";
-import { heard } from "../callbacks/fixtures.ts";
+import { captured } from "../callbacks/fixtures.ts";
 import { tensorsLeft } from "./fixtures.ts";
 
 const x = tf.range(0, 6).reshape([6, 1]);
@@ -209,7 +209,7 @@ describe("A signal that aborts while a hook does not return", () => {
         onException: (error) => seen.push(error),
         close: () => seen.push("closed too"),
       };
-      const { warned } = await heard(() =>
+      const { warned } = await captured(() =>
         withoutWaiting(() =>
           assert.rejects(
             fit(line(), x, y, {
@@ -258,7 +258,7 @@ describe("A signal that aborts while a hook does not return", () => {
     it(`A signal that aborts while a hook does not return ends the run even if ${hook} does not return either`, async () => {
       const abort = new AbortController();
       const seen: string[] = [];
-      const { warned } = await heard(() =>
+      const { warned } = await captured(() =>
         withoutWaiting(() =>
           assert.rejects(
             fit(line(), x, y, {
@@ -287,7 +287,7 @@ describe("A signal that aborts while a hook does not return", () => {
       const abort = new AbortController();
       const hangs = { [hook]: () => (setTimeout(() => abort.abort(reason)), never) };
       const options = { ...quiet, signal: abort.signal, callbacks: [hangs] };
-      const { warned } = await heard(() =>
+      const { warned } = await captured(() =>
         withoutWaiting(() =>
           assert.rejects(run(line(), batches, options), (error) => error === reason)
         )

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { BackupAndRestore, type DatasetLike, fitDataset } from "keepfit";
 import { memoryFileSystem } from "keepfit/runtime";
-import { heard } from "../callbacks/fixtures.ts";
+import { captured } from "../callbacks/fixtures.ts";
 
 const rows = () => {
   const items = Array.from({ length: 12 }, (_, i) => ({ xs: [i / 12], ys: [i % 3] }));
@@ -58,7 +58,7 @@ const powerCut = (at: number) => ({
 describe("A resumed run on a dataset", () => {
   for (const [name, { make, stepsPerEpoch }] of Object.entries(datasets)) {
     it(`A resumed run on a dataset equals an uninterrupted run: ${name}`, async () => {
-      await heard(async () => {
+      await captured(async () => {
         const whole = await train(make(), stepsPerEpoch, []);
         for (const at of [1, 2, 3]) {
           const fs = memoryFileSystem();
@@ -75,7 +75,7 @@ describe("A resumed run on a dataset", () => {
     const fs = memoryFileSystem();
     const backup = () => new BackupAndRestore("backup", { fs });
     await assert.rejects(train(generated(4), 2, [backup(), powerCut(2)]), /power cut/);
-    const { warned } = await heard(async () => {
+    const { warned } = await captured(async () => {
       assert.deepEqual((await train(generated(4), 2, [backup()])).epoch, [0, 1]);
     });
     assert.match(warned.join(), /has no batch in epoch 2, so training ends/);

@@ -11,7 +11,7 @@ import {
   type ShuffledDatasetOptions,
 } from "keepfit";
 import { memoryFileSystem } from "keepfit/runtime";
-import { heard } from "../callbacks/fixtures.ts";
+import { captured } from "../callbacks/fixtures.ts";
 
 const rows = () => {
   const items = Array.from({ length: 12 }, (_, i) => ({ xs: [i], ys: [i % 3] }));
@@ -95,7 +95,7 @@ describe("shuffledDataset", () => {
   ];
   for (const [name, prepare, options] of runs) {
     it(`shuffledDataset resumes exactly after any batch of a dataset${name}, with the seed of the backup`, async () => {
-      await heard(async () => {
+      await captured(async () => {
         const whole = await train(shuffled({ prepare }), { ...options, seed: 5 });
         for (let after = 1; after < 6; after++) {
           const fs = memoryFileSystem();
@@ -156,7 +156,7 @@ describe("A resumed run on a shuffled tf.data dataset", () => {
     const fs = memoryFileSystem();
     const backup = () => new BackupAndRestore("backup", { fs, saveFreq: 1 });
     await assert.rejects(train(make(), { callbacks: [powerCut(after), backup()] }), /power cut/);
-    const { warned } = await heard(() => train(make(), { callbacks: [backup()] }));
+    const { warned } = await captured(() => train(make(), { callbacks: [backup()] }));
     return warned;
   }
 

@@ -71,7 +71,7 @@ async function goOn(
   const warned: string[] = [];
   console.warn = (message: string) => {
     // This warning does not concern damage.
-    if (!message.includes("is of a run that has ended")) warned.push(message);
+    if (!message.includes("belongs to a run that ended")) warned.push(message);
   };
   try {
     const what = differencesOf(await train(kind, fs, "/run"), whole);
