@@ -22,6 +22,7 @@ export function denoCalls(): SystemCalls {
       return {
         write: async (bytes) =>
           isFile && bytes.length <= shortBytes ? file.writeSync(bytes) : await file.write(bytes),
+        ...isFile && { writeNow: (bytes: Uint8Array) => file.writeSync(bytes) },
         sync: () => file.sync(),
         close: async () => file.close(),
       };

@@ -1,29 +1,32 @@
-import { FileSystemError, toFileSystemError } from "./errors.ts";
+import { type FileAction, FileSystemError, toFileSystemError } from "./errors.ts";
 import { pathOf, showPath } from "./paths.ts";
 import {
   type Attempt,
   orMissing,
+  shortBytes,
   type SystemCalls,
   type SystemFile,
   writeAll,
 } from "./system_calls.ts";
-import type { FileSystem, WritableFile } from "./types.ts";
+import type { FileSystem, Path, WritableFile } from "./types.ts";
 import { createFileWriter } from "./write_files.ts";
 
 /** Build a {@linkcode FileSystem} on the system calls of a runtime. */
 export function createFileSystem(calls: SystemCalls): FileSystem {
-  /** Run a system call and convert its error into a FileSystemError about the user's path. */
+  /** The error of a system call as a FileSystemError about the user's path. */
+  const failure = (action: FileAction, path: Path, cause: unknown, to?: Path) =>
+    toFileSystemError({
+      action,
+      path: showPath(path),
+      to: to === undefined ? undefined : showPath(to),
+      cause,
+      permissionHint: calls.permissionHint?.(cause, action, showPath(to ?? path)),
+    });
   const attempt: Attempt = async (action, path, call, to) => {
     try {
       return await call();
     } catch (error) {
-      throw toFileSystemError({
-        action,
-        path: showPath(path),
-        to: to === undefined ? undefined : showPath(to),
-        cause: error,
-        permissionHint: calls.permissionHint?.(error, action, showPath(to ?? path)),
-      });
+      throw failure(action, path, error, to);
     }
   };
   const { writeFile } = createFileWriter(calls, attempt);
@@ -39,7 +42,12 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
     async open(path, mode) {
       const action = mode === "append" ? "append to" : "write";
       const file = await attempt(action, path, async () => await calls.open(pathOf(path), mode));
-      return new QueuedFile(file, showPath(path), (call) => attempt(action, path, call));
+      return new QueuedFile(
+        file,
+        showPath(path),
+        (call) => attempt(action, path, call),
+        (cause) => failure(action, path, cause),
+      );
     },
 
     stat: (path) =>
@@ -83,22 +91,38 @@ class QueuedFile implements WritableFile {
   #file: SystemFile;
   #path: string;
   #attempt: <T>(call: () => Promise<T>) => Promise<T>;
+  #failure: (cause: unknown) => FileSystemError;
   #last: Promise<unknown> = Promise.resolve();
+  #pending = 0;
   #closing: Promise<void> | undefined;
 
   constructor(
     file: SystemFile,
     path: string,
     attempt: <T>(call: () => Promise<T>) => Promise<T>,
+    failure: (cause: unknown) => FileSystemError,
   ) {
     this.#file = file;
     this.#path = path;
     this.#attempt = attempt;
+    this.#failure = failure;
   }
 
   write(data: Uint8Array | string): Promise<void> {
     const bytes = typeof data === "string" ? encoder.encode(data) : data;
     return this.#enqueue("write to", () => writeAll(this.#file, bytes));
+  }
+
+  writeNow(bytes: Uint8Array): boolean {
+    const { writeNow } = this.#file;
+    const mayWait = this.#pending > 0 || bytes.length > shortBytes || writeNow === undefined;
+    if (this.#closing !== undefined || mayWait) return false;
+    try {
+      for (let at = 0; at < bytes.length;) at += writeNow(at === 0 ? bytes : bytes.subarray(at));
+    } catch (error) {
+      throw this.#failure(error);
+    }
+    return true;
   }
 
   sync(): Promise<void> {
@@ -115,7 +139,8 @@ class QueuedFile implements WritableFile {
       const message = `Cannot ${verb} ${this.#path}: the file is closed (open it again)`;
       return Promise.reject(new FileSystemError("Other", message, { path: this.#path }));
     }
-    const done = this.#last.then(() => this.#attempt(call));
+    this.#pending++;
+    const done = this.#last.then(() => this.#attempt(call)).finally(() => this.#pending--);
     this.#last = done.catch(() => {});
     return done;
   }

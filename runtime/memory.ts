@@ -140,13 +140,15 @@ export function memoryCalls(): SystemCalls {
     async open(path, how) {
       const file = open(path, how);
       let at = 0;
+      const write = (bytes: Uint8Array) => {
+        if (how === "append") at = file.size;
+        writeAt(file, at, bytes);
+        at += bytes.length;
+        return bytes.length;
+      };
       return {
-        async write(bytes) {
-          if (how === "append") at = file.size;
-          writeAt(file, at, bytes);
-          at += bytes.length;
-          return bytes.length;
-        },
+        write: async (bytes) => write(bytes),
+        writeNow: write,
         async sync() {},
         async close() {},
       };

@@ -52,18 +52,18 @@ export function nodeCalls(): SystemCalls {
 
 class OpenFile implements SystemFile {
   readonly #fs: typeof import("node:fs");
-  readonly #isFile: boolean;
+  readonly writeNow: ((bytes: Uint8Array) => number) | undefined;
   #fd: number;
 
   /** @param isFile whether writes do not wait for a reader */
   constructor(fs: typeof import("node:fs"), fd: number, isFile: boolean) {
     this.#fs = fs;
     this.#fd = fd;
-    this.#isFile = isFile;
+    if (isFile) this.writeNow = (bytes) => fs.writeSync(this.#fd, bytes);
   }
 
   async write(bytes: Uint8Array): Promise<number> {
-    if (this.#isFile && bytes.length <= shortBytes) return this.#fs.writeSync(this.#fd, bytes);
+    if (this.writeNow !== undefined && bytes.length <= shortBytes) return this.writeNow(bytes);
     return await called<number>((done) => this.#fs.write(this.#fd, bytes, done));
   }
 

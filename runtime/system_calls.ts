@@ -8,6 +8,8 @@ export interface SystemFile {
    * @returns the number of bytes written
    */
   write(bytes: Uint8Array): Promise<number>;
+  /** The same as a short call; undefined for a file that may wait for its reader. */
+  writeNow?(bytes: Uint8Array): number;
   sync(): Promise<void>;
   close(): Promise<void>;
 }

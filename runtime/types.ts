@@ -50,6 +50,14 @@ export type OpenMode = "append" | "create" | "createPrivate" | "truncate";
 export interface WritableFile {
   /** Append all of `data`. */
   write(data: Uint8Array | string): Promise<void>;
+  /**
+   * Append all of a short text before the call returns, if that is possible without waiting: not to
+   * a pipe, nor while an earlier call is pending. A file system may leave it out.
+   *
+   * @returns false if nothing was written: call {@linkcode write} instead
+   * @throws FileSystemError if it fails; a part may be in the file
+   */
+  writeNow?(data: Uint8Array): boolean;
   /** Flush to disk. */
   sync(): Promise<void>;
   /** Close the file; may be called again. */

@@ -155,6 +155,21 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       await rejects(file.sync(), "Other");
     });
 
+    test("appends a short text before the call returns unless a call is pending", async (world) => {
+      const { fs, root } = world;
+      const file = await fs.open(`${root}/a`, "append");
+      assert.equal(file.writeNow!(bytes("1")), true);
+      const pending = file.write("2");
+      assert.equal(file.writeNow!(bytes("early")), false);
+      await pending;
+      assert.equal(file.writeNow!(bytes("3")), true);
+      assert.equal(await fs.readTextFile(`${root}/a`), "123");
+      assert.equal(file.writeNow!(new Uint8Array(1_000_000)), false);
+      await file.close();
+      assert.equal(file.writeNow!(bytes("late")), false);
+      assert.equal(await fs.readTextFile(`${root}/a`), "123");
+    });
+
     test("continues to write to an open file that was renamed", async ({ fs, root }) => {
       const file = await fs.open(`${root}/a`, "append");
       await fs.rename(`${root}/a`, `${root}/b`);
@@ -399,6 +414,13 @@ describe(`The real file system of ${getRuntime().name}`, () => {
     await fs.writeFile(pipe, [bytes("a"), bytes("b")]);
     assert(nodeFs.lstatSync(pipe).isFIFO());
     await ended;
+    const again = spawn("cat", [pipe]);
+    const file = await fs.open(pipe, "append");
+    // It would wait for the reader.
+    assert.equal(file.writeNow!(bytes("c")), false);
+    const closed = new Promise((resolve) => again.on("close", resolve));
+    await file.close();
+    await closed;
     assert.equal(read, "ab");
   });
 
