@@ -73,6 +73,8 @@ export class CSVLogger extends Callback {
   /** The path it writes to. */
   readonly filename: Path;
   #separator: string;
+  // Whether numbers need no quotes.
+  readonly #isPlain: boolean;
   #append: boolean;
   #allKeys: boolean;
   #file: LogFile;
@@ -100,6 +102,7 @@ export class CSVLogger extends Callback {
     });
     this.filename = filename;
     this.#separator = options.separator ?? ",";
+    this.#isPlain = !/[\w.+-]/.test(this.#separator);
     this.#append = options.append ?? false;
     this.#allKeys = options.allKeys ?? false;
     this.#columns = new LogColumns({
@@ -129,13 +132,23 @@ export class CSVLogger extends Callback {
   }
 
   /** Remove the rows that a resumed run will write again. */
-  override async onEpochBegin(): Promise<void> {
-    await this.#file.cutOnce();
+  override onEpochBegin(): void | Promise<void> {
+    if (!this.#file.isCut) return this.#cut();
     this.#readColumns();
   }
 
   /** Append the row of the epoch. */
-  override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
+  override onEpochEnd(epoch: number, logs: Logs): void | Promise<void> {
+    const { isReady, size } = this.#file;
+    if (isReady && size > 0 && !this.#isResumed && this.#isPlain) {
+      const row = this.#columns.plainRow(epoch, logs, this.#separator);
+      if (row !== undefined) return this.#file.append(`${row}\r\n`);
+    }
+    return this.#addRow(epoch, logs);
+  }
+
+  /** Append any row: it may be the first, add columns or need quotes. */
+  async #addRow(epoch: number, logs: Logs): Promise<void> {
     await this.#cut();
     this.#isResumed = false;
     const added = this.#columns.fit(logs);

@@ -7,6 +7,7 @@ import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import { FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { CSVLogger, type CSVLoggerOptions } from "./csv_logger.ts";
+import { withClock } from "../tests/clock.ts";
 import { captured, drive, failingOnce } from "./fixtures.ts";
 
 /** The file after one run for each list of epoch logs; line ends shown as `|`. */
@@ -104,14 +105,17 @@ describe("CSVLogger", () => {
     try {
       const filename = join(folder, "logs", "log.csv");
       const { warned } = await captured(() =>
-        drive(
-          new CSVLogger(filename, { reserveValColumns: false }),
-          [3, 2, 1].map((loss) => ({ loss })),
-          {
-            train: async (epoch) => {
-              if (epoch === 1) await rm(join(folder, "logs"), { recursive: true });
+        withClock((pass) =>
+          drive(
+            new CSVLogger(filename, { reserveValColumns: false }),
+            [3, 2, 1].map((loss) => ({ loss })),
+            {
+              train: async (epoch) => {
+                pass(10);
+                if (epoch === 1) await rm(join(folder, "logs"), { recursive: true });
+              },
             },
-          },
+          )
         )
       );
       assert.equal(await readFile(filename, "utf8"), "epoch,loss\r\n1,2.0\r\n2,1.0\r\n");
@@ -188,7 +192,7 @@ describe("CSVLogger", () => {
     const failing = { onEpochEnd: (epoch: number) => assert.equal(epoch, 0) };
     await assert.rejects(drive([logger, failing], [{ loss: 1 }, { loss: 2 }, { loss: 3 }]));
     assert.equal(await fs.readTextFile("log.csv"), "epoch,loss\r\n0,1.0\r\n1,2.0\r\n");
-    await assert.rejects(logger.onEpochEnd(2, { loss: 3 }), TypeError);
+    await assert.rejects(async () => await logger.onEpochEnd(2, { loss: 3 }), TypeError);
   });
 
   it("CSVLogger removes rows that a resumed run writes again, whenever the state is restored", async () => {
@@ -225,6 +229,27 @@ describe("CSVLogger", () => {
     assert.equal(await fs.readTextFile("log.csv"), "epoch,loss\r\n0,1.0\r\n");
     await drive(logger, [{ acc: 1, val_acc: 1 }]);
     assert.equal(await fs.readTextFile("log.csv"), "epoch,acc,val_acc\r\n0,1.0,1.0\r\n");
+  });
+
+  it("CSVLogger quotes numbers if they contain the separator, in every row", async () => {
+    const epochs = [{ loss: 1.5 }, { loss: 2 }, { loss: -2.5 }, { other: 1 }];
+    const options = { reserveValColumns: false };
+    assert.equal(
+      await written([epochs], { ...options, separator: "." }),
+      'epoch.loss|0."1.5"|1."2.0"|2."-2.5"|3.NA|',
+    );
+    assert.equal(
+      await written([epochs]),
+      "epoch,loss,val_loss|0,1.5,NA|1,2.0,NA|2,-2.5,NA|3,NA,NA|",
+    );
+  });
+
+  it("CSVLogger writes a key 'epoch' of the logs in each row, and text as it is", async () => {
+    const epochs = [0, 1, 2].map((i) => ({ epoch: i + 10, loss: "a,b" }));
+    assert.equal(
+      await written([epochs], { reserveValColumns: false }),
+      'epoch,epoch,loss|10.0,10.0,"a,b"|11.0,11.0,"a,b"|12.0,12.0,"a,b"|',
+    );
   });
 
   it("CSVLogger adds a column for every key with allKeys, and NA in earlier rows", async () => {

@@ -131,15 +131,15 @@ export class JSONLinesLogger extends Callback {
   }
 
   /** Remove the lines that a resumed run will write again. */
-  override async onEpochBegin(epoch: number): Promise<void> {
+  override onEpochBegin(epoch: number): void | Promise<void> {
     this.#epoch = epoch;
-    await this.#file.cutOnce();
+    if (!this.#file.isCut) return this.#file.cut();
   }
 
   /** Append the line of the epoch. */
-  override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
+  override onEpochEnd(epoch: number, logs: Logs): void | Promise<void> {
     this.#waiting.push(this.#line({ epoch, ...logs }));
-    await this.#flush();
+    return this.#flush();
   }
 
   /** Close the file. */
@@ -184,19 +184,22 @@ export class JSONLinesLogger extends Callback {
   }
 
   #line(values: object): string {
+    // The null of JSON.stringify needs no function, which is slow.
+    if (this.#nonFinite === "null") return `${JSON.stringify(values)}\n`;
     return `${
-      JSON.stringify(values, (_key, value) => {
-        if (typeof value !== "number" || Number.isFinite(value)) return value;
-        return this.#nonFinite === "null" ? null : String(value);
-      })
+      JSON.stringify(
+        values,
+        (_key, value) =>
+          typeof value !== "number" || Number.isFinite(value) ? value : String(value),
+      )
     }\n`;
   }
 
-  async #flush(): Promise<void> {
+  #flush(): void | Promise<void> {
     if (this.#waiting.length === 0) return;
     this.#isResumed = false;
     const text = this.#waiting.join("");
     this.#waiting = [];
-    await this.#file.write(text);
+    return this.#file.write(text);
   }
 }

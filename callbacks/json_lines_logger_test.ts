@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { CallbackList } from "../core/callback_list.ts";
 import { FileSystemError, memoryFileSystem } from "../runtime/mod.ts";
 import { JSONLinesLogger, type JSONLinesLoggerOptions } from "./json_lines_logger.ts";
+import { withClock } from "../tests/clock.ts";
 import { captured, drive, failingOnce } from "./fixtures.ts";
 
 /** The parsed lines of the file after these runs. */
@@ -105,12 +106,15 @@ describe("JSONLinesLogger", () => {
   it("JSONLinesLogger continues in a new file when its file is removed, and at the end of a truncated one", async () => {
     const fs = memoryFileSystem();
     const { warned } = await captured(() =>
-      drive(new JSONLinesLogger("log", { fs }), [4, 3, 2, 1].map((loss) => ({ loss })), {
-        train: async (epoch) => {
-          if (epoch === 1) await fs.remove("log");
-          if (epoch === 3) await (await fs.open("log", "truncate")).close();
-        },
-      })
+      withClock((pass) =>
+        drive(new JSONLinesLogger("log", { fs }), [4, 3, 2, 1].map((loss) => ({ loss })), {
+          train: async (epoch) => {
+            pass(10);
+            if (epoch === 1) await fs.remove("log");
+            if (epoch === 3) await (await fs.open("log", "truncate")).close();
+          },
+        })
+      )
     );
     assert.equal(await fs.readTextFile("log"), '{"epoch":3,"loss":1}\n');
     assert.deepEqual(warned, [

@@ -43,6 +43,25 @@ export class LogColumns {
     return added;
   }
 
+  /**
+   * The row of an epoch as text, if that needs no quotes: if it only has numbers, each with a column.
+   *
+   * @param separator a character that no number contains
+   */
+  plainRow(epoch: number, logs: Logs, separator: string): string | undefined {
+    const { names = [] } = this;
+    if (Object.hasOwn(logs, "epoch")) return undefined;
+    for (const key in logs) if (!names.includes(key)) return undefined;
+    let row = String(epoch);
+    for (const name of names) {
+      const value = logs[name];
+      if (typeof value === "number") row += separator + pythonFloat(value);
+      else if (!Object.hasOwn(logs, name)) row += separator + missing;
+      else return undefined;
+    }
+    return row;
+  }
+
   /** The cells of an epoch. Warns once about keys without a column. */
   row(epoch: number, logs: Logs): string[] {
     const others = this.#without(logs);

@@ -50,6 +50,8 @@ export class LogFile {
   #size = 0;
   #lines: OwnedLines;
   #isCut = false;
+  // Time of the last check in milliseconds.
+  #checked = 0;
   #isRestored = false;
   #isSynced = true;
 
@@ -123,6 +125,7 @@ export class LogFile {
    */
   async cut(): Promise<void> {
     if (this.#file === undefined) return;
+    this.#checked = performance.now();
     if (this.#isRestored) await this.#continue();
     const size = await this.#sizeOnDisk();
     if (this.#isCut && (size ?? 0) < this.#size) {
@@ -138,32 +141,53 @@ export class LogFile {
     this.#isCut = true;
   }
 
+  /** Whether {@linkcode cut} was called in this run. */
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
   /**
-   * Call {@linkcode cut} unless this run has done so, because one check of the file per epoch is
-   * sufficient.
+   * Whether {@linkcode cut} was called in the last 10 ms. Then {@linkcode append} needs no further
+   * check, which would take longer than the write.
    */
-  async cutOnce(): Promise<void> {
-    if (!this.#isCut) await this.cut();
+  get isReady(): boolean {
+    const isCut = this.#isCut && !this.#isRestored && this.#file !== undefined;
+    return isCut && performance.now() - this.#checked < checkedFor;
   }
 
-  /** Call {@linkcode cut} and append a text. */
-  async write(text: string): Promise<void> {
-    await this.cut();
-    await this.append(text);
+  /** Append a text, after {@linkcode cut} unless it {@linkcode isReady}. */
+  write(text: string): void | Promise<void> {
+    return this.isReady ? this.append(text) : this.cut().then(() => this.append(text));
   }
 
-  /** Append a text right after {@linkcode cut}. */
-  async append(text: string): Promise<void> {
+  /** Append a text after {@linkcode cut}. Returns a promise only if it must wait. */
+  append(text: string): void | Promise<void> {
+    const file = this.#opened();
+    const bytes = encoder.encode(text);
     this.#isSynced = false;
     try {
-      await this.#opened().write(text);
+      if (!file.writeNow?.(bytes)) return this.#appendLater(file, text, bytes);
     } catch (error) {
       // Part of the text may be in the file.
       this.#isCut = false;
       throw error;
     }
-    this.#size += byteLength(text);
-    this.#lines.add(text);
+    this.#wrote(text, bytes);
+  }
+
+  async #appendLater(file: WritableFile, text: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await file.write(bytes);
+    } catch (error) {
+      this.#isCut = false;
+      throw error;
+    }
+    this.#wrote(text, bytes);
+  }
+
+  #wrote(text: string, bytes: Uint8Array): void {
+    this.#size += bytes.length;
+    this.#lines.add(text, bytes);
   }
 
   /** Compare the file with the restored run's lines, and restore it. */
@@ -267,6 +291,11 @@ export class LogFile {
   }
 }
 
+/** Milliseconds after which a file may have been removed or truncated. */
+const checkedFor = 10;
+
+const encoder = new TextEncoder();
+
 function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
+  return encoder.encode(text).length;
 }

@@ -30,14 +30,20 @@ export class OwnedLines {
     this.crc32c = crc32c;
   }
 
-  /** Count the lines of a text that was appended. */
-  add(text: string): void {
+  /**
+   * Count the lines of a text that was appended.
+   *
+   * @param bytes the text in UTF-8. Default: encoded here
+   */
+  add(text: string, bytes: Uint8Array = encoder.encode(text)): void {
     if (text === "") return;
-    const lines = text.split(/(?<=\n)/);
-    this.count += lines.filter((line) => line.endsWith("\n")).length;
-    if (this.head === "") this.head = lines[0];
+    const { crc32c: before } = this;
+    if (before !== undefined) this.crc32c = crc32c(bytes, 0, bytes.length, before);
+    // Most are one line.
+    const lines = text.indexOf("\n") === text.length - 1 ? [text] : text.split(/(?<=\n)/);
     this.tail = lines[lines.length - 1];
-    if (this.crc32c !== undefined) this.crc32c = checksum(text, this.crc32c);
+    this.count += this.tail.endsWith("\n") ? lines.length : lines.length - 1;
+    if (this.head === "") this.head = lines[0];
   }
 
   /**
@@ -68,7 +74,9 @@ export class OwnedLines {
   }
 }
 
+const encoder = new TextEncoder();
+
 function checksum(text: string, before: number): number {
-  const bytes = new TextEncoder().encode(text);
+  const bytes = encoder.encode(text);
   return crc32c(bytes, 0, bytes.length, before);
 }
