@@ -1,10 +1,13 @@
 import type { io, Tensor } from "@tensorflow/tfjs";
 import { messageOf } from "../core/errors.ts";
 import { namesInFile } from "../core/weight_names.ts";
-import { trainingConfigOf } from "../tfjs/compiled.ts";
+import { getRuntime } from "../runtime/mod.ts";
+import { showPath } from "../runtime/paths.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
 import { trainedNamesInFile } from "../tfjs/optimizer_names.ts";
 import { type TakenState, takeOptimizerState } from "../tfjs/optimizer_state.ts";
 import { optimizerClassOf } from "../tfjs/optimizers.ts";
+import { trainingConfigOf } from "../tfjs/training_config.ts";
 import type { IOHandler, LayersModel } from "../tfjs/types.ts";
 import {
   AVERAGE,
@@ -16,9 +19,6 @@ import {
   type WeightSource,
   writeCheckpoint,
 } from "./checkpoint_files.ts";
-import { getRuntime } from "../runtime/mod.ts";
-import { showPath } from "../runtime/paths.ts";
-import type { FileSystem, Path } from "../runtime/types.ts";
 
 /** Options of functions that read or write checkpoints. */
 export interface CheckpointOptions {

@@ -21,6 +21,9 @@ import { optimizerClasses, slotFieldsOf } from "./optimizers.ts";
 
 const dilated = "tfjs/kernels/dilated_layers.ts";
 const compiled = "tfjs/compiled.ts";
+const compiledMetrics = "tfjs/compiled_metrics.ts";
+const internals = "tfjs/network.ts";
+const trained = "tfjs/trained_weights.ts";
 const engine = "tfjs/engine.ts";
 const forward = "tfjs/forward.ts";
 const fused = "tfjs/fused/update.ts";
@@ -118,11 +121,11 @@ const grounds: Ground[] = [
     of: "Sequential",
     find: () => sequential,
     fields: {
-      model: ["object", compiled],
-      build: ["function", compiled],
+      model: ["object", internals],
+      build: ["function", internals],
       pop: ["function", forward],
       getClassName: ["function", layers],
-      getTrainingConfig: ["function", compiled],
+      getTrainingConfig: ["function", "tfjs/training_config.ts"],
       layers: ["list", layers],
       toJSON: ["function", layers],
     },
@@ -134,24 +137,24 @@ const grounds: Ground[] = [
       optimizer: ["object", compiled],
       loss: ["string", compiled],
       lossFunctions: ["list", compiled],
-      metrics: ["list", compiled],
-      metricsTensors: ["list", compiled],
-      inputNames: ["list", compiled],
-      outputNames: ["list", compiled],
-      feedInputShapes: ["list", compiled],
-      internalOutputShapes: ["list", compiled],
-      collectedTrainableWeights: ["list", compiled],
-      getTrainingConfig: ["function", compiled],
-      calculateLosses: ["function", compiled],
-      isTraining: ["boolean", compiled],
-      stateful: ["boolean", compiled],
+      metrics: ["list", compiledMetrics],
+      metricsTensors: ["list", compiledMetrics],
+      inputNames: ["list", internals],
+      outputNames: ["list", internals],
+      feedInputShapes: ["list", internals],
+      internalOutputShapes: ["list", internals],
+      collectedTrainableWeights: ["list", trained],
+      getTrainingConfig: ["function", "tfjs/training_config.ts"],
+      calculateLosses: ["function", internals],
+      isTraining: ["boolean", "tfjs/claim_training.ts"],
+      stateful: ["boolean", internals],
       runInternalGraph: ["function", forward],
     },
   },
   {
     of: "an entry of LayersModel.metricsTensors",
     find: () => (fieldOf(network, "metricsTensors") as object[])[0],
-    fields: { 0: ["function", compiled], 1: ["number", compiled] },
+    fields: { 0: ["function", compiledMetrics], 1: ["number", compiledMetrics] },
   },
   {
     of: "LayerVariable",
@@ -161,9 +164,9 @@ const grounds: Ground[] = [
       shape: ["list", "tfjs/plan/builder.ts"],
       dtype: ["string", "tfjs/plan/builder.ts"],
       originalName: ["string", "core/weight_names.ts"],
-      read: ["function", compiled],
-      val: ["variable", compiled],
-      constraint: ["object", compiled],
+      read: ["function", trained],
+      val: ["variable", internals],
+      constraint: ["object", trained],
     },
   },
   {

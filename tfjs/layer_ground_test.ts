@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { useBackend } from "keepfit/backend";
-import { networkOf } from "./compiled.ts";
+import { networkOf } from "./network.ts";
 import { getEngine } from "./engine.ts";
 import { layerCalls } from "./forward.ts";
 import { type Ground, type Kind, partOf, testGrounds } from "./ground_fixtures.ts";

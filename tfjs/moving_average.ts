@@ -1,8 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type HostWeight, readWeights, type TrainableModel } from "../core/model.ts";
 import { accumulationOf } from "./accumulate_gradients.ts";
-import { networkOf, trainableVariables } from "./compiled.ts";
 import { getEngine } from "./engine.ts";
+import { networkOf } from "./network.ts";
+import { trainableVariables } from "./trained_weights.ts";
 import type { Optimizer, Tensor } from "./types.ts";
 import { namesOfGradients, wrapUpdate } from "./update.ts";
 

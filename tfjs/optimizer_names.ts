@@ -1,5 +1,6 @@
 import { namesByWeight, namesInFile } from "../core/weight_names.ts";
-import { networkOf, trainableWeights } from "./compiled.ts";
+import { networkOf } from "./network.ts";
+import { trainableWeights } from "./trained_weights.ts";
 import type { LayersModel, Optimizer } from "./types.ts";
 
 /** A weight that a model trains. */

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
-import { networkOf, type TrainableWeight, trainableWeights } from "./compiled.ts";
 import { getEngine } from "./engine.ts";
 import { initialValue } from "./fit_optimizer_state.ts";
+import { networkOf } from "./network.ts";
 import {
   type InternalOptimizer,
   optimizerClassOf,
@@ -9,6 +9,7 @@ import {
   type Slot,
   slotFieldsOf,
 } from "./optimizers.ts";
+import { type TrainableWeight, trainableWeights } from "./trained_weights.ts";
 
 /**
  * Train the weights that are trainable now, from the next update on: like `compile`, but without a

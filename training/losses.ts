@@ -1,7 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type Compiled, type CompiledMetric, penaltiesOf } from "../tfjs/compiled.ts";
+import type { Compiled } from "../tfjs/compiled.ts";
+import type { CompiledMetric } from "../tfjs/compiled_metrics.ts";
 import type { Engine } from "../tfjs/engine.ts";
 import { type ForwardPass, forwardPass } from "../tfjs/forward.ts";
+import { penaltiesOf } from "../tfjs/network.ts";
 import { type Batch, describeValue, isTensor } from "./data/data.ts";
 
 /**

@@ -1,6 +1,10 @@
 import type * as tf from "@tensorflow/tfjs";
 import { alignSlots } from "../tfjs/align_slots.ts";
-import { collectedWeights, type TrainableWeight, trainableWeights } from "../tfjs/compiled.ts";
+import {
+  collectedWeights,
+  type TrainableWeight,
+  trainableWeights,
+} from "../tfjs/trained_weights.ts";
 import { minimizesItself, updateOf } from "../tfjs/update.ts";
 
 /** Gradients in the order of the trained variables, without variables that are not trainable. */

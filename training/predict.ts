@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { CallbackList } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
-import { networkOf, signatureOf } from "../tfjs/compiled.ts";
+import { getEngine } from "../tfjs/engine.ts";
+import { networkOf, signatureOf } from "../tfjs/network.ts";
 import type { LayersModel, Tensor } from "../tfjs/types.ts";
 import { forEachBatch } from "./batch_loop.ts";
 import {
@@ -13,7 +14,7 @@ import {
   warnOfDatasetBatches,
 } from "./data/data.ts";
 import { datasetSource } from "./data/dataset_source.ts";
-import { getEngine } from "../tfjs/engine.ts";
+import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
 import { EventLoopYield } from "./event_loop_yield.ts";
 import {
   closing,
@@ -25,7 +26,6 @@ import {
 } from "./run.ts";
 import { makePredictStep, type PredictStep } from "./step.ts";
 import { StepReport } from "./step_report.ts";
-import { defaultBatchSize, tensorSource } from "./data/tensor_source.ts";
 
 /** Options of {@linkcode predict}. */
 export interface PredictOptions extends RunOptions {

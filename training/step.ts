@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type Compiled, followCompile } from "../tfjs/compiled.ts";
+import type { Compiled } from "../tfjs/compiled.ts";
 import { disposeTape, type Engine, readsSynchronously } from "../tfjs/engine.ts";
+import { followCompile } from "../tfjs/follow_compile.ts";
 import { forwardPass } from "../tfjs/forward.ts";
 import type { NoiseSource } from "../tfjs/random_seed.ts";
 import { compilePredictStep } from "./compiled_prediction.ts";

@@ -1,16 +1,13 @@
 import type * as tf from "@tensorflow/tfjs";
-import {
-  type Compiled,
-  penaltiesOf,
-  trainableWeights,
-  untrainedWeights,
-} from "../tfjs/compiled.ts";
+import type { Compiled } from "../tfjs/compiled.ts";
 import type { Engine } from "../tfjs/engine.ts";
 import { forwardPass } from "../tfjs/forward.ts";
+import { penaltiesOf } from "../tfjs/network.ts";
 import { Agreement, hasAgreed, rememberAgreement } from "../tfjs/plan/agreement.ts";
 import { describeTensor, fingerprintOf } from "../tfjs/plan/fingerprint.ts";
 import type { DetailedResults, PlanBatch, StepPlan, StepResults } from "../tfjs/plan/step_plan.ts";
 import type { NoiseSource } from "../tfjs/random_seed.ts";
+import { trainableWeights, untrainedWeights } from "../tfjs/trained_weights.ts";
 import type { Batch } from "./data/data.ts";
 import { firstRows } from "./data/rows.ts";
 import { makeLoss, measureOne, withFloats } from "./losses.ts";

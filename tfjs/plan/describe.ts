@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { StepDescription } from "../../core/history.ts";
-import { compiledParts, networkOf } from "../compiled.ts";
+import { compiledParts } from "../compiled.ts";
 import { type Engine, getEngine } from "../engine.ts";
+import { networkOf } from "../network.ts";
 import type { LayersModel } from "../types.ts";
 import { type PlanMemory, planMemory } from "./memory.ts";
 import { PlanError } from "./plan_error.ts";

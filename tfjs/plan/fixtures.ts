@@ -1,13 +1,9 @@
 /** Shared by the tests of plans. */
 import type * as tfjs from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import {
-  compiledParts,
-  networkOf,
-  penaltiesOf,
-  trainableVariables,
-  trainableWeights,
-} from "../compiled.ts";
+import { compiledParts } from "../compiled.ts";
+import { networkOf, penaltiesOf } from "../network.ts";
+import { trainableVariables, trainableWeights } from "../trained_weights.ts";
 import { type Engine, getEngine } from "../engine.ts";
 import { forwardPass } from "../forward.ts";
 import { seeded, start } from "../kernels/fixtures.ts";

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { penaltiesOf } from "../compiled.ts";
 import type { Engine } from "../engine.ts";
+import { penaltiesOf } from "../network.ts";
 import { differentiate } from "./differentiate.ts";
 import type { Block, Weight } from "./graph.ts";
 import type { PlanMemory } from "./memory.ts";

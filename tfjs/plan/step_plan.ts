@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type Compiled, trainableWeights } from "../compiled.ts";
+import type { Compiled } from "../compiled.ts";
 import type { Engine } from "../engine.ts";
 import { type NoiseSource, stepOfRun } from "../random_seed.ts";
+import { trainableWeights } from "../trained_weights.ts";
 import type { LayerVariable, Weight } from "./graph.ts";
 import type { BlockTensor, PlanMemory } from "./memory.ts";
 import { penaltiesOfStep } from "./penalties.ts";
