@@ -68,7 +68,7 @@ count(queue, "writeBuffer", "writes");
 
 const columns = ["kernels", "dispatches", "passes", "submissions", "copies", "writes", "buffers"];
 console.log(["".padEnd(24), ...columns.map((one) => one.padStart(11)), "µs of asking"].join(" "));
-const [warmUp, steps] = [4, 8];
+const [warmUp, steps] = [8, 32];
 for (const [network, make] of Object.entries(networks)) {
   for (const side of ["tfjs", "keepfit"] as const) {
     const model = make();

@@ -41,6 +41,11 @@ const networks: Record<string, () => tf.layers.Layer[]> = {
     layers.dense({ units: 4, inputShape: [6] }),
     layers.batchNormalization(),
   ],
+  "dropout and noise": () => [
+    layers.dense({ units: 4, activation: "tanh", inputShape: [6] }),
+    layers.gaussianNoise({ stddev: 0.1 }),
+    layers.dropout({ rate: 0.3 }),
+  ],
   "an LSTM": () => [layers.lstm({ units: 4, inputShape: [3, 2] })],
   "an embedding": () => [layers.embedding(words), layers.flatten()],
 };
@@ -232,6 +237,52 @@ describe("Training on webgpu", { skip }, () => {
     await loadWeights(other.model, "last.weights.safetensors", { fs });
     assert.deepEqual(await read(other.model), expected);
     other.dispose();
+    world.dispose();
+  });
+
+  it("Training on webgpu continues from a backup as if uninterrupted, with Adam, an average and dropout", async () => {
+    await useBackend(tf, "webgpu");
+    const build = () => {
+      const world = makeWorld("dropout and noise");
+      const optimizer = exponentialMovingAverage(tf.train.adam(0.01), { momentum: 0.5 });
+      world.model.compile({ optimizer, loss: "meanSquaredError" });
+      return world;
+    };
+    const straight = build();
+    const { history } = await train(straight, [new SwapEMAWeights()], 4);
+    const fs = memoryFileSystem();
+    const interrupted = build();
+    await train(interrupted, [
+      new SwapEMAWeights(),
+      new BackupAndRestore("backup", { fs, deleteCheckpoint: false }),
+    ], 2);
+    const resumed = build();
+    const rest = await train(resumed, [
+      new SwapEMAWeights(),
+      new BackupAndRestore("backup", { fs }),
+    ], 4);
+    assert.deepEqual(rest.epoch, [0, 1, 2, 3]);
+    assert.deepEqual(rest.history.loss, history.loss);
+    assert.deepEqual(await read(resumed.model), await read(straight.model));
+    for (const world of [straight, interrupted, resumed]) world.dispose();
+  });
+
+  it("Training on webgpu keeps the number of tensors and buffers over a hundred steps", async () => {
+    await useBackend(tf, "webgpu");
+    const world = makeWorld("dropout and noise");
+    world.model.compile({ optimizer: tf.train.adam(0.01), loss: "meanSquaredError" });
+    const taken: number[][] = [];
+    const note = {
+      onEpochEnd: () => {
+        const { numTensors, numBytesInGPU } = tf.memory() as tf.MemoryInfo & {
+          numBytesInGPU: number;
+        };
+        taken.push([numTensors, numBytesInGPU, tf.backend().numDataIds()]);
+      },
+    };
+    // Three steps an epoch.
+    await train(world, [note], 40);
+    assert.deepEqual(taken[39], taken[5]);
     world.dispose();
   });
 
