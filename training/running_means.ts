@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Compiled } from "../tfjs/compiled.ts";
+import { getEngine } from "../tfjs/engine.ts";
 import type { RatioMetric } from "../tfjs/metrics.ts";
 import type { PackedMeasures } from "./step.ts";
 
@@ -109,11 +110,15 @@ export class RunningMeans {
   async #read(): Promise<void> {
     const pending = this.#pending;
     this.#pending = [];
+    const joined = join(pending.map(({ values }) => values));
     try {
-      const read = await Promise.all(pending.map(({ values }) => values.data()));
-      pending.forEach(({ sizes, rows }, i) => this.#count(read[i], sizes, rows));
+      const read = await joined.data();
+      let at = 0;
+      for (const { values: { size }, sizes, rows } of pending) {
+        this.#count(read.subarray(at, at += size), sizes, rows);
+      }
     } finally {
-      for (const { values } of pending) values.dispose();
+      joined.dispose();
     }
   }
 
@@ -145,5 +150,19 @@ export class RunningMeans {
       logs[name] = ratio?.result(this.#sums[i].slice()) ?? sum / count;
     }
     return logs;
+  }
+}
+
+/** One vector of several, which takes one read; the others are disposed. */
+function join(vectors: tf.Tensor[]): tf.Tensor {
+  if (vectors.length === 1) return vectors[0];
+  try {
+    return getEngine().tidy(() => {
+      const [first, ...rest] = vectors.map((one) => one.reshape([one.size]));
+      // tfjs's types want one tensor here, its code takes many.
+      return first.concat(rest as unknown as tf.Tensor);
+    });
+  } finally {
+    for (const vector of vectors) vector.dispose();
   }
 }
