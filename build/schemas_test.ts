@@ -79,8 +79,8 @@ describe("The JSON Schema of manifests", () => {
       const manifest = { ...example, ...change };
       assert.throws(() => parseManifest(manifest, "test:"), { code: "E_MANIFEST" }, where);
       assert.equal(validate(manifest), false, where);
-      const places = validate.errors?.map(({ instancePath }) => instancePath) ?? [];
-      assert.ok(places.some((one) => one.startsWith(where)), `${where}: ${places}`);
+      const paths = validate.errors?.map(({ instancePath }) => instancePath) ?? [];
+      assert.ok(paths.some((one) => one.startsWith(where)), `${where}: ${paths}`);
     }
   });
 });

@@ -158,20 +158,20 @@ describe("keepfit pack", () => {
     const { code, output, errors } = await pack();
     assert.equal(code, 0, errors);
     assert.match(output, /^packed keepfit\/epoch-report 0\.1\.0, 4 files\n/);
-    const place = "keepfit/epoch-report/0.1.0";
+    const folder = "keepfit/epoch-report/0.1.0";
     const registry = join(root, "examples/plugins");
     for (
       const path of [
         "keepfit/epoch-report/meta.json",
-        `${place}/callback.plugin.json`,
-        `${place}/index.js`,
-        `${place}/chart/ticks.js`,
+        `${folder}/callback.plugin.json`,
+        `${folder}/index.js`,
+        `${folder}/chart/ticks.js`,
       ]
     ) {
       const [packed, stored] = [join(out, path), join(registry, path)];
       assert.equal(await readFile(packed, "utf8"), await readFile(stored, "utf8"), path);
     }
-    const packed = await readdir(join(out, place));
+    const packed = await readdir(join(out, folder));
     assert.deepEqual(packed.sort(), ["callback.plugin.json", "chart", "index.js"]);
   });
 
@@ -222,16 +222,16 @@ describe("keepfit pack", () => {
     const { code, output, errors } = await start("pack", typed, "--out", out, "--bundle").ended;
     assert.equal(code, 0, errors);
     assert.match(output, /^packed ada\/typed 0\.1\.0, 3 files\n/);
-    const place = join(out, "ada/typed/0.1.0");
-    assert.deepEqual((await readdir(place)).sort(), [
+    const typedFolder = join(out, "ada/typed/0.1.0");
+    assert.deepEqual((await readdir(typedFolder)).sort(), [
       "README.md",
       "callback.plugin.json",
       "mod.js",
     ]);
-    const text = await readFile(join(place, "mod.js"), "utf8");
+    const text = await readFile(join(typedFolder, "mod.js"), "utf8");
     assert.match(text, /from "keepfit"/);
     assert.match(text, /n \/ 2/);
-    const packed = JSON.parse(await readFile(join(place, "callback.plugin.json"), "utf8"));
+    const packed = JSON.parse(await readFile(join(typedFolder, "callback.plugin.json"), "utf8"));
     assert.equal(packed.module, "mod.js");
   });
 });

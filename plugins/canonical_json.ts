@@ -5,9 +5,9 @@
  * Source: RFC 8785, JSON Canonicalization Scheme. Keys are sorted by their UTF-16 units.
  *
  * @param value plain data, as `JSON.parse` returns it
- * @throws TypeError for what JSON has no word for: `undefined`, `NaN`, a function, a `Map`, text with
- *   half a character
- * @throws RangeError when it is nested deeper than 128, or contains itself
+ * @throws TypeError for values that JSON cannot represent: `undefined`, `NaN`, a function, a `Map`,
+ *   text with half a character
+ * @throws RangeError if it is nested deeper than 128, or contains itself
  */
 export function canonicalJson(value: unknown): string {
   return write(value, 0);
@@ -24,7 +24,7 @@ function write(value: unknown, depth: number): string {
   if (typeof value === "number" && Number.isFinite(value)) return JSON.stringify(value);
   if (typeof value === "string" && value.isWellFormed()) return JSON.stringify(value);
   if (Array.isArray(value)) {
-    // Not map, which skips holes.
+    // Array.from, because map skips holes.
     return `[${Array.from(value, (one) => write(one, depth + 1)).join(",")}]`;
   }
   if (isPlain(value)) {

@@ -19,7 +19,7 @@ describe("Canonical JSON", () => {
   });
 
   it("Canonical JSON sorts keys by UTF-16 units at every depth", () => {
-    // RFC 8785, 3.2.3: by code points the emoji would stand behind the Hebrew letter.
+    // RFC 8785, 3.2.3: by code points, the emoji would follow the Hebrew letter.
     const text = String.raw`{
       "\u20ac": "Euro Sign",
       "\r": "Carriage Return",
@@ -89,7 +89,7 @@ describe("Canonical JSON", () => {
     );
   });
 
-  it("Canonical JSON rejects values that JSON lacks", () => {
+  it("Canonical JSON rejects values that JSON cannot represent", () => {
     const cycle: unknown[] = [];
     cycle.push(cycle);
     for (
@@ -124,7 +124,7 @@ describe("Canonical JSON", () => {
   });
 });
 
-/** The same data with its keys put in the other way round. */
+/** The same data with its keys in reverse order. */
 function reversed(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(reversed);

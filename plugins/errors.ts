@@ -13,7 +13,7 @@ export type PluginErrorCode =
   | "E_EXPORT"
   /** The factory threw. */
   | "E_FACTORY"
-  /** The server could not be reached, did not return a file, or redirected where it may not. */
+  /** The server could not be reached, did not return a file, or sent a forbidden redirect. */
   | "E_HTTP"
   /** A forbidden import. */
   | "E_IMPORT"
@@ -27,9 +27,9 @@ export type PluginErrorCode =
   | "E_MANIFEST"
   /** A module cannot be parsed, or threw on evaluation. */
   | "E_MODULE"
-  /** A network would be needed but may not be used. */
+  /** A network is required but disabled. */
   | "E_OFFLINE"
-  /** The options do not fit the manifest's schema. */
+  /** The options do not match the manifest's schema. */
   | "E_OPTIONS"
   /** The plugin declares an ungranted permission, or did something undeclared. */
   | "E_PERMISSION"
@@ -61,9 +61,9 @@ export interface PluginErrorContext {
 }
 
 /**
- * A plugin cannot be loaded, or did something that it may not do; the same on every runtime. The
- * message contains the expected and actual values and what to do; the fields have them for
- * programs.
+ * A plugin cannot be loaded, or did something that it may not do. Errors are the same on every
+ * runtime. The message contains the expected and actual values and a remedy; the fields contain
+ * them for programs.
  *
  * @example
  * ```ts
@@ -83,9 +83,9 @@ export interface PluginErrorContext {
 export class PluginError extends Error {
   /** `"PluginError"`. */
   override name = "PluginError";
-  /** What went wrong, from a fixed list. */
+  /** Error code. */
   readonly code: PluginErrorCode;
-  // Declared, not defined: a field without a value would be printed as undefined.
+  // Declared, not defined, because a field without a value would be printed as undefined.
   /** URL of the manifest, file or module. */
   declare readonly url: string | undefined;
   /** Expected value. */
@@ -98,7 +98,7 @@ export class PluginError extends Error {
   /**
    * Create an error with a message of several lines.
    *
-   * @param code what went wrong
+   * @param code error code
    * @param message a sentence; expected, actual and hint are added below
    * @param context values for the message, and the cause
    */
@@ -108,7 +108,7 @@ export class PluginError extends Error {
     if (context.expected !== undefined) lines.push(`  expected: ${context.expected}`);
     if (context.actual !== undefined) lines.push(`  actual:   ${context.actual}`);
     if (context.hint !== undefined) lines.push(`  hint:     ${context.hint}`);
-    // Most of it comes from servers and manifests.
+    // Most of the text comes from servers and manifests.
     super(printable(lines.join("\n")), causeOf(cause));
     this.code = code;
     setDetails(this, details);

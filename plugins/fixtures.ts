@@ -1,4 +1,4 @@
-/** What the tests of this room share. */
+/** Fixtures of the tests in this room. */
 import { getRuntime } from "../runtime/mod.ts";
 import { type ContextParts, createContext, type PluginContext } from "./host/context/mod.ts";
 import { PluginError, type PluginErrorCode } from "./errors.ts";
@@ -9,18 +9,18 @@ import { PluginRun } from "./host/run.ts";
 
 export { warned } from "../core/fixtures.ts";
 
-/** What a context of these tests is made from, beside what a context takes. */
+/** Inputs of a context in tests, in addition to those of a context. */
 export interface World extends Partial<Omit<ContextParts, "grants" | "limits" | "manifest">> {
   id?: string;
   permissions?: PluginPermissions;
   optionalPermissions?: PluginPermissions;
-  /** Default: all that is declared. */
+  /** Granted permissions. Default: all declared ones. */
   allow?: Allowed;
   options?: Record<string, unknown>;
   limits?: PluginLimits;
 }
 
-/** A manifest with nothing in it but what a test says. */
+/** A minimal manifest with the changes of a test. */
 export function manifestWith(change: Partial<PluginManifest> = {}): PluginManifest {
   return {
     manifestVersion: 1,
@@ -80,7 +80,7 @@ export async function refusal(
   throw new Error(`it did not fail, expected ${code}`);
 }
 
-/** What `run` logs. */
+/** Lines that `run` logs. */
 export async function logged(run: () => unknown): Promise<string[]> {
   const { log } = console;
   const lines: string[] = [];

@@ -3,26 +3,26 @@ import assert from "node:assert/strict";
 import { cacheDirOf, type CachePlace } from "./cache_dir.ts";
 
 describe("cacheDirOf", () => {
-  const place = (os: CachePlace["os"], variables: Record<string, string>) =>
+  const folderOn = (os: CachePlace["os"], variables: Record<string, string>) =>
     cacheDirOf({ os, env: (name) => variables[name] });
 
   it("cacheDirOf returns the cache folder of each system", () => {
-    assert.equal(place("other", { HOME: "/a" }), "/a/.cache/keepfit");
-    assert.equal(place("darwin", { HOME: "/a" }), "/a/Library/Caches/keepfit");
+    assert.equal(folderOn("other", { HOME: "/a" }), "/a/.cache/keepfit");
+    assert.equal(folderOn("darwin", { HOME: "/a" }), "/a/Library/Caches/keepfit");
     const LOCALAPPDATA = "C:\\Local";
-    assert.equal(place("windows", { LOCALAPPDATA }), `${LOCALAPPDATA}\\keepfit`);
+    assert.equal(folderOn("windows", { LOCALAPPDATA }), `${LOCALAPPDATA}\\keepfit`);
   });
 
   it("cacheDirOf prefers XDG_CACHE_HOME, unless it is relative", () => {
     const HOME = "/a";
-    assert.equal(place("darwin", { HOME, XDG_CACHE_HOME: "/c/" }), "/c/keepfit");
-    assert.equal(place("other", { HOME, XDG_CACHE_HOME: "c" }), "/a/.cache/keepfit");
-    assert.equal(place("other", { HOME, XDG_CACHE_HOME: "" }), "/a/.cache/keepfit");
+    assert.equal(folderOn("darwin", { HOME, XDG_CACHE_HOME: "/c/" }), "/c/keepfit");
+    assert.equal(folderOn("other", { HOME, XDG_CACHE_HOME: "c" }), "/a/.cache/keepfit");
+    assert.equal(folderOn("other", { HOME, XDG_CACHE_HOME: "" }), "/a/.cache/keepfit");
   });
 
   it("cacheDirOf returns undefined without a variable", () => {
     for (const os of ["darwin", "windows", "other"] as const) {
-      assert.equal(place(os, {}), undefined);
+      assert.equal(folderOn(os, {}), undefined);
     }
   });
 });

@@ -84,9 +84,9 @@ export function mutateText(random: Random, text: string, pieces: readonly string
  * @param data plain data; changed in place
  */
 export function mutateJson(random: Random, data: unknown): void {
-  const places = partsOf(data);
-  if (places.length === 0) return;
-  const { holder, key } = pick(random, places);
+  const parts = partsOf(data);
+  if (parts.length === 0) return;
+  const { holder, key } = pick(random, parts);
   switch (random(6)) {
     case 0:
       delete holder[key];
@@ -98,7 +98,7 @@ export function mutateJson(random: Random, data: unknown): void {
       put(holder, pick(random, oddKeys), holder[key]);
       break;
     case 3: {
-      const other = pick(random, places);
+      const other = pick(random, parts);
       // A copy: a manifest that contains itself is no JSON.
       put(holder, key, structuredClone(other.holder[other.key]));
       break;

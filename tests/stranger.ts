@@ -264,9 +264,9 @@ function meet(runtime: RuntimeName): Stranger {
   for (const one of [commands, `${folder}/home`, `${folder}/project`, `${folder}/tmp`]) {
     mkdirSync(one, { recursive: true });
   }
-  for (const place of ["/usr/bin", "/bin"].filter(existsSync)) {
-    for (const name of readdirSync(place)) {
-      if (!runtimeCommands.test(name)) link(`${place}/${name}`, `${commands}/${name}`);
+  for (const directory of ["/usr/bin", "/bin"].filter(existsSync)) {
+    for (const name of readdirSync(directory)) {
+      if (!runtimeCommands.test(name)) link(`${directory}/${name}`, `${commands}/${name}`);
     }
   }
   const names = { node: ["node", "npm", "npx"], deno: ["deno"], bun: ["bun", "bunx"] }[runtime];
@@ -295,8 +295,10 @@ function link(target: string, path: string): void {
 
 /** The file that a command on PATH is. */
 function whereIs(command: string): string {
-  const places = command.includes("/") ? [""] : (process.env.PATH ?? "").split(":");
-  const found = places.map((place) => join(place, command)).find((path) => existsSync(path));
+  const directories = command.includes("/") ? [""] : (process.env.PATH ?? "").split(":");
+  const found = directories.map((directory) => join(directory, command)).find((path) =>
+    existsSync(path)
+  );
   if (found === undefined) throw new Error(`Cannot find ${command} on PATH`);
   return found;
 }

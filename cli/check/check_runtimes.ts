@@ -70,13 +70,13 @@ async function startArguments(
   source: string,
 ): Promise<string[] | undefined> {
   const isSource = import.meta.url.endsWith(".ts");
-  const place = (path: string): string =>
+  const pathOf = (path: string): string =>
     decodeURIComponent(new URL(path, import.meta.url).pathname);
   const entry = isSource
-    ? place("../keepfit.ts")
+    ? pathOf("../keepfit.ts")
     : getRuntime().name === "deno"
     ? await findInstalled(source)
-    : place("../keepfit.js");
+    : pathOf("../keepfit.js");
   if (entry === undefined) return undefined;
   switch (name) {
     case "deno":
@@ -84,7 +84,7 @@ async function startArguments(
         ...["run", "--no-check", "--no-prompt", "-A"],
         // Not the plugin's deno.json: this command finds its dependencies in node_modules.
         ...isSource
-          ? ["--config", place("../../deno.json")]
+          ? ["--config", pathOf("../../deno.json")]
           : ["--no-config", "--node-modules-dir=manual"],
         entry,
       ];

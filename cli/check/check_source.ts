@@ -59,8 +59,8 @@ export async function findAbove(
   fs: FileSystem,
 ): Promise<string | undefined> {
   for (let at = folder, up = 0; up < 32; up++) {
-    const place = joinPath(at, path);
-    if (await exists(place, { isFile: true, fs })) return place;
+    const fullPath = joinPath(at, path);
+    if (await exists(fullPath, { isFile: true, fs })) return fullPath;
     const isNamed = at.startsWith("/") || /^[A-Za-z]:/.test(at);
     const above = isNamed ? directoryOf(at) : joinPath(at, "..");
     if (above === at) return undefined;

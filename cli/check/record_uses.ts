@@ -77,8 +77,8 @@ export async function recordUses(
       return Promise.resolve(`http://${declared[0]}/${value.replace(/^\//, "")}`);
     }
     try {
-      const given = call(...args);
-      return given instanceof Promise ? given.catch(refuse) : given;
+      const result = call(...args);
+      return result instanceof Promise ? result.catch(refuse) : result;
     } catch (error) {
       return refuse(error);
     }

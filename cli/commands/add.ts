@@ -17,7 +17,7 @@ import {
   tierOption,
 } from "../plugin_options.ts";
 
-interface Given {
+interface AddOptions {
   tier?: PluginTier;
   allow?: AllowedKinds;
   options?: Record<string, unknown>;
@@ -54,9 +54,12 @@ export function addAdd(program: Command, cli: CommandLine): void {
     .addOption(minimumAgeOption())
     .option("--accept", "Agree to more trust than the lock file records.")
     .option("--yes", "Do not ask; then --allow and --output-dir grant its permissions.")
-    .action(async (reference: string, { yes, accept, ...given }: Given) => {
+    .action(async (reference: string, { yes, accept, ...options }: AddOptions) => {
       // Missing options are reported now rather than in the next training.
-      const explained = await explainPlugin(reference, { ...given, options: given.options ?? {} });
+      const explained = await explainPlugin(reference, {
+        ...options,
+        options: options.options ?? {},
+      });
       const { id, version, integrity } = explained;
       const { columns, hasColors: colors } = cli;
       // The error lists them.
@@ -64,8 +67,8 @@ export function addAdd(program: Command, cli: CommandLine): void {
       cli.note(`${explainText(shown, { columns, colors, isShort: true })}\n`);
       const isAsked = yes === undefined;
       const wanted = {
-        ...given,
-        allow: allowedBy(explained, given.allow, isAsked),
+        ...options,
+        allow: allowedBy(explained, options.allow, isAsked),
         accept,
         // Pin what was shown, even if the host has changed it since.
         integrity,
@@ -99,10 +102,10 @@ export function addAdd(program: Command, cli: CommandLine): void {
  */
 function allowedBy(
   { permissions }: PluginExplanation,
-  given: AllowedKinds = {},
+  options: AllowedKinds = {},
   isAsked: boolean,
 ): AllowedKinds | undefined {
-  const allowed = { ...given };
+  const allowed = { ...options };
   for (const { kind, allow, isOptional, isGranted } of permissions) {
     const values = allowed[kind];
     if (kind === "write" || values === true || !(isGranted || (isAsked && !isOptional))) continue;

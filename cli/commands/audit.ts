@@ -4,7 +4,7 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 import { noLogText } from "./verify.ts";
 
-interface Given {
+interface AuditOptions {
   ignore?: string[];
   offline?: boolean;
   registry?: string;
@@ -25,9 +25,9 @@ export function addAudit(program: Command, cli: CommandLine): void {
       (id: string, before: string[] = []) => [...before, id],
     )
     .option("--offline", "Use no network, only the last answers.")
-    .action(async (given: Given) => {
-      const audit = await auditPlugins(given);
-      cli.tell(audit, textOf(audit, given.ignore ?? []));
+    .action(async (options: AuditOptions) => {
+      const audit = await auditPlugins(options);
+      cli.tell(audit, textOf(audit, options.ignore ?? []));
       if (audit.plugins.some((one) => needsAction(one) || one.unknown.length > 0)) cli.code = 1;
     });
   addExamples(

@@ -143,8 +143,8 @@ describe("keepfit check", () => {
     });
     const without = await check(source, "--here");
     assert.match(without.problems.join(), /options\.url/);
-    const given = await check(source, "--here", "--", `{ "url": "https://example.com" }`);
-    assert.deepEqual(given.problems, []);
+    const withOptions = await check(source, "--here", "--", `{ "url": "https://example.com" }`);
+    assert.deepEqual(withOptions.problems, []);
   });
 
   it("keepfit check tries each tier that the manifest claims", async () => {

@@ -8,7 +8,7 @@ import { addExamples } from "../help.ts";
 import { parseOptions, tierOption } from "../plugin_options.ts";
 import type { PluginTier } from "../../plugins/mod.ts";
 
-interface Given {
+interface DevOptions {
   epochs?: number;
   out?: string;
   tier?: PluginTier;
@@ -25,9 +25,11 @@ export function addDev(program: Command, cli: CommandLine): void {
     .addOption(tierOption())
     .option("--out <DIR>", "Folder it may write to. Default: .keepfit in SOURCE.")
     .addHelpText("after", "\nEvery permission that its manifest declares is granted.")
-    .action(async (source: string, options: Record<string, unknown> | undefined, given: Given) => {
-      await dev(cli, source, options, given);
-    });
+    .action(
+      async (source: string, options: Record<string, unknown> | undefined, flags: DevOptions) => {
+        await dev(cli, source, options, flags);
+      },
+    );
   addExamples(
     command,
     cli,
@@ -43,7 +45,7 @@ async function dev(
   cli: CommandLine,
   source: string,
   options: Record<string, unknown> | undefined,
-  { epochs = endless, out = joinPath(source, ".keepfit"), tier }: Given,
+  { epochs = endless, out = joinPath(source, ".keepfit"), tier }: DevOptions,
 ): Promise<void> {
   const tf = await import("@tensorflow/tfjs");
   const plugin = await devPlugin(source, {
@@ -58,7 +60,7 @@ async function dev(
   let ran = 0;
   let model: { stopTraining?: boolean } = {};
   const pace = {
-    setModel: (given: object) => void (model = given),
+    setModel: (received: object) => void (model = received),
     async onEpochEnd(epoch: number, { loss, val_loss }: Record<string, number>) {
       ran++;
       cli.note(`epoch ${epoch}: loss ${loss.toFixed(4)}, val_loss ${val_loss.toFixed(4)}\n`);

@@ -5,7 +5,7 @@ import { addExamples } from "../help.ts";
 import { inShell } from "../shell_words.ts";
 import { type AllowedKinds, collectAllowed, parseOptions, tierOption } from "../plugin_options.ts";
 
-interface Given {
+interface ExplainOptions {
   tier?: PluginTier;
   allow?: AllowedKinds;
   options?: Record<string, unknown>;
@@ -27,8 +27,8 @@ export function addExplain(program: Command, cli: CommandLine): void {
     .option("--options <JSON>", "Options of the callback, as JSON, to be checked.", parseOptions)
     .option("--callback <NAME>", "Name of the callback that the options are for.")
     .option("--registry <URL>", "Registry of registry: references.")
-    .action(async (reference: string, given: Given) => {
-      const { problems, ...rest } = await explainPlugin(await referenceOf(reference), given);
+    .action(async (reference: string, options: ExplainOptions) => {
+      const { problems, ...rest } = await explainPlugin(await referenceOf(reference), options);
       const explained = { ...rest, problems: problems.map((one) => inShell(one)) };
       const { columns, hasColors: colors } = cli;
       cli.tell(explained, explainText(explained, { columns, colors }));
@@ -42,8 +42,8 @@ export function addExplain(program: Command, cli: CommandLine): void {
 }
 
 /** The reference by which a locked id was added. */
-async function referenceOf(given: string): Promise<string> {
-  if (!/^[a-z\d-]+\/[a-z\d-]+$/.test(given)) return given;
+async function referenceOf(typed: string): Promise<string> {
+  if (!/^[a-z\d-]+\/[a-z\d-]+$/.test(typed)) return typed;
   const plugins = await listPlugins();
-  return plugins.find(({ locked }) => locked?.id === given)?.absolute ?? given;
+  return plugins.find(({ locked }) => locked?.id === typed)?.absolute ?? typed;
 }

@@ -8,7 +8,7 @@ import type { FileSystem } from "../../runtime/types.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 
-interface Given {
+interface HubOptions {
   host: string;
   port: number;
   token?: string[];
@@ -46,34 +46,36 @@ export function addHub(program: Command, cli: CommandLine): void {
         "if tokens are accepted.",
     )
     .option("--runs <FOLDER>", "Folder in which runs are kept. Default: memory.")
-    .action(async (directory: string, { host, port, allowedHost: hosts, ...given }: Given) => {
-      const tokens = await readTokens(given, cli.fs);
-      const logKey = await readLogKey(directory, given.logKey, tokens, cli.fs);
-      const runs = given.runs === undefined
-        ? undefined
-        : folderRunStore(given.runs, { fs: cli.fs });
-      const server = await serveHub({
-        directory,
-        hostname: host,
-        port,
-        tokens,
-        hosts,
-        logKey,
-        runs,
-      });
-      const interruption = interruptSignal();
-      const signed = logKey === undefined ? "" : `its log is signed by ${logKey.keyId}\n`;
-      cli.tell(
-        { directory, url: server.url, logKey: logKey?.keyId },
-        `keepfit hub of ${directory} at ${server.url}\n${signed}`,
-      );
-      try {
-        await new Promise((resolve) => interruption.signal.addEventListener("abort", resolve));
-      } finally {
-        interruption.release();
-        await server.close();
-      }
-    });
+    .action(
+      async (directory: string, { host, port, allowedHost: hosts, ...options }: HubOptions) => {
+        const tokens = await readTokens(options, cli.fs);
+        const logKey = await readLogKey(directory, options.logKey, tokens, cli.fs);
+        const runs = options.runs === undefined
+          ? undefined
+          : folderRunStore(options.runs, { fs: cli.fs });
+        const server = await serveHub({
+          directory,
+          hostname: host,
+          port,
+          tokens,
+          hosts,
+          logKey,
+          runs,
+        });
+        const interruption = interruptSignal();
+        const signed = logKey === undefined ? "" : `its log is signed by ${logKey.keyId}\n`;
+        cli.tell(
+          { directory, url: server.url, logKey: logKey?.keyId },
+          `keepfit hub of ${directory} at ${server.url}\n${signed}`,
+        );
+        try {
+          await new Promise((resolve) => interruption.signal.addEventListener("abort", resolve));
+        } finally {
+          interruption.release();
+          await server.close();
+        }
+      },
+    );
   addExamples(
     command,
     cli,
@@ -99,7 +101,7 @@ function collectTokens(text: string, before: string[] = []): string[] {
 
 /** The tokens of the command line, the file and the environment. */
 async function readTokens(
-  { token = [], tokens }: Pick<Given, "token" | "tokens">,
+  { token = [], tokens }: Pick<HubOptions, "token" | "tokens">,
   fs: FileSystem,
 ): Promise<Tokens> {
   const texts = [

@@ -6,7 +6,7 @@ import { addExamples } from "../help.ts";
 import { findKeepfit } from "../keepfit_source.ts";
 import { newFiles } from "../new_files.ts";
 
-interface Given {
+interface NewOptions {
   hooks: string[];
   controls: string[];
   out?: string;
@@ -35,7 +35,7 @@ export function addNew(program: Command, cli: CommandLine): void {
       [],
     )
     .option("--out <DIR>", "Folder to create. Default: NAME.")
-    .action(async (id: string, { hooks, controls, out = id.split("/")[1] }: Given) => {
+    .action(async (id: string, { hooks, controls, out = id.split("/")[1] }: NewOptions) => {
       const { fs } = cli;
       if (await exists(out, { fs }) && (await fs.readDir(out)).length > 0) {
         throw new Error(
@@ -45,9 +45,9 @@ export function addNew(program: Command, cli: CommandLine): void {
       const keepfit = await findKeepfit(out, fs);
       const files = newFiles({ id, hooks, controls, keepfit });
       for (const [path, text] of Object.entries(files)) {
-        const place = joinPath(out, path);
-        await fs.makeDir(directoryOf(place));
-        await fs.writeFile(place, text);
+        const target = joinPath(out, path);
+        await fs.makeDir(directoryOf(target));
+        await fs.writeFile(target, text);
       }
       const paths = Object.keys(files).sort();
       cli.tell(

@@ -16,8 +16,8 @@ export function addOutdated(program: Command, cli: CommandLine): void {
     )
     .option("--registry <URL>", "Registry to ask. Default: that of keepfit.json.")
     .addOption(minimumAgeOption())
-    .action(async (given: { registry?: string; minimumAge?: number }) => {
-      const plugins = await outdatedPlugins(given);
+    .action(async (options: { registry?: string; minimumAge?: number }) => {
+      const plugins = await outdatedPlugins(options);
       const shown = plugins.filter(({ isOutdated, error }) => isOutdated || error !== undefined);
       cli.tell(
         { plugins: plugins.map(withMessage) },

@@ -18,11 +18,11 @@ export function addPack(program: Command, cli: CommandLine): void {
     )
     .option("--force", "Replace an existing version.")
     .action(
-      async (source: string, given: { out: string; bundle?: true; force?: true }) => {
-        const packed = await packPlugin({ source, fs: cli.fs, ...given });
+      async (source: string, options: { out: string; bundle?: true; force?: true }) => {
+        const packed = await packPlugin({ source, fs: cli.fs, ...options });
         const { id, version, reference, files, isUnlogged } = packed;
         const unlogged = isUnlogged
-          ? `${given.out} has the log of a hub, which does not have this version yet: start the ` +
+          ? `${options.out} has the log of a hub, which does not have this version yet: start the ` +
             "hub again before others add it\n"
           : "";
         cli.tell(packed, `packed ${id} ${version}, ${files} files\n${reference}\n${unlogged}`);

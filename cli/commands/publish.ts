@@ -6,7 +6,7 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 import { type GivenAccess, hubAccess, tokenFileOption, tokenOption } from "../hub_access.ts";
 
-interface Given extends GivenAccess {
+interface PublishOptions extends GivenAccess {
   key?: string;
   bundle?: boolean;
 }
@@ -24,8 +24,8 @@ export function addPublish(program: Command, cli: CommandLine): void {
     .addOption(tokenFileOption())
     .option("--key <FILE>", "Key to sign it with, from key new.")
     .option("--bundle", "Bundle it into one JavaScript module. Requires esbuild.")
-    .action(async (source: string, { key, bundle = false, ...given }: Given) => {
-      const access = await hubAccess(given, "publish", cli.fs);
+    .action(async (source: string, { key, bundle = false, ...accessOptions }: PublishOptions) => {
+      const access = await hubAccess(accessOptions, "publish", cli.fs);
       const { manifest, contents } = await packSource(source, { fs: cli.fs, bundle });
       const signed = key === undefined
         ? manifest

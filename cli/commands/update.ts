@@ -6,7 +6,7 @@ import { differenceText } from "../difference_text.ts";
 import { addExamples } from "../help.ts";
 import { minimumAgeOption } from "../plugin_options.ts";
 
-interface Given {
+interface UpdateOptions {
   dryRun?: true;
   registry?: string;
   minimumAge?: number;
@@ -23,7 +23,7 @@ export function addUpdate(program: Command, cli: CommandLine): void {
     .option("--registry <URL>", "Registry to ask. Default: that of keepfit.json.")
     .addOption(minimumAgeOption())
     .option("--accept", "Accept updates that need more trust than before.")
-    .action(async (only: string[], { dryRun, registry, minimumAge, accept }: Given) => {
+    .action(async (only: string[], { dryRun, registry, minimumAge, accept }: UpdateOptions) => {
       const updates = await updatePlugins({
         ...(only.length > 0 && { only }),
         dryRun,

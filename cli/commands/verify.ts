@@ -13,8 +13,8 @@ export function addVerify(program: Command, cli: CommandLine): void {
         "registry whether the version has been yanked, and check its log.",
     )
     .option("--offline", "Do not use the network.")
-    .action(async (given: { offline?: boolean }) => {
-      const plugins = await verifyPlugins(given);
+    .action(async (options: { offline?: boolean }) => {
+      const plugins = await verifyPlugins(options);
       const lines = [...plugins.map(textOf), noLogText(plugins)];
       cli.tell({ plugins }, lines.join("") || "nothing is locked\n");
       if (plugins.some(({ problems }) => problems.length > 0)) cli.code = 1;

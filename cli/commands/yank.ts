@@ -4,7 +4,7 @@ import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
 import { type GivenAccess, hubAccess, tokenFileOption, tokenOption } from "../hub_access.ts";
 
-interface Given extends GivenAccess {
+interface YankOptions extends GivenAccess {
   reason?: string;
   undo?: boolean;
 }
@@ -26,14 +26,14 @@ export function addYank(program: Command, cli: CommandLine): void {
       ),
     )
     .option("--undo", "Make it available again.")
-    .action(async (plugin: string, { undo = false, reason, ...given }: Given) => {
+    .action(async (plugin: string, { undo = false, reason, ...access }: YankOptions) => {
       const [, id, version] = /^([^/@]+\/[^/@]+)@([^/@]+)$/.exec(plugin) ?? [];
       if (id === undefined) {
         throw new TypeError(
           `Cannot yank '${plugin}': expected OWNER/NAME@VERSION, such as ada/loss-to-slack@0.2.0`,
         );
       }
-      const yanked = await yankPlugin(await hubAccess(given, "yank", cli.fs), id, version, {
+      const yanked = await yankPlugin(await hubAccess(access, "yank", cli.fs), id, version, {
         undo,
         reason,
       });

@@ -71,9 +71,9 @@ export async function ownersOf(
   tokens: Tokens,
   authorization: string | undefined,
 ): Promise<readonly string[] | undefined> {
-  const [, given] = /^Bearer +([\x21-\x7e]{1,1000})$/i.exec(authorization ?? "") ?? [];
-  if (given === undefined) return undefined;
-  const digest = await digestOf(given);
+  const [, token] = /^Bearer +([\x21-\x7e]{1,1000})$/i.exec(authorization ?? "") ?? [];
+  if (token === undefined) return undefined;
+  const digest = await digestOf(token);
   let found: readonly string[] | undefined;
   for (const [token, owners] of Object.entries(tokens)) {
     if (isEqual(digest, await digestOf(token))) found = owners;

@@ -49,7 +49,7 @@ export class PluginLog {
   /** The lines in the tree. */
   #lines: string[] = [];
   /** Places of the entries of each version, `owner/name@version`. */
-  #places = new Map<string, number[]>();
+  #indices = new Map<string, number[]>();
   #read: StoredLog | undefined;
   #open: OpenLog | undefined;
   #started: Promise<void> | undefined;
@@ -115,7 +115,7 @@ export class PluginLog {
     const log = await this.#current();
     if (log === undefined || !isCount(size) || size > log.lines.length) return undefined;
     const found: ProvenEntry[] = [];
-    for (const index of this.#places.get(`${id}@${version}`) ?? []) {
+    for (const index of this.#indices.get(`${id}@${version}`) ?? []) {
       if (index >= size) break;
       const proof = (await log.tree.inclusionProof(index, size)).map(toBase64);
       found.push({ entry: log.lines[index], index, proof });
@@ -166,13 +166,13 @@ export class PluginLog {
     if (this.#lines.some((line, i) => line !== lines[i])) {
       this.#tree = new MerkleTree();
       this.#lines = [];
-      this.#places = new Map();
+      this.#indices = new Map();
     }
     for (const line of lines.slice(this.#lines.length)) {
       const { id, version } = parseEntry(line, logName);
       await this.#tree.append(await hashLine(line));
       const key = `${id}@${version}`;
-      this.#places.set(key, [...this.#places.get(key) ?? [], this.#lines.length]);
+      this.#indices.set(key, [...this.#indices.get(key) ?? [], this.#lines.length]);
       this.#lines.push(line);
     }
   }
@@ -226,8 +226,8 @@ export class PluginLog {
     await this.#inTurn(() => this.#grow(all));
     for (const { id, version } of events) {
       const standing: { integrity?: string; isYanked: boolean } = { isYanked: false };
-      for (const place of this.#places.get(`${id}@${version}`) ?? []) {
-        const { type, integrity } = parseEntry(all[place], logName);
+      for (const index of this.#indices.get(`${id}@${version}`) ?? []) {
+        const { type, integrity } = parseEntry(all[index], logName);
         if (type === "publish") standing.integrity = integrity;
         else standing.isYanked = type === "yank";
       }

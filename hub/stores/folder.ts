@@ -246,16 +246,16 @@ class FolderPluginStore implements PluginStore {
    * @param isChecked whether its folder is known not to be reached through a link
    */
   async #read(id: string, isChecked = false): Promise<KeptPlugin | undefined> {
-    const place = id.split("/");
+    const path = id.split("/");
     const latestTrusted = Date.now() - clockStep;
     const stamp = await this.#stampOf(id);
-    if (stamp === undefined || (!isChecked && await this.#files.isLinked(place))) {
+    if (stamp === undefined || (!isChecked && await this.#files.isLinked(path))) {
       this.#keep(id, undefined);
       return undefined;
     }
     const before = this.#plugins.get(id)?.versions;
-    const folders = (await this.#files.folders(place)).filter(isVersion);
-    const meta = await this.#readMeta(place);
+    const folders = (await this.#files.folders(path)).filter(isVersion);
+    const meta = await this.#readMeta(path);
     const versions = new Map<string, KeptVersion>();
     for (const version of folders) {
       const found = await this.#readVersion(id, version, before?.get(version));
@@ -288,10 +288,10 @@ class FolderPluginStore implements PluginStore {
   }
 
   async #stampOf(id: string): Promise<{ text: string; newest: number } | undefined> {
-    const place = id.split("/");
-    const folder = await this.#files.stat(place);
+    const path = id.split("/");
+    const folder = await this.#files.stat(path);
     if (!folder?.isDirectory) return undefined;
-    const meta = await this.#files.stat([...place, "meta.json"]);
+    const meta = await this.#files.stat([...path, "meta.json"]);
     return {
       text: `${folder.modified} ${meta?.modified} ${meta?.size}`,
       newest: Math.max(folder.modified ?? Infinity, meta?.modified ?? 0),
@@ -327,13 +327,13 @@ class FolderPluginStore implements PluginStore {
   }
 
   /** The facts that only `meta.json` holds. */
-  async #readMeta(place: readonly string[]): Promise<{
+  async #readMeta(path: readonly string[]): Promise<{
     yanked: ReadonlySet<unknown>;
     versions: ReadonlyMap<string, { published?: string; yankReason?: string }>;
   }> {
     const textOf = (value: unknown) => typeof value === "string" ? value : undefined;
     try {
-      const bytes = await this.#files.read([...place, "meta.json"], 2);
+      const bytes = await this.#files.read([...path, "meta.json"], 2);
       const { yanked, versions } = JSON.parse(new TextDecoder().decode(bytes)) as {
         yanked?: unknown;
         versions?: Record<string, { published?: unknown; yankReason?: unknown } | null>;

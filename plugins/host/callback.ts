@@ -60,12 +60,12 @@ export interface PluginParts {
 }
 
 /**
- * Wrap the object that a plugin's factory returned in the callback that a run sees. It has only the
+ * Wrap the object that a plugin's factory returned in a callback for a run. It has only the
  * declared hooks. Each hook has a time limit and its own copy of the logs, unless the plugin may
  * add to them. A callback whose failures are only warnings is disabled, and closed, after several
  * failures in a row.
  *
- * @throws PluginError `E_EXPORT` when it is not a callback, or lacks a declared hook
+ * @throws PluginError `E_EXPORT` if it is not a callback, or lacks a declared hook
  */
 export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
   const { entry, run, info, limits, onError } = parts;
@@ -91,7 +91,7 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => closing ??= closePlugin(plugin, parts);
   let givenUp: unknown;
-  // From here on the list calls only `close` in this run; this also ends its background work.
+  // From now on, the list calls only `close` in this run. This also ends its background work.
   const giveUp = (error: unknown): void => {
     givenUp = error;
     close().catch(() => {});
@@ -143,7 +143,7 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
       return guard.call("setState", () => plugin.setState?.(state));
     };
   }
-  // Code in another tier always works on copies.
+  // Code in other tiers always works on copies.
   const sharesLogs = entry.controls.includes("addLogs") || info.tier !== "trusted";
   const logsFor = (logs: unknown) => sharesLogs ? logs : ownLogs(logs);
   for (const { name: hook, every = 1 } of hooks) {

@@ -10,7 +10,7 @@ import { type PluginCallback, wirePlugin } from "./callback.ts";
 import { PluginRun } from "./run.ts";
 import { contextWith, entryWith, manifestWith, refusal, warned } from "../fixtures.ts";
 
-/** What a test says of a plugin. */
+/** Properties of a plugin in a test. */
 interface Wiring {
   onError?: ErrorPolicy;
   limits?: PluginLimits;
@@ -161,20 +161,20 @@ describe("A plugin that fails", () => {
       throw undefined;
     }, /undefined/],
     ["rejects with nothing", () => Promise.reject(), /undefined/],
-    ["does not come back", never, /did not return from onEpochEnd\n.*within 50 ms/],
-    ["gives a thenable that never answers", () => ({ then() {} }), /did not return/],
-    ["gives a thenable that throws", () => ({
+    ["does not return", never, /did not return from onEpochEnd\n.*within 50 ms/],
+    ["returns a thenable that never settles", () => ({ then() {} }), /did not return/],
+    ["returns a thenable that throws", () => ({
       then() {
         throw new Error("not then");
       },
     }), /not then/],
-    ["gives what cannot be looked at", () => ({
+    ["returns a value that cannot be inspected", () => ({
       get then() {
         throw new Error("look away");
       },
     }), /look away/],
     [
-      "throws what cannot be shown",
+      "throws a value that cannot be shown",
       () => {
         throw { toString: null };
       },
@@ -182,7 +182,7 @@ describe("A plugin that fails", () => {
     ],
   ];
   for (const [what, onEpochEnd, message] of hooks) {
-    it(`A plugin that fails ends the run only if the user says so: ${what}`, async () => {
+    it(`A plugin that fails ends the run only on request: ${what}`, async () => {
       const strict = new CallbackList(wire({ onEpochEnd }, { ...short, onError: "throw" }));
       await assert.rejects(async () => await strict.onEpochEnd(0, {}), (error) => {
         assert(error instanceof CallbackError);
@@ -220,7 +220,7 @@ describe("A plugin that fails", () => {
     const list = new CallbackList(wire({ onEpochEnd: late }, short));
     assert.equal((await warned(() => list.onEpochEnd(0))).length, 1);
     fail();
-    // A rejection that nothing handles ends the process in the event loop's next turn.
+    // An unhandled rejection ends the process in the next turn of the event loop.
     await new Promise((resolve) => setTimeout(resolve));
   });
 
@@ -296,7 +296,7 @@ describe("A plugin that fails", () => {
     const messages = await warned(async () => {
       for (let epoch = 0; epoch < 60; epoch++) {
         fails = epoch !== 19;
-        // A hook that works says nothing of another one.
+        // Success of one hook does not reset the count of another one.
         await list.onEpochBegin(epoch);
         await list.onEpochEnd(epoch, {});
       }
@@ -308,7 +308,7 @@ describe("A plugin that fails", () => {
       messages[1],
       /\(epoch 39\): no disk \(it failed 20 times in a row\); it is disabled for the rest of this run/,
     );
-    // In the next run it has another chance.
+    // It is called again in the next run.
     const next = new CallbackList(plugin, { model: {} });
     assert.match((await warned(() => next.onEpochEnd(0, {})))[0], /no disk; training continues/);
   });

@@ -16,7 +16,8 @@ export class HookGuard {
   /**
    * @param name of the plugin's callback, for messages
    * @param time time limit of a promise in milliseconds
-   * @param onFailure called before a failure is rethrown, with whether the plugin is to be disabled
+   * @param onFailure called before a failure is rethrown, with whether the plugin should be
+   *   disabled
    */
   constructor(
     name: string,

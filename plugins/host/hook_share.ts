@@ -1,10 +1,10 @@
 import { isPromise } from "../../core/promise.ts";
 
-/** Milliseconds in a hook above which its share of the time is checked. */
-const leastTime = 1000;
+/** Minimum time in a hook in milliseconds before its share is checked. */
+const minTime = 1000;
 const leastCalls = 3;
 
-/** Warns of a plugin that takes most of the time between two calls of a hook. */
+/** Warns about a plugin that takes most of the time between two calls of a hook. */
 export class HookShare {
   readonly #name: string;
   readonly #hooks = new Map<string, Calls>();
@@ -38,7 +38,7 @@ export class HookShare {
     calls.count++;
     calls.time += now - began;
     const passed = now - calls.since;
-    const isMost = calls.time > leastTime && calls.time > passed / 2;
+    const isMost = calls.time > minTime && calls.time > passed / 2;
     if (this.#hasWarned || calls.count <= leastCalls || !isMost) return;
     this.#hasWarned = true;
     console.warn(
@@ -46,7 +46,7 @@ export class HookShare {
         Math.round(100 * calls.time / passed)
       } % of the time ` +
         `in ${hook}: ${Math.round(calls.time)} of ${Math.round(passed)} ms; ` +
-        `history.timings has the time of each hook`,
+        `history.timings contains the time of each hook`,
     );
   }
 }
@@ -54,6 +54,6 @@ export class HookShare {
 interface Calls {
   since: number;
   count: number;
-  /** Without the first call. */
+  /** Total time of the calls except the first, in milliseconds. */
   time: number;
 }

@@ -4,19 +4,19 @@ import { withClock } from "../../tests/clock.ts";
 import { warned } from "../fixtures.ts";
 import { HookShare } from "./hook_share.ts";
 
-/** What is warned of when a hook takes `taken` ms of each step, after `before` ms without it. */
+/** Warnings about a hook that takes `taken` ms of each step, after `before` ms without it. */
 async function warnings(before: number, taken: number, calls: number): Promise<string[]> {
   return await warned(() =>
     withClock(async (pass) => {
       const share = new HookShare("ada/counter");
       for (let i = 0; i < calls; i++) {
         pass(before);
-        // Half of them give a promise.
-        const given = share.measure("onTrainBatchEnd", () => {
+        // Half of them return a promise.
+        const result = share.measure("onTrainBatchEnd", () => {
           pass(taken);
           return i % 2 === 0 ? Promise.resolve(i) : i;
         });
-        assert.equal(await given, i);
+        assert.equal(await result, i);
       }
     })
   );
@@ -27,7 +27,7 @@ describe("HookShare", () => {
     const lines = await warnings(100, 400, 20);
     assert.deepEqual(lines, [
       "keepfit: plugin ada/counter takes 80 % of the time in onTrainBatchEnd: 1200 of 1500 ms; " +
-      "history.timings has the time of each hook",
+      "history.timings contains the time of each hook",
     ]);
   });
 
@@ -37,7 +37,7 @@ describe("HookShare", () => {
     assert.deepEqual(await warnings(0, 10, 90), []);
   });
 
-  it("HookShare returns the failure of a hook", async () => {
+  it("HookShare rethrows the failure of a hook", async () => {
     const share = new HookShare("ada/counter");
     const fail = () => Promise.reject(new Error("no"));
     await assert.rejects(share.measure("onEpochEnd", fail) as Promise<unknown>, /no/);

@@ -12,12 +12,11 @@ const maxDataUrl = 32 * 1024 * 1024;
  * Evaluate a verified graph and return the exports of its entry.
  *
  * The modules are written to the cache, in a folder named after a hash of their texts, and imported
- * from there: loader hooks differ between runtimes, files do not. Equal texts share one module
- * instance per process. Without a cache, modules are imported as nested `data:` URLs, which rules
- * out cycles.
+ * from there, because loader hooks differ between runtimes. Equal texts share one module instance
+ * per process. Without a cache, modules are imported as nested `data:` URLs, which excludes cycles.
  *
  * @param cache the cache; undefined where files cannot be imported
- * @throws PluginError `E_MODULE` when a module cannot be evaluated
+ * @throws PluginError `E_MODULE` if a module cannot be evaluated
  * @throws PluginError `E_IMPORT` for a cycle without a cache
  */
 export async function importGraph(
@@ -38,7 +37,7 @@ export async function importGraph(
 }
 
 /**
- * Write the modules to a place from which they can be imported.
+ * Write the modules to a location from which they can be imported.
  *
  * @returns the URL of the entry: a file in the cache, or a `data:` URL with all modules
  * @throws PluginError `E_IMPORT` for a cycle without a cache
@@ -75,7 +74,7 @@ function toDataUrl(graph: ModuleGraph): string {
     if (path.includes(key)) {
       throw new PluginError(
         "E_IMPORT",
-        `Cannot load plugin module ${key} without a cache: it imports itself, by way of ${
+        `Cannot load plugin module ${key} without a cache: it imports itself through ${
           path.slice(path.indexOf(key) + 1).join(", ") || "nothing else"
         }`,
         { url: key, hint: "make the cache writable (cacheDir), or bundle the plugin" },

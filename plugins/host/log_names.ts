@@ -6,7 +6,7 @@ const isSafe = new RegExp(`^[^${unsafeCharacters}]{1,${maxLogName}}$`, "u");
 const maxNames = 1000;
 
 /**
- * Names of the logs that a plugin adds. They are untrusted, appear on terminals and stay in the
+ * Names of the logs that a plugin adds. They are untrusted, appear on terminals and remain in the
  * history of a run.
  */
 export class LogNames {

@@ -8,7 +8,7 @@ const maxPending = 10_000;
 export class PluginRun {
   /** Model of the current run. */
   model: TrainableModel | undefined;
-  /** Functions that close what the context opened; called in order, after pending work. */
+  /** Functions that close opened resources, called in order after pending work. */
   readonly closers: (() => void | Promise<void>)[] = [];
   readonly #id: string;
   readonly #closeTime: number;
@@ -26,7 +26,7 @@ export class PluginRun {
     this.#closeTime = closeTime;
   }
 
-  /** Aborts when the run no longer waits. */
+  /** Signal that aborts when the run no longer waits. */
   get signal(): AbortSignal {
     return this.#stopping.signal;
   }
@@ -38,7 +38,7 @@ export class PluginRun {
     this.#stopping = new AbortController();
   }
 
-  /** @throws PluginError `E_PERMISSION` between runs, when nothing would close open resources */
+  /** @throws PluginError `E_PERMISSION` between runs, in which nothing closes opened resources */
   checkOpen(action: string): void {
     if (this.#isOpen) return;
     throw new PluginError(
@@ -49,12 +49,12 @@ export class PluginRun {
   }
 
   /**
-   * Do work that {@linkcode close} waits for. Its failure does not end the process, even if the
+   * Run work that {@linkcode close} waits for. A failure does not end the process, even if the
    * plugin does not await it.
    *
    * @param action name of the work in messages
    * @param work the work
-   * @param isData true if a failure loses data of the plugin. Default: false
+   * @param isData whether a failure loses data of the plugin. Default: false
    * @throws PluginError `E_LIMIT` when too much work is pending
    */
   async track<T>(action: string, work: () => Promise<T>, isData = false): Promise<T> {
@@ -82,7 +82,7 @@ export class PluginRun {
     }
   }
 
-  /** A hook failed and was reported: do not report its lost data again. */
+  /** Do not report lost data of a hook again after its failure was reported. */
   reportedFailure(): void {
     this.#lost = undefined;
   }

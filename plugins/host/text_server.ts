@@ -12,7 +12,7 @@ interface Page {
 /** Shared servers of this process, by address. */
 const servers = new Map<string, TextServer>();
 
-/** A server of texts. A process has one server per address. */
+/** A server of texts. A process has at most one per address. */
 export class TextServer {
   readonly #pages = new Map<string, Page>();
   readonly #holders = new Set<Holder>();
@@ -26,7 +26,7 @@ export class TextServer {
   /**
    * Join the server of an address, or start it. Port 0 starts a new server on a free port.
    *
-   * @throws Error when the address is not available
+   * @throws Error if the address is not available
    */
   static async open(
     serve: Runtime["serve"],

@@ -7,7 +7,7 @@ import type { PluginLimits } from "../project/limits.ts";
 import { type PluginTier, pluginTiers } from "../project/tiers.ts";
 import type { PluginCallbackEntry, PluginManifest } from "../manifest/format.ts";
 
-/** A verified plugin from which a callback is made. */
+/** A verified plugin from which a callback is created. */
 export interface TierRun {
   manifest: PluginManifest;
   entry: PluginCallbackEntry;
@@ -16,7 +16,7 @@ export interface TierRun {
   graph: ModuleGraph;
   /** Validated options, a copy for the plugin. */
   options: Record<string, unknown>;
-  /** Everything the plugin may do. Its functions take and return plain data, bytes and promises. */
+  /** Functions that the plugin may use. They accept and return plain data, bytes and promises. */
   context: PluginContext;
   limits: Required<PluginLimits>;
   /** Aborts when the plugin is no longer needed. */
@@ -38,35 +38,35 @@ export type RunTier = (run: TierRun) => Promise<unknown>;
 /** What determines the tier of a plugin, in addition to its manifest. */
 export interface TierChoice {
   /** Tier chosen by the user. */
-  wanted?: PluginTier;
+  chosen?: PluginTier;
   /** Tier in the lock file. */
   locked?: PluginTier;
-  /** True where the plugin is the user's own. */
+  /** Whether the plugin is the user's own. */
   isOwn: boolean;
 }
 
 /**
- * The tier of a plugin: the user's choice, else the lock file's, else `"trusted"` for the user's
- * own plugins and `"sandboxed"` for all others and for those that require it.
+ * The tier of a plugin: the user's choice, or that of the lock file. Otherwise it is `"trusted"`
+ * for the user's own plugins, and `"sandboxed"` for others and for those that require it.
  *
  * @throws RangeError for an unknown tier
- * @throws PluginError `E_SANDBOX` when the plugin does not support the sandbox
+ * @throws PluginError `E_SANDBOX` if the plugin does not support the sandbox
  */
 export function chooseTier(
   manifest: PluginManifest,
   url: string,
-  { wanted, locked, isOwn }: TierChoice,
+  { chosen, locked, isOwn }: TierChoice,
 ): PluginTier {
-  if (wanted !== undefined && !pluginTiers.includes(wanted)) {
+  if (chosen !== undefined && !pluginTiers.includes(chosen)) {
     throw new RangeError(
-      `Cannot run plugin ${manifest.id} in tier '${wanted}': the tiers are ${
+      `Cannot run plugin ${manifest.id} in tier '${chosen}': the tiers are ${
         pluginTiers.join(", ")
       }`,
     );
   }
   const { support, reason } = manifest.sandbox;
   const own = support === "required" || !isOwn ? "sandboxed" : "trusted";
-  const tier = wanted ?? locked ?? own;
+  const tier = chosen ?? locked ?? own;
   const fits = tier === "sandboxed" ? support !== "unsupported" : support !== "required";
   if (fits) return tier;
   throw new PluginError(
@@ -75,11 +75,11 @@ export function chooseTier(
     {
       url,
       expected: `sandbox ${support}${reason === undefined ? "" : ` (${reason})`}`,
-      actual: wanted === undefined && locked === undefined
+      actual: chosen === undefined && locked === undefined
         ? `tier ${tier}, the default for everything but your own files`
         : `tier ${tier}`,
       hint: support === "required"
-        ? `leave out the tier, or pass { tier: "sandboxed" }`
+        ? `omit the tier, or pass { tier: "sandboxed" }`
         : `pass { tier: "trusted" } or { tier: "worker" }: both run it with the rights of your ` +
           `process`,
     },

@@ -14,10 +14,10 @@ describe("A tier", () => {
     assert.equal(tierOf("unsupported", { isOwn: true }), "trusted");
   });
 
-  it("A tier is the user's choice, else the lock file's", () => {
+  it("A tier is the user's choice, or that of the lock file", () => {
     assert.equal(tierOf("supported", { isOwn: false, locked: "worker" }), "worker");
     assert.equal(
-      tierOf("supported", { isOwn: false, locked: "worker", wanted: "trusted" }),
+      tierOf("supported", { isOwn: false, locked: "worker", chosen: "trusted" }),
       "trusted",
     );
   });
@@ -26,10 +26,10 @@ describe("A tier", () => {
     const far = { isOwn: false };
     const hint = /everything but your own files[^]*pass \{ tier: "trusted" \}/;
     assert.throws(() => tierOf("unsupported", far), hint);
-    assert.throws(() => tierOf("required", { isOwn: true, wanted: "worker" }), /leave out/);
-    assert.throws(() => tierOf("unsupported", { ...far, wanted: "sandboxed" }), /E_|sandbox/);
+    assert.throws(() => tierOf("required", { isOwn: true, chosen: "worker" }), /omit the tier/);
+    assert.throws(() => tierOf("unsupported", { ...far, chosen: "sandboxed" }), /E_|sandbox/);
     assert.throws(
-      () => tierOf("supported", { ...far, wanted: "sandbox" as never }),
+      () => tierOf("supported", { ...far, chosen: "sandbox" as never }),
       /in tier 'sandbox': the tiers are sandboxed, trusted, worker/,
     );
   });

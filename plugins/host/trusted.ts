@@ -4,7 +4,7 @@ import { importGraph } from "./import_graph.ts";
 import type { TierRun } from "./tier.ts";
 
 /**
- * Run a plugin in this process: with the speed and the rights of your own code.
+ * Run a plugin in this process, with the speed and the rights of your own code.
  *
  * @returns the result of its factory
  */

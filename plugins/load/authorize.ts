@@ -2,7 +2,7 @@ import type { Path } from "../../runtime/types.ts";
 import { getRuntime } from "../../runtime/mod.ts";
 import { PluginError } from "../errors.ts";
 import type { PluginData } from "../host/context/evaluate.ts";
-import { givenControls } from "../host/context/mod.ts";
+import { supportedControls } from "../host/context/mod.ts";
 import { chooseTier } from "../host/tier.ts";
 import type { PluginCallbackEntry, PluginManifest } from "../manifest/format.ts";
 import { checkSigners } from "../manifest/signature.ts";
@@ -53,7 +53,7 @@ export type Rule =
   | "lock"
   | "grants";
 
-/** How a review differs from the authorization of a plugin that is about to run. */
+/** Differences between a review and the authorization of a plugin that is about to run. */
 export interface ReviewPolicy {
   /** Rules that do not apply; their results are undefined. Default: none. */
   without?: readonly Rule[];
@@ -66,7 +66,7 @@ export interface Review {
   tier: PluginTier | undefined;
   limits: Required<PluginLimits>;
   callback: PluginCallbackEntry | undefined;
-  /** Options of the callback merged over their defaults, validated. */
+  /** Options of the callback, merged with their defaults and validated. */
   options: Record<string, unknown> | undefined;
   /** Differences from the lock file that affect trust. */
   differences: TrustDifference[];
@@ -75,7 +75,7 @@ export interface Review {
   entry: LockedPlugin;
 }
 
-/** Everything that a plugin may do in a run: no rule refused it. */
+/** Rights of a plugin in a run that passed all rules. */
 export interface Consent extends Review {
   tier: PluginTier;
   callback: PluginCallbackEntry;
@@ -118,7 +118,7 @@ export function authorize(
   check("signers", () => checkSigners(candidate.signers, user.signers, url));
   const tier = check(
     "tier",
-    () => chooseTier(manifest, url, { wanted: user.tier, locked: locked?.tier, isOwn }),
+    () => chooseTier(manifest, url, { chosen: user.tier, locked: locked?.tier, isOwn }),
   );
   const limits = limitsOf(user.limits);
   const callback = check("callback", () => chooseCallback(manifest, url, user.callback));
@@ -128,17 +128,17 @@ export function authorize(
   const options = callback &&
     check("options", () => optionsFor(manifest, callback, url, user.options));
 
-  const given = user.options ?? {};
-  const agreed = agreedPermissions(manifest, given, user.allow, writes);
+  const passed = user.options ?? {};
+  const agreed = agreedPermissions(manifest, passed, user.allow, writes);
   const entry = lockEntry({ ...candidate, tier, permissions: agreed }, lockFile?.url);
-  const needed = { ...entry, permissions: neededPermissions(manifest, given) };
+  const needed = { ...entry, permissions: neededPermissions(manifest, passed) };
   const differences = differencesFromLock(lockFile?.lock?.plugins ?? {}, locked, needed) ?? [];
   check("lock", () => {
     checkTrust(manifest.id, differences, url);
     if (frozen && locked !== undefined) checkFrozen(entry, locked, url);
   });
   const grants = check("grants", () => {
-    const allow = user.allow ?? (locked && allowedBy(locked.permissions, given));
+    const allow = user.allow ?? (locked && allowedBy(locked.permissions, passed));
     return grantsOf(manifest, url, options ?? {}, allow, writes);
   });
   return { tier, limits, callback, options, differences, grants, entry };
@@ -154,14 +154,14 @@ function checkControls(
   url: string,
   data: PluginData | undefined,
 ): void {
-  const missing = callback.controls.filter((control) => !givenControls.includes(control));
+  const missing = callback.controls.filter((control) => !supportedControls.includes(control));
   if (missing.length > 0) {
     throw new PluginError(
       "E_PERMISSION",
       `Cannot load plugin ${manifest.id}: it declares unknown controls`,
       {
         url,
-        expected: `only ${givenControls.join(", ")}, which this keepfit supports`,
+        expected: `only ${supportedControls.join(", ")}, which this keepfit supports`,
         actual: missing.join(", "),
       },
     );
@@ -175,7 +175,7 @@ function checkControls(
   }
 }
 
-/** @throws PluginError `E_LOCK` when the user grants more than the frozen lock file does */
+/** @throws PluginError `E_LOCK` if the user grants more than the frozen lock file */
 function checkFrozen(entry: LockedPlugin, locked: LockedPlugin, url: string): void {
   const { id, tier, permissions } = entry;
   // The output directory is set at each load.

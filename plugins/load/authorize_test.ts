@@ -29,7 +29,7 @@ describe("authorize", () => {
     fetched = await fetchManifest(await locate(url, options));
   });
 
-  /** The candidate with another manifest, locked as `locked` says. */
+  /** The candidate with another manifest and lock file entry. */
   const candidate = (change: Partial<PluginManifest> = {}, locked?: Partial<LockedPlugin>) => {
     const manifest = { ...fetched.manifest, ...change };
     if (locked === undefined) return { ...fetched, manifest };

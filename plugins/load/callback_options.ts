@@ -4,7 +4,7 @@ import type { PluginCallbackEntry, PluginManifest } from "../manifest/format.ts"
 import { checkOptions, noOptions, type OptionsSchema } from "../manifest/options_schema.ts";
 
 /**
- * The options of a plugin's callback: the user's merged over the defaults of the manifest,
+ * The options of a plugin's callback: those of the user merged with the defaults of the manifest,
  * validated and copied.
  *
  * @param url of the manifest
@@ -14,9 +14,9 @@ export function optionsFor(
   { id }: PluginManifest,
   entry: PluginCallbackEntry,
   url: string,
-  given: Record<string, unknown> = {},
+  options: Record<string, unknown> = {},
 ): Record<string, unknown> {
-  const merged = { ...entry.defaults, ...given };
+  const merged = { ...entry.defaults, ...options };
   const schema = entry.options ?? noOptions;
   const problems = checkOptions(schema, merged, "options");
   let plain: Record<string, unknown> = {};
@@ -34,19 +34,19 @@ export function optionsFor(
     `Cannot load plugin ${id} with these options\n${
       problems.map((problem) => `  ${problem}`).join("\n")
     }`,
-    { url, cause, hint: missing.length === 0 ? undefined : completed(schema, given, missing) },
+    { url, cause, hint: missing.length === 0 ? undefined : completed(schema, options, missing) },
   );
 }
 
 /** Valid both in code and in `keepfit.json`. */
 function completed(
   { properties = {} }: OptionsSchema,
-  given: Record<string, unknown>,
+  options: Record<string, unknown>,
   missing: readonly string[],
 ): string {
   const samples = missing.map((name) => [name, sampleOf(properties[name])]);
-  const wanted = JSON.stringify({ ...given, ...Object.fromEntries(samples) });
-  return `pass it options: ${wanted.length > 300 ? "{ … }" : wanted}`;
+  const example = JSON.stringify({ ...options, ...Object.fromEntries(samples) });
+  return `pass it options: ${example.length > 300 ? "{ … }" : example}`;
 }
 
 /** A placeholder of the right type. */

@@ -5,8 +5,7 @@ import type { PluginCallbackEntry, PluginManifest } from "../manifest/format.ts"
  * The requested callback of a plugin.
  *
  * @param name undefined for the only one
- * @throws PluginError `E_EXPORT` when there is none of that name, or there are several and none is
- * named
+ * @throws PluginError `E_EXPORT` if there is none of that name, or several and no name
  */
 export function chooseCallback(
   manifest: PluginManifest,

@@ -21,13 +21,13 @@ export interface Candidate extends Omit<PluginLocation, "integrity"> {
   /** Keys that signed the manifest, verified. */
   signers: string[];
   source: PluginSource;
-  /** True where the plugin is the user's own. */
+  /** Whether the plugin is the user's own. */
   isOwn: boolean;
   /** Reads and verifies a file that the manifest lists. */
   readFile: ReadFile;
 }
 
-/** Limit of a manifest. */
+/** Maximum size of a manifest in bytes. */
 export const maxManifestBytes = 256 * 1024;
 
 /**
@@ -71,7 +71,7 @@ async function readManifest(
   if (own) return { bytes: own, source: "vendor" };
   const hasTrustedIntegrity = integrity !== undefined && !isUnverified;
   const isFile = url.protocol === "file:";
-  // A list of versions in a local folder vouches for the files beside it.
+  // A list of versions in a local folder is sufficient for the files beside it.
   const isOfFolder = reference.kind === "registry" && isFile;
   const isTrusted = hasTrustedIntegrity || isOwn(reference) || isServedHere(reference) ||
     isOfFolder || settings.trustFirstUse;
@@ -111,11 +111,11 @@ function notAsLocked({ expected, actual }: PluginError, url: URL): PluginError {
     url: url.href,
     expected,
     actual,
-    hint: "it has changed since: keepfit update shows the differences",
+    hint: "it has changed: keepfit update shows the differences",
   });
 }
 
-/** Reads files from the nearest location: the vendor folder, then the cache, then their URL. */
+/** Reads files from the vendor folder, the cache or their URL, in this order. */
 function fileReader(
   manifest: PluginManifest,
   { url: manifestUrl, cache, vendored, fetcher }: PluginLocation,
@@ -125,7 +125,7 @@ function fileReader(
   return async (url, { integrity, size }) => {
     const own = await vendored?.read(paths.get(url.href) as string, integrity);
     if (own !== undefined) return own;
-    // A local file is as near as the cache.
+    // A local file is not copied to the cache.
     const isFile = url.protocol === "file:";
     const cached = isFile ? undefined : await cache.read(integrity);
     if (cached !== undefined) return cached;

@@ -30,20 +30,21 @@ export interface LoadPluginOptions extends OpenPluginOptions {
   /** Called with each line of the plugin's log, prefixed with its id. Default: `console.log`. */
   log?: (line: string) => void;
   /**
-   * Where its code runs. Default: as in the lock file, else `"trusted"` for a `file:` URL of your
-   * own and `"sandboxed"` for plugins of a registry, a package or a server.
+   * Tier in which its code runs. Default: that of the lock file, or otherwise `"trusted"` for a
+   * `file:` URL of your own and `"sandboxed"` for plugins of a registry, a package or a server.
    */
   tier?: PluginTier;
   /**
-   * Declared permissions that you agree to. A sandbox enforces them; in the other tiers they are
-   * consent. `write` is granted by `outputDir`. Default: as in the lock file, else none.
+   * Declared permissions that you grant. A sandbox enforces them; in the other tiers they only
+   * record your consent. `write` is granted by `outputDir`. Default: those of the lock file, or
+   * none.
    */
   allow?: Allowed;
   /** Directory that the plugin may write to, if its manifest declares files. Default: none. */
   outputDir?: Path;
-  /** Limits of time, memory and output. */
+  /** Limits of time, memory and output. Default: see {@linkcode PluginLimits}. */
   limits?: PluginLimits;
-  /** Error policy of its hooks. Default: as the manifest advises, else `"disable"`. */
+  /** Error policy of its hooks. Default: that of the manifest, or `"disable"`. */
   onError?: ErrorPolicy;
   /**
    * Keys, one of which must have signed the plugin: `ed25519:` and the public key in base64.
@@ -57,11 +58,11 @@ export interface LoadPluginOptions extends OpenPluginOptions {
  *
  * The reference is the URL of a plugin's manifest (https, `file:`, or http on this machine), a
  * plugin of a registry (`registry:owner/name@^1`), or an installed package (`npm:name`,
- * `jsr:@scope/name`). Its fragment may be the integrity of the manifest, which in turn holds the
- * integrity of every file, so that a reference names exact bytes wherever they come from. A plugin
- * of a registry, a package or another machine always needs an integrity: in the reference, or in
- * the project's `keepfit.lock.json`, where `keepfit add` or the option `trustFirstUse` records it.
- * Files that were loaded before come from the cache, even without a network.
+ * `jsr:@scope/name`). Its fragment may be the integrity of the manifest, which in turn contains the
+ * integrity of every file, so that a reference identifies exact bytes regardless of their source. A
+ * plugin of a registry, a package or another machine always needs an integrity: in the reference,
+ * or in the project's `keepfit.lock.json`, where `keepfit add` or the option `trustFirstUse`
+ * records it. Files that were loaded before come from the cache, even without a network.
  *
  * Manifest, engines, permissions, options and the lock file are checked before any code runs.
  * Sandboxed code has only what it is granted. Trusted code runs in this process with its rights:

@@ -9,16 +9,16 @@ import { lockName } from "../project/lock_format.ts";
 import type { OpenPluginOptions } from "./locate.ts";
 import { sourceSettings } from "../project/settings.ts";
 
-/** Options of {@linkcode loadPlugins} for all plugins; the file holds the options of each. */
+/** Options of {@linkcode loadPlugins} for all plugins; the file contains the options of each. */
 export type LoadPluginsOptions = Omit<OpenPluginOptions, "integrity">;
 
 /**
- * Load all plugins that `keepfit.json` names, in parallel. If one cannot be loaded, the others are
+ * Load all plugins that `keepfit.json` lists, in parallel. If one cannot be loaded, the others are
  * closed.
  *
  * @param config the file. Default: the nearest from the main script's folder upward, then from the
  *   working directory
- * @param options how they are fetched, and the lock file. Default: the one beside the config file
+ * @param options sources, and the lock file. Default: the one beside the config file
  * @returns the callbacks in the order of the file
  * @throws PluginError `E_CONFIG` if the file is missing or invalid, and those of `loadPlugin`
  * @example

@@ -6,13 +6,12 @@ import { loadPlugins } from "./load_plugins.ts";
 import { manifestName } from "../manifest/format.ts";
 
 /**
- * Load the plugin, or the plugins, that a reference among the callbacks of a run stands for.
+ * Load the plugin or plugins of a reference among the callbacks of a run.
  *
  * @param reference a reference, an object with one and the options of `loadPlugin`, or the path of
  *   a config file such as `keepfit.json`, for all of its plugins
- * @throws TypeError for an option that `loadPlugin` does not have: it may be a misspelled
- * restriction
- * @throws PluginError as `loadPlugin` does
+ * @throws TypeError for an unknown option, which may be a misspelled restriction
+ * @throws PluginError like `loadPlugin`
  */
 export async function loadReference(
   reference: string | URL | CallbackReference,
@@ -31,7 +30,7 @@ export async function loadReference(
   return await loadPlugin(plugin, options as LoadPluginOptions);
 }
 
-/** True for the path of a JSON file that is not a manifest. */
+/** Whether a reference is the path of a JSON file that is not a manifest. */
 function isConfig(reference: string): boolean {
   return /\.json$/i.test(reference) && !reference.endsWith(manifestName) &&
     !/^[a-z][a-z+.-]+:/i.test(reference);

@@ -14,7 +14,7 @@ import { VendoredPlugin } from "../sources/vendored.ts";
 export interface OpenPluginOptions extends FetchOptions, SettingsOptions {
   /** Integrity of the manifest, if the reference has none. */
   integrity?: string;
-  /** File system for everything that is read and written. Default: the runtime's. */
+  /** File system for all files. Default: that of the runtime. */
   fs?: FileSystem;
   /**
    * Modules of this program that the plugin may import, `{ "@tensorflow/tfjs": tf }`. Default: only
@@ -40,9 +40,9 @@ interface ManifestLocation {
   url: URL;
   /** Expected integrity of the manifest; undefined if unknown. */
   integrity: string | undefined;
-  /** True if only the server of the manifest vouches for the integrity. */
+  /** Whether only the server of the manifest provides the integrity. */
   isUnverified: boolean;
-  /** True if the integrity comes from the lock file. */
+  /** Whether the integrity comes from the lock file. */
   isLocked: boolean;
   /** Expected id and version, if a registry chose the manifest. */
   identity: { id: string; version: string } | undefined;
@@ -62,10 +62,10 @@ type Sources = Pick<PluginLocation, "cache" | "fetcher" | "fs" | "reference" | "
  * @throws PluginError `E_CONFIG`, `E_HTTP`, `E_LOCK`, `E_OFFLINE`, `E_REGISTRY`
  */
 export async function locate(
-  given: string | URL,
+  typed: string | URL,
   options: OpenPluginOptions = {},
 ): Promise<PluginLocation> {
-  const reference = parseReference(given, options.integrity);
+  const reference = parseReference(typed, options.integrity);
   const { fs = getRuntime().fs, peers } = options;
   const settings = await readSettings(reference, fs, options);
   const sources: Sources = {
@@ -148,5 +148,5 @@ async function findManifest(sources: Sources, peers?: Peers): Promise<ManifestLo
   }
 }
 
-/** No registry chose the manifest. */
+/** Identity of a manifest that no registry chose. */
 const unnamed = { isUnverified: false, isLocked: false, identity: undefined, meta: undefined };

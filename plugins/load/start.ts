@@ -15,7 +15,7 @@ import type { Fetch } from "../sources/fetcher.ts";
 import type { Consent } from "./authorize.ts";
 import type { Candidate } from "./fetch_manifest.ts";
 
-/** What a plugin is connected to. */
+/** Connections of a plugin to its run. */
 export interface StartOptions {
   outputDir?: Path;
   data?: PluginData;
@@ -93,7 +93,7 @@ const tiers: Record<PluginTier, RunTier> = {
   worker: async (run) => (await import("../host/worker/mod.ts")).runInWorker(run),
 };
 
-/** The error policy that a manifest advises. */
+/** Error policies by the recommendation of a manifest. */
 const advised = { disable: "disable", fail: "throw", ignore: "warn" } as const;
 
 function tooSlow(id: string, url: string, time: number): PluginError {

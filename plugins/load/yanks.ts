@@ -9,14 +9,14 @@ import {
 } from "../sources/registry.ts";
 import type { Candidate } from "./fetch_manifest.ts";
 
-/** Nothing depends on the answer, so the registry is asked once, for at most 5 s. */
+/** Limits of a query that nothing depends on: one attempt of at most 5 s. */
 const brief = { timeout: 5000, retries: 0 };
 
 /**
- * Whether a plugin's version has been yanked, according to its registry now.
+ * Query a registry whether a plugin's version has been yanked.
  *
  * @returns undefined if it has not, or the plugin is not from a registry
- * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` if the registry does not answer
+ * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` if the registry does not respond
  */
 export async function askForYank(candidate: Candidate): Promise<Yank | undefined> {
   const meta = await askRegistry(candidate);
@@ -27,7 +27,7 @@ export async function askForYank(candidate: Candidate): Promise<Yank | undefined
  * The current versions of a plugin in its registry.
  *
  * @returns undefined if the plugin is not from a registry
- * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` if the registry does not answer
+ * @throws PluginError `E_HTTP`, `E_OFFLINE`, `E_REGISTRY` if the registry does not respond
  */
 export async function askRegistry(candidate: Candidate): Promise<RegistryMeta | undefined> {
   const { meta, manifest: { id }, fetcher, cache } = candidate;
@@ -38,8 +38,8 @@ export async function askRegistry(candidate: Candidate): Promise<RegistryMeta | 
 
 /**
  * Warn about a yanked version, once per process. The registry is queried only if the plugin was
- * just fetched from it; otherwise its last answer in the cache counts. A registry that does not
- * answer never prevents a run.
+ * just fetched from it; otherwise its last response in the cache is used. A registry that does not
+ * respond never prevents a run.
  */
 export async function warnIfYanked(candidate: Candidate): Promise<void> {
   const { manifest: { id, version }, source, cache } = candidate;

@@ -22,33 +22,33 @@ import { typedReference } from "./typed_reference.ts";
 
 /** Options of {@linkcode addPlugin}. */
 export interface AddPluginOptions extends Omit<ProjectOptions, "frozen" | "trustFirstUse"> {
-  /** Expected integrity of the manifest. Default: that of the reference, else the one found. */
+  /** Expected integrity of the manifest. Default: that of the reference, or the actual one. */
   integrity?: string;
   /** Name of the callback. Default: the plugin's only one. */
   callback?: string;
   /** Options of the callback. Default: none. */
   options?: Record<string, unknown>;
-  /** Where its code runs. Default: as `loadPlugin` chooses. */
+  /** Tier in which its code runs. Default: as in `loadPlugin`. */
   tier?: PluginTier;
-  /** Permissions that you agree to. Default: none. */
+  /** Permissions that you grant. Default: none. */
   allow?: Allowed;
-  /** Directory that it may write to. Default: none. */
+  /** Output directory of the plugin. Default: none. */
   outputDir?: Path;
-  /** Error policy of its hooks. Default: as the manifest advises. */
+  /** Error policy of its hooks. Default: that of the manifest. */
   onError?: ErrorPolicy;
   /** Limits of time, memory and output. */
   limits?: PluginLimits;
-  /** Add it even if it needs more trust than the lock file grants. Default: false. */
+  /** Whether to add it even if it needs more trust than the lock file grants. Default: false. */
   accept?: boolean;
-  /** Only check whether it can be added, without changes. Default: false. */
+  /** Whether to only check that it can be added, without changes. Default: false. */
   dryRun?: boolean;
 }
 
 /**
- * Add a plugin to a project: pin the plugin in the lock file with the granted permissions, and name
- * it in `keepfit.json`. All its files are fetched and verified; none of its code runs. The option
- * `registry` is written to `keepfit.json` as well: for the whole project if it names no registry
- * and no other plugin comes from one, else for this plugin.
+ * Add a plugin to a project: pin it in the lock file with the granted permissions, and list it in
+ * `keepfit.json`. All its files are fetched and verified; none of its code runs. The option
+ * `registry` is also written to `keepfit.json`: for the whole project if it names no registry and
+ * no other plugin comes from one, otherwise for this plugin.
  *
  * @param reference as for `loadPlugin`, or the path of a manifest or its folder
  * @returns the plugin's explanation, as {@linkcode explainPlugin} returns it
@@ -58,15 +58,15 @@ export async function addPlugin(
   reference: string | URL,
   options: AddPluginOptions = {},
 ): Promise<PluginExplanation> {
-  const { callback, options: pluginOptions, tier: wanted, allow, outputDir, ...rest } = options;
+  const { callback, options: pluginOptions, tier: chosenTier, allow, outputDir, ...rest } = options;
   const { onError, limits, accept = false, dryRun = false, integrity, ...projectOptions } = rest;
   const project = await openProject(projectOptions);
   const { fs, lockUrl, configUrl, open } = project;
-  const given = await typedReference(reference, fs);
-  const location = await locate(given, { ...open, integrity, trustFirstUse: true });
+  const typed = await typedReference(reference, fs);
+  const location = await locate(typed, { ...open, integrity, trustFirstUse: true });
   const candidate = await fetchManifest(location);
   const { manifest, settings } = candidate;
-  const user = { tier: wanted, callback, options: pluginOptions, allow, outputDir };
+  const user = { tier: chosenTier, callback, options: pluginOptions, allow, outputDir };
   const review = authorize(candidate, user, { without: ["controls", "lock"] });
   const { entry } = review;
   const now = { ...entry, permissions: neededPermissions(manifest, pluginOptions) };
@@ -74,7 +74,7 @@ export async function addPlugin(
     // The user decides on tier and permissions here.
     const undecided = (differencesFromLock(project.lock.plugins, undefined, now) ?? []).filter((
       { what },
-    ) => !(what === "tier" && wanted !== undefined) && !what.startsWith("permissions."));
+    ) => !(what === "tier" && chosenTier !== undefined) && !what.startsWith("permissions."));
     checkTrust(manifest.id, undecided, candidate.url.href);
   }
   const explanation = explanationOf(
@@ -111,7 +111,7 @@ export async function addPlugin(
     const others = known.filter((_, i) => i !== at);
     const scope = registryScope(registry, { url: configUrl, config }, others);
     const added: ConfiguredPlugin = withoutMissing({
-      plugin: writtenReference(given, candidate.reference.key, configUrl),
+      plugin: writtenReference(typed, candidate.reference.key, configUrl),
       registry: scope === "plugin"
         ? writtenRegistry(registry as URL, configUrl)
         : registry === undefined
@@ -119,7 +119,7 @@ export async function addPlugin(
         : undefined,
       callback,
       options: pluginOptions,
-      tier: wanted,
+      tier: chosenTier,
       outputDir: outputDir === undefined
         ? undefined
         : toConfigPath(urlOfPath(outputDir), configUrl),
@@ -159,10 +159,13 @@ function writtenRegistry(registry: URL, config: URL): string {
   return registry.protocol === "file:" ? toConfigPath(registry, config) : registry.href;
 }
 
-/** As given; a file below the config file's folder by its relative path. */
-function writtenReference(given: string | URL, key: string, config: URL): string {
-  if (!key.startsWith("file:")) return String(given);
-  return toLocked(new URL(given), config);
+/**
+ * The reference to write: unchanged, or for a file below the config file's folder its relative
+ * path.
+ */
+function writtenReference(typed: string | URL, key: string, config: URL): string {
+  if (!key.startsWith("file:")) return String(typed);
+  return toLocked(new URL(typed), config);
 }
 
 function withoutMissing<T extends object>(value: T): T {

@@ -33,7 +33,7 @@ import { ProjectLogs } from "./logs.ts";
 import type { LogStanding } from "../sources/log.ts";
 import { logStanding, otherInRegistry } from "./verify.ts";
 
-/** What {@linkcode auditPlugins} found about a locked plugin. */
+/** A finding of {@linkcode auditPlugins} about a locked plugin. */
 export interface AuditFinding {
   /**
    * `"changed"`: the registry has different content for the version, or no longer has it; `"log"`:
@@ -85,11 +85,11 @@ export interface AuditPluginsOptions extends Omit<ProjectOptions, "frozen" | "tr
 
 /**
  * Check the locked plugins against their registries: versions that are yanked, covered by an
- * advisory, or whose content has changed; newer versions with other signers or none; plugins that
- * are deprecated, or had no release for two years. Nothing is changed and no plugin runs. With
- * `offline`, the registries' last answers in the cache count.
+ * advisory, or have changed content; newer versions with other signers or none; plugins that are
+ * deprecated, or had no release for two years. Nothing is changed and no plugin runs. With
+ * `offline`, the registries' last responses in the cache are used.
  *
- * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files are unusable
+ * @throws PluginError `E_CONFIG`, `E_LOCK` if the project's files are unusable
  * @example
  * ```ts
  * import { auditPlugins } from "keepfit/plugins";
@@ -124,7 +124,7 @@ export async function auditPlugins(options: AuditPluginsOptions = {}): Promise<P
   return { plugins, others, ignored: [...ignored].sort() };
 }
 
-/** Queries registries, each question once. */
+/** Queries registries, without repeating a query. */
 class Asking {
   readonly project: Project;
   readonly fetcher: Fetcher;
@@ -271,7 +271,7 @@ function remedyOf(
       `registry:${reference.id}@${sound}`;
 }
 
-/** Newer versions need a key that signed the locked one. */
+/** Findings about newer versions without a key that signed the locked one. */
 async function signerFindings(
   { signers, version }: LockedPlugin,
   manifest: PluginManifest,
@@ -295,7 +295,7 @@ function deprecationOf({ stage }: PluginManifest): AuditFinding | undefined {
 
 const yearsToOld = 2;
 
-/** A plugin may be complete, so its age alone requires no action. */
+/** Findings about old plugins. A plugin may be complete, so age itself requires no action. */
 function ageFindings({ versions }: RegistryMeta): AuditFinding[] {
   const times = Object.values(versions).map(({ published }) => published && Date.parse(published));
   // Versions without a date may be newer.

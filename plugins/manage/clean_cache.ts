@@ -12,7 +12,7 @@ export interface CleanCacheOptions {
 }
 
 /**
- * Empty the cache of plugins. Other files in its folder stay.
+ * Empty the cache of plugins. Other files in its folder are kept.
  *
  * @returns the number of bytes freed
  * @example
@@ -37,7 +37,7 @@ export async function cleanCache(
   return freed;
 }
 
-/** Files that another process removes meanwhile count as 0 bytes. */
+/** Total size of files. Those that another process removes meanwhile count as 0 bytes. */
 async function bytesIn(folder: URL, fs: FileSystem): Promise<number> {
   let bytes = 0;
   for (const entry of await fs.readDir(folder).catch(() => [])) {

@@ -2,14 +2,14 @@ import type { Runtime } from "../../runtime/types.ts";
 import type { PluginPermission } from "../manifest/format.ts";
 import type { PluginTier } from "../project/tiers.ts";
 
-/** What restricts a plugin, and what does not, in plain words. */
+/** Sentences about the restrictions of a plugin, and their gaps. */
 export interface Enforcement {
   enforced: string[];
   notEnforced: string[];
 }
 
 /**
- * What a tier actually enforces on a runtime.
+ * Describe what a tier enforces on a runtime.
  *
  * @param permissions kinds that the plugin declares
  */

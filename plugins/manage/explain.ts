@@ -39,23 +39,23 @@ export interface ExplainPluginOptions extends Omit<OpenPluginOptions, "trustFirs
   outputDir?: Path;
 }
 
-/** One resource that a plugin wants to access. */
+/** A resource that a plugin requests access to. */
 export interface ExplainedPermission {
   /** Kind of the permission. */
   kind: PluginPermission;
-  /** The host, path, name or address; `option name` if an option holds it. */
+  /** The host, path, name or address; `option name` if it comes from an option. */
   value: string;
-  /** Why the plugin needs it, in its author's words. */
+  /** Reason in the manifest. */
   reason: string;
-  /** What you would grant: for an option its value, yours or the manifest's default. */
+  /** Values that you would grant; for an option, your value or the manifest's default. */
   allow: string[];
-  /** True if it is optional. */
+  /** Whether it is optional. */
   isOptional: boolean;
-  /** True if you granted it, in the lock file or here. */
+  /** Whether it is granted, in the lock file or here. */
   isGranted: boolean;
 }
 
-/** Everything that is known about a plugin without running it. */
+/** Information about a plugin without running it. */
 export interface PluginExplanation {
   /** `owner/name`. */
   id: string;
@@ -71,13 +71,13 @@ export interface PluginExplanation {
   integrity: string;
   /** Where the manifest was found. */
   source: PluginSource;
-  /** True if the lock file has it. */
+  /** Whether it is in the lock file. */
   isLocked: boolean;
-  /** Where its code would run; undefined if it would not, see `problems`. */
+  /** Tier in which its code would run; undefined if it would not, see `problems`. */
   tier: PluginTier | undefined;
-  /** What this tier enforces on this runtime. */
+  /** Restrictions that this tier enforces on this runtime. */
   enforced: string[];
-  /** What is not. */
+  /** Restrictions that it does not enforce. */
   notEnforced: string[];
   /** Its callbacks, with the hooks and controls they declare. */
   callbacks: (Pick<PluginCallbackEntry, "controls" | "defaults" | "name" | "options" | "title"> & {
@@ -87,7 +87,7 @@ export interface PluginExplanation {
   permissions: ExplainedPermission[];
   /** Keys that signed it. */
   signers: string[];
-  /** Set if its registry has yanked this version. */
+  /** Yank of this version in its registry. Default: undefined. */
   yanked?: Yank;
   /** Its files. */
   files: { path: string; size: number; integrity: string }[];
@@ -98,12 +98,12 @@ export interface PluginExplanation {
 }
 
 /**
- * Explain what a plugin is, what it may do and what is enforced, without running its code. Only the
- * cache is written to. The registry of a plugin is queried for a yank of its version.
+ * Explain a plugin, its rights and their enforcement, without running its code. Only the cache is
+ * written to. The registry of the plugin is queried for a yank of its version.
  *
  * @param reference as for `loadPlugin`, or the path of a manifest or its folder; no integrity is
  * needed
- * @throws PluginError when there is no such plugin, or it does not match the reference
+ * @throws PluginError if there is no such plugin, or it does not match the reference
  * @example
  * ```ts
  * import { explainPlugin, explainText } from "keepfit/plugins";
@@ -127,13 +127,13 @@ export async function explainPlugin(
   const candidate = await fetchManifest(location);
   const problems: string[] = [];
   const without: Rule[] = ["signers", "controls", "lock", "grants"];
-  // Options are checked only if given.
+  // Options are checked only if they are passed.
   if (options.options === undefined) without.push("callback", "options");
   const review = authorize(candidate, options, {
     without,
     refuse: ({ message }) => problems.push(message),
   });
-  // A registry that does not answer is reported by verify.
+  // A registry that does not respond is reported by verify.
   const yanked = await askForYank(candidate).catch(() => undefined);
   return { ...explanationOf(candidate, review, options), problems, yanked };
 }
@@ -195,7 +195,7 @@ function grantedOf(
 
 function permissionsOf(
   manifest: PluginManifest,
-  given: Record<string, unknown> = {},
+  options: Record<string, unknown> = {},
   granted: LockedPermissions,
 ): ExplainedPermission[] {
   const { permissions = {}, optionalPermissions = {} } = manifest;
@@ -203,9 +203,9 @@ function permissionsOf(
     [permissions, optionalPermissions].flatMap((declared, i) =>
       (declared[kind] ?? []).map((entry): ExplainedPermission => {
         const { option, reason } = entry;
-        const locked = lockedValues(kind, entry, manifest, given);
+        const locked = lockedValues(kind, entry, manifest, options);
         const isGranted = locked.every((value) => coversLocked(granted[kind], value));
-        const allow = [...new Set(locked.flatMap((value) => meaningsOf(kind, value, given)))];
+        const allow = [...new Set(locked.flatMap((value) => meaningsOf(kind, value, options)))];
         const value = option === undefined ? allow[0] : `option ${option}`;
         return { kind, value, reason, allow, isOptional: i === 1, isGranted };
       })

@@ -10,12 +10,12 @@ export interface ExplainTextOptions {
   /** Whether headings and warnings are highlighted with ANSI colors. Default: false. */
   colors?: boolean;
   /**
-   * Whether to leave out hashes, hooks, single files and what each tier enforces. Default: false.
+   * Whether to omit hashes, hooks, single files and the enforcement. Default: false.
    */
   isShort?: boolean;
 }
 
-/** Format an explanation as lines that fit a terminal; addresses are not broken. */
+/** Format an explanation as lines for a terminal. Addresses are not broken. */
 export function explainText(
   explanation: PluginExplanation,
   { columns = 80, colors = false, isShort = false }: ExplainTextOptions = {},
@@ -109,7 +109,7 @@ export function sizeText(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** Foreign text must not move the cursor, hide, or pass for a line of ours. */
+/** Escape foreign text, which must not move the cursor, hide, or imitate our lines. */
 function withPlainText(explanation: PluginExplanation): PluginExplanation {
   return JSON.parse(
     JSON.stringify(explanation),
@@ -140,8 +140,8 @@ function optionsText(
   return properties.map(([name, { type, description }]) => {
     const shown = plain(name);
     const kind = type === undefined ? "" : ` (${[type].flat().join(" or ")})`;
-    const given = Object.hasOwn(defaults, name) ? ` = ${JSON.stringify(defaults[name])}` : "";
-    const needed = schema?.required?.includes(name) && given === "" ? ", required" : "";
-    return `${shown}${kind}${given}${needed}${description === undefined ? "" : `: ${description}`}`;
+    const value = Object.hasOwn(defaults, name) ? ` = ${JSON.stringify(defaults[name])}` : "";
+    const needed = schema?.required?.includes(name) && value === "" ? ", required" : "";
+    return `${shown}${kind}${value}${needed}${description === undefined ? "" : `: ${description}`}`;
   }).join("\n");
 }

@@ -10,19 +10,19 @@ import { configuredPlugins, lockedReference, openProject, type ProjectOptions } 
 export interface ListedPlugin {
   /** Key in the lock file. */
   reference: string;
-  /** The reference for use anywhere: a file as its URL. */
+  /** The reference in a form that is valid in any folder: a file as its URL. */
   absolute: string;
   /** Entry of the lock file; undefined for a plugin that is only in `keepfit.json`. */
   locked: LockedPlugin | undefined;
   /** Number of its entries in `keepfit.json`. */
   configured: number;
-  /** Set if its registry had yanked the locked version when it was last queried. */
+  /** Yank of the locked version, when its registry was last queried. Default: undefined. */
   yanked?: Yank;
 }
 
 /**
- * List the plugins of a project by reference, without network access: from its files and the
- * registries' answers in the cache.
+ * List the plugins of a project by reference, from its files and the registries' responses in the
+ * cache, without network access.
  *
  * @throws PluginError `E_CONFIG`, `E_LOCK`
  */

@@ -20,7 +20,7 @@ export class ProjectLogs {
    * Check a version against the log of its registry.
    *
    * @returns undefined if no network is used
-   * @throws PluginError if the registry does not answer
+   * @throws PluginError if the registry does not respond
    */
   async check(
     registry: URL,
@@ -33,8 +33,8 @@ export class ProjectLogs {
   /**
    * Check a version that is about to be locked.
    *
-   * @throws PluginError `E_REGISTRY` if the log contradicts it, or a registry that is known to keep
-   * a log does not answer
+   * @throws PluginError `E_REGISTRY` if the log contradicts it, or a registry that had a log does
+   *   not respond
    */
   async require(
     registry: URL,
@@ -44,7 +44,7 @@ export class ProjectLogs {
     try {
       standing = await this.check(registry, plugin);
     } catch (error) {
-      // Some hosts answer 403 for a missing file. A registry that kept a log must answer.
+      // Some hosts respond with 403 for a missing file. A registry that had a log must respond.
       const isKnown = this.#project.lock.logs?.[this.#key(registry)] !== undefined;
       if (isKnown || !(error instanceof PluginError && error.code === "E_HTTP")) throw error;
       return undefined;

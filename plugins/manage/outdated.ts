@@ -21,15 +21,17 @@ export interface OutdatedPlugin {
   id: string;
   /** Locked version. */
   locked: string;
-  /** The newest version in the range of the reference; undefined if none fits or is known. */
+  /**
+   * The newest version in the range of the reference; undefined if there is none or it is unknown.
+   */
   wanted: string | undefined;
-  /** The newest version of any range; undefined if none fits or is known. */
+  /** The newest version of any range; undefined if there is none or it is unknown. */
   latest: string | undefined;
   /** The yank of the locked version; undefined if it is not yanked. */
   yanked: Yank | undefined;
-  /** True if `wanted` is not `locked`, `latest` is newer, or `locked` is yanked. */
+  /** Whether `wanted` differs from `locked`, `latest` is newer, or `locked` is yanked. */
   isOutdated: boolean;
-  /** Why its registry did not answer; undefined if it did. */
+  /** Error of its registry; undefined if it responded. */
   error: unknown;
 }
 

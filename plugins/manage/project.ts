@@ -12,11 +12,17 @@ import { registryFromEnvironment } from "../sources/registry.ts";
 import { sourceSettings } from "../project/settings.ts";
 import { registryOfLocked } from "../load/yanks.ts";
 
-/** The project, and how its plugins are fetched. */
+/** Options for the files of a project and the sources of its plugins. */
 export interface ProjectOptions extends Omit<OpenPluginOptions, "integrity" | "lock" | "peers"> {
-  /** `keepfit.json`. Default: from the working directory upward, else beside the lock file. */
+  /**
+   * Path of `keepfit.json`. Default: the nearest from the working directory upward, or beside the
+   * lock file.
+   */
   config?: Path;
-  /** `keepfit.lock.json`. Default: beside `keepfit.json`, else from the working directory upward. */
+  /**
+   * Path of `keepfit.lock.json`. Default: beside `keepfit.json`, or the nearest from the working
+   * directory upward.
+   */
   lock?: Path;
 }
 
@@ -61,9 +67,9 @@ export async function openProject(options: ProjectOptions = {}): Promise<Project
 }
 
 /**
- * Where newer versions of a locked plugin are looked up: in the registry named in code, else by the
- * plugin's entry in `keepfit.json`, else by that file, else by `KEEPFIT_REGISTRY`, else in the one
- * that it was locked from.
+ * The registry of newer versions of a locked plugin: the first of that named in code, in the
+ * plugin's entry in `keepfit.json`, in that file, in `KEEPFIT_REGISTRY`, and the one from which it
+ * was locked.
  */
 export function registryOf(
   reference: PluginReference,
@@ -93,7 +99,7 @@ export function configuredPlugins(
   }));
 }
 
-/** True if two references stand for the same entry of a lock file. */
+/** Whether two references belong to the same entry of a lock file. */
 export function isSame(a: PluginReference, b: PluginReference, { lockUrl }: Project): boolean {
   return lockKey(a, lockUrl) === lockKey(b, lockUrl);
 }

@@ -10,7 +10,7 @@ import { parseReference, showReference } from "../sources/reference.ts";
  * Resolve a typed reference, which may also be the path of a manifest or its folder, relative to
  * the working directory.
  *
- * @throws PluginError `E_HTTP` when the path has no manifest
+ * @throws PluginError `E_HTTP` if the path has no manifest
  */
 export async function typedReference(
   reference: string | URL,
@@ -43,7 +43,7 @@ export async function typedReference(
 
 /**
  * The keys that a typed reference may have in a lock file. Nothing is looked up, so the file of a
- * path may be gone.
+ * path need not exist.
  */
 export function typedKeys(reference: string, lock: URL): string[] {
   if (!isPath(reference)) return [lockKey(parseReference(reference), lock)];
@@ -54,7 +54,7 @@ export function typedKeys(reference: string, lock: URL): string[] {
   });
 }
 
-/** True for text without a scheme; a drive letter is not one. */
+/** Whether a text has no scheme; a drive letter is not a scheme. */
 function isPath(reference: string): boolean {
   return !/^\s*[a-z][a-z\d+.-]+:/i.test(reference);
 }

@@ -32,9 +32,9 @@ import { typedKeys } from "./typed_reference.ts";
 export interface UpdatePluginsOptions extends Omit<ProjectOptions, "frozen" | "trustFirstUse"> {
   /** References or ids of the plugins to update. Default: all. */
   only?: readonly string[];
-  /** Only report what would be done, without changes. Default: false. */
+  /** Whether to only report changes without making them. Default: false. */
   dryRun?: boolean;
-  /** Plugins that may get more trust: true for all, else references or ids. Default: none. */
+  /** Plugins that may get more trust: true for all, or references or ids. Default: none. */
   accept?: boolean | readonly string[];
 }
 
@@ -45,7 +45,7 @@ export interface PluginUpdate {
   /** `owner/name`. */
   id: string;
   /**
-   * `"same"`: there is no newer version. `"updated"`: the new one is locked, or would be.
+   * `"same"`: there is no newer version. `"updated"`: the new version is locked, or would be.
    * `"refused"`: it needs more trust and was not accepted. `"pinned"`: `keepfit.json` names its
    * integrity. `"failed"`: it could not be fetched; see `error`.
    */
@@ -56,19 +56,19 @@ export interface PluginUpdate {
   after: LockedPlugin | undefined;
   /**
    * The newest version in its registry, if it is outside the reference's range and newer than the
-   * version that is, or would be, locked; else undefined.
+   * version that is, or would be, locked. Default: undefined.
    */
   outside: string | undefined;
   /** Differences that affect trust. */
   differences: TrustDifference[];
-  /** Why it failed; undefined unless the status is `"failed"`. */
+  /** Reason of the failure; undefined unless the status is `"failed"`. */
   error: unknown;
 }
 
 /**
- * Look for newer versions: in a registry the highest in the range of each reference, at a URL its
- * current content. A version that needs no more trust replaces the locked one; a version that needs
- * more is only reported, unless it is accepted.
+ * Look for newer versions: in a registry the highest version in the range of each reference, at a
+ * URL its current content. A version that needs no more trust replaces the locked one. A version
+ * that needs more trust is only reported, unless it is accepted.
  *
  * @returns one result for each plugin, in the order of the lock file
  * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files are unusable
@@ -96,7 +96,7 @@ export async function updatePlugins(options: UpdatePluginsOptions = {}): Promise
   await updateLock(lockUrl, (present) => {
     const plugins = { ...present.plugins };
     for (const { reference, after } of changed) {
-      // Plugins that were removed meanwhile stay removed.
+      // Plugins that were removed meanwhile are not added again.
       if (Object.hasOwn(plugins, reference)) plugins[reference] = after as LockedPlugin;
     }
     return withLogs({ ...present, plugins }, seen);
@@ -123,14 +123,14 @@ async function updateOne(
     error: undefined,
   };
   try {
-    const given = lockedReference(key, lockUrl);
-    const parsed = parseReference(given);
+    const reference = lockedReference(key, lockUrl);
+    const parsed = parseReference(reference);
     const isPinned = configuredPlugins(project).some(({ reference }) =>
       reference.integrity !== undefined && isSame(reference, parsed, project)
     );
     if (isPinned) return { ...update, status: "pinned" };
-    // As if it were not locked.
-    const location = await locate(given, {
+    // Reviewed as if it was not locked.
+    const location = await locate(reference, {
       ...open,
       registry: registryOf(parsed, before, project),
       lock: false,
@@ -163,17 +163,17 @@ async function updateOne(
   }
 }
 
-/** The permissions that it needs, and the optional ones that were granted before. */
+/** The required permissions, and the optional ones that were granted before. */
 function permissionsAfter(
   manifest: PluginManifest,
   before: LockedPlugin,
 ): LockedPlugin["permissions"] {
   // Options that the user passed keep their values: defaults of the new version do not apply.
-  const given = Object.fromEntries(
+  const options = Object.fromEntries(
     optionsLeftToUser(before.permissions).map((option) => [option, undefined]),
   );
-  const needed = neededPermissions(manifest, given);
-  const declared = agreedPermissions(manifest, given, pluginPermissions);
+  const needed = neededPermissions(manifest, options);
+  const declared = agreedPermissions(manifest, options, pluginPermissions);
   const after: LockedPlugin["permissions"] = {};
   for (const kind of pluginPermissions) {
     const values = (declared[kind] ?? []).filter((value) =>

@@ -13,7 +13,7 @@ import { VendoredPlugin } from "../sources/vendored.ts";
 /** Options of {@linkcode vendorPlugins}. */
 export interface VendorPluginsOptions
   extends Omit<ProjectOptions, "frozen" | "trustFirstUse" | "vendor"> {
-  /** The folder. Default: as `keepfit.json` says, else `vendor` beside the lock file. */
+  /** Vendor folder. Default: that of `keepfit.json`, or `vendor` beside the lock file. */
   directory?: Path;
 }
 
@@ -33,11 +33,11 @@ export interface VendoredFiles {
 
 /**
  * Copy the verified manifest and files of every locked plugin from another machine into a folder of
- * the project, and name that folder in `keepfit.json`: they are read from there from then on. If
- * there is nothing to copy, nothing is written.
+ * the project, and set that folder in `keepfit.json`, from which they are then read. If there is
+ * nothing to copy, nothing is written.
  *
- * @returns what was copied
- * @throws PluginError of the first plugin that could not be fetched as locked
+ * @returns the copied plugins
+ * @throws PluginError for the first plugin that could not be fetched as locked
  */
 export async function vendorPlugins(options: VendorPluginsOptions = {}): Promise<VendoredFiles[]> {
   const { directory, ...rest } = options;
@@ -47,10 +47,10 @@ export async function vendorPlugins(options: VendorPluginsOptions = {}): Promise
     ? open.vendor as URL | undefined ?? new URL("vendor", lockUrl)
     : urlOfPath(directory);
   const copied = Object.entries(lock.plugins).map(async ([key, locked]) => {
-    const given = lockedReference(key, lockUrl);
-    if (isLocalSource(parseReference(given))) return undefined;
-    // Never from the vendor folder: copying again undoes changes there.
-    const location = await locate(given, { ...open, frozen: true, vendor: false });
+    const reference = lockedReference(key, lockUrl);
+    if (isLocalSource(parseReference(reference))) return undefined;
+    // Not from the vendor folder, so that copying again reverts changes there.
+    const location = await locate(reference, { ...open, frozen: true, vendor: false });
     const candidate = await fetchManifest(location);
     const files = await readFiles(candidate);
     const copy = new VendoredPlugin(fs, vendor, locked);

@@ -25,19 +25,19 @@ export interface VerifiedPlugin {
   id: string;
   /** Locked version. */
   version: string;
-  /** URL of its manifest; undefined if it was not found as locked. */
+  /** Source of its manifest; undefined if it was not found as locked. */
   source: PluginSource | undefined;
   /** Number of verified files, without the manifest. */
   files: number;
   /** Problems; empty if there are none. */
   problems: string[];
-  /** Set where its registry has yanked this version: the locked version stays usable. */
+  /** Yank of this version in its registry; the locked version can still be used. */
   yanked: Yank | undefined;
-  /** Why its registry could not be queried for a yank; undefined if it could. */
+  /** Reason why its registry could not be queried for a yank; undefined if it was. */
   unasked: string | undefined;
   /**
    * Its position in the transparency log of its registry; undefined if the log was not queried or
-   * did not answer. Contradictions are listed in `problems`.
+   * did not respond. Contradictions are listed in `problems`.
    */
   log: LogStanding | undefined;
 }
@@ -46,12 +46,12 @@ export interface VerifiedPlugin {
  * Hash every file of every locked plugin again, in the vendor folder, the cache or its location on
  * this machine, and compare it with the lock file. Missing files are fetched. A `registry:` entry
  * must point into its registry and have the hash that the registry lists, which reveals an edited
- * lock file. If the registry keeps a transparency log, the version must be in it, and the log must
- * continue the one seen before. Registries are also queried for yanks; neither a yank nor a
- * registry that does not answer is a problem. With `offline`, the registries' last answers in the
- * cache count.
+ * lock file. If the registry has a transparency log, the version must be in it, and the log must
+ * continue its last known state. Registries are also queried for yanks. Neither a yank nor a
+ * registry that does not respond is a problem. With `offline`, the registries' last responses in
+ * the cache are used.
  *
- * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files are unusable
+ * @throws PluginError `E_CONFIG`, `E_LOCK` if the project's files are unusable
  */
 export async function verifyPlugins(
   options: Omit<ProjectOptions, "frozen" | "trustFirstUse"> = {},
@@ -82,7 +82,7 @@ export async function verifyPlugins(
         found.source = candidate.source;
         found.problems.push(...contradictions(locked, candidate.manifest));
         found.files = (await readFiles(candidate)).size;
-        found.problems.push(...strangePlace(locked, candidate.reference, project));
+        found.problems.push(...foreignUrl(locked, candidate.reference, project));
         try {
           const meta = await askRegistry(candidate);
           found.yanked = meta && yankOf(version, meta);
@@ -108,7 +108,7 @@ export async function verifyPlugins(
 /**
  * The position of a version in the log of its registry, and contradictions.
  *
- * @throws PluginError `E_HTTP` where the registry does not answer
+ * @throws PluginError `E_HTTP` if the registry does not respond
  */
 export async function logStanding(
   logs: ProjectLogs,
@@ -121,17 +121,17 @@ export async function logStanding(
     const { problems, ...log } = checked;
     return { log, problems: problems.map((problem) => `log: ${problem}`) };
   } catch (error) {
-    // An unreadable answer proves nothing.
+    // An unreadable response proves nothing.
     if (!(error instanceof PluginError) || error.code === "E_HTTP") throw error;
     return { log: undefined, problems: [`log: ${messageOf(error)}`] };
   }
 }
 
 /**
- * A `registry:` entry that does not point into its registry: the lock file was edited, and its
- * hashes may have been, too.
+ * The problem of a `registry:` entry that does not point into its registry. The lock file was
+ * edited, possibly including its hashes.
  */
-function strangePlace(
+function foreignUrl(
   locked: LockedPlugin,
   reference: PluginReference,
   project: Project,
@@ -140,13 +140,13 @@ function strangePlace(
   const { lockUrl } = project;
   const from = registryOfLocked(locked, lockUrl);
   const named = registryOf(reference, locked, project);
-  const wanted = named === undefined ? undefined : registryUrl(named);
+  const registry = named === undefined ? undefined : registryUrl(named);
   const isThere = from !== undefined && locked.id === reference.id &&
-    (wanted === undefined || wanted.href === from.href);
+    (registry === undefined || registry.href === from.href);
   if (isThere) return [];
   return [
     `url: the lock file says ${new URL(locked.url, lockUrl)}, which is not where ${
-      wanted === undefined ? "a registry has" : `the registry ${wanted} has`
+      registry === undefined ? "a registry has" : `the registry ${registry} has`
     } ${reference.id} ${locked.version}`,
   ];
 }

@@ -44,12 +44,12 @@ function parse(source: string | object, url: string, published: boolean): Source
   const data = typeof source === "string"
     ? parseJson(source, "E_MANIFEST", `plugin manifest ${url}`, url)
     : source;
-  const given = (data as { manifestVersion?: unknown } | null)?.manifestVersion;
-  if (typeof given === "number" && given > 1) {
+  const manifestVersion = (data as { manifestVersion?: unknown } | null)?.manifestVersion;
+  if (typeof manifestVersion === "number" && manifestVersion > 1) {
     throw new PluginError("E_MANIFEST", `Cannot read plugin manifest ${url}: it is newer`, {
       url,
       expected: "manifestVersion 1",
-      actual: `manifestVersion ${given}`,
+      actual: `manifestVersion ${manifestVersion}`,
       hint: "this keepfit is too old: update it, or use an older version of the plugin",
     });
   }

@@ -187,7 +187,7 @@ function emit(tree: Tree, program: Step[], budget: { left: number }): void {
 function matches(program: readonly Step[], text: string): boolean {
   const seen = new Int32Array(program.length);
   let turn = 0;
-  let places: number[] = [];
+  let states: number[] = [];
   let isMatch = false;
   const enter = (first: number, isStart: boolean, isEnd: boolean): void => {
     const waiting = [first];
@@ -197,7 +197,7 @@ function matches(program: readonly Step[], text: string): boolean {
       const step = program[at];
       if (step.kind === "match") isMatch = true;
       else if (step.kind === "fork") waiting.push(...step.to);
-      else if (step.kind === "one") places.push(at);
+      else if (step.kind === "one") states.push(at);
       else if (step.kind === "start" ? isStart : isEnd) waiting.push(at + 1);
     }
   };
@@ -207,8 +207,8 @@ function matches(program: readonly Step[], text: string): boolean {
   for (const char of text) {
     if (isMatch) return true;
     read += char.length;
-    const before = places;
-    places = [];
+    const before = states;
+    states = [];
     turn++;
     for (const at of before) {
       const step = program[at];

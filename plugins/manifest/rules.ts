@@ -47,21 +47,21 @@ function hookProblems(id: string, callback: PluginCallbackEntry, path: string): 
   callback.hooks.forEach((hook, i) => {
     if (typeof hook === "string") return;
     const { name, before = [], after = [], every }: PluginHookEntry = hook;
-    const place = `${path}.hooks[${i}]`;
+    const hookPath = `${path}.hooks[${i}]`;
     if (every !== undefined && !/Epoch|Batch/.test(name)) {
       problems.push(
-        `${place}.every: found ${every}, expected none: ${name} is not called for epochs or batches`,
+        `${hookPath}.every: found ${every}, expected none: ${name} is not called for epochs or batches`,
       );
     }
     for (const [key, list] of Object.entries({ before, after })) {
       if (list.includes(id)) {
-        problems.push(`${place}.${key}: found ${show(id)}, expected other plugins than itself`);
+        problems.push(`${hookPath}.${key}: found ${show(id)}, expected other plugins than itself`);
       }
     }
     const both = before.find((one) => after.includes(one));
     if (both !== undefined) {
       problems.push(
-        `${place}: found ${show(both)} in before and after, expected it in one of them`,
+        `${hookPath}: found ${show(both)} in before and after, expected it in one of them`,
       );
     }
   });

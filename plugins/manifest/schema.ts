@@ -33,7 +33,7 @@ export { isRelativePath } from "./values.ts";
 // list as an object.
 const refusedList = v.pipe(v.unknown(), v.check(() => false, "an object, not a list"));
 const noList = (schema: v.GenericSchema): v.GenericSchema =>
-  v.lazy((given) => Array.isArray(given) ? refusedList : schema);
+  v.lazy((value) => Array.isArray(value) ? refusedList : schema);
 const object = (entries: v.ObjectEntries): v.GenericSchema =>
   noList(v.objectWithRest(entries, v.never()));
 const record = (key: v.GenericSchema<string, string>, value: v.GenericSchema): v.GenericSchema =>

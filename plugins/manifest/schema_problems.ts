@@ -36,8 +36,8 @@ export function schemaProblems(
     if (isAllowed(path, issue.input)) return [];
     // A regular expression is no help to people, so those checks carry a message instead.
     const wanted = issue.kind === "schema" ? issue.expected ?? issue.message : issue.message;
-    const place = path || name.replace(/^an? /, "the ");
-    return [`${place}: found ${show(issue.input)}, expected ${wantedText(wanted)}`];
+    const location = path || name.replace(/^an? /, "the ");
+    return [`${location}: found ${show(issue.input)}, expected ${wantedText(wanted)}`];
   });
 }
 

@@ -52,7 +52,7 @@ const list = v.array(text);
 const kinds = v.array(kind);
 const all = v.pipe(
   v.unknown(),
-  v.check((given) => given === true, "true or a list"),
+  v.check((value) => value === true, "true or a list"),
   v.metadata({ const: true }),
 );
 const agreed = object(
@@ -60,7 +60,7 @@ const agreed = object(
     pluginPermissions.map((name) => [
       name,
       optional(
-        v.lazy((given) => Array.isArray(given) ? list : all),
+        v.lazy((value) => Array.isArray(value) ? list : all),
         "True for everything declared, or a list of values.",
       ),
     ]),
@@ -80,7 +80,7 @@ const configuredPlugin = object(
       "Where its code runs. Default: trusted for a file of your own, else sandboxed.",
     ),
     allow: optional(
-      v.lazy((given) => Array.isArray(given) ? kinds : agreed),
+      v.lazy((value) => Array.isArray(value) ? kinds : agreed),
       "Granted permissions: kinds, or for each kind true or a list of values.",
     ),
     outputDir: optional(text, "Folder that it may write to."),

@@ -61,13 +61,13 @@ export function grantsOf(
     const needed = valuesOf(kind, manifest.permissions?.[kind], options);
     const optional = valuesOf(kind, manifest.optionalPermissions?.[kind], options);
     checkValues(manifest, url, kind, [...needed, ...optional]);
-    const given = agreed[kind];
-    if (given !== true) {
-      const missing = needed.filter(({ value }) => !isAgreed(kind, given, value));
-      if (missing.length > 0) throw refused(manifest.id, url, kind, missing, given);
+    const values = agreed[kind];
+    if (values !== true) {
+      const missing = needed.filter(({ value }) => !isAgreed(kind, values, value));
+      if (missing.length > 0) throw refused(manifest.id, url, kind, missing, values);
     }
-    if (given === undefined || needed.length + optional.length === 0) continue;
-    grants[kind] = { declared: [...needed, ...optional].map(({ value }) => value), agreed: given };
+    if (values === undefined || needed.length + optional.length === 0) continue;
+    grants[kind] = { declared: [...needed, ...optional].map(({ value }) => value), agreed: values };
   }
   return grants;
 }
@@ -75,10 +75,10 @@ export function grantsOf(
 /** Whether the user's values of a kind include or cover this one. */
 export function isAgreed(
   kind: PluginPermission,
-  given: readonly string[] | undefined,
+  agreed: readonly string[] | undefined,
   value: string,
 ): boolean {
-  return given?.some((one) => one === value || (kind === "net" && coversNet(one, value))) ?? false;
+  return agreed?.some((one) => one === value || (kind === "net" && coversNet(one, value))) ?? false;
 }
 
 /** A value of a permission and why the plugin needs it. */
@@ -114,12 +114,12 @@ function checkValues(
   values: readonly PermissionValue[],
 ): void {
   for (const { value, option } of values) {
-    const wanted = option === undefined ? undefined : valueProblem(kind, value);
-    if (wanted === undefined) continue;
+    const expected = option === undefined ? undefined : valueProblem(kind, value);
+    if (expected === undefined) continue;
     throw new PluginError(
       "E_OPTIONS",
       `Cannot load plugin ${id} with these options: ${option} is a value of permission ${kind}`,
-      { url, expected: wanted, actual: value },
+      { url, expected, actual: value },
     );
   }
 }
@@ -129,8 +129,8 @@ function agreedOf(
   url: string,
 ): Partial<Record<PluginPermission, true | readonly string[]>> {
   const agreed: Partial<Record<PluginPermission, true | readonly string[]>> = {};
-  const given = Array.isArray(allow) ? allow.map((kind) => [kind, true]) : Object.entries(allow);
-  for (const [kind, values] of given) {
+  const entries = Array.isArray(allow) ? allow.map((kind) => [kind, true]) : Object.entries(allow);
+  for (const [kind, values] of entries) {
     if (!pluginPermissions.includes(kind)) {
       throw new RangeError(
         `Cannot allow ${kind} to plugin ${url}: it must be one of ${pluginPermissions.join(", ")}`,
@@ -146,16 +146,16 @@ function refused(
   url: string,
   kind: PluginPermission,
   missing: PermissionValue[],
-  given: readonly string[] | undefined,
+  agreed: readonly string[] | undefined,
 ): PluginError {
   return new PluginError("E_PERMISSION", `Cannot load plugin ${id}: it needs permission ${kind}`, {
     url,
-    expected: `${kind}: ${given?.join(", ") || "nothing"}`,
+    expected: `${kind}: ${agreed?.join(", ") || "nothing"}`,
     actual: `${kind}: ${missing.map(({ value, reason }) => `${value} (${reason})`).join(", ")}`,
     hint: kind === "write"
       ? "name a folder with { outputDir }"
       : `if you agree, pass { allow: { ${kind}: ${
-        JSON.stringify([...given ?? [], ...missing.map(({ value }) => value)])
+        JSON.stringify([...agreed ?? [], ...missing.map(({ value }) => value)])
       } } }`,
   });
 }

@@ -34,9 +34,9 @@ const defaults: Required<PluginLimits> = {
  *
  * @throws RangeError for a limit that is not a number above 0
  */
-export function limitsOf(given: PluginLimits = {}): Required<PluginLimits> {
-  const { callTime = defaults.callTime } = given;
-  const limits = { ...defaults, runTime: 30 * callTime, ...given };
+export function limitsOf(overrides: PluginLimits = {}): Required<PluginLimits> {
+  const { callTime = defaults.callTime } = overrides;
+  const limits = { ...defaults, runTime: 30 * callTime, ...overrides };
   for (const [name, value] of Object.entries(limits)) {
     if (!Object.hasOwn(defaults, name)) {
       throw new RangeError(

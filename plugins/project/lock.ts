@@ -97,12 +97,12 @@ export function parseLock(text: string, url: string): PluginLock {
     });
   }
   const data = parseJson(text, "E_LOCK", title, url);
-  const given = (data as { lockVersion?: unknown } | null)?.lockVersion;
-  if (typeof given === "number" && given > 1) {
+  const lockVersion = (data as { lockVersion?: unknown } | null)?.lockVersion;
+  if (typeof lockVersion === "number" && lockVersion > 1) {
     throw new PluginError("E_LOCK", `Cannot read ${title}: it is newer`, {
       url,
       expected: "lockVersion 1",
-      actual: `lockVersion ${given}`,
+      actual: `lockVersion ${lockVersion}`,
       hint: "this keepfit is too old: update it",
     });
   }

@@ -159,14 +159,14 @@ describe("A lock file", () => {
 
   it("A lock file is read again by a writer so slow that another one proceeded", async () => {
     const fs = memoryFileSystem();
-    const place = new URL("file:///a.txt");
+    const url = new URL("file:///a.txt");
     let calls = 0;
-    await changeFile(fs, place, async (text = "") => {
+    await changeFile(fs, url, async (text = "") => {
       if (++calls > 1) return `${text}, slow`;
-      await changeFile(fs, place, () => "fast", { stale: 10 });
+      await changeFile(fs, url, () => "fast", { stale: 10 });
       return "slow alone";
     });
-    assert.equal(await fs.readTextFile(place), "fast, slow");
+    assert.equal(await fs.readTextFile(url), "fast, slow");
     assert.equal(calls, 2);
   });
 

@@ -14,16 +14,16 @@ import {
 export type LockedPermissions = Partial<Record<PluginPermission, string[]>>;
 
 /** Options that the user passed; only their keys matter if the values are unknown. */
-type GivenOptions = Record<string, unknown>;
+type PassedOptions = Record<string, unknown>;
 
 /** The permissions that a plugin requires. */
 export function neededPermissions(
   manifest: PluginManifest,
-  given: GivenOptions = {},
+  options: PassedOptions = {},
 ): LockedPermissions {
   return byKind((kind) =>
     (manifest.permissions?.[kind] ?? []).flatMap((entry) =>
-      lockedValues(kind, entry, manifest, given)
+      lockedValues(kind, entry, manifest, options)
     )
   );
 }
@@ -31,12 +31,12 @@ export function neededPermissions(
 /**
  * The permissions that the user grants, in the form of a lock file.
  *
- * @param given options that the user passed, which permissions may name
+ * @param options options that the user passed, which permissions may name
  * @param writes true if the user named an output directory
  */
 export function agreedPermissions(
   manifest: PluginManifest,
-  given: GivenOptions,
+  options: PassedOptions,
   allow: Allowed = [],
   writes = false,
 ): LockedPermissions {
@@ -50,17 +50,17 @@ export function agreedPermissions(
       ...manifest.permissions?.[kind] ?? [],
       ...manifest.optionalPermissions?.[kind] ?? [],
     ];
-    return entries.flatMap((entry) => lockedValues(kind, entry, manifest, given))
+    return entries.flatMap((entry) => lockedValues(kind, entry, manifest, options))
       .filter((locked) =>
         allowed === true ||
-        meaningsOf(kind, locked, given).some((value) => isAgreed(kind, allowed, value))
+        meaningsOf(kind, locked, options).some((value) => isAgreed(kind, allowed, value))
       );
   });
 }
 
 /** The permissions of a lock file, with the options that the user passes. */
-export function allowedBy(locked: LockedPermissions, given: GivenOptions): Allowed {
-  return byKind((kind) => (locked[kind] ?? []).flatMap((one) => meaningsOf(kind, one, given)));
+export function allowedBy(locked: LockedPermissions, options: PassedOptions): Allowed {
+  return byKind((kind) => (locked[kind] ?? []).flatMap((one) => meaningsOf(kind, one, options)));
 }
 
 /** True if every value of `some` is covered by those of `all`. */
@@ -86,12 +86,12 @@ export function lockedValues(
   kind: PluginPermission,
   entry: PermissionEntry,
   manifest: PluginManifest,
-  given: GivenOptions,
+  options: PassedOptions,
 ): string[] {
   const { option } = entry;
   if (option === undefined) return valuesOf(kind, [entry], {}).map(({ value }) => value);
   const byUser = `${optionMark}${option}`;
-  if (Object.hasOwn(given, option)) return [byUser];
+  if (Object.hasOwn(options, option)) return [byUser];
   const byDefault = manifest.callbacks.flatMap(({ defaults = {} }) =>
     valuesOf(kind, [entry], defaults).map(({ value }) => `${byUser}=${value}`)
   );
@@ -117,11 +117,15 @@ function parseLocked(locked: string): { option?: string; fixed?: string } {
 }
 
 /** The value of a lock file's permission with the options that the user passes. */
-export function meaningsOf(kind: PluginPermission, locked: string, given: GivenOptions): string[] {
+export function meaningsOf(
+  kind: PluginPermission,
+  locked: string,
+  options: PassedOptions,
+): string[] {
   const { option, fixed } = parseLocked(locked);
   if (option === undefined) return [locked];
-  const byUser = Object.hasOwn(given, option)
-    ? valuesOf(kind, [{ reason: "", option }], given).map(({ value }) => value)
+  const byUser = Object.hasOwn(options, option)
+    ? valuesOf(kind, [{ reason: "", option }], options).map(({ value }) => value)
     : [];
   return fixed === undefined ? byUser : [fixed, ...byUser];
 }

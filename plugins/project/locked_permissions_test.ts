@@ -115,12 +115,12 @@ describe("Consent in a lock file", () => {
         : { net: hosts.filter(() => random(2) === 0) };
       const locked = agreedPermissions(first, added, allow);
       // A later load, of the updated plugin, by a program that may pass other options.
-      const given = options();
-      if (!isWithin(neededPermissions(second, given), locked)) continue;
-      const merged = { ...pick(second.callbacks).defaults, ...given };
+      const passed = options();
+      if (!isWithin(neededPermissions(second, passed), locked)) continue;
+      const merged = { ...pick(second.callbacks).defaults, ...passed };
       let grants: Grants;
       try {
-        grants = grantsOf(second, "x:", merged, allowedBy(locked, given));
+        grants = grantsOf(second, "x:", merged, allowedBy(locked, passed));
       } catch {
         continue;
       }
@@ -137,7 +137,7 @@ describe("Consent in a lock file", () => {
             )
           )
         ),
-        ...Object.values(given).map(hostOf),
+        ...Object.values(passed).map(hostOf),
       ]);
       assert.deepEqual(effective.filter((one) => !seen.has(one)), [], `seed ${seed}`);
       granted += effective.length;

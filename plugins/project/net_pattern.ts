@@ -31,19 +31,19 @@ export function coversNet(pattern: string, wanted: string): boolean {
 }
 
 function parse(text: string): NetPattern | undefined {
-  const [, scheme, star, place] = /^(?:(https?):\/\/)?(\*\.)?([^*@]+)$/i.exec(text) ?? [];
+  const [, scheme, star, host] = /^(?:(https?):\/\/)?(\*\.)?([^*@]+)$/i.exec(text) ?? [];
   const protocol = scheme === undefined ? undefined : `${scheme.toLowerCase()}:`;
-  if (place === undefined || (protocol === undefined && /[/?#\\]/.test(place))) return undefined;
+  if (host === undefined || (protocol === undefined && /[/?#\\]/.test(host))) return undefined;
   // The URL parser normalizes hosts: other scripts, forms of addresses.
-  const url = urlOf(`${protocol ?? "http:"}//${place}`);
+  const url = urlOf(`${protocol ?? "http:"}//${host}`);
   if (url === undefined) return undefined;
   // It drops the default port of the scheme, which must be kept if the pattern has no scheme.
-  const given = protocol === undefined ? /:(\d+)$/.exec(place)?.[1] : url.port;
+  const port = protocol === undefined ? /:(\d+)$/.exec(host)?.[1] : url.port;
   return {
     protocol,
     isWildcard: star !== undefined,
     hostname: url.hostname,
-    port: given === undefined || given === "" ? undefined : String(Number(given)),
+    port: port === undefined || port === "" ? undefined : String(Number(port)),
   };
 }
 

@@ -89,12 +89,12 @@ export function advisoriesFor(
 function parseAdvisories(text: string, url: string): Advisory[] {
   const title = `advisories ${url}`;
   const data = parseJson(text, "E_REGISTRY", title, url);
-  const given = (data as { schemaVersion?: unknown } | null)?.schemaVersion;
-  if (typeof given === "number" && given > 1) {
+  const schemaVersion = (data as { schemaVersion?: unknown } | null)?.schemaVersion;
+  if (typeof schemaVersion === "number" && schemaVersion > 1) {
     throw new PluginError("E_REGISTRY", `Cannot read ${title}: they have a newer format`, {
       url,
       expected: "schemaVersion 1",
-      actual: `schemaVersion ${given}`,
+      actual: `schemaVersion ${schemaVersion}`,
       hint: "this keepfit is too old: update it",
     });
   }

@@ -45,13 +45,13 @@ export interface PackageReference extends AnyReference {
  * Parse a reference.
  *
  * @param reference as the user wrote it
- * @param given the integrity, if it is not part of the reference
+ * @param integrityOption the integrity, if it is not part of the reference
  * @throws TypeError for a reference that is not a URL, or of a scheme that is not supported
  * @throws SyntaxError for an integrity, a name, a range or a path that cannot be parsed
  */
 export function parseReference(
   reference: string | URL,
-  given?: string,
+  integrityOption?: string,
 ): PluginReference {
   if (typeof reference !== "string" && !(reference instanceof URL)) {
     throw new TypeError(
@@ -62,7 +62,7 @@ export function parseReference(
   const [, scheme = ""] = /^([a-z][a-z\d+.-]*):/i.exec(text) ?? [];
   const end = text.indexOf("#");
   const bare = end < 0 ? text : text.slice(0, end);
-  const integrity = integrityOf(end < 0 ? "" : text.slice(end + 1), given, bare);
+  const integrity = integrityOf(end < 0 ? "" : text.slice(end + 1), integrityOption, bare);
   switch (scheme) {
     case "registry":
       return { ...parseRegistry(bare), integrity };
@@ -178,7 +178,7 @@ function parseUrl(text: string): Omit<UrlReference, "integrity"> {
 
 function integrityOf(
   fragment: string,
-  given: string | undefined,
+  option: string | undefined,
   bare: string,
 ): string | undefined {
   let written = fragment;
@@ -187,14 +187,14 @@ function integrityOf(
   } catch {
     // Rejected below.
   }
-  if (written !== "" && given !== undefined && written !== given) {
+  if (written !== "" && option !== undefined && written !== option) {
     throw new TypeError(
       `Cannot load plugin ${
         showReference(bare)
-      }: its reference says ${written}, the option integrity ${given}`,
+      }: its reference says ${written}, the option integrity ${option}`,
     );
   }
-  const integrity = written || given;
+  const integrity = written || option;
   if (integrity !== undefined) parseIntegrity(integrity);
   return integrity;
 }

@@ -80,12 +80,12 @@ const metaSchema: v.GenericSchema<unknown, unknown> = v.looseObject({
 /**
  * The URL of a registry, with a trailing slash.
  *
- * @param given URL or path. Default: the variable `KEEPFIT_REGISTRY`, unless it is empty
+ * @param registry URL or path. Default: the variable `KEEPFIT_REGISTRY`, unless it is empty
  * @throws TypeError for a scheme that is not supported
  * @throws PluginError `E_REGISTRY` if no registry is named
  */
-export function registryUrl(given: string | URL | undefined): URL {
-  const named = given ?? registryFromEnvironment();
+export function registryUrl(registry: string | URL | undefined): URL {
+  const named = registry ?? registryFromEnvironment();
   if (named === undefined || named === "") {
     throw new PluginError("E_REGISTRY", "Cannot look up a plugin: no registry is named", {
       expected: "the URL or the folder of a registry",

@@ -243,8 +243,8 @@ for (const [name, sample] of Object.entries(samples)) {
       await callback.close?.();
     });
 
-    for (const place of ["before", "behind"]) {
-      it(`${name} tolerates a failing callback ${place} it`, async () => {
+    for (const position of ["before", "after"]) {
+      it(`${name} tolerates a failing callback ${position} it`, async () => {
         const model = makeModel();
         await warnings(() => train(model, null));
         const before = tf.memory().numTensors;
@@ -254,7 +254,7 @@ for (const [name, sample] of Object.entries(samples)) {
               throw new Error("not my day");
             },
           };
-          const list = place === "before" ? [failing, make()] : [make(), failing];
+          const list = position === "before" ? [failing, make()] : [make(), failing];
           const warned = await warnings(() =>
             assert.rejects(train(model, list), /failed in \w+.*not my day/)
           );

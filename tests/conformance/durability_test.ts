@@ -64,7 +64,7 @@ function nameOf(path: string): string {
     .replace(/^weights-.*-(\d+)\.bin$/, "shard-$1");
 }
 
-/** The calls by which a file is put in place. */
+/** The calls by which a file is put in directory. */
 const placed = (file: string, folder: string, ...chmod: string[]): string[] => [
   "open beside create",
   ...chmod,
@@ -85,46 +85,46 @@ const adapters: Record<string, [calls: () => SystemCalls, folder: string]> = {
   memory: [memoryCalls, "/"],
   [name]: [name === "deno" ? denoCalls : nodeCalls, `${folder}/`],
 };
-let places = 0;
+let folders = 0;
 
 for (const [adapter, [newCalls, root]] of Object.entries(adapters)) {
   const newWorld = async () => {
     const { calls, done } = recording(newCalls());
     const fs = createFileSystem(calls);
-    const place = `${root}place-${++places}`;
-    await fs.makeDir(place);
-    return { fs, done, place, folder: nameOf(place) };
+    const directory = `${root}directory-${++folders}`;
+    await fs.makeDir(directory);
+    return { fs, done, directory, folder: nameOf(directory) };
   };
   // Memory has no permission bits.
   const chmod = adapter === "memory" ? [] : ["chmod beside"];
 
   describe(`Durability on the file system of ${adapter}`, () => {
-    it("writeFile syncs a file before it is renamed into place, then its folder", async () => {
-      const { fs, done, place, folder } = await newWorld();
-      await fs.writeFile(`${place}/a`, "new");
+    it("writeFile syncs a file before it is renamed into directory, then its folder", async () => {
+      const { fs, done, directory, folder } = await newWorld();
+      await fs.writeFile(`${directory}/a`, "new");
       assert.deepEqual(done, placed("a", folder));
       done.length = 0;
-      await fs.writeFile(`${place}/a`, "replaced");
+      await fs.writeFile(`${directory}/a`, "replaced");
       assert.deepEqual(done, placed("a", folder, ...chmod));
     });
 
     it("sync waits for everything written to an open file", async () => {
       for (const mode of ["append", "create", "truncate"] as const) {
-        const { fs, done, place } = await newWorld();
-        const file = await fs.open(`${place}/a`, mode);
+        const { fs, done, directory } = await newWorld();
+        const file = await fs.open(`${directory}/a`, mode);
         await Promise.all([file.write("1"), file.sync(), file.write("2"), file.close()]);
         assert.deepEqual(done, [`open a ${mode}`, "write a", "sync a", "write a", "close a"]);
       }
     });
 
     it("saveCheckpoint syncs all weights before the file that names them", async () => {
-      const { fs, done, place, folder } = await newWorld();
+      const { fs, done, directory, folder } = await newWorld();
       const model = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [2] })] });
       // Kernel and bias fill a shard each.
       const options = { fs, maxShardBytes: 16, includeOptimizer: false };
       for (const removed of [[], ["remove shard-1", "remove shard-2"]]) {
         done.length = 0;
-        await saveCheckpoint(model, place, options);
+        await saveCheckpoint(model, directory, options);
         const renamed = done.indexOf("rename beside model.json");
         const before = done.slice(0, renamed);
         for (const file of ["shard-1", "shard-2", "beside"]) {

@@ -21,7 +21,7 @@ interface World {
   root: string;
 }
 
-const place = nodeFs.mkdtempSync(join(tmpdir(), "keepfit-fs-"));
+const parent = nodeFs.mkdtempSync(join(tmpdir(), "keepfit-fs-"));
 let worlds = 0;
 
 const fileSystems: Record<string, () => Promise<World>> = {
@@ -31,7 +31,7 @@ const fileSystems: Record<string, () => Promise<World>> = {
     return { fs, root: "/root" };
   },
   async [getRuntime().name]() {
-    const root = `${place}/${++worlds}`;
+    const root = `${parent}/${++worlds}`;
     nodeFs.mkdirSync(root);
     return { fs: getRuntime().fs, root };
   },
@@ -231,14 +231,14 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
     });
 
     test("rejects an invalid path", async ({ fs, root }) => {
-      const places: [Path, RegExp][] = [
+      const paths: [Path, RegExp][] = [
         ["", /^Cannot read '': a path must not be empty$/],
         ["a\0b", /must not contain NUL/],
         [new URL("http://127.0.0.1/a"), /^Cannot read http:\/\/127.0.0.1\/a: expected a file: URL/],
         [new URL("file:///a%2Fb"), /encoded slash/],
         [undefined as unknown as string, /expected a string or a file: URL/],
       ];
-      for (const [path, message] of places) {
+      for (const [path, message] of paths) {
         await rejects(fs.readFile(path), "InvalidPath", message);
         await rejects(fs.writeFile(path, "x"), "InvalidPath");
         await rejects(fs.open(path, "append"), "InvalidPath");
@@ -362,7 +362,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
 }
 
 describe(`The real file system of ${getRuntime().name}`, () => {
-  after(() => nodeFs.rmSync(place, { recursive: true, force: true }));
+  after(() => nodeFs.rmSync(parent, { recursive: true, force: true }));
   const newWorld = fileSystems[getRuntime().name];
 
   it("The real file system writes through a symbolic link, even one with a missing target", async () => {

@@ -410,9 +410,9 @@ describe("Credentials", () => {
     const { readdir } = await import("node:fs/promises");
     const texts: string[] = [];
     for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const place = join(folder, entry.name);
-      if (entry.isDirectory()) texts.push(...await textsBelow(place));
-      else texts.push(await readFile(place, "utf8"));
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) texts.push(...await textsBelow(path));
+      else texts.push(await readFile(path, "utf8"));
     }
     return texts;
   }

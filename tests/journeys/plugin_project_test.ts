@@ -298,12 +298,12 @@ describe("A project's plugins", () => {
       ...await entryOf(`${other}callback.plugin.json`),
     };
     assert.match(await problems(moved), /is not where the registry \S+ has ada\/timer 1\.0\.0/);
-    // In its own place, with other bytes than the registry lists.
-    const place = "/registry/ada/timer/1.0.0/";
+    // At its own path, with other bytes than the registry lists.
+    const path = "/registry/ada/timer/1.0.0/";
     for (const name of ["callback.plugin.json", "main.js"]) {
-      site.pages.set(place + name, site.pages.get(new URL(name, evil).pathname) as string);
+      site.pages.set(path + name, site.pages.get(new URL(name, evil).pathname) as string);
     }
-    const swapped = await entryOf(`${place}callback.plugin.json`);
+    const swapped = await entryOf(`${path}callback.plugin.json`);
     assert.match(await problems(swapped), /integrity: the lock file says \S+, the registry sha/);
     // Another plugin under its name.
     const foreign = "/registry/ada/other/1.0.0/callback.plugin.json";
@@ -346,8 +346,8 @@ describe("A project's plugins", () => {
     const copied = await vendorPlugins(project.options);
     assert.deepEqual(copied.map(({ reference, files }) => [reference, files]), [[timer, 3]]);
     assert.equal((await project.config()).vendor, "./vendor");
-    const place = join(project.folder, "vendor/ada/timer/1.0.0");
-    assert.deepEqual((await readdir(place)).sort(), ["a", "callback.plugin.json", "main.js"]);
+    const vendored = join(project.folder, "vendor/ada/timer/1.0.0");
+    assert.deepEqual((await readdir(vendored)).sort(), ["a", "callback.plugin.json", "main.js"]);
     // Neither network nor cache.
     site.pages.clear();
     await cleanCache({ cacheDir: site.cacheDir });
@@ -357,7 +357,7 @@ describe("A project's plugins", () => {
     assert.equal((await verifyPlugins({ ...project.options, offline: true }))[0].source, "vendor");
     await cleanCache({ cacheDir: site.cacheDir });
     for (const name of ["a/b.js", "callback.plugin.json"]) {
-      const file = join(place, name);
+      const file = join(vendored, name);
       const text = await readFile(file, "utf8");
       await writeFile(file, `${text} `);
       const error = await fails("E_INTEGRITY", /it has changed/, loadPlugins(config, offline));

@@ -188,11 +188,11 @@ describe("A plugin that is not made for this keepfit", () => {
 
 describe("A plugin in a package", () => {
   it("A plugin in a package is found in node_modules, from the main script's folder upward", async () => {
-    const place = await mkdtemp(join(site.folder, "packages-"));
+    const project = await mkdtemp(join(site.folder, "packages-"));
     const fs = getRuntime().fs;
     const install = async (name: string, version: string, path = "") => {
       const url = await publish({ "main.js": `export default () => ({ onEpochEnd() {} });` });
-      const folder = join(place, "node_modules", name);
+      const folder = join(project, "node_modules", name);
       await fs.makeDir(join(folder, path));
       await fs.writeFile(join(folder, "package.json"), JSON.stringify({ name, version }));
       for (const file of ["callback.plugin.json", "main.js"]) {
@@ -203,7 +203,7 @@ describe("A plugin in a package", () => {
     await install("timer", "1.2.3");
     await install("@ada/timers", "2.0.0", "plugins/step");
     await install("@jsr/ada__timer", "0.3.0");
-    await fs.makeDir(join(place, "a/b"));
+    await fs.makeDir(join(project, "a/b"));
     const module = `
       import { loadPlugin } from "keepfit/plugins";
       for (const reference of process.argv.slice(2)) {
@@ -226,7 +226,7 @@ describe("A plugin in a package", () => {
       "npm:no-such@^1",
       "jsr:@ada/none",
     ];
-    const main = join(place, "a/b/main.mjs");
+    const main = join(project, "a/b/main.mjs");
     const { stdout, stderr } = await startChild(module, { args: references, main }).result;
     const lines = stdout.split("\n");
     assert.deepEqual(lines.slice(0, 5), Array(5).fill("ada/counter sandboxed"), stdout + stderr);
@@ -245,8 +245,8 @@ describe("A plugin in a package", () => {
   });
 
   it("A plugin in a package is pinned by the lock file: a package that has changed is rejected", async () => {
-    const place = await mkdtemp(join(site.folder, "locked-"));
-    const folder = join(place, "node_modules/timer");
+    const project = await mkdtemp(join(site.folder, "locked-"));
+    const folder = join(project, "node_modules/timer");
     const fs = getRuntime().fs;
     await fs.makeDir(folder);
     await fs.writeFile(join(folder, "package.json"), `{ "name": "timer", "version": "1.2.3" }`);
@@ -270,7 +270,7 @@ describe("A plugin in a package", () => {
       } catch (error) {
         console.log(error.code);
       }`;
-    const main = join(place, "main.mjs");
+    const main = join(project, "main.mjs");
     const outcome = async (...args: string[]) => {
       const { stdout, stderr } = await startChild(module, {
         args,

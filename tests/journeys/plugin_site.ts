@@ -70,10 +70,10 @@ export async function publish(
   change: Record<string, unknown> = {},
   callback: Record<string, unknown> = {},
 ): Promise<string> {
-  const place = `/plugin-${unique()}`;
+  const folder = `/plugin-${unique()}`;
   const listed: Record<string, unknown> = {};
   for (const [path, text] of Object.entries(files)) {
-    site.pages.set(`${place}/${path}`, text);
+    site.pages.set(`${folder}/${path}`, text);
     const bytes = new TextEncoder().encode(text);
     listed[path] = { integrity: await computeIntegrity(bytes), size: bytes.length };
   }
@@ -99,8 +99,8 @@ export async function publish(
     repository: "https://example.com/ada/counter",
     ...change,
   };
-  site.pages.set(`${place}/callback.plugin.json`, JSON.stringify(manifest));
-  return new URL(`${place}/callback.plugin.json`, site.url).href;
+  site.pages.set(`${folder}/callback.plugin.json`, JSON.stringify(manifest));
+  return new URL(`${folder}/callback.plugin.json`, site.url).href;
 }
 
 /** Load with the cache of the running test, in this process where `options` name no tier. */

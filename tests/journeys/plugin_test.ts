@@ -288,15 +288,15 @@ describe("A reference", () => {
   });
 
   it("A reference may be a file, which is verified as well", async () => {
-    const place = await mkdtemp(join(site.folder, "local-"));
+    const directory = await mkdtemp(join(site.folder, "local-"));
     const url = await publish({ "main.js": recording("globalThis.seen.push('local')") });
     for (const name of ["callback.plugin.json", "main.js"]) {
       const text = site.pages.get(new URL(name, url).pathname) as string;
-      await writeFile(join(place, name), text);
+      await writeFile(join(directory, name), text);
     }
-    const reference = new URL(`file://${place}/callback.plugin.json`).href;
+    const reference = new URL(`file://${directory}/callback.plugin.json`).href;
     assert.deepEqual(await runOnce(reference), ["local"]);
-    await writeFile(join(place, "main.js"), recording("globalThis.seen.push('other')"));
+    await writeFile(join(directory, "main.js"), recording("globalThis.seen.push('other')"));
     await fails("E_INTEGRITY", /main\.js/, load(reference));
   });
 });

@@ -192,7 +192,7 @@ export async function contentOf(
     const events: SummaryEvent[] = [];
     for (const { name, isDirectory } of entries) {
       const path = `${folder}/${name}`;
-      const place = path.slice(directory.length);
+      const key = path.slice(directory.length);
       if (isDirectory) await visit(path);
       else if (name.startsWith("events.")) events.push(...readEvents(await fs.readFile(path)));
       else if (/^model\.json$/.test(name)) {
@@ -207,8 +207,8 @@ export async function contentOf(
         for (const path of paths) {
           for (const group of groups) if (group) group.paths = [path.length];
         }
-        files[place] = { json, bytes };
-      } else if (!/^weights-.*bin$/.test(name)) files[place] = await fs.readTextFile(path);
+        files[key] = { json, bytes };
+      } else if (!/^weights-.*bin$/.test(name)) files[key] = await fs.readTextFile(path);
     }
     for (const name of shards) files[`${folder.slice(directory.length)}/${name}`] = "unnamed";
     if (events.length > 0) files[folder.slice(directory.length)] = pointsOf(events);

@@ -13,9 +13,9 @@ import { PluginError } from "../../errors.ts";
 import { evaluator } from "./evaluate.ts";
 import type { ContextParts } from "./mod.ts";
 
-const maxAtOnce = 4;
+const maxPending = 4;
 
-/** What a plugin can do to the run, by the control that allows it. */
+/** Functions of a plugin that affect the run, by control. */
 export function controlsOf(
   { manifest: { id }, run, data }: ContextParts,
 ): Partial<Record<PluginControl, unknown>> {
@@ -28,15 +28,15 @@ export function controlsOf(
   };
   const evaluate = data && evaluator(data);
   let underWay = 0;
-  /** Each call holds copies of weights or outputs until it ends. */
-  const atOnce = async <T>(action: string, work: (model: TrainableModel) => Promise<T>) => {
+  /** Limit pending calls, because each keeps copies of weights or outputs until it ends. */
+  const limited = async <T>(action: string, work: (model: TrainableModel) => Promise<T>) => {
     const target = model(action);
-    if (underWay >= maxAtOnce) {
+    if (underWay >= maxPending) {
       throw new PluginError(
         "E_LIMIT",
         `Plugin ${id} may not ${action}: it does not await its calls`,
         {
-          expected: `at most ${maxAtOnce} pending calls that read or write weights`,
+          expected: `at most ${maxPending} pending calls that read or write weights`,
           hint: "await the promises that the context's functions return",
         },
       );
@@ -49,15 +49,15 @@ export function controlsOf(
     }
   };
   return {
-    ...(evaluate && { evaluate: () => atOnce("evaluate", evaluate) }),
+    ...(evaluate && { evaluate: () => limited("evaluate", evaluate) }),
     stop: () => {
       model("stop").stopTraining = true;
     },
     setLearningRate: (learningRate: number) =>
       setLearningRate(model("set the learning rate"), learningRate),
-    readWeights: () => atOnce("read weights", (target) => readWeights(weightsOf(target))),
+    readWeights: () => limited("read weights", (target) => readWeights(weightsOf(target))),
     writeWeights: (values: HostWeight[]) =>
-      atOnce("write weights", async (target) => {
+      limited("write weights", async (target) => {
         checkWeights(values);
         const weights = await weightsFromHost(target, values);
         try {
@@ -76,7 +76,7 @@ const arrays: Record<string, unknown> = {
 };
 
 /**
- * @throws TypeError for anything but the form of `readWeights`, which would be garbage in a tensor
+ * @throws TypeError for weights in another form than that of `readWeights`
  * @throws TypeError for weights that do not have the form that `readWeights` returns
  */
 function checkWeights(weights: HostWeight[]): void {

@@ -4,7 +4,7 @@ import type { TrainableModel, WeightTensor } from "../../../core/model.ts";
 import { contextWith, entryWith, refusal } from "../../fixtures.ts";
 import { evaluator } from "./evaluate.ts";
 
-/** A tensor as far as it is read. */
+/** The used part of a tensor. */
 function tensor(...values: number[]): WeightTensor {
   const data = Float32Array.from(values);
   return {

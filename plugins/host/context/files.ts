@@ -31,7 +31,7 @@ function writing(
     verb: "append to" | "write",
     name: string,
     data: string | Uint8Array,
-    store: (place: Path, bytes: Uint8Array) => Promise<void>,
+    store: (target: Path, bytes: Uint8Array) => Promise<void>,
   ): Promise<void> =>
     run.track(`${verb} ${shown(name)}`, async () => {
       if (!isPath(name) || !isGranted(grant, name, matchesPath)) {
@@ -43,7 +43,8 @@ function writing(
       if (isProtected(name)) {
         throw new PluginError("E_PERMISSION", `Plugin ${id} may not ${verb} ${name}`, {
           expected: "a file of data",
-          actual: "a file that a runtime, a package manager or a shell would execute or obey",
+          actual:
+            "a file that a runtime, a package manager or a shell would execute or read as configuration",
           hint: "grants never cover hidden files, project settings or code",
         });
       }
@@ -57,21 +58,21 @@ function writing(
       }
       waiting += bytes.length;
       const done = last.then(async () => {
-        await checkPlace(id, fs, outputDir, name.split("/"), `${verb} ${name}`);
-        const place = joinPath(outputDir, name);
-        await fs.makeDir(directoryOf(place));
-        await store(place, bytes);
+        await checkPath(id, fs, outputDir, name.split("/"), `${verb} ${name}`);
+        const target = joinPath(outputDir, name);
+        await fs.makeDir(directoryOf(target));
+        await store(target, bytes);
       });
       last = done.catch(() => {});
       await done.finally(() => waiting -= bytes.length);
     }, true);
   return {
     write: async (name, data) =>
-      put("write", name, data, (place, bytes) => fs.writeFile(place, bytes)),
+      put("write", name, data, (target, bytes) => fs.writeFile(target, bytes)),
     append: async (name, data) =>
-      put("append to", name, data, async (place, bytes) => {
-        await checkSingle(id, fs, place, name);
-        const file = await fs.open(place, "append");
+      put("append to", name, data, async (target, bytes) => {
+        await checkSingle(id, fs, target, name);
+        const file = await fs.open(target, "append");
         await file.write(bytes).finally(() => file.close());
       }),
   };
@@ -108,31 +109,31 @@ function reading(
   const locate = async (path: string, action: string): Promise<string> => {
     const covers = (granted: string, one: string) => namesBelow(expand(granted), one) !== undefined;
     const isText = typeof path === "string" && path.length <= maxPath;
-    const place = isText ? expand(path) : "";
-    if (!isText || !isGranted(grant, place, covers)) throw refused(path);
+    const fullPath = isText ? expand(path) : "";
+    if (!isText || !isGranted(grant, fullPath, covers)) throw refused(path);
     const roots = grantedPaths(grant).map(expand).flatMap((root) => {
-      const names = namesBelow(root, place);
+      const names = namesBelow(root, fullPath);
       return names === undefined ? [] : [{ root, names }];
     }).sort((a, b) => a.names.length - b.names.length);
     const { root, names } = roots[0];
-    await checkPlace(id, fs, root, names, action);
-    return place;
+    await checkPath(id, fs, root, names, action);
+    return fullPath;
   };
   const doing = <T>(
     verb: string,
     path: string,
-    work: (place: string) => Promise<T>,
+    work: (fullPath: string) => Promise<T>,
   ): Promise<T> => {
     const action = `${verb} ${shown(path)}`;
     return run.track(action, () => slots.use(async () => await work(await locate(path, action))));
   };
   return {
     read: async (path) =>
-      doing("read", path, async (place) => {
-        const { isFile, size } = await fs.stat(place);
+      doing("read", path, async (fullPath) => {
+        const { isFile, size } = await fs.stat(path);
         // A device is endless and reports a size of 0.
         if (!isFile) throw refused(path);
-        const bytes = size > limits.bytes ? undefined : await fs.readFile(place);
+        const bytes = size > limits.bytes ? undefined : await fs.readFile(fullPath);
         if (bytes !== undefined && bytes.length <= limits.bytes) return bytes;
         throw new PluginError("E_LIMIT", `Plugin ${id} may not read ${path}: it is too large`, {
           expected: `at most ${limits.bytes} bytes`,
@@ -140,14 +141,14 @@ function reading(
         });
       }),
     list: async (path) =>
-      doing("list", path, async (place) => {
-        if ((await fs.stat(place)).isFile) return [path];
+      doing("list", path, async (fullPath) => {
+        if ((await fs.stat(path)).isFile) return [path];
         const found: string[] = [];
-        for await (const file of filesBelow(fs, place)) {
+        for await (const file of filesBelow(fs, fullPath)) {
           // The path as requested, so that the message does not reveal the home directory.
-          const shownPath = place === path
+          const shownPath = fullPath === path
             ? file
-            : joinPath(path, file.slice(trimmed(place).length + 1));
+            : joinPath(path, file.slice(trimmed(fullPath).length + 1));
           if (found.push(shownPath) <= maxListed) continue;
           throw new PluginError(
             "E_LIMIT",
@@ -175,7 +176,7 @@ async function* filesBelow(fs: FileSystem, directory: string): AsyncGenerator<st
  * Check that a path is below a folder: no part of it is a link, and an existing target is a file or
  * folder. The folder itself comes from the user and may be a link.
  */
-async function checkPlace(
+async function checkPath(
   id: string,
   fs: FileSystem,
   root: Path,
@@ -198,9 +199,9 @@ async function checkPlace(
   }
 }
 
-/** Appended data would appear under each other name of the file, wherever it is. */
-async function checkSingle(id: string, fs: FileSystem, place: Path, name: string): Promise<void> {
-  const info = await fs.stat(place).catch((error) => {
+/** Reject files with hard links, because appended data would appear under each of their names. */
+async function checkSingle(id: string, fs: FileSystem, path: Path, name: string): Promise<void> {
+  const info = await fs.stat(path).catch((error) => {
     if (error instanceof FileSystemError && error.code === "NotFound") return undefined;
     throw error;
   });
@@ -211,7 +212,7 @@ async function checkSingle(id: string, fs: FileSystem, place: Path, name: string
   });
 }
 
-/** Some file systems ignore the case of names, or how accents are encoded. */
+/** A name without differences that some file systems ignore: case, and encoding of accents. */
 function folded(name: string): string {
   return name.normalize("NFC").toLowerCase();
 }
@@ -255,12 +256,12 @@ function isPath(name: unknown): name is string {
 
 function bytesOf(data: unknown): Uint8Array {
   if (typeof data === "string") return new TextEncoder().encode(data);
-  // Copied: the plugin may change its data before the write.
+  // Copied, because the plugin may change its data before the write.
   if (data instanceof Uint8Array) return data.slice();
   throw new TypeError(`Cannot write data of type ${typeof data}: it must be text or a Uint8Array`);
 }
 
-/** Match a pattern in which `*` stands for any characters but a slash, in polynomial time. */
+/** Match a pattern in polynomial time; `*` matches any characters except a slash. */
 function matchesPath(pattern: string, path: string): boolean {
   const [patterns, names] = [pattern.split("/"), path.split("/")];
   return patterns.length === names.length &&

@@ -14,12 +14,12 @@ after(() => rm(folder, { recursive: true }));
 
 let last = 0;
 const fresh = async (): Promise<string> => {
-  const place = join(folder, String(++last));
-  await mkdir(place);
-  return place;
+  const directory = join(folder, String(++last));
+  await mkdir(directory);
+  return directory;
 };
 
-/** A context that may write these. */
+/** A context that may write these paths. */
 function writer(outputDir: string | URL, paths: string[], world: World = {}) {
   const write = paths.map((path) => ({ path, reason: "keeps the logs" }));
   const { context, run } = contextWith({ permissions: { write }, outputDir, ...world });
@@ -27,7 +27,7 @@ function writer(outputDir: string | URL, paths: string[], world: World = {}) {
   return { put, append, run };
 }
 
-/** A context that may read these. */
+/** A context that may read these paths. */
 function reader(paths: string[], world: World = {}) {
   const read = paths.map((path) => ({ path, reason: "compares" }));
   const { context } = contextWith({ permissions: { read }, ...world });
@@ -50,7 +50,7 @@ const outside = [
   ".",
 ];
 
-/** What no grant reaches, however it is written. */
+/** Names that no grant covers, in various spellings. */
 const protectedNames = [
   "keepfit.lock.json",
   "keepfit.json",
@@ -75,9 +75,9 @@ const protectedNames = [
 ];
 
 describe("write and append of a context", () => {
-  it("write and append reject files that a runtime, a package manager or a shell would obey", async () => {
-    const place = await fresh();
-    const { put, append } = writer(place, ["*", "*/*", "*/*/*", ...protectedNames]);
+  it("write and append reject files that a runtime, a package manager or a shell would execute or read as configuration", async () => {
+    const directory = await fresh();
+    const { put, append } = writer(directory, ["*", "*/*", "*/*/*", ...protectedNames]);
     for (const name of protectedNames) {
       await refusal(
         "E_PERMISSION",
@@ -95,20 +95,20 @@ describe("write and append of a context", () => {
       "packages.json",
     ];
     for (const name of fine) await put(name, "x");
-    assert.equal((await readdir(place)).length, fine.length);
+    assert.equal((await readdir(directory)).length, fine.length);
   });
 
   it("write and append reject a file that has another hard link", async () => {
-    const place = await fresh();
+    const directory = await fresh();
     const victim = join(await fresh(), "victim.txt");
     await writeFile(victim, "old");
-    await link(victim, join(place, "b.txt"));
-    const { put, append } = writer(place, ["*.txt"]);
+    await link(victim, join(directory, "b.txt"));
+    const { put, append } = writer(directory, ["*.txt"]);
     await refusal("E_PERMISSION", () => append("b.txt", "new"), /it has 2 hard links/);
     await put("b.txt", "new");
     await append("b.txt", "er");
     assert.equal(await readFile(victim, "utf8"), "old");
-    assert.equal(await readFile(join(place, "b.txt"), "utf8"), "newer");
+    assert.equal(await readFile(join(directory, "b.txt"), "utf8"), "newer");
   });
 
   it("write and append shorten names in messages", async () => {
@@ -131,16 +131,16 @@ describe("write and append of a context", () => {
 
   it("write and append write files to the output directory, with new folders, as a path or a URL, in any file system", async () => {
     for (const fs of [getRuntime().fs, memoryFileSystem()]) {
-      const place = `${folder}/both ${++last}`;
-      for (const outputDir of [place, new URL(`file://${place}`)]) {
+      const directory = `${folder}/both ${++last}`;
+      for (const outputDir of [directory, new URL(`file://${directory}`)]) {
         const { put, append } = writer(outputDir, ["sub/*.txt"], { fs });
         await put("sub/a.txt", "one");
         await append("sub/a.txt", new TextEncoder().encode(" twö"));
         await append("sub/b.txt", "new");
-        assert.equal(await fs.readTextFile(`${place}/sub/a.txt`), "one twö");
-        assert.equal(await fs.readTextFile(`${place}/sub/b.txt`), "new");
+        assert.equal(await fs.readTextFile(`${directory}/sub/a.txt`), "one twö");
+        assert.equal(await fs.readTextFile(`${directory}/sub/b.txt`), "new");
         await put("sub/b.txt", "");
-        assert.equal(await fs.readTextFile(`${place}/sub/b.txt`), "");
+        assert.equal(await fs.readTextFile(`${directory}/sub/b.txt`), "");
       }
     }
   });
@@ -242,7 +242,7 @@ describe("write and append of a context", () => {
       ...Array(4).fill(true),
       ...Array(6).fill(false),
     ]);
-    // What was refused is lost where nobody looks at what the call gives.
+    // Rejected data is lost if the result of the call is not awaited.
     await refusal("E_LIMIT", () => run.close());
     assert.equal((await readFile(join(outputDir, "a.txt"), "utf8")).length, 50);
   });
@@ -255,22 +255,22 @@ describe("read and list of a context", () => {
   });
 
   it("read and list return files and the content of folders, by the plugin's paths", async () => {
-    const place = await fresh();
-    await mkdir(join(place, "data", "deep"), { recursive: true });
-    await writeFile(join(place, "data", "b 50%#.csv"), "b");
-    await writeFile(join(place, "data", "deep", "a.csv"), "a");
-    await writeFile(join(place, "one.txt"), "one");
-    const { read, list } = reader([`${place}/data/`, `${place}/one.txt`]);
-    assert.deepEqual([...await read(`${place}/one.txt`)], [...new TextEncoder().encode("one")]);
-    const files = [`${place}/data/b 50%#.csv`, `${place}/data/deep/a.csv`];
-    assert.deepEqual(await list(`${place}/data`), files);
-    assert.deepEqual(await list(`${place}/data/deep`), files.slice(1));
-    assert.deepEqual(await list(`${place}/one.txt`), [`${place}/one.txt`]);
+    const directory = await fresh();
+    await mkdir(join(directory, "data", "deep"), { recursive: true });
+    await writeFile(join(directory, "data", "b 50%#.csv"), "b");
+    await writeFile(join(directory, "data", "deep", "a.csv"), "a");
+    await writeFile(join(directory, "one.txt"), "one");
+    const { read, list } = reader([`${directory}/data/`, `${directory}/one.txt`]);
+    assert.deepEqual([...await read(`${directory}/one.txt`)], [...new TextEncoder().encode("one")]);
+    const files = [`${directory}/data/b 50%#.csv`, `${directory}/data/deep/a.csv`];
+    assert.deepEqual(await list(`${directory}/data`), files);
+    assert.deepEqual(await list(`${directory}/data/deep`), files.slice(1));
+    assert.deepEqual(await list(`${directory}/one.txt`), [`${directory}/one.txt`]);
     assert.deepEqual(await Promise.all(files.map(async (file) => (await read(file)).length)), [
       1,
       1,
     ]);
-    await assert.rejects(read(`${place}/data/none`), { code: "NotFound" });
+    await assert.rejects(read(`${directory}/data/none`), { code: "NotFound" });
   });
 
   it("read and list are relative to the working directory if the granted path is", async () => {
@@ -293,11 +293,11 @@ describe("read and list of a context", () => {
   });
 
   it("read and list reach nothing outside the granted paths", async () => {
-    const place = await fresh();
-    await mkdir(join(place, "data"));
-    await writeFile(join(place, "secret"), "secret");
-    await writeFile(join(place, "data", "a"), "");
-    const { read, list } = reader([`${place}/data`]);
+    const directory = await fresh();
+    await mkdir(join(directory, "data"));
+    await writeFile(join(directory, "secret"), "secret");
+    await writeFile(join(directory, "data", "a"), "");
+    const { read, list } = reader([`${directory}/data`]);
     for (
       const path of [
         "../secret",
@@ -309,39 +309,50 @@ describe("read and list of a context", () => {
         "a\0",
       ]
     ) {
-      await refusal("E_PERMISSION", () => read(`${place}/data/${path}`), /may not read/);
+      await refusal("E_PERMISSION", () => read(`${directory}/data/${path}`), /may not read/);
     }
-    for (const path of [`${place}/secret`, place, "", "/", `file://${place}/data/a`, null]) {
+    for (
+      const path of [`${directory}/secret`, directory, "", "/", `file://${directory}/data/a`, null]
+    ) {
       await refusal("E_PERMISSION", () => read(path as string));
       await refusal("E_PERMISSION", () => list(path as string));
     }
-    await assert.rejects(read(`${place}/data/%2e%2e/secret`), { code: "NotFound" });
-    await refusal("E_PERMISSION", () => read(`${place}/data`), /may not read/);
+    await assert.rejects(read(`${directory}/data/%2e%2e/secret`), { code: "NotFound" });
+    await refusal("E_PERMISSION", () => read(`${directory}/data`), /may not read/);
   });
 
   it("read and list follow no link below a granted path, but a granted link", async () => {
-    const place = await fresh();
-    await mkdir(join(place, "data"));
-    await writeFile(join(place, "secret"), "secret");
-    await symlink("../secret", join(place, "data", "linked"));
-    await symlink("..", join(place, "data", "up"));
-    await writeFile(join(place, "data", "a"), "");
-    const { read, list } = reader([`${place}/data`]);
-    await refusal("E_PERMISSION", () => read(`${place}/data/linked`), /linked is a link/);
-    await refusal("E_PERMISSION", () => read(`${place}/data/up/secret`), /up is a link/);
-    await refusal("E_PERMISSION", () => list(`${place}/data/up`), /up is a link/);
-    assert.deepEqual(await list(`${place}/data`), [`${place}/data/a`]);
-    const granted = reader([`${place}/data`, `${place}/data/linked`]);
-    assert.equal(new TextDecoder().decode(await granted.read(`${place}/data/linked`)), "secret");
+    const directory = await fresh();
+    await mkdir(join(directory, "data"));
+    await writeFile(join(directory, "secret"), "secret");
+    await symlink("../secret", join(directory, "data", "linked"));
+    await symlink("..", join(directory, "data", "up"));
+    await writeFile(join(directory, "data", "a"), "");
+    const { read, list } = reader([`${directory}/data`]);
+    await refusal("E_PERMISSION", () => read(`${directory}/data/linked`), /linked is a link/);
+    await refusal("E_PERMISSION", () => read(`${directory}/data/up/secret`), /up is a link/);
+    await refusal("E_PERMISSION", () => list(`${directory}/data/up`), /up is a link/);
+    assert.deepEqual(await list(`${directory}/data`), [`${directory}/data/a`]);
+    const granted = reader([`${directory}/data`, `${directory}/data/linked`]);
+    assert.equal(
+      new TextDecoder().decode(await granted.read(`${directory}/data/linked`)),
+      "secret",
+    );
   });
 
   it("read and list limit the size, and read no devices", async () => {
-    const place = await fresh();
-    await writeFile(join(place, "a"), "x".repeat(11));
-    await refusal("E_LIMIT", () => reader([place], { limits: { bytes: 10 } }).read(`${place}/a`));
-    assert.equal((await reader([place], { limits: { bytes: 11 } }).read(`${place}/a`)).length, 11);
+    const directory = await fresh();
+    await writeFile(join(directory, "a"), "x".repeat(11));
+    await refusal(
+      "E_LIMIT",
+      () => reader([directory], { limits: { bytes: 10 } }).read(`${directory}/a`),
+    );
+    assert.equal(
+      (await reader([directory], { limits: { bytes: 11 } }).read(`${directory}/a`)).length,
+      11,
+    );
     if (!await exists("/dev/zero")) {
-      return console.log("skipped in part: there is no /dev/zero");
+      return console.log("partly skipped: there is no /dev/zero");
     }
     await refusal("E_PERMISSION", () => reader(["/dev/zero"]).read("/dev/zero"));
     await refusal("E_PERMISSION", () => reader(["/dev"]).read("/dev/zero"), /zero is neither/);
@@ -349,7 +360,7 @@ describe("read and list of a context", () => {
 });
 
 describe("read and list below ~/", () => {
-  it("read and list below ~/ are relative to the user's home, whatever its name", async () => {
+  it("read and list below ~/ are relative to the user's home", async () => {
     const home = await fresh();
     await mkdir(join(home, "data"));
     await writeFile(join(home, "data/a.txt"), "home");

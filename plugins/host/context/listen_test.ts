@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { getRuntime } from "../../../runtime/mod.ts";
 import { contextWith, refusal, type World } from "../../fixtures.ts";
 
-/** An address that was free a moment ago. */
+/** An address that is probably free. */
 async function freeAddress(): Promise<string> {
   const server = await getRuntime().serve(() => new Response(), { hostname: "127.0.0.1", port: 0 });
   await server.close();
@@ -63,7 +63,7 @@ describe("publish of a context", () => {
     assert.equal((await fetch(first)).status, 404);
     assert.equal(await text(second), "two");
     assert.equal(await text(await two.publish("/1", "mine")), "mine");
-    // Its port is not free yet when the next one wants it.
+    // Its port is not free yet when the next one needs it.
     const closing = two.run.close();
     one.run.begin();
     assert.equal(await text(await one.publish("/3", "three")), "three");

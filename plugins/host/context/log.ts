@@ -5,8 +5,8 @@ const window = 60_000;
 const maxLength = 1000;
 
 /**
- * Lines of a plugin for the user: prefixed with its id, limited per minute, without characters that
- * move the cursor or hide text.
+ * Print lines of a plugin for the user: prefixed with its id, limited per minute, and without
+ * characters that move the cursor or hide text.
  *
  * @param clock returns milliseconds
  */

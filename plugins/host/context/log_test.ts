@@ -6,7 +6,7 @@ import { PluginRun } from "../run.ts";
 import { contextWith, logged, manifestWith } from "../../fixtures.ts";
 
 describe("log of a context", () => {
-  it("log prints a line with the plugin's id in front, and indents further ones", async () => {
+  it("log prefixes a line with the plugin's id, and indents further ones", async () => {
     const { context } = contextWith();
     const lines = await logged(() => {
       context.log("epoch 1");
@@ -32,7 +32,7 @@ describe("log of a context", () => {
     );
   });
 
-  it("log cuts a line at 1000 characters, including its escapes", async () => {
+  it("log truncates a line to 1000 characters, including its escapes", async () => {
     const lines = await logged(() => {
       const { context } = contextWith();
       context.log("x".repeat(1000));
@@ -66,7 +66,7 @@ describe("log of a context", () => {
       log("next minute");
       log("\n".repeat(1_000_000));
       now += 60_000;
-      log("and on");
+      log("more");
       await run.close();
       for (let i = 0; i < 3; i++) log("x");
       await run.close();
@@ -78,7 +78,7 @@ describe("log of a context", () => {
       "ada/counter: next minute",
       "ada/counter: \n  ",
       "ada/counter: … 999999 more lines of ada/counter were dropped",
-      "ada/counter: and on",
+      "ada/counter: more",
       "ada/counter: x",
       "ada/counter: x",
       "ada/counter: … 1 more line of ada/counter was dropped",

@@ -6,7 +6,7 @@ import { type Grant, isGranted } from "../../project/grants.ts";
 import { Slots } from "../slots.ts";
 
 /** Maximum number of commands of a plugin that run at the same time. */
-const maxAtOnce = 8;
+const maxConcurrent = 8;
 
 /** Granted environment variables and commands. */
 export function machineAccess(parts: ContextParts): Pick<PluginContext, "env" | "run"> {
@@ -33,7 +33,7 @@ function running(
   { manifest: { id }, runtime, limits, run }: ContextParts,
   grant: Grant,
 ): Pick<PluginContext, "run"> {
-  const slots = new Slots(maxAtOnce);
+  const slots = new Slots(maxConcurrent);
   return {
     run: async (command, args = []) =>
       run.track(`run ${shown(command)}`, async () => {

@@ -28,7 +28,7 @@ describe("env of a context", () => {
 });
 
 describe("run of a context", () => {
-  // Node is there wherever these tests run: it runs the test command.
+  // Node runs the test command, so it is always available.
   const permissions = { run: [{ name: "node", reason: "notifies" }] };
 
   it("run runs only granted commands", async () => {

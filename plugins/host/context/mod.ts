@@ -47,16 +47,18 @@ export interface PluginCommandResult {
 }
 
 /**
- * What a plugin can do, passed to its factory after the options. It has only what the manifest
- * declares and the user granted; the model itself is never passed. All values are plain data and
- * bytes, so that it works the same in each tier.
+ * Functions of a plugin, passed to its factory after the options. A context has only functions that
+ * the manifest declares and the user granted; the model itself is never passed. All values are
+ * plain data and bytes, so that it works the same in each tier.
  */
 export interface PluginContext {
   /** Id of the plugin. */
   readonly id: string;
   /** Version of the plugin. */
   readonly version: string;
-  /** Print one or more lines for the user. Long lines and too many lines are cut. */
+  /**
+   * Print one or more lines for the user. Long lines are truncated, and too many lines are dropped.
+   */
   log(message: string): void;
   /** The current learning rate; undefined before there is one. */
   getLearningRate(): number | undefined;
@@ -77,7 +79,7 @@ export interface PluginContext {
   /** Sorted paths of the files below a granted folder, without links. Permission `read`. */
   list?(path: string): Promise<string[]>;
   /**
-   * Send a request to a granted host, by https, or on this machine also by http. Redirects are
+   * Send a request to a granted host over https, or on this machine also over http. Redirects are
    * followed to granted hosts only. Every status is a response, not an error. Permission `net`.
    */
   fetch?(url: string, request?: PluginRequest): Promise<PluginResponse>;
@@ -99,7 +101,7 @@ export interface PluginContext {
    * `stop`.
    */
   stop?(): void;
-  /** Set the learning rate from the next update on. Control `setLearningRate`. */
+  /** Set the learning rate for the following updates. Control `setLearningRate`. */
   setLearningRate?(learningRate: number): void;
   /** Outputs of the model on the user's data, with the targets. Control `evaluate`. */
   evaluate?(): Promise<PluginEvaluation>;
@@ -110,7 +112,7 @@ export interface PluginContext {
 }
 
 /** Controls that this keepfit supports. */
-export const givenControls: readonly PluginControl[] = [
+export const supportedControls: readonly PluginControl[] = [
   "addLogs",
   "evaluate",
   "readWeights",
@@ -153,14 +155,19 @@ export function createContext(parts: ContextParts): PluginContext {
     ...listenAccess(parts),
   };
   for (const control of entry.controls) if (control in all) context[control] = all[control];
-  for (const [name, call] of Object.entries(context)) context[name] = unbreakable(call as Call);
+  for (const [name, call] of Object.entries(context)) {
+    context[name] = withHandledRejection(call as Call);
+  }
   return Object.freeze({ id, version, ...context }) as unknown as PluginContext;
 }
 
 type Call = (...args: unknown[]) => unknown;
 
-/** A rejection that a plugin does not await must not end the process. */
-function unbreakable(call: Call): Call {
+/**
+ * A call with handled rejections, because one that a plugin does not await must not end the
+ * process.
+ */
+function withHandledRejection(call: Call): Call {
   return (...args) => {
     const result = call(...args);
     if (isPromise(result)) result.then(undefined, () => {});

@@ -22,8 +22,8 @@ interface Outgoing {
 }
 
 /**
- * Requests to granted hosts, redirects included. Cookies are neither kept nor sent. Messages
- * contain only the origin of a URL: paths may hold secrets.
+ * Requests to granted hosts, including redirects. Cookies are neither stored nor sent. Messages
+ * contain only the origin of a URL, because paths may contain secrets.
  */
 export function netAccess(parts: ContextParts): Pick<PluginContext, "fetch"> {
   const { manifest: { id }, grants: { net }, limits, run } = parts;
@@ -33,7 +33,8 @@ export function netAccess(parts: ContextParts): Pick<PluginContext, "fetch"> {
 
   function checkUrl({ protocol, origin, username, password }: URL): void {
     const hasCredentials = username !== "" || password !== "";
-    // The protocol is checked too: the origin of file: is null, which a host could be called.
+    // The protocol is also checked, because the origin of file: is "null", a possible name of a
+    // host.
     const isWeb = protocol === "https:" || protocol === "http:";
     if (isWeb && !hasCredentials && isGranted(net, origin, coversNet)) return;
     throw new PluginError(
@@ -167,7 +168,7 @@ const refusedHeaders =
 const methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 function checkRequest(
-  given: unknown,
+  input: unknown,
   request: PluginRequest,
   maxBytes: number,
   id: string,
@@ -175,11 +176,11 @@ function checkRequest(
   const wrong = (actual: string, expected: string) =>
     new TypeError(`Cannot send a request of plugin ${id}: expected ${expected}, got ${actual}`);
   let url: URL;
-  if (typeof given !== "string" || given.length > maxUrl) {
-    throw wrong(`a ${typeof given === "string" ? "URL that is too long" : typeof given}`, "a URL");
+  if (typeof input !== "string" || input.length > maxUrl) {
+    throw wrong(`a ${typeof input === "string" ? "URL that is too long" : typeof input}`, "a URL");
   }
   try {
-    url = new URL(given);
+    url = new URL(input);
   } catch {
     throw wrong("an invalid URL", "a URL with scheme and host");
   }

@@ -36,14 +36,14 @@ beforeEach(() => {
 
 const hostOf = (url: string): string => new URL(url).host;
 
-/** A promise, and what resolves it: a server that waits for it answers when a test says so. */
+/** A promise and a function that resolves it, with which a test controls a server. */
 function gate(): { opened: Promise<void>; open: () => void } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => open = resolve);
   return { opened, open };
 }
 
-/** A context that may reach the first server, and what else is said. */
+/** A context that may reach the first server and other hosts. */
 function reaching(hosts: string[] = [], world: World = {}) {
   const net = [hostOf(server.url), ...hosts].map((host) => ({ host, reason: "sends the logs" }));
   const { context, run } = contextWith({ permissions: { net }, ...world });
@@ -74,7 +74,7 @@ describe("fetch of a context", () => {
   });
 
   it("fetch reaches no host that is not granted, and no other scheme", async () => {
-    // A host of this name must not let file: in, whose origin is called so.
+    // A host of this name must not allow file:, which has this origin.
     const { send } = reaching(["null", "example.com"]);
     const { port } = new URL(server.url);
     for (
@@ -126,7 +126,7 @@ describe("fetch of a context", () => {
     await refusal("E_PERMISSION", () => send?.("https://mlflow.internal:5000/"));
     await refusal("E_PERMISSION", () => send?.("http://other.internal:5000/"));
     assert.deepEqual(sent, ["http://mlflow.internal:5000/api/runs"]);
-    // The hint names the origin, and what it says is enough.
+    // The hint names the origin, which is sufficient.
     const hint = /allow: \{ net: \["http:\/\/mlflow\.internal:5000"\] \}/;
     await refusal("E_PERMISSION", () => contextWith({ ...world, allow: [] }), hint);
     contextWith({ ...world, allow: { net: ["http://mlflow.internal:5000"] } });
@@ -235,7 +235,7 @@ describe("fetch of a context", () => {
     await refusal("E_TIMEOUT", () => send(server.url));
   });
 
-  it("fetch sends at most eight requests at once, the others in turn", async () => {
+  it("fetch sends at most eight concurrent requests, the others in order", async () => {
     const { send } = reaching();
     let now = 0;
     let most = 0;
@@ -285,7 +285,7 @@ describe("fetch of a context", () => {
     assert.equal((await send(server.url)).status, 200);
   });
 
-  it("fetch is aborted when the run has waited long enough, including queued requests", async () => {
+  it("fetch is aborted after the time limit of the run's end, including queued requests", async () => {
     const run = new PluginRun("ada/counter", 100);
     const { send } = reaching([], { run });
     const { opened, open } = gate();

@@ -30,9 +30,9 @@ const code =
   /\.(?:bash|bat|class|cjs|cmd|com|cts|desktop|dll|dylib|exe|fish|jar|js|jsx|lnk|mjs|mts|node|php|pl|ps1|psm1|py|pyc|pyw|rb|reg|scr|sh|so|ts|tsx|url|vbs|wasm|zsh)$/;
 
 /**
- * True for files that no plugin may write, whatever was granted: files that a runtime, a package
- * manager, an editor or a shell would execute or obey later. Permission to write is permission to
- * store data.
+ * Whether no plugin may write a file, regardless of grants: files that a runtime, a package
+ * manager, an editor or a shell would later execute or read as configuration. Permission to write
+ * is permission to store data.
  *
  * @param path relative to the output directory, separated by slashes
  */
@@ -46,8 +46,8 @@ export function isProtected(path: string): boolean {
 }
 
 /**
- * The name as file systems compare it: without differences of case, accents, invisible characters
- * or trailing dots and spaces.
+ * A name without differences that file systems may ignore: case, accents, invisible characters,
+ * trailing dots and spaces.
  */
 function folded(name: string): string {
   return name.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "").toUpperCase()

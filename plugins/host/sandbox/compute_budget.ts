@@ -4,7 +4,7 @@ import type { PluginLimits } from "../../project/limits.ts";
 export const runShare = 0.25;
 
 /**
- * Share of the time that it may compute while no hook waits for it, in addition to
+ * Share of the time that a plugin may compute while no hook waits for it, in addition to
  * `limits.callTime`.
  */
 export const backgroundShare = 0.1;
@@ -13,9 +13,9 @@ export const backgroundShare = 0.1;
 export type ComputeLimit = "call" | "run" | "background";
 
 /**
- * How long a plugin may compute: in one entry, in total, and while nothing waits for it. Each
- * budget refills with time, up to its initial size. All entries of a run together therefore take at
- * most `runTime` plus a quarter of the run, however many there are.
+ * Limits the computing time of a plugin: in one entry, in total, and while no hook waits for it.
+ * Each budget refills with time, up to its initial size. All entries of a run together therefore
+ * take at most `runTime` plus a quarter of the run, however many there are.
  */
 export class ComputeBudget {
   readonly #callTime: number;
@@ -32,7 +32,7 @@ export class ComputeBudget {
    * Time left for an entry.
    *
    * @param now in milliseconds, like all times here
-   * @param isBackground true where no call of the host waits for it
+   * @param isBackground whether no call of the host waits for it
    */
   left(now: number, isBackground: boolean): { time: number; limit: ComputeLimit } {
     let left: { time: number; limit: ComputeLimit } = { time: this.#callTime, limit: "call" };

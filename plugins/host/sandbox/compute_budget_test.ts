@@ -4,7 +4,7 @@ import { withClock } from "../../../tests/clock.ts";
 import { ComputeBudget } from "./compute_budget.ts";
 
 describe("ComputeBudget", () => {
-  it("ComputeBudget gives each entry its time, and all together theirs plus a share of the elapsed time", async () => {
+  it("ComputeBudget limits each entry, and all entries together to a total plus a share of the elapsed time", async () => {
     await withClock((pass) => {
       const budget = new ComputeBudget({ callTime: 100, runTime: 250 });
       const left = () => budget.left(performance.now(), false);
@@ -17,7 +17,7 @@ describe("ComputeBudget", () => {
       assert.deepEqual(left(), { time: 75, limit: "run" });
       budget.spend(75, false);
       assert.equal(left().time, 0);
-      // However long it waits, it has no more than it began with.
+      // However long it waits, it never has more than its initial size.
       pass(3_600_000);
       assert.equal(left().time, 100);
       budget.spend(150, false);

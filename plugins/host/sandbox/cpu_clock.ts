@@ -1,13 +1,13 @@
 import { getRuntime } from "../../../runtime/mod.ts";
 
 /**
- * Milliseconds for which a reading of the CPU clock is reused: a reading costs as much as a short
- * hook.
+ * Milliseconds for which a reading of the CPU clock is reused, because a reading costs as much as a
+ * short hook.
  */
 const readEvery = 20;
 
 /**
- * Distinguishes computing from waiting: on an overloaded machine a process may be suspended for
+ * Distinguishes computing from waiting. On an overloaded machine, a process may be suspended for
  * longer than any time limit, which is not the plugin's fault.
  */
 export class CpuClock {

@@ -655,12 +655,12 @@ function callHook() {
   const hook = hooks[cells[0]];
   const layout = layouts[cells[1]];
   const first = cells[2];
-  const given2 = cells[3];
+  const bits = cells[3];
   const logs = layout.newLogs();
-  const shares = given2 & sharesLogs;
+  const shares = bits & sharesLogs;
   if (!shares) freeze(logs);
   try {
-    const result = given2 & hasFirst ? hook(first, logs) : hook(logs);
+    const result = bits & hasFirst ? hook(first, logs) : hook(logs);
     if (isThenable(result)) return follow(result, shares ? () => giveLogs(logs, layout) : nothing);
     return shares ? giveLogs(logs, layout) : done;
   } catch (error) {
@@ -730,14 +730,14 @@ function settlePromise(text, bytes) {
 }
 
 // plugins/host/sandbox/guest/main.ts
-var given;
+var factoryArguments;
 var module;
 var plugin;
 function open(text) {
   try {
-    given = decode(text, void 0, hostFunction);
-    freeze(given.context);
-    printBy(given.context.log);
+    factoryArguments = decode(text, void 0, hostFunction);
+    freeze(factoryArguments.context);
+    printBy(factoryArguments.context.log);
     return codes.done;
   } catch (error) {
     return failure(error);
@@ -755,7 +755,7 @@ function make(name) {
     if (typeof exported !== "function") {
       return answer({ is: exported === void 0 ? "no such export" : typeof exported });
     }
-    const args = [given.options, given.context];
+    const args = [factoryArguments.options, factoryArguments.context];
     const run = () => isClass(exported) ? construct(exported, args) : apply(exported, void 0, args);
     return begin(run, (made) => {
       plugin = made;

@@ -20,7 +20,7 @@ export function guestError(text: string): Error {
   return error;
 }
 
-/** Failures are kept for the whole run. */
+/** Truncate a text, because failures are kept for the whole run. */
 function cut(text: unknown): string {
   return String(text).slice(0, maxLength);
 }
@@ -28,9 +28,9 @@ function cut(text: unknown): string {
 const maxLength = 10_000;
 
 /**
- * True for an error that QuickJS throws when it runs out of memory.
+ * Whether an error is that of QuickJS running out of memory.
  *
- * @param isFull true when there may be no memory for an error either: QuickJS then throws null
+ * @param isFull whether there may not even be memory for an error; QuickJS then throws null
  */
 export function isOutOfMemory({ name, message }: Error, isFull: boolean): boolean {
   return name === "InternalError" && message === "out of memory" || isFull && message === "null";

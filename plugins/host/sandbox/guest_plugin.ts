@@ -46,7 +46,7 @@ export interface GuestParts {
   moduleText: (key: string) => string | undefined;
 }
 
-/** A plugin in a sandbox of its own. */
+/** A plugin in a separate sandbox. */
 export class GuestPlugin {
   readonly #id: string;
   readonly #interpreter: Interpreter;
@@ -74,7 +74,7 @@ export class GuestPlugin {
     this.#logNames = new LogNames(id);
   }
 
-  /** Start a sandbox in which nothing of the plugin has run yet. */
+  /** Start a sandbox in which no code of the plugin has run. */
   static async start(
     { id, limits, options, context, moduleText }: GuestParts,
   ): Promise<GuestPlugin> {
@@ -97,25 +97,25 @@ export class GuestPlugin {
     const code = interpreter.evaluate(guestCode, guestName);
     const [shared, numbers] = interpreter.values.newSharedNumbers(cellCount);
     const maxBytes = interpreter.values.newNumber(limits.memory);
-    const given = [hostCalls.callHost, hostCalls.hostBytes, shared, maxBytes];
-    const exports = interpreter.callForHandle(code, ...given);
+    const parameters = [hostCalls.callHost, hostCalls.hostBytes, shared, maxBytes];
+    const exports = interpreter.callForHandle(code, ...parameters);
     const guest = Object.fromEntries(
       guestFunctions.map((name) => [name, interpreter.values.member(exports, name)]),
     ) as GuestFunctions;
-    for (const handle of [code, exports, ...given]) handle.dispose();
+    for (const handle of [code, exports, ...parameters]) handle.dispose();
     const plugin = new GuestPlugin(id, interpreter, guest, numbers, hostCalls);
     const { text, bytes } = encode({ options, context }, (call) => hostCalls.add(call));
     plugin.#send("open", text, bytes, () => undefined);
     return plugin;
   }
 
-  /** Why it has ended; undefined while it runs. */
+  /** Reason why it has ended; undefined while it runs. */
   get death(): PluginError | undefined {
     return this.#interpreter.death;
   }
 
-  /** Why it ended, if that happened while no call was pending. */
-  get untoldDeath(): PluginError | undefined {
+  /** Reason why it ended, if no call was pending at that time. */
+  get unreportedDeath(): PluginError | undefined {
     return this.#isUntold ? this.death : undefined;
   }
 
@@ -125,7 +125,7 @@ export class GuestPlugin {
   }
 
   /**
-   * Make the callback.
+   * Create the callback.
    *
    * @returns undefined, or the type of an export that is not a function
    */
@@ -152,7 +152,7 @@ export class GuestPlugin {
     return is;
   }
 
-  /** True when the callback has this function. */
+  /** Whether the callback has this function. */
   has(index: number): boolean {
     return this.#has[index] === true;
   }
@@ -161,7 +161,7 @@ export class GuestPlugin {
    * Call a hook with logs. Only numbers cross in either direction.
    *
    * @param first epoch or batch, if the hook takes one
-   * @param sharesLogs true when changes of the logs are read back
+   * @param sharesLogs whether changes of the logs are read back
    * @returns a promise if the hook returned one
    */
   callHook(index: number, first: number | undefined, logs: Logs, sharesLogs: boolean): unknown {
@@ -178,7 +178,7 @@ export class GuestPlugin {
     );
   }
 
-  /** Call a hook that takes a number and answers true or false. */
+  /** Call a hook that receives a number and returns true or false. */
   ask(index: number, first: number): boolean {
     const cells = this.#numbers();
     cells[0] = index;
@@ -192,7 +192,7 @@ export class GuestPlugin {
   /**
    * Call any function with any plain data.
    *
-   * @param wantsResult true when its result, plain data, is needed
+   * @param wantsResult whether its result, plain data, is needed
    * @returns its result; a promise if it returned one
    */
   invoke(index: number, args: unknown[], wantsResult = false): unknown {
@@ -203,7 +203,7 @@ export class GuestPlugin {
   /**
    * Free everything. Pending calls fail.
    *
-   * @returns false when it could not be freed cleanly, which is always so after it was ended
+   * @returns false if it could not be freed cleanly, as always after it has ended
    */
   close(): boolean {
     this.#failAll(
@@ -213,7 +213,7 @@ export class GuestPlugin {
     return this.#interpreter.close(Object.values(this.#guest));
   }
 
-  /** Number of its memory allocations, in which leaks show. */
+  /** Number of its memory allocations, which reveals leaks. */
   get pieces(): number {
     return this.#interpreter.pieces;
   }
@@ -238,7 +238,7 @@ export class GuestPlugin {
     return code;
   }
 
-  /** Enter the sandbox, then run its promise jobs until none is left. */
+  /** Enter the sandbox, then run all of its promise jobs. */
   #enter(
     call: () => number,
     finish: (code: number) => unknown,
@@ -303,7 +303,7 @@ export class GuestPlugin {
       this.#interpreter.pump();
     }
     if (waiting.size > 0 && this.#hostCalls.pending === 0) {
-      // A promise was lost because there was no memory to settle it.
+      // A promise was lost, because there was no memory to settle it.
       if (this.#interpreter.isFull) throw this.#interpreter.endWithoutMemory();
       this.#failAll(
         new PluginError(

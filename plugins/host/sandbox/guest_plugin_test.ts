@@ -6,7 +6,7 @@ import { limitsOf, type PluginLimits } from "../../project/limits.ts";
 import { withClock } from "../../../tests/clock.ts";
 import { GuestPlugin } from "./guest_plugin.ts";
 
-/** A plugin of one module, whose functions are called by their place in `names`. */
+/** Start a plugin of one module; its functions are called by their index in `names`. */
 async function start(
   source: string,
   names: string[],
@@ -54,7 +54,7 @@ describe("A sandbox", () => {
     for (let i = 0; i < 50; i++) await round();
     const before = plugin.pieces;
     for (let i = 0; i < 200; i++) await round();
-    assert(plugin.pieces - before < 20, `${plugin.pieces - before} pieces more`);
+    assert(plugin.pieces - before < 20, `${plugin.pieces - before} more allocations`);
     assert.equal(plugin.close(), true);
     assert.equal(plugin.close(), true);
   });
@@ -106,7 +106,7 @@ describe("A sandbox", () => {
     });
   });
 
-  it("A sandbox excludes at most the time limit of a hook of the host's time", async () => {
+  it("A sandbox excludes at most the time limit of a hook from the host's time", async () => {
     await withClock(async (pass) => {
       let calls = 0;
       const plugin = await start(
@@ -125,7 +125,7 @@ describe("A sandbox", () => {
     });
   });
 
-  it("A sandbox leaves turns of the event loop to others, however fast the host answers", async () => {
+  it("A sandbox lets others use the event loop, however fast the host responds", async () => {
     const plugin = await start(
       `export default (_, { later }) => ({ async storm() { for (;;) await later(); } });`,
       ["storm"],
@@ -145,19 +145,19 @@ describe("A sandbox", () => {
         leave() { (async () => { for (;;) { await later(); burn(); } })(); },
       });`;
       const names = ["wait", "leave"];
-      // The host's time counts here, as it does from hookTime on and behind hooks.
+      // The host's time counts here, as it does after hookTime and outside of hooks.
       const context = { burn: () => pass(300_000), later: () => Promise.resolve() };
       const limits = { callTime: 400_000, hookTime: 1, runTime: 800_000 };
       const patient = await start(source, names, context, limits);
-      // A quarter comes back with the time that goes by.
+      // The budget refills by a quarter of the elapsed time.
       for (let i = 0; i < 3; i++) await patient.invoke(0, []);
       const late = patient.invoke(0, []) as Promise<unknown>;
       await assert.rejects(late, /too long in this run.*at most 800000 ms and 25 %/s);
-      assert.equal(patient.untoldDeath, undefined);
+      assert.equal(patient.unreportedDeath, undefined);
       const busy = await start(source, names, context, { ...limits, runTime: 9e9 });
       busy.invoke(1, []);
       while (busy.death === undefined) await new Promise((resolve) => setTimeout(resolve));
-      assert.match(busy.untoldDeath?.message ?? "", /while no hook waited for it/);
+      assert.match(busy.unreportedDeath?.message ?? "", /while no hook waited for it/);
     });
   });
 
@@ -177,9 +177,9 @@ describe("A sandbox", () => {
       { memory: 2 ** 25, callTime: Infinity },
     );
     const kept = plugin.invoke(0, [7], true) as Promise<unknown>;
-    // 48 MB of the 50 that it may hold; the seventh is refused.
+    // 48 of the allowed 50 MB; the seventh call is rejected.
     assert.equal(settle.length, 6);
-    // An answer is held until the sandbox has it, beside what others were given.
+    // A result counts until the sandbox has received it, in addition to other arguments.
     for (const one of settle) one(new Uint8Array(1.5e7));
     assert.equal(await kept, "E_LIMIT,,E_LIMIT,,E_LIMIT,,E_LIMIT");
     const again = plugin.invoke(0, [1], true) as Promise<unknown>;
@@ -236,7 +236,7 @@ describe("A sandbox", () => {
     assert.equal(plugin.close(), true);
   });
 
-  it("A sandbox has many layouts of logs, and a limited number of logs", async () => {
+  it("A sandbox supports many layouts of logs, and a limited number of logs", async () => {
     const plugin = await start(
       `export default () => ({ sum(logs) {
         logs.sum = Object.values(logs).reduce((sum, one) => sum + one, 0);
@@ -250,7 +250,7 @@ describe("A sandbox", () => {
         assert.equal(logs.sum, i);
       }
     }
-    // One name or two, and which of the two has the break.
+    // One name or two, and which of them contains the line break.
     for (const names of [["a\nb"], ["a", "b"], ["a\nb", "c"], ["a", "b\nc"]]) {
       const logs: Logs = Object.fromEntries(names.map((name, i) => [name, i + 1]));
       plugin.callHook(0, undefined, logs, true);
@@ -266,7 +266,7 @@ describe("A sandbox", () => {
     assert.equal(plugin.close(), true);
   });
 
-  it("A sandbox starts together with others, each isolated", async () => {
+  it("Sandboxes that start concurrently are isolated", async () => {
     const source = `let n = 0; globalThis.shared ??= 0;
       export default () => ({ next: () => [++n, ++globalThis.shared] });`;
     const [one, two] = await Promise.all([start(source, ["next"]), start(source, ["next"])]);

@@ -1,13 +1,13 @@
 import type { QuickJSContext, QuickJSHandle, QuickJSWASMModule } from "quickjs-emscripten-core";
 
-/** Creates values in a sandbox and reads values from it. Neither runs the plugin's code. */
+/** Creates values in a sandbox and reads values from it, without running the plugin's code. */
 export class GuestValues {
   readonly #context: QuickJSContext;
   readonly #wasm: QuickJSWASMModule;
   readonly #memory: WebAssembly.Memory;
   readonly #endWithoutMemory: () => Error;
 
-  /** @param endWithoutMemory returns the error to throw when memory runs out */
+  /** @param endWithoutMemory returns the error to throw if memory runs out */
   constructor(
     context: QuickJSContext,
     wasm: QuickJSWASMModule,
@@ -33,33 +33,33 @@ export class GuestValues {
   newText(text: string): QuickJSHandle {
     const { module, ffi, context } = this.#parts;
     const size = module.lengthBytesUTF8(text) + 1;
-    const place = this.#allocate(size);
-    module.stringToUTF8(text, place as never, size);
-    const pointer = ffi.QTS_NewString(context, place as never);
-    module._free(place);
+    const address = this.#allocate(size);
+    module.stringToUTF8(text, address as never, size);
+    const pointer = ffi.QTS_NewString(context, address as never);
+    module._free(address);
     return this.#handle(pointer);
   }
 
   /** @returns an `ArrayBuffer` with a copy, which does not count towards the plugin's memory */
   newBytes(bytes: Uint8Array): QuickJSHandle {
-    const place = this.#allocate(bytes.length);
-    new Uint8Array(this.#memory.buffer).set(bytes, place);
-    return this.#newBuffer(place, bytes.length);
+    const address = this.#allocate(bytes.length);
+    new Uint8Array(this.#memory.buffer).set(bytes, address);
+    return this.#newBuffer(address, bytes.length);
   }
 
   /**
-   * Memory that both sides share.
+   * Create memory that both sides share.
    *
    * @returns the `ArrayBuffer` in the sandbox, and a function that returns the host's current view:
    * a view becomes invalid when the memory grows
    */
   newSharedNumbers(count: number): [QuickJSHandle, () => Float64Array] {
-    const place = this.#allocate(count * Float64Array.BYTES_PER_ELEMENT);
-    let view = new Float64Array(this.#memory.buffer, place, count);
+    const address = this.#allocate(count * Float64Array.BYTES_PER_ELEMENT);
+    let view = new Float64Array(this.#memory.buffer, address, count);
     return [
-      this.#newBuffer(place, view.byteLength),
+      this.#newBuffer(address, view.byteLength),
       () => {
-        if (view.length === 0) view = new Float64Array(this.#memory.buffer, place, count);
+        if (view.length === 0) view = new Float64Array(this.#memory.buffer, address, count);
         return view;
       },
     ];
@@ -87,14 +87,14 @@ export class GuestValues {
   }
 
   #allocate(size: number): number {
-    const place = this.#parts.module._malloc(Math.max(size, 8));
-    if (place === 0) throw this.#endWithoutMemory();
-    return place;
+    const address = this.#parts.module._malloc(Math.max(size, 8));
+    if (address === 0) throw this.#endWithoutMemory();
+    return address;
   }
 
-  #newBuffer(place: number, size: number): QuickJSHandle {
+  #newBuffer(address: number, size: number): QuickJSHandle {
     const { ffi, context } = this.#parts;
-    return this.#handle(ffi.QTS_NewArrayBuffer(context, place as never, size));
+    return this.#handle(ffi.QTS_NewArrayBuffer(context, address as never, size));
   }
 
   #handle(pointer: number): QuickJSHandle {

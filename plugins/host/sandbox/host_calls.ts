@@ -4,7 +4,7 @@ import { PluginError } from "../../errors.ts";
 import type { Interpreter } from "./interpreter.ts";
 import { type Callable, type Crossing, decode, describe, encode } from "./value_codec.ts";
 
-const mostPending = 256;
+const maxPending = 256;
 
 /** The functions of the host that a sandbox may call, by number. */
 export class HostCalls {
@@ -14,7 +14,7 @@ export class HostCalls {
   readonly hostBytes: QuickJSHandle;
   readonly #interpreter: Interpreter;
   readonly #id: string;
-  readonly #mostBytes: number;
+  readonly #maxBytes: number;
   readonly #deliver: (settled: readonly Crossing[]) => void;
   readonly #functions: Callable[] = [];
   /** Settled promises of the host that the sandbox has not received. */
@@ -27,19 +27,19 @@ export class HostCalls {
 
   /**
    * @param id name of the plugin in messages
-   * @param mostBytes maximum number of bytes that the host holds for pending calls: their
-   * arguments, and their results until the sandbox has received them
+   * @param maxBytes maximum number of bytes that the host stores for pending calls: their
+   *   arguments, and their results until the sandbox has received them
    * @param deliver receives settled promises of the host, which the sandbox knows by number
    */
   constructor(
     interpreter: Interpreter,
     id: string,
-    mostBytes: number,
+    maxBytes: number,
     deliver: (settled: readonly Crossing[]) => void,
   ) {
     this.#interpreter = interpreter;
     this.#id = id;
-    this.#mostBytes = mostBytes;
+    this.#maxBytes = maxBytes;
     this.#deliver = deliver;
     this.callHost = interpreter.newFunction((index, text, bytes) =>
       interpreter.values.newText(
@@ -70,7 +70,7 @@ export class HostCalls {
     return this.#functions.push(call) - 1;
   }
 
-  /** Later results are ignored. */
+  /** Ignore later results. */
   close(): void {
     this.#isClosed = true;
     this.#settled = [];
@@ -78,8 +78,8 @@ export class HostCalls {
 
   #reply(index: number, text: string, bytes: Uint8Array | undefined): string {
     try {
-      if (this.#pending >= mostPending) {
-        throw new RangeError(`Cannot call the host: ${mostPending} calls are pending already`);
+      if (this.#pending >= maxPending) {
+        throw new RangeError(`Cannot call the host: ${maxPending} calls are pending`);
       }
       const size = sizeOf({ text, bytes });
       if (!this.#hasRoom(size)) throw this.#tooMuch();
@@ -116,7 +116,7 @@ export class HostCalls {
       crossing = encode({ id: outcome.id, error: toError(error) });
     }
     this.#held += sizeOf(crossing);
-    // In a separate turn of the event loop: with promises alone, a plugin that keeps calling would
+    // In a separate turn of the event loop. With promises only, a plugin that keeps calling would
     // starve timers, signals and the training.
     if (this.#settled.push(crossing) === 1) nextTurn(() => this.#deliverAll());
   }
@@ -129,9 +129,11 @@ export class HostCalls {
     if (settled.length > 0) this.#deliver(settled);
   }
 
-  /** A single call may exceed this: it has its own limit. */
+  /**
+   * Whether there is room for a call. A single call may exceed the limit, because it has its own.
+   */
   #hasRoom(size: number): boolean {
-    return this.#held === 0 || this.#held + size <= this.#mostBytes;
+    return this.#held === 0 || this.#held + size <= this.#maxBytes;
   }
 
   #tooMuch(): PluginError {
@@ -139,7 +141,7 @@ export class HostCalls {
       "E_LIMIT",
       `Cannot call the host for plugin ${this.#id}: too many calls are pending`,
       {
-        expected: `at most ${this.#mostBytes} bytes in pending calls`,
+        expected: `at most ${this.#maxBytes} bytes in pending calls`,
         hint: "await the promises that the context's functions return; { limits: { memory } } " +
           "raises the limit",
       },
@@ -151,7 +153,7 @@ const nextTurn: (run: () => void) => void = typeof setImmediate === "function"
   ? (run) => void setImmediate(run)
   : (run) => void setTimeout(run);
 
-/** Bytes that a value takes in the host, where a character may take two. */
+/** Size of a value in the host in bytes; a character may take two. */
 function sizeOf({ text, bytes }: Crossing): number {
   return 2 * text.length + (bytes?.length ?? 0);
 }

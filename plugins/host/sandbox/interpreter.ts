@@ -22,7 +22,7 @@ type Limits = Required<Pick<PluginLimits, "callTime" | "hookTime" | "memory" | "
  * it ends this interpreter only.
  */
 export class Interpreter {
-  /** Values that go in and come out. */
+  /** Creates and reads values of the sandbox. */
   readonly values: GuestValues;
   readonly #id: string;
   readonly #limits: Limits;
@@ -33,23 +33,23 @@ export class Interpreter {
   #death: PluginError | undefined;
   #isRunning = false;
   #isClosed = false;
-  /** True while a function of the host runs, which must not be interrupted. */
+  /** Whether a function of the host runs, which must not be interrupted. */
   #isInHost = false;
   #deadline = Infinity;
-  /** When the current entry began, and how long it may compute. */
+  /** Start of the current entry, and its computing time. */
   #began = 0;
   #allowed = Infinity;
   readonly #clock = new CpuClock();
   /** The limit that sets the deadline. */
   #limit: ComputeLimit = "call";
-  /** Milliseconds of the host's work that may still be added to the deadline. */
+  /** Milliseconds of the host's work that can still be added to the deadline. */
   #credit = 0;
   #isLate = false;
 
   private constructor(
     id: string,
     limits: Limits,
-    { wasm, memory, mostBytes }: QuickJSInstance,
+    { wasm, memory, maxBytes }: QuickJSInstance,
     loader: JSModuleLoader,
     watch: Watch,
   ) {
@@ -57,7 +57,7 @@ export class Interpreter {
     this.#limits = limits;
     this.#budget = new ComputeBudget(limits);
     // The memory grows by at least a twentieth.
-    this.#isFull = () => memory.buffer.byteLength * 1.06 >= mostBytes;
+    this.#isFull = () => memory.buffer.byteLength * 1.06 >= maxBytes;
     this.#runtime = wasm.newRuntime();
     this.#runtime.setMaxStackSize(stackSize);
     this.#runtime.setModuleLoader(loader, (_base, name) => name);
@@ -71,29 +71,29 @@ export class Interpreter {
   }
 
   /**
-   * Start one.
+   * Start an interpreter.
    *
    * @param id name of the plugin in messages
    * @param loader returns the text of a module
    */
   static async start(id: string, limits: Limits, loader: JSModuleLoader): Promise<Interpreter> {
-    // Here QuickJS's own limit counts allocations, whatever their size.
+    // QuickJS's own limit counts allocations, regardless of their size.
     const watch: Watch = { look() {} };
     const instance = await startQuickJS(limits.memory, () => watch.look());
     return new Interpreter(id, limits, instance, loader, watch);
   }
 
-  /** Why it has ended; undefined while it runs. */
+  /** Reason why it has ended; undefined while it runs. */
   get death(): PluginError | undefined {
     return this.#death;
   }
 
-  /** True when its memory cannot grow: even an error may fail to be allocated. */
+  /** Whether its memory cannot grow, so that even an error may fail to be allocated. */
   get isFull(): boolean {
     return this.#isFull();
   }
 
-  /** False after it was closed or has ended. */
+  /** Whether it has neither been closed nor ended. */
   get isAlive(): boolean {
     return this.#death === undefined && !this.#isClosed;
   }
@@ -102,9 +102,9 @@ export class Interpreter {
    * Run code in the sandbox within its time limits.
    *
    * @param act enters the sandbox, any number of times
-   * @param isBackground true where no call of the host waits for it, which allows less time.
-   * Default: false
-   * @throws PluginError `E_TIMEOUT`, `E_SANDBOX` when this call, or an earlier one, ended it
+   * @param isBackground whether no call of the host waits for it, which allows less time. Default:
+   *   false
+   * @throws PluginError `E_TIMEOUT`, `E_SANDBOX` if this or an earlier call ended it
    */
   run<T>(act: () => T, isBackground = false): T {
     if (this.#death !== undefined) throw this.#again(this.#death);
@@ -121,7 +121,7 @@ export class Interpreter {
     this.#allowed = time;
     this.#clock.start(began);
     this.#limit = limit;
-    // The user granted what the host does for a hook; outside of hooks, it counts.
+    // The user granted the host's work for a hook; outside of hooks, it counts.
     this.#credit = isBackground ? 0 : this.#limits.hookTime;
     this.#isRunning = true;
     try {
@@ -166,7 +166,7 @@ export class Interpreter {
     return bytes;
   }
 
-  /** Run promise jobs until none is left. Only within {@linkcode run}. */
+  /** Run all promise jobs. Only within {@linkcode run}. */
   pump(): void {
     while (this.#runtime.hasPendingJob()) {
       const result = this.#runtime.executePendingJobs(jobsAtOnce);
@@ -175,7 +175,7 @@ export class Interpreter {
     }
   }
 
-  /** Make a function that the sandbox can call. */
+  /** Create a function that the sandbox can call. */
   newFunction(call: HostFunction): QuickJSHandle {
     return this.#context.newFunction((...args) => {
       try {
@@ -188,8 +188,8 @@ export class Interpreter {
   }
 
   /**
-   * Do what the plugin requested of the host. Its time does not count as the plugin's, up to the
-   * time limit of a hook.
+   * Run work that the plugin requested of the host. Its time does not count as the plugin's, up to
+   * the time limit of a hook.
    */
   doForGuest<T>(work: () => T): T {
     const began = performance.now();
@@ -243,11 +243,11 @@ export class Interpreter {
   }
 
   /**
-   * Free everything that it holds. May be called again.
+   * Free all of its memory. May be called again.
    *
    * @param handles handles that were kept
-   * @returns false when something was left over: a leaked handle, or objects that QuickJS lost when
-   * memory ran out; these are freed with the whole memory
+   * @returns false if something was left: a leaked handle, or objects that QuickJS lost when memory
+   *   ran out; these are freed with the whole memory
    */
   close(handles: Iterable<QuickJSHandle>): boolean {
     if (this.#isClosed) return true;
@@ -277,20 +277,20 @@ export class Interpreter {
     throw this.#isLate ? this.#tooLong() : this.endWithoutMemory();
   }
 
-  /** True when its time is up, or it has ended. */
+  /** Whether its time has expired, or it has ended. */
   #isOver(): boolean {
     if (performance.now() > this.#deadline && !this.#wasStarved()) this.#isLate = true;
     return this.#isLate || this.#death !== undefined;
   }
 
   /**
-   * True if other processes had the CPU: the time in which it did not compute is added to the
+   * Whether other processes used the CPU. The time in which it did not compute is added to the
    * deadline.
    */
   #wasStarved(): boolean {
     const now = performance.now();
     const left = this.#allowed - this.#clock.elapsed();
-    const last = this.#began + this.#allowed * mostStarved;
+    const last = this.#began + this.#allowed * maxStarved;
     if (left < this.#allowed / 10 || now > last) return false;
     this.#deadline = Math.min(now + left, last);
     return true;
@@ -321,7 +321,7 @@ export class Interpreter {
   }
 
   /**
-   * Handle a failure of a host function that cannot be reported in the sandbox: the package would
+   * Handle a failure of a host function that cannot be reported in the sandbox. The package would
    * print the host's stack and let the plugin continue.
    */
   #catchAll(): void {
@@ -363,7 +363,7 @@ export class Interpreter {
   }
 }
 
-/** Called for the time while something computes. */
+/** Called with the computing time. */
 interface Watch {
   look(): void;
 }
@@ -381,8 +381,8 @@ export interface Reason {
   cause?: unknown;
 }
 
-/** Factor by which a call may exceed its limit on a busy machine: training waits for it. */
-const mostStarved = 1.5;
+/** Factor by which a call may exceed its limit on a busy machine, because training waits for it. */
+const maxStarved = 1.5;
 
 const jobsAtOnce = 256;
 // Stack size in the units of QuickJS. Its built-in functions use more of the host's stack, which
@@ -390,8 +390,8 @@ const jobsAtOnce = 256;
 const stackSize = 256 * 1024;
 
 /**
- * Throws while there is still stack left: a plugin that recurses deeply enough could otherwise
- * overflow it inside a function of the host.
+ * Throw while there is still stack left. A plugin that recurses deeply could otherwise overflow it
+ * in a function of the host.
  */
 function checkHeadroom(left = 300): number {
   return left === 0 ? 0 : 1 + checkHeadroom(left - 1);

@@ -12,7 +12,7 @@ export interface InterpreterCode {
  * QuickJS, compiled once per process, with loops that burn fuel.
  *
  * @param load the loader function of the package, which contains the code as a string
- * @throws PluginError `E_SANDBOX` when it does not contain the code
+ * @throws PluginError `E_SANDBOX` if it does not contain the code
  */
 export function compileInterpreter(load: object): Promise<InterpreterCode> {
   if (compiled === undefined) {
@@ -30,8 +30,8 @@ async function compile(plain: Uint8Array): Promise<InterpreterCode> {
 }
 
 /**
- * The bytes of the WebAssembly module that a loader function holds as a literal. There is no other
- * access to them: the package offers only instances, or accepts existing code.
+ * The bytes of the WebAssembly module that a loader function contains as a literal. The package
+ * provides no other access to them.
  */
 function codeOf(load: object): Uint8Array {
   const text = Function.prototype.toString.call(load);
@@ -69,7 +69,7 @@ function decodeLiteral(text: string, start: number): Uint8Array {
         code = escapes[letter] ?? letter.charCodeAt(0);
       }
     }
-    // As in the loader, U+0100 stands for the byte 0.
+    // As in the loader, U+0100 represents the byte 0.
     bytes[length++] = code;
   }
   return bytes.subarray(0, length);

@@ -11,7 +11,7 @@ export interface Layout {
 }
 
 const mostLayouts = 64;
-const mostNames = Math.floor((cellCount - firstValue) / 4);
+const maxNames = Math.floor((cellCount - firstValue) / 4);
 
 /** The layouts that the sandbox knows. */
 export class Layouts {
@@ -20,9 +20,9 @@ export class Layouts {
   #last: Layout | undefined;
 
   /**
-   * The layout of these logs. Values that are not numbers are left out.
+   * The layout of these logs. Values that are not numbers are omitted.
    *
-   * @throws RangeError for more logs than can cross
+   * @throws RangeError for too many logs
    */
   of(logs: Logs): { layout: Layout; isNew: boolean } {
     const names: string[] = [];
@@ -31,13 +31,13 @@ export class Layouts {
     }
     const last = this.#last;
     if (last !== undefined && isSame(last.names, names)) return { layout: last, isNew: false };
-    // Not joined: a name may contain any separator.
+    // Compared one by one, because a name may contain any separator.
     const key = JSON.stringify(names);
     const known = this.#known.get(key);
     if (known !== undefined) return { layout: this.#last = known, isNew: false };
-    if (names.length > mostNames) {
+    if (names.length > maxNames) {
       throw new RangeError(
-        `Cannot pass logs into the sandbox: expected at most ${mostNames}, got ${names.length}`,
+        `Cannot pass logs into the sandbox: expected at most ${maxNames}, got ${names.length}`,
       );
     }
     // Numbering restarts at 0.

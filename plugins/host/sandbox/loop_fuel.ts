@@ -11,11 +11,11 @@ export interface FueledModule {
 /**
  * Let every loop of a WebAssembly module burn one unit of fuel per turn, and every instruction that
  * moves memory one unit per 64 bytes. An interpreter regularly checks whether to continue, but not
- * inside its built-in functions, some of which can be made to run for hours.
+ * in its built-in functions, some of which can run for hours.
  *
  * When the fuel is used up, the module calls the function that it imports to read the clock, with 0
  * in the global. The host replaces this function: it checks whether there is time left, and refills
- * the global or throws. Calls with fuel left are the module's own.
+ * the global or throws. Calls with remaining fuel are those of the module.
  *
  * @param code a module without threads, SIMD or exceptions, that imports a `() => f64`
  * @returns the module, with a mutable i32 global exported as {@linkcode fuelExport}, initially full
@@ -31,8 +31,8 @@ export function addLoopFuel(code: Uint8Array): FueledModule {
     sections.push([id, code.subarray(reader.at, end)]);
     reader.at = end;
   }
-  const bodyOf = (wanted: number): Uint8Array =>
-    sections.find(([id]) => id === wanted)?.[1] ?? Uint8Array.of(0);
+  const bodyOf = (section: number): Uint8Array =>
+    sections.find(([id]) => id === section)?.[1] ?? Uint8Array.of(0);
   const types = readTypes(new Reader(bodyOf(typeSection)));
   const imports = readImports(new Reader(bodyOf(importSection)));
   const clock = imports.functions.findIndex(({ type }) => types[type] === clockType);

@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { addLoopFuel } from "./loop_fuel.ts";
 
 /**
- * Counts from 0 to its argument in a loop, and returns that. It has an imported clock, an imported
- * global and one of its own, and constants of each type that look like the beginning of a loop.
+ * A module that counts from 0 to its argument in a loop and returns it. It has an imported clock,
+ * an imported and a local global, and constants of each type that look like the start of a loop.
  */
 const counting = Uint8Array.from([
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
@@ -19,7 +19,7 @@ const counting = Uint8Array.from([
   ...[0x20, 1, 0x23, 1, 0x1a, 0x0b],
 ]);
 
-/** Moves as many bytes as its argument says: `copy` from 0 to 1, `fill` at 0. */
+/** A module that moves n bytes: `copy` from 0 to 1, `fill` at 0. */
 const moving = Uint8Array.from([
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
   ...[1, 9, 2, 0x60, 1, 0x7f, 0, 0x60, 0, 1, 0x7c],
@@ -38,7 +38,7 @@ interface Instance {
   fuel: WebAssembly.Global<"i32">;
 }
 
-/** With a host that fills the fuel with `refill` as often as it may. */
+/** Start a module with a host that refills the fuel `times` times. */
 async function start(
   code: Uint8Array,
   refill = 0,
@@ -80,7 +80,7 @@ describe("Loops that burn fuel", () => {
     assert.equal(count(10), 10);
   });
 
-  it("Loops that burn fuel include moving bytes, which costs one unit per 64", async () => {
+  it("Loops that burn fuel include moves of bytes, which cost one unit per 64", async () => {
     const { copy, fill, m, fuel, looks } = await start(moving, 7, 2);
     const bytes = new Uint8Array(m.buffer);
     bytes[0] = 9;

@@ -10,9 +10,9 @@ import type { TierRun } from "../tier.ts";
 import { GuestPlugin } from "./guest_plugin.ts";
 
 /**
- * Run a plugin in its own interpreter (QuickJS in WebAssembly). It has access to its context and
- * nothing else, and its failures end only the plugin. When it is used after `close`, it restarts
- * with the state that it had.
+ * Run a plugin in its own interpreter (QuickJS in WebAssembly). It has access only to its context,
+ * and its failures end only the plugin. If it is used after `close`, it restarts with its previous
+ * state.
  *
  * @returns a callback whose members call those of the plugin's object
  * @throws PluginError `E_SANDBOX` for an import that a sandbox does not have
@@ -36,7 +36,7 @@ const names = [
 type Member = typeof names[number];
 const indexOf = (name: Member): number => names.indexOf(name);
 
-/** @param signal ends it when it aborts before the plugin has started, which might never finish */
+/** @param signal ends the start, which might never finish, when it aborts */
 async function startPlugin(run: TierRun, signal: AbortSignal): Promise<GuestPlugin> {
   const { manifest: { id }, entry, url, graph, options, context, limits } = run;
   const moduleText = (key: string): string | undefined => {
@@ -112,11 +112,11 @@ function checkPeers({ manifest, url, graph }: TierRun): void {
 
 /** The host's side of a callback in a sandbox, over any number of runs. */
 class SandboxedCallback {
-  /** With the members that the plugin's object has. */
+  /** Callback with the members of the plugin's object. */
   readonly members: CallbackLike;
   readonly #run: TierRun;
   readonly #sharesLogs: boolean;
-  /** Undefined after `close`, until it is used again. */
+  /** The running plugin; undefined after `close`, until it is used again. */
   #plugin: GuestPlugin | undefined;
   #starting: Promise<GuestPlugin> | undefined;
   #stopStarting = new AbortController();
@@ -169,7 +169,7 @@ class SandboxedCallback {
     };
   }
 
-  /** Use the plugin, after starting it if needed. */
+  /** Use the plugin; start it if needed. */
   #with(act: (plugin: GuestPlugin) => unknown): unknown {
     if (this.#plugin !== undefined) return act(this.#plugin);
     this.#starting ??= this.#restart().finally(() => this.#starting = undefined);
@@ -194,7 +194,7 @@ class SandboxedCallback {
     this.#plugin = undefined;
     try {
       // A hook that ended the plugin has reported it.
-      if (plugin.untoldDeath !== undefined) throw plugin.untoldDeath;
+      if (plugin.unreportedDeath !== undefined) throw plugin.unreportedDeath;
       if (plugin.death !== undefined) return;
       const [getState, setState] = [indexOf("getState"), indexOf("setState")];
       if (plugin.has(getState) && plugin.has(setState)) {

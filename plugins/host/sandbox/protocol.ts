@@ -1,6 +1,6 @@
 /**
- * The protocol of the two sides of a sandbox. The host imports it, and `build/guest.ts` bundles it
- * into the guest's code.
+ * The protocol between the two sides of a sandbox. The host imports it, and `build/guest.ts`
+ * bundles it into the guest's code.
  */
 
 /** Result codes of a call into the sandbox. */
@@ -49,7 +49,7 @@ export interface GuestHost {
  * from the host's codec. The rest of an answer is fetched with `takeText` and `takeBytes`.
  */
 export interface Guest {
-  /** Take the options and the context. */
+  /** Receive the options and the context. */
   open(text: string): number;
   importModule(key: string): number;
   /** Create the callback of an export; if the export is not a function, the answer is its type. */
@@ -61,9 +61,9 @@ export interface Guest {
   adopt(text: string): number;
   /** Store names of logs, and their other names. */
   defineLayout(text: string): number;
-  /** Call the hook with the logs that are in the cells. */
+  /** Call the hook with the logs in the cells. */
   callHook(): number;
-  /** Call the hook with one number. @returns `doneWithMore` for a true result, else `done` */
+  /** Call the hook with one number. @returns `doneWithMore` for a true result, otherwise `done` */
   ask(): number;
   /** Call a function of the callback with arguments of any kind. */
   invoke(text: string, bytes: ArrayBuffer | undefined): number;

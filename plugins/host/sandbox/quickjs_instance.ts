@@ -13,10 +13,10 @@ export interface QuickJSInstance {
   wasm: QuickJSWASMModule;
   memory: WebAssembly.Memory;
   /** Maximum size of its memory in bytes. */
-  mostBytes: number;
+  maxBytes: number;
 }
 
-/** Enough for about a millisecond, in loops of three to five instructions. */
+/** Fuel for about a millisecond, in loops of three to five instructions. */
 const tank = 200_000;
 
 const pageSize = 65536;
@@ -24,11 +24,11 @@ const mostPages = 32768;
 const firstPages = 256;
 
 /**
- * Start one.
+ * Start an instance.
  *
  * @param room bytes by which its memory may grow beyond the initial size
- * @param look called about once per millisecond of computing, whatever computes; when it throws,
- * the instance is interrupted and must not be entered again
+ * @param look called about once per millisecond of computing; if it throws, the instance is
+ *   interrupted and must not be entered again
  */
 export async function startQuickJS(room: number, look: () => void): Promise<QuickJSInstance> {
   const [core, { default: variant }] = await Promise.all([
@@ -71,5 +71,5 @@ export async function startQuickJS(room: number, look: () => void): Promise<Quic
     },
   };
   const wasm = await core.newQuickJSWASMModuleFromVariant(own);
-  return { wasm, memory, mostBytes: maximum * pageSize };
+  return { wasm, memory, maxBytes: maximum * pageSize };
 }

@@ -10,7 +10,7 @@ import { maxDepth, maxValues } from "./protocol.ts";
  */
 export interface Crossing {
   text: string;
-  /** Absent where there are none. */
+  /** Bytes of all arrays; undefined without arrays. */
   bytes?: Uint8Array;
 }
 
@@ -111,7 +111,7 @@ function numberOf(value: number): unknown {
   return Number.isNaN(value) ? "~N" : value > 0 ? "~I" : "~-I";
 }
 
-/** The part of an error that the sandbox may see: never where in the host it was thrown. */
+/** The part of an error that the sandbox may receive, without its stack in the host. */
 export function describe(error: unknown): CrossingError {
   if (!(error instanceof Error)) return { name: "Error", message: String(error) };
   const { name, message, code } = error as Error & { code?: unknown };

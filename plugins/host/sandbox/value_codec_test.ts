@@ -18,9 +18,9 @@ describe("Values for a sandbox", () => {
 
   it("Values for a sandbox include errors without their stack, and functions by number", () => {
     const error = Object.assign(new RangeError("no"), { code: "E_NO" });
-    const told = { name: "RangeError", message: "no", code: "E_NO" };
-    assert.deepEqual(describeError(error), told);
-    assert.deepEqual(encode(error).text, JSON.stringify(`~e${JSON.stringify(told)}`));
+    const expected = { name: "RangeError", message: "no", code: "E_NO" };
+    assert.deepEqual(describeError(error), expected);
+    assert.deepEqual(encode(error).text, JSON.stringify(`~e${JSON.stringify(expected)}`));
     const functions: unknown[] = [];
     const { text } = encode({ a() {}, b() {} }, (call) => functions.push(call) - 1);
     assert.equal(text, `{"a":"~f0","b":"~f1"}`);

@@ -10,11 +10,12 @@ import type { ThreadResult } from "./protocol.ts";
 
 /**
  * Run a plugin in its own thread. If it hangs or crashes, its hook fails and the training
- * continues; it still has the rights of the process. When it is used after `close`, it restarts
- * with the state that it had.
+ * continues, but it has the rights of the process. If it is used after `close`, it restarts with
+ * its previous state.
  *
- * Each hook is one message there and one back. The context's `env` and `getLearningRate` answer
- * from data that was sent along; `log`, `stop` and `setLearningRate` do not wait for the host.
+ * Each hook is one message to the thread and one back. The context's `env` and `getLearningRate`
+ * use data that was sent with the call; `log`, `stop` and `setLearningRate` do not wait for the
+ * host.
  *
  * @returns a callback whose hooks run in the thread
  */
@@ -31,7 +32,7 @@ interface StartedPlugin {
   members: string[];
 }
 
-/** @param signal ends it when it aborts before the plugin has started */
+/** @param signal ends the start when it aborts */
 async function startPlugin(
   run: TierRun,
   specifier: string,
@@ -116,13 +117,13 @@ function failedWith(
 
 /** The host's side of a callback in a thread, over any number of runs. */
 class ThreadedCallback {
-  /** With the members that the plugin's object has. */
+  /** Callback with the members of the plugin's object. */
   readonly members: CallbackLike;
   readonly #run: TierRun;
   readonly #specifier: string;
   readonly #has: ReadonlySet<string>;
   readonly #logNames: LogNames;
-  /** Undefined after `close`, until it is used again. */
+  /** The running thread; undefined after `close`, until it is used again. */
   #thread: PluginThread | undefined;
   #starting: Promise<PluginThread> | undefined;
   #stopStarting = new AbortController();
@@ -161,9 +162,9 @@ class ThreadedCallback {
     }
     const { logs = {} } = await this.#ask(member, args.map(ownValues));
     const names = Object.keys(logs).filter((name) => name !== "__proto__");
-    const given = args.at(-1) as Record<string, number>;
-    for (const name of names) if (!Object.hasOwn(given, name)) this.#logNames.check(name);
-    for (const name of names) given[name] = logs[name];
+    const received = args.at(-1) as Record<string, number>;
+    for (const name of names) if (!Object.hasOwn(received, name)) this.#logNames.check(name);
+    for (const name of names) received[name] = logs[name];
   }
 
   async #ask(member: string, args: unknown[]): Promise<ThreadResult> {

@@ -42,7 +42,7 @@ export class PluginThread {
   #answered = false;
   #hasWarned = false;
 
-  /** @param addsLogs true if the plugin has the control `addLogs` */
+  /** @param addsLogs whether the plugin has the control `addLogs` */
   constructor(
     runtime: Runtime,
     context: PluginContext,
@@ -68,7 +68,7 @@ export class PluginThread {
   /**
    * Send a request to the thread.
    *
-   * @throws PluginError `E_TIMEOUT` when the thread hangs, `E_CRASH` when it has ended
+   * @throws PluginError `E_TIMEOUT` if the thread hangs, `E_CRASH` if it has ended
    * @throws Error the error of the plugin
    */
   ask(message: HostRequest): Promise<ThreadResult> {
@@ -86,7 +86,7 @@ export class PluginThread {
     });
   }
 
-  /** True after it has ended, for any reason. */
+  /** Whether it has ended, for any reason. */
   get hasEnded(): boolean {
     return this.#dead !== undefined;
   }

@@ -21,7 +21,7 @@ interface Posted {
   nonce: number;
 }
 
-/** A thread that is played by a test, started. */
+/** A started thread that a test simulates. */
 function threadOf(
   limits: { callTime: number; hookTime?: number },
   onPost: (message: Posted, send: WorkerOptions["onMessage"]) => void,
@@ -41,14 +41,14 @@ function threadOf(
 }
 
 describe("PluginThread", () => {
-  it("PluginThread does not confuse a pause of the host with one of the thread", async () => {
+  it("PluginThread does not mistake a pause of the host for one of the thread", async () => {
     await withClock(async (pass) => {
       let pings = 0;
       let id = 0;
       const thread = threadOf({ callTime: 20 }, (message, send) => {
         if (message.kind === "call") id = message.id;
         if (message.kind !== "ping") return;
-        // The first sign is not read before the host goes on, an hour later.
+        // The first ping is not read until the host continues, an hour later.
         if (++pings === 1) pass(3_600_000);
         else setTimeout(() => send({ kind: "result", id, value: "done" }));
       });
@@ -109,7 +109,7 @@ describe("PluginThread", () => {
   });
 });
 
-/** Messages that differ from good ones in one place, and values of every kind. */
+/** Messages that differ from valid ones in one part, and values of every kind. */
 function* oddMessages(): Generator<unknown> {
   const odd = [null, undefined, 7, "x", true, [], {}, NaN, 2n ** 70n, new Map(), new Uint8Array(3)];
   yield* odd;

@@ -59,8 +59,8 @@ async function load({ specifier, name, options, context, adds }) {
     };
   }
   try {
-    const given = contextOf(context);
-    made = /^class\\b/.test(Function.prototype.toString.call(exported)) ? Reflect.construct(exported, [options, given]) : await exported(options, given);
+    const pluginContext = contextOf(context);
+    made = /^class\\b/.test(Function.prototype.toString.call(exported)) ? Reflect.construct(exported, [options, pluginContext]) : await exported(options, pluginContext);
   } catch (error) {
     return { failed: "E_FACTORY", error: toPlain(error) };
   }

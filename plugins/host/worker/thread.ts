@@ -108,10 +108,10 @@ async function load(
     };
   }
   try {
-    const given = contextOf(context);
+    const pluginContext = contextOf(context);
     made = /^class\b/.test(Function.prototype.toString.call(exported))
-      ? Reflect.construct(exported, [options, given])
-      : await exported(options, given);
+      ? Reflect.construct(exported, [options, pluginContext])
+      : await exported(options, pluginContext);
   } catch (error) {
     return { failed: "E_FACTORY", error: toPlain(error) };
   }

@@ -25,8 +25,8 @@ let settled: Call | null = null;
 let lastSettled: Call | null = null;
 
 /**
- * Run, and finish with the result: now, or once its promise has settled, when {@linkcode collect}
- * is called.
+ * Run, and finish with the result: immediately, or after its promise has settled, when
+ * {@linkcode collect} is called.
  */
 export function begin(run: () => unknown, finish: Finish): number {
   try {

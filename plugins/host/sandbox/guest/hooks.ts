@@ -96,12 +96,12 @@ export function callHook(): number {
   const hook = hooks[cells[0]];
   const layout = layouts[cells[1]];
   const first = cells[2];
-  const given = cells[3];
+  const bits = cells[3];
   const logs = layout.newLogs();
-  const shares = given & sharesLogs;
+  const shares = bits & sharesLogs;
   if (!shares) freeze(logs);
   try {
-    const result = given & hasFirst ? hook(first, logs) : hook(logs);
+    const result = bits & hasFirst ? hook(first, logs) : hook(logs);
     if (isThenable(result)) return follow(result, shares ? () => giveLogs(logs, layout) : nothing);
     return shares ? giveLogs(logs, layout) : done;
   } catch (error) {

@@ -21,20 +21,20 @@ import {
 } from "./primordials.ts";
 
 /** Arguments of the plugin's factory. */
-interface Given {
+interface FactoryArguments {
   options: unknown;
   context: { log(line: string): void };
 }
 
-let given: Given;
+let factoryArguments: FactoryArguments;
 let module: Record<string, unknown>;
 let plugin: unknown;
 
 function open(text: string): number {
   try {
-    given = decode(text, undefined, hostFunction) as Given;
-    freeze(given.context);
-    printBy(given.context.log);
+    factoryArguments = decode(text, undefined, hostFunction) as FactoryArguments;
+    freeze(factoryArguments.context);
+    printBy(factoryArguments.context.log);
     return codes.done;
   } catch (error) {
     return failure(error);
@@ -54,7 +54,7 @@ function make(name: string): number {
     if (typeof exported !== "function") {
       return answer({ is: exported === undefined ? "no such export" : typeof exported });
     }
-    const args = [given.options, given.context];
+    const args = [factoryArguments.options, factoryArguments.context];
     const run = () =>
       isClass(exported as Callable)
         ? construct(exported, args)

@@ -15,7 +15,7 @@ function tablesOf(polynomial) {
     return sum;
   });
   const tables = [first];
-  for (let following = 1; following < 8; following++) {
+  for (let following = 1; following < 16; following++) {
     tables.push(tables[following - 1].map((sum) => first[sum & 255] ^ sum >>> 8));
   }
   return tables;
@@ -24,12 +24,42 @@ function crc(tables, bytes, start, end, before = 0) {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
   let sum = before ^ 4294967295;
   let i2 = start;
+  if (end - i2 >= manyBytes && isLittleEndian) {
+    for (; (bytes.byteOffset + i2) % 4 !== 0; i2++) sum = t0[(sum ^ bytes[i2]) & 255] ^ sum >>> 8;
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + i2, end - i2 >> 4 << 2);
+    sum = braided(tables, words, sum);
+    i2 += words.byteLength;
+  }
   for (; i2 + 8 <= end; i2 += 8) {
     sum ^= bytes[i2] | bytes[i2 + 1] << 8 | bytes[i2 + 2] << 16 | bytes[i2 + 3] << 24;
     sum = t7[sum & 255] ^ t6[sum >>> 8 & 255] ^ t5[sum >>> 16 & 255] ^ t4[sum >>> 24] ^ t3[bytes[i2 + 4]] ^ t2[bytes[i2 + 5]] ^ t1[bytes[i2 + 6]] ^ t0[bytes[i2 + 7]];
   }
   for (; i2 < end; i2++) sum = t0[(sum ^ bytes[i2]) & 255] ^ sum >>> 8;
   return (sum ^ 4294967295) >>> 0;
+}
+var manyBytes = 1024;
+var isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+function braided(tables, words, sum) {
+  const [t0, t1, t2, t3] = tables;
+  const [t12, t13, t14, t15] = tables.slice(12);
+  const last = words.length - 4;
+  let [a, b, c, d] = [sum | 0, 0, 0, 0];
+  for (let i2 = 0; i2 < last; i2 += 4) {
+    a ^= words[i2];
+    b ^= words[i2 + 1];
+    c ^= words[i2 + 2];
+    d ^= words[i2 + 3];
+    a = t15[a & 255] ^ t14[a >>> 8 & 255] ^ t13[a >>> 16 & 255] ^ t12[a >>> 24];
+    b = t15[b & 255] ^ t14[b >>> 8 & 255] ^ t13[b >>> 16 & 255] ^ t12[b >>> 24];
+    c = t15[c & 255] ^ t14[c >>> 8 & 255] ^ t13[c >>> 16 & 255] ^ t12[c >>> 24];
+    d = t15[d & 255] ^ t14[d >>> 8 & 255] ^ t13[d >>> 16 & 255] ^ t12[d >>> 24];
+  }
+  let joined = 0;
+  for (const [j, one] of [a, b, c, d].entries()) {
+    joined ^= one ^ words[last + j];
+    joined = t3[joined & 255] ^ t2[joined >>> 8 & 255] ^ t1[joined >>> 16 & 255] ^ t0[joined >>> 24];
+  }
+  return joined;
 }
 
 // tensorboard/path_in.ts
@@ -1732,8 +1762,8 @@ function drawMatrix(counts, labels) {
       const y = top + i2 * cell;
       fill(picture, x2, y, cell - 1, cell - 1, color);
       const text = String(count);
-      const place = x2 + Math.round((cell - textWidth(text)) / 2);
-      drawText(picture, text, place, y + cell / 2 - 4, share > 0.5 ? paper : ink);
+      const textLeft = x2 + Math.round((cell - textWidth(text)) / 2);
+      drawText(picture, text, textLeft, y + cell / 2 - 4, share > 0.5 ? paper : ink);
     });
   });
   return picture;

@@ -44,8 +44,8 @@ export function drawMatrix(counts: number[][], labels: string[]): Picture {
       const y = top + i * cell;
       fill(picture, x, y, cell - 1, cell - 1, color as unknown as Color);
       const text = String(count);
-      const place = x + Math.round((cell - textWidth(text)) / 2);
-      drawText(picture, text, place, y + cell / 2 - 4, share > 0.5 ? paper : ink);
+      const textLeft = x + Math.round((cell - textWidth(text)) / 2);
+      drawText(picture, text, textLeft, y + cell / 2 - 4, share > 0.5 ? paper : ink);
     });
   });
   return picture;
