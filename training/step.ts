@@ -3,6 +3,7 @@ import type { Compiled } from "../tfjs/compiled.ts";
 import { disposeTape, type Engine, readsSynchronously } from "../tfjs/engine.ts";
 import { followCompile } from "../tfjs/follow_compile.ts";
 import { forwardPass } from "../tfjs/forward.ts";
+import { correctResizing } from "../tfjs/correct_resizing.ts";
 import type { NoiseSource } from "../tfjs/random_seed.ts";
 import { compilePredictStep } from "./compiled_prediction.ts";
 import { compileStep } from "./compiled_step.ts";
@@ -45,6 +46,7 @@ export function makeTrainStep(
   options: CompileOptions,
   noise?: NoiseSource,
 ): Step {
+  correctResizing();
   const follow = followCompile(model, compiled);
   const pack = makePack(engine);
   const kept: tf.Tensor[] = [];

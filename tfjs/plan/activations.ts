@@ -24,6 +24,7 @@ const kinds: Readonly<Record<string, number>> = {
   gelu_new: 13,
   mish: 14,
   thresholdedRelu: 15,
+  clippedRelu: 16,
 };
 
 /** Activations whose derivative is a function of the input, not of the output. */
@@ -36,7 +37,7 @@ export interface PlannedActivation {
   name: string;
   /** Whether the gradient needs the input, which must not be overwritten. */
   needsInput: boolean;
-  /** Parameter of `elu`, `swish`, `leakyRelu` and `thresholdedRelu`. */
+  /** Parameter of `elu`, `swish`, `leakyRelu` and `thresholdedRelu`; the limit of `clippedRelu`. */
   alpha: number;
 }
 

@@ -1,5 +1,5 @@
 import type { Builder } from "./builder.ts";
-import type { Block } from "./graph.ts";
+import { type Block, sizeOf } from "./graph.ts";
 import {
   byteOffsets,
   bytes,
@@ -51,17 +51,18 @@ export function convolve(
 ): Convolution {
   const { kernels } = builder;
   const table = (values: number[]) => builder.constants(Int32Array.from(values));
-  const [rows, columns] = axes;
+  const inputSizes = axes.map(({ input }) => input);
+  const outputSizes = axes.map(({ output }) => output);
   const forward = forwardWindows(axes);
   const backward = hasInputGradient ? backwardWindows(axes) : undefined;
-  const inputPixels = rows.input * columns.input;
-  const outputPixels = rows.output * columns.output;
-  const taps = rows.size * columns.size;
+  const inputPixels = sizeOf(inputSizes);
+  const outputPixels = sizeOf(outputSizes);
+  const taps = sizeOf(axes.map(({ size }) => size));
   const K = taps * C;
   const group = groupOf(outputPixels);
 
-  const input = padding(builder, forward.padded, [rows.input, columns.input], C, group);
-  const output = padding(builder, backward?.padded, [rows.output, columns.output], N, group);
+  const input = padding(builder, forward.padded, inputSizes, C, group);
+  const output = padding(builder, backward?.padded, outputSizes, N, group);
   const windows = table(byteOffsets(forward.windows.starts, group, input.pixels, C));
   const positions = table(channelsOf(forward.windows.taps, C));
   const phases = (backward?.phases ?? []).map(({ starts, taps, weights, pixels }) => ({

@@ -1,5 +1,6 @@
 import type { Builder } from "./builder.ts";
 import type { Convolution } from "./convolution.ts";
+import { sizeOf } from "./graph.ts";
 import { byteOffsets, bytes, eachChunk, eachGroup, groupOf, imageAt, padding } from "./images.ts";
 import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
 
@@ -15,18 +16,19 @@ export function convolveDepthwise(
   hasInputGradient: boolean,
 ): Convolution {
   const { kernels } = builder;
-  const [rows, columns] = axes;
+  const inputSizes = axes.map(({ input }) => input);
+  const outputSizes = axes.map(({ output }) => output);
   const forward = forwardWindows(axes);
   const backward = hasInputGradient ? backwardWindows(axes) : undefined;
-  const inputPixels = rows.input * columns.input;
-  const outputPixels = rows.output * columns.output;
-  const T = rows.size * columns.size;
+  const inputPixels = sizeOf(inputSizes);
+  const outputPixels = sizeOf(outputSizes);
+  const T = sizeOf(axes.map(({ size }) => size));
   const group = groupOf(outputPixels);
   const table = (pixels: number[], images = 1, distance = 0) =>
     builder.constants(Int32Array.from(byteOffsets(pixels, images, distance, C)));
 
-  const input = padding(builder, forward.padded, [rows.input, columns.input], C, group);
-  const output = padding(builder, backward?.padded, [rows.output, columns.output], C, group);
+  const input = padding(builder, forward.padded, inputSizes, C, group);
+  const output = padding(builder, backward?.padded, outputSizes, C, group);
   const windows = table(forward.windows.starts, group, input.pixels);
   const taps = table(forward.windows.taps);
   const weights = table(Array.from({ length: T }, (_, t) => t));

@@ -7,6 +7,7 @@ import { trainableVariables, trainableWeights } from "../trained_weights.ts";
 import { type Engine, getEngine } from "../engine.ts";
 import { forwardPass } from "../forward.ts";
 import { seeded, start } from "../kernels/fixtures.ts";
+import { correctResizing } from "../correct_resizing.ts";
 import { drawingFrom } from "../random_seed.ts";
 import type { LayerVariable } from "./graph.ts";
 import { PlanError } from "./plan_error.ts";
@@ -53,6 +54,7 @@ export async function planAgrees(
     stepsOf: (model: tfjs.LayersModel) => Steps,
   ): Promise<Result[]> => {
     await start(backend);
+    correctResizing();
     const model = make();
     seedWeights(model);
     model.compile({ optimizer: "sgd", loss: "meanSquaredError" });

@@ -1,5 +1,5 @@
 import type { Builder } from "./builder.ts";
-import type { Block } from "./graph.ts";
+import { type Block, sizeOf } from "./graph.ts";
 import type { Padded } from "./windows.ts";
 
 /** Bytes of a float32. */
@@ -33,26 +33,45 @@ export function imageAt(block: Block, image: number, pixels: number, channels: n
   return block.address + image * pixels * channels * bytes;
 }
 
-/** Zero padding for groups of images; copies nothing without margins. */
+/**
+ * Zero padding for groups of images or volumes; copies nothing without margins.
+ *
+ * @param sizes pixels along each axis: rows and columns, after the planes of a volume
+ */
 export function padding(
   { kernels }: Builder,
   padded: Padded | undefined,
-  [rows, columns]: [number, number],
+  sizes: readonly number[],
   channels: number,
   group: number,
 ) {
-  const { top, left, height, width } = padded ?? { top: 0, left: 0, height: rows, width: columns };
-  const pixels = height * width;
-  const isPadded = pixels !== rows * columns;
+  const before = padded?.before ?? sizes.map(() => 0);
+  const paddedSizes = padded?.sizes ?? sizes;
+  const pixels = sizeOf(paddedSizes);
+  const isPadded = pixels !== sizeOf(sizes);
+  const [rows, columns] = sizes.slice(-2);
+  const [top, left] = before.slice(-2);
+  const [height, width] = paddedSizes.slice(-2);
+  const planes = sizes.length > 2 ? sizes[0] : 1;
+  const paddedPlanes = sizes.length > 2 ? paddedSizes[0] : 1;
+  const plane = height * width * channels;
+  const hasPlanes = planes !== paddedPlanes;
   return {
     /** Pixels of a padded image. */
     pixels,
     /** Scratch memory for a group, in values. */
-    scratch: isPadded ? group * pixels * channels : 0,
+    scratch: isPadded ? group * (pixels * channels + (hasPlanes ? planes * plane : 0)) : 0,
     /** Pad images; returns the address of the padded images. */
     pad(images: number, from: number, to: number): number {
       if (!isPadded) return from;
-      kernels.pad(images, rows, columns, channels, top, left, height, width, from, to);
+      const between = hasPlanes ? to + images * pixels * channels * bytes : to;
+      // deno-fmt-ignore
+      kernels.pad(
+        images * planes, rows, columns, channels, top, left, height, width, from, between,
+      );
+      if (hasPlanes) {
+        kernels.pad(images, planes, 1, plane, before[0], 0, paddedPlanes, 1, between, to);
+      }
       return to;
     },
   };

@@ -16,15 +16,16 @@ export interface Axis {
   paddingBefore: number;
 }
 
-/** The axes of an image: rows and columns. A sequence is an image with one row. */
-export type Axes = readonly [Axis, Axis];
+/**
+ * The axes of an image: rows and columns, after the planes of a volume. A sequence is an image with
+ * one row.
+ */
+export type Axes = readonly Axis[];
 
-/** Margins and size of a zero-padded image, in pixels. */
+/** Margins and size of a zero-padded image along each axis, in pixels. */
 export interface Padded {
-  top: number;
-  left: number;
-  height: number;
-  width: number;
+  before: number[];
+  sizes: number[];
 }
 
 /** Pixels read by each window, as indices of pixels in a padded image. */
@@ -78,18 +79,23 @@ export const flatAxis: Axis = {
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
+/** Index of each combination of positions along the axes of an array, in row-major order. */
+function combine(positions: readonly number[][], sizes: readonly number[]): number[] {
+  return positions.reduce(
+    (all, along, axis) => all.flatMap((outer) => along.map((i) => outer * sizes[axis] + i)),
+    [0],
+  );
+}
+
 /** The windows of the forward pass. */
 export function forwardWindows(axes: Axes): { padded: Padded; windows: Windows } {
-  const [height, width] = axes.map(({ input, output, size, stride, dilation, paddingBefore }) => {
+  const sizes = axes.map(({ input, output, size, stride, dilation, paddingBefore }) => {
     const end = (output - 1) * stride + (size - 1) * dilation + 1 - paddingBefore;
     return paddingBefore + Math.max(input, end);
   });
-  const [rows, columns] = axes;
-  const padded = { top: rows.paddingBefore, left: columns.paddingBefore, height, width };
-  const pixels = ([i, j]: [number[], number[]]) => pairs(i, j, (a, b) => a * width + b);
-  const along = (of: (axis: Axis) => number[]) => pixels([of(rows), of(columns)]);
+  const along = (of: (axis: Axis) => number[]) => combine(axes.map(of), sizes);
   return {
-    padded,
+    padded: { before: axes.map(({ paddingBefore }) => paddingBefore), sizes },
     windows: {
       starts: along(({ output, stride }) => range(output).map((i) => i * stride)),
       taps: along(({ size, dilation }) => range(size).map((i) => i * dilation)),
@@ -131,29 +137,33 @@ function phasesOf({ input, size, stride, dilation, paddingBefore }: Axis): AxisP
  * one phase, or in none if no window of the forward pass reads it.
  */
 export function backwardWindows(axes: Axes): { padded: Padded; phases: Phase[] } {
-  const [rows, columns] = axes.map(phasesOf);
-  const [[top, height], [left, width]] = axes.map((axis, i) => {
-    const reached = (i === 0 ? rows : columns).filter(({ weights }) => weights.length > 0);
+  const phasesOfAxes = axes.map(phasesOf);
+  const extents = axes.map((axis, i) => {
+    const reached = phasesOfAxes[i].filter(({ weights }) => weights.length > 0);
     const first = Math.min(0, ...reached.map((one) => one.windows[0] - one.earlier.at(-1)!));
     const last = Math.max(axis.output - 1, ...reached.map((one) => one.windows.at(-1)!));
-    return [-first, last - first + 1];
+    return { before: -first, size: last - first + 1 };
   });
-  const phases = pairs(rows, columns, (row, column): Phase => {
+  const before = extents.map((extent) => extent.before);
+  const sizes = extents.map(({ size }) => size);
+  const phases = combinations(phasesOfAxes).map((phase): Phase => {
     // Taps are relative to the earliest window, so that none is negative.
-    const back = (row.earlier.at(-1) ?? 0) * width + (column.earlier.at(-1) ?? 0);
+    const [back] = combine(phase.map(({ earlier }) => [earlier.at(-1) ?? 0]), sizes);
+    const windows = phase.map(({ windows }, axis) => windows.map((i) => i + before[axis]));
     return {
-      starts: pairs(row.windows, column.windows, (i, j) => (i + top) * width + j + left - back),
-      taps: pairs(row.earlier, column.earlier, (i, j) => back - (i * width + j)),
-      weights: pairs(row.weights, column.weights, (u, v) => u * axes[1].size + v),
-      pixels: pairs(row.pixels, column.pixels, (i, j) => i * axes[1].input + j),
+      starts: combine(windows, sizes).map((start) => start - back),
+      taps: combine(phase.map(({ earlier }) => earlier), sizes).map((tap) => back - tap),
+      weights: combine(phase.map(({ weights }) => weights), axes.map(({ size }) => size)),
+      pixels: combine(phase.map(({ pixels }) => pixels), axes.map(({ input }) => input)),
     };
   });
-  return {
-    padded: { top, left, height, width },
-    phases: phases.filter(({ taps }) => taps.length > 0),
-  };
+  return { padded: { before, sizes }, phases: phases.filter(({ taps }) => taps.length > 0) };
 }
 
-function pairs<A, B, C>(rows: A[], columns: B[], join: (row: A, column: B) => C): C[] {
-  return rows.flatMap((row) => columns.map((column) => join(row, column)));
+/** Every way to choose one element of each list. */
+function combinations<T>(lists: readonly T[][]): T[][] {
+  return lists.reduce<T[][]>(
+    (all, list) => all.flatMap((chosen) => list.map((one) => [...chosen, one])),
+    [[]],
+  );
 }

@@ -5,12 +5,12 @@ import { erf4, exp4, one4, sigmoid4, tanh4, zero4 } from "./math";
 export const RELU = 1;
 const RELU6 = 2, ELU = 3, SELU = 4, SIGMOID = 5, HARD_SIGMOID = 6, TANH = 7,
   SOFTPLUS = 8, SOFTSIGN = 9, SWISH = 10, LEAKY_RELU = 11, GELU = 12, GELU_NEW = 13, MISH = 14,
-  THRESHOLDED_RELU = 15;
+  THRESHOLDED_RELU = 15, CLIPPED_RELU = 16;
 
 const seluAlpha: f32 = 1.7580993408473768;
 const seluScale: f32 = 1.0507009873554805;
 
-/** Activation of four values. `alpha` is that of elu, swish and leaky relu, or a threshold. */
+/** Activation of four values. `alpha` is that of elu, swish and leaky relu, or a limit. */
 @inline
 export function activate4(kind: i32, v: v128, alpha: f32): v128 {
   if (kind == RELU) return f32x4.max(v, zero4);
@@ -43,6 +43,7 @@ export function activate4(kind: i32, v: v128, alpha: f32): v128 {
   }
   if (kind == MISH) return f32x4.mul(v, tanh4(softplus4(v)));
   if (kind == THRESHOLDED_RELU) return v128.and(v, f32x4.gt(v, f32x4.splat(alpha)));
+  if (kind == CLIPPED_RELU) return f32x4.min(f32x4.max(v, zero4), f32x4.splat(alpha));
   return v;
 }
 
@@ -126,5 +127,8 @@ export function gradient4(kind: i32, g: v128, u: v128, v: v128, alpha: f32): v12
     return f32x4.mul(g, f32x4.add(t, slope));
   }
   if (kind == THRESHOLDED_RELU) return v128.and(g, f32x4.gt(u, f32x4.splat(alpha)));
+  if (kind == CLIPPED_RELU) {
+    return v128.and(g, v128.and(f32x4.gt(v, zero4), f32x4.lt(v, f32x4.splat(alpha))));
+  }
   return g;
 }

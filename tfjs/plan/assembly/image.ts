@@ -80,3 +80,60 @@ function addRun(from: usize, to: usize, count: i32): void {
   }
   for (; c < count; c++) store<f32>(at(to, c), load<f32>(at(to, c)) + load<f32>(at(from, c)));
 }
+
+/**
+ * Runs of numbers between two of the given ones: from[first] + (from[second] - from[first]) * share.
+ *
+ * @param n runs of each part
+ * @param run numbers of a run
+ * @param count given runs of each part
+ * @param table first, second and share of each run
+ */
+export function blend(
+  parts: i32, n: i32, run: i32, count: i32, table: usize, from: usize, to: usize,
+): void {
+  for (let part = 0; part < parts; part++, from = at(from, count * run)) {
+    for (let i = 0; i < n; i++, to = at(to, run)) {
+      const entry = at(table, 3 * i);
+      const p = at(from, load<i32>(entry) * run), q = at(from, load<i32>(entry, 4) * run);
+      const share = load<f32>(entry, 8);
+      let j = 0;
+      for (; j + 4 <= run; j += 4) {
+        const a = v128.load(at(p, j));
+        const step = f32x4.mul(f32x4.sub(v128.load(at(q, j)), a), f32x4.splat(share));
+        v128.store(at(to, j), f32x4.add(a, step));
+      }
+      for (; j < run; j++) {
+        const a = load<f32>(at(p, j));
+        store<f32>(at(to, j), a + (load<f32>(at(q, j)) - a) * share);
+      }
+    }
+  }
+}
+
+/** The gradient of blend. */
+export function blendGradient(
+  parts: i32, n: i32, run: i32, count: i32, table: usize, dy: usize, dx: usize,
+): void {
+  memory.fill(dx, 0, <usize> (parts * count * run) << 2);
+  for (let part = 0; part < parts; part++, dx = at(dx, count * run)) {
+    for (let i = 0; i < n; i++, dy = at(dy, run)) {
+      const entry = at(table, 3 * i);
+      const share = load<f32>(entry, 8);
+      addShare(dy, at(dx, load<i32>(entry) * run), run, 1 - share);
+      if (share != 0) addShare(dy, at(dx, load<i32>(entry, 4) * run), run, share);
+    }
+  }
+}
+
+@inline
+function addShare(from: usize, to: usize, count: i32, share: f32): void {
+  let j = 0;
+  for (; j + 4 <= count; j += 4) {
+    const given = f32x4.mul(v128.load(at(from, j)), f32x4.splat(share));
+    v128.store(at(to, j), f32x4.add(v128.load(at(to, j)), given));
+  }
+  for (; j < count; j++) {
+    store<f32>(at(to, j), load<f32>(at(to, j)) + load<f32>(at(from, j)) * share);
+  }
+}

@@ -4,6 +4,8 @@ export interface ImageKernels {
   crop: ImageCopy;
   upSample: UpSampling;
   upSampleGradient: UpSampling;
+  blend: Blend;
+  blendGradient: Blend;
 }
 
 /** Copies between images and padded images. */
@@ -28,6 +30,17 @@ export type UpSampling = (
   channels: number,
   blockHeight: number,
   blockWidth: number,
+  from: number,
+  to: number,
+) => void;
+
+/** Between runs of values and more runs, each between two of them; `table` says which. */
+export type Blend = (
+  parts: number,
+  n: number,
+  run: number,
+  count: number,
+  table: number,
   from: number,
   to: number,
 ) => void;

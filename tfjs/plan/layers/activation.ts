@@ -31,8 +31,7 @@ export function planReLU(
   if (maxValue === undefined || maxValue === null) {
     return plan(activationNamed("relu"), input, builder);
   }
-  if (maxValue !== 6) throw new PlanError(`ReLU with maxValue ${maxValue} is not compiled`);
-  return plan(activationNamed("relu6"), input, builder);
+  return plan(activationNamed("clippedRelu", maxValue), input, builder);
 }
 
 /** `tf.layers.leakyReLU`. */
@@ -45,13 +44,8 @@ export function planLeakyReLU(
 }
 
 /** `tf.layers.elu`. */
-export function planELU(
-  { alpha }: { alpha: number },
-  [input]: Value[],
-  builder: Builder,
-): PlannedLayer {
-  // TensorFlow.js computes ELU with alpha 1 regardless of the option.
-  if (alpha !== 1) throw new PlanError(`ELU with alpha ${alpha} is not compiled`);
+export function planELU(_: unknown, [input]: Value[], builder: Builder): PlannedLayer {
+  // TensorFlow.js has no other alpha than 1.
   return plan(activationNamed("elu"), input, builder);
 }
 

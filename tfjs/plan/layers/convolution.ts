@@ -3,7 +3,7 @@ import type { Builder } from "../builder.ts";
 import { convolve } from "../convolution.ts";
 import type { LayerVariable, Value } from "../graph.ts";
 import { PlanError } from "../plan_error.ts";
-import { type Axes, axisOf, flatAxis } from "../windows.ts";
+import { type Axes, type Axis, axisOf, flatAxis } from "../windows.ts";
 import { activated } from "./activation.ts";
 import type { PlannedLayer } from "./types.ts";
 
@@ -19,7 +19,7 @@ export interface ConvolutionLayer {
   activation: Activation | null;
 }
 
-/** `tf.layers.conv1d` and `tf.layers.conv2d`. */
+/** `tf.layers.conv1d`, `conv2d` and `conv3d`. */
 export function planConvolution(
   layer: ConvolutionLayer,
   [input]: Value[],
@@ -57,13 +57,12 @@ export function planConvolution(
   };
 }
 
-/** `tf.layers.conv2dTranspose`: the gradient of a convolution with respect to its input. */
+/** `tf.layers.conv2dTranspose` and `conv3dTranspose`: the gradient of a convolution with respect to its input. */
 export function planTransposedConvolution(
   layer: ConvolutionLayer,
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
-  checkChannels(layer);
   const kernel = builder.weight(layer.kernel);
   const [N, C] = kernel.shape.slice(-2);
   // Axes of the convolution whose gradient it is.
@@ -71,7 +70,8 @@ export function planTransposedConvolution(
     const stride = layer.strides[i];
     const taken = layer.padding === "same" ? 0 : Math.max(size - stride, 0);
     return axisOf(input.shape[i] * stride + taken, size, stride, 1, layer.padding);
-  }) as unknown as Axes;
+  });
+  if (axes.length === 3) checkVolume(axes, layer.padding);
   const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
   const shape = [...axes.map(({ input }) => input), N];
   const output = builder.value(shape, [input, kernel, bias]);
@@ -116,25 +116,31 @@ export function axesOf(
   },
   shape: readonly number[],
 ): Axes {
-  checkChannels(layer);
+  // TensorFlow.js has no Conv1D with channels first: it moves the axes of the input alone.
+  if (layer.dataFormat === "channelsFirst") throw new PlanError("channelsFirst is not compiled");
   const { kernelSize, strides, padding, dilationRate } = layer;
   const axes = kernelSize.map((size, i) =>
     axisOf(shape[i], size, strides[i], dilationRate?.[i] ?? 1, padding)
   );
+  if (axes.length === 3) checkVolume(axes, padding);
   if (axes.some(({ output }) => output < 1)) throw new PlanError("its windows exceed its input");
-  return (axes.length === 1 ? [flatAxis, axes[0]] : axes) as unknown as Axes;
+  return axes.length === 1 ? [flatAxis, axes[0]] : axes;
+}
+
+/**
+ * Check that TensorFlow.js pads a volume as it pads an image.
+ *
+ * @throws PlanError where it does not
+ */
+function checkVolume(axes: Axes, padding: string): void {
+  const isUnlike = ({ input, output, size, stride, dilation }: Axis) =>
+    dilation > 1 || (output - 1) * stride + size < input;
+  if (padding === "same" && axes.some(isUnlike)) {
+    throw new PlanError("a volume with gaps between its windows is not compiled");
+  }
 }
 
 /** Shape of one row of the output. */
 export function outputShape({ shape }: Value, axes: Axes, channels: number): number[] {
-  return [...axes.slice(3 - shape.length).map(({ output }) => output), channels];
-}
-
-/**
- * Check that a layer has its channels last.
- *
- * @throws PlanError for `channelsFirst`
- */
-export function checkChannels({ dataFormat }: { dataFormat?: string | null }): void {
-  if (dataFormat === "channelsFirst") throw new PlanError("channelsFirst is not compiled");
+  return [...axes.slice(1 - shape.length).map(({ output }) => output), channels];
 }

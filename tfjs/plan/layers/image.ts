@@ -1,7 +1,6 @@
 import type { Builder } from "../builder.ts";
-import type { Value } from "../graph.ts";
-import { PlanError } from "../plan_error.ts";
-import { checkChannels } from "./convolution.ts";
+import { sizeOf, type Value } from "../graph.ts";
+import { inSequence } from "./compose.ts";
 import type { PlannedLayer } from "./types.ts";
 import { planUnary } from "./unary.ts";
 
@@ -9,21 +8,19 @@ type Margins = [[top: number, bottom: number], [left: number, right: number]];
 
 /** `tf.layers.zeroPadding2d`. */
 export function planZeroPadding(
-  layer: { padding: Margins; dataFormat: string },
+  layer: { padding: Margins },
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
-  checkChannels(layer);
   return planMargins(layer.padding, input, builder, "pad");
 }
 
 /** `tf.layers.cropping2D`. */
 export function planCropping(
-  layer: { cropping: Margins; dataFormat: string },
+  layer: { cropping: Margins },
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
-  checkChannels(layer);
   return planMargins(layer.cropping, input, builder, "crop");
 }
 
@@ -47,26 +44,55 @@ function planMargins(
   });
 }
 
+interface UpSampling {
+  size: [number, number];
+  interpolation: string;
+}
+
 /** `tf.layers.upSampling2d`. */
 export function planUpSampling(
-  layer: { size: [number, number]; interpolation: string; dataFormat: string },
+  { interpolation, size: [blockHeight, blockWidth] }: UpSampling,
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
-  checkChannels(layer);
-  const { interpolation, size: [blockHeight, blockWidth] } = layer;
-  if (interpolation !== "nearest") {
-    throw new PlanError(`UpSampling2D with ${interpolation} is not compiled`);
-  }
-  const { kernels, memory } = builder;
-  if (input.requiresGradient && !memory.holdsTensors) {
-    // The verification of the first batch would fail.
-    throw new PlanError("TensorFlow.js's gradient of UpSampling2D is wrong on cpu");
-  }
+  const { kernels } = builder;
   const [height, width, channels] = input.shape;
+  if (interpolation === "bilinear") {
+    const rows = planBlend(input, 0, blockHeight, builder);
+    return inSequence(rows, planBlend(rows.outputs[0], 1, blockWidth, builder));
+  }
   const sizes = [height, width, channels, blockHeight, blockWidth] as const;
   return planUnary(input, [height * blockHeight, width * blockWidth, channels], builder, {
     forward: (rows, x, y) => kernels.upSample(rows, ...sizes, x, y),
     backward: (rows, dy, dx) => kernels.upSampleGradient(rows, ...sizes, dy, dx),
   });
+}
+
+/** Interpolate images linearly along an axis: `times` pixels from each to the next. */
+function planBlend(input: Value, axis: number, times: number, builder: Builder): PlannedLayer {
+  const { kernels } = builder;
+  const count = input.shape[axis];
+  const parts = sizeOf(input.shape.slice(0, axis));
+  const run = sizeOf(input.shape.slice(axis + 1));
+  const table = builder.constants(blendTable(count, count * times));
+  const n = count * times;
+  return planUnary(input, input.shape.with(axis, n), builder, {
+    forward: (rows, x, y) => kernels.blend(rows * parts, n, run, count, table.address, x, y),
+    backward: (rows, dy, dx) =>
+      kernels.blendGradient(rows * parts, n, run, count, table.address, dy, dx),
+  });
+}
+
+/** For each of `n` pixels, the two of `count` pixels around it and the share of the second one. */
+function blendTable(count: number, n: number): Int32Array {
+  const table = new Int32Array(3 * n);
+  const shares = new Float32Array(table.buffer);
+  for (let i = 0; i < n; i++) {
+    const place = i * (count / n);
+    const first = Math.floor(place);
+    table[3 * i] = first;
+    table[3 * i + 1] = Math.min(Math.ceil(place), count - 1);
+    shares[3 * i + 2] = place - first;
+  }
+  return table;
 }

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { around, planAgrees, planThrows } from "../fixtures.ts";
+import { around, planAgrees } from "../fixtures.ts";
 
 const { layers } = tf;
 
@@ -24,18 +24,24 @@ describe("Compiled layers that copy pixels", () => {
   }
   for (const size of [[2, 2], [1, 3], [3, 2]]) {
     it(`upSampling2d by [${size}] matches TensorFlow.js`, () =>
-      planAgrees("upSampling2d", around([3, 2, 5], () => layers.upSampling2d({ size })), {
-        backends: ["wasm"],
-      }));
+      planAgrees("upSampling2d", around([3, 2, 5], () => layers.upSampling2d({ size }))));
+    it(`upSampling2d by [${size}] with interpolation matches TensorFlow.js`, () =>
+      planAgrees(
+        "upSampling2d",
+        around([3, 2, 5], () => layers.upSampling2d({ size, interpolation: "bilinear" })),
+      ));
   }
-  it("upSampling2d is not compiled on cpu, where TensorFlow.js's gradient is wrong", () =>
-    planThrows(
-      around([2, 2, 1], () => layers.upSampling2d({})),
-      /gradient of UpSampling2D is wrong on cpu/,
-    ));
-  it("upSampling2d with interpolation is not compiled", () =>
-    planThrows(
-      around([2, 2, 1], () => layers.upSampling2d({ interpolation: "bilinear" })),
-      /UpSampling2D with bilinear is not compiled/,
-    ));
+  it("rescaling matches TensorFlow.js, of whole numbers too", async () => {
+    const rescaling = () => layers.rescaling({ scale: 1 / 127.5, offset: -1 });
+    await planAgrees("rescaling", around([3, 2, 3], rescaling));
+    const input = (shape: number[]) => tf.randomUniform(shape, 0, 256, "int32", 3);
+    const make = () =>
+      tf.sequential({
+        layers: [
+          layers.rescaling({ scale: 1 / 255, inputShape: [2, 3, 3] }),
+          layers.conv2d({ filters: 2, kernelSize: 2 }),
+        ],
+      });
+    await planAgrees("rescaling", make, { input });
+  });
 });

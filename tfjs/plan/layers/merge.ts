@@ -1,7 +1,9 @@
 import type { Builder } from "../builder.ts";
 import { type Block, sizeOf, type Value } from "../graph.ts";
 import { PlanError } from "../plan_error.ts";
-import type { PlannedLayer } from "./types.ts";
+import { inSequence } from "./compose.ts";
+import { rearrange } from "./rearrange.ts";
+import type { LayerPlanner, PlannedLayer } from "./types.ts";
 
 /** `tf.layers.add`. */
 export function planAdd(_: unknown, inputs: Value[], builder: Builder): PlannedLayer {
@@ -108,11 +110,43 @@ function planPick(inputs: Value[], builder: Builder, isLarger: number): PlannedL
 function prepare(inputs: Value[], builder: Builder) {
   const [{ shape, size }] = inputs;
   if (inputs.some((one) => `${one.shape}` !== `${shape}`)) {
-    throw new PlanError("a merge of different shapes is not compiled");
+    throw new PlanError("a maximum or minimum of different shapes is not compiled");
   }
   const output = builder.value(shape, inputs);
   const gradients = inputs.map((input) => builder.gradientOf(input));
   return { output, gradients, count: (rows: number) => rows * size };
+}
+
+/** Have a planner of inputs of one shape plan those that TensorFlow.js broadcasts to one. */
+export function broadcasting(planner: LayerPlanner): LayerPlanner {
+  return (layer, inputs, builder, call) => {
+    const rank = Math.max(...inputs.map(({ shape }) => shape.length));
+    const shapes = inputs.map(({ shape }) => [...Array(rank - shape.length).fill(1), ...shape]);
+    const full = shapes[0].map((_, axis) => Math.max(...shapes.map((shape) => shape[axis])));
+    const spread = inputs.map((input, i) =>
+      `${input.shape}` === `${full}` ? undefined : planBroadcast(input, shapes[i], full, builder)
+    );
+    const values = inputs.map((input, i) => spread[i]?.outputs[0] ?? input);
+    return inSequence(
+      ...spread.filter((one) => one !== undefined),
+      planner(layer, values, builder, call),
+    );
+  };
+}
+
+/**
+ * Repeat the values of an input along the axes of size 1.
+ *
+ * @param shape the input's, with as many axes as `full`
+ */
+function planBroadcast(
+  input: Value,
+  shape: readonly number[],
+  full: number[],
+  builder: Builder,
+): PlannedLayer {
+  const steps = shape.map((size, i) => size === 1 ? 0 : sizeOf(shape.slice(i + 1)));
+  return rearrange(input, full, builder, steps);
 }
 
 /** `tf.layers.concatenate`. */

@@ -88,6 +88,30 @@ describe("A compiled Dot", () => {
     }, /normalized dot/));
 });
 
+describe("A compiled merge of different shapes", () => {
+  for (
+    const [first, second] of [
+      [[3, 4, 5], [1, 1, 5]],
+      [[3, 4, 5], [3, 1, 1]],
+      [[3, 1, 5], [1, 4, 5]],
+      [[1, 5], [3, 4, 5]],
+      [[5], [4, 5]],
+      [[1], [6]],
+      [[40, 30, 2], [2]],
+    ]
+  ) {
+    for (const name of ["add", "average", "multiply"] as const) {
+      it(`A merge ${name} of [${first}] and [${second}] matches TensorFlow.js`, () =>
+        planAgrees(name, () => {
+          const inputs = [first, second].map((shape) => tf.input({ shape }));
+          const parts = inputs.map((input) => dense(input.shape.at(-1)!, input));
+          const outputs = layers[name]().apply(parts) as tf.SymbolicTensor;
+          return tf.model({ inputs, outputs: dense(2, outputs) });
+        }));
+    }
+  }
+});
+
 describe("A compiled functional model", () => {
   it("A functional model with shared layers and a nested model of two outputs matches TensorFlow.js", () =>
     planAgrees("nested", () => {

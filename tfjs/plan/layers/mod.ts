@@ -9,6 +9,7 @@ import {
   planSoftmax,
   planThresholdedReLU,
 } from "./activation.ts";
+import { eitherChannels } from "./channels.ts";
 import { planConvolution, planTransposedConvolution } from "./convolution.ts";
 import { planDense } from "./dense.ts";
 import { planDepthwise, planSeparable } from "./depthwise.ts";
@@ -16,6 +17,7 @@ import { planDot } from "./dot.ts";
 import { planEmbedding, planMasking } from "./embedding.ts";
 import { planCropping, planUpSampling, planZeroPadding } from "./image.ts";
 import {
+  broadcasting,
   planAdd,
   planAverage,
   planConcatenate,
@@ -33,10 +35,13 @@ import {
 import { planBatchNormalization, planLayerNormalization } from "./normalization.ts";
 import {
   planAveragePooling,
+  planAveragePooling3D,
   planGlobalAveragePooling,
   planGlobalMaxPooling,
   planMaxPooling,
+  planMaxPooling3D,
 } from "./pooling.ts";
+import { planRescaling } from "./rescaling.ts";
 import { planPermute, planRepeatVector } from "./rearrange.ts";
 import { planRecurrent } from "./recurrent.ts";
 import { planFlatten, planIdentity, planReshape } from "./shape.ts";
@@ -46,20 +51,23 @@ import { planBidirectional, planTimeDistributed } from "./wrappers.ts";
 /** Planners of TensorFlow.js's layers, by the `className` of the class. */
 export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   Activation: planActivationLayer,
-  Add: planAdd,
+  Add: broadcasting(planAdd),
   AlphaDropout: planAlphaDropout,
-  Average: planAverage,
+  Average: broadcasting(planAverage),
   AveragePooling1D: planAveragePooling,
-  AveragePooling2D: planAveragePooling,
+  AveragePooling2D: eitherChannels(planAveragePooling),
+  AveragePooling3D: eitherChannels(planAveragePooling3D),
   BatchNormalization: planBatchNormalization,
   Bidirectional: planBidirectional,
   Concatenate: planConcatenate,
   Conv1D: planConvolution,
-  Conv2D: planConvolution,
-  Conv2DTranspose: planTransposedConvolution,
-  Cropping2D: planCropping,
+  Conv2D: eitherChannels(planConvolution),
+  Conv2DTranspose: eitherChannels(planTransposedConvolution),
+  Conv3D: eitherChannels(planConvolution),
+  Conv3DTranspose: eitherChannels(planTransposedConvolution),
+  Cropping2D: eitherChannels(planCropping),
   Dense: planDense,
-  DepthwiseConv2D: planDepthwise,
+  DepthwiseConv2D: eitherChannels(planDepthwise),
   Dot: planDot,
   Dropout: planDropout,
   ELU: planELU,
@@ -69,32 +77,34 @@ export const layerPlanners: Readonly<Record<string, LayerPlanner>> = {
   GaussianDropout: planGaussianDropout,
   GaussianNoise: planGaussianNoise,
   GlobalAveragePooling1D: planGlobalAveragePooling,
-  GlobalAveragePooling2D: planGlobalAveragePooling,
+  GlobalAveragePooling2D: eitherChannels(planGlobalAveragePooling),
   GlobalMaxPooling1D: planGlobalMaxPooling,
-  GlobalMaxPooling2D: planGlobalMaxPooling,
+  GlobalMaxPooling2D: eitherChannels(planGlobalMaxPooling),
   InputLayer: planIdentity,
   LSTM: planRecurrent,
   LayerNormalization: planLayerNormalization,
   LeakyReLU: planLeakyReLU,
   Masking: planMasking,
   MaxPooling1D: planMaxPooling,
-  MaxPooling2D: planMaxPooling,
+  MaxPooling2D: eitherChannels(planMaxPooling),
+  MaxPooling3D: eitherChannels(planMaxPooling3D),
   Maximum: planMaximum,
   Minimum: planMinimum,
-  Multiply: planMultiply,
+  Multiply: broadcasting(planMultiply),
   PReLU: planPReLU,
   Permute: planPermute,
   ReLU: planReLU,
+  Rescaling: planRescaling,
   RepeatVector: planRepeatVector,
   Reshape: planReshape,
-  SeparableConv2D: planSeparable,
+  SeparableConv2D: eitherChannels(planSeparable),
   SimpleRNN: planRecurrent,
   Softmax: planSoftmax,
   SpatialDropout1D: planSpatialDropout1D,
   ThresholdedReLU: planThresholdedReLU,
   TimeDistributed: (...args) => planTimeDistributed(planLayer, ...args),
-  UpSampling2D: planUpSampling,
-  ZeroPadding2D: planZeroPadding,
+  UpSampling2D: eitherChannels(planUpSampling),
+  ZeroPadding2D: eitherChannels(planZeroPadding),
 };
 
 /**

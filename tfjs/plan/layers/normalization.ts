@@ -1,7 +1,9 @@
 import { isFrozen, type LayerCall } from "../../forward.ts";
 import type { Builder } from "../builder.ts";
-import type { Block, LayerVariable, Value } from "../graph.ts";
+import { type Block, type LayerVariable, sizeOf, type Value } from "../graph.ts";
 import { PlanError } from "../plan_error.ts";
+import { inSequence, permuted } from "./compose.ts";
+import { reshape } from "./shape.ts";
 import type { PlannedLayer } from "./types.ts";
 
 interface BatchNormalization {
@@ -26,6 +28,7 @@ export function planBatchNormalization(
 ): PlannedLayer {
   const { kernels, memory, isTraining } = builder;
   const { epsilon } = layer;
+  // TensorFlow.js does not train another axis, and predicts it by the numbers of wrong channels.
   if (layer.axis !== -1 && layer.axis !== input.shape.length) {
     throw new PlanError(`BatchNormalization of axis ${layer.axis} is not compiled`);
   }
@@ -114,17 +117,34 @@ interface LayerNormalization {
   beta: LayerVariable | null;
 }
 
-/** `tf.layers.layerNormalization` over the last axis. */
+/** `tf.layers.layerNormalization`. */
 export function planLayerNormalization(
   layer: LayerNormalization,
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
+  const { length } = input.shape;
+  // TensorFlow.js has made the axes positive.
+  const normalized = layer.axis.toSorted((a, b) => a - b);
+  const others = input.shape.map((_, i) => i + 1).filter((axis) => !normalized.includes(axis));
+  return permuted(input, [...others, ...normalized], builder, (last) => {
+    if (normalized.length === 1) return planLastNormalization(layer, last, builder);
+    const { shape } = last;
+    const size = sizeOf(shape.slice(length - normalized.length));
+    const kept = shape.slice(0, length - normalized.length);
+    const joined = reshape(last, [...kept, size], builder);
+    const planned = planLastNormalization(layer, joined.outputs[0], builder);
+    return inSequence(joined, planned, reshape(planned.outputs[0], shape, builder));
+  });
+}
+
+function planLastNormalization(
+  layer: LayerNormalization,
+  input: Value,
+  builder: Builder,
+): PlannedLayer {
   const { kernels } = builder;
-  const { epsilon, axis } = layer;
-  if (axis.length !== 1 || axis[0] !== input.shape.length) {
-    throw new PlanError(`LayerNormalization of the axes ${axis} is not compiled`);
-  }
+  const { epsilon } = layer;
   if (builder.isTraining && !(layer.gamma && layer.beta)) {
     throw new PlanError(
       "TensorFlow.js does not train a LayerNormalization without scale and center",

@@ -63,9 +63,10 @@ describe("A compiled LayerNormalization", () => {
       around([7], () => layers.layerNormalization({ scale: false })),
       /does not train a LayerNormalization without scale and center/,
     ));
-  it("LayerNormalization over other axes is not compiled", () =>
-    planThrows(
-      around([4, 3], () => layers.layerNormalization({ axis: [1, 2] })),
-      /LayerNormalization of the axes 1,2 is not compiled/,
-    ));
+  for (const axis of [[1], [1, 2], [2, 1], [1, 3], [1, 2, 3], [-2, -1], -2]) {
+    it(`LayerNormalization of the axes ${axis} matches TensorFlow.js`, () =>
+      planAgrees("axes", around([3, 4, 5], () => layers.layerNormalization({ axis })), {
+        tolerance,
+      }));
+  }
 });

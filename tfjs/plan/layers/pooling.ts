@@ -3,8 +3,10 @@ import type { Value } from "../graph.ts";
 import type { PoolingWindows } from "../kernels/pool.ts";
 import type { Axes } from "../windows.ts";
 import { axisOf, flatAxis } from "../windows.ts";
-import { axesOf, checkChannels, outputShape } from "./convolution.ts";
+import { axesOf, outputShape } from "./convolution.ts";
+import { PlanError } from "../plan_error.ts";
 import type { PlannedLayer } from "./types.ts";
+import { inSequence } from "./compose.ts";
 import { planUnary } from "./unary.ts";
 
 interface PoolingLayer {
@@ -37,61 +39,109 @@ export function planAveragePooling(
   return averagePool(input, axes, outputShape(input, axes, input.shape.at(-1)!), builder);
 }
 
-/** `tf.layers.globalMaxPooling1d` and `globalMaxPooling2d`. */
-export function planGlobalMaxPooling(
-  layer: { dataFormat?: string },
+/** `tf.layers.maxPooling3d`: over each plane, then over the planes. */
+export function planMaxPooling3D(
+  layer: PoolingLayer,
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
-  checkChannels(layer);
+  const [, height, width] = layer.poolSize;
+  if (input.requiresGradient && height !== width && !builder.memory.holdsTensors) {
+    // The verification of the first batch would fail.
+    throw new PlanError("TensorFlow.js's gradient of MaxPooling3D is wrong on cpu");
+  }
+  return planVolume(layer, input, (value, axes, shape, planes) => {
+    return maxPool(value, axes, shape, "first", builder, planes);
+  });
+}
+
+/** `tf.layers.averagePooling3d`: over each plane, then over the planes. */
+export function planAveragePooling3D(
+  layer: PoolingLayer,
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
+  return planVolume(layer, input, (value, axes, shape, planes) => {
+    return averagePool(value, axes, shape, builder, planes);
+  });
+}
+
+function planVolume(
+  layer: PoolingLayer,
+  input: Value,
+  pool: (input: Value, axes: Axes, shape: number[], images: number) => PlannedLayer,
+): PlannedLayer {
+  const [planes, ...axes] = axesOf({ ...layer, kernelSize: layer.poolSize }, input.shape);
+  const rest = [...axes.map(({ output }) => output), input.shape.at(-1)!];
+  const within = pool(input, axes, [planes.input, ...rest], planes.input);
+  const [between] = within.outputs;
+  return inSequence(within, pool(between, [planes, flatAxis], [planes.output, ...rest], 1));
+}
+
+/** `tf.layers.globalMaxPooling1d` and `globalMaxPooling2d`. */
+export function planGlobalMaxPooling(
+  _: unknown,
+  [input]: Value[],
+  builder: Builder,
+): PlannedLayer {
   return maxPool(input, wholeOf(input), [input.shape.at(-1)!], "all", builder);
 }
 
 /** `tf.layers.globalAveragePooling1d` and `globalAveragePooling2d`. */
 export function planGlobalAveragePooling(
-  layer: { dataFormat?: string },
+  _: unknown,
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
-  checkChannels(layer);
   return averagePool(input, wholeOf(input), [input.shape.at(-1)!], builder);
 }
 
 /** Axes with one window over the whole input. */
 function wholeOf({ shape }: Value): Axes {
   const axes = shape.slice(0, -1).map((size) => axisOf(size, size, 1, 1, "valid"));
-  return (axes.length === 1 ? [flatAxis, axes[0]] : axes) as unknown as Axes;
+  return axes.length === 1 ? [flatAxis, axes[0]] : axes;
 }
 
+/** @param images images in each row. Default: 1 */
 function maxPool(
   input: Value,
   axes: Axes,
   shape: number[],
   ties: Ties,
   builder: Builder,
+  images = 1,
 ): PlannedLayer {
   const { kernels } = builder;
-  const windows = windowsOf(input, axes);
+  const windows = windowsOf(input, axes, images);
   const all = ties === "all" ? 1 : 0;
   return planUnary(input, shape, builder, {
-    forward: (rows, x, y) => kernels.maxPool(rows, ...windows, x, y),
-    backward: (rows, dy, dx, x, y) => kernels.maxPoolGradient(rows, ...windows, x, y, dy, dx, all),
+    forward: (rows, x, y) => kernels.maxPool(rows * images, ...windows, x, y),
+    backward: (rows, dy, dx, x, y) =>
+      kernels.maxPoolGradient(rows * images, ...windows, x, y, dy, dx, all),
   });
 }
 
-function averagePool(input: Value, axes: Axes, shape: number[], builder: Builder): PlannedLayer {
+/** @param images images in each row. Default: 1 */
+function averagePool(
+  input: Value,
+  axes: Axes,
+  shape: number[],
+  builder: Builder,
+  images = 1,
+): PlannedLayer {
   const { kernels } = builder;
-  const windows = windowsOf(input, axes);
+  const windows = windowsOf(input, axes, images);
   return planUnary(input, shape, builder, {
-    forward: (rows, x, y) => kernels.averagePool(rows, ...windows, x, y),
-    backward: (rows, dy, dx) => kernels.averagePoolGradient(rows, ...windows, dy, dx),
+    forward: (rows, x, y) => kernels.averagePool(rows * images, ...windows, x, y),
+    backward: (rows, dy, dx) => kernels.averagePoolGradient(rows * images, ...windows, dy, dx),
   });
 }
 
-function windowsOf({ shape }: Value, [rows, columns]: Axes): PoolingWindows {
+function windowsOf({ size }: Value, [rows, columns]: Axes, images: number): PoolingWindows {
+  const channels = size / images / rows.input / columns.input;
   // deno-fmt-ignore
   return [
-    rows.input, columns.input, shape.at(-1)!, rows.output, columns.output,
+    rows.input, columns.input, channels, rows.output, columns.output,
     rows.size, columns.size, rows.stride, columns.stride, rows.paddingBefore, columns.paddingBefore,
   ];
 }

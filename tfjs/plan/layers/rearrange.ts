@@ -5,7 +5,7 @@ import { planUnary } from "./unary.ts";
 
 /** `tf.layers.permute`. */
 export function planPermute(
-  { dims }: { dims: number[] },
+  { dims }: { dims: readonly number[] },
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
@@ -28,7 +28,7 @@ export function planRepeatVector(
  *
  * @param steps stride in the input along each axis of the output, in values
  */
-function rearrange(
+export function rearrange(
   input: Value,
   shape: number[],
   builder: Builder,
@@ -37,13 +37,31 @@ function rearrange(
   const { kernels } = builder;
   const map = builder.constants(indices(shape, steps));
   const size = sizeOf(shape);
+  const repeats = repetitions(shape, steps);
   return planUnary(input, shape, builder, {
     forward: (rows, x, y) => kernels.gather(rows, size, map.address, x, input.size, y),
     backward(rows, dy, dx) {
+      if (repeats > 1) {
+        // Sums by columns have smaller rounding errors.
+        for (let row = 0; row < rows; row++) {
+          kernels.columnSums(repeats, input.size, dy + row * size * 4, dx + row * input.size * 4);
+        }
+        return;
+      }
       kernels.zero(rows * input.size, dx);
       kernels.scatterAdd(rows, size, map.address, dy, dx, input.size);
     },
   });
+}
+
+/** How often a strided array has all values one after another; 1 if they are in another order. */
+function repetitions(shape: readonly number[], steps: readonly number[]): number {
+  const first = steps.findIndex((step, axis) => step !== 0 && shape[axis] !== 1);
+  if (first < 0) return sizeOf(shape);
+  const inOrder = shape.every((size, axis) =>
+    axis < first || size === 1 || steps[axis] === sizeOf(shape.slice(axis + 1))
+  );
+  return inOrder ? sizeOf(shape.slice(0, first)) : 1;
 }
 
 /** Offset of each value of a strided array, in row-major order. */

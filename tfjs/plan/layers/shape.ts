@@ -1,6 +1,7 @@
 import type { Builder } from "../builder.ts";
 import { sizeOf, type Value } from "../graph.ts";
-import { PlanError } from "../plan_error.ts";
+import { axisLast, inSequence } from "./compose.ts";
+import { planPermute } from "./rearrange.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** `tf.layers.flatten`. */
@@ -9,10 +10,10 @@ export function planFlatten(
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
-  if (dataFormat === "channelsFirst" && input.shape.length > 1) {
-    throw new PlanError("Flatten of channelsFirst is not compiled");
-  }
-  return reshape(input, [input.size], builder);
+  const { length } = input.shape;
+  if (dataFormat !== "channelsFirst" || length < 2) return reshape(input, [input.size], builder);
+  const moved = planPermute({ dims: axisLast(1, length) }, [input], builder);
+  return inSequence(moved, reshape(moved.outputs[0], [input.size], builder));
 }
 
 /** `tf.layers.reshape`. */
@@ -30,7 +31,8 @@ export function planIdentity(_: unknown, [input]: Value[], builder: Builder): Pl
   return reshape(input, input.shape, builder);
 }
 
-function reshape(input: Value, shape: readonly number[], builder: Builder): PlannedLayer {
+/** The values of an input as rows of another shape. */
+export function reshape(input: Value, shape: readonly number[], builder: Builder): PlannedLayer {
   const { value, operation } = builder.reshaped(input, shape);
   return { outputs: [value], operation };
 }
