@@ -120,7 +120,8 @@ function wideTile(
 ): void {
   let c00 = bias0, c01 = bias1, c10 = bias0, c11 = bias1;
   let c20 = bias0, c21 = bias1, c30 = bias0, c31 = bias1;
-  for (let k = 0; k < K; k++, columns += 4, b += 32) {
+  // Without a counter: every runtime computes a few percent more.
+  for (const end = b + (<usize> K << 5); b < end; columns += 4, b += 32) {
     const offset = <usize> load<u32>(columns);
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     let s = v128.load32_splat(a0 + offset);
@@ -156,7 +157,7 @@ function narrowTile(
   bias: v128, relu: i32, tile: usize,
 ): void {
   let c0 = bias, c1 = bias, c2 = bias, c3 = bias;
-  for (let k = 0; k < K; k++, columns += 4, b += 32) {
+  for (const end = b + (<usize> K << 5); b < end; columns += 4, b += 32) {
     const offset = <usize> load<u32>(columns);
     const b0 = v128.load(b);
     c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a0 + offset), b0));
