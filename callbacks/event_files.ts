@@ -1,4 +1,5 @@
 import { FileSystemError, joinPath, sweep } from "../runtime/mod.ts";
+import { intactEvents } from "../tensorboard/intact_events.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { DirectoryEntry, FileSystem, Path } from "../runtime/types.ts";
 
@@ -54,7 +55,8 @@ export class EventFiles {
   }
 
   /**
-   * Truncate the files to the restored state, if there is one. Hyperparameters are written again.
+   * Truncate the files to the restored state, if there is one, and remove damaged events, at which readers would
+   * stop. Hyperparameters are written again.
    */
   async cut(): Promise<void> {
     if (this.#sizes === undefined) return;
@@ -66,19 +68,25 @@ export class EventFiles {
       for (const { name } of await this.#list(run)) {
         const path = this.#path(run, name);
         const kept = sizes[`${run}/${name}`];
-        const { size } = await this.#fs.stat(path);
+        delete sizes[`${run}/${name}`];
         if (kept === undefined) await this.#fs.remove(path);
-        else if (size > kept) {
-          await this.#fs.writeFile(path, (await this.#fs.readFile(path)).subarray(0, kept));
-        }
-        if (size >= kept) delete sizes[`${run}/${name}`];
+        else await this.#restore(path, kept);
       }
     }
-    for (const path of Object.keys(sizes)) {
-      console.warn(
-        `keepfit: ${showPath(this.#path(path))} has lost events of the resumed run`,
-      );
-    }
+    for (const path of Object.keys(sizes)) warnOfLoss(this.#path(path), "it is gone");
+  }
+
+  /** Cut a file to the size that the state names, and remove damaged events. */
+  async #restore(path: Path, kept: number): Promise<void> {
+    const { size } = await this.#fs.stat(path);
+    // Some runtimes cannot read a larger file, and nothing is to be cut.
+    if (size === kept && size >= 2 ** 31) return;
+    const bytes = await this.#fs.readFile(path);
+    const { parts, damagedAt } = intactEvents(bytes.subarray(0, kept));
+    if (damagedAt !== undefined || size > kept) await this.#fs.writeFile(path, parts);
+    if (damagedAt !== undefined) {
+      warnOfLoss(path, `the event at byte ${damagedAt} is damaged; damaged events are removed`);
+    } else if (size < kept) warnOfLoss(path, `it has ${size} bytes of ${kept}`);
   }
 
   async #list(run: string): Promise<DirectoryEntry[]> {
@@ -94,4 +102,8 @@ export class EventFiles {
   #path(...names: string[]): Path {
     return names.filter((name) => name !== "").reduce(joinPath, this.#folder);
   }
+}
+
+function warnOfLoss(path: Path, reason: string): void {
+  console.warn(`keepfit: ${showPath(path)} has lost events of the resumed run: ${reason}`);
 }
