@@ -2,9 +2,16 @@ import { messageOf } from "../core/errors.ts";
 import { FileSystemError, getRuntime, joinPath, temporaryName } from "../runtime/mod.ts";
 import { comparablePath, showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path, Runtime } from "../runtime/types.ts";
+import { FolderLock } from "./folder_lock.ts";
 
 /** The folders of each file system that a run of this process has marked. */
 const held = new WeakMap<FileSystem, Set<string>>();
+
+/** What of a runtime a mark is checked with. */
+export type RunningProcesses = Pick<
+  Runtime,
+  "processId" | "isRunning" | "startOfProcess" | "startTimeOfProcess"
+>;
 
 /** Content of a mark; empty after a power failure. */
 interface Mark {
@@ -15,6 +22,8 @@ interface Mark {
   started?: string;
   /** Start time of the run in milliseconds since 1970. */
   began?: number;
+  /** Whether the process holds the lock of the folder. */
+  isLocked?: boolean;
 }
 
 /**
@@ -24,22 +33,30 @@ interface Mark {
  * Only one of several processes succeeds, because the folder is renamed into place with the file in
  * it, which fails if a non-empty one exists. A stale file is removed by name, so that a file that
  * another run created meanwhile is kept.
+ *
+ * On runtimes with file locks, the process also locks `running.lock`, which the system releases when
+ * it ends. Others recognize it by its id, and the time at which it began.
  */
 export class RunMark {
   readonly #fs: FileSystem;
+  readonly #runtime: RunningProcesses;
   readonly #folder: Path;
   readonly #path: Path;
+  readonly #lock: FolderLock;
   /** Name of this run's file; undefined without one. */
   #ours: string | undefined;
 
   /**
    * @param fs file system of the folder
    * @param folder path, or `file:` URL
+   * @param runtime what knows the processes of the machine
    */
-  constructor(fs: FileSystem, folder: Path) {
+  constructor(fs: FileSystem, folder: Path, runtime: RunningProcesses = getRuntime()) {
     this.#fs = fs;
+    this.#runtime = runtime;
     this.#folder = folder;
     this.#path = joinPath(folder, "running");
+    this.#lock = new FolderLock(fs, joinPath(folder, "running.lock"));
   }
 
   /**
@@ -48,16 +65,26 @@ export class RunMark {
    * @throws RangeError if another run uses it
    */
   async claim(): Promise<void> {
-    const runtime = getRuntime();
-    for (;;) {
-      this.#ours = await this.#create(runtime);
-      if (this.#ours !== undefined) break;
-      for (const mark of await this.#read()) {
-        this.#check(mark, runtime);
-        await this.#fs.remove(joinPath(this.#path, mark.file));
+    const isHeld = this.#held.has(comparablePath(this.#folder));
+    if (!isHeld && !await this.#lock.take()) {
+      const [mark] = (await this.#read()).filter(({ isLocked }) => isLocked);
+      throw this.#isUsed(mark);
+    }
+    try {
+      for (;;) {
+        this.#ours = await this.#create();
+        if (this.#ours !== undefined) break;
+        for (const mark of await this.#read()) {
+          this.#check(mark);
+          await this.#fs.remove(joinPath(this.#path, mark.file));
+          if (!isHeld && !this.#lock.isOurs) await this.#lock.removeStale();
+        }
+        // Some systems cannot replace an empty folder by a rename.
+        await this.#removeEmpty();
       }
-      // Some systems cannot replace an empty folder by a rename.
-      await this.#removeEmpty();
+    } catch (error) {
+      await this.#lock.release();
+      throw error;
     }
     this.#held.add(comparablePath(this.#folder));
   }
@@ -71,6 +98,7 @@ export class RunMark {
     try {
       await this.#fs.remove(joinPath(this.#path, ours));
       await this.#removeEmpty();
+      await this.#lock.release();
     } catch (error) {
       console.warn(`keepfit: the mark of this run could not be removed: ${messageOf(error)}`);
     }
@@ -83,7 +111,8 @@ export class RunMark {
   }
 
   /** Create a mark and return its name; undefined if there is another one. */
-  async #create({ processId, startOfProcess }: Runtime): Promise<string | undefined> {
+  async #create(): Promise<string | undefined> {
+    const { processId, startOfProcess } = this.#runtime;
     const { name, release } = temporaryName();
     const beside = joinPath(this.#folder, name);
     const file = `${crypto.randomUUID()}.json`;
@@ -91,7 +120,12 @@ export class RunMark {
       await this.#fs.makeDir(beside);
       const opened = await this.#fs.open(joinPath(beside, file), "create");
       try {
-        const mark = { processId, started: startOfProcess(processId), began: Date.now() };
+        const mark: Omit<Mark, "file"> = {
+          processId,
+          started: startOfProcess(processId),
+          began: Date.now(),
+          isLocked: this.#lock.isOurs,
+        };
         await opened.write(JSON.stringify(mark));
       } finally {
         await opened.close();
@@ -142,9 +176,10 @@ export class RunMark {
     return marks;
   }
 
-  /** Throw if the process of a mark is running; warn if it may be. */
-  #check(mark: Mark, { processId, isRunning, startOfProcess }: Runtime): void {
-    const { processId: id, started, began } = mark;
+  /** Throw if the process of a mark is running, or may be; warn if it is this one. */
+  #check(mark: Mark): void {
+    const { processId, isRunning, startOfProcess, startTimeOfProcess } = this.#runtime;
+    const { processId: id, started, began, isLocked } = mark;
     if (id === undefined) return;
     const folder = showPath(this.#folder);
     if (id === processId) {
@@ -160,25 +195,40 @@ export class RunMark {
     if (isAlive === false) return;
     const start = started === undefined ? undefined : startOfProcess(id);
     if (start !== undefined && start !== started) return;
+    // Its process has released the lock that is ours now.
+    if (start === undefined && isLocked && this.#lock.isOurs) return;
+    const startTime = isAlive && start === undefined ? startTimeOfProcess(id) : undefined;
+    // The owner of the mark began before it.
+    if (startTime !== undefined && startTime > Number(began) + 60_000) return;
     if (isAlive === undefined) {
-      console.warn(
-        `keepfit: process ${id}, which has used ${folder}, may still be running; two ` +
-          `runs must not share it`,
+      throw new RangeError(
+        `Cannot use ${folder}: expected no other run in it, and cannot see whether process ${id} ` +
+          `still runs, which began ${
+            ageOf(began)
+          } ago; run Deno again with --allow-run, or remove ` +
+          `${showPath(this.#path)} if it has ended`,
       );
-      return;
     }
-    throw new RangeError(
-      `Cannot use ${folder}: expected no other run in it, got that of process ${id}, which began ` +
-        `${ageOf(began)} ago; use another folder, or remove ${showPath(this.#path)} if that ` +
-        `process does not train`,
+    throw this.#isUsed(mark);
+  }
+
+  #isUsed({ processId, began }: Partial<Mark> = {}): RangeError {
+    const owner = processId === undefined
+      ? "another one that begins now; use another folder"
+      : `that of process ${processId}, which began ${ageOf(began)} ago; use another folder, or ` +
+        `remove ${showPath(this.#path)} if that process does not train`;
+    return new RangeError(
+      `Cannot use ${showPath(this.#folder)}: expected no other run in it, got ${owner}`,
     );
   }
 }
 
 function parse(text: string): Omit<Mark, "file"> {
   try {
-    const { processId, started, began } = JSON.parse(text);
-    return Number.isSafeInteger(processId) && processId > 0 ? { processId, started, began } : {};
+    const { processId, started, began, isLocked } = JSON.parse(text);
+    return Number.isSafeInteger(processId) && processId > 0
+      ? { processId, started, began, isLocked }
+      : {};
   } catch {
     return {};
   }

@@ -72,6 +72,74 @@ describe("RunMark", () => {
     });
   });
 
+  it("RunMark accepts a folder whose process id belongs to a process that began after the mark, on systems that know only times", async () => {
+    const runtime = (later: number | undefined) => ({
+      processId,
+      isRunning: () => true,
+      startOfProcess: () => undefined,
+      startTimeOfProcess: () => later && longAgo + later,
+    });
+    const claim = async (later: number | undefined) => {
+      const fs = await marked({ processId: processId + 1, began: longAgo });
+      const mark = new RunMark(fs, "backup", runtime(later));
+      await mark.claim();
+      await mark.release();
+      assert.deepEqual(await fs.readDir("backup"), []);
+    };
+    await claim(3_600_000);
+    // It may be the one that made the mark, in spite of clocks that were set.
+    for (const later of [-3_600_000, 1000, undefined]) {
+      await assert.rejects(claim(later), /got that of process \d+, which began 3 h ago/);
+    }
+  });
+
+  it("RunMark rejects a folder whose process it cannot see, and says what to do", async () => {
+    const fs = await marked({ processId: processId + 1, began: longAgo });
+    const mark = new RunMark(fs, "backup", {
+      processId,
+      isRunning: () => undefined,
+      startOfProcess: () => undefined,
+      startTimeOfProcess: () => undefined,
+    });
+    await assert.rejects(
+      mark.claim(),
+      /cannot see whether process \d+ still runs, .*--allow-run, or remove backup\/running if/,
+    );
+  });
+
+  it("RunMark recognizes running and killed processes without a permission to see processes", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "keepfit-mark-"));
+    const text = `
+      import { RunMark } from ${JSON.stringify(new URL("run_mark.ts", import.meta.url).href)};
+      import { getRuntime } from "keepfit/runtime";
+      const { args, fs, terminal } = getRuntime();
+      const mark = new RunMark(fs, args[0]);
+      try {
+        await mark.claim();
+        terminal.write("claimed\\n");
+        if (args[1] === "hang") await new Promise((resolve) => setTimeout(resolve, 600_000));
+        await mark.release();
+      } catch (error) {
+        terminal.write(error.message + "\\n");
+      }`;
+    const permissions = ["--allow-env", `--allow-read=${folder}`, `--allow-write=${folder}`];
+    const start = (...args: string[]) => startChild(text, { args: [folder, ...args], permissions });
+    try {
+      const first = start("hang");
+      await first.printed("claimed");
+      const second = await start().result;
+      assert.match(second.stdout, /^Cannot use .* got that of process \d+, .* ago; use another/);
+      first.child.kill("SIGKILL");
+      assert.ok(second.stdout.includes(`process ${first.child.pid},`), second.stdout);
+      await first.result;
+      const third = await start().result;
+      assert.equal(third.stdout, "claimed\n", third.stderr);
+      assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it("RunMark warns about a second run of this process, until the first has released the folder", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("backup");

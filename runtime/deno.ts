@@ -4,7 +4,7 @@ import { denoCalls } from "./deno_calls.ts";
 import { runDenoCommand } from "./deno_command.ts";
 import { createFileSystem } from "./file_system.ts";
 import { interruptSignals } from "./interrupt_signals.ts";
-import { isRunning, startOfProcess } from "./is_running.ts";
+import { isRunning, startOfProcess, startTimeOfProcess } from "./is_running.ts";
 import { toFileUrl } from "./paths.ts";
 import { answering, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
@@ -47,6 +47,10 @@ export function denoRuntime(): Runtime {
     startOfProcess(processId) {
       const { state } = Deno.permissions.querySync({ name: "read", path: `/proc/${processId}` });
       return state === "granted" ? startOfProcess(processId) : undefined;
+    },
+    startTimeOfProcess(processId) {
+      const { state } = Deno.permissions.querySync({ name: "run" });
+      return state === "granted" ? startTimeOfProcess(processId) : undefined;
     },
     // Needs no permission, unlike in early versions of Deno 2.
     mainModule: () => Deno.mainModule,

@@ -47,6 +47,21 @@ export function denoCalls(): SystemCalls {
     async chmod(path, mode) {
       if (Deno.build.os !== "windows") Deno.chmodSync(path, mode);
     },
+    async lock(path) {
+      const file = await Deno.open(path, { append: true, create: true });
+      let isOurs = false;
+      try {
+        isOurs = await file.tryLock(true);
+      } finally {
+        if (!isOurs) file.close();
+      }
+      let isReleased = false;
+      const release = () => {
+        if (!isReleased) file.close();
+        isReleased = true;
+      };
+      return isOurs ? { release } : undefined;
+    },
     permissionHint,
   };
 }

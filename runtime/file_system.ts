@@ -80,6 +80,10 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
           : calls.removeFile(target);
         await orMissing(removal);
       }),
+
+    ...calls.lock && {
+      lock: (path) => attempt("write", path, async () => await calls.lock?.(pathOf(path))),
+    },
   };
 }
 

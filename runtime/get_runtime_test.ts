@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { pathToFileURL } from "node:url";
 import { getRuntime } from "keepfit/runtime";
 import { startChild } from "../tests/child.ts";
+import { askForStartTime } from "./is_running.ts";
 
 describe("getRuntime", () => {
   it("getRuntime always returns the same object, with the name of the runtime", () => {
@@ -37,6 +38,23 @@ describe("getRuntime", () => {
     assert.match(String(start), /^[0-9a-f-]{36} \d+$/);
     assert.notEqual(startOfProcess(1), start);
     assert.equal(startOfProcess(2 ** 22 + 1), undefined);
+  });
+
+  it("startTimeOfProcess asks the system for the time at which a process began", async (t) => {
+    const before = Date.now();
+    const { child, printed, result } = startChild(
+      `setTimeout(() => {}, 600_000); console.log("ready");`,
+    );
+    await printed("ready");
+    const time = askForStartTime(child.pid!, process.platform);
+    const after = Date.now();
+    child.kill("SIGKILL");
+    await result;
+    // Small images of Linux have another ps.
+    if (time === undefined) return t.skip("no ps that knows the time");
+    // Whole seconds, which Linux adds to the time of its start.
+    assert.ok(before - 3000 <= time && time <= after + 3000, `${time - before}`);
+    assert.equal(askForStartTime(2 ** 22 + 1, process.platform), undefined);
   });
 
   it("getRuntime requests no permission on Deno, on creation or for a variable", async () => {

@@ -15,6 +15,43 @@ export function isRunning(processId: number): boolean | undefined {
 }
 
 /**
+ * Time at which a running process began, in milliseconds since 1970, to the second; undefined if
+ * unknown. Linux computes it from the clock of today, which may have been set since, so it is
+ * undefined there; see {@linkcode startOfProcess}.
+ */
+export function startTimeOfProcess(processId: number): number | undefined {
+  const { platform } = process;
+  return platform === "linux" || !Number.isSafeInteger(processId)
+    ? undefined
+    : askForStartTime(processId, platform);
+}
+
+/** Ask PowerShell or `ps`. */
+export function askForStartTime(processId: number, platform: string): number | undefined {
+  const [program, args] = platform === "win32"
+    ? ["powershell.exe", [
+      "-NoProfile",
+      "-NonInteractive",
+      "-Command",
+      `(Get-Process -Id ${processId}).StartTime.ToUniversalTime().ToString('s') + 'Z'`,
+    ]]
+    : ["ps", ["-o", "lstart=", "-p", String(processId)]];
+  try {
+    const { execFileSync } = process.getBuiltinModule("node:child_process");
+    const text = execFileSync(program, args, {
+      encoding: "utf8",
+      env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
+      stdio: ["ignore", "pipe", "ignore"],
+      timeout: 10_000,
+    }).trim();
+    const time = Date.parse(platform === "win32" ? text : `${text} UTC`);
+    return Number.isNaN(time) ? undefined : time;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Start time of a running process, which distinguishes it from a later one with the same id: the
  * boot of the machine and the clock ticks since. Undefined except on Linux; Deno needs all
  * permissions for it.

@@ -3,7 +3,7 @@ import { cacheDirOf } from "./cache_dir.ts";
 import { cpuTime } from "./cpu_time.ts";
 import { createFileSystem } from "./file_system.ts";
 import { interruptSignals } from "./interrupt_signals.ts";
-import { isRunning, startOfProcess } from "./is_running.ts";
+import { isRunning, startOfProcess, startTimeOfProcess } from "./is_running.ts";
 import { nodeCalls } from "./node_calls.ts";
 import { runNodeCommand } from "./node_command.ts";
 import { toFileUrl } from "./paths.ts";
@@ -66,6 +66,7 @@ export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "start
     processId: process.pid,
     isRunning,
     startOfProcess,
+    startTimeOfProcess,
     mainModule() {
       const path = process.argv[1];
       return path === undefined ? undefined : toFileUrl(path).href;

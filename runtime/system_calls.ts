@@ -54,6 +54,8 @@ export interface SystemCalls {
   removeFile(path: string): Promise<void>;
   removeDir(path: string, recursive: boolean): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
+  /** Lock a file; undefined if it is locked already. Absent on runtimes without locks. */
+  lock?(path: string): Promise<(() => void) | undefined>;
   /** What to do about a missing permission; undefined on runtimes without permissions. */
   permissionHint?(error: unknown, action: FileAction, path: string): string | undefined;
 }

@@ -1,3 +1,9 @@
+/** A locked file. */
+export interface FileLock {
+  /** Release the lock; may be called again. */
+  release(): void;
+}
+
 /** A path, relative to the working directory or absolute, or a `file:` URL. */
 export type Path = string | URL;
 
@@ -105,6 +111,12 @@ export interface FileSystem {
   rename(from: Path, to: Path): Promise<void>;
   /** Remove a file, an empty directory or, with `recursive`, a whole one; a missing one is fine. */
   remove(path: Path, options?: { recursive?: boolean }): Promise<void>;
+  /**
+   * Lock a file, which is created if missing, until the lock is released or the process has ended.
+   * Undefined if it is locked already. Rejects on disks without locks; absent on runtimes without
+   * them, which are Node and Bun.
+   */
+  lock?(path: Path): Promise<FileLock | undefined>;
 }
 
 /** The terminal of a run. */
@@ -196,6 +208,11 @@ export interface Runtime {
    * unknown.
    */
   startOfProcess(processId: number): string | undefined;
+  /**
+   * Time at which a running process began, in milliseconds since 1970, to the second; undefined if
+   * unknown. It asks a program of the system, which may take a second.
+   */
+  startTimeOfProcess(processId: number): number | undefined;
   /** URL of the main module; undefined if there is none. */
   mainModule(): string | undefined;
   /**

@@ -424,6 +424,20 @@ describe(`The real file system of ${getRuntime().name}`, () => {
     assert.equal(read, "ab");
   });
 
+  it("The real file system locks a file until the lock is released, on runtimes with locks", async () => {
+    const { fs, root } = await newWorld();
+    if (fs.lock === undefined) return console.log("skipped: this runtime has no file locks");
+    const path = `${root}/lock`;
+    const first = await fs.lock(path);
+    assert.equal(await fs.lock(path), undefined);
+    first?.release();
+    first?.release();
+    const second = await fs.lock(path);
+    assert.notEqual(second, undefined);
+    second?.release();
+    await rejects(fs.lock(`${root}/none/lock`), "NotFound");
+  });
+
   it("The real file system reports a missing permission to write", async () => {
     const { fs, root } = await newWorld();
     nodeFs.writeFileSync(`${root}/f`, "", { mode: 0o400 });
