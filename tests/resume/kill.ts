@@ -5,6 +5,7 @@
  * ```sh
  * node --import tsx tests/resume/kill.ts --kills 1000
  * node --import tsx tests/resume/kill.ts --kills 100 --kind '{"saveFreq":2}'
+ * node --import tsx tests/resume/kill.ts --kills 100 --kind '{"saveFreq":2}' --pause 200
  * ```
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -34,11 +35,13 @@ export interface KillReport {
  * Kill runs until the number of kills is reached, each run at most four times, two runs at a time.
  *
  * @param some kinds of the runs, used in turn
+ * @param pause milliseconds that each batch takes longer. Default: 0
  */
 export async function killRuns(
   some: readonly Kind[],
   kills: number,
   seed: number,
+  pause = 0,
 ): Promise<KillReport> {
   const random = createRandom(seed);
   const report: KillReport = { runs: 0, kills: 0, afterTheEnd: 0, lost: [], differences: [] };
@@ -54,7 +57,8 @@ export async function killRuns(
       const kind = some[begun++ % some.length];
       const most = Math.min(4, left);
       left -= most;
-      const killed = await killRun(kind, wholes.get(kind) as Outcome, most, random, report);
+      const whole = wholes.get(kind) as Outcome;
+      const killed = await killRun({ kind, whole, limit: most, random, report, pause });
       left += most - killed;
     }
   };
@@ -65,19 +69,21 @@ export async function killRuns(
 /**
  * Kill a run at most `limit` times, and add its results to the report. Returns the number of kills.
  */
-async function killRun(
-  kind: Kind,
-  whole: Outcome,
-  limit: number,
-  random: Random,
-  report: KillReport,
-): Promise<number> {
+async function killRun({ kind, whole, limit, random, report, pause }: {
+  kind: Kind;
+  whole: Outcome;
+  limit: number;
+  random: Random;
+  report: KillReport;
+  pause: number;
+}): Promise<number> {
   return await inFolder(async (directory) => {
     const killed: string[] = [];
     let trained = 0;
     let made: Partial<Outcome> & Pick<Outcome, "files"> | undefined;
     while (made === undefined) {
-      const ended = await runOnce(kind, directory, killed.length < limit ? random : undefined);
+      const isKilled = killed.length < limit;
+      const ended = await runOnce(kind, directory, isKilled ? random : undefined, pause);
       const [first = trained + 1, last = trained] = [ended.batches[0], ended.batches.at(-1)];
       if (killed.length > 0) report.lost.push(trained + 1 - first);
       trained = last;
@@ -103,15 +109,18 @@ async function runOnce(
   kind: Kind,
   directory: string,
   random: Random | undefined,
+  pause: number,
 ): Promise<{ made?: Outcome; batches: number[] }> {
   const module = `import ${JSON.stringify(new URL("run.ts", import.meta.url).href)};\n`;
-  const { child, result } = startChild(module, { args: [JSON.stringify(kind), directory] });
+  const { child, result } = startChild(module, {
+    args: [JSON.stringify(kind), directory, String(random === undefined ? 0 : pause)],
+  });
   let batches = random === undefined ? Infinity : random(12);
   child.stdout?.on("data", (text: string) => {
     batches -= text.split("batch").length - 1;
     if (batches > 0) return;
     batches = Infinity;
-    setTimeout(() => child.kill("SIGKILL"), random?.(20));
+    setTimeout(() => child.kill("SIGKILL"), random?.(Math.max(20, 2 * pause)));
   });
   const { stdout, stderr, signal, code } = await result;
   const trained = [...stdout.matchAll(/^batch (\d+)$/gm)].map(([, number]) => Number(number));
@@ -158,11 +167,17 @@ if (mainModule()?.endsWith("tests/resume/kill.ts")) {
       kills: { type: "string", default: "30" },
       kind: { type: "string" },
       seed: { type: "string", default: String(Date.now()) },
+      pause: { type: "string", default: "0" },
     },
   });
-  const { kills, kind, seed } = values;
+  const { kills, kind, seed, pause } = values;
   const some = kind === undefined ? Object.values(kinds) : [JSON.parse(kind) as Kind];
-  const { lost, ...report } = await killRuns(some, Number(kills), Number(seed));
+  const { lost, ...report } = await killRuns(
+    some,
+    Number(kills),
+    Number(seed),
+    Number(pause),
+  );
   console.log(`seed ${seed}`, JSON.stringify(report));
   console.log(`batches lost: mean ${meanOf(lost).toFixed(2)}, maximum ${Math.max(0, ...lost)}`);
 }
