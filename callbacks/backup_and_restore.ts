@@ -228,7 +228,8 @@ export class BackupAndRestore extends Callback {
     if (training === undefined || files === undefined) return;
     await files.settle();
     const position = { ...this.#position, settings: this.#settings };
-    files.begin(await takeBackup(this.model, training, position) as never, this.doubleCheckpoint);
+    const backup = await takeBackup(this.model, training, position);
+    files.begin(backup as never, this.doubleCheckpoint, training.syncStates());
     this.#schedule.saved();
     if (!(this.saveOnBackground ?? training.loop?.yieldsOften)) await files.settle();
   }

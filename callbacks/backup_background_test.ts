@@ -7,8 +7,11 @@ import {
   type CallbackLike,
   CallbackList,
   type CallbackState,
+  CSVLogger,
   fit,
   type FitOptions,
+  JSONLinesLogger,
+  TensorBoard,
 } from "keepfit";
 import { exists, type FileSystem, memoryFileSystem } from "keepfit/runtime";
 import { withClock } from "../tests/clock.ts";
@@ -139,6 +142,59 @@ describe("BackupAndRestore in the background", () => {
     assert.equal(restored.length, 1);
     const { values, list } = restored[0] as { values: Float32Array; list: number[] };
     assert.deepEqual([[...values], list], [[5, 5], [5, 5]]);
+  });
+
+  it("BackupAndRestore in the background writes a backup when the logs that it refers to are on the disk, and training continues meanwhile", async () => {
+    const { fs, memory, events } = slowFileSystem();
+    const { opened, open } = gate();
+    let waits = false;
+    fs.open = async (path, mode) => {
+      const file = await memory.open(path, mode);
+      return {
+        write: (data) => file.write(data),
+        async sync() {
+          if (waits) await opened;
+          await file.sync();
+          events.push("synced");
+        },
+        close: () => file.close(),
+      };
+    };
+    const { callback } = batches({
+      3: () => {
+        waits = true;
+        events.push("waits");
+      },
+      // Training would hang at an earlier one if it waited.
+      9: open,
+    });
+    const loggers = [
+      new CSVLogger("log.csv", { fs }),
+      new JSONLinesLogger("log.jsonl", { fs, updateFreq: "batch" }),
+      new TensorBoard({ fs, updateFreq: "batch" }),
+    ];
+    await train(fs, { saveFreq: 1 }, [...loggers, callback]);
+    const later = events.slice(events.indexOf("waits") + 1);
+    assert.equal(
+      later.indexOf("written"),
+      later.lastIndexOf("synced", later.indexOf("written")) + 1,
+    );
+  });
+
+  it("BackupAndRestore in the background reports logs that cannot be brought to the disk", async () => {
+    const { fs, memory } = slowFileSystem();
+    let fails = false;
+    fs.open = async (path, mode) => {
+      const file = await memory.open(path, mode);
+      return {
+        write: (data) => file.write(data),
+        sync: () => fails ? Promise.reject(new Error("disk gone")) : file.sync(),
+        close: () => file.close(),
+      };
+    };
+    const { callback } = batches({ 6: () => fails = true });
+    const failed = train(fs, { saveFreq: 1 }, [new CSVLogger("log.csv", { fs }), callback]);
+    await assert.rejects(failed, /CSVLogger \(log\.csv\) failed in syncState: disk gone/);
   });
 
   it("BackupAndRestore in the background is awaited at the end of training, and by a failing run", async () => {

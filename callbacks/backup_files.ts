@@ -47,10 +47,13 @@ export class BackupFiles {
    * Start saving a backup, after the previous one has settled. A complete one exists at any time.
    *
    * @param keepsPrevious whether to keep the previous one
+   * @param synced settles when everything that the backup refers to is on the disk
    */
-  begin(backup: CallbackState, keepsPrevious: boolean): void {
+  begin(backup: CallbackState, keepsPrevious: boolean, synced: Promise<void>): void {
     this.#isWriting = true;
-    this.#writing = this.#write(backup, keepsPrevious).finally(() => this.#isWriting = false);
+    this.#writing = this.#write(backup, keepsPrevious, synced).finally(() =>
+      this.#isWriting = false
+    );
     // Reported by settle().
     this.#writing.catch(() => {});
   }
@@ -63,9 +66,13 @@ export class BackupFiles {
   }
 
   /** Write a backup. Everything except its typed arrays is copied synchronously. */
-  async #write(backup: CallbackState, keepsPrevious: boolean): Promise<void> {
+  async #write(
+    backup: CallbackState,
+    keepsPrevious: boolean,
+    synced: Promise<void>,
+  ): Promise<void> {
     const file = this.#file(keepsPrevious ? "next" : "latest");
-    await writePlainData(this.#fs, file, backup as never);
+    await writePlainData(this.#fs, file, backup as never, synced);
     if (!keepsPrevious) return;
     await this.#rename("latest", "previous");
     await this.#rename("next", "latest");

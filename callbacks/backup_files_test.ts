@@ -18,7 +18,7 @@ async function written(keepsPrevious: boolean) {
   const fs = memoryFileSystem();
   const files = new BackupFiles(fs, "backup");
   for (const epoch of [1, 2]) {
-    files.begin(backupOf(epoch), keepsPrevious);
+    files.begin(backupOf(epoch), keepsPrevious, Promise.resolve());
     await files.settle();
   }
   return { fs, files };

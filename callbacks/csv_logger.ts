@@ -171,8 +171,13 @@ export class CSVLogger extends Callback {
   }
 
   /** The columns, and the position in the file. */
-  async getState(): Promise<CallbackState> {
-    return { columns: this.#columns.names?.slice(), ...await this.#file.getState() };
+  getState(): CallbackState {
+    return { columns: this.#columns.names?.slice(), ...this.#file.getState() };
+  }
+
+  /** Wait until the lines are on the disk. */
+  async syncState(): Promise<void> {
+    await this.#file.sync();
   }
 
   /** Continue from a state of {@linkcode getState}: later rows are removed before the next one. */

@@ -36,7 +36,7 @@ export class EventFiles {
     return `.${this.#id}.v2`;
   }
 
-  /** The sizes of the files, which must be on the disk. */
+  /** The sizes of the files. */
   async getState(): Promise<EventFilesState> {
     if (this.#sizes !== undefined) return { id: this.#id, sizes: { ...this.#sizes } };
     const sizes: Record<string, number> = {};

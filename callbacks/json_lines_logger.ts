@@ -161,7 +161,12 @@ export class JSONLinesLogger extends Callback {
   /** The position in the file. */
   async getState(): Promise<CallbackState> {
     await this.#flush();
-    return { epoch: this.#epoch, ...await this.#file.getState() };
+    return { epoch: this.#epoch, ...this.#file.getState() };
+  }
+
+  /** Wait until the lines are on the disk. */
+  async syncState(): Promise<void> {
+    await this.#file.sync();
   }
 
   /** Restore the position: later lines are removed before the next one. */

@@ -81,9 +81,8 @@ export class LogFile {
     this.#keep("", 0);
   }
 
-  /** The run's part of the file, after flushing it to disk so that it survives a power failure. */
-  async getState(): Promise<LogFileState> {
-    await this.#sync();
+  /** The run's part of the file, which survives a power failure after {@linkcode sync}. */
+  getState(): LogFileState {
     const { count, head, tail, crc32c } = this.#lines;
     const state = { size: this.#size, lines: count, head, tail };
     return crc32c === undefined ? state : { ...state, crc32c };
@@ -270,17 +269,23 @@ export class LogFile {
   async close(): Promise<void> {
     const file = this.#file;
     try {
-      await this.#sync();
+      await this.sync();
     } finally {
       this.#file = undefined;
       await file?.close();
     }
   }
 
-  async #sync(): Promise<void> {
-    const isSynced = this.#isSynced;
+  /** Wait until what was written is on the disk. */
+  async sync(): Promise<void> {
+    if (this.#isSynced) return;
     this.#isSynced = true;
-    if (!isSynced) await this.#file?.sync();
+    try {
+      await this.#file?.sync();
+    } catch (error) {
+      this.#isSynced = false;
+      throw error;
+    }
   }
 
   #opened(): WritableFile {

@@ -376,15 +376,20 @@ export class TensorBoard extends Callback {
   }
 
   /**
-   * What the event files hold, all of it on the disk, and how many batches the run has had. What is
-   * written before the first epoch is not in a file yet: a run that is killed then writes it again.
+   * What the event files hold, and how many batches the run has had. What is written before the first epoch is not in a file yet: a run that is killed then writes it again.
    */
   async getState(): Promise<CallbackState> {
     const isDrawn = this.#isDrawn || this.#hasBegun;
-    if (isDrawn) { for (const writer of this.#writers.values()) await writer.sync(); }
+    if (isDrawn) { for (const writer of this.#writers.values()) await writer.flush(); }
     const events = await this.#ownEvents().getState();
     const batch = this.onTrainBatchBegin === undefined ? undefined : this.#batch;
     return { events, batch, evaluated: this.#evaluated, isDrawn };
+  }
+
+  /** Wait until the events of the state are on the disk. */
+  async syncState(): Promise<void> {
+    if (!this.#isDrawn && !this.#hasBegun) return;
+    await Promise.all([...this.#writers.values()].map((writer) => writer.sync()));
   }
 
   /** Continue the count. */

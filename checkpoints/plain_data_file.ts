@@ -14,14 +14,18 @@ import type { FileSystem, Path } from "../runtime/types.ts";
  * safetensors: the typed arrays are tensors, named by their paths, and the rest is JSON in the
  * metadata, with a checksum of everything. NaN, infinities and -0 are preserved. Typed arrays must
  * not change until they are written; everything else is copied by the call.
+ *
+ * @param before what must have happened before anything is written. Default: nothing
  */
 export async function writePlainData(
   fs: FileSystem,
   path: Path,
   data: StateValue,
+  before?: Promise<void>,
 ): Promise<void> {
   const tensors: NamedTensor[] = [];
   const json = JSON.stringify(pack(data, "", tensors));
+  await before;
   await ensureDir(directoryOf(path), { fs });
   await writeSafetensors(path, tensors, { fs, metadata: { json } });
 }

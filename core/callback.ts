@@ -81,6 +81,8 @@ export interface ResumableTraining {
   readonly stateKeys: readonly string[];
   /** States of the callbacks, by key. */
   getState(): Promise<Record<string, CallbackState>>;
+  /** Wait until what the states refer to is on the disk; call it right after `getState`. */
+  syncStates(): Promise<void>;
   /** Restore the states of the callbacks, by key. */
   setState(states: Record<string, CallbackState>): Promise<void>;
 }
@@ -188,6 +190,11 @@ export interface CallbackAbilities {
   setModel?(model: never): HookResult;
   /** Its state as plain data; a promise if weights must be read from a device. */
   getState?(): CallbackState | Promise<CallbackState>;
+  /**
+   * Wait until the files to which the last state of {@linkcode getState} refers are on the disk.
+   * Training continues meanwhile, and the state is saved afterwards. Default: nothing is awaited.
+   */
+  syncState?(): Promise<void>;
   /** Restore a state of {@linkcode getState}, from this process or another one. */
   setState?(state: CallbackState): void | Promise<void>;
   /**

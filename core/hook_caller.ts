@@ -11,7 +11,7 @@ import { HookDispatcher } from "./hook_dispatcher.ts";
 import type { TrainableModel } from "./model.ts";
 import { inTurn, isPromise, refusedPromise } from "./promise.ts";
 import type { ListHook } from "./receivers.ts";
-import { getStates, keysOf, setStates } from "./states.ts";
+import { getStates, keysOf, setStates, syncStates } from "./states.ts";
 
 /** Calls the hooks of many callbacks: the part of `CallbackList` that is independent of a run. */
 export class HookCaller {
@@ -237,6 +237,19 @@ export class HookCaller {
       isIncluded: (callback) => !this.#hooks.policy.isDisabled(callback),
       onFailure: (...failed) => this.#hooks.policy.handle(...failed),
       onTwins: (key, count) => this.#warnOfTwins(key, count),
+    });
+  }
+
+  /**
+   * Wait until the files to which the states refer are on the disk. Call it right after
+   * {@linkcode getState}; hooks may be called before it is done.
+   *
+   * @throws CallbackError when a callback fails to write its files (`CALLBACK_STATE`)
+   */
+  syncStates(): Promise<void> {
+    return syncStates(this.callbacks, {
+      isAsked: (callback) => !this.#hooks.policy.isDisabled(callback),
+      onFailure: (...failed) => this.#hooks.policy.handle(...failed),
     });
   }
 

@@ -38,6 +38,22 @@ export async function getStates(
   return states;
 }
 
+/** Wait for the files of the callbacks, all at once; see `CallbackList.syncStates`. */
+export async function syncStates(
+  callbacks: readonly CallbackLike[],
+  { isAsked, onFailure }: Pick<StateListeners, "isAsked" | "onFailure">,
+): Promise<void> {
+  await Promise.all(
+    callbacks.filter(isAsked).map(async (callback) => {
+      try {
+        await callback.syncState?.();
+      } catch (error) {
+        onFailure(callback, failed(keyOf(callback), "syncState", error));
+      }
+    }),
+  );
+}
+
 /** Restore the states of the callbacks; see `CallbackList.setState`. */
 export async function setStates(
   callbacks: readonly CallbackLike[],
@@ -78,11 +94,15 @@ function takersOf(callbacks: readonly CallbackLike[]): Map<string, CallbackLike[
 function byKey(callbacks: readonly CallbackLike[]): Map<string, CallbackLike[]> {
   const keyed = new Map<string, CallbackLike[]>();
   for (const callback of callbacks) {
-    const { stateKey } = callback;
-    const key = nameOf(callback) + (stateKey ? ` (${stateKey})` : "");
+    const key = keyOf(callback);
     keyed.set(key, [...keyed.get(key) ?? [], callback]);
   }
   return keyed;
+}
+
+function keyOf(callback: CallbackLike): string {
+  const { stateKey } = callback;
+  return nameOf(callback) + (stateKey ? ` (${stateKey})` : "");
 }
 
 /**
@@ -153,7 +173,11 @@ function isSame(a: unknown, b: unknown): boolean {
     );
 }
 
-function failed(callback: string, hook: "getState" | "setState", cause: unknown): CallbackError {
+function failed(
+  callback: string,
+  hook: "getState" | "setState" | "syncState",
+  cause: unknown,
+): CallbackError {
   return new CallbackError(
     "CALLBACK_STATE",
     `Callback ${callback} failed in ${hook}: ${messageOf(cause)}`,

@@ -19,6 +19,7 @@ const abilities = [
   "setParams",
   "setState",
   "stateKey",
+  "syncState",
 ];
 const known = new Set<string>([...everyHookName, ...abilities]);
 const byBareName = new Map([...known].map((name) => [bare(name), name]));
