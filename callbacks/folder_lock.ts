@@ -1,4 +1,4 @@
-import type { FileLock, FileSystem, Path } from "../runtime/types.ts";
+import type { FileSystem, Path } from "../runtime/types.ts";
 
 /**
  * The lock of a folder on runtimes with file locks, which the system releases when a process ends,
@@ -7,7 +7,7 @@ import type { FileLock, FileSystem, Path } from "../runtime/types.ts";
 export class FolderLock {
   readonly #fs: FileSystem;
   readonly #file: Path;
-  #lock: FileLock | undefined;
+  #unlock: (() => void) | undefined;
 
   /**
    * @param fs file system of the folder
@@ -20,7 +20,7 @@ export class FolderLock {
 
   /** True while this process holds it. */
   get isOurs(): boolean {
-    return this.#lock !== undefined;
+    return this.#unlock !== undefined;
   }
 
   /** Take the lock, if there are locks; false if another process holds it. */
@@ -29,11 +29,11 @@ export class FolderLock {
     // A lock is worth nothing if another process has removed the file in the meantime: so it is
     // tried again, and must fail. Some disks grant every lock.
     for (let tries = 0; tries < 10; tries++) {
-      const lock = await this.#fs.lock(this.#file).catch(() => null);
-      if (lock === null) break;
-      if (lock === undefined) return this.isOurs;
-      this.#lock?.release();
-      this.#lock = lock;
+      const unlock = await this.#fs.lock(this.#file).catch(() => null);
+      if (unlock === null) break;
+      if (unlock === undefined) return this.isOurs;
+      this.#unlock?.();
+      this.#unlock = unlock;
     }
     await this.release();
     return true;
@@ -41,10 +41,10 @@ export class FolderLock {
 
   /** Release it; may be called again. */
   async release(): Promise<void> {
-    const lock = this.#lock;
-    this.#lock = undefined;
+    const unlock = this.#unlock;
+    this.#unlock = undefined;
     // In this order, so that no other process locks a file that is gone.
-    if (lock !== undefined) await this.#fs.remove(this.#file).finally(() => lock.release());
+    if (unlock !== undefined) await this.#fs.remove(this.#file).finally(unlock);
   }
 
   /** Remove the file of a process that has ended, on runtimes without locks. */

@@ -60,7 +60,7 @@ export function denoCalls(): SystemCalls {
         if (!isReleased) file.close();
         isReleased = true;
       };
-      return isOurs ? { release } : undefined;
+      return isOurs ? release : undefined;
     },
     permissionHint,
   };

@@ -1,9 +1,3 @@
-/** A locked file. */
-export interface FileLock {
-  /** Release the lock; may be called again. */
-  release(): void;
-}
-
 /** A path, relative to the working directory or absolute, or a `file:` URL. */
 export type Path = string | URL;
 
@@ -112,11 +106,12 @@ export interface FileSystem {
   /** Remove a file, an empty directory or, with `recursive`, a whole one; a missing one is fine. */
   remove(path: Path, options?: { recursive?: boolean }): Promise<void>;
   /**
-   * Lock a file, which is created if missing, until the lock is released or the process has ended.
-   * Undefined if it is locked already. Rejects on disks without locks; absent on runtimes without
-   * them, which are Node and Bun.
+   * Lock a file, which is created if missing, until it is released or the process has ended. Rejects
+   * on disks without locks; absent on runtimes without them, which are Node and Bun.
+   *
+   * @returns a function that releases it; undefined if it is locked already
    */
-  lock?(path: Path): Promise<FileLock | undefined>;
+  lock?(path: Path): Promise<(() => void) | undefined>;
 }
 
 /** The terminal of a run. */

@@ -430,11 +430,11 @@ describe(`The real file system of ${getRuntime().name}`, () => {
     const path = `${root}/lock`;
     const first = await fs.lock(path);
     assert.equal(await fs.lock(path), undefined);
-    first?.release();
-    first?.release();
+    first?.();
+    first?.();
     const second = await fs.lock(path);
     assert.notEqual(second, undefined);
-    second?.release();
+    second?.();
     await rejects(fs.lock(`${root}/none/lock`), "NotFound");
   });
 
