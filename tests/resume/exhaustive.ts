@@ -52,7 +52,7 @@ export async function cutEverywhere(
 }
 
 /** All integers from 0 to below `limit`, or `count` of them, spread evenly. */
-function spread(limit: number, count: number): number[] {
+export function spread(limit: number, count: number): number[] {
   if (count >= limit) return Array.from({ length: limit }, (_, i) => i);
   const golden = (Math.sqrt(5) - 1) / 2;
   return Array.from({ length: count }, (_, i) => Math.floor(limit * ((i + 1) * golden % 1)));
