@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { type FileSystem, memoryFileSystem } from "keepfit/runtime";
 import { readEvents, SummaryWriter } from "keepfit/tensorboard";
 import { EventFiles } from "./event_files.ts";
-import { heard } from "./fixtures.ts";
+import { captured } from "./fixtures.ts";
 
 /** A run with three events after the header, of which the state has two, and what damages its file. */
 async function resume(damage: (bytes: Uint8Array, path: string, fs: FileSystem) => Promise<void>) {
@@ -21,7 +21,7 @@ async function resume(damage: (bytes: Uint8Array, path: string, fs: FileSystem) 
   await damage(await fs.readFile(path), path, fs);
   const second = new EventFiles(fs, "logs");
   second.setState(state);
-  const { warned } = await heard(() => second.cut());
+  const { warned } = await captured(() => second.cut());
   const steps = async () => readEvents(await fs.readFile(path)).map(({ step }) => step);
   return { path, warned, steps, kept: state.sizes[`train/${name}`] };
 }

@@ -248,7 +248,7 @@ export class HookCaller {
    */
   syncStates(): Promise<void> {
     return syncStates(this.callbacks, {
-      isAsked: (callback) => !this.#hooks.policy.isDisabled(callback),
+      isIncluded: (callback) => !this.#hooks.policy.isDisabled(callback),
       onFailure: (...failed) => this.#hooks.policy.handle(...failed),
     });
   }

@@ -41,10 +41,10 @@ export async function getStates(
 /** Wait for the files of the callbacks, all at once; see `CallbackList.syncStates`. */
 export async function syncStates(
   callbacks: readonly CallbackLike[],
-  { isAsked, onFailure }: Pick<StateListeners, "isAsked" | "onFailure">,
+  { isIncluded, onFailure }: Pick<StateListeners, "isIncluded" | "onFailure">,
 ): Promise<void> {
   await Promise.all(
-    callbacks.filter(isAsked).map(async (callback) => {
+    callbacks.filter(isIncluded).map(async (callback) => {
       try {
         await callback.syncState?.();
       } catch (error) {
