@@ -137,7 +137,7 @@ const table: Record<string, Room> = {
     machine: true,
   },
   // What a process leaves behind is made again call by call.
-  "tests/resume/faults.ts": { rooms: ["runtime"] },
+  "tests/resume/failing_disk.ts": { rooms: ["runtime"] },
   "tests/resume/journal.ts": { rooms: ["runtime"] },
 };
 const forbiddenRooms = ["common", "lib", "src", "util", "utils"];
