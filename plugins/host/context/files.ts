@@ -130,7 +130,7 @@ function reading(
   return {
     read: async (path) =>
       doing("read", path, async (fullPath) => {
-        const { isFile, size } = await fs.stat(path);
+        const { isFile, size } = await fs.stat(fullPath);
         // A device is endless and reports a size of 0.
         if (!isFile) throw refused(path);
         const bytes = size > limits.bytes ? undefined : await fs.readFile(fullPath);
@@ -142,7 +142,7 @@ function reading(
       }),
     list: async (path) =>
       doing("list", path, async (fullPath) => {
-        if ((await fs.stat(path)).isFile) return [path];
+        if ((await fs.stat(fullPath)).isFile) return [path];
         const found: string[] = [];
         for await (const file of filesBelow(fs, fullPath)) {
           // The path as requested, so that the message does not reveal the home directory.

@@ -84,7 +84,7 @@ describe("write and append of a context", () => {
         () => put(name, "x"),
         /a runtime, a package manager or a shell/,
       );
-      await refusal("E_PERMISSION", () => append(name, "x"), /execute or obey/);
+      await refusal("E_PERMISSION", () => append(name, "x"), /execute or read as configuration/);
     }
     const fine = [
       "report.html",
