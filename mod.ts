@@ -110,9 +110,8 @@ export { clipGradients, type ClipOptions } from "./tfjs/clip_gradients.ts";
 export {
   type AveragedOptimizer,
   exponentialMovingAverage,
-  MovingAverage,
-  type MovingAverageOptions,
-} from "./tfjs/moving_average.ts";
+} from "./tfjs/exponential_moving_average.ts";
+export { MovingAverage, type MovingAverageOptions } from "./tfjs/moving_average.ts";
 export {
   evaluate,
   evaluateDataset,

@@ -1,8 +1,8 @@
 import type { CallbackState, ResumableTraining } from "../core/callback.ts";
 import { type HostWeight, readWeights, type TrainableModel, weightsOf } from "../core/model.ts";
 import { findEngine } from "../tfjs/engine.ts";
+import { movingAverageOf } from "../tfjs/exponential_moving_average.ts";
 import { type LayerStates, readStates } from "../tfjs/layer_states.ts";
-import { movingAverageOf } from "../tfjs/moving_average.ts";
 import { getOptimizerState, type OptimizerState } from "../tfjs/optimizer_state.ts";
 import { getRandomState, type RandomState } from "../tfjs/random_seed.ts";
 import type { RunSettings } from "./run_settings.ts";

@@ -4,7 +4,7 @@ import type { Logs } from "../core/logs.ts";
 import { MonitorCallback } from "../core/monitor_callback.ts";
 import { comparablePath } from "../runtime/paths.ts";
 import type { Path } from "../runtime/types.ts";
-import { movingAverageOf } from "../tfjs/moving_average.ts";
+import { movingAverageOf } from "../tfjs/exponential_moving_average.ts";
 import { CheckpointPath } from "./checkpoint_path.ts";
 import { EpochMessages } from "./epoch_messages.ts";
 import {

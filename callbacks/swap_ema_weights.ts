@@ -1,5 +1,6 @@
 import { Callback, type CallbackOptions } from "../core/callback.ts";
-import { type MovingAverage, movingAverageOf } from "../tfjs/moving_average.ts";
+import { movingAverageOf } from "../tfjs/exponential_moving_average.ts";
+import type { MovingAverage } from "../tfjs/moving_average.ts";
 import { callbackOptions, checkOptions, flag } from "./options.ts";
 
 /** Options of {@linkcode SwapEMAWeights}. */

@@ -5,7 +5,7 @@ import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { trainedNamesInFile } from "../tfjs/optimizer_names.ts";
-import { type TakenState, takeOptimizerState } from "../tfjs/optimizer_state.ts";
+import { type OptimizerSnapshot, snapshotOptimizerState } from "../tfjs/optimizer_snapshot.ts";
 import { optimizerClassOf } from "../tfjs/optimizers.ts";
 import { trainingConfigOf } from "../tfjs/training_config.ts";
 import type { IOHandler, LayersModel } from "../tfjs/types.ts";
@@ -230,9 +230,9 @@ function modelWeights(model: LayersModel): NamedWeight[] {
 }
 
 /** A snapshot of the optimizer's state; undefined if it has none. */
-async function optimizerState(model: LayersModel): Promise<TakenState | undefined> {
+async function optimizerState(model: LayersModel): Promise<OptimizerSnapshot | undefined> {
   for (;;) {
-    const state = await takeOptimizerState(model);
+    const state = await snapshotOptimizerState(model);
     const isSteady = (model.optimizer.iterations ?? 0) === state.iterations;
     if (isSteady && (state.weights !== undefined || optimizerClassOf(model.optimizer))) {
       return state;
@@ -243,7 +243,7 @@ async function optimizerState(model: LayersModel): Promise<TakenState | undefine
 }
 
 /** The state that TensorFlow.js loads: its counter and the slots, in one list. */
-function visibleState(model: LayersModel, state: TakenState | undefined): NamedWeight[] {
+function visibleState(model: LayersModel, state: OptimizerSnapshot | undefined): NamedWeight[] {
   if (state === undefined) return [];
   const isLoaded = optimizerClassOf(model.optimizer)?.isLoadedByTfjs;
   const counter = isLoaded ? [{ name: "iter", value: state.iterations }] : [];
@@ -255,7 +255,7 @@ function visibleState(model: LayersModel, state: TakenState | undefined): NamedW
  * The state that TensorFlow.js would reject: the slots of an optimizer without `setWeights()`, and
  * moving averages.
  */
-function hiddenState(model: LayersModel, state: TakenState | undefined): NamedWeight[] {
+function hiddenState(model: LayersModel, state: OptimizerSnapshot | undefined): NamedWeight[] {
   if (state === undefined) return [];
   const isLoaded = optimizerClassOf(model.optimizer)?.isLoadedByTfjs ?? true;
   const averages = state.average ?? [];
@@ -265,15 +265,15 @@ function hiddenState(model: LayersModel, state: TakenState | undefined): NamedWe
   ];
 }
 
-function slotsOf({ slots }: TakenState): NamedWeight[] {
+function slotsOf({ slots }: OptimizerSnapshot): NamedWeight[] {
   return Object.values(slots).flatMap(weightsOf);
 }
 
-function weightsOf(named: TakenState["weights"] = []): NamedWeight[] {
+function weightsOf(named: OptimizerSnapshot["weights"] = []): NamedWeight[] {
   return named.map(({ name, tensor }) => ({ name, value: tensor }));
 }
 
-async function optimizerJson(model: LayersModel, state: TakenState): Promise<OptimizerJson> {
+async function optimizerJson(model: LayersModel, state: OptimizerSnapshot): Promise<OptimizerJson> {
   const { className, iterations, variables } = state;
   const trained = trainedNamesInFile(model, "save a checkpoint");
   const isOfModel = Object.values(state.slots).every((slots) => slots.length === trained.length);

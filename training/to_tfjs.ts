@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
 import type { TrainableModel } from "../core/model.ts";
-import { movingAverageOf } from "../tfjs/moving_average.ts";
+import { movingAverageOf } from "../tfjs/exponential_moving_average.ts";
 import type { CustomCallbackArgs, LayersModel } from "../tfjs/types.ts";
 import { closingList } from "./run.ts";
 

@@ -8,7 +8,7 @@ import { isPromise } from "../core/promise.ts";
 import { claimTraining } from "../tfjs/claim_training.ts";
 import type { Compiled } from "../tfjs/compiled.ts";
 import type { Engine } from "../tfjs/engine.ts";
-import { movingAverageOf } from "../tfjs/moving_average.ts";
+import { movingAverageOf } from "../tfjs/exponential_moving_average.ts";
 import { networkOf } from "../tfjs/network.ts";
 import { drawingFrom, type NoiseSource, seedOfRun } from "../tfjs/random_seed.ts";
 import { hasUnfrozen } from "../tfjs/trained_weights.ts";

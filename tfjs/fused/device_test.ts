@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { useBackend } from "keepfit/backend";
 import { makeOptimizer } from "../optimizer_fixtures.ts";
-import { takeOptimizerState } from "../optimizer_state.ts";
+import { snapshotOptimizerState } from "../optimizer_snapshot.ts";
 import { updateOf } from "../update.ts";
 
 const skip = await useBackend(tf, "webgpu").then(() => false as const, ({ message }) => message);
@@ -73,7 +73,7 @@ function kernelsOf(call: () => void): number {
 
 /** All values of an optimizer, and of the variables that it trains. */
 async function stateOf(optimizer: tf.Optimizer, variables: tf.Variable[]): Promise<number[][]> {
-  const state = await takeOptimizerState(optimizer);
+  const state = await snapshotOptimizerState(optimizer);
   const tensors = [
     ...variables,
     ...Object.values(state.slots).flat().map(({ tensor }) => tensor),

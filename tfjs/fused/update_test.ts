@@ -10,7 +10,7 @@ import {
 } from "keepfit";
 import { useBackend } from "keepfit/backend";
 import { AdamW, makeOptimizer } from "../optimizer_fixtures.ts";
-import { takeOptimizerState } from "../optimizer_state.ts";
+import { snapshotOptimizerState } from "../optimizer_snapshot.ts";
 import { namedGradients, updateOf } from "../update.ts";
 
 /** Optimizers with each variant and unusual numbers. */
@@ -59,7 +59,7 @@ function kernelsOf(call: () => void): number {
 
 /** All values of an optimizer, and of the variables that it trains. */
 async function stateOf(optimizer: tf.Optimizer, variables: tf.Variable[]): Promise<number[][]> {
-  const state = await takeOptimizerState(optimizer);
+  const state = await snapshotOptimizerState(optimizer);
   const slots = Object.values(state.slots).flat().map(({ tensor }) => bitsOf(tensor));
   const scalars = Object.values(state.scalars).map(bitsOf);
   state.dispose();
