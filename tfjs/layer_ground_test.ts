@@ -27,6 +27,7 @@ interface Sample {
 
 const sequence = [4, 3];
 const image = [6, 6, 2];
+const volume = [4, 4, 4, 2];
 const activation = { activation: { getClassName: "function" } } as const;
 const cell = {
   cell: {
@@ -59,7 +60,7 @@ const convolution = {
 } as const;
 const { kernel: _, ...depthwise } = { ...convolution, depthwiseKernel: "object" } as const;
 const pooling = { poolSize: "list", strides: "list", padding: "string" } as const;
-const pooling2D = { ...pooling, dataFormat: "string" } as const;
+const channeledPooling = { ...pooling, dataFormat: "string" } as const;
 const noise = { rate: "number" } as const;
 
 const one = (shape: number[], make: () => tf.layers.Layer, fields: Sample["fields"]): Sample => ({
@@ -82,7 +83,12 @@ const samples: Record<string, Sample> = {
   AlphaDropout: one([3], () => layers.alphaDropout({ rate: 0.5 }), noise),
   Average: merge(() => layers.average()),
   AveragePooling1D: one(sequence, () => layers.averagePooling1d({ poolSize: 2 }), pooling),
-  AveragePooling2D: one(image, () => layers.averagePooling2d({ poolSize: 2 }), pooling2D),
+  AveragePooling2D: one(image, () => layers.averagePooling2d({ poolSize: 2 }), channeledPooling),
+  AveragePooling3D: one(
+    volume,
+    () => layers.averagePooling3d({ poolSize: 2 } as never),
+    channeledPooling,
+  ),
   BatchNormalization: one([3], () => layers.batchNormalization(), {
     axis: "number",
     momentum: "number",
@@ -110,6 +116,12 @@ const samples: Record<string, Sample> = {
   Conv2DTranspose: one(
     image,
     () => layers.conv2dTranspose({ filters: 2, kernelSize: 2 }),
+    convolution,
+  ),
+  Conv3D: one(volume, () => layers.conv3d({ filters: 2, kernelSize: 2 }), convolution),
+  Conv3DTranspose: one(
+    volume,
+    () => layers.conv3dTranspose({ filters: 2, kernelSize: 2 }),
     convolution,
   ),
   Cropping2D: one(image, () => layers.cropping2D({ cropping: 1 } as never), {
@@ -163,7 +175,8 @@ const samples: Record<string, Sample> = {
   LeakyReLU: one([3], () => layers.leakyReLU(), { alpha: "number" }),
   Masking: one(sequence, () => layers.masking(), { maskValue: "number" }),
   MaxPooling1D: one(sequence, () => layers.maxPooling1d({ poolSize: 2 }), pooling),
-  MaxPooling2D: one(image, () => layers.maxPooling2d({ poolSize: 2 }), pooling2D),
+  MaxPooling2D: one(image, () => layers.maxPooling2d({ poolSize: 2 }), channeledPooling),
+  MaxPooling3D: one(volume, () => layers.maxPooling3d({ poolSize: 2 } as never), channeledPooling),
   Maximum: merge(() => layers.maximum()),
   Minimum: merge(() => layers.minimum()),
   Multiply: merge(() => layers.multiply()),
@@ -171,6 +184,10 @@ const samples: Record<string, Sample> = {
   Permute: one(sequence, () => layers.permute({ dims: [2, 1] }), { dims: "list" }),
   ReLU: one([3], () => layers.reLU({ maxValue: 6 }), { maxValue: "number" }),
   RepeatVector: one([3], () => layers.repeatVector({ n: 2 }), { n: "number" }),
+  Rescaling: one([3], () => layers.rescaling({ scale: 2, offset: 1 }), {
+    scale: "number",
+    offset: "number",
+  }),
   Reshape: one([6], () => layers.reshape({ targetShape: [2, 3] }), { targetShape: "list" }),
   SeparableConv2D: one(image, () => layers.separableConv2d({ filters: 2, kernelSize: 2 }), {
     ...depthwise,
