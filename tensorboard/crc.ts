@@ -20,7 +20,7 @@ export function crc32c(
   end: number = bytes.length,
   before = 0,
 ): number {
-  return crc(castagnoli, bytes, start, end, before);
+  return crc(castagnoli ??= tablesOf(0x82f63b78), bytes, start, end, before);
 }
 
 /**
@@ -33,31 +33,36 @@ export function crc32c(
  * @returns an unsigned 32-bit integer
  */
 export function maskedCrc32c(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
-  const sum = crc(castagnoli, bytes, start, end);
+  const sum = crc32c(bytes, start, end);
   return (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0;
 }
 
 /** CRC-32 (ISO 3309), the checksum of PNG. */
 export function crc32(bytes: Uint8Array): number {
-  return crc(iso, bytes, 0, bytes.length);
+  return crc(iso ??= tablesOf(0xedb88320), bytes, 0, bytes.length);
 }
 
-const castagnoli = tablesOf(0x82f63b78);
-const iso = tablesOf(0xedb88320);
+// Computed at the first use, because it takes milliseconds.
+let castagnoli: Uint32Array[] | undefined;
+let iso: Uint32Array[] | undefined;
 
 /**
  * Contribution of each byte to the checksum if 0 to 15 bytes follow it, for a bit-reversed
  * polynomial. Eight tables process eight bytes per step (Intel's slicing-by-8).
  */
 function tablesOf(polynomial: number): Uint32Array[] {
-  const first = Uint32Array.from({ length: 256 }, (_, byte) => {
+  const tables = Array.from({ length: 16 }, () => new Uint32Array(256));
+  const [first] = tables;
+  for (let byte = 0; byte < 256; byte++) {
     let sum = byte;
     for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? polynomial : 0);
-    return sum;
-  });
-  const tables = [first];
-  for (let following = 1; following < 16; following++) {
-    tables.push(tables[following - 1].map((sum) => first[sum & 255] ^ (sum >>> 8)));
+    first[byte] = sum;
+  }
+  for (let following = 1; following < tables.length; following++) {
+    for (let byte = 0; byte < 256; byte++) {
+      const sum = tables[following - 1][byte];
+      tables[following][byte] = first[sum & 255] ^ (sum >>> 8);
+    }
   }
   return tables;
 }
