@@ -82,12 +82,10 @@ export {
   type MonitorOptions,
   type MonitorRules,
 } from "./core/monitor_callback.ts";
-export {
-  loadPlugin,
-  type LoadPluginOptions,
-  type PluginCallback,
-  PluginError,
-} from "./plugins/mod.ts";
+// Not from plugins/mod.ts, which would load all of it.
+export { PluginError } from "./plugins/errors.ts";
+export { loadPlugin } from "./plugins/load/load_plugin.ts";
+export type { LoadPluginOptions, PluginCallback } from "./plugins/mod.ts";
 export { checkpointHandler, loadWeights, saveCheckpoint } from "./checkpoints/mod.ts";
 export { useBackend } from "./tfjs/backend/mod.ts";
 export { InterruptedError, interruptSignal } from "./runtime/mod.ts";

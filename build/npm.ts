@@ -30,10 +30,11 @@ await rm(folder, { recursive: true, force: true });
 compile(folder);
 await rewriteImports(folder, ".js", onNpm);
 await rewriteImports(folder, ".d.ts", (name) => onNpm(name).replace(/^(\..*)\.ts$/, "$1.js"));
+// Before the bundle, which leaves out what its `sideEffects` allow.
+await writeFile(`${folder}/package.json`, `${JSON.stringify(packageJson(), null, 2)}\n`);
 await bundle();
 await copyOtherFiles();
 await markExecutable(command);
-await writeFile(`${folder}/package.json`, `${JSON.stringify(packageJson(), null, 2)}\n`);
 // Otherwise Deno treats imports from dist/npm as part of this repository.
 if (folder === resolve(root, "dist/npm")) await writeFile(`${root}dist/deno.json`, "{}\n");
 console.log(`keepfit ${manifest.version} for npm: ${folder}`);

@@ -15,6 +15,13 @@ describe("The size of an import", () => {
     assert.deepEqual(grown, []);
   });
 
+  it("The size of an import excludes the loader of plugins and the training kernels for the front door", async () => {
+    const modules = await modulesOf(`export * from "./mod.ts";`);
+    assert.ok(modules.includes("plugins/load/load_plugin.ts"));
+    const late = /^plugins\/(?!errors|load\/load_plugin)|^tfjs\/kernels\/(?!registered)/;
+    assert.deepEqual(modules.filter((path) => late.test(path)), []);
+  });
+
   it("The size of an import excludes plugins, progress bar, files and checkpoints for the front door's fit", async () => {
     const modules = await modulesOf(`export { EarlyStopping, fit } from "./mod.ts";`);
     const excluded =

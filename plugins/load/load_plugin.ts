@@ -5,11 +5,7 @@ import type { PluginData } from "../host/context/evaluate.ts";
 import type { Allowed } from "../project/grants.ts";
 import type { PluginLimits } from "../project/limits.ts";
 import type { PluginTier } from "../project/tiers.ts";
-import { authorize } from "./authorize.ts";
-import { fetchManifest } from "./fetch_manifest.ts";
-import { link } from "./link.ts";
-import { locate, type OpenPluginOptions } from "./locate.ts";
-import { start } from "./start.ts";
+import type { OpenPluginOptions } from "./locate.ts";
 
 /**
  * Options of {@linkcode loadPlugin}, in four groups:
@@ -100,9 +96,7 @@ export async function loadPlugin(
   reference: string | URL,
   options: LoadPluginOptions = {},
 ): Promise<PluginCallback> {
-  const location = await locate(reference, options);
-  const candidate = await fetchManifest(location);
-  const consent = authorize(candidate, options);
-  const graph = await link(candidate, consent, options.peers);
-  return await start(candidate, consent, graph, options);
+  // Late, because the front door exports it and few programs call it.
+  const { load } = await import("./load.ts");
+  return await load(reference, options);
 }

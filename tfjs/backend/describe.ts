@@ -1,6 +1,6 @@
 import type * as tfjs from "@tensorflow/tfjs";
 import { getRuntime } from "../../runtime/get_runtime.ts";
-import { addedKernels } from "../kernels/mod.ts";
+import { addedKernels } from "../kernels/registered.ts";
 import { type AdapterDescription, adapterOf } from "./webgpu.ts";
 
 /** Result of {@linkcode describeBackend}. */

@@ -9,7 +9,7 @@ import { explainUnknownNames } from "../compile_hints.ts";
 import { skipBanner } from "./banner.ts";
 import type { GPULike } from "../../runtime/gpu.ts";
 import { setBackend } from "./set_backend.ts";
-import { startWasm, type WasmPaths } from "./wasm.ts";
+import type { WasmPaths } from "./wasm.ts";
 import { forgetWebGPU, startWebGPU } from "./webgpu.ts";
 
 export type { GPUAdapterLike, GPUDeviceLike, GPULike } from "../../runtime/gpu.ts";
@@ -196,7 +196,11 @@ async function start(
 ): Promise<void> {
   if (backend === "webgpu") return await startWebGPU(tf, gpu, choice === "webgpu");
   if (tf.getBackend() === "webgpu") await readVariables(tf);
-  if (backend === "wasm") return await startWasm(tf, wasmPaths, threads);
+  if (backend === "wasm") {
+    // Late, because it brings the training kernels.
+    const { startWasm } = await import("./wasm.ts");
+    return await startWasm(tf, wasmPaths, threads);
+  }
   await setBackend(tf, "cpu");
 }
 

@@ -9,11 +9,14 @@ import { einsum, einsumGradient } from "./einsum.ts";
 import { identity } from "./identity.ts";
 import { matMul } from "./mat_mul.ts";
 import { maxPool3D, maxPool3DGradient, maxPoolGradient } from "./max_pool.ts";
+import { registered } from "./registered.ts";
 import { segmentSum } from "./segment_sum.ts";
 import { skippingConvolutions } from "./skipping.ts";
 import { slice, split, unstack } from "./slice.ts";
 import { truthGradients } from "./truth.ts";
 import { type TrainingKernel, wasm, type WasmBackend } from "./wasm.ts";
+
+export { addedKernels } from "./registered.ts";
 
 const kernels: TrainingKernel[] = [
   takingChannelsFirst(conv2DFilterGradient, ["x", "dy"], false),
@@ -37,7 +40,6 @@ const kernels: TrainingKernel[] = [
   unstack,
 ];
 
-const registered = new WeakSet<tfjs.KernelFunc>();
 const registeredGradients = new WeakSet<tfjs.GradConfig["gradFunc"]>();
 
 /**
@@ -90,14 +92,6 @@ export function registerTrainingKernels(tf: typeof tfjs): void {
   for (const kernel of kernels) register(tf, kernel);
   registerGradients(tf);
   unfuseDilatedLayers(tf);
-}
-
-/** Names of the kernels that {@linkcode registerTrainingKernels} has installed on wasm. Sorted. */
-export function addedKernels(tf: typeof tfjs): string[] {
-  return tf.getKernelsForBackend(wasm)
-    .filter(({ kernelFunc }) => registered.has(kernelFunc))
-    .map(({ kernelName }) => kernelName)
-    .sort();
 }
 
 /** Gradients are shared by all backends. Only those of dilated convolutions replace tfjs's own. */
