@@ -65,14 +65,19 @@ export function convolve(
   const output = padding(builder, backward?.padded, outputSizes, N, group);
   const windows = table(byteOffsets(forward.windows.starts, group, input.pixels, C));
   const positions = table(channelsOf(forward.windows.taps, C));
-  const phases = (backward?.phases ?? []).map(({ starts, taps, weights, pixels }) => ({
-    count: starts.length,
-    taps: taps.length,
-    windows: table(byteOffsets(starts, group, output.pixels, N)),
-    positions: table(channelsOf(taps, N)),
-    outputOffsets: table(byteOffsets(pixels, group, inputPixels, C)),
-    weights: table(weights),
-  }));
+  const phases = (backward?.phases ?? []).map(({ starts, taps, weights, pixels }) => {
+    // Only images that are padded have to fit in the scratch memory.
+    const images = output.scratch > 0 ? group : groupOf(starts.length);
+    return {
+      images,
+      count: starts.length,
+      taps: taps.length,
+      windows: table(byteOffsets(starts, images, output.pixels, N)),
+      positions: table(channelsOf(taps, N)),
+      outputOffsets: table(byteOffsets(pixels, images, inputPixels, C)),
+      weights: table(weights),
+    };
+  });
   const isCovered = phases.reduce((sum, { count }) => sum + count, 0) === inputPixels;
 
   const panels = Math.max(panelsOf(K, N), panelsOf(chunkWindows, N), panelsOf(taps * N, C));
@@ -122,7 +127,7 @@ export function convolve(
       if (!isCovered) kernels.zero(rows * inputPixels * C, dx.address);
       for (const phase of phases) {
         kernels.packTransposed(phase.taps, C, N, w.address, phase.weights.address, panelsAt());
-        eachGroup(rows, group, (image, images) => {
+        eachGroup(rows, phase.images, (image, images) => {
           const from = output.pad(images, imageAt(dy, image, outputPixels, N), paddedAt());
           const to = imageAt(dx, image, inputPixels, C);
           eachChunk(images * phase.count, (first, count) => {

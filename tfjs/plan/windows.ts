@@ -133,16 +133,60 @@ function phasesOf({ input, size, stride, dilation, paddingBefore }: Axis): AxisP
 }
 
 /**
+ * Divide a phase where windows begin or end, so that no weight is outside of them. Pixels at the
+ * borders are read by fewer weights.
+ */
+function withoutPadding({ pixels, windows, weights, earlier }: AxisPhase, axis: Axis): AxisPhase[] {
+  const parts: (AxisPhase & { key: string })[] = [];
+  pixels.forEach((pixel, i) => {
+    const used = range(weights.length).filter((j) => {
+      const window = windows[i] - earlier[j];
+      return window >= 0 && window < axis.output;
+    });
+    const key = String(used);
+    let part = parts.at(-1);
+    if (part?.key !== key) {
+      const [own, before] = [weights, earlier].map((list) => used.map((j) => list[j]));
+      parts.push(part = { key, pixels: [], windows: [], weights: own, earlier: before });
+    }
+    part.pixels.push(pixel);
+    part.windows.push(windows[i]);
+  });
+  return parts;
+}
+
+/** Number of phases above which calls cost more than they save. */
+const maxPhases = 32;
+/** Products per channel that pay for packing the weights of one tap, in small batches too. */
+const packingCost = 2.5;
+
+/** The phases of each axis: divided at the borders, unless that costs more than it saves. */
+function choosePhases(axes: Axes): AxisPhase[][] {
+  const whole = axes.map(phasesOf);
+  const divided = whole.map((phases, i) => phases.flatMap((one) => withoutPadding(one, axes[i])));
+  const count = (all: AxisPhase[][], of: (phase: AxisPhase) => number): number =>
+    all.reduce((product, phases) => product * phases.reduce((sum, one) => sum + of(one), 0), 1);
+  const products = ({ pixels, weights }: AxisPhase) => pixels.length * weights.length;
+  const taps = ({ weights }: AxisPhase) => weights.length;
+  const saved = count(whole, products) - count(divided, products);
+  const packed = count(divided, taps) - count(whole, taps);
+  return count(divided, () => 1) <= maxPhases && saved > packingCost * packed ? divided : whole;
+}
+
+/**
  * The windows of the backward pass, on the gradient of the output. Each pixel of the input is in
  * one phase, or in none if no window of the forward pass reads it.
  */
 export function backwardWindows(axes: Axes): { padded: Padded; phases: Phase[] } {
-  const phasesOfAxes = axes.map(phasesOf);
+  const phasesOfAxes = choosePhases(axes);
   const extents = axes.map((axis, i) => {
     const reached = phasesOfAxes[i].filter(({ weights }) => weights.length > 0);
     const first = Math.min(0, ...reached.map((one) => one.windows[0] - one.earlier.at(-1)!));
-    const last = Math.max(axis.output - 1, ...reached.map((one) => one.windows.at(-1)!));
-    return { before: -first, size: last - first + 1 };
+    const last = Math.max(
+      axis.output - 1,
+      ...reached.map((one) => one.windows.at(-1)! - one.earlier[0]),
+    );
+    return { before: 0 - first, size: last - first + 1 };
   });
   const before = extents.map((extent) => extent.before);
   const sizes = extents.map(({ size }) => size);
