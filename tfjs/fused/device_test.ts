@@ -5,6 +5,7 @@ import { useBackend } from "keepfit/backend";
 import { makeOptimizer } from "../optimizer_fixtures.ts";
 import { snapshotOptimizerState } from "../optimizer_snapshot.ts";
 import { updateOf } from "../update.ts";
+import { blockSize, maxBlocks } from "./shader.ts";
 
 const skip = await useBackend(tf, "webgpu").then(() => false as const, ({ message }) => message);
 if (skip) console.log(`Fused updates on webgpu are left out: ${skip}`);
@@ -84,11 +85,18 @@ async function stateOf(optimizer: tf.Optimizer, variables: tf.Variable[]): Promi
   return [...values, [state.iterations]];
 }
 
+/** Wait until the device has done what it was asked for. */
+async function idle(): Promise<void> {
+  const one = tf.tidy(() => tf.fill([2], 1).add(1));
+  await one.data();
+  one.dispose();
+}
+
 /** Update until the formula does it, once the device has answered that it agrees. */
 async function settle(update: () => void): Promise<void> {
   for (let i = 0; kernelsOf(update) > 0; i++) {
     assert.ok(i < 100, "the device answers, and the numbers agree");
-    await tf.nextFrame();
+    await idle();
   }
 }
 
@@ -136,7 +144,7 @@ describe("A fused update on webgpu", { skip }, () => {
         return kernels;
       };
       let index = 0;
-      while (step(index++) > 0 && index < 100) await tf.nextFrame();
+      while (step(index++) > 0 && index < 100) await idle();
       assert.ok(index < 100, "the device answers, and the numbers agree");
       for (const end = index + 3; index < end; index++) {
         assert.equal(step(index), 0, "TensorFlow.js was not needed");
@@ -163,6 +171,33 @@ describe("A fused update on webgpu", { skip }, () => {
     assert.equal(callsOf("createBindGroup", step), Math.ceil(4 / together));
     tf.dispose(variables);
     optimizer.dispose();
+  });
+
+  it("A fused update on webgpu reaches the end of a variable with more blocks than a dimension takes", async () => {
+    const optimizer = tf.train.sgd(1);
+    const size = blockSize * maxBlocks + 3;
+    const [small, large] = [2, size].map((length) =>
+      tf.tidy(() => tf.variable(tf.fill([length], 5)))
+    );
+    const step = () =>
+      tf.tidy(() =>
+        updateOf(optimizer)([
+          { name: small.name, tensor: tf.fill([2], 1) },
+          { name: large.name, tensor: tf.fill([size], 1) },
+        ])
+      );
+    tf.tidy(step);
+    let updates = 1;
+    const fills = 2;
+    while (kernelsOf(step) > fills) {
+      assert.ok(updates++ < 100, "the device answers, and the numbers agree");
+      await idle();
+    }
+    const expected = 5 - updates - 1;
+    const values = await large.data();
+    assert.ok(values.every((value) => value === expected));
+    assert.deepEqual([...await small.data()], [expected, expected]);
+    tf.dispose([small, large]);
   });
 
   it("A fused update on webgpu changes no clone, no pending read and no tensor that a variable was created from", async () => {
@@ -283,17 +318,21 @@ describe("A fused update on webgpu", { skip }, () => {
       assert.notEqual(kernelsOf(() => updateOf(ours)([{ name: one.name, tensor }])), 0);
       theirs.applyGradients([{ name: two.name, tensor }]);
       tensor.dispose();
-      await tf.nextFrame();
+      await idle();
     }
     assert.deepEqual(await one.data(), await two.data());
     tf.dispose([one, two]);
   });
 
-  it("A fused update on webgpu loses no update on a device that refuses its shader", async () => {
+  it("A fused update on webgpu loses no update on a device that refuses its commands", async () => {
+    interface Descriptor {
+      layout: object;
+      entries: { resource: { size?: number } }[];
+    }
     const { device } = tf.backend() as unknown as {
-      device: { createShaderModule(descriptor: { code: string }): object };
+      device: { createBindGroup(descriptor: Descriptor): object };
     };
-    const { createShaderModule } = device;
+    const { createBindGroup } = device;
     const [ours, theirs] = [tf.train.adagrad(0.1), tf.train.adagrad(0.1)];
     const variables = [1, 2].map(() => [1, 2, 3].map((size) => tf.variable(tf.ones([size]))));
     const step = () => {
@@ -308,14 +347,20 @@ describe("A fused update on webgpu", { skip }, () => {
     };
     step();
     try {
-      device.createShaderModule = ({ code }) =>
-        createShaderModule.call(device, { code: code.replaceAll("fn rounded", "fn other") });
+      device.createBindGroup = ({ layout, entries }) => {
+        // Those of an update begin with uniforms, those of TensorFlow.js with a whole buffer.
+        const isUpdate = entries.length > 3 && entries[0].resource.size !== undefined;
+        return createBindGroup.call(device, {
+          layout,
+          entries: isUpdate ? entries.slice(1) : entries,
+        });
+      };
       step();
     } finally {
-      device.createShaderModule = createShaderModule;
+      device.createBindGroup = createBindGroup;
     }
     for (let i = 0; i < 20; i++) {
-      await tf.nextFrame();
+      await idle();
       assert.notEqual(step(), 0);
     }
     assert.deepEqual(await stateOf(ours, variables[0]), await stateOf(theirs, variables[1]));
@@ -339,7 +384,7 @@ describe("A fused update on webgpu", { skip }, () => {
     assert.notEqual(step(), 0, "the device is asked first");
     for (let i = 0; step() > 0; i++) {
       assert.ok(i < 100, "the device answers, and the numbers agree");
-      await tf.nextFrame();
+      await idle();
     }
     assert.deepEqual(await stateOf(ours, [variables[0]]), await stateOf(theirs, [variables[1]]));
     tf.dispose(variables);
