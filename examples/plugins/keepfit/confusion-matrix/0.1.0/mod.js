@@ -1,22 +1,29 @@
 // tensorboard/crc.ts
+function crc32c(bytes, start = 0, end = bytes.length, before = 0) {
+  return crc(castagnoli ??= tablesOf(2197175160), bytes, start, end, before);
+}
 function maskedCrc32c(bytes, start = 0, end = bytes.length) {
-  const sum = crc(castagnoli, bytes, start, end);
+  const sum = crc32c(bytes, start, end);
   return (sum >>> 15 | sum << 17) + 2726488792 >>> 0;
 }
 function crc32(bytes) {
-  return crc(iso, bytes, 0, bytes.length);
+  return crc(iso ??= tablesOf(3988292384), bytes, 0, bytes.length);
 }
-var castagnoli = tablesOf(2197175160);
-var iso = tablesOf(3988292384);
+var castagnoli;
+var iso;
 function tablesOf(polynomial) {
-  const first = Uint32Array.from({ length: 256 }, (_, byte) => {
+  const tables = Array.from({ length: 16 }, () => new Uint32Array(256));
+  const [first] = tables;
+  for (let byte = 0; byte < 256; byte++) {
     let sum = byte;
     for (let bit = 0; bit < 8; bit++) sum = sum >>> 1 ^ (sum & 1 ? polynomial : 0);
-    return sum;
-  });
-  const tables = [first];
-  for (let following = 1; following < 16; following++) {
-    tables.push(tables[following - 1].map((sum) => first[sum & 255] ^ sum >>> 8));
+    first[byte] = sum;
+  }
+  for (let following = 1; following < tables.length; following++) {
+    for (let byte = 0; byte < 256; byte++) {
+      const sum = tables[following - 1][byte];
+      tables[following][byte] = first[sum & 255] ^ sum >>> 8;
+    }
   }
   return tables;
 }
