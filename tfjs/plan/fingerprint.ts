@@ -92,7 +92,8 @@ class Describer {
       const { trainable } = value as { trainable?: boolean };
       return `${dtype}[${shape}]${trainable ? "t" : ""}`;
     }
-    return "getClassName" in value ? this.object(value) : "";
+    const isPlain = Object.getPrototypeOf(value) === Object.prototype;
+    return isPlain || "getClassName" in value ? this.object(value) : "";
   }
 }
 

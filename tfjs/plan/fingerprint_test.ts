@@ -48,6 +48,8 @@ describe("fingerprintOf", () => {
       print([tf.layers.dropout({ rate: 0.1 })]),
       print([tf.layers.dropout({ rate: 0.2 })]),
       print([new Own({})]),
+      print([Object.assign(new Own({}), { settings: { rates: [0.1, 0.2] } })]),
+      print([Object.assign(new Own({}), { settings: { rates: [0.1, 0.3] } })]),
       print([tf.layers.batchNormalization()]),
       print([frozen()]),
       print([tf.layers.batchNormalization({ epsilon: 0.1 })]),
