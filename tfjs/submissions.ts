@@ -32,7 +32,8 @@ export function batchSubmissions(engine: Engine | undefined): () => void {
   if (engine?.backendName !== "webgpu") return nothing;
   const backend = engine.backend as DeviceBackend;
   const { ENV: flags } = engine as Engine & { ENV: Flags };
-  if (flags.getNumber(flag) !== tfjsLimit) return nothing;
+  if (backend.bufferManager?.numBytesUsed === undefined) return nothing;
+  if (limitOf(flags) !== tfjsLimit) return nothing;
   flags.set(flag, runLimit);
   let before = backend.bufferManager.numBytesUsed;
   const { ensureCommandEncoderReady } = backend;
@@ -48,11 +49,20 @@ export function batchSubmissions(engine: Engine | undefined): () => void {
   backend.ensureCommandEncoderReady = watched;
   const releaseUniforms = keepUniforms(backend);
   return () => {
-    if (flags.getNumber(flag) === runLimit) flags.set(flag, tfjsLimit);
+    if (limitOf(flags) === runLimit) flags.set(flag, tfjsLimit);
     if (backend.ensureCommandEncoderReady === watched) {
       backend.ensureCommandEncoderReady = ensureCommandEncoderReady;
     }
     releaseUniforms();
     if (backend.dispatchCountInPass >= tfjsLimit) submit(backend);
   };
+}
+
+/** The current limit; undefined if this TensorFlow.js has none. */
+function limitOf(flags: Flags): number | undefined {
+  try {
+    return flags.getNumber(flag);
+  } catch {
+    return undefined;
+  }
 }

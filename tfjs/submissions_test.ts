@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { useBackend } from "keepfit/backend";
-import { getEngine } from "./engine.ts";
+import { type Engine, getEngine } from "./engine.ts";
 import { batchSubmissions } from "./submissions.ts";
 
 const skip = await useBackend(tf, "webgpu").then(() => false as const, ({ message }) => message);
@@ -37,6 +37,22 @@ async function flush(): Promise<void> {
   await sum.data();
   sum.dispose();
 }
+
+describe("batchSubmissions of another TensorFlow.js", () => {
+  it("batchSubmissions does nothing where the backend or its limit is not as expected", () => {
+    const getNumber = () => {
+      throw new Error("Cannot evaluate flag: no evaluation function found.");
+    };
+    const bufferManager = { numBytesUsed: 0 };
+    const engines = [
+      undefined,
+      { backendName: "cpu" },
+      { backendName: "webgpu", backend: {}, ENV: tf.env() },
+      { backendName: "webgpu", backend: { bufferManager }, ENV: { getNumber } },
+    ];
+    for (const engine of engines) batchSubmissions(engine as unknown as Engine)();
+  });
+});
 
 describe("batchSubmissions", { skip }, () => {
   before(() => useBackend(tf, "webgpu"));

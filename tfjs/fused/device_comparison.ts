@@ -16,11 +16,12 @@ export async function haveSameBitsOnDevice(
   run: () => void,
   pairs: () => [tf.Tensor, tf.Tensor][],
 ): Promise<boolean> {
-  const counts = backend.makeTensorInfo([2], "int32", Int32Array.of(0, 0));
-  submit(backend);
-  backend.device.pushErrorScope("validation");
-  let error: Promise<object | null> | undefined;
+  let counts: tf.TensorInfo | undefined;
   try {
+    counts = backend.makeTensorInfo([2], "int32", Int32Array.of(0, 0));
+    submit(backend);
+    backend.device.pushErrorScope("validation");
+    let error: Promise<object | null> | undefined;
     let compared: [tf.Tensor, tf.Tensor][];
     try {
       run();
@@ -33,10 +34,10 @@ export async function haveSameBitsOnDevice(
     const [differences, comparisons] = await backend.read(counts.dataId) as Int32Array;
     return await error === null && differences === 0 && comparisons === compared.length;
   } catch {
-    // What remains to be done without it, TensorFlow.js does.
+    // Another version of TensorFlow.js, or a lost device.
     return false;
   } finally {
-    backend.disposeData(counts.dataId);
+    if (counts !== undefined) backend.disposeData(counts.dataId);
   }
 }
 
