@@ -64,7 +64,7 @@ export class HookRunner {
     for (const receiver of this.#receivers[hook]) {
       const began = performance.now();
       try {
-        const result = receiver.call(...args);
+        const result = receiver.call(args);
         if (isPromise(result)) await untilOverdue(result, this.signal, lastPatience);
       } catch (error) {
         onFailure(receiver, error);
@@ -96,7 +96,7 @@ export class HookRunner {
       const receiver = receivers[i];
       let pending: PromiseLike<unknown> | void = undefined;
       try {
-        const result = receiver.call(...call.args);
+        const result = receiver.call(call.args);
         // Inside the try: inspecting a foreign result may throw.
         if (isPromise(result)) pending = result;
         else if (call.logs !== undefined) pending = settleLogs(call.logs);

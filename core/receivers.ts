@@ -42,13 +42,15 @@ export const everyHookName: readonly (keyof CallbackHooks)[] = [
   ...Object.values(olderNames),
 ];
 
+type Hook = (...args: readonly unknown[]) => unknown;
+
 /** A hook of one callback. */
 export interface Receiver {
   readonly callback: CallbackLike;
   /** Name of the callback in messages. */
   readonly name: string;
   readonly hook: ListHook;
-  readonly call: (...args: unknown[]) => unknown;
+  readonly call: (args: readonly unknown[]) => unknown;
   readonly timing: HookTiming;
 }
 
@@ -73,7 +75,11 @@ export function lookUpReceivers(
         callback,
         name,
         hook,
-        call: (...args) => (callback[own] as Receiver["call"])(...args),
+        // Looked up in each call, because it may be replaced; most take two arguments.
+        call: (args) =>
+          args.length === 2
+            ? (callback[own] as Hook)(args[0], args[1])
+            : (callback[own] as Hook)(...args),
         timing: { callback: name, hook, calls: 0, milliseconds: 0 },
       }];
     });

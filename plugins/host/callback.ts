@@ -170,6 +170,7 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
         if (hook === "onException") return call(first);
         return typeof first === "number" ? call(first, logsFor(second)) : call(logsFor(first));
       };
+      if (!isMeasured && telling === undefined) return guard.call(hook, work);
       const guarded = (): unknown => guard.call(hook, work);
       const measured = isMeasured ? () => share.measure(hook, guarded) : guarded;
       if (telling === undefined) return measured();

@@ -46,7 +46,7 @@ export class HookGuard {
     } catch (error) {
       throw this.#failed(member, error);
     }
-    this.#inRow.delete(member);
+    if (this.#inRow.size > 0) this.#inRow.delete(member);
     return result;
   }
 
