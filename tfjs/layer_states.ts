@@ -104,7 +104,7 @@ export function misfitsOf(model: TrainableModel, saved: LayerStates[]): StatesMi
   for (const [i, { name }] of saved.entries()) {
     if (places.includes(i)) continue;
     misfits.push({
-      remark: `the states of layer '${name}' are left out: this model has no stateful layer of ` +
+      remark: `the states of layer '${name}' are ignored: this model has no stateful layer of ` +
         `that name`,
       isOfOtherBatches: false,
     });
