@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
   BackupAndRestore,
+  type BackupAndRestoreOptions,
+  Callback,
   type CallbackLike,
   fit,
   fitDataset,
@@ -76,14 +78,14 @@ async function train(
   model: tf.LayersModel,
   fs = memoryFileSystem(),
   others: CallbackLike[] = [],
-  { saveFreq = 1, ...options }: FitOptions & { saveFreq?: "epoch" | number } = {},
+  { saveFreq = 1, saveOnBackground, ...options }: FitOptions & BackupAndRestoreOptions = {},
 ): Promise<string> {
   const { history } = await fit(model, x, y, {
     epochs: 2,
     shuffle: false,
     seed: 1,
     verbose: 0,
-    callbacks: [new BackupAndRestore("backup", { fs, saveFreq }), ...others],
+    callbacks: [new BackupAndRestore("backup", { fs, saveFreq, saveOnBackground }), ...others],
     ...options,
   });
   return JSON.stringify([model.getWeights().map((weight) => [...weight.dataSync()]), history]);
@@ -210,6 +212,33 @@ describe("BackupAndRestore with stateful layers", () => {
 });
 
 describe("BackupAndRestore within an epoch", () => {
+  it("BackupAndRestore shows callbacks in params.resumedAt where the run continues", async () => {
+    class Looking extends Callback {
+      resumedAt: { epoch: number; batch: number } | undefined;
+      begun: { epoch: number; batch: number } | undefined;
+      override onEpochBegin(epoch: number): void {
+        this.resumedAt ??= this.params?.resumedAt;
+        this.begun ??= { epoch, batch: -1 };
+      }
+      override onTrainBatchBegin(batch: number): void {
+        if (this.begun?.batch === -1) this.begun.batch = batch;
+      }
+    }
+    for (const [saveFreq, crash, isWithin] of [[1, 4, true], ["epoch", 8, false]] as const) {
+      const fs = memoryFileSystem();
+      const [first, second] = [new Looking(), new Looking()];
+      const model = () => makeModel("a SimpleRNN");
+      await assert.rejects(
+        train(model(), fs, [first, crashAfter(crash)], { saveFreq, saveOnBackground: false }),
+        /crash/,
+      );
+      await train(model(), fs, [second]);
+      assert.equal(first.resumedAt, undefined);
+      assert.deepEqual(second.resumedAt, second.begun);
+      assert.deepEqual(second.begun, isWithin ? { epoch: 0, batch: 3 } : { epoch: 1, batch: 0 });
+    }
+  });
+
   it("BackupAndRestore continues with the weights and the rate of the backup, even if onEpochBegin sets others", async () => {
     const setting = (model: tf.LayersModel) => ({
       onEpochBegin(epoch: number) {

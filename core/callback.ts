@@ -36,6 +36,13 @@ export interface Params {
   directions?: Record<string, "min" | "max">;
   /** Seed of the order of the rows; pass it to `fit` again for the same order. */
   seed?: number;
+  /**
+   * Position at which `fit` continues a run that a callback has restored, set before
+   * `onTrainBegin`: the epoch, 0-based, and how many of its batches were trained before. If there
+   * are any, `onEpochBegin` was called for this epoch before. Default: undefined, for a run that
+   * starts from the beginning.
+   */
+  resumedAt?: { epoch: number; batch: number };
 }
 
 /** Plain data: values that survive `structuredClone`. */
@@ -117,7 +124,9 @@ export interface CallbackHooks {
    * needs. Not in Keras.
    */
   afterTrainEnd?(): HookResult;
-  /** When an epoch begins. */
+  /**
+   * When an epoch begins, and when a restored run continues within it (see `params.resumedAt`).
+   */
   onEpochBegin?(epoch: number, logs: Logs): HookResult;
   /** When an epoch ends, after validation. The logs are means over the epoch and `val_` means. */
   onEpochEnd?(epoch: number, logs: Logs): HookResult;

@@ -201,6 +201,10 @@ export class TrainingState implements ResumableLoop {
       epochsTrained: saved.epoch - this.#firstEpoch + Number(isTrained),
       order: saved.order,
     };
+    this.#params.resumedAt = {
+      epoch: this.start.epoch,
+      batch: this.#isMidEpoch ? saved.batch : 0,
+    };
     this.logs = { ...saved.logs };
     // Only the hooks at the end of training remain.
     this.stopTraining = saved.stopTraining === true;
