@@ -1,4 +1,5 @@
 import { crc32c } from "../tensorboard/crc.ts";
+import { missing } from "./log_columns.ts";
 
 /** The lines of a file that belong to a run: their number, first and last line, and checksum. */
 export class OwnedLines {
@@ -52,9 +53,25 @@ export class OwnedLines {
    * @param text the same number of lines
    */
   areAll(text: string): boolean {
-    const { crc32c, head, tail } = this;
-    if (crc32c === undefined || !tail.endsWith("\n") || !text.startsWith(head)) return true;
-    return checksum(text, 0) === crc32c;
+    const { crc32c, tail } = this;
+    if (crc32c === undefined || !tail.endsWith("\n")) return true;
+    const before = this.#withoutAdded(text);
+    return before === undefined || checksum(before, 0) === crc32c;
+  }
+
+  /** The text without columns that were added since; undefined if these cannot be told apart. */
+  #withoutAdded(text: string): string | undefined {
+    const { head } = this;
+    const end = head.slice(head.trimEnd().length);
+    const [header, ...rows] = text.split(/(?<=\n)/);
+    const added = header.trimEnd().slice(head.trimEnd().length);
+    if (!this.#grow || added === "") return text;
+    const [separator] = added;
+    // A quoted name may contain the separator.
+    if (added.includes('"')) return undefined;
+    const cells = `${separator}${missing}`.repeat(added.split(separator).length - 1) + end;
+    return head +
+      rows.map((row) => row.endsWith(cells) ? row.slice(0, -cells.length) + end : row).join("");
   }
 
   /**
