@@ -1,5 +1,5 @@
 import type { Builder } from "./builder.ts";
-import { type Block, sizeOf } from "./graph.ts";
+import { sizeOf } from "./graph.ts";
 import {
   byteOffsets,
   bytes,
@@ -10,21 +10,8 @@ import {
   imageAt,
   padding,
 } from "./images.ts";
+import type { LinearMap } from "./linear_map.ts";
 import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
-
-/** A convolution of images, and its gradients. */
-export interface Convolution {
-  /**
-   * Compute y, the convolution of x with w, plus a bias, followed by relu if `isRelu`.
-   *
-   * @param bias address of the bias; 0 for none
-   */
-  forward(rows: number, x: Block, w: Block, y: Block, bias: number, isRelu: boolean): void;
-  /** The gradient of `w` from that of `y`. */
-  weightGradient(rows: number, x: Block, dy: Block, dw: Block): void;
-  /** The gradient of `x` from that of `y`: the transposed convolution. */
-  inputGradient(rows: number, dy: Block, w: Block, dx: Block): void;
-}
 
 /** Columns of a panel. */
 const panelWidth = 8;
@@ -40,7 +27,7 @@ const panelsOf = (rows: number, columns: number) =>
  *
  * @param C channels of the input
  * @param N channels of the output
- * @param hasInputGradient whether {@linkcode Convolution.inputGradient} will be called
+ * @param hasInputGradient whether {@linkcode LinearMap.inputGradient} will be called
  */
 export function convolve(
   builder: Builder,
@@ -48,7 +35,7 @@ export function convolve(
   C: number,
   N: number,
   hasInputGradient: boolean,
-): Convolution {
+): LinearMap {
   const { kernels } = builder;
   const table = (values: number[]) => builder.constants(Int32Array.from(values));
   const inputSizes = axes.map(({ input }) => input);

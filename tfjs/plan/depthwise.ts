@@ -1,20 +1,20 @@
 import type { Builder } from "./builder.ts";
-import type { Convolution } from "./convolution.ts";
 import { sizeOf } from "./graph.ts";
 import { byteOffsets, bytes, eachChunk, eachGroup, groupOf, imageAt, padding } from "./images.ts";
+import type { LinearMap } from "./linear_map.ts";
 import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
 
 /**
  * A convolution of each of C channels on its own, with weights of the shape [taps, C].
  *
- * @param hasInputGradient whether {@linkcode Convolution.inputGradient} will be called
+ * @param hasInputGradient whether {@linkcode LinearMap.inputGradient} will be called
  */
 export function convolveDepthwise(
   builder: Builder,
   axes: Axes,
   C: number,
   hasInputGradient: boolean,
-): Convolution {
+): LinearMap {
   const { kernels } = builder;
   const inputSizes = axes.map(({ input }) => input);
   const outputSizes = axes.map(({ output }) => output);

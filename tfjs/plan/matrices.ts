@@ -1,19 +1,5 @@
 import type { Builder } from "./builder.ts";
-import type { Block } from "./graph.ts";
-
-/** A matrix product y = x w, and its gradients. */
-export interface Product {
-  /**
-   * Compute y = x w + bias for M rows, followed by relu if `isRelu`.
-   *
-   * @param bias address of the bias; 0 for none
-   */
-  forward(M: number, x: Block, w: Block, y: Block, bias: number, isRelu: boolean): void;
-  /** The gradient of `w` from that of `y`. */
-  weightGradient(M: number, x: Block, dy: Block, dw: Block): void;
-  /** The gradient of `x` from that of `y`. */
-  inputGradient(M: number, dy: Block, w: Block, dx: Block): void;
-}
+import type { LinearMap } from "./linear_map.ts";
 
 /** Columns computed at once by the kernel. */
 const panelWidth = 8;
@@ -24,7 +10,7 @@ const tileSize = 4 * panelWidth;
 const chunkRows = 256;
 
 /** Products with a K x N matrix. */
-export function multiply(builder: Builder, K: number, N: number): Product {
+export function multiply(builder: Builder, K: number, N: number): LinearMap {
   const { kernels } = builder;
   // Layout: the tile, a panel of the right matrix, a partial sum.
   const panelSize = panelWidth * Math.max(K, N, chunkRows);
@@ -34,19 +20,9 @@ export function multiply(builder: Builder, K: number, N: number): Product {
   return {
     forward(M, x, w, y, bias, isRelu) {
       const relu = isRelu ? 1 : 0;
+      // deno-fmt-ignore
       kernels.gemm(
-        M,
-        N,
-        K,
-        x.address,
-        K,
-        1,
-        w.address,
-        y.address,
-        bias,
-        relu,
-        panelAt(),
-        scratch.address,
+        M, N, K, x.address, K, 1, w.address, y.address, bias, relu, panelAt(), scratch.address,
       );
     },
     weightGradient(M, x, dy, dw) {

@@ -1,7 +1,7 @@
 import type { Builder } from "../builder.ts";
-import type { PlannedLayer } from "./types.ts";
 import type { Value } from "../graph.ts";
 import { planPermute } from "./rearrange.ts";
+import type { PlannedLayer } from "./types.ts";
 
 /** A layer that computes several others, each from the output of the one before it. */
 export function inSequence(...parts: PlannedLayer[]): PlannedLayer {

@@ -1,22 +1,20 @@
-import type { Activation } from "../activations.ts";
 import type { Builder } from "../builder.ts";
 import { convolve } from "../convolution.ts";
-import type { LayerVariable, Value } from "../graph.ts";
+import { type LayerVariable, sizeOf, type Value } from "../graph.ts";
+import type { LinearMap } from "../linear_map.ts";
 import { PlanError } from "../plan_error.ts";
 import { type Axes, type Axis, axisOf, flatAxis } from "../windows.ts";
-import { activated } from "./activation.ts";
+import { type LinearLayer, planLinear } from "./linear.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** Fields shared by the convolutional layers of TensorFlow.js. */
-export interface ConvolutionLayer {
+export interface ConvolutionLayer extends LinearLayer {
   kernelSize: number[];
   strides: number[];
   padding: string;
   dataFormat: string;
   dilationRate: number[];
   kernel: LayerVariable;
-  bias: LayerVariable | null;
-  activation: Activation | null;
 }
 
 /** `tf.layers.conv1d`, `conv2d` and `conv3d`. */
@@ -28,36 +26,15 @@ export function planConvolution(
   const axes = axesOf(layer, input.shape);
   const kernel = builder.weight(layer.kernel);
   const [C, N] = kernel.shape.slice(-2);
-  const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
-  const output = builder.value(outputShape(input, axes, N), [input, kernel, bias]);
-  const { sums, isRelu, activate } = activated(layer.activation, output, builder);
-  const inputGradient = builder.gradientOf(input);
-  const convolution = convolve(builder, axes, C, N, inputGradient !== undefined);
-  const kernelGradient = builder.weightGradientOf(kernel);
-  const biasGradient = bias && builder.weightGradientOf(bias);
-  const positions = output.size / N;
-  return {
-    outputs: [output],
-    operation: {
-      forward(rows) {
-        const biasAddress = bias?.data.address ?? 0;
-        convolution.forward(rows, input.data, kernel.data, sums, biasAddress, isRelu);
-        if (!isRelu) activate?.forward(rows);
-      },
-      backward(rows) {
-        activate?.backward(rows);
-        const { gradient } = output;
-        if (kernelGradient) convolution.weightGradient(rows, input.data, gradient, kernelGradient);
-        if (biasGradient) {
-          builder.kernels.columnSums(rows * positions, N, gradient.address, biasGradient.address);
-        }
-        if (inputGradient) convolution.inputGradient(rows, gradient, kernel.data, inputGradient);
-      },
-    },
-  };
+  const shape = outputShape(input, axes, N);
+  const convolution = convolve(builder, axes, C, N, input.requiresGradient);
+  return planLinear(layer, input, kernel, shape, builder, convolution);
 }
 
-/** `tf.layers.conv2dTranspose` and `conv3dTranspose`: the gradient of a convolution with respect to its input. */
+/**
+ * `tf.layers.conv2dTranspose` and `conv3dTranspose`: the gradient of a convolution with respect to
+ * its input.
+ */
 export function planTransposedConvolution(
   layer: ConvolutionLayer,
   [input]: Value[],
@@ -72,36 +49,31 @@ export function planTransposedConvolution(
     return axisOf(input.shape[i] * stride + taken, size, stride, 1, layer.padding);
   });
   if (axes.length === 3) checkVolume(axes, layer.padding);
-  const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
   const shape = [...axes.map(({ input }) => input), N];
-  const output = builder.value(shape, [input, kernel, bias]);
-  const { sums, activate } = activated(layer.activation, output, builder);
   const convolution = convolve(builder, axes, N, C, true);
-  const inputGradient = builder.gradientOf(input);
-  const kernelGradient = builder.weightGradientOf(kernel);
-  const biasGradient = bias && builder.weightGradientOf(bias);
-  const positions = output.size / N;
-  const { kernels } = builder;
+  const map = transposed(convolution, sizeOf(shape) / N, N, builder);
+  return planLinear(layer, input, kernel, shape, builder, map, { fusesRelu: false });
+}
+
+/**
+ * The transpose of a convolution.
+ *
+ * @param positions number of pixels of the output
+ * @param N channels of the output
+ */
+function transposed(
+  convolution: LinearMap,
+  positions: number,
+  N: number,
+  { kernels }: Builder,
+): LinearMap {
   return {
-    outputs: [output],
-    operation: {
-      forward(rows) {
-        convolution.inputGradient(rows, input.data, kernel.data, sums);
-        if (bias) kernels.addBias(rows * positions, N, bias.data.address, sums.address);
-        activate?.forward(rows);
-      },
-      backward(rows) {
-        activate?.backward(rows);
-        const { gradient } = output;
-        if (kernelGradient) convolution.weightGradient(rows, gradient, input.data, kernelGradient);
-        if (biasGradient) {
-          kernels.columnSums(rows * positions, N, gradient.address, biasGradient.address);
-        }
-        if (inputGradient) {
-          convolution.forward(rows, gradient, kernel.data, inputGradient, 0, false);
-        }
-      },
+    forward(rows, x, w, y, bias) {
+      convolution.inputGradient(rows, x, w, y);
+      if (bias !== 0) kernels.addBias(rows * positions, N, bias, y.address);
     },
+    weightGradient: (rows, x, dy, dw) => convolution.weightGradient(rows, dy, x, dw),
+    inputGradient: (rows, dy, w, dx) => convolution.forward(rows, dy, w, dx, 0, false),
   };
 }
 

@@ -1,10 +1,12 @@
 import type { Builder } from "../builder.ts";
 import { convolveDepthwise } from "../depthwise.ts";
-import type { Block, LayerVariable, Value } from "../graph.ts";
+import type { LayerVariable, Value } from "../graph.ts";
+import type { LinearMap } from "../linear_map.ts";
 import { multiply } from "../matrices.ts";
 import type { Axes } from "../windows.ts";
-import { activated } from "./activation.ts";
+import { inSequence } from "./compose.ts";
 import { axesOf, type ConvolutionLayer, outputShape } from "./convolution.ts";
+import { type LinearLayer, planLinear } from "./linear.ts";
 import type { PlannedLayer } from "./types.ts";
 
 interface DepthwiseLayer extends Omit<ConvolutionLayer, "kernel"> {
@@ -22,36 +24,7 @@ export function planDepthwise(
   builder: Builder,
 ): PlannedLayer {
   const axes = axesOf({ ...layer, dilationRate: undefined }, input.shape);
-  const kernel = builder.weight(layer.depthwiseKernel);
-  const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
-  const [C, multiplier] = kernel.shape.slice(-2);
-  const N = C * multiplier;
-  const output = builder.value(outputShape(input, axes, N), [input, kernel, bias]);
-  const { sums, activate } = activated(layer.activation, output, builder);
-  const depthwise = multipliedDepthwise(builder, axes, input, multiplier);
-  const inputGradient = builder.gradientOf(input);
-  const kernelGradient = builder.weightGradientOf(kernel);
-  const biasGradient = bias && builder.weightGradientOf(bias);
-  const positions = output.size / N;
-  const { kernels } = builder;
-  return {
-    outputs: [output],
-    operation: {
-      forward(rows) {
-        depthwise.forward(rows, kernel.data, sums, bias?.data.address ?? 0);
-        activate?.forward(rows);
-      },
-      backward(rows) {
-        activate?.backward(rows);
-        const { gradient } = output;
-        if (kernelGradient) depthwise.weightGradient(rows, gradient, kernelGradient);
-        if (biasGradient) {
-          kernels.columnSums(rows * positions, N, gradient.address, biasGradient.address);
-        }
-        if (inputGradient) depthwise.inputGradient(rows, gradient, kernel.data, inputGradient);
-      },
-    },
-  };
+  return planDepthwiseMap(layer, layer.depthwiseKernel, axes, input, builder);
 }
 
 /** `tf.layers.separableConv2d`: a depthwise, then a pointwise convolution. */
@@ -60,74 +33,54 @@ export function planSeparable(
   [input]: Value[],
   builder: Builder,
 ): PlannedLayer {
-  const { kernels } = builder;
   const axes = axesOf(layer, input.shape);
-  const depths = builder.weight(layer.depthwiseKernel);
-  const points = builder.weight(layer.pointwiseKernel);
-  const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
-  const [C, multiplier] = depths.shape.slice(-2);
-  const [K, N] = [C * multiplier, points.shape.at(-1)!];
-  const output = builder.value(outputShape(input, axes, N), [input, depths, points, bias]);
-  const { sums, isRelu, activate } = activated(layer.activation, output, builder);
-  const positions = output.size / N;
-  const hidden = builder.perRow(positions * K);
-  const depthwise = multipliedDepthwise(builder, axes, input, multiplier);
+  const plain = { bias: null, activation: null };
+  const depthwise = planDepthwiseMap(plain, layer.depthwiseKernel, axes, input, builder);
+  const [hidden] = depthwise.outputs;
+  const kernel = builder.weight(layer.pointwiseKernel);
+  const [K, N] = kernel.shape.slice(-2);
   const product = multiply(builder, K, N);
-  const inputGradient = builder.gradientOf(input);
-  const depthsGradient = builder.weightGradientOf(depths);
-  const pointsGradient = builder.weightGradientOf(points);
-  const biasGradient = bias && builder.weightGradientOf(bias);
-  const needsHidden = Boolean(inputGradient || depthsGradient);
-  const hiddenGradient = builder.isTraining ? builder.perRow(positions * K) : hidden;
-  return {
-    outputs: [output],
-    operation: {
-      forward(rows) {
-        depthwise.forward(rows, depths.data, hidden, 0);
-        const biasAddress = bias?.data.address ?? 0;
-        product.forward(rows * positions, hidden, points.data, sums, biasAddress, isRelu);
-        if (!isRelu) activate?.forward(rows);
-      },
-      backward(rows) {
-        activate?.backward(rows);
-        const M = rows * positions;
-        const { gradient } = output;
-        if (pointsGradient) product.weightGradient(M, hidden, gradient, pointsGradient);
-        if (biasGradient) kernels.columnSums(M, N, gradient.address, biasGradient.address);
-        if (needsHidden) product.inputGradient(M, gradient, points.data, hiddenGradient);
-        if (depthsGradient) depthwise.weightGradient(rows, hiddenGradient, depthsGradient);
-        if (inputGradient) {
-          depthwise.inputGradient(rows, hiddenGradient, depths.data, inputGradient);
-        }
-      },
-    },
-  };
+  const shape = outputShape(input, axes, N);
+  return inSequence(
+    depthwise,
+    planLinear(layer, hidden, kernel, shape, builder, product, { positions: hidden.size / K }),
+  );
 }
 
-/** A depthwise convolution with a depth multiplier. */
-function multipliedDepthwise(builder: Builder, axes: Axes, input: Value, multiplier: number) {
+function planDepthwiseMap(
+  layer: LinearLayer,
+  variable: LayerVariable,
+  axes: Axes,
+  input: Value,
+  builder: Builder,
+): PlannedLayer {
+  const kernel = builder.weight(variable);
+  const [C, multiplier] = kernel.shape.slice(-2);
+  const map = multiplied(builder, axes, input, multiplier);
+  const shape = outputShape(input, axes, C * multiplier);
+  return planLinear(layer, input, kernel, shape, builder, map, { fusesRelu: false });
+}
+
+/** A depthwise convolution with a depth multiplier: each channel is repeated. */
+function multiplied(builder: Builder, axes: Axes, input: Value, multiplier: number): LinearMap {
   const { kernels } = builder;
   const channels = input.shape.at(-1)! * multiplier;
   const convolution = convolveDepthwise(builder, axes, channels, input.requiresGradient);
-  const isRepeated = multiplier > 1;
-  const copies = isRepeated ? builder.perRow(input.size * multiplier) : input.data;
-  const copiesGradient = isRepeated && input.requiresGradient
+  if (multiplier === 1) return convolution;
+  const copies = builder.perRow(input.size * multiplier);
+  const copiesGradient = input.requiresGradient
     ? builder.perRow(input.size * multiplier)
     : undefined;
   return {
-    forward(rows: number, w: Block, y: Block, bias: number): void {
-      if (isRepeated) {
-        kernels.repeat(rows * input.size, multiplier, input.data.address, copies.address);
-      }
-      convolution.forward(rows, copies, w, y, bias, false);
+    forward(rows, x, w, y, bias, isRelu) {
+      kernels.repeat(rows * input.size, multiplier, x.address, copies.address);
+      convolution.forward(rows, copies, w, y, bias, isRelu);
     },
-    weightGradient: (rows: number, dy: Block, dw: Block) =>
-      convolution.weightGradient(rows, copies, dy, dw),
-    inputGradient(rows: number, dy: Block, w: Block, dx: Block): void {
-      convolution.inputGradient(rows, dy, w, copiesGradient ?? dx);
-      if (copiesGradient) {
-        kernels.repeatGradient(rows * input.size, multiplier, copiesGradient.address, dx.address);
-      }
+    weightGradient: (rows, _x, dy, dw) => convolution.weightGradient(rows, copies, dy, dw),
+    inputGradient(rows, dy, w, dx) {
+      if (copiesGradient === undefined) return;
+      convolution.inputGradient(rows, dy, w, copiesGradient);
+      kernels.repeatGradient(rows * input.size, multiplier, copiesGradient.address, dx.address);
     },
   };
 }

@@ -1,0 +1,66 @@
+import type { Activation } from "../activations.ts";
+import type { Builder } from "../builder.ts";
+import type { LayerVariable, Value, Weight } from "../graph.ts";
+import type { LinearMap } from "../linear_map.ts";
+import { activated } from "./activation.ts";
+import type { PlannedLayer } from "./types.ts";
+
+/** Fields shared by the layers of TensorFlow.js that are linear but for their activation. */
+export interface LinearLayer {
+  bias: LayerVariable | null;
+  activation: Activation | null;
+}
+
+/** Options of {@linkcode planLinear}. */
+export interface LinearOptions {
+  /** Rows of the map per row of a batch. Default: 1. */
+  positions?: number;
+  /** Whether the map can apply relu. Default: true. */
+  fusesRelu?: boolean;
+}
+
+/**
+ * Plan a layer that computes a linear map, adds a bias and applies an activation.
+ *
+ * @param shape shape of one row of the output
+ */
+export function planLinear(
+  layer: LinearLayer,
+  input: Value,
+  kernel: Weight,
+  shape: readonly number[],
+  builder: Builder,
+  map: LinearMap,
+  { positions = 1, fusesRelu = true }: LinearOptions = {},
+): PlannedLayer {
+  const { kernels } = builder;
+  const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
+  const output = builder.value(shape, [input, kernel, bias]);
+  const { sums, isRelu, activate } = activated(layer.activation, output, builder);
+  const isFused = isRelu && fusesRelu;
+  const inputGradient = builder.gradientOf(input);
+  const kernelGradient = builder.weightGradientOf(kernel);
+  const biasGradient = bias && builder.weightGradientOf(bias);
+  const N = shape.at(-1)!;
+  const sumsPerRow = output.size / N;
+  return {
+    outputs: [output],
+    operation: {
+      forward(rows) {
+        const biasAddress = bias?.data.address ?? 0;
+        map.forward(rows * positions, input.data, kernel.data, sums, biasAddress, isFused);
+        if (!isFused) activate?.forward(rows);
+      },
+      backward(rows) {
+        activate?.backward(rows);
+        const { gradient } = output;
+        const M = rows * positions;
+        if (kernelGradient) map.weightGradient(M, input.data, gradient, kernelGradient);
+        if (biasGradient) {
+          kernels.columnSums(rows * sumsPerRow, N, gradient.address, biasGradient.address);
+        }
+        if (inputGradient) map.inputGradient(M, gradient, kernel.data, inputGradient);
+      },
+    },
+  };
+}

@@ -1,0 +1,15 @@
+import type { Block } from "./graph.ts";
+
+/** A map of rows that is linear in the input x and in the weights w, and its gradients. */
+export interface LinearMap {
+  /**
+   * Compute y from x and w, plus a bias, followed by relu if `isRelu`.
+   *
+   * @param bias address of the bias; 0 for none
+   */
+  forward(rows: number, x: Block, w: Block, y: Block, bias: number, isRelu: boolean): void;
+  /** Compute the gradient of `w` from that of `y`. */
+  weightGradient(rows: number, x: Block, dy: Block, dw: Block): void;
+  /** Compute the gradient of `x` from that of `y`. */
+  inputGradient(rows: number, dy: Block, w: Block, dx: Block): void;
+}
