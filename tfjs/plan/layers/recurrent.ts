@@ -4,7 +4,8 @@ import type { Builder } from "../builder.ts";
 import type { Block, Value } from "../graph.ts";
 import { multiply } from "../matrices.ts";
 import { PlanError } from "../plan_error.ts";
-import { cellPlanners, type RecurrentCell } from "./cells.ts";
+import type { RecurrentCell } from "./cells/types.ts";
+import { cellPlanners } from "./cells/mod.ts";
 import { indices } from "./rearrange.ts";
 import type { PlannedLayer } from "./types.ts";
 

@@ -2,7 +2,7 @@ import { isChanged, type LayerCall } from "../../forward.ts";
 import type { Builder } from "../builder.ts";
 import type { Value } from "../graph.ts";
 import { PlanError } from "../plan_error.ts";
-import { cellPlanners } from "./cells.ts";
+import { cellPlanners } from "./cells/mod.ts";
 import { planAdd, planAverage, planConcatenate, planMultiply } from "./merge.ts";
 import { planPass, type Recurrent } from "./recurrent.ts";
 import type { LayerPlanner, PlannedLayer } from "./types.ts";
