@@ -69,7 +69,7 @@ try {
   await logRow("CSVLogger", csv, `0,${Object.values(logs)}\r\n`);
   const json = new JSONLinesLogger(join(folder, "log.jsonl"));
   await logRow("JSONLinesLogger", json, `${JSON.stringify({ epoch: 0, ...logs })}\n`);
-  await checkpointRow("1 KiB", 15, 15);
+  await checkpointRow("1 KiB", 15, 99);
   await checkpointRow("64 MiB", 4096, 5);
 } finally {
   await rm(folder, { recursive: true });
