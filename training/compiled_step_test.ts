@@ -146,6 +146,19 @@ for (const backend of ["cpu", "wasm"] as const) {
       });
     });
 
+    it("A compiled step equals TensorFlow.js with metrics that read class numbers as values", async () => {
+      const classes = tf.tidy(() => x.argMax(1).toFloat().expandDims(1));
+      const make = () => {
+        const model = tf.sequential({
+          layers: [tf.layers.dense({ units: 5, inputShape: [5], activation: "softmax" })],
+        });
+        const metrics = ["mse", "mae", "accuracy"];
+        model.compile({ optimizer: "sgd", loss: "sparseCategoricalCrossentropy", metrics });
+        return model;
+      };
+      await compare(make, { y: classes });
+    });
+
     it("A compiled step equals TensorFlow.js with custom losses and metrics, called once per batch", async () => {
       let calls = 0;
       const loss = (yTrue: tf.Tensor, yPred: tf.Tensor) => {

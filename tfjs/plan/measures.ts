@@ -35,13 +35,14 @@ export function metricKernelOf(
   { identifier, output, ratio }: Compiled["metrics"][number],
 ): AccuracyKernel | undefined {
   if (ratio !== undefined || identifier === undefined) return undefined;
+  const takesClasses = lossNames[output] === "sparseCategoricalCrossentropy";
   if (identifier === "accuracy" || identifier === "acc") {
     const isBinary = outputSizes[output] === 1 || lossNames[output] === "binaryCrossentropy";
     if (isBinary) return kernels.binaryAccuracy;
-    return lossNames[output] === "sparseCategoricalCrossentropy"
-      ? kernels.sparseCategoricalAccuracy
-      : kernels.categoricalAccuracy;
+    return takesClasses ? kernels.sparseCategoricalAccuracy : kernels.categoricalAccuracy;
   }
+  // The targets have the shape that the loss needs: class numbers, or a value for each class.
+  if (takesClasses !== (identifier === "sparseCategoricalCrossentropy")) return undefined;
   const accuracy = kernelIn(kernels, accuracyKernels, identifier);
   if (accuracy !== undefined) return accuracy as AccuracyKernel;
   const loss = lossKernelOf(kernels, identifier);

@@ -26,7 +26,7 @@ export function planRecurrent(
   builder: Builder,
   call: LayerCall,
 ): PlannedLayer {
-  return planPass(layer, inputs, builder, { call, firstDraw: 0, keepsTimeOrder: false });
+  return planPass(layer, inputs, builder, { call, firstDraw: 0, isReversed: false });
 }
 
 /** Options of one pass over the time steps. */
@@ -34,8 +34,8 @@ interface Pass {
   call: LayerCall;
   /** Index of the pass's first draw of noise within the call. */
   firstDraw: number;
-  /** Whether the output sequence has the order of the input even if the layer goes backwards. */
-  keepsTimeOrder: boolean;
+  /** Whether the output sequence is in the reverse order of computation. */
+  isReversed: boolean;
 }
 
 /** Plan one pass of a recurrent layer over the time steps. */
@@ -43,7 +43,7 @@ export function planPass(
   layer: Recurrent,
   inputs: Value[],
   builder: Builder,
-  { call, firstDraw, keepsTimeOrder }: Pass,
+  { call, firstDraw, isReversed }: Pass,
 ): PlannedLayer {
   checkSupported(layer, inputs);
   const { kernels } = builder;
@@ -95,7 +95,7 @@ export function planPass(
   /** Address of a time step in the output sequence or its gradient; 0 for none. */
   const addressAt = (step: number, block: Block): number => {
     if (!layer.returnSequences || !block.isReserved) return 0;
-    return block.address + (keepsTimeOrder ? timeOf(step) : step) * units * 4;
+    return block.address + (isReversed ? steps - 1 - step : step) * units * 4;
   };
   return {
     outputs,

@@ -123,7 +123,10 @@ describe("A compiled Bidirectional", () => {
   for (const kind of kinds) {
     for (const mergeMode of ["concat", "sum", "ave", "mul", null] as const) {
       for (
-        const args of [{}, { returnSequences: true }, { returnState: true }, { dropout: 0.3 }]
+        const args of [{}, { returnSequences: true }, { returnState: true }, { dropout: 0.3 }, {
+          returnSequences: true,
+          goBackwards: true,
+        }]
       ) {
         it(`Bidirectional ${kind} with mergeMode ${mergeMode} and [${Object.keys(args)}] matches TensorFlow.js`, () =>
           planAgrees(

@@ -27,7 +27,7 @@ export function planBidirectional(
     if (isChanged(pass)) {
       throw new PlanError("a layer inside Bidirectional is not one of TensorFlow.js");
     }
-    return planPass(pass, inputs, builder, { call, firstDraw: 2 * i, keepsTimeOrder: true });
+    return planPass(pass, inputs, builder, { call, firstDraw: 2 * i, isReversed: i === 1 });
   });
   const sequences = passes.map(({ outputs }) => outputs[0]);
   const states = passes.flatMap(({ outputs }) => outputs.slice(1));
