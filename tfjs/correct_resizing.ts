@@ -11,8 +11,8 @@ type Images = [count: number, height: number, width: number, channels: number];
 
 /**
  * Correct two gradients of TensorFlow.js's cpu backend, for all its copies in the process: that of
- * `resizeNearestNeighbor`, which reads all images but the first at wrong places, and that of
- * `resizeBilinear`, which exchanges height and width of its shape.
+ * `resizeNearestNeighbor`, which reads all images but the first at wrong positions, and that of
+ * `resizeBilinear`, which swaps the height and width of its shape.
  */
 export function correctResizing(): void {
   const registry = findGlobals()?.get("kernelRegistry") as Map<string, tf.KernelConfig> | undefined;
@@ -55,12 +55,12 @@ const gradients: Record<string, (theirs: tf.KernelFunc) => tf.KernelFunc> = {
   }),
 };
 
-/** For each pixel of a resized axis, the pixel that it was taken from. */
+/** Source pixel of each pixel of a resized axis. */
 function nearest(size: number, resized: number, alignCorners: boolean): number[] {
   const isAligned = alignCorners && resized > 1;
   const scale = isAligned ? (size - 1) / (resized - 1) : size / resized;
   return Array.from({ length: resized }, (_, i) => {
-    const place = alignCorners ? Math.round(i * scale) : Math.floor(i * scale);
-    return Math.min(size - 1, place);
+    const position = alignCorners ? Math.round(i * scale) : Math.floor(i * scale);
+    return Math.min(size - 1, position);
   });
 }

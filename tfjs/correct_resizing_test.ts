@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { start } from "./kernels/fixtures.ts";
 import { correctResizing } from "./correct_resizing.ts";
 
-/** The gradient of a weighted sum of resized images, and the one that differences give. */
+/** The gradient of a weighted sum of resized images, and its finite differences. */
 function gradients(
   resize: "resizeNearestNeighbor" | "resizeBilinear",
   size: [number, number],
@@ -16,7 +16,7 @@ function gradients(
     tf.image[resize](x as tf.Tensor4D, size, alignCorners).mul(weights).sum() as tf.Scalar;
   const own = tf.grad(sum)(images);
   assert.deepEqual(own.shape, images.shape);
-  // Resizing is linear, so the gradient is what each pixel alone gives.
+  // Resizing is linear, so the gradient of a pixel is the result for that pixel alone.
   const pixels = tf.eye(images.size).reshape([images.size, ...images.shape]).unstack();
   const expected = pixels.map((pixel) => sum(pixel).dataSync()[0]);
   return [own.dataSync() as Float32Array, Float32Array.from(expected)];

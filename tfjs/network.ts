@@ -3,7 +3,7 @@ import type { LossArgument, MetricsArgument, TensorFunction } from "./compiled_m
 import type { TrainableWeight } from "./trained_weights.ts";
 
 /**
- * The model that computes. A `Sequential` forwards to an inner model, which has what the loops
+ * The model that computes: of a `Sequential` its inner model, which has the fields that the loops
  * need.
  *
  * @throws TypeError for anything but a model, and for a Sequential without layers

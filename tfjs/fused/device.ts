@@ -8,10 +8,10 @@ import { blockSize, maxBlocks, shaderOf, uniformsOf } from "./shader.ts";
 export interface DeviceBackend {
   readonly device: Device;
   readonly queue: { writeBuffer(buffer: object, offset: number, data: BufferSource): void };
-  /** Commands that are not submitted yet. */
+  /** Commands that have not been submitted yet. */
   readonly commandEncoder: CommandEncoder | null;
   computePassEncoder: ComputePass | null;
-  /** Number of dispatches that are not submitted yet. */
+  /** Number of dispatches that have not been submitted yet. */
   dispatchCountInPass: number;
   /** Values that the commands use: their buffers are reused after the submission. */
   readonly commandQueueOwnedIds: WeakSet<tf.DataId>;
@@ -133,7 +133,7 @@ export function onDevice(engine: Engine, backend: DeviceBackend): RunFormula {
   };
 }
 
-/** Submit the commands that are not submitted yet. */
+/** Submit the pending commands. */
 export function submit(backend: DeviceBackend): void {
   if (backend.commandEncoder === null) return;
   backend.endComputePassEncoder();
@@ -157,8 +157,8 @@ function submitLimit(engine: Engine): number {
 }
 
 /**
- * Follow which values are being read. A read that ends stores what it got, so values that changed
- * meanwhile would be read as they were.
+ * Track which values are being read. A completed read caches its result, so later reads would return
+ * the old values if they changed in the meantime.
  */
 function followReads(backend: DeviceBackend): (dataId: tf.DataId) => boolean {
   const reads = new Map<tf.DataId, number>();
@@ -191,7 +191,7 @@ function pipelinesOn(device: Device): (name: FormulaName, count: number) => Pipe
   };
 }
 
-/** A uniform buffer of the backend, which takes it back with the next submission. */
+/** A uniform buffer of the backend, released with the next submission. */
 function makeUniforms(backend: DeviceBackend, scalars: readonly number[]): Resource {
   const values = uniformsOf(scalars);
   const buffer = backend.bufferManager.acquireBuffer(values.byteLength, uniformUsage);

@@ -3,8 +3,8 @@ import { dataOf, type DeviceBackend, dispatch, submit } from "./device.ts";
 import { blockSize } from "./shader.ts";
 
 /**
- * Find out on the device whether tensors have the same bits. NaN equals NaN, with any bits. The
- * result is one read, whatever the number of tensors.
+ * Compare tensors bit by bit on the device. NaN equals NaN, with any bits. The result is a single
+ * read, regardless of the number of tensors.
  *
  * @param run gives commands before the comparison. They are submitted apart from all others, because
  *   a device that refuses one refuses what is submitted with it

@@ -42,7 +42,7 @@ const special = [
   2 ** -63,
 ];
 
-/** Numbers of every size, among them those that arithmetic treats apart, the same on each run. */
+/** Reproducible numbers of every magnitude, including special values. */
 function numbers(count: number, seed: number): Float32Array {
   let state = seed;
   const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
@@ -55,7 +55,7 @@ function numbers(count: number, seed: number): Float32Array {
 const bitsOf = async (tensor: tf.Tensor): Promise<number[]> =>
   Array.from(await tensor.data(), (value) => Object.is(value, -0) ? -1e-300 : value);
 
-/** How many kernels of TensorFlow.js a call runs. */
+/** Number of kernels of TensorFlow.js that a call runs. */
 function kernelsOf(call: () => void): number {
   const engine = tf.engine();
   const run = engine.runKernel;
@@ -85,14 +85,14 @@ async function stateOf(optimizer: tf.Optimizer, variables: tf.Variable[]): Promi
   return [...values, [state.iterations]];
 }
 
-/** Wait until the device has done what it was asked for. */
+/** Wait until the device has finished its work. */
 async function idle(): Promise<void> {
   const one = tf.tidy(() => tf.fill([2], 1).add(1));
   await one.data();
   one.dispose();
 }
 
-/** Update until the formula does it, once the device has answered that it agrees. */
+/** Update until the formula is used, after the device has confirmed that the results agree. */
 async function settle(update: () => void): Promise<void> {
   for (let i = 0; kernelsOf(update) > 0; i++) {
     assert.ok(i < 100, "the device answers, and the numbers agree");
@@ -100,7 +100,7 @@ async function settle(update: () => void): Promise<void> {
   }
 }
 
-/** Calls of a method of the device during a call. */
+/** Number of calls of a device's method during a call. */
 function callsOf(method: "createBindGroup" | "createBuffer", call: () => void): number {
   const { device } = tf.backend() as unknown as {
     device: Record<typeof method, (descriptor: object) => object>;
@@ -173,7 +173,7 @@ describe("A fused update on webgpu", { skip }, () => {
     optimizer.dispose();
   });
 
-  it("A fused update on webgpu reaches the end of a variable with more blocks than a dimension takes", async () => {
+  it("A fused update on webgpu updates all of a variable with more blocks than a dimension allows", async () => {
     const optimizer = tf.train.sgd(1);
     const size = blockSize * maxBlocks + 3;
     const [small, large] = [2, size].map((length) =>
@@ -286,7 +286,7 @@ describe("A fused update on webgpu", { skip }, () => {
     tf.dispose([variable, gradient, copy]);
   });
 
-  it("A fused update on webgpu takes the variable itself as its gradient", async () => {
+  it("A fused update on webgpu accepts the variable itself as its gradient", async () => {
     const [ours, theirs] = [tf.train.sgd(0.5), tf.train.sgd(0.5)];
     const [one, two] = [1, 2].map(() => tf.variable(tf.tensor1d([4, -8])));
     const other = tf.tensor1d([1, -1]);
@@ -304,8 +304,8 @@ describe("A fused update on webgpu", { skip }, () => {
     tf.dispose([one, two, other]);
   });
 
-  it("A fused update on webgpu leaves an optimizer to TensorFlow.js whose numbers differ", async () => {
-    // The formula is told another momentum than the update has.
+  it("A fused update on webgpu is not used for an optimizer whose results differ", async () => {
+    // The formula gets another momentum than the update.
     const [ours, theirs] = [tf.train.momentum(0.1, 0.9), tf.train.momentum(0.1, 0.5)];
     const other = ours as unknown as { m: tf.Scalar };
     other.m.dispose();

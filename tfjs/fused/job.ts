@@ -30,7 +30,7 @@ export type RunFormula = (
   scalars: readonly number[],
 ) => void;
 
-/** Give a cell other values, and release the caller's hold on them. */
+/** Assign values to a cell and dispose the given tensor. */
 export function assign(cell: Cell, value: tf.Tensor): void {
   cell.assign(value);
   value.dispose();

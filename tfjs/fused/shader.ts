@@ -11,10 +11,9 @@ export const maxBlocks = 65_535;
  * uniform buffer of {@linkcode uniformsOf}, then the arrays of each variable in the formula's
  * order, the last one read-only.
  *
- * WGSL lets a compiler join operations, `a * b + c` into one that rounds once, or `a / sqrt(b)` into
- * an approximation. TensorFlow.js computes each operation in a kernel of its own. So every result
- * passes through an exclusive or with a uniform 0, which no compiler can see through, and is rounded
- * as it is there.
+ * WGSL lets a compiler fuse operations: `a * b + c` into one that rounds once, `a / sqrt(b)` into an
+ * approximation. TensorFlow.js computes each operation in a separate kernel. To round as it does, each
+ * result passes through an exclusive or with a uniform 0, which prevents fusion.
  *
  * @param count number of variables
  */

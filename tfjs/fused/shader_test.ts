@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { type Expression, type Formula, formulas } from "./formula.ts";
 import { shaderOf, uniformsOf } from "./shader.ts";
 
-// What it computes is in device_test.ts: that needs a driver.
+// The results are tested in device_test.ts, which needs a driver.
 
 describe("The shader of an update", () => {
   for (const [name, formula] of Object.entries(formulas) as [string, Formula][]) {

@@ -25,7 +25,7 @@ interface VariableJob extends Job {
 /** Whether an optimizer was verified to update like the formula on a backend. */
 interface Verdict {
   backend: unknown;
-  /** Undefined while a device computes it. */
+  /** Undefined until the device has answered. */
   isTrusted?: boolean;
 }
 
@@ -38,8 +38,8 @@ const verdicts = new WeakMap<tf.Optimizer, Verdict>();
  * TensorFlow.js performs the update for custom optimizers, for backends other than cpu, wasm and
  * webgpu, for weights that are not float32, while kernels are profiled, and for the first update,
  * which creates the slots. The next update is computed both ways; if any bit differs, this optimizer
- * always uses TensorFlow.js. A device is asked without waiting, and TensorFlow.js performs the
- * updates until it has answered.
+ * always uses TensorFlow.js. On a device the comparison is asynchronous; TensorFlow.js performs the
+ * updates until its result is known.
  */
 export function applyFused(optimizer: tf.Optimizer, gradients: Parameters<Update>[0]): void {
   const theirs = () =>
@@ -125,7 +125,7 @@ function verdictOf({ backend }: Engine, optimizer: tf.Optimizer): Verdict | unde
 const comparedSize = 2 ** 20;
 
 /**
- * Update with TensorFlow.js, and find out whether the formula gives the same bits.
+ * Update with TensorFlow.js and compare the results with those of the formula, bit by bit.
  *
  * @param run performs the update by the formula on other cells
  */

@@ -53,7 +53,7 @@ export function convolve(
   const windows = table(byteOffsets(forward.windows.starts, group, input.pixels, C));
   const positions = table(channelsOf(forward.windows.taps, C));
   const phases = (backward?.phases ?? []).map(({ starts, taps, weights, pixels }) => {
-    // Only images that are padded have to fit in the scratch memory.
+    // Only padded images have to fit into the scratch memory.
     const images = output.scratch > 0 ? group : groupOf(starts.length);
     return {
       images,

@@ -106,7 +106,7 @@ function idOf(object: object): number {
   return id;
 }
 
-/** Properties of an object that are compared, and how often they have changed. */
+/** Compared properties of an object, and the number of changes so far. */
 interface Version {
   number: number;
   /** Number of all properties. */

@@ -45,7 +45,7 @@ export function planLeakyReLU(
 
 /** `tf.layers.elu`. */
 export function planELU(_: unknown, [input]: Value[], builder: Builder): PlannedLayer {
-  // TensorFlow.js has no other alpha than 1.
+  // TensorFlow.js supports no alpha but 1.
   return plan(activationNamed("elu"), input, builder);
 }
 

@@ -7,7 +7,7 @@ import type { LayerPlanner } from "./types.ts";
 const alongLastAxis = ["softmax", "logSoftmax"];
 
 /**
- * Have a planner of layers with channels last plan those with channels first too.
+ * Extend a planner for channels last to layers with channels first.
  *
  * @param planner plans a layer with `channelsLast`
  */

@@ -3,7 +3,7 @@ import type { Value } from "../graph.ts";
 import { planPermute } from "./rearrange.ts";
 import type { PlannedLayer } from "./types.ts";
 
-/** A layer that computes several others, each from the output of the one before it. */
+/** Planned layers as one layer, each computed from the output of the one before it. */
 export function inSequence(...parts: PlannedLayer[]): PlannedLayer {
   const operations = parts.map(({ operation }) => operation);
   const { outputs, masks } = parts.at(-1)!;
@@ -30,8 +30,8 @@ export function inSequence(...parts: PlannedLayer[]): PlannedLayer {
 /**
  * Plan a layer on an input whose axes are permuted, and permute its output back.
  *
- * @param dims order of the axes that the layer gets, counted from 1
- * @param plan plans the layer; an output with fewer axes stays as it is
+ * @param dims axes of the input, counted from 1, in the order in which the layer reads them
+ * @param plan plans the layer; an output with fewer axes is not permuted back
  */
 export function permuted(
   input: Value,
@@ -48,7 +48,7 @@ export function permuted(
   return inSequence(before, planned, planPermute({ dims: back }, [output], builder));
 }
 
-/** Order of the axes of a row with one of them, counted from 1, at the end. */
+/** Axes of a row, counted from 1, with one of them moved to the end. */
 export function axisLast(axis: number, rank: number): number[] {
   const others = Array.from({ length: rank }, (_, i) => i + 1).filter((one) => one !== axis);
   return [...others, axis];

@@ -88,7 +88,8 @@ export function axesOf(
   },
   shape: readonly number[],
 ): Axes {
-  // TensorFlow.js has no Conv1D with channels first: it moves the axes of the input alone.
+  // Conv1D with channels first is broken in TensorFlow.js: it permutes the input, but not the
+  // output.
   if (layer.dataFormat === "channelsFirst") throw new PlanError("channelsFirst is not compiled");
   const { kernelSize, strides, padding, dilationRate } = layer;
   const axes = kernelSize.map((size, i) =>
@@ -100,9 +101,9 @@ export function axesOf(
 }
 
 /**
- * Check that TensorFlow.js pads a volume as it pads an image.
+ * Check that TensorFlow.js pads a volume like an image.
  *
- * @throws PlanError where it does not
+ * @throws PlanError if it does not
  */
 function checkVolume(axes: Axes, padding: string): void {
   const isUnlike = ({ input, output, size, stride, dilation }: Axis) =>

@@ -17,7 +17,7 @@ describe("A compiled Conv2D", () => {
     [[3, 1, 5], { filters: 7, kernelSize: [3, 1] }],
     [[20, 15, 3], { filters: 16, kernelSize: 5, padding: "same" }],
     [[30, 31, 1], { filters: 3, kernelSize: 2, strides: 1 }],
-    // Large enough for phases of their own at the borders.
+    // Large enough for separate phases at the borders.
     [[13, 14, 3], { filters: 9, kernelSize: 3 }],
     [[14, 15, 2], { filters: 4, kernelSize: 3, padding: "same" }],
     [[28, 27, 2], { filters: 3, kernelSize: 3, strides: 2, padding: "same" }],

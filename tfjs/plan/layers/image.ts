@@ -68,7 +68,7 @@ export function planUpSampling(
   });
 }
 
-/** Interpolate images linearly along an axis: `times` pixels from each to the next. */
+/** Interpolate images linearly along an axis, to `times` as many pixels. */
 function planBlend(input: Value, axis: number, times: number, builder: Builder): PlannedLayer {
   const { kernels } = builder;
   const count = input.shape[axis];
@@ -83,16 +83,16 @@ function planBlend(input: Value, axis: number, times: number, builder: Builder):
   });
 }
 
-/** For each of `n` pixels, the two of `count` pixels around it and the share of the second one. */
+/** For each of `n` pixels, its two neighbors of `count` pixels and the weight of the second one. */
 function blendTable(count: number, n: number): Int32Array {
   const table = new Int32Array(3 * n);
   const shares = new Float32Array(table.buffer);
   for (let i = 0; i < n; i++) {
-    const place = i * (count / n);
-    const first = Math.floor(place);
+    const position = i * (count / n);
+    const first = Math.floor(position);
     table[3 * i] = first;
-    table[3 * i + 1] = Math.min(Math.ceil(place), count - 1);
-    shares[3 * i + 2] = place - first;
+    table[3 * i + 1] = Math.min(Math.ceil(position), count - 1);
+    shares[3 * i + 2] = position - first;
   }
   return table;
 }

@@ -31,7 +31,7 @@ describe("Compiled layers that copy pixels", () => {
         around([3, 2, 5], () => layers.upSampling2d({ size, interpolation: "bilinear" })),
       ));
   }
-  it("rescaling matches TensorFlow.js, of whole numbers too", async () => {
+  it("rescaling matches TensorFlow.js, for integers too", async () => {
     const rescaling = () => layers.rescaling({ scale: 1 / 127.5, offset: -1 });
     await planAgrees("rescaling", around([3, 2, 3], rescaling));
     const input = (shape: number[]) => tf.randomUniform(shape, 0, 256, "int32", 3);

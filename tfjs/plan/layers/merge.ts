@@ -117,7 +117,7 @@ function prepare(inputs: Value[], builder: Builder) {
   return { output, gradients, count: (rows: number) => rows * size };
 }
 
-/** Have a planner of inputs of one shape plan those that TensorFlow.js broadcasts to one. */
+/** Extend a planner for inputs of one shape to inputs that TensorFlow.js broadcasts. */
 export function broadcasting(planner: LayerPlanner): LayerPlanner {
   return (layer, inputs, builder, call) => {
     const rank = Math.max(...inputs.map(({ shape }) => shape.length));

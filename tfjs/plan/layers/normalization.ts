@@ -28,7 +28,7 @@ export function planBatchNormalization(
 ): PlannedLayer {
   const { kernels, memory, isTraining } = builder;
   const { epsilon } = layer;
-  // TensorFlow.js does not train another axis, and predicts it by the numbers of wrong channels.
+  // TensorFlow.js cannot train another axis, and predicts it with the averages of wrong channels.
   if (layer.axis !== -1 && layer.axis !== input.shape.length) {
     throw new PlanError(`BatchNormalization of axis ${layer.axis} is not compiled`);
   }
