@@ -1,6 +1,6 @@
 import { isSafetensors } from "../checkpoints/checkpoint_writer.ts";
 import { addOtherNames, type Logs } from "../core/logs.ts";
-import { directoryOf, probeDirectory, probePlace, toFileUrl } from "../runtime/mod.ts";
+import { directoryOf, probeDirectory, probePath, toFileUrl } from "../runtime/mod.ts";
 import { pathOf } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { parseTemplate, type Template } from "./python_format.ts";
@@ -32,7 +32,7 @@ export class CheckpointPath {
     const isKnown = names.every((name) => name === "epoch");
     for (const path of [isKnown ? this.at(epoch, undefined, {}) : undefined, other]) {
       if (path === undefined) continue;
-      await probePlace(path, isSafetensors(path) ? "file" : "directory", { fs });
+      await probePath(path, isSafetensors(path) ? "file" : "directory", { fs });
     }
   }
 

@@ -1,7 +1,7 @@
 import { Callback, type CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { getLearningRate, setLearningRate } from "../core/model.ts";
-import { getRuntime, probePlace } from "../runtime/mod.ts";
+import { getRuntime, probePath } from "../runtime/mod.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import {
   type LearningRateFinderOptions,
@@ -126,7 +126,7 @@ export class LearningRateFinder extends Callback {
     if (this.#plot !== undefined) {
       // Fail before the first batch if the file is not writable.
       this.#fs ??= getRuntime().fs;
-      await probePlace(this.#plot, "file", { fs: this.#fs });
+      await probePath(this.#plot, "file", { fs: this.#fs });
     }
     if (restored === undefined) this.#kept = await ModelSnapshot.take(this.model);
     else if (restored.kept !== undefined) {

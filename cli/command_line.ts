@@ -6,7 +6,7 @@ import type { FileSystem, Terminal } from "../runtime/types.ts";
 import { fitText } from "./fit_text.ts";
 import { inShell } from "./shell_words.ts";
 
-// Escape sequences for bold, yellow and cyan, and their ends: they take no room.
+// Escape sequences that begin and end bold, yellow and cyan text. They have no width.
 // deno-lint-ignore no-control-regex
 const ownStyles = /(\x1b\[(?:1|22|33|36|39)m)/;
 
@@ -16,7 +16,7 @@ export class CommandLine {
   readonly json: boolean;
   readonly terminal: Terminal = getRuntime().terminal;
   readonly fs: FileSystem = getRuntime().fs;
-  /** Exit code of a command that throws nothing: 0 for success, 1 for failure. */
+  /** Exit code of a command that does not throw: 0 for success, 1 for failure. */
   code = 0;
 
   /** The first word, usually the name of the command. */
@@ -42,28 +42,28 @@ export class CommandLine {
     return this.terminal.hasColors && !this.json;
   }
 
-  /** Text for people, wrapped at the width of the terminal. */
+  /** Wrap text at the width of the terminal. */
   fit(text: string): string {
     return fitText(text, this.terminal.columns && this.columns);
   }
 
   /** Print a result on standard output. */
-  tell(data: object, text: string): void {
+  print(data: object, text: string): void {
     this.terminal.write(this.#printable(this.json ? `${JSON.stringify(data)}\n` : text));
   }
 
-  /** Print progress for people; programs do not get it. */
+  /** Print progress for people; omitted in JSON output. */
   note(text: string): void {
     if (!this.json) this.terminal.write(this.#printable(text));
   }
 
   /**
-   * Ask for confirmation. Without an interactive terminal the answer is no, and a message names
-   * `--yes`.
+   * Ask for confirmation. Without an interactive terminal, return false and print a message that
+   * names `--yes`.
    *
    * @param question text before the answer
    */
-  agrees(question: string): boolean {
+  confirm(question: string): boolean {
     const answer = this.json ? undefined : this.terminal.ask?.(this.#printable(question));
     if (answer === undefined) {
       console.error("keepfit: cannot ask without a terminal: pass --yes to agree");
@@ -76,10 +76,10 @@ export class CommandLine {
     const shown = (text: string): string => inShell(text, this.#command);
     if (!this.json) return printError("keepfit: ", error, (text) => this.fit(shown(text)));
     const code = error instanceof PluginError ? error.code : undefined;
-    this.tell({ error: { message: shown(errorText(error)), code } }, "");
+    this.print({ error: { message: shown(errorText(error)), code } }, "");
   }
 
-  /** Printable text: much of it comes from servers and manifests. */
+  /** Make text printable, because it may come from servers and manifests. */
   #printable(text: string): string {
     const pieces = this.hasColors ? text.split(ownStyles) : [text];
     return pieces.map((piece, i) => i % 2 === 1 ? piece : printable(piece)).join("");

@@ -16,7 +16,7 @@ describe("CommandLine", () => {
 
   it("CommandLine escapes control characters in foreign text, and keeps its own styles", () => {
     const { cli, written } = collecting([], true);
-    cli.tell({}, `\u001b[1m${foreign}\u001b[22m\n`);
+    cli.print({}, `\u001b[1m${foreign}\u001b[22m\n`);
     cli.note(`${foreign}\n`);
     assert.deepEqual(written, [`\u001b[1m${shown}\u001b[22m\n`, `${shown}\n`]);
   });
@@ -27,9 +27,9 @@ describe("CommandLine", () => {
     assert.deepEqual(written, ["\\u001b[1mbold\n"]);
   });
 
-  it("CommandLine writes the same data as JSON", () => {
+  it("CommandLine writes the data as JSON with --json", () => {
     const { cli, written } = collecting(["--json"], false);
-    cli.tell({ foreign }, "");
+    cli.print({ foreign }, "");
     assert.equal(written[0], printable(written[0]));
     assert.deepEqual(JSON.parse(written[0]), { foreign });
   });

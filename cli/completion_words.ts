@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-/** A command and what may follow it. */
+/** A command and the words that may follow it. */
 export interface Node {
   /** Words after the name of the program, each with a leading space: `""`, `" key new"`. */
   path: string;
@@ -18,7 +18,9 @@ export interface Word {
   values?: readonly string[];
 }
 
-/** Every command of a program and what may follow it, the program itself first. */
+/**
+ * Every command of a program with the words that may follow it, beginning with the program itself.
+ */
 export function nodesOf(command: Command, path = ""): Node[] {
   const help = command.createHelp();
   // The help command explains the others; it needs no completion itself.
@@ -48,7 +50,7 @@ export function nodesOf(command: Command, path = ""): Node[] {
   ];
 }
 
-/** What may follow each option with a value. */
+/** The possible values of each option. */
 export function valuesByOption(nodes: Node[]): Map<string, readonly string[]> {
   return new Map(
     nodes.flatMap(({ words }) =>
@@ -61,7 +63,7 @@ export function valuesByOption(nodes: Node[]): Map<string, readonly string[]> {
 const pluginCommands = [" explain", " remove", " update"];
 
 /**
- * The line of a lock file that has the id of a plugin, as an extended regular expression: only the
- * characters of an id, because the shell would run anything else from a foreign file.
+ * The line of a lock file that has the id of a plugin, as an extended regular expression: it
+ * matches only the characters of an id, because a shell may execute other text of a foreign file.
  */
 export const idLine = '^ *"id": "([a-z0-9-]*/[a-z0-9-]*)",*$';

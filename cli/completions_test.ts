@@ -12,7 +12,7 @@ const isMissing = (shell: string) => spawnSync(shell, ["--version"]).error !== u
 
 describe("Completions", () => {
   const scripts = {} as Record<Shell, string>;
-  /** Below a lock file, which also holds what is no id. */
+  /** Folder below that of a lock file, which also contains an invalid id. */
   let folder: string;
   let below: string;
   before(async () => {
@@ -110,7 +110,7 @@ $line = '${line}'
   });
 
   it("Completions quote descriptions, including typographic quotes in PowerShell", () => {
-    const program = new Command("own").description("An own program.");
+    const program = new Command("own").description("It's a program.");
     program.command("run").description("Don't \u2018$(run)\u2019 it.");
     assert.match(completionScript(program, "fish"), / 'Don'\\''t \u2018\$\(run\)\u2019 it\.'\n/);
     const script = completionScript(program, "powershell");
@@ -122,11 +122,11 @@ $line = '${line}'
       for (const command of ["new", "dev", "check", "pack", "hub"]) {
         assert.match(scripts[shell], new RegExp(`[' ]${command}[': ]`), shell);
       }
-      // A file: fish refuses a socket, which standard input is here.
+      // The script is in a file, because fish refuses standard input that is a socket.
       const file = join(folder, shell);
       await writeFile(file, scripts[shell]);
       const { status, error } = spawnSync(shell, ["-n", file]);
-      if (error !== undefined) console.log(`${shell} was not asked: it is not on PATH`);
+      if (error !== undefined) console.log(`${shell} was skipped: it is not on PATH`);
       else assert.equal(status, 0, shell);
     }
   });

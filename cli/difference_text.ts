@@ -2,7 +2,7 @@ import type { PluginControl, PluginPermission } from "../plugins/manifest/format
 import type { TrustDifference } from "../plugins/mod.ts";
 
 /**
- * A difference of trust in words: what a plugin may do now, and what it no longer may.
+ * Describe a difference of trust: what a plugin may do now, and what it may no longer do.
  *
  * @returns one sentence for each fact
  */

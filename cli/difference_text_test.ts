@@ -6,7 +6,7 @@ const text = (what: string, before: string, after: string, weakens = true) =>
   differenceText({ what, before, after, weakens });
 
 describe("differenceText", () => {
-  it("differenceText names what a plugin may do now, and what it no longer may", () => {
+  it("differenceText names what a plugin may do now, and what it may no longer do", () => {
     assert.deepEqual(text("permissions.net", "a.example", "b.example, c.example"), [
       "may now also send requests to b.example",
       "may now also send requests to c.example",

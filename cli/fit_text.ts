@@ -29,7 +29,7 @@ function fitLine(line: string, columns: number): string[] {
   return isCommand ? lines.map((one, i) => i < lines.length - 1 ? `${one} \\` : one) : lines;
 }
 
-/** The text without escape sequences. */
+/** The width of the text without escape sequences. */
 function widthOf(line: string): number {
   return line.replace(ansi, "").length;
 }

@@ -1,11 +1,11 @@
 import type { AddHelpTextContext, Command, Help } from "commander";
 import type { CommandLine } from "./command_line.ts";
 
-/** The format of help: as wide as the terminal, in two columns if there is room. */
+/** The format of help: as wide as the terminal, in two columns if they fit. */
 export const helpLayout: Partial<Help> = {
   showGlobalOptions: true,
   minWidthToWrap: 20,
-  // The required arguments, without options, which its own help lists.
+  // Lists only required arguments; the help of the command itself lists its options.
   subcommandTerm: (command) => `${command.name()} ${argumentsOf(command)}`.trim(),
   formatItem,
   styleTitle: bold,

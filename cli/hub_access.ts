@@ -3,13 +3,13 @@ import { getRuntime } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 
 /** Options of a command that uses a hub. */
-export interface GivenAccess {
+export interface HubAccessOptions {
   registry?: string;
   token?: string;
   tokenFile?: string;
 }
 
-/** `--token`: on the command line, where other users of the machine can see it. */
+/** `--token`; other users of the machine can see it. */
 export function tokenOption(): Option {
   return new Option(
     "--token <TOKEN>",
@@ -19,7 +19,7 @@ export function tokenOption(): Option {
 
 /** `--token-file`. */
 export function tokenFileOption(): Option {
-  return new Option("--token-file <FILE>", "File that holds your token for the hub.");
+  return new Option("--token-file <FILE>", "File with your token for the hub.");
 }
 
 /**
@@ -27,11 +27,11 @@ export function tokenFileOption(): Option {
  *
  * @param verb verb for the message
  * @param fs file system of the token file
- * @throws TypeError when one of them is missing
+ * @throws TypeError if the hub or the token is missing
  * @throws FileSystemError when the file cannot be read
  */
 export async function hubAccess(
-  { registry, token, tokenFile }: GivenAccess,
+  { registry, token, tokenFile }: HubAccessOptions,
   verb: string,
   fs: FileSystem,
 ): Promise<{ registry: string; token: string }> {

@@ -2,7 +2,7 @@ import { published, version } from "../plugins/manifest/version.ts";
 import { exists, getRuntime, joinPath, toFileUrl } from "../runtime/mod.ts";
 import type { FileSystem } from "../runtime/types.ts";
 
-/** The source of keepfit for a new project, in the form of each of its files. */
+/** Where a new project gets keepfit from, as its files specify it. */
 export interface KeepfitSource {
   /** Description: `../keepfit/dist/npm`. */
   name: string;
@@ -16,7 +16,7 @@ export interface KeepfitSource {
   schema: string;
 }
 
-/** The used part of the package.json of a built package. */
+/** The part of a built package's package.json that is used here. */
 export interface BuiltPackage {
   bin: { keepfit: string };
   exports: Record<string, string>;
@@ -27,8 +27,8 @@ export interface BuiltPackage {
 const schemaFile = "schemas/callback.plugin.schema.json";
 
 /**
- * Find out where a new project installs keepfit from: from npm once it is published, until then
- * from the package of this command, or in a clone from the package built there.
+ * Find out where a new project installs keepfit from: npm once it is published; until then the
+ * package of this command, or in a clone the package that was built there.
  *
  * @param folder folder of the project; created if missing
  * @throws Error in a clone without a built package
@@ -103,10 +103,10 @@ export function fromFolder(location: string, built: BuiltPackage): KeepfitSource
   };
 }
 
-/** The path from a folder to the package: relative, or absolute if that does not lead there. */
+/** The path from a folder to the package: relative, or absolute if no relative path leads there. */
 async function locate(home: URL, folder: string, fs: FileSystem): Promise<string> {
   const relative = relativeUrl(urlOf(folder), home);
-  // A relative path fails across drives and links.
+  // A relative path does not work across drives and links.
   const leadsThere = await exists(joinPath(folder, `${pathOf(relative)}/package.json`), { fs });
   return leadsThere ? relative : home.href.slice(0, -1);
 }

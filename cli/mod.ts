@@ -29,27 +29,27 @@ export async function main(args: readonly string[]): Promise<number> {
     await createProgram(cli, printed).parseAsync(args, { from: "user" });
     return cli.code;
   } catch (error) {
-    if (error instanceof CommanderError) return tellParsed(error, cli, printed);
+    if (error instanceof CommanderError) return printParsed(error, cli, printed);
     cli.fail(error);
     return 1;
   }
 }
 
-/** The parser has ended with help, the version or a usage error. */
-function tellParsed(error: CommanderError, cli: CommandLine, printed: Printed): number {
+/** Print the result of the parser: help, the version or a usage error. */
+function printParsed(error: CommanderError, cli: CommandLine, printed: Printed): number {
   const { output, errors } = printed;
   if (error.exitCode === 0) {
     const data = error.code === "commander.version" ? { version } : { help: output };
-    cli.tell(data, cli.fit(output));
+    cli.print(data, cli.fit(output));
     return 0;
   }
-  const told = withSuggestion(errors);
-  if (cli.json) cli.fail(told.replace(/^keepfit: /, "").trim());
-  else console.error(cli.fit(told.trimEnd()));
+  const message = withSuggestion(errors);
+  if (cli.json) cli.fail(message.replace(/^keepfit: /, "").trim());
+  else console.error(cli.fit(message.trimEnd()));
   return 2;
 }
 
-/** Names that other programs use for a command; the parser suggests only similar spellings. */
+/** Names of the commands in other programs. The parser itself suggests only similar spellings. */
 const otherNames: Record<string, RegExp> = {
   add: /^(i|in|inst|instal|install|get|use|pin|trust)$/,
   cache: /^(clean|clear|prune)$/,

@@ -123,7 +123,7 @@ describe("keepfit pack", () => {
   it("keepfit pack refuses a private key, and omits ignored files", async () => {
     const key = join(source, "key.pem");
     assert.equal((await start("key", "new", key).ended).code, 0);
-    // No other user of the machine can read it.
+    // Other users of the machine cannot read it.
     assert.equal((await stat(key)).mode & 0o077, 0);
     const again = await start("key", "new", key).ended;
     assert.equal(again.code, 1, again.errors);
@@ -139,7 +139,7 @@ describe("keepfit pack", () => {
     await writeFile(join(source, "notes/.gitignore"), "draft.md\n");
     for (const name of ["draft.md", "read.md"]) await writeFile(join(source, "notes", name), "x");
     try {
-      // Not the module itself, but what it imports is ignored.
+      // The module is not ignored, but a file that it imports is.
       assert.match((await pack()).errors, /which its manifest does not list/);
       await writeFile(join(source, ".npmignore"), "*.pem\n");
       assert.equal((await pack()).code, 0);
@@ -175,7 +175,7 @@ describe("keepfit pack", () => {
     assert.deepEqual(packed.sort(), ["callback.plugin.json", "chart", "index.js"]);
   });
 
-  it("keepfit pack never changes an existing version, unless told to", async () => {
+  it("keepfit pack never changes an existing version without --force", async () => {
     await pack();
     assert.equal((await pack()).code, 0);
     await writeFile(join(source, "chart/ticks.js"), "export const niceTicks = () => [0, 1];");

@@ -8,7 +8,7 @@ export interface NewPlugin {
   id: string;
   hooks: readonly string[];
   controls: readonly string[];
-  /** Where it installs keepfit from. */
+  /** Source of keepfit. */
   keepfit: KeepfitSource;
 }
 
@@ -21,7 +21,7 @@ export const newDependencies = {
   typescript: "^7.0.2",
 } as const;
 
-/** The files of a new plugin, by path. It is complete, and its tests pass. */
+/** The files of a new plugin by path. The plugin is complete, and its tests pass. */
 export function newFiles(plugin: NewPlugin): Record<string, string> {
   return {
     [manifestName]: json(manifestOf(plugin)),
@@ -29,7 +29,7 @@ export function newFiles(plugin: NewPlugin): Record<string, string> {
     "src/mod_test.ts": testText(plugin),
     "README.md": readmeText(plugin),
     "package.json": json(packageOf(plugin)),
-    // npm would link a package in a folder, which then cannot find its dependencies.
+    // npm would link a package from a folder, which then cannot find its dependencies.
     ...plugin.keepfit.isPublished ? {} : { ".npmrc": "install-links=true\n" },
     "deno.json": json({
       tasks: {
@@ -112,13 +112,13 @@ function moduleText({ id, hooks, controls }: NewPlugin): string {
       isResumed = false;
     },`;
     }
-    if (hook === "onException") return `    onException: () => tell("onException", {}),`;
+    if (hook === "onException") return `    onException: () => print("onException", {}),`;
     if (hook === "onPredictBatchEnd") {
-      return `    onPredictBatchEnd: (batch) => tell(\`onPredictBatchEnd \${batch}\`, {}),`;
+      return `    onPredictBatchEnd: (batch) => print(\`onPredictBatchEnd \${batch}\`, {}),`;
     }
-    if (!/Epoch|Batch/.test(hook)) return `    ${hook}: (logs) => tell("${hook}", logs),`;
+    if (!/Epoch|Batch/.test(hook)) return `    ${hook}: (logs) => print("${hook}", logs),`;
     const index = hook.includes("Epoch") ? "epoch" : "batch";
-    return `    ${hook}: (${index}, logs) => tell(\`${hook} \${${index}}\`, logs),`;
+    return `    ${hook}: (${index}, logs) => print(\`${hook} \${${index}}\`, logs),`;
   });
   const may = controls.length === 0
     ? ""
@@ -142,7 +142,7 @@ export default function ${name}({ every }: Options, { log }: PluginContext): Cal
   // State is plain data, so that an interrupted run can be resumed.
   let calls = 0;
 ${begins ? "  let isResumed = false;\n" : ""}
-  function tell(hook: string, logs: ${usesLogs ? "Logs" : "object"}): void {
+  function print(hook: string, logs: ${usesLogs ? "Logs" : "object"}): void {
     calls++;
     if (calls % every === 0) log(\`\${hook} \${JSON.stringify(logs)}\`);
   }

@@ -22,7 +22,7 @@ export interface PackedPlugin {
   version: string;
   /** Reference relative to the registry: path and integrity of the manifest. */
   reference: string;
-  /** Number of files, the manifest included. */
+  /** Number of files, including the manifest. */
   files: number;
   /** Size of all files in bytes. */
   size: number;
@@ -32,13 +32,13 @@ export interface PackedPlugin {
 
 /**
  * Publish a plugin into a registry's folder: list its files with size and integrity, check that its
- * modules can be loaded, write the version and the files derived from it.
+ * modules can be loaded, and write the version and the files derived from it.
  *
- * Every file of the source folder is included, except hidden ones and `node_modules`; a bundle has
- * the one module and the texts for people.
+ * Every file of the source folder is included, except hidden ones and `node_modules`; a bundle
+ * contains only the bundled module and the documents.
  *
- * @throws PluginError when the plugin could not be loaded later
- * @throws TypeError for TypeScript without `bundle`, and when there is no esbuild to bundle with
+ * @throws PluginError if the plugin could not be loaded
+ * @throws TypeError for TypeScript without `bundle`, or if esbuild is not installed
  * @throws Error for an existing version with other bytes
  * @throws FileSystemError when a folder cannot be read or written
  */

@@ -16,7 +16,7 @@ export function parseOptions(text: string): Record<string, unknown> {
   throw new InvalidArgumentError(`It must be a JSON object, such as '{ "every": 2 }'.`);
 }
 
-/** Permissions by kind: true for all that is declared, or a list of values. */
+/** Permissions by kind: true for all declared values, or a list of values. */
 export type AllowedKinds = Partial<Record<PluginPermission, true | string[]>>;
 
 /** `--allow net`, `--allow net=a.example,b.example`, repeatable. */

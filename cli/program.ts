@@ -52,7 +52,7 @@ const commands: readonly AddCommand[] = [
   addCompletions,
 ];
 
-/** Messages of the parser, kept until it is known whether they are printed as text or JSON. */
+/** Messages of the parser, collected until it is known whether to print them as text or JSON. */
 export interface Printed {
   output: string;
   errors: string;
@@ -66,10 +66,10 @@ export function createProgram(cli: CommandLine, printed: Printed): Command {
     .version(version, "--version", "Print the version.")
     .helpOption("--help", "Explain.")
     .helpCommand("help [COMMAND]", "Explain a command.")
-    .option("--json", "Print everything as JSON on standard output, errors too.")
+    .option("--json", "Print everything as JSON on standard output, including errors.")
     .exitOverride()
     .showHelpAfterError("Run keepfit --help for more.")
-    // Nothing here asks Deno for a permission, as the defaults would.
+    // Unlike the defaults, these functions need no permission of Deno.
     .configureOutput({
       writeOut: (text) => void (printed.output += text),
       writeErr: (text) => void (printed.errors += text),

@@ -1,8 +1,9 @@
 /**
- * Translate a message for the command line: advice in code becomes the flag, or the key of
- * `keepfit.json`, that does the same.
+ * Translate a message for the command line: options in code become the equivalent flag or key of
+ * `keepfit.json`.
  *
- * @param command name of the command that reports it; some take options elsewhere
+ * @param command name of the command that reports it; some take the callback's options in another
+ *   way
  */
 export function inShell(message: string, command?: string): string {
   return words.reduce(

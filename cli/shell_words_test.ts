@@ -29,10 +29,10 @@ describe("inShell", () => {
   });
 
   it("inShell replaces every hint of the plugins' errors that is only valid in code", async () => {
-    // Options of loadPlugin. What else stands in braces is data, or a plugin's own source.
+    // Options of loadPlugin. Other text in braces is data, or a plugin's source.
     const code =
       /(?<!headers: )\{ (allow|callback|frozen|limits|lock|offline|outputDir|registry|tier|trustFirstUse)\b/;
-    // Where nobody can come from a command line.
+    // These hints cannot occur on a command line.
     const unreachable = ["frozen: true, lock: false"];
     const hints: string[] = [];
     for (const path of listFiles().filter((path) => /^plugins\/.*(?<!_test)\.ts$/.test(path))) {
@@ -43,7 +43,7 @@ describe("inShell", () => {
       for (const line of lines) {
         const text = /["`'](?:[^"`']|"\w+")*\{ \w+[^]*/.exec(line)?.[0];
         if (text === undefined || !code.test(text)) continue;
-        // The manner of a template's parts does not matter here.
+        // The kind of a template's parts is irrelevant here.
         hints.push(text.replace(/\$\{kind\}/g, "net").replace(/: \$\{$/, `: ["a"] } }`));
       }
     }

@@ -6,10 +6,10 @@ import { after, before, describe, it } from "node:test";
 import { startChild } from "../tests/child.ts";
 import { root } from "../tests/files.ts";
 
-/** What the command was shown to say on a terminal. */
+/** Output of the command on a terminal. */
 interface Seen {
   code: number;
-  /** Standard output, and behind it standard error. */
+  /** Standard output, followed by standard error. */
   text: string;
 }
 
@@ -73,13 +73,13 @@ describe("The command on a terminal", () => {
         assert.doesNotMatch(text, /9007199254740991/, name);
         assert(!text.includes(escape), name);
         const long = text.split("\n").filter((line) => line.length > columns);
-        // A word that is longer stays whole.
+        // A longer word is not broken.
         assert.deepEqual(long.filter((line) => /\S \S/.test(line.replace(/ \\$/, ""))), [], name);
       }
     }
   });
 
-  it("The command names the help of the command that was not understood, and the nearest names", async () => {
+  it("The command refers to the help of an unknown or incomplete command, and suggests similar names", async () => {
     const lines: [string[], RegExp][] = [
       [
         ["instal"],
@@ -91,9 +91,9 @@ describe("The command on a terminal", () => {
       [["dev", ".", "--epoch", "2"], /\(Did you mean --epochs\?\)\nRun keepfit dev --help/],
     ];
     const seen = await onTerminal(folder, lines.map(([line]) => line));
-    for (const [i, [, told]] of lines.entries()) {
+    for (const [i, [, expected]] of lines.entries()) {
       assert.equal(seen[i].code, 2);
-      assert.match(seen[i].text, told);
+      assert.match(seen[i].text, expected);
     }
   });
 
@@ -112,7 +112,7 @@ describe("The command on a terminal", () => {
     assert.equal(plain.text, explained.text.replace(ansi, ""));
   });
 
-  it("The command fits the output of add into 44 columns, without text that is common to all plugins", async () => {
+  it("The command fits the output of add into 44 columns, without the text that is the same for all plugins", async () => {
     const [{ code, text }] = await onTerminal(folder, [["add", report, "--output-dir", "out"]], {
       columns: 44,
     });
@@ -138,7 +138,7 @@ describe("The command on a terminal", () => {
       assert.doesNotMatch(text, /\[y\/N\]/);
       assert.match(
         text,
-        /options\.url: is missing, expected string: Where to post; an https URL\./,
+        /options\.url: is missing, expected string: URL of the webhook, https\./,
       );
       assert.match(text, /hint: +pass --options '\{"url":"…"\}'/);
     }

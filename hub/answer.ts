@@ -4,10 +4,10 @@ import { HTTPException } from "hono/http-exception";
 import * as v from "valibot";
 import { PluginError } from "../plugins/errors.ts";
 
-/** How long a client may keep what changes: index, meta and schemas. */
+/** Cache-Control of files that change: index, meta and schemas. */
 export const briefly = "public, max-age=60";
 
-/** Answer with the JSON of an error, `{ error, code? }`. */
+/** Respond with an error as JSON, `{ error, code? }`. */
 export function answerError(error: unknown, c: Context): Response {
   if (error instanceof PluginError) {
     return c.json({ error: error.message, code: error.code }, 400);
@@ -18,7 +18,7 @@ export function answerError(error: unknown, c: Context): Response {
   return c.json({ error: `Cannot answer ${request}: the hub failed; its log says why` }, 500);
 }
 
-/** Answer 404. */
+/** Respond with 404. */
 export function notFound(c: Context): Response & TypedResponse<{ error: string }, 404, "json"> {
   return c.json({ error: `Nothing is at ${c.req.path}` }, 404);
 }
@@ -26,7 +26,7 @@ export function notFound(c: Context): Response & TypedResponse<{ error: string }
 /**
  * Refuse bodies of more than `maxSize` bytes with 413.
  *
- * @param action what the request wants, for the message
+ * @param action requested action, for the message
  */
 export function limitBody(maxSize: number, action: string): MiddlewareHandler {
   return bodyLimit({
@@ -37,8 +37,8 @@ export function limitBody(maxSize: number, action: string): MiddlewareHandler {
 }
 
 /**
- * The text of a body, read as it arrives: `Request.text()` of Deno reserves all that a client
- * announces, also for one that never sends it.
+ * Read the text of a body as it arrives. `Request.text()` of Deno reserves the memory of the
+ * announced length, even if the client never sends it.
  */
 export async function readText(c: Context): Promise<string> {
   const decoder = new TextDecoder();
@@ -50,15 +50,15 @@ export async function readText(c: Context): Promise<string> {
 /**
  * Parse the JSON of a body.
  *
- * @param action what the request wants, for the message
- * @param wanted the form of the body, for the message
- * @throws HTTPException 400 for another form
+ * @param action requested action, for the message
+ * @param expected format of the body, for the message
+ * @throws HTTPException 400 for another format
  */
 export function parseBody<Output>(
   schema: v.GenericSchema<unknown, Output>,
   text: string,
   action: string,
-  wanted: string,
+  expected: string,
 ): Output {
   let data: unknown = text;
   let found: string | undefined;
@@ -75,6 +75,6 @@ export function parseBody<Output>(
     found = path === undefined ? issue.received : `${path}: ${issue.received.slice(0, 80)}`;
   }
   throw new HTTPException(400, {
-    message: `Cannot ${action}: expected a body ${wanted}, got ${found}`,
+    message: `Cannot ${action}: expected a body ${expected}, got ${found}`,
   });
 }

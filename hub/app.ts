@@ -26,9 +26,9 @@ export interface HubOptions {
    */
   tokens?: Tokens;
   /**
-   * Key of the transparency log. With it the hub records publications and yanks in an append-only
-   * log, whose head it signs and which clients check. Keep it secret, outside of `directory`.
-   * Default: nothing is recorded, but an existing log in `directory` is served.
+   * Key of the transparency log. With it, the hub records publications and yanks in an append-only
+   * log with a signed head, which clients check. Keep it secret, outside of `directory`. Default:
+   * nothing is recorded, but an existing log in `directory` is served.
    */
   logKey?: SigningKey;
   /**
@@ -48,7 +48,7 @@ export interface HubOptions {
 export type HubApp = ReturnType<(typeof import("./routes.ts"))["mountRoutes"]>;
 
 /**
- * A registry of plugins and a receiver of training reports, as a Hono app.
+ * Create a hub: a registry of plugins and a receiver of training reports, as a Hono app.
  *
  * ```text
  * GET  /                                   the page
@@ -69,14 +69,14 @@ export type HubApp = ReturnType<(typeof import("./routes.ts"))["mountRoutes"]>;
  * ```
  *
  * The registry has the layout of static hosts, so its URLs begin with an owner. The first segments
- * of the other URLs are reserved: nobody can publish as owner `api`, `healthz`, `publish`, `runs`,
- * `schemas` or `web`. `/runs` is an older address of `/api/v1/runs`.
+ * of the other URLs are reserved: it is not possible to publish as owner `api`, `healthz`,
+ * `publish`, `runs`, `schemas` or `web`. `/runs` is an older address of `/api/v1/runs`.
  *
  * A request for a host that is neither this machine, a numeric address nor among `hosts` is refused
  * with 421. Any web page may read the registry; pages of other origins can neither read nor report
- * runs. Publishing needs a token, `Authorization: Bearer <token>`; everything is verified before
- * anything is written, and a version never changes. There are no other accounts: serve it to people
- * you trust, over https where tokens are sent.
+ * runs. Publishing requires a token, `Authorization: Bearer <token>`. A version is verified before
+ * it is written, and never changes afterwards. There are no other accounts: serve the hub to people
+ * you trust, and over https if tokens are sent.
  *
  * @param options stores of plugins and runs, and tokens for publishing
  * @returns the app; `app.fetch` is a fetch handler
@@ -107,7 +107,7 @@ export function createHub(options: HubOptions): HubApp {
   return mountRoutes(plugins, runs, tokens, hosts, new PluginLog(plugins, logKey));
 }
 
-/** The store of plugins that these options name. */
+/** The store of plugins of these options. */
 export function pluginsOf({ directory, fs, plugins }: HubOptions): PluginStore {
   if ((directory === undefined) === (plugins === undefined)) {
     throw new TypeError("Cannot create hub: expected either directory or plugins");

@@ -118,7 +118,7 @@ describe("A hub's registry", () => {
     }
   });
 
-  it("A hub's registry serves nothing outside its folder, however the path is written", async () => {
+  it("A hub's registry serves nothing outside its folder for any form of the path", async () => {
     for (
       const path of [
         `${version}/../../../secret.txt`,
@@ -183,7 +183,7 @@ describe("A hub's registry", () => {
     await assert.rejects(serveHub({ directory: join(folder, "nothing") }), { code: "NotFound" });
   });
 
-  /** The answer to a path that `fetch` would tidy up. */
+  /** The response to a path that `fetch` would normalize. */
   function raw(path: string): Promise<string> {
     const { hostname, port } = new URL(hub.url);
     return new Promise((resolve, reject) => {
@@ -224,7 +224,7 @@ describe("A hub's runs", () => {
     ]);
   });
 
-  it("A hub's runs restart when their epochs do, under the given name", async () => {
+  it("A hub's runs restart under the same name when their epochs do", async () => {
     const hub = await emptyHub();
     for (const epoch of [0, 1, 0]) await post(hub, `{"epoch": ${epoch}}`);
     for (const epoch of [0, 1, 5, 0]) {
@@ -303,7 +303,7 @@ describe("A hub's runs", () => {
     assert.match(error, /for host evil\.example: .*--allowed-host/);
   });
 
-  it("A hub's runs are shown on the page as text, with any content", async () => {
+  it("A hub's runs are shown on the page as text, whatever they contain", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("plugins");
     const hub = createHub({ directory: "plugins", fs });
@@ -312,7 +312,7 @@ describe("A hub's runs", () => {
     assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
     const page = await response.text();
     assert.match(page, /run-1/);
-    // As terminals count: the fourth epoch.
+    // Shown 1-based, as on a terminal: the fourth epoch.
     assert.match(page, /<td class="number">4<\/td>/);
     assert.match(page, /loss 0\.1235/);
     assert.doesNotMatch(page, /<script/);

@@ -11,8 +11,8 @@ import type { PluginStore, RunStore } from "./stores/types.ts";
 import { webRoutes } from "./web/routes.ts";
 
 /**
- * The routes of a hub, each subject at its place. The return type is inferred: it names every route,
- * for `hc`. New routes belong below `/api/v1/`, new pages below `/web/` (see `reservedOwners`).
+ * Mount the routes of a hub. The return type is inferred, because `hc` needs the type of every
+ * route. New routes belong below `/api/v1/`, new pages below `/web/` (see `reservedOwners`).
  */
 export function mountRoutes(
   plugins: PluginStore,
@@ -37,6 +37,6 @@ export function mountRoutes(
     .route("/api/v1/log", logRoutes(log))
     .route("/", logFileRoutes(log))
     .route("/publish", reportRoutes(runs))
-    // Last: its URLs begin with the name of an owner.
+    // The registry is last, because its URLs begin with the name of an owner.
     .route("/", registryRoutes(plugins, tokens, log));
 }

@@ -1,9 +1,9 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
-import { cacheDirOf, type CachePlace } from "./cache_dir.ts";
+import { cacheDirOf, type CacheEnvironment } from "./cache_dir.ts";
 
 describe("cacheDirOf", () => {
-  const folderOn = (os: CachePlace["os"], variables: Record<string, string>) =>
+  const folderOn = (os: CacheEnvironment["os"], variables: Record<string, string>) =>
     cacheDirOf({ os, env: (name) => variables[name] });
 
   it("cacheDirOf returns the cache folder of each system", () => {
@@ -20,7 +20,7 @@ describe("cacheDirOf", () => {
     assert.equal(folderOn("other", { HOME, XDG_CACHE_HOME: "" }), "/a/.cache/keepfit");
   });
 
-  it("cacheDirOf returns undefined without a variable", () => {
+  it("cacheDirOf returns undefined if no variable is set", () => {
     for (const os of ["darwin", "windows", "other"] as const) {
       assert.equal(folderOn(os, {}), undefined);
     }

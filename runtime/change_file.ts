@@ -4,17 +4,17 @@ import type { FileSystem } from "./types.ts";
 /** How long to wait for other processes. */
 export interface LockTimeouts {
   /**
-   * Milliseconds without a change after which the mark of another process is stale. Default: 5000.
+   * Age in milliseconds at which an unchanged lock file counts as stale. Default: 5000.
    */
   stale?: number;
-  /** Milliseconds to wait in all. Default: 30 000. */
+  /** Total time to wait in milliseconds. Default: 30 000. */
   total?: number;
 }
 
-/** Other processes keep changing a file. */
+/** Thrown when other processes keep a file locked. */
 export class FileBusyError extends Error {
   override name = "FileBusyError";
-  /** The file that marks a change in progress. */
+  /** The lock file. */
   readonly mark: URL;
 
   constructor(mark: URL) {
@@ -28,12 +28,12 @@ export class FileBusyError extends Error {
 }
 
 /**
- * Change a file while no other process does. Calls of `change` run one after another across
- * processes; a file beside it, `<name>.lock`, is the mark.
+ * Change a file while holding a lock on it. Calls of `change` run one after another, across
+ * processes. The lock is the file `<name>.lock` in the same folder.
  *
- * @param path the file; it need not exist, its folder must
+ * @param path the file; its folder must exist, the file need not
  * @param change reads the file and returns its new text; it may be called again
- * @throws FileBusyError when other processes keep changing it
+ * @throws FileBusyError when other processes keep it locked
  */
 export async function changeFile(
   fs: FileSystem,
@@ -48,7 +48,7 @@ export async function changeFile(
     await take(fs, mark, mine, timeouts);
     try {
       const text = await change(await textOf(fs, path));
-      // A process that lost its mark for being too slow must not write what it read before.
+      // A process that lost its lock because it was slow must not write: its text may be outdated.
       if (!await isMine()) continue;
       await fs.writeFile(path, text);
       return;
@@ -58,7 +58,7 @@ export async function changeFile(
   }
 }
 
-/** The text of a file; undefined if it does not exist. */
+/** Read a text file; undefined if it does not exist. */
 export async function textOf(fs: FileSystem, path: URL): Promise<string | undefined> {
   try {
     return await fs.readTextFile(path);
@@ -87,7 +87,7 @@ async function take(
     }
     const now = performance.now();
     const other = await textOf(fs, mark);
-    // By this process's clock: file times may come from another machine.
+    // Uses this process's clock, because file times may come from another machine.
     if (other !== seen) [seen, since] = [other, now];
     else if (now - since > stale) await removeStale(fs, mark, other);
     if (now - began > total) {
@@ -97,7 +97,7 @@ async function take(
   }
 }
 
-/** Of several processes that find the mark stale, one moves it away. */
+/** Remove a stale lock. Of several processes that try, only one succeeds. */
 async function removeStale(fs: FileSystem, mark: URL, stale: string | undefined): Promise<void> {
   if (await textOf(fs, mark) !== stale) return;
   const aside = new URL(`${mark.href}-${crypto.randomUUID()}`);

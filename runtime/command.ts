@@ -1,6 +1,6 @@
 import type { CommandOptions } from "./types.ts";
 
-/** The start of an output, up to a limit. */
+/** The first bytes of an output, up to a limit. */
 export class CappedOutput {
   #parts: Uint8Array[] = [];
   #room: number;
@@ -27,7 +27,7 @@ export class CappedOutput {
 }
 
 /**
- * Wait for a command. Kill it when its time is over or its signal aborts.
+ * Wait for a command. Kill it when its time limit is reached or its signal aborts.
  *
  * @param ended resolves when the command has ended
  * @param kill ends the command and stops waiting for its output
@@ -65,7 +65,7 @@ export async function orKill<T>(
   }
 }
 
-/** Why a command could not be started, and what to do about it. */
+/** An error that says why a command could not be started, and what to do about it. */
 export function toCommandError(cause: unknown, command: string): Error {
   const { code, name, message } = cause as { code?: string; name?: string; message?: string };
   let reason = message ?? String(cause);

@@ -6,7 +6,7 @@ import { startChild } from "../tests/child.ts";
 const { runCommand, name } = getRuntime();
 const plenty: CommandOptions = { timeout: 60_000, maxBytes: 1000 };
 
-/** Node is there wherever these tests run: it runs the test command. */
+/** Node is always installed: it runs the test command. */
 const node = (code: string, options: Partial<CommandOptions> = {}, args: string[] = []) =>
   runCommand("node", ["-e", code, ...args], { ...plenty, ...options });
 
@@ -39,7 +39,7 @@ describe("runCommand", () => {
     ]);
   });
 
-  it("runCommand kills a command that takes too long, even if a child process holds the output", async () => {
+  it("runCommand kills a command that takes too long, even if its child process keeps the output open", async () => {
     const code = `
       const { spawn } = require("node:child_process");
       spawn(process.execPath, ["-e", "setTimeout(() => {}, 20_000)"], { stdio: "inherit" });
@@ -50,7 +50,7 @@ describe("runCommand", () => {
     });
   });
 
-  it("runCommand kills a command when the signal aborts, and starts none after that", async () => {
+  it("runCommand kills a command when the signal aborts, and starts none with an aborted signal", async () => {
     const controller = new AbortController();
     const reason = new RangeError("closed");
     const running = node("setInterval(() => {}, 1000)", { signal: controller.signal });
@@ -59,7 +59,7 @@ describe("runCommand", () => {
     await assert.rejects(node("", { signal: controller.signal }), reason);
   });
 
-  it("runCommand reports a command that a signal ended", async () => {
+  it("runCommand reports a command that was ended by a signal", async () => {
     const { code } = await node(
       `process.kill(process.pid, "SIGTERM"); setInterval(() => {}, 1000)`,
     );

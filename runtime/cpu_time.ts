@@ -1,5 +1,6 @@
 /**
- * CPU time of the process in milliseconds, on all its threads. Uses `process`, which Deno has too.
+ * CPU time of the process in milliseconds, over all threads. Uses `process`, which also exists in
+ * Deno.
  */
 export function cpuTime(): number {
   const { user, system } = process.cpuUsage();

@@ -12,8 +12,8 @@ import type { Runtime } from "./types.ts";
 import { startNodeWorker } from "./worker.ts";
 
 /**
- * The adapter for Deno. Creating it needs no permission, and it never prompts for one to read a
- * variable.
+ * The adapter for Deno. Creating it needs no permission, and reading a variable never prompts for
+ * one.
  */
 export function denoRuntime(): Runtime {
   const isWindows = Deno.build.os === "windows";
@@ -33,7 +33,7 @@ export function denoRuntime(): Runtime {
     env,
     args: [...Deno.args],
     exit: (code) => Deno.exit(code),
-    // Only where that is no question to the user.
+    // Only if Deno would not prompt for it.
     get user() {
       const { state } = Deno.permissions.querySync({ name: "sys", kind: "uid" });
       return state === "granted" ? Deno.uid() ?? undefined : undefined;

@@ -88,7 +88,7 @@ function infoOf(info: Deno.FileInfo): SystemFileInfo {
   };
 }
 
-/** All flags to add: a write also reads what it replaces. */
+/** The flags to add. A write also needs to read the file it replaces. */
 function permissionHint(error: unknown, action: FileAction, path: string): string | undefined {
   if (!(error instanceof Deno.errors.NotCapable)) return undefined;
   const reads = action === "read" || action === "list" || action === "inspect";

@@ -2,8 +2,8 @@ import { messageOf } from "../core/errors.ts";
 import type { FileSystemErrorCode } from "./types.ts";
 
 /**
- * A file operation failed. The message says what was tried, on which path and what to do about it.
- * `code` is the same on every runtime; `cause` is the error of the system.
+ * Thrown when a file operation fails. The message names the operation and the path, and says what
+ * to do. `code` is the same on every runtime; `cause` is the error of the system.
  *
  * @example
  * ```ts
@@ -23,16 +23,16 @@ import type { FileSystemErrorCode } from "./types.ts";
 export class FileSystemError extends Error {
   /** Name of the class. */
   override name = "FileSystemError";
-  /** What went wrong, from a fixed list. */
+  /** Error code, the same on every runtime. */
   readonly code: FileSystemErrorCode;
-  /** The path as given; of a URL, its path. */
+  /** The path that was passed; for a URL, its pathname. */
   readonly path: string;
 
   /**
    * Create an error about a path.
    *
-   * @param code what went wrong
-   * @param message a sentence for a person
+   * @param code error code
+   * @param message a readable sentence
    * @param context the path, and the cause
    */
   constructor(
@@ -63,13 +63,13 @@ export interface FileFailure {
   path: string;
   /** The other path of a rename. */
   to?: string;
-  /** What the system call threw. */
+  /** Error that the system call threw. */
   cause: unknown;
-  /** What to do about a missing permission, if the runtime knows. */
+  /** Advice about a missing permission, if the runtime can give any. */
   permissionHint?: string;
 }
 
-/** Convert what a system call threw into a {@linkcode FileSystemError}. */
+/** Convert the error of a system call into a {@linkcode FileSystemError}. */
 export function toFileSystemError(failure: FileFailure): FileSystemError {
   const { action, path, to, cause, permissionHint } = failure;
   const code = codeOf(cause);

@@ -2,11 +2,11 @@ import { messageOf } from "../core/errors.ts";
 
 /**
  * Explain why a request failed. `fetch` only says "fetch failed" on Node and Deno and hides the
- * reason in `cause`, which each runtime words differently. The reasons returned are the same on all
- * runtimes: connection refused, unknown host, certificate, timeout and so on, with the system's
- * code if there is one.
+ * reason in `cause`, whose wording differs between runtimes. The returned reasons are the same on
+ * all runtimes: connection refused, unknown host, certificate, timeout and so on, with the system's
+ * error code if there is one.
  *
- * @param error what `fetch`, or reading a body, threw
+ * @param error error of `fetch`, or of reading a body
  * @returns a printable clause without a full stop and without the URL
  * @example
  * ```ts
@@ -33,7 +33,7 @@ export function fetchFailure(error: unknown): string {
     const detail = certificateMessage.exec(message)?.[1] ?? message;
     return `the certificate of the server is not accepted: ${detail}${code && ` (${code})`}`;
   }
-  // The innermost message says most. Deno's begins with the URL, which the caller names itself.
+  // The innermost message is the most specific. Deno's begins with the URL, which the caller adds.
   const { message } = chain[chain.length - 1];
   return message.replace(/^error sending request.*?: (?=client error)/, "");
 }
@@ -45,7 +45,7 @@ interface Cause {
   message: string;
 }
 
-/** An error and its causes; of an AggregateError the first error. */
+/** An error and its causes. An AggregateError counts as its first error. */
 function causesOf(error: unknown): Cause[] {
   const chain: Cause[] = [];
   let at: unknown = error;

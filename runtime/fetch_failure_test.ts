@@ -29,7 +29,7 @@ async function withServer(
   }
 }
 
-/** Why a request fails, with what it throws on this runtime. */
+/** The reason that fetchFailure gives for a failed request on this runtime. */
 async function reason(url: string, init?: RequestInit): Promise<string> {
   try {
     await (await fetch(url, init)).text();
@@ -115,7 +115,7 @@ describe("fetchFailure", () => {
   });
 });
 
-/** Of nobody: a key that this file publishes. */
+/** A key for this test only; it protects nothing. */
 const selfSigned = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgeQEl+zG3ctU2lwdq

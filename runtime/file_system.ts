@@ -71,7 +71,7 @@ export function createFileSystem(calls: SystemCalls): FileSystem {
     remove: (path, options = {}) =>
       attempt("remove", path, async () => {
         const target = pathOf(path);
-        // Most are files. Anything else fails, or is an empty directory and removed.
+        // Usually a file. Anything else fails, or is an empty directory, which is removed.
         if (await calls.removeFile(target).then(() => true, () => false)) return;
         const info = await orMissing(calls.lstat(target));
         if (info === undefined) return;

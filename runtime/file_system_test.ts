@@ -5,7 +5,10 @@ import { createFileSystem } from "./file_system.ts";
 import { memoryCalls } from "./memory.ts";
 import { errno, type SystemCalls } from "./system_calls.ts";
 
-/** Calls that fail with `code` at the n-th one, counted from 0, writes to open files included. */
+/**
+ * System calls of which the n-th (counted from 0, including writes to open files) fails with
+ * `code`.
+ */
 function failingAt(n: number, calls: SystemCalls, code: string): SystemCalls {
   let count = 0;
   const counted = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => (...args: A) =>
@@ -24,7 +27,7 @@ function failingAt(n: number, calls: SystemCalls, code: string): SystemCalls {
 }
 
 describe("createFileSystem", () => {
-  it("createFileSystem keeps the old file and leaves nothing behind, whichever call of a write fails", async () => {
+  it("createFileSystem keeps the old file and leaves no other behind, whichever call of a write fails", async () => {
     const outcomes = new Set<string>();
     for (let n = 0, failed = true; failed || n < 10; n++) {
       const calls = memoryCalls();

@@ -1,6 +1,6 @@
 /**
- * `ensureDir`, `exists`, `walk` and `move` with the names and meaning of `@std/fs`, over any
- * {@linkcode FileSystem}. `@std/fs` itself is on JSR only and calls the `Deno` global.
+ * `ensureDir`, `exists`, `walk` and `move` as in `@std/fs`, for any {@linkcode FileSystem}.
+ * `@std/fs` itself is only on JSR and calls the `Deno` global.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import type { DirectoryEntry, FileInfo, FileSystem, Path } from "./types.ts";
 
 /** Options of every function here. */
 export interface FilesOptions {
-  /** File system. Default: that of the runtime. */
+  /** File system. Default: the runtime's. */
   fs?: FileSystem;
 }
 
 /**
- * Create a directory and its parents, unless it exists.
+ * Create a directory and its parents if they do not exist.
  *
  * @throws FileSystemError `AlreadyExists` when a file has that name
  * @example
@@ -45,8 +45,8 @@ export interface ExistsOptions extends FilesOptions {
 }
 
 /**
- * Whether a path exists, with links followed. Do not check before an operation that fails for a
- * missing file: the answer may be out of date by then.
+ * Check whether a path exists, following links. Instead of checking before an operation, handle its
+ * `NotFound` error: the result may be outdated by then.
  *
  * @throws TypeError when both `isFile` and `isDirectory` are true
  * @throws FileSystemError when the path cannot be inspected (`PermissionDenied`)
@@ -74,30 +74,30 @@ export async function exists(path: Path, options: ExistsOptions = {}): Promise<b
 
 /** Options of {@linkcode walk}. */
 export interface WalkOptions extends FilesOptions {
-  /** Greatest depth; 0 is the root alone. Default: Infinity. */
+  /** Maximum depth; 0 visits only the root. Default: Infinity. */
   maxDepth?: number;
   /** Whether to include files. Default: true. */
   includeFiles?: boolean;
-  /** Whether to include directories, the root too. Default: true. */
+  /** Whether to include directories, including the root. Default: true. */
   includeDirs?: boolean;
   /** Whether to include symbolic links, which are never followed. Default: true. */
   includeSymlinks?: boolean;
-  /** Extensions to include, with or without the dot. Default: all. */
+  /** Extensions to include, with or without the dot. Default: all extensions. */
   exts?: string[];
-  /** Patterns of which a path must match one. Default: all. */
+  /** Patterns, at least one of which a path must match. Default: all paths. */
   match?: RegExp[];
-  /** Patterns of paths to skip, with everything below them. Default: none. */
+  /** Patterns of paths to skip, including everything below them. Default: none. */
   skip?: RegExp[];
 }
 
 /** An entry of {@linkcode walk}. */
 export interface WalkEntry extends DirectoryEntry {
-  /** Path from the working directory; begins with the root as given. */
+  /** Path from the working directory; begins with the root that was passed. */
   path: string;
 }
 
 /**
- * List everything below a directory, the directory first, names in order.
+ * Visit a directory and everything below it, in the order of names.
  *
  * @param root a directory
  * @throws FileSystemError when the root or a directory below it cannot be listed
@@ -167,11 +167,11 @@ export interface MoveOptions extends FilesOptions {
 }
 
 /**
- * Move a file or directory on one device. A file replaces a file atomically; any other target is
- * removed first.
+ * Move a file or directory within one device. A file replaces a file atomically; any other target
+ * is removed first.
  *
  * @throws FileSystemError `AlreadyExists` when the target exists and `overwrite` is false,
- *   `NotFound` for a missing source, `InvalidPath` for a directory into itself
+ *   `NotFound` for a missing source, `InvalidPath` for moving a directory into itself
  * @example
  * ```ts
  * import { exists, memoryFileSystem, move } from "keepfit/runtime";

@@ -24,7 +24,7 @@ function hasCode(code: string): (error: unknown) => boolean {
 }
 
 describe("ensureDir", () => {
-  it("ensureDir creates a directory once, and rejects the name of a file", async () => {
+  it("ensureDir creates a missing directory, and rejects the path of a file", async () => {
     const fs = await tree();
     await ensureDir("new/deep", { fs });
     await ensureDir("new/deep", { fs });
@@ -79,7 +79,7 @@ describe("walk", () => {
     assert.deepEqual((await paths({}, ".")).slice(0, 3), [".", "runs", "runs/1"]);
   });
 
-  it("walk stops at the given depth", async () => {
+  it("walk stops at maxDepth", async () => {
     assert.deepEqual(await paths({ maxDepth: -1 }), []);
     assert.deepEqual(await paths({ maxDepth: 0 }), ["runs"]);
     assert.deepEqual(await paths({ maxDepth: 1 }), ["runs", "runs/1", "runs/2", "runs/a.csv"]);
@@ -124,7 +124,7 @@ describe("move", () => {
     assert.equal(await exists("runs/1", { fs }), false);
   });
 
-  it("move replaces an existing target only if told to", async () => {
+  it("move replaces an existing target only with overwrite: true", async () => {
     const fs = await tree();
     await assert.rejects(move("runs/a.csv", "runs/2/d.csv", { fs }), hasCode("AlreadyExists"));
     assert.equal(await fs.readTextFile("runs/2/d.csv"), "runs/2/d.csv");
@@ -146,7 +146,7 @@ describe("move", () => {
     assert.equal(await fs.readTextFile("runs/1/deep/c.csv"), "runs/1/deep/c.csv");
   });
 
-  it("move does not confuse a longer name with a path inside", async () => {
+  it("move does not mistake a name with the same prefix for a path inside", async () => {
     const fs = await tree();
     await move("runs", "runs2", { fs });
     assert(await exists("runs2/a.csv", { fs }));

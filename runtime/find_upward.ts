@@ -20,9 +20,9 @@ export async function findFile(fs: FileSystem, name: string): Promise<URL | unde
 }
 
 /**
- * Find a file, or a path below a folder, in `folder` or the nearest folder above. A file that belongs
- * to another user is ignored, with a warning: whoever may write into a folder above, such as `/tmp`,
- * must not configure the programs of others.
+ * Find a file, or a path below a folder, in `folder` or the nearest folder above. A file that
+ * belongs to another user is ignored with a warning: a user who can write to a parent folder, such
+ * as `/tmp`, must not be able to configure other users' programs.
  */
 export async function findUpward(
   fs: FileSystem,
@@ -35,7 +35,7 @@ export async function findUpward(
     const target = joinPath(folder, name);
     const info = await fs.stat(target).catch(() => undefined);
     if (info?.isFile) {
-      // Where the user is unknown, the folder that it begins in is trusted.
+      // If the user is unknown, the owner of the first folder is trusted.
       const isOwn = [0, user, owner, null, undefined].includes(info.owner) ||
         (user === undefined && folder === start);
       if (isOwn) return target;
@@ -64,7 +64,7 @@ export function projectFolders(): URL[] {
 }
 
 /**
- * The URL of a path, even of a relative one.
+ * The URL of an absolute or relative path.
  *
  * @throws TypeError for a relative path when the working directory may not be read
  */

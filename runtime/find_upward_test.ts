@@ -30,7 +30,7 @@ describe("findUpward", () => {
 
   it("findUpward ignores a file of another user, and warns once", async (t) => {
     if (process.getuid?.() !== 0) {
-      t.skip("only root can make a file of another user");
+      t.skip("only root can create a file that belongs to another user");
       return;
     }
     const top = await mkdtemp(join(tmpdir(), "keepfit-upward-"));
@@ -50,7 +50,7 @@ describe("findUpward", () => {
       assert.equal(await find(), join(top, "some.json"));
       assert.equal(warnings.length, 1);
       assert.match(warnings[0], /ignored file:\S+\/a\/some\.json: it belongs to another user/);
-      // Where the whole project is another user's, as in a container that runs as root.
+      // The whole project may belong to another user, as in a container that runs as root.
       await chown(below, 65534, 65534);
       assert.equal(await find(), planted);
     } finally {

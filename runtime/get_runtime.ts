@@ -25,7 +25,7 @@ export function getRuntime(): Runtime {
   return present;
 }
 
-/** Deno and Bun have a `process` too, so Node is what remains. */
+/** Node is checked last, because Deno and Bun have a `process` too. */
 function detect(): Runtime {
   const globals = globalThis as {
     Deno?: { version?: unknown };

@@ -11,9 +11,9 @@ describe("getRuntime", () => {
   it("getRuntime always returns the same object, with the name of the runtime", () => {
     const runtime = getRuntime();
     const { versions } = process as { versions: Record<string, string | undefined> };
-    const wanted = versions.deno ? "deno" : versions.bun ? "bun" : "node";
-    assert.equal(runtime.name, wanted);
-    assert.equal(runtime.version, versions[wanted]);
+    const expected = versions.deno ? "deno" : versions.bun ? "bun" : "node";
+    assert.equal(runtime.name, expected);
+    assert.equal(runtime.version, versions[expected]);
     assert.equal(getRuntime(), runtime);
   });
 
@@ -30,11 +30,11 @@ describe("getRuntime", () => {
     assert.equal(code, 7);
   });
 
-  it("tells when a process has started, where the system does", () => {
+  it("getRuntime returns the start time of a process if the system reports it", () => {
     const { processId, startOfProcess } = getRuntime();
     const start = startOfProcess(processId);
     assert.equal(startOfProcess(processId), start);
-    if (process.platform !== "linux") return console.log("skipped: only Linux tells");
+    if (process.platform !== "linux") return console.log("skipped: only Linux reports it");
     assert.match(String(start), /^[0-9a-f-]{36} \d+$/);
     assert.notEqual(startOfProcess(1), start);
     assert.equal(startOfProcess(2 ** 22 + 1), undefined);

@@ -2,7 +2,7 @@ import { messageOf } from "../core/errors.ts";
 import { getRuntime } from "./get_runtime.ts";
 import { packageError } from "./package_error.ts";
 
-/** The used part of a WebGPU adapter. */
+/** The part of a WebGPU adapter that keepfit uses. */
 export interface GPUAdapterLike {
   /** Names of the supported optional features. */
   readonly features: { has(name: string): boolean };
@@ -16,13 +16,13 @@ export interface GPUAdapterLike {
     readonly description?: string;
     readonly isFallbackAdapter?: boolean;
   };
-  /** Open a device with these features and limits. */
+  /** Request a device with these features and limits. */
   requestDevice(
-    wanted: { requiredFeatures: string[]; requiredLimits: Record<string, number> },
+    descriptor: { requiredFeatures: string[]; requiredLimits: Record<string, number> },
   ): Promise<GPUDeviceLike>;
 }
 
-/** The used part of a WebGPU device. */
+/** The part of a WebGPU device that keepfit uses. */
 export interface GPUDeviceLike {
   /** Release the device. */
   destroy(): void;
@@ -46,7 +46,7 @@ export interface FoundGPU {
 /**
  * The WebGPU of this runtime, or that of an installed package.
  *
- * @throws Error that says what to install, when there is none
+ * @throws Error if there is none; it says what to install
  */
 export async function findGPU(): Promise<FoundGPU> {
   const own = (globalThis as { navigator?: { gpu?: GPULike } }).navigator?.gpu;
@@ -60,7 +60,7 @@ export async function findGPU(): Promise<FoundGPU> {
       failures.push(messageOf(error));
     }
   }
-  throw new Error([`${name} ${version} has no WebGPU of its own`, ...failures].join("; "));
+  throw new Error([`${name} ${version} has no built-in WebGPU`, ...failures].join("; "));
 }
 
 /** Device files of graphics cards on Linux: Mesa, NVIDIA, and Windows below WSL. */
@@ -71,8 +71,8 @@ const driverVariables = ["VK_ADD_DRIVER_FILES", "VK_DRIVER_FILES", "VK_ICD_FILEN
 
 /**
  * Check for a graphics card without starting WebGPU. On Linux without a desktop, its libraries warn
- * about XDG_RUNTIME_DIR on the terminal, once for each driver they try. Only Deno is checked:
- * elsewhere WebGPU is a package that the user installed on purpose.
+ * about XDG_RUNTIME_DIR on the terminal, once for each driver. Only Deno is checked: on other
+ * runtimes, WebGPU is a package that the user installed on purpose.
  *
  * @throws Error when there is no card, or Deno may not check for one
  */
@@ -92,7 +92,7 @@ export async function findCard(): Promise<void> {
     isKnown = false;
   }
   if (isKnown) throw new Error("there is no graphics card in /dev/dri");
-  // With the variable set, the libraries do not warn.
+  // If the variable is set, the libraries do not warn.
   if (env("XDG_RUNTIME_DIR")) return;
   throw new Error(
     "Deno may not check for a graphics card in /dev/dri (run it again with -A, or with " +
@@ -100,7 +100,7 @@ export async function findCard(): Promise<void> {
   );
 }
 
-/** Packages with WebGPU for runtimes without it, the better one first. */
+/** Packages that provide WebGPU to runtimes without it, in order of preference. */
 const packages: Record<"deno" | "bun" | "node", Record<string, (module: unknown) => GPULike>> = {
   deno: {},
   bun: { webgpu: fromWebgpu, "bun-webgpu": fromBunWebgpu },
@@ -175,13 +175,13 @@ function withMethod(method: string): object {
   };
 }
 
-/** Define the globals of WebGPU that a browser has and this runtime lacks. */
+/** Define the globals of WebGPU that this runtime lacks. */
 export function installGlobals(gpu: GPULike): void {
   const scope = globalThis as Record<string, unknown>;
   for (const [name, value] of Object.entries(globals)) {
     if (!(name in scope)) define(scope, name, value);
   }
-  // Missing in Node 20. Other libraries read userAgent, so it says what Node 21 says.
+  // Missing in Node 20. Other libraries read userAgent, so it has the format of Node 21.
   if (scope.navigator === undefined) {
     const { name, version } = getRuntime();
     const major = version.split(".")[0];

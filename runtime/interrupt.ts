@@ -3,8 +3,8 @@ import { exitCodes, type InterruptSignal } from "./interrupt_signals.ts";
 import type { Runtime } from "./types.ts";
 
 /**
- * The user asked the process to stop. This is the reason of the signal of {@linkcode
- * interruptSignal}.
+ * The reason with which the signal of {@linkcode interruptSignal} aborts: the process was asked to
+ * stop.
  */
 export class InterruptedError extends Error {
   /** Name of the class. */
@@ -22,7 +22,7 @@ export class InterruptedError extends Error {
     this.signal = signal;
   }
 
-  /** Exit code that a shell expects of a process that ends for this signal: 130, 143 or 129. */
+  /** Exit code that shells expect after this signal: 130, 143 or 129. */
   get exitCode(): number {
     return exitCodes[this.signal];
   }
@@ -30,16 +30,16 @@ export class InterruptedError extends Error {
 
 /** Result of {@linkcode interruptSignal}. `using` releases it at the end of a block. */
 export interface Interruption extends Disposable {
-  /** Aborts when the user asks to stop; its reason is an {@linkcode InterruptedError}. */
+  /** Aborts when the process is asked to stop; its reason is an {@linkcode InterruptedError}. */
   readonly signal: AbortSignal;
   /** Stop listening: Ctrl-C ends the process again, and a finished process can exit. */
   release(): void;
 }
 
 /**
- * Turn the first Ctrl-C (SIGTERM, or SIGHUP of a terminal that is closed) into an abort, so that a
- * run can finish its batch, save and close its files. A second one exits the process immediately, with
- * the code of its signal: 130, 143 or 129.
+ * Turn the first Ctrl-C (or SIGTERM, or SIGHUP of a closed terminal) into an abort, so that a run
+ * can finish its batch, save and close its files. The second one exits the process immediately with
+ * the signal's exit code: 130, 143 or 129.
  *
  * @param options `runtime`: adapter whose signals to listen to. Default: that of this process
  * @returns the signal and a method to stop listening

@@ -4,15 +4,15 @@ import { InterruptedError, interruptSignal } from "keepfit/runtime";
 import { startChild } from "../tests/child.ts";
 import { withClock } from "../tests/clock.ts";
 
-// The timer stands for training: it keeps the process alive, but not for ever.
+// The timer takes the place of a training: it keeps the process alive for a limited time.
 const listening = `
   import { interruptSignal } from "keepfit/runtime";
   const interruption = interruptSignal();
   const training = setTimeout(() => {}, 20_000);
   interruption.signal.addEventListener("abort", () => {
     console.log(interruption.signal.reason.name, interruption.signal.reason.signal);
-    // One key press may arrive twice: only what comes 100 ms later is another one.
-    setTimeout(() => console.log("a moment later"), 150);
+    // One key press may arrive twice: a signal counts as another one only after 100 ms.
+    setTimeout(() => console.log("150 ms later"), 150);
     if (process.argv.includes("stop")) clearTimeout(training), interruption.release();
   });
   console.log("ready");
@@ -26,7 +26,7 @@ describe("interruptSignal", { skip }, () => {
       await printed("ready");
       process.kill(child.pid!, signal);
       const { code, stdout, stderr } = await result;
-      assert.equal(stdout, `ready\nInterruptedError ${signal}\na moment later\n`, stderr);
+      assert.equal(stdout, `ready\nInterruptedError ${signal}\n150 ms later\n`, stderr);
       assert.equal(code, 0);
     });
   }
@@ -36,7 +36,7 @@ describe("interruptSignal", { skip }, () => {
       const { child, printed, result } = startChild(listening);
       await printed("ready");
       process.kill(child.pid!, signal);
-      await printed("a moment later");
+      await printed("150 ms later");
       process.kill(child.pid!, signal);
       assert.equal((await result).code, exitCode);
       assert.equal(new InterruptedError(signal).exitCode, exitCode);

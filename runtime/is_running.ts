@@ -1,6 +1,6 @@
 /**
- * True if a process of this machine is running; undefined if unknown. Uses `process` on every
- * runtime, which Deno has too.
+ * Check whether a process of this machine is running; undefined if unknown. Uses `process`, which
+ * also exists in Deno.
  */
 export function isRunning(processId: number): boolean | undefined {
   try {
@@ -8,7 +8,7 @@ export function isRunning(processId: number): boolean | undefined {
     return process.kill(processId, 0);
   } catch (error) {
     const { code } = error as { code?: unknown };
-    // It exists and belongs to another user.
+    // The process exists and belongs to another user.
     if (code === "EPERM") return true;
     return code === "ESRCH" ? false : undefined;
   }
@@ -53,7 +53,7 @@ export function askForStartTime(processId: number, platform: string): number | u
 
 /**
  * Start time of a running process, which distinguishes it from a later one with the same id: the
- * boot of the machine and the clock ticks since. Undefined except on Linux; Deno needs all
+ * boot id of the machine and the clock ticks since boot. Undefined except on Linux; Deno needs all
  * permissions for it.
  */
 export function startOfProcess(processId: number): string | undefined {

@@ -3,10 +3,10 @@ import { errno, type SystemCalls, type SystemFileInfo } from "./system_calls.ts"
 import type { DirectoryEntry, FileSystem, OpenMode } from "./types.ts";
 
 /**
- * A file system in memory, empty at first, for tests and for runs that must leave no trace. It
- * follows the rules and error codes of a real one: directories must be created, a name has at most
- * 255 bytes, an open file survives a rename. Relative paths begin at `/`. It has no symbolic links
- * and no permissions.
+ * Create an empty file system in memory, for tests and for runs that must not leave files. It has
+ * the rules and error codes of a real one: directories must be created, a name has at most 255
+ * bytes, an open file survives a rename. Relative paths begin at `/`. It has no symbolic links and
+ * no permissions.
  *
  * @returns a new file system
  * @example
@@ -200,7 +200,10 @@ function asDirectory(node: MemoryNode): MemoryDirectory {
   return node;
 }
 
-/** Doubles, so that many small appends stay cheap. A gap reads as zeros. */
+/**
+ * Write bytes at an offset. The buffer doubles its size, so that small appends are cheap. A gap is
+ * filled with zeros.
+ */
 function writeAt(file: MemoryFile, at: number, bytes: Uint8Array): void {
   const end = at + bytes.length;
   if (end > file.bytes.length) {

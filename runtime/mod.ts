@@ -20,7 +20,7 @@ export { getRuntime } from "./get_runtime.ts";
 export { InterruptedError, type Interruption, interruptSignal } from "./interrupt.ts";
 export { memoryFileSystem } from "./memory.ts";
 export { directoryOf, joinPath, toFileUrl } from "./paths.ts";
-export { probeDirectory, probePlace } from "./probe.ts";
+export { probeDirectory, probePath } from "./probe.ts";
 export { onUnhandledRejection } from "./rejections.ts";
 export { runProgram } from "./run_program.ts";
 export { sweep, temporaryName } from "./temporary_files.ts";

@@ -12,7 +12,10 @@ import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
 import { startNodeWorker } from "./worker.ts";
 
-/** The adapter for Node. Everything is imported late: importing this file does nothing. */
+/**
+ * The adapter for Node. Modules of Node are loaded when the function is called, not when this file
+ * is imported.
+ */
 export function nodeRuntime(): Runtime {
   return {
     name: "node",
@@ -42,7 +45,7 @@ export function nodeRuntime(): Runtime {
   };
 }
 
-/** What Node and Bun share: everything in `process` and `node:fs`. */
+/** The part that Node and Bun share: `process` and `node:fs`. */
 export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "startWorker"> {
   const fs = process.getBuiltinModule("node:fs");
   const env = (name: string) => process.env[name];
@@ -78,7 +81,7 @@ export function onProcess(): Omit<Runtime, "name" | "version" | "serve" | "start
         env,
       }),
     onInterrupt(listener) {
-      // Windows ends a process on SIGTERM without asking it.
+      // Windows ends a process on SIGTERM without notifying it.
       const signals = isWindows ? ["SIGINT"] as const : interruptSignals;
       const listeners = signals.map((signal) => [signal, () => listener(signal)] as const);
       for (const [signal, call] of listeners) process.on(signal, call);

@@ -73,7 +73,7 @@ class OpenFile implements SystemFile {
 
   async close(): Promise<void> {
     const fd = this.#fd;
-    // Its number may soon be another file's.
+    // Its number may be reused by another file.
     this.#fd = -1;
     this.#fs.closeSync(fd);
   }

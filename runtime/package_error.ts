@@ -5,22 +5,25 @@ import { getRuntime } from "./get_runtime.ts";
 const install = { deno: "deno add npm:", bun: "bun add ", node: "npm install " };
 
 /**
- * Explain a failed import of a package: what to install, or why it does not load.
+ * Create the error of a failed import of a package. It says what to install, or why the package
+ * does not load.
  *
- * @param error what the import threw
+ * @param error error of the import
  * @param name name of the package
- * @param version version to install. Default: the newest
+ * @param version version to install. Default: the latest
  */
 export function packageError(error: unknown, name: string, version?: string): Error {
   if (!isMissing(error, name)) {
     return new Error(`the package ${name} does not load: ${messageOf(error)}`, { cause: error });
   }
-  const wanted = version === undefined ? name : `${name}@${version}`;
-  const command = install[getRuntime().name] + wanted;
+  const specifier = version === undefined ? name : `${name}@${version}`;
+  const command = install[getRuntime().name] + specifier;
   return new Error(`the package ${name} is not installed (${command})`, { cause: error });
 }
 
-/** The first name in the message is that of the missing package, which may be a dependency. */
+/**
+ * Whether the package itself is missing. The first name in the message may be that of a dependency.
+ */
 function isMissing(error: unknown, name: string): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
   if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return false;

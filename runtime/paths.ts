@@ -49,7 +49,7 @@ export function showPath(path: Path): string {
   }
 }
 
-/** A path as text that is the same for each way to write it: `./runs//a/` and `runs/b/../a`. */
+/** A normalized path: equal for `./runs//a/` and `runs/b/../a`. */
 export function comparablePath(path: Path): string {
   const text = showPath(path);
   const steps: string[] = [];

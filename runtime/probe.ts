@@ -6,8 +6,8 @@ import { sweep } from "./temporary_files.ts";
 import type { Path } from "./types.ts";
 
 /**
- * Create a directory, and write and remove a file in it, to detect now what would otherwise fail
- * after hours of work. Temporary files that killed processes left in it are removed.
+ * Create a directory, then write and remove a file in it, so that an error occurs now instead of
+ * after hours of work. Temporary files of killed processes are removed from it.
  *
  * @throws FileSystemError when the directory cannot be created or written to
  */
@@ -16,7 +16,7 @@ export async function probeDirectory(
   { fs = getRuntime().fs }: FilesOptions = {},
 ): Promise<void> {
   await ensureDir(directory, { fs });
-  // One name for all, so that the next process removes the file of a killed one.
+  // The name is always the same, so that the next process removes the file of a killed one.
   const path = joinPath(directory, ".keepfit.probe");
   await (await fs.open(path, "truncate")).close();
   await fs.remove(path);
@@ -27,9 +27,9 @@ export async function probeDirectory(
  * Check that a file or a directory can be created at a path: its parent directory is created and
  * writable, and the path is not of the other kind.
  *
- * @throws FileSystemError when it cannot
+ * @throws FileSystemError if it cannot be created
  */
-export async function probePlace(
+export async function probePath(
   path: Path,
   kind: "file" | "directory",
   { fs = getRuntime().fs }: FilesOptions = {},

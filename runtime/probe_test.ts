@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { FileSystemError, memoryFileSystem } from "./mod.ts";
-import { probeDirectory, probePlace } from "./probe.ts";
+import { probeDirectory, probePath } from "./probe.ts";
 import type { FileSystem } from "./types.ts";
 
 describe("probeDirectory", () => {
@@ -34,7 +34,7 @@ describe("probeDirectory", () => {
       await fs.makeDir("runs");
       await fs.writeFile(path, "half");
     }
-    await probePlace("runs/plot.svg", "file", { fs });
+    await probePath("runs/plot.svg", "file", { fs });
     assert.deepEqual((await fs.readDir("runs")).map(({ name }) => name), [".keepfit-notes.tmp"]);
   });
 
@@ -47,24 +47,24 @@ describe("probeDirectory", () => {
   });
 });
 
-describe("probePlace", () => {
-  it("probePlace fails for a path of the other kind, and does not change it", async () => {
+describe("probePath", () => {
+  it("probePath fails for a path of the other kind, and does not change it", async () => {
     const fs = memoryFileSystem();
     await fs.makeDir("plot.svg");
-    await assert.rejects(probePlace("plot.svg", "file", { fs }), {
+    await assert.rejects(probePath("plot.svg", "file", { fs }), {
       code: "IsADirectory",
       message: "Cannot write plot.svg: expected a file, got a directory",
     });
     await fs.makeDir("runs");
     await fs.writeFile("runs/kept.svg", "kept");
-    await probePlace("runs/kept.svg", "file", { fs });
+    await probePath("runs/kept.svg", "file", { fs });
     assert.equal(await fs.readTextFile("runs/kept.svg"), "kept");
-    await probePlace("runs/new.svg", "file", { fs });
-    await assert.rejects(probePlace("runs/kept.svg", "directory", { fs }), {
+    await probePath("runs/new.svg", "file", { fs });
+    await assert.rejects(probePath("runs/kept.svg", "directory", { fs }), {
       code: "NotADirectory",
       message: "Cannot write runs/kept.svg: expected a directory, got a file",
     });
-    await probePlace("runs/new", "directory", { fs });
+    await probePath("runs/new", "directory", { fs });
     assert.deepEqual((await fs.readDir("runs")).map(({ name }) => name), ["kept.svg"]);
   });
 });

@@ -1,4 +1,4 @@
-/** The part of Node's process that all three runtimes have. */
+/** The part of Node's `process` that all three runtimes have. */
 interface RejectionEvents {
   on(event: "unhandledRejection", listener: (reason: unknown) => void): unknown;
   off(event: "unhandledRejection", listener: (reason: unknown) => void): unknown;

@@ -26,11 +26,11 @@ export async function runProgram(main: () => Promise<void> | void): Promise<void
 }
 
 /**
- * Print an error for people: its message, and those messages of its causes that it does not repeat.
- * `KEEPFIT_DEBUG=1` in the environment prints the error itself, with its stack.
+ * Print the message of an error, followed by the messages of its causes that it does not contain
+ * yet. `KEEPFIT_DEBUG=1` in the environment prints the error itself, with its stack.
  *
  * @param prefix text before the message: the name of the program
- * @param shown makes the text printable
+ * @param shown function that makes the text printable
  */
 export function printError(
   prefix: string,
@@ -45,7 +45,7 @@ function isDebugging(): boolean {
   return !["", "0", undefined].includes(getRuntime().env("KEEPFIT_DEBUG"));
 }
 
-/** The message of an error, followed by those messages of its causes that it does not repeat. */
+/** The message of an error, followed by the messages of its causes that it does not contain yet. */
 export function errorText(error: unknown): string {
   let text = messageOf(error);
   const seen = new Set<unknown>([error]);

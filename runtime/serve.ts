@@ -20,7 +20,7 @@ export function serverUrl(hostname: string, port: number): string {
   return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
 }
 
-/** Why a server could not listen, and what to do about it. */
+/** An error that says why a server could not listen, and what to do about it. */
 export function toServeError(cause: unknown, hostname: string, port: number): Error {
   const { code, name, message } = cause as { code?: string; name?: string; message?: string };
   let reason = message ?? String(cause);

@@ -27,7 +27,7 @@ describe("serve", () => {
     }
   });
 
-  it("serve drops open connections when it is closed, and may be closed again", async () => {
+  it("serve drops open connections when it is closed, and close can be called again", async () => {
     const server = await serve(() => {
       const endless = new ReadableStream({
         start: (controller) => controller.enqueue(new TextEncoder().encode("data: 1\n\n")),
@@ -44,9 +44,9 @@ describe("serve", () => {
   });
 
   it("serve answers 500 when a handler fails, logs the error, and continues", async () => {
-    const told: unknown[][] = [];
+    const logged: unknown[][] = [];
     const { error } = console;
-    console.error = (...args: unknown[]) => told.push(args);
+    console.error = (...args: unknown[]) => logged.push(args);
     const server = await serve((request) => {
       if (request.url.endsWith("bad")) throw new RangeError("no such run");
       return new Response("good");
@@ -56,9 +56,9 @@ describe("serve", () => {
       assert.equal(response.status, 500);
       assert.equal(await response.text(), "Internal Server Error");
       assert.equal(await (await fetch(server.url)).text(), "good");
-      assert.equal(told.length, 1);
-      assert.equal(told[0][0], "keepfit: GET /bad failed:");
-      assert(told[0][1] instanceof RangeError);
+      assert.equal(logged.length, 1);
+      assert.equal(logged[0][0], "keepfit: GET /bad failed:");
+      assert(logged[0][1] instanceof RangeError);
     } finally {
       console.error = error;
       await server.close();

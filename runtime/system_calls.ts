@@ -45,18 +45,18 @@ export interface SystemCalls {
   readLink(path: string): Promise<string>;
   /** Entries in any order. */
   readDir(path: string): Promise<DirectoryEntry[]>;
-  /** Open a directory to sync it; fails on platforms without. */
+  /** Open a directory to sync it; fails on platforms that cannot. */
   openDir(path: string): Promise<SystemDirectory>;
-  /** Create a directory and its parents; an existing one is fine. */
+  /** Create a directory and its parents, unless they exist. */
   makeDir(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Remove a file. A directory is an error, or removed if it is empty. */
   removeFile(path: string): Promise<void>;
   removeDir(path: string, recursive: boolean): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
-  /** Lock a file; undefined if it is locked already. Absent on runtimes without locks. */
+  /** Lock a file. Returns undefined if it is already locked; missing on runtimes without locks. */
   lock?(path: string): Promise<(() => void) | undefined>;
-  /** What to do about a missing permission; undefined on runtimes without permissions. */
+  /** Advice about a missing permission; undefined on runtimes without permissions. */
   permissionHint?(error: unknown, action: FileAction, path: string): string | undefined;
 }
 
@@ -82,12 +82,12 @@ export async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** An error as a system call throws it, for adapters that detect the fault themselves. */
+/** An error like that of a system call, for adapters that detect the fault themselves. */
 export function errno(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** A single call may write less than it is given. */
+/** Write all bytes: a single call may write only some of them. */
 export async function writeAll(file: SystemFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }

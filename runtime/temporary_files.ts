@@ -4,13 +4,13 @@ import { isRunning } from "./is_running.ts";
 import { joinPath } from "./paths.ts";
 import type { Path } from "./types.ts";
 
-/** Names of the files that this process is writing now. */
+/** Names of the files that this process is currently writing. */
 const inUse = new Set<string>();
 
 /**
- * Name of a file or folder that is written beside its target and then renamed. It identifies its
- * process, and is independent of the target's name, which may already have the maximum length.
- * Release it afterwards.
+ * Create a name for a file or folder that is written beside its target and then renamed. It
+ * identifies the process. It does not contain the target's name, which may already have the maximum
+ * length. Call `release` afterwards.
  */
 export function temporaryName(): { name: string; release(): void } {
   const name = `.keepfit-${processId()}-${crypto.randomUUID()}.tmp`;
@@ -19,8 +19,8 @@ export function temporaryName(): { name: string; release(): void } {
 }
 
 /**
- * Remove files from a directory that killed processes left while writing. Files of running
- * processes stay. A failure to remove one is ignored: nothing refers to it.
+ * Remove the temporary files of killed processes from a directory. Files of running processes stay.
+ * A file that cannot be removed is skipped, because nothing refers to it.
  */
 export async function sweep(
   directory: Path,
@@ -33,7 +33,7 @@ export async function sweep(
   }
 }
 
-/** Whether a file has a name of {@linkcode temporaryName} and no running process writes it. */
+/** Whether a file has a name of {@linkcode temporaryName} and no running process is writing it. */
 export function isAbandoned(name: string): boolean {
   const owner = /^\.keepfit-(?:(\d+)-)?[0-9a-f]{8}-[0-9a-f-]{27}\.tmp$/.exec(name);
   if (owner === null || inUse.has(name)) return false;
@@ -41,7 +41,7 @@ export function isAbandoned(name: string): boolean {
   return id === processId() || id === 0 || isRunning(id) === false;
 }
 
-/** 0 in a browser, which has only memory to write to. */
+/** Id of the process; 0 in a browser, which can only write to memory. */
 function processId(): number {
   return (globalThis as { process?: { pid?: number } }).process?.pid ?? 0;
 }

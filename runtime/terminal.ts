@@ -1,6 +1,6 @@
 import type { Terminal } from "./types.ts";
 
-/** What an adapter provides about its standard output and input. */
+/** Standard output and input of an adapter. */
 export interface Output {
   /**
    * Wait for typed bytes.
@@ -23,7 +23,7 @@ const encoder = new TextEncoder();
 
 /**
  * The terminal on standard output. Writes are synchronous, so that no text is lost when the process
- * exits. A closed reader does not end the run.
+ * exits. If the reader is closed, the text is dropped and the run continues.
  */
 export function createTerminal(output: Output): Terminal {
   return {
@@ -36,7 +36,7 @@ export function createTerminal(output: Output): Terminal {
           const { code, name } = error as { code?: string; name?: string };
           if (code === "EPIPE" || name === "BrokenPipe") return;
           if (code !== "EAGAIN" && name !== "WouldBlock") throw error;
-          // The pipe is full and non-blocking: give its reader a millisecond.
+          // The pipe is full and non-blocking: wait a millisecond for its reader.
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
         }
       }

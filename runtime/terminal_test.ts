@@ -16,7 +16,7 @@ function terminalWith(
 }
 
 describe("A terminal", () => {
-  it("A terminal is interactive if it is a real one", () => {
+  it("A terminal is interactive if standard output is one", () => {
     assert.equal(terminalWith({}).isInteractive, true);
     assert.equal(terminalWith({ TERM: "dumb" }).isInteractive, false);
     assert.equal(terminalWith({}, { isTerminal: false }).isInteractive, false);
@@ -59,7 +59,7 @@ describe("A terminal", () => {
     assert.equal(written, "epoch 1");
   });
 
-  it("A terminal does not stop a run when its reader is gone, but reports other faults", () => {
+  it("A terminal ignores that its reader was closed, and throws other errors", () => {
     const failing = (properties: object) =>
       createTerminal({
         writeSync() {

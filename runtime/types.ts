@@ -1,7 +1,7 @@
 /** A path, relative to the working directory or absolute, or a `file:` URL. */
 export type Path = string | URL;
 
-/** Why a file operation failed. The codes are the same on every runtime. Sorted. */
+/** Code of a {@linkcode FileSystemError}, the same on every runtime. Sorted. */
 export type FileSystemErrorCode =
   | "AlreadyExists"
   | "InvalidPath"
@@ -15,17 +15,17 @@ export type FileSystemErrorCode =
 
 /** Result of {@linkcode FileSystem.stat}. */
 export interface FileInfo {
-  /** True for a file. */
+  /** Whether it is a file. */
   isFile: boolean;
-  /** True for a directory. */
+  /** Whether it is a directory. */
   isDirectory: boolean;
-  /** True for a symbolic link; `stat` follows links. */
+  /** Whether it is a symbolic link; `stat` follows links. */
   isSymlink: boolean;
   /** Size in bytes. */
   size: number;
   /** Time of the last change in milliseconds since 1970; null on systems without it. */
   modified: number | null;
-  /** Id of the user who owns it; missing or null if the system has none. */
+  /** Id of the owner; missing or null if the system has none. */
   owner?: number | null;
   /** Number of hard links; undefined if the system does not report it. */
   links?: number;
@@ -35,11 +35,11 @@ export interface FileInfo {
 export interface DirectoryEntry {
   /** Name without the directory. */
   name: string;
-  /** True for a file. */
+  /** Whether it is a file. */
   isFile: boolean;
-  /** True for a directory. */
+  /** Whether it is a directory. */
   isDirectory: boolean;
-  /** True for a symbolic link. */
+  /** Whether it is a symbolic link. */
   isSymlink: boolean;
 }
 
@@ -66,8 +66,8 @@ export interface WritableFile {
 
 /**
  * A small file system interface. Every method rejects with a `FileSystemError`, which has a
- * {@linkcode FileSystemErrorCode} and names the path. In addition to those of the runtimes there is
- * one in memory.
+ * {@linkcode FileSystemErrorCode} and names the path. Besides those of the runtimes, there is one
+ * in memory.
  */
 export interface FileSystem {
   /** Read the bytes of a file. */
@@ -86,24 +86,27 @@ export interface FileSystem {
   /**
    * Open for writing. `"truncate"` empties the file first, `"append"` continues at its end; both
    * create a missing file. `"create"` rejects with `AlreadyExists` for an existing one, so that
-   * only one of several processes creates it; `"createPrivate"` does the same with a file that only
-   * its owner can read and write.
+   * only one of several processes creates it. `"createPrivate"` also makes the file readable and
+   * writable only by its owner.
    */
   open(path: Path, mode: OpenMode): Promise<WritableFile>;
   /**
-   * Information about a path, with links followed; rejects with `NotFound` when it does not exist.
+   * Get information about a path, following links; rejects with `NotFound` if it does not exist.
    */
   stat(path: Path): Promise<FileInfo>;
-  /** The entries of a directory, sorted by name. */
+  /** List the entries of a directory, sorted by name. */
   readDir(path: Path): Promise<DirectoryEntry[]>;
-  /** Create a directory and its missing parents; an existing one is fine. */
+  /** Create a directory and its parents, unless they exist. */
   makeDir(path: Path): Promise<void>;
   /**
    * Rename a file, replacing an existing one atomically, or a directory, which rejects if the
    * target is not empty.
    */
   rename(from: Path, to: Path): Promise<void>;
-  /** Remove a file, an empty directory or, with `recursive`, a whole one; a missing one is fine. */
+  /**
+   * Remove a file, an empty directory or, with `recursive`, a directory and its content. Does
+   * nothing if `path` does not exist.
+   */
   remove(path: Path, options?: { recursive?: boolean }): Promise<void>;
   /**
    * Lock a file, which is created if missing, until it is released or the process has ended. Rejects
@@ -118,7 +121,7 @@ export interface FileSystem {
 export interface Terminal {
   /** Write text to standard output. */
   write(text: string): void;
-  /** Ask a question and wait for a line; undefined without an interactive terminal. */
+  /** Ask a question and wait for a line; returns undefined without an interactive terminal. */
   ask?(question: string): string | undefined;
   /** Whether lines can be redrawn: a real terminal rather than a pipe or a file. */
   readonly isInteractive: boolean;
@@ -138,7 +141,7 @@ export interface HttpServer {
 
 /** A thread. */
 export interface WorkerThread {
-  /** Send plain data. Messages to a thread that has ended are lost. */
+  /** Send plain data. Messages to a thread that has ended are dropped. */
   post(message: unknown): void;
   /** Terminate the thread immediately; may be called again. */
   terminate(): Promise<void>;
@@ -154,7 +157,7 @@ export interface WorkerOptions {
   memory?: number;
 }
 
-/** How {@linkcode Runtime.runCommand} runs a command. */
+/** Options of {@linkcode Runtime.runCommand}. */
 export interface CommandOptions {
   /** Time limit in milliseconds. */
   timeout: number;
@@ -164,7 +167,7 @@ export interface CommandOptions {
   signal?: AbortSignal;
 }
 
-/** How a command ended. */
+/** Result of {@linkcode Runtime.runCommand}. */
 export interface CommandResult {
   /** Exit code; for a signal 128 plus its number, as in a shell. */
   code: number;
@@ -184,7 +187,7 @@ export interface Runtime {
   readonly fs: FileSystem;
   /** Terminal. */
   readonly terminal: Terminal;
-  /** The value of an environment variable; undefined when it is unset or may not be read. */
+  /** Value of an environment variable; undefined if it is not set or may not be read. */
   env(name: string): string | undefined;
   /** Arguments of the script. */
   readonly args: string[];
@@ -192,15 +195,15 @@ export interface Runtime {
   exit(code: number): never;
   /** Id of the user of the process; undefined if unknown. */
   readonly user: number | undefined;
-  /** Milliseconds that the process has computed so far, on all its threads. */
+  /** CPU time of the process in milliseconds, over all threads. */
   cpuTime(): number;
   /** Id of the process. */
   readonly processId: number;
-  /** True if a process of this machine is running; undefined if unknown. */
+  /** Whether a process of this machine is running; undefined if unknown. */
   isRunning(processId: number): boolean | undefined;
   /**
-   * Start time of a running process, as a text that no other process with its id has; undefined if
-   * unknown.
+   * Start time of a running process, as a string that differs from that of any other process with
+   * the same id; undefined if unknown.
    */
   startOfProcess(processId: number): string | undefined;
   /**
@@ -228,10 +231,10 @@ export interface Runtime {
     options: { hostname: string; port: number },
   ): Promise<HttpServer>;
   /**
-   * Run a program to its end, without a shell and without input. Its own child processes are not
-   * tracked.
+   * Run a program without a shell and without input, and wait for its end. Its child processes are
+   * not tracked.
    *
-   * @throws Error that says what to do, when it cannot be started
+   * @throws Error if it cannot be started; it says what to do
    * @throws DOMException `TimeoutError` when it took longer than `timeout` and was killed
    * @throws the reason of `signal`, when that aborted and the program was killed
    */

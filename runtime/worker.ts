@@ -1,7 +1,7 @@
 import { messageOf } from "../core/errors.ts";
 import type { WorkerOptions, WorkerThread } from "./types.ts";
 
-/** The part of the web's `Worker` that is used here. */
+/** The part of the web's `Worker` that keepfit uses. */
 interface WebWorker {
   postMessage(message: unknown): void;
   terminate(): void;
@@ -17,7 +17,7 @@ interface WorkerEvent {
   preventDefault(): void;
 }
 
-/** A thread on Bun's `Worker`, the web's. */
+/** Start a thread with Bun's `Worker`, which is that of the web. */
 export function startWebWorker(
   specifier: string,
   { onMessage, onEnd }: WorkerOptions,
@@ -62,14 +62,17 @@ function reasonOf({ error, message = "it failed" }: WorkerEvent): string {
   return line ?? message;
 }
 
-/** A thread on `node:worker_threads`, for Deno too: the process cannot exit while its `Worker` runs. */
+/**
+ * Start a thread with `node:worker_threads`. Deno uses it too, because its own `Worker` keeps the
+ * process alive.
+ */
 export function startNodeWorker(
   specifier: string,
   { onMessage, onEnd, memory }: WorkerOptions,
 ): WorkerThread {
   const { Worker } = process.getBuiltinModule("node:worker_threads");
   const worker = new Worker(new URL(specifier), {
-    // Not this process's flags: the thread needs no TypeScript loader.
+    // The flags of this process are not passed on: the thread needs no TypeScript loader.
     execArgv: [],
     env: {},
     resourceLimits: memory === undefined

@@ -17,7 +17,7 @@ export type FileData = Parameters<FileSystem["writeFile"]>[1];
 /** Writes a new file. */
 export type AddFile = (path: Path, data: FileData) => Promise<void>;
 
-/** Writes files with `add` and returns the content of the file that names them. */
+/** Writes files with `add` and returns the content of the file that refers to them. */
 export type WriteOthers = (add: AddFile) => Promise<FileData>;
 
 /** Writes whole files. */
@@ -31,15 +31,15 @@ export interface FileWriter {
 const writers = new WeakMap<FileSystem["writeFile"], FileWriter>();
 
 /**
- * Write a file and, in its folder, others that it names: they are on disk before it is renamed into
- * place. All are synced at the same time, so that they take as long as one. When it fails, the others
- * may remain.
+ * Write a file and, in the same folder, other files that it refers to. They are on disk before the
+ * file is renamed to `path`. All are synced at the same time, which takes as long as for one. After
+ * a failure, the other files may remain.
  *
- * A file system with a `writeFile` of its own writes one file after another with it.
+ * If a file system overrides `writeFile`, the files are written with it, one after another.
  *
- * @param path file that names the others
+ * @param path file that refers to the others
  * @param others writes them under names that do not exist yet, and returns the content of `path`
- * @throws FileSystemError when one cannot be written; the old file stays intact
+ * @throws FileSystemError if one cannot be written; the old file stays intact
  */
 export async function writeTogether(
   fs: FileSystem,
@@ -53,7 +53,7 @@ export async function writeTogether(
 
 /** Write whole files with the system calls of a runtime. */
 export function createFileWriter(calls: SystemCalls, attempt: Attempt): FileWriter {
-  /** Open what becomes the file at `path`: a new one beside it. */
+  /** Open a new file beside `path`, to be renamed to it. */
   async function openBeside(path: Path, folder?: OpenFolder): Promise<FileBeside> {
     const { target, info } = await attempt("write", path, async () => {
       const found = await followLinks(calls, pathOf(path));
@@ -61,9 +61,9 @@ export function createFileWriter(calls: SystemCalls, attempt: Attempt): FileWrit
       return found;
     });
     if (info !== undefined && !info.isFile) {
-      // A device or pipe must be written in place: a rename would replace it with a plain file.
+      // A device or pipe must be written directly: a rename would replace it with a plain file.
       const device = await attempt("write", path, () => calls.open(target, "truncate"));
-      return { file: device, sync: () => device.close(), place: noWait, discard: noWait };
+      return { file: device, sync: () => device.close(), rename: noWait, discard: noWait };
     }
     const inFolder = directoryOf(target);
     if (folder?.path !== inFolder) folder = openFolder(calls, inFolder);
@@ -92,7 +92,7 @@ export function createFileWriter(calls: SystemCalls, attempt: Attempt): FileWrit
     return {
       file,
       sync: () => attempt("write", path, () => syncAndClose(file)),
-      async place() {
+      async rename() {
         await attempt("write", path, () => calls.rename(beside, target));
         await folder.sync();
         end();
@@ -105,7 +105,8 @@ export function createFileWriter(calls: SystemCalls, attempt: Attempt): FileWrit
     const write = (part: Uint8Array) => attempt("write", path, () => writeAll(file, part));
     if (typeof data === "string") return await write(encoder.encode(data));
     if (data instanceof Uint8Array) return await write(data);
-    // Small parts share a call. They are copied: their source may change once it is asked for more.
+    // Small parts share a call. They are copied, because the source may reuse its buffer for the
+    // next part.
     let buffer: Uint8Array | undefined;
     let size = 0;
     for await (const part of data) {
@@ -137,7 +138,7 @@ export function createFileWriter(calls: SystemCalls, attempt: Attempt): FileWrit
       try {
         await writeParts(beside.file, path, data);
         await beside.sync();
-        await beside.place();
+        await beside.rename();
       } catch (error) {
         await beside.discard();
         throw error;
@@ -147,7 +148,7 @@ export function createFileWriter(calls: SystemCalls, attempt: Attempt): FileWrit
     async writeTogether(path, others) {
       const folder = openFolder(calls, directoryOf(pathOf(path)));
       const opening = openBeside(path, folder);
-      // Thrown when it is needed.
+      // The error is thrown when the folder is needed.
       opening.catch(() => {});
       const syncs: Promise<void>[] = [];
       const add: AddFile = async (path, data) => {
@@ -167,7 +168,7 @@ export function createFileWriter(calls: SystemCalls, attempt: Attempt): FileWrit
         const beside = await opening;
         await writeParts(beside.file, path, data);
         await Promise.all([...syncs, beside.sync(), folder.sync()]);
-        await beside.place();
+        await beside.rename();
       } catch (error) {
         await Promise.allSettled(syncs);
         await opening.then((beside) => beside.discard(), () => {});
@@ -187,7 +188,7 @@ interface FileBeside {
   /** Sync it and close it. */
   sync(): Promise<void>;
   /** Rename it to its target and sync that. */
-  place(): Promise<void>;
+  rename(): Promise<void>;
   /** Remove it. */
   discard(): Promise<void>;
 }
@@ -202,7 +203,7 @@ async function syncAndClose(file: SystemFile): Promise<void> {
   }
 }
 
-/** A folder whose entries are to be on disk. */
+/** An open folder, to sync its entries. */
 interface OpenFolder {
   readonly path: string;
   sync(): Promise<void>;
@@ -211,7 +212,7 @@ interface OpenFolder {
 }
 
 function openFolder(calls: SystemCalls, path: string): OpenFolder {
-  // Some platforms cannot sync a directory. The files are in place all the same.
+  // Some platforms cannot sync a directory. The files are written nevertheless.
   const opened = calls.openDir(path).catch(() => undefined);
   let isOpen = true;
   return {
@@ -224,7 +225,7 @@ function openFolder(calls: SystemCalls, path: string): OpenFolder {
   };
 }
 
-/** The file to which a write to `path` leads through links, and its current state. */
+/** The file that a write to `path` reaches through links, and its information. */
 async function followLinks(
   calls: SystemCalls,
   path: string,

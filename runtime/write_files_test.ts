@@ -14,7 +14,7 @@ const save = (fs: FileSystem, content: string) =>
     return `${content}-1 ${content}-2`;
   });
 
-/** Calls of which the n-th fails, counted from 0. */
+/** System calls of which the n-th fails, counted from 0. */
 function failingAt(n: number, calls: SystemCalls): SystemCalls {
   let count = 0;
   const counted = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => (...args: A) =>
@@ -31,7 +31,7 @@ function failingAt(n: number, calls: SystemCalls): SystemCalls {
 }
 
 describe("writeTogether", () => {
-  it("writeTogether writes a file and those that it names", async () => {
+  it("writeTogether writes a file and those that it refers to", async () => {
     const fs = memoryFileSystem();
     await save(fs, "a");
     await save(fs, "b");
@@ -60,7 +60,7 @@ describe("writeTogether", () => {
     }
   });
 
-  it("writeTogether rejects a name that exists, and what cannot be replaced", async () => {
+  it("writeTogether rejects an existing name, and a target that cannot be replaced", async () => {
     const fs = memoryFileSystem();
     await fs.writeFile("a-1", "mine");
     await assert.rejects(save(fs, "a"), { code: "AlreadyExists" });
@@ -69,7 +69,7 @@ describe("writeTogether", () => {
     await assert.rejects(save(fs, "b"), { code: "IsADirectory" });
   });
 
-  it("writeTogether uses the writeFile of a file system that has its own", async () => {
+  it("writeTogether uses the writeFile of a file system that overrides it", async () => {
     const fs = memoryFileSystem();
     const written: string[] = [];
     const own: FileSystem = {

@@ -18,21 +18,21 @@ export interface ChildResult {
 export interface ChildOptions {
   args?: string[];
   env?: Record<string, string>;
-  /** What Deno is allowed; the others know no permissions. Default: `["-A"]`. */
+  /** Permission flags for Deno; ignored by the other runtimes. Default: `["-A"]`. */
   permissions?: string[];
-  /** Config file of Deno's. Default: this repository's. */
+  /** Config file of Deno. Default: this repository's. */
   config?: string;
   /** Texts of files beside the module, by name. Default: none. */
   files?: Record<string, string>;
-  /** Where the module is put. Default: in a folder of its own, which is removed in the end. */
+  /** Path of the module. Default: a path in a new folder, which is removed at the end. */
   main?: string;
 }
 
 const house = fileURLToPath(new URL("../", import.meta.url));
 
 /**
- * Run a module on the runtime that runs the test, in a process of its own. `keepfit/runtime` and
- * `keepfit/plugins` in its text stand for this repository's.
+ * Run a module in a new process of the current runtime. `keepfit/runtime` and `keepfit/plugins` in
+ * its text are replaced by the modules of this repository.
  */
 export function startChild(
   module: string,
@@ -59,7 +59,7 @@ export function startChild(
     bun: [],
     node: ["--import", "tsx"],
   }[getRuntime().name];
-  // Deno's spawn adds -A where it sees that Deno is to be run; by another name it does not see it.
+  // Deno's spawn adds -A if the command is Deno; it does not recognize another name.
   const executable = join(directory, "runtime");
   symlinkSync(process.execPath, executable);
   const child = spawn(executable, [...flags, file, ...args], {

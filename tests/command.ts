@@ -1,4 +1,4 @@
-/** The command as a process of the runtime that tests it. */
+/** Runs the command in a process of the current runtime. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
@@ -13,10 +13,10 @@ export interface Ended {
   errors: string;
 }
 
-/** A command that runs. */
+/** A running command. */
 export interface Started {
   ended: Promise<Ended>;
-  /** What it has printed, once it has printed this; rejects when it ends before. */
+  /** Wait until it has printed a text, and return its output; rejects if it ends first. */
   says(text: string): Promise<string>;
   /** Press Ctrl-C. */
   end(): void;
@@ -28,7 +28,7 @@ const runtimeArguments = {
   node: ["--import", String(new URL("../node_modules/tsx/dist/loader.mjs", import.meta.url))],
 }[getRuntime().name];
 
-/** What stands between the runtime's executable and the command's own arguments. */
+/** Arguments between the runtime's executable and those of the command. */
 export const command: readonly string[] = [...runtimeArguments, join(root, "cli/keepfit.ts")];
 
 /** Start the command. */
@@ -36,7 +36,7 @@ export function start(...args: string[]): Started {
   return startIn(root, args);
 }
 
-/** Start the command in a folder, with these variables beside those of this process. */
+/** Start the command in a folder, with additional environment variables. */
 export function startIn(
   cwd: string,
   args: string[],
@@ -63,7 +63,7 @@ export function startIn(
       const look = () => output.includes(text) && resolve(output);
       waiting.push(look);
       look();
-      ended.then(() => reject(new Error(`it ended without saying ${text}: ${output}${errors}`)));
+      ended.then(() => reject(new Error(`it ended without printing ${text}: ${output}${errors}`)));
     });
   // Not child.kill(): after that, Deno 2.9 reports the signal and not the exit code.
   return { ended, says, end: () => process.kill(child.pid as number, "SIGINT") };

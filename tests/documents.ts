@@ -1,40 +1,40 @@
-/** What the documentation shows: its code blocks, and the commands that it names in a line. */
+/** Code blocks and inline commands of the documentation. */
 import { readFileSync } from "node:fs";
 import { listFiles, root } from "./files.ts";
 
 /** A fenced code block. */
 export interface Block {
-  /** The document, from the repository. */
+  /** Path of the document in the repository. */
   file: string;
-  /** Of its first fence, from 1. */
+  /** 1-based line of its first fence. */
   line: number;
-  /** For example `ts`; empty where none is named. */
+  /** Language of the block, such as `ts`; may be empty. */
   language: string;
   text: string;
-  /** Why it is not run; undefined for a block that is. */
+  /** Reason for not running it; undefined if it is run. */
   reason?: string;
 }
 
-/** A command that stands in a line of text. */
+/** A command in a line of text. */
 export interface InlineCommand {
   file: string;
   line: number;
   command: string;
-  /** Why it is not run; undefined for a command that is. */
+  /** Reason for not running it; undefined if it is run. */
   reason?: string;
 }
 
-/** Why some commands are not run one by one. */
+/** Reasons for not running some commands separately. */
 const commandReasons: [commands: RegExp, reason: string][] = [
   [/\bbench\b/, "it measures for minutes; its types are checked"],
   [/ webgpu /, "Dawn is 130 MB; tests/stranger.ts --test installs it beside the clone"],
-  [/\bnpm test\b|\bdeno task test\b/, "the suite, which .ci/run runs whole, once"],
+  [/\bnpm test\b|\bdeno task test\b/, "the suite, which .ci/run runs once"],
   [/\b(npm run|deno task) ok$/, "the checks, this walk and the suite"],
   [/^tensorboard /, "a Python program, which tests/journeys/tensorboard_test.ts starts"],
-  [/^deno run -A$/, "the beginning of a command, not a whole one"],
+  [/^deno run -A$/, "the beginning of a command"],
 ];
 
-/** Tests that run the blocks of a page themselves, with what these talk to. */
+/** Tests that run the blocks of a page themselves, with the servers that these need. */
 const ownTests: [files: RegExp, language: string, test: string][] = [
   [/^examples\/plugins\//, "sh", "tests/journeys/plugin_readmes_test.ts"],
   [/^examples\/plugins\//, "ts", "tests/journeys/plugin_readmes_test.ts"],
@@ -46,24 +46,24 @@ function reasonElsewhere(file: string, language: string): string | undefined {
   return found && `run by ${found[2]}`;
 }
 
-/** Why a command is not run; undefined for one that is. */
+/** Reason for not running a command; undefined if it is run. */
 export function reasonOf(command: string): string | undefined {
   return commandReasons.find(([commands]) => commands.test(command))?.[1];
 }
 
-/** What a reader of the repository is told to type. */
+/** Documents with commands and code for readers. */
 export const documents: string[] = listFiles().filter((path) =>
   path.endsWith(".md") && (/^(README|CONTRIBUTING)\.md$|^docs\//.test(path) ||
     /^examples\/.*README\.md$/.test(path))
 );
 
-/** Programs whose first comment says how to start them. */
+/** Programs with commands in their first comment. */
 export const examples: string[] = listFiles().filter((path) => /^examples\/\w+\.ts$/.test(path));
 
 /**
  * The fenced blocks of a document, or of the comments of a program.
  *
- * A block whose fence says `ignore` is not run; the rest of that line says why, in brackets:
+ * A block with `ignore` in its fence is not run; the reason follows in brackets:
  * ` ```ts ignore (needs a Slack workspace) `.
  */
 export function blocksOf(file: string): Block[] {
@@ -71,7 +71,7 @@ export function blocksOf(file: string): Block[] {
     .map((block) => ({ file, reason: reasonElsewhere(file, block.language), ...block }));
 }
 
-/** The fenced blocks of a text; those that stand in comments without the comment's margin. */
+/** The fenced blocks of a text; those in comments without the margin of the comment. */
 export function parseBlocks(text: string): Omit<Block, "file">[] {
   const fences = /^((?:\s*\*)?[ \t]*)```(.*)\n([^]*?)^\1```$/gm;
   return [...text.matchAll(fences)].map(({ 1: margin, 2: info, 3: body, index }) => {
@@ -86,7 +86,7 @@ export function parseBlocks(text: string): Omit<Block, "file">[] {
   });
 }
 
-/** The commands in the lines of a document outside its blocks: inline code that starts a program. */
+/** The commands in a document outside of its blocks: inline code that starts a program. */
 export function inlineCommandsOf(file: string): InlineCommand[] {
   let isBlock = false;
   return readFileSync(root + file, "utf8").split("\n").flatMap((line, index) => {
@@ -102,7 +102,7 @@ export function inlineCommandsOf(file: string): InlineCommand[] {
   });
 }
 
-/** The commands of a shell block, one an item, without comments. */
+/** The commands of a shell block, without comments. */
 export function commandsOf(text: string): string[] {
   return text.replaceAll("\\\n", " ").split("\n")
     .map((line) => line.replace(/(^|\s+)#.*$/, "").trim())

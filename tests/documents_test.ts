@@ -14,7 +14,7 @@ const programs = blocks.filter(({ language, reason }) =>
 );
 
 describe("The programs in the documentation", () => {
-  // Not in a folder of the system's: what they import is this repository.
+  // The folder is in the repository, so that the programs import keepfit from it.
   let folder: string;
   before(async () => {
     await mkdir(`${root}runs`, { recursive: true });

@@ -1,14 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The repository, with a slash at the end. */
+/** Path of the repository, with a trailing slash. */
 export const root: string = fileURLToPath(new URL("..", import.meta.url));
 
-/** The files that git would keep, sorted, as paths from the repository: `core/callback.ts`. */
+/**
+ * Sorted paths in the repository of all files that git does not ignore, such as `core/callback.ts`.
+ */
 export function listFiles(): string[] {
   const lines = readFileSync(`${root}.gitignore`, "utf8").trim().split("\n");
   const ignored = [".git", ...lines.map((line) => line.replace(/\/$/, ""))];
-  // A line that begins with a slash is a path, another one a name in any folder.
+  // A line that begins with a slash is a path; any other is a name in every folder.
   const isIgnored = (folder: string, name: string) =>
     ignored.some((one) =>
       one.startsWith("*")

@@ -6,19 +6,19 @@ import * as keepfit from "keepfit";
 import { published } from "../plugins/manifest/version.ts";
 import { listFiles, root } from "./files.ts";
 
-/** What the code of one room may import. */
+/** What the code of a room may import. */
 interface Room {
   /** Other rooms, or single files of them. */
   rooms?: string[];
   /** Packages. */
   packages?: string[];
-  /** Packages, by `import()` only: who does not use them does not load them. */
+  /** Packages that are imported only by `import()`, so that they are loaded only when used. */
   late?: string[];
-  /** Files of other rooms, by `import()` only. */
+  /** Files of other rooms that are imported only by `import()`. */
   lateRooms?: string[];
-  /** Packages, by `import type` only. */
+  /** Packages that are imported only by `import type`. */
   types?: string[];
-  /** May say `Deno`, `Bun` and `node:`. */
+  /** Whether the code may use `Deno`, `Bun` and `node:`. */
   machine?: true;
 }
 
@@ -34,7 +34,7 @@ const runtime = [
   "runtime/write_files.ts",
 ];
 const publicNames = ["keepfit"];
-// Rooms of plugins/ from the ground up: each may import those before it.
+// Rooms of plugins/, from the lowest to the highest: each may import those before it.
 const pluginRooms = ["manifest", "modules", "sources", "project", "host", "load", "manage"]
   .map((name) => `plugins/${name}`);
 const pluginPackages: Record<string, Partial<Room>> = {
@@ -64,7 +64,7 @@ const table: Record<string, Room> = {
     rooms: ["core"],
     types: [tfjs],
   },
-  // It records what is written there.
+  // It records data for tensorboard/trace.ts.
   "tfjs/profiler.ts": { rooms: ["core", "tfjs", "tensorboard/trace.ts"] },
   "tfjs/backend": {
     rooms: ["core", "tfjs", "runtime"],
@@ -136,7 +136,7 @@ const table: Record<string, Room> = {
     packages: [...publicNames, tfjs, "hono", "valibot"],
     machine: true,
   },
-  // What a process leaves behind is made again call by call.
+  // It replays the recorded system calls of a process.
   "tests/resume/failing_disk.ts": { rooms: ["runtime"] },
   "tests/resume/journal.ts": { rooms: ["runtime"] },
 };
@@ -156,19 +156,19 @@ describe("The house", () => {
     assert.deepEqual(sources.flatMap((path) => violations(path, read(path))), []);
   });
 
-  it("The house has no room without a name", () => {
-    // How a plugin is laid out is for who publishes it.
+  it("The house has no room outside the table", () => {
+    // The author of a plugin decides about its layout.
     const own = files.filter((path) => !path.startsWith("examples/plugins/"));
     const folders = own.flatMap((path) => path.split("/").slice(0, -1));
     assert.deepEqual(folders.filter((folder) => forbiddenRooms.includes(folder)), []);
   });
 
   it("The house names no registry's host and no home folder", () => {
-    assert.deepEqual(files.flatMap((path) => foreignPlaces(path, read(path))), []);
+    assert.deepEqual(files.flatMap((path) => foreignNames(path, read(path))), []);
   });
 
   it("The house installs keepfit from no registry before it is published", () => {
-    // Whoever took the name there would run on the reader's machine.
+    // Anyone who registered the name there could run code on the reader's machine.
     if (published !== undefined) return;
     assert.deepEqual(files.flatMap((path) => registryInstalls(path, read(path))), []);
   });
@@ -262,8 +262,8 @@ describe("The checks of the house", () => {
     ["another room", "core/a.ts", `import { fit } from "../training/fit.ts";`],
     ["another room, for its types", "core/a.ts", `import type { Fs } from "../runtime/types.ts";`],
     ["another room, through export", "core/a.ts", `export * from "../training/fit.ts";`],
-    ["another room, late", "training/a.ts", `const m = await import("../callbacks/b.ts");`],
-    ["a late room at once", "training/a.ts", `import "../callbacks/progbar_logger.ts";`],
+    ["another room by import()", "training/a.ts", `const m = await import("../callbacks/b.ts");`],
+    ["a late room by a static import", "training/a.ts", `import "../callbacks/progbar_logger.ts";`],
     ["another room, in many lines", "core/a.ts", `import {\n  a,\n  b,\n} from "../hub/mod.ts";`],
     ["an adapter", "callbacks/a.ts", `import { fs } from "../runtime/node.ts";`],
     ["tfjs at run time", "training/a.ts", `import * as tf from "@tensorflow/tfjs";`],
@@ -273,9 +273,9 @@ describe("The checks of the house", () => {
       "core/a.ts",
       `import { type A, b } from "@tensorflow/tfjs";`,
     ],
-    ["tfjs before it is wanted", "tfjs/backend/a.ts", `import * as tf from "@tensorflow/tfjs";`],
+    ["tfjs by a static import", "tfjs/backend/a.ts", `import * as tf from "@tensorflow/tfjs";`],
     ["tfjs in the hub", "hub/a.ts", `import type { Tensor } from "@tensorflow/tfjs";`],
-    ["a package nobody listed", "core/a.ts", `import "left-pad";`],
+    ["a package that is not listed", "core/a.ts", `import "left-pad";`],
     ["itself by its public name", "callbacks/a.ts", `import { Callback } from "keepfit";`],
     [
       "a private file, from an example",
@@ -284,9 +284,9 @@ describe("The checks of the house", () => {
     ],
     ["a private file, from the web", "core/a.ts", `import "https://example.com/a.js";`],
     ["node:", "plugins/a.ts", `import { readFile } from "node:fs/promises";`],
-    ["node:, late", "plugins/a.ts", `const fs = await import("node:fs");`],
+    ["node: by import()", "plugins/a.ts", `const fs = await import("node:fs");`],
     ["Deno", "callbacks/a.ts", `const text = await Deno.readTextFile("a");`],
-    ["Bun, by way of the global", "callbacks/a.ts", `const { Bun } = globalThis;`],
+    ["Bun through globalThis", "callbacks/a.ts", `const { Bun } = globalThis;`],
     ["a room without a row", "attic/a.ts", ``],
   ];
   for (const [why, path, source] of refused) {
@@ -303,9 +303,9 @@ describe("The checks of the house", () => {
     ],
     ["tfjs for types", "training/a.ts", `import type * as tf from "@tensorflow/tfjs";`],
     ["tfjs for named types", "core/a.ts", `import { type A, type B } from "@tensorflow/tfjs";`],
-    ["a type of tfjs in passing", "core/a.ts", `let a: import("@tensorflow/tfjs").Tensor;`],
+    ["an inline type of tfjs", "core/a.ts", `let a: import("@tensorflow/tfjs").Tensor;`],
     ["all of tfjs as a type", "core/a.ts", `let a: typeof import("@tensorflow/tfjs");`],
-    ["tfjs late", "tfjs/backend/a.ts", `const tf = await import("@tensorflow/tfjs");`],
+    ["tfjs by import()", "tfjs/backend/a.ts", `const tf = await import("@tensorflow/tfjs");`],
     ["a package's subpath", "hub/a.ts", `import { serveStatic } from "hono/serve-static";`],
     ["the machine in its room", "runtime/node.ts", `import "node:fs";\nDeno.cwd();`],
     [
@@ -356,13 +356,13 @@ describe("The checks of the house", () => {
   it("The checks of the house find a registry's host and a home folder", () => {
     const registry = ["https://registry", "npmjs", "org/a.tgz"].join(".");
     const home = ["", "home", "ada", "keepfit"].join("/");
-    assert.equal(foreignPlaces("a.json", registry).length, 1);
-    assert.equal(foreignPlaces("a.ts", `readFile("${home}")`).length, 1);
-    assert.deepEqual(foreignPlaces("a.ts", `fetch("https://example.com/home/ada")`), []);
+    assert.equal(foreignNames("a.json", registry).length, 1);
+    assert.equal(foreignNames("a.ts", `readFile("${home}")`).length, 1);
+    assert.deepEqual(foreignNames("a.ts", `fetch("https://example.com/home/ada")`), []);
   });
 });
 
-/** Each callback class and the file that it is in. */
+/** Each callback class and its file. */
 async function catalogue(): Promise<{ path: string; name: string; callback: unknown }[]> {
   const found = [];
   for (const path of files.filter((path) => /^callbacks\/(?!mod\.ts|.*_test)\w+\.ts$/.test(path))) {
@@ -374,7 +374,7 @@ async function catalogue(): Promise<{ path: string; name: string; callback: unkn
   return found;
 }
 
-/** What in this source breaks the table, one line each. */
+/** The violations of the table in a source. */
 function violations(path: string, source: string): string[] {
   const room = roomOf(path);
   const row = table[room];
@@ -426,7 +426,10 @@ function importsOf(code: string): Import[] {
   ];
 }
 
-/** True for the clause of `import type { A }` and of `import { type A, type B }`. */
+/**
+ * Whether an import clause has only types, as in `import type { A }` and
+ * `import { type A, type B }`.
+ */
 function isTypeOnly(clause: string): boolean {
   if (/^\s+type\s+[\w*{]/.test(clause)) return true;
   const names = clause.match(/^\s*\{([^}]*)\}\s*$/)?.[1].split(",").filter((name) => name.trim());
@@ -449,20 +452,20 @@ function withoutStrings(code: string): string {
   return code.replace(token, '""');
 }
 
-/** Where a file names a place that is not the reader's. */
-function foreignPlaces(path: string, text: string): string[] {
-  const places = text.matchAll(
+/** Hosts of registries and home folders in a file. */
+function foreignNames(path: string, text: string): string[] {
+  const names = text.matchAll(
     /\bregistry\.(?:npmjs|yarnpkg|npmmirror)\b|\bnpm\.(?:jsr|pkg)\b|(?<![\w.])\/(?:home|Users)\/\w+|(?<![\w.])\/root\/|\b[A-Z]:\\Users\b/g,
   );
-  return [...places].map(([place]) => `${path} names ${place}`);
+  return [...names].map(([name]) => `${path} names ${name}`);
 }
 
-/** Where a file says that keepfit is to be had from a registry. */
+/** Installations of keepfit from a registry in a file. */
 function registryInstalls(path: string, text: string): string[] {
   const name = String.raw`(?:keepfit|@keepfit/keepfit)(?![\w/-])`;
   const forms = [
     String.raw`\b(?:npm|jsr):/?${name}`,
-    // With --no, npx runs what is installed and fetches nothing.
+    // With --no, npx runs only installed packages.
     String.raw`\b(?:npx|bunx|pnpx)(?! --no\b)(?: -\S+)* ${name}`,
     String
       .raw`\b(?:npm|bun|deno|pnpm|yarn) (?:i|install|add|create|init|exec)(?: [\w@-][^\s#]*)*? ${name}`,
@@ -474,7 +477,7 @@ function registryInstalls(path: string, text: string): string[] {
   return [...found].map(([form]) => `${path} says ${form}`);
 }
 
-/** The smallest room that a file is in: the longest of the table's names that its path begins with. */
+/** The innermost room of a file: the longest name in the table that is a prefix of its path. */
 function roomOf(path: string): string {
   const rooms = Object.keys(table).filter((room) => path === room || path.startsWith(`${room}/`));
   return rooms.sort((a, b) => b.length - a.length)[0] ?? path.split("/")[0];

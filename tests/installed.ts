@@ -1,4 +1,4 @@
-/** keepfit as a user has it: its npm package, built and installed. */
+/** The npm package of keepfit, built and installed. */
 import { mkdir, readdir, symlink } from "node:fs/promises";
 import { execFile } from "node:child_process";
 import { join } from "node:path";
@@ -7,17 +7,17 @@ import { promisify } from "node:util";
 import { root } from "./files.ts";
 import { currentRuntime, scriptArguments } from "./runtimes/mod.ts";
 
-/** Build keepfit's npm package into a folder, on the runtime that tests. */
+/** Build keepfit's npm package into a folder, on the current runtime. */
 export async function buildPackage(folder: string): Promise<void> {
   const build = scriptArguments(currentRuntime, join(root, "build/npm.ts"));
   await promisify(execFile)(process.execPath, [...build, folder], { cwd: root });
 }
 
 /**
- * Install keepfit's npm package in a folder, beside the packages of this repository. What is built in
- * the repository itself is neither used nor changed: it may be old, and other tests run at the time.
+ * Install keepfit's npm package in a folder, with the packages of this repository. The build in the
+ * repository is not used or changed, because it may be outdated and other tests may use it.
  *
- * @returns the package's own command, on the runtime that tests
+ * @returns the command of the package, on the current runtime
  */
 export async function installPackage(folder: string): Promise<string[]> {
   const modules = join(folder, "node_modules");

@@ -1,6 +1,6 @@
 /**
- * Everything that must hold before a commit: format, lint, types, the documentation's examples, what
- * a stranger finds, all tests.
+ * Runs all checks that must pass before a commit: format, lint, types, examples of the
+ * documentation, tests/stranger.ts and all tests.
  *
  * ```sh
  * npm run ok                  # or: deno task ok
@@ -19,7 +19,7 @@ if ("reason" in deno) {
   process.exit(1);
 }
 
-// Deno runs each of these files as well, so only what has an example, and no test.
+// Deno also runs each of these files, so that only files with an example are passed, and no tests.
 const documented = listFiles().filter((path) =>
   /(?<!_test)\.ts$|\.md$/.test(path) && !/^(tests|bench|build|examples)\//.test(path) &&
   readFileSync(root + path, "utf8").includes("```ts")

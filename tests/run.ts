@@ -22,7 +22,7 @@ import {
   runtimeNames,
 } from "./runtimes/mod.ts";
 
-/** Where each runtime's last lines say how many tests passed. */
+/** Matches the number of passed tests in the last lines of each runtime. */
 const passedCount: Record<RuntimeName, RegExp> = {
   deno: /^ok \| (?:\d+ passed \(|(?=\d+ passed \|))(\d+)/gm,
   bun: /^\s*(\d+) pass$/gm,
@@ -31,9 +31,9 @@ const passedCount: Record<RuntimeName, RegExp> = {
 /** The line with which Node's summary begins. */
 // deno-lint-ignore no-control-regex
 const summaryBegin = /^(?:\x1b\[\d+m)?[#ℹ] tests \d+/m;
-/** How many of the slowest files are told. */
+/** Number of the slowest files to print. */
 const slowest = 5;
-// Node takes a file without tests for a test that passes.
+// Node counts a file without tests as a test that passes.
 const emptyFile = /^(?:ok \d+ -|✔) \S+_test\.ts\b/gm;
 
 const { values, positionals } = parseArgs({
@@ -51,10 +51,11 @@ const files = listFiles().filter((path) =>
   (beginnings.length === 0 || beginnings.some((beginning) => path.startsWith(beginning)))
 );
 if (files.length === 0) {
-  fail(`Cannot test ${positionals.join(" ")}: no *_test.ts has a path that begins so`);
+  fail(`Cannot test ${positionals.join(" ")}: no *_test.ts has a path that begins with it`);
 }
 
-// Threads that were ended in an endless loop go on for a while, and would slow down the others.
+// Threads that were terminated in an endless loop continue for a while, and would slow down other
+// tests.
 const isHostile = (path: string) => path.startsWith("tests/hostile/");
 const parts = [files.filter(isHostile), files.filter((path) => !isHostile(path))]
   .filter((part) => part.length > 0);
@@ -98,7 +99,7 @@ for (const name of runtimeNames) {
   else if (name !== "node") console.log(`${label}: passed ${passed} tests`);
 }
 console.log(`\n${times.join("\n")}`);
-// Node's summary stays the last thing that is printed.
+// Node's summary is printed last.
 process.stdout.write(closing);
 if (failures.length > 0) fail(failures.join("\n"));
 
@@ -107,11 +108,11 @@ interface Ended {
   passed: number;
   seconds: number;
   fileSeconds: [path: string, seconds: number][];
-  /** Node's summary, which is not shown yet; empty for the others. */
+  /** Node's summary, which is printed later; empty for the others. */
   closing: string;
 }
 
-/** Run files on one runtime, in one process, showing what it prints. */
+/** Run files in one process of a runtime, and print its output. */
 function test(runtime: InstalledRuntime, files: string[]): Promise<Ended> {
   const began = performance.now();
   const report = join(reports, `${runtime.name}-${times.length}-${files.length}.xml`);
@@ -123,7 +124,7 @@ function test(runtime: InstalledRuntime, files: string[]): Promise<Ended> {
   let output = "";
   let shown = 0;
   let isClosing = false;
-  /** Show all but a line that is not whole yet, and Node's summary. */
+  /** Print all complete lines except Node's summary. */
   const show = () => {
     if (isClosing) return;
     const end = output.lastIndexOf("\n") + 1;
@@ -165,15 +166,15 @@ function test(runtime: InstalledRuntime, files: string[]): Promise<Ended> {
   });
 }
 
-/** What each file took, by the report of a runtime; none where there is no report. */
+/** Seconds of each file in the report of a runtime; empty without a report. */
 function readReport(path: string): [path: string, seconds: number][] {
   let text = "";
   try {
     text = readFileSync(path, "utf8");
   } catch {
-    // It was ended before it wrote one, which is a failure already.
+    // The runtime ended before it wrote one, which already counts as a failure.
   }
-  // Deno gives each test of a file its time, the others the file.
+  // Deno reports the time of each test, the others that of each file.
   const times =
     /<testcase .*classname="(?:\.\/)?(?<test>[^"]+_test\.ts)" time="(?<testTime>[\d.]+)"|<testsuite name="(?<file>[^"]+_test\.ts)" file="\k<file>".* time="(?<fileTime>[\d.]+)"/g;
   const seconds = new Map<string, number>();
@@ -184,13 +185,13 @@ function readReport(path: string): [path: string, seconds: number][] {
   return [...seconds];
 }
 
-/** The environment of the tests: what the user of this machine has set is not their business. */
+/** The environment of the tests, without the settings of this machine's user. */
 function testEnvironment(): NodeJS.ProcessEnv {
   const kept = ["KEEPFIT_LONG", "KEEPFIT_PYTHON"];
   const own = Object.entries(process.env).filter(([name]) =>
     name !== "FORCE_COLOR" && (kept.includes(name) || !name.startsWith("KEEPFIT_"))
   );
-  // Their servers are on this machine, to which no proxy leads.
+  // Their servers are on this machine, which proxies cannot reach.
   const { no_proxy, NO_PROXY = no_proxy } = process.env;
   const direct = [...(NO_PROXY ? [NO_PROXY] : []), "127.0.0.1", "localhost"].join(",");
   return { ...Object.fromEntries(own), NO_PROXY: direct, no_proxy: direct };
@@ -202,7 +203,7 @@ function testArguments(name: RuntimeName, files: string[], report: string): stri
     case "deno":
       return ["test", "--no-check", "-A", "--parallel", `--junit-path=${report}`, ...files];
     case "bun":
-      // Its limit of 5 seconds a test is unknown to the other two.
+      // Disables Bun's limit of 5 seconds per test, which the other two runtimes lack.
       return [
         "test",
         "--timeout=600000",

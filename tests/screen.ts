@@ -1,27 +1,27 @@
-/** What a person sees of the text that is written to a terminal. */
+/** The visible content of a terminal. */
 export class Screen {
   readonly columns: number;
-  /** One text a cell; the second cell of a wide character is empty. */
+  /** Text of each cell; the second cell of a wide character is empty. */
   #rows: string[][] = [[]];
   #row = 0;
   #column = 0;
 
-  /** @param columns cells of a row */
+  /** @param columns number of cells in a row */
   constructor(columns: number) {
     this.columns = columns;
   }
 
-  /** The rows without the blanks at their end. */
+  /** The rows without trailing blanks. */
   get rows(): string[] {
     return this.#rows.map((cells) => Array.from(cells, (cell = " ") => cell).join("").trimEnd());
   }
 
-  /** Row of the cursor, from 0. */
+  /** 0-based row of the cursor. */
   get row(): number {
     return this.#row;
   }
 
-  /** Show text as xterm does: a row that is full goes on in the next one with the next character. */
+  /** Show text as xterm does: the next character after a full row begins a new row. */
   write(text: string): void {
     // deno-lint-ignore no-control-regex
     for (const piece of text.match(/\x1b\[[\d;]*m|[^]/gu) ?? []) {
@@ -48,7 +48,10 @@ export class Screen {
   }
 }
 
-/** Of the characters that tests show: combining marks, CJK and emoji by their blocks. */
+/**
+ * Width of a character in cells. Covers the characters that tests show: combining marks, CJK and
+ * emoji.
+ */
 function cellsOf(character: string): 0 | 1 | 2 {
   const code = character.codePointAt(0) as number;
   if ((code >= 0x300 && code < 0x370) || code === 0x200d) return 0;

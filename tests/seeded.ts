@@ -1,27 +1,26 @@
 import { random as fromSeed } from "../core/random.ts";
 
-/** Gives whole numbers from 0 to below `limit`, the same ones for the same seed. */
+/** Returns integers from 0 to `limit` (exclusive), the same ones for the same seed. */
 export type Random = (limit: number) => number;
 
-/** True when the long tests are wanted: `KEEPFIT_LONG=1`. */
+/** Whether the long tests are enabled: `KEEPFIT_LONG=1`. */
 export const isLong: boolean =
   (globalThis as { process?: { env: Record<string, string | undefined> } }).process?.env
     .KEEPFIT_LONG === "1";
 
 /**
- * A generator of random numbers whose sequence is known by its seed, so that a failure can be seen
- * again.
+ * Create a generator of random numbers with a seed, so that a failure can be reproduced.
  */
 export function createRandom(seed: number): Random {
   return fromSeed(seed).below;
 }
 
-/** One of these. */
+/** Choose one of the items. */
 export function pick<One>(random: Random, from: readonly One[]): One {
   return from[random(from.length)];
 }
 
-/** Some data of JSON, at most so deep. */
+/** Random JSON data with a maximum depth. */
 export function someJson(random: Random, depth = 4): unknown {
   const kind = random(depth > 0 ? 9 : 7);
   const count = random(4);
@@ -49,12 +48,12 @@ export function someJson(random: Random, depth = 4): unknown {
   }
 }
 
-/** Text of at most so many characters, of all kinds. */
+/** Random text of all kinds of characters, with a maximum length. */
 export function someText(random: Random, length: number): string {
   return Array.from({ length: random(length + 1) }, () => pick(random, characters)).join("");
 }
 
-/** A text with some characters put in, taken out, doubled or changed. */
+/** A text with some characters inserted, removed, doubled or changed. */
 export function mutateText(random: Random, text: string, pieces: readonly string[]): string {
   let changed = text;
   for (let times = random(3) + 1; times > 0; times--) {
@@ -78,8 +77,8 @@ export function mutateText(random: Random, text: string, pieces: readonly string
 }
 
 /**
- * The data with one part changed: a value replaced, a key taken out, put in, or given the value of
- * another one.
+ * Change one part of the data: replace a value, remove or add a key, or copy the value of another
+ * key.
  *
  * @param data plain data; changed in place
  */
@@ -99,7 +98,7 @@ export function mutateJson(random: Random, data: unknown): void {
       break;
     case 3: {
       const other = pick(random, parts);
-      // A copy: a manifest that contains itself is no JSON.
+      // Copied, because a manifest that contains itself is not JSON.
       put(holder, key, structuredClone(other.holder[other.key]));
       break;
     }
@@ -124,7 +123,7 @@ function partsOf(data: unknown): Place[] {
   return Object.keys(holder).flatMap((key) => [{ holder, key }, ...partsOf(holder[key])]);
 }
 
-/** As JSON.parse does: `__proto__` is a key like others. */
+/** Set a key like JSON.parse, for which `__proto__` is an ordinary key. */
 function put(holder: Record<string, unknown>, key: string, value: unknown): void {
   if (Array.isArray(holder) && !/^\d$/.test(key)) return;
   Object.defineProperty(holder, key, {

@@ -1,14 +1,14 @@
 /**
- * The front door, as a stranger finds it: clones this repository into empty folders and runs there
- * what its documentation says, as it is written, with an empty home folder, empty caches and one
- * runtime on PATH.
+ * Checks the documentation like a newcomer: clones this repository into empty folders and runs the
+ * commands of the documentation there, with an empty home folder, empty caches and one runtime on
+ * PATH.
  *
  * ```sh
  * node --import tsx tests/stranger.ts
  * ```
  *
- * With `--test` the README's test command comes last, whole. Changes that are not committed yet go
- * along; files that git does not know stay behind.
+ * With `--test`, the README's test command runs last. The clone includes uncommitted changes, but
+ * not untracked files.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
@@ -40,45 +40,45 @@ import {
 import { root } from "./files.ts";
 import { findRuntime, type RuntimeName } from "./runtimes/mod.ts";
 
-/** Somebody who has a machine with one runtime, and came to this repository just now. */
+/** A newcomer whose machine has one runtime. */
 interface Stranger {
   runtime: RuntimeName;
   clone: string;
-  /** A folder of their own, where they use the package. */
+  /** Project folder in which the package is used. */
   project: string;
-  /** Holds all that is theirs. */
+  /** Folder of all their files. */
   folder: string;
   env: Record<string, string>;
 }
 
-/** A line of the table. */
+/** A row of the table. */
 interface Row {
-  /** Where the command is written. */
+  /** Document that contains the command. */
   source: string;
   command: string;
   runtime: RuntimeName;
   seconds: number;
-  /** By how much the stranger's folders grew. */
+  /** Growth of the newcomer's folders in megabytes. */
   megabytes: number;
-  /** What is wrong; empty when all is well. */
+  /** Problems; empty if there are none. */
   faults: string[];
 }
 
-/** What a command is held to, beside ending with 0. */
+/** Expected results of a command, besides exit code 0. */
 interface Expected {
   cwd?: string;
   prints?: RegExp;
-  /** Files that it leaves, from its folder. */
+  /** Files that it creates, relative to its folder. */
   leaves?: string[];
-  /** Shows what it prints while it runs. */
+  /** Whether to print its output while it runs. */
   isShown?: boolean;
 }
 
-/** Variables without which this machine reaches no registry, or finds no driver or Python. */
+/** Variables that this machine needs to reach registries and to find drivers and Python. */
 const kept =
   /^(npm_config_\w+|\w+_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|VK_\w+|KEEPFIT_PYTHON|CI)$/i;
 const runtimeCommands = /^(node|nodejs|npm|npx|corepack|yarn|pnpm|deno|bun|bunx|tsx)$/;
-/** What nobody should see where nothing failed. */
+/** Output that must not occur without a failure. */
 const noise: [text: RegExp, meaning: string][] = [
   [/looks like you are running TensorFlow\.js in Node/, "an advertisement for tfjs-node"],
   [/XDG_RUNTIME_DIR/, "a complaint about the desktop"],
@@ -86,7 +86,7 @@ const noise: [text: RegExp, meaning: string][] = [
   [/^\s+at .+:\d+:\d+\)?$/m, "a stack trace"],
   [/(: |= )undefined\b/, "undefined"],
 ];
-/** Commands of a person's own project; the others are of the repository. */
+/** Commands of a user's project; the others belong to the repository. */
 const usesPackage =
   /\/path\/to\/keepfit|your\.host|\b(npx|bunx)\b.* keepfit\b|\bnpm install [@\w]|\b(bun|deno) add\b/;
 const dawn = "webgpu@0.6.2";
@@ -122,7 +122,7 @@ printTable();
 if (options.test) await test();
 process.exitCode = rows.every(({ faults }) => faults.length === 0) ? 0 : 1;
 
-/** All that the documentation says, in the order in which a person comes to it. */
+/** Run all commands of the documentation, in the order of reading. */
 async function walk(): Promise<void> {
   const ran = new Set<string>();
   const runOnce = async (source: string, command: string, expected?: Expected): Promise<void> => {
@@ -138,7 +138,7 @@ async function walk(): Promise<void> {
   for (const block of [...documents, ...examples].flatMap(blocksOf)) {
     if (block.language !== "sh" || block.reason !== undefined) continue;
     const commands = commandsOf(block.text).filter((one) => reasonOf(one) === undefined);
-    // Several runtimes are several ways of doing one thing, one runtime has steps.
+    // Commands of several runtimes are alternatives; those of one runtime are steps.
     const isSteps = new Set(commands.map((one) => strangerFor(one).runtime)).size === 1;
     for (const command of isSteps ? [commands.join("\n")] : commands) {
       await runOnce(`${block.file}:${block.line}`, command);
@@ -147,7 +147,7 @@ async function walk(): Promise<void> {
   for (const { file, line, command, reason } of documents.flatMap(inlineCommandsOf)) {
     if (reason === undefined) await runOnce(`${file}:${line}`, command);
   }
-  // What was installed above trains by the README's first program.
+  // The package that was installed above runs the README's first program.
   for (
     const [command, { project: cwd }] of [["node train.mjs", node], ["bun train.ts", bun]] as const
   ) {
@@ -155,7 +155,7 @@ async function walk(): Promise<void> {
   }
 }
 
-/** Put the README's first program where it is run: with the package, or with modules by URL. */
+/** Write the README's first program, once with the package and once with modules by URL. */
 function writeFirstProgram(): void {
   const program = blocksOf("README.md").find(({ language }) => language === "ts")?.text ?? "";
   writeFileSync(`${node.project}/train.mjs`, program);
@@ -168,9 +168,10 @@ function writeFirstProgram(): void {
   );
 }
 
-/** The README's test command, whole; what Node's runner prints stays the last thing. */
+/** Run the README's test command; the output of Node's runner is printed last. */
 async function test(): Promise<void> {
-  // Dawn is 130 MB: no dependency of the project. Where the clone lies, its tests find it.
+  // Dawn has 130 MB and is not a dependency of the project. The tests find it in the parent folder
+  // of the clone.
   const { code, output } = await shell(node, `npm install ${dawn}`, dirname(node.clone), false);
   if (code !== 0) console.log(`WebGPU is not tested on Node and Bun: no Dawn\n${indent(output)}`);
   const block = blocksOf("README.md").find(({ text }) => text.includes("npm test"));
@@ -179,7 +180,7 @@ async function test(): Promise<void> {
   await run(`README.md:${block.line}`, command, { isShown: true });
 }
 
-/** The commands of the README's first table, one a runtime. */
+/** The commands of the README's first table, one per runtime. */
 function tryItCommands(): string[] {
   const readme = readFileSync(`${root}README.md`, "utf8");
   const cells = [...readme.matchAll(/^\| (?:Node|Deno|Bun)\b[^|]*\| `([^`]+)` +\|$/gm)];
@@ -191,7 +192,7 @@ function tryItCommands(): string[] {
   return cells.map(([, command]) => command);
 }
 
-/** Run a command as it is written, where a person would, and note what comes of it. */
+/** Run a command as written, in the folder where a user would, and record the result. */
 async function run(source: string, command: string, expected: Expected = {}): Promise<void> {
   const stranger = strangerFor(command);
   const { cwd = usesPackage.test(command) ? stranger.project : stranger.clone, isShown = false } =
@@ -225,7 +226,7 @@ async function run(source: string, command: string, expected: Expected = {}): Pr
   rows.push({ source, command, runtime: stranger.runtime, seconds, megabytes, faults });
 }
 
-/** Whose command this is: the one who has the runtime that it starts. */
+/** The newcomer with the runtime of a command. */
 function strangerFor(command: string): Stranger {
   const [, first] = /^(?:\w+=\S+ +)*(\w+)/.exec(command) ?? [];
   if (first === "deno") return deno;
@@ -255,7 +256,7 @@ function shell(
   });
 }
 
-/** Give a stranger a clone, an empty home and a PATH on which this runtime is the only one. */
+/** Create a newcomer with a clone, an empty home folder and a PATH with this runtime only. */
 function meet(runtime: RuntimeName): Stranger {
   const found = findRuntime(runtime);
   if ("reason" in found) throw new Error(`Cannot be a stranger with ${runtime}: ${found.reason}`);
@@ -274,7 +275,8 @@ function meet(runtime: RuntimeName): Stranger {
     const path = runtime === "node" && name !== "node" ? name : found.command;
     link(realpathSync(whereIs(path)), `${commands}/${name}`);
   }
-  // In a folder of its own: what is installed beside it is not above temporary folders.
+  // The clone is in a separate folder, so that packages installed beside it are not above temporary
+  // folders.
   const clone = `${folder}/clones/keepfit`;
   git(["clone", "--quiet", "--no-hardlinks", root, clone]);
   const changes = git(["diff", "--binary", "HEAD"]);
@@ -293,7 +295,7 @@ function link(target: string, path: string): void {
   if (!existsSync(path)) symlinkSync(target, path);
 }
 
-/** The file that a command on PATH is. */
+/** The path of a command on PATH. */
 function whereIs(command: string): string {
   const directories = command.includes("/") ? [""] : (process.env.PATH ?? "").split(":");
   const found = directories.map((directory) => join(directory, command)).find((path) =>
@@ -309,7 +311,7 @@ function git(args: string[], cwd = root, input?: Uint8Array): Uint8Array {
   return stdout;
 }
 
-/** Bytes of all files in a folder. */
+/** Size of all files in a folder in bytes. */
 function sizeOf(folder: string): number {
   let size = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -320,7 +322,7 @@ function sizeOf(folder: string): number {
   return size;
 }
 
-/** Any static host: this one has a folder on this machine. */
+/** Serve a folder like any static host. */
 async function serve(folder: string): Promise<{ url: string; host: string; close(): void }> {
   const types: Record<string, string> = { js: "text/javascript", json: "application/json" };
   const server: Server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-/** A small run for the tests of the TensorBoard callback: what is trained, and what it writes. */
+/** A small run for the tests of the TensorBoard callback. */
 import * as tf from "@tensorflow/tfjs";
 import {
   type CallbackLike,
@@ -12,11 +12,11 @@ import { readEvents, type SummaryEvent, type SummaryValue } from "keepfit/tensor
 
 await tf.setBackend("cpu");
 
-/** Inputs of ten rows, which are five batches of two. */
+/** Inputs of ten rows: five batches of two. */
 export const x: tf.Tensor = tf.randomUniform([10, 4], 0, 1, "float32", 1);
-/** Their targets. */
+/** Targets of {@linkcode x}. */
 export const y: tf.Tensor = tf.randomUniform([10, 1], 0, 1, "float32", 2);
-/** The same rows again. */
+/** The same rows as validation data. */
 export const validationData: [tf.Tensor, tf.Tensor] = [x, y];
 
 function dense(optimizer: string | tf.Optimizer = "sgd"): tf.Sequential {
@@ -31,7 +31,7 @@ function dense(optimizer: string | tf.Optimizer = "sgd"): tf.Sequential {
   return model;
 }
 
-/** A run in memory: what is trained, and what the callback writes. */
+/** A run in memory: its model, and the files of the callback. */
 export class World {
   readonly fs: FileSystem = memoryFileSystem();
   readonly model: tf.LayersModel;
@@ -54,7 +54,7 @@ export class World {
     });
   }
 
-  /** Paths below `logs` of files whose name ends so. */
+  /** Paths below `logs` of files with this ending. */
   async files(ending: string): Promise<string[]> {
     const paths: string[] = [];
     for await (const { path, isFile } of walk("logs", { fs: this.fs })) {
@@ -74,7 +74,7 @@ export class World {
     return found;
   }
 
-  /** All summaries of a run, likewise. */
+  /** All summaries of a run, in the same order. */
   async summaries(run: string): Promise<(SummaryValue & { step: number })[]> {
     return (await this.events(run)).flatMap(({ step, summaries }) =>
       summaries.map((value) => ({ ...value, step }))
@@ -92,20 +92,20 @@ export class World {
     return [...tags].sort();
   }
 
-  /** Step and value of each scalar of this tag. */
+  /** Step and value of each scalar with this tag. */
   async scalars(run: string, tag: string): Promise<[number, number][]> {
     return (await this.summaries(run))
       .filter((value) => value.tag === tag)
       .map(({ step, tensor }) => [step, Number(tensor?.values[0])]);
   }
 
-  /** Step of each scalar of this tag. */
+  /** Step of each scalar with this tag. */
   async steps(run: string, tag: string): Promise<number[]> {
     return (await this.scalars(run, tag)).map(([step]) => step);
   }
 }
 
-/** A string of a tensor. */
+/** Decode a string of a tensor. */
 export function textOf(bytes: unknown): string {
   return new TextDecoder().decode(bytes as Uint8Array);
 }
@@ -113,7 +113,7 @@ export function textOf(bytes: unknown): string {
 /** Ten rows of three tokens. */
 export const tokens: tf.Tensor = tf.randomUniform([10, 3], 0, 5, "int32", 3).toFloat();
 
-/** A model of an embedding and what makes one number of it. */
+/** A model with an embedding and one output. */
 export function embedding(): tf.Sequential {
   const model = tf.sequential({
     layers: [

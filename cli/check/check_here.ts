@@ -35,11 +35,11 @@ export async function checkHere(
   const { support } = packed.manifest.sandbox;
   const uses = await recordUses(packed, options);
   try {
-    const problems = await problemsIn(uses.watched, "trusted", options, tf);
-    const judged = uses.judge();
-    report.problems.push(...judged.problems);
-    report.warnings.push(...judged.warnings);
-    // A plugin that requires the sandbox was only observed here.
+    const problems = await problemsIn(uses.recorded, "trusted", options, tf);
+    const findings = uses.findings();
+    report.problems.push(...findings.problems);
+    report.warnings.push(...findings.warnings);
+    // A plugin that requires the sandbox was loaded trusted only to observe it.
     if (support !== "required") {
       report.tiers.push({ tier: "trusted", skipped: undefined, problems });
     }
@@ -99,7 +99,10 @@ async function problemsIn(
   return problems;
 }
 
-/** The checks provoke failures on purpose; the report lists those that matter. */
+/**
+ * Run checks without printing: they provoke failures on purpose, and the report lists the relevant
+ * ones.
+ */
 async function quietly<T>(run: () => Promise<T>): Promise<T> {
   const { log, warn } = console;
   console.log = console.warn = () => {};

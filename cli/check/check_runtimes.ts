@@ -26,9 +26,9 @@ export async function checkOn(
     problems: [],
     warnings: [],
   });
-  const told = await runCommand(name, ["--version"]);
-  // Deno pretends to be a missing node.
-  const version = versionText[name].exec(told?.stdout ?? "")?.[1];
+  const printed = await runCommand(name, ["--version"]);
+  // Deno provides its own `node` if none is installed.
+  const version = versionText[name].exec(printed?.stdout ?? "")?.[1];
   if (version === undefined) return skipped(`${name} is not on PATH`);
   const start = await startArguments(name, source);
   if (start === undefined) {
@@ -82,7 +82,7 @@ async function startArguments(
     case "deno":
       return [
         ...["run", "--no-check", "--no-prompt", "-A"],
-        // Not the plugin's deno.json: this command finds its dependencies in node_modules.
+        // Ignores the plugin's deno.json: this command finds its dependencies in node_modules.
         ...isSource
           ? ["--config", pathOf("../../deno.json")]
           : ["--no-config", "--node-modules-dir=manual"],
@@ -102,8 +102,8 @@ async function startArguments(
 }
 
 /**
- * This command as installed beside a source for Node and Bun, with esbuild. Deno needs no
- * node_modules for it.
+ * Find this command, with esbuild, in the node_modules of a source, for Node and Bun. Deno does not
+ * need it.
  */
 async function findInstalled(source: string): Promise<string | undefined> {
   const { fs } = getRuntime();

@@ -18,7 +18,7 @@ export async function importsOf({ manifest, contents }: PackedSource): Promise<s
 }
 
 /**
- * Check the types of a TypeScript source, with its own tsc if installed, else with deno.
+ * Check the types of a TypeScript source with its own tsc, or with deno if that is not installed.
  *
  * @param module path of the entry in the source
  */
@@ -39,7 +39,7 @@ export async function checkTypes(
         "-p",
         config,
       ]);
-      // Deno pretends to be a missing node, but does not know a script of this name.
+      // Deno provides its own `node` if none is installed, but that does not find this script.
       if (ended === undefined) continue;
       return {
         checker: "tsc",
@@ -52,7 +52,7 @@ export async function checkTypes(
   return { checker: "deno check", problems: ended.code === 0 ? [] : linesOf(ended.stderr) };
 }
 
-/** A file in this folder or the nearest one above. */
+/** Find a file in this folder or its nearest parent. */
 export async function findAbove(
   folder: string,
   path: string,

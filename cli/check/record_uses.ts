@@ -11,11 +11,12 @@ import type { PackedSource } from "../../testing/pack_source.ts";
 /** Uses of a plugin's context. */
 export interface Uses {
   /**
-   * The plugin, behind a module that records how it uses its context. For the trusted tier only.
+   * The plugin, wrapped by a module that records how it uses its context. For the trusted tier
+   * only.
    */
-  watched: PackedSource;
-  /** Uses that were refused and declarations that were not used, after the plugin was driven. */
-  judge(): { problems: string[]; warnings: string[] };
+  recorded: PackedSource;
+  /** Return refused uses and unused declarations, after the plugin has run. */
+  findings(): { problems: string[]; warnings: string[] };
   /** Stop recording. */
   release(): void;
 }
@@ -38,17 +39,17 @@ const controlNames: readonly PluginControl[] = [
   "writeWeights",
 ];
 
-/** Key by which the recording module finds this one: they share only the global object. */
+/** Key under which the recording module finds this one. They share only the global object. */
 const hostKey = "keepfit.check";
 
-/** Called in place of a function of the context. */
+/** Called instead of a function of the context. */
 type Host = (name: string, args: unknown[], call: (...args: unknown[]) => unknown) => unknown;
 
 /**
  * Record how a plugin uses its context, without changing the loader: a module placed before the
  * plugin's own passes its factory a context that records every call.
  *
- * Commands do not run and nothing listens; the plugin receives a success.
+ * Commands do not run and servers do not listen; the plugin receives a success.
  *
  * @param options options of the plugin; a permission may refer to one of them
  */
@@ -87,8 +88,8 @@ export async function recordUses(
   shared[Symbol.for(hostKey)] = host;
 
   return {
-    watched: await watching(packed),
-    judge() {
+    recorded: await withRecorder(packed),
+    findings() {
       const names = new Set(used.map(([name]) => name));
       const warnings = Object.entries(grants).flatMap(([kind, grant]) =>
         grant.declared
@@ -113,20 +114,20 @@ export async function recordUses(
   };
 }
 
-/** The plugin behind the recording module. */
-async function watching({ manifest, contents }: PackedSource): Promise<PackedSource> {
+/** The plugin, wrapped by the recording module. */
+async function withRecorder({ manifest, contents }: PackedSource): Promise<PackedSource> {
   const names = [...new Set(manifest.callbacks.map((callback) => callback.export))];
   const module = "keepfit-check.js";
   const text = `import * as plugin from "./${manifest.module}";
 const host = globalThis[Symbol.for("${hostKey}")];
 function watch(context) {
-  const watched = {};
+  const recorded = {};
   for (const [name, member] of Object.entries(context)) {
-    watched[name] = typeof member !== "function" || name === "log"
+    recorded[name] = typeof member !== "function" || name === "log"
       ? member
       : (...args) => host(name, args, member);
   }
-  return Object.freeze(watched);
+  return Object.freeze(recorded);
 }
 function wrap(made) {
   if (typeof made !== "function") return made;
@@ -150,11 +151,11 @@ ${
     ...manifest.files,
     [module]: { integrity: await computeIntegrity(bytes), size: bytes.length },
   };
-  const watched = { ...manifest, module, files, sandbox: { support: "supported" as const } };
+  const recorded = { ...manifest, module, files, sandbox: { support: "supported" as const } };
   return {
-    manifest: watched,
+    manifest: recorded,
     contents: new Map(contents).set(module, bytes)
-      .set(manifestName, new TextEncoder().encode(JSON.stringify(watched))),
+      .set(manifestName, new TextEncoder().encode(JSON.stringify(recorded))),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Runtime } from "../../runtime/types.ts";
 /** Result of a tier on a runtime. */
 export interface TierReport {
   tier: PluginTier;
-  /** Why it was skipped; undefined if it was not. */
+  /** Reason for skipping it; undefined if it was not skipped. */
   skipped: string | undefined;
   problems: string[];
 }
@@ -13,7 +13,7 @@ export interface TierReport {
 export interface RuntimeReport {
   name: Runtime["name"];
   version: string | undefined;
-  /** Why it was skipped; undefined if it was not. */
+  /** Reason for skipping it; undefined if it was not skipped. */
   skipped: string | undefined;
   tiers: TierReport[];
   /** Refused uses, as problems. */
@@ -24,7 +24,7 @@ export interface RuntimeReport {
 
 /** Result of the type check. */
 export interface TypesReport {
-  /** Program that checked the types; undefined if none did. */
+  /** Program that checked the types; undefined if they were not checked. */
   checker: string | undefined;
   problems: string[];
 }
@@ -36,7 +36,7 @@ export interface CheckReport {
   /** Size in bytes by path. */
   files: Record<string, number>;
   module: string;
-  /** Modules that it imports from elsewhere. */
+  /** Modules that it imports from other packages. */
   imports: string[];
   types: TypesReport;
   runtimes: RuntimeReport[];
@@ -55,7 +55,7 @@ export function problemsOf(report: CheckReport): string[] {
   ];
 }
 
-/** Every warning of a report, once. */
+/** Every warning of a report, without duplicates. */
 export function warningsOf(report: CheckReport): string[] {
   const { types, runtimes } = report;
   return [

@@ -55,7 +55,7 @@ export function addAdd(program: Command, cli: CommandLine): void {
     .option("--accept", "Agree to more trust than the lock file records.")
     .option("--yes", "Do not ask; then --allow and --output-dir grant its permissions.")
     .action(async (reference: string, { yes, accept, ...options }: AddOptions) => {
-      // Missing options are reported now rather than in the next training.
+      // Missing options are reported now instead of in the next training.
       const explained = await explainPlugin(reference, {
         ...options,
         options: options.options ?? {},
@@ -66,7 +66,7 @@ export function addAdd(program: Command, cli: CommandLine): void {
       const shown = { ...explained, problems: [] };
       cli.note(`${explainText(shown, { columns, colors, isShort: true })}\n`);
       const isAsked = yes === undefined;
-      const wanted = {
+      const addOptions = {
         ...options,
         allow: allowedBy(explained, options.allow, isAsked),
         accept,
@@ -74,16 +74,16 @@ export function addAdd(program: Command, cli: CommandLine): void {
         integrity,
       };
       if (isAsked) {
-        // No question when a yes would change nothing: the error says what is missing.
-        await addPlugin(reference, { ...wanted, dryRun: true });
+        // Not asked if a yes would change nothing: the error says what is missing.
+        await addPlugin(reference, { ...addOptions, dryRun: true });
         cli.note(agreementText(explained, columns));
       }
-      if (!isAsked || cli.agrees(`Add ${id} ${version}? [y/N] `)) {
-        const added = await addPlugin(reference, wanted);
-        return cli.tell({ added: true, plugin: added }, cli.fit(addedText(added)));
+      if (!isAsked || cli.confirm(`Add ${id} ${version}? [y/N] `)) {
+        const added = await addPlugin(reference, addOptions);
+        return cli.print({ added: true, plugin: added }, cli.fit(addedText(added)));
       }
       cli.code = 1;
-      cli.tell({ added: false, plugin: explained }, "Nothing was added.\n");
+      cli.print({ added: false, plugin: explained }, "Nothing was added.\n");
     });
   addExamples(
     command,
@@ -98,7 +98,8 @@ export function addAdd(program: Command, cli: CommandLine): void {
 }
 
 /**
- * Consent from the flags, the lock file and, after a question, to everything the plugin requires.
+ * Permissions from the flags, the lock file and, after a question, everything that the plugin
+ * requires.
  */
 function allowedBy(
   { permissions }: PluginExplanation,
@@ -114,7 +115,7 @@ function allowedBy(
   return Object.keys(allowed).length === 0 ? undefined : allowed;
 }
 
-/** Explanation of a yes. */
+/** What the user agrees to by answering yes. */
 function agreementText(
   { permissions, files, tier, isLocked }: PluginExplanation,
   columns: number,

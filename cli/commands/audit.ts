@@ -27,7 +27,7 @@ export function addAudit(program: Command, cli: CommandLine): void {
     .option("--offline", "Use no network, only the last answers.")
     .action(async (options: AuditOptions) => {
       const audit = await auditPlugins(options);
-      cli.tell(audit, textOf(audit, options.ignore ?? []));
+      cli.print(audit, textOf(audit, options.ignore ?? []));
       if (audit.plugins.some((one) => needsAction(one) || one.unknown.length > 0)) cli.code = 1;
     });
   addExamples(

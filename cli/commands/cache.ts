@@ -10,7 +10,7 @@ export function addCache(program: Command, cli: CommandLine): void {
     .description("Remove the cached files; plugins are then refetched.")
     .action(async () => {
       const bytes = await cleanCache();
-      cli.tell({ bytes }, `removed ${bytes} bytes\n`);
+      cli.print({ bytes }, `removed ${bytes} bytes\n`);
     });
   for (const one of [cache, command]) addExamples(one, cli, ["keepfit cache clean"]);
 }

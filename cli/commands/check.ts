@@ -35,7 +35,7 @@ no command runs. A declared permission that is never used is a warning.`,
       ) => {
         const report = await check(cli, source, options, here);
         const [problems, warnings] = [problemsOf(report), warningsOf(report)];
-        cli.tell({ ...report, problems, warnings }, reportText(report));
+        cli.print({ ...report, problems, warnings }, reportText(report));
         if (problems.length > 0) cli.code = 1;
       },
     );

@@ -74,7 +74,7 @@ describe("keepfit check", () => {
     const [here, ...others] = report.runtimes;
     assert.equal(here.name, getRuntime().name);
     assert.deepEqual(here.tiers, [{ tier: "trusted", problems: [] }]);
-    // Those that are not on PATH are told as not tried.
+    // Runtimes that are not on PATH are skipped.
     assert.equal(others.length, 2);
     for (const { skipped, tiers, name, problems } of others) {
       if (skipped !== undefined) console.log(`${name} was not tried: ${skipped}`);
@@ -136,7 +136,7 @@ describe("keepfit check", () => {
   });
 
   it("keepfit check passes the options after -- to the callback", async () => {
-    const source = await write("told", "export default () => ({ onEpochEnd() {} });", {
+    const source = await write("options", "export default () => ({ onEpochEnd() {} });", {
       callback: {
         options: { type: "object", properties: { url: { type: "string" } }, required: ["url"] },
       },

@@ -12,7 +12,7 @@ export function addCompletions(program: Command, cli: CommandLine): void {
     .addHelpText("after", "\nAdd one of these lines to the startup file of your shell.")
     .action((shell: Shell) => {
       const script = completionScript(program, shell);
-      cli.tell({ shell, script }, script);
+      cli.print({ shell, script }, script);
     });
   addExamples(
     command,

@@ -74,19 +74,19 @@ async function dev(
   } finally {
     interruption.release();
   }
-  cli.tell({ event: "end", epochs: ran }, `ended after ${ran} epochs\n`);
+  cli.print({ event: "end", epochs: ran }, `ended after ${ran} epochs\n`);
 }
 
 function tellReload(cli: CommandLine, { id, epoch, error }: Reload): void {
   if (error === undefined) {
-    cli.tell({ event: "reload", id, epoch }, `reloaded ${id} at epoch ${epoch}\n`);
+    cli.print({ event: "reload", id, epoch }, `reloaded ${id} at epoch ${epoch}\n`);
   } else {
     const message = messageOf(error);
-    cli.tell({ event: "error", id, message }, `kept the previous ${id}: ${message}\n`);
+    cli.print({ event: "error", id, message }, `kept the previous ${id}: ${message}\n`);
   }
 }
 
-/** Wait, until the user asks to stop at the latest. */
+/** Wait, but return early if the user asks to stop. */
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => {

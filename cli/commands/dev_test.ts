@@ -25,9 +25,9 @@ describe("keepfit dev", () => {
     await dev.says("ada/watched: onEpochEnd 1 ");
     const module = join(source, "src/mod.ts");
     const text = await readFile(module, "utf8");
-    await writeFile(module, text.replace("log(`", "log(`anew: "));
+    await writeFile(module, text.replace("log(`", "log(`again: "));
     await dev.says("reloaded ada/watched at epoch ");
-    await dev.says("ada/watched: anew: onEpochEnd ");
+    await dev.says("ada/watched: again: onEpochEnd ");
     await writeFile(module, "export default const;");
     await dev.says("kept the previous ada/watched: Cannot bundle");
     dev.end();
@@ -37,7 +37,7 @@ describe("keepfit dev", () => {
     await writeFile(module, text);
   });
 
-  it("keepfit dev accepts options and ends after the given epochs, all in JSON on request", async () => {
+  it("keepfit dev accepts options, ends after --epochs and writes JSON with --json", async () => {
     const { code, output, errors } = await start(
       ...["dev", source, "--epochs", "2", "--json", "--", `{ "every": 2 }`],
     ).ended;

@@ -31,7 +31,7 @@ export function addExplain(program: Command, cli: CommandLine): void {
       const { problems, ...rest } = await explainPlugin(await referenceOf(reference), options);
       const explained = { ...rest, problems: problems.map((one) => inShell(one)) };
       const { columns, hasColors: colors } = cli;
-      cli.tell(explained, explainText(explained, { columns, colors }));
+      cli.print(explained, explainText(explained, { columns, colors }));
     });
   addExamples(
     command,

@@ -64,7 +64,7 @@ export function addHub(program: Command, cli: CommandLine): void {
         });
         const interruption = interruptSignal();
         const signed = logKey === undefined ? "" : `its log is signed by ${logKey.keyId}\n`;
-        cli.tell(
+        cli.print(
           { directory, url: server.url, logKey: logKey?.keyId },
           `keepfit hub of ${directory} at ${server.url}\n${signed}`,
         );
@@ -99,7 +99,7 @@ function collectTokens(text: string, before: string[] = []): string[] {
   return [...before, text];
 }
 
-/** The tokens of the command line, the file and the environment. */
+/** Read the tokens of the command line, the file and the environment. */
 async function readTokens(
   { token = [], tokens }: Pick<HubOptions, "token" | "tokens">,
   fs: FileSystem,
@@ -113,7 +113,8 @@ async function readTokens(
 }
 
 /**
- * The key of the log. A hub that accepts no versions needs none: it serves the existing log.
+ * Read or create the key of the log. A hub that accepts no versions needs none: it serves the
+ * existing log.
  *
  * @returns undefined for no log
  */
@@ -130,7 +131,7 @@ async function readLogKey(
   } catch (error) {
     if (!(error instanceof FileSystemError && error.code === "NotFound")) throw error;
   }
-  // A missing folder is an error before its key is created.
+  // A missing folder is reported before its key is created.
   await fs.readDir(directory);
   const key = await generateKeyPair();
   const file = await fs.open(path, "createPrivate").catch((cause) => {
@@ -149,7 +150,9 @@ async function readLogKey(
   return key;
 }
 
-/** Not in the folder, which a static host may serve and a copy would include. */
+/**
+ * A URL beside the folder: a static host may serve the folder, and a copy would include the key.
+ */
 function besideFolder(directory: string): URL {
   const url = urlOfPath(directory);
   url.pathname = `${url.pathname.replace(/\/+$/, "")}.log-key.pem`;

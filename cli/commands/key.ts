@@ -11,14 +11,14 @@ export function addKey(program: Command, cli: CommandLine): void {
     .argument("<FILE>", "Path of the new file.")
     .action(async (path: string) => {
       const made = await generateKeyPair();
-      // Never overwritten: a lost key can never sign again.
+      // Never overwritten, because a lost key cannot be restored.
       const file = await cli.fs.open(path, "createPrivate");
       try {
         await file.write(await made.toPem());
       } finally {
         await file.close();
       }
-      cli.tell({ path, keyId: made.keyId }, `${made.keyId}\n`);
+      cli.print({ path, keyId: made.keyId }, `${made.keyId}\n`);
     });
   for (const one of [key, command]) addExamples(one, cli, ["keepfit key new key.pem"]);
 }

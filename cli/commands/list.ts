@@ -17,7 +17,7 @@ export function addList(program: Command, cli: CommandLine): void {
         const missing = configured > 0 ? "" : "  not in keepfit.json";
         return `${what}${where}${standing}${missing}\n  ${reference}\n`;
       });
-      cli.tell({ plugins }, lines.join("") || "no plugins\n");
+      cli.print({ plugins }, lines.join("") || "no plugins\n");
     });
   addExamples(command, cli, ["keepfit list"]);
 }

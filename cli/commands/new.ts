@@ -50,7 +50,7 @@ export function addNew(program: Command, cli: CommandLine): void {
         await fs.writeFile(target, text);
       }
       const paths = Object.keys(files).sort();
-      cli.tell(
+      cli.print(
         { id, folder: out, files: paths },
         `${paths.map((path) => `${out}/${path}\n`).join("")}
 ${keepfit.isPublished ? "" : `keepfit is not published yet: using ${keepfit.name}\n\n`}${

@@ -88,11 +88,11 @@ describe("keepfit new", () => {
 
   describe("A new plugin with keepfit as a package", () => {
     const modules = () => join(folder, "node_modules");
-    /** The package's own command; it is run where the user is. */
+    /** Run the command of the package in the user's folder. */
     const keepfit = (...args: string[]) => run(command[0], [...command.slice(1), ...args], folder);
     let command: string[];
     before(async () => {
-      // The runtime that tests, by its name.
+      // The name of the runtime of this test.
       await mkdir(join(folder, "bin"));
       await symlink(process.execPath, join(folder, "bin", runtime));
       command = await installPackage(folder);
@@ -184,21 +184,21 @@ describe("keepfit new", () => {
       }
       await rm(join(out, "src/mod_test.ts"));
       const test = { deno: "deno task test", bun: "bun test", node: "npm test" }[runtime];
-      assert.notEqual((await shell(test, out)).code, 0, "no test is no success");
+      assert.notEqual((await shell(test, out)).code, 0, "a run without tests must fail");
     });
   });
 });
 
 const readJson = async (path: string) => JSON.parse(await readFile(path, "utf8"));
 
-// What npm, Bun and Deno say where there is no network.
+// Messages of npm, Bun and Deno without a network.
 const unreachable =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENOTCACHED|ConnectionRefused|FailedToOpenSocket|error sending request|dns error/;
 
 /**
- * Type a line into a shell.
+ * Run a line in a shell.
  *
- * @param until it has printed this, then Ctrl-C
+ * @param until output after which it is interrupted
  */
 function shell(
   line: string,
@@ -215,7 +215,7 @@ function shell(
       PATH: `${join(folder, "bin")}${delimiter}${env.PATH}`,
       NO_COLOR: "1",
       FORCE_COLOR: "0",
-      // What this machine has already is not fetched again.
+      // Packages in this machine's cache are not fetched again.
       npm_config_prefer_offline: "true",
       npm_config_audit: "false",
       npm_config_fund: "false",
@@ -238,9 +238,9 @@ function shell(
   });
 }
 
-/** What a command prints; rejects with it when the command fails. */
+/** Run a command and return its output; reject with the output if it fails. */
 function run(command: string, args: string[], cwd: string): Promise<string> {
-  // Node's test runner is no other one inside of itself.
+  // Node's test runner does not run inside another one.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const child = spawn(command, args, { cwd, env: { ...env, NO_COLOR: "1", FORCE_COLOR: "0" } });
   let output = "";

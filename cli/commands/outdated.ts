@@ -19,7 +19,7 @@ export function addOutdated(program: Command, cli: CommandLine): void {
     .action(async (options: { registry?: string; minimumAge?: number }) => {
       const plugins = await outdatedPlugins(options);
       const shown = plugins.filter(({ isOutdated, error }) => isOutdated || error !== undefined);
-      cli.tell(
+      cli.print(
         { plugins: plugins.map(withMessage) },
         shown.length === 0 ? "everything is up to date\n" : tableOf(shown),
       );

@@ -25,7 +25,7 @@ export function addPack(program: Command, cli: CommandLine): void {
           ? `${options.out} has the log of a hub, which does not have this version yet: start the ` +
             "hub again before others add it\n"
           : "";
-        cli.tell(packed, `packed ${id} ${version}, ${files} files\n${reference}\n${unlogged}`);
+        cli.print(packed, `packed ${id} ${version}, ${files} files\n${reference}\n${unlogged}`);
       },
     );
   addExamples(command, cli, ["keepfit pack notes --bundle --out public"]);

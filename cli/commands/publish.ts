@@ -4,9 +4,9 @@ import { publishPlugin } from "../../plugins/sources/publish.ts";
 import { packSource } from "../../testing/pack_source.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
-import { type GivenAccess, hubAccess, tokenFileOption, tokenOption } from "../hub_access.ts";
+import { hubAccess, type HubAccessOptions, tokenFileOption, tokenOption } from "../hub_access.ts";
 
-interface PublishOptions extends GivenAccess {
+interface PublishOptions extends HubAccessOptions {
   key?: string;
   bundle?: boolean;
 }
@@ -37,7 +37,7 @@ export function addPublish(program: Command, cli: CommandLine): void {
         files,
       });
       const { id, version, reference, isNew } = published;
-      cli.tell(
+      cli.print(
         published,
         `${isNew ? "published" : "already published:"} ${id} ${version}\n${reference}\n`,
       );

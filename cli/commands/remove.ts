@@ -10,7 +10,7 @@ export function addRemove(program: Command, cli: CommandLine): void {
     .argument("<PLUGIN>", "Its id, or the reference it was added by.")
     .action(async (plugin: string) => {
       const removed = await removePlugin(plugin);
-      cli.tell({ removed }, removed.map((one) => `removed ${one}\n`).join(""));
+      cli.print({ removed }, removed.map((one) => `removed ${one}\n`).join(""));
     });
   addExamples(
     command,

@@ -15,7 +15,7 @@ export function addSign(program: Command, cli: CommandLine): void {
       const manifest = parseManifest(await cli.fs.readTextFile(path), path);
       const signed = await signManifest(manifest, key);
       await cli.fs.writeFile(path, `${JSON.stringify(signed, null, 2)}\n`);
-      cli.tell({ path, keyId: key.keyId }, `signed ${path} by ${key.keyId}\n`);
+      cli.print({ path, keyId: key.keyId }, `signed ${path} by ${key.keyId}\n`);
     });
   addExamples(command, cli, [
     "keepfit sign public/ada/notes/0.1.0/callback.plugin.json --key key.pem",

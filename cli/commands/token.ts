@@ -12,12 +12,12 @@ export function addToken(program: Command, cli: CommandLine): void {
     )
     .action(() => {
       const made = randomToken();
-      cli.tell({ token: made }, `${made}\n`);
+      cli.print({ token: made }, `${made}\n`);
     });
   for (const one of [token, command]) addExamples(one, cli, ["keepfit token new"]);
 }
 
-/** 256 bits as letters, digits, `-` and `_`. */
+/** Generate 256 random bits as letters, digits, `-` and `_`. */
 function randomToken(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
   return btoa(String.fromCharCode(...bytes))

@@ -31,7 +31,7 @@ export function addUpdate(program: Command, cli: CommandLine): void {
         minimumAge,
         accept,
       });
-      cli.tell(
+      cli.print(
         { updates: updates.map(withMessage) },
         updates.map((update) => textOf(update, dryRun === true)).join(""),
       );
@@ -65,7 +65,7 @@ function rangeOf({ reference }: PluginUpdate): string {
   return /@([^@]+)$/.exec(reference)?.[1] ?? "its range";
 }
 
-/** An entry for JSON, with the message in place of the error. */
+/** An entry for JSON, with the message instead of the error. */
 export function withMessage(entry: { error?: unknown }): object {
   return entry.error === undefined ? entry : { ...entry, error: messageOf(entry.error) };
 }

@@ -16,7 +16,7 @@ export function addVerify(program: Command, cli: CommandLine): void {
     .action(async (options: { offline?: boolean }) => {
       const plugins = await verifyPlugins(options);
       const lines = [...plugins.map(textOf), noLogText(plugins)];
-      cli.tell({ plugins }, lines.join("") || "nothing is locked\n");
+      cli.print({ plugins }, lines.join("") || "nothing is locked\n");
       if (plugins.some(({ problems }) => problems.length > 0)) cli.code = 1;
     });
   addExamples(command, cli, ["keepfit verify"]);
@@ -34,12 +34,12 @@ function textOf({ id, version, files, problems, yanked, unasked, log }: Verified
   return `${lines.join("\n")}\n`;
 }
 
-/** Plugins whose registry keeps no log, so that its consistency is not checked. */
+/** A note about plugins whose registries have no log to check. */
 export function noLogText(
   plugins: readonly Pick<VerifiedPlugin, "id" | "log" | "version">[],
 ): string {
   const without = plugins.filter(({ log }) => log !== undefined && log.keyId === undefined);
   if (without.length === 0) return "";
   const names = without.map(({ id, version }) => `${id} ${version}`);
-  return `their registry keeps no log to check: ${names.join(", ")}\n`;
+  return `their registry has no log to check: ${names.join(", ")}\n`;
 }

@@ -2,14 +2,14 @@ import { type Command, Option } from "commander";
 import { yankPlugin } from "../../plugins/sources/publish.ts";
 import type { CommandLine } from "../command_line.ts";
 import { addExamples } from "../help.ts";
-import { type GivenAccess, hubAccess, tokenFileOption, tokenOption } from "../hub_access.ts";
+import { hubAccess, type HubAccessOptions, tokenFileOption, tokenOption } from "../hub_access.ts";
 
-interface YankOptions extends GivenAccess {
+interface YankOptions extends HubAccessOptions {
   reason?: string;
   undo?: boolean;
 }
 
-/** `keepfit yank PLUGIN@VERSION --registry URL`: keep new projects from selecting a version. */
+/** `keepfit yank PLUGIN@VERSION --registry URL`: prevent ranges from resolving to a version. */
 export function addYank(program: Command, cli: CommandLine): void {
   const command = program.command("yank")
     .usage("PLUGIN@VERSION --registry URL [--reason TEXT] [--undo]")
@@ -37,7 +37,7 @@ export function addYank(program: Command, cli: CommandLine): void {
         undo,
         reason,
       });
-      cli.tell(
+      cli.print(
         { id, version, yanked },
         `${undo ? "no longer yanked" : "yanked"}: ${id} ${version}\n`,
       );

@@ -2,11 +2,11 @@ import type { MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 
 /**
- * Refuse requests for hosts that the hub does not have with 421 (RFC 9110, section 15.5.20). A web
- * page can let its own name lead to this machine; its requests then carry that name.
+ * Refuse requests for unknown hosts with 421 (RFC 9110, section 15.5.20). A web page can make its
+ * own host name resolve to this machine; its requests then have that name.
  *
- * @param hosts names that are allowed beside those of this machine and addresses in numbers, which no
- *   page can have redirected
+ * @param hosts names that are allowed in addition to those of this machine and numeric addresses,
+ *   which a page cannot redirect
  */
 export function refuseOtherHosts(hosts: readonly string[]): MiddlewareHandler {
   const allowed = new Set(hosts.map((host) => host.toLowerCase()));
@@ -26,7 +26,10 @@ function isLoopbackName(hostname: string): boolean {
   return hostname === "localhost" || hostname.endsWith(".localhost");
 }
 
-/** URLs write every form of an address in one of these. */
+/**
+ * Whether a host name is a numeric address. URLs normalize every form of an address to one of
+ * these.
+ */
 function isAddress(hostname: string): boolean {
   return /^\d+\.\d+\.\d+\.\d+$/.test(hostname) || hostname.startsWith("[");
 }

@@ -3,7 +3,7 @@ import { HTTPException } from "hono/http-exception";
 import { ownersOf, type Tokens } from "./tokens.ts";
 
 /**
- * Let a request through whose token is one of the owner in its path, `:owner`.
+ * Accept only requests with a token of the owner in the path, `:owner`.
  *
  * @throws HTTPException 401 for an unknown token, 403 for the token of another owner
  */

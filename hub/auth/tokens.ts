@@ -9,7 +9,7 @@ const minLength = 20;
  * Parse the tokens in a file or a variable: `OWNER=TOKEN`, separated by white space; a line that
  * begins with `#` is a comment. A token may be listed for several owners.
  *
- * @throws SyntaxError for a part that is not `OWNER=TOKEN`; the message holds no secret
+ * @throws SyntaxError for a part that is not `OWNER=TOKEN`; the message does not contain it
  * @example
  * ```ts
  * import { parseTokens } from "keepfit/hub";
@@ -38,11 +38,12 @@ export function parseTokens(text: string): Tokens {
 /**
  * Check that no token can be guessed.
  *
- * @throws RangeError for a short token, one that no header can hold, or an invalid or reserved owner
+ * @throws RangeError for a short token, one that is not valid in a header, or an invalid or
+ *   reserved owner
  */
 export function checkTokens(tokens: Tokens): void {
   for (const [token, owners] of Object.entries(tokens)) {
-    // The message holds no secret.
+    // The message must not contain the token.
     if (token.length < minLength || !/^[\x21-\x7e]+$/.test(token)) {
       throw new RangeError(
         `Cannot create hub with a token of ${token.length} characters: expected ${minLength} or ` +
@@ -65,7 +66,7 @@ export function checkTokens(tokens: Tokens): void {
  * The owners that a request may publish for. Every token is compared, in constant time.
  *
  * @param authorization the header
- * @returns undefined without a token and for an unknown one
+ * @returns undefined if the token is missing or unknown
  */
 export async function ownersOf(
   tokens: Tokens,

@@ -6,7 +6,7 @@ const ada = "a-token-that-nobody-guesses";
 const bob = "another-token=of-bob-with-a-sign";
 
 describe("parseTokens", () => {
-  it("parseTokens reads lines with comments, and one token for several owners", () => {
+  it("parseTokens reads comments, and one token for several owners", () => {
     const text = `# of the team\r\nada=${ada}\n\n  # and of Bob\nbob=${bob}\neve=${ada}\n`;
     assert.deepEqual(parseTokens(text), { [ada]: ["ada", "eve"], [bob]: ["bob"] });
     assert.deepEqual(parseTokens(`ada=${ada} bob=${bob}`), { [ada]: ["ada"], [bob]: ["bob"] });

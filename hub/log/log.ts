@@ -21,15 +21,15 @@ import type { PluginStore, StoredLog } from "../stores/types.ts";
 
 /** An entry, and the proof that it is in the log. */
 export interface ProvenEntry {
-  /** Its line: the UTF-8 bytes of this text are hashed. */
+  /** Line of the entry; its UTF-8 bytes are hashed. */
   entry: string;
-  /** Its place in the log, from 0. */
+  /** 0-based position in the log. */
   index: number;
-  /** Hashes in base64. */
+  /** Hashes of the proof in base64. */
   proof: string[];
 }
 
-/** A log as far as its head goes. */
+/** The entries of a log that its head covers. */
 interface OpenLog {
   head: LogHead;
   headText: string;
@@ -38,8 +38,8 @@ interface OpenLog {
 }
 
 /**
- * The transparency log of a registry: what was published and yanked, in a Merkle tree that only
- * grows. Its head is signed, so that who has seen two of them can prove it when the registry has
+ * The transparency log of a registry: a Merkle tree of publications and yanks, to which entries are
+ * only appended. Its head is signed, so that anyone with two heads can prove that the registry has
  * changed or lost an entry.
  */
 export class PluginLog {
@@ -48,7 +48,7 @@ export class PluginLog {
   #tree = new MerkleTree();
   /** The lines in the tree. */
   #lines: string[] = [];
-  /** Places of the entries of each version, `owner/name@version`. */
+  /** Indices of the entries of each version, by `owner/name@version`. */
   #indices = new Map<string, number[]>();
   #read: StoredLog | undefined;
   #open: OpenLog | undefined;
@@ -56,7 +56,7 @@ export class PluginLog {
   #inTurn = queue();
 
   /**
-   * The log of a store.
+   * Create the log of a store.
    *
    * @param store where the log is kept
    * @param key key that signs heads. Default: none; the log is served as it is in the store
@@ -66,14 +66,14 @@ export class PluginLog {
     this.#key = key;
   }
 
-  /** Whether entries are added. */
+  /** Whether the log can be written. */
   get isWritten(): boolean {
     return this.#key !== undefined;
   }
 
   /**
-   * Compare the log with its head, and log what the registry has and the log has not: versions that
-   * are older than the log, or came by hand. Further calls do nothing.
+   * Compare the log with its head, and log the versions of the registry that are missing from the
+   * log because they are older than it or were copied by hand. Further calls do nothing.
    *
    * @throws PluginError `E_REGISTRY`, `E_SIGNATURE` for a log that cannot be continued
    */
@@ -86,8 +86,8 @@ export class PluginLog {
   }
 
   /**
-   * Log an event, unless it is the last one of its version already. Called inside `exclusive` of the
-   * store, after `start`.
+   * Log an event, unless it is already the last one of its version. Called inside `exclusive` of
+   * the store, after `start`.
    */
   async record(entry: Omit<LogEntry, "signers" | "time">): Promise<void> {
     if (this.#key === undefined) return;
@@ -99,7 +99,7 @@ export class PluginLog {
     return (await this.#current())?.headText;
   }
 
-  /** All entries up to the head, one a line; undefined if there is no log. */
+  /** All entries up to the head, one per line; undefined if there is no log. */
   async text(): Promise<string | undefined> {
     const log = await this.#current();
     return log && log.lines.map((line) => `${line}\n`).join("");
@@ -161,7 +161,7 @@ export class PluginLog {
     return { head, headText, lines: lines.slice(0, head.size), tree: this.#tree };
   }
 
-  /** Bring the tree to these lines. */
+  /** Add the new ones of these lines to the tree. */
   async #grow(lines: readonly string[]): Promise<void> {
     if (this.#lines.some((line, i) => line !== lines[i])) {
       this.#tree = new MerkleTree();
@@ -177,7 +177,7 @@ export class PluginLog {
     }
   }
 
-  /** Sign what is in the store beyond the head, and add what is missing. */
+  /** Sign the entries that the head does not cover, and add the missing ones. */
   async #catchUp(): Promise<void> {
     const key = this.#key as SigningKey;
     const open = await this.#inTurn(() => this.#load());
@@ -187,16 +187,16 @@ export class PluginLog {
         expected: open.head.signatures.map(({ keyId }) => keyId).join(" or "),
         actual: key.keyId,
         hint: `pass the file of its key with --log-key; if that is lost, remove ${logHeadName}: ` +
-          "everyone who knows the old key is then told that the key has changed",
+          "clients that know the old key then report that it has changed",
       });
     }
-    const wanted: Omit<LogEntry, "signers" | "time">[] = [];
+    const events: Omit<LogEntry, "signers" | "time">[] = [];
     for (const { id } of (await this.#store.index()).plugins) {
       const { versions = {}, yanked = [] } = await this.#store.meta(id) ?? {};
       for (const [version, { integrity, yankReason: reason }] of Object.entries(versions)) {
-        wanted.push({ type: "publish", id, version, integrity });
+        events.push({ type: "publish", id, version, integrity });
         const isYanked = yanked.includes(version);
-        wanted.push({
+        events.push({
           type: isYanked ? "yank" : "unyank",
           id,
           version,
@@ -205,10 +205,10 @@ export class PluginLog {
         });
       }
     }
-    await this.#write(wanted.reverse());
+    await this.#write(events.reverse());
   }
 
-  /** Add events that the log does not have, and sign entries that a crash left without a head. */
+  /** Add the missing ones of these events, and sign entries that a crash left without a head. */
   async #write(events: readonly Omit<LogEntry, "signers" | "time">[]): Promise<void> {
     const open = await this.#inTurn(() => this.#load());
     const missing = await this.#missing(events);
@@ -218,9 +218,9 @@ export class PluginLog {
     }
   }
 
-  /** The lines of those events that the log does not have as the last of their kind. */
+  /** The lines of the events that change the logged state of their version. */
   async #missing(events: readonly Omit<LogEntry, "signers" | "time">[]): Promise<string[]> {
-    /** Content and standing of each version, as the log has them. */
+    /** Logged integrity and yank state of each version. */
     const known = new Map<string, { integrity?: string; isYanked: boolean }>();
     const { lines: all } = await this.#store.log();
     await this.#inTurn(() => this.#grow(all));
@@ -271,7 +271,7 @@ function damaged(expected: string, actual: string): PluginError {
     url: logName,
     expected,
     actual,
-    hint: `put ${logName} and ${logHeadName} back from a copy of the same time`,
+    hint: `restore ${logName} and ${logHeadName} from a backup of the same time`,
   });
 }
 

@@ -21,7 +21,7 @@ export function logFileRoutes(log: PluginLog) {
     );
 }
 
-/** Proofs about the log, for those who do not want to read all of it. */
+/** Proofs about the log, for clients that do not download all of it. */
 export function logRoutes(log: PluginLog) {
   return new Hono({ strict: false })
     .get("/entries/:owner/:name/:version", ...shared, async (c) => {
@@ -41,7 +41,7 @@ export function logRoutes(log: PluginLog) {
     });
 }
 
-/** An old head would look like a log that has lost entries. */
+/** A cached head would look like a log that has lost entries. */
 const fresh = "no-cache";
 
 function answer(c: Context, text: string | undefined, type: string) {

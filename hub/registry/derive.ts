@@ -2,7 +2,7 @@ import type { PluginManifest } from "../../plugins/manifest/format.ts";
 import { compareVersions, parseVersion } from "../../plugins/manifest/semver.ts";
 import type { RegistryEntry, RegistryIndex, RegistryMeta } from "./format.ts";
 
-/** What index and meta say about a version. */
+/** The data of a version in index and meta. */
 export interface VersionRecord {
   version: string;
   /** Integrity of the manifest. */
@@ -69,7 +69,7 @@ function newestFirst(records: Iterable<VersionRecord>): VersionRecord[] {
   );
 }
 
-/** The newest usable release, else the newest usable prerelease. */
+/** The newest usable release; if there is none, the newest usable prerelease. */
 function latestOf(sorted: readonly VersionRecord[]): VersionRecord | undefined {
   const usable = sorted.filter(({ isYanked }) => !isYanked);
   return usable.find(({ version }) => !version.includes("-")) ?? usable[0];

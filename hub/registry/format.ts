@@ -14,7 +14,7 @@ export interface RegistryEntry {
   id: string;
   /** As in `meta.json`; missing when every version is yanked. */
   latest?: string;
-  /** True when every version is yanked. */
+  /** Set when every version is yanked. */
   yanked?: true;
   /** Title in the manifest. */
   title: string;
@@ -35,8 +35,8 @@ export interface RegistryMeta {
   /** Id of the plugin, `owner/name`. */
   id: string;
   /**
-   * The newest release that is not yanked, else the newest prerelease that is not yanked; missing
-   * when every version is yanked.
+   * The newest release that is not yanked; if there is none, the newest prerelease. Missing when
+   * every version is yanked.
    */
   latest?: string;
   /** Versions by number, the newest first. */
@@ -45,13 +45,16 @@ export interface RegistryMeta {
   yanked: string[];
 }
 
-/** What can be known of a version before its manifest is fetched. */
+/** The data of a version that is available before its manifest is fetched. */
 export interface RegistryVersion {
   /** Integrity of the manifest: the fragment of a reference. */
   integrity: string;
   /** Engines in the manifest. */
   engines: PluginManifest["engines"];
-  /** Time of publishing on a hub, as an ISO timestamp; missing for versions that came otherwise. */
+  /**
+   * Time of publishing on a hub, as an ISO timestamp; missing for versions that were added in
+   * another way.
+   */
   published?: string;
   /** Reason of the yank, if one was given. */
   yankReason?: string;

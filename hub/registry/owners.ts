@@ -14,12 +14,14 @@ export const reservedOwners: ReadonlySet<string> = new Set([
   "web",
 ]);
 
-/** True for the name of an owner or a plugin: lowercase letters, digits, single dashes. */
+/**
+ * Whether a text can be the name of an owner or a plugin: lowercase letters, digits, single dashes.
+ */
 export function isSlug(text: string): boolean {
   return slug.test(text);
 }
 
-/** True for the id of a plugin, `owner/name`. */
+/** Whether a text can be the id of a plugin, `owner/name`. */
 export function isPluginId(text: string): boolean {
   const parts = text.split("/");
   return parts.length === 2 && parts.every(isSlug);

@@ -23,7 +23,7 @@ export interface PublishVersionOptions {
   replace?: boolean;
   /** Time of publishing. Default: unknown. */
   published?: Date;
-  /** Log that records it. Default: none. */
+  /** Log that records the publication. Default: none. */
   log?: PluginLog;
 }
 
@@ -35,7 +35,7 @@ export interface PublishedVersion {
   version: string;
   /** Integrity of the manifest. */
   integrity: string;
-  /** False for a version that was published before, with the same bytes. */
+  /** Whether the version is new; false if it was published before with the same bytes. */
   isNew: boolean;
 }
 
@@ -43,25 +43,26 @@ export interface PublishedVersion {
  * Verify a version and add it to a store, as a whole or not at all. A published version never
  * changes. Once a version is signed, each later one must be signed by at least one of the same keys.
  *
- * @param store where the version is added
- * @param wanted manifest and files
- * @param options what the manifest must say, and whether to overwrite
- * @throws PluginError when the version could not be loaded later
+ * @param store store to which the version is added
+ * @param submitted manifest and files
+ * @param options expected id and version, and whether to overwrite
+ * @throws PluginError if the version could not be loaded
  * @throws HTTPException 400 for another id or version or a reserved owner, 403 for other signers, 409
  *   for an existing version with other bytes
- * @throws FileSystemError when a store in a folder cannot write
+ * @throws FileSystemError if the folder of the store cannot be written
  */
 export async function publishVersion(
   store: PluginStore,
-  wanted: NewVersion,
+  submitted: NewVersion,
   options: PublishVersionOptions = {},
 ): Promise<PublishedVersion> {
-  const verified = await verifyVersion(wanted);
+  const verified = await verifyVersion(submitted);
   const { id, version } = verified.manifest;
-  const { id: wantedId = id, version: wantedVersion = version, replace = false } = options;
-  if (id !== wantedId || version !== wantedVersion) {
+  const { id: expectedId = id, version: expectedVersion = version, replace = false } = options;
+  if (id !== expectedId || version !== expectedVersion) {
     throw new HTTPException(400, {
-      message: `Cannot publish ${wantedId} ${wantedVersion}: its manifest says ${id} ${version}`,
+      message:
+        `Cannot publish ${expectedId} ${expectedVersion}: its manifest says ${id} ${version}`,
     });
   }
   const [owner] = id.split("/");
@@ -72,7 +73,7 @@ export async function publishVersion(
         `owner`,
     });
   }
-  const integrity = await computeIntegrity(wanted.manifest);
+  const integrity = await computeIntegrity(submitted.manifest);
   await options.log?.start();
   return await store.exclusive(async () => {
     const stored = await store.file(id, version, manifestName);
@@ -84,13 +85,13 @@ export async function publishVersion(
     }
     const isAdded = await store.add({
       manifest: verified.manifest,
-      bytes: wanted.manifest,
-      files: wanted.files,
+      bytes: submitted.manifest,
+      files: submitted.files,
       published: options.published?.toISOString(),
     }, { replace: replace && !isSame });
     // Another process was faster.
     if (!isAdded && !isSame) throw changed(id, version);
-    // Of a version that is there too: its publisher may have been cut off before.
+    // Logged for an existing version too: its publication may have been interrupted.
     await options.log?.record({ type: "publish", id, version, integrity });
     return { id, version, integrity, isNew: !isSame };
   });
@@ -100,22 +101,23 @@ export async function publishVersion(
 export interface YankVersionOptions {
   /** Restore the version instead. Default: false. */
   undo?: boolean;
-  /** Why, in one line of at most 500 characters. Default: the reason of an earlier yank. */
+  /** Reason, one line of at most 500 characters. Default: the reason of an earlier yank. */
   reason?: string;
-  /** Log that records it. Default: none. */
+  /** Log that records the yank. Default: none. */
   log?: PluginLog;
 }
 
 /**
- * Yank a version, or restore it. Its files stay, for projects that have it locked; ranges skip it.
+ * Yank a version, or restore it. Ranges skip a yanked version; its files stay for projects that
+ * have locked it.
  *
- * @param store where the version is
+ * @param store store of the version
  * @param id `owner/name`
  * @param version the version
- * @param options reason, or undo
+ * @param options reason, or whether to restore
  * @returns the plugin's meta
- * @throws HTTPException 400 for another form of reason, 404 for an unknown version
- * @throws FileSystemError when a store in a folder cannot write
+ * @throws HTTPException 400 for an invalid reason, 404 for an unknown version
+ * @throws FileSystemError if the folder of the store cannot be written
  */
 export async function yankVersion(
   store: PluginStore,
@@ -135,8 +137,8 @@ export async function yankVersion(
     if (meta === undefined) return undefined;
     const { integrity, yankReason } = meta.versions[version];
     const type = undo ? "unyank" : "yank";
-    const told = undo || yankReason === undefined ? {} : { reason: yankReason };
-    await log?.record({ type, id, version, integrity, ...told });
+    const logged = undo || yankReason === undefined ? {} : { reason: yankReason };
+    await log?.record({ type, id, version, integrity, ...logged });
     return meta;
   });
   if (meta !== undefined) return meta;
@@ -147,12 +149,16 @@ export async function yankVersion(
 
 function changed(id: string, version: string): HTTPException {
   return new HTTPException(409, {
-    message: `Cannot publish ${id} ${version}: it is published with other bytes, and a published ` +
+    message:
+      `Cannot publish ${id} ${version}: it is already published with other bytes, and a published ` +
       `version never changes; raise the version`,
   });
 }
 
-/** Versions that differ in build metadata alone are one version to every range. */
+/**
+ * Refuse a version that differs from another only in build metadata, because ranges cannot
+ * distinguish them.
+ */
 async function checkTwins(store: PluginStore, id: string, version: string): Promise<void> {
   const others = Object.keys((await store.meta(id))?.versions ?? {});
   const twin = others.find((one) =>
@@ -160,8 +166,8 @@ async function checkTwins(store: PluginStore, id: string, version: string): Prom
   );
   if (twin === undefined) return;
   throw new HTTPException(409, {
-    message: `Cannot publish ${id} ${version}: ${twin} is published, and build metadata makes no ` +
-      `other version; raise the version`,
+    message: `Cannot publish ${id} ${version}: ${twin} is published, and differs only in build ` +
+      `metadata; raise the version`,
   });
 }
 

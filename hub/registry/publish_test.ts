@@ -28,7 +28,7 @@ const files = new Map<string, Uint8Array>();
 for (const path of Object.keys(example.files)) {
   files.set(path, new Uint8Array(await readFile(new URL(path, source))));
 }
-const place = "/keepfit/epoch-report/0.1.0";
+const url = "/keepfit/epoch-report/0.1.0";
 
 /** A hub with an empty registry in memory. */
 async function emptyHub(fs: FileSystem = memoryFileSystem()) {
@@ -36,7 +36,7 @@ async function emptyHub(fs: FileSystem = memoryFileSystem()) {
   const hub = createHub({ directory: "p", fs, tokens });
   const put = (
     manifest: unknown = example,
-    { path = place, contents = files, bearer = token }: {
+    { path = url, contents = files, bearer = token }: {
       path?: string;
       contents?: ReadonlyMap<string, Uint8Array>;
       bearer?: string;
@@ -56,7 +56,7 @@ async function emptyHub(fs: FileSystem = memoryFileSystem()) {
   return { hub, fs, put, post, json };
 }
 
-/** Expect an answer of an error. @returns what it says */
+/** Expect an error. @returns its message */
 async function refused(response: Response | Promise<Response>, status: number): Promise<string> {
   const { status: found, headers } = await response;
   const { error } = await (await response).json();
@@ -66,7 +66,7 @@ async function refused(response: Response | Promise<Response>, status: number): 
   return error;
 }
 
-/** Version 0.1.0 as another one. */
+/** The manifest of version 0.1.0 with another number. */
 const numbered = (version: string, change: object = {}) => ({ ...example, version, ...change });
 
 describe("Publishing to a hub", () => {
@@ -82,14 +82,14 @@ describe("Publishing to a hub", () => {
       integrity,
       reference: `keepfit/epoch-report/0.1.0/callback.plugin.json#${integrity}`,
     });
-    assert.equal(await (await hub.request(`${place}/callback.plugin.json`)).text(), text);
+    assert.equal(await (await hub.request(`${url}/callback.plugin.json`)).text(), text);
     for (const [path, bytes] of files) {
-      const body = await (await hub.request(`${place}/${path}`)).arrayBuffer();
+      const body = await (await hub.request(`${url}/${path}`)).arrayBuffer();
       assert.deepEqual(new Uint8Array(body), bytes);
     }
     const meta = await json("/keepfit/epoch-report/meta.json");
     assert.equal(meta.versions["0.1.0"].integrity, integrity);
-    // For static hosts.
+    // The file that static hosts serve.
     for (const path of ["keepfit/epoch-report/meta.json", "index.json"]) {
       assert.deepEqual(JSON.parse(await fs.readTextFile(`p/${path}`)), await json(`/${path}`));
     }
@@ -111,7 +111,7 @@ describe("Publishing to a hub", () => {
     await put();
     const path = "/keepfit/epoch-report/0.1.0+twin";
     const error = await refused(put(numbered("0.1.0+twin"), { path }), 409);
-    assert.match(error, /0\.1\.0 is published, and build metadata makes no other version/);
+    assert.match(error, /0\.1\.0 is published, and differs only in build metadata/);
   });
 
   it("Publishing to a hub dates a version whose publishing was interrupted when it is sent again", async () => {
@@ -143,11 +143,11 @@ describe("Publishing to a hub", () => {
     assert.equal((await put()).status, 200);
     const error = await refused(put({ ...example, title: "Another" }), 409);
     assert.match(error, /published with other bytes, and a published version never changes/);
-    const stored = await (await hub.request(`${place}/callback.plugin.json`)).json();
+    const stored = await (await hub.request(`${url}/callback.plugin.json`)).json();
     assert.equal(stored.title, example.title);
   });
 
-  it("Publishing to a hub gives a version to one of several that publish it at the same time", async () => {
+  it("Publishing to a hub accepts one of several requests for the same version at the same time", async () => {
     const { put, json } = await emptyHub();
     const titles = Array.from({ length: 8 }, (_, i) => `Title ${i}`);
     const answers = await Promise.all(titles.map((title) => put({ ...example, title })));
@@ -161,18 +161,18 @@ describe("Publishing to a hub", () => {
     const { hub, put, post, fs } = await emptyHub();
     for (const bearer of ["", "wrong-token-of-some-length", token.slice(1), `${token}x`]) {
       await refused(put(example, { bearer }), 401);
-      await refused(post(`${place}/yank`, { bearer }), 401);
+      await refused(post(`${url}/yank`, { bearer }), 401);
     }
-    const plain = await hub.request(place, { method: "PUT", body: "{}" });
+    const plain = await hub.request(url, { method: "PUT", body: "{}" });
     assert.equal(plain.headers.get("www-authenticate"), "Bearer");
     await refused(plain, 401);
     assert.match(await refused(put(example, { bearer: other }), 403), /for keepfit/);
-    await refused(post(`${place}/yank`, { bearer: other }), 403);
+    await refused(post(`${url}/yank`, { bearer: other }), 403);
     assert.deepEqual(await fs.readDir("p"), []);
     const closed = createHub({ directory: "p", fs });
     assert.match(
       await refused(
-        closed.request(place, { method: "PUT", headers: { authorization: `Bearer ${token}` } }),
+        closed.request(url, { method: "PUT", headers: { authorization: `Bearer ${token}` } }),
         401,
       ),
       /this hub accepts no tokens/,
@@ -239,7 +239,7 @@ describe("Publishing to a hub", () => {
   it("Publishing to a hub reports what is wrong with the format of a request", async () => {
     const { hub } = await emptyHub();
     const put = (body: string) =>
-      hub.request(place, { method: "PUT", headers: { authorization: `Bearer ${token}` }, body });
+      hub.request(url, { method: "PUT", headers: { authorization: `Bearer ${token}` }, body });
     for (
       const body of [
         "",
@@ -281,13 +281,13 @@ describe("A hub's signed plugins", () => {
       const error = await refused(publish("0.3.0", wrong), 403);
       assert.ok(error.includes(`0.2.0 is signed by ${a.keyId}`), error);
     }
-    // An older number is no way around.
+    // A lower version number makes no difference.
     await refused(publish("0.1.1", numbered("0.1.1")), 403);
     const both = await signManifest(await signManifest(numbered("0.3.0"), a), b);
     assert.equal((await publish("0.3.0", both)).status, 201);
     const next = await signManifest(numbered("0.4.0"), b);
     assert.equal((await publish("0.4.0", next)).status, 201);
-    // The key that was handed over is no one's any more.
+    // The key that was replaced is no longer accepted.
     await refused(publish("0.5.0", await signManifest(numbered("0.5.0"), a)), 403);
   });
 
@@ -315,7 +315,7 @@ describe("Yanking a version on a hub", () => {
     assert.equal((await json("/index.json")).plugins[0].latest, "0.1.0");
     const kept = await hub.request("/keepfit/epoch-report/0.2.0/callback.plugin.json");
     assert.equal(kept.status, 200);
-    // It stays yanked when others come.
+    // It stays yanked when another version is published.
     await put(numbered("0.3.0"), { path: "/keepfit/epoch-report/0.3.0" });
     assert.deepEqual((await json("/keepfit/epoch-report/meta.json")).yanked, ["0.2.0"]);
     await post("/keepfit/epoch-report/0.2.0/unyank");
@@ -328,17 +328,17 @@ describe("Yanking a version on a hub", () => {
     const { fs, put, post, json } = await emptyHub();
     await put();
     const why = JSON.stringify({ reason: "leaks file handles: use 0.2.0" });
-    const yanked = await (await post(`${place}/yank`, { body: why })).json();
+    const yanked = await (await post(`${url}/yank`, { body: why })).json();
     assert.equal(yanked.versions["0.1.0"].yankReason, "leaks file handles: use 0.2.0");
-    // Yanked again without one, and after another version came, it is still there.
-    await post(`${place}/yank`);
+    // The reason stays after a second yank without one, and after another publication.
+    await post(`${url}/yank`);
     await put(numbered("0.2.0"), { path: "/keepfit/epoch-report/0.2.0" });
     const meta = await json("/keepfit/epoch-report/meta.json");
     assert.equal(meta.versions["0.1.0"].yankReason, "leaks file handles: use 0.2.0");
     assert.deepEqual(JSON.parse(await fs.readTextFile("p/keepfit/epoch-report/meta.json")), meta);
-    const { versions } = await (await post(`${place}/unyank`)).json();
+    const { versions } = await (await post(`${url}/unyank`)).json();
     assert.equal(versions["0.1.0"].yankReason, undefined);
-    const again = await (await post(`${place}/yank`)).json();
+    const again = await (await post(`${url}/yank`)).json();
     assert.equal(again.versions["0.1.0"].yankReason, undefined);
   });
 
@@ -346,17 +346,17 @@ describe("Yanking a version on a hub", () => {
     const { put, post } = await emptyHub();
     await put();
     for (const body of ["{", "[]", `{"reason": 1}`, `{"reason": "a\\nb"}`, `{"reason": ""}`]) {
-      assert.match(await refused(post(`${place}/yank`, { body }), 400), /reason/);
+      assert.match(await refused(post(`${url}/yank`, { body }), 400), /reason/);
     }
     const long = JSON.stringify({ reason: "x".repeat(501) });
-    assert.match(await refused(post(`${place}/yank`, { body: long }), 400), /500 characters/);
-    await refused(post(`${place}/yank`, { body: "x".repeat(20_000) }), 413);
+    assert.match(await refused(post(`${url}/yank`, { body: long }), 400), /500 characters/);
+    await refused(post(`${url}/yank`, { body: "x".repeat(20_000) }), 413);
   });
 
   it("Yanking a version on a hub leaves no latest version if every version is yanked, in the index and on the page", async () => {
     const { hub, fs, put, post, json } = await emptyHub();
     await put();
-    await post(`${place}/yank`);
+    await post(`${url}/yank`);
     const meta = await json("/keepfit/epoch-report/meta.json");
     assert.equal(meta.latest, undefined);
     const index = await json("/index.json");
@@ -371,7 +371,7 @@ describe("Yanking a version on a hub", () => {
     const page = await (await hub.request("/")).text();
     assert.match(page, /every version is yanked/);
     assert.doesNotMatch(page, /0\.1\.0/);
-    await post(`${place}/unyank`);
+    await post(`${url}/unyank`);
     assert.deepEqual((await json("/index.json")).plugins[0].latest, "0.1.0");
     assert.equal("yanked" in (await json("/index.json")).plugins[0], false);
   });
@@ -382,18 +382,18 @@ describe("A hub", () => {
     const { fs, put, post, json } = await emptyHub();
     const before = Date.now();
     await put();
-    const place = "/keepfit/epoch-report/meta.json";
-    const { published } = (await json(place)).versions["0.1.0"];
+    const url = "/keepfit/epoch-report/meta.json";
+    const { published } = (await json(url)).versions["0.1.0"];
     assert(Date.parse(published) >= before && Date.parse(published) <= Date.now(), published);
     await put();
     await put(numbered("0.2.0"), { path: "/keepfit/epoch-report/0.2.0" });
     await post("/keepfit/epoch-report/0.1.0/yank");
-    assert.equal((await json(place)).versions["0.1.0"].published, published);
-    const stored = JSON.parse(await fs.readTextFile(`p${place}`));
-    // One entry that is none takes nothing else with it.
+    assert.equal((await json(url)).versions["0.1.0"].published, published);
+    const stored = JSON.parse(await fs.readTextFile(`p${url}`));
+    // One invalid entry does not affect the others.
     const broken = { ...stored, versions: { "7.0.0": null, ...stored.versions } };
-    await fs.writeFile(`p${place}`, JSON.stringify(broken));
-    assert.deepEqual(await json(place), stored);
+    await fs.writeFile(`p${url}`, JSON.stringify(broken));
+    assert.deepEqual(await json(url), stored);
     assert.deepEqual(Object.keys(stored.versions["0.2.0"]), ["integrity", "engines", "published"]);
   });
 });
@@ -434,21 +434,21 @@ describe("A registry's folder", () => {
 
   it("A registry's folder with a partial version of a killed process accepts the whole one", async () => {
     const { fs, put } = await emptyHub();
-    await fs.makeDir(`p${place}`);
-    await fs.writeFile(`p${place}/index.js`, "half");
+    await fs.makeDir(`p${url}`);
+    await fs.writeFile(`p${url}/index.js`, "half");
     assert.equal((await put()).status, 201);
-    const text = await fs.readTextFile(`p${place}/index.js`);
+    const text = await fs.readTextFile(`p${url}/index.js`);
     assert.equal(text, new TextDecoder().decode(files.get("index.js")));
   });
 
   it("A registry's folder keeps nothing of a process that was killed while publishing", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keepfit-hub-"));
     try {
-      // Ended by now.
+      // This process has ended.
       const { pid } = spawnSync("sh", ["-c", ":"]);
       const left = (name: string) => mkdir(join(folder, name, "d"), { recursive: true });
       await left(`.publish-${pid}-00000000-0000-4000-8000-000000000000`);
-      // A process that runs may still be writing.
+      // A running process may still be writing.
       await left(`.publish-${process.pid}-00000000-0000-4000-8000-000000000000`);
       await left(".other");
       const hub = createHub({ directory: folder });
@@ -502,7 +502,7 @@ describe("A hub's schemas", () => {
   });
 });
 
-/** The example with other code in its module. */
+/** The manifest of the example for a module with other code. */
 async function withModule(code: string): Promise<PluginManifest> {
   const bytes = new TextEncoder().encode(code);
   const module = { integrity: await computeIntegrity(bytes), size: bytes.length };

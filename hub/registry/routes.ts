@@ -13,19 +13,20 @@ import type { PluginStore } from "../stores/types.ts";
 import { publishVersion, yankVersion } from "./publish.ts";
 import type { NewVersion } from "./verify.ts";
 
-/** In base64 that is 24 MiB of files. */
+/** Holds 24 MiB of files in base64. */
 const maxBody = 32 * 1024 * 1024;
 const maxFiles = 1000;
 const maxReasonBody = 16 * 1024;
 
 /**
- * The registry in the layout of static hosts, and what changes it.
+ * The registry in the layout of static hosts, and the routes that change it.
  *
  * A version is published in one request, as JSON: `manifest` is the text of its manifest, `files`
- * maps each path that the manifest lists to base64. The answer is 201 for a new version and 200 for
- * an existing one with the same bytes, `{ id, version, integrity, reference }`; otherwise
- * `{ error, code? }` with 400 for an incomplete plugin, 401 or 403 for a missing or foreign token,
- * 404, 409 for an existing version with other bytes, 413 for too much.
+ * maps each path that the manifest lists to base64. The response is
+ * `{ id, version, integrity, reference }`, with 201 for a new version and 200 for an existing one
+ * with the same bytes. An error is `{ error, code? }`, with 400 for an incomplete plugin, 401 or
+ * 403 for a missing token or one of another owner, 404 for an unknown version, 409 for an existing
+ * version with other bytes, or 413 for a body that is too large.
  */
 export function registryRoutes(plugins: PluginStore, tokens: Tokens, log: PluginLog) {
   const shared = [cors({ origin: "*", allowMethods: ["GET", "HEAD"] }), etag()] as const;
@@ -63,7 +64,7 @@ export function registryRoutes(plugins: PluginStore, tokens: Tokens, log: Plugin
     })
     .put(
       "/:owner/:name/:version",
-      // Before the body is read, so that strangers cannot fill the memory.
+      // Checked before the body is read, so that requests without a token cannot fill the memory.
       allowed,
       limitBody(maxBody, "publish"),
       async (c) => {
@@ -92,7 +93,7 @@ export function registryRoutes(plugins: PluginStore, tokens: Tokens, log: Plugin
     );
 }
 
-// Not v.record, which drops keys such as "__proto__" without a word.
+// Not v.record, which silently drops keys such as "__proto__".
 const plainObject = v.custom<Record<string, unknown>>(
   (value) => typeof value === "object" && value !== null && !Array.isArray(value),
 );

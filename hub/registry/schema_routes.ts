@@ -4,7 +4,9 @@ import { etag } from "hono/etag";
 import { getRuntime } from "../../runtime/mod.ts";
 import { briefly, notFound } from "../answer.ts";
 
-/** The JSON Schemas of this package, by which editors check a manifest, keepfit.json and the lock. */
+/**
+ * The JSON Schemas of this package, with which editors check a manifest, keepfit.json and the lock.
+ */
 export function schemaRoutes() {
   return new Hono({ strict: false }).get(
     "/:name{[a-z.]+\\.schema\\.json}",

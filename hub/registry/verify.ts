@@ -25,7 +25,7 @@ const maxManifestBytes = 256 * 1024;
 
 /**
  * Check that a version can be loaded: its manifest is valid, its files are those that the manifest
- * lists, its modules import only each other and peers, its signatures are valid.
+ * lists, its modules import only each other and peers, and its signatures are valid.
  *
  * @throws PluginError `E_MANIFEST`, `E_INTEGRITY`, `E_LIMIT`, `E_SIGNATURE`, `E_MODULE`, `E_IMPORT`
  */
@@ -38,7 +38,7 @@ export async function verifyVersion({ manifest, files }: NewVersion): Promise<Ve
   }
   const parsed = parseManifest(decode(manifest), manifestName);
   const { id, version } = parsed;
-  // Only for resolving relative imports.
+  // Used only to resolve relative imports.
   const base = new URL(`file:///${id}/${version}/${manifestName}`);
   await verifyFiles(parsed, files);
   const peers = new Map(["keepfit", ...Object.keys(parsed.peers ?? {})].map((name) => [name, ""]));

@@ -11,9 +11,9 @@ export interface RunEpoch {
   [name: string]: RunValue;
 }
 
-/** A training that reported to a hub. */
+/** A training run that reported to a hub. */
 export interface Run {
-  /** Name that the training gave itself, or `run-1`, `run-2` and so on. */
+  /** Name that the report gave, or `run-1`, `run-2` and so on. */
   id: string;
   /** Time of the first report, ISO 8601. */
   started: string;
@@ -33,14 +33,14 @@ const maxKeys = 256;
 const maxText = 1024;
 
 /**
- * Parse an epoch as `RemoteMonitor` posts it: JSON in which NaN and Infinity may be bare, as Python
- * writes them.
+ * Parse an epoch as `RemoteMonitor` posts it: JSON in which NaN and Infinity may be unquoted, as
+ * Python writes them.
  *
- * @throws HTTPException 400 for anything else than a flat object of logs with an `epoch`
+ * @throws HTTPException 400 for anything but a flat object of logs with an `epoch`
  */
 export function parseEpoch(text: string): RunEpoch {
-  // Strings are matched first, so that a NaN in a string stays as it is. One without an end is
-  // matched to the end of the text: nothing is read twice.
+  // Strings are matched first, so that NaN in a string stays unchanged. An unterminated string is
+  // matched to the end of the text, so that nothing is scanned twice.
   const json = text.replace(
     /"(?:[^"\\]|\\[^]?)*(?:"|$)|-?\bInfinity\b|\bNaN\b/g,
     (found) => found.startsWith('"') ? found : `"${found}"`,
@@ -54,7 +54,7 @@ export function parseEpoch(text: string): RunEpoch {
   if (typeof data !== "object" || data === null || Array.isArray(data)) {
     throw refused("expected an object of logs");
   }
-  // By hand: a schema of valibot drops keys such as "constructor".
+  // Checked without valibot, which drops keys such as "constructor".
   const entries = Object.entries(data);
   const { epoch } = data as { epoch?: unknown };
   if (!Number.isSafeInteger(epoch) || (epoch as number) < 0) {

@@ -24,14 +24,14 @@ export interface FolderStoreOptions {
   /** File system of the folder. Default: the runtime's. */
   fs?: FileSystem;
   /**
-   * Milliseconds after which the index is compared with the folder again, to find versions that
+   * Interval in milliseconds at which the index is compared with the folder, to find versions that
    * were copied into it by hand. Default: 60 000.
    */
   checkEvery?: number;
 }
 
 /**
- * A {@linkcode PluginStore} in a folder, in the layout that any static host can serve:
+ * Create a {@linkcode PluginStore} in a folder, in the layout that any static host can serve:
  *
  * ```text
  * index.json                                      derived
@@ -42,18 +42,19 @@ export interface FolderStoreOptions {
  * <owner>/<name>/<version>/...                    stored, as the manifest lists them
  * ```
  *
- * The versions are the truth. The store reads them once, keeps what it has read, and reads a plugin
- * again when the modification time of its folder or of its `meta.json` has changed: `meta` and
- * `file` compare two times and see every change. `index` compares the time of the registry's folder,
- * which every publication by keepfit changes, in this process or another; versions that are copied
- * in by hand are listed within `checkEvery`, or after a read of their plugin, or after a `touch` of
- * the folder. Files of an existing version are not compared: a version never changes.
+ * The folders of the versions are authoritative; `index.json` and `meta.json` are derived from
+ * them. The store reads each plugin once, and again when the modification time of its folder or of
+ * its `meta.json` has changed: `meta` and `file` compare these two times and detect every change.
+ * `index` compares the modification time of the registry's folder, which every publication by
+ * keepfit changes, in any process. Versions that are copied by hand are listed within `checkEvery`,
+ * after a read of their plugin, or after a `touch` of the folder. Files of an existing version are
+ * not compared: a version never changes.
  *
  * Only files that a manifest lists are served, and nothing is reached through a symbolic link.
- * `exclusive` holds within this process; let one process write at a time.
+ * `exclusive` is effective within this process only; let one process write at a time.
  *
  * @param directory the registry's folder
- * @param options file system, and how often the folder is compared
+ * @param options file system, and interval of comparison
  * @returns the store; its methods throw FileSystemError when the folder cannot be read or written
  */
 export function folderPluginStore(
@@ -63,7 +64,7 @@ export function folderPluginStore(
   return new FolderPluginStore(directory, options);
 }
 
-/** The kept data of a plugin. */
+/** The data of a plugin in memory. */
 interface KeptPlugin {
   /** Times of its folder and `meta.json`; undefined when it must be read again. */
   stamp: string | undefined;
@@ -76,7 +77,10 @@ interface KeptVersion {
   paths: ReadonlySet<string>;
 }
 
-/** File systems keep times to 2 seconds or better; a younger change could hide another one. */
+/**
+ * Resolution of file times in milliseconds, at worst. A change more recent than that could hide
+ * another one.
+ */
 const clockStep = 2000;
 
 class FolderPluginStore implements PluginStore {
@@ -90,7 +94,7 @@ class FolderPluginStore implements PluginStore {
   #modified: number | undefined;
   #checked = -Infinity;
   #checking: Promise<void> | undefined;
-  /** Done once, before the first result. */
+  /** Removal of leftovers; runs once, before the first result. */
   #sweeping: Promise<void> | undefined;
   #log: { stamp: string | undefined; log: StoredLog } | undefined;
   /** Integrity of manifests that cannot be used, by path. */
@@ -158,7 +162,7 @@ class FolderPluginStore implements PluginStore {
     if (this.#log !== undefined && stamp !== undefined && this.#log.stamp === stamp) {
       return this.#log.log;
     }
-    // The head first: entries that are added meanwhile are beyond it.
+    // The head is read first: entries that are added meanwhile are not covered by it.
     const head = await this.#logText(logHeadName);
     const entries = await this.#logText(logName);
     // An incomplete last line was interrupted while it was written.
@@ -188,7 +192,7 @@ class FolderPluginStore implements PluginStore {
     return bytes && new TextDecoder().decode(bytes);
   }
 
-  /** Undefined while a change could have the same time as another one. */
+  /** The state of the log's files; undefined while another change could have the same time. */
   async #logStamp(): Promise<string | undefined> {
     const found = [await this.#files.stat([logName]), await this.#files.stat([logHeadName])];
     const newest = Math.max(...found.map((one) => one?.modified ?? 0));
@@ -215,7 +219,7 @@ class FolderPluginStore implements PluginStore {
     return meta;
   }
 
-  /** Compare everything that is kept with the folder. */
+  /** Compare all plugins in memory with the folder. */
   async #check(): Promise<void> {
     const checked = performance.now();
     const latestTrusted = Date.now() - clockStep;
@@ -232,7 +236,7 @@ class FolderPluginStore implements PluginStore {
     this.#modified = modified < latestTrusted ? modified : undefined;
   }
 
-  /** A plugin as it is kept, or as it is read when its folder has changed. */
+  /** A plugin from memory, or from its folder if that has changed. */
   async #plugin(id: string, isChecked = false): Promise<KeptPlugin | undefined> {
     if (!isPluginId(id)) return undefined;
     const kept = this.#plugins.get(id);
@@ -326,7 +330,7 @@ class FolderPluginStore implements PluginStore {
     }
   }
 
-  /** The facts that only `meta.json` holds. */
+  /** The data that only `meta.json` contains. */
   async #readMeta(path: readonly string[]): Promise<{
     yanked: ReadonlySet<unknown>;
     versions: ReadonlyMap<string, { published?: string; yankReason?: string }>;

@@ -13,7 +13,7 @@ export class FolderFiles {
   #directory: Path;
 
   /**
-   * @param fs the file system of the folder
+   * @param fs file system of the folder
    * @param directory the registry's folder
    */
   constructor(fs: FileSystem, directory: Path) {
@@ -56,12 +56,12 @@ export class FolderFiles {
     }
   }
 
-  /** Write a JSON file, and make its folder. */
+  /** Write a JSON file, and create its folder. */
   async writeJson(parts: readonly string[], data: unknown): Promise<void> {
     await this.writeText(parts, `${JSON.stringify(data, null, 2)}\n`);
   }
 
-  /** Write a file of text, and make its folder. */
+  /** Write a text file, and create its folder. */
   async writeText(parts: readonly string[], text: string): Promise<void> {
     await this.#refuseLinks(parts);
     const path = this.#pathOf(parts);
@@ -82,11 +82,11 @@ export class FolderFiles {
   }
 
   /**
-   * Put a whole folder in place: written beside it and renamed, so that a reader sees all of it or
-   * nothing.
+   * Add a whole folder atomically: it is written beside its target and renamed, so that a reader
+   * sees all of it or nothing.
    *
    * @param contents bytes by relative path, in the order in which they are written
-   * @param isFree whether an existing folder may be replaced
+   * @param isFree returns whether an existing folder may be replaced
    * @returns false when the folder exists and may not be replaced
    */
   async putFolder(
@@ -95,7 +95,7 @@ export class FolderFiles {
     isFree: () => Promise<boolean>,
   ): Promise<boolean> {
     await this.#refuseLinks(parts);
-    // Not a slug, so never taken for an owner.
+    // The name is not a slug, so that it cannot be mistaken for an owner.
     const name = `${unfinished}${getRuntime().processId}-${crypto.randomUUID()}`;
     const beside = this.#pathOf([name]);
     const path = this.#pathOf(parts);
@@ -124,7 +124,7 @@ export class FolderFiles {
       if (!name.startsWith(unfinished)) continue;
       const processId = Number.parseInt(name.slice(unfinished.length), 10);
       const isRunning = getRuntime().isRunning(processId);
-      // Of another machine, or unknown.
+      // The process belongs to another machine, or is unknown.
       const isOld = ((await this.stat([name]))?.modified ?? Infinity) < hourAgo;
       if (isRunning !== false && !isOld) continue;
       await this.#fs.remove(this.#pathOf([name]), { recursive: true }).catch(() => {});
@@ -132,7 +132,7 @@ export class FolderFiles {
   }
 
   /**
-   * True when a part of the path is a link, which may lead out of the folder.
+   * Whether a part of the path is a link, which may lead out of the folder.
    *
    * @param checked number of leading parts that are known not to be links. Default: 0
    */

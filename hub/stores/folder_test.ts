@@ -15,7 +15,7 @@ const example = JSON.parse(
   ),
 );
 
-/** A registry whose versions were copied into it by hand, long ago by their times. */
+/** A registry with versions that were copied by hand and have old modification times. */
 async function byHand(...versions: string[]) {
   const memory = memoryFileSystem();
   const calls: string[] = [];
@@ -47,14 +47,14 @@ async function byHand(...versions: string[]) {
 
 const { id } = example;
 
-/** Wait until the clock that dates files has moved on. */
+/** Wait until the clock of file times has advanced. */
 async function nextTick(): Promise<void> {
   const now = Date.now();
   while (Date.now() === now) await new Promise((resolve) => setTimeout(resolve));
 }
 
 describe("folderPluginStore", () => {
-  it("folderPluginStore reads nothing again while nothing has changed", async () => {
+  it("folderPluginStore reads no file again while nothing has changed", async () => {
     const { fs, calls } = await byHand("0.1.0", "0.2.0");
     const store = folderPluginStore("r", { fs });
     const index = await store.index();

@@ -21,12 +21,12 @@ interface KeptVersion {
 
 /** Options of {@linkcode memoryPluginStore}. */
 export interface MemoryStoreOptions {
-  /** Text of the registry's `advisories.json`. Default: there is none. */
+  /** Text of the registry's `advisories.json`. Default: none. */
   advisories?: string;
 }
 
 /**
- * A {@linkcode PluginStore} in memory, empty at first, for tests and for hubs that keep nothing.
+ * Create an empty {@linkcode PluginStore} in memory, for tests and for hubs without storage.
  *
  * @param options advisories of the registry
  * @returns a new store
@@ -104,18 +104,18 @@ export function memoryPluginStore({ advisories }: MemoryStoreOptions = {}): Plug
 }
 
 /**
- * A {@linkcode RunStore} in memory, empty at first.
+ * Create an empty {@linkcode RunStore} in memory.
  *
- * @param limits how much is kept
+ * @param limits numbers of runs and epochs to keep
  * @returns a new store
  */
 export function memoryRunStore(limits: RunLimits = {}): RunStore {
   const runs = new RunTable(limits);
   return {
     async add(epoch, name) {
-      const place = runs.place(epoch, name);
-      runs.add(place, { ...epoch }, new Date().toISOString());
-      return place.id;
+      const assignment = runs.assign(epoch, name);
+      runs.add(assignment, { ...epoch }, new Date().toISOString());
+      return assignment.id;
     },
     get: async (id) => structuredClone(runs.get(id)),
     list: async () => runs.list(),

@@ -1,5 +1,5 @@
 /**
- * A queue of changes: each begins when the previous one has ended, whether it failed or not.
+ * Create a queue of changes. Each begins when the previous one has ended, whether it failed or not.
  *
  * @returns a function that appends a change and resolves with its result
  */

@@ -12,18 +12,18 @@ export interface FolderRunStoreOptions extends RunLimits {
 }
 
 /**
- * A {@linkcode RunStore} in a folder, which keeps runs when the hub restarts.
+ * Create a {@linkcode RunStore} in a folder, which keeps runs across restarts of the hub.
  *
  * Each run is a file of JSON lines: the first has the run's id and start, each further one an epoch
- * and the time of its report. An epoch is appended and flushed to disk before its report is
- * answered. A line that was cut off by a crash is ignored and removed with the next report. A file
+ * and the time of its report. An epoch is appended and flushed to disk before the response to its
+ * report. A line that was cut off by a crash is ignored and removed with the next report. A file
  * with twice as many epochs as `maxEpochs` is rewritten with the last ones.
  *
  * The folder is created and read with the first call. Let one process write to it at a time, and
  * keep it outside of the folder of plugins, which static hosts may serve.
  *
  * @param directory folder of the runs
- * @param options file system, and how much is kept
+ * @param options file system, and numbers of runs and epochs to keep
  * @returns the store; its methods throw FileSystemError when the folder cannot be read or written
  * @example
  * ```ts
@@ -65,16 +65,16 @@ class FolderRunStore implements RunStore {
   async add(epoch: RunEpoch, name?: string): Promise<string> {
     await this.#open();
     return await this.#exclusive(async () => {
-      const place = this.#table.place(epoch, name);
+      const assignment = this.#table.assign(epoch, name);
       const at = new Date().toISOString();
-      // First the file: a report that fails is not shown.
-      const run = place.isNew ? undefined : this.#table.get(place.id);
-      await this.#write(place.id, run, epoch, at);
-      for (const id of this.#table.add(place, { ...epoch }, at)) {
+      // The file is written first, so that a report that fails is not shown.
+      const run = assignment.isNew ? undefined : this.#table.get(assignment.id);
+      await this.#write(assignment.id, run, epoch, at);
+      for (const id of this.#table.add(assignment, { ...epoch }, at)) {
         this.#lengths.delete(id);
         await this.#fs.remove(this.#pathOf(id));
       }
-      return place.id;
+      return assignment.id;
     });
   }
 
@@ -88,7 +88,7 @@ class FolderRunStore implements RunStore {
     return this.#table.list();
   }
 
-  /** Append an epoch to the file of its run, or write the file again with it. */
+  /** Append an epoch to the file of its run, or rewrite the file with it. */
   async #write(id: string, run: Run | undefined, epoch: RunEpoch, at: string): Promise<void> {
     const length = run && this.#lengths.get(id);
     this.#lengths.set(id, undefined);
@@ -127,7 +127,7 @@ class FolderRunStore implements RunStore {
     for (const { name, isFile, isSymlink } of await this.#fs.readDir(this.#directory)) {
       if (!isFile || isSymlink || !/^run\..*\.jsonl$/.test(name)) continue;
       const read = runOf(await this.#fs.readTextFile(joinPath(this.#directory, name)));
-      // A file of another name would not be found again.
+      // A file with another name would not be found again.
       if (read === undefined || nameOf(read.run.id) !== name) continue;
       found.push(read);
     }
@@ -146,7 +146,9 @@ class FolderRunStore implements RunStore {
   }
 }
 
-/** A file name on every system: without upper case, dots at the end and names of devices. */
+/**
+ * A file name that is valid on every system: without upper case, trailing dots and device names.
+ */
 function nameOf(id: string): string {
   const bytes = new TextEncoder().encode(id);
   const safe = Array.from(bytes, (byte) => {

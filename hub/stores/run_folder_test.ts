@@ -7,7 +7,7 @@ const open = (fs: FileSystem, limits: RunLimits = {}) => folderRunStore("runs", 
 const epochs = async (store: RunStore, id: string) =>
   (await store.get(id))?.epochs.map(({ epoch }) => epoch);
 const names = async (fs: FileSystem) => (await fs.readDir("runs")).map(({ name }) => name);
-/** A text of `count` lines. */
+/** Number of lines of a text. */
 const count = (text: string) => text.split("\n").length - 1;
 
 async function append(fs: FileSystem, path: string, text: string): Promise<void> {

@@ -8,8 +8,8 @@ export interface RunLimits {
   maxEpochs?: number;
 }
 
-/** Where an epoch belongs. */
-export interface RunPlace {
+/** The run to which an epoch belongs. */
+export interface RunAssignment {
   /** Id of the run. */
   id: string;
   /** Whether the run starts with this epoch, replacing an earlier one of that id. */
@@ -23,13 +23,13 @@ export class RunTable {
   readonly #runs = new Map<string, Run>();
   #unnamed = 0;
 
-  /** @param limits how much is kept */
+  /** @param limits numbers of runs and epochs to keep */
   constructor({ maxRuns = 100, maxEpochs = 10_000 }: RunLimits) {
     this.#limits = { maxRuns, maxEpochs };
   }
 
-  /** The run to which an epoch belongs; nothing changes. */
-  place({ epoch }: RunEpoch, name: string | undefined): RunPlace {
+  /** Determine the run to which an epoch belongs. This changes nothing. */
+  assign({ epoch }: RunEpoch, name: string | undefined): RunAssignment {
     const id = name ?? `run-${this.#unnamed}`;
     const run = this.#runs.get(id);
     const last = run?.epochs.at(-1);
@@ -38,12 +38,12 @@ export class RunTable {
   }
 
   /**
-   * Add an epoch at its {@linkcode place}.
+   * Add an epoch to the run that {@linkcode assign} returned.
    *
    * @param at time of the report, ISO 8601
    * @returns ids of runs that were dropped
    */
-  add({ id, isNew }: RunPlace, epoch: RunEpoch, at: string): string[] {
+  add({ id, isNew }: RunAssignment, epoch: RunEpoch, at: string): string[] {
     const run = isNew ? { id, started: at, updated: at, epochs: [] } : this.#runs.get(id) as Run;
     run.updated = at;
     run.epochs.push(epoch);
@@ -67,7 +67,7 @@ export class RunTable {
     return dropped;
   }
 
-  /** A run; undefined for an unknown one. Changes of it are seen. */
+  /** A run, not copied; undefined if it is unknown. */
   get(id: string): Run | undefined {
     return this.#runs.get(id);
   }

@@ -2,7 +2,7 @@ import type { PluginManifest } from "../../plugins/manifest/format.ts";
 import type { RegistryIndex, RegistryMeta } from "../registry/format.ts";
 import type { Run, RunEpoch, RunSummary } from "../runs/protocol.ts";
 
-/** A verified version, as a {@linkcode PluginStore} keeps it. */
+/** A verified version in a {@linkcode PluginStore}. */
 export interface StoredVersion {
   /** The parsed manifest. */
   manifest: PluginManifest;
@@ -14,27 +14,32 @@ export interface StoredVersion {
   published?: string;
 }
 
-/** A transparency log, as a {@linkcode PluginStore} keeps it. */
+/** A transparency log in a {@linkcode PluginStore}. */
 export interface StoredLog {
-  /** Entries, oldest first, each one line of text. */
+  /** Entries, the oldest first, each a line of text. */
   lines: readonly string[];
-  /** Text of the signed head; undefined if there is none. It may be behind the entries. */
+  /** Text of the signed head; undefined if there is none. It may cover only some of the entries. */
   head: string | undefined;
 }
 
-/** Why a version is yanked. */
+/** A yank of a version. */
 export interface VersionYank {
-  /** One line of text. Default: the reason of an earlier yank of this version, if there is one. */
+  /**
+   * Reason, one line of text. Default: the reason of an earlier yank of this version, if there is
+   * one.
+   */
   reason?: string;
 }
 
 /**
- * Storage of published plugins. A store makes no decisions: {@linkcode publishVersion} and
- * {@linkcode yankVersion} check what may be published. One conformance suite
- * (`tests/conformance/plugin_store_test.ts`) covers every store.
+ * Storage of published plugins. A store checks nothing: {@linkcode publishVersion} and
+ * {@linkcode yankVersion} do. One conformance suite (`tests/conformance/plugin_store_test.ts`)
+ * covers every store.
  */
 export interface PluginStore {
-  /** Every plugin, sorted by id. The index is kept: a read does not compute it. */
+  /**
+   * Every plugin, sorted by id. The index is kept in memory, so that a read does not compute it.
+   */
   index(): Promise<RegistryIndex>;
   /** Every version of a plugin; undefined for an unknown plugin. */
   meta(id: string): Promise<RegistryMeta | undefined>;
@@ -69,8 +74,8 @@ export interface PluginStore {
   /** The log. It is the same object until it changes. */
   log(): Promise<StoredLog>;
   /**
-   * Append entries to the log, then replace its head. After a failure the log may have the entries
-   * without the head, or none of them, and never parts of one.
+   * Append entries to the log, then replace its head. After a failure, the log has either all the
+   * entries without the head, or none of them, never a part of one.
    */
   appendToLog(lines: readonly string[], head: string): Promise<void>;
   /**

@@ -108,7 +108,7 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
     share.reset();
     wired.onError = onError;
   };
-  let telling: Promise<unknown> | undefined;
+  let pendingParams: Promise<unknown> | undefined;
   const wired: PluginCallback = {
     name,
     plugin: Object.freeze({ ...info }),
@@ -119,10 +119,10 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
     },
     setParams(params: Params) {
       begin();
-      const told = guard.call("setParams", () => plugin.setParams?.(structuredClone(params)));
-      telling = isPromise<unknown>(told) ? told as Promise<unknown> : undefined;
+      const result = guard.call("setParams", () => plugin.setParams?.(structuredClone(params)));
+      pendingParams = isPromise<unknown>(result) ? result as Promise<unknown> : undefined;
       // The next hook waits for it and reports its failure.
-      telling?.catch(() => {});
+      pendingParams?.catch(() => {});
     },
     hookOrder: (hook) => orderOf(hooks.find((one) => one.name === hook)),
     close: () =>
@@ -170,13 +170,13 @@ export function wirePlugin(made: unknown, parts: PluginParts): PluginCallback {
         if (hook === "onException") return call(first);
         return typeof first === "number" ? call(first, logsFor(second)) : call(logsFor(first));
       };
-      if (!isMeasured && telling === undefined) return guard.call(hook, work);
+      if (!isMeasured && pendingParams === undefined) return guard.call(hook, work);
       const guarded = (): unknown => guard.call(hook, work);
       const measured = isMeasured ? () => share.measure(hook, guarded) : guarded;
-      if (telling === undefined) return measured();
-      const told = telling;
-      telling = undefined;
-      return told.then(measured);
+      if (pendingParams === undefined) return measured();
+      const pending = pendingParams;
+      pendingParams = undefined;
+      return pending.then(measured);
     };
     if (hook === "onTrainBatchEnd") {
       wired.readsBatchLogs = (batch) =>

@@ -193,13 +193,13 @@ async function auditOf(
     return audited;
   }
   const { open } = asking.project;
-  const wanted = bestVersion(meta, reference, open);
+  const inRange = bestVersion(meta, reference, open);
   const advisories = await asking.advisories(registry).catch((error) => {
     unknown.push(messageOf(error));
     return [];
   });
   const isSound = (one: string) => advisoriesFor(advisories, { id, version: one }).length === 0;
-  const remedy = remedyOf(reference, version, wanted, meta, isSound, open);
+  const remedy = remedyOf(reference, version, inRange, meta, isSound, open);
 
   for (const problem of otherInRegistry(locked, meta)) {
     const message = `${problem}: ask its author for the reason before you update`;
@@ -227,7 +227,7 @@ async function auditOf(
   }
   const newest = newestVersion(meta);
   const deprecations = new Map<string, AuditFinding>();
-  for (const one of new Set([wanted, newest])) {
+  for (const one of new Set([inRange, newest])) {
     if (one === undefined) continue;
     try {
       const manifest = await asking.manifest(id, one, registry, meta);
@@ -253,13 +253,13 @@ async function auditOf(
 function remedyOf(
   reference: RegistryReference,
   version: string,
-  wanted: string | undefined,
+  inRange: string | undefined,
   meta: RegistryMeta,
   isSound: (version: string) => boolean,
   rules: Project["open"],
 ): string {
-  if (wanted !== undefined && wanted !== version && isSound(wanted)) {
-    return `keepfit update installs ${wanted}`;
+  if (inRange !== undefined && inRange !== version && isSound(inRange)) {
+    return `keepfit update installs ${inRange}`;
   }
   const versions = Object.fromEntries(
     Object.entries(meta.versions).filter(([one]) => one !== version && isSound(one)),

@@ -19,14 +19,14 @@ export async function removePlugin(
   const project = await openProject(options);
   const { fs, lock, lockUrl, configUrl, config } = project;
   const isId = /^[a-z\d-]+\/[a-z\d-]+$/.test(plugin);
-  const wanted = isId ? [] : typedKeys(plugin, lockUrl);
+  const requested = isId ? [] : typedKeys(plugin, lockUrl);
   const keys = new Set(
     Object.entries(lock.plugins)
-      .filter(([key, { id }]) => isId && id === plugin || wanted.includes(key))
+      .filter(([key, { id }]) => isId && id === plugin || requested.includes(key))
       .map(([key]) => key),
   );
   const configured = configuredPlugins(project).map(({ reference }) => lockKey(reference, lockUrl));
-  for (const key of configured) if (wanted.includes(key)) keys.add(key);
+  for (const key of configured) if (requested.includes(key)) keys.add(key);
   if (keys.size === 0) {
     const known = [...new Set([...Object.keys(lock.plugins), ...configured])];
     throw new RangeError(

@@ -82,9 +82,9 @@ export async function verifyIntegrity(
   integrity: string,
   url: string,
 ): Promise<void> {
-  const wanted = parseIntegrity(integrity);
-  const actual = await computeIntegrity(bytes, wanted[0].algorithm);
-  if (wanted.some(({ algorithm, digest }) => `${algorithm}-${digest}` === actual)) return;
+  const expected = parseIntegrity(integrity);
+  const actual = await computeIntegrity(bytes, expected[0].algorithm);
+  if (expected.some(({ algorithm, digest }) => `${algorithm}-${digest}` === actual)) return;
   throw new PluginError(
     "E_INTEGRITY",
     `Cannot use ${url}: its content does not match its integrity`,

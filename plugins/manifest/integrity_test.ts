@@ -26,11 +26,11 @@ describe("An integrity value", () => {
   });
 
   it("An integrity value is reported with the actual one if it does not match", async () => {
-    const wanted = hash("sha384", new Uint8Array(1));
-    await assert.rejects(verifyIntegrity(bytes, wanted, "https://example.com/a.js"), (error) => {
+    const expected = hash("sha384", new Uint8Array(1));
+    await assert.rejects(verifyIntegrity(bytes, expected, "https://example.com/a.js"), (error) => {
       assert(error instanceof PluginError);
       assert.equal(error.code, "E_INTEGRITY");
-      assert.equal(error.expected, wanted);
+      assert.equal(error.expected, expected);
       assert.equal(error.actual, hash("sha384"));
       return true;
     });

@@ -60,9 +60,9 @@ describe("A Merkle tree", () => {
   it("A Merkle tree has the root of RFC 9162 for every size, and for every smaller one", async () => {
     const tree = await treeOf(largest);
     for (let size = 0; size <= largest; size++) {
-      const wanted = MTH(leaves.slice(0, size));
-      assert.deepEqual(await tree.root(size), wanted);
-      assert.deepEqual(await (await treeOf(size)).root(), wanted);
+      const expected = MTH(leaves.slice(0, size));
+      assert.deepEqual(await tree.root(size), expected);
+      assert.deepEqual(await (await treeOf(size)).root(), expected);
     }
   });
 

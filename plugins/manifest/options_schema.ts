@@ -86,11 +86,11 @@ const isScalar: Check = (value) =>
   value === null || ["string", "number", "boolean"].includes(typeof value)
     ? undefined
     : "text, a number, true, false or null";
-const isListOf = (check: Check, wanted: string): Check => (value) =>
+const isListOf = (check: Check, expected: string): Check => (value) =>
   Array.isArray(value) && value.length > 0 && value.length <= maxList &&
     value.every((one) => check(one) === undefined)
     ? undefined
-    : `a list of ${wanted}, at most ${maxList}`;
+    : `a list of ${expected}, at most ${maxList}`;
 
 /** For each keyword the check of its value. */
 const keywords: Record<keyof OptionsSchema, Check> = {
@@ -138,9 +138,9 @@ export function checkOptionsSchema(schema: unknown, path: string): string[] {
       );
       continue;
     }
-    const wanted = keywords[key as keyof OptionsSchema](value);
-    if (wanted !== undefined) {
-      problems.push(`${path}.${key}: found ${show(value)}, expected ${wanted}`);
+    const expected = keywords[key as keyof OptionsSchema](value);
+    if (expected !== undefined) {
+      problems.push(`${path}.${key}: found ${show(value)}, expected ${expected}`);
     } else if (key === "items") problems.push(...checkOptionsSchema(value, `${path}.items`));
     else if (key === "properties") {
       for (const [name, member] of Object.entries(value as object)) {
@@ -175,30 +175,30 @@ export function checkOptions(
   effort: Effort = newEffort(),
 ): string[] {
   const problems: string[] = [];
-  const want = (fits: boolean, wanted: string): void => {
-    if (!fits) problems.push(`${path}: found ${show(value)}, expected ${wanted}`);
+  const expect = (fits: boolean, expected: string): void => {
+    if (!fits) problems.push(`${path}: found ${show(value)}, expected ${expected}`);
   };
   if (schema.type !== undefined) {
     const allowed = Array.isArray(schema.type) ? schema.type : [schema.type];
     // A value of the wrong type is not checked further.
     if (!allowed.some((type) => isOfType(value, type))) {
-      want(false, allowed.join(" or "));
+      expect(false, allowed.join(" or "));
       return problems;
     }
   }
   if (schema.enum !== undefined) {
-    want(
+    expect(
       schema.enum.includes(value as OptionsScalar),
       `one of ${listed(schema.enum.map(show))}`,
     );
   }
-  if (schema.const !== undefined) want(value === schema.const, show(schema.const));
-  if (typeof value === "number") checkNumber(schema, value, want);
-  if (typeof value === "string") checkText(schema, value, effort, want);
+  if (schema.const !== undefined) expect(value === schema.const, show(schema.const));
+  if (typeof value === "number") checkNumber(schema, value, expect);
+  if (typeof value === "string") checkText(schema, value, effort, expect);
   if (Array.isArray(value)) {
     const { minItems = 0, maxItems = Infinity, items } = schema;
-    want(value.length >= minItems, `at least ${minItems} items`);
-    want(value.length <= maxItems, `at most ${maxItems} items`);
+    expect(value.length >= minItems, `at least ${minItems} items`);
+    expect(value.length <= maxItems, `at most ${maxItems} items`);
     if (items !== undefined) {
       value.forEach((one, i) =>
         problems.push(...checkOptions(items, one, `${path}[${i}]`, effort))
@@ -226,37 +226,37 @@ export function checkOptions(
 function checkNumber(
   schema: OptionsSchema,
   value: number,
-  want: (fits: boolean, wanted: string) => void,
+  expect: (fits: boolean, expected: string) => void,
 ): void {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = schema;
-  if (minimum !== undefined) want(value >= minimum, `>= ${minimum}`);
-  if (maximum !== undefined) want(value <= maximum, `<= ${maximum}`);
-  if (exclusiveMinimum !== undefined) want(value > exclusiveMinimum, `> ${exclusiveMinimum}`);
-  if (exclusiveMaximum !== undefined) want(value < exclusiveMaximum, `< ${exclusiveMaximum}`);
+  if (minimum !== undefined) expect(value >= minimum, `>= ${minimum}`);
+  if (maximum !== undefined) expect(value <= maximum, `<= ${maximum}`);
+  if (exclusiveMinimum !== undefined) expect(value > exclusiveMinimum, `> ${exclusiveMinimum}`);
+  if (exclusiveMaximum !== undefined) expect(value < exclusiveMaximum, `< ${exclusiveMaximum}`);
 }
 
 function checkText(
   schema: OptionsSchema,
   value: string,
   effort: Effort,
-  want: (fits: boolean, wanted: string) => void,
+  expect: (fits: boolean, expected: string) => void,
 ): void {
   // JSON Schema counts characters, not UTF-16 units.
   const length = [...value].length;
   const { minLength = 0, maxLength = Infinity, pattern } = schema;
-  want(length >= minLength, `at least ${minLength} characters`);
-  want(length <= maxLength, `at most ${maxLength} characters`);
+  expect(length >= minLength, `at least ${minLength} characters`);
+  expect(length <= maxLength, `at most ${maxLength} characters`);
   if (pattern === undefined) return;
   const { steps, test } = compilePattern(pattern);
   effort.steps -= steps * length;
-  if (effort.steps < 0) want(false, "shorter text: its pattern would take too long");
-  else want(test(value), `text like ${pattern}`);
+  if (effort.steps < 0) expect(false, "shorter text: its pattern would take too long");
+  else expect(test(value), `text like ${pattern}`);
 }
 
 /** Type and description of an option, for a message. */
 function wantedText({ type, description }: OptionsSchema = {}): string {
-  const wanted = type === undefined ? "" : `, expected ${[type].flat().join(" or ")}`;
-  return wanted + (description === undefined ? "" : `: ${visible(description, 200)}`);
+  const expected = type === undefined ? "" : `, expected ${[type].flat().join(" or ")}`;
+  return expected + (description === undefined ? "" : `: ${visible(description, 200)}`);
 }
 
 function isOfType(value: unknown, type: OptionsType): boolean {

@@ -136,11 +136,11 @@ export function brokenDefaults(manifest: SourceManifest): string[] {
         manifest.callbacks.forEach(({ defaults = {} }, at) => {
           const text = option === undefined ? undefined : defaults[option];
           if (option === undefined || typeof text !== "string") return;
-          const wanted = valueProblem(kind, valueOfOption(kind, text));
-          if (wanted === undefined) return;
+          const expected = valueProblem(kind, valueOfOption(kind, text));
+          if (expected === undefined) return;
           const path = `callbacks[${at}].defaults${keyPath(option)}`;
           problems.push(
-            `${path}: found ${show(text)}, expected ${wanted}, as ${list}.${kind} has it`,
+            `${path}: found ${show(text)}, expected ${expected}, as ${list}.${kind} has it`,
           );
         });
       }

@@ -114,9 +114,9 @@ describe("A manifest's permissions", () => {
   it("A manifest's permissions name either a value or an existing option", () => {
     const net = (entry: object) =>
       problemsWith({ permissions: { net: [{ reason: "r", ...entry }] } });
-    const wanted = "expected either host or option";
-    assert.match(net({})[0], new RegExp(wanted));
-    assert.match(net({ host: "a.com", option: "title" })[0], new RegExp(wanted));
+    const message = "expected either host or option";
+    assert.match(net({})[0], new RegExp(message));
+    assert.match(net({ host: "a.com", option: "title" })[0], new RegExp(message));
     assert.deepEqual(net({ option: "title" }), []);
     assert.throws(
       () =>

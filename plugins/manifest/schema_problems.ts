@@ -35,9 +35,9 @@ export function schemaProblems(
     }
     if (isAllowed(path, issue.input)) return [];
     // A regular expression is no help to people, so those checks carry a message instead.
-    const wanted = issue.kind === "schema" ? issue.expected ?? issue.message : issue.message;
+    const expected = issue.kind === "schema" ? issue.expected ?? issue.message : issue.message;
     const location = path || name.replace(/^an? /, "the ");
-    return [`${location}: found ${show(issue.input)}, expected ${wantedText(wanted)}`];
+    return [`${location}: found ${show(issue.input)}, expected ${expectedText(expected)}`];
   });
 }
 
@@ -99,7 +99,7 @@ function keyTwice(text: string): string | undefined {
 }
 
 /** Limit: a file may be made to have any number of problems. */
-const maxTold = 50;
+const maxShown = 50;
 
 /** An error that lists problems, one per line. */
 export function hasProblems(
@@ -109,9 +109,9 @@ export function hasProblems(
   problems: readonly string[],
 ): PluginError {
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-  const told = problems.slice(0, maxTold).map((problem) => visible(problem, 500));
-  if (told.length < problems.length) told.push(`and ${problems.length - told.length} more`);
-  const lines = told.map((problem) => `\n  ${problem}`).join("");
+  const listed = problems.slice(0, maxShown).map((problem) => visible(problem, 500));
+  if (listed.length < problems.length) listed.push(`and ${problems.length - listed.length} more`);
+  const lines = listed.map((problem) => `\n  ${problem}`).join("");
   return new PluginError(code, `Cannot read ${title}: ${count}${lines}`, { url });
 }
 
@@ -127,7 +127,7 @@ function pathOf(issue: v.BaseIssue<unknown>): string {
 }
 
 /** valibot expects a missing key under its quoted name, which is in the path already. */
-function wantedText(expected: string): string {
+function expectedText(expected: string): string {
   if (/^"[^"|]*"$/.test(expected)) return "it to be there";
   return expected.replace(/^\((.*)\)$/, "$1").replaceAll(" | ", " or ").replace(
     /^Object$/,

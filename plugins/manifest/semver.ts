@@ -87,12 +87,12 @@ export function isWithin(version: string, range: string): boolean {
   const parsed = parseVersion(version);
   return parseRange(range).some((all) =>
     all.every(({ operator = "=", prerelease = [], ...bound }) =>
-      holds(compareVersions(parsed, { ...bound, prerelease }), operator)
+      hasOrder(compareVersions(parsed, { ...bound, prerelease }), operator)
     )
   );
 }
 
-function holds(order: number, operator: NonNullable<Comparator["operator"]>): boolean {
+function hasOrder(order: number, operator: NonNullable<Comparator["operator"]>): boolean {
   switch (operator) {
     case "=":
       return order === 0;

@@ -58,7 +58,7 @@ export async function verifySignatures(
   if (signatures.length === 0) return [];
   const bytes = signedBytes(manifest, url);
   return await Promise.all(signatures.map(async ({ keyId, ed25519 }) => {
-    if (!await holds(bytes, keyId, ed25519)) {
+    if (!await isValid(bytes, keyId, ed25519)) {
       throw new PluginError("E_SIGNATURE", `Cannot use plugin ${url}: a signature is invalid`, {
         url,
         expected: `a signature of ${keyId} over this manifest`,
@@ -104,7 +104,7 @@ export function checkSigners(
   );
 }
 
-async function holds(bytes: Uint8Array, keyId: string, ed25519: string): Promise<boolean> {
+async function isValid(bytes: Uint8Array, keyId: string, ed25519: string): Promise<boolean> {
   try {
     if (!isKeyId(keyId)) return false;
     const raw = fromBase64(keyId.slice(keyIdPrefix.length));

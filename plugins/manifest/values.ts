@@ -15,20 +15,20 @@ const maxLength = 2000;
 /** Values that pass a test, with the pattern for the JSON Schema. */
 const passing = (
   test: (text: string) => boolean,
-  wanted: string,
+  expected: string,
   pattern: string,
 ): TextSchema =>
   v.pipe(
     v.string(),
     v.maxLength(maxLength, `at most ${maxLength} characters`),
-    v.check((one) => one.length > maxLength || test(one), wanted),
+    v.check((one) => one.length > maxLength || test(one), expected),
     v.metadata({ pattern }),
   );
 
 /** Values that match a pattern. */
-const matching = (pattern: string, wanted: string): TextSchema => {
+const matching = (pattern: string, expected: string): TextSchema => {
   const form = new RegExp(pattern, "u");
-  return passing((one) => form.test(one), wanted, pattern);
+  return passing((one) => form.test(one), expected, pattern);
 };
 
 const slug = "[a-z0-9]+(?:-[a-z0-9]+)*";

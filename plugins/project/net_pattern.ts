@@ -17,8 +17,8 @@ interface NetPattern {
  * `*.example.com`, or an origin, `http://mlflow.internal:5000`, the only form that covers plain
  * http to another machine. An invalid pattern covers nothing.
  */
-export function coversNet(pattern: string, wanted: string): boolean {
-  const [wide, narrow] = [parse(pattern), parse(wanted)];
+export function coversNet(pattern: string, requested: string): boolean {
+  const [wide, narrow] = [parse(pattern), parse(requested)];
   if (wide === undefined || narrow === undefined) return false;
   const protocol = narrow.protocol ?? "https:";
   const isSecure = protocol === "https:" || (protocol === "http:" && isLoopback(narrow));

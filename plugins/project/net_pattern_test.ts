@@ -55,12 +55,12 @@ const no: [string, string][] = [
 ];
 
 describe("coversNet", () => {
-  for (const [pattern, wanted] of yes) {
-    it(`${pattern} covers ${wanted}`, () => assert.equal(coversNet(pattern, wanted), true));
+  for (const [pattern, requested] of yes) {
+    it(`${pattern} covers ${requested}`, () => assert.equal(coversNet(pattern, requested), true));
   }
-  for (const [pattern, wanted] of no) {
-    it(`'${pattern}' does not cover ${wanted}`, () => {
-      assert.equal(coversNet(pattern, wanted), false);
+  for (const [pattern, requested] of no) {
+    it(`'${pattern}' does not cover ${requested}`, () => {
+      assert.equal(coversNet(pattern, requested), false);
     });
   }
 });

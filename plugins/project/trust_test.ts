@@ -19,68 +19,77 @@ const before: LockedPlugin = {
 };
 
 /** What is different, weaker ones with a mark. */
-function told(change: Partial<LockedPlugin>, from: Partial<LockedPlugin> = {}): string[] {
+function differences(change: Partial<LockedPlugin>, from: Partial<LockedPlugin> = {}): string[] {
   return trustDifferences({ ...before, ...from }, { ...before, ...from, ...change })
     .map(({ what, before, after, weakens }) => `${weakens ? "!" : ""}${what} ${before} > ${after}`);
 }
 
 describe("Trust", () => {
   it("Trust is equal without differences", () => {
-    assert.deepEqual(told({}), []);
-    assert.deepEqual(told({ repository: "https://example.com/ada/timer.git/" }), [
+    assert.deepEqual(differences({}), []);
+    assert.deepEqual(differences({ repository: "https://example.com/ada/timer.git/" }), [
       "repository https://example.com/ada/timer > https://example.com/ada/timer.git/",
     ]);
   });
 
   it("Trust is weaker without the signature, or with another one", () => {
-    assert.deepEqual(told({ signers: [] }), ["!signers ed25519:old > none"]);
-    assert.deepEqual(told({ signers: ["ed25519:new"] }), ["!signers ed25519:old > ed25519:new"]);
+    assert.deepEqual(differences({ signers: [] }), ["!signers ed25519:old > none"]);
+    assert.deepEqual(differences({ signers: ["ed25519:new"] }), [
+      "!signers ed25519:old > ed25519:new",
+    ]);
     const both = ["ed25519:new", "ed25519:old"];
-    assert.deepEqual(told({ signers: both }), ["signers ed25519:old > ed25519:new, ed25519:old"]);
-    assert.deepEqual(told({ signers: ["ed25519:new"] }, { signers: [] }), [
+    assert.deepEqual(differences({ signers: both }), [
+      "signers ed25519:old > ed25519:new, ed25519:old",
+    ]);
+    assert.deepEqual(differences({ signers: ["ed25519:new"] }, { signers: [] }), [
       "signers none > ed25519:new",
     ]);
   });
 
   it("Trust is weaker in a tier with more rights, and not in one with fewer", () => {
-    assert.deepEqual(told({ tier: "trusted" }), ["!tier worker > trusted"]);
-    assert.deepEqual(told({ tier: "sandboxed" }), ["tier worker > sandboxed"]);
-    assert.deepEqual(told({ tier: "trusted" }, { tier: undefined }), []);
+    assert.deepEqual(differences({ tier: "trusted" }), ["!tier worker > trusted"]);
+    assert.deepEqual(differences({ tier: "sandboxed" }), ["tier worker > sandboxed"]);
+    assert.deepEqual(differences({ tier: "trusted" }, { tier: undefined }), []);
   });
 
   it("Trust is weaker with more permissions or controls, and not with fewer", () => {
-    assert.deepEqual(told({ permissions: { net: ["b.example"], read: ["data"] } }), [
+    assert.deepEqual(differences({ permissions: { net: ["b.example"], read: ["data"] } }), [
       "!permissions.net a.example > b.example",
     ]);
-    assert.deepEqual(told({ permissions: { ...before.permissions, run: ["git"] } }), [
+    assert.deepEqual(differences({ permissions: { ...before.permissions, run: ["git"] } }), [
       "!permissions.run none > git",
     ]);
-    assert.deepEqual(told({ permissions: { net: ["a.example"] } }), [
+    assert.deepEqual(differences({ permissions: { net: ["a.example"] } }), [
       "permissions.read data > none",
     ]);
-    assert.deepEqual(told({ controls: ["stop", "writeWeights"] }), [
+    assert.deepEqual(differences({ controls: ["stop", "writeWeights"] }), [
       "!controls stop > stop, writeWeights",
     ]);
-    assert.deepEqual(told({ controls: [] }), ["controls stop > none"]);
+    assert.deepEqual(differences({ controls: [] }), ["controls stop > none"]);
   });
 
   it("Trust is weaker when the source moved, the version went back, or a version has other bytes", () => {
-    assert.equal(told({ repository: "https://example.org/eve/timer" })[0][0], "!");
-    assert.deepEqual(told({ repository: undefined }), [
+    assert.equal(differences({ repository: "https://example.org/eve/timer" })[0][0], "!");
+    assert.deepEqual(differences({ repository: undefined }), [
       "!repository https://example.com/ada/timer > none",
     ]);
-    assert.deepEqual(told({ repository: "https://example.com/a" }, { repository: undefined }), [
-      "repository none > https://example.com/a",
-    ]);
-    assert.deepEqual(told({ version: "1.1.9" }), ["!version 1.2.0 > 1.1.9"]);
-    assert.deepEqual(told({ version: "1.2.0-rc.1" }), ["!version 1.2.0 > 1.2.0-rc.1"]);
-    assert.deepEqual(told({ version: "1.10.0", integrity: "sha384-new" }), [
+    assert.deepEqual(
+      differences({ repository: "https://example.com/a" }, { repository: undefined }),
+      [
+        "repository none > https://example.com/a",
+      ],
+    );
+    assert.deepEqual(differences({ version: "1.1.9" }), ["!version 1.2.0 > 1.1.9"]);
+    assert.deepEqual(differences({ version: "1.2.0-rc.1" }), ["!version 1.2.0 > 1.2.0-rc.1"]);
+    assert.deepEqual(differences({ version: "1.10.0", integrity: "sha384-new" }), [
       "version 1.2.0 > 1.10.0",
       "integrity sha384-old > sha384-new",
     ]);
-    assert.deepEqual(told({ integrity: "sha384-new" }), ["!integrity sha384-old > sha384-new"]);
+    assert.deepEqual(differences({ integrity: "sha384-new" }), [
+      "!integrity sha384-old > sha384-new",
+    ]);
     // What is being worked on.
-    assert.deepEqual(told({ integrity: "sha384-new" }, { url: "./callback.plugin.json" }), [
+    assert.deepEqual(differences({ integrity: "sha384-new" }, { url: "./callback.plugin.json" }), [
       "integrity sha384-old > sha384-new",
     ]);
   });

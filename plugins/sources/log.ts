@@ -37,8 +37,8 @@ export interface LogStanding {
   index: number | undefined;
 }
 
-/** A version to look up. */
-interface Wanted {
+/** A version to find in the log. */
+interface CheckedVersion {
   id: string;
   version: string;
   integrity: string;
@@ -52,7 +52,7 @@ interface ClaimedEntry {
 }
 
 interface OpenLog {
-  /** Undefined if the registry keeps no log, or an untrustworthy one. */
+  /** Undefined if the registry has no log, or one that is not trusted. */
   head: LogHead | undefined;
   /** State to remember; undefined if there is a problem. */
   seen: SeenLog | undefined;
@@ -96,27 +96,27 @@ export class RegistryLog {
    * @returns its position, and contradictions
    * @throws PluginError if the registry does not answer, or not in the format of a log
    */
-  async check(wanted: Wanted): Promise<LogStanding & { problems: string[] }> {
+  async check(checked: CheckedVersion): Promise<LogStanding & { problems: string[] }> {
     const { head, problems: found } = await this.#open();
     const problems = [...found];
     const standing = { keyId: head && keyOf(head, this.#known), size: head?.size ?? 0 };
     if (head === undefined || found.length > 0) return { ...standing, index: undefined, problems };
     let index: number | undefined;
     const contents = new Set<string>();
-    for (const { line, index: at, proof } of await this.#entriesOf(wanted, head)) {
+    for (const { line, index: at, proof } of await this.#entriesOf(checked, head)) {
       const { size, root } = treeHead(head);
       if (!await verifyInclusion(await hashLine(line), at, size, root, proof)) {
         problems.push(`entry ${at} does not match the head of the log`);
         continue;
       }
       const { type, id, version, integrity } = parseEntry(line, this.#url(logName).href);
-      if (type !== "publish" || id !== wanted.id || version !== wanted.version) continue;
+      if (type !== "publish" || id !== checked.id || version !== checked.version) continue;
       contents.add(integrity);
-      if (integrity === wanted.integrity) index = at;
+      if (integrity === checked.integrity) index = at;
     }
     if (index === undefined && problems.length === 0) {
       const instead = contents.size === 0 ? "" : `, but ${[...contents].join(" and ")}`;
-      problems.push(`the log does not have ${wanted.integrity}${instead}`);
+      problems.push(`the log does not have ${checked.integrity}${instead}`);
     } else if (contents.size > 1) {
       problems.push(
         `the log has two different contents of one version: ${[...contents].join(" and ")}`,
@@ -186,7 +186,7 @@ export class RegistryLog {
       "seen before: an entry was changed, removed or hidden from some clients";
   }
 
-  async #entriesOf({ id, version }: Wanted, head: LogHead): Promise<ClaimedEntry[]> {
+  async #entriesOf({ id, version }: CheckedVersion, head: LogHead): Promise<ClaimedEntry[]> {
     const path = `api/v1/log/entries/${id}/${encodeURIComponent(version)}?size=${head.size}`;
     const answer = await this.#ask(path, entriesSchema);
     if (answer !== undefined) {
@@ -199,7 +199,7 @@ export class RegistryLog {
     const found: ClaimedEntry[] = [];
     for (const [index, line] of lines.slice(0, size).entries()) {
       const entry = parseJson(line, "E_REGISTRY", "the log", this.#url(logName).href);
-      const { id: itsId, version: itsVersion } = entry as Partial<Wanted>;
+      const { id: itsId, version: itsVersion } = entry as Partial<CheckedVersion>;
       if (itsId !== id || itsVersion !== version) continue;
       found.push({ line, index, proof: await tree.inclusionProof(index, size) });
     }

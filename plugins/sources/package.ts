@@ -62,8 +62,8 @@ async function versionOf(path: URL, fs: FileSystem): Promise<string> {
 }
 
 function installHint({ registry, name, range }: PackageReference): string {
-  const wanted = range === undefined ? name : `${name}@${range}`;
-  const quoted = /[\s<>|*^]/.test(wanted) ? `"${wanted}"` : wanted;
+  const specifier = range === undefined ? name : `${name}@${range}`;
+  const quoted = /[\s<>|*^]/.test(specifier) ? `"${specifier}"` : specifier;
   switch (getRuntime().name) {
     case "deno":
       return `run deno add ${quoted.replace(/^"?/, `$&${registry}:`)}, with "nodeModulesDir": ` +

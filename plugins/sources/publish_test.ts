@@ -36,8 +36,8 @@ describe("publishPlugin", () => {
       const key = await generateKeyPair();
       const manifest = JSON.stringify(await signManifest({ ...example, version: "0.2.0" }, key));
       const published = await publishPlugin({ ...access, manifest, files });
-      const { reference, ...told } = published;
-      assert.deepEqual(told, { id: "keepfit/epoch-report", version: "0.2.0", isNew: true });
+      const { reference, ...rest } = published;
+      assert.deepEqual(rest, { id: "keepfit/epoch-report", version: "0.2.0", isNew: true });
       const [url, integrity] = reference.split("#");
       assert.equal(url, `${hub.url}keepfit/epoch-report/0.2.0/callback.plugin.json`);
       const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer());

@@ -283,16 +283,16 @@ function parseMeta(text: string, id: string, url: URL): RegistryMeta {
 /** Check that a manifest has the id and version that the registry or the lock file names. */
 export function checkIdentity(
   { id, version }: PluginManifest,
-  wanted: { id: string; version: string },
+  expected: { id: string; version: string },
   url: string,
 ): void {
-  if (id === wanted.id && version === wanted.version) return;
+  if (id === expected.id && version === expected.version) return;
   throw new PluginError(
     "E_REGISTRY",
-    `Cannot load plugin ${wanted.id}: its manifest belongs to another plugin`,
+    `Cannot load plugin ${expected.id}: its manifest belongs to another plugin`,
     {
       url,
-      expected: `${wanted.id} ${wanted.version}`,
+      expected: `${expected.id} ${expected.version}`,
       actual: `${id} ${version}`,
     },
   );

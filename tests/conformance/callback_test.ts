@@ -16,20 +16,20 @@ import {
 } from "keepfit";
 import { type FileSystem, memoryFileSystem } from "keepfit/runtime";
 
-/** What a callback may need beside a model. */
+/** What a callback may need besides a model. */
 interface World {
   fs: FileSystem;
-  /** Takes what is posted. */
+  /** URL of a server that accepts requests. */
   url: string;
 }
 
-/** How one class is made and what it may not do. */
+/** How to create a callback of a class, and what it does not support. */
 interface Sample {
-  /** The last one holds its options. */
+  /** Arguments of the constructor; the last one contains the options. */
   arguments(world: World): unknown[];
-  /** What becomes of an option that it does not know. Default: it warns. */
+  /** Reaction to an unknown option. Default: a warning. */
   unknownOption?: "fails" | "hasNoOptions";
-  /** It needs a model of TensorFlow.js: what it says without one, or options that need none. */
+  /** Message without a model of TensorFlow.js, or options that need none. */
   withoutModel?: RegExp | { [option: string]: unknown };
 }
 
@@ -111,7 +111,7 @@ function makeModel(): tf.Sequential {
   return model;
 }
 
-/** Four batches an epoch, two epochs, validated; everything else is the callback's. */
+/** Train two epochs of four batches, with validation. */
 async function train(model: tf.LayersModel, callbacks: unknown) {
   return await fit(model, x, y, {
     batchSize: 2,
@@ -123,7 +123,7 @@ async function train(model: tf.LayersModel, callbacks: unknown) {
   });
 }
 
-/** What `run` warns of; what it prints is kept quiet. */
+/** The warnings of `run`; other output is dropped. */
 async function warnings(run: () => unknown): Promise<string[]> {
   const { log, warn } = console;
   const warned: string[] = [];
@@ -135,11 +135,11 @@ async function warnings(run: () => unknown): Promise<string[]> {
     console.log = log;
     console.warn = warn;
   }
-  // TensorFlow.js greets when it first computes.
+  // TensorFlow.js prints a banner when it first computes.
   return warned.filter((message) => message.startsWith("keepfit"));
 }
 
-/** True for what may stand in a callback's state. */
+/** Whether a value is valid in the state of a callback. */
 function isPlain(value: unknown): boolean {
   if (value === null || ["boolean", "number", "string", "undefined"].includes(typeof value)) {
     return true;
@@ -205,7 +205,7 @@ for (const [name, sample] of Object.entries(samples)) {
     it(`${name} leaks no tensor`, async () => {
       const model = makeModel();
       await warnings(async () => {
-        // The optimizer's own come with the first batch.
+        // The optimizer creates its tensors in the first batch.
         await train(model, null);
         const before = tf.memory().numTensors;
         const callback = make();
@@ -235,7 +235,7 @@ for (const [name, sample] of Object.entries(samples)) {
       await warnings(() => train(makeModel(), late));
     });
 
-    it(`${name} may be closed twice, and without a run`, async () => {
+    it(`${name} can be closed twice, and without a run`, async () => {
       await make().close?.();
       const callback = make();
       await warnings(() => train(makeModel(), callback));

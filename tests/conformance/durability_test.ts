@@ -1,7 +1,7 @@
 /**
- * What is written must be on the disk before anything names it, or a power failure leaves an empty
- * file under a name that promises a whole one. No reader sees the difference, so these tests record
- * the system calls on their way to a real file system.
+ * A file must be on disk before anything refers to it; otherwise a power failure can leave an empty
+ * file under the name of a complete one. Readers cannot observe this, so these tests record the
+ * system calls to a real file system.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), "keepfit-durability-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 before(() => tf.setBackend("cpu"));
 
-/** System calls that record what they have done to the disk, by the names of the files. */
+/** System calls that record their changes of the disk, with the names of the files. */
 function recording(calls: SystemCalls): { calls: SystemCalls; done: string[] } {
   const done: string[] = [];
   const recorded =
@@ -57,14 +57,14 @@ function recording(calls: SystemCalls): { calls: SystemCalls; done: string[] } {
   };
 }
 
-/** The last name of a path, without what is random in it. */
+/** The last name of a path, without its random part. */
 function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1)
     .replace(/^\.keepfit-.*\.tmp$/, "beside")
     .replace(/^weights-.*-(\d+)\.bin$/, "shard-$1");
 }
 
-/** The calls by which a file is put in directory. */
+/** The calls that write a file atomically. */
 const placed = (file: string, folder: string, ...chmod: string[]): string[] => [
   "open beside create",
   ...chmod,
@@ -99,7 +99,7 @@ for (const [adapter, [newCalls, root]] of Object.entries(adapters)) {
   const chmod = adapter === "memory" ? [] : ["chmod beside"];
 
   describe(`Durability on the file system of ${adapter}`, () => {
-    it("writeFile syncs a file before it is renamed into directory, then its folder", async () => {
+    it("writeFile syncs a file before renaming it to its path, then syncs its folder", async () => {
       const { fs, done, directory, folder } = await newWorld();
       await fs.writeFile(`${directory}/a`, "new");
       assert.deepEqual(done, placed("a", folder));
@@ -117,10 +117,10 @@ for (const [adapter, [newCalls, root]] of Object.entries(adapters)) {
       }
     });
 
-    it("saveCheckpoint syncs all weights before the file that names them", async () => {
+    it("saveCheckpoint syncs all weights before the file that refers to them", async () => {
       const { fs, done, directory, folder } = await newWorld();
       const model = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [2] })] });
-      // Kernel and bias fill a shard each.
+      // Kernel and bias are in separate shards.
       const options = { fs, maxShardBytes: 16, includeOptimizer: false };
       for (const removed of [[], ["remove shard-1", "remove shard-2"]]) {
         done.length = 0;
@@ -131,10 +131,10 @@ for (const [adapter, [newCalls, root]] of Object.entries(adapters)) {
           const calls = ["write", "sync", "close"].map((call) => `${call} ${file}`);
           assertInOrder(before, [`open ${file} create`, ...calls]);
         }
-        // Their names too are on the disk.
+        // Their directory entries are also on disk.
         const folderSynced = before.indexOf(`sync folder ${folder}`);
         assert.ok(folderSynced > before.indexOf("open shard-2 create"), before.join("\n"));
-        // Until the new file is on the disk, the old ones may be the only whole checkpoint.
+        // Until the new file is on disk, the old ones may be the only complete checkpoint.
         assert.deepEqual(done.slice(renamed + 1), [`sync folder ${folder}`, ...removed]);
       }
       model.dispose();

@@ -94,7 +94,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.equal(await fs.readTextFile(`${root}/stream`), "xyz");
     });
 
-    test("keeps the old file and leaves nothing behind when its parts fail", async (world) => {
+    test("keeps the old file and leaves no other behind when its parts fail", async (world) => {
       const { fs, root } = world;
       await fs.writeFile(`${root}/a`, "old");
       const broken = async function* () {
@@ -307,7 +307,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
       assert.equal(await fs.readTextFile(`${root}/empty/e/f`), "f");
     });
 
-    test("removes files and empty directories, and others only if told to", async (world) => {
+    test("removes files and empty directories, and others only with recursive: true", async (world) => {
       const { fs, root } = world;
       await fs.makeDir(`${root}/d/e`);
       await fs.writeFile(`${root}/d/f`, "x");
@@ -352,7 +352,7 @@ for (const [name, newWorld] of Object.entries(fileSystems)) {
         ]
       ) {
         const before = await time();
-        // Until the clock that dates files has moved on.
+        // Wait until the clock of file times has advanced.
         let made = 0;
         while (made < 20_000 && await time() === before) await make(made++);
         assert.notEqual(await time(), before, make.toString());
@@ -406,7 +406,9 @@ describe(`The real file system of ${getRuntime().name}`, () => {
   it("The real file system writes to a pipe without replacing it", async () => {
     const { fs, root } = await newWorld();
     const pipe = `${root}/pipe`;
-    if (spawnSync("mkfifo", [pipe]).status !== 0) return console.log("skipped: no mkfifo here");
+    if (spawnSync("mkfifo", [pipe]).status !== 0) {
+      return console.log("skipped: mkfifo is not installed");
+    }
     const reader = spawn("cat", [pipe]);
     let read = "";
     reader.stdout.setEncoding("utf8").on("data", (text: string) => read += text);
@@ -416,7 +418,7 @@ describe(`The real file system of ${getRuntime().name}`, () => {
     await ended;
     const again = spawn("cat", [pipe]);
     const file = await fs.open(pipe, "append");
-    // It would wait for the reader.
+    // A write would wait for the reader.
     assert.equal(file.writeNow!(bytes("c")), false);
     const closed = new Promise((resolve) => again.on("close", resolve));
     await file.close();
@@ -441,9 +443,9 @@ describe(`The real file system of ${getRuntime().name}`, () => {
   it("The real file system reports a missing permission to write", async () => {
     const { fs, root } = await newWorld();
     nodeFs.writeFileSync(`${root}/f`, "", { mode: 0o400 });
-    // Root is stopped by the kernel's own files only.
+    // Only files of the kernel are not writable by root.
     const path = [`${root}/f`, "/proc/sys/kernel/ostype", "/sys/kernel/notes"].find(isForbidden);
-    if (path === undefined) return console.log("skipped: root may write everything here");
+    if (path === undefined) return console.log("skipped: root can write to every file here");
     await rejects(
       fs.open(path, "append"),
       "PermissionDenied",

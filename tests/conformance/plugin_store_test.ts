@@ -20,7 +20,7 @@ const example: PluginManifest = JSON.parse(
   ),
 );
 
-/** A version as the hub adds it once it is verified. */
+/** A version as the hub adds it after verification. */
 async function version(id: string, number: string, title = `Title of ${number}`) {
   const files = { "index.js": { integrity: await computeIntegrity(module), size: module.length } };
   const manifest: PluginManifest = { ...example, id, version: number, title, files };
@@ -50,7 +50,7 @@ for (const [name, newStore] of Object.entries(stores)) {
     after(() => rm(folder, { recursive: true }));
     const test = (title: string, body: (store: PluginStore) => Promise<void>) =>
       it(`The plugin store ${title}`, async () => await body(await newStore()));
-    /** JSON knows no undefined. */
+    /** Remove properties that are undefined, as JSON does. */
     const json = (data: unknown) => JSON.parse(JSON.stringify(data));
 
     test("is empty at first", async (store) => {
@@ -135,7 +135,7 @@ for (const [name, newStore] of Object.entries(stores)) {
       assert.equal(yanked.versions["1.1.0"].yankReason, "too slow");
       assert.deepEqual(json(await store.meta("ada/counter")), yanked);
       assert.equal((await store.index()).plugins[0].latest, "1.0.0");
-      // The reason stays when none is given, the yank when another version comes.
+      // The reason stays after a yank without one; the yank stays when another version is added.
       await store.yank("ada/counter", "1.1.0", {});
       await store.add(await version("ada/counter", "0.1.0"));
       const kept = json(await store.meta("ada/counter"));

@@ -1,4 +1,4 @@
-/** The commands of docs/hub.md, and those by which docs/plugins.md publishes, as they are written. */
+/** Runs the commands of docs/hub.md, and those of docs/plugins.md that publish a plugin. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -15,11 +15,11 @@ import { root } from "../files.ts";
 import { installPackage } from "../installed.ts";
 import { parseBlocks } from "../documents.ts";
 
-/** The commands of a page's part that begins with this heading. */
+/** The commands below a heading of a page. */
 function commandsOf(page: string, heading: string): string[] {
   const text = readFileSync(join(root, page), "utf8");
   const part = text.split(/^(?=## )/m).find((one) => one.startsWith(`## ${heading}\n`));
-  assert(part !== undefined, `${page} has no part ${heading}`);
+  assert(part !== undefined, `${page} has no section ${heading}`);
   return parseBlocks(part).filter(({ language }) => language === "sh").map((block) => block.text);
 }
 
@@ -41,7 +41,7 @@ describe("The pages about hubs", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Run a script of commands in a shell that ends with the first that fails. */
+  /** Run a script in a shell that exits at the first failing command. */
   function shell(script: string, cwd: string, input = ""): ChildProcess {
     const child = spawn("sh", ["-ec", script], {
       cwd,
@@ -63,13 +63,13 @@ describe("The pages about hubs", () => {
     await mkdir(cwd);
     const [first, ...rest] = commandsOf("docs/hub.md", "For yourself");
     assert.match(first, /\nkeepfit hub [^\n]+ --port 8000\n$/);
-    // On a port that the system chooses: 8000 may be taken.
+    // Uses a port that the system chooses, because 8000 may be in use.
     const start = first.replace("\nkeepfit hub", "\nexec keepfit hub").replace("8000", "0");
     const hub = shell(start, cwd);
     running.push(hub);
     const [url] = /http:\S+/.exec(await says(hub, "at http://127.0.0.1:")) as RegExpExecArray;
     assert.equal(rest.length, 3);
-    // One terminal: variables and the folder stay.
+    // One shell, so that variables and the folder persist.
     const script = rest.join("\n").replaceAll("http://127.0.0.1:8000/", url);
     const { code, output } = await ended(shell(script, cwd));
     assert.equal(code, 0, output);
@@ -79,12 +79,12 @@ describe("The pages about hubs", () => {
     assert.match(output, /yanked: ada\/notes 0\.1\.0\n$/);
     const config = JSON.parse(await readFile(join(cwd, "project/keepfit.json"), "utf8"));
     assert.equal(config.registry, url);
-    // What the page promises to those who have it.
+    // What the page promises to projects that have it locked.
     const verified = await ended(shell("keepfit verify", join(cwd, "project")));
     assert.match(verified.output, /yanked \(the file is written twice\)/);
     assert.match(verified.output, /^ {2}entry 1 of 2 in the log$/m);
     assert.equal(verified.code, 0);
-    // Beside the folder that is served, for its owner alone.
+    // The key is beside the served folder, readable only by its owner.
     const key = await stat(join(cwd, "registry.log-key.pem"));
     assert.equal(key.mode & 0o777, 0o600);
   });
@@ -162,7 +162,7 @@ describe("The tokens of a hub", () => {
   });
 });
 
-/** Everything that a process prints, from now on. */
+/** Collect everything that a process prints from now on. */
 function outputOf(child: ChildProcess, onText: (all: string) => void): void {
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -170,7 +170,7 @@ function outputOf(child: ChildProcess, onText: (all: string) => void): void {
   }
 }
 
-/** Everything that a process has printed, once it has printed `text` and the rest of that line. */
+/** Wait until a process has printed a line with `text`, and return its output. */
 function says(child: ChildProcess, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = "";
@@ -179,7 +179,7 @@ function says(child: ChildProcess, text: string): Promise<string> {
       const start = all.indexOf(text);
       if (start >= 0 && all.includes("\n", start)) resolve(all);
     });
-    child.on("close", () => reject(new Error(`it ended without saying ${text}: ${output}`)));
+    child.on("close", () => reject(new Error(`it ended without printing ${text}: ${output}`)));
   });
 }
 

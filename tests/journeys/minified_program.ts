@@ -1,4 +1,4 @@
-/** A program for `minified_test.ts`: prints what it finds as one line of JSON. */
+/** A program for `minified_test.ts` that prints its results as one line of JSON. */
 import * as tf from "@tensorflow/tfjs";
 import {
   BackupAndRestore,
@@ -26,7 +26,7 @@ class Counter extends Callback {
   }
 }
 
-/** A subclass with an option of its own. */
+/** A subclass with an additional option. */
 class Patient extends EarlyStopping {
   constructor(options: { monitor: string; slack: number }) {
     super(options);
@@ -53,7 +53,7 @@ class Bar extends ProgbarLogger {
   }
 }
 const mine = new History();
-// A bar of fit's own would write to the standard output.
+// The default bar of fit would write to standard output.
 const returned = await fit(makeModel(), x, x, {
   epochs: 2,
   callbacks: [mine, new Bar({ terminal })],

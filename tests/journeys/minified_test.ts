@@ -11,9 +11,9 @@ import { root } from "../files.ts";
 const program = join(root, "tests/journeys/minified_program.ts");
 const runtime = getRuntime().name;
 
-/** Bundle and minify the program with the bundler of the runtime that runs this; Node has esbuild. */
+/** Bundlers of the runtimes that bundle and minify the program; Node uses esbuild. */
 const bundlers = {
-  // For its own target Bun leaves out what tfjs's backends do when they are imported.
+  // For its own target, Bun omits the import side effects of tfjs's backends.
   bun: (outfile: string) =>
     run(["build", "--minify", "--target=node", `--outfile=${outfile}`, program]),
   deno: (outfile: string) =>
@@ -45,7 +45,7 @@ const bundlers = {
   },
 };
 
-/** What the program prints. */
+/** Output of the program. */
 interface Result {
   isMine: boolean;
   bars: number;
@@ -83,13 +83,13 @@ describe("A bundled and minified program", () => {
     assert.doesNotMatch(readFileSync(outfile, "utf8"), /class (EarlyStopping|History|Counter)\b/);
   });
 
-  it("A minified program returns the given History, and draws the one given bar", () => {
+  it("A minified program returns the History and draws the bar that were passed", () => {
     assert.equal(result.isMine, true);
     assert.equal(result.bars, 1);
     assert.doesNotMatch(output, /\/step/);
   });
 
-  it("A minified program resumes, with History and the states of its own classes", () => {
+  it("A minified program resumes with History and the states of its classes", () => {
     assert.deepEqual(result.resumed, { epochs: [0, 1, 2, 3], count: 4 });
     assert.deepEqual(result.states, [
       "Counter",

@@ -1,4 +1,4 @@
-/** `keepfit audit`: what registries know against the plugins of a project. */
+/** Tests of `keepfit audit`. */
 import assert from "node:assert/strict";
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -41,7 +41,7 @@ function advise(...advisories: object[]): void {
   site.pages.set(feed, JSON.stringify({ schemaVersion: 1, advisories }));
 }
 
-/** A project that has these versions' newest of ^1 locked. */
+/** A project that has locked the newest of these versions in ^1. */
 async function projectWith(versions: Record<string, VersionToPublish>, keys: SigningKey[] = []) {
   await publishVersions("ada/timer", versions);
   for (const version of Object.keys(versions)) await sign(version, keys);
@@ -58,7 +58,7 @@ async function projectWith(versions: Record<string, VersionToPublish>, keys: Sig
     folder,
     options,
     audit: async (more = {}) => await auditPlugins({ ...options, ...more }),
-    /** What is found against the only plugin. */
+    /** The findings about the only plugin. */
     found: async (more = {}) => {
       const { plugins: [{ findings, unknown }] } = await auditPlugins({ ...options, ...more });
       return { kinds: findings.map(({ kind }) => kind), findings, unknown };
@@ -149,7 +149,7 @@ describe("keepfit audit", () => {
     assert(lost.startsWith(`1.1.0 is not signed, 1.0.0 by ${old.keyId}: ask its author`), lost);
     const [changed] = await renew([old], [next]);
     assert(changed.startsWith(`2.0.0 is signed by ${next.keyId}, 1.0.0 by ${old.keyId}`), changed);
-    // One whose signature is of something else.
+    // A version with the signature of other data.
     const path = "/registry/ada/timer/2.0.0/callback.plugin.json";
     const wrong = { ...JSON.parse(site.pages.get(path) as string), title: "Changed" };
     await replace("2.0.0", JSON.stringify(wrong));
@@ -171,7 +171,7 @@ describe("keepfit audit", () => {
   it("keepfit audit finds a deprecated plugin, with its successor", async () => {
     const { found } = await projectWith({ "1.0.0": {} });
     const stage = { name: "deprecated", message: "Not needed since 2.0.", successor: "ada/clock" };
-    // Its last version says so, though this keepfit cannot use it.
+    // Its last version is deprecated, even though this keepfit cannot use it.
     await publishVersions("ada/timer", {
       "2.0.0": { change: { stage, engines: { core: ">=900" } }, age: 30_000 },
       "1.0.0": { age: 40_000 },
@@ -201,7 +201,7 @@ describe("keepfit audit", () => {
     assert.deepEqual((await found()).kinds, []);
   });
 
-  it("keepfit audit reports failed checks, which are not a success", async () => {
+  it("keepfit audit fails if a check fails", async () => {
     const { found } = await projectWith({ "1.0.0": {} });
     for (
       const [text, message] of [
@@ -227,7 +227,7 @@ describe("keepfit audit", () => {
     assert.deepEqual((await found()).kinds, ["vulnerable"]);
     site.pages.set(feed, () => new Response(null, { status: 500 }));
     assert.match((await found({ retries: 0 })).unknown[0], /the server answered 500/);
-    // What it said last is known without a network.
+    // The last response is known without a network.
     const offline = await found({ offline: true });
     assert.deepEqual([offline.kinds, offline.unknown], [["vulnerable"], []]);
     const empty = await found({ offline: true, cacheDir: join(site.folder, "empty") });
@@ -258,7 +258,7 @@ describe("keepfit audit", () => {
     await cp(join(root, "examples/plugins"), registry, { recursive: true });
     const add = ["add", "registry:keepfit/plateau", "--registry", "registry", "--yes"];
     assert.equal((await keepfit(...add)).code, 0);
-    const noLog = "their registry keeps no log to check: keepfit/plateau 0.1.0\n";
+    const noLog = "their registry has no log to check: keepfit/plateau 0.1.0\n";
     const quiet = await keepfit("audit");
     assert.equal(quiet.output, "keepfit/plateau 0.1.0: nothing found\n" + noLog);
     assert.equal(quiet.code, 0);

@@ -22,7 +22,7 @@ import { fails, load, publish, recording, setUpSite, site, unique } from "./plug
 
 setUpSite();
 
-// A mere reference says no folder for the cache: not the user's own, then.
+// A reference alone names no cache folder, so the user's own is replaced.
 const { XDG_CACHE_HOME } = process.env;
 before(() => {
   process.env.XDG_CACHE_HOME = site.folder;
@@ -34,7 +34,7 @@ after(() => {
 
 const shared = globalThis as { seen?: unknown[] };
 
-/** Train a line for some epochs with callbacks as a user says them. */
+/** Train a line for some epochs with callbacks as a user passes them. */
 async function train(options: FitOptions): Promise<History> {
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
   model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
@@ -47,7 +47,7 @@ async function train(options: FitOptions): Promise<History> {
   }
 }
 
-/** A plugin that says what is called, to `globalThis.seen`. */
+/** A plugin that records its calls in `globalThis.seen`. */
 const telling = `export default ({ label = "plain" }) => ({
   onEpochEnd: (epoch) => globalThis.seen.push(label + " " + epoch),
   onTestEnd: () => globalThis.seen.push(label + " tested"),
@@ -59,12 +59,12 @@ const hooks = ["onEpochEnd", "onTestEnd", "onPredictEnd"];
 const publishTelling = (change = {}) =>
   publish({ "main.js": telling }, change, { hooks, options: schema });
 
-/** Say it with options, so that the test's own cache is used. */
+/** An entry with options, so that the cache of the test is used. */
 const quoted = (plugin: string | URL, options: Record<string, unknown> = {}) => ({
   plugin,
   cacheDir: site.cacheDir,
   retryDelay: 1,
-  // What it records is in this process.
+  // Trusted, so that it records in this process.
   tier: "trusted",
   ...options,
 });
@@ -85,7 +85,7 @@ describe("A plugin among the callbacks of fit", () => {
   it("A plugin among the callbacks is loaded by its reference, with or without options, and closed with the run", async () => {
     const seen: unknown[] = shared.seen = [];
     const url = await publishTelling();
-    // A mere reference runs in this process where the plugin is a file of one's own.
+    // A reference alone runs in this process if the plugin is a local file.
     const folder = join(site.folder, `own-${unique()}`);
     await mkdir(folder);
     for (const name of ["callback.plugin.json", "main.js"]) {
@@ -211,7 +211,7 @@ describe("A plugin among the callbacks of fit", () => {
     assert.match(messages[0], /did not return from onEpochEnd/);
   });
 
-  it("A plugin among the callbacks ends the run if the user says so", async () => {
+  it("A plugin among the callbacks ends the run if the user sets onError to throw", async () => {
     const broken = await publish({ "main.js": recording(`throw undefined;`) });
     await assert.rejects(train({ callbacks: quoted(broken, { onError: "throw" }) }), {
       code: "CALLBACK_HOOK",

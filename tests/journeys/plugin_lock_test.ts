@@ -19,9 +19,9 @@ import {
 
 setUpSite();
 
-/** A place for a lock file that nobody else has. */
+/** Path of a new lock file. */
 const newLock = () => join(site.folder, `lock-${unique()}.json`);
-/** The address of a plugin on the site that is not this machine's. */
+/** The URL of a plugin of the site on another host. */
 const far = (url: string) => url.replace(site.url, "https://plugins.example/");
 const trusted = { fetch: farFetch, tier: "trusted" } as const;
 
@@ -54,7 +54,7 @@ describe("The first use of a plugin", () => {
     assert.equal(entry.tier, "trusted");
     assert.deepEqual(entry.permissions, { net: ["a.example"] });
     assert.deepEqual(Object.keys(entry.files), ["main.js"]);
-    // Tier, permissions and integrity come from the lock now, and the manifest from the cache.
+    // Tier, permissions and integrity now come from the lock file, and the manifest from the cache.
     site.asked.length = 0;
     assert.deepEqual(await runOnce(url, { fetch: farFetch, lock }), [1]);
     assert.deepEqual(site.asked, []);
@@ -86,7 +86,7 @@ describe("The first use of a plugin", () => {
     assert.equal(url, `${farRegistry}ada/timer/1.0.0/callback.plugin.json`);
   });
 
-  it("The first use of a plugin agrees to the value of an option, whatever it will be", async () => {
+  it("The first use of a plugin agrees to any value of an option", async () => {
     const lock = newLock();
     const options = { type: "object", properties: { url: { type: "string" } } };
     const url = far(
@@ -132,7 +132,7 @@ describe("A locked plugin", () => {
     const sandboxed = load(url, { fetch: farFetch, lock, frozen: true, tier: "worker" });
     await fails("E_LOCK", /expected: tier trusted[^]*actual: {3}tier worker/, sandboxed);
     await assert.rejects(load(url, { frozen: true, lock: false }), TypeError);
-    // A local plugin too.
+    // This includes a local plugin.
     const near = await publish({ "main.js": recording("") });
     await fails("E_LOCK", /frozen/, load(near, { lock, frozen: true }));
   });
@@ -233,7 +233,7 @@ describe("Without a network", () => {
       load(url, { ...offline, cacheDir }),
     );
     assert.equal(error.url, url);
-    // Not from this machine's servers either.
+    // This includes servers on this machine.
     const near = await publish({ "main.js": recording("") });
     await fails("E_OFFLINE", /127\.0\.0\.1/, load(near, { offline: true }));
     assert.deepEqual(site.asked, []);
@@ -367,7 +367,7 @@ describe("Credentials", () => {
     const written = [await readFile(lock, "utf8"), ...await textsBelow(site.cacheDir), ...warned];
     assert(written.length > 3);
     for (const one of written) assert.doesNotMatch(String(one), /s3cret|0ther/);
-    // Nor are they in messages.
+    // They are not in messages either.
     site.pages.set(new URL(url).pathname, () => new Response(null, { status: 403 }));
     const cacheDir = join(site.folder, `cache-${unique()}`);
     const refused = await fails(

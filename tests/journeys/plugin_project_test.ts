@@ -26,7 +26,7 @@ setUpSite();
 const far = (url: string) => url.replace(site.url, "https://plugins.example/");
 const timer = "registry:ada/timer@^1";
 
-/** A project of its own: where its files are and how its plugins are fetched. */
+/** A new project: paths of its files, and options that fetch its plugins. */
 async function newProject(config: Record<string, unknown> = {}) {
   const folder = join(site.folder, `project-${unique()}`);
   await mkdir(folder);
@@ -70,14 +70,14 @@ describe("Adding a plugin", () => {
     const entry = (await readLock(project.lock))?.plugins[timer];
     assert.equal(entry?.integrity, told.integrity);
     assert.deepEqual(entry?.permissions, { net: ["a.example"] });
-    // All that is needed is there.
+    // Everything it needs is in the project.
     site.pages.clear();
     const { config, ...rest } = project.options;
     const [callback] = await loadPlugins(config, { ...rest, frozen: true, offline: true });
     assert.equal(callback.name, "ada/timer");
   });
 
-  it("Adding a plugin accepts only the given integrity", async () => {
+  it("Adding a plugin accepts only the integrity that was passed", async () => {
     const url = far(await publish({ "main.js": recording("") }));
     const project = await newProject();
     const { integrity } = await explainPlugin(url, { fetch: farFetch, lock: project.lock });
@@ -213,7 +213,7 @@ describe("Updating plugins", () => {
       String(updates.find(({ status }) => status === "failed")?.error),
       /does not have it/,
     );
-    // The same version with other bytes.
+    // The same version has other bytes.
     site.pages.set(path, changed.replace("Counts", "counts"));
     const [swapped] = await updatePlugins({ ...project.options, only: ["ada/other"] });
     assert.equal(swapped.status, "refused");
@@ -243,13 +243,13 @@ describe("A project's plugins", () => {
     assert.deepEqual(await readdir(site.cacheDir), []);
     assert.equal(await cleanCache({ cacheDir: site.cacheDir }), 0);
     assert.equal((await verifyPlugins(project.options))[0].source, "network");
-    // A file that is no longer what it was.
+    // A file that has changed.
     const main = "/registry/ada/timer/1.0.0/main.js";
     site.pages.set(main, (site.pages.get(main) as string).replace("1", "2"));
     await cleanCache({ cacheDir: site.cacheDir });
     const [changed] = await verifyPlugins(project.options);
     assert.match(changed.problems.join(), /main\.js: its content does not match its integrity/);
-    // A lock file that somebody wrote by hand.
+    // A lock file written by hand.
     const text = await readFile(project.lock, "utf8");
     await writeFile(project.lock, text.replace('"version": "1.0.0"', '"version": "1.0.9"'));
     const [edited] = await verifyPlugins(project.options);
@@ -283,11 +283,11 @@ describe("A project's plugins", () => {
         ),
       };
     };
-    // Beside a registry: at any place.
+    // A URL that is not in a registry.
     const evil = await publish({ "main.js": recording("evil()") }, { id: "ada/timer" });
     const elsewhere = { url: far(evil), ...await entryOf(new URL(evil).pathname) };
     assert.match(await problems(elsewhere), /url: the lock file says \S+, which is not where the/);
-    // In another registry, with its layout.
+    // A URL in another registry with the same layout.
     await publishVersions("ada/other", { "1.0.0": {} });
     const other = "/other/ada/timer/1.0.0/";
     for (const name of ["callback.plugin.json", "main.js"]) {
@@ -298,14 +298,14 @@ describe("A project's plugins", () => {
       ...await entryOf(`${other}callback.plugin.json`),
     };
     assert.match(await problems(moved), /is not where the registry \S+ has ada\/timer 1\.0\.0/);
-    // At its own path, with other bytes than the registry lists.
+    // Its own URL, with other bytes than the registry lists.
     const path = "/registry/ada/timer/1.0.0/";
     for (const name of ["callback.plugin.json", "main.js"]) {
       site.pages.set(path + name, site.pages.get(new URL(name, evil).pathname) as string);
     }
     const swapped = await entryOf(`${path}callback.plugin.json`);
     assert.match(await problems(swapped), /integrity: the lock file says \S+, the registry sha/);
-    // Another plugin under its name.
+    // Another plugin under the same name.
     const foreign = "/registry/ada/other/1.0.0/callback.plugin.json";
     const named = { url: `https://plugins.example${foreign}`, ...await entryOf(foreign) };
     assert.match(await problems(named), /its manifest belongs to another plugin/);
@@ -348,7 +348,7 @@ describe("A project's plugins", () => {
     assert.equal((await project.config()).vendor, "./vendor");
     const vendored = join(project.folder, "vendor/ada/timer/1.0.0");
     assert.deepEqual((await readdir(vendored)).sort(), ["a", "callback.plugin.json", "main.js"]);
-    // Neither network nor cache.
+    // Without network and cache.
     site.pages.clear();
     await cleanCache({ cacheDir: site.cacheDir });
     const { config, ...rest } = project.options;
@@ -431,7 +431,7 @@ describe("Explaining a plugin", () => {
     assert.match(explainText(told), /tier +none: it would not load/);
   });
 
-  it("Explaining a plugin fits 80 columns, and lets no foreign text imitate its own", async () => {
+  it("Explaining a plugin fits 80 columns, and prevents foreign text from imitating its own", async () => {
     const url = await publish(
       { "main.js": recording("") },
       { permissions },

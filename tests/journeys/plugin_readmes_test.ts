@@ -1,4 +1,4 @@
-/** The programs in the READMEs of the plugins, run as a reader of a clone runs them. */
+/** Runs the programs in the READMEs of the plugins, like a reader with a clone. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -22,37 +22,37 @@ interface Received {
   text: string;
 }
 
-/** A README's world: what its program talks to, and what is to be seen of it. */
+/** Servers that the program of a README needs, and its expected output. */
 interface Expectation {
-  /** The address in the program at which a server is wanted. */
+  /** Address in the program that needs a server. */
   server?: string;
   respond?: (request: { method: string; url: string; text: string }) => Response;
-  /** Look at what it printed and sent. */
-  holds(output: string, received: readonly Received[]): void | Promise<void>;
+  /** Check its output and the requests it sent. */
+  check(output: string, received: readonly Received[]): void | Promise<void>;
 }
 
 const plugins = join(root, "examples/plugins/keepfit");
 const mlflow = new MlflowServer();
-/** Where the programs are, and what they write. */
+/** Folder of the programs and their output. */
 let folder: string;
-/** Where the commands are that show a notification. */
+/** Folder of the commands that show a notification. */
 let desktop: string;
 
-/** By plugin; each README has to be here. */
+/** Expectations by plugin; every README must be listed. */
 const expectations: Record<string, Expectation> = {
   "confusion-matrix": {
-    holds: async () => {
+    check: async () => {
       const files = await readdir(join(folder, "confusion-matrix"));
       assert(files.some((name) => name.startsWith("events.out.tfevents.")), files.join());
     },
   },
   "desktop-notification": {
-    holds: () => {
+    check: () => {
       assert.match(readFileSync(join(desktop, "shown"), "utf8"), /A model.*Training has ended/s);
     },
   },
   "epoch-report": {
-    holds: () => {
+    check: () => {
       const svg = readFileSync(join(folder, "epoch-report/learning-curve.svg"), "utf8");
       assert.match(svg, /Five epochs/);
     },
@@ -60,7 +60,7 @@ const expectations: Record<string, Expectation> = {
   mlflow: {
     server: "127.0.0.1:5000",
     respond: mlflow.respond,
-    holds: () => {
+    check: () => {
       const [run] = mlflow.runs.values();
       assert.deepEqual([run.status, run.tags.team], ["FINISHED", "vision"]);
       assert(run.metrics.some(({ key, step }) => key === "val_loss" && step === 4));
@@ -68,38 +68,38 @@ const expectations: Record<string, Expectation> = {
   },
   opentelemetry: {
     server: "127.0.0.1:4318",
-    holds: (_, received) => {
+    check: (_, received) => {
       const paths = new Set(received.map(({ path }) => path));
       assert.deepEqual([...paths].sort(), ["/v1/metrics", "/v1/traces"]);
       assert(received.some(({ text }) => text.includes("digits")));
     },
   },
-  plateau: { holds: (output) => assert.match(output, /plateau: /) },
+  plateau: { check: (output) => assert.match(output, /plateau: /) },
   prometheus: {
     server: "127.0.0.1:9464",
-    holds: (output) => assert.match(output, /keepfit_loss\{run="digits",split="validation"\} \d/),
+    check: (output) => assert.match(output, /keepfit_loss\{run="digits",split="validation"\} \d/),
   },
   "s3-upload": {
     server: "127.0.0.1:9000",
-    holds: (_, received) => {
+    check: (_, received) => {
       const put = received.filter(({ method }) => method === "PUT").map(({ path }) => path);
       assert(put.includes("/models/digits/model.json"), put.join());
     },
   },
-  scripted: { holds: (output) => assert.match(output, /^\[\s*-?\d+\.\d+/m) },
+  scripted: { check: (output) => assert.match(output, /^\[\s*-?\d+\.\d+/m) },
   webhook: {
     server: "127.0.0.1:8065",
-    holds: (_, received) => {
+    check: (_, received) => {
       assert(received.every(({ path }) => path === "/hooks/my-channel"));
       assert.match(received.map(({ text }) => text).join("\n"), /ended/);
     },
   },
-  "weight-norm": { holds: (output) => assert.match(output, /^\[\s*\d+\.\d+/m) },
+  "weight-norm": { check: (output) => assert.match(output, /^\[\s*\d+\.\d+/m) },
 };
 
 describe("The README of each plugin", () => {
   before(async () => {
-    // In the clone, where the names of its packages lead somewhere.
+    // The folder is in the clone, so that the names of its packages resolve.
     await mkdir(join(root, "runs"), { recursive: true });
     folder = await mkdtemp(join(root, "runs/plugin-readmes-"));
     desktop = await mkdtemp(join(tmpdir(), "keepfit-desktop-"));
@@ -118,7 +118,7 @@ describe("The README of each plugin", () => {
     assert.deepEqual(names.sort(), Object.keys(expectations).sort());
   });
 
-  for (const [name, { server, respond, holds }] of Object.entries(expectations)) {
+  for (const [name, { server, respond, check }] of Object.entries(expectations)) {
     describe(`The README of ${name}`, () => {
       const readme = () => readFileSync(join(plugins, name, "README.md"), "utf8");
 
@@ -133,7 +133,7 @@ describe("The README of each plugin", () => {
           return respond?.({ method, url, text }) ?? new Response("{}");
         }, { hostname: "127.0.0.1", port: name === "prometheus" ? ownPort : 0 });
         const address = new URL(host.url).host;
-        // Prometheus is no server that is talked to: its plugin listens there itself.
+        // Prometheus needs no server: its plugin listens itself.
         if (name === "prometheus") await host.close();
         try {
           const program = join(folder, `${name}.ts`);
@@ -144,7 +144,7 @@ describe("The README of each plugin", () => {
           const { code, output } = await run(program, `${desktop}${delimiter}${process.env.PATH}`);
           assert.equal(code, 0, output);
           assert.doesNotMatch(output, /disabled|Error/);
-          await holds(output, received);
+          await check(output, received);
         } finally {
           if (name !== "prometheus") await host.close();
         }
@@ -182,7 +182,7 @@ describe("docs/plugins.md", () => {
   });
 });
 
-/** Run a program in the clone as a reader does. @returns all that it printed, and what was shown */
+/** Run a program in the clone. @returns its output, and the notifications it showed */
 function run(program: string, path: string): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, scriptArguments(currentRuntime, program), {
     cwd: root,

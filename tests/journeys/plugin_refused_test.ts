@@ -7,7 +7,7 @@ import { fails, load, publish, recording, setUpSite, site } from "./plugin_site.
 setUpSite();
 
 describe("A plugin that must not run", () => {
-  /** Sets a mark when it is evaluated. */
+  /** A module that records that it was evaluated. */
   const marking = `globalThis.evaluated = true; ${recording("")}`;
   const evaluated = () => (globalThis as { evaluated?: boolean }).evaluated;
   beforeEach(() => {
@@ -40,7 +40,7 @@ describe("A plugin that must not run", () => {
 
   it("A plugin is rejected from a network without integrity, with advice", async () => {
     const url = await publish({ "main.js": marking });
-    // An address that is not this machine's, answered by the server of this test.
+    // A host other than this machine, served by this test.
     const options = {
       tier: "trusted" as const,
       fetch: (input: string, init: RequestInit) =>

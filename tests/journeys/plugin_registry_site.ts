@@ -8,16 +8,16 @@ export interface VersionToPublish {
   change?: Record<string, unknown>;
   /** Changes of its callback. */
   callback?: Record<string, unknown>;
-  /** How many hours ago it came; undefined where the registry does not say. */
+  /** Age in hours; undefined if the registry does not provide it. */
   age?: number;
-  /** Why it was yanked. */
+  /** Reason of the yank. */
   yankReason?: string;
 }
 
 /**
- * Put versions of a plugin into a registry on the site, at `/registry/`.
+ * Publish versions of a plugin in a registry on the site, at `/registry/`.
  *
- * @param yanked versions that nobody should newly choose
+ * @param yanked versions that are yanked
  * @returns the registry's URL
  */
 export async function publishVersions(
@@ -56,9 +56,9 @@ export async function publishVersions(
   return new URL("/registry/", site.url).href;
 }
 
-/** Where a registry would be that is not on this machine. */
+/** URL of a registry on another host. */
 export const farRegistry = "https://plugins.example/registry/";
 
-/** A `fetch` by which the site answers for an address that is not this machine's. */
+/** A `fetch` with which the site serves another host. */
 export const farFetch = (input: string, init: RequestInit): Promise<Response> =>
   fetch(input.replace("https://plugins.example/", site.url), init);

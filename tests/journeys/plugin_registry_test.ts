@@ -11,7 +11,7 @@ import { fails, load, publish, runOnce, setUpSite, site, unique } from "./plugin
 setUpSite();
 
 const lock: false = false;
-/** As it is found, with nothing locked before. */
+/** Options with an empty lock file. */
 const asFound = () => ({ lock: join(site.folder, `lock-${unique()}.json`), trustFirstUse: true });
 
 describe("A plugin of a registry", () => {
@@ -83,7 +83,7 @@ describe("A plugin of a registry", () => {
     assert.deepEqual(await runOnce(reference, { registry }), ["1.0.0"]);
   });
 
-  it("A plugin of a registry is not trusted on the registry's word alone, wherever the registry is", async () => {
+  it("A plugin of a registry is not trusted without an integrity or consent, on any host", async () => {
     const near = await publishVersions("ada/timer", { "1.0.0": {} });
     for (const registry of [near, farRegistry]) {
       site.asked.length = 0;
@@ -125,7 +125,7 @@ describe("A plugin of a registry", () => {
     serve('"two"');
     assert.deepEqual([await version(), await version()], [["2.0.0"], ["2.0.0"]]);
     assert.deepEqual(statuses, [200, 304, 200, 304]);
-    // What was spoilt in the cache is asked for anew.
+    // A damaged cache entry is fetched again.
     const [kept] = await readdir(join(site.cacheDir, "answers"));
     for (const text of ["{", `{ "text": "{", "etag": "\\"two\\"" }`]) {
       await writeFile(join(site.cacheDir, "answers", kept), text);
@@ -144,7 +144,7 @@ describe("A plugin of a registry", () => {
     assert.deepEqual(site.asked, []);
   });
 
-  it("A plugin of a registry is looked up in the registry of a variable if nothing nearer names one", async () => {
+  it("A plugin of a registry is looked up in the registry of a variable if nothing else names one", async () => {
     const registry = await publishVersions("ada/timer", { "1.0.0": {} });
     const module = `
       import { loadPlugin } from "keepfit/plugins";
@@ -154,7 +154,7 @@ describe("A plugin of a registry", () => {
     const env = { KEEPFIT_REGISTRY: registry, XDG_CACHE_HOME: site.cacheDir };
     const { stdout, stderr } = await startChild(module, { env }).result;
     assert.equal(stdout, "ada/timer\n", stderr);
-    // The file of the project goes before it.
+    // The project's file has precedence.
     const files = { "keepfit.json": JSON.stringify({ registry: "./none" }) };
     const other = await startChild(module, { env, files }).result;
     assert.match(other.stderr, /E_REGISTRY|the registry does not have it/);
@@ -167,7 +167,7 @@ describe("A plugin of a registry", () => {
       const options = { registry: given, lock, outputDir, cacheDir: site.cacheDir };
       const { plugin } = await loadPlugin("registry:keepfit/epoch-report@^0.1", options);
       assert.equal(plugin.id, "keepfit/epoch-report");
-      // Others may have written what lies there.
+      // Its content may have been written by others.
       assert.equal(plugin.tier, "sandboxed");
     }
     const missing = load("registry:keepfit/no-such", { registry, lock });

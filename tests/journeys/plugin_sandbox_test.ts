@@ -17,7 +17,7 @@ import { fails, load, publish, setUpSite, site, unique } from "./plugin_site.ts"
 
 setUpSite();
 
-/** Load into a sandbox, with all the time that a busy machine may need. */
+/** Load into a sandbox, with enough time for a busy machine. */
 const sandboxed = (reference: string, options: LoadPluginOptions = {}): Promise<CallbackLike> =>
   load(reference, { tier: "sandboxed", limits: { callTime: Infinity }, ...options });
 
@@ -30,7 +30,7 @@ async function plugin(
   return await sandboxed(await publish({ "main.js": main }, {}, callback), options);
 }
 
-/** What the body of a module's function returns in a sandbox. */
+/** The result of a function body in a sandbox. */
 async function inside(body: string, options: LoadPluginOptions = {}): Promise<unknown> {
   const callback = await plugin(
     `export default (options, context) => ({
@@ -209,7 +209,7 @@ describe("A plugin in a sandbox", () => {
     ];
     for (const [code, message, main] of cases) {
       for (const tier of ["trusted", "sandboxed"] as const) {
-        // Outside it would be waited for until the process ends.
+        // Outside of the sandbox, the process would wait for it until it ends.
         if (tier === "trusted" && main.includes("new Promise")) continue;
         await fails(code, message, plugin(main, {}, { tier }));
       }
@@ -282,7 +282,7 @@ describe("A plugin in a sandbox", () => {
     assert.deepEqual(lines, [`ada/counter: a 1 {"b":[2]} null undefined`, "ada/counter: w"]);
   });
 
-  it("A plugin in a sandbox is usable after close with its state, as a fresh one", async () => {
+  it("A plugin in a sandbox is usable after close like a new one with its state", async () => {
     const callback = await plugin(
       `let count = 0, ever = 0; export default () => ({
         onEpochEnd() { count++; ever++; },
@@ -509,7 +509,7 @@ describe("A plugin that tries to escape", () => {
 
 describe("A plugin that takes too much", () => {
   const limits = { callTime: 300, memory: 16 * 1024 * 1024 };
-  /** Which limits can end it: where both can, the machine's speed decides which one does. */
+  /** The limits that can end it; "either" depends on the speed of the machine. */
   type Ending = "memory" | "time" | "either";
   const endings: Record<Ending, [limits: PluginLimits, codes: string[], told: RegExp]> = {
     time: [limits, ["E_TIMEOUT"], /computed for too long\n.*at most 300 ms/],
@@ -525,7 +525,7 @@ describe("A plugin that takes too much", () => {
     ],
   };
   const bombs: [what: string, ending: Ending, body: string][] = [
-    ["loops for ever", "time", `for (;;);`],
+    ["loops forever", "time", `for (;;);`],
     ["loops in a getter of its result", "time", `return { get a() { for (;;); } };`],
     [
       "loops in a trap of its result",
@@ -533,40 +533,44 @@ describe("A plugin that takes too much", () => {
       `return new Proxy({}, { ownKeys() { for (;;); } });`,
     ],
     [
-      "catches what interrupts it",
+      "catches its interruption",
       "time",
       `for (;;) try { for (;;); } catch {} finally { for (;;); }`,
     ],
     [
-      "makes promises for ever",
+      "creates promises forever",
       "either",
       `const go = () => Promise.resolve().then(go); await go();`,
     ],
     [
-      "makes promises and has all the time",
+      "creates promises without a time limit",
       "memory",
       `const go = () => Promise.resolve().then(go); await go();`,
     ],
-    ["waits for nothing for ever", "time", `for (;;) await null;`],
+    ["awaits null forever", "time", `for (;;) await null;`],
     ["loops in a job", "time", `await null; for (;;);`],
     [
-      "makes a built-in function work for hours",
+      "calls a built-in function that takes hours",
       "time",
       `return "a".repeat(4e6).indexOf("a".repeat(2e6) + "b");`,
     ],
-    ["walks a list that is not there", "time", `return [].indexOf.call({ length: 2 ** 52 }, 1);`],
     [
-      "flattens what has no end",
+      "walks an enormous array-like object",
+      "time",
+      `return [].indexOf.call({ length: 2 ** 52 }, 1);`,
+    ],
+    [
+      "flattens an exponential array",
       "either",
       `let a = []; for (let i = 0; i < 60; i++) a = [a, a]; return a.flat(Infinity).length;`,
     ],
     ["has a bad regular expression", "time", `return /(a+)+b/.test("a".repeat(60));`],
     ["fills its memory", "memory", `const all = []; for (;;) all.push(new Uint8Array(1e6));`],
-    ["fills its memory with crumbs", "memory", `const all = []; for (;;) all.push({});`],
-    ["makes a string that is too large", "memory", `return "a".repeat(2 ** 29).length;`],
+    ["fills its memory with small objects", "memory", `const all = []; for (;;) all.push({});`],
+    ["creates a string that is too large", "memory", `return "a".repeat(2 ** 29).length;`],
   ];
   for (const [what, ending, body] of bombs) {
-    it(`A plugin that takes too much is ended when it ${what}, with the same error ever after`, async () => {
+    it(`A plugin that takes too much is ended when it ${what}, with the same error from then on`, async () => {
       const [limits, codes, told] = endings[ending];
       const callback = await plugin(
         `export default () => ({
@@ -660,14 +664,14 @@ describe("A plugin that takes too much", () => {
     assert.match(String(error), /computed for too long/);
   });
 
-  it("A plugin that takes too much is not ended for time in which other processes have the CPU", async () => {
-    // Its own clock goes on while the process stands still.
+  it("A plugin that takes too much is not ended for time that other processes use", async () => {
+    // Its clock continues while the process is stopped.
     const url = await publish({
       "main.js": `export default (_, { log }) => ({ onEpochEnd() {
         const began = Date.now();
         log("begins");
         while (Date.now() - began < 8300);
-        // Past callTime, with looks at the clock still to come.
+        // Exceeds callTime while it still checks the clock.
         for (let i = 0; i < 2e5; i++);
         log("ends");
       } });`,
@@ -682,7 +686,7 @@ describe("A plugin that takes too much", () => {
     const { child, result, printed } = startChild(module, { args: [url], env });
     await printed("begins");
     const began = Date.now();
-    // Until it is out of the host's function, whose time is not counted.
+    // Wait until it has left the host's function, whose time is not counted.
     await new Promise((resolve) => setTimeout(resolve, 300));
     // Deno's child.kill() sends one signal only.
     process.kill(child.pid as number, "SIGSTOP");

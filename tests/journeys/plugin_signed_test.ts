@@ -16,12 +16,12 @@ setUpSite();
 
 const main = () => recording(`globalThis.seen.push(${unique()});`);
 
-/** Sign what is on the site. */
+/** Sign a plugin on the site. */
 async function sign(reference: string, ...keys: Parameters<typeof signManifest>[1][]) {
   const { pathname } = new URL(reference);
   let manifest = JSON.parse(site.pages.get(pathname) as string) as PluginManifest;
   for (const key of keys) manifest = await signManifest(manifest, key);
-  // However it is laid out: what is signed is the data.
+  // The signature covers the data, not its formatting.
   site.pages.set(pathname, JSON.stringify(manifest, null, 4));
 }
 

@@ -15,24 +15,24 @@ import { getRuntime, type HttpServer } from "keepfit/runtime";
 
 type Answer = (request: Request) => Response | Promise<Response>;
 
-/** A server on this machine that plugins are published on, and a place for caches. */
+/** A server on this machine with published plugins, and a folder for caches. */
 export interface Site {
-  /** With a slash at the end. */
+  /** Base URL, with a trailing slash. */
   url: string;
-  /** What is answered, by path; everything else is a 404. Empty for each test. */
+  /** Responses by path; other paths respond with 404. Cleared before each test. */
   pages: Map<string, string | Answer>;
-  /** The paths that were asked for, in order. Empty for each test. */
+  /** Requested paths, in order. Cleared before each test. */
   asked: string[];
-  /** A folder that is removed in the end. */
+  /** A folder that is removed at the end. */
   folder: string;
-  /** A folder for each test, not made yet. */
+  /** Path of a new cache folder for each test; it does not exist yet. */
   cacheDir: string;
 }
 
-/** The site of the running test. */
+/** The site of the current test. */
 export const site: Site = { url: "", pages: new Map(), asked: [], folder: "", cacheDir: "" };
 
-/** Have the site while the tests of this file run. */
+/** Serve the site while the tests of this file run. */
 export function setUpSite(): void {
   let server: HttpServer;
   before(async () => {
@@ -59,12 +59,12 @@ export function setUpSite(): void {
 
 let last = 0;
 
-/** A number that was not given before: equal texts would be one module in the whole process. */
+/** A new number: equal sources would be one module in the whole process. */
 export function unique(): number {
   return ++last;
 }
 
-/** Put a plugin on the site. @returns where its manifest is */
+/** Publish a plugin on the site. @returns the URL of its manifest */
 export async function publish(
   files: Record<string, string>,
   change: Record<string, unknown> = {},
@@ -103,13 +103,13 @@ export async function publish(
   return new URL(`${folder}/callback.plugin.json`, site.url).href;
 }
 
-/** Load with the cache of the running test, in this process where `options` name no tier. */
+/** Load with the cache of the current test, in this process unless `options` name a tier. */
 export function load(reference: string, options: LoadPluginOptions = {}): Promise<CallbackLike> {
   const shared = { cacheDir: site.cacheDir, retryDelay: 1, tier: "trusted" } as const;
   return loadPlugin(reference, { ...shared, ...options });
 }
 
-/** Load as {@linkcode load} does, and run an epoch. @returns what the plugin put into `globalThis.seen` */
+/** Load like {@linkcode load}, and run an epoch. @returns the content of `globalThis.seen` */
 export async function runOnce(
   reference: string,
   options: LoadPluginOptions = {},
@@ -136,6 +136,6 @@ export async function fails(
   return error;
 }
 
-/** A module whose callback does this at the end of an epoch. */
+/** A module with a callback that runs `body` at the end of an epoch. */
 export const recording = (body: string, top = ""): string =>
   `${top}\nexport default () => ({ async onEpochEnd() { ${body} } });`;

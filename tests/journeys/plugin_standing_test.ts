@@ -1,4 +1,4 @@
-/** How a project stands to its registries: where it looks, what is newer there, what was yanked. */
+/** Tests of a project and its registries: lookup, newer versions, yanks. */
 import assert from "node:assert/strict";
 import { cp, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -42,7 +42,7 @@ async function newProject(config?: Record<string, unknown>) {
   };
 }
 
-/** What `run` warns. */
+/** The warnings of `run`. */
 async function warned(run: () => Promise<unknown>): Promise<string[]> {
   const { warn } = console;
   const lines: string[] = [];
@@ -66,7 +66,7 @@ describe("The registry that a plugin was added from", () => {
     });
     await publishVersions("ada/timer", { "1.1.0": {}, "1.0.0": {} });
     assert.equal((await updatePlugins(project.options))[0].after?.version, "1.1.0");
-    // A second one from there has nothing to add.
+    // A second plugin from there does not change the file.
     await publishVersions("ada/other", { "1.0.0": {} });
     await addPlugin("registry:ada/other", {
       ...project.options,
@@ -87,7 +87,7 @@ describe("The registry that a plugin was added from", () => {
     });
     await publishVersions("ada/timer", { "1.1.0": {}, "1.0.0": {} });
     assert.equal((await updatePlugins(project.options))[0].status, "updated");
-    // Added again without it, it stays.
+    // It stays when the plugin is added again without it.
     await addPlugin(timer, { ...project.options, onError: "warn" });
     assert.deepEqual((await project.written()).plugins, [
       { plugin: timer, registry: farRegistry, onError: "warn" },
@@ -157,7 +157,7 @@ describe("A newer version outside the range", () => {
     assert.deepEqual([update.status, update.outside], ["same", "2.0.0"]);
     const { output } = await project.keepfit("update");
     assert.equal(output, "ada/timer 1.1.0: as before; 2.0.0 is out, outside ^1\n");
-    // One that nobody should choose is none.
+    // A yanked version does not count.
     await publishVersions("ada/timer", { "2.0.0": {}, "1.1.0": {} }, ["2.0.0"]);
     assert.equal((await updatePlugins(project.options))[0].outside, undefined);
   });
@@ -203,7 +203,7 @@ describe("A newer version outside the range", () => {
 });
 
 describe("A version that was yanked after it was locked", () => {
-  /** A project that has 1.0.0 locked, which is yanked by now. */
+  /** A project that has locked version 1.0.0, which has been yanked since. */
   async function withYanked(version = "1.0.0") {
     await publishVersions("ada/timer", { [version]: {} });
     const project = await newProject({ registry: farRegistry });
@@ -216,12 +216,12 @@ describe("A version that was yanked after it was locked", () => {
     const project = await withYanked();
     const [verified] = await verifyPlugins(project.options);
     assert.deepEqual([verified.problems, verified.yanked], [[], { reason: "leaks" }]);
-    // A registry that does not answer is no problem either.
+    // A registry that does not respond is not a problem either.
     site.pages.delete(meta);
     const [unknown] = await verifyPlugins(project.options);
     assert.deepEqual([unknown.problems, unknown.yanked], [[], undefined]);
     assert.match(String(unknown.unasked), /the registry does not have it/);
-    // Without a network what it said last is known.
+    // The last response is known without a network.
     const [offline] = await verifyPlugins({ ...project.options, offline: true });
     assert.deepEqual([offline.yanked, offline.unasked], [{ reason: "leaks" }, undefined]);
   });
@@ -254,7 +254,7 @@ describe("A version that was yanked after it was locked", () => {
     assert.equal(
       verified.output,
       "ada/timer 1.0.0: 1 file as locked\n  yanked (leaks): keepfit update looks for another\n" +
-        "their registry keeps no log to check: ada/timer 1.0.0\n",
+        "their registry has no log to check: ada/timer 1.0.0\n",
     );
     assert.match(
       (await project.keepfit("list")).output,
@@ -278,7 +278,7 @@ describe("A version that was yanked after it was locked", () => {
     ]);
   });
 
-  it("A version that was yanked after it was locked costs no request in a run that has everything, and is known from the last query", async () => {
+  it("A version that was yanked after it was locked causes no request in a run that has all files, and is known from the last query", async () => {
     const project = await withYanked("1.0.2");
     const { config, ...rest } = project.options;
     site.asked.length = 0;
@@ -292,7 +292,7 @@ describe("A version that was yanked after it was locked", () => {
     assert.deepEqual(site.asked, [meta]);
   });
 
-  it("A version that was yanked after it was locked keeps no run from starting if its registry does not answer", async () => {
+  it("A version that was yanked after it was locked does not prevent a run from starting if its registry does not respond", async () => {
     const project = await withYanked("1.0.3");
     const { config, ...rest } = project.options;
     await cleanCache({ cacheDir: site.cacheDir });

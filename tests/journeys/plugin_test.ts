@@ -45,7 +45,7 @@ describe("A plugin from a server", () => {
     assert.deepEqual(await runOnce(url, { options: { label: "mine" } }), [[20, 0.5, "mine"]]);
   });
 
-  it("A plugin from a server is named by its id and disabled when it throws, unless it or the user says otherwise", async () => {
+  it("A plugin from a server is named by its id and disabled when it throws, unless the plugin or the user sets onError", async () => {
     const files = { "main.js": "export default () => ({ onEpochEnd() {} });" };
     const callback = await load(await publish(files));
     assert.equal(callback.name, "ada/counter");
@@ -87,7 +87,8 @@ describe("A plugin from a server", () => {
         callbacks: [await load(await publish({ "main.js": source("stop") }, {}, callback))],
       });
     assert.deepEqual((await train({ controls: ["stop"] })).epoch, [0, 1]);
-    // Not declared, so the context lacks it, the hook fails and the plugin is dropped.
+    // The control is not declared, so the context lacks it, the hook fails and the plugin is
+    // disabled.
     const { epoch, failures } = await train({ controls: [] });
     assert.deepEqual(epoch, [0, 1, 2, 3]);
     assert.equal(failures[0].callback, "ada/counter");
@@ -215,7 +216,7 @@ describe("The cache", () => {
   });
 
   it("The cache repairs a module that was changed on the disk before it is imported", async () => {
-    // Of its own text: a module that was imported already is not read again.
+    // The source is unique, because an imported module is not read again.
     const url = await publish({ "main.js": recording(`globalThis.seen.push("${unique()}")`) });
     const fs = getRuntime().fs;
     const prepared = join(site.cacheDir, "mod");
@@ -227,7 +228,7 @@ describe("The cache", () => {
   });
 
   it("The cache is optional: without one, modules are imported from memory, unless they form a cycle", async () => {
-    // A file where the folder should be: nothing can be written there, even by root.
+    // A file at the path of the folder: even root cannot write there.
     const blocked = join(site.folder, `blocked-${unique()}`);
     await writeFile(blocked, "");
     const url = await publish(files);
@@ -257,7 +258,7 @@ describe("The cache", () => {
     }
   });
 
-  /** What loading this plugin writes below `mod`, found out with another cache. */
+  /** The files that loading this plugin writes below `mod`, determined with another cache. */
   async function emittedBy(url: string): Promise<{ folder: string; name: string }> {
     const other = join(site.folder, `other-${unique()}`);
     await loadPlugin(url, { cacheDir: other, tier: "trusted" });

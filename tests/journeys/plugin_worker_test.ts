@@ -99,7 +99,7 @@ describe("A plugin in a worker", () => {
   const patient = { callTime: 300_000, hookTime: 300_000 };
   const deaths: [what: string, body: string, reason: RegExp, limits: PluginLimits][] = [
     ["hangs", "for (;;);", /more than 1000 ms/, hanging],
-    // Deno does not report such an end.
+    // Deno does not report this.
     [
       "ends itself",
       `(globalThis.Deno ?? process).exit(3);`,
@@ -107,19 +107,19 @@ describe("A plugin in a worker", () => {
       hanging,
     ],
     [
-      "throws where nobody catches it",
+      "throws an uncaught error",
       `setTimeout(() => { throw new Error("late"); }); await new Promise(() => {});`,
       /late/,
       patient,
     ],
     [
-      "rejects where nobody catches it",
+      "leaves an unhandled rejection",
       `Promise.reject(new Error("lost")); await new Promise(() => {});`,
       /lost/,
       patient,
     ],
     [
-      "recurses without end",
+      "recurses infinitely",
       "const again = () => again() + 1; again();",
       /stack|recursion/i,
       patient,
@@ -178,7 +178,7 @@ describe("A plugin in a worker", () => {
   });
 
   it("A plugin in a worker receives no environment on Node and Bun", async (t) => {
-    if ("Deno" in globalThis) return t.skip("Deno's threads see what the process may see");
+    if ("Deno" in globalThis) return t.skip("Deno's threads have the environment of the process");
     const plugin = await loadInWorker(
       `export default () => ({ onEpochEnd(_, logs) { logs.count = Object.keys(process.env).length; } });`,
       { controls: ["addLogs"] },

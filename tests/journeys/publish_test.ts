@@ -14,7 +14,7 @@ import { currentRuntime, scriptArguments } from "../runtimes/mod.ts";
 const tfjs = JSON.parse(await readFile(`${root}package.json`, "utf8"))
   .dependencies["@tensorflow/tfjs"];
 
-// Each runtime plays the newcomer who has nothing but that runtime.
+// On each runtime, the test is a newcomer who has only that runtime.
 if (currentRuntime === "deno") {
   describe("keepfit by URL, on Deno without a config file", () => {
     let folder: string;
@@ -61,7 +61,7 @@ if (currentRuntime === "deno") {
         await newcomer("info", "--quiet", "--json", `${site.url}mod.js`),
       ) as Graph;
       assert.ok(modules.length > 1);
-      // A late import of a backend is for who asks for that backend.
+      // Backends are imported only on request.
       const elsewhere = modules
         .filter(({ specifier }) => specifier.endsWith(".js"))
         .flatMap(({ dependencies = [] }) => dependencies)
@@ -111,7 +111,7 @@ await list.close();
       assert.match(await newcomer("run", "--no-prompt", "one.ts"), /^3$/m);
       const graph = async (url: string) =>
         (JSON.parse(await newcomer("info", "--quiet", "--json", url)) as Graph).modules
-          // What npm packages have is not ours.
+          // Code in npm packages does not count.
           .filter(({ specifier }) => specifier.startsWith(site.url) && specifier.endsWith(".js"))
           .reduce((bytes, { size }) => bytes + size, 0);
       assert.ok(await graph(url) < await graph(`${site.url}mod.js`) / 2);
@@ -131,7 +131,7 @@ await list.close();
       await mkdir(`${folder}/empty`);
       await writeFile(`${folder}/empty/package.json`, `{ "private": true, "type": "module" }\n`);
       await succeed(packager, [bun ? "add" : "install", `../${archive}`], `${folder}/empty`);
-      // Without types in it, so that it is JavaScript as well.
+      // The script has no types, so that it is valid JavaScript.
       const script = trainingScript("@tensorflow/tfjs", "keepfit");
       await writeFile(`${folder}/empty/train.js`, script);
       await writeFile(`${folder}/empty/train.ts`, script);
@@ -198,13 +198,13 @@ await list.close();
   });
 }
 
-/** What the test reads of the installed package's manifest. */
+/** The part of the installed package's manifest that the test reads. */
 interface Installed {
   version: string;
   exports: Record<string, string>;
 }
 
-/** What the test reads of `deno info --json`. */
+/** The part of `deno info --json` that the test reads. */
 interface Graph {
   modules: {
     specifier: string;
@@ -213,7 +213,7 @@ interface Graph {
   }[];
 }
 
-/** A newcomer's first program: it stops early, in its second epoch. */
+/** A first program, which stops early in its second epoch. */
 function trainingScript(tfjs: string, keepfit: string): string {
   return `import * as tf from "${tfjs}";
 import { EarlyStopping, fit } from "${keepfit}";
@@ -231,7 +231,7 @@ console.log(\`\${epoch.length} epochs, stopped at \${stopping.stoppedEpoch}\`);
 }
 const trained = /^2 epochs, stopped at 1$/m;
 
-/** The training script with a word where a number belongs. */
+/** The training script with a string instead of a number. */
 async function misspelled(path: string): Promise<string> {
   return (await readFile(path, "utf8")).replace("patience: 1", 'patience: "one"');
 }
@@ -268,7 +268,7 @@ function runScript(file: string, args: string[]): Promise<string> {
   return succeed(process.execPath, [...scriptArguments(currentRuntime, file), ...args], root);
 }
 
-/** What a command prints on both its streams; rejects with it when the command fails. */
+/** Run a command and return its output; reject with the output if it fails. */
 function succeed(command: string, args: string[], cwd: string): Promise<string> {
   const child = spawn(command, args, {
     cwd,

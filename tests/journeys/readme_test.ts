@@ -9,7 +9,8 @@ describe("The README's first program", () => {
   it("The README's first program prints the text in the README", async () => {
     const readme = readFileSync(`${root}README.md`, "utf8");
     const [, program, text] = readme.match(/```ts\n([^]*?)```[^]*?```\n([^]*?)```/) ?? [];
-    // In the repository, where "keepfit" is this one, and apart from the other runtimes.
+    // The folder is in the repository, so that "keepfit" resolves to it, and separate for each
+    // runtime.
     mkdirSync(`${root}runs`, { recursive: true });
     const folder = mkdtempSync(join(root, "runs", "readme-"));
     try {

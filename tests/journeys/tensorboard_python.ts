@@ -1,17 +1,17 @@
-/** Where the journey to TensorBoard finds the real one. */
+/** Finds or installs TensorBoard. */
 import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 
-/** The TensorBoard that the test is written for. */
+/** Version of TensorBoard that the test expects. */
 const version = "2.21.0";
 
 /**
- * A Python that has TensorBoard: the one that `KEEPFIT_PYTHON` names, else one in the system's
- * temporary folder, made the first time and kept.
+ * Find a Python with TensorBoard: that of `KEEPFIT_PYTHON`, or one in the system's temporary
+ * folder, which is created at the first use.
  *
- * @returns the executable, or why there is none
+ * @returns the executable, or the reason why there is none
  */
 export function findTensorBoard(): { python: string } | { reason: string } {
   const named = process.env.KEEPFIT_PYTHON;
@@ -24,10 +24,10 @@ export function findTensorBoard(): { python: string } | { reason: string } {
   console.log(`Installing TensorBoard ${version} into ${folder}`);
   if (spawnSync("python3", ["-m", "venv", folder]).status !== 0) {
     return {
-      reason: "there is no python3 with venv, and KEEPFIT_PYTHON names none with tensorboard",
+      reason: "found no python3 with venv, and KEEPFIT_PYTHON names no Python with tensorboard",
     };
   }
-  // It asks setuptools for pkg_resources, which later ones no longer have.
+  // TensorBoard needs pkg_resources, which later versions of setuptools lack.
   const packages = [`tensorboard==${version}`, "setuptools<81"];
   const patience = ["--retries", "0", "--timeout", "2"];
   spawnSync(python, ["-m", "pip", "install", "--quiet", ...patience, ...packages]);

@@ -11,11 +11,11 @@ import { root } from "../files.ts";
 import { currentRuntime, scriptArguments } from "../runtimes/mod.ts";
 import { findTensorBoard } from "./tensorboard_python.ts";
 
-// The files are the same on each runtime, so one of them shows TensorBoard all.
+// The files are the same on each runtime, so that one runtime suffices.
 const found = currentRuntime === "node"
   ? findTensorBoard()
   : { reason: "the same files are shown to TensorBoard on Node" };
-if ("reason" in found) console.log(`TensorBoard is left out: ${found.reason}`);
+if ("reason" in found) console.log(`skipped TensorBoard: ${found.reason}`);
 
 describe("TensorBoard showing a run", { skip: "reason" in found && found.reason }, () => {
   let folder: string;
@@ -71,7 +71,7 @@ describe("TensorBoard showing a run", { skip: "reason" in found && found.reason 
     );
     const batches = await board.scalars(train, "batch_loss");
     assert.deepEqual(batches.map(([step]) => step), [2, 4, 6, 8, 10]);
-    // A batch's value is the mean since the epoch began.
+    // The value of a batch is the mean since the epoch began.
     assert.deepEqual(batches.at(-1)?.[1], near(loss[1]));
   });
 
@@ -85,7 +85,7 @@ describe("TensorBoard showing a run", { skip: "reason" in found && found.reason 
     for (const [run, units] of [["example", 32], ["smaller", 8]] as const) {
       const row = sessionGroups.find(({ sessions }) => sessions[0].name === run);
       assert.equal(row?.hparams.units, units);
-      // TensorBoard takes the columns of one run for all; these are in each.
+      // TensorBoard uses the columns of one run for all runs; these are in each.
       const metrics = row?.metricValues.map(({ name }) => `${name.group}/${name.tag}`);
       assert(metrics?.includes("train/epoch_loss") && metrics.includes("validation/epoch_loss"));
     }
@@ -230,10 +230,10 @@ interface SessionGroup {
   metricValues: { name: { tag: string; group: string }; value: number }[];
 }
 
-/** TensorBoard keeps float32. */
+/** TensorBoard stores float32. */
 const near = Math.fround;
 
-/** A word of three and some numbers, which meet before the output. */
+/** A model with two inputs, words and numbers, that are merged before the output. */
 function twoInputs(): tf.LayersModel {
   const word = tf.input({ shape: [1], name: "word" });
   const number = tf.input({ shape: [3], name: "number" });
@@ -248,7 +248,7 @@ function twoInputs(): tf.LayersModel {
   return model;
 }
 
-/** Two epochs of five batches, with everything on. */
+/** Train two epochs of five batches, with all options. */
 async function train(model: tf.LayersModel, logDir: string): Promise<History> {
   await tf.setBackend("cpu");
   const x = [
@@ -285,7 +285,7 @@ async function train(model: tf.LayersModel, logDir: string): Promise<History> {
   return history;
 }
 
-/** What the example prints, run with few digits. */
+/** The output of the example with few digits. */
 async function runExample(out: string, run: string, ...more: string[]): Promise<string> {
   const sizes = ["--out", out, "--run", run, "--rows", "400", "--epochs", "2", ...more];
   const script = scriptArguments(currentRuntime, `${root}examples/tensorboard.ts`);
@@ -302,7 +302,7 @@ async function runExample(out: string, run: string, ...more: string[]): Promise<
   return output;
 }
 
-/** A TensorBoard that serves a folder. */
+/** A running TensorBoard. */
 interface Board {
   bytes(path: string): Promise<Uint8Array>;
   text(path: string): Promise<string>;
@@ -348,14 +348,14 @@ async function startBoard(python: string, logDir: string): Promise<Board> {
     return filledTabs.every((tab) => tabs[tab]?.enabled) &&
       (await board.json("runs") as string[]).length === 9;
   };
-  // What does not come in ten minutes shows as a failed test, not as a test without end.
+  // Fails the test after ten minutes instead of waiting forever.
   for (let tries = 0; tries < 3000 && !await isReady(); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   return board;
 }
 
-/** The address that TensorBoard prints. */
+/** The URL that TensorBoard prints. */
 function announced(child: ChildProcess): Promise<string> {
   let output = "";
   return new Promise((resolve, reject) => {

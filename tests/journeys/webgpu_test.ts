@@ -15,16 +15,16 @@ import {
 } from "keepfit";
 import { describeBackend, loadWeights, memoryFileSystem, useBackend } from "keepfit/runtime";
 
-// Vulkan's loader takes a driver from where VK_ICD_FILENAMES says; one in software will do.
+// Vulkan loads the driver that VK_ICD_FILENAMES names; a software driver suffices.
 const skip = await useBackend(tf, "webgpu").then(() => false as const, ({ message }) => message);
-if (skip) console.log(`Training on webgpu is left out: ${skip}`);
+if (skip) console.log(`skipped training on webgpu: ${skip}`);
 else console.log(describeBackend(tf).text);
 
 const { layers } = tf;
 const image = [6, 6, 2];
 const words = { inputDim: 8, outputDim: 3, inputLength: 5 };
 
-/** A layer of each kind that training needs, in front of a dense one. */
+/** Layers of each kind, before a dense layer. */
 const networks: Record<string, () => tf.layers.Layer[]> = {
   dense: () => [layers.dense({ units: 4, activation: "tanh", inputShape: [6] })],
   "a convolution and max pooling": () => [
@@ -51,7 +51,7 @@ const networks: Record<string, () => tf.layers.Layer[]> = {
   "an embedding": () => [layers.embedding(words), layers.flatten()],
 };
 
-/** Values that look random and are the same everywhere, between -0.5 and 0.5. */
+/** Reproducible pseudo-random values between -0.5 and 0.5. */
 function values(shape: number[], salt: number): tf.Tensor {
   const size = shape.reduce((product, length) => product * length, 1);
   const list = Array.from({ length: size }, (_, i) => Math.sin(salt + 12.9898 * i) / 2);
@@ -79,7 +79,7 @@ function makeWorld(network: string) {
   return { model, x, y, dispose };
 }
 
-/** Every number of a training, an evaluation and a prediction. */
+/** All results of a training, an evaluation and a prediction. */
 async function numbersOf(network: string, device: "cpu" | "webgpu"): Promise<number[]> {
   assert.equal((await useBackend(tf, device)).backend, device);
   const { model, x, y, dispose } = makeWorld(network);
@@ -113,7 +113,7 @@ async function train(
   return await fit(model, x, y, { epochs, batchSize: 4, seed: 1, verbose: 0, callbacks });
 }
 
-/** Values of all weights, read as a device must be. */
+/** Values of all weights, read asynchronously. */
 async function read(model: tf.LayersModel): Promise<number[][]> {
   return await Promise.all(model.getWeights().map(async (weight) => [...await weight.data()]));
 }
@@ -136,7 +136,8 @@ describe("Training on webgpu", { skip }, () => {
   it("Training on webgpu reads nothing from the device unless the logs of a batch are read", async () => {
     await useBackend(tf, "webgpu");
     const world = makeWorld("dense");
-    // The second update of an optimizer is compared with TensorFlow.js's, which takes one read.
+    // The second update of an optimizer is compared with that of TensorFlow.js, which needs one
+    // read.
     await train(world, [], 1);
     const device = tf.backend();
     const { read: original } = device;
@@ -154,7 +155,7 @@ describe("Training on webgpu", { skip }, () => {
     });
     try {
       await train(world, [watch(false)], 1);
-      // The epoch's logs: its batches are joined before.
+      // One read for the logs of the epoch, because its batches are joined first.
       assert.equal(reads, 1);
       await train(world, [watch(true)], 1);
     } finally {
@@ -162,7 +163,7 @@ describe("Training on webgpu", { skip }, () => {
     }
     const [silent, told] = perEpoch.map(([from, to]) => to - from);
     assert.equal(silent, 0);
-    // One read a batch: loss and accuracy come packed.
+    // One read per batch, because loss and accuracy are packed.
     assert.equal(told, 3);
     world.dispose();
   });
@@ -207,7 +208,7 @@ describe("Training on webgpu", { skip }, () => {
   it("Training on webgpu restores the best weights, and leaks no tensor", async () => {
     await useBackend(tf, "webgpu");
     const world = makeWorld("dense");
-    // The optimizer's own come with the first batch.
+    // The optimizer creates its tensors in the first batch.
     await train(world, [], 1);
     const { numTensors } = tf.memory();
     const seen: number[][][] = [];
@@ -284,7 +285,7 @@ describe("Training on webgpu", { skip }, () => {
         taken.push([numTensors, numBytesInGPU, tf.backend().numDataIds()]);
       },
     };
-    // Three steps an epoch.
+    // Three steps per epoch.
     await train(world, [note], 36);
     assert.deepEqual(taken[35], taken[2]);
     world.dispose();

@@ -237,11 +237,11 @@ function grantedPaths({ declared, agreed }: Grant): readonly string[] {
  */
 function namesBelow(folder: string, path: unknown): string[] | undefined {
   if (typeof path !== "string") return undefined;
-  const [root, wanted] = [trimmed(folder), trimmed(path)];
-  if (wanted === root) return [];
+  const [root, target] = [trimmed(folder), trimmed(path)];
+  if (target === root) return [];
   const prefix = root === "." ? "" : root.endsWith("/") ? root : `${root}/`;
-  if (!wanted.startsWith(prefix)) return undefined;
-  const names = wanted.slice(prefix.length).split("/");
+  if (!target.startsWith(prefix)) return undefined;
+  const names = target.slice(prefix.length).split("/");
   // Paths are not decoded: apart from `.`, `..` and Windows's special names, every name is literal.
   return names.some((name) => /^\.{0,2}$|^[A-Za-z]:|[\\\0]/.test(name)) ? undefined : names;
 }

@@ -13,7 +13,7 @@ const maxPathLength = 1000;
 export function listenAccess(parts: ContextParts): Pick<PluginContext, "publish"> {
   const { manifest: { id }, grants: { listen }, limits, run, runtime } = parts;
   const address = listen?.declared.find((one) =>
-    isGranted(listen, one, (granted, wanted) => granted === wanted)
+    isGranted(listen, one, (granted, requested) => granted === requested)
   );
   if (address === undefined) return {};
   const sizes = new Map<string, number>();
