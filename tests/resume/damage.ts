@@ -44,7 +44,8 @@ async function damageOne(fs: FileSystem, random: Random): Promise<string | undef
   if (!await exists("/run", { fs })) return undefined;
   const sorts = new Map<string, string[]>();
   for await (const { path, isFile } of walk("/run", { fs })) {
-    if (!isFile || (await fs.stat(path)).size === 0) continue;
+    // Nothing reads a picture.
+    if (!isFile || path.endsWith(".svg") || (await fs.stat(path)).size === 0) continue;
     const sort = path.split("/")[2];
     sorts.set(sort, [...sorts.get(sort) ?? [], path]);
   }
@@ -91,7 +92,7 @@ async function goOn(
 
 /** The error of loading the checkpoint that contains a file; undefined if there is none. */
 async function failureOf(fs: FileSystem, path: string): Promise<string | undefined> {
-  const [, folder] = /^(\/(?:best|last)(?:\/\d+)?)\//.exec(path) ?? [];
+  const [, folder] = /^(\/(?:batches|best|last)(?:\/[\d-]+)?)\//.exec(path) ?? [];
   if (folder === undefined) return undefined;
   try {
     await checkpointHandler(`/run${folder}`, { fs }).load?.();

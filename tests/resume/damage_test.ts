@@ -11,6 +11,8 @@ describe("A damaged run", () => {
       "saved after each batch, with lines of batches",
       "whose files are written in the background",
       "with averages of the weights",
+      "of an LSTM whose states outlive a batch",
+      "with all callbacks that have a state",
     ]
   ) {
     it(`A damaged run never gives another result without a message: a run ${name}`, async () => {
