@@ -130,6 +130,11 @@ export class GradualUnfreezing extends Callback {
     console.log(`Epoch ${epoch + 1}: GradualUnfreezing trains ${names.join(", ")}`);
   }
 
+  /** Discard a restored state with which no run has started. */
+  override close(): void {
+    this.#isResumed = false;
+  }
+
   /** The epoch of the currently trained layers. */
   getState(): CallbackState {
     return { epoch: this.#epoch };

@@ -182,6 +182,18 @@ describe("GradualUnfreezing", () => {
     }
   });
 
+  it("GradualUnfreezing discards a restored state if the run fails before it begins", async () => {
+    const callback = new GradualUnfreezing(schedule);
+    callback.setState({ epoch: 3 });
+    const failing = { beforeTrainBegin: () => Promise.reject(new Error("fails")) };
+    const failed = fit(stack(), x, y, { ...options, callbacks: [failing, callback] });
+    await assert.rejects(failed, /fails/);
+    const model = stack();
+    const { seen, callback: looking } = changes(model, ["low", "middle"]);
+    await fit(model, x, y, { ...options, epochs: 2, callbacks: [callback, looking] });
+    assert.deepEqual(seen, ["", "middle"]);
+  });
+
   it("GradualUnfreezing rejects unknown layer names before the first batch, and invalid schedules", async () => {
     const callbacks = [new GradualUnfreezing({ 1: "midle" })];
     await assert.rejects(fit(stack(), x, y, { ...options, callbacks }), {
