@@ -17,6 +17,7 @@ export interface Recurrent {
   returnState: boolean;
   goBackwards: boolean;
   stateful: boolean;
+  numConstants?: number | null;
 }
 
 /** `tf.layers.lstm`, `tf.layers.gru` and `tf.layers.simpleRNN`. */
@@ -48,7 +49,7 @@ export function planPass(
   checkSupported(layer, inputs);
   const { kernels } = builder;
   const { cell } = layer;
-  const [input] = inputs;
+  const [input, ...initial] = inputs;
   const [steps, size] = input.shape;
   const { mask } = input;
   const { units } = cell;
@@ -57,7 +58,7 @@ export function planPass(
   const kernel = builder.weight(cell.kernel);
   const bias = cell.bias ? builder.weight(cell.bias) : undefined;
   const recurrent = builder.weight(cell.recurrentKernel);
-  const from = [input, kernel, recurrent, bias];
+  const from = [input, ...initial, kernel, recurrent, bias];
   const z = builder.perRow(steps * width);
   const product = multiply(builder, size, width);
   const draw = (rate: number, count: number, part: number) =>
@@ -86,6 +87,8 @@ export function planPass(
   const stateGradients = builder.isTraining ? states.map(() => builder.perRow(units)) : [];
 
   const inputGradient = builder.gradientOf(input);
+  const initialGradients = initial.map((state) => builder.gradientOf(state));
+  const hasState = (step: number) => step > 0 || initial.length > 0;
   const kernelGradient = builder.weightGradientOf(kernel);
   const recurrentGradient = builder.weightGradientOf(recurrent);
   const biasGradient = bias && builder.weightGradientOf(bias);
@@ -107,6 +110,11 @@ export function planPass(
         read.forward(rows);
         product.forward(rows * steps, read.data, kernel.data, z, biasAt, false);
         for (const { address } of states) kernels.zero(rows * steps * units, address);
+        initial.forEach(({ data }, i) => {
+          const to = states[i].address + timeOf(0) * units * 4;
+          kernels.copyColumns(rows, units, data.address, units, to, steps * units);
+        });
+        planned.beginForward?.();
         for (let step = 0; step < steps; step++) {
           const isLast = step === steps - 1;
           const next = isLast ? last : states;
@@ -115,7 +123,7 @@ export function planPass(
             {
               rows,
               time: timeOf(step),
-              hasState: step > 0,
+              hasState: hasState(step),
               y: addressAt(step, output.data),
               mask: maskOf(step),
             },
@@ -143,11 +151,14 @@ export function planPass(
           planned.backward({
             rows,
             time: timeOf(step),
-            hasState: step > 0,
+            hasState: hasState(step),
             y: addressAt(step, output.gradient),
             mask: maskOf(step),
           }, stateGradients);
         }
+        initialGradients.forEach((to, i) => {
+          if (to) kernels.copy(rows * units, stateGradients[i].address, to.address);
+        });
         const M = rows * steps;
         if (kernelGradient) product.weightGradient(M, read.data, z, kernelGradient);
         if (recurrentGradient) planned.weightGradient(rows, recurrentGradient);
@@ -204,7 +215,7 @@ function planInputDropout(
 }
 
 function checkSupported(layer: Recurrent, inputs: Value[]): void {
-  if (inputs.length > 1) throw new PlanError("an initial state is not compiled");
+  if (layer.numConstants) throw new PlanError("constants of a recurrent layer are not compiled");
   if (layer.stateful) throw new PlanError("a stateful layer is not compiled");
   if (inputs[0].mask !== undefined && inputs[0].mask.size !== inputs[0].shape[0]) {
     throw new PlanError("a mask that does not match the time steps is not compiled");

@@ -119,6 +119,23 @@ describe("A compiled recurrent layer", () => {
   }
 });
 
+describe("A compiled recurrent layer with an initial state", () => {
+  for (const kind of kinds) {
+    for (const args of [{}, { returnSequences: true, goBackwards: true }]) {
+      it(`${kind} with an initial state and [${Object.keys(args)}] matches TensorFlow.js`, () =>
+        planAgrees(kind, () => {
+          const [source, target] = [tf.input({ shape: [4, 3] }), tf.input({ shape: [3, 2] })];
+          const encoder = recurrent(kind, { units: 4, returnState: true });
+          const [, ...initialState] = encoder.apply(source) as tf.SymbolicTensor[];
+          const decoder = recurrent(kind, { units: 4, ...args });
+          const decoded = decoder.apply(target, { initialState } as object) as tf.SymbolicTensor;
+          const outputs = layers.dense({ units: 2 }).apply(decoded) as tf.SymbolicTensor;
+          return tf.model({ inputs: [source, target], outputs });
+        }));
+    }
+  }
+});
+
 describe("A compiled Bidirectional", () => {
   for (const kind of kinds) {
     for (const mergeMode of ["concat", "sum", "ave", "mul", null] as const) {

@@ -22,6 +22,7 @@ export function planBidirectional(
   call: LayerCall,
 ): PlannedLayer {
   const { mergeMode, ...both } = layer;
+  if (inputs.length > 1) throw new PlanError("an initial state of both directions is not compiled");
   builder.addUse(inputs[0]);
   const passes = [both.forwardLayer, both.backwardLayer].map((pass, i) => {
     if (isChanged(pass)) {

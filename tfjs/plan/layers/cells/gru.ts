@@ -34,7 +34,6 @@ export const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
   return {
     states: [h],
     forward({ rows, time, hasState, y, mask }, next) {
-      if (!hasState) split();
       const [zAt, preAt] = [stepAt(z, time, width), stepAt(pre, time, width)];
       const [hAt, rhAt] = [stepAt(h, time, units), stepAt(rh, time, units)];
       const sumsAt = hasState ? sums.address : 0;
@@ -47,6 +46,7 @@ export const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
         hAt, next.addresses[0], y,
       );
     },
+    beginForward: split,
     beginBackward: () => kernels.transpose(units, width, weight.data.address, transposed.address),
     backward({ rows, time, hasState, y, mask }, [dh]) {
       const [zAt, preAt, hAt] = [

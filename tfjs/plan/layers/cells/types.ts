@@ -45,6 +45,8 @@ export interface PlannedCell {
   states: Block[];
   /** Compute a time step. */
   forward(step: CellStep, next: NextStates): void;
+  /** Called before the first `forward` of a batch. */
+  beginForward?(): void;
   /** Called before the first `backward` of a batch. */
   beginBackward(): void;
   /** Replace `stateGradients` after a time step by those before it. */
