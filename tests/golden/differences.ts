@@ -369,7 +369,7 @@ export const differences: readonly Difference[] = [
     reason: "The warning names the cause once per run: JSON has no NaN. Keras blames the server.",
     matches: ({ keras, ours }) =>
       textOf(keras) === `["unreachable"]` &&
-      (ours === missing || /loss is NaN, which JSON cannot express/.test(String(ours))),
+      (ours === missing || /loss is NaN, which JSON cannot represent/.test(String(ours))),
   },
   {
     groups: ["remote_monitor"],
