@@ -38,7 +38,7 @@ export async function getStates(
   return states;
 }
 
-/** Wait for the files of the callbacks, all at once; see `CallbackList.syncStates`. */
+/** Wait for the files of the callbacks, all at the same time; see `CallbackList.syncStates`. */
 export async function syncStates(
   callbacks: readonly CallbackLike[],
   { isIncluded, onFailure }: Pick<StateListeners, "isIncluded" | "onFailure">,

@@ -29,7 +29,7 @@ export interface SeenLog {
 
 /** A version in the log of its registry. */
 export interface LogStanding {
-  /** Key that signs the log; undefined if the registry keeps none. */
+  /** Key that signs the log; undefined if the registry has no log. */
   keyId: string | undefined;
   /** Number of entries of the log. */
   size: number;

@@ -54,21 +54,21 @@ describe("Adding a plugin", () => {
     const refused = addPlugin(timer, project.options);
     await fails("E_PERMISSION", /net: a\.example \(sends\)/, refused);
     assert.equal(await readLock(project.lock), undefined);
-    const told = await addPlugin(timer, {
+    const explained = await addPlugin(timer, {
       ...project.options,
       tier: "trusted",
       allow: ["net"],
       outputDir: join(project.folder, "runs"),
       onError: "warn",
     });
-    assert.equal(told.version, "1.0.0");
-    assert.equal(told.permissions[0].isGranted, true);
+    assert.equal(explained.version, "1.0.0");
+    assert.equal(explained.permissions[0].isGranted, true);
     assert.equal((globalThis as { evaluated?: boolean }).evaluated, false);
     assert.deepEqual((await project.config()).plugins, [
       { plugin: timer, tier: "trusted", outputDir: "./runs", onError: "warn" },
     ]);
     const entry = (await readLock(project.lock))?.plugins[timer];
-    assert.equal(entry?.integrity, told.integrity);
+    assert.equal(entry?.integrity, explained.integrity);
     assert.deepEqual(entry?.permissions, { net: ["a.example"] });
     // Everything it needs is in the project.
     site.pages.clear();
@@ -387,22 +387,26 @@ describe("Explaining a plugin", () => {
       { hooks, options, controls: ["stop"] },
     );
     const lock = join(site.folder, `lock-${unique()}.json`);
-    const told = await explainPlugin(far(url), { fetch: farFetch, lock, cacheDir: site.cacheDir });
-    assert.equal(told.tier, "sandboxed");
-    assert.equal(told.source, "network");
-    assert.equal(told.isLocked, false);
-    assert.deepEqual(told.callbacks[0].hooks, [{ name: "onEpochEnd" }, hooks[1]]);
+    const explained = await explainPlugin(far(url), {
+      fetch: farFetch,
+      lock,
+      cacheDir: site.cacheDir,
+    });
+    assert.equal(explained.tier, "sandboxed");
+    assert.equal(explained.source, "network");
+    assert.equal(explained.isLocked, false);
+    assert.deepEqual(explained.callbacks[0].hooks, [{ name: "onEpochEnd" }, hooks[1]]);
     assert.deepEqual(
-      told.permissions.map(({ kind, value, isOptional, isGranted }) =>
+      explained.permissions.map(({ kind, value, isOptional, isGranted }) =>
         `${kind} ${value} ${isOptional} ${isGranted}`
       ),
       ["env TOKEN true false", "net a.example false false", "net option url false false"],
     );
-    assert.deepEqual(told.problems, []);
+    assert.deepEqual(explained.problems, []);
     assert.equal(await readLock(lock), undefined);
     const unpinned = loadPlugin(far(url), { fetch: farFetch, lock: false });
     const { actual } = await fails("E_INTEGRITY", /no known integrity/, unpinned);
-    assert.equal(told.integrity, actual);
+    assert.equal(explained.integrity, actual);
   });
 
   it("Explaining a plugin shows what each tier enforces on this runtime", async () => {
@@ -425,10 +429,10 @@ describe("Explaining a plugin", () => {
       sandbox: { support: "unsupported", reason: "native" },
     });
     const lock = join(site.folder, `lock-${unique()}.json`);
-    const told = await explainPlugin(far(url), { fetch: farFetch, lock });
-    assert.equal(told.tier, undefined);
-    assert.match(told.problems.join("\n"), /keepfit \^9\.1[^]*does not run sandboxed/);
-    assert.match(explainText(told), /tier +none: it would not load/);
+    const explained = await explainPlugin(far(url), { fetch: farFetch, lock });
+    assert.equal(explained.tier, undefined);
+    assert.match(explained.problems.join("\n"), /keepfit \^9\.1[^]*does not run sandboxed/);
+    assert.match(explainText(explained), /tier +none: it would not load/);
   });
 
   it("Explaining a plugin fits 80 columns, and prevents foreign text from imitating its own", async () => {

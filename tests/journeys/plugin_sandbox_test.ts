@@ -251,11 +251,11 @@ describe("A plugin in a sandbox", () => {
     const permissions = { write: [{ path: "*.txt", reason: "notes" }] };
     const url = await publish(files, { permissions });
     const callback = await sandboxed(url, { outputDir: site.folder });
-    const told = await callback.getState?.() as Record<string, string>;
-    assert.equal(told.isError as unknown, true);
-    assert.equal(told.code, "E_PERMISSION");
-    assert.match(told.message, /may not write \.\.\/a/);
-    assert.doesNotMatch(told.stack, /context\.ts|file:|node_modules/);
+    const received = await callback.getState?.() as Record<string, string>;
+    assert.equal(received.isError as unknown, true);
+    assert.equal(received.code, "E_PERMISSION");
+    assert.match(received.message, /may not write \.\.\/a/);
+    assert.doesNotMatch(received.stack, /context\.ts|file:|node_modules/);
   });
 
   it("A plugin in a sandbox receives the error of a failing run", async () => {
@@ -511,7 +511,7 @@ describe("A plugin that takes too much", () => {
   const limits = { callTime: 300, memory: 16 * 1024 * 1024 };
   /** The limits that can end it; "either" depends on the speed of the machine. */
   type Ending = "memory" | "time" | "either";
-  const endings: Record<Ending, [limits: PluginLimits, codes: string[], told: RegExp]> = {
+  const endings: Record<Ending, [limits: PluginLimits, codes: string[], message: RegExp]> = {
     time: [limits, ["E_TIMEOUT"], /computed for too long\n.*at most 300 ms/],
     memory: [
       { ...limits, callTime: Infinity },
@@ -571,7 +571,7 @@ describe("A plugin that takes too much", () => {
   ];
   for (const [what, ending, body] of bombs) {
     it(`A plugin that takes too much is ended when it ${what}, with the same error from then on`, async () => {
-      const [limits, codes, told] = endings[ending];
+      const [limits, codes, message] = endings[ending];
       const callback = await plugin(
         `export default () => ({
           onEpochEnd() {},
@@ -584,7 +584,7 @@ describe("A plugin that takes too much", () => {
         const error = await Promise.resolve().then(() => callback.getState?.()).catch((one) => one);
         assert(error instanceof PluginError, `${error}`);
         assert(codes.includes(error.code), error.message);
-        assert.match(error.message, told);
+        assert.match(error.message, message);
         assert.match(error.message, i === 0 ? /^Cannot continue with/ : /^Cannot call/);
       }
       assert.throws(() => callback.onEpochEnd?.(0, {}), PluginError);

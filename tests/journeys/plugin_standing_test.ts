@@ -175,8 +175,8 @@ describe("A newer version outside the range", () => {
       "1.0.0": { yankReason: "counts\nbackwards" },
     }, ["1.0.0"]);
     const before = await readFile(project.lock, "utf8");
-    const [told] = await outdatedPlugins(project.options);
-    assert.deepEqual(told, {
+    const [outdated] = await outdatedPlugins(project.options);
+    assert.deepEqual(outdated, {
       reference: timer,
       id: "ada/timer",
       locked: "1.0.0",

@@ -161,10 +161,10 @@ describe("Training on webgpu", { skip }, () => {
     } finally {
       device.read = original;
     }
-    const [silent, told] = perEpoch.map(([from, to]) => to - from);
+    const [silent, reading] = perEpoch.map(([from, to]) => to - from);
     assert.equal(silent, 0);
     // One read per batch, because loss and accuracy are packed.
-    assert.equal(told, 3);
+    assert.equal(reading, 3);
     world.dispose();
   });
 
