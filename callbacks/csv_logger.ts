@@ -1,8 +1,8 @@
-import { parse, stringify } from "@std/csv";
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
 import type { Logs } from "../core/logs.ts";
 import { comparablePath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
+import { csvRecords, csvText, endOfLastLine, separator } from "./csv_text.ts";
 import { LogColumns, missing } from "./log_columns.ts";
 import { LogFile, type LogFileState } from "./log_file.ts";
 import { recordedLogs } from "./recorded_logs.ts";
@@ -13,7 +13,6 @@ import {
   filePath,
   fileSystem,
   flag,
-  type OptionRule,
 } from "./options.ts";
 
 /** Options of {@linkcode CSVLogger}. */
@@ -94,7 +93,7 @@ export class CSVLogger extends Callback {
     checkValue("CSVLogger", "filename", filename, filePath);
     checkOptions(this, CSVLogger, options, {
       ...callbackOptions,
-      separator: oneCharacter,
+      separator,
       append: flag,
       allKeys: flag,
       reserveValColumns: flag,
@@ -236,25 +235,10 @@ export class CSVLogger extends Callback {
   }
 
   #records(text: string): string[][] {
-    return text === "" ? [] : parse(text, { separator: this.#separator });
+    return csvRecords(text, this.#separator);
   }
 
   #text(records: string[][]): string {
-    return stringify(records, { headers: false, separator: this.#separator });
+    return csvText(records, this.#separator);
   }
 }
-
-/**
- * The missing end of the last line, if a process was killed while writing or the file was edited.
- */
-function endOfLastLine(text: string): string {
-  if (text.endsWith("\n")) return "";
-  const isQuoted = text.split('"').length % 2 === 0;
-  return `${isQuoted ? '"' : ""}${text.endsWith("\r") ? "" : "\r"}\n`;
-}
-
-const oneCharacter: OptionRule = {
-  types: ["string"],
-  expected: "one character other than a quote or a line end",
-  isValid: (value: string) => /^[^"\r\n]$/u.test(value),
-};

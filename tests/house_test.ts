@@ -243,6 +243,13 @@ describe("The house", () => {
     assert.deepEqual(missing, []);
   });
 
+  it("The house keeps each callback but TensorBoard within 250 lines", async () => {
+    const paths = new Set((await catalogue()).map(({ path }) => path));
+    paths.delete("callbacks/tensorboard.ts");
+    const lines = (path: string) => read(path).split("\n").length - 1;
+    assert.deepEqual([...paths].filter((path) => lines(path) > 250), []);
+  });
+
   it("The house keeps the callbacks independent", async () => {
     const paths = (await catalogue()).map(({ path }) => path);
     assert.deepEqual(
