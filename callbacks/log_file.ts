@@ -54,6 +54,8 @@ export class LogFile {
   #checked = 0;
   #isRestored = false;
   #isSynced = true;
+  // The last flush, which others wait for too.
+  #syncing: Promise<void> = Promise.resolve();
 
   /**
    * @param path path or `file:` URL
@@ -277,9 +279,15 @@ export class LogFile {
   }
 
   /** Wait until what was written is on the disk. */
-  async sync(): Promise<void> {
-    if (this.#isSynced) return;
-    this.#isSynced = true;
+  sync(): Promise<void> {
+    if (!this.#isSynced) {
+      this.#isSynced = true;
+      this.#syncing = this.#flush();
+    }
+    return this.#syncing;
+  }
+
+  async #flush(): Promise<void> {
     try {
       await this.#file?.sync();
     } catch (error) {

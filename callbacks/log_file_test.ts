@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { BackupAndRestore, CSVLogger, fit, JSONLinesLogger } from "keepfit";
 import { type FileSystem, memoryFileSystem } from "keepfit/runtime";
 import { captured } from "./fixtures.ts";
+import { LogFile } from "./log_file.ts";
 
 type MakeLogger = (fs: FileSystem, file?: string) => object;
 
@@ -169,5 +170,40 @@ describe("JSONLinesLogger with lines of batches", () => {
     const { warned } = await captured(() => run(fs, make()));
     assert.match(warned.join(), /has lost lines .*; restored: 0, missing: 1/);
     for (const line of (await text(fs)).trimEnd().split("\n")) JSON.parse(line);
+  });
+});
+
+describe("A LogFile", () => {
+  it("A LogFile is closed after a flush that has begun", async () => {
+    const memory = memoryFileSystem();
+    const calls: string[] = [];
+    let finish!: () => void;
+    const flushed = new Promise<void>((resolve) => finish = resolve);
+    const fs: FileSystem = {
+      ...memory,
+      async open(path, mode) {
+        const file = await memory.open(path, mode);
+        return {
+          ...file,
+          write: (bytes) => file.write(bytes),
+          async sync() {
+            await flushed;
+            calls.push("synced");
+          },
+          async close() {
+            calls.push("closed");
+            await file.close();
+          },
+        };
+      },
+    };
+    const log = new LogFile("log", { fs, rebuild: () => [] });
+    await log.open();
+    await log.write("line\n");
+    const flush = log.sync();
+    const close = log.close();
+    finish();
+    await Promise.all([flush, close]);
+    assert.deepEqual(calls, ["synced", "closed"]);
   });
 });
