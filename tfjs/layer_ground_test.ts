@@ -47,6 +47,8 @@ const recurrent = {
   returnState: "boolean",
   goBackwards: "boolean",
   stateful: "boolean",
+  // null without constants.
+  numConstants: "absent",
 } as const;
 const convolution = {
   kernel: "object",

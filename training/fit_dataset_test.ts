@@ -224,7 +224,7 @@ describe("fitDataset with invalid data", () => {
     [
       "an array",
       () => [{ xs: one(), ys: one() }],
-      /an iterable that is no array.*fit\(model, x, y/,
+      /an iterable other than an array.*fit\(model, x, y/,
     ],
     ["nothing", () => undefined, /Cannot read this dataset/],
     ["a number", () => 5, /Cannot read this dataset/],

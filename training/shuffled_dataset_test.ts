@@ -166,7 +166,7 @@ describe("A resumed run on a shuffled tf.data dataset", () => {
       assert.equal(warned.length, 1);
       assert.match(
         warned[0],
-        /another order than .*: give shuffle a seed, or use shuffledDataset$/,
+        /another order than .*: pass a seed to shuffle, or use shuffledDataset$/,
       );
     }
   });
