@@ -63,7 +63,12 @@ export function createFileWriter(calls: SystemCalls, attempt: Attempt): FileWrit
     if (info !== undefined && !info.isFile) {
       // A device or pipe must be written directly: a rename would replace it with a plain file.
       const device = await attempt("write", path, () => calls.open(target, "truncate"));
-      return { file: device, sync: () => device.close(), rename: noWait, discard: noWait };
+      return {
+        file: device,
+        sync: () => device.close(),
+        rename: noWait,
+        discard: () => device.close().catch(() => {}),
+      };
     }
     const inFolder = directoryOf(target);
     if (folder?.path !== inFolder) folder = openFolder(calls, inFolder);
@@ -167,7 +172,8 @@ export function createFileWriter(calls: SystemCalls, attempt: Attempt): FileWrit
         const data = await others(add);
         const beside = await opening;
         await writeParts(beside.file, path, data);
-        await Promise.all([...syncs, beside.sync(), folder.sync()]);
+        syncs.push(beside.sync(), folder.sync());
+        await Promise.all(syncs);
         await beside.rename();
       } catch (error) {
         await Promise.allSettled(syncs);

@@ -86,3 +86,23 @@ describe("writeTogether", () => {
     assert.equal(written.length, 3);
   });
 });
+
+describe("createFileWriter", () => {
+  it("createFileWriter closes a device that cannot be written", async () => {
+    const calls = memoryCalls();
+    let closed = 0;
+    const fs = createFileSystem({
+      ...calls,
+      lstat: async () => ({ ...await calls.lstat("/"), isDirectory: false, isFile: false }),
+      open: async () => ({
+        write: () => Promise.reject(errno("EIO")),
+        async sync() {},
+        async close() {
+          closed++;
+        },
+      }),
+    });
+    await assert.rejects(fs.writeFile("device", "text"), { name: "FileSystemError" });
+    assert.equal(closed, 1);
+  });
+});
