@@ -9,16 +9,9 @@ import { type OptimizerSnapshot, snapshotOptimizerState } from "../tfjs/optimize
 import { optimizerClassOf } from "../tfjs/optimizers.ts";
 import { trainingConfigOf } from "../tfjs/training_config.ts";
 import type { IOHandler, LayersModel } from "../tfjs/types.ts";
-import {
-  AVERAGE,
-  MODEL_FILE,
-  type OptimizerJson,
-  readCheckpoint,
-  removeFiles,
-  WEIGHTS_FILE,
-  type WeightSource,
-  writeCheckpoint,
-} from "./checkpoint_files.ts";
+import { readCheckpoint, removeFiles, writeCheckpoint } from "./checkpoint_files.ts";
+import { AVERAGE, MODEL_FILE, type OptimizerJson, WEIGHTS_FILE } from "./manifest.ts";
+import type { WeightSource } from "./write_shards.ts";
 
 /** Options of functions that read or write checkpoints. */
 export interface CheckpointOptions {

@@ -11,13 +11,8 @@ import {
 import { optimizerClassOf, slotFieldsOf } from "../tfjs/optimizers.ts";
 import type { LayersModel } from "../tfjs/types.ts";
 import type { CheckpointOptions } from "./checkpoint.ts";
-import {
-  AVERAGE,
-  MODEL_FILE,
-  type ModelJson,
-  readCheckpoint,
-  WEIGHTS_FILE,
-} from "./checkpoint_files.ts";
+import { readCheckpoint } from "./checkpoint_files.ts";
+import { AVERAGE, MODEL_FILE, type ModelJson, WEIGHTS_FILE } from "./manifest.ts";
 import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import { matchWeights } from "./match_weights.ts";

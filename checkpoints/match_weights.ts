@@ -19,7 +19,7 @@ export interface MatchOptions {
 }
 
 /**
- * The saved weights in the model's order, each checked against the weight it repositions; undefined
+ * The saved weights in the model's order, each checked against the weight it replaces; undefined
  * for all weights of a skipped layer.
  *
  * @throws RangeError for a mismatch, or if no weight can be loaded
