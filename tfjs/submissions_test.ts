@@ -11,8 +11,8 @@ await tf.setBackend("cpu");
 
 const flag = "WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE";
 
-/** How many submissions a number of dispatches takes. */
-function submissionsOf(dispatches: number, size = 4): number {
+/** How many submissions a call makes. */
+function countSubmissions(call: () => void): number {
   const { queue } = tf.backend() as unknown as { queue: { submit(commands: object[]): void } };
   const { submit } = queue;
   let count = 0;
@@ -21,14 +21,21 @@ function submissionsOf(dispatches: number, size = 4): number {
     submit.call(queue, commands);
   };
   try {
-    tf.tidy(() => {
-      let sum = tf.fill([size], 1);
-      for (let i = 1; i < dispatches; i++) sum = sum.add(sum);
-    });
+    call();
     return count;
   } finally {
     queue.submit = submit;
   }
+}
+
+/** How many submissions a number of dispatches takes. */
+function submissionsOf(dispatches: number, size = 4): number {
+  return countSubmissions(() =>
+    tf.tidy(() => {
+      let sum = tf.fill([size], 1);
+      for (let i = 1; i < dispatches; i++) sum = sum.add(sum);
+    })
+  );
 }
 
 /** Submit what is pending. */
@@ -73,19 +80,7 @@ describe("batchSubmissions", { skip }, () => {
     await flush();
     const restore = batchSubmissions(getEngine());
     assert.equal(submissionsOf(20), 0);
-    const { queue } = tf.backend() as unknown as { queue: { submit(commands: object[]): void } };
-    const { submit } = queue;
-    let count = 0;
-    queue.submit = (commands) => {
-      count++;
-      submit.call(queue, commands);
-    };
-    try {
-      restore();
-      assert.equal(count, 1);
-    } finally {
-      queue.submit = submit;
-    }
+    assert.equal(countSubmissions(restore), 1);
   });
 
   it("batchSubmissions submits as often as TensorFlow.js when the tensors are large", async () => {

@@ -2,88 +2,13 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { useBackend } from "keepfit/backend";
-import { makeOptimizer } from "../optimizer_fixtures.ts";
-import { snapshotOptimizerState } from "../optimizer_snapshot.ts";
 import { updateOf } from "../update.ts";
+import { kernelsOf, makers, numbers, stateOf } from "./fixtures.ts";
 import { blockSize, maxBlocks } from "./shader.ts";
 
 const skip = await useBackend(tf, "webgpu").then(() => false as const, ({ message }) => message);
 if (skip) console.log(`Fused updates on webgpu are left out: ${skip}`);
 await tf.setBackend("cpu");
-
-/** Optimizers with each variant and unusual numbers. */
-const makers: Record<string, () => tf.Optimizer> = {
-  ...makeOptimizer,
-  "Adagrad from 0": () => tf.train.adagrad(0.1, 0),
-  "RMSProp with momentum": () => tf.train.rmsprop(0.05, 0.9, 0.7, 1e-3),
-  "Adam with large epsilon": () => tf.train.adam(0.3, 0.8, 0.99, 0.1),
-  "Adam without rate": () => tf.train.adam(0),
-};
-
-/** A device that computes with subnormal numbers may round them differently in each kernel. */
-const special = [
-  0,
-  -0,
-  1,
-  -1,
-  NaN,
-  Infinity,
-  -Infinity,
-  1e-45,
-  -1e-45,
-  1.2e-38,
-  1e-40,
-  -1e-39,
-  3.4e38,
-  -3.4e38,
-  1e-20,
-  -1e20,
-  1e19,
-  2 ** -63,
-];
-
-/** Reproducible numbers of every magnitude, including special values. */
-function numbers(count: number, seed: number): Float32Array {
-  let state = seed;
-  const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
-  return Float32Array.from({ length: count }, () => {
-    if (random() < 0.02) return special[Math.floor(random() * special.length)];
-    return (random() - 0.5) * 10 ** (random() < 0.8 ? 0 : random() * 60 - 35);
-  });
-}
-
-const bitsOf = async (tensor: tf.Tensor): Promise<number[]> =>
-  Array.from(await tensor.data(), (value) => Object.is(value, -0) ? -1e-300 : value);
-
-/** Number of kernels of TensorFlow.js that a call runs. */
-function kernelsOf(call: () => void): number {
-  const engine = tf.engine();
-  const run = engine.runKernel;
-  let count = 0;
-  engine.runKernel = ((...args: Parameters<typeof run>) => {
-    count++;
-    return run.apply(engine, args);
-  }) as typeof run;
-  try {
-    call();
-    return count;
-  } finally {
-    engine.runKernel = run;
-  }
-}
-
-/** All values of an optimizer, and of the variables that it trains. */
-async function stateOf(optimizer: tf.Optimizer, variables: tf.Variable[]): Promise<number[][]> {
-  const state = await snapshotOptimizerState(optimizer);
-  const tensors = [
-    ...variables,
-    ...Object.values(state.slots).flat().map(({ tensor }) => tensor),
-    ...Object.values(state.scalars),
-  ];
-  const values = await Promise.all(tensors.map(bitsOf));
-  state.dispose();
-  return [...values, [state.iterations]];
-}
 
 /** Wait until the device has finished its work. */
 async function idle(): Promise<void> {
