@@ -55,8 +55,8 @@ export class EventFiles {
   }
 
   /**
-   * Truncate the files to the restored state, if there is one, and remove damaged events, at which readers would
-   * stop. Hyperparameters are written again.
+   * Truncate the files to the restored state, if there is one, and remove damaged events, at which
+   * readers would stop. Hyperparameters are written again.
    */
   async cut(): Promise<void> {
     if (this.#sizes === undefined) return;

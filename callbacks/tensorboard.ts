@@ -376,11 +376,14 @@ export class TensorBoard extends Callback {
   }
 
   /**
-   * What the event files hold, and how many batches the run has had. What is written before the first epoch is not in a file yet: a run that is killed then writes it again.
+   * The sizes of the event files, and the number of batches. Before the first epoch nothing is in a
+   * file: a run that is killed then writes it again.
    */
   async getState(): Promise<CallbackState> {
     const isDrawn = this.#isDrawn || this.#hasBegun;
-    if (isDrawn) { for (const writer of this.#writers.values()) await writer.flush(); }
+    if (isDrawn) {
+      for (const writer of this.#writers.values()) await writer.flush();
+    }
     const events = await this.#ownEvents().getState();
     const batch = this.onTrainBatchBegin === undefined ? undefined : this.#batch;
     return { events, batch, evaluated: this.#evaluated, isDrawn };

@@ -105,12 +105,12 @@ describe("The order of a hook", () => {
   });
 
   it("The order of a hook rejects an invalid constraint", async () => {
-    const constraintes: [unknown, RegExp][] = [
+    const constraints: [unknown, RegExp][] = [
       [{ order: "first" }, /hookOrder of x: found order first.*expected "pre", "normal" or "post"/],
       [{ before: "a" }, /before string/],
       [null, /hookOrder of x: /],
     ];
-    for (const [constraint, message] of constraintes) {
+    for (const [constraint, message] of constraints) {
       const error = await errorOf(() => new CallbackList([one("x", constraint as HookOrder)]));
       assert.equal(error.code, "CALLBACK_ORDER");
       assert.match(error.message, message);

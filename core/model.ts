@@ -103,7 +103,7 @@ export async function readWeights(weights: DeviceWeight[]): Promise<HostWeight[]
 
 /** Read the current values of tensors to the host; training may continue meanwhile. */
 export async function readTensors(tensors: WeightTensor[]): Promise<HostWeight[]> {
-  // A clone shares the values, and keeps them when an update repositions those of the variable.
+  // A clone shares the values, and keeps them when an update replaces those of the variable.
   const taken = tensors.map((tensor) => tensor.clone());
   try {
     return await Promise.all(taken.map(async (tensor) => {

@@ -31,7 +31,7 @@ export interface MaybeCompiled<Input, Output> {
   dispose(): void;
 }
 
-/** Recompile when a callback has changed the settings of a layer, or the backend, between two batches. */
+/** Recompile when a callback has changed a layer's settings, or the backend, between batches. */
 export function recompileOnChange<Input, Output>(
   engine: Engine,
   network: tf.LayersModel,

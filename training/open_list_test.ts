@@ -21,12 +21,10 @@ describe("openList", () => {
     const asked: unknown[] = [];
     const reference: CallbackReference = { plugin: "registry:b", options: { label: "x" } };
     const url = new URL("file:///c");
-    const load: LoadReference = async (reference) => {
-      asked.push(reference);
-      if (reference === "keepfit.json") return [loaded("one"), loaded("two")];
-      return loaded(
-        typeof reference === "object" && "plugin" in reference ? "object" : String(reference),
-      );
+    const load: LoadReference = async (one) => {
+      asked.push(one);
+      if (one === "keepfit.json") return [loaded("one"), loaded("two")];
+      return loaded(typeof one === "object" && "plugin" in one ? "object" : String(one));
     };
     const callbacks = [
       "a",

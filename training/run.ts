@@ -63,18 +63,18 @@ export const runOptions: Record<keyof RunOptions, true> = {
  */
 export function readOptions<Options extends RunOptions>(
   verb: string,
-  jitCompile: Options | null | undefined,
+  given: Options | null | undefined,
   known: Record<string, true>,
   ofTensors: ReadonlyMap<string, string> = new Map(),
 ): Options {
-  const options: unknown = jitCompile ?? {};
+  const options: unknown = given ?? {};
   if (
     typeof options !== "object" || options === null || Array.isArray(options) ||
-    isTensor(jitCompile)
+    isTensor(given)
   ) {
     throw new TypeError(
       `Cannot ${verb}: expected an object of options, such as { verbose: 0 }, got ` +
-        describeValue(jitCompile),
+        describeValue(given),
     );
   }
   const read: { [name: string]: unknown } = {};
@@ -150,14 +150,14 @@ export async function withCallbacks<T>(
   addHistory: boolean,
   run: (list: CallbackList) => Promise<T>,
 ): Promise<T> {
-  const { callbacks: jitCompile } = options;
+  const { callbacks: given } = options;
   // A list stores the position of its run, so it can only be in one run at a time.
-  const ready = jitCompile instanceof CallbackList ? [jitCompile, ...jitCompile.callbacks] : [];
+  const ready = given instanceof CallbackList ? [given, ...given.callbacks] : [];
   claimCallbacks(ready);
   const open = async () => {
-    if (jitCompile instanceof CallbackList) return jitCompile;
+    if (given instanceof CallbackList) return given;
     const { onError } = options;
-    return await openList(jitCompile, { addHistory, addProgbar: params.verbose !== 0, onError });
+    return await openList(given, { addHistory, addProgbar: params.verbose !== 0, onError });
   };
   const list = await untilAborted(open(), options.signal, async (late) => {
     releaseCallbacks([...ready, ...late.callbacks]);

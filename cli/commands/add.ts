@@ -103,10 +103,10 @@ export function addAdd(program: Command, cli: CommandLine): void {
  */
 function allowedBy(
   { permissions }: PluginExplanation,
-  options: AllowedKinds = {},
+  given: AllowedKinds = {},
   isAsked: boolean,
 ): AllowedKinds | undefined {
-  const allowed = { ...options };
+  const allowed = { ...given };
   for (const { kind, allow, isOptional, isGranted } of permissions) {
     const values = allowed[kind];
     if (kind === "write" || values === true || !(isGranted || (isAsked && !isOptional))) continue;
