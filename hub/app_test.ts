@@ -311,6 +311,7 @@ describe("A hub's runs", () => {
     const response = await hub.request("/");
     assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
     const page = await response.text();
+    assert.match(page, /<th>Last report<\/th>/);
     assert.match(page, /run-1/);
     // Shown 1-based, as on a terminal: the fourth epoch.
     assert.match(page, /<td class="number">4<\/td>/);

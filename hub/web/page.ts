@@ -43,7 +43,7 @@ ${
     ${runs.length === 0
       ? html`<p>None yet. Point a <code>RemoteMonitor</code> here.</p>`
       : html`<table>
-<tr><th>Run</th><th>Epoch</th><th>Logs</th><th>Last captured of</th></tr>
+<tr><th>Run</th><th>Epoch</th><th>Logs</th><th>Last report</th></tr>
 ${
         runs.map(({ id, last, updated }) =>
           html`
