@@ -23,7 +23,7 @@ export type AveragedOptimizer<O extends Optimizer = Optimizer> = O & {
  * Source: `keras/src/optimizers/base_optimizer.py`.
  *
  * @param optimizer optimizer to pass to `compile`
- * @param options options
+ * @param options momentum, and the interval in which averages overwrite the weights
  * @throws TypeError when it is not an optimizer, or already has an average
  * @throws RangeError for a momentum outside 0 to 1, or an `overwriteFrequency` that is not a whole
  *   number >= 1

@@ -156,8 +156,8 @@ export async function useBackend(
   const last = before && tf.engine().registry[before] !== undefined ? before : "cpu";
   if (tf.findBackend(last) !== null) await tf.setBackend(last);
   if (choice === "auto") {
-    const told = reasons.map(({ backend, reason }) => `${backend}: ${reason}`).join("; ");
-    throw new Error(`Cannot use any backend of TensorFlow.js (${told})`, { cause });
+    const listed = reasons.map(({ backend, reason }) => `${backend}: ${reason}`).join("; ");
+    throw new Error(`Cannot use any backend of TensorFlow.js (${listed})`, { cause });
   }
   throw new Error(
     `Cannot use backend ${choice}: ${reasons[reasons.length - 1].reason}` +

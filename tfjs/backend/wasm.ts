@@ -4,7 +4,7 @@ import { keepListeners } from "./listeners.ts";
 import { packageError } from "../../runtime/package_error.ts";
 import { setBackend } from "./set_backend.ts";
 import { checkInstalledWasm, readWasm } from "./wasm_file.ts";
-import { createThreadedBackend, endThreads, mostThreads, threadsOf } from "./wasm_threads.ts";
+import { createThreadedBackend, endThreads, maxThreads, threadsOf } from "./wasm_threads.ts";
 
 /**
  * Location of the `.wasm` files: path or URL of their folder, or the location of each of the three.
@@ -34,13 +34,13 @@ export async function startWasm(
   const { registry } = tf.engine();
   const running = registry.wasm as tfjs.KernelBackend | undefined;
   const present = running && threadsOf(running);
-  const wanted = Math.min(threads ?? present ?? 1, mostThreads);
-  if (wanted === present) return await setBackend(tf, "wasm");
-  await startAnew(tf, paths, wanted);
+  const count = Math.min(threads ?? present ?? 1, maxThreads);
+  if (count === present) return await setBackend(tf, "wasm");
+  await restartWasm(tf, paths, count);
   if (running !== undefined) endThreads(running);
 }
 
-async function startAnew(
+async function restartWasm(
   tf: typeof tfjs,
   paths: WasmPaths | undefined,
   threads: number,
@@ -72,7 +72,7 @@ async function startThreaded(
 ): Promise<void> {
   tf.engine().registry.wasm = await createThreadedBackend(
     threads,
-    (name, folder) => placeOf(name, paths ?? folder),
+    (name, folder) => wasmFileUrl(name, paths ?? folder),
   );
   await setBackend(tf, "wasm");
 }
@@ -89,11 +89,11 @@ async function startSingle(tf: typeof tfjs, paths?: WasmPaths): Promise<void> {
   }
 }
 
-function placeOf(name: string, paths: WasmPaths): string {
-  const places = toWasmPaths(paths);
-  const place = typeof places === "string" ? places + name : places[name];
-  if (place === undefined) throw new Error(`wasmPaths has no entry for ${name}`);
-  return place;
+function wasmFileUrl(name: string, paths: WasmPaths): string {
+  const files = toWasmPaths(paths);
+  const url = typeof files === "string" ? files + name : files[name];
+  if (url === undefined) throw new Error(`wasmPaths has no entry for ${name}`);
+  return url;
 }
 
 function toWasmPaths(paths: WasmPaths): string | Record<string, string> {

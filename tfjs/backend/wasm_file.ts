@@ -42,8 +42,8 @@ export async function checkInstalledWasm(name: string): Promise<void> {
       throw new Error(`${error.message} (wasmPaths says where else it is)`, { cause: error.cause });
     }
     // The node_modules folder makes a shorter flag, which also covers the threads.
-    const [place] = path.match(/^.*?[\\/]node_modules(?=[\\/])/) ?? [folder ?? path];
-    throw new Error(`Deno may not read ${path} (run it again with --allow-read=${place})`, {
+    const [root] = path.match(/^.*?[\\/]node_modules(?=[\\/])/) ?? [folder ?? path];
+    throw new Error(`Deno may not read ${path} (run it again with --allow-read=${root})`, {
       cause: error.cause,
     });
   }

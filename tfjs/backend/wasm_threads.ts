@@ -5,7 +5,7 @@ import { readWasm } from "./wasm_file.ts";
 import { wasmThreadCode } from "./wasm_thread.generated.ts";
 
 /** Maximum number of threads of tfjs's build. */
-export const mostThreads = 8;
+export const maxThreads = 8;
 
 /**
  * Create tfjs's WASM backend from the build with threads. The package's own start is bypassed: it
@@ -15,13 +15,13 @@ export const mostThreads = 8;
  * Each thread but the first is a worker of `node:worker_threads`, which does not keep the process
  * alive.
  *
- * @param threads number of threads, including the main one: 2 to {@linkcode mostThreads}
- * @param place returns the location of the `.wasm` file, from its name and the folder of its package
+ * @param threads number of threads, including the main one: 2 to {@linkcode maxThreads}
+ * @param urlOf returns the location of the `.wasm` file, from its name and the folder of its package
  * @throws Error that says what went wrong; all workers have then ended
  */
 export async function createThreadedBackend(
   threads: number,
-  place: (name: string, folder: string) => string,
+  urlOf: (name: string, folder: string) => string,
 ): Promise<tfjs.KernelBackend> {
   const [{ BackendWasm, setThreadsCount }, loader, worker] = await Promise.all([
     import("@tensorflow/tfjs-backend-wasm"),
@@ -30,7 +30,7 @@ export async function createThreadedBackend(
     import("@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-threaded-simd.worker.js"),
   ]);
   const { load, script } = toParts(loader, worker);
-  const module = await startModule(threads, load, script, place);
+  const module = await startModule(threads, load, script, urlOf);
   setThreadsCount(threads);
   return new BackendWasm(module as unknown as ConstructorParameters<typeof BackendWasm>[0]);
 }
@@ -79,7 +79,7 @@ async function startModule(
   threads: number,
   load: Loader,
   script: string,
-  place: (name: string, folder: string) => string,
+  urlOf: (name: string, folder: string) => string,
 ): Promise<WasmModule> {
   const workers: Worker[] = [];
   let reject: (error: unknown) => void;
@@ -90,7 +90,7 @@ async function startModule(
   let file = "";
   const config: ModuleConfig = {
     mainScriptUrlOrBlob: `var WasmBackendModuleThreadedSimd = ${load}`,
-    locateFile: (name, folder) => name.endsWith(".wasm") ? file = place(name, folder) : name,
+    locateFile: (name, folder) => name.endsWith(".wasm") ? file = urlOf(name, folder) : name,
     instantiateWasm(imports, receive) {
       const start = async () => {
         const { instance, module } = await WebAssembly.instantiate(await readWasm(file), {

@@ -54,22 +54,22 @@ export function adapterOf(backend: object): AdapterDescription | undefined {
  *
  * @param tf the TensorFlow.js that the models are made with
  * @param given implementation of WebGPU. Default: the runtime's
- * @param takesSoftware whether to accept a software adapter
+ * @param acceptsSoftware whether to accept a software adapter
  * @throws Error that says what is missing; the package may then have registered itself
  */
 export async function startWebGPU(
   tf: typeof tfjs,
   given: GPULike | undefined,
-  takesSoftware: boolean,
+  acceptsSoftware: boolean,
 ): Promise<void> {
   const running = tf.engine().registry.webgpu;
   if (running !== undefined) {
     const adapter = adapters.get(running);
-    if (!takesSoftware && adapter?.isSoftware) throw softwareError(adapter);
+    if (!acceptsSoftware && adapter?.isSoftware) throw softwareError(adapter);
     return await setBackend(tf, "webgpu");
   }
   // By name, a software adapter is accepted, which needs no device file.
-  if (given === undefined && !takesSoftware) await findCard();
+  if (given === undefined && !acceptsSoftware) await findCard();
   const { gpu, source } = given === undefined
     ? await findGPU()
     : { gpu: given, source: "options.gpu" };
@@ -81,9 +81,9 @@ export async function startWebGPU(
     );
   }
   const description = describe(adapter, source);
-  if (!takesSoftware && description.isSoftware) throw softwareError(description);
+  if (!acceptsSoftware && description.isSoftware) throw softwareError(description);
   const { WebGPUBackend } = await importBackend(tf);
-  const device = await adapter.requestDevice(wantedOf(adapter));
+  const device = await adapter.requestDevice(deviceDescriptor(adapter));
   installGlobals(gpu);
   const backend = new WebGPUBackend(device, adapter.info);
   adapters.set(backend, description);
@@ -122,7 +122,7 @@ function describe({ info }: GPUAdapterLike, source: string): AdapterDescription 
 }
 
 /** The optional features and limits that the kernels use, as far as the adapter has them. */
-function wantedOf(adapter: GPUAdapterLike): Parameters<GPUAdapterLike["requestDevice"]>[0] {
+function deviceDescriptor(adapter: GPUAdapterLike): Parameters<GPUAdapterLike["requestDevice"]>[0] {
   const requiredFeatures = ["timestamp-query", "bgra8unorm-storage"]
     .filter((feature) => adapter.features.has(feature));
   const requiredLimits: Record<string, number> = {};

@@ -8,7 +8,7 @@ import { runKernel, type TrainingKernel } from "./wasm.ts";
  * @param images names of the image inputs
  * @param givesImage whether the output is an image
  */
-export function takingChannelsFirst(
+export function withChannelsFirst(
   kernel: TrainingKernel,
   images: string[],
   givesImage: boolean,

@@ -1,5 +1,5 @@
 import type * as tfjs from "@tensorflow/tfjs";
-import { takingChannelsFirst } from "./channels_first.ts";
+import { withChannelsFirst } from "./channels_first.ts";
 import { conv2DFilterGradient, conv2DInputGradient } from "./conv2d.ts";
 import { conv3DFilterGradient, conv3DInputGradient, transposedConv3DGradient } from "./conv3d.ts";
 import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise.ts";
@@ -19,8 +19,8 @@ import { type TrainingKernel, wasm, type WasmBackend } from "./wasm.ts";
 export { addedKernels } from "./registered.ts";
 
 const kernels: TrainingKernel[] = [
-  takingChannelsFirst(conv2DFilterGradient, ["x", "dy"], false),
-  takingChannelsFirst(conv2DInputGradient, ["dy"], true),
+  withChannelsFirst(conv2DFilterGradient, ["x", "dy"], false),
+  withChannelsFirst(conv2DInputGradient, ["dy"], true),
   conv3DFilterGradient,
   conv3DInputGradient,
   depthwiseFilterGradient,
@@ -33,7 +33,7 @@ const kernels: TrainingKernel[] = [
   maxPoolGradient,
   segmentSum,
   ...skippingConvolutions.map((kernel) =>
-    kernel.name === "Conv2D" ? takingChannelsFirst(kernel, ["x"], true) : kernel
+    kernel.name === "Conv2D" ? withChannelsFirst(kernel, ["x"], true) : kernel
   ),
   slice,
   split,
