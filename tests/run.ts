@@ -1,6 +1,6 @@
 /**
  * The test command: every `*_test.ts` of the repository on Deno, Bun and Node, Node last. It closes
- * with the slowest files, and with Node's own summary.
+ * with the failed tests, the slowest files and Node's own summary.
  *
  * ```sh
  * npm test                                     # or: deno task test
@@ -9,12 +9,13 @@
  * ```
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs, stripVTControlCharacters } from "node:util";
 import { listFiles, root } from "./files.ts";
+import { readReport, type Report } from "./report.ts";
 import {
   findRuntime,
   type InstalledRuntime,
@@ -64,6 +65,7 @@ const reports = mkdtempSync(join(tmpdir(), "keepfit-tests-"));
 process.on("exit", () => rmSync(reports, { recursive: true, force: true }));
 
 const failures: string[] = [];
+const failedTests: string[] = [];
 const times: string[] = [];
 let closing = "";
 for (const name of runtimeNames) {
@@ -87,7 +89,10 @@ for (const name of runtimeNames) {
     passed += ended.passed;
     closing = ended.closing;
     partSeconds.push(ended.seconds);
-    fileSeconds.push(...ended.fileSeconds);
+    fileSeconds.push(...ended.report.seconds);
+    for (const { test, error } of ended.report.failures) {
+      failedTests.push(`${label}: ${test}\n${error.replace(/^/gm, "    ")}`);
+    }
   }
   const sum = partSeconds.map((seconds) => seconds.toFixed()).join(" + ");
   times.push(`${label}: ${sum} seconds, the slowest files:`);
@@ -98,6 +103,7 @@ for (const name of runtimeNames) {
   else if (passed === 0) failures.push(`${label}: executed no test`);
   else if (name !== "node") console.log(`${label}: passed ${passed} tests`);
 }
+if (failedTests.length > 0) console.log(`\nFailed tests:\n${failedTests.join("\n")}`);
 console.log(`\n${times.join("\n")}`);
 // Node's summary is printed last.
 process.stdout.write(closing);
@@ -107,7 +113,7 @@ interface Ended {
   code: number;
   passed: number;
   seconds: number;
-  fileSeconds: [path: string, seconds: number][];
+  report: Report;
   /** Node's summary, which is printed later; empty for the others. */
   closing: string;
 }
@@ -159,30 +165,11 @@ function test(runtime: InstalledRuntime, files: string[]): Promise<Ended> {
         code: code ?? 1,
         passed,
         seconds: (performance.now() - began) / 1000,
-        fileSeconds: readReport(report),
+        report: readReport(report),
         closing: isClosing ? output.slice(shown) : "",
       });
     });
   });
-}
-
-/** Seconds of each file in the report of a runtime; empty without a report. */
-function readReport(path: string): [path: string, seconds: number][] {
-  let text = "";
-  try {
-    text = readFileSync(path, "utf8");
-  } catch {
-    // The runtime ended before it wrote one, which already counts as a failure.
-  }
-  // Deno reports the time of each test, the others that of each file.
-  const times =
-    /<testcase .*classname="(?:\.\/)?(?<test>[^"]+_test\.ts)" time="(?<testTime>[\d.]+)"|<testsuite name="(?<file>[^"]+_test\.ts)" file="\k<file>".* time="(?<fileTime>[\d.]+)"/g;
-  const seconds = new Map<string, number>();
-  for (const { groups } of text.matchAll(times)) {
-    const { test, testTime, file = test, fileTime = testTime } = groups as Record<string, string>;
-    seconds.set(file, (seconds.get(file) ?? 0) + Number(fileTime));
-  }
-  return [...seconds];
 }
 
 /** The environment of the tests, without the settings of this machine's user. */
@@ -221,7 +208,7 @@ function testArguments(name: RuntimeName, files: string[], report: string): stri
         `--test-concurrency=${jobs}`,
         `--test-reporter=${reporter}`,
         "--test-reporter-destination=stdout",
-        `--test-reporter=${new URL("file_seconds.mjs", import.meta.url)}`,
+        `--test-reporter=${new URL("node_reporter.mjs", import.meta.url)}`,
         `--test-reporter-destination=${report}`,
         ...files,
       ];
