@@ -45,11 +45,23 @@ const options = [
 ];
 
 /** Text of the generated file. */
-export function compileKernels(): string {
+export function generateKernels(): string {
+  return `// Made of ${sources} by build/kernels.ts: change that.\n\n` +
+    `/** Hash of the sources. */\nexport const kernelsHash = "${sourceHash()}";\n\n` +
+    `/** The WebAssembly module, in base64. */\n` +
+    `export const kernelsCode = "${compileKernels().toString("base64")}";\n`;
+}
+
+/**
+ * Compile the kernels.
+ *
+ * @param more further options of the compiler
+ */
+export function compileKernels(more: string[] = []): Buffer {
   const folder = mkdtempSync(join(tmpdir(), "keepfit-kernels-"));
   try {
     const target = join(folder, "kernels.wasm");
-    const args = [compiler, `${sources}/index.ts`, ...options, "--outFile", target];
+    const args = [compiler, `${sources}/index.ts`, ...options, ...more, "--outFile", target];
     execFileSync(process.execPath, args, { cwd: root, stdio: "inherit" });
     const bytes = readFileSync(target);
     if (sectionsOf(bytes).includes(11)) {
@@ -57,12 +69,7 @@ export function compileKernels(): string {
         "Cannot use the kernels: they have a data section, which would overwrite the memory",
       );
     }
-    return `// Made of ${sources} by build/kernels.ts: change that.\n\n` +
-      `/** Hash of the sources. */\nexport const kernelsHash = "${sourceHash()}";\n\n` +
-      `/** The WebAssembly module. */\n` +
-      `export function kernelBytes(): Uint8Array<ArrayBuffer> {\n` +
-      `  return Uint8Array.from(atob(kernels), (char) => char.charCodeAt(0));\n}\n\n` +
-      `const kernels = "${bytes.toString("base64")}";\n`;
+    return bytes;
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -85,6 +92,6 @@ function sectionsOf(bytes: Uint8Array): number[] {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  writeFileSync(root + kernelsFile, compileKernels());
+  writeFileSync(root + kernelsFile, generateKernels());
   console.log(kernelsFile);
 }

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { kernelsHash } from "../tfjs/plan/kernels.generated.ts";
-import { compileKernels, hasCompiler, kernelsFile, sourceHash } from "./kernels.ts";
+import { kernelBytes } from "../tfjs/plan/kernels.ts";
+import {
+  compileKernels,
+  generateKernels,
+  hasCompiler,
+  kernelsFile,
+  sourceHash,
+} from "./kernels.ts";
 import { root } from "./package.ts";
 
 describe("The kernels of compiled steps", () => {
@@ -30,6 +37,15 @@ describe("The kernels of compiled steps", () => {
 
   const skip = hasCompiler ? false : "needs npm ci --prefix build/assemblyscript";
   it("The kernels of compiled steps equal the output of the compiler", { skip }, () => {
-    assert.equal(readFileSync(root + kernelsFile, "utf8"), compileKernels());
+    assert.equal(readFileSync(root + kernelsFile, "utf8"), generateKernels());
   });
+
+  it(
+    "The kernels of compiled steps equal the output of the compiler for a shared memory",
+    { skip },
+    () => {
+      const options = ["--enable", "threads", "--sharedMemory", "--maximumMemory", "65536"];
+      assert.deepEqual(Buffer.from(kernelBytes(true)), compileKernels(options));
+    },
+  );
 });

@@ -1,4 +1,4 @@
-import { kernelBytes } from "./kernels.generated.ts";
+import { kernelsCode } from "./kernels.generated.ts";
 import type { ActivationKernels } from "./kernels/activation.ts";
 import type { ArrayKernels } from "./kernels/arrays.ts";
 import type { ConvolutionKernels } from "./kernels/convolution.ts";
@@ -34,14 +34,45 @@ export interface Kernels
     RecurrentKernels,
     SequenceKernels {}
 
-let compiled: WebAssembly.Module | undefined;
+/** The memory that the module imports, in its binary format. */
+const importedMemory = (limits: string, size: string) =>
+  `\x02${size}\x01\x03env\x06memory\x02${limits}`;
 
 /**
- * Instantiate the kernels on a memory.
+ * The WebAssembly module of the kernels.
+ *
+ * @param isShared whether threads share the memory. Only the limits of the imported memory differ:
+ *   at most 65,536 pages, as many as TensorFlow.js's heap
+ */
+export function kernelBytes(isShared: boolean): Uint8Array<ArrayBuffer> {
+  const code = atob(kernelsCode);
+  const chars = isShared
+    ? code.replace(importedMemory("\0\0", "\x0f"), importedMemory("\x03\0\x80\x80\x04", "\x12"))
+    : code;
+  return Uint8Array.from(chars, (char) => char.charCodeAt(0));
+}
+
+const compiled = new Map<boolean, WebAssembly.Module>();
+
+/**
+ * The compiled module of the kernels.
+ *
+ * @throws WebAssembly.CompileError without SIMD, or if a policy forbids WebAssembly
+ */
+function kernelModule(isShared: boolean): WebAssembly.Module {
+  let module = compiled.get(isShared);
+  if (module === undefined) {
+    compiled.set(isShared, module = new WebAssembly.Module(kernelBytes(isShared)));
+  }
+  return module;
+}
+
+/**
+ * Instantiate the kernels on a memory, which threads may share.
  *
  * @throws WebAssembly.CompileError without SIMD, or if a policy forbids WebAssembly
  */
 export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
-  compiled ??= new WebAssembly.Module(kernelBytes());
-  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Kernels;
+  const module = kernelModule(!(memory.buffer instanceof ArrayBuffer));
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 }

@@ -42,6 +42,8 @@ export interface BlockTensor {
 interface WasmBackend {
   wasm: {
     asm: { memory?: WebAssembly.Memory };
+    /** Of the module with threads. */
+    wasmMemory?: WebAssembly.Memory;
     _malloc(bytes: number): number;
     _free(address: number): void;
   };
@@ -68,19 +70,20 @@ export function planMemory(engine: Engine): PlanMemory | string {
 const heaps = new WeakMap<object, PlanMemory>();
 
 /** The heap of TensorFlow.js's wasm backend. */
-function heapMemory(engine: Engine, backend: WasmBackend): PlanMemory | string {
+function heapMemory(engine: Engine, backend: WasmBackend): PlanMemory {
   let known = heaps.get(backend);
   if (known !== undefined) return known;
   const { wasm, dataIdMap } = backend;
-  const { memory } = wasm.asm;
-  if (!(memory?.buffer instanceof ArrayBuffer)) return "the backend runs several threads";
+  const memory = wasm.wasmMemory ?? wasm.asm.memory;
   known = {
-    ...commonParts(engine, memory),
+    ...commonParts(engine, memory as WebAssembly.Memory),
     holdsTensors: true,
     allocate(bytes) {
       const address = wasm._malloc(bytes);
-      if (address === 0) throw noMemory(bytes);
-      return address;
+      // Beyond 2 GiB, which only a heap with threads reaches, it is negative.
+      if (address > 0) return address;
+      wasm._free(address);
+      throw noMemory(bytes);
     },
     free: (address) => wasm._free(address),
     release: () => {},
