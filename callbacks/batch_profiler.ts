@@ -28,6 +28,7 @@ export class BatchProfiler {
   readonly #target: () => ProfileTarget;
   #recorder: KernelRecorder | undefined;
   #batch = 0;
+  #lastOfExecution = 0;
   #hasFailed = false;
 
   /**
@@ -39,10 +40,16 @@ export class BatchProfiler {
     this.#target = target;
   }
 
-  /** Called before a batch, with its number in the run from 1. */
-  beginBatch(batch: number): void {
+  /**
+   * Called before a batch, or before an execution of several, which is measured as one.
+   *
+   * @param batch its number in the run, from 1
+   * @param last number of the last batch of the execution. Default: the same batch
+   */
+  beginBatch(batch: number, last = batch): void {
     this.#batch = batch;
-    if (batch < this.#first || batch > this.#last || this.#hasFailed) return;
+    this.#lastOfExecution = last;
+    if (last < this.#first || batch > this.#last || this.#hasFailed) return;
     try {
       this.#recorder ??= new KernelRecorder();
       this.#recorder.beginBatch(batch);
@@ -52,10 +59,10 @@ export class BatchProfiler {
     }
   }
 
-  /** Called after a batch. After the last one of the range, returns a promise of the files. */
+  /** Called after a batch or an execution. After the last one of the range, returns a promise of the files. */
   endBatch(): void | Promise<void> {
     this.#recorder?.endBatch();
-    if (this.#batch >= this.#last) return this.write();
+    if (this.#lastOfExecution >= this.#last) return this.write();
   }
 
   /** Write the recording, if there is one, and stop recording. */

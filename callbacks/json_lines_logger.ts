@@ -1,4 +1,5 @@
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
+import { batchesOfExecution } from "../core/execution.ts";
 import type { Logs } from "../core/logs.ts";
 import { comparablePath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
@@ -108,10 +109,11 @@ export class JSONLinesLogger extends Callback {
     if (this.updateFreq !== "epoch") this.onTrainBatchEnd = this.#logBatch;
   }
 
-  /** Whether the batch has a line. */
+  /** Whether the batch, or the execution that it ends, has a line. */
   override readsBatchLogs(batch: number): boolean {
     if (this.updateFreq === "epoch") return false;
-    return this.updateFreq === "batch" || (batch + 1) % this.updateFreq === 0;
+    const batches = batchesOfExecution(batch, this.params);
+    return this.updateFreq === "batch" || (batch + 1) % this.updateFreq < batches;
   }
 
   /** The path it writes to. */

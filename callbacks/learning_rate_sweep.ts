@@ -1,4 +1,5 @@
 import type { Params } from "../core/callback.ts";
+import { batchesOfExecution } from "../core/execution.ts";
 
 /** Completed steps of a sweep. */
 export type SweepState = {
@@ -102,19 +103,25 @@ export class LearningRateSweep {
   }
 }
 
-/** Computes the loss of each batch from the mean over the rows since the epoch began. */
+/** Computes the loss of each execution from the mean over the rows since the epoch began. */
 export class BatchLoss {
   /** Sum over the rows since the epoch began. */
   sum = 0;
   /** Rows since the epoch began. */
   rows = 0;
 
-  /** The loss of this batch, which must follow the previous one; batch 0 begins an epoch. */
+  /**
+   * The loss of the execution that ends with this batch, which must follow the previous one; the
+   * one with batch 0 begins an epoch.
+   */
   of(batch: number, mean: number, params: Params | null): number {
-    if (batch === 0) [this.sum, this.rows] = [0, 0];
+    const batches = batchesOfExecution(batch, params);
+    const first = batch + 1 - batches;
+    if (first === 0) [this.sum, this.rows] = [0, 0];
     const { batchSize, samples } = params ?? {};
-    const before = batchSize && samples ? samples - batch * batchSize : 0;
-    const rows = batchSize && before > 0 ? Math.min(batchSize, before) : batchSize || 1;
+    const left = batchSize && samples ? samples - first * batchSize : 0;
+    const full = batches * (batchSize || 1);
+    const rows = left > 0 ? Math.min(full, left) : full;
     const sum = mean * (this.rows + rows);
     const loss = (sum - this.sum) / rows;
     this.sum = sum;

@@ -1,5 +1,6 @@
 import { Callback, type CallbackOptions } from "../core/callback.ts";
 import { type EngineMemory, findEngine } from "../tfjs/engine.ts";
+import { batchesOfExecution } from "../core/execution.ts";
 import type { Logs } from "../core/logs.ts";
 import { callable, callbackOptions, checkOptions, type OptionRule, verbosity } from "./options.ts";
 
@@ -99,9 +100,9 @@ export class SpeedMonitor extends Callback {
     this.#trained = undefined;
   }
 
-  /** Count the step. */
-  override onTrainBatchEnd(): void {
-    this.#steps++;
+  /** Count the steps. */
+  override onTrainBatchEnd(batch = 0): void {
+    this.#steps += batchesOfExecution(batch, this.params);
   }
 
   /** Stop the clock of training, because validation is not part of the speed. */

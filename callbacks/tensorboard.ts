@@ -1,5 +1,6 @@
 import { Callback, type CallbackOptions, type CallbackState } from "../core/callback.ts";
 import { messageOf } from "../core/errors.ts";
+import { batchesOfExecution } from "../core/execution.ts";
 import { isRecord } from "../core/given_options.ts";
 import type { Logs } from "../core/logs.ts";
 import { readTensors, type TrainableModel } from "../core/model.ts";
@@ -232,8 +233,8 @@ export class TensorBoard extends Callback {
   }
 
   /** Only the batches whose logs it writes. */
-  override readsBatchLogs(): boolean {
-    return this.#writesBatch();
+  override readsBatchLogs(batch: number): boolean {
+    return this.#writesBatch(batch);
   }
 
   /** Check the layers that embeddings are of. */
@@ -429,26 +430,33 @@ export class TensorBoard extends Callback {
     return typeof iterations === "number" ? iterations : undefined;
   }
 
-  #writesBatch(): boolean {
-    return this.updateFreq !== "epoch" && this.#batch % this.updateFreq === 0;
+  /** Whether the execution that ends with this batch contains one to write. */
+  #writesBatch(batch: number): boolean {
+    if (this.updateFreq === "epoch") return false;
+    const batches = batchesOfExecution(batch, this.params);
+    return (this.#batch + batches) % this.updateFreq < batches;
   }
 
-  #beginBatch(): void {
-    this.#batch++;
+  #beginBatch(batch: number): void {
     this.#batchBegin = performance.now();
-    this.#profiler?.beginBatch(this.#batch);
+    const { stepsPerExecution = 1 } = this.params ?? {};
+    const first = this.#batch + 1 + batch % stepsPerExecution;
+    this.#profiler?.beginBatch(first, this.#batch + stepsPerExecution);
   }
 
-  #endBatch(_batch: number, logs: Logs): void | Promise<void> {
+  #endBatch(batch: number, logs: Logs): void | Promise<void> {
     const profiled = this.#profiler?.endBatch();
-    if (this.#writesBatch()) {
+    const isDue = this.#writesBatch(batch);
+    const batches = batchesOfExecution(batch, this.params);
+    this.#batch += batches;
+    if (isDue) {
       const writer = this.writer("train");
       for (const [name, value] of numbersOf(logs)) {
         writer.scalar(`batch_${name}`, value, this.#batch);
       }
       if (this.writeStepsPerSecond) {
         const seconds = (performance.now() - this.#batchBegin) / 1000;
-        writer.scalar("batch_steps_per_second", 1 / seconds, this.#batch);
+        writer.scalar("batch_steps_per_second", batches / seconds, this.#batch);
       }
     }
     return profiled;

@@ -16,6 +16,11 @@ export interface Params {
   epochs: number;
   /** Batches of an epoch; null while unknown. */
   steps: number | null;
+  /**
+   * Batches between two calls of the batch hooks. An end hook with the index `batch` ends an
+   * execution of `batch % stepsPerExecution + 1` batches. Default: 1.
+   */
+  stepsPerExecution?: number;
   /** Epoch to start at. */
   initialEpoch?: number;
   /** Rows of a batch, if known. */

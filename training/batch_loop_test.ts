@@ -32,12 +32,49 @@ describe("forEachBatch", () => {
   it("forEachBatch runs each batch and disposes it before the end hook, with or without promises", async () => {
     for (const isLate of [false, true]) {
       const { seen, batches, handlers } = batchesOf(2, isLate);
-      await forEachBatch(batches, eventLoop(), handlers, 5);
+      await forEachBatch(batches, eventLoop(), handlers, { firstBatch: 5 });
       assert.deepEqual(seen, [
         ...["begin 5", "step 1", "dispose 1", "end 5"],
         ...["begin 6", "step 2", "dispose 2", "end 6"],
         "close",
       ]);
+    }
+  });
+
+  it("forEachBatch calls the hooks at the begin and the end of an execution", async () => {
+    for (const isLate of [false, true]) {
+      const { seen, batches, handlers } = batchesOf(5, isLate);
+      await forEachBatch(batches, eventLoop(), handlers, { stepsPerExecution: 2 });
+      const hooks = seen.filter((one) => /begin|end/.test(one));
+      assert.deepEqual(hooks, ["begin 0", "end 1", "begin 2", "end 3", "begin 4", "end 4"]);
+      assert.equal(seen.filter((one) => one.startsWith("step")).length, 5);
+    }
+  });
+
+  it("forEachBatch has the same executions from a later batch", async () => {
+    const { seen, batches, handlers } = batchesOf(5);
+    const options = { firstBatch: 3, stepsPerExecution: 3 };
+    await forEachBatch(batches, eventLoop(), handlers, options);
+    const hooks = seen.filter((one) => /begin|end/.test(one));
+    assert.deepEqual(hooks, ["begin 3", "end 5", "begin 6", "end 7"]);
+  });
+
+  it("forEachBatch ends after the execution in which it is stopped or aborted", async () => {
+    for (const isAborted of [false, true]) {
+      const { seen, batches, handlers } = batchesOf(9);
+      const controller = new AbortController();
+      let isStopped = false;
+      const run = forEachBatch(batches, new EventLoopYield({ signal: controller.signal }), {
+        ...handlers,
+        step(batch) {
+          handlers.step(batch);
+          if (isAborted) controller.abort();
+          else isStopped = true;
+        },
+        isStopped: () => isStopped,
+      }, { stepsPerExecution: 4 });
+      await (isAborted ? assert.rejects(run, { name: "AbortError" }) : run);
+      assert.deepEqual(seen.slice(-3), ["dispose 4", "end 3", "close"]);
     }
   });
 

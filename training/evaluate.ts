@@ -159,9 +159,13 @@ async function runEvaluation(
       directions: compiled.directions,
     };
     return await withCallbacks(model, options, params, false, async (list) => {
-      const { jitCompile = "auto", verbose } = options;
+      const { jitCompile = "auto", verbose, stepsPerExecution } = options;
       const report = new StepReport(engine, { verbose });
-      const evaluation = makeEvaluation(model, engine, compiled, source, { jitCompile, report });
+      const evaluation = makeEvaluation(model, engine, compiled, source, {
+        jitCompile,
+        report,
+        stepsPerExecution,
+      });
       try {
         return normalizeLogs(await testLoop(evaluation, list, eventLoop));
       } finally {

@@ -12,8 +12,13 @@ const budgets = new Map<unknown, number>([
 
 /** Yields to the event loop when due, and stops a run whose signal aborts. */
 export class EventLoopYield {
-  /** Whether the signal has ended the run after a batch. */
+  /** Whether the signal has ended the run after a batch or an execution of several. */
   hasAborted = false;
+  /**
+   * Whether an execution of several batches has begun: only at its end are all states consistent,
+   * so that the signal is obeyed there.
+   */
+  isExecuting = false;
   readonly #budget: number;
   /** Ends the run when it aborts. */
   readonly signal: AbortSignal | undefined;
@@ -54,7 +59,7 @@ export class EventLoopYield {
   }
 
   /**
-   * The result of a promise between two batches, where all states are consistent.
+   * The result of a promise between two batches.
    *
    * @param discard receives a result that arrives after the run has ended
    * @throws the reason of the signal as soon as it aborts
@@ -68,12 +73,14 @@ export class EventLoopYield {
     try {
       return await pending;
     } catch (error) {
-      this.hasAborted ||= this.signal?.aborted === true && error === this.signal.reason;
+      this.hasAborted ||= !this.isExecuting && this.signal?.aborted === true &&
+        error === this.signal.reason;
       throw error;
     }
   }
 
   #throwIfAborted(): void {
+    if (this.isExecuting) return;
     this.hasAborted ||= this.signal?.aborted === true;
     this.signal?.throwIfAborted();
   }

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { CallbackList } from "../core/callback_list.ts";
+import { batchesOfExecution } from "../core/execution.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { getEngine } from "../tfjs/engine.ts";
 import { networkOf, signatureOf } from "../tfjs/network.ts";
@@ -96,12 +97,9 @@ export async function predict(
         options,
         params,
         false,
-        (list) => predictLoop(model, source, list, eventLoop, step, parts),
+        (list) => predictLoop(model, source, list, eventLoop, step, parts, options),
       );
-      const outputs = engine.tidy(() =>
-        parts[0].map((_, i) => joinRows(parts.map((part) => part[i])))
-      );
-      return alone(outputs);
+      return alone(joinBatches(parts.splice(0)));
     } finally {
       step.dispose();
       disposeAll(parts.flat());
@@ -115,7 +113,7 @@ const predictOptions: Record<keyof PredictOptions, true> = {
   steps: true,
 };
 
-/** Predict batch by batch, and add the outputs of each batch to `parts`. */
+/** Predict batch by batch, and add the outputs to `parts`, in the order of the rows. */
 async function predictLoop(
   model: LayersModel,
   source: BatchSource,
@@ -123,6 +121,7 @@ async function predictLoop(
   eventLoop: EventLoopYield,
   step: PredictStep,
   parts: tf.Tensor[][],
+  { stepsPerExecution }: RunOptions,
 ): Promise<void> {
   const flags = model as unknown as TrainableModel;
   flags.stopPredicting = false;
@@ -131,10 +130,16 @@ async function predictLoop(
     begin: (index) => list.onPredictBatchBegin(index),
     step: (batch) => void parts.push(step(batch.xs)),
     end: list.has("onPredictBatchEnd")
-      ? (index) => list.onPredictBatchEnd(index, { outputs: alone(parts[index]) })
+      ? (index) => {
+        const outputs = joinBatches(
+          parts.splice(-batchesOfExecution(index, { stepsPerExecution })),
+        );
+        parts.push(outputs);
+        return list.onPredictBatchEnd(index, { outputs: alone(outputs) });
+      }
       : undefined,
     isStopped: () => flags.stopPredicting === true,
-  });
+  }, { stepsPerExecution });
   await list.onPredictEnd();
 }
 
@@ -143,8 +148,16 @@ function alone(tensors: tf.Tensor[]): tf.Tensor | tf.Tensor[] {
   return tensors.length === 1 ? tensors[0] : tensors;
 }
 
-function joinRows(parts: tf.Tensor[]): tf.Tensor {
-  const [first, ...rest] = parts;
-  // tfjs's types require one tensor here, but its code accepts several.
-  return rest.length === 0 ? first.clone() : first.concat(rest as unknown as tf.Tensor, 0);
+/** The outputs of several batches as those of one. The tensors of the batches are disposed. */
+function joinBatches(batches: tf.Tensor[][]): tf.Tensor[] {
+  const [first, ...rest] = batches;
+  if (rest.length === 0) return first;
+  try {
+    return first.map((tensor, i) => {
+      // tfjs's types require one tensor here, but its code accepts several.
+      return tensor.concat(rest.map((tensors) => tensors[i]) as unknown as tf.Tensor, 0);
+    });
+  } finally {
+    disposeAll(batches.flat());
+  }
 }

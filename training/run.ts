@@ -36,6 +36,12 @@ export interface RunOptions {
    */
   jitCompile?: boolean | "auto";
   /**
+   * Batches between two calls of the batch hooks, as in Keras: begin hooks receive the index of the
+   * first batch, end hooks that of the last, with the logs after it. It saves time if batches are
+   * small and callbacks many. `stopTraining` and `signal` end the run after an execution. Default: 1.
+   */
+  stepsPerExecution?: number;
+  /**
    * Signal that ends the run when it aborts: after the current batch, or immediately while the next
    * one is pending. A hook that does not return within 5 s is abandoned, `onException` and `close`
    * after 30 s. The promise rejects with the reason of the signal. Default: none.
@@ -50,6 +56,7 @@ export const runOptions: Record<keyof RunOptions, true> = {
   onError: true,
   yieldEvery: true,
   jitCompile: true,
+  stepsPerExecution: true,
   signal: true,
 };
 
@@ -59,7 +66,7 @@ export const runOptions: Record<keyof RunOptions, true> = {
  *
  * @param ofTensors options that only apply to tensors, with alternatives
  * @throws TypeError for options that are not an object, and an invalid `signal`
- * @throws RangeError for an invalid `verbose` or `jitCompile`
+ * @throws RangeError for an invalid `verbose`, `jitCompile` or `stepsPerExecution`
  */
 export function readOptions<Options extends RunOptions>(
   verb: string,
@@ -86,6 +93,7 @@ export function readOptions<Options extends RunOptions>(
   checkVerbose(read);
   checkSignal(read.signal);
   checkJitCompile(read.jitCompile);
+  wholeNumber("stepsPerExecution", read.stepsPerExecution as number | undefined, 1);
   return read as Partial<Options> as Options;
 }
 
@@ -167,6 +175,8 @@ export async function withCallbacks<T>(
   try {
     return await closingList(list, async () => {
       list.setModel(model as unknown as TrainableModel);
+      const { stepsPerExecution = 1 } = options;
+      if (stepsPerExecution > 1) params.stepsPerExecution = stepsPerExecution;
       list.setParams(params);
       return await run(list);
     });

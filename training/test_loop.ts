@@ -17,6 +17,8 @@ export interface Evaluation {
   source: BatchSource;
   step: Step;
   means: RunningMeans;
+  /** Batches between two calls of the batch hooks. Default: 1. */
+  stepsPerExecution?: number;
 }
 
 /** Prepare an evaluation, which may then run after every epoch. */
@@ -25,10 +27,11 @@ export function makeEvaluation(
   engine: Engine,
   compiled: Compiled,
   source: BatchSource,
-  options: CompileOptions,
+  { stepsPerExecution, ...options }: CompileOptions & Pick<Evaluation, "stepsPerExecution">,
 ): Evaluation {
   const means = new RunningMeans(measuresOf(compiled));
-  return { model, source, step: makeTestStep(engine, model, compiled, options), means };
+  const step = makeTestStep(engine, model, compiled, options);
+  return { model, source, step, means, stepsPerExecution };
 }
 
 /**
@@ -38,7 +41,7 @@ export function makeEvaluation(
  * @returns means over all rows, keys without `val_`
  */
 export async function testLoop(
-  { model, source, step, means }: Evaluation,
+  { model, source, step, means, stepsPerExecution }: Evaluation,
   list: CallbackList,
   eventLoop: EventLoopYield,
   epoch = 0,
@@ -59,7 +62,7 @@ export async function testLoop(
         }
         : undefined,
       isStopped: () => flags.stopEvaluating === true,
-    });
+    }, { stepsPerExecution });
     const logs = await means.logs();
     await list.onTestEnd(logs);
     return logs;

@@ -132,6 +132,7 @@ export async function trainLoop(training: Training, options: TrainOptions): Prom
       evaluation = validation && makeEvaluation(model, engine, compiled, validation, {
         jitCompile,
         report: new StepReport(engine, { isValidation: true }),
+        stepsPerExecution: options.stepsPerExecution,
       });
       for (let epoch = first; epoch < epochs && !state.hasEnded; epoch++) {
         state.beginEpoch(epoch);
@@ -252,6 +253,6 @@ async function trainEpoch(
       ? async (index) => list.onYield(state.epoch, index, await means.logs())
       : undefined,
     isStopped: () => state.stopTraining,
-  }, firstBatch);
+  }, { firstBatch, stepsPerExecution: state.stepsPerExecution });
   return await means.logs();
 }

@@ -92,6 +92,11 @@ export class TrainingState implements ResumableLoop {
     return this.#params.seed ?? 0;
   }
 
+  /** Batches of an execution. */
+  get stepsPerExecution(): number {
+    return this.#params.stepsPerExecution ?? 1;
+  }
+
   /** The seed if the script chose it; a restored state does not replace it. */
   get givenSeed(): number | undefined {
     return this.#keepsSeed ? this.#params.seed : undefined;

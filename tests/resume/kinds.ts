@@ -23,6 +23,12 @@ export const kinds: Record<string, Kind> = {
     append: true,
     saveFreq: 1,
   },
+  "whose batch hooks are called for every third batch": {
+    stepsPerExecution: 3,
+    catalog: true,
+    batchLines: true,
+    saveFreq: 2,
+  },
   "with a convolution and batch normalization": { model: "conv", saveFreq: 2 },
   "with two outputs": { model: "outputs", saveFreq: 3 },
   "on a generator that continues across epochs": { source: "steps", saveFreq: 2 },

@@ -23,6 +23,8 @@ export interface Kind {
   backend?: "cpu" | "wasm" | "webgpu";
   /** Whether steps are compiled. Default: if possible. */
   jitCompile?: boolean;
+  /** Batches between two calls of the batch hooks. Default: 1. */
+  stepsPerExecution?: number;
   /** Frequency of backups. Default: `"epoch"`. */
   saveFreq?: "epoch" | number;
   /** Time between backups, instead of `saveFreq`. */
@@ -76,6 +78,7 @@ export async function train(
     seed: 5,
     verbose: 0 as const,
     ...(kind.jitCompile !== undefined && { jitCompile: kind.jitCompile }),
+    ...(kind.stepsPerExecution !== undefined && { stepsPerExecution: kind.stepsPerExecution }),
     callbacks: [...callbacksOf(kind, fs, directory), ...others],
     validationData: targets(kind, x, y),
   };
