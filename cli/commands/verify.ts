@@ -22,13 +22,15 @@ export function addVerify(program: Command, cli: CommandLine): void {
   addExamples(command, cli, ["keepfit verify"]);
 }
 
-function textOf({ id, version, files, problems, yanked, unasked, log }: VerifiedPlugin): string {
+function textOf(
+  { id, version, files, problems, yanked, registryError, log }: VerifiedPlugin,
+): string {
   const lines = problems.length === 0
     ? [`${id} ${version}: ${files} ${files === 1 ? "file" : "files"} as locked`]
     : [`${id} ${version}:`, ...problems.map((problem) => `  ${problem}`)];
   if (yanked !== undefined) lines.push(`  ${yankText(yanked)}: keepfit update looks for another`);
-  if (unasked !== undefined) {
-    lines.push(`  unknown whether it is yanked, and what the log says: ${unasked}`);
+  if (registryError !== undefined) {
+    lines.push(`  unknown whether it is yanked, and what the log says: ${registryError}`);
   }
   if (log?.index !== undefined) lines.push(`  entry ${log.index + 1} of ${log.size} in the log`);
   return `${lines.join("\n")}\n`;

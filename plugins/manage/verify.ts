@@ -34,7 +34,7 @@ export interface VerifiedPlugin {
   /** Yank of this version in its registry; the locked version can still be used. */
   yanked: Yank | undefined;
   /** Reason why its registry could not be queried for a yank; undefined if it was. */
-  unasked: string | undefined;
+  registryError: string | undefined;
   /**
    * Its position in the transparency log of its registry; undefined if the log was not queried or
    * did not respond. Contradictions are listed in `problems`.
@@ -70,7 +70,7 @@ export async function verifyPlugins(
         files: 0,
         problems: [],
         yanked: undefined,
-        unasked: undefined,
+        registryError: undefined,
         log: undefined,
       };
       try {
@@ -94,7 +94,7 @@ export async function verifyPlugins(
             found.problems.push(...problems);
           }
         } catch (error) {
-          found.unasked = messageOf(error);
+          found.registryError = messageOf(error);
         }
       } catch (error) {
         found.problems.push(messageOf(error));

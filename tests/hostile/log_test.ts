@@ -120,8 +120,8 @@ function newProject(serve: Serve) {
     /** Problems that `verify` reports, without a cache. */
     async problems(isKept = false) {
       if (!isKept) await fs.remove("/cache", { recursive: true });
-      const [{ problems, log, unasked }] = await verifyPlugins(project.options);
-      return { problems, log, unasked };
+      const [{ problems, log, registryError }] = await verifyPlugins(project.options);
+      return { problems, log, registryError };
     },
   };
   return project;
@@ -296,7 +296,7 @@ for (const kind of ["hub", "static host"] as const) {
         assert.deepEqual(await project.problems(), {
           problems: [],
           log: { keyId: key.keyId, size: 5, index: 3 },
-          unasked: undefined,
+          registryError: undefined,
         });
         for (const version of ["1.1.0", "1.2.0", "1.3.0"]) {
           await site.publish("ada/timer", version);
@@ -471,7 +471,7 @@ describe("A client of a registry", () => {
     assert.deepEqual(await project.problems(), {
       problems: [],
       log: { keyId: undefined, size: 0, index: undefined },
-      unasked: undefined,
+      registryError: undefined,
     });
   });
 
@@ -514,9 +514,9 @@ describe("A client of a registry", () => {
     }
     project.serve = (request) =>
       request.url.includes("/log") ? new Response(null, { status: 503 }) : site.serve(request);
-    const { problems, unasked } = await project.problems();
+    const { problems, registryError } = await project.problems();
     assert.deepEqual(problems, []);
-    assert.match(String(unasked), /the server answered 503/);
+    assert.match(String(registryError), /the server answered 503/);
     const { plugins: [{ unknown }] } = await auditPlugins(project.options);
     assert.match(unknown[0], /the server answered 503/);
     // A registry that had a log must return it before anything new is locked.

@@ -236,7 +236,7 @@ describe("A project's plugins", () => {
       problems: [],
       yanked: undefined,
       log: { keyId: undefined, size: 0, index: undefined },
-      unasked: undefined,
+      registryError: undefined,
     });
     const freed = await cleanCache({ cacheDir: site.cacheDir });
     assert(freed > 500, String(freed));

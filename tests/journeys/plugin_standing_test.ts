@@ -220,10 +220,10 @@ describe("A version that was yanked after it was locked", () => {
     site.pages.delete(meta);
     const [unknown] = await verifyPlugins(project.options);
     assert.deepEqual([unknown.problems, unknown.yanked], [[], undefined]);
-    assert.match(String(unknown.unasked), /the registry does not have it/);
+    assert.match(String(unknown.registryError), /the registry does not have it/);
     // The last response is known without a network.
     const [offline] = await verifyPlugins({ ...project.options, offline: true });
-    assert.deepEqual([offline.yanked, offline.unasked], [{ reason: "leaks" }, undefined]);
+    assert.deepEqual([offline.yanked, offline.registryError], [{ reason: "leaks" }, undefined]);
   });
 
   it("A version that was yanked after it was locked is reported by list once the registry was queried, without another query", async () => {
