@@ -1,4 +1,4 @@
-import { zlibSync } from "fflate";
+import { deflate } from "../runtime/deflate.ts";
 import { crc32 } from "./crc.ts";
 import { viewOf } from "./protobuf.ts";
 
@@ -25,7 +25,7 @@ export function encodePng(
   return join([
     Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
     chunk("IHDR", header),
-    chunk("IDAT", zlibSync(filterRows(width * channels, height, channels, pixels))),
+    chunk("IDAT", deflate(filterRows(width * channels, height, channels, pixels))),
     chunk("IEND", new Uint8Array()),
   ]);
 }

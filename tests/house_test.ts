@@ -59,7 +59,7 @@ const table: Record<string, Room> = {
   },
   // The names that keepfit/runtime had before there were rooms for them.
   "runtime/public.ts": { rooms: ["runtime/mod.ts", "checkpoints/mod.ts", "tfjs/backend/mod.ts"] },
-  tensorboard: { rooms: ["runtime/types.ts"], packages: ["fflate"] },
+  tensorboard: { rooms: ["runtime/deflate.ts", "runtime/types.ts"] },
   tfjs: {
     rooms: ["core"],
     types: [tfjs],

@@ -30,18 +30,18 @@ function tablesOf(polynomial) {
 function crc(tables, bytes, start, end, before = 0) {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
   let sum = before ^ 4294967295;
-  let i2 = start;
-  if (end - i2 >= manyBytes && isLittleEndian) {
-    for (; (bytes.byteOffset + i2) % 4 !== 0; i2++) sum = t0[(sum ^ bytes[i2]) & 255] ^ sum >>> 8;
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset + i2, end - i2 >> 4 << 2);
+  let i = start;
+  if (end - i >= manyBytes && isLittleEndian) {
+    for (; (bytes.byteOffset + i) % 4 !== 0; i++) sum = t0[(sum ^ bytes[i]) & 255] ^ sum >>> 8;
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + i, end - i >> 4 << 2);
     sum = braided(tables, words, sum);
-    i2 += words.byteLength;
+    i += words.byteLength;
   }
-  for (; i2 + 8 <= end; i2 += 8) {
-    sum ^= bytes[i2] | bytes[i2 + 1] << 8 | bytes[i2 + 2] << 16 | bytes[i2 + 3] << 24;
-    sum = t7[sum & 255] ^ t6[sum >>> 8 & 255] ^ t5[sum >>> 16 & 255] ^ t4[sum >>> 24] ^ t3[bytes[i2 + 4]] ^ t2[bytes[i2 + 5]] ^ t1[bytes[i2 + 6]] ^ t0[bytes[i2 + 7]];
+  for (; i + 8 <= end; i += 8) {
+    sum ^= bytes[i] | bytes[i + 1] << 8 | bytes[i + 2] << 16 | bytes[i + 3] << 24;
+    sum = t7[sum & 255] ^ t6[sum >>> 8 & 255] ^ t5[sum >>> 16 & 255] ^ t4[sum >>> 24] ^ t3[bytes[i + 4]] ^ t2[bytes[i + 5]] ^ t1[bytes[i + 6]] ^ t0[bytes[i + 7]];
   }
-  for (; i2 < end; i2++) sum = t0[(sum ^ bytes[i2]) & 255] ^ sum >>> 8;
+  for (; i < end; i++) sum = t0[(sum ^ bytes[i]) & 255] ^ sum >>> 8;
   return (sum ^ 4294967295) >>> 0;
 }
 var manyBytes = 1024;
@@ -51,11 +51,11 @@ function braided(tables, words, sum) {
   const [t12, t13, t14, t15] = tables.slice(12);
   const last = words.length - 4;
   let [a, b, c, d] = [sum | 0, 0, 0, 0];
-  for (let i2 = 0; i2 < last; i2 += 4) {
-    a ^= words[i2];
-    b ^= words[i2 + 1];
-    c ^= words[i2 + 2];
-    d ^= words[i2 + 3];
+  for (let i = 0; i < last; i += 4) {
+    a ^= words[i];
+    b ^= words[i + 1];
+    c ^= words[i + 2];
+    d ^= words[i + 3];
     a = t15[a & 255] ^ t14[a >>> 8 & 255] ^ t13[a >>> 16 & 255] ^ t12[a >>> 24];
     b = t15[b & 255] ^ t14[b >>> 8 & 255] ^ t13[b >>> 16 & 255] ^ t12[b >>> 24];
     c = t15[c & 255] ^ t14[c >>> 8 & 255] ^ t13[c >>> 16 & 255] ^ t12[c >>> 24];
@@ -143,9 +143,9 @@ var ProtobufWriter = class {
     this.message(field, () => {
       this.#reserve(text.length * 3);
       const start = this.#size;
-      for (let i2 = 0; i2 < text.length; i2++) {
-        const code = text.charCodeAt(i2);
-        if (code > 127 || i2 > 100) {
+      for (let i = 0; i < text.length; i++) {
+        const code = text.charCodeAt(i);
+        if (code > 127 || i > 100) {
           this.#size = start + encoder.encodeInto(text, this.#bytes.subarray(start)).written;
           return;
         }
@@ -280,8 +280,8 @@ function writeTensor(out, { dtype, shape, values }) {
   out.varint(1, dtypeId(dtype));
   out.message(2, () => writeShape(out, shape));
   if (dtype === "string") {
-    for (let i2 = 0; i2 < size; i2++) {
-      const value = values[i2];
+    for (let i = 0; i < size; i++) {
+      const value = values[i];
       if (value instanceof Uint8Array) out.bytes(stringField, value);
       else out.text(stringField, String(value));
     }
@@ -292,24 +292,24 @@ function writeTensor(out, { dtype, shape, values }) {
   if (size > 0 && (dtype === "bool" || size === 1 && !dtype.startsWith("float"))) {
     const cell2 = new DataView(new ArrayBuffer(format.size));
     out.message(format.field, () => {
-      for (let i2 = 0; i2 < size; i2++) {
-        format.write(cell2, 0, values[i2]);
+      for (let i = 0; i < size; i++) {
+        format.write(cell2, 0, values[i]);
         out.packedVarint(BigInt(format.read(cell2, 0)));
       }
     });
   } else if (size > 0) {
     const bytes = new Uint8Array(size * format.size);
     const view = viewOf(bytes);
-    for (let i2 = 0; i2 < size; i2++) format.write(view, i2 * format.size, values[i2]);
+    for (let i = 0; i < size; i++) format.write(view, i * format.size, values[i]);
     out.bytes(size === 1 ? format.field : contentField, bytes);
   }
 }
 function checkNumbers(dtype, values) {
   if (ArrayBuffer.isView(values)) return;
-  for (let i2 = 0; i2 < values.length; i2++) {
-    if (["number", "bigint", "boolean"].includes(typeof values[i2])) continue;
+  for (let i = 0; i < values.length; i++) {
+    if (["number", "bigint", "boolean"].includes(typeof values[i])) continue;
     throw new TypeError(
-      `Cannot write a tensor of dtype ${dtype}: expected numbers, got ${String(values[i2])} at index ${i2}`
+      `Cannot write a tensor of dtype ${dtype}: expected numbers, got ${String(values[i])} at index ${i}`
     );
   }
 }
@@ -583,8 +583,8 @@ function histogramTensor(values, buckets) {
   const rows = new Float64Array(buckets * 3);
   const tensor = { dtype: "float64", shape: [buckets, 3], values: rows };
   let [min, max, count] = [Infinity, -Infinity, 0];
-  for (let i2 = 0; i2 < values.length; i2++) {
-    const value = values[i2];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
     if (!Number.isFinite(value)) continue;
     if (value < min) min = value;
     if (value > max) max = value;
@@ -603,9 +603,9 @@ function histogramTensor(values, buckets) {
     rows[last * 3 + 2] = count;
     return tensor;
   }
-  for (let i2 = 0; i2 < values.length; i2++) {
-    if (!Number.isFinite(values[i2])) continue;
-    rows[Math.min(last, Math.floor((values[i2] - min) / width)) * 3 + 2]++;
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) continue;
+    rows[Math.min(last, Math.floor((values[i] - min) / width)) * 3 + 2]++;
   }
   return tensor;
 }
@@ -670,540 +670,104 @@ function writeValue(out, name, value) {
   );
 }
 
-// node_modules/fflate/esm/browser.js
-var u8 = Uint8Array;
-var u16 = Uint16Array;
-var i32 = Int32Array;
-var fleb = new u8([
-  0,
-  0,
-  0,
-  0,
-  0,
-  0,
-  0,
-  0,
-  1,
-  1,
-  1,
-  1,
-  2,
-  2,
-  2,
-  2,
-  3,
-  3,
-  3,
-  3,
-  4,
-  4,
-  4,
-  4,
-  5,
-  5,
-  5,
-  5,
-  0,
-  /* unused */
-  0,
-  0,
-  /* impossible */
-  0
-]);
-var fdeb = new u8([
-  0,
-  0,
-  0,
-  0,
-  1,
-  1,
-  2,
-  2,
-  3,
-  3,
-  4,
-  4,
-  5,
-  5,
-  6,
-  6,
-  7,
-  7,
-  8,
-  8,
-  9,
-  9,
-  10,
-  10,
-  11,
-  11,
-  12,
-  12,
-  13,
-  13,
-  /* unused */
-  0,
-  0
-]);
-var clim = new u8([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]);
-var freb = function(eb, start) {
-  var b = new u16(31);
-  for (var i2 = 0; i2 < 31; ++i2) {
-    b[i2] = start += 1 << eb[i2 - 1];
-  }
-  var r = new i32(b[30]);
-  for (var i2 = 1; i2 < 30; ++i2) {
-    for (var j = b[i2]; j < b[i2 + 1]; ++j) {
-      r[j] = j - b[i2] << 5 | i2;
-    }
-  }
-  return { b, r };
-};
-var _a = freb(fleb, 2);
-var fl = _a.b;
-var revfl = _a.r;
-fl[28] = 258, revfl[258] = 28;
-var _b = freb(fdeb, 0);
-var fd = _b.b;
-var revfd = _b.r;
-var rev = new u16(32768);
-for (i = 0; i < 32768; ++i) {
-  x = (i & 43690) >> 1 | (i & 21845) << 1;
-  x = (x & 52428) >> 2 | (x & 13107) << 2;
-  x = (x & 61680) >> 4 | (x & 3855) << 4;
-  rev[i] = ((x & 65280) >> 8 | (x & 255) << 8) >> 1;
+// runtime/deflate.ts
+function deflate(bytes) {
+  const { process } = globalThis;
+  return process?.getBuiltinModule?.("node:zlib").deflateSync(bytes) ?? compress(bytes);
 }
-var x;
-var i;
-var hMap = (function(cd, mb, r) {
-  var s = cd.length;
-  var i2 = 0;
-  var l = new u16(mb);
-  for (; i2 < s; ++i2) {
-    if (cd[i2])
-      ++l[cd[i2] - 1];
-  }
-  var le = new u16(mb);
-  for (i2 = 1; i2 < mb; ++i2) {
-    le[i2] = le[i2 - 1] + l[i2 - 1] << 1;
-  }
-  var co;
-  if (r) {
-    co = new u16(1 << mb);
-    var rvb = 15 - mb;
-    for (i2 = 0; i2 < s; ++i2) {
-      if (cd[i2]) {
-        var sv = i2 << 4 | cd[i2];
-        var r_1 = mb - cd[i2];
-        var v = le[cd[i2] - 1]++ << r_1;
-        for (var m = v | (1 << r_1) - 1; v <= m; ++v) {
-          co[rev[v] >> rvb] = sv;
-        }
-      }
+function compress(bytes) {
+  const out = new BitWriter();
+  out.bits(40056, 16);
+  out.bits(3, 3);
+  const last = new Int32Array(1 << 15);
+  for (let at = 0; at < bytes.length; ) {
+    const hash = hashAt(bytes, at);
+    const before = last[hash] - 1;
+    last[hash] = at + 1;
+    const length = before >= 0 && at - before <= 32768 ? sameBytes(bytes, before, at) : 0;
+    if (length < 3) {
+      writeSymbol(out, bytes[at++]);
+      continue;
     }
-  } else {
-    co = new u16(s);
-    for (i2 = 0; i2 < s; ++i2) {
-      if (cd[i2]) {
-        co[i2] = rev[le[cd[i2] - 1]++] >> 15 - cd[i2];
-      }
-    }
+    writeLength(out, length);
+    writeDistance(out, at - before);
+    at += length;
   }
-  return co;
-});
-var flt = new u8(288);
-for (i = 0; i < 144; ++i)
-  flt[i] = 8;
-var i;
-for (i = 144; i < 256; ++i)
-  flt[i] = 9;
-var i;
-for (i = 256; i < 280; ++i)
-  flt[i] = 7;
-var i;
-for (i = 280; i < 288; ++i)
-  flt[i] = 8;
-var i;
-var fdt = new u8(32);
-for (i = 0; i < 32; ++i)
-  fdt[i] = 5;
-var i;
-var flm = /* @__PURE__ */ hMap(flt, 9, 0);
-var fdm = /* @__PURE__ */ hMap(fdt, 5, 0);
-var shft = function(p) {
-  return (p + 7) / 8 | 0;
-};
-var slc = function(v, s, e) {
-  if (s == null || s < 0)
-    s = 0;
-  if (e == null || e > v.length)
-    e = v.length;
-  return new u8(v.subarray(s, e));
-};
-var wbits = function(d, p, v) {
-  v <<= p & 7;
-  var o = p / 8 | 0;
-  d[o] |= v;
-  d[o + 1] |= v >> 8;
-};
-var wbits16 = function(d, p, v) {
-  v <<= p & 7;
-  var o = p / 8 | 0;
-  d[o] |= v;
-  d[o + 1] |= v >> 8;
-  d[o + 2] |= v >> 16;
-};
-var hTree = function(d, mb) {
-  var t = [];
-  for (var i2 = 0; i2 < d.length; ++i2) {
-    if (d[i2])
-      t.push({ s: i2, f: d[i2] });
-  }
-  var s = t.length;
-  var t2 = t.slice();
-  if (!s)
-    return { t: et, l: 0 };
-  if (s == 1) {
-    var v = new u8(t[0].s + 1);
-    v[t[0].s] = 1;
-    return { t: v, l: 1 };
-  }
-  t.sort(function(a, b) {
-    return a.f - b.f;
-  });
-  t.push({ s: -1, f: 25001 });
-  var l = t[0], r = t[1], i0 = 0, i1 = 1, i22 = 2;
-  t[0] = { s: -1, f: l.f + r.f, l, r };
-  while (i1 != s - 1) {
-    l = t[t[i0].f < t[i22].f ? i0++ : i22++];
-    r = t[i0 != i1 && t[i0].f < t[i22].f ? i0++ : i22++];
-    t[i1++] = { s: -1, f: l.f + r.f, l, r };
-  }
-  var maxSym = t2[0].s;
-  for (var i2 = 1; i2 < s; ++i2) {
-    if (t2[i2].s > maxSym)
-      maxSym = t2[i2].s;
-  }
-  var tr = new u16(maxSym + 1);
-  var mbt = ln(t[i1 - 1], tr, 0);
-  if (mbt > mb) {
-    var i2 = 0, dt = 0;
-    var lft = mbt - mb, cst = 1 << lft;
-    t2.sort(function(a, b) {
-      return tr[b.s] - tr[a.s] || a.f - b.f;
-    });
-    for (; i2 < s; ++i2) {
-      var i2_1 = t2[i2].s;
-      if (tr[i2_1] > mb) {
-        dt += cst - (1 << mbt - tr[i2_1]);
-        tr[i2_1] = mb;
-      } else
-        break;
-    }
-    dt >>= lft;
-    while (dt > 0) {
-      var i2_2 = t2[i2].s;
-      if (tr[i2_2] < mb)
-        dt -= 1 << mb - tr[i2_2]++ - 1;
-      else
-        ++i2;
-    }
-    for (; i2 >= 0 && dt; --i2) {
-      var i2_3 = t2[i2].s;
-      if (tr[i2_3] == mb) {
-        --tr[i2_3];
-        ++dt;
-      }
-    }
-    mbt = mb;
-  }
-  return { t: new u8(tr), l: mbt };
-};
-var ln = function(n, l, d) {
-  return n.s == -1 ? Math.max(ln(n.l, l, d + 1), ln(n.r, l, d + 1)) : l[n.s] = d;
-};
-var lc = function(c) {
-  var s = c.length;
-  while (s && !c[--s])
-    ;
-  var cl = new u16(++s);
-  var cli = 0, cln = c[0], cls = 1;
-  var w = function(v) {
-    cl[cli++] = v;
-  };
-  for (var i2 = 1; i2 <= s; ++i2) {
-    if (c[i2] == cln && i2 != s)
-      ++cls;
-    else {
-      if (!cln && cls > 2) {
-        for (; cls > 138; cls -= 138)
-          w(32754);
-        if (cls > 2) {
-          w(cls > 10 ? cls - 11 << 5 | 28690 : cls - 3 << 5 | 12305);
-          cls = 0;
-        }
-      } else if (cls > 3) {
-        w(cln), --cls;
-        for (; cls > 6; cls -= 6)
-          w(8304);
-        if (cls > 2)
-          w(cls - 3 << 5 | 8208), cls = 0;
-      }
-      while (cls--)
-        w(cln);
-      cls = 1;
-      cln = c[i2];
-    }
-  }
-  return { c: cl.subarray(0, cli), n: s };
-};
-var clen = function(cf, cl) {
-  var l = 0;
-  for (var i2 = 0; i2 < cl.length; ++i2)
-    l += cf[i2] * cl[i2];
-  return l;
-};
-var wfblk = function(out, pos, dat) {
-  var s = dat.length;
-  var o = shft(pos + 2);
-  out[o] = s & 255;
-  out[o + 1] = s >> 8;
-  out[o + 2] = out[o] ^ 255;
-  out[o + 3] = out[o + 1] ^ 255;
-  for (var i2 = 0; i2 < s; ++i2)
-    out[o + i2 + 4] = dat[i2];
-  return (o + 4 + s) * 8;
-};
-var wblk = function(dat, out, final, syms, lf, df, eb, li, bs, bl, p) {
-  wbits(out, p++, final);
-  ++lf[256];
-  var _a2 = hTree(lf, 15), dlt = _a2.t, mlb = _a2.l;
-  var _b2 = hTree(df, 15), ddt = _b2.t, mdb = _b2.l;
-  var _c = lc(dlt), lclt = _c.c, nlc = _c.n;
-  var _d = lc(ddt), lcdt = _d.c, ndc = _d.n;
-  var lcfreq = new u16(19);
-  for (var i2 = 0; i2 < lclt.length; ++i2)
-    ++lcfreq[lclt[i2] & 31];
-  for (var i2 = 0; i2 < lcdt.length; ++i2)
-    ++lcfreq[lcdt[i2] & 31];
-  var _e = hTree(lcfreq, 7), lct = _e.t, mlcb = _e.l;
-  var nlcc = 19;
-  for (; nlcc > 4 && !lct[clim[nlcc - 1]]; --nlcc)
-    ;
-  var flen = bl + 5 << 3;
-  var ftlen = clen(lf, flt) + clen(df, fdt) + eb;
-  var dtlen = clen(lf, dlt) + clen(df, ddt) + eb + 14 + 3 * nlcc + clen(lcfreq, lct) + 2 * lcfreq[16] + 3 * lcfreq[17] + 7 * lcfreq[18];
-  if (bs >= 0 && flen <= ftlen && flen <= dtlen)
-    return wfblk(out, p, dat.subarray(bs, bs + bl));
-  var lm, ll, dm, dl;
-  wbits(out, p, 1 + (dtlen < ftlen)), p += 2;
-  if (dtlen < ftlen) {
-    lm = hMap(dlt, mlb, 0), ll = dlt, dm = hMap(ddt, mdb, 0), dl = ddt;
-    var llm = hMap(lct, mlcb, 0);
-    wbits(out, p, nlc - 257);
-    wbits(out, p + 5, ndc - 1);
-    wbits(out, p + 10, nlcc - 4);
-    p += 14;
-    for (var i2 = 0; i2 < nlcc; ++i2)
-      wbits(out, p + 3 * i2, lct[clim[i2]]);
-    p += 3 * nlcc;
-    var lcts = [lclt, lcdt];
-    for (var it = 0; it < 2; ++it) {
-      var clct = lcts[it];
-      for (var i2 = 0; i2 < clct.length; ++i2) {
-        var len = clct[i2] & 31;
-        wbits(out, p, llm[len]), p += lct[len];
-        if (len > 15)
-          wbits(out, p, clct[i2] >> 5 & 127), p += clct[i2] >> 12;
-      }
-    }
-  } else {
-    lm = flm, ll = flt, dm = fdm, dl = fdt;
-  }
-  for (var i2 = 0; i2 < li; ++i2) {
-    var sym = syms[i2];
-    if (sym > 255) {
-      var len = sym >> 18 & 31;
-      wbits16(out, p, lm[len + 257]), p += ll[len + 257];
-      if (len > 7)
-        wbits(out, p, sym >> 23 & 31), p += fleb[len];
-      var dst = sym & 31;
-      wbits16(out, p, dm[dst]), p += dl[dst];
-      if (dst > 3)
-        wbits16(out, p, sym >> 5 & 8191), p += fdeb[dst];
-    } else {
-      wbits16(out, p, lm[sym]), p += ll[sym];
-    }
-  }
-  wbits16(out, p, lm[256]);
-  return p + ll[256];
-};
-var deo = /* @__PURE__ */ new i32([65540, 131080, 131088, 131104, 262176, 1048704, 1048832, 2114560, 2117632]);
-var et = /* @__PURE__ */ new u8(0);
-var dflt = function(dat, lvl, plvl, pre, post, st) {
-  var s = st.z || dat.length;
-  var o = new u8(pre + s + 5 * (1 + Math.ceil(s / 7e3)) + post);
-  var w = o.subarray(pre, o.length - post);
-  var lst = st.l;
-  var pos = (st.r || 0) & 7;
-  if (lvl) {
-    if (pos)
-      w[0] = st.r >> 3;
-    var opt = deo[lvl - 1];
-    var n = opt >> 13, c = opt & 8191;
-    var msk_1 = (1 << plvl) - 1;
-    var prev = st.p || new u16(32768), head = st.h || new u16(msk_1 + 1);
-    var bs1_1 = Math.ceil(plvl / 3), bs2_1 = 2 * bs1_1;
-    var hsh = function(i3) {
-      return (dat[i3] ^ dat[i3 + 1] << bs1_1 ^ dat[i3 + 2] << bs2_1) & msk_1;
-    };
-    var syms = new i32(25e3);
-    var lf = new u16(288), df = new u16(32);
-    var lc_1 = 0, eb = 0, i2 = st.i || 0, li = 0, wi = st.w || 0, bs = 0;
-    for (; i2 + 2 < s; ++i2) {
-      var hv = hsh(i2);
-      var imod = i2 & 32767, pimod = head[hv];
-      prev[imod] = pimod;
-      head[hv] = imod;
-      if (wi <= i2) {
-        var rem = s - i2;
-        if ((lc_1 > 7e3 || li > 24576) && (rem > 423 || !lst)) {
-          pos = wblk(dat, w, 0, syms, lf, df, eb, li, bs, i2 - bs, pos);
-          li = lc_1 = eb = 0, bs = i2;
-          for (var j = 0; j < 286; ++j)
-            lf[j] = 0;
-          for (var j = 0; j < 30; ++j)
-            df[j] = 0;
-        }
-        var l = 2, d = 0, ch_1 = c, dif = imod - pimod & 32767;
-        if (rem > 2 && hv == hsh(i2 - dif)) {
-          var maxn = Math.min(n, rem) - 1;
-          var maxd = Math.min(32767, i2);
-          var ml = Math.min(258, rem);
-          while (dif <= maxd && --ch_1 && imod != pimod) {
-            if (dat[i2 + l] == dat[i2 + l - dif]) {
-              var nl = 0;
-              for (; nl < ml && dat[i2 + nl] == dat[i2 + nl - dif]; ++nl)
-                ;
-              if (nl > l) {
-                l = nl, d = dif;
-                if (nl > maxn)
-                  break;
-                var mmd = Math.min(dif, nl - 2);
-                var md = 0;
-                for (var j = 0; j < mmd; ++j) {
-                  var ti = i2 - dif + j & 32767;
-                  var pti = prev[ti];
-                  var cd = ti - pti & 32767;
-                  if (cd > md)
-                    md = cd, pimod = ti;
-                }
-              }
-            }
-            imod = pimod, pimod = prev[imod];
-            dif += imod - pimod & 32767;
-          }
-        }
-        if (d) {
-          syms[li++] = 268435456 | revfl[l] << 18 | revfd[d];
-          var lin = revfl[l] & 31, din = revfd[d] & 31;
-          eb += fleb[lin] + fdeb[din];
-          ++lf[257 + lin];
-          ++df[din];
-          wi = i2 + l;
-          ++lc_1;
-        } else {
-          syms[li++] = dat[i2];
-          ++lf[dat[i2]];
-        }
-      }
-    }
-    for (i2 = Math.max(i2, wi); i2 < s; ++i2) {
-      syms[li++] = dat[i2];
-      ++lf[dat[i2]];
-    }
-    pos = wblk(dat, w, lst, syms, lf, df, eb, li, bs, i2 - bs, pos);
-    if (!lst) {
-      st.r = pos & 7 | w[pos / 8 | 0] << 3;
-      pos -= 7;
-      st.h = head, st.p = prev, st.i = i2, st.w = wi;
-    }
-  } else {
-    for (var i2 = st.w || 0; i2 < s + lst; i2 += 65535) {
-      var e = i2 + 65535;
-      if (e >= s) {
-        w[pos / 8 | 0] = lst;
-        e = s;
-      }
-      pos = wfblk(w, pos + 1, dat.subarray(i2, e));
-    }
-    st.i = s;
-  }
-  return slc(o, 0, pre + shft(pos) + post);
-};
-var adler = function() {
-  var a = 1, b = 0;
-  return {
-    p: function(d) {
-      var n = a, m = b;
-      var l = d.length | 0;
-      for (var i2 = 0; i2 != l; ) {
-        var e = Math.min(i2 + 2655, l);
-        for (; i2 < e; ++i2)
-          m += n += d[i2];
-        n = (n & 65535) + 15 * (n >> 16), m = (m & 65535) + 15 * (m >> 16);
-      }
-      a = n, b = m;
-    },
-    d: function() {
-      a %= 65521, b %= 65521;
-      return (a & 255) << 24 | (a & 65280) << 8 | (b & 255) << 8 | b >> 8;
-    }
-  };
-};
-var dopt = function(dat, opt, pre, post, st) {
-  if (!st) {
-    st = { l: 1 };
-    if (opt.dictionary) {
-      var dict = opt.dictionary.subarray(-32768);
-      var newDat = new u8(dict.length + dat.length);
-      newDat.set(dict);
-      newDat.set(dat, dict.length);
-      dat = newDat;
-      st.w = dict.length;
-    }
-  }
-  return dflt(dat, opt.level == null ? 6 : opt.level, opt.mem == null ? st.l ? Math.ceil(Math.max(8, Math.min(13, Math.log(dat.length))) * 1.5) : 20 : 12 + opt.mem, pre, post, st);
-};
-var wbytes = function(d, b, v) {
-  for (; v; ++b)
-    d[b] = v, v >>>= 8;
-};
-var zlh = function(c, o) {
-  var lv = o.level, fl2 = lv == 0 ? 0 : lv < 6 ? 1 : lv == 9 ? 3 : 2;
-  c[0] = 120, c[1] = fl2 << 6 | (o.dictionary && 32);
-  c[1] |= 31 - (c[0] << 8 | c[1]) % 31;
-  if (o.dictionary) {
-    var h = adler();
-    h.p(o.dictionary);
-    wbytes(c, 2, h.d());
-  }
-};
-function zlibSync(data, opts) {
-  if (!opts)
-    opts = {};
-  var a = adler();
-  a.p(data);
-  var d = dopt(data, opts, opts.dictionary ? 6 : 2, 4);
-  return zlh(d, opts), wbytes(d, d.length - 4, a.d()), d;
+  writeSymbol(out, 256);
+  return out.finish(adler32(bytes));
 }
-var td = typeof TextDecoder != "undefined" && /* @__PURE__ */ new TextDecoder();
-var tds = 0;
-try {
-  td.decode(et, { stream: true });
-  tds = 1;
-} catch (e) {
+function hashAt(bytes, at) {
+  const three = bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16;
+  return Math.imul(three, 2654435761) >>> 17;
 }
+function sameBytes(bytes, before, at) {
+  const most = Math.min(258, bytes.length - at);
+  let length = 0;
+  while (length < most && bytes[before + length] === bytes[at + length]) length++;
+  return length;
+}
+function writeSymbol(out, symbol) {
+  if (symbol < 144) out.code(48 + symbol, 8);
+  else if (symbol < 256) out.code(400 + symbol - 144, 9);
+  else if (symbol < 280) out.code(symbol - 256, 7);
+  else out.code(192 + symbol - 280, 8);
+}
+function writeLength(out, length) {
+  if (length === 258) return writeSymbol(out, 285);
+  const value = length - 3;
+  const extra = Math.max(0, 29 - Math.clz32(value));
+  writeSymbol(out, 257 + 4 * extra + (value >> extra));
+  out.bits(value & (1 << extra) - 1, extra);
+}
+function writeDistance(out, distance) {
+  const value = distance - 1;
+  const extra = Math.max(0, 30 - Math.clz32(value));
+  out.code(2 * extra + (value >> extra), 5);
+  out.bits(value & (1 << extra) - 1, extra);
+}
+function adler32(bytes) {
+  let [a, b] = [1, 0];
+  for (const byte of bytes) {
+    a = (a + byte) % 65521;
+    b = (b + a) % 65521;
+  }
+  return b * 65536 + a;
+}
+var BitWriter = class {
+  #bytes = new Uint8Array(1024);
+  #length = 0;
+  #pending = 0;
+  #count = 0;
+  /** Write a number, lowest bit first. */
+  bits(value, count) {
+    this.#pending |= value << this.#count;
+    this.#count += count;
+    for (; this.#count >= 8; this.#count -= 8) {
+      this.#byte(this.#pending & 255);
+      this.#pending >>>= 8;
+    }
+  }
+  /** Write a Huffman code, highest bit first. */
+  code(value, count) {
+    let reversed = 0;
+    for (let bit = 0; bit < count; bit++) reversed = reversed << 1 | value >> bit & 1;
+    this.bits(reversed, count);
+  }
+  /** Fill the last byte and append a checksum. */
+  finish(checksum) {
+    if (this.#count > 0) this.bits(0, 8 - this.#count);
+    for (const shift of [24, 16, 8, 0]) this.#byte(checksum >>> shift & 255);
+    return this.#bytes.slice(0, this.#length);
+  }
+  #byte(value) {
+    if (this.#length === this.#bytes.length) {
+      const larger = new Uint8Array(2 * this.#length);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    this.#bytes[this.#length++] = value;
+  }
+};
 
 // tensorboard/png.ts
 function encodePng(width, height, channels, pixels) {
@@ -1216,7 +780,7 @@ function encodePng(width, height, channels, pixels) {
   return join([
     Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10),
     chunk("IHDR", header),
-    chunk("IDAT", zlibSync(filterRows(width * channels, height, channels, pixels))),
+    chunk("IDAT", deflate(filterRows(width * channels, height, channels, pixels))),
     chunk("IEND", new Uint8Array())
   ]);
 }
@@ -1237,12 +801,12 @@ function filterRows(stride, height, channels, pixels) {
     for (let filter = 0; filter < 3; filter++) {
       const line = new Uint8Array(stride);
       let sum = 0;
-      for (let i2 = 0; i2 < stride; i2++) {
+      for (let i = 0; i < stride; i++) {
         let predicted = 0;
-        if (filter === 1 && i2 >= channels) predicted = pixels[start + i2 - channels];
-        if (filter === 2 && row > 0) predicted = pixels[start + i2 - stride];
-        line[i2] = pixels[start + i2] - predicted;
-        sum += Math.min(line[i2], 256 - line[i2]);
+        if (filter === 1 && i >= channels) predicted = pixels[start + i - channels];
+        if (filter === 2 && row > 0) predicted = pixels[start + i - stride];
+        line[i] = pixels[start + i] - predicted;
+        sum += Math.min(line[i], 256 - line[i]);
       }
       if (sum >= least) continue;
       least = sum;
@@ -1306,23 +870,23 @@ function prCurveTensor(labels, predictions, thresholds, weights) {
   }
   const truePositives = new Float64Array(thresholds);
   const falsePositives = new Float64Array(thresholds);
-  for (let i2 = 0; i2 < labels.length; i2++) {
-    if (Number.isNaN(predictions[i2])) continue;
-    const bucket = Math.floor(Math.min(1, Math.max(0, predictions[i2])) * (thresholds - 1));
-    (labels[i2] ? truePositives : falsePositives)[bucket] += weights?.[i2] ?? 1;
+  for (let i = 0; i < labels.length; i++) {
+    if (Number.isNaN(predictions[i])) continue;
+    const bucket = Math.floor(Math.min(1, Math.max(0, predictions[i])) * (thresholds - 1));
+    (labels[i] ? truePositives : falsePositives)[bucket] += weights?.[i] ?? 1;
   }
-  for (let i2 = thresholds - 2; i2 >= 0; i2--) {
-    truePositives[i2] += truePositives[i2 + 1];
-    falsePositives[i2] += falsePositives[i2 + 1];
+  for (let i = thresholds - 2; i >= 0; i--) {
+    truePositives[i] += truePositives[i + 1];
+    falsePositives[i] += falsePositives[i + 1];
   }
   const values = new Float32Array(6 * thresholds);
-  for (let i2 = 0; i2 < thresholds; i2++) {
-    const [tp, fp] = [truePositives[i2], falsePositives[i2]];
+  for (let i = 0; i < thresholds; i++) {
+    const [tp, fp] = [truePositives[i], falsePositives[i]];
     const [tn, fn] = [falsePositives[0] - fp, truePositives[0] - tp];
     const precision = tp / Math.max(smallestCount, tp + fp);
     const recall = tp / Math.max(smallestCount, tp + fn);
     [tp, fp, tn, fn, precision, recall].forEach((value, row) => {
-      values[row * thresholds + i2] = value;
+      values[row * thresholds + i] = value;
     });
   }
   return { dtype: "float32", shape: [6, thresholds], values };
@@ -1381,7 +945,7 @@ var ScalarTemplate = class {
   constructor(tag) {
     this.#fields = encode(tag, 1.25);
     const other = encode(tag, -34e-39);
-    this.#valueAt = this.#fields.findIndex((byte, i2) => byte !== other[i2]);
+    this.#valueAt = this.#fields.findIndex((byte, i) => byte !== other[i]);
   }
   /** Write the summary into an event. */
   write(out, value) {
@@ -1668,14 +1232,14 @@ function classOf({ shape, values }, row) {
   const width = shape.length === 1 ? 1 : shape[1];
   if (width === 1) return Math.round(values[row]);
   let best = 0;
-  for (let i2 = 1; i2 < width; i2++) {
-    if (values[row * width + i2] > values[row * width + best]) best = i2;
+  for (let i = 1; i < width; i++) {
+    if (values[row * width + i] > values[row * width + best]) best = i;
   }
   return best;
 }
 function accuracyOf(counts) {
   const total = counts.flat().reduce((sum, count) => sum + count, 0);
-  const right = counts.reduce((sum, row, i2) => sum + row[i2], 0);
+  const right = counts.reduce((sum, row, i) => sum + row[i], 0);
   return total === 0 ? NaN : right / total;
 }
 
@@ -1726,11 +1290,11 @@ var unknown = [127, 65, 65, 65, 127];
 function textWidth(text) {
   return [...text].length * 6;
 }
-function drawText({ width, height, data }, text, x2, y, color) {
-  [...text.toUpperCase()].forEach((sign, i2) => {
+function drawText({ width, height, data }, text, x, y, color) {
+  [...text.toUpperCase()].forEach((sign, i) => {
     (signs[sign] ?? unknown).forEach((bits, column) => {
       for (let row = 0; row < 7; row++) {
-        const [px, py] = [x2 + i2 * 6 + column, y + row];
+        const [px, py] = [x + i * 6 + column, y + row];
         if ((bits >> row & 1) === 0 || px < 0 || px >= width || py < 0 || py >= height) continue;
         data.set(color, (py * width + px) * 3);
       }
@@ -1755,29 +1319,29 @@ function drawMatrix(counts, labels) {
     channels: 3,
     data: new Uint8Array(width * height * 3).fill(255)
   };
-  labels.forEach((label, i2) => {
-    const x2 = left + i2 * cell + (cell - textWidth(label)) / 2;
-    drawText(picture, label, Math.round(x2), margin * 2, ink);
-    drawText(picture, label, margin, top + i2 * cell + cell / 2 - 4, ink);
+  labels.forEach((label, i) => {
+    const x = left + i * cell + (cell - textWidth(label)) / 2;
+    drawText(picture, label, Math.round(x), margin * 2, ink);
+    drawText(picture, label, margin, top + i * cell + cell / 2 - 4, ink);
   });
-  counts.forEach((row, i2) => {
+  counts.forEach((row, i) => {
     const sum = row.reduce((total, count) => total + count, 0);
     row.forEach((count, j) => {
       const share = sum === 0 ? 0 : count / sum;
       const color = paper.map((from, channel) => Math.round(from + (full[channel] - from) * share));
-      const x2 = left + j * cell;
-      const y = top + i2 * cell;
-      fill(picture, x2, y, cell - 1, cell - 1, color);
+      const x = left + j * cell;
+      const y = top + i * cell;
+      fill(picture, x, y, cell - 1, cell - 1, color);
       const text = String(count);
-      const textLeft = x2 + Math.round((cell - textWidth(text)) / 2);
+      const textLeft = x + Math.round((cell - textWidth(text)) / 2);
       drawText(picture, text, textLeft, y + cell / 2 - 4, share > 0.5 ? paper : ink);
     });
   });
   return picture;
 }
-function fill(picture, x2, y, width, height, color) {
+function fill(picture, x, y, width, height, color) {
   for (let row = y; row < y + height; row++) {
-    for (let column = x2; column < x2 + width; column++) {
+    for (let column = x; column < x + width; column++) {
       picture.data.set(color, (row * picture.width + column) * 3);
     }
   }
