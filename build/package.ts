@@ -31,7 +31,7 @@ export interface PackageName {
   path: string;
 }
 
-/** Packages by the name in imports. */
+/** Packages by the name in imports; parts of a package follow it. */
 const packages: Record<string, PackageName> = {
   ...Object.fromEntries(
     Object.entries(manifest.dependencies).map((
@@ -40,6 +40,8 @@ const packages: Record<string, PackageName> = {
   ),
   // Names used only in this repository; on npm they are in deno-std.
   "@std/csv": { name: "deno-std", version: stdVersion("csv"), path: "/csv/mod.js" },
+  "@std/csv/parse": { name: "deno-std", version: stdVersion("csv"), path: "/csv/parse.js" },
+  "@std/csv/stringify": { name: "deno-std", version: stdVersion("csv"), path: "/csv/stringify.js" },
   "@std/semver": { name: "deno-std", version: stdVersion("semver"), path: "/semver/mod.js" },
 };
 
@@ -49,7 +51,7 @@ export const dependencies: PackageName[] = Object.values(packages);
 /** The published package of a specifier; undefined for files and built-in modules. */
 export function packageOf(specifier: string): PackageName | undefined {
   const used = Object.keys(packages)
-    .find((name) => specifier === name || specifier.startsWith(`${name}/`));
+    .findLast((name) => specifier === name || specifier.startsWith(`${name}/`));
   if (used === undefined) return undefined;
   const { name, version, path } = packages[used];
   return { name, version, path: path + specifier.slice(used.length) };

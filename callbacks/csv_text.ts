@@ -1,4 +1,5 @@
-import { parse, stringify } from "@std/csv";
+import { parse } from "@std/csv/parse";
+import { stringify } from "@std/csv/stringify";
 import type { OptionRule } from "./options.ts";
 
 /** Records of a CSV text, with the header as the first one. */

@@ -1,0 +1,1 @@
+export { parse } from "deno-std/csv/parse.js";
