@@ -8,7 +8,8 @@
  */
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, relative, resolve } from "node:path";
-import { build, type PluginBuild } from "esbuild";
+import type { PluginBuild } from "esbuild";
+import { bundle } from "./bundle.ts";
 import {
   compile,
   dependencies,
@@ -32,7 +33,7 @@ await rewriteImports(folder, ".js", onNpm);
 await rewriteImports(folder, ".d.ts", (name) => onNpm(name).replace(/^(\..*)\.ts$/, "$1.js"));
 // Before the bundle, which leaves out what its `sideEffects` allow.
 await writeFile(`${folder}/package.json`, `${JSON.stringify(packageJson(), null, 2)}\n`);
-await bundle();
+await bundleModules();
 await copyOtherFiles();
 await markExecutable(command);
 // Otherwise Deno treats imports from dist/npm as part of this repository.
@@ -63,23 +64,20 @@ async function copyOtherFiles(): Promise<void> {
 }
 
 /** Replace the modules by files for the exports and shared chunks. */
-async function bundle(): Promise<void> {
+async function bundleModules(): Promise<void> {
   const entries = [
     ...Object.values(manifest.exports).map((path) => path.slice(2).replace(/\.ts$/, ".js")),
     command,
   ];
-  await build({
+  await bundle({
     absWorkingDir: folder,
     nodePaths: [`${root}node_modules`],
-    entryPoints: entries.map((path) => ({ in: path, out: chunkOf(path) })),
+    entryPoints: Object.fromEntries(entries.map((path) => [chunkOf(path), path])),
+    main: "mod",
     outdir: `${folder}/chunks`,
     chunkNames: "[name]-[hash]",
-    bundle: true,
-    splitting: true,
-    format: "esm",
     platform: "node",
     target: "es2022",
-    keepNames: true,
     plugins: [
       { name: "module paths", setup: locateModules },
       { name: "packages", setup: keepPackagesOut },

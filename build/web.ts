@@ -6,7 +6,8 @@
  * ```
  */
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
-import { build, type PluginBuild } from "esbuild";
+import type { PluginBuild } from "esbuild";
+import { bundle } from "./bundle.ts";
 import { compile, manifest, packageOf, rewriteImports, root, targetFolder } from "./package.ts";
 
 // The hub, the command and the testing tools need a local project, so only the npm package has
@@ -21,18 +22,15 @@ const folder = targetFolder("web");
 await rm(folder, { recursive: true, force: true });
 compile(folder, "--emitDeclarationOnly");
 await rewriteImports(folder, ".d.ts", published);
-await build({
+await bundle({
   absWorkingDir: root,
   entryPoints: modules,
+  main: "mod",
   outdir: folder,
   chunkNames: "chunks/[name]-[hash]",
-  bundle: true,
-  splitting: true,
-  format: "esm",
   platform: "neutral",
   mainFields: ["module", "main"],
   target: "es2022",
-  keepNames: true,
   external: ["node:*"],
   plugins: [
     { name: "one tfjs", setup: keepTfjsOut },
