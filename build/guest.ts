@@ -45,6 +45,11 @@ const guests: Guest[] = [
     target: "tfjs/backend/wasm_thread.generated.ts",
     name: "wasmThreadCode",
   },
+  {
+    entry: "tfjs/backend/kernel_thread.ts",
+    target: "tfjs/backend/kernel_thread.generated.ts",
+    name: "kernelThreadCode",
+  },
 ];
 
 /** Text of each generated file, by path. */

@@ -36,9 +36,10 @@ export interface BackendOptions {
   wasmPaths?: WasmPaths;
   /**
    * Number of threads of wasm, including the main one; more than 8 count as 8. If they fail to
-   * start, wasm runs with one. Two threads halve the time of a large matrix product, but hardly
-   * that of a training step, and on a busy machine they are slower than one. Default: the current
-   * number, at first 1.
+   * start, wasm runs with one. Compiled steps share the products of more than about half a
+   * millisecond between them, with the results of one thread. What TensorFlow.js computes gains
+   * little, and on a busy machine it is slower than with one. Default: the current number, at
+   * first 1.
    */
   threads?: number;
   /**

@@ -1,5 +1,6 @@
 import type * as tfjs from "@tensorflow/tfjs";
 import type { Worker } from "node:worker_threads";
+import { startKernelThreads } from "./kernel_threads.ts";
 import { keepListeners } from "./listeners.ts";
 import { readWasm } from "./wasm_file.ts";
 import { wasmThreadCode } from "./wasm_thread.generated.ts";
@@ -32,7 +33,16 @@ export async function createThreadedBackend(
   const { load, script } = toParts(loader, worker);
   const module = await startModule(threads, load, script, urlOf);
   setThreadsCount(threads);
-  return new BackendWasm(module as unknown as ConstructorParameters<typeof BackendWasm>[0]);
+  const backend = new BackendWasm(
+    module as unknown as ConstructorParameters<typeof BackendWasm>[0],
+  );
+  try {
+    await startKernelThreads(backend, threads - 1);
+  } catch (error) {
+    endThreads(backend);
+    throw error;
+  }
+  return backend;
 }
 
 /** Number of threads of a WASM backend. */

@@ -159,6 +159,79 @@ describe("wasm with threads", () => {
     assert.deepEqual(lines, ["1 true", "0 true", "2 true"]);
   });
 
+  it("wasm with threads ends those of keepfit's kernels with the backend and with another number", async () => {
+    const lines = await printed(`
+      const threads = process.getBuiltinModule("node:worker_threads");
+      let started = 0;
+      const ends = [];
+      const watched = (Worker, event, add) =>
+        class extends Worker {
+          constructor(url, options) {
+            super(url, options);
+            if (!String(url).includes("TaskQueue")) return;
+            started++;
+            ends.push(new Promise((resolve) => this[add](event, resolve)));
+          }
+        };
+      if (process.versions.bun) globalThis.Worker = watched(Worker, "close", "addEventListener");
+      else threads.Worker = watched(threads.Worker, "exit", "once");
+      const changes = [
+        () => useBackend(tf, "wasm", { threads: 1 }),
+        () => tf.removeBackend("wasm"),
+      ];
+      for (const change of changes) {
+        await useBackend(tf, "wasm", { threads: 3 });
+        const before = started;
+        await change();
+        const timer = setTimeout(() => process.exit(1), 60_000);
+        await Promise.all(ends);
+        clearTimeout(timer);
+        console.log("told", before, started);
+      }
+    `);
+    assert.deepEqual(lines, ["2 2", "4 4"]);
+  });
+
+  it("wasm with threads continues without threads if those of keepfit's kernels fail or end, and gives the reason", async () => {
+    const [start, rest] = ["a thread of keepfit's kernels failed:", "wasm 1 2 threads:"];
+    for (
+      const [script, reason] of [["throw new Error('no luck')", "no luck"], [
+        "process.exit(3)",
+        "it exited",
+      ]]
+    ) {
+      const [told, unfinished] = await printed(`
+        const threads = process.getBuiltinModule("node:worker_threads");
+        const ended = [];
+        const broken = (Worker) =>
+          class extends Worker {
+            constructor(url, options) {
+              const isOurs = String(url).includes("TaskQueue");
+              super(isOurs ? new URL(${
+        JSON.stringify(`data:text/javascript,${script}`)
+      }) : url, options);
+              if (!isOurs) ended.push(new Promise((resolve) => this.once("exit", resolve)));
+            }
+          };
+        if (process.versions.bun) globalThis.Worker = broken(Worker);
+        threads.Worker = broken(threads.Worker);
+        await tell({ threads: 2 });
+        await Promise.all(ended);
+        console.log("told", ended.length);
+      `);
+      assert.ok(told.startsWith(`${rest} ${start} ${reason}`), told);
+      assert.equal(unfinished, "1");
+    }
+  });
+
+  it("wasm with threads continues without threads where memory cannot be shared, and gives the reason", async () => {
+    const [told] = await printed(`
+      delete globalThis.SharedArrayBuffer;
+      await tell({ threads: 2 });
+    `);
+    assert.match(told, /^wasm 1 2 threads: .*SharedArrayBuffer/);
+  });
+
   it("wasm with threads restores the global and the process, which ends normally", async () => {
     const lines = await printed(`
       const { Worker } = globalThis;

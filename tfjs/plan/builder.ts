@@ -11,6 +11,7 @@ import {
 import type { Kernels } from "./kernels.ts";
 import type { PlanMemory } from "./memory.ts";
 import { PlanError } from "./plan_error.ts";
+import type { WorkSharing } from "./work_sharing.ts";
 
 /** Creates the blocks, values and weights of a plan. */
 export class Builder {
@@ -52,6 +53,11 @@ export class Builder {
 
   get kernels(): Kernels {
     return this.memory.kernels;
+  }
+
+  /** Computes large products with all threads of the backend. */
+  get share(): WorkSharing {
+    return this.memory.share;
   }
 
   get blocks(): readonly Block[] {

@@ -36,7 +36,7 @@ export function convolve(
   N: number,
   hasInputGradient: boolean,
 ): LinearMap {
-  const { kernels } = builder;
+  const { kernels, share } = builder;
   const table = (values: number[]) => builder.constants(Int32Array.from(values));
   const inputSizes = axes.map(({ input }) => input);
   const outputSizes = axes.map(({ output }) => output);
@@ -48,8 +48,8 @@ export function convolve(
   const K = taps * C;
   const group = groupOf(outputPixels);
 
-  const input = padding(builder, forward.padded, inputSizes, C, group);
-  const output = padding(builder, backward?.padded, outputSizes, N, group);
+  const input = padding(forward.padded, inputSizes, C, group);
+  const output = padding(backward?.padded, outputSizes, N, group);
   const windows = table(byteOffsets(forward.windows.starts, group, input.pixels, C));
   const positions = table(channelsOf(forward.windows.taps, C));
   const phases = (backward?.phases ?? []).map(({ starts, taps, weights, pixels }) => {
@@ -68,66 +68,97 @@ export function convolve(
   const isCovered = phases.reduce((sum, { count }) => sum + count, 0) === inputPixels;
 
   const panels = Math.max(panelsOf(K, N), panelsOf(chunkWindows, N), panelsOf(taps * N, C));
-  const scratch = builder.scratch(tileSize + panels + Math.max(input.scratch, output.scratch));
-  const panelsAt = () => scratch.address + tileSize * bytes;
-  const paddedAt = () => panelsAt() + panels * bytes;
+  // Layout: the tile, padded images, panels.
+  const padded = tileSize + Math.max(input.scratch, output.scratch);
+  const scratch = builder.scratch(padded + panels);
+  const panelsAt = (tile: number) => tile + padded * bytes;
+  const work = (count: number, unit: number, multiplyAdds: number) => ({
+    count,
+    unit,
+    multiplyAdds,
+    scratchSize: padded,
+  });
 
   return {
     forward(rows, x, w, y, bias, isRelu) {
-      kernels.packPanels(K, N, w.address, panelsAt());
-      eachGroup(rows, group, (image, images) => {
-        const from = input.pad(images, imageAt(x, image, inputPixels, C), paddedAt());
-        const to = imageAt(y, image, outputPixels, N);
-        eachChunk(images * outputPixels, (first, count) => {
-          const [at, c] = [windows.address + first * bytes, to + first * N * bytes];
-          const relu = isRelu ? 1 : 0;
-          const { address: columns } = positions;
-          // deno-fmt-ignore
-          kernels.gatherGemm(
-            count, N, K, from, at, columns, panelsAt(), c, 0, bias, relu, 0, scratch.address,
-          );
-        });
-      });
+      const packed = panelsAt(scratch.address);
+      kernels.packPanels(K, N, w.address, packed);
+      const groups = Math.ceil(rows / group);
+      const { address } = scratch;
+      share.run(
+        work(groups, 1, rows * outputPixels * K * N),
+        address,
+        (begin, end, kernels, tile) => {
+          const convolveGroup = (image: number, images: number) => {
+            const paddedAt = tile + tileSize * bytes;
+            const from = input.pad(kernels, images, imageAt(x, image, inputPixels, C), paddedAt);
+            const to = imageAt(y, image, outputPixels, N);
+            eachChunk(images * outputPixels, (first, count) => {
+              const [at, c] = [windows.address + first * bytes, to + first * N * bytes];
+              const relu = isRelu ? 1 : 0;
+              const { address: columns } = positions;
+              // deno-fmt-ignore
+              kernels.gatherGemm(
+              count, N, K, from, at, columns, packed, c, 0, bias, relu, 0, tile,
+            );
+            });
+          };
+          eachGroup(rows, group, convolveGroup, begin, end);
+        },
+      );
     },
     weightGradient(rows, x, dy, dw) {
-      let adds = 0;
-      eachGroup(rows, group, (image, images) => {
-        const from = input.pad(images, imageAt(x, image, inputPixels, C), paddedAt());
-        const gradient = imageAt(dy, image, outputPixels, N);
-        eachChunk(images * outputPixels, (first, count) => {
-          let panel = gradient + first * N * bytes;
-          if (N !== panelWidth) {
-            kernels.packPanels(count, N, panel, panelsAt());
-            panel = panelsAt();
-          }
-          const at = windows.address + first * bytes;
-          const { address: rows } = positions;
-          // deno-fmt-ignore
-          kernels.gatherGemm(
-            K, N, count, from, rows, at, panel, dw.address, 0, 0, 0, adds, scratch.address,
-          );
-          adds = 1;
+      const multiplyAdds = rows * outputPixels * K * N;
+      // Each part pads the images and packs the gradients.
+      const repeated = { ...work(K, 4, multiplyAdds), scratchSize: padded + panels, repeats: true };
+      share.run(repeated, scratch.address, (begin, end, kernels, tile) => {
+        let adds = 0;
+        eachGroup(rows, group, (image, images) => {
+          const paddedAt = tile + tileSize * bytes;
+          const from = input.pad(kernels, images, imageAt(x, image, inputPixels, C), paddedAt);
+          const gradient = imageAt(dy, image, outputPixels, N);
+          eachChunk(images * outputPixels, (first, count) => {
+            let panel = gradient + first * N * bytes;
+            if (N !== panelWidth) {
+              kernels.packPanels(count, N, panel, panelsAt(tile));
+              panel = panelsAt(tile);
+            }
+            const at = windows.address + first * bytes;
+            const rowsAt = positions.address + begin * bytes;
+            const to = dw.address + begin * N * bytes;
+            // deno-fmt-ignore
+            kernels.gatherGemm(
+              end - begin, N, count, from, rowsAt, at, panel, to, 0, 0, 0, adds, tile,
+            );
+            adds = 1;
+          });
         });
       });
     },
     inputGradient(rows, dy, w, dx) {
       if (!isCovered) kernels.zero(rows * inputPixels * C, dx.address);
+      const packed = panelsAt(scratch.address);
       for (const phase of phases) {
-        kernels.packTransposed(phase.taps, C, N, w.address, phase.weights.address, panelsAt());
-        eachGroup(rows, phase.images, (image, images) => {
-          const from = output.pad(images, imageAt(dy, image, outputPixels, N), paddedAt());
-          const to = imageAt(dx, image, inputPixels, C);
-          eachChunk(images * phase.count, (first, count) => {
-            const at = phase.windows.address + first * bytes;
-            const outputOffsets = phase.outputOffsets.address + first * bytes;
-            const { address: columns } = phase.positions;
-            const depth = phase.taps * N;
-            // deno-fmt-ignore
-            kernels.gatherGemm(
-              count, C, depth, from, at, columns, panelsAt(),
-              to, outputOffsets, 0, 0, 0, scratch.address,
-            );
-          });
+        kernels.packTransposed(phase.taps, C, N, w.address, phase.weights.address, packed);
+        const groups = Math.ceil(rows / phase.images);
+        const depth = phase.taps * N;
+        const multiplyAdds = rows * phase.count * depth * C;
+        share.run(work(groups, 1, multiplyAdds), scratch.address, (begin, end, kernels, tile) => {
+          const convolveGroup = (image: number, images: number) => {
+            const paddedAt = tile + tileSize * bytes;
+            const from = output.pad(kernels, images, imageAt(dy, image, outputPixels, N), paddedAt);
+            const to = imageAt(dx, image, inputPixels, C);
+            eachChunk(images * phase.count, (first, count) => {
+              const at = phase.windows.address + first * bytes;
+              const outputOffsets = phase.outputOffsets.address + first * bytes;
+              const { address: columns } = phase.positions;
+              // deno-fmt-ignore
+              kernels.gatherGemm(
+                count, C, depth, from, at, columns, packed, to, outputOffsets, 0, 0, 0, tile,
+              );
+            });
+          };
+          eachGroup(rows, phase.images, convolveGroup, begin, end);
         });
       }
     },

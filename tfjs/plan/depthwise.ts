@@ -27,8 +27,8 @@ export function convolveDepthwise(
   const table = (pixels: number[], images = 1, distance = 0) =>
     builder.constants(Int32Array.from(byteOffsets(pixels, images, distance, C)));
 
-  const input = padding(builder, forward.padded, inputSizes, C, group);
-  const output = padding(builder, backward?.padded, outputSizes, C, group);
+  const input = padding(forward.padded, inputSizes, C, group);
+  const output = padding(backward?.padded, outputSizes, C, group);
   const windows = table(forward.windows.starts, group, input.pixels);
   const taps = table(forward.windows.taps);
   const weights = table(Array.from({ length: T }, (_, t) => t));
@@ -46,7 +46,7 @@ export function convolveDepthwise(
   return {
     forward(rows, x, w, y, bias) {
       eachGroup(rows, group, (image, images) => {
-        const from = input.pad(images, imageAt(x, image, inputPixels, C), scratch.address);
+        const from = input.pad(kernels, images, imageAt(x, image, inputPixels, C), scratch.address);
         const to = imageAt(y, image, outputPixels, C);
         const count = images * outputPixels;
         // deno-fmt-ignore
@@ -58,7 +58,7 @@ export function convolveDepthwise(
     weightGradient(rows, x, dy, dw) {
       let adds = 0;
       eachGroup(rows, group, (image, images) => {
-        const from = input.pad(images, imageAt(x, image, inputPixels, C), scratch.address);
+        const from = input.pad(kernels, images, imageAt(x, image, inputPixels, C), scratch.address);
         const gradient = imageAt(dy, image, outputPixels, C);
         eachChunk(images * outputPixels, (first, count) => {
           const at = windows.address + first * bytes;
@@ -71,7 +71,12 @@ export function convolveDepthwise(
     inputGradient(rows, dy, w, dx) {
       if (!isCovered) kernels.zero(rows * inputPixels * C, dx.address);
       eachGroup(rows, group, (image, images) => {
-        const from = output.pad(images, imageAt(dy, image, outputPixels, C), scratch.address);
+        const from = output.pad(
+          kernels,
+          images,
+          imageAt(dy, image, outputPixels, C),
+          scratch.address,
+        );
         const to = imageAt(dx, image, inputPixels, C);
         for (const { count, T, windows, taps, outputOffsets, weights } of phases) {
           // deno-fmt-ignore

@@ -1,5 +1,5 @@
-import type { Builder } from "./builder.ts";
 import { type Block, sizeOf } from "./graph.ts";
+import type { Kernels } from "./kernels.ts";
 import type { Padded } from "./windows.ts";
 
 /** Bytes of a float32. */
@@ -12,13 +12,22 @@ export function groupOf(windows: number): number {
   return Math.max(1, Math.floor(chunkWindows / windows));
 }
 
-/** Call a function for each group of images. */
+/**
+ * Call a function for each group of images.
+ *
+ * @param begin number of the first group. Default: 0
+ * @param end number of groups in front of the end. Default: all
+ */
 export function eachGroup(
   rows: number,
   group: number,
   run: (first: number, count: number) => void,
+  begin = 0,
+  end = Math.ceil(rows / group),
 ): void {
-  for (let first = 0; first < rows; first += group) run(first, Math.min(group, rows - first));
+  for (let first = begin * group; first < Math.min(rows, end * group); first += group) {
+    run(first, Math.min(group, rows - first));
+  }
 }
 
 /** Call a function for each chunk of `count` windows. */
@@ -39,7 +48,6 @@ export function imageAt(block: Block, image: number, pixels: number, channels: n
  * @param sizes pixels along each axis: rows and columns, after the planes of a volume
  */
 export function padding(
-  { kernels }: Builder,
   padded: Padded | undefined,
   sizes: readonly number[],
   channels: number,
@@ -62,7 +70,7 @@ export function padding(
     /** Scratch memory for a group, in values. */
     scratch: isPadded ? group * (pixels * channels + (hasPlanes ? planes * plane : 0)) : 0,
     /** Pad images; returns the address of the padded images. */
-    pad(images: number, from: number, to: number): number {
+    pad(kernels: Kernels, images: number, from: number, to: number): number {
       if (!isPadded) return from;
       const between = hasPlanes ? to + images * pixels * channels * bytes : to;
       // deno-fmt-ignore

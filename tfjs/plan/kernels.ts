@@ -59,7 +59,7 @@ const compiled = new Map<boolean, WebAssembly.Module>();
  *
  * @throws WebAssembly.CompileError without SIMD, or if a policy forbids WebAssembly
  */
-function kernelModule(isShared: boolean): WebAssembly.Module {
+export function kernelModule(isShared: boolean): WebAssembly.Module {
   let module = compiled.get(isShared);
   if (module === undefined) {
     compiled.set(isShared, module = new WebAssembly.Module(kernelBytes(isShared)));

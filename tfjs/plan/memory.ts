@@ -3,10 +3,13 @@ import type { Engine } from "../engine.ts";
 import type { Block } from "./graph.ts";
 import { instantiateKernels, type Kernels } from "./kernels.ts";
 import { PlanError } from "./plan_error.ts";
+import { noSharing, type WorkSharing, workSharingOf } from "./work_sharing.ts";
 
 /** The memory of a plan. */
 export interface PlanMemory {
   readonly kernels: Kernels;
+  /** Computes large products with all threads of the backend. */
+  readonly share: WorkSharing;
   /** Whether the backend keeps its tensors in this memory. */
   readonly holdsTensors: boolean;
   /** View of the whole memory as float32, valid until the next allocation. */
@@ -75,8 +78,10 @@ function heapMemory(engine: Engine, backend: WasmBackend): PlanMemory {
   if (known !== undefined) return known;
   const { wasm, dataIdMap } = backend;
   const memory = wasm.wasmMemory ?? wasm.asm.memory;
+  const parts = commonParts(engine, memory as WebAssembly.Memory);
   known = {
-    ...commonParts(engine, memory as WebAssembly.Memory),
+    ...parts,
+    share: workSharingOf(backend)(parts.kernels),
     holdsTensors: true,
     allocate(bytes) {
       const address = wasm._malloc(bytes);
@@ -120,13 +125,11 @@ function separateMemory(engine: Engine, backend: CpuBackend): PlanMemory {
 
 function newMemory(engine: Engine, backend: CpuBackend): PlanMemory {
   const memory = new WebAssembly.Memory({ initial: 1 });
-  const { kernels, floats, assign } = commonParts(engine, memory);
+  const parts = commonParts(engine, memory);
   // Address 0 stands for an absent array.
   let top = 16;
   const one: PlanMemory = {
-    kernels,
-    floats,
-    assign,
+    ...parts,
     holdsTensors: false,
     allocate(bytes) {
       const address = top;
@@ -148,7 +151,7 @@ function newMemory(engine: Engine, backend: CpuBackend): PlanMemory {
       const tensor = engine.keep(engine.makeTensor(new Float32Array(block.size), shape, "float32"));
       const moved = () => {
         const from = block.address >> 2;
-        backend.data.get(tensor.dataId).values = floats().subarray(from, from + block.size);
+        backend.data.get(tensor.dataId).values = parts.floats().subarray(from, from + block.size);
       };
       return { tensor, rebind: moved };
     },
@@ -172,7 +175,8 @@ function noMemory(bytes: number): PlanError {
 function commonParts(
   engine: Engine,
   memory: WebAssembly.Memory,
-): Pick<PlanMemory, "kernels" | "floats" | "assign"> {
+): Pick<PlanMemory, "kernels" | "share" | "floats" | "assign"> {
+  const kernels = instantiateKernels(memory);
   let view = new Float32Array(memory.buffer);
   const floats = () => {
     // Growth detaches the buffer.
@@ -182,7 +186,8 @@ function commonParts(
     return view;
   };
   return {
-    kernels: instantiateKernels(memory),
+    kernels,
+    share: noSharing(kernels),
     floats,
     assign(variable, { address }) {
       const values = floats().slice(address >> 2, (address >> 2) + variable.size);

@@ -10,6 +10,7 @@ const wide: i32 = 8;
  *
  * @param rowStep stride of the rows of A, in values
  * @param columnStep stride of the columns of A, in values; swapped with rowStep for a transposed A
+ * @param width stride of the rows of B and C, in values: their columns, of which N are computed
  * @param bias address of N values; 0 for none
  * @param relu 1 to apply relu
  * @param pack scratch memory for K * 8 values
@@ -18,50 +19,51 @@ const wide: i32 = 8;
 export function gemm(
   M: i32, N: i32, K: i32,
   a: usize, rowStep: i32, columnStep: i32,
-  b: usize, c: usize, bias: usize, relu: i32,
+  b: usize, c: usize, width: i32, bias: usize, relu: i32,
   pack: usize, tile: usize,
 ): void {
-  if (N == 1 && columnStep == 1) return dots(M, K, a, rowStep, b, c, bias, relu);
+  // Not for a single column of several, so that the sums have the same order.
+  if (width == 1 && columnStep == 1) return dots(M, K, a, rowStep, b, c, bias, relu);
   const rs: usize = <usize> rowStep << 2;
   const cs: usize = <usize> columnStep << 2;
-  const ldb: usize = <usize> N << 2;
+  const ldb: usize = <usize> width << 2;
   for (let j = 0; j < N; j += wide) {
-    const width = min(wide, N - j);
+    const count = min(wide, N - j);
     let panel = at(b, j);
     let step = ldb;
     // Packing does not pay off for a few rows.
-    if (width < wide || (K > 48 && M > 4)) {
-      packPanel(K, width, panel, ldb, pack);
+    if (count < wide || (K > 48 && M > 4)) {
+      packPanel(K, count, panel, ldb, pack);
       panel = pack;
       step = wide << 2;
     }
     let bias0 = f32x4.splat(0);
     let bias1 = bias0;
     if (bias != 0) {
-      if (width == wide) {
+      if (count == wide) {
         bias0 = v128.load(at(bias, j));
         bias1 = v128.load(at(bias, j), 16);
       } else {
-        for (let n = 0; n < wide; n++) store<f32>(at(tile, n), n < width ? load<f32>(at(bias, j + n)) : 0);
+        for (let n = 0; n < wide; n++) store<f32>(at(tile, n), n < count ? load<f32>(at(bias, j + n)) : 0);
         bias0 = v128.load(tile);
         bias1 = v128.load(tile, 16);
       }
     }
     let i = 0;
     for (; i + 4 <= M; i += 4) {
-      const to = at(c, i * N + j);
-      if (width == wide) fourRows(K, a + <usize> i * rs, rs, cs, panel, step, bias0, bias1, relu, to, ldb);
+      const to = at(c, i * width + j);
+      if (count == wide) fourRows(K, a + <usize> i * rs, rs, cs, panel, step, bias0, bias1, relu, to, ldb);
       else {
         fourRows(K, a + <usize> i * rs, rs, cs, panel, step, bias0, bias1, relu, tile, wide << 2);
-        for (let row = 0; row < 4; row++) copyFew(at(tile, row * wide), to + <usize> row * ldb, width);
+        for (let row = 0; row < 4; row++) copyFew(at(tile, row * wide), to + <usize> row * ldb, count);
       }
     }
     for (; i < M; i++) {
-      const to = at(c, i * N + j);
-      if (width == wide) oneRow(K, a + <usize> i * rs, cs, panel, step, bias0, bias1, relu, to);
+      const to = at(c, i * width + j);
+      if (count == wide) oneRow(K, a + <usize> i * rs, cs, panel, step, bias0, bias1, relu, to);
       else {
         oneRow(K, a + <usize> i * rs, cs, panel, step, bias0, bias1, relu, tile);
-        copyFew(tile, to, width);
+        copyFew(tile, to, count);
       }
     }
   }
@@ -178,8 +180,13 @@ function dots(M: i32, K: i32, a: usize, rowStep: i32, b: usize, c: usize, bias: 
   }
 }
 
-/** Transpose a matrix of `rows` x `columns`. */
-export function transpose(rows: i32, columns: i32, from: usize, to: usize): void {
+/**
+ * Transpose a matrix of `rows` x `columns`.
+ *
+ * @param width stride of the rows of the transposed matrix, in values: its columns, of which `rows`
+ *   are written
+ */
+export function transpose(rows: i32, columns: i32, from: usize, to: usize, width: i32): void {
   // In square tiles, so that both matrices stay in the cache.
   const side = 16;
   for (let i0 = 0; i0 < rows; i0 += side) {
@@ -188,7 +195,7 @@ export function transpose(rows: i32, columns: i32, from: usize, to: usize): void
       const jEnd = min(columns, j0 + side);
       for (let i = i0; i < iEnd; i++) {
         for (let j = j0; j < jEnd; j++) {
-          store<f32>(at(to, j * rows + i), load<f32>(at(from, i * columns + j)));
+          store<f32>(at(to, j * width + i), load<f32>(at(from, i * columns + j)));
         }
       }
     }

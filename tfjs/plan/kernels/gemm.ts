@@ -9,11 +9,12 @@ export interface GemmKernels {
     columnStep: number,
     b: number,
     c: number,
+    width: number,
     bias: number,
     relu: number,
     pack: number,
     tile: number,
   ): void;
-  transpose(rows: number, columns: number, from: number, to: number): void;
+  transpose(rows: number, columns: number, from: number, to: number, width: number): void;
   columnSums(rows: number, columns: number, from: number, to: number): void;
 }

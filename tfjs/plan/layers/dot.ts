@@ -32,7 +32,7 @@ export function planDot(
   const [size, outputSize] = [(value: Value) => value.size * 4, output.size * 4];
   const left = isLeftTransposed ? [1, n] : [depth, 1];
   const transposed = (rows: number, columns: number, address: number): number => {
-    kernels.transpose(rows, columns, address, operand.address);
+    kernels.transpose(rows, columns, address, operand.address, rows);
     return operand.address;
   };
   return {
@@ -53,13 +53,13 @@ export function planDot(
             const to = dx.address + row * size(x);
             const right = isRightTransposed ? b : transposed(depth, m, b);
             multiply([n, depth, m], d, [m, 1], right, isLeftTransposed ? product.address : to);
-            if (isLeftTransposed) kernels.transpose(n, depth, product.address, to);
+            if (isLeftTransposed) kernels.transpose(n, depth, product.address, to, n);
           }
           if (dy !== undefined) {
             const to = dy.address + row * size(y);
             const result = isRightTransposed ? product.address : to;
             multiply([depth, m, n], a, left.toReversed(), d, result);
-            if (isRightTransposed) kernels.transpose(depth, m, product.address, to);
+            if (isRightTransposed) kernels.transpose(depth, m, product.address, to, depth);
           }
         }
       },

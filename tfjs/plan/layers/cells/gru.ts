@@ -1,5 +1,5 @@
 import { kindOf } from "../../activations.ts";
-import { multiply, multiplyStrided } from "../../matrices.ts";
+import { multiply, multiplyStrided, transpose } from "../../matrices.ts";
 import { PlanError } from "../../plan_error.ts";
 import { reservePreActivations, stepAt } from "./parts.ts";
 import type { PlanCell } from "./types.ts";
@@ -47,7 +47,7 @@ export const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
       );
     },
     beginForward: split,
-    beginBackward: () => kernels.transpose(units, width, weight.data.address, transposed.address),
+    beginBackward: () => transpose(builder, units, width, weight.data.address, transposed.address),
     backward({ rows, time, hasState, y, mask }, [dh]) {
       const [zAt, preAt, hAt] = [
         stepAt(z, time, width),

@@ -1,5 +1,5 @@
 import { kindOf } from "../../activations.ts";
-import { multiply, multiplyStrided } from "../../matrices.ts";
+import { multiply, multiplyStrided, transpose } from "../../matrices.ts";
 import { planStateDropout, reservePreActivations, stepAt } from "./parts.ts";
 import type { PlanCell } from "./types.ts";
 
@@ -35,7 +35,7 @@ export const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked, factors 
         next.addresses[0], next.addresses[1], y,
       );
     },
-    beginBackward: () => kernels.transpose(units, width, weight.data.address, transposed.address),
+    beginBackward: () => transpose(builder, units, width, weight.data.address, transposed.address),
     backward({ rows, time, hasState, y, mask }, [dh, dc]) {
       const zAt = stepAt(z, time, width);
       // deno-fmt-ignore

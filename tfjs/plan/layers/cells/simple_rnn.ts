@@ -1,5 +1,5 @@
 import { kindOf } from "../../activations.ts";
-import { multiply, multiplyStrided } from "../../matrices.ts";
+import { multiply, multiplyStrided, transpose } from "../../matrices.ts";
 import { planStateDropout, reservePreActivations, stepAt } from "./parts.ts";
 import type { PlanCell } from "./types.ts";
 
@@ -32,7 +32,7 @@ export const planSimpleRNN: PlanCell = (cell, builder, { steps, z, isMasked, fac
         zAt, stepAt(pre, time, units), hasState ? sums.address : 0, mask, steps, hAt, next.addresses[0], y,
       );
     },
-    beginBackward: () => kernels.transpose(units, units, weight.data.address, transposed.address),
+    beginBackward: () => transpose(builder, units, units, weight.data.address, transposed.address),
     backward({ rows, time, hasState, y, mask }, [dh]) {
       const zAt = stepAt(z, time, units);
       // deno-fmt-ignore
