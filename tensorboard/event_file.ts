@@ -58,9 +58,7 @@ export class EventFile {
    * @throws TypeError after {@linkcode close}
    */
   append(wallTime: number | undefined, step: number, write: (out: ProtobufWriter) => void): void {
-    if (this.#isClosed) {
-      throw new TypeError(`Cannot write to ${this.#folder}: the writer is closed`);
-    }
+    this.checkOpen();
     const { flushMillis, maxPendingBytes, now } = this.#options;
     const time = now();
     this.#lastWrite ??= time;
@@ -73,6 +71,17 @@ export class EventFile {
     this.#lastWrite = time;
     // A failure is kept for the next flush, which reports it.
     void this.flush();
+  }
+
+  /**
+   * Check that it is not closed.
+   *
+   * @throws TypeError after {@linkcode close}
+   */
+  checkOpen(): void {
+    if (this.#isClosed) {
+      throw new TypeError(`Cannot write to ${this.#folder}: the writer is closed`);
+    }
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Deflate } from "../runtime/deflate.ts";
 import { encodePng } from "./png.ts";
 import type { TensorLike } from "./tensor.ts";
 
@@ -22,27 +23,40 @@ export interface ImageLike {
  * Source: `tensorboard/plugins/image/summary_v2.py`; floats become bytes as in
  * `tf.image.convert_image_dtype`.
  *
- * @throws RangeError for no image, for different sizes, or if the number of values does not match
- *   the size
+ * @param images images that passed {@linkcode checkImages}
+ * @param deflate compresses them
  */
-export function imageTensor(images: ImageLike | readonly ImageLike[]): TensorLike {
-  const all = "data" in images ? [images] : images;
-  if (all.length === 0) {
+export function imageTensor(images: readonly ImageLike[], deflate: Deflate): TensorLike {
+  const [{ width, height }] = images;
+  const pngs = images.map(({ channels, data }) => {
+    const bytes = data instanceof Float32Array ? bytesOf(data) : data;
+    return encodePng(width, height, channels, bytes, deflate);
+  });
+  const values = [String(width), String(height), ...pngs];
+  return { dtype: "string", shape: [values.length], values };
+}
+
+/**
+ * Check that there are images, of one size and with the right number of values.
+ *
+ * @throws RangeError otherwise
+ */
+export function checkImages(images: readonly ImageLike[]): void {
+  if (images.length === 0) {
     throw new RangeError("Cannot write an image summary of 0 images: there must be at least one");
   }
-  const { width, height } = all[0];
-  for (const image of all) {
+  const { width, height } = images[0];
+  for (const image of images) {
+    checkImage(image);
     if (image.width === width && image.height === height) continue;
     throw new RangeError(
       `Cannot write images of ${width} x ${height} and ${image.width} x ${image.height} pixels ` +
         `under one tag: they must have the same size`,
     );
   }
-  const values = [String(width), String(height), ...all.map(pngOf)];
-  return { dtype: "string", shape: [values.length], values };
 }
 
-function pngOf({ width, height, channels, data }: ImageLike): Uint8Array {
+function checkImage({ width, height, channels, data }: ImageLike): void {
   if (![1, 3, 4].includes(channels)) {
     throw new RangeError(
       `Cannot write an image with ${channels} channels: there must be 1, 3 or 4`,
@@ -55,7 +69,6 @@ function pngOf({ width, height, channels, data }: ImageLike): Uint8Array {
         `${data.length} values: there must be ${size}, and more than 0`,
     );
   }
-  return encodePng(width, height, channels, data instanceof Float32Array ? bytesOf(data) : data);
 }
 
 function bytesOf(floats: Float32Array): Uint8Array {

@@ -1,4 +1,4 @@
-import { deflate } from "../runtime/deflate.ts";
+import type { Deflate } from "../runtime/deflate.ts";
 import { crc32 } from "./crc.ts";
 import { viewOf } from "./protobuf.ts";
 
@@ -9,12 +9,14 @@ import { viewOf } from "./protobuf.ts";
  * @param height height in pixels
  * @param channels 1 (gray), 3 (RGB) or 4 (RGBA)
  * @param pixels `width * height * channels` bytes
+ * @param deflate compresses them
  */
 export function encodePng(
   width: number,
   height: number,
   channels: 1 | 3 | 4,
   pixels: ArrayLike<number>,
+  deflate: Deflate,
 ): Uint8Array {
   const header = new Uint8Array(13);
   const view = viewOf(header);

@@ -1,3 +1,4 @@
+import { findDeflate } from "../runtime/deflate.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { type CustomScalarsLayout, customScalarsSummary } from "./custom_scalars.ts";
 import { EventFile } from "./event_file.ts";
@@ -10,7 +11,7 @@ import {
   sessionEndSummary,
   sessionStartSummary,
 } from "./hparams.ts";
-import { type ImageLike, imageTensor } from "./image.ts";
+import { checkImages, type ImageLike, imageTensor } from "./image.ts";
 import { prCurveTensor } from "./pr_curve.ts";
 import { numberOf, numbersOf, unreadable } from "./numbers.ts";
 import { ProtobufWriter } from "./protobuf.ts";
@@ -108,6 +109,8 @@ export class SummaryWriter {
   readonly #file: EventFile;
   readonly #now: () => number;
   readonly #scalars = new Map<string, ScalarTemplate>();
+  /** Images that wait for their compressor. */
+  #images: Promise<void>[] = [];
 
   /**
    * Create a writer; nothing is written before the first summary.
@@ -176,7 +179,8 @@ export class SummaryWriter {
   }
 
   /**
-   * Write an image, or several of one size, as PNG.
+   * Write an image, or several of one size, as PNG. Where the runtime has no zlib, they are
+   * compressed later, before the next write.
    *
    * @throws RangeError for no image, images of different size, or data of the wrong length
    */
@@ -189,8 +193,23 @@ export class SummaryWriter {
     if (typeof images !== "object" || images === null) {
       throw unreadable(tag, "an image or a list of images", images);
     }
-    const tensor = imageTensor(images);
-    this.#summary({ tag, plugin: "images", tensor }, step, options);
+    const all = "data" in images ? [images] : images;
+    checkImages(all);
+    const deflate = findDeflate();
+    if (typeof deflate === "function") {
+      const tensor = imageTensor(all, deflate);
+      return this.#summary({ tag, plugin: "images", tensor }, step, options);
+    }
+    this.#file.checkOpen();
+    const { wallTime = this.#now() } = options;
+    const copies = all.map((image) => ({ ...image, data: image.data.slice() }));
+    const written = deflate.then((deflate) => {
+      const tensor = imageTensor(copies, deflate);
+      this.#summary({ tag, plugin: "images", tensor }, step, { ...options, wallTime });
+    });
+    // A failure is reported by the next write.
+    written.catch(() => {});
+    this.#images.push(written);
   }
 
   /**
@@ -310,6 +329,7 @@ export class SummaryWriter {
    * @throws FileSystemError when the file cannot be written
    */
   async sync(): Promise<void> {
+    await this.#compressed();
     await this.#file.sync();
   }
 
@@ -320,7 +340,11 @@ export class SummaryWriter {
    * @throws Error when summaries were dropped, because writes failed for too long
    */
   flush(): Promise<void> {
-    return this.#file.flush();
+    if (this.#images.length === 0) return this.#file.flush();
+    const flushed = this.#compressed().then(() => this.#file.flush());
+    // As in the file, a flush without an await is not an unhandled rejection.
+    flushed.catch(() => {});
+    return flushed;
   }
 
   /**
@@ -329,8 +353,16 @@ export class SummaryWriter {
    *
    * @throws the errors of {@linkcode flush}
    */
-  close(): Promise<void> {
-    return this.#file.close();
+  async close(): Promise<void> {
+    try {
+      if (this.#images.length > 0) await this.#compressed();
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  async #compressed(): Promise<void> {
+    await Promise.all(this.#images.splice(0));
   }
 
   #summary(

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inflateSync } from "node:zlib";
 import { memoryFileSystem } from "../runtime/mod.ts";
+import type { FileSystem } from "../runtime/types.ts";
+import type { ImageLike } from "./image.ts";
 import type { SummaryEvent } from "./read_events.ts";
 import { SummaryWriter } from "./summary_writer.ts";
 import { eventsIn } from "./fixtures.ts";
@@ -214,5 +216,47 @@ describe("SummaryWriter keeping data", () => {
     const status = async (how?: "success" | "failure") =>
       (await event((writer) => writer.hparamsEnd(how))).summaries[0].content[3];
     assert.deepEqual([await status(), await status("success"), await status("failure")], [1, 1, 2]);
+  });
+
+  it("SummaryWriter writes images before the next write where the runtime has no zlib", async () => {
+    const pixels = Uint8Array.of(1, 2, 3, 4, 5, 6);
+    const image: ImageLike = { width: 2, height: 1, channels: 3, data: pixels };
+    const [fs, expectedFs] = [memoryFileSystem(), memoryFileSystem()];
+    const writer = new SummaryWriter("logs", { fs, now: () => 1000 });
+    const expected = new SummaryWriter("logs", { fs: expectedFs, now: () => 1000 });
+    expected.image("i", [image, image], 3);
+    await expected.close();
+
+    const { process } = globalThis;
+    try {
+      Reflect.set(globalThis, "process", undefined);
+      writer.image("i", [image, image], 3);
+      assert.throws(() => writer.image("i", { ...image, width: 3 }, 3), RangeError);
+    } finally {
+      Reflect.set(globalThis, "process", process);
+    }
+    pixels.fill(0);
+    await writer.close();
+    const imagesIn = async (fs: FileSystem) =>
+      (await eventsIn(fs, "logs")).flat().flatMap(({ step, wallTime, summaries }) =>
+        summaries.flatMap(({ tag, tensor }) => {
+          const [width, height, ...pngs] = tensor?.values ?? [];
+          return [
+            tag,
+            step,
+            wallTime,
+            width,
+            height,
+            ...pngs.map((png) => inflateSync((png as Uint8Array).subarray(41, -16))),
+          ];
+        })
+      );
+    assert.deepEqual(await imagesIn(fs), await imagesIn(expectedFs));
+    try {
+      Reflect.set(globalThis, "process", undefined);
+      assert.throws(() => writer.image("i", image, 4), /the writer is closed/);
+    } finally {
+      Reflect.set(globalThis, "process", process);
+    }
   });
 });

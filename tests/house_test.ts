@@ -54,7 +54,7 @@ const table: Record<string, Room> = {
   core: { types: [tfjs] },
   runtime: {
     rooms: ["core/errors.ts", "core/printable.ts"],
-    late: ["@hono/node-server"],
+    late: ["@hono/node-server", "fflate"],
     machine: true,
   },
   // The names that keepfit/runtime had before there were rooms for them.
