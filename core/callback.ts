@@ -275,6 +275,9 @@ export interface Callback<Model extends TrainableModel = TrainableModel> extends
  * The callbacks of a hook are called in list order. With `hookOrder(hook)`, a callback comes before
  * all those (`order: "pre"`), after them (`"post"`), or before and after others by name.
  *
+ * With `stepsPerExecution`, the batch hooks are called for several batches together: begin hooks with
+ * the index of the first, end hooks with that of the last.
+ *
  * `evaluate` runs only the four test hooks, `predict` the four predict hooks, whose batch end
  * receives `{ outputs }`. A stop in a begin hook lets one batch run; validation, epoch end and
  * train end always follow. Order and arguments are those of Keras 3
