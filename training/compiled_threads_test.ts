@@ -33,7 +33,7 @@ const networks: Record<string, { input: number[]; make(): tf.layers.Layer[] }> =
     input: [7, 150],
     make: () => [
       layers.lstm({ units: 203, returnSequences: true, ...glorot }),
-      layers.gru({ units: 62, ...glorot }),
+      layers.gru({ units: 103, ...glorot }),
     ],
   },
 };

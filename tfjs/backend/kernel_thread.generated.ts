@@ -3,7 +3,7 @@
 /** The code of tfjs/backend/kernel_thread.ts. */
 export const kernelThreadCode: string = `// tfjs/plan/task_queue.ts
 var maxTasks = 254;
-var bufferBytes = 2 ** 20;
+var bufferBytes = 2 ** 22;
 var ticketAt = 0;
 var countAt = 1;
 var finishedAt = 2;

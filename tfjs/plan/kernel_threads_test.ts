@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compiledParts } from "../compiled.ts";
 import { getEngine } from "../engine.ts";
+import { drawingFrom } from "../random_seed.ts";
 import { seeded, seedWeights, start } from "./fixtures.ts";
 import { KernelThreads } from "./kernel_threads.ts";
 import type { Kernels } from "./kernels.ts";
@@ -14,11 +15,12 @@ const { layers } = tf;
 type Layers = tf.layers.Layer[];
 
 /** Computes every part of a work alone, the last first, in scratch memory with nothing behind it. */
-function inParts(memory: PlanMemory): WorkSharing & { parts: number } {
+function inParts(memory: PlanMemory, least: number): WorkSharing & { parts: number } {
   return {
-    least: 0,
+    least,
     parts: 0,
-    run({ count, unit, scratchSize }, _scratch, compute) {
+    run({ count, unit, multiplyAdds, scratchSize }, own, compute) {
+      if (multiplyAdds < least) return compute(0, count, memory.kernels, own);
       const scratch = memory.allocate((scratchSize + 1) * 4);
       for (let part = Math.ceil(count / unit) - 1; part >= 0; part--) {
         this.parts++;
@@ -35,11 +37,15 @@ function inParts(memory: PlanMemory): WorkSharing & { parts: number } {
   };
 }
 
-/** Results of a training step: outputs, loss and gradients. */
-function train(inputShape: number[], make: () => Layers, rows: number, isInParts: boolean) {
+/**
+ * Results of a training step: outputs, loss and gradients.
+ *
+ * @param least multiply-adds of the work that is computed in parts
+ */
+function train(inputShape: number[], make: () => Layers, rows: number, least: number) {
   const engine = getEngine();
   const memory = planMemory(engine) as PlanMemory;
-  const share = inParts(memory);
+  const share = inParts(memory, least);
   const model = tf.sequential({
     layers: [layers.dense({ inputShape, units: inputShape.at(-1)! }), ...make()],
   });
@@ -49,7 +55,7 @@ function train(inputShape: number[], make: () => Layers, rows: number, isInParts
   const step = planStep(
     engine,
     compiledParts(model, "fit"),
-    isInParts ? { ...memory, share } : memory,
+    { ...memory, share },
     true,
     { loss: none, metric: none },
   );
@@ -60,7 +66,12 @@ function train(inputShape: number[], make: () => Layers, rows: number, isInParts
   };
   const [x, y] = [model.inputs, model.outputs].map(([{ shape }]) => tensor(shape));
   const batch = { xs: [x], ys: [y], weights: [undefined], size: rows };
-  const { outputs, values, gradients } = step.computeWithDetails(batch);
+  const { outputs, values, gradients } = drawingFrom(
+    engine,
+    5,
+    rows,
+    () => step.computeWithDetails(batch),
+  );
   const results = [
     ...outputs.map(({ values }) => [...values]),
     [...values],
@@ -74,9 +85,10 @@ function train(inputShape: number[], make: () => Layers, rows: number, isInParts
 }
 
 describe("Work that threads share", () => {
-  const { conv2d, conv2dTranspose, conv3d, dense } = layers;
+  const { conv2d, conv2dTranspose, conv3d, dense, gru } = layers;
   const same = { padding: "same" } as const;
-  const networks: [what: string, input: number[], make: () => Layers, rows: number][] = [
+  const sequences = { returnSequences: true };
+  const networks: [string, input: number[], make: () => Layers, rows: number, least?: number][] = [
     [
       "dense layers",
       [21],
@@ -90,16 +102,43 @@ describe("Work that threads share", () => {
     ["large images", [40, 30, 1], () => [conv2d({ filters: 5, kernelSize: [2, 3] })], 3],
     ["a transpose", [5, 4, 6], () => [conv2dTranspose({ filters: 9, kernelSize: 3, ...same })], 6],
     ["a volume", [4, 5, 3, 2], () => [conv3d({ filters: 3, kernelSize: 2 })], 5],
-    ["an LSTM", [5, 6], () => [layers.lstm({ units: 13 })], 9],
-    ["a GRU", [4, 3], () => [layers.gru({ units: 10, returnSequences: true })], 6],
-    ["a SimpleRNN", [4, 3], () => [layers.simpleRNN({ units: 18 })], 5],
+    ["time steps of an LSTM", [5, 6], () => [layers.lstm({ units: 13 })], 9],
+    ["time steps of a GRU", [4, 3], () => [gru({ units: 10, returnSequences: true })], 6],
+    ["time steps of a SimpleRNN", [4, 3], () => [layers.simpleRNN({ units: 18 })], 5],
+    ["an LSTM", [5, 6], () => [layers.lstm({ units: 13 })], 22, 5e4],
+    [
+      "an LSTM with a mask and dropout",
+      [5, 1],
+      () => [
+        // About half of the time steps are masked.
+        layers.thresholdedReLU({ theta: -0.7 }),
+        layers.masking({ maskValue: 0 }),
+        layers.lstm({ units: 7, dropout: 0.3, recurrentDropout: 0.4, returnSequences: true }),
+      ],
+      21,
+      2e4,
+    ],
+    ["a GRU", [4, 3], () => [gru({ units: 10, goBackwards: true })], 30, 2e4],
+    ["a SimpleRNN", [4, 3], () => [layers.simpleRNN({ units: 18, ...sequences })], 22, 2e4],
+    [
+      "both directions",
+      [6, 3],
+      () => [
+        layers.bidirectional({
+          layer: gru({ units: 9, ...sequences }) as never,
+          mergeMode: "concat",
+        }),
+      ],
+      29,
+      1e4,
+    ],
   ];
-  for (const [what, input, make, rows] of networks) {
+  for (const [what, input, make, rows, least = 0] of networks) {
     it(`Work that threads share has the same bits in parts: ${what}`, async () => {
       await start("wasm");
-      const { results, parts } = train(input, make, rows, true);
+      const { results, parts } = train(input, make, rows, least);
       assert(parts > 6, `${parts} parts`);
-      assert.deepEqual(results, train(input, make, rows, false).results);
+      assert.deepEqual(results, train(input, make, rows, Infinity).results);
     });
   }
 

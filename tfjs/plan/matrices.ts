@@ -27,7 +27,7 @@ export function multiply(builder: Builder, K: number, N: number): LinearMap {
   const scratchSize = tileSize + panelSize;
   const scratch = builder.scratch(scratchSize + (builder.isTraining ? K * N : 0));
   const transposed = builder.isTraining && K > 1 && N > 1 ? builder.fixed(K * N) : undefined;
-  const product = shareProduct(builder, scratch, scratchSize);
+  const product = shareProduct(builder, scratchSize);
 
   /** Compute some rows of the gradient of the matrix. */
   const differentiate = (
@@ -55,7 +55,9 @@ export function multiply(builder: Builder, K: number, N: number): LinearMap {
 
   return {
     forward(M, x, w, y, bias, isRelu) {
-      product(M, N, K, x.address, K, 1, w.address, y.address, bias, isRelu ? 1 : 0);
+      const { address } = scratch;
+      const relu = isRelu ? 1 : 0;
+      product(kernels, address, M, N, K, x.address, K, 1, w.address, y.address, bias, relu);
     },
     weightGradient(M, x, dy, dw) {
       const multiplyAdds = M * N * K;
@@ -71,23 +73,42 @@ export function multiply(builder: Builder, K: number, N: number): LinearMap {
       // A single row or column is its own transpose.
       if (transposed !== undefined) transpose(builder, K, N, w.address, transposed.address);
       const at = transposed?.address ?? w.address;
-      product(M, K, N, dy.address, N, 1, at, dx.address, 0, 0);
+      const { address } = scratch;
+      product(kernels, address, M, K, N, dy.address, N, 1, at, dx.address, 0, 0);
     },
   };
 }
 
-/**
- * The product of M strided rows with a K x N matrix. Takes addresses; `step` is the distance
- * between rows of x, in values.
- */
-export function multiplyStrided(
-  builder: Builder,
-  K: number,
-  N: number,
-): (M: number, x: number, step: number, w: number, y: number) => void {
-  const scratchSize = tileSize + panelWidth * K;
-  const product = shareProduct(builder, builder.scratch(scratchSize), scratchSize);
-  return (M, x, step, w, y) => product(M, N, K, x, step, 1, w, y, 0, 0);
+/** Computes a product of strided rows. Takes addresses. */
+export type StridedProduct = (
+  part: PartOfRows,
+  /** Number of rows. */
+  M: number,
+  x: number,
+  /** Distance between rows of x, in values. */
+  step: number,
+  w: number,
+  y: number,
+) => void;
+
+/** Who computes: a thread, its kernels and the address of its scratch memory. */
+export interface PartOfRows {
+  kernels: Kernels;
+  scratch: number;
+}
+
+/** Values of the scratch memory of {@linkcode multiplyStrided}. */
+export function stridedScratch(K: number): number {
+  return tileSize + panelWidth * K;
+}
+
+/** The product of strided rows with a K x N matrix. */
+export function multiplyStrided(builder: Builder, K: number, N: number): StridedProduct {
+  const scratchSize = stridedScratch(K);
+  builder.scratch(scratchSize);
+  const product = shareProduct(builder, scratchSize);
+  return ({ kernels, scratch }, M, x, step, w, y) =>
+    product(kernels, scratch, M, N, K, x, step, 1, w, y, 0, 0);
 }
 
 /**
@@ -96,20 +117,29 @@ export function multiplyStrided(
  * @param largest largest dimension of any of the matrices
  */
 export function multiplySmall(builder: Builder, largest: number) {
-  const scratchSize = tileSize + panelWidth * largest;
-  const product = shareProduct(builder, builder.scratch(scratchSize), scratchSize);
+  const scratchSize = stridedScratch(largest);
+  const scratch = builder.scratch(scratchSize);
+  const product = shareProduct(builder, scratchSize);
+  const { kernels } = builder;
   return (
     [M, N, K]: [number, number, number],
     a: number,
     [rowStep, columnStep]: number[],
     b: number,
     c: number,
-  ): void => product(M, N, K, a, rowStep, columnStep, b, c, 0, 0);
+  ): void => {
+    product(kernels, scratch.address, M, N, K, a, rowStep, columnStep, b, c, 0, 0);
+  };
 }
 
-/** Products C = relu(A B + bias). Takes addresses; A may have any strides, in values. */
-function shareProduct({ kernels, share }: Builder, scratch: Block, scratchSize: number) {
+/**
+ * Products C = relu(A B + bias), of all threads if they are large. Takes the kernels and the scratch
+ * memory of this thread, and addresses; A may have any strides, in values.
+ */
+function shareProduct({ share }: Builder, scratchSize: number) {
   return (
+    kernels: Kernels,
+    scratch: number,
     M: number,
     N: number,
     K: number,
@@ -122,16 +152,15 @@ function shareProduct({ kernels, share }: Builder, scratch: Block, scratchSize: 
     relu: number,
   ): void => {
     const multiplyAdds = M * N * K;
-    const { address } = scratch;
     if (multiplyAdds < share.least) {
-      const panelAt = address + tileSize * 4;
-      kernels.gemm(M, N, K, a, rowStep, columnStep, b, c, N, bias, relu, panelAt, address);
+      const panelAt = scratch + tileSize * 4;
+      kernels.gemm(M, N, K, a, rowStep, columnStep, b, c, N, bias, relu, panelAt, scratch);
       return;
     }
     // Each part of the rows packs the whole right matrix.
     const byColumns = N >= M;
     const [count, unit] = byColumns ? [N, panelWidth] : [M, tileRows];
-    share.run({ count, unit, multiplyAdds, scratchSize }, address, (begin, end, kernels, tile) => {
+    share.run({ count, unit, multiplyAdds, scratchSize }, scratch, (begin, end, kernels, tile) => {
       const panelAt = tile + tileSize * 4;
       const [rows, columns] = byColumns ? [M, end - begin] : [end - begin, N];
       const [row, column] = byColumns ? [0, begin * 4] : [begin * 4, 0];

@@ -1,8 +1,8 @@
 /** Maximum number of tasks of a job. */
 export const maxTasks = 254;
 
-/** Size of the shared memory: 8,000 calls of 15 arguments. */
-const bufferBytes = 2 ** 20;
+/** Size of the shared memory: 30,000 calls of 15 arguments. */
+const bufferBytes = 2 ** 22;
 
 // Indices in the int32 view of the memory.
 const ticketAt = 0;

@@ -1,12 +1,11 @@
 import { isChanged, type LayerCall } from "../../forward.ts";
-import { dropLimit, keepFactor, type NoiseKey } from "../../noise.ts";
 import type { Builder } from "../builder.ts";
 import type { Block, Value } from "../graph.ts";
-import { multiply } from "../matrices.ts";
+import { multiply, stridedScratch } from "../matrices.ts";
 import { PlanError } from "../plan_error.ts";
-import type { RecurrentCell } from "./cells/types.ts";
+import type { CellStep, RecurrentCell } from "./cells/types.ts";
 import { cellPlanners } from "./cells/mod.ts";
-import { indices } from "./rearrange.ts";
+import { planDropoutFactors, planInputDropout } from "./recurrent_dropout.ts";
 import type { PlannedLayer } from "./types.ts";
 
 /** `tf.layers.lstm`, `gru` or `simpleRNN`. */
@@ -47,7 +46,7 @@ export function planPass(
   { call, firstDraw, isReversed }: Pass,
 ): PlannedLayer {
   checkSupported(layer, inputs);
-  const { kernels } = builder;
+  const { kernels, share } = builder;
   const { cell } = layer;
   const [input, ...initial] = inputs;
   const [steps, size] = input.shape;
@@ -93,12 +92,31 @@ export function planPass(
   const recurrentGradient = builder.weightGradientOf(recurrent);
   const biasGradient = bias && builder.weightGradientOf(bias);
 
+  const scratchSize = stridedScratch(width);
+  const scratch = builder.scratch(scratchSize);
+  /** Compute all time steps; threads compute different rows. */
+  const shareRows = (rows: number, compute: (part: CellStep) => void): void => {
+    const start = { time: 0, hasState: false, y: 0, mask: 0 };
+    const ofStep = rows * units * width;
+    const multiplyAdds = steps * ofStep;
+    // The products of a large step are shared by columns, since each part of the rows reads all
+    // weights.
+    if (multiplyAdds < share.least || ofStep >= share.least) {
+      return compute({ kernels, scratch: scratch.address, first: 0, rows, ...start });
+    }
+    const work = { count: rows, unit: 4, multiplyAdds, scratchSize, repeats: true };
+    share.run(work, scratch.address, (first, end, kernels, scratch) => {
+      compute({ kernels, scratch, first, rows: end - first, ...start });
+    });
+  };
+
   const timeOf = (step: number) => layer.goBackwards ? steps - 1 - step : step;
-  const maskOf = (step: number) => mask === undefined ? 0 : mask.address + timeOf(step) * 4;
+  const maskOf = (step: number, row: number) =>
+    mask === undefined ? 0 : mask.address + (row * steps + timeOf(step)) * 4;
   /** Address of a time step in the output sequence or its gradient; 0 for none. */
-  const addressAt = (step: number, block: Block): number => {
+  const addressAt = (step: number, row: number, block: Block): number => {
     if (!layer.returnSequences || !block.isReserved) return 0;
-    return block.address + (isReversed ? steps - 1 - step : step) * units * 4;
+    return block.address + (row * steps + (isReversed ? steps - 1 - step : step)) * units * 4;
   };
   return {
     outputs,
@@ -115,24 +133,21 @@ export function planPass(
           kernels.copyColumns(rows, units, data.address, units, to, steps * units);
         });
         planned.beginForward?.();
-        for (let step = 0; step < steps; step++) {
-          const isLast = step === steps - 1;
-          const next = isLast ? last : states;
-          const offset = isLast ? 0 : timeOf(step + 1) * units * 4;
-          planned.forward(
-            {
-              rows,
-              time: timeOf(step),
-              hasState: hasState(step),
-              y: addressAt(step, output.data),
-              mask: maskOf(step),
-            },
-            {
-              addresses: next.map(({ address }) => address + offset),
-              rowStride: isLast ? units : steps * units,
-            },
-          );
-        }
+        shareRows(rows, (part) => {
+          const { first } = part;
+          for (let step = 0; step < steps; step++) {
+            const isLast = step === steps - 1;
+            const next = isLast ? last : states;
+            const rowStride = isLast ? units : steps * units;
+            const offset = (first * rowStride + (isLast ? 0 : timeOf(step + 1) * units)) * 4;
+            part.time = timeOf(step);
+            part.hasState = hasState(step);
+            part.y = addressAt(step, first, output.data);
+            part.mask = maskOf(step, first);
+            const addresses = next.map(({ address }) => address + offset);
+            planned.forward(part, { addresses, rowStride });
+          }
+        });
         lastValueOutputs.forEach((all, i) => {
           for (const { data } of all) kernels.copy(rows * units, last[i].address, data.address);
         });
@@ -147,15 +162,15 @@ export function planPass(
           }
         });
         planned.beginBackward();
-        for (let step = steps - 1; step >= 0; step--) {
-          planned.backward({
-            rows,
-            time: timeOf(step),
-            hasState: hasState(step),
-            y: addressAt(step, output.gradient),
-            mask: maskOf(step),
-          }, stateGradients);
-        }
+        shareRows(rows, (part) => {
+          for (let step = steps - 1; step >= 0; step--) {
+            part.time = timeOf(step);
+            part.hasState = hasState(step);
+            part.y = addressAt(step, part.first, output.gradient);
+            part.mask = maskOf(step, part.first);
+            planned.backward(part, stateGradients);
+          }
+        });
         initialGradients.forEach((to, i) => {
           if (to) kernels.copy(rows * units, stateGradients[i].address, to.address);
         });
@@ -169,48 +184,6 @@ export function planPass(
         }
       },
     },
-  };
-}
-
-/** Dropout of a cell: factors of each row, shared by all time steps. */
-function planDropoutFactors(
-  cell: RecurrentCell,
-  rate: number,
-  count: number,
-  builder: Builder,
-  noise: () => () => NoiseKey,
-) {
-  if (!builder.isTraining || !(0 < rate && rate < 1)) return undefined;
-  if (cell.dropoutFunc) throw new PlanError("a dropoutFunc is not compiled");
-  const keyOf = noise();
-  const factors = builder.perRow(count);
-  const run = (rows: number): void => {
-    const { first, second } = keyOf();
-    const [limit, factor] = [dropLimit(rate), keepFactor(rate)];
-    builder.kernels.dropout(rows * count, first, second, limit, factor, 0, factors.address);
-  };
-  return { factors, run };
-}
-
-/** The input after its dropout. */
-function planInputDropout(
-  { data, shape: [steps, count], size }: Value,
-  draw: ReturnType<typeof planDropoutFactors>,
-  builder: Builder,
-) {
-  const { kernels } = builder;
-  if (draw === undefined) return { data, forward: () => {}, backward: () => {} };
-  const map = builder.constants(indices([steps, count], [0, 1]));
-  const [spread, dropped] = [size, size].map((one) => builder.perRow(one));
-  return {
-    data: dropped,
-    forward(rows: number) {
-      draw.run(rows);
-      kernels.gather(rows, size, map.address, draw.factors.address, count, spread.address);
-      kernels.multiply(rows * size, data.address, spread.address, dropped.address);
-    },
-    backward: (rows: number, gradient: Block) =>
-      kernels.multiply(rows * size, gradient.address, spread.address, gradient.address),
   };
 }
 

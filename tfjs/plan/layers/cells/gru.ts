@@ -1,7 +1,7 @@
 import { kindOf } from "../../activations.ts";
 import { multiply, multiplyStrided, transpose } from "../../matrices.ts";
 import { PlanError } from "../../plan_error.ts";
-import { reservePreActivations, stepAt } from "./parts.ts";
+import { reservePreActivations, rowAt, stepAt } from "./parts.ts";
 import type { PlanCell } from "./types.ts";
 
 /** Cell of `tf.layers.gru`. */
@@ -33,13 +33,14 @@ export const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
   };
   return {
     states: [h],
-    forward({ rows, time, hasState, y, mask }, next) {
-      const [zAt, preAt] = [stepAt(z, time, width), stepAt(pre, time, width)];
-      const [hAt, rhAt] = [stepAt(h, time, units), stepAt(rh, time, units)];
-      const sumsAt = hasState ? sums.address : 0;
-      if (hasState) product(rows, hAt, step, two.address, sums.address);
+    forward(part, next) {
+      const { kernels, first, rows, hasState, y, mask } = part;
+      const [zAt, preAt] = [stepAt(z, part, steps, width), stepAt(pre, part, steps, width)];
+      const [hAt, rhAt] = [stepAt(h, part, steps, units), stepAt(rh, part, steps, units)];
+      const sumsAt = hasState ? rowAt(sums, first, 2 * units) : 0;
+      if (hasState) product(part, rows, hAt, step, two.address, sumsAt);
       kernels.gruGates(rows, units, gateKind, zStep, step, zAt, preAt, sumsAt, hAt, rhAt);
-      if (hasState) square(rows, rhAt, step, one.address, sums.address);
+      if (hasState) square(part, rows, rhAt, step, one.address, sumsAt);
       // deno-fmt-ignore
       kernels.gruState(
         rows, units, kind, zStep, step, next.rowStride, zAt, preAt, sumsAt, mask, steps,
@@ -48,26 +49,25 @@ export const planGRU: PlanCell = (cell, builder, { steps, z, factors }) => {
     },
     beginForward: split,
     beginBackward: () => transpose(builder, units, width, weight.data.address, transposed.address),
-    backward({ rows, time, hasState, y, mask }, [dh]) {
-      const [zAt, preAt, hAt] = [
-        stepAt(z, time, width),
-        stepAt(pre, time, width),
-        stepAt(h, time, units),
-      ];
+    backward(part, [gradient]) {
+      const { kernels, first, rows, hasState, y, mask } = part;
+      const [zAt, preAt] = [stepAt(z, part, steps, width), stepAt(pre, part, steps, width)];
+      const hAt = stepAt(h, part, steps, units);
+      const [dh, keptAt] = [rowAt(gradient, first, units), rowAt(kept, first, units)];
+      const [d3At, drhAt] = [rowAt(d3, first, units), rowAt(drh, first, units)];
       // deno-fmt-ignore
       kernels.gruStateGradient(
-        rows, units, gateKind, kind, zStep, step, zAt, preAt, mask, steps,
-        hAt, dh.address, y, d3.address, kept.address,
+        rows, units, gateKind, kind, zStep, step, zAt, preAt, mask, steps, hAt, dh, y, d3At, keptAt,
       );
       // The transposed weights hold the rows of two gates, then those of the third.
-      square(rows, d3.address, units, transposed.address + 8 * units * units, drh.address);
+      square(part, rows, d3At, units, transposed.address + 8 * units * units, drhAt);
       // deno-fmt-ignore
       kernels.gruGatesGradient(
-        rows, units, gateKind, zStep, step, zAt, preAt, hAt, drh.address, kept.address,
+        rows, units, gateKind, zStep, step, zAt, preAt, hAt, drhAt, keptAt,
       );
       if (!hasState) return;
-      back(rows, zAt, zStep, transposed.address, dh.address);
-      kernels.add(rows * units, kept.address, dh.address);
+      back(part, rows, zAt, zStep, transposed.address, dh);
+      kernels.add(rows * units, keptAt, dh);
     },
     weightGradient(rows, to) {
       const M = rows * steps;

@@ -1,11 +1,10 @@
 import { kindOf } from "../../activations.ts";
 import { multiply, multiplyStrided, transpose } from "../../matrices.ts";
-import { planStateDropout, reservePreActivations, stepAt } from "./parts.ts";
+import { planStateDropout, reservePreActivations, rowAt, stepAt } from "./parts.ts";
 import type { PlanCell } from "./types.ts";
 
 /** Cell of `tf.layers.lstm`. */
 export const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked, factors }) => {
-  const { kernels } = builder;
   const { units } = cell;
   const [width, step, zStep] = [4 * units, steps * units, steps * 4 * units];
   const [kind, gateKind] = [kindOf(cell.activation), kindOf(cell.recurrentActivation)];
@@ -21,33 +20,38 @@ export const planLSTM: PlanCell = (cell, builder, { steps, z, isMasked, factors 
   const reading = planStateDropout(builder, h, [steps, units], factors);
   return {
     states: [h, c],
-    forward({ rows, time, hasState, y, mask }, next) {
-      const [zAt, hAt] = [stepAt(z, time, width), stepAt(h, time, units)];
+    forward(part, next) {
+      const { kernels, first, rows, hasState, y, mask } = part;
+      const [zAt, preAt] = [stepAt(z, part, steps, width), stepAt(pre, part, steps, width)];
+      const [hAt, cAt] = [stepAt(h, part, steps, units), stepAt(c, part, steps, units)];
+      const activeAt = stepAt(active, part, steps, units);
+      const sumsAt = hasState ? rowAt(sums, first, width) : 0;
       if (hasState) {
-        const read = reading.ofStep(rows, hAt);
-        product(rows, read.address, read.step, weight.data.address, sums.address);
+        const read = reading.ofStep(part, hAt);
+        product(part, rows, read.address, read.step, weight.data.address, sumsAt);
       }
       // deno-fmt-ignore
       kernels.lstm(
-        rows, units, gateKind, kind, zStep, step, next.rowStride,
-        zAt, stepAt(pre, time, width), hasState ? sums.address : 0, mask, steps,
-        hAt, stepAt(c, time, units), stepAt(active, time, units),
-        next.addresses[0], next.addresses[1], y,
+        rows, units, gateKind, kind, zStep, step, next.rowStride, zAt, preAt, sumsAt, mask, steps,
+        hAt, cAt, activeAt, next.addresses[0], next.addresses[1], y,
       );
     },
     beginBackward: () => transpose(builder, units, width, weight.data.address, transposed.address),
-    backward({ rows, time, hasState, y, mask }, [dh, dc]) {
-      const zAt = stepAt(z, time, width);
+    backward(part, gradients) {
+      const { kernels, first, rows, hasState, y, mask } = part;
+      const [zAt, preAt] = [stepAt(z, part, steps, width), stepAt(pre, part, steps, width)];
+      const [cAt, activeAt] = [stepAt(c, part, steps, units), stepAt(active, part, steps, units)];
+      const [dh, dc] = [rowAt(gradients[0], first, units), rowAt(gradients[1], first, units)];
+      const keptAt = rowAt(kept, first, units);
       // deno-fmt-ignore
       kernels.lstmGradient(
-        rows, units, gateKind, kind, zStep, step, zAt, stepAt(pre, time, width), mask, steps,
-        stepAt(c, time, units), stepAt(active, time, units),
-        dh.address, dc.address, y, kept?.address ?? 0,
+        rows, units, gateKind, kind, zStep, step, zAt, preAt, mask, steps, cAt, activeAt,
+        dh, dc, y, keptAt,
       );
       if (!hasState) return;
-      back(rows, zAt, zStep, transposed.address, dh.address);
-      reading.backward(rows, dh);
-      if (kept !== undefined) kernels.add(rows * units, kept.address, dh.address);
+      back(part, rows, zAt, zStep, transposed.address, dh);
+      reading.backward(part, dh);
+      if (kept !== undefined) kernels.add(rows * units, keptAt, dh);
     },
     weightGradient: (rows, to) => whole.weightGradient(rows * steps, reading.ofAll(rows), z, to),
   };

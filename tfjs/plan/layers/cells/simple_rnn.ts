@@ -1,11 +1,10 @@
 import { kindOf } from "../../activations.ts";
 import { multiply, multiplyStrided, transpose } from "../../matrices.ts";
-import { planStateDropout, reservePreActivations, stepAt } from "./parts.ts";
+import { planStateDropout, reservePreActivations, rowAt, stepAt } from "./parts.ts";
 import type { PlanCell } from "./types.ts";
 
 /** Cell of `tf.layers.simpleRNN`. */
 export const planSimpleRNN: PlanCell = (cell, builder, { steps, z, isMasked, factors }) => {
-  const { kernels } = builder;
   const { units } = cell;
   const step = steps * units;
   const kind = kindOf(cell.activation);
@@ -20,30 +19,34 @@ export const planSimpleRNN: PlanCell = (cell, builder, { steps, z, isMasked, fac
   const reading = planStateDropout(builder, h, [steps, units], factors);
   return {
     states: [h],
-    forward({ rows, time, hasState, y, mask }, next) {
-      const [zAt, hAt] = [stepAt(z, time, units), stepAt(h, time, units)];
+    forward(part, next) {
+      const { kernels, first, rows, hasState, y, mask } = part;
+      const [zAt, preAt] = [stepAt(z, part, steps, units), stepAt(pre, part, steps, units)];
+      const hAt = stepAt(h, part, steps, units);
+      const sumsAt = hasState ? rowAt(sums, first, units) : 0;
       if (hasState) {
-        const read = reading.ofStep(rows, hAt);
-        product(rows, read.address, read.step, weight.data.address, sums.address);
+        const read = reading.ofStep(part, hAt);
+        product(part, rows, read.address, read.step, weight.data.address, sumsAt);
       }
       // deno-fmt-ignore
       kernels.simpleRecurrent(
-        rows, units, kind, step, next.rowStride,
-        zAt, stepAt(pre, time, units), hasState ? sums.address : 0, mask, steps, hAt, next.addresses[0], y,
+        rows, units, kind, step, next.rowStride, zAt, preAt, sumsAt, mask, steps,
+        hAt, next.addresses[0], y,
       );
     },
     beginBackward: () => transpose(builder, units, units, weight.data.address, transposed.address),
-    backward({ rows, time, hasState, y, mask }, [dh]) {
-      const zAt = stepAt(z, time, units);
+    backward(part, [gradient]) {
+      const { kernels, first, rows, hasState, y, mask } = part;
+      const [zAt, preAt] = [stepAt(z, part, steps, units), stepAt(pre, part, steps, units)];
+      const [dh, keptAt] = [rowAt(gradient, first, units), rowAt(kept, first, units)];
       // deno-fmt-ignore
       kernels.simpleRecurrentGradient(
-        rows, units, kind, step, zAt, stepAt(pre, time, units), mask, steps,
-        dh.address, y, kept?.address ?? 0,
+        rows, units, kind, step, zAt, preAt, mask, steps, dh, y, keptAt,
       );
       if (!hasState) return;
-      product(rows, zAt, step, transposed.address, dh.address);
-      reading.backward(rows, dh);
-      if (kept !== undefined) kernels.add(rows * units, kept.address, dh.address);
+      product(part, rows, zAt, step, transposed.address, dh);
+      reading.backward(part, dh);
+      if (kept !== undefined) kernels.add(rows * units, keptAt, dh);
     },
     weightGradient: (rows, to) => whole.weightGradient(rows * steps, reading.ofAll(rows), z, to),
   };

@@ -1,6 +1,7 @@
 import type { Activation } from "../../activations.ts";
 import type { Builder } from "../../builder.ts";
 import type { Block, LayerVariable } from "../../graph.ts";
+import type { PartOfRows } from "../../matrices.ts";
 
 /** Cell of a recurrent layer of TensorFlow.js. */
 export interface RecurrentCell {
@@ -15,8 +16,10 @@ export interface RecurrentCell {
   dropoutFunc?: unknown;
 }
 
-/** A time step of all rows. Addresses are those of the first row. */
-export interface CellStep {
+/** A time step of some rows. Addresses are those of the first of them. */
+export interface CellStep extends PartOfRows {
+  /** Index of the first row, a multiple of 4. */
+  first: number;
   rows: number;
   /** Index of the time step in the input. */
   time: number;
@@ -49,7 +52,7 @@ export interface PlannedCell {
   beginForward?(): void;
   /** Called before the first `backward` of a batch. */
   beginBackward(): void;
-  /** Replace `stateGradients` after a time step by those before it. */
+  /** Replace the `stateGradients` of the rows after a time step by those before it. */
   backward(step: CellStep, stateGradients: Block[]): void;
   /** Compute the gradient of the recurrent weights. */
   weightGradient(rows: number, to: Block): void;
