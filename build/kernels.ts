@@ -1,6 +1,6 @@
 /**
- * Compiles the kernels of compiled steps from AssemblyScript into a committed file. Install the
- * compiler first:
+ * Compiles the kernels of compiled steps and the checksum of long data from AssemblyScript into
+ * committed files. Install the compiler first:
  *
  * ```sh
  * npm ci --prefix build/assemblyscript
@@ -16,10 +16,32 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { root } from "./package.ts";
 
-const sources = "tfjs/plan/assembly";
+/** A WebAssembly module in the repository. */
+export interface WasmModule {
+  /** Folder of the sources. */
+  sources: string;
+  /** Path of the generated file. */
+  file: string;
+  /** Start of the names that the file exports. */
+  name: string;
+}
 
-/** Path of the generated file. */
-export const kernelsFile = "tfjs/plan/kernels.generated.ts";
+/** The kernels of compiled steps. */
+export const planKernels: WasmModule = {
+  sources: "tfjs/plan/assembly",
+  file: "tfjs/plan/kernels.generated.ts",
+  name: "kernels",
+};
+
+/** The checksum of long data. */
+export const checksum: WasmModule = {
+  sources: "tensorboard/assembly",
+  file: "tensorboard/crc.generated.ts",
+  name: "crc",
+};
+
+/** All modules. */
+export const wasmModules: readonly WasmModule[] = [planKernels, checksum];
 
 const compiler = `${root}build/assemblyscript/node_modules/assemblyscript/bin/asc.js`;
 
@@ -27,7 +49,7 @@ const compiler = `${root}build/assemblyscript/node_modules/assemblyscript/bin/as
 export const hasCompiler: boolean = existsSync(compiler);
 
 /** Hash of the sources, the compiler and its options, which the generated file contains. */
-export function sourceHash(): string {
+export function sourceHash({ sources }: WasmModule): string {
   const hash = createHash("sha256");
   for (const name of readdirSync(root + sources).sort()) {
     hash.update(`${name}\n`).update(readFileSync(`${root}${sources}/${name}`));
@@ -45,19 +67,20 @@ const options = [
 ];
 
 /** Text of the generated file. */
-export function generateKernels(): string {
+export function generate(module: WasmModule): string {
+  const { sources, name } = module;
   return `// Made of ${sources} by build/kernels.ts: change that.\n\n` +
-    `/** Hash of the sources. */\nexport const kernelsHash = "${sourceHash()}";\n\n` +
+    `/** Hash of the sources. */\nexport const ${name}Hash = "${sourceHash(module)}";\n\n` +
     `/** The WebAssembly module, in base64. */\n` +
-    `export const kernelsCode = "${compileKernels().toString("base64")}";\n`;
+    `export const ${name}Code = "${compileWasm(module).toString("base64")}";\n`;
 }
 
 /**
- * Compile the kernels.
+ * Compile a module.
  *
  * @param more further options of the compiler
  */
-export function compileKernels(more: string[] = []): Buffer {
+export function compileWasm({ sources }: WasmModule, more: string[] = []): Buffer {
   const folder = mkdtempSync(join(tmpdir(), "keepfit-kernels-"));
   try {
     const target = join(folder, "kernels.wasm");
@@ -66,7 +89,7 @@ export function compileKernels(more: string[] = []): Buffer {
     const bytes = readFileSync(target);
     if (sectionsOf(bytes).includes(11)) {
       throw new Error(
-        "Cannot use the kernels: they have a data section, which would overwrite the memory",
+        `Cannot use ${sources}: it has a data section, which would overwrite the memory`,
       );
     }
     return bytes;
@@ -92,6 +115,6 @@ function sectionsOf(bytes: Uint8Array): number[] {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  writeFileSync(root + kernelsFile, generateKernels());
-  console.log(kernelsFile);
+  for (const module of wasmModules) writeFileSync(root + module.file, generate(module));
+  console.log(wasmModules.map(({ file }) => file).join("\n"));
 }

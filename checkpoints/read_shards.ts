@@ -2,7 +2,7 @@ import type { io } from "@tensorflow/tfjs";
 import { joinPath } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
-import { crc32c } from "../tensorboard/crc.ts";
+import { longCrc32c } from "../tensorboard/long_crc.ts";
 
 /** Weights and the files that hold their bytes, in order. */
 export interface WeightsGroup {
@@ -46,7 +46,7 @@ export async function readShards(
             "(is it truncated, or from another save?)",
         );
       }
-      if (checksums !== undefined && crc32c(new Uint8Array(shard)) !== checksums[i]) {
+      if (checksums !== undefined && longCrc32c(new Uint8Array(shard)) !== checksums[i]) {
         throw new SyntaxError(
           `Cannot load ${showPath(path)}: its checksum is wrong, so it is damaged`,
         );

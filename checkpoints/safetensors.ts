@@ -3,6 +3,7 @@ import { getRuntime } from "../runtime/mod.ts";
 import { showPath } from "../runtime/paths.ts";
 import type { FileSystem, Path } from "../runtime/types.ts";
 import { crc32c } from "../tensorboard/crc.ts";
+import { longCrc32c } from "../tensorboard/long_crc.ts";
 import type { LayersModel } from "../tfjs/types.ts";
 
 /** Typed arrays in the format of the file. */
@@ -198,7 +199,7 @@ export async function readChecked(
     });
   if (end !== data.length) throw truncated(action, data.length, end);
   const { [CHECKSUM]: checksum, ...rest } = metadata as Record<string, string>;
-  if (checksum !== undefined && checksum !== checksumOf(header, crc32c(data))) {
+  if (checksum !== undefined && checksum !== checksumOf(header, longCrc32c(data))) {
     throw new SyntaxError(
       `${action}: its checksum is wrong, so it is damaged; if another program has changed it, remove ` +
         `${CHECKSUM} from its metadata`,
@@ -290,7 +291,7 @@ async function write(
   let ofData = 0;
   for (const source of ordered) {
     const bytes = await bytesOf(source, action);
-    ofData = crc32c(bytes, 0, bytes.length, ofData);
+    ofData = longCrc32c(bytes, ofData);
   }
   const header = { __metadata__: { ...metadata }, ...entries };
   header.__metadata__[CHECKSUM] = checksumOf(header, ofData);

@@ -2,7 +2,7 @@ import type { io } from "@tensorflow/tfjs";
 import { joinPath } from "../runtime/mod.ts";
 import type { Path } from "../runtime/types.ts";
 import type { AddFile } from "../runtime/write_files.ts";
-import { crc32c } from "../tensorboard/crc.ts";
+import { longCrc32c } from "../tensorboard/long_crc.ts";
 import type { WeightsGroup } from "./read_shards.ts";
 
 /** A weight to write: its manifest entry, and a function that reads its bytes. */
@@ -28,7 +28,7 @@ export async function writeShards(
       inUse.add(name);
       group.paths.push(name);
       group.bytes.push(parts.reduce((sum, part) => sum + part.length, 0));
-      group.crc32c.push(parts.reduce((sum, part) => crc32c(part, 0, part.length, sum), 0));
+      group.crc32c.push(parts.reduce((sum, part) => longCrc32c(part, sum), 0));
       const added = add(joinPath(directory, name), parts);
       // Its error is thrown when it is awaited.
       added.catch(() => {});

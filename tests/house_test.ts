@@ -72,7 +72,10 @@ const table: Record<string, Room> = {
     types: [tfjs],
     machine: true,
   },
-  checkpoints: { rooms: ["core", "tfjs", "tensorboard/crc.ts", ...runtime], types: [tfjs] },
+  checkpoints: {
+    rooms: ["core", "tfjs", "tensorboard/crc.ts", "tensorboard/long_crc.ts", ...runtime],
+    types: [tfjs],
+  },
   training: {
     rooms: ["core", "tfjs"],
     lateRooms: ["callbacks/progbar_logger.ts", "plugins/load/load_reference.ts"],
