@@ -160,7 +160,7 @@ var TaskQueue = class {
     for (let i = 0; ; i++) {
       const finished = Atomics.load(words, finishedAt);
       if (finished === tasks) return;
-      if (i > 10 * spins) Atomics.wait(words, finishedAt, finished);
+      if (i > 2 * spins) Atomics.wait(words, finishedAt, finished);
     }
   }
 };

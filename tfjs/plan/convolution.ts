@@ -110,7 +110,7 @@ export function convolve(
     weightGradient(rows, x, dy, dw) {
       const multiplyAdds = rows * outputPixels * K * N;
       // Each part pads the images and packs the gradients.
-      const repeated = { ...work(K, 4, multiplyAdds), scratchSize: padded + panels, repeats: true };
+      const repeated = { ...work(K, 4, multiplyAdds), scratchSize: padded + panels, partSize: 64 };
       share.run(repeated, scratch.address, (begin, end, kernels, tile) => {
         let adds = 0;
         eachGroup(rows, group, (image, images) => {

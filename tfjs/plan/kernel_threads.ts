@@ -8,7 +8,7 @@ import type { SharedWork, WorkSharing } from "./work_sharing.ts";
  */
 const leastShared = 1e7;
 
-/** Multiply-adds of a part: about a tenth of a millisecond, the longest wait for another thread. */
+/** Least multiply-adds of a part: about a tenth of a millisecond, which a thread may wait for. */
 const partMultiplyAdds = 2e6;
 
 /** The heap of TensorFlow.js's wasm backend. */
@@ -62,10 +62,11 @@ export class KernelThreads {
     };
   }
 
-  #partsOf({ count, unit, multiplyAdds, repeats }: SharedWork): number {
+  #partsOf({ count, unit, multiplyAdds, partSize = 1 }: SharedWork): number {
     if (multiplyAdds < leastShared) return 1;
-    const useful = repeats ? this.#threads + 1 : Math.floor(multiplyAdds / partMultiplyAdds);
-    return Math.min(Math.ceil(count / unit), useful, maxTasks);
+    const large = Math.max(this.#threads + 1, Math.floor(count / partSize));
+    const long = Math.floor(multiplyAdds / partMultiplyAdds);
+    return Math.min(Math.ceil(count / unit), large, long, maxTasks);
   }
 
   /** Reserve scratch memory for each thread; false if there is not enough memory. */

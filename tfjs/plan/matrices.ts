@@ -64,7 +64,7 @@ export function multiply(builder: Builder, K: number, N: number): LinearMap {
       const { address } = scratch;
       if (multiplyAdds < share.least) return differentiate(M, x, dy, dw, 0, K, kernels, address);
       // Each part packs the gradients.
-      const work = { count: K, unit: tileRows, multiplyAdds, scratchSize, repeats: true };
+      const work = { count: K, unit: tileRows, multiplyAdds, scratchSize, partSize: 64 };
       share.run(work, address, (begin, end, kernels, tile) => {
         differentiate(M, x, dy, dw, begin, end, kernels, tile);
       });

@@ -198,7 +198,7 @@ export class TaskQueue {
       const finished = Atomics.load(words, finishedAt);
       if (finished === tasks) return;
       // A task takes longer than a thread needs to wake up.
-      if (i > 10 * spins) Atomics.wait(words, finishedAt, finished);
+      if (i > 2 * spins) Atomics.wait(words, finishedAt, finished);
     }
   }
 }

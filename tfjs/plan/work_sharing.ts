@@ -10,8 +10,11 @@ export interface SharedWork {
   multiplyAdds: number;
   /** Number of values of the scratch memory that a part uses. */
   scratchSize: number;
-  /** Whether each part repeats some of the work, so that there should be few. Default: false. */
-  repeats?: boolean;
+  /**
+   * Least size of a part, because each repeats some of the work. Parts are smaller if a thread would
+   * have none. Default: 1.
+   */
+  partSize?: number;
 }
 
 /** Compute a part of some work. No value may depend on where the parts begin. */

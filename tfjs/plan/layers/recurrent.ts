@@ -104,7 +104,7 @@ export function planPass(
     if (multiplyAdds < share.least || ofStep >= share.least) {
       return compute({ kernels, scratch: scratch.address, first: 0, rows, ...start });
     }
-    const work = { count: rows, unit: 4, multiplyAdds, scratchSize, repeats: true };
+    const work = { count: rows, unit: 4, multiplyAdds, scratchSize, partSize: 64 };
     share.run(work, scratch.address, (first, end, kernels, scratch) => {
       compute({ kernels, scratch, first, rows: end - first, ...start });
     });
