@@ -1,6 +1,7 @@
 /**
- * Measures the import of keepfit's built npm package: processor time of new processes that import
- * TensorFlow.js alone, or also keepfit. Medians of processes that alternate.
+ * Measures the import of keepfit's built npm package after TensorFlow.js: processor time of whole
+ * processes with and without it, and of the import within a process, which varies less. Medians of
+ * processes that alternate.
  *
  * ```sh
  * node --import tsx bench/imports.ts       # or: deno run -A bench/imports.ts, bun bench/imports.ts
@@ -41,34 +42,40 @@ function run(args: string[]): string {
   return stdout;
 }
 
-/** A program that imports packages, and how to measure a process of it. */
-async function program(file: string, packages: string[]): Promise<() => Promise<Times>> {
-  const imports = packages.map((one) => `import "${one}";\n`).join("");
-  await writeFile(
-    join(folder, file),
-    `import process from "node:process";
-${imports}
-const { user, system } = process.cpuUsage();
-console.log(JSON.stringify({ cpu: (user + system) / 1000, wall: performance.now() }));
-`,
-  );
+/** A program, which prints `cpuUsage`, and how to measure a process of it. */
+async function program(file: string, code: string): Promise<() => Promise<Times>> {
+  const print = `const { user, system } = process.cpuUsage(before);
+console.log(JSON.stringify({ cpu: (user + system) / 1000, wall: 0 }));
+`;
+  await writeFile(join(folder, file), `import process from "node:process";\n${code}\n${print}`);
   const flags = name === "deno" ? ["run", "-A", "--node-modules-dir=manual"] : [];
   return async () => JSON.parse(run([...flags, join(folder, file)]));
 }
 
-const tfjs = "@tensorflow/tfjs";
+/** Imports that are measured from the start of the process. */
+const fromStart = (...packages: string[]) =>
+  [...packages.map((one) => `import "${one}";`), "let before;"].join("\n");
+
+/** An import that is measured by itself, after TensorFlow.js. */
+const alone = (one: string) =>
+  `import "@tensorflow/tfjs";
+const before = process.cpuUsage();
+await import("${one}");`;
+
 try {
   await install();
-  const [alone, all, one] = await inTurns([
-    await program("alone.mjs", [tfjs]),
-    await program("all.mjs", [tfjs, "keepfit"]),
-    await program("one.mjs", [tfjs, "keepfit/callbacks/early_stopping"]),
+  const [tfjs, both, all, one] = await inTurns([
+    await program("tfjs.mjs", fromStart("@tensorflow/tfjs")),
+    await program("both.mjs", fromStart("@tensorflow/tfjs", "keepfit")),
+    await program("all.mjs", alone("keepfit")),
+    await program("one.mjs", alone("keepfit/callbacks/early_stopping")),
   ], rounds);
   const print = (ms: number, what: string) => console.log(`${ms.toFixed(0).padStart(5)}  ${what}`);
   console.log(`${name} ${version}; milliseconds of processor time`);
-  print(alone.cpu, "import of @tensorflow/tfjs");
-  print(all.cpu - alone.cpu, "more with keepfit");
-  print(one.cpu - alone.cpu, "more with keepfit/callbacks/early_stopping alone");
+  print(tfjs.cpu, "a process that imports @tensorflow/tfjs");
+  print(both.cpu - tfjs.cpu, "more, if it also imports keepfit");
+  print(all.cpu, "the import of keepfit");
+  print(one.cpu, "the import of keepfit/callbacks/early_stopping");
 } finally {
   await rm(folder, { recursive: true });
 }
