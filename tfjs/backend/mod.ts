@@ -38,8 +38,8 @@ export interface BackendOptions {
    * Number of threads of wasm, including the main one; more than 8 count as 8. If they fail to
    * start, wasm runs with one. Compiled steps share the products of more than about half a
    * millisecond between them, with the results of one thread. What TensorFlow.js computes gains
-   * little, and on a busy machine it is slower than with one. Default: the current number, at
-   * first 1.
+   * little. On a busy machine, several threads may be slower than one. Default: the current number,
+   * at first 1.
    */
   threads?: number;
   /**
