@@ -13,6 +13,6 @@ export function findDeflate(): Deflate | Promise<Deflate> {
 type GetBuiltinModule = (name: "node:zlib") => { deflateSync: Deflate };
 
 async function loadFflate(): Promise<Deflate> {
-  const { zlibSync } = await import("fflate");
+  const { zlibSync } = await import("./fflate.ts");
   return (bytes) => zlibSync(bytes);
 }

@@ -1,5 +1,7 @@
 import { messageOf } from "../core/errors.ts";
+import { urlOfPath } from "../runtime/find_upward.ts";
 import { joinPath } from "../runtime/mod.ts";
+import { pathOf } from "../runtime/paths.ts";
 
 /**
  * Bundle a module and all its imports, including packages, into one JavaScript module.
@@ -28,7 +30,9 @@ export async function bundleModule(
   const entry = joinPath(source, module);
   try {
     const { outputFiles } = await build({
-      entryPoints: [/^([./]|[a-z]:)/i.test(entry) ? entry : `./${entry}`],
+      // Not the current folder, which would be part of the paths in the text.
+      absWorkingDir: pathOf(urlOfPath(source)),
+      entryPoints: [`./${module}`],
       bundle: true,
       write: false,
       format: "esm",
@@ -50,7 +54,7 @@ export async function bundleModule(
       charset: "utf8",
       logLevel: "silent",
     });
-    return encoder.encode(outputFiles[0].text.replace(storeFolder, "// "));
+    return encoder.encode(outputFiles[0].text.replace(machineFolders, "$1"));
   } catch (cause) {
     throw new SyntaxError(`Cannot bundle ${entry}: ${messageOf(cause)}`, { cause });
   }
@@ -58,6 +62,7 @@ export async function bundleModule(
 
 const encoder = new TextEncoder();
 
-// Remove esbuild's comments with paths of modules. With installers that link packages from a store
-// they name its folder, so that the same source would get another hash.
-const storeFolder = /^\/\/ (?:.*\/)?node_modules\/\.[\w-]+\/[^/\n]+\/(?=node_modules\/)/gm;
+// esbuild names modules by their paths, in comments and in the wrappers of late imports and CommonJS.
+// The folders above `node_modules`, or those of the store of an installer, depend on the machine, and
+// the same source would get another hash.
+const machineFolders = /^(\/\/ | {2}")[^"\n]*\/(?=node_modules\/[^"\n]*(?:"\(.*\) \{)?$)/gm;

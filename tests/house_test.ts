@@ -54,9 +54,11 @@ const table: Record<string, Room> = {
   core: { types: [tfjs] },
   runtime: {
     rooms: ["core/errors.ts", "core/printable.ts"],
-    late: ["@hono/node-server", "fflate"],
+    late: ["@hono/node-server"],
     machine: true,
   },
+  // Imported late, by runtime/deflate.ts.
+  "runtime/fflate.ts": { packages: ["fflate"] },
   // The names that keepfit/runtime had before there were rooms for them.
   "runtime/public.ts": { rooms: ["runtime/mod.ts", "checkpoints/mod.ts", "tfjs/backend/mod.ts"] },
   tensorboard: { rooms: ["runtime/deflate.ts", "runtime/types.ts"] },

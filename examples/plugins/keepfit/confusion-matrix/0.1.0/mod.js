@@ -1,11 +1,11 @@
 var __defProp = Object.defineProperty;
 var __getOwnPropNames = Object.getOwnPropertyNames;
-var __esm = (fn, res, err2) => function __init() {
-  if (err2) throw err2[0];
+var __esm = (fn, res, err) => function __init() {
+  if (err) throw err[0];
   try {
     return fn && (res = (0, fn[__getOwnPropNames(fn)[0]])(fn = 0)), res;
   } catch (e) {
-    throw err2 = [e], e;
+    throw err = [e], e;
   }
 };
 var __export = (target, all) => {
@@ -14,151 +14,6 @@ var __export = (target, all) => {
 };
 
 // node_modules/fflate/esm/browser.js
-var browser_exports = {};
-__export(browser_exports, {
-  AsyncCompress: () => AsyncGzip,
-  AsyncDecompress: () => AsyncDecompress,
-  AsyncDeflate: () => AsyncDeflate,
-  AsyncGunzip: () => AsyncGunzip,
-  AsyncGzip: () => AsyncGzip,
-  AsyncInflate: () => AsyncInflate,
-  AsyncUnzipInflate: () => AsyncUnzipInflate,
-  AsyncUnzlib: () => AsyncUnzlib,
-  AsyncZipDeflate: () => AsyncZipDeflate,
-  AsyncZlib: () => AsyncZlib,
-  Compress: () => Gzip,
-  DecodeUTF8: () => DecodeUTF8,
-  Decompress: () => Decompress,
-  Deflate: () => Deflate,
-  EncodeUTF8: () => EncodeUTF8,
-  FlateErrorCode: () => FlateErrorCode,
-  Gunzip: () => Gunzip,
-  Gzip: () => Gzip,
-  Inflate: () => Inflate,
-  Unzip: () => Unzip,
-  UnzipInflate: () => UnzipInflate,
-  UnzipPassThrough: () => UnzipPassThrough,
-  Unzlib: () => Unzlib,
-  Zip: () => Zip,
-  ZipDeflate: () => ZipDeflate,
-  ZipPassThrough: () => ZipPassThrough,
-  Zlib: () => Zlib,
-  compress: () => gzip,
-  compressSync: () => gzipSync,
-  decompress: () => decompress,
-  decompressSync: () => decompressSync,
-  deflate: () => deflate,
-  deflateSync: () => deflateSync,
-  gunzip: () => gunzip,
-  gunzipSync: () => gunzipSync,
-  gzip: () => gzip,
-  gzipSync: () => gzipSync,
-  inflate: () => inflate,
-  inflateSync: () => inflateSync,
-  strFromU8: () => strFromU8,
-  strToU8: () => strToU8,
-  unzip: () => unzip,
-  unzipSync: () => unzipSync,
-  unzlib: () => unzlib,
-  unzlibSync: () => unzlibSync,
-  zip: () => zip,
-  zipSync: () => zipSync,
-  zlib: () => zlib,
-  zlibSync: () => zlibSync
-});
-function StrmOpt(opts, cb) {
-  if (typeof opts == "function")
-    cb = opts, opts = {};
-  this.ondata = cb;
-  return opts;
-}
-function deflate(data, opts, cb) {
-  if (!cb)
-    cb = opts, opts = {};
-  if (typeof cb != "function")
-    err(7);
-  return cbify(data, opts, [
-    bDflt
-  ], function(ev) {
-    return pbf(deflateSync(ev.data[0], ev.data[1]));
-  }, 0, cb);
-}
-function deflateSync(data, opts) {
-  return dopt(data, opts || {}, 0, 0);
-}
-function inflate(data, opts, cb) {
-  if (!cb)
-    cb = opts, opts = {};
-  if (typeof cb != "function")
-    err(7);
-  return cbify(data, opts, [
-    bInflt
-  ], function(ev) {
-    return pbf(inflateSync(ev.data[0], gopt(ev.data[1])));
-  }, 1, cb);
-}
-function inflateSync(data, opts) {
-  return inflt(data, { i: 2 }, opts && opts.out, opts && opts.dictionary);
-}
-function gzip(data, opts, cb) {
-  if (!cb)
-    cb = opts, opts = {};
-  if (typeof cb != "function")
-    err(7);
-  return cbify(data, opts, [
-    bDflt,
-    gze,
-    function() {
-      return [gzipSync];
-    }
-  ], function(ev) {
-    return pbf(gzipSync(ev.data[0], ev.data[1]));
-  }, 2, cb);
-}
-function gzipSync(data, opts) {
-  if (!opts)
-    opts = {};
-  var c = crc2(), l = data.length;
-  c.p(data);
-  var d = dopt(data, opts, gzhl(opts), 8), s = d.length;
-  return gzh(d, opts), wbytes(d, s - 8, c.d()), wbytes(d, s - 4, l), d;
-}
-function gunzip(data, opts, cb) {
-  if (!cb)
-    cb = opts, opts = {};
-  if (typeof cb != "function")
-    err(7);
-  return cbify(data, opts, [
-    bInflt,
-    guze,
-    function() {
-      return [gunzipSync];
-    }
-  ], function(ev) {
-    return pbf(gunzipSync(ev.data[0], ev.data[1]));
-  }, 3, cb);
-}
-function gunzipSync(data, opts) {
-  var st = gzs(data);
-  if (st + 8 > data.length)
-    err(6, "invalid gzip data");
-  return inflt(data.subarray(st, -8), { i: 2 }, opts && opts.out || new u8(gzl(data)), opts && opts.dictionary);
-}
-function zlib(data, opts, cb) {
-  if (!cb)
-    cb = opts, opts = {};
-  if (typeof cb != "function")
-    err(7);
-  return cbify(data, opts, [
-    bDflt,
-    zle,
-    function() {
-      return [zlibSync];
-    }
-  ], function(ev) {
-    return pbf(zlibSync(ev.data[0], ev.data[1]));
-  }, 4, cb);
-}
 function zlibSync(data, opts) {
   if (!opts)
     opts = {};
@@ -167,364 +22,9 @@ function zlibSync(data, opts) {
   var d = dopt(data, opts, opts.dictionary ? 6 : 2, 4);
   return zlh(d, opts), wbytes(d, d.length - 4, a.d()), d;
 }
-function unzlib(data, opts, cb) {
-  if (!cb)
-    cb = opts, opts = {};
-  if (typeof cb != "function")
-    err(7);
-  return cbify(data, opts, [
-    bInflt,
-    zule,
-    function() {
-      return [unzlibSync];
-    }
-  ], function(ev) {
-    return pbf(unzlibSync(ev.data[0], gopt(ev.data[1])));
-  }, 5, cb);
-}
-function unzlibSync(data, opts) {
-  return inflt(data.subarray(zls(data, opts && opts.dictionary), -4), { i: 2 }, opts && opts.out, opts && opts.dictionary);
-}
-function decompress(data, opts, cb) {
-  if (!cb)
-    cb = opts, opts = {};
-  if (typeof cb != "function")
-    err(7);
-  return data[0] == 31 && data[1] == 139 && data[2] == 8 ? gunzip(data, opts, cb) : (data[0] & 15) != 8 || data[0] >> 4 > 7 || (data[0] << 8 | data[1]) % 31 ? inflate(data, opts, cb) : unzlib(data, opts, cb);
-}
-function decompressSync(data, opts) {
-  return data[0] == 31 && data[1] == 139 && data[2] == 8 ? gunzipSync(data, opts) : (data[0] & 15) != 8 || data[0] >> 4 > 7 || (data[0] << 8 | data[1]) % 31 ? inflateSync(data, opts) : unzlibSync(data, opts);
-}
-function strToU8(str, latin1) {
-  if (latin1) {
-    var ar_1 = new u8(str.length);
-    for (var i2 = 0; i2 < str.length; ++i2)
-      ar_1[i2] = str.charCodeAt(i2);
-    return ar_1;
-  }
-  if (te)
-    return te.encode(str);
-  var l = str.length;
-  var ar = new u8(str.length + (str.length >> 1));
-  var ai = 0;
-  var w = function(v) {
-    ar[ai++] = v;
-  };
-  for (var i2 = 0; i2 < l; ++i2) {
-    if (ai + 5 > ar.length) {
-      var n = new u8(ai + 8 + (l - i2 << 1));
-      n.set(ar);
-      ar = n;
-    }
-    var c = str.charCodeAt(i2);
-    if (c < 128 || latin1)
-      w(c);
-    else if (c < 2048)
-      w(192 | c >> 6), w(128 | c & 63);
-    else if (c > 55295 && c < 57344)
-      c = 65536 + (c & 1023 << 10) | str.charCodeAt(++i2) & 1023, w(240 | c >> 18), w(128 | c >> 12 & 63), w(128 | c >> 6 & 63), w(128 | c & 63);
-    else
-      w(224 | c >> 12), w(128 | c >> 6 & 63), w(128 | c & 63);
-  }
-  return slc(ar, 0, ai);
-}
-function strFromU8(dat, latin1) {
-  if (latin1) {
-    var r = "";
-    for (var i2 = 0; i2 < dat.length; i2 += 16384)
-      r += String.fromCharCode.apply(null, dat.subarray(i2, i2 + 16384));
-    return r;
-  } else if (td) {
-    return td.decode(dat);
-  } else {
-    var _a2 = dutf8(dat), s = _a2.s, r = _a2.r;
-    if (r.length)
-      err(8);
-    return s;
-  }
-}
-function zip(data, opts, cb) {
-  if (!cb)
-    cb = opts, opts = {};
-  if (typeof cb != "function")
-    err(7);
-  var r = {};
-  fltn(data, "", r, opts);
-  var k = Object.keys(r);
-  var lft = k.length, o = 0, tot = 0;
-  var slft = lft, files = new Array(lft);
-  var term = [];
-  var tAll = function() {
-    for (var i3 = 0; i3 < term.length; ++i3)
-      term[i3]();
-  };
-  var cbd = function(a, b) {
-    mt(function() {
-      cb(a, b);
-    });
-  };
-  mt(function() {
-    cbd = cb;
-  });
-  var cbf = function() {
-    var out = new u8(tot + 22), oe = o, cdl = tot - o;
-    tot = 0;
-    for (var i3 = 0; i3 < slft; ++i3) {
-      var f = files[i3];
-      try {
-        var l = f.c.length;
-        wzh(out, tot, f, f.f, f.u, l);
-        var badd = 30 + f.f.length + exfl(f.extra);
-        var loc = tot + badd;
-        out.set(f.c, loc);
-        wzh(out, o, f, f.f, f.u, l, tot, f.m), o += 16 + badd + (f.m ? f.m.length : 0), tot = loc + l;
-      } catch (e) {
-        return cbd(e, null);
-      }
-    }
-    wzf(out, o, files.length, cdl, oe);
-    cbd(null, out);
-  };
-  if (!lft)
-    cbf();
-  var _loop_1 = function(i3) {
-    var fn = k[i3];
-    var _a2 = r[fn], file = _a2[0], p = _a2[1];
-    var c = crc2(), size = file.length;
-    c.p(file);
-    var f = strToU8(fn), s = f.length;
-    var com = p.comment, m = com && strToU8(com), ms = m && m.length;
-    var exl = exfl(p.extra);
-    var compression = p.level == 0 ? 0 : 8;
-    var cbl = function(e, d) {
-      if (e) {
-        tAll();
-        cbd(e, null);
-      } else {
-        var l = d.length;
-        files[i3] = mrg(p, {
-          size,
-          crc: c.d(),
-          c: d,
-          f,
-          m,
-          u: s != fn.length || m && com.length != ms,
-          compression
-        });
-        o += 30 + s + exl + l;
-        tot += 76 + 2 * (s + exl) + (ms || 0) + l;
-        if (!--lft)
-          cbf();
-      }
-    };
-    if (s > 65535)
-      cbl(err(11, 0, 1), null);
-    if (!compression)
-      cbl(null, file);
-    else if (size < 16e4) {
-      try {
-        cbl(null, deflateSync(file, p));
-      } catch (e) {
-        cbl(e, null);
-      }
-    } else
-      term.push(deflate(file, p, cbl));
-  };
-  for (var i2 = 0; i2 < slft; ++i2) {
-    _loop_1(i2);
-  }
-  return tAll;
-}
-function zipSync(data, opts) {
-  if (!opts)
-    opts = {};
-  var r = {};
-  var files = [];
-  fltn(data, "", r, opts);
-  var o = 0;
-  var tot = 0;
-  for (var fn in r) {
-    var _a2 = r[fn], file = _a2[0], p = _a2[1];
-    var compression = p.level == 0 ? 0 : 8;
-    var f = strToU8(fn), s = f.length;
-    var com = p.comment, m = com && strToU8(com), ms = m && m.length;
-    var exl = exfl(p.extra);
-    if (s > 65535)
-      err(11);
-    var d = compression ? deflateSync(file, p) : file, l = d.length;
-    var c = crc2();
-    c.p(file);
-    files.push(mrg(p, {
-      size: file.length,
-      crc: c.d(),
-      c: d,
-      f,
-      m,
-      u: s != fn.length || m && com.length != ms,
-      o,
-      compression
-    }));
-    o += 30 + s + exl + l;
-    tot += 76 + 2 * (s + exl) + (ms || 0) + l;
-  }
-  var out = new u8(tot + 22), oe = o, cdl = tot - o;
-  for (var i2 = 0; i2 < files.length; ++i2) {
-    var f = files[i2];
-    wzh(out, f.o, f, f.f, f.u, f.c.length);
-    var badd = 30 + f.f.length + exfl(f.extra);
-    out.set(f.c, f.o + badd);
-    wzh(out, o, f, f.f, f.u, f.c.length, f.o, f.m), o += 16 + badd + (f.m ? f.m.length : 0);
-  }
-  wzf(out, o, files.length, cdl, oe);
-  return out;
-}
-function unzip(data, opts, cb) {
-  if (!cb)
-    cb = opts, opts = {};
-  if (typeof cb != "function")
-    err(7);
-  var term = [];
-  var tAll = function() {
-    for (var i3 = 0; i3 < term.length; ++i3)
-      term[i3]();
-  };
-  var files = {};
-  var cbd = function(a, b) {
-    mt(function() {
-      cb(a, b);
-    });
-  };
-  mt(function() {
-    cbd = cb;
-  });
-  var e = data.length - 22;
-  for (; b4(data, e) != 101010256; --e) {
-    if (!e || data.length - e > 65558) {
-      cbd(err(13, 0, 1), null);
-      return tAll;
-    }
-  }
-  ;
-  var lft = b2(data, e + 8);
-  if (lft) {
-    var c = lft;
-    var o = b4(data, e + 16);
-    var z = b4(data, e - 20) == 117853008;
-    if (z) {
-      var ze = b4(data, e - 12);
-      z = b4(data, ze) == 101075792;
-      if (z) {
-        c = lft = b4(data, ze + 32);
-        o = b4(data, ze + 48);
-      }
-    }
-    var fltr = opts && opts.filter;
-    var _loop_3 = function(i3) {
-      var _a2 = zh(data, o, z), c_1 = _a2[0], sc = _a2[1], su = _a2[2], fn = _a2[3], no = _a2[4], off = _a2[5], b = slzh(data, off);
-      o = no;
-      var cbl = function(e2, d) {
-        if (e2) {
-          tAll();
-          cbd(e2, null);
-        } else {
-          if (d)
-            files[fn] = d;
-          if (!--lft)
-            cbd(null, files);
-        }
-      };
-      if (!fltr || fltr({
-        name: fn,
-        size: sc,
-        originalSize: su,
-        compression: c_1
-      })) {
-        if (!c_1)
-          cbl(null, slc(data, b, b + sc));
-        else if (c_1 == 8) {
-          var infl = data.subarray(b, b + sc);
-          if (su < 524288 || sc > 0.8 * su) {
-            try {
-              cbl(null, inflateSync(infl, { out: new u8(su) }));
-            } catch (e2) {
-              cbl(e2, null);
-            }
-          } else
-            term.push(inflate(infl, { size: su }, cbl));
-        } else
-          cbl(err(14, "unknown compression type " + c_1, 1), null);
-      } else
-        cbl(null, null);
-    };
-    for (var i2 = 0; i2 < c; ++i2) {
-      _loop_3(i2);
-    }
-  } else
-    cbd(null, {});
-  return tAll;
-}
-function unzipSync(data, opts) {
-  var files = {};
-  var e = data.length - 22;
-  for (; b4(data, e) != 101010256; --e) {
-    if (!e || data.length - e > 65558)
-      err(13);
-  }
-  ;
-  var c = b2(data, e + 8);
-  if (!c)
-    return {};
-  var o = b4(data, e + 16);
-  var z = b4(data, e - 20) == 117853008;
-  if (z) {
-    var ze = b4(data, e - 12);
-    z = b4(data, ze) == 101075792;
-    if (z) {
-      c = b4(data, ze + 32);
-      o = b4(data, ze + 48);
-    }
-  }
-  var fltr = opts && opts.filter;
-  for (var i2 = 0; i2 < c; ++i2) {
-    var _a2 = zh(data, o, z), c_2 = _a2[0], sc = _a2[1], su = _a2[2], fn = _a2[3], no = _a2[4], off = _a2[5], b = slzh(data, off);
-    o = no;
-    if (!fltr || fltr({
-      name: fn,
-      size: sc,
-      originalSize: su,
-      compression: c_2
-    })) {
-      if (!c_2)
-        files[fn] = slc(data, b, b + sc);
-      else if (c_2 == 8)
-        files[fn] = inflateSync(data.subarray(b, b + sc), { out: new u8(su) });
-      else
-        err(14, "unknown compression type " + c_2);
-    }
-  }
-  return files;
-}
-var ch2, wk, u8, u16, i32, fleb, fdeb, clim, freb, _a, fl, revfl, _b, fd, revfd, rev, x, i, hMap, flt, i, i, i, i, fdt, i, flm, flrm, fdm, fdrm, max, bits, bits16, shft, slc, FlateErrorCode, ec, err, inflt, wbits, wbits16, hTree, ln, lc, clen, wfblk, wblk, deo, et, dflt, crct, crc2, adler, dopt, mrg, wcln, ch, cbfs, wrkr, bInflt, bDflt, gze, guze, zle, zule, pbf, gopt, cbify, astrm, astrmify, b2, b4, b8, wbytes, gzh, gzs, gzl, gzhl, zlh, zls, Deflate, AsyncDeflate, Inflate, AsyncInflate, Gzip, AsyncGzip, Gunzip, AsyncGunzip, Zlib, AsyncZlib, Unzlib, AsyncUnzlib, Decompress, AsyncDecompress, fltn, te, td, tds, dutf8, DecodeUTF8, EncodeUTF8, dbf, slzh, zh, z64hs, exfl, wzh, wzf, ZipPassThrough, ZipDeflate, AsyncZipDeflate, Zip, UnzipPassThrough, UnzipInflate, AsyncUnzipInflate, Unzip, mt;
+var u8, u16, i32, fleb, fdeb, clim, freb, _a, fl, revfl, _b, fd, revfd, rev, x, i, hMap, flt, i, i, i, i, fdt, i, flm, fdm, shft, slc, wbits, wbits16, hTree, ln, lc, clen, wfblk, wblk, deo, et, dflt, adler, dopt, wbytes, zlh, td, tds;
 var init_browser = __esm({
-  "node_modules/.deno/fflate@0.8.3/node_modules/fflate/esm/browser.js"() {
-    ch2 = {};
-    wk = (function(c, id, msg, transfer, cb) {
-      var w = new Worker(ch2[id] || (ch2[id] = URL.createObjectURL(new Blob([
-        c + ';addEventListener("error",function(e){e=e.error;postMessage({$e$:[e.message,e.code,e.stack]})})'
-      ], { type: "text/javascript" }))));
-      w.onmessage = function(e) {
-        var d = e.data, ed = d.$e$;
-        if (ed) {
-          var err2 = new Error(ed[0]);
-          err2["code"] = ed[1];
-          err2.stack = ed[2];
-          cb(err2, null);
-        } else
-          cb(null, d);
-      };
-      w.postMessage(msg, transfer);
-      return w;
-    });
+  "node_modules/fflate/esm/browser.js"() {
     u8 = Uint8Array;
     u16 = Uint16Array;
     i32 = Int32Array;
@@ -676,25 +176,7 @@ var init_browser = __esm({
     for (i = 0; i < 32; ++i)
       fdt[i] = 5;
     flm = /* @__PURE__ */ hMap(flt, 9, 0);
-    flrm = /* @__PURE__ */ hMap(flt, 9, 1);
     fdm = /* @__PURE__ */ hMap(fdt, 5, 0);
-    fdrm = /* @__PURE__ */ hMap(fdt, 5, 1);
-    max = function(a) {
-      var m = a[0];
-      for (var i2 = 1; i2 < a.length; ++i2) {
-        if (a[i2] > m)
-          m = a[i2];
-      }
-      return m;
-    };
-    bits = function(d, p, m) {
-      var o = p / 8 | 0;
-      return (d[o] | d[o + 1] << 8) >> (p & 7) & m;
-    };
-    bits16 = function(d, p) {
-      var o = p / 8 | 0;
-      return (d[o] | d[o + 1] << 8 | d[o + 2] << 16) >> (p & 7);
-    };
     shft = function(p) {
       return (p + 7) / 8 | 0;
     };
@@ -704,191 +186,6 @@ var init_browser = __esm({
       if (e == null || e > v.length)
         e = v.length;
       return new u8(v.subarray(s, e));
-    };
-    FlateErrorCode = {
-      UnexpectedEOF: 0,
-      InvalidBlockType: 1,
-      InvalidLengthLiteral: 2,
-      InvalidDistance: 3,
-      StreamFinished: 4,
-      NoStreamHandler: 5,
-      InvalidHeader: 6,
-      NoCallback: 7,
-      InvalidUTF8: 8,
-      ExtraFieldTooLong: 9,
-      InvalidDate: 10,
-      FilenameTooLong: 11,
-      StreamFinishing: 12,
-      InvalidZipData: 13,
-      UnknownCompressionMethod: 14
-    };
-    ec = [
-      "unexpected EOF",
-      "invalid block type",
-      "invalid length/literal",
-      "invalid distance",
-      "stream finished",
-      "no stream handler",
-      ,
-      // determined by compression function
-      "no callback",
-      "invalid UTF-8 data",
-      "extra field too long",
-      "date not in range 1980-2099",
-      "filename too long",
-      "stream finishing",
-      "invalid zip data"
-      // determined by unknown compression method
-    ];
-    err = function(ind, msg, nt) {
-      var e = new Error(msg || ec[ind]);
-      e.code = ind;
-      if (Error.captureStackTrace)
-        Error.captureStackTrace(e, err);
-      if (!nt)
-        throw e;
-      return e;
-    };
-    inflt = function(dat, st, buf, dict) {
-      var sl = dat.length, dl = dict ? dict.length : 0;
-      if (!sl || st.f && !st.l)
-        return buf || new u8(0);
-      var noBuf = !buf;
-      var resize = noBuf || st.i != 2;
-      var noSt = st.i;
-      if (noBuf)
-        buf = new u8(sl * 3);
-      var cbuf = function(l2) {
-        var bl = buf.length;
-        if (l2 > bl) {
-          var nbuf = new u8(Math.max(bl * 2, l2));
-          nbuf.set(buf);
-          buf = nbuf;
-        }
-      };
-      var final = st.f || 0, pos = st.p || 0, bt = st.b || 0, lm = st.l, dm = st.d, lbt = st.m, dbt = st.n;
-      var tbts = sl * 8;
-      do {
-        if (!lm) {
-          final = bits(dat, pos, 1);
-          var type = bits(dat, pos + 1, 3);
-          pos += 3;
-          if (!type) {
-            var s = shft(pos) + 4, l = dat[s - 4] | dat[s - 3] << 8, t = s + l;
-            if (t > sl) {
-              if (noSt)
-                err(0);
-              break;
-            }
-            if (resize)
-              cbuf(bt + l);
-            buf.set(dat.subarray(s, t), bt);
-            st.b = bt += l, st.p = pos = t * 8, st.f = final;
-            continue;
-          } else if (type == 1)
-            lm = flrm, dm = fdrm, lbt = 9, dbt = 5;
-          else if (type == 2) {
-            var hLit = bits(dat, pos, 31) + 257, hcLen = bits(dat, pos + 10, 15) + 4;
-            var tl = hLit + bits(dat, pos + 5, 31) + 1;
-            pos += 14;
-            var ldt = new u8(tl);
-            var clt = new u8(19);
-            for (var i2 = 0; i2 < hcLen; ++i2) {
-              clt[clim[i2]] = bits(dat, pos + i2 * 3, 7);
-            }
-            pos += hcLen * 3;
-            var clb = max(clt), clbmsk = (1 << clb) - 1;
-            var clm = hMap(clt, clb, 1);
-            for (var i2 = 0; i2 < tl; ) {
-              var r = clm[bits(dat, pos, clbmsk)];
-              pos += r & 15;
-              var s = r >> 4;
-              if (s < 16) {
-                ldt[i2++] = s;
-              } else {
-                var c = 0, n = 0;
-                if (s == 16)
-                  n = 3 + bits(dat, pos, 3), pos += 2, c = ldt[i2 - 1];
-                else if (s == 17)
-                  n = 3 + bits(dat, pos, 7), pos += 3;
-                else if (s == 18)
-                  n = 11 + bits(dat, pos, 127), pos += 7;
-                while (n--)
-                  ldt[i2++] = c;
-              }
-            }
-            var lt = ldt.subarray(0, hLit), dt = ldt.subarray(hLit);
-            lbt = max(lt);
-            dbt = max(dt);
-            lm = hMap(lt, lbt, 1);
-            dm = hMap(dt, dbt, 1);
-          } else
-            err(1);
-          if (pos > tbts) {
-            if (noSt)
-              err(0);
-            break;
-          }
-        }
-        if (resize)
-          cbuf(bt + 131072);
-        var lms = (1 << lbt) - 1, dms = (1 << dbt) - 1;
-        var lpos = pos;
-        for (; ; lpos = pos) {
-          var c = lm[bits16(dat, pos) & lms], sym = c >> 4;
-          pos += c & 15;
-          if (pos > tbts) {
-            if (noSt)
-              err(0);
-            break;
-          }
-          if (!c)
-            err(2);
-          if (sym < 256)
-            buf[bt++] = sym;
-          else if (sym == 256) {
-            lpos = pos, lm = null;
-            break;
-          } else {
-            var add = sym - 254;
-            if (sym > 264) {
-              var i2 = sym - 257, b = fleb[i2];
-              add = bits(dat, pos, (1 << b) - 1) + fl[i2];
-              pos += b;
-            }
-            var d = dm[bits16(dat, pos) & dms], dsym = d >> 4;
-            if (!d)
-              err(3);
-            pos += d & 15;
-            var dt = fd[dsym];
-            if (dsym > 3) {
-              var b = fdeb[dsym];
-              dt += bits16(dat, pos) & (1 << b) - 1, pos += b;
-            }
-            if (pos > tbts) {
-              if (noSt)
-                err(0);
-              break;
-            }
-            if (resize)
-              cbuf(bt + 131072);
-            var end = bt + add;
-            if (bt < dt) {
-              var shift = dl - dt, dend = Math.min(dt, end);
-              if (shift + bt < 0)
-                err(3);
-              for (; bt < dend; ++bt)
-                buf[bt] = dict[shift + bt];
-            }
-            for (; bt < end; ++bt)
-              buf[bt] = buf[bt - dt];
-          }
-        }
-        st.l = lm, st.p = lpos, st.b = bt, st.f = final;
-        if (lm)
-          final = 1, st.m = lbt, st.d = dm, st.n = dbt;
-      } while (!final);
-      return bt != buf.length && noBuf ? slc(buf, 0, bt) : buf.subarray(0, bt);
     };
     wbits = function(d, p, v) {
       v <<= p & 7;
@@ -1191,30 +488,6 @@ var init_browser = __esm({
       }
       return slc(o, 0, pre + shft(pos) + post);
     };
-    crct = /* @__PURE__ */ (function() {
-      var t = new Int32Array(256);
-      for (var i2 = 0; i2 < 256; ++i2) {
-        var c = i2, k = 9;
-        while (--k)
-          c = (c & 1 && -306674912) ^ c >>> 1;
-        t[i2] = c;
-      }
-      return t;
-    })();
-    crc2 = function() {
-      var c = -1;
-      return {
-        p: function(d) {
-          var cr = c;
-          for (var i2 = 0; i2 < d.length; ++i2)
-            cr = crct[cr & 255 ^ d[i2]] ^ cr >>> 8;
-          c = cr;
-        },
-        d: function() {
-          return ~c;
-        }
-      };
-    };
     adler = function() {
       var a = 1, b = 0;
       return {
@@ -1249,185 +522,9 @@ var init_browser = __esm({
       }
       return dflt(dat, opt.level == null ? 6 : opt.level, opt.mem == null ? st.l ? Math.ceil(Math.max(8, Math.min(13, Math.log(dat.length))) * 1.5) : 20 : 12 + opt.mem, pre, post, st);
     };
-    mrg = function(a, b) {
-      var o = {};
-      for (var k in a)
-        o[k] = a[k];
-      for (var k in b)
-        o[k] = b[k];
-      return o;
-    };
-    wcln = function(fn, fnStr, td2) {
-      var dt = fn();
-      var st = fn.toString();
-      var ks = st.slice(st.indexOf("[") + 1, st.lastIndexOf("]")).replace(/\s+/g, "").split(",");
-      for (var i2 = 0; i2 < dt.length; ++i2) {
-        var v = dt[i2], k = ks[i2];
-        if (typeof v == "function") {
-          fnStr += ";" + k + "=";
-          var st_1 = v.toString();
-          if (v.prototype) {
-            if (st_1.indexOf("[native code]") != -1) {
-              var spInd = st_1.indexOf(" ", 8) + 1;
-              fnStr += st_1.slice(spInd, st_1.indexOf("(", spInd));
-            } else {
-              fnStr += st_1;
-              for (var t in v.prototype)
-                fnStr += ";" + k + ".prototype." + t + "=" + v.prototype[t].toString();
-            }
-          } else
-            fnStr += st_1;
-        } else
-          td2[k] = v;
-      }
-      return fnStr;
-    };
-    ch = [];
-    cbfs = function(v) {
-      var tl = [];
-      for (var k in v) {
-        if (v[k].buffer) {
-          tl.push((v[k] = new v[k].constructor(v[k])).buffer);
-        }
-      }
-      return tl;
-    };
-    wrkr = function(fns, init, id, cb) {
-      if (!ch[id]) {
-        var fnStr = "", td_1 = {}, m = fns.length - 1;
-        for (var i2 = 0; i2 < m; ++i2)
-          fnStr = wcln(fns[i2], fnStr, td_1);
-        ch[id] = { c: wcln(fns[m], fnStr, td_1), e: td_1 };
-      }
-      var td2 = mrg({}, ch[id].e);
-      return wk(ch[id].c + ";onmessage=function(e){for(var k in e.data)self[k]=e.data[k];onmessage=" + init.toString() + "}", id, td2, cbfs(td2), cb);
-    };
-    bInflt = function() {
-      return [u8, u16, i32, fleb, fdeb, clim, fl, fd, flrm, fdrm, rev, ec, hMap, max, bits, bits16, shft, slc, err, inflt, inflateSync, pbf, gopt];
-    };
-    bDflt = function() {
-      return [u8, u16, i32, fleb, fdeb, clim, revfl, revfd, flm, flt, fdm, fdt, rev, deo, et, hMap, wbits, wbits16, hTree, ln, lc, clen, wfblk, wblk, shft, slc, dflt, dopt, deflateSync, pbf];
-    };
-    gze = function() {
-      return [gzh, gzhl, wbytes, crc2, crct];
-    };
-    guze = function() {
-      return [gzs, gzl];
-    };
-    zle = function() {
-      return [zlh, wbytes, adler];
-    };
-    zule = function() {
-      return [zls];
-    };
-    pbf = function(msg) {
-      return postMessage(msg, [msg.buffer]);
-    };
-    gopt = function(o) {
-      return o && {
-        out: o.size && new u8(o.size),
-        dictionary: o.dictionary
-      };
-    };
-    cbify = function(dat, opts, fns, init, id, cb) {
-      var w = wrkr(fns, init, id, function(err2, dat2) {
-        w.terminate();
-        cb(err2, dat2);
-      });
-      w.postMessage([dat, opts], opts.consume ? [dat.buffer] : []);
-      return function() {
-        w.terminate();
-      };
-    };
-    astrm = function(strm) {
-      strm.ondata = function(dat, final) {
-        return postMessage([dat, final], [dat.buffer]);
-      };
-      return function(ev) {
-        if (ev.data[0]) {
-          strm.push(ev.data[0], ev.data[1]);
-          postMessage([ev.data[0].length]);
-        } else
-          strm.flush(ev.data[1]);
-      };
-    };
-    astrmify = function(fns, strm, opts, init, id, flush, ext) {
-      var t;
-      var w = wrkr(fns, init, id, function(err2, dat) {
-        if (err2)
-          w.terminate(), strm.ondata.call(strm, err2);
-        else if (!Array.isArray(dat))
-          ext(dat);
-        else if (dat.length == 1) {
-          strm.queuedSize -= dat[0];
-          if (strm.ondrain)
-            strm.ondrain(dat[0]);
-        } else {
-          if (dat[1])
-            w.terminate();
-          strm.ondata.call(strm, err2, dat[0], dat[1]);
-        }
-      });
-      w.postMessage(opts);
-      strm.queuedSize = 0;
-      strm.push = function(d, f) {
-        if (!strm.ondata)
-          err(5);
-        if (t)
-          strm.ondata(err(4, 0, 1), null, !!f);
-        strm.queuedSize += d.length;
-        w.postMessage([d, t = f], d.buffer instanceof ArrayBuffer ? [d.buffer] : []);
-      };
-      strm.terminate = function() {
-        w.terminate();
-      };
-      if (flush) {
-        strm.flush = function(sync) {
-          w.postMessage([0, sync]);
-        };
-      }
-    };
-    b2 = function(d, b) {
-      return d[b] | d[b + 1] << 8;
-    };
-    b4 = function(d, b) {
-      return (d[b] | d[b + 1] << 8 | d[b + 2] << 16 | d[b + 3] << 24) >>> 0;
-    };
-    b8 = function(d, b) {
-      return b4(d, b) + b4(d, b + 4) * 4294967296;
-    };
     wbytes = function(d, b, v) {
       for (; v; ++b)
         d[b] = v, v >>>= 8;
-    };
-    gzh = function(c, o) {
-      var fn = o.filename;
-      c[0] = 31, c[1] = 139, c[2] = 8, c[8] = o.level < 2 ? 4 : o.level == 9 ? 2 : 0, c[9] = 3;
-      if (o.mtime != 0)
-        wbytes(c, 4, Math.floor(new Date(o.mtime || Date.now()) / 1e3));
-      if (fn) {
-        c[3] = 8;
-        for (var i2 = 0; i2 <= fn.length; ++i2)
-          c[i2 + 10] = fn.charCodeAt(i2);
-      }
-    };
-    gzs = function(d) {
-      if (d[0] != 31 || d[1] != 139 || d[2] != 8)
-        err(6, "invalid gzip data");
-      var flg = d[3];
-      var st = 10;
-      if (flg & 4)
-        st += (d[10] | d[11] << 8) + 2;
-      for (var zs = (flg >> 3 & 1) + (flg >> 4 & 1); zs > 0; zs -= !d[st++])
-        ;
-      return st + (flg & 2);
-    };
-    gzl = function(d) {
-      var l = d.length;
-      return (d[l - 4] | d[l - 3] << 8 | d[l - 2] << 16 | d[l - 1] << 24) >>> 0;
-    };
-    gzhl = function(o) {
-      return 10 + (o.filename ? o.filename.length + 1 : 0);
     };
     zlh = function(c, o) {
       var lv = o.level, fl2 = lv == 0 ? 0 : lv < 6 ? 1 : lv == 9 ? 3 : 2;
@@ -1439,385 +536,6 @@ var init_browser = __esm({
         wbytes(c, 2, h.d());
       }
     };
-    zls = function(d, dict) {
-      if ((d[0] & 15) != 8 || d[0] >> 4 > 7 || (d[0] << 8 | d[1]) % 31)
-        err(6, "invalid zlib data");
-      if ((d[1] >> 5 & 1) == +!dict)
-        err(6, "invalid zlib data: " + (d[1] & 32 ? "need" : "unexpected") + " dictionary");
-      return (d[1] >> 3 & 4) + 2;
-    };
-    Deflate = /* @__PURE__ */ (function() {
-      function Deflate2(opts, cb) {
-        if (typeof opts == "function")
-          cb = opts, opts = {};
-        this.ondata = cb;
-        this.o = opts || {};
-        this.s = { l: 0, i: 32768, w: 32768, z: 32768 };
-        this.b = new u8(98304);
-        if (this.o.dictionary) {
-          var dict = this.o.dictionary.subarray(-32768);
-          this.b.set(dict, 32768 - dict.length);
-          this.s.i = 32768 - dict.length;
-        }
-      }
-      Deflate2.prototype.p = function(c, f) {
-        this.ondata(dopt(c, this.o, 0, 0, this.s), f);
-      };
-      Deflate2.prototype.push = function(chunk2, final) {
-        if (!this.ondata)
-          err(5);
-        if (this.s.l)
-          err(4);
-        var endLen = chunk2.length + this.s.z;
-        if (endLen > this.b.length) {
-          if (endLen > 2 * this.b.length - 32768) {
-            var newBuf = new u8(endLen & -32768);
-            newBuf.set(this.b.subarray(0, this.s.z));
-            this.b = newBuf;
-          }
-          var split = this.b.length - this.s.z;
-          this.b.set(chunk2.subarray(0, split), this.s.z);
-          this.s.z = this.b.length;
-          this.p(this.b, false);
-          this.b.set(this.b.subarray(-32768));
-          this.b.set(chunk2.subarray(split), 32768);
-          this.s.z = chunk2.length - split + 32768;
-          this.s.i = 32766, this.s.w = 32768;
-        } else {
-          this.b.set(chunk2, this.s.z);
-          this.s.z += chunk2.length;
-        }
-        this.s.l = final & 1;
-        if (this.s.z > this.s.w + 8191 || final) {
-          this.p(this.b, final || false);
-          this.s.w = this.s.i, this.s.i -= 2;
-        }
-        if (final) {
-          this.s = this.o = {};
-          this.b = et;
-        }
-      };
-      Deflate2.prototype.flush = function(sync) {
-        if (!this.ondata)
-          err(5);
-        if (this.s.l)
-          err(4);
-        this.p(this.b, false);
-        this.s.w = this.s.i, this.s.i -= 2;
-        if (sync) {
-          var c = new u8(6);
-          c[0] = this.s.r >> 3;
-          var ep = wfblk(c, this.s.r, et);
-          this.s.r = 0;
-          this.ondata(c.subarray(0, ep >> 3), false);
-        }
-      };
-      return Deflate2;
-    })();
-    AsyncDeflate = /* @__PURE__ */ (function() {
-      function AsyncDeflate2(opts, cb) {
-        astrmify([
-          bDflt,
-          function() {
-            return [astrm, Deflate];
-          }
-        ], this, StrmOpt.call(this, opts, cb), function(ev) {
-          var strm = new Deflate(ev.data);
-          onmessage = astrm(strm);
-        }, 6, 1);
-      }
-      return AsyncDeflate2;
-    })();
-    Inflate = /* @__PURE__ */ (function() {
-      function Inflate2(opts, cb) {
-        if (typeof opts == "function")
-          cb = opts, opts = {};
-        this.ondata = cb;
-        var dict = opts && opts.dictionary && opts.dictionary.subarray(-32768);
-        this.s = { i: 0, b: dict ? dict.length : 0 };
-        this.o = new u8(32768);
-        this.p = new u8(0);
-        if (dict)
-          this.o.set(dict);
-      }
-      Inflate2.prototype.e = function(c) {
-        if (!this.ondata)
-          err(5);
-        if (this.d)
-          err(4);
-        if (!this.p.length)
-          this.p = c;
-        else if (c.length) {
-          var n = new u8(this.p.length + c.length);
-          n.set(this.p), n.set(c, this.p.length), this.p = n;
-        }
-      };
-      Inflate2.prototype.c = function(final) {
-        this.s.i = +(this.d = final || false);
-        var bts = this.s.b;
-        var dt = inflt(this.p, this.s, this.o);
-        this.ondata(slc(dt, bts, this.s.b), this.d);
-        this.o = slc(dt, this.s.b - 32768), this.s.b = this.o.length;
-        this.p = slc(this.p, this.s.p / 8 | 0), this.s.p &= 7;
-      };
-      Inflate2.prototype.push = function(chunk2, final) {
-        this.e(chunk2), this.c(final);
-      };
-      return Inflate2;
-    })();
-    AsyncInflate = /* @__PURE__ */ (function() {
-      function AsyncInflate2(opts, cb) {
-        astrmify([
-          bInflt,
-          function() {
-            return [astrm, Inflate];
-          }
-        ], this, StrmOpt.call(this, opts, cb), function(ev) {
-          var strm = new Inflate(ev.data);
-          onmessage = astrm(strm);
-        }, 7, 0);
-      }
-      return AsyncInflate2;
-    })();
-    Gzip = /* @__PURE__ */ (function() {
-      function Gzip2(opts, cb) {
-        this.c = crc2();
-        this.l = 0;
-        this.v = 1;
-        Deflate.call(this, opts, cb);
-      }
-      Gzip2.prototype.push = function(chunk2, final) {
-        this.c.p(chunk2);
-        this.l += chunk2.length;
-        Deflate.prototype.push.call(this, chunk2, final);
-      };
-      Gzip2.prototype.p = function(c, f) {
-        var raw = dopt(c, this.o, this.v && gzhl(this.o), f && 8, this.s);
-        if (this.v)
-          gzh(raw, this.o), this.v = 0;
-        if (f)
-          wbytes(raw, raw.length - 8, this.c.d()), wbytes(raw, raw.length - 4, this.l);
-        this.ondata(raw, f);
-      };
-      Gzip2.prototype.flush = function(sync) {
-        Deflate.prototype.flush.call(this, sync);
-      };
-      return Gzip2;
-    })();
-    AsyncGzip = /* @__PURE__ */ (function() {
-      function AsyncGzip2(opts, cb) {
-        astrmify([
-          bDflt,
-          gze,
-          function() {
-            return [astrm, Deflate, Gzip];
-          }
-        ], this, StrmOpt.call(this, opts, cb), function(ev) {
-          var strm = new Gzip(ev.data);
-          onmessage = astrm(strm);
-        }, 8, 1);
-      }
-      return AsyncGzip2;
-    })();
-    Gunzip = /* @__PURE__ */ (function() {
-      function Gunzip2(opts, cb) {
-        this.v = 1;
-        this.r = 0;
-        Inflate.call(this, opts, cb);
-      }
-      Gunzip2.prototype.push = function(chunk2, final) {
-        Inflate.prototype.e.call(this, chunk2);
-        this.r += chunk2.length;
-        if (this.v) {
-          var p = this.p.subarray(this.v - 1);
-          var s = p.length > 3 ? gzs(p) : 4;
-          if (s > p.length) {
-            if (!final)
-              return;
-          } else if (this.v > 1 && this.onmember) {
-            this.onmember(this.r - p.length);
-          }
-          this.p = p.subarray(s), this.v = 0;
-        }
-        Inflate.prototype.c.call(this, 0);
-        if (this.s.f && !this.s.l) {
-          this.v = shft(this.s.p) + 9;
-          this.s = { i: 0 };
-          this.o = new u8(0);
-          this.push(new u8(0), final);
-        } else if (final) {
-          Inflate.prototype.c.call(this, final);
-        }
-      };
-      return Gunzip2;
-    })();
-    AsyncGunzip = /* @__PURE__ */ (function() {
-      function AsyncGunzip2(opts, cb) {
-        var _this = this;
-        astrmify([
-          bInflt,
-          guze,
-          function() {
-            return [astrm, Inflate, Gunzip];
-          }
-        ], this, StrmOpt.call(this, opts, cb), function(ev) {
-          var strm = new Gunzip(ev.data);
-          strm.onmember = function(offset) {
-            return postMessage(offset);
-          };
-          onmessage = astrm(strm);
-        }, 9, 0, function(offset) {
-          return _this.onmember && _this.onmember(offset);
-        });
-      }
-      return AsyncGunzip2;
-    })();
-    Zlib = /* @__PURE__ */ (function() {
-      function Zlib2(opts, cb) {
-        this.c = adler();
-        this.v = 1;
-        Deflate.call(this, opts, cb);
-      }
-      Zlib2.prototype.push = function(chunk2, final) {
-        this.c.p(chunk2);
-        Deflate.prototype.push.call(this, chunk2, final);
-      };
-      Zlib2.prototype.p = function(c, f) {
-        var raw = dopt(c, this.o, this.v && (this.o.dictionary ? 6 : 2), f && 4, this.s);
-        if (this.v)
-          zlh(raw, this.o), this.v = 0;
-        if (f)
-          wbytes(raw, raw.length - 4, this.c.d());
-        this.ondata(raw, f);
-      };
-      Zlib2.prototype.flush = function(sync) {
-        Deflate.prototype.flush.call(this, sync);
-      };
-      return Zlib2;
-    })();
-    AsyncZlib = /* @__PURE__ */ (function() {
-      function AsyncZlib2(opts, cb) {
-        astrmify([
-          bDflt,
-          zle,
-          function() {
-            return [astrm, Deflate, Zlib];
-          }
-        ], this, StrmOpt.call(this, opts, cb), function(ev) {
-          var strm = new Zlib(ev.data);
-          onmessage = astrm(strm);
-        }, 10, 1);
-      }
-      return AsyncZlib2;
-    })();
-    Unzlib = /* @__PURE__ */ (function() {
-      function Unzlib2(opts, cb) {
-        Inflate.call(this, opts, cb);
-        this.v = opts && opts.dictionary ? 2 : 1;
-      }
-      Unzlib2.prototype.push = function(chunk2, final) {
-        Inflate.prototype.e.call(this, chunk2);
-        if (this.v) {
-          if (this.p.length < 6 && !final)
-            return;
-          this.p = this.p.subarray(zls(this.p, this.v - 1)), this.v = 0;
-        }
-        if (final) {
-          if (this.p.length < 4)
-            err(6, "invalid zlib data");
-          this.p = this.p.subarray(0, -4);
-        }
-        Inflate.prototype.c.call(this, final);
-      };
-      return Unzlib2;
-    })();
-    AsyncUnzlib = /* @__PURE__ */ (function() {
-      function AsyncUnzlib2(opts, cb) {
-        astrmify([
-          bInflt,
-          zule,
-          function() {
-            return [astrm, Inflate, Unzlib];
-          }
-        ], this, StrmOpt.call(this, opts, cb), function(ev) {
-          var strm = new Unzlib(ev.data);
-          onmessage = astrm(strm);
-        }, 11, 0);
-      }
-      return AsyncUnzlib2;
-    })();
-    Decompress = /* @__PURE__ */ (function() {
-      function Decompress2(opts, cb) {
-        this.o = StrmOpt.call(this, opts, cb) || {};
-        this.G = Gunzip;
-        this.I = Inflate;
-        this.Z = Unzlib;
-      }
-      Decompress2.prototype.i = function() {
-        var _this = this;
-        this.s.ondata = function(dat, final) {
-          _this.ondata(dat, final);
-        };
-      };
-      Decompress2.prototype.push = function(chunk2, final) {
-        if (!this.ondata)
-          err(5);
-        if (!this.s) {
-          if (this.p && this.p.length) {
-            var n = new u8(this.p.length + chunk2.length);
-            n.set(this.p), n.set(chunk2, this.p.length);
-          } else
-            this.p = chunk2;
-          if (this.p.length > 2) {
-            this.s = this.p[0] == 31 && this.p[1] == 139 && this.p[2] == 8 ? new this.G(this.o) : (this.p[0] & 15) != 8 || this.p[0] >> 4 > 7 || (this.p[0] << 8 | this.p[1]) % 31 ? new this.I(this.o) : new this.Z(this.o);
-            this.i();
-            this.s.push(this.p, final);
-            this.p = null;
-          }
-        } else
-          this.s.push(chunk2, final);
-      };
-      return Decompress2;
-    })();
-    AsyncDecompress = /* @__PURE__ */ (function() {
-      function AsyncDecompress2(opts, cb) {
-        Decompress.call(this, opts, cb);
-        this.queuedSize = 0;
-        this.G = AsyncGunzip;
-        this.I = AsyncInflate;
-        this.Z = AsyncUnzlib;
-      }
-      AsyncDecompress2.prototype.i = function() {
-        var _this = this;
-        this.s.ondata = function(err2, dat, final) {
-          _this.ondata(err2, dat, final);
-        };
-        this.s.ondrain = function(size) {
-          _this.queuedSize -= size;
-          if (_this.ondrain)
-            _this.ondrain(size);
-        };
-      };
-      AsyncDecompress2.prototype.push = function(chunk2, final) {
-        this.queuedSize += chunk2.length;
-        Decompress.prototype.push.call(this, chunk2, final);
-      };
-      return AsyncDecompress2;
-    })();
-    fltn = function(d, p, t, o) {
-      for (var k in d) {
-        var val = d[k], n = p + k, op = o;
-        if (Array.isArray(val))
-          op = mrg(o, val[1]), val = val[0];
-        if (ArrayBuffer.isView(val))
-          t[n] = [val, op];
-        else {
-          t[n += "/"] = [new u8(0), op];
-          fltn(val, n, t, o);
-        }
-      }
-    };
-    te = typeof TextEncoder != "undefined" && /* @__PURE__ */ new TextEncoder();
     td = typeof TextDecoder != "undefined" && /* @__PURE__ */ new TextDecoder();
     tds = 0;
     try {
@@ -1825,536 +543,21 @@ var init_browser = __esm({
       tds = 1;
     } catch (e) {
     }
-    dutf8 = function(d) {
-      for (var r = "", i2 = 0; ; ) {
-        var c = d[i2++];
-        var eb = (c > 127) + (c > 223) + (c > 239);
-        if (i2 + eb > d.length)
-          return { s: r, r: slc(d, i2 - 1) };
-        if (!eb)
-          r += String.fromCharCode(c);
-        else if (eb == 3) {
-          c = ((c & 15) << 18 | (d[i2++] & 63) << 12 | (d[i2++] & 63) << 6 | d[i2++] & 63) - 65536, r += String.fromCharCode(55296 | c >> 10, 56320 | c & 1023);
-        } else if (eb & 1)
-          r += String.fromCharCode((c & 31) << 6 | d[i2++] & 63);
-        else
-          r += String.fromCharCode((c & 15) << 12 | (d[i2++] & 63) << 6 | d[i2++] & 63);
-      }
-    };
-    DecodeUTF8 = /* @__PURE__ */ (function() {
-      function DecodeUTF82(cb) {
-        this.ondata = cb;
-        if (tds)
-          this.t = new TextDecoder();
-        else
-          this.p = et;
-      }
-      DecodeUTF82.prototype.push = function(chunk2, final) {
-        if (!this.ondata)
-          err(5);
-        final = !!final;
-        if (this.t) {
-          this.ondata(this.t.decode(chunk2, { stream: true }), final);
-          if (final) {
-            if (this.t.decode().length)
-              err(8);
-            this.t = null;
-          }
-          return;
-        }
-        if (!this.p)
-          err(4);
-        var dat = new u8(this.p.length + chunk2.length);
-        dat.set(this.p);
-        dat.set(chunk2, this.p.length);
-        var _a2 = dutf8(dat), s = _a2.s, r = _a2.r;
-        if (final) {
-          if (r.length)
-            err(8);
-          this.p = null;
-        } else
-          this.p = r;
-        this.ondata(s, final);
-      };
-      return DecodeUTF82;
-    })();
-    EncodeUTF8 = /* @__PURE__ */ (function() {
-      function EncodeUTF82(cb) {
-        this.ondata = cb;
-      }
-      EncodeUTF82.prototype.push = function(chunk2, final) {
-        if (!this.ondata)
-          err(5);
-        if (this.d)
-          err(4);
-        this.ondata(strToU8(chunk2), this.d = final || false);
-      };
-      return EncodeUTF82;
-    })();
-    dbf = function(l) {
-      return l == 1 ? 3 : l < 6 ? 2 : l == 9 ? 1 : 0;
-    };
-    slzh = function(d, b) {
-      return b + 30 + b2(d, b + 26) + b2(d, b + 28);
-    };
-    zh = function(d, b, z) {
-      var fnl = b2(d, b + 28), efl = b2(d, b + 30), fn = strFromU8(d.subarray(b + 46, b + 46 + fnl), !(b2(d, b + 8) & 2048)), es = b + 46 + fnl;
-      var _a2 = z64hs(d, es, efl, z, b4(d, b + 20), b4(d, b + 24), b4(d, b + 42)), sc = _a2[0], su = _a2[1], off = _a2[2];
-      return [b2(d, b + 10), sc, su, fn, es + efl + b2(d, b + 32), off];
-    };
-    z64hs = function(d, b, l, z, sc, su, off) {
-      var nsc = sc == 4294967295, nsu = su == 4294967295, noff = off == 4294967295, e = b + l;
-      var nf = nsc + nsu + noff;
-      if (z && nf) {
-        for (; b + 4 < e; b += 4 + b2(d, b + 2)) {
-          if (b2(d, b) == 1) {
-            return [
-              nsc ? b8(d, b + 4 + 8 * nsu) : sc,
-              nsu ? b8(d, b + 4) : su,
-              noff ? b8(d, b + 4 + 8 * (nsu + nsc)) : off,
-              1
-            ];
-          }
-        }
-        if (z < 2)
-          err(13);
-      }
-      return [sc, su, off, 0];
-    };
-    exfl = function(ex) {
-      var le = 0;
-      if (ex) {
-        for (var k in ex) {
-          var l = ex[k].length;
-          if (l > 65535)
-            err(9);
-          le += l + 4;
-        }
-      }
-      return le;
-    };
-    wzh = function(d, b, f, fn, u, c, ce, co) {
-      var fl2 = fn.length, ex = f.extra, col = co && co.length;
-      var exl = exfl(ex);
-      wbytes(d, b, ce != null ? 33639248 : 67324752), b += 4;
-      if (ce != null)
-        d[b++] = 20, d[b++] = f.os;
-      d[b] = 20, b += 2;
-      d[b++] = f.flag << 1 | (c < 0 && 8), d[b++] = u && 8;
-      d[b++] = f.compression & 255, d[b++] = f.compression >> 8;
-      var dt = new Date(f.mtime == null ? Date.now() : f.mtime), y = dt.getFullYear() - 1980;
-      if (y < 0 || y > 119)
-        err(10);
-      wbytes(d, b, y << 25 | dt.getMonth() + 1 << 21 | dt.getDate() << 16 | dt.getHours() << 11 | dt.getMinutes() << 5 | dt.getSeconds() >> 1), b += 4;
-      if (c != -1) {
-        wbytes(d, b, f.crc);
-        wbytes(d, b + 4, c < 0 ? -c - 2 : c);
-        wbytes(d, b + 8, f.size);
-      }
-      wbytes(d, b + 12, fl2);
-      wbytes(d, b + 14, exl), b += 16;
-      if (ce != null) {
-        wbytes(d, b, col);
-        wbytes(d, b + 6, f.attrs);
-        wbytes(d, b + 10, ce), b += 14;
-      }
-      d.set(fn, b);
-      b += fl2;
-      if (exl) {
-        for (var k in ex) {
-          var exf = ex[k], l = exf.length;
-          wbytes(d, b, +k);
-          wbytes(d, b + 2, l);
-          d.set(exf, b + 4), b += 4 + l;
-        }
-      }
-      if (col)
-        d.set(co, b), b += col;
-      return b;
-    };
-    wzf = function(o, b, c, d, e) {
-      wbytes(o, b, 101010256);
-      wbytes(o, b + 8, c);
-      wbytes(o, b + 10, c);
-      wbytes(o, b + 12, d);
-      wbytes(o, b + 16, e);
-    };
-    ZipPassThrough = /* @__PURE__ */ (function() {
-      function ZipPassThrough2(filename) {
-        this.filename = filename;
-        this.c = crc2();
-        this.size = 0;
-        this.compression = 0;
-      }
-      ZipPassThrough2.prototype.process = function(chunk2, final) {
-        this.ondata(null, chunk2, final);
-      };
-      ZipPassThrough2.prototype.push = function(chunk2, final) {
-        if (!this.ondata)
-          err(5);
-        this.c.p(chunk2);
-        this.size += chunk2.length;
-        if (final)
-          this.crc = this.c.d();
-        this.process(chunk2, final || false);
-      };
-      return ZipPassThrough2;
-    })();
-    ZipDeflate = /* @__PURE__ */ (function() {
-      function ZipDeflate2(filename, opts) {
-        var _this = this;
-        if (!opts)
-          opts = {};
-        ZipPassThrough.call(this, filename);
-        this.d = new Deflate(opts, function(dat, final) {
-          _this.ondata(null, dat, final);
-        });
-        this.compression = 8;
-        this.flag = dbf(opts.level);
-      }
-      ZipDeflate2.prototype.process = function(chunk2, final) {
-        try {
-          this.d.push(chunk2, final);
-        } catch (e) {
-          this.ondata(e, null, final);
-        }
-      };
-      ZipDeflate2.prototype.push = function(chunk2, final) {
-        ZipPassThrough.prototype.push.call(this, chunk2, final);
-      };
-      return ZipDeflate2;
-    })();
-    AsyncZipDeflate = /* @__PURE__ */ (function() {
-      function AsyncZipDeflate2(filename, opts) {
-        var _this = this;
-        if (!opts)
-          opts = {};
-        ZipPassThrough.call(this, filename);
-        this.d = new AsyncDeflate(opts, function(err2, dat, final) {
-          _this.ondata(err2, dat, final);
-        });
-        this.compression = 8;
-        this.flag = dbf(opts.level);
-        this.terminate = this.d.terminate;
-      }
-      AsyncZipDeflate2.prototype.process = function(chunk2, final) {
-        this.d.push(chunk2, final);
-      };
-      AsyncZipDeflate2.prototype.push = function(chunk2, final) {
-        ZipPassThrough.prototype.push.call(this, chunk2, final);
-      };
-      return AsyncZipDeflate2;
-    })();
-    Zip = /* @__PURE__ */ (function() {
-      function Zip2(cb) {
-        this.ondata = cb;
-        this.u = [];
-        this.d = 1;
-      }
-      Zip2.prototype.add = function(file) {
-        var _this = this;
-        if (!this.ondata)
-          err(5);
-        if (this.d & 2)
-          this.ondata(err(4 + (this.d & 1) * 8, 0, 1), null, false);
-        else {
-          var f = strToU8(file.filename), fl_1 = f.length;
-          var com = file.comment, o = com && strToU8(com);
-          var u = fl_1 != file.filename.length || o && com.length != o.length;
-          var hl_1 = fl_1 + exfl(file.extra) + 30;
-          if (fl_1 > 65535)
-            this.ondata(err(11, 0, 1), null, false);
-          var header = new u8(hl_1);
-          wzh(header, 0, file, f, u, -1);
-          var chks_1 = [header];
-          var pAll_1 = function() {
-            for (var _i = 0, chks_2 = chks_1; _i < chks_2.length; _i++) {
-              var chk = chks_2[_i];
-              _this.ondata(null, chk, false);
-            }
-            chks_1 = [];
-          };
-          var tr_1 = this.d;
-          this.d = 0;
-          var ind_1 = this.u.length;
-          var uf_1 = mrg(file, {
-            f,
-            u,
-            o,
-            t: function() {
-              if (file.terminate)
-                file.terminate();
-            },
-            r: function() {
-              pAll_1();
-              if (tr_1) {
-                var nxt = _this.u[ind_1 + 1];
-                if (nxt)
-                  nxt.r();
-                else
-                  _this.d = 1;
-              }
-              tr_1 = 1;
-            }
-          });
-          var cl_1 = 0;
-          file.ondata = function(err2, dat, final) {
-            if (err2) {
-              _this.ondata(err2, dat, final);
-              _this.terminate();
-            } else {
-              cl_1 += dat.length;
-              chks_1.push(dat);
-              if (final) {
-                var dd = new u8(16);
-                wbytes(dd, 0, 134695760);
-                wbytes(dd, 4, file.crc);
-                wbytes(dd, 8, cl_1);
-                wbytes(dd, 12, file.size);
-                chks_1.push(dd);
-                uf_1.c = cl_1, uf_1.b = hl_1 + cl_1 + 16, uf_1.crc = file.crc, uf_1.size = file.size;
-                if (tr_1)
-                  uf_1.r();
-                tr_1 = 1;
-              } else if (tr_1)
-                pAll_1();
-            }
-          };
-          this.u.push(uf_1);
-        }
-      };
-      Zip2.prototype.end = function() {
-        var _this = this;
-        if (this.d & 2) {
-          this.ondata(err(4 + (this.d & 1) * 8, 0, 1), null, true);
-          return;
-        }
-        if (this.d)
-          this.e();
-        else
-          this.u.push({
-            r: function() {
-              if (!(_this.d & 1))
-                return;
-              _this.u.splice(-1, 1);
-              _this.e();
-            },
-            t: function() {
-            }
-          });
-        this.d = 3;
-      };
-      Zip2.prototype.e = function() {
-        var bt = 0, l = 0, tl = 0;
-        for (var _i = 0, _a2 = this.u; _i < _a2.length; _i++) {
-          var f = _a2[_i];
-          tl += 46 + f.f.length + exfl(f.extra) + (f.o ? f.o.length : 0);
-        }
-        var out = new u8(tl + 22);
-        for (var _b2 = 0, _c = this.u; _b2 < _c.length; _b2++) {
-          var f = _c[_b2];
-          wzh(out, bt, f, f.f, f.u, -f.c - 2, l, f.o);
-          bt += 46 + f.f.length + exfl(f.extra) + (f.o ? f.o.length : 0), l += f.b;
-        }
-        wzf(out, bt, this.u.length, tl, l);
-        this.ondata(null, out, true);
-        this.d = 2;
-      };
-      Zip2.prototype.terminate = function() {
-        for (var _i = 0, _a2 = this.u; _i < _a2.length; _i++) {
-          var f = _a2[_i];
-          f.t();
-        }
-        this.d = 2;
-      };
-      return Zip2;
-    })();
-    UnzipPassThrough = /* @__PURE__ */ (function() {
-      function UnzipPassThrough2() {
-      }
-      UnzipPassThrough2.prototype.push = function(chunk2, final) {
-        this.ondata(null, chunk2, final);
-      };
-      UnzipPassThrough2.compression = 0;
-      return UnzipPassThrough2;
-    })();
-    UnzipInflate = /* @__PURE__ */ (function() {
-      function UnzipInflate2() {
-        var _this = this;
-        this.i = new Inflate(function(dat, final) {
-          _this.ondata(null, dat, final);
-        });
-      }
-      UnzipInflate2.prototype.push = function(chunk2, final) {
-        try {
-          this.i.push(chunk2, final);
-        } catch (e) {
-          this.ondata(e, null, final);
-        }
-      };
-      UnzipInflate2.compression = 8;
-      return UnzipInflate2;
-    })();
-    AsyncUnzipInflate = /* @__PURE__ */ (function() {
-      function AsyncUnzipInflate2(_, sz) {
-        var _this = this;
-        if (sz < 32e4) {
-          this.i = new Inflate(function(dat, final) {
-            _this.ondata(null, dat, final);
-          });
-        } else {
-          this.i = new AsyncInflate(function(err2, dat, final) {
-            _this.ondata(err2, dat, final);
-          });
-          this.terminate = this.i.terminate;
-        }
-      }
-      AsyncUnzipInflate2.prototype.push = function(chunk2, final) {
-        if (this.i.terminate)
-          chunk2 = slc(chunk2, 0);
-        this.i.push(chunk2, final);
-      };
-      AsyncUnzipInflate2.compression = 8;
-      return AsyncUnzipInflate2;
-    })();
-    Unzip = /* @__PURE__ */ (function() {
-      function Unzip2(cb) {
-        this.onfile = cb;
-        this.k = [];
-        this.o = {
-          0: UnzipPassThrough
-        };
-        this.p = et;
-      }
-      Unzip2.prototype.push = function(chunk2, final) {
-        var _this = this;
-        if (!this.onfile)
-          err(5);
-        if (!this.p)
-          err(4);
-        if (this.c > 0) {
-          var len = Math.min(this.c, chunk2.length);
-          var toAdd = chunk2.subarray(0, len);
-          this.c -= len;
-          if (this.d)
-            this.d.push(toAdd, !this.c);
-          else
-            this.k[0].push(toAdd);
-          chunk2 = chunk2.subarray(len);
-          if (chunk2.length)
-            return this.push(chunk2, final);
-        } else {
-          var f = 0, i2 = 0, is = void 0, buf = void 0;
-          if (!this.p.length)
-            buf = chunk2;
-          else if (!chunk2.length)
-            buf = this.p;
-          else {
-            buf = new u8(this.p.length + chunk2.length);
-            buf.set(this.p), buf.set(chunk2, this.p.length);
-          }
-          var l = buf.length, oc = this.c, add = oc && this.d;
-          var _loop_2 = function() {
-            var sig = b4(buf, i2);
-            if (sig == 67324752) {
-              f = 1, is = i2;
-              this_1.d = null;
-              this_1.c = 0;
-              var bf = b2(buf, i2 + 6), cmp_1 = b2(buf, i2 + 8), u = bf & 2048, dd = bf & 8, fnl = b2(buf, i2 + 26), es = b2(buf, i2 + 28);
-              if (l > i2 + 30 + fnl + es) {
-                var chks_3 = [];
-                this_1.k.unshift(chks_3);
-                f = 2;
-                var lsc = b4(buf, i2 + 18), lsu = b4(buf, i2 + 22);
-                var fn_1 = strFromU8(buf.subarray(i2 + 30, i2 += 30 + fnl), !u);
-                var _a2 = z64hs(buf, i2, es, 2, lsc, lsu, 0), sc_1 = _a2[0], su_1 = _a2[1], z64 = _a2[3];
-                if (dd)
-                  sc_1 = -1 - z64;
-                i2 += es;
-                this_1.c = sc_1;
-                var d_1;
-                var file_1 = {
-                  name: fn_1,
-                  compression: cmp_1,
-                  start: function() {
-                    if (!file_1.ondata)
-                      err(5);
-                    if (!sc_1)
-                      file_1.ondata(null, et, true);
-                    else {
-                      var ctr = _this.o[cmp_1];
-                      if (!ctr)
-                        file_1.ondata(err(14, "unknown compression type " + cmp_1, 1), null, false);
-                      d_1 = sc_1 < 0 ? new ctr(fn_1) : new ctr(fn_1, sc_1, su_1);
-                      d_1.ondata = function(err2, dat3, final2) {
-                        file_1.ondata(err2, dat3, final2);
-                      };
-                      for (var _i = 0, chks_4 = chks_3; _i < chks_4.length; _i++) {
-                        var dat2 = chks_4[_i];
-                        d_1.push(dat2, false);
-                      }
-                      if (_this.k[0] == chks_3 && _this.c)
-                        _this.d = d_1;
-                      else
-                        d_1.push(et, true);
-                    }
-                  },
-                  terminate: function() {
-                    if (d_1 && d_1.terminate)
-                      d_1.terminate();
-                  }
-                };
-                if (sc_1 >= 0)
-                  file_1.size = sc_1, file_1.originalSize = su_1;
-                this_1.onfile(file_1);
-              }
-              return "break";
-            } else if (oc) {
-              if (sig == 134695760) {
-                is = i2 += 12 + (oc == -2 && 8), f = 3, this_1.c = 0;
-                return "break";
-              } else if (sig == 33639248) {
-                is = i2 -= 4, f = 3, this_1.c = 0;
-                return "break";
-              }
-            }
-          };
-          var this_1 = this;
-          for (; i2 < l - 4; ++i2) {
-            var state_1 = _loop_2();
-            if (state_1 === "break")
-              break;
-          }
-          this.p = et;
-          if (oc < 0) {
-            var dat = f ? buf.subarray(0, is - 12 - (oc == -2 && 8) - (b4(buf, is - 16) == 134695760 && 4)) : buf.subarray(0, i2);
-            if (add)
-              add.push(dat, !!f);
-            else
-              this.k[+(f == 2)].push(dat);
-          }
-          if (f & 2)
-            return this.push(buf.subarray(i2), final);
-          this.p = buf.subarray(i2);
-        }
-        if (final) {
-          if (this.c)
-            err(13);
-          this.p = null;
-        }
-      };
-      Unzip2.prototype.register = function(decoder2) {
-        this.o[decoder2.compression] = decoder2;
-      };
-      return Unzip2;
-    })();
-    mt = typeof queueMicrotask == "function" ? queueMicrotask : typeof setTimeout == "function" ? setTimeout : function(fn) {
-      fn();
-    };
   }
 });
 
-// tensorboard/crc.ts
+// ../../../../../runtime/fflate.ts
+var fflate_exports = {};
+__export(fflate_exports, {
+  zlibSync: () => zlibSync
+});
+var init_fflate = __esm({
+  "../../../../../runtime/fflate.ts"() {
+    init_browser();
+  }
+});
+
+// ../../../../../tensorboard/crc.ts
 function crc32c(bytes, start = 0, end = bytes.length, before = 0) {
   return crc(castagnoli ??= tablesOf(2197175160), bytes, start, end, before);
 }
@@ -2425,13 +628,13 @@ function braided(tables, words, sum) {
   return joined;
 }
 
-// tensorboard/path_in.ts
+// ../../../../../tensorboard/path_in.ts
 function pathIn(folder, name) {
   if (typeof folder === "string") return folder.endsWith("/") ? folder + name : `${folder}/${name}`;
   return new URL(encodeURIComponent(name), folder.href.replace(/\/?$/, "/"));
 }
 
-// tensorboard/protobuf.ts
+// ../../../../../tensorboard/protobuf.ts
 var ProtobufWriter = class {
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
@@ -2572,7 +775,7 @@ var encoder = new TextEncoder();
 var decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 var nothing = new Uint8Array();
 
-// tensorboard/tensor.ts
+// ../../../../../tensorboard/tensor.ts
 var formats = {
   float32: {
     id: 1,
@@ -2676,7 +879,7 @@ function writeShape(out, shape) {
   }
 }
 
-// tensorboard/graph.ts
+// ../../../../../tensorboard/graph.ts
 function writeGraph(out, graph) {
   for (const { name, op, inputs = [], device, attributes = {} } of graph.nodes) {
     out.message(1, () => {
@@ -2708,7 +911,7 @@ function writeAttribute(out, value) {
   });
 }
 
-// tensorboard/summary.ts
+// ../../../../../tensorboard/summary.ts
 function writeSummary(out, summary) {
   out.message(1, () => {
     out.text(1, summary.tag);
@@ -2728,17 +931,17 @@ function writeMetadata(out, summary) {
   if (dataClass !== void 0) out.varint(4, dataClasses.indexOf(dataClass) + 1);
 }
 
-// runtime/deflate.ts
+// ../../../../../runtime/deflate.ts
 function findDeflate() {
   const { process } = globalThis;
   return process?.getBuiltinModule?.("node:zlib").deflateSync ?? loadFflate();
 }
 async function loadFflate() {
-  const { zlibSync: zlibSync2 } = await Promise.resolve().then(() => (init_browser(), browser_exports));
+  const { zlibSync: zlibSync2 } = await Promise.resolve().then(() => (init_fflate(), fflate_exports));
   return (bytes) => zlibSync2(bytes);
 }
 
-// tensorboard/custom_scalars.ts
+// ../../../../../tensorboard/custom_scalars.ts
 function customScalarsSummary(layout) {
   const out = new ProtobufWriter();
   for (const category of layout.categories) {
@@ -2775,7 +978,7 @@ function writeCategory(out, { title, charts, closed }) {
   if (closed) out.varint(3, 1);
 }
 
-// tensorboard/event_file.ts
+// ../../../../../tensorboard/event_file.ts
 var EventFile = class {
   #folder;
   #options;
@@ -2952,26 +1155,26 @@ function appendEvent(out, wallTime, step, write) {
   }
 }
 
-// tensorboard/histogram.ts
+// ../../../../../tensorboard/histogram.ts
 function histogramTensor(values, buckets) {
   const rows = new Float64Array(buckets * 3);
   const tensor = { dtype: "float64", shape: [buckets, 3], values: rows };
-  let [min, max2, count] = [Infinity, -Infinity, 0];
+  let [min, max, count] = [Infinity, -Infinity, 0];
   for (let i2 = 0; i2 < values.length; i2++) {
     const value = values[i2];
     if (!Number.isFinite(value)) continue;
     if (value < min) min = value;
-    if (value > max2) max2 = value;
+    if (value > max) max = value;
     count++;
   }
   if (count === 0) return tensor;
-  const range = max2 - min;
-  let width = range < Infinity ? range / buckets : max2 / buckets - min / buckets;
+  const range = max - min;
+  let width = range < Infinity ? range / buckets : max / buckets - min / buckets;
   if (range > 0 && width === 0) width = Number.MIN_VALUE;
   const last = buckets - 1;
   for (let bucket = 0; bucket < buckets; bucket++) {
     rows[bucket * 3] = min + bucket * width;
-    rows[bucket * 3 + 1] = bucket === last ? max2 : min + (bucket + 1) * width;
+    rows[bucket * 3 + 1] = bucket === last ? max : min + (bucket + 1) * width;
   }
   if (range === 0) {
     rows[last * 3 + 2] = count;
@@ -2984,7 +1187,7 @@ function histogramTensor(values, buckets) {
   return tensor;
 }
 
-// tensorboard/hparams.ts
+// ../../../../../tensorboard/hparams.ts
 function experimentSummary(hparams, metrics, time) {
   return hparamsSummary("experiment", 2, (out) => {
     out.double(3, time / 1e3);
@@ -3044,8 +1247,8 @@ function writeValue(out, name, value) {
   );
 }
 
-// tensorboard/png.ts
-function encodePng(width, height, channels, pixels, deflate2) {
+// ../../../../../tensorboard/png.ts
+function encodePng(width, height, channels, pixels, deflate) {
   const header = new Uint8Array(13);
   const view = viewOf(header);
   view.setUint32(0, width);
@@ -3055,7 +1258,7 @@ function encodePng(width, height, channels, pixels, deflate2) {
   return join([
     Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10),
     chunk("IHDR", header),
-    chunk("IDAT", deflate2(filterRows(width * channels, height, channels, pixels))),
+    chunk("IDAT", deflate(filterRows(width * channels, height, channels, pixels))),
     chunk("IEND", new Uint8Array())
   ]);
 }
@@ -3101,12 +1304,12 @@ function join(parts) {
   return bytes;
 }
 
-// tensorboard/image.ts
-function imageTensor(images, deflate2) {
+// ../../../../../tensorboard/image.ts
+function imageTensor(images, deflate) {
   const [{ width, height }] = images;
   const pngs = images.map(({ channels, data }) => {
     const bytes = data instanceof Float32Array ? bytesOf(data) : data;
-    return encodePng(width, height, channels, bytes, deflate2);
+    return encodePng(width, height, channels, bytes, deflate);
   });
   const values = [String(width), String(height), ...pngs];
   return { dtype: "string", shape: [values.length], values };
@@ -3141,7 +1344,7 @@ function bytesOf(floats) {
   return Uint8Array.from(floats, (value) => Math.min(255, Math.max(0, Math.floor(value * 255.5))));
 }
 
-// tensorboard/pr_curve.ts
+// ../../../../../tensorboard/pr_curve.ts
 function prCurveTensor(labels, predictions, thresholds, weights) {
   for (const [name, other] of Object.entries({ predictions, weights })) {
     if (other === void 0 || other.length === labels.length) continue;
@@ -3174,7 +1377,7 @@ function prCurveTensor(labels, predictions, thresholds, weights) {
 }
 var smallestCount = 1e-7;
 
-// tensorboard/numbers.ts
+// ../../../../../tensorboard/numbers.ts
 function numberOf(tag, value) {
   const isOne = isTensor(value) && value.size === 1;
   const number = isOne ? read(tag, value)[0] : value;
@@ -3218,7 +1421,7 @@ function shown(value) {
   return Array.isArray(value) ? `an array of ${value.length}` : String(value);
 }
 
-// tensorboard/scalar_template.ts
+// ../../../../../tensorboard/scalar_template.ts
 var ScalarTemplate = class {
   #fields;
   #valueAt;
@@ -3242,7 +1445,7 @@ function encode(tag, value) {
   return out.take().slice();
 }
 
-// tensorboard/text.ts
+// ../../../../../tensorboard/text.ts
 function textTensor(text) {
   if (typeof text === "string") return { dtype: "string", shape: [], values: [text] };
   const rows = text.map((row) => typeof row === "string" ? [row] : row);
@@ -3259,7 +1462,7 @@ function textTensor(text) {
   return { dtype: "string", shape: [rows.length, columns], values: rows.flat() };
 }
 
-// tensorboard/summary_writer.ts
+// ../../../../../tensorboard/summary_writer.ts
 var SummaryWriter = class {
   /** Folder of the run. */
   logDir;
@@ -3337,16 +1540,16 @@ var SummaryWriter = class {
     }
     const all = "data" in images ? [images] : images;
     checkImages(all);
-    const deflate2 = findDeflate();
-    if (typeof deflate2 === "function") {
-      const tensor = imageTensor(all, deflate2);
+    const deflate = findDeflate();
+    if (typeof deflate === "function") {
+      const tensor = imageTensor(all, deflate);
       return this.#summary({ tag, plugin: "images", tensor }, step, options);
     }
     this.#file.checkOpen();
     const { wallTime = this.#now() } = options;
     const copies = all.map((image) => ({ ...image, data: image.data.slice() }));
-    const written = deflate2.then((deflate3) => {
-      const tensor = imageTensor(copies, deflate3);
+    const written = deflate.then((deflate2) => {
+      const tensor = imageTensor(copies, deflate2);
       this.#summary({ tag, plugin: "images", tensor }, step, { ...options, wallTime });
     });
     written.catch(() => {
@@ -3504,7 +1707,7 @@ function checkCount(summary, name, count, least) {
   );
 }
 
-// examples/plugins/keepfit/confusion-matrix/source/src/context_files.ts
+// src/context_files.ts
 function contextFiles(context) {
   return {
     makeDir: () => Promise.resolve(),
@@ -3524,7 +1727,7 @@ function contextFiles(context) {
   };
 }
 
-// examples/plugins/keepfit/confusion-matrix/source/src/count.ts
+// src/count.ts
 function countOf({ outputs, targets }, classes) {
   const [predicted, truth] = [outputs[0], targets[0]];
   const width = predicted.shape.at(-1) ?? 0;
@@ -3554,7 +1757,7 @@ function accuracyOf(counts) {
   return total === 0 ? NaN : right / total;
 }
 
-// examples/plugins/keepfit/confusion-matrix/source/src/font.ts
+// src/font.ts
 var signs = {
   "0": [62, 81, 73, 69, 62],
   "1": [0, 66, 127, 64, 0],
@@ -3603,17 +1806,17 @@ function textWidth(text) {
 }
 function drawText({ width, height, data }, text, x2, y, color) {
   [...text.toUpperCase()].forEach((sign, i2) => {
-    (signs[sign] ?? unknown).forEach((bits2, column) => {
+    (signs[sign] ?? unknown).forEach((bits, column) => {
       for (let row = 0; row < 7; row++) {
         const [px, py] = [x2 + i2 * 6 + column, y + row];
-        if ((bits2 >> row & 1) === 0 || px < 0 || px >= width || py < 0 || py >= height) continue;
+        if ((bits >> row & 1) === 0 || px < 0 || px >= width || py < 0 || py >= height) continue;
         data.set(color, (py * width + px) * 3);
       }
     });
   });
 }
 
-// examples/plugins/keepfit/confusion-matrix/source/src/draw_matrix.ts
+// src/draw_matrix.ts
 var cell = 32;
 var margin = 8;
 var ink = [32, 33, 36];
@@ -3658,7 +1861,7 @@ function fill(picture, x2, y, width, height, color) {
   }
 }
 
-// examples/plugins/keepfit/confusion-matrix/source/src/mod.ts
+// src/mod.ts
 function confusionMatrix(options, context) {
   const { labels, tag, everyEpochs } = options;
   let writer;
