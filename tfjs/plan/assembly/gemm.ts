@@ -187,19 +187,48 @@ function dots(M: i32, K: i32, a: usize, rowStep: i32, b: usize, c: usize, bias: 
  *   are written
  */
 export function transpose(rows: i32, columns: i32, from: usize, to: usize, width: i32): void {
-  // In square tiles, so that both matrices stay in the cache.
+  // 16 rows at a time, a cache line of the transposed matrix, so that no line is written twice.
   const side = 16;
+  const row: usize = <usize> columns << 2;
+  const target: usize = <usize> width << 2;
   for (let i0 = 0; i0 < rows; i0 += side) {
-    const iEnd = min(rows, i0 + side);
-    for (let j0 = 0; j0 < columns; j0 += side) {
-      const jEnd = min(columns, j0 + side);
-      for (let i = i0; i < iEnd; i++) {
-        for (let j = j0; j < jEnd; j++) {
-          store<f32>(at(to, j * width + i), load<f32>(at(from, i * columns + j)));
-        }
+    const end = min(rows, i0 + side);
+    let j = 0;
+    for (; j + 4 <= columns; j += 4) {
+      let i = i0;
+      for (; i + 4 <= end; i += 4) {
+        transposeFour(at(from, i * columns + j), row, at(to, j * width + i), target);
       }
+      for (; i < end; i++) transposeOne(at(from, i * columns + j), 4, at(to, j * width + i), target);
+    }
+    if (j == columns) continue;
+    for (let i = i0; i < end; i++) {
+      transposeOne(at(from, i * columns + j), columns - j, at(to, j * width + i), target);
     }
   }
+}
+
+/** Transpose a matrix of 4 x 4. */
+@inline
+function transposeFour(from: usize, row: usize, to: usize, target: usize): void {
+  const a = v128.load(from);
+  const b = v128.load(from + row);
+  const c = v128.load(from + 2 * row);
+  const d = v128.load(from + 3 * row);
+  const ab = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+  const cd = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+  v128.store(to, v128.shuffle<f32>(ab, cd, 0, 1, 4, 5));
+  v128.store(to + target, v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
+  const ab2 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cd2 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(to + 2 * target, v128.shuffle<f32>(ab2, cd2, 0, 1, 4, 5));
+  v128.store(to + 3 * target, v128.shuffle<f32>(ab2, cd2, 2, 3, 6, 7));
+}
+
+/** Transpose `count` values of a row. */
+@inline
+function transposeOne(from: usize, count: i32, to: usize, target: usize): void {
+  for (let j = 0; j < count; j++, from += 4, to += target) store<f32>(to, load<f32>(from));
 }
 
 /** Rows added up at once. Short sums have smaller rounding errors. */
