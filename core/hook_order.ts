@@ -13,45 +13,47 @@ const ranks = { pre: 0, normal: 1, post: 2 };
  * @throws CallbackError for conflicting or invalid ordering constraints (`CALLBACK_ORDER`)
  */
 export function inCallOrder(hook: ListHook, receivers: Receiver[]): Receiver[] {
-  const wishes = receivers.map((receiver) => wishOf(receiver, hook));
-  if (wishes.every((wish) => wish === undefined)) return receivers;
-  const rankOf = (i: number) => ranks[wishes[i]?.order ?? "normal"];
+  const constraints = receivers.map((receiver) => constraintsOf(receiver, hook));
+  if (constraints.every((one) => one === undefined)) return receivers;
+  const rankOf = (i: number) => ranks[constraints[i]?.order ?? "normal"];
   // Array.prototype.sort is stable.
   const listed = [...receivers.keys()].sort((a, b) => rankOf(a) - rankOf(b));
-  const earlier = whoComesEarlier(receivers, wishes, rankOf);
+  const predecessors = predecessorsOf(receivers, constraints, rankOf);
   const order: number[] = [];
   while (listed.length > 0) {
-    const next = listed.findIndex((i) => earlier[i].every(({ i: other }) => order.includes(other)));
-    if (next < 0) throw contradiction(hook, receivers, earlier, listed);
+    const next = listed.findIndex((i) =>
+      predecessors[i].every(({ i: other }) => order.includes(other))
+    );
+    if (next < 0) throw conflict(hook, receivers, predecessors, listed);
     order.push(...listed.splice(next, 1));
   }
   return order.map((i) => receivers[i]);
 }
 
 /** The receivers that must precede a receiver, and whether only the list requires it. */
-type Earlier = { i: number; isListed: boolean }[];
+type Predecessors = { i: number; isListed: boolean }[];
 
-function whoComesEarlier(
+function predecessorsOf(
   receivers: readonly Receiver[],
-  wishes: readonly (HookOrder | undefined)[],
+  constraints: readonly (HookOrder | undefined)[],
   rankOf: (i: number) => number,
-): Earlier[] {
-  const earlier: Earlier[] = receivers.map(() => []);
-  let lastSilent: number | undefined;
+): Predecessors[] {
+  const predecessors: Predecessors[] = receivers.map(() => []);
+  let lastListed: number | undefined;
   receivers.forEach((_, i) => {
     const others = (names: readonly string[] = []): number[] =>
       [...receivers.keys()].filter((j) =>
         j !== i && names.some((name) => isNamed(receivers[j], name))
       );
-    const before = others(wishes[i]?.before);
-    const after = others(wishes[i]?.after);
-    for (const j of before) earlier[j].push({ i, isListed: false });
-    for (const j of after) earlier[i].push({ i: j, isListed: false });
+    const before = others(constraints[i]?.before);
+    const after = others(constraints[i]?.after);
+    for (const j of before) predecessors[j].push({ i, isListed: false });
+    for (const j of after) predecessors[i].push({ i: j, isListed: false });
     if (before.length + after.length > 0 || rankOf(i) !== ranks.normal) return;
-    if (lastSilent !== undefined) earlier[i].push({ i: lastSilent, isListed: true });
-    lastSilent = i;
+    if (lastListed !== undefined) predecessors[i].push({ i: lastListed, isListed: true });
+    lastListed = i;
   });
-  return earlier;
+  return predecessors;
 }
 
 /** Whether a receiver has a name; the callbacks of one plugin are named `id:name`. */
@@ -59,17 +61,17 @@ function isNamed({ name }: Receiver, pattern: string): boolean {
   return name === pattern || name.startsWith(`${pattern}:`);
 }
 
-function wishOf({ callback, name }: Receiver, hook: ListHook): HookOrder | undefined {
+function constraintsOf({ callback, name }: Receiver, hook: ListHook): HookOrder | undefined {
   if (callback.hookOrder === undefined) return undefined;
   let problem: string;
   let cause: unknown;
   try {
-    const wish = callback.hookOrder(hook);
-    if (wish === undefined) return undefined;
-    if (isPromise(wish)) throw refusedPromise(wish, "an order");
-    const { order = "normal", before = [], after = [] } = wish;
-    const isWish = Object.hasOwn(ranks, order) && Array.isArray(before) && Array.isArray(after);
-    if (isWish) return { order, before, after };
+    const found = callback.hookOrder(hook);
+    if (found === undefined) return undefined;
+    if (isPromise(found)) throw refusedPromise(found, "an order");
+    const { order = "normal", before = [], after = [] } = found;
+    const isValid = Object.hasOwn(ranks, order) && Array.isArray(before) && Array.isArray(after);
+    if (isValid) return { order, before, after };
     problem = `found order ${String(order)}, before ${typeof before}, after ${typeof after}; ` +
       `expected "pre", "normal" or "post", and lists of names`;
   } catch (error) {
@@ -84,17 +86,17 @@ function wishOf({ callback, name }: Receiver, hook: ListHook): HookOrder | undef
 }
 
 /** The conflict: each remaining receiver waits for another one. */
-function contradiction(
+function conflict(
   hook: ListHook,
   receivers: readonly Receiver[],
-  earlier: readonly Earlier[],
+  predecessors: readonly Predecessors[],
   left: readonly number[],
 ): CallbackError {
   const path: { i: number; isListed: boolean }[] = [{ i: left[0], isListed: false }];
   let start = -1;
   while (start < 0) {
     const last = path[path.length - 1].i;
-    const waited = earlier[last].find(({ i }) => left.includes(i));
+    const waited = predecessors[last].find(({ i }) => left.includes(i));
     // Every remaining receiver waits for another remaining one.
     if (waited === undefined) break;
     start = path.findIndex(({ i }) => i === waited.i);
