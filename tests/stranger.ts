@@ -85,6 +85,7 @@ const noise: [text: RegExp, meaning: string][] = [
   [/Aborted\(/, "WebAssembly that was aborted"],
   [/^\s+at .+:\d+:\d+\)?$/m, "a stack trace"],
   [/(: |= )undefined\b/, "undefined"],
+  [/computes on cpu, its slowest backend/, "that it trains on cpu"],
 ];
 /** Commands of a user's project; the others belong to the repository. */
 const usesPackage =
@@ -143,15 +144,15 @@ async function walk(): Promise<void> {
     for (const command of isSteps ? [commands.join("\n")] : commands) {
       await runOnce(`${block.file}:${block.line}`, command);
     }
+    // Before other documents install more packages.
+    if (block.file !== "README.md" || !usesPackage.test(block.text)) continue;
+    const programs = [["node train.mjs", node.project], ["bun train.ts", bun.project]];
+    for (const [command, cwd] of programs) {
+      await runOnce("README.md, first program", command, { cwd, leaves: ["runs/readme/log.csv"] });
+    }
   }
   for (const { file, line, command, reason } of documents.flatMap(inlineCommandsOf)) {
     if (reason === undefined) await runOnce(`${file}:${line}`, command);
-  }
-  // The package that was installed above runs the README's first program.
-  for (
-    const [command, { project: cwd }] of [["node train.mjs", node], ["bun train.ts", bun]] as const
-  ) {
-    await runOnce("README.md, first program", command, { cwd, leaves: ["runs/readme/log.csv"] });
   }
 }
 
