@@ -59,7 +59,10 @@ export class BatchProfiler {
     }
   }
 
-  /** Called after a batch or an execution. After the last one of the range, returns a promise of the files. */
+  /**
+   * Called after a batch or an execution. After the last one of the range, returns a promise of the
+   * files.
+   */
   endBatch(): void | Promise<void> {
     this.#recorder?.endBatch();
     if (this.#lastOfExecution >= this.#last) return this.write();

@@ -8,8 +8,16 @@ import { changedLayers, topologyOf } from "../tfjs/topology.ts";
 /** Settings of a script that a resumed run must share, as JSON by name. */
 export type RunSettings = { [name: string]: string };
 
-/** Settings that determine the batches, or the means, of an epoch. */
-const ofEpoch = ["batchSize", "samples", "steps", "shuffle", "seed", "metrics"];
+/** Settings that determine the batches, their hooks or the means of an epoch. */
+const ofEpoch = [
+  "batchSize",
+  "samples",
+  "steps",
+  "stepsPerExecution",
+  "shuffle",
+  "seed",
+  "metrics",
+];
 
 /**
  * The settings of a run, before it has begun.
@@ -21,13 +29,23 @@ export function settingsOf(
   params: Params | null,
   seed: number | undefined,
 ): RunSettings {
-  const { batchSize, samples, steps, shuffle, doValidation, validationFreq, validation, metrics } =
-    params ?? {} as Partial<Params>;
+  const {
+    batchSize,
+    samples,
+    steps,
+    stepsPerExecution = 1,
+    shuffle,
+    doValidation,
+    validationFreq,
+    validation,
+    metrics,
+  } = params ?? {} as Partial<Params>;
   const { loss, optimizer } = model as { loss?: unknown; optimizer?: unknown };
   const all = {
     batchSize,
     samples,
     steps,
+    stepsPerExecution,
     shuffle,
     seed,
     validation: doValidation,

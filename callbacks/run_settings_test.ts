@@ -64,6 +64,7 @@ const nested = (activation: "relu" | "tanh") => () => [
 const changes: [what: string, first: Script, second: Script, said: RegExp][] = [
   ["batchSize", {}, { batchSize: 4 }, /batchSize was 6, is 4, steps was 2, is 3/],
   ["shuffle", {}, { shuffle: false }, /shuffle was true, is false/],
+  ["stepsPerExecution", {}, { stepsPerExecution: 2 }, /stepsPerExecution was 1, is 2/],
   ["the seed of the script", { seed: 1 }, { seed: 2 }, /: seed was 1, is 2;/],
   ["a seed that is no longer passed", { seed: 1 }, {}, /^$/],
   ["the loss", {}, { compile: { loss: "meanAbsoluteError" } }, /loss was "mean.*is "meanAbs/],

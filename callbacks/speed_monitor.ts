@@ -101,7 +101,7 @@ export class SpeedMonitor extends Callback {
   }
 
   /** Count the steps. */
-  override onTrainBatchEnd(batch = 0): void {
+  override onTrainBatchEnd(batch: number): void {
     this.#steps += batchesOfExecution(batch, this.params);
   }
 

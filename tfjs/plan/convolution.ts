@@ -99,8 +99,8 @@ export function convolve(
               const { address: columns } = positions;
               // deno-fmt-ignore
               kernels.gatherGemm(
-              count, N, K, from, at, columns, packed, c, 0, bias, relu, 0, tile,
-            );
+                count, N, K, from, at, columns, packed, c, 0, bias, relu, 0, tile,
+              );
             });
           };
           eachGroup(rows, group, convolveGroup, begin, end);
