@@ -27,11 +27,14 @@ export function random(seed: number, stream = 0): Random {
   for (let i = 0; i < 12; i++) draw();
   return {
     below(limit) {
-      // Numbers above the last multiple of the limit would favor small results.
-      const fair = 2 ** 32 - 2 ** 32 % limit;
       let number = draw();
-      while (number >= fair) number = draw();
-      return number % limit;
+      if (number >= 2 ** 32 - limit) {
+        // Numbers above the last multiple of the limit would favor small results.
+        const fair = 2 ** 32 - 2 ** 32 % limit;
+        while (number >= fair) number = draw();
+      }
+      // The remainder of numbers below 2^32, several times as fast as `%`.
+      return number - Math.floor(number / limit) * limit;
     },
     fraction: () => ((draw() >>> 5) * 2 ** 26 + (draw() >>> 6)) / 2 ** 53,
   };
