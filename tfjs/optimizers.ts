@@ -25,12 +25,19 @@ export interface FusedRule {
   /**
    * The formula's scalars in the next update, before they are rounded to float32.
    *
+   * @param read returns the value of a scalar
    * @param epsilon the backend's own
    */
-  scalars(optimizer: InternalOptimizer, epsilon: number): Record<string, number | undefined>;
+  scalars(
+    optimizer: InternalOptimizer,
+    read: ReadScalar,
+    epsilon: number,
+  ): Record<string, number | undefined>;
   /** New values of the scalars that change with each update. */
-  next?(optimizer: InternalOptimizer): Partial<Record<ScalarField, number>>;
+  next?(optimizer: InternalOptimizer, read: ReadScalar): Partial<Record<ScalarField, number>>;
 }
+
+type ReadScalar = (scalar: tf.Tensor | undefined) => number;
 
 /** A list of slots. */
 export type SlotField =
@@ -76,11 +83,6 @@ const powerOf = (beta: "beta1" | "beta2"): ScalarRule => (optimizer, iterations)
 
 const { fround } = Math;
 
-/** The value of a scalar tensor; NaN where there is none, which no comparison passes. */
-function read(scalar: tf.Tensor | undefined): number {
-  return scalar?.dataSync()[0] ?? NaN;
-}
-
 // The arithmetic of the updates outside their kernels. Anything but a number gives NaN.
 const negative = (value: unknown): number => -(value as number);
 const rest = (value: unknown): number => 1 - (value as number);
@@ -97,7 +99,7 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
     hyperparameters: ["learningRate"],
     fused: {
       formula: () => "sgd",
-      scalars: ({ c }) => ({ negativeRate: read(c) }),
+      scalars: ({ c }, read) => ({ negativeRate: read(c) }),
     },
     isLoadedByTfjs: true,
   },
@@ -107,7 +109,7 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
     hyperparameters: ["learningRate", "momentum", "useNesterov"],
     fused: {
       formula: ({ useNesterov }) => useNesterov ? "nesterov" : "momentum",
-      scalars: ({ c, m }) => ({ negativeRate: read(c), momentum: read(m) }),
+      scalars: ({ c, m }, read) => ({ negativeRate: read(c), momentum: read(m) }),
     },
     isLoadedByTfjs: true,
   },
@@ -117,7 +119,10 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
     hyperparameters: ["learningRate", "initialAccumulatorValue"],
     fused: {
       formula: () => "adagrad",
-      scalars: ({ learningRate }, epsilon) => ({ negativeRate: negative(learningRate), epsilon }),
+      scalars: ({ learningRate }, _read, epsilon) => ({
+        negativeRate: negative(learningRate),
+        epsilon,
+      }),
     },
     isLoadedByTfjs: true,
   },
@@ -159,7 +164,7 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
     hyperparameters: ["learningRate", "beta1", "beta2", "epsilon"],
     fused: {
       formula: () => "adam",
-      scalars: ({ learningRate, beta1, beta2, epsilon, accBeta1, accBeta2 }) => ({
+      scalars: ({ learningRate, beta1, beta2, epsilon, accBeta1, accBeta2 }, read) => ({
         negativeRate: negative(learningRate),
         beta1,
         otherBeta1: rest(beta1),
@@ -169,7 +174,7 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
         correction1: rest(read(accBeta1)),
         correction2: rest(read(accBeta2)),
       }),
-      next: ({ beta1, beta2, accBeta1, accBeta2 }) => ({
+      next: ({ beta1, beta2, accBeta1, accBeta2 }, read) => ({
         accBeta1: product(read(accBeta1), beta1),
         accBeta2: product(read(accBeta2), beta2),
       }),
@@ -185,7 +190,7 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
     hyperparameters: ["learningRate", "beta1", "beta2", "epsilon", "decay"],
     fused: {
       formula: (_optimizer, backendName) => backendName === "wasm" ? "adamaxOnWasm" : "adamax",
-      scalars: ({ learningRate, beta1, beta2, epsilon, decay, accBeta1, iteration }) => ({
+      scalars: ({ learningRate, beta1, beta2, epsilon, decay, accBeta1, iteration }, read) => ({
         correctedRate: quotient(
           quotient(negative(learningRate), fround(product(read(iteration), decay) + 1)),
           fround(rest(read(accBeta1))),
@@ -195,7 +200,7 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
         beta2,
         epsilon,
       }),
-      next: ({ beta1, accBeta1, iteration }) => ({
+      next: ({ beta1, accBeta1, iteration }, read) => ({
         iteration: read(iteration) + 1,
         accBeta1: product(read(accBeta1), beta1),
       }),
@@ -226,12 +231,29 @@ export function usesUpdateOfTfjs(optimizer: tf.Optimizer): boolean {
 }
 
 /** The name of an optimizer's class in the table, and the class of TensorFlow.js that has it. */
-function ancestryOf(optimizer: tf.Optimizer): { name?: string; base?: OptimizerConstructor } {
+interface Ancestry {
+  name?: string;
+  base?: OptimizerConstructor;
+}
+
+const ancestries = new WeakMap<OptimizerConstructor, Ancestry>();
+
+function ancestryOf(optimizer: tf.Optimizer): Ancestry {
+  const type = optimizer.constructor as unknown as OptimizerConstructor;
+  let known = ancestries.get(type);
+  if (known === undefined) ancestries.set(type, known = findAncestry(type));
+  return known;
+}
+
+function findAncestry(last: OptimizerConstructor): Ancestry {
   let name: string | undefined;
   // A subclass inherits the name.
   let base: OptimizerConstructor | undefined;
-  let type = optimizer.constructor as unknown as OptimizerConstructor | null;
-  for (; type !== null; type = Object.getPrototypeOf(type)) {
+  for (
+    let type: OptimizerConstructor | null = last;
+    type !== null;
+    type = Object.getPrototypeOf(type) as OptimizerConstructor | null
+  ) {
     if (name === undefined && Object.hasOwn(optimizerClasses, String(type.className))) {
       name = type.className;
     }

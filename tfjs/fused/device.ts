@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
 import { type FormulaName, formulas } from "./formula.ts";
-import { assign, type Cell, type RunFormula } from "./job.ts";
+import { assign, type Cell, scalarsOf, type Storage } from "./job.ts";
 import { blockSize, maxBlocks, shaderOf, uniformsOf } from "./shader.ts";
 
 /** The used part of tfjs's webgpu backend. */
@@ -86,11 +86,11 @@ const maxVariables = 16;
  * kernels; storage that is not the variable's alone is copied before. A dispatch updates as many
  * variables as the device has bindings for.
  */
-export function onDevice(engine: Engine, backend: DeviceBackend): RunFormula {
+export function onDevice(engine: Engine, backend: DeviceBackend): Storage {
   const isRead = followReads(backend);
   const pipelineOf = pipelinesOn(backend.device);
   const { maxStorageBuffersPerShaderStage } = backend.device.limits;
-  return (name, jobs, scalars) => {
+  const run: Storage["run"] = (name, jobs, scalars) => {
     const updated = jobs.filter(({ gradient }) => gradient.size > 0);
     const gradients = new Set(updated.map(({ gradient }) => gradient.dataId));
     const copies: { cell: Cell; info: tf.TensorInfo }[] = [];
@@ -131,6 +131,7 @@ export function onDevice(engine: Engine, backend: DeviceBackend): RunFormula {
     // As after each of the backend's own kernels.
     if (backend.dispatchCountInPass >= submitLimit(engine)) submit(backend);
   };
+  return { run, ...scalarsOf(engine) };
 }
 
 /** Submit the pending commands. */

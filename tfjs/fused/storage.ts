@@ -1,9 +1,10 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
+import { floatView } from "../float_view.ts";
 import { assemble } from "./assemble.ts";
 import { type DeviceBackend, onDevice } from "./device.ts";
 import { type FormulaName, formulas } from "./formula.ts";
-import { assign, type Cell, type Job, type RunFormula } from "./job.ts";
+import { assign, type Cell, type Job, scalarsOf, type Storage } from "./job.ts";
 
 /** The used part of the storage of a backend; `get` moves data here from another backend. */
 interface DataStorage<Data> {
@@ -12,6 +13,13 @@ interface DataStorage<Data> {
 
 interface CpuBackend {
   data: DataStorage<{ values: Float32Array; refCount: number }>;
+}
+
+interface HeapData {
+  id: number;
+  /** Address of the values, in bytes. */
+  memoryOffset: number;
+  refCount: number;
 }
 
 interface WasmBackend {
@@ -24,22 +32,25 @@ interface WasmBackend {
       disposeData(id: number): void;
     };
   };
-  dataIdMap: DataStorage<{ id: number; memoryOffset: number; refCount: number }>;
+  dataIdMap: DataStorage<HeapData>;
   makeOutput(shape: number[], dtype: "float32"): tf.TensorInfo;
 }
 
 type Kernels = Record<FormulaName, (...numbers: number[]) => void>;
 
-const known = new WeakMap<object, RunFormula | undefined>();
+const known = new WeakMap<object, Storage | undefined>();
 
-/** Runs formulas on the engine's backend; undefined if it cannot. */
-export function runnerOf(engine: Engine): RunFormula | undefined {
+/** The storage of the engine's backend; undefined if no formula can run on it. */
+export function storageOf(engine: Engine): Storage | undefined {
   const backend = engine.backend as object;
-  if (!known.has(backend)) known.set(backend, makeRunner(engine));
-  return known.get(backend);
+  let storage = known.get(backend);
+  if (storage === undefined && !known.has(backend)) {
+    known.set(backend, storage = makeStorage(engine));
+  }
+  return storage;
 }
 
-function makeRunner(engine: Engine): RunFormula | undefined {
+function makeStorage(engine: Engine): Storage | undefined {
   try {
     if (engine.backendName === "cpu") return onCpu(engine, engine.backend as CpuBackend);
     if (engine.backendName === "wasm") return onHeap(engine, engine.backend as WasmBackend);
@@ -56,34 +67,61 @@ function instantiate(memory: WebAssembly.Memory): Kernels {
 }
 
 /** In place on the heap, whose values cannot be read without a copy, except for shared storage. */
-function onHeap(engine: Engine, backend: WasmBackend): RunFormula {
-  const { asm, wasmMemory = asm.memory } = backend.wasm;
-  const kernels = instantiate(wasmMemory as WebAssembly.Memory);
+function onHeap(engine: Engine, backend: WasmBackend): Storage {
+  const { asm, wasmMemory = asm.memory, tfjs } = backend.wasm;
+  const memory = wasmMemory as WebAssembly.Memory;
+  const kernels = instantiate(memory);
+  const floats = floatView(memory);
   const dataOf = (one: { dataId: tf.DataId }) => backend.dataIdMap.get(one.dataId);
-  const runOne = (name: FormulaName, { cells, gradient }: Job, scalars: readonly number[]) => {
-    const from = [...cells, gradient].map((one) => dataOf(one).memoryOffset);
-    const copies: { cell: Cell; info: tf.TensorInfo }[] = [];
-    const to = cells.map((cell, i) => {
-      if (dataOf(cell).refCount === 1) return from[i];
-      const info = backend.makeOutput(cell.shape, "float32");
-      copies.push({ cell, info });
-      return dataOf(info).memoryOffset;
-    });
-    kernels[name](gradient.size, ...from, ...to, ...scalars);
-    // Convolutions and products keep a packed copy of a weight until its id is disposed.
-    const { tfjs } = backend.wasm;
-    for (let i = 0; i < cells.length; i++) {
-      if (to[i] !== from[i]) continue;
-      const { id } = dataOf(cells[i]);
-      tfjs.disposeData(id);
-      tfjs.registerTensor(id, gradient.size, to[i]);
+  const copied: { cell: Cell; info: tf.TensorInfo }[] = [];
+  const updated: HeapData[] = [];
+  const args: number[] = [];
+  const runOne = (kernel: Kernels[FormulaName], { cells, gradient }: Job) => {
+    const { length } = cells;
+    const { size } = gradient;
+    args[0] = size;
+    for (let i = 0; i < length; i++) {
+      const data = dataOf(cells[i]);
+      const from = args[1 + i] = data.memoryOffset;
+      if (data.refCount === 1) {
+        args[2 + length + i] = from;
+        updated.push(data);
+        continue;
+      }
+      const info = backend.makeOutput(cells[i].shape, "float32");
+      args[2 + length + i] = dataOf(info).memoryOffset;
+      copied.push({ cell: cells[i], info });
     }
-    for (const { cell, info } of copies) {
+    args[1 + length] = dataOf(gradient).memoryOffset;
+    kernel.apply(undefined, args);
+    // Convolutions and products keep a packed copy of a weight until its id is disposed.
+    for (const { id, memoryOffset } of updated) {
+      tfjs.disposeData(id);
+      tfjs.registerTensor(id, size, memoryOffset);
+    }
+    updated.length = 0;
+    if (copied.length === 0) return;
+    for (const { cell, info } of copied.splice(0)) {
       assign(cell, engine.makeTensorFromTensorInfo(info, backend));
     }
   };
-  return (name, jobs, scalars) => {
-    for (const job of jobs) runOne(name, job, scalars);
+  const { read, write } = scalarsOf(engine);
+  return {
+    run(name, jobs, scalars) {
+      const { arrays } = formulas[name];
+      args.length = 2 * arrays.length;
+      args.push(...scalars);
+      for (let i = 0; i < jobs.length; i++) runOne(kernels[name], jobs[i]);
+    },
+    read(scalar) {
+      if (scalar?.dtype !== "float32" || scalar.isDisposed) return read(scalar);
+      return floats()[dataOf(scalar).memoryOffset >> 2];
+    },
+    write(cell, value) {
+      const { refCount, memoryOffset } = dataOf(cell);
+      if (refCount === 1) floats()[memoryOffset >> 2] = value;
+      else write(cell, value);
+    },
   };
 }
 
@@ -91,13 +129,18 @@ function onHeap(engine: Engine, backend: WasmBackend): RunFormula {
 const chunk = 16_384;
 
 /** Through a separate memory into new arrays: reading a tensor returns the array itself. */
-function onCpu(engine: Engine, backend: CpuBackend): RunFormula {
+function onCpu(engine: Engine, backend: CpuBackend): Storage {
   const arrays = Math.max(...Object.values(formulas).map(({ arrays }) => arrays.length));
   const memory = new WebAssembly.Memory({ initial: Math.ceil(arrays * chunk * 4 / 65_536) });
   const kernels = instantiate(memory);
   const addresses = Array.from({ length: arrays }, (_, i) => i * chunk * 4);
   const views = addresses.map((at) => new Float32Array(memory.buffer, at, chunk));
   const valuesOf = (one: { dataId: tf.DataId }) => backend.data.get(one.dataId).values;
+  const replace = (cell: Cell, values: Float32Array): void => {
+    const data = backend.data.get(cell.dataId);
+    if (data.refCount === 1) data.values = values;
+    else assign(cell, engine.makeTensor(values, cell.shape, "float32"));
+  };
   const runOne = (name: FormulaName, { cells, gradient }: Job, scalars: readonly number[]) => {
     const { size } = gradient;
     const old = [...cells, gradient].map(valuesOf);
@@ -114,13 +157,13 @@ function onCpu(engine: Engine, backend: CpuBackend): RunFormula {
         fresh[i].set(views[i].subarray(0, end - start), start);
       }
     }
-    cells.forEach((cell, i) => {
-      const data = backend.data.get(cell.dataId);
-      if (data.refCount === 1) data.values = fresh[i];
-      else assign(cell, engine.makeTensor(fresh[i], cell.shape, "float32"));
-    });
+    cells.forEach((cell, i) => replace(cell, fresh[i]));
   };
-  return (name, jobs, scalars) => {
-    for (const job of jobs) runOne(name, job, scalars);
+  return {
+    run(name, jobs, scalars) {
+      for (const job of jobs) runOne(name, job, scalars);
+    },
+    read: (scalar) => scalar === undefined ? NaN : valuesOf(scalar)[0],
+    write: (cell, value) => replace(cell, Float32Array.of(value)),
   };
 }

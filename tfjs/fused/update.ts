@@ -13,8 +13,8 @@ import type { Update } from "../update.ts";
 import { formulas } from "./formula.ts";
 import type { DeviceBackend } from "./device.ts";
 import { haveSameBitsOnDevice } from "./device_comparison.ts";
-import type { Cell, Job } from "./job.ts";
-import { runnerOf } from "./storage.ts";
+import type { Cell, Job, Storage } from "./job.ts";
+import { storageOf } from "./storage.ts";
 
 /** One variable of an update. */
 interface VariableJob extends Job {
@@ -51,24 +51,29 @@ export function applyFused(optimizer: tf.Optimizer, gradients: Parameters<Update
     return theirs();
   }
   const internals = optimizer as InternalOptimizer;
-  const run = isWatched(engine) ? undefined : runnerOf(engine);
-  const jobs = run && jobsOf(engine, internals, slotFieldsOf(optimizer, known), gradients);
-  if (run === undefined || jobs === undefined || jobs.length === 0) return theirs();
+  const storage = isWatched(engine) ? undefined : storageOf(engine);
+  const jobs = storage && jobsOf(engine, internals, slotFieldsOf(optimizer, known), gradients);
+  if (storage === undefined || jobs === undefined || jobs.length === 0) return theirs();
   const name = known.fused.formula(internals, engine.backendName);
-  const values = known.fused.scalars(internals, epsilonOf(engine));
-  const scalars = formulas[name].scalars.map((scalar) => values[scalar]);
-  if (!scalars.every((scalar) => typeof scalar === "number")) return theirs();
+  const values = known.fused.scalars(internals, storage.read, epsilonOf(engine));
+  const scalars: number[] = [];
+  for (const scalar of formulas[name].scalars) {
+    const value = values[scalar];
+    if (typeof value !== "number") return theirs();
+    scalars.push(value);
+  }
   if (verdict === undefined) {
     const next: Verdict = { backend: engine.backend };
-    const isTrusted = compare(engine, jobs, theirs, (others) => run(name, others, scalars));
+    const run = (others: Job[]) => storage.run(name, others, scalars);
+    const isTrusted = compare(engine, jobs, theirs, run);
     if (typeof isTrusted === "boolean") next.isTrusted = isTrusted;
     else void isTrusted.then((answer) => next.isTrusted = answer);
     verdicts.set(optimizer, next);
     return;
   }
   if (verdict.isTrusted === undefined) return theirs();
-  run(name, jobs, scalars);
-  advance(engine, internals, known.fused);
+  storage.run(name, jobs, scalars);
+  advance(storage, internals, known.fused);
 }
 
 /** The work of an update; undefined if TensorFlow.js must perform it. */
@@ -91,15 +96,18 @@ function jobsOf(
       cells.push(slot.variable);
     }
     if (gradient === undefined || gradient === null) continue;
-    if (!cells.every((cell) => isLike(cell, gradient))) return undefined;
+    if (gradient.dtype !== "float32") return undefined;
+    for (const cell of cells) if (!isLike(cell, gradient)) return undefined;
     jobs.push({ cells, gradient });
   }
   return jobs;
 }
 
-function isLike(cell: tf.Tensor | undefined, gradient: tf.Tensor): boolean {
-  if (cell === undefined || cell.dtype !== "float32" || gradient.dtype !== "float32") return false;
-  return cell.rank === gradient.rank && cell.shape.every((size, i) => size === gradient.shape[i]);
+function isLike(cell: tf.Tensor | undefined, { shape }: tf.Tensor): boolean {
+  if (cell === undefined || cell.dtype !== "float32") return false;
+  if (cell.shape.length !== shape.length) return false;
+  for (let i = 0; i < shape.length; i++) if (cell.shape[i] !== shape[i]) return false;
+  return true;
 }
 
 function epsilonOf(engine: Engine): number {
@@ -107,11 +115,11 @@ function epsilonOf(engine: Engine): number {
 }
 
 /** Count the update, and change the scalars that change with each. */
-function advance(engine: Engine, optimizer: InternalOptimizer, rule: FusedRule): void {
-  for (const [field, value] of Object.entries(rule.next?.(optimizer) ?? {})) {
-    const tensor = engine.makeTensor(Float32Array.of(value), [], "float32");
-    optimizer[field as ScalarField]?.assign(tensor);
-    tensor.dispose();
+function advance(storage: Storage, optimizer: InternalOptimizer, rule: FusedRule): void {
+  const next = rule.next?.(optimizer, storage.read);
+  for (const field in next) {
+    const cell = optimizer[field as ScalarField];
+    if (cell !== undefined) storage.write(cell, next[field as ScalarField] as number);
   }
   (optimizer as unknown as { incrementIterations(): void }).incrementIterations();
 }

@@ -50,6 +50,10 @@ for (const backend of ["cpu", "wasm"] as const) {
 
     it("A fused update changes no clone, no array that was read and no tensor that a variable was created from", () => {
       const optimizer = tf.train.adam(0.1);
+      const internals = optimizer as unknown as {
+        accumulatedFirstMoment: { variable: tf.Tensor }[];
+        accBeta1: tf.Tensor;
+      };
       const update = updateOf(optimizer);
       const initial = tf.tensor1d([1, 2, 3]);
       const [one, two] = [tf.variable(initial), tf.variable(initial)];
@@ -59,18 +63,19 @@ for (const backend of ["cpu", "wasm"] as const) {
         );
       for (let i = 0; i < 4; i++) {
         const kept = one.clone();
-        const moment =
-          (optimizer as unknown as { accumulatedFirstMoment: { variable: tf.Tensor }[] })
-            .accumulatedFirstMoment[0]?.variable;
+        const moment = internals.accumulatedFirstMoment[0]?.variable;
         const keptMoment = moment?.clone();
-        const arrays = [one, moment].map((tensor) => tensor?.dataSync());
+        const keptPower = internals.accBeta1.clone();
+        const arrays = [one, moment, internals.accBeta1].map((tensor) => tensor?.dataSync());
         const copies = arrays.map((array) => array?.slice());
         step();
         assert.deepEqual(arrays, copies);
         assert.deepEqual(kept.dataSync(), copies[0]);
         if (keptMoment) assert.deepEqual(keptMoment.dataSync(), copies[1]);
+        assert.deepEqual(keptPower.dataSync(), copies[2]);
         assert.notDeepEqual(one.dataSync(), copies[0]);
-        tf.dispose([kept, keptMoment ?? []]);
+        assert.notDeepEqual(internals.accBeta1.dataSync(), copies[2]);
+        tf.dispose([kept, keptMoment ?? [], keptPower]);
         step();
       }
       assert.deepEqual([...initial.dataSync()], [1, 2, 3]);

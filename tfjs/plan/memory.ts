@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
+import { floatView } from "../float_view.ts";
 import type { Block } from "./graph.ts";
 import { instantiateKernels, type Kernels } from "./kernels.ts";
 import { PlanError } from "./plan_error.ts";
@@ -177,14 +178,7 @@ function commonParts(
   memory: WebAssembly.Memory,
 ): Pick<PlanMemory, "kernels" | "share" | "floats" | "assign"> {
   const kernels = instantiateKernels(memory);
-  let view = new Float32Array(memory.buffer);
-  const floats = () => {
-    // Growth detaches the buffer.
-    if (view.buffer !== memory.buffer) {
-      view = new Float32Array(memory.buffer, 0, Math.floor(memory.buffer.byteLength / 4));
-    }
-    return view;
-  };
+  const floats = floatView(memory);
   return {
     kernels,
     share: noSharing(kernels),
