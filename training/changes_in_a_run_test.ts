@@ -203,14 +203,18 @@ describe("A compiled step", () => {
       compile(model, train.adam(0.01));
       return model;
     });
-    const [x, y] = [tf.ones([rows, 4, 3]), tf.zeros([rows, 4, 1])];
+    const x = tf.randomNormal([rows, 4, 3]);
+    const y = tf.tidy(() => x.sum(2, true).tanh());
     const run = (model: tf.LayersModel, jitCompile: boolean) =>
       fit(model, x, y, {
         ...options,
         jitCompile,
         callbacks: {
           onTrainBatchEnd: async (batch) => {
-            if (batch === 2) await tf.setBackend(tf.getBackend() === "cpu" ? "wasm" : "cpu");
+            if (batch !== 2) return;
+            await tf.setBackend(tf.getBackend() === "cpu" ? "wasm" : "cpu");
+            // The data moves there, and the heap of wasm grows.
+            tf.dispose([x.sum(), tf.zeros([2 ** 22])]);
           },
         },
       });

@@ -14,8 +14,19 @@ export interface Targeted extends Pick<Batch, "xs" | "ys" | "weights"> {
 }
 
 /** A batch with its targets as float32. */
-export function withFloats({ xs, ys, weights }: Targeted): Targeted {
-  return { xs, ys, weights, floats: ys.map((y) => y.dtype === "float32" ? y : y.toFloat()) };
+export function withFloats(batch: Targeted): Targeted {
+  const { ys } = batch;
+  return {
+    // A loss or a metric does not read them, so that they need not be created.
+    get xs() {
+      return batch.xs;
+    },
+    ys,
+    get weights() {
+      return batch.weights;
+    },
+    floats: ys.map((y) => y.dtype === "float32" ? y : y.toFloat()),
+  };
 }
 
 /** Result of a forward pass. */

@@ -131,10 +131,11 @@ function firstRowsOf({ xs, ys, weights }: Batch): PlanBatch {
 function describeComputation(
   engine: Engine,
   { network, lossNames, metrics }: Compiled,
-  { xs, ys, weights }: Batch,
+  batch: Batch,
   minimizer: Minimizer | undefined,
   noise: NoiseSource | undefined,
 ): string {
+  const { xs, ys, weights } = batch.rows ?? batch;
   const tensors = [xs, ys, weights].map((list) => list.map((one) => one && describeTensor(one)));
   const trained = minimizer && new Set<unknown>(trainableWeights(network));
   const flags = trained && network.weights.map((weight) => trained.has(weight) ? 1 : 0);

@@ -32,7 +32,7 @@ export function fingerprintOf(engine: object, network: tf.LayersModel): string {
 }
 
 /** Type and shape of a tensor, as text. */
-export function describeTensor({ dtype, shape }: tf.Tensor): string {
+export function describeTensor({ dtype, shape }: Pick<tf.Tensor, "dtype" | "shape">): string {
   return `${dtype}[${shape}]`;
 }
 

@@ -109,15 +109,25 @@ function masksOf(
   return outputs.map(() => inputMasks[0]);
 }
 
+/** Rows of a tensor on the host, which a plan reads without creating a tensor of them. */
+export interface HostRows {
+  readonly shape: number[];
+  readonly size: number;
+  readonly dtype: tf.DataType;
+  /** Copy the values to index `at` of the memory's floats, and beyond. */
+  copyTo(memory: Pick<PlanMemory, "floats">, at: number): void;
+}
+
 /**
- * Feed a tensor to a block. A float32 tensor in the plan's memory is read in place, any other is
+ * Feed values to a block. A float32 tensor in the plan's memory is read in place, all others are
  * copied.
  *
  * @returns false when the arena has to reserve memory for the block first
  */
-export function feed(memory: PlanMemory, tensor: tf.Tensor, block: Block): boolean {
-  if (memory.holdsTensors && tensor.dtype === "float32") {
-    block.address = memory.addressOf(tensor);
+export function feed(memory: PlanMemory, values: tf.Tensor | HostRows, block: Block): boolean {
+  const isTensor = "dataId" in values;
+  if (isTensor && memory.holdsTensors && values.dtype === "float32") {
+    block.address = memory.addressOf(values);
     return true;
   }
   if (!block.isReserved) {
@@ -125,8 +135,22 @@ export function feed(memory: PlanMemory, tensor: tf.Tensor, block: Block): boole
     return false;
   }
   block.address = block.arenaAddress;
-  memory.floats().set(memory.valuesOf(tensor), block.address >> 2);
+  if (isTensor) memory.floats().set(memory.valuesOf(values), block.address >> 2);
+  else values.copyTo(memory, block.address >> 2);
   return true;
+}
+
+/** Feed the inputs of a model. Returns as {@linkcode feed}. */
+export function feedInputs(
+  memory: PlanMemory,
+  values: readonly (tf.Tensor | HostRows)[],
+  inputs: readonly Value[],
+): boolean {
+  let areReady = true;
+  for (let i = 0; i < inputs.length; i++) {
+    areReady = feed(memory, values[i], inputs[i].data) && areReady;
+  }
+  return areReady;
 }
 
 /** Feed the current values of the weights. */
@@ -134,22 +158,26 @@ export function feedWeights(memory: PlanMemory, weights: readonly Weight[]): voi
   for (const { variable, data } of weights) feed(memory, variable(), data);
 }
 
-/** Reason why tensors of a batch cannot be fed: a shape differs. Undefined if they can. */
+/** Reason why rows cannot be fed: a shape differs. Undefined if they can. */
 export function shapeError(
   what: string,
-  tensors: readonly tf.Tensor[],
+  rows: readonly { readonly shape: number[] }[],
   values: readonly Pick<Value, "shape">[],
 ): string | undefined {
-  const i = values.findIndex((value, i) => !hasRowShape(tensors[i], value));
-  if (i < 0) return undefined;
-  const expected = ["rows", ...values[i].shape];
-  return `${what} of a batch has the shape [${tensors[i].shape}], not [${expected}]`;
+  for (let i = 0; i < values.length; i++) {
+    if (hasRowShape(rows[i].shape, values[i].shape)) continue;
+    return `${what} of a batch has the shape [${rows[i].shape}], not [${[
+      "rows",
+      ...values[i].shape,
+    ]}]`;
+  }
 }
 
-/** Whether each row of a tensor has the shape of a value. */
-function hasRowShape({ shape }: tf.Tensor, value: Pick<Value, "shape">): boolean {
-  return shape.length === value.shape.length + 1 &&
-    value.shape.every((size, i) => size === shape[i + 1]);
+/** Whether the shape of a tensor has this shape of a row. */
+function hasRowShape(shape: number[], row: readonly number[]): boolean {
+  if (shape.length !== row.length + 1) return false;
+  for (let i = 0; i < row.length; i++) if (shape[i + 1] !== row[i]) return false;
+  return true;
 }
 
 /** A copy of a block as a tensor. */

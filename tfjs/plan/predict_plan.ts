@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
 import type { PlanMemory } from "./memory.ts";
-import { feed, feedWeights, planLayers, shapeError, toTensor } from "./plan.ts";
+import { feedInputs, feedWeights, planLayers, shapeError, toTensor } from "./plan.ts";
 
 /** A forward pass in inference mode as a fixed list of kernel calls. */
 export interface PredictPlan {
@@ -25,22 +25,16 @@ export function planPrediction(
 ): PredictPlan {
   const { builder, arena, inputs, operations, outputs } = planLayers(network, memory);
   const { weights } = builder;
-  const feedInputs = (tensors: tf.Tensor[]): boolean => {
-    feedWeights(memory, weights);
-    let isReady = true;
-    inputs.forEach(({ data }, i) => isReady = feed(memory, tensors[i], data) && isReady);
-    return isReady;
-  };
   return {
     rejection: (tensors) => shapeError("an input", tensors, inputs),
     compute(tensors) {
       const [rows] = tensors[0].shape;
       arena.reserve(rows);
-      if (!feedInputs(tensors)) {
+      while (!feedInputs(memory, tensors, inputs)) {
         arena.invalidate();
         arena.reserve(rows);
-        feedInputs(tensors);
       }
+      feedWeights(memory, weights);
       for (const { forward } of operations) forward(rows);
       return outputs.map(({ data, shape }) => toTensor(engine, memory, data, [rows, ...shape]));
     },

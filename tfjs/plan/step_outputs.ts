@@ -6,7 +6,7 @@ import type { Block } from "./graph.ts";
 import type { AccuracyKernel, LossKernel } from "./kernels/loss.ts";
 import { lossKernelOf, metricKernelOf } from "./measures.ts";
 import type { PlanMemory } from "./memory.ts";
-import { feed, type Plan, shapeError, toTensor } from "./plan.ts";
+import { feed, type HostRows, type Plan, shapeError, toTensor } from "./plan.ts";
 import { PlanError } from "./plan_error.ts";
 import type { Fallbacks, OutputDetails, PlanBatch, StepResults } from "./step_plan.ts";
 
@@ -167,8 +167,10 @@ export function planOutputs(
   return {
     hasMetricKernel: metrics.map(({ kernel }) => kernel !== undefined),
     callsFallbacks: [...planned, ...metrics].some(({ kernel }) => kernel === undefined),
-    rejection({ ys, weights }) {
-      for (const [i, { kernel, readsTargets, targetShape }] of planned.entries()) {
+    rejection(batch) {
+      const { ys, weights } = batch.rows ?? batch;
+      for (let i = 0; i < planned.length; i++) {
+        const { kernel, readsTargets, targetShape } = planned[i];
         const error = readsTargets
           ? shapeError(`the target ${outputNames[i]}`, [ys[i]], [{ shape: targetShape }])
           : undefined;
@@ -180,20 +182,22 @@ export function planOutputs(
         }
       }
     },
-    feed({ ys, weights: givenWeights }) {
+    feed(batch) {
+      const { ys, weights: allGiven } = batch.rows ?? batch;
       let isReady = true;
-      planned.forEach(({ kernel, readsTargets, targets, targetShape, weights, positions }, i) => {
+      for (let i = 0; i < planned.length; i++) {
+        const { kernel, readsTargets, targets, targetShape, weights, positions } = planned[i];
         if (readsTargets) isReady = feed(memory, ys[i], targets) && isReady;
-        const tensor = kernel && givenWeights[i];
-        weights.count = tensor === undefined ? 0 : countOfWeights(tensor, targetShape) as number;
-        if (tensor === undefined) return;
+        const values = kernel && allGiven[i];
+        weights.count = values === undefined ? 0 : countOfWeights(values, targetShape) as number;
+        if (values === undefined) continue;
         const { given, spread, count } = weights;
         if (given.size < count || (count < positions && !spread.isReserved)) {
           given.size = count;
           if (count < positions) spread.reserve();
           isReady = false;
-        } else isReady = feed(memory, tensor, given) && isReady;
-      });
+        } else isReady = feed(memory, values, given) && isReady;
+      }
       return isReady;
     },
     computeLosses: (rows, batch) =>
@@ -215,24 +219,29 @@ export function planOutputs(
     sumGradients: (rows) => sums.backward?.(rows),
     writeResults(rows, batch, { values, sizes }, total, losses) {
       values.length = sizes.length = 0;
-      const push = (...numbers: number[]) => {
-        values.push(...numbers);
-        sizes.push(numbers.length);
+      const push = (value: number) => {
+        values.push(value);
+        sizes.push(1);
       };
       push(total);
       if (losses.length > 1) { for (const loss of losses) push(loss); }
-      metrics.forEach(({ kernel, output }, index) => {
+      for (let index = 0; index < metrics.length; index++) {
+        const { kernel, output } = metrics[index];
         const { positions, columns, targets } = planned[output];
         const { data, shape } = outputs[output];
         const all = rows * positions;
         if (kernel !== undefined) {
-          return push(kernel(all, columns, data.address, targets.address) / all);
+          push(kernel(all, columns, data.address, targets.address) / all);
+          continue;
         }
         engine.tidy(() => {
           const prediction = toTensor(engine, memory, data, [rows, ...shape]);
-          push(...fallbacks.metric(index, prediction, batch, maskOf(output, rows)).dataSync());
+          const mask = maskOf(output, rows);
+          const numbers = fallbacks.metric(index, prediction, batch, mask).dataSync();
+          values.push(...numbers);
+          sizes.push(numbers.length);
         });
-      });
+      }
     },
   };
 }
@@ -244,7 +253,7 @@ export function planOutputs(
  * @param targetShape shape of a row of the targets; all axes but the last are those of the positions
  */
 function countOfWeights(
-  { shape, size }: tf.Tensor,
+  { shape, size }: tf.Tensor | HostRows,
   targetShape: readonly number[],
 ): number | undefined {
   const [rows, ...given] = shape;

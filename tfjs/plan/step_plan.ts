@@ -6,16 +6,27 @@ import { trainableWeights } from "../trained_weights.ts";
 import type { LayerVariable, Weight } from "./graph.ts";
 import type { BlockTensor, PlanMemory } from "./memory.ts";
 import { penaltiesOfStep } from "./penalties.ts";
-import { feed, feedWeights, planLayers, shapeError } from "./plan.ts";
+import { feedInputs, feedWeights, type HostRows, planLayers, shapeError } from "./plan.ts";
 import { PlanError } from "./plan_error.ts";
 import { planOutputs } from "./step_outputs.ts";
 
-/** The tensors of a batch. */
+/** The data of a batch. */
 export interface PlanBatch {
-  xs: tf.Tensor[];
-  ys: tf.Tensor[];
-  weights: (tf.Tensor | undefined)[];
-  size: number;
+  readonly xs: tf.Tensor[];
+  readonly ys: tf.Tensor[];
+  /** Weights of the rows for each output's loss; undefined for an output without weights. */
+  readonly weights: (tf.Tensor | undefined)[];
+  /** Number of rows. */
+  readonly size: number;
+  /**
+   * The same data without tensors, if it is on the host. The tensors are then created only when
+   * they are read.
+   */
+  readonly rows?: {
+    readonly xs: HostRows[];
+    readonly ys: HostRows[];
+    readonly weights: (HostRows | undefined)[];
+  };
 }
 
 /** Losses and metrics without a kernel, computed by TensorFlow.js. */
@@ -103,9 +114,8 @@ export function planStep(
   /** Feed the weights and the batch; false when memory has to be reserved first. */
   const feedBatch = (batch: PlanBatch): boolean => {
     feedWeights(memory, weights);
-    let isReady = true;
-    inputs.forEach(({ data }, i) => isReady = feed(memory, batch.xs[i], data) && isReady);
-    return stepOutputs.feed(batch) && isReady;
+    const areReady = feedInputs(memory, (batch.rows ?? batch).xs, inputs);
+    return stepOutputs.feed(batch) && areReady;
   };
   const reserve = (rows: number): void => {
     if (arena.reserve(rows)) { for (const one of gradients) one.rebind(); }
@@ -115,12 +125,11 @@ export function planStep(
   const run = (batch: PlanBatch, details?: OutputDetails[]): StepResults => {
     const { size: rows } = batch;
     reserve(rows);
-    if (!feedBatch(batch)) {
+    while (!feedBatch(batch)) {
       arena.invalidate();
       reserve(rows);
-      feedBatch(batch);
     }
-    for (const { forward } of operations) forward(rows);
+    for (let i = 0; i < operations.length; i++) operations[i].forward(rows);
     const losses = stepOutputs.computeLosses(rows, batch);
     if (details !== undefined) details.push(...stepOutputs.details(rows, losses));
     let total = 0;
@@ -138,7 +147,7 @@ export function planStep(
     rejection: (batch) =>
       builder.usesNoise && stepOfRun(engine) === undefined
         ? "TensorFlow.js draws the random numbers of dropout and noise"
-        : shapeError("an input", batch.xs, inputs) ?? stepOutputs.rejection(batch),
+        : shapeError("an input", (batch.rows ?? batch).xs, inputs) ?? stepOutputs.rejection(batch),
     compute: (batch) => run(batch),
     computeWithDetails(batch) {
       const details: OutputDetails[] = [];

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { PassOrder } from "./pass_order.ts";
+import type { PlanBatch } from "../../tfjs/plan/step_plan.ts";
 import type { Dataset, Tensor } from "../../tfjs/types.ts";
 
 /** Tensors in the forms of tfjs: one, one for each input or output, or by name. */
@@ -56,13 +57,7 @@ export type DatasetLike =
   | (() => AsyncIterator<DatasetBatch> | Iterator<DatasetBatch>);
 
 /** One batch, ready for a step. */
-export interface Batch {
-  xs: tf.Tensor[];
-  ys: tf.Tensor[];
-  /** Weights of the rows for each output's loss; undefined for an output without weights. */
-  weights: (tf.Tensor | undefined)[];
-  /** Number of rows. */
-  size: number;
+export interface Batch extends PlanBatch {
   dispose(): void;
 }
 

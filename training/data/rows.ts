@@ -1,11 +1,29 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type Engine, type Heap, heapOf } from "../../tfjs/engine.ts";
+import type { HostRows } from "../../tfjs/plan/plan.ts";
 
 /** The rows of a tensor, taken batch by batch. */
 export interface Rows {
-  /** A tensor of the rows from `begin` to `end` (exclusive), optionally in an `order`. */
-  take(begin: number, end: number, order: Uint32Array | undefined): tf.Tensor;
+  /** Whether all taken rows have {@linkcode TakenRows.copyTo}. */
+  readonly isOnHost: boolean;
+  take(selection: Selection): TakenRows;
   dispose(): void;
+}
+
+/** The rows from `begin` to `end` (exclusive), or the numbers of rows at these indices of `order`. */
+export interface Selection {
+  begin: number;
+  end: number;
+  order: Uint32Array | undefined;
+}
+
+/** Rows of a batch. They are copied only when they are used. */
+export interface TakenRows extends Partial<Pick<HostRows, "copyTo">> {
+  readonly shape: number[];
+  readonly size: number;
+  readonly dtype: tf.DataType;
+  /** Create a tensor of the rows, which the caller disposes. */
+  toTensor(): tf.Tensor;
 }
 
 /**
@@ -41,14 +59,25 @@ export function hostRows(
   const width = sizeOf(rowShape);
   const Values = values.constructor as new (length: number) => Float32Array;
   return {
-    take: (begin, end, order) => {
+    isOnHost: true,
+    take(selection) {
+      const { begin, end, order } = selection;
+      const size = (end - begin) * width;
       const shape = [end - begin, ...rowShape];
-      if (order === undefined) {
-        return engine.makeTensor(values.subarray(begin * width, end * width), shape, dtype);
-      }
-      const taken = new Values((end - begin) * width);
-      copyRows(values, taken, width, begin, order);
-      return engine.makeTensor(taken, shape, dtype);
+      return {
+        shape,
+        size,
+        dtype,
+        copyTo: (memory, at) => copyRows(values, width, selection, memory.floats(), at),
+        toTensor() {
+          if (order === undefined) {
+            return engine.makeTensor(values.subarray(begin * width, end * width), shape, dtype);
+          }
+          const taken = new Values(size);
+          copyRows(values, width, selection, taken);
+          return engine.makeTensor(taken, shape, dtype);
+        },
+      };
     },
     dispose: () => {},
   };
@@ -61,14 +90,23 @@ function heapRows(engine: Engine, heap: Heap, tensor: tf.Tensor): Rows {
   const rowShape = all.shape.slice(1);
   const width = sizeOf(rowShape);
   return {
-    take: (begin, end, order) => {
-      const taken = heap.makeOutput([end - begin, ...rowShape], dtype);
-      // Views are valid until the next allocation.
-      const values = heap.typedArrayFromHeap(all);
-      const to = heap.typedArrayFromHeap(taken);
-      if (order === undefined) to.set(values.subarray(begin * width, end * width));
-      else copyRows(values, to, width, begin, order);
-      return engine.makeTensorFromTensorInfo(taken, heap);
+    isOnHost: true,
+    take(selection) {
+      const count = selection.end - selection.begin;
+      const shape = [count, ...rowShape];
+      // Its view is valid until the next allocation.
+      const values = () => heap.typedArrayFromHeap(all);
+      return {
+        shape,
+        size: count * width,
+        dtype,
+        copyTo: (memory, at) => copyRows(values(), width, selection, memory.floats(), at),
+        toTensor() {
+          const taken = heap.makeOutput(shape, dtype);
+          copyRows(values(), width, selection, heap.typedArrayFromHeap(taken));
+          return engine.makeTensorFromTensorInfo(taken, heap);
+        },
+      };
     },
     dispose: () => all.dispose(),
   };
@@ -76,16 +114,22 @@ function heapRows(engine: Engine, heap: Heap, tensor: tf.Tensor): Rows {
 
 function deviceRows(engine: Engine, tensor: tf.Tensor): Rows {
   const rows = keptRows(engine, tensor);
+  const rowShape = rows.shape.slice(1);
   return {
-    take: (begin, end, order) =>
-      engine.tidy(() => {
-        if (order === undefined) {
-          const rowShape = rows.shape.slice(1);
-          return rows.slice([begin, ...rowShape.map(() => 0)], [end - begin, ...rowShape]);
-        }
-        const indices = Int32Array.from(order.subarray(begin, end));
-        return rows.gather(engine.makeTensor(indices, [indices.length], "int32") as tf.Tensor1D);
-      }),
+    isOnHost: false,
+    take: ({ begin, end, order }) => ({
+      shape: [end - begin, ...rowShape],
+      size: (end - begin) * sizeOf(rowShape),
+      dtype: rows.dtype,
+      toTensor: () =>
+        engine.tidy(() => {
+          if (order === undefined) {
+            return rows.slice([begin, ...rowShape.map(() => 0)], [end - begin, ...rowShape]);
+          }
+          const indices = Int32Array.from(order.subarray(begin, end));
+          return rows.gather(engine.makeTensor(indices, [indices.length], "int32") as tf.Tensor1D);
+        }),
+    }),
     dispose: () => rows.dispose(),
   };
 }
@@ -103,15 +147,19 @@ function keptRows(engine: Engine, tensor: tf.Tensor): tf.Tensor {
   return engine.tidy(() => engine.keep(tensor.reshape(shape.length === 1 ? [shape[0], 1] : shape)));
 }
 
-/** Fill `to` with the rows in `order` from index `begin`. */
+/** Copy rows to index `at` of an array, and beyond. */
 function copyRows(
   values: tf.TypedArray,
-  to: tf.TypedArray,
   width: number,
-  begin: number,
-  order: Uint32Array,
+  { begin, end, order }: Selection,
+  to: tf.TypedArray,
+  at = 0,
 ): void {
-  for (let at = 0, i = begin; at < to.length; at += width, i++) {
+  if (order === undefined) {
+    to.set(values.subarray(begin * width, end * width), at);
+    return;
+  }
+  for (let i = begin; i < end; i++, at += width) {
     const from = order[i] * width;
     // For few values, creating a view costs more than it saves.
     if (width > 48) to.set(values.subarray(from, from + width), at);

@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { type Batch, type BatchSource, disposeAll, type Tensors } from "./data.ts";
 import type { Engine } from "../../tfjs/engine.ts";
 import { type GivenWeights, rowWeigher } from "./row_weights.ts";
-import { hostRows, type Rows, tensorRows } from "./rows.ts";
+import { hostRows, type Rows, type TakenRows, tensorRows } from "./rows.ts";
 import { byName, checkShapes, type ModelSignature } from "./shapes.ts";
 import { shuffledOrder } from "./shuffle.ts";
 import { checkTargets } from "./targets.ts";
@@ -75,6 +75,7 @@ export async function tensorSource(
     one && hostRows(engine, one.values, one.rowShape, "float32")
   );
 
+  const isOnHost = opened.every((rows) => rows.isOnHost);
   let order: Uint32Array | undefined;
   let orderedPass = -1;
   let orderedSeed = -1;
@@ -86,21 +87,15 @@ export async function tensorSource(
       orderedPass = pass;
       orderedSeed = seed;
     }
-    const from = (order === undefined ? first : 0) + index * batchSize;
+    const begin = (order === undefined ? first : 0) + index * batchSize;
     const size = Math.min(batchSize, rows - index * batchSize);
-    const until = from + size;
-    const batch: Batch = {
-      xs: takeEach(xRows, from, until, order),
-      ys: takeEach(yRows, from, until, order),
-      weights: weightRows.map((one) => one?.take(from, until, order)),
-      size,
-      dispose() {
-        disposeAll(batch.xs);
-        disposeAll(batch.ys);
-        disposeAll(batch.weights);
-      },
+    const selection = { begin, end: begin + size, order };
+    const taken = {
+      xs: xRows.map((rows) => rows.take(selection)),
+      ys: yRows.map((rows) => rows.take(selection)),
+      weights: weightRows.map((rows) => rows?.take(selection)),
     };
-    return batch;
+    return new TensorBatch(engine, taken, size, isOnHost);
   };
 
   return {
@@ -147,13 +142,50 @@ function checkBatchRows(
   }
 }
 
-function takeEach(
-  all: Rows[],
-  begin: number,
-  end: number,
-  order: Uint32Array | undefined,
-): tf.Tensor[] {
-  return all.map((rows) => rows.take(begin, end, order));
+/** Taken rows of each input and output, and weights. */
+interface Taken {
+  xs: TakenRows[];
+  ys: TakenRows[];
+  weights: (TakenRows | undefined)[];
+}
+
+/** A batch whose tensors are created when they are read. */
+class TensorBatch implements Batch {
+  readonly size: number;
+  readonly rows: Batch["rows"];
+  readonly #engine: Engine;
+  readonly #taken: Taken;
+  #xs: tf.Tensor[] | undefined;
+  #ys: tf.Tensor[] | undefined;
+  #weights: (tf.Tensor | undefined)[] | undefined;
+
+  constructor(engine: Engine, taken: Taken, size: number, isOnHost: boolean) {
+    this.#engine = engine;
+    this.#taken = taken;
+    this.size = size;
+    this.rows = isOnHost ? taken as Batch["rows"] : undefined;
+  }
+
+  get xs(): tf.Tensor[] {
+    return this.#xs ??= this.#taken.xs.map((rows) => this.#toTensor(rows));
+  }
+
+  get ys(): tf.Tensor[] {
+    return this.#ys ??= this.#taken.ys.map((rows) => this.#toTensor(rows));
+  }
+
+  get weights(): (tf.Tensor | undefined)[] {
+    return this.#weights ??= this.#taken.weights.map((rows) => rows && this.#toTensor(rows));
+  }
+
+  dispose(): void {
+    for (const tensors of [this.#xs, this.#ys, this.#weights]) disposeAll(tensors ?? []);
+  }
+
+  #toTensor(rows: TakenRows): tf.Tensor {
+    // It may be read first in a scope, which would dispose it.
+    return this.#engine.keep(rows.toTensor());
+  }
 }
 
 function stepsOf({ steps, wraps, role }: TensorSourceOptions, batches: number): number {
