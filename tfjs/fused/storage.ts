@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
 import { floatView } from "../float_view.ts";
+import { type HostData, overwritable, own, peek } from "../host_values.ts";
 import { assemble } from "./assemble.ts";
 import { type DeviceBackend, onDevice } from "./device.ts";
 import { type FormulaName, formulas } from "./formula.ts";
@@ -12,7 +13,7 @@ interface DataStorage<Data> {
 }
 
 interface CpuBackend {
-  data: DataStorage<{ values: Float32Array; refCount: number }>;
+  data: DataStorage<HostData>;
 }
 
 interface HeapData {
@@ -128,42 +129,50 @@ function onHeap(engine: Engine, backend: WasmBackend): Storage {
 /** Number of elements of each array that are processed at once. */
 const chunk = 16_384;
 
-/** Through a separate memory into new arrays: reading a tensor returns the array itself. */
+/** Through a separate memory; into new arrays for values that were read. */
 function onCpu(engine: Engine, backend: CpuBackend): Storage {
   const arrays = Math.max(...Object.values(formulas).map(({ arrays }) => arrays.length));
   const memory = new WebAssembly.Memory({ initial: Math.ceil(arrays * chunk * 4 / 65_536) });
   const kernels = instantiate(memory);
   const addresses = Array.from({ length: arrays }, (_, i) => i * chunk * 4);
   const views = addresses.map((at) => new Float32Array(memory.buffer, at, chunk));
-  const valuesOf = (one: { dataId: tf.DataId }) => backend.data.get(one.dataId).values;
-  const replace = (cell: Cell, values: Float32Array): void => {
-    const data = backend.data.get(cell.dataId);
-    if (data.refCount === 1) data.values = values;
+  const dataOf = (one: { dataId: tf.DataId }) => backend.data.get(one.dataId);
+  const targetOf = (cell: Cell): Float32Array => {
+    const data = dataOf(cell);
+    return (data.refCount === 1 ? overwritable(data) : undefined) ?? new Float32Array(cell.size);
+  };
+  const give = (cell: Cell, values: Float32Array): void => {
+    const data = dataOf(cell);
+    if (data.refCount === 1) own(data, values);
     else assign(cell, engine.makeTensor(values, cell.shape, "float32"));
   };
   const runOne = (name: FormulaName, { cells, gradient }: Job, scalars: readonly number[]) => {
     const { size } = gradient;
-    const old = [...cells, gradient].map(valuesOf);
-    const fresh = cells.map(() => new Float32Array(size));
+    const old = [...cells, gradient].map((one) => peek(dataOf(one)));
+    const targets = cells.map(targetOf);
     const from = addresses.slice(0, old.length);
-    const to = addresses.slice(0, fresh.length);
+    const to = addresses.slice(0, targets.length);
     for (let start = 0; start < size; start += chunk) {
       const end = Math.min(size, start + chunk);
       for (let i = 0; i < old.length; i++) {
         views[i].set(size > chunk ? old[i].subarray(start, end) : old[i]);
       }
       kernels[name](end - start, ...from, ...to, ...scalars);
-      for (let i = 0; i < fresh.length; i++) {
-        fresh[i].set(views[i].subarray(0, end - start), start);
+      for (let i = 0; i < targets.length; i++) {
+        targets[i].set(views[i].subarray(0, end - start), start);
       }
     }
-    cells.forEach((cell, i) => replace(cell, fresh[i]));
+    cells.forEach((cell, i) => give(cell, targets[i]));
   };
   return {
     run(name, jobs, scalars) {
       for (const job of jobs) runOne(name, job, scalars);
     },
-    read: (scalar) => scalar === undefined ? NaN : valuesOf(scalar)[0],
-    write: (cell, value) => replace(cell, Float32Array.of(value)),
+    read: (scalar) => scalar === undefined ? NaN : peek(dataOf(scalar))[0],
+    write(cell, value) {
+      const target = targetOf(cell);
+      target[0] = value;
+      give(cell, target);
+    },
   };
 }

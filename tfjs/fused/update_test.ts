@@ -63,6 +63,8 @@ for (const backend of ["cpu", "wasm"] as const) {
         );
       for (let i = 0; i < 4; i++) {
         const kept = one.clone();
+        // On cpu it is a view of the values.
+        const part = one.slice([1]);
         const moment = internals.accumulatedFirstMoment[0]?.variable;
         const keptMoment = moment?.clone();
         const keptPower = internals.accBeta1.clone();
@@ -71,12 +73,17 @@ for (const backend of ["cpu", "wasm"] as const) {
         step();
         assert.deepEqual(arrays, copies);
         assert.deepEqual(kept.dataSync(), copies[0]);
+        assert.deepEqual(part.dataSync(), copies[0].subarray(1));
         if (keptMoment) assert.deepEqual(keptMoment.dataSync(), copies[1]);
         assert.deepEqual(keptPower.dataSync(), copies[2]);
         assert.notDeepEqual(one.dataSync(), copies[0]);
         assert.notDeepEqual(internals.accBeta1.dataSync(), copies[2]);
-        tf.dispose([kept, keptMoment ?? [], keptPower]);
+        tf.dispose([kept, part, keptMoment ?? [], keptPower]);
         step();
+        // Read after an update that could overwrite the array.
+        const [read, copy] = [two.dataSync(), two.dataSync().slice()];
+        step();
+        assert.deepEqual(read, copy);
       }
       assert.deepEqual([...initial.dataSync()], [1, 2, 3]);
       assert.deepEqual(one.dataSync(), two.dataSync());

@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
 import { floatView } from "../float_view.ts";
+import { type HostData, peek } from "../host_values.ts";
 import type { Block } from "./graph.ts";
 import { instantiateKernels, type Kernels } from "./kernels.ts";
 import { PlanError } from "./plan_error.ts";
@@ -57,7 +58,7 @@ interface WasmBackend {
 }
 
 interface CpuBackend {
-  data: { get(id: tf.DataId): { values: tf.TypedArray } };
+  data: { get(id: tf.DataId): HostData<tf.TypedArray> };
 }
 
 /** A memory for plans on the engine's backend, or the reason why there is none. */
@@ -146,7 +147,7 @@ function newMemory(engine: Engine, backend: CpuBackend): PlanMemory {
     // A plan has one allocation, which it frees before it allocates a larger one.
     free: () => top = 16,
     addressOf: () => 0,
-    valuesOf: ({ dataId }) => backend.data.get(dataId).values,
+    valuesOf: ({ dataId }) => peek(backend.data.get(dataId)),
     tensorOf(block, shape) {
       block.reserve();
       const tensor = engine.keep(engine.makeTensor(new Float32Array(block.size), shape, "float32"));
