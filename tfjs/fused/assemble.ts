@@ -41,6 +41,7 @@ const [i32, f32, v128] = [0x7f, 0x7d, 0x7b];
 interface Lanes {
   type: number;
   count: number;
+  /** Instructions without the offset. */
   load: number[];
   store: number[];
   operations: Record<Exclude<Exclude<Expression, string>[0], "largerOf">, number[]>;
@@ -49,8 +50,8 @@ interface Lanes {
 const one: Lanes = {
   type: f32,
   count: 1,
-  load: [0x2a, 2, 0],
-  store: [0x38, 2, 0],
+  load: [0x2a, 2],
+  store: [0x38, 2],
   operations: {
     abs: [0x8b],
     sqrt: [0x91],
@@ -66,8 +67,8 @@ const four: Lanes = {
   type: v128,
   count: 4,
   // Aligned like single elements.
-  load: [0xfd, 0, 2, 0],
-  store: [0xfd, 0x0b, 2, 0],
+  load: [0xfd, 0, 2],
+  store: [0xfd, 0x0b, 2],
   operations: {
     abs: [0xfd, 0xe0, 1],
     sqrt: [0xfd, 0xe3, 1],
@@ -78,6 +79,8 @@ const four: Lanes = {
     max: [0xfd, 0xe9, 1],
   },
 };
+/** Vectors that are processed at once. */
+const unrolled = 4;
 const pseudoMaximum = [0xfd, 0xeb, 1];
 const splat = [0xfd, 0x13];
 
@@ -116,30 +119,38 @@ function body(formula: Formula): number[] {
     return [...right, ...left, ...left, ...right, 0x5d, 0x1b];
   };
 
-  /** Process the arrays while enough elements are left. */
-  const loop = (lanes: Lanes): number[] => {
+  /** Process elements, `offset` bytes behind the addresses. */
+  const update = (lanes: Lanes, offset: number): number[] => {
     const prefix = lanes === one ? "one" : "four";
     return [
-      ...[0x02, 0x40, 0x03, 0x40],
-      // Leave the block when count < lanes.
-      ...[...get("count"), 0x41, lanes.count, 0x49, 0x0d, 1],
       ...arrays.flatMap((array) => [
         ...get(`from ${array}`),
-        ...lanes.load,
+        ...[...lanes.load, ...unsigned(offset)],
         ...set(`${prefix} ${array}`),
       ]),
       ...steps.flatMap(([name, value]) => [...compute(value, lanes), ...set(`${prefix} ${name}`)]),
       ...arrays.slice(0, -1).flatMap((array) => [
         ...get(`to ${array}`),
         ...get(`${prefix} ${array}`),
-        ...lanes.store,
+        ...[...lanes.store, ...unsigned(offset)],
       ]),
+    ];
+  };
+
+  /** Process the arrays, `times` vectors or elements at once, while enough are left. */
+  const loop = (lanes: Lanes, times: number): number[] => {
+    const count = lanes.count * times;
+    return [
+      ...[0x02, 0x40, 0x03, 0x40],
+      // Leave the block when fewer are left.
+      ...[...get("count"), 0x41, count, 0x49, 0x0d, 1],
+      ...Array.from({ length: times }, (_, i) => update(lanes, i * lanes.count * 4)).flat(),
       ...integers.slice(1).flatMap((address) => [
         ...get(address),
-        ...[0x41, lanes.count * 4, 0x6a],
+        ...[0x41, ...signed(count * 4), 0x6a],
         ...set(address),
       ]),
-      ...[...get("count"), 0x41, lanes.count, 0x6b, ...set("count")],
+      ...[...get("count"), 0x41, count, 0x6b, ...set("count")],
       ...[0x0c, 0, 0x0b, 0x0b],
     ];
   };
@@ -150,8 +161,9 @@ function body(formula: Formula): number[] {
       [...unsigned(values.length + scalars.length), v128],
     ]),
     ...scalars.flatMap((scalar) => [...get(`one ${scalar}`), ...splat, ...set(`four ${scalar}`)]),
-    ...loop(four),
-    ...loop(one),
+    ...loop(four, unrolled),
+    ...loop(four, 1),
+    ...loop(one, 1),
     0x0b,
   ];
 }
@@ -170,6 +182,11 @@ function sized(content: number[]): number[] {
 
 function name(text: string): number[] {
   return sized([...new TextEncoder().encode(text)]);
+}
+
+/** A number from 0 to 8191, which the encoding of signed numbers would take for negative. */
+function signed(value: number): number[] {
+  return value < 64 ? [value] : [(value & 127) | 128, value >>> 7];
 }
 
 function unsigned(value: number): number[] {
