@@ -129,8 +129,8 @@ function run(
 
 /** Whether a method of a layer was replaced, or a hook observes its calls. */
 export function isChanged(layer: object): boolean {
-  return ["call", "apply", "computeMask"].some((method) => Object.hasOwn(layer, method)) ||
-    Boolean((layer as { _callHook?: unknown })._callHook);
+  return Object.hasOwn(layer, "call") || Object.hasOwn(layer, "apply") ||
+    Object.hasOwn(layer, "computeMask") || Boolean((layer as { _callHook?: unknown })._callHook);
 }
 
 /** Whether the mask of a layer's output is that of its input, if it supports masks. */

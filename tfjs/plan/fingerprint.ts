@@ -36,8 +36,12 @@ export function describeTensor({ dtype, shape }: Pick<tf.Tensor, "dtype" | "shap
   return `${dtype}[${shape}]`;
 }
 
-/** Fields that differ between equal layers, or of which a step takes nothing. */
 const leftOut = new Set(["id", "name", "_refCount", "_addedWeightNames", "inputSpec"]);
+
+/** Whether a field of a layer differs between equal layers, or is not read in a step. */
+export function isLeftOut(field: string): boolean {
+  return leftOut.has(field) || /initializer$/i.test(field);
+}
 
 /** Something that TensorFlow.js can save, such as a layer, a cell or an activation. */
 type Part = Record<string, unknown>;
@@ -52,7 +56,7 @@ class Describer {
     if (known !== undefined) return `@${known}`;
     this.#parts.set(part, this.#parts.size);
     const fields = Object.entries(part).map(([name, value]) => {
-      if (leftOut.has(name) || name.endsWith("Initializer")) return "";
+      if (isLeftOut(name)) return "";
       // Penalties, which TensorFlow.js computes; equal layers have functions of their own.
       const text = name === "_losses" && Array.isArray(value)
         ? String(value.length)

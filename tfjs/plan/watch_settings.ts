@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { isChanged, layerCalls } from "../forward.ts";
+import { isLeftOut } from "./fingerprint.ts";
 
 /** Fields of wrappers and recurrent layers that hold an inner layer. */
 const innerLayers = ["layer", "forwardLayer", "backwardLayer", "cell"] as const;
@@ -48,7 +49,7 @@ export function watchSettings(network: tf.LayersModel): () => boolean {
 
 function canBeSetting(name: string, value: unknown): boolean {
   // Each step reads which weights are trained.
-  if (/trainable/i.test(name)) return false;
+  if (isLeftOut(name) || /trainable/i.test(name)) return false;
   return value === null || value === undefined || isSetting(value);
 }
 
@@ -73,8 +74,9 @@ function copyOf(value: unknown): unknown {
 function isSame(value: unknown, was: unknown): boolean {
   if (Object.is(value, was)) return true;
   if (Array.isArray(was)) {
-    return Array.isArray(value) && value.length === was.length &&
-      was.every((one, i) => isSame(value[i], one));
+    if (!Array.isArray(value) || value.length !== was.length) return false;
+    for (let i = 0; i < was.length; i++) if (!isSame(value[i], was[i])) return false;
+    return true;
   }
   const hadNone = was === null || was === undefined;
   return hadNone && !isSetting(value);
