@@ -101,11 +101,9 @@ export function drawingFrom<T>(
 ): T {
   const original = Math.random;
   let draws: Random | undefined;
-  // A derived seed, because the passes of the run's seed use its streams from 0 upwards.
-  const seedOfSteps = () => random(seed, 2 ** 31).below(2 ** 32);
   (engine as SeededEngine)[isInStep] = true;
   if (noise === "keepfit") (engine as SeededEngine)[currentStep] = { seed, step };
-  Math.random = () => (draws ??= random(seedOfSteps(), step)).fraction();
+  Math.random = () => (draws ??= random(seedOfSteps(seed), step)).fraction();
   try {
     return run();
   } finally {
@@ -113,6 +111,11 @@ export function drawingFrom<T>(
     (engine as SeededEngine)[isInStep] = false;
     (engine as SeededEngine)[currentStep] = undefined;
   }
+}
+
+/** A derived seed, because the passes of a run's seed use its streams from 0 upwards. */
+function seedOfSteps(seed: number): number {
+  return random(seed, 2 ** 31).below(2 ** 32);
 }
 
 /** Source of the random numbers of dropout and noise layers. */

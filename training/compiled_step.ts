@@ -102,17 +102,19 @@ function compileOnce(
 /** Apply the gradients of a plan, which overwrites them in the next step. */
 function applyGradients(engine: Engine, minimizer: Minimizer, gradients: Gradients): void {
   const isPlain = keepsNoGradients(minimizer.optimizer);
-  const isTrained = ({ name }: Gradients[number]) => engine.registeredVariables[name].trainable;
+  const { registeredVariables } = engine;
   engine.tidy(() => {
-    minimizer.apply(
-      isPlain && gradients.every(isTrained) ? gradients : gradients.map((one) => {
-        // TensorFlow.js has no gradient of an untrained variable either.
-        const tensor = isTrained(one)
-          ? isPlain ? one.tensor : copyOf(engine, one.tensor)
-          : undefined as unknown as tf.Tensor;
-        return { name: one.name, tensor };
-      }),
-    );
+    if (isPlain && gradients.every(({ name }) => registeredVariables[name].trainable)) {
+      minimizer.apply(gradients);
+      return;
+    }
+    minimizer.apply(gradients.map(({ name, tensor }) => {
+      // TensorFlow.js has no gradient of an untrained variable either.
+      if (!registeredVariables[name].trainable) {
+        return { name, tensor: undefined as unknown as tf.Tensor };
+      }
+      return { name, tensor: isPlain ? tensor : copyOf(engine, tensor) };
+    }));
   });
 }
 

@@ -42,38 +42,47 @@ const verdicts = new WeakMap<tf.Optimizer, Verdict>();
  * updates until its result is known.
  */
 export function applyFused(optimizer: tf.Optimizer, gradients: Parameters<Update>[0]): void {
-  const theirs = () =>
-    (Object.getPrototypeOf(optimizer) as tf.Optimizer).applyGradients.call(optimizer, gradients);
   const known = optimizerClassOf(optimizer);
   const engine = getEngine();
   const verdict = verdictOf(engine, optimizer);
   if (verdict?.isTrusted === false || known === undefined || !usesUpdateOfTfjs(optimizer)) {
-    return theirs();
+    return applyTheirs(optimizer, gradients);
   }
   const internals = optimizer as InternalOptimizer;
   const storage = isWatched(engine) ? undefined : storageOf(engine);
   const jobs = storage && jobsOf(engine, internals, slotFieldsOf(optimizer, known), gradients);
-  if (storage === undefined || jobs === undefined || jobs.length === 0) return theirs();
+  if (storage === undefined || jobs === undefined || jobs.length === 0) {
+    return applyTheirs(optimizer, gradients);
+  }
   const name = known.fused.formula(internals, engine.backendName);
   const values = known.fused.scalars(internals, storage.read, epsilonOf(engine));
   const scalars: number[] = [];
   for (const scalar of formulas[name].scalars) {
     const value = values[scalar];
-    if (typeof value !== "number") return theirs();
+    if (typeof value !== "number") return applyTheirs(optimizer, gradients);
     scalars.push(value);
   }
   if (verdict === undefined) {
     const next: Verdict = { backend: engine.backend };
-    const run = (others: Job[]) => storage.run(name, others, scalars);
-    const isTrusted = compare(engine, jobs, theirs, run);
+    const isTrusted = compare(
+      engine,
+      jobs,
+      () => applyTheirs(optimizer, gradients),
+      (others) => storage.run(name, others, scalars),
+    );
     if (typeof isTrusted === "boolean") next.isTrusted = isTrusted;
     else void isTrusted.then((answer) => next.isTrusted = answer);
     verdicts.set(optimizer, next);
     return;
   }
-  if (verdict.isTrusted === undefined) return theirs();
+  if (verdict.isTrusted === undefined) return applyTheirs(optimizer, gradients);
   storage.run(name, jobs, scalars);
   advance(storage, internals, known.fused);
+}
+
+/** Update as TensorFlow.js does. */
+function applyTheirs(optimizer: tf.Optimizer, gradients: Parameters<Update>[0]): void {
+  (Object.getPrototypeOf(optimizer) as tf.Optimizer).applyGradients.call(optimizer, gradients);
 }
 
 /** The work of an update; undefined if TensorFlow.js must perform it. */

@@ -217,21 +217,18 @@ export function planOutputs(
         };
       }),
     sumGradients: (rows) => sums.backward?.(rows),
-    writeResults(rows, batch, { values, sizes }, total, losses) {
+    writeResults(rows, batch, results, total, losses) {
+      const { values, sizes } = results;
       values.length = sizes.length = 0;
-      const push = (value: number) => {
-        values.push(value);
-        sizes.push(1);
-      };
-      push(total);
-      if (losses.length > 1) { for (const loss of losses) push(loss); }
+      addResult(results, total);
+      if (losses.length > 1) { for (const loss of losses) addResult(results, loss); }
       for (let index = 0; index < metrics.length; index++) {
         const { kernel, output } = metrics[index];
         const { positions, columns, targets } = planned[output];
         const { data, shape } = outputs[output];
         const all = rows * positions;
         if (kernel !== undefined) {
-          push(kernel(all, columns, data.address, targets.address) / all);
+          addResult(results, kernel(all, columns, data.address, targets.address) / all);
           continue;
         }
         engine.tidy(() => {
@@ -244,6 +241,11 @@ export function planOutputs(
       }
     },
   };
+}
+
+function addResult({ values, sizes }: StepResults, value: number): void {
+  values.push(value);
+  sizes.push(1);
 }
 
 /**

@@ -89,13 +89,13 @@ function heapRows(engine: Engine, heap: Heap, tensor: tf.Tensor): Rows {
   const { dtype } = tensor;
   const rowShape = all.shape.slice(1);
   const width = sizeOf(rowShape);
+  // A view is valid until the next allocation.
+  const values = () => heap.typedArrayFromHeap(all);
   return {
     isOnHost: true,
     take(selection) {
       const count = selection.end - selection.begin;
       const shape = [count, ...rowShape];
-      // Its view is valid until the next allocation.
-      const values = () => heap.typedArrayFromHeap(all);
       return {
         shape,
         size: count * width,
