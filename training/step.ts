@@ -67,7 +67,8 @@ export function makeTrainStep(
   };
   const run = (): PackedMeasures => {
     try {
-      batch = withFloats(batch);
+      // All tensors are created before the tape records.
+      batch = { ...withFloats(batch) };
       const total = minimizer.minimize(loss);
       return pack(measure(compiled, batch, pass, total));
     } catch (error) {
