@@ -62,7 +62,7 @@ export function layerCalls(network: tf.LayersModel): LayerCalls | undefined {
  * - a layer with several outputs is called once rather than once per output;
  * - in a step of `fit`, dropout and noise draw from the stream of the run.
  *
- * A model that overrides `call` runs it.
+ * Inputs are cast to the types that the model declares. A model that overrides `call` runs it.
  */
 export function forwardPass(engine: Engine, network: tf.LayersModel): ForwardPass {
   const calls = layerCalls(network);
@@ -70,7 +70,7 @@ export function forwardPass(engine: Engine, network: tf.LayersModel): ForwardPas
   return (inputs, isTraining) => {
     const outputs = {} as Outputs;
     engine.tidy(() => {
-      const { tensors, masks } = run(engine, calls, inputs, isTraining);
+      const { tensors, masks } = run(engine, calls, asDeclared(network, inputs), isTraining);
       outputs.tensors = tensors;
       outputs.masks = masks;
       return [...tensors, ...masks] as tf.Tensor[];
@@ -82,10 +82,21 @@ export function forwardPass(engine: Engine, network: tf.LayersModel): ForwardPas
 /** The pass of a model that overrides `call`; in inference it gets no arguments. */
 function ownPass(network: tf.LayersModel): ForwardPass {
   return (inputs, isTraining) => {
-    const found = network.call(inputs, isTraining ? { training: true } : {});
+    const found = network.call(asDeclared(network, inputs), isTraining ? { training: true } : {});
     const tensors = Array.isArray(found) ? found : [found];
     return { tensors, masks: tensors.map(() => undefined) };
   };
+}
+
+/** Types of numbers in TensorFlow.js. A model from Keras may declare others, such as int64. */
+const numberTypes: ReadonlySet<string> = new Set(["float32", "int32", "bool"]);
+
+/** Inputs with the types that a model declares for them, as in TensorFlow.js and Keras. */
+function asDeclared({ inputs: declared }: tf.LayersModel, inputs: tf.Tensor[]): tf.Tensor[] {
+  return inputs.map((tensor, i) => {
+    const { dtype } = declared[i];
+    return tensor.dtype === dtype || !numberTypes.has(dtype) ? tensor : tensor.cast(dtype);
+  });
 }
 
 function run(

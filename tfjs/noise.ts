@@ -137,10 +137,11 @@ export function applyNoise(
   call: number,
 ): tf.Tensor | undefined {
   const step = stepOfRun(engine);
-  if (step === undefined || input.dtype !== "float32" || !drawsNoise(layer)) return undefined;
+  if (step === undefined || !drawsNoise(layer)) return undefined;
   const key = noiseKey(step, call);
   const { className = "" } = layer.constructor as { className?: string };
-  return noises[className](layer as NoiseLayer, input, key, engine);
+  const floats = input.dtype === "float32" ? input : input.toFloat();
+  return noises[className](layer as NoiseLayer, floats, key, engine);
 }
 
 /** A cell of a recurrent layer of TensorFlow.js. */

@@ -85,10 +85,12 @@ function neededCalls({ calls, outputs }: LayerCalls): LayerCall[] {
   }).toReversed();
 }
 
-function inputValue(builder: Builder, { shape }: tf.SymbolicTensor): Value {
+function inputValue(builder: Builder, { shape, dtype }: tf.SymbolicTensor): Value {
   const row = shape.slice(1);
   if (row.includes(null)) throw new PlanError(`an input has no fixed size: [${shape}]`);
+  if (dtype === "bool") throw new PlanError("an input is bool");
   const value = builder.value(row as number[], []);
+  value.data.isWhole = dtype === "int32";
   // If possible, the kernels read the batch's tensor in place.
   if (builder.memory.holdsTensors) value.data.isReserved = false;
   return value;
@@ -120,13 +122,14 @@ export interface HostRows {
 
 /**
  * Feed values to a block. A float32 tensor in the plan's memory is read in place, all others are
- * copied.
+ * copied, and so are numbers that become whole.
  *
  * @returns false when the arena has to reserve memory for the block first
  */
 export function feed(memory: PlanMemory, values: tf.Tensor | HostRows, block: Block): boolean {
   const isTensor = "dataId" in values;
-  if (isTensor && memory.holdsTensors && values.dtype === "float32") {
+  const isFloat = values.dtype === "float32";
+  if (isTensor && memory.holdsTensors && isFloat && !block.isWhole) {
     block.address = memory.addressOf(values);
     return true;
   }
@@ -135,8 +138,13 @@ export function feed(memory: PlanMemory, values: tf.Tensor | HostRows, block: Bl
     return false;
   }
   block.address = block.arenaAddress;
-  if (isTensor) memory.floats().set(memory.valuesOf(values), block.address >> 2);
-  else values.copyTo(memory, block.address >> 2);
+  const at = block.address >> 2;
+  if (isTensor) memory.floats().set(memory.valuesOf(values), at);
+  else values.copyTo(memory, at);
+  if (isFloat && block.isWhole) {
+    const copied = memory.floats().subarray(at, at + values.size);
+    copied.set(new Int32Array(copied));
+  }
   return true;
 }
 
