@@ -170,6 +170,31 @@ for (const backend of ["cpu", "wasm"] as const) {
       assert.equal(calls, 2 * 2 * Math.ceil(rows / quiet.batchSize));
     });
 
+    it("A compiled step equals TensorFlow.js with a custom loss that does not depend on its output", async () => {
+      const make = (losses: unknown[], penalized = false) => () => {
+        const input = tf.input({ shape: [5] });
+        const hidden = tf.layers.dense({ units: 3, activation: "tanh" }).apply(input);
+        const kernelRegularizer = penalized ? "l1l2" : undefined;
+        const heads = losses.map((_, i) =>
+          tf.layers.dense({ units: 1, kernelRegularizer, name: `head${i}` }).apply(hidden)
+        );
+        const model = tf.model({ inputs: input, outputs: heads as tf.SymbolicTensor[] });
+        // TensorFlow.js's types do not allow names and functions together.
+        model.compile({ optimizer: tf.train.sgd(0.1), loss: losses as string[] });
+        return model;
+      };
+      const constant = () => tf.scalar(2);
+      const targets = (yTrue: tf.Tensor) => yTrue;
+      await compare(make(["meanSquaredError", constant, targets]), { y: [y, y, y] });
+      await compare(make([constant], true));
+      for (const losses of [[constant], [constant, targets]]) {
+        for (const jitCompile of [true, false]) {
+          const run = fit(make(losses)(), x, losses.map(() => y), { ...quiet, jitCompile });
+          await assert.rejects(run, /Cannot (find a connection|compute gradient)/);
+        }
+      }
+    });
+
     it("A compiled step equals TensorFlow.js with regularizers and constraints", () =>
       compare(() => {
         const model = tf.sequential({

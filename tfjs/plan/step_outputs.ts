@@ -21,6 +21,8 @@ interface PlannedOutput {
   /** Weights of the time steps, by the output's mask; undefined without a mask. */
   stepWeights: Block | undefined;
   gradient: Block | undefined;
+  /** Whether the last loss did not depend on the output, so that its gradient is zero. */
+  isIndependent: boolean;
   positions: number;
   columns: number;
 }
@@ -69,6 +71,7 @@ export interface StepOutputs {
 /**
  * Plan the losses and metrics of a model after its layers.
  *
+ * @param hasPenalties whether the model has regularizers
  * @throws PlanError when an output's mask does not match the positions of its loss
  */
 export function planOutputs(
@@ -76,6 +79,7 @@ export function planOutputs(
   compiled: Compiled,
   { builder, memory, outputs }: Plan,
   fallbacks: Fallbacks,
+  hasPenalties: boolean,
 ): StepOutputs {
   const { lossNames, outputNames } = compiled;
   const metrics = compiled.metrics.map((metric): PlannedMetric => ({
@@ -106,6 +110,7 @@ export function planOutputs(
       },
       stepWeights: mask && builder.perRow(mask.size),
       gradient: builder.gradientOf(output),
+      isIndependent: false,
       positions: output.size / columns,
       columns,
     };
@@ -157,8 +162,11 @@ export function planOutputs(
         result = run().dataSync()[0];
         return;
       }
-      const { value, grads } = differentiate(engine, run, [prediction], false);
-      memory.floats().set((grads[0] as tf.Tensor).dataSync(), gradient.address >> 2);
+      const allowsNone = outputs.length > 1 || hasPenalties;
+      const { value, grads: [slope] } = differentiate(engine, run, [prediction], allowsNone);
+      const values = slope?.dataSync() ?? new Float32Array(prediction.size);
+      planned[i].isIndependent = !slope;
+      memory.floats().set(values, gradient.address >> 2);
       result = value.dataSync()[0];
     });
     return result;
@@ -206,14 +214,14 @@ export function planOutputs(
       ),
     details: (rows, losses) =>
       outputs.map(({ data, size }, i) => {
-        const { kernel, gradient } = planned[i];
+        const { kernel, gradient, isIndependent } = planned[i];
         const copy = ({ address }: Block) =>
           memory.floats().slice(address >> 2, (address >> 2) + rows * size);
         return {
           values: copy(data),
           loss: losses[i],
           hasLossKernel: kernel !== undefined,
-          gradient: gradient && copy(gradient),
+          gradient: isIndependent ? undefined : gradient && copy(gradient),
         };
       }),
     sumGradients: (rows) => sums.backward?.(rows),

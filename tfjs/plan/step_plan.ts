@@ -76,7 +76,10 @@ export interface OutputDetails {
   loss: number;
   /** Whether a kernel computes the loss. */
   hasLossKernel: boolean;
-  /** Gradient of the loss with respect to the output; undefined in evaluation. */
+  /**
+   * Gradient of the loss with respect to the output; undefined in evaluation, and for a custom loss
+   * that does not depend on the output.
+   */
   gradient: Float32Array | undefined;
 }
 
@@ -101,15 +104,16 @@ export function planStep(
   const plan = planLayers(network, memory, ids, currentStep);
   const { builder, arena, inputs, operations } = plan;
 
-  const stepOutputs = planOutputs(engine, compiled, plan, fallbacks);
+  const { weights } = builder;
+  const penalize = penaltiesOfStep(engine, network, memory, weights, isTraining);
+  const hasPenalties = penalize !== undefined;
+  const stepOutputs = planOutputs(engine, compiled, plan, fallbacks, hasPenalties);
   const backward = operations.map(({ backward }) => backward)
     .filter((run) => run !== undefined)
     .toReversed();
   const commits = operations.map(({ commit }) => commit).filter((run) => run !== undefined);
-  const weights = builder.weights;
   const gradients = gradientTensors(memory, weights, trained);
   const computed: StepResults = { values: [], sizes: [], gradients };
-  const penalize = penaltiesOfStep(engine, network, memory, weights, isTraining);
 
   /** Feed the weights and the batch; false when memory has to be reserved first. */
   const feedBatch = (batch: PlanBatch): boolean => {
