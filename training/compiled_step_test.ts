@@ -195,6 +195,15 @@ for (const backend of ["cpu", "wasm"] as const) {
       }
     });
 
+    it("A compiled step equals TensorFlow.js with regularizers while all layers are frozen", () =>
+      compare(() => {
+        const layer = tf.layers.dense({ units: 1, inputShape: [5], kernelRegularizer: "l1l2" });
+        layer.trainable = false;
+        const model = tf.sequential({ layers: [layer] });
+        model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+        return model;
+      }));
+
     it("A compiled step equals TensorFlow.js with regularizers and constraints", () =>
       compare(() => {
         const model = tf.sequential({

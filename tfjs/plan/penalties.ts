@@ -28,7 +28,8 @@ export function penaltiesOfStep(
   return () => {
     let sum = 0;
     engine.tidy(() => {
-      if (!isTraining) {
+      // In training, all layers may be frozen.
+      if (trained.length === 0) {
         sum = total().dataSync()[0];
         return;
       }
