@@ -9,6 +9,7 @@ import { einsum, einsumGradient } from "./einsum.ts";
 import { identity } from "./identity.ts";
 import { matMul } from "./mat_mul.ts";
 import { maxPool3D, maxPool3DGradient, maxPoolGradient } from "./max_pool.ts";
+import { prelu } from "./prelu.ts";
 import { registered } from "./registered.ts";
 import { segmentSum } from "./segment_sum.ts";
 import { skippingConvolutions } from "./skipping.ts";
@@ -31,6 +32,7 @@ const kernels: TrainingKernel[] = [
   maxPool3D,
   maxPool3DGradient,
   maxPoolGradient,
+  prelu,
   segmentSum,
   ...skippingConvolutions.map((kernel) =>
     kernel.name === "Conv2D" ? withChannelsFirst(kernel, ["x"], true) : kernel
@@ -53,6 +55,7 @@ const registeredGradients = new WeakSet<tfjs.GradConfig["gradFunc"]>();
  *   numeric padding of a non-square filter: `Conv2D`, `DepthwiseConv2dNative` and their fused
  *   forms; `Conv2D` also gains channels first;
  * - wrong for most shapes: `Conv3DBackpropFilterV2`, `Conv3DBackpropInputV2`;
+ * - wrong if slopes are shared along the last axis: `Prelu`;
  * - slow: `Conv2DBackpropInput`, which is also a transposed convolution; `BatchMatMul` with a
  *   transposed matrix, as in the gradient of each dense layer; `Identity`, with which the tape
  *   keeps tensors for gradients, and which copies them; `Slice`, `SplitV` and `Unpack`, which copy
