@@ -472,6 +472,7 @@ describe("fit with invalid labels", () => {
     [[0, 1, 2, 7], /row 3 is 7, but out has the classes 0 to 2$/],
     [[0, -1, 2, 1], /row 1 is -1, but out has the classes 0 to 2$/],
     [[0, 0.5, 2, 1], /row 1 is 0.5/],
+    [[1.5, 1, 2, 1], /row 0 is 1.5, but out has the classes 0 to 2$/],
     [[NaN, 0, 2, 1], /row 0 is NaN/],
   ];
   for (const [labels, message] of cases) {

@@ -82,6 +82,9 @@ function checkValues(
 
 /** A hint for classes that are counted from 1. */
 function hintOf(values: ArrayLike<number>, from: number, to: number, classes: number): string {
-  for (let at = from; at < to; at++) if (!(values[at] >= 1 && values[at] <= classes)) return "";
+  for (let at = from; at < to; at++) {
+    const value = values[at];
+    if (!(value >= 1 && value <= classes && Number.isInteger(value))) return "";
+  }
   return "; class numbers count from 0: write y.sub(1)";
 }
