@@ -4,6 +4,7 @@ import { Agreement, hasAgreed, rememberAgreement } from "../tfjs/plan/agreement.
 import { describeTensor, fingerprintOf } from "../tfjs/plan/fingerprint.ts";
 import { PlanError } from "../tfjs/plan/plan_error.ts";
 import { planPrediction } from "../tfjs/plan/predict_plan.ts";
+import type { Batch } from "./data/data.ts";
 import { firstRows } from "./data/rows.ts";
 import {
   type CompileOptions,
@@ -12,6 +13,9 @@ import {
   planIfPossible,
   recompileOnChange,
 } from "./maybe_compiled.ts";
+
+/** The inputs of a batch. */
+export type Inputs = Pick<Batch, "xs" | "rows">;
 
 /**
  * The prediction step of a model, compiled if possible. The first batch is computed both ways; if
@@ -23,7 +27,7 @@ export function compilePredictStep(
   engine: Engine,
   network: tf.LayersModel,
   options: CompileOptions,
-): MaybeCompiled<tf.Tensor[], tf.Tensor[]> {
+): MaybeCompiled<Inputs, tf.Tensor[]> {
   const make = () => compilePredictionOnce(engine, network, options);
   return options.jitCompile ? recompileOnChange(engine, network, make) : make();
 }
@@ -32,23 +36,24 @@ function compilePredictionOnce(
   engine: Engine,
   network: tf.LayersModel,
   options: CompileOptions,
-): MaybeCompiled<tf.Tensor[], tf.Tensor[]> {
+): MaybeCompiled<Inputs, tf.Tensor[]> {
   const plan = planIfPossible(
     engine,
     network,
     options,
     (memory) => planPrediction(engine, network, memory),
   );
-  if (plan === undefined) return { run: (inputs, tape) => tape(inputs), dispose: () => {} };
+  if (plan === undefined) return { run: (batch, tape) => tape(batch), dispose: () => {} };
   const { backend } = engine;
   let isVerified: boolean | undefined;
   return {
-    run(inputs, tape) {
-      if (isVerified === false || isWatched(engine)) return tape(inputs);
+    run(batch, tape) {
+      if (isVerified === false || isWatched(engine)) return tape(batch);
+      const inputs = (batch.rows ?? batch).xs;
       const rejection = plan.rejection(inputs);
       if (rejection !== undefined) {
         fallBack(network, rejection, options);
-        return tape(inputs);
+        return tape(batch);
       }
       let outputs: tf.Tensor[];
       try {
@@ -57,7 +62,7 @@ function compilePredictionOnce(
         if (!(error instanceof PlanError)) throw error;
         isVerified = false;
         fallBack(network, error.message, options);
-        return tape(inputs);
+        return tape(batch);
       }
       if (isVerified) return outputs;
       const step = [fingerprintOf(engine, network), ...inputs.map(describeTensor)].join("\n");
@@ -67,7 +72,7 @@ function compilePredictionOnce(
       }
       const agreement = new Agreement();
       engine.tidy(() => {
-        const expected = tape(inputs.map((input) => firstRows(input, comparedRows)));
+        const expected = tape({ xs: batch.xs.map((input) => firstRows(input, comparedRows)) });
         outputs.forEach((output, i) =>
           agreement.compareOutputs(
             firstRows(output, comparedRows).dataSync(),
@@ -80,7 +85,7 @@ function compilePredictionOnce(
       if (isVerified !== false) return outputs;
       for (const output of outputs) output.dispose();
       fallBack(network, agreement.reason, options, true);
-      return tape(inputs);
+      return tape(batch);
     },
     dispose: () => plan.dispose(),
   };

@@ -128,7 +128,7 @@ async function predictLoop(
   await list.onPredictBegin();
   await forEachBatch(source.epoch({ epoch: 0 }), eventLoop, {
     begin: (index) => list.onPredictBatchBegin(index),
-    step: (batch) => void parts.push(step(batch.xs)),
+    step: (batch) => void parts.push(step(batch)),
     end: list.has("onPredictBatchEnd")
       ? (index) => {
         const outputs = joinBatches(

@@ -5,7 +5,7 @@ import { followCompile } from "../tfjs/follow_compile.ts";
 import { forwardPass } from "../tfjs/forward.ts";
 import { correctResizing } from "../tfjs/correct_resizing.ts";
 import type { NoiseSource } from "../tfjs/random_seed.ts";
-import { compilePredictStep } from "./compiled_prediction.ts";
+import { compilePredictStep, type Inputs } from "./compiled_prediction.ts";
 import { compileStep } from "./compiled_step.ts";
 import type { Batch } from "./data/data.ts";
 import { makeForward, measure, type Pass, type Targeted, withFloats } from "./losses.ts";
@@ -128,7 +128,7 @@ export function makeTestStep(
 
 /** Computes the outputs of a batch, which the caller disposes. */
 export interface PredictStep {
-  (inputs: tf.Tensor[]): tf.Tensor[];
+  (batch: Inputs): tf.Tensor[];
   /** Release its memory. */
   dispose(): void;
 }
@@ -151,7 +151,7 @@ export function makePredictStep(
     }
     return outputs;
   };
-  const step = (inputs: tf.Tensor[]) => fast.run(inputs, (some) => engine.tidy(() => run(some)));
+  const step = (batch: Inputs) => fast.run(batch, ({ xs }) => engine.tidy(() => run(xs)));
   return Object.assign(step, { dispose: () => fast.dispose() });
 }
 

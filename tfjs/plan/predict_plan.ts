@@ -1,14 +1,24 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Engine } from "../engine.ts";
 import type { PlanMemory } from "./memory.ts";
-import { feedInputs, feedWeights, planLayers, shapeError, toTensor } from "./plan.ts";
+import {
+  feedInputs,
+  feedWeights,
+  type HostRows,
+  planLayers,
+  shapeError,
+  toTensor,
+} from "./plan.ts";
+
+/** The values of each input. */
+export type PlanInputs = readonly (tf.Tensor | HostRows)[];
 
 /** A forward pass in inference mode as a fixed list of kernel calls. */
 export interface PredictPlan {
   /** Reason why the plan cannot compute these inputs; undefined if it can. */
-  rejection(inputs: tf.Tensor[]): string | undefined;
+  rejection(inputs: PlanInputs): string | undefined;
   /** The outputs as new tensors. */
-  compute(inputs: tf.Tensor[]): tf.Tensor[];
+  compute(inputs: PlanInputs): tf.Tensor[];
   /** Release the plan's memory. */
   dispose(): void;
 }
@@ -26,11 +36,11 @@ export function planPrediction(
   const { builder, arena, inputs, operations, outputs } = planLayers(network, memory);
   const { weights } = builder;
   return {
-    rejection: (tensors) => shapeError("an input", tensors, inputs),
-    compute(tensors) {
-      const [rows] = tensors[0].shape;
+    rejection: (given) => shapeError("an input", given, inputs),
+    compute(given) {
+      const [rows] = given[0].shape;
       arena.reserve(rows);
-      while (!feedInputs(memory, tensors, inputs)) {
+      while (!feedInputs(memory, given, inputs)) {
         arena.invalidate();
         arena.reserve(rows);
       }
