@@ -3,6 +3,7 @@ import type { Compiled } from "../tfjs/compiled.ts";
 import { disposeTape, type Engine, readsSynchronously } from "../tfjs/engine.ts";
 import { followCompile } from "../tfjs/follow_compile.ts";
 import { forwardPass } from "../tfjs/forward.ts";
+import { correctGradients } from "../tfjs/correct_gradients.ts";
 import { correctResizing } from "../tfjs/correct_resizing.ts";
 import type { NoiseSource } from "../tfjs/random_seed.ts";
 import { compilePredictStep, type Inputs } from "./compiled_prediction.ts";
@@ -47,6 +48,7 @@ export function makeTrainStep(
   noise?: NoiseSource,
 ): Step {
   correctResizing();
+  correctGradients();
   const follow = followCompile(model, compiled);
   const pack = makePack(engine);
   const kept: tf.Tensor[] = [];

@@ -1,4 +1,5 @@
 import type * as tfjs from "@tensorflow/tfjs";
+import { correctGradients } from "../correct_gradients.ts";
 import { withChannelsFirst } from "./channels_first.ts";
 import { conv2DFilterGradient, conv2DInputGradient } from "./conv2d.ts";
 import { conv3DFilterGradient, conv3DInputGradient, transposedConv3DGradient } from "./conv3d.ts";
@@ -14,7 +15,6 @@ import { registered } from "./registered.ts";
 import { segmentSum } from "./segment_sum.ts";
 import { skippingConvolutions } from "./skipping.ts";
 import { slice, split, unstack } from "./slice.ts";
-import { truthGradients } from "./truth.ts";
 import { type TrainingKernel, wasm, type WasmBackend } from "./wasm.ts";
 
 export { addedKernels } from "./registered.ts";
@@ -99,9 +99,8 @@ export function registerTrainingKernels(tf: typeof tfjs): void {
 
 /** Gradients are shared by all backends. Only those of dilated convolutions replace tfjs's own. */
 function registerGradients(tf: typeof tfjs): void {
-  for (
-    const gradient of [einsumGradient(tf), transposedConv3DGradient(tf), ...truthGradients(tf)]
-  ) {
+  correctGradients();
+  for (const gradient of [einsumGradient(tf), transposedConv3DGradient(tf)]) {
     if (!tf.getGradient(gradient.kernelName)) tf.registerGradient(gradient);
   }
   for (const [name, gradient] of Object.entries(dilatedGradients)) {
