@@ -79,6 +79,11 @@ export function kindOf(activation: Activation | null | undefined): number {
   return kind;
 }
 
+/** Whether each output depends on one input. */
+export function isElementwise({ name }: PlannedActivation): boolean {
+  return Object.hasOwn(kinds, name);
+}
+
 /** Whether the gradient of one of these activations needs its input. */
 export function needsInput(...activations: (Activation | null | undefined)[]): boolean {
   return activations.some((one) => planActivation(one)?.needsInput);

@@ -9,8 +9,10 @@ import {
   type Weight,
 } from "./graph.ts";
 import type { Kernels } from "./kernels.ts";
+import type { MaximaOffer } from "./maxima.ts";
 import type { PlanMemory } from "./memory.ts";
 import { PlanError } from "./plan_error.ts";
+import type { Axes } from "./windows.ts";
 import type { WorkSharing } from "./work_sharing.ts";
 
 /** Creates the blocks, values and weights of a plan. */
@@ -24,6 +26,7 @@ export class Builder {
   readonly #weights = new Map<number, Weight & { uses: number }>();
   readonly #uses = new Map<Value, number>();
   readonly #states = new Map<number, Block>();
+  readonly #offers = new Map<Value, MaximaOffer>();
   readonly #trained: ReadonlySet<number>;
   /** Gradients to add up after the backward pass of the current operation. */
   #sums: Sum[] = [];
@@ -218,6 +221,17 @@ export class Builder {
     const own = this.perRow(value.size);
     this.#sums.push({ from: own, to: value.gradient });
     return own;
+  }
+
+  /** Offer to compute maxima of an output, if nothing else reads it. */
+  offerMaxima(output: Value, offer: MaximaOffer): void {
+    this.#offers.set(output, offer);
+  }
+
+  /** Accept such an offer; undefined if there is none. */
+  acceptMaxima(input: Value, pool: Axes): ReturnType<MaximaOffer> {
+    const isOnlyReader = input.requiresGradient && this.#usesOf(input) === 1;
+    return isOnlyReader ? this.#offers.get(input)?.(pool) : undefined;
   }
 
   /**

@@ -3,6 +3,7 @@ import { sizeOf } from "./graph.ts";
 import {
   byteOffsets,
   bytes,
+  channelsOf,
   chunkWindows,
   eachChunk,
   eachGroup,
@@ -11,6 +12,7 @@ import {
   padding,
 } from "./images.ts";
 import type { LinearMap } from "./linear_map.ts";
+import { convolutionMaxima } from "./maxima.ts";
 import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
 
 /** Columns of a panel. */
@@ -162,12 +164,6 @@ export function convolve(
         });
       }
     },
+    maxima: (pool) => convolutionMaxima(builder, axes, pool, C, N, hasInputGradient),
   };
-}
-
-/** Byte offsets of all channels of pixels. */
-function channelsOf(pixels: number[], channels: number): number[] {
-  return pixels.flatMap((pixel) =>
-    Array.from({ length: channels }, (_, channel) => (pixel * channels + channel) * bytes)
-  );
 }

@@ -65,6 +65,8 @@ export function padding(
   const plane = height * width * channels;
   const hasPlanes = planes !== paddedPlanes;
   return {
+    /** Whether there are margins. */
+    isPadded,
     /** Pixels of a padded image. */
     pixels,
     /** Scratch memory for a group, in values. */
@@ -81,6 +83,18 @@ export function padding(
         kernels.pad(images, planes, 1, plane, before[0], 0, paddedPlanes, 1, between, to);
       }
       return to;
+    },
+    /** Copy padded images without their margins. Overwrites the scratch memory behind them. */
+    crop(kernels: Kernels, images: number, from: number, to: number): void {
+      if (!isPadded) return;
+      const between = hasPlanes ? from + images * pixels * channels * bytes : from;
+      if (hasPlanes) {
+        kernels.crop(images, planes, 1, plane, before[0], 0, paddedPlanes, 1, from, between);
+      }
+      // deno-fmt-ignore
+      kernels.crop(
+        images * planes, rows, columns, channels, top, left, height, width, between, to,
+      );
     },
   };
 }
@@ -100,4 +114,11 @@ export function byteOffsets(
     { length: images },
     (_, image) => pixels.map((pixel) => (image * distance + pixel) * channels * bytes),
   ).flat();
+}
+
+/** Byte offsets of all channels of pixels. */
+export function channelsOf(pixels: number[], channels: number): number[] {
+  return pixels.flatMap((pixel) =>
+    Array.from({ length: channels }, (_, channel) => (pixel * channels + channel) * bytes)
+  );
 }

@@ -100,6 +100,17 @@ describe("Work that threads share", () => {
     ["a convolution", [9, 8, 3], () => [conv2d({ filters: 11, kernelSize: 3, ...same })], 7],
     ["strides", [9, 9, 2], () => [conv2d({ filters: 8, kernelSize: 3, strides: 2 })], 9],
     ["large images", [40, 30, 1], () => [conv2d({ filters: 5, kernelSize: [2, 3] })], 3],
+    [
+      "maxima of a convolution",
+      [20, 19, 4],
+      () => [
+        conv2d({ filters: 11, kernelSize: 3, activation: "relu", ...same }),
+        layers.maxPooling2d({ poolSize: 2 }),
+        conv2d({ filters: 5, kernelSize: 2 }),
+        layers.maxPooling2d({ poolSize: [3, 2], strides: 2 }),
+      ],
+      7,
+    ],
     ["a transpose", [5, 4, 6], () => [conv2dTranspose({ filters: 9, kernelSize: 3, ...same })], 6],
     ["a volume", [4, 5, 3, 2], () => [conv3d({ filters: 3, kernelSize: 2 })], 5],
     ["time steps of an LSTM", [5, 6], () => [layers.lstm({ units: 13 })], 9],

@@ -6,6 +6,7 @@ import type { DepthwiseKernels } from "./kernels/depthwise.ts";
 import type { GemmKernels } from "./kernels/gemm.ts";
 import type { ImageKernels } from "./kernels/image.ts";
 import type { LossKernels } from "./kernels/loss.ts";
+import type { MaximaKernels } from "./kernels/maxima.ts";
 import type { MergeKernels } from "./kernels/merge.ts";
 import type { NoiseKernels } from "./kernels/noise.ts";
 import type { NormalizationKernels } from "./kernels/normalization.ts";
@@ -27,6 +28,7 @@ export interface Kernels
     GemmKernels,
     ImageKernels,
     LossKernels,
+    MaximaKernels,
     MergeKernels,
     NoiseKernels,
     NormalizationKernels,

@@ -7,6 +7,7 @@ export * from "./depthwise";
 export * from "./gemm";
 export * from "./image";
 export * from "./loss";
+export * from "./maxima";
 export * from "./merge";
 export * from "./noise";
 export * from "./normalization";

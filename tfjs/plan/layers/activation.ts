@@ -2,11 +2,12 @@ import {
   type Activation,
   activationNamed,
   activationOperation,
+  isElementwise,
   planActivation,
   type PlannedActivation,
 } from "../activations.ts";
 import type { Builder } from "../builder.ts";
-import type { LayerVariable, Value } from "../graph.ts";
+import type { Block, LayerVariable, Value } from "../graph.ts";
 import { PlanError } from "../plan_error.ts";
 import { planIdentity } from "./shape.ts";
 import type { PlannedLayer } from "./types.ts";
@@ -123,20 +124,29 @@ export function planSoftmax(
 /**
  * The activation of a layer.
  *
- * @returns the block for the pre-activations, the operation that follows, and `isRelu` if the kernel
- *   that computes the sums can apply it
+ * @returns the block for the pre-activations, the operation that follows, `isRelu` if the kernel
+ *   that computes the sums can apply it, and `activateMaxima`, the operation on maxima of the output
+ *   unless their gradients depend on other values
  */
 export function activated(layerActivation: Activation | null, output: Value, builder: Builder) {
   const activation = planActivation(layerActivation);
   const sums = activation?.needsInput ? builder.perRow(output.size) : output.data;
-  const activate = activation && activationOperation(builder, activation, {
-    size: output.size,
-    columns: output.shape.at(-1) ?? 1,
-    input: sums,
-    output: output.data,
-    gradient: output.gradient,
-  });
-  return { sums, isRelu: activation?.name === "relu", activate };
+  const operationOn = ({ size, data, gradient }: Value, input: Block) =>
+    activation && activationOperation(builder, activation, {
+      size,
+      columns: output.shape.at(-1) ?? 1,
+      input,
+      output: data,
+      gradient,
+    });
+  const needsMore = activation !== undefined &&
+    (activation.needsInput || !isElementwise(activation));
+  return {
+    sums,
+    isRelu: activation?.name === "relu",
+    activate: operationOn(output, sums),
+    activateMaxima: needsMore ? undefined : (maxima: Value) => operationOn(maxima, maxima.data),
+  };
 }
 
 function plan(activation: PlannedActivation, input: Value, builder: Builder): PlannedLayer {

@@ -1,7 +1,7 @@
 import type { Activation } from "../activations.ts";
 import type { Builder } from "../builder.ts";
-import type { LayerVariable, Value, Weight } from "../graph.ts";
-import type { LinearMap } from "../linear_map.ts";
+import type { Block, LayerVariable, Value, Weight } from "../graph.ts";
+import type { LinearGradients, LinearMap } from "../linear_map.ts";
 import { activated } from "./activation.ts";
 import type { PlannedLayer } from "./types.ts";
 
@@ -36,13 +36,34 @@ export function planLinear(
   const { kernels } = builder;
   const bias = layer.bias === null ? undefined : builder.weight(layer.bias);
   const output = builder.value(shape, [input, kernel, bias]);
-  const { sums, isRelu, activate } = activated(layer.activation, output, builder);
+  const { sums, isRelu, activate, activateMaxima } = activated(layer.activation, output, builder);
   const isFused = isRelu && fusesRelu;
   const inputGradient = builder.gradientOf(input);
   const kernelGradient = builder.weightGradientOf(kernel);
   const biasGradient = bias && builder.weightGradientOf(bias);
   const N = shape.at(-1)!;
-  const sumsPerRow = output.size / N;
+  let source: Source = {
+    value: output,
+    gradient: output.gradient,
+    map,
+    prepare: (rows) => activate?.backward(rows),
+  };
+  builder.offerMaxima(output, (pool) => {
+    const maxima = activateMaxima && map.maxima?.(pool);
+    return maxima && ((value) => {
+      const activate = activateMaxima(value);
+      source = {
+        value,
+        gradient: maxima.lists,
+        map: maxima,
+        prepare(rows) {
+          activate?.backward(rows);
+          maxima.list(rows, value.gradient);
+        },
+      };
+      return (rows) => maxima.find(rows, output.data, value.data);
+    });
+  });
   return {
     outputs: [output],
     operation: {
@@ -52,15 +73,27 @@ export function planLinear(
         if (!isFused) activate?.forward(rows);
       },
       backward(rows) {
-        activate?.backward(rows);
-        const { gradient } = output;
+        const { value, gradient, map, prepare } = source;
+        prepare(rows);
         const M = rows * positions;
         if (kernelGradient) map.weightGradient(M, input.data, gradient, kernelGradient);
         if (biasGradient) {
-          kernels.columnSums(rows * sumsPerRow, N, gradient.address, biasGradient.address);
+          const { address } = value.gradient;
+          kernels.columnSums(rows * value.size / N, N, address, biasGradient.address);
         }
         if (inputGradient) map.inputGradient(M, gradient, kernel.data, inputGradient);
       },
     },
   };
+}
+
+/** Where the backward pass of a linear layer starts. */
+interface Source {
+  /** Values whose gradient is known. */
+  value: Value;
+  /** Their gradient as the map reads it. */
+  gradient: Block;
+  map: LinearGradients;
+  /** Compute {@linkcode Source.gradient}. */
+  prepare(rows: number): void;
 }

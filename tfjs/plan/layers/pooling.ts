@@ -114,6 +114,11 @@ function maxPool(
   const { kernels } = builder;
   const windows = windowsOf(input, axes, images);
   const all = ties === "all" ? 1 : 0;
+  const accept = ties === "first" && images === 1 ? builder.acceptMaxima(input, axes) : undefined;
+  if (accept !== undefined) {
+    const output = builder.value(shape, [input]);
+    return { outputs: [output], operation: { forward: accept(output) } };
+  }
   return planUnary(input, shape, builder, {
     forward: (rows, x, y) => kernels.maxPool(rows * images, ...windows, x, y),
     backward: (rows, dy, dx, x, y) =>
