@@ -216,7 +216,10 @@ describe("wasm with threads", () => {
         if (process.versions.bun) globalThis.Worker = broken(Worker);
         threads.Worker = broken(threads.Worker);
         await tell({ threads: 2 });
+        // Threads that are ending do not keep the process alive.
+        const alive = setInterval(() => {}, 1000);
         await Promise.all(ended);
+        clearInterval(alive);
         console.log("told", ended.length);
       `);
       assert.ok(told.startsWith(`${rest} ${start} ${reason}`), told);
