@@ -107,11 +107,13 @@ export class RemoteMonitor extends Callback {
   /** Send the logs of the epoch. */
   override onEpochEnd(epoch: number, logs: Logs): void {
     const entries = Object.entries({ epoch, ...logs });
-    const odd = entries.find(([, value]) => typeof value === "number" && !isFinite(value));
+    const odd = entries.find(([, value]) => [value].flat(Infinity).some(isNotFinite));
     if (this.#sendAsJson && odd !== undefined) {
       this.#warn(
         "value",
-        `epoch ${epoch} is not sent: ${odd[0]} is ${odd[1]}, which JSON cannot represent`,
+        `epoch ${epoch} is not sent: ${odd[0]} is ${
+          pythonValue(odd[1])
+        }, which JSON cannot represent`,
       );
       return;
     }
@@ -171,6 +173,10 @@ const milliseconds: OptionRule = {
   expected: "> 0 milliseconds",
   isValid: (value: number) => value > 0 && value < 2 ** 31,
 };
+
+function isNotFinite(value: unknown): boolean {
+  return typeof value === "number" && !Number.isFinite(value);
+}
 
 const words: Record<string, string> = { nan: "NaN", inf: "Infinity", "-inf": "-Infinity" };
 

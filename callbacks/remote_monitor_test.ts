@@ -126,6 +126,14 @@ describe("RemoteMonitor", () => {
     assert.match(warned[0], /epoch 0 is not sent: loss is NaN/);
   });
 
+  it("RemoteMonitor sends no epoch with NaN in a list as JSON", async () => {
+    const epochs = [{ auc: [0.5, NaN] }, { auc: [0.5, 1] }] as never[];
+    const { requests, warned } = await received({ sendAsJson: true }, epochs);
+    assert.deepEqual(requests.map(({ body }) => body), ['{"epoch": 1, "auc": [0.5, 1.0]}']);
+    assert.equal(warned.length, 1);
+    assert.match(warned[0], /epoch 0 is not sent: auc is \[0\.5, NaN\]/);
+  });
+
   it("RemoteMonitor warns once about a server that responds with an error, and continues", async () => {
     const refuse = () => new Response("no", { status: 500 });
     const { requests, warned } = await received({}, losses(3, 2, 1), refuse);
