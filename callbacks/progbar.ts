@@ -215,7 +215,12 @@ function formatStep(seconds: number): string {
   return ` ${pythonFixed(seconds * 1e6, 0)}us/step`;
 }
 
-function formatValue(value: number): string {
+/** A list, which a callback may add to the logs, is shown as its mean. */
+function formatValue(value: unknown): string {
+  if (Array.isArray(value)) {
+    const all = value.flat(Infinity);
+    return formatValue(all.reduce((sum, each) => sum + each, 0) / all.length);
+  }
   if (typeof value !== "number") return String(value);
   return Math.abs(value) > 1e-3 ? pythonFixed(value, 4) : pythonExponent(value, 4);
 }

@@ -84,6 +84,12 @@ describe("Progbar", () => {
     );
   });
 
+  it("Progbar shows the mean of a list", () => {
+    const logs = { auc: [0.5, 1], all: [[1], [2, 6]], none: [] } as never;
+    const text = bar({ target: 1 }).update(1, logs, { now: 1000, isLast: true });
+    assert.match(text, / - auc: 0\.7500 - all: 3\.0000 - none: nan\n$/);
+  });
+
   it("Progbar redraws nothing if lines cannot be redrawn", () => {
     const progbar = bar({ isInteractive: false });
     assert.equal(progbar.update(50, {}, { now: 1000 }), "");
