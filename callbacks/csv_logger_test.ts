@@ -31,6 +31,10 @@ describe("CSVLogger", () => {
       await written([[{ v: [1, 2.5], y: "a,b", z: 'q"q', val_q: null, x: true }]]),
       'epoch,v,val_q,x,y,z|0,"""[1.0, 2.5]""",,1.0,"a,b","q""q"|',
     );
+    assert.equal(
+      await written([[{ v: [[1, NaN], [2.5]], val_w: [true, null, "a"] }]]),
+      'epoch,v,val_w|0,"""[[1.0, nan], [2.5]]""","""[True, None, a]"""|',
+    );
   });
 
   it("CSVLogger sorts the columns by code point, including those that other callbacks add", async () => {

@@ -98,11 +98,18 @@ export const missing = "NA";
 
 /** A value as Python's csv writer formats it. */
 function pythonText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  return isList(value) ? `"${pythonStr(value)}"` : pythonStr(value);
+}
+
+/** A value as Python's `str` formats it, except that text in nested lists has no quotes. */
+function pythonStr(value: unknown): string {
   if (typeof value === "number") return pythonFloat(value);
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (value === null || value === undefined) return "";
-  if (typeof value === "object" && Symbol.iterator in value) {
-    return `"[${Array.from(value as Iterable<unknown>, pythonText).join(", ")}]"`;
-  }
-  return String(value);
+  if (value === null) return "None";
+  return isList(value) ? `[${Array.from(value, pythonStr).join(", ")}]` : String(value);
+}
+
+function isList(value: unknown): value is Iterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.iterator in value;
 }
