@@ -127,6 +127,7 @@ function parseSpec(spec: string): Spec | undefined {
   if (match === null) return undefined;
   const [, fill, align, sign = "-", zero, width, grouping = "", precision, type = ""] = match;
   if (type === "d" && precision !== undefined) return undefined;
+  if (type === "n" && grouping !== "") return undefined;
   return {
     fill: fill ?? (zero && align === undefined ? "0" : zero ?? " "),
     align: align ?? (zero ? "=" : ">"),

@@ -117,7 +117,8 @@ describe("parseTemplate", () => {
   });
 
   it("parseTemplate rejects an invalid template", () => {
-    for (const text of ["{", "}", "a{epoch", "{}", "{0}", "{a!r}", "{a:q}", "{a:{b}}", "{a:.2d}"]) {
+    const specs = ["q", "{b}", ".2d", ",n", "_n"].map((spec) => `{a:${spec}}`);
+    for (const text of ["{", "}", "a{epoch", "{}", "{0}", "{a!r}", ...specs]) {
       assert.throws(() => parseTemplate(text), SyntaxError, text);
     }
   });
