@@ -28,7 +28,7 @@ import {
   Timer,
   toTfjs,
 } from "keepfit";
-import { exists, type FileSystem, memoryFileSystem } from "keepfit/runtime";
+import { exists, type FileSystem, FileSystemError, memoryFileSystem } from "keepfit/runtime";
 import { AdamW, HeavyBall } from "../tfjs/optimizer_fixtures.ts";
 import { captured } from "./fixtures.ts";
 
@@ -308,6 +308,21 @@ describe("BackupAndRestore", () => {
     await fs.writeFile("backup/notes.txt", "mine");
     await train(makeModel(), backup(fs));
     assert.deepEqual((await fs.readDir("backup")).map(({ name }) => name), ["notes.txt"]);
+  });
+
+  it("BackupAndRestore keeps a directory that cannot be removed, such as a mount point", async () => {
+    for (const code of ["PermissionDenied", "Other"] as const) {
+      const fs = memoryFileSystem();
+      const refusing: FileSystem = {
+        ...fs,
+        remove: (path, options) =>
+          String(path) === "backup"
+            ? Promise.reject(new FileSystemError(code, "Cannot remove backup", { path: "backup" }))
+            : fs.remove(path, options),
+      };
+      await train(makeModel(), backup(refusing));
+      assert.deepEqual(await fs.readDir("backup"), []);
+    }
   });
 
   it("BackupAndRestore trains nothing when a finished run with a kept backup is restarted", async () => {

@@ -117,7 +117,7 @@ export class BackupFiles {
     return found;
   }
 
-  /** Remove the backups, and the folder if it is empty. */
+  /** Remove the backups, and the folder if it is empty and can be removed. */
   async remove(): Promise<void> {
     for (const name of ["next", "previous", "latest"] as const) {
       await this.#fs.remove(this.#file(name));
@@ -126,7 +126,8 @@ export class BackupFiles {
     try {
       await this.#fs.remove(this.#folder);
     } catch (error) {
-      if (!(error instanceof FileSystemError && error.code === "NotEmpty")) throw error;
+      // It is not empty, a mount point, the working directory, or in a read-only folder.
+      if (!(error instanceof FileSystemError)) throw error;
     }
   }
 

@@ -1,3 +1,4 @@
+import { claimPath } from "./claim_path.ts";
 import { OwnedLines } from "./owned_lines.ts";
 import {
   directoryOf,
@@ -47,6 +48,7 @@ export class LogFile {
   readonly #options: LogFileOptions;
   #fs: FileSystem | undefined;
   #file: WritableFile | undefined;
+  #release: (() => void) | undefined;
   #size = 0;
   #lines: OwnedLines;
   #isCut = false;
@@ -109,6 +111,7 @@ export class LogFile {
     await ensureDir(directory, { fs });
     await sweep(directory, { fs });
     this.#file = await fs.open(this.path, "append");
+    this.#release = claimPath(fs, this.path);
   }
 
   /** Read the whole file, which then belongs to the run. */
@@ -270,10 +273,12 @@ export class LogFile {
   /** Close the file; may be called again. */
   async close(): Promise<void> {
     const file = this.#file;
+    this.#release?.();
     try {
       await this.sync();
     } finally {
       this.#file = undefined;
+      this.#release = undefined;
       await file?.close();
     }
   }

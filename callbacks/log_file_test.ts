@@ -207,3 +207,23 @@ describe("A LogFile", () => {
     assert.deepEqual(calls, ["synced", "closed"]);
   });
 });
+
+describe("Two logs in one file", () => {
+  const warnings = async (callbacks: object[]) => {
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [4] })] });
+    model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+    const { warned } = await captured(() =>
+      fit(model, tf.ones([8, 4]), tf.ones([8, 1]), { verbose: 0, callbacks: callbacks as never })
+    );
+    return warned.join();
+  };
+
+  it("Two logs in one file are reported once, and one log in two runs is not", async () => {
+    const fs = memoryFileSystem();
+    const logger = new CSVLogger("runs/log", { fs });
+    const others = [new JSONLinesLogger("./runs/a/../log", { fs }), new CSVLogger("log", { fs })];
+    const expected = /^keepfit: another callback also writes to \.\/runs\/a\/\.\.\/log[^,]*, or/;
+    assert.match(await warnings([logger, ...others]), expected);
+    for (const one of [logger, others[0]]) assert.equal(await warnings([one]), "");
+  });
+});
