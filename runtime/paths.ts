@@ -68,6 +68,7 @@ export function comparablePath(path: Path): string {
  * @param directory a directory, with or without a slash at its end
  * @param name a name, or several joined by slashes
  * @returns a URL for a URL, a string for a string
+ * @throws TypeError for an empty directory, which would become the root
  * @example
  * ```ts
  * import { joinPath } from "keepfit/runtime";
@@ -83,6 +84,9 @@ export function joinPath(directory: Path, name: string): Path {
     const parent = new URL(directory);
     if (!parent.pathname.endsWith("/")) parent.pathname += "/";
     return new URL(parent.href + name.split("/").map(encodeURIComponent).join("/"));
+  }
+  if (directory === "") {
+    throw new TypeError(`Cannot use '' as a directory for ${name}: a path must not be empty`);
   }
   const hasSlash = directory.endsWith("/") || (onWindows && directory.endsWith("\\"));
   return hasSlash ? directory + name : `${directory}/${name}`;

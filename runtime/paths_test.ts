@@ -11,6 +11,10 @@ describe("joinPath", () => {
     assert.equal(joinPath(".", "1/a.csv"), "./1/a.csv");
   });
 
+  it("joinPath rejects an empty directory, which would become the root", () => {
+    assert.throws(() => joinPath("", "a.csv"), /Cannot use '' .* for a\.csv.*must not be empty/);
+  });
+
   it("joinPath uses a name literally in a URL", () => {
     for (const directory of ["file:///runs", "file:///runs/"]) {
       for (const name of ["50%.csv", "a?b#c", "größe", "1/a b"]) {

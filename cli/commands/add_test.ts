@@ -21,6 +21,16 @@ describe("keepfit add with a path", () => {
   const keepfit = (...args: string[]) => startIn(project, args).ended;
   const read = async (name: string) => JSON.parse(await readFile(join(project, name), "utf8"));
 
+  it("keepfit add rejects an empty path, which is neither the working directory nor the root", async () => {
+    const author = join(folder, "author");
+    await cp(plugin("plateau"), author, { recursive: true });
+    for (const args of [["add", "", "--yes"], ["add", " "], ["pack", "", "--out", "public"]]) {
+      const { code, errors } = await startIn(author, args).ended;
+      assert.equal(code, 1);
+      assert.match(errors, /Cannot (find a plugin at ''|use '' as a directory)/);
+    }
+  });
+
   it("keepfit add accepts manifests and folders, relative and absolute, with any characters in their names", async () => {
     const inside = "plug ins/50% größe?#1";
     await cp(plugin("epoch-report"), join(project, inside), { recursive: true });

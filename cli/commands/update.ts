@@ -33,7 +33,7 @@ export function addUpdate(program: Command, cli: CommandLine): void {
       });
       cli.print(
         { updates: updates.map(withMessage) },
-        updates.map((update) => textOf(update, dryRun === true)).join(""),
+        updates.map((update) => textOf(update, dryRun === true)).join("") || "nothing is locked\n",
       );
       if (updates.some(({ status }) => status === "failed" || status === "refused")) cli.code = 1;
     });

@@ -103,3 +103,9 @@ export function configuredPlugins(
 export function isSame(a: PluginReference, b: PluginReference, { lockUrl }: Project): boolean {
   return lockKey(a, lockUrl) === lockKey(b, lockUrl);
 }
+
+/** The error for a plugin that the project does not have. */
+export function noSuchPlugin(action: string, plugin: string, known: readonly string[]): RangeError {
+  const others = known.length === 0 ? "is none" : `are ${known.join(", ")}`;
+  return new RangeError(`Cannot ${action} plugin ${plugin || "''"}: there ${others}`);
+}

@@ -1,6 +1,6 @@
 import { updateConfig } from "../project/config.ts";
 import { lockKey, updateLock } from "../project/lock.ts";
-import { configuredPlugins, openProject, type ProjectOptions } from "./project.ts";
+import { configuredPlugins, noSuchPlugin, openProject, type ProjectOptions } from "./project.ts";
 import { typedKeys } from "./typed_reference.ts";
 
 /**
@@ -28,12 +28,8 @@ export async function removePlugin(
   const configured = configuredPlugins(project).map(({ reference }) => lockKey(reference, lockUrl));
   for (const key of configured) if (requested.includes(key)) keys.add(key);
   if (keys.size === 0) {
-    const known = [...new Set([...Object.keys(lock.plugins), ...configured])];
-    throw new RangeError(
-      `Cannot remove plugin ${plugin}: there ${known.length === 0 ? "is none" : "are"} ${
-        known.join(", ")
-      }`.trim(),
-    );
+    const known = new Set([...Object.keys(lock.plugins), ...configured]);
+    throw noSuchPlugin("remove", plugin, [...known]);
   }
   if (Object.keys(lock.plugins).some((key) => keys.has(key))) {
     await updateLock(lockUrl, (present) => ({

@@ -23,6 +23,8 @@ export async function typedReference(
   const tried = parts === null ? [[typed, ""]] : [[typed, ""], [parts[1], `#${parts[2]}`]];
   let folder: URL | undefined;
   for (const [path, integrity] of tried) {
+    // It would be the working directory.
+    if (path === "") continue;
     const url = urlOfPath(path);
     const info = await infoOf(url, fs);
     if (info?.isFile) return url.href + integrity;

@@ -20,6 +20,7 @@ import {
   configuredPlugins,
   isSame,
   lockedReference,
+  noSuchPlugin,
   openProject,
   type Project,
   type ProjectOptions,
@@ -71,6 +72,7 @@ export interface PluginUpdate {
  * that needs more trust is only reported, unless it is accepted.
  *
  * @returns one result for each plugin, in the order of the lock file
+ * @throws RangeError if the project has no plugin of a name in `only`
  * @throws PluginError `E_CONFIG`, `E_LOCK` when the project's own files are unusable
  */
 export async function updatePlugins(options: UpdatePluginsOptions = {}): Promise<PluginUpdate[]> {
@@ -82,8 +84,11 @@ export async function updatePlugins(options: UpdatePluginsOptions = {}): Promise
   const keysOf = (name: string) => ids.has(name) ? [] : typedKeys(name, lockUrl);
   const isNamed = (names: readonly string[], key: string, { id }: LockedPlugin) =>
     names.some((name) => name === key || name === id || keysOf(name).includes(key));
+  const locked = Object.entries(lock.plugins);
+  const unknown = only?.find((name) => !locked.some(([key, one]) => isNamed([name], key, one)));
+  if (unknown !== undefined) throw noSuchPlugin("update", unknown, Object.keys(lock.plugins));
   const logs = new ProjectLogs(project);
-  const updating = Object.entries(lock.plugins)
+  const updating = locked
     .filter(([key, locked]) => only === undefined || isNamed(only, key, locked))
     .map(([key, before]) => {
       const accepts = typeof accept === "boolean" ? accept : isNamed(accept, key, before);

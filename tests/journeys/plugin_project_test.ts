@@ -159,7 +159,12 @@ describe("Updating plugins", () => {
     assert.deepEqual([done.before.version, done.after?.version], ["1.0.0", "1.1.0"]);
     assert.equal((await readLock(project.lock))?.plugins[timer].version, "1.1.0");
     assert.deepEqual((await verifyPlugins(project.options))[0].problems, []);
-    assert.deepEqual(await updatePlugins({ ...project.options, only: ["ada/none"] }), []);
+    for (const only of [["ada/none"], ["ada/timer", "ada/none"]]) {
+      await assert.rejects(
+        updatePlugins({ ...project.options, only }),
+        /^RangeError: Cannot update plugin ada\/none: there are registry:ada\/timer/,
+      );
+    }
   });
 
   it("Updating plugins leaves versions that need more trust until they are accepted", async () => {
