@@ -34,17 +34,18 @@ export interface PackedPlugin {
  * Publish a plugin into a registry's folder: list its files with size and integrity, check that its
  * modules can be loaded, and write the version and the files derived from it.
  *
- * Every file of the source folder is included, except hidden ones and `node_modules`; a bundle
- * contains only the bundled module and the documents.
+ * Every file of the source folder is included, except hidden ones, `node_modules` and those in `out`;
+ * a bundle contains only the bundled module and the documents.
  *
  * @throws PluginError if the plugin could not be loaded
+ * @throws RangeError if `out` is the source folder
  * @throws TypeError for TypeScript without `bundle`, or if esbuild is not installed
  * @throws Error for an existing version with other bytes
  * @throws FileSystemError when a folder cannot be read or written
  */
 export async function packPlugin(options: PackOptions): Promise<PackedPlugin> {
   const { source, out, fs, bundle = false, force = false } = options;
-  const { contents } = await packSource(source, { fs, bundle });
+  const { contents } = await packSource(source, { fs, bundle, out });
   const manifest = contents.get(manifestName) as Uint8Array;
   const files = new Map([...contents].filter(([path]) => path !== manifestName));
   await fs.makeDir(out);

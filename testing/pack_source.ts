@@ -21,6 +21,8 @@ export interface PackSourceOptions {
   fs: FileSystem;
   /** Whether to bundle the module and its imports into one JavaScript module. */
   bundle: boolean;
+  /** A folder whose files are not included, because the plugin is published into it. Default: none. */
+  out?: string;
 }
 
 /** A plugin in its published form, in memory. */
@@ -34,10 +36,10 @@ export interface PackedSource {
  * Convert a source folder to its published form: list its files with size and integrity, and check
  * that its modules can be loaded.
  *
- * Without `bundle`, every file is included except hidden files, `node_modules`, and files that
- * `.npmignore` or, without one, `.gitignore` lists. The module and the files listed in the manifest
- * are always included. TypeScript is an error. With `bundle`, only the bundled module and README,
- * LICENSE and CHANGELOG are included.
+ * Without `bundle`, every file is included except hidden files, `node_modules`, files in `out`, and
+ * files that `.npmignore` or, without one, `.gitignore` lists. The module and the files listed in
+ * the manifest are always included. TypeScript is an error. With `bundle`, only the bundled module
+ * and README, LICENSE and CHANGELOG are included.
  *
  * @param source source folder; its manifest need not list files
  * @throws PluginError if the plugin could not be loaded
@@ -47,14 +49,15 @@ export interface PackedSource {
  */
 export async function packSource(
   source: string,
-  { fs, bundle }: PackSourceOptions,
+  { fs, bundle, out }: PackSourceOptions,
 ): Promise<PackedSource> {
   const manifestPath = joinPath(source, manifestName);
   const draft = parseSourceManifest(await fs.readTextFile(manifestPath), manifestPath);
   const peers = ["keepfit", ...Object.keys(draft.peers ?? {})];
 
   const contents = new Map<string, Uint8Array>();
-  const paths = await withoutIgnored(await listSource(source, fs), draft, source, fs);
+  const listed = withoutFolder(await listSource(source, fs), draft, source, out);
+  const paths = await withoutIgnored(listed, draft, source, fs);
   const script = paths.find(isTypeScript);
   if (!bundle && script !== undefined) {
     throw new TypeError(
@@ -85,6 +88,29 @@ export async function packSource(
   await tryGraph(manifest, contents, peers);
   contents.set(manifestName, new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`));
   return { manifest, contents };
+}
+
+/**
+ * The paths that are not in the folder `out`.
+ *
+ * @throws RangeError if `out` is the source folder itself
+ */
+function withoutFolder(
+  paths: readonly string[],
+  { module, files = {} }: SourceManifest,
+  source: string,
+  out = "",
+): readonly string[] {
+  if (out === "") return paths;
+  const [root, folder] = [source, out].map((path) => urlOfPath(joinPath(path, "")).href);
+  if (root === folder) {
+    throw new RangeError(`Cannot pack ${source} into itself: expected another folder`);
+  }
+  if (!folder.startsWith(root)) return paths;
+  return paths.filter((path) =>
+    path === module || Object.hasOwn(files, path) ||
+    !urlOfPath(joinPath(source, path)).href.startsWith(folder)
+  );
 }
 
 /** The paths that neither `.npmignore` nor, without one, `.gitignore` lists, here or in a subfolder. */
@@ -150,7 +176,8 @@ export async function listSource(source: string, fs: FileSystem): Promise<string
     const path = source === "."
       ? entry.path
       : entry.path.slice(source.replace(/(?<=.)\/+$/, "").length + 1);
-    if (path === manifestName) continue;
+    // Reading a pipe or a socket would wait for ever.
+    if (path === manifestName || !entry.isFile) continue;
     if (!isRelativePath(path)) {
       throw new RangeError(`Cannot pack ${entry.path}: its name must not contain \\ % ? # or :`);
     }
