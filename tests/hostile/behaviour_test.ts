@@ -51,6 +51,24 @@ const post =
   `const port = globalThis.process?.getBuiltinModule?.("node:worker_threads")?.parentPort; const post = typeof globalThis.postMessage === "function" ? globalThis.postMessage.bind(globalThis) : port.postMessage.bind(port);`;
 
 const corpus: Hostile[] = [
+  ...["{ toString() { throw 1; } }", "Object.create(null)", "new Proxy({}, handler)"].flatMap(
+    (thrown): Hostile[] => {
+      const handler =
+        "const handler = { get() { throw 1; }, getPrototypeOf() { throw 2; } }; const made = () => {";
+      return [
+        { what: `throws ${thrown} in its module`, module: `${handler} }; throw ${thrown};` },
+        {
+          what: `throws ${thrown} in its factory`,
+          module: `${handler} throw ${thrown}; }; export default made;`,
+        },
+      ].map((one) => ({ ...one, ...rejected }));
+    },
+  ),
+  {
+    what: "throws when its hooks are looked up",
+    module: "export default () => ({ get onEpochEnd() { throw new Error('look away'); } });",
+    ...rejected,
+  },
   { what: "never ends in a hook", hook: "for (;;);", hangs: true, ...disabled },
   { what: "never ends in its module", module: "for (;;);", hangs: true, ...rejected },
   {
@@ -539,7 +557,11 @@ for (const tier of ["sandboxed", "worker"] as const) {
           ...more,
         });
         if (outcome === "rejected") {
-          return await assert.rejects(loading, (error) => error instanceof PluginError);
+          return await assert.rejects(
+            loading,
+            (error) =>
+              error instanceof PluginError && /\S/.test(error.message.split(": ").at(-1) as string),
+          );
         }
         const { failures, logs } = await run(await loading);
         assert.equal(failures.length > 0, outcome === "disabled", String(JSON.stringify(failures)));

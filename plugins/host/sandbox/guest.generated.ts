@@ -244,9 +244,10 @@ function describe(error) {
       return void 0;
     }
   };
-  let text = '{"name":"Error","message":"it threw a value that cannot be shown"}';
+  const unknown = "an error that cannot be shown";
+  let text = '{"name":"Error","message":' + quote(unknown) + "}";
   if (typeof error === "object" && error !== null) {
-    text = '{"name":' + quote(field("name", 100) ?? "Error") + ',"message":' + quote(field("message", 4e3) ?? "");
+    text = '{"name":' + quote(field("name", 100) ?? "Error") + ',"message":' + quote(field("message", 4e3) ?? unknown);
     const code = field("code", 100);
     const stack = field("stack", 8e3);
     if (code !== void 0) text += ',"code":' + quote(code);

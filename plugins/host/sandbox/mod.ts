@@ -69,7 +69,7 @@ async function startPlugin(run: TierRun, signal: AbortSignal): Promise<GuestPlug
         actual: is,
       });
     }
-    const madeInstead = plugin.adopt(names);
+    const madeInstead = adopt(plugin, id, url);
     if (madeInstead !== undefined) {
       throw new PluginError(
         "E_EXPORT",
@@ -87,6 +87,19 @@ async function startPlugin(run: TierRun, signal: AbortSignal): Promise<GuestPlug
     throw error;
   } finally {
     signal.removeEventListener("abort", stop);
+  }
+}
+
+/** The type of what the factory made, unless it is an object. */
+function adopt(plugin: GuestPlugin, id: string, url: string): string | undefined {
+  try {
+    return plugin.adopt(names);
+  } catch (cause) {
+    throw plugin.death ?? new PluginError(
+      "E_EXPORT",
+      `Cannot use plugin ${id}: its callback cannot be inspected: ${messageOf(cause)}`,
+      { url, cause },
+    );
   }
 }
 

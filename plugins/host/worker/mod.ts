@@ -56,7 +56,7 @@ async function startPlugin(
       adds,
       context: { id, version, functions, env: environmentOf(run) },
     });
-    if (loaded.failed !== undefined) throw failedWith(loaded, entry.export, url);
+    if (loaded.failed !== undefined) throw failedWith(loaded, entry.export, id, url);
     return { thread, members: loaded.members ?? [] };
   } catch (error) {
     await thread.end();
@@ -103,15 +103,20 @@ function environmentOf({ manifest, context }: TierRun): Record<string, string> {
 function failedWith(
   { failed = "E_MODULE", error, found }: ThreadResult,
   name: string,
+  id: string,
   url: string,
 ): PluginError {
   const cause = error && toError(error);
   const message = {
-    E_EXPORT: `Cannot load plugin ${url}: its module lacks an export`,
+    E_EXPORT: error === undefined
+      ? `Cannot load plugin ${url}: its module lacks an export`
+      : `Cannot use plugin ${id}: its callback cannot be inspected: ${error.message}`,
     E_FACTORY: `Cannot load plugin ${url}: ${name} threw: ${error?.message}`,
     E_MODULE: `Cannot evaluate plugin module of ${url}: ${error?.message}`,
   }[failed];
-  const expected = failed === "E_EXPORT" ? `a class or a function as ${name}` : undefined;
+  const expected = failed === "E_EXPORT" && error === undefined
+    ? `a class or a function as ${name}`
+    : undefined;
   return new PluginError(failed, message, { url, expected, actual: found, cause });
 }
 

@@ -67,13 +67,20 @@ async function load({ specifier, name, options, context, adds }) {
   if (typeof made !== "object" || made === null) {
     return { failed: "E_EXPORT", found: made === null ? "null" : typeof made };
   }
+  try {
+    return { members: membersOf(made) };
+  } catch (error) {
+    return { failed: "E_EXPORT", error: toPlain(error) };
+  }
+}
+function membersOf(made2) {
   const members = [];
-  for (let one = made; one !== null && one !== Object.prototype; one = Object.getPrototypeOf(one)) {
+  for (let one = made2; one !== null && one !== Object.prototype; one = Object.getPrototypeOf(one)) {
     for (const key of Object.getOwnPropertyNames(one)) {
-      if (asks.test(key) && typeof made[key] === "function") members.push(key);
+      if (asks.test(key) && typeof made2[key] === "function") members.push(key);
     }
   }
-  return { members };
+  return members;
 }
 async function call({ member, args, learningRate }) {
   rate = learningRate;
@@ -103,6 +110,13 @@ function addOtherNames(logs) {
   }
 }
 function toPlain(error) {
+  try {
+    return readError(error);
+  } catch {
+    return { name: "Error", message: "an error that cannot be shown" };
+  }
+}
+function readError(error) {
   if (!(error instanceof Error)) return { name: "Error", message: cut(error) };
   const { name, message, stack, code } = error;
   return {

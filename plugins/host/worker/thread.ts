@@ -118,6 +118,14 @@ async function load(
   if (typeof made !== "object" || made === null) {
     return { failed: "E_EXPORT", found: made === null ? "null" : typeof made };
   }
+  try {
+    return { members: membersOf(made) };
+  } catch (error) {
+    return { failed: "E_EXPORT", error: toPlain(error) };
+  }
+}
+
+function membersOf(made: Members): string[] {
   const members: string[] = [];
   for (let one = made; one !== null && one !== Object.prototype; one = Object.getPrototypeOf(one)) {
     for (const key of Object.getOwnPropertyNames(one)) {
@@ -125,7 +133,7 @@ async function load(
       if (asks.test(key) && typeof made[key] === "function") members.push(key);
     }
   }
-  return { members };
+  return members;
 }
 
 async function call(
@@ -160,7 +168,16 @@ function addOtherNames(logs: Record<string, unknown>): void {
   }
 }
 
+/** An error as plain data, as far as it can be read. */
 function toPlain(error: unknown): PlainError {
+  try {
+    return readError(error);
+  } catch {
+    return { name: "Error", message: "an error that cannot be shown" };
+  }
+}
+
+function readError(error: unknown): PlainError {
   if (!(error instanceof Error)) return { name: "Error", message: cut(error) };
   const { name, message, stack, code } = error as Error & { code?: unknown };
   return {

@@ -233,10 +233,11 @@ export function describe(error: unknown): string {
       return undefined;
     }
   };
-  let text = '{"name":"Error","message":"it threw a value that cannot be shown"}';
+  const unknown = "an error that cannot be shown";
+  let text = '{"name":"Error","message":' + quote(unknown) + "}";
   if (typeof error === "object" && error !== null) {
     text = '{"name":' + quote(field("name", 100) ?? "Error") +
-      ',"message":' + quote(field("message", 4000) ?? "");
+      ',"message":' + quote(field("message", 4000) ?? unknown);
     const code = field("code", 100);
     const stack = field("stack", 8000);
     if (code !== undefined) text += ',"code":' + quote(code);
