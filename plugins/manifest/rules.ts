@@ -80,16 +80,16 @@ function fileProblems({ files, module }: SourceManifest): string[] {
   if (!Object.hasOwn(files, module)) {
     problems.push(`module: found ${show(module)}, expected one of the files`);
   }
-  if (Object.hasOwn(files, manifestName)) {
+  // Some file systems ignore case, and how accents are composed.
+  const relative = paths.filter((path) => !path.startsWith("https://"))
+    .map((path) => path.normalize("NFC").toLowerCase());
+  if (relative.includes(manifestName)) {
     problems.push(`files: found ${manifestName}, expected the other files: it cannot list itself`);
   }
-  // Some file systems ignore case.
-  const relative = paths.filter((path) => !path.startsWith("https://"))
-    .map((path) => path.toLowerCase());
   const twice = firstTwice(relative);
   if (twice !== undefined) {
     problems.push(
-      `files: found ${show(twice)} twice, expected names that differ in more than case`,
+      `files: found ${show(twice)} twice, expected names that differ in more than case or accents`,
     );
   }
   const names = new Set(relative);

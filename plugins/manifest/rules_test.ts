@@ -197,15 +197,15 @@ describe("A manifest's files", () => {
 
   it("A manifest's files fit into one folder on every system", () => {
     assert.deepEqual(files("INDEX.js"), [
-      'files: found "index.js" twice, expected names that differ in more than case',
+      'files: found "index.js" twice, expected names that differ in more than case or accents',
     ]);
     assert.deepEqual(files("index.js/a.js"), [
       'files: found "index.js" as a file and as a folder, expected one of them',
     ]);
-    assert.match(
-      files("callback.plugin.json")[0],
-      /^files: found callback\.plugin\.json, expected/,
-    );
+    assert.match(files("gr\u00f6\u00dfe.md", "gro\u0308\u00dfe.md")[0], /twice, expected names/);
+    for (const name of ["callback.plugin.json", "Callback.plugin.JSON"]) {
+      assert.match(files(name)[0], /^files: found callback\.plugin\.json, expected/);
+    }
     assert.match(files("a\u0001.js")[0], /expected a relative path/);
   });
 
