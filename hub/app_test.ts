@@ -216,12 +216,24 @@ describe("A hub's runs", () => {
     await hub.request("/publish/epoch/end", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: '{"epoch": 1, "loss": -Infinity, "note": "a \\"NaN\\" b"}',
+      body: '{"epoch": 1, "loss": -Infinity, "acc": 1e400, "note": "a \\"NaN\\" b"}',
     });
     assert.deepEqual(await epochs(hub, "run-1"), [
       { epoch: 0, loss: "NaN" },
-      { epoch: 1, loss: "-Infinity", note: 'a "NaN" b' },
+      { epoch: 1, loss: "-Infinity", acc: "Infinity", note: 'a "NaN" b' },
     ]);
+  });
+
+  it("A hub's runs have names that are part of a URL", async () => {
+    const hub = await emptyHub();
+    for (const name of [".", "..", "a b", "", "a/b"]) {
+      const path = `/publish/epoch/end/?run=${encodeURIComponent(name)}`;
+      assert.equal((await post(hub, '{"epoch": 0}', path)).status, 400, name);
+    }
+    for (const name of ["...", ".a", "__proto__"]) {
+      await post(hub, '{"epoch": 0}', `/publish/epoch/end/?run=${name}`);
+      assert.equal((await epochs(hub, name)).length, 1, name);
+    }
   });
 
   it("A hub's runs restart under the same name when their epochs do", async () => {

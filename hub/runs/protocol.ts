@@ -64,6 +64,10 @@ export function parseEpoch(text: string): RunEpoch {
     throw refused(`expected at most ${maxKeys} keys, got ${entries.length}`);
   }
   for (const [name, value] of entries) {
+    // Numbers such as 1e400 are read as Infinity.
+    if (typeof value === "number" && !Number.isFinite(value)) {
+      (data as Record<string, RunValue>)[name] = String(value);
+    }
     if (typeof value === "object" && value !== null) {
       throw refused(`expected a single value, got an object in ${name.slice(0, 40)}`);
     }

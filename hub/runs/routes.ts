@@ -26,7 +26,7 @@ export function reportRoutes(runs: RunStore) {
       const result = v.safeParse(runName, run);
       if (result.success) return { run: result.output };
       throw new HTTPException(400, {
-        message: "Cannot add this epoch: run must be 1 to 64 of A-Z a-z 0-9 . _ -",
+        message: "Cannot add this epoch: run must be 1 to 64 of A-Z a-z 0-9 . _ -, and not . or ..",
       });
     }),
     async (c) => {
@@ -36,7 +36,8 @@ export function reportRoutes(runs: RunStore) {
   );
 }
 
-const runName = v.optional(v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/)));
+// URLs drop the parts . and .., so such a run would have no address.
+const runName = v.optional(v.pipe(v.string(), v.regex(/^(?!\.{1,2}$)[\w.-]{1,64}$/)));
 
 async function refuseOtherOrigins(c: Context, next: () => Promise<void>): Promise<void> {
   const origin = c.req.header("origin");
