@@ -74,12 +74,12 @@ function onHeap(engine: Engine, backend: WasmBackend): Storage {
   const kernels = instantiate(memory);
   const floats = floatView(memory);
   const dataOf = (one: { dataId: tf.DataId }) => backend.dataIdMap.get(one.dataId);
-  const copied: { cell: Cell; info: tf.TensorInfo }[] = [];
-  const updated: HeapData[] = [];
   const args: number[] = [];
   const runOne = (kernel: Kernels[FormulaName], { cells, gradient }: Job) => {
     const { length } = cells;
     const { size } = gradient;
+    const updated: HeapData[] = [];
+    const copied: { cell: Cell; info: tf.TensorInfo }[] = [];
     args[0] = size;
     for (let i = 0; i < length; i++) {
       const data = dataOf(cells[i]);
@@ -100,9 +100,7 @@ function onHeap(engine: Engine, backend: WasmBackend): Storage {
       tfjs.disposeData(id);
       tfjs.registerTensor(id, size, memoryOffset);
     }
-    updated.length = 0;
-    if (copied.length === 0) return;
-    for (const { cell, info } of copied.splice(0)) {
+    for (const { cell, info } of copied) {
       assign(cell, engine.makeTensorFromTensorInfo(info, backend));
     }
   };
@@ -116,11 +114,12 @@ function onHeap(engine: Engine, backend: WasmBackend): Storage {
     },
     read(scalar) {
       if (scalar?.dtype !== "float32" || scalar.isDisposed) return read(scalar);
-      return floats()[dataOf(scalar).memoryOffset >> 2];
+      // Unsigned, because a heap with threads may be larger than 2 GiB.
+      return floats()[dataOf(scalar).memoryOffset >>> 2];
     },
     write(cell, value) {
       const { refCount, memoryOffset } = dataOf(cell);
-      if (refCount === 1) floats()[memoryOffset >> 2] = value;
+      if (refCount === 1) floats()[memoryOffset >>> 2] = value;
       else write(cell, value);
     },
   };
@@ -164,11 +163,13 @@ function onCpu(engine: Engine, backend: CpuBackend): Storage {
     }
     cells.forEach((cell, i) => give(cell, targets[i]));
   };
+  const { read } = scalarsOf(engine);
   return {
     run(name, jobs, scalars) {
       for (const job of jobs) runOne(name, job, scalars);
     },
-    read: (scalar) => scalar === undefined ? NaN : peek(dataOf(scalar))[0],
+    read: (scalar) =>
+      scalar === undefined || scalar.isDisposed ? read(scalar) : peek(dataOf(scalar))[0],
     write(cell, value) {
       const target = targetOf(cell);
       target[0] = value;

@@ -174,10 +174,8 @@ export function shapeError(
 ): string | undefined {
   for (let i = 0; i < values.length; i++) {
     if (hasRowShape(rows[i].shape, values[i].shape)) continue;
-    return `${what} of a batch has the shape [${rows[i].shape}], not [${[
-      "rows",
-      ...values[i].shape,
-    ]}]`;
+    const expected = ["rows", ...values[i].shape];
+    return `${what} of a batch has the shape [${rows[i].shape}], not [${expected}]`;
   }
 }
 
