@@ -6,6 +6,7 @@ import { comparablePath } from "../runtime/paths.ts";
 import type { Path } from "../runtime/types.ts";
 import { movingAverageOf } from "../tfjs/exponential_moving_average.ts";
 import { CheckpointPath } from "./checkpoint_path.ts";
+import { claimPath } from "./claim_path.ts";
 import { EpochMessages } from "./epoch_messages.ts";
 import {
   checkPaths,
@@ -73,6 +74,7 @@ export class ModelCheckpoint extends MonitorCallback {
   #epoch = 0;
   // Whether the last checkpoint has the current weights, like a backup.
   #isCurrent = false;
+  #release = (): void => {};
 
   /**
    * Save checkpoints to `filepath`.
@@ -126,6 +128,8 @@ export class ModelCheckpoint extends MonitorCallback {
     }
     this.#schedule.begin();
     await this.#path.probe(initialEpoch, this.#options.saveOnException, this.#writer.fs);
+    this.#release();
+    this.#release = claimPath(this.#writer.fs, this.filepath);
     await this.#resume();
   }
 
@@ -165,6 +169,7 @@ export class ModelCheckpoint extends MonitorCallback {
 
   /** Wait for pending writes. */
   override async close(): Promise<void> {
+    this.#release();
     await this.#writer.settle();
   }
 

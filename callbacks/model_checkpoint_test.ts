@@ -365,6 +365,25 @@ describe("ModelCheckpoint", () => {
     ]);
     assert.deepEqual(warned, []);
   });
+
+  it("Two checkpoints at one path are reported once, and one checkpoint in two runs is not", async () => {
+    const fs = memoryFileSystem();
+    const best = new ModelCheckpoint("runs/model", { fs, monitor: "loss", saveBestOnly: true });
+    const others = [
+      new ModelCheckpoint("./runs/a/../model", { fs }),
+      new ModelCheckpoint("m", { fs }),
+    ];
+    const warnings = async (...callbacks: ModelCheckpoint[]) => {
+      const run = { callbacks, verbose: 0, epochs: 1 } as const;
+      const { warned } = await captured(() =>
+        fit(tinyModel(), tf.ones([4, 1]), tf.ones([4, 1]), run)
+      );
+      return warned.join();
+    };
+    const expected = /^keepfit: another callback also writes to \.\/runs\/a\/\.\.\/model[^,]*, or/;
+    assert.match(await warnings(best, ...others), expected);
+    for (const one of [best, others[0]]) assert.equal(await warnings(one), "");
+  });
 });
 
 describe("ModelCheckpoint in a resumed run", () => {
