@@ -35,6 +35,10 @@ describe("CSVLogger", () => {
       await written([[{ v: [[1, NaN], [2.5]], val_w: [true, null, "a"] }]]),
       'epoch,v,val_w|0,"""[[1.0, nan], [2.5]]""","""[True, None, a]"""|',
     );
+    assert.equal(
+      await written([[{ v: [{ a: 1, b: [null] }] }]]),
+      `epoch,v,val_v|0,"""[{'a': 1.0, 'b': [None]}]""",NA|`,
+    );
   });
 
   it("CSVLogger sorts the columns by code point, including those that other callbacks add", async () => {
@@ -44,6 +48,15 @@ describe("CSVLogger", () => {
     assert.match(
       await fs.readTextFile("log.csv"),
       /^epoch,Z,a_rate,loss,val_Z\r\n0,1.0,0.5,3.0,2.0\r\n$/,
+    );
+  });
+
+  it("CSVLogger names an existing file that is not CSV", async () => {
+    const fs = memoryFileSystem();
+    await fs.writeFile("log.csv", new TextEncoder().encode('"epoch,loss\r\n0,1.0\r\n'));
+    await assert.rejects(
+      drive(new CSVLogger("log.csv", { fs, append: true }), [{ loss: 1 }]),
+      /Cannot read log\.csv as CSV: .*quote/s,
     );
   });
 

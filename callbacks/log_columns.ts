@@ -102,12 +102,17 @@ function pythonText(value: unknown): string {
   return isList(value) ? `"${pythonStr(value)}"` : pythonStr(value);
 }
 
-/** A value as Python's `str` formats it, except that text in nested lists has no quotes. */
+/** A value as Python's `str` formats it, except that text in lists and dicts has no quotes. */
 function pythonStr(value: unknown): string {
   if (typeof value === "number") return pythonFloat(value);
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (value === null) return "None";
-  return isList(value) ? `[${Array.from(value, pythonStr).join(", ")}]` : String(value);
+  if (value === null || value === undefined) return "None";
+  if (isList(value)) return `[${Array.from(value, pythonStr).join(", ")}]`;
+  if (Object.prototype.toString.call(value) !== "[object Object]") return String(value);
+  const items = Object.entries(value as object).map(([key, item]) =>
+    `'${key}': ${pythonStr(item)}`
+  );
+  return `{${items.join(", ")}}`;
 }
 
 function isList(value: unknown): value is Iterable<unknown> {
