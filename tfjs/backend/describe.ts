@@ -1,5 +1,6 @@
 import type * as tfjs from "@tensorflow/tfjs";
 import { getRuntime } from "../../runtime/get_runtime.ts";
+import { checkTensorFlow } from "../check_tensorflow.ts";
 import { addedKernels } from "../kernels/registered.ts";
 import { type AdapterDescription, adapterOf } from "./webgpu.ts";
 
@@ -28,6 +29,7 @@ export interface BackendDescription {
  * that keepfit added and kernels that are missing.
  *
  * @param tf the TensorFlow.js that the models are made with
+ * @throws TypeError if `tf` is not TensorFlow.js
  * @throws Error when the backend has not been started; await `useBackend` or `tf.ready()` first
  * @example
  * ```ts
@@ -43,6 +45,7 @@ export interface BackendDescription {
  * ```
  */
 export function describeBackend(tf: typeof tfjs): BackendDescription {
+  checkTensorFlow(tf, "describe the backend");
   // First, because it starts the default backend if none is set.
   const instance = tf.backend();
   const backend = tf.getBackend();

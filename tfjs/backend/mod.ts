@@ -5,6 +5,7 @@
  * @module
  */
 import type * as tfjs from "@tensorflow/tfjs";
+import { checkTensorFlow } from "../check_tensorflow.ts";
 import { explainUnknownNames } from "../compile_hints.ts";
 import { skipBanner } from "./banner.ts";
 import type { GPULike } from "../../runtime/gpu.ts";
@@ -101,6 +102,7 @@ const chosenKey = Symbol.for("keepfit.backend.chosen");
  * @param choice `"auto"`, or a backend by name. Default: `"auto"`
  * @param options threads and locations
  * @returns the current backend, and why not a faster one
+ * @throws TypeError if `tf` is not TensorFlow.js
  * @throws RangeError for an unknown `choice`, or when `threads` is not a whole number from 1
  * @throws Error that says why and what to do, when the requested backend, or with `"auto"` even cpu,
  *   cannot be used. The previous backend is set again, or cpu
@@ -121,6 +123,7 @@ export async function useBackend(
   choice: BackendChoice = "auto",
   options: BackendOptions = {},
 ): Promise<ChosenBackend> {
+  checkTensorFlow(tf, "use a backend");
   if (!Object.hasOwn(order, choice)) {
     throw new RangeError(
       `Cannot use backend ${JSON.stringify(choice)}: it must be "auto", "webgpu", "wasm" or "cpu"`,

@@ -3,7 +3,8 @@ import { after, describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { warned } from "../../core/fixtures.ts";
 import { startChild } from "../../tests/child.ts";
-import { type BackendChoice, useBackend } from "keepfit/runtime";
+import { registerTrainingKernels } from "keepfit/backend/kernels";
+import { type BackendChoice, describeBackend, useBackend } from "keepfit/runtime";
 
 /** A TensorFlow.js whose wasm cannot multiply. */
 function wrongOnWasm(): typeof tf {
@@ -94,6 +95,15 @@ describe("useBackend", () => {
     `);
     const { stdout, stderr } = await result;
     assert(stdout.endsWith("wasm 1 true\nwasm 1 true\n"), stdout + stderr);
+  });
+
+  it("useBackend and its siblings reject anything but TensorFlow.js", async () => {
+    const expected = /expected TensorFlow\.js as the first argument, got (undefined|"wasm"|object)/;
+    for (const wrong of [undefined, "wasm", {}] as never[]) {
+      await assert.rejects(useBackend(wrong), { name: "TypeError", message: expected });
+      assert.throws(() => describeBackend(wrong), expected);
+      assert.throws(() => registerTrainingKernels(wrong), expected);
+    }
   });
 
   it("useBackend rejects an unknown backend", async () => {

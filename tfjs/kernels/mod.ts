@@ -1,4 +1,5 @@
 import type * as tfjs from "@tensorflow/tfjs";
+import { checkTensorFlow } from "../check_tensorflow.ts";
 import { correctGradients } from "../correct_gradients.ts";
 import { withChannelsFirst } from "./channels_first.ts";
 import { conv2DFilterGradient, conv2DInputGradient } from "./conv2d.ts";
@@ -69,6 +70,7 @@ const registeredGradients = new WeakSet<tfjs.GradConfig["gradFunc"]>();
  * called before or after the backend starts, and again. `useBackend` calls it when it starts wasm.
  *
  * @param tf the TensorFlow.js that the models are made with
+ * @throws TypeError if `tf` is not TensorFlow.js
  * @throws Error when `@tensorflow/tfjs-backend-wasm` has not been imported
  * @example
  * ```ts
@@ -86,6 +88,7 @@ const registeredGradients = new WeakSet<tfjs.GradConfig["gradFunc"]>();
  * ```
  */
 export function registerTrainingKernels(tf: typeof tfjs): void {
+  checkTensorFlow(tf, "register training kernels");
   if (!tf.getKernel("Transpose", wasm)) {
     throw new Error(
       "Cannot register training kernels, because TensorFlow.js has no WASM backend: " +
