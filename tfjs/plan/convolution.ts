@@ -39,7 +39,7 @@ export function convolve(
   hasInputGradient: boolean,
 ): LinearMap {
   const { kernels, share } = builder;
-  const table = (values: number[]) => builder.constants(Int32Array.from(values));
+  const table = (values: Int32Array) => builder.constants(values);
   const inputSizes = axes.map(({ input }) => input);
   const outputSizes = axes.map(({ output }) => output);
   const forward = forwardWindows(axes);
@@ -64,7 +64,7 @@ export function convolve(
       windows: table(byteOffsets(starts, images, output.pixels, N)),
       positions: table(channelsOf(taps, N)),
       outputOffsets: table(byteOffsets(pixels, images, inputPixels, C)),
-      weights: table(weights),
+      weights: table(Int32Array.from(weights)),
     };
   });
   const isCovered = phases.reduce((sum, { count }) => sum + count, 0) === inputPixels;

@@ -25,7 +25,7 @@ export function convolveDepthwise(
   const T = sizeOf(axes.map(({ size }) => size));
   const group = groupOf(outputPixels);
   const table = (pixels: number[], images = 1, distance = 0) =>
-    builder.constants(Int32Array.from(byteOffsets(pixels, images, distance, C)));
+    builder.constants(byteOffsets(pixels, images, distance, C));
 
   const input = padding(forward.padded, inputSizes, C, group);
   const output = padding(backward?.padded, outputSizes, C, group);

@@ -109,16 +109,23 @@ export function byteOffsets(
   images: number,
   distance: number,
   channels: number,
-): number[] {
-  return Array.from(
-    { length: images },
-    (_, image) => pixels.map((pixel) => (image * distance + pixel) * channels * bytes),
-  ).flat();
+): Int32Array {
+  const offsets = new Int32Array(images * pixels.length);
+  let at = 0;
+  for (let image = 0; image < images; image++) {
+    for (const pixel of pixels) offsets[at++] = (image * distance + pixel) * channels * bytes;
+  }
+  return offsets;
 }
 
 /** Byte offsets of all channels of pixels. */
-export function channelsOf(pixels: number[], channels: number): number[] {
-  return pixels.flatMap((pixel) =>
-    Array.from({ length: channels }, (_, channel) => (pixel * channels + channel) * bytes)
-  );
+export function channelsOf(pixels: number[], channels: number): Int32Array {
+  const offsets = new Int32Array(pixels.length * channels);
+  let at = 0;
+  for (const pixel of pixels) {
+    for (let channel = 0; channel < channels; channel++) {
+      offsets[at++] = (pixel * channels + channel) * bytes;
+    }
+  }
+  return offsets;
 }

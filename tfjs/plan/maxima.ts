@@ -71,7 +71,7 @@ export function convolutionMaxima(
   if (!isInside || !isWide || 2 * maxima > outputPixels) return undefined;
 
   const { share } = builder;
-  const table = (values: number[]) => builder.constants(Int32Array.from(values));
+  const table = (values: Int32Array) => builder.constants(values);
   const { padded, windows } = forwardWindows(axes);
   const pools = forwardWindows(pool).windows;
   const K = windows.taps.length * C;
@@ -84,7 +84,7 @@ export function convolutionMaxima(
   const starts = table(byteOffsets(windowsAt(pools.starts), group, images.pixels, C));
   const steps = table(byteOffsets(windowsAt(pools.taps), 1, 0, C));
   const vectors = vectorsOf(channelsOf(windows.taps, C));
-  const vectorTable = table(vectors.flat());
+  const vectorTable = table(Int32Array.from(vectors.flat()));
 
   // Each list has room for all maxima and for their number.
   const listSize = (maxima: number) => 2 * N * (maxima + 1);
@@ -190,7 +190,7 @@ export function convolutionMaxima(
  *
  * @param offsets byte offset of each value
  */
-function vectorsOf(offsets: number[]): number[][] {
+function vectorsOf(offsets: Int32Array): number[][] {
   const vectors: number[][] = [];
   for (let begin = 0, end; begin < offsets.length; begin = end) {
     end = begin + 1;

@@ -81,10 +81,13 @@ const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** Index of each combination of positions along the axes of an array, in row-major order. */
 function combine(positions: readonly number[][], sizes: readonly number[]): number[] {
-  return positions.reduce(
-    (all, along, axis) => all.flatMap((outer) => along.map((i) => outer * sizes[axis] + i)),
-    [0],
-  );
+  let all = [0];
+  positions.forEach((along, axis) => {
+    const inner: number[] = [];
+    for (const outer of all) for (const i of along) inner.push(outer * sizes[axis] + i);
+    all = inner;
+  });
+  return all;
 }
 
 /** The windows of the forward pass. */
