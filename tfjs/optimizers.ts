@@ -21,7 +21,11 @@ export interface OptimizerClass {
 /** How an update is computed by a formula of `fused/`. */
 export interface FusedRule {
   /** The formula; its arrays are the weight, the slots of the class and the gradient. */
-  formula(optimizer: InternalOptimizer, backendName: string): FormulaName;
+  formula(
+    optimizer: InternalOptimizer,
+    backendName: string,
+    scalars: Record<string, number | undefined>,
+  ): FormulaName;
   /**
    * The formula's scalars in the next update, before they are rounded to float32.
    *
@@ -163,7 +167,11 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
     scalars: { accBeta1: powerOf("beta1"), accBeta2: powerOf("beta2") },
     hyperparameters: ["learningRate", "beta1", "beta2", "epsilon"],
     fused: {
-      formula: () => "adam",
+      formula(_optimizer, backendName, { correction1, correction2 }) {
+        // A device would compile another shader.
+        if (backendName === "webgpu" || fround(Number(correction1)) !== 1) return "adam";
+        return fround(Number(correction2)) === 1 ? "adamBothAre1" : "adamFirstIs1";
+      },
       scalars: ({ learningRate, beta1, beta2, epsilon, accBeta1, accBeta2 }, read) => ({
         negativeRate: negative(learningRate),
         beta1,

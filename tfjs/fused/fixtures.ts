@@ -8,6 +8,8 @@ export const makers: Record<string, () => tf.Optimizer> = {
   "Adagrad from 0": () => tf.train.adagrad(0.1, 0),
   "RMSProp with momentum": () => tf.train.rmsprop(0.05, 0.9, 0.7, 1e-3),
   "Adam with large epsilon": () => tf.train.adam(0.3, 0.8, 0.99, 0.1),
+  "Adam whose first correction becomes 1": () => tf.train.adam(0.3, 1e-3, 0.99),
+  "Adam whose corrections become 1": () => tf.train.adam(0.3, 1e-3, 1e-4),
   "Adam without rate": () => tf.train.adam(0),
 };
 

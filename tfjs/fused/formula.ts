@@ -106,7 +106,21 @@ export const formulas = {
       ["w", sub("w", "m")],
     ],
   },
-  adam: {
+  adam: adam(div("m", "correction1"), div("v", "correction2")),
+  // Dividing by 1 changes nothing: the corrections round to 1 after 164 and 17,320 updates by default.
+  adamFirstIs1: adam("m", div("v", "correction2")),
+  adamBothAre1: adam("m", "v"),
+  adamax: adamax("max"),
+  // The kernel of the wasm backend is C++'s std::max.
+  adamaxOnWasm: adamax("largerOf"),
+} as const satisfies Record<string, Formula>;
+
+/** Name of a formula. */
+export type FormulaName = keyof typeof formulas;
+
+/** The update by the corrected averages `m` and `v`. */
+function adam(m: Expression, v: Expression): Formula {
+  return {
     arrays: ["w", "m", "v", "g"],
     scalars: [
       "negativeRate",
@@ -121,25 +135,10 @@ export const formulas = {
     steps: [
       ["m", add(mul("m", "beta1"), mul("g", "otherBeta1"))],
       ["v", add(mul("v", "beta2"), mul(gradientSquared, "otherBeta2"))],
-      [
-        "w",
-        add(
-          mul(
-            div(div("m", "correction1"), add(sqrt(div("v", "correction2")), "epsilon")),
-            "negativeRate",
-          ),
-          "w",
-        ),
-      ],
+      ["w", add(mul(div(m, add(sqrt(v), "epsilon")), "negativeRate"), "w")],
     ],
-  },
-  adamax: adamax("max"),
-  // The kernel of the wasm backend is C++'s std::max.
-  adamaxOnWasm: adamax("largerOf"),
-} as const satisfies Record<string, Formula>;
-
-/** Name of a formula. */
-export type FormulaName = keyof typeof formulas;
+  };
+}
 
 function adamax(larger: "max" | "largerOf"): Formula {
   return {

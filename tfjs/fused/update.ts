@@ -54,8 +54,8 @@ export function applyFused(optimizer: tf.Optimizer, gradients: Parameters<Update
   if (storage === undefined || jobs === undefined || jobs.length === 0) {
     return applyTheirs(optimizer, gradients);
   }
-  const name = known.fused.formula(internals, engine.backendName);
   const values = known.fused.scalars(internals, storage.read, epsilonOf(engine));
+  const name = known.fused.formula(internals, engine.backendName, values);
   const scalars: number[] = [];
   for (const scalar of formulas[name].scalars) {
     const value = values[scalar];
