@@ -9,10 +9,9 @@ import {
   type Weight,
 } from "./graph.ts";
 import type { Kernels } from "./kernels.ts";
-import type { MaximaOffer } from "./maxima.ts";
+import type { PoolingOffer } from "./maxima.ts";
 import type { PlanMemory } from "./memory.ts";
 import { PlanError } from "./plan_error.ts";
-import type { Axes } from "./windows.ts";
 import type { WorkSharing } from "./work_sharing.ts";
 
 /** Creates the blocks, values and weights of a plan. */
@@ -26,7 +25,7 @@ export class Builder {
   readonly #weights = new Map<number, Weight & { uses: number }>();
   readonly #uses = new Map<Value, number>();
   readonly #states = new Map<number, Block>();
-  readonly #offers = new Map<Value, MaximaOffer>();
+  readonly #offers = new Map<Value, PoolingOffer>();
   readonly #trained: ReadonlySet<number>;
   /** Gradients to add up after the backward pass of the current operation. */
   #sums: Sum[] = [];
@@ -223,15 +222,14 @@ export class Builder {
     return own;
   }
 
-  /** Offer to compute maxima of an output, if nothing else reads it. */
-  offerMaxima(output: Value, offer: MaximaOffer): void {
+  /** Offer to compute only what a pooling reads of an output, if nothing else reads it. */
+  offerPooling(output: Value, offer: PoolingOffer): void {
     this.#offers.set(output, offer);
   }
 
-  /** Accept such an offer; undefined if there is none. */
-  acceptMaxima(input: Value, pool: Axes): ReturnType<MaximaOffer> {
-    const isOnlyReader = input.requiresGradient && this.#usesOf(input) === 1;
-    return isOnlyReader ? this.#offers.get(input)?.(pool) : undefined;
+  /** The offer to a pooling; undefined if there is none. */
+  poolingOffer(input: Value): PoolingOffer | undefined {
+    return this.#usesOf(input) === 1 ? this.#offers.get(input) : undefined;
   }
 
   /**

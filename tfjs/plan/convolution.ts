@@ -13,7 +13,7 @@ import {
 } from "./images.ts";
 import type { LinearMap } from "./linear_map.ts";
 import { convolutionMaxima } from "./maxima.ts";
-import { type Axes, backwardWindows, forwardWindows } from "./windows.ts";
+import { type Axes, backwardWindows, forwardWindows, pixelsRead } from "./windows.ts";
 
 /** Columns of a panel. */
 const panelWidth = 8;
@@ -81,33 +81,46 @@ export function convolve(
     scratchSize: padded,
   });
 
-  return {
-    forward(rows, x, w, y, bias, isRelu) {
+  /** The forward pass, for all pixels of the output or some of them. */
+  const forwardTo = (pixels?: number[]): LinearMap["forward"] => {
+    const { starts } = forward.windows;
+    const count = pixels?.length ?? outputPixels;
+    const read = pixels === undefined
+      ? windows
+      : table(byteOffsets(pixels.map((pixel) => starts[pixel]), group, input.pixels, C));
+    const offsets = pixels && table(byteOffsets(pixels, group, outputPixels, N));
+    return (rows, x, w, y, bias, isRelu) => {
       const packed = panelsAt(scratch.address);
       kernels.packPanels(K, N, w.address, packed);
       const groups = Math.ceil(rows / group);
       const { address } = scratch;
-      share.run(
-        work(groups, 1, rows * outputPixels * K * N),
-        address,
-        (begin, end, kernels, tile) => {
-          const convolveGroup = (image: number, images: number) => {
-            const paddedAt = tile + tileSize * bytes;
-            const from = input.pad(kernels, images, imageAt(x, image, inputPixels, C), paddedAt);
-            const to = imageAt(y, image, outputPixels, N);
-            eachChunk(images * outputPixels, (first, count) => {
-              const [at, c] = [windows.address + first * bytes, to + first * N * bytes];
-              const relu = isRelu ? 1 : 0;
-              const { address: columns } = positions;
-              // deno-fmt-ignore
-              kernels.gatherGemm(
-                count, N, K, from, at, columns, packed, c, 0, bias, relu, 0, tile,
-              );
-            });
-          };
-          eachGroup(rows, group, convolveGroup, begin, end);
-        },
-      );
+      share.run(work(groups, 1, rows * count * K * N), address, (begin, end, kernels, tile) => {
+        const convolveGroup = (image: number, images: number) => {
+          const paddedAt = tile + tileSize * bytes;
+          const from = input.pad(kernels, images, imageAt(x, image, inputPixels, C), paddedAt);
+          const to = imageAt(y, image, outputPixels, N);
+          eachChunk(images * count, (first, size) => {
+            const at = read.address + first * bytes;
+            const c = offsets === undefined ? to + first * N * bytes : to;
+            const offsetsAt = offsets === undefined ? 0 : offsets.address + first * bytes;
+            const relu = isRelu ? 1 : 0;
+            const { address: columns } = positions;
+            // deno-fmt-ignore
+            kernels.gatherGemm(
+              size, N, K, from, at, columns, packed, c, offsetsAt, bias, relu, 0, tile,
+            );
+          });
+        };
+        eachGroup(rows, group, convolveGroup, begin, end);
+      });
+    };
+  };
+
+  return {
+    forward: forwardTo(),
+    forwardWithin(pool) {
+      const pixels = pixelsRead(pool);
+      return pixels.length < outputPixels ? forwardTo(pixels) : undefined;
     },
     weightGradient(rows, x, dy, dw) {
       const multiplyAdds = rows * outputPixels * K * N;

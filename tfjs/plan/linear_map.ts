@@ -11,6 +11,12 @@ export interface LinearMap extends LinearGradients {
    */
   forward(rows: number, x: Block, w: Block, y: Block, bias: number, isRelu: boolean): void;
   /**
+   * As {@linkcode forward}, only for the pixels of y that windows read; undefined if they read all.
+   *
+   * @param pool windows on y
+   */
+  forwardWithin?(pool: Axes): LinearMap["forward"] | undefined;
+  /**
    * Maxima of y; undefined if the gradients are not faster that start with them.
    *
    * @param pool windows of the maxima

@@ -20,14 +20,23 @@ const lanes = 4;
 /** Multiply-adds that take as long as finding a maximum. */
 const finding = 16;
 
-/**
- * Offers to compute maxima of the output of an operation, and to start its backward pass with them.
- *
- * @param pool windows of the maxima
- * @returns a function that receives the value for the maxima, and returns the one that computes it;
- *   undefined if that is not faster
- */
-export type MaximaOffer = (pool: Axes) => ((maxima: Value) => (rows: number) => void) | undefined;
+/** What an operation can do if only a pooling reads its output. */
+export interface PoolingOffer {
+  /**
+   * Compute only the pixels that the windows of the pooling read.
+   *
+   * @param pool windows on the output
+   */
+  restrict(pool: Axes): void;
+  /**
+   * Compute maxima of these pixels, and start the backward pass with them.
+   *
+   * @param pool windows of the maxima
+   * @returns a function that receives the value for the maxima, and returns the one that computes
+   *   it; undefined if that is not faster
+   */
+  maxima(pool: Axes): ((maxima: Value) => (rows: number) => void) | undefined;
+}
 
 /** Maxima of the output of a linear map, and the gradients that start with them. */
 export interface Maxima extends LinearGradients {

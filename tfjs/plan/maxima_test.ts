@@ -11,7 +11,7 @@ import { type Block, sizeOf } from "./graph.ts";
 import type { PoolingWindows } from "./kernels/pool.ts";
 import { type PlanMemory, planMemory } from "./memory.ts";
 import { planLayers } from "./plan.ts";
-import { type Axes, axisOf, flatAxis } from "./windows.ts";
+import { type Axes, type Axis, axisOf, flatAxis } from "./windows.ts";
 
 const { layers } = tf;
 
@@ -26,12 +26,16 @@ interface Case {
 }
 
 /**
- * Assert that the gradients from maxima are those from the whole output. All values are small
- * integers, so that sums are exact and many maxima are equal.
+ * Assert that a convolution within the windows of a pooling computes what they read, and that the
+ * gradients from maxima are those from the whole output. All values are small integers, so that
+ * sums are exact and many maxima are equal.
  *
- * @returns whether there are gradients from maxima
+ * @returns whether some pixels are not computed, and whether there are gradients from maxima
  */
-function assertSame({ axes, pool, C, N, hasInputGradient, rows }: Case, name: string): boolean {
+function assertSame(
+  { axes, pool, C, N, hasInputGradient, rows }: Case,
+  name: string,
+): { isPartial: boolean; hasMaxima: boolean } {
   const random = seeded(11);
   const memory = planMemory(getEngine()) as PlanMemory;
   const { kernels } = memory;
@@ -41,7 +45,8 @@ function assertSame({ axes, pool, C, N, hasInputGradient, rows }: Case, name: st
   const pixels = (of: Axes, side: "input" | "output") => sizeOf(of.map((axis) => axis[side]));
   const K = sizeOf(axes.map(({ size }) => size)) * C;
   const [x, dx, expectedDx] = [1, 2, 3].map(() => builder.perRow(pixels(axes, "input") * C));
-  const [y, dy] = [1, 2].map(() => builder.perRow(pixels(axes, "output") * N));
+  const forwardWithin = map.forwardWithin!(pool);
+  const [y, dy, partial] = [1, 2, 3].map(() => builder.perRow(pixels(axes, "output") * N));
   const [most, dmost] = [1, 2].map(() => builder.perRow(pixels(pool, "output") * N));
   const [w, dw, expectedDw] = [1, 2, 3].map(() => builder.fixed(K * N));
   const arena = new Arena(memory, builder.blocks);
@@ -55,6 +60,15 @@ function assertSame({ axes, pool, C, N, hasInputGradient, rows }: Case, name: st
   for (const block of [x, w, dmost]) fill(block);
   map.forward(rows, x, w, y, 0, false);
   const outputs = valuesOf(y);
+  if (forwardWithin !== undefined) {
+    valuesOf(partial).fill(NaN);
+    forwardWithin(rows, x, w, partial, 0, false);
+    const read = readBy(pool);
+    const expected = outputs.map((value, i) =>
+      read.has(Math.floor(i / N) % pixels(axes, "output")) ? value : NaN
+    );
+    assert.deepEqual(valuesOf(partial), expected, name);
+  }
   outputs.forEach((_, i) => outputs[i] = random() < 0.2 ? NaN : outputs[i]);
   const [high, wide] = pool;
   // deno-fmt-ignore
@@ -84,17 +98,32 @@ function assertSame({ axes, pool, C, N, hasInputGradient, rows }: Case, name: st
   }
   arena.free();
   memory.release();
-  return ofMaxima !== undefined;
+  return { isPartial: forwardWithin !== undefined, hasMaxima: ofMaxima !== undefined };
+}
+
+/** Pixels of an image that windows read. */
+function readBy([high, wide]: Axes): Set<number> {
+  const read = new Set<number>();
+  const each = (axis: Axis, run: (pixel: number) => void) => {
+    for (let window = 0; window < axis.output; window++) {
+      for (let tap = 0; tap < axis.size; tap++) {
+        const pixel = window * axis.stride + tap - axis.paddingBefore;
+        if (pixel >= 0 && pixel < axis.input) run(pixel);
+      }
+    }
+  };
+  each(high, (row) => each(wide, (column) => read.add(row * wide.input + column)));
+  return read;
 }
 
 const positive = (value: number) => value === 0 ? 0 : value;
 
-describe("Gradients from maxima", () => {
-  it("Gradients from maxima are those from the whole output, for any windows", async () => {
+describe("A pooled convolution", () => {
+  it("A pooled convolution has the results and gradients of its whole output, for any windows", async () => {
     await start("cpu");
     const random = seeded(2);
     const below = (n: number) => Math.floor(random() * n);
-    let count = 0;
+    let [partial, count] = [0, 0];
     for (let i = 0; i < 300; i++) {
       const padding = below(2) === 0 ? "valid" : "same";
       const isFlat = below(4) === 0;
@@ -114,8 +143,11 @@ describe("Gradients from maxima", () => {
       const hasInputGradient = below(2) === 0;
       const C = hasInputGradient ? 4 * (1 + below(3)) : 1 + below(9);
       const one = { axes, pool, C, N: 4 + below(9), hasInputGradient, rows: 1 + below(9) };
-      if (assertSame(one, JSON.stringify(one))) count++;
+      const { isPartial, hasMaxima } = assertSame(one, JSON.stringify(one));
+      if (isPartial) partial++;
+      if (hasMaxima) count++;
     }
+    assert(partial > 80, `${partial} of them leave out pixels`);
     assert(count > 100, `${count} of them have gradients from maxima`);
   });
 
@@ -125,7 +157,7 @@ describe("Gradients from maxima", () => {
     const whole = axisOf(10, 2, 2, 1, "valid");
     const one = { C: 4, N: 8, hasInputGradient: true, rows: 1 };
     const isFaster = (pool: typeof conv, other = {}) =>
-      assertSame({ axes: [conv, conv], pool: [pool, pool], ...one, ...other }, "");
+      assertSame({ axes: [conv, conv], pool: [pool, pool], ...one, ...other }, "").hasMaxima;
     assert.equal(isFaster(whole), true);
     assert.equal(isFaster(axisOf(10, 3, 3, 1, "same")), false);
     assert.equal(isFaster(axisOf(10, 3, 1, 1, "valid")), false);
@@ -136,7 +168,8 @@ describe("Gradients from maxima", () => {
 });
 
 describe("A compiled convolution in front of a max pooling", () => {
-  const { conv1d, conv2d, conv3d, maxPooling1d, maxPooling2d, maxPooling3d } = layers;
+  const { averagePooling2d, conv1d, conv2d, conv3d, maxPooling1d, maxPooling2d, maxPooling3d } =
+    layers;
   type Network = [what: string, input: number[], layers: () => tf.layers.Layer[]];
   const networks: Network[] = [
     ...([undefined, "relu", "relu6", "elu", "sigmoid", "swish", "softmax"] as const).map(
@@ -150,6 +183,14 @@ describe("A compiled convolution in front of a max pooling", () => {
     ["no bias", [9, 9, 3], () => [
       conv2d({ filters: 4, kernelSize: 3, padding: "same", useBias: false }),
       maxPooling2d({ poolSize: 3, strides: 2 }),
+    ]],
+    ["gaps between the windows", [9, 11, 3], () => [
+      conv2d({ filters: 4, kernelSize: 2, activation: "tanh" }),
+      maxPooling2d({ poolSize: 2, strides: 3 }),
+    ]],
+    ["an average", [9, 11, 3], () => [
+      conv2d({ filters: 4, kernelSize: 2, activation: "relu" }),
+      averagePooling2d({ poolSize: 2, strides: [2, 4] }),
     ]],
     ["a series", [20, 4], () => [
       conv1d({ filters: 6, kernelSize: 3, padding: "same", activation: "tanh" }),

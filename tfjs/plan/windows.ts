@@ -106,6 +106,19 @@ export function forwardWindows(axes: Axes): { padded: Padded; windows: Windows }
   };
 }
 
+/** Indices of the pixels that windows read. */
+export function pixelsRead(axes: Axes): number[] {
+  const along = axes.map(({ input, output, size, stride, dilation, paddingBefore }) =>
+    range(input).filter((pixel) =>
+      range(size).some((tap) => {
+        const start = pixel + paddingBefore - tap * dilation;
+        return start % stride === 0 && start >= 0 && start / stride < output;
+      })
+    )
+  );
+  return combine(along, axes.map(({ input }) => input));
+}
+
 /**
  * The pixels of an axis that are congruent modulo the stride, and so are reached by the same
  * weights.

@@ -2,6 +2,7 @@ import type { Activation } from "../activations.ts";
 import type { Builder } from "../builder.ts";
 import type { Block, LayerVariable, Value, Weight } from "../graph.ts";
 import type { LinearGradients, LinearMap } from "../linear_map.ts";
+import type { Axes } from "../windows.ts";
 import { activated } from "./activation.ts";
 import type { PlannedLayer } from "./types.ts";
 
@@ -48,28 +49,34 @@ export function planLinear(
     map,
     prepare: (rows) => activate?.backward(rows),
   };
-  builder.offerMaxima(output, (pool) => {
-    const maxima = activateMaxima && map.maxima?.(pool);
-    return maxima && ((value) => {
-      const activate = activateMaxima(value);
-      source = {
-        value,
-        gradient: maxima.lists,
-        map: maxima,
-        prepare(rows) {
-          activate?.backward(rows);
-          maxima.list(rows, value.gradient);
-        },
-      };
-      return (rows) => maxima.find(rows, output.data, value.data);
-    });
+  let { forward } = map;
+  const restrict = (pool: Axes) => void (forward = map.forwardWithin?.(pool) ?? map.forward);
+  builder.offerPooling(output, {
+    restrict,
+    maxima(pool) {
+      const maxima = activateMaxima && map.maxima?.(pool);
+      return maxima && ((value) => {
+        restrict(pool);
+        const activate = activateMaxima(value);
+        source = {
+          value,
+          gradient: maxima.lists,
+          map: maxima,
+          prepare(rows) {
+            activate?.backward(rows);
+            maxima.list(rows, value.gradient);
+          },
+        };
+        return (rows) => maxima.find(rows, output.data, value.data);
+      });
+    },
   });
   return {
     outputs: [output],
     operation: {
       forward(rows) {
         const biasAddress = bias?.data.address ?? 0;
-        map.forward(rows * positions, input.data, kernel.data, sums, biasAddress, isFused);
+        forward(rows * positions, input.data, kernel.data, sums, biasAddress, isFused);
         if (!isFused) activate?.forward(rows);
       },
       backward(rows) {

@@ -114,11 +114,14 @@ function maxPool(
   const { kernels } = builder;
   const windows = windowsOf(input, axes, images);
   const all = ties === "all" ? 1 : 0;
-  const accept = ties === "first" && images === 1 ? builder.acceptMaxima(input, axes) : undefined;
+  const offer = images === 1 ? builder.poolingOffer(input) : undefined;
+  const accept = input.requiresGradient && ties === "first" ? offer?.maxima(axes) : undefined;
   if (accept !== undefined) {
     const output = builder.value(shape, [input]);
     return { outputs: [output], operation: { forward: accept(output) } };
   }
+  // The gradient of the activation is computed from all pixels.
+  if (!input.requiresGradient) offer?.restrict(axes);
   return planUnary(input, shape, builder, {
     forward: (rows, x, y) => kernels.maxPool(rows * images, ...windows, x, y),
     backward: (rows, dy, dx, x, y) =>
@@ -136,6 +139,7 @@ function averagePool(
 ): PlannedLayer {
   const { kernels } = builder;
   const windows = windowsOf(input, axes, images);
+  if (images === 1 && !input.requiresGradient) builder.poolingOffer(input)?.restrict(axes);
   return planUnary(input, shape, builder, {
     forward: (rows, x, y) => kernels.averagePool(rows * images, ...windows, x, y),
     backward: (rows, dy, dx) => kernels.averagePoolGradient(rows * images, ...windows, dy, dx),
