@@ -2,6 +2,7 @@
 // a + rows[m] + columns[k]. The windows of an image form such a matrix without a copy. Sums are in the
 // order of k.
 import { at } from "./address";
+import { relu4 } from "./math";
 
 /** Columns computed at once: two vectors. */
 const wide: i32 = 8;
@@ -138,11 +139,10 @@ function wideTile(
     c31 = f32x4.add(c31, f32x4.mul(s, b1));
   }
   if (relu) {
-    const zero = f32x4.splat(0);
-    c00 = f32x4.max(c00, zero); c01 = f32x4.max(c01, zero);
-    c10 = f32x4.max(c10, zero); c11 = f32x4.max(c11, zero);
-    c20 = f32x4.max(c20, zero); c21 = f32x4.max(c21, zero);
-    c30 = f32x4.max(c30, zero); c31 = f32x4.max(c31, zero);
+    c00 = relu4(c00); c01 = relu4(c01);
+    c10 = relu4(c10); c11 = relu4(c11);
+    c20 = relu4(c20); c21 = relu4(c21);
+    c30 = relu4(c30); c31 = relu4(c31);
   }
   v128.store(c0, c00); v128.store(c0, c01, 16);
   v128.store(c1, c10); v128.store(c1, c11, 16);
@@ -166,9 +166,8 @@ function narrowTile(
     c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a3 + offset), b0));
   }
   if (relu) {
-    const zero = f32x4.splat(0);
-    c0 = f32x4.max(c0, zero); c1 = f32x4.max(c1, zero);
-    c2 = f32x4.max(c2, zero); c3 = f32x4.max(c3, zero);
+    c0 = relu4(c0); c1 = relu4(c1);
+    c2 = relu4(c2); c3 = relu4(c3);
   }
   v128.store(tile, c0);
   v128.store(tile, c1, 32);

@@ -1,5 +1,5 @@
 // Activations of four values.
-import { erf4, exp4, one4, sigmoid4, tanh4, zero4 } from "./math";
+import { erf4, exp4, one4, relu4, sigmoid4, tanh4, zero4 } from "./math";
 
 // Kinds of activations, as in ../activations.ts.
 export const RELU = 1;
@@ -13,8 +13,8 @@ const seluScale: f32 = 1.0507009873554805;
 /** Activation of four values. `alpha` is that of elu, swish and leaky relu, or a limit. */
 @inline
 export function activate4(kind: i32, v: v128, alpha: f32): v128 {
-  if (kind == RELU) return f32x4.max(v, zero4);
-  if (kind == RELU6) return f32x4.min(f32x4.max(v, zero4), f32x4.splat(6));
+  if (kind == RELU) return relu4(v);
+  if (kind == RELU6) return f32x4.pmin(relu4(v), f32x4.splat(6));
   if (kind == ELU) {
     const below = f32x4.mul(f32x4.splat(alpha), f32x4.sub(exp4(v), one4));
     return v128.bitselect(v, below, f32x4.ge(v, zero4));
@@ -26,7 +26,7 @@ export function activate4(kind: i32, v: v128, alpha: f32): v128 {
   if (kind == SIGMOID) return sigmoid4(v);
   if (kind == HARD_SIGMOID) {
     const r = f32x4.add(f32x4.mul(v, f32x4.splat(0.2)), f32x4.splat(0.5));
-    return f32x4.min(f32x4.max(r, zero4), one4);
+    return f32x4.pmin(relu4(r), one4);
   }
   if (kind == TANH) return tanh4(v);
   if (kind == SOFTPLUS) return softplus4(v);
@@ -43,7 +43,7 @@ export function activate4(kind: i32, v: v128, alpha: f32): v128 {
   }
   if (kind == MISH) return f32x4.mul(v, tanh4(softplus4(v)));
   if (kind == THRESHOLDED_RELU) return v128.and(v, f32x4.gt(v, f32x4.splat(alpha)));
-  if (kind == CLIPPED_RELU) return f32x4.min(f32x4.max(v, zero4), f32x4.splat(alpha));
+  if (kind == CLIPPED_RELU) return f32x4.min(relu4(v), f32x4.splat(alpha));
   return v;
 }
 

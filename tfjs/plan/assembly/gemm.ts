@@ -1,6 +1,7 @@
 // Matrix products. C[m, n] is the sum of A[m, k] * B[k, n] in the order of k, as in tfjs's kernel, so
 // that the results are bit-identical.
 import { at } from "./address";
+import { relu4 } from "./math";
 
 /** Columns computed at once: two vectors. */
 const wide: i32 = 8;
@@ -122,11 +123,10 @@ function fourRows(
     a0 += cs; a1 += cs; a2 += cs; a3 += cs;
   }
   if (relu) {
-    const zero = f32x4.splat(0);
-    c00 = f32x4.max(c00, zero); c01 = f32x4.max(c01, zero);
-    c10 = f32x4.max(c10, zero); c11 = f32x4.max(c11, zero);
-    c20 = f32x4.max(c20, zero); c21 = f32x4.max(c21, zero);
-    c30 = f32x4.max(c30, zero); c31 = f32x4.max(c31, zero);
+    c00 = relu4(c00); c01 = relu4(c01);
+    c10 = relu4(c10); c11 = relu4(c11);
+    c20 = relu4(c20); c21 = relu4(c21);
+    c30 = relu4(c30); c31 = relu4(c31);
   }
   v128.store(c, c00); v128.store(c, c01, 16); c += ldc;
   v128.store(c, c10); v128.store(c, c11, 16); c += ldc;
@@ -148,9 +148,8 @@ function oneRow(
     a += cs;
   }
   if (relu) {
-    const zero = f32x4.splat(0);
-    c0 = f32x4.max(c0, zero);
-    c1 = f32x4.max(c1, zero);
+    c0 = relu4(c0);
+    c1 = relu4(c1);
   }
   v128.store(c, c0);
   v128.store(c, c1, 16);

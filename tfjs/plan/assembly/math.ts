@@ -4,6 +4,12 @@
 export const zero4: v128 = f32x4.splat(0);
 export const one4: v128 = f32x4.splat(1);
 
+/** max(x, 0): NaN stays NaN, and -0 becomes 0. Processors lack wasm's f32x4.max, a series of steps. */
+@inline
+export function relu4(x: v128): v128 {
+  return f32x4.add(f32x4.pmax(x, zero4), zero4);
+}
+
 @inline
 function polynomial(sum: v128, x: v128, next: f32): v128 {
   return f32x4.add(f32x4.mul(sum, x), f32x4.splat(next));
@@ -13,7 +19,7 @@ function polynomial(sum: v128, x: v128, next: f32): v128 {
 @inline
 export function exp4(x: v128): v128 {
   const tooSmall = f32x4.lt(x, f32x4.splat(-87.3365));
-  const within = f32x4.min(f32x4.max(x, f32x4.splat(-87.3365)), f32x4.splat(88.37626));
+  const within = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-87.3365)), f32x4.splat(88.37626));
   const n = f32x4.nearest(f32x4.mul(within, f32x4.splat(1.44269504)));
   let r = f32x4.sub(within, f32x4.mul(n, f32x4.splat(0.693359375)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
