@@ -95,6 +95,24 @@ const product = (left: unknown, right: unknown): number =>
 const quotient = (left: unknown, right: unknown): number =>
   fround(fround(left as number) / fround(right as number));
 
+/** The largest subnormal number up to which rounding undoes a multiplication by `factor`. */
+function largestStuck(factor: unknown): number {
+  // As a multiple of the smallest number: n * factor rounds to n.
+  const change = Math.abs(1 - fround(factor as number));
+  const n = change < 0.5 ? Math.min(Math.ceil(0.5 / change) - 1, 2 ** 23 - 1) : 0;
+  return n * 2 ** -149;
+}
+
+/**
+ * The least weight that no update by a subnormal average changes, because it is less than half of the
+ * distance to the next number. NaN if there is none.
+ */
+function leastWeight(rate: unknown, epsilon: unknown): number {
+  const largestUpdate = 2 ** -126 / (epsilon as number) * Math.abs(rate as number);
+  const least = Math.max(2 ** 27 * largestUpdate, 2 ** -100);
+  return (epsilon as number) > 0 && least < Infinity ? least : NaN;
+}
+
 /** The optimizers of TensorFlow.js by the static `className` of their class. */
 export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
   SGD: {
@@ -158,6 +176,8 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
         otherDecay: rest(decay),
         momentum,
         epsilon,
+        // Adding a subnormal number does not change such an epsilon.
+        largestStuck: Number(epsilon) >= 2 ** -100 ? largestStuck(decay) : 0,
       }),
     },
     isLoadedByTfjs: true,
@@ -181,6 +201,8 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
         epsilon,
         correction1: rest(read(accBeta1)),
         correction2: rest(read(accBeta2)),
+        largestStuck: largestStuck(beta1),
+        leastWeight: leastWeight(learningRate, epsilon),
       }),
       next: ({ beta1, beta2, accBeta1, accBeta2 }, read) => ({
         accBeta1: product(read(accBeta1), beta1),
@@ -198,16 +220,21 @@ export const optimizerClasses: Readonly<Record<string, OptimizerClass>> = {
     hyperparameters: ["learningRate", "beta1", "beta2", "epsilon", "decay"],
     fused: {
       formula: (_optimizer, backendName) => backendName === "wasm" ? "adamaxOnWasm" : "adamax",
-      scalars: ({ learningRate, beta1, beta2, epsilon, decay, accBeta1, iteration }, read) => ({
-        correctedRate: quotient(
+      scalars({ learningRate, beta1, beta2, epsilon, decay, accBeta1, iteration }, read) {
+        const correctedRate = quotient(
           quotient(negative(learningRate), fround(product(read(iteration), decay) + 1)),
           fround(rest(read(accBeta1))),
-        ),
-        beta1,
-        otherBeta1: rest(beta1),
-        beta2,
-        epsilon,
-      }),
+        );
+        return {
+          correctedRate,
+          beta1,
+          otherBeta1: rest(beta1),
+          beta2,
+          epsilon,
+          largestStuck: largestStuck(beta1),
+          leastWeight: leastWeight(correctedRate, epsilon),
+        };
+      },
       next: ({ beta1, accBeta1, iteration }, read) => ({
         iteration: read(iteration) + 1,
         accBeta1: product(read(accBeta1), beta1),

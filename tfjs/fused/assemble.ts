@@ -1,4 +1,4 @@
-import type { Expression, Formula } from "./formula.ts";
+import type { BinaryOperation, Expression, Formula, UnaryOperation } from "./formula.ts";
 
 /**
  * Assemble a WebAssembly module with a function for each formula. A function takes the number of
@@ -44,7 +44,7 @@ interface Lanes {
   /** Instructions without the offset. */
   load: number[];
   store: number[];
-  operations: Record<Exclude<Exclude<Expression, string>[0], "largerOf">, number[]>;
+  operations: Record<UnaryOperation | Exclude<BinaryOperation, "largerOf">, number[]>;
 }
 
 const one: Lanes = {
@@ -83,6 +83,13 @@ const four: Lanes = {
 const unrolled = 4;
 const pseudoMaximum = [0xfd, 0xeb, 1];
 const splat = [0xfd, 0x13];
+const constant = (...lane: number[]) => [0xfd, 0x0c, ...lane, ...lane, ...lane, ...lane];
+const [and, andNot, select] = [0x4e, 0x4f, 0x52].map((code) => [0xfd, code]);
+const magnitudeBits = [...constant(0xff, 0xff, 0xff, 0x7f), ...and];
+const minusOne = [...constant(0xff, 0xff, 0xff, 0xff), 0xfd, 0xae, 1];
+const isBelow = [0xfd, 0x3a];
+const isZero = [...constant(0, 0, 0, 0), 0xfd, 0x41];
+const isAtLeast = [0xfd, 0x46];
 
 /** Names of the integer parameters: the count, then the addresses. */
 function integerParameters({ arrays }: Formula): string[] {
@@ -112,7 +119,25 @@ function body(formula: Formula): number[] {
     const prefix = lanes === one ? "one" : "four";
     if (typeof of === "string") return get(`${prefix} ${of}`);
     const [operation, ...operands] = of;
-    const [left, right] = operands.map((operand) => compute(operand, lanes));
+    const [left, right, third] = operands.map((operand) => compute(operand as Expression, lanes));
+    if (operation === "isStuck") {
+      if (lanes === one) return [0x43, 0, 0, 0, 0];
+      // As whole numbers, subnormal numbers are not slow. 0 becomes the largest of them.
+      const isSmall = [
+        ...left,
+        ...magnitudeBits,
+        ...minusOne,
+        ...get("four largestStuck"),
+        ...isBelow,
+      ];
+      const isLost = third &&
+        [...third, ...four.operations.abs, ...get("four leastWeight"), ...isAtLeast, ...and];
+      return [...isSmall, ...right, ...isZero, ...and, ...isLost ?? []];
+    }
+    if (operation === "unlessStuck") return lanes === one ? left : [...left, ...right, ...andNot];
+    if (operation === "whereStuck") {
+      return lanes === one ? left : [...right, ...left, ...third, ...select];
+    }
     if (operation !== "largerOf") return [...left, ...right ?? [], ...lanes.operations[operation]];
     if (lanes === four) return [...left, ...right, ...pseudoMaximum];
     // right, left, left < right, select

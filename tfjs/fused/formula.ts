@@ -15,7 +15,8 @@ export interface Formula {
 export type Expression =
   | string
   | readonly [operation: UnaryOperation, of: Expression]
-  | readonly [operation: BinaryOperation, left: Expression, right: Expression];
+  | readonly [operation: BinaryOperation, left: Expression, right: Expression]
+  | StuckOperation;
 
 /** An operation on one number. */
 export type UnaryOperation = "sqrt" | "abs";
@@ -25,6 +26,22 @@ export type UnaryOperation = "sqrt" | "abs";
  * smaller, as in C++, and takes only names.
  */
 export type BinaryOperation = "add" | "sub" | "mul" | "div" | "max" | "largerOf";
+
+/**
+ * Operations that leave out subnormal numbers, with which processors are several times slower. Where
+ * the gradient stays 0, as for a unit that died or a rare row of an embedding, each average decays
+ * to one. They change no result, so only vectors use them.
+ *
+ * - `isStuck`: whether an average will stay the same, because it is at most the scalar
+ *   `largestStuck` and nothing is added. With a weight, also whether that is at least the scalar
+ *   `leastWeight`, so that the average cannot change it.
+ * - `unlessStuck`: 0 if so, otherwise the number.
+ * - `whereStuck`: the second operand if so, otherwise the first.
+ */
+export type StuckOperation =
+  | readonly [operation: "isStuck", average: string, added: string, weight?: string]
+  | readonly [operation: "unlessStuck", of: string, isStuck: string]
+  | readonly [operation: "whereStuck", otherwise: string, of: string, isStuck: string];
 
 /** Sum. */
 export const add = (left: Expression, right: Expression): Expression => ["add", left, right];
@@ -38,6 +55,25 @@ export const div = (left: Expression, right: Expression): Expression => ["div", 
 export const sqrt = (of: Expression): Expression => ["sqrt", of];
 
 const gradientSquared = mul("g", "g");
+
+/**
+ * The steps that update an average `a`: `a * factor + added`. `aMoved` is its new value, or 0 where
+ * it is stuck.
+ */
+const decay = (
+  average: string,
+  factor: string,
+  added: Expression,
+  ...weight: [] | [string]
+): Formula["steps"] => [
+  [`${average}Added`, added],
+  [`${average}Stuck`, ["isStuck", average, `${average}Added`, ...weight]],
+  [`${average}Kept`, ["unlessStuck", average, `${average}Stuck`]],
+  [`${average}Moved`, add(mul(`${average}Kept`, factor), `${average}Added`)],
+  [average, ["whereStuck", `${average}Moved`, average, `${average}Stuck`]],
+];
+
+const firstAverage = decay("m", "beta1", mul("g", "otherBeta1"), "w");
 
 /** The formulas by name. */
 export const formulas = {
@@ -83,33 +119,41 @@ export const formulas = {
   },
   rmsProp: {
     arrays: ["w", "s", "m", "g"],
-    scalars: ["rate", "decay", "otherDecay", "momentum", "epsilon"],
+    scalars: ["rate", "decay", "otherDecay", "momentum", "epsilon", "largestStuck"],
     steps: [
-      ["s", add(mul("s", "decay"), mul(gradientSquared, "otherDecay"))],
-      ["m", add(mul("m", "momentum"), div(mul("g", "rate"), sqrt(add("s", "epsilon"))))],
+      ...decay("s", "decay", mul(gradientSquared, "otherDecay")),
+      ["m", add(mul("m", "momentum"), div(mul("g", "rate"), sqrt(add("sMoved", "epsilon"))))],
       ["w", sub("w", "m")],
     ],
   },
   centeredRMSProp: {
     arrays: ["w", "s", "m", "c", "g"],
-    scalars: ["rate", "decay", "otherDecay", "momentum", "epsilon"],
+    scalars: ["rate", "decay", "otherDecay", "momentum", "epsilon", "largestStuck"],
     steps: [
-      ["s", add(mul("s", "decay"), mul(gradientSquared, "otherDecay"))],
-      ["c", add(mul("c", "decay"), mul("g", "otherDecay"))],
+      ...decay("s", "decay", mul(gradientSquared, "otherDecay")),
+      ...decay("c", "decay", mul("g", "otherDecay")),
       [
         "m",
         add(
           mul("m", "momentum"),
-          div(mul("g", "rate"), sqrt(sub("s", add(mul("c", "c"), "epsilon")))),
+          div(mul("g", "rate"), sqrt(sub("sMoved", add(mul("cMoved", "cMoved"), "epsilon")))),
         ),
       ],
       ["w", sub("w", "m")],
     ],
   },
-  adam: adam(div("m", "correction1"), div("v", "correction2")),
+  adam: adam(
+    [["m", add(mul("m", "beta1"), mul("g", "otherBeta1"))]],
+    div("m", "correction1"),
+    div("v", "correction2"),
+  ),
   // Dividing by 1 changes nothing: the corrections round to 1 after 164 and 17,320 updates by default.
-  adamFirstIs1: adam("m", div("v", "correction2")),
-  adamBothAre1: adam("m", "v"),
+  // Averages get stuck later than that.
+  adamFirstIs1: adam(firstAverage, "mMoved", div("v", "correction2"), [
+    "largestStuck",
+    "leastWeight",
+  ]),
+  adamBothAre1: adam(firstAverage, "mMoved", "v", ["largestStuck", "leastWeight"]),
   adamax: adamax("max"),
   // The kernel of the wasm backend is C++'s std::max.
   adamaxOnWasm: adamax("largerOf"),
@@ -118,8 +162,20 @@ export const formulas = {
 /** Name of a formula. */
 export type FormulaName = keyof typeof formulas;
 
-/** The update by the corrected averages `m` and `v`. */
-function adam(m: Expression, v: Expression): Formula {
+/**
+ * The formula of Adam.
+ *
+ * @param first steps that update the first average
+ * @param m first average, corrected
+ * @param v second average, corrected
+ * @param more further scalars
+ */
+function adam(
+  first: Formula["steps"],
+  m: Expression,
+  v: Expression,
+  more: readonly string[] = [],
+): Formula {
   return {
     arrays: ["w", "m", "v", "g"],
     scalars: [
@@ -131,9 +187,10 @@ function adam(m: Expression, v: Expression): Formula {
       "epsilon",
       "correction1",
       "correction2",
+      ...more,
     ],
     steps: [
-      ["m", add(mul("m", "beta1"), mul("g", "otherBeta1"))],
+      ...first,
       ["v", add(mul("v", "beta2"), mul(gradientSquared, "otherBeta2"))],
       ["w", add(mul(div(m, add(sqrt(v), "epsilon")), "negativeRate"), "w")],
     ],
@@ -143,13 +200,21 @@ function adam(m: Expression, v: Expression): Formula {
 function adamax(larger: "max" | "largerOf"): Formula {
   return {
     arrays: ["w", "m", "v", "g"],
-    scalars: ["correctedRate", "beta1", "otherBeta1", "beta2", "epsilon"],
+    scalars: [
+      "correctedRate",
+      "beta1",
+      "otherBeta1",
+      "beta2",
+      "epsilon",
+      "largestStuck",
+      "leastWeight",
+    ],
     steps: [
-      ["m", add(mul("m", "beta1"), mul("g", "otherBeta1"))],
+      ...firstAverage,
       ["v", mul("v", "beta2")],
       ["size", ["abs", "g"]],
       ["v", [larger, "v", "size"]],
-      ["w", add(mul("correctedRate", div("m", add("v", "epsilon"))), "w")],
+      ["w", add(mul("correctedRate", div("mMoved", add("v", "epsilon"))), "w")],
     ],
   };
 }

@@ -107,8 +107,13 @@ const operators = { add: "+", sub: "-", mul: "*", div: "/" } as const;
 function textOf(of: Expression, scalars: readonly string[]): string {
   if (typeof of === "string") return scalars.includes(of) ? `uniforms.${of}` : of;
   const [operation, ...operands] = of;
-  const [left, right] = operands.map((operand) => textOf(operand, scalars));
+  const [left, right] = operands.map((operand) => textOf(operand as Expression, scalars));
   switch (operation) {
+    case "isStuck":
+      return "0.0";
+    case "unlessStuck":
+    case "whereStuck":
+      return left;
     case "abs":
       return `abs(${left})`;
     case "sqrt":

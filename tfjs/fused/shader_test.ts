@@ -12,7 +12,10 @@ describe("The shader of an update", () => {
         if (typeof of === "string") return 0;
         const [operation, ...operands] = of;
         const isRounded = ["add", "sub", "mul", "div", "sqrt"].includes(operation);
-        return operands.map(count).reduce((sum, one) => sum + one, isRounded ? 1 : 0);
+        return (operands as Expression[]).map(count).reduce(
+          (sum, one) => sum + one,
+          isRounded ? 1 : 0,
+        );
       };
       const operations = formula.steps.reduce((sum, [, value]) => sum + count(value), 0);
       const shader = shaderOf(formula, 2);

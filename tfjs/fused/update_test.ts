@@ -10,8 +10,25 @@ import {
 } from "keepfit";
 import { useBackend } from "keepfit/backend";
 import { AdamW } from "../optimizer_fixtures.ts";
+import { type InternalOptimizer, optimizerClassOf } from "../optimizers.ts";
 import { namedGradients, updateOf } from "../update.ts";
 import { bitsOf, kernelsOf, makers, numbers, stateOf } from "./fixtures.ts";
+
+/** Optimizers whose averages decay, with any rounding. */
+const decaying: Record<string, () => tf.Optimizer> = {
+  Adam: () => tf.train.adam(0.001),
+  "Adam, slowly": () => tf.train.adam(0.1, 0.99, 0.999),
+  "Adam that keeps an average": () => tf.train.adam(0.1, 1),
+  "Adam with a growing average": () => tf.train.adam(0.1, 1.1),
+  "Adam without epsilon": () => tf.train.adam(0.1, 0.9, 0.999, 0),
+  "Adam without rate": () => tf.train.adam(0),
+  Adamax: () => tf.train.adamax(0.001),
+  "Adamax without epsilon": () => tf.train.adamax(0.1, 0.9, 0.999, 0),
+  RMSProp: () => tf.train.rmsprop(0.01),
+  "RMSProp, centered": () => tf.train.rmsprop(0.01, 0.9, 0, undefined, true),
+  "RMSProp, slowly, with momentum": () => tf.train.rmsprop(0.01, 0.99, 0.9),
+  "RMSProp without epsilon": () => tf.train.rmsprop(0.01, 0.9, 0, 0),
+};
 
 for (const backend of ["cpu", "wasm"] as const) {
   describe(`A fused update on ${backend}`, () => {
@@ -45,6 +62,54 @@ for (const backend of ["cpu", "wasm"] as const) {
         ours.dispose();
         theirs.dispose();
         assert(tf.memory().numTensors <= tensorsBefore + 8, "what tfjs keeps of its scalars");
+      });
+    }
+
+    for (const [name, make] of Object.entries(decaying)) {
+      it(`A fused update is bit-identical where averages are stuck at subnormal numbers: ${name}`, async () => {
+        const weights = [
+          0,
+          -0,
+          1,
+          -0.5,
+          1e-6,
+          -1e-20,
+          3e-27,
+          2 ** -100,
+          1e-36,
+          1e-45,
+          Infinity,
+          NaN,
+        ];
+        const averages = [...Array(12).keys()].flatMap((n) => [n * 2 ** -149, -n * 2 ** -149]);
+        const gradients = [0, 0, 0, -0, 1e-45, 1e-20, 0.1];
+        const pairs = weights.flatMap((weight) => averages.map((average) => [weight, average]));
+        const all = pairs.flatMap((pair) => gradients.map((gradient) => [...pair, gradient]));
+        const [w, m, g] = [0, 1, 2].map((i) => tf.tensor1d(all.map((values) => values[i])));
+        const states = [];
+        for (const isFused of [true, false]) {
+          const optimizer = make() as InternalOptimizer;
+          const variable = tf.tidy(() => tf.variable(tf.ones([all.length])));
+          const update = isFused ? updateOf(optimizer) : optimizer.applyGradients.bind(optimizer);
+          const given = [{ name: variable.name, tensor: g }];
+          for (let step = 0; step < 3; step++) update(given);
+          variable.assign(w);
+          for (const field of optimizerClassOf(optimizer)?.slots ?? []) {
+            for (const slot of optimizer[field] ?? []) slot.variable.assign(m);
+          }
+          for (const power of [optimizer.accBeta1, optimizer.accBeta2]) {
+            power?.assign(tf.scalar(1e-9));
+          }
+          for (let step = 0; step < 3; step++) {
+            if (isFused) assert.equal(kernelsOf(() => update(given)), 0);
+            else update(given);
+          }
+          states.push(await stateOf(optimizer, [variable]));
+          variable.dispose();
+          optimizer.dispose();
+        }
+        assert.deepEqual(states[0], states[1]);
+        tf.dispose([w, m, g]);
       });
     }
 
