@@ -160,7 +160,11 @@ describe("A plugin in a worker", () => {
   it("A plugin in a worker reports its problems like one in this process", async () => {
     await fails("E_MODULE", /no good/, loadInWorker(`throw new RangeError("no good");`));
     await fails("E_EXPORT", /no such export/, loadInWorker("export const other = 1;"));
-    await fails("E_EXPORT", /undefined/, loadInWorker("export default () => {};"));
+    await fails("E_EXPORT", /lacks an export.*string/s, loadInWorker(`export default "a";`));
+    for (const made of ["undefined", "null", "1"]) {
+      const expected = new RegExp(`returned no callback.*${made === "1" ? "number" : made}`, "s");
+      await fails("E_EXPORT", expected, loadInWorker(`export default () => ${made};`));
+    }
     await fails("E_EXPORT", /no onEpochEnd/, loadInWorker("export default () => ({});"));
     await fails(
       "E_FACTORY",

@@ -101,23 +101,34 @@ function environmentOf({ manifest, context }: TierRun): Record<string, string> {
 }
 
 function failedWith(
-  { failed = "E_MODULE", error, found }: ThreadResult,
+  { failed = "E_MODULE", error, found, returned }: ThreadResult,
   name: string,
   id: string,
   url: string,
 ): PluginError {
-  const cause = error && toError(error);
-  const message = {
-    E_EXPORT: error === undefined
-      ? `Cannot load plugin ${url}: its module lacks an export`
-      : `Cannot use plugin ${id}: its callback cannot be inspected: ${error.message}`,
-    E_FACTORY: `Cannot load plugin ${url}: ${name} threw: ${error?.message}`,
-    E_MODULE: `Cannot evaluate plugin module of ${url}: ${error?.message}`,
+  if (returned !== undefined) {
+    return new PluginError(failed, `Cannot use plugin ${id}: its factory returned no callback`, {
+      url,
+      expected: "an object with hooks",
+      actual: returned,
+    });
+  }
+  if (found !== undefined) {
+    return new PluginError(failed, `Cannot load plugin ${url}: its module lacks an export`, {
+      url,
+      expected: `a class or a function as ${name}`,
+      actual: found,
+    });
+  }
+  const action = {
+    E_EXPORT: `Cannot use plugin ${id}: its callback cannot be inspected`,
+    E_FACTORY: `Cannot load plugin ${url}: ${name} threw`,
+    E_MODULE: `Cannot evaluate plugin module of ${url}`,
   }[failed];
-  const expected = failed === "E_EXPORT" && error === undefined
-    ? `a class or a function as ${name}`
-    : undefined;
-  return new PluginError(failed, message, { url, expected, actual: found, cause });
+  return new PluginError(failed, `${action}: ${error?.message}`, {
+    url,
+    cause: error && toError(error),
+  });
 }
 
 /** The host's side of a callback in a thread, over any number of runs. */

@@ -52,7 +52,10 @@ export interface ThreadResult {
   logs?: Record<string, number>;
   members?: string[];
   failed?: "E_EXPORT" | "E_FACTORY" | "E_MODULE";
+  /** What is in place of the export. */
   found?: string;
+  /** Type of what the factory returned in place of an object. */
+  returned?: string;
   error?: PlainError;
 }
 

@@ -65,7 +65,7 @@ async function load({ specifier, name, options, context, adds }) {
     return { failed: "E_FACTORY", error: toPlain(error) };
   }
   if (typeof made !== "object" || made === null) {
-    return { failed: "E_EXPORT", found: made === null ? "null" : typeof made };
+    return { failed: "E_EXPORT", returned: made === null ? "null" : typeof made };
   }
   try {
     return { members: membersOf(made) };

@@ -37,6 +37,7 @@ const message: v.GenericSchema<unknown, ThreadMessage> = v.variant("kind", [
     members: v.exactOptional(v.pipe(v.array(shortText), v.maxLength(1000))),
     failed: v.exactOptional(v.picklist(["E_EXPORT", "E_FACTORY", "E_MODULE"])),
     found: v.exactOptional(shortText),
+    returned: v.exactOptional(shortText),
     error: v.exactOptional(plainError),
   }),
   v.object({ kind: v.literal("ask"), id, name: shortText, args: v.array(v.unknown()) }),
