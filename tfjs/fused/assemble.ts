@@ -1,37 +1,28 @@
 import type { BinaryOperation, Expression, Formula, UnaryOperation } from "./formula.ts";
 
 /**
- * Assemble a WebAssembly module with a function for each formula. A function takes the number of
+ * Assemble a WebAssembly module whose function `update` computes a formula. It takes the number of
  * elements, the address of each array, the target address of each array except the last, and the
  * scalars. It processes four elements at a time and the rest one by one; an array may be its own
  * target.
  *
- * Assembled on demand: a formula takes a few hundred bytes, and a compiler would be a dependency.
+ * Assembled on demand: a formula takes one or two kilobytes, and a compiler would be a dependency.
  *
- * @param formulas by the names of their functions
  * @param isShared whether the imported `env.memory` is shared between threads
  */
-export function assemble(
-  formulas: Readonly<Record<string, Formula>>,
-  isShared: boolean,
-): Uint8Array<ArrayBuffer> {
-  const entries = Object.entries(formulas);
-  const types = entries.map(([, formula]) => [
-    0x60,
-    ...list([
-      ...integerParameters(formula).map(() => [i32]),
-      ...formula.scalars.map(() => [f32]),
-    ]),
-    0,
-  ]);
+export function assemble(formula: Formula, isShared: boolean): Uint8Array<ArrayBuffer> {
+  const parameters = [
+    ...integerParameters(formula).map(() => [i32]),
+    ...formula.scalars.map(() => [f32]),
+  ];
   const limits = isShared ? [3, 0, ...unsigned(65_536)] : [0, 0];
   return Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, list(types)),
+    ...section(1, list([[0x60, ...list(parameters), 0]])),
     ...section(2, list([[...name("env"), ...name("memory"), 2, ...limits]])),
-    ...section(3, list(entries.map((_, i) => unsigned(i)))),
-    ...section(7, list(entries.map(([of], i) => [...name(of), 0, ...unsigned(i)]))),
-    ...section(10, list(entries.map(([, formula]) => sized(body(formula))))),
+    ...section(3, list([[0]])),
+    ...section(7, list([[...name("update"), 0, 0]])),
+    ...section(10, list([sized(body(formula))])),
   ]);
 }
 
@@ -39,7 +30,8 @@ const [i32, f32, v128] = [0x7f, 0x7d, 0x7b];
 
 /** Instructions for one element, or for four. */
 interface Lanes {
-  type: number;
+  /** Of the names of its locals. */
+  prefix: string;
   count: number;
   /** Instructions without the offset. */
   load: number[];
@@ -48,7 +40,7 @@ interface Lanes {
 }
 
 const one: Lanes = {
-  type: f32,
+  prefix: "one",
   count: 1,
   load: [0x2a, 2],
   store: [0x38, 2],
@@ -64,7 +56,7 @@ const one: Lanes = {
 };
 
 const four: Lanes = {
-  type: v128,
+  prefix: "four",
   count: 4,
   // Aligned like single elements.
   load: [0xfd, 0, 2],
@@ -116,8 +108,7 @@ function body(formula: Formula): number[] {
   const set = (of: string) => [0x21, ...local(of)];
 
   const compute = (of: Expression, lanes: Lanes): number[] => {
-    const prefix = lanes === one ? "one" : "four";
-    if (typeof of === "string") return get(`${prefix} ${of}`);
+    if (typeof of === "string") return get(`${lanes.prefix} ${of}`);
     const [operation, ...operands] = of;
     const [left, right, third] = operands.map((operand) => compute(operand as Expression, lanes));
     if (operation === "isStuck") {
@@ -144,19 +135,18 @@ function body(formula: Formula): number[] {
     return [...right, ...left, ...left, ...right, 0x5d, 0x1b];
   };
 
-  /** Process elements, `offset` bytes behind the addresses. */
-  const update = (lanes: Lanes, offset: number): number[] => {
-    const prefix = lanes === one ? "one" : "four";
+  /** Process elements by `computation`, `offset` bytes behind the addresses. */
+  const update = (lanes: Lanes, offset: number, computation: number[]): number[] => {
     return [
       ...arrays.flatMap((array) => [
         ...get(`from ${array}`),
         ...[...lanes.load, ...unsigned(offset)],
-        ...set(`${prefix} ${array}`),
+        ...set(`${lanes.prefix} ${array}`),
       ]),
-      ...steps.flatMap(([name, value]) => [...compute(value, lanes), ...set(`${prefix} ${name}`)]),
+      ...computation,
       ...arrays.slice(0, -1).flatMap((array) => [
         ...get(`to ${array}`),
-        ...get(`${prefix} ${array}`),
+        ...get(`${lanes.prefix} ${array}`),
         ...[...lanes.store, ...unsigned(offset)],
       ]),
     ];
@@ -165,11 +155,16 @@ function body(formula: Formula): number[] {
   /** Process the arrays, `times` vectors or elements at once, while enough are left. */
   const loop = (lanes: Lanes, times: number): number[] => {
     const count = lanes.count * times;
+    const computation = steps.flatMap(([name, value]) => [
+      ...compute(value, lanes),
+      ...set(`${lanes.prefix} ${name}`),
+    ]);
+    const offsets = Array.from({ length: times }, (_, i) => i * lanes.count * 4);
     return [
       ...[0x02, 0x40, 0x03, 0x40],
       // Leave the block when fewer are left.
       ...[...get("count"), 0x41, count, 0x49, 0x0d, 1],
-      ...Array.from({ length: times }, (_, i) => update(lanes, i * lanes.count * 4)).flat(),
+      ...offsets.flatMap((offset) => update(lanes, offset, computation)),
       ...integers.slice(1).flatMap((address) => [
         ...get(address),
         ...[0x41, ...signed(count * 4), 0x6a],

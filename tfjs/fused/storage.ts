@@ -37,7 +37,8 @@ interface WasmBackend {
   makeOutput(shape: number[], dtype: "float32"): tf.TensorInfo;
 }
 
-type Kernels = Record<FormulaName, (...numbers: number[]) => void>;
+/** Computes a formula: number of elements, addresses, scalars. */
+type Kernel = (...numbers: number[]) => void;
 
 const known = new WeakMap<object, Storage | undefined>();
 
@@ -61,21 +62,31 @@ function makeStorage(engine: Engine): Storage | undefined {
   }
 }
 
-function instantiate(memory: WebAssembly.Memory): Kernels {
+/**
+ * Create a function that returns kernels on a memory, which are compiled when they are needed.
+ *
+ * @throws WebAssembly.CompileError without SIMD, or if a policy forbids WebAssembly
+ */
+function kernelsOn(memory: WebAssembly.Memory): (name: FormulaName) => Kernel {
   const isShared = !(memory.buffer instanceof ArrayBuffer);
-  const module = new WebAssembly.Module(assemble(formulas, isShared));
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+  const compile = (name: FormulaName): Kernel => {
+    const module = new WebAssembly.Module(assemble(formulas[name], isShared));
+    return new WebAssembly.Instance(module, { env: { memory } }).exports.update as Kernel;
+  };
+  // The smallest one shows whether the others can be compiled.
+  const kernels: Partial<Record<FormulaName, Kernel>> = { sgd: compile("sgd") };
+  return (name) => kernels[name] ??= compile(name);
 }
 
 /** In place on the heap, whose values cannot be read without a copy, except for shared storage. */
 function onHeap(engine: Engine, backend: WasmBackend): Storage {
   const { asm, wasmMemory = asm.memory, tfjs } = backend.wasm;
   const memory = wasmMemory as WebAssembly.Memory;
-  const kernels = instantiate(memory);
+  const kernelOf = kernelsOn(memory);
   const floats = floatView(memory);
   const dataOf = (one: { dataId: tf.DataId }) => backend.dataIdMap.get(one.dataId);
   const args: number[] = [];
-  const runOne = (kernel: Kernels[FormulaName], { cells, gradient }: Job) => {
+  const runOne = (kernel: Kernel, { cells, gradient }: Job) => {
     const { length } = cells;
     const { size } = gradient;
     const updated: HeapData[] = [];
@@ -110,7 +121,8 @@ function onHeap(engine: Engine, backend: WasmBackend): Storage {
       const { arrays } = formulas[name];
       args.length = 2 * arrays.length;
       args.push(...scalars);
-      for (let i = 0; i < jobs.length; i++) runOne(kernels[name], jobs[i]);
+      const kernel = kernelOf(name);
+      for (let i = 0; i < jobs.length; i++) runOne(kernel, jobs[i]);
     },
     read(scalar) {
       if (scalar?.dtype !== "float32" || scalar.isDisposed) return read(scalar);
@@ -132,7 +144,7 @@ const chunk = 16_384;
 function onCpu(engine: Engine, backend: CpuBackend): Storage {
   const arrays = Math.max(...Object.values(formulas).map(({ arrays }) => arrays.length));
   const memory = new WebAssembly.Memory({ initial: Math.ceil(arrays * chunk * 4 / 65_536) });
-  const kernels = instantiate(memory);
+  const kernelOf = kernelsOn(memory);
   const addresses = Array.from({ length: arrays }, (_, i) => i * chunk * 4);
   const views = addresses.map((at) => new Float32Array(memory.buffer, at, chunk));
   const dataOf = (one: { dataId: tf.DataId }) => backend.data.get(one.dataId);
@@ -145,7 +157,7 @@ function onCpu(engine: Engine, backend: CpuBackend): Storage {
     if (data.refCount === 1) own(data, values);
     else assign(cell, engine.makeTensor(values, cell.shape, "float32"));
   };
-  const runOne = (name: FormulaName, { cells, gradient }: Job, scalars: readonly number[]) => {
+  const runOne = (kernel: Kernel, { cells, gradient }: Job, scalars: readonly number[]) => {
     const { size } = gradient;
     const old = [...cells, gradient].map((one) => peek(dataOf(one)));
     const targets = cells.map(targetOf);
@@ -156,7 +168,7 @@ function onCpu(engine: Engine, backend: CpuBackend): Storage {
       for (let i = 0; i < old.length; i++) {
         views[i].set(size > chunk ? old[i].subarray(start, end) : old[i]);
       }
-      kernels[name](end - start, ...from, ...to, ...scalars);
+      kernel(end - start, ...from, ...to, ...scalars);
       for (let i = 0; i < targets.length; i++) {
         targets[i].set(views[i].subarray(0, end - start), start);
       }
@@ -166,7 +178,8 @@ function onCpu(engine: Engine, backend: CpuBackend): Storage {
   const { read } = scalarsOf(engine);
   return {
     run(name, jobs, scalars) {
-      for (const job of jobs) runOne(name, job, scalars);
+      const kernel = kernelOf(name);
+      for (const job of jobs) runOne(kernel, job, scalars);
     },
     read: (scalar) =>
       scalar === undefined || scalar.isDisposed ? read(scalar) : peek(dataOf(scalar))[0],
