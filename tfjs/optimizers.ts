@@ -108,9 +108,11 @@ function largestStuck(factor: unknown): number {
  * distance to the next number. NaN if there is none.
  */
 function leastWeight(rate: unknown, epsilon: unknown): number {
-  const largestUpdate = 2 ** -126 / (epsilon as number) * Math.abs(rate as number);
-  const least = Math.max(2 ** 27 * largestUpdate, 2 ** -100);
-  return (epsilon as number) > 0 && least < Infinity ? least : NaN;
+  // As the kernels have them: both may round to 0 or Infinity.
+  const divisor = fround(epsilon as number);
+  const largestUpdate = 2 ** -126 / divisor * Math.abs(fround(rate as number));
+  const weight = fround(Math.max(2 ** 27 * largestUpdate, 2 ** -100));
+  return divisor > 0 && weight < Infinity ? weight : NaN;
 }
 
 /** The optimizers of TensorFlow.js by the static `className` of their class. */

@@ -24,6 +24,7 @@ const decaying: Record<string, () => tf.Optimizer> = {
   "Adam without rate": () => tf.train.adam(0),
   Adamax: () => tf.train.adamax(0.001),
   "Adamax without epsilon": () => tf.train.adamax(0.1, 0.9, 0.999, 0),
+  "Adamax with an epsilon that rounds to 0": () => tf.train.adamax(0.1, 0.9, 0.999, 1e-50),
   RMSProp: () => tf.train.rmsprop(0.01),
   "RMSProp, centered": () => tf.train.rmsprop(0.01, 0.9, 0, undefined, true),
   "RMSProp, slowly, with momentum": () => tf.train.rmsprop(0.01, 0.99, 0.9),
