@@ -1,5 +1,5 @@
 import { onProcess } from "./node.ts";
-import { answering, serverUrl, toServeError } from "./serve.ts";
+import { answering, checkAddress, serverUrl, toServeError } from "./serve.ts";
 import type { Runtime } from "./types.ts";
 import { startWebWorker } from "./worker.ts";
 
@@ -11,6 +11,7 @@ export function bunRuntime(): Runtime {
     ...onProcess(),
     startWorker: startWebWorker,
     async serve(handler, { hostname, port }) {
+      checkAddress(hostname, port);
       let server: BunServer;
       try {
         // Bun drops a connection after 10 silent seconds, too few for a live stream.

@@ -6,7 +6,7 @@ import { createFileSystem } from "./file_system.ts";
 import { interruptSignals } from "./interrupt_signals.ts";
 import { isRunning, startOfProcess, startTimeOfProcess } from "./is_running.ts";
 import { toFileUrl } from "./paths.ts";
-import { answering, serverUrl, toServeError } from "./serve.ts";
+import { answering, checkAddress, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
 import { startNodeWorker } from "./worker.ts";
@@ -72,6 +72,7 @@ export function denoRuntime(): Runtime {
       };
     },
     async serve(handler, { hostname, port }) {
+      checkAddress(hostname, port);
       const closing = new AbortController();
       let server: Deno.HttpServer<Deno.NetAddr>;
       try {

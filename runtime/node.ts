@@ -7,7 +7,7 @@ import { isRunning, startOfProcess, startTimeOfProcess } from "./is_running.ts";
 import { nodeCalls } from "./node_calls.ts";
 import { runNodeCommand } from "./node_command.ts";
 import { toFileUrl } from "./paths.ts";
-import { answering, serverUrl, toServeError } from "./serve.ts";
+import { answering, checkAddress, serverUrl, toServeError } from "./serve.ts";
 import { createTerminal } from "./terminal.ts";
 import type { Runtime } from "./types.ts";
 import { startNodeWorker } from "./worker.ts";
@@ -23,6 +23,7 @@ export function nodeRuntime(): Runtime {
     ...onProcess(),
     startWorker: startNodeWorker,
     async serve(handler, { hostname, port }) {
+      checkAddress(hostname, port);
       const { createAdaptorServer } = await import("@hono/node-server");
       const server = createAdaptorServer({
         fetch: answering(handler),

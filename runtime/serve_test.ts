@@ -78,6 +78,30 @@ describe("serve", () => {
     }
   });
 
+  it("serve rejects an empty host name, which some runtimes take for every interface", async () => {
+    for (const hostname of ["", " "]) {
+      await assert.rejects(serve(() => new Response(), { hostname, port: 0 }), {
+        name: "RangeError",
+        message: /^Cannot serve on an empty host name: expected a name or an address/,
+      });
+    }
+    for (const port of [-1, 1.5, 65536, NaN]) {
+      await assert.rejects(serve(() => new Response(), { ...local, port }), {
+        name: "RangeError",
+        message: `Cannot serve on port ${port}: expected a whole number from 0 to 65535`,
+      });
+    }
+  });
+
+  it("serve says that this machine has no such address, or that a name cannot be resolved", async () => {
+    for (const hostname of ["192.0.2.1", "no-such-host.invalid"]) {
+      await assert.rejects(serve(() => new Response(), { hostname, port: 0 }), {
+        message: `Cannot serve on http://${hostname}:0/: ` +
+          "this machine has no such address (use another, such as 127.0.0.1)",
+      });
+    }
+  });
+
   it("serve prints nothing, and lets the process end after closing", async () => {
     const { result } = startChild(`
       import { getRuntime } from "keepfit/runtime";
