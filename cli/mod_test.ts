@@ -27,6 +27,9 @@ describe("The keepfit command", () => {
     const nothing = await start().ended;
     assert.equal(nothing.code, 2);
     assert.match(nothing.errors, /^Usage: keepfit COMMAND/);
+    const empty = await start("hub", "examples/plugins", "--host", "", "--port", "0").ended;
+    assert.equal(empty.code, 2);
+    assert.match(empty.errors, /^keepfit: option '--host <ADDRESS>' argument is empty\n/);
     const failed = await start("hub", "no/such/folder", "--port", "0").ended;
     assert.equal(failed.code, 1);
     assert.match(

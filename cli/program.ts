@@ -68,6 +68,7 @@ export function createProgram(cli: CommandLine, printed: Printed): Command {
     .helpCommand("help [COMMAND]", "Explain a command.")
     .option("--json", "Print everything as JSON on standard output, including errors.")
     .exitOverride()
+    .hook("preAction", (_, command) => rejectEmptyOptions(command))
     .showHelpAfterError("Run keepfit --help for more.")
     // Unlike the defaults, these functions need no permission of Deno.
     .configureOutput({
@@ -100,6 +101,14 @@ KEEPFIT_DEBUG=1 prints the stack of an error.`,
   for (const add of commands) add(program, cli);
   nameOwnHelp(program, "keepfit");
   return program;
+}
+
+/** Reject options with an empty argument, which is what an unset variable of a shell becomes. */
+function rejectEmptyOptions(command: Command): void {
+  for (const option of command.options) {
+    const given = [command.getOptionValue(option.attributeName())].flat();
+    if (given.includes("")) command.error(`error: option '${option.flags}' argument is empty`);
+  }
 }
 
 /** Errors of the command line refer to the help of their command. */

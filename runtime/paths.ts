@@ -121,7 +121,8 @@ export function directoryOf(path: Path): Path {
  *
  * @param path absolute, or relative to `folder`; a URL is returned as it is
  * @param folder URL of a folder, with a trailing slash. Default: none; the path must be absolute
- * @throws TypeError for a relative path without a folder
+ * @throws TypeError for a relative path without a folder, or an empty path, which would become the
+ *   folder
  * @example
  * ```ts
  * import { toFileUrl } from "keepfit/runtime";
@@ -133,6 +134,7 @@ export function directoryOf(path: Path): Path {
  */
 export function toFileUrl(path: Path, folder?: URL): URL {
   if (path instanceof URL) return path;
+  if (path === "") throw new TypeError("Cannot use '': a path must not be empty");
   const parts = (onWindows ? path.replaceAll("\\", "/") : path).split("/").map(encodeURIComponent);
   if (!isAbsolute(path)) {
     // The ./ keeps a name with a colon from being parsed as a scheme.

@@ -54,4 +54,12 @@ describe("toFileUrl", () => {
     assert.equal(pathOf(toFileUrl("/a", folder)), "/a");
     assert.throws(() => toFileUrl("runs/a.csv"), /expected an absolute path or a file: URL/);
   });
+
+  it("toFileUrl rejects an empty path, which would become the folder", () => {
+    const folder = new URL("file:///runs/");
+    assert.throws(
+      () => toFileUrl("", folder),
+      /^TypeError: Cannot use '': a path must not be empty/,
+    );
+  });
 });

@@ -27,7 +27,7 @@ describe("keepfit add with a path", () => {
     for (const args of [["add", "", "--yes"], ["add", " "], ["pack", "", "--out", "public"]]) {
       const { code, errors } = await startIn(author, args).ended;
       assert.equal(code, 1);
-      assert.match(errors, /Cannot (find a plugin at ''|use '' as a directory)/);
+      assert.match(errors, /Cannot use ''( as a directory for [^:]+)?: a path must not be empty/);
     }
   });
 

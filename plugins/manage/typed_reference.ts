@@ -19,12 +19,10 @@ export async function typedReference(
   if (typeof reference !== "string" || !isPath(reference)) return reference;
   const typed = reference.trim();
   // A # is part of the path if such a file exists.
-  const parts = /^(.*)#(sha\d+-.*)$/s.exec(typed);
+  const parts = /^(.+)#(sha\d+-.*)$/s.exec(typed);
   const tried = parts === null ? [[typed, ""]] : [[typed, ""], [parts[1], `#${parts[2]}`]];
   let folder: URL | undefined;
   for (const [path, integrity] of tried) {
-    // It would be the working directory.
-    if (path === "") continue;
     const url = urlOfPath(path);
     const info = await infoOf(url, fs);
     if (info?.isFile) return url.href + integrity;
@@ -34,7 +32,7 @@ export async function typedReference(
     if ((await infoOf(manifest, fs))?.isFile) return manifest.href + integrity;
   }
   const isId = /^[a-z\d-]+\/[a-z\d-]+(@[^/]*)?$/.test(typed);
-  throw new PluginError("E_HTTP", `Cannot find a plugin at ${showReference(typed) || "''"}`, {
+  throw new PluginError("E_HTTP", `Cannot find a plugin at ${showReference(typed)}`, {
     url: urlOfPath(typed).href,
     expected: `a ${manifestName}, a folder that contains one, or a reference such as ` +
       "https://…, registry:owner/name, npm:name",
@@ -50,7 +48,7 @@ export async function typedReference(
 export function typedKeys(reference: string, lock: URL): string[] {
   if (!isPath(reference)) return [lockKey(parseReference(reference), lock)];
   const typed = reference.trim();
-  return [typed, typed.replace(/#sha\d+-.*$/s, "")].flatMap((path) => {
+  return [typed, typed.replace(/(?<=.)#sha\d+-.*$/s, "")].flatMap((path) => {
     const url = urlOfPath(path);
     return [url, joinPath(url, manifestName)].map((one) => lockKey(parseReference(one), lock));
   });
