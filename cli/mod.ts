@@ -5,6 +5,7 @@
  */
 import { CommanderError } from "commander";
 import { version } from "../plugins/manifest/version.ts";
+import { printError } from "../runtime/run_program.ts";
 import { CommandLine } from "./command_line.ts";
 import { createProgram, type Printed } from "./program.ts";
 
@@ -23,6 +24,16 @@ import { createProgram, type Printed } from "./program.ts";
  * ```
  */
 export async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await run(args);
+  } catch (error) {
+    // Standard output cannot be written, for example because the disk is full.
+    printError("keepfit: ", error);
+    return 1;
+  }
+}
+
+async function run(args: readonly string[]): Promise<number> {
   const cli = new CommandLine(args);
   const printed: Printed = { output: "", errors: "" };
   try {

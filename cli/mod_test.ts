@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { startChild } from "../tests/child.ts";
 import { start } from "../tests/command.ts";
 import { root } from "../tests/files.ts";
 
@@ -54,6 +55,27 @@ describe("The keepfit command", () => {
     assert.match(failed.error.message, /^Cannot list no\/such\/folder/);
     const plugin = await said("pack", "tests", "--out", "no/such/folder", "--json");
     assert.match(plugin.error.message, /callback\.plugin\.json/);
+  });
+
+  it("The keepfit command says that standard output cannot be written, without a stack", async () => {
+    const fault = `Object.assign(new Error("no space left"), { code: "ENOSPC" })`;
+    const { stdout, stderr } = await startChild(`
+      import { getRuntime } from "keepfit/runtime";
+      import { createTerminal } from ${JSON.stringify(join(root, "runtime/terminal.ts"))};
+      import { main } from ${JSON.stringify(join(root, "cli/mod.ts"))};
+      getRuntime().terminal = createTerminal({
+        writeSync() { throw ${fault}; },
+        isTerminal: () => false,
+        columns: () => undefined,
+        env: () => undefined,
+      });
+      for (const line of [["--help"], ["token", "new"], ["nosuch", "--json"]]) {
+        console.log(await main(line));
+      }
+    `).result;
+    assert.equal(stdout, "1\n1\n1\n");
+    const line = /^keepfit: Cannot write to standard output: no space left$/;
+    for (const one of stderr.trim().split("\n")) assert.match(one, line);
   });
 
   it("The keepfit command serves a hub until Ctrl-C, and exits normally", async () => {

@@ -1,3 +1,4 @@
+import { messageOf } from "../core/errors.ts";
 import type { Terminal } from "./types.ts";
 
 /** Standard output and input of an adapter. */
@@ -35,7 +36,10 @@ export function createTerminal(output: Output): Terminal {
         } catch (error) {
           const { code, name } = error as { code?: string; name?: string };
           if (code === "EPIPE" || name === "BrokenPipe") return;
-          if (code !== "EAGAIN" && name !== "WouldBlock") throw error;
+          if (code !== "EAGAIN" && name !== "WouldBlock") {
+            const reason = messageOf(error);
+            throw new Error(`Cannot write to standard output: ${reason}`, { cause: error });
+          }
           // The pipe is full and non-blocking: wait a millisecond for its reader.
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
         }
