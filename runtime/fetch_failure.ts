@@ -33,8 +33,9 @@ export function fetchFailure(error: unknown): string {
     const detail = certificateMessage.exec(message)?.[1] ?? message;
     return `the certificate of the server is not accepted: ${detail}${code && ` (${code})`}`;
   }
-  // The innermost message is the most specific. Deno's begins with the URL, which the caller adds.
-  const { message } = chain[chain.length - 1];
+  // The innermost message is the most specific, but Node's is empty for the status 407. Deno's
+  // begins with the URL, which the caller adds.
+  const { message } = chain.findLast((one) => one.message !== "") ?? chain[0];
   return message.replace(/^error sending request.*?: (?=client error)/, "");
 }
 

@@ -107,6 +107,11 @@ describe("fetchFailure", () => {
       cause: new Error("a \x1b[31mred\x1b[0m herring"),
     });
     assert.equal(fetchFailure(error), "a \\u001b[31mred\\u001b[0m herring");
+    // As fetch of Node fails when a server asks for the password of a proxy.
+    assert.equal(
+      fetchFailure(new TypeError("fetch failed", { cause: new Error() })),
+      "fetch failed",
+    );
     const circular = new Error("around");
     circular.cause = circular;
     assert.equal(fetchFailure(circular), "around");
