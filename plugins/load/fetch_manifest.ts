@@ -115,6 +115,14 @@ function notAsLocked({ expected, actual }: PluginError, url: URL): PluginError {
   });
 }
 
+function tooLarge(url: URL, size: number): PluginError {
+  return new PluginError("E_LIMIT", `Cannot use ${url}: it is larger than in the manifest`, {
+    url: url.href,
+    expected: `at most ${size} bytes`,
+    hint: "it was changed: pack the plugin again if it is yours, else ask its author",
+  });
+}
+
 /** Reads files from the vendor folder, the cache or their URL, in this order. */
 function fileReader(
   manifest: PluginManifest,
@@ -129,7 +137,9 @@ function fileReader(
     const isFile = url.protocol === "file:";
     const cached = isFile ? undefined : await cache.read(integrity);
     if (cached !== undefined) return cached;
-    const bytes = await fetcher.read(url, size);
+    const bytes = await fetcher.read(url, size).catch((error) => {
+      throw error instanceof PluginError && error.code === "E_LIMIT" ? tooLarge(url, size) : error;
+    });
     await verifyIntegrity(bytes, integrity, url.href);
     if (!isFile) await cache.write(integrity, bytes);
     return bytes;

@@ -54,7 +54,13 @@ function parse(source: string | object, url: string, published: boolean): Source
     });
   }
   const problems = problemsOf(data, published);
-  if (problems.length > 0) throw hasProblems("E_MANIFEST", `plugin manifest ${url}`, url, problems);
+  if (problems.length > 0) {
+    const isUnpacked = published && !Object.hasOwn(Object(data), "files");
+    const hint = isUnpacked
+      ? "files is written by keepfit pack SOURCE --out DIR: use the packed plugin below DIR"
+      : undefined;
+    throw hasProblems("E_MANIFEST", `plugin manifest ${url}`, url, problems, hint);
+  }
   return structuredClone(data) as SourceManifest;
 }
 

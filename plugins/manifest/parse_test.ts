@@ -211,7 +211,10 @@ describe("A manifest", () => {
   it("A manifest needs no files before it is packed", () => {
     const { files: _, ...source } = whole;
     assert.equal(parseSourceManifest(source, url).files, undefined);
-    assert.throws(() => parseManifest(source, url), /files: found nothing/);
+    assert.throws(
+      () => parseManifest(source, url),
+      /files: found nothing.*\n {2}hint: {5}files is written by keepfit pack SOURCE --out DIR/,
+    );
     assert.throws(() => parseSourceManifest({ ...source, id: 1 }, url), /id: found 1/);
   });
 

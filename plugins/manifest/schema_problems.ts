@@ -107,12 +107,13 @@ export function hasProblems(
   title: string,
   url: string,
   problems: readonly string[],
+  hint?: string,
 ): PluginError {
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   const listed = problems.slice(0, maxShown).map((problem) => visible(problem, 500));
   if (listed.length < problems.length) listed.push(`and ${problems.length - listed.length} more`);
   const lines = listed.map((problem) => `\n  ${problem}`).join("");
-  return new PluginError(code, `Cannot read ${title}: ${count}${lines}`, { url });
+  return new PluginError(code, `Cannot read ${title}: ${count}${lines}`, { url, hint });
 }
 
 /** JavaScript notation: `callbacks[0].hooks`, `files["a.js"].size`. */

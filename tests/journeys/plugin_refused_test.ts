@@ -149,7 +149,7 @@ describe("A server that fails", () => {
   it("A failing server cannot send more than was declared", async () => {
     const url = await publish({ "main.js": recording("") });
     site.pages.set(new URL("main.js", url).pathname, "x".repeat(100_000));
-    await fails("E_LIMIT", /at most \d+ bytes/, load(url));
+    await fails("E_LIMIT", /larger than in the manifest[^]*at most \d+ bytes[^]*pack/, load(url));
     site.pages.set("/big.json", " ".repeat(300 * 1024));
     await fails("E_LIMIT", /at most 262144 bytes/, load(`${site.url}big.json`));
   });
