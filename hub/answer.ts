@@ -29,21 +29,34 @@ export function notFound(c: Context): Response & TypedResponse<{ error: string }
  * @param action requested action, for the message
  */
 export function limitBody(maxSize: number, action: string): MiddlewareHandler {
-  return bodyLimit({
+  const limit = bodyLimit({
     maxSize,
     onError: (c) =>
       c.json({ error: `Cannot ${action}: expected at most ${maxSize} bytes, got more` }, 413),
   });
+  // It throws only when it reads a body of unknown length: Hono catches errors of handlers.
+  return (c, next) => limit(c, next).catch(throwCutOff);
+}
+
+/** A body that ends early is the client's failure: nothing is logged, and nobody reads this. */
+function throwCutOff(cause: unknown): never {
+  throw new HTTPException(400, { message: "Cannot read the request: its body ended early", cause });
 }
 
 /**
  * Read the text of a body as it arrives. `Request.text()` of Deno reserves the memory of the
  * announced length, even if the client never sends it.
+ *
+ * @throws HTTPException 400 for a body that ends early
  */
 export async function readText(c: Context): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  for await (const bytes of c.req.raw.body ?? []) text += decoder.decode(bytes, { stream: true });
+  try {
+    for await (const bytes of c.req.raw.body ?? []) text += decoder.decode(bytes, { stream: true });
+  } catch (error) {
+    throwCutOff(error);
+  }
   return text + decoder.decode();
 }
 

@@ -198,6 +198,44 @@ describe("A hub's registry", () => {
   }
 });
 
+describe("A hub's requests", () => {
+  it("A hub's requests that end early are the client's failure, and nothing is logged", async () => {
+    const logged: unknown[] = [];
+    const { error } = console;
+    console.error = (...args: unknown[]) => logged.push(args);
+    try {
+      const token = "a-long-random-text";
+      const hub = createHub({
+        plugins: memoryPluginStore(),
+        tokens: { [token.repeat(2)]: ["ada"] },
+      });
+      for (
+        const [method, path] of [
+          ["PUT", "/ada/notes/1.0.0"],
+          ["POST", "/ada/notes/1.0.0/yank"],
+          ["POST", "/publish/epoch/end/"],
+        ]
+      ) {
+        for (const length of [{}, { "content-length": "1000" }]) {
+          const answer = await hub.request(path, {
+            method,
+            headers: { authorization: `Bearer ${token.repeat(2)}`, ...length } as HeadersInit,
+            body: new ReadableStream({
+              start: (controller) => controller.error(new Error("aborted")),
+            }),
+            duplex: "half",
+          } as RequestInit);
+          assert.equal(answer.status, 400, `${method} ${path}`);
+          assert.match((await answer.json()).error, /its body ended early/);
+        }
+      }
+      assert.deepEqual(logged, []);
+    } finally {
+      console.error = error;
+    }
+  });
+});
+
 describe("A hub's runs", () => {
   type Hub = Awaited<ReturnType<typeof emptyHub>>;
   const form = (data: string) => ({
