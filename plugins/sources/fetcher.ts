@@ -55,13 +55,17 @@ export interface Fetcher {
 const maxRedirects = 5;
 
 /** A failed attempt that is worth retrying. */
-class TransientError extends Error {}
+class TransientError extends Error {
+  /** Milliseconds that the server asks to wait. */
+  wait = 0;
+}
 
 /**
  * Create a fetcher of plugin files, over http(s) or from `file:` URLs.
  *
  * Only a response with status 200 and at most `maxBytes` is accepted. Network errors, time-outs and
- * the statuses 408, 429 and 5xx are retried. Requests are the same on every runtime: servers that
+ * the statuses 408, 429 and 5xx are retried, not before the time of `Retry-After`; if that is
+ * longer than the time-out, they are not retried. Requests are the same on every runtime: servers that
  * build files for the user agent would otherwise send different bytes to each. Redirects are
  * followed only if they are as safe as the request: from https to https, from loopback http to
  * loopback http or https, never to a file.
@@ -120,7 +124,7 @@ export function createFetcher(fs: FileSystem, options: FetchOptions = {}): Fetch
         await response.body?.cancel();
         if (response.status === 304 && etag !== undefined) return undefined;
         if (![301, 302, 303, 307, 308].includes(response.status)) {
-          throw failedWith(response.status, start);
+          throw failedWith(response, start);
         }
         url = redirected(url, response.headers.get("location"), start);
       }
@@ -156,14 +160,17 @@ export function createFetcher(fs: FileSystem, options: FetchOptions = {}): Fetch
         return await readOnce(url, maxBytes, query.etag, maxTime);
       } catch (error) {
         if (!(error instanceof TransientError)) throw error;
-        if (tries === maxTries) {
+        const isTooLong = error.wait > maxTime;
+        if (tries === maxTries || isTooLong) {
           throw new PluginError(
             "E_HTTP",
-            `Cannot fetch ${url}: ${error.message}` + (tries > 1 ? `, tried ${tries} times` : ""),
+            `Cannot fetch ${url}: ${error.message}` + (tries > 1 ? `, tried ${tries} times` : "") +
+              (isTooLong ? `; it can be tried again in ${Math.ceil(error.wait / 1000)} s` : ""),
             { url: url.href, cause: error.cause ?? error },
           );
         }
-        await new Promise((resolve) => setTimeout(resolve, retryDelay * 2 ** (tries - 1)));
+        const delay = Math.max(error.wait, retryDelay * 2 ** (tries - 1));
+        await new Promise((resolve) => setTimeout(resolve, delay));
       }
     }
   }
@@ -244,9 +251,11 @@ function tooLarge(url: URL, maxBytes: number): PluginError {
   });
 }
 
-function failedWith(status: number, url: URL): Error {
+function failedWith({ status, headers }: Response, url: URL): Error {
   if (status === 408 || status === 429 || status >= 500) {
-    return new TransientError(`the server answered ${status}`);
+    const error = new TransientError(`the server answered ${status}`);
+    error.wait = millisecondsOf(headers.get("retry-after") ?? "");
+    return error;
   }
   return new PluginError("E_HTTP", `Cannot fetch ${url}: the server answered ${status}`, {
     url: url.href,
@@ -258,6 +267,14 @@ function failedWith(status: number, url: URL): Error {
       ? "pass credentials in the option tokens or in KEEPFIT_AUTH_TOKENS=token@host"
       : undefined,
   });
+}
+
+/** Milliseconds until the time of a `Retry-After` header: seconds, or a date. */
+function millisecondsOf(retryAfter: string): number {
+  const time = /^\d+$/.test(retryAfter)
+    ? Number(retryAfter) * 1000
+    : Date.parse(retryAfter) - Date.now();
+  return Math.max(time || 0, 0);
 }
 
 function redirected(from: URL, location: string | null, start: URL): URL {

@@ -63,6 +63,43 @@ describe("createFetcher", () => {
     assert.equal(answers, 3);
   });
 
+  it("createFetcher waits as long as an overloaded server asks, or fails if that is too long", async () => {
+    let answers = 0;
+    const overload = (after: () => string) =>
+      pages.set(
+        "/busy.js",
+        () =>
+          answers++ % 2 === 0
+            ? new Response(null, { status: 429, headers: { "retry-after": after() } })
+            : new Response("a"),
+      );
+    const { setTimeout } = globalThis;
+    const waits: (number | undefined)[] = [];
+    const wait = (call: () => void, ms?: number) => {
+      waits.push(ms);
+      return setTimeout(call, ms === 7000 ? 1 : ms);
+    };
+    try {
+      globalThis.setTimeout = wait as typeof setTimeout;
+      overload(() => "7");
+      assert.equal(await read("/busy.js"), "a");
+    } finally {
+      globalThis.setTimeout = setTimeout;
+    }
+    assert(waits.includes(7000), waits.join());
+    for (const [after, seconds] of [["86400", /in 86400 s$/m], ["Fri, 1 Jan 2100", /in \d+ s$/m]]) {
+      answers = 0;
+      overload(() => String(after));
+      await refusal("E_HTTP", () => read("/busy.js"), seconds as RegExp);
+      assert.equal(answers, 1);
+    }
+    for (const after of ["0", "soon", "-1", "Sat, 1 Jan 2000"]) {
+      answers = 0;
+      overload(() => after);
+      assert.equal(await read("/busy.js"), "a");
+    }
+  });
+
   it("createFetcher reads no more than allowed", async () => {
     pages.set("/big.js", () => new Response("x".repeat(101)));
     await refusal("E_LIMIT", () => read("/big.js"), /at most 100 bytes/);
