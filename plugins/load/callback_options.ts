@@ -40,12 +40,15 @@ export function optionsFor(
 
 /** Valid both in code and in `keepfit.json`. */
 function completed(
-  { properties = {} }: OptionsSchema,
+  { properties = {}, additionalProperties = true }: OptionsSchema,
   options: Record<string, unknown>,
   missing: readonly string[],
 ): string {
   const samples = missing.map((name) => [name, sampleOf(properties[name])]);
-  const example = JSON.stringify({ ...options, ...Object.fromEntries(samples) });
+  const known = Object.entries(options).filter(([name]) =>
+    additionalProperties || Object.hasOwn(properties, name)
+  );
+  const example = JSON.stringify(Object.fromEntries([...known, ...samples]));
   return `pass it options: ${example.length > 300 ? "{ … }" : example}`;
 }
 

@@ -92,6 +92,13 @@ describe("A plugin that must not run", () => {
     const wrong = load(url, { options: { every: 0, evry: 2 } });
     const error = await fails("E_OPTIONS", /options\.every: found 0, expected >= 1/, wrong);
     assert.match(error.message, /options\.evry: is not an option; available: every/);
+    const needed = { ...schema, required: ["every"] };
+    const needing = await publish({ "main.js": marking }, {}, { options: needed });
+    await fails(
+      "E_OPTIONS",
+      /pass it options: \{"every":1\}$/,
+      load(needing, { options: { a: 1 } }),
+    );
     const none = await publish({ "main.js": marking });
     await fails("E_OPTIONS", /available: none/, load(none, { options: { a: 1 } }));
     assert.equal(evaluated(), undefined);
