@@ -6,7 +6,13 @@ import {
   type LossArgument,
   type TensorFunction,
 } from "./compiled_metrics.ts";
-import { type NetworkInternals, networkOf, type NetworkSignature, signatureOf } from "./network.ts";
+import {
+  isDisposed,
+  type NetworkInternals,
+  networkOf,
+  type NetworkSignature,
+  signatureOf,
+} from "./network.ts";
 
 /** The compiled state of a model, in tfjs's order. */
 export interface Compiled extends NetworkSignature {
@@ -80,7 +86,7 @@ function checkArguments(
       );
     }
   }
-  if (optimizer !== undefined && verb === "fit" && isDisposed(optimizer)) {
+  if (optimizer !== undefined && verb === "fit" && isOptimizerDisposed(optimizer)) {
     throw new TypeError(
       `Cannot fit: the optimizer ${optimizer.getClassName()} is disposed; compile the model with a ` +
         `new one`,
@@ -88,8 +94,16 @@ function checkArguments(
   }
 }
 
+/** The disposed part of a model that a run needs, for messages; undefined if there is none. */
+export function disposedPart(model: tf.LayersModel): string | undefined {
+  if (isDisposed(model)) return "the model";
+  const { optimizer } = model;
+  if (!optimizer || !isOptimizerDisposed(optimizer)) return undefined;
+  return `the optimizer ${optimizer.getClassName()}`;
+}
+
 /** Whether an optimizer has disposed one of its variables or constants. */
-function isDisposed(optimizer: tf.Optimizer): boolean {
+function isOptimizerDisposed(optimizer: tf.Optimizer): boolean {
   type Part = { isDisposed?: boolean; variable?: { isDisposed: boolean } } | null | undefined;
   return Object.values(optimizer).flat().some((part: Part) =>
     part?.isDisposed === true || part?.variable?.isDisposed === true

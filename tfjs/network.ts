@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { LossArgument, MetricsArgument, TensorFunction } from "./compiled_metrics.ts";
+import { getEngine } from "./engine.ts";
 import type { TrainableWeight } from "./trained_weights.ts";
 
 /**
@@ -19,7 +20,7 @@ export function networkOf(model: tf.LayersModel, verb: string): tf.LayersModel {
       `Cannot ${verb}: the model is not built; add a layer with inputShape first`,
     );
   }
-  if (model.weights.some((weight) => (weight as unknown as TrainableWeight).val.isDisposed)) {
+  if (isDisposed(model)) {
     throw new TypeError(`Cannot ${verb}: the model is disposed; create it again`);
   }
   const internals = model as unknown as NetworkInternals;
@@ -27,6 +28,14 @@ export function networkOf(model: tf.LayersModel, verb: string): tf.LayersModel {
   // A Sequential creates its inner model on compile or first use.
   if (!internals.model) (model as unknown as { build(): void }).build();
   return internals.model ?? model;
+}
+
+/** Whether a weight of a model is disposed; `tf.disposeVariables()` sets no `isDisposed`. */
+export function isDisposed({ weights }: tf.LayersModel): boolean {
+  const { registeredVariables } = getEngine();
+  return (weights as unknown as TrainableWeight[]).some(({ val }) =>
+    registeredVariables[val.name] !== val
+  );
 }
 
 /** Names and shapes for a forward pass, compiled or not. */

@@ -677,6 +677,16 @@ describe("fit with an invalid compiled model", () => {
     "TypeError",
     /^Cannot fit: the model is disposed; create it again$/,
   );
+  rejects(
+    "fit rejects a model whose variables are disposed",
+    () => {
+      const model = dense();
+      tf.disposeVariables();
+      return fit(model, x, y, quiet);
+    },
+    "TypeError",
+    /^Cannot fit: the model is disposed; create it again$/,
+  );
   for (const make of [tf.train.sgd, tf.train.adam, tf.train.adamax, tf.train.rmsprop] as const) {
     rejects(
       `fit rejects a model with a disposed optimizer, ${make.name}`,

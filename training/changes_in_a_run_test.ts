@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { describeStep, fit, setRandomSeed } from "keepfit";
+import { describeStep, evaluate, fit, predict, setRandomSeed } from "keepfit";
 import { useBackend } from "keepfit/backend";
 import { furthest, twins, weightsOf } from "./fixtures.ts";
 
@@ -223,5 +223,77 @@ describe("A compiled step", () => {
     await run(plain, false);
     assert.ok(furthest(weightsOf(compiled), weightsOf(plain)) < 2e-6);
     await useBackend(tf, "cpu");
+  });
+});
+
+describe("A run whose model or optimizer is disposed", () => {
+  const x = tf.ones([rows, 4, 3]);
+  const y = tf.ones([rows, 4, 6]);
+  const make = () => {
+    const model = tf.sequential({ layers: [dense()] });
+    compile(model, train.adam(0.01));
+    return model;
+  };
+  const hooks = ["onTrainBegin", "onEpochBegin", "onTrainBatchBegin", "onTestEnd"] as const;
+  const parts: [what: RegExp, dispose: (model: tf.LayersModel) => void][] = [
+    [/^Cannot continue: the model was disposed/, (model) => void model.dispose()],
+    [/^Cannot continue: the model was disposed/, () => tf.disposeVariables()],
+    [/^Cannot continue: the optimizer Adam was disposed/, ({ optimizer }) => optimizer.dispose()],
+  ];
+
+  for (const jitCompile of [true, false]) {
+    it(`A run whose model or optimizer is disposed in a hook ends with an error that says so, jitCompile: ${jitCompile}`, async () => {
+      for (const hook of hooks) {
+        for (const [message, dispose] of parts) {
+          const model = make();
+          const callbacks = { [hook]: () => dispose(model) };
+          const given = {
+            ...options,
+            jitCompile,
+            callbacks,
+            validationData: [x, y] as [never, never],
+          };
+          await assert.rejects(fit(model, x, y, given), { name: "TypeError", message }, hook);
+        }
+      }
+    });
+  }
+
+  it("A run whose model is disposed in a hook ends with an error that says so, in evaluate and predict", async () => {
+    const message = "Cannot continue: the model was disposed during the run";
+    for (const run of [evaluate, predict] as const) {
+      const model = make();
+      const callbacks = [
+        { onTestBatchBegin: () => void model.dispose() },
+        { onPredictBatchBegin: () => void model.dispose() },
+      ];
+      const { verbose } = options;
+      const result = run === predict
+        ? predict(model, x, { verbose, callbacks })
+        : evaluate(model, x, y, { verbose, callbacks });
+      await assert.rejects(result, { name: "TypeError", message });
+    }
+  });
+
+  it("A run whose model is disposed keeps the error of a hook and the reason of a signal", async () => {
+    const model = make();
+    const onEpochBegin = () => {
+      model.dispose();
+      throw new Error("mine");
+    };
+    await assert.rejects(
+      fit(model, x, y, { ...options, callbacks: { onEpochBegin } }),
+      /failed in onEpochBegin .*: mine$/,
+    );
+    const [other, controller] = [make(), new AbortController()];
+    const onTrainBatchEnd = () => {
+      other.dispose();
+      controller.abort(new Error("enough"));
+    };
+    const { signal } = controller;
+    await assert.rejects(
+      fit(other, x, y, { ...options, signal, callbacks: { onTrainBatchEnd } }),
+      /^Error: enough$/,
+    );
   });
 });

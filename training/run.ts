@@ -1,10 +1,11 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { ErrorPolicy, Params } from "../core/callback.ts";
 import { CallbackList, type CallbacksArgument } from "../core/callback_list.ts";
-import { messageOf } from "../core/errors.ts";
+import { CallbackError, messageOf } from "../core/errors.ts";
 import { claimCallbacks, releaseCallbacks } from "../core/in_use.ts";
 import type { TrainableModel } from "../core/model.ts";
 import { untilAborted, untilOverdue } from "../core/patience.ts";
+import { disposedPart } from "../tfjs/compiled.ts";
 import { describeValue, isTensor } from "./data/data.ts";
 import { openList } from "./open_list.ts";
 import { warnOfUnknownOption } from "../core/unknown_option.ts";
@@ -172,13 +173,26 @@ export async function withCallbacks<T>(
     await late.close();
   });
   list.signal = options.signal;
+  const disposedBefore = disposedPart(model);
   try {
     return await closingList(list, async () => {
       list.setModel(model as unknown as TrainableModel);
       const { stepsPerExecution = 1 } = options;
       if (stepsPerExecution > 1) params.stepsPerExecution = stepsPerExecution;
       list.setParams(params);
-      return await run(list);
+      try {
+        return await run(list);
+      } catch (error) {
+        // TensorFlow.js's own errors do not name it.
+        const disposed = disposedPart(model);
+        if (
+          disposed === disposedBefore || error instanceof CallbackError ||
+          error === options.signal?.reason
+        ) throw error;
+        throw new TypeError(`Cannot continue: ${disposed} was disposed during the run`, {
+          cause: error,
+        });
+      }
     });
   } finally {
     releaseCallbacks([...ready, ...list.callbacks]);
