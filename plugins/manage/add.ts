@@ -8,15 +8,22 @@ import { type ConfigFile, configRegistry, toConfigPath, updateConfig } from "../
 import type { ConfiguredPlugin } from "../project/config_format.ts";
 import type { Allowed } from "../project/grants.ts";
 import type { PluginLimits } from "../project/limits.ts";
-import { addToLock, toLocked, updateLock } from "../project/lock.ts";
+import { addToLock, lockKey, toLocked, updateLock } from "../project/lock.ts";
 import { neededPermissions } from "../project/locked_permissions.ts";
 import type { PluginTier } from "../project/tiers.ts";
 import { checkTrust, differencesFromLock, trustDifferences } from "../project/trust.ts";
+import type { PluginReference } from "../sources/reference.ts";
 import { registryUrl } from "../sources/registry.ts";
 import { registryOfLocked } from "../load/yanks.ts";
 import { explanationOf, type PluginExplanation } from "./explain.ts";
 import { ProjectLogs, withLogs } from "./logs.ts";
-import { configuredPlugins, isSame, openProject, type ProjectOptions } from "./project.ts";
+import {
+  configuredPlugins,
+  isSame,
+  openProject,
+  type Project,
+  type ProjectOptions,
+} from "./project.ts";
 import { readFiles } from "./read_files.ts";
 import { typedReference } from "./typed_reference.ts";
 
@@ -48,7 +55,8 @@ export interface AddPluginOptions extends Omit<ProjectOptions, "frozen" | "trust
  * Add a plugin to a project: pin it in the lock file with the granted permissions, and list it in
  * `keepfit.json`. All its files are fetched and verified; none of its code runs. The option
  * `registry` is also written to `keepfit.json`: for the whole project if it names no registry and
- * no other plugin comes from one, otherwise for this plugin.
+ * no other plugin comes from one, otherwise for this plugin. It replaces the entry of the same
+ * plugin and callback, even one of another version or place.
  *
  * @param reference as for `loadPlugin`, or the path of a manifest or its folder
  * @returns the plugin's explanation, as {@linkcode explainPlugin} returns it
@@ -102,19 +110,23 @@ export async function addPlugin(
   const registry = candidate.reference.kind === "registry" && projectOptions.registry !== undefined
     ? registryUrl(projectOptions.registry)
     : undefined;
+  let replaced: string | undefined;
   await updateConfig(configUrl, (config) => {
     const plugins = [...config.plugins ?? []];
     const known = configuredPlugins({ ...project, config: { url: configUrl, config } });
-    const at = known.findIndex(({ configured, reference }) =>
-      isSame(reference, candidate.reference, project) && configured.callback === callback
-    );
+    const at = entryOf(manifest.id, callback, candidate.reference, known, project);
     const others = known.filter((_, i) => i !== at);
+    const isStillUsed = at < 0 ||
+      [candidate, ...others].some(({ reference }) =>
+        isSame(reference, known[at].reference, project)
+      );
+    replaced = isStillUsed ? undefined : lockKey(known[at].reference, lockUrl);
     const scope = registryScope(registry, { url: configUrl, config }, others);
     const added: ConfiguredPlugin = withoutMissing({
       plugin: writtenReference(typed, candidate.reference.key, configUrl),
       registry: scope === "plugin"
         ? writtenRegistry(registry as URL, configUrl)
-        : registry === undefined
+        : registry === undefined && candidate.reference.kind === "registry"
         ? plugins[at]?.registry
         : undefined,
       callback,
@@ -131,7 +143,38 @@ export async function addPlugin(
       ? { ...config, registry: writtenRegistry(registry as URL, configUrl), plugins }
       : { ...config, plugins };
   }, { fs });
+  if (replaced !== undefined) {
+    await updateLock(lockUrl, ({ plugins, ...lock }) => ({
+      ...lock,
+      plugins: Object.fromEntries(Object.entries(plugins).filter(([key]) => key !== replaced)),
+    }), { fs });
+  }
   return explanation;
+}
+
+/**
+ * The index of the entry to replace: that of the same reference or, as `registry:ada/notes@^2`
+ * follows `registry:ada/notes@^1`, the only one of the same plugin. Both would run otherwise.
+ *
+ * @returns -1 if there is none
+ */
+function entryOf(
+  id: string,
+  callback: string | undefined,
+  added: PluginReference,
+  known: ReturnType<typeof configuredPlugins>,
+  project: Project,
+): number {
+  const { lock, lockUrl } = project;
+  const same = (isEqual: (reference: PluginReference) => boolean) =>
+    known.flatMap(({ configured, reference }, i) =>
+      configured.callback === callback && isEqual(reference) ? [i] : []
+    );
+  const [exact = -1] = same((reference) => isSame(reference, added, project));
+  if (exact >= 0) return exact;
+  const idOf = (key: string) => Object.hasOwn(lock.plugins, key) ? lock.plugins[key].id : undefined;
+  const [first = -1, another] = same((reference) => idOf(lockKey(reference, lockUrl)) === id);
+  return another === undefined ? first : -1;
 }
 
 /**

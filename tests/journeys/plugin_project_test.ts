@@ -106,6 +106,22 @@ describe("Adding a plugin", () => {
     ]);
   });
 
+  it("Adding a plugin of another version or place replaces it, so that it does not run twice", async () => {
+    const project = await newProject();
+    await publishVersions("ada/twice", { "1.0.0": {}, "2.0.0": {} });
+    const add = (reference: string) => addPlugin(reference, project.options);
+    const present = async () => [
+      (await project.config()).plugins.map(({ plugin }: { plugin: string }) => plugin),
+      Object.keys((await readLock(project.lock))?.plugins ?? {}),
+    ];
+    await add("registry:ada/twice@^1");
+    await add("registry:ada/twice@^2");
+    assert.deepEqual(await present(), Array(2).fill(["registry:ada/twice@^2"]));
+    const url = (await readLock(project.lock))?.plugins["registry:ada/twice@^2"].url as string;
+    await add(url);
+    assert.deepEqual(await present(), [[url], [url]]);
+  });
+
   it("Adding a plugin of the project's own folder writes relative paths", async () => {
     const project = await newProject();
     const url = await publish({ "main.js": recording("") });
