@@ -124,6 +124,14 @@ async function send(
     );
   }
   const base = new URL(access.registry);
+  base.search = base.hash = "";
+  if (base.username !== "" || base.password !== "") {
+    base.username = base.password = "";
+    throw new TypeError(
+      `Cannot ${verb ?? "publish"} at ${base}: expected a URL without user and password; a hub ` +
+        "identifies authors by tokens",
+    );
+  }
   if (base.protocol !== "https:" && !(base.protocol === "http:" && isLoopback(base))) {
     throw new TypeError(
       `Cannot ${verb ?? "publish"} at ${base}: tokens are sent only over https or to this machine`,

@@ -78,7 +78,16 @@ describe("publishPlugin", () => {
     await assert.rejects(insecure, /only over https/);
     const folder = publishPlugin({ ...access, registry: "examples/plugins" });
     await assert.rejects(folder, /expected the URL of a hub; to publish to a folder, use/);
+    const withPassword = publishPlugin({ ...access, registry: "https://ada:secret@example.com/" });
+    await assert.rejects(
+      withPassword,
+      ({ message }) =>
+        /at https:\/\/example\.com\/: expected a URL without user and password/.test(message),
+    );
     assert.deepEqual(asked, []);
+    const copied = publishPlugin({ ...access, registry: "https://example.com/?q#top" });
+    await assert.rejects(copied, /the registry answered 307/);
+    assert.deepEqual(asked.splice(0), [`https://example.com${place}`]);
     const redirected = publishPlugin({ ...access, registry: "https://example.com/sub" });
     await assert.rejects(redirected, { code: "E_HTTP", message: /the registry answered 307/ });
     assert.deepEqual(asked, [`https://example.com/sub${place}`]);
