@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { describeStep, fit, predict, setRandomSeed } from "keepfit";
+import { describeStep, evaluate, fit, predict, setRandomSeed } from "keepfit";
 import { useBackend } from "keepfit/backend";
 import { furthest, twins, weightsOf } from "./fixtures.ts";
 
@@ -70,6 +70,64 @@ for (const backend of ["cpu", "wasm"] as const) {
     it("Inputs become whole numbers if the model declares them so, as in TensorFlow.js", async () => {
       const make = () => network([4, 2], "int32", layers.dense({ units: 3 }));
       await compare(make, ...data([4, 2], "float32"));
+    });
+
+    it("Inputs of whole numbers are computed by TensorFlow.js where it rounds them or fails, whatever the first rows contain", async () => {
+      const rounding: [() => tf.layers.Layer, shape: number[]][] = [
+        [() => layers.layerNormalization(), [4, 2]],
+        [() => layers.batchNormalization(), [4, 2]],
+        [() => layers.activation({ activation: "selu" }), [4, 2]],
+        [() => layers.reLU({ maxValue: 1.5 }), [4, 2]],
+        [() => layers.timeDistributed({ layer: layers.layerNormalization() }), [4, 2]],
+      ];
+      for (const [layer, shape] of rounding) {
+        for (const isPassedOn of [false, true]) {
+          const input = tf.input({ shape, dtype: "int32" });
+          const passed = isPassedOn ? layers.reLU().apply(input) : input;
+          const make = () => tf.model({ inputs: input, outputs: layer().apply(passed) as never });
+          const [x] = data(shape, "int32");
+          // The rows that are compared with TensorFlow.js.
+          const zeros = tf.zeros([8, ...shape], "int32");
+          const all = tf.concat([zeros, x]);
+          const model = make();
+          model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
+          const quiet = { verbose: 0, batchSize: rows + 8 } as const;
+          const [predicted, expected] = await Promise.all(
+            (["auto", false] as const).map((jitCompile) =>
+              predict(model, all, { ...quiet, jitCompile }) as Promise<tf.Tensor>
+            ),
+          );
+          assert.deepEqual(predicted.dataSync(), expected.dataSync());
+          await assert.rejects(
+            predict(model, all, { ...quiet, jitCompile: true }),
+            /TensorFlow.js computes it with int32; declare the input as float32/,
+          );
+          const y = tf.zeros([rows + 8, ...shape]);
+          const [own, theirs] = await Promise.all(
+            (["auto", false] as const).map((jitCompile) =>
+              evaluate(model, all, y, { ...quiet, jitCompile })
+            ),
+          );
+          assert.deepEqual(own, theirs);
+        }
+      }
+      const fails = network([4, 2], "int32", layers.conv1d({ filters: 2, kernelSize: 2 }));
+      const [x] = data([4, 2], "int32");
+      await assert.rejects(predict(fails, x, { verbose: 0 }), /must be float32 tensor/);
+    });
+
+    it("Inputs of whole numbers are compiled where they are passed on or become float32", async () => {
+      const passing = [
+        () => layers.permute({ dims: [2, 1] }),
+        () => layers.reLU(),
+        () => layers.activation({ activation: "relu6" }),
+        () => layers.timeDistributed({ layer: layers.dense({ units: 2 }) }),
+        () => layers.lstm({ units: 2, returnSequences: true }),
+        () => layers.rescaling({ scale: 0.3 }),
+      ];
+      for (const layer of passing) {
+        await compare(() => network([4, 2], "int32", layer()), ...data([4, 2], "int32"));
+      }
     });
 
     it("Inputs that are only passed on have the type that the model declares", async () => {

@@ -8,7 +8,10 @@ export class Block {
   arenaAddress = 0;
   /** Whether the arena reserves memory for the block. Default: false. */
   isReserved = false;
-  /** Whether numbers that are fed to the block become whole. Default: false. */
+  /**
+   * Whether TensorFlow.js has the values as int32, so that numbers that are fed to the block become
+   * whole. Default: false.
+   */
   isWhole = false;
   /** Constants that the arena writes to the block. Default: undefined, none. */
   constants: Int32Array | undefined;

@@ -46,6 +46,7 @@ import { planPermute, planRepeatVector } from "./rearrange.ts";
 import { planRecurrent } from "./recurrent.ts";
 import { planFlatten, planIdentity, planReshape } from "./shape.ts";
 import type { LayerPlanner } from "./types.ts";
+import { checkWhole } from "./whole.ts";
 import { planBidirectional, planTimeDistributed } from "./wrappers.ts";
 
 /** Planners of TensorFlow.js's layers, by the `className` of the class. */
@@ -119,7 +120,9 @@ export const planLayer: LayerPlanner = (layer, inputs, builder, call) => {
     Object.hasOwn(layerPlanners, name) && !isChanged(layer);
   if (!isKnown) throw new PlanError(`the layer ${layer.name} (${name}) is not compiled`);
   try {
-    return layerPlanners[name](layer, inputs, builder, call);
+    const planned = layerPlanners[name](layer, inputs, builder, call);
+    checkWhole(name, layer, inputs, planned.outputs);
+    return planned;
   } catch (error) {
     if (!(error instanceof PlanError)) throw error;
     throw new PlanError(`${error.message} (layer ${layer.name})`);
